@@ -1,0 +1,241 @@
+/**
+ * The one cache of model clients, for every auxiliary task. A client that a call failed on is never handed out again.
+ *
+ * @since 0.1.0
+ */
+import { createHash } from "node:crypto"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
+import * as ScopedCache from "effect/ScopedCache"
+import * as Stream from "effect/Stream"
+import { type AuxiliaryError, condemnsClient, ConnectionError, ProviderError, Timeout } from "./AuxiliaryError.ts"
+import { type CallUsage, type Client, type Event, label, Provider, type Request, type Route } from "./Provider.ts"
+
+/**
+ * A model's whole answer. Only `stop` says that the model came to the end by itself.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Completion {
+  readonly text: string
+  readonly reasoning: string
+  readonly finish: "stop" | "length" | "refusal" | "other"
+  readonly usage: CallUsage | null
+}
+
+/**
+ * `onProgress` hears how many characters, reasoning included, have come so far.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CompleteOptions {
+  readonly onProgress?: ((characters: number) => Effect.Effect<void>) | undefined
+}
+
+/**
+ * Calls models. `complete` makes one call on one route and retries nothing; it fails with `Timeout` after the route's
+ * `timeout` as a whole or `idleTimeout` of silence, and closes the connection when it is interrupted.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class AuxiliaryClients extends Context.Tag("throughline/AuxiliaryClients")<
+  AuxiliaryClients,
+  {
+    readonly complete: (
+      route: Route,
+      request: Request,
+      options?: CompleteOptions
+    ) => Effect.Effect<Completion, AuxiliaryError>
+  }
+>() {}
+
+/**
+ * Where a route leads: its base URL, normalised, and a hash of its credential. Routes of one place share a client.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const place = (route: Route): string =>
+  route.provider === "embedded" ? "embedded" : `${normalised(route.baseUrl)}#${fingerprint(route.apiKey)}`
+
+/**
+ * Whether two routes reach the same model at the same place in the same way.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const sameRoute = (a: Route, b: Route): boolean =>
+  a.model === b.model && a.api === b.api && place(a) === place(b)
+
+/**
+ * The routes in their order, those that lead to the same model at the same place once.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const distinct = (routes: ReadonlyArray<Route>): ReadonlyArray<Route> =>
+  routes.filter((route, i) => routes.findIndex((earlier) => sameRoute(earlier, route)) === i)
+
+/**
+ * The cache over a `Provider`. Closing the scope closes every client, those in use too.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<Context.Tag.Service<AuxiliaryClients>, never, Provider | Scope.Scope> = Effect.gen(
+  function* () {
+    const { condemn, take } = yield* makeClients
+
+    const complete = Effect.fn("AuxiliaryClients.complete")(function* (
+      route: Route,
+      request: Request,
+      options?: CompleteOptions
+    ) {
+      yield* Effect.annotateCurrentSpan({ route: label(route), task: request.task })
+      const { client, key } = yield* take(route)
+      return yield* call(client, route, request, options).pipe(
+        Effect.onError((cause) => (Option.exists(Cause.failureOption(cause), condemnsClient) ? condemn(key) : Effect.void))
+      )
+    }, Effect.scoped)
+
+    return AuxiliaryClients.of({ complete })
+  }
+)
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<AuxiliaryClients, never, Provider> = Layer.scoped(AuxiliaryClients, make)
+
+/** One client's name in the cache. No epoch is used twice, so the key of a condemned client never comes back. */
+class ClientKey extends Data.Class<{ readonly place: string; readonly epoch: number; readonly route: Route }> {}
+
+const CAPACITY = 64
+
+const makeClients = Effect.gen(function* () {
+  const provider = yield* Provider
+  const scope = yield* Effect.scope
+  const current = new Map<string, ClientKey>()
+  let epochs = 0
+
+  const forget = (key: ClientKey): boolean => current.get(key.place) === key && current.delete(key.place)
+
+  // The cache alone would leave a client open that is in use when the cache is closed; hence the scope of its own.
+  const open = (key: ClientKey) =>
+    Effect.acquireRelease(Scope.fork(scope, ExecutionStrategy.sequential), Scope.close).pipe(
+      Effect.tap((own) => Scope.addFinalizer(own, Effect.sync(() => forget(key)))),
+      Effect.flatMap((own) => Scope.extend(provider.open(key.route), own))
+    )
+
+  const clients = yield* ScopedCache.make({ capacity: CAPACITY, timeToLive: Duration.infinity, lookup: open })
+
+  const mint = (route: Route): ClientKey => {
+    const key = new ClientKey({ place: place(route), epoch: ++epochs, route })
+    current.set(key.place, key)
+    return key
+  }
+
+  /** A key that capacity has pushed out of the cache is not used again: its client may still be at work. */
+  const keyOf = Effect.fnUntraced(function* (route: Route) {
+    const key = current.get(place(route))
+    return key !== undefined && (yield* clients.contains(key)) ? key : mint(route)
+  })
+
+  /** Whoever comes late finds its key forgotten and leaves the fresh client alone. */
+  const condemn = (key: ClientKey) => Effect.suspend(() => (forget(key) ? clients.invalidate(key) : Effect.void))
+
+  const takeOpen = Effect.fnUntraced(function* (route: Route) {
+    const key = yield* keyOf(route)
+    const client = yield* clients.get(key)
+    if (client.isOpen()) return { client, key }
+    yield* condemn(key)
+    return yield* new ConnectionError({ route: label(route), detail: "the client was closed" })
+  })
+
+  // A ScopedCache hands the interruption of its first caller on to the others; hence a fiber nobody can interrupt.
+  // Without a pause in it, the choice of a key and the opening of its client are one step.
+  const take = (route: Route) =>
+    takeOpen(route).pipe(
+      Effect.withMaxOpsBeforeYield(Number.MAX_SAFE_INTEGER),
+      Effect.forkDaemon,
+      Effect.flatMap(Fiber.join),
+      Effect.uninterruptible,
+      Effect.retry({ times: 1 })
+    )
+
+  return { take, condemn }
+})
+
+const call = (client: Client, route: Route, request: Request, options: CompleteOptions | undefined) =>
+  client.stream(route, request).pipe(
+    Stream.timeoutFail(() => timeout(route, "idle"), route.idleTimeout),
+    Stream.runFoldEffect(empty, (answer, event) => {
+      const grown = grow(answer, event)
+      const progress = event._tag === "Finished" ? undefined : options?.onProgress?.(length(grown))
+      return progress === undefined ? Effect.succeed(grown) : Effect.as(progress, grown)
+    }),
+    Effect.timeoutFail({ duration: route.timeout, onTimeout: () => timeout(route, "total") }),
+    Effect.flatMap((answer) => completed(route, answer))
+  )
+
+const timeout = (route: Route, phase: "idle" | "total") =>
+  new Timeout({
+    route: label(route),
+    phase,
+    deadline: Duration.toMillis(phase === "idle" ? route.idleTimeout : route.timeout)
+  })
+
+interface Answer {
+  readonly text: string
+  readonly reasoning: string
+  readonly ends: ReadonlyArray<Extract<Event, { readonly _tag: "Finished" }>>
+}
+
+const empty: Answer = { text: "", reasoning: "", ends: [] }
+
+const length = (answer: Answer): number => answer.text.length + answer.reasoning.length
+
+const grow = (answer: Answer, event: Event): Answer => {
+  switch (event._tag) {
+    case "Text":
+      return { ...answer, text: answer.text + event.text }
+    case "Reasoning":
+      return { ...answer, reasoning: answer.reasoning + event.text }
+    case "Finished":
+      return { ...answer, ends: [...answer.ends, event] }
+  }
+}
+
+const completed = (route: Route, { ends, reasoning, text }: Answer): Effect.Effect<Completion, AuxiliaryError> => {
+  const [end, second] = ends
+  if (end === undefined) {
+    return Effect.fail(new ConnectionError({ route: label(route), detail: "the answer stopped before its end" }))
+  }
+  if (second !== undefined) {
+    return Effect.fail(new ProviderError({ route: label(route), status: null, detail: "the answer ended twice" }))
+  }
+  return Effect.succeed({ text, reasoning, finish: end.reason, usage: end.usage })
+}
+
+/** A URL that cannot be read is left as it is: the call will say so. User info is no part of a place. */
+const normalised = (baseUrl: string): string => {
+  if (!URL.canParse(baseUrl)) return baseUrl
+  const { origin, pathname, search } = new URL(baseUrl)
+  return `${origin}${pathname.replace(/\/+$/, "")}${search}`
+}
+
+const fingerprint = (apiKey: Redacted.Redacted): string =>
+  createHash("sha256").update(Redacted.value(apiKey)).digest("hex").slice(0, 16)

@@ -1,0 +1,40 @@
+/**
+ * Why a compression could not be asked for, or ended without a result.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { AuxiliaryError } from "./AuxiliaryError.ts"
+import { SessionId } from "./Session.ts"
+
+/**
+ * A setting of a `CompressionPolicy` or a route is out of its range.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidPolicy extends Schema.TaggedError<InvalidPolicy>()("InvalidPolicy", {
+  field: Schema.String,
+  issue: Schema.String
+}) {
+  override get message() {
+    return `${this.field}: ${this.issue}`
+  }
+}
+
+/**
+ * Every route failed and the policy says `onExhausted: "fail"`: the session is exactly as before.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class CompressionFailed extends Schema.TaggedError<CompressionFailed>()("CompressionFailed", {
+  sessionId: SessionId,
+  operationId: Schema.String,
+  errors: Schema.Array(AuxiliaryError)
+}) {
+  override get message() {
+    const last = this.errors.at(-1)
+    return `compression of session ${this.sessionId} failed: ${last === undefined ? "no route" : last.message}`
+  }
+}

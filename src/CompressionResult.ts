@@ -1,0 +1,76 @@
+/**
+ * How a compression ended.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { SessionId } from "./Session.ts"
+
+/**
+ * - `committed`: a model's summary stands for the middle now
+ * - `degraded`: the embedded summarizer's extract does, since every route failed; `reason` says why
+ * - `joined`: an equal request was under way; the figures are that one's
+ * - `nothing-to-compress`, `no-headroom`, `superseded`, `deferred`, `failed`: the session is as before
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Outcome = Schema.Literal(
+  "committed",
+  "degraded",
+  "joined",
+  "nothing-to-compress",
+  "no-headroom",
+  "deferred",
+  "superseded",
+  "failed"
+)
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Outcome = typeof Outcome.Type
+
+/**
+ * One model call of a compression: the route, and the tag of the error it ended with, if it did.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Attempt = Schema.Struct({
+  route: Schema.String,
+  error: Schema.NullOr(Schema.String),
+  detail: Schema.NullOr(Schema.String)
+})
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Attempt = typeof Attempt.Type
+
+/**
+ * The value `compress` returns, whatever happened: always of the session that was asked for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const CompressionResult = Schema.Struct({
+  sessionId: SessionId,
+  operationId: Schema.String,
+  outcome: Outcome,
+  reason: Schema.NullOr(Schema.String),
+  generation: Schema.Int,
+  snapshotId: Schema.NullOr(Schema.String),
+  messagesBefore: Schema.Int,
+  messagesAfter: Schema.Int,
+  tokensBefore: Schema.Int,
+  tokensAfter: Schema.Int,
+  modelCalls: Schema.Int,
+  attempts: Schema.Array(Attempt),
+  durationMs: Schema.Number
+})
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type CompressionResult = typeof CompressionResult.Type

@@ -1,0 +1,213 @@
+/**
+ * Replaces the middle of a session by a handoff. One operation at a time per session, here and across processes; equal
+ * requests share it; once it has begun, no caller's interrupt ends it.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as PubSub from "effect/PubSub"
+import * as Stream from "effect/Stream"
+import { randomUUID } from "node:crypto"
+import type { CompressionFailed } from "./CompressionError.ts"
+import * as CompressionPolicy from "./CompressionPolicy.ts"
+import type { CompressionResult } from "./CompressionResult.ts"
+import * as AuditLines from "./internal/auditLines.ts"
+import * as Operation from "./internal/operation.ts"
+import * as SessionPermits from "./internal/sessionPermits.ts"
+import type { SessionId } from "./Session.ts"
+import type { StoreError, UnknownSession } from "./SessionError.ts"
+import { SessionStore } from "./SessionStore.ts"
+import { Summarizer } from "./Summarizer.ts"
+import { Tokens } from "./Tokens.ts"
+
+/**
+ * What a compression should do. `focus` is a topic to dwell on; `overhead` are the tokens of the system prompt and
+ * tools of the step that asks, if not the logged system prompt's.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Request {
+  readonly focus?: string | undefined
+  readonly overhead?: number | undefined
+}
+
+/**
+ * What an onlooker may show while a compression works.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Event = Data.TaggedEnum<{
+  Started: { readonly sessionId: SessionId; readonly messages: number; readonly tokens: number }
+  Progress: { readonly sessionId: SessionId; readonly characters: number }
+  Joined: { readonly sessionId: SessionId }
+  Ended: { readonly result: CompressionResult }
+}>
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const Event = Data.taggedEnum<Event>()
+
+/**
+ * How long shutdown waits for a running compression; default 10 seconds. What is not committed then is dropped.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  readonly policy: CompressionPolicy.Options
+  readonly shutdownGrace?: Duration.DurationInput | undefined
+}
+
+type Failure = UnknownSession | StoreError | CompressionFailed
+
+/**
+ * @since 0.1.0
+ * @category services
+ */
+export class Compressor extends Context.Tag("throughline/Compressor")<
+  Compressor,
+  {
+    /**
+     * Compresses, or joins an equal compression under way. The result names the session that was given. Waiting is
+     * interruptible; the operation goes on and is committed.
+     */
+    readonly compress: (sessionId: SessionId, request?: Request) => Effect.Effect<CompressionResult, Failure>
+    /** The same without waiting for the result. */
+    readonly start: (sessionId: SessionId, request?: Request) => Effect.Effect<void>
+    /** Waits until no compression of the session is under way. */
+    readonly settled: (sessionId: SessionId) => Effect.Effect<void>
+    readonly events: Stream.Stream<Event>
+    readonly policy: CompressionPolicy.CompressionPolicy
+  }
+>() {}
+
+interface Running {
+  readonly operationId: string
+  readonly result: Deferred.Deferred<CompressionResult, Failure>
+}
+
+const compressions = Metric.counter("throughline_compressions", {
+  description: "Compressions that ended, by outcome",
+  incremental: true
+})
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = Effect.fnUntraced(function* (options: Options) {
+  const policy = yield* CompressionPolicy.make(options.policy)
+  const env = { store: yield* SessionStore, summarizer: yield* Summarizer, counter: yield* Tokens, policy }
+  const permits = SessionPermits.make()
+  const running = new Map<SessionId, Map<string, Running>>()
+  const events = yield* Effect.acquireRelease(PubSub.sliding<Event>(1_024), PubSub.shutdown)
+  const fork = yield* outlivingCallers(options.shutdownGrace ?? "10 seconds")
+
+  const register = (sessionId: SessionId, key: string): Running => {
+    const entry = {
+      operationId: `op_${randomUUID()}`,
+      result: Deferred.unsafeMake<CompressionResult, Failure>(FiberId.none)
+    }
+    const ofSession = running.get(sessionId) ?? new Map<string, Running>()
+    running.set(sessionId, ofSession.set(key, entry))
+    return entry
+  }
+  const unregister = (sessionId: SessionId, key: string) => {
+    const ofSession = running.get(sessionId)
+    ofSession?.delete(key)
+    if (ofSession?.size === 0) running.delete(sessionId)
+  }
+
+  const operate = (sessionId: SessionId, request: Request, key: string, { operationId, result }: Running) =>
+    Operation.run(env, {
+      sessionId,
+      operationId,
+      key,
+      focus: request.focus ?? null,
+      overhead: request.overhead,
+      onStarted: (messages, tokens) => PubSub.publish(events, Event.Started({ sessionId, messages, tokens })),
+      onProgress: (characters) => PubSub.publish(events, Event.Progress({ sessionId, characters }))
+    }).pipe(
+      permits.withPermit(sessionId),
+      Effect.tap((ended) => PubSub.publish(events, Event.Ended({ result: ended }))),
+      Effect.onExit((exit) => {
+        unregister(sessionId, key)
+        const outcome = Exit.isSuccess(exit) ? exit.value.outcome : "failed"
+        return Effect.zipRight(
+          Metric.increment(Metric.tagged(compressions, "outcome", outcome)),
+          Deferred.done(result, exit)
+        )
+      }),
+      Effect.annotateLogs({ session: sessionId, operation: operationId }),
+      Effect.withSpan("Compressor.compress", { attributes: { session: sessionId, operation: operationId } })
+    )
+
+  /** Finds the equal operation or begins one: a single step as seen by other fibers. */
+  const begin = (sessionId: SessionId, request: Request) =>
+    Effect.suspend(() => {
+      const key = JSON.stringify([request.focus ?? null, policy.contextLength, policy.targetRatio])
+      const equal = running.get(sessionId)?.get(key)
+      if (equal !== undefined) {
+        return AuditLines.joined(sessionId, equal.operationId).pipe(
+          Effect.zipRight(PubSub.publish(events, Event.Joined({ sessionId }))),
+          Effect.as(Effect.map(Deferred.await(equal.result), Operation.joined))
+        )
+      }
+      const begun = register(sessionId, key)
+      return Effect.as(fork(operate(sessionId, request, key, begun)), Deferred.await(begun.result))
+    })
+
+  const compress = (sessionId: SessionId, request: Request = {}) =>
+    Effect.uninterruptibleMask((restore) => Effect.flatMap(begin(sessionId, request), restore))
+
+  const start = (sessionId: SessionId, request: Request = {}) =>
+    Effect.asVoid(Effect.uninterruptible(begin(sessionId, request)))
+
+  const settled = (sessionId: SessionId) =>
+    Effect.suspend(() =>
+      Effect.forEach(running.get(sessionId)?.values() ?? [], ({ result }) => Effect.exit(Deferred.await(result)), {
+        discard: true
+      })
+    )
+
+  return Compressor.of({ compress, start, settled, events: Stream.fromPubSub(events), policy })
+})
+
+/**
+ * Forks what must outlive its callers: out of reach of every interrupt but this scope's own, which comes `grace` after
+ * its end has begun. Only regions marked interruptible hear that one.
+ */
+const outlivingCallers = (grace: Duration.DurationInput) =>
+  Effect.gen(function* () {
+    const fibers = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
+    const awaitAll = Effect.suspend(() => Fiber.awaitAll(fibers))
+    yield* Effect.addFinalizer(() =>
+      Effect.zipRight(
+        Effect.interruptible(Effect.timeoutOption(awaitAll, grace)),
+        Effect.suspend(() => Fiber.interruptAll(fibers))
+      )
+    )
+    return <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<void> =>
+      Effect.map(Effect.forkDaemon(Effect.uninterruptible(effect)), (fiber) => {
+        fibers.add(fiber)
+        fiber.addObserver(() => fibers.delete(fiber))
+      })
+  })
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options) => Layer.scoped(Compressor, make(options))

@@ -1,0 +1,203 @@
+/**
+ * The way in: deliver messages to sessions, answer them in turns, and never mind the window.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { randomUUID } from "node:crypto"
+import * as AuxiliaryClients from "./AuxiliaryClients.ts"
+import { Interrupted } from "./AuxiliaryError.ts"
+import * as AuxiliaryTask from "./AuxiliaryTask.ts"
+import * as Compressor from "./Compressor.ts"
+import * as AuditLines from "./internal/auditLines.ts"
+import * as Lease from "./internal/lease.ts"
+import * as Signals from "./internal/signals.ts"
+import * as TurnHandle from "./internal/turnHandle.ts"
+import * as Turnstile from "./internal/turnstile.ts"
+import * as Message from "./Message.ts"
+import { label, type Request, type Route } from "./Provider.ts"
+import * as Recovery from "./Recovery.ts"
+import type { Receipt, SessionId } from "./Session.ts"
+import {
+  type IdempotencyConflict,
+  SessionBusy,
+  type StoreError,
+  TurnInterrupted,
+  type UnknownSession
+} from "./SessionError.ts"
+import { type Delivery, SessionStore } from "./SessionStore.ts"
+import * as Summarizer from "./Summarizer.ts"
+import { Tokens } from "./Tokens.ts"
+import type { Turn } from "./Turn.ts"
+import * as View from "./View.ts"
+
+/**
+ * The policy of the conversation's window, the model routes for summaries and for other auxiliary tasks, and how long
+ * shutdown waits for a running compression.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends Compressor.Options, Summarizer.Options {
+  /** The routes of a task other than `compression`; default: those of `compression`. */
+  readonly taskRoutes?: ((task: string) => ReadonlyArray<Route>) | undefined
+}
+
+/**
+ * How long to wait for the session's turn before `SessionBusy`; default: as long as it takes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TurnOptions {
+  readonly wait?: Duration.DurationInput | undefined
+}
+
+/**
+ * A model call for a session beside its conversation, e.g. to flush memories.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type AuxiliaryRequest = Request
+
+/**
+ * - `deliver` returns when the message is on disk and numbered; it never waits for a turn or a compression.
+ * - `turn` runs an agent on a session, one at a time, here and in other processes.
+ * - `compress` compresses now; `view` looks without taking anything up; `reset` ends the working context.
+ * - `auxiliary` runs another task on its routes; unlike a compression it can be interrupted.
+ * - `interrupt` stops the session's turn and auxiliary tasks, never a compression. Says whether there was one.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class Gateway extends Context.Tag("throughline/Gateway")<
+  Gateway,
+  {
+    readonly deliver: (
+      sessionId: SessionId,
+      message: unknown,
+      delivery?: Partial<Delivery>
+    ) => Effect.Effect<Receipt, Message.InvalidMessage | IdempotencyConflict | StoreError>
+    readonly turn: <A, E, R>(
+      sessionId: SessionId,
+      agent: (turn: Turn) => Effect.Effect<A, E, R>,
+      options?: TurnOptions
+    ) => Effect.Effect<A, E | SessionBusy | TurnInterrupted | UnknownSession | StoreError, Exclude<R, Scope.Scope>>
+    readonly compress: Context.Tag.Service<Compressor.Compressor>["compress"]
+    readonly events: Context.Tag.Service<Compressor.Compressor>["events"]
+    readonly view: (sessionId: SessionId) => Effect.Effect<View.View, UnknownSession | StoreError>
+    readonly reset: (sessionId: SessionId) => Effect.Effect<void, UnknownSession | StoreError>
+    readonly auxiliary: (
+      sessionId: SessionId,
+      request: AuxiliaryRequest
+    ) => Effect.Effect<AuxiliaryClients.Completion, AuxiliaryTask.Exhausted | Interrupted>
+    readonly interrupt: (sessionId: SessionId) => Effect.Effect<boolean>
+  }
+>() {}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = Effect.fnUntraced(function* (options: Options) {
+  const store = yield* SessionStore
+  const compressor = yield* Compressor.Compressor
+  const clients = yield* AuxiliaryClients.AuxiliaryClients
+  const counter = yield* Tokens
+  const process = randomUUID()
+  const line = Turnstile.make<SessionId>()
+  const signals = Signals.make()
+
+  const deliver = (sessionId: SessionId, input: unknown, { key, kind = "request" }: Partial<Delivery> = {}) =>
+    Effect.flatMap(Message.parse(input), (message) => store.deliver(sessionId, message, { kind, key })).pipe(
+      Effect.tap((receipt) => (receipt.duplicate ? Effect.void : AuditLines.buffered(receipt, kind)))
+    )
+
+  /** First the line within this process, which is fair and costs nothing, then the lease among processes. */
+  const admitted = (
+    sessionId: SessionId,
+    wait: Duration.DurationInput = Duration.infinity
+  ): Effect.Effect<Lease.Held, SessionBusy | UnknownSession | StoreError, Scope.Scope> => {
+    let holder = "another turn of this process"
+    const request = { name: "turn", holder: `turn of ${process}`, ttl: Lease.TTL } as const
+    const onHeld = (by: string) => Effect.sync(() => void (holder = by))
+    return Effect.zipRight(line.enter(sessionId), Lease.hold(store, sessionId, request, onHeld)).pipe(
+      Effect.timeoutFail({ duration: wait, onTimeout: () => new SessionBusy({ sessionId, holder }) })
+    )
+  }
+
+  const turn = <A, E, R>(
+    sessionId: SessionId,
+    agent: (turn: Turn) => Effect.Effect<A, E, R>,
+    options: TurnOptions = {}
+  ): Effect.Effect<A, E | SessionBusy | TurnInterrupted | UnknownSession | StoreError, Exclude<R, Scope.Scope>> => {
+    const stoppable = signals.stoppable(sessionId, () => new TurnInterrupted({ sessionId }))
+    const answering = Effect.flatMap(admitted(sessionId, options.wait), ({ lease }) =>
+      stoppable(agent(TurnHandle.make({ store, compressor, counter }, lease)))
+    )
+    const named = Effect.annotateLogs(Effect.scoped(answering), { session: sessionId })
+    return Effect.withSpan(named, "Gateway.turn", { attributes: { session: sessionId } })
+  }
+
+  const view = (sessionId: SessionId) => Effect.map(store.state(sessionId), (state) => View.assemble(state, counter))
+
+  const reset = (sessionId: SessionId) =>
+    Effect.flatMap(store.reset(sessionId), ({ generation }) => AuditLines.reset(sessionId, generation))
+
+  const auxiliary = (sessionId: SessionId, request: AuxiliaryRequest) =>
+    Effect.gen(function* () {
+      const routes = (options.taskRoutes?.(request.task) ?? options.routes).filter((r) => r.provider !== "embedded")
+      const [first] = routes
+      const totalTimeout = Duration.times(first?.timeout ?? Duration.minutes(1), 1.5)
+      const spent = yield* AuxiliaryTask.spending({ maxCalls: options.maxCalls ?? 8, totalTimeout })
+      const task: AuxiliaryTask.Task<AuxiliaryClients.Completion> = {
+        routes: AuxiliaryClients.distinct(routes),
+        recovery: options.recovery ?? Recovery.defaults,
+        tokens: request.messages.reduce((sum, message) => sum + counter.message(message), 0),
+        request: () => request,
+        accept: (_, completion) => Either.right(completion),
+        onProgress: () => Effect.void
+      }
+      const route = first === undefined ? request.task : label(first)
+      return yield* AuxiliaryTask.run(task, spent).pipe(
+        Effect.catchTag("ContextOverflow", (overflow) => new AuxiliaryTask.Exhausted({ errors: [overflow] })),
+        Effect.map(({ value }) => value),
+        signals.stoppable(sessionId, () => new Interrupted({ route, by: "gateway" }))
+      )
+    }).pipe(Effect.provideService(AuxiliaryClients.AuxiliaryClients, clients))
+
+  return Gateway.of({
+    deliver,
+    turn,
+    compress: compressor.compress,
+    events: compressor.events,
+    view,
+    reset,
+    auxiliary,
+    interrupt: signals.stop
+  })
+})
+
+/**
+ * The whole library on a `SessionStore` and a `Provider`.
+ *
+ * @example
+ * Gateway.layer({ policy: { contextLength: 128_000 }, routes: [route] }).pipe(
+ *   Layer.provide([Sqlite.layer({ filename: "sessions.db" }), OpenAi.layer])
+ * )
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options) =>
+  Layer.effect(Gateway, make(options)).pipe(
+    Layer.provideMerge(Compressor.layer(options)),
+    Layer.provide(Summarizer.layer({ ...options, routes: AuxiliaryClients.distinct(options.routes) })),
+    Layer.provide(AuxiliaryClients.layer)
+  )

@@ -1,0 +1,99 @@
+/**
+ * Where a model is reached, and what one call of it is. The seam at which a Layer swaps the real for a fake.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import type { AuxiliaryError } from "./AuxiliaryError.ts"
+import type { Message } from "./Message.ts"
+
+/**
+ * A way to a model. `timeout` bounds one call, `idleTimeout` the silence within it; `contextLength` is the window of
+ * this model, which need not be the conversation's.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Route {
+  readonly provider: "openai" | "openai-codex" | "embedded"
+  readonly model: string
+  readonly baseUrl: string
+  readonly apiKey: Redacted.Redacted
+  readonly api: "responses" | "chat"
+  readonly contextLength: number
+  readonly timeout: Duration.Duration
+  readonly idleTimeout: Duration.Duration
+}
+
+/**
+ * How a route is named in errors and log lines: model and host, never a credential.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const label = (route: Route): string => {
+  if (route.provider === "embedded") return "embedded"
+  return `${route.model}@${URL.canParse(route.baseUrl) ? new URL(route.baseUrl).host : "invalid-url"}`
+}
+
+/**
+ * One model call of an auxiliary task.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Request {
+  readonly task: string
+  readonly messages: ReadonlyArray<Message>
+  readonly maxOutputTokens: number
+}
+
+/**
+ * What a call streams: pieces of text, pieces of reasoning, and at the end exactly one `Finished`. A stream that ends
+ * without it has failed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Event =
+  | { readonly _tag: "Text"; readonly text: string }
+  | { readonly _tag: "Reasoning"; readonly text: string }
+  | { readonly _tag: "Finished"; readonly reason: "stop" | "length" | "refusal" | "other"; readonly usage: CallUsage | null }
+
+/**
+ * Tokens the provider reported for one call.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CallUsage {
+  readonly inputTokens: number
+  readonly outputTokens: number
+}
+
+/**
+ * An open client of one route: its own connection pool, closed with its scope.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Client {
+  readonly stream: (route: Route, request: Request) => Stream.Stream<Event, AuxiliaryError>
+  readonly isOpen: () => boolean
+}
+
+/**
+ * Opens clients. Opening is synchronous and makes no connection.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class Provider extends Context.Tag("throughline/Provider")<
+  Provider,
+  { readonly open: (route: Route) => Effect.Effect<Client, never, Scope.Scope> }
+>() {}

@@ -1,0 +1,232 @@
+/**
+ * Where sessions live: inbox, append-only log, generations, leases. The seam at which a Layer swaps one store for
+ * another; every backend passes the same contract tests.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
+import type { CompressionResult } from "./CompressionResult.ts"
+import { Ledger } from "./Ledger.ts"
+import type { Message } from "./Message.ts"
+import type { DeliveryKind, Logged, Manifest, Receipt, Segment, SessionId, State, Usage } from "./Session.ts"
+import type {
+  IdempotencyConflict,
+  SessionExists,
+  StoreError,
+  Superseded,
+  TurnLost,
+  UnknownSession,
+  UnknownSnapshot
+} from "./SessionError.ts"
+
+/**
+ * What a lease is for: the agent answering (`turn`), or a change of the view's base (`operation`).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type LeaseName = "turn" | "operation"
+
+/**
+ * The right to write, until somebody else takes it: every write verifies `token` in its transaction. `epoch` is the
+ * session's count of resets and rewinds when the lease was taken.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Lease {
+  readonly sessionId: SessionId
+  readonly name: LeaseName
+  readonly holder: string
+  readonly token: number
+  readonly epoch: number
+}
+
+/**
+ * The answer to asking for a lease: it is yours, or it is `holder`'s until `expiresAt` (epoch milliseconds).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Acquired =
+  | { readonly _tag: "Granted"; readonly lease: Lease }
+  | { readonly _tag: "Held"; readonly holder: string; readonly expiresAt: number }
+
+/**
+ * The lease is somebody else's by now: nothing was written.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
+  name: Schema.Literal("turn", "operation"),
+  superseded: Schema.Boolean
+}) {
+  override get message() {
+    return `the ${this.name} lease was ${this.superseded ? "superseded by a reset or rewind" : "taken over"}`
+  }
+}
+
+/**
+ * How long a lease lasts without a heartbeat, in milliseconds, and who asks.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LeaseRequest {
+  readonly name: LeaseName
+  readonly holder: string
+  readonly ttl: number
+}
+
+/**
+ * A new generation: everything of it is written in one transaction, or nothing. It is refused if the session is no
+ * longer at `base`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Commit {
+  readonly operationId: string
+  readonly base: number
+  readonly manifest: Manifest
+  readonly segments: ReadonlyArray<Segment>
+  readonly ledger: Ledger
+}
+
+/**
+ * What a commit left behind and made.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Committed {
+  readonly generation: number
+  readonly snapshotId: string
+  readonly state: State
+}
+
+/**
+ * One line of `sessions`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const SessionSummary = Schema.Struct({
+  sessionId: Schema.String,
+  messages: Schema.Int,
+  waiting: Schema.Int,
+  generation: Schema.Int,
+  tokens: Schema.Int
+})
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type SessionSummary = typeof SessionSummary.Type
+
+/**
+ * A generation that was left behind, at `at` (epoch milliseconds).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Snapshot = Schema.Struct({
+  snapshotId: Schema.String,
+  sessionId: Schema.String,
+  generation: Schema.Int,
+  lastSeq: Schema.Int,
+  at: Schema.Int
+})
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Snapshot = typeof Snapshot.Type
+
+/**
+ * A message that was acknowledged: in the log it has a `seq`, in the inbox none yet.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Acknowledged {
+  readonly seq: number | null
+  readonly arrival: number | null
+  readonly kind: DeliveryKind | null
+  readonly message: Message
+  readonly at: number
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Delivery {
+  readonly kind: DeliveryKind
+  readonly key?: string | undefined
+}
+
+/**
+ * Whole histories, all imported or none.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Histories = ReadonlyArray<{ readonly sessionId: SessionId; readonly messages: ReadonlyArray<Message> }>
+
+/**
+ * - `deliver` returns when the message is on disk and numbered; the session begins with its first delivery.
+ * - `promote` moves the inbox to the log, in order; `append` adds to the log; both under the turn's lease.
+ * - `report` keeps what the provider said a view had cost; it is an estimate's aid and may be lost in a crash.
+ * - `commit` makes a generation under the operation's lease; `reset` ends the working context without one.
+ * - `publish` tells other processes how an operation ended, `outcome` reads it if it was an equal request's.
+ * - `log` streams every acknowledged message, log then inbox.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class SessionStore extends Context.Tag("throughline/SessionStore")<
+  SessionStore,
+  {
+    readonly deliver: (
+      sessionId: SessionId,
+      message: Message,
+      delivery: Delivery
+    ) => Effect.Effect<Receipt, IdempotencyConflict | StoreError>
+    readonly importAll: (histories: Histories) => Effect.Effect<void, SessionExists | StoreError>
+    readonly acquire: (
+      sessionId: SessionId,
+      request: LeaseRequest
+    ) => Effect.Effect<Acquired, UnknownSession | StoreError>
+    readonly renew: (lease: Lease, ttl: number) => Effect.Effect<boolean, StoreError>
+    readonly release: (lease: Lease) => Effect.Effect<void, StoreError>
+    readonly promote: (
+      lease: Lease
+    ) => Effect.Effect<
+      { readonly promoted: ReadonlyArray<Logged>; readonly state: State },
+      TurnLost | Superseded | StoreError
+    >
+    readonly append: (
+      lease: Lease,
+      messages: ReadonlyArray<Message>
+    ) => Effect.Effect<ReadonlyArray<Logged>, TurnLost | Superseded | StoreError>
+    readonly report: (sessionId: SessionId, usage: Usage) => Effect.Effect<void>
+    readonly state: (sessionId: SessionId) => Effect.Effect<State, UnknownSession | StoreError>
+    readonly ledger: (sessionId: SessionId) => Effect.Effect<Ledger, UnknownSession | StoreError>
+    readonly commit: (lease: Lease, commit: Commit) => Effect.Effect<Committed, LeaseLost | StoreError>
+    readonly reset: (sessionId: SessionId) => Effect.Effect<Committed, UnknownSession | StoreError>
+    readonly publish: (requestKey: string, result: CompressionResult) => Effect.Effect<void, StoreError>
+    readonly outcome: (
+      operationId: string,
+      requestKey: string
+    ) => Effect.Effect<CompressionResult | undefined, StoreError>
+    readonly log: (sessionId: SessionId) => Stream.Stream<Acknowledged, UnknownSession | StoreError>
+    readonly sessions: Effect.Effect<ReadonlyArray<SessionSummary>, StoreError>
+    readonly snapshots: (sessionId: SessionId) => Effect.Effect<ReadonlyArray<Snapshot>, UnknownSession | StoreError>
+    readonly snapshot: (snapshotId: string) => Effect.Effect<State, UnknownSnapshot | StoreError>
+  }
+>() {}

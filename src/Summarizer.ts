@@ -1,0 +1,194 @@
+/**
+ * From a range of the log to the text of a segment: the routes in order, large ranges in chunks, and the embedded
+ * summarizer where no model answers.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Ref from "effect/Ref"
+import { AuxiliaryClients } from "./AuxiliaryClients.ts"
+import * as AuxiliaryTask from "./AuxiliaryTask.ts"
+import type { Attempt } from "./CompressionResult.ts"
+import * as Gate from "./Gate.ts"
+import * as Handoff from "./Handoff.ts"
+import * as Chunks from "./internal/chunks.ts"
+import type { Logged } from "./Session.ts"
+import type { Route } from "./Provider.ts"
+import * as Extractive from "./Provider/Extractive.ts"
+import * as Recovery from "./Recovery.ts"
+import { Tokens } from "./Tokens.ts"
+
+/**
+ * Where and within which budget summaries are made. `maxCalls` counts all calls of one compression beside one for
+ * each chunk; default 8. `totalTimeout` bounds them together; default 1.5 times the first route's timeout.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  readonly routes: ReadonlyArray<Route>
+  readonly totalTimeout?: Duration.DurationInput | undefined
+  readonly maxCalls?: number | undefined
+  readonly recovery?: Recovery.Policy | undefined
+  /** The caller's own guidance for every summary. */
+  readonly instructions?: string | undefined
+}
+
+/**
+ * A range to be summarized within `maxTokens`. `requests` are the newest words of the user: without a focus they guide
+ * what the summary dwells on.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Range {
+  readonly entries: ReadonlyArray<Logged>
+  readonly tokens: number
+  readonly maxTokens: number
+  readonly focus: string | null
+  readonly requests: ReadonlyArray<string>
+  readonly onExhausted: "extract" | "fail"
+  readonly onProgress: (characters: number) => Effect.Effect<void>
+}
+
+/**
+ * A summary that passed the gate. `degraded` says why no model wrote it, or part of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Summary {
+  readonly text: string
+  readonly model: string
+  readonly degraded: string | null
+  readonly modelCalls: number
+  readonly attempts: ReadonlyArray<Attempt>
+}
+
+/**
+ * @since 0.1.0
+ * @category services
+ */
+export class Summarizer extends Context.Tag("throughline/Summarizer")<
+  Summarizer,
+  {
+    /** Interruptible: who must not be interrupted shields it. Fails only with `onExhausted: "fail"`. */
+    readonly summarize: (range: Range) => Effect.Effect<Summary, AuxiliaryTask.Exhausted>
+    /** The model asked first, for log lines. */
+    readonly model: string
+  }
+>() {}
+
+/** The summarizer's own instructions beside the material. */
+const PROMPT_TOKENS = 1_500
+/** Chunks of one range that are summarized at the same time. */
+const CONCURRENT_CHUNKS = 4
+
+const embedded = "embedded"
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = Effect.fnUntraced(function* (options: Options) {
+  const clients = yield* AuxiliaryClients
+  const counter = yield* Tokens
+  const recovery = options.recovery ?? Recovery.defaults
+  const routes = options.routes.filter((route) => route.provider !== embedded)
+  const totalTimeout =
+    options.totalTimeout === undefined
+      ? Duration.times(routes[0]?.timeout ?? Duration.minutes(1), 1.5)
+      : Duration.decode(options.totalTimeout)
+
+  interface Part {
+    readonly text: string
+    readonly model: string
+    readonly degraded: string | null
+  }
+
+  const extract = (range: Range, degraded: string | null): Part => ({
+    text: Extractive.summarize(range.entries, { counter, maxTokens: range.maxTokens, focus: range.focus }),
+    model: embedded,
+    degraded
+  })
+
+  const fit = (text: string, maxTokens: number) =>
+    counter.text(text) <= maxTokens ? text : Handoff.render(Handoff.fit(Handoff.parse(text), counter, maxTokens))
+
+  const task = (range: Range): AuxiliaryTask.Task<string> => {
+    const { focus, maxTokens, requests } = range
+    const material = Handoff.material(range.entries)
+    const instructions = options.instructions ?? null
+    return {
+      routes,
+      recovery,
+      tokens: counter.text(material) + PROMPT_TOKENS,
+      request: (rejected) => ({
+        task: "compression",
+        messages: Handoff.prompt({ material, focus, instructions, requests, maxTokens, rejected }),
+        // Room for the model's reasoning; the length of the answer itself is asked for in the prompt.
+        maxOutputTokens: maxTokens * 2 + 1_000
+      }),
+      accept: (route, { finish, text }) =>
+        Gate.check({ route, text, finish, counter, coveredTokens: range.tokens, maxTokens, missing: Handoff.missing }),
+      onProgress: range.onProgress
+    }
+  }
+
+  const ask = (range: Range, spent: AuxiliaryTask.Spending): Effect.Effect<Part, AuxiliaryTask.Exhausted> =>
+    AuxiliaryTask.run(task(range), spent).pipe(
+      Effect.provideService(AuxiliaryClients, clients),
+      Effect.map(({ route, value }): Part => ({ text: fit(value, range.maxTokens), model: route, degraded: null })),
+      Effect.catchTag("ContextOverflow", (overflow) => {
+        const halves = Chunks.halves(range.entries, counter)
+        return halves === undefined
+          ? new AuxiliaryTask.Exhausted({ errors: [overflow] })
+          : inChunks(range, halves, spent)
+      }),
+      Effect.catchTag("Exhausted", (exhausted) =>
+        range.onExhausted === "fail" ? exhausted : Effect.succeed(extract(range, exhausted.message))
+      )
+    )
+
+  /** Each chunk on its own; the sections are joined by plain code, so that no word goes through two models. */
+  const inChunks = Effect.fnUntraced(function* (
+    range: Range,
+    chunks: ReadonlyArray<ReadonlyArray<Logged>>,
+    spent: AuxiliaryTask.Spending
+  ) {
+    yield* Ref.update(spent.callsLeft, (calls) => calls + chunks.length - 1)
+    const maxTokens = Math.max(range.maxTokens / 2, Math.floor((range.maxTokens * 1.5) / chunks.length))
+    const parts = yield* Effect.forEach(
+      chunks,
+      (entries) => ask({ ...range, entries, tokens: Chunks.tokens(entries), maxTokens: Math.floor(maxTokens) }, spent),
+      { concurrency: CONCURRENT_CHUNKS }
+    )
+    const sections = Handoff.merge(parts.map(({ text }) => Handoff.parse(text)))
+    return {
+      text: Handoff.render(Handoff.fit(sections, counter, range.maxTokens)),
+      model: parts.find(({ model }) => model !== embedded)?.model ?? embedded,
+      degraded: parts.find(({ degraded }) => degraded !== null)?.degraded ?? null
+    } satisfies Part
+  })
+
+  const summarize = Effect.fn("Summarizer.summarize")(function* (range: Range) {
+    const first = routes[0]
+    if (first === undefined) return { ...extract(range, null), modelCalls: 0, attempts: [] }
+    const spent = yield* AuxiliaryTask.spending({ maxCalls: options.maxCalls ?? 8, totalTimeout })
+    const room = first.contextLength - PROMPT_TOKENS - 2 * range.maxTokens - 1_000
+    const chunks = Chunks.upTo(range.entries, room)
+    const part = yield* chunks.length > 1 ? inChunks(range, chunks, spent) : ask(range, spent)
+    return { ...part, attempts: yield* Ref.get(spent.attempts), modelCalls: yield* Ref.get(spent.calls) }
+  })
+
+  return Summarizer.of({ summarize, model: routes[0]?.model ?? embedded })
+})
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options) => Layer.effect(Summarizer, make(options))

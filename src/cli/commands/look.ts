@@ -1,0 +1,109 @@
+/** The commands that only look: `sessions`, `log`, `view`, `snapshots`, `snapshot`. */
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import process from "node:process"
+import type { State } from "../../Session.ts"
+import { type Acknowledged, SessionStore } from "../../SessionStore.ts"
+import { Tokens } from "../../Tokens.ts"
+import * as View from "../../View.ts"
+import { windowBar } from "../picture.ts"
+import { answer, configOption, dbOption, explainOption, jsonOption, sessionArg, settings, store } from "../shared.ts"
+import { transcript } from "../transcript.ts"
+
+export const sessions = Command.make("sessions", { db: dbOption, json: jsonOption }, ({ db, json }) =>
+  Effect.gen(function* () {
+    const found = yield* Effect.flatMap(SessionStore, (store) => store.sessions).pipe(Effect.provide(store(db)))
+    yield* answer(json, found, () =>
+      found.map(
+        (s) =>
+          `${s.sessionId}\t${s.messages} messages\t${s.waiting} waiting\tgeneration ${s.generation}\t~${s.tokens} tokens`
+      )
+    )
+  })
+).pipe(Command.withDescription("List the sessions of a database"))
+
+export const log = Command.make(
+  "log",
+  { session: sessionArg, db: dbOption, explain: explainOption, json: jsonOption },
+  ({ db, explain, json, session }) =>
+    Effect.gen(function* () {
+      const entries = yield* Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.log(session))).pipe(
+        Effect.map(Chunk.toReadonlyArray),
+        Effect.provide(store(db))
+      )
+      const value = explain ? entries.map(explained) : entries.map(({ message }) => message)
+      yield* answer(json, value, () =>
+        transcript(entries.map((entry) => ({ label: `#${entry.seq ?? "inbox"} `, message: entry.message })))
+      )
+    })
+).pipe(Command.withDescription("Print every acknowledged message of a session, log then inbox"))
+
+const explained = ({ arrival, at, kind, message, seq }: Acknowledged) => ({ seq, arrival, kind, at, message })
+
+export const view = Command.make(
+  "view",
+  { session: sessionArg, db: dbOption, explain: explainOption, config: configOption, json: jsonOption },
+  (args) =>
+    Effect.gen(function* () {
+      const state = yield* Effect.flatMap(SessionStore, (store) => store.state(args.session)).pipe(
+        Effect.provide(store(args.db))
+      )
+      const contextLength = args.explain ? (yield* settings(args.config)).policy.contextLength : 0
+      yield* show(state, args, contextLength)
+    })
+).pipe(Command.withDescription("Print what the model sees of a session, as chat messages"))
+
+export const snapshots = Command.make(
+  "snapshots",
+  { session: sessionArg, db: dbOption, json: jsonOption },
+  ({ db, json, session }) =>
+    Effect.gen(function* () {
+      const found = yield* Effect.flatMap(SessionStore, (store) => store.snapshots(session)).pipe(
+        Effect.provide(store(db))
+      )
+      yield* answer(json, found, () => found.map((s) => `${s.snapshotId}\tgeneration ${s.generation}`))
+    })
+).pipe(Command.withDescription("List the views a session has left behind"))
+
+const snapshotArg = Args.text({ name: "snapshot" }).pipe(Args.withDescription("the id of a snapshot"))
+
+export const snapshot = Command.make(
+  "snapshot",
+  { id: snapshotArg, db: dbOption, json: jsonOption },
+  ({ db, id, json }) =>
+    Effect.gen(function* () {
+      const state = yield* Effect.flatMap(SessionStore, (store) => store.snapshot(id)).pipe(Effect.provide(store(db)))
+      yield* show(state, { json, explain: false }, 0)
+    })
+).pipe(Command.withDescription("Print a view a session has left behind, as chat messages"))
+
+const show = (state: State, flags: { readonly json: boolean; readonly explain: boolean }, contextLength: number) =>
+  Effect.gen(function* () {
+    const view = View.assemble(state, yield* Tokens)
+    const segments = state.segments.map(({ degraded, fromSeq, id, model, toSeq, tokens }) => ({
+      id,
+      fromSeq,
+      toSeq,
+      tokens,
+      model,
+      degraded
+    }))
+    const { generation, messages, parts, repairs, tokens } = view
+    const value = flags.explain ? { generation, tokens, parts, segments, repairs, messages } : messages
+    yield* answer(flags.json, value, () => [
+      ...transcript(messages.map((message) => ({ label: "", message }))),
+      ...(flags.explain
+        ? [
+            windowBar(barOf(view), contextLength, process.stdout.columns ?? 80, process.stdout.isTTY),
+            ...segments.map((s) => `segment ${s.id}: ${s.fromSeq} to ${s.toSeq}, ~${s.tokens} tokens, ${s.model}`),
+            ...repairs.map((repair) => `repair ${JSON.stringify(repair)}`)
+          ]
+        : [])
+    ])
+  })
+
+/** The parts of a view, as a picture shows them. */
+export const barOf = ({ parts }: View.View) => Object.entries(parts).map(([name, { tokens }]) => ({ name, tokens }))

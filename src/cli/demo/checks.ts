@@ -1,0 +1,54 @@
+/** What the demo looks at before it says that all is well. */
+import type { Message } from "../../Message.ts"
+import type { View } from "../../View.ts"
+
+export interface Evidence {
+  readonly sessionIds: ReadonlyArray<string>
+  /** What was acknowledged: the agent's side and the deliveries, each in its order. */
+  readonly appended: ReadonlyArray<Message>
+  readonly delivered: ReadonlyArray<Message>
+  readonly log: ReadonlyArray<Message>
+  readonly snapshot: View
+  readonly after: View
+  readonly target: number
+  /** Arrived while the compression was under way, and what the model saw at the next turn. */
+  readonly arrivals: ReadonlyArray<Message>
+  readonly next: View
+}
+
+export interface Check {
+  readonly name: string
+  readonly holds: boolean
+}
+
+export const checks = (e: Evidence): ReadonlyArray<Check> => [
+  { name: "one session id, the one that was given", holds: new Set(e.sessionIds).size === 1 },
+  {
+    name: `all ${e.appended.length + e.delivered.length} acknowledged messages are in the log, once each and in order`,
+    holds:
+      e.log.length === e.appended.length + e.delivered.length &&
+      isWithin(e.appended, e.log) &&
+      isWithin(e.delivered, e.log)
+  },
+  {
+    name: `the snapshot still reads as the ${e.snapshot.messages.length} messages before, byte for byte`,
+    holds: text(e.snapshot.messages) === text(e.log.slice(0, e.snapshot.messages.length))
+  },
+  {
+    name: `the view after is under its target of ${e.target.toLocaleString("en")} tokens`,
+    holds: e.after.tokens - e.after.parts.system.tokens <= e.target
+  },
+  {
+    name: `the ${e.arrivals.length} messages that came meanwhile are what the next step sees`,
+    holds: isWithin(e.arrivals, e.next.messages)
+  }
+]
+
+const text = (messages: ReadonlyArray<Message>) => JSON.stringify(messages)
+
+/** Whether all of `some` stand in `all`, in the same order. */
+const isWithin = (some: ReadonlyArray<Message>, all: ReadonlyArray<Message>): boolean => {
+  const bodies = all.map((message) => JSON.stringify(message))
+  let from = 0
+  return some.every((message) => (from = bodies.indexOf(JSON.stringify(message), from) + 1) > 0)
+}

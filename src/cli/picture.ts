@@ -1,0 +1,129 @@
+/**
+ * Pictures for a terminal: what fills a context window, and how far something has come.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * A part of a window.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Part {
+  readonly name: string
+  readonly tokens: number
+}
+
+/**
+ * How to draw: `width` in columns; without `color` the parts differ by their glyphs alone.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Style {
+  readonly width: number
+  readonly color: boolean
+}
+
+/** Told apart without colour; the last of each pair is an ANSI colour. */
+const FILLS: ReadonlyArray<readonly [glyph: string, color: number]> = [
+  ["█", 34],
+  ["▓", 36],
+  ["▒", 32],
+  ["▚", 33],
+  ["▤", 35],
+  ["▦", 31],
+  ["◆", 94],
+  ["●", 96]
+]
+const FREE = "·"
+
+/**
+ * A context window as a bar with a legend. One column is always the same number of tokens; what is over the window is
+ * cut at its edge, and the legend says by how much.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const windowBar = (parts: ReadonlyArray<Part>, contextLength: number, width: number, color: boolean): string =>
+  [bar(parts, contextLength, { width, color }), ...legend(parts, contextLength, { width, color })].join("\n")
+
+/**
+ * Two bars on one scale, before and after a compression, with one line about the difference.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const beforeAfter = (
+  before: ReadonlyArray<Part>,
+  after: ReadonlyArray<Part>,
+  contextLength: number,
+  width: number,
+  color: boolean
+): string => {
+  const saved = total(before) - total(after)
+  const share = total(before) === 0 ? 0 : saved / total(before)
+  return [
+    "before",
+    windowBar(before, contextLength, width, color),
+    "",
+    "after",
+    windowBar(after, contextLength, width, color),
+    "",
+    `${count(total(before))} → ${count(total(after))} tokens (${percent(-share)})`
+  ].join("\n")
+}
+
+/**
+ * How far something has come, on one line: `[██████····] 6/10 chunks`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const progressLine = (done: number, all: number, label: string): string => {
+  const filled = all <= 0 ? 0 : Math.floor(Math.min(1, Math.max(0, done / all)) * PROGRESS_WIDTH)
+  return `[${"█".repeat(filled)}${FREE.repeat(PROGRESS_WIDTH - filled)}] ${count(done)}/${count(all)} ${label}`
+}
+
+const PROGRESS_WIDTH = 20
+
+const total = (parts: ReadonlyArray<Part>): number => parts.reduce((sum, { tokens }) => sum + tokens, 0)
+
+/** Columns are cut at the running sum, so that rounding never adds up and the filled length is right to one column. */
+const bar = (parts: ReadonlyArray<Part>, contextLength: number, style: Style): string => {
+  const inner = Math.max(1, style.width - 2)
+  const column = (tokens: number) => Math.min(inner, Math.round((tokens / contextLength) * inner))
+  let sum = 0
+  const pieces = parts.map(({ tokens }, index) => {
+    const from = column(sum)
+    sum += tokens
+    return paint(glyph(index).repeat(column(sum) - from), index, style)
+  })
+  const edge = sum > contextLength ? "!" : "]"
+  return `[${pieces.join("")}${FREE.repeat(inner - column(sum))}${edge}`
+}
+
+const legend = (parts: ReadonlyArray<Part>, contextLength: number, style: Style): ReadonlyArray<string> => {
+  const left = contextLength - total(parts)
+  const rows = [
+    ...parts.map(({ name, tokens }, index) => ({ mark: paint(glyph(index), index, style), name, tokens })),
+    { mark: left < 0 ? "!" : FREE, name: left < 0 ? "over the window" : "free", tokens: Math.abs(left) }
+  ]
+  const names = Math.max(...rows.map(({ name }) => name.length))
+  const figures = Math.max(...rows.map(({ tokens }) => count(tokens).length))
+  return rows.map(
+    ({ mark, name, tokens }) =>
+      `  ${mark} ${name.padEnd(names)}  ${count(tokens).padStart(figures)}  ${percent(tokens / contextLength).padStart(6)}`
+  )
+}
+
+const fill = (index: number) => FILLS[index % FILLS.length] ?? ["█", 37]
+const glyph = (index: number): string => fill(index)[0]
+
+const paint = (text: string, index: number, { color }: Style): string =>
+  color && text !== "" ? `\u001B[${fill(index)[1]}m${text}\u001B[0m` : text
+
+const count = (n: number): string => n.toLocaleString("en-US")
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)}%`

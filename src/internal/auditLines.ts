@@ -1,0 +1,69 @@
+/** The log lines from which alone one can see that nothing was lost and no id changed. */
+import * as Effect from "effect/Effect"
+import type { CompressionResult } from "../CompressionResult.ts"
+import { redact } from "../Redaction.ts"
+import type { Logged, Receipt, SessionId } from "../Session.ts"
+
+type Fields = Readonly<Record<string, string | number | null | undefined>>
+
+const line = (what: string, fields: Fields) =>
+  Object.entries(fields).reduce(
+    (text, [name, value]) => (value === null || value === undefined ? text : `${text} ${name}=${quoted(value)}`),
+    `${what}:`
+  )
+
+const quoted = (value: string | number): string => {
+  const text = redact(String(value))
+  return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text)
+}
+
+export const buffered = ({ arrival, sessionId }: Receipt, kind: string) =>
+  Effect.logInfo(line("message buffered", { session: sessionId, arrival, kind }))
+
+export const promoted = (sessionId: SessionId, { arrival, seq }: Logged) =>
+  Effect.logInfo(line("message promoted", { session: sessionId, arrival, seq }))
+
+export const started = (
+  sessionId: SessionId,
+  operationId: string,
+  about: {
+    readonly generation: number
+    readonly messages: number
+    readonly tokens: number
+    readonly model: string
+    readonly focus: string | null
+  }
+) =>
+  Effect.logInfo(
+    line("compression started", {
+      session: sessionId,
+      operation: operationId,
+      generation: about.generation,
+      messages: about.messages,
+      tokens: `~${about.tokens}`,
+      model: about.model,
+      focus: about.focus
+    })
+  )
+
+export const joined = (sessionId: SessionId, operationId: string) =>
+  Effect.logInfo(line("compression joined", { session: sessionId, operation: operationId }))
+
+export const done = (result: CompressionResult, model: string) =>
+  Effect.logInfo(
+    line("compression done", {
+      session: result.sessionId,
+      operation: result.operationId,
+      outcome: result.outcome,
+      generation: result.generation,
+      messages: `${result.messagesBefore}->${result.messagesAfter}`,
+      tokens: `~${result.tokensAfter}`,
+      model
+    })
+  )
+
+export const failed = (sessionId: SessionId, operationId: string, error: string) =>
+  Effect.logWarning(line("compression failed", { session: sessionId, operation: operationId, error }))
+
+export const reset = (sessionId: SessionId, generation: number) =>
+  Effect.logInfo(line("reset", { session: sessionId, generation }))

@@ -1,0 +1,54 @@
+/** A range too large for one call, cut where no tool call loses its result. */
+import type { Message } from "../Message.ts"
+import type { Logged } from "../Session.ts"
+import type { Counter } from "../Tokens.ts"
+import { safeCuts } from "./toolPairs.ts"
+
+type Range = ReadonlyArray<Logged>
+
+export const tokens = (entries: Range): number => entries.reduce((sum, entry) => sum + entry.tokens, 0)
+
+/** Chunks of at most about `limit` tokens; a group that cannot be cut may be larger. */
+export const upTo = (entries: Range, limit: number): ReadonlyArray<Range> => {
+  const safe = safeCuts(entries.map(({ message }) => message))
+  const chunks: Array<Range> = []
+  let from = 0
+  let size = 0
+  let cut = 0
+  entries.forEach((entry, index) => {
+    if (size + entry.tokens > limit && cut > from) {
+      chunks.push(entries.slice(from, cut))
+      size = tokens(entries.slice(cut, index))
+      from = cut
+    }
+    size += entry.tokens
+    if (safe[index + 1] === true) cut = index + 1
+  })
+  chunks.push(entries.slice(from))
+  return chunks
+}
+
+/** Below this an overflow has another cause than the size of the range. */
+const SMALLEST = 500
+
+/** Two chunks of about the same size; a single message is cut within its text. */
+export const halves = (entries: Range, counter: Counter): ReadonlyArray<Range> | undefined => {
+  const size = tokens(entries)
+  if (size < SMALLEST) return undefined
+  const [only] = entries
+  if (only !== undefined && entries.length === 1) return halvesOf(only, counter)
+  const chunks = upTo(entries, size / 2)
+  const [first = []] = chunks
+  const middle = chunks.length > 1 ? first.length : Math.ceil(entries.length / 2)
+  return [entries.slice(0, middle), entries.slice(middle)]
+}
+
+const halvesOf = (entry: Logged, counter: Counter): ReadonlyArray<Range> | undefined => {
+  const { content } = entry.message
+  if (typeof content !== "string" || content.length < 2) return undefined
+  const middle = Math.floor(content.length / 2)
+  return [content.slice(0, middle), content.slice(middle)].map((half) => {
+    const message: Message = { ...entry.message, content: half }
+    return [{ ...entry, message, tokens: counter.message(message) }]
+  })
+}

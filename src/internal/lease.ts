@@ -1,0 +1,49 @@
+/** A lease held for as long as a scope is open, kept alive by its heartbeat. */
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type * as Context from "effect/Context"
+import type * as Scope from "effect/Scope"
+import type { SessionId } from "../Session.ts"
+import type { StoreError, UnknownSession } from "../SessionError.ts"
+import type { Lease, LeaseRequest, SessionStore } from "../SessionStore.ts"
+
+/** A crashed holder is waited for this long, in milliseconds. */
+export const TTL = 15_000
+const POLL = "50 millis"
+
+/** A lease, and who held it before if it had to be waited for. */
+export interface Held {
+  readonly lease: Lease
+  readonly waitedFor: string | undefined
+}
+
+/** Waits, interruptibly, for the lease. Granting and the promise to release it are one step. */
+export const hold = (
+  store: Context.Tag.Service<SessionStore>,
+  sessionId: SessionId,
+  request: LeaseRequest,
+  onHeld: (holder: string) => Effect.Effect<void> = () => Effect.void
+): Effect.Effect<Held, UnknownSession | StoreError, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      let waitedFor: string | undefined
+      while (true) {
+        const acquired = yield* store.acquire(sessionId, request)
+        if (acquired._tag === "Granted") {
+          const { lease } = acquired
+          yield* Effect.addFinalizer(() => Effect.ignoreLogged(store.release(lease)))
+          yield* Effect.forkScoped(heartbeat(store, lease, request.ttl))
+          return { lease, waitedFor }
+        }
+        waitedFor = acquired.holder
+        yield* onHeld(acquired.holder)
+        yield* restore(Effect.sleep(POLL))
+      }
+    })
+  )
+
+/** Goes on when a beat fails: whether the lease still holds is decided by the fence, not here. */
+const heartbeat = (store: Context.Tag.Service<SessionStore>, lease: Lease, ttl: number) =>
+  Effect.interruptible(
+    Effect.repeat(Effect.ignoreLogged(store.renew(lease, ttl)), Schedule.spaced(ttl / 3)).pipe(Effect.delay(ttl / 3))
+  )

@@ -1,0 +1,182 @@
+/**
+ * What plain code can tell from words alone: which sentences set rules or decide something, what is an identifier.
+ */
+import { clip, isProse, oneLine, sentences } from "./sentences.ts"
+
+export interface Rule {
+  readonly text: string
+  readonly isStrict: boolean
+}
+
+/** The sentences that set a rule or voice a preference, word for word. */
+export const rules = (text: string): ReadonlyArray<Rule> => {
+  const all = text.toLowerCase()
+  if (!STRICT.test(all) && !MILD.test(all)) return []
+  const found = sentences(text).flatMap((sentence) => {
+    const lower = sentence.toLowerCase()
+    const isStrict = STRICT.test(lower)
+    if (!isStrict && !MILD.test(lower)) return []
+    return isProse(sentence) && !isIdle(lower) ? [{ text: clip(oneLine(sentence), LONGEST_RULE), isStrict }] : []
+  })
+  return found.slice(0, 12)
+}
+
+/** The sentences that say what was decided. */
+export const decisions = (text: string): ReadonlyArray<string> => {
+  if (!DECISION.test(text.toLowerCase())) return []
+  return sentences(text)
+    .filter((sentence) => sentence.length <= LONGEST_RULE && DECISION.test(sentence.toLowerCase()) && isProse(sentence))
+    .filter((sentence) => !QUESTION.test(sentence))
+    .map(oneLine)
+    .slice(0, 4)
+}
+
+export interface Named {
+  readonly name: string
+  readonly value: string
+}
+
+export interface Said extends Named {
+  readonly isSelfNamed: boolean
+}
+
+/** Identifiers in prose: named ones ("staging port is 5433"), and those that name themselves, as URLs and hashes do. */
+export const identifiers = (text: string): ReadonlyArray<Said> => {
+  if (!IDENTIFYING.test(text)) return []
+  const named = Array.from(text.matchAll(NAMED)).flatMap((match) => {
+    const [, latin, other = "", found = ""] = match
+    const value = trimmed(found)
+    const before = text.slice(Math.max(0, match.index - 40), match.index)
+    const name = fullName(before, latin ?? other)
+    return isIdentifier(value) && !TOO_PLAIN.test(name) ? [{ name, value }] : []
+  })
+  const pairs = [...named, ...settings(text)].map((pair) => ({ ...pair, isSelfNamed: false }))
+  const taken = new Set(pairs.map(({ value }) => value))
+  const bare = SELF_NAMED.flatMap(({ name, pattern }) =>
+    (text.match(pattern) ?? []).map((found) => ({ name, value: trimmed(found), isSelfNamed: true }))
+  )
+  return [...pairs, ...bare.filter(({ value }) => !taken.has(value) && value.length <= LONGEST_VALUE)]
+}
+
+const LONGEST_RULE = 400
+export const LONGEST_VALUE = 120
+
+/** Alternatives that stand as words of their own, for text in lower case. `\b` knows only Latin letters. */
+const wordsOf = (...alternatives: ReadonlyArray<string>): string =>
+  `(?<![\\p{L}\\p{N}_])(?:${alternatives.join("|")})(?![\\p{L}\\p{N}_])`
+
+const STRICT = new RegExp(
+  [
+    "^no (?!one|need|problem|worries|idea|thanks?|luck|way|matter|more|longer)\\p{L}+(?: \\p{L}+){0,5}!",
+    wordsOf(
+      "must(?:n['’]?t)?|never|always|do not|don['’]?t|shall not|should(?:n['’]t| not)|may not|cannot|forbidden|under no circumstances|at all costs|required? to|make sure|ensure|stop (?!at\\b|it\\b)\\p{L}+ing",
+      "muss|müssen|musst|niemals|nie|immer|auf keinen fall|darf(?:st)?|dürfen|unbedingt|verboten|(?:bitte|verwende|nutze|benutze|schreibe?|mache?) (?:\\p{L}+ )?(?:nicht|keine?n?)|nicht \\p{L}+en(?=[.!]|$)",
+      "doi(?:s|t|vent|vez)|devez|il faut|jamais|toujours|interdit|obligatoire(?:ment)?|n['’]\\p{L}+ pas|ne \\p{L}+ (?:pas|jamais)",
+      "debe[ns]?|hay que|nunca|siempre|jamás|prohibido|obligatorio|no (?:uses?|hagas?|cambies?|toques?|borres?|escribas?|modifiques?|olvides?|envíes?|ejecutes?|añadas?|pongas?|puede[ns]?)",
+      "deve[mr]?|devem|tem que|nunca|sempre|jamais|proibido|não (?:use[mn]?|faça|mude|toque|apague|altere|modifique|escreva|envie|execute|pode)",
+      "dev[eio]|devono|bisogna|mai|vietato|non (?:\\p{L}+[aei]re|devi|deve|puoi)",
+      "должн[аоы]?|должен|нельзя|никогда|всегда|обязательно|запрещено|не (?:надо|нужно|\\p{L}+(?:й|йте|и|ите|ь|ьте))"
+    ),
+    "必须|必須|不得|不要|不能|不可|不许|禁止|务必|務必|绝不|絕不|永远|永遠|始终|总是|總是|一定要|请勿|請勿",
+    "必ず|絶対|なければならな|なければいけな|しないで|ないでください|てはいけ|てはなら|常に|いつも|決して",
+    "반드시|절대|항상|언제나|하지 ?마|지 ?마세요|지 ?말|금지|해야"
+  ].join("|"),
+  "mu"
+)
+
+const MILD = new RegExp(
+  [
+    wordsOf(
+      "(?<!(?:there(?:['’]s| is| are)|['’]s|\\b(?:if|and|which|that|it|has|had|was|were)) )only(?! (?:an?|one|two|\\d))|prefer(?:s|red|ably|ence)?|avoid|rather than|no need (?:for|to)|i['’]d rather",
+      "nur|bevorzug\\p{L}*|lieber|vermeide\\p{L}*|stattdessen",
+      "uniquement|seulement|préf[éè]r\\p{L}*|évite[rz]?",
+      "s[oó]lo|solamente|únicamente|prefier\\p{L}*|evita\\p{L}*",
+      "apenas|somente|prefir\\p{L}*|evite\\p{L}*",
+      "soltanto|preferi\\p{L}*",
+      "только|предпочит\\p{L}*|избега\\p{L}*|лучше"
+    ),
+    "只能|只用|只需|优先|優先|避免|尽量|盡量|最好",
+    "のみ|だけ|優先|避け|ほうがいい|方がいい",
+    "만 사용|오직|선호|피해|않도록"
+  ].join("|"),
+  "u"
+)
+
+/** Sentences with the words of a rule that set none: what somebody does not know, and plain questions. */
+const isIdle = (sentence: string): boolean => IDLE.test(sentence) || (QUESTION.test(sentence) && !PLEASE.test(sentence))
+
+const IDLE =
+  /\b(?:i|we|you|they|it) (?:do not|don['’]?t|cannot|can['’]?t) (?:know|t?h?ink|tink|understand|see|remember|recall|get|have|mind|care|believe)\b|^(?:don['’]t worry|never ?mind|of course not|why (?:not|don['’]t))|\bmust have \w+(?:ed|en|t)\b|\bnot sure\b|\bich weiß nicht\b|\bje ne sais pas\b|\bno sé\b|\bnão sei\b|\bnon so\b/i
+const QUESTION = /[?？؟]["'”’)]*$/
+const PLEASE = /^(?:please|can|could|would|will) |\bplease\b|\bbitte\b/i
+
+const DECISION = new RegExp(
+  [
+    wordsOf(
+      "decided|decision|agreed|settled on|opted|we(?:['’]ll| will) (?:use|go with|keep)|let['’]?s (?:use|go with|keep|stick)|go(?:ing)? with|(?:i|we) ch(?:o|oo)se",
+      "entschieden|beschlossen|wir (?:nehmen|verwenden|bleiben)",
+      "décidé|on garde|choisi|nous allons utiliser",
+      "decid(?:ido|imos|ió|í)|elegi\\p{L}*|usaremos|vamos a usar",
+      "decidi(?:mos|u|do)?|escolh\\p{L}*|vamos usar",
+      "deciso|scelto|useremo",
+      "решил[аи]?|выбрал[аи]?|будем использовать"
+    ),
+    "决定|決定|选择了|採用|采用|决意|にします|決めました|결정|선택했|사용하기로"
+  ].join("|"),
+  "u"
+)
+
+export const NOUNS =
+  "port|version|branch|commit|revision|sha|hash|tag|url|uri|endpoint|host|hostname|ticket|issue|pr|build|region|bucket|database|table|schema|e-?mail|account|number|model|channel|cluster|container|namespace|deployment|release"
+/** Quick: whether a text has anything an identifier could be made of. */
+const IDENTIFYING = /\d|:\/\/|[A-Z_]{3}=|[`"'*]/
+
+/** What may stand between a name and its value. */
+const LINK =
+  "(?:[\\s:=#→`\"'*(]|->|(?<!\\p{L})(?:is|are|was|now|to|be|should|will|changed|set|switched|moved|jetzt|ist|lautet|est|es|é|è|это)(?!\\p{L})|[是为为은는はが])"
+const NAMED = new RegExp(
+  `(?:(?<![\\p{L}\\p{N}])((?:[\\p{L}\\p{N}]+[_-])*(?:id|uuid|${NOUNS}|порт|версия|puerto|porta|versión|versão))(?![\\p{L}\\p{N}_-])${LINK}+|(端口|版本|ポート|バージョン|포트|버전)${LINK}*)([\\p{L}\\p{N}@/~][^\\s"'\`*()<>，。、；,;]*)`,
+  "giu"
+)
+
+const SELF_NAMED: ReadonlyArray<{ readonly name: string; readonly pattern: RegExp }> = [
+  { name: "url", pattern: /\bhttps?:\/\/[^\s"'`<>)\]}，。]+/g },
+  { name: "uuid", pattern: /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/gi },
+  {
+    name: "hash",
+    pattern: /(?<![\w#-])(?=[a-f]*\d)(?=\d*[a-f])(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{7,12})(?![\w-])/g
+  },
+  { name: "address", pattern: /\b(?:localhost|\d{1,3}(?:\.\d{1,3}){3}):\d{2,5}\b/g }
+]
+
+/** `NAME=value` and `package@1.2.3`. */
+const settings = (text: string): ReadonlyArray<Named> =>
+  [
+    ...(text.includes("=") ? text.matchAll(/\b([A-Z][A-Z0-9_]{2,})=([^\s"'`;,)]+)/g) : []),
+    ...(text.includes("@") ? text.matchAll(/((?:@[\w.-]{1,80}\/)?[\w.-]{1,80})@v?(\d+\.\d[\w.+-]{0,40})/g) : [])
+  ]
+    .map(([, name = "", value = ""]): Named => ({ name, value: trimmed(value) }))
+    .filter(({ value }) => value !== "" && value.length <= LONGEST_VALUE && !value.includes("[redacted"))
+
+const trimmed = (value: string): string => value.replace(/[.,:;!?)\]}'"`*]+$/, "")
+
+/** A plain word after "version" or "branch" is no value: it needs a digit, an inner mark, or capitals throughout. */
+export const isIdentifier = (value: string): boolean =>
+  value.length <= LONGEST_VALUE &&
+  !value.includes("[redacted") &&
+  (/\d/.test(value) ||
+    /[\p{L}\d][/_@][\p{L}\d]/u.test(value) ||
+    /^[A-Z]{4,}$/.test(value) ||
+    /\p{L}\.\p{L}{2,}\./u.test(value))
+
+const TOO_PLAIN = /^(?:number|issue|table|model)$/
+
+/** The one or two words before the noun tell the staging port from the other. */
+const fullName = (before: string, noun: string): string => {
+  const qualifiers = /((?:(?<![\p{L}\p{N}-])\p{L}[\p{L}\p{N}_-]* ){0,2})[`"'*]*$/u.exec(before)?.[1] ?? ""
+  const telling = qualifiers.split(" ").filter((word) => word !== "" && !FILLER.test(word))
+  return [...telling, noun].join(" ").replace(/[_-]+/g, " ").toLowerCase()
+}
+
+const FILLER =
+  /^(?:the|a|an|my|our|your|its?|his|her|their|this|that|is|are|was|new|current|please|use|using|on|in|to|for|from|with|and|or|of|at|by|as|so|set|change|now|s|der|die|das|den|le|la|les|el|los|il|lo|o|os)$/i

@@ -1,0 +1,15 @@
+/** Spans only for those who listen: the hot path pays for none. */
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import * as Effect from "effect/Effect"
+import * as Tracer from "effect/Tracer"
+
+const silent = Context.get(DefaultServices.liveServices, Tracer.Tracer)
+
+/** A span around `effect` when a tracer is installed, nothing when the default one would throw it away. */
+export const listened = <A, E>(name: string, subject: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.withFiberRuntime((fiber) =>
+    Context.get(fiber.currentDefaultServices, Tracer.Tracer) === silent
+      ? effect
+      : Effect.withSpan(effect, name, { captureStackTrace: false, attributes: { session: subject } })
+  )

@@ -1,0 +1,193 @@
+/** One compression from its lease to its commit. The caller sees to it that no interrupt but shutdown reaches it. */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { CompressionFailed } from "../CompressionError.ts"
+import type { CompressionPolicy } from "../CompressionPolicy.ts"
+import type { CompressionResult, Outcome } from "../CompressionResult.ts"
+import * as Ledger from "../Ledger.ts"
+import * as Message from "../Message.ts"
+import * as Plan from "../Plan.ts"
+import { redact } from "../Redaction.ts"
+import type { Logged, Manifest, Segment, SessionId, State } from "../Session.ts"
+import type { StoreError, UnknownSession } from "../SessionError.ts"
+import type { Lease as StoreLease, SessionStore } from "../SessionStore.ts"
+import type { Summarizer, Summary } from "../Summarizer.ts"
+import { type Counter, calibrated } from "../Tokens.ts"
+import * as View from "../View.ts"
+import * as AuditLines from "./auditLines.ts"
+import * as Lease from "./lease.ts"
+
+export interface Environment {
+  readonly store: Context.Tag.Service<SessionStore>
+  readonly summarizer: Context.Tag.Service<Summarizer>
+  readonly counter: Counter
+  readonly policy: CompressionPolicy
+}
+
+export interface Order {
+  readonly sessionId: SessionId
+  readonly operationId: string
+  /** Two orders with one key want the same. */
+  readonly key: string
+  readonly focus: string | null
+  /** Tokens of the step's system prompt and tools, if a step asks. */
+  readonly overhead: number | undefined
+  readonly onStarted: (messages: number, tokens: number) => Effect.Effect<void>
+  readonly onProgress: (characters: number) => Effect.Effect<void>
+}
+
+export type Failure = UnknownSession | StoreError | CompressionFailed
+
+export const run = (env: Environment, order: Order): Effect.Effect<CompressionResult, Failure> =>
+  Effect.gen(function* () {
+    const { operationId, sessionId } = order
+    const request = { name: "operation", holder: operationId, ttl: Lease.TTL } as const
+    const { lease, waitedFor } = yield* Lease.hold(env.store, sessionId, request)
+    const other = waitedFor === undefined ? undefined : yield* env.store.outcome(waitedFor, order.key)
+    if (other !== undefined) {
+      yield* AuditLines.joined(sessionId, other.operationId)
+      return joined(other)
+    }
+    const result = yield* compress(env, order, lease)
+    yield* env.store.publish(order.key, result)
+    return result
+  }).pipe(Effect.scoped)
+
+/** What a caller is told whose equal request was already under way. */
+export const joined = (result: CompressionResult): CompressionResult =>
+  result.outcome === "committed" || result.outcome === "degraded" ? { ...result, outcome: "joined" } : result
+
+const compress = Effect.fnUntraced(function* (env: Environment, order: Order, lease: StoreLease) {
+  const { counter, store, summarizer } = env
+  const { focus, operationId, sessionId } = order
+  const startedAt = yield* Clock.currentTimeMillis
+  const state = yield* store.state(sessionId)
+  const before = measure(state, env, order)
+
+  const finish = (outcome: Outcome, about: Partial<CompressionResult>) =>
+    Effect.map(Clock.currentTimeMillis, (now): CompressionResult => ({
+      sessionId,
+      operationId,
+      outcome,
+      reason: null,
+      generation: state.generation,
+      snapshotId: null,
+      messagesBefore: before.messages,
+      messagesAfter: before.messages,
+      tokensBefore: before.tokens,
+      tokensAfter: before.tokens,
+      modelCalls: 0,
+      attempts: [],
+      ...about,
+      durationMs: now - startedAt
+    }))
+
+  const policy = inEstimates(env.policy, state)
+  const plan = Plan.make({ state, policy, counter, overhead: before.overhead })
+  if (plan._tag === "NothingToCompress") return yield* finish("nothing-to-compress", {})
+  if (plan._tag === "NoHeadroom") {
+    return yield* finish("no-headroom", { reason: "system prompt and tools leave no room in the window" })
+  }
+
+  const about = { ...before, generation: state.generation, model: summarizer.model, focus }
+  yield* AuditLines.started(sessionId, operationId, about)
+  yield* order.onStarted(plan.material.length, plan.coveredTokens)
+
+  return yield* Effect.gen(function* () {
+    const summary = yield* Effect.interruptible(
+      summarizer.summarize({
+        entries: plan.material,
+        tokens: plan.coveredTokens,
+        maxTokens: plan.shares.segment,
+        focus,
+        requests: newestRequests(plan.material),
+        onExhausted: env.policy.onExhausted,
+        onProgress: order.onProgress
+      })
+    ).pipe(Effect.mapError(({ errors }) => new CompressionFailed({ sessionId, operationId, errors })))
+    const spent = { modelCalls: summary.modelCalls, attempts: summary.attempts }
+
+    const ledger = Ledger.add(yield* store.ledger(sessionId), plan.material)
+    const latest = yield* store.state(sessionId)
+    const segment = segmentOf(order, plan, summary, counter)
+    const rendered = Ledger.render(ledger, counter, Plan.ledgerRoom(plan.shares))
+    const manifest = withoutAnswered(Plan.manifest(plan, latest, segment, rendered, counter).manifest, latest)
+    if (segment.tokens + counter.text(rendered) >= plan.coveredTokens) {
+      return yield* finish("nothing-to-compress", { ...spent, reason: "the handoff would be no smaller" })
+    }
+
+    const commit = { operationId, base: state.generation, manifest, segments: [segment], ledger }
+    const committed = yield* Effect.either(store.commit(lease, commit))
+    if (committed._tag === "Left") {
+      if (committed.left._tag === "StoreError") return yield* committed.left
+      const { message, superseded } = committed.left
+      return yield* finish(superseded ? "superseded" : "failed", { ...spent, reason: message })
+    }
+    const after = measure(committed.right.state, env, order)
+    return yield* finish(summary.degraded === null ? "committed" : "degraded", {
+      ...spent,
+      reason: summary.degraded,
+      generation: committed.right.generation,
+      snapshotId: committed.right.snapshotId,
+      messagesAfter: after.messages,
+      tokensAfter: after.tokens
+    })
+  }).pipe(Effect.onExit((exit) => conclude(order, summarizer.model, exit)))
+})
+
+/** Every started line has its end. */
+const conclude = (order: Order, model: string, exit: Exit.Exit<CompressionResult, Failure>) =>
+  Exit.match(exit, {
+    onSuccess: (result) =>
+      result.outcome === "superseded" || result.outcome === "failed"
+        ? AuditLines.failed(order.sessionId, order.operationId, result.reason ?? result.outcome)
+        : AuditLines.done(result, model),
+    onFailure: (cause) =>
+      AuditLines.failed(
+        order.sessionId,
+        order.operationId,
+        Cause.isInterruptedOnly(cause) ? "shutdown" : Cause.pretty(cause)
+      )
+  })
+
+/** The view as it costs now: messages, tokens as the provider would count them, and the fixed part of it. */
+const measure = (state: State, { counter }: Environment, order: Order) => {
+  const view = View.assemble(state, counter)
+  const overhead = order.overhead ?? view.parts.system.tokens
+  const estimate = view.tokens - view.parts.system.tokens + overhead
+  return { messages: view.messages.length, tokens: calibrated(estimate, state.generation, state.usage), overhead }
+}
+
+/** The policy in the units of the estimate: where the provider counts more than we do, the window is smaller. */
+const inEstimates = (policy: CompressionPolicy, { usage }: State): CompressionPolicy => {
+  const factor = calibrated(1_000_000, -1, usage) / 1_000_000
+  const scaled = (tokens: number) => Math.floor(tokens / factor)
+  return { ...policy, contextLength: scaled(policy.contextLength), reservedOutput: scaled(policy.reservedOutput) }
+}
+
+/** A turn that went on meanwhile may have answered what was open when the plan was made. */
+const withoutAnswered = (manifest: Manifest, latest: State): Manifest => {
+  const open = new Set(Plan.openRequests(latest).map(({ seq }) => seq))
+  return { ...manifest, live: manifest.live.filter((seq) => open.has(seq)) }
+}
+
+const newestRequests = (entries: ReadonlyArray<Logged>): ReadonlyArray<string> =>
+  entries
+    .filter(({ kind }) => kind === "request")
+    .slice(-3)
+    .map(({ message }) => Message.text(message))
+
+const segmentOf = (order: Order, plan: Plan.Compress, summary: Summary, counter: Counter): Segment => ({
+  id: `seg_${order.operationId.replace(/^op_/, "")}`,
+  level: 0,
+  fromSeq: plan.fromSeq,
+  toSeq: plan.toSeq,
+  text: summary.text,
+  tokens: counter.text(summary.text),
+  degraded: summary.degraded,
+  focus: order.focus === null ? null : redact(order.focus),
+  model: summary.model
+})

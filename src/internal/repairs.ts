@@ -1,0 +1,270 @@
+/**
+ * Makes a list of messages one that OpenAI, Anthropic, Mistral and Gemini accept, and says what was changed. Messages
+ * that need no repair stay the very same objects.
+ */
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Message from "../Message.ts"
+import type { Counter } from "../Tokens.ts"
+import { excerpt } from "./excerpt.ts"
+import { pair } from "./toolPairs.ts"
+
+/**
+ * How a view differs from the log: what was done, at the message `seq` (0 for a message that is not of the log).
+ *
+ * - `excerpt`: shown in at most `tokens` tokens; 0 leaves it out
+ * - `no-result`: the call was never answered; a result that says so follows it
+ * - `moved-result`: a late result, shown after its call at `callSeq`
+ * - `orphaned-result`, `duplicate-result`: a result without a call, or a second one; left out
+ * - `renamed-call`: the id was used before in this view; its result is renamed with it
+ * - `invalid-arguments`: not the text of a JSON object; shown as one that holds the text
+ * - `empty-message`: neither text nor call; left out
+ * - `empty-content`: empty text, parts or lists of calls are left out, or stand-in text is put there
+ * - `bridge`: a short assistant message stands before it, as only an assistant may follow a tool
+ * - `system-as-user`: an instruction that may not stand here is shown as a marked user message
+ * - `opening`: a short user message stands before it, as a user has to begin
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Repair =
+  | { readonly kind: "excerpt"; readonly seq: number; readonly tokens: number }
+  | { readonly kind: "no-result" | "invalid-arguments"; readonly seq: number; readonly toolCallId: string }
+  | { readonly kind: "orphaned-result" | "duplicate-result"; readonly seq: number; readonly toolCallId: string }
+  | { readonly kind: "moved-result"; readonly seq: number; readonly callSeq: number }
+  | { readonly kind: "renamed-call"; readonly seq: number; readonly from: string; readonly to: string }
+  | { readonly kind: "empty-message" | "empty-content"; readonly seq: number }
+  | { readonly kind: "bridge" | "system-as-user" | "opening"; readonly seq: number }
+
+/** A message on its way into a view; `seq` is 0 if it is not of the log. */
+export interface Row {
+  readonly part: "system" | "head" | "handoff" | "live" | "tail"
+  readonly seq: number
+  readonly message: Message.Message
+  readonly tokens: number
+}
+
+/** `excerpts` says which `seq` may take how many tokens. */
+export const mend = (
+  rows: ReadonlyArray<Row>,
+  excerpts: ReadonlyMap<number, number>,
+  counter: Counter
+): { readonly rows: ReadonlyArray<Row>; readonly repairs: ReadonlyArray<Repair> } => {
+  const repairs: Array<Repair> = []
+  const bench: Bench = { counter, note: (repair) => repairs.push(repair) }
+  const sound: Array<Row> = []
+  for (const row of rows) {
+    const mended = SOUND.has(row.message) ? row : mendContent(row, bench)
+    const to = excerpts.get(row.seq)
+    const shown = mended === undefined || to === undefined ? mended : shorten(mended, to, bench)
+    if (shown !== undefined) sound.push(shown)
+  }
+  const ordered = mendOrder(mendPairs(sound, bench), bench)
+  const begins = ordered.some(({ message }) => !Message.isSystem(message))
+  return { rows: begins || rows.length === 0 ? ordered : [...ordered, opening("tail", 0, bench)], repairs }
+}
+
+/** Messages whose content was looked at and found sound: they never change, so a step does not look again. */
+const SOUND = new WeakSet<Message.Message>()
+
+interface Bench {
+  readonly counter: Counter
+  readonly note: (repair: Repair) => void
+}
+
+const changed = (row: Row, message: Message.Message, { counter }: Bench): Row => ({
+  ...row,
+  message,
+  tokens: counter.message(message)
+})
+
+const shorten = (row: Row, to: number, bench: Bench): Row | undefined => {
+  if (row.tokens <= to) return row
+  const { seq, tokens, message } = row
+  bench.note({ kind: "excerpt", seq, tokens: to })
+  return to === 0 ? undefined : changed(row, excerpt(message, { seq, tokens, to }, bench.counter), bench)
+}
+
+// ── what a message says ──
+
+const mendContent = (row: Row, bench: Bench): Row | undefined => {
+  const { seq } = row
+  const message = row.message.role === "assistant" ? mendCalls(row.message, seq, bench) : row.message
+  const content = withoutBlanks(message.content)
+  if (isEmpty(content) && (Message.isSystem(message) || Message.endsTurn(message))) {
+    bench.note({ kind: "empty-message", seq })
+    return undefined
+  }
+  const isSound = content === message.content && (message.role === "assistant" || !isEmpty(content))
+  if (!isSound) bench.note({ kind: "empty-content", seq })
+  const full = isSound ? message : withContent(message, content)
+  if (full !== row.message) return changed(row, full, bench)
+  SOUND.add(full)
+  return row
+}
+
+type Content = Message.Message["content"]
+
+const isEmpty = (content: Content): boolean => content === undefined || content === null || content.length === 0
+
+const isBlank = (text: string): boolean => !/\S/.test(text)
+
+/** Anthropic refuses blank text wherever it stands; the empty string, though, every adapter leaves out. */
+const withoutBlanks = (content: Content): Content => {
+  if (content === undefined || content === null || content === "") return content
+  if (typeof content === "string") return isBlank(content) ? null : content
+  const parts = content.filter((part) => !("text" in part && typeof part.text === "string" && isBlank(part.text)))
+  if (parts.length === 0) return null
+  return parts.length === content.length ? content : parts
+}
+
+const withContent = (message: Message.Message, content: Content): Message.Message => {
+  if (message.role === "assistant") return { ...message, content: content ?? null }
+  return { ...message, content: content === undefined || content === null || content === "" ? EMPTY : content }
+}
+
+const EMPTY = "[empty]"
+
+const mendCalls = (message: Message.AssistantMessage, seq: number, bench: Bench): Message.AssistantMessage => {
+  const { tool_calls: calls, ...spoken } = message
+  if (calls === undefined) return message
+  if (calls === null || calls.length === 0) {
+    if (!isEmpty(withoutBlanks(spoken.content))) bench.note({ kind: "empty-content", seq })
+    return spoken
+  }
+  const invalid = new Set(calls.filter((call) => !isObject(call.function.arguments)))
+  if (invalid.size === 0) return message
+  for (const { id } of invalid) bench.note({ kind: "invalid-arguments", seq, toolCallId: id })
+  return { ...message, tool_calls: calls.map((call) => (invalid.has(call) ? withObject(call) : call)) }
+}
+
+const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
+
+const isObject = (text: string): boolean =>
+  text === "{}" || (text.trimStart().startsWith("{") && Option.exists(parseJson(text), Predicate.isRecord))
+
+const withObject = (call: Message.ToolCall): Message.ToolCall => {
+  const { name, arguments: raw } = call.function
+  return { ...call, function: { name, arguments: isBlank(raw) ? "{}" : JSON.stringify({ _raw: raw }) } }
+}
+
+// ── calls and results ──
+
+const NO_RESULT = "[no result: this call was never answered]"
+
+const mendPairs = (rows: ReadonlyArray<Row>, bench: Bench): ReadonlyArray<Row> => {
+  const { results, answers } = pair(rows.map(({ message }) => message))
+  const used = new Set<string>()
+  const answered = new Set<string>()
+  const paired: Array<Row> = []
+  for (const [i, row] of rows.entries()) {
+    const { message, seq } = row
+    if (message.role === "tool") {
+      const id = message.tool_call_id
+      if (answers[i] !== undefined) continue
+      bench.note({ kind: answered.has(id) ? "duplicate-result" : "orphaned-result", seq, toolCallId: id })
+      continue
+    }
+    const calls = Message.toolCalls(message)
+    const batch = calls.map((call, k) => ({ call, id: unused(call.id, used), result: results[i]?.[k] }))
+    for (const { call, result } of batch) if (result !== undefined) answered.add(call.id)
+    paired.push(withIds(row, batch, bench))
+    if (batch.length > 0) paired.push(...resultsOf(row, i, batch, rows, bench))
+  }
+  return paired
+}
+
+interface Call {
+  readonly call: Message.ToolCall
+  readonly id: string
+  readonly result: number | undefined
+}
+
+/** Depends only on the ids before it, so that a view that grows keeps the ids it has. */
+const unused = (id: string, used: Set<string>): string => {
+  let fresh = id
+  for (let n = 2; used.has(fresh); n++) fresh = `${id.slice(0, 32)}_${n}`
+  used.add(fresh)
+  return fresh
+}
+
+const withIds = (row: Row, batch: ReadonlyArray<Call>, bench: Bench): Row => {
+  const renamed = batch.filter(({ call, id }) => call.id !== id)
+  if (renamed.length === 0 || row.message.role !== "assistant") return row
+  for (const { call, id } of renamed) bench.note({ kind: "renamed-call", seq: row.seq, from: call.id, to: id })
+  return changed(row, { ...row.message, tool_calls: batch.map(({ call, id }) => ({ ...call, id })) }, bench)
+}
+
+/** In the order they came, those that never came last. */
+const resultsOf = (
+  row: Row,
+  index: number,
+  batch: ReadonlyArray<Call>,
+  rows: ReadonlyArray<Row>,
+  bench: Bench
+): ReadonlyArray<Row> => {
+  const end = endOfResults(rows, index + 1)
+  const inOrder = batch.toSorted((a, b) => (a.result ?? Infinity) - (b.result ?? Infinity) || 0)
+  return inOrder.map(({ call, id, result }) => {
+    const came = result === undefined ? undefined : rows[result]
+    if (result === undefined || came?.message.role !== "tool") {
+      bench.note({ kind: "no-result", seq: row.seq, toolCallId: call.id })
+      return changed(row, { role: "tool", tool_call_id: id, content: NO_RESULT }, bench)
+    }
+    if (result >= end) bench.note({ kind: "moved-result", seq: came.seq, callSeq: row.seq })
+    return id === call.id ? came : changed(came, { ...came.message, tool_call_id: id }, bench)
+  })
+}
+
+const endOfResults = (rows: ReadonlyArray<Row>, from: number): number => {
+  let end = from
+  while (rows[end]?.message.role === "tool") end++
+  return end
+}
+
+// ── who may follow whom ──
+
+const mendOrder = (rows: ReadonlyArray<Row>, bench: Bench): ReadonlyArray<Row> => {
+  const ordered: Array<Row> = []
+  let before: Message.Message["role"] | undefined
+  let hasBegun = false
+  for (const row of rows) {
+    const isSystem = Message.isSystem(row.message)
+    if (!hasBegun && !isSystem) {
+      hasBegun = true
+      if (row.message.role !== "user") ordered.push(opening(row.part, row.seq, bench))
+    }
+    if (before === "tool" && (isSystem || row.message.role === "user")) ordered.push(bridge(row, bench))
+    const isMisplaced = isSystem && (before === "tool" || before === "assistant")
+    const shown = isMisplaced ? asUser(row, bench) : row
+    ordered.push(shown)
+    before = shown.message.role
+  }
+  return ordered
+}
+
+const opening = (part: Row["part"], seq: number, bench: Bench): Row => {
+  bench.note({ kind: "opening", seq })
+  return changed({ part, seq, message: OPENING, tokens: 0 }, OPENING, bench)
+}
+
+const OPENING: Message.Message = { role: "user", content: "[the conversation goes on from here]" }
+
+const bridge = (row: Row, bench: Bench): Row => {
+  bench.note({ kind: "bridge", seq: row.seq })
+  return changed(row, BRIDGE, bench)
+}
+
+const BRIDGE: Message.Message = { role: "assistant", content: "[interrupted here]" }
+
+const asUser = (row: Row, bench: Bench): Row => {
+  bench.note({ kind: "system-as-user", seq: row.seq })
+  const { content } = row.message
+  const marked =
+    typeof content === "string"
+      ? `${AS_USER}\n${content}`
+      : [{ type: "text", text: AS_USER } as const, ...(content ?? [])]
+  return changed(row, { role: "user", content: marked }, bench)
+}
+
+const AS_USER = "[system message]"

@@ -1,0 +1,145 @@
+/**
+ * The states of active sessions, kept in memory so that a step reads nothing it has read before. Changed only after
+ * COMMIT, validated inside the next transaction, bounded: the least recently used session is forgotten.
+ */
+import * as Message from "../Message.ts"
+import { whole } from "../Session.ts"
+import type { Logged, Manifest, Segment, SessionId, State, Usage } from "../Session.ts"
+import * as Rows from "./sqliteRows.ts"
+import type { Statements } from "./sqliteStatements.ts"
+
+/** Together the sessions in memory hold at most about this many tokens of messages. */
+const CAPACITY = 4_000_000
+
+export interface Resident {
+  version: number
+  readonly epoch: number
+  readonly generation: number
+  readonly manifest: Manifest
+  readonly segments: ReadonlyArray<Segment>
+  readonly system: Array<Logged>
+  readonly head: ReadonlyArray<Logged>
+  readonly live: ReadonlyArray<Logged>
+  readonly tail: Array<Logged>
+  lastSeq: number
+  /** Tokens of the whole log, and of what is held here. */
+  total: number
+  size: number
+  usage: Usage | null
+  /** A report that no write has taken along to the disk yet. */
+  unsaved: boolean
+}
+
+export const make = (sql: Statements, capacity: number = CAPACITY) => {
+  const residents = new Map<SessionId, Resident>()
+  let held = 0
+
+  /** The session as it is on disk now; call it inside a transaction. */
+  const current = (sessionId: SessionId): Resident | undefined => {
+    const version = sql.dataVersion.get() ?? 0
+    const known = residents.get(sessionId)
+    if (known !== undefined && known.version !== version && !unchanged(sql, sessionId, known)) forget(sessionId)
+    const resident = residents.get(sessionId) ?? load(sql, sessionId)
+    if (resident === undefined) return undefined
+    resident.version = version
+    keep(sessionId, resident)
+    return resident
+  }
+
+  const keep = (sessionId: SessionId, resident: Resident) => {
+    forget(sessionId)
+    residents.set(sessionId, resident)
+    held += resident.size
+    for (const oldest of residents.keys()) {
+      if (held <= capacity || oldest === sessionId) return
+      forget(oldest)
+    }
+  }
+
+  const forget = (sessionId: SessionId) => {
+    const resident = residents.get(sessionId)
+    if (resident === undefined) return
+    held -= resident.size
+    residents.delete(sessionId)
+  }
+
+  /** What was just committed becomes visible. */
+  const push = (resident: Resident, entries: ReadonlyArray<Logged>) => {
+    for (const entry of entries) {
+      const opens = resident.tail.length === 0 && resident.generation === 0 && Message.isSystem(entry.message)
+      ;(opens ? resident.system : resident.tail).push(entry)
+      resident.lastSeq = entry.seq
+      resident.total += entry.tokens
+      resident.size += entry.tokens
+      held += entry.tokens
+    }
+  }
+
+  return { current, push, forget, peek: (sessionId: SessionId) => residents.get(sessionId) }
+}
+
+export type Residents = ReturnType<typeof make>
+
+/** Somebody wrote to the file; was it this session? */
+const unchanged = (sql: Statements, sessionId: SessionId, known: Resident): boolean =>
+  (sql.last.get(sessionId)?.seq ?? 0) === known.lastSeq &&
+  (sql.generation.get(sessionId)?.generation ?? 0) === known.generation &&
+  sql.session.get(sessionId)?.epoch === known.epoch
+
+const load = (sql: Statements, sessionId: SessionId): Resident | undefined => {
+  const session = sql.session.get(sessionId)
+  if (session === undefined) return undefined
+  const row = sql.generation.get(sessionId)
+  const last = sql.last.get(sessionId) ?? { seq: 0, total: 0 }
+  const parts = readParts(sql, sessionId, row === undefined ? whole : Rows.manifestOf(row.manifest), last.seq)
+  return {
+    ...parts,
+    version: 0,
+    epoch: session.epoch,
+    generation: row?.generation ?? 0,
+    lastSeq: last.seq,
+    total: last.total,
+    size: [parts.system, parts.head, parts.live, parts.tail].flat().reduce((sum, { tokens }) => sum + tokens, 0),
+    usage: session.usage === null ? null : Rows.usageOf(session.usage),
+    unsaved: false
+  }
+}
+
+/** The rows a manifest stands for, up to `lastSeq`: no row in the middle is read. */
+export const readParts = (sql: Statements, sessionId: SessionId, manifest: Manifest, lastSeq: number) => {
+  const system = leadingSystem(sql, sessionId, lastSeq)
+  const begin = (system.at(-1)?.seq ?? 0) + 1
+  const range = (from: number, to: number) => sql.between.all(sessionId, from, to).map(Rows.logged)
+  return {
+    manifest,
+    system,
+    head: range(begin, manifest.headTo),
+    segments: manifest.segments.flatMap((id) => sql.segment.all(id).map(Rows.segment)),
+    live: manifest.live.flatMap((seq) => range(seq, seq)),
+    tail: range(Math.max(begin, manifest.tailFrom), lastSeq)
+  }
+}
+
+const leadingSystem = (sql: Statements, sessionId: SessionId, lastSeq: number): Array<Logged> => {
+  const system: Array<Logged> = []
+  for (const row of sql.between.iterate(sessionId, 1, lastSeq)) {
+    const entry = Rows.logged(row)
+    if (!Message.isSystem(entry.message)) break
+    system.push(entry)
+  }
+  return system
+}
+
+/** A copy for others to keep: later pushes do not reach it. */
+export const stateOf = (sessionId: SessionId, resident: Resident): State => ({
+  sessionId,
+  generation: resident.generation,
+  lastSeq: resident.lastSeq,
+  manifest: resident.manifest,
+  system: resident.system.slice(),
+  head: resident.head,
+  segments: resident.segments,
+  live: resident.live,
+  tail: resident.tail.slice(),
+  usage: resident.usage
+})

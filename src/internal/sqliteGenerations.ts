@@ -1,0 +1,107 @@
+/** Generations of the native store: commit, reset, and the snapshots they leave behind. */
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import { CompressionResult } from "../CompressionResult.ts"
+import * as Ledger from "../Ledger.ts"
+import { SessionId, snapshotId, whole } from "../Session.ts"
+import type { State } from "../Session.ts"
+import { UnknownSnapshot } from "../SessionError.ts"
+import type { UnknownSession } from "../SessionError.ts"
+import { LeaseLost } from "../SessionStore.ts"
+import type { Commit, Committed, Lease } from "../SessionStore.ts"
+import { type Resident, readParts } from "./residentStates.ts"
+import type { Answer, Block } from "./sqliteBlock.ts"
+import { verify } from "./sqliteLeases.ts"
+import * as Rows from "./sqliteRows.ts"
+
+const ledgerOf = Rows.reader("ledger", Ledger.Ledger)
+const resultOf = Rows.reader("result", CompressionResult)
+const encodeLedger = Schema.encodeSync(Schema.parseJson(Ledger.Ledger))
+
+export const make = (block: Block) => {
+  const { reading, resident, residents, sql, writing } = block
+
+  /** Writes the next generation and reads its view's parts back. No message is copied. */
+  const generate = (sessionId: SessionId, current: Resident, made: Omit<Commit, "base">, now: number): Committed => {
+    const { generation, lastSeq, usage } = current
+    // Names are unique even if the clock stands still.
+    const at = Math.max(now, (sql.generation.get(sessionId)?.at ?? -1) + 1)
+    const left = snapshotId(sessionId, at)
+    for (const s of made.segments) {
+      sql.saveSegment.run(s.id, sessionId, s.level, s.fromSeq, s.toSeq, s.tokens, s.text, s.degraded, s.focus, s.model)
+    }
+    const manifest = JSON.stringify(made.manifest)
+    const ledger = encodeLedger(made.ledger)
+    sql.saveGeneration.run(sessionId, generation + 1, manifest, ledger, lastSeq, left, made.operationId, at)
+    const parts = readParts(sql, sessionId, made.manifest, lastSeq)
+    const state: State = { sessionId, generation: generation + 1, lastSeq, usage, ...parts }
+    return { generation: generation + 1, snapshotId: left, state }
+  }
+
+  /** The next reader loads the new base; what others hold of the old one stays as it is. */
+  const settled = (sessionId: SessionId, committed: Committed) => () => {
+    residents.forget(sessionId)
+    return committed
+  }
+
+  const commit = (lease: Lease, made: Commit) =>
+    writing("commit", lease.sessionId, (now): Answer<Committed, LeaseLost> => {
+      const verified = Either.filterOrLeft(
+        verify(block, lease),
+        (current) => current.generation === made.base,
+        () => new LeaseLost({ name: "operation", superseded: true })
+      )
+      return Either.map(verified, (current) => settled(lease.sessionId, generate(lease.sessionId, current, made, now)))
+    })
+
+  const reset = (sessionId: SessionId) =>
+    writing("reset", sessionId, (now): Answer<Committed, UnknownSession> =>
+      Either.map(resident(sessionId), (current) => {
+        sql.nextEpoch.run(sessionId)
+        sql.revokeLease.run(sessionId, "operation")
+        const manifest = { ...whole, tailFrom: current.lastSeq + 1 }
+        const made = { operationId: "reset", manifest, segments: [], ledger: Ledger.empty }
+        return settled(sessionId, generate(sessionId, current, made, now))
+      })
+    )
+
+  const ledger = (sessionId: SessionId) =>
+    reading("ledger", sessionId, () =>
+      Either.map(resident(sessionId), () => {
+        const row = sql.generation.get(sessionId)
+        const value = row === undefined ? Ledger.empty : ledgerOf(row.ledger)
+        return () => value
+      })
+    )
+
+  const snapshot = (id: string) =>
+    reading("snapshot", id, (): Answer<State, UnknownSnapshot> => {
+      const left = sql.leftBehind.get(id)
+      if (left === undefined) return Either.left(new UnknownSnapshot({ snapshotId: id }))
+      const sessionId = SessionId.make(left.session_id)
+      const text = sql.manifestOf.get(sessionId, left.generation)
+      const parts = readParts(sql, sessionId, text === undefined ? whole : Rows.manifestOf(text), left.left_seq)
+      return Either.right(() => ({
+        sessionId,
+        generation: left.generation,
+        lastSeq: left.left_seq,
+        usage: null,
+        ...parts
+      }))
+    })
+
+  const publish = (requestKey: string, result: CompressionResult) =>
+    writing("publish", result.sessionId, () => {
+      sql.publish.run(result.operationId, result.sessionId, requestKey, JSON.stringify(result))
+      return Either.right(() => {})
+    })
+
+  const outcome = (operationId: string, requestKey: string) =>
+    reading("outcome", operationId, () => {
+      const row = sql.outcome.get(operationId, requestKey)
+      const result = row === undefined ? undefined : resultOf(row)
+      return Either.right(() => result)
+    })
+
+  return { commit, reset, ledger, snapshot, publish, outcome }
+}

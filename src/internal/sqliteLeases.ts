@@ -1,0 +1,60 @@
+/** Leases of the native store: who may write, fenced by a token that never repeats. */
+import * as Either from "effect/Either"
+import type { Message } from "../Message.ts"
+import type { SessionId } from "../Session.ts"
+import type { UnknownSession } from "../SessionError.ts"
+import { Superseded, TurnLost } from "../SessionError.ts"
+import { LeaseLost } from "../SessionStore.ts"
+import type { Acquired, Lease, LeaseRequest } from "../SessionStore.ts"
+import type { Resident } from "./residentStates.ts"
+import type { Answer, Block } from "./sqliteBlock.ts"
+
+/** The fence: whoever is no longer the holder writes nothing. Call it inside the transaction that writes. */
+export const verify = ({ residents, sql }: Block, lease: Lease): Either.Either<Resident, LeaseLost> => {
+  const row = sql.lease.get(lease.sessionId, lease.name)
+  const current = residents.current(lease.sessionId)
+  const superseded = current !== undefined && current.epoch !== lease.epoch
+  return current === undefined || superseded || row?.token !== lease.token
+    ? Either.left(new LeaseLost({ name: lease.name, superseded }))
+    : Either.right(current)
+}
+
+/** The same for a turn, in the words its agent understands. */
+export const verifyTurn = (
+  block: Block,
+  lease: Lease,
+  unstored: ReadonlyArray<Message>
+): Either.Either<Resident, Superseded | TurnLost> =>
+  Either.mapLeft(verify(block, lease), ({ superseded }) => {
+    const lost = { sessionId: lease.sessionId, unstored }
+    return superseded ? new Superseded(lost) : new TurnLost(lost)
+  })
+
+export const make = ({ resident, sql, writing }: Block) => {
+  const acquire = (sessionId: SessionId, { holder, name, ttl }: LeaseRequest) =>
+    writing("acquire", sessionId, (now): Answer<Acquired, UnknownSession> =>
+      Either.map(resident(sessionId), ({ epoch }) => {
+        const row = sql.lease.get(sessionId, name)
+        if (row !== undefined && row.holder !== null && row.expires > now) {
+          const held: Acquired = { _tag: "Held", holder: row.holder, expiresAt: row.expires }
+          return () => held
+        }
+        sql.takeLease.run(sessionId, name, holder, now + ttl)
+        return () => ({ _tag: "Granted", lease: { sessionId, name, holder, token: (row?.token ?? 0) + 1, epoch } })
+      })
+    )
+
+  const renew = ({ name, sessionId, token }: Lease, ttl: number) =>
+    writing("renew", sessionId, (now) => {
+      const { changes } = sql.renewLease.run(now + ttl, sessionId, name, token)
+      return Either.right(() => changes === 1)
+    })
+
+  const release = ({ name, sessionId, token }: Lease) =>
+    writing("release", sessionId, () => {
+      sql.freeLease.run(sessionId, name, token)
+      return Either.right(() => {})
+    })
+
+  return { acquire, renew, release }
+}

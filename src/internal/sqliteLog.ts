@@ -1,0 +1,121 @@
+/** Inbox and log of the native store: deliver, import, promote, append, and the state they add up to. */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { createHash } from "node:crypto"
+import type { Message } from "../Message.ts"
+import type { DeliveryKind, Logged, Receipt, SessionId, State, Usage } from "../Session.ts"
+import { IdempotencyConflict, SessionExists } from "../SessionError.ts"
+import type { Superseded, TurnLost } from "../SessionError.ts"
+import type { Delivery, Histories, Lease } from "../SessionStore.ts"
+import { type Resident, stateOf } from "./residentStates.ts"
+import type { Answer, Block } from "./sqliteBlock.ts"
+import { verifyTurn } from "./sqliteLeases.ts"
+import * as Rows from "./sqliteRows.ts"
+
+type Draft = Omit<Logged, "seq">
+
+export const make = (block: Block) => {
+  const { counter, reading, resident, residents, sql, writing } = block
+
+  const draft = (message: Message, kind: DeliveryKind | null, at: number): Draft => ({
+    message,
+    kind,
+    at,
+    arrival: null,
+    tokens: counter.message(message)
+  })
+
+  const insert = (sessionId: SessionId, end: Pick<Resident, "lastSeq" | "total">, drafts: ReadonlyArray<Draft>) => {
+    let { lastSeq: seq, total } = end
+    return drafts.map((entry): Logged => {
+      const { arrival, at, kind, message, tokens } = entry
+      seq += 1
+      total += tokens
+      sql.append.run(sessionId, seq, arrival, kind, tokens, total, JSON.stringify(message), at)
+      return { ...entry, seq }
+    })
+  }
+
+  const saveUsage = (sessionId: SessionId, { unsaved, usage }: Resident) => {
+    if (unsaved && usage !== null) sql.saveUsage.run(JSON.stringify(usage), sessionId)
+  }
+
+  const settle = (current: Resident, entries: ReadonlyArray<Logged>) => {
+    residents.push(current, entries)
+    current.unsaved = false
+  }
+
+  const deliver = (sessionId: SessionId, message: Message, { key, kind }: Delivery) => {
+    const body = JSON.stringify(message)
+    const digest = key === undefined ? "" : createHash("sha256").update(kind).update(body).digest("hex")
+    return writing("deliver", sessionId, (now): Answer<Receipt, IdempotencyConflict> => {
+      const earlier = key === undefined ? undefined : sql.key.get(sessionId, key)
+      if (key !== undefined && earlier !== undefined) {
+        return earlier.digest === digest
+          ? Either.right(() => ({ sessionId, arrival: earlier.arrival, duplicate: true }))
+          : Either.left(new IdempotencyConflict({ sessionId, key }))
+      }
+      sql.open.run(sessionId, now)
+      const arrival = Number(sql.deliver.run(sessionId, kind, counter.message(message), body, now).lastInsertRowid)
+      if (key !== undefined) sql.saveKey.run(sessionId, key, arrival, digest)
+      return Either.right(() => ({ sessionId, arrival, duplicate: false }))
+    })
+  }
+
+  const importAll = (histories: Histories) =>
+    writing("import", histories.map(({ sessionId }) => sessionId).join(" "), (now): Answer<void, SessionExists> => {
+      for (const { messages, sessionId } of histories) {
+        if (sql.session.get(sessionId) !== undefined) return Either.left(new SessionExists({ sessionId }))
+        sql.open.run(sessionId, now)
+        const drafts = messages.map((message) => draft(message, message.role === "user" ? "request" : null, now))
+        insert(sessionId, { lastSeq: 0, total: 0 }, drafts)
+      }
+      return Either.right(() => {})
+    })
+
+  const promote = (lease: Lease) =>
+    writing(
+      "promote",
+      lease.sessionId,
+      (): Answer<{ promoted: ReadonlyArray<Logged>; state: State }, TurnLost | Superseded> =>
+        Either.map(verifyTurn(block, lease, []), (current) => {
+          const { sessionId } = lease
+          const rows = sql.waiting.all(sessionId)
+          const arrivals = rows.map((row) => Rows.logged({ seq: 0, ...row }))
+          const promoted = insert(sessionId, current, arrivals)
+          const upTo = promoted.at(-1)?.arrival ?? null
+          if (upTo !== null) sql.clear.run(sessionId, upTo)
+          saveUsage(sessionId, current)
+          return () => {
+            settle(current, promoted)
+            return { promoted, state: stateOf(sessionId, current) }
+          }
+        })
+    )
+
+  const append = (lease: Lease, messages: ReadonlyArray<Message>) =>
+    writing("append", lease.sessionId, (now): Answer<ReadonlyArray<Logged>, TurnLost | Superseded> =>
+      Either.map(verifyTurn(block, lease, messages), (current) => {
+        const drafts = messages.map((message) => draft(message, null, now))
+        const appended = insert(lease.sessionId, current, drafts)
+        saveUsage(lease.sessionId, current)
+        return () => {
+          settle(current, appended)
+          return appended
+        }
+      })
+    )
+
+  const report = (sessionId: SessionId, usage: Usage) =>
+    Effect.sync(() => {
+      const current = residents.peek(sessionId)
+      if (current === undefined || current.generation !== usage.generation) return
+      current.usage = usage
+      current.unsaved = true
+    })
+
+  const state = (sessionId: SessionId) =>
+    reading("state", sessionId, () => Either.map(resident(sessionId), (current) => () => stateOf(sessionId, current)))
+
+  return { deliver, importAll, promote, append, report, state }
+}

@@ -1,0 +1,89 @@
+/** The tables of the native store, as migrations. Nothing updates or deletes a row of `message` or `generation`. */
+import * as Migrator from "@effect/sql/Migrator"
+import * as SqlClient from "@effect/sql/SqlClient"
+import * as Effect from "effect/Effect"
+
+/** "thrl": written into the file's header, so that another application's database is never taken for ours. */
+export const APPLICATION_ID = 0x7468726c
+
+const tables = [
+  `CREATE TABLE session (
+    id       TEXT PRIMARY KEY,
+    epoch    INTEGER NOT NULL DEFAULT 0,
+    usage    TEXT,
+    created  INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID`,
+  `CREATE TABLE inbox (
+    arrival    INTEGER PRIMARY KEY AUTOINCREMENT,
+    session_id TEXT NOT NULL REFERENCES session (id),
+    kind       TEXT NOT NULL,
+    tokens     INTEGER NOT NULL,
+    body       TEXT NOT NULL,
+    at         INTEGER NOT NULL
+  ) STRICT`,
+  `CREATE INDEX inbox_session ON inbox (session_id, arrival)`,
+  `CREATE TABLE delivery_key (
+    session_id TEXT NOT NULL,
+    key        TEXT NOT NULL,
+    arrival    INTEGER NOT NULL,
+    digest     TEXT NOT NULL,
+    PRIMARY KEY (session_id, key)
+  ) STRICT, WITHOUT ROWID`,
+  `CREATE TABLE message (
+    session_id TEXT NOT NULL REFERENCES session (id),
+    seq        INTEGER NOT NULL,
+    arrival    INTEGER,
+    kind       TEXT,
+    tokens     INTEGER NOT NULL,
+    total      INTEGER NOT NULL,
+    body       TEXT NOT NULL,
+    at         INTEGER NOT NULL,
+    PRIMARY KEY (session_id, seq)
+  ) STRICT`,
+  `CREATE TABLE segment (
+    id         TEXT PRIMARY KEY,
+    session_id TEXT NOT NULL REFERENCES session (id),
+    level      INTEGER NOT NULL,
+    from_seq   INTEGER NOT NULL,
+    to_seq     INTEGER NOT NULL,
+    tokens     INTEGER NOT NULL,
+    body       TEXT NOT NULL,
+    degraded   TEXT,
+    focus      TEXT,
+    model      TEXT NOT NULL
+  ) STRICT`,
+  `CREATE TABLE generation (
+    session_id   TEXT NOT NULL REFERENCES session (id),
+    generation   INTEGER NOT NULL,
+    manifest     TEXT NOT NULL,
+    ledger       TEXT NOT NULL,
+    left_seq     INTEGER NOT NULL,
+    snapshot_id  TEXT NOT NULL UNIQUE,
+    operation_id TEXT NOT NULL,
+    at           INTEGER NOT NULL,
+    PRIMARY KEY (session_id, generation)
+  ) STRICT`,
+  `CREATE TABLE lease (
+    session_id TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    token      INTEGER NOT NULL,
+    holder     TEXT,
+    expires    INTEGER NOT NULL,
+    PRIMARY KEY (session_id, name)
+  ) STRICT, WITHOUT ROWID`,
+  `CREATE TABLE operation (
+    id          TEXT PRIMARY KEY,
+    session_id  TEXT NOT NULL,
+    request_key TEXT NOT NULL,
+    result      TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID`
+]
+
+/** Brings an empty or older file up to date; safe against other processes doing the same at once. */
+export const migrate = Migrator.make({})({
+  loader: Migrator.fromRecord({
+    "0001_sessions": Effect.flatMap(SqlClient.SqlClient, (sql) =>
+      Effect.forEach(tables, (table) => sql.unsafe(table), { discard: true })
+    )
+  })
+})

@@ -1,0 +1,138 @@
+/** Every statement of the hot path, prepared once per connection. */
+import type Database from "better-sqlite3"
+import type { MessageRow, SegmentRow } from "./sqliteRows.ts"
+
+const MESSAGE = "seq, arrival, kind, tokens, body, at"
+
+/** A prepared statement: what it takes, and the rows it gives. */
+export interface Query<P extends Array<unknown>, R> {
+  readonly get: (...parameters: P) => R | undefined
+  readonly all: (...parameters: P) => Array<R>
+  readonly iterate: (...parameters: P) => IterableIterator<R>
+  readonly run: (...parameters: P) => { readonly changes: number; readonly lastInsertRowid: number | bigint }
+}
+
+const query = <P extends Array<unknown>, R = never>(db: Database.Database, sql: string): Query<P, R> =>
+  db.prepare<P, R>(sql)
+
+const value = <P extends Array<unknown>, R>(db: Database.Database, sql: string): Query<P, R> =>
+  db.prepare<P, R>(sql).pluck()
+
+export const prepare = (db: Database.Database) => ({
+  begin: query<[]>(db, "BEGIN IMMEDIATE"),
+  beginRead: query<[]>(db, "BEGIN"),
+  commit: query<[]>(db, "COMMIT"),
+  rollback: query<[]>(db, "ROLLBACK"),
+  dataVersion: value<[], number>(db, "PRAGMA data_version"),
+
+  session: query<[string], { readonly epoch: number; readonly usage: string | null }>(
+    db,
+    "SELECT epoch, usage FROM session WHERE id = ?"
+  ),
+  open: query<[string, number]>(db, "INSERT INTO session (id, created) VALUES (?, ?) ON CONFLICT DO NOTHING"),
+  nextEpoch: query<[string]>(db, "UPDATE session SET epoch = epoch + 1, usage = NULL WHERE id = ?"),
+  saveUsage: query<[string, string]>(db, "UPDATE session SET usage = ? WHERE id = ?"),
+
+  deliver: query<[string, string, number, string, number]>(
+    db,
+    "INSERT INTO inbox (session_id, kind, tokens, body, at) VALUES (?, ?, ?, ?, ?)"
+  ),
+  waiting: query<[string], Omit<MessageRow, "seq">>(
+    db,
+    "SELECT arrival, kind, tokens, body, at FROM inbox WHERE session_id = ? ORDER BY arrival"
+  ),
+  clear: query<[string, number]>(db, "DELETE FROM inbox WHERE session_id = ? AND arrival <= ?"),
+  key: query<[string, string], { readonly arrival: number; readonly digest: string }>(
+    db,
+    "SELECT arrival, digest FROM delivery_key WHERE session_id = ? AND key = ?"
+  ),
+  saveKey: query<[string, string, number, string]>(
+    db,
+    "INSERT INTO delivery_key (session_id, key, arrival, digest) VALUES (?, ?, ?, ?)"
+  ),
+
+  append: query<[string, number, number | null, string | null, number, number, string, number]>(
+    db,
+    "INSERT INTO message (session_id, seq, arrival, kind, tokens, total, body, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+  ),
+  last: query<[string], { readonly seq: number; readonly total: number }>(
+    db,
+    "SELECT seq, total FROM message WHERE session_id = ? ORDER BY seq DESC LIMIT 1"
+  ),
+  message: query<[string, number], MessageRow>(db, `SELECT ${MESSAGE} FROM message WHERE session_id = ? AND seq = ?`),
+  between: query<[string, number, number], MessageRow>(
+    db,
+    `SELECT ${MESSAGE} FROM message WHERE session_id = ? AND seq BETWEEN ? AND ? ORDER BY seq`
+  ),
+  page: query<[string, number, number], MessageRow>(
+    db,
+    `SELECT ${MESSAGE} FROM message WHERE session_id = ? AND seq > ? ORDER BY seq LIMIT ?`
+  ),
+
+  generation: query<[string], GenerationRow>(
+    db,
+    `SELECT generation, manifest, ledger, left_seq, at FROM generation
+     WHERE session_id = ? ORDER BY generation DESC LIMIT 1`
+  ),
+  saveGeneration: query<[string, number, string, string, number, string, string, number]>(
+    db,
+    `INSERT INTO generation (session_id, generation, manifest, ledger, left_seq, snapshot_id, operation_id, at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+  ),
+  leftBehind: query<[string], { readonly session_id: string; readonly generation: number; readonly left_seq: number }>(
+    db,
+    "SELECT session_id, generation - 1 AS generation, left_seq FROM generation WHERE snapshot_id = ?"
+  ),
+  manifestOf: value<[string, number], string>(
+    db,
+    "SELECT manifest FROM generation WHERE session_id = ? AND generation = ?"
+  ),
+  segment: query<[string], SegmentRow>(
+    db,
+    "SELECT id, level, from_seq, to_seq, tokens, body, degraded, focus, model FROM segment WHERE id = ?"
+  ),
+  saveSegment: query<[string, string, number, number, number, number, string, string | null, string | null, string]>(
+    db,
+    `INSERT INTO segment (id, session_id, level, from_seq, to_seq, tokens, body, degraded, focus, model)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+  ),
+
+  lease: query<[string, string], { readonly token: number; readonly holder: string | null; readonly expires: number }>(
+    db,
+    "SELECT token, holder, expires FROM lease WHERE session_id = ? AND name = ?"
+  ),
+  takeLease: query<[string, string, string, number]>(
+    db,
+    `INSERT INTO lease (session_id, name, token, holder, expires) VALUES (?, ?, 1, ?, ?)
+     ON CONFLICT DO UPDATE SET token = token + 1, holder = excluded.holder, expires = excluded.expires`
+  ),
+  renewLease: query<[number, string, string, number]>(
+    db,
+    "UPDATE lease SET expires = ? WHERE session_id = ? AND name = ? AND token = ? AND holder IS NOT NULL"
+  ),
+  /** The row stays, so that tokens never repeat. */
+  freeLease: query<[string, string, number]>(
+    db,
+    "UPDATE lease SET holder = NULL, expires = 0 WHERE session_id = ? AND name = ? AND token = ?"
+  ),
+  revokeLease: query<[string, string]>(
+    db,
+    "UPDATE lease SET token = token + 1, holder = NULL, expires = 0 WHERE session_id = ? AND name = ?"
+  ),
+
+  publish: query<[string, string, string, string]>(
+    db,
+    "INSERT OR REPLACE INTO operation (id, session_id, request_key, result) VALUES (?, ?, ?, ?)"
+  ),
+  outcome: value<[string, string], string>(db, "SELECT result FROM operation WHERE id = ? AND request_key = ?")
+})
+
+export type Statements = ReturnType<typeof prepare>
+
+export interface GenerationRow {
+  readonly generation: number
+  readonly manifest: string
+  readonly ledger: string
+  readonly left_seq: number
+  readonly at: number
+}

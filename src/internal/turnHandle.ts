@@ -1,0 +1,81 @@
+/** The handle of one turn: how a step gets its view, and what happens when it does not fit. */
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import type * as Context from "effect/Context"
+import { hardLimit, softLimit } from "../CompressionPolicy.ts"
+import type { Compressor } from "../Compressor.ts"
+import type { Message } from "../Message.ts"
+import type { State } from "../Session.ts"
+import type { Lease, SessionStore } from "../SessionStore.ts"
+import { type Counter, calibrated, overhead } from "../Tokens.ts"
+import type { StepOptions, StepUsage, Turn, TurnError } from "../Turn.ts"
+import * as View from "../View.ts"
+import * as AuditLines from "./auditLines.ts"
+
+export interface Environment {
+  readonly store: Context.Tag.Service<SessionStore>
+  readonly compressor: Context.Tag.Service<Compressor>
+  readonly counter: Counter
+}
+
+/** How often a step waits for one more compression when the last one left too much. */
+const MOST_REPLANS = 2
+
+export const make = ({ compressor, counter, store }: Environment, lease: Lease): Turn => {
+  const { sessionId } = lease
+  const { policy } = compressor
+  let last: { readonly state: State; readonly estimate: number } | undefined
+
+  const promote = (options: StepOptions) =>
+    Effect.gen(function* () {
+      const { promoted, state } = yield* store.promote(lease)
+      yield* Effect.forEach(promoted, (entry) => AuditLines.promoted(sessionId, entry), { discard: true })
+      const view = View.assemble(state, counter, options)
+      last = { state, estimate: view.tokens }
+      return { view, tokens: calibrated(view.tokens, state.generation, state.usage) }
+    })
+
+  /** Tokens of the step that no compression can take away. */
+  const fixed = (options: StepOptions) => {
+    const logged = options.system === undefined ? (last?.state.system ?? []) : []
+    return logged.reduce((sum, { tokens }) => sum + tokens, overhead(counter, options))
+  }
+
+  const compress = (options: StepOptions) => compressor.compress(sessionId, { overhead: fixed(options) })
+
+  /** A compression asked for by itself changes nothing where there is no new material. */
+  const view = (options: StepOptions = {}): Effect.Effect<View.View, TurnError> =>
+    Effect.gen(function* () {
+      let step = yield* promote(options)
+      if (policy.mode === "manual") return step.view
+      for (let plans = 0; step.tokens > hardLimit(policy) && plans <= MOST_REPLANS; plans++) {
+        const { generation } = step.view
+        yield* compress(options)
+        step = yield* promote(options)
+        if (step.view.generation === generation) break
+      }
+      if (policy.mode === "background" && step.tokens > softLimit(policy)) {
+        yield* compressor.start(sessionId, { overhead: fixed(options) })
+      }
+      return step.view
+    })
+
+  const append = (...messages: ReadonlyArray<Message>): Effect.Effect<void, TurnError> =>
+    messages.length === 0 ? Effect.void : Effect.asVoid(store.append(lease, messages))
+
+  const report = ({ inputTokens, model = "" }: StepUsage) =>
+    Effect.suspend(() => {
+      if (last === undefined) return Effect.void
+      const { estimate, state } = last
+      return store.report(sessionId, { generation: state.generation, seq: state.lastSeq, model, inputTokens, estimate })
+    })
+
+  const step: Turn["step"] = (call, options = {}) =>
+    Effect.catchIf(Effect.flatMap(view(options), call), isOverflow, () =>
+      Effect.zipRight(compress(options), Effect.flatMap(view(options), call))
+    )
+
+  return { sessionId, view, append, report, step }
+}
+
+const isOverflow = (error: unknown): boolean => Predicate.isTagged(error, "ContextOverflow")

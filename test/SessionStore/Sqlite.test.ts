@@ -1,0 +1,128 @@
+import { assert, describe, it } from "@effect/vitest"
+import Database from "better-sqlite3"
+import { Effect, Fiber, Layer, Option, TestClock } from "effect"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { SessionId } from "../../src/Session.ts"
+import { SessionStore } from "../../src/SessionStore.ts"
+import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
+
+const folder = () => mkdtempSync(join(tmpdir(), "sqlite-"))
+const id = SessionId.make("s")
+
+const open = (options: Sqlite.Options) => Effect.provide(SessionStore, Sqlite.layer(options))
+const deliver = Effect.flatMap(SessionStore, (store) =>
+  store.deliver(id, { role: "user", content: "hello" }, { kind: "request" })
+)
+
+describe("SessionStore/Sqlite", () => {
+  const refused: ReadonlyArray<readonly [string, string, (file: string) => void]> = [
+    ["a text file", "not-a-database", (file) => writeFileSync(file, "just some notes, longer than a header".repeat(9))],
+    ["a file shorter than a header", "not-a-database", (file) => writeFileSync(file, "SQL")],
+    [
+      "another application's database",
+      "not-a-database",
+      (file) => void new Database(file).exec("CREATE TABLE t (a)").close()
+    ],
+    ["a folder", "unreadable", (file) => mkdirSync(file)]
+  ]
+  for (const [what, reason, prepare] of refused) {
+    it.effect(`${what} is refused and left as it is`, () =>
+      Effect.gen(function* () {
+        const filename = join(folder(), "x.db")
+        prepare(filename)
+        const bytes = reason === "unreadable" ? undefined : readFileSync(filename)
+        const error = yield* Effect.flip(open({ filename }))
+        assert.strictEqual(error.reason, reason)
+        if (bytes !== undefined) assert.isTrue(bytes.equals(readFileSync(filename)))
+        assert.isFalse(existsSync(`${filename}-wal`))
+      })
+    )
+  }
+
+  it.effect("an absent file is made, unless it must be there", () =>
+    Effect.gen(function* () {
+      const filename = join(folder(), "x.db")
+      const error = yield* Effect.flip(open({ filename, create: false }))
+      assert.strictEqual(error.reason, "unreadable")
+      assert.isFalse(existsSync(filename))
+      yield* open({ filename })
+      yield* open({ filename, create: false })
+    })
+  )
+
+  it.effect("a path that cannot be written is a typed error", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(open({ filename: join(folder(), "missing", "x.db") }))
+      assert.strictEqual(error._tag, "StoreError")
+    })
+  )
+
+  it.effect("what was acknowledged is there after the next start", () =>
+    Effect.gen(function* () {
+      const layer = Sqlite.layer({ filename: join(folder(), "x.db") })
+      yield* Effect.provide(deliver, layer)
+      const sessions = yield* Effect.provide(
+        Effect.flatMap(SessionStore, (store) => store.sessions),
+        layer
+      )
+      assert.deepStrictEqual(
+        sessions.map(({ messages, sessionId, waiting }) => [sessionId, messages, waiting]),
+        [["s", 0, 1]]
+      )
+    })
+  )
+
+  it.effect("a file locked by another process is waited for off the event loop", () =>
+    Effect.gen(function* () {
+      const filename = join(folder(), "x.db")
+      const context = yield* Layer.build(Sqlite.layer({ filename }))
+      const other = new Database(filename)
+      other.exec("BEGIN IMMEDIATE")
+      const waiting = yield* Effect.fork(Effect.provide(deliver, context))
+      yield* TestClock.adjust("1 second")
+      assert.isTrue(Option.isNone(yield* Fiber.poll(waiting)))
+      other.exec("COMMIT")
+      other.close()
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(waiting)).sessionId, id)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("a file locked for too long is a typed error and loses nothing", () =>
+    Effect.gen(function* () {
+      const filename = join(folder(), "x.db")
+      const context = yield* Layer.build(Sqlite.layer({ filename }))
+      const other = new Database(filename)
+      other.exec("BEGIN IMMEDIATE")
+      const waiting = yield* Effect.fork(Effect.flip(Effect.provide(deliver, context)))
+      yield* TestClock.adjust("1 minute")
+      const error = yield* Fiber.join(waiting)
+      assert.strictEqual(error._tag === "StoreError" ? error.reason : error._tag, "busy")
+      other.exec("ROLLBACK")
+      other.close()
+      assert.isFalse((yield* Effect.provide(deliver, context)).duplicate)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("two connections on one file see each other's messages at the next step", () =>
+    Effect.gen(function* () {
+      const filename = join(folder(), "x.db")
+      const here = yield* Effect.map(Layer.build(Sqlite.layer({ filename })), (context) => Effect.provide(context))
+      const there = yield* Effect.map(Layer.build(Sqlite.layer({ filename })), (context) => Effect.provide(context))
+      const state = Effect.flatMap(SessionStore, (store) => store.state(id))
+      yield* here(deliver)
+      const lease = yield* here(
+        Effect.flatMap(SessionStore, (store) => store.acquire(id, { name: "turn", holder: "here", ttl: 9 }))
+      )
+      if (lease._tag === "Held") return assert.fail("nobody else asked")
+      yield* here(Effect.flatMap(SessionStore, (store) => store.promote(lease.lease)))
+      assert.strictEqual((yield* there(state)).lastSeq, 1)
+      yield* here(
+        Effect.flatMap(SessionStore, (store) => store.append(lease.lease, [{ role: "assistant", content: "hi" }]))
+      )
+      assert.deepStrictEqual(yield* there(state), yield* here(state))
+    }).pipe(Effect.scoped)
+  )
+})

@@ -1,0 +1,269 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Chunk, Effect, FastCheck as fc, Layer, Stream } from "effect"
+import { mkdtempSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Ledger from "../../src/Ledger.ts"
+import type { Message } from "../../src/Message.ts"
+import { type Manifest, SessionId, whole } from "../../src/Session.ts"
+import { type Lease, SessionStore } from "../../src/SessionStore.ts"
+import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
+
+/** Every backend passes the same suite. */
+const onFile = Layer.suspend(() => Sqlite.layer({ filename: join(mkdtempSync(join(tmpdir(), "contract-")), "s.db") }))
+const backends: ReadonlyArray<readonly [string, Layer.Layer<SessionStore, unknown>]> = [
+  ["file", onFile],
+  ["temporary", Sqlite.layerTemporary]
+]
+
+let sessions = 0
+const freshSession = () => SessionId.make(`session ${++sessions}`)
+const user = (content: string): Message => ({ role: "user", content })
+const assistant = (content: string): Message => ({ role: "assistant", content })
+
+const granted = (sessionId: SessionId, name: "turn" | "operation" = "turn", holder = "me", ttl = 10_000) =>
+  Effect.gen(function* () {
+    const store = yield* SessionStore
+    const acquired = yield* store.acquire(sessionId, { name, holder, ttl })
+    if (acquired._tag === "Held") return yield* Effect.die(`held by ${acquired.holder}`)
+    return acquired.lease
+  })
+
+const contents = (sessionId: SessionId) =>
+  Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.log(sessionId))).pipe(
+    Effect.map((log) => Chunk.toReadonlyArray(log).map(({ message }) => message.content))
+  )
+
+const segment = (id: string, fromSeq: number, toSeq: number) => ({
+  id,
+  level: 0,
+  fromSeq,
+  toSeq,
+  text: `summary of ${fromSeq} to ${toSeq}`,
+  tokens: 10,
+  degraded: null,
+  focus: null,
+  model: "m"
+})
+
+/** Covers everything up to `toSeq`. */
+const commit = (lease: Lease, base: number, toSeq: number) =>
+  Effect.flatMap(SessionStore, (store) => {
+    const id = `${lease.sessionId}/${base}`
+    const manifest: Manifest = { ...whole, headTo: 1, tailFrom: toSeq + 1, segments: [id] }
+    const segments = [segment(id, 2, toSeq)]
+    return store.commit(lease, { operationId: `op ${id}`, base, manifest, segments, ledger: Ledger.empty })
+  })
+
+const conversation = (sessionId: SessionId, messages: ReadonlyArray<Message>) =>
+  Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId, messages }]))
+
+for (const [name, backend] of backends) {
+  describe(`SessionStore on ${name}`, () => {
+    it.layer(backend)((it) => {
+      it.effect("a delivery is numbered, waits in the inbox, and moves to the log in order", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          const first = yield* store.deliver(id, user("one"), { kind: "request" })
+          const second = yield* store.deliver(id, user("two"), { kind: "notification" })
+          assert.isTrue(second.arrival > first.arrival)
+          assert.deepStrictEqual(yield* contents(id), ["one", "two"])
+          const lease = yield* granted(id)
+          const { promoted, state } = yield* store.promote(lease)
+          assert.deepStrictEqual(
+            promoted.map(({ arrival, kind, seq }) => [seq, arrival, kind]),
+            [
+              [1, first.arrival, "request"],
+              [2, second.arrival, "notification"]
+            ]
+          )
+          assert.deepStrictEqual(state.tail, promoted)
+          assert.deepStrictEqual((yield* store.promote(lease)).promoted, [])
+        })
+      )
+
+      it.effect("an idempotency key gives the first receipt again, and refuses another body", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          const first = yield* store.deliver(id, user("one"), { kind: "request", key: "k" })
+          yield* store.promote(yield* granted(id))
+          const again = yield* store.deliver(id, user("one"), { kind: "request", key: "k" })
+          assert.deepStrictEqual(again, { ...first, duplicate: true })
+          const conflict = yield* Effect.flip(store.deliver(id, user("two"), { kind: "request", key: "k" }))
+          assert.strictEqual(conflict._tag, "IdempotencyConflict")
+          assert.deepStrictEqual(yield* contents(id), ["one"])
+          const elsewhere = yield* store.deliver(freshSession(), user("two"), { kind: "request", key: "k" })
+          assert.isFalse(elsewhere.duplicate)
+        })
+      )
+
+      it.effect("unknown fields and the order of keys survive", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          const odd = JSON.parse(`{"zeta":1,"content":"hi","role":"user","name":"Ada"}`)
+          yield* store.deliver(id, odd, { kind: "request" })
+          yield* store.promote(yield* granted(id))
+          const log = yield* Stream.runCollect(store.log(id))
+          assert.deepStrictEqual(
+            Chunk.toReadonlyArray(log).map(({ message }) => JSON.stringify(message)),
+            [JSON.stringify(odd)]
+          )
+        })
+      )
+
+      it.effect("two holders never have one lease, and an expired one is taken over", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* store.deliver(id, user("one"), { kind: "request" })
+          const mine = yield* granted(id, "turn", "me", 0)
+          const theirs = yield* granted(id, "turn", "they")
+          assert.isTrue(theirs.token > mine.token)
+          const refused = yield* store.acquire(id, { name: "turn", holder: "third", ttl: 1_000 })
+          assert.strictEqual(refused._tag === "Held" ? refused.holder : "", "they")
+          const lost = yield* Effect.flip(store.append(mine, [assistant("late")]))
+          assert.strictEqual(lost._tag, "TurnLost")
+          assert.deepStrictEqual(lost._tag === "TurnLost" ? lost.unstored : [], [assistant("late")])
+          assert.isFalse(yield* store.renew(mine, 1_000))
+          yield* store.release(mine)
+          assert.isTrue(yield* store.renew(theirs, 1_000))
+          assert.deepStrictEqual(yield* contents(id), ["one"])
+        })
+      )
+
+      it.effect("a commit makes the next generation, leaves a snapshot, and copies nothing", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, ["a", "b", "c", "d"].map(user))
+          const before = yield* store.state(id)
+          const { generation, snapshotId, state } = yield* commit(yield* granted(id, "operation"), 0, 3)
+          assert.strictEqual(generation, 1)
+          assert.deepStrictEqual(yield* store.state(id), state)
+          assert.deepStrictEqual(
+            [state.head, state.segments, state.tail].map((part) => part.length),
+            [1, 1, 1]
+          )
+          assert.deepStrictEqual(yield* store.snapshot(snapshotId), before)
+          assert.deepStrictEqual(
+            (yield* store.snapshots(id)).map((snapshot) => [snapshot.snapshotId, snapshot.generation]),
+            [[snapshotId, 0]]
+          )
+          assert.deepStrictEqual(yield* contents(id), ["a", "b", "c", "d"])
+        })
+      )
+
+      it.effect("a commit is refused from another generation or without the lease, and writes nothing", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, ["a", "b", "c", "d"].map(user))
+          const stale = yield* granted(id, "operation", "paused", 0)
+          const lease = yield* granted(id, "operation", "mine")
+          assert.strictEqual((yield* Effect.flip(commit(stale, 0, 3)))._tag, "LeaseLost")
+          assert.strictEqual((yield* Effect.flip(commit(lease, 1, 3)))._tag, "LeaseLost")
+          assert.strictEqual((yield* store.state(id)).generation, 0)
+          yield* commit(lease, 0, 3)
+          assert.strictEqual((yield* store.state(id)).generation, 1)
+        })
+      )
+
+      it.effect("a reset supersedes the turn and the operation begun before it; the log stays", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, ["a", "b", "c", "d"].map(user))
+          const turn = yield* granted(id)
+          const operation = yield* granted(id, "operation")
+          const { state } = yield* store.reset(id)
+          assert.deepStrictEqual([state.head, state.segments, state.tail].flat(), [])
+          assert.strictEqual((yield* Effect.flip(store.append(turn, [assistant("x")])))._tag, "Superseded")
+          assert.strictEqual((yield* Effect.flip(commit(operation, 0, 3)))._tag, "LeaseLost")
+          assert.deepStrictEqual(yield* contents(id), ["a", "b", "c", "d"])
+        })
+      )
+
+      it.effect("an import is whole or not at all", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const taken = freshSession()
+          const fresh = freshSession()
+          yield* conversation(taken, [user("a")])
+          const refused = yield* Effect.flip(
+            store.importAll([
+              { sessionId: fresh, messages: [user("b")] },
+              { sessionId: taken, messages: [user("c")] }
+            ])
+          )
+          assert.strictEqual(refused._tag, "SessionExists")
+          assert.strictEqual((yield* Effect.flip(store.state(fresh)))._tag, "UnknownSession")
+        })
+      )
+
+      it.effect("what does not exist is a typed error", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const nobody = SessionId.make("nobody")
+          const request = { name: "turn", holder: "me", ttl: 1 } as const
+          assert.strictEqual((yield* Effect.flip(store.state(nobody)))._tag, "UnknownSession")
+          assert.strictEqual((yield* Effect.flip(store.acquire(nobody, request)))._tag, "UnknownSession")
+          assert.strictEqual((yield* Effect.flip(Stream.runDrain(store.log(nobody))))._tag, "UnknownSession")
+          assert.strictEqual((yield* Effect.flip(store.snapshots(nobody)))._tag, "UnknownSession")
+          assert.strictEqual((yield* Effect.flip(store.reset(nobody)))._tag, "UnknownSession")
+          assert.strictEqual((yield* Effect.flip(store.snapshot("nothing")))._tag, "UnknownSnapshot")
+          assert.isUndefined((yield* store.sessions).find(({ sessionId }) => sessionId === nobody))
+        })
+      )
+
+      type Action = readonly ["deliver" | "promote" | "append" | "commit", number]
+      const actions: fc.Arbitrary<ReadonlyArray<Action>> = fc.array(
+        fc.tuple(fc.constantFrom<Array<Action[0]>>("deliver", "promote", "append", "commit"), fc.nat(3)),
+        { maxLength: 30 }
+      )
+      it.effect.prop(
+        "nothing lost, nothing twice: log plus inbox are exactly the acknowledged messages, in order",
+        [actions],
+        ([actions]) =>
+          Effect.gen(function* () {
+            const store = yield* SessionStore
+            const id = freshSession()
+            const log: Array<string> = ["first"]
+            let inbox: Array<string> = []
+            yield* conversation(id, [user("first")])
+            const turn = yield* granted(id)
+            const operation = yield* granted(id, "operation")
+            let generation = 0
+            for (const [step, [action, n]] of actions.entries()) {
+              const words = Array.from({ length: n }, (_, i) => `${step}.${i}`)
+              if (action === "deliver") {
+                for (const word of words) yield* store.deliver(id, user(word), { kind: "request" })
+                inbox.push(...words)
+              } else if (action === "append") {
+                yield* store.append(turn, words.map(assistant))
+                log.push(...words)
+              } else if (action === "promote") {
+                yield* store.promote(turn)
+                log.push(...inbox)
+                inbox = []
+              } else if (log.length > 1) {
+                generation = (yield* commit(operation, generation, log.length - 1)).generation
+              }
+            }
+            assert.deepStrictEqual(yield* contents(id), [...log, ...inbox])
+            const state = yield* store.state(id)
+            assert.strictEqual(state.lastSeq, log.length)
+            assert.strictEqual(state.generation, generation)
+            const shown = [...state.head, ...state.tail].map(({ message }) => message.content)
+            assert.deepStrictEqual(
+              shown,
+              generation === 0 ? log : [...log.slice(0, 1), ...log.slice(state.manifest.tailFrom - 1)]
+            )
+          }),
+        { fastCheck: { numRuns: 60 } }
+      )
+    })
+  })
+}

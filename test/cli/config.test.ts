@@ -1,0 +1,249 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Either, FastCheck, Redacted } from "effect"
+import * as Config from "../../src/cli/config.ts"
+import type { Route } from "../../src/Provider.ts"
+
+const FULL = `
+model: { default: gpt-5.5, provider: openai, base_url: "http://127.0.0.1:8080/v1/", api_key: "sk-main", context_length: 272000, api: responses }
+compression: { enabled: true, threshold: 0.5, hard_threshold: 0.9, target_ratio: 0.25, protect_first_n: 2, protect_last_n: 10 }
+auxiliary:
+  compression: { provider: main, model: "", timeout: 240, total_timeout: 400 }
+  flush_memories: { provider: main, model: gpt-5.5-mini, timeout: 30 }
+  vision: { provider: openai, model: seer, base_url: "https://vision.example/v1", api_key: "sk-vision" }
+`
+
+const parse = (text: string, env: Config.Environment = {}) => Config.parse(text, "config.yaml", env)
+const settings = (text: string, env: Config.Environment = {}) => Either.getOrThrow(parse(text, env))
+
+const message = (result: Either.Either<Config.Settings, Config.ConfigError>) =>
+  Either.match(result, { onLeft: (error) => error.message, onRight: () => "accepted" })
+
+const short = (route: Route) =>
+  [route.provider, route.model, route.baseUrl, Redacted.value(route.apiKey), route.api, route.contextLength].join(" ")
+
+const seconds = (route: Route | undefined) => ({
+  timeout: route && Duration.toSeconds(route.timeout),
+  idle: route && Duration.toSeconds(route.idleTimeout)
+})
+
+const MAIN = "openai gpt-5.5 http://127.0.0.1:8080/v1 sk-main responses 272000"
+
+describe("a whole file", () => {
+  const config = settings(FULL)
+
+  it("gives the policy", () => {
+    const { contextLength, hardThreshold, protectFirstN, protectLastN, targetRatio, threshold } = config.policy
+    assert.deepStrictEqual(
+      [contextLength, threshold, hardThreshold, targetRatio, protectFirstN, protectLastN],
+      [272_000, 0.5, 0.9, 0.25, 2, 10]
+    )
+    assert.isTrue(config.enabled)
+    assert.isFalse(config.offline)
+    assert.deepStrictEqual(config.ignored, [])
+  })
+
+  it("a task on the main route has one route, with its own deadline", () => {
+    assert.deepStrictEqual(config.routes("compression").map(short), [MAIN])
+    assert.deepStrictEqual(seconds(config.routes("compression")[0]), { timeout: 240, idle: 60 })
+    assert.deepStrictEqual(config.totalTimeout("compression"), Duration.seconds(400))
+    assert.isNull(config.totalTimeout("vision"))
+  })
+
+  it("a task that changes the model has the main route behind its own", () => {
+    const routes = config.routes("flush_memories")
+    assert.deepStrictEqual(routes.map(short), [MAIN.replace("gpt-5.5", "gpt-5.5-mini"), MAIN])
+    assert.deepStrictEqual(routes.map(seconds), [
+      { timeout: 30, idle: 30 },
+      { timeout: 30, idle: 30 }
+    ])
+  })
+
+  it("a provider of its own inherits nothing", () => {
+    assert.deepStrictEqual(config.routes("vision").map(short), [
+      "openai seer https://vision.example/v1 sk-vision chat 128000",
+      MAIN
+    ])
+  })
+
+  it("a task the file does not name has the main route", () => {
+    assert.deepStrictEqual(config.routes("web_extract").map(short), [MAIN])
+    assert.deepStrictEqual(seconds(config.routes("web_extract")[0]), { timeout: 120, idle: 60 })
+  })
+
+  it("does not show its keys", () => {
+    assert.notInclude(JSON.stringify([config.main, ...config.routes("vision")]), "sk-")
+  })
+})
+
+describe("what a file may leave out", () => {
+  it("JSON is read too", () => {
+    const json = JSON.stringify({ model: { default: "m", base_url: "http://h/v1", api_key: "k" } })
+    assert.strictEqual(short(settings(json).main), "openai m http://h/v1 k chat 128000")
+  })
+
+  it("model, URL and key come from the environment, the file's own come first", () => {
+    const env = { OPENAI_API_KEY: "sk-env", OPENAI_BASE_URL: "http://env/v1", THROUGHLINE_MODEL: "env-model" }
+    assert.strictEqual(short(settings("model: {}", env).main), "openai env-model http://env/v1 sk-env chat 128000")
+    assert.strictEqual(
+      short(settings("model: { default: own }", env).main),
+      "openai own http://env/v1 sk-env chat 128000"
+    )
+    assert.strictEqual(
+      short(settings("compression: { threshold: 0.6 }", env).main),
+      "openai env-model http://env/v1 sk-env chat 128000"
+    )
+  })
+
+  it("the environment's key is not sent to an auxiliary URL of the file", () => {
+    const text = "auxiliary: { vision: { provider: openai, model: m, base_url: 'http://elsewhere/v1' } }"
+    const env = { OPENAI_API_KEY: "sk-env", THROUGHLINE_MODEL: "m" }
+    assert.include(message(parse(text, env)), "config.yaml: auxiliary.vision.api_key: expected a key")
+  })
+
+  it("compression may take 300 seconds unless the file says otherwise", () => {
+    const config = settings("model: { default: m, base_url: 'http://h/v1', api_key: k }")
+    assert.deepStrictEqual(seconds(config.routes("compression")[0]), { timeout: 300, idle: 60 })
+  })
+
+  it("openai-codex means the Responses API", () => {
+    const model = "default: m, provider: openai-codex, base_url: 'http://h/v1', api_key: k"
+    assert.strictEqual(settings(`model: { ${model} }`).main.api, "responses")
+    assert.include(message(parse(`model: { ${model}, api: chat }`)), "model.api: expected responses")
+  })
+
+  it("embedded needs neither URL nor key, and a task on it inherits that", () => {
+    const config = settings(
+      "{ model: { provider: embedded, context_length: 8000 }, auxiliary: { compression: { provider: main, timeout: 5 } } }"
+    )
+    assert.isTrue(config.offline)
+    assert.strictEqual(config.policy.contextLength, 8_000)
+    assert.deepStrictEqual(
+      config.routes("compression").map(({ provider }) => provider),
+      ["embedded"]
+    )
+  })
+
+  it("an auxiliary route alone is not offline", () => {
+    const config = settings(
+      "auxiliary: { compression: { provider: openai, model: m, base_url: 'http://h/v1', api_key: k } }"
+    )
+    assert.isFalse(config.offline)
+    assert.deepStrictEqual(
+      config.routes("compression").map(({ provider }) => provider),
+      ["openai", "embedded"]
+    )
+  })
+
+  it("keys left empty count as left out", () => {
+    assert.isTrue(settings("model:\ncompression:\n  threshold:\nauxiliary:\n  flush_memories:\n").offline)
+    assert.isTrue(settings("").offline)
+  })
+
+  it("unknown keys are reported, not refused", () => {
+    const { ignored } = settings(
+      "colour: red\nmodel: { provider: embedded, tempo: 1 }\ncompression: { x: 1 }\nauxiliary: { vision: { y: 1 } }"
+    )
+    assert.deepStrictEqual(ignored, ["colour", "model.tempo", "compression.x", "auxiliary.vision.y"])
+  })
+})
+
+describe("errors name the file, the key and what was expected", () => {
+  const ok = "default: m, base_url: 'http://h/v1', api_key: k"
+  for (const [text, expected] of [
+    [
+      "model: { base_url: 'http://h/v1', api_key: k }",
+      "model.default: expected the name of a model, here or as THROUGHLINE_MODEL"
+    ],
+    [
+      "model: { default: m, api_key: k }",
+      "model.base_url: expected a URL such as https://api.openai.com/v1, here or as OPENAI_BASE_URL"
+    ],
+    [
+      "model: { default: m, base_url: 'http://h/v1' }",
+      "model.api_key: expected a key (any text for a server that asks for none), here or as OPENAI_API_KEY"
+    ],
+    [
+      "model: { default: m, base_url: localhost, api_key: k }",
+      "model.base_url: expected an http or https URL, here or as OPENAI_BASE_URL"
+    ],
+    [
+      "model: { default: m, base_url: 'ftp://h', api_key: k }",
+      "model.base_url: expected an http or https URL, here or as OPENAI_BASE_URL"
+    ],
+    ["model: { provider: acme }", "model.provider: expected openai, openai-codex or embedded"],
+    [
+      `model: { ${ok}, context_length: 100 }`,
+      "model.context_length: expected a whole number of tokens from 2048 to 10000000, got 100"
+    ],
+    [`model: { ${ok}, context_length: -1 }`, "model.context_length: expected a whole number of tokens, more than 0"],
+    ["model: [1]", "model: expected a mapping"],
+    [
+      "compression: { threshold: 1.5 }",
+      "compression.threshold: expected a ratio above the target ratio 0.2 and at most 1, got 1.5"
+    ],
+    ["compression: { threshold: high }", "compression.threshold: expected a ratio"],
+    [
+      "compression: { hard_threshold: 0.3 }",
+      "compression.hard_threshold: expected a ratio from the threshold 0.5 to 1, got 0.3"
+    ],
+    ["compression: { target_ratio: 0 }", "compression.target_ratio: expected a ratio from 0.02 to 0.8, got 0"],
+    ["compression: { protect_first_n: -1 }", "compression.protect_first_n: expected a whole number, got -1"],
+    ["compression: { protect_last_n: 1.5 }", "compression.protect_last_n: expected a whole number"],
+    ["compression: { enabled: maybe }", "compression.enabled: expected true or false"],
+    ["auxiliary: { vision: { timeout: 0 } }", "auxiliary.vision.timeout: expected seconds, more than 0"],
+    ["auxiliary: { vision: { total_timeout: .inf } }", "auxiliary.vision.total_timeout: expected seconds, more than 0"],
+    [
+      "auxiliary: { vision: { provider: openai, base_url: 'http://h/v1', api_key: k } }",
+      "auxiliary.vision.model: expected the name of a model"
+    ],
+    ["auxiliary: { vision: 7 }", "auxiliary.vision: expected a mapping"],
+    ["just text", "expected a mapping"],
+    ["model: {}\nmodel: {}", "line 2: expected YAML or JSON: DUPLICATE_KEY"]
+  ] as const) {
+    it(expected, () => assert.strictEqual(message(parse(text)), `config.yaml: ${expected}`))
+  }
+
+  it.prop(
+    "no error quotes a key (promise 13)",
+    [
+      FastCheck.constantFrom(
+        "sk-live-1234567\n  bad",
+        "[sk-live-1234567]",
+        "{sk-live-1234567",
+        '"sk-live-1234567',
+        "sk-live-1234567: x: y",
+        "!!int sk-live-1234567"
+      )
+    ],
+    ([key]) => assert.notInclude(message(parse(`model:\n  default: m\n  base_url: x\n  api_key: ${key}\n`)), "sk-live")
+  )
+})
+
+describe("without a file", () => {
+  it("a key means the OpenAI API, another URL that one", () => {
+    const env = { OPENAI_API_KEY: "k", THROUGHLINE_MODEL: "m" }
+    assert.strictEqual(
+      short(Either.getOrThrow(Config.fromEnv(env)).main),
+      "openai m https://api.openai.com/v1 k chat 128000"
+    )
+    const other = Config.fromEnv({ ...env, OPENAI_BASE_URL: "http://h/v1" })
+    assert.strictEqual(short(Either.getOrThrow(other).main), "openai m http://h/v1 k chat 128000")
+  })
+
+  it("no key means offline", () => {
+    const config = Either.getOrThrow(Config.fromEnv({ THROUGHLINE_MODEL: "m", OPENAI_API_KEY: "" }))
+    assert.isTrue(config.offline)
+    assert.strictEqual(config.main.provider, "embedded")
+    assert.deepStrictEqual(
+      config.routes("compression").map(({ provider }) => provider),
+      ["embedded"]
+    )
+  })
+
+  it("a key without a model is an error", () => {
+    assert.strictEqual(
+      message(Config.fromEnv({ OPENAI_API_KEY: "k" })),
+      "environment: THROUGHLINE_MODEL: expected the name of a model"
+    )
+  })
+})

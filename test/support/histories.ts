@@ -1,0 +1,178 @@
+/**
+ * Histories to test with: healthy ones, broken ones, and the state a log is in under a manifest, read naively.
+ */
+import { FastCheck } from "effect"
+import type { Message, ToolCall } from "../../src/Message.ts"
+import {
+  type DeliveryKind,
+  type Logged,
+  type Manifest,
+  type Segment,
+  SessionId,
+  type State,
+  whole
+} from "../../src/Session.ts"
+import { type Counter, estimate } from "../../src/Tokens.ts"
+
+/** A message before it is in a log. */
+export interface Entry {
+  readonly message: Message
+  readonly kind: DeliveryKind | null
+}
+
+export const request = (content: string): Entry => ({ message: { role: "user", content }, kind: "request" })
+export const notification = (content: string): Entry => ({ message: { role: "user", content }, kind: "notification" })
+export const plain = (message: Message): Entry => ({ message, kind: null })
+export const says = (content: string): Entry => plain({ role: "assistant", content })
+export const system = (content: string): Entry => plain({ role: "system", content })
+export const result = (id: string, content: string): Entry => plain({ role: "tool", tool_call_id: id, content })
+export const call = (id: string, args: string = "{}"): ToolCall => ({
+  id,
+  type: "function",
+  function: { name: "read_file", arguments: args }
+})
+export const calls = (...tool_calls: ReadonlyArray<ToolCall>): Entry =>
+  plain({ role: "assistant", content: null, tool_calls })
+
+export const logOf = (entries: ReadonlyArray<Entry>, counter: Counter = estimate): ReadonlyArray<Logged> =>
+  entries.map(({ message, kind }, i) => ({
+    seq: i + 1,
+    message,
+    tokens: counter.message(message),
+    kind,
+    arrival: kind === null ? null : i + 1,
+    at: 1_780_000_000_000 + i
+  }))
+
+export const sessionId = SessionId.make("s-1")
+
+const isInstruction = ({ message }: Logged) => message.role === "system" || message.role === "developer"
+
+/** The state of a log under a manifest, by its definition. */
+export const stateOf = (
+  log: ReadonlyArray<Logged>,
+  manifest: Manifest = whole,
+  segments: ReadonlyArray<Segment> = [],
+  generation: number = manifest === whole ? 0 : 1
+): State => {
+  const first = log.findIndex((entry) => !isInstruction(entry))
+  const conversation = first < 0 ? [] : log.slice(first)
+  return {
+    sessionId,
+    generation,
+    lastSeq: log.length,
+    manifest,
+    system: first < 0 ? log : log.slice(0, first),
+    head: conversation.filter(({ seq }) => seq <= manifest.headTo),
+    segments,
+    live: conversation.filter(({ seq }) => manifest.live.includes(seq)),
+    tail: conversation.filter(({ seq }) => seq >= manifest.tailFrom && seq > manifest.headTo),
+    usage: null
+  }
+}
+
+const words = FastCheck.string({ maxLength: 400, unit: "grapheme" })
+const kind = FastCheck.constantFrom<DeliveryKind | null>("request", "request", "notification", null)
+
+/** Mostly short, now and then as long as a file. */
+export const text: FastCheck.Arbitrary<string> = FastCheck.oneof(
+  { weight: 6, arbitrary: words },
+  { weight: 1, arbitrary: FastCheck.tuple(words, FastCheck.integer({ min: 1, max: 60 })).map(([s, n]) => s.repeat(n)) }
+)
+const visible = text.map((s) => `. ${s}`)
+
+const image = { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } } as const
+const content: FastCheck.Arbitrary<NonNullable<Message["content"]>> = FastCheck.oneof(
+  { weight: 4, arbitrary: text },
+  { weight: 1, arbitrary: FastCheck.constantFrom("", " \n") },
+  {
+    weight: 1,
+    arbitrary: FastCheck.array(
+      FastCheck.oneof(
+        text.map((text) => ({ type: "text" as const, text })),
+        FastCheck.constant(image)
+      ),
+      {
+        maxLength: 3
+      }
+    )
+  }
+)
+
+/** A turn as agents make them: a request, rounds of parallel calls, each answered at once, and a last word. */
+const turn = FastCheck.record({
+  ask: visible,
+  kind: FastCheck.constantFrom<DeliveryKind>("request", "notification"),
+  rounds: FastCheck.array(FastCheck.array(FastCheck.tuple(visible, visible), { minLength: 1, maxLength: 3 }), {
+    maxLength: 4
+  }),
+  last: visible
+})
+
+/** Histories no provider finds fault with; ids never repeat. */
+export const healthy: FastCheck.Arbitrary<ReadonlyArray<Entry>> = FastCheck.tuple(
+  FastCheck.boolean(),
+  FastCheck.array(turn, { minLength: 1, maxLength: 6 })
+).map(([hasSystem, turns]) => {
+  let id = 0
+  const round = (made: ReadonlyArray<readonly [string, string]>): ReadonlyArray<Entry> => {
+    const batch = made.map(([args, output]) => ({ call: call(`call_${++id}`, JSON.stringify({ args })), output }))
+    return [calls(...batch.map(({ call }) => call)), ...batch.map(({ call, output }) => result(call.id, output))]
+  }
+  const entries = turns.flatMap(({ ask, kind, rounds, last }) => [
+    { message: { role: "user", content: ask }, kind } satisfies Entry,
+    ...rounds.flatMap(round),
+    says(last)
+  ])
+  return hasSystem ? [system("You are an agent."), ...entries] : entries
+})
+
+const someId = FastCheck.constantFrom("a", "b", "c", "call_1")
+const someCall = FastCheck.tuple(
+  someId,
+  FastCheck.oneof(
+    text,
+    text.map((s) => JSON.stringify({ s })),
+    FastCheck.constantFrom("{}", "", "[]", "null", "{")
+  )
+).map(([id, args]) => call(id, args))
+
+const anyMessage: FastCheck.Arbitrary<Message> = FastCheck.oneof(
+  { weight: 3, arbitrary: content.map((content): Message => ({ role: "user", content })) },
+  { weight: 1, arbitrary: content.map((content): Message => ({ role: "system", content })) },
+  {
+    weight: 4,
+    arbitrary: FastCheck.tuple(someId, content).map(([id, content]): Message => ({
+      role: "tool",
+      tool_call_id: id,
+      content
+    }))
+  },
+  {
+    weight: 2,
+    arbitrary: FastCheck.oneof(content, FastCheck.constant(null)).map((content): Message => ({
+      role: "assistant",
+      content
+    }))
+  },
+  {
+    weight: 4,
+    arbitrary: FastCheck.tuple(
+      FastCheck.oneof(content, FastCheck.constant(null)),
+      FastCheck.array(someCall, { maxLength: 3 })
+    ).map(([content, tool_calls]): Message => ({ role: "assistant", content, tool_calls }))
+  },
+  { weight: 1, arbitrary: FastCheck.constant<Message>({ role: "assistant", content: "done", tool_calls: null }) }
+)
+
+/** Anything in any order: calls never answered, late, doubled and orphaned results, ids used again, empty contents. */
+export const broken: FastCheck.Arbitrary<ReadonlyArray<Entry>> = FastCheck.array(
+  FastCheck.tuple(anyMessage, kind).map(([message, kind]) => ({
+    message,
+    kind: message.role === "user" ? kind : null
+  })),
+  { minLength: 1, maxLength: 40, size: "max" }
+)
+
+/** Either of both. */
+export const any: FastCheck.Arbitrary<ReadonlyArray<Entry>> = FastCheck.oneof(healthy, broken)

@@ -1,0 +1,69 @@
+/** A whole gateway on a temporary store, for tests: with a scripted model, or with a real one on the loopback. */
+import { Effect, Layer, Logger } from "effect"
+import * as Gateway from "../../src/Gateway.ts"
+import * as Handoff from "../../src/Handoff.ts"
+import type { Message } from "../../src/Message.ts"
+import type { Provider } from "../../src/Provider.ts"
+import * as OpenAi from "../../src/Provider/OpenAi.ts"
+import { SessionId } from "../../src/Session.ts"
+import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
+import * as ModelServer from "./ModelServer.ts"
+
+export const id = SessionId.make("chat-42")
+
+/** Summaries that pass the gate. */
+export const summary = (what: string): string =>
+  Handoff.render({
+    goal: [`go on with ${what}`],
+    constraints: ["never touch the migrations"],
+    done: [`read about ${what}`],
+    inProgress: [`work on ${what}`],
+    blocked: [],
+    decisions: ["keep the old interface"],
+    errors: ["none that matter"],
+    files: ["src/a.ts: read"],
+    openWork: [`finish ${what}`],
+    facts: ["port 8123"]
+  })
+
+/** A window of 8,000 tokens, in which a conversation of some dozens of messages is long. */
+export const policy = { contextLength: 8_000, mode: "preflight" } as const
+
+/** A route that only a scripted provider answers. */
+export const route = ModelServer.route("http://scripted.invalid/v1")
+
+export const scripted = (provider: Layer.Layer<Provider>, options: Partial<Gateway.Options> = {}) =>
+  Gateway.layer({ policy, routes: [route], ...options }).pipe(
+    Layer.provideMerge(Sqlite.layerTemporary),
+    Layer.provide(provider)
+  )
+
+/** The real client; `store` is a file to share with others. */
+export const real = (options: Partial<Gateway.Options>, store = Sqlite.layerTemporary) =>
+  Gateway.layer({ policy, routes: [], ...options }).pipe(Layer.provideMerge(store), Layer.provide(OpenAi.layer))
+
+const paragraph = (n: number): string =>
+  Array.from({ length: 12 }, (_, i) => `Item ${n}.${i} of the billing report refers to invoice ${n * 131 + i}.`).join(" ")
+
+/** A conversation of `rounds` requests with one tool round each: about 420 tokens a round. */
+export const conversation = (rounds: number, from = 0): ReadonlyArray<Message> =>
+  Array.from({ length: rounds }, (_, k): ReadonlyArray<Message> => {
+    const n = from + k
+    const call = { id: `call_${n}`, type: "function", function: { name: "read_file", arguments: `{"path":"src/${n}.ts"}` } } as const
+    return [
+      { role: "user", content: `Please look at part ${n}.` },
+      { role: "assistant", content: null, tool_calls: [call] },
+      { role: "tool", tool_call_id: call.id, content: paragraph(n) },
+      { role: "assistant", content: `Part ${n} is fine.` }
+    ]
+  }).flat()
+
+/** Log lines as they are written, for tests that audit them. */
+export const recorded = () => {
+  const lines: Array<string> = []
+  const logger = Logger.make(({ message }) => void lines.push(Array.isArray(message) ? message.join(" ") : String(message)))
+  return { lines, layer: Logger.replace(Logger.defaultLogger, logger) }
+}
+
+export const deliver = (...messages: ReadonlyArray<Message>) =>
+  Effect.flatMap(Gateway.Gateway, ({ deliver }) => Effect.forEach(messages, (message) => deliver(id, message)))
