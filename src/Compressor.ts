@@ -84,7 +84,7 @@ export class Compressor extends Context.Tag("throughline/Compressor")<
      * interruptible; the operation goes on and is committed.
      */
     readonly compress: (sessionId: SessionId, request?: Request) => Effect.Effect<CompressionResult, Failure>
-    /** The same without waiting for the result. */
+    /** Begins a compression, unless an equal one is under way, and does not wait for it. */
     readonly start: (sessionId: SessionId, request?: Request) => Effect.Effect<void>
     /** Waits until no compression of the session is under way. */
     readonly settled: (sessionId: SessionId) => Effect.Effect<void>
@@ -159,18 +159,23 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     Effect.suspend(() => {
       const key = JSON.stringify([request.focus ?? null, policy.contextLength, policy.targetRatio])
       const equal = running.get(sessionId)?.get(key)
-      if (equal !== undefined) {
-        return AuditLines.joined(sessionId, equal.operationId).pipe(
-          Effect.zipRight(PubSub.publish(events, Event.Joined({ sessionId }))),
-          Effect.as(Effect.map(Deferred.await(equal.result), Operation.joined))
-        )
-      }
+      if (equal !== undefined) return Effect.succeed({ ...equal, isNew: false })
       const begun = register(sessionId, key)
-      return Effect.as(fork(operate(sessionId, request, key, begun)), Deferred.await(begun.result))
+      return Effect.as(fork(operate(sessionId, request, key, begun)), { ...begun, isNew: true })
     })
 
+  const join = (sessionId: SessionId, { operationId, result }: Running) =>
+    AuditLines.joined(sessionId, operationId).pipe(
+      Effect.zipRight(PubSub.publish(events, Event.Joined({ sessionId }))),
+      Effect.zipRight(Effect.map(Deferred.await(result), Operation.joined))
+    )
+
   const compress = (sessionId: SessionId, request: Request = {}) =>
-    Effect.uninterruptibleMask((restore) => Effect.flatMap(begin(sessionId, request), restore))
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(begin(sessionId, request), (found) =>
+        restore(found.isNew ? Deferred.await(found.result) : join(sessionId, found))
+      )
+    )
 
   const start = (sessionId: SessionId, request: Request = {}) =>
     Effect.asVoid(Effect.uninterruptible(begin(sessionId, request)))

@@ -4,9 +4,9 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { AuxiliaryError } from "./AuxiliaryError.ts"
@@ -29,6 +29,43 @@ export interface Route {
   readonly timeout: Duration.Duration
   readonly idleTimeout: Duration.Duration
 }
+
+/**
+ * What a route cannot be without, and what it may differ in: by default OpenAI's Responses API, a window of 128,000
+ * tokens, 5 minutes for a call and one for a silence in it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RouteOptions {
+  readonly model: string
+  readonly apiKey: string | Redacted.Redacted
+  readonly baseUrl?: string | undefined
+  readonly api?: Route["api"] | undefined
+  readonly contextLength?: number | undefined
+  readonly timeout?: Duration.DurationInput | undefined
+  readonly idleTimeout?: Duration.DurationInput | undefined
+}
+
+/**
+ * A route to OpenAI, or to anything that speaks its API.
+ *
+ * @example
+ * Provider.route({ model: "gpt-5.5", apiKey: Redacted.make("…"), timeout: "2 minutes" })
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const route = (options: RouteOptions): Route => ({
+  provider: "openai",
+  model: options.model,
+  apiKey: Redacted.isRedacted(options.apiKey) ? options.apiKey : Redacted.make(options.apiKey),
+  baseUrl: options.baseUrl ?? "https://api.openai.com/v1",
+  api: options.api ?? "responses",
+  contextLength: options.contextLength ?? 128_000,
+  timeout: Duration.decode(options.timeout ?? "5 minutes"),
+  idleTimeout: Duration.decode(options.idleTimeout ?? "1 minute")
+})
 
 /**
  * How a route is named in errors and log lines: model and host, never a credential.
@@ -63,7 +100,11 @@ export interface Request {
 export type Event =
   | { readonly _tag: "Text"; readonly text: string }
   | { readonly _tag: "Reasoning"; readonly text: string }
-  | { readonly _tag: "Finished"; readonly reason: "stop" | "length" | "refusal" | "other"; readonly usage: CallUsage | null }
+  | {
+      readonly _tag: "Finished"
+      readonly reason: "stop" | "length" | "refusal" | "other"
+      readonly usage: CallUsage | null
+    }
 
 /**
  * Tokens the provider reported for one call.

@@ -74,10 +74,7 @@ interface Value {
 const mark = (kind: string): string => `[redacted ${kind}]`
 
 /** Spares the text without the hint the price of the rule. */
-const where =
-  (hint: RegExp, rule: Rule): Rule =>
-  (text) =>
-    hint.test(text) ? rule(text) : text
+const where = (hint: RegExp, rule: Rule) => (text: string) => (hint.test(text) ? rule(text) : text)
 
 // -- secrets that are known by their shape ------------------------------------------------------------------------
 
@@ -88,6 +85,7 @@ const SHAPES: ReadonlyArray<readonly [kind: string, source: string]> = [
   ["github token", String.raw`gh[opsur]_[A-Za-z0-9]{30,}|github_pat_\w{22,}`],
   ["gitlab token", String.raw`gl(?:pat|dt|rt|ptt|soat|cbt|ft|agent)-[\w-]{20,}`],
   ["slack token", String.raw`xox[abeoprs]-[A-Za-z0-9-]{10,}|xapp-\d-[A-Za-z0-9-]{10,}`],
+  ["slack webhook", String.raw`(?<=hooks\.slack\.com/services/)T\w{6,}/B\w{6,}/\w{16,}`],
   ["stripe key", String.raw`[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/]{24,}={0,2}`],
   ["npm token", String.raw`npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])`],
   ["token", String.raw`hf_[A-Za-z0-9]{30,}|dop_v1_[0-9a-f]{64}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}`],
@@ -124,16 +122,15 @@ const privateKeys: Rule = (text) =>
 const URL_PASSWORD = /(:\/\/[^\s:@/"'`<>\\]{0,200}:)([^\s/"'`<>\\]{1,300})(?=@)/g
 const DSN_PASSWORD = /(\w:)([^\s:"'`<>\\]{1,200})(?=@(?:tcp|unix)\()/g
 const CURL_USER = /(\bcurl\b[^\n|;]{0,300}?\s(?:-u|--user)[ =]?[\\"']{0,4}[^\s:"'\\]{1,100}:)([^\s"'\\]{1,200})/g
-const passwordsIn =
-  (pattern: RegExp): Rule =>
-  (text) =>
-    text.replace(pattern, (all, before: string, value: string) =>
-      isPlaceholder(value) ? all : before + mark("password")
-    )
+const CLIENT_PASSWORD = /(\bsshpass\s+-p\s*[\\"']{0,4}|\bmysql\w*\b[^\n|;]{0,300}?\s-p[\\"']{0,4})([^\s"'\\]{1,200})/g
+const passwordsIn = (pattern: RegExp) => (text: string) =>
+  text.replace(pattern, (all, before: string, value: string) =>
+    isPlaceholder(value) ? all : before + mark("password")
+  )
 
 const bearer: Rule = (text) =>
   text.replace(/(\bbearer\s+)([\w.~+/:-]{16,}={0,2})/gi, (all, before: string, value: string) =>
-    isStrong(value) ? before + mark("credential") : all
+    isStrong(value, 16) ? before + mark("credential") : all
   )
 
 const basic: Rule = (text) =>
@@ -150,20 +147,19 @@ const isUserAndPassword = (value: string): boolean => {
 
 // -- secrets that are known by their name -------------------------------------------------------------------------
 
-const PASSWORD = String.raw`pass(?:word|wd|phrase|code)|pwd|pass(?<=(?:[_-]|db|user|root|smtp)pass)|passwort|kennwort|contraseña|senha|пароль|密码`
+const PASSWORD = String.raw`pass(?:word|wd|phrase|code)|pwd|pass(?:(?<=(?:[_.&?;-]|db|user|root|smtp)pass)|(?<=["']pass)(?=\\{0,7}["']))|passwort|kennwort|contraseña|senha|пароль|密码`
 const TOKEN = String.raw`token(?<!(?:next|prev|page|paging|pagination|continuation|sync|pad|eos|bos|unk|sep|cls|mask|stop|special|max|min|num|cancel|cancellation|abort|idempotency)[_-]?token)`
 const KEY = String.raw`(?:api|access|account|private|encryption|signing|master|auth|service|storage|subscription|app|deploy)[ _-]?key`
-const MARK = String.raw`\[redacted `
-const NAME = String.raw`(?<name>${PASSWORD}|secret(?:[_-]?(?:access[_-]?)?key)?|${TOKEN}|${KEY}|authorization|x-amz-signature)(?<!${MARK}[a-z ]{0,24})`
+const NAME = String.raw`(?<name>${PASSWORD}|secret(?<!arn:[\w:-]{0,80}secret)(?:[_-]?(?:access[_-]?)?key)?|${TOKEN}|${KEY}|authorization|x-amz-signature)(?<!\[redacted [a-z ]{0,24})`
 /** What may follow the word and leave it the name of a secret: `API_KEY_PROD`, `token2`, `password"`, `**Password**`. */
 const NAME_END = String.raw`(?:[_-]?(?:base|prod|live|dev|test|staging|\d{1,2}))?(?![A-Za-z0-9_])[\\"'\`*\]]{0,6}`
 const SIGN = String.raw`(?:[ \t]?:[ \t]?(?:&?str(?:ing)?|text))?[ \t]{0,12}(?::=|=>|!?={1,3}|[:：]|>(?=[^<>\s]{1,200}<\/))\*{0,2}[ \t]{0,12}`
 const VALUE_OF = String.raw`(?:[\s,"'\\]|\\[nrt]){1,40}(?:value|val)[\\"']{0,4}[ \t]?[:=][ \t]?`
 const COMMA = String.raw`(?<=["']),[ \t]{0,4}(?=\\{0,3}["'])`
 const SCHEME = String.raw`(?:(?:bearer|basic|token|apikey|key)[ \t]+)?`
-const QUOTED = String.raw`(?<quote>\\{0,7}["'\`])${SCHEME}(?!\k<quote>)(?<quoted>[^\r\n]{1,400}?)(?:(?<!\\)|(?<=[^\\](?:\\\\){1,8})(?=["'\`]))\k<quote>`
+const QUOTED = String.raw`(?:[bfru](?=["']))?(?<quote>\\{0,7}["'\`])${SCHEME}(?!\k<quote>)(?<quoted>[^\r\n]{1,400}?)(?:(?<!\\)|(?<=[^\\](?:\\\\){1,8})(?=["'\`]))\k<quote>`
 const STOP = String.raw`[\s"'\`\\]|$|[\w.-]{1,40}["']?\s?[=:]`
-const BARE = String.raw`\\{0,7}["'\`]?${SCHEME}(?<bare>(?:[^\s"'\`\\,;&|(){}[\]<>.:]|\\(?![nrtu"'\`\\])|[.:](?![\s"'\`\\]|$)|(?!<\/)[,;&|(){}[\]<>](?!${STOP})){1,8192})`
+const BARE = String.raw`(?:["'\`]{3}|\\{0,7}["'\`]?)${SCHEME}(?<bare>(?:[^\s"'\`\\,;&|(){}[\]<>.:]|\\(?![nrtu"'\`\\])|[.:](?![\s"'\`\\]|$)|(?!<\/)[,;&|(){}[\]<>](?!${STOP})){1,8192})`
 
 const named = (place: string, accepts: Accepts): Rule => {
   const pattern = new RegExp(`${place}(?:${QUOTED}|${BARE})`, "gi")
@@ -200,23 +196,28 @@ const kindOf = (name: string): string => {
 /** `name = value`, in whatever language, and `the name is value`. */
 const assigned: Accepts = (name, glue, value) => {
   if (isPlaceholder(value.text) || isLabel(value.text)) return false
-  if (/^[\s,]/.test(glue) && !/[:=>]/.test(glue)) return isTold(value.text)
+  if (!/[:=>：]/.test(glue)) return isTold(name, glue, value)
   if (glue === "=" && name === name.toUpperCase()) return isLiteral(value.text) && value.text.length > 3
   if (isCode(value.text)) return false
+  if (/^pass$/i.test(name) && /^\d+$/.test(value.text)) return false // a count of tests
   if (isPassword(name)) return value.quoted ? isPassphrase(value.text) : isBarePassword(glue, value)
   if (/^secret$/i.test(name) && value.quoted && /^[A-Za-z]{8,}$/.test(value.text)) return true
-  return isStrong(value.text)
+  return isStrong(value.text, /^secret$/i.test(name) ? 6 : 8)
 }
 
 /** `--name value`. */
 const flagged: Accepts = (name, _, value) =>
   !isPlaceholder(value.text) &&
   !isLabel(value.text) &&
-  (isPassword(name) ? isLiteral(value.text) : isStrong(value.text))
+  (isPassword(name) ? isLiteral(value.text) : isStrong(value.text, 8))
 
-/** After `is`, or in a list, a plain word is likelier than a secret. */
-const isTold = (text: string): boolean =>
-  text.length > 5 && /[A-Za-z]/.test(text) && /[\d!@#$%^&*]/.test(text) && !isCode(text) && !TECHNICAL.test(text)
+/** After `is` or a blank, or in a list, a plain word is likelier than a secret. */
+const isTold = (name: string, glue: string, { quoted, text }: Value): boolean => {
+  if (text.length < 6 || !/[A-Za-z]/.test(text) || !/[\d!@#$%^&*]/.test(text)) return false
+  if (!isLiteral(text) || isCode(text) || WORDY.test(text)) return false
+  if (glue.trim() !== "") return true
+  return isPassword(name) ? quoted || !/^[a-z]+\d{0,3}$/i.test(text) : isStrong(text, 16)
+}
 
 const isBarePassword = (glue: string, { text, last }: Value): boolean => {
   if (!isLiteral(text)) return false
@@ -234,10 +235,9 @@ const isPassphrase = (text: string): boolean =>
     : text.length > 2 && isLiteral(text) && !/^[^ -~]+$/.test(text)
 
 /** Whether it is too irregular to be words: letters and digits mixed, or letters no language would put so. */
-const isStrong = (text: string): boolean => {
-  if (text.length < 8 || /\s/.test(text) || !/[A-Za-z]/.test(text) || !isLiteral(text) || TECHNICAL.test(text))
-    return false
-  if (/\d/.test(text)) return !/^[A-Za-z]{2,}(?:[-_.:/][A-Za-z]{2,})+[-_.]?v?\d{0,2}$/.test(text)
+const isStrong = (text: string, atLeast: number): boolean => {
+  if (text.length < atLeast || /\s/.test(text) || !/[A-Za-z]/.test(text) || !isLiteral(text)) return false
+  if (/\d/.test(text)) return !WORDY.test(text)
   const words = text.split(/[^A-Za-z]+|(?<=[a-z])(?=[A-Z])/)
   return text.length > 15 && (text.length / words.length < 3.5 || words.some((word) => word.length > 17))
 }
@@ -252,14 +252,15 @@ const RESERVED =
   /^(?:string|str|text|varchar|char|bytes?|int(?:eger)?|number|bool(?:ean)?|any|unknown|object|null|nil|none|undefined|void|true|false|optional|required|yes|no|on|off|empty|missing|invalid|incorrect|wrong|expired|hidden|masked|encrypted|hashed|unchanged|changed|change|reset|set|unset|not|must|should|is|are|was|were|will|can|cannot|may|has|have|the|a|an|and|or|for|to|of|by|at|in|into|it|its|with|without|from|via|if|when|as|be|so|this|that|flag|options?|argument|parameter|value|field|file|stdin|env|prompt|input|ok|passe?d?|fail(?:ed)?|basic|bearer|include|omit|default|disabled|enabled|generated|protected|rejected|accepted|length)[?.,;:!)]*$/i
 
 const LABEL =
-  /^(?:(?:new|old|current|confirm(?:ed|ation)?|repeat|user|db|database|my|your|the|enter|plain|raw|hashed|encrypted|api|access|client|auth|app|admin|root|form|login|account|password|passwort|passwd|pass|pwd|passphrase|secrets?|tokens?|keys?|credentials?|id|name|field|label|value)[\s_.-]?){1,6}$/i
+  /^(?=.*(?:pass|pwd|secret|token|key|credential))(?:(?:new|old|current|confirm(?:ed|ation)?|repeat|user|db|database|my|your|the|enter|plain|raw|hashed|encrypted|api|access|client|auth|app|admin|root|form|login|account|password|passwort|passwd|pass|pwd|passphrase|secrets?|tokens?|keys?|credentials?|id|name|field|label|value)[\s_.-]?){1,6}$/i
 const isLabel = (text: string): boolean => LABEL.test(text)
 
 const PROSE =
   /\b(?:the|a|an|your|you|my|must|is|are|was|of|for|to|be|should|enter|required|invalid|please|at|or|not|does|do|with|in|if|no|when|used?|password|token|secret|key|least|characters?)\b/i
 
-const TECHNICAL =
-  /^(?:base|sha|md|utf|rsa|aes|argon|pbkdf|oauth|http|ipv|iso|rfc|ed|hs|rs|es)[-_]?\d{1,5}(?:[-_.][a-z]{1,12}){0,2}$|^\d+(?:\.\d+)?(?:-[a-z]{1,12}|[a-z]{1,2}|chars?|bits?|bytes?)$/i
+/** Words with a number: `color-primary-500`, `sha256-hashed`, `24h`. */
+const WORDY =
+  /^[a-z]{2,}(?:[-_.:/][a-z]{2,})*[-_.:/]v?\d{1,4}$|^[a-z]{2,}(?:[-_.:/][a-z]{2,})+\d{0,2}$|^(?:base|sha|md|utf|rsa|aes|argon|pbkdf|oauth|http|ipv|iso|rfc|ed|hs|rs|es)[-_]?\d{1,5}(?:[-_.]?[a-z]{1,12}){0,2}$|^\d+(?:\.\d+)?(?:-[a-z]{1,12}|[a-z]{1,2}|chars?|bits?|bytes?)$/i
 
 const isPlaceholder = (text: string): boolean =>
   text.includes("[redacted") ||
@@ -277,17 +278,17 @@ const isCode = (text: string): boolean =>
   /^[a-z]\w*(?:Token|Key|Secret|Password)$|^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/.test(text)
 
 const FLAG = String.raw`--(?=[a-z])[a-z-]{0,40}?`
-
-const TOLD = String.raw`\s(?:is|was)[ \t]?:?[ \t]|${COMMA}`
+const TOLD = String.raw`\s(?:is|was)[ \t]?:?[ \t]|${COMMA}|[ \t]{1,4}`
 const NAME_HINT = new RegExp(`pass|pwd|kennwort|contrase|senha|пароль|密码|secret|token|${KEY}|auth|x-amz`, "i")
 const SHAPE_HINT =
-  /sk-|[sr]k_|xai-|gsk_|pplx-|AIza|GOCSPX-|ya29\.|(?:AK|AS)IA|gh[opsur]_|_pat_|gl[a-z]{2,5}-|xox|xapp-|whsec_|npm_|hf_|SG\.|SK\d|SK[a-f]|:AA|dop_v1_|shp|pypi-|hvs\.|lin_api_|eyJ/
+  /sk-|[sr]k_|xai-|gsk_|pplx-|AIza|GOCSPX-|ya29\.|(?:AK|AS)IA|gh[opsur]_|_pat_|gl[a-z]{2,5}-|xox|xapp-|hooks\.slack|whsec_|npm_|hf_|SG\.|SK\d|SK[a-f]|:AA|dop_v1_|shp|pypi-|hvs\.|lin_api_|eyJ/
 
 const RULES: ReadonlyArray<Rule> = [
   privateKeys,
   passwordsIn(URL_PASSWORD),
   passwordsIn(DSN_PASSWORD),
   passwordsIn(CURL_USER),
+  passwordsIn(CLIENT_PASSWORD),
   basic,
   where(NAME_HINT, named(`${NAME}${NAME_END}(?<glue>${SIGN}|${VALUE_OF}|${TOLD})`, assigned)),
   named(`${FLAG}${NAME}(?<glue>[ \\t]{1,4})(?!-)`, flagged),

@@ -98,7 +98,7 @@ interface Quote {
 
 const quotes = ({ role, sentences, seq }: Spoken): ReadonlyArray<Quote> =>
   sentences
-    .filter((text) => text.length <= LONGEST_QUOTE && isProse(text))
+    .filter((text) => text.length >= SHORTEST_QUOTE && text.length <= LONGEST_QUOTE && isProse(text))
     .map((text) => quote(text, seq, role === "user" ? 1.3 : 1))
     .filter(({ text, words }) => words.size > 3 && !text.endsWith(":"))
 
@@ -161,5 +161,6 @@ const overlap = (a: Quote, b: Quote): number => {
 }
 
 const LONGEST_GIST = 280
+const SHORTEST_QUOTE = 8
 const LONGEST_QUOTE = 400
 const MOST_QUOTES = 24

@@ -92,7 +92,7 @@ const stream = (sdk: OpenAI, route: Route, request: Request): Stream.Stream<Even
     const failed = (thrown: unknown) => failure.fromThrown(route, thrown, clock.unsafeCurrentTimeMillis())
     const signal = yield* abortSignal
     const chunks = yield* Effect.tryPromise({ try: () => ask(sdk, route, request, signal), catch: failed })
-    return understood(route, Stream.fromAsyncIterable(withoutReturn(chunks), failed))
+    return understood(route, Stream.fromAsyncIterable(chunks, failed))
   }).pipe(Stream.unwrapScoped)
 
 const abortSignal = Effect.map(

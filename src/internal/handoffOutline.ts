@@ -136,11 +136,14 @@ export const findExact = (title: string): Heading | undefined => exactly(plain(t
 
 const exactly = (name: string) => outline.find((heading) => plain(heading.title) === name)
 
+/** A line longer than any heading is none. */
 const plain = (title: string): string =>
-  title
-    .toLowerCase()
-    .replace(/&/g, "and")
-    .replace(/^[^\p{L}]+|[^\p{L}]+$/gu, "")
+  title.length > 80
+    ? ""
+    : title
+        .toLowerCase()
+        .replace(/&/g, "and")
+        .replace(/^[^\p{L}]+|[^\p{L}]+$/gu, "")
 
 /** "Open issues" are open work, "critical context" is facts, "task status" is progress. */
 const bySpecificity = ["openWork", "inProgress", "done", "blocked", "constraints", "decisions", "errors", "files"]

@@ -79,7 +79,7 @@ const LONGEST_REQUEST = 400
 const said = (text: string): string => contained(oneLine(redact(text)))
 
 /** The mark that ends the material must not occur in it. */
-const contained = (text: string): string => text.replace(/<(?=\s*\/?\s*transcript)/gi, "‹")
+const contained = (text: string): string => text.replace(/<(?=\s{0,8}\/?\s{0,8}transcript)/gi, "‹")
 
 const body = ({ content }: Message.Message): string => {
   if (content === undefined || content === null) return ""

@@ -36,7 +36,7 @@ interface Place {
 const withoutNothing = (items: ReadonlyMap<SectionName, ReadonlyArray<string>>) =>
   new Map(
     [...items]
-      .map(([section, list]) => [section, list.filter((item) => !NOTHING.test(item))] as const)
+      .map(([section, list]) => [section, list.filter((item) => item.length > 40 || !NOTHING.test(item))] as const)
       .filter(([, list]) => list.length > 0)
   )
 

@@ -135,12 +135,12 @@ const IDENTIFYING = /\d|:\/\/|[A-Z_]{3}=|[`"'*]/
 const LINK =
   "(?:[\\s:=#→`\"'*(]|->|(?<!\\p{L})(?:is|are|was|now|to|be|should|will|changed|set|switched|moved|jetzt|ist|lautet|est|es|é|è|это)(?!\\p{L})|[是为为은는はが])"
 const NAMED = new RegExp(
-  `(?:(?<![\\p{L}\\p{N}])((?:[\\p{L}\\p{N}]+[_-])*(?:id|uuid|${NOUNS}|порт|версия|puerto|porta|versión|versão))(?![\\p{L}\\p{N}_-])${LINK}+|(端口|版本|ポート|バージョン|포트|버전)${LINK}*)([\\p{L}\\p{N}@/~][^\\s"'\`*()<>，。、；,;]*)`,
+  `(?:(?<![\\p{L}\\p{N}_-])((?:[\\p{L}\\p{N}]{1,40}[_-]){0,4}(?:id|uuid|${NOUNS}|порт|версия|puerto|porta|versión|versão))(?![\\p{L}\\p{N}_-])${LINK}+|(端口|版本|ポート|バージョン|포트|버전)${LINK}*)([\\p{L}\\p{N}@/~][^\\s"'\`*()<>，。、；,;]{0,${2 * LONGEST_VALUE}})`,
   "giu"
 )
 
 const SELF_NAMED: ReadonlyArray<{ readonly name: string; readonly pattern: RegExp }> = [
-  { name: "url", pattern: /\bhttps?:\/\/[^\s"'`<>)\]}，。]+/g },
+  { name: "url", pattern: /\bhttps?:\/\/[^\s"'`<>)\]}，。]{1,400}/g },
   { name: "uuid", pattern: /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/gi },
   {
     name: "hash",
@@ -152,7 +152,7 @@ const SELF_NAMED: ReadonlyArray<{ readonly name: string; readonly pattern: RegEx
 /** `NAME=value` and `package@1.2.3`. */
 const settings = (text: string): ReadonlyArray<Named> =>
   [
-    ...(text.includes("=") ? text.matchAll(/\b([A-Z][A-Z0-9_]{2,})=([^\s"'`;,)]+)/g) : []),
+    ...(text.includes("=") ? text.matchAll(/\b([A-Z][A-Z0-9_]{2,80})=([^\s"'`;,)]{1,400})/g) : []),
     ...(text.includes("@") ? text.matchAll(/((?:@[\w.-]{1,80}\/)?[\w.-]{1,80})@v?(\d+\.\d[\w.+-]{0,40})/g) : [])
   ]
     .map(([, name = "", value = ""]): Named => ({ name, value: trimmed(value) }))

@@ -97,9 +97,11 @@ const written = (path: string): FileAccess => ({ path, access: "written" })
 const spaced = (key: string): string => key.replace(/[_-]+/g, " ").toLowerCase()
 
 /** Whether a key of JSON arguments or results names an identifier, and its value is one. */
-const isIdentifying = (key: string, value: string): boolean => KEY.test(key) && isIdentifier(value) && !/\s/.test(value)
+const isIdentifying = (key: string, value: string): boolean =>
+  (KEY.test(key) || CAMEL_KEY.test(key)) && isIdentifier(value) && !/\s/.test(value)
 
-const KEY = new RegExp(`(?:^|[_-])(?:id|ids|uuid|${NOUNS})$|[a-z](?:Id|Url|Version|Port|Hash|Number)$`, "i")
+const KEY = new RegExp(`(?:^|[_-])(?:id|ids|uuid|${NOUNS})$`, "i")
+const CAMEL_KEY = /[a-z](?:I[dD]s?|U[rR][lL]|Version|Port|Hash|Number)$/
 
 const PATH_KEY = /^(?:(?:file_?|notebook_?|target_?)?paths?|file_?names?|files?)$/i
 const COMMAND_KEY = /^(?:command|cmd|commands|shell_command|script)$/i
@@ -115,8 +117,8 @@ const EXIT_CODE =
 const PLACE = String.raw`(?:[^\s:]+(?:\(\d+,\d+\)|:\d+(?::\d+)?):?\s*(?:-\s*)?)?`
 const ERROR = new RegExp(
   [
-    String.raw`^\s*${PLACE}(?:Uncaught )?(?:[\w.]*(?:Error|Exception)|(?:fatal )?error(?:\[\w+\]| TS\d+)?|fatal|panic|ERROR|FAILED)(?: \[[\w-]+\])?: ?\S`,
-    String.raw`^\s*(?:FAIL|not ok|npm ERR!|npm error|E {2,})\s*\w`,
+    String.raw`^[ \t]*${PLACE}(?:Uncaught )?(?:[\w.]*(?:Error|Exception)|(?:fatal )?error(?:\[\w+\]| TS\d+)?|fatal|panic|ERROR|FAILED)(?: \[[\w-]+\])?: ?\S`,
+    String.raw`^[ \t]*(?:FAIL|not ok|npm ERR!|npm error|E {2,})[ \t]*\w`,
     String.raw`^\S+: .{0,200}(?:[Nn]o such file|not found|[Pp]ermission denied)`
   ].join("|"),
   "m"

@@ -33,7 +33,11 @@ export const fromThrown = (route: Route, thrown: unknown, now: number): Auxiliar
     return fromRefusal(route, refusalOf(thrown, now))
   }
   if (thrown instanceof SyntaxError) {
-    return new ProviderError({ route: label(route), status: null, detail: detail(route, `not JSON: ${thrown.message}`) })
+    return new ProviderError({
+      route: label(route),
+      status: null,
+      detail: detail(route, `not JSON: ${thrown.message}`)
+    })
   }
   return new ConnectionError({ route: label(route), detail: detail(route, rootMessage(thrown)) })
 }

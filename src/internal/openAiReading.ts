@@ -39,7 +39,10 @@ export const refusal = (code: string | null | undefined, text: string | null | u
 export const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 
 /** A reader of the pieces a schema describes; anything else is refused as unreadable. */
-export const reader = <A, I>(schema: Schema.Schema<A, I>, read: (piece: A) => Either.Either<Reading, Refusal>): Read => {
+export const reader = <A, I>(
+  schema: Schema.Schema<A, I>,
+  read: (piece: A) => Either.Either<Reading, Refusal>
+): Read => {
   const decode = Schema.decodeUnknownEither(schema)
   return (chunk) =>
     Either.flatMap(

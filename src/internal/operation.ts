@@ -45,14 +45,15 @@ export const run = (env: Environment, order: Order): Effect.Effect<CompressionRe
   Effect.gen(function* () {
     const { operationId, sessionId } = order
     const request = { name: "operation", holder: operationId, ttl: Lease.TTL } as const
-    const { lease, waitedFor } = yield* Lease.hold(env.store, sessionId, request)
+    const { lease, waitedFor } = yield* Effect.interruptible(Lease.hold(env.store, sessionId, request))
     const other = waitedFor === undefined ? undefined : yield* env.store.outcome(waitedFor, order.key)
     if (other !== undefined) {
       yield* AuditLines.joined(sessionId, other.operationId)
       return joined(other)
     }
     const result = yield* compress(env, order, lease)
-    yield* env.store.publish(order.key, result)
+    // Whoever waited finds the other outcomes as cheaply by planning itself.
+    if (result.snapshotId !== null) yield* env.store.publish(order.key, result)
     return result
   }).pipe(Effect.scoped)
 

@@ -45,10 +45,10 @@ export const make = (block: Block) => {
     current.unsaved = false
   }
 
-  const deliver = (sessionId: SessionId, message: Message, { key, kind }: Delivery) => {
-    const body = JSON.stringify(message)
-    const digest = key === undefined ? "" : createHash("sha256").update(kind).update(body).digest("hex")
-    return writing("deliver", sessionId, (now): Answer<Receipt, IdempotencyConflict> => {
+  const deliver = (sessionId: SessionId, message: Message, { key, kind }: Delivery) =>
+    writing("deliver", sessionId, (now): Answer<Receipt, IdempotencyConflict> => {
+      const body = JSON.stringify(message)
+      const digest = key === undefined ? "" : createHash("sha256").update(kind).update(body).digest("hex")
       const earlier = key === undefined ? undefined : sql.key.get(sessionId, key)
       if (key !== undefined && earlier !== undefined) {
         return earlier.digest === digest
@@ -60,7 +60,6 @@ export const make = (block: Block) => {
       if (key !== undefined) sql.saveKey.run(sessionId, key, arrival, digest)
       return Either.right(() => ({ sessionId, arrival, duplicate: false }))
     })
-  }
 
   const importAll = (histories: Histories) =>
     writing("import", histories.map(({ sessionId }) => sessionId).join(" "), (now): Answer<void, SessionExists> => {

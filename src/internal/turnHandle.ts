@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as Context from "effect/Context"
-import { hardLimit, softLimit } from "../CompressionPolicy.ts"
+import { hardLimit, shares, softLimit } from "../CompressionPolicy.ts"
 import type { Compressor } from "../Compressor.ts"
 import type { Message } from "../Message.ts"
 import type { State } from "../Session.ts"
@@ -21,12 +21,20 @@ export interface Environment {
 /** How often a step waits for one more compression when the last one left too much. */
 const MOST_REPLANS = 2
 
+/** How far beyond its target a conversation has to be before it is compressed unasked. */
+const WORTHWHILE = 1.25
+
+interface Step {
+  readonly view: View.View
+  readonly tokens: number
+}
+
 export const make = ({ compressor, counter, store }: Environment, lease: Lease): Turn => {
   const { sessionId } = lease
   const { policy } = compressor
   let last: { readonly state: State; readonly estimate: number } | undefined
 
-  const promote = (options: StepOptions) =>
+  const promote = (options: StepOptions): Effect.Effect<Step, TurnError> =>
     Effect.gen(function* () {
       const { promoted, state } = yield* store.promote(lease)
       yield* Effect.forEach(promoted, (entry) => AuditLines.promoted(sessionId, entry), { discard: true })
@@ -43,18 +51,23 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
 
   const compress = (options: StepOptions) => compressor.compress(sessionId, { overhead: fixed(options) })
 
-  /** A compression asked for by itself changes nothing where there is no new material. */
+  /** Where the conversation is within its target already, a compression would be for nothing. */
+  const isOver = (limit: number, target: number, step: Step, options: StepOptions): boolean => {
+    if (step.tokens <= limit) return false
+    const overhead = fixed(options)
+    const room = shares(policy, overhead)
+    return room !== undefined && step.tokens - overhead > target * room.target
+  }
+
   const view = (options: StepOptions = {}): Effect.Effect<View.View, TurnError> =>
     Effect.gen(function* () {
       let step = yield* promote(options)
       if (policy.mode === "manual") return step.view
-      for (let plans = 0; step.tokens > hardLimit(policy) && plans <= MOST_REPLANS; plans++) {
-        const { generation } = step.view
+      for (let plans = 0; plans <= MOST_REPLANS && isOver(hardLimit(policy), 1, step, options); plans++) {
         yield* compress(options)
         step = yield* promote(options)
-        if (step.view.generation === generation) break
       }
-      if (policy.mode === "background" && step.tokens > softLimit(policy)) {
+      if (policy.mode === "background" && isOver(softLimit(policy), WORTHWHILE, step, options)) {
         yield* compressor.start(sessionId, { overhead: fixed(options) })
       }
       return step.view

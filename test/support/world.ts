@@ -43,13 +43,19 @@ export const real = (options: Partial<Gateway.Options>, store = Sqlite.layerTemp
   Gateway.layer({ policy, routes: [], ...options }).pipe(Layer.provideMerge(store), Layer.provide(OpenAi.layer))
 
 const paragraph = (n: number): string =>
-  Array.from({ length: 12 }, (_, i) => `Item ${n}.${i} of the billing report refers to invoice ${n * 131 + i}.`).join(" ")
+  Array.from({ length: 24 }, (_, i) => `Item ${n}.${i} of the billing report refers to invoice ${n * 131 + i}.`).join(
+    " "
+  )
 
-/** A conversation of `rounds` requests with one tool round each: about 420 tokens a round. */
+/** A conversation of `rounds` requests with one tool round each: about 370 tokens a round. */
 export const conversation = (rounds: number, from = 0): ReadonlyArray<Message> =>
   Array.from({ length: rounds }, (_, k): ReadonlyArray<Message> => {
     const n = from + k
-    const call = { id: `call_${n}`, type: "function", function: { name: "read_file", arguments: `{"path":"src/${n}.ts"}` } } as const
+    const call = {
+      id: `call_${n}`,
+      type: "function",
+      function: { name: "read_file", arguments: `{"path":"src/${n}.ts"}` }
+    } as const
     return [
       { role: "user", content: `Please look at part ${n}.` },
       { role: "assistant", content: null, tool_calls: [call] },
@@ -61,7 +67,9 @@ export const conversation = (rounds: number, from = 0): ReadonlyArray<Message> =
 /** Log lines as they are written, for tests that audit them. */
 export const recorded = () => {
   const lines: Array<string> = []
-  const logger = Logger.make(({ message }) => void lines.push(Array.isArray(message) ? message.join(" ") : String(message)))
+  const logger = Logger.make(
+    ({ message }) => void lines.push(Array.isArray(message) ? message.join(" ") : String(message))
+  )
   return { lines, layer: Logger.replace(Logger.defaultLogger, logger) }
 }
 

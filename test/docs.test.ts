@@ -1,0 +1,61 @@
+import { assert, describe, it } from "@effect/vitest"
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import { afterAll } from "vitest"
+import * as Recovery from "../src/Recovery.ts"
+
+/** Every TypeScript snippet of the documents runs as it stands, on the source instead of the package. */
+const documents = [
+  "README.md",
+  ...readdirSync("docs").flatMap((name) => (name.endsWith(".md") ? [join("docs", name)] : []))
+]
+const folder = join("node_modules", ".snippets")
+
+const snippets = documents.flatMap((file) =>
+  Array.from(readFileSync(file, "utf8").matchAll(/^```ts\n(.*?)^```/gms), ([, code = ""], index) => ({
+    name: `${file}, snippet ${index + 1}`,
+    code
+  }))
+)
+
+const onSource = (code: string) =>
+  code
+    .replaceAll(`from "throughline"`, `from "${pathToFileURL("src/index.ts").href}"`)
+    .replaceAll(/from "throughline\/(.*?)"/g, (_, path) => `from "${pathToFileURL(`src/${path}.ts`).href}"`)
+    .replaceAll(`"sessions.db"`, JSON.stringify(join(folder, "sessions.db")))
+
+const expectations: { readonly [name: string]: (exported: { readonly [name: string]: unknown }) => void } = {
+  "README.md, snippet 1": ({ reply }) =>
+    assert.deepStrictEqual(reply, { role: "assistant", content: "I see 1 message" }),
+  "README.md, snippet 2": ({ model, text }) => {
+    assert.strictEqual(text, "pong")
+    assert.include(model, { opened: 2 })
+  },
+  "docs/recovery.md, snippet 1": ({ patient }) =>
+    assert.deepStrictEqual(patient, {
+      ...Recovery.defaults,
+      RateLimited: { action: "wait", times: 5, delay: 2_000 }
+    })
+}
+
+describe("the documents' snippets", () => {
+  mkdirSync(folder, { recursive: true })
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  it("are all expected", () => {
+    assert.deepStrictEqual(
+      snippets.map(({ name }) => name),
+      Object.keys(expectations)
+    )
+  })
+
+  for (const { code, name } of snippets) {
+    it(`${name} runs`, async () => {
+      const file = join(folder, `${name.replaceAll(/\W+/g, "-")}.ts`)
+      writeFileSync(file, onSource(code).replaceAll(/^const (?=\w|\{)/gm, "export const "))
+      const exported: { readonly [name: string]: unknown } = await import(pathToFileURL(file).href)
+      expectations[name]?.(exported)
+    })
+  }
+})
