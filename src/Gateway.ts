@@ -8,7 +8,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
+import type * as Tracer from "effect/Tracer"
 import { randomUUID } from "node:crypto"
 import * as AuxiliaryClients from "./AuxiliaryClients.ts"
 import { Interrupted } from "./AuxiliaryError.ts"
@@ -67,6 +68,14 @@ export interface TurnOptions {
 export type AuxiliaryRequest = Request
 
 /**
+ * How a turn can fail besides its agent.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type TurnFailure = SessionBusy | TurnInterrupted | UnknownSession | StoreError
+
+/**
  * - `deliver` returns when the message is on disk and numbered; it never waits for a turn or a compression.
  * - `turn` runs an agent on a session, one at a time, here and in other processes.
  * - `compress` compresses now; `view` looks without taking anything up; `reset` ends the working context.
@@ -88,7 +97,7 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
       sessionId: SessionId,
       agent: (turn: Turn) => Effect.Effect<A, E, R>,
       options?: TurnOptions
-    ) => Effect.Effect<A, E | SessionBusy | TurnInterrupted | UnknownSession | StoreError, Exclude<R, Scope.Scope>>
+    ) => Effect.Effect<A, E | TurnFailure, Exclude<R, Tracer.ParentSpan>>
     readonly compress: Context.Tag.Service<Compressor.Compressor>["compress"]
     readonly events: Context.Tag.Service<Compressor.Compressor>["events"]
     readonly view: (sessionId: SessionId) => Effect.Effect<View.View, UnknownSession | StoreError>
@@ -136,13 +145,16 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     sessionId: SessionId,
     agent: (turn: Turn) => Effect.Effect<A, E, R>,
     options: TurnOptions = {}
-  ): Effect.Effect<A, E | SessionBusy | TurnInterrupted | UnknownSession | StoreError, Exclude<R, Scope.Scope>> => {
+  ): Effect.Effect<A, E | TurnFailure, Exclude<R, Tracer.ParentSpan>> => {
     const stoppable = signals.stoppable(sessionId, () => new TurnInterrupted({ sessionId }))
-    const answering = Effect.flatMap(admitted(sessionId, options.wait), ({ lease }) =>
-      stoppable(agent(TurnHandle.make({ store, compressor, counter }, lease)))
+    const answering = Effect.scopedWith((scope) =>
+      Effect.flatMap(Scope.extend(admitted(sessionId, options.wait), scope), ({ lease }) =>
+        stoppable(agent(TurnHandle.make({ store, compressor, counter }, lease)))
+      )
     )
-    const named = Effect.annotateLogs(Effect.scoped(answering), { session: sessionId })
-    return Effect.withSpan(named, "Gateway.turn", { attributes: { session: sessionId } })
+    return Effect.withSpan(Effect.annotateLogs(answering, { session: sessionId }), "Gateway.turn", {
+      attributes: { session: sessionId }
+    })
   }
 
   const view = (sessionId: SessionId) => Effect.map(store.state(sessionId), (state) => View.assemble(state, counter))

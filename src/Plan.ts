@@ -70,10 +70,11 @@ export interface Input {
  * @since 0.1.0
  * @category constructors
  */
-export const make = ({ state, policy, counter, overhead }: Input): Result => {
+export const make = (input: Input): Result => {
+  const { state, policy, counter, overhead } = input
   const shares = CompressionPolicy.shares(policy, overhead)
   if (shares === undefined) return NoHeadroom({ room: CompressionPolicy.usableWindow(policy) - overhead })
-  const ground = survey(state, policy, shares, counter)
+  const ground = survey(input, shares)
   const usual = settle(ground)
   if (isWorthIt(ground, usual)) return compress(ground, usual)
   const isOver = conversation(View.assemble(state, counter)) > shares.target
@@ -120,12 +121,14 @@ export const manifest = (
   ledger: string,
   counter: Counter
 ): { readonly manifest: Manifest; readonly segments: ReadonlyArray<Segment> } => {
-  const frame = handoffTokens([], ledger, counter)
-  let room = handoffRoom(plan.shares, counter) - frame - segmentTokens(segment, counter)
-  const newestFirst = state.segments.toReversed()
-  const leaving = newestFirst.findIndex((older) => (room -= segmentTokens(older, counter)) < 0)
-  const kept = leaving < 0 ? newestFirst : newestFirst.slice(0, leaving)
-  const segments = [...kept.toReversed(), segment]
+  let room = handoffRoom(plan.shares, counter) - handoffTokens([], ledger, counter) - segmentTokens(segment, counter)
+  let first = state.segments.length
+  for (const older of state.segments.toReversed()) {
+    room -= segmentTokens(older, counter)
+    if (room < 0) break
+    first--
+  }
+  const segments = [...state.segments.slice(first), segment]
   const { headTo, tailFrom, live, excerpts } = plan
   const ids = segments.map(({ id }) => id)
   return { manifest: { headTo, tailFrom, segments: ids, live, excerpts, ledger, renderer: Handoff.RENDERER }, segments }
@@ -134,11 +137,8 @@ export const manifest = (
 // ── what there is to plan with ──
 
 /** `rest` is what follows the head, or what is already covered; `cuts[i]` says whether it may be cut before `i`. */
-interface Ground {
-  readonly state: State
-  readonly policy: CompressionPolicy.CompressionPolicy
+interface Ground extends Input {
   readonly shares: CompressionPolicy.Shares
-  readonly counter: Counter
   readonly headTo: number
   readonly head: ReadonlyArray<Logged>
   readonly headExcerpts: ReadonlyArray<Excerpt>
@@ -149,22 +149,16 @@ interface Ground {
   readonly room: number
 }
 
-const survey = (
-  state: State,
-  policy: CompressionPolicy.CompressionPolicy,
-  shares: CompressionPolicy.Shares,
-  counter: Counter
-): Ground => {
+const survey = (input: Input, shares: CompressionPolicy.Shares): Ground => {
+  const { state, counter } = input
   const isFirst = state.head.length === 0 && state.segments.length === 0
   const cuts = safeCuts(state.tail.map(({ message }) => message))
-  const length = isFirst ? headLength(state, cuts, policy.protectFirstN, shares.head, counter) : 0
+  const length = isFirst ? headLength(input, cuts, shares.head) : 0
   const head = isFirst ? state.tail.slice(0, length) : state.head
   const rest = state.tail.slice(length)
   return {
-    state,
-    policy,
+    ...input,
     shares,
-    counter,
     headTo: isFirst ? (head.at(-1)?.seq ?? 0) : state.manifest.headTo,
     head,
     headExcerpts: shortened(head, shares.head),
@@ -177,14 +171,8 @@ const survey = (
 }
 
 /** Mistral refuses a user message right after a tool, and the handoff is one: so the head ends before its tools. */
-const headLength = (
-  state: State,
-  cuts: ReadonlyArray<boolean>,
-  most: number,
-  share: number,
-  counter: Counter
-): number => {
-  for (let length = Math.min(most, state.tail.length); length > 0; length--) {
+const headLength = ({ state, policy, counter }: Input, cuts: ReadonlyArray<boolean>, share: number): number => {
+  for (let length = Math.min(policy.protectFirstN, state.tail.length); length > 0; length--) {
     const head = state.tail.slice(0, length)
     const last = head.at(-1)?.message
     const endsInTools = last?.role === "tool" || (last !== undefined && Message.toolCalls(last).length > 0)
@@ -303,8 +291,6 @@ const preview = ({ state, head, rest }: Ground, { from, live, excerpts }: Draft)
   live,
   tail: rest.slice(from)
 })
-
-// ── tokens ──
 
 const tokensOf = (entries: ReadonlyArray<Logged>): number => entries.reduce((sum, { tokens }) => sum + tokens, 0)
 

@@ -116,7 +116,8 @@ const cutTo = ({ message, note }: Smaller, keep: number, cutter: Cutter): Messag
   const shown = joined([note, note !== "" && keep < SHORT ? "" : cut(Message.text(message), keep, cutter)])
   if (message.role !== "assistant") {
     const others = nonText(message.content)
-    return { ...bare(message), content: others.length === 0 ? shown : [{ type: "text", text: shown }, ...others] }
+    const spoken = shown === "" ? [] : [{ type: "text", text: shown } as const]
+    return { ...bare(message), content: others.length === 0 ? shown : [...spoken, ...others] }
   }
   const calls = Message.toolCalls(message).map((call) => cutArguments(call, keep, cutter))
   const spoken: Message.AssistantMessage = { role: "assistant", content: shown === "" ? null : shown }

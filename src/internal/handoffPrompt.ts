@@ -13,6 +13,7 @@ export interface PromptInput {
   readonly focus: string | null
   readonly instructions: string | null
   readonly requests: ReadonlyArray<string>
+  readonly hasEnded?: boolean
   readonly maxTokens: number
   readonly rejected: string | null
 }
@@ -56,15 +57,20 @@ nothing before or after them:
 
 ${outline.map((heading) => markdown(heading) + (heading.asks === "" ? "" : `\n- (${heading.asks})`)).join("\n")}`
 
-const task = ({ focus, instructions, maxTokens, rejected, requests }: PromptInput): string =>
+const task = ({ focus, hasEnded = false, instructions, maxTokens, rejected, requests }: PromptInput): string =>
   [
     `Write the handoff in at most ${maxTokens} tokens, about ${Math.floor(maxTokens * 0.7)} words.`,
     focus === null ? emphasis(requests) : `Give most of the room to this topic: ${said(focus)}`,
+    hasEnded ? ENDED : "",
     instructions === null ? "" : `The application adds: ${said(instructions)}`,
     rejected === null ? "" : `Your last answer could not be used: ${said(rejected)}. Write one without this fault.`
   ]
     .filter((part) => part !== "")
     .join("\n")
+
+const ENDED =
+  "The session went on after this: what was asked for or under way at the end has been answered since. List none of it " +
+  "as in progress or open."
 
 const emphasis = (requests: ReadonlyArray<string>): string =>
   requests.length === 0

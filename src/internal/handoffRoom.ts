@@ -6,6 +6,9 @@ import * as Handoff from "../Handoff.ts"
 import type { Segment } from "../Session.ts"
 import type { Counter } from "../Tokens.ts"
 
+/** The ledger's part of a handoff. */
+export const LEDGER = 0.3
+
 export const handoffTokens = (segments: ReadonlyArray<Segment>, ledger: string, counter: Counter): number =>
   counter.message(Handoff.message({ segments, ledger, renderer: Handoff.RENDERER }))
 
@@ -30,6 +33,3 @@ const WIDEST: Segment = {
   focus: null,
   model: ""
 }
-
-/** The ledger's part of a handoff. */
-export const LEDGER = 0.3

@@ -105,19 +105,22 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
         maxTokens: plan.shares.segment,
         focus,
         requests: newestRequests(plan.material),
+        hasEnded: hasEndedAfter(plan.toSeq, state),
         onExhausted: env.policy.onExhausted,
         onProgress: order.onProgress
       })
     ).pipe(Effect.mapError(({ errors }) => new CompressionFailed({ sessionId, operationId, errors })))
     const spent = { modelCalls: summary.modelCalls, attempts: summary.attempts }
 
-    const ledger = Ledger.add(yield* store.ledger(sessionId), plan.material)
     const latest = yield* store.state(sessionId)
+    const noted = Ledger.add(yield* store.ledger(sessionId), plan.material)
+    const ledger = hasEndedAfter(plan.toSeq, latest) ? Ledger.ended(noted) : noted
     const segment = segmentOf(order, plan, summary, counter)
-    const rendered = Ledger.render(ledger, counter, Plan.ledgerRoom(plan.shares))
-    const manifest = withoutAnswered(Plan.manifest(plan, latest, segment, rendered, counter).manifest, latest)
-    if (segment.tokens + counter.text(rendered) >= plan.coveredTokens) {
-      return yield* finish("nothing-to-compress", { ...spent, reason: "the handoff would be no smaller" })
+    const live = stillOpen(plan.live, latest)
+    const rendered = Ledger.render(withoutLive(ledger, live), counter, Plan.ledgerRoom(plan.shares))
+    const { manifest, segments } = Plan.manifest({ ...plan, live }, latest, segment, rendered, counter)
+    if (tokensOf(under(latest, manifest, segments), counter) >= tokensOf(latest, counter)) {
+      return yield* finish("nothing-to-compress", { ...spent, reason: "the view would be no smaller" })
     }
 
     const commit = { operationId, base: state.generation, manifest, segments: [segment], ledger }
@@ -170,10 +173,36 @@ const inEstimates = (policy: CompressionPolicy, { usage }: State): CompressionPo
 }
 
 /** A turn that went on meanwhile may have answered what was open when the plan was made. */
-const withoutAnswered = (manifest: Manifest, latest: State): Manifest => {
+const stillOpen = (live: ReadonlyArray<number>, latest: State): ReadonlyArray<number> => {
   const open = new Set(Plan.openRequests(latest).map(({ seq }) => seq))
-  return { ...manifest, live: manifest.live.filter((seq) => open.has(seq)) }
+  return live.filter((seq) => open.has(seq))
 }
+
+/** A live request stands behind the handoff in its own words; here it would be called open when it no longer is. */
+const withoutLive = (ledger: Ledger.Ledger, live: ReadonlyArray<number>): Ledger.Ledger => ({
+  ...ledger,
+  requests: ledger.requests.filter(({ seq }) => !live.includes(seq))
+})
+
+/** The state as a commit of this manifest would make it. */
+const under = (latest: State, manifest: Manifest, segments: ReadonlyArray<Segment>): State => {
+  const entries = new Map([...latest.head, ...latest.live, ...latest.tail].map((entry) => [entry.seq, entry] as const))
+  const known = Array.from(entries.values())
+  return {
+    ...latest,
+    manifest,
+    segments,
+    head: known.filter(({ seq }) => seq <= manifest.headTo),
+    live: known.filter(({ seq }) => manifest.live.includes(seq)),
+    tail: known.filter(({ seq }) => seq >= manifest.tailFrom)
+  }
+}
+
+const tokensOf = (state: State, counter: Counter): number => View.assemble(state, counter).tokens
+
+/** Whether what was open at `seq` has been answered in what is shown after it. */
+const hasEndedAfter = (seq: number, { tail }: State): boolean =>
+  tail.some((entry) => entry.seq > seq && Message.endsTurn(entry.message))
 
 const newestRequests = (entries: ReadonlyArray<Logged>): ReadonlyArray<string> =>
   entries

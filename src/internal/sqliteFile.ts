@@ -8,28 +8,32 @@ import { APPLICATION_ID } from "./sqliteSchema.ts"
 
 const MAGIC = "SQLite format 3\0"
 const APPLICATION_ID_AT = 68
+const HEADER_LENGTH = 100
 
 /** Reads the header alone, so that a file that is not ours is left as it is, byte for byte. */
 export const inspect = (filename: string, create: boolean): Effect.Effect<void, StoreError> =>
   Effect.suspend(() => {
     const header = readHeader(filename)
-    if (header === "absent") {
-      return create ? Effect.void : Effect.fail(problem("unreadable", `there is no file ${filename}`))
-    }
-    if (header.length === 0) return Effect.void
-    if (header.toString("latin1", 0, MAGIC.length) !== MAGIC) {
-      return Effect.fail(problem("not-a-database", `${filename} is not a SQLite database`))
+    if (header === "absent") return create ? Effect.void : refused("unreadable", `there is no file ${filename}`)
+    if (header.length === 0) return create ? Effect.void : refused("not-a-database", `${filename} is empty`)
+    if (header.length < HEADER_LENGTH || header.toString("latin1", 0, MAGIC.length) !== MAGIC) {
+      return refused("not-a-database", `${filename} is not a SQLite database`)
     }
     return header.readUInt32BE(APPLICATION_ID_AT) === APPLICATION_ID
       ? Effect.void
-      : Effect.fail(problem("not-a-database", `${filename} is another application's database`))
-  }).pipe(Effect.catchAllDefect((cause) => Effect.fail(toStoreError("open the database", cause))))
+      : refused("not-a-database", `${filename} is another application's database`)
+  }).pipe(Effect.catchAllDefect((cause) => Effect.fail(unopened(filename, cause))))
 
-const problem = (reason: StoreError["reason"], detail: string) =>
+const refused = (reason: StoreError["reason"], detail: string) =>
   new StoreError({ operation: "open the database", reason, detail })
 
+const unopened = (filename: string, cause: unknown): StoreError => {
+  const { detail, operation, reason } = toStoreError("open the database", cause)
+  return new StoreError({ operation, reason, detail: `${filename}: ${detail}` })
+}
+
 const readHeader = (filename: string): Buffer | "absent" => {
-  const header = Buffer.alloc(100)
+  const header = Buffer.alloc(HEADER_LENGTH)
   let file: number
   try {
     file = openSync(filename, "r")
@@ -63,7 +67,7 @@ export const connect = (filename: string, synchronous: "FULL" | "OFF"): Effect.E
         throw cause
       }
     },
-    catch: (cause) => toStoreError("open the database", cause)
+    catch: (cause) => unopened(filename, cause)
   })
 
 /** What SQLite or the file system threw, as a value a caller can decide about. */
