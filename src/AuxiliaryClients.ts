@@ -106,7 +106,9 @@ export const make: Effect.Effect<Context.Tag.Service<AuxiliaryClients>, never, P
       yield* Effect.annotateCurrentSpan({ route: label(route), task: request.task })
       const { client, key } = yield* take(route)
       return yield* call(client, route, request, options).pipe(
-        Effect.onError((cause) => (Option.exists(Cause.failureOption(cause), condemnsClient) ? condemn(key) : Effect.void))
+        Effect.onError((cause) =>
+          Option.exists(Cause.failureOption(cause), condemnsClient) ? condemn(key) : Effect.void
+        )
       )
     }, Effect.scoped)
 
@@ -136,7 +138,12 @@ const makeClients = Effect.gen(function* () {
   // The cache alone would leave a client open that is in use when the cache is closed; hence the scope of its own.
   const open = (key: ClientKey) =>
     Effect.acquireRelease(Scope.fork(scope, ExecutionStrategy.sequential), Scope.close).pipe(
-      Effect.tap((own) => Scope.addFinalizer(own, Effect.sync(() => forget(key)))),
+      Effect.tap((own) =>
+        Scope.addFinalizer(
+          own,
+          Effect.sync(() => forget(key))
+        )
+      ),
       Effect.flatMap((own) => Scope.extend(provider.open(key.route), own))
     )
 

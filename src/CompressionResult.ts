@@ -49,7 +49,8 @@ export const Attempt = Schema.Struct({
 export type Attempt = typeof Attempt.Type
 
 /**
- * The value `compress` returns, whatever happened: always of the session that was asked for.
+ * The value `compress` returns, whatever happened: always of the session that was asked for. `model` wrote the summary,
+ * if there is one; tokens and messages are those of the view.
  *
  * @since 0.1.0
  * @category models
@@ -59,6 +60,8 @@ export const CompressionResult = Schema.Struct({
   operationId: Schema.String,
   outcome: Outcome,
   reason: Schema.NullOr(Schema.String),
+  model: Schema.NullOr(Schema.String),
+  focus: Schema.NullOr(Schema.String),
   generation: Schema.Int,
   snapshotId: Schema.NullOr(Schema.String),
   messagesBefore: Schema.Int,

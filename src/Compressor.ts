@@ -99,7 +99,7 @@ interface Running {
 }
 
 const compressions = Metric.counter("throughline_compressions", {
-  description: "Compressions that ended, by outcome",
+  description: "Compressions that ended, by outcome and model",
   incremental: true
 })
 
@@ -144,11 +144,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Effect.tap((ended) => PubSub.publish(events, Event.Ended({ result: ended }))),
       Effect.onExit((exit) => {
         unregister(sessionId, key)
-        const outcome = Exit.isSuccess(exit) ? exit.value.outcome : "failed"
-        return Effect.zipRight(
-          Metric.increment(Metric.tagged(compressions, "outcome", outcome)),
-          Deferred.done(result, exit)
-        )
+        const { model, outcome } = Exit.isSuccess(exit) ? exit.value : { model: null, outcome: "failed" }
+        const counted = Metric.tagged(Metric.tagged(compressions, "outcome", outcome), "model", model ?? "none")
+        return Effect.zipRight(Metric.increment(counted), Deferred.done(result, exit))
       }),
       Effect.annotateLogs({ session: sessionId, operation: operationId }),
       Effect.withSpan("Compressor.compress", { attributes: { session: sessionId, operation: operationId } })

@@ -90,6 +90,20 @@ export const empty: Ledger = {
 export const add = (ledger: Ledger, entries: ReadonlyArray<Logged>): Ledger => entries.reduce(addOne, ledger)
 
 /**
+ * The ledger once a turn has ended after its messages: no request of it is open any more.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const ended = (ledger: Ledger): Ledger =>
+  ledger.requests.some(({ answered }) => !answered)
+    ? {
+        ...ledger,
+        requests: ledger.requests.map((request) => (request.answered ? request : { ...request, answered: true }))
+      }
+    : ledger
+
+/**
  * The ledger as lines of at most `maxTokens` tokens, constraints first; the empty text if there is nothing to say.
  * What does not fit is reachable through recall by its `#seq`.
  *
@@ -135,11 +149,8 @@ const addAssistant = (ledger: Ledger, message: Message.AssistantMessage, seq: nu
   const said = text === "" ? ledger : withSaid(ledger, text, seq)
   if (!Message.endsTurn(message)) return Message.toolCalls(message).reduce((l, call) => addCall(l, call, seq), said)
   return {
-    ...said,
-    decisions: Facts.decisions(text).reduce((list, text) => putText(list, text, seq), said.decisions),
-    requests: said.requests.some((request) => !request.answered)
-      ? said.requests.map((request) => (request.answered ? request : { ...request, answered: true }))
-      : said.requests
+    ...ended(said),
+    decisions: Facts.decisions(text).reduce((list, text) => putText(list, text, seq), said.decisions)
   }
 }
 

@@ -9,7 +9,7 @@ import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { CompressionResult } from "./CompressionResult.ts"
-import { Ledger } from "./Ledger.ts"
+import type { Ledger } from "./Ledger.ts"
 import type { Message } from "./Message.ts"
 import type { DeliveryKind, Logged, Manifest, Receipt, Segment, SessionId, State, Usage } from "./Session.ts"
 import type {

@@ -15,8 +15,9 @@ import type { Attempt } from "./CompressionResult.ts"
 import * as Gate from "./Gate.ts"
 import * as Handoff from "./Handoff.ts"
 import * as Chunks from "./internal/chunks.ts"
+import * as Message from "./Message.ts"
 import type { Logged } from "./Session.ts"
-import type { Route } from "./Provider.ts"
+import { label, type Route } from "./Provider.ts"
 import * as Extractive from "./Provider/Extractive.ts"
 import * as Recovery from "./Recovery.ts"
 import { Tokens } from "./Tokens.ts"
@@ -39,7 +40,7 @@ export interface Options {
 
 /**
  * A range to be summarized within `maxTokens`. `requests` are the newest words of the user: without a focus they guide
- * what the summary dwells on.
+ * what the summary dwells on. `hasEnded` says whether the turn the range breaks off in has ended since.
  *
  * @since 0.1.0
  * @category models
@@ -50,6 +51,7 @@ export interface Range {
   readonly maxTokens: number
   readonly focus: string | null
   readonly requests: ReadonlyArray<string>
+  readonly hasEnded: boolean
   readonly onExhausted: "extract" | "fail"
   readonly onProgress: (characters: number) => Effect.Effect<void>
 }
@@ -77,10 +79,12 @@ export class Summarizer extends Context.Tag("throughline/Summarizer")<
   {
     /** Interruptible: who must not be interrupted shields it. Fails only with `onExhausted: "fail"`. */
     readonly summarize: (range: Range) => Effect.Effect<Summary, AuxiliaryTask.Exhausted>
-    /** The model asked first, for log lines. */
+    /** The model asked first and where, for log lines. */
     readonly model: string
   }
 >() {}
+
+const endsTurn = (entries: ReadonlyArray<Logged>): boolean => entries.some(({ message }) => Message.endsTurn(message))
 
 /** The summarizer's own instructions beside the material. */
 const PROMPT_TOKENS = 1_500
@@ -110,7 +114,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   }
 
   const extract = (range: Range, degraded: string | null): Part => ({
-    text: Extractive.summarize(range.entries, { counter, maxTokens: range.maxTokens, focus: range.focus }),
+    text: Extractive.summarize(range.entries, { ...range, counter }),
     model: embedded,
     degraded
   })
@@ -119,7 +123,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     counter.text(text) <= maxTokens ? text : Handoff.render(Handoff.fit(Handoff.parse(text), counter, maxTokens))
 
   const task = (range: Range): AuxiliaryTask.Task<string> => {
-    const { focus, maxTokens, requests } = range
+    const { focus, hasEnded, maxTokens, requests } = range
     const material = Handoff.material(range.entries)
     const instructions = options.instructions ?? null
     return {
@@ -128,7 +132,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       tokens: counter.text(material) + PROMPT_TOKENS,
       request: (rejected) => ({
         task: "compression",
-        messages: Handoff.prompt({ material, focus, instructions, requests, maxTokens, rejected }),
+        messages: Handoff.prompt({ material, focus, instructions, requests, hasEnded, maxTokens, rejected }),
         // Room for the model's reasoning; the length of the answer itself is asked for in the prompt.
         maxOutputTokens: maxTokens * 2 + 1_000
       }),
@@ -163,7 +167,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const maxTokens = Math.max(range.maxTokens / 2, Math.floor((range.maxTokens * 1.5) / chunks.length))
     const parts = yield* Effect.forEach(
       chunks,
-      (entries) => ask({ ...range, entries, tokens: Chunks.tokens(entries), maxTokens: Math.floor(maxTokens) }, spent),
+      (entries, index) => {
+        const hasEnded = range.hasEnded || chunks.slice(index + 1).some(endsTurn)
+        const tokens = Chunks.tokens(entries)
+        return ask({ ...range, entries, tokens, hasEnded, maxTokens: Math.floor(maxTokens) }, spent)
+      },
       { concurrency: CONCURRENT_CHUNKS }
     )
     const sections = Handoff.merge(parts.map(({ text }) => Handoff.parse(text)))
@@ -184,7 +192,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     return { ...part, attempts: yield* Ref.get(spent.attempts), modelCalls: yield* Ref.get(spent.calls) }
   })
 
-  return Summarizer.of({ summarize, model: routes[0]?.model ?? embedded })
+  return Summarizer.of({ summarize, model: routes[0] === undefined ? embedded : label(routes[0]) })
 })
 
 /**

@@ -272,8 +272,8 @@ describe("Gateway", () => {
         [
           "message buffered: session=chat-42 kind=request",
           "message promoted: session=chat-42",
-          `compression started: session=chat-42 generation=0 model=test-model focus="the invoices"`,
-          "compression done: session=chat-42 outcome=committed generation=1 model=test-model"
+          `compression started: session=chat-42 generation=0 model=test-model@scripted.invalid focus="the invoices"`,
+          `compression done: session=chat-42 outcome=committed generation=1 model=test-model@scripted.invalid focus="the invoices"`
         ]
       )
       assert.include(lines[2] ?? "", `operation=${result.operationId}`)

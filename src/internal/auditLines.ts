@@ -49,7 +49,7 @@ export const started = (
 export const joined = (sessionId: SessionId, operationId: string) =>
   Effect.logInfo(line("compression joined", { session: sessionId, operation: operationId }))
 
-export const done = (result: CompressionResult, model: string) =>
+export const done = (result: CompressionResult) =>
   Effect.logInfo(
     line("compression done", {
       session: result.sessionId,
@@ -58,7 +58,8 @@ export const done = (result: CompressionResult, model: string) =>
       generation: result.generation,
       messages: `${result.messagesBefore}->${result.messagesAfter}`,
       tokens: `~${result.tokensAfter}`,
-      model
+      model: result.model,
+      focus: result.focus
     })
   )
 

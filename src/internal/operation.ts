@@ -74,6 +74,8 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
       operationId,
       outcome,
       reason: null,
+      model: null,
+      focus: focus === null ? null : redact(focus),
       generation: state.generation,
       snapshotId: null,
       messagesBefore: before.messages,
@@ -119,7 +121,8 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
     const live = stillOpen(plan.live, latest)
     const rendered = Ledger.render(withoutLive(ledger, live), counter, Plan.ledgerRoom(plan.shares))
     const { manifest, segments } = Plan.manifest({ ...plan, live }, latest, segment, rendered, counter)
-    if (tokensOf(under(latest, manifest, segments), counter) >= tokensOf(latest, counter)) {
+    const isSuperseded = latest.generation !== state.generation
+    if (!isSuperseded && tokensOf(under(latest, manifest, segments), counter) >= tokensOf(latest, counter)) {
       return yield* finish("nothing-to-compress", { ...spent, reason: "the view would be no smaller" })
     }
 
@@ -134,21 +137,22 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
     return yield* finish(summary.degraded === null ? "committed" : "degraded", {
       ...spent,
       reason: summary.degraded,
+      model: summary.model,
       generation: committed.right.generation,
       snapshotId: committed.right.snapshotId,
       messagesAfter: after.messages,
       tokensAfter: after.tokens
     })
-  }).pipe(Effect.onExit((exit) => conclude(order, summarizer.model, exit)))
+  }).pipe(Effect.onExit((exit) => conclude(order, exit)))
 })
 
 /** Every started line has its end. */
-const conclude = (order: Order, model: string, exit: Exit.Exit<CompressionResult, Failure>) =>
+const conclude = (order: Order, exit: Exit.Exit<CompressionResult, Failure>) =>
   Exit.match(exit, {
     onSuccess: (result) =>
       result.outcome === "superseded" || result.outcome === "failed"
         ? AuditLines.failed(order.sessionId, order.operationId, result.reason ?? result.outcome)
-        : AuditLines.done(result, model),
+        : AuditLines.done(result),
     onFailure: (cause) =>
       AuditLines.failed(
         order.sessionId,
