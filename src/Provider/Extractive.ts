@@ -12,7 +12,8 @@ import type { Logged } from "../Session.ts"
 import type { Counter } from "../Tokens.ts"
 
 /**
- * `maxTokens` bounds the summary; what speaks of the `focus` comes first.
+ * `maxTokens` bounds the summary; what speaks of the `focus` comes first. `hasEnded` says that the turn these messages
+ * break off in has ended since, so that nothing in them is open.
  *
  * @since 0.1.0
  * @category models
@@ -21,6 +22,7 @@ export interface Options {
   readonly counter: Counter
   readonly maxTokens: number
   readonly focus: string | null
+  readonly hasEnded?: boolean | undefined
 }
 
 /**
@@ -30,8 +32,10 @@ export interface Options {
  * @since 0.1.0
  * @category getters
  */
-export const summarize = (entries: ReadonlyArray<Logged>, { counter, focus, maxTokens }: Options): string => {
-  const ledger = Ledger.add(Ledger.empty, entries)
+export const summarize = (entries: ReadonlyArray<Logged>, options: Options): string => {
+  const { counter, focus, hasEnded = false, maxTokens } = options
+  const noted = Ledger.add(Ledger.empty, entries)
+  const ledger = hasEnded ? Ledger.ended(noted) : noted
   const talk = entries.filter(isTalk).map(spoken)
   const topic = new Set(focus === null ? [] : words(focus))
   const open = ledger.requests.filter(({ answered }) => !answered).map(numbered)
@@ -41,10 +45,7 @@ export const summarize = (entries: ReadonlyArray<Logged>, { counter, focus, maxT
     goal: ledger.requests.length === 0 ? ["No request in these messages."] : ledger.requests.slice(-2).map(numbered),
     constraints: ledger.constraints.map(numbered),
     done: talk.filter(isOutcome).map(gist),
-    inProgress: talk
-      .slice(talk.findLastIndex(({ endsTurn }) => endsTurn) + 1)
-      .filter(isOwn)
-      .map(gist),
+    inProgress: hasEnded ? [] : sinceLastEnd(talk).filter(isOwn).map(gist),
     blocked: [],
     decisions: ledger.decisions.map(numbered),
     errors: ledger.errors.map(numbered),
@@ -74,6 +75,9 @@ const spoken = ({ message, seq }: Logged): Spoken => ({
   endsTurn: Message.endsTurn(message),
   sentences: sentences(redact(Message.text(message)))
 })
+
+const sinceLastEnd = (talk: ReadonlyArray<Spoken>): ReadonlyArray<Spoken> =>
+  talk.slice(talk.findLastIndex(({ endsTurn }) => endsTurn) + 1)
 
 const isOwn = ({ role }: Spoken): boolean => role === "assistant"
 

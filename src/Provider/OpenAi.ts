@@ -67,7 +67,12 @@ class OpenAI extends Sdk {
     headers: Headers
   ) {
     const said = body ?? {}
-    return super.makeStatusError(status, typeof said === "object" && "error" in said ? said : { error: body }, text, headers)
+    return super.makeStatusError(
+      status,
+      typeof said === "object" && "error" in said ? said : { error: body },
+      text,
+      headers
+    )
   }
 }
 
@@ -92,7 +97,7 @@ const stream = (sdk: OpenAI, route: Route, request: Request): Stream.Stream<Even
     const failed = (thrown: unknown) => failure.fromThrown(route, thrown, clock.unsafeCurrentTimeMillis())
     const signal = yield* abortSignal
     const chunks = yield* Effect.tryPromise({ try: () => ask(sdk, route, request, signal), catch: failed })
-    return understood(route, Stream.fromAsyncIterable(chunks, failed))
+    return understood(route, Stream.fromAsyncIterable(withoutReturn(chunks), failed))
   }).pipe(Stream.unwrapScoped)
 
 const abortSignal = Effect.map(

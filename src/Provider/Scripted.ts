@@ -33,7 +33,7 @@ export interface Answer {
  */
 export interface Broken {
   readonly partial: string
-  readonly then: "cut" | "hang" | AuxiliaryError
+  readonly end: "cut" | "hang" | AuxiliaryError
   readonly delay?: Duration.DurationInput
 }
 
@@ -76,7 +76,7 @@ export interface Scripted {
  * @since 0.1.0
  * @category constructors
  */
-export const hang: Outcome = { partial: "", then: "hang" }
+export const hang: Outcome = { partial: "", end: "hang" }
 
 /**
  * A provider that plays the outcomes in order, one per call, over all its clients. The last one repeats; without any,
@@ -151,12 +151,12 @@ const answer = ({ delay, finish = "stop", reasoning = "", text, usage }: Answer)
   return Stream.concat(paced([...thoughts, ...words], delay), Stream.succeed(end))
 }
 
-const broken = ({ delay, partial, then }: Broken): Stream.Stream<Event, AuxiliaryError> =>
-  Stream.concat(paced(partial === "" ? [] : [{ _tag: "Text", text: partial }], delay), breakOff(then))
+const broken = ({ delay, end, partial }: Broken): Stream.Stream<Event, AuxiliaryError> =>
+  Stream.concat(paced(partial === "" ? [] : [{ _tag: "Text", text: partial }], delay), breakOff(end))
 
-const breakOff = (then: Broken["then"]): Stream.Stream<never, AuxiliaryError> => {
-  if (then === "cut") return Stream.empty
-  return then === "hang" ? Stream.never : Stream.fail(then)
+const breakOff = (end: Broken["end"]): Stream.Stream<never, AuxiliaryError> => {
+  if (end === "cut") return Stream.empty
+  return end === "hang" ? Stream.never : Stream.fail(end)
 }
 
 const paced = (events: ReadonlyArray<Event>, delay: Duration.DurationInput = 0): Stream.Stream<Event> =>

@@ -10,18 +10,15 @@
  */
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
-import { Clock, Deferred, Duration, Effect, FiberSet, Redacted, Schema, type Scope } from "effect"
+import { Clock, Deferred, Duration, Effect, FiberSet, Redacted, type Scope } from "effect"
 import type { Route } from "../../src/Provider.ts"
-import { type ApiError, type Wire, wires } from "./openAiWire.ts"
+import { type ApiError, type Asked, read, type Wire, wires } from "./openAiWire.ts"
 
-/** A request as it came. `n` counts from 1; `socket` tells connections apart; `prompt` is the same for both APIs. */
-export interface Received {
+/** A request as it came. `n` counts from 1; `socket` tells connections apart. */
+export interface Received extends Asked {
   readonly n: number
-  readonly api: Route["api"]
   readonly socket: number
   readonly headers: IncomingHttpHeaders
-  readonly body: unknown
-  readonly prompt: ReadonlyArray<{ readonly role: string; readonly content: string }>
 }
 
 /** A request being answered. */
@@ -146,7 +143,11 @@ export const make = (script: Script, port = 0): Effect.Effect<ModelServer, never
       counts,
       sockets: () => ({ opened, open: sockets.size }),
       until,
-      arrived: (n) => Effect.flatMap(until(({ requests }) => requests >= n), () => Effect.fromNullable(requests[n - 1])).pipe(Effect.orDie),
+      arrived: (n) =>
+        Effect.flatMap(
+          until(({ requests }) => requests >= n),
+          () => Effect.fromNullable(requests[n - 1])
+        ).pipe(Effect.orDie),
       route: (options) => route(url, options)
     }
   })
@@ -166,7 +167,8 @@ export const route = (baseUrl: string, options: RouteOptions = {}): Route => ({
 // ── answers that are whole ──
 
 /** The text, word by word, ended as it should be. */
-export const ok = (text: Text): Answer => streamed((wire, received) => [...words(wire, text, received), ...wire.end("stop")])
+export const ok = (text: Text): Answer =>
+  streamed((wire, received) => [...words(wire, text, received), ...wire.end("stop")])
 
 /** The output limit was reached. */
 export const length = (text: Text): Answer =>
@@ -254,7 +256,9 @@ const words = (wire: Wire, text: Text, received: Received): ReadonlyArray<string
 }
 
 const begin = (http: ServerResponse, wire: Wire) =>
-  http.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" }).write(wire.begin)
+  http
+    .writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" })
+    .write(wire.begin)
 
 /** A stream, and what becomes of the connection after its last piece. */
 function streamed(
@@ -272,27 +276,6 @@ function streamed(
         resume(then === "stay" ? Effect.never : Effect.void)
       })
     })
-}
-
-const Prompt = Schema.Array(Schema.Struct({ role: Schema.String, content: Schema.String }))
-const Asked = Schema.Struct({
-  stream: Schema.Literal(true),
-  instructions: Schema.optional(Schema.String),
-  input: Schema.optional(Prompt),
-  messages: Schema.optional(Prompt)
-})
-
-const read = async (request: IncomingMessage): Promise<Pick<Received, "api" | "body" | "prompt">> => {
-  const pieces: Array<Buffer> = []
-  for await (const piece of request) pieces.push(piece)
-  const body: unknown = JSON.parse(Buffer.concat(pieces).toString("utf8"))
-  const { input, instructions, messages } = Schema.decodeUnknownSync(Asked)(body)
-  const system = instructions === undefined ? [] : [{ role: "system", content: instructions }]
-  return {
-    api: request.url === "/v1/responses" ? "responses" : "chat",
-    body,
-    prompt: [...system, ...(input ?? []), ...(messages ?? [])]
-  }
 }
 
 const addressOf = (address: AddressInfo | string | null): AddressInfo => {

@@ -1,7 +1,16 @@
 /**
  * The two streaming APIs of OpenAI as they look on the wire, for the model server.
  */
+import type { IncomingMessage } from "node:http"
+import { Schema } from "effect"
 import type { Route } from "../../src/Provider.ts"
+
+/** What a request asks. `prompt` is the same for both APIs. */
+export interface Asked {
+  readonly api: Route["api"]
+  readonly body: unknown
+  readonly prompt: ReadonlyArray<{ readonly role: string; readonly content: string }>
+}
 
 /** What an API puts into `error`. */
 export interface ApiError {
@@ -68,3 +77,25 @@ const chat: Wire = {
 
 /** How each API writes. */
 export const wires: Record<Route["api"], Wire> = { responses, chat }
+
+const Prompt = Schema.Array(Schema.Struct({ role: Schema.String, content: Schema.String }))
+const Body = Schema.Struct({
+  stream: Schema.Literal(true),
+  instructions: Schema.optional(Schema.String),
+  input: Schema.optional(Prompt),
+  messages: Schema.optional(Prompt)
+})
+
+/** Reads a request; anything but a streaming call with plain text in it is an error. */
+export const read = async (request: IncomingMessage): Promise<Asked> => {
+  const pieces: Array<Buffer> = []
+  for await (const piece of request) pieces.push(piece)
+  const body: unknown = JSON.parse(Buffer.concat(pieces).toString("utf8"))
+  const { input, instructions, messages } = Schema.decodeUnknownSync(Body)(body)
+  const system = instructions === undefined ? [] : [{ role: "system", content: instructions }]
+  return {
+    api: request.url === "/v1/responses" ? "responses" : "chat",
+    body,
+    prompt: [...system, ...(input ?? []), ...(messages ?? [])]
+  }
+}
