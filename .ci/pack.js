@@ -1,14 +1,17 @@
 // The package as its user gets it: packed, installed in an empty folder, imported, and its command run.
 import { execFileSync } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
 const folder = mkdtempSync(join(tmpdir(), "throughline-pack-"))
-const run = (command, args, cwd) => execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] })
+const run = (command, args, cwd) =>
+  execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] })
 
 try {
-  const [packed] = JSON.parse(run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", folder], process.cwd()))
+  const [packed] = JSON.parse(
+    run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", folder], process.cwd())
+  )
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }))
   run("npm", ["install", "--no-audit", "--no-fund", join(folder, packed.filename)], folder)
   writeFileSync(
@@ -30,8 +33,9 @@ try {
      console.log("imported and used: one message in view")`
   )
   process.stdout.write(run("node", ["check.js"], folder))
-  const help = run("npx", ["--no-install", "throughline", "--help"], folder)
-  if (!help.includes("compress")) throw new Error("the packed command line does not start")
+  if (existsSync(join(folder, "node_modules/@effect/cli"))) throw new Error("the library depends on the command line")
+  const { checks } = JSON.parse(run("npx", ["--no-install", "throughline", "demo", "--json"], folder))
+  if (!checks.every(({ holds }) => holds)) throw new Error("the packed command line does not work")
   console.log(`packed ${packed.filename}: ${packed.entryCount} files, ${packed.unpackedSize} bytes`)
 } finally {
   rmSync(folder, { recursive: true, force: true })

@@ -21,6 +21,7 @@ import type { CompressionFailed } from "./CompressionError.ts"
 import * as CompressionPolicy from "./CompressionPolicy.ts"
 import type { CompressionResult } from "./CompressionResult.ts"
 import * as AuditLines from "./internal/auditLines.ts"
+import * as Lease from "./internal/lease.ts"
 import * as Operation from "./internal/operation.ts"
 import * as SessionPermits from "./internal/sessionPermits.ts"
 import type { SessionId } from "./Session.ts"
@@ -60,7 +61,10 @@ export type Event = Data.TaggedEnum<{
 export const Event = Data.taggedEnum<Event>()
 
 /**
- * How long shutdown waits for a running compression; default 10 seconds. What is not committed then is dropped.
+ * - `shutdownGrace`: how long shutdown waits for a running compression; default 10 seconds. What is not committed then
+ *   is dropped
+ * - `leaseTtl`: how long other processes wait for one that died while it held a session; default 15 seconds. A holder
+ *   that lives beats three times in it
  *
  * @since 0.1.0
  * @category models
@@ -68,6 +72,7 @@ export const Event = Data.taggedEnum<Event>()
 export interface Options {
   readonly policy: CompressionPolicy.Options
   readonly shutdownGrace?: Duration.DurationInput | undefined
+  readonly leaseTtl?: Duration.DurationInput | undefined
 }
 
 type Failure = UnknownSession | StoreError | CompressionFailed
@@ -109,7 +114,13 @@ const compressions = Metric.counter("throughline_compressions", {
  */
 export const make = Effect.fnUntraced(function* (options: Options) {
   const policy = yield* CompressionPolicy.make(options.policy)
-  const env = { store: yield* SessionStore, summarizer: yield* Summarizer, counter: yield* Tokens, policy }
+  const env = {
+    store: yield* SessionStore,
+    summarizer: yield* Summarizer,
+    counter: yield* Tokens,
+    policy,
+    leaseTtl: Lease.ttl(options.leaseTtl)
+  }
   const permits = SessionPermits.make()
   const running = new Map<SessionId, Map<string, Running>>()
   const events = yield* Effect.acquireRelease(PubSub.sliding<Event>(1_024), PubSub.shutdown)
@@ -196,9 +207,11 @@ const outlivingCallers = (grace: Duration.DurationInput) =>
   Effect.gen(function* () {
     const fibers = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
     const awaitAll = Effect.suspend(() => Fiber.awaitAll(fibers))
+    // In a fiber of its own: where the closing one was interrupted, nothing interruptible runs any more.
+    const wait = Effect.forkDaemon(Effect.interruptible(Effect.timeoutOption(awaitAll, grace)))
     yield* Effect.addFinalizer(() =>
       Effect.zipRight(
-        Effect.interruptible(Effect.timeoutOption(awaitAll, grace)),
+        Effect.flatMap(wait, Fiber.await),
         Effect.suspend(() => Fiber.interruptAll(fibers))
       )
     )

@@ -122,6 +122,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const process = randomUUID()
   const line = Turnstile.make<SessionId>()
   const signals = Signals.make()
+  const ttl = Lease.ttl(options.leaseTtl)
 
   const deliver = (sessionId: SessionId, input: unknown, { key, kind = "request" }: Partial<Delivery> = {}) =>
     Effect.flatMap(Message.parse(input), (message) => store.deliver(sessionId, message, { kind, key })).pipe(
@@ -134,7 +135,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     wait: Duration.DurationInput = Duration.infinity
   ): Effect.Effect<Lease.Held, SessionBusy | UnknownSession | StoreError, Scope.Scope> => {
     let holder = "another turn of this process"
-    const request = { name: "turn", holder: `turn of ${process}`, ttl: Lease.TTL } as const
+    const request = { name: "turn", holder: `turn of ${process}`, ttl } as const
     const onHeld = (by: string) => Effect.sync(() => void (holder = by))
     return Effect.zipRight(line.enter(sessionId), Lease.hold(store, sessionId, request, onHeld)).pipe(
       Effect.timeoutFail({ duration: wait, onTimeout: () => new SessionBusy({ sessionId, holder }) })

@@ -84,6 +84,12 @@ export class Summarizer extends Context.Tag("throughline/Summarizer")<
   }
 >() {}
 
+/** It is stored with the segment, where no word of a rejected summary belongs. */
+const reasonOf = ({ errors, message }: AuxiliaryTask.Exhausted): string => {
+  const last = errors.at(-1)
+  return last?._tag === "InvalidSummary" ? `${last.route}: summary rejected (${last.reason})` : message
+}
+
 const endsTurn = (entries: ReadonlyArray<Logged>): boolean => entries.some(({ message }) => Message.endsTurn(message))
 
 /** The summarizer's own instructions beside the material. */
@@ -153,7 +159,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           : inChunks(range, halves, spent)
       }),
       Effect.catchTag("Exhausted", (exhausted) =>
-        range.onExhausted === "fail" ? exhausted : Effect.succeed(extract(range, exhausted.message))
+        range.onExhausted === "fail" ? exhausted : Effect.succeed(extract(range, reasonOf(exhausted)))
       )
     )
 

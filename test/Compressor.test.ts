@@ -279,6 +279,22 @@ describe("Compressor", () => {
     })
   )
 
+  it.effect("shutdown waits as well if it comes by an interrupt", () =>
+    Effect.gen(function* () {
+      const { layer, lines } = recorded()
+      const program = Effect.zipRight(imported(), compress()).pipe(
+        Effect.provide(scripted(Scripted.layer([{ text: summary("x"), delay: "9 seconds" }]))),
+        Effect.provide(layer)
+      )
+      const fiber = yield* Effect.fork(program)
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.interruptFork(fiber)
+      yield* TestClock.adjust("9 seconds")
+      yield* Fiber.await(fiber)
+      assert.isTrue(lines.some((line) => line.startsWith("compression done: session=chat-42")))
+    })
+  )
+
   it.effect("after its grace shutdown drops what is uncommitted, and says so", () =>
     Effect.gen(function* () {
       const { generation, lines } = yield* shutdown("11 seconds")

@@ -23,7 +23,7 @@ export interface Settings {
   readonly policy: CompressionPolicy.CompressionPolicy
   readonly enabled: boolean
   readonly main: Route
-  /** The task's own route, then the main one, each place once. */
+  /** The task's own route, then the main one, each place once; the embedded summarizer always answers and ends the list. */
   readonly routes: (task: string) => ReadonlyArray<Route>
   /** What a task may take over all its calls; null if the file does not say. */
   readonly totalTimeout: (task: string) => Duration.Duration | null
@@ -49,7 +49,8 @@ export const parse = (text: string, file: string, env: Environment): Either.Eith
   Either.flatMap(read(text, file), (config) => settings(config, env))
 
 /**
- * The settings without a file: the OpenAI API if there is an `OPENAI_API_KEY`, else the embedded summarizer.
+ * The settings without a file: the OpenAI API if there is an `OPENAI_API_KEY`, another that speaks it if there is an
+ * `OPENAI_BASE_URL` as well, else the embedded summarizer.
  *
  * @since 0.1.0
  * @category constructors
@@ -57,8 +58,13 @@ export const parse = (text: string, file: string, env: Environment): Either.Eith
 export const fromEnv = (env: Environment): Either.Either<Settings, ConfigError> =>
   settings({ file: "environment", model: null, compression: {}, auxiliary: new Map(), ignored: [] }, env)
 
-/** The window to assume if nobody says: the smallest that current models have. */
-const WINDOW = 128_000
+/**
+ * The window to assume if nobody says, in tokens: the smallest that current models have.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const WINDOW = 128_000
 
 const OPENAI = "https://api.openai.com/v1"
 
@@ -86,7 +92,7 @@ const settings = (config: Config, env: Environment): Either.Either<Settings, Con
       routes: (task) => {
         const last = { ...main, ...timeouts(task, auxiliary.get(task)) }
         const first = own.get(task) ?? last
-        return identity(first) === identity(last) ? [first] : [first, last]
+        return first.provider === "embedded" || identity(first) === identity(last) ? [first] : [first, last]
       },
       totalTimeout: (task) => {
         const limit = auxiliary.get(task)?.total_timeout ?? null
@@ -118,7 +124,8 @@ const fromEnvironment = (env: Environment): Address => ({
 
 const mainRoute = ({ file, model }: Config, env: Environment): Either.Either<Route, ConfigError> => {
   const limits = { contextLength: model?.context_length ?? WINDOW, ...timeouts("", undefined) }
-  const isOffline = model === null ? isUnset(env.OPENAI_API_KEY) : model.provider === "embedded"
+  const isSilent = isUnset(env.OPENAI_API_KEY) && isUnset(env.OPENAI_BASE_URL)
+  const isOffline = model === null ? isSilent : model.provider === "embedded"
   if (isOffline) return Either.right({ ...EMBEDDED, ...limits })
   const provider = model?.provider === "openai-codex" ? model.provider : "openai"
   // A key alone means OpenAI, as everywhere; a file that names a model must also say where the key may be sent.

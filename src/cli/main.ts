@@ -1,10 +1,13 @@
-/** The command line: `throughline COMMAND …`; exit 1 with one clear line for a failure, 2 for usage. */
+/** The command line: `throughline COMMAND …`; exit 1 with one clear line for a failure, 2 for usage, 130 if interrupted. */
 import * as Command from "@effect/cli/Command"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import type { Teardown } from "@effect/platform/Runtime"
 import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import process from "node:process"
@@ -14,37 +17,55 @@ import * as Deliver from "./commands/deliver.ts"
 import * as Demo from "./commands/demo.ts"
 import * as Import from "./commands/import.ts"
 import * as Look from "./commands/look.ts"
-import { say } from "./shared.ts"
+import * as Help from "./help.ts"
+import { say } from "./terminal.ts"
+
+const description = "Sessions that outlive their model's window"
+
+const commands = [
+  Demo.command,
+  Import.command,
+  Compress.command,
+  Look.view,
+  Look.log,
+  Look.snapshots,
+  Look.snapshot,
+  Look.sessions,
+  Deliver.command
+] as const
 
 const throughline = Command.make("throughline").pipe(
-  Command.withDescription("Sessions that outlive their model's window"),
-  Command.withSubcommands([
-    Demo.command,
-    Import.command,
-    Compress.command,
-    Look.view,
-    Look.log,
-    Look.snapshots,
-    Look.snapshot,
-    Look.sessions,
-    Deliver.command
-  ])
+  Command.withDescription(description),
+  Command.withSubcommands(commands)
 )
 
-/** A usage error has been explained already when it gets here. */
-const explain = (cause: Cause.Cause<unknown>): Effect.Effect<number> => {
-  const error = Cause.squash(cause)
-  if (ValidationError.isValidationError(error)) return Effect.succeed(2)
-  if (Cause.isInterruptedOnly(cause)) return Effect.succeed(130)
-  return Effect.as(say(`throughline: ${error instanceof Error ? error.message : String(error)}`), 1)
+const run = (argv: ReadonlyArray<string>) => {
+  const { version } = manifest
+  const args = argv.slice(2)
+  return Help.isWanted(args)
+    ? Console.log(Help.text(commands.map(Help.page), `throughline ${version}: ${description}`, args))
+    : Command.run(throughline, { name: "throughline", version })(argv)
 }
 
-Command.run(throughline, { name: "throughline", version: manifest.version })(process.argv).pipe(
-  Effect.as(0),
-  Effect.catchAllCause(explain),
-  Effect.flatMap((code) => Effect.sync(() => void (process.exitCode = code))),
-  Logger.withMinimumLogLevel(LogLevel.Warning),
+/** A usage error has been explained already when it gets here, and who interrupts knows that he did. */
+const explain = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
+  const error = Cause.squash(cause)
+  if (ValidationError.isValidationError(error) || Cause.isInterruptedOnly(cause)) return Effect.void
+  return say(`throughline: ${error instanceof Error ? error.message : String(error)}`)
+}
+
+const codeOf = (cause: Cause.Cause<unknown>): number => {
+  if (Cause.isInterruptedOnly(cause)) return 130
+  return ValidationError.isValidationError(Cause.squash(cause)) ? 2 : 1
+}
+
+const teardown: Teardown = (exit, end) => end(Exit.isSuccess(exit) ? 0 : codeOf(exit.cause))
+
+run(process.argv).pipe(
+  Effect.tapErrorCause(explain),
+  // What a person should know is said; what happens inside is for who asks with --log-level.
+  Logger.withMinimumLogLevel(LogLevel.None),
   Effect.provide(Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))),
   Effect.provide(NodeContext.layer),
-  NodeRuntime.runMain({ disableErrorReporting: true })
+  NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true, teardown })
 )

@@ -1,5 +1,5 @@
 /**
- * Pictures for a terminal: what fills a context window, and how far something has come.
+ * Pictures for a terminal: what fills a context window.
  *
  * @since 0.1.0
  */
@@ -40,7 +40,27 @@ const FILLS: ReadonlyArray<readonly [glyph: string, color: number]> = [
 const FREE = "·"
 
 /**
- * A context window as a bar with a legend. One column is always the same number of tokens; what is over the window is
+ * The bar alone, on one line. Columns are cut at the running sum, so that rounding never adds up and the filled length
+ * is right to one column.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const bar = (parts: ReadonlyArray<Part>, contextLength: number, style: Style): string => {
+  const inner = Math.max(1, style.width - 2)
+  const column = (tokens: number) => Math.min(inner, Math.round((tokens / contextLength) * inner))
+  let sum = 0
+  const pieces = parts.map(({ tokens }, index) => {
+    const from = column(sum)
+    sum += tokens
+    return paint(glyph(index).repeat(column(sum) - from), index, style)
+  })
+  const edge = sum > contextLength ? "!" : "]"
+  return `[${pieces.join("")}${FREE.repeat(inner - column(sum))}${edge}`
+}
+
+/**
+ * A context window as a bar with a legend of what is there. One column is always the same number of tokens; what is over the window is
  * cut at its edge, and the legend says by how much.
  *
  * @since 0.1.0
@@ -75,39 +95,14 @@ export const beforeAfter = (
   ].join("\n")
 }
 
-/**
- * How far something has come, on one line: `[██████····] 6/10 chunks`.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const progressLine = (done: number, all: number, label: string): string => {
-  const filled = all <= 0 ? 0 : Math.floor(Math.min(1, Math.max(0, done / all)) * PROGRESS_WIDTH)
-  return `[${"█".repeat(filled)}${FREE.repeat(PROGRESS_WIDTH - filled)}] ${count(done)}/${count(all)} ${label}`
-}
-
-const PROGRESS_WIDTH = 20
-
 const total = (parts: ReadonlyArray<Part>): number => parts.reduce((sum, { tokens }) => sum + tokens, 0)
-
-/** Columns are cut at the running sum, so that rounding never adds up and the filled length is right to one column. */
-const bar = (parts: ReadonlyArray<Part>, contextLength: number, style: Style): string => {
-  const inner = Math.max(1, style.width - 2)
-  const column = (tokens: number) => Math.min(inner, Math.round((tokens / contextLength) * inner))
-  let sum = 0
-  const pieces = parts.map(({ tokens }, index) => {
-    const from = column(sum)
-    sum += tokens
-    return paint(glyph(index).repeat(column(sum) - from), index, style)
-  })
-  const edge = sum > contextLength ? "!" : "]"
-  return `[${pieces.join("")}${FREE.repeat(inner - column(sum))}${edge}`
-}
 
 const legend = (parts: ReadonlyArray<Part>, contextLength: number, style: Style): ReadonlyArray<string> => {
   const left = contextLength - total(parts)
   const rows = [
-    ...parts.map(({ name, tokens }, index) => ({ mark: paint(glyph(index), index, style), name, tokens })),
+    ...parts.flatMap(({ name, tokens }, index) =>
+      tokens === 0 ? [] : [{ mark: paint(glyph(index), index, style), name, tokens }]
+    ),
     { mark: left < 0 ? "!" : FREE, name: left < 0 ? "over the window" : "free", tokens: Math.abs(left) }
   ]
   const names = Math.max(...rows.map(({ name }) => name.length))

@@ -15,12 +15,18 @@ import { SessionId } from "../Session.ts"
 import * as Sqlite from "../SessionStore/Sqlite.ts"
 import * as Summarizer from "../Summarizer.ts"
 import * as Config from "./config.ts"
+import { say } from "./terminal.ts"
 
 /** A command cannot go on; `message` is the one line the user reads. */
 export class CommandError extends Schema.TaggedError<CommandError>()("CommandError", { message: Schema.String }) {}
 
+/** A session id as a person gives it. */
+export const SessionName = SessionId.annotations({
+  message: () => ({ message: "expected a session id of 1 to 512 characters", override: true })
+})
+
 export const sessionArg = Args.text({ name: "session" }).pipe(
-  Args.withSchema(SessionId),
+  Args.withSchema(SessionName),
   Args.withDescription("the id of the session")
 )
 
@@ -30,7 +36,7 @@ export const dbOption = Options.text("db").pipe(
 )
 
 export const jsonOption = Options.boolean("json").pipe(
-  Options.withDescription("print exactly one JSON value on stdout, log lines on stderr")
+  Options.withDescription("print exactly one JSON value on stdout, everything else on stderr")
 )
 
 export const explainOption = Options.boolean("explain").pipe(Options.withDescription("say where everything comes from"))
@@ -45,38 +51,38 @@ export const configOption = Options.text("config").pipe(
 export const answer = (json: boolean, value: unknown, lines: () => ReadonlyArray<string>): Effect.Effect<void> =>
   Console.log(json ? JSON.stringify(value) : lines().join("\n"))
 
-/** A word to the person who waits; never on stdout. */
-export const say = (text: string): Effect.Effect<void> => Console.error(text)
-
 export const readFile = (file: string): Effect.Effect<string, CommandError> =>
   Effect.try({
     try: () => readFileSync(file, "utf8"),
-    catch: (cause) =>
-      new CommandError({ message: `cannot read ${file}: ${cause instanceof Error ? cause.message : String(cause)}` })
+    catch: (cause) => new CommandError({ message: `cannot read ${file}: ${reason(cause)}` })
   })
+
+/** Without the code before it and the path after it: `ENOENT: no such file or directory, open 'x'`. */
+const reason = (cause: unknown): string =>
+  (cause instanceof Error ? cause.message : String(cause)).replace(/^[A-Z]+: ([^,]+), .*$/, "$1")
 
 /** The database, which must be there unless the command may begin one. */
 export const store = (db: string, create = false) => Sqlite.layer({ filename: db, create })
 
-/** The settings of `--config`, or of the environment; what they ignore or lack is said at once. */
+/** The settings of `--config`, or of the environment. */
 export const settings = (config: Option.Option<string>) =>
   Effect.gen(function* () {
-    const parsed = Option.isSome(config)
-      ? Config.parse(yield* readFile(config.value), config.value, process.env)
-      : Config.fromEnv(process.env)
-    const found = yield* parsed
-    for (const key of found.ignored) yield* say(`throughline: ignored unknown setting ${key}`)
-    if (found.offline) yield* say("throughline: no model configured, using the embedded summarizer (works offline)")
+    if (Option.isNone(config)) return yield* Config.fromEnv(process.env)
+    const found = yield* Config.parse(yield* readFile(config.value), config.value, process.env)
+    for (const key of found.ignored) yield* say(`throughline: ${config.value}: ${key} is not a setting and is ignored`)
     return found
   })
 
+/** How long an interrupted command waits for the compression it began. */
+export const SHUTDOWN_GRACE = "10 seconds"
+
 /** A compressor on these settings. */
-export const compressor = (found: Config.Settings) =>
-  Compressor.layer({ policy: found.policy }).pipe(
+export const compressor = ({ policy, routes, totalTimeout }: Config.Settings) =>
+  Compressor.layer({ policy, shutdownGrace: SHUTDOWN_GRACE }).pipe(
     Layer.provide(
       Summarizer.layer({
-        routes: found.routes("compression"),
-        totalTimeout: found.totalTimeout("compression") ?? undefined
+        routes: routes("compression"),
+        totalTimeout: totalTimeout("compression") ?? undefined
       })
     ),
     Layer.provide(AuxiliaryClients.layer),

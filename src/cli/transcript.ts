@@ -11,5 +11,12 @@ export const transcript = (lines: ReadonlyArray<Line>): ReadonlyArray<string> =>
   lines.flatMap(({ label, message }) => {
     const text = Message.text(message)
     const calls = Message.toolCalls(message).map((call) => `→ ${call.function.name} ${call.function.arguments}`)
-    return [`── ${label}${message.role} ──`, ...(text === "" ? [] : [text]), ...calls, ""]
+    return [`── ${label}${message.role} ──`, ...(text === "" ? [] : [text]), ...calls, ""].map(inert)
+  })
+
+/** Control characters of a message are shown, not obeyed by the terminal. */
+const inert = (text: string): string =>
+  text.replace(/\r\n/g, "\n").replace(/[^\P{Cc}\n\t]/gu, (control) => {
+    const code = control.charCodeAt(0)
+    return code < 32 ? String.fromCharCode(0x2400 + code) : "\uFFFD"
   })

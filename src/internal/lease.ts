@@ -1,4 +1,5 @@
 /** A lease held for as long as a scope is open, kept alive by its heartbeat. */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Context from "effect/Context"
@@ -7,8 +8,9 @@ import type { SessionId } from "../Session.ts"
 import type { StoreError, UnknownSession } from "../SessionError.ts"
 import type { Lease, LeaseRequest, SessionStore } from "../SessionStore.ts"
 
-/** A crashed holder is waited for this long, in milliseconds. */
-export const TTL = 15_000
+/** How long a crashed holder is waited for, in milliseconds. */
+export const ttl = (chosen: Duration.DurationInput = "15 seconds"): number => Duration.toMillis(chosen)
+
 const POLL = "50 millis"
 
 /** A lease, and who held it before if it had to be waited for. */

@@ -25,6 +25,7 @@ export interface Environment {
   readonly summarizer: Context.Tag.Service<Summarizer>
   readonly counter: Counter
   readonly policy: CompressionPolicy
+  readonly leaseTtl: number
 }
 
 export interface Order {
@@ -44,7 +45,7 @@ export type Failure = UnknownSession | StoreError | CompressionFailed
 export const run = (env: Environment, order: Order): Effect.Effect<CompressionResult, Failure> =>
   Effect.gen(function* () {
     const { operationId, sessionId } = order
-    const request = { name: "operation", holder: operationId, ttl: Lease.TTL } as const
+    const request = { name: "operation", holder: operationId, ttl: env.leaseTtl } as const
     const { lease, waitedFor } = yield* Effect.interruptible(Lease.hold(env.store, sessionId, request))
     const other = waitedFor === undefined ? undefined : yield* env.store.outcome(waitedFor, order.key)
     if (other !== undefined) {

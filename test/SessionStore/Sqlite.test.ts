@@ -20,6 +20,7 @@ describe("SessionStore/Sqlite", () => {
   const refused: ReadonlyArray<readonly [string, string, (file: string) => void]> = [
     ["a text file", "not-a-database", (file) => writeFileSync(file, "just some notes, longer than a header".repeat(9))],
     ["a file shorter than a header", "not-a-database", (file) => writeFileSync(file, "SQL")],
+    ["the beginning of a database", "not-a-database", (file) => writeFileSync(file, "SQLite format 3\0abc")],
     [
       "another application's database",
       "not-a-database",
@@ -47,6 +48,18 @@ describe("SessionStore/Sqlite", () => {
       const error = yield* Effect.flip(open({ filename, create: false }))
       assert.strictEqual(error.reason, "unreadable")
       assert.isFalse(existsSync(filename))
+      yield* open({ filename })
+      yield* open({ filename, create: false })
+    })
+  )
+
+  it.effect("an empty file is filled, unless it must be a database", () =>
+    Effect.gen(function* () {
+      const filename = join(folder(), "x.db")
+      writeFileSync(filename, "")
+      const error = yield* Effect.flip(open({ filename, create: false }))
+      assert.strictEqual(error.reason, "not-a-database")
+      assert.strictEqual(readFileSync(filename).length, 0)
       yield* open({ filename })
       yield* open({ filename, create: false })
     })

@@ -134,6 +134,16 @@ describe("what a file may leave out", () => {
     )
   })
 
+  it("a task on the embedded summarizer is sent nowhere else", () => {
+    const config = settings(
+      "{ model: { default: m, base_url: 'http://h/v1', api_key: k }, auxiliary: { compression: { provider: embedded } } }"
+    )
+    assert.deepStrictEqual(
+      config.routes("compression").map(({ provider }) => provider),
+      ["embedded"]
+    )
+  })
+
   it("keys left empty count as left out", () => {
     assert.isTrue(settings("model:\ncompression:\n  threshold:\nauxiliary:\n  flush_memories:\n").offline)
     assert.isTrue(settings("").offline)
@@ -237,6 +247,13 @@ describe("without a file", () => {
     assert.deepStrictEqual(
       config.routes("compression").map(({ provider }) => provider),
       ["embedded"]
+    )
+  })
+
+  it("a URL without a key is an error", () => {
+    assert.strictEqual(
+      message(Config.fromEnv({ OPENAI_BASE_URL: "http://h/v1", THROUGHLINE_MODEL: "m" })),
+      "environment: OPENAI_API_KEY: expected a key (any text for a server that asks for none)"
     )
   })
 

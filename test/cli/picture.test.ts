@@ -43,6 +43,21 @@ describe("windowBar", () => {
     assert.strictEqual(Picture.windowBar([], 100, 12, false), "[··········]\n  · free  100  100.0%")
   })
 
+  it("leaves what is empty out of the legend, and the others their glyphs", () => {
+    assert.strictEqual(
+      Picture.windowBar(
+        [
+          { name: "system", tokens: 0 },
+          { name: "tail", tokens: 50 }
+        ],
+        100,
+        12,
+        false
+      ),
+      ["[▓▓▓▓▓·····]", "  ▓ tail  50   50.0%", "  · free  50   50.0%"].join("\n")
+    )
+  })
+
   it("differs from its coloured form by the colours alone", () => {
     const colored = Picture.windowBar(after, 100_000, 80, true)
     assert.include(colored, "\u001B[34m██")
@@ -88,15 +103,4 @@ describe("beforeAfter", () => {
       ].join("\n")
     )
   })
-})
-
-describe("progressLine", () => {
-  for (const [done, all, line] of [
-    [0, 8, "[····················] 0/8 chunks"],
-    [3, 8, "[███████·············] 3/8 chunks"],
-    [8, 8, "[████████████████████] 8/8 chunks"],
-    [0, 0, "[····················] 0/0 chunks"]
-  ] as const) {
-    it(`${done} of ${all}`, () => assert.strictEqual(Picture.progressLine(done, all, "chunks"), line))
-  }
 })

@@ -5,10 +5,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import process from "node:process"
 import { Compressor, Event } from "../../Compressor.ts"
 import type { CompressionResult } from "../../CompressionResult.ts"
+import type { SessionId } from "../../Session.ts"
 import { SessionStore } from "../../SessionStore.ts"
+import type { Settings } from "../config.ts"
 import {
   answer,
   CommandError,
@@ -16,11 +17,12 @@ import {
   configOption,
   dbOption,
   jsonOption,
-  say,
   sessionArg,
   settings,
+  SHUTDOWN_GRACE,
   store
 } from "../shared.ts"
+import { change, count, say } from "../terminal.ts"
 
 const focus = Options.text("focus").pipe(
   Options.withPseudoName("topic"),
@@ -28,51 +30,64 @@ const focus = Options.text("focus").pipe(
   Options.optional
 )
 
+interface Order {
+  readonly session: SessionId
+  readonly focus: Option.Option<string>
+  readonly json: boolean
+}
+
 export const command = Command.make(
   "compress",
   { session: sessionArg, db: dbOption, focus, config: configOption, json: jsonOption },
   (args) =>
     Effect.gen(function* () {
       const found = yield* settings(args.config)
-      if (!found.enabled) return yield* new CommandError({ message: "compression.enabled is false in the settings" })
-      const result = yield* compress(args).pipe(
+      if (!found.enabled) {
+        const file = Option.getOrElse(args.config, () => "environment")
+        return yield* new CommandError({ message: `${file}: compression.enabled is false` })
+      }
+      const result = yield* compress(args, found).pipe(
         Effect.provide(compressor(found).pipe(Layer.provideMerge(store(args.db))))
       )
       yield* answer(args.json, result, () => lines(result))
-      if (result.outcome === "failed")
-        return yield* new CommandError({ message: result.reason ?? "compression failed" })
+      if (result.outcome === "failed") {
+        return yield* new CommandError({ message: result.reason ?? "the compression failed" })
+      }
     })
 ).pipe(Command.withDescription("Replace the middle of a session by a handoff"))
 
-const compress = (
-  args: Command.Command.ParseConfig<{ session: typeof sessionArg; focus: typeof focus; json: typeof jsonOption }>
-) =>
+const compress = (order: Order, settings: Settings) =>
   Effect.gen(function* () {
     const { compress, events } = yield* Compressor
-    yield* Effect.flatMap(SessionStore, (sessions) => sessions.state(args.session))
-    if (!args.json) yield* Effect.forkScoped(Stream.runForEach(events, show))
-    const request = { focus: Option.getOrUndefined(args.focus) }
-    return yield* compress(args.session, request)
+    const [route] = settings.routes("compression")
+    yield* Effect.flatMap(SessionStore, (sessions) => sessions.state(order.session))
+    if (route === undefined || route.provider === "embedded") {
+      yield* say("throughline: no model configured, using the embedded summarizer (works offline)")
+    } else if (!order.json) yield* watch(`compressing ${order.session} with ${route.model}`, events)
+    return yield* compress(order.session, { focus: Option.getOrUndefined(order.focus) }).pipe(
+      Effect.onInterrupt(() =>
+        say(`throughline: interrupted, waiting up to ${SHUTDOWN_GRACE} for the compression under way`)
+      )
+    )
   }).pipe(Effect.scoped)
 
-/** One line that changes while the model writes; where lines cannot change, only the first. */
-const show = Event.$match({
-  Started: ({ messages, tokens }) => say(`summarizing ${messages} messages, ~${tokens.toLocaleString("en")} tokens …`),
-  Progress: ({ characters }) =>
-    Effect.sync(() => {
-      if (process.stderr.isTTY) process.stderr.write(`\r  ${characters.toLocaleString("en")} characters written`)
-    }),
-  Joined: () => Effect.void,
-  Ended: () =>
-    Effect.sync(() => {
-      if (process.stderr.isTTY) process.stderr.write("\r\u001b[K")
-    })
-})
+/** One line while the model writes; it changes where lines can. */
+const watch = (what: string, events: Stream.Stream<Event>) =>
+  Effect.gen(function* () {
+    yield* say(`${what} …`)
+    yield* Effect.addFinalizer(() => change(""))
+    yield* Effect.forkScoped(
+      Stream.runForEach(events, (event) =>
+        Event.$is("Progress")(event) ? change(`${count(event.characters)} characters written`) : Effect.void
+      )
+    )
+  })
 
 const lines = (result: CompressionResult): ReadonlyArray<string> => [
   `${result.outcome}: session ${result.sessionId}, generation ${result.generation}`,
-  `messages ${result.messagesBefore} -> ${result.messagesAfter}, tokens ~${result.tokensBefore} -> ~${result.tokensAfter}`,
-  `${result.modelCalls} model calls in ${(result.durationMs / 1_000).toFixed(1)} s`,
+  `messages ${count(result.messagesBefore)} → ${count(result.messagesAfter)}, tokens ~${count(result.tokensBefore)} → ~${count(result.tokensAfter)}`,
+  `${result.modelCalls === 1 ? "1 model call" : `${count(result.modelCalls)} model calls`} in ${(result.durationMs / 1_000).toFixed(1)} s`,
+  ...(result.model === null ? [] : [`summary by ${result.model}`]),
   ...(result.reason === null ? [] : [`reason: ${result.reason}`]),
-  ...(result.snapshotId === null ? [] : [`before: ${result.snapshotId}`])
+  ...(result.snapshotId === null ? [] : [`the view before: ${result.snapshotId}`])
 ]

@@ -4,11 +4,13 @@ import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
-import { readFileSync } from "node:fs"
-import * as Message from "../../Message.ts"
+import process from "node:process"
+import { text } from "node:stream/consumers"
+import type * as Message from "../../Message.ts"
 import { SessionStore } from "../../SessionStore.ts"
+import * as Rows from "../formats/rows.ts"
 import { answer, CommandError, dbOption, jsonOption, sessionArg, store } from "../shared.ts"
+import { say } from "../terminal.ts"
 
 const kind = Options.choice("kind", ["request", "notification"]).pipe(
   Options.withDescription("a request is to be answered, a notification only to be known"),
@@ -16,7 +18,8 @@ const kind = Options.choice("kind", ["request", "notification"]).pipe(
 )
 
 const key = Options.text("key").pipe(
-  Options.withDescription("an idempotency key: delivering again under it delivers nothing"),
+  Options.withPseudoName("key"),
+  Options.withDescription("an idempotency key: the same message under the same key is delivered once"),
   Options.optional
 )
 
@@ -36,18 +39,24 @@ export const command = Command.make(
     })
 ).pipe(Command.withDescription("Deliver a message from stdin, JSON or plain text, to a session"))
 
-const stdin = Effect.try({
-  try: () => readFileSync(0, "utf8"),
-  catch: () => new CommandError({ message: "no message on stdin" })
+const EMPTY = new CommandError({ message: "stdin: expected a message, found nothing" })
+
+/** Not the synchronous read: that would be deaf to Ctrl-C. */
+const stdin = Effect.suspend(() => {
+  const hint = process.stdin.isTTY ? say("the message, then Ctrl-D:") : Effect.void
+  return Effect.zipRight(
+    hint,
+    Effect.tryPromise({
+      try: () => text(process.stdin),
+      catch: (cause) => new CommandError({ message: `cannot read stdin: ${String(cause)}` })
+    })
+  )
 })
 
-/** What looks like a chat message must be one; everything else is what a user says. */
-const parse = (text: string): Either.Either<Message.Message, Message.InvalidMessage | CommandError> => {
-  if (text.trim() === "") return Either.left(new CommandError({ message: "no message on stdin" }))
-  const value = Option.getOrUndefined(json(text))
-  return Predicate.hasProperty(value, "role")
-    ? Message.parse(value)
+/** What begins like a JSON object must be a chat message; everything else is what a user says. */
+const parse = (text: string): Either.Either<Message.Message, Rows.ImportError | CommandError> => {
+  if (text.trim() === "") return Either.left(EMPTY)
+  return /^\s*\{\s*"/.test(text)
+    ? Rows.message({ file: "stdin", line: null }, Rows.json(text))
     : Either.right({ role: "user", content: text.trimEnd() })
 }
-
-const json = Option.liftThrowable((text: string): unknown => JSON.parse(text))

@@ -3,23 +3,30 @@ import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import { basename, extname } from "node:path"
 import { SessionId } from "../../Session.ts"
-import { SessionStore } from "../../SessionStore.ts"
+import { type Histories, SessionStore } from "../../SessionStore.ts"
 import * as Formats from "../formats.ts"
-import { answer, CommandError, dbOption, jsonOption, readFile, store } from "../shared.ts"
+import { answer, CommandError, dbOption, jsonOption, readFile, SessionName, store } from "../shared.ts"
+import { count } from "../terminal.ts"
 
 const file = Args.text({ name: "file" }).pipe(Args.withDescription("chat messages, as JSON or JSONL"))
 
 const session = Options.text("session").pipe(
-  Options.withSchema(SessionId),
+  Options.withPseudoName("id"),
+  Options.withSchema(SessionName),
   Options.withDescription("the id to import under; default: the file's own, else its name"),
   Options.optional
 )
 
-const format = Options.choice("format", ["auto", ...Formats.Format.literals]).pipe(
-  Options.withDescription("what the file is"),
+const formats = ["auto", ...Formats.Format.literals] as const
+
+const format = Options.choice("format", formats).pipe(
+  Options.withPseudoName("format"),
+  Options.withDescription(`what the file is: ${formats.join(", ")}`),
   Options.withDefault("auto")
 )
 
@@ -32,28 +39,33 @@ export const command = Command.make("import", { file, db: dbOption, session, for
       Effect.provide(store(args.db, true))
     )
     const sessions = histories.map(({ messages, sessionId }) => ({ sessionId, messages: messages.length }))
-    yield* answer(args.json, { format: imported.format, sessions, skipped: imported.skipped }, () =>
-      sessions.map(({ messages, sessionId }) => `imported ${sessionId}: ${messages} messages (${imported.format})`)
-    )
+    yield* answer(args.json, { format: imported.format, sessions, skipped: imported.skipped }, () => [
+      ...sessions.map(({ messages, sessionId }) => `imported ${sessionId}: ${count(messages)} messages`),
+      ...Object.entries(imported.skipped).map(([kind, lines]) => `skipped ${kind}: ${count(lines)} lines`)
+    ])
   })
 ).pipe(Command.withDescription("Import the sessions of a file, all of them or none"))
 
+/** Each session under an id of its own. */
 const named = (
   sessions: ReadonlyArray<Formats.ImportedSession>,
   file: string,
   given: Option.Option<SessionId>
-): Effect.Effect<
-  ReadonlyArray<{ sessionId: SessionId; messages: Formats.ImportedSession["messages"] }>,
-  CommandError
-> => {
-  if (Option.isSome(given) && sessions.length > 1) {
-    return new CommandError({ message: `${file} holds ${sessions.length} sessions; --session names only one` })
-  }
-  const own = basename(file, extname(file))
-  return Effect.succeed(
-    sessions.map(({ messages, sessionId }) => ({
-      messages,
-      sessionId: Option.getOrElse(given, () => SessionId.make(sessionId ?? own))
-    }))
-  )
-}
+): Either.Either<Histories, CommandError> =>
+  Either.gen(function* () {
+    const fail = (message: string) => Either.left(new CommandError({ message: `${file} ${message}` }))
+    if (Option.isSome(given) && sessions.length > 1) {
+      return yield* fail(`holds ${sessions.length} sessions; --session names only one`)
+    }
+    const histories: Array<Histories[number]> = []
+    for (const { messages, sessionId: its } of sessions) {
+      const sessionId = Option.getOrNull(Option.orElse(given, () => decode(its ?? basename(file, extname(file)))))
+      if (sessionId === null) return yield* fail("names a session of more than 512 characters; give --session")
+      if (histories.some((other) => other.sessionId === sessionId))
+        return yield* fail(`holds the session ${sessionId} twice`)
+      histories.push({ sessionId, messages })
+    }
+    return histories
+  })
+
+const decode = Schema.decodeOption(SessionId)

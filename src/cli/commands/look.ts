@@ -3,24 +3,34 @@ import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import process from "node:process"
 import type { State } from "../../Session.ts"
 import { type Acknowledged, SessionStore } from "../../SessionStore.ts"
 import { Tokens } from "../../Tokens.ts"
 import * as View from "../../View.ts"
-import { windowBar } from "../picture.ts"
+import { WINDOW } from "../config.ts"
+import { type Part, windowBar } from "../picture.ts"
 import { answer, configOption, dbOption, explainOption, jsonOption, sessionArg, settings, store } from "../shared.ts"
+import { columns, count, hasColor, table } from "../terminal.ts"
 import { transcript } from "../transcript.ts"
 
 export const sessions = Command.make("sessions", { db: dbOption, json: jsonOption }, ({ db, json }) =>
   Effect.gen(function* () {
     const found = yield* Effect.flatMap(SessionStore, (store) => store.sessions).pipe(Effect.provide(store(db)))
     yield* answer(json, found, () =>
-      found.map(
-        (s) =>
-          `${s.sessionId}\t${s.messages} messages\t${s.waiting} waiting\tgeneration ${s.generation}\t~${s.tokens} tokens`
-      )
+      found.length === 0
+        ? ["no sessions"]
+        : table(
+            found.map(({ generation, messages, sessionId, tokens, waiting }) => [
+              sessionId,
+              `${count(messages)} messages`,
+              `~${count(tokens)} tokens`,
+              `${count(waiting)} waiting`,
+              `generation ${generation}`
+            ])
+          )
     )
   })
 ).pipe(Command.withDescription("List the sessions of a database"))
@@ -48,10 +58,10 @@ export const view = Command.make(
   { session: sessionArg, db: dbOption, explain: explainOption, config: configOption, json: jsonOption },
   (args) =>
     Effect.gen(function* () {
+      const contextLength = Option.isSome(args.config) ? (yield* settings(args.config)).policy.contextLength : WINDOW
       const state = yield* Effect.flatMap(SessionStore, (store) => store.state(args.session)).pipe(
         Effect.provide(store(args.db))
       )
-      const contextLength = args.explain ? (yield* settings(args.config)).policy.contextLength : 0
       yield* show(state, args, contextLength)
     })
 ).pipe(Command.withDescription("Print what the model sees of a session, as chat messages"))
@@ -64,7 +74,11 @@ export const snapshots = Command.make(
       const found = yield* Effect.flatMap(SessionStore, (store) => store.snapshots(session)).pipe(
         Effect.provide(store(db))
       )
-      yield* answer(json, found, () => found.map((s) => `${s.snapshotId}\tgeneration ${s.generation}`))
+      yield* answer(json, found, () =>
+        found.length === 0
+          ? ["no snapshots: this is the first generation"]
+          : table(found.map((s) => [s.snapshotId, `generation ${s.generation}`, `up to #${s.lastSeq}`]))
+      )
     })
 ).pipe(Command.withDescription("List the views a session has left behind"))
 
@@ -76,7 +90,7 @@ export const snapshot = Command.make(
   ({ db, id, json }) =>
     Effect.gen(function* () {
       const state = yield* Effect.flatMap(SessionStore, (store) => store.snapshot(id)).pipe(Effect.provide(store(db)))
-      yield* show(state, { json, explain: false }, 0)
+      yield* show(state, { json, explain: false }, WINDOW)
     })
 ).pipe(Command.withDescription("Print a view a session has left behind, as chat messages"))
 
@@ -97,7 +111,7 @@ const show = (state: State, flags: { readonly json: boolean; readonly explain: b
       ...transcript(messages.map((message) => ({ label: "", message }))),
       ...(flags.explain
         ? [
-            windowBar(barOf(view), contextLength, process.stdout.columns ?? 80, process.stdout.isTTY),
+            windowBar(barOf(view), contextLength, columns(process.stdout), hasColor(process.stdout)),
             ...segments.map((s) => `segment ${s.id}: ${s.fromSeq} to ${s.toSeq}, ~${s.tokens} tokens, ${s.model}`),
             ...repairs.map((repair) => `repair ${JSON.stringify(repair)}`)
           ]
@@ -105,5 +119,9 @@ const show = (state: State, flags: { readonly json: boolean; readonly explain: b
     ])
   })
 
-/** The parts of a view, as a picture shows them. */
-export const barOf = ({ parts }: View.View) => Object.entries(parts).map(([name, { tokens }]) => ({ name, tokens }))
+/** The parts of a view as a picture shows them; before the first compression all is one. */
+export const barOf = ({ generation, parts }: View.View): ReadonlyArray<Part> =>
+  Object.entries(parts).map(([name, { tokens }]) => ({
+    name: generation === 0 && name === "tail" ? "whole log" : name,
+    tokens
+  }))

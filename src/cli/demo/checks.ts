@@ -1,17 +1,20 @@
 /** What the demo looks at before it says that all is well. */
 import type { Message } from "../../Message.ts"
 import type { View } from "../../View.ts"
+import { count } from "../terminal.ts"
 
 export interface Evidence {
+  readonly given: string
+  /** Every id that was seen anywhere. */
   readonly sessionIds: ReadonlyArray<string>
   /** What was acknowledged: the agent's side and the deliveries, each in its order. */
   readonly appended: ReadonlyArray<Message>
   readonly delivered: ReadonlyArray<Message>
   readonly log: ReadonlyArray<Message>
-  readonly snapshot: View
+  readonly before: View
   readonly after: View
   readonly target: number
-  /** Arrived while the compression was under way, and what the model saw at the next turn. */
+  /** Arrived while the compression was under way, and what the model saw at the next step. */
   readonly arrivals: ReadonlyArray<Message>
   readonly next: View
 }
@@ -22,7 +25,7 @@ export interface Check {
 }
 
 export const checks = (e: Evidence): ReadonlyArray<Check> => [
-  { name: "one session id, the one that was given", holds: new Set(e.sessionIds).size === 1 },
+  { name: "one session id, the one that was given", holds: e.sessionIds.every((id) => id === e.given) },
   {
     name: `all ${e.appended.length + e.delivered.length} acknowledged messages are in the log, once each and in order`,
     holds:
@@ -31,15 +34,15 @@ export const checks = (e: Evidence): ReadonlyArray<Check> => [
       isWithin(e.delivered, e.log)
   },
   {
-    name: `the snapshot still reads as the ${e.snapshot.messages.length} messages before, byte for byte`,
-    holds: text(e.snapshot.messages) === text(e.log.slice(0, e.snapshot.messages.length))
+    name: `the snapshot still reads as the window of ${e.before.messages.length} messages before, byte for byte`,
+    holds: text(e.before.messages) === text(e.log.slice(0, e.before.messages.length))
   },
   {
-    name: `the view after is under its target of ${e.target.toLocaleString("en")} tokens`,
+    name: `the window after is under its target of ${count(e.target)} tokens`,
     holds: e.after.tokens - e.after.parts.system.tokens <= e.target
   },
   {
-    name: `the ${e.arrivals.length} messages that came meanwhile are what the next step sees`,
+    name: `the ${e.arrivals.length} messages that arrived meanwhile are in the next step's view`,
     holds: isWithin(e.arrivals, e.next.messages)
   }
 ]

@@ -1,0 +1,132 @@
+/** The demo itself: a scripted agent works through a long session while its window is kept within bounds. */
+import * as Chunk from "effect/Chunk"
+import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import * as CompressionPolicy from "../../CompressionPolicy.ts"
+import type { CompressionResult } from "../../CompressionResult.ts"
+import { Compressor, Event } from "../../Compressor.ts"
+import { Gateway } from "../../Gateway.ts"
+import type { Message } from "../../Message.ts"
+import { type DeliveryKind, type Receipt, SessionId } from "../../Session.ts"
+import { SessionStore } from "../../SessionStore.ts"
+import { Tokens } from "../../Tokens.ts"
+import * as View from "../../View.ts"
+import { type DemoTurn, messages, session } from "../demoSession.ts"
+import { type Check, checks } from "./checks.ts"
+
+/** What an onlooker may show while the demo works. */
+export type Happening = Data.TaggedEnum<{
+  Begun: { readonly messages: number; readonly turns: number }
+  Answered: { readonly turn: number; readonly view: View.View }
+  Compressing: { readonly messages: number; readonly tokens: number }
+  Arrived: { readonly messages: number }
+  Compressed: { readonly result: CompressionResult }
+}>
+export const Happening = Data.taggedEnum<Happening>()
+
+export interface Outcome {
+  readonly result: CompressionResult
+  readonly before: View.View
+  readonly after: View.View
+  readonly checks: ReadonlyArray<Check>
+}
+
+const id = SessionId.make("demo")
+
+const arrivals: ReadonlyArray<readonly [DeliveryKind, Message]> = [
+  ["request", { role: "user", content: "While you are at it: is the nightly export still running on the old rates?" }],
+  ["notification", { role: "user", content: "[watch] CI finished: 3 failed, 412 passed" }]
+]
+
+/** Who delivers, and keeps the receipts. */
+const sender = Effect.map(Gateway, ({ deliver }) => {
+  const receipts: Array<Receipt & { readonly message: Message }> = []
+  return {
+    receipts,
+    send: (message: Message, kind: DeliveryKind) =>
+      Effect.map(deliver(id, message, { kind }), (receipt) => void receipts.push({ ...receipt, message }))
+  }
+})
+
+/** The scripted agent: its replies are known, all else is as with a model. `seen` gets what each step saw. */
+const answer = (turn: DemoTurn, seen: Array<View.View>) =>
+  Effect.flatMap(Gateway, (gateway) =>
+    gateway.turn(id, ({ append, step }) =>
+      Effect.forEach(turn.steps, ({ reply, results }) =>
+        Effect.zipRight(
+          step((view) => Effect.sync(() => seen.push(view))),
+          append(reply, ...results)
+        )
+      )
+    )
+  )
+
+export const replay = (show: (happening: Happening) => Effect.Effect<void>) =>
+  Effect.gen(function* () {
+    const { view } = yield* Gateway
+    const { events, policy } = yield* Compressor
+    const { receipts, send } = yield* sender
+    const turns = session(7)
+    const seen: Array<View.View> = []
+    const compressed = yield* Deferred.make<Compressed>()
+    let stepsBefore = 0
+
+    const arrive = Effect.forEach(arrivals, ([kind, message]) => send(message, kind)).pipe(
+      Effect.tap(() => Effect.sync(() => (stepsBefore = seen.length))),
+      Effect.zipRight(show(Happening.Arrived({ messages: arrivals.length })))
+    )
+    const watch = Event.$match({
+      Started: ({ messages, tokens }) => Effect.zipRight(show(Happening.Compressing({ messages, tokens })), arrive),
+      Progress: () => Effect.void,
+      Joined: () => Effect.void,
+      Ended: ({ result }) =>
+        Effect.flatMap(view(id), (after) => Deferred.succeed(compressed, { result, after })).pipe(
+          Effect.zipRight(show(Happening.Compressed({ result })))
+        )
+    })
+    yield* Effect.forkScoped(Stream.runForEach(events, watch))
+
+    yield* show(Happening.Begun({ messages: messages(turns).length + arrivals.length, turns: turns.length }))
+    for (const [index, turn] of turns.entries()) {
+      yield* send(turn.request, "request")
+      yield* answer(turn, seen)
+      yield* show(Happening.Answered({ turn: index + 1, view: yield* view(id) }))
+    }
+
+    const { after, result } = yield* Deferred.await(compressed)
+    const { before, ids, log } = yield* stored(result)
+    const inOrder = receipts.toSorted((a, b) => a.arrival - b.arrival)
+    const made = checks({
+      given: id,
+      sessionIds: [...ids, result.sessionId, after.sessionId, ...receipts.map(({ sessionId }) => sessionId)],
+      appended: turns.flatMap(({ steps }) => steps.flatMap(({ reply, results }) => [reply, ...results])),
+      delivered: inOrder.map(({ message }) => message),
+      log,
+      before,
+      after,
+      target: CompressionPolicy.shares(policy, after.parts.system.tokens)?.target ?? 0,
+      arrivals: arrivals.map(([, message]) => message),
+      next: seen[stepsBefore] ?? after
+    })
+    return { result, before, after, checks: made } satisfies Outcome
+  }).pipe(Effect.scoped)
+
+interface Compressed {
+  readonly result: CompressionResult
+  readonly after: View.View
+}
+
+/** What the store has to say in the end. */
+const stored = (result: CompressionResult) =>
+  Effect.gen(function* () {
+    const store = yield* SessionStore
+    const log = Chunk.toReadonlyArray(yield* Stream.runCollect(store.log(id)))
+    const sessions = yield* store.sessions
+    return {
+      before: View.assemble(yield* store.snapshot(result.snapshotId ?? result.outcome), yield* Tokens),
+      ids: sessions.map(({ sessionId }) => sessionId),
+      log: log.map(({ message }) => message)
+    }
+  })

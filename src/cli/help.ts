@@ -1,0 +1,64 @@
+/** What `--help` prints: each command with its description and its options, one line each. */
+import * as CliConfig from "@effect/cli/CliConfig"
+import * as Descriptor from "@effect/cli/CommandDescriptor"
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import * as Usage from "@effect/cli/Usage"
+import { stripVTControlCharacters } from "node:util"
+import { table } from "./terminal.ts"
+
+/** The help of one command. */
+export interface Page {
+  readonly name: string
+  readonly usage: string
+  readonly description: string
+  readonly rows: ReadonlyArray<Row>
+}
+
+type Row = readonly [name: string, description: string]
+
+const FOOTER = "throughline COMMAND --help says more about a command; --log-level info logs what happens inside."
+
+const config = CliConfig.make({ showBuiltIns: false })
+
+export const page = ({ descriptor }: { readonly descriptor: Descriptor.Command<unknown> }): Page => {
+  const [name = ""] = Descriptor.getNames(descriptor)
+  const blocks = blocksOf(Descriptor.getHelp(descriptor, config))
+  return {
+    name,
+    usage: plain(Usage.getHelp(Descriptor.getUsage(descriptor))),
+    description: blocks.filter(HelpDoc.isParagraph).map(plain).join(" "),
+    rows: blocks
+      .filter(HelpDoc.isDescriptionList)
+      .flatMap(({ definitions }) => definitions.map(([name, about]) => [plain(HelpDoc.p(name)), descriptionOf(about)]))
+  }
+}
+
+/** Whether somebody asks for help rather than for work. */
+export const isWanted = (args: ReadonlyArray<string>): boolean =>
+  args.length === 0 || args.includes("--help") || args.includes("-h")
+
+/** The help of the command that `args` begins with, or that of all. */
+export const text = (pages: ReadonlyArray<Page>, title: string, [name]: ReadonlyArray<string>): string => {
+  const page = pages.find((page) => page.name === name)
+  if (page !== undefined) {
+    return [`throughline ${page.usage}`, "", page.description, "", ...indented(page.rows)].join("\n")
+  }
+  const commands = indented(pages.map(({ description, name }) => [name, description]))
+  return [title, "", ...commands, "", FOOTER].join("\n")
+}
+
+const blocksOf = (doc: HelpDoc.HelpDoc): ReadonlyArray<HelpDoc.HelpDoc> =>
+  HelpDoc.isSequence(doc) ? [...blocksOf(doc.left), ...blocksOf(doc.right)] : [doc]
+
+/** The first paragraph tells the type, the last that an option is one: the usage says both. */
+const descriptionOf = (about: HelpDoc.HelpDoc): string =>
+  blocksOf(about)
+    .slice(1)
+    .map(plain)
+    .map((paragraph) => paragraph.replace(/^This setting is optional\.\s*(?:Defaults to: (.+))?$/, "$1"))
+    .flatMap((paragraph, index) => (paragraph === "" ? [] : [index === 0 ? paragraph : `(default ${paragraph})`]))
+    .join(" ")
+
+const plain = (doc: HelpDoc.HelpDoc): string => stripVTControlCharacters(HelpDoc.toAnsiText(doc)).trim()
+
+const indented = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => table(rows).map((line) => `  ${line}`)

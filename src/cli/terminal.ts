@@ -1,0 +1,33 @@
+/** What a person reads on stderr while they wait; stdout is for answers alone. */
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import process from "node:process"
+
+const CLEAR = "\r\u001b[K"
+
+/** A line that stays. */
+export const say = (text: string): Effect.Effect<void> => Console.error((process.stderr.isTTY ? CLEAR : "") + text)
+
+/** A line that the next one takes the place of; nothing where lines cannot change. */
+export const change = (text: string): Effect.Effect<void> =>
+  Effect.sync(() => {
+    if (process.stderr.isTTY) process.stderr.write(CLEAR + text)
+  })
+
+/** How wide a picture may be. Some terminals say 0. */
+export const columns = (stream: Terminal): number => Math.min(100, stream.columns || 80)
+
+export const hasColor = (stream: Terminal): boolean => stream.isTTY && process.env.NO_COLOR === undefined
+
+type Terminal = Pick<NodeJS.WriteStream, "isTTY" | "columns">
+
+/** Rows in columns, each as wide as its widest cell. */
+export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> =>
+  rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(Math.max(...rows.map((other) => other[column]?.length ?? 0))))
+      .join("  ")
+      .trimEnd()
+  )
+
+export const count = (n: number): string => n.toLocaleString("en-US")

@@ -1,0 +1,422 @@
+import { assert, describe, layer } from "@effect/vitest"
+import { Deferred, Effect, Schema } from "effect"
+import Database from "better-sqlite3"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { CompressionResult } from "../../src/CompressionResult.ts"
+import type { Route } from "../../src/Provider.ts"
+import manifest from "../../package.json" with { type: "json" }
+import * as Cli from "../support/cli.ts"
+import * as ModelServer from "../support/ModelServer.ts"
+import { conversation, summary } from "../support/world.ts"
+
+const history = conversation(20)
+const jsonl = (messages: ReadonlyArray<unknown>) => messages.map((message) => JSON.stringify(message)).join("\n")
+const offline = "model: { provider: embedded, context_length: 8000 }"
+
+/** A folder with a history to import, and the paths of what else may come to be there. */
+const workplace = Effect.gen(function* () {
+  const folder = yield* Cli.folder
+  const write = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text)
+    return join(folder, name)
+  }
+  return { folder, write, db: join(folder, "sessions.db"), history: write("history.jsonl", jsonl(history)) }
+})
+
+/** The same with the history imported as session `chat`. */
+const imported = Effect.tap(workplace, ({ db, history }) =>
+  succeed(["import", history, "--db", db, "--session", "chat"])
+)
+
+const succeed = (args: ReadonlyArray<string>, surroundings?: Cli.Surroundings) =>
+  Effect.map(Cli.run(args, surroundings), ({ code, stderr, stdout }) => {
+    assert.strictEqual(code, 0, stderr)
+    return stdout
+  })
+
+/** The one value on stdout. */
+const json = (args: ReadonlyArray<string>, surroundings?: Cli.Surroundings) =>
+  Effect.map(succeed([...args, "--json"], surroundings), (stdout): unknown => JSON.parse(stdout))
+
+const result = (args: ReadonlyArray<string>, surroundings?: Cli.Surroundings) =>
+  Effect.flatMap(json(args, surroundings), Schema.decodeUnknown(CompressionResult))
+
+/** A failure: one line on stderr, nothing on stdout. */
+const fail = (args: ReadonlyArray<string>, surroundings?: Cli.Surroundings) =>
+  Effect.map(Cli.run(args, surroundings), ({ code, stderr, stdout }) => {
+    assert.deepStrictEqual([code, stdout], [1, ""], `${args.join(" ")}\n${stderr}`)
+    assert.match(stderr, /^throughline: .+\n$/)
+    return stderr.slice("throughline: ".length, -1)
+  })
+
+const COMPRESSED = new RegExp(
+  [
+    "^committed: session \\S+, generation 1",
+    "messages [\\d,]+ → \\d+, tokens ~[\\d,]+ → ~[\\d,]+",
+    "\\d+ model calls? in \\d+\\.\\d s",
+    "summary by \\S+",
+    "the view before: \\S+\\.snapshot\\.\\S+Z\n$"
+  ].join("\n")
+)
+
+const Demo = Schema.parseJson(
+  Schema.Struct({
+    result: CompressionResult,
+    checks: Schema.Array(Schema.Struct({ name: Schema.String, holds: Schema.Boolean }))
+  })
+)
+
+const PI_HEADER = (id: string) => ({ type: "session", id, version: 3 })
+const PI_MESSAGE = { type: "message", message: { role: "user", content: "hello" } }
+
+/** Every file of a folder, byte for byte. */
+const bytes = (folder: string) =>
+  Object.fromEntries(
+    readdirSync(folder)
+      .toSorted()
+      .map((name) => [name, readFileSync(join(folder, name), "base64")])
+  )
+
+const messages = Schema.decodeUnknown(Schema.Array(Schema.Record({ key: Schema.String, value: Schema.Unknown })))
+
+layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
+  describe("usage", () => {
+    it.effect("help names every command, in plain text", () =>
+      Effect.gen(function* () {
+        const help = yield* succeed([])
+        for (const name of "demo import compress view log snapshots snapshot sessions deliver".split(" ")) {
+          assert.match(help, new RegExp(`^ {2}${name} +\\S`, "m"))
+        }
+        const page = yield* succeed(["compress", "--help"])
+        assert.include(page, "throughline compress --db file [--focus topic] [--config file] [--json] <session>")
+        assert.match(page, /^ {2}--focus topic +what the summary should dwell on$/m)
+        assert.notInclude(help + page, "\u001B")
+        assert.strictEqual((yield* succeed(["--version"])).trim(), manifest.version)
+      })
+    )
+
+    const wrong: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
+      [["compres"], /Invalid subcommand/],
+      [["sessions"], /--db/],
+      [["sessions", "--db", "x", "--loud"], /--loud/],
+      [["view", "", "--db", "x"], /expected a session id/],
+      [["import", "x", "--db", "y", "--format", "word"], /Expected one of the following cases: auto, messages/]
+    ]
+    it.effect("what is wrong with a call is said on stderr, exit 2", () =>
+      Effect.forEach(wrong, ([args, expected]) =>
+        Effect.map(Cli.run(args), ({ code, stderr, stdout }) => {
+          assert.deepStrictEqual([code, stdout], [2, ""], args.join(" "))
+          assert.match(stderr, expected)
+          assert.notMatch(stderr, /\n {2,}at /)
+        })
+      )
+    )
+  })
+
+  it.scoped("import, compress, view: the way of a session, without a network", () =>
+    Effect.gen(function* () {
+      const { db, history: file, write } = yield* workplace
+      const config = write("config.yaml", offline)
+      assert.deepStrictEqual(yield* json(["import", file, "--db", db, "--session", "chat"]), {
+        format: "jsonl",
+        sessions: [{ sessionId: "chat", messages: history.length }],
+        skipped: {}
+      })
+      const before = yield* succeed(["view", "chat", "--db", db, "--json"])
+      assert.deepStrictEqual(JSON.parse(before), history)
+
+      const compressed = yield* Cli.run(["compress", "chat", "--db", db, "--config", config, "--json"])
+      const { generation, messagesAfter, messagesBefore, modelCalls, outcome, sessionId, snapshotId } =
+        yield* Schema.decode(Schema.parseJson(CompressionResult))(compressed.stdout)
+      assert.deepStrictEqual(
+        [sessionId, outcome, generation, messagesBefore, modelCalls],
+        ["chat", "committed", 1, history.length, 0]
+      )
+      assert.match(compressed.stderr, /^throughline: .*works offline.*\n$/)
+
+      const view = yield* messages(yield* json(["view", "chat", "--db", db]))
+      assert.strictEqual(view.length, messagesAfter)
+      assert.deepStrictEqual(view.at(-1), { ...history.at(-1) })
+      assert.deepStrictEqual(yield* json(["log", "chat", "--db", db]), history)
+      assert.strictEqual(yield* succeed(["snapshot", snapshotId ?? "", "--db", db, "--json"]), before)
+    })
+  )
+
+  it.scoped("what a person reads", () =>
+    Effect.gen(function* () {
+      const { db, write } = yield* imported
+      const config = write("config.yaml", offline)
+      assert.match(yield* succeed(["compress", "chat", "--db", db, "--config", config]), COMPRESSED)
+      assert.match(
+        yield* succeed(["sessions", "--db", db]),
+        /^chat  80 messages  ~[\d,]+ tokens  0 waiting  generation 1\n$/
+      )
+      assert.match(
+        yield* succeed(["snapshots", "chat", "--db", db]),
+        /^chat\.snapshot\.\S+Z  generation 0  up to #80\n$/
+      )
+      const view = yield* succeed(["view", "chat", "--db", db, "--explain", "--config", config])
+      assert.match(view, /^── assistant ──\nPart 19 is fine\.$/m)
+      assert.match(view, /^\[.*·\]\n(?: {2}. \w+ +[\d,]+ +[\d.]+%\n)+segment seg_\S+: \d+ to \d+, /m)
+      assert.notInclude(view, "\u001B")
+      assert.match(
+        yield* succeed(["log", "chat", "--db", db]),
+        /^── #2 assistant ──\n→ read_file \{"path":"src\/0\.ts"\}$/m
+      )
+    })
+  )
+
+  it.scoped("control characters of a message do not reach the terminal", () =>
+    Effect.gen(function* () {
+      const { db, write } = yield* workplace
+      const file = write("tricky.json", JSON.stringify([{ role: "user", content: "a\u001b[2Jb\r\nc" }]))
+      yield* succeed(["import", file, "--db", db])
+      assert.strictEqual(yield* succeed(["view", "tricky", "--db", db]), "── user ──\na␛[2Jb\nc\n\n")
+    })
+  )
+
+  it.scoped("a file of several sessions is imported whole, under the ids it names", () =>
+    Effect.gen(function* () {
+      const { db, write } = yield* workplace
+      const rows = history.map((message, index) => ({ session: index % 2 === 0 ? "even" : "odd", message }))
+      const file = write("sessions.jsonl", jsonl(rows))
+      const half = history.length / 2
+      assert.strictEqual(
+        yield* succeed(["import", file, "--db", db, "--format", "sessions"]),
+        `imported even: ${half} messages\nimported odd: ${half} messages\n`
+      )
+      assert.deepStrictEqual(
+        yield* json(["log", "odd", "--db", db]),
+        history.filter((_, index) => index % 2 === 1)
+      )
+    })
+  )
+
+  it.scoped("deliver takes JSON or plain text, and takes a key once", () =>
+    Effect.gen(function* () {
+      const { db } = yield* workplace
+      const deliver = (stdin: string, ...options: ReadonlyArray<string>) =>
+        json(["deliver", "inbox", "--db", db, ...options], { stdin })
+      const receipt = { sessionId: "inbox", arrival: 1, duplicate: false }
+      assert.deepStrictEqual(yield* deliver("{not JSON} but text\n", "--key", "k1"), receipt)
+      assert.deepStrictEqual(yield* deliver("{not JSON} but text\n", "--key", "k1"), { ...receipt, duplicate: true })
+      assert.strictEqual(
+        yield* fail(["deliver", "inbox", "--db", db, "--key", "k1"], { stdin: "another" }),
+        "session inbox has already taken another message under the key k1"
+      )
+      const named = { role: "user", content: [{ type: "text", text: "done" }], name: "ci" }
+      yield* deliver(JSON.stringify(named), "--kind", "notification")
+      const log = yield* json(["log", "inbox", "--db", db])
+      assert.deepStrictEqual(log, [{ role: "user", content: "{not JSON} but text" }, named])
+      const explained = yield* messages(yield* json(["log", "inbox", "--db", db, "--explain"]))
+      assert.deepStrictEqual(
+        explained.map(({ arrival, kind, seq }) => [arrival, kind, seq]),
+        [
+          [1, "request", null],
+          [2, "notification", null]
+        ]
+      )
+    })
+  )
+
+  describe("compress on a model", () => {
+    const configOf = ({ url }: ModelServer.ModelServer, api: Route["api"]) => ({
+      model: { default: "test-model", provider: "openai", base_url: url, api_key: "k-1", context_length: 8_000, api }
+    })
+    const yaml = (config: ReturnType<typeof configOf>) =>
+      ["model:", ...Object.entries(config.model).map(([key, value]) => `  ${key}: ${JSON.stringify(value)}`)].join("\n")
+
+    for (const [api, render, name] of [
+      ["responses", yaml, "config.yaml"],
+      ["chat", JSON.stringify, "config.json"]
+    ] as const) {
+      it.scoped(`the ${api} API, set up in ${name}`, () =>
+        Effect.gen(function* () {
+          const { db, write } = yield* imported
+          const server = yield* ModelServer.make([ModelServer.ok(summary("the report"))])
+          const config = write(name, render(configOf(server, api)))
+          const order = ["compress", "chat", "--db", db, "--config", config]
+          const { attempts, modelCalls, outcome } = yield* result([...order, "--focus", "the invoices"])
+          assert.deepStrictEqual([outcome, modelCalls], ["committed", server.requests.length])
+          assert.isTrue(attempts.every(({ error }) => error === null))
+          assert.isTrue(server.requests.every(({ prompt }) => JSON.stringify(prompt).includes("the invoices")))
+          assert.deepStrictEqual([...new Set(server.requests.map((request) => request.api))], [api])
+          const view = yield* json(["view", "chat", "--db", db])
+          assert.include(JSON.stringify(view), "finish the report")
+        })
+      )
+    }
+
+    it.scoped("the environment alone, with a line while the model writes, and log lines for who asks", () =>
+      Effect.gen(function* () {
+        const { db, write } = yield* workplace
+        const file = write("long.jsonl", jsonl(conversation(120)))
+        yield* succeed(["import", file, "--db", db])
+        const server = yield* ModelServer.make([ModelServer.ok(summary("the report"))])
+        const env = { OPENAI_API_KEY: "k-2", OPENAI_BASE_URL: server.url, THROUGHLINE_MODEL: "env-model" }
+        const { code, stderr, stdout } = yield* Cli.run(["compress", "long", "--db", db, "--log-level", "info"], {
+          env
+        })
+        assert.strictEqual(code, 0, stderr)
+        assert.match(stdout, COMPRESSED)
+        assert.match(stderr, /^compressing long with env-model …$/m)
+        assert.match(stderr, /message="compression started: session=long /)
+        assert.notInclude(stderr, "k-2")
+        assert.strictEqual(server.requests[0]?.headers.authorization, "Bearer k-2")
+      })
+    )
+
+    it.scoped("a model that fails leaves a degraded handoff, and says why", () =>
+      Effect.gen(function* () {
+        const { db, write } = yield* imported
+        const server = yield* ModelServer.make([ModelServer.refuse(404, { message: "no such model" })])
+        const config = write("config.json", JSON.stringify(configOf(server, "chat")))
+        const { outcome, reason } = yield* result(["compress", "chat", "--db", db, "--config", config])
+        assert.strictEqual(outcome, "degraded")
+        assert.include(reason, "no such model")
+      })
+    )
+
+    const interrupted = Effect.gen(function* () {
+      const { db, write } = yield* imported
+      const gate = yield* Deferred.make<void>()
+      const server = yield* ModelServer.make([ModelServer.held(gate, ModelServer.ok(summary("the report")))])
+      const config = write("config.json", JSON.stringify(configOf(server, "responses")))
+      const { start } = yield* Cli.Cli
+      const running = yield* start(["compress", "chat", "--db", db, "--config", config])
+      yield* server.arrived(1)
+      yield* running.interrupt
+      yield* running.says("throughline: interrupted, waiting up to 10 seconds for the compression under way\n")
+      return { running, gate, generation: Effect.map(succeed(["sessions", "--db", db]), generationOf) }
+    })
+    const generationOf = (sessions: string) => /generation (\d)/.exec(sessions)?.[1]
+
+    it.scoped("an interrupt waits for the summary that streams, and it is committed", () =>
+      Effect.gen(function* () {
+        const { gate, generation, running } = yield* interrupted
+        yield* Deferred.succeed(gate, undefined)
+        const { code, stderr, stdout } = yield* running.ended
+        assert.deepStrictEqual([code, stdout], [130, ""])
+        assert.lengthOf(stderr.trim().split("\n"), 2)
+        assert.strictEqual(yield* generation, "1")
+      })
+    )
+
+    it.scoped("a second interrupt ends it at once, and the session is as before", () =>
+      Effect.gen(function* () {
+        const { generation, running } = yield* interrupted
+        yield* running.interrupt
+        assert.isNull((yield* running.ended).code)
+        assert.strictEqual(yield* generation, "0")
+      })
+    )
+  })
+
+  describe("bad input: one clear line, exit 1, nothing written", () => {
+    const files: { readonly [name: string]: string } = {
+      "notes.txt": "just some notes, longer than the header of a database".repeat(3),
+      "empty.db": "",
+      "header.db": "SQLite format 3\0",
+      "cut.jsonl": `${jsonl(history.slice(0, 2))}\n{"role":"tool",`,
+      "role.jsonl": jsonl([...history.slice(0, 3), { role: "wizard", content: "hm" }]),
+      "array.json": JSON.stringify([history[0], { role: "tool", content: "no id" }]),
+      "twice.jsonl": jsonl(["a", "a"].flatMap((id) => [PI_HEADER(id), PI_MESSAGE])),
+      "typed.yaml": "compression:\n  threshold: high\n",
+      "range.yaml": "compression:\n  threshold: 1.5\n",
+      "keyless.yaml": "model: { default: m, base_url: 'http://127.0.0.1:9/v1' }\n",
+      "broken.yaml": "model: { default: m\n",
+      "disabled.yaml": "compression: { enabled: false }\n"
+    }
+    const other = (file: string) => void new Database(file).exec("CREATE TABLE t (a)").close()
+
+    // `sessions.db` holds the session `chat`; `new.db` is not there, and must not be in the end.
+    const cases: ReadonlyArray<readonly [call: string, expected: string, stdin?: string]> = [
+      ["compress nobody --db sessions.db", "there is no session nobody"],
+      ["view nobody --db sessions.db", "there is no session nobody"],
+      ["log nobody --db sessions.db", "there is no session nobody"],
+      ["snapshots nobody --db sessions.db", "there is no session nobody"],
+      ["snapshot chat.snapshot.never --db sessions.db", "there is no snapshot chat.snapshot.never"],
+      ["compress chat --db new.db", "could not open the database: there is no file new.db"],
+      ["sessions --db new.db", "could not open the database: there is no file new.db"],
+      ["sessions --db none/s.db", "could not open the database: there is no file none/s.db"],
+      ["deliver chat --db none/s.db", "could not open the database: none/s.db: ", "hello"],
+      ["view chat --db .", "could not open the database: .: "],
+      ["view chat --db notes.txt", "could not open the database: notes.txt is not a SQLite database"],
+      ["deliver chat --db notes.txt", "could not open the database: notes.txt is not a SQLite database", "hello"],
+      ["import history.jsonl --db notes.txt", "could not open the database: notes.txt is not a SQLite database"],
+      ["compress chat --db empty.db", "could not open the database: empty.db is empty"],
+      ["log chat --db header.db", "could not open the database: header.db is not a SQLite database"],
+      ["deliver chat --db other.db", "could not open the database: other.db is another application's database", "hi"],
+      ["import history.jsonl --db sessions.db --session chat", "session chat already holds messages"],
+      ["import gone.jsonl --db new.db", "cannot read gone.jsonl: no such file or directory"],
+      ["import . --db new.db", "cannot read .: illegal operation on a directory"],
+      ["import cut.jsonl --db new.db", "cut.jsonl:3: expected a JSON object, found text that is not JSON"],
+      [
+        "import role.jsonl --db new.db",
+        "role.jsonl:4: expected a chat message, found an object with a missing or wrong role"
+      ],
+      ["import array.json --db new.db", "array.json: expected element 2 of the array to be a chat message, found "],
+      ["import empty.db --db new.db", "empty.db: expected at least one chat message, found an empty file"],
+      ["import history.jsonl --db new.db --format pi", "history.jsonl:1: expected "],
+      ["import twice.jsonl --db new.db", "twice.jsonl holds the session a twice"],
+      ["import twice.jsonl --db new.db --session b", "twice.jsonl holds 2 sessions; --session names only one"],
+      ["compress chat --db sessions.db --config gone.yaml", "cannot read gone.yaml: no such file or directory"],
+      ["compress chat --db sessions.db --config typed.yaml", "typed.yaml: compression.threshold: expected a ratio"],
+      [
+        "compress chat --db sessions.db --config range.yaml",
+        "range.yaml: compression.threshold: expected a ratio above "
+      ],
+      ["compress chat --db sessions.db --config keyless.yaml", "keyless.yaml: model.api_key: expected a key "],
+      ["compress chat --db sessions.db --config broken.yaml", "broken.yaml: line 2: expected YAML or JSON: "],
+      ["compress chat --db sessions.db --config disabled.yaml", "disabled.yaml: compression.enabled is false"],
+      ["deliver chat --db new.db", "stdin: expected a message, found nothing", " \n"],
+      [
+        "deliver chat --db new.db",
+        "stdin: expected a chat message, found an object with a missing or wrong role",
+        `{"a":1}`
+      ],
+      ["deliver chat --db new.db", "stdin: expected a chat message, found text that is not JSON", `{"role":"user",`]
+    ]
+
+    it.scoped(`${cases.length} ways to be wrong`, () =>
+      Effect.gen(function* () {
+        const { folder, write } = yield* imported
+        for (const [name, text] of Object.entries(files)) write(name, text)
+        other(join(folder, "other.db"))
+        const before = bytes(folder)
+        yield* Effect.forEach(
+          cases,
+          ([call, expected, stdin = ""]) =>
+            Effect.map(fail(call.split(" "), { stdin, cwd: folder }), (line) =>
+              assert.strictEqual(line.slice(0, expected.length), expected)
+            ),
+          { concurrency: 2 }
+        )
+        assert.deepStrictEqual(bytes(folder), before)
+      })
+    )
+  })
+
+  describe("demo", () => {
+    it.effect("shows the window of each turn, then before and after, and what was checked", () =>
+      Effect.map(Cli.run(["demo"]), ({ code, stderr, stdout }) => {
+        assert.strictEqual(code, 0, stderr)
+        assert.lengthOf(stderr.match(/^turn +\d+ \[.+\] +\d+ messages {2}~[\d,]+ tokens$/gm) ?? [], 16)
+        assert.match(stdout, /^before\n\[.+\]\n[^]+^after\n\[.+\]\n[^]+ tokens \(-\d\d\.\d%\)$/m)
+        assert.lengthOf(stdout.match(/^✓ /gm) ?? [], 5)
+        assert.notInclude(stdout + stderr, "\u001B")
+      })
+    )
+
+    it.effect("says it as one JSON value, and nothing else", () =>
+      Effect.gen(function* () {
+        const { code, stderr, stdout } = yield* Cli.run(["demo", "--json"])
+        assert.deepStrictEqual([code, stderr], [0, ""])
+        const { checks, result } = yield* Schema.decode(Demo)(stdout)
+        assert.strictEqual(result.sessionId, "demo")
+        assert.isTrue(checks.length > 0 && checks.every(({ holds }) => holds))
+      })
+    )
+  })
+})
