@@ -2,7 +2,6 @@ import { assert, describe, it } from "@effect/vitest"
 import {
   Chunk,
   Context,
-  Deferred,
   Duration,
   Effect,
   Exit,
@@ -19,7 +18,7 @@ import * as Gateway from "../src/Gateway.ts"
 import * as Scripted from "../src/Provider/Scripted.ts"
 import { SessionId } from "../src/Session.ts"
 import { SessionStore } from "../src/SessionStore.ts"
-import { conversation, id, policy, recorded, route, scripted, summary } from "./support/world.ts"
+import { asked, conversation, id, policy, recorded, route, scripted, summary } from "./support/world.ts"
 
 const refused = new ConnectionError({ route: "r", detail: "refused" })
 const gone = new ModelUnavailable({ route: "r", detail: "gone" })
@@ -37,7 +36,9 @@ const logged = Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.l
 const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const fiber = yield* Effect.fork(effect)
-    yield* TestClock.adjust("1 hour")
+    yield* Effect.repeat(TestClock.adjust("1 minute"), {
+      until: () => Effect.map(Fiber.poll(fiber), Option.isSome)
+    })
     return yield* Fiber.join(fiber)
   })
 
@@ -110,6 +111,7 @@ describe("Compressor", () => {
     return Effect.gen(function* () {
       yield* imported()
       const fibers = yield* Effect.all([Effect.fork(compress()), Effect.fork(compress()), Effect.fork(compress())])
+      yield* asked(model, 1)
       yield* TestClock.adjust("1 minute")
       const results = yield* Fiber.join(Fiber.all(fibers))
       assert.deepStrictEqual(
@@ -128,6 +130,7 @@ describe("Compressor", () => {
       const first = yield* Effect.fork(compress())
       yield* Effect.yieldNow()
       const second = yield* Effect.fork(compress("the invoices"))
+      yield* asked(model, 1)
       yield* TestClock.adjust("5 seconds")
       assert.strictEqual(model.requests.length, 1)
       yield* TestClock.adjust("1 minute")
@@ -136,19 +139,21 @@ describe("Compressor", () => {
     }).pipe(Effect.provide(scripted(model.layer)))
   })
 
-  it.effect("shield: a caller's timeout returns on time, and the result is committed all the same", () =>
-    Effect.gen(function* () {
+  it.effect("shield: a caller's timeout returns on time, and the result is committed all the same", () => {
+    const model = Scripted.make([{ text: summary("x"), delay: "10 seconds" }])
+    return Effect.gen(function* () {
       yield* imported()
       const store = yield* SessionStore
       const waiting = yield* Effect.fork(Effect.timeoutOption(compress(), "3 seconds"))
+      yield* asked(model, 1)
       yield* TestClock.adjust("3 seconds")
       assert.isTrue(Option.isNone(yield* Fiber.join(waiting)))
       assert.strictEqual((yield* store.state(id)).generation, 0)
       yield* TestClock.adjust("7 seconds")
       yield* Effect.flatMap(Compressor, ({ settled }) => settled(id))
       assert.strictEqual((yield* store.state(id)).generation, 1)
-    }).pipe(Effect.provide(scripted(Scripted.layer([{ text: summary("x"), delay: "10 seconds" }]))))
-  )
+    }).pipe(Effect.provide(scripted(model.layer)))
+  })
 
   it.effect("bounded: silence ends at the route's deadline, all tries together at the total one", () => {
     const model = Scripted.make([Scripted.hang])
@@ -156,7 +161,10 @@ describe("Compressor", () => {
     return Effect.gen(function* () {
       yield* imported()
       const fiber = yield* Effect.fork(compress())
-      yield* TestClock.adjust("7.5 minutes")
+      yield* asked(model, 1)
+      yield* TestClock.adjust("5 minutes")
+      yield* asked(model, 2)
+      yield* TestClock.adjust("2.5 minutes")
       const result = yield* Fiber.join(fiber)
       assert.strictEqual(result.outcome, "degraded")
       assert.deepStrictEqual(
@@ -214,6 +222,7 @@ describe("Compressor", () => {
       const store = yield* SessionStore
       const mark = (yield* store.state(id)).lastSeq
       const fiber = yield* Effect.fork(compress())
+      yield* asked(model, 1)
       yield* TestClock.adjust("5 seconds")
       const late = { role: "user", content: "one more thing" } as const
       yield* store.deliver(id, late, { kind: "request" })
@@ -239,6 +248,7 @@ describe("Compressor", () => {
     return Effect.gen(function* () {
       yield* imported()
       const fiber = yield* Effect.fork(compress())
+      yield* asked(model, 1)
       yield* TestClock.adjust("5 seconds")
       yield* Effect.flatMap(Gateway.Gateway, ({ reset }) => reset(id))
       yield* TestClock.adjust("10 seconds")
@@ -251,20 +261,19 @@ describe("Compressor", () => {
   const shutdown = (delay: Duration.DurationInput) =>
     Effect.gen(function* () {
       const { layer, lines } = recorded()
-      const stores = yield* Layer.build(scripted(Scripted.layer([{ text: summary("x"), delay }])))
+      const model = Scripted.make([{ text: summary("x"), delay }])
+      const stores = yield* Layer.build(scripted(Scripted.layer([])))
       const scope = yield* Scope.make()
       const gateway = Gateway.layer({ policy, routes: [route] }).pipe(
         Layer.provide(Layer.succeedContext(stores)),
-        Layer.provide(Scripted.layer([{ text: summary("x"), delay }])),
+        Layer.provide(model.layer),
         Layer.provideMerge(layer)
       )
       const store = Context.get(stores, SessionStore)
       yield* store.importAll([{ sessionId: id, messages: conversation(12) }])
       const { compress } = Context.get(yield* Layer.buildWithScope(gateway, scope), Gateway.Gateway)
-      const begun = yield* Deferred.make<void>()
-      yield* Effect.fork(Effect.zipRight(Deferred.succeed(begun, undefined), compress(id)).pipe(Effect.provide(layer)))
-      yield* Deferred.await(begun)
-      yield* Effect.yieldNow()
+      yield* Effect.fork(Effect.provide(compress(id), layer))
+      yield* asked(model, 1)
       const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
       yield* TestClock.adjust("10 seconds")
       yield* Fiber.join(closing)
@@ -282,12 +291,13 @@ describe("Compressor", () => {
   it.effect("shutdown waits as well if it comes by an interrupt", () =>
     Effect.gen(function* () {
       const { layer, lines } = recorded()
+      const model = Scripted.make([{ text: summary("x"), delay: "9 seconds" }])
       const program = Effect.zipRight(imported(), compress()).pipe(
-        Effect.provide(scripted(Scripted.layer([{ text: summary("x"), delay: "9 seconds" }]))),
+        Effect.provide(scripted(model.layer)),
         Effect.provide(layer)
       )
       const fiber = yield* Effect.fork(program)
-      yield* TestClock.adjust("1 second")
+      yield* asked(model, 1)
       yield* Fiber.interruptFork(fiber)
       yield* TestClock.adjust("9 seconds")
       yield* Fiber.await(fiber)

@@ -9,7 +9,7 @@ import * as Scripted from "../src/Provider/Scripted.ts"
 import { SessionId } from "../src/Session.ts"
 import { SessionStore } from "../src/SessionStore.ts"
 import type { Turn } from "../src/Turn.ts"
-import { conversation, deliver, id, policy, recorded, scripted, summary } from "./support/world.ts"
+import { asked, conversation, deliver, id, policy, recorded, scripted, summary } from "./support/world.ts"
 
 const hello: Message = { role: "user", content: "hello" }
 const hi: Message = { role: "assistant", content: "hi" }
@@ -171,27 +171,24 @@ describe("Gateway", () => {
     }).pipe(Effect.provide(scripted(scriptedModel.layer)))
   })
 
-  it.effect("over the soft threshold the step does not wait, and the compression comes beside it", () =>
-    Effect.gen(function* () {
+  it.effect("over the soft threshold the step does not wait, and the compression comes beside it", () => {
+    const model = Scripted.make([{ text: summary("x"), delay: "30 seconds" }])
+    const background = { contextLength: 8_000, mode: "background" } as const
+    return Effect.gen(function* () {
       yield* imported(12)
       const { settled } = yield* Compressor
       const generations = yield* turn(({ view }) =>
         Effect.gen(function* () {
           const first = yield* view()
+          yield* asked(model, 1)
           yield* TestClock.adjust("1 minute")
           yield* settled(id)
           return [first.generation, (yield* view()).generation]
         })
       )
       assert.deepStrictEqual(generations, [0, 1])
-    }).pipe(
-      Effect.provide(
-        scripted(Scripted.layer([{ text: summary("x"), delay: "30 seconds" }]), {
-          policy: { contextLength: 8_000, mode: "background" }
-        })
-      )
-    )
-  )
+    }).pipe(Effect.provide(scripted(model.layer, { policy: background })))
+  })
 
   it.effect("what the provider reports corrects the estimate, so that a step compresses in time", () =>
     Effect.gen(function* () {

@@ -75,3 +75,7 @@ export const recorded = () => {
 
 export const deliver = (...messages: ReadonlyArray<Message>) =>
   Effect.flatMap(Gateway.Gateway, ({ deliver }) => Effect.forEach(messages, (message) => deliver(id, message)))
+
+/** Waits until the scripted model has been asked `n` times: only then does the clock of its answer run. */
+export const asked = (model: { readonly requests: ReadonlyArray<unknown> }, n: number) =>
+  Effect.repeat(Effect.yieldNow(), { until: () => model.requests.length >= n })
