@@ -126,7 +126,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   const deliver = (sessionId: SessionId, input: unknown, { key, kind = "request" }: Partial<Delivery> = {}) =>
     Effect.flatMap(Message.parse(input), (message) => store.deliver(sessionId, message, { kind, key })).pipe(
-      Effect.tap((receipt) => (receipt.duplicate ? Effect.void : AuditLines.buffered(receipt, kind)))
+      Effect.tap((receipt) => (receipt.duplicate ? Effect.void : AuditLines.buffered(receipt, kind))),
+      // What is on disk has its line, whoever interrupts.
+      Effect.uninterruptible
     )
 
   /** First the line within this process, which is fair and costs nothing, then the lease among processes. */
@@ -161,7 +163,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const view = (sessionId: SessionId) => Effect.map(store.state(sessionId), (state) => View.assemble(state, counter))
 
   const reset = (sessionId: SessionId) =>
-    Effect.flatMap(store.reset(sessionId), ({ generation }) => AuditLines.reset(sessionId, generation))
+    Effect.uninterruptible(
+      Effect.flatMap(store.reset(sessionId), ({ generation }) => AuditLines.reset(sessionId, generation))
+    )
 
   const auxiliary = (sessionId: SessionId, request: AuxiliaryRequest) =>
     Effect.gen(function* () {

@@ -172,7 +172,7 @@ describe("Gateway", () => {
   })
 
   it.effect("over the soft threshold the step does not wait, and the compression comes beside it", () => {
-    const model = Scripted.make([{ text: summary("x"), delay: "30 seconds" }])
+    const model = Scripted.make([{ text: summary("x"), delay: "10 seconds" }])
     const background = { contextLength: 8_000, mode: "background" } as const
     return Effect.gen(function* () {
       yield* imported(12)

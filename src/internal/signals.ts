@@ -21,16 +21,22 @@ export const make = () => {
     if (ofSession?.size === 0) signals.delete(sessionId)
   }
 
-  /** Runs `effect` until it ends or the session is told to stop; then it is interrupted and `stopped` is the failure. */
+  /**
+   * Runs `effect` until it ends or the session is told to stop; then it is interrupted and `stopped` is the failure. The
+   * race is masked, its sides are not: interrupted after making its fibers and before starting them, it would wait for
+   * them for ever.
+   */
   const stoppable =
     <E2>(sessionId: SessionId, stopped: () => E2) =>
     <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | E2, R> =>
       Effect.acquireUseRelease(
         Effect.sync(() => raise(sessionId)),
         (signal) =>
-          Effect.raceFirst(
-            effect,
-            Effect.flatMap(Deferred.await(signal), () => Effect.fail(stopped()))
+          Effect.uninterruptibleMask((restore) =>
+            Effect.raceFirst(
+              restore(effect),
+              Effect.flatMap(restore(Deferred.await(signal)), () => Effect.fail(stopped()))
+            )
           ),
         (signal) => Effect.sync(() => lower(sessionId, signal))
       )

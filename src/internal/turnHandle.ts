@@ -34,6 +34,7 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
   const { policy } = compressor
   let last: { readonly state: State; readonly estimate: number } | undefined
 
+  /** Whole with its lines, whoever interrupts. */
   const promote = (options: StepOptions): Effect.Effect<Step, TurnError> =>
     Effect.gen(function* () {
       const { promoted, state } = yield* store.promote(lease)
@@ -41,7 +42,7 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
       const view = View.assemble(state, counter, options)
       last = { state, estimate: view.tokens }
       return { view, tokens: calibrated(view.tokens, state.generation, state.usage) }
-    })
+    }).pipe(Effect.uninterruptible)
 
   /** Tokens of the step that no compression can take away. */
   const fixed = (options: StepOptions) => {

@@ -1,0 +1,73 @@
+/**
+ * The interruption sweep: runs an effect once for each of its operations, interrupts it exactly there, lets others run,
+ * and then looks whether what must hold still does. For everything that holds a lock, a row or a slot. It needs the real
+ * clock: the test clock holds a semaphore, which is what an interrupt in the wrong place would jam.
+ */
+import { type Duration, Effect, Fiber, FiberId, FiberRef, Scheduler } from "effect"
+import type { RuntimeFiber } from "effect/Fiber"
+
+export interface Sweep {
+  /** How many operations there were to interrupt. */
+  readonly operations: number
+  /** Those after which it did not hold. */
+  readonly broken: ReadonlyArray<number>
+}
+
+export interface Options {
+  /** How long to wait for what may hang for ever; only what is broken takes that long. */
+  readonly patience?: Duration.DurationInput
+  /** Only each n-th operation. */
+  readonly every?: number
+  /** Whether to count those of `run`'s own fiber alone. */
+  readonly own?: boolean
+  /** Whether one broken operation is enough to know. */
+  readonly stopAtFirst?: boolean
+}
+
+/**
+ * `make` builds a fresh system for each run. `run` is interrupted at every operation in turn, its own and those of the
+ * fibers that work for it, and goes undisturbed the last time. Where `run` does not end, or `holds` is not true
+ * afterwards, the operation is `broken`.
+ */
+export const interruptEverywhere = <S, E1, R1, E2, R2, E3, R3>(
+  make: Effect.Effect<S, E1, R1>,
+  run: (system: S) => Effect.Effect<unknown, E2, R2>,
+  holds: (system: S) => Effect.Effect<boolean, E3, R3>,
+  { every = 1, own = false, patience = "10 seconds", stopAtFirst = false }: Options = {}
+): Effect.Effect<Sweep, E1, R1 | R2 | R3> =>
+  Effect.gen(function* () {
+    const broken: Array<number> = []
+    for (let at = 1; ; at += every) {
+      const scheduler = new InterruptingScheduler(at, own)
+      const system = yield* make
+      const fiber = yield* Effect.forkDaemon(Effect.withScheduler(run(system), scheduler))
+      const held = yield* Effect.zipRight(Fiber.await(fiber), holds(system)).pipe(
+        Effect.disconnect,
+        Effect.timeout(patience),
+        Effect.catchAllCause(() => Effect.succeed(false))
+      )
+      if (!held) broken.push(at)
+      if (scheduler.seen < at || (stopAtFirst && !held)) return { operations: scheduler.seen, broken }
+    }
+  })
+
+/** Interrupts the first fiber it runs, at the `at`-th operation, and pauses there unless the code asked for no pauses. */
+class InterruptingScheduler extends Scheduler.MixedScheduler {
+  seen = 0
+  readonly at: number
+  readonly own: boolean
+  target: RuntimeFiber<unknown, unknown> | undefined
+  constructor(at: number, own: boolean) {
+    super(2_048)
+    this.at = at
+    this.own = own
+  }
+  override shouldYield(fiber: RuntimeFiber<unknown, unknown>) {
+    this.target ??= fiber
+    if (this.own && fiber !== this.target) return super.shouldYield(fiber)
+    this.seen += 1
+    if (this.seen !== this.at) return super.shouldYield(fiber)
+    this.target.unsafeInterruptAsFork(FiberId.none)
+    return fiber.getFiberRef(FiberRef.currentMaxOpsBeforeYield) === Number.MAX_SAFE_INTEGER ? false : 0
+  }
+}

@@ -1,0 +1,119 @@
+/** Models for random tests: they answer, fail in every way, or answer what is no summary. */
+import { Effect, FastCheck, Layer, Stream } from "effect"
+import * as AuxiliaryError from "../../src/AuxiliaryError.ts"
+import * as Handoff from "../../src/Handoff.ts"
+import * as Message from "../../src/Message.ts"
+import { Provider } from "../../src/Provider.ts"
+import * as Scripted from "../../src/Provider/Scripted.ts"
+
+/** A summary that tells which messages were read for it. */
+export const oracle = ({ messages }: { readonly messages: ReadonlyArray<Message.Message> }): string => {
+  const seqs = messages.flatMap((message) =>
+    [...Message.text(message).matchAll(/^#(\d+) /gm)].map(([, n]) => Number(n))
+  )
+  return Handoff.render({
+    ...Handoff.empty,
+    goal: ["go on"],
+    done: ["most of it"],
+    facts: [`read #${Math.min(...seqs)} to #${Math.max(...seqs)}`]
+  })
+}
+
+/** The range a summary of the oracle was made from. */
+export const rangeOf = (text: string): readonly [number, number] | undefined => {
+  const seqs = [...text.matchAll(/read #(\d+) to #(\d+)/g)].flatMap(([, from, to]) => [Number(from), Number(to)])
+  return seqs.length === 0 ? undefined : [Math.min(...seqs), Math.max(...seqs)]
+}
+
+const detail = "of the script"
+const where = { route: "scripted", detail }
+
+/** Every way in which a call fails without an answer. */
+export const failures: ReadonlyArray<AuxiliaryError.AuxiliaryError> = [
+  new AuxiliaryError.Timeout({ route: "scripted", phase: "total", deadline: 1 }),
+  new AuxiliaryError.ConnectionError(where),
+  new AuxiliaryError.Interrupted({ route: "scripted", by: "provider" }),
+  new AuxiliaryError.RateLimited({ route: "scripted", retryAfter: 2_000 }),
+  new AuxiliaryError.Unauthorized(where),
+  new AuxiliaryError.QuotaExceeded(where),
+  new AuxiliaryError.ModelUnavailable(where),
+  new AuxiliaryError.ProviderError({ ...where, status: 502 })
+]
+
+/** In every answer the gate turns away. */
+export const REJECTED = "marzipan"
+
+const complete = Handoff.render({ ...Handoff.empty, goal: [REJECTED], done: [REJECTED] })
+
+/** Answers that are none, by the reason the gate gives; those with words hold `REJECTED`. */
+export const rejected: ReadonlyArray<readonly [AuxiliaryError.GateReason, Scripted.Outcome]> = [
+  ["empty", ""],
+  ["empty", " \n\t"],
+  ["error-text", `Error: 500 ${REJECTED}`],
+  ["error-text", JSON.stringify({ error: REJECTED })],
+  ["refusal", `I'm sorry, but I can't help with that ${REJECTED}.`],
+  ["refusal", { text: complete, finish: "refusal" }],
+  ["html", `<html><body>${REJECTED}</body></html>`],
+  ["reasoning-only", `<think>${REJECTED}</think>`],
+  ["cut-off", { text: complete, finish: "length" }],
+  ["sections-missing", `We spoke about ${REJECTED} for a while, and then about other things.`],
+  ["not-smaller", Handoff.render({ ...Handoff.empty, goal: [`${REJECTED} `.repeat(4_000)], done: ["x"] })]
+]
+
+const seconds = (most: number) => FastCheck.integer({ min: 0, max: most })
+
+/** An answer of the oracle that takes some seconds, in one or two pieces. */
+export const answers: FastCheck.Arbitrary<Scripted.Outcome> = FastCheck.tuple(seconds(12), FastCheck.boolean()).map(
+  ([delay, inPieces]) =>
+    (request): Scripted.Outcome => {
+      const text = oracle(request)
+      return { text: inPieces ? [text.slice(0, 9), text.slice(9)] : text, delay: delay * 1_000 }
+    }
+)
+
+const broken = FastCheck.record({
+  partial: FastCheck.constantFrom("", "## Goal"),
+  end: FastCheck.constantFrom("cut" as const, "hang" as const, ...failures),
+  delay: seconds(6).map((delay) => delay * 1_000)
+}).map((outcome): Scripted.Outcome => outcome)
+
+/** Everything that can become of a call which does not ask for smaller chunks. */
+export const outcomes: FastCheck.Arbitrary<Scripted.Outcome> = FastCheck.oneof(
+  { weight: 3, arbitrary: answers },
+  { weight: 2, arbitrary: FastCheck.constantFrom(...failures) },
+  { weight: 1, arbitrary: FastCheck.constantFrom(...rejected).map(([, outcome]) => outcome) },
+  { weight: 1, arbitrary: broken }
+)
+
+const overflow = new AuxiliaryError.ContextOverflow({ route: "scripted", detail })
+
+/** A script that in the end goes on for ever with its last outcome. */
+export const script = (outcome: FastCheck.Arbitrary<Scripted.Outcome>) =>
+  FastCheck.array(outcome, { minLength: 1, maxLength: 6 })
+
+export const outcomesWithOverflow = FastCheck.oneof(
+  { weight: 6, arbitrary: outcomes },
+  { weight: 1, arbitrary: FastCheck.constant<Scripted.Outcome>(overflow) }
+)
+
+/** A scripted model that knows how many calls were under way at once. */
+export const counted = (outcomes: ReadonlyArray<Scripted.Outcome>) => {
+  const model = Scripted.make(outcomes)
+  const calls = { now: 0, most: 0 }
+  const begin = Effect.sync(() => {
+    calls.now += 1
+    calls.most = Math.max(calls.most, calls.now)
+  })
+  const call = Stream.acquireRelease(begin, () => Effect.sync(() => void (calls.now -= 1)))
+  const layer = Layer.effect(
+    Provider,
+    Effect.map(Provider, ({ open }) => ({
+      open: (route) =>
+        Effect.map(open(route), (client) => ({
+          ...client,
+          stream: (route, request) => Stream.flatMap(call, () => client.stream(route, request))
+        }))
+    }))
+  ).pipe(Layer.provide(model.layer))
+  return { layer, calls, model }
+}

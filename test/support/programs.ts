@@ -1,0 +1,212 @@
+/** Random programs on a whole gateway, and what was seen while one ran. */
+import { Cause, Chunk, Effect, Either, FastCheck, Fiber, Stream, TestClock } from "effect"
+import { Compressor } from "../../src/Compressor.ts"
+import type { CompressionResult } from "../../src/CompressionResult.ts"
+import * as Gateway from "../../src/Gateway.ts"
+import type * as Message from "../../src/Message.ts"
+import type { DeliveryKind, Receipt, SessionId } from "../../src/Session.ts"
+import { SessionStore } from "../../src/SessionStore.ts"
+import type { Turn } from "../../src/Turn.ts"
+import type { View } from "../../src/View.ts"
+
+/** One step of a turn: a view, a report of `ratio` times its estimate, a pause, and calls with their results. */
+export interface Step {
+  readonly ratio: number | undefined
+  readonly pause: number
+  readonly calls: number
+  readonly size: number
+}
+
+export type Action =
+  | { readonly do: "deliver"; readonly kind: DeliveryKind; readonly size: number; readonly key: string | undefined }
+  | { readonly do: "turn"; readonly steps: ReadonlyArray<Step> }
+  | { readonly do: "compress"; readonly focus: string | undefined; readonly times: number }
+  | { readonly do: "give up"; readonly caller: number }
+  | { readonly do: "stop" }
+  | { readonly do: "yield"; readonly times: number }
+  | { readonly do: "wait"; readonly seconds: number }
+
+const size = FastCheck.constantFrom(4, 30, 120)
+const step: FastCheck.Arbitrary<Step> = FastCheck.record({
+  ratio: FastCheck.option(FastCheck.double({ min: 0.7, max: 2, noNaN: true }), { nil: undefined, freq: 3 }),
+  pause: FastCheck.constantFrom(0, 0, 3),
+  calls: FastCheck.nat(2),
+  size
+})
+
+export const action: FastCheck.Arbitrary<Action> = FastCheck.oneof(
+  {
+    weight: 5,
+    arbitrary: FastCheck.record({
+      do: FastCheck.constant("deliver" as const),
+      kind: FastCheck.constantFrom<DeliveryKind>("request", "notification"),
+      size,
+      key: FastCheck.constantFrom(undefined, undefined, "a", "b")
+    })
+  },
+  {
+    weight: 3,
+    arbitrary: FastCheck.record({
+      do: FastCheck.constant("turn" as const),
+      steps: FastCheck.array(step, { minLength: 1, maxLength: 4 })
+    })
+  },
+  {
+    weight: 3,
+    arbitrary: FastCheck.record({
+      do: FastCheck.constant("compress" as const),
+      focus: FastCheck.constantFrom(undefined, undefined, "the invoices"),
+      times: FastCheck.integer({ min: 1, max: 3 })
+    })
+  },
+  {
+    weight: 2,
+    arbitrary: FastCheck.record({ do: FastCheck.constant("give up" as const), caller: FastCheck.nat(20) })
+  },
+  { weight: 1, arbitrary: FastCheck.constant({ do: "stop" as const }) },
+  {
+    weight: 3,
+    arbitrary: FastCheck.record({ do: FastCheck.constant("yield" as const), times: FastCheck.nat(60) })
+  },
+  {
+    weight: 1,
+    arbitrary: FastCheck.record({ do: FastCheck.constant("wait" as const), seconds: FastCheck.constantFrom(2, 9) })
+  }
+)
+
+export const program = FastCheck.array(action, { minLength: 3, maxLength: 14, size: "max" })
+
+// ── running one ──
+
+/** What was acknowledged, in the order in which it was; what was only `tried` may or may not be in the log. */
+export interface Seen {
+  readonly delivered: Array<{ readonly text: string; readonly kind: DeliveryKind; readonly receipt: Receipt }>
+  readonly keyed: Array<Keyed>
+  readonly appended: Array<string>
+  readonly tried: Array<string>
+  readonly results: Array<CompressionResult>
+  readonly errors: Array<unknown>
+}
+
+/** What a delivery with an idempotency key was answered, in words. */
+export interface Keyed {
+  readonly key: string
+  readonly body: string
+  readonly answer: string
+}
+
+/** Looks at each view a step got, with the deliveries that were acknowledged before the step asked for it. */
+export type Onlooker<R> = (view: View, before: Seen["delivered"]) => Effect.Effect<void, never, R>
+
+const filler = (size: number): string => "The invoice of the billing report was looked at. ".repeat(size / 4)
+
+/** Runs the actions one after the other, callers beside them, and goes on until nobody waits any more. */
+export const run = Effect.fnUntraced(function* <R>(id: SessionId, actions: ReadonlyArray<Action>, onView: Onlooker<R>) {
+  const gateway = yield* Gateway.Gateway
+  const seen: Seen = { delivered: [], keyed: [], appended: [], tried: [], results: [], errors: [] }
+  const callers: Array<Fiber.RuntimeFiber<unknown, unknown>> = []
+  let n = 0
+
+  const caller = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+    Effect.map(Effect.fork(Effect.tapErrorCause(effect, (cause) => noteErrors(seen, cause))), (fiber) =>
+      callers.push(fiber)
+    )
+
+  const append = (turn: Turn, message: Message.Message) => {
+    const text = JSON.stringify(message)
+    seen.tried.push(text)
+    return Effect.tap(turn.append(message), () => Effect.sync(() => seen.appended.push(text)))
+  }
+
+  const answer = (steps: ReadonlyArray<Step>) =>
+    gateway.turn(
+      id,
+      Effect.fnUntraced(function* (turn) {
+        for (const { calls, pause, ratio, size } of steps) {
+          const before = seen.delivered.slice()
+          const view = yield* turn.view()
+          yield* onView(view, before)
+          if (ratio !== undefined) yield* turn.report({ inputTokens: Math.round(view.tokens * ratio) })
+          if (pause > 0) yield* Effect.sleep(pause * 1_000)
+          const made = Array.from({ length: calls }, () => toolCall(`call_${++n}`))
+          if (calls > 0) yield* append(turn, { role: "assistant", content: null, tool_calls: made })
+          for (const { id } of made) {
+            yield* append(turn, { role: "tool", tool_call_id: id, content: `${id}: ${filler(size)}` })
+          }
+        }
+        yield* append(turn, { role: "assistant", content: `That was answer ${++n}.` })
+      })
+    )
+
+  const deliver = Effect.fnUntraced(function* ({ key, kind, size }: Extract<Action, { readonly do: "deliver" }>) {
+    const content = `<${key === undefined ? `d${++n}` : `${key}${size}`}> ${filler(size)}`
+    const result = yield* Effect.either(gateway.deliver(id, { role: "user", content }, { kind, key }))
+    if (Either.isLeft(result)) seen.errors.push(result.left)
+    else if (!result.right.duplicate) seen.delivered.push({ text: content, kind, receipt: result.right })
+    if (key !== undefined) seen.keyed.push({ key, body: `${kind} ${content}`, answer: Either.match(result, inWords) })
+  })
+
+  const perform = (action: Action): Effect.Effect<unknown, never, R> => {
+    switch (action.do) {
+      case "deliver":
+        return deliver(action)
+      case "turn":
+        return caller(answer(action.steps))
+      case "compress": {
+        const compress = Effect.tap(gateway.compress(id, action), (result) =>
+          Effect.sync(() => seen.results.push(result))
+        )
+        return Effect.replicateEffect(caller(compress), action.times)
+      }
+      case "give up": {
+        const fiber = callers[action.caller % Math.max(1, callers.length)]
+        return fiber === undefined ? Effect.void : Fiber.interruptFork(fiber)
+      }
+      case "stop":
+        return gateway.interrupt(id)
+      case "yield":
+        return Effect.replicateEffect(Effect.yieldNow(), action.times)
+      case "wait":
+        return TestClock.adjust(action.seconds * 1_000)
+    }
+  }
+
+  yield* Effect.forEach(actions, perform, { discard: true })
+  yield* untilNobodyWaits(id, callers)
+  return seen
+})
+
+/** Failures and defects, failed assertions of an onlooker among them; to be interrupted is none. */
+const noteErrors = (seen: Seen, cause: Cause.Cause<unknown>) =>
+  Effect.sync(() => seen.errors.push(...Cause.failures(cause), ...Cause.defects(cause)))
+
+const inWords = {
+  onLeft: ({ _tag }: { readonly _tag: string }) => _tag,
+  onRight: ({ arrival, duplicate }: Receipt) => `${duplicate ? "again" : "first"} ${arrival}`
+}
+
+const toolCall = (id: string): Message.ToolCall => ({
+  id,
+  type: "function",
+  function: { name: "read_file", arguments: "{}" }
+})
+
+/** Lets time pass until all fibers and the compressions of the session have ended; if they never do, so be it told. */
+export const untilNobodyWaits = (id: SessionId, fibers: ReadonlyArray<Fiber.RuntimeFiber<unknown, unknown>>) =>
+  Effect.gen(function* () {
+    const { settled } = yield* Compressor
+    const all = yield* Effect.fork(Effect.zipRight(Fiber.awaitAll(fibers), settled(id)))
+    for (let rounds = 0; rounds < 60; rounds++) {
+      yield* Effect.replicateEffect(Effect.yieldNow(), 20)
+      if ((yield* Fiber.poll(all))._tag === "Some") return
+      yield* TestClock.adjust("10 seconds")
+    }
+    return yield* Effect.dieMessage("somebody waits for ever")
+  })
+
+/** What is acknowledged of the session: its log, then its inbox. */
+export const acknowledged = (id: SessionId) =>
+  Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.log(id))).pipe(
+    Effect.map(Chunk.toReadonlyArray),
+    Effect.catchTag("UnknownSession", () => Effect.succeed([]))
+  )
