@@ -18,7 +18,17 @@ import * as Scope from "effect/Scope"
 import * as ScopedCache from "effect/ScopedCache"
 import * as Stream from "effect/Stream"
 import { type AuxiliaryError, condemnsClient, ConnectionError, ProviderError, Timeout } from "./AuxiliaryError.ts"
-import { type CallUsage, type Client, type Event, label, Provider, type Request, type Route } from "./Provider.ts"
+import {
+  type CallUsage,
+  type Client,
+  type Event,
+  label,
+  Provider,
+  type Request,
+  resolve,
+  type ResolvedRoute,
+  type Route
+} from "./Provider.ts"
 
 /**
  * A model's whole answer. Only `stop` says that the model came to the end by itself.
@@ -104,8 +114,9 @@ export const make: Effect.Effect<Context.Tag.Service<AuxiliaryClients>, never, P
       options?: CompleteOptions
     ) {
       yield* Effect.annotateCurrentSpan({ route: label(route), task: request.task })
-      const { client, key } = yield* take(route)
-      return yield* call(client, route, request, options).pipe(
+      const resolved = yield* resolve(route)
+      const { client, key } = yield* take(resolved)
+      return yield* call(client, resolved, request, options).pipe(
         Effect.onError((cause) =>
           Option.exists(Cause.failureOption(cause), condemnsClient) ? condemn(key) : Effect.void
         )
@@ -123,7 +134,7 @@ export const make: Effect.Effect<Context.Tag.Service<AuxiliaryClients>, never, P
 export const layer: Layer.Layer<AuxiliaryClients, never, Provider> = Layer.scoped(AuxiliaryClients, make)
 
 /** One client's name in the cache. No epoch is used twice, so the key of a condemned client never comes back. */
-class ClientKey extends Data.Class<{ readonly place: string; readonly epoch: number; readonly route: Route }> {}
+class ClientKey extends Data.Class<{ readonly place: string; readonly epoch: number; readonly route: ResolvedRoute }> {}
 
 const CAPACITY = 64
 
@@ -149,14 +160,14 @@ const makeClients = Effect.gen(function* () {
 
   const clients = yield* ScopedCache.make({ capacity: CAPACITY, timeToLive: Duration.infinity, lookup: open })
 
-  const mint = (route: Route): ClientKey => {
+  const mint = (route: ResolvedRoute): ClientKey => {
     const key = new ClientKey({ place: place(route), epoch: ++epochs, route })
     current.set(key.place, key)
     return key
   }
 
   /** A key that capacity has pushed out of the cache is not used again: its client may still be at work. */
-  const keyOf = Effect.fnUntraced(function* (route: Route) {
+  const keyOf = Effect.fnUntraced(function* (route: ResolvedRoute) {
     const key = current.get(place(route))
     return key !== undefined && (yield* clients.contains(key)) ? key : mint(route)
   })
@@ -164,7 +175,7 @@ const makeClients = Effect.gen(function* () {
   /** Whoever comes late finds its key forgotten and leaves the fresh client alone. */
   const condemn = (key: ClientKey) => Effect.suspend(() => (forget(key) ? clients.invalidate(key) : Effect.void))
 
-  const takeOpen = Effect.fnUntraced(function* (route: Route) {
+  const takeOpen = Effect.fnUntraced(function* (route: ResolvedRoute) {
     const key = yield* keyOf(route)
     const client = yield* clients.get(key)
     if (client.isOpen()) return { client, key }
@@ -174,7 +185,7 @@ const makeClients = Effect.gen(function* () {
 
   // A ScopedCache hands the interruption of its first caller on to the others; hence a fiber nobody can interrupt.
   // Without a pause in it, the choice of a key and the opening of its client are one step.
-  const take = (route: Route) =>
+  const take = (route: ResolvedRoute) =>
     takeOpen(route).pipe(
       Effect.withMaxOpsBeforeYield(Number.MAX_SAFE_INTEGER),
       Effect.forkDaemon,
@@ -186,7 +197,7 @@ const makeClients = Effect.gen(function* () {
   return { take, condemn }
 })
 
-const call = (client: Client, route: Route, request: Request, options: CompleteOptions | undefined) =>
+const call = (client: Client, route: ResolvedRoute, request: Request, options: CompleteOptions | undefined) =>
   client.stream(route, request).pipe(
     Stream.timeoutFail(() => timeout(route, "idle"), route.idleTimeout),
     Stream.runFoldEffect(empty, (answer, event) => {
@@ -198,7 +209,7 @@ const call = (client: Client, route: Route, request: Request, options: CompleteO
     Effect.flatMap((answer) => completed(route, answer))
   )
 
-const timeout = (route: Route, phase: "idle" | "total") =>
+const timeout = (route: ResolvedRoute, phase: "idle" | "total") =>
   new Timeout({
     route: label(route),
     phase,
@@ -226,7 +237,10 @@ const grow = (answer: Answer, event: Event): Answer => {
   }
 }
 
-const completed = (route: Route, { ends, reasoning, text }: Answer): Effect.Effect<Completion, AuxiliaryError> => {
+const completed = (
+  route: ResolvedRoute,
+  { ends, reasoning, text }: Answer
+): Effect.Effect<Completion, AuxiliaryError> => {
   const [end, second] = ends
   if (end === undefined) {
     return Effect.fail(new ConnectionError({ route: label(route), detail: "the answer stopped before its end" }))
@@ -244,5 +258,7 @@ const normalised = (baseUrl: string): string => {
   return `${origin}${pathname.replace(/\/+$/, "")}${search}`
 }
 
-const fingerprint = (apiKey: Redacted.Redacted): string =>
-  createHash("sha256").update(Redacted.value(apiKey)).digest("hex").slice(0, 16)
+const fingerprint = (apiKey: Route["apiKey"]): string =>
+  Redacted.isRedacted(apiKey)
+    ? createHash("sha256").update(Redacted.value(apiKey)).digest("hex").slice(0, 16)
+    : `named ${apiKey.name}`

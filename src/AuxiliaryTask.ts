@@ -12,27 +12,43 @@ import * as Schema from "effect/Schema"
 import { AuxiliaryClients } from "./AuxiliaryClients.ts"
 import type { Completion } from "./AuxiliaryClients.ts"
 import { AuxiliaryError, ContextOverflow, Timeout } from "./AuxiliaryError.ts"
-import type { Attempt } from "./CompressionResult.ts"
+import type { Attempt, BudgetLeft } from "./CompressionResult.ts"
+import { Pauses } from "./Pauses.ts"
 import * as Provider from "./Provider.ts"
 import * as Recovery from "./Recovery.ts"
 
 /**
- * Every route failed, or the budget ran out; `errors` in the order they came.
+ * Every route failed or is paused, or the budget ran out; `errors` in the order they came, `paused` the routes that were
+ * not asked.
  *
  * @since 0.1.0
  * @category errors
  */
 export class Exhausted extends Schema.TaggedError<Exhausted>()("Exhausted", {
-  errors: Schema.Array(AuxiliaryError)
+  errors: Schema.Array(AuxiliaryError),
+  paused: Schema.Array(Schema.String)
 }) {
   override get message() {
-    return this.errors.at(-1)?.message ?? "no route to a model"
+    const last = this.errors.at(-1)
+    if (last !== undefined) return last.message
+    return this.paused.length > 0 ? `paused after failures: ${this.paused.join(", ")}` : "no route to a model"
   }
 }
 
 /**
- * What a task may still spend, and what it has done so far, over all its retries, chunks and routes. `deadline` is in
- * epoch milliseconds.
+ * What a task may spend over all its retries, chunks and routes: calls, milliseconds, and tokens sent and received.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Budget {
+  readonly maxCalls: number
+  readonly totalTimeout: Duration.Duration
+  readonly maxTokens: number
+}
+
+/**
+ * A budget being spent. `deadline` is in epoch milliseconds.
  *
  * @since 0.1.0
  * @category models
@@ -40,6 +56,7 @@ export class Exhausted extends Schema.TaggedError<Exhausted>()("Exhausted", {
 export interface Spending {
   readonly deadline: number
   readonly callsLeft: Ref.Ref<number>
+  readonly tokensLeft: Ref.Ref<number>
   readonly calls: Ref.Ref<number>
   readonly attempts: Ref.Ref<ReadonlyArray<Attempt>>
 }
@@ -48,16 +65,30 @@ export interface Spending {
  * @since 0.1.0
  * @category constructors
  */
-export const spending = (options: {
-  readonly maxCalls: number
-  readonly totalTimeout: Duration.Duration
-}): Effect.Effect<Spending> =>
+export const spending = ({ maxCalls, maxTokens, totalTimeout }: Budget): Effect.Effect<Spending> =>
   Effect.gen(function* () {
-    const deadline = (yield* Clock.currentTimeMillis) + Duration.toMillis(options.totalTimeout)
-    const callsLeft = yield* Ref.make(options.maxCalls)
+    const deadline = (yield* Clock.currentTimeMillis) + Duration.toMillis(totalTimeout)
+    const callsLeft = yield* Ref.make(maxCalls)
+    const tokensLeft = yield* Ref.make(maxTokens)
     const calls = yield* Ref.make(0)
     const attempts = yield* Ref.make<ReadonlyArray<Attempt>>([])
-    return { deadline, callsLeft, calls, attempts }
+    return { deadline, callsLeft, tokensLeft, calls, attempts }
+  })
+
+/**
+ * What is left of a budget now.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const left = (spent: Spending): Effect.Effect<BudgetLeft> =>
+  Effect.gen(function* () {
+    const tokens = yield* Ref.get(spent.tokensLeft)
+    return {
+      calls: yield* Ref.get(spent.callsLeft),
+      milliseconds: Math.max(0, Math.floor(spent.deadline - (yield* Clock.currentTimeMillis))),
+      tokens: Number.isFinite(tokens) ? Math.max(0, tokens) : null
+    }
   })
 
 /**
@@ -67,6 +98,7 @@ export const spending = (options: {
  * @category models
  */
 export interface Task<A> {
+  readonly name: string
   readonly routes: ReadonlyArray<Provider.Route>
   readonly recovery: Recovery.Policy
   readonly request: (rejected: string | null) => Provider.Request
@@ -89,60 +121,78 @@ export interface Answer<A> {
 
 /**
  * Runs the task until an answer is accepted. Fails with `ContextOverflow` if smaller chunks should be tried, with
- * `Exhausted` if nothing is left to try. Interruptible like any effect.
+ * `Exhausted` if nothing is left to try. Paused routes are not asked. Interruptible like any effect.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const run = Effect.fnUntraced(function* <A>(task: Task<A>, spent: Spending) {
+  const pauses = yield* Pauses
   const errors: Array<AuxiliaryError> = []
+  const paused: Array<string> = []
   for (const [index, route] of task.routes.entries()) {
-    const routesLeft = task.routes.length - index - 1
-    const answer = yield* onRoute(task, spent, route, routesLeft, errors)
-    if (answer !== undefined) return answer
+    if (!(yield* pauses.claim(route, task.name))) {
+      paused.push(Provider.label(route))
+      continue
+    }
+    const end = yield* onRoute(task, spent, route, task.routes.length - index - 1)
+    errors.push(...end.errors)
+    if (end._tag === "Answered") {
+      yield* pauses.succeeded(route, task.name)
+      return end.answer
+    }
+    if (end._tag === "TooLarge") return yield* end.overflow
+    const last = end.errors.at(-1)
+    if (last !== undefined) yield* pauses.failed(route, task.name, last)
+    if (end._tag === "GivenUp") break
   }
-  return yield* new Exhausted({ errors })
+  return yield* new Exhausted({ errors, paused })
 })
 
-/** The calls on one route, until an answer, or nothing: the next route's turn. */
-const onRoute = Effect.fnUntraced(function* <A>(
+/** How the calls on one route ended; `errors` are those on the way. */
+type End<A> = { readonly errors: ReadonlyArray<AuxiliaryError> } & (
+  | { readonly _tag: "Answered"; readonly answer: Answer<A> }
+  | { readonly _tag: "TooLarge"; readonly overflow: ContextOverflow }
+  | { readonly _tag: "NextRoute" }
+  | { readonly _tag: "GivenUp" }
+)
+
+const onRoute = <A>(
   task: Task<A>,
   spent: Spending,
   route: Provider.Route,
-  routesLeft: number,
-  errors: Array<AuxiliaryError>
-) {
-  const label = Provider.label(route)
-  const failures: Array<AuxiliaryError["_tag"]> = []
-  let rejected: string | null = null
-  while (true) {
-    const result = yield* Effect.either(call(task, spent, route, rejected))
-    yield* note(spent, label, result)
-    if (result._tag === "Right") return { value: result.right, route: label } satisfies Answer<A>
-    const error = result.left
-    errors.push(error)
-    const step = Recovery.next(task.recovery, error, {
-      failures: failures.slice(),
-      routesLeft,
-      remaining: spent.deadline - (yield* Clock.currentTimeMillis),
-      callsLeft: yield* Ref.get(spent.callsLeft)
-    })
-    failures.push(error._tag)
-    switch (step._tag) {
-      case "Retry":
+  routesLeft: number
+): Effect.Effect<End<A>, never, AuxiliaryClients> =>
+  Effect.gen(function* () {
+    const label = Provider.label(route)
+    const errors: Array<AuxiliaryError> = []
+    let rejected: string | null = null
+    while (true) {
+      const result: Either.Either<A, AuxiliaryError> = yield* Effect.either(call(task, spent, route, rejected))
+      yield* note(spent, label, result)
+      if (result._tag === "Right") return { _tag: "Answered", answer: { value: result.right, route: label }, errors }
+      const error = result.left
+      const step = Recovery.next(task.recovery, error, {
+        failures: errors.map(({ _tag }) => _tag),
+        routesLeft,
+        remaining: spent.deadline - (yield* Clock.currentTimeMillis),
+        callsLeft: (yield* Ref.get(spent.tokensLeft)) < task.tokens ? 0 : yield* Ref.get(spent.callsLeft)
+      })
+      errors.push(error)
+      if (step._tag === "Retry") {
         rejected = step.hint
         yield* Effect.sleep(step.delay)
-        break
-      case "SmallerChunks":
-        return yield* new ContextOverflow({ route: label, detail: error.message })
-      case "NewCredential":
-      case "NextRoute":
-        return undefined
-      case "GiveUp":
-        return yield* new Exhausted({ errors })
+      } else if (step._tag === "SmallerChunks") {
+        return { _tag: "TooLarge", overflow: new ContextOverflow({ route: label, detail: error.message }), errors }
+      } else if (step._tag === "GiveUp") {
+        return { _tag: "GivenUp", errors }
+      } else if (step._tag === "NextRoute" || !(yield* renewed(route))) {
+        return { _tag: "NextRoute", errors }
+      }
     }
-  }
-})
+  })
+
+const renewed = (route: Provider.Route) => Effect.orElseSucceed(Provider.renew(route), () => false)
 
 /** One call, within what is left of the time, if its text can fit at all. */
 const call = <A>(
@@ -165,10 +215,16 @@ const call = <A>(
     const clients = yield* AuxiliaryClients
     yield* Ref.update(spent.callsLeft, (left) => left - 1)
     yield* Ref.update(spent.calls, (calls) => calls + 1)
+    yield* Ref.update(spent.tokensLeft, (left) => left - task.tokens)
     const timeout = Duration.min(route.timeout, Duration.millis(remaining))
     const completion = yield* clients.complete({ ...route, timeout }, request, { onProgress: task.onProgress })
+    yield* Ref.update(spent.tokensLeft, (left) => left - costBeyond(task.tokens, completion))
     return yield* task.accept(label, completion)
   })
+
+/** What a call took beyond the estimate of its prompt, by the provider's own count if it gave one. */
+const costBeyond = (estimate: number, { text, usage }: Completion): number =>
+  usage === null ? Math.ceil(text.length / 4) : usage.inputTokens + usage.outputTokens - estimate
 
 const note = (spent: Spending, route: string, result: Either.Either<unknown, AuxiliaryError>) => {
   const error = result._tag === "Left" ? result.left : undefined

@@ -49,6 +49,23 @@ export const Attempt = Schema.Struct({
 export type Attempt = typeof Attempt.Type
 
 /**
+ * What a compression had left to spend at its end; `tokens` is null without a bound on them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const BudgetLeft = Schema.Struct({
+  calls: Schema.Int,
+  milliseconds: Schema.Int,
+  tokens: Schema.NullOr(Schema.Int)
+})
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type BudgetLeft = typeof BudgetLeft.Type
+
+/**
  * The value `compress` returns, whatever happened: always of the session that was asked for. `model` wrote the summary,
  * if there is one; tokens and messages are those of the view.
  *
@@ -70,6 +87,7 @@ export const CompressionResult = Schema.Struct({
   tokensAfter: Schema.Int,
   modelCalls: Schema.Int,
   attempts: Schema.Array(Attempt),
+  budgetLeft: Schema.NullOr(BudgetLeft),
   durationMs: Schema.Number
 })
 /**

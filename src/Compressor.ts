@@ -14,6 +14,7 @@ import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
@@ -22,6 +23,7 @@ import * as CompressionPolicy from "./CompressionPolicy.ts"
 import type { CompressionResult } from "./CompressionResult.ts"
 import * as AuditLines from "./internal/auditLines.ts"
 import * as Lease from "./internal/lease.ts"
+import * as Healing from "./internal/healing.ts"
 import * as Operation from "./internal/operation.ts"
 import * as SessionPermits from "./internal/sessionPermits.ts"
 import type { SessionId } from "./Session.ts"
@@ -91,6 +93,13 @@ export class Compressor extends Context.Tag("throughline/Compressor")<
     readonly compress: (sessionId: SessionId, request?: Request) => Effect.Effect<CompressionResult, Failure>
     /** Begins a compression, unless an equal one is under way, and does not wait for it. */
     readonly start: (sessionId: SessionId, request?: Request) => Effect.Effect<void>
+    /**
+     * Summarizes degraded segments anew, from the log, if a route is healthy; each is tried three times at most. Gives
+     * way to a compression. Returns the ids of the segments that were healed.
+     */
+    readonly heal: (sessionId: SessionId) => Effect.Effect<ReadonlyArray<string>, UnknownSession | StoreError>
+    /** Begins to heal, unless that is under way, and does not wait for it. */
+    readonly startHealing: (sessionId: SessionId) => Effect.Effect<void>
     /** Waits until no compression of the session is under way. */
     readonly settled: (sessionId: SessionId) => Effect.Effect<void>
     readonly events: Stream.Stream<Event>
@@ -123,8 +132,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   }
   const permits = SessionPermits.make()
   const running = new Map<SessionId, Map<string, Running>>()
+  const healings = new Map<SessionId, Fiber.RuntimeFiber<ReadonlyArray<string>, UnknownSession | StoreError>>()
   const events = yield* Effect.acquireRelease(PubSub.sliding<Event>(1_024), PubSub.shutdown)
   const fork = yield* outlivingCallers(options.shutdownGrace ?? "10 seconds")
+  // Shutdown does not wait for a healing: it can be begun again.
+  yield* Effect.addFinalizer(() => Effect.suspend(() => Fiber.interruptAll(healings.values())))
 
   const register = (sessionId: SessionId, key: string): Running => {
     const entry = {
@@ -170,8 +182,31 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       const equal = running.get(sessionId)?.get(key)
       if (equal !== undefined) return Effect.succeed({ ...equal, isNew: false })
       const begun = register(sessionId, key)
-      return Effect.as(fork(operate(sessionId, request, key, begun)), { ...begun, isNew: true })
+      return Option.fromNullable(healings.get(sessionId)).pipe(
+        Option.match({ onNone: () => Effect.void, onSome: Fiber.interruptFork }),
+        Effect.zipRight(fork(operate(sessionId, request, key, begun))),
+        Effect.as({ ...begun, isNew: true })
+      )
     })
+
+  /** One healing per session; `healings` are those under way, to be joined, or interrupted by a compression. */
+  const beginHealing = (sessionId: SessionId) =>
+    Effect.suspend(() => {
+      const underWay = healings.get(sessionId)
+      if (underWay !== undefined) return Effect.succeed(underWay)
+      const healing = Healing.run(env, sessionId, `op_${randomUUID()}`).pipe(
+        permits.withPermit(sessionId),
+        Effect.ensuring(Effect.sync(() => healings.delete(sessionId)))
+      )
+      return Effect.tap(fork(healing), (fiber) => Effect.sync(() => healings.set(sessionId, fiber)))
+    })
+
+  const heal = (sessionId: SessionId) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(beginHealing(sessionId), (fiber) => restore(Effect.flatten(Fiber.await(fiber))))
+    )
+
+  const startHealing = (sessionId: SessionId) => Effect.asVoid(Effect.uninterruptible(beginHealing(sessionId)))
 
   const join = (sessionId: SessionId, { operationId, result }: Running) =>
     AuditLines.joined(sessionId, operationId).pipe(
@@ -196,7 +231,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       })
     )
 
-  return Compressor.of({ compress, start, settled, events: Stream.fromPubSub(events), policy })
+  return Compressor.of({ compress, start, heal, startHealing, settled, events: Stream.fromPubSub(events), policy })
 })
 
 /**
@@ -215,11 +250,13 @@ const outlivingCallers = (grace: Duration.DurationInput) =>
         Effect.suspend(() => Fiber.interruptAll(fibers))
       )
     )
-    return <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<void> =>
-      Effect.map(Effect.forkDaemon(Effect.uninterruptible(effect)), (fiber) => {
-        fibers.add(fiber)
-        fiber.addObserver(() => fibers.delete(fiber))
-      })
+    return <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Fiber.RuntimeFiber<A, E>> =>
+      Effect.tap(Effect.forkDaemon(Effect.uninterruptible(effect)), (fiber) =>
+        Effect.sync(() => {
+          fibers.add(fiber)
+          fiber.addObserver(() => fibers.delete(fiber))
+        })
+      )
   })
 
 /**

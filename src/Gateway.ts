@@ -21,6 +21,8 @@ import * as Signals from "./internal/signals.ts"
 import * as TurnHandle from "./internal/turnHandle.ts"
 import * as Turnstile from "./internal/turnstile.ts"
 import * as Message from "./Message.ts"
+import type * as Pause from "./Pause.ts"
+import * as Pauses from "./Pauses.ts"
 import { label, type Request, type Route } from "./Provider.ts"
 import * as Recovery from "./Recovery.ts"
 import type { Receipt, SessionId } from "./Session.ts"
@@ -45,6 +47,8 @@ import * as View from "./View.ts"
  * @category models
  */
 export interface Options extends Compressor.Options, Summarizer.Options {
+  /** How long failing routes are left alone. */
+  readonly pauses?: Pause.Policy | undefined
   /** The routes of a task other than `compression`; default: those of `compression`. */
   readonly taskRoutes?: ((task: string) => ReadonlyArray<Route>) | undefined
 }
@@ -78,7 +82,7 @@ export type TurnFailure = SessionBusy | TurnInterrupted | UnknownSession | Store
 /**
  * - `deliver` returns when the message is on disk and numbered; it never waits for a turn or a compression.
  * - `turn` runs an agent on a session, one at a time, here and in other processes.
- * - `compress` compresses now; `view` looks without taking anything up; `reset` ends the working context.
+ * - `compress` compresses now, `heal` replaces what was summarized without a model; `view` looks without taking anything up; `reset` ends the working context.
  * - `auxiliary` runs another task on its routes; unlike a compression it can be interrupted.
  * - `interrupt` stops the session's turn and auxiliary tasks, never a compression. Says whether there was one.
  *
@@ -99,6 +103,7 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
       options?: TurnOptions
     ) => Effect.Effect<A, E | TurnFailure, Exclude<R, Tracer.ParentSpan>>
     readonly compress: Context.Tag.Service<Compressor.Compressor>["compress"]
+    readonly heal: Context.Tag.Service<Compressor.Compressor>["heal"]
     readonly events: Context.Tag.Service<Compressor.Compressor>["events"]
     readonly view: (sessionId: SessionId) => Effect.Effect<View.View, UnknownSession | StoreError>
     readonly reset: (sessionId: SessionId) => Effect.Effect<void, UnknownSession | StoreError>
@@ -117,7 +122,7 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
 export const make = Effect.fnUntraced(function* (options: Options) {
   const store = yield* SessionStore
   const compressor = yield* Compressor.Compressor
-  const clients = yield* AuxiliaryClients.AuxiliaryClients
+  const services = yield* Effect.context<AuxiliaryClients.AuxiliaryClients | Pauses.Pauses>()
   const counter = yield* Tokens
   const process = randomUUID()
   const line = Turnstile.make<SessionId>()
@@ -172,8 +177,13 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       const routes = (options.taskRoutes?.(request.task) ?? options.routes).filter((r) => r.provider !== "embedded")
       const [first] = routes
       const totalTimeout = Duration.times(first?.timeout ?? Duration.minutes(1), 1.5)
-      const spent = yield* AuxiliaryTask.spending({ maxCalls: options.maxCalls ?? 8, totalTimeout })
+      const spent = yield* AuxiliaryTask.spending({
+        maxCalls: options.maxCalls ?? 8,
+        maxTokens: options.maxTokens ?? Infinity,
+        totalTimeout
+      })
       const task: AuxiliaryTask.Task<AuxiliaryClients.Completion> = {
+        name: request.task,
         routes: AuxiliaryClients.distinct(routes),
         recovery: options.recovery ?? Recovery.defaults,
         tokens: request.messages.reduce((sum, message) => sum + counter.message(message), 0),
@@ -183,16 +193,20 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       }
       const route = first === undefined ? request.task : label(first)
       return yield* AuxiliaryTask.run(task, spent).pipe(
-        Effect.catchTag("ContextOverflow", (overflow) => new AuxiliaryTask.Exhausted({ errors: [overflow] })),
+        Effect.catchTag(
+          "ContextOverflow",
+          (overflow) => new AuxiliaryTask.Exhausted({ errors: [overflow], paused: [] })
+        ),
         Effect.map(({ value }) => value),
         signals.stoppable(sessionId, () => new Interrupted({ route, by: "gateway" }))
       )
-    }).pipe(Effect.provideService(AuxiliaryClients.AuxiliaryClients, clients))
+    }).pipe(Effect.provide(services))
 
   return Gateway.of({
     deliver,
     turn,
     compress: compressor.compress,
+    heal: compressor.heal,
     events: compressor.events,
     view,
     reset,
@@ -216,5 +230,5 @@ export const layer = (options: Options) =>
   Layer.effect(Gateway, make(options)).pipe(
     Layer.provideMerge(Compressor.layer(options)),
     Layer.provide(Summarizer.layer({ ...options, routes: AuxiliaryClients.distinct(options.routes) })),
-    Layer.provide(AuxiliaryClients.layer)
+    Layer.provide([AuxiliaryClients.layer, Pauses.layer(options.pauses)])
   )

@@ -5,12 +5,26 @@
  */
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { AuxiliaryError } from "./AuxiliaryError.ts"
+import { type AuxiliaryError, Unauthorized } from "./AuxiliaryError.ts"
 import type { Message } from "./Message.ts"
+import { redact } from "./Redaction.ts"
+
+/**
+ * A key that expires, e.g. an OAuth token: `current` is asked before every call, `renew` once after a refusal. `name`
+ * tells it from others and outlives a restart. A failure of either counts as a refused key.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Credential {
+  readonly name: string
+  readonly current: Effect.Effect<Redacted.Redacted, unknown>
+  readonly renew: Effect.Effect<void, unknown>
+}
 
 /**
  * A way to a model. `timeout` bounds one call, `idleTimeout` the silence within it; `contextLength` is the window of
@@ -19,11 +33,21 @@ import type { Message } from "./Message.ts"
  * @since 0.1.0
  * @category models
  */
-export interface Route {
+export interface Route extends RouteWith<Redacted.Redacted | Credential> {}
+
+/**
+ * A route whose key is at hand, as one call has it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ResolvedRoute extends RouteWith<Redacted.Redacted> {}
+
+interface RouteWith<Key> {
   readonly provider: "openai" | "openai-codex" | "embedded"
   readonly model: string
   readonly baseUrl: string
-  readonly apiKey: Redacted.Redacted
+  readonly apiKey: Key
   readonly api: "responses" | "chat"
   readonly contextLength: number
   readonly timeout: Duration.Duration
@@ -39,7 +63,7 @@ export interface Route {
  */
 export interface RouteOptions {
   readonly model: string
-  readonly apiKey: string | Redacted.Redacted
+  readonly apiKey: string | Redacted.Redacted | Credential
   readonly baseUrl?: string | undefined
   readonly api?: Route["api"] | undefined
   readonly contextLength?: number | undefined
@@ -59,13 +83,45 @@ export interface RouteOptions {
 export const route = (options: RouteOptions): Route => ({
   provider: "openai",
   model: options.model,
-  apiKey: Redacted.isRedacted(options.apiKey) ? options.apiKey : Redacted.make(options.apiKey),
+  apiKey: typeof options.apiKey === "string" ? Redacted.make(options.apiKey) : options.apiKey,
   baseUrl: options.baseUrl ?? "https://api.openai.com/v1",
   api: options.api ?? "responses",
   contextLength: options.contextLength ?? 128_000,
   timeout: Duration.decode(options.timeout ?? "5 minutes"),
   idleTimeout: Duration.decode(options.idleTimeout ?? "1 minute")
 })
+
+/**
+ * The route with the key to use now.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const resolve = (route: Route): Effect.Effect<ResolvedRoute, Unauthorized> => {
+  const { apiKey } = route
+  if (!isRenewable(apiKey)) return Effect.succeed({ ...route, apiKey })
+  return Effect.mapBoth(apiKey.current, {
+    onFailure: refusedKey(route),
+    onSuccess: (current) => ({ ...route, apiKey: current })
+  })
+}
+
+/**
+ * Asks for a new key; false if the route's key is fixed.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const renew = (route: Route): Effect.Effect<boolean, Unauthorized> => {
+  const { apiKey } = route
+  if (!isRenewable(apiKey)) return Effect.succeed(false)
+  return Effect.mapBoth(apiKey.renew, { onFailure: refusedKey(route), onSuccess: () => true })
+}
+
+const isRenewable = (key: Route["apiKey"]): key is Credential => !Redacted.isRedacted(key)
+
+const refusedKey = (route: Route) => (cause: unknown) =>
+  new Unauthorized({ route: label(route), detail: redact(`no key to be had: ${String(cause)}`) })
 
 /**
  * How a route is named in errors and log lines: model and host, never a credential.
@@ -124,7 +180,7 @@ export interface CallUsage {
  * @category models
  */
 export interface Client {
-  readonly stream: (route: Route, request: Request) => Stream.Stream<Event, AuxiliaryError>
+  readonly stream: (route: ResolvedRoute, request: Request) => Stream.Stream<Event, AuxiliaryError>
   readonly isOpen: () => boolean
 }
 
@@ -136,5 +192,5 @@ export interface Client {
  */
 export class Provider extends Context.Tag("throughline/Provider")<
   Provider,
-  { readonly open: (route: Route) => Effect.Effect<Client, never, Scope.Scope> }
+  { readonly open: (route: ResolvedRoute) => Effect.Effect<Client, never, Scope.Scope> }
 >() {}

@@ -11,6 +11,7 @@ import type * as Stream from "effect/Stream"
 import type { CompressionResult } from "./CompressionResult.ts"
 import type { Ledger } from "./Ledger.ts"
 import type { Message } from "./Message.ts"
+import type { Pause } from "./Pause.ts"
 import type { DeliveryKind, Logged, Manifest, Receipt, Segment, SessionId, State, Usage } from "./Session.ts"
 import type {
   IdempotencyConflict,
@@ -219,11 +220,21 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
     readonly ledger: (sessionId: SessionId) => Effect.Effect<Ledger, UnknownSession | StoreError>
     readonly commit: (lease: Lease, commit: Commit) => Effect.Effect<Committed, LeaseLost | StoreError>
     readonly reset: (sessionId: SessionId) => Effect.Effect<Committed, UnknownSession | StoreError>
+    /** Messages of the log, both ends included. */
+    readonly range: (
+      sessionId: SessionId,
+      fromSeq: number,
+      toSeq: number
+    ) => Effect.Effect<ReadonlyArray<Logged>, StoreError>
+    /** How often a segment's healing has failed, `more` included. */
+    readonly healTries: (segmentId: string, more: number) => Effect.Effect<number, StoreError>
     readonly publish: (requestKey: string, result: CompressionResult) => Effect.Effect<void, StoreError>
     readonly outcome: (
       operationId: string,
       requestKey: string
     ) => Effect.Effect<CompressionResult | undefined, StoreError>
+    /** Reads and replaces, in one transaction, what is remembered under a route's key. */
+    readonly pause: <A>(key: string, change: (pause: Pause) => readonly [A, Pause]) => Effect.Effect<A, StoreError>
     readonly log: (sessionId: SessionId) => Stream.Stream<Acknowledged, UnknownSession | StoreError>
     readonly sessions: Effect.Effect<ReadonlyArray<SessionSummary>, StoreError>
     readonly snapshots: (sessionId: SessionId) => Effect.Effect<ReadonlyArray<Snapshot>, UnknownSession | StoreError>

@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
 import { AuxiliaryClients } from "./AuxiliaryClients.ts"
 import * as AuxiliaryTask from "./AuxiliaryTask.ts"
-import type { Attempt } from "./CompressionResult.ts"
+import type { Attempt, BudgetLeft } from "./CompressionResult.ts"
 import * as Gate from "./Gate.ts"
 import * as Handoff from "./Handoff.ts"
 import * as Chunks from "./internal/chunks.ts"
@@ -19,12 +19,14 @@ import * as Message from "./Message.ts"
 import type { Logged } from "./Session.ts"
 import { label, type Route } from "./Provider.ts"
 import * as Extractive from "./Provider/Extractive.ts"
+import { Pauses } from "./Pauses.ts"
 import * as Recovery from "./Recovery.ts"
 import { Tokens } from "./Tokens.ts"
 
 /**
  * Where and within which budget summaries are made. `maxCalls` counts all calls of one compression beside one for
- * each chunk; default 8. `totalTimeout` bounds them together; default 1.5 times the first route's timeout.
+ * each chunk; default 8. `totalTimeout` bounds them together; default 1.5 times the first route's timeout. `maxTokens`
+ * bounds what they send and receive together; default no bound.
  *
  * @since 0.1.0
  * @category models
@@ -33,6 +35,7 @@ export interface Options {
   readonly routes: ReadonlyArray<Route>
   readonly totalTimeout?: Duration.DurationInput | undefined
   readonly maxCalls?: number | undefined
+  readonly maxTokens?: number | undefined
   readonly recovery?: Recovery.Policy | undefined
   /** The caller's own guidance for every summary. */
   readonly instructions?: string | undefined
@@ -68,6 +71,7 @@ export interface Summary {
   readonly degraded: string | null
   readonly modelCalls: number
   readonly attempts: ReadonlyArray<Attempt>
+  readonly budgetLeft: BudgetLeft | null
 }
 
 /**
@@ -104,7 +108,7 @@ const embedded = "embedded"
  * @category constructors
  */
 export const make = Effect.fnUntraced(function* (options: Options) {
-  const clients = yield* AuxiliaryClients
+  const services = yield* Effect.context<AuxiliaryClients | Pauses>()
   const counter = yield* Tokens
   const recovery = options.recovery ?? Recovery.defaults
   const routes = options.routes.filter((route) => route.provider !== embedded)
@@ -133,6 +137,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const material = Handoff.material(range.entries)
     const instructions = options.instructions ?? null
     return {
+      name: "compression",
       routes,
       recovery,
       tokens: counter.text(material) + PROMPT_TOKENS,
@@ -150,12 +155,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   const ask = (range: Range, spent: AuxiliaryTask.Spending): Effect.Effect<Part, AuxiliaryTask.Exhausted> =>
     AuxiliaryTask.run(task(range), spent).pipe(
-      Effect.provideService(AuxiliaryClients, clients),
+      Effect.provide(services),
       Effect.map(({ route, value }): Part => ({ text: fit(value, range.maxTokens), model: route, degraded: null })),
       Effect.catchTag("ContextOverflow", (overflow) => {
         const halves = Chunks.halves(range.entries, counter)
         return halves === undefined
-          ? new AuxiliaryTask.Exhausted({ errors: [overflow] })
+          ? new AuxiliaryTask.Exhausted({ errors: [overflow], paused: [] })
           : inChunks(range, halves, spent)
       }),
       Effect.catchTag("Exhausted", (exhausted) =>
@@ -190,12 +195,21 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   const summarize = Effect.fn("Summarizer.summarize")(function* (range: Range) {
     const first = routes[0]
-    if (first === undefined) return { ...extract(range, null), modelCalls: 0, attempts: [] }
-    const spent = yield* AuxiliaryTask.spending({ maxCalls: options.maxCalls ?? 8, totalTimeout })
+    if (first === undefined) return { ...extract(range, null), modelCalls: 0, attempts: [], budgetLeft: null }
+    const spent = yield* AuxiliaryTask.spending({
+      maxCalls: options.maxCalls ?? 8,
+      maxTokens: options.maxTokens ?? Infinity,
+      totalTimeout
+    })
     const room = first.contextLength - PROMPT_TOKENS - 2 * range.maxTokens - 1_000
     const chunks = Chunks.upTo(range.entries, room)
     const part = yield* chunks.length > 1 ? inChunks(range, chunks, spent) : ask(range, spent)
-    return { ...part, attempts: yield* Ref.get(spent.attempts), modelCalls: yield* Ref.get(spent.calls) }
+    return {
+      ...part,
+      attempts: yield* Ref.get(spent.attempts),
+      modelCalls: yield* Ref.get(spent.calls),
+      budgetLeft: yield* AuxiliaryTask.left(spent)
+    }
   })
 
   return Summarizer.of({ summarize, model: routes[0] === undefined ? embedded : label(routes[0]) })

@@ -3,10 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { type Context, Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { AuxiliaryClients, layer } from "../src/AuxiliaryClients.ts"
 import * as OpenAi from "../src/Provider/OpenAi.ts"
-import { Provider, type Request, type Route } from "../src/Provider.ts"
+import { Provider, type Request, type ResolvedRoute } from "../src/Provider.ts"
 import * as ModelServer from "./support/ModelServer.ts"
 
-const APIS: ReadonlyArray<Route["api"]> = ["responses", "chat"]
+const APIS: ReadonlyArray<ResolvedRoute["api"]> = ["responses", "chat"]
 
 const request = (content: string, task: string): Request => ({
   task,
@@ -14,14 +14,14 @@ const request = (content: string, task: string): Request => ({
   maxOutputTokens: 100
 })
 
-const complete = (route: Route, content: string, task = "compression") =>
+const complete = (route: ResolvedRoute, content: string, task = "compression") =>
   Effect.flatMap(AuxiliaryClients, (clients) => clients.complete(route, request(content, task)))
 
 /** A provider that tells how many clients it has opened, how many of them are closed, and can close them all. */
 const watched = (provider: Context.Tag.Service<Provider>) => {
   const scopes: Array<Scope.CloseableScope> = []
   const seen = { opened: 0, closed: 0 }
-  const open = (route: Route) =>
+  const open = (route: ResolvedRoute) =>
     Effect.gen(function* () {
       const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
       scopes.push(scope)

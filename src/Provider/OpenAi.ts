@@ -18,7 +18,7 @@ import * as chat from "../internal/openAiChat.ts"
 import * as failure from "../internal/openAiError.ts"
 import * as reading from "../internal/openAiReading.ts"
 import * as responses from "../internal/openAiResponses.ts"
-import { type Client, type Event, Provider, type Request, type Route } from "../Provider.ts"
+import { type Client, type Event, Provider, type Request, type ResolvedRoute } from "../Provider.ts"
 
 /**
  * Opens a client for the route's server and credential. It makes its connections when it is first used, retries
@@ -27,7 +27,7 @@ import { type Client, type Event, Provider, type Request, type Route } from "../
  * @since 0.1.0
  * @category constructors
  */
-export const open = (route: Route): Effect.Effect<Client, never, Scope.Scope> =>
+export const open = (route: ResolvedRoute): Effect.Effect<Client, never, Scope.Scope> =>
   Effect.map(pool, (agent) => {
     const sdk = connectThrough(agent, route)
     return {
@@ -76,7 +76,7 @@ class OpenAI extends Sdk {
   }
 }
 
-const connectThrough = (dispatcher: Agent, route: Route): OpenAI => {
+const connectThrough = (dispatcher: Agent, route: ResolvedRoute): OpenAI => {
   const apiKey = Redacted.value(route.apiKey)
   return new OpenAI({
     baseURL: route.baseUrl,
@@ -91,7 +91,7 @@ const connectThrough = (dispatcher: Agent, route: Route): OpenAI => {
   })
 }
 
-const stream = (sdk: OpenAI, route: Route, request: Request): Stream.Stream<Event, AuxiliaryError> =>
+const stream = (sdk: OpenAI, route: ResolvedRoute, request: Request): Stream.Stream<Event, AuxiliaryError> =>
   Effect.gen(function* () {
     const clock = yield* Effect.clock
     const failed = (thrown: unknown) => failure.fromThrown(route, thrown, clock.unsafeCurrentTimeMillis())
@@ -110,7 +110,7 @@ const abortSignal = Effect.map(
 
 const ask = async (
   sdk: OpenAI,
-  route: Route,
+  route: ResolvedRoute,
   request: Request,
   signal: AbortSignal
 ): Promise<AsyncIterable<unknown>> => {
@@ -150,7 +150,7 @@ const withoutReturn = <A>(iterable: AsyncIterable<A>): AsyncIterable<A> => ({
 
 /** Reads the chunks to their very end, so that the connection can be used again, and says how the answer finished. */
 const understood = (
-  route: Route,
+  route: ResolvedRoute,
   chunks: Stream.Stream<unknown, AuxiliaryError>
 ): Stream.Stream<Event, AuxiliaryError> => {
   const { read } = route.api === "responses" ? responses : chat
@@ -171,7 +171,7 @@ const understood = (
 /** undici hands a connection on one turn of the event loop after its answer: a call made at once would open another. */
 const connectionFree = Effect.promise(() => setImmediate())
 
-const last = (route: Route, ending: reading.Ending): Effect.Effect<Event, AuxiliaryError> =>
+const last = (route: ResolvedRoute, ending: reading.Ending): Effect.Effect<Event, AuxiliaryError> =>
   Option.match(reading.finished(ending), {
     onSome: (event) => Effect.as(connectionFree, event),
     onNone: () => Effect.fail(failure.broken(route, "the stream ended without its end mark"))

@@ -18,6 +18,7 @@ import { connect, inspect, toStoreError } from "../internal/sqliteFile.ts"
 import * as Generations from "../internal/sqliteGenerations.ts"
 import * as Leases from "../internal/sqliteLeases.ts"
 import * as Log from "../internal/sqliteLog.ts"
+import * as Pauses from "../internal/sqlitePauses.ts"
 import * as Reports from "../internal/sqliteReports.ts"
 import { migrate } from "../internal/sqliteSchema.ts"
 import { SessionStore } from "../SessionStore.ts"
@@ -61,6 +62,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     ...Log.make(block),
     ...Leases.make(block),
     ...Generations.make(block),
+    ...Pauses.make(block),
     ...Reports.make(reports, block)
   })
 })

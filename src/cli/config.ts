@@ -7,7 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import * as CompressionPolicy from "../CompressionPolicy.ts"
-import type { Route } from "../Provider.ts"
+import type { ResolvedRoute as Route } from "../Provider.ts"
 import { type Config, ConfigError, isUnset, read, type Task } from "./config/file.ts"
 
 export { ConfigError } from "./config/file.ts"

@@ -10,6 +10,7 @@ import { readFileSync } from "node:fs"
 import process from "node:process"
 import * as AuxiliaryClients from "../AuxiliaryClients.ts"
 import * as Compressor from "../Compressor.ts"
+import * as Pauses from "../Pauses.ts"
 import * as OpenAi from "../Provider/OpenAi.ts"
 import { SessionId } from "../Session.ts"
 import * as Sqlite from "../SessionStore/Sqlite.ts"
@@ -85,6 +86,6 @@ export const compressor = ({ policy, routes, totalTimeout }: Config.Settings) =>
         totalTimeout: totalTimeout("compression") ?? undefined
       })
     ),
-    Layer.provide(AuxiliaryClients.layer),
+    Layer.provide([AuxiliaryClients.layer, Pauses.layer()]),
     Layer.provide(OpenAi.layer)
   )

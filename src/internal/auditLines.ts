@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { CompressionResult } from "../CompressionResult.ts"
 import { redact } from "../Redaction.ts"
-import type { Logged, Receipt, SessionId } from "../Session.ts"
+import type { Logged, Receipt, Segment, SessionId } from "../Session.ts"
 
 type Fields = Readonly<Record<string, string | number | null | undefined>>
 
@@ -65,6 +65,9 @@ export const done = (result: CompressionResult) =>
 
 export const failed = (sessionId: SessionId, operationId: string, error: string) =>
   Effect.logWarning(line("compression failed", { session: sessionId, operation: operationId, error }))
+
+export const healed = (sessionId: SessionId, operationId: string, segment: Segment, generation: number) =>
+  Effect.logInfo(line("segment healed", { session: sessionId, operation: operationId, segment: segment.id, generation }))
 
 export const reset = (sessionId: SessionId, generation: number) =>
   Effect.logInfo(line("reset", { session: sessionId, generation }))

@@ -10,11 +10,11 @@ import type {
   ChatCompletionMessageParam
 } from "openai/resources/chat/completions/completions"
 import { type Message, text } from "../Message.ts"
-import type { Request, Route } from "../Provider.ts"
+import type { Request, ResolvedRoute } from "../Provider.ts"
 import { maybe, nothing, type Read, type Reason, reader } from "./openAiReading.ts"
 
 /** The body of `POST /chat/completions`. */
-export const params = (route: Route, request: Request): ChatCompletionCreateParamsStreaming => ({
+export const params = (route: ResolvedRoute, request: Request): ChatCompletionCreateParamsStreaming => ({
   model: route.model,
   stream: true,
   stream_options: { include_usage: true },

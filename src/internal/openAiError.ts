@@ -16,7 +16,7 @@ import {
   RateLimited,
   Unauthorized
 } from "../AuxiliaryError.ts"
-import { label, type Route } from "../Provider.ts"
+import { label, type ResolvedRoute } from "../Provider.ts"
 import * as Redaction from "../Redaction.ts"
 
 /** What a provider says when it refuses; each part may be missing. `retryAfter` is in milliseconds. */
@@ -28,7 +28,7 @@ export interface Refusal {
 }
 
 /** The typed error for whatever the client threw. `now` (epoch milliseconds) is what a `Retry-After` date counts from. */
-export const fromThrown = (route: Route, thrown: unknown, now: number): AuxiliaryError => {
+export const fromThrown = (route: ResolvedRoute, thrown: unknown, now: number): AuxiliaryError => {
   if (thrown instanceof APIError && !(thrown instanceof APIConnectionError)) {
     return fromRefusal(route, refusalOf(thrown, now))
   }
@@ -43,7 +43,7 @@ export const fromThrown = (route: Route, thrown: unknown, now: number): Auxiliar
 }
 
 /** The typed error for a refusal, whether it came as an HTTP status or inside a stream that had begun well. */
-export const fromRefusal = (route: Route, refusal: Refusal): AuxiliaryError => {
+export const fromRefusal = (route: ResolvedRoute, refusal: Refusal): AuxiliaryError => {
   const { code, status, text } = refusal
   const where = { route: label(route) }
   const why = { ...where, detail: detail(route, text) }
@@ -59,7 +59,7 @@ export const fromRefusal = (route: Route, refusal: Refusal): AuxiliaryError => {
 }
 
 /** A failed transport: nothing was refused, the connection gave way. */
-export const broken = (route: Route, reason: string): AuxiliaryError =>
+export const broken = (route: ResolvedRoute, reason: string): AuxiliaryError =>
   new ConnectionError({ route: label(route), detail: detail(route, reason) })
 
 const refusalOf = (error: APIError, now: number): Refusal => {
@@ -111,7 +111,7 @@ const rootMessage = (thrown: unknown): string => {
 const LONGEST_DETAIL = 300
 
 /** Safe to log: whatever the provider echoed, no credential is in it. */
-const detail = (route: Route, text: string): string => {
+const detail = (route: ResolvedRoute, text: string): string => {
   const key = Redacted.value(route.apiKey)
   const safe = Redaction.redact(key === "" ? text : text.replaceAll(key, "<redacted>"))
   const line = safe.replace(/\s+/g, " ").trim()

@@ -7,11 +7,11 @@ import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { ResponseCreateParamsStreaming } from "openai/resources/responses/responses"
 import { isSystem, type Message, text } from "../Message.ts"
-import type { Request, Route } from "../Provider.ts"
+import type { Request, ResolvedRoute } from "../Provider.ts"
 import { maybe, nothing, type Read, type Reading, type Reason, reader, refusal } from "./openAiReading.ts"
 
 /** The body of `POST /responses`. Nothing is stored at the provider. */
-export const params = (route: Route, request: Request): ResponseCreateParamsStreaming => {
+export const params = (route: ResolvedRoute, request: Request): ResponseCreateParamsStreaming => {
   const instructions = request.messages.filter(isSystem).map(text).join("\n\n")
   return {
     model: route.model,

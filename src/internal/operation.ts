@@ -85,6 +85,7 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
       tokensAfter: before.tokens,
       modelCalls: 0,
       attempts: [],
+      budgetLeft: null,
       ...about,
       durationMs: now - startedAt
     }))
@@ -113,7 +114,8 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
         onProgress: order.onProgress
       })
     ).pipe(Effect.mapError(({ errors }) => new CompressionFailed({ sessionId, operationId, errors })))
-    const spent = { modelCalls: summary.modelCalls, attempts: summary.attempts }
+    const { attempts, budgetLeft, modelCalls } = summary
+    const spent = { attempts, budgetLeft, modelCalls }
 
     const latest = yield* store.state(sessionId)
     const noted = Ledger.add(yield* store.ledger(sessionId), plan.material)
@@ -206,10 +208,10 @@ const under = (latest: State, manifest: Manifest, segments: ReadonlyArray<Segmen
 const tokensOf = (state: State, counter: Counter): number => View.assemble(state, counter).tokens
 
 /** Whether what was open at `seq` has been answered in what is shown after it. */
-const hasEndedAfter = (seq: number, { tail }: State): boolean =>
+export const hasEndedAfter = (seq: number, { tail }: State): boolean =>
   tail.some((entry) => entry.seq > seq && Message.endsTurn(entry.message))
 
-const newestRequests = (entries: ReadonlyArray<Logged>): ReadonlyArray<string> =>
+export const newestRequests = (entries: ReadonlyArray<Logged>): ReadonlyArray<string> =>
   entries
     .filter(({ kind }) => kind === "request")
     .slice(-3)

@@ -90,6 +90,13 @@ export const make = (block: Block) => {
       }))
     })
 
+  const healTries = (segmentId: string, more: number) =>
+    writing("healTries", segmentId, () => {
+      const tries = (sql.healTries.get(segmentId) ?? 0) + more
+      if (more > 0) sql.saveHealTries.run(segmentId, tries)
+      return Either.right(() => tries)
+    })
+
   const publish = (requestKey: string, result: CompressionResult) =>
     writing("publish", result.sessionId, () => {
       sql.publish.run(result.operationId, result.sessionId, requestKey, JSON.stringify(result))
@@ -103,5 +110,5 @@ export const make = (block: Block) => {
       return Either.right(() => result)
     })
 
-  return { commit, reset, ledger, snapshot, publish, outcome }
+  return { commit, reset, ledger, snapshot, healTries, publish, outcome }
 }

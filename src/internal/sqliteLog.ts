@@ -116,5 +116,11 @@ export const make = (block: Block) => {
   const state = (sessionId: SessionId) =>
     reading("state", sessionId, () => Either.map(resident(sessionId), (current) => () => stateOf(sessionId, current)))
 
-  return { deliver, importAll, promote, append, report, state }
+  const range = (sessionId: SessionId, fromSeq: number, toSeq: number) =>
+    reading("range", sessionId, () => {
+      const entries = sql.between.all(sessionId, fromSeq, toSeq).map(Rows.logged)
+      return Either.right(() => entries)
+    })
+
+  return { deliver, importAll, promote, append, report, state, range }
 }

@@ -52,6 +52,10 @@ const tables = [
     focus      TEXT,
     model      TEXT NOT NULL
   ) STRICT`,
+  `CREATE TABLE heal_try (
+    segment_id TEXT PRIMARY KEY,
+    tries      INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID`,
   `CREATE TABLE generation (
     session_id   TEXT NOT NULL REFERENCES session (id),
     generation   INTEGER NOT NULL,
@@ -76,6 +80,12 @@ const tables = [
     session_id  TEXT NOT NULL,
     request_key TEXT NOT NULL,
     result      TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID`,
+  `CREATE TABLE route_pause (
+    key      TEXT PRIMARY KEY,
+    failures INTEGER NOT NULL,
+    level    INTEGER NOT NULL,
+    until    INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID`
 ]
 

@@ -1,5 +1,6 @@
 /** Every statement of the hot path, prepared once per connection. */
 import type Database from "better-sqlite3"
+import type { Pause } from "../Pause.ts"
 import type { MessageRow, SegmentRow } from "./sqliteRows.ts"
 
 const MESSAGE = "seq, arrival, kind, tokens, body, at"
@@ -97,6 +98,9 @@ export const prepare = (db: Database.Database) => ({
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
   ),
 
+  healTries: value<[string], number>(db, "SELECT tries FROM heal_try WHERE segment_id = ?"),
+  saveHealTries: query<[string, number]>(db, "INSERT OR REPLACE INTO heal_try (segment_id, tries) VALUES (?, ?)"),
+
   lease: query<[string, string], { readonly token: number; readonly holder: string | null; readonly expires: number }>(
     db,
     "SELECT token, holder, expires FROM lease WHERE session_id = ? AND name = ?"
@@ -119,6 +123,13 @@ export const prepare = (db: Database.Database) => ({
     db,
     "UPDATE lease SET token = token + 1, holder = NULL, expires = 0 WHERE session_id = ? AND name = ?"
   ),
+
+  pause: query<[string], Pause>(db, "SELECT failures, level, until FROM route_pause WHERE key = ?"),
+  savePause: query<[string, number, number, number]>(
+    db,
+    "INSERT OR REPLACE INTO route_pause (key, failures, level, until) VALUES (?, ?, ?, ?)"
+  ),
+  clearPause: query<[string]>(db, "DELETE FROM route_pause WHERE key = ?"),
 
   publish: query<[string, string, string, string]>(
     db,

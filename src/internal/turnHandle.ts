@@ -11,6 +11,7 @@ import { type Counter, calibrated, overhead } from "../Tokens.ts"
 import type { StepOptions, StepUsage, Turn, TurnError } from "../Turn.ts"
 import * as View from "../View.ts"
 import * as AuditLines from "./auditLines.ts"
+import { isDegraded } from "./healing.ts"
 
 export interface Environment {
   readonly store: Context.Tag.Service<SessionStore>
@@ -25,6 +26,7 @@ const MOST_REPLANS = 2
 const WORTHWHILE = 1.25
 
 interface Step {
+  readonly state: State
   readonly view: View.View
   readonly tokens: number
 }
@@ -41,7 +43,7 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
       yield* Effect.forEach(promoted, (entry) => AuditLines.promoted(sessionId, entry), { discard: true })
       const view = View.assemble(state, counter, options)
       last = { state, estimate: view.tokens }
-      return { view, tokens: calibrated(view.tokens, state.generation, state.usage) }
+      return { state, view, tokens: calibrated(view.tokens, state.generation, state.usage) }
     }).pipe(Effect.uninterruptible)
 
   /** Tokens of the step that no compression can take away. */
@@ -71,6 +73,7 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
       if (policy.mode === "background" && isOver(softLimit(policy), WORTHWHILE, step, options)) {
         yield* compressor.start(sessionId, { overhead: fixed(options) })
       }
+      if (step.state.segments.some(isDegraded)) yield* compressor.startHealing(sessionId)
       return step.view
     })
 

@@ -2,10 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Stream, TestClock } from "effect"
 import type { AuxiliaryError } from "../../src/AuxiliaryError.ts"
 import * as OpenAi from "../../src/Provider/OpenAi.ts"
-import type { Event, Request, Route } from "../../src/Provider.ts"
+import type { Event, Request, ResolvedRoute } from "../../src/Provider.ts"
 import * as ModelServer from "../support/ModelServer.ts"
 
-const APIS: ReadonlyArray<Route["api"]> = ["responses", "chat"]
+const APIS: ReadonlyArray<ResolvedRoute["api"]> = ["responses", "chat"]
 
 const REQUEST: Request = {
   task: "compression",
@@ -16,7 +16,7 @@ const REQUEST: Request = {
   maxOutputTokens: 100
 }
 
-const events = (route: Route, request = REQUEST): Effect.Effect<ReadonlyArray<Event>, AuxiliaryError> =>
+const events = (route: ResolvedRoute, request = REQUEST): Effect.Effect<ReadonlyArray<Event>, AuxiliaryError> =>
   OpenAi.open(route).pipe(
     Effect.flatMap((client) => Stream.runCollect(client.stream(route, request))),
     Effect.map(Chunk.toReadonlyArray),
@@ -116,7 +116,7 @@ const failed = (error: object | null, status = "failed") =>
   sse({ type: "response.created" }, { type: "response.failed", response: { status, error } })
 
 /** What only the one or the other API can say. */
-const PECULIAR: ReadonlyArray<readonly [Route["api"], string, ModelServer.Answer, Expected]> = [
+const PECULIAR: ReadonlyArray<readonly [ResolvedRoute["api"], string, ModelServer.Answer, Expected]> = [
   [
     "responses",
     "response.failed",

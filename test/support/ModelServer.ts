@@ -11,7 +11,7 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { Clock, Deferred, Duration, Effect, FiberSet, Redacted, type Scope } from "effect"
-import type { Route } from "../../src/Provider.ts"
+import type { ResolvedRoute, Route } from "../../src/Provider.ts"
 import { type ApiError, type Asked, read, type Wire, wires } from "./openAiWire.ts"
 
 /** A request as it came. `n` counts from 1; `socket` tells connections apart. */
@@ -59,7 +59,7 @@ export interface ModelServer {
   /** Waits until the counts are so; a test that waits for ever has failed. */
   readonly until: (holds: (counts: Counts) => boolean) => Effect.Effect<Counts>
   /** A route to this server. */
-  readonly route: (options?: RouteOptions) => Route
+  readonly route: (options?: RouteOptions) => ResolvedRoute
 }
 
 export interface RouteOptions {
@@ -153,7 +153,7 @@ export const make = (script: Script, port = 0): Effect.Effect<ModelServer, never
   })
 
 /** A route to any URL, for servers that are not there. */
-export const route = (baseUrl: string, options: RouteOptions = {}): Route => ({
+export const route = (baseUrl: string, options: RouteOptions = {}): ResolvedRoute => ({
   provider: "openai",
   model: options.model ?? "test-model",
   baseUrl,

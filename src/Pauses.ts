@@ -1,0 +1,83 @@
+/**
+ * The memory of routes that failed: stored, so that a restart keeps it and every process of the host shares it.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { place } from "./AuxiliaryClients.ts"
+import type { AuxiliaryError } from "./AuxiliaryError.ts"
+import * as Pause from "./Pause.ts"
+import type { Route } from "./Provider.ts"
+import { SessionStore } from "./SessionStore.ts"
+
+/**
+ * - `claim` says whether the route may be called for the task now; after a pause the first caller gets it as a probe.
+ * - `failed` tells that the task gave the route up, with its last error; `succeeded` that the route answered.
+ *
+ * A store that cannot be reached pauses nothing.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class Pauses extends Context.Tag("throughline/Pauses")<
+  Pauses,
+  {
+    readonly claim: (route: Route, task: string) => Effect.Effect<boolean>
+    readonly failed: (route: Route, task: string, error: AuxiliaryError) => Effect.Effect<void>
+    readonly succeeded: (route: Route, task: string) => Effect.Effect<void>
+  }
+>() {}
+
+/** A pause of the route holds for every task on its place, one of the task for this model alone. */
+const keyOf = {
+  route: (route: Route) => place(route),
+  task: (route: Route, task: string) => `${place(route)} ${route.model} ${task}`
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = Effect.fnUntraced(function* (policy: Pause.Policy = Pause.defaults) {
+  const store = yield* SessionStore
+
+  const change = <A>(key: string, otherwise: A, rule: (pause: Pause.Pause, now: number) => readonly [A, Pause.Pause]) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => store.pause(key, (pause) => rule(pause, now))).pipe(
+      Effect.catchAll((error) => Effect.as(Effect.logWarning(error.message), otherwise))
+    )
+
+  const claimKey = (key: string) =>
+    change(key, true, (pause, now) => {
+      const gate = Pause.gate(pause, now)
+      return [gate !== "closed", gate === "probe" ? Pause.probing(policy, pause, now) : pause]
+    })
+
+  const forget = (key: string) => change(key, undefined, () => [undefined, Pause.none])
+
+  const claim = (route: Route, task: string) =>
+    Effect.flatMap(claimKey(keyOf.route(route)), (isOpen) =>
+      isOpen ? claimKey(keyOf.task(route, task)) : Effect.succeed(false)
+    )
+
+  const failed = (route: Route, task: string, error: AuxiliaryError) => {
+    const scope = Pause.scopeOf(error)
+    if (scope === "nothing") return Effect.void
+    const key = scope === "route" ? keyOf.route(route) : keyOf.task(route, task)
+    return change(key, undefined, (pause, now) => [undefined, Pause.afterFailure(policy, pause, scope, now)])
+  }
+
+  const succeeded = (route: Route, task: string) =>
+    Effect.zipRight(forget(keyOf.route(route)), forget(keyOf.task(route, task)))
+
+  return Pauses.of({ claim, failed, succeeded })
+})
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (policy?: Pause.Policy): Layer.Layer<Pauses, never, SessionStore> =>
+  Layer.effect(Pauses, make(policy))

@@ -1,0 +1,78 @@
+/**
+ * Degraded segments are summarized properly, from the log, once a model answers again. Old snapshots go on showing the
+ * extract: only the next manifest names the new segment. Unshielded: a compression that wants the slot interrupts it.
+ */
+import * as Effect from "effect/Effect"
+import type { Segment, SessionId, State } from "../Session.ts"
+import type { StoreError, UnknownSession } from "../SessionError.ts"
+import type { Lease as StoreLease } from "../SessionStore.ts"
+import * as AuditLines from "./auditLines.ts"
+import * as Lease from "./lease.ts"
+import { type Environment, hasEndedAfter, newestRequests } from "./operation.ts"
+
+/** A segment no model can summarize is left as it is after this many tries. */
+const MOST_TRIES = 3
+
+export const isDegraded = ({ degraded }: Segment): boolean => degraded !== null
+
+/** The ids of the segments that were healed. */
+export const run = (
+  env: Environment,
+  sessionId: SessionId,
+  operationId: string
+): Effect.Effect<ReadonlyArray<string>, UnknownSession | StoreError> =>
+  Effect.gen(function* () {
+    const request = { name: "operation", holder: operationId, ttl: env.leaseTtl } as const
+    const { lease } = yield* Effect.interruptible(Lease.hold(env.store, sessionId, request))
+    let state = yield* env.store.state(sessionId)
+    const healed: Array<string> = []
+    for (const segment of state.segments.filter(isDegraded)) {
+      const next = yield* healOne(env, lease, state, segment, `seg_${operationId.replace(/^op_/, "")}_${healed.length}`)
+      if (next === undefined) continue
+      state = next
+      healed.push(segment.id)
+      yield* AuditLines.healed(sessionId, operationId, segment, state.generation)
+    }
+    return healed
+  }).pipe(Effect.scoped)
+
+const healOne = (env: Environment, lease: StoreLease, state: State, degraded: Segment, id: string) =>
+  Effect.gen(function* () {
+    const { counter, store, summarizer } = env
+    const { sessionId } = state
+    if ((yield* store.healTries(degraded.id, 0)) >= MOST_TRIES) return undefined
+    const entries = yield* store.range(sessionId, degraded.fromSeq, degraded.toSeq)
+    const result = yield* Effect.interruptible(
+      Effect.either(
+        summarizer.summarize({
+          entries,
+          tokens: entries.reduce((sum, { tokens }) => sum + tokens, 0),
+          maxTokens: degraded.tokens,
+          focus: degraded.focus,
+          requests: newestRequests(entries),
+          hasEnded: hasEndedAfter(degraded.toSeq, state),
+          onExhausted: "fail",
+          onProgress: () => Effect.void
+        })
+      )
+    )
+    if (result._tag === "Left") {
+      // While every route is paused nothing was tried.
+      if (result.left.errors.length > 0) yield* store.healTries(degraded.id, 1)
+      return undefined
+    }
+    const { model, text } = result.right
+    const segment: Segment = { ...degraded, id, text, model, tokens: counter.text(text), degraded: null }
+    const segments = state.manifest.segments.map((shown) => (shown === degraded.id ? id : shown))
+    const committed = yield* Effect.either(
+      store.commit(lease, {
+        operationId: lease.holder,
+        base: state.generation,
+        manifest: { ...state.manifest, segments },
+        segments: [segment],
+        ledger: yield* store.ledger(sessionId)
+      })
+    )
+    if (committed._tag === "Right") return committed.right.state
+    return committed.left._tag === "StoreError" ? yield* committed.left : undefined
+  })
