@@ -82,8 +82,7 @@ describe("promise 1, identity", () => {
         }
         assert.isTrue(owners.size === 0 || spans.some((span) => span.attributes.has("operation")))
       }).pipe(
-        Effect.provide(world(Models.counted(script))),
-        Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
+        Effect.provide(Layer.merge(world(Models.counted(script)), Logger.replace(Logger.defaultLogger, logger))),
         Effect.withTracer(recording(spans))
       )
     },
@@ -123,7 +122,7 @@ describe("promise 2, one at a time", () => {
     focus: FastCheck.constantFrom(undefined, "invoices", "routes"),
     times: FastCheck.integer({ min: 1, max: 3 }),
     elsewhere: FastCheck.boolean(),
-    then: FastCheck.constantFrom(0, 1, 7, 30)
+    pause: FastCheck.constantFrom<number | "3 seconds">(0, 7, 30, "3 seconds")
   })
 
   it.effect.prop(
@@ -136,10 +135,10 @@ describe("promise 2, one at a time", () => {
         yield* imported(conversation(12))
         const here = yield* Gateway.Gateway
         const there = yield* secondGateway(model)
-        const asked = yield* Effect.forEach(asks, ({ elsewhere, focus, then, times }) =>
+        const asked = yield* Effect.forEach(asks, ({ elsewhere, focus, pause, times }) =>
           Effect.zipLeft(
             Effect.replicateEffect(Effect.fork((elsewhere ? there : here).compress(id, { focus })), times),
-            then === 1 ? TestClock.adjust("3 seconds") : Effect.replicateEffect(Effect.yieldNow(), then)
+            typeof pause === "string" ? TestClock.adjust(pause) : Effect.replicateEffect(Effect.yieldNow(), pause)
           )
         )
         yield* Programs.untilNobodyWaits(id, asked.flat())
@@ -153,7 +152,7 @@ describe("promise 2, one at a time", () => {
         const changed = results.filter(({ outcome }) => outcome === "committed" || outcome === "degraded")
         assert.strictEqual((yield* Effect.flatMap(SessionStore, (store) => store.state(id))).generation, changed.length)
         assert.deepStrictEqual(overlaps(lines), [])
-      }).pipe(Effect.scoped, Effect.provide(world(model)), Effect.provide(layer))
+      }).pipe(Effect.scoped, Effect.provide(Layer.merge(world(model), layer)))
     },
     runs(18)
   )
@@ -215,7 +214,7 @@ describe("promise 3, shield", () => {
         const { generation } = yield* Effect.flatMap(SessionStore, (store) => store.state(id))
         assert.strictEqual(generation, Math.min(1, ended.length))
         assert.isAtLeast(generation, Math.min(1, begun.length))
-      }).pipe(Effect.scoped, Effect.provide(world(Models.counted([first, answer]))), Effect.provide(layer))
+      }).pipe(Effect.scoped, Effect.provide(Layer.merge(world(Models.counted([first, answer])), layer)))
     },
     runs(50)
   )
@@ -275,11 +274,8 @@ describe("promise 5, nothing lost, nothing twice", () => {
           seen.tried.filter((text) => appended.includes(text))
         )
         yield* coversItsMaterial
-      }).pipe(
-        Effect.provide(world(Models.counted(script), { policy: { ...policy, mode, onExhausted } })),
-        Effect.provide(recorded().layer)
-      ),
-    runs(120)
+      }).pipe(Effect.provide(world(Models.counted(script), { policy: { ...policy, mode, onExhausted } }))),
+    runs(100)
   )
 })
 
@@ -306,7 +302,7 @@ describe("promise 5, what the handoff says of requests", () => {
         segments.map(({ text }) => Handoff.parse(text).openWork),
         [[]]
       )
-    }).pipe(Effect.provide(world(Models.counted([]), { routes: [] })), Effect.provide(recorded().layer))
+    }).pipe(Effect.provide(world(Models.counted([]), { routes: [] })))
   )
 
   it.effect("one that is live is a message of its own, and the ledger does not call it open for ever", () =>
@@ -314,7 +310,7 @@ describe("promise 5, what the handoff says of requests", () => {
       const { ledger, shown } = yield* handoffAfter(work)
       assert.deepInclude(shown, ask)
       assert.notInclude(ledger, "Please refund the ticket.")
-    }).pipe(Effect.provide(world(Models.counted([]), { routes: [] })), Effect.provide(recorded().layer))
+    }).pipe(Effect.provide(world(Models.counted([]), { routes: [] })))
   )
 })
 
@@ -393,7 +389,7 @@ describe("promise 7, the gate", () => {
         assert.strictEqual(result._tag, onExhausted === "fail" && rejected.length >= 4 ? "Left" : "Right")
         const stored = [after, yield* view(id), yield* store.ledger(id), yield* store.snapshots(id)]
         assert.notInclude(JSON.stringify(stored), Models.REJECTED)
-      }).pipe(Effect.provide(world(model, { policy: { ...policy, onExhausted } })), Effect.provide(recorded().layer))
+      }).pipe(Effect.provide(world(model, { policy: { ...policy, onExhausted } })))
     },
     runs(60)
   )
@@ -466,7 +462,7 @@ describe("promise 10, valid", () => {
         yield* looked
         yield* Effect.asVoid(inTime(compress(id)))
         yield* looked
-      }).pipe(Effect.provide(world(Models.counted(script), { policy })), Effect.provide(recorded().layer)),
+      }).pipe(Effect.provide(world(Models.counted(script), { policy }))),
     runs(40)
   )
 })
@@ -499,10 +495,7 @@ describe("promise 11, fits", () => {
         const { outcome } = yield* compress(id)
         assert.isAtMost((yield* view(id)).tokens, 819, `${outcome} after ${n} more`)
       }
-    }).pipe(
-      Effect.provide(world(Models.counted([]), { routes: [], policy: { contextLength: 4_096 } })),
-      Effect.provide(recorded().layer)
-    )
+    }).pipe(Effect.provide(world(Models.counted([]), { routes: [], policy: { contextLength: 4_096 } })))
   )
 
   it.effect.prop(
@@ -527,7 +520,7 @@ describe("promise 11, fits", () => {
           )
         )
         yield* fits
-      }).pipe(Effect.provide(world(Models.counted(script), { policy: settings })), Effect.provide(recorded().layer)),
+      }).pipe(Effect.provide(world(Models.counted(script), { policy: settings }))),
     runs(40)
   )
 })

@@ -54,9 +54,15 @@ export const run = (env: Environment, order: Order): Effect.Effect<CompressionRe
     }
     const result = yield* compress(env, order, lease)
     // Whoever waited finds the other outcomes as cheaply by planning itself.
-    if (result.snapshotId !== null) yield* env.store.publish(order.key, result)
+    if (result.snapshotId !== null) yield* env.store.publish(order.key, withoutDetails(result))
     return result
   }).pipe(Effect.scoped)
+
+/** Details may quote a rejected answer, no word of which is to reach the store. */
+const withoutDetails = (result: CompressionResult): CompressionResult => ({
+  ...result,
+  attempts: result.attempts.map((attempt) => ({ ...attempt, detail: null }))
+})
 
 /** What a caller is told whose equal request was already under way. */
 export const joined = (result: CompressionResult): CompressionResult =>
