@@ -67,7 +67,9 @@ export const failed = (sessionId: SessionId, operationId: string, error: string)
   Effect.logWarning(line("compression failed", { session: sessionId, operation: operationId, error }))
 
 export const healed = (sessionId: SessionId, operationId: string, segment: Segment, generation: number) =>
-  Effect.logInfo(line("segment healed", { session: sessionId, operation: operationId, segment: segment.id, generation }))
+  Effect.logInfo(
+    line("segment healed", { session: sessionId, operation: operationId, segment: segment.id, generation })
+  )
 
 export const reset = (sessionId: SessionId, generation: number) =>
   Effect.logInfo(line("reset", { session: sessionId, generation }))
