@@ -1,17 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Chunk,
-  Context,
-  Duration,
-  Effect,
-  Exit,
-  Fiber,
-  Layer,
-  Option,
-  Scope,
-  Stream,
-  TestClock
-} from "effect"
+import { Chunk, Context, Duration, Effect, Exit, Fiber, Layer, Option, Scope, Stream, TestClock } from "effect"
 import { ConnectionError, ModelUnavailable, Timeout } from "../src/AuxiliaryError.ts"
 import { Compressor } from "../src/Compressor.ts"
 import * as Gateway from "../src/Gateway.ts"
@@ -292,10 +280,7 @@ describe("Compressor", () => {
     Effect.gen(function* () {
       const { layer, lines } = recorded()
       const model = Scripted.make([{ text: summary("x"), delay: "9 seconds" }])
-      const program = Effect.zipRight(imported(), compress()).pipe(
-        Effect.provide(scripted(model.layer)),
-        Effect.provide(layer)
-      )
+      const program = Effect.zipRight(imported(), compress()).pipe(Effect.provide([scripted(model.layer), layer]))
       const fiber = yield* Effect.fork(program)
       yield* asked(model, 1)
       yield* Fiber.interruptFork(fiber)

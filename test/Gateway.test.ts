@@ -276,7 +276,7 @@ describe("Gateway", () => {
       assert.include(lines[2] ?? "", `operation=${result.operationId}`)
       assert.include(lines[3] ?? "", `messages=${result.messagesBefore}->${result.messagesAfter}`)
       assert.strictEqual(yield* generation, 1)
-    }).pipe(Effect.provide(scripted(model().layer, { policy: manual })), Effect.provide(layer))
+    }).pipe(Effect.provide([scripted(model().layer, { policy: manual }), layer]))
   })
 
   it.effect("a look at the view waits for no turn and takes nothing up", () =>

@@ -120,7 +120,7 @@ describe("nine sessions", () => {
           (yield* store.sessions).map(({ sessionId }) => sessionId),
           agents.map(({ sessionId }) => String(sessionId))
         )
-      }).pipe(Effect.provide(real(options)), Effect.provide(layer))
+      }).pipe(Effect.provide([real(options), layer]))
 
       assert.deepStrictEqual(contradictions(lines), [])
       const counts = operationsBySession(lines)

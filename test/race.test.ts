@@ -43,8 +43,7 @@ const streaming = <A, E>(
     const { layer, lines } = recorded()
     const release = Effect.asVoid(Deferred.succeed(gate, undefined))
     yield* Effect.zipRight(imported(rounds), test({ server, release, lines })).pipe(
-      Effect.provide(real({ routes: [server.route()] })),
-      Effect.provide(layer)
+      Effect.provide([real({ routes: [server.route()] }), layer])
     )
   })
 
