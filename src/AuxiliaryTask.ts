@@ -59,6 +59,8 @@ export interface Spending {
   readonly tokensLeft: Ref.Ref<number>
   readonly calls: Ref.Ref<number>
   readonly attempts: Ref.Ref<ReadonlyArray<Attempt>>
+  /** The routes given up so far: a task of many chunks counts once against each. */
+  readonly givenUp: Ref.Ref<ReadonlySet<Provider.Route>>
 }
 
 /**
@@ -72,7 +74,8 @@ export const spending = ({ maxCalls, maxTokens, totalTimeout }: Budget): Effect.
     const tokensLeft = yield* Ref.make(maxTokens)
     const calls = yield* Ref.make(0)
     const attempts = yield* Ref.make<ReadonlyArray<Attempt>>([])
-    return { deadline, callsLeft, tokensLeft, calls, attempts }
+    const givenUp = yield* Ref.make<ReadonlySet<Provider.Route>>(new Set())
+    return { deadline, callsLeft, tokensLeft, calls, attempts, givenUp }
   })
 
 /**
@@ -143,11 +146,14 @@ export const run = Effect.fnUntraced(function* <A>(task: Task<A>, spent: Spendin
     }
     if (end._tag === "TooLarge") return yield* end.overflow
     const last = end.errors.at(-1)
-    if (last !== undefined) yield* pauses.failed(route, task.name, last)
+    if (last !== undefined && (yield* isFirst(spent, route))) yield* pauses.failed(route, task.name, last)
     if (end._tag === "GivenUp") break
   }
   return yield* new Exhausted({ errors, paused })
 })
+
+const isFirst = ({ givenUp }: Spending, route: Provider.Route) =>
+  Ref.modify(givenUp, (routes) => [!routes.has(route), new Set([...routes, route])])
 
 /** How the calls on one route ended; `errors` are those on the way. */
 type End<A> = { readonly errors: ReadonlyArray<AuxiliaryError> } & (
