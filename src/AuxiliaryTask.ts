@@ -11,8 +11,9 @@ import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import { AuxiliaryClients } from "./AuxiliaryClients.ts"
 import type { Completion } from "./AuxiliaryClients.ts"
-import { AuxiliaryError, ContextOverflow, Timeout } from "./AuxiliaryError.ts"
+import { AuxiliaryError, ContextOverflow } from "./AuxiliaryError.ts"
 import type { Attempt, BudgetLeft } from "./CompressionResult.ts"
+import { scopeOf } from "./Pause.ts"
 import { Pauses } from "./Pauses.ts"
 import * as Provider from "./Provider.ts"
 import * as Recovery from "./Recovery.ts"
@@ -31,7 +32,8 @@ export class Exhausted extends Schema.TaggedError<Exhausted>()("Exhausted", {
   override get message() {
     const last = this.errors.at(-1)
     if (last !== undefined) return last.message
-    return this.paused.length > 0 ? `paused after failures: ${this.paused.join(", ")}` : "no route to a model"
+    if (this.paused.length > 0) return `paused after failures: ${this.paused.join(", ")}`
+    return "no route to a model, or too little left of the budget to ask one"
   }
 }
 
@@ -59,8 +61,15 @@ export interface Spending {
   readonly tokensLeft: Ref.Ref<number>
   readonly calls: Ref.Ref<number>
   readonly attempts: Ref.Ref<ReadonlyArray<Attempt>>
-  /** The routes given up so far: a task of many chunks counts once against each. */
-  readonly givenUp: Ref.Ref<ReadonlySet<Provider.Route>>
+  /** What the chunks of the task have found out about its routes. */
+  readonly known: Map<Provider.Route, Known>
+}
+
+/** A task of many chunks is one claim to a route, and one failure of it. A route that is `done` is not asked again. */
+interface Known {
+  readonly claim: Effect.Effect<boolean>
+  isBlamed: boolean
+  isDone: boolean
 }
 
 /**
@@ -74,8 +83,7 @@ export const spending = ({ maxCalls, maxTokens, totalTimeout }: Budget): Effect.
     const tokensLeft = yield* Ref.make(maxTokens)
     const calls = yield* Ref.make(0)
     const attempts = yield* Ref.make<ReadonlyArray<Attempt>>([])
-    const givenUp = yield* Ref.make<ReadonlySet<Provider.Route>>(new Set())
-    return { deadline, callsLeft, tokensLeft, calls, attempts, givenUp }
+    return { deadline, callsLeft, tokensLeft, calls, attempts, known: new Map<Provider.Route, Known>() }
   })
 
 /**
@@ -107,6 +115,8 @@ export interface Task<A> {
   readonly request: (rejected: string | null) => Provider.Request
   /** The size of the request's text, in tokens: a route with a smaller window is not asked. */
   readonly tokens: number
+  /** How often the text has been cut because a route found it too long; null if it cannot be cut. */
+  readonly cuts: number | null
   readonly accept: (route: string, completion: Completion) => Either.Either<A, AuxiliaryError>
   readonly onProgress: (characters: number) => Effect.Effect<void>
 }
@@ -134,7 +144,8 @@ export const run = Effect.fnUntraced(function* <A>(task: Task<A>, spent: Spendin
   const errors: Array<AuxiliaryError> = []
   const paused: Array<string> = []
   for (const [index, route] of task.routes.entries()) {
-    if (!(yield* pauses.claim(route, task.name))) {
+    const known = yield* knownOf(spent, route, pauses.claim(route, task.name))
+    if (known.isDone || !(yield* known.claim)) {
       paused.push(Provider.label(route))
       continue
     }
@@ -146,14 +157,26 @@ export const run = Effect.fnUntraced(function* <A>(task: Task<A>, spent: Spendin
     }
     if (end._tag === "TooLarge") return yield* end.overflow
     const last = end.errors.at(-1)
-    if (last !== undefined && (yield* isFirst(spent, route))) yield* pauses.failed(route, task.name, last)
+    if (last !== undefined && learn(known, last)) yield* pauses.failed(route, task.name, last)
     if (end._tag === "GivenUp") break
   }
   return yield* new Exhausted({ errors, paused })
 })
 
-const isFirst = ({ givenUp }: Spending, route: Provider.Route) =>
-  Ref.modify(givenUp, (routes) => [!routes.has(route), new Set([...routes, route])])
+const knownOf = Effect.fnUntraced(function* (spent: Spending, route: Provider.Route, claim: Effect.Effect<boolean>) {
+  const fresh: Known = { claim: yield* Effect.cached(claim), isBlamed: false, isDone: false }
+  const known = spent.known.get(route) ?? fresh
+  spent.known.set(route, known)
+  return known
+})
+
+/** Whether this is the task's first failure on the route. */
+const learn = (known: Known, error: AuxiliaryError): boolean => {
+  const isFirst = !known.isBlamed
+  known.isBlamed = true
+  known.isDone ||= error._tag === "ContextOverflow" || scopeOf(error) === "route"
+  return isFirst
+}
 
 /** How the calls on one route ended; `errors` are those on the way. */
 type End<A> = { readonly errors: ReadonlyArray<AuxiliaryError> } & (
@@ -172,14 +195,19 @@ const onRoute = <A>(
   Effect.gen(function* () {
     const label = Provider.label(route)
     const errors: Array<AuxiliaryError> = []
+    const cuts = Array.from({ length: task.cuts ?? 0 }, () => "ContextOverflow" as const)
     let rejected: string | null = null
     while (true) {
-      const result: Either.Either<A, AuxiliaryError> = yield* Effect.either(call(task, spent, route, rejected))
+      const request = task.request(rejected)
+      const fits = task.tokens + request.maxOutputTokens <= route.contextLength
+      if (fits && !(yield* reserve(task, spent))) return { _tag: "GivenUp", errors }
+      const asked = fits ? call(task, spent, route, request) : tooLong(task, route)
+      const result: Either.Either<A, AuxiliaryError> = yield* Effect.either(asked)
       yield* note(spent, label, result)
       if (result._tag === "Right") return { _tag: "Answered", answer: { value: result.right, route: label }, errors }
       const error = result.left
       const step = Recovery.next(task.recovery, error, {
-        failures: errors.map(({ _tag }) => _tag),
+        failures: [...cuts, ...errors.map(({ _tag }) => _tag)],
         routesLeft,
         remaining: spent.deadline - (yield* Clock.currentTimeMillis),
         callsLeft: (yield* Ref.get(spent.tokensLeft)) < task.tokens ? 0 : yield* Ref.get(spent.callsLeft)
@@ -188,11 +216,11 @@ const onRoute = <A>(
       if (step._tag === "Retry") {
         rejected = step.hint
         yield* Effect.sleep(step.delay)
-      } else if (step._tag === "SmallerChunks") {
+      } else if (step._tag === "SmallerChunks" && task.cuts !== null) {
         return { _tag: "TooLarge", overflow: new ContextOverflow({ route: label, detail: error.message }), errors }
       } else if (step._tag === "GiveUp") {
         return { _tag: "GivenUp", errors }
-      } else if (step._tag === "NextRoute" || !(yield* renewed(route))) {
+      } else if (step._tag !== "NewCredential" || !(yield* renewed(route))) {
         return { _tag: "NextRoute", errors }
       }
     }
@@ -200,32 +228,39 @@ const onRoute = <A>(
 
 const renewed = (route: Provider.Route) => Effect.orElseSucceed(Provider.renew(route), () => false)
 
-/** One call, within what is left of the time, if its text can fit at all. */
+const tooLong = ({ tokens }: { readonly tokens: number }, route: Provider.Route) =>
+  new ContextOverflow({
+    route: Provider.label(route),
+    detail: `${tokens} tokens do not fit ${route.contextLength}`
+  })
+
+/** Takes a call and the tokens of its text from the budget, if as much is left: other chunks spend it, too. */
+const reserve = Effect.fnUntraced(function* ({ tokens }: { readonly tokens: number }, spent: Spending) {
+  if (spent.deadline <= (yield* Clock.currentTimeMillis)) return false
+  if (!(yield* take(spent.tokensLeft, tokens))) return false
+  if (yield* take(spent.callsLeft, 1)) return true
+  yield* Ref.update(spent.tokensLeft, (left) => left + tokens)
+  return false
+})
+
+const take = (from: Ref.Ref<number>, amount: number) =>
+  Ref.modify(from, (left) => (left < amount ? [false, left] : [true, left - amount]))
+
+/** One call, within what is left of the time. */
 const call = <A>(
   task: Task<A>,
   spent: Spending,
   route: Provider.Route,
-  rejected: string | null
+  request: Provider.Request
 ): Effect.Effect<A, AuxiliaryError, AuxiliaryClients> =>
   Effect.gen(function* () {
-    const label = Provider.label(route)
-    const request = task.request(rejected)
-    if (task.tokens + request.maxOutputTokens > route.contextLength) {
-      return yield* new ContextOverflow({
-        route: label,
-        detail: `${task.tokens} tokens do not fit ${route.contextLength}`
-      })
-    }
-    const remaining = spent.deadline - (yield* Clock.currentTimeMillis)
-    if (remaining <= 0) return yield* new Timeout({ route: label, phase: "total", deadline: 0 })
     const clients = yield* AuxiliaryClients
-    yield* Ref.update(spent.callsLeft, (left) => left - 1)
     yield* Ref.update(spent.calls, (calls) => calls + 1)
-    yield* Ref.update(spent.tokensLeft, (left) => left - task.tokens)
+    const remaining = spent.deadline - (yield* Clock.currentTimeMillis)
     const timeout = Duration.min(route.timeout, Duration.millis(remaining))
     const completion = yield* clients.complete({ ...route, timeout }, request, { onProgress: task.onProgress })
     yield* Ref.update(spent.tokensLeft, (left) => left - costBeyond(task.tokens, completion))
-    return yield* task.accept(label, completion)
+    return yield* task.accept(Provider.label(route), completion)
   })
 
 /** What a call took beyond the estimate of its prompt, by the provider's own count if it gave one. */

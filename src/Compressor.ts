@@ -26,6 +26,7 @@ import * as Lease from "./internal/lease.ts"
 import * as Healing from "./internal/healing.ts"
 import * as Operation from "./internal/operation.ts"
 import * as SessionPermits from "./internal/sessionPermits.ts"
+import { redact } from "./Redaction.ts"
 import type { SessionId } from "./Session.ts"
 import type { StoreError, UnknownSession } from "./SessionError.ts"
 import { SessionStore } from "./SessionStore.ts"
@@ -91,8 +92,11 @@ export class Compressor extends Context.Tag("throughline/Compressor")<
      * interruptible; the operation goes on and is committed.
      */
     readonly compress: (sessionId: SessionId, request?: Request) => Effect.Effect<CompressionResult, Failure>
-    /** Begins a compression, unless an equal one is under way, and does not wait for it. */
-    readonly start: (sessionId: SessionId, request?: Request) => Effect.Effect<void>
+    /**
+     * Begins a compression nobody asked for, and does not wait for it; not while an equal one is under way, nor if the
+     * last one was for nothing and the log has not grown beyond `seq` since.
+     */
+    readonly start: (sessionId: SessionId, seq: number, request?: Request) => Effect.Effect<void>
     /**
      * Summarizes degraded segments anew, from the log, if a route is healthy; each is tried three times at most. Gives
      * way to a compression. Returns the ids of the segments that were healed.
@@ -106,6 +110,9 @@ export class Compressor extends Context.Tag("throughline/Compressor")<
     readonly policy: CompressionPolicy.CompressionPolicy
   }
 >() {}
+
+/** Sessions of which is remembered that there was nothing to gain. */
+const MOST_FRUITLESS = 10_000
 
 interface Running {
   readonly operationId: string
@@ -132,6 +139,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   }
   const permits = SessionPermits.make()
   const running = new Map<SessionId, Map<string, Running>>()
+  const fruitless = new Map<SessionId, number>()
   const healings = new Map<SessionId, Fiber.RuntimeFiber<ReadonlyArray<string>, UnknownSession | StoreError>>()
   const events = yield* Effect.acquireRelease(PubSub.sliding<Event>(1_024), PubSub.shutdown)
   const fork = yield* outlivingCallers(options.shutdownGrace ?? "10 seconds")
@@ -153,7 +161,24 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     if (ofSession?.size === 0) running.delete(sessionId)
   }
 
-  const operate = (sessionId: SessionId, request: Request, key: string, { operationId, result }: Running) =>
+  /** Remembers how far the log had come when a compression was for nothing; the oldest memories go first. */
+  const learn = (sessionId: SessionId, seq: number | undefined, exit: Exit.Exit<CompressionResult, Failure>) => {
+    fruitless.delete(sessionId)
+    if (seq === undefined || (Exit.isSuccess(exit) && exit.value.snapshotId !== null)) return
+    fruitless.set(sessionId, seq)
+    for (const oldest of fruitless.keys()) {
+      if (fruitless.size <= MOST_FRUITLESS) return
+      fruitless.delete(oldest)
+    }
+  }
+
+  const operate = (
+    sessionId: SessionId,
+    request: Request,
+    key: string,
+    { operationId, result }: Running,
+    seq: number | undefined
+  ) =>
     Operation.run(env, {
       sessionId,
       operationId,
@@ -167,6 +192,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Effect.tap((ended) => PubSub.publish(events, Event.Ended({ result: ended }))),
       Effect.onExit((exit) => {
         unregister(sessionId, key)
+        learn(sessionId, seq, exit)
         const { model, outcome } = Exit.isSuccess(exit) ? exit.value : { model: null, outcome: "failed" }
         const counted = Metric.tagged(Metric.tagged(compressions, "outcome", outcome), "model", model ?? "none")
         return Effect.zipRight(Metric.increment(counted), Deferred.done(result, exit))
@@ -176,15 +202,16 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     )
 
   /** Finds the equal operation or begins one: a single step as seen by other fibers. */
-  const begin = (sessionId: SessionId, request: Request) =>
+  const begin = (sessionId: SessionId, asked: Request, seq?: number) =>
     Effect.suspend(() => {
+      const request = withoutSecrets(asked)
       const key = JSON.stringify([request.focus ?? null, policy.contextLength, policy.targetRatio])
       const equal = running.get(sessionId)?.get(key)
       if (equal !== undefined) return Effect.succeed({ ...equal, isNew: false })
       const begun = register(sessionId, key)
       return Option.fromNullable(healings.get(sessionId)).pipe(
         Option.match({ onNone: () => Effect.void, onSome: Fiber.interruptFork }),
-        Effect.zipRight(fork(operate(sessionId, request, key, begun))),
+        Effect.zipRight(fork(operate(sessionId, request, key, begun, seq))),
         Effect.as({ ...begun, isNew: true })
       )
     })
@@ -221,8 +248,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       )
     )
 
-  const start = (sessionId: SessionId, request: Request = {}) =>
-    Effect.asVoid(Effect.uninterruptible(begin(sessionId, request)))
+  const start = (sessionId: SessionId, seq: number, request: Request = {}) =>
+    Effect.suspend(() =>
+      fruitless.get(sessionId) === seq
+        ? Effect.void
+        : Effect.asVoid(Effect.uninterruptible(begin(sessionId, request, seq)))
+    )
 
   const settled = (sessionId: SessionId) =>
     Effect.suspend(() =>
@@ -232,6 +263,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     )
 
   return Compressor.of({ compress, start, heal, startHealing, settled, events: Stream.fromPubSub(events), policy })
+})
+
+/** Its focus goes into prompts, log lines, segments and the operation's row. */
+const withoutSecrets = ({ focus, overhead }: Request): Request => ({
+  focus: focus === undefined ? undefined : redact(focus),
+  overhead
 })
 
 /**

@@ -18,6 +18,8 @@ import type { Counter } from "./Tokens.ts"
 export interface Answer {
   readonly route: string
   readonly text: string
+  /** What came as reasoning, apart from the text. */
+  readonly reasoning?: string | undefined
   readonly finish: "stop" | "length" | "refusal" | "other"
   readonly counter: Counter
   readonly coveredTokens: number
@@ -59,7 +61,7 @@ const faults: ReadonlyArray<Fault> = [
   },
   {
     reason: "reasoning-only",
-    holds: (summary, { text }) => isBlank(summary) && !isBlank(text),
+    holds: (summary, { reasoning = "", text }) => isBlank(summary) && !(isBlank(text) && isBlank(reasoning)),
     detail: () => "the answer held reasoning and no summary"
   },
   { reason: "empty", holds: (summary) => isBlank(summary), detail: () => "the answer was empty" },

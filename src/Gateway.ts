@@ -25,6 +25,7 @@ import type * as Pause from "./Pause.ts"
 import * as Pauses from "./Pauses.ts"
 import { label, type Request, type Route } from "./Provider.ts"
 import * as Recovery from "./Recovery.ts"
+import { redactMessage } from "./Redaction.ts"
 import type { Receipt, SessionId } from "./Session.ts"
 import {
   type IdempotencyConflict,
@@ -83,7 +84,8 @@ export type TurnFailure = SessionBusy | TurnInterrupted | UnknownSession | Store
  * - `deliver` returns when the message is on disk and numbered; it never waits for a turn or a compression.
  * - `turn` runs an agent on a session, one at a time, here and in other processes.
  * - `compress` compresses now, `heal` replaces what was summarized without a model; `view` looks without taking anything up; `reset` ends the working context.
- * - `auxiliary` runs another task on its routes; unlike a compression it can be interrupted.
+ * - `auxiliary` runs another task on its routes, secrets taken out of its messages; unlike a compression it can be
+ *   interrupted.
  * - `interrupt` stops the session's turn and auxiliary tasks, never a compression. Says whether there was one.
  *
  * @since 0.1.0
@@ -176,6 +178,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     Effect.gen(function* () {
       const routes = (options.taskRoutes?.(request.task) ?? options.routes).filter((r) => r.provider !== "embedded")
       const [first] = routes
+      const messages = request.messages.map(redactMessage)
       const totalTimeout = Duration.times(first?.timeout ?? Duration.minutes(1), 1.5)
       const spent = yield* AuxiliaryTask.spending({
         maxCalls: options.maxCalls ?? 8,
@@ -186,8 +189,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         name: request.task,
         routes: AuxiliaryClients.distinct(routes),
         recovery: options.recovery ?? Recovery.defaults,
-        tokens: request.messages.reduce((sum, message) => sum + counter.message(message), 0),
-        request: () => request,
+        cuts: null,
+        tokens: messages.reduce((sum, message) => sum + counter.message(message), 0),
+        request: () => ({ ...request, messages }),
         accept: (_, completion) => Either.right(completion),
         onProgress: () => Effect.void
       }

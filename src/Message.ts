@@ -114,8 +114,11 @@ export const parse = (input: unknown): Either.Either<Message, InvalidMessage> =>
   return Either.left(new InvalidMessage({ issue }))
 }
 
-const describe = (issue: ParseResult.ArrayFormatterIssue): string =>
-  issue.path.length === 0 ? issue.message : `${issue.path.map(String).join(".")}: ${issue.message}`
+/** Without the value itself, which may hold a secret. */
+const describe = ({ message, path }: ParseResult.ArrayFormatterIssue): string => {
+  const [expected = message] = message.split(", actual ", 1)
+  return path.length === 0 ? expected : `${path.map(String).join(".")}: ${expected}`
+}
 
 /**
  * The words of a message, parts joined by line breaks; images and other parts have none.

@@ -57,10 +57,13 @@ export const make = Effect.fnUntraced(function* (policy: Pause.Policy = Pause.de
 
   const forget = (key: string) => change(key, undefined, () => [undefined, Pause.none])
 
-  const claim = (route: Route, task: string) =>
-    Effect.flatMap(claimKey(keyOf.route(route)), (isOpen) =>
-      isOpen ? claimKey(keyOf.task(route, task)) : Effect.succeed(false)
-    )
+  const isClosed = (key: string) => change(key, false, (pause, now) => [Pause.gate(pause, now) === "closed", pause])
+
+  /** A task that may not go leaves the probe of the route to others. */
+  const claim = Effect.fnUntraced(function* (route: Route, task: string) {
+    if (yield* isClosed(keyOf.task(route, task))) return false
+    return (yield* claimKey(keyOf.route(route))) && (yield* claimKey(keyOf.task(route, task)))
+  })
 
   const failed = (route: Route, task: string, error: AuxiliaryError) => {
     const scope = Pause.scopeOf(error)

@@ -8,6 +8,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
+import type { CompressionFailed } from "./CompressionError.ts"
 import type { CompressionResult } from "./CompressionResult.ts"
 import type { Ledger } from "./Ledger.ts"
 import type { Message } from "./Message.ts"
@@ -184,7 +185,8 @@ export type Histories = ReadonlyArray<{ readonly sessionId: SessionId; readonly 
  * - `promote` moves the inbox to the log, in order; `append` adds to the log; both under the turn's lease.
  * - `report` keeps what the provider said a view had cost; it is an estimate's aid and may be lost in a crash.
  * - `commit` makes a generation under the operation's lease; `reset` ends the working context without one.
- * - `publish` tells other processes how an operation ended, `outcome` reads it if it was an equal request's.
+ * - `publish` tells other processes how an operation ended, well or with a failure; `outcome` reads it if it was an
+ *   equal request's.
  * - `log` streams every acknowledged message, log then inbox.
  *
  * @since 0.1.0
@@ -228,11 +230,14 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
     ) => Effect.Effect<ReadonlyArray<Logged>, StoreError>
     /** How often a segment's healing has failed, `more` included. */
     readonly healTries: (segmentId: string, more: number) => Effect.Effect<number, StoreError>
-    readonly publish: (requestKey: string, result: CompressionResult) => Effect.Effect<void, StoreError>
+    readonly publish: (
+      requestKey: string,
+      ended: CompressionResult | CompressionFailed
+    ) => Effect.Effect<void, StoreError>
     readonly outcome: (
       operationId: string,
       requestKey: string
-    ) => Effect.Effect<CompressionResult | undefined, StoreError>
+    ) => Effect.Effect<CompressionResult | CompressionFailed | undefined, StoreError>
     /** Reads and replaces, in one transaction, what is remembered under a route's key. */
     readonly pause: <A>(key: string, change: (pause: Pause) => readonly [A, Pause]) => Effect.Effect<A, StoreError>
     readonly log: (sessionId: SessionId) => Stream.Stream<Acknowledged, UnknownSession | StoreError>

@@ -21,6 +21,7 @@ import { label, type Route } from "./Provider.ts"
 import * as Extractive from "./Provider/Extractive.ts"
 import type { Pauses } from "./Pauses.ts"
 import * as Recovery from "./Recovery.ts"
+import { redact } from "./Redaction.ts"
 import { Tokens } from "./Tokens.ts"
 
 /**
@@ -132,7 +133,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const fit = (text: string, maxTokens: number) =>
     counter.text(text) <= maxTokens ? text : Handoff.render(Handoff.fit(Handoff.parse(text), counter, maxTokens))
 
-  const task = (range: Range): AuxiliaryTask.Task<string> => {
+  const task = (range: Range, cuts: number | null): AuxiliaryTask.Task<string> => {
     const { focus, hasEnded, maxTokens, requests } = range
     const material = Handoff.material(range.entries)
     const instructions = options.instructions ?? null
@@ -140,6 +141,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       name: "compression",
       routes,
       recovery,
+      cuts,
       tokens: counter.text(material) + PROMPT_TOKENS,
       request: (rejected) => ({
         task: "compression",
@@ -147,32 +149,45 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         // Room for the model's reasoning; the length of the answer itself is asked for in the prompt.
         maxOutputTokens: maxTokens * 2 + 1_000
       }),
-      accept: (route, { finish, text }) =>
-        Gate.check({ route, text, finish, counter, coveredTokens: range.tokens, maxTokens, missing: Handoff.missing }),
+      accept: (route, { finish, reasoning, text }) => {
+        const measure = { counter, coveredTokens: range.tokens, maxTokens, missing: Handoff.missing }
+        return Gate.check({ route, text, reasoning, finish, ...measure })
+      },
       onProgress: range.onProgress
     }
   }
 
-  const ask = (range: Range, spent: AuxiliaryTask.Spending): Effect.Effect<Part, AuxiliaryTask.Exhausted> =>
-    AuxiliaryTask.run(task(range), spent).pipe(
+  /** `cuts` says how often the range has been cut because a route found it too long. */
+  const ask = (
+    range: Range,
+    spent: AuxiliaryTask.Spending,
+    cuts: number
+  ): Effect.Effect<Part, AuxiliaryTask.Exhausted> => {
+    const halves = Chunks.halves(range.entries, counter)
+    return AuxiliaryTask.run(task(range, halves === undefined ? null : cuts), spent).pipe(
       Effect.provide(services),
-      Effect.map(({ route, value }): Part => ({ text: fit(value, range.maxTokens), model: route, degraded: null })),
-      Effect.catchTag("ContextOverflow", (overflow) => {
-        const halves = Chunks.halves(range.entries, counter)
-        return halves === undefined
-          ? new AuxiliaryTask.Exhausted({ errors: [overflow], paused: [] })
-          : inChunks(range, halves, spent)
+      Effect.map(({ route, value }): Part => {
+        // A model may have been told a secret elsewhere, or make up what looks like one.
+        return { text: fit(redact(value), range.maxTokens), model: route, degraded: null }
       }),
+      Effect.catchTag("ContextOverflow", (overflow) =>
+        halves === undefined
+          ? new AuxiliaryTask.Exhausted({ errors: [overflow], paused: [] })
+          : // One after the other: the first shows whether the route can take the second.
+            inChunks(range, halves, spent, { cuts: cuts + 1, concurrency: 1 })
+      ),
       Effect.catchTag("Exhausted", (exhausted) =>
         range.onExhausted === "fail" ? exhausted : Effect.succeed(extract(range, reasonOf(exhausted)))
       )
     )
+  }
 
   /** Each chunk on its own; the sections are joined by plain code, so that no word goes through two models. */
   const inChunks = Effect.fnUntraced(function* (
     range: Range,
     chunks: ReadonlyArray<ReadonlyArray<Logged>>,
-    spent: AuxiliaryTask.Spending
+    spent: AuxiliaryTask.Spending,
+    { concurrency, cuts }: { readonly concurrency: number; readonly cuts: number }
   ) {
     yield* Ref.update(spent.callsLeft, (calls) => calls + chunks.length - 1)
     const maxTokens = Math.max(range.maxTokens / 2, Math.floor((range.maxTokens * 1.5) / chunks.length))
@@ -181,9 +196,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       (entries, index) => {
         const hasEnded = range.hasEnded || chunks.slice(index + 1).some(endsTurn)
         const tokens = Chunks.tokens(entries)
-        return ask({ ...range, entries, tokens, hasEnded, maxTokens: Math.floor(maxTokens) }, spent)
+        return ask({ ...range, entries, tokens, hasEnded, maxTokens: Math.floor(maxTokens) }, spent, cuts)
       },
-      { concurrency: CONCURRENT_CHUNKS }
+      { concurrency }
     )
     const sections = Handoff.merge(parts.map(({ text }) => Handoff.parse(text)))
     return {
@@ -203,7 +218,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     })
     const room = first.contextLength - PROMPT_TOKENS - 2 * range.maxTokens - 1_000
     const chunks = Chunks.upTo(range.entries, room)
-    const part = yield* chunks.length > 1 ? inChunks(range, chunks, spent) : ask(range, spent)
+    const part = yield* chunks.length > 1
+      ? inChunks(range, chunks, spent, { cuts: 0, concurrency: CONCURRENT_CHUNKS })
+      : ask(range, spent, 0)
     return {
       ...part,
       attempts: yield* Ref.get(spent.attempts),

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, Fiber, Stream, TestClock } from "effect"
-import { ContextOverflow } from "../src/AuxiliaryError.ts"
+import { ContextOverflow, ProviderError } from "../src/AuxiliaryError.ts"
 import { hardLimit } from "../src/CompressionPolicy.ts"
 import { Compressor } from "../src/Compressor.ts"
 import { Gateway } from "../src/Gateway.ts"
@@ -188,6 +188,26 @@ describe("Gateway", () => {
       )
       assert.deepStrictEqual(generations, [0, 1])
     }).pipe(Effect.provide(scripted(model.layer, { policy: background })))
+  })
+
+  it.effect("without new material a compression that failed is not begun again", () => {
+    const model = Scripted.make([new ProviderError({ route: "r", status: 502, detail: "bad gateway" })])
+    const failing = { contextLength: 8_000, mode: "background", onExhausted: "fail" } as const
+    return Effect.gen(function* () {
+      yield* imported(12)
+      const { settled } = yield* Compressor
+      const look = Effect.gen(function* () {
+        yield* turn(({ view }) => view())
+        const waiting = yield* Effect.fork(settled(id))
+        yield* TestClock.adjust("1 minute")
+        yield* Fiber.join(waiting)
+        return model.requests.length
+      })
+      assert.strictEqual(yield* look, 2)
+      assert.strictEqual(yield* look, 2)
+      yield* deliver(hello)
+      assert.strictEqual(yield* look, 4)
+    }).pipe(Effect.provide(scripted(model.layer, { policy: failing })))
   })
 
   it.effect("what the provider reports corrects the estimate, so that a step compresses in time", () =>

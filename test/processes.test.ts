@@ -20,18 +20,26 @@ const ROUNDS = 6
 
 const decode = Schema.decodeSync(Schema.parseJson(Agent.Said))
 
-/** What one of the two agents said, and a way to wait for it. */
+/** What one of the two agents said, and a way to wait for it: in vain, if it is gone. */
 const hearing = () => {
   const said: Array<Agent.Said> = []
   const waiting = new Set<() => void>()
+  let isGone = false
   const hear: Agent.Say = (what) => {
     said.push(what)
+    waiting.forEach((look) => look())
+  }
+  const gone = () => {
+    isGone = true
     waiting.forEach((look) => look())
   }
   const heard = (holds: (said: Agent.Said) => boolean) =>
     Effect.async<void>((resume) => {
       const look = () => {
-        if (said.some(holds) && waiting.delete(look)) resume(Effect.void)
+        const found = said.some(holds)
+        if (!found && !isGone) return
+        waiting.delete(look)
+        resume(found ? Effect.void : Effect.dieMessage("the other process is gone"))
       }
       waiting.add(look)
       look()
@@ -39,13 +47,13 @@ const hearing = () => {
     })
   const all = <T extends Agent.Said["_tag"]>(tag: T) =>
     said.filter((what): what is Extract<Agent.Said, { readonly _tag: T }> => what._tag === tag)
-  return { hear, heard, all }
+  return { hear, gone, heard, all }
 }
 
 /** Another process; it is killed at the end of its scope. */
 const other = (name: string, { filename, leaseTtl, url }: Agent.Place) =>
   Effect.gen(function* () {
-    const { hear, ...heard } = hearing()
+    const { gone, hear, ...heard } = hearing()
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
         spawn(process.execPath, ["--import", "tsx", SCRIPT, name, filename, url, String(leaseTtl)], {
@@ -55,6 +63,7 @@ const other = (name: string, { filename, leaseTtl, url }: Agent.Place) =>
       (child) => Effect.sync(() => child.kill("SIGKILL"))
     )
     createInterface({ input: child.stdout }).on("line", (line) => hear(decode(line)))
+    child.on("close", gone)
     yield* heard.heard(({ _tag }) => _tag === "Ready")
     return {
       ...heard,
@@ -65,7 +74,7 @@ const other = (name: string, { filename, leaseTtl, url }: Agent.Place) =>
 
 interface World {
   readonly server: ModelServer.ModelServer
-  readonly here: ReturnType<typeof hearing>
+  readonly here: Pick<ReturnType<typeof hearing>, "all" | "hear">
   readonly there: Effect.Effect.Success<ReturnType<typeof other>>
 }
 
@@ -209,7 +218,7 @@ describe("two processes on one session", () => {
         yield* there.tell("slowly 1")
         yield* there.heard(({ _tag }) => _tag === "Appended")
         const { turn } = yield* Gateway
-        const busy = yield* Effect.flip(turn(id, ({ view }) => view(), { wait: "60 millis" }))
+        const busy = yield* Effect.flip(turn(id, () => Effect.void, { wait: "60 millis" }))
         assert.strictEqual(busy._tag, "SessionBusy")
         yield* there.signal("SIGKILL")
         yield* Agent.answer("here", 1, here.hear)
@@ -238,6 +247,40 @@ describe("two processes on one session", () => {
         yield* consistent(world)
       })
     )
+  )
+
+  it.scopedLive("one that slept through its lease commits nothing, while who took over is still summarizing", () =>
+    Effect.gen(function* () {
+      const gates = [yield* Deferred.make<void>(), yield* Deferred.make<void>()] as const
+      const ok = ModelServer.ok(summary("what counts"))
+      const answer: ModelServer.Answer = (exchange) =>
+        ModelServer.held(exchange.received.n === 1 ? gates[0] : gates[1], ok)(exchange)
+      yield* together({ answer, leaseTtl: 2_000 }, (world) =>
+        Effect.gen(function* () {
+          const { here, server, there } = world
+          yield* there.tell("compress")
+          yield* server.arrived(1)
+          yield* there.signal("SIGSTOP")
+          const mine = yield* Effect.fork(Agent.compress(here.hear))
+          yield* server.arrived(2)
+          yield* Deferred.succeed(gates[0], undefined)
+          yield* there.signal("SIGCONT")
+          yield* there.heard(({ _tag }) => _tag === "Compressed")
+          assert.deepStrictEqual(
+            there.all("Compressed").map(({ result }) => [result.outcome, result.generation]),
+            [["failed", 0]]
+          )
+          assert.strictEqual(yield* consistent(world), 0)
+          yield* Deferred.succeed(gates[1], undefined)
+          yield* Fiber.join(mine)
+          assert.deepStrictEqual(
+            here.all("Compressed").map(({ result }) => result.outcome),
+            ["committed"]
+          )
+          assert.strictEqual(yield* consistent(world), 1)
+        })
+      )
+    })
   )
 
   it.scopedLive(

@@ -15,6 +15,7 @@ import * as Histories from "./support/histories.ts"
 import * as Models from "./support/models.ts"
 import * as Programs from "./support/programs.ts"
 import { problems } from "./support/providerShapes.ts"
+import { onVirtualClock } from "./support/virtualClock.ts"
 import { conversation, id, recorded, route } from "./support/world.ts"
 
 const routes = [route, { ...route, model: "second-model" }]
@@ -83,7 +84,8 @@ describe("promise 1, identity", () => {
         assert.isTrue(owners.size === 0 || spans.some((span) => span.attributes.has("operation")))
       }).pipe(
         Effect.provide(Layer.merge(world(Models.counted(script)), Logger.replace(Logger.defaultLogger, logger))),
-        Effect.withTracer(recording(spans))
+        Effect.withTracer(recording(spans)),
+        onVirtualClock
       )
     },
     runs(15)
@@ -152,7 +154,7 @@ describe("promise 2, one at a time", () => {
         const changed = results.filter(({ outcome }) => outcome === "committed" || outcome === "degraded")
         assert.strictEqual((yield* Effect.flatMap(SessionStore, (store) => store.state(id))).generation, changed.length)
         assert.deepStrictEqual(overlaps(lines), [])
-      }).pipe(Effect.scoped, Effect.provide(Layer.merge(world(model), layer)))
+      }).pipe(Effect.scoped, Effect.provide(Layer.merge(world(model), layer)), onVirtualClock)
     },
     runs(18)
   )
@@ -214,7 +216,7 @@ describe("promise 3, shield", () => {
         const { generation } = yield* Effect.flatMap(SessionStore, (store) => store.state(id))
         assert.strictEqual(generation, Math.min(1, ended.length))
         assert.isAtLeast(generation, Math.min(1, begun.length))
-      }).pipe(Effect.scoped, Effect.provide(Layer.merge(world(Models.counted([first, answer])), layer)))
+      }).pipe(Effect.scoped, Effect.provide(Layer.merge(world(Models.counted([first, answer])), layer)), onVirtualClock)
     },
     runs(50)
   )
@@ -274,7 +276,10 @@ describe("promise 5, nothing lost, nothing twice", () => {
           seen.tried.filter((text) => appended.includes(text))
         )
         yield* coversItsMaterial
-      }).pipe(Effect.provide(world(Models.counted(script), { policy: { ...policy, mode, onExhausted } }))),
+      }).pipe(
+        Effect.provide(world(Models.counted(script), { policy: { ...policy, mode, onExhausted } })),
+        onVirtualClock
+      ),
     runs(100)
   )
 })
@@ -389,7 +394,7 @@ describe("promise 7, the gate", () => {
         assert.strictEqual(result._tag, onExhausted === "fail" && rejected.length >= 4 ? "Left" : "Right")
         const stored = [after, yield* view(id), yield* store.ledger(id), yield* store.snapshots(id)]
         assert.notInclude(JSON.stringify(stored), Models.REJECTED)
-      }).pipe(Effect.provide(world(model, { policy: { ...policy, onExhausted } })))
+      }).pipe(Effect.provide(world(model, { policy: { ...policy, onExhausted } })), onVirtualClock)
     },
     runs(60)
   )
@@ -462,7 +467,7 @@ describe("promise 10, valid", () => {
         yield* looked
         yield* Effect.asVoid(inTime(compress(id)))
         yield* looked
-      }).pipe(Effect.provide(world(Models.counted(script), { policy }))),
+      }).pipe(Effect.provide(world(Models.counted(script), { policy })), onVirtualClock),
     runs(40)
   )
 })
@@ -520,7 +525,7 @@ describe("promise 11, fits", () => {
           )
         )
         yield* fits
-      }).pipe(Effect.provide(world(Models.counted(script), { policy: settings }))),
+      }).pipe(Effect.provide(world(Models.counted(script), { policy: settings })), onVirtualClock),
     runs(40)
   )
 })

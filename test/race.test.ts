@@ -149,7 +149,7 @@ describe("while a summary streams", () => {
       ({ release, server }) =>
         Effect.gen(function* () {
           yield* deliver(late)
-          const waiting = yield* Effect.fork(Effect.flip(turn(({ view }) => view())))
+          const waiting = yield* Effect.fork(Effect.flip(Effect.asVoid(turn(({ view }) => view()))))
           yield* server.arrived(1)
           assert.isTrue(yield* interrupt)
           assert.deepInclude(yield* Fiber.join(waiting), { _tag: "TurnInterrupted", sessionId: id })

@@ -96,7 +96,8 @@ const stream = (sdk: OpenAI, route: ResolvedRoute, request: Request): Stream.Str
     const clock = yield* Effect.clock
     const failed = (thrown: unknown) => failure.fromThrown(route, thrown, clock.unsafeCurrentTimeMillis())
     const signal = yield* abortSignal
-    const chunks = yield* Effect.tryPromise({ try: () => ask(sdk, route, request, signal), catch: failed })
+    const asked = Effect.tryPromise({ try: () => ask(sdk, route, request, signal), catch: failed })
+    const chunks = yield* Effect.tapError(asked, () => connectionFree)
     return understood(route, Stream.fromAsyncIterable(withoutReturn(chunks), failed))
   }).pipe(Stream.unwrapScoped)
 

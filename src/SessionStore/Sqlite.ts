@@ -21,6 +21,7 @@ import * as Log from "../internal/sqliteLog.ts"
 import * as Pauses from "../internal/sqlitePauses.ts"
 import * as Reports from "../internal/sqliteReports.ts"
 import { migrate } from "../internal/sqliteSchema.ts"
+import { StoreError } from "../SessionError.ts"
 import { SessionStore } from "../SessionStore.ts"
 import { Tokens } from "../Tokens.ts"
 
@@ -51,10 +52,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     (db) => Effect.sync(() => db.close())
   )
   const reports = yield* SqliteClient.make({ filename: options.filename }).pipe(Effect.provide(Reactivity.layer))
-  yield* migrate.pipe(
+  yield* Effect.zipRight(reports`PRAGMA busy_timeout = 0`, migrate).pipe(
     Effect.provideService(SqlClient.SqlClient, reports),
-    Block.busyRetried,
-    Effect.mapError((error) => toStoreError("prepare the database", error.cause ?? error))
+    Effect.mapError((error) => toStoreError("prepare the database", error.cause ?? error)),
+    Effect.filterOrFail(Boolean, beingPrepared),
+    Block.busyRetried
   )
   yield* Effect.sync(() => db.pragma("busy_timeout = 0"))
   const block = Block.make(db, counter)
@@ -66,6 +68,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     ...Reports.make(reports, block)
   })
 })
+
+const beingPrepared = () =>
+  new StoreError({ operation: "prepare the database", reason: "busy", detail: "another process is at it" })
 
 /**
  * @since 0.1.0

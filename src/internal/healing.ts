@@ -3,6 +3,8 @@
  * extract: only the next manifest names the new segment. Unshielded: a compression that wants the slot interrupts it.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { shares } from "../CompressionPolicy.ts"
 import type { Segment, SessionId, State } from "../Session.ts"
 import type { StoreError, UnknownSession } from "../SessionError.ts"
 import type { Lease as StoreLease } from "../SessionStore.ts"
@@ -15,17 +17,27 @@ const MOST_TRIES = 3
 
 export const isDegraded = ({ degraded }: Segment): boolean => degraded !== null
 
-/** The ids of the segments that were healed. */
+/**
+ * The ids of the segments that were healed, also when it had to give way: whoever waits for a healing is not interrupted
+ * along with it. Its fiber hears interrupts only where it says so.
+ */
 export const run = (
   env: Environment,
   sessionId: SessionId,
   operationId: string
 ): Effect.Effect<ReadonlyArray<string>, UnknownSession | StoreError> =>
+  Effect.suspend(() => {
+    const healed: Array<string> = []
+    return Effect.flatMap(Effect.exit(healAll(env, sessionId, operationId, healed)), (exit) =>
+      Exit.isInterrupted(exit) ? Effect.succeed(healed) : Effect.as(exit, healed)
+    )
+  })
+
+const healAll = (env: Environment, sessionId: SessionId, operationId: string, healed: Array<string>) =>
   Effect.gen(function* () {
     const request = { name: "operation", holder: operationId, ttl: env.leaseTtl } as const
     const { lease } = yield* Effect.interruptible(Lease.hold(env.store, sessionId, request))
     let state = yield* env.store.state(sessionId)
-    const healed: Array<string> = []
     for (const segment of state.segments.filter(isDegraded)) {
       const next = yield* healOne(env, lease, state, segment, `seg_${operationId.replace(/^op_/, "")}_${healed.length}`)
       if (next === undefined) continue
@@ -33,8 +45,14 @@ export const run = (
       healed.push(segment.id)
       yield* AuditLines.healed(sessionId, operationId, segment, state.generation)
     }
-    return healed
   }).pipe(Effect.scoped)
+
+/** What a summary may take: the extract in its place may have been smaller. */
+const roomOf = ({ policy }: Environment, { system }: State): number =>
+  shares(
+    policy,
+    system.reduce((sum, { tokens }) => sum + tokens, 0)
+  )?.segment ?? 0
 
 const healOne = (env: Environment, lease: StoreLease, state: State, degraded: Segment, id: string) =>
   Effect.gen(function* () {
@@ -47,7 +65,7 @@ const healOne = (env: Environment, lease: StoreLease, state: State, degraded: Se
         summarizer.summarize({
           entries,
           tokens: entries.reduce((sum, { tokens }) => sum + tokens, 0),
-          maxTokens: degraded.tokens,
+          maxTokens: Math.max(degraded.tokens, roomOf(env, state)),
           focus: degraded.focus,
           requests: newestRequests(entries),
           hasEnded: hasEndedAfter(degraded.toSeq, state),
@@ -58,7 +76,8 @@ const healOne = (env: Environment, lease: StoreLease, state: State, degraded: Se
     )
     if (result._tag === "Left") {
       // While every route is paused nothing was tried.
-      if (result.left.errors.length > 0) yield* store.healTries(degraded.id, 1)
+      const { errors, paused } = result.left
+      if (errors.length > 0 || paused.length === 0) yield* store.healTries(degraded.id, 1)
       return undefined
     }
     const { model, text } = result.right

@@ -4,13 +4,13 @@ import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { type AuxiliaryError, InvalidSummary } from "../AuxiliaryError.ts"
 import { CompressionFailed } from "../CompressionError.ts"
 import type { CompressionPolicy } from "../CompressionPolicy.ts"
 import type { CompressionResult, Outcome } from "../CompressionResult.ts"
 import * as Ledger from "../Ledger.ts"
 import * as Message from "../Message.ts"
 import * as Plan from "../Plan.ts"
-import { redact } from "../Redaction.ts"
 import type { Logged, Manifest, Segment, SessionId, State } from "../Session.ts"
 import type { StoreError, UnknownSession } from "../SessionError.ts"
 import type { Lease as StoreLease, SessionStore } from "../SessionStore.ts"
@@ -33,6 +33,7 @@ export interface Order {
   readonly operationId: string
   /** Two orders with one key want the same. */
   readonly key: string
+  /** Redacted. */
   readonly focus: string | null
   /** Tokens of the step's system prompt and tools, if a step asks. */
   readonly overhead: number | undefined
@@ -50,11 +51,15 @@ export const run = (env: Environment, order: Order): Effect.Effect<CompressionRe
     const other = waitedFor === undefined ? undefined : yield* env.store.outcome(waitedFor, order.key)
     if (other !== undefined) {
       yield* AuditLines.joined(sessionId, other.operationId)
-      return joined(other)
+      return "errors" in other ? yield* other : joined(other)
     }
-    const result = yield* compress(env, order, lease)
-    // Whoever waited finds the other outcomes as cheaply by planning itself.
-    if (result.snapshotId !== null) yield* env.store.publish(order.key, withoutDetails(result))
+    const publish = (ended: CompressionResult | CompressionFailed) => env.store.publish(order.key, ended)
+    const result = yield* Effect.tapErrorTag(compress(env, order, lease), "CompressionFailed", (failed) =>
+      // It failed whether or not others can read so.
+      Effect.ignoreLogged(publish(withoutQuotes(failed)))
+    )
+    // Whoever waited finds the other outcomes as cheaply by planning itself. What is committed stays so, unread or not.
+    if (result.snapshotId !== null) yield* Effect.ignoreLogged(publish(withoutDetails(result)))
     return result
   }).pipe(Effect.scoped)
 
@@ -63,6 +68,15 @@ const withoutDetails = (result: CompressionResult): CompressionResult => ({
   ...result,
   attempts: result.attempts.map((attempt) => ({ ...attempt, detail: null }))
 })
+
+const withoutQuotes = ({ errors, operationId, sessionId }: CompressionFailed): CompressionFailed => {
+  const withoutQuote = (error: AuxiliaryError) => {
+    if (error._tag !== "InvalidSummary") return error
+    const { reason, route } = error
+    return new InvalidSummary({ route, reason, detail: "its words are not kept" })
+  }
+  return new CompressionFailed({ sessionId, operationId, errors: errors.map(withoutQuote) })
+}
 
 /** What a caller is told whose equal request was already under way. */
 export const joined = (result: CompressionResult): CompressionResult =>
@@ -82,7 +96,7 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
       outcome,
       reason: null,
       model: null,
-      focus: focus === null ? null : redact(focus),
+      focus,
       generation: state.generation,
       snapshotId: null,
       messagesBefore: before.messages,
@@ -231,6 +245,6 @@ const segmentOf = (order: Order, plan: Plan.Compress, summary: Summary, counter:
   text: summary.text,
   tokens: counter.text(summary.text),
   degraded: summary.degraded,
-  focus: order.focus === null ? null : redact(order.focus),
+  focus: order.focus,
   model: summary.model
 })

@@ -1,6 +1,7 @@
 /** Generations of the native store: commit, reset, and the snapshots they leave behind. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { CompressionFailed } from "../CompressionError.ts"
 import { CompressionResult } from "../CompressionResult.ts"
 import * as Ledger from "../Ledger.ts"
 import { SessionId, snapshotId, whole } from "../Session.ts"
@@ -15,7 +16,9 @@ import { verify } from "./sqliteLeases.ts"
 import * as Rows from "./sqliteRows.ts"
 
 const ledgerOf = Rows.reader("ledger", Ledger.Ledger)
-const resultOf = Rows.reader("result", CompressionResult)
+const Ended = Schema.Union(CompressionFailed, CompressionResult)
+const endedOf = Rows.reader("result", Ended)
+const encodeEnded = Schema.encodeSync(Schema.parseJson(Ended))
 const encodeLedger = Schema.encodeSync(Schema.parseJson(Ledger.Ledger))
 
 export const make = (block: Block) => {
@@ -97,17 +100,17 @@ export const make = (block: Block) => {
       return Either.right(() => tries)
     })
 
-  const publish = (requestKey: string, result: CompressionResult) =>
-    writing("publish", result.sessionId, () => {
-      sql.publish.run(result.operationId, result.sessionId, requestKey, JSON.stringify(result))
+  const publish = (requestKey: string, ended: typeof Ended.Type) =>
+    writing("publish", ended.sessionId, () => {
+      sql.publish.run(ended.operationId, ended.sessionId, requestKey, encodeEnded(ended))
       return Either.right(() => {})
     })
 
   const outcome = (operationId: string, requestKey: string) =>
     reading("outcome", operationId, () => {
       const row = sql.outcome.get(operationId, requestKey)
-      const result = row === undefined ? undefined : resultOf(row)
-      return Either.right(() => result)
+      const ended = row === undefined ? undefined : endedOf(row)
+      return Either.right(() => ended)
     })
 
   return { commit, reset, ledger, snapshot, healTries, publish, outcome }

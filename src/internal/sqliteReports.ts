@@ -1,5 +1,6 @@
 /** What is read rarely and may take its time: through `@effect/sql`, on a connection of its own. */
 import type * as SqlClient from "@effect/sql/SqlClient"
+import { SqlError } from "@effect/sql/SqlError"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -20,7 +21,7 @@ export const make = (client: SqlClient.SqlClient, { reading, sql }: Block) => {
   /** A statement that is interrupted half-way would jam the client. */
   const report = <A, E>(name: string, effect: Effect.Effect<A, E>) =>
     Effect.uninterruptible(effect).pipe(
-      Effect.mapError((error) => toStoreError(name, error)),
+      Effect.mapError((error) => toStoreError(name, error instanceof SqlError ? error.cause : error)),
       busyRetried
     )
 

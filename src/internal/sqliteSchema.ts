@@ -89,11 +89,20 @@ const tables = [
   ) STRICT, WITHOUT ROWID`
 ]
 
-/** Brings an empty or older file up to date; safe against other processes doing the same at once. */
-export const migrate = Migrator.make({})({
-  loader: Migrator.fromRecord({
-    "0001_sessions": Effect.flatMap(SqlClient.SqlClient, (sql) =>
-      Effect.forEach(tables, (table) => sql.unsafe(table), { discard: true })
-    )
-  })
-})
+const migrations = {
+  "0001_sessions": Effect.flatMap(SqlClient.SqlClient, (sql) =>
+    Effect.forEach(tables, (table) => sql.unsafe(table), { discard: true })
+  )
+}
+
+/** The migrator takes a migration for done as soon as another process has begun it. */
+const isUpToDate = Effect.map(
+  Effect.flatMap(
+    SqlClient.SqlClient,
+    (sql) => sql<{ readonly done: number }>`SELECT COUNT(*) AS done FROM effect_sql_migrations`
+  ),
+  ([row]) => row !== undefined && row.done >= Object.keys(migrations).length
+)
+
+/** Brings an empty or older file up to date. False while another process is about to: ask again. */
+export const migrate = Effect.zipRight(Migrator.make({})({ loader: Migrator.fromRecord(migrations) }), isUpToDate)

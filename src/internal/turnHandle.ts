@@ -71,7 +71,7 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
         step = yield* promote(options)
       }
       if (policy.mode === "background" && isOver(softLimit(policy), WORTHWHILE, step, options)) {
-        yield* compressor.start(sessionId, { overhead: fixed(options) })
+        yield* compressor.start(sessionId, step.state.lastSeq, { overhead: fixed(options) })
       }
       if (step.state.segments.some(isDegraded)) yield* compressor.startHealing(sessionId)
       return step.view

@@ -4,14 +4,17 @@ import { Effect, Fiber, Layer, Option, TestClock } from "effect"
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { SessionId } from "../../src/Session.ts"
-import { SessionStore } from "../../src/SessionStore.ts"
+import * as Ledger from "../../src/Ledger.ts"
+import { SessionId, whole } from "../../src/Session.ts"
+import type { StoreError, Superseded, TurnLost } from "../../src/SessionError.ts"
+import { type Lease, type LeaseLost, SessionStore } from "../../src/SessionStore.ts"
 import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
 
 const folder = () => mkdtempSync(join(tmpdir(), "sqlite-"))
 const id = SessionId.make("s")
 
 const open = (options: Sqlite.Options) => Effect.provide(SessionStore, Sqlite.layer(options))
+type Written = Effect.Effect<unknown, StoreError | LeaseLost | TurnLost | Superseded, SessionStore>
 const deliver = Effect.flatMap(SessionStore, (store) =>
   store.deliver(id, { role: "user", content: "hello" }, { kind: "request" })
 )
@@ -118,6 +121,66 @@ describe("SessionStore/Sqlite", () => {
       assert.isFalse((yield* Effect.provide(deliver, context)).duplicate)
     }).pipe(Effect.scoped)
   )
+
+  it.effect("a new file that another process is preparing is ready when it is open", () =>
+    Effect.gen(function* () {
+      const prepared = join(folder(), "prepared.db")
+      yield* open({ filename: prepared })
+      const filename = join(folder(), "x.db")
+      const other = new Database(filename)
+      const header = new Database(prepared, { readonly: true })
+      other.pragma(`application_id = ${header.pragma("application_id", { simple: true })}`)
+      header.close()
+      other.pragma("journal_mode = WAL")
+      other.exec("CREATE TABLE effect_sql_migrations (migration_id integer PRIMARY KEY, created_at, name)")
+      other.exec("BEGIN IMMEDIATE")
+      const opening = yield* Effect.fork(Effect.provide(deliver, Sqlite.layer({ filename })))
+      yield* TestClock.adjust("1 second")
+      assert.isTrue(Option.isNone(yield* Fiber.poll(opening)))
+      other.exec("COMMIT")
+      other.close()
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(opening)).sessionId, id)
+    })
+  )
+
+  const locked: ReadonlyArray<readonly [string, "turn" | "operation", (lease: Lease) => Written]> = [
+    [
+      "append",
+      "turn",
+      (lease) => Effect.flatMap(SessionStore, (store) => store.append(lease, [{ role: "assistant", content: "hi" }]))
+    ],
+    [
+      "commit",
+      "operation",
+      (lease) =>
+        Effect.flatMap(SessionStore, (store) =>
+          store.commit(lease, { operationId: "op", base: 0, manifest: whole, segments: [], ledger: Ledger.empty })
+        )
+    ]
+  ]
+  for (const [what, name, write] of locked) {
+    it.effect(`${what} waits for a locked file off the event loop, and is done once`, () =>
+      Effect.gen(function* () {
+        const filename = join(folder(), "x.db")
+        const context = yield* Layer.build(Sqlite.layer({ filename }))
+        const { acquire, snapshots, state } = yield* Effect.provide(SessionStore, context)
+        yield* Effect.provide(deliver, context)
+        const acquired = yield* acquire(id, { name, holder: "me", ttl: 60_000 })
+        if (acquired._tag === "Held") return assert.fail("nobody else asked")
+        const other = new Database(filename)
+        other.exec("BEGIN IMMEDIATE")
+        const waiting = yield* Effect.fork(Effect.provide(write(acquired.lease), context))
+        yield* TestClock.adjust("1 second")
+        assert.isTrue(Option.isNone(yield* Fiber.poll(waiting)))
+        other.exec("COMMIT")
+        other.close()
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(waiting)
+        assert.strictEqual((yield* state(id)).lastSeq + (yield* snapshots(id)).length, 1)
+      }).pipe(Effect.scoped)
+    )
+  }
 
   it.effect("two connections on one file see each other's messages at the next step", () =>
     Effect.gen(function* () {

@@ -3,6 +3,9 @@ import { Chunk, Effect, FastCheck as fc, Layer, Stream } from "effect"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { InvalidSummary, ProviderError, RateLimited, Timeout } from "../../src/AuxiliaryError.ts"
+import { CompressionFailed } from "../../src/CompressionError.ts"
+import type { CompressionResult } from "../../src/CompressionResult.ts"
 import * as Ledger from "../../src/Ledger.ts"
 import type { Message } from "../../src/Message.ts"
 import { type Manifest, SessionId, whole } from "../../src/Session.ts"
@@ -185,6 +188,52 @@ for (const [name, backend] of backends) {
           assert.deepStrictEqual(yield* contents(id), ["a", "b", "c", "d"])
         })
       )
+
+      const where = { route: "model@host", detail: "of the test" }
+      const failure = (sessionId: SessionId) =>
+        new CompressionFailed({
+          sessionId,
+          operationId: `op ${sessionId}`,
+          errors: [
+            new Timeout({ route: "model@host", phase: "idle", deadline: 5 }),
+            new RateLimited({ route: "model@host", retryAfter: null }),
+            new InvalidSummary({ ...where, reason: "refusal" }),
+            new ProviderError({ ...where, status: 502 })
+          ]
+        })
+      const success = (sessionId: SessionId): CompressionResult => ({
+        sessionId,
+        operationId: `op ${sessionId}`,
+        outcome: "degraded",
+        reason: "every route failed",
+        model: "embedded",
+        focus: null,
+        generation: 3,
+        snapshotId: "left behind",
+        messagesBefore: 30,
+        messagesAfter: 12,
+        tokensBefore: 4_000,
+        tokensAfter: 800,
+        modelCalls: 1,
+        attempts: [{ route: "model@host", error: "Timeout", detail: null }],
+        budgetLeft: { calls: 7, milliseconds: 5, tokens: null },
+        durationMs: 1.5
+      })
+      for (const [what, ended] of [
+        ["result", success],
+        ["typed error", failure]
+      ] as const) {
+        it.effect(`the ${what} an operation ended with is read by an equal request, and by no other`, () =>
+          Effect.gen(function* () {
+            const store = yield* SessionStore
+            const published = ended(freshSession())
+            yield* store.publish("request", published)
+            assert.deepStrictEqual(yield* store.outcome(published.operationId, "request"), published)
+            assert.isUndefined(yield* store.outcome(published.operationId, "another request"))
+            assert.isUndefined(yield* store.outcome("another operation", "request"))
+          })
+        )
+      }
 
       it.effect("an import is whole or not at all", () =>
         Effect.gen(function* () {

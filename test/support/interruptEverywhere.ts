@@ -3,6 +3,7 @@
  * and then looks whether what must hold still does. For everything that holds a lock, a row or a slot. It needs the real
  * clock: the test clock holds a semaphore, which is what an interrupt in the wrong place would jam.
  */
+import { assert } from "@effect/vitest"
 import { type Duration, Effect, Fiber, FiberId, FiberRef, Scheduler } from "effect"
 import type { RuntimeFiber } from "effect/Fiber"
 
@@ -50,6 +51,17 @@ export const interruptEverywhere = <S, E1, R1, E2, R2, E3, R3>(
       if (scheduler.seen < at || (stopAtFirst && !held)) return { operations: scheduler.seen, broken }
     }
   })
+
+export const isUnbroken = ({ broken, operations }: Sweep): void => {
+  assert.deepStrictEqual(broken, [])
+  assert.isAbove(operations, 5)
+}
+
+/** For a sweep of what leaks. */
+export const isNoticed = ({ broken }: Sweep): void => assert.isNotEmpty(broken)
+
+/** What leaks may hang, and should not take long to show it. */
+export const impatient: Options = { patience: "50 millis", stopAtFirst: true }
 
 /** Interrupts the first fiber it runs, at the `at`-th operation, and pauses there unless the code asked for no pauses. */
 class InterruptingScheduler extends Scheduler.MixedScheduler {

@@ -1,5 +1,6 @@
 /** Random programs on a whole gateway, and what was seen while one ran. */
 import { Cause, Chunk, Effect, Either, FastCheck, Fiber, Stream, TestClock } from "effect"
+import { ContextOverflow } from "../../src/AuxiliaryError.ts"
 import { Compressor } from "../../src/Compressor.ts"
 import type { CompressionResult } from "../../src/CompressionResult.ts"
 import * as Gateway from "../../src/Gateway.ts"
@@ -25,6 +26,11 @@ export type Action =
   | { readonly do: "stop" }
   | { readonly do: "yield"; readonly times: number }
   | { readonly do: "wait"; readonly seconds: number }
+  | { readonly do: "heal" }
+  | { readonly do: "reset" }
+  | { readonly do: "overflow"; readonly times: number; readonly patience: number | undefined }
+  | { readonly do: "auxiliary" }
+  | { readonly do: "look" }
 
 const size = FastCheck.constantFrom(4, 30, 120)
 const step: FastCheck.Arbitrary<Step> = FastCheck.record({
@@ -76,6 +82,27 @@ export const action: FastCheck.Arbitrary<Action> = FastCheck.oneof(
 
 export const program = FastCheck.array(action, { minLength: 3, maxLength: 14, size: "max" })
 
+/** What needs a model that may fail, or ends what others are at; and a look at it all from outside. */
+const disturbance: FastCheck.Arbitrary<Action> = FastCheck.oneof(
+  { weight: 3, arbitrary: FastCheck.constant({ do: "heal" as const }) },
+  { weight: 1, arbitrary: FastCheck.constant({ do: "reset" as const }) },
+  {
+    weight: 2,
+    arbitrary: FastCheck.record({
+      do: FastCheck.constant("overflow" as const),
+      times: FastCheck.integer({ min: 1, max: 2 }),
+      patience: FastCheck.constantFrom(undefined, 3)
+    })
+  },
+  { weight: 2, arbitrary: FastCheck.constant({ do: "auxiliary" as const }) },
+  { weight: 3, arbitrary: FastCheck.constant({ do: "look" as const }) }
+)
+
+export const disturbed = FastCheck.array(
+  FastCheck.oneof({ weight: 3, arbitrary: action }, { weight: 2, arbitrary: disturbance }),
+  { minLength: 3, maxLength: 16, size: "max" }
+)
+
 // ── running one ──
 
 /** What was acknowledged, in the order in which it was; what was only `tried` may or may not be in the log. */
@@ -86,6 +113,8 @@ export interface Seen {
   readonly tried: Array<string>
   readonly results: Array<CompressionResult>
   readonly errors: Array<unknown>
+  /** Callers that were told to give up. */
+  readonly givenUp: Array<Fiber.RuntimeFiber<unknown, unknown>>
 }
 
 /** What a delivery with an idempotency key was answered, in words. */
@@ -101,9 +130,14 @@ export type Onlooker<R> = (view: View, before: Seen["delivered"]) => Effect.Effe
 const filler = (size: number): string => "The invoice of the billing report was looked at. ".repeat(size / 4)
 
 /** Runs the actions one after the other, callers beside them, and goes on until nobody waits any more. */
-export const run = Effect.fnUntraced(function* <R>(id: SessionId, actions: ReadonlyArray<Action>, onView: Onlooker<R>) {
+export const run = Effect.fnUntraced(function* <R, R2 = never>(
+  id: SessionId,
+  actions: ReadonlyArray<Action>,
+  onView: Onlooker<R>,
+  onLook: (seen: Seen) => Effect.Effect<void, never, R2> = () => Effect.void
+) {
   const gateway = yield* Gateway.Gateway
-  const seen: Seen = { delivered: [], keyed: [], appended: [], tried: [], results: [], errors: [] }
+  const seen: Seen = { delivered: [], keyed: [], appended: [], tried: [], results: [], errors: [], givenUp: [] }
   const callers: Array<Fiber.RuntimeFiber<unknown, unknown>> = []
   let n = 0
 
@@ -140,13 +174,21 @@ export const run = Effect.fnUntraced(function* <R>(id: SessionId, actions: Reado
 
   const deliver = Effect.fnUntraced(function* ({ key, kind, size }: Extract<Action, { readonly do: "deliver" }>) {
     const content = `<${key === undefined ? `d${++n}` : `${key}${size}`}> ${filler(size)}`
-    const result = yield* Effect.either(gateway.deliver(id, { role: "user", content }, { kind, key }))
+    const result = yield* Effect.either(atOnce(gateway.deliver(id, { role: "user", content }, { kind, key })))
     if (Either.isLeft(result)) seen.errors.push(result.left)
     else if (!result.right.duplicate) seen.delivered.push({ text: content, kind, receipt: result.right })
     if (key !== undefined) seen.keyed.push({ key, body: `${kind} ${content}`, answer: Either.match(result, inWords) })
   })
 
-  const perform = (action: Action): Effect.Effect<unknown, never, R> => {
+  /** A step whose model call does not fit, `times` times. */
+  const overflowing = ({ patience, times }: Extract<Action, { readonly do: "overflow" }>) => {
+    let left = times
+    const call = Effect.suspend(() => (left-- > 0 ? tooLong : Effect.void))
+    const options = patience === undefined ? {} : { wait: patience * 1_000 }
+    return gateway.turn(id, (turn) => turn.step(() => call), options)
+  }
+
+  const perform = (action: Action): Effect.Effect<unknown, never, R | R2> => {
     switch (action.do) {
       case "deliver":
         return deliver(action)
@@ -160,7 +202,9 @@ export const run = Effect.fnUntraced(function* <R>(id: SessionId, actions: Reado
       }
       case "give up": {
         const fiber = callers[action.caller % Math.max(1, callers.length)]
-        return fiber === undefined ? Effect.void : Fiber.interruptFork(fiber)
+        if (fiber === undefined) return Effect.void
+        seen.givenUp.push(fiber)
+        return Fiber.interruptFork(fiber)
       }
       case "stop":
         return gateway.interrupt(id)
@@ -168,6 +212,16 @@ export const run = Effect.fnUntraced(function* <R>(id: SessionId, actions: Reado
         return Effect.replicateEffect(Effect.yieldNow(), action.times)
       case "wait":
         return TestClock.adjust(action.seconds * 1_000)
+      case "heal":
+        return caller(gateway.heal(id))
+      case "reset":
+        return Effect.exit(Effect.tapErrorCause(gateway.reset(id), (cause) => noteErrors(seen, cause)))
+      case "overflow":
+        return caller(overflowing(action))
+      case "auxiliary":
+        return caller(gateway.auxiliary(id, flush))
+      case "look":
+        return onLook(seen)
     }
   }
 
@@ -176,9 +230,30 @@ export const run = Effect.fnUntraced(function* <R>(id: SessionId, actions: Reado
   return seen
 })
 
-/** Failures and defects, failed assertions of an onlooker among them; to be interrupted is none. */
+/** For what must not wait, where time stands still. */
+const atOnce = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.raceFirst(
+    effect,
+    Effect.zipRight(Effect.replicateEffect(Effect.yieldNow(), 1_000), Effect.dieMessage("it does not come at once"))
+  )
+
+const tooLong = new ContextOverflow({ route: "conversation", detail: "of a step" })
+
+const flush: Gateway.AuxiliaryRequest = {
+  task: "flush_memories",
+  messages: [{ role: "user", content: "What is worth remembering?" }],
+  maxOutputTokens: 500
+}
+
+/**
+ * Failures and defects, failed assertions of an onlooker among them. Who is interrupted does not come here: an interrupt
+ * that does was somebody else's.
+ */
 const noteErrors = (seen: Seen, cause: Cause.Cause<unknown>) =>
-  Effect.sync(() => seen.errors.push(...Cause.failures(cause), ...Cause.defects(cause)))
+  Effect.sync(() => {
+    seen.errors.push(...Cause.failures(cause), ...Cause.defects(cause))
+    if (Cause.isInterrupted(cause)) seen.errors.push("interrupted in place of somebody else")
+  })
 
 const inWords = {
   onLeft: ({ _tag }: { readonly _tag: string }) => _tag,
