@@ -1,0 +1,19 @@
+/** What an agent of `crashAgent.ts` says. Each message has a tag of its own, with which its content begins. */
+import { Schema } from "effect"
+import { Outcome } from "../../src/CompressionResult.ts"
+import * as Message from "../../src/Message.ts"
+import { SessionId } from "../../src/Session.ts"
+
+export const id = SessionId.make("chat-42")
+
+export const Said = Schema.Union(
+  Schema.TaggedStruct("Ready", {}),
+  Schema.TaggedStruct("Delivered", { arrival: Schema.Int, tag: Schema.String }),
+  Schema.TaggedStruct("Appended", { tag: Schema.String }),
+  Schema.TaggedStruct("Compressed", { outcome: Outcome, operationId: Schema.String, generation: Schema.Int }),
+  Schema.TaggedStruct("Failed", { error: Schema.String, operationId: Schema.String }),
+  Schema.TaggedStruct("Called", { calls: Schema.Int, failures: Schema.Int })
+)
+export type Said = typeof Said.Type
+
+export const tagOf = (message: Message.Message): string => Message.text(message).split("\n")[0] ?? ""
