@@ -23,8 +23,10 @@ import * as CompressionPolicy from "./CompressionPolicy.ts"
 import type { CompressionResult } from "./CompressionResult.ts"
 import * as AuditLines from "./internal/auditLines.ts"
 import * as Lease from "./internal/lease.ts"
+import * as Fruitless from "./internal/fruitless.ts"
 import * as Healing from "./internal/healing.ts"
 import * as Operation from "./internal/operation.ts"
+import * as OutlivingCallers from "./internal/outlivingCallers.ts"
 import * as SessionPermits from "./internal/sessionPermits.ts"
 import { redact } from "./Redaction.ts"
 import type { SessionId } from "./Session.ts"
@@ -111,9 +113,6 @@ export class Compressor extends Context.Tag("throughline/Compressor")<
   }
 >() {}
 
-/** Sessions of which is remembered that there was nothing to gain. */
-const MOST_FRUITLESS = 10_000
-
 interface Running {
   readonly operationId: string
   readonly result: Deferred.Deferred<CompressionResult, Failure>
@@ -139,10 +138,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   }
   const permits = SessionPermits.make()
   const running = new Map<SessionId, Map<string, Running>>()
-  const fruitless = new Map<SessionId, number>()
+  const fruitless = Fruitless.make()
   const healings = new Map<SessionId, Fiber.RuntimeFiber<ReadonlyArray<string>, UnknownSession | StoreError>>()
   const events = yield* Effect.acquireRelease(PubSub.sliding<Event>(1_024), PubSub.shutdown)
-  const fork = yield* outlivingCallers(options.shutdownGrace ?? "10 seconds")
+  const fork = yield* OutlivingCallers.make(options.shutdownGrace ?? "10 seconds")
   // Shutdown does not wait for a healing: it can be begun again.
   yield* Effect.addFinalizer(() => Effect.suspend(() => Fiber.interruptAll(healings.values())))
 
@@ -159,17 +158,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const ofSession = running.get(sessionId)
     ofSession?.delete(key)
     if (ofSession?.size === 0) running.delete(sessionId)
-  }
-
-  /** Remembers how far the log had come when a compression was for nothing; the oldest memories go first. */
-  const learn = (sessionId: SessionId, seq: number | undefined, exit: Exit.Exit<CompressionResult, Failure>) => {
-    fruitless.delete(sessionId)
-    if (seq === undefined || (Exit.isSuccess(exit) && exit.value.snapshotId !== null)) return
-    fruitless.set(sessionId, seq)
-    for (const oldest of fruitless.keys()) {
-      if (fruitless.size <= MOST_FRUITLESS) return
-      fruitless.delete(oldest)
-    }
   }
 
   const operate = (
@@ -192,7 +180,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Effect.tap((ended) => PubSub.publish(events, Event.Ended({ result: ended }))),
       Effect.onExit((exit) => {
         unregister(sessionId, key)
-        learn(sessionId, seq, exit)
+        fruitless.note(sessionId, seq, Exit.isSuccess(exit) && exit.value.snapshotId !== null)
         const { model, outcome } = Exit.isSuccess(exit) ? exit.value : { model: null, outcome: "failed" }
         const counted = Metric.tagged(Metric.tagged(compressions, "outcome", outcome), "model", model ?? "none")
         return Effect.zipRight(Metric.increment(counted), Deferred.done(result, exit))
@@ -250,7 +238,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   const start = (sessionId: SessionId, seq: number, request: Request = {}) =>
     Effect.suspend(() =>
-      fruitless.get(sessionId) === seq
+      fruitless.isKnown(sessionId, seq)
         ? Effect.void
         : Effect.asVoid(Effect.uninterruptible(begin(sessionId, request, seq)))
     )
@@ -270,31 +258,6 @@ const withoutSecrets = ({ focus, overhead }: Request): Request => ({
   focus: focus === undefined ? undefined : redact(focus),
   overhead
 })
-
-/**
- * Forks what must outlive its callers: out of reach of every interrupt but this scope's own, which comes `grace` after
- * its end has begun. Only regions marked interruptible hear that one.
- */
-const outlivingCallers = (grace: Duration.DurationInput) =>
-  Effect.gen(function* () {
-    const fibers = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
-    const awaitAll = Effect.suspend(() => Fiber.awaitAll(fibers))
-    // In a fiber of its own: where the closing one was interrupted, nothing interruptible runs any more.
-    const wait = Effect.forkDaemon(Effect.interruptible(Effect.timeoutOption(awaitAll, grace)))
-    yield* Effect.addFinalizer(() =>
-      Effect.zipRight(
-        Effect.flatMap(wait, Fiber.await),
-        Effect.suspend(() => Fiber.interruptAll(fibers))
-      )
-    )
-    return <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Fiber.RuntimeFiber<A, E>> =>
-      Effect.tap(Effect.forkDaemon(Effect.uninterruptible(effect)), (fiber) =>
-        Effect.sync(() => {
-          fibers.add(fiber)
-          fiber.addObserver(() => fibers.delete(fiber))
-        })
-      )
-  })
 
 /**
  * @since 0.1.0
