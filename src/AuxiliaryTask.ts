@@ -50,6 +50,28 @@ export interface Budget {
 }
 
 /**
+ * A budget with its defaults: 8 calls, 1.5 times the first route's timeout for all of them, and any number of tokens.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const budget = (
+  first: Provider.Route | undefined,
+  options: {
+    readonly maxCalls?: number | undefined
+    readonly maxTokens?: number | undefined
+    readonly totalTimeout?: Duration.DurationInput | undefined
+  }
+): Budget => ({
+  maxCalls: options.maxCalls ?? 8,
+  maxTokens: options.maxTokens ?? Infinity,
+  totalTimeout:
+    options.totalTimeout === undefined
+      ? Duration.times(first?.timeout ?? Duration.minutes(1), 1.5)
+      : Duration.decode(options.totalTimeout)
+})
+
+/**
  * A budget being spent. `deadline` is in epoch milliseconds.
  *
  * @since 0.1.0

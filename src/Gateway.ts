@@ -83,7 +83,8 @@ export type TurnFailure = SessionBusy | TurnInterrupted | UnknownSession | Store
 /**
  * - `deliver` returns when the message is on disk and numbered; it never waits for a turn or a compression.
  * - `turn` runs an agent on a session, one at a time, here and in other processes.
- * - `compress` compresses now, `heal` replaces what was summarized without a model; `view` looks without taking anything up; `reset` ends the working context.
+ * - `compress` compresses now, `heal` replaces what was summarized without a model.
+ * - `view` looks without taking anything up; `reset` ends the working context.
  * - `auxiliary` runs another task on its routes, secrets taken out of its messages; unlike a compression it can be
  *   interrupted.
  * - `interrupt` stops the session's turn and auxiliary tasks, never a compression. Says whether there was one.
@@ -179,12 +180,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       const routes = (options.taskRoutes?.(request.task) ?? options.routes).filter((r) => r.provider !== "embedded")
       const [first] = routes
       const messages = request.messages.map(redactMessage)
-      const totalTimeout = Duration.times(first?.timeout ?? Duration.minutes(1), 1.5)
-      const spent = yield* AuxiliaryTask.spending({
-        maxCalls: options.maxCalls ?? 8,
-        maxTokens: options.maxTokens ?? Infinity,
-        totalTimeout
-      })
+      const { maxCalls, maxTokens } = options
+      const spent = yield* AuxiliaryTask.spending(AuxiliaryTask.budget(first, { maxCalls, maxTokens }))
       const task: AuxiliaryTask.Task<AuxiliaryClients.Completion> = {
         name: request.task,
         routes: AuxiliaryClients.distinct(routes),

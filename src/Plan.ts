@@ -11,7 +11,7 @@ import { handoffRoom, handoffTokens, LEDGER, segmentTokens } from "./internal/ha
 import { safeCuts } from "./internal/toolPairs.ts"
 import * as Message from "./Message.ts"
 import type { Excerpt, Logged, Manifest, Segment, State } from "./Session.ts"
-import type { Counter } from "./Tokens.ts"
+import { type Counter, total } from "./Tokens.ts"
 import * as View from "./View.ts"
 
 /**
@@ -264,7 +264,7 @@ const withoutTail = (ground: Ground, usual: Draft): Draft => {
 
 /** Below twice its frame a handoff would take about as much as what it stands for. */
 const isWorthIt = ({ rest, counter }: Ground, { from }: Draft): boolean =>
-  from > 0 && tokensOf(rest.slice(0, from)) >= 2 * handoffTokens([], "", counter)
+  from > 0 && total(rest.slice(0, from)) >= 2 * handoffTokens([], "", counter)
 
 const compress = ({ state, shares, headTo, fromSeq, rest }: Ground, { from, live, excerpts }: Draft): Compress => {
   const tailFrom = rest[from]?.seq ?? state.lastSeq + 1
@@ -277,7 +277,7 @@ const compress = ({ state, shares, headTo, fromSeq, rest }: Ground, { from, live
     live: live.map(({ seq }) => seq),
     excerpts,
     material,
-    coveredTokens: tokensOf(material),
+    coveredTokens: total(material),
     shares
   })
 }
@@ -291,8 +291,6 @@ const preview = ({ state, head, rest }: Ground, { from, live, excerpts }: Draft)
   live,
   tail: rest.slice(from)
 })
-
-const tokensOf = (entries: ReadonlyArray<Logged>): number => entries.reduce((sum, { tokens }) => sum + tokens, 0)
 
 const conversation = ({ parts }: View.View): number =>
   parts.head.tokens + parts.handoff.tokens + parts.live.tokens + parts.tail.tokens

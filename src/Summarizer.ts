@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
@@ -22,7 +22,7 @@ import * as Extractive from "./Provider/Extractive.ts"
 import type { Pauses } from "./Pauses.ts"
 import * as Recovery from "./Recovery.ts"
 import { redact } from "./Redaction.ts"
-import { Tokens } from "./Tokens.ts"
+import { Tokens, total } from "./Tokens.ts"
 
 /**
  * Where and within which budget summaries are made. `maxCalls` counts all calls of one compression beside one for
@@ -113,10 +113,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const counter = yield* Tokens
   const recovery = options.recovery ?? Recovery.defaults
   const routes = options.routes.filter((route) => route.provider !== embedded)
-  const totalTimeout =
-    options.totalTimeout === undefined
-      ? Duration.times(routes[0]?.timeout ?? Duration.minutes(1), 1.5)
-      : Duration.decode(options.totalTimeout)
 
   interface Part {
     readonly text: string
@@ -195,7 +191,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       chunks,
       (entries, index) => {
         const hasEnded = range.hasEnded || chunks.slice(index + 1).some(endsTurn)
-        const tokens = Chunks.tokens(entries)
+        const tokens = total(entries)
         return ask({ ...range, entries, tokens, hasEnded, maxTokens: Math.floor(maxTokens) }, spent, cuts)
       },
       { concurrency }
@@ -211,11 +207,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const summarize = Effect.fn("Summarizer.summarize")(function* (range: Range) {
     const first = routes[0]
     if (first === undefined) return { ...extract(range, null), modelCalls: 0, attempts: [], budgetLeft: null }
-    const spent = yield* AuxiliaryTask.spending({
-      maxCalls: options.maxCalls ?? 8,
-      maxTokens: options.maxTokens ?? Infinity,
-      totalTimeout
-    })
+    const spent = yield* AuxiliaryTask.spending(AuxiliaryTask.budget(first, options))
     const room = first.contextLength - PROMPT_TOKENS - 2 * range.maxTokens - 1_000
     const chunks = Chunks.upTo(range.entries, room)
     const part = yield* chunks.length > 1

@@ -75,6 +75,15 @@ export const overhead = (counter: Counter, { system, tools }: Fixed): number => 
 }
 
 /**
+ * What entries that were counted before take together, in tokens.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const total = (entries: ReadonlyArray<{ readonly tokens: number }>): number =>
+  entries.reduce((sum, { tokens }) => sum + tokens, 0)
+
+/**
  * An estimate of a view of `generation`, corrected by the last report: exact where the report was made, scaled by its
  * ratio from there on. Grows with the estimate, and is never negative.
  *

@@ -6,6 +6,7 @@
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
+import { sameRoute } from "../AuxiliaryClients.ts"
 import * as CompressionPolicy from "../CompressionPolicy.ts"
 import type { ResolvedRoute as Route } from "../Provider.ts"
 import { type Config, ConfigError, isUnset, read, type Task } from "./config/file.ts"
@@ -92,7 +93,7 @@ const settings = (config: Config, env: Environment): Either.Either<Settings, Con
       routes: (task) => {
         const last = { ...main, ...timeouts(task, auxiliary.get(task)) }
         const first = own.get(task) ?? last
-        return first.provider === "embedded" || identity(first) === identity(last) ? [first] : [first, last]
+        return first.provider === "embedded" || sameRoute(first, last) ? [first] : [first, last]
       },
       totalTimeout: (task) => {
         const limit = auxiliary.get(task)?.total_timeout ?? null
@@ -228,6 +229,3 @@ const timeouts = (task: string, { timeout }: Pick<Task, "timeout"> = {}): Pick<L
   const seconds = timeout ?? (task === "compression" ? 300 : 120)
   return { timeout: Duration.seconds(seconds), idleTimeout: Duration.seconds(Math.min(60, seconds)) }
 }
-
-const identity = ({ api, apiKey, baseUrl, model, provider }: Route): string =>
-  provider === "embedded" ? provider : JSON.stringify([baseUrl, Redacted.value(apiKey), model, api])

@@ -1,12 +1,10 @@
 /** A range too large for one call, cut where no tool call loses its result. */
 import type { Message } from "../Message.ts"
 import type { Logged } from "../Session.ts"
-import type { Counter } from "../Tokens.ts"
+import { type Counter, total } from "../Tokens.ts"
 import { safeCuts } from "./toolPairs.ts"
 
 type Range = ReadonlyArray<Logged>
-
-export const tokens = (entries: Range): number => entries.reduce((sum, entry) => sum + entry.tokens, 0)
 
 /** Chunks of at most about `limit` tokens; a group that cannot be cut may be larger. */
 export const upTo = (entries: Range, limit: number): ReadonlyArray<Range> => {
@@ -18,7 +16,7 @@ export const upTo = (entries: Range, limit: number): ReadonlyArray<Range> => {
   entries.forEach((entry, index) => {
     if (size + entry.tokens > limit && cut > from) {
       chunks.push(entries.slice(from, cut))
-      size = tokens(entries.slice(cut, index))
+      size = total(entries.slice(cut, index))
       from = cut
     }
     size += entry.tokens
@@ -33,7 +31,7 @@ const SMALLEST = 500
 
 /** Two chunks of about the same size; a single message is cut within its text. */
 export const halves = (entries: Range, counter: Counter): ReadonlyArray<Range> | undefined => {
-  const size = tokens(entries)
+  const size = total(entries)
   if (size < SMALLEST) return undefined
   const [only] = entries
   if (only !== undefined && entries.length === 1) return halvesOf(only, counter)

@@ -8,6 +8,7 @@ import { shares } from "../CompressionPolicy.ts"
 import type { Segment, SessionId, State } from "../Session.ts"
 import type { StoreError, UnknownSession } from "../SessionError.ts"
 import type { Lease as StoreLease } from "../SessionStore.ts"
+import { total } from "../Tokens.ts"
 import * as AuditLines from "./auditLines.ts"
 import * as Lease from "./lease.ts"
 import { type Environment, hasEndedAfter, newestRequests } from "./operation.ts"
@@ -35,10 +36,12 @@ export const run = (
 
 const healAll = (env: Environment, sessionId: SessionId, operationId: string, healed: Array<string>) =>
   Effect.gen(function* () {
+    // A step asks for a healing each time: where none is due it takes no lease.
+    if ((yield* healable(env, yield* env.store.state(sessionId))).length === 0) return
     const request = { name: "operation", holder: operationId, ttl: env.leaseTtl } as const
     const { lease } = yield* Effect.interruptible(Lease.hold(env.store, sessionId, request))
     let state = yield* env.store.state(sessionId)
-    for (const segment of state.segments.filter(isDegraded)) {
+    for (const segment of yield* healable(env, state)) {
       const next = yield* healOne(env, lease, state, segment, `seg_${operationId.replace(/^op_/, "")}_${healed.length}`)
       if (next === undefined) continue
       state = next
@@ -47,24 +50,24 @@ const healAll = (env: Environment, sessionId: SessionId, operationId: string, he
     }
   }).pipe(Effect.scoped)
 
+const healable = ({ store }: Environment, { segments }: State) =>
+  Effect.filter(segments.filter(isDegraded), ({ id }) =>
+    Effect.map(store.healTries(id, 0), (tries) => tries < MOST_TRIES)
+  )
+
 /** What a summary may take: the extract in its place may have been smaller. */
-const roomOf = ({ policy }: Environment, { system }: State): number =>
-  shares(
-    policy,
-    system.reduce((sum, { tokens }) => sum + tokens, 0)
-  )?.segment ?? 0
+const roomOf = ({ policy }: Environment, { system }: State): number => shares(policy, total(system))?.segment ?? 0
 
 const healOne = (env: Environment, lease: StoreLease, state: State, degraded: Segment, id: string) =>
   Effect.gen(function* () {
     const { counter, store, summarizer } = env
     const { sessionId } = state
-    if ((yield* store.healTries(degraded.id, 0)) >= MOST_TRIES) return undefined
     const entries = yield* store.range(sessionId, degraded.fromSeq, degraded.toSeq)
     const result = yield* Effect.interruptible(
       Effect.either(
         summarizer.summarize({
           entries,
-          tokens: entries.reduce((sum, { tokens }) => sum + tokens, 0),
+          tokens: total(entries),
           maxTokens: Math.max(degraded.tokens, roomOf(env, state)),
           focus: degraded.focus,
           requests: newestRequests(entries),

@@ -5,6 +5,7 @@
 import * as Message from "../Message.ts"
 import { whole } from "../Session.ts"
 import type { Logged, Manifest, Segment, SessionId, State, Usage } from "../Session.ts"
+import { total } from "../Tokens.ts"
 import * as Rows from "./sqliteRows.ts"
 import type { Statements } from "./sqliteStatements.ts"
 
@@ -99,7 +100,7 @@ const load = (sql: Statements, sessionId: SessionId): Resident | undefined => {
     generation: row?.generation ?? 0,
     lastSeq: last.seq,
     total: last.total,
-    size: [parts.system, parts.head, parts.live, parts.tail].flat().reduce((sum, { tokens }) => sum + tokens, 0),
+    size: total([parts.system, parts.head, parts.live, parts.tail].flat()),
     usage: session.usage === null ? null : Rows.usageOf(session.usage),
     unsaved: false
   }

@@ -7,7 +7,7 @@ import type { Compressor } from "../Compressor.ts"
 import type { Message } from "../Message.ts"
 import type { State } from "../Session.ts"
 import type { Lease, SessionStore } from "../SessionStore.ts"
-import { type Counter, calibrated, overhead } from "../Tokens.ts"
+import { type Counter, calibrated, overhead, total } from "../Tokens.ts"
 import type { StepOptions, StepUsage, Turn, TurnError } from "../Turn.ts"
 import * as View from "../View.ts"
 import * as AuditLines from "./auditLines.ts"
@@ -49,7 +49,7 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
   /** Tokens of the step that no compression can take away. */
   const fixed = (options: StepOptions) => {
     const logged = options.system === undefined ? (last?.state.system ?? []) : []
-    return logged.reduce((sum, { tokens }) => sum + tokens, overhead(counter, options))
+    return overhead(counter, options) + total(logged)
   }
 
   const compress = (options: StepOptions) => compressor.compress(sessionId, { overhead: fixed(options) })
