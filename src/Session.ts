@@ -63,7 +63,8 @@ export interface Logged {
 }
 
 /**
- * The summary of the messages `fromSeq` to `toSeq` of a log. `degraded` holds the reason if no model wrote it.
+ * The summary of the messages `fromSeq` to `toSeq` of a log. At `level` 0 it was made from the messages, above from the
+ * segments named in `children`, which are kept. `degraded` holds the reason if no model wrote it.
  *
  * @since 0.1.0
  * @category models
@@ -71,6 +72,7 @@ export interface Logged {
 export interface Segment {
   readonly id: string
   readonly level: number
+  readonly children: ReadonlyArray<string>
   readonly fromSeq: number
   readonly toSeq: number
   readonly text: string

@@ -25,6 +25,7 @@ const call = (id: string, name: string, json: string): Message.Message => ({
 const segment = (over: Partial<Segment>): Segment => ({
   id: "s1",
   level: 0,
+  children: [],
   fromSeq: 1,
   toSeq: 9,
   text: "## Goal\n- ship it",

@@ -38,7 +38,7 @@ const conversation = (state: State): number => {
 const segmentOf = (id: string, plan: Plan.Compress, tokens: number): Segment => {
   const text = "word ".repeat(tokens).slice(0, 4 * tokens)
   const { fromSeq, toSeq } = plan
-  return { id, level: 0, fromSeq, toSeq, text, tokens, degraded: "no route", focus: null, model: "m" }
+  return { id, level: 0, children: [], fromSeq, toSeq, text, tokens, degraded: "no route", focus: null, model: "m" }
 }
 
 /** The state after a commit of the largest summary and ledger a compression may make. */

@@ -47,6 +47,7 @@ const anyState: FastCheck.Arbitrary<State> = FastCheck.tuple(
 const segment = (id: string, fromSeq: number, toSeq: number): Segment => ({
   id,
   level: 0,
+  children: [],
   fromSeq,
   toSeq,
   text: "## Goal\n- go on",

@@ -25,6 +25,7 @@ export const handoffRoom = (shares: Shares, counter: Counter): number =>
 const WIDEST: Segment = {
   id: "",
   level: 0,
+  children: [],
   fromSeq: 1_000_000,
   toSeq: 1_000_000,
   text: "",

@@ -240,6 +240,7 @@ export const newestRequests = (entries: ReadonlyArray<Logged>): ReadonlyArray<st
 const segmentOf = (order: Order, plan: Plan.Compress, summary: Summary, counter: Counter): Segment => ({
   id: `seg_${order.operationId.replace(/^op_/, "")}`,
   level: 0,
+  children: [],
   fromSeq: plan.fromSeq,
   toSeq: plan.toSeq,
   text: summary.text,

@@ -30,8 +30,10 @@ export const make = (block: Block) => {
     // Names are unique even if the clock stands still.
     const at = Math.max(now, (sql.generation.get(sessionId)?.at ?? -1) + 1)
     const left = snapshotId(sessionId, at)
-    for (const s of made.segments) {
-      sql.saveSegment.run(s.id, sessionId, s.level, s.fromSeq, s.toSeq, s.tokens, s.text, s.degraded, s.focus, s.model)
+    for (const segment of made.segments) {
+      const { children, degraded, focus, fromSeq, id, level, model, text, toSeq, tokens } = segment
+      const ids = JSON.stringify(children)
+      sql.saveSegment.run(id, sessionId, level, ids, fromSeq, toSeq, tokens, text, degraded, focus, model)
     }
     const manifest = JSON.stringify(made.manifest)
     const ledger = encodeLedger(made.ledger)

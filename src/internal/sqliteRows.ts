@@ -18,6 +18,7 @@ export interface MessageRow {
 export interface SegmentRow {
   readonly id: string
   readonly level: number
+  readonly children: string
   readonly from_seq: number
   readonly to_seq: number
   readonly tokens: number
@@ -48,6 +49,7 @@ export const logged = (row: MessageRow): Logged => ({
 export const segment = (row: SegmentRow): Segment => ({
   id: row.id,
   level: row.level,
+  children: childrenOf(row.children),
   fromSeq: row.from_seq,
   toSeq: row.to_seq,
   text: row.body,
@@ -63,5 +65,6 @@ export const reader =
   (text: string): A =>
     Either.getOrThrowWith(Schema.decodeEither(Schema.parseJson(schema))(text), (error) => corrupt(what, error.message))
 
+const childrenOf = reader("list of segments", Schema.Array(Schema.String))
 export const manifestOf = reader("manifest", Manifest)
 export const usageOf = reader("usage report", Usage)

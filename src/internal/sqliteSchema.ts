@@ -89,10 +89,16 @@ const tables = [
   ) STRICT, WITHOUT ROWID`
 ]
 
-const migrations = {
-  "0001_sessions": Effect.flatMap(SqlClient.SqlClient, (sql) =>
-    Effect.forEach(tables, (table) => sql.unsafe(table), { discard: true })
+const merging = [`ALTER TABLE segment ADD COLUMN children TEXT NOT NULL DEFAULT '[]'`]
+
+const all = (statements: ReadonlyArray<string>) =>
+  Effect.flatMap(SqlClient.SqlClient, (sql) =>
+    Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
   )
+
+const migrations = {
+  "0001_sessions": all(tables),
+  "0002_merging": all(merging)
 }
 
 /** The migrator takes a migration for done as soon as another process has begun it. */

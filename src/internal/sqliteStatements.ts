@@ -90,12 +90,14 @@ export const prepare = (db: Database.Database) => ({
   ),
   segment: query<[string], SegmentRow>(
     db,
-    "SELECT id, level, from_seq, to_seq, tokens, body, degraded, focus, model FROM segment WHERE id = ?"
+    "SELECT id, level, children, from_seq, to_seq, tokens, body, degraded, focus, model FROM segment WHERE id = ?"
   ),
-  saveSegment: query<[string, string, number, number, number, number, string, string | null, string | null, string]>(
+  saveSegment: query<
+    [string, string, number, string, number, number, number, string, string | null, string | null, string]
+  >(
     db,
-    `INSERT INTO segment (id, session_id, level, from_seq, to_seq, tokens, body, degraded, focus, model)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+    `INSERT INTO segment (id, session_id, level, children, from_seq, to_seq, tokens, body, degraded, focus, model)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
   ),
 
   healTries: value<[string], number>(db, "SELECT tries FROM heal_try WHERE segment_id = ?"),

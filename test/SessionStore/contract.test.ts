@@ -40,6 +40,7 @@ const contents = (sessionId: SessionId) =>
 const segment = (id: string, fromSeq: number, toSeq: number) => ({
   id,
   level: 0,
+  children: [],
   fromSeq,
   toSeq,
   text: `summary of ${fromSeq} to ${toSeq}`,
