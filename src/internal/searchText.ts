@@ -61,14 +61,16 @@ const phrasesOf = (text: string): Omit<Chunk, "text"> => {
 
 const SHORTEST_PREFIX = 3
 
-/** Smaller pieces, for when the chunks as they are find nothing: single words, or pairs where words are not set apart. */
-export const morselsOf = (chunks: ReadonlyArray<Chunk>): ReadonlyArray<string> =>
-  Array.from(new Set(chunks.flatMap(({ text }) => text.match(RUN) ?? []).flatMap(pairsOf))).slice(0, MOST_CHUNKS)
+/** Pairs of characters where words are not set apart, for when a question is not in the log as it was asked. */
+export const pairsOf = (chunks: ReadonlyArray<Chunk>): ReadonlyArray<string> =>
+  Array.from(new Set(chunks.flatMap(({ text }) => text.match(UNSPACED_RUN) ?? []).flatMap(neighbours))).slice(
+    0,
+    MOST_CHUNKS
+  )
 
-const pairsOf = (run: string): ReadonlyArray<string> => {
-  const words = indexed(run).match(WORD) ?? []
-  if (words.length < 2) return words.map((word) => `"${word}"`)
-  return words.slice(1).map((word, i) => `"${words[i]} ${word}"`)
+const neighbours = (run: string): ReadonlyArray<string> => {
+  const characters = Array.from(run)
+  return characters.slice(1).map((character, i) => `"${characters[i]} ${character}"`)
 }
 
 /** Whether marks are part of what is looked for (`&&`, `C++`, `--force`), which an index of words cannot tell. */
@@ -98,4 +100,4 @@ const SCRIPTS =
   "\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Hangul}" +
   "\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}ー"
 const UNSPACED = new RegExp(`[${SCRIPTS}]`, "gu")
-const RUN = new RegExp(`[${SCRIPTS}]+|(?:(?![${SCRIPTS}])[\\p{L}\\p{M}\\p{N}])+`, "gu")
+const UNSPACED_RUN = new RegExp(`[${SCRIPTS}]+`, "gu")

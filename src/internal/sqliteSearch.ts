@@ -15,7 +15,7 @@ import {
   indexed,
   isBeyondWords,
   likeWithinJson,
-  morselsOf,
+  pairsOf,
   searchable
 } from "./searchText.ts"
 import type { Answer, Block } from "./sqliteBlock.ts"
@@ -55,7 +55,7 @@ export const make = (db: Database.Database, { reading, resident, sql, writing }:
       const found = isEnough ? worded : distinct([worded, yield* scan(sessionId, chunks, range, limit)], limit)
       return yield* load(
         sessionId,
-        found.length > 0 ? found : yield* looked(sessionId, () => byAny(morselsOf(chunks), ask))
+        found.length > 0 ? found : yield* looked(sessionId, () => byAny(pairsOf(chunks), ask))
       )
     })
 
