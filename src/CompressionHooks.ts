@@ -32,8 +32,8 @@ export interface Leaving {
 /**
  * - `Proceed`: compress. `notes` stand in the handoff from then on, word for word but for secrets, each in one line of
  *   at most 600 characters; the newest 16 are kept, as far as the ledger has room
- * - `Defer`: do not, for this `reason`: the outcome is `deferred`, and without new material it is not tried again
- *   unasked. Not followed where the compression is urgent
+ * - `Defer`: do not, for this `reason`: the outcome is `deferred`, and what began unasked is not tried again without new
+ *   material. Not followed where the compression is urgent
  *
  * @since 0.1.0
  * @category models

@@ -341,7 +341,7 @@ describe("Ledger.note", () => {
 
   it("stands first, before rules, and is kept as long as they are", () => {
     const noise = Array.from({ length: 20 }, (_, n) => call("write", { path: `src/file-${n}.ts` }, `c${n}`))
-    const ledger = Ledger.note(of(user("Never touch main."), ...noise), ["ticket 4711\nis closed"], 21)
+    const ledger = Ledger.note(of(user("Never touch main."), ...noise), ["ticket 4711\u0085is closed"], 21)
     const expected = [
       "Notes, word for word:",
       "- ticket 4711 is closed (#21)",
@@ -362,7 +362,7 @@ describe("Ledger.note", () => {
       assert.strictEqual(new Set(texts).size, texts.length)
       for (const text of texts) {
         assert.isAtMost(text.length, 600)
-        assert.notMatch(text, /^$|[\r\n\u2028]/)
+        assert.notMatch(text, /^$|[\n\r\v\f\u0085\u2028\u2029]/)
       }
       assert.deepStrictEqual(Ledger.note(ledger, [], 9), ledger)
     }

@@ -57,6 +57,21 @@ describe("a hook at fault", () => {
     })
   }
 
+  it.effect("one that is late is interrupted", () => {
+    let heard = false
+    const before = () => Effect.onInterrupt(hang, () => Effect.sync(() => void (heard = true)))
+    const { layer } = world({ before, deadline: "3 seconds" })
+    return Effect.gen(function* () {
+      yield* imported
+      const fiber = yield* Effect.fork(compress())
+      yield* TestClock.adjust("2999 millis")
+      assert.isFalse(heard)
+      yield* TestClock.adjust("1 millis")
+      yield* Fiber.join(fiber)
+      assert.isTrue(heard)
+    }).pipe(Effect.provide(layer))
+  })
+
   const behaviour: FastCheck.Arbitrary<() => Effect.Effect<CompressionHooks.Decision, unknown>> = FastCheck.oneof(
     FastCheck.array(FastCheck.string({ maxLength: 900, unit: "grapheme" })).map(
       (notes) => () => Effect.succeed(Proceed({ notes }))
