@@ -237,18 +237,17 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Effect.zipRight(Effect.map(Deferred.await(result), Operation.joined))
     )
 
-  /** What was deferred for one who could wait is begun again for one who cannot. */
   const compress = (sessionId: SessionId, request: Request = {}): Effect.Effect<CompressionResult, Failure> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(begin(sessionId, request), (found) =>
-        restore(found.isNew ? Deferred.await(found.result) : join(sessionId, found))
+        restore(found.isNew ? Deferred.await(found.result) : share(sessionId, request, found))
       )
-    ).pipe(
-      Effect.flatMap((result) =>
-        result.outcome === "deferred" && request.isUrgent === true
-          ? compress(sessionId, request)
-          : Effect.succeed(result)
-      )
+    )
+
+  /** What was deferred for one who could wait is begun again for one who cannot. */
+  const share = (sessionId: SessionId, request: Request, found: Running) =>
+    Effect.flatMap(join(sessionId, found), (result) =>
+      result.outcome === "deferred" && request.isUrgent === true ? compress(sessionId, request) : Effect.succeed(result)
     )
 
   const start = (sessionId: SessionId, seq: number, request: Request = {}) =>

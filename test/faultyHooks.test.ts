@@ -116,6 +116,6 @@ describe("a hook at fault", () => {
         const hooks = { before, after: () => Effect.asVoid(Effect.suspend(after)) }
         assert.deepStrictEqual(yield* outcomeWith(hooks, script), yield* outcomeWith({}, script))
       }),
-    { fastCheck: { numRuns: 60 } }
+    { fastCheck: { numRuns: 40 } }
   )
 })
