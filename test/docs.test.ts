@@ -32,6 +32,10 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
     assert.strictEqual(text, "pong")
     assert.include(model, { opened: 2 })
   },
+  "docs/recall.md, snippet 1": ({ answer, before }) => {
+    assert.strictEqual(answer, "The green one.")
+    assert.notInclude(JSON.stringify(before), "teapot")
+  },
   "docs/recovery.md, snippet 1": ({ patient }) =>
     assert.deepStrictEqual(patient, {
       ...Recovery.defaults,
