@@ -9,7 +9,7 @@ import * as Facts from "./internal/ledgerFacts.ts"
 import { asText, DENSITIES, lines, LONGEST_FAILURE, TIGHT } from "./internal/ledgerLines.ts"
 import * as Lists from "./internal/ledgerLists.ts"
 import { errorLines, exitCodeOf, isError, isLook, jsonIdentifiers, ofCall } from "./internal/ledgerTools.ts"
-import { withoutOwn } from "./internal/ownWords.ts"
+import { looked } from "./internal/looked.ts"
 import { clip, oneLine } from "./internal/sentences.ts"
 import * as Message from "./Message.ts"
 import { redact } from "./Redaction.ts"
@@ -179,7 +179,7 @@ const addCall = (ledger: Ledger, call: Message.ToolCall, seq: number): Ledger =>
 const addResult = (ledger: Ledger, message: Message.ToolMessage, seq: number): Ledger => {
   const call = ledger.calls.findLast(({ id }) => id === message.tool_call_id)
   const command = call?.command ?? null
-  const raw = shown(message)
+  const raw = looked(message)
   const exitCode = exitCodeOf(raw)
   const isRun = command !== null && (!isLook(command) || (exitCode !== null && exitCode !== 0))
   const isJson = /^\s*[{[]/.test(raw)
@@ -198,18 +198,7 @@ const addResult = (ledger: Ledger, message: Message.ToolMessage, seq: number): L
   }
 }
 
-const quotable = (message: Message.Message): string => redact(shown(message))
-
-/** What is looked at of one message: all of most, both ends of a giant one. Cut at line ends, lest a secret be cut. */
-const shown = (message: Message.Message): string => {
-  const text = withoutOwn(Message.text(message))
-  const longest = message.role === "tool" ? 4_000 : 32_000
-  if (text.length <= 2 * longest) return text
-  const start = text.slice(0, longest)
-  const end = text.slice(-longest)
-  const first = end.indexOf("\n")
-  return `${start.slice(0, start.lastIndexOf("\n") + 1)}${first < 0 ? "" : end.slice(first + 1)}`
-}
+const quotable = (message: Message.Message): string => redact(looked(message))
 
 const withErrors = (ledger: Ledger, lines: ReadonlyArray<string>, seq: number): Ledger =>
   lines.length === 0

@@ -29,6 +29,16 @@ export const DENSITIES: ReadonlyArray<Density> = [
 /** For a room in which not everything fits. */
 export const TIGHT: Density = { request: 80, command: 48, error: 18, isNumbered: false }
 
+/** What stands above the lines of a kind. */
+export const TITLES = {
+  rules: "The user's rules, word for word:",
+  decisions: "Decisions:",
+  identifiers: "Identifiers:",
+  errors: "Errors:",
+  written: "Files written:",
+  failed: "Commands that failed"
+} as const
+
 /** Every line the ledger could show, by group; rules first. */
 export const lines = (ledger: Ledger, density: Density): ReadonlyArray<Line> => {
   const [failed, run] = parted(ledger.commands, isFailed)
@@ -36,7 +46,7 @@ export const lines = (ledger: Ledger, density: Density): ReadonlyArray<Line> => 
   const isTold = (text: string) => failed.some(({ error }) => error === clip(text, LONGEST_FAILURE))
   return [
     ...linesOf(
-      "The user's rules, word for word:",
+      TITLES.rules,
       ledger.constraints,
       ({ text }) => text,
       ({ strict }) => (strict ? 1e6 : 1e4)
@@ -48,23 +58,23 @@ export const lines = (ledger: Ledger, density: Density): ReadonlyArray<Line> => 
       ({ answered }) => (answered ? 1 : 10)
     ),
     ...linesOf(
-      "Decisions:",
+      TITLES.decisions,
       ledger.decisions,
       ({ text }) => text,
       () => 4
     ),
     ...linesOf(
-      "Identifiers:",
+      TITLES.identifiers,
       ledger.identifiers,
       ({ name, replaced, value }) => `${name}: ${value}${replaced === null ? "" : `, before: ${replaced}`}`,
       (identifier) => (identifier.source === "tool" ? 2 : 6)
     ),
-    ...filesOf("Files written:", written, density, 40),
+    ...filesOf(TITLES.written, written, density, 40),
     ...failed.flatMap((one, i) =>
-      commandsOf("Commands that failed", one, density, (failed.length - i) / (isLook(one.command) ? 5 : 15))
+      commandsOf(TITLES.failed, one, density, (failed.length - i) / (isLook(one.command) ? 5 : 15))
     ),
     ...linesOf(
-      "Errors:",
+      TITLES.errors,
       ledger.errors.filter(({ text }) => !isTold(text)),
       ({ text }) => clip(text, Math.max(SHORTEST_ERROR, density.error)),
       () => 2
@@ -79,6 +89,24 @@ export const asText = (lines: ReadonlyArray<Line>): string =>
   Array.from(groupBy(lines, ({ group }) => group))
     .flatMap(([group, members]) => [group, ...Array.from(groupBy(members, shared), ([, same]) => written(same))])
     .join("\n")
+
+/** Paths, those of one folder together. */
+export const byFolder = (paths: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const lines = filesOf(
+    "",
+    paths.map((path) => ({ path, access: "written", seq: 0 })),
+    TIGHT,
+    1
+  )
+  return Array.from(groupBy(lines, shared), ([, same]) => written(same).slice(2))
+}
+
+/** The paths of such a line; any other text is itself. */
+export const pathsOf = (line: string): ReadonlyArray<string> => {
+  const [, folder = "", names] = /^(\S*\/: )?([^\s,]+(?: #\d+)?(?:, [^\s,]+(?: #\d+)?)*)$/.exec(line) ?? []
+  if (names === undefined) return [line]
+  return names.split(", ").map((name) => folder.slice(0, -2) + name.replace(/ #\d+$/, ""))
+}
 
 /** Whether the newest run of a command failed. */
 export const isFailed = ({ error, exitCode }: Command): boolean => (exitCode === null ? error !== null : exitCode !== 0)
