@@ -127,7 +127,7 @@ export const materialOfSegments: (segments: ReadonlyArray<Segment>) => string = 
  *
  * - `focus`: the topic that gets most of the room
  * - `requests`: the last user turns, which guide the emphasis without a focus
- * - `hasEnded`: the turn the material breaks off in has ended since, so nothing in it is open
+ * - `hasEnded`: the turn the material breaks off in has ended since, or its request is live, so nothing in it is open
  * - `instructions`: what the application adds
  * - `maxTokens`: how long the answer may be
  * - `rejected`: why the last answer was turned away
