@@ -25,7 +25,7 @@ export const measure = Effect.fnUntraced(function* (
     turnsPerRound: 5,
     linesPerResult,
     factsPerRound: 2,
-    constraints: 8,
+    constraints: 16,
     overrides: 2
   })
   const { answers, layer, requests } = world({ contextLength, write: wordy, mode: "background" })

@@ -21,7 +21,7 @@ export const size = (rounds: number): Session.Size => ({
   turnsPerRound: 6,
   linesPerResult: 100,
   factsPerRound: 8,
-  constraints: 30,
+  constraints: 60,
   overrides: rounds - 1
 })
 

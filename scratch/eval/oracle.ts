@@ -46,7 +46,7 @@ export const make =
 
 /** A review is done if somebody says so, open if it was asked for and not. */
 const progress = (
-  { blocks, hasEnded, material }: Prompt,
+  { blocks, isSettled, material }: Prompt,
   { rounds }: Session
 ): Pick<Handoff.Sections, "done" | "openWork"> => {
   const seen = rounds
@@ -59,7 +59,7 @@ const progress = (
   const isAsked = (title: string) =>
     blocks.some(({ text, what }) => (what === "user" || what === "summary") && text.includes(title))
   return {
-    done: seen.filter((title) => isDone(title) || hasEnded).map((title) => `went through the ${title}`),
-    openWork: hasEnded ? [] : seen.filter((title) => isAsked(title) && !isDone(title)).map((title) => `the ${title}`)
+    done: seen.filter((title) => isDone(title)).map((title) => `went through the ${title}`),
+    openWork: isSettled ? [] : seen.filter((title) => isAsked(title) && !isDone(title)).map((title) => `the ${title}`)
   }
 }

@@ -19,10 +19,10 @@ export interface Passes {
 }
 
 export const measure = Effect.fnUntraced(function* (seed: number, passes: number) {
-  const size = { rounds: passes, turnsPerRound: 3, linesPerResult: 40, factsPerRound: 2, constraints: 10, overrides: 2 }
+  const size = { rounds: passes, turnsPerRound: 3, linesPerResult: 40, factsPerRound: 2, constraints: 20, overrides: 2 }
   const session = Session.make(seed, { ...size, constraints: 0 })
   const { constraints } = Session.make(seed, size)
-  const rules = constraints.map(({ text }) => text)
+  const rules = constraints.filter(({ isMarked }) => isMarked).map(({ text }) => text)
   const { layer } = world({ contextLength, write: null })
   const { sizes, view } = yield* Effect.provide(run(session, rules.join(" ")), layer)
   const words = textOf(view)

@@ -14,7 +14,8 @@ export interface Prompt {
   /** Everything that instructs: the rules, and what stands outside of the material. */
   readonly instructions: string
   readonly maxTokens: number
-  readonly hasEnded: boolean
+  /** Whether nothing at the end is to be called open. */
+  readonly isSettled: boolean
 }
 
 export const read = ({ messages }: Pick<Request, "messages">): Prompt => {
@@ -30,7 +31,7 @@ export const read = ({ messages }: Pick<Request, "messages">): Prompt => {
     blocks: blocksOf(material),
     instructions: [...system, before, after].join("\n"),
     maxTokens: Number(/at most (\d+) tokens/.exec(after)?.[1] ?? 0),
-    hasEnded: /has been answered since/.test(after)
+    isSettled: /List none of it as in progress or open/.test(after)
   }
 }
 

@@ -1,5 +1,7 @@
-/** The user's rules, word for word in the view, by language. */
-import { languages } from "./constraints.ts"
+/**
+ * The user's rules, word for word in the view. The ledger promises those that a word such as "must" or "never" marks;
+ * of the others the figure says how many plain code cannot tell from any other sentence.
+ */
 import { type Measure, share } from "./measure.ts"
 import { covered, type Replay, textOf } from "./replay.ts"
 import type { Session } from "./session.ts"
@@ -10,12 +12,15 @@ export const measure = ({ constraints }: Session, replay: Replay, who: string): 
   const range = covered(last, replay).join("\n")
   const view = textOf(last.view)
   const left = constraints.filter(({ text }) => range.includes(text))
-  const spoken = languages.filter((language) => left.some((rule) => rule.language === language))
-  return [
-    share(
-      `rules word for word after ${replay.stages.length}, ${who}, ${spoken.length} languages`,
-      left.map(({ text }) => text),
-      (text) => view.includes(text)
+  return [true, false].map((isMarked) => {
+    const rules = left.filter((rule) => rule.isMarked === isMarked)
+    const languages = new Set(rules.map(({ language }) => language)).size
+    const what = isMarked ? "rules word for word" : "the same of rules without a word for it"
+    return share(
+      `${what}, ${who}, ${languages} languages`,
+      rules.map(({ text }) => text),
+      (text) => view.includes(text),
+      isMarked ? 100 : null
     )
-  ]
+  })
 }

@@ -33,6 +33,7 @@ export interface Size {
   /** Lines of each tool result, about 12 tokens a line. */
   readonly linesPerResult: number
   readonly factsPerRound: number
+  /** Half of them marked as rules by a word, half not. */
   readonly constraints: number
   readonly overrides: number
 }
@@ -54,7 +55,7 @@ export const make = (seed: number, size: Size): Session => {
   const drafts = Array.from({ length: size.rounds * size.turnsPerRound }, (_, n) => draft(random, n, size))
   const noise = JSON.stringify(drafts)
   const facts = Facts.draw(random, size.rounds * size.factsPerRound, (value) => !noise.includes(value))
-  const constraints = Constraints.draw(random, size.constraints)
+  const constraints = [true, false].flatMap((isMarked) => Constraints.draw(random, size.constraints >> 1, isMarked))
   const overrides = Overrides.draw(random, size.overrides, (value) => !noise.includes(value))
   const canaries = Canaries.draw(random, 2 * size.rounds)
 
