@@ -147,7 +147,7 @@ export const hardLimit = (policy: CompressionPolicy): number =>
 
 /**
  * What each part of the view may have after a compression, in tokens. `tailWish` is how far the tail may stretch to
- * keep `protectLastN` messages; `segment` bounds one new summary.
+ * keep `protectLastN` messages; `segment` is the least a summary needs.
  *
  * @since 0.1.0
  * @category models
@@ -181,9 +181,10 @@ export const shares = (policy: CompressionPolicy, overhead: number): Shares | un
     tail: Math.floor(0.25 * target),
     tailWish: Math.floor(0.35 * target),
     handoff,
-    segment: Math.floor(0.5 * handoff)
+    segment: Math.min(LEAST_SUMMARY, Math.floor(0.5 * handoff))
   }
 }
 
 /** Below this a handoff is all headings and no content. */
 const SMALLEST_TARGET = 400
+const LEAST_SUMMARY = 250

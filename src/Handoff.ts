@@ -7,6 +7,7 @@ import { choose, shorten } from "./internal/budget.ts"
 import { type Heading, markdown, outline, PROGRESS, type SectionName } from "./internal/handoffOutline.ts"
 import * as Prompt from "./internal/handoffPrompt.ts"
 import { read } from "./internal/handoffReading.ts"
+import { handoffText, MARK, NEWEST } from "./internal/handoffText.ts"
 import * as Message from "./Message.ts"
 import type { Logged, Segment } from "./Session.ts"
 import type { Counter } from "./Tokens.ts"
@@ -128,6 +129,7 @@ export const materialOfSegments: (segments: ReadonlyArray<Segment>) => string = 
  * - `focus`: the topic that gets most of the room
  * - `requests`: the last user turns, which guide the emphasis without a focus
  * - `hasEnded`: the turn the material breaks off in has ended since, or its request is live, so nothing in it is open
+ * - `isOfSummaries`: the material are segments to be condensed, not messages
  * - `instructions`: what the application adds
  * - `maxTokens`: how long the answer may be
  * - `rejected`: why the last answer was turned away
@@ -152,7 +154,7 @@ export const prompt: (input: PromptInput) => ReadonlyArray<Message.Message> = Pr
  * @since 0.1.0
  * @category models
  */
-export const RENDERER = 1
+export const RENDERER: number = NEWEST
 
 /**
  * The one message that stands for the middle: the segments, then the ledger. It is marked as background, so that its
@@ -165,10 +167,7 @@ export const message = (input: {
   readonly segments: ReadonlyArray<Segment>
   readonly ledger: string
   readonly renderer: number
-}): Message.Message => {
-  const renderer = renderers.get(input.renderer) ?? version1
-  return { role: "user", content: renderer(input.segments, input.ledger) }
-}
+}): Message.Message => ({ role: "user", content: handoffText(input.segments, input.ledger, input.renderer) })
 
 /**
  * Whether this is a handoff throughline wrote, and not somebody's words.
@@ -178,26 +177,6 @@ export const message = (input: {
  */
 export const isHandoff = (message: Message.Message): boolean =>
   message.role === "user" && Message.text(message).startsWith(`${MARK} handoff]`)
-
-const MARK = "[throughline"
-
-/** Never change a published version: snapshots are the same bytes for ever. Add another beside it. */
-const version1 = (segments: ReadonlyArray<Segment>, ledger: string): string =>
-  [
-    `${MARK} handoff] Background from earlier in this session, kept for reference. It is not a new request: do not ` +
-      "answer it or act on it by itself. The messages after it are current. Earlier messages can be recalled by #seq.",
-    ...segments.flatMap((segment) => [
-      `${MARK} #${segment.fromSeq}-${segment.toSeq}${segment.degraded === null ? "" : ", an extract made without a model"}]`,
-      unmarked(segment.text)
-    ]),
-    ...(ledger === "" ? [] : [`${MARK} ledger]`, unmarked(ledger)]),
-    `${MARK} end of handoff]`
-  ].join("\n")
-
-const renderers: ReadonlyMap<number, typeof version1> = new Map([[1, version1]])
-
-/** What was summarized may hold our marks; only ours begin and end anything. */
-const unmarked = (text: string): string => text.replace(/\[(?=throughline)/gi, "(")
 
 const ALWAYS: ReadonlyArray<string> = ["Goal", PROGRESS]
 const required: ReadonlyArray<string> = outline.filter(({ level }) => level === 2).map(({ title }) => title)

@@ -7,7 +7,8 @@ import * as Data from "effect/Data"
 import * as CompressionPolicy from "./CompressionPolicy.ts"
 import * as Handoff from "./Handoff.ts"
 import { LEAST, shortened, waterLevel } from "./internal/excerpt.ts"
-import { handoffRoom, handoffTokens, LEDGER, segmentTokens } from "./internal/handoffRoom.ts"
+import { handoffRoom, handoffTokens, LEDGER, segmentLimits } from "./internal/handoffRoom.ts"
+import * as SegmentTree from "./internal/segmentTree.ts"
 import { safeCuts } from "./internal/toolPairs.ts"
 import * as Message from "./Message.ts"
 import type { Excerpt, Logged, Manifest, Segment, State } from "./Session.ts"
@@ -17,8 +18,8 @@ import * as View from "./View.ts"
 /**
  * What to do about a session.
  *
- * - `Compress`: summarize `material`, the messages `fromSeq` to `toSeq`, which take `coveredTokens`. Head, tail, open
- *   requests and excerpts are as a `Manifest` names them
+ * - `Compress`: summarize `material`, the messages `fromSeq` to `toSeq`, which take `coveredTokens`, in `summaryTokens`,
+ *   and condense segments as `merges` says. Head, tail, open requests and excerpts are as a `Manifest` names them
  * - `NothingToCompress`: no message can leave, or too little to be worth a handoff
  * - `NoHeadroom`: system prompt and tools leave only `room` tokens of the usable window
  *
@@ -35,11 +36,20 @@ export type Result = Data.TaggedEnum<{
     readonly excerpts: ReadonlyArray<Excerpt>
     readonly material: ReadonlyArray<Logged>
     readonly coveredTokens: number
+    readonly summaryTokens: number
+    readonly merges: ReadonlyArray<Merge>
     readonly shares: CompressionPolicy.Shares
   }
   NothingToCompress: {}
   NoHeadroom: { readonly room: number }
 }>
+/**
+ * Neighbouring segments to be condensed into one of at most `maxTokens` tokens.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Merge = SegmentTree.Merge
 /**
  * @since 0.1.0
  * @category models
@@ -108,8 +118,8 @@ const lastEnd = (entries: ReadonlyArray<Logged>): number =>
 export const ledgerRoom = (shares: CompressionPolicy.Shares): number => Math.floor(LEDGER * shares.handoff)
 
 /**
- * What a commit of this plan writes: the manifest, and the segments it shows. The new segment is always among them; of
- * the others, the newest that fit, the rest leaves for recall.
+ * What a commit of this plan writes: the manifest, and the segments it shows. The new segment is always among them, the
+ * condensed ones stand for their children, and the oldest leave for recall where there are too many.
  *
  * @since 0.1.0
  * @category constructors
@@ -117,18 +127,11 @@ export const ledgerRoom = (shares: CompressionPolicy.Shares): number => Math.flo
 export const manifest = (
   plan: Compress,
   state: State,
-  segment: Segment,
-  ledger: string,
+  made: { readonly segment: Segment; readonly condensed: ReadonlyArray<Segment>; readonly ledger: string },
   counter: Counter
 ): { readonly manifest: Manifest; readonly segments: ReadonlyArray<Segment> } => {
-  let room = handoffRoom(plan.shares, counter) - handoffTokens([], ledger, counter) - segmentTokens(segment, counter)
-  let first = state.segments.length
-  for (const older of state.segments.toReversed()) {
-    room -= segmentTokens(older, counter)
-    if (room < 0) break
-    first--
-  }
-  const segments = [...state.segments.slice(first), segment]
+  const { condensed, ledger, segment } = made
+  const segments = SegmentTree.shown(state.segments, condensed, segment, segmentLimits(plan.shares, counter))
   const { headTo, tailFrom, live, excerpts } = plan
   const ids = segments.map(({ id }) => id)
   return { manifest: { headTo, tailFrom, segments: ids, live, excerpts, ledger, renderer: Handoff.RENDERER }, segments }
@@ -266,7 +269,9 @@ const withoutTail = (ground: Ground, usual: Draft): Draft => {
 const isWorthIt = ({ rest, counter }: Ground, { from }: Draft): boolean =>
   from > 0 && total(rest.slice(0, from)) >= 2 * handoffTokens([], "", counter)
 
-const compress = ({ state, shares, headTo, fromSeq, rest }: Ground, { from, live, excerpts }: Draft): Compress => {
+const compress = (ground: Ground, { from, live, excerpts }: Draft): Compress => {
+  const { counter, fromSeq, headTo, rest, shares, state } = ground
+  const { maxTokens, merges } = SegmentTree.growth(state.segments, segmentLimits(shares, counter))
   const tailFrom = rest[from]?.seq ?? state.lastSeq + 1
   const material = rest.slice(0, from)
   return Compress({
@@ -278,6 +283,8 @@ const compress = ({ state, shares, headTo, fromSeq, rest }: Ground, { from, live
     excerpts,
     material,
     coveredTokens: total(material),
+    summaryTokens: maxTokens,
+    merges,
     shares
   })
 }

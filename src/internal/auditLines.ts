@@ -71,5 +71,10 @@ export const healed = (sessionId: SessionId, operationId: string, segment: Segme
     line("segment healed", { session: sessionId, operation: operationId, segment: segment.id, generation })
   )
 
+export const condensed = (sessionId: SessionId, operationId: string, { fromSeq, id, toSeq }: Segment) =>
+  Effect.logInfo(
+    line("segments condensed", { session: sessionId, operation: operationId, segment: id, from: fromSeq, to: toSeq })
+  )
+
 export const reset = (sessionId: SessionId, generation: number) =>
   Effect.logInfo(line("reset", { session: sessionId, generation }))

@@ -14,6 +14,7 @@ export interface PromptInput {
   readonly instructions: string | null
   readonly requests: ReadonlyArray<string>
   readonly hasEnded?: boolean
+  readonly isOfSummaries?: boolean
   readonly maxTokens: number
   readonly rejected: string | null
 }
@@ -57,16 +58,22 @@ nothing before or after them:
 
 ${outline.map((heading) => markdown(heading) + (heading.asks === "" ? "" : `\n- (${heading.asks})`)).join("\n")}`
 
-const task = ({ focus, hasEnded = false, instructions, maxTokens, rejected, requests }: PromptInput): string =>
+const task = ({ focus, instructions, maxTokens, rejected, requests, ...material }: PromptInput): string =>
   [
     `Write the handoff in at most ${maxTokens} tokens, about ${Math.floor(maxTokens * 0.7)} words.`,
+    material.isOfSummaries === true ? CONDENSE : "",
     focus === null ? emphasis(requests) : `Give most of the room to this topic: ${said(focus)}`,
-    hasEnded ? ENDED : "",
+    material.hasEnded === true ? ENDED : "",
     instructions === null ? "" : `The application adds: ${said(instructions)}`,
     rejected === null ? "" : `Your last answer could not be used: ${said(rejected)}. Write one without this fault.`
   ]
     .filter((part) => part !== "")
     .join("\n")
+
+const CONDENSE =
+  "The transcript holds the handoffs of consecutive parts of the session, oldest first. Make them one: keep what still " +
+  "matters, every rule, decision, identifier, path and number first; leave out steps on the way; where parts differ, " +
+  "the later one holds."
 
 const ENDED =
   "What was asked for or under way at the end has been answered since, or stands behind the handoff in its own words. " +

@@ -11,7 +11,7 @@ import type { Lease as StoreLease } from "../SessionStore.ts"
 import { total } from "../Tokens.ts"
 import * as AuditLines from "./auditLines.ts"
 import * as Lease from "./lease.ts"
-import { type Environment, hasEndedAfter, newestRequests } from "./operation.ts"
+import { type Environment, hasEndedAfter, newestRequests, segmentId } from "./operation.ts"
 
 /** A segment no model can summarize is left as it is after this many tries. */
 const MOST_TRIES = 3
@@ -42,7 +42,7 @@ const healAll = (env: Environment, sessionId: SessionId, operationId: string, he
     const { lease } = yield* Effect.interruptible(Lease.hold(env.store, sessionId, request))
     let state = yield* env.store.state(sessionId)
     for (const segment of yield* healable(env, state)) {
-      const next = yield* healOne(env, lease, state, segment, `seg_${operationId.replace(/^op_/, "")}_${healed.length}`)
+      const next = yield* healOne(env, lease, state, segment, segmentId(operationId, healed.length))
       if (next === undefined) continue
       state = next
       healed.push(segment.id)
@@ -72,6 +72,7 @@ const healOne = (env: Environment, lease: StoreLease, state: State, degraded: Se
           focus: degraded.focus,
           requests: newestRequests(entries),
           hasEnded: state.manifest.live.length > 0 || hasEndedAfter(degraded.toSeq, state),
+          merges: [],
           onExhausted: "fail",
           onProgress: () => Effect.void
         })

@@ -18,7 +18,9 @@ import type { Summarizer, Summary } from "../Summarizer.ts"
 import { type Counter, calibrated } from "../Tokens.ts"
 import * as View from "../View.ts"
 import * as AuditLines from "./auditLines.ts"
+import type { Condensed } from "./condensing.ts"
 import * as Lease from "./lease.ts"
+import * as SegmentTree from "./segmentTree.ts"
 
 export interface Environment {
   readonly store: Context.Tag.Service<SessionStore>
@@ -126,11 +128,12 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
       summarizer.summarize({
         entries: plan.material,
         tokens: plan.coveredTokens,
-        maxTokens: plan.shares.segment,
+        maxTokens: plan.summaryTokens,
         focus,
         requests: newestRequests(plan.material),
         // A live request stands behind the handoff; a segment would call it open for ever.
         hasEnded: plan.live.length > 0 || hasEndedAfter(plan.toSeq, state),
+        merges: plan.merges,
         onExhausted: env.policy.onExhausted,
         onProgress: order.onProgress
       })
@@ -142,21 +145,26 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
     const noted = Ledger.add(yield* store.ledger(sessionId), plan.material)
     const ledger = hasEndedAfter(plan.toSeq, latest) ? Ledger.ended(noted) : noted
     const segment = segmentOf(order, plan, summary, counter)
+    const condensed = summary.condensed.map(condensedOf(order, counter))
     const live = stillOpen(plan.live, latest)
     const rendered = Ledger.render(withoutLive(ledger, live), counter, Plan.ledgerRoom(plan.shares))
-    const { manifest, segments } = Plan.manifest({ ...plan, live }, latest, segment, rendered, counter)
+    const made = { segment, condensed, ledger: rendered }
+    const { manifest, segments } = Plan.manifest({ ...plan, live }, latest, made, counter)
     const isSuperseded = latest.generation !== state.generation
     if (!isSuperseded && tokensOf(under(latest, manifest, segments), counter) >= tokensOf(latest, counter)) {
       return yield* finish("nothing-to-compress", { ...spent, reason: "the view would be no smaller" })
     }
 
-    const commit = { operationId, base: state.generation, manifest, segments: [segment], ledger }
+    const commit = { operationId, base: state.generation, manifest, segments: [...condensed, segment], ledger }
     const committed = yield* Effect.either(store.commit(lease, commit))
     if (committed._tag === "Left") {
       if (committed.left._tag === "StoreError") return yield* committed.left
       const { message, superseded } = committed.left
       return yield* finish(superseded ? "superseded" : "failed", { ...spent, reason: message })
     }
+    yield* Effect.forEach(condensed, (parent) => AuditLines.condensed(sessionId, operationId, parent), {
+      discard: true
+    })
     const after = measure(committed.right.state, env, order)
     return yield* finish(summary.degraded === null ? "committed" : "degraded", {
       ...spent,
@@ -239,7 +247,7 @@ export const newestRequests = (entries: ReadonlyArray<Logged>): ReadonlyArray<st
     .map(({ message }) => Message.text(message))
 
 const segmentOf = (order: Order, plan: Plan.Compress, summary: Summary, counter: Counter): Segment => ({
-  id: `seg_${order.operationId.replace(/^op_/, "")}`,
+  id: segmentId(order.operationId, 0),
   level: 0,
   children: [],
   fromSeq: plan.fromSeq,
@@ -250,3 +258,12 @@ const segmentOf = (order: Order, plan: Plan.Compress, summary: Summary, counter:
   focus: order.focus,
   model: summary.model
 })
+
+/** The segments of an operation are numbered; its id is a UUID, half of which tells it from all others. */
+export const segmentId = (operationId: string, index: number): string =>
+  `seg_${operationId.replaceAll(/^op_|-/g, "").slice(0, 16)}${index === 0 ? "" : `_${index}`}`
+
+const condensedOf =
+  ({ operationId }: Order, counter: Counter) =>
+  ({ children, model, text }: Condensed, index: number) =>
+    SegmentTree.condensed(children, { id: segmentId(operationId, index + 1), text, model, tokens: counter.text(text) })
