@@ -10,7 +10,8 @@ import { SessionId } from "./Session.ts"
  * - `committed`: a model's summary stands for the middle now
  * - `degraded`: the embedded summarizer's extract does, since every route failed; `reason` says why
  * - `joined`: an equal request was under way; the figures are that one's
- * - `nothing-to-compress`, `no-headroom`, `superseded`, `deferred`, `failed`: the session is as before
+ * - `nothing-to-compress`, `no-headroom`, `superseded`, `deferred` (by a hook, with its `reason`), `failed`: the session
+ *   is as before
  *
  * @since 0.1.0
  * @category models

@@ -19,12 +19,14 @@ import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
 import type { CompressionFailed } from "./CompressionError.ts"
+import { CompressionHooks } from "./CompressionHooks.ts"
 import * as CompressionPolicy from "./CompressionPolicy.ts"
 import type { CompressionResult } from "./CompressionResult.ts"
 import * as AuditLines from "./internal/auditLines.ts"
 import * as Lease from "./internal/lease.ts"
 import * as Fruitless from "./internal/fruitless.ts"
 import * as Healing from "./internal/healing.ts"
+import * as Hooks from "./internal/hooks.ts"
 import * as Operation from "./internal/operation.ts"
 import * as OutlivingCallers from "./internal/outlivingCallers.ts"
 import * as SessionPermits from "./internal/sessionPermits.ts"
@@ -37,7 +39,8 @@ import { Tokens } from "./Tokens.ts"
 
 /**
  * What a compression should do. `focus` is a topic to dwell on; `overhead` are the tokens of the system prompt and
- * tools of the step that asks, if not the logged system prompt's.
+ * tools of the step that asks, if not the logged system prompt's. `isUrgent` says that the step cannot go on without
+ * it: then no hook defers it.
  *
  * @since 0.1.0
  * @category models
@@ -45,6 +48,7 @@ import { Tokens } from "./Tokens.ts"
 export interface Request {
   readonly focus?: string | undefined
   readonly overhead?: number | undefined
+  readonly isUrgent?: boolean | undefined
 }
 
 /**
@@ -134,7 +138,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     summarizer: yield* Summarizer,
     counter: yield* Tokens,
     policy,
-    leaseTtl: Lease.ttl(options.leaseTtl)
+    leaseTtl: Lease.ttl(options.leaseTtl),
+    hooks: yield* CompressionHooks
   }
   const permits = SessionPermits.make()
   const running = new Map<SessionId, Map<string, Running>>()
@@ -173,6 +178,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       key,
       focus: request.focus ?? null,
       overhead: request.overhead,
+      isUrgent: request.isUrgent ?? false,
       onStarted: (messages, tokens) => PubSub.publish(events, Event.Started({ sessionId, messages, tokens })),
       onProgress: (characters) => PubSub.publish(events, Event.Progress({ sessionId, characters }))
     }).pipe(
@@ -185,8 +191,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         const counted = Metric.tagged(Metric.tagged(compressions, "outcome", outcome), "model", model ?? "none")
         return Effect.zipRight(Metric.increment(counted), Deferred.done(result, exit))
       }),
-      Effect.annotateLogs({ session: sessionId, operation: operationId }),
-      Effect.withSpan("Compressor.compress", { attributes: { session: sessionId, operation: operationId } })
+      Effect.withSpan("Compressor.compress", { attributes: { session: sessionId, operation: operationId } }),
+      // By now everybody has the result.
+      Effect.tap((ended) => Hooks.after(env.hooks, ended)),
+      Effect.annotateLogs({ session: sessionId, operation: operationId })
     )
 
   /** Finds the equal operation or begins one: a single step as seen by other fibers. */
@@ -229,11 +237,17 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Effect.zipRight(Effect.map(Deferred.await(result), Operation.joined))
     )
 
-  const compress = (sessionId: SessionId, request: Request = {}) =>
+  const compress = (sessionId: SessionId, request: Request = {}): Effect.Effect<CompressionResult, Failure> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(begin(sessionId, request), (found) =>
-        restore(found.isNew ? Deferred.await(found.result) : join(sessionId, found))
+        restore(found.isNew ? Deferred.await(found.result) : share(sessionId, request, found))
       )
+    )
+
+  /** What was deferred for one who could wait is begun again for one who cannot. */
+  const share = (sessionId: SessionId, request: Request, found: Running) =>
+    Effect.flatMap(join(sessionId, found), (result) =>
+      result.outcome === "deferred" && request.isUrgent === true ? compress(sessionId, request) : Effect.succeed(result)
     )
 
   const start = (sessionId: SessionId, seq: number, request: Request = {}) =>
@@ -254,9 +268,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 })
 
 /** Its focus goes into prompts, log lines, segments and the operation's row. */
-const withoutSecrets = ({ focus, overhead }: Request): Request => ({
-  focus: focus === undefined ? undefined : redact(focus),
-  overhead
+const withoutSecrets = ({ focus, ...rest }: Request): Request => ({
+  ...rest,
+  focus: focus === undefined ? undefined : redact(focus)
 })
 
 /**

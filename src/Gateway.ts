@@ -24,6 +24,7 @@ import * as Message from "./Message.ts"
 import type * as Pause from "./Pause.ts"
 import * as Pauses from "./Pauses.ts"
 import { label, type Request, type Route } from "./Provider.ts"
+import * as Recall from "./Recall.ts"
 import * as Recovery from "./Recovery.ts"
 import { redactMessage } from "./Redaction.ts"
 import type { Receipt, SessionId } from "./Session.ts"
@@ -230,6 +231,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 export const layer = (options: Options) =>
   Layer.effect(Gateway, make(options)).pipe(
     Layer.provideMerge(Compressor.layer(options)),
+    Layer.provideMerge(Recall.layer),
     Layer.provide(Summarizer.layer({ ...options, routes: AuxiliaryClients.distinct(options.routes) })),
     Layer.provide([AuxiliaryClients.layer, Pauses.layer(options.pauses)])
   )

@@ -28,6 +28,7 @@ const seq = Schema.Int
 /**
  * What a session's messages say, by kind, oldest first.
  *
+ * - `notes`: what the application wants kept; `seq` is the end of the range it was noted at
  * - `constraints`: sentences of the user that set a rule (`strict`) or voice a preference
  * - `requests`: what was asked for, and whether a turn has ended since
  * - `files`: the last access of each path
@@ -40,6 +41,8 @@ const seq = Schema.Int
  * @category models
  */
 export const Ledger = Schema.Struct({
+  /** Ledgers were stored without them once. */
+  notes: Schema.optionalWith(Schema.Array(Schema.Struct({ text: Schema.String, seq })), { default: () => [] }),
   constraints: Schema.Array(Schema.Struct({ text: Schema.String, strict: Schema.Boolean, seq })),
   requests: Schema.Array(Schema.Struct({ text: Schema.String, answered: Schema.Boolean, seq })),
   files: Schema.Array(Schema.Struct({ path: Schema.String, access: Schema.Literal("read", "written"), seq })),
@@ -70,6 +73,7 @@ export type Ledger = typeof Ledger.Type
  * @category constructors
  */
 export const empty: Ledger = {
+  notes: [],
   constraints: [],
   requests: [],
   files: [],
@@ -90,6 +94,21 @@ export const empty: Ledger = {
 export const add = (ledger: Ledger, entries: ReadonlyArray<Logged>): Ledger => entries.reduce(addOne, ledger)
 
 /**
+ * The ledger with notes of the application, each in one line, redacted and clipped; the newest 16 are kept. A text is
+ * noted once, as new as it was last said.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const note = (ledger: Ledger, notes: ReadonlyArray<string>, seq: number): Ledger => ({
+  ...ledger,
+  notes: notes
+    .map((text) => clip(oneLine(redact(text)), LONGEST_NOTE))
+    .filter((text) => text !== "")
+    .reduce((list, text) => putText(list, text, seq), ledger.notes)
+})
+
+/**
  * The ledger once a turn has ended after its messages: no request of it is open any more.
  *
  * @since 0.1.0
@@ -104,8 +123,8 @@ export const ended = (ledger: Ledger): Ledger =>
     : ledger
 
 /**
- * The ledger as lines of at most `maxTokens` tokens, constraints first; the empty text if there is nothing to say.
- * What does not fit is reachable through recall by its `#seq`.
+ * The ledger as lines of at most `maxTokens` tokens, notes and constraints first; the empty text if there is nothing to say.
+ * What does not fit is reachable through recall by its `#seq`, but for notes.
  *
  * @since 0.1.0
  * @category getters
@@ -263,6 +282,7 @@ const withTool = (list: Ledger["identifiers"], found: ReadonlyArray<Facts.Named>
     return put(list, { name, value, replaced: null, source: "tool" as const, seq }, same, 48, isOfTool)
   }, list)
 
+const LONGEST_NOTE = 600
 const LONGEST_REQUEST = 240
 const LONGEST_COMMAND = 160
 const LONGEST_PATH = 240

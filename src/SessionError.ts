@@ -36,6 +36,20 @@ export class UnknownSnapshot extends Schema.TaggedError<UnknownSnapshot>()("Unkn
 }
 
 /**
+ * No segment was ever committed under this id.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnknownSegment extends Schema.TaggedError<UnknownSegment>()("UnknownSegment", {
+  segmentId: Schema.String
+}) {
+  override get message() {
+    return `there is no segment ${this.segmentId}`
+  }
+}
+
+/**
  * An import would have written into a session that already holds messages.
  *
  * @since 0.1.0

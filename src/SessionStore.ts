@@ -20,6 +20,7 @@ import type {
   StoreError,
   Superseded,
   TurnLost,
+  UnknownSegment,
   UnknownSession,
   UnknownSnapshot
 } from "./SessionError.ts"
@@ -181,6 +182,19 @@ export interface Delivery {
 export type Histories = ReadonlyArray<{ readonly sessionId: SessionId; readonly messages: ReadonlyArray<Message> }>
 
 /**
+ * Where in a log to look: from `fromSeq` to `toSeq`, without the messages of `except`, and in those of `also`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Places {
+  readonly fromSeq: number
+  readonly toSeq: number
+  readonly except: ReadonlyArray<number>
+  readonly also: ReadonlyArray<number>
+}
+
+/**
  * - `deliver` returns when the message is on disk and numbered; the session begins with its first delivery.
  * - `promote` moves the inbox to the log, in order; `append` adds to the log; both under the turn's lease.
  * - `report` keeps what the provider said a view had cost; it is an estimate's aid and may be lost in a crash.
@@ -228,6 +242,17 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
       fromSeq: number,
       toSeq: number
     ) => Effect.Effect<ReadonlyArray<Logged>, StoreError>
+    /** Messages that hold words of the query, best first, each once; what throughline itself wrote is left out. */
+    readonly search: (
+      sessionId: SessionId,
+      query: string,
+      options: { readonly places: Places; readonly limit: number }
+    ) => Effect.Effect<ReadonlyArray<Logged>, UnknownSession | StoreError>
+    readonly segment: (
+      segmentId: string
+    ) => Effect.Effect<{ readonly sessionId: SessionId; readonly segment: Segment }, UnknownSegment | StoreError>
+    /** The id of the finest segment that covers a message, of equals the newest. */
+    readonly segmentOver: (sessionId: SessionId, seq: number) => Effect.Effect<string | null, StoreError>
     /** How often a segment's healing has failed, `more` included. */
     readonly healTries: (segmentId: string, more: number) => Effect.Effect<number, StoreError>
     readonly publish: (

@@ -32,6 +32,11 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
     assert.strictEqual(text, "pong")
     assert.include(model, { opened: 2 })
   },
+  "docs/compression-flow.md, snippet 1": ({ memories, outcomes, texts }) => {
+    assert.match(String(memories), /^\d+ messages of chat-43$/)
+    assert.include(String(texts), "Notes, word for word:\n- ticket 4711 is closed")
+    assert.deepStrictEqual(outcomes, ["committed"])
+  },
   "docs/recovery.md, snippet 1": ({ patient }) =>
     assert.deepStrictEqual(patient, {
       ...Recovery.defaults,

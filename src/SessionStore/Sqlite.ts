@@ -20,6 +20,7 @@ import * as Leases from "../internal/sqliteLeases.ts"
 import * as Log from "../internal/sqliteLog.ts"
 import * as Pauses from "../internal/sqlitePauses.ts"
 import * as Reports from "../internal/sqliteReports.ts"
+import * as Search from "../internal/sqliteSearch.ts"
 import { migrate } from "../internal/sqliteSchema.ts"
 import { StoreError } from "../SessionError.ts"
 import { SessionStore } from "../SessionStore.ts"
@@ -65,6 +66,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     ...Leases.make(block),
     ...Generations.make(block),
     ...Pauses.make(block),
+    ...Search.make(db, block),
     ...Reports.make(reports, block)
   })
 })

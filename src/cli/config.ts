@@ -28,6 +28,8 @@ export interface Settings {
   readonly routes: (task: string) => ReadonlyArray<Route>
   /** What a task may take over all its calls; null if the file does not say. */
   readonly totalTimeout: (task: string) => Duration.Duration | null
+  /** The user's own guidance for every summary; null if there is none. */
+  readonly instructions: string | null
   readonly ignored: ReadonlyArray<string>
   readonly offline: boolean
 }
@@ -99,6 +101,7 @@ const settings = (config: Config, env: Environment): Either.Either<Settings, Con
         const limit = auxiliary.get(task)?.total_timeout ?? null
         return limit === null ? null : Duration.seconds(limit)
       },
+      instructions: isUnset(compression.instructions) ? null : compression.instructions,
       ignored,
       offline: [main, ...own.values()].every(({ provider }) => provider === "embedded")
     }

@@ -17,6 +17,7 @@ import * as Deliver from "./commands/deliver.ts"
 import * as Demo from "./commands/demo.ts"
 import * as Import from "./commands/import.ts"
 import * as Look from "./commands/look.ts"
+import * as Recall from "./commands/recall.ts"
 import * as Help from "./help.ts"
 import { say } from "./terminal.ts"
 
@@ -28,6 +29,8 @@ const commands = [
   Compress.command,
   Look.view,
   Look.log,
+  Recall.recall,
+  Recall.expand,
   Look.snapshots,
   Look.snapshot,
   Look.sessions,

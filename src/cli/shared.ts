@@ -78,12 +78,13 @@ export const settings = (config: Option.Option<string>) =>
 export const SHUTDOWN_GRACE = "10 seconds"
 
 /** A compressor on these settings. */
-export const compressor = ({ policy, routes, totalTimeout }: Config.Settings) =>
+export const compressor = ({ instructions, policy, routes, totalTimeout }: Config.Settings) =>
   Compressor.layer({ policy, shutdownGrace: SHUTDOWN_GRACE }).pipe(
     Layer.provide(
       Summarizer.layer({
         routes: routes("compression"),
-        totalTimeout: totalTimeout("compression") ?? undefined
+        totalTimeout: totalTimeout("compression") ?? undefined,
+        instructions: instructions ?? undefined
       })
     ),
     Layer.provide([AuxiliaryClients.layer, Pauses.layer()]),

@@ -15,7 +15,7 @@ export const transcript = (lines: ReadonlyArray<Line>): ReadonlyArray<string> =>
   })
 
 /** Control characters of a message are shown, not obeyed by the terminal. */
-const inert = (text: string): string =>
+export const inert = (text: string): string =>
   text.replace(/\r\n/g, "\n").replace(/[^\P{Cc}\n\t]/gu, (control) => {
     const code = control.charCodeAt(0)
     return code < 32 ? String.fromCharCode(0x2400 + code) : "\uFFFD"

@@ -66,6 +66,16 @@ export const done = (result: CompressionResult) =>
 export const failed = (sessionId: SessionId, operationId: string, error: string) =>
   Effect.logWarning(line("compression failed", { session: sessionId, operation: operationId, error }))
 
+/** Instead of a started line. */
+export const deferred = (sessionId: SessionId, operationId: string, reason: string) =>
+  Effect.logInfo(line("compression deferred", { session: sessionId, operation: operationId, reason }))
+
+export const notDeferred = (sessionId: SessionId, operationId: string, reason: string) =>
+  Effect.logWarning(line("deferral not followed", { session: sessionId, operation: operationId, reason }))
+
+export const hookFailed = (sessionId: SessionId, operationId: string, hook: "before" | "after", error: string) =>
+  Effect.logWarning(line("hook failed", { session: sessionId, operation: operationId, hook, error }))
+
 export const healed = (sessionId: SessionId, operationId: string, segment: Segment, generation: number) =>
   Effect.logInfo(
     line("segment healed", { session: sessionId, operation: operationId, segment: segment.id, generation })

@@ -146,7 +146,7 @@ const cut = (text: string, keep: number, { seq, perCharacter }: Cutter): string 
 }
 
 /** Never between the halves of a surrogate pair. */
-const atCodePoint = (text: string, index: number): number => {
+export const atCodePoint = (text: string, index: number): number => {
   const isInside = index > 0 && /^[\ud800-\udbff][\udc00-\udfff]$/.test(text.slice(index - 1, index + 1))
   return isInside ? index - 1 : index
 }

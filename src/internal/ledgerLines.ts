@@ -11,13 +11,19 @@ export interface Line {
   readonly text: string
 }
 
-/** Every line the ledger could show, by group; rules first. */
+/** Every line the ledger could show, by group; notes and rules first. */
 export const lines = (ledger: Ledger): ReadonlyArray<Line> => [
+  ...linesOf(
+    "Notes, word for word:",
+    ledger.notes,
+    ({ text }) => text,
+    () => FOREMOST
+  ),
   ...linesOf(
     "The user's rules, word for word:",
     ledger.constraints,
     ({ text }) => text,
-    ({ strict }) => (strict ? 1e6 : 1e4)
+    ({ strict }) => (strict ? FOREMOST : 1e4)
   ),
   ...linesOf(
     "Requests:",
@@ -56,6 +62,9 @@ export const lines = (ledger: Ledger): ReadonlyArray<Line> => [
     (command) => (isForgettable(command) ? 0.5 : 2)
   )
 ]
+
+/** The weight of what leaves last. */
+const FOREMOST = 1e6
 
 /** The lines under the titles of their groups. */
 export const asText = (lines: ReadonlyArray<Line>): string =>

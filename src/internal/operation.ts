@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { type AuxiliaryError, InvalidSummary } from "../AuxiliaryError.ts"
 import { CompressionFailed } from "../CompressionError.ts"
+import type { Options as CompressionHooks } from "../CompressionHooks.ts"
 import type { CompressionPolicy } from "../CompressionPolicy.ts"
 import type { CompressionResult, Outcome } from "../CompressionResult.ts"
 import * as Ledger from "../Ledger.ts"
@@ -19,6 +20,7 @@ import { type Counter, calibrated } from "../Tokens.ts"
 import * as View from "../View.ts"
 import * as AuditLines from "./auditLines.ts"
 import type { Condensed } from "./condensing.ts"
+import * as Hooks from "./hooks.ts"
 import * as Lease from "./lease.ts"
 import * as SegmentTree from "./segmentTree.ts"
 
@@ -28,6 +30,7 @@ export interface Environment {
   readonly counter: Counter
   readonly policy: CompressionPolicy
   readonly leaseTtl: number
+  readonly hooks: CompressionHooks
 }
 
 export interface Order {
@@ -39,6 +42,7 @@ export interface Order {
   readonly focus: string | null
   /** Tokens of the step's system prompt and tools, if a step asks. */
   readonly overhead: number | undefined
+  readonly isUrgent: boolean
   readonly onStarted: (messages: number, tokens: number) => Effect.Effect<void>
   readonly onProgress: (characters: number) => Effect.Effect<void>
 }
@@ -119,6 +123,12 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
     return yield* finish("no-headroom", { reason: "system prompt and tools leave no room in the window" })
   }
 
+  const decision = yield* Hooks.before(env.hooks, leaving(order, plan))
+  if (decision._tag === "Defer") {
+    yield* AuditLines.deferred(sessionId, operationId, decision.reason)
+    return yield* finish("deferred", { reason: decision.reason })
+  }
+
   const about = { ...before, generation: state.generation, model: summarizer.model, focus }
   yield* AuditLines.started(sessionId, operationId, about)
   yield* order.onStarted(plan.material.length, plan.coveredTokens)
@@ -142,7 +152,8 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
     const spent = { attempts, budgetLeft, modelCalls }
 
     const latest = yield* store.state(sessionId)
-    const noted = Ledger.add(yield* store.ledger(sessionId), plan.material)
+    const known = Ledger.add(yield* store.ledger(sessionId), plan.material)
+    const noted = Ledger.note(known, decision.notes, plan.toSeq)
     const ledger = hasEndedAfter(plan.toSeq, latest) ? Ledger.ended(noted) : noted
     const segment = segmentOf(order, plan, summary, counter)
     const condensed = summary.condensed.map(condensedOf(order, counter))
@@ -192,6 +203,15 @@ const conclude = (order: Order, exit: Exit.Exit<CompressionResult, Failure>) =>
         Cause.isInterruptedOnly(cause) ? "shutdown" : Cause.pretty(cause)
       )
   })
+
+const leaving = ({ focus, isUrgent, operationId, sessionId }: Order, { coveredTokens, material }: Plan.Compress) => ({
+  sessionId,
+  operationId,
+  entries: material,
+  tokens: coveredTokens,
+  focus,
+  isUrgent
+})
 
 /** The view as it costs now: messages, tokens as the provider would count them, and the fixed part of it. */
 const measure = (state: State, { counter }: Environment, order: Order) => {

@@ -26,7 +26,7 @@ export const words = (text: string): ReadonlyArray<string> => {
 }
 
 /** Line breaks and runs of white space become one space, so that nothing in it can look like a line of its own. */
-export const oneLine = (text: string): string => (IS_WIDE.test(text) ? text.replace(/\s+/g, " ").trim() : text)
+export const oneLine = (text: string): string => (IS_WIDE.test(text) ? text.replace(WIDE, " ").trim() : text)
 
 /** At most `length` characters, with an ellipsis for the rest; never half a surrogate pair. */
 export const clip = (text: string, length: number): string => {
@@ -73,7 +73,9 @@ const SENTENCES = new Intl.Segmenter("en", { granularity: "sentence" })
 const WORDS = new Intl.Segmenter("en", { granularity: "word" })
 
 /** Most texts are one line already; asking is cheaper than writing. */
-const IS_WIDE = /[^\S ]|\s\s|^\s|\s$/
+const IS_WIDE = /[^\S ]|\u0085|\s\s|^\s|\s$/
+/** The one line break that is no white space to a regular expression is among them. */
+const WIDE = /[\s\u0085]+/g
 const FENCE = /^\s*(?:```|~~~)/
 const MARKUP = /^(?:\s|[#>*+•-]+\s|\d{1,3}[.)]\s|\[[ x]\]\s)+/
 const INNER_END = /[.!?…؟।]["'”’)*`]*\s+\S|[。！？]/

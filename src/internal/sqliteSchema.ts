@@ -89,7 +89,16 @@ const tables = [
   ) STRICT, WITHOUT ROWID`
 ]
 
-const merging = [`ALTER TABLE segment ADD COLUMN children TEXT NOT NULL DEFAULT '[]'`]
+const mergingAndRecall = [
+  `ALTER TABLE segment ADD COLUMN children TEXT NOT NULL DEFAULT '[]'`,
+  `CREATE INDEX segment_session ON segment (session_id, from_seq)`,
+  `CREATE TABLE recall_session (
+    number     INTEGER PRIMARY KEY,
+    session_id TEXT NOT NULL UNIQUE,
+    seq        INTEGER NOT NULL
+  ) STRICT`,
+  `CREATE VIRTUAL TABLE recall USING fts5 (body, content = '', tokenize = 'unicode61 remove_diacritics 2')`
+]
 
 const all = (statements: ReadonlyArray<string>) =>
   Effect.flatMap(SqlClient.SqlClient, (sql) =>
@@ -98,7 +107,7 @@ const all = (statements: ReadonlyArray<string>) =>
 
 const migrations = {
   "0001_sessions": all(tables),
-  "0002_merging": all(merging)
+  "0002_merging_and_recall": all(mergingAndRecall)
 }
 
 /** The migrator takes a migration for done as soon as another process has begun it. */

@@ -13,10 +13,10 @@ export interface Query<P extends Array<unknown>, R> {
   readonly run: (...parameters: P) => { readonly changes: number; readonly lastInsertRowid: number | bigint }
 }
 
-const query = <P extends Array<unknown>, R = never>(db: Database.Database, sql: string): Query<P, R> =>
+export const query = <P extends Array<unknown>, R = never>(db: Database.Database, sql: string): Query<P, R> =>
   db.prepare<P, R>(sql)
 
-const value = <P extends Array<unknown>, R>(db: Database.Database, sql: string): Query<P, R> =>
+export const value = <P extends Array<unknown>, R>(db: Database.Database, sql: string): Query<P, R> =>
   db.prepare<P, R>(sql).pluck()
 
 export const prepare = (db: Database.Database) => ({
@@ -88,9 +88,10 @@ export const prepare = (db: Database.Database) => ({
     db,
     "SELECT manifest FROM generation WHERE session_id = ? AND generation = ?"
   ),
-  segment: query<[string], SegmentRow>(
+  segment: query<[string], SegmentRow & { readonly session_id: string }>(
     db,
-    "SELECT id, level, children, from_seq, to_seq, tokens, body, degraded, focus, model FROM segment WHERE id = ?"
+    `SELECT id, session_id, level, children, from_seq, to_seq, tokens, body, degraded, focus, model
+     FROM segment WHERE id = ?`
   ),
   saveSegment: query<
     [string, string, number, string, number, number, number, string, string | null, string | null, string]

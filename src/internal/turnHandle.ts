@@ -52,7 +52,8 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
     return overhead(counter, options) + total(logged)
   }
 
-  const compress = (options: StepOptions) => compressor.compress(sessionId, { overhead: fixed(options) })
+  const compress = (options: StepOptions) =>
+    compressor.compress(sessionId, { overhead: fixed(options), isUrgent: true })
 
   /** Where the conversation is within its target already, a compression would be for nothing. */
   const isOver = (limit: number, target: number, step: Step, options: StepOptions): boolean => {

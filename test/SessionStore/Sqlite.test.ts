@@ -201,4 +201,37 @@ describe("SessionStore/Sqlite", () => {
       assert.deepStrictEqual(yield* there(state), yield* here(state))
     }).pipe(Effect.scoped)
   )
+
+  it.effect("two connections that fill the index at once index every message once, and later only what is new", () =>
+    Effect.gen(function* () {
+      const filename = join(folder(), "x.db")
+      const here = yield* Effect.map(Layer.build(Sqlite.layer({ filename })), (context) => Effect.provide(context))
+      const there = yield* Effect.map(Layer.build(Sqlite.layer({ filename })), (context) => Effect.provide(context))
+      const messages = Array.from({ length: 450 }, (_, n) => ({ role: "user", content: `apple ${n}` }) as const)
+      const options = { limit: 1_000, places: { fromSeq: 1, toSeq: 1_000, except: [], also: [] } }
+      const search = Effect.flatMap(SessionStore, (store) => store.search(id, "apple", options))
+      const onStore = Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId: id, messages }]))
+      yield* here(onStore)
+      const both = yield* Effect.all([here(search), there(search), here(search)], { concurrency: "unbounded" })
+      const db = yield* Effect.acquireRelease(
+        Effect.sync(() => new Database(filename)),
+        (db) => Effect.sync(() => db.close())
+      )
+      const rows = () => db.prepare("SELECT count(*) FROM recall_docsize").pluck().get()
+      assert.deepStrictEqual(
+        both.map((found) => new Set(found.map(({ seq }) => seq)).size),
+        [450, 450, 450]
+      )
+      assert.deepStrictEqual(
+        both.map((found) => found.length),
+        [450, 450, 450]
+      )
+      assert.strictEqual(rows(), 450)
+      const writes = () => db.prepare("SELECT total(length(block)) FROM recall_data").pluck().get()
+      const before = writes()
+      yield* there(search)
+      assert.deepStrictEqual([rows(), writes()], [450, before])
+      assert.isNull(db.prepare("SELECT body FROM recall LIMIT 1").pluck().get())
+    }).pipe(Effect.scoped)
+  )
 })

@@ -264,6 +264,12 @@ for (const [name, backend] of backends) {
           assert.strictEqual((yield* Effect.flip(store.snapshots(nobody)))._tag, "UnknownSession")
           assert.strictEqual((yield* Effect.flip(store.reset(nobody)))._tag, "UnknownSession")
           assert.strictEqual((yield* Effect.flip(store.snapshot("nothing")))._tag, "UnknownSnapshot")
+          const places = { fromSeq: 1, toSeq: 1, except: [], also: [] }
+          assert.strictEqual((yield* Effect.flip(store.segment("nothing")))._tag, "UnknownSegment")
+          assert.strictEqual(
+            (yield* Effect.flip(store.search(nobody, "a", { limit: 1, places })))._tag,
+            "UnknownSession"
+          )
           assert.isUndefined((yield* store.sessions).find(({ sessionId }) => sessionId === nobody))
         })
       )

@@ -222,10 +222,13 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
 
   describe("compress on a model", () => {
     const configOf = ({ url }: ModelServer.ModelServer, api: Route["api"]) => ({
-      model: { default: "test-model", provider: "openai", base_url: url, api_key: "k-1", context_length: 8_000, api }
+      model: { default: "test-model", provider: "openai", base_url: url, api_key: "k-1", context_length: 8_000, api },
+      compression: { instructions: "Keep invoice numbers." }
     })
-    const yaml = (config: ReturnType<typeof configOf>) =>
-      ["model:", ...Object.entries(config.model).map(([key, value]) => `  ${key}: ${JSON.stringify(value)}`)].join("\n")
+    const lines = (settings: object) =>
+      Object.entries(settings).map(([key, value]) => `  ${key}: ${JSON.stringify(value)}`)
+    const yaml = ({ compression, model }: ReturnType<typeof configOf>) =>
+      ["model:", ...lines(model), "compression:", ...lines(compression)].join("\n")
 
     for (const [api, render, name] of [
       ["responses", yaml, "config.yaml"],
@@ -240,7 +243,10 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
           const { attempts, modelCalls, outcome } = yield* result([...order, "--focus", "the invoices"])
           assert.deepStrictEqual([outcome, modelCalls], ["committed", server.requests.length])
           assert.isTrue(attempts.every(({ error }) => error === null))
-          assert.isTrue(server.requests.every(({ prompt }) => JSON.stringify(prompt).includes("the invoices")))
+          for (const { prompt } of server.requests) {
+            assert.include(JSON.stringify(prompt), "the invoices")
+            assert.include(JSON.stringify(prompt), "The application adds: Keep invoice numbers.")
+          }
           assert.deepStrictEqual([...new Set(server.requests.map((request) => request.api))], [api])
           const view = yield* json(["view", "chat", "--db", db])
           assert.include(JSON.stringify(view), "finish the report")

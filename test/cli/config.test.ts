@@ -5,7 +5,7 @@ import type { ResolvedRoute as Route } from "../../src/Provider.ts"
 
 const FULL = `
 model: { default: gpt-5.5, provider: openai, base_url: "http://127.0.0.1:8080/v1/", api_key: "sk-main", context_length: 272000, api: responses }
-compression: { enabled: true, threshold: 0.5, hard_threshold: 0.9, target_ratio: 0.25, protect_first_n: 2, protect_last_n: 10 }
+compression: { enabled: true, threshold: 0.5, hard_threshold: 0.9, target_ratio: 0.25, protect_first_n: 2, protect_last_n: 10, instructions: "Keep invoice numbers." }
 auxiliary:
   compression: { provider: main, model: "", timeout: 240, total_timeout: 400 }
   flush_memories: { provider: main, model: gpt-5.5-mini, timeout: 30 }
@@ -37,6 +37,7 @@ describe("a whole file", () => {
       [contextLength, threshold, hardThreshold, targetRatio, protectFirstN, protectLastN],
       [272_000, 0.5, 0.9, 0.25, 2, 10]
     )
+    assert.strictEqual(config.instructions, "Keep invoice numbers.")
     assert.isTrue(config.enabled)
     assert.isFalse(config.offline)
     assert.deepStrictEqual(config.ignored, [])
@@ -103,6 +104,18 @@ describe("what a file may leave out", () => {
   it("compression may take 300 seconds unless the file says otherwise", () => {
     const config = settings("model: { default: m, base_url: 'http://h/v1', api_key: k }")
     assert.deepStrictEqual(seconds(config.routes("compression")[0]), { timeout: 300, idle: 60 })
+  })
+
+  it("instructions left out or left empty are none, others are text", () => {
+    const instructionsOf = (text: string) => settings(`compression: { ${text} }`).instructions
+    assert.deepStrictEqual(
+      [instructionsOf(""), instructionsOf("instructions:"), instructionsOf("instructions: ''")],
+      [null, null, null]
+    )
+    assert.strictEqual(
+      message(parse("compression: { instructions: [a] }")),
+      "config.yaml: compression.instructions: expected text"
+    )
   })
 
   it("openai-codex means the Responses API", () => {

@@ -28,7 +28,7 @@ export const operationsBySession = (lines: ReadonlyArray<string>): ReadonlyMap<s
 
 const parse = (line: string): ReadonlyArray<Line> => {
   const [, what, fields = ""] =
-    /^(message (?:buffered|promoted)|compression (?:started|joined|done|failed)): (.*)$/.exec(line) ?? []
+    /^(message (?:buffered|promoted)|compression (?:started|joined|done|failed|deferred)): (.*)$/.exec(line) ?? []
   if (what === undefined) return []
   const field = (name: string) => new RegExp(`(?:^| )${name}=(\\S+)`).exec(fields)?.[1] ?? ""
   return [{ what, session: field("session"), of: field(what.startsWith("message") ? "arrival" : "operation") }]
@@ -56,12 +56,16 @@ const messages = (trail: ReadonlyArray<Line>): ReadonlyArray<string> => {
   return [...problems, ...Array.from(waiting.keys(), (of) => `arrival ${of} never promoted`)]
 }
 
-/** Each operation starts once, ends once, in one session, and no other of that session runs meanwhile. */
+/** Each operation starts and ends once, in one session, none other of which runs meanwhile; a deferred one never starts. */
 const operations = (trail: ReadonlyArray<Line>): ReadonlyArray<string> => {
   const problems: Array<string> = []
   const running = new Map<string, string>()
   const seen = new Set<string>()
   for (const { of, session, what } of trail) {
+    if (what === "compression deferred") {
+      if (seen.has(of)) problems.push(`operation ${of} deferred after it had started`)
+      seen.add(of)
+    }
     if (what === "compression started") {
       if (seen.has(of)) problems.push(`operation ${of} started twice`)
       if (running.has(session)) problems.push(`operation ${of} started during ${running.get(session)} in ${session}`)

@@ -79,6 +79,23 @@ export const text: FastCheck.Arbitrary<string> = FastCheck.oneof(
   { weight: 6, arbitrary: words },
   { weight: 1, arbitrary: FastCheck.tuple(words, FastCheck.integer({ min: 1, max: 60 })).map(([s, n]) => s.repeat(n)) }
 )
+/** What other languages of queries would act on. */
+export const syntax: FastCheck.Arbitrary<string> = FastCheck.array(
+  FastCheck.constantFrom(
+    ..."\"*():^-+{}[]%_\\'&|!~\u0000".split(""),
+    " NEAR",
+    " AND ",
+    " OR ",
+    "NOT ",
+    "body:",
+    "a",
+    "库"
+  ),
+  {
+    maxLength: 8
+  }
+).map((parts) => parts.join(""))
+
 const visible = text.map((s) => `. ${s}`)
 
 const image = { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } } as const

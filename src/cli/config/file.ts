@@ -55,7 +55,8 @@ const Compression = Schema.Struct({
   hard_threshold: ratio,
   target_ratio: ratio,
   protect_first_n: wholeNumber,
-  protect_last_n: wholeNumber
+  protect_last_n: wholeNumber,
+  instructions: text
 })
 const Task = Schema.Struct({
   ...place,

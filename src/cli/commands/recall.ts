@@ -1,0 +1,59 @@
+/** The commands that find again: `recall` and `expand`. */
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Recall from "../../Recall.ts"
+import { answer, CommandError, dbOption, jsonOption, sessionArg, store } from "../shared.ts"
+import { inert, transcript } from "../transcript.ts"
+
+const queryArg = Args.text({ name: "query" }).pipe(
+  Args.withDescription('words, a path, a "phrase" or #12 for message 12')
+)
+
+const limitOption = Options.integer("limit").pipe(
+  Options.withSchema(
+    Schema.Int.pipe(Schema.between(1, 1_000)).annotations({
+      message: () => ({ message: "expected --limit to be 1 to 1000", override: true })
+    })
+  ),
+  Options.withDescription("how many messages to find at most"),
+  Options.withDefault(10)
+)
+
+const recalling = (db: string) => Layer.provide(Recall.layer, store(db))
+
+export const recall = Command.make(
+  "recall",
+  { session: sessionArg, query: queryArg, db: dbOption, limit: limitOption, json: jsonOption },
+  ({ db, json, limit, query, session }) =>
+    Effect.gen(function* () {
+      if (query.trim() === "") return yield* new CommandError({ message: "expected words to look for, found none" })
+      const found = yield* Effect.flatMap(Recall.Recall, ({ recall }) => recall(session, query, { limit })).pipe(
+        Effect.provide(recalling(db))
+      )
+      yield* answer(json, found, () =>
+        found.length === 0
+          ? ["nothing found"]
+          : found.map(({ excerpt, role, segment, seq }) =>
+              inert(`#${seq} ${role}${segment === null ? "" : ` (${segment})`}  ${excerpt}`)
+            )
+      )
+    })
+).pipe(Command.withDescription("Search everything a session has ever held"))
+
+const segmentArg = Args.text({ name: "segment" }).pipe(Args.withDescription("the id of a segment"))
+
+export const expand = Command.make("expand", { id: segmentArg, db: dbOption, json: jsonOption }, ({ db, id, json }) =>
+  Effect.gen(function* () {
+    const { entries, segment, sessionId } = yield* Effect.flatMap(Recall.Recall, ({ expand }) => expand(id)).pipe(
+      Effect.provide(recalling(db))
+    )
+    const messages = entries.map(({ at, message, seq }) => ({ seq, at, message }))
+    yield* answer(json, { sessionId, segment, messages }, () =>
+      transcript(entries.map(({ message, seq }) => ({ label: `#${seq} `, message })))
+    )
+  })
+).pipe(Command.withDescription("Print the messages a segment stands for"))

@@ -1,0 +1,41 @@
+/** A session about to be compressed by a gateway with hooks. */
+import { Effect, Layer } from "effect"
+import * as CompressionHooks from "../../src/CompressionHooks.ts"
+import { Compressor, type Request } from "../../src/Compressor.ts"
+import type * as Gateway from "../../src/Gateway.ts"
+import * as Message from "../../src/Message.ts"
+import * as Scripted from "../../src/Provider/Scripted.ts"
+import type { State } from "../../src/Session.ts"
+import { SessionStore } from "../../src/SessionStore.ts"
+import { estimate } from "../../src/Tokens.ts"
+import * as View from "../../src/View.ts"
+import { conversation, id, recorded, scripted, summary } from "./world.ts"
+
+export const imported = Effect.flatMap(SessionStore, (store) =>
+  store.importAll([{ sessionId: id, messages: conversation(12) }])
+)
+export const compress = (request?: Request) => Effect.flatMap(Compressor, ({ compress }) => compress(id, request))
+export const generation = Effect.flatMap(SessionStore, (store) =>
+  Effect.map(store.state(id), ({ generation }) => generation)
+)
+
+export const textOf = (state: State): string => View.assemble(state, estimate).messages.map(Message.text).join("\n")
+export const shown = Effect.flatMap(SessionStore, (store) => Effect.map(store.state(id), textOf))
+
+/** A gateway with hooks, and the log lines it writes. */
+export const world = (
+  hooks: CompressionHooks.Options,
+  script: ReadonlyArray<Scripted.Outcome> = [summary("x")],
+  options: Partial<Gateway.Options> = {}
+) => {
+  const { layer, lines } = recorded()
+  const gateway = scripted(Scripted.layer(script), options).pipe(Layer.provide(CompressionHooks.layer(hooks)))
+  return {
+    lines,
+    warned: () => lines.filter((line) => line.startsWith("hook failed")),
+    layer: [gateway, layer] as const
+  }
+}
+
+/** Never ends, and keeps no timer for it. */
+export const hang = Effect.async<never>(() => {})
