@@ -35,7 +35,7 @@ export const measure = Effect.fnUntraced(function* (
     measures: [
       { name: `facts in the view ${after}`, value: 100 * (kept.at(-1) ?? 0), unit: "%", gate: { least: 60 }, detail },
       { name: `the same, a chain of summaries`, value: 100 * (chain.at(-1) ?? 0), unit: "%", gate: null, detail },
-      ...runs.flatMap(({ rules }) => rules)
+      ...Rules.measure(runs, "forgetful")
     ],
     kept,
     chain
@@ -48,7 +48,8 @@ const run = Effect.fnUntraced(function* (seed: number, contextLength: number, si
   const replayed = yield* Effect.provide(replay(session), layer)
   const materials = requests.map((request) => read(request)).filter(({ blocks }) => blocks[0]?.what !== "summary")
   return {
-    rules: Rules.measure(session, replayed, `forgetful, seed ${seed}`),
+    session,
+    replay: replayed,
     kept: Retention.curve(session, replayed),
     chain: chainCurve(
       session,

@@ -7,6 +7,7 @@ import * as Openness from "./openness.ts"
 import * as Oracle from "./oracle.ts"
 import * as Override from "./override.ts"
 import * as Passes from "./passes.ts"
+import * as Recall from "./recall.ts"
 import { replay, world } from "./replay.ts"
 import * as Retention from "./retention.ts"
 import * as Rules from "./rules.ts"
@@ -29,15 +30,22 @@ export const size = (rounds: number): Session.Size => ({
 export const faultless = Effect.fnUntraced(function* (seed: number, rounds: number) {
   const session = Session.make(seed, size(rounds))
   const { layer, requests } = world({ contextLength, write: Oracle.make(session) })
-  const replayed = yield* Effect.provide(replay(session), layer)
+  const { identifiers, replayed } = yield* Effect.provide(
+    Effect.gen(function* () {
+      const replayed = yield* replay(session)
+      return { replayed, identifiers: yield* Recall.identifiers(session, replayed) }
+    }),
+    layer
+  )
   return {
     title: `A faultless summarizer, ${replayed.texts.length} messages, ${replayed.tokens} tokens, ${rounds} compressions`,
     measures: [
       ...Visibility.measure(session, replayed, requests),
       ...Retention.measure(session, replayed),
+      ...identifiers,
       ...Override.measure(session, replayed),
-      ...Rules.measure(session, replayed, "faultless"),
-      ...Openness.measure(replayed, "faultless"),
+      ...Rules.measure([{ session, replay: replayed }], "faultless"),
+      ...Openness.measure(replayed, "faultless", 100),
       ...Inertness.measure(session, replayed, requests, "faultless")
     ]
   }
@@ -63,8 +71,8 @@ export const extractive = Effect.fnUntraced(function* (seed: number, rounds: num
     title: `No model, ${rounds} compressions`,
     measures: [
       ...Override.measure(session, replayed),
-      ...Rules.measure(session, replayed, "extractive"),
-      ...Openness.measure(replayed, "extractive"),
+      ...Rules.measure([{ session, replay: replayed }], "extractive"),
+      ...Openness.measure(replayed, "extractive", null),
       ...Inertness.measure(session, replayed, [], "extractive")
     ]
   }
@@ -73,6 +81,9 @@ export const extractive = Effect.fnUntraced(function* (seed: number, rounds: num
 /** Twice the facts, since a share of few says little. */
 export const forgetful = (seed: number, sessions: number) =>
   Drift.measure(seed, { contextLength, sessions, size: { ...size(10), factsPerRound: 16, overrides: 4 } })
+
+export const recall = (seed: number, messages: number) =>
+  Effect.map(Recall.measure(seed, messages), (measures) => ({ title: "Recall", measures }))
 
 export const passes = (seed: number) => Passes.measure(seed, 20)
 

@@ -17,6 +17,7 @@ const main = Effect.gen(function* () {
   const groups: ReadonlyArray<Report.Group> = [
     yield* Evaluation.faultless(seed, 10),
     yield* Evaluation.inChunks(seed),
+    yield* Evaluation.recall(seed, 3_000),
     { title: "A summarizer that forgets", measures: drift.measures },
     yield* Evaluation.extractive(seed, 10),
     { title: "Its own output, again and again, window 32k, no model", measures: passes.measures },

@@ -21,7 +21,7 @@ export const share = (
     value: all.length === 0 ? 0 : (100 * (all.length - missing.length)) / all.length,
     unit: "%",
     gate: least === null ? null : { least },
-    detail: `${all.length - missing.length} of ${all.length}${missing.length === 0 ? "" : `, not: ${missing.slice(0, 2).join(" | ")}`}`
+    detail: `${all.length - missing.length} of ${all.length}${missing.length === 0 ? "" : `, not: ${some(missing)}`}`
   }
 }
 
@@ -31,8 +31,14 @@ export const none = (name: string, faults: ReadonlyArray<string>, looked: string
   value: faults.length,
   unit: "",
   gate: { most: 0 },
-  detail: faults.length === 0 ? looked : faults.slice(0, 2).join(" | ")
+  detail: faults.length === 0 ? looked : some(faults)
 })
 
 export const holds = ({ gate, value }: Measure): boolean =>
   gate === null || ("least" in gate ? value >= gate.least : value <= gate.most)
+
+const some = (faults: ReadonlyArray<string>): string =>
+  faults
+    .slice(0, 2)
+    .map((fault) => (fault.length > 60 ? `${fault.slice(0, 59)}…` : fault))
+    .join(" | ")

@@ -4,14 +4,15 @@ import { type Measure, none, share } from "./measure.ts"
 import * as Reading from "./reading.ts"
 import { covered, type Replay, type Stage } from "./replay.ts"
 
-export const measure = (replay: Replay, who: string): ReadonlyArray<Measure> => {
+/** `leastDone` is how much of the completed work has to be called done, in per cent. */
+export const measure = (replay: Replay, who: string, leastDone: number | null): ReadonlyArray<Measure> => {
   const looked = `${replay.stages.length} views`
   const last = replay.stages.at(-1)
   return [
     none(`answered requests that look open, ${who}`, replay.stages.flatMap(looksOpen), looked),
     none(`open requests not there in their own words, ${who}`, replay.stages.flatMap(notVerbatim), looked),
     none(`last user message is not the live request, ${who}`, replay.stages.flatMap(notLast), looked),
-    ...(last === undefined ? [] : [finished(last, replay, who)])
+    ...(last === undefined ? [] : [finished(last, replay, who, leastDone)])
   ]
 }
 
@@ -39,10 +40,15 @@ const notLast = ({ open, view }: Stage): ReadonlyArray<string> => {
 }
 
 /** What was asked and answered in the covered ranges is called done or answered. */
-const finished = (stage: Stage, replay: Replay, who: string): Measure => {
+const finished = (stage: Stage, replay: Replay, who: string, least: number | null): Measure => {
   const range = covered(stage, replay).join("\n")
   const { requests, summaries } = Reading.read(stage.view)
   const done = [...summaries.flatMap(({ done }) => done), ...requests.filter((line) => line.startsWith("- answered"))]
   const titles = stage.answered.map(({ title }) => title).filter((title) => range.includes(`The ${title} is finished`))
-  return share(`completed work called done, ${who}`, titles, (title) => done.some((item) => item.includes(title)), null)
+  return share(
+    `completed work called done, ${who}`,
+    titles,
+    (title) => done.some((item) => item.includes(title)),
+    least
+  )
 }

@@ -7,7 +7,7 @@ import { SessionId } from "../../src/Session.ts"
 import { SessionStore } from "../../src/SessionStore.ts"
 import { type Measure, none, share } from "./measure.ts"
 import * as Reading from "./reading.ts"
-import { textOf, world } from "./replay.ts"
+import { messagesOf, textOf, world } from "./replay.ts"
 import * as Session from "./session.ts"
 
 const contextLength = 32_000
@@ -69,9 +69,6 @@ const run = Effect.fnUntraced(function* ({ rounds }: Session.Session, rules: str
   }
   return { view, sizes }
 })
-
-const messagesOf = (turns: ReadonlyArray<Session.Turn>): ReadonlyArray<Message> =>
-  turns.flatMap(({ messages, request }): ReadonlyArray<Message> => [{ role: "user", content: request }, ...messages])
 
 /** Items that stand in the handoff more than once, their numbers aside. */
 const repeated = ({ text }: Reading.Reading): ReadonlyArray<string> => {

@@ -124,3 +124,10 @@ export const textOf = ({ messages }: View): string => messages.map(Message.text)
 /** The texts that a stage's segments stand for, or stood for. */
 export const covered = ({ manifest: { headTo, tailFrom } }: Stage, { texts }: Replay): ReadonlyArray<string> =>
   texts.slice(headTo, tailFrom - 1)
+
+/** The messages of turns, as a log has them. */
+export const messagesOf = (turns: ReadonlyArray<Turn>): ReadonlyArray<Message.Message> =>
+  turns.flatMap(({ messages, request }): ReadonlyArray<Message.Message> => [
+    { role: "user", content: request },
+    ...messages
+  ])

@@ -6,21 +6,28 @@ import { type Measure, share } from "./measure.ts"
 import { covered, type Replay, textOf } from "./replay.ts"
 import type { Session } from "./session.ts"
 
-export const measure = ({ constraints }: Session, replay: Replay, who: string): ReadonlyArray<Measure> => {
+export interface Run {
+  readonly session: Session
+  readonly replay: Replay
+}
+
+export const measure = (runs: ReadonlyArray<Run>, who: string): ReadonlyArray<Measure> => {
+  const rules = runs.flatMap(leaving)
+  const languages = new Set(rules.map(({ language }) => language)).size
+  return [true, false].map((isMarked) => {
+    const kept = new Map(rules.filter((rule) => rule.isMarked === isMarked).map(({ isKept, text }) => [text, isKept]))
+    const what = isMarked ? `rules word for word, ${languages} languages` : "rules without a word for it"
+    return share(`${what}, ${who}`, [...kept.keys()], (text) => kept.get(text) === true, isMarked ? 100 : null)
+  })
+}
+
+/** The rules that the last handoff stands for, and whether its view has them. */
+const leaving = ({ replay, session }: Run) => {
   const last = replay.stages.at(-1)
   if (last === undefined) return []
   const range = covered(last, replay).join("\n")
   const view = textOf(last.view)
-  const left = constraints.filter(({ text }) => range.includes(text))
-  return [true, false].map((isMarked) => {
-    const rules = left.filter((rule) => rule.isMarked === isMarked)
-    const languages = new Set(rules.map(({ language }) => language)).size
-    const what = isMarked ? "rules word for word" : "the same of rules without a word for it"
-    return share(
-      `${what}, ${who}, ${languages} languages`,
-      rules.map(({ text }) => text),
-      (text) => view.includes(text),
-      isMarked ? 100 : null
-    )
-  })
+  return session.constraints
+    .filter(({ text }) => range.includes(text))
+    .map((rule) => ({ ...rule, isKept: view.includes(rule.text) }))
 }
