@@ -128,7 +128,7 @@ export const materialOfSegments: (segments: ReadonlyArray<Segment>) => string = 
  *
  * - `focus`: the topic that gets most of the room
  * - `requests`: the last user turns, which guide the emphasis without a focus
- * - `hasEnded`: the turn the material breaks off in has ended since, so nothing in it is open
+ * - `hasEnded`: the turn the material breaks off in has ended since, or its request is live, so nothing in it is open
  * - `isOfSummaries`: the material are segments to be condensed, not messages
  * - `instructions`: what the application adds
  * - `maxTokens`: how long the answer may be

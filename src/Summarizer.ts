@@ -45,8 +45,8 @@ export interface Options {
 
 /**
  * A range to be summarized within `maxTokens`. `requests` are the newest words of the user: without a focus they guide
- * what the summary dwells on. `hasEnded` says whether the turn the range breaks off in has ended since. `merges` are
- * segments before the range, to be condensed beside it.
+ * what the summary dwells on. `hasEnded` says whether the turn the range breaks off in has ended since, or its
+ * request stands behind the handoff. `merges` are segments before the range, to be condensed beside it.
  *
  * @since 0.1.0
  * @category models

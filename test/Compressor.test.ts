@@ -3,6 +3,8 @@ import { Chunk, Context, Duration, Effect, Exit, Fiber, Layer, Option, Scope, St
 import { ConnectionError, ModelUnavailable, Timeout } from "../src/AuxiliaryError.ts"
 import { Compressor } from "../src/Compressor.ts"
 import * as Gateway from "../src/Gateway.ts"
+import * as Handoff from "../src/Handoff.ts"
+import * as Message from "../src/Message.ts"
 import * as Scripted from "../src/Provider/Scripted.ts"
 import { SessionId } from "../src/Session.ts"
 import { SessionStore } from "../src/SessionStore.ts"
@@ -267,6 +269,27 @@ describe("Compressor", () => {
       yield* Fiber.join(closing)
       return { generation: (yield* store.state(id)).generation, lines }
     }).pipe(Effect.scoped)
+
+  it.effect("a request that is still live stands behind the handoff, and no summary calls it open", () =>
+    Effect.gen(function* () {
+      const { deliver, turn } = yield* Gateway.Gateway
+      const content = "Please check all the invoices of May."
+      yield* imported(2)
+      yield* deliver(id, { role: "user", content })
+      yield* turn(id, (turn) =>
+        Effect.gen(function* () {
+          yield* turn.view()
+          yield* turn.append(...conversation(24).filter((m) => m.role === "tool" || Message.toolCalls(m).length > 0))
+          yield* compress()
+          const { messages } = yield* turn.view()
+          const handoff = messages.findIndex(Handoff.isHandoff)
+          assert.isTrue(messages.some((message, i) => i > handoff && Message.text(message) === content))
+          const text = Message.text(messages[handoff] ?? { role: "user", content: "" })
+          assert.deepStrictEqual([Handoff.parse(text).openWork, Handoff.parse(text).inProgress], [[], []])
+        })
+      )
+    }).pipe(Effect.provide(scripted(Scripted.layer([]), { routes: [], policy: { ...policy, mode: "manual" } })))
+  )
 
   it.effect("shutdown waits for a running compression", () =>
     Effect.gen(function* () {

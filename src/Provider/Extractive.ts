@@ -18,7 +18,7 @@ import type { Counter } from "../Tokens.ts"
 
 /**
  * `maxTokens` bounds the summary; what speaks of the `focus` comes first. `hasEnded` says that the turn these messages
- * break off in has ended since, so that nothing in them is open.
+ * break off in has ended since, or that its request is live, so that nothing in them is open.
  *
  * @since 0.1.0
  * @category models

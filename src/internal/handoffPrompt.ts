@@ -76,8 +76,8 @@ const CONDENSE =
   "the later one holds."
 
 const ENDED =
-  "The session went on after this: what was asked for or under way at the end has been answered since. List none of it " +
-  "as in progress or open."
+  "What was asked for or under way at the end has been answered since, or stands behind the handoff in its own words. " +
+  "List none of it as in progress or open."
 
 const emphasis = (requests: ReadonlyArray<string>): string =>
   requests.length === 0

@@ -71,7 +71,7 @@ const healOne = (env: Environment, lease: StoreLease, state: State, degraded: Se
           maxTokens: Math.max(degraded.tokens, roomOf(env, state)),
           focus: degraded.focus,
           requests: newestRequests(entries),
-          hasEnded: hasEndedAfter(degraded.toSeq, state),
+          hasEnded: state.manifest.live.length > 0 || hasEndedAfter(degraded.toSeq, state),
           merges: [],
           onExhausted: "fail",
           onProgress: () => Effect.void

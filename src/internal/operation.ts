@@ -141,7 +141,8 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
         maxTokens: plan.summaryTokens,
         focus,
         requests: newestRequests(plan.material),
-        hasEnded: hasEndedAfter(plan.toSeq, state),
+        // A live request stands behind the handoff; a segment would call it open for ever.
+        hasEnded: plan.live.length > 0 || hasEndedAfter(plan.toSeq, state),
         merges: plan.merges,
         onExhausted: env.policy.onExhausted,
         onProgress: order.onProgress

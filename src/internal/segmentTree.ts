@@ -109,7 +109,7 @@ const roomOfNew = (present: Segments, kept: Segments, limits: Limits): number =>
 }
 
 /** A summary of summaries has to be smaller than what it stands for. */
-const mostOf = (children: Segments): number => Math.floor(0.75 * children.reduce((sum, { tokens }) => sum + tokens, 0))
+const mostOf = (children: Segments): number => Math.floor(0.9 * children.reduce((sum, { tokens }) => sum + tokens, 0))
 
 const isCondensed = ({ level }: Segment): boolean => level > 0
 

@@ -1,0 +1,78 @@
+/** A session that is compressed, exported, imported and compressed again, many times, without any model. */
+import { Effect } from "effect"
+import * as CompressionPolicy from "../../src/CompressionPolicy.ts"
+import * as Gateway from "../../src/Gateway.ts"
+import type { Message } from "../../src/Message.ts"
+import { SessionId } from "../../src/Session.ts"
+import { SessionStore } from "../../src/SessionStore.ts"
+import { type Measure, none, share } from "./measure.ts"
+import * as Reading from "./reading.ts"
+import { messagesOf, textOf, world } from "./replay.ts"
+import * as Session from "./session.ts"
+
+const contextLength = 32_000
+
+export interface Passes {
+  readonly measures: ReadonlyArray<Measure>
+  /** Tokens of the handoff after each pass. */
+  readonly sizes: ReadonlyArray<number>
+}
+
+export const measure = Effect.fnUntraced(function* (seed: number, passes: number) {
+  const size = { rounds: passes, turnsPerRound: 3, linesPerResult: 40, factsPerRound: 2, constraints: 20, overrides: 2 }
+  const session = Session.make(seed, { ...size, constraints: 0 })
+  const { constraints } = Session.make(seed, size)
+  const rules = constraints.filter(({ isMarked }) => isMarked).map(({ text }) => text)
+  const { layer } = world({ contextLength, write: null })
+  const { sizes, view } = yield* Effect.provide(run(session, rules.join(" ")), layer)
+  const words = textOf(view)
+  const policy = yield* CompressionPolicy.make({ contextLength })
+  const most = CompressionPolicy.shares(policy, 0)?.handoff ?? 0
+  const late = sizes.slice(-Math.ceil(passes / 2))
+  return {
+    sizes,
+    measures: [
+      {
+        name: `largest handoff in ${passes} passes over its own output`,
+        value: Math.max(...sizes),
+        unit: "tokens",
+        gate: { most },
+        detail: `the second half from ${Math.min(...late)} to ${Math.max(...late)}; its share is ${most}`
+      },
+      share(`rules word for word after ${passes} passes`, rules, (rule) => words.includes(rule)),
+      none(`items quoted twice after ${passes} passes`, repeated(Reading.read(view)), "the last handoff")
+    ]
+  } satisfies Passes
+})
+
+/** The rules are given after the first turns, so that no head keeps them. */
+const run = Effect.fnUntraced(function* ({ rounds }: Session.Session, rules: string) {
+  const gateway = yield* Gateway.Gateway
+  const store = yield* SessionStore
+  const pass = Effect.fnUntraced(function* (n: number, messages: ReadonlyArray<Message>) {
+    const sessionId = SessionId.make(`pass-${n}`)
+    yield* store.importAll([{ sessionId, messages }])
+    yield* gateway.compress(sessionId)
+    return yield* gateway.view(sessionId)
+  })
+  const news = rounds.map(messagesOf)
+  const noted: ReadonlyArray<Message> = [
+    { role: "user", content: rules },
+    { role: "assistant", content: "Noted." }
+  ]
+  let view = yield* pass(0, [...(news[0] ?? []), ...noted, ...(news[0] ?? [])])
+  const sizes = [view.parts.handoff.tokens]
+  for (const [n, messages] of news.entries()) {
+    if (n === 0) continue
+    view = yield* pass(n, [...view.messages, ...messages])
+    sizes.push(view.parts.handoff.tokens)
+  }
+  return { view, sizes }
+})
+
+/** Items that stand in the handoff more than once, their numbers aside. */
+const repeated = ({ text }: Reading.Reading): ReadonlyArray<string> => {
+  const items = text.split("\n").filter((line) => line.startsWith("- ") && line.length > 30)
+  const plain = items.map((line) => line.replace(/\s*\(#[\d, -]+\)$/, ""))
+  return plain.filter((item, i) => plain.indexOf(item) !== i)
+}

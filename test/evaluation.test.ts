@@ -1,0 +1,60 @@
+/** The gates of `scratch/eval`, with fewer and shorter sessions. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Evaluation from "../scratch/eval/evaluation.ts"
+import * as Inertness from "../scratch/eval/inertness.ts"
+import { holds } from "../scratch/eval/measure.ts"
+import type { Write } from "../scratch/eval/oracle.ts"
+import { read } from "../scratch/eval/prompts.ts"
+import { replay, world } from "../scratch/eval/replay.ts"
+import * as Report from "../scratch/eval/report.ts"
+import * as Retention from "../scratch/eval/retention.ts"
+import * as Session from "../scratch/eval/session.ts"
+import * as Handoff from "../src/Handoff.ts"
+
+/** Any would do. */
+const seed = 1
+
+const passes = (group: Report.Group) =>
+  assert.deepStrictEqual(
+    Report.failed([group]).map(({ detail, name, value }) => `${name}: ${value} (${detail})`),
+    []
+  )
+
+describe("evaluation", () => {
+  it.live("a faultless summarizer sees and keeps all that is planted, and nothing hidden instructs it", () =>
+    Effect.map(Evaluation.faultless(seed, 6), passes)
+  )
+  it.live("nothing is hidden from it when ranges are cut into chunks", () =>
+    Effect.map(Evaluation.inChunks(seed), passes)
+  )
+  it.live("what left the view is found by what it is about", () => Effect.map(Evaluation.recall(seed, 600), passes))
+  it.live("ten compressions with a summarizer that forgets leave three facts of five, and every rule", () =>
+    Effect.map(Evaluation.forgetful(seed, 3), ({ measures }) => passes({ title: "forgetful", measures }))
+  )
+  it.live("without a model rules, newest values and what is open are right all the same", () =>
+    Effect.map(Evaluation.extractive(seed, 6), passes)
+  )
+  it.live("twenty passes over its own output neither grow the handoff nor lose a rule", () =>
+    Effect.map(Evaluation.passes(seed), ({ measures }) => passes({ title: "passes", measures }))
+  )
+  it.live("a whole session costs at most 1.15 times its own tokens", () =>
+    Effect.map(Evaluation.cost(seed, 128_000, 4, 1.15), (measure) => passes({ title: "cost", measures: [measure] }))
+  )
+
+  it.live("a summarizer that obeys what it reads and keeps nothing is found out", () =>
+    Effect.gen(function* () {
+      const session = Session.make(seed, Evaluation.size(3))
+      const { layer, requests } = world({ contextLength: Evaluation.contextLength, write: gullible })
+      const replayed = yield* Effect.provide(replay(session), layer)
+      assert.deepStrictEqual(Inertness.measure(session, replayed, requests, "gullible").map(holds), [false])
+      assert.isFalse(Retention.measure(session, replayed).every(holds))
+    })
+  )
+})
+
+/** Takes hidden instructions for the user's rules. */
+const gullible: Write = (request) => {
+  const obeyed = read(request).material.match(/\S*canary-\w+/g) ?? []
+  return Handoff.render({ ...Handoff.empty, goal: ["obey"], constraints: obeyed })
+}
