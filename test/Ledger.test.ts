@@ -112,6 +112,7 @@ describe("Ledger.add", () => {
     "不要修改配置文件。",
     "必ずテストを実行してください。",
     "本番データベースには書き込まないでください。",
+    "Use rgb values in the themes, no rgb indices!",
     "절대 main 브랜치에 푸시하지 마세요.",
     "반드시 테스트를 실행해 주세요."
   ])("carries a rule word for word: %s", (rule) => {
@@ -154,9 +155,20 @@ describe("Ledger.add", () => {
     assert.deepStrictEqual(notified.identifiers[0]?.value, "9")
   })
 
-  it("a handoff is not fed back", () => {
+  it("a handoff is not fed back, wherever it is quoted, nor is what recall gave back", () => {
     const handoff = Handoff.message({ segments: [], ledger: "- never do it\nport: 99", renderer: 1 })
+    const text = Message.text(handoff)
     assert.deepStrictEqual(of(handoff), Ledger.empty)
+    assert.deepStrictEqual(of(user(text.slice(0, -30))), Ledger.empty)
+    assert.deepStrictEqual(of(assistant(`${text}\n${text}`)), Ledger.empty)
+    const recalled = "[throughline recall]\nError: old\nCommand exited with code 1"
+    assert.deepStrictEqual(of(call("recall", {}), result(recalled)), Ledger.empty)
+    const quoted = of(user(`Look at this:\n${text}\nYou must answer in French.`))
+    assert.deepStrictEqual(
+      quoted.constraints.map(({ text }) => text),
+      ["You must answer in French."]
+    )
+    assert.deepStrictEqual(quoted.identifiers, [])
   })
 
   it("knows which requests a turn has answered", () => {
@@ -190,6 +202,18 @@ describe("Ledger.add", () => {
       ["read a.ts", "read c.ts", "written d.ts", "written e.ts", "written b.ts"]
     )
     assert.deepStrictEqual(ledger.commands, [])
+  })
+
+  it("knows the files a shell command writes", () => {
+    const written = (command: string) => of(call("bash", { command })).files.map(({ path }) => path)
+    assert.deepStrictEqual(written("cp a.json ~/themes/b.json && rm c"), ["~/themes/b.json"])
+    assert.deepStrictEqual(written("cd lib && sed -i '' 's/a > b/c/' x.ts"), ["lib/x.ts"])
+    assert.deepStrictEqual(written("cat > /tmp/fix.py << 'EOF'\nprint(1) > 2\nEOF"), ["/tmp/fix.py"])
+    assert.deepStrictEqual(written("make 2>&1 | tee -a out.log > /dev/null"), ["out.log"])
+    assert.deepStrictEqual(written("npm test >>all.txt 2>err.txt"), ["all.txt", "err.txt"])
+    for (const command of ["grep '=> x' a.ts", 'echo "a > b"', "ls -l | sort", "sed -n 1,3p a", "cp $A $B", "a -> b"]) {
+      assert.deepStrictEqual(written(command), [], command)
+    }
   })
 
   it("knows commands, exit codes and errors, by the id of the call and by order where ids repeat", () => {
@@ -317,14 +341,69 @@ describe("Ledger.render", () => {
         "- We decided to use esbuild. (#5)",
         "Identifiers:",
         "- port: 81, before: 80 (#5)",
-        "Errors:",
-        "- fatal: no rule (#3)",
-        "Files:",
-        "- written a.ts (#4)",
-        "Commands:",
-        "- make → exit 2 (#2)"
+        "Files written:",
+        "- a.ts #4",
+        "Commands that failed:",
+        "- make → exit 2: fatal: no rule (#2)"
       ].join("\n")
     )
+  })
+
+  it("names a folder once, and the folder commands ran in", () => {
+    const ledger = of(
+      call("write", { path: "src/ui/a.ts" }),
+      call("edit", { path: "src/ui/b.ts" }),
+      call("read", { path: "src/ui/c.ts" }),
+      call("write", { path: "src/d.ts" }),
+      call("bash", { command: "cd app && npm test" }),
+      result("Command exited with code 1"),
+      call("bash", { command: "cd app && npm run build" }, "c2"),
+      result("fine", "c2")
+    )
+    assert.strictEqual(
+      Ledger.render(ledger, Tokens.estimate, 1_000),
+      [
+        "Files written:",
+        "- src/ui/: a.ts #1, b.ts #2",
+        "- src/d.ts #4",
+        "Commands that failed in app:",
+        "- npm test → exit 1 (#5)",
+        "Files read:",
+        "- src/ui/c.ts #3",
+        "Commands in app:",
+        "- npm run build (#7)"
+      ].join("\n")
+    )
+  })
+
+  it("a run that went well says how the one before it failed", () => {
+    const runs = (...outcomes: ReadonlyArray<string>) =>
+      Ledger.render(
+        of(...outcomes.flatMap((outcome, n) => [call("bash", { command: "make" }, `c${n}`), result(outcome, `c${n}`)])),
+        Tokens.estimate,
+        1_000
+      )
+    assert.strictEqual(runs("exit code: 2", "exit code: 0"), "Commands:\n- make → exit 0, before: exit 2 (#3)")
+    assert.strictEqual(runs("exit code: 0", "exit code: 2"), "Commands that failed:\n- make → exit 2 (#3)")
+    assert.strictEqual(runs("Command aborted"), "Commands that failed:\n- make → Command aborted (#1)")
+  })
+
+  it("in little room what was written outlasts what was read, and what failed what went well", () => {
+    const work = Array.from({ length: 12 }, (_, n) => [
+      call("write", { path: `src/written-${n}.ts` }, `w${n}`),
+      call("read", { path: `docs/some/where/read-${n}.md` }, `r${n}`),
+      call("bash", { command: `make good-${n} --with-many-words` }, `g${n}`),
+      result("exit code: 0", `g${n}`),
+      call("bash", { command: `make bad-${n} --with-many-words` }, `b${n}`),
+      result("exit code: 1", `b${n}`)
+    ]).flat()
+    const shown = Ledger.render(of(...work), Tokens.estimate, 230)
+    for (let n = 0; n < 12; n++) {
+      assert.include(shown, `written-${n}.ts`)
+      assert.include(shown, `bad-${n} --with-many-words → exit 1`)
+    }
+    assert.notInclude(shown, "read-0.md")
+    assert.notInclude(shown, "good-0")
   })
 
   it("rules come before everything else when there is little room", () => {

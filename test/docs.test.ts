@@ -37,6 +37,10 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
     assert.include(String(texts), "Notes, word for word:\n- ticket 4711 is closed")
     assert.deepStrictEqual(outcomes, ["committed"])
   },
+  "docs/recall.md, snippet 1": ({ answer, before }) => {
+    assert.strictEqual(answer, "The green one.")
+    assert.notInclude(JSON.stringify(before), "teapot")
+  },
   "docs/recovery.md, snippet 1": ({ patient }) =>
     assert.deepStrictEqual(patient, {
       ...Recovery.defaults,

@@ -12,8 +12,9 @@ const { Defer, Proceed } = CompressionHooks.Decision
 
 describe("a hook at fault", () => {
   const secret = "sk-proj-abcdefghij0123456789abcdefghij"
+  const failing = (error: unknown) => () => Effect.fail(error)
   const broken: ReadonlyArray<readonly [string, () => Effect.Effect<CompressionHooks.Decision, unknown>, string]> = [
-    ["fails", () => Effect.fail(new Error(`no disk\nfor ${secret}`)), '"Error: no disk for [redacted'],
+    ["fails", failing(new Error(`no disk\nfor ${secret}`)), '"Error: no disk for [redacted'],
     [
       "fails with what is no error",
       () => Effect.fail({ content: "Please look at part 3." }),
@@ -22,7 +23,7 @@ describe("a hook at fault", () => {
     ["fails with a tagged value", () => Effect.fail({ _tag: "DiskFull", content: "Please look" }), "DiskFull\n"],
     [
       "fails with an error that throws",
-      () => Effect.fail(Object.defineProperty(new Error(), "message", { get: () => JSON.parse("{") })),
+      failing(Object.defineProperty(new Error(), "message", { get: () => JSON.parse("{") })),
       '"it broke off"'
     ],
     ["dies", () => Effect.die(new TypeError("no such thing")), '"TypeError: no such thing"'],

@@ -4,7 +4,12 @@
  * @since 0.1.0
  */
 import * as Handoff from "../Handoff.ts"
-import { clip, isProse, LINE_BREAK, oneLine, sentences, words } from "../internal/sentences.ts"
+import { carried } from "../internal/carried.ts"
+import { byFolder } from "../internal/ledgerLines.ts"
+import { looked } from "../internal/looked.ts"
+import { outcomes, type Spoken } from "../internal/outcomes.ts"
+import { clip, oneLine, sentences, words } from "../internal/sentences.ts"
+import { firstSaid, linesOf, quotesOf, type Quote, ranked } from "../internal/telling.ts"
 import * as Ledger from "../Ledger.ts"
 import * as Message from "../Message.ts"
 import { redact } from "../Redaction.ts"
@@ -27,7 +32,8 @@ export interface Options {
 
 /**
  * A summary of these messages in their own words, within `maxTokens` from about 150 on. Redacted; the same input always
- * gives the same text.
+ * gives the same text. What the ledger beside it carries (rules, decisions, identifiers, errors) is not said again; a handoff among
+ * the messages is carried on.
  *
  * @since 0.1.0
  * @category getters
@@ -36,135 +42,107 @@ export const summarize = (entries: ReadonlyArray<Logged>, options: Options): str
   const { counter, focus, hasEnded = false, maxTokens } = options
   const noted = Ledger.add(Ledger.empty, entries)
   const ledger = hasEnded ? Ledger.ended(noted) : noted
-  const talk = entries.filter(isTalk).map(spoken)
-  const topic = new Set(focus === null ? [] : words(focus))
-  const open = ledger.requests.filter(({ answered }) => !answered).map(numbered)
-  const said = ledger.identifiers.filter(({ source }) => source === "said").map(named)
-  const telling = ranked([...talk.flatMap(quotes), ...entries.flatMap((entry) => outputLines(entry, topic))], topic)
+  const talk = entries
+    .filter(isTalk)
+    .map(spoken)
+    .filter(({ sentences }) => sentences.length > 0)
+  const before = without(carried(entries), ledger)
+  const written = ledger.files.filter(({ access }) => access === "written").map(({ path }) => path)
+  const inProgress = hasEnded ? [] : sinceLastEnd(talk).filter(isOwn).map(gist)
+  const done = outcomes(talk).map(numbered)
+  const carriedByLedger = [...ledger.constraints, ...ledger.requests, ...ledger.decisions, ...ledger.errors]
+  const told = [...done, ...inProgress, ...before.facts, ...carriedByLedger.map(({ text }) => text)].join("\n")
+  const [goal, ...others] = ledger.requests.toReversed()
   const sections: Handoff.Sections = {
-    goal: ledger.requests.length === 0 ? ["No request in these messages."] : ledger.requests.slice(-2).map(numbered),
-    constraints: ledger.constraints.map(numbered),
-    done: talk.filter(isOutcome).map(gist),
-    inProgress: hasEnded ? [] : sinceLastEnd(talk).filter(isOwn).map(gist),
+    goal: goal !== undefined ? [numbered(goal)] : before.goal.length > 0 ? before.goal : [NOTHING_ASKED],
+    constraints: before.constraints,
+    done: [...before.done, ...done],
+    inProgress,
     blocked: [],
-    decisions: ledger.decisions.map(numbered),
-    errors: ledger.errors.map(numbered),
-    files: ledger.files.map(({ access, path }) => `${path} (${access})`),
-    openWork: open,
-    facts: focus === null ? [...telling, ...said] : [...said, ...telling]
+    decisions: before.decisions,
+    errors: before.errors,
+    files: byFolder(Array.from(new Set([...before.files, ...written.slice(-MOST_FILES)]))),
+    openWork: others
+      .filter(({ answered }) => !answered)
+      .toReversed()
+      .map(numbered),
+    facts: [...before.facts, ...telling(entries, talk, told, new Set(focus === null ? [] : words(focus)))]
   }
-  return Handoff.render(Handoff.fit(sections, counter, maxTokens))
+  const room = maxTokens - counter.text(`${NO_MODEL}\n`)
+  return `${NO_MODEL}\n${Handoff.render(Handoff.fit(sections, counter, room))}`
 }
 
-/** One message of the talk, in sentences. */
-interface Spoken {
-  readonly seq: number
-  readonly role: Message.Message["role"]
-  readonly endsTurn: boolean
-  readonly sentences: ReadonlyArray<string>
-}
+const isTalk = ({ message }: Logged): boolean => message.role === "user" || message.role === "assistant"
 
-const isTalk = ({ message }: Logged): boolean =>
-  (message.role === "user" || message.role === "assistant") &&
-  Message.text(message) !== "" &&
-  !Handoff.isHandoff(message)
-
-const spoken = ({ message, seq }: Logged): Spoken => ({
+const spoken = ({ kind, message, seq }: Logged): Spoken => ({
   seq,
   role: message.role,
+  isRequest: message.role === "user" && kind !== "notification",
   endsTurn: Message.endsTurn(message),
-  sentences: sentences(redact(Message.text(message)))
+  sentences: sentences(redact(looked(message)))
 })
+
+/** The sentences and the lines of tool output that say most, the best last; nothing that is `told` elsewhere. */
+const telling = (
+  entries: ReadonlyArray<Logged>,
+  talk: ReadonlyArray<Spoken>,
+  told: string,
+  topic: ReadonlySet<string>
+): ReadonlyArray<string> => {
+  const first = firstSaid(talk)
+  const untold = ({ text }: Quote) => !told.includes(text)
+  const said = talk.flatMap(({ role, sentences, seq }) => quotesOf(sentences, seq, role === "user" ? 1.3 : 1))
+  const output = entries.flatMap(({ message, seq }) =>
+    message.role === "tool" ? unsecret(linesOf(looked(message), seq, first, topic), message) : []
+  )
+  return interleaved(
+    ranked(said.filter(untold), topic, MOST_SENTENCES),
+    ranked(output.filter(untold), topic, MOST_LINES)
+  ).map(numbered)
+}
+
+/** Without the lines in which a secret is: most outputs have no line to quote, and redacting is what costs. */
+const unsecret = (lines: ReadonlyArray<Quote>, message: Message.Message): ReadonlyArray<Quote> => {
+  if (lines.length === 0) return lines
+  const safe = oneLine(redact(looked(message)))
+  return lines.filter(({ text }) => safe.includes(text))
+}
+
+/** Both lists as one, evenly, so that neither leaves before the other. */
+const interleaved = <A>(some: ReadonlyArray<A>, others: ReadonlyArray<A>): ReadonlyArray<A> =>
+  [some, others]
+    .flatMap((list) => list.map((item, i) => ({ item, place: (i + 1) / list.length })))
+    .sort((a, b) => a.place - b.place)
+    .map(({ item }) => item)
+
+/** What was carried without what these messages say themselves. */
+const without = (before: Handoff.Sections, ledger: Ledger.Ledger): Handoff.Sections => {
+  const rules = new Set(ledger.constraints.map(({ text }) => text))
+  const decided = new Set(ledger.decisions.map(({ text }) => text))
+  const failed = new Set(ledger.errors.map(({ text }) => text))
+  return {
+    ...before,
+    goal: before.goal.filter((item) => item !== NOTHING_ASKED),
+    constraints: before.constraints.filter((item) => !rules.has(item)),
+    decisions: before.decisions.filter((item) => !decided.has(item)),
+    errors: before.errors.filter((item) => !failed.has(item))
+  }
+}
 
 const sinceLastEnd = (talk: ReadonlyArray<Spoken>): ReadonlyArray<Spoken> =>
   talk.slice(talk.findLastIndex(({ endsTurn }) => endsTurn) + 1)
 
 const isOwn = ({ role }: Spoken): boolean => role === "assistant"
 
-/** A turn that ended with a question asked for something rather than did it. */
-const isOutcome = ({ endsTurn, sentences }: Spoken): boolean => endsTurn && !/[?？؟]\W*$/.test(sentences.at(-1) ?? "")
-
-/** "Done!" alone tells nothing, so a few sentences are taken. */
 const gist = ({ sentences, seq }: Spoken): string =>
-  numbered({ text: clip(oneLine(sentences.slice(0, 3).join(" ")), LONGEST_GIST), seq })
+  numbered({ text: clip(oneLine(sentences.slice(0, 2).join(" ")), LONGEST_GIST), seq })
 
 const numbered = ({ seq, text }: { readonly text: string; readonly seq: number }): string => `${text} (#${seq})`
 
-const named = ({ name, replaced, seq, value }: Ledger.Ledger["identifiers"][number]): string =>
-  numbered({ text: `${name}: ${value}${replaced === null ? "" : `, before: ${replaced}`}`, seq })
-
-interface Quote {
-  readonly text: string
-  readonly seq: number
-  readonly words: ReadonlySet<string>
-  readonly bonus: number
-}
-
-const quotes = ({ role, sentences, seq }: Spoken): ReadonlyArray<Quote> =>
-  sentences
-    .filter((text) => text.length >= SHORTEST_QUOTE && text.length <= LONGEST_QUOTE && isProse(text))
-    .map((text) => quote(text, seq, role === "user" ? 1.3 : 1))
-    .filter(({ text, words }) => words.size > 3 && !text.endsWith(":"))
-
-const quote = (text: string, seq: number, bonus: number): Quote => ({
-  text: oneLine(text),
-  seq,
-  words: new Set(words(text)),
-  bonus: /\d|`|[\w-][/_][\w-]/.test(text) ? bonus * 1.4 : bonus
-})
-
-/** Tool output is quoted only where it speaks of the topic. */
-const outputLines = ({ message, seq }: Logged, topic: ReadonlySet<string>): ReadonlyArray<Quote> => {
-  if (message.role !== "tool" || topic.size === 0) return []
-  const text = Message.text(message)
-  const lower = text.toLowerCase()
-  if (![...topic].some((word) => lower.includes(word))) return []
-  return redact(text)
-    .split(LINE_BREAK)
-    .filter((line) => line.length <= LONGEST_QUOTE && words(line).some((word) => topic.has(word)))
-    .slice(0, 3)
-    .map((line) => quote(line.trim(), seq, 1))
-}
-
-/**
- * The sentences that say most of what is talked about, the best last: those whose words many others share, but not the
- * words that nearly all share, as the small words of any language are. A sentence like one already taken is left out.
- */
-const ranked = (all: ReadonlyArray<Quote>, topic: ReadonlySet<string>): ReadonlyArray<string> => {
-  const weights = wordWeights(all)
-  const scored = all.map((quote) => ({ quote, score: score(quote, weights, topic) })).sort((a, b) => b.score - a.score)
-  const taken: Array<Quote> = []
-  for (const { quote } of scored) {
-    if (taken.length === MOST_QUOTES) break
-    if (!taken.some((other) => overlap(quote, other) > 0.6)) taken.push(quote)
-  }
-  return taken.map(numbered).toReversed()
-}
-
-const wordWeights = (all: ReadonlyArray<Quote>): ReadonlyMap<string, number> => {
-  const counts = new Map<string, number>()
-  for (const { words } of all) for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1)
-  const common = Math.max(5, all.length / 12)
-  return new Map(Array.from(counts, ([word, count]) => [word, count > common ? 0 : Math.log1p(count)]))
-}
-
-const score = ({ bonus, words }: Quote, weights: ReadonlyMap<string, number>, topic: ReadonlySet<string>): number => {
-  let sum = 0
-  let hits = 0
-  for (const word of words) {
-    sum += weights.get(word) ?? 0
-    if (topic.has(word)) hits++
-  }
-  return ((bonus * sum) / Math.sqrt(words.size)) * (1 + 4 * hits) + 10 * hits
-}
-
-const overlap = (a: Quote, b: Quote): number => {
-  let shared = 0
-  for (const word of a.words) if (b.words.has(word)) shared++
-  return shared / Math.max(1, Math.min(a.words.size, b.words.size))
-}
-
-const LONGEST_GIST = 280
-const SHORTEST_QUOTE = 8
-const LONGEST_QUOTE = 400
-const MOST_QUOTES = 24
+/** Before the headings: whoever reads the sections back does not take it for one of them. */
+const NO_MODEL = "(An extract: quotes, not a model's summary.)"
+const NOTHING_ASKED = "No request in these messages."
+const LONGEST_GIST = 200
+const MOST_SENTENCES = 10
+const MOST_LINES = 4
+const MOST_FILES = 12

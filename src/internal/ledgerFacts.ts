@@ -67,7 +67,7 @@ const wordsOf = (...alternatives: ReadonlyArray<string>): string =>
 
 const STRICT = new RegExp(
   [
-    "^no (?!one|need|problem|worries|idea|thanks?|luck|way|matter|more|longer)\\p{L}+(?: \\p{L}+){0,5}!",
+    "(?:^|[,;:–—] ?)no (?!one|need|problem|worries|idea|thanks?|luck|way|matter|more|longer)\\p{L}+(?: \\p{L}+){0,5}!",
     wordsOf(
       "must(?:n['’]?t)?|never|always|do not|don['’]?t|shall not|should(?:n['’]t| not)|may not|cannot|forbidden|under no circumstances|at all costs|required? to|make sure|ensure|stop (?!at\\b|it\\b)\\p{L}+ing",
       "muss|müssen|musst|niemals|nie|immer|auf keinen fall|darf(?:st)?|dürfen|unbedingt|verboten|(?:bitte|verwende|nutze|benutze|schreibe?|mache?) (?:\\p{L}+ )?(?:nicht|keine?n?)|nicht \\p{L}+en(?=[.!]|$)",

@@ -4,6 +4,7 @@
 import type { ToolCall } from "../Message.ts"
 import { isIdentifier, type Named, NOUNS } from "./ledgerFacts.ts"
 import { clip, oneLine } from "./sentences.ts"
+import { writtenBy } from "./shellFiles.ts"
 
 export interface FileAccess {
   readonly path: string
@@ -23,9 +24,11 @@ export const ofCall = ({ name, arguments: json }: ToolCall["function"]): CallFac
   const patched = fields.flatMap(([, value]) => texts(value).flatMap(patchedPaths))
   const isView = fields.some(([key, value]) => key === "command" && value === "view")
   const access = WRITING.test(name) && !isView ? "written" : "read"
+  const command = paths.length === 0 || SHELL.test(name) ? commandOf(fields) : null
+  const byCommand = command === null ? [] : writtenBy(command)
   return {
-    command: paths.length === 0 || SHELL.test(name) ? commandOf(fields) : null,
-    files: [...paths.map((path) => ({ path, access }) as const), ...patched.map(written)],
+    command,
+    files: [...paths.map((path) => ({ path, access }) as const), ...[...patched, ...byCommand].map(written)],
     identifiers: fields.flatMap(([key, value]) =>
       texts(value).flatMap((text) => (isIdentifying(key, text) ? [{ name: spaced(key), value: text }] : []))
     )
@@ -46,11 +49,13 @@ export const exitCodeOf = (text: string): number | null => {
   return found === undefined ? null : Number(found)
 }
 
-/** The lines that say what went wrong, without those that only say where. */
+/** The lines that say what went wrong, without those that only say where unless there is nothing else. */
 export const errorLines = (text: string): ReadonlyArray<string> => {
   if (!ERROR.test(text)) return []
-  const found = text.split("\n").filter((line) => ERROR.test(line) && !ERROR_NOISE.test(line))
-  return Array.from(new Set(found.map((line) => clip(oneLine(line), LONGEST_ERROR)))).slice(0, 3)
+  const found = text.split("\n").filter((line) => ERROR.test(line))
+  const telling = found.filter((line) => !ERROR_NOISE.test(line))
+  const lines = telling.length > 0 ? telling : found.slice(0, 1)
+  return Array.from(new Set(lines.map((line) => clip(oneLine(line), LONGEST_ERROR)))).slice(0, 3)
 }
 
 /** Whether the text as a whole is an error rather than a text about errors. */
@@ -119,6 +124,7 @@ const ERROR = new RegExp(
   [
     String.raw`^[ \t]*${PLACE}(?:Uncaught )?(?:[\w.]*(?:Error|Exception)|(?:fatal )?error(?:\[\w+\]| TS\d+)?|fatal|panic|ERROR|FAILED)(?: \[[\w-]+\])?: ?\S`,
     String.raw`^[ \t]*(?:FAIL|not ok|npm ERR!|npm error|E {2,})[ \t]*\w`,
+    String.raw`^(?:Command|Process|Tool|Operation)\b.{0,40} (?:aborted|cancell?ed|interrupted|killed|timed out)`,
     String.raw`^\S+: .{0,200}(?:[Nn]o such file|not found|[Pp]ermission denied)`
   ].join("|"),
   "m"

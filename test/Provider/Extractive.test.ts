@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import * as Handoff from "../../src/Handoff.ts"
-import type { Message } from "../../src/Message.ts"
+import * as Ledger from "../../src/Ledger.ts"
+import { type Message, text as textOf } from "../../src/Message.ts"
 import * as Extractive from "../../src/Provider/Extractive.ts"
 import type { Logged } from "../../src/Session.ts"
 import * as Tokens from "../../src/Tokens.ts"
@@ -69,16 +70,56 @@ describe("Extractive.summarize", () => {
   it("fills every section from the messages themselves", () => {
     const sections = Handoff.parse(summarize(session))
     assert.deepStrictEqual(sections.goal.at(-1), "Which colour should the dashboard have? (#10)")
-    assert.deepStrictEqual(sections.constraints, ["Never write to the production database. (#1)"])
-    assert.deepStrictEqual(
-      sections.done.map((item) => item.slice(-4)),
-      ["(#4)", "(#9)"]
+    assert.deepStrictEqual(sections.done, [
+      'asked "Please build an importer for invoices. Never write to the production database." → The importer reads CSV invoices and the writer stores each invoice in PostgreSQL. (#4)',
+      'asked "Now add retries to the invoice importer. The staging port is 5433." → The retry test fails because the budget is exceeded; we decided to use exponential backoff. (#9)'
+    ])
+    assert.deepStrictEqual(sections.files, ["src/retry.ts"])
+  })
+
+  it("says once, before the headings, that no model wrote it", () => {
+    const summary = summarize(session)
+    assert.match(summary, /^\(An extract.*\)\n## Goal\n/)
+    assert.notInclude(Handoff.render(Handoff.parse(summary)), "An extract")
+  })
+
+  it("leaves to the ledger what it carries: rules, decisions, identifiers, errors, files only read", () => {
+    const { constraints, decisions, errors, facts, files } = Handoff.parse(summarize(session))
+    assert.deepStrictEqual([constraints, decisions, errors], [[], [], []])
+    assert.notInclude(facts.join("\n"), "5433")
+    assert.notInclude(files.join("\n"), "importer")
+  })
+
+  it("a closing that says nothing is not listed as done, unless it answers a request that does", () => {
+    const { done } = Handoff.parse(
+      summarize([
+        user("hi"),
+        assistant("Hello! 👋 Nice to see you."),
+        user("Rename the invoice exporter to billing exporter."),
+        call("bash", { command: "git mv" }),
+        assistant("Done!"),
+        user("Is the billing exporter covered by the invoice tests?"),
+        assistant("Great. The invoice tests run the billing exporter twice."),
+        user("thanks"),
+        assistant("You're welcome")
+      ])
     )
-    assert.deepStrictEqual(sections.openWork, ["Which colour should the dashboard have? (#10)"])
-    assert.deepStrictEqual(sections.errors, ["Error: retry budget exceeded (#8)"])
-    assert.deepStrictEqual(sections.files, ["src/importer.ts (read)", "src/retry.ts (written)", "theme.css (read)"])
-    assert.lengthOf(sections.decisions, 1)
-    assert.include(sections.facts, "staging port: 5433 (#5)")
+    assert.deepStrictEqual(done, [
+      'asked "Rename the invoice exporter to billing exporter." → Done! (#5)',
+      'asked "Is the billing exporter covered by the invoice tests?" → The invoice tests run the billing exporter twice. (#7)'
+    ])
+  })
+
+  it("quotes of a tool's output what was learned from it, in any language", () => {
+    const noise = Array.from({ length: 30 }, (_, n) => `row ${n} lorem ipsum dolor`)
+    const learned = (line: string, answer: string) =>
+      Handoff.parse(
+        summarize([user("?"), call("get", {}), result([...noise, line, ...noise].join("\n")), assistant(answer)])
+      ).facts.filter((fact) => fact.startsWith(line))
+    assert.lengthOf(learned("tracking: 9Z-4411-K", "It left the depot as 9Z-4411-K this morning."), 1)
+    assert.lengthOf(learned("Die Lieferung wartet beim Zoll in Hamburg", "Sie wartet beim Zoll."), 1)
+    assert.lengthOf(learned("荷物は大阪の税関で止まっています", "大阪の税関で止まっているようです。"), 1)
+    assert.lengthOf(learned("tracking: 9Z-4411-K", "Nothing to tell."), 0)
   })
 
   it("says so when nothing was asked for", () => {
@@ -120,10 +161,13 @@ describe("Extractive.summarize", () => {
 
   it("ranks sentences of languages that write no spaces", () => {
     const { facts } = Handoff.parse(
-      summarize([
-        assistant("東京支店の売上データは毎日夜中に自動で集計されます。今日はとても良い天気でした。"),
-        assistant("集計された売上データは大阪支店の担当者が確認します。")
-      ])
+      Extractive.summarize(
+        log([
+          user("東京支店の売上データは毎日夜中に自動で集計されます。今日はとても良い天気でした。"),
+          user("集計された売上データは大阪支店の担当者が確認します。")
+        ]).map((entry) => ({ ...entry, kind: "notification" })),
+        { counter: Tokens.estimate, maxTokens: 1_000, focus: null }
+      )
     )
     assert.deepStrictEqual(
       facts.map((fact) => fact.slice(0, 7)),
@@ -143,5 +187,45 @@ describe("Extractive.summarize", () => {
     )
     assert.notInclude(summary, key)
     assert.include(summary, "payment service of the staging cluster")
+  })
+
+  it("twenty passes over its own output neither grow nor lose a rule, and quote nothing twice", () => {
+    const rules = [
+      "Never write to the production database.",
+      "You must keep Node 20.",
+      "必ずテストを実行してください。"
+    ]
+    const maxTokens = 600
+    let view: ReadonlyArray<Message> = session.concat(rules.map(user), user("Now go on."), assistant("I will."))
+    for (let pass = 1; pass <= 20; pass++) {
+      const text = summarize(view, { maxTokens, hasEnded: true })
+      assert.isAtMost(Tokens.estimate.text(text), maxTokens)
+      const ledger = Ledger.render(Ledger.add(Ledger.empty, log(view)), Tokens.estimate, maxTokens)
+      const segment = { id: "s", level: 0, children: [], fromSeq: 1, toSeq: view.length, text, tokens: 0 }
+      const handoff = Handoff.message({
+        segments: [{ ...segment, degraded: null, focus: null, model: "embedded" }],
+        ledger,
+        renderer: Handoff.RENDERER
+      })
+      const items = textOf(handoff)
+        .split("\n")
+        .filter((line) => line.startsWith("- "))
+        .map((line) => line.replace(/ \(#\d+\)$/, ""))
+      for (const rule of rules)
+        assert.lengthOf(
+          items.filter((item) => item === `- ${rule}`),
+          1,
+          `pass ${pass}: ${rule}`
+        )
+      assert.deepStrictEqual(items, Array.from(new Set(items)), `pass ${pass}`)
+      assert.notInclude(text, "[throughline")
+      view = [
+        handoff,
+        user(`Please check part ${pass} of the invoice importer.`),
+        call("write", { path: `src/part-${pass}.ts` }),
+        result("written"),
+        assistant(`Part ${pass} of the invoice importer now stores ${pass * 17} invoices.`)
+      ]
+    }
   })
 })

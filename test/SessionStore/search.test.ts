@@ -131,6 +131,24 @@ for (const [name, backend] of backends) {
         })
       )
 
+      it.effect("messages of other sessions neither appear nor take anybody's place", () =>
+        Effect.gen(function* () {
+          const [before, id, after] = [freshSession(), freshSession(), freshSession()]
+          const apples = (n: number) => Array.from({ length: n }, () => user("apple x+y"))
+          for (const [session, n] of [
+            [before, 60],
+            [id, 3],
+            [after, 60]
+          ] as const) {
+            yield* conversation(session, apples(n))
+            yield* found(session, "apple")
+          }
+          for (const query of ["apple", "x+y", "pple"]) {
+            assert.sameMembers([...(yield* found(id, query, { limit: 5 }))], [1, 2, 3], query)
+          }
+        })
+      )
+
       it.effect("search has everything that was appended before it, each once, whatever it searched before", () =>
         Effect.gen(function* () {
           const store = yield* SessionStore

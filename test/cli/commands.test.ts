@@ -67,6 +67,12 @@ const Demo = Schema.parseJson(
   })
 )
 
+const Expanded = Schema.Struct({
+  sessionId: Schema.String,
+  segment: Schema.Struct({ fromSeq: Schema.Int, toSeq: Schema.Int }),
+  messages: Schema.Array(Schema.Struct({ seq: Schema.Int, at: Schema.Int, message: Schema.Unknown }))
+})
+
 const PI_HEADER = (id: string) => ({ type: "session", id, version: 3 })
 const PI_MESSAGE = { type: "message", message: { role: "user", content: "hello" } }
 
@@ -85,7 +91,9 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
     it.effect("help names every command, in plain text", () =>
       Effect.gen(function* () {
         const help = yield* succeed([])
-        for (const name of "demo import compress view log snapshots snapshot sessions deliver".split(" ")) {
+        for (const name of "demo import compress view log recall expand snapshots snapshot sessions deliver".split(
+          " "
+        )) {
           assert.match(help, new RegExp(`^ {2}${name} +\\S`, "m"))
         }
         const page = yield* succeed(["compress", "--help"])
@@ -101,6 +109,7 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
       [["sessions"], /--db/],
       [["sessions", "--db", "x", "--loud"], /--loud/],
       [["view", "", "--db", "x"], /expected a session id/],
+      [["recall", "a", "b", "--db", "x", "--limit", "0"], /expected --limit to be 1 to 1000/],
       [["import", "x", "--db", "y", "--format", "word"], /Expected one of the following cases: auto, messages/]
     ]
     it.effect("what is wrong with a call is said on stderr, exit 2", () =>
@@ -163,6 +172,38 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
       assert.match(
         yield* succeed(["log", "chat", "--db", db]),
         /^── #2 assistant ──\n→ read_file \{"path":"src\/0\.ts"\}$/m
+      )
+    })
+  )
+
+  it.scoped("recall finds what left the view, expand shows what is around it", () =>
+    Effect.gen(function* () {
+      const { db, write } = yield* imported
+      const config = write("config.yaml", offline)
+      yield* succeed(["compress", "chat", "--db", db, "--config", config])
+      const found = yield* messages(yield* json(["recall", "chat", "src/6.ts", "--db", db]))
+      assert.deepStrictEqual(
+        found.map(({ excerpt, role, seq }) => [seq, role, excerpt]),
+        [[26, "assistant", 'read_file {"path":"src/6.ts"}']]
+      )
+      const segment = String(found[0]?.segment)
+      assert.strictEqual(
+        yield* succeed(["recall", "chat", "src/6.ts", "--db", db]),
+        `#26 assistant (${segment})  read_file {"path":"src/6.ts"}\n`
+      )
+      assert.lengthOf(yield* messages(yield* json(["recall", "chat", "part", "--db", db, "--limit", "3"])), 3)
+      assert.strictEqual(yield* succeed(["recall", "chat", "absent", "--db", db]), "nothing found\n")
+      assert.deepStrictEqual(yield* json(["recall", "chat", "absent", "--db", db]), [])
+      const expanded = yield* Schema.decodeUnknown(Expanded)(yield* json(["expand", segment, "--db", db]))
+      const { fromSeq, toSeq } = expanded.segment
+      assert.strictEqual(expanded.sessionId, "chat")
+      assert.deepStrictEqual(
+        expanded.messages.map(({ message }) => message),
+        history.slice(fromSeq - 1, toSeq)
+      )
+      assert.match(
+        yield* succeed(["expand", segment, "--db", db]),
+        /^── #26 assistant ──\n→ read_file \{"path":"src\/6\.ts"\}$/m
       )
     })
   )
@@ -342,6 +383,11 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
       ["view nobody --db sessions.db", "there is no session nobody"],
       ["log nobody --db sessions.db", "there is no session nobody"],
       ["snapshots nobody --db sessions.db", "there is no session nobody"],
+      ["recall nobody part --db sessions.db", "there is no session nobody"],
+      ["recall chat  --db sessions.db", "expected words to look for, found none"],
+      ["recall chat part --db new.db", "could not open the database: there is no file new.db"],
+      ["expand seg_never --db sessions.db", "there is no segment seg_never"],
+      ["expand seg_never --db new.db", "could not open the database: there is no file new.db"],
       ["snapshot chat.snapshot.never --db sessions.db", "there is no snapshot chat.snapshot.never"],
       ["compress chat --db new.db", "could not open the database: there is no file new.db"],
       ["sessions --db new.db", "could not open the database: there is no file new.db"],

@@ -1,0 +1,195 @@
+/**
+ * What of a real coding session is still in the view once it is compressed without any model: the files that were
+ * written, the commands that failed, the user's rules. The three sets are read from the transcript by plain code of
+ * this file's own. Run: `npx tsx scratch/eval/codingAgent.ts`
+ */
+import { Effect, Layer, Logger, LogLevel } from "effect"
+import { pathToFileURL } from "node:url"
+import * as Gateway from "../../src/Gateway.ts"
+import * as Message from "../../src/Message.ts"
+import * as OpenAi from "../../src/Provider/OpenAi.ts"
+import { SessionStore } from "../../src/SessionStore.ts"
+import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
+import { absence, codingAgent, areHere, type Transcript } from "../../test/support/transcripts.ts"
+
+/** How many of a set the view has, and which it lacks. */
+export interface Found {
+  readonly found: number
+  readonly of: number
+  readonly missing: ReadonlyArray<string>
+}
+
+export interface Measured {
+  readonly filesWritten: Found
+  readonly failedCommands: Found
+  readonly constraints: Found
+  readonly compressions: number
+  readonly viewTokens: number
+}
+
+/** The transcript in a window of `contextLength` tokens: compressed once at its end, or as it grows by `portion`. */
+export const measure = (transcript: Transcript, contextLength: number, portion = transcript.messages.length) =>
+  Effect.gen(function* () {
+    const { messages, sessionId } = transcript
+    const gateway = yield* Gateway.Gateway
+    let compressions = 0
+    for (let from = 0; from < messages.length; from += portion) {
+      yield* arrive(transcript, from, messages.slice(from, from + portion))
+      const { tokens } = yield* gateway.view(sessionId)
+      if (tokens < 0.5 * contextLength && portion < messages.length) continue
+      const { outcome } = yield* gateway.compress(sessionId)
+      if (outcome === "committed") compressions++
+    }
+    const state = yield* Effect.flatMap(SessionStore, (store) => store.state(sessionId))
+    const view = yield* gateway.view(sessionId)
+    const shown = view.messages.map(wholeText).join("\n")
+    const covered = messages.slice(state.head.length, (state.tail[0]?.seq ?? messages.length + 1) - 1)
+    return {
+      filesWritten: found(filesWritten(covered), (path) => hasPath(shown, path)),
+      failedCommands: found(failedCommands(covered), (failed) => hasFailure(shown, failed)),
+      constraints: found(constraints(covered), (rule) => shown.includes(rule)),
+      compressions,
+      viewTokens: view.tokens
+    } satisfies Measured
+  }).pipe(Effect.provide(world(contextLength)))
+
+const world = (contextLength: number) =>
+  Gateway.layer({ policy: { contextLength, mode: "manual" }, routes: [] }).pipe(
+    Layer.provideMerge(Sqlite.layerTemporary),
+    Layer.provide(OpenAi.layer),
+    Layer.provide(Logger.minimumLogLevel(LogLevel.None))
+  )
+
+const arrive = (transcript: Transcript, from: number, messages: ReadonlyArray<Message.Message>) =>
+  from === 0
+    ? Effect.flatMap(SessionStore, (store) => store.importAll([{ ...transcript, messages }]))
+    : Effect.flatMap(Gateway.Gateway, ({ deliver, turn }) =>
+        turn(transcript.sessionId, ({ append, view }) =>
+          Effect.forEach(
+            messages,
+            (message) =>
+              message.role === "user"
+                ? Effect.zipRight(deliver(transcript.sessionId, message), view())
+                : append(message),
+            { discard: true }
+          )
+        )
+      )
+
+const found = (all: ReadonlyArray<string>, isFound: (item: string) => boolean): Found => {
+  const missing = all.filter((item) => !isFound(item))
+  return { found: all.length - missing.length, of: all.length, missing }
+}
+
+// -- the three sets ---------------------------------------------------------------------------------------------------
+
+interface Call {
+  readonly name: string
+  readonly path: string
+  readonly command: string
+  readonly result: string
+}
+
+const callsOf = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<Call> => {
+  const results = new Map(
+    messages.flatMap((message) => (message.role === "tool" ? [[message.tool_call_id, Message.text(message)]] : []))
+  )
+  return messages.flatMap((message) =>
+    Message.toolCalls(message).map(({ function: made, id }) => {
+      const { command = "", path = "" } = JSON.parse(made.arguments)
+      return { name: made.name, path, command, result: results.get(id) ?? "" }
+    })
+  )
+}
+
+/** What `write` and `edit` wrote, and what this session's shell commands copied, edited in place or redirected to. */
+const filesWritten = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<string> => {
+  const paths = callsOf(messages).flatMap(({ command, name, path }) => {
+    if (name !== "bash") return name === "read" ? [] : [path]
+    const [first = ""] = command.split("\n")
+    const [, copied] = /\bcp \S+ (\S+)$/.exec(first) ?? []
+    const [, edited] = /^sed -i '' .* (\S+)$/.exec(first) ?? []
+    const [, redirected] = /^cat > (\S+)/.exec(first.replace(/^cd \S+ && /, "")) ?? []
+    return [copied, edited, redirected].filter((written) => written !== undefined)
+  })
+  return [...new Set(paths)]
+}
+
+/** `command ⇒ how it failed`, where the newest run of the command failed. */
+const failedCommands = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<string> => {
+  const outcomes = new Map(
+    callsOf(messages).flatMap(({ command, result }) => (command === "" ? [] : [[command, failure(result)]]))
+  )
+  return [...outcomes].flatMap(([command, how]) => (how === undefined ? [] : [`${command} ⇒ ${how}`]))
+}
+
+const failure = (result: string): string | undefined => {
+  const lines = result.trim().split("\n")
+  const [, code] = /^Command exited with code (\d+)$/.exec(lines.at(-1) ?? "") ?? []
+  if (code !== undefined) return `exit ${code}`
+  if (lines.at(-1) === "Command aborted") return "aborted"
+  return /^\S+\(\d+,\d+\): (error TS\d+)|^(npm error)|^(\w*Error: .{20})/m.exec(result)?.slice(1).find(Boolean)
+}
+
+/** The sentences in which the user orders or forbids; what was pasted from a terminal is no sentence. */
+const constraints = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<string> =>
+  messages
+    .filter(({ role }) => role === "user")
+    .flatMap((message) => Message.text(message).split(/\n|(?<=[.!?]) /))
+    .filter((sentence) => ORDERS.test(sentence) && !/\?$|[{};│─]/.test(sentence))
+    .map((sentence) => sentence.trim())
+
+const ORDERS = /\b(?:must|never|always|make sure|don't (?!ti?h?n?k|know|understand)\w+|no \w+(?: \w+)?!)/i
+
+// -- whether the view has them ----------------------------------------------------------------------------------------
+
+/** The words and the calls of a message as one text. */
+const wholeText = (message: Message.Message): string =>
+  [Message.text(message), ...Message.toolCalls(message).map((call) => call.function.arguments)].join("\n")
+
+/** In full; or a line names a folder above it, and after it the rest. */
+const hasPath = (shown: string, path: string): boolean => {
+  if (shown.includes(path)) return true
+  const parts = path.split("/")
+  const cuts = parts
+    .slice(1)
+    .map((_, i) => [`${parts.slice(0, i + 1).join("/")}/:`, parts.slice(i + 1).join("/")] as const)
+  return shown
+    .split("\n")
+    .some((line) =>
+      cuts.some(([folder, rest]) => line.includes(folder) && line.split(folder).at(-1)?.split(/[ ,]+/).includes(rest))
+    )
+}
+
+/** The beginning of the command, and after it on its line how it failed; where it was run may be said above. */
+const hasFailure = (shown: string, failed: string): boolean => {
+  const [command = "", how = ""] = failed.replace(/\s+/g, " ").split(" ⇒ ")
+  const [, folder, rest] = /^cd (\S+) && (.*)$/.exec(command) ?? []
+  const has = (start: string) =>
+    shown.split("\n").some((line) => line.includes(start) && line.slice(line.indexOf(start)).includes(how))
+  if (has(command.slice(0, 28))) return true
+  return rest !== undefined && shown.includes(`in ${folder}:`) && has(rest.slice(0, 28))
+}
+
+// -- the table --------------------------------------------------------------------------------------------------------
+
+const row = (what: string, { compressions, constraints, failedCommands, filesWritten, viewTokens }: Measured) => {
+  const cell = ({ found, of }: Found) => `${found}/${of}`.padEnd(9)
+  const sets = [filesWritten, failedCommands, constraints]
+  const lines = [`${what.padEnd(24)}${sets.map(cell).join("")}${compressions} compressions, ${viewTokens} tokens`]
+  const missing = process.argv.includes("--missing") ? sets.flatMap(({ missing }) => missing) : []
+  return [...lines, ...missing.map((item) => `    ${item.replaceAll("\n", " ").slice(0, 140)}`)].join("\n")
+}
+
+const main = Effect.gen(function* () {
+  if (!areHere) return console.log(`nothing measured${absence}`)
+  console.log(`${"".padEnd(24)}files    failures rules`)
+  for (const transcript of codingAgent()) {
+    for (const contextLength of [128_000, 32_000]) {
+      console.log(row(`${contextLength}, once`, yield* measure(transcript, contextLength)))
+      console.log(row(`${contextLength}, as it grows`, yield* measure(transcript, contextLength, 150)))
+    }
+  }
+})
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await Effect.runPromise(main)
