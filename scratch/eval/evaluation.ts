@@ -16,14 +16,14 @@ import * as Visibility from "./visibility.ts"
 
 export const contextLength = 128_000
 
-/** About 0.3 windows a round, with 8 facts, an override, 3 rules and 2 canaries. */
+/** About 0.3 windows a round, with 8 facts, 2 changes of an identifier, 6 rules and 2 canaries. */
 export const size = (rounds: number): Session.Size => ({
   rounds,
   turnsPerRound: 6,
   linesPerResult: 100,
   factsPerRound: 8,
   constraints: 60,
-  overrides: rounds - 1
+  overrides: 2 * rounds
 })
 
 /** A summarizer that writes down all it is shown: what is lost then, the library lost. */

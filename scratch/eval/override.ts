@@ -1,4 +1,5 @@
 /** A value that was replaced: the newest is in the view, and the old one does not look like it. */
+import type { Override } from "./overrides.ts"
 import { type Measure, share } from "./measure.ts"
 import { covered, type Replay, textOf } from "./replay.ts"
 import type { Session } from "./session.ts"
@@ -9,19 +10,35 @@ export const measure = ({ overrides }: Session, replay: Replay): ReadonlyArray<M
   const range = covered(last, replay).join("\n")
   const view = textOf(last.view)
   const changed = overrides.filter(({ after, before }) => range.includes(before) && range.includes(after))
-  const of = new Map(changed.map((override) => [override.said[1], override] as const))
-  const names = [...of.keys()]
-  const isMarked = (before: string, after: string) =>
-    view
-      .split("\n")
-      .some((line) => line.includes(before) && line.indexOf(after) >= 0 && line.indexOf(after) < line.indexOf(before))
-  return [
-    share("newest value of a changed identifier in the view", names, (said) =>
-      view.includes(of.get(said)?.after ?? "?")
-    ),
-    share("its old value gone, or marked as replaced", names, (said) => {
-      const { after = "?", before = "?" } = of.get(said) ?? {}
-      return !view.includes(before) || isMarked(before, after)
-    })
-  ]
+  return [true, false].flatMap((isPlain) => {
+    const of = new Map(changed.filter((one) => one.isPlain === isPlain).map((one) => [one.said[1], one] as const))
+    const how = isPlain ? "" : ", said in other words"
+    const gate = isPlain ? 100 : null
+    return [
+      share(
+        `newest value of what changed in the view${how}`,
+        [...of.keys()],
+        (said) => isShown(view, of.get(said)),
+        gate
+      ),
+      share(
+        `its old value gone, or marked as replaced${how}`,
+        [...of.keys()],
+        (said) => isMarked(view, of.get(said)),
+        gate
+      )
+    ]
+  })
+}
+
+const isShown = (view: string, change: Override | undefined): boolean =>
+  change !== undefined && view.includes(change.after)
+
+const isMarked = (view: string, change: Override | undefined): boolean => {
+  if (change === undefined) return false
+  const { after, before } = change
+  const naming = view.split("\n").filter((line) => line.includes(before))
+  return (
+    naming.length === 0 || naming.some((line) => line.includes(after) && line.indexOf(after) < line.indexOf(before))
+  )
 }

@@ -7,6 +7,8 @@ export interface Override {
   readonly before: string
   readonly after: string
   readonly said: readonly [first: string, then: string]
+  /** Whether name and new value stand side by side, as in "the port is now 5433"; otherwise other words part them. */
+  readonly isPlain: boolean
 }
 
 const nouns: Choices<"port" | "version" | "branch"> = ["port", "version", "branch"]
@@ -28,9 +30,19 @@ const then: Choices<(name: string, value: string) => string> = [
   (name, value) => `Set the ${name} to ${value} from here on.`
 ]
 
+const otherwise: Choices<(name: string, value: string) => string> = [
+  (name, value) => `From today the ${name} reads ${value}.`,
+  (name, value) => `Use ${value} as the ${name} instead.`,
+  (name, value) => `The ${name} was replaced by ${value}.`,
+  (name, value) => `Please switch the ${name} over to ${value}.`,
+  (name, value) => `Le ${name} est maintenant ${value}.`,
+  (name, value) => `${name} 现在是 ${value}。`
+]
+
 /** `isFresh` refuses a value that occurs elsewhere. */
 export const draw = (random: Random, count: number, isFresh: (value: string) => boolean): ReadonlyArray<Override> =>
-  Array.from({ length: count }, () => {
+  Array.from({ length: count }, (_, i) => {
+    const isPlain = i % 2 === 0
     const noun = random.pick(nouns)
     const fresh = (): string => {
       const drawn = value(random, noun)
@@ -38,7 +50,8 @@ export const draw = (random: Random, count: number, isFresh: (value: string) => 
     }
     const name = `${coin(random)} ${noun}`
     const [before, after] = [fresh(), fresh()]
-    return { name, before, after, said: [random.pick(first)(name, before), random.pick(then)(name, after)] }
+    const changes = random.pick(isPlain ? then : otherwise)
+    return { name, before, after, isPlain, said: [random.pick(first)(name, before), changes(name, after)] }
   })
 
 /** As a summary names one of its values. */
