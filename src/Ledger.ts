@@ -163,7 +163,7 @@ const addUser = (ledger: Ledger, text: string, isNotification: boolean, seq: num
     ...known,
     constraints: Facts.rules(text).reduce(
       (list, { isStrict, text }) =>
-        Lists.put(list, { text, strict: isStrict, seq }, (a) => a.text === text, 40, Lists.strictness),
+        Lists.put(list, { text, strict: isStrict, seq }, (a) => a.text === text, 80, Lists.strictness),
       known.constraints
     ),
     decisions: Facts.decisions(text).reduce((list, text) => Lists.putText(list, text, seq), known.decisions),

@@ -114,7 +114,24 @@ describe("Ledger.add", () => {
     "本番データベースには書き込まないでください。",
     "Use rgb values in the themes, no rgb indices!",
     "절대 main 브랜치에 푸시하지 마세요.",
-    "반드시 테스트를 실행해 주세요."
+    "반드시 테스트를 실행해 주세요.",
+    "Pushing to main is not allowed.",
+    "Leave the vendor folder as it is.",
+    "Ask me first before you drop a table.",
+    "Nobody may write to the archive.",
+    "Keep at least 3 backups.",
+    "Fass den alten Zweig nicht an.",
+    "Lass die Tabelle in Ruhe.",
+    "Laisse le dossier tel quel.",
+    "Interdiction de supprimer le dossier.",
+    "Deja la carpeta como está.",
+    "No se puede borrar nada.",
+    "Deixe o arquivo como está.",
+    "Non toccate il database.",
+    "Оставь схему как есть.",
+    "别动数据库。",
+    "設定には触らないで。",
+    "설정은 그대로 두세요."
   ])("carries a rule word for word: %s", (rule) => {
     const ledger = of(user(`Hello there.\n${rule}\nThanks, that is all.`))
     assert.deepStrictEqual(
@@ -122,6 +139,16 @@ describe("Ledger.add", () => {
       [rule]
     )
   })
+
+  it.each([
+    "I don't know why it fails.",
+    "At least one test fails.",
+    "It left me alone for a while.",
+    "Do you always do it like this?",
+    "The build took no more time than before.",
+    "Ich bin nicht da.",
+    "Er ist mit dem Zug gekommen."
+  ])("takes no remark for a rule: %s", (remark) => assert.deepStrictEqual(of(user(remark)).constraints, []))
 
   it("finds the rule within a paragraph and drops list marks", () => {
     const ledger = of(

@@ -1,6 +1,7 @@
 /**
  * What plain code can tell from words alone: which sentences set rules or decide something, what is an identifier.
  */
+import { IDLE, MILD, STRICT, wordsOf } from "./ruleWords.ts"
 import { clip, isProse, oneLine, sentences } from "./sentences.ts"
 
 export interface Rule {
@@ -61,52 +62,9 @@ export const identifiers = (text: string): ReadonlyArray<Said> => {
 const LONGEST_RULE = 400
 export const LONGEST_VALUE = 120
 
-/** Alternatives that stand as words of their own, for text in lower case. `\b` knows only Latin letters. */
-const wordsOf = (...alternatives: ReadonlyArray<string>): string =>
-  `(?<![\\p{L}\\p{N}_])(?:${alternatives.join("|")})(?![\\p{L}\\p{N}_])`
-
-const STRICT = new RegExp(
-  [
-    "(?:^|[,;:–—] ?)no (?!one|need|problem|worries|idea|thanks?|luck|way|matter|more|longer)\\p{L}+(?: \\p{L}+){0,5}!",
-    wordsOf(
-      "must(?:n['’]?t)?|never|always|do not|don['’]?t|shall not|should(?:n['’]t| not)|may not|cannot|forbidden|under no circumstances|at all costs|required? to|make sure|ensure|stop (?!at\\b|it\\b)\\p{L}+ing",
-      "muss|müssen|musst|niemals|nie|immer|auf keinen fall|darf(?:st)?|dürfen|unbedingt|verboten|(?:bitte|verwende|nutze|benutze|schreibe?|mache?) (?:\\p{L}+ )?(?:nicht|keine?n?)|nicht \\p{L}+en(?=[.!]|$)",
-      "doi(?:s|t|vent|vez)|devez|il faut|jamais|toujours|interdit|obligatoire(?:ment)?|n['’]\\p{L}+ pas|ne \\p{L}+ (?:pas|jamais)",
-      "debe[ns]?|hay que|nunca|siempre|jamás|prohibido|obligatorio|no (?:uses?|hagas?|cambies?|toques?|borres?|escribas?|modifiques?|olvides?|envíes?|ejecutes?|añadas?|pongas?|puede[ns]?)",
-      "deve[mr]?|devem|tem que|nunca|sempre|jamais|proibido|não (?:use[mn]?|faça|mude|toque|apague|altere|modifique|escreva|envie|execute|pode)",
-      "dev[eio]|devono|bisogna|mai|vietato|non (?:\\p{L}+[aei]re|devi|deve|puoi)",
-      "должн[аоы]?|должен|нельзя|никогда|всегда|обязательно|запрещено|не (?:надо|нужно|\\p{L}+(?:й|йте|и|ите|ь|ьте))"
-    ),
-    "必须|必須|不得|不要|不能|不可|不许|禁止|务必|務必|绝不|絕不|永远|永遠|始终|总是|總是|一定要|请勿|請勿",
-    "必ず|絶対|なければならな|なければいけな|しないで|ないでください|てはいけ|てはなら|常に|いつも|決して",
-    "반드시|절대|항상|언제나|하지 ?마|지 ?마세요|지 ?말|금지|해야"
-  ].join("|"),
-  "mu"
-)
-
-const MILD = new RegExp(
-  [
-    wordsOf(
-      "(?<!(?:there(?:['’]s| is| are)|['’]s|\\b(?:if|and|which|that|it|has|had|was|were)) )only(?! (?:an?|one|two|\\d))|prefer(?:s|red|ably|ence)?|avoid|rather than|no need (?:for|to)|i['’]d rather",
-      "nur|bevorzug\\p{L}*|lieber|vermeide\\p{L}*|stattdessen",
-      "uniquement|seulement|préf[éè]r\\p{L}*|évite[rz]?",
-      "s[oó]lo|solamente|únicamente|prefier\\p{L}*|evita\\p{L}*",
-      "apenas|somente|prefir\\p{L}*|evite\\p{L}*",
-      "soltanto|preferi\\p{L}*",
-      "только|предпочит\\p{L}*|избега\\p{L}*|лучше"
-    ),
-    "只能|只用|只需|优先|優先|避免|尽量|盡量|最好",
-    "のみ|だけ|優先|避け|ほうがいい|方がいい",
-    "만 사용|오직|선호|피해|않도록"
-  ].join("|"),
-  "u"
-)
-
 /** Sentences with the words of a rule that set none: what somebody does not know, and plain questions. */
 const isIdle = (sentence: string): boolean => IDLE.test(sentence) || (QUESTION.test(sentence) && !PLEASE.test(sentence))
 
-const IDLE =
-  /\b(?:i|we|you|they|it) (?:do not|don['’]?t|cannot|can['’]?t) (?:know|t?h?ink|tink|understand|see|remember|recall|get|have|mind|care|believe)\b|^(?:don['’]t worry|never ?mind|of course not|why (?:not|don['’]t))|\bmust have \w+(?:ed|en|t)\b|\bnot sure\b|\bich weiß nicht\b|\bje ne sais pas\b|\bno sé\b|\bnão sei\b|\bnon so\b/i
 const QUESTION = /[?？؟]["'”’)]*$/
 const PLEASE = /^(?:please|can|could|would|will) |\bplease\b|\bbitte\b/i
 
