@@ -50,10 +50,12 @@ export interface World {
   readonly window?: number
   /** Default: only when told to. */
   readonly mode?: "manual" | "background"
+  /** Default: a store that is gone afterwards. */
+  readonly filename?: string
 }
 
 /** A whole gateway on a temporary store, and what its summarizer was asked and answered. */
-export const world = ({ contextLength, mode = "manual", window, write }: World) => {
+export const world = ({ contextLength, filename, mode = "manual", window, write }: World) => {
   const answers: Array<string> = []
   const model = Scripted.make([
     (request) => {
@@ -66,7 +68,9 @@ export const world = ({ contextLength, mode = "manual", window, write }: World) 
     policy: { contextLength, mode },
     routes: write === null ? [] : [route(window ?? contextLength)]
   }).pipe(
-    Layer.provideMerge(Sqlite.layerTemporary),
+    Layer.provideMerge(
+      filename === undefined ? Sqlite.layerTemporary : Sqlite.layer({ filename, durability: "process" })
+    ),
     Layer.provide(model.layer),
     Layer.merge(Logger.minimumLogLevel(LogLevel.Error))
   )

@@ -36,8 +36,8 @@ export const make = (block: Block) => {
       sql.saveSegment.run(id, sessionId, level, ids, fromSeq, toSeq, tokens, text, degraded, focus, model)
     }
     const manifest = JSON.stringify(made.manifest)
-    const ledger = encodeLedger(made.ledger)
-    sql.saveGeneration.run(sessionId, generation + 1, manifest, ledger, lastSeq, left, made.operationId, at)
+    sql.saveGeneration.run(sessionId, generation + 1, manifest, lastSeq, left, made.operationId, at)
+    sql.saveLedger.run(sessionId, encodeLedger(made.ledger))
     const parts = readParts(sql, sessionId, made.manifest, lastSeq)
     const state: State = { sessionId, generation: generation + 1, lastSeq, usage, ...parts }
     return { generation: generation + 1, snapshotId: left, state }
@@ -73,8 +73,8 @@ export const make = (block: Block) => {
   const ledger = (sessionId: SessionId) =>
     reading("ledger", sessionId, () =>
       Either.map(resident(sessionId), () => {
-        const row = sql.generation.get(sessionId)
-        const value = row === undefined ? Ledger.empty : ledgerOf(row.ledger)
+        const body = sql.ledger.get(sessionId)
+        const value = body === undefined ? Ledger.empty : ledgerOf(body)
         return () => value
       })
     )

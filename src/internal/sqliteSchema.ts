@@ -97,6 +97,14 @@ const mergingAndRecall = [
     session_id TEXT NOT NULL UNIQUE,
     seq        INTEGER NOT NULL
   ) STRICT`,
+  // Only the newest ledger is ever read: one for each generation would be most of what a compression writes.
+  `CREATE TABLE ledger (
+    session_id TEXT PRIMARY KEY REFERENCES session (id),
+    body       TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID`,
+  `INSERT INTO ledger SELECT session_id, ledger FROM generation g
+    WHERE generation = (SELECT max(generation) FROM generation WHERE session_id = g.session_id)`,
+  `ALTER TABLE generation DROP COLUMN ledger`,
   `CREATE VIRTUAL TABLE recall USING fts5 (body, content = '', tokenize = 'unicode61 remove_diacritics 2')`
 ]
 

@@ -72,14 +72,16 @@ export const prepare = (db: Database.Database) => ({
 
   generation: query<[string], GenerationRow>(
     db,
-    `SELECT generation, manifest, ledger, left_seq, at FROM generation
+    `SELECT generation, manifest, left_seq, at FROM generation
      WHERE session_id = ? ORDER BY generation DESC LIMIT 1`
   ),
-  saveGeneration: query<[string, number, string, string, number, string, string, number]>(
+  saveGeneration: query<[string, number, string, number, string, string, number]>(
     db,
-    `INSERT INTO generation (session_id, generation, manifest, ledger, left_seq, snapshot_id, operation_id, at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+    `INSERT INTO generation (session_id, generation, manifest, left_seq, snapshot_id, operation_id, at)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`
   ),
+  ledger: value<[string], string>(db, "SELECT body FROM ledger WHERE session_id = ?"),
+  saveLedger: query<[string, string]>(db, "INSERT OR REPLACE INTO ledger (session_id, body) VALUES (?, ?)"),
   leftBehind: query<[string], { readonly session_id: string; readonly generation: number; readonly left_seq: number }>(
     db,
     "SELECT session_id, generation - 1 AS generation, left_seq FROM generation WHERE snapshot_id = ?"
@@ -146,7 +148,6 @@ export type Statements = ReturnType<typeof prepare>
 export interface GenerationRow {
   readonly generation: number
   readonly manifest: string
-  readonly ledger: string
   readonly left_seq: number
   readonly at: number
 }

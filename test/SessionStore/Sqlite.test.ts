@@ -144,6 +144,36 @@ describe("SessionStore/Sqlite", () => {
     })
   )
 
+  it.effect("a file of the first version is brought up to date: its ledgers and segments are kept", () =>
+    Effect.gen(function* () {
+      const filename = join(folder(), "x.db")
+      const segment = { id: "seg", level: 0, children: [], fromSeq: 1, toSeq: 1, text: "it", tokens: 1 }
+      const written = { ...segment, degraded: null, focus: null, model: "m" }
+      const manifest = { ...whole, tailFrom: 2, segments: ["seg"] }
+      const ledger = Ledger.note(Ledger.empty, ["keep this"], 1)
+      yield* Effect.flatMap(SessionStore, (store) =>
+        Effect.gen(function* () {
+          yield* store.importAll([{ sessionId: id, messages: [{ role: "user", content: "hello" }] }])
+          const acquired = yield* store.acquire(id, { name: "operation", holder: "me", ttl: 60_000 })
+          if (acquired._tag === "Held") return assert.fail("nobody else asked")
+          yield* store.commit(acquired.lease, { operationId: "op", base: 0, manifest, segments: [written], ledger })
+        })
+      ).pipe(Effect.provide(Sqlite.layer({ filename })))
+      const db = new Database(filename)
+      db.exec(`
+        ALTER TABLE generation ADD COLUMN ledger TEXT NOT NULL DEFAULT '';
+        UPDATE generation SET ledger = (SELECT body FROM ledger);
+        DROP TABLE ledger; DROP TABLE recall; DROP TABLE recall_session; DROP INDEX segment_session;
+        ALTER TABLE segment DROP COLUMN children;
+        DELETE FROM effect_sql_migrations WHERE migration_id = 2`)
+      db.close()
+      const kept = yield* Effect.flatMap(SessionStore, (store) =>
+        Effect.all({ ledger: store.ledger(id), segments: Effect.map(store.state(id), ({ segments }) => segments) })
+      ).pipe(Effect.provide(Sqlite.layer({ filename })))
+      assert.deepStrictEqual(kept, { ledger, segments: [written] })
+    })
+  )
+
   const locked: ReadonlyArray<readonly [string, "turn" | "operation", (lease: Lease) => Written]> = [
     [
       "append",
