@@ -28,9 +28,10 @@ export const outcomes = (talk: ReadonlyArray<Spoken>): ReadonlyArray<Outcome> =>
   for (const { endsTurn, isRequest, sentences, seq } of talk) {
     if (isRequest) asked.push(oneLine(sentences.join(" ")))
     if (!endsTurn) continue
-    const request = asked.findLast(isTelling)
+    const telling = asked.findLast(isTelling)
+    const request = telling ?? asked.at(-1)
     const result = sentences.filter(isTelling).slice(0, 2)
-    if ((request !== undefined || result.length > 0) && !QUESTION.test(sentences.at(-1) ?? "")) {
+    if ((telling !== undefined || result.length > 0) && !QUESTION.test(sentences.at(-1) ?? "")) {
       const said = clip(oneLine((result.length > 0 ? result : sentences.slice(0, 2)).join(" ")), LONGEST_RESULT)
       found.push({ text: request === undefined ? said : `asked "${clip(request, LONGEST_ASKED)}" → ${said}`, seq })
     }

@@ -40,7 +40,7 @@ export const linesOf = (
   topic: ReadonlySet<string>
 ): ReadonlyArray<Quote> =>
   ends(output.split(LINE_BREAK))
-    .filter((line) => line.length >= SHORTEST && line.length <= LONGEST)
+    .filter((line) => line.length >= SHORTEST && line.length <= LONGEST_LINE)
     .flatMap((line) => {
       const text = line.replace(MARKUP, "").trim()
       const all = words(text)
@@ -57,7 +57,7 @@ const isSoonAfter = (said: number | undefined, seq: number): boolean =>
 
 /** Of a long output both ends: the middle of a file can be read again. */
 const ends = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
-  lines.length <= 60 ? lines : [...lines.slice(0, 40), ...lines.slice(-20)]
+  lines.length <= 40 ? lines : [...lines.slice(0, 20), ...lines.slice(-20)]
 
 /**
  * The quotes that say most, the best last: those whose words many others share, but not the words that nearly all
@@ -106,4 +106,5 @@ const overlap = (a: Quote, b: Quote): number => {
 
 const SHORTEST = 8
 const LONGEST = 400
+const LONGEST_LINE = 200
 const MARKUP = /^(?:\s|[#>*+•-]+\s|\d+[.):]\s)+/

@@ -111,7 +111,7 @@ describe("Extractive.summarize", () => {
   })
 
   it("quotes of a tool's output what was learned from it, in any language", () => {
-    const noise = Array.from({ length: 30 }, (_, n) => `row ${n} lorem ipsum dolor`)
+    const noise = Array.from({ length: 15 }, (_, n) => `row ${n} lorem ipsum dolor`)
     const learned = (line: string, answer: string) =>
       Handoff.parse(
         summarize([user("?"), call("get", {}), result([...noise, line, ...noise].join("\n")), assistant(answer)])
