@@ -175,7 +175,10 @@ const survey = (input: Input, shares: CompressionPolicy.Shares): Ground => {
 
 /** Mistral refuses a user message right after a tool, and the handoff is one: so the head ends before its tools. */
 const headLength = ({ state, policy, counter }: Input, cuts: ReadonlyArray<boolean>, share: number): number => {
-  for (let length = Math.min(policy.protectFirstN, state.tail.length); length > 0; length--) {
+  // A handoff in the log was imported: it is to be carried on, not kept as it is for ever.
+  const imported = state.tail.findIndex(({ message }) => Handoff.isHandoff(message))
+  const most = imported < 0 ? state.tail.length : imported
+  for (let length = Math.min(policy.protectFirstN, most); length > 0; length--) {
     const head = state.tail.slice(0, length)
     const last = head.at(-1)?.message
     const endsInTools = last?.role === "tool" || (last !== undefined && Message.toolCalls(last).length > 0)

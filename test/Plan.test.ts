@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Either, FastCheck } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import * as CompressionPolicy from "../src/CompressionPolicy.ts"
+import * as Handoff from "../src/Handoff.ts"
 import * as Message from "../src/Message.ts"
 import * as Plan from "../src/Plan.ts"
 import type { Logged, Segment, State } from "../src/Session.ts"
@@ -359,6 +360,20 @@ describe("nothing to do", () => {
       counter: estimate
     }
     assert.deepStrictEqual(Plan.make({ ...input, overhead: 6_800 }), Plan.NoHeadroom({ room: 200 }))
+  })
+})
+
+describe("an imported handoff", () => {
+  it("is summarized on, and never kept as part of the head", () => {
+    const handoff = Handoff.message({ segments: [], ledger: "- never touch db", renderer: Handoff.RENDERER })
+    const talk = Array.from({ length: 60 }, (_, n) => [
+      request(`Part ${n}? ${"word ".repeat(40)}`),
+      says(`Part ${n} is fine.`)
+    ])
+    const log = logOf([request("Hello."), plain(handoff), says("Hello."), ...talk.flat()])
+    const plan = planOf(stateOf(log), { contextLength: 8_000 })
+    assert(plan._tag === "Compress")
+    assert.deepStrictEqual([plan.headTo, plan.fromSeq], [1, 2])
   })
 })
 

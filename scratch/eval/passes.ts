@@ -2,9 +2,11 @@
 import { Effect } from "effect"
 import * as CompressionPolicy from "../../src/CompressionPolicy.ts"
 import * as Gateway from "../../src/Gateway.ts"
-import type { Message } from "../../src/Message.ts"
+import * as Handoff from "../../src/Handoff.ts"
+import * as Message from "../../src/Message.ts"
 import { SessionId } from "../../src/Session.ts"
 import { SessionStore } from "../../src/SessionStore.ts"
+import type { View } from "../../src/View.ts"
 import { type Measure, none, share } from "./measure.ts"
 import * as Reading from "./reading.ts"
 import { messagesOf, textOf, world } from "./replay.ts"
@@ -40,7 +42,15 @@ export const measure = Effect.fnUntraced(function* (seed: number, passes: number
         detail: `the second half from ${Math.min(...late)} to ${Math.max(...late)}; its share is ${most}`
       },
       share(`rules word for word after ${passes} passes`, rules, (rule) => words.includes(rule)),
-      none(`items quoted twice after ${passes} passes`, repeated(Reading.read(view)), "the last handoff")
+      none(`handoffs beside the newest after ${passes} passes`, older(view), "the last view"),
+      none(`items that stand there twice after ${passes} passes`, repeated(items(view)), "the last handoff"),
+      {
+        name: "sentences that stand there twice",
+        value: repeated(sentences(view)).length,
+        unit: "",
+        gate: null,
+        detail: "the newest request as goal and as request; talk that repeats itself"
+      }
     ]
   } satisfies Passes
 })
@@ -49,14 +59,14 @@ export const measure = Effect.fnUntraced(function* (seed: number, passes: number
 const run = Effect.fnUntraced(function* ({ rounds }: Session.Session, rules: string) {
   const gateway = yield* Gateway.Gateway
   const store = yield* SessionStore
-  const pass = Effect.fnUntraced(function* (n: number, messages: ReadonlyArray<Message>) {
+  const pass = Effect.fnUntraced(function* (n: number, messages: ReadonlyArray<Message.Message>) {
     const sessionId = SessionId.make(`pass-${n}`)
     yield* store.importAll([{ sessionId, messages }])
     yield* gateway.compress(sessionId)
     return yield* gateway.view(sessionId)
   })
   const news = rounds.map(messagesOf)
-  const noted: ReadonlyArray<Message> = [
+  const noted: ReadonlyArray<Message.Message> = [
     { role: "user", content: rules },
     { role: "assistant", content: "Noted." }
   ]
@@ -70,9 +80,21 @@ const run = Effect.fnUntraced(function* ({ rounds }: Session.Session, rules: str
   return { view, sizes }
 })
 
-/** Items that stand in the handoff more than once, their numbers aside. */
-const repeated = ({ text }: Reading.Reading): ReadonlyArray<string> => {
-  const items = text.split("\n").filter((line) => line.startsWith("- ") && line.length > 30)
-  const plain = items.map((line) => line.replace(/\s*\(#[\d, -]+\)$/, ""))
-  return plain.filter((item, i) => plain.indexOf(item) !== i)
-}
+const older = ({ messages }: View): ReadonlyArray<string> =>
+  messages.filter(Handoff.isHandoff).slice(1).map(Message.text)
+
+const repeated = (list: ReadonlyArray<string>): ReadonlyArray<string> =>
+  list.filter((one, i) => list.indexOf(one) !== i)
+
+/** The items of a handoff, their numbers aside. */
+const items = (view: View): ReadonlyArray<string> =>
+  Reading.read(view)
+    .text.split("\n")
+    .filter((line) => line.startsWith("- ") && line.length > 30)
+    .map((line) => line.slice(2).replace(/\s*\(#[\d, -]+\)$/, ""))
+
+const sentences = (view: View): ReadonlyArray<string> =>
+  items(view)
+    .flatMap((item) => item.split(/(?<=[.!?。])\s*/))
+    .map((sentence) => sentence.replace(/^\w+: /, "").trim())
+    .filter((sentence) => sentence.length > 24)

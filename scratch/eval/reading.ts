@@ -12,7 +12,7 @@ export interface Reading {
 }
 
 export const read = ({ messages }: View): Reading => {
-  const index = messages.findIndex(Handoff.isHandoff)
+  const index = messages.findLastIndex(Handoff.isHandoff)
   const message = messages[index]
   const text = message === undefined ? "" : Message.text(message)
   const parts = text.split(/^(?=\[throughline )/m)
