@@ -1,6 +1,7 @@
 /** The gates of `scratch/eval`, with fewer and shorter sessions. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as CodingAgent from "../scratch/eval/codingAgent.ts"
 import * as Evaluation from "../scratch/eval/evaluation.ts"
 import * as Inertness from "../scratch/eval/inertness.ts"
 import { holds } from "../scratch/eval/measure.ts"
@@ -11,6 +12,7 @@ import * as Report from "../scratch/eval/report.ts"
 import * as Retention from "../scratch/eval/retention.ts"
 import * as Session from "../scratch/eval/session.ts"
 import * as Handoff from "../src/Handoff.ts"
+import { absence } from "./support/transcripts.ts"
 
 /** Any would do. */
 const seed = 1
@@ -37,6 +39,12 @@ describe("evaluation", () => {
   )
   it.live("twenty passes over its own output neither grow the handoff nor lose a rule", () =>
     Effect.map(Evaluation.passes(seed), ({ measures }) => passes({ title: "passes", measures }))
+  )
+  it.live("compressions store the same however long the session is, and the handoff stays within its share", () =>
+    Effect.map(Evaluation.growth(seed, 24), ({ measures }) => passes({ title: "growth", measures }))
+  )
+  it.live(`of a real session files written, commands that failed and rules are in the view${absence}`, () =>
+    Effect.map(CodingAgent.group, passes)
   )
   it.live("a whole session costs at most 1.15 times its own tokens", () =>
     Effect.map(Evaluation.cost(seed, 128_000, 4, 1.15), (measure) => passes({ title: "cost", measures: [measure] }))

@@ -11,6 +11,8 @@ import * as OpenAi from "../../src/Provider/OpenAi.ts"
 import { SessionStore } from "../../src/SessionStore.ts"
 import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
 import { absence, codingAgent, areHere, type Transcript } from "../../test/support/transcripts.ts"
+import type { Measure } from "./measure.ts"
+import type { Group } from "./report.ts"
 
 /** How many of a set the view has, and which it lacks. */
 export interface Found {
@@ -170,6 +172,40 @@ const hasFailure = (shown: string, failed: string): boolean => {
   if (has(command.slice(0, 28))) return true
   return rest !== undefined && shown.includes(`in ${folder}:`) && has(rest.slice(0, 28))
 }
+
+/** As a group of the evaluation, which says so where the transcript is not there. */
+export const group: Effect.Effect<Group> = Effect.gen(function* () {
+  const title = "A real coding session, no model"
+  if (!areHere) return { title: `${title}${absence}`, measures: [] }
+  const measures = yield* Effect.forEach(codingAgent(), (transcript) =>
+    Effect.gen(function* () {
+      const once = yield* measure(transcript, 128_000)
+      const growing = yield* measure(transcript, 128_000, 150)
+      const small = yield* measure(transcript, 32_000, 150)
+      return [
+        ...measuresOf("128k, once", once, 100),
+        ...measuresOf("128k, as it grows", growing, 100),
+        ...measuresOf("32k, as it grows", small, null)
+      ]
+    })
+  )
+  return { title, measures: measures.flat() }
+}).pipe(Effect.orDie)
+
+const measuresOf = (when: string, measured: Measured, least: number | null): ReadonlyArray<Measure> =>
+  (
+    [
+      ["files written", measured.filesWritten],
+      ["commands that failed", measured.failedCommands],
+      ["rules of the user", measured.constraints]
+    ] as const
+  ).map(([what, { found, missing, of }]) => ({
+    name: `${what} in the view, ${when}`,
+    value: (100 * found) / of,
+    unit: "%",
+    gate: least === null ? null : { least },
+    detail: `${found} of ${of}, ${measured.compressions} compressions${missing.length === 0 ? "" : `, not: ${missing[0]?.replaceAll("\n", " ").slice(0, 60)}`}`
+  }))
 
 // -- the table --------------------------------------------------------------------------------------------------------
 

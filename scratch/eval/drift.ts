@@ -4,6 +4,7 @@ import * as Dropping from "./dropping.ts"
 import type { Measure } from "./measure.ts"
 import { read } from "./prompts.ts"
 import { type Replay, replay, world } from "./replay.ts"
+import * as Recall from "./recall.ts"
 import * as Retention from "./retention.ts"
 import * as Rules from "./rules.ts"
 import * as Session from "./session.ts"
@@ -35,6 +36,7 @@ export const measure = Effect.fnUntraced(function* (
     measures: [
       { name: `facts in the view ${after}`, value: 100 * (kept.at(-1) ?? 0), unit: "%", gate: { least: 60 }, detail },
       { name: `the same, a chain of summaries`, value: 100 * (chain.at(-1) ?? 0), unit: "%", gate: null, detail },
+      ...worst(runs.map(({ identifiers }) => identifiers)),
       ...Rules.measure(runs, "forgetful")
     ],
     kept,
@@ -45,11 +47,18 @@ export const measure = Effect.fnUntraced(function* (
 const run = Effect.fnUntraced(function* (seed: number, contextLength: number, size: Session.Size) {
   const session = Session.make(seed, size)
   const { layer, requests } = world({ contextLength, write: Dropping.make(seed, session) })
-  const replayed = yield* Effect.provide(replay(session), layer)
+  const { identifiers, replayed } = yield* Effect.provide(
+    Effect.gen(function* () {
+      const replayed = yield* replay(session)
+      return { replayed, identifiers: yield* Recall.identifiers(session, replayed, "forgetful") }
+    }),
+    layer
+  )
   const materials = requests.map((request) => read(request)).filter(({ blocks }) => blocks[0]?.what !== "summary")
   return {
     session,
     replay: replayed,
+    identifiers,
     kept: Retention.curve(session, replayed),
     chain: chainCurve(
       session,
@@ -71,6 +80,15 @@ const chainCurve = (
     const left = Retention.leaving(session, replayed, stage)
     return left.filter(({ value }) => summaries[i]?.includes(value) === true).length / Math.max(1, left.length)
   })
+
+/** Of each measure the session that did worst. */
+const worst = (runs: ReadonlyArray<ReadonlyArray<Measure>>): ReadonlyArray<Measure> =>
+  (runs[0] ?? []).map((measure, i) =>
+    runs.reduce((least, run) => {
+      const other = run[i]
+      return other !== undefined && other.value < least.value ? other : least
+    }, measure)
+  )
 
 const mean = (curves: ReadonlyArray<ReadonlyArray<number>>): ReadonlyArray<number> =>
   (curves[0] ?? []).map((_, k) => curves.reduce((sum, curve) => sum + (curve[k] ?? 0), 0) / curves.length)

@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import * as Cost from "./cost.ts"
 import * as Drift from "./drift.ts"
+import * as Growth from "./growth.ts"
 import * as Inertness from "./inertness.ts"
 import * as Openness from "./openness.ts"
 import * as Oracle from "./oracle.ts"
@@ -33,7 +34,7 @@ export const faultless = Effect.fnUntraced(function* (seed: number, rounds: numb
   const { identifiers, replayed } = yield* Effect.provide(
     Effect.gen(function* () {
       const replayed = yield* replay(session)
-      return { replayed, identifiers: yield* Recall.identifiers(session, replayed) }
+      return { replayed, identifiers: yield* Recall.identifiers(session, replayed, "faultless") }
     }),
     layer
   )
@@ -86,6 +87,8 @@ export const recall = (seed: number, messages: number) =>
   Effect.map(Recall.measure(seed, messages), (measures) => ({ title: "Recall", measures }))
 
 export const passes = (seed: number) => Passes.measure(seed, 20)
+
+export const growth = (seed: number, compressions: number) => Growth.measure(seed, compressions)
 
 export const cost = (seed: number, window: number, windows: number, most: number | null) =>
   Cost.measure(seed, window, windows, most)

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { Effect } from "effect"
+import * as CodingAgent from "./codingAgent.ts"
 import * as Evaluation from "./evaluation.ts"
 import * as Picture from "./picture.ts"
 import * as Report from "./report.ts"
@@ -14,13 +15,16 @@ const main = Effect.gen(function* () {
   const seed = Number(values.seed)
   const drift = yield* Evaluation.forgetful(seed, 5)
   const passes = yield* Evaluation.passes(seed)
+  const growth = yield* Evaluation.growth(seed, 50)
   const groups: ReadonlyArray<Report.Group> = [
     yield* Evaluation.faultless(seed, 10),
     yield* Evaluation.inChunks(seed),
     yield* Evaluation.recall(seed, 3_000),
     { title: "A summarizer that forgets", measures: drift.measures },
     yield* Evaluation.extractive(seed, 10),
+    yield* CodingAgent.group,
     { title: "Its own output, again and again, window 32k, no model", measures: passes.measures },
+    { title: "A session that grows, window 32k", measures: growth.measures },
     {
       title: "Cost",
       measures: [
@@ -44,7 +48,9 @@ const main = Effect.gen(function* () {
     )
   )
   console.log(
-    values.json ? JSON.stringify({ seed, groups, drift, passes }, null, 2) : `seed ${seed}\n\n${Report.table(groups)}`
+    values.json
+      ? JSON.stringify({ seed, groups, drift, passes, growth }, null, 2)
+      : `seed ${seed}\n\n${Report.table(groups)}`
   )
   if (Report.failed(groups).length > 0) process.exitCode = 1
 })

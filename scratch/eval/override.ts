@@ -13,20 +13,9 @@ export const measure = ({ overrides }: Session, replay: Replay): ReadonlyArray<M
   return [true, false].flatMap((isPlain) => {
     const of = new Map(changed.filter((one) => one.isPlain === isPlain).map((one) => [one.said[1], one] as const))
     const how = isPlain ? "" : ", said in other words"
-    const gate = isPlain ? 100 : null
     return [
-      share(
-        `newest value of what changed in the view${how}`,
-        [...of.keys()],
-        (said) => isShown(view, of.get(said)),
-        gate
-      ),
-      share(
-        `its old value gone, or marked as replaced${how}`,
-        [...of.keys()],
-        (said) => isMarked(view, of.get(said)),
-        gate
-      )
+      share(`newest value of what changed in the view${how}`, [...of.keys()], (said) => isShown(view, of.get(said))),
+      share(`its old value gone, or marked as replaced${how}`, [...of.keys()], (said) => isMarked(view, of.get(said)))
     ]
   })
 }

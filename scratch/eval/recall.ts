@@ -27,15 +27,23 @@ const found = Effect.fnUntraced(function* (facts: ReadonlyArray<Facts.Fact>, tex
 })
 
 /** Identifiers of the session that was replayed: in the view, or found. */
-export const identifiers = Effect.fnUntraced(function* ({ facts }: Session.Session, { stages, texts }: Replay) {
+export const identifiers = Effect.fnUntraced(function* (
+  { facts }: Session.Session,
+  { stages, texts }: Replay,
+  who: string
+) {
   const exact = facts.filter(({ isIdentifier }) => isIdentifier)
   const values = exact.map(({ value }) => value)
   const recalled = yield* found(exact, texts)
   const last = stages.at(-1)
   const view = last === undefined ? "" : textOf(last.view)
   return [
-    share("exact identifiers in the view", values, (value) => view.includes(value), null),
-    share("exact identifiers in the view or recalled", values, (v) => view.includes(v) || recalled.values.has(v))
+    share(`exact identifiers in the view, ${who}`, values, (value) => view.includes(value), null),
+    share(
+      `exact identifiers in the view or recalled, ${who}`,
+      values,
+      (v) => view.includes(v) || recalled.values.has(v)
+    )
   ]
 })
 

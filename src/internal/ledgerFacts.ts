@@ -51,7 +51,7 @@ export const identifiers = (text: string): ReadonlyArray<Said> => {
     const name = fullName(before, latin ?? other)
     return isIdentifier(value) && !TOO_PLAIN.test(name) ? [{ name, value }] : []
   })
-  const pairs = [...named, ...settings(text)].map((pair) => ({ ...pair, isSelfNamed: false }))
+  const pairs = [...named, ...reversed(text), ...settings(text)].map((pair) => ({ ...pair, isSelfNamed: false }))
   const taken = new Set(pairs.map(({ value }) => value))
   const bare = SELF_NAMED.flatMap(({ name, pattern }) =>
     (text.match(pattern) ?? []).map((found) => ({ name, value: trimmed(found), isSelfNamed: true }))
@@ -91,7 +91,7 @@ const IDENTIFYING = /\d|:\/\/|[A-Z_]{3}=|[`"'*]/
 
 /** What may stand between a name and its value. */
 const LINK =
-  "(?:[\\s:=#→`\"'*(]|->|(?<!\\p{L})(?:is|are|was|now|to|be|should|will|changed|set|switched|moved|jetzt|ist|lautet|est|es|é|è|это)(?!\\p{L})|[是为为은는はが])"
+  "(?:[\\s:=#→`\"'*(]|->|(?<!\\p{L})(?:is|are|was|now|to|be|should|will|been|reads|equals|became|becomes|changed|replaced|set|switched|over|moved|by|jetzt|nun|ist|wird|wurde|lautet|auf|zu|est|maintenant|désormais|passe|à|es|ahora|pasa|a|é|agora|passa|è|adesso|ora|это|теперь|стал[аои]?)(?!\\p{L})|[是为為现現在改成换換은는はがを]|これから|이제)"
 const NAMED = new RegExp(
   `(?:(?<![\\p{L}\\p{N}_-])((?:[\\p{L}\\p{N}]{1,40}[_-]){0,4}(?:id|uuid|${NOUNS}|порт|версия|puerto|porta|versión|versão))(?![\\p{L}\\p{N}_-])${LINK}+|(端口|版本|ポート|バージョン|포트|버전)${LINK}*)([\\p{L}\\p{N}@/~][^\\s"'\`*()<>，。、；,;]{0,${2 * LONGEST_VALUE}})`,
   "giu"
@@ -106,6 +106,21 @@ const SELF_NAMED: ReadonlyArray<{ readonly name: string; readonly pattern: RegEx
   },
   { name: "address", pattern: /\b(?:localhost|\d{1,3}(?:\.\d{1,3}){3}):\d{2,5}\b/g }
 ]
+
+/** "Use 5433 as the staging port." */
+const reversed = (text: string): ReadonlyArray<Named> =>
+  Array.from(text.matchAll(REVERSED)).flatMap(([, found = "", before = "", noun = ""]) => {
+    const value = trimmed(found)
+    const name = fullName(before, noun)
+    return isIdentifier(value) && !TOO_PLAIN.test(name) ? [{ name, value }] : []
+  })
+const REVERSED = new RegExp(
+  "(?<!\\p{L})(?:use|using|take|set|verwende|nutze|nimm|utilise[rz]?|prends|usa|usar|use|utiliza|используй|возьми) " +
+    `["'\`*]?([\\p{L}\\p{N}@/~][^\\s"'\`*()<>，。、；,;]{0,${LONGEST_VALUE}})["'\`*]? ` +
+    "(?:as|for|als|für|comme|pour|como|para|come|per|как|для) " +
+    `((?:\\p{L}[\\p{L}\\p{N}_-]{0,40} ){0,3})(id|uuid|${NOUNS}|порт|версия|puerto|porta|versión|versão)(?![\\p{L}\\p{N}_-])`,
+  "giu"
+)
 
 /** `NAME=value` and `package@1.2.3`. */
 const settings = (text: string): ReadonlyArray<Named> =>
