@@ -48,8 +48,9 @@ export const summarize = (entries: ReadonlyArray<Logged>, options: Options): str
     .filter(({ sentences }) => sentences.length > 0)
   const before = without(carried(entries), ledger)
   const written = ledger.files.filter(({ access }) => access === "written").map(({ path }) => path)
+  const topic = focus === null ? new Set<string>() : topicOf(focus, talk)
   const inProgress = hasEnded ? [] : sinceLastEnd(talk).filter(isOwn).map(gist)
-  const done = outcomes(talk).map(numbered)
+  const done = focused(outcomes(talk).map(numbered), topic)
   const carriedByLedger = [...ledger.constraints, ...ledger.requests, ...ledger.decisions, ...ledger.errors]
   const told = [...done, ...inProgress, ...before.facts, ...carriedByLedger.map(({ text }) => text)].join("\n")
   const [goal, ...others] = ledger.requests.toReversed()
@@ -66,7 +67,7 @@ export const summarize = (entries: ReadonlyArray<Logged>, options: Options): str
       .filter(({ answered }) => !answered)
       .toReversed()
       .map(numbered),
-    facts: [...before.facts, ...telling(entries, talk, told, new Set(focus === null ? [] : words(focus)))]
+    facts: [...before.facts, ...telling(entries, talk, told, topic)]
   }
   const room = maxTokens - counter.text(`${NO_MODEL}\n`)
   return `${NO_MODEL}\n${Handoff.render(Handoff.fit(sections, counter, room))}`
@@ -99,6 +100,21 @@ const telling = (
     ranked(said.filter(untold), topic, MOST_SENTENCES),
     ranked(output.filter(untold), topic, MOST_LINES)
   ).map(numbered)
+}
+
+/** The words of the focus, without those that most of the talk has: small words name no topic. */
+const topicOf = (focus: string, talk: ReadonlyArray<Spoken>): ReadonlySet<string> => {
+  const said = talk.map(({ sentences }) => new Set(words(sentences.join(" "))))
+  const all = words(focus)
+  const telling = all.filter((word) => said.filter((own) => own.has(word)).length < MOST * said.length)
+  return new Set(telling.length > 0 ? telling : all)
+}
+
+/** What speaks of the topic last, since the last stays longest; of all else only the newest. */
+const focused = (items: ReadonlyArray<string>, topic: ReadonlySet<string>): ReadonlyArray<string> => {
+  if (topic.size === 0) return items
+  const isOn = (item: string) => words(item).some((word) => topic.has(word))
+  return [...items.filter((item) => !isOn(item)).slice(-MOST_BESIDE), ...items.filter(isOn)]
 }
 
 /** Without the lines in which a secret is: most outputs have no line to quote, and redacting is what costs. */
@@ -146,3 +162,5 @@ const LONGEST_GIST = 200
 const MOST_SENTENCES = 10
 const MOST_LINES = 4
 const MOST_FILES = 12
+const MOST_BESIDE = 3
+const MOST = 0.8

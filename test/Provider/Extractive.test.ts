@@ -159,6 +159,21 @@ describe("Extractive.summarize", () => {
     ])
   })
 
+  it("a focus gets most of the room", () => {
+    const turn = (topic: string, n: number) => [
+      user(`Please check the ${topic} of customer ${n} for the audit of part ${n}.`),
+      assistant(`The ${topic} of customer ${n} pass the audit of part ${n}, with ${n * 7} rows compared.`)
+    ]
+    const given = Array.from({ length: 20 }, (_, n) => [...turn("shipments", n), ...turn("invoices", n)]).flat()
+    const share = (focus: string | null) => {
+      const items = Object.values(Handoff.parse(summarize(given, { focus, maxTokens: 400 }))).flat()
+      const room = (of: ReadonlyArray<string>) => of.reduce((sum, item) => sum + Tokens.estimate.text(item), 0)
+      return room(items.filter((item) => item.includes("shipments"))) / room(items)
+    }
+    assert.isBelow(share(null), 0.6)
+    assert.isAbove(share("the shipments"), 0.6)
+  })
+
   it("ranks sentences of languages that write no spaces", () => {
     const { facts } = Handoff.parse(
       Extractive.summarize(
