@@ -26,8 +26,10 @@ const model = (grades: string) =>
 
 const judged = (scriptedModel: Scripted.Scripted) =>
   judge(conversation(14), route, 1).pipe(
-    Effect.provide(scripted(scriptedModel.layer, { policy: { ...policy, mode: "manual" } })),
-    Effect.provide(Layer.provide(AuxiliaryClients.layer, scriptedModel.layer))
+    Effect.provide([
+      scripted(scriptedModel.layer, { policy: { ...policy, mode: "manual" } }),
+      Layer.provide(AuxiliaryClients.layer, scriptedModel.layer)
+    ])
   )
 
 describe("the judge", () => {

@@ -30,7 +30,11 @@ export interface Measured {
 }
 
 /** The transcript in a window of `contextLength` tokens: compressed once at its end, or as it grows by `portion`. */
-export const measure = (transcript: Transcript, contextLength: number, portion = transcript.messages.length) =>
+export const measure = (
+  transcript: Transcript,
+  contextLength: number,
+  portion = transcript.messages.length
+): Effect.Effect<Measured> =>
   Effect.gen(function* () {
     const { messages, sessionId } = transcript
     const gateway = yield* Gateway.Gateway
@@ -53,7 +57,7 @@ export const measure = (transcript: Transcript, contextLength: number, portion =
       compressions,
       viewTokens: view.tokens
     } satisfies Measured
-  }).pipe(Effect.provide(world(contextLength)))
+  }).pipe(Effect.provide(world(contextLength)), Effect.orDie)
 
 const world = (contextLength: number) =>
   Gateway.layer({ policy: { contextLength, mode: "manual" }, routes: [] }).pipe(
@@ -62,7 +66,11 @@ const world = (contextLength: number) =>
     Layer.provide(Logger.minimumLogLevel(LogLevel.None))
   )
 
-const arrive = (transcript: Transcript, from: number, messages: ReadonlyArray<Message.Message>) =>
+const arrive = (
+  transcript: Transcript,
+  from: number,
+  messages: ReadonlyArray<Message.Message>
+): Effect.Effect<void, unknown, Gateway.Gateway | SessionStore> =>
   from === 0
     ? Effect.flatMap(SessionStore, (store) => store.importAll([{ ...transcript, messages }]))
     : Effect.flatMap(Gateway.Gateway, ({ deliver, turn }) =>
@@ -190,7 +198,7 @@ export const group: Effect.Effect<Group> = Effect.gen(function* () {
     })
   )
   return { title, measures: measures.flat() }
-}).pipe(Effect.orDie)
+})
 
 const measuresOf = (when: string, measured: Measured, least: number | null): ReadonlyArray<Measure> =>
   (
