@@ -42,25 +42,29 @@ export const open = (file: string) => {
 
   const write = ({ arrival, at, body, kind, seq, tokens, total }: Row, sessionId: string) =>
     insert.run(sessionId, seq, arrival, kind, tokens, total, body, at)
-  const atomic = (work: () => void) => {
+  const atomic = (work: () => unknown) => {
     begin.run()
     work()
     commit.run()
   }
 
-  const turn = (sessionId: string, [request, ...replies]: ReadonlyArray<Row>) => {
-    if (request === undefined) return
+  /** The commits of a turn: its delivery, its promotion, and what was appended. */
+  const commits = (sessionId: string, [request, ...replies]: ReadonlyArray<Row>): ReadonlyArray<() => void> => {
+    if (request === undefined) return []
+    const { at, body, kind, tokens } = request
     let arrival: number | bigint = 0
-    atomic(() => {
-      const { at, body, kind, tokens } = request
-      arrival = delivery.run(sessionId, kind, tokens, body, at).lastInsertRowid
-    })
-    atomic(() => {
-      write(request, sessionId)
-      clear.run(arrival)
-    })
-    atomic(() => replies.forEach((row) => write(row, sessionId)))
+    return [
+      () => atomic(() => (arrival = delivery.run(sessionId, kind, tokens, body, at).lastInsertRowid)),
+      () =>
+        atomic(() => {
+          write(request, sessionId)
+          clear.run(arrival)
+        }),
+      () => atomic(() => replies.forEach((row) => write(row, sessionId)))
+    ]
   }
+
+  const turn = (sessionId: string, rows: ReadonlyArray<Row>) => commits(sessionId, rows).forEach((commit) => commit())
 
   const compress = (sessionId: string, made: Compression) =>
     atomic(() => {
@@ -76,7 +80,7 @@ export const open = (file: string) => {
     }
   }
 
-  return { turn, compress, fill, search: (match: string) => matches.all(match), close: () => db.close() }
+  return { commits, turn, compress, fill, search: (match: string) => matches.all(match), close: () => db.close() }
 }
 
 /** A whole session, searchable at the end: the time of each turn, and of all. */

@@ -1,34 +1,68 @@
-/** The benchmarks. Run: `npm run bench -- [--only NAME] [--folder DIR] [--json]` */
-import { Effect } from "effect"
+/** The benchmarks. Run: `npm run bench -- [--only NAME] [--folder DIR] [--json] [--profile]` */
+import { Effect, Logger, LogLevel } from "effect"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import * as Report from "../eval/report.ts"
+import * as Chunks from "./chunks.ts"
+import * as Compression from "./compression.ts"
 import type { Figure } from "./figure.ts"
+import * as History from "./history.ts"
+import * as Loop from "./loop.ts"
 import * as Place from "./place.ts"
+import * as Profile from "./profile.ts"
+import * as Recall from "./recall.ts"
 import * as Replay from "./replay.ts"
+import * as Writes from "./writes.ts"
 
-const OUT = "scratch/bench/out"
+const OUT = fileURLToPath(new URL("out/", import.meta.url))
 
-const figures: { readonly [name: string]: Figure } = { replay: Replay.figure }
+const figures: { readonly [name: string]: Figure } = {
+  replay: Replay.figure,
+  compression: Compression.figure,
+  loop: Loop.figure,
+  history: History.figure,
+  writes: Writes.figure,
+  chunks: Chunks.figure,
+  recall: Recall.figure
+}
 
-const main = Effect.gen(function* () {
-  const { values } = parseArgs({
-    options: { json: { type: "boolean", default: false }, only: { type: "string" }, folder: { type: "string" } }
-  })
-  const { folder, json, only } = values
-  const chosen = Object.entries(figures).filter(([name]) => only === undefined || name === only)
-  if (chosen.length === 0) throw new RangeError(`--only: one of ${Object.keys(figures).join(", ")}`)
+const { values } = parseArgs({
+  options: {
+    only: { type: "string" },
+    folder: { type: "string" },
+    json: { type: "boolean", default: false },
+    profile: { type: "boolean", default: false },
+    /** What a profile is made of: replays and nothing else. */
+    replays: { type: "boolean", default: false }
+  }
+})
+
+const measured = Effect.gen(function* () {
+  const chosen = Object.entries(figures).filter(([name]) => values.only === undefined || name === values.only)
+  if (chosen.length === 0) throw new RangeError(`--only takes one of ${Object.keys(figures).join(", ")}`)
   const groups: Array<Report.Group> = []
-  mkdirSync(OUT, { recursive: true })
-  for (const place of Place.places(folder)) {
+  for (const place of Place.places(values.folder)) {
     const found = yield* Effect.forEach(chosen, ([, figure]) => figure(place))
     groups.push({ title: place.name, measures: found.flatMap(({ measures }) => measures) })
     for (const { name, svg } of found.flatMap(({ pictures = [] }) => pictures)) writeFileSync(join(OUT, name), svg)
   }
   writeFileSync(join(OUT, "results.json"), JSON.stringify(groups, null, 2))
-  console.log(json ? JSON.stringify(groups, null, 2) : Report.table(groups))
+  console.log(values.json ? JSON.stringify(groups, null, 2) : Report.table(groups))
   if (Report.failed(groups).length > 0) process.exitCode = 1
 })
 
-await Effect.runPromise(main)
+const profiled = Effect.sync(() => {
+  for (const place of Place.places(values.folder)) {
+    console.log(`${place.name}\n${Profile.top(fileURLToPath(import.meta.url), place, OUT)}\n`)
+  }
+})
+
+const replayed = Effect.forEach(Place.places(values.folder), Profile.replays, { discard: true })
+
+mkdirSync(OUT, { recursive: true })
+await Effect.runPromise(
+  // Whoever wants log lines pays for where they go.
+  Logger.withMinimumLogLevel(values.replays ? replayed : values.profile ? profiled : measured, LogLevel.Error)
+)

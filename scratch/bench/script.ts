@@ -39,6 +39,7 @@ export interface Script {
     readonly rows: ReadonlyArray<Row>
     readonly compressions: ReadonlyArray<Compression>
   }>
+  readonly compressions: ReadonlyArray<Compression>
   readonly words: ReadonlyArray<string>
   readonly tokens: number
 }
@@ -69,6 +70,7 @@ export const read = (file: string, sessionId: string): Script => {
   })
   return {
     turns,
+    compressions,
     words: rows.map(({ body }) => indexed(searchable(messageOf(body)))),
     tokens: rows.at(-1)?.total ?? 0
   }

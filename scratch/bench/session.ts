@@ -13,15 +13,24 @@ const ROUNDS = 4
 /** Now and then a tool prints a whole file. */
 const LONG_EVERY = 7
 
-export const make = (turns: number, seed = 7): ReadonlyArray<Turn> => {
-  const random = Random.make(seed)
-  return Array.from({ length: turns }, (_, n) => turn(random, n))
+/** Lines of a tool result, about 14 tokens a line. */
+export interface Lines {
+  readonly least: number
+  readonly most: number
+  readonly file: number
 }
 
-const turn = (random: Random.Random, n: number): Turn => {
+const USUAL: Lines = { least: 4, most: 69, file: 400 }
+
+export const make = (turns: number, lines = USUAL, seed = 7): ReadonlyArray<Turn> => {
+  const random = Random.make(seed)
+  return Array.from({ length: turns }, (_, n) => turn(random, n, lines))
+}
+
+const turn = (random: Random.Random, n: number, { file, least, most }: Lines): Turn => {
   const request: Message = { role: "user", content: `Part ${n + 1}: ${sentences(random, 4)}` }
   const rounds = Array.from({ length: ROUNDS }, (_, round) =>
-    toolRound(random, n % LONG_EVERY === 0 && round === 1 ? 400 : random.between(4, 69))
+    toolRound(random, n % LONG_EVERY === 0 && round === 1 ? file : random.between(least, most))
   )
   const last: Message = { role: "assistant", content: `Part ${n + 1} is done. ${sentences(random, 5)}` }
   return { request, replies: [...rounds.flat(), last] }

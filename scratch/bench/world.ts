@@ -1,6 +1,7 @@
-/** The library as it is measured: a gateway on a database file, a model that answers at once, no log lines. */
-import { Effect, Layer, Logger, LogLevel } from "effect"
+/** The library as it is measured: a gateway on a database file, and a model that answers at once. */
+import { Effect, Layer } from "effect"
 import type * as CompressionPolicy from "../../src/CompressionPolicy.ts"
+import type { CompressionResult } from "../../src/CompressionResult.ts"
 import * as Gateway from "../../src/Gateway.ts"
 import * as Handoff from "../../src/Handoff.ts"
 import * as Provider from "../../src/Provider.ts"
@@ -21,20 +22,31 @@ export const summary = Handoff.render({
   facts: Array.from({ length: 20 }, (_, n) => `area ${n + 1} is read by ${n + 2} jobs`)
 })
 
-export const route = Provider.route({ model: "fake", apiKey: "fake", baseUrl: "http://fake.invalid/v1" })
+/** For ranges that are not much longer than that. */
+export const brief = Handoff.render({ ...Handoff.empty, goal: ["go through the report"], done: ["read the parts"] })
 
+const route = Provider.route({ model: "fake", apiKey: "fake", baseUrl: "http://fake.invalid/v1" })
+
+/** `window` is the conversation's, `summarizer` the summarizer's own if it is another. */
 export interface Options {
-  readonly policy?: Partial<CompressionPolicy.Options>
+  readonly window?: number
+  readonly summarizer?: number
+  readonly mode?: CompressionPolicy.CompressionPolicy["mode"]
   readonly outcome?: Scripted.Outcome
-  readonly contextLength?: number
 }
 
-export const world = (filename: string, { contextLength = 128_000, outcome = summary, policy }: Options = {}) =>
-  Gateway.layer({ policy: { contextLength, ...policy }, routes: [{ ...route, contextLength }] }).pipe(
-    Layer.provideMerge(Sqlite.layer({ filename })),
-    Layer.provide(Scripted.layer([outcome])),
-    Layer.merge(Logger.minimumLogLevel(LogLevel.Error))
-  )
+export const world = (
+  filename: string,
+  { mode = "background", outcome = summary, window = 128_000, summarizer = window }: Options = {}
+) =>
+  Gateway.layer({
+    policy: { contextLength: window, mode },
+    routes: [{ ...route, contextLength: summarizer }]
+  }).pipe(Layer.provideMerge(Sqlite.layer({ filename })), Layer.provide(Scripted.layer([outcome])))
+
+/** What is measured is a compression a model wrote, or nothing. */
+export const committed = <E, R>(compression: Effect.Effect<CompressionResult, E, R>) =>
+  Effect.filterOrDieMessage(compression, ({ outcome }) => outcome === "committed", "a compression was not committed")
 
 /** One turn of an agent whose model needs no time. */
 export const answered = (sessionId: SessionId, { replies, request }: Turn) =>
