@@ -143,14 +143,16 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   /** First the line within this process, which is fair and costs nothing, then the lease among processes. */
   const admitted = (
     sessionId: SessionId,
-    wait: Duration.DurationInput = Duration.infinity
+    wait: Duration.DurationInput | undefined
   ): Effect.Effect<Lease.Held, SessionBusy | UnknownSession | StoreError, Scope.Scope> => {
     let holder = "another turn of this process"
     const request = { name: "turn", holder: `turn of ${process}`, ttl } as const
     const onHeld = (by: string) => Effect.sync(() => void (holder = by))
-    return Effect.zipRight(line.enter(sessionId), Lease.hold(store, sessionId, request, onHeld)).pipe(
-      Effect.timeoutFail({ duration: wait, onTimeout: () => new SessionBusy({ sessionId, holder }) })
-    )
+    const held = Effect.zipRight(line.enter(sessionId), Lease.hold(store, sessionId, request, onHeld))
+    // A deadline costs fibers of its own.
+    return wait === undefined
+      ? held
+      : Effect.timeoutFail(held, { duration: wait, onTimeout: () => new SessionBusy({ sessionId, holder }) })
   }
 
   const turn = <A, E, R>(

@@ -87,12 +87,13 @@ const unchanged = (sql: Statements, sessionId: SessionId, known: Resident): bool
   (sql.generation.get(sessionId)?.generation ?? 0) === known.generation &&
   sql.session.get(sessionId)?.epoch === known.epoch
 
+/** Its manifest is an object of its own, by which views know the session while it stays in memory. */
 const load = (sql: Statements, sessionId: SessionId): Resident | undefined => {
   const session = sql.session.get(sessionId)
   if (session === undefined) return undefined
   const row = sql.generation.get(sessionId)
   const last = sql.last.get(sessionId) ?? { seq: 0, total: 0 }
-  const parts = readParts(sql, sessionId, row === undefined ? whole : Rows.manifestOf(row.manifest), last.seq)
+  const parts = readParts(sql, sessionId, row === undefined ? { ...whole } : Rows.manifestOf(row.manifest), last.seq)
   return {
     ...parts,
     version: 0,
