@@ -88,3 +88,6 @@ export const condensed = (sessionId: SessionId, operationId: string, { fromSeq, 
 
 export const reset = (sessionId: SessionId, generation: number) =>
   Effect.logInfo(line("reset", { session: sessionId, generation }))
+
+export const rewound = (sessionId: SessionId, to: number, undone: number, generation: number) =>
+  Effect.logInfo(line("rewind", { session: sessionId, to, undone, generation }))
