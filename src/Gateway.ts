@@ -16,6 +16,7 @@ import { Interrupted } from "./AuxiliaryError.ts"
 import * as AuxiliaryTask from "./AuxiliaryTask.ts"
 import * as Compressor from "./Compressor.ts"
 import * as AuditLines from "./internal/auditLines.ts"
+import * as Boundaries from "./internal/boundaries.ts"
 import * as Lease from "./internal/lease.ts"
 import * as Signals from "./internal/signals.ts"
 import * as TurnHandle from "./internal/turnHandle.ts"
@@ -30,6 +31,7 @@ import { redactMessage } from "./Redaction.ts"
 import type { Receipt, SessionId } from "./Session.ts"
 import {
   type IdempotencyConflict,
+  type InvalidRewind,
   SessionBusy,
   type StoreError,
   TurnInterrupted,
@@ -66,6 +68,14 @@ export interface TurnOptions {
 }
 
 /**
+ * The generation a rewind led to, and how many messages it took back.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Rewound = Boundaries.Rewound
+
+/**
  * A model call for a session beside its conversation, e.g. to flush memories.
  *
  * @since 0.1.0
@@ -86,6 +96,8 @@ export type TurnFailure = SessionBusy | TurnInterrupted | UnknownSession | Store
  * - `turn` runs an agent on a session, one at a time, here and in other processes.
  * - `compress` compresses now, `heal` replaces what was summarized without a model.
  * - `view` looks without taking anything up; `reset` ends the working context.
+ * - `rewind` takes back every message after `seq`, 0 being the log's beginning; the inbox is not touched. Nothing
+ *   happens if there are none. Both take effect at once: the turn under way gets `Superseded`.
  * - `auxiliary` runs another task on its routes, secrets taken out of its messages; unlike a compression it can be
  *   interrupted.
  * - `interrupt` stops the session's turn and auxiliary tasks, never a compression. Says whether there was one.
@@ -111,6 +123,10 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
     readonly events: Context.Tag.Service<Compressor.Compressor>["events"]
     readonly view: (sessionId: SessionId) => Effect.Effect<View.View, UnknownSession | StoreError>
     readonly reset: (sessionId: SessionId) => Effect.Effect<void, UnknownSession | StoreError>
+    readonly rewind: (
+      sessionId: SessionId,
+      seq: number
+    ) => Effect.Effect<Rewound, InvalidRewind | UnknownSession | StoreError>
     readonly auxiliary: (
       sessionId: SessionId,
       request: AuxiliaryRequest
@@ -173,10 +189,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   const view = (sessionId: SessionId) => Effect.map(store.state(sessionId), (state) => View.assemble(state, counter))
 
-  const reset = (sessionId: SessionId) =>
-    Effect.uninterruptible(
-      Effect.flatMap(store.reset(sessionId), ({ generation }) => AuditLines.reset(sessionId, generation))
-    )
+  const reset = (sessionId: SessionId) => Effect.asVoid(Boundaries.reset(store, sessionId))
+  const rewind = (sessionId: SessionId, seq: number) => Boundaries.rewind(store, counter, sessionId, seq)
 
   const auxiliary = (sessionId: SessionId, request: AuxiliaryRequest) =>
     Effect.gen(function* () {
@@ -214,6 +228,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     events: compressor.events,
     view,
     reset,
+    rewind,
     auxiliary,
     interrupt: signals.stop
   })

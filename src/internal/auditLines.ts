@@ -45,34 +45,30 @@ export const started = (
     readonly focus: string | null
   }
 ) =>
-  Effect.logInfo(
-    line("compression started", {
-      session: sessionId,
-      operation: operationId,
-      generation: about.generation,
-      messages: about.messages,
-      tokens: `~${about.tokens}`,
-      model: about.model,
-      focus: about.focus
-    })
-  )
+  info("compression started", {
+    session: sessionId,
+    operation: operationId,
+    generation: about.generation,
+    messages: about.messages,
+    tokens: `~${about.tokens}`,
+    model: about.model,
+    focus: about.focus
+  })
 
 export const joined = (sessionId: SessionId, operationId: string) =>
   info("compression joined", { session: sessionId, operation: operationId })
 
 export const done = (result: CompressionResult) =>
-  Effect.logInfo(
-    line("compression done", {
-      session: result.sessionId,
-      operation: result.operationId,
-      outcome: result.outcome,
-      generation: result.generation,
-      messages: `${result.messagesBefore}->${result.messagesAfter}`,
-      tokens: `~${result.tokensAfter}`,
-      model: result.model,
-      focus: result.focus
-    })
-  )
+  info("compression done", {
+    session: result.sessionId,
+    operation: result.operationId,
+    outcome: result.outcome,
+    generation: result.generation,
+    messages: `${result.messagesBefore}->${result.messagesAfter}`,
+    tokens: `~${result.tokensAfter}`,
+    model: result.model,
+    focus: result.focus
+  })
 
 export const failed = (sessionId: SessionId, operationId: string, error: string) =>
   Effect.logWarning(line("compression failed", { session: sessionId, operation: operationId, error }))
@@ -88,13 +84,12 @@ export const hookFailed = (sessionId: SessionId, operationId: string, hook: "bef
   Effect.logWarning(line("hook failed", { session: sessionId, operation: operationId, hook, error }))
 
 export const healed = (sessionId: SessionId, operationId: string, segment: Segment, generation: number) =>
-  Effect.logInfo(
-    line("segment healed", { session: sessionId, operation: operationId, segment: segment.id, generation })
-  )
+  info("segment healed", { session: sessionId, operation: operationId, segment: segment.id, generation })
 
 export const condensed = (sessionId: SessionId, operationId: string, { fromSeq, id, toSeq }: Segment) =>
-  Effect.logInfo(
-    line("segments condensed", { session: sessionId, operation: operationId, segment: id, from: fromSeq, to: toSeq })
-  )
+  info("segments condensed", { session: sessionId, operation: operationId, segment: id, from: fromSeq, to: toSeq })
 
 export const reset = (sessionId: SessionId, generation: number) => info("reset", { session: sessionId, generation })
+
+export const rewound = (sessionId: SessionId, to: number, undone: number, generation: number) =>
+  info("rewind", { session: sessionId, to, undone, generation })

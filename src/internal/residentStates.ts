@@ -8,6 +8,7 @@ import type { Logged, Manifest, Segment, SessionId, State, Usage } from "../Sess
 import { total } from "../Tokens.ts"
 import * as Rows from "./sqliteRows.ts"
 import type { Statements } from "./sqliteStatements.ts"
+import * as Undone from "./undone.ts"
 
 /** Together the sessions in memory hold at most about this many tokens of messages. */
 const CAPACITY = 4_000_000
@@ -110,11 +111,12 @@ const load = (sql: Statements, sessionId: SessionId): Resident | undefined => {
 /** The rows a manifest stands for, up to `lastSeq`: no row in the middle is read. */
 export const readParts = (sql: Statements, sessionId: SessionId, manifest: Manifest, lastSeq: number) => {
   const system = leadingSystem(sql, sessionId, lastSeq)
-  const begin = (system.at(-1)?.seq ?? 0) + 1
-  const range = (from: number, to: number) => sql.between.all(sessionId, from, to).map(Rows.logged)
+  const begin = Math.max((system.at(-1)?.seq ?? 0) + 1, manifest.contextFrom)
+  const range = (from: number, to: number) =>
+    Undone.without(manifest.undone, sql.between.all(sessionId, from, to).map(Rows.logged))
   return {
     manifest,
-    system,
+    system: Undone.without(manifest.undone, system),
     head: range(begin, manifest.headTo),
     segments: manifest.segments.flatMap((id) => sql.segment.all(id).map(Rows.segment)),
     live: manifest.live.flatMap((seq) => range(seq, seq)),

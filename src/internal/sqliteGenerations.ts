@@ -1,4 +1,4 @@
-/** Generations of the native store: commit, reset, and the snapshots they leave behind. */
+/** Generations of the native store: commit, reset, rewind, and the snapshots they leave behind. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { CompressionFailed } from "../CompressionError.ts"
@@ -9,11 +9,12 @@ import type { State } from "../Session.ts"
 import { UnknownSnapshot } from "../SessionError.ts"
 import type { UnknownSession } from "../SessionError.ts"
 import { LeaseLost } from "../SessionStore.ts"
-import type { Commit, Committed, Lease } from "../SessionStore.ts"
+import type { Commit, Committed, Lease, Rewind } from "../SessionStore.ts"
 import { type Resident, readParts } from "./residentStates.ts"
 import type { Answer, Block } from "./sqliteBlock.ts"
 import { verify } from "./sqliteLeases.ts"
 import * as Rows from "./sqliteRows.ts"
+import * as Undone from "./undone.ts"
 
 const ledgerOf = Rows.reader("ledger", Ledger.Ledger)
 const Ended = Schema.Union(CompressionFailed, CompressionResult)
@@ -49,6 +50,13 @@ export const make = (block: Block) => {
     return committed
   }
 
+  /** A generation that ends the turn and the operation under way: what they know of the session is no longer so. */
+  const supersede = (sessionId: SessionId, current: Resident, made: Omit<Commit, "base">, now: number) => {
+    sql.nextEpoch.run(sessionId)
+    sql.revokeLease.run(sessionId, "operation")
+    return settled(sessionId, generate(sessionId, { ...current, usage: null }, made, now))
+  }
+
   const commit = (lease: Lease, made: Commit) =>
     writing("commit", lease.sessionId, (now): Answer<Committed, LeaseLost> => {
       const verified = Either.filterOrLeft(
@@ -62,11 +70,30 @@ export const make = (block: Block) => {
   const reset = (sessionId: SessionId) =>
     writing("reset", sessionId, (now): Answer<Committed, UnknownSession> =>
       Either.map(resident(sessionId), (current) => {
-        sql.nextEpoch.run(sessionId)
-        sql.revokeLease.run(sessionId, "operation")
-        const manifest = { ...whole, tailFrom: current.lastSeq + 1 }
+        const from = current.lastSeq + 1
+        const manifest = { ...whole, contextFrom: from, tailFrom: from, undone: current.manifest.undone }
         const made = { operationId: "reset", manifest, segments: [], ledger: Ledger.empty }
-        return settled(sessionId, generate(sessionId, current, made, now))
+        return supersede(sessionId, current, made, now)
+      })
+    )
+
+  const rewind = (sessionId: SessionId, { base, ledger, manifest, seq }: Rewind) =>
+    writing("rewind", sessionId, (now): Answer<Committed | null, UnknownSession> =>
+      Either.map(resident(sessionId), (current) => {
+        if (current.generation !== base) return () => null
+        const undone = Undone.after(current.manifest.undone, seq, current.lastSeq)
+        const made = { operationId: "rewind", manifest: { ...manifest, undone }, segments: [], ledger }
+        return supersede(sessionId, current, made, now)
+      })
+    )
+
+  const stateAt = (sessionId: SessionId, seq: number) =>
+    reading("stateAt", sessionId, (): Answer<State, UnknownSession> =>
+      Either.map(resident(sessionId), ({ manifest: { undone } }) => {
+        const row = sql.generationBefore.get(sessionId, seq + 1)
+        const manifest = { ...(row === undefined ? whole : Rows.manifestOf(row.manifest)), undone }
+        const parts = readParts(sql, sessionId, manifest, seq)
+        return () => ({ sessionId, generation: row?.generation ?? 0, lastSeq: seq, usage: null, ...parts })
       })
     )
 
@@ -115,5 +142,5 @@ export const make = (block: Block) => {
       return Either.right(() => ended)
     })
 
-  return { commit, reset, ledger, snapshot, healTries, publish, outcome }
+  return { commit, reset, rewind, stateAt, ledger, snapshot, healTries, publish, outcome }
 }

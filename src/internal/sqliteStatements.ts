@@ -78,6 +78,11 @@ export const prepare = (db: Database.Database) => ({
     `SELECT generation, manifest, left_seq, at FROM generation
      WHERE session_id = ? ORDER BY generation DESC LIMIT 1`
   ),
+  generationBefore: query<[string, number], GenerationRow>(
+    db,
+    `SELECT generation, manifest, left_seq, at FROM generation
+     WHERE session_id = ? AND json_extract(manifest, '$.tailFrom') <= ? ORDER BY generation DESC LIMIT 1`
+  ),
   saveGeneration: query<[string, number, string, number, string, string, number]>(
     db,
     `INSERT INTO generation (session_id, generation, manifest, left_seq, snapshot_id, operation_id, at)
