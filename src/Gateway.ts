@@ -9,7 +9,6 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import type * as Tracer from "effect/Tracer"
 import { randomUUID } from "node:crypto"
 import * as AuxiliaryClients from "./AuxiliaryClients.ts"
 import { Interrupted } from "./AuxiliaryError.ts"
@@ -18,6 +17,7 @@ import * as Compressor from "./Compressor.ts"
 import * as AuditLines from "./internal/auditLines.ts"
 import * as Boundaries from "./internal/boundaries.ts"
 import * as Lease from "./internal/lease.ts"
+import { listened } from "./internal/listened.ts"
 import * as Signals from "./internal/signals.ts"
 import * as TurnHandle from "./internal/turnHandle.ts"
 import * as Turnstile from "./internal/turnstile.ts"
@@ -117,7 +117,7 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
       sessionId: SessionId,
       agent: (turn: Turn) => Effect.Effect<A, E, R>,
       options?: TurnOptions
-    ) => Effect.Effect<A, E | TurnFailure, Exclude<R, Tracer.ParentSpan>>
+    ) => Effect.Effect<A, E | TurnFailure, R>
     readonly compress: Context.Tag.Service<Compressor.Compressor>["compress"]
     readonly heal: Context.Tag.Service<Compressor.Compressor>["heal"]
     readonly events: Context.Tag.Service<Compressor.Compressor>["events"]
@@ -175,16 +175,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     sessionId: SessionId,
     agent: (turn: Turn) => Effect.Effect<A, E, R>,
     options: TurnOptions = {}
-  ): Effect.Effect<A, E | TurnFailure, Exclude<R, Tracer.ParentSpan>> => {
+  ): Effect.Effect<A, E | TurnFailure, R> => {
     const stoppable = signals.stoppable(sessionId, () => new TurnInterrupted({ sessionId }))
     const answering = Effect.scopedWith((scope) =>
       Effect.flatMap(Scope.extend(admitted(sessionId, options.wait), scope), ({ lease }) =>
         stoppable(agent(TurnHandle.make({ store, compressor, counter }, lease)))
       )
     )
-    return Effect.withSpan(Effect.annotateLogs(answering, { session: sessionId }), "Gateway.turn", {
-      attributes: { session: sessionId }
-    })
+    return listened("Gateway.turn", sessionId, Effect.annotateLogs(answering, { session: sessionId }))
   }
 
   const view = (sessionId: SessionId) => Effect.map(store.state(sessionId), (state) => View.assemble(state, counter))
