@@ -50,7 +50,7 @@ const atOnce = <E, R>(file: string, turn: (sessionId: SessionId, n: number) => E
 const secondProcess = (file: string) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
-      const child = fork(fileURLToPath(new URL("writer.ts", import.meta.url)), [file])
+      const child = fork(fileURLToPath(new URL("writer.js", import.meta.url)), [file])
       await once(child, "message")
       return child
     }),

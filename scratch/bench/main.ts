@@ -1,7 +1,7 @@
 /** The benchmarks. Run: `npm run bench -- [--only NAME] [--folder DIR] [--json] [--profile]` */
 import { Effect, Logger, LogLevel } from "effect"
-import { mkdirSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import * as Report from "../eval/report.ts"
@@ -16,7 +16,9 @@ import * as Recall from "./recall.ts"
 import * as Replay from "./replay.ts"
 import * as Writes from "./writes.ts"
 
-const OUT = fileURLToPath(new URL("out/", import.meta.url))
+/** Bundled, as this is run, it stands in the folder for results. */
+const MAIN = fileURLToPath(import.meta.url)
+const OUT = dirname(MAIN)
 
 const figures: { readonly [name: string]: Figure } = {
   replay: Replay.figure,
@@ -55,13 +57,12 @@ const measured = Effect.gen(function* () {
 
 const profiled = Effect.sync(() => {
   for (const place of Place.places(values.folder)) {
-    console.log(`${place.name}\n${Profile.top(fileURLToPath(import.meta.url), place, OUT)}\n`)
+    console.log(`${place.name}\n${Profile.top(MAIN, place)}\n`)
   }
 })
 
 const replayed = Effect.forEach(Place.places(values.folder), Profile.replays, { discard: true })
 
-mkdirSync(OUT, { recursive: true })
 await Effect.runPromise(
   // Whoever wants log lines pays for where they go.
   Logger.withMinimumLogLevel(values.replays ? replayed : values.profile ? profiled : measured, LogLevel.Error)

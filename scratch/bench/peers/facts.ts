@@ -4,15 +4,15 @@ import type { Turn } from "../session.ts"
 
 const PLANTED = 15
 /** A result is long from here on, in characters; the fact stands behind four fifths of it. */
-const LONG = 4_000
+const LONG = 3_000
 
 export const planted = (turns: ReadonlyArray<Turn>) => {
-  const facts = { user: [...range("user")], assistant: [...range("assistant")], head: [...range("head")], deep: [""] }
-  facts.deep = []
+  const deep: Array<string> = []
+  const facts = { user: range("user"), assistant: range("assistant"), head: range("head"), deep }
   const made = turns.map((turn, n): Turn => {
     if (n >= PLANTED) return turn
     const long = turn.replies.findIndex((reply) => reply.role === "tool" && textOf(reply).length > LONG)
-    if (long >= 0) facts.deep.push(value("deep", n))
+    if (long >= 0) deep.push(value("deep", n))
     const replies = turn.replies.map((reply, i) => {
       const text = textOf(reply)
       const at = Math.floor(text.length * 0.8)

@@ -41,11 +41,13 @@ const replayed = (peer: Peer) =>
     const session = await peer.open(folder, summarizer)
     const before = session.id()
     const times: Array<number> = []
+    const cpu = process.cpuUsage()
     for (const turn of turns) {
       const begin = performance.now()
       await session.turn(turn)
       times.push(performance.now() - begin)
     }
+    const { system, user } = process.cpuUsage(cpu)
     const id = session.id() === before ? "stays" : "changes"
     const shown = [...summarizer.prompts, ...(await session.view())].join("\n")
     await session.close()
@@ -54,6 +56,7 @@ const replayed = (peer: Peer) =>
     )
     return {
       "ms a turn": (times.reduce((sum, time) => sum + time, 0) / TURNS).toFixed(2),
+      "ms of the processor a turn": ((system + user) / TURNS / 1_000).toFixed(2),
       p50: quantile(times, 0.5).toFixed(2),
       p99: quantile(times, 0.99).toFixed(2),
       "kB a turn": (bytes(folder) / TURNS / 1_000).toFixed(1),
@@ -122,14 +125,14 @@ if (mode === "crash") {
   const [name = "", folder = "", acknowledged = ""] = rest
   await crash(name, folder, acknowledged)
 } else {
-  const results: Record<string, object> = {}
   for (const peer of peers) {
+    // The first time warms up.
     await replayed(peer)
-    results[peer.name] = {
+    const results = {
       ...(await replayed(peer)),
       "a summary refused": await refused(peer),
       "killed during a summary": await crashed(peer)
     }
+    console.log(peer.name, results)
   }
-  console.log(JSON.stringify(results, null, 2))
 }
