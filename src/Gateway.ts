@@ -16,6 +16,7 @@ import * as AuxiliaryTask from "./AuxiliaryTask.ts"
 import * as Compressor from "./Compressor.ts"
 import * as AuditLines from "./internal/auditLines.ts"
 import * as Boundaries from "./internal/boundaries.ts"
+import * as Heartbeats from "./internal/heartbeats.ts"
 import * as Lease from "./internal/lease.ts"
 import { listened } from "./internal/listened.ts"
 import * as Signals from "./internal/signals.ts"
@@ -148,6 +149,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const line = Turnstile.make<SessionId>()
   const signals = Signals.make()
   const ttl = Lease.ttl(options.leaseTtl)
+  const heartbeats = yield* Heartbeats.make(store, ttl)
 
   const deliver = (sessionId: SessionId, input: unknown, { key, kind = "request" }: Partial<Delivery> = {}) =>
     Effect.flatMap(Message.parse(input), (message) => store.deliver(sessionId, message, { kind, key })).pipe(
@@ -164,7 +166,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     let holder = "another turn of this process"
     const request = { name: "turn", holder: `turn of ${process}`, ttl } as const
     const onHeld = (by: string) => Effect.sync(() => void (holder = by))
-    const held = Effect.zipRight(line.enter(sessionId), Lease.hold(store, sessionId, request, onHeld))
+    const held = Effect.zipRight(line.enter(sessionId), Lease.hold(store, sessionId, request, onHeld, heartbeats.keep))
     // A deadline costs fibers of its own.
     return wait === undefined
       ? held
@@ -244,7 +246,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
  * @category layers
  */
 export const layer = (options: Options) =>
-  Layer.effect(Gateway, make(options)).pipe(
+  Layer.scoped(Gateway, make(options)).pipe(
     Layer.provideMerge(Compressor.layer(options)),
     Layer.provideMerge(Recall.layer),
     Layer.provide(Summarizer.layer({ ...options, routes: AuxiliaryClients.distinct(options.routes) })),
