@@ -85,6 +85,7 @@ export type TurnFailure = SessionBusy | TurnInterrupted | UnknownSession | Store
  * - `deliver` returns when the message is on disk and numbered; it never waits for a turn or a compression.
  * - `turn` runs an agent on a session, one at a time, here and in other processes.
  * - `compress` compresses now, `heal` replaces what was summarized without a model.
+ * - `events` tells of compressions under way, `stats` what they have come to so far.
  * - `view` looks without taking anything up; `reset` ends the working context.
  * - `auxiliary` runs another task on its routes, secrets taken out of its messages; unlike a compression it can be
  *   interrupted.
@@ -109,6 +110,7 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
     readonly compress: Context.Tag.Service<Compressor.Compressor>["compress"]
     readonly heal: Context.Tag.Service<Compressor.Compressor>["heal"]
     readonly events: Context.Tag.Service<Compressor.Compressor>["events"]
+    readonly stats: Context.Tag.Service<SessionStore>["stats"]
     readonly view: (sessionId: SessionId) => Effect.Effect<View.View, UnknownSession | StoreError>
     readonly reset: (sessionId: SessionId) => Effect.Effect<void, UnknownSession | StoreError>
     readonly auxiliary: (
@@ -210,6 +212,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     compress: compressor.compress,
     heal: compressor.heal,
     events: compressor.events,
+    stats: store.stats,
     view,
     reset,
     auxiliary,

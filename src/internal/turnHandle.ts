@@ -12,6 +12,7 @@ import type { StepOptions, StepUsage, Turn, TurnError } from "../Turn.ts"
 import * as View from "../View.ts"
 import * as AuditLines from "./auditLines.ts"
 import { isDegraded } from "./healing.ts"
+import * as Waits from "./waits.ts"
 
 export interface Environment {
   readonly store: Context.Tag.Service<SessionStore>
@@ -34,6 +35,7 @@ interface Step {
 export const make = ({ compressor, counter, store }: Environment, lease: Lease): Turn => {
   const { sessionId } = lease
   const { policy } = compressor
+  const waiting = Waits.make(store, sessionId)
   let last: { readonly state: State; readonly estimate: number } | undefined
 
   /** Whole with its lines, whoever interrupts. */
@@ -53,7 +55,7 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
   }
 
   const compress = (options: StepOptions) =>
-    compressor.compress(sessionId, { overhead: fixed(options), isUrgent: true })
+    waiting(compressor.compress(sessionId, { overhead: fixed(options), isUrgent: true }))
 
   /** Where the conversation is within its target already, a compression would be for nothing. */
   const isOver = (limit: number, target: number, step: Step, options: StepOptions): boolean => {
