@@ -352,10 +352,15 @@ const coversItsMaterial = Effect.gen(function* () {
   const before = yield* Effect.forEach(yield* store.snapshots(id), ({ snapshotId }) => store.snapshot(snapshotId))
   const segments = new Map([...before, now].flatMap(({ segments }) => segments.map((s) => [s.id, s] as const)))
   let next = now.manifest.headTo + 1
-  for (const { degraded, fromSeq, text, toSeq } of segments.values()) {
-    assert.strictEqual(fromSeq, next)
+  for (const { children, degraded, fromSeq, text, toSeq } of segments.values()) {
     assert.isAtLeast(toSeq, fromSeq)
     if (degraded === null) assert.deepStrictEqual(Models.rangeOf(text), [fromSeq, toSeq])
+    if (children.length > 0) {
+      const ends = [children.at(0), children.at(-1)].map((id) => segments.get(id ?? ""))
+      assert.deepStrictEqual([ends[0]?.fromSeq, ends[1]?.toSeq], [fromSeq, toSeq])
+      continue
+    }
+    assert.strictEqual(fromSeq, next)
     next = toSeq + 1
   }
   if (segments.size > 0) assert.strictEqual(now.manifest.tailFrom, next)

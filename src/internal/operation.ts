@@ -240,7 +240,7 @@ const stillOpen = (live: ReadonlyArray<number>, latest: State): ReadonlyArray<nu
 }
 
 /** A live request stands behind the handoff in its own words; here it would be called open when it no longer is. */
-const withoutLive = (ledger: Ledger.Ledger, live: ReadonlyArray<number>): Ledger.Ledger => ({
+export const withoutLive = (ledger: Ledger.Ledger, live: ReadonlyArray<number>): Ledger.Ledger => ({
   ...ledger,
   requests: ledger.requests.filter(({ seq }) => !live.includes(seq))
 })

@@ -9,8 +9,9 @@ import type { State } from "../Session.ts"
 import type { Lease, SessionStore } from "../SessionStore.ts"
 import { type Counter, calibrated, overhead, total } from "../Tokens.ts"
 import type { StepOptions, StepUsage, Turn, TurnError } from "../Turn.ts"
-import * as View from "../View.ts"
+import type * as View from "../View.ts"
 import * as AuditLines from "./auditLines.ts"
+import * as GrowingView from "./growingView.ts"
 import { isDegraded } from "./healing.ts"
 import * as Waits from "./waits.ts"
 
@@ -43,7 +44,7 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
     Effect.gen(function* () {
       const { promoted, state } = yield* store.promote(lease)
       yield* Effect.forEach(promoted, (entry) => AuditLines.promoted(sessionId, entry), { discard: true })
-      const view = View.assemble(state, counter, options)
+      const view = GrowingView.assemble(state, counter, options)
       last = { state, estimate: view.tokens }
       return { state, view, tokens: calibrated(view.tokens, state.generation, state.usage) }
     }).pipe(Effect.uninterruptible)
