@@ -96,6 +96,7 @@ export type TurnFailure = SessionBusy | TurnInterrupted | UnknownSession | Store
  * - `deliver` returns when the message is on disk and numbered; it never waits for a turn or a compression.
  * - `turn` runs an agent on a session, one at a time, here and in other processes.
  * - `compress` compresses now, `heal` replaces what was summarized without a model.
+ * - `events` tells of compressions under way, `stats` what they have come to so far.
  * - `view` looks without taking anything up; `reset` ends the working context.
  * - `rewind` takes back every message after `seq`, 0 being the log's beginning; the inbox is not touched. Nothing
  *   happens if there are none. Both take effect at once: the turn under way gets `Superseded`.
@@ -122,6 +123,7 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
     readonly compress: Context.Tag.Service<Compressor.Compressor>["compress"]
     readonly heal: Context.Tag.Service<Compressor.Compressor>["heal"]
     readonly events: Context.Tag.Service<Compressor.Compressor>["events"]
+    readonly stats: Context.Tag.Service<SessionStore>["stats"]
     readonly view: (sessionId: SessionId) => Effect.Effect<View.View, UnknownSession | StoreError>
     readonly reset: (sessionId: SessionId) => Effect.Effect<void, UnknownSession | StoreError>
     readonly rewind: (
@@ -226,6 +228,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     compress: compressor.compress,
     heal: compressor.heal,
     events: compressor.events,
+    stats: store.stats,
     view,
     reset,
     rewind,
