@@ -1,7 +1,7 @@
 /** The promises, each as a property of random programs on a whole gateway whose model fails in every way. */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, FastCheck, Fiber, HashMap, Layer, Logger, Option, Stream, TestClock, Tracer } from "effect"
-import type { Event } from "../src/Compressor.ts"
+import type { CompressionEvent } from "../src/CompressionEvent.ts"
 import * as CompressionPolicy from "../src/CompressionPolicy.ts"
 import * as Gateway from "../src/Gateway.ts"
 import * as Handoff from "../src/Handoff.ts"
@@ -191,7 +191,7 @@ describe("promise 3, shield", () => {
       return Effect.gen(function* () {
         yield* imported(conversation(12))
         const { compress, events } = yield* Gateway.Gateway
-        const emitted: Array<Event> = []
+        const emitted: Array<CompressionEvent> = []
         yield* Effect.forkScoped(Stream.runForEach(events, (event) => Effect.sync(() => emitted.push(event))))
         yield* Effect.replicateEffect(Effect.yieldNow(), 20)
         const fibers = yield* Effect.forEach(callers, () => Effect.fork(compress(id)))
@@ -207,7 +207,7 @@ describe("promise 3, shield", () => {
         const begun = lines.flatMap((line) => /^compression started: .*operation=(\S+)/.exec(line)?.[1] ?? [])
         yield* Programs.untilNobodyWaits(id, fibers)
         yield* Effect.replicateEffect(Effect.yieldNow(), 20)
-        const ended = emitted.flatMap((event) => (event._tag === "Ended" ? [event.result] : []))
+        const ended = emitted.flatMap((event) => ("result" in event ? [event.result] : []))
         for (const operation of begun) {
           const result = ended.find(({ operationId }) => operationId === operation)
           assert.include(["committed", "degraded"], result?.outcome)

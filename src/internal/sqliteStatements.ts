@@ -144,6 +144,21 @@ export const prepare = (db: Database.Database) => ({
   ),
   clearPause: query<[string]>(db, "DELETE FROM route_pause WHERE key = ?"),
 
+  counters: query<[string], { readonly name: string; readonly value: number }>(
+    db,
+    "SELECT name, value FROM counter WHERE session_id = ?"
+  ),
+  addToCounter: query<[string, string, number]>(
+    db,
+    `INSERT INTO counter (session_id, name, value) VALUES (?, ?, ?)
+     ON CONFLICT DO UPDATE SET value = value + excluded.value`
+  ),
+  raiseCounter: query<[string, string, number]>(
+    db,
+    `INSERT INTO counter (session_id, name, value) VALUES (?, ?, ?)
+     ON CONFLICT DO UPDATE SET value = max(value, excluded.value)`
+  ),
+
   publish: query<[string, string, string, string]>(
     db,
     "INSERT OR REPLACE INTO operation (id, session_id, request_key, result) VALUES (?, ?, ?, ?)"

@@ -13,6 +13,7 @@ import type * as View from "../View.ts"
 import * as AuditLines from "./auditLines.ts"
 import * as GrowingView from "./growingView.ts"
 import { isDegraded } from "./healing.ts"
+import * as Waits from "./waits.ts"
 
 export interface Environment {
   readonly store: Context.Tag.Service<SessionStore>
@@ -35,6 +36,7 @@ interface Step {
 export const make = ({ compressor, counter, store }: Environment, lease: Lease): Turn => {
   const { sessionId } = lease
   const { policy } = compressor
+  const waiting = Waits.make(store, sessionId)
   let last: { readonly state: State; readonly estimate: number } | undefined
 
   /** Whole with its lines, whoever interrupts. */
@@ -54,7 +56,7 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
   }
 
   const compress = (options: StepOptions) =>
-    compressor.compress(sessionId, { overhead: fixed(options), isUrgent: true })
+    waiting(compressor.compress(sessionId, { overhead: fixed(options), isUrgent: true }))
 
   /** Where the conversation is within its target already, a compression would be for nothing. */
   const isOver = (limit: number, target: number, step: Step, options: StepOptions): boolean => {
