@@ -4,7 +4,7 @@
  */
 import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
-import { SourceMap } from "node:module"
+import { SourceMap, type SourceMapping } from "node:module"
 import { basename, dirname, join } from "node:path"
 import { Effect, Schema } from "effect"
 import { type Place, file } from "./place.ts"
@@ -75,7 +75,8 @@ const table = (text: string, nameOf: (frame: Frame) => string): string => {
 const nameOf = ({ columnNumber, functionName, lineNumber, url }: Frame, bundle: string, sources: SourceMap): string => {
   const name = functionName.length > LONGEST ? `${functionName.slice(0, LONGEST)}…` : functionName || "(nameless)"
   const written = url.endsWith(bundle) ? sources.findEntry(lineNumber, columnNumber) : {}
-  const place =
-    "originalLine" in written ? `${written.originalSource}:${written.originalLine + 1}` : `${url}:${lineNumber + 1}`
+  const place = isKnown(written) ? `${written.originalSource}:${written.originalLine + 1}` : `${url}:${lineNumber + 1}`
   return url === "" ? name : `${name} ${place.replace(/^.*node_modules\/|^(\.\.\/)+/, "")}`
 }
+
+const isKnown = (entry: SourceMapping | {}): entry is SourceMapping => "originalLine" in entry
