@@ -47,11 +47,13 @@ const measured = Effect.gen(function* () {
   const groups: Array<Report.Group> = []
   for (const place of Place.places(values.folder)) {
     const found = yield* Effect.forEach(chosen, ([, figure]) => figure(place))
-    groups.push({ title: place.name, measures: found.flatMap(({ measures }) => measures) })
+    const group = { title: place.name, measures: found.flatMap(({ measures }) => measures) }
+    groups.push(group)
+    if (!values.json) console.log(Report.table([group]))
     for (const { name, svg } of found.flatMap(({ pictures = [] }) => pictures)) writeFileSync(join(OUT, name), svg)
   }
   writeFileSync(join(OUT, "results.json"), JSON.stringify(groups, null, 2))
-  console.log(values.json ? JSON.stringify(groups, null, 2) : Report.table(groups))
+  if (values.json) console.log(JSON.stringify(groups, null, 2))
   if (Report.failed(groups).length > 0) process.exitCode = 1
 })
 

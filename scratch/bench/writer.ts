@@ -2,7 +2,7 @@
 import Database from "better-sqlite3"
 
 const db = new Database(process.argv[2] ?? "")
-for (const pragma of ["journal_mode = WAL", "synchronous = FULL", "busy_timeout = 1000"]) db.pragma(pragma)
+for (const pragma of ["journal_mode = WAL", "synchronous = FULL", "busy_timeout = 10000"]) db.pragma(pragma)
 db.exec("CREATE TABLE IF NOT EXISTS elsewhere (body TEXT) STRICT")
 const insert = db.prepare("INSERT INTO elsewhere VALUES (?)")
 const write = db.transaction(() => {
