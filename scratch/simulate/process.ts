@@ -51,3 +51,5 @@ const gateway = real({ policy: policyOf("default"), routes: [ModelServer.route(u
 await Effect.runPromise(
   Effect.provide(Effect.scoped(main), Layer.merge(gateway, Logger.replace(Logger.defaultLogger, logger)))
 )
+// The loader of TypeScript would keep it alive.
+process.exit()

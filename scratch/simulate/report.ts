@@ -16,7 +16,9 @@ export interface Row {
 export const faults = ({ findings: { faults, figures }, variant }: Row): ReadonlyArray<string> => {
   const waits = variant === "preflight" ? 0 : figures.waits.count
   const stragglers = figures.herd > 60 ? 1 : 0
-  return Object.entries({ waits, ...faults, stragglers }).flatMap(([name, count]) => (count === 0 ? [] : [`${name} ${count}`]))
+  return Object.entries({ waits, ...faults, stragglers }).flatMap(([name, count]) =>
+    count === 0 ? [] : [`${name} ${count}`]
+  )
 }
 
 /** A control has to be found out: by the ids it changes, and by the messages this costs. */
