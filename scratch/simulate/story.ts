@@ -1,6 +1,7 @@
 /** What is left of a run when it is over, and how it is gathered. */
 import { Chunk, Clock, Effect, Stream } from "effect"
-import { Event } from "../../src/Compressor.ts"
+import { CompressionEvent } from "../../src/CompressionEvent.ts"
+import type { CompressionResult } from "../../src/CompressionResult.ts"
 import { Gateway } from "../../src/Gateway.ts"
 import type { SessionId } from "../../src/Session.ts"
 import { SessionStore } from "../../src/SessionStore.ts"
@@ -22,17 +23,28 @@ export interface Entry {
   readonly arrival: number | null
 }
 
+const endedBy = ({ generation, outcome, sessionId }: CompressionResult): Diary.Event => ({
+  _tag: "Ended",
+  named: sessionId,
+  outcome,
+  generation
+})
+
 /** Notes compressions in the diary, for ever. */
 export const watch = (tell: (event: Diary.Event) => void) =>
   Effect.flatMap(Gateway, ({ events }) =>
     Stream.runForEach(events, (event) =>
       Effect.map(Clock.currentTimeMillis, (at) =>
-        Event.$match(event, {
+        CompressionEvent.$match(event, {
           Started: ({ sessionId }) => tell({ _tag: "Started", named: sessionId, at }),
           Progress: () => {},
           Joined: () => {},
-          Ended: ({ result: { generation, outcome, sessionId } }) =>
-            tell({ _tag: "Ended", named: sessionId, outcome, generation })
+          Committed: ({ result }) => tell(endedBy(result)),
+          Degraded: ({ result }) => tell(endedBy(result)),
+          NoHeadroom: ({ result }) => tell(endedBy(result)),
+          Unchanged: ({ result }) => tell(endedBy(result)),
+          Healed: () => {},
+          Failed: () => {}
         })
       )
     )
