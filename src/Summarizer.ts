@@ -102,8 +102,6 @@ const reasonOf = ({ errors, message }: AuxiliaryTask.Exhausted): string => {
 
 const endsTurn = (entries: ReadonlyArray<Logged>): boolean => entries.some(({ message }) => Message.endsTurn(message))
 
-/** Chunks of one range that are summarized at the same time. */
-const CONCURRENT_CHUNKS = 4
 const embedded = "embedded"
 
 /**
@@ -164,7 +162,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     range: Range,
     chunks: ReadonlyArray<ReadonlyArray<Logged>>,
     spent: AuxiliaryTask.Spending,
-    { concurrency, cuts }: { readonly concurrency: number; readonly cuts: number }
+    { concurrency, cuts }: { readonly concurrency: 1 | "unbounded"; readonly cuts: number }
   ) {
     yield* Ref.update(spent.callsLeft, (calls) => calls + chunks.length - 1)
     const maxTokens = Math.max(range.maxTokens / 2, Math.floor((range.maxTokens * 1.5) / chunks.length))
@@ -196,7 +194,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const room = first.contextLength - SummaryTask.PROMPT_TOKENS - 2 * range.maxTokens - 1_000
     const chunks = Chunks.upTo(range.entries, room)
     const part = yield* chunks.length > 1
-      ? inChunks(range, chunks, spent, { cuts: 0, concurrency: CONCURRENT_CHUNKS })
+      ? // All at once: what bounds them are the places of the route.
+        inChunks(range, chunks, spent, { cuts: 0, concurrency: "unbounded" })
       : ask(range, spent, 0)
     return {
       ...part,
