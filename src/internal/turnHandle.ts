@@ -111,9 +111,11 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
           if (last !== undefined) last.appended += total(entries)
         })
 
-  const report = ({ inputTokens, model = "" }: StepUsage) =>
+  /** What is no number of tokens would make the stored session unreadable. */
+  const report = ({ inputTokens: said, model = "" }: StepUsage) =>
     Effect.suspend(() => {
-      if (last === undefined) return Effect.void
+      const inputTokens = Math.round(said)
+      if (last === undefined || !Number.isSafeInteger(inputTokens) || inputTokens < 0) return Effect.void
       const { estimate, state } = last
       const usage = { generation: state.generation, seq: state.lastSeq, model, inputTokens, estimate }
       last = { ...last, state: { ...state, usage } }
