@@ -13,8 +13,10 @@ import type { AuxiliaryClients } from "./AuxiliaryClients.ts"
 import * as AuxiliaryTask from "./AuxiliaryTask.ts"
 import type { Attempt, BudgetLeft } from "./CompressionResult.ts"
 import * as Handoff from "./Handoff.ts"
+import { paced } from "./internal/breath.ts"
 import * as Chunks from "./internal/chunks.ts"
 import * as Condensing from "./internal/condensing.ts"
+import { shown } from "./internal/handoffPrompt.ts"
 import * as SummaryTask from "./internal/summaryTask.ts"
 import * as Message from "./Message.ts"
 import type { Merge } from "./Plan.ts"
@@ -102,6 +104,12 @@ const reasonOf = ({ errors, message }: AuxiliaryTask.Exhausted): string => {
 
 const endsTurn = (entries: ReadonlyArray<Logged>): boolean => entries.some(({ message }) => Message.endsTurn(message))
 
+/** What `Handoff.material` gives, without keeping others waiting. */
+const materialOf = (entries: ReadonlyArray<Logged>) => {
+  const text = shown(entries)
+  return paced(entries, "", (before, entry, i) => (i === 0 ? text(entry, i) : `${before}\n${text(entry, i)}`))
+}
+
 const embedded = "embedded"
 
 /**
@@ -136,26 +144,26 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     range: Range,
     spent: AuxiliaryTask.Spending,
     cuts: number
-  ): Effect.Effect<Part, AuxiliaryTask.Exhausted> => {
-    const halves = Chunks.halves(range.entries, counter)
-    const material = Handoff.material(range.entries)
-    const about = { ...range, material, covered: range.tokens, cuts: halves === undefined ? null : cuts }
-    return AuxiliaryTask.run(SummaryTask.make(env, about), spent).pipe(
-      Effect.provide(services),
-      Effect.map(({ route, value }): Part => {
-        return { text: SummaryTask.kept(value, range.maxTokens, counter), model: route, degraded: null }
-      }),
-      Effect.catchTag("ContextOverflow", (overflow) =>
-        halves === undefined
-          ? new AuxiliaryTask.Exhausted({ errors: [overflow], paused: [] })
-          : // One after the other: the first shows whether the route can take the second.
-            inChunks(range, halves, spent, { cuts: cuts + 1, concurrency: 1 })
-      ),
-      Effect.catchTag("Exhausted", (exhausted) =>
-        range.onExhausted === "fail" ? exhausted : Effect.succeed(extract(range, reasonOf(exhausted)))
+  ): Effect.Effect<Part, AuxiliaryTask.Exhausted> =>
+    Effect.flatMap(materialOf(range.entries), (material) => {
+      const halves = Chunks.halves(range.entries, counter)
+      const about = { ...range, material, covered: range.tokens, cuts: halves === undefined ? null : cuts }
+      return AuxiliaryTask.run(SummaryTask.make(env, about), spent).pipe(
+        Effect.provide(services),
+        Effect.map(({ route, value }): Part => {
+          return { text: SummaryTask.kept(value, range.maxTokens, counter), model: route, degraded: null }
+        }),
+        Effect.catchTag("ContextOverflow", (overflow) =>
+          halves === undefined
+            ? new AuxiliaryTask.Exhausted({ errors: [overflow], paused: [] })
+            : // One after the other: the first shows whether the route can take the second.
+              inChunks(range, halves, spent, { cuts: cuts + 1, concurrency: 1 })
+        ),
+        Effect.catchTag("Exhausted", (exhausted) =>
+          range.onExhausted === "fail" ? exhausted : Effect.succeed(extract(range, reasonOf(exhausted)))
+        )
       )
-    )
-  }
+    })
 
   /** Each chunk on its own; the sections are joined by plain code, so that no word goes through two models. */
   const inChunks = Effect.fnUntraced(function* (

@@ -8,7 +8,7 @@ import * as Scripted from "../src/Provider/Scripted.ts"
 import { SessionStore } from "../src/SessionStore.ts"
 import type { StepOptions } from "../src/Turn.ts"
 import { onVirtualClock } from "./support/virtualClock.ts"
-import { asked, conversation, id, scripted, summary } from "./support/world.ts"
+import { conversation, id, scripted, summary } from "./support/world.ts"
 
 const LARGE = 64_000
 const SMALL = 8_000
@@ -69,9 +69,10 @@ describe("a smaller window", () => {
     return Effect.gen(function* () {
       yield* imported(100)
       const first = yield* step()
-      yield* asked(slow, 1)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(slow.requests.length, 1)
       const second = yield* Effect.fork(step({ contextLength: SMALL }))
-      yield* TestClock.adjust("9 seconds")
+      yield* TestClock.adjust("8 seconds")
       assert.strictEqual(slow.requests.length, 1)
       yield* TestClock.adjust("1 hour")
       const view = yield* Fiber.join(second)
