@@ -28,7 +28,7 @@ export const live = (contextLength: number) => {
   return Layer.scoped(Gateway.Gateway, Gateway.make(options)).pipe(
     Layer.provideMerge(Compressor.layer(options)),
     Layer.provide(summarizer),
-    Layer.provide([AuxiliaryClients.layer, Pauses.layer()]),
+    Layer.provide([AuxiliaryClients.layer(), Pauses.layer()]),
     Layer.provideMerge(Sqlite.layerTemporary),
     Layer.provide(OpenAi.layer)
   )
