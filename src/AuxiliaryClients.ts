@@ -17,6 +17,8 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as ScopedCache from "effect/ScopedCache"
 import * as Stream from "effect/Stream"
+import { InvalidPolicy } from "./CompressionError.ts"
+import * as Turnstile from "./internal/turnstile.ts"
 import { type AuxiliaryError, condemnsClient, ConnectionError, ProviderError, Timeout } from "./AuxiliaryError.ts"
 import {
   type CallUsage,
@@ -29,6 +31,16 @@ import {
   type ResolvedRoute,
   type Route
 } from "./Provider.ts"
+
+/**
+ * `maxConcurrentCalls` bounds the calls that are under way on one route for all tasks together; default 16.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  readonly maxConcurrentCalls?: number | undefined
+}
 
 /**
  * A model's whole answer. Only `stop` says that the model came to the end by itself.
@@ -54,8 +66,10 @@ export interface CompleteOptions {
 }
 
 /**
- * Calls models. `complete` makes one call on one route and retries nothing; it fails with `Timeout` after the route's
- * `timeout` as a whole or `idleTimeout` of silence, and closes the connection when it is interrupted.
+ * Calls models. `enter` waits, first come first served, for one of the route's places and keeps it until the scope
+ * closes; waiting is interruptible, and no part of a call's own time. `complete` makes one call on one route and retries
+ * nothing; it fails with `Timeout` after the route's `timeout` as a whole or `idleTimeout` of silence, and closes the
+ * connection when it is interrupted. Every call of an auxiliary task has its place first.
  *
  * @since 0.1.0
  * @category services
@@ -63,6 +77,7 @@ export interface CompleteOptions {
 export class AuxiliaryClients extends Context.Tag("throughline/AuxiliaryClients")<
   AuxiliaryClients,
   {
+    readonly enter: (route: Route) => Effect.Effect<void, never, Scope.Scope>
     readonly complete: (
       route: Route,
       request: Request,
@@ -86,8 +101,7 @@ export const place = (route: Route): string =>
  * @since 0.1.0
  * @category predicates
  */
-export const sameRoute = (a: Route, b: Route): boolean =>
-  a.model === b.model && a.api === b.api && place(a) === place(b)
+export const sameRoute = (a: Route, b: Route): boolean => identity(a) === identity(b)
 
 /**
  * The routes in their order, those that lead to the same model at the same place once.
@@ -104,34 +118,42 @@ export const distinct = (routes: ReadonlyArray<Route>): ReadonlyArray<Route> =>
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<Context.Tag.Service<AuxiliaryClients>, never, Provider | Scope.Scope> = Effect.gen(
-  function* () {
-    const { condemn, take } = yield* makeClients
-
-    const complete = Effect.fn("AuxiliaryClients.complete")(function* (
-      route: Route,
-      request: Request,
-      options?: CompleteOptions
-    ) {
-      yield* Effect.annotateCurrentSpan({ route: label(route), task: request.task })
-      const resolved = yield* resolve(route)
-      const { client, key } = yield* take(resolved)
-      return yield* call(client, resolved, request, options).pipe(
-        Effect.onError((cause) =>
-          Option.exists(Cause.failureOption(cause), condemnsClient) ? condemn(key) : Effect.void
-        )
-      )
-    }, Effect.scoped)
-
-    return AuxiliaryClients.of({ complete })
+export const make = Effect.fnUntraced(function* ({ maxConcurrentCalls = 16 }: Options = {}) {
+  if (!Number.isInteger(maxConcurrentCalls) || maxConcurrentCalls < 1) {
+    const issue = `expected a whole number from 1 on, got ${maxConcurrentCalls}`
+    return yield* new InvalidPolicy({ field: "maxConcurrentCalls", issue })
   }
-)
+  const { condemn, take } = yield* makeClients
+  const line = Turnstile.make<string>(maxConcurrentCalls)
+  const enter = (route: Route) => line.enter(identity(route))
+
+  const complete = Effect.fn("AuxiliaryClients.complete")(function* (
+    route: Route,
+    request: Request,
+    options?: CompleteOptions
+  ) {
+    yield* Effect.annotateCurrentSpan({ route: label(route), task: request.task })
+    const resolved = yield* resolve(route)
+    const { client, key } = yield* take(resolved)
+    return yield* call(client, resolved, request, options).pipe(
+      Effect.onError((cause) =>
+        Option.exists(Cause.failureOption(cause), condemnsClient) ? condemn(key) : Effect.void
+      )
+    )
+  }, Effect.scoped)
+
+  return AuxiliaryClients.of({ enter, complete })
+})
 
 /**
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<AuxiliaryClients, never, Provider> = Layer.scoped(AuxiliaryClients, make)
+export const layer = (options?: Options): Layer.Layer<AuxiliaryClients, InvalidPolicy, Provider> =>
+  Layer.scoped(AuxiliaryClients, make(options))
+
+/** Two models at one place have limits of their own. */
+const identity = (route: Route): string => JSON.stringify([route.model, route.api, place(route)])
 
 /** One client's name in the cache. No epoch is used twice, so the key of a condemned client never comes back. */
 class ClientKey extends Data.Class<{ readonly place: string; readonly epoch: number; readonly route: ResolvedRoute }> {}

@@ -6,7 +6,8 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Duration from "effect/Duration"
-import type * as Either from "effect/Either"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import { AuxiliaryClients } from "./AuxiliaryClients.ts"
@@ -225,9 +226,9 @@ const onRoute = <A>(
     while (true) {
       const request = task.request(rejected)
       const fits = task.tokens + request.maxOutputTokens <= route.contextLength
-      if (fits && !(yield* reserve(task, spent))) return { _tag: "GivenUp", errors }
-      const asked = fits ? call(task, spent, route, request) : tooLong(task, route)
-      const result: Either.Either<A, AuxiliaryError> = yield* Effect.either(asked)
+      const asked = fits ? yield* ask(task, spent, route, request) : Option.some(Either.left(tooLong(task, route)))
+      if (Option.isNone(asked)) return { _tag: "GivenUp", errors }
+      const result = asked.value
       yield* note(spent, label, result)
       if (result._tag === "Right") return { _tag: "Answered", answer: { value: result.right, route: label }, errors }
       const error = result.left
@@ -258,6 +259,23 @@ const tooLong = ({ tokens }: { readonly tokens: number }, route: Provider.Route)
     route: Provider.label(route),
     detail: `${tokens} tokens do not fit ${route.contextLength}`
   })
+
+/** One call, if the route has a place for it in time and the budget is enough then. The place is given back at its end. */
+const ask = <A>(
+  task: Task<A>,
+  spent: Spending,
+  route: Provider.Route,
+  request: Provider.Request
+): Effect.Effect<Option.Option<Either.Either<A, AuxiliaryError>>, never, AuxiliaryClients> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const clients = yield* AuxiliaryClients
+      const remaining = spent.deadline - (yield* Clock.currentTimeMillis)
+      const isIn = Option.isSome(yield* Effect.timeoutOption(clients.enter(route), remaining))
+      if (!isIn || !(yield* reserve(task, spent))) return Option.none()
+      return Option.some(yield* Effect.either(call(task, spent, route, request)))
+    })
+  )
 
 /** Takes a call and the tokens of its text from the budget, if as much is left: other chunks spend it, too. */
 const reserve = Effect.fnUntraced(function* ({ tokens }: { readonly tokens: number }, spent: Spending) {

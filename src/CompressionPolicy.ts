@@ -72,6 +72,33 @@ export const make = (options: Options): Either.Either<CompressionPolicy, Invalid
     : Either.left(new InvalidPolicy({ field: problem.field, issue: problem.issue(policy) }))
 }
 
+/**
+ * The window of the model in use, where it is not the policy's own.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Window {
+  readonly contextLength?: number | undefined
+  readonly reservedOutput?: number | undefined
+}
+
+/**
+ * The policy for another model's window: the same ratios of it. What the answer needs takes its default there, unless
+ * it is given.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const forWindow = (
+  policy: CompressionPolicy,
+  window: Window
+): Either.Either<CompressionPolicy, InvalidPolicy> => {
+  const { contextLength = policy.contextLength } = window
+  const own = contextLength === policy.contextLength ? policy.reservedOutput : undefined
+  return make({ ...policy, contextLength, reservedOutput: window.reservedOutput ?? own })
+}
+
 interface Rule {
   readonly field: keyof CompressionPolicy
   readonly holds: (policy: CompressionPolicy) => boolean

@@ -16,7 +16,7 @@ import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
-import type { CompressionFailed } from "./CompressionError.ts"
+import type { CompressionFailed, InvalidPolicy } from "./CompressionError.ts"
 import type { CompressionEvent } from "./CompressionEvent.ts"
 import { CompressionHooks } from "./CompressionHooks.ts"
 import * as CompressionPolicy from "./CompressionPolicy.ts"
@@ -41,12 +41,12 @@ import { Tokens } from "./Tokens.ts"
 /**
  * What a compression should do. `focus` is a topic to dwell on; `overhead` are the tokens of the system prompt and
  * tools of the step that asks, if not the logged system prompt's. `isUrgent` says that the step cannot go on without
- * it: then no hook defers it.
+ * it: then no hook defers it. The window is that of the model to come, if it is not the policy's.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Request {
+export interface Request extends CompressionPolicy.Window {
   readonly focus?: string | undefined
   readonly overhead?: number | undefined
   readonly isUrgent?: boolean | undefined
@@ -67,7 +67,7 @@ export interface Options {
   readonly leaseTtl?: Duration.DurationInput | undefined
 }
 
-type Failure = UnknownSession | StoreError | CompressionFailed
+type Failure = UnknownSession | StoreError | CompressionFailed | InvalidPolicy
 
 /**
  * @since 0.1.0
@@ -85,7 +85,7 @@ export class Compressor extends Context.Tag("throughline/Compressor")<
      * Begins a compression nobody asked for, and does not wait for it; not while an equal one is under way, nor if the
      * last one was for nothing and the log has not grown beyond `seq` since.
      */
-    readonly start: (sessionId: SessionId, seq: number, request?: Request) => Effect.Effect<void>
+    readonly start: (sessionId: SessionId, seq: number, request?: Request) => Effect.Effect<void, InvalidPolicy>
     /**
      * Summarizes degraded segments anew, from the log, if a route is healthy; each is tried three times at most. Gives
      * way to a compression. Returns the ids of the segments that were healed.
@@ -151,17 +151,27 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     if (ofSession?.size === 0) running.delete(sessionId)
   }
 
-  const operate = (sessionId: SessionId, request: Request, key: string, entry: Running, seq: number | undefined) => {
+  const operate = (
+    sessionId: SessionId,
+    request: Request,
+    policy: CompressionPolicy.CompressionPolicy,
+    key: string,
+    entry: Running,
+    seq: number | undefined
+  ) => {
     const { operationId, result } = entry
-    return Operation.run(env, {
-      sessionId,
-      operationId,
-      key,
-      focus: request.focus ?? null,
-      overhead: request.overhead,
-      isUrgent: request.isUrgent ?? false,
-      ...onlookers.listeners(entry)
-    }).pipe(
+    return Operation.run(
+      { ...env, policy },
+      {
+        sessionId,
+        operationId,
+        key,
+        focus: request.focus ?? null,
+        overhead: request.overhead,
+        isUrgent: request.isUrgent ?? false,
+        ...onlookers.listeners(entry)
+      }
+    ).pipe(
       permits.withPermit(sessionId),
       Effect.onExit((exit) => Effect.zipRight(count(sessionId, exit), onlookers.ended(entry, exit))),
       Effect.onExit((exit) => {
@@ -185,16 +195,17 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   /** Finds the equal operation or begins one: a single step as seen by other fibers. */
   const begin = (sessionId: SessionId, asked: Request, seq?: number) =>
-    Effect.suspend(() => {
+    Effect.flatMap(CompressionPolicy.forWindow(env.policy, asked), (policy) => {
       const request = withoutSecrets(asked)
-      const key = JSON.stringify([request.focus ?? null, policy.contextLength, policy.targetRatio])
+      const { contextLength, reservedOutput, targetRatio } = policy
+      const key = JSON.stringify([request.focus ?? null, contextLength, reservedOutput, targetRatio])
       const equal = running.get(sessionId)?.get(key)
       const found = equal ?? register(sessionId, key)
       if (request.isUrgent === true) found.isWaitedFor = true
       if (equal !== undefined) return Effect.succeed({ ...found, isNew: false })
       return Option.fromNullable(healings.get(sessionId)).pipe(
         Option.match({ onNone: () => Effect.void, onSome: Fiber.interruptFork }),
-        Effect.zipRight(fork(operate(sessionId, request, key, found, seq))),
+        Effect.zipRight(fork(operate(sessionId, request, policy, key, found, seq))),
         Effect.as({ ...found, isNew: true })
       )
     })

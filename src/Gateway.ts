@@ -51,7 +51,7 @@ import * as View from "./View.ts"
  * @since 0.1.0
  * @category models
  */
-export interface Options extends Compressor.Options, Summarizer.Options {
+export interface Options extends Compressor.Options, Summarizer.Options, AuxiliaryClients.Options {
   /** How long failing routes are left alone. */
   readonly pauses?: Pause.Policy | undefined
   /** The routes of a task other than `compression`; default: those of `compression`. */
@@ -182,9 +182,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   ): Effect.Effect<A, E | TurnFailure, R> => {
     const stoppable = signals.stoppable(sessionId, () => new TurnInterrupted({ sessionId }))
     const answering = Effect.scopedWith((scope) =>
-      Effect.flatMap(Scope.extend(admitted(sessionId, options.wait), scope), ({ lease }) =>
-        stoppable(agent(TurnHandle.make({ store, compressor, counter }, lease)))
-      )
+      Effect.flatMap(Scope.extend(admitted(sessionId, options.wait), scope), ({ lease }) => {
+        const { end, turn } = TurnHandle.make({ store, compressor, counter }, lease)
+        return Effect.ensuring(stoppable(agent(turn)), end)
+      })
     )
     return listened("Gateway.turn", sessionId, Effect.annotateLogs(answering, { session: sessionId }))
   }
@@ -253,5 +254,5 @@ export const layer = (options: Options) =>
     Layer.provideMerge(Compressor.layer(options)),
     Layer.provideMerge(Recall.layer),
     Layer.provide(Summarizer.layer({ ...options, routes: AuxiliaryClients.distinct(options.routes) })),
-    Layer.provide([AuxiliaryClients.layer, Pauses.layer(options.pauses)])
+    Layer.provide([AuxiliaryClients.layer(options), Pauses.layer(options.pauses)])
   )

@@ -13,8 +13,10 @@ import type { AuxiliaryClients } from "./AuxiliaryClients.ts"
 import * as AuxiliaryTask from "./AuxiliaryTask.ts"
 import type { Attempt, BudgetLeft } from "./CompressionResult.ts"
 import * as Handoff from "./Handoff.ts"
+import { paced } from "./internal/breath.ts"
 import * as Chunks from "./internal/chunks.ts"
 import * as Condensing from "./internal/condensing.ts"
+import { shown } from "./internal/handoffPrompt.ts"
 import * as Progress from "./internal/progress.ts"
 import * as SummaryTask from "./internal/summaryTask.ts"
 import * as Message from "./Message.ts"
@@ -118,8 +120,12 @@ const costOf = ({ calls, maxTokens, tokensLeft }: AuxiliaryTask.Spending): Effec
 
 const endsTurn = (entries: ReadonlyArray<Logged>): boolean => entries.some(({ message }) => Message.endsTurn(message))
 
-/** Chunks of one range that are summarized at the same time. */
-const CONCURRENT_CHUNKS = 4
+/** What `Handoff.material` gives, without keeping others waiting. */
+const materialOf = (entries: ReadonlyArray<Logged>) => {
+  const text = shown(entries)
+  return paced(entries, "", (before, entry, i) => (i === 0 ? text(entry, i) : `${before}\n${text(entry, i)}`))
+}
+
 const embedded = "embedded"
 
 /**
@@ -155,35 +161,35 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     job: Condensing.Job,
     progress: Progress.Part,
     cuts: number
-  ): Effect.Effect<Part, AuxiliaryTask.Exhausted> => {
-    const { onProgress } = progress
-    const halves = Chunks.halves(range.entries, counter)
-    const material = Handoff.material(range.entries)
-    const about = { ...range, material, covered: range.tokens, cuts: halves === undefined ? null : cuts, onProgress }
-    return AuxiliaryTask.run(SummaryTask.make(env, about), job.spent).pipe(
-      Effect.provide(services),
-      Effect.ensuring(progress.end),
-      Effect.map(({ route, value }): Part => {
-        return { text: SummaryTask.kept(value, range.maxTokens, counter), model: route, degraded: null }
-      }),
-      Effect.catchTag("ContextOverflow", (overflow) =>
-        halves === undefined
-          ? new AuxiliaryTask.Exhausted({ errors: [overflow], paused: [] })
-          : // One after the other: the first shows whether the route can take the second.
-            inChunks(range, halves, job, { cuts: cuts + 1, concurrency: 1 })
-      ),
-      Effect.catchTag("Exhausted", (exhausted) =>
-        range.onExhausted === "fail" ? exhausted : Effect.succeed(extract(range, reasonOf(exhausted)))
+  ): Effect.Effect<Part, AuxiliaryTask.Exhausted> =>
+    Effect.flatMap(materialOf(range.entries), (material) => {
+      const { onProgress } = progress
+      const halves = Chunks.halves(range.entries, counter)
+      const about = { ...range, material, covered: range.tokens, cuts: halves === undefined ? null : cuts, onProgress }
+      return AuxiliaryTask.run(SummaryTask.make(env, about), job.spent).pipe(
+        Effect.provide(services),
+        Effect.ensuring(progress.end),
+        Effect.map(({ route, value }): Part => {
+          return { text: SummaryTask.kept(value, range.maxTokens, counter), model: route, degraded: null }
+        }),
+        Effect.catchTag("ContextOverflow", (overflow) =>
+          halves === undefined
+            ? new AuxiliaryTask.Exhausted({ errors: [overflow], paused: [] })
+            : // One after the other: the first shows whether the route can take the second.
+              inChunks(range, halves, job, { cuts: cuts + 1, concurrency: 1 })
+        ),
+        Effect.catchTag("Exhausted", (exhausted) =>
+          range.onExhausted === "fail" ? exhausted : Effect.succeed(extract(range, reasonOf(exhausted)))
+        )
       )
-    )
-  }
+    })
 
   /** Each chunk on its own; the sections are joined by plain code, so that no word goes through two models. */
   const inChunks = Effect.fnUntraced(function* (
     range: Range,
     chunks: ReadonlyArray<ReadonlyArray<Logged>>,
     job: Condensing.Job,
-    { concurrency, cuts }: { readonly concurrency: number; readonly cuts: number }
+    { concurrency, cuts }: { readonly concurrency: 1 | "unbounded"; readonly cuts: number }
   ) {
     yield* Ref.update(job.spent.callsLeft, (calls) => calls + chunks.length - 1)
     const maxTokens = Math.floor(Math.max(range.maxTokens / 2, (range.maxTokens * 1.5) / chunks.length))
@@ -218,7 +224,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const room = first.contextLength - SummaryTask.PROMPT_TOKENS - 2 * range.maxTokens - 1_000
     const chunks = Chunks.upTo(range.entries, room)
     const part = yield* chunks.length > 1
-      ? inChunks(range, chunks, job, { cuts: 0, concurrency: CONCURRENT_CHUNKS })
+      ? // All at once: what bounds them are the places of the route.
+        inChunks(range, chunks, job, { cuts: 0, concurrency: "unbounded" })
       : ask(range, job, job.tally.begin(range.maxTokens), 0)
     return {
       ...part,

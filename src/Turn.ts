@@ -4,19 +4,21 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
-import type { CompressionFailed } from "./CompressionError.ts"
+import type { CompressionFailed, InvalidPolicy } from "./CompressionError.ts"
+import type { Window } from "./CompressionPolicy.ts"
 import type { Message } from "./Message.ts"
 import type { SessionId } from "./Session.ts"
 import type { StoreError, Superseded, TurnLost, UnknownSession } from "./SessionError.ts"
 import type { View } from "./View.ts"
 
 /**
- * What a step sends beside the messages. A `system` prompt given here replaces one in the log.
+ * What a step sends beside the messages. A `system` prompt given here replaces one in the log. A step whose model is not
+ * the policy's says which window that one has.
  *
  * @since 0.1.0
  * @category models
  */
-export interface StepOptions {
+export interface StepOptions extends Window {
   readonly system?: string | Message | undefined
   readonly tools?: ReadonlyArray<unknown> | undefined
 }
@@ -36,7 +38,7 @@ export interface StepUsage {
  * @since 0.1.0
  * @category errors
  */
-export type TurnError = TurnLost | Superseded | UnknownSession | StoreError | CompressionFailed
+export type TurnError = TurnLost | Superseded | UnknownSession | StoreError | CompressionFailed | InvalidPolicy
 
 /**
  * The handle an agent answers with. `view` takes up everything delivered so far and, over the hard threshold, waits for

@@ -69,7 +69,7 @@ for (const api of APIS) {
           assert.isEmpty(socketsOf("good").filter((socket) => socketsOf("bad").includes(socket)))
           assert.deepStrictEqual(provider.seen, { opened: 2, closed: 1 })
           yield* server.until(({ open }) => open === 1)
-        }).pipe(Effect.provide(Layer.provide(layer, provider.layer)))
+        }).pipe(Effect.provide(Layer.provide(layer(), provider.layer)))
       })
     }
 
@@ -83,7 +83,7 @@ for (const api of APIS) {
         assert.strictEqual((yield* complete(route, "hello")).text, "fine")
         assert.strictEqual((yield* complete(route, "hello", "vision")).text, "fine")
         assert.deepStrictEqual(provider.seen, { opened: 2, closed: 1 })
-      }).pipe(Effect.provide(Layer.provide(layer, provider.layer)))
+      }).pipe(Effect.provide(Layer.provide(layer(), provider.layer)))
     })
 
     it.scopedLive("a healthy client is shared by tasks and APIs and uses its connection again", () => {
@@ -96,7 +96,7 @@ for (const api of APIS) {
         }
         assert.deepStrictEqual(server.sockets(), { opened: 1, open: 1 })
         assert.strictEqual(provider.seen.opened, 1)
-      }).pipe(Effect.provide(Layer.provide(layer, provider.layer)))
+      }).pipe(Effect.provide(Layer.provide(layer(), provider.layer)))
     })
 
     it.scopedLive("two calls at once, one times out: the other finishes, and exactly one client is new", () => {
@@ -124,7 +124,7 @@ for (const api of APIS) {
         yield* Deferred.succeed(gate, undefined)
         assert.strictEqual((yield* Fiber.join(survivor)).text, "at last")
         assert.deepStrictEqual(provider.seen, { opened: 2, closed: 1 })
-      }).pipe(Effect.provide(Layer.provide(layer, provider.layer)))
+      }).pipe(Effect.provide(Layer.provide(layer(), provider.layer)))
     })
 
     it.scopedLive("Fresh client: a late second failure of the old client does not drop the fresh one", () => {
@@ -151,7 +151,7 @@ for (const api of APIS) {
 
         assert.deepStrictEqual(provider.seen, { opened: 2, closed: 1 })
         assert.strictEqual(server.requests[3]?.socket, server.requests[2]?.socket)
-      }).pipe(Effect.provide(Layer.provide(layer, provider.layer)))
+      }).pipe(Effect.provide(Layer.provide(layer(), provider.layer)))
     })
 
     it.scopedLive("Fresh client: one that somebody closed is never handed out", () => {
@@ -166,14 +166,14 @@ for (const api of APIS) {
           ["fine", "fine", "fine"]
         )
         assert.deepStrictEqual(provider.seen, { opened: 2, closed: 1 })
-      }).pipe(Effect.provide(Layer.provide(layer, provider.layer)))
+      }).pipe(Effect.provide(Layer.provide(layer(), provider.layer)))
     })
 
     it.scopedLive("closing the layer closes every socket, of calls under way too", () =>
       Effect.gen(function* () {
         const server = yield* ModelServer.make([ModelServer.ok("fine"), ModelServer.hangAfter("half a")])
         const scope = yield* Scope.make()
-        const clients = yield* Layer.buildWithScope(Layer.provide(layer, OpenAi.layer), scope)
+        const clients = yield* Layer.buildWithScope(Layer.provide(layer(), OpenAi.layer), scope)
         const call = Effect.provide(complete(server.route({ api }), "hello"), clients)
         yield* call
         const underWay = yield* Effect.fork(Effect.flip(call))
@@ -193,7 +193,7 @@ for (const api of APIS) {
         yield* server.arrived(1)
         assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(fiber)))
         yield* server.until(({ aborted }) => aborted === 1)
-      }).pipe(Effect.provide(Layer.provide(layer, OpenAi.layer)))
+      }).pipe(Effect.provide(Layer.provide(layer(), OpenAi.layer)))
     )
   })
 }

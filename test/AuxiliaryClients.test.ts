@@ -81,7 +81,7 @@ describe("complete", () => {
 
   const END: Event = { _tag: "Finished", reason: "stop", usage: null }
 
-  const play = (outcomes: ReadonlyArray<Scripted.Outcome>) => Layer.provide(layer, Scripted.layer(outcomes))
+  const play = (outcomes: ReadonlyArray<Scripted.Outcome>) => Layer.provide(layer(), Scripted.layer(outcomes))
 
   it.effect("gives the whole answer", () => {
     const usage = { inputTokens: 9, outputTokens: 2 }
@@ -139,7 +139,7 @@ describe("complete", () => {
       assert.strictEqual(cut._tag, "ConnectionError")
       const twice = yield* Effect.provide(
         Effect.flip(complete(ROUTE, "")),
-        Layer.provide(layer, Layer.succeed(Provider, { open }))
+        Layer.provide(layer(), Layer.succeed(Provider, { open }))
       )
       assert.strictEqual(twice._tag, "ProviderError")
     })
@@ -154,7 +154,7 @@ describe("complete", () => {
       assert.strictEqual((yield* Effect.flip(complete(ROUTE, "hello")))._tag, "RateLimited")
       assert.strictEqual((yield* complete(ROUTE, "hello")).text, "fine")
       assert.deepStrictEqual([model.requests.length, model.opened, model.closed], [3, 1, 0])
-    }).pipe(Effect.provide(Layer.provide(layer, model.layer)))
+    }).pipe(Effect.provide(Layer.provide(layer(), model.layer)))
   })
 
   it.effect("keeps a bounded number of clients, and those in use until they are done", () => {
@@ -175,7 +175,7 @@ describe("complete", () => {
       yield* complete(ROUTE, "")
       assert.strictEqual(model.opened, opened, "the failure of the old client dropped the fresh one")
       assert.isAtMost(model.opened - model.closed, 64)
-    }).pipe(Effect.provide(Layer.provide(layer, model.layer)))
+    }).pipe(Effect.provide(Layer.provide(layer(), model.layer)))
   })
 
   // On the real clock: the test clock holds a semaphore, which is what an interrupt in the wrong place would jam.
@@ -191,7 +191,7 @@ describe("complete", () => {
           assert.strictEqual((yield* Fiber.join(second)).text, "fine", `operation ${at}`)
           yield* Effect.flip(complete(ROUTE, "", "cut"))
           assert.strictEqual(model.closed, model.opened, `operation ${at}`)
-        }).pipe(Effect.provide(Layer.provide(layer, model.layer)))
+        }).pipe(Effect.provide(Layer.provide(layer(), model.layer)))
         ended = scheduler.seen < at
       }
     })
@@ -211,7 +211,7 @@ describe("complete", () => {
         yield* Deferred.succeed(gate, undefined)
         assert.isTrue(Exit.isInterrupted(yield* Fiber.await(first)))
         assert.isTrue(Exit.isSuccess(yield* Fiber.await(second)))
-      }).pipe(Effect.provide(Layer.provide(layer, Layer.succeed(Provider, { open }))))
+      }).pipe(Effect.provide(Layer.provide(layer(), Layer.succeed(Provider, { open }))))
     })
   )
 
@@ -255,7 +255,7 @@ describe("complete", () => {
           })
           yield* TestClock.adjust("1 second")
           yield* Fiber.awaitAll(fibers)
-        }).pipe(Effect.provide(Layer.provide(layer, Layer.succeed(Provider, { open }))))
+        }).pipe(Effect.provide(Layer.provide(layer(), Layer.succeed(Provider, { open }))))
 
         assert.isTrue(started.every(({ healthy }) => healthy))
         started.forEach(({ client }, i) => {

@@ -28,7 +28,7 @@ const judged = (scriptedModel: Scripted.Scripted) =>
   judge(conversation(14), route, 1).pipe(
     Effect.provide([
       scripted(scriptedModel.layer, { policy: { ...policy, mode: "manual" } }),
-      Layer.provide(AuxiliaryClients.layer, scriptedModel.layer)
+      Layer.provide(AuxiliaryClients.layer(), scriptedModel.layer)
     ])
   )
 

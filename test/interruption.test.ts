@@ -206,7 +206,7 @@ describe("AuxiliaryClients", () => {
   const opened = Effect.gen(function* () {
     const model = Scripted.make(["fine"])
     const scope = yield* Scope.make()
-    const context = yield* Layer.buildWithScope(Layer.provide(AuxiliaryClients.layer, model.layer), scope)
+    const context = yield* Layer.buildWithScope(Layer.provide(AuxiliaryClients.layer(), model.layer), scope)
     const { complete } = Context.get(context, AuxiliaryClients.AuxiliaryClients)
     const call = complete(route, { task: "vision", messages: [request], maxOutputTokens: 100 })
     return { model, call, close: Scope.close(scope, Exit.void) }

@@ -86,7 +86,7 @@ const main = Effect.gen(function* () {
   const route = Provider.route({ model: values.model, apiKey, baseUrl: process.env["OPENAI_BASE_URL"], contextLength })
   const live = Gateway.layer({ policy: { contextLength, mode: "manual", onExhausted: "fail" }, routes: [route] }).pipe(
     Layer.provideMerge(Sqlite.layerTemporary),
-    Layer.merge(AuxiliaryClients.layer),
+    Layer.merge(AuxiliaryClients.layer()),
     Layer.provide(OpenAi.layer),
     Layer.merge(Logger.minimumLogLevel(LogLevel.Error))
   )

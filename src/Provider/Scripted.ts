@@ -84,7 +84,7 @@ export const hang: Outcome = { partial: "", end: "hang" }
  *
  * @example
  * const model = Scripted.make([Scripted.hang, "a summary"])
- * const clients = AuxiliaryClients.layer.pipe(Layer.provide(model.layer))
+ * const clients = AuxiliaryClients.layer().pipe(Layer.provide(model.layer))
  * // … and after the calls: model.requests.length === 2, model.opened === 2
  *
  * @since 0.1.0

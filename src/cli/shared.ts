@@ -87,6 +87,6 @@ export const compressor = ({ instructions, policy, routes, totalTimeout }: Confi
         instructions: instructions ?? undefined
       })
     ),
-    Layer.provide([AuxiliaryClients.layer, Pauses.layer()]),
+    Layer.provide([AuxiliaryClients.layer(), Pauses.layer()]),
     Layer.provide(OpenAi.layer)
   )

@@ -6,21 +6,31 @@ import { safeCuts } from "./toolPairs.ts"
 
 type Range = ReadonlyArray<Logged>
 
-/** Chunks of at most about `limit` tokens; a group that cannot be cut may be larger. */
+/**
+ * Few chunks of at most `limit` tokens, all of about the same size, since the largest is what takes longest; a group
+ * that cannot be cut may be larger.
+ */
 export const upTo = (entries: Range, limit: number): ReadonlyArray<Range> => {
   const safe = safeCuts(entries.map(({ message }) => message))
   const chunks: Array<Range> = []
+  let left = total(entries)
   let from = 0
   let size = 0
-  let cut = 0
+  let cut = { at: 0, size: 0 }
+  const close = () => {
+    chunks.push(entries.slice(from, cut.at))
+    from = cut.at
+    left -= cut.size
+    size -= cut.size
+    cut = { at: from, size: 0 }
+  }
   entries.forEach((entry, index) => {
-    if (size + entry.tokens > limit && cut > from) {
-      chunks.push(entries.slice(from, cut))
-      size = total(entries.slice(cut, index))
-      from = cut
-    }
+    if (size + entry.tokens > limit && cut.at > from) close()
     size += entry.tokens
-    if (safe[index + 1] === true) cut = index + 1
+    if (safe[index + 1] !== true) return
+    cut = { at: index + 1, size }
+    // As much as is left would come to this in each of as many chunks as it needs.
+    if (size < left && size >= left / Math.ceil(left / limit)) close()
   })
   chunks.push(entries.slice(from))
   return chunks

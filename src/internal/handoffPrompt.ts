@@ -19,16 +19,17 @@ export interface PromptInput {
   readonly rejected: string | null
 }
 
-export const material = (entries: ReadonlyArray<Logged>): string => {
+export const material = (entries: ReadonlyArray<Logged>): string => entries.map(shown(entries)).join("\n")
+
+/** How each of these messages is shown, to be asked in their order: what came before is only named. */
+export const shown = (entries: ReadonlyArray<Logged>): ((entry: Logged, index: number) => string) => {
   const { answers } = pair(entries.map(({ message }) => message))
   const firstSeq = new Map<string, number>()
-  return entries
-    .flatMap((entry, i) => {
-      const caller = entries[answers[i] ?? -1]
-      if (entry.message.role === "tool") return result(entry, caller, firstSeq)
-      return [`#${entry.seq} ${entry.message.role}`, ...quoted(body(entry.message)), ...calls(entry)]
-    })
-    .join("\n")
+  const linesOf = (entry: Logged, index: number) =>
+    entry.message.role === "tool"
+      ? result(entry, entries[answers[index] ?? -1], firstSeq)
+      : [`#${entry.seq} ${entry.message.role}`, ...quoted(body(entry.message)), ...calls(entry)]
+  return (entry, index) => linesOf(entry, index).join("\n")
 }
 
 export const materialOfSegments = (segments: ReadonlyArray<Segment>): string =>

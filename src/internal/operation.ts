@@ -19,6 +19,7 @@ import type { Summarizer, Summary } from "../Summarizer.ts"
 import { type Counter, calibrated } from "../Tokens.ts"
 import * as View from "../View.ts"
 import * as AuditLines from "./auditLines.ts"
+import { paced, rest } from "./breath.ts"
 import type { Condensed } from "./condensing.ts"
 import * as Hooks from "./hooks.ts"
 import * as Lease from "./lease.ts"
@@ -94,7 +95,9 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
   const { focus, operationId, sessionId } = order
   const startedAt = yield* Clock.currentTimeMillis
   const state = yield* store.state(sessionId)
+  yield* rest(state.tail)
   const before = measure(state, env, order)
+  yield* rest(state.tail)
 
   const finish = (outcome: Outcome, about: Partial<CompressionResult>) =>
     Effect.map(Clock.currentTimeMillis, (now): CompressionResult => ({
@@ -121,6 +124,7 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
 
   const policy = inEstimates(env.policy, state)
   const plan = Plan.make({ state, policy, counter, overhead: before.overhead })
+  yield* rest(state.tail)
   if (plan._tag === "NothingToCompress") return yield* finish("nothing-to-compress", {})
   if (plan._tag === "NoHeadroom") {
     return yield* finish("no-headroom", { reason: "system prompt and tools leave no room in the window" })
@@ -155,8 +159,11 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
     const { attempts, budgetLeft, modelCalls, tokensSpent } = summary
     const spent = { attempts, budgetLeft, modelCalls, tokensSpent }
 
+    const known = yield* paced(plan.material, yield* store.ledger(sessionId), (ledger, entry) =>
+      Ledger.add(ledger, [entry])
+    )
+    yield* rest(plan.material)
     const latest = yield* store.state(sessionId)
-    const known = Ledger.add(yield* store.ledger(sessionId), plan.material)
     const noted = Ledger.note(known, decision.notes, plan.toSeq)
     const ledger = hasEndedAfter(plan.toSeq, latest) ? Ledger.ended(noted) : noted
     const segment = segmentOf(order, plan, summary, counter)

@@ -2,12 +2,12 @@
 import type Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { setImmediate } from "node:timers/promises"
 import type { Segment, Undone } from "../Session.ts"
 import { SessionId } from "../Session.ts"
 import { UnknownSegment } from "../SessionError.ts"
 import type { UnknownSession } from "../SessionError.ts"
 import type { Places } from "../SessionStore.ts"
+import { breath } from "./breath.ts"
 import {
   type Chunk,
   chunksOf,
@@ -176,9 +176,6 @@ export const make = (db: Database.Database, { reading, resident, sql, writing }:
 
   return { search, segment, segmentOver }
 }
-
-/** Lets others have the event loop. */
-const breath = Effect.promise(() => setImmediate())
 
 const distinct = (lists: ReadonlyArray<ReadonlyArray<number>>, limit: number): ReadonlyArray<number> =>
   Array.from(new Set(lists.flat())).slice(0, limit)

@@ -1,8 +1,8 @@
-/** The handle of one turn: how a step gets its view, and what happens when it does not fit. */
+/** The handle of one turn: how a step gets its view, what happens when it does not fit, and what is left at the end. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type * as Context from "effect/Context"
-import { hardLimit, shares, softLimit } from "../CompressionPolicy.ts"
+import { type CompressionPolicy, forWindow, hardLimit, shares, softLimit } from "../CompressionPolicy.ts"
 import type { Compressor } from "../Compressor.ts"
 import type { Message } from "../Message.ts"
 import type { State } from "../Session.ts"
@@ -33,20 +33,37 @@ interface Step {
   readonly tokens: number
 }
 
-export const make = ({ compressor, counter, store }: Environment, lease: Lease): Turn => {
+/** `estimate` is of the view, `appended` of what has come after it. */
+interface Last {
+  readonly state: State
+  readonly options: StepOptions
+  readonly estimate: number
+  appended: number
+}
+
+/** `end` belongs after the turn. */
+export interface Handle {
+  readonly turn: Turn
+  readonly end: Effect.Effect<void>
+}
+
+export const make = ({ compressor, counter, store }: Environment, lease: Lease): Handle => {
   const { sessionId } = lease
-  const { policy } = compressor
   const waiting = Waits.make(store, sessionId)
-  let last: { readonly state: State; readonly estimate: number } | undefined
+  let last: Last | undefined
+
+  const looked = (state: State, options: StepOptions): Step => {
+    const view = GrowingView.assemble(state, counter, options)
+    last = { state, options, estimate: view.tokens, appended: 0 }
+    return { state, view, tokens: calibrated(view.tokens, state.generation, state.usage) }
+  }
 
   /** Whole with its lines, whoever interrupts. */
   const promote = (options: StepOptions): Effect.Effect<Step, TurnError> =>
     Effect.gen(function* () {
       const { promoted, state } = yield* store.promote(lease)
       yield* Effect.forEach(promoted, (entry) => AuditLines.promoted(sessionId, entry), { discard: true })
-      const view = GrowingView.assemble(state, counter, options)
-      last = { state, estimate: view.tokens }
-      return { state, view, tokens: calibrated(view.tokens, state.generation, state.usage) }
+      return looked(state, options)
     }).pipe(Effect.uninterruptible)
 
   /** Tokens of the step that no compression can take away. */
@@ -55,40 +72,58 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
     return overhead(counter, options) + total(logged)
   }
 
+  const asks = (options: StepOptions) => {
+    const { contextLength, reservedOutput } = options
+    return { overhead: fixed(options), contextLength, reservedOutput }
+  }
+
   const compress = (options: StepOptions) =>
-    waiting(compressor.compress(sessionId, { overhead: fixed(options), isUrgent: true }))
+    waiting(compressor.compress(sessionId, { ...asks(options), isUrgent: true }))
 
   /** Where the conversation is within its target already, a compression would be for nothing. */
-  const isOver = (limit: number, target: number, step: Step, options: StepOptions): boolean => {
-    if (step.tokens <= limit) return false
+  const isOver = (policy: CompressionPolicy, limit: number, target: number, tokens: number, options: StepOptions) => {
+    if (tokens <= limit) return false
     const overhead = fixed(options)
     const room = shares(policy, overhead)
-    return room !== undefined && step.tokens - overhead > target * room.target
+    return room !== undefined && tokens - overhead > target * room.target
   }
+  const isOverHard = (policy: CompressionPolicy, tokens: number, options: StepOptions) =>
+    isOver(policy, hardLimit(policy), 1, tokens, options)
+  const isOverSoft = (policy: CompressionPolicy, tokens: number, options: StepOptions) =>
+    policy.mode === "background" && isOver(policy, softLimit(policy), WORTHWHILE, tokens, options)
 
   const view = (options: StepOptions = {}): Effect.Effect<View.View, TurnError> =>
     Effect.gen(function* () {
+      const policy = yield* forWindow(compressor.policy, options)
       let step = yield* promote(options)
       if (policy.mode === "manual") return step.view
-      for (let plans = 0; plans <= MOST_REPLANS && isOver(hardLimit(policy), 1, step, options); plans++) {
+      for (let plans = 0; plans <= MOST_REPLANS && isOverHard(policy, step.tokens, options); plans++) {
         yield* compress(options)
         step = yield* promote(options)
       }
-      if (policy.mode === "background" && isOver(softLimit(policy), WORTHWHILE, step, options)) {
-        yield* compressor.start(sessionId, step.state.lastSeq, { overhead: fixed(options) })
+      if (isOverSoft(policy, step.tokens, options)) {
+        yield* compressor.start(sessionId, step.state.lastSeq, asks(options))
       }
       if (step.state.segments.some(isDegraded)) yield* compressor.startHealing(sessionId)
       return step.view
     })
 
   const append = (...messages: ReadonlyArray<Message>): Effect.Effect<void, TurnError> =>
-    messages.length === 0 ? Effect.void : Effect.asVoid(store.append(lease, messages))
+    messages.length === 0
+      ? Effect.void
+      : Effect.map(store.append(lease, messages), (entries) => {
+          if (last !== undefined) last.appended += total(entries)
+        })
 
-  const report = ({ inputTokens, model = "" }: StepUsage) =>
+  /** What is no number of tokens would make the stored session unreadable. */
+  const report = ({ inputTokens: said, model = "" }: StepUsage) =>
     Effect.suspend(() => {
-      if (last === undefined) return Effect.void
+      const inputTokens = Math.round(said)
+      if (last === undefined || !Number.isSafeInteger(inputTokens) || inputTokens < 0) return Effect.void
       const { estimate, state } = last
-      return store.report(sessionId, { generation: state.generation, seq: state.lastSeq, model, inputTokens, estimate })
+      const usage = { generation: state.generation, seq: state.lastSeq, model, inputTokens, estimate }
+      last = { ...last, state: { ...state, usage } }
+      return store.report(sessionId, usage)
     })
 
   const step: Turn["step"] = (call, options = {}) =>
@@ -96,7 +131,22 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
       Effect.zipRight(compress(options), Effect.flatMap(view(options), call))
     )
 
-  return { sessionId, view, append, report, step }
+  /**
+   * What the turn has added may be too much, and now nobody waits. The running count decides whether to look at all; it
+   * does not know of a compression that has ended meanwhile.
+   */
+  const end = Effect.gen(function* () {
+    if (last === undefined) return
+    const { appended, estimate, options, state } = last
+    const policy = yield* forWindow(compressor.policy, options)
+    const counted = calibrated(estimate + appended, state.generation, state.usage)
+    if (appended === 0 || !isOverSoft(policy, counted, options)) return
+    const now = yield* store.state(sessionId)
+    const { tokens } = looked(now, options)
+    if (isOverSoft(policy, tokens, options)) yield* compressor.start(sessionId, now.lastSeq, asks(options))
+  }).pipe(Effect.catchAll((error) => Effect.logDebug(`the end of a turn was not looked at: ${error.message}`)))
+
+  return { turn: { sessionId, view, append, report, step }, end }
 }
 
 const isOverflow = (error: unknown): boolean => Predicate.isTagged(error, "ContextOverflow")

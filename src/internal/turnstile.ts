@@ -1,5 +1,5 @@
 /**
- * Fair admission by key, first come first served. Joining and leaving are single synchronous steps, so an interrupt can
+ * Fair admission by key, some at a time, first come first served. Joining and leaving are single synchronous steps, so an interrupt can
  * never strand a place, and an empty line is forgotten. (`Semaphore.withPermits` loses its permit when interrupted in a
  * small window; where waiting must stay interruptible this line is used instead.)
  */
@@ -11,11 +11,16 @@ import type * as Scope from "effect/Scope"
 
 type Place = Deferred.Deferred<void>
 
-export const make = <K>() => {
+/** As many as `places` of one key are in at the same time. */
+export const make = <K>(places = 1) => {
   const lines = new Map<K, Set<Place>>()
 
   const admit = (line: Set<Place>) => {
-    for (const first of line) return Deferred.unsafeDone(first, Exit.void)
+    let free = places
+    for (const place of line) {
+      if (free-- <= 0) return
+      Deferred.unsafeDone(place, Exit.void)
+    }
   }
   const join = (key: K): Place => {
     const line = lines.get(key) ?? new Set()
@@ -31,7 +36,7 @@ export const make = <K>() => {
     else admit(line)
   }
 
-  /** Waits for the front of the line and stays there until the scope closes. */
+  /** Waits to be among the first of the line and stays there until the scope closes. */
   const enter = (key: K): Effect.Effect<void, never, Scope.Scope> =>
     Effect.flatMap(
       Effect.acquireRelease(

@@ -99,7 +99,7 @@ describe("Scripted", () => {
       const model = Scripted.make(["a summary"])
       yield* Effect.provide(
         Effect.flatMap(AuxiliaryClients.AuxiliaryClients, ({ complete }) => complete(ROUTE, request("hello"))),
-        Layer.provide(AuxiliaryClients.layer, model.layer)
+        Layer.provide(AuxiliaryClients.layer(), model.layer)
       )
       assert.deepStrictEqual(model.requests, [{ ...request("hello"), route: ROUTE }])
       assert.strictEqual(model.opened, 1)

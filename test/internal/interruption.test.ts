@@ -34,6 +34,19 @@ describe("turnstile", () => {
     ).pipe(Effect.map(isUnbroken))
   )
 
+  it.live("of several places, interrupted anywhere in the line, the one behind still gets in", () =>
+    interruptEverywhere(
+      Effect.gen(function* () {
+        const line = Turnstile.make<string>(2)
+        const first = yield* Scope.make()
+        yield* Scope.extend(Effect.zipRight(line.enter("k"), line.enter("k")), first)
+        return { line, leave: Effect.uninterruptible(Scope.close(first, Exit.void)) }
+      }),
+      ({ leave, line }) => Effect.scoped(Effect.zipRight(Effect.fork(leave), line.enter("k"))),
+      ({ leave, line }) => Effect.map(Effect.zipRight(leave, Effect.scoped(line.enter("k"))), () => line.size() === 0)
+    ).pipe(Effect.map(isUnbroken))
+  )
+
   it.live("a semaphore in its place is noticed", () =>
     interruptEverywhere(
       Effect.makeSemaphore(1),

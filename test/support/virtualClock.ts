@@ -6,6 +6,7 @@
  * it.effect("…", () => onVirtualClock(Effect.gen(function* () { … yield* TestClock.adjust("1 hour") … })))
  */
 import { Chunk, Clock, Duration, Effect, Scheduler, type TestClock } from "effect"
+import * as Breath from "../../src/internal/breath.ts"
 
 interface Sleeper {
   readonly at: number
@@ -20,13 +21,14 @@ export const onVirtualClock = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.
 
 /**
  * Lets all fibers go on until none can without time passing. They run on microtasks, every one of which comes before an
- * immediate; the second immediate is for what a finished promise of the platform set going.
+ * immediate; the second immediate is for what a finished promise of the platform set going. Long work in pieces goes on
+ * until it is done.
  */
 export const idle: Effect.Effect<void> = Effect.replicateEffect(
   Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void))),
   2,
   { discard: true }
-)
+).pipe(Effect.repeat({ until: () => Breath.size() === 0 }), Effect.asVoid)
 
 const make = (): TestClock.TestClock => {
   let now = 0

@@ -1,0 +1,154 @@
+/**
+ * How long a compression of a session of 1,000,000 tokens keeps the event loop from others, with a model that answers at
+ * once: what the parts take on their own, then the longest stretches of the whole. Run: `npx tsx scratch/bench/eventLoop.ts`
+ */
+import { Effect, Layer, Logger, LogLevel } from "effect"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { monitorEventLoopDelay } from "node:perf_hooks"
+import { Compressor } from "../../src/Compressor.ts"
+import * as CompressionPolicy from "../../src/CompressionPolicy.ts"
+import * as Gateway from "../../src/Gateway.ts"
+import * as Handoff from "../../src/Handoff.ts"
+import * as Chunks from "../../src/internal/chunks.ts"
+import * as Ledger from "../../src/Ledger.ts"
+import type { Message } from "../../src/Message.ts"
+import * as Plan from "../../src/Plan.ts"
+import * as Provider from "../../src/Provider.ts"
+import * as Extractive from "../../src/Provider/Extractive.ts"
+import * as Scripted from "../../src/Provider/Scripted.ts"
+import * as Recall from "../../src/Recall.ts"
+import { SessionId } from "../../src/Session.ts"
+import { SessionStore } from "../../src/SessionStore.ts"
+import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
+import { estimate } from "../../src/Tokens.ts"
+import * as View from "../../src/View.ts"
+
+const ROUNDS = 1_350
+const id = SessionId.make("large")
+const again = SessionId.make("large too")
+const policy = { contextLength: 2_000_000, targetRatio: 0.02, mode: "manual" } as const
+const route = Provider.route({ model: "instant", apiKey: "none", contextLength: 200_000 })
+
+const line = (n: number, i: number) =>
+  `${n}:${i} const total${i} = await billing.sum(invoice_${n * 7 + i}) // 10.0.${i}.${n % 250}:8080\n`
+const round = (n: number): ReadonlyArray<Message> => {
+  const call = { name: "read_file", arguments: JSON.stringify({ path: `src/part/${n}.ts` }) }
+  return [
+    { role: "user", content: `Please look at part ${n}. Never touch migration ${n % 40}.` },
+    { role: "assistant", content: null, tool_calls: [{ id: `call_${n}`, type: "function", function: call }] },
+    { role: "tool", tool_call_id: `call_${n}`, content: Array.from({ length: 38 }, (_, i) => line(n, i)).join("") },
+    { role: "assistant", content: `Part ${n} is fine, we decided to keep port ${8_000 + (n % 90)}.` }
+  ]
+}
+const messages = Array.from({ length: ROUNDS }, (_, n) => round(n)).flat()
+
+const summary = Handoff.render({ ...Handoff.empty, goal: ["go on"], done: ["read it all"], facts: ["port 8123"] })
+
+/** What this process has computed so far, in milliseconds: unlike the clock, it does not see who else is at work. */
+const processor = () => {
+  const { system, user } = process.cpuUsage()
+  return (system + user) / 1_000
+}
+
+/** The second time: what a process that has worked for a while takes. */
+const took = (body: () => unknown): number => {
+  body()
+  const begin = processor()
+  body()
+  return processor() - begin
+}
+
+const rows: Array<{ readonly part: string; readonly milliseconds: number }> = []
+const note = (part: string, milliseconds: number) =>
+  rows.push({ part, milliseconds: Math.round(milliseconds * 10) / 10 })
+
+/** The longest stretches between two turns of the event loop while `effect` runs, beside the platform's own figure. */
+const watched = <A, E, R>(part: string, effect: Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    const stretches: Array<number> = []
+    let last = processor()
+    let isRunning = true
+    const look = () => {
+      stretches.push(processor() - last)
+      last = processor()
+      if (isRunning) setImmediate(look)
+    }
+    setImmediate(look)
+    const histogram = monitorEventLoopDelay({ resolution: 1 })
+    histogram.enable()
+    return Effect.map(effect, (value) => {
+      isRunning = false
+      histogram.disable()
+      stretches.push(processor() - last)
+      const longest = stretches.toSorted((a, b) => b - a).slice(0, 5)
+      longest.forEach((milliseconds, n) => note(`${part}: stretch ${n + 1} of the processor`, milliseconds))
+      note(`${part}: monitorEventLoopDelay p99`, histogram.percentile(99) / 1e6)
+      return value
+    })
+  })
+
+const program = Effect.gen(function* () {
+  const store = yield* SessionStore
+  yield* store.importAll([{ sessionId: id, messages }])
+  const begin = processor()
+  const state = yield* store.state(id)
+  note("state: read from disk", processor() - begin)
+  const view = View.assemble(state, estimate)
+  console.log(`${state.tail.length} messages, ${view.tokens} tokens`)
+  note(
+    "view",
+    took(() => View.assemble(state, estimate))
+  )
+  const made = yield* CompressionPolicy.make(policy)
+  const input = { state, policy: made, counter: estimate, overhead: 0 }
+  note(
+    "plan",
+    took(() => Plan.make(input))
+  )
+  const plan = Plan.make(input)
+  if (plan._tag !== "Compress") return console.log(`no plan: ${plan._tag}`)
+  note(
+    "ledger, all at once",
+    took(() => Ledger.add(Ledger.empty, plan.material))
+  )
+  note(
+    "ledger, rendered",
+    took(() => Ledger.render(Ledger.add(Ledger.empty, plan.material.slice(-800)), estimate, 5_000))
+  )
+  note(
+    "material, all at once",
+    took(() => Handoff.material(plan.material))
+  )
+  note(
+    "chunks",
+    took(() => Chunks.upTo(plan.material, 150_000))
+  )
+  note(
+    "extract, all at once",
+    took(() => Extractive.summarize(plan.material, { counter: estimate, maxTokens: 2_000, focus: null }))
+  )
+
+  const { compress } = yield* Compressor
+  const result = yield* watched("one compression", compress(id))
+  console.log(`${result.outcome}: ${result.tokensBefore} to ${result.tokensAfter} tokens, ${result.modelCalls} calls`)
+  yield* store.importAll([{ sessionId: again, messages }])
+  yield* store.state(again)
+  yield* watched("another, its state in memory", compress(again))
+  const { recall } = yield* Recall.Recall
+  yield* watched("the first search", recall(id, "invoice"))
+})
+
+const folder = mkdtempSync(join(process.argv[2] ?? tmpdir(), "event-loop-"))
+const file = join(folder, "sessions.db")
+const layer = (routes: ReadonlyArray<Provider.Route>) =>
+  Gateway.layer({ policy, routes }).pipe(
+    Layer.provideMerge(Sqlite.layer({ filename: file })),
+    Layer.provide(Scripted.layer([summary])),
+    Layer.merge(Logger.minimumLogLevel(LogLevel.Error))
+  )
+await Effect.runPromise(Effect.provide(program, layer([route])))
+console.table(rows)
+console.log(JSON.stringify(rows))
+rmSync(folder, { recursive: true })
