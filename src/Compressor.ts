@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
@@ -29,6 +30,7 @@ import * as Healing from "./internal/healing.ts"
 import * as Hooks from "./internal/hooks.ts"
 import * as Operation from "./internal/operation.ts"
 import * as OutlivingCallers from "./internal/outlivingCallers.ts"
+import * as Refilling from "./internal/refilling.ts"
 import * as SessionPermits from "./internal/sessionPermits.ts"
 import { redact } from "./Redaction.ts"
 import type { SessionId } from "./Session.ts"
@@ -52,7 +54,8 @@ export interface Request {
 }
 
 /**
- * What an onlooker may show while a compression works.
+ * What an onlooker may show while a compression works. `HeldBack`: compressions that nobody asked for are not begun any
+ * more until the hard threshold, since each of the last few took away next to nothing; the session refills that fast.
  *
  * @since 0.1.0
  * @category models
@@ -61,6 +64,7 @@ export type Event = Data.TaggedEnum<{
   Started: { readonly sessionId: SessionId; readonly messages: number; readonly tokens: number }
   Progress: { readonly sessionId: SessionId; readonly characters: number }
   Joined: { readonly sessionId: SessionId }
+  HeldBack: { readonly sessionId: SessionId; readonly tokensPerMinute: number }
   Ended: { readonly result: CompressionResult }
 }>
 /**
@@ -100,7 +104,8 @@ export class Compressor extends Context.Tag("throughline/Compressor")<
     readonly compress: (sessionId: SessionId, request?: Request) => Effect.Effect<CompressionResult, Failure>
     /**
      * Begins a compression nobody asked for, and does not wait for it; not while an equal one is under way, nor if the
-     * last one was for nothing and the log has not grown beyond `seq` since.
+     * last one was for nothing and the log has not grown beyond `seq` since, nor where the last three, begun unasked,
+     * each covered less than a quarter of the target.
      */
     readonly start: (sessionId: SessionId, seq: number, request?: Request) => Effect.Effect<void>
     /**
@@ -144,6 +149,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const permits = SessionPermits.make()
   const running = new Map<SessionId, Map<string, Running>>()
   const fruitless = Fruitless.make()
+  const refilling = Refilling.make()
+  // As the policy has it: in the plan's units it would be small just where reports make the conversation look large.
+  const target = policy.targetRatio * policy.contextLength
   const healings = new Map<SessionId, Fiber.RuntimeFiber<ReadonlyArray<string>, UnknownSession | StoreError>>()
   const events = yield* Effect.acquireRelease(PubSub.sliding<Event>(1_024), PubSub.shutdown)
   const fork = yield* OutlivingCallers.make(options.shutdownGrace ?? "10 seconds")
@@ -165,24 +173,40 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     if (ofSession?.size === 0) running.delete(sessionId)
   }
 
+  /** Says so once a session is found to be one that compressions cannot help. */
+  const noteGain = Effect.fnUntraced(function* (sessionId: SessionId, gain: Refilling.Gain) {
+    const refill = refilling.note(sessionId, gain, yield* Clock.currentTimeMillis)
+    if (refill === undefined) return
+    const tokensPerMinute = Refilling.tokensPerMinute(refill)
+    yield* AuditLines.heldBack(sessionId, refill.times, tokensPerMinute)
+    yield* PubSub.publish(events, Event.HeldBack({ sessionId, tokensPerMinute }))
+  })
+
   const operate = (
     sessionId: SessionId,
     request: Request,
     key: string,
     { operationId, result }: Running,
     seq: number | undefined
-  ) =>
-    Operation.run(env, {
+  ) => {
+    let covered = 0
+    return Operation.run(env, {
       sessionId,
       operationId,
       key,
       focus: request.focus ?? null,
       overhead: request.overhead,
       isUrgent: request.isUrgent ?? false,
-      onStarted: (messages, tokens) => PubSub.publish(events, Event.Started({ sessionId, messages, tokens })),
+      onStarted: (messages, tokens) => {
+        covered = tokens
+        return PubSub.publish(events, Event.Started({ sessionId, messages, tokens }))
+      },
       onProgress: (characters) => PubSub.publish(events, Event.Progress({ sessionId, characters }))
     }).pipe(
       permits.withPermit(sessionId),
+      Effect.tap(({ snapshotId }) =>
+        snapshotId === null ? Effect.void : noteGain(sessionId, { covered, target, isUnasked: seq !== undefined })
+      ),
       Effect.tap((ended) => PubSub.publish(events, Event.Ended({ result: ended }))),
       Effect.onExit((exit) => {
         unregister(sessionId, key)
@@ -196,6 +220,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Effect.tap((ended) => Hooks.after(env.hooks, ended)),
       Effect.annotateLogs({ session: sessionId, operation: operationId })
     )
+  }
 
   /** Finds the equal operation or begins one: a single step as seen by other fibers. */
   const begin = (sessionId: SessionId, asked: Request, seq?: number) =>
@@ -252,7 +277,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   const start = (sessionId: SessionId, seq: number, request: Request = {}) =>
     Effect.suspend(() =>
-      fruitless.isKnown(sessionId, seq)
+      fruitless.isKnown(sessionId, seq) || refilling.isHopeless(sessionId)
         ? Effect.void
         : Effect.asVoid(Effect.uninterruptible(begin(sessionId, request, seq)))
     )

@@ -91,3 +91,13 @@ export const reset = (sessionId: SessionId, generation: number) =>
 
 export const rewound = (sessionId: SessionId, to: number, undone: number, generation: number) =>
   Effect.logInfo(line("rewind", { session: sessionId, to, undone, generation }))
+
+/** Those nobody asked for, until the hard threshold. */
+export const heldBack = (sessionId: SessionId, compressions: number, tokensPerMinute: number) =>
+  Effect.logWarning(
+    line("compression held back", {
+      session: sessionId,
+      after: compressions,
+      "tokens-per-minute": `~${tokensPerMinute}`
+    })
+  )

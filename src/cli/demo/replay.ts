@@ -81,6 +81,7 @@ export const replay = (show: (happening: Happening) => Effect.Effect<void>) =>
       Started: ({ messages, tokens }) => Effect.zipRight(show(Happening.Compressing({ messages, tokens })), arrive),
       Progress: () => Effect.void,
       Joined: () => Effect.void,
+      HeldBack: () => Effect.void,
       Ended: ({ result }) =>
         Effect.flatMap(view(id), (after) => Deferred.succeed(compressed, { result, after })).pipe(
           Effect.zipRight(show(Happening.Compressed({ result })))
