@@ -75,8 +75,12 @@ describe("a session that something else than its conversation fills", () => {
 })
 
 describe("a session that its conversation fills", () => {
-  const sizes = FastCheck.array(FastCheck.constantFrom(10, 300, 1_500, 5_000), { minLength: 10, maxLength: 25 })
-  const tools = FastCheck.integer({ min: 0, max: 6_000 }).map((tokens) => ["x".repeat(4 * tokens)])
+  const size = FastCheck.constantFrom(10, 300, 1_500, 5_000)
+  const sizes = FastCheck.oneof(
+    FastCheck.array(size, { minLength: 10, maxLength: 25 }),
+    size.map((size) => Array<number>(30).fill(size))
+  )
+  const tools = FastCheck.integer({ min: 0, max: 15_000 }).map((tokens) => ["x".repeat(4 * tokens)])
   const told = FastCheck.oneof(
     FastCheck.record({ tools, ratio: FastCheck.constant(1) }),
     FastCheck.record({ tools: FastCheck.constant([]), ratio: FastCheck.double({ min: 0.7, max: 2, noNaN: true }) })
