@@ -13,6 +13,7 @@ import type { CompressionResult } from "./CompressionResult.ts"
 import type { Ledger } from "./Ledger.ts"
 import type { Message } from "./Message.ts"
 import type { Pause } from "./Pause.ts"
+import type { Counts, SessionStats } from "./SessionStats.ts"
 import type { DeliveryKind, Logged, Manifest, Receipt, Segment, SessionId, State, Usage } from "./Session.ts"
 import type {
   IdempotencyConflict,
@@ -220,6 +221,7 @@ export interface Places {
  *   there.
  * - `publish` tells other processes how an operation ended, well or with a failure; `outcome` reads it if it was an
  *   equal request's.
+ * - `count` adds to the session's counters, which `stats` reads; of an unknown session nothing is counted.
  * - `log` streams every acknowledged message, log then inbox.
  *
  * @since 0.1.0
@@ -290,6 +292,8 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
     ) => Effect.Effect<CompressionResult | CompressionFailed | undefined, StoreError>
     /** Reads and replaces, in one transaction, what is remembered under a route's key. */
     readonly pause: <A>(key: string, change: (pause: Pause) => readonly [A, Pause]) => Effect.Effect<A, StoreError>
+    readonly count: (sessionId: SessionId, counts: Counts) => Effect.Effect<void, StoreError>
+    readonly stats: (sessionId: SessionId) => Effect.Effect<SessionStats, UnknownSession | StoreError>
     readonly log: (sessionId: SessionId) => Stream.Stream<Acknowledged, UnknownSession | StoreError>
     readonly sessions: Effect.Effect<ReadonlyArray<SessionSummary>, StoreError>
     readonly snapshots: (sessionId: SessionId) => Effect.Effect<ReadonlyArray<Snapshot>, UnknownSession | StoreError>

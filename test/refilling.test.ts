@@ -1,7 +1,8 @@
 /** The frequency guard: compressions that gain next to nothing are not begun unasked for ever. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck, Layer, Stream, TestClock } from "effect"
-import { Compressor, Event } from "../src/Compressor.ts"
+import { CompressionEvent } from "../src/CompressionEvent.ts"
+import { Compressor } from "../src/Compressor.ts"
 import { Gateway } from "../src/Gateway.ts"
 import * as Refilling from "../src/internal/refilling.ts"
 import * as Scripted from "../src/Provider/Scripted.ts"
@@ -44,7 +45,7 @@ describe("a session that something else than its conversation fills", () => {
       const rates: Array<number> = []
       yield* Effect.forkScoped(
         Stream.runForEach(events, (event) =>
-          Effect.sync(() => Event.$is("HeldBack")(event) && rates.push(event.tokensPerMinute))
+          Effect.sync(() => CompressionEvent.$is("HeldBack")(event) && rates.push(event.tokensPerMinute))
         )
       )
       yield* idle

@@ -19,6 +19,7 @@ import * as Demo from "./commands/demo.ts"
 import * as Import from "./commands/import.ts"
 import * as Look from "./commands/look.ts"
 import * as Recall from "./commands/recall.ts"
+import * as Stats from "./commands/stats.ts"
 import * as Help from "./help.ts"
 import { say } from "./terminal.ts"
 
@@ -35,6 +36,7 @@ const commands = [
   Look.snapshots,
   Look.snapshot,
   Look.sessions,
+  Stats.command,
   Deliver.command,
   Boundaries.rewind,
   Boundaries.reset

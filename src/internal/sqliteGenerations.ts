@@ -10,7 +10,7 @@ import { UnknownSnapshot } from "../SessionError.ts"
 import type { UnknownSession } from "../SessionError.ts"
 import { LeaseLost } from "../SessionStore.ts"
 import type { Commit, Committed, Lease, Rewind } from "../SessionStore.ts"
-import { type Resident, readParts } from "./residentStates.ts"
+import { advanced, type Resident, readParts, stateOf } from "./residentStates.ts"
 import type { Answer, Block } from "./sqliteBlock.ts"
 import { verify } from "./sqliteLeases.ts"
 import * as Rows from "./sqliteRows.ts"
@@ -25,9 +25,9 @@ const encodeLedger = Schema.encodeSync(Schema.parseJson(Ledger.Ledger))
 export const make = (block: Block) => {
   const { reading, resident, residents, sql, writing } = block
 
-  /** Writes the next generation and reads its view's parts back. No message is copied. */
-  const generate = (sessionId: SessionId, current: Resident, made: Omit<Commit, "base">, now: number): Committed => {
-    const { generation, lastSeq, usage } = current
+  /** Writes the next generation. No message is copied. */
+  const write = (sessionId: SessionId, current: Resident, made: Omit<Commit, "base">, now: number) => {
+    const { generation, lastSeq } = current
     // Names are unique even if the clock stands still.
     const at = Math.max(now, (sql.generation.get(sessionId)?.at ?? -1) + 1)
     const left = snapshotId(sessionId, at)
@@ -39,22 +39,37 @@ export const make = (block: Block) => {
     const manifest = JSON.stringify(made.manifest)
     sql.saveGeneration.run(sessionId, generation + 1, manifest, lastSeq, left, made.operationId, at)
     sql.saveLedger.run(sessionId, encodeLedger(made.ledger))
-    const parts = readParts(sql, sessionId, made.manifest, lastSeq)
-    const state: State = { sessionId, generation: generation + 1, lastSeq, usage, ...parts }
-    return { generation: generation + 1, snapshotId: left, state }
+    return { generation: generation + 1, snapshotId: left }
   }
 
-  /** The next reader loads the new base; what others hold of the old one stays as it is. */
-  const settled = (sessionId: SessionId, committed: Committed) => () => {
-    residents.forget(sessionId)
-    return committed
+  /** Reads the new base back. What others hold of the old one stays as it is. */
+  const reread = (sessionId: SessionId, current: Resident, made: Omit<Commit, "base">, now: number) => {
+    const written = write(sessionId, current, made, now)
+    const { lastSeq, usage } = current
+    const parts = readParts(sql, sessionId, made.manifest, lastSeq)
+    const state: State = { sessionId, generation: written.generation, lastSeq, usage, ...parts }
+    return (): Committed => {
+      residents.forget(sessionId)
+      return { ...written, state }
+    }
+  }
+
+  /** The same where memory has all that is left. */
+  const advance = (sessionId: SessionId, current: Resident, made: Commit, now: number) => {
+    const next = advanced(current, { ...made.manifest }, made.segments)
+    if (next === undefined) return reread(sessionId, current, made, now)
+    const written = write(sessionId, current, made, now)
+    return (): Committed => {
+      residents.replace(sessionId, next)
+      return { ...written, state: stateOf(sessionId, next) }
+    }
   }
 
   /** A generation that ends the turn and the operation under way: what they know of the session is no longer so. */
   const supersede = (sessionId: SessionId, current: Resident, made: Omit<Commit, "base">, now: number) => {
     sql.nextEpoch.run(sessionId)
     sql.revokeLease.run(sessionId, "operation")
-    return settled(sessionId, generate(sessionId, { ...current, usage: null }, made, now))
+    return reread(sessionId, { ...current, usage: null }, made, now)
   }
 
   const commit = (lease: Lease, made: Commit) =>
@@ -64,7 +79,7 @@ export const make = (block: Block) => {
         (current) => current.generation === made.base,
         () => new LeaseLost({ name: "operation", superseded: true })
       )
-      return Either.map(verified, (current) => settled(lease.sessionId, generate(lease.sessionId, current, made, now)))
+      return Either.map(verified, (current) => advance(lease.sessionId, current, made, now))
     })
 
   const reset = (sessionId: SessionId) =>
