@@ -25,7 +25,7 @@ const summarizer = Layer.effect(
 /** Needs no network: there is no route to a model. */
 export const live = (contextLength: number) => {
   const options = { policy: { contextLength }, routes: [] }
-  return Layer.effect(Gateway.Gateway, Gateway.make(options)).pipe(
+  return Layer.scoped(Gateway.Gateway, Gateway.make(options)).pipe(
     Layer.provideMerge(Compressor.layer(options)),
     Layer.provide(summarizer),
     Layer.provide([AuxiliaryClients.layer, Pauses.layer()]),
