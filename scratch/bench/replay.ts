@@ -1,92 +1,100 @@
-/**
- * A session replay beside its floor: 300 turns of 10 messages through the gateway, against bare better-sqlite3 writing
- * the same rows in three commits a turn, same pragmas. Run: `npx tsx scratch/bench/replay.ts [folder]`
- */
-import Database from "better-sqlite3"
-import { Effect, Layer, Logger, LogLevel } from "effect"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import * as Gateway from "../../src/Gateway.ts"
-import type { Message } from "../../src/Message.ts"
-import * as Scripted from "../../src/Provider/Scripted.ts"
-import { SessionId } from "../../src/Session.ts"
-import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
+/** A session of 3,000 messages, answered turn by turn, durable and in the end searchable, beside its floor. */
+import { Effect } from "effect"
+import { Compressor } from "../../src/Compressor.ts"
+import { Recall } from "../../src/Recall.ts"
+import { SessionStore } from "../../src/SessionStore.ts"
+import type { Found } from "./figure.ts"
+import { milliseconds, spread } from "./figure.ts"
+import * as Floor from "./floor.ts"
+import { median, paired, quantile } from "./paired.ts"
+import * as Picture from "./picture.ts"
+import * as Place from "./place.ts"
+import * as Script from "./script.ts"
+import * as Session from "./session.ts"
+import { answered, id, world } from "./world.ts"
 
 const TURNS = 300
-const ROUNDS = 5
-const id = SessionId.make("replay")
-const request = (n: number): Message => ({ role: "user", content: `Please look at part ${n} of the report.` })
-const replies = (n: number): ReadonlyArray<Message> =>
-  Array.from({ length: ROUNDS - 1 }, (_, k): ReadonlyArray<Message> => {
-    const callId = `call_${n}_${k}`
-    const call = {
-      id: callId,
-      type: "function",
-      function: { name: "read", arguments: `{"path":"src/${n}/${k}.ts"}` }
-    } as const
-    return [
-      { role: "assistant", content: null, tool_calls: [call] },
-      { role: "tool", tool_call_id: callId, content: `line ${n} ${k} of the file that was read\n`.repeat(40) }
-    ]
-  })
-    .flat()
-    .concat([{ role: "assistant", content: `Part ${n} is fine.` }])
+const QUERY = "report"
 
-const floor = (file: string): number => {
-  const db = new Database(file)
-  for (const pragma of ["journal_mode = WAL", "synchronous = FULL", "busy_timeout = 0"]) db.pragma(pragma)
-  db.exec("CREATE TABLE inbox (a INTEGER PRIMARY KEY AUTOINCREMENT, s TEXT, t INTEGER, b TEXT, at INTEGER) STRICT")
-  db.exec(
-    "CREATE TABLE message (s TEXT, q INTEGER, a INTEGER, t INTEGER, x INTEGER, b TEXT, at INTEGER, PRIMARY KEY (s, q)) STRICT"
-  )
-  const deliver = db.prepare("INSERT INTO inbox (s, t, b, at) VALUES (?, ?, ?, ?)")
-  const append = db.prepare("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)")
-  const clear = db.prepare("DELETE FROM inbox WHERE s = ? AND a <= ?")
-  const atomic = (body: () => void) => {
-    db.exec("BEGIN IMMEDIATE")
-    body()
-    db.exec("COMMIT")
-  }
-  let seq = 0
-  const begin = performance.now()
-  for (let n = 0; n < TURNS; n++) {
-    const body = JSON.stringify(request(n))
-    atomic(() => deliver.run(id, 10, body, n))
-    atomic(() => {
-      append.run(id, ++seq, n + 1, 10, seq * 10, body, n)
-      clear.run(id, n + 1)
-    })
-    atomic(() => replies(n).forEach((reply) => append.run(id, ++seq, null, 10, seq * 10, JSON.stringify(reply), n)))
-  }
-  const took = performance.now() - begin
-  db.close()
-  return took
-}
+export const turns = Session.make(TURNS)
 
-const replay = (file: string) =>
+/**
+ * `times` is what a user waits for each turn; `whole` is the same until the compression it began is done, as if the
+ * model thought for longer than that; `total` is everything, `search` the first search in it.
+ */
+export const replay = (file: string) =>
   Effect.gen(function* () {
-    const gateway = yield* Gateway.Gateway
+    const { settled } = yield* Compressor
+    const { recall } = yield* Recall
+    const times: Array<number> = []
+    const whole: Array<number> = []
     const begin = performance.now()
-    for (let n = 0; n < TURNS; n++) {
-      yield* gateway.deliver(id, request(n))
-      yield* gateway.turn(id, (turn) => turn.step(() => turn.append(...replies(n))))
+    for (const turn of turns) {
+      const from = performance.now()
+      yield* answered(id, turn)
+      times.push(performance.now() - from)
+      yield* settled(id)
+      whole.push(performance.now() - from)
     }
-    return performance.now() - begin
-  }).pipe(
-    Effect.provide(
-      Gateway.layer({ policy: { contextLength: 128_000 }, routes: [] }).pipe(
-        Layer.provide([Sqlite.layer({ filename: file }), Scripted.layer([])]),
-        Layer.merge(Logger.minimumLogLevel(LogLevel.Error))
-      )
-    ),
-    Effect.runPromise
-  )
+    const searched = performance.now()
+    yield* recall(id, QUERY)
+    const end = performance.now()
+    const { generation } = yield* Effect.flatMap(SessionStore, ({ state }) => state(id))
+    return { total: end - begin, search: end - searched, times, whole, compressions: generation }
+  }).pipe(Effect.provide(world(file)))
 
-const folder = mkdtempSync(join(process.argv[2] ?? tmpdir(), "replay-"))
-for (let round = 0; round < 5; round++) {
-  const least = floor(join(folder, `floor-${round}.db`))
-  const took = await replay(join(folder, `replay-${round}.db`))
-  console.log(`floor ${least.toFixed(0)} ms, replay ${took.toFixed(0)} ms, ratio ${(took / least).toFixed(2)}`)
-}
-rmSync(folder, { recursive: true })
+export const figure = (place: Place.Place) =>
+  Effect.gen(function* () {
+    const script = yield* written(place)
+    const floor = (file: string) => Effect.sync(() => Floor.replay(file, script, QUERY))
+    const pairs = yield* paired(place, floor, replay)
+    const ratios = pairs.map(({ floor, measured }) => measured.total / floor.total)
+    const of = (share: number, times: "times" | "whole" = "times") =>
+      median(pairs.map(({ measured }) => quantile(measured[times], share)))
+    const ofFloor = (share: number) => milliseconds(median(pairs.map(({ floor }) => quantile(floor.times, share))))
+    const totals = {
+      floor: median(pairs.map(({ floor }) => floor.total)),
+      measured: median(pairs.map(({ measured }) => measured.total)),
+      search: median(pairs.map(({ measured }) => measured.search))
+    }
+    const compressions = median(pairs.map(({ measured }) => measured.compressions))
+    const size = `${TURNS * 10} messages, ${Math.round(script.tokens / 1_000)}k tokens, ${compressions} compressions`
+    return {
+      measures: [
+        {
+          name: "session replay, all of it",
+          value: median(ratios),
+          unit: "×",
+          gate: { most: place.isMemory ? 3 : 1.5 },
+          detail: `${spread(ratios)}; ${milliseconds(totals.measured)}, floor ${milliseconds(totals.floor)}; ${size}`
+        },
+        {
+          name: "its first search, which fills the index",
+          value: totals.search,
+          unit: "ms",
+          gate: null,
+          detail: "counted above, on both sides"
+        },
+        { name: "a turn of it, p50", value: of(0.5), unit: "ms", gate: null, detail: `floor ${ofFloor(0.5)}` },
+        { name: "a turn of it, p99", value: of(0.99), unit: "ms", gate: { most: 5 }, detail: `floor ${ofFloor(0.99)}` },
+        {
+          name: "the same, the compression it began included",
+          value: of(0.99, "whole"),
+          unit: "ms",
+          gate: null,
+          detail: "floor: as above"
+        }
+      ],
+      pictures: pairs.slice(-1).map(({ floor, measured }) => ({
+        name: `replay-${place.isMemory ? "tmpfs" : "disk"}.svg`,
+        svg: Picture.svg(`Time of each turn ${place.name}, its compression included`, [
+          { name: "throughline", color: "#1a7f37", times: measured.whole },
+          { name: "floor", color: "#8250df", times: floor.times }
+        ])
+      }))
+    } satisfies Found
+  })
+
+/** The rows of a session like it, which the floor is to write. */
+const written = (place: Place.Place) =>
+  Effect.scoped(Effect.flatMap(Place.file(place), (file) => Effect.map(replay(file), () => Script.read(file, id))))
