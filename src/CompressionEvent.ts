@@ -28,6 +28,8 @@ interface Work extends Operation {
  * - `Healed`: a degraded segment was summarized anew
  * - `NoHeadroom`, `Unchanged`: it ended, and the session is as before
  * - `Failed`: it ended without a result, and the session is as before
+ * - `HeldBack`: the last three that nobody asked for covered next to nothing; until the hard threshold no more are begun
+ *   unasked. So many tokens a minute come anew
  *
  * Each `Started` is followed by one of `Committed`, `Degraded`, `Unchanged` and `Failed`.
  *
@@ -48,6 +50,7 @@ export type CompressionEvent = Data.TaggedEnum<{
   NoHeadroom: Operation & { readonly result: CompressionResult }
   Unchanged: Operation & { readonly result: CompressionResult }
   Failed: Operation & { readonly reason: string }
+  HeldBack: Operation & { readonly tokensPerMinute: number }
 }>
 /**
  * @since 0.1.0
@@ -109,7 +112,9 @@ export const notice: (event: CompressionEvent) => string | null = CompressionEve
   NoHeadroom: () =>
     "This conversation cannot be compressed: its instructions and tools alone leave no room. A model with a larger window, or fewer tools, would help.",
   Unchanged: ({ result }) => (result.outcome === "failed" ? FAILED : null),
-  Failed: () => FAILED
+  Failed: () => FAILED,
+  HeldBack: ({ tokensPerMinute }) =>
+    `Compressing this conversation in the background does not help: something else fills its window, which refills by about ${count(tokensPerMinute)} tokens a minute. The next compression waits until it cannot be avoided.`
 })
 
 const FAILED = "The earlier part of this conversation could not be compressed; nothing has changed."

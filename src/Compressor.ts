@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
@@ -29,6 +30,7 @@ import * as Hooks from "./internal/hooks.ts"
 import * as Onlookers from "./internal/onlookers.ts"
 import * as Operation from "./internal/operation.ts"
 import * as OutlivingCallers from "./internal/outlivingCallers.ts"
+import * as Refilling from "./internal/refilling.ts"
 import * as SessionPermits from "./internal/sessionPermits.ts"
 import { redact } from "./Redaction.ts"
 import type { SessionId } from "./Session.ts"
@@ -83,7 +85,8 @@ export class Compressor extends Context.Tag("throughline/Compressor")<
     readonly compress: (sessionId: SessionId, request?: Request) => Effect.Effect<CompressionResult, Failure>
     /**
      * Begins a compression nobody asked for, and does not wait for it; not while an equal one is under way, nor if the
-     * last one was for nothing and the log has not grown beyond `seq` since.
+     * last one was for nothing and the log has not grown beyond `seq` since, nor where the last three, begun unasked,
+     * each covered less than a quarter of the target.
      */
     readonly start: (sessionId: SessionId, seq: number, request?: Request) => Effect.Effect<void, InvalidPolicy>
     /**
@@ -128,6 +131,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const permits = SessionPermits.make()
   const running = new Map<SessionId, Map<string, Running>>()
   const fruitless = Fruitless.make()
+  const refilling = Refilling.make()
   const healings = new Map<SessionId, Fiber.RuntimeFiber<ReadonlyArray<string>, UnknownSession | StoreError>>()
   const onlookers = yield* Onlookers.make
   const fork = yield* OutlivingCallers.make(options.shutdownGrace ?? "10 seconds")
@@ -160,6 +164,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     seq: number | undefined
   ) => {
     const { operationId, result } = entry
+    const listeners = onlookers.listeners(entry)
+    // As the policy has it: in the plan's units it would be small just where reports make the conversation look large.
+    const target = policy.targetRatio * policy.contextLength
+    let covered = 0
     return Operation.run(
       { ...env, policy },
       {
@@ -169,11 +177,18 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         focus: request.focus ?? null,
         overhead: request.overhead,
         isUrgent: request.isUrgent ?? false,
-        ...onlookers.listeners(entry)
+        ...listeners,
+        onStarted: (messages, tokens) => {
+          covered = tokens
+          return listeners.onStarted(messages, tokens)
+        }
       }
     ).pipe(
       permits.withPermit(sessionId),
       Effect.onExit((exit) => Effect.zipRight(count(sessionId, exit), onlookers.ended(entry, exit))),
+      Effect.tap(({ snapshotId }) =>
+        snapshotId === null ? Effect.void : noteGain(entry, { covered, target, isUnasked: seq !== undefined })
+      ),
       Effect.onExit((exit) => {
         unregister(sessionId, key)
         fruitless.note(sessionId, seq, Exit.isSuccess(exit) && exit.value.snapshotId !== null)
@@ -187,6 +202,15 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Effect.annotateLogs({ session: sessionId, operation: operationId })
     )
   }
+
+  /** Says so once a session is found to be one that compressions cannot help. */
+  const noteGain = Effect.fnUntraced(function* (entry: Running, gain: Refilling.Gain) {
+    const refill = refilling.note(entry.sessionId, gain, yield* Clock.currentTimeMillis)
+    if (refill === undefined) return
+    const tokensPerMinute = Refilling.tokensPerMinute(refill)
+    yield* AuditLines.heldBack(entry.sessionId, refill.times, tokensPerMinute)
+    yield* onlookers.heldBack(entry, tokensPerMinute)
+  })
 
   const count = (sessionId: SessionId, exit: Exit.Exit<CompressionResult, Failure>) =>
     Effect.ignoreLogged(
@@ -252,7 +276,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   const start = (sessionId: SessionId, seq: number, request: Request = {}) =>
     Effect.suspend(() =>
-      fruitless.isKnown(sessionId, seq)
+      fruitless.isKnown(sessionId, seq) || refilling.isHopeless(sessionId)
         ? Effect.void
         : Effect.asVoid(Effect.uninterruptible(begin(sessionId, request, seq)))
     )

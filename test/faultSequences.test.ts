@@ -30,6 +30,7 @@ const HISTORY = FastCheck.nat(12)
 
 const EXPECTED = [
   "UnknownSession",
+  "InvalidRewind",
   "IdempotencyConflict",
   "CompressionFailed",
   "TurnInterrupted",

@@ -43,6 +43,7 @@ export const watch = (tell: (event: Diary.Event) => void) =>
           Degraded: ({ result }) => tell(endedBy(result)),
           NoHeadroom: ({ result }) => tell(endedBy(result)),
           Unchanged: ({ result }) => tell(endedBy(result)),
+          HeldBack: () => {},
           Healed: () => {},
           Failed: () => {}
         })

@@ -12,6 +12,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import process from "node:process"
 import manifest from "../../package.json" with { type: "json" }
+import * as Boundaries from "./commands/boundaries.ts"
 import * as Compress from "./commands/compress.ts"
 import * as Deliver from "./commands/deliver.ts"
 import * as Demo from "./commands/demo.ts"
@@ -36,7 +37,9 @@ const commands = [
   Look.snapshot,
   Look.sessions,
   Stats.command,
-  Deliver.command
+  Deliver.command,
+  Boundaries.rewind,
+  Boundaries.reset
 ] as const
 
 const throughline = Command.make("throughline").pipe(

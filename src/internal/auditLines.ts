@@ -93,3 +93,9 @@ export const reset = (sessionId: SessionId, generation: number) => info("reset",
 
 export const rewound = (sessionId: SessionId, to: number, undone: number, generation: number) =>
   info("rewind", { session: sessionId, to, undone, generation })
+
+/** Those nobody asks for, until the hard threshold. */
+export const heldBack = (sessionId: SessionId, after: number, tokensPerMinute: number) =>
+  Effect.logWarning(
+    line("compression held back", { session: sessionId, after, "tokens-per-minute": `~${tokensPerMinute}` })
+  )

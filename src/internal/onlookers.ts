@@ -49,6 +49,8 @@ export const make = Effect.gen(function* () {
           onFailure: (cause) => CompressionEvent.Failed({ ...operationOf(watched), reason: reasonOf(cause) })
         })
       ),
+    heldBack: (watched: Watched, tokensPerMinute: number) =>
+      tell(CompressionEvent.HeldBack({ ...operationOf(watched), tokensPerMinute })),
     healed: (sessionId: SessionId, operationId: string) => (segmentId: string, generation: number) =>
       tell(CompressionEvent.Healed({ sessionId, operationId, segmentId, generation }))
   }

@@ -38,7 +38,7 @@ export interface Scan extends Range {
 
 /** Far more messages than a session has. */
 const SEQ_BITS = 28
-const SEQ = `(rowid & ((1 << ${SEQ_BITS}) - 1))`
+const SEQ = `(recall.rowid & ((1 << ${SEQ_BITS}) - 1))`
 const rowid = (seq: string) => `((@number << ${SEQ_BITS}) + ${seq})`
 
 const isWithin = (seq: string) =>

@@ -37,6 +37,11 @@ const contents = (sessionId: SessionId) =>
     Effect.map((log) => Chunk.toReadonlyArray(log).map(({ message }) => message.content))
   )
 
+const undone = (sessionId: SessionId) =>
+  Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.log(sessionId))).pipe(
+    Effect.map((log) => Chunk.toReadonlyArray(log).map(({ undone }) => undone))
+  )
+
 const segment = (id: string, fromSeq: number, toSeq: number) => ({
   id,
   level: 0,
@@ -190,6 +195,87 @@ for (const [name, backend] of backends) {
         })
       )
 
+      it.effect(
+        "a rewind supersedes the turn and the operation begun before it, and voids the report; the log stays",
+        () =>
+          Effect.gen(function* () {
+            const store = yield* SessionStore
+            const id = freshSession()
+            yield* conversation(id, ["a", "b", "c", "d"].map(user))
+            yield* store.deliver(id, user("waits"), { kind: "request" })
+            const turn = yield* granted(id)
+            const operation = yield* granted(id, "operation")
+            yield* store.report(id, { generation: 0, seq: 4, model: "m", inputTokens: 9, estimate: 8 })
+            const before = yield* store.state(id)
+            const made = { base: 0, seq: 2, manifest: (yield* store.stateAt(id, 2)).manifest, ledger: Ledger.empty }
+            const rewound = yield* store.rewind(id, made)
+            if (rewound === null) return assert.fail("it was refused")
+            assert.deepStrictEqual(yield* store.state(id), rewound.state)
+            assert.deepInclude(rewound.state, { generation: 1, lastSeq: 4, usage: null })
+            assert.deepStrictEqual(rewound.state.manifest, { ...whole, undone: [{ fromSeq: 3, toSeq: 4 }] })
+            assert.deepStrictEqual(rewound.state.tail, before.tail.slice(0, 2))
+            assert.strictEqual((yield* Effect.flip(store.append(turn, [assistant("x")])))._tag, "Superseded")
+            assert.strictEqual((yield* Effect.flip(commit(operation, 0, 3)))._tag, "LeaseLost")
+            assert.deepStrictEqual(yield* undone(id), [false, false, true, true, false])
+            assert.deepStrictEqual((yield* store.range(id, 1, 4)).length, 2)
+            assert.deepStrictEqual((yield* store.snapshot(rewound.snapshotId)).tail, before.tail)
+          })
+      )
+
+      it.effect(
+        "after a rewind the log goes on with its next number, and one further back takes in what was undone",
+        () =>
+          Effect.gen(function* () {
+            const store = yield* SessionStore
+            const id = freshSession()
+            yield* conversation(id, ["a", "b", "c", "d"].map(user))
+            const back = (base: number, seq: number) =>
+              Effect.flatMap(store.stateAt(id, seq), ({ manifest }) =>
+                store.rewind(id, { base, seq, manifest, ledger: Ledger.empty })
+              )
+            assert.isNull(yield* back(7, 3), "the session is not at that generation")
+            yield* back(0, 3)
+            const [e] = yield* store.append(yield* granted(id, "turn", "me", 0), [assistant("e")])
+            assert.strictEqual(e?.seq, 5)
+            assert.deepStrictEqual((yield* back(1, 2))?.state.manifest.undone, [{ fromSeq: 3, toSeq: 5 }])
+            yield* store.append(yield* granted(id), [assistant("f")])
+            const { state } = (yield* back(2, 6)) ?? { state: yield* store.state(id) }
+            assert.deepStrictEqual(state.manifest.undone, [{ fromSeq: 3, toSeq: 5 }])
+            assert.deepStrictEqual(
+              state.tail.map(({ message, seq }) => [seq, message.content]),
+              [
+                [1, "a"],
+                [2, "b"],
+                [6, "f"]
+              ]
+            )
+            assert.deepStrictEqual(yield* contents(id), ["a", "b", "c", "d", "e", "f"])
+          })
+      )
+
+      it.effect("a rewind goes back to the newest generation that had not covered what is taken back", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, ["a", "b", "c", "d", "e", "f"].map(user))
+          const lease = yield* granted(id, "operation")
+          yield* commit(lease, 0, 3)
+          yield* commit(lease, 1, 5)
+          const generations = yield* Effect.forEach([6, 5, 4, 3, 2, 0], (seq) => store.stateAt(id, seq))
+          assert.deepStrictEqual(
+            generations.map(({ generation }) => generation),
+            [2, 2, 1, 1, 0, 0]
+          )
+          assert.deepStrictEqual(
+            generations.map(({ tail }) => tail.map(({ seq }) => seq)),
+            [[6], [], [4], [], [1, 2], []]
+          )
+          yield* store.reset(id)
+          assert.deepStrictEqual((yield* store.stateAt(id, 6)).tail, [])
+          assert.deepStrictEqual((yield* store.stateAt(id, 5)).generation, 2)
+        })
+      )
+
       const where = { route: "model@host", detail: "of the test" }
       const failure = (sessionId: SessionId) =>
         new CompressionFailed({
@@ -265,6 +351,9 @@ for (const [name, backend] of backends) {
           assert.strictEqual((yield* Effect.flip(Stream.runDrain(store.log(nobody))))._tag, "UnknownSession")
           assert.strictEqual((yield* Effect.flip(store.snapshots(nobody)))._tag, "UnknownSession")
           assert.strictEqual((yield* Effect.flip(store.reset(nobody)))._tag, "UnknownSession")
+          assert.strictEqual((yield* Effect.flip(store.stateAt(nobody, 0)))._tag, "UnknownSession")
+          const nothing = { base: 0, seq: 0, manifest: whole, ledger: Ledger.empty }
+          assert.strictEqual((yield* Effect.flip(store.rewind(nobody, nothing)))._tag, "UnknownSession")
           assert.strictEqual((yield* Effect.flip(store.snapshot("nothing")))._tag, "UnknownSnapshot")
           const places = { fromSeq: 1, toSeq: 1, except: [], also: [] }
           assert.strictEqual((yield* Effect.flip(store.segment("nothing")))._tag, "UnknownSegment")

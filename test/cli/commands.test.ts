@@ -92,9 +92,9 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
     it.effect("help names every command, in plain text", () =>
       Effect.gen(function* () {
         const help = yield* succeed([])
-        for (const name of "demo import compress view log recall expand snapshots snapshot sessions stats deliver".split(
-          " "
-        )) {
+        const names =
+          "demo import compress view log recall expand snapshots snapshot sessions stats deliver rewind reset"
+        for (const name of names.split(" ")) {
           assert.match(help, new RegExp(`^ {2}${name} +\\S`, "m"))
         }
         const page = yield* succeed(["compress", "--help"])
@@ -123,6 +123,41 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
       )
     )
   })
+
+  it.scoped("rewind takes messages back, which the log keeps and marks; reset ends the context", () =>
+    Effect.gen(function* () {
+      const { db } = yield* imported
+      const config = yield* Effect.map(workplace, ({ write }) => write("config.yaml", offline))
+      yield* succeed(["compress", "chat", "--db", db, "--config", config])
+      assert.deepStrictEqual(yield* json(["rewind", "chat", "8", "--db", db]), {
+        sessionId: "chat",
+        generation: 2,
+        undone: 72
+      })
+      assert.deepStrictEqual(yield* json(["view", "chat", "--db", db]), history.slice(0, 8))
+      const log = yield* messages(yield* json(["log", "chat", "--db", db, "--explain"]))
+      assert.deepStrictEqual(
+        log.map(({ undone }) => undone),
+        history.map((_, index) => index >= 8)
+      )
+      assert.include(yield* succeed(["log", "chat", "--db", db]), "#9 (undone) ")
+      assert.strictEqual(
+        yield* succeed(["rewind", "chat", "7", "--db", db]),
+        "rewound: session chat, generation 3\n1 message is undone\n"
+      )
+      assert.strictEqual(
+        yield* succeed(["rewind", "chat", "7", "--db", db]),
+        "nothing to take back: session chat ends with #7\n"
+      )
+      assert.match(yield* fail(["rewind", "chat", "81", "--db", db]), /^cannot rewind session chat to #81/)
+      assert.match(yield* fail(["rewind", "chat", "9", "--db", db]), /^cannot rewind .* it was taken back before$/)
+      assert.match(yield* fail(["rewind", "nobody", "0", "--db", db]), /^there is no session nobody$/)
+      const { stderr } = yield* Cli.run(["reset", "chat", "--db", db, "--log-level", "info"])
+      assert.include(stderr, "reset: session=chat generation=4")
+      assert.deepStrictEqual(yield* json(["view", "chat", "--db", db]), [])
+      assert.match(yield* fail(["reset", "nobody", "--db", db]), /^there is no session nobody$/)
+    })
+  )
 
   it.scoped("import, compress, view: the way of a session, without a network", () =>
     Effect.gen(function* () {

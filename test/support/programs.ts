@@ -28,6 +28,7 @@ export type Action =
   | { readonly do: "wait"; readonly seconds: number }
   | { readonly do: "heal" }
   | { readonly do: "reset" }
+  | { readonly do: "rewind"; readonly by: number }
   | { readonly do: "overflow"; readonly times: number; readonly patience: number | undefined }
   | { readonly do: "auxiliary" }
   | { readonly do: "look" }
@@ -86,6 +87,13 @@ export const program = FastCheck.array(action, { minLength: 3, maxLength: 14, si
 const disturbance: FastCheck.Arbitrary<Action> = FastCheck.oneof(
   { weight: 3, arbitrary: FastCheck.constant({ do: "heal" as const }) },
   { weight: 1, arbitrary: FastCheck.constant({ do: "reset" as const }) },
+  {
+    weight: 1,
+    arbitrary: FastCheck.record({
+      do: FastCheck.constant("rewind" as const),
+      by: FastCheck.integer({ min: 0, max: 40 })
+    })
+  },
   {
     weight: 2,
     arbitrary: FastCheck.record({
@@ -188,7 +196,13 @@ export const run = Effect.fnUntraced(function* <R, R2 = never>(
     return gateway.turn(id, (turn) => turn.step(() => call), options)
   }
 
-  const perform = (action: Action): Effect.Effect<unknown, never, R | R2> => {
+  /** So many messages, and what follows them by the time it is done. */
+  const back = (by: number) =>
+    Effect.flatMap(SessionStore, (store) => store.state(id)).pipe(
+      Effect.flatMap(({ lastSeq }) => gateway.rewind(id, Math.max(0, lastSeq - by)))
+    )
+
+  const perform = (action: Action): Effect.Effect<unknown, never, R | R2 | SessionStore> => {
     switch (action.do) {
       case "deliver":
         return deliver(action)
@@ -216,6 +230,8 @@ export const run = Effect.fnUntraced(function* <R, R2 = never>(
         return caller(gateway.heal(id))
       case "reset":
         return Effect.exit(Effect.tapErrorCause(gateway.reset(id), (cause) => noteErrors(seen, cause)))
+      case "rewind":
+        return Effect.exit(Effect.tapErrorCause(back(action.by), (cause) => noteErrors(seen, cause)))
       case "overflow":
         return caller(overflowing(action))
       case "auxiliary":
