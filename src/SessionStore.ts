@@ -217,10 +217,8 @@ export interface Places {
  * - `report` keeps what the provider said a view had cost; it is an estimate's aid and may be lost in a crash.
  * - `commit` makes a generation under the operation's lease; `reset` ends the working context without one, and `rewind`
  *   takes messages back. Both revoke the operation's lease and supersede the turn, and void what was reported.
- * - `stateAt` is what a rewind goes back to: the newest generation that covers nothing after `seq`, with the log up to
- *   there.
- * - `publish` tells other processes how an operation ended, well or with a failure; `outcome` reads it if it was an
- *   equal request's.
+ * - `stateAt`: what a rewind goes back to, the newest generation that covers nothing after `seq`, with the log so far.
+ * - `publish` tells other processes how an operation ended; `outcome` reads it if it was an equal request's.
  * - `count` adds to the session's counters, which `stats` reads; of an unknown session nothing is counted.
  * - `log` streams every acknowledged message, log then inbox.
  *

@@ -90,7 +90,7 @@ const shown = () => {
     if (event._tag === "Started") return say(`${count(event.messages)} messages, ~${count(event.tokens)} tokens`)
     if (event._tag !== "Progress") return Effect.void
     const { millisecondsLeft, tokensExpected, tokensWritten } = event
-    const left = millisecondsLeft === null ? "" : `, about ${duration(millisecondsLeft)} left`
+    const left = millisecondsLeft === null || millisecondsLeft === 0 ? "" : `, about ${duration(millisecondsLeft)} left`
     if (isChangeable()) {
       const style = { width: Math.max(10, columns(process.stderr) - 30), color: hasColor(process.stderr) }
       return change(`${progressBar(tokensWritten, tokensExpected, style)} ${share(event)} %${left}`)
