@@ -1,5 +1,6 @@
 /** An agent in a process of its own, which ends when `processes.ts` closes the channel between them. */
 import { Clock, Deferred, Effect, Layer, Logger, Queue, Schema } from "effect"
+import * as CompressionHooks from "../../src/CompressionHooks.ts"
 import { SessionId } from "../../src/Session.ts"
 import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
 import * as ModelServer from "../../test/support/ModelServer.ts"
@@ -10,7 +11,7 @@ import { HOUR, policyOf, sessionsOf } from "./scenario.ts"
 import * as Story from "./story.ts"
 import { Place, type Said, SPEED, Told } from "./telling.ts"
 
-const { agents, filename, hours, seed, url, ...place } = Schema.decodeUnknownSync(Place)(process.argv[2])
+const { agents, filename, hours, seed, url, variant, ...place } = Schema.decodeUnknownSync(Place)(process.argv[2])
 const agent = SessionId.make(place.agent)
 
 const tell = (said: Said) => void process.send?.(said)
@@ -46,7 +47,17 @@ const logger = Logger.make<unknown, void>(({ message }) =>
   tell({ _tag: "Line", line: Array.isArray(message) ? message.join(" ") : String(message) })
 )
 
-const gateway = real({ policy: policyOf("default"), routes: [ModelServer.route(url)] }, Sqlite.layer({ filename }))
+/** A compression is urgent if a turn waits for it. */
+const hooks = CompressionHooks.layer({
+  before: ({ isUrgent, sessionId }) =>
+    Effect.sync(() => {
+      if (isUrgent) tell({ _tag: "Awaited", agent: sessionId })
+      return CompressionHooks.Decision.Proceed({ notes: [] })
+    })
+})
+
+const options = { policy: policyOf(variant), routes: [ModelServer.route(url)] }
+const gateway = Layer.provide(real(options, Sqlite.layer({ filename })), hooks)
 
 await Effect.runPromise(
   Effect.provide(Effect.scoped(main), Layer.merge(gateway, Logger.replace(Logger.defaultLogger, logger)))

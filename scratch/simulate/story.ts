@@ -30,7 +30,7 @@ export const watch = (tell: (event: Diary.Event) => void) =>
         Event.$match(event, {
           Started: ({ sessionId }) => tell({ _tag: "Started", named: sessionId, at }),
           Progress: () => {},
-          Joined: () => {},
+          Joined: ({ sessionId: agent }) => tell({ _tag: "Awaited", agent }),
           Ended: ({ result: { generation, outcome, sessionId } }) =>
             tell({ _tag: "Ended", named: sessionId, outcome, generation })
         })
