@@ -1,6 +1,5 @@
 /** An agent in a process of its own, which ends when `processes.ts` closes the channel between them. */
 import { Clock, Deferred, Effect, Layer, Logger, Queue, Schema } from "effect"
-import * as CompressionHooks from "../../src/CompressionHooks.ts"
 import { SessionId } from "../../src/Session.ts"
 import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
 import * as ModelServer from "../../test/support/ModelServer.ts"
@@ -47,17 +46,8 @@ const logger = Logger.make<unknown, void>(({ message }) =>
   tell({ _tag: "Line", line: Array.isArray(message) ? message.join(" ") : String(message) })
 )
 
-/** A compression is urgent if a turn waits for it. */
-const hooks = CompressionHooks.layer({
-  before: ({ isUrgent, sessionId }) =>
-    Effect.sync(() => {
-      if (isUrgent) tell({ _tag: "Awaited", agent: sessionId })
-      return CompressionHooks.Decision.Proceed({ notes: [] })
-    })
-})
-
 const options = { policy: policyOf(variant), routes: [ModelServer.route(url)] }
-const gateway = Layer.provide(real(options, Sqlite.layer({ filename })), hooks)
+const gateway = real(options, Sqlite.layer({ filename }))
 
 await Effect.runPromise(
   Effect.provide(Effect.scoped(main), Layer.merge(gateway, Logger.replace(Logger.defaultLogger, logger)))

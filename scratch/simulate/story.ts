@@ -1,6 +1,6 @@
 /** What is left of a run when it is over, and how it is gathered. */
 import { Chunk, Clock, Effect, Stream } from "effect"
-import { Event } from "../../src/Compressor.ts"
+import type { CompressionEvent } from "../../src/CompressionEvent.ts"
 import { Gateway } from "../../src/Gateway.ts"
 import type { SessionId } from "../../src/Session.ts"
 import { SessionStore } from "../../src/SessionStore.ts"
@@ -25,18 +25,19 @@ export interface Entry {
 /** Notes compressions in the diary, for ever. */
 export const watch = (tell: (event: Diary.Event) => void) =>
   Effect.flatMap(Gateway, ({ events }) =>
-    Stream.runForEach(events, (event) =>
-      Effect.map(Clock.currentTimeMillis, (at) =>
-        Event.$match(event, {
-          Started: ({ sessionId }) => tell({ _tag: "Started", named: sessionId, at }),
-          Progress: () => {},
-          Joined: ({ sessionId: agent }) => tell({ _tag: "Awaited", agent }),
-          Ended: ({ result: { generation, outcome, sessionId } }) =>
-            tell({ _tag: "Ended", named: sessionId, outcome, generation })
-        })
-      )
-    )
+    Stream.runForEach(events, (event) => Effect.map(Clock.currentTimeMillis, (at) => eventsOf(event, at).forEach(tell)))
   )
+
+const eventsOf = (event: CompressionEvent, at: number): ReadonlyArray<Diary.Event> => {
+  const { sessionId } = event
+  const awaited: ReadonlyArray<Diary.Event> =
+    "isWaitedFor" in event && event.isWaitedFor ? [{ _tag: "Awaited", agent: sessionId }] : []
+  if (event._tag === "Started") return [{ _tag: "Started", named: sessionId, at }, ...awaited]
+  if (event._tag === "Joined") return awaited
+  if (!("result" in event)) return []
+  const { generation, outcome } = event.result
+  return [{ _tag: "Ended", named: event.result.sessionId, outcome, generation }]
+}
 
 /** What the store holds in the end. */
 export const stored = Effect.fnUntraced(function* (sessions: ReadonlyArray<SessionId>) {

@@ -9,9 +9,11 @@ import type { State } from "../Session.ts"
 import type { Lease, SessionStore } from "../SessionStore.ts"
 import { type Counter, calibrated, overhead, total } from "../Tokens.ts"
 import type { StepOptions, StepUsage, Turn, TurnError } from "../Turn.ts"
-import * as View from "../View.ts"
+import type * as View from "../View.ts"
 import * as AuditLines from "./auditLines.ts"
+import * as GrowingView from "./growingView.ts"
 import { isDegraded } from "./healing.ts"
+import * as Waits from "./waits.ts"
 
 export interface Environment {
   readonly store: Context.Tag.Service<SessionStore>
@@ -34,6 +36,7 @@ interface Step {
 export const make = ({ compressor, counter, store }: Environment, lease: Lease): Turn => {
   const { sessionId } = lease
   const { policy } = compressor
+  const waiting = Waits.make(store, sessionId)
   let last: { readonly state: State; readonly estimate: number } | undefined
 
   /** Whole with its lines, whoever interrupts. */
@@ -41,7 +44,7 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
     Effect.gen(function* () {
       const { promoted, state } = yield* store.promote(lease)
       yield* Effect.forEach(promoted, (entry) => AuditLines.promoted(sessionId, entry), { discard: true })
-      const view = View.assemble(state, counter, options)
+      const view = GrowingView.assemble(state, counter, options)
       last = { state, estimate: view.tokens }
       return { state, view, tokens: calibrated(view.tokens, state.generation, state.usage) }
     }).pipe(Effect.uninterruptible)
@@ -53,7 +56,7 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
   }
 
   const compress = (options: StepOptions) =>
-    compressor.compress(sessionId, { overhead: fixed(options), isUrgent: true })
+    waiting(compressor.compress(sessionId, { overhead: fixed(options), isUrgent: true }))
 
   /** Where the conversation is within its target already, a compression would be for nothing. */
   const isOver = (limit: number, target: number, step: Step, options: StepOptions): boolean => {
