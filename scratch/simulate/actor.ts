@@ -6,7 +6,7 @@ import type { Message } from "../../src/Message.ts"
 import type { SessionId } from "../../src/Session.ts"
 import type { Turn } from "../../src/Turn.ts"
 import * as Diary from "./diary.ts"
-import { HOUR, requestTimes } from "./scenario.ts"
+import { HOUR, pauses } from "./scenario.ts"
 import * as Words from "./words.ts"
 
 /** What all have around them. */
@@ -65,9 +65,9 @@ export const make = (host: Host, agent: SessionId) => {
 
   /** The agent's own user, with tasks. */
   const user = Effect.forEach(
-    requestTimes(random, host.hours),
-    (at) => Effect.delay(Effect.catchAll(task, failed), Math.ceil(at / host.speed)),
-    { concurrency: "unbounded", discard: true }
+    pauses(random, host.hours),
+    (pause) => Effect.delay(Effect.catchAll(task, failed), Math.ceil(pause / host.speed)),
+    { discard: true }
   )
 
   /** The view of the next step. A turn has waited since its bell rang, if `since` says when. */

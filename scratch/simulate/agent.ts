@@ -28,7 +28,8 @@ const answer = Effect.fnUntraced(function* (host: Actor.Host, actor: Actor.Actor
   const rounds = open.some(({ kind }) => kind === "task") ? actor.random.between(2, 6) : actor.random.between(0, 1)
   for (let n = 0; n < rounds; n++) {
     yield* actor.spend(3_000, 8_000)
-    yield* work(host, actor, turn)
+    // The first output is what takes a session beyond its threshold.
+    yield* n > 0 && actor.random.chance(0.3) ? tellSomebody(host, actor, turn) : query(actor, turn)
     yield* actor.look(turn)
   }
   yield* actor.spend(3_000, 8_000)
@@ -47,23 +48,24 @@ const toAnswer = (view: View) =>
       : Effect.succeed(true)
   )
 
-/** A tool call: mostly one with a large output, sometimes a note to another agent. */
-const work = (host: Actor.Host, actor: Actor.Actor, turn: Turn) =>
-  Effect.gen(function* () {
-    const [first, ...others] = host.sessions.filter((session) => session !== actor.agent)
-    if (first !== undefined && actor.random.chance(0.3)) {
-      const to = actor.random.pick([first, ...others])
-      const text = Words.noteText(actor.random.between(100_000, 999_999))
-      const id = actor.newId("N")
-      yield* tell(actor, turn, to, { kind: "note", id, from: actor.agent, about: "nothing", text })
-      return yield* Effect.asVoid(Effect.forkScoped(actor.askAbout(to, id)))
-    }
-    const id = actor.newId("call")
-    const tokens = actor.random.between(Work.SMALLEST, Work.LARGEST)
-    yield* actor.append(turn, Work.calling(Work.call(id, "query", { batch: id })))
-    yield* actor.spend(1_000, 20_000)
-    yield* actor.append(turn, Work.result(id, Work.output(actor.random, tokens)))
-  })
+const query = Effect.fnUntraced(function* (actor: Actor.Actor, turn: Turn) {
+  const id = actor.newId("call")
+  const tokens = actor.random.between(Work.SMALLEST, Work.LARGEST)
+  yield* actor.append(turn, Work.calling(Work.call(id, "query", { batch: id })))
+  yield* actor.spend(1_000, 20_000)
+  yield* actor.append(turn, Work.result(id, Work.output(actor.random, tokens)))
+})
+
+/** A note to another agent, after which it will be asked. */
+const tellSomebody = Effect.fnUntraced(function* (host: Actor.Host, actor: Actor.Actor, turn: Turn) {
+  const [first, ...others] = host.sessions.filter((session) => session !== actor.agent)
+  if (first === undefined) return
+  const to = actor.random.pick([first, ...others])
+  const text = Words.noteText(actor.random.between(100_000, 999_999))
+  const id = actor.newId("N")
+  yield* tell(actor, turn, to, { kind: "note", id, from: actor.agent, about: "nothing", text })
+  yield* Effect.forkScoped(actor.askAbout(to, id))
+})
 
 const tell = Effect.fnUntraced(function* (actor: Actor.Actor, turn: Turn, to: SessionId, word: Words.Word) {
   const id = actor.newId("call")

@@ -11,6 +11,7 @@ import { Word } from "./words.ts"
  * - `Delivered`: acknowledged
  * - `Appended`: stored; `answers` are the words a final answer is for
  * - `Viewed`: `waited` is how long the turn was held up before it saw the view
+ * - `Awaited`: a turn waits for a compression
  * - `Replied`: what an agent said when asked about a note, and where it had found it
  */
 export const Event = Schema.Union(
@@ -33,6 +34,7 @@ export const Event = Schema.Union(
     told: Schema.String,
     source: Schema.Literal("view", "recall", "nowhere")
   }),
+  Schema.TaggedStruct("Awaited", { agent: Schema.String }),
   Schema.TaggedStruct("Started", { named: Schema.String, at: Schema.Number }),
   Schema.TaggedStruct("Ended", { named: Schema.String, outcome: Outcome, generation: Schema.Int }),
   Schema.TaggedStruct("Failed", { agent: Schema.String, error: Schema.String })

@@ -48,17 +48,16 @@ export interface Faults {
   readonly uncompressed: number
 }
 
-/** Waits of at most `least` milliseconds are the machine's. */
-export const of = (story: Story, least = 0): Findings => ({
-  figures: figuresOf(story, least),
+/** On a virtual clock all time that passes is a wait; on a real one, the time of who waits for a compression. */
+export const of = (story: Story, clock: "virtual" | "real" = "virtual"): Findings => ({
+  figures: figuresOf(story, clock),
   faults: faultsOf(story)
 })
 
-const figuresOf = ({ diary, sessions }: Story, least: number): Figures => {
+const figuresOf = ({ diary, sessions }: Story, clock: "virtual" | "real"): Figures => {
   const delivered = Diary.ofKind(diary, "Delivered")
-  const viewed = Diary.ofKind(diary, "Viewed")
   const ended = Diary.ofKind(diary, "Ended")
-  const waited = [...delivered, ...viewed].map(({ waited }) => waited).filter((wait) => wait > least)
+  const waited = clock === "virtual" ? delays(diary) : awaited(diary)
   const generations = sessions.map((session) =>
     Math.max(0, ...ended.filter(({ named }) => named === session).map(({ generation }) => generation))
   )
@@ -85,6 +84,20 @@ const figuresOf = ({ diary, sessions }: Story, least: number): Figures => {
       recall: replied.filter(({ source }) => source === "recall").length
     }
   }
+}
+
+const delays = (diary: Story["diary"]): ReadonlyArray<number> =>
+  [...Diary.ofKind(diary, "Delivered"), ...Diary.ofKind(diary, "Viewed")].flatMap(({ waited }) =>
+    waited > 0 ? [waited] : []
+  )
+
+/** Of the views that an agent got after it had to wait. */
+const awaited = (diary: Story["diary"]): ReadonlyArray<number> => {
+  const waiting = new Set<string>()
+  return diary.flatMap((event) => {
+    if (event._tag === "Awaited") waiting.add(event.agent)
+    return event._tag === "Viewed" && waiting.delete(event.agent) ? [event.waited] : []
+  })
 }
 
 const herdOf = (diary: Story["diary"], sessions: Story["sessions"]): number => {

@@ -10,7 +10,7 @@ import { HOUR, policyOf, sessionsOf } from "./scenario.ts"
 import * as Story from "./story.ts"
 import { Place, type Said, SPEED, Told } from "./telling.ts"
 
-const { agents, filename, hours, seed, url, ...place } = Schema.decodeUnknownSync(Place)(process.argv[2])
+const { agents, filename, hours, seed, url, variant, ...place } = Schema.decodeUnknownSync(Place)(process.argv[2])
 const agent = SessionId.make(place.agent)
 
 const tell = (said: Said) => void process.send?.(said)
@@ -46,7 +46,8 @@ const logger = Logger.make<unknown, void>(({ message }) =>
   tell({ _tag: "Line", line: Array.isArray(message) ? message.join(" ") : String(message) })
 )
 
-const gateway = real({ policy: policyOf("default"), routes: [ModelServer.route(url)] }, Sqlite.layer({ filename }))
+const options = { policy: policyOf(variant), routes: [ModelServer.route(url)] }
+const gateway = real(options, Sqlite.layer({ filename }))
 
 await Effect.runPromise(
   Effect.provide(Effect.scoped(main), Layer.merge(gateway, Logger.replace(Logger.defaultLogger, logger)))

@@ -12,27 +12,29 @@ import * as ModelServer from "../../test/support/ModelServer.ts"
 import { summary } from "../../test/support/world.ts"
 import type * as Diary from "./diary.ts"
 import * as Past from "./past.ts"
-import { HOUR, policyOf, type Scenario, sessionsOf } from "./scenario.ts"
+import { HOUR, policyOf, sessionsOf } from "./scenario.ts"
 import * as Story from "./story.ts"
 import { Place, Said, SPEED, type Told } from "./telling.ts"
 import { FASTEST_SUMMARY, SLOWEST_SUMMARY } from "./world.ts"
 
-/** Whoever waited for a compression has waited about as long as the fastest summary takes. In milliseconds. */
-export const WAIT = (0.8 * FASTEST_SUMMARY) / SPEED
-
 const SCRIPT = fileURLToPath(new URL("process.ts", import.meta.url))
 
-export const run = Effect.fnUntraced(function* ({ agents, hours, seed }: Omit<Scenario, "variant">) {
+export const run = Effect.fnUntraced(function* ({
+  agents,
+  hours,
+  seed,
+  variant
+}: Omit<Place, "agent" | "filename" | "url">) {
   const filename = yield* temporary
   const sessions = sessionsOf(agents)
   const diary: Array<Diary.Event> = []
   const lines: Array<string> = []
   yield* Effect.provide(
-    Past.fill(sessions, seed, policyOf("default"), (event) => diary.push(event)),
+    Past.fill(sessions, seed, policyOf(variant), (event) => diary.push(event)),
     Sqlite.layer({ filename })
   )
   const { url } = yield* model(seed)
-  yield* Effect.scoped(play(sessions, { agents, hours, seed, filename, url }, diary, lines))
+  yield* Effect.scoped(play(sessions, { agents, hours, seed, variant, filename, url }, diary, lines))
   const stored = yield* Effect.provide(Story.stored(sessions), Sqlite.layer({ filename }))
   return { sessions, diary, lines: inOrder(lines), ...stored } satisfies Story.Story
 }, Effect.scoped)
@@ -81,7 +83,8 @@ const child = (place: Place, hear: (said: Said) => void) =>
     }),
     (process) =>
       Effect.async<void>((resume) => {
-        process.on("close", () => resume(Effect.void))
+        if (process.exitCode !== null) return resume(Effect.void)
+        process.on("exit", () => resume(Effect.void))
         process.disconnect()
       })
   )

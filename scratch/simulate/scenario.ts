@@ -26,9 +26,9 @@ export const sessionsOf = (agents: number): ReadonlyArray<SessionId> =>
 
 export const HOUR = 3_600_000
 
-/** When the user of an agent asks, in milliseconds: within 15 seconds, then every 2 to 15 minutes. */
-export const requestTimes = (random: Random, hours: number): ReadonlyArray<number> => {
-  const times: Array<number> = []
-  for (let at = random.between(0, 15_000); at < hours * HOUR; at += random.between(120_000, 900_000)) times.push(at)
-  return times
+/** How long the user of an agent pauses before each task, in milliseconds: up to 15 seconds, then 2 to 15 minutes. */
+export const pauses = (random: Random, hours: number): ReadonlyArray<number> => {
+  const all = [random.between(0, 15_000)]
+  for (let at = 0; at < hours * HOUR; at += all.at(-1) ?? 0) all.push(random.between(120_000, 900_000))
+  return all.slice(0, -1)
 }

@@ -1,7 +1,6 @@
 /** What is left of a run when it is over, and how it is gathered. */
 import { Chunk, Clock, Effect, Stream } from "effect"
-import { CompressionEvent } from "../../src/CompressionEvent.ts"
-import type { CompressionResult } from "../../src/CompressionResult.ts"
+import type { CompressionEvent } from "../../src/CompressionEvent.ts"
 import { Gateway } from "../../src/Gateway.ts"
 import type { SessionId } from "../../src/Session.ts"
 import { SessionStore } from "../../src/SessionStore.ts"
@@ -23,33 +22,22 @@ export interface Entry {
   readonly arrival: number | null
 }
 
-const endedBy = ({ generation, outcome, sessionId }: CompressionResult): Diary.Event => ({
-  _tag: "Ended",
-  named: sessionId,
-  outcome,
-  generation
-})
-
 /** Notes compressions in the diary, for ever. */
 export const watch = (tell: (event: Diary.Event) => void) =>
   Effect.flatMap(Gateway, ({ events }) =>
-    Stream.runForEach(events, (event) =>
-      Effect.map(Clock.currentTimeMillis, (at) =>
-        CompressionEvent.$match(event, {
-          Started: ({ sessionId }) => tell({ _tag: "Started", named: sessionId, at }),
-          Progress: () => {},
-          Joined: () => {},
-          Committed: ({ result }) => tell(endedBy(result)),
-          Degraded: ({ result }) => tell(endedBy(result)),
-          NoHeadroom: ({ result }) => tell(endedBy(result)),
-          Unchanged: ({ result }) => tell(endedBy(result)),
-          HeldBack: () => {},
-          Healed: () => {},
-          Failed: () => {}
-        })
-      )
-    )
+    Stream.runForEach(events, (event) => Effect.map(Clock.currentTimeMillis, (at) => eventsOf(event, at).forEach(tell)))
   )
+
+const eventsOf = (event: CompressionEvent, at: number): ReadonlyArray<Diary.Event> => {
+  const { sessionId } = event
+  const awaited: ReadonlyArray<Diary.Event> =
+    "isWaitedFor" in event && event.isWaitedFor ? [{ _tag: "Awaited", agent: sessionId }] : []
+  if (event._tag === "Started") return [{ _tag: "Started", named: sessionId, at }, ...awaited]
+  if (event._tag === "Joined") return awaited
+  if (!("result" in event)) return []
+  const { generation, outcome } = event.result
+  return [{ _tag: "Ended", named: event.result.sessionId, outcome, generation }]
+}
 
 /** What the store holds in the end. */
 export const stored = Effect.fnUntraced(function* (sessions: ReadonlyArray<SessionId>) {

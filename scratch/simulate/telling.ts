@@ -20,6 +20,7 @@ export const Place = Schema.parseJson(
   Schema.Struct({
     agent: Schema.String,
     agents: Schema.Int,
+    variant: Schema.Literal("default", "preflight"),
     hours: Schema.Number,
     seed: Schema.Int,
     filename: Schema.String,
