@@ -44,7 +44,8 @@ export const watch = (tell: (event: Diary.Event) => void) =>
           NoHeadroom: ({ result }) => tell(endedBy(result)),
           Unchanged: ({ result }) => tell(endedBy(result)),
           Healed: () => {},
-          Failed: () => {}
+          Failed: () => {},
+          HeldBack: () => {}
         })
       )
     )
