@@ -1,6 +1,6 @@
 /** Rewind and reset: what a session shows after them, against a model that keeps nothing but the log. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck, Fiber, TestClock } from "effect"
+import { Effect, FastCheck, Fiber, Layer, TestClock } from "effect"
 import { Compressor } from "../src/Compressor.ts"
 import { Gateway } from "../src/Gateway.ts"
 import * as Handoff from "../src/Handoff.ts"
@@ -271,7 +271,7 @@ describe("rewind", () => {
       )
       assert.strictEqual(error._tag, "Superseded")
       assert.include(lines, `rewind: session=${id} to=60 undone=20 generation=1`)
-    }).pipe(Effect.provide(scripted(model.layer, { policy })), Effect.provide(layer))
+    }).pipe(Effect.provide(Layer.merge(scripted(model.layer, { policy }), layer)))
   })
 
   it.effect("with nothing to take back nothing changes; what is not there or was taken back is an error", () =>
