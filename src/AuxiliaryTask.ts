@@ -65,7 +65,8 @@ export const budget = (
   }
 ): Budget => ({
   maxCalls: options.maxCalls ?? 8,
-  maxTokens: options.maxTokens ?? Infinity,
+  // Finite: what was spent is the difference to what is left.
+  maxTokens: Math.min(options.maxTokens ?? Infinity, Number.MAX_SAFE_INTEGER),
   totalTimeout:
     options.totalTimeout === undefined
       ? Duration.times(first?.timeout ?? Duration.minutes(1), 1.5)
@@ -81,6 +82,7 @@ export const budget = (
 export interface Spending {
   readonly deadline: number
   readonly callsLeft: Ref.Ref<number>
+  readonly maxTokens: number
   readonly tokensLeft: Ref.Ref<number>
   readonly calls: Ref.Ref<number>
   readonly attempts: Ref.Ref<ReadonlyArray<Attempt>>
@@ -106,7 +108,8 @@ export const spending = ({ maxCalls, maxTokens, totalTimeout }: Budget): Effect.
     const tokensLeft = yield* Ref.make(maxTokens)
     const calls = yield* Ref.make(0)
     const attempts = yield* Ref.make<ReadonlyArray<Attempt>>([])
-    return { deadline, callsLeft, tokensLeft, calls, attempts, known: new Map<Provider.Route, Known>() }
+    const known = new Map<Provider.Route, Known>()
+    return { deadline, callsLeft, maxTokens, tokensLeft, calls, attempts, known }
   })
 
 /**
@@ -121,7 +124,7 @@ export const left = (spent: Spending): Effect.Effect<BudgetLeft> =>
     return {
       calls: yield* Ref.get(spent.callsLeft),
       milliseconds: Math.max(0, Math.floor(spent.deadline - (yield* Clock.currentTimeMillis))),
-      tokens: Number.isFinite(tokens) ? Math.max(0, tokens) : null
+      tokens: spent.maxTokens < Number.MAX_SAFE_INTEGER ? Math.max(0, tokens) : null
     }
   })
 

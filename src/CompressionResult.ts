@@ -68,7 +68,8 @@ export type BudgetLeft = typeof BudgetLeft.Type
 
 /**
  * The value `compress` returns, whatever happened: always of the session that was asked for. `model` wrote the summary,
- * if there is one; tokens and messages are those of the view.
+ * if there is one; tokens and messages are those of the view. `compressions` is how many its handoff stands for.
+ * `tokensSpent` is what the model calls have sent and received.
  *
  * @since 0.1.0
  * @category models
@@ -86,7 +87,9 @@ export const CompressionResult = Schema.Struct({
   messagesAfter: Schema.Int,
   tokensBefore: Schema.Int,
   tokensAfter: Schema.Int,
+  compressions: Schema.Int,
   modelCalls: Schema.Int,
+  tokensSpent: Schema.Int,
   attempts: Schema.Array(Attempt),
   budgetLeft: Schema.NullOr(BudgetLeft),
   durationMs: Schema.Number

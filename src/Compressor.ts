@@ -5,7 +5,6 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -15,10 +14,10 @@ import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
-import * as PubSub from "effect/PubSub"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
 import type { CompressionFailed, InvalidPolicy } from "./CompressionError.ts"
+import type { CompressionEvent } from "./CompressionEvent.ts"
 import { CompressionHooks } from "./CompressionHooks.ts"
 import * as CompressionPolicy from "./CompressionPolicy.ts"
 import type { CompressionResult } from "./CompressionResult.ts"
@@ -27,12 +26,14 @@ import * as Lease from "./internal/lease.ts"
 import * as Fruitless from "./internal/fruitless.ts"
 import * as Healing from "./internal/healing.ts"
 import * as Hooks from "./internal/hooks.ts"
+import * as Onlookers from "./internal/onlookers.ts"
 import * as Operation from "./internal/operation.ts"
 import * as OutlivingCallers from "./internal/outlivingCallers.ts"
 import * as SessionPermits from "./internal/sessionPermits.ts"
 import { redact } from "./Redaction.ts"
 import type { SessionId } from "./Session.ts"
 import type { StoreError, UnknownSession } from "./SessionError.ts"
+import * as SessionStats from "./SessionStats.ts"
 import { SessionStore } from "./SessionStore.ts"
 import { Summarizer } from "./Summarizer.ts"
 import { Tokens } from "./Tokens.ts"
@@ -50,24 +51,6 @@ export interface Request extends CompressionPolicy.Window {
   readonly overhead?: number | undefined
   readonly isUrgent?: boolean | undefined
 }
-
-/**
- * What an onlooker may show while a compression works.
- *
- * @since 0.1.0
- * @category models
- */
-export type Event = Data.TaggedEnum<{
-  Started: { readonly sessionId: SessionId; readonly messages: number; readonly tokens: number }
-  Progress: { readonly sessionId: SessionId; readonly characters: number }
-  Joined: { readonly sessionId: SessionId }
-  Ended: { readonly result: CompressionResult }
-}>
-/**
- * @since 0.1.0
- * @category constructors
- */
-export const Event = Data.taggedEnum<Event>()
 
 /**
  * - `shutdownGrace`: how long shutdown waits for a running compression; default 10 seconds. What is not committed then
@@ -112,13 +95,14 @@ export class Compressor extends Context.Tag("throughline/Compressor")<
     readonly startHealing: (sessionId: SessionId) => Effect.Effect<void>
     /** Waits until no compression of the session is under way. */
     readonly settled: (sessionId: SessionId) => Effect.Effect<void>
-    readonly events: Stream.Stream<Event>
+    /** What happens from now on, to all sessions; one who is slow misses the oldest. */
+    readonly events: Stream.Stream<CompressionEvent>
     readonly policy: CompressionPolicy.CompressionPolicy
   }
 >() {}
 
-interface Running {
-  readonly operationId: string
+interface Running extends Onlookers.Watched {
+  isWaitedFor: boolean
   readonly result: Deferred.Deferred<CompressionResult, Failure>
 }
 
@@ -145,14 +129,16 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const running = new Map<SessionId, Map<string, Running>>()
   const fruitless = Fruitless.make()
   const healings = new Map<SessionId, Fiber.RuntimeFiber<ReadonlyArray<string>, UnknownSession | StoreError>>()
-  const events = yield* Effect.acquireRelease(PubSub.sliding<Event>(1_024), PubSub.shutdown)
+  const onlookers = yield* Onlookers.make
   const fork = yield* OutlivingCallers.make(options.shutdownGrace ?? "10 seconds")
   // Shutdown does not wait for a healing: it can be begun again.
   yield* Effect.addFinalizer(() => Effect.suspend(() => Fiber.interruptAll(healings.values())))
 
   const register = (sessionId: SessionId, key: string): Running => {
-    const entry = {
+    const entry: Running = {
+      sessionId,
       operationId: `op_${randomUUID()}`,
+      isWaitedFor: false,
       result: Deferred.unsafeMake<CompressionResult, Failure>(FiberId.none)
     }
     const ofSession = running.get(sessionId) ?? new Map<string, Running>()
@@ -170,10 +156,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     request: Request,
     policy: CompressionPolicy.CompressionPolicy,
     key: string,
-    { operationId, result }: Running,
+    entry: Running,
     seq: number | undefined
-  ) =>
-    Operation.run(
+  ) => {
+    const { operationId, result } = entry
+    return Operation.run(
       { ...env, policy },
       {
         sessionId,
@@ -182,12 +169,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         focus: request.focus ?? null,
         overhead: request.overhead,
         isUrgent: request.isUrgent ?? false,
-        onStarted: (messages, tokens) => PubSub.publish(events, Event.Started({ sessionId, messages, tokens })),
-        onProgress: (characters) => PubSub.publish(events, Event.Progress({ sessionId, characters }))
+        ...onlookers.listeners(entry)
       }
     ).pipe(
       permits.withPermit(sessionId),
-      Effect.tap((ended) => PubSub.publish(events, Event.Ended({ result: ended }))),
+      Effect.onExit((exit) => Effect.zipRight(count(sessionId, exit), onlookers.ended(entry, exit))),
       Effect.onExit((exit) => {
         unregister(sessionId, key)
         fruitless.note(sessionId, seq, Exit.isSuccess(exit) && exit.value.snapshotId !== null)
@@ -200,6 +186,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Effect.tap((ended) => Hooks.after(env.hooks, ended)),
       Effect.annotateLogs({ session: sessionId, operation: operationId })
     )
+  }
+
+  const count = (sessionId: SessionId, exit: Exit.Exit<CompressionResult, Failure>) =>
+    Effect.ignoreLogged(
+      env.store.count(sessionId, Exit.isSuccess(exit) ? SessionStats.ofResult(exit.value) : { failed: 1 })
+    )
 
   /** Finds the equal operation or begins one: a single step as seen by other fibers. */
   const begin = (sessionId: SessionId, asked: Request, seq?: number) =>
@@ -208,12 +200,13 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       const { contextLength, reservedOutput, targetRatio } = policy
       const key = JSON.stringify([request.focus ?? null, contextLength, reservedOutput, targetRatio])
       const equal = running.get(sessionId)?.get(key)
-      if (equal !== undefined) return Effect.succeed({ ...equal, isNew: false })
-      const begun = register(sessionId, key)
+      const found = equal ?? register(sessionId, key)
+      if (request.isUrgent === true) found.isWaitedFor = true
+      if (equal !== undefined) return Effect.succeed({ ...found, isNew: false })
       return Option.fromNullable(healings.get(sessionId)).pipe(
         Option.match({ onNone: () => Effect.void, onSome: Fiber.interruptFork }),
-        Effect.zipRight(fork(operate(sessionId, request, policy, key, begun, seq))),
-        Effect.as({ ...begun, isNew: true })
+        Effect.zipRight(fork(operate(sessionId, request, policy, key, found, seq))),
+        Effect.as({ ...found, isNew: true })
       )
     })
 
@@ -222,7 +215,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     Effect.suspend(() => {
       const underWay = healings.get(sessionId)
       if (underWay !== undefined) return Effect.succeed(underWay)
-      const healing = Healing.run(env, sessionId, `op_${randomUUID()}`).pipe(
+      const operationId = `op_${randomUUID()}`
+      const healing = Healing.run(env, sessionId, operationId, onlookers.healed(sessionId, operationId)).pipe(
         permits.withPermit(sessionId),
         Effect.ensuring(Effect.sync(() => healings.delete(sessionId)))
       )
@@ -236,10 +230,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   const startHealing = (sessionId: SessionId) => Effect.asVoid(Effect.uninterruptible(beginHealing(sessionId)))
 
-  const join = (sessionId: SessionId, { operationId, result }: Running) =>
-    AuditLines.joined(sessionId, operationId).pipe(
-      Effect.zipRight(PubSub.publish(events, Event.Joined({ sessionId }))),
-      Effect.zipRight(Effect.map(Deferred.await(result), Operation.joined))
+  const join = (entry: Running) =>
+    AuditLines.joined(entry.sessionId, entry.operationId).pipe(
+      Effect.zipRight(onlookers.joined(entry)),
+      Effect.zipRight(Effect.map(Deferred.await(entry.result), Operation.joined)),
+      Effect.tap((result) => (result.outcome === "joined" ? count(entry.sessionId, Exit.succeed(result)) : Effect.void))
     )
 
   const compress = (sessionId: SessionId, request: Request = {}): Effect.Effect<CompressionResult, Failure> =>
@@ -251,7 +246,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   /** What was deferred for one who could wait is begun again for one who cannot. */
   const share = (sessionId: SessionId, request: Request, found: Running) =>
-    Effect.flatMap(join(sessionId, found), (result) =>
+    Effect.flatMap(join(found), (result) =>
       result.outcome === "deferred" && request.isUrgent === true ? compress(sessionId, request) : Effect.succeed(result)
     )
 
@@ -269,7 +264,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       })
     )
 
-  return Compressor.of({ compress, start, heal, startHealing, settled, events: Stream.fromPubSub(events), policy })
+  return Compressor.of({ compress, start, heal, startHealing, settled, events: onlookers.events, policy })
 })
 
 /** Its focus goes into prompts, log lines, segments and the operation's row. */

@@ -9,14 +9,16 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import type * as Tracer from "effect/Tracer"
 import { randomUUID } from "node:crypto"
 import * as AuxiliaryClients from "./AuxiliaryClients.ts"
 import { Interrupted } from "./AuxiliaryError.ts"
 import * as AuxiliaryTask from "./AuxiliaryTask.ts"
 import * as Compressor from "./Compressor.ts"
 import * as AuditLines from "./internal/auditLines.ts"
+import * as Boundaries from "./internal/boundaries.ts"
+import * as Heartbeats from "./internal/heartbeats.ts"
 import * as Lease from "./internal/lease.ts"
+import { listened } from "./internal/listened.ts"
 import * as Signals from "./internal/signals.ts"
 import * as TurnHandle from "./internal/turnHandle.ts"
 import * as Turnstile from "./internal/turnstile.ts"
@@ -30,6 +32,7 @@ import { redactMessage } from "./Redaction.ts"
 import type { Receipt, SessionId } from "./Session.ts"
 import {
   type IdempotencyConflict,
+  type InvalidRewind,
   SessionBusy,
   type StoreError,
   TurnInterrupted,
@@ -66,6 +69,14 @@ export interface TurnOptions {
 }
 
 /**
+ * The generation a rewind led to, and how many messages it took back.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Rewound = Boundaries.Rewound
+
+/**
  * A model call for a session beside its conversation, e.g. to flush memories.
  *
  * @since 0.1.0
@@ -85,7 +96,10 @@ export type TurnFailure = SessionBusy | TurnInterrupted | UnknownSession | Store
  * - `deliver` returns when the message is on disk and numbered; it never waits for a turn or a compression.
  * - `turn` runs an agent on a session, one at a time, here and in other processes.
  * - `compress` compresses now, `heal` replaces what was summarized without a model.
+ * - `events` tells of compressions under way, `stats` what they have come to so far.
  * - `view` looks without taking anything up; `reset` ends the working context.
+ * - `rewind` takes back every message after `seq`, 0 being the log's beginning; the inbox is not touched. Nothing
+ *   happens if there are none. Both take effect at once: the turn under way gets `Superseded`.
  * - `auxiliary` runs another task on its routes, secrets taken out of its messages; unlike a compression it can be
  *   interrupted.
  * - `interrupt` stops the session's turn and auxiliary tasks, never a compression. Says whether there was one.
@@ -105,12 +119,17 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
       sessionId: SessionId,
       agent: (turn: Turn) => Effect.Effect<A, E, R>,
       options?: TurnOptions
-    ) => Effect.Effect<A, E | TurnFailure, Exclude<R, Tracer.ParentSpan>>
+    ) => Effect.Effect<A, E | TurnFailure, R>
     readonly compress: Context.Tag.Service<Compressor.Compressor>["compress"]
     readonly heal: Context.Tag.Service<Compressor.Compressor>["heal"]
     readonly events: Context.Tag.Service<Compressor.Compressor>["events"]
+    readonly stats: Context.Tag.Service<SessionStore>["stats"]
     readonly view: (sessionId: SessionId) => Effect.Effect<View.View, UnknownSession | StoreError>
     readonly reset: (sessionId: SessionId) => Effect.Effect<void, UnknownSession | StoreError>
+    readonly rewind: (
+      sessionId: SessionId,
+      seq: number
+    ) => Effect.Effect<Rewound, InvalidRewind | UnknownSession | StoreError>
     readonly auxiliary: (
       sessionId: SessionId,
       request: AuxiliaryRequest
@@ -132,6 +151,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const line = Turnstile.make<SessionId>()
   const signals = Signals.make()
   const ttl = Lease.ttl(options.leaseTtl)
+  const heartbeats = yield* Heartbeats.make(store, ttl)
 
   const deliver = (sessionId: SessionId, input: unknown, { key, kind = "request" }: Partial<Delivery> = {}) =>
     Effect.flatMap(Message.parse(input), (message) => store.deliver(sessionId, message, { kind, key })).pipe(
@@ -143,21 +163,23 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   /** First the line within this process, which is fair and costs nothing, then the lease among processes. */
   const admitted = (
     sessionId: SessionId,
-    wait: Duration.DurationInput = Duration.infinity
+    wait: Duration.DurationInput | undefined
   ): Effect.Effect<Lease.Held, SessionBusy | UnknownSession | StoreError, Scope.Scope> => {
     let holder = "another turn of this process"
     const request = { name: "turn", holder: `turn of ${process}`, ttl } as const
     const onHeld = (by: string) => Effect.sync(() => void (holder = by))
-    return Effect.zipRight(line.enter(sessionId), Lease.hold(store, sessionId, request, onHeld)).pipe(
-      Effect.timeoutFail({ duration: wait, onTimeout: () => new SessionBusy({ sessionId, holder }) })
-    )
+    const held = Effect.zipRight(line.enter(sessionId), Lease.hold(store, sessionId, request, onHeld, heartbeats.keep))
+    // A deadline costs fibers of its own.
+    return wait === undefined
+      ? held
+      : Effect.timeoutFail(held, { duration: wait, onTimeout: () => new SessionBusy({ sessionId, holder }) })
   }
 
   const turn = <A, E, R>(
     sessionId: SessionId,
     agent: (turn: Turn) => Effect.Effect<A, E, R>,
     options: TurnOptions = {}
-  ): Effect.Effect<A, E | TurnFailure, Exclude<R, Tracer.ParentSpan>> => {
+  ): Effect.Effect<A, E | TurnFailure, R> => {
     const stoppable = signals.stoppable(sessionId, () => new TurnInterrupted({ sessionId }))
     const answering = Effect.scopedWith((scope) =>
       Effect.flatMap(Scope.extend(admitted(sessionId, options.wait), scope), ({ lease }) => {
@@ -165,17 +187,13 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         return Effect.ensuring(stoppable(agent(turn)), end)
       })
     )
-    return Effect.withSpan(Effect.annotateLogs(answering, { session: sessionId }), "Gateway.turn", {
-      attributes: { session: sessionId }
-    })
+    return listened("Gateway.turn", sessionId, Effect.annotateLogs(answering, { session: sessionId }))
   }
 
   const view = (sessionId: SessionId) => Effect.map(store.state(sessionId), (state) => View.assemble(state, counter))
 
-  const reset = (sessionId: SessionId) =>
-    Effect.uninterruptible(
-      Effect.flatMap(store.reset(sessionId), ({ generation }) => AuditLines.reset(sessionId, generation))
-    )
+  const reset = (sessionId: SessionId) => Effect.asVoid(Boundaries.reset(store, sessionId))
+  const rewind = (sessionId: SessionId, seq: number) => Boundaries.rewind(store, counter, sessionId, seq)
 
   const auxiliary = (sessionId: SessionId, request: AuxiliaryRequest) =>
     Effect.gen(function* () {
@@ -211,8 +229,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     compress: compressor.compress,
     heal: compressor.heal,
     events: compressor.events,
+    stats: store.stats,
     view,
     reset,
+    rewind,
     auxiliary,
     interrupt: signals.stop
   })
@@ -230,7 +250,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
  * @category layers
  */
 export const layer = (options: Options) =>
-  Layer.effect(Gateway, make(options)).pipe(
+  Layer.scoped(Gateway, make(options)).pipe(
     Layer.provideMerge(Compressor.layer(options)),
     Layer.provideMerge(Recall.layer),
     Layer.provide(Summarizer.layer({ ...options, routes: AuxiliaryClients.distinct(options.routes) })),

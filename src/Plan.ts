@@ -133,8 +133,8 @@ export const manifest = (
   const { condensed, ledger, segment } = made
   const segments = SegmentTree.shown(state.segments, condensed, segment, segmentLimits(plan.shares, counter))
   const { headTo, tailFrom, live, excerpts } = plan
-  const ids = segments.map(({ id }) => id)
-  return { manifest: { headTo, tailFrom, segments: ids, live, excerpts, ledger, renderer: Handoff.RENDERER }, segments }
+  const shown = { segments: segments.map(({ id }) => id), live, excerpts, ledger, renderer: Handoff.RENDERER }
+  return { manifest: { ...state.manifest, headTo, tailFrom, ...shown }, segments }
 }
 
 // ── what there is to plan with ──
@@ -159,13 +159,14 @@ const survey = (input: Input, shares: CompressionPolicy.Shares): Ground => {
   const length = isFirst ? headLength(input, cuts, shares.head) : 0
   const head = isFirst ? state.tail.slice(0, length) : state.head
   const rest = state.tail.slice(length)
+  const headTo = isFirst ? (head.at(-1)?.seq ?? 0) : state.manifest.headTo
   return {
     ...input,
     shares,
-    headTo: isFirst ? (head.at(-1)?.seq ?? 0) : state.manifest.headTo,
+    headTo,
     head,
     headExcerpts: shortened(head, shares.head),
-    fromSeq: isFirst ? (rest[0]?.seq ?? 1) : state.manifest.tailFrom,
+    fromSeq: isFirst ? (headTo > 0 ? headTo + 1 : (rest[0]?.seq ?? 1)) : state.manifest.tailFrom,
     rest,
     cuts: cuts.slice(length),
     open: openRequests(state),

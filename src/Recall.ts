@@ -133,14 +133,13 @@ export const make = Effect.gen(function* () {
     let room = maxTokens
     let next = Math.max(segment.fromSeq, Math.floor(fromSeq))
     while (next <= segment.toSeq) {
-      const page = yield* store.range(sessionId, next, Math.min(segment.toSeq, next + PAGE - 1))
-      for (const entry of page) {
+      const end = Math.min(segment.toSeq, next + PAGE - 1)
+      for (const entry of yield* store.range(sessionId, next, end)) {
         room -= entry.tokens
-        if (room < 0 && entries.length > 0) return { sessionId, segment, entries, next }
+        if (room < 0 && entries.length > 0) return { sessionId, segment, entries, next: entry.seq }
         entries.push(entry)
-        next = entry.seq + 1
       }
-      if (page.length === 0) break
+      next = end + 1
     }
     return { sessionId, segment, entries, next: null }
   })

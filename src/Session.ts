@@ -96,8 +96,22 @@ export const Excerpt = Schema.Struct({ seq: Schema.Int, tokens: Schema.Int })
 export type Excerpt = typeof Excerpt.Type
 
 /**
+ * Messages `fromSeq` to `toSeq` that a rewind took back: the log keeps them, no view shows them any more.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Undone = Schema.Struct({ fromSeq: Schema.Int, toSeq: Schema.Int })
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Undone = typeof Undone.Type
+
+/**
  * What a generation's view is made of, besides the messages that came after it.
  *
+ * - `contextFrom`: the first `seq` after the last reset, 1 without one; nothing before it is shown but the system prompt
  * - `headTo`: the last `seq` of the head, 0 without one
  * - `tailFrom`: the first `seq` of the tail
  * - `segments`: the ids of the segments shown, oldest first
@@ -105,18 +119,23 @@ export type Excerpt = typeof Excerpt.Type
  * - `excerpts`: messages shown shortened
  * - `ledger`: the ledger as rendered
  * - `renderer`: the version of the handoff's wording
+ * - `undone`: what rewinds have taken back, in order
  *
  * @since 0.1.0
  * @category models
  */
 export const Manifest = Schema.Struct({
+  /** Manifests were stored without it once. */
+  contextFrom: Schema.optionalWith(Schema.Int, { default: () => 1 }),
   headTo: Schema.Int,
   tailFrom: Schema.Int,
   segments: Schema.Array(Schema.String),
   live: Schema.Array(Schema.Int),
   excerpts: Schema.Array(Excerpt),
   ledger: Schema.String,
-  renderer: Schema.Int
+  renderer: Schema.Int,
+  /** Manifests were stored without it once. */
+  undone: Schema.optionalWith(Schema.Array(Undone), { default: () => [] })
 })
 /**
  * @since 0.1.0
@@ -130,7 +149,17 @@ export type Manifest = typeof Manifest.Type
  * @since 0.1.0
  * @category constructors
  */
-export const whole: Manifest = { headTo: 0, tailFrom: 1, segments: [], live: [], excerpts: [], ledger: "", renderer: 1 }
+export const whole: Manifest = {
+  contextFrom: 1,
+  headTo: 0,
+  tailFrom: 1,
+  segments: [],
+  live: [],
+  excerpts: [],
+  ledger: "",
+  renderer: 1,
+  undone: []
+}
 
 /**
  * What the provider said a view had cost: `inputTokens` for the view that ended at `seq` in `generation`, which was

@@ -107,6 +107,26 @@ export class Superseded extends Schema.TaggedError<Superseded>()("Superseded", {
 }
 
 /**
+ * There is no message to rewind to: `seq` is not in the log of `lastSeq` messages (`no-such-message`), or an earlier
+ * rewind has taken it back (`undone`). Nothing has changed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidRewind extends Schema.TaggedError<InvalidRewind>()("InvalidRewind", {
+  ...common,
+  seq: Schema.Number,
+  lastSeq: Schema.Int,
+  reason: Schema.Literal("no-such-message", "undone")
+}) {
+  override get message() {
+    return this.reason === "undone"
+      ? `cannot rewind session ${this.sessionId} to #${this.seq}: it was taken back before`
+      : `cannot rewind session ${this.sessionId} to #${this.seq}: its log has #1 to #${this.lastSeq}, 0 is its beginning`
+  }
+}
+
+/**
  * `Gateway.interrupt` stopped the turn.
  *
  * @since 0.1.0

@@ -13,6 +13,7 @@ import type { CompressionResult } from "./CompressionResult.ts"
 import type { Ledger } from "./Ledger.ts"
 import type { Message } from "./Message.ts"
 import type { Pause } from "./Pause.ts"
+import type { Counts, SessionStats } from "./SessionStats.ts"
 import type { DeliveryKind, Logged, Manifest, Receipt, Segment, SessionId, State, Usage } from "./Session.ts"
 import type {
   IdempotencyConflict,
@@ -101,6 +102,20 @@ export interface Commit {
 }
 
 /**
+ * A generation in which the messages after `seq` are undone. It is refused if the session is no longer at `base`; what
+ * is undone by `manifest` is left to the store, since the log may have grown.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Rewind {
+  readonly base: number
+  readonly seq: number
+  readonly manifest: Manifest
+  readonly ledger: Ledger
+}
+
+/**
  * What a commit left behind and made.
  *
  * @since 0.1.0
@@ -151,7 +166,8 @@ export const Snapshot = Schema.Struct({
 export type Snapshot = typeof Snapshot.Type
 
 /**
- * A message that was acknowledged: in the log it has a `seq`, in the inbox none yet.
+ * A message that was acknowledged: in the log it has a `seq`, in the inbox none yet. It is `undone` if a rewind took it
+ * back.
  *
  * @since 0.1.0
  * @category models
@@ -162,6 +178,7 @@ export interface Acknowledged {
   readonly kind: DeliveryKind | null
   readonly message: Message
   readonly at: number
+  readonly undone: boolean
 }
 
 /**
@@ -198,9 +215,13 @@ export interface Places {
  * - `deliver` returns when the message is on disk and numbered; the session begins with its first delivery.
  * - `promote` moves the inbox to the log, in order; `append` adds to the log; both under the turn's lease.
  * - `report` keeps what the provider said a view had cost; it is an estimate's aid and may be lost in a crash.
- * - `commit` makes a generation under the operation's lease; `reset` ends the working context without one.
+ * - `commit` makes a generation under the operation's lease; `reset` ends the working context without one, and `rewind`
+ *   takes messages back. Both revoke the operation's lease and supersede the turn, and void what was reported.
+ * - `stateAt` is what a rewind goes back to: the newest generation that covers nothing after `seq`, with the log up to
+ *   there.
  * - `publish` tells other processes how an operation ended, well or with a failure; `outcome` reads it if it was an
  *   equal request's.
+ * - `count` adds to the session's counters, which `stats` reads; of an unknown session nothing is counted.
  * - `log` streams every acknowledged message, log then inbox.
  *
  * @since 0.1.0
@@ -236,13 +257,19 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
     readonly ledger: (sessionId: SessionId) => Effect.Effect<Ledger, UnknownSession | StoreError>
     readonly commit: (lease: Lease, commit: Commit) => Effect.Effect<Committed, LeaseLost | StoreError>
     readonly reset: (sessionId: SessionId) => Effect.Effect<Committed, UnknownSession | StoreError>
-    /** Messages of the log, both ends included. */
+    readonly stateAt: (sessionId: SessionId, seq: number) => Effect.Effect<State, UnknownSession | StoreError>
+    /** Null if it was refused. */
+    readonly rewind: (
+      sessionId: SessionId,
+      rewind: Rewind
+    ) => Effect.Effect<Committed | null, UnknownSession | StoreError>
+    /** Messages of the log, both ends included; what is undone is left out. */
     readonly range: (
       sessionId: SessionId,
       fromSeq: number,
       toSeq: number
     ) => Effect.Effect<ReadonlyArray<Logged>, StoreError>
-    /** Messages that hold words of the query, best first, each once; what throughline itself wrote is left out. */
+    /** Messages that hold words of the query, best first, each once; what throughline itself wrote or a rewind undid is left out. */
     readonly search: (
       sessionId: SessionId,
       query: string,
@@ -265,6 +292,8 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
     ) => Effect.Effect<CompressionResult | CompressionFailed | undefined, StoreError>
     /** Reads and replaces, in one transaction, what is remembered under a route's key. */
     readonly pause: <A>(key: string, change: (pause: Pause) => readonly [A, Pause]) => Effect.Effect<A, StoreError>
+    readonly count: (sessionId: SessionId, counts: Counts) => Effect.Effect<void, StoreError>
+    readonly stats: (sessionId: SessionId) => Effect.Effect<SessionStats, UnknownSession | StoreError>
     readonly log: (sessionId: SessionId) => Stream.Stream<Acknowledged, UnknownSession | StoreError>
     readonly sessions: Effect.Effect<ReadonlyArray<SessionSummary>, StoreError>
     readonly snapshots: (sessionId: SessionId) => Effect.Effect<ReadonlyArray<Snapshot>, UnknownSession | StoreError>

@@ -17,6 +17,7 @@ import { paced } from "./internal/breath.ts"
 import * as Chunks from "./internal/chunks.ts"
 import * as Condensing from "./internal/condensing.ts"
 import { shown } from "./internal/handoffPrompt.ts"
+import * as Progress from "./internal/progress.ts"
 import * as SummaryTask from "./internal/summaryTask.ts"
 import * as Message from "./Message.ts"
 import type { Merge } from "./Plan.ts"
@@ -48,7 +49,8 @@ export interface Options {
 /**
  * A range to be summarized within `maxTokens`. `requests` are the newest words of the user: without a focus they guide
  * what the summary dwells on. `hasEnded` says whether the turn the range breaks off in has ended since, or its
- * request stands behind the handoff. `merges` are segments before the range, to be condensed beside it.
+ * request stands behind the handoff. `merges` are segments before the range, to be condensed beside it. `onProgress`
+ * hears of all calls together; `onSpent` once, at the end and however that is, if a model was asked.
  *
  * @since 0.1.0
  * @category models
@@ -62,7 +64,19 @@ export interface Range {
   readonly hasEnded: boolean
   readonly merges: ReadonlyArray<Merge>
   readonly onExhausted: "extract" | "fail"
-  readonly onProgress: (characters: number) => Effect.Effect<void>
+  readonly onProgress: (progress: Progress.Progress) => Effect.Effect<void>
+  readonly onSpent: (spent: Spent) => Effect.Effect<void>
+}
+
+/**
+ * Calls made, and tokens they have sent and received: as their provider counted them, or as estimated.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Spent {
+  readonly modelCalls: number
+  readonly tokensSpent: number
 }
 
 /**
@@ -72,12 +86,11 @@ export interface Range {
  * @since 0.1.0
  * @category models
  */
-export interface Summary {
+export interface Summary extends Spent {
   readonly text: string
   readonly model: string
   readonly degraded: string | null
   readonly condensed: ReadonlyArray<Condensing.Condensed>
-  readonly modelCalls: number
   readonly attempts: ReadonlyArray<Attempt>
   readonly budgetLeft: BudgetLeft | null
 }
@@ -101,6 +114,9 @@ const reasonOf = ({ errors, message }: AuxiliaryTask.Exhausted): string => {
   const last = errors.at(-1)
   return last?._tag === "InvalidSummary" ? `${last.route}: summary rejected (${last.reason})` : message
 }
+
+const costOf = ({ calls, maxTokens, tokensLeft }: AuxiliaryTask.Spending): Effect.Effect<Spent> =>
+  Effect.all({ modelCalls: Ref.get(calls), tokensSpent: Effect.map(Ref.get(tokensLeft), (left) => maxTokens - left) })
 
 const endsTurn = (entries: ReadonlyArray<Logged>): boolean => entries.some(({ message }) => Message.endsTurn(message))
 
@@ -142,14 +158,17 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   /** `cuts` says how often the range has been cut because a route found it too long. */
   const ask = (
     range: Range,
-    spent: AuxiliaryTask.Spending,
+    job: Condensing.Job,
+    progress: Progress.Part,
     cuts: number
   ): Effect.Effect<Part, AuxiliaryTask.Exhausted> =>
     Effect.flatMap(materialOf(range.entries), (material) => {
+      const { onProgress } = progress
       const halves = Chunks.halves(range.entries, counter)
-      const about = { ...range, material, covered: range.tokens, cuts: halves === undefined ? null : cuts }
-      return AuxiliaryTask.run(SummaryTask.make(env, about), spent).pipe(
+      const about = { ...range, material, covered: range.tokens, cuts: halves === undefined ? null : cuts, onProgress }
+      return AuxiliaryTask.run(SummaryTask.make(env, about), job.spent).pipe(
         Effect.provide(services),
+        Effect.ensuring(progress.end),
         Effect.map(({ route, value }): Part => {
           return { text: SummaryTask.kept(value, range.maxTokens, counter), model: route, degraded: null }
         }),
@@ -157,7 +176,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           halves === undefined
             ? new AuxiliaryTask.Exhausted({ errors: [overflow], paused: [] })
             : // One after the other: the first shows whether the route can take the second.
-              inChunks(range, halves, spent, { cuts: cuts + 1, concurrency: 1 })
+              inChunks(range, halves, job, { cuts: cuts + 1, concurrency: 1 })
         ),
         Effect.catchTag("Exhausted", (exhausted) =>
           range.onExhausted === "fail" ? exhausted : Effect.succeed(extract(range, reasonOf(exhausted)))
@@ -169,17 +188,16 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const inChunks = Effect.fnUntraced(function* (
     range: Range,
     chunks: ReadonlyArray<ReadonlyArray<Logged>>,
-    spent: AuxiliaryTask.Spending,
+    job: Condensing.Job,
     { concurrency, cuts }: { readonly concurrency: 1 | "unbounded"; readonly cuts: number }
   ) {
-    yield* Ref.update(spent.callsLeft, (calls) => calls + chunks.length - 1)
-    const maxTokens = Math.max(range.maxTokens / 2, Math.floor((range.maxTokens * 1.5) / chunks.length))
+    yield* Ref.update(job.spent.callsLeft, (calls) => calls + chunks.length - 1)
+    const maxTokens = Math.floor(Math.max(range.maxTokens / 2, (range.maxTokens * 1.5) / chunks.length))
     const parts = yield* Effect.forEach(
-      chunks,
-      (entries, index) => {
+      chunks.map((entries) => ({ entries, progress: job.tally.begin(maxTokens) })),
+      ({ entries, progress }, index) => {
         const hasEnded = range.hasEnded || chunks.slice(index + 1).some(endsTurn)
-        const tokens = total(entries)
-        return ask({ ...range, entries, tokens, hasEnded, maxTokens: Math.floor(maxTokens) }, spent, cuts)
+        return ask({ ...range, entries, tokens: total(entries), hasEnded, maxTokens }, job, progress, cuts)
       },
       { concurrency }
     )
@@ -195,21 +213,25 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const hasEnded = range.hasEnded || endsTurn(range.entries)
     if (first === undefined) {
       const condensed = range.merges.map((merge) => Condensing.embedded(merge, hasEnded, { counter, model: embedded }))
-      return { ...extract(range, null), condensed, modelCalls: 0, attempts: [], budgetLeft: null }
+      return { ...extract(range, null), condensed, modelCalls: 0, tokensSpent: 0, attempts: [], budgetLeft: null }
     }
     const spent = yield* AuxiliaryTask.spending(AuxiliaryTask.budget(first, options))
-    const condensed = yield* Effect.provide(Condensing.begin(env, range, hasEnded, spent), services)
+    yield* Effect.addFinalizer(() =>
+      Effect.flatMap(costOf(spent), (cost) => (cost.modelCalls === 0 ? Effect.void : range.onSpent(cost)))
+    )
+    const job = { spent, tally: Progress.make(range.onProgress) }
+    const condensed = yield* Effect.provide(Condensing.begin(env, range, hasEnded, job), services)
     const room = first.contextLength - SummaryTask.PROMPT_TOKENS - 2 * range.maxTokens - 1_000
     const chunks = Chunks.upTo(range.entries, room)
     const part = yield* chunks.length > 1
       ? // All at once: what bounds them are the places of the route.
-        inChunks(range, chunks, spent, { cuts: 0, concurrency: "unbounded" })
-      : ask(range, spent, 0)
+        inChunks(range, chunks, job, { cuts: 0, concurrency: "unbounded" })
+      : ask(range, job, job.tally.begin(range.maxTokens), 0)
     return {
       ...part,
       condensed: yield* condensed,
       attempts: yield* Ref.get(spent.attempts),
-      modelCalls: yield* Ref.get(spent.calls),
+      ...(yield* costOf(spent)),
       budgetLeft: yield* AuxiliaryTask.left(spent)
     }
   }, Effect.scoped)

@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
-import * as Handoff from "./Handoff.ts"
-import { mend, type Repair as Mended, type Row } from "./internal/repairs.ts"
+import * as Repairs from "./internal/repairs.ts"
+import { baseRows, excerptsOf, tailRows, viewOf } from "./internal/viewRows.ts"
 import type { Message } from "./Message.ts"
-import type { Logged, SessionId, State } from "./Session.ts"
-import * as Tokens from "./Tokens.ts"
+import type { SessionId, State } from "./Session.ts"
+import type * as Tokens from "./Tokens.ts"
 
 /**
  * How the view differs from the log, where the log itself would not be accepted or did not fit.
@@ -15,7 +15,7 @@ import * as Tokens from "./Tokens.ts"
  * @since 0.1.0
  * @category models
  */
-export type Repair = Mended
+export type Repair = Repairs.Repair
 
 /**
  * How much of a view a part takes.
@@ -40,7 +40,7 @@ export interface View {
   readonly generation: number
   readonly messages: ReadonlyArray<Message>
   readonly tokens: number
-  readonly parts: { readonly [P in Row["part"]]: Size }
+  readonly parts: { readonly [P in Repairs.Row["part"]]: Size }
   readonly repairs: ReadonlyArray<Repair>
 }
 
@@ -52,47 +52,7 @@ export interface View {
  * @category constructors
  */
 export const assemble = (state: State, counter: Tokens.Counter, options: Tokens.Fixed = {}): View => {
-  const excerpts = new Map(state.manifest.excerpts.map(({ seq, tokens }) => [seq, tokens] as const))
-  const { rows, repairs } = mend(rowsOf(state, counter, options.system), excerpts, counter)
-  return {
-    sessionId: state.sessionId,
-    generation: state.generation,
-    messages: rows.map(({ message }) => message),
-    tokens: rows.reduce((sum, { tokens }) => sum + tokens, Tokens.overhead(counter, { tools: options.tools })),
-    parts: sizesOf(rows),
-    repairs
-  }
-}
-
-const rowsOf = (state: State, counter: Tokens.Counter, system: Tokens.Fixed["system"]): ReadonlyArray<Row> => {
-  const made = (part: Row["part"], message: Message): Row => ({
-    part,
-    seq: 0,
-    message,
-    tokens: counter.message(message)
-  })
-  const logged = (part: Row["part"], entries: ReadonlyArray<Logged>): ReadonlyArray<Row> =>
-    entries.map(({ seq, message, tokens }) => ({ part, seq, message, tokens }))
-  const { renderer, ledger } = state.manifest
-  const handsOff = state.segments.length > 0 || ledger !== ""
-  return [
-    ...(system === undefined ? logged("system", state.system) : [made("system", promptOf(system))]),
-    ...logged("head", state.head),
-    ...(handsOff ? [made("handoff", Handoff.message({ segments: state.segments, ledger, renderer }))] : []),
-    ...logged("live", state.live),
-    ...logged("tail", state.tail)
-  ]
-}
-
-const promptOf = (system: string | Message): Message =>
-  typeof system === "string" ? { role: "system", content: system } : system
-
-const sizesOf = (rows: ReadonlyArray<Row>): View["parts"] => {
-  const none = () => ({ messages: 0, tokens: 0 })
-  const sizes = { system: none(), head: none(), handoff: none(), live: none(), tail: none() }
-  for (const { part, tokens } of rows) {
-    sizes[part].messages += 1
-    sizes[part].tokens += tokens
-  }
-  return sizes
+  const mending = Repairs.begin(excerptsOf(state), counter)
+  Repairs.add(mending, [...baseRows(state, counter, options.system), ...tailRows(state.tail)])
+  return viewOf(state, Repairs.mended(mending), counter, options)
 }

@@ -9,11 +9,10 @@ import * as Scripted from "../src/Provider/Scripted.ts"
 import { SessionStore } from "../src/SessionStore.ts"
 import { estimate } from "../src/Tokens.ts"
 import * as View from "../src/View.ts"
+import { isMerge } from "./support/models.ts"
 import { asked, conversation, id, recorded, scripted, summary } from "./support/world.ts"
 
 const policy = { contextLength: 32_000, mode: "manual" } as const
-
-const isMerge = ({ messages }: Request): boolean => messages.some((m) => /^ ?#\d+-\d+ summary$/m.test(Message.text(m)))
 
 /** Every answer is told apart by the place of its material in the session. */
 const answer = (request: Request): string => {

@@ -15,6 +15,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Block from "../internal/sqliteBlock.ts"
 import { connect, inspect, toStoreError } from "../internal/sqliteFile.ts"
+import * as Counters from "../internal/sqliteCounters.ts"
 import * as Generations from "../internal/sqliteGenerations.ts"
 import * as Leases from "../internal/sqliteLeases.ts"
 import * as Log from "../internal/sqliteLog.ts"
@@ -66,6 +67,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     ...Leases.make(block),
     ...Generations.make(block),
     ...Pauses.make(block),
+    ...Counters.make(block),
     ...Search.make(db, block),
     ...Reports.make(reports, block)
   })

@@ -18,6 +18,7 @@ import * as Demo from "./commands/demo.ts"
 import * as Import from "./commands/import.ts"
 import * as Look from "./commands/look.ts"
 import * as Recall from "./commands/recall.ts"
+import * as Stats from "./commands/stats.ts"
 import * as Help from "./help.ts"
 import { say } from "./terminal.ts"
 
@@ -34,6 +35,7 @@ const commands = [
   Look.snapshots,
   Look.snapshot,
   Look.sessions,
+  Stats.command,
   Deliver.command
 ] as const
 

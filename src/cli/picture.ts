@@ -60,6 +60,15 @@ export const bar = (parts: ReadonlyArray<Part>, contextLength: number, style: St
 }
 
 /**
+ * How far something is, as a bar on one line.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const progressBar = (done: number, all: number, style: Style): string =>
+  bar([{ name: "done", tokens: done }], Math.max(1, done, all), style)
+
+/**
  * A context window as a bar with a legend of what is there. One column is always the same number of tokens; what is over the window is
  * cut at its edge, and the legend says by how much.
  *

@@ -8,10 +8,13 @@ const CLEAR = "\r\u001b[K"
 /** A line that stays. */
 export const say = (text: string): Effect.Effect<void> => Console.error((process.stderr.isTTY ? CLEAR : "") + text)
 
+/** Whether a line can be changed once it is written. */
+export const isChangeable = (): boolean => process.stderr.isTTY
+
 /** A line that the next one takes the place of; nothing where lines cannot change. */
 export const change = (text: string): Effect.Effect<void> =>
   Effect.sync(() => {
-    if (process.stderr.isTTY) process.stderr.write(CLEAR + text)
+    if (isChangeable()) process.stderr.write(CLEAR + text)
   })
 
 /** How wide a picture may be. Some terminals say 0. */

@@ -1,10 +1,20 @@
 /** The log lines from which alone one can see that nothing was lost and no id changed. */
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import * as LogLevel from "effect/LogLevel"
 import type { CompressionResult } from "../CompressionResult.ts"
 import { redact } from "../Redaction.ts"
 import type { Logged, Receipt, Segment, SessionId } from "../Session.ts"
 
 type Fields = Readonly<Record<string, string | number | null | undefined>>
+
+/** Built only for who reads it: on a turn's path a line that nobody keeps costs nothing. */
+const info = (what: string, fields: Fields): Effect.Effect<void> =>
+  Effect.withFiberRuntime((fiber) =>
+    LogLevel.greaterThan(fiber.getFiberRef(FiberRef.currentMinimumLogLevel), LogLevel.Info)
+      ? Effect.void
+      : Effect.logInfo(line(what, fields))
+  )
 
 const line = (what: string, fields: Fields) =>
   Object.entries(fields).reduce(
@@ -13,15 +23,16 @@ const line = (what: string, fields: Fields) =>
   )
 
 const quoted = (value: string | number): string => {
-  const text = redact(String(value))
+  if (typeof value === "number") return String(value)
+  const text = redact(value)
   return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text)
 }
 
 export const buffered = ({ arrival, sessionId }: Receipt, kind: string) =>
-  Effect.logInfo(line("message buffered", { session: sessionId, arrival, kind }))
+  info("message buffered", { session: sessionId, arrival, kind })
 
 export const promoted = (sessionId: SessionId, { arrival, seq }: Logged) =>
-  Effect.logInfo(line("message promoted", { session: sessionId, arrival, seq }))
+  info("message promoted", { session: sessionId, arrival, seq })
 
 export const started = (
   sessionId: SessionId,
@@ -34,41 +45,37 @@ export const started = (
     readonly focus: string | null
   }
 ) =>
-  Effect.logInfo(
-    line("compression started", {
-      session: sessionId,
-      operation: operationId,
-      generation: about.generation,
-      messages: about.messages,
-      tokens: `~${about.tokens}`,
-      model: about.model,
-      focus: about.focus
-    })
-  )
+  info("compression started", {
+    session: sessionId,
+    operation: operationId,
+    generation: about.generation,
+    messages: about.messages,
+    tokens: `~${about.tokens}`,
+    model: about.model,
+    focus: about.focus
+  })
 
 export const joined = (sessionId: SessionId, operationId: string) =>
-  Effect.logInfo(line("compression joined", { session: sessionId, operation: operationId }))
+  info("compression joined", { session: sessionId, operation: operationId })
 
 export const done = (result: CompressionResult) =>
-  Effect.logInfo(
-    line("compression done", {
-      session: result.sessionId,
-      operation: result.operationId,
-      outcome: result.outcome,
-      generation: result.generation,
-      messages: `${result.messagesBefore}->${result.messagesAfter}`,
-      tokens: `~${result.tokensAfter}`,
-      model: result.model,
-      focus: result.focus
-    })
-  )
+  info("compression done", {
+    session: result.sessionId,
+    operation: result.operationId,
+    outcome: result.outcome,
+    generation: result.generation,
+    messages: `${result.messagesBefore}->${result.messagesAfter}`,
+    tokens: `~${result.tokensAfter}`,
+    model: result.model,
+    focus: result.focus
+  })
 
 export const failed = (sessionId: SessionId, operationId: string, error: string) =>
   Effect.logWarning(line("compression failed", { session: sessionId, operation: operationId, error }))
 
 /** Instead of a started line. */
 export const deferred = (sessionId: SessionId, operationId: string, reason: string) =>
-  Effect.logInfo(line("compression deferred", { session: sessionId, operation: operationId, reason }))
+  info("compression deferred", { session: sessionId, operation: operationId, reason })
 
 export const notDeferred = (sessionId: SessionId, operationId: string, reason: string) =>
   Effect.logWarning(line("deferral not followed", { session: sessionId, operation: operationId, reason }))
@@ -77,14 +84,12 @@ export const hookFailed = (sessionId: SessionId, operationId: string, hook: "bef
   Effect.logWarning(line("hook failed", { session: sessionId, operation: operationId, hook, error }))
 
 export const healed = (sessionId: SessionId, operationId: string, segment: Segment, generation: number) =>
-  Effect.logInfo(
-    line("segment healed", { session: sessionId, operation: operationId, segment: segment.id, generation })
-  )
+  info("segment healed", { session: sessionId, operation: operationId, segment: segment.id, generation })
 
 export const condensed = (sessionId: SessionId, operationId: string, { fromSeq, id, toSeq }: Segment) =>
-  Effect.logInfo(
-    line("segments condensed", { session: sessionId, operation: operationId, segment: id, from: fromSeq, to: toSeq })
-  )
+  info("segments condensed", { session: sessionId, operation: operationId, segment: id, from: fromSeq, to: toSeq })
 
-export const reset = (sessionId: SessionId, generation: number) =>
-  Effect.logInfo(line("reset", { session: sessionId, generation }))
+export const reset = (sessionId: SessionId, generation: number) => info("reset", { session: sessionId, generation })
+
+export const rewound = (sessionId: SessionId, to: number, undone: number, generation: number) =>
+  info("rewind", { session: sessionId, to, undone, generation })

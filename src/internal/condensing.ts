@@ -9,6 +9,7 @@ import * as AuxiliaryTask from "../AuxiliaryTask.ts"
 import * as Handoff from "../Handoff.ts"
 import type { Merge } from "../Plan.ts"
 import type { Counter } from "../Tokens.ts"
+import type * as Progress from "./progress.ts"
 import * as SummaryTask from "./summaryTask.ts"
 
 /** Segments condensed into one text. */
@@ -16,6 +17,12 @@ export interface Condensed {
   readonly children: Merge["children"]
   readonly text: string
   readonly model: string
+}
+
+/** What the calls of one summary share: its budget, and how far they have come. */
+export interface Job {
+  readonly spent: AuxiliaryTask.Spending
+  readonly tally: Progress.Tally
 }
 
 /** By plain code. `hasEnded` says whether what was open at their end has been answered since. */
@@ -37,15 +44,16 @@ export const begin = Effect.fnUntraced(function* (
   env: SummaryTask.Environment,
   range: { readonly merges: ReadonlyArray<Merge>; readonly tokens: number },
   hasEnded: boolean,
-  spent: AuxiliaryTask.Spending
+  job: Job
 ) {
+  const { spent } = job
   const isPoor = (yield* Ref.get(spent.tokensLeft)) < POOR * range.tokens
   const affordable = yield* Ref.modify(spent.callsLeft, (calls) => {
     const taken = isPoor ? [] : range.merges.slice(0, Math.max(0, calls - LEAST_CALLS))
     return [taken, calls - taken.length]
   })
   const begun = yield* Clock.currentTimeMillis
-  const fibers = yield* Effect.forEach(affordable, (merge) => Effect.forkScoped(condense(env, merge, hasEnded, spent)))
+  const fibers = yield* Effect.forEach(affordable, (merge) => Effect.forkScoped(condense(env, merge, hasEnded, job)))
   return Effect.gen(function* () {
     const patience = Math.max(LEAST_PATIENCE, (yield* Clock.currentTimeMillis) - begun)
     const ended = yield* Effect.forEach(fibers, (fiber) => Effect.timeoutOption(Fiber.await(fiber), patience), {
@@ -67,8 +75,9 @@ const condense = Effect.fnUntraced(function* (
   env: SummaryTask.Environment,
   { children, maxTokens }: Merge,
   hasEnded: boolean,
-  spent: AuxiliaryTask.Spending
+  { spent, tally }: Job
 ) {
+  const progress = tally.begin(maxTokens)
   const task = SummaryTask.make(env, {
     material: Handoff.materialOfSegments(children),
     covered: children.reduce((sum, { tokens }) => sum + tokens, 0),
@@ -78,9 +87,11 @@ const condense = Effect.fnUntraced(function* (
     focus: null,
     requests: [],
     cuts: null,
-    onProgress: () => Effect.void
+    onProgress: progress.onProgress
   })
-  const answer = yield* AuxiliaryTask.run(task, { ...spent, callsLeft: yield* Ref.make(1) })
+  const answer = yield* AuxiliaryTask.run(task, { ...spent, callsLeft: yield* Ref.make(1) }).pipe(
+    Effect.ensuring(progress.end)
+  )
   const text = SummaryTask.kept(answer.value, maxTokens, env.counter)
   return { children, text, model: answer.route } satisfies Condensed
 })

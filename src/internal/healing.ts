@@ -25,16 +25,25 @@ export const isDegraded = ({ degraded }: Segment): boolean => degraded !== null
 export const run = (
   env: Environment,
   sessionId: SessionId,
-  operationId: string
+  operationId: string,
+  onHealed: OnHealed
 ): Effect.Effect<ReadonlyArray<string>, UnknownSession | StoreError> =>
   Effect.suspend(() => {
     const healed: Array<string> = []
-    return Effect.flatMap(Effect.exit(healAll(env, sessionId, operationId, healed)), (exit) =>
+    return Effect.flatMap(Effect.exit(healAll(env, { sessionId, operationId, onHealed }, healed)), (exit) =>
       Exit.isInterrupted(exit) ? Effect.succeed(healed) : Effect.as(exit, healed)
     )
   })
 
-const healAll = (env: Environment, sessionId: SessionId, operationId: string, healed: Array<string>) =>
+type OnHealed = (segmentId: string, generation: number) => Effect.Effect<void>
+
+interface Order {
+  readonly sessionId: SessionId
+  readonly operationId: string
+  readonly onHealed: OnHealed
+}
+
+const healAll = (env: Environment, { onHealed, operationId, sessionId }: Order, healed: Array<string>) =>
   Effect.gen(function* () {
     // A step asks for a healing each time: where none is due it takes no lease.
     if ((yield* healable(env, yield* env.store.state(sessionId))).length === 0) return
@@ -47,6 +56,8 @@ const healAll = (env: Environment, sessionId: SessionId, operationId: string, he
       state = next
       healed.push(segment.id)
       yield* AuditLines.healed(sessionId, operationId, segment, state.generation)
+      yield* Effect.ignoreLogged(env.store.count(sessionId, { healed: 1 }))
+      yield* onHealed(segment.id, state.generation)
     }
   }).pipe(Effect.scoped)
 
@@ -74,7 +85,8 @@ const healOne = (env: Environment, lease: StoreLease, state: State, degraded: Se
           hasEnded: state.manifest.live.length > 0 || hasEndedAfter(degraded.toSeq, state),
           merges: [],
           onExhausted: "fail",
-          onProgress: () => Effect.void
+          onProgress: () => Effect.void,
+          onSpent: (spent) => Effect.ignoreLogged(store.count(sessionId, spent))
         })
       )
     )

@@ -7,6 +7,7 @@ import type * as Scope from "effect/Scope"
 import type { SessionId } from "../Session.ts"
 import type { StoreError, UnknownSession } from "../SessionError.ts"
 import type { Lease, LeaseRequest, SessionStore } from "../SessionStore.ts"
+import { beat, BEATS } from "./heartbeats.ts"
 
 /** How long a crashed holder is waited for, in milliseconds. */
 export const ttl = (chosen: Duration.DurationInput = "15 seconds"): number => Duration.toMillis(chosen)
@@ -19,12 +20,13 @@ export interface Held {
   readonly waitedFor: string | undefined
 }
 
-/** Waits, interruptibly, for the lease. Granting and the promise to release it are one step. */
+/** Waits, interruptibly, for the lease. Granting and the promise to release it are one step; `keep` keeps it alive. */
 export const hold = (
   store: Context.Tag.Service<SessionStore>,
   sessionId: SessionId,
   request: LeaseRequest,
-  onHeld: (holder: string) => Effect.Effect<void> = () => Effect.void
+  onHeld: (holder: string) => Effect.Effect<void> = () => Effect.void,
+  keep: (lease: Lease) => Effect.Effect<unknown, never, Scope.Scope> = alone(store, request.ttl)
 ): Effect.Effect<Held, UnknownSession | StoreError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
@@ -34,7 +36,7 @@ export const hold = (
         if (acquired._tag === "Granted") {
           const { lease } = acquired
           yield* Effect.addFinalizer(() => Effect.ignoreLogged(store.release(lease)))
-          yield* Effect.forkScoped(heartbeat(store, lease, request.ttl))
+          yield* keep(lease)
           return { lease, waitedFor }
         }
         waitedFor = acquired.holder
@@ -44,8 +46,10 @@ export const hold = (
     })
   )
 
-/** Goes on when a beat fails: whether the lease still holds is decided by the fence, not here. */
-const heartbeat = (store: Context.Tag.Service<SessionStore>, lease: Lease, ttl: number) =>
-  Effect.interruptible(
-    Effect.repeat(Effect.ignoreLogged(store.renew(lease, ttl)), Schedule.spaced(ttl / 3)).pipe(Effect.delay(ttl / 3))
+const alone = (store: Context.Tag.Service<SessionStore>, ttl: number) => (lease: Lease) =>
+  beat(store, lease, ttl).pipe(
+    Effect.repeat(Schedule.spaced(ttl / BEATS)),
+    Effect.delay(ttl / BEATS),
+    Effect.interruptible,
+    Effect.forkScoped
   )

@@ -42,13 +42,15 @@ export interface Said extends Named {
 }
 
 /** Identifiers in prose: named ones ("staging port is 5433"), and those that name themselves, as URLs and hashes do. */
-export const identifiers = (text: string): ReadonlyArray<Said> => {
-  if (!IDENTIFYING.test(text)) return []
+export const identifiers = (whole: string): ReadonlyArray<Said> => {
+  const text = identifyingLines(whole)
+  if (text === "") return []
   const named = Array.from(text.matchAll(NAMED)).flatMap((match) => {
     const [, latin, other = "", found = ""] = match
     const value = trimmed(found)
-    const before = text.slice(Math.max(0, match.index - 40), match.index)
-    const name = fullName(before, latin ?? other)
+    const before = text.slice(Math.max(0, match.index - 120), match.index)
+    const joined = JOINED.exec(before)?.[0] ?? ""
+    const name = fullName(before.slice(0, before.length - joined.length).slice(-40), joined + (latin ?? other))
     return isIdentifier(value) && !TOO_PLAIN.test(name) ? [{ name, value }] : []
   })
   const pairs = [...named, ...reversed(text), ...settings(text)].map((pair) => ({ ...pair, isSelfNamed: false }))
@@ -57,6 +59,15 @@ export const identifiers = (text: string): ReadonlyArray<Said> => {
     (text.match(pattern) ?? []).map((found) => ({ name, value: trimmed(found), isSelfNamed: true }))
   )
   return [...pairs, ...bare.filter(({ value }) => !taken.has(value) && value.length <= LONGEST_VALUE)]
+}
+
+/** Lines that may hold an identifier, each with the one before it, where its name may stand: most have none. */
+const identifyingLines = (text: string): string => {
+  if (!IDENTIFYING.test(text)) return ""
+  const lines = text.split("\n")
+  if (lines.length === 1) return text
+  const isTelling = lines.map((line) => IDENTIFYING.test(line))
+  return lines.filter((_, i) => isTelling[i] === true || isTelling[i + 1] === true).join("\n")
 }
 
 const LONGEST_RULE = 400
@@ -93,9 +104,12 @@ const IDENTIFYING = /\d|:\/\/|[A-Z_]{3}=|[`"'*]/
 const LINK =
   "(?:[\\s:=#→`\"'*(]|->|(?<!\\p{L})(?:is|are|was|now|to|be|should|will|been|reads|equals|became|becomes|changed|replaced|set|switched|over|moved|by|jetzt|nun|ist|wird|wurde|lautet|auf|zu|est|maintenant|désormais|passe|à|es|ahora|pasa|a|é|agora|passa|è|adesso|ora|это|теперь|стал[аои]?)(?!\\p{L})|[是为為现現在改成换換은는はがを]|これから|이제)"
 const NAMED = new RegExp(
-  `(?:(?<![\\p{L}\\p{N}_-])((?:[\\p{L}\\p{N}]{1,40}[_-]){0,4}(?:id|uuid|${NOUNS}|порт|версия|puerto|porta|versión|versão))(?![\\p{L}\\p{N}_-])${LINK}+|(端口|版本|ポート|バージョン|포트|버전)${LINK}*)([\\p{L}\\p{N}@/~][^\\s"'\`*()<>，。、；,;]{0,${2 * LONGEST_VALUE}})`,
+  `(?:(?<![\\p{L}\\p{N}])(id|uuid|${NOUNS}|порт|версия|puerto|porta|versión|versão)(?![\\p{L}\\p{N}_-])${LINK}+|(端口|版本|ポート|バージョン|포트|버전)${LINK}*)([\\p{L}\\p{N}@/~][^\\s"'\`*()<>，。、；,;]{0,${2 * LONGEST_VALUE}})`,
   "giu"
 )
+
+/** What a name begins with: the "user_" of "user_id". */
+const JOINED = /(?:[\p{L}\p{N}]{1,40}[_-]){1,4}$/u
 
 const SELF_NAMED: ReadonlyArray<{ readonly name: string; readonly pattern: RegExp }> = [
   { name: "url", pattern: /\bhttps?:\/\/[^\s"'`<>)\]}，。]{1,400}/g },

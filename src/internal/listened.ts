@@ -7,7 +7,11 @@ import * as Tracer from "effect/Tracer"
 const silent = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
 /** A span around `effect` when a tracer is installed, nothing when the default one would throw it away. */
-export const listened = <A, E>(name: string, subject: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+export const listened = <A, E, R>(
+  name: string,
+  subject: string,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
   Effect.withFiberRuntime((fiber) =>
     Context.get(fiber.currentDefaultServices, Tracer.Tracer) === silent
       ? effect

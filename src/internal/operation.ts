@@ -23,6 +23,7 @@ import { paced, rest } from "./breath.ts"
 import type { Condensed } from "./condensing.ts"
 import * as Hooks from "./hooks.ts"
 import * as Lease from "./lease.ts"
+import type { Progress } from "./progress.ts"
 import * as SegmentTree from "./segmentTree.ts"
 
 export interface Environment {
@@ -45,7 +46,7 @@ export interface Order {
   readonly overhead: number | undefined
   readonly isUrgent: boolean
   readonly onStarted: (messages: number, tokens: number) => Effect.Effect<void>
-  readonly onProgress: (characters: number) => Effect.Effect<void>
+  readonly onProgress: (progress: Progress) => Effect.Effect<void>
 }
 
 export type Failure = UnknownSession | StoreError | CompressionFailed
@@ -112,7 +113,9 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
       messagesAfter: before.messages,
       tokensBefore: before.tokens,
       tokensAfter: before.tokens,
+      compressions: SegmentTree.compressions(state.segments),
       modelCalls: 0,
+      tokensSpent: 0,
       attempts: [],
       budgetLeft: null,
       ...about,
@@ -149,11 +152,12 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
         hasEnded: plan.live.length > 0 || hasEndedAfter(plan.toSeq, state),
         merges: plan.merges,
         onExhausted: env.policy.onExhausted,
-        onProgress: order.onProgress
+        onProgress: order.onProgress,
+        onSpent: (spent) => Effect.ignoreLogged(store.count(sessionId, spent))
       })
     ).pipe(Effect.mapError(({ errors }) => new CompressionFailed({ sessionId, operationId, errors })))
-    const { attempts, budgetLeft, modelCalls } = summary
-    const spent = { attempts, budgetLeft, modelCalls }
+    const { attempts, budgetLeft, modelCalls, tokensSpent } = summary
+    const spent = { attempts, budgetLeft, modelCalls, tokensSpent }
 
     const known = yield* paced(plan.material, yield* store.ledger(sessionId), (ledger, entry) =>
       Ledger.add(ledger, [entry])
@@ -191,7 +195,8 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
       generation: committed.right.generation,
       snapshotId: committed.right.snapshotId,
       messagesAfter: after.messages,
-      tokensAfter: after.tokens
+      tokensAfter: after.tokens,
+      compressions: SegmentTree.compressions(committed.right.state.segments)
     })
   }).pipe(Effect.onExit((exit) => conclude(order, exit)))
 })
@@ -242,7 +247,7 @@ const stillOpen = (live: ReadonlyArray<number>, latest: State): ReadonlyArray<nu
 }
 
 /** A live request stands behind the handoff in its own words; here it would be called open when it no longer is. */
-const withoutLive = (ledger: Ledger.Ledger, live: ReadonlyArray<number>): Ledger.Ledger => ({
+export const withoutLive = (ledger: Ledger.Ledger, live: ReadonlyArray<number>): Ledger.Ledger => ({
   ...ledger,
   requests: ledger.requests.filter(({ seq }) => !live.includes(seq))
 })

@@ -2,10 +2,9 @@
  * Makes a list of messages one that OpenAI, Anthropic, Mistral and Gemini accept, and says what was changed. Messages
  * that need no repair stay the very same objects.
  */
-import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Message from "../Message.ts"
 import type { Counter } from "../Tokens.ts"
+import { type Bench, changed, mendContent } from "./contentRepairs.ts"
 import { excerpt } from "./excerpt.ts"
 import { pair } from "./toolPairs.ts"
 
@@ -44,39 +43,82 @@ export interface Row {
   readonly tokens: number
 }
 
+/** A list being mended, piece by piece. */
+export interface Mending {
+  readonly excerpts: ReadonlyMap<number, number>
+  readonly counter: Counter
+  readonly rows: Array<Row>
+  readonly repairs: Array<Repair>
+  /** Ids of calls so far, and those that have a result. */
+  readonly used: Set<string>
+  readonly answered: Set<string>
+  before: Message.Message["role"] | undefined
+  /** Whether anything came at all, and anything but instructions. */
+  hasRows: boolean
+  hasBegun: boolean
+}
+
 /** `excerpts` says which `seq` may take how many tokens. */
-export const mend = (
-  rows: ReadonlyArray<Row>,
-  excerpts: ReadonlyMap<number, number>,
-  counter: Counter
-): { readonly rows: ReadonlyArray<Row>; readonly repairs: ReadonlyArray<Repair> } => {
-  const repairs: Array<Repair> = []
+export const begin = (excerpts: ReadonlyMap<number, number>, counter: Counter): Mending => ({
+  excerpts,
+  counter,
+  rows: [],
+  repairs: [],
+  used: new Set(),
+  answered: new Set(),
+  before: undefined,
+  hasRows: false,
+  hasBegun: false
+})
+
+/** Another that goes on from here, and leaves this one as it is. */
+export const fork = (mending: Mending): Mending => ({
+  ...mending,
+  rows: mending.rows.slice(),
+  repairs: mending.repairs.slice(),
+  used: new Set(mending.used),
+  answered: new Set(mending.answered)
+})
+
+/**
+ * Goes on with more rows. The result is as if all had come at once, provided that each call before them has its result
+ * before them: see `isClosed`.
+ */
+export const add = (mending: Mending, rows: ReadonlyArray<Row>): void => {
+  const { counter, excerpts, repairs } = mending
   const bench: Bench = { counter, note: (repair) => repairs.push(repair) }
   const sound: Array<Row> = []
+  mending.hasRows ||= rows.length > 0
   for (const row of rows) {
-    const mended = SOUND.has(row.message) ? row : mendContent(row, bench)
+    const mended = mendContent(row, bench)
     const to = excerpts.get(row.seq)
     const shown = mended === undefined || to === undefined ? mended : shorten(mended, to, bench)
     if (shown !== undefined) sound.push(shown)
   }
-  const ordered = mendOrder(mendPairs(sound, bench), bench)
-  const begins = ordered.some(({ message }) => !Message.isSystem(message))
-  return { rows: begins || rows.length === 0 ? ordered : [...ordered, opening("tail", 0, bench)], repairs }
+  mendOrder(mendPairs(sound, mending, bench), mending, bench)
 }
 
-/** Messages whose content was looked at and found sound: they never change, so a step does not look again. */
-const SOUND = new WeakSet<Message.Message>()
+/** Whether these rows can be followed by any others and stay as they are: every call has its result among them. */
+export const isClosed = (rows: ReadonlyArray<Row>): boolean =>
+  pair(rows.map(({ message }) => message)).results.every((results) => !results.includes(undefined))
 
-interface Bench {
-  readonly counter: Counter
-  readonly note: (repair: Repair) => void
+/** What became of the rows so far; `repairs` by their place. */
+export const mended = (
+  mending: Mending
+): { readonly rows: ReadonlyArray<Row>; readonly repairs: ReadonlyArray<Repair> } => {
+  const { counter, hasBegun, hasRows, rows } = mending
+  const repairs = mending.repairs.toSorted((a, b) => a.seq - b.seq)
+  if (hasBegun || !hasRows) return { rows, repairs }
+  const first = opening("tail", 0, { counter, note: (repair) => repairs.unshift(repair) })
+  return { rows: [...rows, first], repairs }
 }
 
-const changed = (row: Row, message: Message.Message, { counter }: Bench): Row => ({
-  ...row,
-  message,
-  tokens: counter.message(message)
-})
+/** The whole list at once. */
+export const mend = (rows: ReadonlyArray<Row>, excerpts: ReadonlyMap<number, number>, counter: Counter) => {
+  const mending = begin(excerpts, counter)
+  add(mending, rows)
+  return mended(mending)
+}
 
 const shorten = (row: Row, to: number, bench: Bench): Row | undefined => {
   if (row.tokens <= to) return row
@@ -85,77 +127,12 @@ const shorten = (row: Row, to: number, bench: Bench): Row | undefined => {
   return to === 0 ? undefined : changed(row, excerpt(message, { seq, tokens, to }, bench.counter), bench)
 }
 
-// ── what a message says ──
-
-const mendContent = (row: Row, bench: Bench): Row | undefined => {
-  const { seq } = row
-  const message = row.message.role === "assistant" ? mendCalls(row.message, seq, bench) : row.message
-  const content = withoutBlanks(message.content)
-  if (isEmpty(content) && (Message.isSystem(message) || Message.endsTurn(message))) {
-    bench.note({ kind: "empty-message", seq })
-    return undefined
-  }
-  const isSound = content === message.content && (message.role === "assistant" || !isEmpty(content))
-  if (!isSound) bench.note({ kind: "empty-content", seq })
-  const full = isSound ? message : withContent(message, content)
-  if (full !== row.message) return changed(row, full, bench)
-  SOUND.add(full)
-  return row
-}
-
-type Content = Message.Message["content"]
-
-const isEmpty = (content: Content): boolean => content === undefined || content === null || content.length === 0
-
-const isBlank = (text: string): boolean => !/\S/.test(text)
-
-/** Anthropic refuses blank text wherever it stands; the empty string, though, every adapter leaves out. */
-const withoutBlanks = (content: Content): Content => {
-  if (content === undefined || content === null || content === "") return content
-  if (typeof content === "string") return isBlank(content) ? null : content
-  const parts = content.filter((part) => !("text" in part && typeof part.text === "string" && isBlank(part.text)))
-  if (parts.length === 0) return null
-  return parts.length === content.length ? content : parts
-}
-
-const withContent = (message: Message.Message, content: Content): Message.Message => {
-  if (message.role === "assistant") return { ...message, content: content ?? null }
-  return { ...message, content: content === undefined || content === null || content === "" ? EMPTY : content }
-}
-
-const EMPTY = "[empty]"
-
-const mendCalls = (message: Message.AssistantMessage, seq: number, bench: Bench): Message.AssistantMessage => {
-  const { tool_calls: calls, ...spoken } = message
-  if (calls === undefined) return message
-  if (calls === null || calls.length === 0) {
-    if (!isEmpty(withoutBlanks(spoken.content))) bench.note({ kind: "empty-content", seq })
-    return spoken
-  }
-  const invalid = new Set(calls.filter((call) => !isObject(call.function.arguments)))
-  if (invalid.size === 0) return message
-  for (const { id } of invalid) bench.note({ kind: "invalid-arguments", seq, toolCallId: id })
-  return { ...message, tool_calls: calls.map((call) => (invalid.has(call) ? withObject(call) : call)) }
-}
-
-const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
-
-const isObject = (text: string): boolean =>
-  text === "{}" || (text.trimStart().startsWith("{") && Option.exists(parseJson(text), Predicate.isRecord))
-
-const withObject = (call: Message.ToolCall): Message.ToolCall => {
-  const { name, arguments: raw } = call.function
-  return { ...call, function: { name, arguments: isBlank(raw) ? "{}" : JSON.stringify({ _raw: raw }) } }
-}
-
 // ── calls and results ──
 
 const NO_RESULT = "[no result: this call was never answered]"
 
-const mendPairs = (rows: ReadonlyArray<Row>, bench: Bench): ReadonlyArray<Row> => {
+const mendPairs = (rows: ReadonlyArray<Row>, { answered, used }: Mending, bench: Bench): ReadonlyArray<Row> => {
   const { results, answers } = pair(rows.map(({ message }) => message))
-  const used = new Set<string>()
-  const answered = new Set<string>()
   const paired: Array<Row> = []
   for (const [i, row] of rows.entries()) {
     const { message, seq } = row
@@ -224,23 +201,20 @@ const endOfResults = (rows: ReadonlyArray<Row>, from: number): number => {
 
 // ── who may follow whom ──
 
-const mendOrder = (rows: ReadonlyArray<Row>, bench: Bench): ReadonlyArray<Row> => {
-  const ordered: Array<Row> = []
-  let before: Message.Message["role"] | undefined
-  let hasBegun = false
+const mendOrder = (rows: ReadonlyArray<Row>, mending: Mending, bench: Bench): void => {
   for (const row of rows) {
     const isSystem = Message.isSystem(row.message)
-    if (!hasBegun && !isSystem) {
-      hasBegun = true
-      if (row.message.role !== "user") ordered.push(opening(row.part, row.seq, bench))
+    if (!mending.hasBegun && !isSystem) {
+      mending.hasBegun = true
+      if (row.message.role !== "user") mending.rows.push(opening(row.part, row.seq, bench))
     }
-    if (before === "tool" && (isSystem || row.message.role === "user")) ordered.push(bridge(row, bench))
+    const { before } = mending
+    if (before === "tool" && (isSystem || row.message.role === "user")) mending.rows.push(bridge(row, bench))
     const isMisplaced = isSystem && (before === "tool" || before === "assistant")
     const shown = isMisplaced ? asUser(row, bench) : row
-    ordered.push(shown)
-    before = shown.message.role
+    mending.rows.push(shown)
+    mending.before = shown.message.role
   }
-  return ordered
 }
 
 const opening = (part: Row["part"], seq: number, bench: Bench): Row => {

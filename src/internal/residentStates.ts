@@ -8,6 +8,7 @@ import type { Logged, Manifest, Segment, SessionId, State, Usage } from "../Sess
 import { total } from "../Tokens.ts"
 import * as Rows from "./sqliteRows.ts"
 import type { Statements } from "./sqliteStatements.ts"
+import * as Undone from "./undone.ts"
 
 /** Together the sessions in memory hold at most about this many tokens of messages. */
 const CAPACITY = 4_000_000
@@ -76,7 +77,10 @@ export const make = (sql: Statements, capacity: number = CAPACITY) => {
     }
   }
 
-  return { current, push, forget, peek: (sessionId: SessionId) => residents.get(sessionId) }
+  /** The session is at another base now. */
+  const replace = (sessionId: SessionId, resident: Resident) => keep(sessionId, resident)
+
+  return { current, push, forget, replace, peek: (sessionId: SessionId) => residents.get(sessionId) }
 }
 
 export type Residents = ReturnType<typeof make>
@@ -87,12 +91,13 @@ const unchanged = (sql: Statements, sessionId: SessionId, known: Resident): bool
   (sql.generation.get(sessionId)?.generation ?? 0) === known.generation &&
   sql.session.get(sessionId)?.epoch === known.epoch
 
+/** Its manifest is an object of its own, by which views know the session while it stays in memory. */
 const load = (sql: Statements, sessionId: SessionId): Resident | undefined => {
   const session = sql.session.get(sessionId)
   if (session === undefined) return undefined
   const row = sql.generation.get(sessionId)
   const last = sql.last.get(sessionId) ?? { seq: 0, total: 0 }
-  const parts = readParts(sql, sessionId, row === undefined ? whole : Rows.manifestOf(row.manifest), last.seq)
+  const parts = readParts(sql, sessionId, row === undefined ? { ...whole } : Rows.manifestOf(row.manifest), last.seq)
   return {
     ...parts,
     version: 0,
@@ -106,14 +111,36 @@ const load = (sql: Statements, sessionId: SessionId): Resident | undefined => {
   }
 }
 
+/**
+ * The session once it is at `manifest`, from what is in memory: a compression only takes messages out of a view, so that
+ * none has to be read again. Undefined where that is not so.
+ */
+export const advanced = (current: Resident, manifest: Manifest, made: ReadonlyArray<Segment>): Resident | undefined => {
+  const isFirst = current.head.length === 0 && current.segments.length === 0
+  const known = [...current.live, ...current.tail]
+  const head = isFirst ? current.tail.filter(({ seq }) => seq <= manifest.headTo) : current.head
+  const live = manifest.live.flatMap((seq) => known.find((entry) => entry.seq === seq) ?? [])
+  const segments = manifest.segments.flatMap((id) => [...current.segments, ...made].find((s) => s.id === id) ?? [])
+  const isWhole =
+    (head.at(-1)?.seq ?? 0) === manifest.headTo &&
+    live.length === manifest.live.length &&
+    segments.length === manifest.segments.length &&
+    (current.tail[0]?.seq ?? Infinity) <= manifest.tailFrom
+  if (!isWhole) return undefined
+  const tail = current.tail.filter(({ seq }) => seq >= manifest.tailFrom)
+  const size = total([current.system, head, live, tail].flat())
+  return { ...current, generation: current.generation + 1, manifest, head, live, segments, tail, size }
+}
+
 /** The rows a manifest stands for, up to `lastSeq`: no row in the middle is read. */
 export const readParts = (sql: Statements, sessionId: SessionId, manifest: Manifest, lastSeq: number) => {
   const system = leadingSystem(sql, sessionId, lastSeq)
-  const begin = (system.at(-1)?.seq ?? 0) + 1
-  const range = (from: number, to: number) => sql.between.all(sessionId, from, to).map(Rows.logged)
+  const begin = Math.max((system.at(-1)?.seq ?? 0) + 1, manifest.contextFrom)
+  const range = (from: number, to: number) =>
+    Undone.without(manifest.undone, sql.between.all(sessionId, from, to).map(Rows.logged))
   return {
     manifest,
-    system,
+    system: Undone.without(manifest.undone, system),
     head: range(begin, manifest.headTo),
     segments: manifest.segments.flatMap((id) => sql.segment.all(id).map(Rows.segment)),
     live: manifest.live.flatMap((seq) => range(seq, seq)),

@@ -56,6 +56,10 @@ export const condensed = (children: Segments, made: Pick<Segment, "id" | "text" 
   focus: null
 })
 
+/** How many compressions these segments came of, since the last reset. */
+export const compressions = (segments: Segments): number =>
+  segments.reduce((sum, { level }) => sum + FAN_IN ** level, 0)
+
 /** The segments a view shows once `merged` took the place of their children and `added` came last. */
 export const shown = (segments: Segments, merged: Segments, added: Segment, limits: Limits): Segments => {
   const all = [...merged.reduce(replaced, segments), added]

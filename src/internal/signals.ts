@@ -1,57 +1,63 @@
 /** Who can be told to stop: the running turns and interruptible tasks of each session. */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
+import * as Fiber from "effect/Fiber"
 import type { SessionId } from "../Session.ts"
 
-type Signal = Deferred.Deferred<void>
+/** Something that is running, and whether it was told to stop. */
+interface Running {
+  stop: Effect.Effect<unknown>
+  isStopped: boolean
+}
 
 export const make = () => {
-  const signals = new Map<SessionId, Set<Signal>>()
+  const running = new Map<SessionId, Set<Running>>()
 
-  const raise = (sessionId: SessionId): Signal => {
-    const signal = Deferred.unsafeMake<void>(FiberId.none)
-    signals.set(sessionId, (signals.get(sessionId) ?? new Set()).add(signal))
-    return signal
+  const enter = (sessionId: SessionId): Running => {
+    const entry: Running = { stop: Effect.void, isStopped: false }
+    running.set(sessionId, (running.get(sessionId) ?? new Set()).add(entry))
+    return entry
   }
-  const lower = (sessionId: SessionId, signal: Signal) => {
-    const ofSession = signals.get(sessionId)
-    ofSession?.delete(signal)
-    if (ofSession?.size === 0) signals.delete(sessionId)
+  const leave = (sessionId: SessionId, entry: Running) => {
+    const ofSession = running.get(sessionId)
+    ofSession?.delete(entry)
+    if (ofSession?.size === 0) running.delete(sessionId)
   }
 
   /**
-   * Runs `effect` until it ends or the session is told to stop; then it is interrupted and `stopped` is the failure. The
-   * race is masked, its sides are not: interrupted after making its fibers and before starting them, it would wait for
-   * them for ever.
+   * Runs `effect` until it ends or the session is told to stop; then it is interrupted and `stopped` is the failure. It
+   * runs in a fiber of its own, so that its interrupt is not that of who waits for it.
    */
   const stoppable =
     <E2>(sessionId: SessionId, stopped: () => E2) =>
     <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | E2, R> =>
-      Effect.acquireUseRelease(
-        Effect.sync(() => raise(sessionId)),
-        (signal) =>
-          Effect.uninterruptibleMask((restore) =>
-            Effect.raceFirst(
-              restore(effect),
-              Effect.flatMap(restore(Deferred.await(signal)), () => Effect.fail(stopped()))
+      Effect.uninterruptibleMask((restore) =>
+        Effect.suspend(() => {
+          const entry = enter(sessionId)
+          const conclude = (exit: Exit.Exit<A, E>): Effect.Effect<A, E | E2> =>
+            entry.isStopped && Exit.isInterrupted(exit) ? Effect.fail(stopped()) : exit
+          return Effect.flatMap(Effect.fork(restore(effect)), (fiber) => {
+            entry.stop = Fiber.interruptFork(fiber)
+            // It may have been told before there was anything to stop.
+            return (entry.isStopped ? Fiber.interrupt(fiber) : restore(Fiber.await(fiber))).pipe(
+              Effect.onInterrupt(() => Fiber.interrupt(fiber)),
+              Effect.tap(() => Fiber.inheritAll(fiber)),
+              Effect.flatMap(conclude)
             )
-          ),
-        (signal) => Effect.sync(() => lower(sessionId, signal))
+          }).pipe(Effect.ensuring(Effect.sync(() => leave(sessionId, entry))))
+        })
       )
 
   /** Whether there was anybody to stop. */
   const stop = (sessionId: SessionId): Effect.Effect<boolean> =>
-    Effect.sync(() => {
-      const ofSession = signals.get(sessionId) ?? []
-      let stopped = false
-      for (const signal of ofSession) {
-        Deferred.unsafeDone(signal, Exit.void)
-        stopped = true
-      }
-      return stopped
+    Effect.suspend(() => {
+      const ofSession = [...(running.get(sessionId) ?? [])]
+      for (const entry of ofSession) entry.isStopped = true
+      return Effect.as(
+        Effect.forEach(ofSession, ({ stop }) => stop, { discard: true }),
+        ofSession.length > 0
+      )
     })
 
-  return { stoppable, stop, size: () => signals.size }
+  return { stoppable, stop, size: () => running.size }
 }

@@ -26,22 +26,29 @@ export const busyRetried = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Eff
 export const make = (db: Database.Database, counter: Counter) => {
   const sql = prepare(db)
   const residents = Residents.make(sql)
+  const isStrict = db.pragma("synchronous", { simple: true }) === FULL
 
   /** All of `body` or nothing of it: a Left or a throw rolls back. */
-  const transaction = <A, E>(begin: Query<[], never>, body: () => Answer<A, E>): Either.Either<A, E> => {
-    begin.run()
+  const transaction = <A, E>(
+    begin: Query<[], never>,
+    isRelaxed: boolean,
+    body: () => Answer<A, E>
+  ): Either.Either<A, E> => {
+    if (isRelaxed) sql.relax.run()
     try {
+      begin.run()
       const answer = body()
       if (Either.isLeft(answer)) return Either.left(answer.left)
       sql.commit.run()
       return Either.right(answer.right())
     } finally {
       if (db.inTransaction) sql.rollback.run()
+      if (isRelaxed) sql.strict.run()
     }
   }
 
   const block =
-    (begin: Query<[], never>) =>
+    (begin: Query<[], never>, isRelaxed = false) =>
     <A, E>(name: string, subject: string, body: (now: number) => Answer<A, E>): Effect.Effect<A, E | StoreError> =>
       listened(
         `SessionStore.${name}`,
@@ -49,7 +56,7 @@ export const make = (db: Database.Database, counter: Counter) => {
         busyRetried(
           Effect.flatMap(Clock.currentTimeMillis, (now): Either.Either<A, E | StoreError> => {
             try {
-              return transaction(begin, () => body(Math.floor(now)))
+              return transaction(begin, isRelaxed, () => body(Math.floor(now)))
             } catch (cause) {
               return Either.left(cause instanceof StoreError ? cause : toStoreError(name, cause))
             }
@@ -60,7 +67,19 @@ export const make = (db: Database.Database, counter: Counter) => {
   const resident = (sessionId: SessionId) =>
     Either.fromNullable(residents.current(sessionId), () => new UnknownSession({ sessionId }))
 
-  return { sql, residents, resident, counter, writing: block(sql.begin), reading: block(sql.beginRead) }
+  return {
+    sql,
+    residents,
+    resident,
+    counter,
+    writing: block(sql.begin),
+    /** For what no power cut outlives, such as a lease: it is on disk when the next commit is. */
+    noting: block(sql.begin, isStrict),
+    reading: block(sql.beginRead)
+  }
 }
+
+/** Each commit waits for the disk. */
+const FULL = 2
 
 export type Block = ReturnType<typeof make>

@@ -1,4 +1,4 @@
-/** Generations of the native store: commit, reset, and the snapshots they leave behind. */
+/** Generations of the native store: commit, reset, rewind, and the snapshots they leave behind. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { CompressionFailed } from "../CompressionError.ts"
@@ -9,11 +9,12 @@ import type { State } from "../Session.ts"
 import { UnknownSnapshot } from "../SessionError.ts"
 import type { UnknownSession } from "../SessionError.ts"
 import { LeaseLost } from "../SessionStore.ts"
-import type { Commit, Committed, Lease } from "../SessionStore.ts"
-import { type Resident, readParts } from "./residentStates.ts"
+import type { Commit, Committed, Lease, Rewind } from "../SessionStore.ts"
+import { advanced, type Resident, readParts, stateOf } from "./residentStates.ts"
 import type { Answer, Block } from "./sqliteBlock.ts"
 import { verify } from "./sqliteLeases.ts"
 import * as Rows from "./sqliteRows.ts"
+import * as Undone from "./undone.ts"
 
 const ledgerOf = Rows.reader("ledger", Ledger.Ledger)
 const Ended = Schema.Union(CompressionFailed, CompressionResult)
@@ -24,9 +25,9 @@ const encodeLedger = Schema.encodeSync(Schema.parseJson(Ledger.Ledger))
 export const make = (block: Block) => {
   const { reading, resident, residents, sql, writing } = block
 
-  /** Writes the next generation and reads its view's parts back. No message is copied. */
-  const generate = (sessionId: SessionId, current: Resident, made: Omit<Commit, "base">, now: number): Committed => {
-    const { generation, lastSeq, usage } = current
+  /** Writes the next generation. No message is copied. */
+  const write = (sessionId: SessionId, current: Resident, made: Omit<Commit, "base">, now: number) => {
+    const { generation, lastSeq } = current
     // Names are unique even if the clock stands still.
     const at = Math.max(now, (sql.generation.get(sessionId)?.at ?? -1) + 1)
     const left = snapshotId(sessionId, at)
@@ -38,15 +39,37 @@ export const make = (block: Block) => {
     const manifest = JSON.stringify(made.manifest)
     sql.saveGeneration.run(sessionId, generation + 1, manifest, lastSeq, left, made.operationId, at)
     sql.saveLedger.run(sessionId, encodeLedger(made.ledger))
-    const parts = readParts(sql, sessionId, made.manifest, lastSeq)
-    const state: State = { sessionId, generation: generation + 1, lastSeq, usage, ...parts }
-    return { generation: generation + 1, snapshotId: left, state }
+    return { generation: generation + 1, snapshotId: left }
   }
 
-  /** The next reader loads the new base; what others hold of the old one stays as it is. */
-  const settled = (sessionId: SessionId, committed: Committed) => () => {
-    residents.forget(sessionId)
-    return committed
+  /** Reads the new base back. What others hold of the old one stays as it is. */
+  const reread = (sessionId: SessionId, current: Resident, made: Omit<Commit, "base">, now: number) => {
+    const written = write(sessionId, current, made, now)
+    const { lastSeq, usage } = current
+    const parts = readParts(sql, sessionId, made.manifest, lastSeq)
+    const state: State = { sessionId, generation: written.generation, lastSeq, usage, ...parts }
+    return (): Committed => {
+      residents.forget(sessionId)
+      return { ...written, state }
+    }
+  }
+
+  /** The same where memory has all that is left. */
+  const advance = (sessionId: SessionId, current: Resident, made: Commit, now: number) => {
+    const next = advanced(current, { ...made.manifest }, made.segments)
+    if (next === undefined) return reread(sessionId, current, made, now)
+    const written = write(sessionId, current, made, now)
+    return (): Committed => {
+      residents.replace(sessionId, next)
+      return { ...written, state: stateOf(sessionId, next) }
+    }
+  }
+
+  /** A generation that ends the turn and the operation under way: what they know of the session is no longer so. */
+  const supersede = (sessionId: SessionId, current: Resident, made: Omit<Commit, "base">, now: number) => {
+    sql.nextEpoch.run(sessionId)
+    sql.revokeLease.run(sessionId, "operation")
+    return reread(sessionId, { ...current, usage: null }, made, now)
   }
 
   const commit = (lease: Lease, made: Commit) =>
@@ -56,17 +79,36 @@ export const make = (block: Block) => {
         (current) => current.generation === made.base,
         () => new LeaseLost({ name: "operation", superseded: true })
       )
-      return Either.map(verified, (current) => settled(lease.sessionId, generate(lease.sessionId, current, made, now)))
+      return Either.map(verified, (current) => advance(lease.sessionId, current, made, now))
     })
 
   const reset = (sessionId: SessionId) =>
     writing("reset", sessionId, (now): Answer<Committed, UnknownSession> =>
       Either.map(resident(sessionId), (current) => {
-        sql.nextEpoch.run(sessionId)
-        sql.revokeLease.run(sessionId, "operation")
-        const manifest = { ...whole, tailFrom: current.lastSeq + 1 }
+        const from = current.lastSeq + 1
+        const manifest = { ...whole, contextFrom: from, tailFrom: from, undone: current.manifest.undone }
         const made = { operationId: "reset", manifest, segments: [], ledger: Ledger.empty }
-        return settled(sessionId, generate(sessionId, current, made, now))
+        return supersede(sessionId, current, made, now)
+      })
+    )
+
+  const rewind = (sessionId: SessionId, { base, ledger, manifest, seq }: Rewind) =>
+    writing("rewind", sessionId, (now): Answer<Committed | null, UnknownSession> =>
+      Either.map(resident(sessionId), (current) => {
+        if (current.generation !== base) return () => null
+        const undone = Undone.after(current.manifest.undone, seq, current.lastSeq)
+        const made = { operationId: "rewind", manifest: { ...manifest, undone }, segments: [], ledger }
+        return supersede(sessionId, current, made, now)
+      })
+    )
+
+  const stateAt = (sessionId: SessionId, seq: number) =>
+    reading("stateAt", sessionId, (): Answer<State, UnknownSession> =>
+      Either.map(resident(sessionId), ({ manifest: { undone } }) => {
+        const row = sql.generationBefore.get(sessionId, seq + 1)
+        const manifest = { ...(row === undefined ? whole : Rows.manifestOf(row.manifest)), undone }
+        const parts = readParts(sql, sessionId, manifest, seq)
+        return () => ({ sessionId, generation: row?.generation ?? 0, lastSeq: seq, usage: null, ...parts })
       })
     )
 
@@ -115,5 +157,5 @@ export const make = (block: Block) => {
       return Either.right(() => ended)
     })
 
-  return { commit, reset, ledger, snapshot, healTries, publish, outcome }
+  return { commit, reset, rewind, stateAt, ledger, snapshot, healTries, publish, outcome }
 }

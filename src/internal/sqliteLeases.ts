@@ -30,9 +30,9 @@ export const verifyTurn = (
     return superseded ? new Superseded(lost) : new TurnLost(lost)
   })
 
-export const make = ({ resident, sql, writing }: Block) => {
+export const make = ({ noting, resident, sql }: Block) => {
   const acquire = (sessionId: SessionId, { holder, name, ttl }: LeaseRequest) =>
-    writing("acquire", sessionId, (now): Answer<Acquired, UnknownSession> =>
+    noting("acquire", sessionId, (now): Answer<Acquired, UnknownSession> =>
       Either.map(resident(sessionId), ({ epoch }) => {
         const row = sql.lease.get(sessionId, name)
         if (row !== undefined && row.holder !== null && row.expires > now) {
@@ -45,13 +45,13 @@ export const make = ({ resident, sql, writing }: Block) => {
     )
 
   const renew = ({ name, sessionId, token }: Lease, ttl: number) =>
-    writing("renew", sessionId, (now) => {
+    noting("renew", sessionId, (now) => {
       const { changes } = sql.renewLease.run(now + ttl, sessionId, name, token)
       return Either.right(() => changes === 1)
     })
 
   const release = ({ name, sessionId, token }: Lease) =>
-    writing("release", sessionId, () => {
+    noting("release", sessionId, () => {
       sql.freeLease.run(sessionId, name, token)
       return Either.right(() => {})
     })

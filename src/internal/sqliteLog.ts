@@ -11,6 +11,7 @@ import { type Resident, stateOf } from "./residentStates.ts"
 import type { Answer, Block } from "./sqliteBlock.ts"
 import { verifyTurn } from "./sqliteLeases.ts"
 import * as Rows from "./sqliteRows.ts"
+import * as Undone from "./undone.ts"
 
 type Draft = Omit<Logged, "seq">
 
@@ -118,7 +119,8 @@ export const make = (block: Block) => {
 
   const range = (sessionId: SessionId, fromSeq: number, toSeq: number) =>
     reading("range", sessionId, () => {
-      const entries = sql.between.all(sessionId, fromSeq, toSeq).map(Rows.logged)
+      const undone = residents.current(sessionId)?.manifest.undone ?? []
+      const entries = Undone.without(undone, sql.between.all(sessionId, fromSeq, toSeq).map(Rows.logged))
       return Either.right(() => entries)
     })
 

@@ -13,6 +13,7 @@ import { type Acknowledged, SessionSummary, Snapshot } from "../SessionStore.ts"
 import { type Block, busyRetried } from "./sqliteBlock.ts"
 import { toStoreError } from "./sqliteFile.ts"
 import * as Rows from "./sqliteRows.ts"
+import * as Undone from "./undone.ts"
 import * as Either from "effect/Either"
 
 const PAGE = 500
@@ -58,12 +59,14 @@ export const make = (client: SqlClient.SqlClient, { reading, sql }: Block) => {
   /** Log and inbox change places in one commit, so the last page is read together with the inbox. */
   const page = (sessionId: SessionId, after: number) =>
     reading("log", sessionId, () => {
-      const rows: ReadonlyArray<Acknowledged & { readonly seq: number | null }> = sql.page
+      const generation = sql.generation.get(sessionId)
+      const ranges = generation === undefined ? [] : Rows.manifestOf(generation.manifest).undone
+      const rows: ReadonlyArray<Acknowledged> = sql.page
         .all(sessionId, after, PAGE)
-        .map(Rows.logged)
+        .map((row) => ({ ...Rows.logged(row), undone: Undone.isUndone(ranges, row.seq) }))
       const last = rows.length < PAGE
       const waiting = last
-        ? sql.waiting.all(sessionId).map((row) => ({ ...Rows.logged({ seq: 0, ...row }), seq: null }))
+        ? sql.waiting.all(sessionId).map((row) => ({ ...Rows.logged({ seq: 0, ...row }), seq: null, undone: false }))
         : []
       const next = last ? Option.none<number>() : Option.fromNullable(rows.at(-1)?.seq)
       return Either.right(() => [Chunk.unsafeFromArray([...rows, ...waiting]), next] as const)

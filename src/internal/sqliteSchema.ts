@@ -108,6 +108,15 @@ const mergingAndRecall = [
   `CREATE VIRTUAL TABLE recall USING fts5 (body, content = '', tokenize = 'unicode61 remove_diacritics 2')`
 ]
 
+const counters = [
+  `CREATE TABLE counter (
+    session_id TEXT NOT NULL REFERENCES session (id),
+    name       TEXT NOT NULL,
+    value      INTEGER NOT NULL,
+    PRIMARY KEY (session_id, name)
+  ) STRICT, WITHOUT ROWID`
+]
+
 const all = (statements: ReadonlyArray<string>) =>
   Effect.flatMap(SqlClient.SqlClient, (sql) =>
     Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
@@ -115,7 +124,8 @@ const all = (statements: ReadonlyArray<string>) =>
 
 const migrations = {
   "0001_sessions": all(tables),
-  "0002_merging_and_recall": all(mergingAndRecall)
+  "0002_merging_and_recall": all(mergingAndRecall),
+  "0003_counters": all(counters)
 }
 
 /** The migrator takes a migration for done as soon as another process has begun it. */

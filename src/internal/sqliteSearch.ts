@@ -2,7 +2,7 @@
 import type Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type { Segment } from "../Session.ts"
+import type { Segment, Undone } from "../Session.ts"
 import { SessionId } from "../Session.ts"
 import { UnknownSegment } from "../SessionError.ts"
 import type { UnknownSession } from "../SessionError.ts"
@@ -46,7 +46,7 @@ export const make = (db: Database.Database, { reading, resident, sql, writing }:
       const mark = yield* caughtUp(sessionId)
       const chunks = chunksOf(query)
       if (chunks.length === 0) return []
-      const range = rangeOf(places, mark.seq)
+      const range = rangeOf(places, mark.seq, yield* undoneIn(sessionId))
       const ask = { ...range, number: mark.number, limit }
       const isLiteral = isBeyondWords(chunks)
       const literal = isLiteral ? yield* scan(sessionId, chunks, range, limit) : []
@@ -58,6 +58,16 @@ export const make = (db: Database.Database, { reading, resident, sql, writing }:
         found.length > 0 ? found : yield* looked(sessionId, () => byAny(pairsOf(chunks), ask))
       )
     })
+
+  const undoneIn = (sessionId: SessionId) =>
+    reading("find", sessionId, () =>
+      Either.map(
+        resident(sessionId),
+        ({ manifest: { undone } }) =>
+          () =>
+            undone
+      )
+    )
 
   /** The mark of a session whose whole log is in the index. */
   const caughtUp = (sessionId: SessionId) =>
@@ -170,13 +180,14 @@ export const make = (db: Database.Database, { reading, resident, sql, writing }:
 const distinct = (lists: ReadonlyArray<ReadonlyArray<number>>, limit: number): ReadonlyArray<number> =>
   Array.from(new Set(lists.flat())).slice(0, limit)
 
-const rangeOf = ({ also, except, fromSeq, toSeq }: Places, lastSeq: number): Range => ({
+const rangeOf = ({ also, except, fromSeq, toSeq }: Places, lastSeq: number, undone: ReadonlyArray<Undone>): Range => ({
   fromSeq,
   toSeq: Math.min(toSeq, lastSeq),
   least: Math.min(fromSeq, ...also),
   most: Math.min(lastSeq, Math.max(toSeq, ...also)),
   except: JSON.stringify(except),
-  also: JSON.stringify(also)
+  also: JSON.stringify(also),
+  undone: JSON.stringify(undone)
 })
 
 const holding = (

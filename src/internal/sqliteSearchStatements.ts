@@ -12,7 +12,7 @@ export interface Mark {
   readonly seq: number
 }
 
-/** What every search is bound to; `except` and `also` are JSON. */
+/** What every search is bound to; `except`, `also` and the ranges of `undone` are JSON. */
 export interface Range {
   readonly fromSeq: number
   readonly toSeq: number
@@ -20,6 +20,7 @@ export interface Range {
   readonly most: number
   readonly except: string
   readonly also: string
+  readonly undone: string
 }
 
 /** What the index is asked for: its own syntax, in a session by its number there. */
@@ -42,7 +43,9 @@ const rowid = (seq: string) => `((@number << ${SEQ_BITS}) + ${seq})`
 
 const isWithin = (seq: string) =>
   `(${seq} BETWEEN @fromSeq AND @toSeq AND ${seq} NOT IN (SELECT value FROM json_each(@except))
-    OR ${seq} IN (SELECT value FROM json_each(@also)))`
+    OR ${seq} IN (SELECT value FROM json_each(@also)))
+   AND NOT EXISTS (SELECT 1 FROM json_each(@undone)
+     WHERE ${seq} BETWEEN json_extract(value, '$.fromSeq') AND json_extract(value, '$.toSeq'))`
 
 const MATCHING = `recall MATCH @match AND rowid BETWEEN ${rowid("@least")} AND ${rowid("@most")} AND ${isWithin(SEQ)}`
 

@@ -24,6 +24,9 @@ export const prepare = (db: Database.Database) => ({
   beginRead: query<[]>(db, "BEGIN"),
   commit: query<[]>(db, "COMMIT"),
   rollback: query<[]>(db, "ROLLBACK"),
+  /** A commit then is on disk when the next one is: enough for what a power cut ends anyway. */
+  relax: query<[]>(db, "PRAGMA synchronous = NORMAL"),
+  strict: query<[]>(db, "PRAGMA synchronous = FULL"),
   dataVersion: value<[], number>(db, "PRAGMA data_version"),
 
   session: query<[string], { readonly epoch: number; readonly usage: string | null }>(
@@ -74,6 +77,11 @@ export const prepare = (db: Database.Database) => ({
     db,
     `SELECT generation, manifest, left_seq, at FROM generation
      WHERE session_id = ? ORDER BY generation DESC LIMIT 1`
+  ),
+  generationBefore: query<[string, number], GenerationRow>(
+    db,
+    `SELECT generation, manifest, left_seq, at FROM generation
+     WHERE session_id = ? AND json_extract(manifest, '$.tailFrom') <= ? ORDER BY generation DESC LIMIT 1`
   ),
   saveGeneration: query<[string, number, string, number, string, string, number]>(
     db,
@@ -135,6 +143,21 @@ export const prepare = (db: Database.Database) => ({
     "INSERT OR REPLACE INTO route_pause (key, failures, level, until) VALUES (?, ?, ?, ?)"
   ),
   clearPause: query<[string]>(db, "DELETE FROM route_pause WHERE key = ?"),
+
+  counters: query<[string], { readonly name: string; readonly value: number }>(
+    db,
+    "SELECT name, value FROM counter WHERE session_id = ?"
+  ),
+  addToCounter: query<[string, string, number]>(
+    db,
+    `INSERT INTO counter (session_id, name, value) VALUES (?, ?, ?)
+     ON CONFLICT DO UPDATE SET value = value + excluded.value`
+  ),
+  raiseCounter: query<[string, string, number]>(
+    db,
+    `INSERT INTO counter (session_id, name, value) VALUES (?, ?, ?)
+     ON CONFLICT DO UPDATE SET value = max(value, excluded.value)`
+  ),
 
   publish: query<[string, string, string, string]>(
     db,

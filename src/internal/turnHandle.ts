@@ -9,9 +9,11 @@ import type { State } from "../Session.ts"
 import type { Lease, SessionStore } from "../SessionStore.ts"
 import { type Counter, calibrated, overhead, total } from "../Tokens.ts"
 import type { StepOptions, StepUsage, Turn, TurnError } from "../Turn.ts"
-import * as View from "../View.ts"
+import type * as View from "../View.ts"
 import * as AuditLines from "./auditLines.ts"
+import * as GrowingView from "./growingView.ts"
 import { isDegraded } from "./healing.ts"
+import * as Waits from "./waits.ts"
 
 export interface Environment {
   readonly store: Context.Tag.Service<SessionStore>
@@ -47,10 +49,11 @@ export interface Handle {
 
 export const make = ({ compressor, counter, store }: Environment, lease: Lease): Handle => {
   const { sessionId } = lease
+  const waiting = Waits.make(store, sessionId)
   let last: Last | undefined
 
   const looked = (state: State, options: StepOptions): Step => {
-    const view = View.assemble(state, counter, options)
+    const view = GrowingView.assemble(state, counter, options)
     last = { state, options, estimate: view.tokens, appended: 0 }
     return { state, view, tokens: calibrated(view.tokens, state.generation, state.usage) }
   }
@@ -74,7 +77,8 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
     return { overhead: fixed(options), contextLength, reservedOutput }
   }
 
-  const compress = (options: StepOptions) => compressor.compress(sessionId, { ...asks(options), isUrgent: true })
+  const compress = (options: StepOptions) =>
+    waiting(compressor.compress(sessionId, { ...asks(options), isUrgent: true }))
 
   /** Where the conversation is within its target already, a compression would be for nothing. */
   const isOver = (policy: CompressionPolicy, limit: number, target: number, tokens: number, options: StepOptions) => {

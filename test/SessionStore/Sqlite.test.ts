@@ -163,9 +163,9 @@ describe("SessionStore/Sqlite", () => {
       db.exec(`
         ALTER TABLE generation ADD COLUMN ledger TEXT NOT NULL DEFAULT '';
         UPDATE generation SET ledger = (SELECT body FROM ledger);
-        DROP TABLE ledger; DROP TABLE recall; DROP TABLE recall_session; DROP INDEX segment_session;
+        DROP TABLE counter; DROP TABLE ledger; DROP TABLE recall; DROP TABLE recall_session; DROP INDEX segment_session;
         ALTER TABLE segment DROP COLUMN children;
-        DELETE FROM effect_sql_migrations WHERE migration_id = 2`)
+        DELETE FROM effect_sql_migrations WHERE migration_id > 1`)
       db.close()
       const kept = yield* Effect.flatMap(SessionStore, (store) =>
         Effect.all({ ledger: store.ledger(id), segments: Effect.map(store.state(id), ({ segments }) => segments) })

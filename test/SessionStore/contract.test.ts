@@ -215,7 +215,9 @@ for (const [name, backend] of backends) {
         messagesAfter: 12,
         tokensBefore: 4_000,
         tokensAfter: 800,
+        compressions: 1,
         modelCalls: 1,
+        tokensSpent: 900,
         attempts: [{ route: "model@host", error: "Timeout", detail: null }],
         budgetLeft: { calls: 7, milliseconds: 5, tokens: null },
         durationMs: 1.5

@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { CompressionResult } from "../../src/CompressionResult.ts"
 import type { Route } from "../../src/Provider.ts"
 import manifest from "../../package.json" with { type: "json" }
+import { SessionStats } from "../../src/SessionStats.ts"
 import * as Cli from "../support/cli.ts"
 import * as ModelServer from "../support/ModelServer.ts"
 import { conversation, summary } from "../support/world.ts"
@@ -54,7 +55,7 @@ const COMPRESSED = new RegExp(
   [
     "^committed: session \\S+, generation 1",
     "messages [\\d,]+ → \\d+, tokens ~[\\d,]+ → ~[\\d,]+",
-    "\\d+ model calls? in \\d+\\.\\d s",
+    "\\d+ model calls? in \\d+\\.\\d s(?:, ~[\\d,]+ tokens)?",
     "summary by \\S+",
     "the view before: \\S+\\.snapshot\\.\\S+Z\n$"
   ].join("\n")
@@ -91,7 +92,7 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
     it.effect("help names every command, in plain text", () =>
       Effect.gen(function* () {
         const help = yield* succeed([])
-        for (const name of "demo import compress view log recall expand snapshots snapshot sessions deliver".split(
+        for (const name of "demo import compress view log recall expand snapshots snapshot sessions stats deliver".split(
           " "
         )) {
           assert.match(help, new RegExp(`^ {2}${name} +\\S`, "m"))
@@ -147,6 +148,10 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
       const view = yield* messages(yield* json(["view", "chat", "--db", db]))
       assert.strictEqual(view.length, messagesAfter)
       assert.deepStrictEqual(view.at(-1), { ...history.at(-1) })
+      const { compressions, tokensSaved } = yield* Schema.decodeUnknown(SessionStats)(
+        yield* json(["stats", "chat", "--db", db])
+      )
+      assert.deepStrictEqual([compressions.committed, tokensSaved > 0], [1, true])
       assert.deepStrictEqual(yield* json(["log", "chat", "--db", db]), history)
       assert.strictEqual(yield* succeed(["snapshot", snapshotId ?? "", "--db", db, "--json"]), before)
     })
@@ -164,6 +169,10 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
       assert.match(
         yield* succeed(["snapshots", "chat", "--db", db]),
         /^chat\.snapshot\.\S+Z  generation 0  up to #80\n$/
+      )
+      assert.match(
+        yield* succeed(["stats", "chat", "--db", db]),
+        /^compressions +1 committed\n[^]+^tokens saved +~[\d,]+\nturns that waited +none\n$/m
       )
       const view = yield* succeed(["view", "chat", "--db", db, "--explain", "--config", config])
       assert.match(view, /^── assistant ──\nPart 19 is fine\.$/m)
@@ -308,6 +317,8 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
         assert.strictEqual(code, 0, stderr)
         assert.match(stdout, COMPRESSED)
         assert.match(stderr, /^compressing long with env-model …$/m)
+        assert.match(stderr, /^\d+ messages, ~[\d,]+ tokens$/m)
+        assert.match(stderr, /^100 % written/m)
         assert.match(stderr, /message="compression started: session=long /)
         assert.notInclude(stderr, "k-2")
         assert.strictEqual(server.requests[0]?.headers.authorization, "Bearer k-2")
@@ -345,7 +356,11 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
         yield* Deferred.succeed(gate, undefined)
         const { code, stderr, stdout } = yield* running.ended
         assert.deepStrictEqual([code, stdout], [130, ""])
-        assert.lengthOf(stderr.trim().split("\n"), 2)
+        assert.notInclude(stderr, "\u001B")
+        assert.match(
+          stderr,
+          /^compressing chat with .+ …\n\d+ messages, ~[\d,]+ tokens\nthroughline: interrupted, .+\n(?:\d+ % written.*\n)*$/
+        )
         assert.strictEqual(yield* generation, "1")
       })
     )
@@ -383,6 +398,7 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
       ["view nobody --db sessions.db", "there is no session nobody"],
       ["log nobody --db sessions.db", "there is no session nobody"],
       ["snapshots nobody --db sessions.db", "there is no session nobody"],
+      ["stats nobody --db sessions.db", "there is no session nobody"],
       ["recall nobody part --db sessions.db", "there is no session nobody"],
       ["recall chat  --db sessions.db", "expected words to look for, found none"],
       ["recall chat part --db new.db", "could not open the database: there is no file new.db"],
@@ -456,7 +472,8 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
         assert.strictEqual(code, 0, stderr)
         assert.lengthOf(stderr.match(/^turn +\d+ \[.+\] +\d+ messages {2}~[\d,]+ tokens$/gm) ?? [], 16)
         assert.match(stdout, /^before\n\[.+\]\n[^]+^after\n\[.+\]\n[^]+ tokens \(-\d\d\.\d%\)$/m)
-        assert.lengthOf(stdout.match(/^✓ /gm) ?? [], 5)
+        assert.match(stderr, /^ +turn \d+ answered in [\d,]+ ms while the compression was under way$/m)
+        assert.lengthOf(stdout.match(/^✓ /gm) ?? [], 6)
         assert.notInclude(stdout + stderr, "\u001B")
       })
     )

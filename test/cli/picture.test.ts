@@ -104,3 +104,13 @@ describe("beforeAfter", () => {
     )
   })
 })
+
+describe("progressBar", () => {
+  it("is filled as far as the work is done, and never beyond", () => {
+    const drawn = (done: number, all: number) => Picture.progressBar(done, all, { width: 12, color: false })
+    assert.deepStrictEqual(
+      [drawn(0, 0), drawn(350, 1_000), drawn(1_000, 1_000), drawn(1_001, 1_000)],
+      ["[··········]", "[████······]", "[██████████]", "[██████████]"]
+    )
+  })
+})

@@ -13,6 +13,7 @@ import * as Provider from "../../src/Provider.ts"
 import * as Scripted from "../../src/Provider/Scripted.ts"
 import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
 import { id, Said } from "./crashWords.ts"
+import { isMerge } from "./models.ts"
 
 const [, , filename = "", name = "", ...numbers] = process.argv
 const [seed = 0, jitter = 0, rounds = 0] = numbers.map(Number)
@@ -27,11 +28,13 @@ const random = Random.make(`${name} ${seed}`)
 const pause = Effect.flatMap(random.nextIntBetween(0, jitter + 1), (millis) => Effect.sleep(millis))
 
 let failures = 0
+let merges = 0
 const broken = new AuxiliaryError.Interrupted({ route: "scripted", by: "provider" })
 
 /** One call in eight breaks off, which is followed by a second one at once. */
-const outcome = (): Scripted.Outcome => {
+const outcome = (request: Provider.Request): Scripted.Outcome => {
   const dice = Effect.runSync(random.next)
+  if (dice > 1 / 8 && isMerge(request)) merges += 1
   if (dice > 1 / 8) return { text: [summary.slice(0, 20), summary.slice(20)], delay: dice * 4 }
   failures += 1
   return { partial: "## Goal", end: broken, delay: dice * 8 }
@@ -105,7 +108,7 @@ const inRounds = Effect.raceFirst(
 const main = Effect.gen(function* () {
   yield* say({ _tag: "Ready" })
   yield* rounds === 0 ? unending : inRounds
-}).pipe(Effect.ensuring(Effect.suspend(() => say({ _tag: "Called", calls: model.requests.length, failures }))))
+}).pipe(Effect.ensuring(Effect.suspend(() => say({ _tag: "Called", calls: model.requests.length, failures, merges }))))
 
 const gateway = Gateway.layer({
   policy: { contextLength: 8_000, mode: "manual", onExhausted: "fail" },

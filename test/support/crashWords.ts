@@ -12,7 +12,7 @@ export const Said = Schema.Union(
   Schema.TaggedStruct("Appended", { tag: Schema.String }),
   Schema.TaggedStruct("Compressed", { outcome: Outcome, operationId: Schema.String, generation: Schema.Int }),
   Schema.TaggedStruct("Failed", { error: Schema.String, operationId: Schema.String }),
-  Schema.TaggedStruct("Called", { calls: Schema.Int, failures: Schema.Int })
+  Schema.TaggedStruct("Called", { calls: Schema.Int, failures: Schema.Int, merges: Schema.Int })
 )
 export type Said = typeof Said.Type
 

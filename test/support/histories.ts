@@ -56,13 +56,15 @@ export const stateOf = (
   generation: number = manifest === whole ? 0 : 1
 ): State => {
   const first = log.findIndex((entry) => !isInstruction(entry))
-  const conversation = first < 0 ? [] : log.slice(first)
+  const left = log.filter(({ seq }) => !manifest.undone.some(({ fromSeq, toSeq }) => fromSeq <= seq && seq <= toSeq))
+  const isLeading = ({ seq }: Logged) => first < 0 || seq <= first
+  const conversation = left.filter((entry) => !isLeading(entry) && entry.seq >= manifest.contextFrom)
   return {
     sessionId,
     generation,
     lastSeq: log.length,
     manifest,
-    system: first < 0 ? log : log.slice(0, first),
+    system: left.filter(isLeading),
     head: conversation.filter(({ seq }) => seq <= manifest.headTo),
     segments,
     live: conversation.filter(({ seq }) => manifest.live.includes(seq)),

@@ -1,7 +1,8 @@
 /** What holds after a random program and while it runs, promise by promise; whoever breaks one is told which. */
 import { assert } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option, Stream, TestClock } from "effect"
-import { Compressor, type Event } from "../../src/Compressor.ts"
+import type { CompressionEvent } from "../../src/CompressionEvent.ts"
+import { Compressor } from "../../src/Compressor.ts"
 import * as Gateway from "../../src/Gateway.ts"
 import * as Message from "../../src/Message.ts"
 import type { SessionId, State } from "../../src/Session.ts"
@@ -24,7 +25,7 @@ export const tagOf = (error: unknown): string =>
 export const listened = Effect.gen(function* () {
   const { events } = yield* Gateway.Gateway
   const emitted: Results = []
-  const note = (event: Event) => Effect.sync(() => event._tag === "Ended" && emitted.push(event.result))
+  const note = (event: CompressionEvent) => Effect.sync(() => "result" in event && emitted.push(event.result))
   yield* Effect.forkScoped(Stream.runForEach(events, note))
   yield* idle
   return emitted

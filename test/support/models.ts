@@ -9,7 +9,7 @@ import * as Scripted from "../../src/Provider/Scripted.ts"
 /** A summary that tells which messages were read for it. */
 export const oracle = ({ messages }: { readonly messages: ReadonlyArray<Message.Message> }): string => {
   const seqs = messages.flatMap((message) =>
-    [...Message.text(message).matchAll(/^#(\d+) /gm)].map(([, n]) => Number(n))
+    [...Message.text(message).matchAll(/^#(\d+)(?:-(\d+))? /gm)].flatMap(([, n, to = n]) => [Number(n), Number(to)])
   )
   return Handoff.render({
     ...Handoff.empty,
@@ -18,6 +18,10 @@ export const oracle = ({ messages }: { readonly messages: ReadonlyArray<Message.
     facts: [`read #${Math.min(...seqs)} to #${Math.max(...seqs)}`]
   })
 }
+
+/** Whether segments are to be condensed, rather than messages summarized. */
+export const isMerge = ({ messages }: { readonly messages: ReadonlyArray<Message.Message> }): boolean =>
+  messages.some((message) => /^#\d+-\d+ summary$/m.test(Message.text(message)))
 
 /** The range a summary of the oracle was made from. */
 export const rangeOf = (text: string): readonly [number, number] | undefined => {

@@ -5,11 +5,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { Compressor, Event } from "../../Compressor.ts"
+import process from "node:process"
+import { type CompressionEvent, duration, share } from "../../CompressionEvent.ts"
+import { Compressor } from "../../Compressor.ts"
 import type { CompressionResult } from "../../CompressionResult.ts"
 import type { SessionId } from "../../Session.ts"
 import { SessionStore } from "../../SessionStore.ts"
 import type { Settings } from "../config.ts"
+import { progressBar } from "../picture.ts"
 import {
   answer,
   CommandError,
@@ -22,7 +25,7 @@ import {
   SHUTDOWN_GRACE,
   store
 } from "../shared.ts"
-import { change, count, say } from "../terminal.ts"
+import { change, columns, count, hasColor, isChangeable, say } from "../terminal.ts"
 
 const focus = Options.text("focus").pipe(
   Options.withPseudoName("topic"),
@@ -71,22 +74,38 @@ const compress = (order: Order, settings: Settings) =>
     )
   }).pipe(Effect.scoped)
 
-/** One line while the model writes; it changes where lines can. */
-const watch = (what: string, events: Stream.Stream<Event>) =>
+const watch = (what: string, events: Stream.Stream<CompressionEvent>) =>
   Effect.gen(function* () {
     yield* say(`${what} …`)
     yield* Effect.addFinalizer(() => change(""))
-    yield* Effect.forkScoped(
-      Stream.runForEach(events, (event) =>
-        Event.$is("Progress")(event) ? change(`${count(event.characters)} characters written`) : Effect.void
-      )
-    )
+    yield* Effect.forkScoped(Stream.runForEach(events, shown()))
+    // It listens before anything begins.
+    yield* Effect.yieldNow()
   })
+
+/** A bar while the model writes; a line for each quarter where lines cannot change. */
+const shown = () => {
+  let quarters = 0
+  return (event: CompressionEvent): Effect.Effect<void> => {
+    if (event._tag === "Started") return say(`${count(event.messages)} messages, ~${count(event.tokens)} tokens`)
+    if (event._tag !== "Progress") return Effect.void
+    const { millisecondsLeft, tokensExpected, tokensWritten } = event
+    const left = millisecondsLeft === null ? "" : `, about ${duration(millisecondsLeft)} left`
+    if (isChangeable()) {
+      const style = { width: Math.max(10, columns(process.stderr) - 30), color: hasColor(process.stderr) }
+      return change(`${progressBar(tokensWritten, tokensExpected, style)} ${share(event)} %${left}`)
+    }
+    const passed = Math.floor(share(event) / 25)
+    if (passed === quarters) return Effect.void
+    quarters = passed
+    return say(`${share(event)} % written${left}`)
+  }
+}
 
 const lines = (result: CompressionResult): ReadonlyArray<string> => [
   `${result.outcome}: session ${result.sessionId}, generation ${result.generation}`,
   `messages ${count(result.messagesBefore)} → ${count(result.messagesAfter)}, tokens ~${count(result.tokensBefore)} → ~${count(result.tokensAfter)}`,
-  `${result.modelCalls === 1 ? "1 model call" : `${count(result.modelCalls)} model calls`} in ${(result.durationMs / 1_000).toFixed(1)} s`,
+  `${result.modelCalls === 1 ? "1 model call" : `${count(result.modelCalls)} model calls`} in ${(result.durationMs / 1_000).toFixed(1)} s${result.tokensSpent === 0 ? "" : `, ~${count(result.tokensSpent)} tokens`}`,
   ...(result.model === null ? [] : [`summary by ${result.model}`]),
   ...(result.reason === null ? [] : [`reason: ${result.reason}`]),
   ...(result.snapshotId === null ? [] : [`the view before: ${result.snapshotId}`])

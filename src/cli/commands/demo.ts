@@ -1,11 +1,8 @@
 /** `throughline demo`: a long agent session outgrows its window, and survives. */
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import process from "node:process"
-import * as Gateway from "../../Gateway.ts"
-import * as OpenAi from "../../Provider/OpenAi.ts"
-import * as Sqlite from "../../SessionStore/Sqlite.ts"
+import { live, PACE } from "../demo/pace.ts"
 import { Happening, type Outcome, replay } from "../demo/replay.ts"
 import { bar, beforeAfter } from "../picture.ts"
 import { answer, CommandError, jsonOption } from "../shared.ts"
@@ -14,15 +11,9 @@ import { barOf } from "./look.ts"
 
 const contextLength = 200_000
 
-/** Without a route to a model the embedded summarizer answers. */
-const live = Gateway.layer({ policy: { contextLength }, routes: [] }).pipe(
-  Layer.provideMerge(Sqlite.layerTemporary),
-  Layer.provide(OpenAi.layer)
-)
-
 export const command = Command.make("demo", { json: jsonOption }, ({ json }) =>
   Effect.gen(function* () {
-    const outcome = yield* Effect.provide(replay(json ? () => Effect.void : show), live)
+    const outcome = yield* Effect.provide(replay(json ? () => Effect.void : show), live(contextLength))
     const { checks, result } = outcome
     yield* answer(json, { result, checks }, () => lines(outcome))
     if (checks.some(({ holds }) => !holds)) {
@@ -37,17 +28,21 @@ const show = Happening.$match({
     say(
       `A coding agent's session: ${count(messages)} messages in ${turns} turns, in a window of ${count(contextLength)} tokens.\n`
     ),
-  Answered: ({ turn, view }) => {
+  Answered: ({ meanwhile, turn, view }) => {
     const style = { width: Math.max(20, columns(process.stderr) - 42), color: hasColor(process.stderr) }
     const size = `${count(view.messages.length).padStart(3)} messages  ~${count(view.tokens)} tokens`
-    return say(`turn ${String(turn).padStart(2)} ${bar(barOf(view), contextLength, style)} ${size}`)
+    const line = `turn ${String(turn).padStart(2)} ${bar(barOf(view), contextLength, style)} ${size}`
+    if (meanwhile === null) return say(line)
+    return say(`${line}\n        turn ${turn} answered in ${count(meanwhile)} ms while the compression was under way`)
   },
   Compressing: ({ messages, tokens }) =>
-    say(`        over the soft threshold: compressing ${count(messages)} messages, ~${count(tokens)} tokens`),
+    say(
+      `        over the soft threshold: compressing ${count(messages)} messages, ~${count(tokens)} tokens, for ${PACE}`
+    ),
   Arrived: ({ messages }) => say(`        ${messages} messages arrive meanwhile, and are acknowledged at once`),
   Compressed: ({ result }) =>
     say(
-      `        ${result.outcome} while the turn went on: ${count(result.messagesBefore)} → ${count(result.messagesAfter)} messages`
+      `        ${result.outcome} after ${(result.durationMs / 1_000).toFixed(1)} s in which nobody waited: ${count(result.messagesBefore)} → ${count(result.messagesAfter)} messages`
     )
 })
 

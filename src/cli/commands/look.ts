@@ -46,12 +46,24 @@ export const log = Command.make(
       )
       const value = explain ? entries.map(explained) : entries.map(({ message }) => message)
       yield* answer(json, value, () =>
-        transcript(entries.map((entry) => ({ label: `#${entry.seq ?? "inbox"} `, message: entry.message })))
+        transcript(
+          entries.map(({ message, seq, undone }) => ({
+            label: `#${seq ?? "inbox"} ${undone ? "(undone) " : ""}`,
+            message
+          }))
+        )
       )
     })
 ).pipe(Command.withDescription("Print every acknowledged message of a session, log then inbox"))
 
-const explained = ({ arrival, at, kind, message, seq }: Acknowledged) => ({ seq, arrival, kind, at, message })
+const explained = ({ arrival, at, kind, message, seq, undone }: Acknowledged) => ({
+  seq,
+  arrival,
+  kind,
+  at,
+  undone,
+  message
+})
 
 export const view = Command.make(
   "view",

@@ -16,6 +16,9 @@ export interface Evidence {
   readonly target: number
   /** Arrived while the compression was under way, and what the model saw at the next step. */
   readonly arrivals: ReadonlyArray<Message>
+  /** Turns that were begun and answered while it was, and turns that waited for it. */
+  readonly answeredMeanwhile: number
+  readonly turnsWaited: number
   readonly next: View
 }
 
@@ -44,6 +47,10 @@ export const checks = (e: Evidence): ReadonlyArray<Check> => [
   {
     name: `the ${e.arrivals.length} messages that arrived meanwhile are in the next step's view`,
     holds: isWithin(e.arrivals, e.next.messages)
+  },
+  {
+    name: "a turn was begun and answered while the compression was under way, and none waited for it",
+    holds: e.answeredMeanwhile > 0 && e.turnsWaited === 0
   }
 ]
 

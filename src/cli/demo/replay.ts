@@ -2,11 +2,13 @@
 import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as CompressionPolicy from "../../CompressionPolicy.ts"
 import type { CompressionResult } from "../../CompressionResult.ts"
-import { Compressor, Event } from "../../Compressor.ts"
+import type { CompressionEvent } from "../../CompressionEvent.ts"
+import { Compressor } from "../../Compressor.ts"
 import { Gateway } from "../../Gateway.ts"
 import type { Message } from "../../Message.ts"
 import { type DeliveryKind, type Receipt, SessionId } from "../../Session.ts"
@@ -16,10 +18,10 @@ import * as View from "../../View.ts"
 import { type DemoTurn, messages, session } from "../demoSession.ts"
 import { type Check, checks } from "./checks.ts"
 
-/** What an onlooker may show while the demo works. */
+/** What an onlooker may show while the demo works. `meanwhile`: a compression was under way all the milliseconds it took. */
 export type Happening = Data.TaggedEnum<{
   Begun: { readonly messages: number; readonly turns: number }
-  Answered: { readonly turn: number; readonly view: View.View }
+  Answered: { readonly turn: number; readonly view: View.View; readonly meanwhile: number | null }
   Compressing: { readonly messages: number; readonly tokens: number }
   Arrived: { readonly messages: number }
   Compressed: { readonly result: CompressionResult }
@@ -72,31 +74,40 @@ export const replay = (show: (happening: Happening) => Effect.Effect<void>) =>
     const seen: Array<View.View> = []
     const compressed = yield* Deferred.make<Compressed>()
     let stepsBefore = 0
+    let isUnderWay = false
+    let answeredMeanwhile = 0
 
     const arrive = Effect.forEach(arrivals, ([kind, message]) => send(message, kind)).pipe(
       Effect.tap(() => Effect.sync(() => (stepsBefore = seen.length))),
       Effect.zipRight(show(Happening.Arrived({ messages: arrivals.length })))
     )
-    const watch = Event.$match({
-      Started: ({ messages, tokens }) => Effect.zipRight(show(Happening.Compressing({ messages, tokens })), arrive),
-      Progress: () => Effect.void,
-      Joined: () => Effect.void,
-      Ended: ({ result }) =>
-        Effect.flatMap(view(id), (after) => Deferred.succeed(compressed, { result, after })).pipe(
-          Effect.zipRight(show(Happening.Compressed({ result })))
-        )
-    })
+    const watch = (event: CompressionEvent) =>
+      Effect.gen(function* () {
+        isUnderWay = event._tag === "Started"
+        if (event._tag === "Started") yield* Effect.zipRight(show(Happening.Compressing(event)), arrive)
+        if (event._tag !== "Committed") return
+        const { result } = event
+        yield* show(Happening.Compressed({ result }))
+        yield* Deferred.succeed(compressed, { result, after: yield* view(id) })
+      })
     yield* Effect.forkScoped(Stream.runForEach(events, watch))
 
     yield* show(Happening.Begun({ messages: messages(turns).length + arrivals.length, turns: turns.length }))
     for (const [index, turn] of turns.entries()) {
+      const wasUnderWay = isUnderWay
       yield* send(turn.request, "request")
-      yield* answer(turn, seen)
-      yield* show(Happening.Answered({ turn: index + 1, view: yield* view(id) }))
+      const [took] = yield* Effect.timed(answer(turn, seen))
+      const isMeanwhile = wasUnderWay && isUnderWay
+      const meanwhile = isMeanwhile ? Math.ceil(Duration.toMillis(took)) : null
+      yield* show(Happening.Answered({ turn: index + 1, view: yield* view(id), meanwhile }))
+      if (!isMeanwhile) continue
+      answeredMeanwhile++
+      // The rest of the story is for the window after.
+      yield* Deferred.await(compressed)
     }
 
     const { after, result } = yield* Deferred.await(compressed)
-    const { before, ids, log } = yield* stored(result)
+    const { before, ids, log, turnsWaited } = yield* stored(result)
     const inOrder = receipts.toSorted((a, b) => a.arrival - b.arrival)
     const made = checks({
       given: id,
@@ -108,6 +119,8 @@ export const replay = (show: (happening: Happening) => Effect.Effect<void>) =>
       after,
       target: CompressionPolicy.shares(policy, after.parts.system.tokens)?.target ?? 0,
       arrivals: arrivals.map(([, message]) => message),
+      answeredMeanwhile,
+      turnsWaited,
       next: seen[stepsBefore] ?? after
     })
     return { result, before, after, checks: made } satisfies Outcome
@@ -127,6 +140,7 @@ const stored = (result: CompressionResult) =>
     return {
       before: View.assemble(yield* store.snapshot(result.snapshotId ?? result.outcome), yield* Tokens),
       ids: sessions.map(({ sessionId }) => sessionId),
+      turnsWaited: (yield* store.stats(id)).turnsWaited,
       log: log.map(({ message }) => message)
     }
   })

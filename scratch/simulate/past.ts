@@ -1,0 +1,28 @@
+/** How a run begins: every session filled to just below where its compression begins. */
+import { Effect } from "effect"
+import * as Random from "../../src/cli/demo/random.ts"
+import { hardLimit, softLimit } from "../../src/CompressionPolicy.ts"
+import * as CompressionPolicy from "../../src/CompressionPolicy.ts"
+import type { SessionId } from "../../src/Session.ts"
+import { SessionStore } from "../../src/SessionStore.ts"
+import * as Diary from "./diary.ts"
+import * as Work from "./work.ts"
+
+export const fill = Effect.fnUntraced(function* (
+  sessions: ReadonlyArray<SessionId>,
+  seed: number,
+  options: CompressionPolicy.Options,
+  tell: (event: Diary.Event) => void
+) {
+  const store = yield* SessionStore
+  const policy = yield* CompressionPolicy.make(options)
+  const limit = policy.mode === "preflight" ? hardLimit(policy) : softLimit(policy)
+  const histories = sessions.map((sessionId, i) => ({
+    sessionId,
+    messages: Work.past(Random.make(seed + i), sessionId, limit)
+  }))
+  yield* store.importAll(histories)
+  for (const { messages, sessionId: agent } of histories) {
+    for (const message of messages) tell({ _tag: "Appended", agent, digest: Diary.digest(message), answers: [] })
+  }
+})

@@ -1,0 +1,55 @@
+/** An agent in a process of its own, which ends when `processes.ts` closes the channel between them. */
+import { Clock, Deferred, Effect, Layer, Logger, Queue, Schema } from "effect"
+import { SessionId } from "../../src/Session.ts"
+import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
+import * as ModelServer from "../../test/support/ModelServer.ts"
+import { real } from "../../test/support/world.ts"
+import type * as Actor from "./actor.ts"
+import * as Agent from "./agent.ts"
+import { HOUR, policyOf, sessionsOf } from "./scenario.ts"
+import * as Story from "./story.ts"
+import { Place, type Said, SPEED, Told } from "./telling.ts"
+
+const { agents, filename, hours, seed, url, ...place } = Schema.decodeUnknownSync(Place)(process.argv[2])
+const agent = SessionId.make(place.agent)
+
+const tell = (said: Said) => void process.send?.(said)
+
+const main = Effect.gen(function* () {
+  const begun = yield* Deferred.make<void>()
+  const ended = yield* Deferred.make<void>()
+  const bell = yield* Queue.sliding<void>(1)
+  process.on("message", (told) => {
+    if (Schema.decodeUnknownSync(Told)(told) === "ring") bell.unsafeOffer(undefined)
+    else Deferred.unsafeDone(begun, Effect.void)
+  })
+  process.on("disconnect", () => Deferred.unsafeDone(ended, Effect.void))
+  tell({ _tag: "Ready" })
+  yield* Deferred.await(begun)
+
+  const host: Actor.Host = {
+    sessions: sessionsOf(agents),
+    seed,
+    hours,
+    until: (yield* Clock.currentTimeMillis) + (hours * HOUR) / SPEED,
+    speed: SPEED,
+    tell,
+    ring: (other) =>
+      other === agent ? Effect.asVoid(bell.offer(undefined)) : Effect.sync(() => tell({ _tag: "Ring", agent: other })),
+    seenAs: new Map()
+  }
+  yield* Effect.forkScoped(Story.watch(tell))
+  yield* Effect.raceFirst(Agent.live(host, agent, bell), Deferred.await(ended))
+})
+
+const logger = Logger.make<unknown, void>(({ message }) =>
+  tell({ _tag: "Line", line: Array.isArray(message) ? message.join(" ") : String(message) })
+)
+
+const gateway = real({ policy: policyOf("default"), routes: [ModelServer.route(url)] }, Sqlite.layer({ filename }))
+
+await Effect.runPromise(
+  Effect.provide(Effect.scoped(main), Layer.merge(gateway, Logger.replace(Logger.defaultLogger, logger)))
+)
+// The loader of TypeScript would keep it alive.
+process.exit()

@@ -1,0 +1,35 @@
+/**
+ * A control: a store in which every compression moves the session to a new id, as agents do that end a session and
+ * begin another with the summary. Turns find the new one; what is sent to the old id stays there.
+ */
+import { Effect, Layer } from "effect"
+import { SessionId, type State } from "../../src/Session.ts"
+import { SessionStore } from "../../src/SessionStore.ts"
+import { estimate } from "../../src/Tokens.ts"
+import * as View from "../../src/View.ts"
+
+export const layer = Layer.effect(
+  SessionStore,
+  Effect.map(SessionStore, (store) => {
+    const newest = new Map<string, SessionId>()
+    const given = (sessionId: string) => sessionId.replace(/~\d+$/, "")
+    const now = (sessionId: SessionId) => newest.get(given(sessionId)) ?? sessionId
+
+    const rotate = (state: State) => {
+      const next = SessionId.make(`${given(state.sessionId)}~${Number(state.sessionId.split("~")[1] ?? 0) + 1}`)
+      const { messages } = View.assemble(state, estimate)
+      return Effect.zipRight(
+        Effect.orDie(store.importAll([{ sessionId: next, messages }])),
+        Effect.sync(() => void newest.set(given(next), next))
+      )
+    }
+    return SessionStore.of({
+      ...store,
+      acquire: (sessionId, request) => store.acquire(now(sessionId), request),
+      state: (sessionId) => store.state(now(sessionId)),
+      ledger: (sessionId) => store.ledger(now(sessionId)),
+      log: (sessionId) => store.log(now(sessionId)),
+      commit: (lease, commit) => Effect.tap(store.commit(lease, commit), ({ state }) => rotate(state))
+    })
+  })
+)

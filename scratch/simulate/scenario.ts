@@ -1,0 +1,34 @@
+/** What is played: how many agents, for how long, and in which world. */
+import type * as CompressionPolicy from "../../src/CompressionPolicy.ts"
+import type { Random } from "../../src/cli/demo/random.ts"
+import { SessionId } from "../../src/Session.ts"
+
+/** The library as it is, with background compression off, and in two worlds that break it: the controls. */
+export type Variant = "default" | "preflight" | "rotating ids" | "ambient session"
+
+export interface Scenario {
+  readonly agents: number
+  /** Of virtual time, in which users ask; then everybody finishes. */
+  readonly hours: number
+  readonly seed: number
+  readonly variant: Variant
+}
+
+export const isControl = (variant: Variant): boolean => variant === "rotating ids" || variant === "ambient session"
+
+export const policyOf = (variant: Variant): CompressionPolicy.Options => ({
+  contextLength: 128_000,
+  mode: variant === "preflight" ? "preflight" : "background"
+})
+
+export const sessionsOf = (agents: number): ReadonlyArray<SessionId> =>
+  Array.from({ length: agents }, (_, i) => SessionId.make(`agent-${i + 1}`))
+
+export const HOUR = 3_600_000
+
+/** When the user of an agent asks, in milliseconds: within 15 seconds, then every 2 to 15 minutes. */
+export const requestTimes = (random: Random, hours: number): ReadonlyArray<number> => {
+  const times: Array<number> = []
+  for (let at = random.between(0, 15_000); at < hours * HOUR; at += random.between(120_000, 900_000)) times.push(at)
+  return times
+}

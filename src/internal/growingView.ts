@@ -1,0 +1,74 @@
+/**
+ * The view of a session that grows. What was looked at for one step is not looked at for the next: as long as the base
+ * is the same, only what came after it is mended. The result is `View.assemble`'s.
+ */
+import type { Logged, Manifest, State } from "../Session.ts"
+import type { Counter, Fixed } from "../Tokens.ts"
+import * as View from "../View.ts"
+import * as Repairs from "./repairs.ts"
+import { baseRows, excerptsOf, tailRows, viewOf } from "./viewRows.ts"
+
+/** How far a base and the beginning of its tail were mended: the first `taken` messages of the tail, `last` at the end. */
+interface Memory {
+  readonly head: State["head"]
+  readonly live: State["live"]
+  readonly segments: State["segments"]
+  readonly instructions: number
+  readonly counter: Counter
+  readonly system: Fixed["system"]
+  readonly mending: Repairs.Mending
+  hasBase: boolean
+  taken: number
+  last: Logged | undefined
+}
+
+/** A manifest is one object for as long as its session stays in memory. */
+const memories = new WeakMap<Manifest, Memory>()
+
+export const assemble = (state: State, counter: Counter, options: Fixed = {}): View.View => {
+  // Where an excerpt leaves a message out, a later result may find a call that a shown one had answered.
+  if (state.manifest.excerpts.some(({ tokens }) => tokens === 0)) return View.assemble(state, counter, options)
+  const memory = memoryOf(state, counter, options.system)
+  const base = memory.hasBase ? [] : baseRows(state, counter, options.system)
+  const rows = [...base, ...tailRows(state.tail.slice(memory.taken))]
+  if (!Repairs.isClosed(rows)) {
+    const mending = Repairs.fork(memory.mending)
+    Repairs.add(mending, rows)
+    return viewOf(state, Repairs.mended(mending), counter, options)
+  }
+  Repairs.add(memory.mending, rows)
+  memory.hasBase = true
+  memory.taken = state.tail.length
+  memory.last = state.tail.at(-1)
+  return viewOf(state, Repairs.mended(memory.mending), counter, options)
+}
+
+const memoryOf = (state: State, counter: Counter, system: Fixed["system"]): Memory => {
+  const known = memories.get(state.manifest)
+  if (known !== undefined && goesOn(known, state, counter, system)) return known
+  const { head, live, segments } = state
+  const mending = Repairs.begin(excerptsOf(state), counter)
+  const memory = {
+    head,
+    live,
+    segments,
+    instructions: state.system.length,
+    counter,
+    system,
+    mending,
+    hasBase: false,
+    taken: 0,
+    last: undefined
+  }
+  memories.set(state.manifest, memory)
+  return memory
+}
+
+const goesOn = (known: Memory, state: State, counter: Counter, system: Fixed["system"]): boolean =>
+  known.counter === counter &&
+  known.system === system &&
+  known.head === state.head &&
+  known.segments === state.segments &&
+  known.live === state.live &&
+  known.instructions === state.system.length &&
+  (known.taken === 0 || state.tail[known.taken - 1] === known.last)

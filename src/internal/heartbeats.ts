@@ -1,0 +1,54 @@
+/**
+ * Leases kept alive together. A turn pays for a place in a set, not for a fiber: most end long before their first beat
+ * is due.
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Lease, SessionStore } from "../SessionStore.ts"
+
+/** Three beats in a lease's life, so that one that is missed does no harm. */
+export const BEATS = 3
+
+/** Goes on when a beat fails: whether the lease still holds is decided by the fence, not here. */
+export const beat = (store: Context.Tag.Service<SessionStore>, lease: Lease, ttl: number): Effect.Effect<void> =>
+  Effect.ignoreLogged(store.renew(lease, ttl))
+
+export interface Heartbeats {
+  /** Keeps the lease alive for as long as the scope is open. */
+  readonly keep: (lease: Lease) => Effect.Effect<void, never, Scope.Scope>
+  readonly size: () => number
+}
+
+/** `ttl` in milliseconds. The fiber that beats ends when there is nothing to keep alive. */
+export const make = (
+  store: Context.Tag.Service<SessionStore>,
+  ttl: number
+): Effect.Effect<Heartbeats, never, Scope.Scope> =>
+  Effect.map(Effect.scope, (scope) => {
+    const held = new Set<Lease>()
+    let isBeating = false
+
+    const beating = Effect.sleep(ttl / BEATS).pipe(
+      Effect.zipRight(
+        Effect.suspend(() => Effect.forEach(held, (lease) => beat(store, lease, ttl), { discard: true }))
+      ),
+      // Said in the same step as it is found out: who comes next begins anew.
+      Effect.repeat({ while: () => (isBeating = held.size > 0) })
+    )
+    const begin = Effect.suspend(() => {
+      if (isBeating) return Effect.void
+      isBeating = true
+      return Effect.asVoid(Effect.forkIn(Effect.interruptible(beating), scope))
+    })
+    const keep = (lease: Lease) =>
+      Effect.acquireRelease(
+        Effect.zipRight(
+          Effect.sync(() => held.add(lease)),
+          begin
+        ),
+        () => Effect.sync(() => held.delete(lease))
+      )
+
+    return { keep, size: () => held.size }
+  })
