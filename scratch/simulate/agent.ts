@@ -18,7 +18,7 @@ export const live = (host: Actor.Host, agent: SessionId, bell: Queue.Dequeue<voi
     const answering = Effect.flatMap(Clock.currentTimeMillis, (since) =>
       turn(agent, (handle) => answer(host, actor, handle, since))
     )
-    yield* Effect.forever(Effect.zipRight(bell.take, Effect.catchAll(answering, actor.failed)))
+    return yield* Effect.forever(Effect.zipRight(bell.take, Effect.catchAll(answering, actor.failed)))
   })
 
 const answer = Effect.fnUntraced(function* (host: Actor.Host, actor: Actor.Actor, turn: Turn, since: number) {
