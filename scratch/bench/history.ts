@@ -56,12 +56,12 @@ export const figure = (place: Place.Place) =>
       Effect.gen(function* () {
         const context = yield* Layer.build(world(yield* Place.file(place), small))
         yield* Effect.provide(imported(length), context)
-        return Effect.provide(stepped, context)
+        return { stepped: Effect.provide(stepped, context) }
       })
     const [short, long] = [yield* opened(SHORT), yield* opened(LONG)]
     const pairs: Array<{ readonly short: number; readonly long: number }> = []
     for (let round = -WARM_UPS; round < ROUNDS; round++) {
-      const pair = { short: yield* short, long: yield* long }
+      const pair = { short: yield* short.stepped, long: yield* long.stepped }
       if (round >= 0) pairs.push(pair)
     }
     const ratios = pairs.map(({ long, short }) => long / short)
