@@ -10,10 +10,10 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
-import { AuxiliaryClients } from "./AuxiliaryClients.ts"
-import type { Completion } from "./AuxiliaryClients.ts"
+import { AuxiliaryClients, type Completion } from "./AuxiliaryClients.ts"
 import { AuxiliaryError, ContextOverflow } from "./AuxiliaryError.ts"
 import type { Attempt, BudgetLeft } from "./CompressionResult.ts"
+import { costBeyond, reserve } from "./internal/reserving.ts"
 import { scopeOf } from "./Pause.ts"
 import { Pauses } from "./Pauses.ts"
 import * as Provider from "./Provider.ts"
@@ -269,25 +269,12 @@ const ask = <A>(
 ): Effect.Effect<Option.Option<Either.Either<A, AuxiliaryError>>, never, AuxiliaryClients> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const clients = yield* AuxiliaryClients
-      const remaining = spent.deadline - (yield* Clock.currentTimeMillis)
-      const isIn = Option.isSome(yield* Effect.timeoutOption(clients.enter(route), remaining))
-      if (!isIn || !(yield* reserve(task, spent))) return Option.none()
+      const { enter } = yield* AuxiliaryClients
+      const entered = yield* Effect.timeoutOption(enter(route), spent.deadline - (yield* Clock.currentTimeMillis))
+      if (Option.isNone(entered) || !(yield* reserve(task, spent))) return Option.none()
       return Option.some(yield* Effect.either(call(task, spent, route, request)))
     })
   )
-
-/** Takes a call and the tokens of its text from the budget, if as much is left: other chunks spend it, too. */
-const reserve = Effect.fnUntraced(function* ({ tokens }: { readonly tokens: number }, spent: Spending) {
-  if (spent.deadline <= (yield* Clock.currentTimeMillis)) return false
-  if (!(yield* take(spent.tokensLeft, tokens))) return false
-  if (yield* take(spent.callsLeft, 1)) return true
-  yield* Ref.update(spent.tokensLeft, (left) => left + tokens)
-  return false
-})
-
-const take = (from: Ref.Ref<number>, amount: number) =>
-  Ref.modify(from, (left) => (left < amount ? [false, left] : [true, left - amount]))
 
 /** One call, within what is left of the time. */
 const call = <A>(
@@ -306,12 +293,8 @@ const call = <A>(
     return yield* task.accept(Provider.label(route), completion)
   })
 
-/** What a call took beyond the estimate of its prompt, by the provider's own count if it gave one. */
-const costBeyond = (estimate: number, { text, usage }: Completion): number =>
-  usage === null ? Math.ceil(text.length / 4) : usage.inputTokens + usage.outputTokens - estimate
-
 const note = (spent: Spending, route: string, result: Either.Either<unknown, AuxiliaryError>) => {
   const error = result._tag === "Left" ? result.left : undefined
-  const attempt = { route, error: error?._tag ?? null, detail: error?.message ?? null }
-  return Ref.update(spent.attempts, (attempts) => [...attempts, attempt])
+  const told = { error: error?._tag ?? null, detail: error?.message ?? null }
+  return Ref.update(spent.attempts, (attempts) => [...attempts, { route, ...told }])
 }

@@ -80,8 +80,7 @@ const withoutDetails = (result: CompressionResult): CompressionResult => ({
 const withoutQuotes = ({ errors, operationId, sessionId }: CompressionFailed): CompressionFailed => {
   const withoutQuote = (error: AuxiliaryError) => {
     if (error._tag !== "InvalidSummary") return error
-    const { reason, route } = error
-    return new InvalidSummary({ route, reason, detail: "its words are not kept" })
+    return new InvalidSummary({ route: error.route, reason: error.reason, detail: "its words are not kept" })
   }
   return new CompressionFailed({ sessionId, operationId, errors: errors.map(withoutQuote) })
 }
@@ -136,8 +135,8 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
     return yield* finish("deferred", { reason: decision.reason })
   }
 
-  const about = { ...before, generation: state.generation, model: summarizer.model, focus }
-  yield* AuditLines.started(sessionId, operationId, about)
+  const { generation } = state
+  yield* AuditLines.started(sessionId, operationId, { ...before, generation, model: summarizer.model, focus })
   yield* order.onStarted(plan.material.length, plan.coveredTokens)
 
   return yield* Effect.gen(function* () {
