@@ -175,7 +175,7 @@ export const run = Effect.fnUntraced(function* <A>(task: Task<A>, spent: Spendin
       paused.push(Provider.label(route))
       continue
     }
-    const end = yield* onRoute(task, spent, route, task.routes.length - index - 1)
+    const end = yield* onRoute(task, spent, route, known, task.routes.length - index - 1)
     errors.push(...end.errors)
     if (end._tag === "Answered") {
       yield* pauses.succeeded(route, task.name)
@@ -184,6 +184,7 @@ export const run = Effect.fnUntraced(function* <A>(task: Task<A>, spent: Spendin
     if (end._tag === "TooLarge") return yield* end.overflow
     const last = end.errors.at(-1)
     if (last !== undefined && learn(known, last)) yield* pauses.failed(route, task.name, last)
+    if (last === undefined && end._tag === "NextRoute") paused.push(Provider.label(route))
     if (end._tag === "GivenUp") break
   }
   return yield* new Exhausted({ errors, paused })
@@ -216,6 +217,7 @@ const onRoute = <A>(
   task: Task<A>,
   spent: Spending,
   route: Provider.Route,
+  known: Known,
   routesLeft: number
 ): Effect.Effect<End<A>, never, AuxiliaryClients> =>
   Effect.gen(function* () {
@@ -226,8 +228,10 @@ const onRoute = <A>(
     while (true) {
       const request = task.request(rejected)
       const fits = task.tokens + request.maxOutputTokens <= route.contextLength
-      const asked = fits ? yield* ask(task, spent, route, request) : Option.some(Either.left(tooLong(task, route)))
-      if (Option.isNone(asked)) return { _tag: "GivenUp", errors }
+      const asked = fits
+        ? yield* ask(task, spent, route, known, request)
+        : Option.some(Either.left(tooLong(task, route)))
+      if (Option.isNone(asked)) return { _tag: known.isDone ? "NextRoute" : "GivenUp", errors }
       const result = asked.value
       yield* note(spent, label, result)
       if (result._tag === "Right") return { _tag: "Answered", answer: { value: result.right, route: label }, errors }
@@ -260,18 +264,22 @@ const tooLong = ({ tokens }: { readonly tokens: number }, route: Provider.Route)
     detail: `${tokens} tokens do not fit ${route.contextLength}`
   })
 
-/** One call, if the route has a place for it in time and the budget is enough then. The place is given back at its end. */
+/**
+ * One call, if the route has a place for it in time, the budget is enough then, and no other chunk has found out meanwhile
+ * that it is not to be asked. The place is given back at its end.
+ */
 const ask = <A>(
   task: Task<A>,
   spent: Spending,
   route: Provider.Route,
+  known: Known,
   request: Provider.Request
 ): Effect.Effect<Option.Option<Either.Either<A, AuxiliaryError>>, never, AuxiliaryClients> =>
   Effect.scoped(
     Effect.gen(function* () {
       const { enter } = yield* AuxiliaryClients
       const entered = yield* Effect.timeoutOption(enter(route), spent.deadline - (yield* Clock.currentTimeMillis))
-      if (Option.isNone(entered) || !(yield* reserve(task, spent))) return Option.none()
+      if (Option.isNone(entered) || known.isDone || !(yield* reserve(task, spent))) return Option.none()
       return Option.some(yield* Effect.either(call(task, spent, route, request)))
     })
   )

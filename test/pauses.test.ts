@@ -95,12 +95,12 @@ describe("pauses", () => {
     const small = { ...route, contextLength: 8_000 }
     return Effect.gen(function* () {
       yield* compressAnother(120)
-      assert.isAtMost(model.requests.length, 4, "the chunks under way, and no other")
+      assert.isAtMost(model.requests.length, 4, "the calls under way, and no other")
       yield* TestClock.adjust("30 seconds")
       const before = model.requests.length
       yield* compressAnother()
       assert.strictEqual(model.requests.length, before + 1, "the pause was the first one")
-    }).pipe(Effect.provide(scripted(model.layer, { policy: manual, routes: [small] })))
+    }).pipe(Effect.provide(scripted(model.layer, { policy: manual, routes: [small], maxConcurrentCalls: 4 })))
   })
 
   it.effect("one probe goes while many ask; its success ends the matter", () => {

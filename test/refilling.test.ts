@@ -63,7 +63,7 @@ describe("a session that something else than its conversation fills", () => {
     const { layer, lines } = recorded()
     return Effect.gen(function* () {
       const { compress } = yield* Gateway
-      yield* Effect.replicateEffect(step(300, hidden), 12)
+      yield* Effect.replicateEffect(step(300, hidden), 8)
       assert.strictEqual(starts(lines), 3)
       assert.strictEqual((yield* compress(id)).outcome, "committed")
       assert.strictEqual(starts(lines), 4)
