@@ -47,13 +47,16 @@ export const growth = (segments: Segments, limits: Limits): Growth => {
 
 /** The segment in which `children` are condensed. */
 export const condensed = (children: Segments, made: Pick<Segment, "id" | "text" | "tokens" | "model">): Segment => ({
-  ...made,
+  id: made.id,
   level: (children[0]?.level ?? 0) + 1,
   children: children.map(({ id }) => id),
   fromSeq: children[0]?.fromSeq ?? 0,
   toSeq: children.at(-1)?.toSeq ?? 0,
+  text: made.text,
+  tokens: made.tokens,
   degraded: null,
-  focus: null
+  focus: null,
+  model: made.model
 })
 
 /** How many compressions these segments came of, since the last reset. */
