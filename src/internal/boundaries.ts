@@ -4,7 +4,6 @@
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { setImmediate } from "node:timers/promises"
 import * as Ledger from "../Ledger.ts"
 import * as Message from "../Message.ts"
 import type { Logged, SessionId, State } from "../Session.ts"
@@ -12,6 +11,7 @@ import { InvalidRewind, type StoreError, type UnknownSession } from "../SessionE
 import type { Committed, SessionStore } from "../SessionStore.ts"
 import type { Counter } from "../Tokens.ts"
 import * as AuditLines from "./auditLines.ts"
+import { breath } from "./breath.ts"
 import { withoutLive } from "./operation.ts"
 import * as Undone from "./undone.ts"
 
@@ -117,9 +117,6 @@ const answered = (ledger: Ledger.Ledger, endedAt: number): Ledger.Ledger => ({
   ...ledger,
   requests: ledger.requests.map((request) => ({ ...request, answered: request.seq < endedAt }))
 })
-
-/** Lets others have the event loop. */
-const breath = Effect.promise(() => setImmediate())
 
 /** Messages that are read before others get their turn. */
 const PAGE = 100

@@ -2,13 +2,15 @@
  * What throughline itself wrote, wherever it stands: it is nobody's words, so nothing is learned from it.
  */
 
+/** What recall itself answered begins with this. */
+export const RECALL_MARK = "[throughline recall]"
+
 /** The text without the handoffs in it; nothing of what recall gave back. */
 export const withoutOwn = (text: string): string => {
   if (!text.includes("[throughline ")) return text
-  return RECALLED.test(text) ? "" : text.replace(HANDOFF, "").trim()
+  return text.trimStart().startsWith(RECALL_MARK) ? "" : text.replace(HANDOFF, "").trim()
 }
 
-const RECALLED = /^\s*\[throughline recall\]/
 /** One that was cut off has no end: it goes to the end of the text. */
 const HANDOFF =
   /\[throughline handoff\](?:(?:(?!\[throughline handoff\])[^])*?\[throughline end of handoff\]| Background from earlier[^]*)/g

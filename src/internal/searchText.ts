@@ -1,9 +1,7 @@
 /** What is searched in, and what is searched for: words for an index, and queries that are nothing but words. */
 import * as Handoff from "../Handoff.ts"
 import * as Message from "../Message.ts"
-
-/** What recall itself answered begins with this. It repeats the log, so it is not found again. */
-export const RECALL_MARK = "[throughline recall]"
+import { RECALL_MARK } from "./ownWords.ts"
 
 /** The words of a message: its text, then names and arguments of its tool calls. */
 export const wordsOf = (message: Message.Message): string =>

@@ -1,8 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, FastCheck as fc, Layer, Stream } from "effect"
-import { mkdtempSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { Chunk, Effect, FastCheck as fc, Stream } from "effect"
 import { InvalidSummary, ProviderError, RateLimited, Timeout } from "../../src/AuxiliaryError.ts"
 import { CompressionFailed } from "../../src/CompressionError.ts"
 import type { CompressionResult } from "../../src/CompressionResult.ts"
@@ -10,27 +7,7 @@ import * as Ledger from "../../src/Ledger.ts"
 import type { Message } from "../../src/Message.ts"
 import { type Manifest, SessionId, whole } from "../../src/Session.ts"
 import { type Lease, SessionStore } from "../../src/SessionStore.ts"
-import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
-
-/** Every backend passes the same suite. */
-const onFile = Layer.suspend(() => Sqlite.layer({ filename: join(mkdtempSync(join(tmpdir(), "contract-")), "s.db") }))
-const backends: ReadonlyArray<readonly [string, Layer.Layer<SessionStore, unknown>]> = [
-  ["file", onFile],
-  ["temporary", Sqlite.layerTemporary]
-]
-
-let sessions = 0
-const freshSession = () => SessionId.make(`session ${++sessions}`)
-const user = (content: string): Message => ({ role: "user", content })
-const assistant = (content: string): Message => ({ role: "assistant", content })
-
-const granted = (sessionId: SessionId, name: "turn" | "operation" = "turn", holder = "me", ttl = 10_000) =>
-  Effect.gen(function* () {
-    const store = yield* SessionStore
-    const acquired = yield* store.acquire(sessionId, { name, holder, ttl })
-    if (acquired._tag === "Held") return yield* Effect.die(`held by ${acquired.holder}`)
-    return acquired.lease
-  })
+import { assistant, backends, freshSession, granted, segment, user } from "../support/stores.ts"
 
 const contents = (sessionId: SessionId) =>
   Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.log(sessionId))).pipe(
@@ -41,19 +18,6 @@ const undone = (sessionId: SessionId) =>
   Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.log(sessionId))).pipe(
     Effect.map((log) => Chunk.toReadonlyArray(log).map(({ undone }) => undone))
   )
-
-const segment = (id: string, fromSeq: number, toSeq: number) => ({
-  id,
-  level: 0,
-  children: [],
-  fromSeq,
-  toSeq,
-  text: `summary of ${fromSeq} to ${toSeq}`,
-  tokens: 10,
-  degraded: null,
-  focus: null,
-  model: "m"
-})
 
 /** Covers everything up to `toSeq`. */
 const commit = (lease: Lease, base: number, toSeq: number) =>

@@ -1,50 +1,15 @@
 /** What every backend finds, and what it does not. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck as fc, Layer, Stream } from "effect"
-import { mkdtempSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { Effect, FastCheck as fc, Stream } from "effect"
 import * as Ledger from "../../src/Ledger.ts"
 import type { Message } from "../../src/Message.ts"
-import { type Segment, SessionId, whole } from "../../src/Session.ts"
+import { type SessionId, whole } from "../../src/Session.ts"
 import { type Places, SessionStore } from "../../src/SessionStore.ts"
-import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
 import { syntax, text } from "../support/histories.ts"
-
-const onFile = Layer.suspend(() => Sqlite.layer({ filename: join(mkdtempSync(join(tmpdir(), "search-")), "s.db") }))
-const backends: ReadonlyArray<readonly [string, Layer.Layer<SessionStore, unknown>]> = [
-  ["file", onFile],
-  ["temporary", Sqlite.layerTemporary]
-]
-
-let sessions = 0
-const freshSession = () => SessionId.make(`session ${++sessions}`)
-const user = (content: string): Message => ({ role: "user", content })
-const assistant = (content: string): Message => ({ role: "assistant", content })
+import { assistant, backends, freshSession, granted, segment, user } from "../support/stores.ts"
 
 const conversation = (sessionId: SessionId, messages: ReadonlyArray<Message>) =>
   Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId, messages }]))
-
-const granted = (sessionId: SessionId, name: "turn" | "operation" = "turn") =>
-  Effect.gen(function* () {
-    const store = yield* SessionStore
-    const acquired = yield* store.acquire(sessionId, { name, holder: "me", ttl: 10_000 })
-    if (acquired._tag === "Held") return yield* Effect.die(`held by ${acquired.holder}`)
-    return acquired.lease
-  })
-
-const segment = (id: string, fromSeq: number, toSeq: number): Segment => ({
-  id,
-  level: 0,
-  children: [],
-  fromSeq,
-  toSeq,
-  text: `summary of ${fromSeq} to ${toSeq}`,
-  tokens: 10,
-  degraded: null,
-  focus: null,
-  model: "m"
-})
 
 const call = {
   id: "c1",

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
+import { RECALL_MARK } from "../../src/internal/ownWords.ts"
 import * as Text from "../../src/internal/searchText.ts"
 import * as Handoff from "../../src/Handoff.ts"
 import type { Message } from "../../src/Message.ts"
@@ -60,8 +61,8 @@ describe("internal/searchText", () => {
     assert.strictEqual(Text.searchable({ role: "user", content: [{ type: "text", text: "seen" }] }), "seen")
     assert.strictEqual(Text.searchable(calling("read", `{"path":"a"}`)), `hm\nread {"path":"a"}`)
     assert.strictEqual(Text.searchable(handoff), "")
-    assert.strictEqual(Text.searchable({ role: "tool", tool_call_id: "c", content: `${Text.RECALL_MARK} #1: x` }), "")
-    assert.strictEqual(Text.searchable({ role: "user", content: Text.RECALL_MARK }), Text.RECALL_MARK)
+    assert.strictEqual(Text.searchable({ role: "tool", tool_call_id: "c", content: `${RECALL_MARK} #1: x` }), "")
+    assert.strictEqual(Text.searchable({ role: "user", content: RECALL_MARK }), RECALL_MARK)
     assert.strictEqual(Text.searchable(calling("recall", `{"query":"x"}`)), "hm")
     assert.strictEqual(Text.searchable(calling("recall", `{"product":"x"}`)), `hm\nrecall {"product":"x"}`)
   })

@@ -1,0 +1,43 @@
+/** Every backend of the store, and the little that the suites over them share. */
+import { Effect, Layer } from "effect"
+import { mkdtempSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Message } from "../../src/Message.ts"
+import { type Segment, SessionId } from "../../src/Session.ts"
+import { SessionStore } from "../../src/SessionStore.ts"
+import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
+
+const onFile = Layer.suspend(() => Sqlite.layer({ filename: join(mkdtempSync(join(tmpdir(), "store-")), "s.db") }))
+
+export const backends: ReadonlyArray<readonly [string, Layer.Layer<SessionStore, unknown>]> = [
+  ["file", onFile],
+  ["temporary", Sqlite.layerTemporary]
+]
+
+let sessions = 0
+export const freshSession = () => SessionId.make(`session ${++sessions}`)
+
+export const user = (content: string): Message => ({ role: "user", content })
+export const assistant = (content: string): Message => ({ role: "assistant", content })
+
+export const granted = (sessionId: SessionId, name: "turn" | "operation" = "turn", holder = "me", ttl = 10_000) =>
+  Effect.gen(function* () {
+    const store = yield* SessionStore
+    const acquired = yield* store.acquire(sessionId, { name, holder, ttl })
+    if (acquired._tag === "Held") return yield* Effect.die(`held by ${acquired.holder}`)
+    return acquired.lease
+  })
+
+export const segment = (id: string, fromSeq: number, toSeq: number): Segment => ({
+  id,
+  level: 0,
+  children: [],
+  fromSeq,
+  toSeq,
+  text: `summary of ${fromSeq} to ${toSeq}`,
+  tokens: 10,
+  degraded: null,
+  focus: null,
+  model: "m"
+})
