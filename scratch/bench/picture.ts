@@ -1,5 +1,6 @@
 /** The time of each turn as an SVG: a dot a turn, lines at p50 and p99, the scale logarithmic. */
 import { quantile } from "./paired.ts"
+import * as Svg from "../svg.ts"
 
 export interface Series {
   readonly name: string
@@ -29,12 +30,10 @@ export const svg = (title: string, series: ReadonlyArray<Series>): string => {
       [0.5, 0.99].map((share) => ({ color, name, share, time: quantile(times, share) }))
     )
     .toSorted((a, b) => b.time - a.time)
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
-    `<rect width="${WIDTH}" height="${HEIGHT}" fill="white"/>`,
-    text(LEFT, 22, title, "start", "black"),
-    ...scale.flatMap((time) => [line(time, "#ddd", ""), text(LEFT - 8, y(time) + 4, `${time} ms`, "end", "#555")]),
-    text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, `turn, 1 to ${turns}`, "middle", "#555"),
+  return Svg.svg(WIDTH, HEIGHT, [
+    Svg.text(LEFT, 22, title, "start", "black"),
+    ...scale.flatMap((time) => [line(time, "#ddd", ""), Svg.text(LEFT - 8, y(time) + 4, `${time} ms`, "end", "#555")]),
+    Svg.text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, `turn, 1 to ${turns}`, "middle", "#555"),
     ...series.flatMap(({ color, times }) =>
       times.map(
         (time, turn) => `<circle cx="${x(turn).toFixed(1)}" cy="${y(time).toFixed(1)}" r="1.6" fill="${color}"/>`
@@ -42,12 +41,7 @@ export const svg = (title: string, series: ReadonlyArray<Series>): string => {
     ),
     ...labels.map(({ color, time }) => line(time, color, ` stroke-dasharray="5 4"`)),
     ...labels.map(({ color, name, share, time }, i) =>
-      text(WIDTH - RIGHT + 8, TOP + 14 + i * 18, `${name} p${100 * share}: ${time.toFixed(2)} ms`, "start", color)
-    ),
-    "</svg>",
-    ""
-  ].join("\n")
+      Svg.text(WIDTH - RIGHT + 8, TOP + 14 + i * 18, `${name} p${100 * share}: ${time.toFixed(2)} ms`, "start", color)
+    )
+  ])
 }
-
-const text = (x: number, y: number, words: string, anchor: "start" | "middle" | "end", color: string): string =>
-  `<text x="${x}" y="${y}" text-anchor="${anchor}" fill="${color}">${words}</text>`

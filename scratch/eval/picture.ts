@@ -1,4 +1,5 @@
 /** How much is left after each compression, as an SVG. */
+import * as Svg from "../svg.ts"
 
 export interface Line {
   readonly name: string
@@ -18,25 +19,18 @@ export const svg = (title: string, lines: ReadonlyArray<Line>, gate: number): st
   const most = Math.max(2, ...lines.map(({ shares }) => shares.length))
   const x = (n: number) => LEFT + ((WIDTH - LEFT - RIGHT) * n) / (most - 1)
   const y = (share: number) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - share)
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
-    `<rect width="${WIDTH}" height="${HEIGHT}" fill="white"/>`,
-    text(LEFT, 22, title, "start", "black"),
+  return Svg.svg(WIDTH, HEIGHT, [
+    Svg.text(LEFT, 22, title, "start", "black"),
     ...[0, 0.2, 0.4, 0.6, 0.8, 1].flatMap((share) => [
       `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(share)}" y2="${y(share)}" stroke="#ddd"/>`,
-      text(LEFT - 8, y(share) + 4, `${Math.round(share * 100)} %`, "end", "#555")
+      Svg.text(LEFT - 8, y(share) + 4, `${Math.round(share * 100)} %`, "end", "#555")
     ]),
-    ...Array.from({ length: most }, (_, n) => text(x(n), HEIGHT - BOTTOM + 18, String(n + 1), "middle", "#555")),
-    text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, "compressions", "middle", "#555"),
+    ...Array.from({ length: most }, (_, n) => Svg.text(x(n), HEIGHT - BOTTOM + 18, String(n + 1), "middle", "#555")),
+    Svg.text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, "compressions", "middle", "#555"),
     `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(gate)}" y2="${y(gate)}" stroke="#c33" stroke-dasharray="4 4"/>`,
     ...lines.flatMap(({ color, name, shares }) => [
       `<polyline fill="none" stroke="${color}" stroke-width="2" points="${shares.map((share, n) => `${x(n).toFixed(1)},${y(share).toFixed(1)}`).join(" ")}"/>`,
-      text(WIDTH - RIGHT + 8, y(shares.at(-1) ?? 0) + 4, name, "start", color)
-    ]),
-    "</svg>",
-    ""
-  ].join("\n")
+      Svg.text(WIDTH - RIGHT + 8, y(shares.at(-1) ?? 0) + 4, name, "start", color)
+    ])
+  ])
 }
-
-const text = (x: number, y: number, words: string, anchor: "start" | "middle" | "end", color: string): string =>
-  `<text x="${x}" y="${y}" text-anchor="${anchor}" fill="${color}">${words}</text>`
