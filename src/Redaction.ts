@@ -290,10 +290,11 @@ const FLAG = String.raw`--(?=[a-z])[a-z-]{0,40}?`
 const TOLD = String.raw`\s(?:is|was)[ \t]?:?[ \t]|${COMMA}|[ \t]{1,4}`
 /** What stands in each secret known by its name, and in `basic` and `bearer`. */
 const NAME_HINT = /pass|pwd|kennwort|contrase|senha|пароль|密码|secret|token|key|auth|x-amz|basic|bearer/i
-/** What each shape has. Only where one of these characters is does it pay to look at what stands before. */
+/** What each shape has. Only at these characters, which are rare, is it worth to look what stands before. */
 const SHAPE_HINT = new RegExp(
-  String.raw`[-_.:JzAK](?<=sk-|xai-|GOCSPX-|gl[a-z]{2,5}-|xox[a-z]-|xapp-|pypi-|[sr]k_|gsk_|gh[a-z]_|_pat_|whsec_|` +
-    String.raw`npm_|hf_|dop_v1_|shp[a-z]{2}_|lin_api_|pplx-|ya29\.|slack\.|SG\.|hvs\.|:A|eyJ|AIz|[KS]IA|SK)`
+  String.raw`[-_.:AJKz](?<=(?:sk|xai|pplx|GOCSPX|gl[a-z]{2,5}|xox[a-z]|xapp|pypi)-|` +
+    String.raw`(?:[sr]k|gsk|gh[a-z]|_pat|whsec|npm|hf|dop_v1|shp[a-z]{2}|lin_api)_|(?:ya29|slack|SG|hvs)\.|` +
+    String.raw`:A|eyJ|AIz|[KS]IA|SK(?=[0-9a-f]))`
 )
 
 const RULES: ReadonlyArray<Rule> = [
