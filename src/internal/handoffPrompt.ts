@@ -25,10 +25,10 @@ export const material = (entries: ReadonlyArray<Logged>): string => entries.map(
 /** How each of these messages is shown, to be asked in their order: what came before is only named. */
 export const shown = (entries: ReadonlyArray<Logged>): ((entry: Logged, index: number) => string) => {
   const { answers } = pair(entries.map(({ message }) => message))
-  const firstSeq = new Map<string, number>()
+  const large: Large = new Map()
   const linesOf = (entry: Logged, index: number) =>
     entry.message.role === "tool"
-      ? result(entry, entries[answers[index] ?? -1], firstSeq)
+      ? result(entry, entries[answers[index] ?? -1], large)
       : [`#${entry.seq} ${entry.message.role}`, ...quoted(digestOf(entry.message).body), ...calls(entry)]
   return (entry, index) => linesOf(entry, index).join("\n")
 }
@@ -102,17 +102,17 @@ const calls = ({ message, seq }: Logged): ReadonlyArray<string> =>
     ...quoted(digestOf(message).arguments[i] ?? "")
   ])
 
+/** The large outputs so far by their length: a map by the texts themselves would have to hash every character. */
+type Large = Map<number, ReadonlyArray<{ readonly output: string; readonly seq: number }>>
+
 /** A large output that was already shown is only named: agents read the same file again and again. */
-const result = (
-  { message, seq }: Logged,
-  caller: Logged | undefined,
-  firstSeq: Map<string, number>
-): ReadonlyArray<string> => {
+const result = ({ message, seq }: Logged, caller: Logged | undefined, large: Large): ReadonlyArray<string> => {
   const output = bodyOf(message)
   const header = `#${seq} tool result${origin(message, caller)}`
-  const before = firstSeq.get(output)
-  if (before !== undefined) return [`${header}: same output as #${before}`]
-  if (output.length >= LARGE_OUTPUT) firstSeq.set(output, seq)
+  const alike = large.get(output.length) ?? []
+  const before = alike.find((earlier) => earlier.output === output)
+  if (before !== undefined) return [`${header}: same output as #${before.seq}`]
+  if (output.length >= LARGE_OUTPUT) large.set(output.length, [...alike, { output, seq }])
   return [header, ...quoted(digestOf(message).body)]
 }
 
