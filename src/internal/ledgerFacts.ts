@@ -45,7 +45,7 @@ export interface Said extends Named {
 export const identifiers = (whole: string): ReadonlyArray<Said> => {
   const text = identifyingLines(whole)
   if (text === "") return []
-  const named = Array.from(text.matchAll(NAMED)).flatMap((match) => {
+  const named = matches(NAMED, text).flatMap((match) => {
     const [, latin, other = "", found = ""] = match
     const value = trimmed(found)
     const before = text.slice(Math.max(0, match.index - 120), match.index)
@@ -129,7 +129,7 @@ const SELF_NAMED: ReadonlyArray<{ readonly name: string; readonly hint: string; 
 
 /** "Use 5433 as the staging port." */
 const reversed = (text: string): ReadonlyArray<Named> =>
-  Array.from(text.matchAll(REVERSED)).flatMap(([, found = "", before = "", noun = ""]) => {
+  matches(REVERSED, text).flatMap(([, found = "", before = "", noun = ""]) => {
     const value = trimmed(found)
     const name = fullName(before, noun)
     return isIdentifier(value) && !TOO_PLAIN.test(name) ? [{ name, value }] : []
@@ -144,12 +144,20 @@ const REVERSED = new RegExp(
 
 /** `NAME=value` and `package@1.2.3`. */
 const settings = (text: string): ReadonlyArray<Named> =>
-  [
-    ...(text.includes("=") ? text.matchAll(/\b([A-Z][A-Z0-9_]{2,80})=([^\s"'`;,)]{1,400})/g) : []),
-    ...(text.includes("@") ? text.matchAll(/((?:@[\w.-]{1,80}\/)?[\w.-]{1,80})@v?(\d+\.\d[\w.+-]{0,40})/g) : [])
-  ]
+  [...(text.includes("=") ? matches(VARIABLE, text) : []), ...(text.includes("@") ? matches(PACKAGE, text) : [])]
     .map(([, name = "", value = ""]): Named => ({ name, value: trimmed(value) }))
     .filter(({ value }) => value !== "" && value.length <= LONGEST_VALUE && !value.includes("[redacted"))
+
+const VARIABLE = /\b([A-Z][A-Z0-9_]{2,80})=([^\s"'`;,)]{1,400})/g
+const PACKAGE = /((?:@[\w.-]{1,80}\/)?[\w.-]{1,80})@v?(\d+\.\d[\w.+-]{0,40})/g
+
+/** As `matchAll` gives them, which makes its expression anew for each text: that is dear where it is long. */
+export const matches = (pattern: RegExp, text: string): ReadonlyArray<RegExpExecArray> => {
+  const found: Array<RegExpExecArray> = []
+  pattern.lastIndex = 0
+  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) found.push(match)
+  return found
+}
 
 const trimmed = (value: string): string => value.replace(/[.,:;!?)\]}'"`*]+$/, "")
 

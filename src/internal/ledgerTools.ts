@@ -2,7 +2,7 @@
  * What plain code can tell from tool calls and their results: files, commands, exit codes, errors, identifiers.
  */
 import type { ToolCall } from "../Message.ts"
-import { isIdentifier, type Named, NOUNS } from "./ledgerFacts.ts"
+import { isIdentifier, matches, type Named, NOUNS } from "./ledgerFacts.ts"
 import { clip, oneLine } from "./sentences.ts"
 import { writtenBy } from "./shellFiles.ts"
 
@@ -37,7 +37,7 @@ export const ofCall = ({ name, arguments: json }: ToolCall["function"]): CallFac
 
 /** The pairs of a JSON text whose keys name identifiers. */
 export const jsonIdentifiers = (text: string): ReadonlyArray<Named> =>
-  Array.from(text.matchAll(JSON_PAIR)).flatMap(([, name = "", quoted, bare]) => {
+  matches(JSON_PAIR, text).flatMap(([, name = "", quoted, bare]) => {
     const value = quoted ?? bare ?? ""
     return isIdentifying(name, value) ? [{ name: spaced(name), value }] : []
   })
