@@ -42,6 +42,27 @@ const shaped: ReadonlyArray<readonly [name: string, secret: string]> = [
   ["OpenSSH private key", pem("OPENSSH PRIVATE KEY", "\r\n")]
 ]
 
+const beginning = (kind: string, value: string, starts: string) =>
+  starts.split(" ").map((start): readonly [kind: string, secret: string] => [kind, of(start, value)])
+
+/** One for each beginning a shape may have, so that no hint leaves one out. */
+const beginnings = [
+  beginning("api key", alnum(35), "sk- xai- gsk_ pplx- AIza GOCSPX- ya29."),
+  beginning("api key", alnum(20), "sk-proj- sk-svcacct- sk-admin- sk-None- sk-ant- sk-or- sk-lf-"),
+  beginning("aws key", "IOSFODNN7QWERTYU", "AKIA ASIA"),
+  beginning("github token", alnum(36), "ghp_ gho_ ghs_ ghu_ ghr_ github_pat_"),
+  beginning("gitlab token", alnum(20), "glpat- gldt- glrt- glptt- glsoat- glcbt- glft- glagent-"),
+  beginning("slack token", alnum(12), "xoxa- xoxb- xoxe- xoxo- xoxp- xoxr- xoxs- xapp-1-"),
+  beginning("stripe key", alnum(24), "sk_live_ sk_test_ rk_live_ rk_test_ whsec_"),
+  beginning("npm token", alnum(36), "npm_"),
+  beginning("token", hex(32), "shpat_ shpca_ shppa_ shpss_"),
+  beginning("token", hex(64), "dop_v1_"),
+  beginning("token", alnum(40), "hf_ pypi-AgE hvs. lin_api_ dckr_pat_"),
+  beginning("sendgrid key", of(alnum(22), ".", alnum(43)), "SG."),
+  beginning("telegram token", alnum(33), "123456789:AA"),
+  beginning("jwt", of(alnum(20), ".", alnum(40)), "eyJ")
+].flat()
+
 const phrase = of("hunter", "2")
 const strong = of("Tr0ub4dor", "&3!x")
 const opaque = alnum(32)
@@ -237,6 +258,10 @@ describe("Redaction", () => {
     it.each(shaped)("takes out what has a secret's shape: %s", (_, secret) => {
       for (const text of [secret, `see ${secret} there`, `{"a":"x\\n${secret}"}`, `(${secret})`, `k='${secret}'`])
         assert.notInclude(redact(text), secret)
+    })
+
+    it.each(beginnings)("knows each beginning: %s", (kind, secret) => {
+      assert.strictEqual(redact(`it says ${secret} there`), `it says [redacted ${kind}] there`)
     })
 
     it.each(placed)("takes out what has a secret's name or place: %s", (text, secret) => {

@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect"
 import { setImmediate } from "node:timers/promises"
 import { total } from "../Tokens.ts"
 
-/** What is done at a time, in tokens: some 3 milliseconds of redaction, the dearest thing done to a message. */
-const PIECE = 10_000
+/** What is done at a time, in tokens: some 2 milliseconds of digests, where messages are looked at for the first time. */
+const PIECE = 20_000
 
 /** Of so many messages a view or a plan takes some milliseconds. */
 const MANY = 1_000
