@@ -122,7 +122,7 @@ export const pathsOf = (line: string): ReadonlyArray<string> => {
 export const isFailed = ({ error, exitCode }: Command): boolean => (exitCode === null ? error !== null : exitCode !== 0)
 
 /** Whether a command is soon forgotten: it only looked, or it went well. */
-export const isForgettable = ({ command, exitCode }: Command): boolean => isLook(command) || exitCode === 0
+export const isForgettable = ({ command, exitCode }: Command): boolean => exitCode === 0 || isLook(command)
 
 /** How a run of a command failed; null if it did not. */
 export const failureOf = (run: Command, longest: number): string | null => {
