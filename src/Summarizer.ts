@@ -164,8 +164,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   ): Effect.Effect<Part, AuxiliaryTask.Exhausted> =>
     Effect.flatMap(materialOf(range.entries), (material) => {
       const { onProgress } = progress
-      const halves = Chunks.halves(range.entries, counter)
-      const about = { ...range, material, covered: range.tokens, cuts: halves === undefined ? null : cuts, onProgress }
+      const canBeCut = Chunks.canBeHalved(range.entries)
+      const about = { ...range, material, covered: range.tokens, cuts: canBeCut ? cuts : null, onProgress }
       return AuxiliaryTask.run(SummaryTask.make(env, about), job.spent).pipe(
         Effect.provide(services),
         Effect.ensuring(progress.end),
@@ -173,10 +173,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           return { text: SummaryTask.kept(value, range.maxTokens, counter), model: route, degraded: null }
         }),
         Effect.catchTag("ContextOverflow", (overflow) =>
-          halves === undefined
-            ? new AuxiliaryTask.Exhausted({ errors: [overflow], paused: [] })
-            : // One after the other: the first shows whether the route can take the second.
-              inChunks(range, halves, job, { cuts: cuts + 1, concurrency: 1 })
+          canBeCut
+            ? // One after the other: the first shows whether the route can take the second.
+              inChunks(range, Chunks.halves(range.entries, counter), job, { cuts: cuts + 1, concurrency: 1 })
+            : new AuxiliaryTask.Exhausted({ errors: [overflow], paused: [] })
         ),
         Effect.catchTag("Exhausted", (exhausted) =>
           range.onExhausted === "fail" ? exhausted : Effect.succeed(extract(range, reasonOf(exhausted)))
@@ -222,7 +222,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const job = { spent, tally: Progress.make(range.onProgress) }
     const condensed = yield* Effect.provide(Condensing.begin(env, range, hasEnded, job), services)
     const room = first.contextLength - SummaryTask.PROMPT_TOKENS - 2 * range.maxTokens - 1_000
-    const chunks = Chunks.upTo(range.entries, room)
+    const chunks = range.tokens <= room ? [range.entries] : Chunks.upTo(range.entries, room)
     const part = yield* chunks.length > 1
       ? // All at once: what bounds them are the places of the route.
         inChunks(range, chunks, job, { cuts: 0, concurrency: "unbounded" })
