@@ -13,7 +13,7 @@ import type { AuxiliaryClients } from "./AuxiliaryClients.ts"
 import * as AuxiliaryTask from "./AuxiliaryTask.ts"
 import type { Attempt, BudgetLeft } from "./CompressionResult.ts"
 import * as Handoff from "./Handoff.ts"
-import { paced } from "./internal/breath.ts"
+import { inPieces, paced } from "./internal/breath.ts"
 import * as Chunks from "./internal/chunks.ts"
 import * as Condensing from "./internal/condensing.ts"
 import { shown } from "./internal/handoffPrompt.ts"
@@ -149,11 +149,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     readonly degraded: string | null
   }
 
-  const extract = (range: Range, degraded: string | null): Part => ({
-    text: Extractive.summarize(range.entries, { ...range, counter }),
-    model: embedded,
-    degraded
-  })
+  const extract = (range: Range, degraded: string | null): Effect.Effect<Part> =>
+    Effect.map(inPieces(Extractive.summarizing(range.entries, { ...range, counter })), (text) => ({
+      text,
+      model: embedded,
+      degraded
+    }))
 
   /** `cuts` says how often the range has been cut because a route found it too long. */
   const ask = (
@@ -179,7 +180,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
             : new AuxiliaryTask.Exhausted({ errors: [overflow], paused: [] })
         ),
         Effect.catchTag("Exhausted", (exhausted) =>
-          range.onExhausted === "fail" ? exhausted : Effect.succeed(extract(range, reasonOf(exhausted)))
+          range.onExhausted === "fail" ? exhausted : extract(range, reasonOf(exhausted))
         )
       )
     })
@@ -213,7 +214,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const hasEnded = range.hasEnded || endsTurn(range.entries)
     if (first === undefined) {
       const condensed = range.merges.map((merge) => Condensing.embedded(merge, hasEnded, { counter, model: embedded }))
-      return { ...extract(range, null), condensed, modelCalls: 0, tokensSpent: 0, attempts: [], budgetLeft: null }
+      return {
+        ...(yield* extract(range, null)),
+        condensed,
+        modelCalls: 0,
+        tokensSpent: 0,
+        attempts: [],
+        budgetLeft: null
+      }
     }
     const spent = yield* AuxiliaryTask.spending(AuxiliaryTask.budget(first, options))
     yield* Effect.addFinalizer(() =>
