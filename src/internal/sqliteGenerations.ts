@@ -20,7 +20,6 @@ const ledgerOf = Rows.reader("ledger", Ledger.Ledger)
 const Ended = Schema.Union(CompressionFailed, CompressionResult)
 const endedOf = Rows.reader("result", Ended)
 const encodeEnded = Schema.encodeSync(Schema.parseJson(Ended))
-const encodeLedger = Schema.encodeSync(Schema.parseJson(Ledger.Ledger))
 
 export const make = (block: Block) => {
   const { reading, resident, residents, sql, writing } = block
@@ -38,7 +37,7 @@ export const make = (block: Block) => {
     }
     const manifest = JSON.stringify(made.manifest)
     sql.saveGeneration.run(sessionId, generation + 1, manifest, lastSeq, left, made.operationId, at)
-    sql.saveLedger.run(sessionId, encodeLedger(made.ledger))
+    sql.saveLedger.run(sessionId, JSON.stringify(made.ledger))
     return { generation: generation + 1, snapshotId: left }
   }
 
