@@ -120,12 +120,13 @@ const compressions = Metric.counter("throughline_compressions", {
  */
 export const make = Effect.fnUntraced(function* (options: Options) {
   const policy = yield* CompressionPolicy.make(options.policy)
+  const store = yield* SessionStore
   const env = {
-    store: yield* SessionStore,
+    store,
     summarizer: yield* Summarizer,
     counter: yield* inUse,
     policy,
-    leaseTtl: Lease.ttl(options.leaseTtl),
+    leases: yield* Lease.make(store, options.leaseTtl),
     hooks: yield* CompressionHooks
   }
   const permits = SessionPermits.make()
