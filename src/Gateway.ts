@@ -39,7 +39,7 @@ import {
 } from "./SessionError.ts"
 import { type Delivery, SessionStore } from "./SessionStore.ts"
 import * as Summarizer from "./Summarizer.ts"
-import { Tokens } from "./Tokens.ts"
+import { inUse } from "./Tokens.ts"
 import type { Turn } from "./Turn.ts"
 import * as View from "./View.ts"
 
@@ -145,7 +145,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const store = yield* SessionStore
   const compressor = yield* Compressor.Compressor
   const services = yield* Effect.context<AuxiliaryClients.AuxiliaryClients | Pauses.Pauses>()
-  const counter = yield* Tokens
+  const counter = yield* inUse
   const process = randomUUID()
   const line = Turnstile.make<SessionId>()
   const signals = Signals.make()

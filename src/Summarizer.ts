@@ -26,7 +26,7 @@ import { label, type Route } from "./Provider.ts"
 import * as Extractive from "./Provider/Extractive.ts"
 import type { Pauses } from "./Pauses.ts"
 import * as Recovery from "./Recovery.ts"
-import { Tokens, total } from "./Tokens.ts"
+import { inUse, total } from "./Tokens.ts"
 
 /**
  * Where and within which budget summaries are made. `maxCalls` counts all calls of one compression beside one for
@@ -134,7 +134,7 @@ const embedded = "embedded"
  */
 export const make = Effect.fnUntraced(function* (options: Options) {
   const services = yield* Effect.context<AuxiliaryClients | Pauses>()
-  const counter = yield* Tokens
+  const counter = yield* inUse
   const env: SummaryTask.Environment = {
     routes: options.routes.filter((route) => route.provider !== embedded),
     recovery: options.recovery ?? Recovery.defaults,

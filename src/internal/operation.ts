@@ -45,6 +45,8 @@ export interface Order {
   readonly focus: string | null
   /** Tokens of the step's system prompt and tools, if a step asks. */
   readonly overhead: number | undefined
+  /** The model the window is of, if it was named. */
+  readonly model: string | undefined
   readonly isUrgent: boolean
   readonly onStarted: (messages: number, tokens: number) => Effect.Effect<void>
   readonly onProgress: (progress: Progress) => Effect.Effect<void>
@@ -124,7 +126,7 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
       durationMs: now - startedAt
     }))
 
-  const policy = inEstimates(env.policy, state)
+  const policy = inEstimates(env.policy, state, order)
   const plan = Plan.make({ state, policy, counter, overhead: before.overhead })
   yield* rest(state.tail)
   if (plan._tag === "NothingToCompress") return yield* finish("nothing-to-compress", {})
@@ -232,12 +234,16 @@ const measure = (state: State, { counter }: Environment, order: Order) => {
   const view = GrowingView.assemble(state, counter)
   const overhead = order.overhead ?? view.parts.system.tokens
   const estimate = view.tokens - view.parts.system.tokens + overhead
-  return { messages: view.messages.length, tokens: calibrated(estimate, state.generation, state.usage), overhead }
+  return {
+    messages: view.messages.length,
+    tokens: calibrated(estimate, state.generation, state.usage, order.model),
+    overhead
+  }
 }
 
 /** The policy in the units of the estimate: where the provider counts more than we do, the window is smaller. */
-const inEstimates = (policy: CompressionPolicy, { usage }: State): CompressionPolicy => {
-  const factor = calibrated(1_000_000, -1, usage) / 1_000_000
+const inEstimates = (policy: CompressionPolicy, { usage }: State, { model }: Order): CompressionPolicy => {
+  const factor = calibrated(1_000_000, -1, usage, model) / 1_000_000
   const scaled = (tokens: number) => Math.floor(tokens / factor)
   return { ...policy, contextLength: scaled(policy.contextLength), reservedOutput: scaled(policy.reservedOutput) }
 }
