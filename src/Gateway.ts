@@ -3,12 +3,12 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
 import * as AuxiliaryClients from "./AuxiliaryClients.ts"
 import { Interrupted } from "./AuxiliaryError.ts"
@@ -16,7 +16,6 @@ import * as AuxiliaryTask from "./AuxiliaryTask.ts"
 import * as Compressor from "./Compressor.ts"
 import * as AuditLines from "./internal/auditLines.ts"
 import * as Boundaries from "./internal/boundaries.ts"
-import * as Heartbeats from "./internal/heartbeats.ts"
 import * as Lease from "./internal/lease.ts"
 import { listened } from "./internal/listened.ts"
 import * as Signals from "./internal/signals.ts"
@@ -40,7 +39,7 @@ import {
 } from "./SessionError.ts"
 import { type Delivery, SessionStore } from "./SessionStore.ts"
 import * as Summarizer from "./Summarizer.ts"
-import { Tokens } from "./Tokens.ts"
+import { inUse } from "./Tokens.ts"
 import type { Turn } from "./Turn.ts"
 import * as View from "./View.ts"
 
@@ -146,12 +145,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const store = yield* SessionStore
   const compressor = yield* Compressor.Compressor
   const services = yield* Effect.context<AuxiliaryClients.AuxiliaryClients | Pauses.Pauses>()
-  const counter = yield* Tokens
+  const counter = yield* inUse
   const process = randomUUID()
   const line = Turnstile.make<SessionId>()
   const signals = Signals.make()
-  const ttl = Lease.ttl(options.leaseTtl)
-  const heartbeats = yield* Heartbeats.make(store, ttl)
+  const leases = yield* Lease.make(store, options.leaseTtl)
 
   const deliver = (sessionId: SessionId, input: unknown, { key, kind = "request" }: Partial<Delivery> = {}) =>
     Effect.flatMap(Message.parse(input), (message) => store.deliver(sessionId, message, { kind, key })).pipe(
@@ -160,33 +158,34 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Effect.uninterruptible
     )
 
+  const request = { name: "turn", holder: `turn of ${process}` } as const
+
   /** First the line within this process, which is fair and costs nothing, then the lease among processes. */
-  const admitted = (
+  const admitted = <A, E, R>(
     sessionId: SessionId,
+    answer: (held: Lease.Held) => Effect.Effect<A, E, R>,
     wait: Duration.DurationInput | undefined
-  ): Effect.Effect<Lease.Held, SessionBusy | UnknownSession | StoreError, Scope.Scope> => {
-    let holder = "another turn of this process"
-    const request = { name: "turn", holder: `turn of ${process}`, ttl } as const
-    const onHeld = (by: string) => Effect.sync(() => void (holder = by))
-    const held = Effect.zipRight(line.enter(sessionId), Lease.hold(store, sessionId, request, onHeld, heartbeats.keep))
-    // A deadline costs fibers of its own.
-    return wait === undefined
-      ? held
-      : Effect.timeoutFail(held, { duration: wait, onTimeout: () => new SessionBusy({ sessionId, holder }) })
+  ): Effect.Effect<A, E | SessionBusy | UnknownSession | StoreError, R> => {
+    if (wait === undefined) return line.pass(sessionId, leases.using(sessionId, request, answer))
+    const busy = (holder: string) => new SessionBusy({ sessionId, holder })
+    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const until = now + Duration.toMillis(wait)
+      const underLease = leases.using(sessionId, request, answer, { until, late: busy })
+      return line.pass(sessionId, underLease, { wait, late: Effect.fail(busy("another turn of this process")) })
+    })
   }
 
   const turn = <A, E, R>(
     sessionId: SessionId,
     agent: (turn: Turn) => Effect.Effect<A, E, R>,
-    options: TurnOptions = {}
+    { wait }: TurnOptions = {}
   ): Effect.Effect<A, E | TurnFailure, R> => {
     const stoppable = signals.stoppable(sessionId, () => new TurnInterrupted({ sessionId }))
-    const answering = Effect.scopedWith((scope) =>
-      Effect.flatMap(Scope.extend(admitted(sessionId, options.wait), scope), ({ lease }) => {
-        const { end, turn } = TurnHandle.make({ store, compressor, counter }, lease)
-        return Effect.ensuring(stoppable(agent(turn)), end)
-      })
-    )
+    const answer = ({ lease }: Lease.Held) => {
+      const { end, turn } = TurnHandle.make({ store, compressor, counter }, lease)
+      return Effect.ensuring(stoppable(agent(turn)), end)
+    }
+    const answering = admitted(sessionId, answer, wait)
     return listened("Gateway.turn", sessionId, Effect.annotateLogs(answering, { session: sessionId }))
   }
 

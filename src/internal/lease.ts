@@ -1,18 +1,16 @@
-/** A lease held for as long as a scope is open, kept alive by its heartbeat. */
+/** A session's leases among processes: waited for, kept alive for as long as they are used, given back. */
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
-import type * as Context from "effect/Context"
 import type * as Scope from "effect/Scope"
 import type { SessionId } from "../Session.ts"
 import type { StoreError, UnknownSession } from "../SessionError.ts"
 import type { Lease, LeaseRequest, SessionStore } from "../SessionStore.ts"
-import { beat, BEATS } from "./heartbeats.ts"
+import * as Heartbeats from "./heartbeats.ts"
 
-/** How long a crashed holder is waited for, in milliseconds. */
-export const ttl = (chosen: Duration.DurationInput = "15 seconds"): number => Duration.toMillis(chosen)
-
-const POLL = "50 millis"
+/** In milliseconds. */
+const POLL = 50
 
 /** A lease, and who held it before if it had to be waited for. */
 export interface Held {
@@ -20,36 +18,64 @@ export interface Held {
   readonly waitedFor: string | undefined
 }
 
-/** Waits, interruptibly, for the lease. Granting and the promise to release it are one step; `keep` keeps it alive. */
-export const hold = (
-  store: Context.Tag.Service<SessionStore>,
-  sessionId: SessionId,
-  request: LeaseRequest,
-  onHeld: (holder: string) => Effect.Effect<void> = () => Effect.void,
-  keep: (lease: Lease) => Effect.Effect<unknown, never, Scope.Scope> = alone(store, request.ttl)
-): Effect.Effect<Held, UnknownSession | StoreError, Scope.Scope> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function* () {
-      let waitedFor: string | undefined
-      while (true) {
-        const acquired = yield* store.acquire(sessionId, request)
-        if (acquired._tag === "Granted") {
-          const { lease } = acquired
-          yield* Effect.addFinalizer(() => Effect.ignoreLogged(store.release(lease)))
-          yield* keep(lease)
-          return { lease, waitedFor }
-        }
-        waitedFor = acquired.holder
-        yield* onHeld(acquired.holder)
-        yield* restore(Effect.sleep(POLL))
-      }
-    })
-  )
+/** Until when to wait, in epoch milliseconds, and what happens instead of longer. */
+export interface Patience<E> {
+  readonly until: number
+  readonly late: (holder: string) => E
+}
 
-const alone = (store: Context.Tag.Service<SessionStore>, ttl: number) => (lease: Lease) =>
-  beat(store, lease, ttl).pipe(
-    Effect.repeat(Schedule.spaced(ttl / BEATS)),
-    Effect.delay(ttl / BEATS),
-    Effect.interruptible,
-    Effect.forkScoped
-  )
+type Failure = UnknownSession | StoreError
+
+export interface Leases {
+  /** Runs `use` under the lease. Waiting for it is interruptible; granting it and the promise to return it are one step. */
+  readonly using: <A, E, R, E2 = never>(
+    sessionId: SessionId,
+    request: Omit<LeaseRequest, "ttl">,
+    use: (held: Held) => Effect.Effect<A, E, R>,
+    patience?: Patience<E2>
+  ) => Effect.Effect<A, E | E2 | Failure, R>
+}
+
+/** `chosen` is how long a crashed holder is waited for; default 15 seconds. */
+export const make = (
+  store: Context.Tag.Service<SessionStore>,
+  chosen: Duration.DurationInput = "15 seconds"
+): Effect.Effect<Leases, never, Scope.Scope> => {
+  const ttl = Duration.toMillis(chosen)
+
+  return Effect.map(Heartbeats.make(store, ttl), ({ drop, keep }) => {
+    const take = <E>(
+      sessionId: SessionId,
+      request: LeaseRequest,
+      pause: (milliseconds: number) => Effect.Effect<void>,
+      patience: Patience<E> | undefined,
+      waitedFor?: string
+    ): Effect.Effect<Held, E | Failure> =>
+      Effect.flatMap(store.acquire(sessionId, request), (acquired): Effect.Effect<Held, E | Failure> => {
+        if (acquired._tag === "Granted") return Effect.succeed({ lease: acquired.lease, waitedFor })
+        const { holder } = acquired
+        const again = (milliseconds: number) =>
+          Effect.zipRight(pause(milliseconds), take(sessionId, request, pause, patience, holder))
+        if (patience === undefined) return again(POLL)
+        return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          now < patience.until ? again(Math.min(POLL, patience.until - now)) : Effect.fail(patience.late(holder))
+        )
+      })
+
+    const giveBack = (lease: Lease) =>
+      Effect.suspend(() => {
+        drop(lease)
+        return Effect.ignoreLogged(store.release(lease))
+      })
+
+    return {
+      using: (sessionId, request, use, patience) =>
+        Effect.uninterruptibleMask((restore) =>
+          Effect.flatMap(
+            take(sessionId, { ...request, ttl }, (milliseconds) => restore(Effect.sleep(milliseconds)), patience),
+            (held) => Effect.ensuring(restore(Effect.zipRight(keep(held.lease), use(held))), giveBack(held.lease))
+          )
+        )
+    }
+  })
+}

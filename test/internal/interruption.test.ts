@@ -1,6 +1,7 @@
 /** What holds a place, a signal or a lease, interrupted at each of its operations. See `../interruption.test.ts`. */
 import { describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Exit, Option, Scope } from "effect"
+import { Clock, Deferred, Duration, Effect, Fiber, Option } from "effect"
+import * as Deadlines from "../../src/internal/deadlines.ts"
 import * as Lease from "../../src/internal/lease.ts"
 import * as Signals from "../../src/internal/signals.ts"
 import * as Turnstile from "../../src/internal/turnstile.ts"
@@ -16,34 +17,35 @@ describe("turnstile", () => {
   it.live("interrupted anywhere, nobody keeps a place", () =>
     interruptEverywhere(
       Effect.sync(() => Turnstile.make<string>()),
-      (line) => Effect.scoped(line.enter("k")),
+      (line) => line.pass("k", Effect.yieldNow()),
       (line) => Effect.sync(() => line.size() === 0)
     ).pipe(Effect.map(isUnbroken))
   )
 
+  /** A line whose places are all taken, to be left by whoever says so. */
+  const taken = (places: number) =>
+    Effect.gen(function* () {
+      const line = Turnstile.make<string>(places)
+      const isLeaving = yield* Deferred.make<void>()
+      const inside = yield* Effect.replicateEffect(Effect.forkDaemon(line.pass("k", Deferred.await(isLeaving))), places)
+      yield* Effect.yieldNow()
+      const leave = Effect.zipRight(Deferred.succeed(isLeaving, undefined), Fiber.joinAll(inside))
+      return { line, leave: Effect.uninterruptible(leave) }
+    })
+
   it.live("interrupted anywhere in the second place, the third one still gets in", () =>
     interruptEverywhere(
-      Effect.gen(function* () {
-        const line = Turnstile.make<string>()
-        const first = yield* Scope.make()
-        yield* Scope.extend(line.enter("k"), first)
-        return { line, leave: Effect.uninterruptible(Scope.close(first, Exit.void)) }
-      }),
-      ({ leave, line }) => Effect.scoped(Effect.zipRight(Effect.fork(leave), line.enter("k"))),
-      ({ leave, line }) => Effect.map(Effect.zipRight(leave, Effect.scoped(line.enter("k"))), () => line.size() === 0)
+      taken(1),
+      ({ leave, line }) => Effect.zipRight(Effect.fork(leave), line.pass("k", Effect.void)),
+      ({ leave, line }) => Effect.map(Effect.zipRight(leave, line.pass("k", Effect.void)), () => line.size() === 0)
     ).pipe(Effect.map(isUnbroken))
   )
 
   it.live("of several places, interrupted anywhere in the line, the one behind still gets in", () =>
     interruptEverywhere(
-      Effect.gen(function* () {
-        const line = Turnstile.make<string>(2)
-        const first = yield* Scope.make()
-        yield* Scope.extend(Effect.zipRight(line.enter("k"), line.enter("k")), first)
-        return { line, leave: Effect.uninterruptible(Scope.close(first, Exit.void)) }
-      }),
-      ({ leave, line }) => Effect.scoped(Effect.zipRight(Effect.fork(leave), line.enter("k"))),
-      ({ leave, line }) => Effect.map(Effect.zipRight(leave, Effect.scoped(line.enter("k"))), () => line.size() === 0)
+      taken(2),
+      ({ leave, line }) => Effect.zipRight(Effect.fork(leave), line.pass("k", Effect.void)),
+      ({ leave, line }) => Effect.map(Effect.zipRight(leave, line.pass("k", Effect.void)), () => line.size() === 0)
     ).pipe(Effect.map(isUnbroken))
   )
 
@@ -67,6 +69,15 @@ describe("signals", () => {
     ).pipe(Effect.map(isUnbroken))
   )
 
+  it.live("interrupted anywhere, a call with deadlines ends", () =>
+    interruptEverywhere(
+      Effect.void,
+      () => Deadlines.within({ idle: 1_000, total: 2_000, late: (phase) => phase }, () => Effect.yieldNow()),
+      () => Effect.succeed(true),
+      impatient
+    ).pipe(Effect.map(isUnbroken))
+  )
+
   it.live("a race that is not masked is noticed", () =>
     interruptEverywhere(
       Effect.void,
@@ -77,7 +88,7 @@ describe("signals", () => {
   )
 })
 
-describe("lease.hold", () => {
+describe("a lease that is used", () => {
   const mine: LeaseRequest = { name: "turn", holder: "mine", ttl: 60_000 }
   const theirs: LeaseRequest = { ...mine, holder: "theirs" }
 
@@ -91,14 +102,15 @@ describe("lease.hold", () => {
         store.deliver(id, { role: "user", content: "Please look at it." }, { kind: "request" })
       )
   )
+  const used = (id: SessionId) =>
+    Effect.gen(function* () {
+      const leases = yield* Lease.make(yield* SessionStore, mine.ttl)
+      yield* leases.using(id, mine, () => Effect.yieldNow())
+    }).pipe(Effect.scoped)
   const isFree = (id: SessionId) => Effect.map(acquire(id, theirs), ({ _tag }) => _tag === "Granted")
 
   it.live("interrupted anywhere, it leaves the lease free", () =>
-    interruptEverywhere(
-      delivered,
-      (id) => Effect.flatMap(SessionStore, (store) => Effect.scoped(Lease.hold(store, id, mine))),
-      isFree
-    ).pipe(Effect.map(isUnbroken), Effect.provide(world))
+    interruptEverywhere(delivered, (id) => used(id), isFree).pipe(Effect.map(isUnbroken), Effect.provide(world))
   )
 
   /** Polls take no time, heartbeats never come. */
@@ -117,9 +129,7 @@ describe("lease.hold", () => {
         return { id, release: Effect.orDie(store.release(acquired.lease)) }
       }),
       ({ id, release }) =>
-        Effect.flatMap(SessionStore, (store) => Effect.scoped(Lease.hold(store, id, mine, () => release))).pipe(
-          Effect.withClock(hasty)
-        ),
+        Effect.zipRight(Effect.fork(Effect.uninterruptible(release)), used(id)).pipe(Effect.withClock(hasty)),
       ({ id, release }) => Effect.zipRight(release, isFree(id))
     ).pipe(Effect.map(isUnbroken), Effect.provide(world))
   )
