@@ -16,7 +16,7 @@ const messages = Session.messagesOf(Session.make(100))
 const options = { window: 400_000, mode: "manual" } as const
 
 /** Of an active session: its view is in memory. */
-export const compression = (file: string) =>
+const compression = (file: string) =>
   Effect.gen(function* () {
     const store = yield* SessionStore
     yield* store.importAll([{ sessionId: id, messages }])
