@@ -2,9 +2,14 @@
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 
 const silent = Context.get(DefaultServices.liveServices, Tracer.Tracer)
+
+/** Whether the default tracer would throw every span of this fiber away. */
+export const isUnheard = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean =>
+  Context.get(fiber.currentDefaultServices, Tracer.Tracer) === silent
 
 /** A span around `effect` when a tracer is installed, nothing when the default one would throw it away. */
 export const listened = <A, E, R>(
@@ -12,8 +17,11 @@ export const listened = <A, E, R>(
   subject: string,
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
-  Effect.withFiberRuntime((fiber) =>
-    Context.get(fiber.currentDefaultServices, Tracer.Tracer) === silent
-      ? effect
-      : Effect.withSpan(effect, name, { captureStackTrace: false, attributes: { session: subject } })
-  )
+  Effect.withFiberRuntime((fiber) => (isUnheard(fiber) ? effect : spanned(name, subject, effect)))
+
+export const spanned = <A, E, R>(
+  name: string,
+  subject: string,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.withSpan(effect, name, { captureStackTrace: false, attributes: { session: subject } })

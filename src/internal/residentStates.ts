@@ -2,6 +2,7 @@
  * The states of active sessions, kept in memory so that a step reads nothing it has read before. Changed only after
  * COMMIT, validated inside the next transaction, bounded: the least recently used session is forgotten.
  */
+import type { Ledger } from "../Ledger.ts"
 import * as Message from "../Message.ts"
 import { whole } from "../Session.ts"
 import type { Logged, Manifest, Segment, SessionId, State, Usage } from "../Session.ts"
@@ -10,8 +11,11 @@ import * as Rows from "./sqliteRows.ts"
 import type { Statements } from "./sqliteStatements.ts"
 import * as Undone from "./undone.ts"
 
-/** Together the sessions in memory hold at most about this many tokens of messages. */
+/** Together the sessions in memory hold at most about this many tokens of messages and ledgers. */
 const CAPACITY = 4_000_000
+
+/** Of a token, about. */
+const CHARACTERS = 4
 
 /** What a session takes beside its messages, as much as so many tokens of them. */
 const FRAME = 200
@@ -26,6 +30,8 @@ export interface Resident {
   readonly head: ReadonlyArray<Logged>
   readonly live: ReadonlyArray<Logged>
   readonly tail: Array<Logged>
+  /** Of this generation, once somebody has asked for it or made it. */
+  ledger: Ledger | undefined
   lastSeq: number
   /** Tokens of the whole log, and of what is held here. */
   total: number
@@ -83,7 +89,15 @@ export const make = (sql: Statements, capacity: number = CAPACITY) => {
   /** The session is at another base now. */
   const replace = (sessionId: SessionId, resident: Resident) => keep(sessionId, resident)
 
-  return { current, push, forget, replace, peek: (sessionId: SessionId) => residents.get(sessionId) }
+  /** Its ledger is known, which took so many characters on disk. */
+  const know = (resident: Resident, ledger: Ledger, characters: number) => {
+    const tokens = Math.ceil(characters / CHARACTERS)
+    resident.ledger = ledger
+    resident.size += tokens
+    held += tokens
+  }
+
+  return { current, push, know, forget, replace, peek: (sessionId: SessionId) => residents.get(sessionId) }
 }
 
 export type Residents = ReturnType<typeof make>
@@ -104,6 +118,7 @@ const load = (sql: Statements, sessionId: SessionId): Resident | undefined => {
   return {
     ...parts,
     version: 0,
+    ledger: undefined,
     epoch: session.epoch,
     generation: row?.generation ?? 0,
     lastSeq: last.seq,
@@ -132,7 +147,8 @@ export const advanced = (current: Resident, manifest: Manifest, made: ReadonlyAr
   if (!isWhole) return undefined
   const tail = current.tail.filter(({ seq }) => seq >= manifest.tailFrom)
   const size = total([current.system, head, live, tail].flat())
-  return { ...current, generation: current.generation + 1, manifest, head, live, segments, tail, size }
+  const generation = current.generation + 1
+  return { ...current, generation, manifest, head, live, segments, tail, size, ledger: undefined }
 }
 
 /** The rows a manifest stands for, up to `lastSeq`: no row in the middle is read. */

@@ -4,12 +4,14 @@
  */
 import type Database from "better-sqlite3"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import type * as Fiber from "effect/Fiber"
 import { UnknownSession, StoreError } from "../SessionError.ts"
 import type { SessionId } from "../Session.ts"
 import type { Counter } from "../Tokens.ts"
-import { listened } from "./listened.ts"
+import { isUnheard, spanned } from "./listened.ts"
 import * as Residents from "./residentStates.ts"
 import { patience, toStoreError } from "./sqliteFile.ts"
 import { prepare, type Query } from "./sqliteStatements.ts"
@@ -21,7 +23,13 @@ const isBusy = (error: unknown) => error instanceof StoreError && error.isRetrya
 
 /** Waits for another process off the event loop; the schedule costs only when it is busy. */
 export const busyRetried = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.catchIf(effect, isBusy, () => Effect.retry(effect, { while: isBusy, schedule: patience }))
+  Effect.catchIf(effect, isBusy, () => patiently(effect))
+
+const patiently = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.retry(effect, { while: isBusy, schedule: patience })
+
+/** How what a block does reaches the disk. */
+type Way = <A, E>(body: () => Answer<A, E>) => Either.Either<A, E>
 
 export const make = (db: Database.Database, counter: Counter) => {
   const sql = prepare(db)
@@ -29,40 +37,49 @@ export const make = (db: Database.Database, counter: Counter) => {
   const isStrict = db.pragma("synchronous", { simple: true }) === FULL
 
   /** All of `body` or nothing of it: a Left or a throw rolls back. */
-  const transaction = <A, E>(
-    begin: Query<[], never>,
-    isRelaxed: boolean,
-    body: () => Answer<A, E>
-  ): Either.Either<A, E> => {
-    if (isRelaxed) sql.relax.run()
+  const transaction =
+    (begin: Query<[], never>): Way =>
+    (body) => {
+      try {
+        begin.run()
+        const answer = body()
+        if (Either.isLeft(answer)) return Either.left(answer.left)
+        sql.commit.run()
+        return Either.right(answer.right())
+      } finally {
+        if (db.inTransaction) sql.rollback.run()
+      }
+    }
+
+  /** Statements that each stand for themselves, and that nobody waits for the disk for. */
+  const relaxed: Way = (body) => {
+    if (isStrict) sql.relax.run()
     try {
-      begin.run()
-      const answer = body()
-      if (Either.isLeft(answer)) return Either.left(answer.left)
-      sql.commit.run()
-      return Either.right(answer.right())
+      return Either.map(body(), (answer) => answer())
     } finally {
-      if (db.inTransaction) sql.rollback.run()
-      if (isRelaxed) sql.strict.run()
+      if (isStrict) sql.strict.run()
     }
   }
 
+  /** On the hot path one step of the fiber: a span is made for those who listen, a schedule when the file is busy. */
   const block =
-    (begin: Query<[], never>, isRelaxed = false) =>
-    <A, E>(name: string, subject: string, body: (now: number) => Answer<A, E>): Effect.Effect<A, E | StoreError> =>
-      listened(
-        `SessionStore.${name}`,
-        subject,
-        busyRetried(
-          Effect.flatMap(Clock.currentTimeMillis, (now): Either.Either<A, E | StoreError> => {
-            try {
-              return transaction(begin, isRelaxed, () => body(Math.floor(now)))
-            } catch (cause) {
-              return Either.left(cause instanceof StoreError ? cause : toStoreError(name, cause))
-            }
-          })
-        )
-      )
+    (way: Way) =>
+    <A, E>(name: string, subject: string, body: (now: number) => Answer<A, E>): Effect.Effect<A, E | StoreError> => {
+      const once = (fiber: Fiber.RuntimeFiber<A, E | StoreError>): Either.Either<A, E | StoreError> => {
+        const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
+        try {
+          return way(() => body(Math.floor(clock.unsafeCurrentTimeMillis())))
+        } catch (cause) {
+          return Either.left(cause instanceof StoreError ? cause : toStoreError(name, cause))
+        }
+      }
+      return Effect.withFiberRuntime((fiber) => {
+        const attempt = () => Effect.withFiberRuntime(once)
+        if (!isUnheard(fiber)) return spanned(`SessionStore.${name}`, subject, busyRetried(attempt()))
+        const answer = once(fiber)
+        return Either.isLeft(answer) && isBusy(answer.left) ? patiently(attempt()) : answer
+      })
+    }
 
   const resident = (sessionId: SessionId) =>
     Either.fromNullable(residents.current(sessionId), () => new UnknownSession({ sessionId }))
@@ -72,10 +89,10 @@ export const make = (db: Database.Database, counter: Counter) => {
     residents,
     resident,
     counter,
-    writing: block(sql.begin),
-    /** For what no power cut outlives, such as a lease: it is on disk when the next commit is. */
-    noting: block(sql.begin, isStrict),
-    reading: block(sql.beginRead)
+    writing: block(transaction(sql.begin)),
+    /** For what no power cut outlives, such as a lease: it is on disk when the next commit is. One statement writes. */
+    noting: block(relaxed),
+    reading: block(transaction(sql.beginRead))
   }
 }
 

@@ -20,13 +20,14 @@ const ledgerOf = Rows.reader("ledger", Ledger.Ledger)
 const Ended = Schema.Union(CompressionFailed, CompressionResult)
 const endedOf = Rows.reader("result", Ended)
 const encodeEnded = Schema.encodeSync(Schema.parseJson(Ended))
-const encodeLedger = Schema.encodeSync(Schema.parseJson(Ledger.Ledger))
+
+type Made = Omit<Commit, "base">
 
 export const make = (block: Block) => {
   const { reading, resident, residents, sql, writing } = block
 
   /** Writes the next generation. No message is copied. */
-  const write = (sessionId: SessionId, current: Resident, made: Omit<Commit, "base">, now: number) => {
+  const write = (sessionId: SessionId, current: Resident, made: Made, ledger: string, now: number) => {
     const { generation, lastSeq } = current
     // Names are unique even if the clock stands still.
     const at = Math.max(now, (sql.generation.get(sessionId)?.at ?? -1) + 1)
@@ -38,13 +39,13 @@ export const make = (block: Block) => {
     }
     const manifest = JSON.stringify(made.manifest)
     sql.saveGeneration.run(sessionId, generation + 1, manifest, lastSeq, left, made.operationId, at)
-    sql.saveLedger.run(sessionId, encodeLedger(made.ledger))
+    sql.saveLedger.run(sessionId, ledger)
     return { generation: generation + 1, snapshotId: left }
   }
 
   /** Reads the new base back. What others hold of the old one stays as it is. */
-  const reread = (sessionId: SessionId, current: Resident, made: Omit<Commit, "base">, now: number) => {
-    const written = write(sessionId, current, made, now)
+  const reread = (sessionId: SessionId, current: Resident, made: Made, now: number) => {
+    const written = write(sessionId, current, made, JSON.stringify(made.ledger), now)
     const { lastSeq, usage } = current
     const parts = readParts(sql, sessionId, made.manifest, lastSeq)
     const state: State = { sessionId, generation: written.generation, lastSeq, usage, ...parts }
@@ -58,15 +59,18 @@ export const make = (block: Block) => {
   const advance = (sessionId: SessionId, current: Resident, made: Commit, now: number) => {
     const next = advanced(current, { ...made.manifest }, made.segments)
     if (next === undefined) return reread(sessionId, current, made, now)
-    const written = write(sessionId, current, made, now)
+    const ledger = JSON.stringify(made.ledger)
+    const written = write(sessionId, current, made, ledger, now)
     return (): Committed => {
       residents.replace(sessionId, next)
+      // A copy: what was cut out of a message keeps the whole of it in memory.
+      residents.know(next, structuredClone(made.ledger), ledger.length)
       return { ...written, state: stateOf(sessionId, next) }
     }
   }
 
   /** A generation that ends the turn and the operation under way: what they know of the session is no longer so. */
-  const supersede = (sessionId: SessionId, current: Resident, made: Omit<Commit, "base">, now: number) => {
+  const supersede = (sessionId: SessionId, current: Resident, made: Made, now: number) => {
     sql.nextEpoch.run(sessionId)
     sql.revokeLease.run(sessionId, "operation")
     return reread(sessionId, { ...current, usage: null }, made, now)
@@ -114,10 +118,15 @@ export const make = (block: Block) => {
 
   const ledger = (sessionId: SessionId) =>
     reading("ledger", sessionId, () =>
-      Either.map(resident(sessionId), () => {
+      Either.map(resident(sessionId), (current) => {
+        const { ledger: known } = current
+        if (known !== undefined) return () => known
         const body = sql.ledger.get(sessionId)
-        const value = body === undefined ? Ledger.empty : ledgerOf(body)
-        return () => value
+        const read = body === undefined ? Ledger.empty : ledgerOf(body)
+        return () => {
+          residents.know(current, read, body?.length ?? 0)
+          return read
+        }
       })
     )
 

@@ -2,8 +2,7 @@
 import * as Either from "effect/Either"
 import type { Message } from "../Message.ts"
 import type { SessionId } from "../Session.ts"
-import type { UnknownSession } from "../SessionError.ts"
-import { Superseded, TurnLost } from "../SessionError.ts"
+import { Superseded, TurnLost, UnknownSession } from "../SessionError.ts"
 import { LeaseLost } from "../SessionStore.ts"
 import type { Acquired, Lease, LeaseRequest } from "../SessionStore.ts"
 import type { Resident } from "./residentStates.ts"
@@ -30,19 +29,21 @@ export const verifyTurn = (
     return superseded ? new Superseded(lost) : new TurnLost(lost)
   })
 
-export const make = ({ noting, resident, sql }: Block) => {
-  const acquire = (sessionId: SessionId, { holder, name, ttl }: LeaseRequest) =>
-    noting("acquire", sessionId, (now): Answer<Acquired, UnknownSession> =>
-      Either.map(resident(sessionId), ({ epoch }) => {
-        const row = sql.lease.get(sessionId, name)
-        if (row !== undefined && row.holder !== null && row.expires > now) {
-          const held: Acquired = { _tag: "Held", holder: row.holder, expiresAt: row.expires }
-          return () => held
-        }
-        sql.takeLease.run(sessionId, name, holder, now + ttl)
-        return () => ({ _tag: "Granted", lease: { sessionId, name, holder, token: (row?.token ?? 0) + 1, epoch } })
-      })
-    )
+export const make = ({ noting, sql }: Block) => {
+  const acquire = (sessionId: SessionId, { holder, name, ttl }: LeaseRequest) => {
+    const asked = (now: number): Answer<Acquired, UnknownSession> => {
+      const [taken] = sql.takeLease.all(name, holder, now + ttl, sessionId, now)
+      if (taken !== undefined) {
+        return Either.right(() => ({ _tag: "Granted", lease: { sessionId, name, holder, ...taken } }))
+      }
+      const row = sql.lease.get(sessionId, name)
+      if (row === undefined) return Either.left(new UnknownSession({ sessionId }))
+      const { expires: expiresAt, holder: other } = row
+      // Another process may have let go in between.
+      return other === null ? asked(now) : Either.right(() => ({ _tag: "Held", holder: other, expiresAt }))
+    }
+    return noting("acquire", sessionId, asked)
+  }
 
   const renew = ({ name, sessionId, token }: Lease, ttl: number) =>
     noting("renew", sessionId, (now) => {

@@ -13,13 +13,17 @@ import { verifyTurn } from "./sqliteLeases.ts"
 import * as Rows from "./sqliteRows.ts"
 import * as Undone from "./undone.ts"
 
-type Draft = Omit<Logged, "seq">
+/** A message on its way to the log, with its text as it will be there. */
+interface Draft extends Omit<Logged, "seq"> {
+  readonly body: string
+}
 
 export const make = (block: Block) => {
   const { counter, reading, resident, residents, sql, writing } = block
 
   const draft = (message: Message, kind: DeliveryKind | null, at: number): Draft => ({
     message,
+    body: JSON.stringify(message),
     kind,
     at,
     arrival: null,
@@ -28,12 +32,11 @@ export const make = (block: Block) => {
 
   const insert = (sessionId: SessionId, end: Pick<Resident, "lastSeq" | "total">, drafts: ReadonlyArray<Draft>) => {
     let { lastSeq: seq, total } = end
-    return drafts.map((entry): Logged => {
-      const { arrival, at, kind, message, tokens } = entry
+    return drafts.map(({ arrival, at, body, kind, message, tokens }): Logged => {
       seq += 1
       total += tokens
-      sql.append.run(sessionId, seq, arrival, kind, tokens, total, JSON.stringify(message), at)
-      return { ...entry, seq }
+      sql.append.run(sessionId, seq, arrival, kind, tokens, total, body, at)
+      return { seq, message, tokens, kind, arrival, at }
     })
   }
 
@@ -56,7 +59,7 @@ export const make = (block: Block) => {
           ? Either.right(() => ({ sessionId, arrival: earlier.arrival, duplicate: true }))
           : Either.left(new IdempotencyConflict({ sessionId, key }))
       }
-      sql.open.run(sessionId, now)
+      if (residents.peek(sessionId) === undefined) sql.open.run(sessionId, now)
       const arrival = Number(sql.deliver.run(sessionId, kind, counter.message(message), body, now).lastInsertRowid)
       if (key !== undefined) sql.saveKey.run(sessionId, key, arrival, digest)
       return Either.right(() => ({ sessionId, arrival, duplicate: false }))
@@ -81,7 +84,7 @@ export const make = (block: Block) => {
         Either.map(verifyTurn(block, lease, []), (current) => {
           const { sessionId } = lease
           const rows = sql.waiting.all(sessionId)
-          const arrivals = rows.map((row) => Rows.logged({ seq: 0, ...row }))
+          const arrivals = rows.map((row) => ({ ...Rows.logged({ seq: 0, ...row }), body: row.body }))
           const promoted = insert(sessionId, current, arrivals)
           const upTo = promoted.at(-1)?.arrival ?? null
           if (upTo !== null) sql.clear.run(sessionId, upTo)

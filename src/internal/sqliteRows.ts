@@ -33,7 +33,16 @@ const corrupt = (what: string, detail: string) =>
   new StoreError({ operation: `read a ${what}`, reason: "corrupt", detail })
 
 export const messageOf = (body: string): Message.Message =>
-  Either.getOrThrowWith(Message.parse(JSON.parse(body)), (error) => corrupt("message", error.issue))
+  Either.getOrThrowWith(Message.parse(parsed(body)), (error) => corrupt("message", error.issue))
+
+/** Without the text, of which an error of `JSON.parse` shows a part. */
+const parsed = (body: string): unknown => {
+  try {
+    return JSON.parse(body)
+  } catch {
+    throw corrupt("message", "its text is not JSON")
+  }
+}
 
 const isKind = Schema.is(DeliveryKind)
 

@@ -117,6 +117,12 @@ const counters = [
   ) STRICT, WITHOUT ROWID`
 ]
 
+/** A log is indexed in large pieces: what they leave is merged less often, and still a little at a time. */
+const merging = [
+  `INSERT INTO recall (recall, rank) VALUES ('automerge', 16)`,
+  `INSERT INTO recall (recall, rank) VALUES ('crisismerge', 32)`
+]
+
 const all = (statements: ReadonlyArray<string>) =>
   Effect.flatMap(SqlClient.SqlClient, (sql) =>
     Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
@@ -125,7 +131,8 @@ const all = (statements: ReadonlyArray<string>) =>
 const migrations = {
   "0001_sessions": all(tables),
   "0002_merging_and_recall": all(mergingAndRecall),
-  "0003_counters": all(counters)
+  "0003_counters": all(counters),
+  "0004_merging_less_often": all(merging)
 }
 
 /** The migrator takes a migration for done as soon as another process has begun it. */

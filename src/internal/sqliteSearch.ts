@@ -20,10 +20,10 @@ import {
 } from "./searchText.ts"
 import type { Answer, Block } from "./sqliteBlock.ts"
 import * as Rows from "./sqliteRows.ts"
-import { type Ask, type Mark, prepare, type Range } from "./sqliteSearchStatements.ts"
+import { type Ask, type Body, type Mark, prepare, type Range } from "./sqliteSearchStatements.ts"
 
 /** Messages, and characters, that are indexed before others get their turn. */
-const BATCH = 100
+const BATCH = 200
 const BATCH_CHARACTERS = 200_000
 
 /** Messages that are scanned before others get their turn, and at all, the newest first. */
@@ -90,7 +90,7 @@ export const make = (db: Database.Database, { reading, resident, sql, writing }:
     writing("index", sessionId, (): Answer<Mark | undefined, never> => {
       index.open.run(sessionId)
       const mark = index.mark.get(sessionId) ?? { number: 0, seq: 0 }
-      const rows = sql.page.all(sessionId, mark.seq, BATCH)
+      const rows = index.bodies.all(sessionId, mark.seq, BATCH)
       const seq = insert(mark.number, rows) ?? mark.seq
       index.moveMark.run(seq, mark.number)
       const isAll = rows.length < BATCH && seq >= (rows.at(-1)?.seq ?? 0)
@@ -98,14 +98,14 @@ export const make = (db: Database.Database, { reading, resident, sql, writing }:
     })
 
   /** The last row for which there was room. */
-  const insert = (number: number, rows: ReadonlyArray<Rows.MessageRow>): number | undefined => {
+  const insert = (number: number, rows: ReadonlyArray<Body>): number | undefined => {
     let upTo: number | undefined
     let room = BATCH_CHARACTERS
     for (const { body, seq } of rows) {
       if (room <= 0) break
       room -= body.length
       const text = searchable(Rows.messageOf(body))
-      if (text !== "") index.insert.run({ number, seq, text: indexed(text) })
+      if (text !== "") index.insert.run(number, seq, indexed(text))
       upTo = seq
     }
     return upTo
@@ -190,11 +190,7 @@ const rangeOf = ({ also, except, fromSeq, toSeq }: Places, lastSeq: number, undo
   undone: JSON.stringify(undone)
 })
 
-const holding = (
-  rows: Iterable<Rows.MessageRow>,
-  chunks: ReadonlyArray<Chunk>,
-  limit: number
-): ReadonlyArray<number> => {
+const holding = (rows: Iterable<Body>, chunks: ReadonlyArray<Chunk>, limit: number): ReadonlyArray<number> => {
   const found: Array<number> = []
   for (const { body, seq } of rows) {
     if (found.length >= limit) break

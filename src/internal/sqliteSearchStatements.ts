@@ -3,13 +3,18 @@
  * session is a range of ids and the rows of others cost nothing.
  */
 import type Database from "better-sqlite3"
-import type { MessageRow } from "./sqliteRows.ts"
 import { query, value } from "./sqliteStatements.ts"
 
 /** A session's number in the index, and the last message that is in it. */
 export interface Mark {
   readonly number: number
   readonly seq: number
+}
+
+/** A message of the log, as its text is there. */
+export interface Body {
+  readonly seq: number
+  readonly body: string
 }
 
 /** What every search is bound to; `except`, `also` and the ranges of `undone` are JSON. */
@@ -53,17 +58,21 @@ export const prepare = (db: Database.Database) => ({
   mark: query<[string], Mark>(db, "SELECT number, seq FROM recall_session WHERE session_id = ?"),
   open: query<[string]>(db, "INSERT INTO recall_session (session_id, seq) VALUES (?, 0) ON CONFLICT DO NOTHING"),
   moveMark: query<[number, number]>(db, "UPDATE recall_session SET seq = ? WHERE number = ?"),
-  insert: query<[{ readonly number: number; readonly seq: number; readonly text: string }]>(
+  insert: query<[number: number, seq: number, text: string]>(
     db,
-    `INSERT INTO recall (rowid, body) VALUES (${rowid("@seq")}, @text)`
+    `INSERT INTO recall (rowid, body) VALUES ((? << ${SEQ_BITS}) + ?, ?)`
+  ),
+  bodies: query<[sessionId: string, after: number, limit: number], Body>(
+    db,
+    "SELECT seq, body FROM message WHERE session_id = ? AND seq > ? ORDER BY seq LIMIT ?"
   ),
 
   count: value<[Ask], number>(db, `SELECT count(*) FROM (SELECT 1 FROM recall WHERE ${MATCHING} LIMIT @limit)`),
   best: value<[Ask], number>(db, `SELECT ${SEQ} FROM recall WHERE ${MATCHING} ORDER BY rank, rowid DESC LIMIT @limit`),
   newest: value<[Ask], number>(db, `SELECT ${SEQ} FROM recall WHERE ${MATCHING} ORDER BY rowid DESC LIMIT @limit`),
-  scan: query<[Scan], MessageRow>(
+  scan: query<[Scan], Body>(
     db,
-    `SELECT seq, arrival, kind, tokens, body, at FROM message
+    `SELECT seq, body FROM message
      WHERE session_id = @sessionId AND seq BETWEEN @least AND @most AND ${isWithin("seq")}
        AND body LIKE @pattern ESCAPE '\\' ORDER BY seq DESC`
   ),

@@ -118,10 +118,16 @@ export const prepare = (db: Database.Database) => ({
     db,
     "SELECT token, holder, expires FROM lease WHERE session_id = ? AND name = ?"
   ),
-  takeLease: query<[string, string, string, number]>(
+  /** No row if it is somebody's, or if there is no such session. Read all of it: only then it is committed. */
+  takeLease: query<
+    [name: string, holder: string, expires: number, sessionId: string, now: number],
+    { readonly token: number; readonly epoch: number }
+  >(
     db,
-    `INSERT INTO lease (session_id, name, token, holder, expires) VALUES (?, ?, 1, ?, ?)
-     ON CONFLICT DO UPDATE SET token = token + 1, holder = excluded.holder, expires = excluded.expires`
+    `INSERT INTO lease (session_id, name, token, holder, expires) SELECT id, ?, 1, ?, ? FROM session WHERE id = ?
+     ON CONFLICT DO UPDATE SET token = token + 1, holder = excluded.holder, expires = excluded.expires
+       WHERE lease.holder IS NULL OR lease.expires <= ?
+     RETURNING token, (SELECT epoch FROM session WHERE id = session_id) AS epoch`
   ),
   renewLease: query<[number, string, string, number]>(
     db,

@@ -11,6 +11,7 @@ import { type Counter, calibrated, overhead, total } from "../Tokens.ts"
 import type { StepOptions, StepUsage, Turn, TurnError } from "../Turn.ts"
 import type * as View from "../View.ts"
 import * as AuditLines from "./auditLines.ts"
+import { prepare } from "./digest.ts"
 import * as GrowingView from "./growingView.ts"
 import { isDegraded } from "./healing.ts"
 import * as Waits from "./waits.ts"
@@ -63,6 +64,7 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
     Effect.gen(function* () {
       const { promoted, state } = yield* store.promote(lease)
       yield* Effect.forEach(promoted, (entry) => AuditLines.promoted(sessionId, entry), { discard: true })
+      prepare(promoted)
       return looked(state, options)
     }).pipe(Effect.uninterruptible)
 
@@ -113,6 +115,7 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
     messages.length === 0
       ? Effect.void
       : Effect.map(store.append(lease, messages), (entries) => {
+          prepare(entries)
           if (last !== undefined) last.appended += total(entries)
         })
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
-import { Effect, Fiber, Layer, Option, TestClock } from "effect"
+import { Context, Effect, Fiber, Layer, Option, TestClock } from "effect"
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -9,11 +9,14 @@ import { SessionId, whole } from "../../src/Session.ts"
 import type { StoreError, Superseded, TurnLost } from "../../src/SessionError.ts"
 import { type Lease, type LeaseLost, SessionStore } from "../../src/SessionStore.ts"
 import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
+import { user } from "../support/stores.ts"
 
 const folder = () => mkdtempSync(join(tmpdir(), "sqlite-"))
 const id = SessionId.make("s")
 
 const open = (options: Sqlite.Options) => Effect.provide(SessionStore, Sqlite.layer(options))
+const opened = (filename: string) =>
+  Effect.map(Layer.build(Sqlite.layer({ filename })), (context) => Context.get(context, SessionStore))
 type Written = Effect.Effect<unknown, StoreError | LeaseLost | TurnLost | Superseded, SessionStore>
 const deliver = Effect.flatMap(SessionStore, (store) =>
   store.deliver(id, { role: "user", content: "hello" }, { kind: "request" })
@@ -231,6 +234,50 @@ describe("SessionStore/Sqlite", () => {
       assert.deepStrictEqual(yield* there(state), yield* here(state))
     }).pipe(Effect.scoped)
   )
+
+  it.effect("a ledger is read as the last commit made it, whoever committed, and after the next start", () =>
+    Effect.gen(function* () {
+      const filename = join(folder(), "x.db")
+      const here = yield* opened(filename)
+      const there = yield* opened(filename)
+      yield* here.importAll([{ sessionId: id, messages: ["a", "b", "c"].map(user) }])
+      const committed = (store: typeof here, base: number) =>
+        Effect.gen(function* () {
+          const acquired = yield* store.acquire(id, { name: "operation", holder: "me", ttl: 60_000 })
+          if (acquired._tag === "Held") return assert.fail("nobody else asked")
+          const ledger = Ledger.note(Ledger.empty, [`noted at ${base}`], 1)
+          yield* store.commit(acquired.lease, { operationId: "op", base, manifest: { ...whole }, segments: [], ledger })
+          yield* store.release(acquired.lease)
+          return ledger
+        })
+      assert.deepStrictEqual(yield* here.ledger(id), Ledger.empty)
+      const first = yield* committed(here, 0)
+      assert.deepStrictEqual([yield* here.ledger(id), yield* there.ledger(id)], [first, first])
+      const second = yield* committed(there, 1)
+      assert.deepStrictEqual([yield* here.ledger(id), yield* there.ledger(id)], [second, second])
+      const restarted = yield* opened(filename)
+      assert.deepStrictEqual(yield* restarted.ledger(id), second)
+      yield* here.reset(id)
+      assert.deepStrictEqual(yield* here.ledger(id), Ledger.empty)
+    }).pipe(Effect.scoped)
+  )
+
+  for (const body of ["", "{", "null", `"hello"`, `{"role":"nobody","content":"x"}`, `{"role":"tool","content":"x"}`]) {
+    it.effect(`a message whose text is ${body === "" ? "empty" : body} is said to be corrupt`, () =>
+      Effect.gen(function* () {
+        const filename = join(folder(), "x.db")
+        const layer = Sqlite.layer({ filename })
+        const imported = Effect.flatMap(SessionStore, (store) =>
+          store.importAll([{ sessionId: id, messages: ["a", "b"].map(user) }])
+        )
+        yield* Effect.provide(imported, layer)
+        new Database(filename).exec(`UPDATE message SET body = '${body}' WHERE seq = 2`).close()
+        const { state } = yield* opened(filename)
+        const error = yield* Effect.flip(state(id))
+        assert.strictEqual(error._tag === "StoreError" ? error.reason : error._tag, "corrupt")
+      }).pipe(Effect.scoped)
+    )
+  }
 
   it.effect("two connections that fill the index at once index every message once, and later only what is new", () =>
     Effect.gen(function* () {
