@@ -77,7 +77,7 @@ describe("a session at rest", () => {
 
   it.effect("has its place in memory among some thousands, however small it is", () =>
     Effect.gen(function* () {
-      const all = ids(25_000)
+      const all = ids(21_000)
       const { collections, made } = yield* watched(Layer.build(scripted(Scripted.layer([]))))
       yield* Effect.gen(function* () {
         const { state } = yield* SessionStore
