@@ -3,12 +3,12 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
 import * as AuxiliaryClients from "./AuxiliaryClients.ts"
 import { Interrupted } from "./AuxiliaryError.ts"
@@ -160,34 +160,40 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Effect.uninterruptible
     )
 
-  /** First the line within this process, which is fair and costs nothing, then the lease among processes. */
-  const admitted = (
+  const request = { name: "turn", holder: `turn of ${process}`, ttl } as const
+
+  const answering = <A, E, R>(
     sessionId: SessionId,
-    wait: Duration.DurationInput | undefined
-  ): Effect.Effect<Lease.Held, SessionBusy | UnknownSession | StoreError, Scope.Scope> => {
-    let holder = "another turn of this process"
-    const request = { name: "turn", holder: `turn of ${process}`, ttl } as const
-    const onHeld = (by: string) => Effect.sync(() => void (holder = by))
-    const held = Effect.zipRight(line.enter(sessionId), Lease.hold(store, sessionId, request, onHeld, heartbeats.keep))
-    // A deadline costs fibers of its own.
-    return wait === undefined
-      ? held
-      : Effect.timeoutFail(held, { duration: wait, onTimeout: () => new SessionBusy({ sessionId, holder }) })
+    agent: (turn: Turn) => Effect.Effect<A, E, R>,
+    until: number
+  ): Effect.Effect<A, E | TurnFailure, R> => {
+    const stoppable = signals.stoppable(sessionId, () => new TurnInterrupted({ sessionId }))
+    const inTime = (waiting: Effect.Effect<void>, holder: string) => waitedUntil(until, waiting, sessionId, holder)
+    const underLease = Lease.holding(
+      store,
+      heartbeats,
+      sessionId,
+      request,
+      (holder) => inTime(Lease.pause, holder),
+      (lease) => {
+        const { end, turn } = TurnHandle.make({ store, compressor, counter }, lease)
+        return Effect.ensuring(stoppable(agent(turn)), end)
+      }
+    )
+    // First the line within this process, which is fair and costs nothing, then the lease among processes.
+    return line.within(sessionId, (admitted) => inTime(admitted, "another turn of this process"), underLease)
   }
 
   const turn = <A, E, R>(
     sessionId: SessionId,
     agent: (turn: Turn) => Effect.Effect<A, E, R>,
-    options: TurnOptions = {}
+    { wait }: TurnOptions = {}
   ): Effect.Effect<A, E | TurnFailure, R> => {
-    const stoppable = signals.stoppable(sessionId, () => new TurnInterrupted({ sessionId }))
-    const answering = Effect.scopedWith((scope) =>
-      Effect.flatMap(Scope.extend(admitted(sessionId, options.wait), scope), ({ lease }) => {
-        const { end, turn } = TurnHandle.make({ store, compressor, counter }, lease)
-        return Effect.ensuring(stoppable(agent(turn)), end)
-      })
-    )
-    return listened("Gateway.turn", sessionId, Effect.annotateLogs(answering, { session: sessionId }))
+    const answered =
+      wait === undefined
+        ? answering(sessionId, agent, Infinity)
+        : Effect.flatMap(Clock.currentTimeMillis, (now) => answering(sessionId, agent, now + Duration.toMillis(wait)))
+    return listened("Gateway.turn", sessionId, Effect.annotateLogs(answered, { session: sessionId }))
   }
 
   const view = (sessionId: SessionId) => Effect.map(store.state(sessionId), (state) => View.assemble(state, counter))
@@ -237,6 +243,17 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     interrupt: signals.stop
   })
 })
+
+/** A deadline costs fibers of its own: only those who have to wait pay for it. */
+const waitedUntil = (until: number, waiting: Effect.Effect<void>, sessionId: SessionId, holder: string) =>
+  until === Infinity
+    ? waiting
+    : Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Effect.timeoutFail(waiting, {
+          duration: Math.max(0, until - now),
+          onTimeout: () => new SessionBusy({ sessionId, holder })
+        })
+      )
 
 /**
  * The whole library on a `SessionStore` and a `Provider`.

@@ -15,8 +15,9 @@ export const beat = (store: Context.Tag.Service<SessionStore>, lease: Lease, ttl
   Effect.ignoreLogged(store.renew(lease, ttl))
 
 export interface Heartbeats {
-  /** Keeps the lease alive for as long as the scope is open. */
-  readonly keep: (lease: Lease) => Effect.Effect<void, never, Scope.Scope>
+  /** Keeps the lease alive until it leaves. */
+  readonly join: (lease: Lease) => Effect.Effect<void>
+  readonly leave: (lease: Lease) => void
   readonly size: () => number
 }
 
@@ -41,14 +42,12 @@ export const make = (
       isBeating = true
       return Effect.asVoid(Effect.forkIn(Effect.interruptible(beating), scope))
     })
-    const keep = (lease: Lease) =>
-      Effect.acquireRelease(
-        Effect.zipRight(
-          Effect.sync(() => held.add(lease)),
-          begin
-        ),
-        () => Effect.sync(() => held.delete(lease))
-      )
+    const join = (lease: Lease) =>
+      Effect.suspend(() => {
+        held.add(lease)
+        return begin
+      })
+    const leave = (lease: Lease) => void held.delete(lease)
 
-    return { keep, size: () => held.size }
+    return { join, leave, size: () => held.size }
   })

@@ -1,4 +1,4 @@
-/** A lease held for as long as a scope is open, kept alive by its heartbeat. */
+/** A lease held for as long as a scope is open or an effect runs, kept alive by its heartbeat. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -7,12 +7,10 @@ import type * as Scope from "effect/Scope"
 import type { SessionId } from "../Session.ts"
 import type { StoreError, UnknownSession } from "../SessionError.ts"
 import type { Lease, LeaseRequest, SessionStore } from "../SessionStore.ts"
-import { beat, BEATS } from "./heartbeats.ts"
+import { beat, BEATS, type Heartbeats } from "./heartbeats.ts"
 
 /** How long a crashed holder is waited for, in milliseconds. */
 export const ttl = (chosen: Duration.DurationInput = "15 seconds"): number => Duration.toMillis(chosen)
-
-const POLL = "50 millis"
 
 /** A lease, and who held it before if it had to be waited for. */
 export interface Held {
@@ -20,33 +18,70 @@ export interface Held {
   readonly waitedFor: string | undefined
 }
 
-/** Waits, interruptibly, for the lease. Granting and the promise to release it are one step; `keep` keeps it alive. */
+type Store = Context.Tag.Service<SessionStore>
+
+/** Waits, interruptibly, for the lease. Granting and the promise to release it are one step. */
 export const hold = (
-  store: Context.Tag.Service<SessionStore>,
+  store: Store,
   sessionId: SessionId,
   request: LeaseRequest,
-  onHeld: (holder: string) => Effect.Effect<void> = () => Effect.void,
-  keep: (lease: Lease) => Effect.Effect<unknown, never, Scope.Scope> = alone(store, request.ttl)
+  onHeld: (holder: string) => Effect.Effect<void> = () => Effect.void
 ): Effect.Effect<Held, UnknownSession | StoreError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function* () {
-      let waitedFor: string | undefined
-      while (true) {
-        const acquired = yield* store.acquire(sessionId, request)
-        if (acquired._tag === "Granted") {
-          const { lease } = acquired
-          yield* Effect.addFinalizer(() => Effect.ignoreLogged(store.release(lease)))
-          yield* keep(lease)
-          return { lease, waitedFor }
-        }
-        waitedFor = acquired.holder
-        yield* onHeld(acquired.holder)
-        yield* restore(Effect.sleep(POLL))
-      }
-    })
+    Effect.tap(
+      granted(store, sessionId, request, (holder) => Effect.zipRight(onHeld(holder), restore(pause))),
+      ({ lease }) =>
+        Effect.zipRight(
+          Effect.addFinalizer(() => released(store, lease)),
+          alone(store, request.ttl, lease)
+        )
+    )
   )
 
-const alone = (store: Context.Tag.Service<SessionStore>, ttl: number) => (lease: Lease) =>
+/** Runs `use` under the lease, which beats with others; `waiting` is how its holder is waited for. */
+export const holding = <A, E, R, E2>(
+  store: Store,
+  heartbeats: Heartbeats,
+  sessionId: SessionId,
+  request: LeaseRequest,
+  waiting: (holder: string) => Effect.Effect<void, E2>,
+  use: (lease: Lease) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | E2 | UnknownSession | StoreError, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(
+      granted(store, sessionId, request, (holder) => restore(waiting(holder))),
+      ({ lease }) => {
+        const end = Effect.suspend(() => {
+          heartbeats.leave(lease)
+          return released(store, lease)
+        })
+        return Effect.zipRight(heartbeats.join(lease), Effect.ensuring(restore(Effect.suspend(() => use(lease))), end))
+      }
+    )
+  )
+
+/** Until somebody else's lease is asked for again. */
+export const pause = Effect.sleep("50 millis")
+
+const granted = <E>(
+  store: Store,
+  sessionId: SessionId,
+  request: LeaseRequest,
+  waiting: (holder: string) => Effect.Effect<void, E>,
+  waitedFor?: string
+): Effect.Effect<Held, E | UnknownSession | StoreError> =>
+  Effect.flatMap(store.acquire(sessionId, request), (acquired) =>
+    acquired._tag === "Granted"
+      ? Effect.succeed({ lease: acquired.lease, waitedFor })
+      : Effect.zipRight(
+          waiting(acquired.holder),
+          Effect.suspend(() => granted(store, sessionId, request, waiting, acquired.holder))
+        )
+  )
+
+const released = (store: Store, lease: Lease) => Effect.ignoreLogged(store.release(lease))
+
+const alone = (store: Store, ttl: number, lease: Lease) =>
   beat(store, lease, ttl).pipe(
     Effect.repeat(Schedule.spaced(ttl / BEATS)),
     Effect.delay(ttl / BEATS),

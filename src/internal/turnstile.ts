@@ -9,7 +9,10 @@ import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
 
-type Place = Deferred.Deferred<void>
+interface Place {
+  readonly admitted: Deferred.Deferred<void>
+  isIn: boolean
+}
 
 /** As many as `places` of one key are in at the same time. */
 export const make = <K>(places = 1) => {
@@ -19,12 +22,13 @@ export const make = <K>(places = 1) => {
     let free = places
     for (const place of line) {
       if (free-- <= 0) return
-      Deferred.unsafeDone(place, Exit.void)
+      place.isIn = true
+      Deferred.unsafeDone(place.admitted, Exit.void)
     }
   }
   const join = (key: K): Place => {
     const line = lines.get(key) ?? new Set()
-    const place = Deferred.unsafeMake<void>(FiberId.none)
+    const place: Place = { admitted: Deferred.unsafeMake<void>(FiberId.none), isIn: false }
     lines.set(key, line.add(place))
     admit(line)
     return place
@@ -43,8 +47,23 @@ export const make = <K>(places = 1) => {
         Effect.sync(() => join(key)),
         (place) => Effect.sync(() => leave(key, place))
       ),
-      Deferred.await
+      ({ admitted }) => Deferred.await(admitted)
     )
 
-  return { enter, size: () => lines.size }
+  /** Runs `use` there; `waiting` is how it waits if it has to. */
+  const within = <A, E, R, E2>(
+    key: K,
+    waiting: (admitted: Effect.Effect<void>) => Effect.Effect<void, E2>,
+    use: Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E | E2, R> =>
+    Effect.uninterruptibleMask((restore) => {
+      const place = join(key)
+      const admitted = place.isIn ? use : Effect.zipRight(waiting(Deferred.await(place.admitted)), use)
+      return Effect.ensuring(
+        restore(admitted),
+        Effect.sync(() => leave(key, place))
+      )
+    })
+
+  return { enter, within, size: () => lines.size }
 }

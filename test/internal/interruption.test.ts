@@ -1,6 +1,7 @@
 /** What holds a place, a signal or a lease, interrupted at each of its operations. See `../interruption.test.ts`. */
 import { describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Exit, Option, Scope } from "effect"
+import { Clock, Duration, Effect, Exit, identity, Option, Scope } from "effect"
+import * as Heartbeats from "../../src/internal/heartbeats.ts"
 import * as Lease from "../../src/internal/lease.ts"
 import * as Signals from "../../src/internal/signals.ts"
 import * as Turnstile from "../../src/internal/turnstile.ts"
@@ -12,40 +13,49 @@ import { scripted } from "../support/world.ts"
 
 const world = scripted(Scripted.layer([]))
 
+type Line = ReturnType<typeof Turnstile.make<string>>
+
+const ways: ReadonlyArray<readonly [string, (line: Line) => Effect.Effect<void>]> = [
+  ["for a scope", (line) => Effect.scoped(line.enter("k"))],
+  ["around an effect", (line) => line.within("k", identity, Effect.void)]
+]
+
 describe("turnstile", () => {
-  it.live("interrupted anywhere, nobody keeps a place", () =>
-    interruptEverywhere(
-      Effect.sync(() => Turnstile.make<string>()),
-      (line) => Effect.scoped(line.enter("k")),
-      (line) => Effect.sync(() => line.size() === 0)
-    ).pipe(Effect.map(isUnbroken))
-  )
+  for (const [how, pass] of ways) {
+    it.live(`interrupted anywhere ${how}, nobody keeps a place`, () =>
+      interruptEverywhere(
+        Effect.sync(() => Turnstile.make<string>()),
+        pass,
+        (line) => Effect.sync(() => line.size() === 0)
+      ).pipe(Effect.map(isUnbroken))
+    )
 
-  it.live("interrupted anywhere in the second place, the third one still gets in", () =>
-    interruptEverywhere(
-      Effect.gen(function* () {
-        const line = Turnstile.make<string>()
-        const first = yield* Scope.make()
-        yield* Scope.extend(line.enter("k"), first)
-        return { line, leave: Effect.uninterruptible(Scope.close(first, Exit.void)) }
-      }),
-      ({ leave, line }) => Effect.scoped(Effect.zipRight(Effect.fork(leave), line.enter("k"))),
-      ({ leave, line }) => Effect.map(Effect.zipRight(leave, Effect.scoped(line.enter("k"))), () => line.size() === 0)
-    ).pipe(Effect.map(isUnbroken))
-  )
+    it.live(`interrupted anywhere ${how} in the second place, the third one still gets in`, () =>
+      interruptEverywhere(
+        Effect.gen(function* () {
+          const line = Turnstile.make<string>()
+          const first = yield* Scope.make()
+          yield* Scope.extend(line.enter("k"), first)
+          return { line, leave: Effect.uninterruptible(Scope.close(first, Exit.void)) }
+        }),
+        ({ leave, line }) => Effect.zipRight(Effect.fork(leave), pass(line)),
+        ({ leave, line }) => Effect.map(Effect.zipRight(leave, pass(line)), () => line.size() === 0)
+      ).pipe(Effect.map(isUnbroken))
+    )
 
-  it.live("of several places, interrupted anywhere in the line, the one behind still gets in", () =>
-    interruptEverywhere(
-      Effect.gen(function* () {
-        const line = Turnstile.make<string>(2)
-        const first = yield* Scope.make()
-        yield* Scope.extend(Effect.zipRight(line.enter("k"), line.enter("k")), first)
-        return { line, leave: Effect.uninterruptible(Scope.close(first, Exit.void)) }
-      }),
-      ({ leave, line }) => Effect.scoped(Effect.zipRight(Effect.fork(leave), line.enter("k"))),
-      ({ leave, line }) => Effect.map(Effect.zipRight(leave, Effect.scoped(line.enter("k"))), () => line.size() === 0)
-    ).pipe(Effect.map(isUnbroken))
-  )
+    it.live(`of several places, interrupted anywhere ${how} in the line, the one behind still gets in`, () =>
+      interruptEverywhere(
+        Effect.gen(function* () {
+          const line = Turnstile.make<string>(2)
+          const first = yield* Scope.make()
+          yield* Scope.extend(Effect.zipRight(line.enter("k"), line.enter("k")), first)
+          return { line, leave: Effect.uninterruptible(Scope.close(first, Exit.void)) }
+        }),
+        ({ leave, line }) => Effect.zipRight(Effect.fork(leave), pass(line)),
+        ({ leave, line }) => Effect.map(Effect.zipRight(leave, pass(line)), () => line.size() === 0)
+      ).pipe(Effect.map(isUnbroken))
+    )
+  }
 
   it.live("a semaphore in its place is noticed", () =>
     interruptEverywhere(
@@ -77,7 +87,7 @@ describe("signals", () => {
   )
 })
 
-describe("lease.hold", () => {
+describe("a lease", () => {
   const mine: LeaseRequest = { name: "turn", holder: "mine", ttl: 60_000 }
   const theirs: LeaseRequest = { ...mine, holder: "theirs" }
 
@@ -93,7 +103,7 @@ describe("lease.hold", () => {
   )
   const isFree = (id: SessionId) => Effect.map(acquire(id, theirs), ({ _tag }) => _tag === "Granted")
 
-  it.live("interrupted anywhere, it leaves the lease free", () =>
+  it.live("held for a scope, interrupted anywhere, is left free", () =>
     interruptEverywhere(
       delivered,
       (id) => Effect.flatMap(SessionStore, (store) => Effect.scoped(Lease.hold(store, id, mine))),
@@ -107,7 +117,7 @@ describe("lease.hold", () => {
     sleep: (duration) => (Duration.toMillis(duration) < 1_000 ? Effect.yieldNow() : Effect.never)
   }
 
-  it.live("interrupted anywhere while it waits for another holder, it leaves the lease free", () =>
+  it.live("held for a scope, interrupted anywhere while another holder is waited for, is left free", () =>
     interruptEverywhere(
       Effect.gen(function* () {
         const id = yield* delivered
@@ -122,6 +132,50 @@ describe("lease.hold", () => {
         ),
       ({ id, release }) => Effect.zipRight(release, isFree(id))
     ).pipe(Effect.map(isUnbroken), Effect.provide(world))
+  )
+
+  const held = Effect.gen(function* () {
+    const id = yield* delivered
+    const store = yield* SessionStore
+    return { id, store, heartbeats: yield* Heartbeats.make(store, mine.ttl) }
+  })
+
+  it.live("held around an effect, interrupted anywhere, is left free and beats no more", () =>
+    interruptEverywhere(
+      held,
+      ({ heartbeats, id, store }) =>
+        Lease.holding(
+          store,
+          heartbeats,
+          id,
+          mine,
+          () => Effect.void,
+          () => Effect.yieldNow()
+        ),
+      ({ heartbeats, id }) => Effect.map(isFree(id), (free) => free && heartbeats.size() === 0)
+    ).pipe(Effect.map(isUnbroken), Effect.scoped, Effect.provide(world))
+  )
+
+  it.live("held around an effect, interrupted anywhere while another holder is waited for, is left free", () =>
+    interruptEverywhere(
+      Effect.gen(function* () {
+        const { heartbeats, id, store } = yield* held
+        const acquired = yield* acquire(id, theirs)
+        if (acquired._tag === "Held") return yield* Effect.dieMessage("it is free")
+        return { heartbeats, id, store, release: Effect.orDie(store.release(acquired.lease)) }
+      }),
+      ({ heartbeats, id, release, store }) =>
+        Lease.holding(
+          store,
+          heartbeats,
+          id,
+          mine,
+          () => release,
+          () => Effect.void
+        ),
+      ({ heartbeats, id, release }) =>
+        Effect.map(Effect.zipRight(release, isFree(id)), (free) => free && heartbeats.size() === 0)
+    ).pipe(Effect.map(isUnbroken), Effect.scoped, Effect.provide(world))
   )
 
   it.live("a lease whose release is promised in a second step is noticed", () =>

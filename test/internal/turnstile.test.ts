@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck, Fiber } from "effect"
+import { Effect, FastCheck, Fiber, identity } from "effect"
 import * as Turnstile from "../../src/internal/turnstile.ts"
 
 /** How long each stays, and whether it is interrupted while the others come and go. */
@@ -18,10 +18,9 @@ describe("a turnstile", () => {
         const line = Turnstile.make<string>(places)
         const entered: Array<number> = []
         let inside = 0
-        const visit = (n: number, stays: number) =>
-          Effect.scoped(
+        const visit = (n: number, stays: number) => {
+          const stay = Effect.scoped(
             Effect.gen(function* () {
-              yield* line.enter("k")
               yield* Effect.acquireRelease(
                 Effect.sync(() => void (inside += 1)),
                 () => Effect.sync(() => void (inside -= 1))
@@ -31,6 +30,8 @@ describe("a turnstile", () => {
               yield* yields(stays)
             })
           )
+          return n % 2 === 0 ? Effect.scoped(Effect.zipRight(line.enter("k"), stay)) : line.within("k", identity, stay)
+        }
         const fibers = yield* Effect.forEach(all, ({ stays }, n) => Effect.fork(visit(n, stays)))
         yield* Effect.forEach(fibers, (fiber, n) =>
           all[n]?.isInterrupted === true ? Effect.zipRight(yields(n % 3), Fiber.interrupt(fiber)) : Fiber.join(fiber)
