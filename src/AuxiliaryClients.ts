@@ -18,6 +18,7 @@ import * as Scope from "effect/Scope"
 import * as ScopedCache from "effect/ScopedCache"
 import * as Stream from "effect/Stream"
 import { InvalidPolicy } from "./CompressionError.ts"
+import * as Deadlines from "./internal/deadlines.ts"
 import * as Turnstile from "./internal/turnstile.ts"
 import { type AuxiliaryError, condemnsClient, ConnectionError, ProviderError, Timeout } from "./AuxiliaryError.ts"
 import {
@@ -56,6 +57,14 @@ export interface Completion {
 }
 
 /**
+ * How long to wait for a place, and what happens instead of longer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Patience<A, E> = Turnstile.Patience<A, E>
+
+/**
  * `onProgress` hears how many characters, reasoning included, have come so far.
  *
  * @since 0.1.0
@@ -66,8 +75,8 @@ export interface CompleteOptions {
 }
 
 /**
- * Calls models. `enter` waits, first come first served, for one of the route's places and keeps it until the scope
- * closes; waiting is interruptible, and no part of a call's own time. `complete` makes one call on one route and retries
+ * Calls models. `within` runs an effect in one of the route's places, first come first served; waiting for one is
+ * interruptible, and no part of a call's own time. `complete` makes one call on one route and retries
  * nothing; it fails with `Timeout` after the route's `timeout` as a whole or `idleTimeout` of silence, and closes the
  * connection when it is interrupted. Every call of an auxiliary task has its place first.
  *
@@ -77,7 +86,11 @@ export interface CompleteOptions {
 export class AuxiliaryClients extends Context.Tag("throughline/AuxiliaryClients")<
   AuxiliaryClients,
   {
-    readonly enter: (route: Route) => Effect.Effect<void, never, Scope.Scope>
+    readonly within: <A, E, R, B = never, E2 = never>(
+      route: Route,
+      effect: Effect.Effect<A, E, R>,
+      patience?: Patience<B, E2>
+    ) => Effect.Effect<A | B, E | E2, R>
     readonly complete: (
       route: Route,
       request: Request,
@@ -125,7 +138,8 @@ export const make = Effect.fnUntraced(function* ({ maxConcurrentCalls = 16 }: Op
   }
   const { condemn, take } = yield* makeClients
   const line = Turnstile.make<string>(maxConcurrentCalls)
-  const enter = (route: Route) => line.enter(identity(route))
+  const within: Context.Tag.Service<AuxiliaryClients>["within"] = (route, effect, patience) =>
+    line.pass(identity(route), effect, patience)
 
   const complete = Effect.fn("AuxiliaryClients.complete")(function* (
     route: Route,
@@ -142,7 +156,7 @@ export const make = Effect.fnUntraced(function* ({ maxConcurrentCalls = 16 }: Op
     )
   }, Effect.scoped)
 
-  return AuxiliaryClients.of({ enter, complete })
+  return AuxiliaryClients.of({ within, complete })
 })
 
 /**
@@ -220,16 +234,19 @@ const makeClients = Effect.gen(function* () {
 })
 
 const call = (client: Client, route: ResolvedRoute, request: Request, options: CompleteOptions | undefined) =>
-  client.stream(route, request).pipe(
-    Stream.timeoutFail(() => timeout(route, "idle"), route.idleTimeout),
-    Stream.runFoldEffect(empty, (answer, event) => {
-      const grown = grow(answer, event)
-      const progress = event._tag === "Finished" ? undefined : options?.onProgress?.(length(grown))
-      return progress === undefined ? Effect.succeed(grown) : Effect.as(progress, grown)
-    }),
-    Effect.timeoutFail({ duration: route.timeout, onTimeout: () => timeout(route, "total") }),
-    Effect.flatMap((answer) => completed(route, answer))
-  )
+  Deadlines.within(
+    {
+      idle: Duration.toMillis(route.idleTimeout),
+      total: Duration.toMillis(route.timeout),
+      late: (phase) => timeout(route, phase)
+    },
+    (heard) =>
+      Stream.runFoldEffect(client.stream(route, request), empty, (answer, event) => {
+        const grown = grow(answer, event)
+        const progress = event._tag === "Finished" ? undefined : options?.onProgress?.(length(grown))
+        return Effect.as(progress === undefined ? heard : Effect.zipRight(heard, progress), grown)
+      })
+  ).pipe(Effect.flatMap((answer) => completed(route, answer)))
 
 const timeout = (route: ResolvedRoute, phase: "idle" | "total") =>
   new Timeout({

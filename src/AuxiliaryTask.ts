@@ -275,14 +275,18 @@ const ask = <A>(
   known: Known,
   request: Provider.Request
 ): Effect.Effect<Option.Option<Either.Either<A, AuxiliaryError>>, never, AuxiliaryClients> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const { enter } = yield* AuxiliaryClients
-      const entered = yield* Effect.timeoutOption(enter(route), spent.deadline - (yield* Clock.currentTimeMillis))
-      if (Option.isNone(entered) || known.isDone || !(yield* reserve(task, spent))) return Option.none()
-      return Option.some(yield* Effect.either(call(task, spent, route, request)))
-    })
-  )
+  Effect.gen(function* () {
+    const { within } = yield* AuxiliaryClients
+    const patience = { wait: spent.deadline - (yield* Clock.currentTimeMillis), late: Effect.succeedNone }
+    const asked = Effect.flatMap(reserve(task, spent), (isGranted) =>
+      isGranted ? Effect.asSome(Effect.either(call(task, spent, route, request))) : Effect.succeedNone
+    )
+    return yield* within(
+      route,
+      Effect.suspend(() => (known.isDone ? Effect.succeedNone : asked)),
+      patience
+    )
+  })
 
 /** One call, within what is left of the time. */
 const call = <A>(

@@ -73,7 +73,8 @@ export const make = (options: Options): Either.Either<CompressionPolicy, Invalid
 }
 
 /**
- * The window of the model in use, where it is not the policy's own.
+ * The window of the model in use, where it is not the policy's own. `model` is its name: what was reported of another
+ * model's tokens says nothing about this one's.
  *
  * @since 0.1.0
  * @category models
@@ -81,6 +82,7 @@ export const make = (options: Options): Either.Either<CompressionPolicy, Invalid
 export interface Window {
   readonly contextLength?: number | undefined
   readonly reservedOutput?: number | undefined
+  readonly model?: string | undefined
 }
 
 /**

@@ -38,7 +38,7 @@ import type { StoreError, UnknownSession } from "./SessionError.ts"
 import * as SessionStats from "./SessionStats.ts"
 import { SessionStore } from "./SessionStore.ts"
 import { Summarizer } from "./Summarizer.ts"
-import { Tokens } from "./Tokens.ts"
+import { inUse } from "./Tokens.ts"
 
 /**
  * What a compression should do. `focus` is a topic to dwell on; `overhead` are the tokens of the system prompt and
@@ -120,12 +120,13 @@ const compressions = Metric.counter("throughline_compressions", {
  */
 export const make = Effect.fnUntraced(function* (options: Options) {
   const policy = yield* CompressionPolicy.make(options.policy)
+  const store = yield* SessionStore
   const env = {
-    store: yield* SessionStore,
+    store,
     summarizer: yield* Summarizer,
-    counter: yield* Tokens,
+    counter: yield* inUse,
     policy,
-    leaseTtl: Lease.ttl(options.leaseTtl),
+    leases: yield* Lease.make(store, options.leaseTtl),
     hooks: yield* CompressionHooks
   }
   const permits = SessionPermits.make()
@@ -176,6 +177,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         key,
         focus: request.focus ?? null,
         overhead: request.overhead,
+        model: request.model,
         isUrgent: request.isUrgent ?? false,
         ...listeners,
         onStarted: (messages, tokens) => {

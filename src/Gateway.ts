@@ -16,7 +16,6 @@ import * as AuxiliaryTask from "./AuxiliaryTask.ts"
 import * as Compressor from "./Compressor.ts"
 import * as AuditLines from "./internal/auditLines.ts"
 import * as Boundaries from "./internal/boundaries.ts"
-import * as Heartbeats from "./internal/heartbeats.ts"
 import * as Lease from "./internal/lease.ts"
 import { listened } from "./internal/listened.ts"
 import * as Signals from "./internal/signals.ts"
@@ -40,7 +39,7 @@ import {
 } from "./SessionError.ts"
 import { type Delivery, SessionStore } from "./SessionStore.ts"
 import * as Summarizer from "./Summarizer.ts"
-import { Tokens } from "./Tokens.ts"
+import { inUse } from "./Tokens.ts"
 import type { Turn } from "./Turn.ts"
 import * as View from "./View.ts"
 
@@ -146,12 +145,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const store = yield* SessionStore
   const compressor = yield* Compressor.Compressor
   const services = yield* Effect.context<AuxiliaryClients.AuxiliaryClients | Pauses.Pauses>()
-  const counter = yield* Tokens
+  const counter = yield* inUse
   const process = randomUUID()
   const line = Turnstile.make<SessionId>()
   const signals = Signals.make()
-  const ttl = Lease.ttl(options.leaseTtl)
-  const heartbeats = yield* Heartbeats.make(store, ttl)
+  const leases = yield* Lease.make(store, options.leaseTtl)
 
   const deliver = (sessionId: SessionId, input: unknown, { key, kind = "request" }: Partial<Delivery> = {}) =>
     Effect.flatMap(Message.parse(input), (message) => store.deliver(sessionId, message, { kind, key })).pipe(
@@ -160,28 +158,21 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Effect.uninterruptible
     )
 
-  const request = { name: "turn", holder: `turn of ${process}`, ttl } as const
+  const request = { name: "turn", holder: `turn of ${process}` } as const
 
-  const answering = <A, E, R>(
+  /** First the line within this process, which is fair and costs nothing, then the lease among processes. */
+  const admitted = <A, E, R>(
     sessionId: SessionId,
-    agent: (turn: Turn) => Effect.Effect<A, E, R>,
-    until: number
-  ): Effect.Effect<A, E | TurnFailure, R> => {
-    const stoppable = signals.stoppable(sessionId, () => new TurnInterrupted({ sessionId }))
-    const inTime = (waiting: Effect.Effect<void>, holder: string) => waitedUntil(until, waiting, sessionId, holder)
-    const underLease = Lease.holding(
-      store,
-      heartbeats,
-      sessionId,
-      request,
-      (holder) => inTime(Lease.pause, holder),
-      (lease) => {
-        const { end, turn } = TurnHandle.make({ store, compressor, counter }, lease)
-        return Effect.ensuring(stoppable(agent(turn)), end)
-      }
-    )
-    // First the line within this process, which is fair and costs nothing, then the lease among processes.
-    return line.within(sessionId, (admitted) => inTime(admitted, "another turn of this process"), underLease)
+    answer: (held: Lease.Held) => Effect.Effect<A, E, R>,
+    wait: Duration.DurationInput | undefined
+  ): Effect.Effect<A, E | SessionBusy | UnknownSession | StoreError, R> => {
+    if (wait === undefined) return line.pass(sessionId, leases.using(sessionId, request, answer))
+    const busy = (holder: string) => new SessionBusy({ sessionId, holder })
+    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const until = now + Duration.toMillis(wait)
+      const underLease = leases.using(sessionId, request, answer, { until, late: busy })
+      return line.pass(sessionId, underLease, { wait, late: Effect.fail(busy("another turn of this process")) })
+    })
   }
 
   const turn = <A, E, R>(
@@ -189,11 +180,13 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     agent: (turn: Turn) => Effect.Effect<A, E, R>,
     { wait }: TurnOptions = {}
   ): Effect.Effect<A, E | TurnFailure, R> => {
-    const answered =
-      wait === undefined
-        ? answering(sessionId, agent, Infinity)
-        : Effect.flatMap(Clock.currentTimeMillis, (now) => answering(sessionId, agent, now + Duration.toMillis(wait)))
-    return listened("Gateway.turn", sessionId, Effect.annotateLogs(answered, { session: sessionId }))
+    const stoppable = signals.stoppable(sessionId, () => new TurnInterrupted({ sessionId }))
+    const answer = ({ lease }: Lease.Held) => {
+      const { end, turn } = TurnHandle.make({ store, compressor, counter }, lease)
+      return Effect.ensuring(stoppable(agent(turn)), end)
+    }
+    const answering = admitted(sessionId, answer, wait)
+    return listened("Gateway.turn", sessionId, Effect.annotateLogs(answering, { session: sessionId }))
   }
 
   const view = (sessionId: SessionId) => Effect.map(store.state(sessionId), (state) => View.assemble(state, counter))
@@ -243,17 +236,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     interrupt: signals.stop
   })
 })
-
-/** A deadline costs fibers of its own: only those who have to wait pay for it. */
-const waitedUntil = (until: number, waiting: Effect.Effect<void>, sessionId: SessionId, holder: string) =>
-  until === Infinity
-    ? waiting
-    : Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        Effect.timeoutFail(waiting, {
-          duration: Math.max(0, until - now),
-          onTimeout: () => new SessionBusy({ sessionId, holder })
-        })
-      )
 
 /**
  * The whole library on a `SessionStore` and a `Provider`.

@@ -5,13 +5,11 @@
  */
 import * as Schema from "effect/Schema"
 import { choose } from "./internal/budget.ts"
-import * as Facts from "./internal/ledgerFacts.ts"
+import { type AssistantFacts, type CallFact, digestOf, type ResultFacts, type UserFacts } from "./internal/digest.ts"
 import { asText, DENSITIES, lines, LONGEST_FAILURE, TIGHT } from "./internal/ledgerLines.ts"
 import * as Lists from "./internal/ledgerLists.ts"
-import { errorLines, exitCodeOf, isError, isLook, jsonIdentifiers, ofCall } from "./internal/ledgerTools.ts"
-import { looked } from "./internal/looked.ts"
+import { isLook } from "./internal/ledgerTools.ts"
 import { clip, oneLine } from "./internal/sentences.ts"
-import * as Message from "./Message.ts"
 import { redact } from "./Redaction.ts"
 import type { Logged } from "./Session.ts"
 import type { Counter } from "./Tokens.ts"
@@ -143,95 +141,65 @@ export const render = (ledger: Ledger, counter: Counter, maxTokens: number): str
 }
 
 const addOne = (ledger: Ledger, { kind, message, seq }: Logged): Ledger => {
-  switch (message.role) {
+  const { facts } = digestOf(message)
+  switch (facts.role) {
     case "user":
-      return addUser(ledger, quotable(message), kind === "notification", seq)
+      return addUser(ledger, facts, kind === "notification", seq)
     case "assistant":
-      return addAssistant(ledger, message, seq)
+      return addAssistant(ledger, facts, seq)
     case "tool":
-      return addResult(ledger, message, seq)
+      return addResult(ledger, facts, seq)
     default:
       return ledger
   }
 }
 
-const addUser = (ledger: Ledger, text: string, isNotification: boolean, seq: number): Ledger => {
-  const known = withSaid(withErrors(ledger, errorLines(text), seq), text, seq)
+const addUser = (ledger: Ledger, facts: UserFacts, isNotification: boolean, seq: number): Ledger => {
+  const known = {
+    ...ledger,
+    errors: Lists.putTexts(ledger.errors, facts.errors, seq),
+    identifiers: Lists.putSaid(ledger.identifiers, facts.said, seq)
+  }
   if (isNotification) return known
-  const request = clip(oneLine(text), LONGEST_REQUEST)
   return {
     ...known,
-    constraints: Facts.rules(text).reduce(
-      (list, { isStrict, text }) =>
-        Lists.put(list, { text, strict: isStrict, seq }, (a) => a.text === text, 80, Lists.strictness),
-      known.constraints
-    ),
-    decisions: Facts.decisions(text).reduce((list, text) => Lists.putText(list, text, seq), known.decisions),
-    requests:
-      request === ""
-        ? known.requests
-        : Lists.put(known.requests, { text: request, answered: false, seq }, Lists.never, 24, (a) =>
-            a.answered ? 0 : 1
-          )
+    constraints: Lists.putRules(ledger.constraints, facts.rules, seq),
+    decisions: Lists.putTexts(ledger.decisions, facts.decisions, seq),
+    requests: facts.request === "" ? ledger.requests : Lists.putRequest(ledger.requests, facts.request, seq)
   }
 }
 
-const addAssistant = (ledger: Ledger, message: Message.AssistantMessage, seq: number): Ledger => {
-  const text = quotable(message)
-  const said = text === "" ? ledger : withSaid(ledger, text, seq)
-  if (!Message.endsTurn(message)) return Message.toolCalls(message).reduce((l, call) => addCall(l, call, seq), said)
-  return {
-    ...ended(said),
-    decisions: Facts.decisions(text).reduce((list, text) => Lists.putText(list, text, seq), said.decisions)
-  }
+const addAssistant = (ledger: Ledger, { calls, decisions, said }: AssistantFacts, seq: number): Ledger => {
+  const identifiers = Lists.putSaid(ledger.identifiers, said, seq)
+  const known = identifiers === ledger.identifiers ? ledger : { ...ledger, identifiers }
+  if (calls.length > 0) return calls.reduce((before, call) => addCall(before, call, seq), known)
+  return { ...ended(known), decisions: Lists.putTexts(known.decisions, decisions, seq) }
 }
 
-const addCall = (ledger: Ledger, call: Message.ToolCall, seq: number): Ledger => {
-  const { command, files, identifiers } = ofCall(call.function)
-  const run = command === null ? null : clip(oneLine(redact(command)), LONGEST_COMMAND)
-  return {
-    ...ledger,
-    calls: Lists.put(ledger.calls, { id: call.id, command: run, seq }, Lists.never, 32),
-    commands: run === null ? ledger.commands : Lists.putCommand(ledger.commands, run, seq),
-    files: files.reduce((list, file) => Lists.putFile(list, file, seq), ledger.files),
-    identifiers: Lists.putTool(ledger.identifiers, identifiers, seq)
-  }
-}
+const addCall = (ledger: Ledger, { command, files, id, identifiers }: CallFact, seq: number): Ledger => ({
+  ...ledger,
+  calls: Lists.put(ledger.calls, { id, command, seq }, Lists.never, 32),
+  commands: command === null ? ledger.commands : Lists.putCommand(ledger.commands, command, seq),
+  files: files.reduce((list, file) => Lists.putFile(list, file, seq), ledger.files),
+  identifiers: Lists.putTool(ledger.identifiers, identifiers, seq)
+})
 
-const addResult = (ledger: Ledger, message: Message.ToolMessage, seq: number): Ledger => {
-  const call = ledger.calls.findLast(({ id }) => id === message.tool_call_id)
+const addResult = (ledger: Ledger, { exitCode, id, identifiers, ...facts }: ResultFacts, seq: number): Ledger => {
+  const call = ledger.calls.findLast((pending) => pending.id === id)
   const command = call?.command ?? null
-  const raw = looked(message)
-  const exitCode = exitCodeOf(raw)
   const isRun = command !== null && (!isLook(command) || (exitCode !== null && exitCode !== 0))
-  const isJson = /^\s*[{[]/.test(raw)
-  // Most results tell nothing that is carried, and redacting is what costs.
-  const text = isRun || isJson || isError(raw) ? redact(raw) : ""
-  const errors = isRun || isError(text) ? errorLines(text) : []
+  const errors = isRun || facts.isError ? facts.errors : []
   const error = exitCode === 0 ? null : errors[0] === undefined ? null : clip(errors[0], LONGEST_FAILURE)
   return {
-    ...withErrors(ledger, errors, seq),
-    calls: ledger.calls.filter((pending) => pending !== call),
+    ...ledger,
+    errors: Lists.putTexts(ledger.errors, errors, seq),
+    calls: call === undefined ? ledger.calls : ledger.calls.filter((pending) => pending !== call),
     commands:
       exitCode === null && error === null
         ? ledger.commands
         : ledger.commands.map((a) => (a.command === command ? { ...a, exitCode, error } : a)),
-    identifiers: isJson ? Lists.putTool(ledger.identifiers, jsonIdentifiers(text), seq) : ledger.identifiers
+    identifiers: Lists.putTool(ledger.identifiers, identifiers, seq)
   }
 }
 
-const quotable = (message: Message.Message): string => redact(looked(message))
-
-const withErrors = (ledger: Ledger, lines: ReadonlyArray<string>, seq: number): Ledger =>
-  lines.length === 0
-    ? ledger
-    : { ...ledger, errors: lines.reduce((list, text) => Lists.putText(list, text, seq), ledger.errors) }
-
-const withSaid = (ledger: Ledger, text: string, seq: number): Ledger => {
-  const found = Facts.identifiers(text)
-  return found.length === 0 ? ledger : { ...ledger, identifiers: Lists.putSaid(ledger.identifiers, found, seq) }
-}
-
 const LONGEST_NOTE = 600
-const LONGEST_REQUEST = 240
-const LONGEST_COMMAND = 160

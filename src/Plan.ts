@@ -205,7 +205,8 @@ const settle = (ground: Ground): Draft => {
     const draft = drafted(ground, room)
     const { head, live, tail } = View.assemble(preview(ground, draft), ground.counter).parts
     const excess = head.tokens + live.tokens + tail.tokens - ground.room
-    if (excess <= 0 || room <= 0) return draft
+    // So put, it ends whatever the counter says: nothing is greater than what is no number.
+    if (!(excess > 0 && room > 0)) return draft
     room = Math.min(room, tail.tokens) - excess
   }
 }

@@ -14,7 +14,7 @@ import type { ToolCall, ToolMessage } from "./Message.ts"
 import { type Expansion, type Found, Recall } from "./Recall.ts"
 import type { Logged, SessionId } from "./Session.ts"
 import type { StoreError, UnknownSession } from "./SessionError.ts"
-import { type Counter, Tokens } from "./Tokens.ts"
+import { type Counter, inUse } from "./Tokens.ts"
 
 /**
  * OpenAI's shape of a function tool.
@@ -155,7 +155,7 @@ const recalled = Effect.fnUntraced(function* (
   const { recall } = yield* Recall
   if (query.trim() === "") return "The query was empty. Call recall with words that stand in the message you look for."
   const found = yield* recall(sessionId, query, { where })
-  if (found.length > 0) return listed(found, yield* Tokens)
+  if (found.length > 0) return listed(found, yield* inUse)
   return where === "out-of-view"
     ? "Nothing found in the messages that are out of view. Try other or fewer words, or where: everywhere."
     : "Nothing found. Try other or fewer words."
@@ -194,7 +194,7 @@ const expanded = Effect.fnUntraced(function* (sessionId: SessionId, segmentId: s
     () => Effect.succeed(null)
   )
   if (expansion === null || expansion.sessionId !== sessionId) return unknown
-  return opened(expansion, yield* Tokens)
+  return opened(expansion, yield* inUse)
 })
 
 const opened = ({ entries, next, segment }: Expansion, counter: Counter): string => {

@@ -16,7 +16,7 @@ import type * as Message from "./Message.ts"
  * @category combinators
  */
 export const redact = (text: string): string => {
-  const once = RULES.reduce((rest, rule) => rule(rest), text)
+  const once = run(RULES, text)
   // Taking one secret out can uncover the edge of another. Each round takes at least one, so this ends.
   return once === text ? text : redact(once)
 }
@@ -73,8 +73,17 @@ interface Value {
 
 const mark = (kind: string): string => `[redacted ${kind}]`
 
-/** Spares the text without the hint the price of the rule. */
-const where = (hint: RegExp, rule: Rule) => (text: string) => (hint.test(text) ? rule(text) : text)
+const run = (rules: ReadonlyArray<Rule>, text: string): string => {
+  let rest = text
+  for (const rule of rules) rest = rule(rest)
+  return rest
+}
+
+/** Spares the text without the hint the price of the rules. A literal that begins with a rare character is found fastest. */
+const where =
+  (hint: string | RegExp, ...rules: ReadonlyArray<Rule>): Rule =>
+  (text) =>
+    (typeof hint === "string" ? text.includes(hint) : hint.test(text)) ? run(rules, text) : text
 
 // -- secrets that are known by their shape ------------------------------------------------------------------------
 
@@ -279,19 +288,26 @@ const isCode = (text: string): boolean =>
 
 const FLAG = String.raw`--(?=[a-z])[a-z-]{0,40}?`
 const TOLD = String.raw`\s(?:is|was)[ \t]?:?[ \t]|${COMMA}|[ \t]{1,4}`
-const NAME_HINT = new RegExp(`pass|pwd|kennwort|contrase|senha|пароль|密码|secret|token|${KEY}|auth|x-amz`, "i")
-const SHAPE_HINT =
-  /sk-|[sr]k_|xai-|gsk_|pplx-|AIza|GOCSPX-|ya29\.|(?:AK|AS)IA|gh[opsur]_|_pat_|gl[a-z]{2,5}-|xox|xapp-|hooks\.slack|whsec_|npm_|hf_|SG\.|SK\d|SK[a-f]|:AA|dop_v1_|shp|pypi-|hvs\.|lin_api_|eyJ/
+/** What stands in each secret known by its name, and in `basic` and `bearer`. */
+const NAME_HINT = /pass|pwd|kennwort|contrase|senha|пароль|密码|secret|token|key|auth|x-amz|basic|bearer/i
+/** What each shape has. Only at these characters, which are rare, is it worth to look what stands before. */
+const SHAPE_HINT = new RegExp(
+  String.raw`[-_.:AJKz](?<=(?:sk|xai|pplx|GOCSPX|gl[a-z]{2,5}|xox[a-z]|xapp|pypi)-|` +
+    String.raw`(?:[sr]k|gsk|gh[a-z]|_pat|whsec|npm|hf|dop_v1|shp[a-z]{2}|lin_api)_|(?:ya29|slack|SG|hvs)\.|` +
+    String.raw`:A|eyJ|AIz|[KS]IA|SK(?=[0-9a-f]))`
+)
 
 const RULES: ReadonlyArray<Rule> = [
   privateKeys,
-  passwordsIn(URL_PASSWORD),
-  passwordsIn(DSN_PASSWORD),
-  passwordsIn(CURL_USER),
-  passwordsIn(CLIENT_PASSWORD),
-  basic,
-  where(NAME_HINT, named(`${NAME}${NAME_END}(?<glue>${SIGN}|${VALUE_OF}|${TOLD})`, assigned)),
-  named(`${FLAG}${NAME}(?<glue>[ \\t]{1,4})(?!-)`, flagged),
-  bearer,
+  where("@", passwordsIn(URL_PASSWORD), passwordsIn(DSN_PASSWORD)),
+  where("-u", passwordsIn(CURL_USER)),
+  where("-p", passwordsIn(CLIENT_PASSWORD)),
+  where(
+    NAME_HINT,
+    basic,
+    named(`${NAME}${NAME_END}(?<glue>${SIGN}|${VALUE_OF}|${TOLD})`, assigned),
+    where("--", named(`${FLAG}${NAME}(?<glue>[ \\t]{1,4})(?!-)`, flagged)),
+    bearer
+  ),
   where(SHAPE_HINT, shapes)
 ]

@@ -13,7 +13,7 @@ import type { AuxiliaryClients } from "./AuxiliaryClients.ts"
 import * as AuxiliaryTask from "./AuxiliaryTask.ts"
 import type { Attempt, BudgetLeft } from "./CompressionResult.ts"
 import * as Handoff from "./Handoff.ts"
-import { paced } from "./internal/breath.ts"
+import { inPieces, paced } from "./internal/breath.ts"
 import * as Chunks from "./internal/chunks.ts"
 import * as Condensing from "./internal/condensing.ts"
 import { shown } from "./internal/handoffPrompt.ts"
@@ -26,7 +26,7 @@ import { label, type Route } from "./Provider.ts"
 import * as Extractive from "./Provider/Extractive.ts"
 import type { Pauses } from "./Pauses.ts"
 import * as Recovery from "./Recovery.ts"
-import { Tokens, total } from "./Tokens.ts"
+import { inUse, total } from "./Tokens.ts"
 
 /**
  * Where and within which budget summaries are made. `maxCalls` counts all calls of one compression beside one for
@@ -134,7 +134,7 @@ const embedded = "embedded"
  */
 export const make = Effect.fnUntraced(function* (options: Options) {
   const services = yield* Effect.context<AuxiliaryClients | Pauses>()
-  const counter = yield* Tokens
+  const counter = yield* inUse
   const env: SummaryTask.Environment = {
     routes: options.routes.filter((route) => route.provider !== embedded),
     recovery: options.recovery ?? Recovery.defaults,
@@ -149,11 +149,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     readonly degraded: string | null
   }
 
-  const extract = (range: Range, degraded: string | null): Part => ({
-    text: Extractive.summarize(range.entries, { ...range, counter }),
-    model: embedded,
-    degraded
-  })
+  const extract = (range: Range, degraded: string | null): Effect.Effect<Part> =>
+    Effect.map(inPieces(Extractive.summarizing(range.entries, { ...range, counter })), (text) => ({
+      text,
+      model: embedded,
+      degraded
+    }))
 
   /** `cuts` says how often the range has been cut because a route found it too long. */
   const ask = (
@@ -164,8 +165,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   ): Effect.Effect<Part, AuxiliaryTask.Exhausted> =>
     Effect.flatMap(materialOf(range.entries), (material) => {
       const { onProgress } = progress
-      const halves = Chunks.halves(range.entries, counter)
-      const about = { ...range, material, covered: range.tokens, cuts: halves === undefined ? null : cuts, onProgress }
+      const canBeCut = Chunks.canBeHalved(range.entries)
+      const about = { ...range, material, covered: range.tokens, cuts: canBeCut ? cuts : null, onProgress }
       return AuxiliaryTask.run(SummaryTask.make(env, about), job.spent).pipe(
         Effect.provide(services),
         Effect.ensuring(progress.end),
@@ -173,13 +174,13 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           return { text: SummaryTask.kept(value, range.maxTokens, counter), model: route, degraded: null }
         }),
         Effect.catchTag("ContextOverflow", (overflow) =>
-          halves === undefined
-            ? new AuxiliaryTask.Exhausted({ errors: [overflow], paused: [] })
-            : // One after the other: the first shows whether the route can take the second.
-              inChunks(range, halves, job, { cuts: cuts + 1, concurrency: 1 })
+          canBeCut
+            ? // One after the other: the first shows whether the route can take the second.
+              inChunks(range, Chunks.halves(range.entries, counter), job, { cuts: cuts + 1, concurrency: 1 })
+            : new AuxiliaryTask.Exhausted({ errors: [overflow], paused: [] })
         ),
         Effect.catchTag("Exhausted", (exhausted) =>
-          range.onExhausted === "fail" ? exhausted : Effect.succeed(extract(range, reasonOf(exhausted)))
+          range.onExhausted === "fail" ? exhausted : extract(range, reasonOf(exhausted))
         )
       )
     })
@@ -213,7 +214,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const hasEnded = range.hasEnded || endsTurn(range.entries)
     if (first === undefined) {
       const condensed = range.merges.map((merge) => Condensing.embedded(merge, hasEnded, { counter, model: embedded }))
-      return { ...extract(range, null), condensed, modelCalls: 0, tokensSpent: 0, attempts: [], budgetLeft: null }
+      return {
+        ...(yield* extract(range, null)),
+        condensed,
+        modelCalls: 0,
+        tokensSpent: 0,
+        attempts: [],
+        budgetLeft: null
+      }
     }
     const spent = yield* AuxiliaryTask.spending(AuxiliaryTask.budget(first, options))
     yield* Effect.addFinalizer(() =>
@@ -222,7 +230,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const job = { spent, tally: Progress.make(range.onProgress) }
     const condensed = yield* Effect.provide(Condensing.begin(env, range, hasEnded, job), services)
     const room = first.contextLength - SummaryTask.PROMPT_TOKENS - 2 * range.maxTokens - 1_000
-    const chunks = Chunks.upTo(range.entries, room)
+    const chunks = range.tokens <= room ? [range.entries] : Chunks.upTo(range.entries, room)
     const part = yield* chunks.length > 1
       ? // All at once: what bounds them are the places of the route.
         inChunks(range, chunks, job, { cuts: 0, concurrency: "unbounded" })

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import * as Message from "./Message.ts"
 import type { Usage } from "./Session.ts"
 
@@ -61,6 +62,18 @@ export const estimate: Counter = make((s) => Math.ceil((BEYOND_LATIN_1.test(s) ?
 export class Tokens extends Context.Reference<Tokens>()("throughline/Tokens", { defaultValue: () => estimate }) {}
 
 /**
+ * The counter in use, safe to calculate with: a part of a token counts as a whole one, and where it gives no number, or
+ * one below zero, the estimate stands in for it.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const inUse: Effect.Effect<Counter> = Effect.map(Tokens, (counter): Counter => ({
+  text: (s) => whole(counter.text(s)) ?? estimate.text(s),
+  message: (m) => whole(counter.message(m)) ?? estimate.message(m)
+}))
+
+/**
  * The fixed cost of a step, in tokens: its system prompt and its tool definitions.
  *
  * @since 0.1.0
@@ -84,19 +97,26 @@ export const total = (entries: ReadonlyArray<{ readonly tokens: number }>): numb
   entries.reduce((sum, { tokens }) => sum + tokens, 0)
 
 /**
- * An estimate of a view of `generation`, corrected by the last report: exact where the report was made, scaled by its
- * ratio from there on. Grows with the estimate, and is never negative.
+ * An estimate of a view of `generation` for `model`, corrected by the last report: exact where the report was made,
+ * scaled by its ratio from there on. A report of another model corrects nothing; where one of the two has no name, they
+ * are taken for the same. Grows with the estimate, and is never negative.
  *
  * @since 0.1.0
  * @category getters
  */
-export const calibrated = (estimate: number, generation: number, usage: Usage | null): number => {
-  if (usage === null || usage.estimate <= 0) return Math.max(0, Math.round(estimate))
+export const calibrated = (estimate: number, generation: number, usage: Usage | null, model = ""): number => {
+  if (usage === null || usage.estimate <= 0 || isOfAnother(usage, model)) return Math.max(0, Math.round(estimate))
   const factor = Math.min(LARGEST_FACTOR, Math.max(SMALLEST_FACTOR, usage.inputTokens / usage.estimate))
   const tokens =
     usage.generation === generation ? usage.inputTokens + factor * (estimate - usage.estimate) : factor * estimate
   return Math.max(0, Math.round(tokens))
 }
+
+const isOfAnother = (usage: Usage, model: string): boolean =>
+  usage.model !== "" && model !== "" && usage.model !== model
+
+const whole = (tokens: number): number | undefined =>
+  Number.isFinite(tokens) && tokens >= 0 ? Math.ceil(tokens) : undefined
 
 /** Beyond these a report says more about a mix-up of views than about the text. */
 const SMALLEST_FACTOR = 0.5

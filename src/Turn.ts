@@ -13,7 +13,7 @@ import type { View } from "./View.ts"
 
 /**
  * What a step sends beside the messages. A `system` prompt given here replaces one in the log. A step whose model is not
- * the policy's says which window that one has.
+ * the policy's says which window that one has; where models change, each step names its own.
  *
  * @since 0.1.0
  * @category models
@@ -24,7 +24,8 @@ export interface StepOptions extends Window {
 }
 
 /**
- * What the provider said a step had cost: all input tokens, cached ones included.
+ * What the provider said a step had cost: all input tokens, cached ones included. The model is the step's, if it is not
+ * given.
  *
  * @since 0.1.0
  * @category models

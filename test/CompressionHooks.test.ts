@@ -126,6 +126,26 @@ describe("before", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("nor when somebody has asked meanwhile, for whom it was deferred as well", () => {
+    let runs = 0
+    const before = () => Effect.sync(() => (runs++, Defer({ reason: "not now" })))
+    const { layer } = world({ before }, [], { policy: { contextLength: 8_000, mode: "background" } })
+    return Effect.gen(function* () {
+      yield* imported
+      const { turn } = yield* Gateway.Gateway
+      const { settled } = yield* Compressor
+      const look = Effect.zipRight(
+        turn(id, ({ view }) => view()),
+        settled(id)
+      )
+      yield* look
+      assert.strictEqual((yield* compress()).outcome, "deferred")
+      assert.strictEqual(runs, 2)
+      yield* look
+      assert.strictEqual(runs, 2)
+    }).pipe(Effect.provide(layer))
+  })
+
   const overHard = conversation(22)
   for (const [what, messages] of [
     ["over the hard threshold", overHard],

@@ -363,6 +363,22 @@ describe("nothing to do", () => {
   })
 })
 
+describe("a counter that gives no number", () => {
+  it("does not keep a plan from being made", () => {
+    let asked = 0
+    const count = () => {
+      assert.isBelow(++asked, 100_000, "the plan goes round in circles")
+      return Number.NaN
+    }
+    const long = [calls(call("a")), result("a", "word ".repeat(9_000))]
+    const talk = Array.from({ length: 60 }, () => [request("more ".repeat(20)), says("word ".repeat(60))]).flat()
+    const state = stateOf(logOf([...talk, ...long]))
+    const policy = policyOf({ contextLength: 8_000 })
+    Plan.make({ state, policy, counter: { text: count, message: count }, overhead: 0 })
+    assert.isAbove(asked, 0)
+  })
+})
+
 describe("an imported handoff", () => {
   it("is summarized on, and never kept as part of the head", () => {
     const handoff = Handoff.message({ segments: [], ledger: "- never touch db", renderer: Handoff.RENDERER })

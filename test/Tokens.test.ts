@@ -96,6 +96,11 @@ describe("Tokens", () => {
       assert.strictEqual(calibrated(400, 3, usage(2, 1_500, 1_000)), 600)
     })
 
+    it("takes nothing from a report of another model", () => {
+      assert.strictEqual(calibrated(1_100, 2, usage(2, 1_500, 1_000), "another"), 1_100)
+      for (const same of ["m", ""]) assert.strictEqual(calibrated(1_100, 2, usage(2, 1_500, 1_000), same), 1_650)
+    })
+
     it("does not trust an absurd ratio", () => {
       assert.strictEqual(calibrated(100, 3, usage(2, 1_000_000, 10)), 300)
       assert.strictEqual(calibrated(100, 3, usage(2, 1, 1_000)), 50)

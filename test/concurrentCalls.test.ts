@@ -134,17 +134,20 @@ describe("a route that takes four calls at once", () => {
   })
 
   it.effect("has no place taken from it by calls on another route", () =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        const { enter } = yield* AuxiliaryClients
-        yield* enter(route)
-        yield* enter({ ...route, model: "another model" })
-        const third = yield* Effect.fork(Effect.scoped(enter({ ...route, timeout: Duration.minutes(9) })))
-        yield* Effect.repeatN(Effect.yieldNow(), 20)
-        assert.isNull(third.unsafePoll())
-        yield* Fiber.interrupt(third)
-      })
-    ).pipe(Effect.provide(Layer.provide(clientsLayer({ maxConcurrentCalls: 1 }), Scripted.layer([]))))
+    Effect.gen(function* () {
+      const { within } = yield* AuxiliaryClients
+      const passed: Array<string> = []
+      const passing = (name: string) => Effect.sync(() => void passed.push(name))
+      const first = yield* Effect.fork(within(route, Effect.never))
+      yield* Effect.repeatN(Effect.yieldNow(), 20)
+      const second = yield* Effect.fork(within({ ...route, timeout: Duration.minutes(9) }, passing("the same route")))
+      yield* within({ ...route, model: "another model" }, passing("another"))
+      yield* Effect.repeatN(Effect.yieldNow(), 20)
+      assert.deepStrictEqual(passed, ["another"])
+      yield* Fiber.interrupt(first)
+      yield* Fiber.join(second)
+      assert.deepStrictEqual(passed, ["another", "the same route"])
+    }).pipe(Effect.provide(Layer.provide(clientsLayer({ maxConcurrentCalls: 1 }), Scripted.layer([]))))
   )
 
   it.effect("takes at least one, or the setting is refused", () =>

@@ -11,6 +11,7 @@ import { Compressor } from "../../src/Compressor.ts"
 import * as CompressionPolicy from "../../src/CompressionPolicy.ts"
 import * as Gateway from "../../src/Gateway.ts"
 import * as Handoff from "../../src/Handoff.ts"
+import { inPieces } from "../../src/internal/breath.ts"
 import * as Chunks from "../../src/internal/chunks.ts"
 import * as Ledger from "../../src/Ledger.ts"
 import type { Message } from "../../src/Message.ts"
@@ -128,6 +129,11 @@ const program = Effect.gen(function* () {
   note(
     "extract, all at once",
     took(() => Extractive.summarize(plan.material, { counter: estimate, maxTokens: 2_000, focus: null }))
+  )
+
+  yield* watched(
+    "an extract",
+    inPieces(Extractive.summarizing(plan.material, { counter: estimate, maxTokens: 2_000, focus: null }))
   )
 
   const { compress } = yield* Compressor

@@ -14,6 +14,7 @@ import * as Place from "./place.ts"
 import * as Profile from "./profile.ts"
 import * as Recall from "./recall.ts"
 import * as Replay from "./replay.ts"
+import * as Sessions from "./sessions.ts"
 import * as Writes from "./writes.ts"
 
 /** Bundled, as this is run, it stands in the folder for results. */
@@ -27,7 +28,8 @@ const figures: { readonly [name: string]: Figure } = {
   history: History.figure,
   writes: Writes.figure,
   chunks: Chunks.figure,
-  recall: Recall.figure
+  recall: Recall.figure,
+  sessions: Sessions.figure
 }
 
 const { values } = parseArgs({

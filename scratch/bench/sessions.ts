@@ -1,123 +1,161 @@
 /**
- * Many sessions in one process: what an open one costs at rest, how long a store of 100,000 takes to open, and how many
+ * Many sessions in one process: what a start on a large store takes, what a session at rest holds, and how many
  * compressions go through with a model that answers at once.
- * Run: `NODE_OPTIONS=--expose-gc npx tsx scratch/bench/sessions.ts [folder]`
  */
-import { Effect, Layer, Logger, LogLevel, ManagedRuntime } from "effect"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import Database from "better-sqlite3"
+import { Effect, Layer } from "effect"
 import { Compressor } from "../../src/Compressor.ts"
-import * as Gateway from "../../src/Gateway.ts"
-import * as Handoff from "../../src/Handoff.ts"
+import { Gateway } from "../../src/Gateway.ts"
 import type { Message } from "../../src/Message.ts"
-import * as Provider from "../../src/Provider.ts"
-import * as Scripted from "../../src/Provider/Scripted.ts"
 import { SessionId } from "../../src/Session.ts"
 import { SessionStore } from "../../src/SessionStore.ts"
-import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
+import type { Measure } from "../eval/measure.ts"
+import { milliseconds } from "./figure.ts"
+import { estimate } from "../../src/Tokens.ts"
+import * as Place from "./place.ts"
+import * as Session from "./session.ts"
+import { answered, brief, committed, world } from "./world.ts"
 
 const STORED = 100_000
+/** Sessions that have a turn in the same process, the long ones first. */
 const OPEN = 1_000
 const COMPRESSED = 200
+const MORE = 20_000
 const BATCH = 1_000
+const AT_ONCE = 50
+
+const options = { window: 16_000, mode: "manual", outcome: brief } as const
 
 const idOf = (n: number) => SessionId.make(`session-${n}`)
-const many = (count: number) => Array.from({ length: count }, (_, n) => n)
+const numbers = (from: number, count: number) => Array.from({ length: count }, (_, n) => from + n)
 
-/** About 10,000 tokens, or one short exchange. */
-const long = (n: number): ReadonlyArray<Message> =>
-  many(30).flatMap((k): ReadonlyArray<Message> => [
-    { role: "user", content: `Please look at part ${k} of ${n}.` },
-    { role: "assistant", content: `invoice ${n * 131 + k} is fine and says so. `.repeat(30) }
-  ])
-const short = (n: number): ReadonlyArray<Message> => [
-  { role: "user", content: `hello from ${n}` },
+/** The states of all open ones fit in memory; those to be compressed are longer. */
+const LINES: Session.Lines = { least: 1, most: 12, file: 40 }
+const long = Session.messagesOf(Session.make(3, LINES))
+const longer = Session.messagesOf(Session.make(16, LINES))
+const short: ReadonlyArray<Message> = [
+  { role: "user", content: "hello" },
   { role: "assistant", content: "hi" }
 ]
+const messagesOf = (n: number) => (n < OPEN ? long : n < OPEN + COMPRESSED ? longer : short)
 
-const summary = Handoff.render({ ...Handoff.empty, goal: ["go on"], done: ["read it all"], facts: ["port 8123"] })
-const route = Provider.route({ model: "instant", apiKey: "none" })
-const world = (filename: string) =>
-  ManagedRuntime.make(
-    Gateway.layer({ policy: { contextLength: 16_000, mode: "background" }, routes: [route] }).pipe(
-      Layer.provideMerge(Sqlite.layer({ filename })),
-      Layer.provide(Scripted.layer([summary])),
-      Layer.merge(Logger.minimumLogLevel(LogLevel.Error))
-    )
-  )
+const [turn] = Session.make(1, LINES)
+const answer = turn === undefined ? [] : Session.messagesOf([turn])
 
-const rows: Array<{ readonly figure: string; readonly value: number; readonly unit: string }> = []
-const note = (figure: string, value: number, unit: string) => {
-  console.log(`${figure}: ${value.toFixed(2)} ${unit}`)
-  rows.push({ figure, value: Math.round(value * 100) / 100, unit })
-}
-
-const heap = (): number => {
-  globalThis.gc?.()
-  return process.memoryUsage().heapUsed
-}
-
-const timed = async <A>(run: () => Promise<A>) => {
-  const begin = performance.now()
-  const value = await run()
-  return { value, took: performance.now() - begin }
-}
-
-const stored = Effect.flatMap(SessionStore, (store) =>
+const stored = Effect.flatMap(SessionStore, ({ importAll }) =>
   Effect.forEach(
-    many(STORED / BATCH),
-    (batch) =>
-      store.importAll(
-        many(BATCH).map((k) => {
-          const n = batch * BATCH + k
-          return { sessionId: idOf(n), messages: n < OPEN + COMPRESSED ? long(n) : short(n) }
-        })
-      ),
+    numbers(0, STORED / BATCH),
+    (batch) => importAll(numbers(batch * BATCH, BATCH).map((n) => ({ sessionId: idOf(n), messages: messagesOf(n) }))),
     { discard: true }
   )
 )
 
-const step = (n: number) =>
-  Effect.flatMap(Gateway.Gateway, ({ turn }) =>
-    turn(idOf(n), ({ append, view }) => Effect.zipRight(view(), append({ role: "assistant", content: "hi" })))
-  )
+/** A turn of each, and then it rests. */
+const active = (from: number, count: number) =>
+  Effect.forEach(numbers(from, count), (n) => (turn === undefined ? Effect.void : answered(idOf(n), turn)), {
+    concurrency: AT_ONCE,
+    discard: true
+  })
+
+/** Turns that add nothing, so that nothing should be left of them. */
+const idle = Effect.flatMap(Gateway, ({ turn }) =>
+  Effect.forEach(numbers(0, 3 * OPEN), (n) => turn(idOf(n % OPEN), ({ view }) => view()), {
+    concurrency: AT_ONCE,
+    discard: true
+  })
+)
+
+const looked = (n: number) => Effect.flatMap(Gateway, ({ view }) => view(idOf(n)))
 
 const compressed = Effect.flatMap(Compressor, ({ compress }) =>
-  Effect.forEach(many(COMPRESSED), (n) => compress(idOf(OPEN + n)), { concurrency: 20 })
+  Effect.forEach(numbers(OPEN, COMPRESSED), (n) => committed(compress(idOf(n))), {
+    concurrency: AT_ONCE,
+    discard: true
+  })
 )
 
-const folder = mkdtempSync(join(process.argv[2] ?? tmpdir(), "sessions-"))
-const filename = join(folder, "sessions.db")
-const first = world(filename)
-const filled = await timed(() => first.runPromise(stored))
-note(`${STORED} sessions imported`, filled.took, "ms")
-await first.dispose()
+const timed = <A, E, R>(work: Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    const begin = performance.now()
+    return Effect.map(work, (value) => ({ value, took: performance.now() - begin }))
+  })
 
-const second = world(filename)
-const opened = await timed(() => second.runPromise(Effect.void))
-note(`a store of ${STORED} sessions opened`, opened.took, "ms")
-note("the first step after it", (await timed(() => second.runPromise(step(0)))).took, "ms")
-const before = heap()
-note(
-  `${OPEN - 1} more sessions stepped`,
-  (await timed(() => second.runPromise(Effect.forEach(many(OPEN - 1), (n) => step(n + 1), { discard: true })))).took,
-  "ms"
-)
-note("heap of a session at rest, its state in memory", (heap() - before) / (OPEN - 1) / 1024, "KiB")
-const idle = heap()
-for (const round of many(3)) {
-  await second.runPromise(Effect.forEach(many(OPEN), step, { discard: true, concurrency: 50 }))
-  note(`heap after round ${round + 2} on the same sessions`, (heap() - idle) / OPEN / 1024, "KiB more a session")
-}
-const run = await timed(() => second.runPromise(compressed))
-const outcomes = new Set(run.value.map(({ outcome }) => outcome))
-note(`compressions (${Array.from(outcomes).join(", ")})`, COMPRESSED / (run.took / 1_000), "a second")
-const afterwards = heap()
-await second.runPromise(Effect.forEach(many(5_000), (n) => step(OPEN + COMPRESSED + n), { discard: true }))
-note("heap of 5,000 more short sessions at rest", (heap() - afterwards) / 5_000 / 1024, "KiB each")
-note("resident set of the process", process.memoryUsage().rss / 2 ** 20, "MiB")
-await second.dispose()
-note("heap once the layer is closed, beside that before the first step", (heap() - before) / 2 ** 20, "MiB")
-console.log(JSON.stringify(rows))
-rmSync(folder, { recursive: true })
+/** MiB in use, once what is not in use is gone; fibers that have just ended go with the next turn of the event loop. */
+const heap = Effect.map(Effect.sleep("50 millis"), () => {
+  globalThis.gc?.()
+  return process.memoryUsage().heapUsed / 2 ** 20
+})
+
+const bareOpen = (file: string) =>
+  Effect.sync(() => {
+    const db = new Database(file)
+    for (const pragma of ["journal_mode = WAL", "synchronous = FULL"]) db.pragma(pragma)
+    db.prepare("SELECT 1 FROM session LIMIT 1").get()
+    db.close()
+  })
+
+const perSecond = (count: number, took: number): number => (1_000 * count) / took
+
+const tokens = (messages: ReadonlyArray<Message>): string =>
+  messages.reduce((sum, message) => sum + estimate.message(message), 0).toLocaleString("en-US")
+
+const figureOf = (name: string, value: number, unit: Measure["unit"], detail: string): Measure => ({
+  name,
+  value,
+  unit,
+  gate: null,
+  detail
+})
+
+export const figure = (place: Place.Place) =>
+  Effect.gen(function* () {
+    const file = yield* Place.file(place)
+    const filled = yield* timed(Effect.provide(stored, world(file, options)))
+    const bare = yield* timed(bareOpen(file))
+    const opened = yield* timed(Layer.build(world(file, options)))
+    return yield* Effect.gen(function* () {
+      const first = yield* timed(looked(STORED - 1))
+      const before = yield* heap
+      const turns = yield* timed(active(0, OPEN))
+      const rested = yield* heap
+      yield* idle
+      const again = yield* heap
+      const compressions = yield* timed(compressed)
+      const compacted = yield* heap
+      yield* Effect.forEach(numbers(OPEN + COMPRESSED, MORE), looked, { discard: true })
+      const after = yield* heap
+      const from = (begin: number, end: number) => `from ${begin.toFixed(1)} to ${end.toFixed(1)} MiB`
+      return {
+        measures: [
+          figureOf("a start on 100,000 stored sessions", opened.took, "ms", `bare open ${milliseconds(bare.took)}`),
+          figureOf("the first view of one of them", first.took, "ms", `imported in ${milliseconds(filled.took)}`),
+          figureOf("turns of 1,000 sessions", perSecond(OPEN, turns.took), "a second", `${AT_ONCE} at a time`),
+          figureOf(
+            "compressions of 200 sessions",
+            perSecond(COMPRESSED, compressions.took),
+            "a second",
+            `of ${tokens(longer)} tokens each, ${AT_ONCE} at a time`
+          ),
+          figureOf(
+            "heap of a session at rest, its state in memory",
+            (1_024 * (rested - before)) / OPEN,
+            "KiB",
+            `of ${tokens([...long, ...answer])} tokens; 1,000 of them: ${from(before, rested)}`
+          ),
+          {
+            name: "that heap after 3,000 turns more that add nothing",
+            value: again / rested,
+            unit: "×" as const,
+            gate: { most: 1.1 },
+            detail: from(rested, again)
+          },
+          figureOf(
+            "the heap once 20,000 short sessions more were looked at",
+            after,
+            "MiB",
+            `from ${compacted.toFixed(1)}: they take the place of others`
+          )
+        ]
+      }
+    }).pipe(Effect.provide(opened.value))
+  }).pipe(Effect.scoped)

@@ -2,7 +2,7 @@
 export interface Measure {
   readonly name: string
   readonly value: number
-  readonly unit: "%" | "×" | "ms" | "tokens" | ""
+  readonly unit: "%" | "×" | "ms" | "tokens" | "KiB" | "MiB" | "a second" | ""
   readonly gate: { readonly least: number } | { readonly most: number } | null
   /** What went wrong, or how it was counted. */
   readonly detail: string

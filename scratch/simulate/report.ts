@@ -5,6 +5,7 @@ import { isControl, type Variant } from "./scenario.ts"
 export interface Row {
   readonly name: string
   readonly agents: number
+  readonly hours: number
   readonly variant: Variant
   readonly findings: Findings
 }
@@ -38,6 +39,7 @@ export const table = (rows: ReadonlyArray<Row>): string => {
 const headings: ReadonlyArray<string> = [
   "agents",
   "variant",
+  "hours",
   "messages",
   "turns",
   "herd s",
@@ -54,10 +56,11 @@ const headings: ReadonlyArray<string> = [
   "questions: view, recall"
 ]
 
-const cells = ({ agents, findings: { faults, figures }, name }: Row): ReadonlyArray<string> =>
+const cells = ({ agents, findings: { faults, figures }, hours, name }: Row): ReadonlyArray<string> =>
   [
     agents,
     name,
+    hours,
     figures.messages,
     figures.turns,
     figures.herd.toFixed(1),

@@ -39,18 +39,34 @@ export interface Options {
  * @category getters
  */
 export const summarize = (entries: ReadonlyArray<Logged>, options: Options): string => {
+  const work = summarizing(entries, options)
+  let step = work.next()
+  while (step.done !== true) step = work.next()
+  return step.value
+}
+
+/**
+ * The same in small steps, for who would have others wait.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export function* summarizing(entries: ReadonlyArray<Logged>, options: Options): Generator<void, string> {
   const { counter, focus, hasEnded = false, maxTokens } = options
-  const noted = Ledger.add(Ledger.empty, entries)
+  let noted = Ledger.empty
+  const talk: Array<Spoken> = []
+  for (const entry of entries) {
+    noted = Ledger.add(noted, [entry])
+    const said = isTalk(entry) ? spoken(entry) : undefined
+    if (said !== undefined && said.sentences.length > 0) talk.push(said)
+    yield
+  }
   const ledger = hasEnded ? Ledger.ended(noted) : noted
-  const talk = entries
-    .filter(isTalk)
-    .map(spoken)
-    .filter(({ sentences }) => sentences.length > 0)
   const before = without(carried(entries), ledger)
   const written = ledger.files.filter(({ access }) => access === "written").map(({ path }) => path)
   const topic = focus === null ? new Set<string>() : topicOf(focus, talk)
   const inProgress = hasEnded ? [] : sinceLastEnd(talk).filter(isOwn).map(gist)
-  const done = focused(outcomes(talk).map(numbered), topic)
+  const done = focused((yield* outcomes(talk)).map(numbered), topic)
   const carriedByLedger = [...ledger.constraints, ...ledger.requests, ...ledger.decisions, ...ledger.errors]
   const told = [...done, ...inProgress, ...before.facts, ...carriedByLedger.map(({ text }) => text)].join("\n")
   const [goal, ...others] = ledger.requests.toReversed()
@@ -67,7 +83,7 @@ export const summarize = (entries: ReadonlyArray<Logged>, options: Options): str
       .filter(({ answered }) => !answered)
       .toReversed()
       .map(numbered),
-    facts: [...before.facts, ...telling(entries, talk, told, topic)]
+    facts: [...before.facts, ...(yield* telling(entries, talk, told, topic))]
   }
   const room = maxTokens - counter.text(`${NO_MODEL}\n`)
   return `${NO_MODEL}\n${Handoff.render(Handoff.fit(sections, counter, room))}`
@@ -84,21 +100,27 @@ const spoken = ({ kind, message, seq }: Logged): Spoken => ({
 })
 
 /** The sentences and the lines of tool output that say most, the best last; nothing that is `told` elsewhere. */
-const telling = (
+function* telling(
   entries: ReadonlyArray<Logged>,
   talk: ReadonlyArray<Spoken>,
   told: string,
   topic: ReadonlySet<string>
-): ReadonlyArray<string> => {
-  const first = firstSaid(talk)
+): Generator<void, ReadonlyArray<string>> {
+  const first = yield* firstSaid(talk)
   const untold = ({ text }: Quote) => !told.includes(text)
-  const said = talk.flatMap(({ role, sentences, seq }) => quotesOf(sentences, seq, role === "user" ? 1.3 : 1))
-  const output = entries.flatMap(({ message, seq }) =>
-    message.role === "tool" ? unsecret(linesOf(looked(message), seq, first, topic), message) : []
-  )
+  const said: Array<Quote> = []
+  for (const { role, sentences, seq } of talk) {
+    said.push(...quotesOf(sentences, seq, role === "user" ? 1.3 : 1))
+    yield
+  }
+  const output: Array<Quote> = []
+  for (const { message, seq } of entries) {
+    if (message.role === "tool") output.push(...unsecret(linesOf(looked(message), seq, first, topic), message))
+    yield
+  }
   return interleaved(
-    ranked(said.filter(untold), topic, MOST_SENTENCES),
-    ranked(output.filter(untold), topic, MOST_LINES)
+    yield* ranked(said, topic, MOST_SENTENCES, untold),
+    yield* ranked(output, topic, MOST_LINES, untold)
   ).map(numbered)
 }
 

@@ -25,7 +25,7 @@ import * as Search from "../internal/sqliteSearch.ts"
 import { migrate } from "../internal/sqliteSchema.ts"
 import { StoreError } from "../SessionError.ts"
 import { SessionStore } from "../SessionStore.ts"
-import { Tokens } from "../Tokens.ts"
+import { inUse } from "../Tokens.ts"
 
 /**
  * `create: false` refuses a file that is not there yet. `durability: "process"` leaves flushing to the operating
@@ -48,7 +48,7 @@ export interface Options {
  */
 export const make = Effect.fnUntraced(function* (options: Options) {
   yield* inspect(options.filename, options.create ?? true)
-  const counter = yield* Tokens
+  const counter = yield* inUse
   const db = yield* Effect.acquireRelease(
     connect(options.filename, options.durability === "process" ? "OFF" : "FULL"),
     (db) => Effect.sync(() => db.close())

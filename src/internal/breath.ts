@@ -1,10 +1,9 @@
 /** Long work in pieces, so that timers, sockets and other sessions get their turn in between. */
 import * as Effect from "effect/Effect"
 import { setImmediate } from "node:timers/promises"
-import { total } from "../Tokens.ts"
 
-/** What is done at a time, in tokens: some 3 milliseconds of redaction, the dearest thing done to a message. */
-const PIECE = 10_000
+/** What is done at a time, in milliseconds of the real clock: the event loop knows no other. */
+const PIECE = 3
 
 /** Of so many messages a view or a plan takes some milliseconds. */
 const MANY = 1_000
@@ -29,23 +28,31 @@ export const breath: Effect.Effect<void> = Effect.promise(queued)
 export const rest = (entries: ReadonlyArray<unknown>): Effect.Effect<void> =>
   entries.length > MANY ? breath : Effect.void
 
-/** A fold that takes a breath before each piece. What is no more than one piece is done at once. */
-export const paced = <A extends { readonly tokens: number }, B>(
+/** Goes through the steps of some work to its result; whatever takes longer than a piece takes a breath before the next. */
+export const inPieces = <A>(work: Iterator<unknown, A>): Effect.Effect<A> => {
+  const piece: Effect.Effect<A> = Effect.suspend(() => {
+    const end = performance.now() + PIECE
+    for (;;) {
+      const step = work.next()
+      if (step.done === true) return Effect.succeed(step.value)
+      if (performance.now() >= end) return Effect.zipRight(breath, piece)
+    }
+  })
+  return piece
+}
+
+/** A fold in pieces. */
+export const paced = <A, B>(
   entries: ReadonlyArray<A>,
   zero: B,
-  step: (b: B, entry: A, index: number) => B
-): Effect.Effect<B> =>
-  Effect.gen(function* () {
-    const isLong = total(entries) > PIECE
-    let folded = zero
-    let done = PIECE
-    for (const [index, entry] of entries.entries()) {
-      if (isLong && done >= PIECE) {
-        yield* breath
-        done = 0
-      }
-      folded = step(folded, entry, index)
-      done += entry.tokens
-    }
-    return folded
-  })
+  fold: (b: B, entry: A, index: number) => B
+): Effect.Effect<B> => Effect.suspend(() => inPieces(folding(entries, zero, fold)))
+
+function* folding<A, B>(entries: ReadonlyArray<A>, zero: B, fold: (b: B, entry: A, index: number) => B) {
+  let folded = zero
+  for (const [index, entry] of entries.entries()) {
+    folded = fold(folded, entry, index)
+    yield
+  }
+  return folded
+}

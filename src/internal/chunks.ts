@@ -39,21 +39,23 @@ export const upTo = (entries: Range, limit: number): ReadonlyArray<Range> => {
 /** Below this an overflow has another cause than the size of the range. */
 const SMALLEST = 500
 
+/** Whether it is worth it; of a single message only text can be cut. */
+export const canBeHalved = (entries: Range): boolean =>
+  total(entries) >= SMALLEST && (entries.length > 1 || typeof entries[0]?.message.content === "string")
+
 /** Two chunks of about the same size; a single message is cut within its text. */
-export const halves = (entries: Range, counter: Counter): ReadonlyArray<Range> | undefined => {
-  const size = total(entries)
-  if (size < SMALLEST) return undefined
+export const halves = (entries: Range, counter: Counter): ReadonlyArray<Range> => {
   const [only] = entries
   if (only !== undefined && entries.length === 1) return halvesOf(only, counter)
-  const chunks = upTo(entries, size / 2)
+  const chunks = upTo(entries, total(entries) / 2)
   const [first = []] = chunks
   const middle = chunks.length > 1 ? first.length : Math.ceil(entries.length / 2)
   return [entries.slice(0, middle), entries.slice(middle)]
 }
 
-const halvesOf = (entry: Logged, counter: Counter): ReadonlyArray<Range> | undefined => {
+const halvesOf = (entry: Logged, counter: Counter): ReadonlyArray<Range> => {
   const { content } = entry.message
-  if (typeof content !== "string" || content.length < 2) return undefined
+  if (typeof content !== "string") return [[entry]]
   const middle = Math.floor(content.length / 2)
   return [content.slice(0, middle), content.slice(middle)].map((half) => {
     const message: Message = { ...entry.message, content: half }

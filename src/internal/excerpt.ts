@@ -24,7 +24,8 @@ export const excerpt = (
   for (;;) {
     const shown = cutTo(smaller, keep, cutter)
     const cost = counter.message(shown)
-    if (cost <= to || keep === 0) return shown
+    // So put, it ends whatever the counter says.
+    if (!(cost > to && keep > 0)) return shown
     keep = Math.floor(keep * Math.min(0.95, to / cost))
   }
 }

@@ -7,10 +7,10 @@ const CAPACITY = 10_000
 export const make = () => {
   const ends = new Map<SessionId, number>()
 
-  /** `seq` is unknown where somebody asked for the compression. */
+  /** `seq` is unknown where somebody asked for the compression; what it did not change is still known. */
   const note = (sessionId: SessionId, seq: number | undefined, hasGained: boolean) => {
-    ends.delete(sessionId)
-    if (seq === undefined || hasGained) return
+    if (hasGained || seq !== undefined) ends.delete(sessionId)
+    if (hasGained || seq === undefined) return
     ends.set(sessionId, seq)
     for (const oldest of ends.keys()) {
       if (ends.size <= CAPACITY) return

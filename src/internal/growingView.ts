@@ -22,8 +22,12 @@ interface Memory {
   last: Logged | undefined
 }
 
-/** A manifest is one object for as long as its session stays in memory. */
-const memories = new WeakMap<Manifest, Memory>()
+/**
+ * A manifest is one object for as long as its session stays in memory. Two are kept of each: a step may give a system
+ * prompt of its own, and a compression looks at the same session without it.
+ */
+const memories = new WeakMap<Manifest, ReadonlyArray<Memory>>()
+const KEPT = 2
 
 export const assemble = (state: State, counter: Counter, options: Fixed = {}): View.View => {
   // Where an excerpt leaves a message out, a later result may find a call that a shown one had answered.
@@ -44,25 +48,26 @@ export const assemble = (state: State, counter: Counter, options: Fixed = {}): V
 }
 
 const memoryOf = (state: State, counter: Counter, system: Fixed["system"]): Memory => {
-  const known = memories.get(state.manifest)
-  if (known !== undefined && goesOn(known, state, counter, system)) return known
-  const { head, live, segments } = state
-  const mending = Repairs.begin(excerptsOf(state), counter)
-  const memory = {
-    head,
-    live,
-    segments,
-    instructions: state.system.length,
-    counter,
-    system,
-    mending,
-    hasBase: false,
-    taken: 0,
-    last: undefined
-  }
-  memories.set(state.manifest, memory)
-  return memory
+  const kept = memories.get(state.manifest) ?? []
+  const known = kept.find((memory) => goesOn(memory, state, counter, system))
+  if (known !== undefined) return known
+  const made = begun(state, counter, system)
+  memories.set(state.manifest, [made, ...kept.filter((memory) => memory.system !== system)].slice(0, KEPT))
+  return made
 }
+
+const begun = (state: State, counter: Counter, system: Fixed["system"]): Memory => ({
+  head: state.head,
+  live: state.live,
+  segments: state.segments,
+  instructions: state.system.length,
+  counter,
+  system,
+  mending: Repairs.begin(excerptsOf(state), counter),
+  hasBase: false,
+  taken: 0,
+  last: undefined
+})
 
 const goesOn = (known: Memory, state: State, counter: Counter, system: Fixed["system"]): boolean =>
   known.counter === counter &&

@@ -5,6 +5,7 @@ import * as Message from "../Message.ts"
 import { redact } from "../Redaction.ts"
 import type { Logged, Segment } from "../Session.ts"
 import { markdown, outline } from "./handoffOutline.ts"
+import { bodyOf, digestOf } from "./digest.ts"
 import { clip, LINE_BREAK, oneLine } from "./sentences.ts"
 import { pair } from "./toolPairs.ts"
 
@@ -28,12 +29,12 @@ export const shown = (entries: ReadonlyArray<Logged>): ((entry: Logged, index: n
   const linesOf = (entry: Logged, index: number) =>
     entry.message.role === "tool"
       ? result(entry, entries[answers[index] ?? -1], firstSeq)
-      : [`#${entry.seq} ${entry.message.role}`, ...quoted(body(entry.message)), ...calls(entry)]
+      : [`#${entry.seq} ${entry.message.role}`, ...quoted(digestOf(entry.message).body), ...calls(entry)]
   return (entry, index) => linesOf(entry, index).join("\n")
 }
 
 export const materialOfSegments = (segments: ReadonlyArray<Segment>): string =>
-  segments.flatMap(({ fromSeq, toSeq, text }) => [`#${fromSeq}-${toSeq} summary`, ...quoted(text)]).join("\n")
+  segments.flatMap(({ fromSeq, toSeq, text }) => [`#${fromSeq}-${toSeq} summary`, ...quoted(redact(text))]).join("\n")
 
 export const prompt = (input: PromptInput): ReadonlyArray<Message.Message> => [
   { role: "system", content: RULES },
@@ -95,18 +96,10 @@ const said = (text: string): string => contained(oneLine(redact(text)))
 /** The mark that ends the material must not occur in it. */
 const contained = (text: string): string => text.replace(/<(?=\s{0,8}\/?\s{0,8}transcript)/gi, "‹")
 
-const body = ({ content }: Message.Message): string => {
-  if (content === undefined || content === null) return ""
-  if (typeof content === "string") return content
-  return content
-    .map((part) => ("text" in part && typeof part.text === "string" ? part.text : `[${part.type.replace("_url", "")}]`))
-    .join("\n")
-}
-
 const calls = ({ message, seq }: Logged): ReadonlyArray<string> =>
-  Message.toolCalls(message).flatMap(({ function: made }) => [
+  Message.toolCalls(message).flatMap(({ function: made }, i) => [
     `#${seq} calls ${oneLine(made.name)}`,
-    ...quoted(made.arguments)
+    ...quoted(digestOf(message).arguments[i] ?? "")
   ])
 
 /** A large output that was already shown is only named: agents read the same file again and again. */
@@ -115,12 +108,12 @@ const result = (
   caller: Logged | undefined,
   firstSeq: Map<string, number>
 ): ReadonlyArray<string> => {
-  const output = body(message)
+  const output = bodyOf(message)
   const header = `#${seq} tool result${origin(message, caller)}`
   const before = firstSeq.get(output)
   if (before !== undefined) return [`${header}: same output as #${before}`]
   if (output.length >= LARGE_OUTPUT) firstSeq.set(output, seq)
-  return [header, ...quoted(output)]
+  return [header, ...quoted(digestOf(message).body)]
 }
 
 const origin = (message: Message.Message, caller: Logged | undefined): string => {
@@ -131,9 +124,6 @@ const origin = (message: Message.Message, caller: Logged | undefined): string =>
 
 const LARGE_OUTPUT = 400
 
-const quoted = (text: string): ReadonlyArray<string> =>
-  text === ""
-    ? []
-    : redact(text)
-        .split(LINE_BREAK)
-        .map((line) => ` ${line}`)
+const quoted = (text: string): ReadonlyArray<string> => (text === "" ? [] : [` ${text.replace(LINE_BREAKS, "\n ")}`])
+
+const LINE_BREAKS = new RegExp(LINE_BREAK, "g")

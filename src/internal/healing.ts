@@ -7,10 +7,10 @@ import * as Exit from "effect/Exit"
 import { shares } from "../CompressionPolicy.ts"
 import type { Segment, SessionId, State } from "../Session.ts"
 import type { StoreError, UnknownSession } from "../SessionError.ts"
-import type { Lease as StoreLease } from "../SessionStore.ts"
+import type { Lease } from "../SessionStore.ts"
 import { total } from "../Tokens.ts"
 import * as AuditLines from "./auditLines.ts"
-import * as Lease from "./lease.ts"
+import type { Held } from "./lease.ts"
 import { type Environment, hasEndedAfter, newestRequests, segmentId } from "./operation.ts"
 
 /** A segment no model can summarize is left as it is after this many tries. */
@@ -43,23 +43,33 @@ interface Order {
   readonly onHealed: OnHealed
 }
 
-const healAll = (env: Environment, { onHealed, operationId, sessionId }: Order, healed: Array<string>) =>
+const healAll = (env: Environment, order: Order, healed: Array<string>) =>
   Effect.gen(function* () {
+    const { operationId, sessionId } = order
     // A step asks for a healing each time: where none is due it takes no lease.
     if ((yield* healable(env, yield* env.store.state(sessionId))).length === 0) return
-    const request = { name: "operation", holder: operationId, ttl: env.leaseTtl } as const
-    const { lease } = yield* Effect.interruptible(Lease.hold(env.store, sessionId, request))
-    let state = yield* env.store.state(sessionId)
-    for (const segment of yield* healable(env, state)) {
-      const next = yield* healOne(env, lease, state, segment, segmentId(operationId, healed.length))
-      if (next === undefined) continue
-      state = next
-      healed.push(segment.id)
-      yield* AuditLines.healed(sessionId, operationId, segment, state.generation)
-      yield* Effect.ignoreLogged(env.store.count(sessionId, { healed: 1 }))
-      yield* onHealed(segment.id, state.generation)
-    }
-  }).pipe(Effect.scoped)
+    const request = { name: "operation", holder: operationId } as const
+    const work = ({ lease }: Held) => Effect.uninterruptible(underLease(env, order, lease, healed))
+    yield* Effect.interruptible(env.leases.using(sessionId, request, work))
+  })
+
+const underLease = Effect.fnUntraced(function* (
+  env: Environment,
+  { onHealed, operationId, sessionId }: Order,
+  lease: Lease,
+  healed: Array<string>
+) {
+  let state = yield* env.store.state(sessionId)
+  for (const segment of yield* healable(env, state)) {
+    const next = yield* healOne(env, lease, state, segment, segmentId(operationId, healed.length))
+    if (next === undefined) continue
+    state = next
+    healed.push(segment.id)
+    yield* AuditLines.healed(sessionId, operationId, segment, state.generation)
+    yield* Effect.ignoreLogged(env.store.count(sessionId, { healed: 1 }))
+    yield* onHealed(segment.id, state.generation)
+  }
+})
 
 const healable = ({ store }: Environment, { segments }: State) =>
   Effect.filter(segments.filter(isDegraded), ({ id }) =>
@@ -69,7 +79,7 @@ const healable = ({ store }: Environment, { segments }: State) =>
 /** What a summary may take: the extract in its place may have been smaller. */
 const roomOf = ({ policy }: Environment, { system }: State): number => shares(policy, total(system))?.segment ?? 0
 
-const healOne = (env: Environment, lease: StoreLease, state: State, degraded: Segment, id: string) =>
+const healOne = (env: Environment, lease: Lease, state: State, degraded: Segment, id: string) =>
   Effect.gen(function* () {
     const { counter, store, summarizer } = env
     const { sessionId } = state

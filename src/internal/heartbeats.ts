@@ -8,16 +8,12 @@ import type * as Scope from "effect/Scope"
 import type { Lease, SessionStore } from "../SessionStore.ts"
 
 /** Three beats in a lease's life, so that one that is missed does no harm. */
-export const BEATS = 3
-
-/** Goes on when a beat fails: whether the lease still holds is decided by the fence, not here. */
-export const beat = (store: Context.Tag.Service<SessionStore>, lease: Lease, ttl: number): Effect.Effect<void> =>
-  Effect.ignoreLogged(store.renew(lease, ttl))
+const BEATS = 3
 
 export interface Heartbeats {
-  /** Keeps the lease alive until it leaves. */
-  readonly join: (lease: Lease) => Effect.Effect<void>
-  readonly leave: (lease: Lease) => void
+  /** Keeps the lease alive until it is dropped. */
+  readonly keep: (lease: Lease) => Effect.Effect<void>
+  readonly drop: (lease: Lease) => void
   readonly size: () => number
 }
 
@@ -30,24 +26,20 @@ export const make = (
     const held = new Set<Lease>()
     let isBeating = false
 
+    // Goes on when a beat fails: whether the lease still holds is decided by the fence, not here.
+    const beat = (lease: Lease) => Effect.ignoreLogged(store.renew(lease, ttl))
     const beating = Effect.sleep(ttl / BEATS).pipe(
-      Effect.zipRight(
-        Effect.suspend(() => Effect.forEach(held, (lease) => beat(store, lease, ttl), { discard: true }))
-      ),
+      Effect.zipRight(Effect.suspend(() => Effect.forEach(held, beat, { discard: true }))),
       // Said in the same step as it is found out: who comes next begins anew.
       Effect.repeat({ while: () => (isBeating = held.size > 0) })
     )
-    const begin = Effect.suspend(() => {
-      if (isBeating) return Effect.void
-      isBeating = true
-      return Effect.asVoid(Effect.forkIn(Effect.interruptible(beating), scope))
-    })
-    const join = (lease: Lease) =>
+    const keep = (lease: Lease) =>
       Effect.suspend(() => {
         held.add(lease)
-        return begin
+        if (isBeating) return Effect.void
+        isBeating = true
+        return Effect.asVoid(Effect.forkIn(Effect.interruptible(beating), scope))
       })
-    const leave = (lease: Lease) => void held.delete(lease)
 
-    return { join, leave, size: () => held.size }
+    return { keep, drop: (lease) => void held.delete(lease), size: () => held.size }
   })

@@ -1,16 +1,16 @@
-/** A lease held for as long as a scope is open or an effect runs, kept alive by its heartbeat. */
+/** A session's leases among processes: waited for, kept alive for as long as they are used, given back. */
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
-import type * as Context from "effect/Context"
 import type * as Scope from "effect/Scope"
 import type { SessionId } from "../Session.ts"
 import type { StoreError, UnknownSession } from "../SessionError.ts"
 import type { Lease, LeaseRequest, SessionStore } from "../SessionStore.ts"
-import { beat, BEATS, type Heartbeats } from "./heartbeats.ts"
+import * as Heartbeats from "./heartbeats.ts"
 
-/** How long a crashed holder is waited for, in milliseconds. */
-export const ttl = (chosen: Duration.DurationInput = "15 seconds"): number => Duration.toMillis(chosen)
+/** In milliseconds. */
+const POLL = 50
 
 /** A lease, and who held it before if it had to be waited for. */
 export interface Held {
@@ -18,73 +18,64 @@ export interface Held {
   readonly waitedFor: string | undefined
 }
 
-type Store = Context.Tag.Service<SessionStore>
+/** Until when to wait, in epoch milliseconds, and what happens instead of longer. */
+export interface Patience<E> {
+  readonly until: number
+  readonly late: (holder: string) => E
+}
 
-/** Waits, interruptibly, for the lease. Granting and the promise to release it are one step. */
-export const hold = (
-  store: Store,
-  sessionId: SessionId,
-  request: LeaseRequest,
-  onHeld: (holder: string) => Effect.Effect<void> = () => Effect.void
-): Effect.Effect<Held, UnknownSession | StoreError, Scope.Scope> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.tap(
-      granted(store, sessionId, request, (holder) => Effect.zipRight(onHeld(holder), restore(pause))),
-      ({ lease }) =>
-        Effect.zipRight(
-          Effect.addFinalizer(() => released(store, lease)),
-          alone(store, request.ttl, lease)
+type Failure = UnknownSession | StoreError
+
+export interface Leases {
+  /** Runs `use` under the lease. Waiting for it is interruptible; granting it and the promise to return it are one step. */
+  readonly using: <A, E, R, E2 = never>(
+    sessionId: SessionId,
+    request: Omit<LeaseRequest, "ttl">,
+    use: (held: Held) => Effect.Effect<A, E, R>,
+    patience?: Patience<E2>
+  ) => Effect.Effect<A, E | E2 | Failure, R>
+}
+
+/** `chosen` is how long a crashed holder is waited for; default 15 seconds. */
+export const make = (
+  store: Context.Tag.Service<SessionStore>,
+  chosen: Duration.DurationInput = "15 seconds"
+): Effect.Effect<Leases, never, Scope.Scope> => {
+  const ttl = Duration.toMillis(chosen)
+
+  return Effect.map(Heartbeats.make(store, ttl), ({ drop, keep }) => {
+    const take = <E>(
+      sessionId: SessionId,
+      request: LeaseRequest,
+      pause: (milliseconds: number) => Effect.Effect<void>,
+      patience: Patience<E> | undefined,
+      waitedFor?: string
+    ): Effect.Effect<Held, E | Failure> =>
+      Effect.flatMap(store.acquire(sessionId, request), (acquired): Effect.Effect<Held, E | Failure> => {
+        if (acquired._tag === "Granted") return Effect.succeed({ lease: acquired.lease, waitedFor })
+        const { holder } = acquired
+        const again = (milliseconds: number) =>
+          Effect.zipRight(pause(milliseconds), take(sessionId, request, pause, patience, holder))
+        if (patience === undefined) return again(POLL)
+        return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+          now < patience.until ? again(Math.min(POLL, patience.until - now)) : Effect.fail(patience.late(holder))
         )
-    )
-  )
+      })
 
-/** Runs `use` under the lease, which beats with others; `waiting` is how its holder is waited for. */
-export const holding = <A, E, R, E2>(
-  store: Store,
-  heartbeats: Heartbeats,
-  sessionId: SessionId,
-  request: LeaseRequest,
-  waiting: (holder: string) => Effect.Effect<void, E2>,
-  use: (lease: Lease) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E | E2 | UnknownSession | StoreError, R> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(
-      granted(store, sessionId, request, (holder) => restore(waiting(holder))),
-      ({ lease }) => {
-        const end = Effect.suspend(() => {
-          heartbeats.leave(lease)
-          return released(store, lease)
-        })
-        return Effect.zipRight(heartbeats.join(lease), Effect.ensuring(restore(Effect.suspend(() => use(lease))), end))
-      }
-    )
-  )
+    const giveBack = (lease: Lease) =>
+      Effect.suspend(() => {
+        drop(lease)
+        return Effect.ignoreLogged(store.release(lease))
+      })
 
-/** Until somebody else's lease is asked for again. */
-export const pause = Effect.sleep("50 millis")
-
-const granted = <E>(
-  store: Store,
-  sessionId: SessionId,
-  request: LeaseRequest,
-  waiting: (holder: string) => Effect.Effect<void, E>,
-  waitedFor?: string
-): Effect.Effect<Held, E | UnknownSession | StoreError> =>
-  Effect.flatMap(store.acquire(sessionId, request), (acquired) =>
-    acquired._tag === "Granted"
-      ? Effect.succeed({ lease: acquired.lease, waitedFor })
-      : Effect.zipRight(
-          waiting(acquired.holder),
-          Effect.suspend(() => granted(store, sessionId, request, waiting, acquired.holder))
+    return {
+      using: (sessionId, request, use, patience) =>
+        Effect.uninterruptibleMask((restore) =>
+          Effect.flatMap(
+            take(sessionId, { ...request, ttl }, (milliseconds) => restore(Effect.sleep(milliseconds)), patience),
+            (held) => Effect.ensuring(restore(Effect.zipRight(keep(held.lease), use(held))), giveBack(held.lease))
+          )
         )
-  )
-
-const released = (store: Store, lease: Lease) => Effect.ignoreLogged(store.release(lease))
-
-const alone = (store: Store, ttl: number, lease: Lease) =>
-  beat(store, lease, ttl).pipe(
-    Effect.repeat(Schedule.spaced(ttl / BEATS)),
-    Effect.delay(ttl / BEATS),
-    Effect.interruptible,
-    Effect.forkScoped
-  )
+    }
+  })
+}

@@ -55,8 +55,12 @@ export const identifiers = (whole: string): ReadonlyArray<Said> => {
   })
   const pairs = [...named, ...reversed(text), ...settings(text)].map((pair) => ({ ...pair, isSelfNamed: false }))
   const taken = new Set(pairs.map(({ value }) => value))
-  const bare = SELF_NAMED.flatMap(({ name, pattern }) =>
-    (text.match(pattern) ?? []).map((found) => ({ name, value: trimmed(found), isSelfNamed: true }))
+  const bare = SELF_NAMED.flatMap(({ hint, name, pattern }) =>
+    (text.includes(hint) ? (text.match(pattern) ?? []) : []).map((found) => ({
+      name,
+      value: trimmed(found),
+      isSelfNamed: true
+    }))
   )
   return [...pairs, ...bare.filter(({ value }) => !taken.has(value) && value.length <= LONGEST_VALUE)]
 }
@@ -111,14 +115,16 @@ const NAMED = new RegExp(
 /** What a name begins with: the "user_" of "user_id". */
 const JOINED = /(?:[\p{L}\p{N}]{1,40}[_-]){1,4}$/u
 
-const SELF_NAMED: ReadonlyArray<{ readonly name: string; readonly pattern: RegExp }> = [
-  { name: "url", pattern: /\bhttps?:\/\/[^\s"'`<>)\]}，。]{1,400}/g },
-  { name: "uuid", pattern: /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/gi },
+/** The hint stands in each of them. */
+const SELF_NAMED: ReadonlyArray<{ readonly name: string; readonly hint: string; readonly pattern: RegExp }> = [
+  { name: "url", hint: "://", pattern: /\bhttps?:\/\/[^\s"'`<>)\]}，。]{1,400}/g },
+  { name: "uuid", hint: "-", pattern: /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/gi },
   {
     name: "hash",
+    hint: "",
     pattern: /(?<![\w#-])(?=[a-f]*\d)(?=\d*[a-f])(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{7,12})(?![\w-])/g
   },
-  { name: "address", pattern: /\b(?:localhost|\d{1,3}(?:\.\d{1,3}){3}):\d{2,5}\b/g }
+  { name: "address", hint: ":", pattern: /\b(?:localhost|\d{1,3}(?:\.\d{1,3}){3}):\d{2,5}\b/g }
 ]
 
 /** "Use 5433 as the staging port." */

@@ -113,7 +113,12 @@ const COMMAND_KEY = /^(?:command|cmd|commands|shell_command|script)$/i
 const WRITING = /write|edit|creat|patch|replac|insert|updat|delet|remov|mov|renam|save|append/i
 const SHELL = /bash|shell|exec|terminal|command|run/i
 
-const JSON_PAIR = /"([A-Za-z][\w-]{0,40})"\s*:\s*(?:"([^"\\\s]{2,120})"|(\d{1,18}))(?=\s*[,}\]])/g
+/** From the colon, which is rare: what ends as the keys do, then the whole key, then the value. */
+const JSON_PAIR = new RegExp(
+  String.raw`:(?<=(?:["_-](?:uuid|${NOUNS})|ids?|url|version|port|hash|number)"\s*:)(?<="([A-Za-z][\w-]{0,40})"\s*:)` +
+    String.raw`\s*(?:"([^"\\\s]{2,120})"|(\d{1,18}))(?=\s*[,}\]])`,
+  "gi"
+)
 
 const EXIT_CODE =
   /(?:exit(?:ed)?(?: with)?[ _-]?(?:code|status)|return ?code|"exit_?[cC]ode")["']?\s*[:=]?\s*(-?\d{1,10})\b/i
@@ -121,12 +126,12 @@ const EXIT_CODE =
 /** A place ("a.ts(3,4):", "a.c:3:4:") may come first. */
 const PLACE = String.raw`(?:[^\s:]+(?:\(\d+,\d+\)|:\d+(?::\d+)?):?\s*(?:-\s*)?)?`
 const ERROR = new RegExp(
-  [
-    String.raw`^[ \t]*${PLACE}(?:Uncaught )?(?:[\w.]*(?:Error|Exception)|(?:fatal )?error(?:\[\w+\]| TS\d+)?|fatal|panic|ERROR|FAILED)(?: \[[\w-]+\])?: ?\S`,
-    String.raw`^[ \t]*(?:FAIL|not ok|npm ERR!|npm error|E {2,})[ \t]*\w`,
-    String.raw`^(?:Command|Process|Tool|Operation)\b.{0,40} (?:aborted|cancell?ed|interrupted|killed|timed out)`,
-    String.raw`^\S+: .{0,200}(?:[Nn]o such file|not found|[Pp]ermission denied)`
-  ].join("|"),
+  `^(?:${[
+    String.raw`[ \t]*${PLACE}(?:Uncaught )?(?:[\w.]*(?:Error|Exception)|(?:fatal )?error(?:\[\w+\]| TS\d+)?|fatal|panic|ERROR|FAILED)(?: \[[\w-]+\])?: ?\S`,
+    String.raw`[ \t]*(?:FAIL|not ok|npm ERR!|npm error|E {2,})[ \t]*\w`,
+    String.raw`(?:Command|Process|Tool|Operation)\b.{0,40} (?:aborted|cancell?ed|interrupted|killed|timed out)`,
+    String.raw`\S+: .{0,200}(?:[Nn]o such file|not found|[Pp]ermission denied)`
+  ].join("|")})`,
   "m"
 )
 const ERROR_NOISE = /npm (?:error|ERR!) (?:Lifecycle|path|location|workspace|command|code|A complete log)|throw new/

@@ -21,8 +21,9 @@ import * as View from "../View.ts"
 import * as AuditLines from "./auditLines.ts"
 import { paced, rest } from "./breath.ts"
 import type { Condensed } from "./condensing.ts"
+import * as GrowingView from "./growingView.ts"
 import * as Hooks from "./hooks.ts"
-import * as Lease from "./lease.ts"
+import type { Held, Leases } from "./lease.ts"
 import type { Progress } from "./progress.ts"
 import * as SegmentTree from "./segmentTree.ts"
 
@@ -31,7 +32,7 @@ export interface Environment {
   readonly summarizer: Context.Tag.Service<Summarizer>
   readonly counter: Counter
   readonly policy: CompressionPolicy
-  readonly leaseTtl: number
+  readonly leases: Leases
   readonly hooks: CompressionHooks
 }
 
@@ -44,6 +45,8 @@ export interface Order {
   readonly focus: string | null
   /** Tokens of the step's system prompt and tools, if a step asks. */
   readonly overhead: number | undefined
+  /** The model the window is of, if it was named. */
+  readonly model: string | undefined
   readonly isUrgent: boolean
   readonly onStarted: (messages: number, tokens: number) => Effect.Effect<void>
   readonly onProgress: (progress: Progress) => Effect.Effect<void>
@@ -51,25 +54,27 @@ export interface Order {
 
 export type Failure = UnknownSession | StoreError | CompressionFailed
 
-export const run = (env: Environment, order: Order): Effect.Effect<CompressionResult, Failure> =>
-  Effect.gen(function* () {
-    const { operationId, sessionId } = order
-    const request = { name: "operation", holder: operationId, ttl: env.leaseTtl } as const
-    const { lease, waitedFor } = yield* Effect.interruptible(Lease.hold(env.store, sessionId, request))
-    const other = waitedFor === undefined ? undefined : yield* env.store.outcome(waitedFor, order.key)
-    if (other !== undefined) {
-      yield* AuditLines.joined(sessionId, other.operationId)
-      return "errors" in other ? yield* other : joined(other)
-    }
-    const publish = (ended: CompressionResult | CompressionFailed) => env.store.publish(order.key, ended)
-    const result = yield* Effect.tapErrorTag(compress(env, order, lease), "CompressionFailed", (failed) =>
-      // It failed whether or not others can read so.
-      Effect.ignoreLogged(publish(withoutQuotes(failed)))
-    )
-    // Whoever waited finds the other outcomes as cheaply by planning itself. What is committed stays so, unread or not.
-    if (result.snapshotId !== null) yield* Effect.ignoreLogged(publish(withoutDetails(result)))
-    return result
-  }).pipe(Effect.scoped)
+export const run = (env: Environment, order: Order): Effect.Effect<CompressionResult, Failure> => {
+  const request = { name: "operation", holder: order.operationId } as const
+  const work = (held: Held) => Effect.uninterruptible(underLease(env, order, held))
+  return Effect.interruptible(env.leases.using(order.sessionId, request, work))
+}
+
+const underLease = Effect.fnUntraced(function* (env: Environment, order: Order, { lease, waitedFor }: Held) {
+  const other = waitedFor === undefined ? undefined : yield* env.store.outcome(waitedFor, order.key)
+  if (other !== undefined) {
+    yield* AuditLines.joined(order.sessionId, other.operationId)
+    return "errors" in other ? yield* other : joined(other)
+  }
+  const publish = (ended: CompressionResult | CompressionFailed) => env.store.publish(order.key, ended)
+  const result = yield* Effect.tapErrorTag(compress(env, order, lease), "CompressionFailed", (failed) =>
+    // It failed whether or not others can read so.
+    Effect.ignoreLogged(publish(withoutQuotes(failed)))
+  )
+  // Whoever waited finds the other outcomes as cheaply by planning itself. What is committed stays so, unread or not.
+  if (result.snapshotId !== null) yield* Effect.ignoreLogged(publish(withoutDetails(result)))
+  return result
+})
 
 /** Details may quote a rejected answer, no word of which is to reach the store. */
 const withoutDetails = (result: CompressionResult): CompressionResult => ({
@@ -121,7 +126,7 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
       durationMs: now - startedAt
     }))
 
-  const policy = inEstimates(env.policy, state)
+  const policy = inEstimates(env.policy, state, order)
   const plan = Plan.make({ state, policy, counter, overhead: before.overhead })
   yield* rest(state.tail)
   if (plan._tag === "NothingToCompress") return yield* finish("nothing-to-compress", {})
@@ -172,7 +177,7 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
     const made = { segment, condensed, ledger: rendered }
     const { manifest, segments } = Plan.manifest({ ...plan, live }, latest, made, counter)
     const isSuperseded = latest.generation !== state.generation
-    if (!isSuperseded && tokensOf(under(latest, manifest, segments), counter) >= tokensOf(latest, counter)) {
+    if (!isSuperseded && isNoSmaller(under(latest, manifest, segments), latest, counter)) {
       return yield* finish("nothing-to-compress", { ...spent, reason: "the view would be no smaller" })
     }
 
@@ -226,15 +231,19 @@ const leaving = ({ focus, isUrgent, operationId, sessionId }: Order, { coveredTo
 
 /** The view as it costs now: messages, tokens as the provider would count them, and the fixed part of it. */
 const measure = (state: State, { counter }: Environment, order: Order) => {
-  const view = View.assemble(state, counter)
+  const view = GrowingView.assemble(state, counter)
   const overhead = order.overhead ?? view.parts.system.tokens
   const estimate = view.tokens - view.parts.system.tokens + overhead
-  return { messages: view.messages.length, tokens: calibrated(estimate, state.generation, state.usage), overhead }
+  return {
+    messages: view.messages.length,
+    tokens: calibrated(estimate, state.generation, state.usage, order.model),
+    overhead
+  }
 }
 
 /** The policy in the units of the estimate: where the provider counts more than we do, the window is smaller. */
-const inEstimates = (policy: CompressionPolicy, { usage }: State): CompressionPolicy => {
-  const factor = calibrated(1_000_000, -1, usage) / 1_000_000
+const inEstimates = (policy: CompressionPolicy, { usage }: State, { model }: Order): CompressionPolicy => {
+  const factor = calibrated(1_000_000, -1, usage, model) / 1_000_000
   const scaled = (tokens: number) => Math.floor(tokens / factor)
   return { ...policy, contextLength: scaled(policy.contextLength), reservedOutput: scaled(policy.reservedOutput) }
 }
@@ -265,7 +274,8 @@ const under = (latest: State, manifest: Manifest, segments: ReadonlyArray<Segmen
   }
 }
 
-const tokensOf = (state: State, counter: Counter): number => View.assemble(state, counter).tokens
+const isNoSmaller = (next: State, latest: State, counter: Counter): boolean =>
+  View.assemble(next, counter).tokens >= GrowingView.assemble(latest, counter).tokens
 
 /** Whether what was open at `seq` has been answered in what is shown after it. */
 export const hasEndedAfter = (seq: number, { tail }: State): boolean =>

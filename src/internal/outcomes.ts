@@ -21,11 +21,12 @@ export interface Outcome {
  * One outcome for each turn that ended. A closing that says nothing of the work, such as a greeting, is left out unless
  * what was asked does. A turn that ended with a question asked for something rather than did it.
  */
-export const outcomes = (talk: ReadonlyArray<Spoken>): ReadonlyArray<Outcome> => {
-  const isTelling = tellingIn(talk)
+export function* outcomes(talk: ReadonlyArray<Spoken>): Generator<void, ReadonlyArray<Outcome>> {
+  const isTelling = yield* tellingIn(talk)
   const found: Array<Outcome> = []
   let asked: Array<string> = []
   for (const { endsTurn, isRequest, sentences, seq } of talk) {
+    yield
     if (isRequest) asked.push(oneLine(sentences.join(" ")))
     if (!endsTurn) continue
     const telling = asked.findLast(isTelling)
@@ -41,10 +42,13 @@ export const outcomes = (talk: ReadonlyArray<Spoken>): ReadonlyArray<Outcome> =>
 }
 
 /** Whether a text shares words with other things that were said; but not the small words that everything shares. */
-const tellingIn = (talk: ReadonlyArray<Spoken>): ((text: string) => boolean) => {
+function* tellingIn(talk: ReadonlyArray<Spoken>): Generator<void, (text: string) => boolean> {
   const all = new Set(talk.flatMap(({ sentences }) => sentences))
   const counts = new Map<string, number>()
-  for (const sentence of all) for (const word of new Set(words(sentence))) counts.set(word, (counts.get(word) ?? 0) + 1)
+  for (const sentence of all) {
+    for (const word of new Set(words(sentence))) counts.set(word, (counts.get(word) ?? 0) + 1)
+    yield
+  }
   const common = Math.max(4, all.size / 12)
   const isShared = (word: string): boolean => {
     const count = counts.get(word) ?? 0

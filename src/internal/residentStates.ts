@@ -17,6 +17,9 @@ const CAPACITY = 4_000_000
 /** Of a token, about. */
 const CHARACTERS = 4
 
+/** What a session takes beside its messages, as much as so many tokens of them. */
+const FRAME = 200
+
 export interface Resident {
   version: number
   readonly epoch: number
@@ -57,7 +60,7 @@ export const make = (sql: Statements, capacity: number = CAPACITY) => {
   const keep = (sessionId: SessionId, resident: Resident) => {
     forget(sessionId)
     residents.set(sessionId, resident)
-    held += resident.size
+    held += FRAME + resident.size
     for (const oldest of residents.keys()) {
       if (held <= capacity || oldest === sessionId) return
       forget(oldest)
@@ -67,7 +70,7 @@ export const make = (sql: Statements, capacity: number = CAPACITY) => {
   const forget = (sessionId: SessionId) => {
     const resident = residents.get(sessionId)
     if (resident === undefined) return
-    held -= resident.size
+    held -= FRAME + resident.size
     residents.delete(sessionId)
   }
 

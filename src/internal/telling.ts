@@ -19,12 +19,13 @@ export const quotesOf = (sentences: ReadonlyArray<string>, seq: number, bonus: n
     .filter(({ text, words }) => words.size > 3 && !text.endsWith(":"))
 
 /** When each word was said for the first time. */
-export const firstSaid = (
+export function* firstSaid(
   talk: ReadonlyArray<{ readonly seq: number; readonly sentences: ReadonlyArray<string> }>
-): ReadonlyMap<string, number> => {
+): Generator<void, ReadonlyMap<string, number>> {
   const first = new Map<string, number>()
   for (const { seq, sentences } of talk) {
     for (const word of words(sentences.join("\n"))) if (!first.has(word)) first.set(word, seq)
+    yield
   }
   return first
 }
@@ -61,15 +62,27 @@ const ends = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
 
 /**
  * The quotes that say most, the best last: those whose words many others share, but not the words that nearly all
- * share, as the small words of any language are. A quote like one already taken is left out.
+ * share, as the small words of any language are. A quote like one already taken is left out, and so is what is not
+ * `isNew`.
  */
-export const ranked = (all: ReadonlyArray<Quote>, topic: ReadonlySet<string>, most: number): ReadonlyArray<Quote> => {
-  const weights = wordWeights(all)
-  const scored = all.map((quote) => ({ quote, score: score(quote, weights, topic) })).sort((a, b) => b.score - a.score)
+export function* ranked(
+  all: ReadonlyArray<Quote>,
+  topic: ReadonlySet<string>,
+  most: number,
+  isNew: (quote: Quote) => boolean
+): Generator<void, ReadonlyArray<Quote>> {
+  const weights = yield* wordWeights(all)
+  const scored: Array<{ readonly quote: Quote; readonly score: number }> = []
+  for (const quote of all) {
+    scored.push({ quote, score: score(quote, weights, topic) })
+    yield
+  }
+  scored.sort((a, b) => b.score - a.score)
   const taken: Array<Quote> = []
   for (const { quote } of scored) {
     if (taken.length === most) break
-    if (!taken.some((other) => overlap(quote, other) > 0.6)) taken.push(quote)
+    if (!taken.some((other) => overlap(quote, other) > 0.6) && isNew(quote)) taken.push(quote)
+    yield
   }
   return taken.toReversed()
 }
@@ -81,9 +94,12 @@ const quote = (text: string, seq: number, bonus: number): Quote => ({
   bonus: /\d|`|[\w-][/_][\w-]/.test(text) ? bonus * 1.4 : bonus
 })
 
-const wordWeights = (all: ReadonlyArray<Quote>): ReadonlyMap<string, number> => {
+function* wordWeights(all: ReadonlyArray<Quote>): Generator<void, ReadonlyMap<string, number>> {
   const counts = new Map<string, number>()
-  for (const { words } of all) for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1)
+  for (const { words } of all) {
+    for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1)
+    yield
+  }
   const common = Math.max(5, all.length / 12)
   return new Map(Array.from(counts, ([word, count]) => [word, count > common ? 0 : Math.log1p(count)]))
 }

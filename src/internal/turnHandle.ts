@@ -11,6 +11,7 @@ import { type Counter, calibrated, overhead, total } from "../Tokens.ts"
 import type { StepOptions, StepUsage, Turn, TurnError } from "../Turn.ts"
 import type * as View from "../View.ts"
 import * as AuditLines from "./auditLines.ts"
+import { prepare } from "./digest.ts"
 import * as GrowingView from "./growingView.ts"
 import { isDegraded } from "./healing.ts"
 import * as Waits from "./waits.ts"
@@ -55,7 +56,7 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
   const looked = (state: State, options: StepOptions): Step => {
     const view = GrowingView.assemble(state, counter, options)
     last = { state, options, estimate: view.tokens, appended: 0 }
-    return { state, view, tokens: calibrated(view.tokens, state.generation, state.usage) }
+    return { state, view, tokens: asReported(view.tokens, state, options) }
   }
 
   /** Whole with its lines, whoever interrupts. */
@@ -63,6 +64,7 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
     Effect.gen(function* () {
       const { promoted, state } = yield* store.promote(lease)
       yield* Effect.forEach(promoted, (entry) => AuditLines.promoted(sessionId, entry), { discard: true })
+      prepare(promoted)
       return looked(state, options)
     }).pipe(Effect.uninterruptible)
 
@@ -73,8 +75,8 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
   }
 
   const asks = (options: StepOptions) => {
-    const { contextLength, reservedOutput } = options
-    return { overhead: fixed(options), contextLength, reservedOutput }
+    const { contextLength, model, reservedOutput } = options
+    return { overhead: fixed(options), contextLength, reservedOutput, model }
   }
 
   const compress = (options: StepOptions) =>
@@ -83,7 +85,8 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
   /** Where the conversation is within its target already, a compression would be for nothing. */
   const isOver = (policy: CompressionPolicy, limit: number, target: number, tokens: number, options: StepOptions) => {
     if (tokens <= limit) return false
-    const overhead = fixed(options)
+    // `tokens` are as the provider counts them, and so is what is taken from them.
+    const overhead = last === undefined ? fixed(options) : scaled(fixed(options), last.state, options)
     const room = shares(policy, overhead)
     return room !== undefined && tokens - overhead > target * room.target
   }
@@ -112,11 +115,12 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
     messages.length === 0
       ? Effect.void
       : Effect.map(store.append(lease, messages), (entries) => {
+          prepare(entries)
           if (last !== undefined) last.appended += total(entries)
         })
 
   /** What is no number of tokens would make the stored session unreadable. */
-  const report = ({ inputTokens: said, model = "" }: StepUsage) =>
+  const report = ({ inputTokens: said, model = last?.options.model ?? "" }: StepUsage) =>
     Effect.suspend(() => {
       const inputTokens = Math.round(said)
       if (last === undefined || !Number.isSafeInteger(inputTokens) || inputTokens < 0) return Effect.void
@@ -139,7 +143,7 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
     if (last === undefined) return
     const { appended, estimate, options, state } = last
     const policy = yield* forWindow(compressor.policy, options)
-    const counted = calibrated(estimate + appended, state.generation, state.usage)
+    const counted = asReported(estimate + appended, state, options)
     if (appended === 0 || !isOverSoft(policy, counted, options)) return
     const now = yield* store.state(sessionId)
     const { tokens } = looked(now, options)
@@ -148,5 +152,13 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
 
   return { turn: { sessionId, view, append, report, step }, end }
 }
+
+/** An estimate of the whole view, as the provider would count it. */
+const asReported = (estimate: number, { generation, usage }: State, { model }: StepOptions): number =>
+  calibrated(estimate, generation, usage, model)
+
+/** An estimate of a part of it: only the report's ratio applies. */
+const scaled = (estimate: number, { usage }: State, { model }: StepOptions): number =>
+  calibrated(estimate, -1, usage, model)
 
 const isOverflow = (error: unknown): boolean => Predicate.isTagged(error, "ContextOverflow")

@@ -4,14 +4,17 @@
  * small window; where waiting must stay interruptible this line is used instead.)
  */
 import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
-import type * as Scope from "effect/Scope"
 
-interface Place {
-  readonly admitted: Deferred.Deferred<void>
-  isIn: boolean
+type Place = Deferred.Deferred<void>
+
+/** How long to wait in the line, and what happens instead of longer. */
+export interface Patience<A, E> {
+  readonly wait: Duration.DurationInput
+  readonly late: Effect.Effect<A, E>
 }
 
 /** As many as `places` of one key are in at the same time. */
@@ -22,13 +25,12 @@ export const make = <K>(places = 1) => {
     let free = places
     for (const place of line) {
       if (free-- <= 0) return
-      place.isIn = true
-      Deferred.unsafeDone(place.admitted, Exit.void)
+      Deferred.unsafeDone(place, Exit.void)
     }
   }
   const join = (key: K): Place => {
     const line = lines.get(key) ?? new Set()
-    const place: Place = { admitted: Deferred.unsafeMake<void>(FiberId.none), isIn: false }
+    const place = Deferred.unsafeMake<void>(FiberId.none)
     lines.set(key, line.add(place))
     admit(line)
     return place
@@ -40,30 +42,25 @@ export const make = <K>(places = 1) => {
     else admit(line)
   }
 
-  /** Waits to be among the first of the line and stays there until the scope closes. */
-  const enter = (key: K): Effect.Effect<void, never, Scope.Scope> =>
-    Effect.flatMap(
-      Effect.acquireRelease(
-        Effect.sync(() => join(key)),
-        (place) => Effect.sync(() => leave(key, place))
-      ),
-      ({ admitted }) => Deferred.await(admitted)
+  /** Runs `effect` as one of the first of the line. No scope: on the way of every turn its finalizers would cost more. */
+  const pass = <A, E, R, B = never, E2 = never>(
+    key: K,
+    effect: Effect.Effect<A, E, R>,
+    patience?: Patience<B, E2>
+  ): Effect.Effect<A | B, E | E2, R> =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => join(key)),
+      (place) =>
+        Effect.flatMap(Deferred.isDone(place), (isIn): Effect.Effect<A | B, E | E2, R> => {
+          if (isIn) return effect
+          if (patience === undefined) return Effect.zipRight(Deferred.await(place), effect)
+          const admitted = Effect.timeoutOption(Deferred.await(place), patience.wait)
+          return Effect.flatMap(admitted, ({ _tag }): Effect.Effect<A | B, E | E2, R> =>
+            _tag === "Some" ? effect : patience.late
+          )
+        }),
+      (place) => Effect.sync(() => leave(key, place))
     )
 
-  /** Runs `use` there; `waiting` is how it waits if it has to. */
-  const within = <A, E, R, E2>(
-    key: K,
-    waiting: (admitted: Effect.Effect<void>) => Effect.Effect<void, E2>,
-    use: Effect.Effect<A, E, R>
-  ): Effect.Effect<A, E | E2, R> =>
-    Effect.uninterruptibleMask((restore) => {
-      const place = join(key)
-      const admitted = place.isIn ? use : Effect.zipRight(waiting(Deferred.await(place.admitted)), use)
-      return Effect.ensuring(
-        restore(admitted),
-        Effect.sync(() => leave(key, place))
-      )
-    })
-
-  return { enter, within, size: () => lines.size }
+  return { pass, size: () => lines.size }
 }

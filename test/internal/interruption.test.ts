@@ -1,7 +1,7 @@
 /** What holds a place, a signal or a lease, interrupted at each of its operations. See `../interruption.test.ts`. */
 import { describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Exit, identity, Option, Scope } from "effect"
-import * as Heartbeats from "../../src/internal/heartbeats.ts"
+import { Clock, Deferred, Duration, Effect, Fiber, Option } from "effect"
+import * as Deadlines from "../../src/internal/deadlines.ts"
 import * as Lease from "../../src/internal/lease.ts"
 import * as Signals from "../../src/internal/signals.ts"
 import * as Turnstile from "../../src/internal/turnstile.ts"
@@ -13,49 +13,41 @@ import { scripted } from "../support/world.ts"
 
 const world = scripted(Scripted.layer([]))
 
-type Line = ReturnType<typeof Turnstile.make<string>>
-
-const ways: ReadonlyArray<readonly [string, (line: Line) => Effect.Effect<void>]> = [
-  ["for a scope", (line) => Effect.scoped(line.enter("k"))],
-  ["around an effect", (line) => line.within("k", identity, Effect.void)]
-]
-
 describe("turnstile", () => {
-  for (const [how, pass] of ways) {
-    it.live(`interrupted anywhere ${how}, nobody keeps a place`, () =>
-      interruptEverywhere(
-        Effect.sync(() => Turnstile.make<string>()),
-        pass,
-        (line) => Effect.sync(() => line.size() === 0)
-      ).pipe(Effect.map(isUnbroken))
-    )
+  it.live("interrupted anywhere, nobody keeps a place", () =>
+    interruptEverywhere(
+      Effect.sync(() => Turnstile.make<string>()),
+      (line) => line.pass("k", Effect.yieldNow()),
+      (line) => Effect.sync(() => line.size() === 0)
+    ).pipe(Effect.map(isUnbroken))
+  )
 
-    it.live(`interrupted anywhere ${how} in the second place, the third one still gets in`, () =>
-      interruptEverywhere(
-        Effect.gen(function* () {
-          const line = Turnstile.make<string>()
-          const first = yield* Scope.make()
-          yield* Scope.extend(line.enter("k"), first)
-          return { line, leave: Effect.uninterruptible(Scope.close(first, Exit.void)) }
-        }),
-        ({ leave, line }) => Effect.zipRight(Effect.fork(leave), pass(line)),
-        ({ leave, line }) => Effect.map(Effect.zipRight(leave, pass(line)), () => line.size() === 0)
-      ).pipe(Effect.map(isUnbroken))
-    )
+  /** A line whose places are all taken, to be left by whoever says so. */
+  const taken = (places: number) =>
+    Effect.gen(function* () {
+      const line = Turnstile.make<string>(places)
+      const isLeaving = yield* Deferred.make<void>()
+      const inside = yield* Effect.replicateEffect(Effect.forkDaemon(line.pass("k", Deferred.await(isLeaving))), places)
+      yield* Effect.yieldNow()
+      const leave = Effect.zipRight(Deferred.succeed(isLeaving, undefined), Fiber.joinAll(inside))
+      return { line, leave: Effect.uninterruptible(leave) }
+    })
 
-    it.live(`of several places, interrupted anywhere ${how} in the line, the one behind still gets in`, () =>
-      interruptEverywhere(
-        Effect.gen(function* () {
-          const line = Turnstile.make<string>(2)
-          const first = yield* Scope.make()
-          yield* Scope.extend(Effect.zipRight(line.enter("k"), line.enter("k")), first)
-          return { line, leave: Effect.uninterruptible(Scope.close(first, Exit.void)) }
-        }),
-        ({ leave, line }) => Effect.zipRight(Effect.fork(leave), pass(line)),
-        ({ leave, line }) => Effect.map(Effect.zipRight(leave, pass(line)), () => line.size() === 0)
-      ).pipe(Effect.map(isUnbroken))
-    )
-  }
+  it.live("interrupted anywhere in the second place, the third one still gets in", () =>
+    interruptEverywhere(
+      taken(1),
+      ({ leave, line }) => Effect.zipRight(Effect.fork(leave), line.pass("k", Effect.void)),
+      ({ leave, line }) => Effect.map(Effect.zipRight(leave, line.pass("k", Effect.void)), () => line.size() === 0)
+    ).pipe(Effect.map(isUnbroken))
+  )
+
+  it.live("of several places, interrupted anywhere in the line, the one behind still gets in", () =>
+    interruptEverywhere(
+      taken(2),
+      ({ leave, line }) => Effect.zipRight(Effect.fork(leave), line.pass("k", Effect.void)),
+      ({ leave, line }) => Effect.map(Effect.zipRight(leave, line.pass("k", Effect.void)), () => line.size() === 0)
+    ).pipe(Effect.map(isUnbroken))
+  )
 
   it.live("a semaphore in its place is noticed", () =>
     interruptEverywhere(
@@ -77,6 +69,15 @@ describe("signals", () => {
     ).pipe(Effect.map(isUnbroken))
   )
 
+  it.live("interrupted anywhere, a call with deadlines ends", () =>
+    interruptEverywhere(
+      Effect.void,
+      () => Deadlines.within({ idle: 1_000, total: 2_000, late: (phase) => phase }, () => Effect.yieldNow()),
+      () => Effect.succeed(true),
+      impatient
+    ).pipe(Effect.map(isUnbroken))
+  )
+
   it.live("a race that is not masked is noticed", () =>
     interruptEverywhere(
       Effect.void,
@@ -87,7 +88,7 @@ describe("signals", () => {
   )
 })
 
-describe("a lease", () => {
+describe("a lease that is used", () => {
   const mine: LeaseRequest = { name: "turn", holder: "mine", ttl: 60_000 }
   const theirs: LeaseRequest = { ...mine, holder: "theirs" }
 
@@ -101,14 +102,15 @@ describe("a lease", () => {
         store.deliver(id, { role: "user", content: "Please look at it." }, { kind: "request" })
       )
   )
+  const used = (id: SessionId) =>
+    Effect.gen(function* () {
+      const leases = yield* Lease.make(yield* SessionStore, mine.ttl)
+      yield* leases.using(id, mine, () => Effect.yieldNow())
+    }).pipe(Effect.scoped)
   const isFree = (id: SessionId) => Effect.map(acquire(id, theirs), ({ _tag }) => _tag === "Granted")
 
-  it.live("held for a scope, interrupted anywhere, is left free", () =>
-    interruptEverywhere(
-      delivered,
-      (id) => Effect.flatMap(SessionStore, (store) => Effect.scoped(Lease.hold(store, id, mine))),
-      isFree
-    ).pipe(Effect.map(isUnbroken), Effect.provide(world))
+  it.live("interrupted anywhere, it leaves the lease free", () =>
+    interruptEverywhere(delivered, (id) => used(id), isFree).pipe(Effect.map(isUnbroken), Effect.provide(world))
   )
 
   /** Polls take no time, heartbeats never come. */
@@ -117,7 +119,7 @@ describe("a lease", () => {
     sleep: (duration) => (Duration.toMillis(duration) < 1_000 ? Effect.yieldNow() : Effect.never)
   }
 
-  it.live("held for a scope, interrupted anywhere while another holder is waited for, is left free", () =>
+  it.live("interrupted anywhere while it waits for another holder, it leaves the lease free", () =>
     interruptEverywhere(
       Effect.gen(function* () {
         const id = yield* delivered
@@ -127,55 +129,9 @@ describe("a lease", () => {
         return { id, release: Effect.orDie(store.release(acquired.lease)) }
       }),
       ({ id, release }) =>
-        Effect.flatMap(SessionStore, (store) => Effect.scoped(Lease.hold(store, id, mine, () => release))).pipe(
-          Effect.withClock(hasty)
-        ),
+        Effect.zipRight(Effect.fork(Effect.uninterruptible(release)), used(id)).pipe(Effect.withClock(hasty)),
       ({ id, release }) => Effect.zipRight(release, isFree(id))
     ).pipe(Effect.map(isUnbroken), Effect.provide(world))
-  )
-
-  const held = Effect.gen(function* () {
-    const id = yield* delivered
-    const store = yield* SessionStore
-    return { id, store, heartbeats: yield* Heartbeats.make(store, mine.ttl) }
-  })
-
-  it.live("held around an effect, interrupted anywhere, is left free and beats no more", () =>
-    interruptEverywhere(
-      held,
-      ({ heartbeats, id, store }) =>
-        Lease.holding(
-          store,
-          heartbeats,
-          id,
-          mine,
-          () => Effect.void,
-          () => Effect.yieldNow()
-        ),
-      ({ heartbeats, id }) => Effect.map(isFree(id), (free) => free && heartbeats.size() === 0)
-    ).pipe(Effect.map(isUnbroken), Effect.scoped, Effect.provide(world))
-  )
-
-  it.live("held around an effect, interrupted anywhere while another holder is waited for, is left free", () =>
-    interruptEverywhere(
-      Effect.gen(function* () {
-        const { heartbeats, id, store } = yield* held
-        const acquired = yield* acquire(id, theirs)
-        if (acquired._tag === "Held") return yield* Effect.dieMessage("it is free")
-        return { heartbeats, id, store, release: Effect.orDie(store.release(acquired.lease)) }
-      }),
-      ({ heartbeats, id, release, store }) =>
-        Lease.holding(
-          store,
-          heartbeats,
-          id,
-          mine,
-          () => release,
-          () => Effect.void
-        ),
-      ({ heartbeats, id, release }) =>
-        Effect.map(Effect.zipRight(release, isFree(id)), (free) => free && heartbeats.size() === 0)
-    ).pipe(Effect.map(isUnbroken), Effect.scoped, Effect.provide(world))
   )
 
   it.live("a lease whose release is promised in a second step is noticed", () =>

@@ -1,0 +1,34 @@
+/** Which maps and sets a service holds on to, to see afterwards what has come to be in them. */
+import { Effect } from "effect"
+
+export type Collection = ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>
+
+/** What `make` gives, and every map and set that was made meanwhile. */
+export const watched = <A, E, R>(make: Effect.Effect<A, E, R>) =>
+  Effect.acquireUseRelease(
+    Effect.sync(watch),
+    ({ collections }) => Effect.map(make, (made) => ({ made, collections })),
+    ({ end }) => Effect.sync(end)
+  )
+
+const watch = () => {
+  const collections: Array<Collection> = []
+  const { Map, Set } = globalThis
+  globalThis.Map = class<K, V> extends Map<K, V> {
+    constructor(entries?: Iterable<readonly [K, V]> | null) {
+      super(entries)
+      collections.push(this)
+    }
+  }
+  globalThis.Set = class<A> extends Set<A> {
+    constructor(items?: Iterable<A> | null) {
+      super(items)
+      collections.push(this)
+    }
+  }
+  const end = () => {
+    globalThis.Map = Map
+    globalThis.Set = Set
+  }
+  return { collections, end }
+}
