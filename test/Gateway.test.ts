@@ -70,7 +70,7 @@ describe("Gateway", () => {
     Effect.gen(function* () {
       yield* deliver(hello)
       const thrown = yield* Effect.exit(
-        turn(() => {
+        turn((): Effect.Effect<void> => {
           throw new Error("never thought of")
         })
       )
