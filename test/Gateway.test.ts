@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Deferred, Effect, Fiber, Stream, TestClock } from "effect"
+import { Chunk, Deferred, Effect, Exit, Fiber, Stream, TestClock } from "effect"
 import { ContextOverflow, ProviderError } from "../src/AuxiliaryError.ts"
 import { hardLimit } from "../src/CompressionPolicy.ts"
 import { Compressor } from "../src/Compressor.ts"
@@ -63,6 +63,19 @@ describe("Gateway", () => {
         assert.strictEqual((yield* Effect.flip(deliver(id, bad)))._tag, "InvalidMessage")
       }
       assert.deepStrictEqual(yield* Effect.flatMap(SessionStore, (store) => store.sessions), [])
+    }).pipe(Effect.provide(scripted(Scripted.layer([]))))
+  )
+
+  it.effect("an agent that throws instead of failing leaves the session to the next turn", () =>
+    Effect.gen(function* () {
+      yield* deliver(hello)
+      const thrown = yield* Effect.exit(
+        turn((): Effect.Effect<void> => {
+          throw new Error("never thought of")
+        })
+      )
+      assert.isTrue(Exit.isFailure(thrown))
+      assert.strictEqual(yield* turn(() => Effect.succeed("answered"), 0), "answered")
     }).pipe(Effect.provide(scripted(Scripted.layer([]))))
   )
 

@@ -73,7 +73,11 @@ export const make = (
         Effect.uninterruptibleMask((restore) =>
           Effect.flatMap(
             take(sessionId, { ...request, ttl }, (milliseconds) => restore(Effect.sleep(milliseconds)), patience),
-            (held) => Effect.ensuring(restore(Effect.zipRight(keep(held.lease), use(held))), giveBack(held.lease))
+            (held) => {
+              // An agent may throw instead of failing.
+              const used = Effect.suspend(() => use(held))
+              return Effect.ensuring(restore(Effect.zipRight(keep(held.lease), used)), giveBack(held.lease))
+            }
           )
         )
     }
