@@ -105,8 +105,13 @@ export class AuxiliaryClients extends Context.Tag("throughline/AuxiliaryClients"
  * @since 0.1.0
  * @category getters
  */
-export const place = (route: Route): string =>
-  route.provider === "embedded" ? "embedded" : `${normalised(route.baseUrl)}#${fingerprint(route.apiKey)}`
+export const place = (route: Route): string => {
+  if (route.provider === "embedded") return "embedded"
+  const ofKey = places.get(route.apiKey) ?? new Map<string, string>()
+  const known = ofKey.get(route.baseUrl) ?? `${normalised(route.baseUrl)}#${fingerprint(route.apiKey)}`
+  places.set(route.apiKey, ofKey.set(route.baseUrl, known))
+  return known
+}
 
 /**
  * Whether two routes reach the same model at the same place in the same way.
@@ -166,6 +171,9 @@ export const make = Effect.fnUntraced(function* ({ maxConcurrentCalls = 16 }: Op
 export const layer = (options?: Options): Layer.Layer<AuxiliaryClients, InvalidPolicy, Provider> =>
   Layer.scoped(AuxiliaryClients, make(options))
 
+/** A key may be a text of any length, and each call asks several times. */
+const places = new WeakMap<Route["apiKey"], Map<string, string>>()
+
 /** Two models at one place have limits of their own. */
 const identity = (route: Route): string => JSON.stringify([route.model, route.api, place(route)])
 
@@ -221,14 +229,22 @@ const makeClients = Effect.gen(function* () {
 
   // A ScopedCache hands the interruption of its first caller on to the others; hence a fiber nobody can interrupt.
   // Without a pause in it, the choice of a key and the opening of its client are one step.
-  const take = (route: ResolvedRoute) =>
+  const takeAnew = (route: ResolvedRoute) =>
     takeOpen(route).pipe(
       Effect.withMaxOpsBeforeYield(Number.MAX_SAFE_INTEGER),
       Effect.forkDaemon,
       Effect.flatMap(Fiber.join),
-      Effect.uninterruptible,
       Effect.retry({ times: 1 })
     )
+
+  const take = (route: ResolvedRoute) =>
+    Effect.suspend(() => {
+      const key = current.get(place(route))
+      if (key === undefined) return takeAnew(route)
+      return Effect.flatMap(clients.getOptionComplete(key), (known) =>
+        Option.isSome(known) && known.value.isOpen() ? Effect.succeed({ client: known.value, key }) : takeAnew(route)
+      )
+    }).pipe(Effect.uninterruptible)
 
   return { take, condemn }
 })

@@ -148,7 +148,9 @@ const answer = ({ delay, finish = "stop", reasoning = "", text, usage }: Answer)
   const thoughts: ReadonlyArray<Event> = reasoning === "" ? [] : [{ _tag: "Reasoning", text: reasoning }]
   const words = (typeof text === "string" ? [text] : text).map((text): Event => ({ _tag: "Text", text }))
   const end: Event = { _tag: "Finished", reason: finish, usage: usage ?? null }
-  return Stream.concat(paced([...thoughts, ...words], delay), Stream.succeed(end))
+  return isAtOnce(delay)
+    ? Stream.fromIterable([...thoughts, ...words, end])
+    : Stream.concat(paced([...thoughts, ...words], delay), Stream.succeed(end))
 }
 
 const broken = ({ delay, end, partial }: Broken): Stream.Stream<Event, AuxiliaryError> =>
@@ -160,6 +162,8 @@ const breakOff = (end: Broken["end"]): Stream.Stream<never, AuxiliaryError> => {
 }
 
 const paced = (events: ReadonlyArray<Event>, delay: Duration.DurationInput = 0): Stream.Stream<Event> =>
-  Duration.toMillis(delay) === 0
+  isAtOnce(delay)
     ? Stream.fromIterable(events)
     : Stream.mapEffect(Stream.fromIterable(events), (event) => Effect.delay(Effect.succeed(event), delay))
+
+const isAtOnce = (delay: Duration.DurationInput = 0): boolean => Duration.toMillis(delay) === 0

@@ -4,16 +4,11 @@ import type { SessionId } from "../Session.ts"
 import * as SessionStats from "../SessionStats.ts"
 import type { Block } from "./sqliteBlock.ts"
 
-export const make = ({ reading, resident, sql, writing }: Block) => {
+export const make = ({ noting, reading, resident, sql }: Block) => {
   /** Of a session that is not there nothing is counted. */
   const count = (sessionId: SessionId, counts: SessionStats.Counts) =>
-    writing("count", sessionId, () => {
-      if (sql.session.get(sessionId) !== undefined) {
-        for (const [name, value] of Object.entries(counts)) {
-          const raise = name === "longestWaitMs" ? sql.raiseCounter : sql.addToCounter
-          raise.run(sessionId, name, Math.round(value))
-        }
-      }
+    noting("count", sessionId, () => {
+      sql.count.run(JSON.stringify(counts), sessionId)
       return Either.right(() => {})
     })
 

@@ -24,7 +24,7 @@ const encodeEnded = Schema.encodeSync(Schema.parseJson(Ended))
 type Made = Omit<Commit, "base">
 
 export const make = (block: Block) => {
-  const { reading, resident, residents, sql, writing } = block
+  const { noting, reading, resident, residents, sql, writing } = block
 
   /** Writes the next generation. No message is copied. */
   const write = (sessionId: SessionId, current: Resident, made: Made, ledger: string, now: number) => {
@@ -154,7 +154,7 @@ export const make = (block: Block) => {
     })
 
   const publish = (requestKey: string, ended: typeof Ended.Type) =>
-    writing("publish", ended.sessionId, () => {
+    noting("publish", ended.sessionId, () => {
       sql.publish.run(ended.operationId, ended.sessionId, requestKey, encodeEnded(ended))
       return Either.right(() => {})
     })

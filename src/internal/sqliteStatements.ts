@@ -154,15 +154,12 @@ export const prepare = (db: Database.Database) => ({
     db,
     "SELECT name, value FROM counter WHERE session_id = ?"
   ),
-  addToCounter: query<[string, string, number]>(
+  count: query<[string, string]>(
     db,
-    `INSERT INTO counter (session_id, name, value) VALUES (?, ?, ?)
-     ON CONFLICT DO UPDATE SET value = value + excluded.value`
-  ),
-  raiseCounter: query<[string, string, number]>(
-    db,
-    `INSERT INTO counter (session_id, name, value) VALUES (?, ?, ?)
-     ON CONFLICT DO UPDATE SET value = max(value, excluded.value)`
+    `INSERT INTO counter (session_id, name, value)
+       SELECT session.id, key, CAST(round(json_each.value) AS INTEGER) FROM session, json_each(?) WHERE session.id = ?
+     ON CONFLICT DO UPDATE SET
+       value = CASE name WHEN 'longestWaitMs' THEN max(value, excluded.value) ELSE value + excluded.value END`
   ),
 
   publish: query<[string, string, string, string]>(
