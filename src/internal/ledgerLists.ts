@@ -8,7 +8,10 @@ import { failureOf, isFailed, isForgettable } from "./ledgerLines.ts"
 import type { FileAccess } from "./ledgerTools.ts"
 import { clip } from "./sentences.ts"
 
-/** The list with `item` as its newest, instead of what is the `same`; at most `limit` long, without the least worth. */
+/**
+ * The list with `item` as its newest, instead of what is the `same`; at most `limit` long, without the oldest of the
+ * least worth. None is worth less than nothing.
+ */
 export const put = <A>(
   list: ReadonlyArray<A>,
   item: A,
@@ -18,10 +21,21 @@ export const put = <A>(
 ): ReadonlyArray<A> => {
   const all = list.filter((a) => !same(a))
   all.push(item)
-  if (all.length <= limit) return all
-  const worths = all.map(worth)
-  all.splice(worths.indexOf(Math.min(...worths)), 1)
+  if (all.length > limit) all.splice(leastOf(all, worth), 1)
   return all
+}
+
+const leastOf = <A>(list: ReadonlyArray<A>, worth: (a: A) => number): number => {
+  let least = 0
+  let lowest = Infinity
+  for (const [i, item] of list.entries()) {
+    const value = worth(item)
+    if (value >= lowest) continue
+    least = i
+    lowest = value
+    if (value === 0) break
+  }
+  return least
 }
 
 export const never = (): boolean => false
