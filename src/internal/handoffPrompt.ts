@@ -26,15 +26,14 @@ export const material = (entries: ReadonlyArray<Logged>): string => entries.map(
 export const shown = (entries: ReadonlyArray<Logged>): ((entry: Logged, index: number) => string) => {
   const { answers } = pair(entries.map(({ message }) => message))
   const large: Large = new Map()
-  const linesOf = (entry: Logged, index: number) =>
+  return (entry, index) =>
     entry.message.role === "tool"
       ? result(entry, entries[answers[index] ?? -1], large)
-      : [`#${entry.seq} ${entry.message.role}`, ...quoted(digestOf(entry.message).body), ...calls(entry)]
-  return (entry, index) => linesOf(entry, index).join("\n")
+      : `#${entry.seq} ${entry.message.role}${quoted(digestOf(entry.message).body)}${calls(entry)}`
 }
 
 export const materialOfSegments = (segments: ReadonlyArray<Segment>): string =>
-  segments.flatMap(({ fromSeq, toSeq, text }) => [`#${fromSeq}-${toSeq} summary`, ...quoted(redact(text))]).join("\n")
+  segments.map(({ fromSeq, toSeq, text }) => `#${fromSeq}-${toSeq} summary${quoted(redact(text))}`).join("\n")
 
 export const prompt = (input: PromptInput): ReadonlyArray<Message.Message> => [
   { role: "system", content: RULES },
@@ -96,24 +95,25 @@ const said = (text: string): string => contained(oneLine(redact(text)))
 /** The mark that ends the material must not occur in it. */
 const contained = (text: string): string => text.replace(/<(?=\s{0,8}\/?\s{0,8}transcript)/gi, "‹")
 
-const calls = ({ message, seq }: Logged): ReadonlyArray<string> =>
-  Message.toolCalls(message).flatMap(({ function: made }, i) => [
-    `#${seq} calls ${oneLine(made.name)}`,
-    ...quoted(digestOf(message).arguments[i] ?? "")
-  ])
+const calls = ({ message, seq }: Logged): string =>
+  Message.toolCalls(message)
+    .map(
+      ({ function: made }, i) => `\n#${seq} calls ${oneLine(made.name)}${quoted(digestOf(message).arguments[i] ?? "")}`
+    )
+    .join("")
 
 /** The large outputs so far by their length: a map by the texts themselves would have to hash every character. */
 type Large = Map<number, ReadonlyArray<{ readonly output: string; readonly seq: number }>>
 
 /** A large output that was already shown is only named: agents read the same file again and again. */
-const result = ({ message, seq }: Logged, caller: Logged | undefined, large: Large): ReadonlyArray<string> => {
+const result = ({ message, seq }: Logged, caller: Logged | undefined, large: Large): string => {
   const output = bodyOf(message)
   const header = `#${seq} tool result${origin(message, caller)}`
   const alike = large.get(output.length) ?? []
   const before = alike.find((earlier) => earlier.output === output)
-  if (before !== undefined) return [`${header}: same output as #${before.seq}`]
+  if (before !== undefined) return `${header}: same output as #${before.seq}`
   if (output.length >= LARGE_OUTPUT) large.set(output.length, [...alike, { output, seq }])
-  return [header, ...quoted(digestOf(message).body)]
+  return `${header}${quoted(digestOf(message).body)}`
 }
 
 const origin = (message: Message.Message, caller: Logged | undefined): string => {
@@ -124,6 +124,7 @@ const origin = (message: Message.Message, caller: Logged | undefined): string =>
 
 const LARGE_OUTPUT = 400
 
-const quoted = (text: string): ReadonlyArray<string> => (text === "" ? [] : [` ${text.replace(LINE_BREAKS, "\n ")}`])
+/** On lines of its own, each behind a space, where no mark of ours begins. */
+const quoted = (text: string): string => (text === "" ? "" : `\n ${text.replace(LINE_BREAKS, "\n ")}`)
 
 const LINE_BREAKS = new RegExp(LINE_BREAK, "g")
