@@ -1,6 +1,6 @@
 /**
  * The floor: bare better-sqlite3 with the store's pragmas, prepared statements and bodies already encoded, in three
- * commits a turn and one a compression; the index is filled at the end, a hundred messages a commit.
+ * commits a turn and one a compression; the index is filled at the end, as the store fills it.
  */
 import Database from "better-sqlite3"
 import type { Compression, Row, Script } from "./script.ts"
@@ -20,9 +20,11 @@ const TABLES = `
     session_id TEXT, generation INTEGER, manifest TEXT, left_seq INTEGER, at INTEGER,
     PRIMARY KEY (session_id, generation)
   ) STRICT;
-  CREATE VIRTUAL TABLE recall USING fts5 (body, content = '', tokenize = 'unicode61 remove_diacritics 2')`
+  CREATE VIRTUAL TABLE recall USING fts5 (body, content = '', tokenize = 'unicode61 remove_diacritics 2');
+  INSERT INTO recall (recall, rank) VALUES ('automerge', 16);
+  INSERT INTO recall (recall, rank) VALUES ('crisismerge', 32)`
 
-const INDEXED_AT_ONCE = 100
+const INDEXED_AT_ONCE = 200
 
 export type Floor = ReturnType<typeof open>
 
