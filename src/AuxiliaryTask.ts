@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
 import { AuxiliaryClients, type Completion } from "./AuxiliaryClients.ts"
 import { AuxiliaryError, ContextOverflow } from "./AuxiliaryError.ts"
 import type { Attempt, BudgetLeft } from "./CompressionResult.ts"
+import { counted, room } from "./internal/breath.ts"
 import { costBeyond, reserve } from "./internal/reserving.ts"
 import { scopeOf } from "./Pause.ts"
 import { Pauses } from "./Pauses.ts"
@@ -226,7 +227,9 @@ const onRoute = <A>(
     const cuts = Array.from({ length: task.cuts ?? 0 }, () => "ContextOverflow" as const)
     let rejected: string | null = null
     while (true) {
-      const request = task.request(rejected)
+      // Chunks have prompts of a megabyte each.
+      yield* room
+      const request = yield* counted(() => task.request(rejected))
       const fits = task.tokens + request.maxOutputTokens <= route.contextLength
       const asked = fits
         ? yield* ask(task, spent, route, known, request)

@@ -13,7 +13,7 @@ import type { AuxiliaryClients } from "./AuxiliaryClients.ts"
 import * as AuxiliaryTask from "./AuxiliaryTask.ts"
 import type { Attempt, BudgetLeft } from "./CompressionResult.ts"
 import * as Handoff from "./Handoff.ts"
-import { inPieces, paced } from "./internal/breath.ts"
+import { counted, inPieces, paced } from "./internal/breath.ts"
 import * as Chunks from "./internal/chunks.ts"
 import * as Condensing from "./internal/condensing.ts"
 import { shown } from "./internal/handoffPrompt.ts"
@@ -163,11 +163,13 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     progress: Progress.Part,
     cuts: number
   ): Effect.Effect<Part, AuxiliaryTask.Exhausted> =>
-    Effect.flatMap(materialOf(range.entries), (material) => {
+    Effect.gen(function* () {
+      const material = yield* materialOf(range.entries)
       const { onProgress } = progress
       const canBeCut = Chunks.canBeHalved(range.entries)
       const about = { ...range, material, covered: range.tokens, cuts: canBeCut ? cuts : null, onProgress }
-      return AuxiliaryTask.run(SummaryTask.make(env, about), job.spent).pipe(
+      const task = yield* counted(() => SummaryTask.make(env, about))
+      return yield* AuxiliaryTask.run(task, job.spent).pipe(
         Effect.provide(services),
         Effect.ensuring(progress.end),
         Effect.map(({ route, value }): Part => {

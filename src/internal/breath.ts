@@ -1,12 +1,36 @@
 /** Long work in pieces, so that timers, sockets and other sessions get their turn in between. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import type * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
+import { setImmediate as renewal } from "node:timers"
 import { setImmediate } from "node:timers/promises"
 
-/** What is done at a time, in milliseconds of the real clock: the event loop knows no other. */
-const PIECE = 3
+/**
+ * What is done in one turn of the event loop, in nanoseconds of the fiber's clock: where time stands still nobody has to
+ * wait.
+ */
+const PIECE = 1_000_000
 
-/** Of so many messages a view or a plan takes some milliseconds. */
-const MANY = 1_000
+/** What is left of it. All share it: nine sessions that compress at once would make nine pieces of each turn. */
+let left = PIECE
+let isMeasured = false
+
+/** Counts what was done; the next turn of the event loop begins anew. */
+const charge = (nanoseconds: number): void => {
+  left -= nanoseconds
+  if (isMeasured) return
+  isMeasured = true
+  renewal(() => {
+    isMeasured = false
+    left = PIECE
+  })
+}
+
+/** What is asked of a fiber, whatever it is about. */
+interface AnyFiber {
+  readonly currentDefaultServices: Context.Context<DefaultServices.DefaultServices>
+}
 
 /** The event loop is one for all, so there is one line for it: else each turn of it would see a piece of everybody. */
 let last: Promise<void> = Promise.resolve()
@@ -19,26 +43,51 @@ const queued = async (): Promise<void> => {
   waiting += 1
   await (last = last.then(() => setImmediate()))
   waiting -= 1
+  left = PIECE
 }
 
 /** Lets others have the event loop; `Effect.yieldNow` lets only other fibers go on. */
 export const breath: Effect.Effect<void> = Effect.promise(queued)
 
-/** A breath after so many messages were looked at as a whole, unless they are few. */
-export const rest = (entries: ReadonlyArray<unknown>): Effect.Effect<void> =>
-  entries.length > MANY ? breath : Effect.void
-
-/** Goes through the steps of some work to its result; whatever takes longer than a piece takes a breath before the next. */
+/** Goes through the steps of some work to its result, with a breath wherever this turn of the loop has had its piece. */
 export const inPieces = <A>(work: Iterator<unknown, A>): Effect.Effect<A> => {
-  const piece: Effect.Effect<A> = Effect.suspend(() => {
-    const end = performance.now() + PIECE
-    for (;;) {
+  const piece: Effect.Effect<A> = Effect.withFiberRuntime((fiber) => {
+    const passed = stopwatch(fiber)
+    const end = left
+    let now = 0
+    while (now < end) {
       const step = work.next()
-      if (step.done === true) return Effect.succeed(step.value)
-      if (performance.now() >= end) return Effect.zipRight(breath, piece)
+      now = passed()
+      if (step.done !== true) continue
+      charge(now)
+      return Effect.succeed(step.value)
     }
+    charge(now)
+    return Effect.zipRight(breath, piece)
   })
   return piece
+}
+
+/** Waits for a turn of the loop that has something left of its piece. */
+export const room: Effect.Effect<void> = Effect.suspend(() => (left > 0 ? Effect.void : breath))
+
+/** What cannot be done in pieces: it counts, and who is to make room for it does so before. */
+export const counted = <A>(work: () => A): Effect.Effect<A> =>
+  Effect.withFiberRuntime((fiber) => Effect.succeed(countedIn(fiber, work)))
+
+/** The same within a step of the fiber. */
+export const countedIn = <A>(fiber: AnyFiber, work: () => A): A => {
+  const passed = stopwatch(fiber)
+  const result = work()
+  charge(passed())
+  return result
+}
+
+/** Nanoseconds since now. */
+const stopwatch = (fiber: AnyFiber): (() => number) => {
+  const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
+  const begin = clock.unsafeCurrentTimeNanos()
+  return () => Number(clock.unsafeCurrentTimeNanos() - begin)
 }
 
 /** A fold in pieces. */

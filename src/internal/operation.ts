@@ -19,7 +19,7 @@ import type { Summarizer, Summary } from "../Summarizer.ts"
 import { type Counter, calibrated } from "../Tokens.ts"
 import * as View from "../View.ts"
 import * as AuditLines from "./auditLines.ts"
-import { paced, rest } from "./breath.ts"
+import { counted, paced, room } from "./breath.ts"
 import type { Condensed } from "./condensing.ts"
 import * as GrowingView from "./growingView.ts"
 import * as Hooks from "./hooks.ts"
@@ -98,10 +98,10 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
   const { counter, store, summarizer } = env
   const { focus, operationId, sessionId } = order
   const startedAt = yield* Clock.currentTimeMillis
+  yield* room
   const state = yield* store.state(sessionId)
-  yield* rest(state.tail)
-  const before = measure(state, env, order)
-  yield* rest(state.tail)
+  const before = yield* counted(() => measure(state, env, order))
+  yield* room
 
   const finish = (outcome: Outcome, about: Partial<CompressionResult>) =>
     Effect.map(Clock.currentTimeMillis, (now): CompressionResult => ({
@@ -127,8 +127,7 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
     }))
 
   const policy = inEstimates(env.policy, state, order)
-  const plan = Plan.make({ state, policy, counter, overhead: before.overhead })
-  yield* rest(state.tail)
+  const plan = yield* counted(() => Plan.make({ state, policy, counter, overhead: before.overhead }))
   if (plan._tag === "NothingToCompress") return yield* finish("nothing-to-compress", {})
   if (plan._tag === "NoHeadroom") {
     return yield* finish("no-headroom", { reason: "system prompt and tools leave no room in the window" })
@@ -166,23 +165,16 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
     const known = yield* paced(plan.material, yield* store.ledger(sessionId), (ledger, entry) =>
       Ledger.add(ledger, [entry])
     )
-    yield* rest(plan.material)
+    yield* room
     const latest = yield* store.state(sessionId)
-    const noted = Ledger.note(known, decision.notes, plan.toSeq)
-    const ledger = hasEndedAfter(plan.toSeq, latest) ? Ledger.ended(noted) : noted
-    const segment = segmentOf(order, plan, summary, counter)
-    const condensed = summary.condensed.map(condensedOf(order, counter))
-    const live = stillOpen(plan.live, latest)
-    const rendered = Ledger.render(withoutLive(ledger, live), counter, Plan.ledgerRoom(plan.shares))
-    const made = { segment, condensed, ledger: rendered }
-    const { manifest, segments } = Plan.manifest({ ...plan, live }, latest, made, counter)
     const isSuperseded = latest.generation !== state.generation
-    if (!isSuperseded && isNoSmaller(under(latest, manifest, segments), latest, counter)) {
+    const drafted = yield* counted(() => draft(env, order, { plan, summary, known, notes: decision.notes, latest }))
+    if (!isSuperseded && drafted.isNoSmaller) {
       return yield* finish("nothing-to-compress", { ...spent, reason: "the view would be no smaller" })
     }
 
-    const commit = { operationId, base: state.generation, manifest, segments: [...condensed, segment], ledger }
-    const committed = yield* Effect.either(store.commit(lease, commit))
+    const { commit, condensed } = drafted
+    const committed = yield* Effect.either(store.commit(lease, { ...commit, base: state.generation }))
     if (committed._tag === "Left") {
       if (committed.left._tag === "StoreError") return yield* committed.left
       const { message, superseded } = committed.left
@@ -191,7 +183,8 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
     yield* Effect.forEach(condensed, (parent) => AuditLines.condensed(sessionId, operationId, parent), {
       discard: true
     })
-    const after = measure(committed.right.state, env, order)
+    yield* room
+    const after = yield* counted(() => measure(committed.right.state, env, order))
     return yield* finish(summary.degraded === null ? "committed" : "degraded", {
       ...spent,
       reason: summary.degraded,
@@ -204,6 +197,31 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
     })
   }).pipe(Effect.onExit((exit) => conclude(order, exit)))
 })
+
+interface Made {
+  readonly plan: Plan.Compress
+  readonly summary: Summary
+  readonly known: Ledger.Ledger
+  readonly notes: ReadonlyArray<string>
+  readonly latest: State
+}
+
+/** What there is to commit, as the session is now: a turn may have gone on while the model wrote. */
+const draft = ({ counter }: Environment, order: Order, { known, latest, notes, plan, summary }: Made) => {
+  const noted = Ledger.note(known, notes, plan.toSeq)
+  const ledger = hasEndedAfter(plan.toSeq, latest) ? Ledger.ended(noted) : noted
+  const segment = segmentOf(order, plan, summary, counter)
+  const condensed = summary.condensed.map(condensedOf(order, counter))
+  const live = stillOpen(plan.live, latest)
+  const rendered = Ledger.render(withoutLive(ledger, live), counter, Plan.ledgerRoom(plan.shares))
+  const made = { segment, condensed, ledger: rendered }
+  const { manifest, segments } = Plan.manifest({ ...plan, live }, latest, made, counter)
+  return {
+    commit: { operationId: order.operationId, manifest, segments: [...condensed, segment], ledger },
+    condensed,
+    isNoSmaller: isNoSmaller(under(latest, manifest, segments), latest, counter)
+  }
+}
 
 /** Every started line has its end. */
 const conclude = (order: Order, exit: Exit.Exit<CompressionResult, Failure>) =>

@@ -11,6 +11,7 @@ import type * as Fiber from "effect/Fiber"
 import { UnknownSession, StoreError } from "../SessionError.ts"
 import type { SessionId } from "../Session.ts"
 import type { Counter } from "../Tokens.ts"
+import { countedIn } from "./breath.ts"
 import { isUnheard, spanned } from "./listened.ts"
 import * as Residents from "./residentStates.ts"
 import { patience, toStoreError } from "./sqliteFile.ts"
@@ -68,7 +69,7 @@ export const make = (db: Database.Database, counter: Counter) => {
       const once = (fiber: Fiber.RuntimeFiber<A, E | StoreError>): Either.Either<A, E | StoreError> => {
         const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
         try {
-          return way(() => body(Math.floor(clock.unsafeCurrentTimeMillis())))
+          return countedIn(fiber, () => way(() => body(Math.floor(clock.unsafeCurrentTimeMillis()))))
         } catch (cause) {
           return Either.left(cause instanceof StoreError ? cause : toStoreError(name, cause))
         }

@@ -12,6 +12,7 @@ import type { StepOptions, StepUsage, Turn, TurnError } from "../Turn.ts"
 import type * as View from "../View.ts"
 import * as AuditLines from "./auditLines.ts"
 import { prepare } from "./digest.ts"
+import * as Breath from "./breath.ts"
 import * as GrowingView from "./growingView.ts"
 import { isDegraded } from "./healing.ts"
 import * as Waits from "./waits.ts"
@@ -64,8 +65,10 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
     Effect.gen(function* () {
       const { promoted, state } = yield* store.promote(lease)
       yield* Effect.forEach(promoted, (entry) => AuditLines.promoted(sessionId, entry), { discard: true })
-      prepare(promoted)
-      return looked(state, options)
+      return yield* Breath.counted(() => {
+        prepare(promoted)
+        return looked(state, options)
+      })
     }).pipe(Effect.uninterruptible)
 
   /** Tokens of the step that no compression can take away. */
@@ -98,6 +101,8 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
   const view = (options: StepOptions = {}): Effect.Effect<View.View, TurnError> =>
     Effect.gen(function* () {
       const policy = yield* forWindow(compressor.policy, options)
+      // Steps of many sessions at once follow one after the other, not all in one turn of the event loop.
+      yield* Breath.room
       let step = yield* promote(options)
       if (policy.mode === "manual") return step.view
       for (let plans = 0; plans <= MOST_REPLANS && isOverHard(policy, step.tokens, options); plans++) {
@@ -114,10 +119,12 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
   const append = (...messages: ReadonlyArray<Message>): Effect.Effect<void, TurnError> =>
     messages.length === 0
       ? Effect.void
-      : Effect.map(store.append(lease, messages), (entries) => {
-          prepare(entries)
-          if (last !== undefined) last.appended += total(entries)
-        })
+      : Effect.flatMap(store.append(lease, messages), (entries) =>
+          Breath.counted(() => {
+            prepare(entries)
+            if (last !== undefined) last.appended += total(entries)
+          })
+        )
 
   /** What is no number of tokens would make the stored session unreadable. */
   const report = ({ inputTokens: said, model = last?.options.model ?? "" }: StepUsage) =>
