@@ -63,13 +63,10 @@ export const show = (hermes: HermesStatements, sessionId: SessionId, state: Stat
     archiving.track.run(id, sessionId)
   }
 
-  /** The last archived message before the first open request, so that rows are in the order of the view. */
+  /** The last hidden message before the first open request, so that rows are in the order of the view. */
   const carrier = (): Place | undefined => {
     const after = Math.max(manifest.headTo, manifest.contextFrom - 1, state.system.at(-1)?.seq ?? 0)
-    const before = (seq: number) =>
-      hermes.hiddenPlaces
-        .all(sessionId, after, seq)
-        .find((place) => !Undone.isUndone(manifest.undone, place.seq) && isStored(place))
+    const before = (seq: number) => hermes.hiddenPlaces.all(sessionId, after, seq).find(isStored)
     return before(manifest.live[0] ?? manifest.tailFrom) ?? before(manifest.tailFrom)
   }
 
