@@ -1,5 +1,4 @@
 import { assert, describe, it } from "@effect/vitest"
-import Database from "better-sqlite3"
 import { Chunk, Effect, Either, FastCheck as fc, Stream } from "effect"
 import { copyFileSync } from "node:fs"
 import { COLUMNS, type HermesRow, isHandoff, messageOf } from "../../src/internal/hermesRows.ts"
@@ -9,26 +8,13 @@ import { type Manifest, SessionId, type State } from "../../src/Session.ts"
 import { SessionStore } from "../../src/SessionStore.ts"
 import * as Hermes from "../../src/SessionStore/Hermes.ts"
 import * as Files from "../support/hermes.ts"
+import { assertSound, inDatabase, type Row, rowsOf } from "../support/hermes.ts"
 import { assistant, granted, segment, user } from "../support/stores.ts"
 
 const id = SessionId.make("chat-42")
 
 const on = <A, E>(filename: string, effect: Effect.Effect<A, E, SessionStore>) =>
   Effect.provide(effect, Hermes.layer({ filename, durability: "process" }))
-
-const inDatabase = <A>(filename: string, run: (db: Database.Database) => A): A => {
-  const db = new Database(filename)
-  try {
-    return run(db)
-  } finally {
-    db.close()
-  }
-}
-
-type Row = HermesRow & { readonly active: number; readonly compacted: number }
-
-const rowsOf = (filename: string): ReadonlyArray<Row> =>
-  inDatabase(filename, (db) => db.prepare<[], Row>("SELECT * FROM messages ORDER BY id").all())
 
 const textOf = (row: HermesRow): string => JSON.stringify(COLUMNS.map((name) => row[name] ?? null))
 
@@ -55,16 +41,6 @@ const assertShown = (filename: string, state: State) => {
   const handoffs = live.flatMap(({ content }, at) => (isHandoff(content) ? [at] : []))
   assert.deepStrictEqual(handoffs, state.segments.length === 0 ? [] : [state.system.length + state.head.length])
 }
-
-const assertSound = (filename: string) =>
-  inDatabase(filename, (db) => {
-    for (const table of ["messages_fts", "messages_fts_trigram"]) {
-      const isThere = db.prepare("SELECT 1 FROM sqlite_master WHERE name = ?").get(table) !== undefined
-      if (isThere) db.exec(`INSERT INTO ${table} (${table}) VALUES ('integrity-check')`)
-    }
-    assert.deepStrictEqual(db.pragma("integrity_check", { simple: true }), "ok")
-    assert.deepStrictEqual(db.pragma("foreign_key_check"), [])
-  })
 
 const assertCounted = (filename: string, sessionId: string) => {
   const count = inDatabase(filename, (db) =>

@@ -1,8 +1,11 @@
 /** Hermes databases: made from schemas of two ages, as little of them as a session needs. */
+import { assert } from "@effect/vitest"
 import Database from "better-sqlite3"
 import { copyFileSync, existsSync, mkdtempSync, readdirSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
+
+import type { HermesRow } from "../../src/internal/hermesRows.ts"
 
 export type Age = "old" | "new"
 
@@ -64,3 +67,28 @@ export const copyOf = (filename: string): string => {
   copyFileSync(filename, copy)
   return copy
 }
+
+export const inDatabase = <A>(filename: string, run: (db: Database.Database) => A): A => {
+  const db = new Database(filename)
+  try {
+    return run(db)
+  } finally {
+    db.close()
+  }
+}
+
+export type Row = HermesRow & { readonly active: number; readonly compacted: number }
+
+export const rowsOf = (filename: string): ReadonlyArray<Row> =>
+  inDatabase(filename, (db) => db.prepare<[], Row>("SELECT * FROM messages ORDER BY id").all())
+
+/** For SQLite and for Hermes' full-text search. */
+export const assertSound = (filename: string) =>
+  inDatabase(filename, (db) => {
+    for (const table of ["messages_fts", "messages_fts_trigram"]) {
+      const isThere = db.prepare("SELECT 1 FROM sqlite_master WHERE name = ?").get(table) !== undefined
+      if (isThere) db.exec(`INSERT INTO ${table} (${table}) VALUES ('integrity-check')`)
+    }
+    assert.deepStrictEqual(db.pragma("integrity_check", { simple: true }), "ok")
+    assert.deepStrictEqual(db.pragma("foreign_key_check"), [])
+  })
