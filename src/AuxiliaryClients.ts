@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto"
 import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
@@ -65,7 +66,7 @@ export interface Completion {
 export type Patience<A, E> = Turnstile.Patience<A, E>
 
 /**
- * `onProgress` hears how many characters, reasoning included, have come so far.
+ * `onProgress` hears how many characters, reasoning included, have come so far, whenever more have come.
  *
  * @since 0.1.0
  * @category models
@@ -257,12 +258,28 @@ const call = (client: Client, route: ResolvedRoute, request: Request, options: C
       late: (phase) => timeout(route, phase)
     },
     (heard) =>
-      Stream.runFoldEffect(client.stream(route, request), empty, (answer, event) => {
-        const grown = grow(answer, event)
-        const progress = event._tag === "Finished" ? undefined : options?.onProgress?.(length(grown))
-        return Effect.as(progress === undefined ? heard : Effect.zipRight(heard, progress), grown)
-      })
+      Effect.flatMap(Stream.toPull(client.stream(route, request)), (pull) =>
+        gather(pull, (answer, before) =>
+          length(answer) === length(before)
+            ? heard
+            : Effect.zipRight(heard, options?.onProgress?.(length(answer)) ?? Effect.void)
+        )
+      )
   ).pipe(Effect.flatMap((answer) => completed(route, answer)))
+
+/** Pulls until the end: running the stream with a sink would take twice as many steps. */
+const gather = (
+  pull: Effect.Effect<Chunk.Chunk<Event>, Option.Option<AuxiliaryError>>,
+  onGrown: (answer: Answer, before: Answer) => Effect.Effect<void>,
+  answer = empty
+): Effect.Effect<Answer, AuxiliaryError> =>
+  Effect.matchEffect(pull, {
+    onFailure: Option.match({ onNone: () => Effect.succeed(answer), onSome: Effect.fail }),
+    onSuccess: (events) => {
+      const grown = Chunk.reduce(events, answer, grow)
+      return Effect.zipRight(onGrown(grown, answer), gather(pull, onGrown, grown))
+    }
+  })
 
 const timeout = (route: ResolvedRoute, phase: "idle" | "total") =>
   new Timeout({
