@@ -19,7 +19,7 @@ import type { Summarizer, Summary } from "../Summarizer.ts"
 import { type Counter, calibrated } from "../Tokens.ts"
 import * as View from "../View.ts"
 import * as AuditLines from "./auditLines.ts"
-import { counted, paced, room } from "./breath.ts"
+import { counted, inPieces, paced, room } from "./breath.ts"
 import type { Condensed } from "./condensing.ts"
 import * as GrowingView from "./growingView.ts"
 import * as Hooks from "./hooks.ts"
@@ -100,7 +100,7 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
   const startedAt = yield* Clock.currentTimeMillis
   yield* room
   const state = yield* store.state(sessionId)
-  const before = yield* counted(() => measure(state, env, order))
+  const before = measure(yield* inPieces(GrowingView.assembling(state, counter)), state, order)
   yield* room
 
   const finish = (outcome: Outcome, about: Partial<CompressionResult>) =>
@@ -183,8 +183,8 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
     yield* Effect.forEach(condensed, (parent) => AuditLines.condensed(sessionId, operationId, parent), {
       discard: true
     })
-    yield* room
-    const after = yield* counted(() => measure(committed.right.state, env, order))
+    const next = committed.right.state
+    const after = measure(yield* inPieces(GrowingView.assembling(next, counter)), next, order)
     return yield* finish(summary.degraded === null ? "committed" : "degraded", {
       ...spent,
       reason: summary.degraded,
@@ -193,7 +193,7 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
       snapshotId: committed.right.snapshotId,
       messagesAfter: after.messages,
       tokensAfter: after.tokens,
-      compressions: SegmentTree.compressions(committed.right.state.segments)
+      compressions: SegmentTree.compressions(next.segments)
     })
   }).pipe(Effect.onExit((exit) => conclude(order, exit)))
 })
@@ -248,8 +248,7 @@ const leaving = ({ focus, isUrgent, operationId, sessionId }: Order, { coveredTo
 })
 
 /** The view as it costs now: messages, tokens as the provider would count them, and the fixed part of it. */
-const measure = (state: State, { counter }: Environment, order: Order) => {
-  const view = GrowingView.assemble(state, counter)
+const measure = (view: View.View, state: State, order: Order) => {
   const overhead = order.overhead ?? view.parts.system.tokens
   const estimate = view.tokens - view.parts.system.tokens + overhead
   return {
