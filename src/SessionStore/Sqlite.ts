@@ -16,6 +16,7 @@ import { join } from "node:path"
 import * as Block from "../internal/sqliteBlock.ts"
 import { connect, inspect, toStoreError } from "../internal/sqliteFile.ts"
 import * as Counters from "../internal/sqliteCounters.ts"
+import * as Deliveries from "../internal/sqliteDeliveries.ts"
 import * as Generations from "../internal/sqliteGenerations.ts"
 import * as Leases from "../internal/sqliteLeases.ts"
 import * as Log from "../internal/sqliteLog.ts"
@@ -63,6 +64,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   yield* Effect.sync(() => db.pragma("busy_timeout = 0"))
   const block = Block.make(db, counter)
   return SessionStore.of({
+    deliver: Deliveries.make(block),
     ...Log.make(block),
     ...Leases.make(block),
     ...Generations.make(block),
