@@ -14,6 +14,7 @@ import process from "node:process"
 import manifest from "../../package.json" with { type: "json" }
 import * as Boundaries from "./commands/boundaries.ts"
 import * as Compress from "./commands/compress.ts"
+import * as Config from "./commands/config.ts"
 import * as Deliver from "./commands/deliver.ts"
 import * as Demo from "./commands/demo.ts"
 import * as Import from "./commands/import.ts"
@@ -39,7 +40,8 @@ const commands = [
   Stats.command,
   Deliver.command,
   Boundaries.rewind,
-  Boundaries.reset
+  Boundaries.reset,
+  Config.command
 ] as const
 
 const throughline = Command.make("throughline").pipe(

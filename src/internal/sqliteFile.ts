@@ -16,23 +16,26 @@ export const inspect = (filename: string, create: boolean): Effect.Effect<void, 
     const header = readHeader(filename)
     if (header === "absent") return create ? Effect.void : refused("unreadable", `there is no file ${filename}`)
     if (header.length === 0) return create ? Effect.void : refused("not-a-database", `${filename} is empty`)
-    if (header.length < HEADER_LENGTH || header.toString("latin1", 0, MAGIC.length) !== MAGIC) {
-      return refused("not-a-database", `${filename} is not a SQLite database`)
-    }
+    if (!isSqlite(header)) return refused("not-a-database", `${filename} is not a SQLite database`)
     return header.readUInt32BE(APPLICATION_ID_AT) === APPLICATION_ID
       ? Effect.void
       : refused("not-a-database", `${filename} is another application's database`)
   }).pipe(Effect.catchAllDefect((cause) => Effect.fail(unopened(filename, cause))))
 
-const refused = (reason: StoreError["reason"], detail: string) =>
+/** Whether these are the first bytes of a SQLite database. */
+export const isSqlite = (header: Buffer): boolean =>
+  header.length === HEADER_LENGTH && header.toString("latin1", 0, MAGIC.length) === MAGIC
+
+export const refused = (reason: StoreError["reason"], detail: string) =>
   new StoreError({ operation: "open the database", reason, detail })
 
-const unopened = (filename: string, cause: unknown): StoreError => {
+export const unopened = (filename: string, cause: unknown): StoreError => {
   const { detail, operation, reason } = toStoreError("open the database", cause)
   return new StoreError({ operation, reason, detail: `${filename}: ${detail}` })
 }
 
-const readHeader = (filename: string): Buffer | "absent" => {
+/** The first bytes of a file, without opening it as a database. */
+export const readHeader = (filename: string): Buffer | "absent" => {
   const header = Buffer.alloc(HEADER_LENGTH)
   let file: number
   try {

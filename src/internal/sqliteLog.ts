@@ -51,7 +51,7 @@ export const make = (block: Block) => {
   const importAll = (histories: Histories) =>
     writing("import", histories.map(({ sessionId }) => sessionId).join(" "), (now): Answer<void, SessionExists> => {
       for (const { messages, sessionId } of histories) {
-        if (sql.session.get(sessionId) !== undefined) return Either.left(new SessionExists({ sessionId }))
+        if (residents.current(sessionId) !== undefined) return Either.left(new SessionExists({ sessionId }))
         sql.open.run(sessionId, now)
         const drafts = messages.map((message) => draft(message, message.role === "user" ? "request" : null, now))
         insert(sessionId, { lastSeq: 0, total: 0 }, drafts)
