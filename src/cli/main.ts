@@ -16,6 +16,7 @@ import * as Boundaries from "./commands/boundaries.ts"
 import * as Compress from "./commands/compress.ts"
 import * as Deliver from "./commands/deliver.ts"
 import * as Demo from "./commands/demo.ts"
+import * as Doctor from "./commands/doctor.ts"
 import * as Import from "./commands/import.ts"
 import * as Look from "./commands/look.ts"
 import * as Recall from "./commands/recall.ts"
@@ -39,7 +40,8 @@ const commands = [
   Stats.command,
   Deliver.command,
   Boundaries.rewind,
-  Boundaries.reset
+  Boundaries.reset,
+  Doctor.command
 ] as const
 
 const throughline = Command.make("throughline").pipe(
