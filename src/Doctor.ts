@@ -152,8 +152,9 @@ const lineageOf = ({ after, found, home, lineage }: Step): MendedLineage => {
 }
 
 const finding = (found: Found): Finding => {
-  const { detail, noticed, repair } = WORDS[found.damage]
-  return new Finding({ ...found, detail: detail(found), noticed, repair })
+  const { damage, rows, sessionIds } = found
+  const { detail, noticed, repair } = WORDS[damage]
+  return new Finding({ damage, sessionIds, rows, detail: detail(found), noticed, repair })
 }
 
 const factsOf = (file: HermesFile): Effect.Effect<HermesFacts, StoreError> =>

@@ -1,5 +1,5 @@
 /** The rules of the doctor: which damage a Hermes database has, and which sessions and rows it is about. */
-import { damageOf } from "./hermesContext.ts"
+import { damageOf } from "./hermesContextDamage.ts"
 import { type HermesFacts, type HermesMessage, messagesOf } from "./hermesFacts.ts"
 import { continuations, hasContext, type HermesSession, isSplit, type Lineage, lineages } from "./hermesLineage.ts"
 import { stateOf, type World } from "./hermesLocks.ts"
@@ -24,11 +24,15 @@ export const DAMAGES = [
 
 export type Damage = (typeof DAMAGES)[number]
 
-/** `rows` are ids of `messages`, empty where the damage is not about rows. */
+/**
+ * `rows` are ids of `messages`, empty where the damage is not about rows; `failure` is what the last compression of
+ * the session failed with, where that is known.
+ */
 export interface Found {
   readonly damage: Damage
   readonly sessionIds: ReadonlyArray<string>
   readonly rows: ReadonlyArray<number>
+  readonly failure: string | null
 }
 
 type Children = ReturnType<typeof continuations>
@@ -97,21 +101,27 @@ const ofRouting = ({ routes }: HermesFacts, session: HermesSession): ReadonlyArr
 const ofContext = (facts: HermesFacts, session: HermesSession): ReadonlyArray<Found> =>
   hasContext(session)
     ? Object.entries(damageOf(messagesOf(facts, session.id))).flatMap(([name, rows]) =>
-        DAMAGES.flatMap((damage) => (damage === name && rows.length > 0 ? [about(damage, [session], rows)] : []))
+        DAMAGES.flatMap((damage) =>
+          damage === name && rows.length > 0 ? [about(damage, [session], rows, failureOf(facts, session))] : []
+        )
       )
     : []
 
 const ofWaiting = (facts: HermesFacts, session: HermesSession, world: World): ReadonlyArray<Found> => [
   ...(facts.cooldowns.some(({ sessionId, until }) => sessionId === session.id && until > world.now)
-    ? [about("cooldown", [session])]
+    ? [about("cooldown", [session], [], failureOf(facts, session))]
     : []),
   ...facts.locks
     .filter((lock) => lock.sessionId === session.id && stateOf(lock, world) !== "held")
     .map(() => about("dead-lock", [session]))
 ]
 
+const failureOf = ({ cooldowns }: HermesFacts, { id }: HermesSession): string | null =>
+  cooldowns.find(({ sessionId }) => sessionId === id)?.failure ?? null
+
 const about = (
   damage: Damage,
   sessions: ReadonlyArray<HermesSession>,
-  rows: ReadonlyArray<HermesMessage> = []
-): Found => ({ damage, sessionIds: sessions.map(({ id }) => id), rows: rows.map(({ id }) => id) })
+  rows: ReadonlyArray<HermesMessage> = [],
+  failure: string | null = null
+): Found => ({ damage, sessionIds: sessions.map(({ id }) => id), rows: rows.map(({ id }) => id), failure })

@@ -1,4 +1,5 @@
 /** What each damage means to the people who have it, and what a repair does about it. */
+import { redact } from "../Redaction.ts"
 import type { Damage, Found } from "./hermesDamage.ts"
 
 interface Words {
@@ -11,6 +12,8 @@ const rows = ({ rows }: Found, one: string, many: string): string =>
   rows.length === 1
     ? `row ${rows[0]} ${one}`
     : `${rows.length} rows (${rows.slice(0, 5).join(", ")}${rows.length > 5 ? ", …" : ""}) ${many}`
+
+const because = (failure: string | null): string => (failure === null ? "" : `: ${redact(failure)}`)
 
 export const WORDS: { readonly [D in Damage]: Words } = {
   "closed-without-child": {
@@ -70,7 +73,7 @@ export const WORDS: { readonly [D in Damage]: Words } = {
     repair: "brings the last user message back, or else makes the handoff one"
   },
   "degraded-handoff": {
-    detail: ({ sessionIds: [id] }) => `the summary of ${id} was never made: its model could not be reached`,
+    detail: ({ failure, sessionIds: [id] }) => `the summary of ${id} was never made${because(failure)}`,
     noticed: "the agent knew next to nothing of what came before",
     repair:
       "brings the messages back if they are in a parent, else keeps the words archived and does not call them a summary"
@@ -82,7 +85,7 @@ export const WORDS: { readonly [D in Damage]: Words } = {
     repair: "moves the repeats into a closed session beside it; nothing is deleted"
   },
   cooldown: {
-    detail: ({ sessionIds: [id] }) => `compressions of ${id} are put off after a failure`,
+    detail: ({ failure, sessionIds: [id] }) => `compressions of ${id} are put off after a failure${because(failure)}`,
     noticed: "the context grew until the provider rejected it",
     repair: "ends the wait"
   },

@@ -33,10 +33,11 @@ export interface Route {
   readonly at: number
 }
 
-/** Compressions of a session wait until then. */
+/** Compressions of a session wait until then, since one has failed. */
 export interface Cooldown {
   readonly sessionId: string
   readonly until: number
+  readonly failure: string | null
 }
 
 export interface HermesFacts {
@@ -139,8 +140,7 @@ const routes = ({ db, shape }: HermesFile): ReadonlyArray<Route> => {
 const cooldowns = (file: HermesFile) =>
   file.db
     .prepare<[], Cooldown>(
-      `SELECT id AS sessionId, ${column(file, "sessions", COOLDOWN)} AS until FROM sessions WHERE until IS NOT NULL`
+      `SELECT id AS sessionId, ${column(file, "sessions", "compression_failure_cooldown_until")} AS until,
+       ${column(file, "sessions", "compression_failure_error")} AS failure FROM sessions WHERE until IS NOT NULL`
     )
     .all()
-
-const COOLDOWN = "compression_failure_cooldown_until"

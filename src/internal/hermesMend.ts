@@ -1,5 +1,5 @@
 /** What a repair makes of a damaged lineage: the same facts without the damage. */
-import { settled } from "./hermesContext.ts"
+import { settled } from "./hermesContextDamage.ts"
 import { damaged, type Found } from "./hermesDamage.ts"
 import { type HermesFacts, type HermesMessage, messagesOf } from "./hermesFacts.ts"
 import { archiveOf, hasContext, type HermesSession, type Lineage, MERGED } from "./hermesLineage.ts"
@@ -111,6 +111,6 @@ const withoutWaiting = (facts: HermesFacts, lineage: Lineage, world: World): Her
   return {
     ...facts,
     locks: facts.locks.filter((lock) => !own.has(lock.sessionId) || stateOf(lock, world) === "held"),
-    cooldowns: facts.cooldowns.filter(({ sessionId, until }) => !own.has(sessionId) || until <= world.now)
+    cooldowns: facts.cooldowns.filter(({ sessionId }) => !own.has(sessionId))
   }
 }

@@ -1,7 +1,7 @@
 /** A split lineage back under one stable id: what a repair makes of it, as plain data. */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { archive, carriedOver, ids } from "./hermesContext.ts"
+import { archive, carriedOver, ids } from "./hermesContextDamage.ts"
 import { lateMessages } from "./hermesDamage.ts"
 import { type HermesFacts, type HermesMessage, messagesOf } from "./hermesFacts.ts"
 import {
