@@ -86,6 +86,42 @@ export const carriedOver = (rows: Rows, before: Rows): Rows => {
   return carried
 }
 
+/**
+ * With what a degraded handoff stands for in the context again, where the same session has it archived: from its last
+ * summary on, each row once. The first handoff of a child stands for messages of its parent, and stays.
+ */
+export const restored = (rows: Rows, isChild: boolean): Rows => {
+  const used = rows.filter(({ standing }) => standing !== "undone")
+  const live = used.findIndex(({ handoff, standing }) => handoff === "degraded" && standing === "live")
+  const summary = used.findLastIndex(({ handoff }, index) => handoff === "summary" && index < live)
+  const range = used.slice(summary === -1 ? 0 : summary - headBefore(used, summary).length)
+  if (live === -1 || range.every(({ standing }) => standing === "live")) return rows
+  const handoffs = range.flatMap((row, index) => (row.handoff === "degraded" ? [{ row, index }] : []))
+  const copies = handoffs.flatMap(({ index }) => {
+    const from = index - headBefore(range, index).length
+    return carriedOver(range.slice(from), range.slice(0, from))
+  })
+  const left = handoffs.slice(isChild && summary === -1 ? 1 : 0).map(({ row }) => row)
+  const leaving = ids([...left, ...copies])
+  const back = ids(range)
+  return rows.map((row) => {
+    if (!back.has(row.id)) return row
+    return { ...row, standing: leaving.has(row.id) ? "archived" : "live" }
+  })
+}
+
+/** The rows right before a handoff that repeat the first of all, in order. */
+const headBefore = (rows: Rows, handoff: number): Rows => {
+  const start = rows.findLastIndex(({ says }, index) => index < handoff && says === rows[0]?.says)
+  const head = start <= 0 ? [] : rows.slice(start, handoff)
+  let from = -1
+  const isRepeat = head.every(({ says }) => {
+    from = rows.findIndex((row, index) => index > from && index < start && row.says === says)
+    return from !== -1
+  })
+  return isRepeat ? head : []
+}
+
 const placesOf = (rows: Rows): ReadonlyMap<string, ReadonlyArray<number>> => {
   const places = new Map<string, Array<number>>()
   for (const [place, { says }] of rows.entries()) {

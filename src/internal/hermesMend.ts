@@ -1,5 +1,5 @@
 /** What a repair makes of a damaged lineage: the same facts without the damage. */
-import { settled } from "./hermesContextDamage.ts"
+import { restored, settled } from "./hermesContextDamage.ts"
 import { damaged, type Found } from "./hermesDamage.ts"
 import { type HermesFacts, type HermesMessage, messagesOf } from "./hermesFacts.ts"
 import { archiveOf, hasContext, type HermesSession, type Lineage, MERGED } from "./hermesLineage.ts"
@@ -47,16 +47,29 @@ const OF_THE_SPLIT: ReadonlyArray<string> = [
 
 /** The facts after the repair of one lineage. A branch it leaves behind is a lineage of its own, and may need one too. */
 const mended = (facts: HermesFacts, lineage: Lineage, found: ReadonlyArray<Found>, world: World): HermesFacts => {
-  // With its parents a context without a summary gets its messages back.
-  const isMerged = found.some(
-    ({ damage }) => OF_THE_SPLIT.includes(damage) || (damage === "degraded-handoff" && lineage.sessions.length > 1)
-  )
-  const whole = isMerged ? merged(facts, lineage, world.now) : facts
+  const healed = withRestored(withoutMissingParents(facts, found), lineage)
+  // A context that still has no summary gets its messages back from its parents.
+  const isMerged =
+    found.some(({ damage }) => OF_THE_SPLIT.includes(damage)) ||
+    (lineage.sessions.length > 1 && lineage.sessions.some((session) => isWithoutSummary(healed, session)))
+  const whole = isMerged ? merged(healed, lineage, world.now) : healed
   const settling = isMerged
     ? [stableId(facts, lineage)]
     : lineage.sessions.flatMap((session) => (hasContext(session) ? [session.id] : []))
   const contexts = settling.reduce((facts, id) => withContext(facts, id, world.now), whole)
-  return withoutWaiting(withoutMissingParents(contexts, found), lineage, world)
+  return withoutWaiting(contexts, lineage, world)
+}
+
+const isWithoutSummary = (facts: HermesFacts, session: HermesSession): boolean =>
+  hasContext(session) && messagesOf(facts, session.id).some(isDegraded)
+
+const withRestored = (facts: HermesFacts, { sessions }: Lineage): HermesFacts => {
+  const healed = sessions.flatMap((session) =>
+    isWithoutSummary(facts, session)
+      ? [[session.id, restored(messagesOf(facts, session.id), session.parent !== null)] as const]
+      : []
+  )
+  return { ...facts, messages: new Map([...facts.messages, ...healed]) }
 }
 
 const withContext = (facts: HermesFacts, sessionId: string, now: number): HermesFacts => {

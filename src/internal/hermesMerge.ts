@@ -127,9 +127,11 @@ const contextOf = (facts: HermesFacts, path: Path): Rows => {
     }
     return index <= last || previous === undefined
       ? own
-      : archive(own, ids([...carriedOver(own, messagesOf(facts, previous.id)), ...handoffs(own)]))
+      : archive(own, ids([...carriedOver(live(own), messagesOf(facts, previous.id)), ...handoffs(own)]))
   })
 }
+
+const live = (rows: Rows): Rows => rows.filter(({ standing }) => standing === "live")
 
 const handoffs = (rows: Rows): Rows => rows.filter(({ handoff }) => handoff !== "none")
 
