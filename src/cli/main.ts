@@ -17,6 +17,7 @@ import * as Compress from "./commands/compress.ts"
 import * as Config from "./commands/config.ts"
 import * as Deliver from "./commands/deliver.ts"
 import * as Demo from "./commands/demo.ts"
+import * as Doctor from "./commands/doctor.ts"
 import * as Import from "./commands/import.ts"
 import * as Look from "./commands/look.ts"
 import * as Recall from "./commands/recall.ts"
@@ -41,7 +42,8 @@ const commands = [
   Deliver.command,
   Boundaries.rewind,
   Boundaries.reset,
-  Config.command
+  Config.command,
+  Doctor.command
 ] as const
 
 const throughline = Command.make("throughline").pipe(
