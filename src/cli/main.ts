@@ -12,6 +12,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import process from "node:process"
 import manifest from "../../package.json" with { type: "json" }
+import * as Audit from "./commands/audit.ts"
 import * as Boundaries from "./commands/boundaries.ts"
 import * as Compress from "./commands/compress.ts"
 import * as Deliver from "./commands/deliver.ts"
@@ -39,7 +40,8 @@ const commands = [
   Stats.command,
   Deliver.command,
   Boundaries.rewind,
-  Boundaries.reset
+  Boundaries.reset,
+  Audit.command
 ] as const
 
 const throughline = Command.make("throughline").pipe(
