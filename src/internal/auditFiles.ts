@@ -114,7 +114,7 @@ async function* textOf(file: string): AsyncGenerator<string> {
   }
 }
 
-const BLOCK = 1 << 18
+const BLOCK = 1 << 16
 
 /** By what it begins with, not by its name. The file may be a pipe, of which the beginning is read once. */
 async function* unpacked(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

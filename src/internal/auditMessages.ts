@@ -1,11 +1,10 @@
 /** What the lines of a log say of its messages: each is buffered once, then promoted once, in the order of arrival. */
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
-import { type Finding, finding, type Line, type MessageEvent, type Shown } from "./auditTrail.ts"
+import { type Finding, finding, type Line, type MessageEvent, type Timed, timed } from "./auditTrail.ts"
 
-interface Seen extends Shown {
+interface Seen extends Timed {
   readonly arrival: number
-  readonly at: number | null
   /** A violation of this message has been found: what follows from it is no other. */
   readonly isFound: boolean
 }
@@ -31,7 +30,7 @@ const APART_MS = 1_000
 const MOST_WAITING = 10_000
 const MOST_EARLY = 100
 /** Sessions of which only the last promotion is known. It tells more, never less, so it may be forgotten. */
-const MOST_QUIET = 20_000
+const MOST_QUIET = 4_000
 
 export const none: Messages = HashMap.empty()
 
@@ -139,12 +138,9 @@ const bounded = (session: string, inbox: Inbox, now: number | null): Step => {
 
 const isOpen = ({ early, waiting }: Inbox): boolean => early.length > 0 || waiting.length > 0
 
-const seen = ({ at, event, file, line, text }: Line<MessageEvent>, isFound = false): Seen => ({
-  arrival: event.arrival,
-  file,
-  line,
-  text,
-  at,
+const seen = (line: Line<MessageEvent>, isFound = false): Seen => ({
+  ...timed(line),
+  arrival: line.event.arrival,
   isFound
 })
 

@@ -1,5 +1,7 @@
 /** What the lines of a log say of its operations: each starts and ends once, in one session, alone in it. */
-import { type Finding, finding, type Line, type OperationEvent, type Shown } from "./auditTrail.ts"
+import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
+import { type Finding, finding, type Line, type OperationEvent, type Shown, type Timed, timed } from "./auditTrail.ts"
 
 /** An operation that has not ended. */
 interface Open {
@@ -7,6 +9,8 @@ interface Open {
   readonly operation: string | null
   readonly lane: string | null
   readonly messages: number | null
+  /** The how manieth of the log it is. */
+  readonly order: number
   readonly started: Timed
   /** Where the operation started that had not ended when this one did. */
   readonly overlaps: Timed | null
@@ -16,13 +20,10 @@ interface Open {
   readonly isCut: boolean
 }
 
-interface Timed extends Shown {
-  readonly at: number | null
-}
-
 export interface Operations {
-  /** In the order they started. */
-  readonly open: ReadonlyArray<Open>
+  /** Those of a session in the order they started. */
+  readonly open: HashMap.HashMap<string, ReadonlyArray<Open>>
+  readonly started: number
 }
 
 /** An operation as it is drawn; `to` is null if nothing ends it. */
@@ -40,10 +41,10 @@ export interface Told {
   readonly spans: ReadonlyArray<Span>
 }
 
-/** Those that no line ever ended are given up beyond this many, the oldest first. */
-const MOST_OPEN = 1_000
+/** Those that no line ever ended are given up beyond this many, the older half first. */
+const MOST_OPEN = 2_000
 
-export const none: Operations = { open: [] }
+export const none: Operations = { open: HashMap.empty(), started: 0 }
 
 export const check = (state: Operations, line: Line<OperationEvent>): Told => {
   switch (line.event._tag) {
@@ -58,62 +59,97 @@ export const check = (state: Operations, line: Line<OperationEvent>): Told => {
 }
 
 /** What runs now may have been cut short, or may be another process's. */
-export const opened = ({ open }: Operations): Operations => ({ open: open.map((op) => ({ ...op, isCut: true })) })
+export const opened = (state: Operations): Operations => ({
+  ...state,
+  open: HashMap.map(state.open, (ops) => ops.map((op) => ({ ...op, isCut: true })))
+})
 
 /** What never ended, once no line follows. */
-export const conclude = ({ open }: Operations): Told => told(none, open.map(unended))
+export const conclude = (state: Operations): Told => told(none, all(state).map(unended))
 
 const start = (state: Operations, line: Line<OperationEvent>): Told => {
   const { lane, messages, operation, session } = line.event
-  const twin = operation === null ? undefined : state.open.find((op) => op.operation === operation)
+  const ops = inSession(state, session)
+  const twin = operation === null ? undefined : ops.find((op) => op.operation === operation)
   if (twin !== undefined) {
     const text = `operation ${operation} of session ${session} started twice`
     return { state, findings: [finding("started-twice", session, text, twin.started, line)], spans: [] }
   }
-  const overtaken = state.open.findLast((op) => op.session === session && !op.isOvertaken && !op.isCut)
-  const isOver = (op: Open) => op.session === session && op !== overtaken && (op.isOvertaken || op.isCut)
-  const others = state.open
-    .filter((op) => !isOver(op))
-    .map((op) => (op === overtaken ? { ...op, isOvertaken: true } : op))
+  const overtaken = ops.findLast((op) => !op.isOvertaken && !op.isCut)
   const started: Open = {
     session,
     operation,
     lane,
     messages,
-    started: line,
+    order: state.started,
+    started: timed(line),
     overlaps: overtaken?.started ?? null,
     isOvertaken: false,
     isCut: false
   }
-  const open = [...others, started]
-  const ended = [...state.open.filter(isOver), ...open.slice(0, Math.max(0, open.length - MOST_OPEN))]
-  return told({ open: open.slice(-MOST_OPEN) }, ended.map(unended))
+  const running = overtaken === undefined ? [started] : [{ ...overtaken, isOvertaken: true }, started]
+  const over = ops.filter((op) => op !== overtaken)
+  const next = { ...inPlace(state, session, running), started: state.started + 1 }
+  return bounded(told(next, over.map(unended)))
 }
 
 const end = (state: Operations, line: Line<OperationEvent>): Told => {
-  const op = counterpart(state.open, line.event)
+  const op = counterpart(state, line.event)
   if (op === undefined) return { state, findings: [unstarted(line)], spans: [] }
-  const rest = state.open.filter((other) => other !== op)
-  if (line.event._tag !== "Skipped") return told({ open: rest }, [closed(op, line)])
+  const rest = inSession(state, op.session).filter((other) => other !== op)
+  if (line.event._tag !== "Skipped") return told(inPlace(state, op.session, rest), [closed(op, line)])
   // It did nothing, so what it had started beside was alone after all.
-  const open = rest.map((other) => (other.started === op.overlaps ? { ...other, isOvertaken: false } : other))
-  return told({ open }, [closed({ ...op, overlaps: null }, line)])
+  const alone = rest.map((other) => (other.started === op.overlaps ? { ...other, isOvertaken: false } : other))
+  return told(inPlace(state, op.session, alone), [closed({ ...op, overlaps: null }, line)])
 }
 
 /** The operation that a line ends: the one of its id, or the one it has most in common with, the newest of those. */
-const counterpart = (open: ReadonlyArray<Open>, event: OperationEvent): Open | undefined => {
-  if (event.operation !== null) return open.find((op) => op.operation === event.operation)
-  const likeness = (op: Open) => {
-    if (op.operation !== null) return 0
+const counterpart = (state: Operations, event: OperationEvent): Open | undefined => {
+  const likeness = likenessTo(event)
+  const best = (ops: ReadonlyArray<Open>) =>
+    ops.reduce<Open | undefined>((best, op) => (likeness(op) >= (best ? likeness(best) : 1) ? op : best), undefined)
+  const near = best(inSession(state, event.session))
+  return near !== undefined && likeness(near) === ALIKE ? near : best(all(state))
+}
+
+const ALIKE = 7
+
+const likenessTo =
+  (event: OperationEvent) =>
+  (op: Open): number => {
+    if (event.operation !== null || op.operation !== null) return op.operation === event.operation ? ALIKE : 0
     const isSession = op.session === event.session
-    const isLane = op.lane !== null && op.lane === event.lane
+    const isLane = op.lane === event.lane && (op.lane !== null || isSession)
     const isSize = op.messages !== null && op.messages === event.messages
     return (isSession ? 2 : 0) + (isLane ? 2 : 0) + (isSize ? 3 : 0)
   }
-  return open.reduce<{ readonly op: Open | undefined; readonly best: number }>(
-    (found, op) => (likeness(op) >= found.best ? { op, best: likeness(op) } : found),
-    { op: undefined, best: 1 }
-  ).op
+
+const inSession = ({ open }: Operations, session: string): ReadonlyArray<Open> =>
+  Option.getOrElse(HashMap.get(open, session), () => [])
+
+const inPlace = (state: Operations, session: string, ops: ReadonlyArray<Open>): Operations => ({
+  ...state,
+  open: ops.length === 0 ? HashMap.remove(state.open, session) : HashMap.set(state.open, session, ops)
+})
+
+const all = ({ open }: Operations): ReadonlyArray<Open> =>
+  HashMap.toValues(open)
+    .flat()
+    .toSorted((a, b) => a.order - b.order)
+
+const bounded = (so: Told): Told => {
+  const { state } = so
+  if (HashMap.size(state.open) <= MOST_OPEN) return so
+  const older = new Set(
+    all(state)
+      .slice(0, MOST_OPEN / 2)
+      .map(({ session }) => session)
+  )
+  const isGiven = (session: string) => older.has(session)
+  const given = all(state).filter(({ session }) => isGiven(session))
+  const open = HashMap.filter(state.open, (_, session) => !isGiven(session))
+  const more = told({ ...state, open }, given.map(unended))
+  return { ...more, findings: [...so.findings, ...more.findings], spans: [...so.spans, ...more.spans] }
 }
 
 interface Closed {
@@ -167,9 +203,9 @@ const unstarted = (line: Line<OperationEvent>): Finding => {
 }
 
 /** Whatever else an operation says, it says in its session; one that was deferred does not run. */
-const misnamed = ({ open }: Operations, line: Line<OperationEvent>): ReadonlyArray<Finding> => {
+const misnamed = (state: Operations, line: Line<OperationEvent>): ReadonlyArray<Finding> => {
   const { _tag, operation, session } = line.event
-  const op = open.find((op) => op.operation === operation)
+  const op = all(state).find((op) => op.operation === operation)
   if (op === undefined) return []
   if (op.session !== session) {
     const text = `operation ${operation} of session ${op.session} is named in session ${session}`

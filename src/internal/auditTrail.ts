@@ -79,11 +79,18 @@ export interface Finding {
   readonly at: number | null
 }
 
+/** What is remembered of a line. */
+export interface Timed extends Shown {
+  readonly at: number | null
+}
+
+export const timed = ({ at, file, line, text }: Timed): Timed => ({ file, line, text, at })
+
 export const finding = (
   fault: Fault,
   session: string,
   text: string,
-  ...lines: readonly [Shown & { readonly at: number | null }, ...ReadonlyArray<Shown>]
+  ...lines: readonly [Timed, ...ReadonlyArray<Shown>]
 ): Finding => ({
   fault,
   session,

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { writeFileSync } from "node:fs"
 import process from "node:process"
+import { setFlagsFromString } from "node:v8"
 import * as Audit from "../../Audit.ts"
 import { answer, CommandError, jsonOption } from "../shared.ts"
 import { columns, count, hasColor, printable, say } from "../terminal.ts"
@@ -31,6 +32,8 @@ const svg = Options.text("svg").pipe(
 
 export const command = Command.make("audit", { logs, json: jsonOption, running, svg }, ({ json, logs, running, svg }) =>
   Effect.gen(function* () {
+    // What a long log leaves behind is collected at once, not when it fills the memory there is.
+    setFlagsFromString("--optimize-for-size")
     const report = yield* Audit.files(logs, { isRunning: running })
     const timeline = Timeline.make(report)
     if (Option.isSome(svg)) yield* draw(svg.value, timeline, verdict(report))
