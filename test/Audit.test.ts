@@ -6,21 +6,9 @@ import { gzipSync } from "node:zlib"
 import * as Audit from "../src/Audit.ts"
 import * as AuditLines from "../src/internal/auditLines.ts"
 import { SessionId } from "../src/Session.ts"
-import { correct, faults, written } from "./support/auditLog.ts"
+import { correct, faults, SIX, written } from "./support/auditLog.ts"
 import { audited, trailOf } from "./support/auditTrail.ts"
 import * as Cli from "./support/cli.ts"
-
-const compression = "agent.conversation_compression: context compression"
-
-/** One session that mutates its id, and one that compresses the history of another. */
-export const SIX = [
-  `2026-05-28 16:12:31 INFO [20260528_155201_68dc5996] ${compression} started: session=20260528_155201_68dc5996 messages=156 tokens=~145,003 model=claude-opus-4.7`,
-  `2026-05-28 16:13:18 INFO [20260528_155201_68dc5996] ${compression} done:    session=20260528_155201_68dc5996 messages=156->8 tokens=~29,548`,
-  `2026-05-28 16:14:01 INFO [20260528_093510_66bfaec7] ${compression} started: session=20260528_155201_68dc5996 messages=39 tokens=~143,661 model=claude-opus-4.7`,
-  `2026-05-28 16:14:29 INFO [20260528_093510_66bfaec7] ${compression} done:    session=20260528_155201_68dc5996 messages=39->13 tokens=~9,501`,
-  `2026-05-28 16:15:40 INFO [20260528_093510_66bfaec7] ${compression} started: session=20260528_093510_66bfaec7 messages=194 tokens=~145,948 model=claude-opus-4.7`,
-  `2026-05-28 16:16:35 INFO [20260528_093510_66bfaec7] ${compression} done:    session=20260528_161635_bb86b1 messages=194->26 tokens=~41,442`
-]
 
 const found = (lines: ReadonlyArray<string>) =>
   audited(trailOf(lines)).findings.map(({ fault, lines }) => [fault, ...lines.map(({ line }) => line)])

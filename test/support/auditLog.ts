@@ -1,6 +1,18 @@
 /** Logs of sessions that did everything right, and what can be wrong with one. */
 import { FastCheck as fc } from "effect"
 
+const compression = "agent.conversation_compression: context compression"
+
+/** One session that mutates its id, and one that compresses the history of another. */
+export const SIX = [
+  `2026-05-28 16:12:31 INFO [20260528_155201_68dc5996] ${compression} started: session=20260528_155201_68dc5996 messages=156 tokens=~145,003 model=claude-opus-4.7`,
+  `2026-05-28 16:13:18 INFO [20260528_155201_68dc5996] ${compression} done:    session=20260528_155201_68dc5996 messages=156->8 tokens=~29,548`,
+  `2026-05-28 16:14:01 INFO [20260528_093510_66bfaec7] ${compression} started: session=20260528_155201_68dc5996 messages=39 tokens=~143,661 model=claude-opus-4.7`,
+  `2026-05-28 16:14:29 INFO [20260528_093510_66bfaec7] ${compression} done:    session=20260528_155201_68dc5996 messages=39->13 tokens=~9,501`,
+  `2026-05-28 16:15:40 INFO [20260528_093510_66bfaec7] ${compression} started: session=20260528_093510_66bfaec7 messages=194 tokens=~145,948 model=claude-opus-4.7`,
+  `2026-05-28 16:16:35 INFO [20260528_093510_66bfaec7] ${compression} done:    session=20260528_161635_bb86b1 messages=194->26 tokens=~41,442`
+]
+
 /** A line of a session; those of one session keep their order. */
 export interface Said {
   readonly by: "hermes" | "throughline"
@@ -67,8 +79,7 @@ export const written = (log: ReadonlyArray<Said>): ReadonlyArray<string> =>
   log.map(({ by, says, session }, i) => {
     const at = new Date(Date.UTC(2026, 4, 28) + i * 60_000).toISOString()
     if (by === "hermes") {
-      const compression = `agent.conversation_compression: context compression ${says}`
-      return `${at.slice(0, 19).replace("T", " ")} INFO [${session}] ${compression}`
+      return `${at.slice(0, 19).replace("T", " ")} INFO [${session}] ${compression} ${says}`
     }
     if (i % 2 === 0) return `timestamp=${at} level=INFO fiber=#1 message=${JSON.stringify(says)}`
     return JSON.stringify({ message: says, logLevel: "INFO", timestamp: at, annotations: {}, spans: {}, fiberId: "#1" })
