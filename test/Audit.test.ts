@@ -48,6 +48,22 @@ describe("Audit", () => {
     })
   }
 
+  it("a line of throughline is annotated with the session it is about", () => {
+    const logfmt = (what: string, session: string) =>
+      `timestamp=2026-05-28T10:00:00.000Z level=INFO fiber=#1 message="compression ${what}: session=a operation=op_1" session=${session}`
+    const json = JSON.stringify({
+      message: "compression done: session=a operation=op_1",
+      annotations: { session: "b" }
+    })
+    const said = "message buffered: session=a arrival=1 kind=request"
+    const taken = "message promoted: session=a arrival=1 seq=1"
+    assert.deepStrictEqual(found([said, taken, logfmt("started", "a"), logfmt("done", "a")]), [])
+    assert.deepStrictEqual(found([said, taken, logfmt("started", "b"), logfmt("done", "b")]), [
+      ["another-session", 3, 4]
+    ])
+    assert.deepStrictEqual(found([said, taken, logfmt("started", "a"), json]), [["another-session", 3, 4]])
+  })
+
   it("two starts of a session are no overlap when the second gives way", () => {
     const skipped =
       "compression skipped: another path is compressing session=a (holder=pid=1:tid=2) — returning messages unchanged"

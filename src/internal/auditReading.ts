@@ -6,7 +6,7 @@ import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { Event, type Line, type Place } from "./auditTrail.ts"
 
-/** The line as it is laid out: its time, what it says, and the session it was written for. */
+/** The line as it is laid out: its time, what it says, and the session it was written for, by bracket or annotation. */
 interface Laid {
   readonly at: number | null
   readonly says: string
@@ -20,7 +20,7 @@ export const read = (text: string, { file, line }: Place): Line | undefined => {
   const own = copied(text)
   const laid = layout(own)
   if (laid === undefined) return undefined
-  const event = laid.by === "hermes" ? hermes(laid) : throughline(laid.says)
+  const event = laid.by === "hermes" ? hermes(laid) : throughline(laid)
   return event && { file, line, text: own.slice(0, MOST_SHOWN), at: laid.at, event }
 }
 
@@ -41,7 +41,10 @@ const COLORS = /\u001B\[[\d;]*m/g
 const layout = (text: string): Laid | undefined => {
   if (text.startsWith("{")) return json(text)
   const logfmt = LOGFMT.exec(text)
-  if (logfmt !== null) return ours(logfmt[1], unquoted(logfmt[2] ?? ""))
+  if (logfmt !== null) {
+    const [head, time, quoted = ""] = logfmt
+    return ours(time, unquoted(quoted), fields(text.slice(head.length)).session)
+  }
   const [, date, time, milliseconds = "000", lane = null, says] = HERMES.exec(text) ?? []
   if (says !== undefined) return { at: moment(`${date}T${time}.${milliseconds}Z`), says, lane, by: "hermes" }
   const plain = text.replaceAll(COLORS, "")
@@ -49,10 +52,10 @@ const layout = (text: string): Laid | undefined => {
   return pretty === null ? ours(undefined, plain) : ours(`1970-01-01T${pretty[1]}Z`, pretty[2] ?? "")
 }
 
-const ours = (time: string | undefined, says: string): Laid => ({
+const ours = (time: string | undefined, says: string, lane: string | null = null): Laid => ({
   at: time === undefined ? null : moment(time),
   says,
-  lane: null,
+  lane,
   by: "throughline"
 })
 
@@ -64,7 +67,8 @@ const moment = (time: string): number | null => {
 const Json = Schema.parseJson(
   Schema.Struct({
     message: Schema.Union(Schema.String, Schema.Array(Schema.Unknown)),
-    timestamp: Schema.optional(Schema.String)
+    timestamp: Schema.optional(Schema.String),
+    annotations: Schema.optional(Schema.Struct({ session: Schema.optional(Schema.Unknown) }))
   })
 )
 const decodeJson = Schema.decodeUnknownEither(Json)
@@ -73,7 +77,8 @@ const json = (text: string): Laid | undefined => {
   const row = Either.getOrUndefined(decodeJson(text))
   if (row === undefined) return undefined
   const says = typeof row.message === "string" ? row.message : row.message[0]
-  return typeof says === "string" ? ours(row.timestamp, says) : undefined
+  const lane = row.annotations?.session
+  return typeof says === "string" ? ours(row.timestamp, says, typeof lane === "string" ? lane : null) : undefined
 }
 
 const decodeText = Schema.decodeUnknownEither(Schema.parseJson(Schema.String))
@@ -101,8 +106,8 @@ const hermes = ({ lane, says }: Laid): Event | undefined => {
 const SAYS =
   /^(message (?:buffered|promoted)|compression (?:started|joined|done|failed|deferred)|deferral not followed|hook failed|segment healed|segments condensed|compressor opened):(.*)$/s
 
-const throughline = (text: string): Event | undefined => {
-  const [, what, rest = ""] = SAYS.exec(text) ?? []
+const throughline = ({ lane, says }: Laid): Event | undefined => {
+  const [, what, rest = ""] = SAYS.exec(says) ?? []
   if (what === undefined) return undefined
   if (what === "compressor opened") return Event.Opened()
   const { arrival, operation, seq, session } = fields(rest)
@@ -113,7 +118,7 @@ const throughline = (text: string): Event | undefined => {
     if (what === "message buffered") return Event.Buffered(about)
     return Event.Promoted({ ...about, seq: seq === undefined ? null : Number(seq) })
   }
-  return operation === undefined ? undefined : ofOperation(what, { session, operation, lane: null, messages: null })
+  return operation === undefined ? undefined : ofOperation(what, { session, operation, lane, messages: null })
 }
 
 const ofOperation = (what: string, about: Parameters<typeof Event.Started>[0]): Event => {

@@ -14,8 +14,8 @@ export interface Shown extends Place {
 }
 
 /**
- * `lane` is the session a line was written for, as Hermes puts it in brackets before its message; `operation` is named
- * by throughline alone, `messages` (before the compression) is what tells Hermes' operations apart.
+ * `lane` is the session a line was written for: Hermes puts it in brackets before what it says, throughline annotates
+ * it; `operation` is named by throughline alone, `messages` (before the compression) is what tells Hermes' operations apart.
  */
 interface OfOperation {
   readonly session: string
