@@ -12,6 +12,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import process from "node:process"
 import manifest from "../../package.json" with { type: "json" }
+import * as Audit from "./commands/audit.ts"
 import * as Boundaries from "./commands/boundaries.ts"
 import * as Compress from "./commands/compress.ts"
 import * as Config from "./commands/config.ts"
@@ -43,7 +44,8 @@ const commands = [
   Boundaries.rewind,
   Boundaries.reset,
   Config.command,
-  Doctor.command
+  Doctor.command,
+  Audit.command
 ] as const
 
 const throughline = Command.make("throughline").pipe(
