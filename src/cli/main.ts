@@ -12,11 +12,13 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import process from "node:process"
 import manifest from "../../package.json" with { type: "json" }
+import * as Audit from "./commands/audit.ts"
 import * as Boundaries from "./commands/boundaries.ts"
 import * as Compress from "./commands/compress.ts"
 import * as Config from "./commands/config.ts"
 import * as Deliver from "./commands/deliver.ts"
 import * as Demo from "./commands/demo.ts"
+import * as Doctor from "./commands/doctor.ts"
 import * as Export from "./commands/export.ts"
 import * as Import from "./commands/import.ts"
 import * as Look from "./commands/look.ts"
@@ -43,7 +45,9 @@ const commands = [
   Deliver.command,
   Boundaries.rewind,
   Boundaries.reset,
-  Config.command
+  Config.command,
+  Doctor.command,
+  Audit.command
 ] as const
 
 const throughline = Command.make("throughline").pipe(
