@@ -69,7 +69,7 @@ export const make = (sql: Statements, hermes: HermesStatements, counter: Counter
     const known = row === undefined ? whole : Rows.manifestOf(row.manifest)
     const lastSeq = sql.last.get(sessionId)?.seq ?? 0
     const from = left[0] ?? lastSeq + 1
-    const hidden = isReplaced ? hermes.hiddenPlaces.all(sessionId, from, lastSeq + 1).map(({ seq }) => seq) : gone
+    const hidden = isReplaced ? hermes.hiddenFrom.all(sessionId, from) : gone
     const undone = Undone.including(known.undone, hidden)
     const manifest: Manifest = isReplaced
       ? { ...whole, contextFrom: from, tailFrom: from, undone }

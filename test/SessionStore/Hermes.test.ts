@@ -147,7 +147,7 @@ describe("SessionStore/Hermes", () => {
         )
         assertSound(filename)
       }),
-    { fastCheck: { numRuns: 40 } }
+    { fastCheck: { numRuns: 25 } }
   )
 
   it.effect.prop(
@@ -171,7 +171,7 @@ describe("SessionStore/Hermes", () => {
         if (age === "new") assertShown(filename, now.state)
         assertSound(filename)
       }),
-    { fastCheck: { numRuns: 40 } }
+    { fastCheck: { numRuns: 25 } }
   )
 
   const compressing = (filename: string) =>
