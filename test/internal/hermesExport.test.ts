@@ -1,6 +1,6 @@
 /** Between the native store and a Hermes database: what one holds the other gives back. */
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, FastCheck as fc, Stream, TestClock } from "effect"
+import { Chunk, Effect, FastCheck as fc, Runtime, Stream, TestClock } from "effect"
 import { readFileSync } from "node:fs"
 import * as Hermes from "../../src/cli/formats/hermes.ts"
 import * as HermesExport from "../../src/internal/hermesExport.ts"
@@ -84,9 +84,7 @@ describe("export and import", () => {
           yield* Effect.promise(() =>
             fc.assert(
               fc.asyncProperty(history, fc.double({ min: 0, max: 1, noNaN: true }), (messages, cut) =>
-                messages.length === 0
-                  ? Promise.resolve()
-                  : Effect.runPromise(Effect.provide(check(messages, cut), runtime))
+                messages.length === 0 ? Promise.resolve() : Runtime.runPromise(runtime)(check(messages, cut))
               ),
               { numRuns: 40 }
             )

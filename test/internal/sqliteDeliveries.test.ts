@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
-import { Chunk, Effect, Either, FastCheck as fc, Fiber, Layer, Stream, TestClock } from "effect"
+import { Chunk, Effect, Either, FastCheck as fc, Fiber, Layer, Runtime, Stream, TestClock } from "effect"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -129,9 +129,7 @@ describe("deliveries", () => {
           })
         yield* Effect.promise(() =>
           fc.assert(
-            fc.asyncProperty(fc.array(arriving, { maxLength: 12 }), (all) =>
-              Effect.runPromise(Effect.provide(check(all), runtime))
-            ),
+            fc.asyncProperty(fc.array(arriving, { maxLength: 12 }), (all) => Runtime.runPromise(runtime)(check(all))),
             { numRuns: 200 }
           )
         )
@@ -141,11 +139,9 @@ describe("deliveries", () => {
     it.effect("one that comes alone does not wait, and those that come with it share one commit", () =>
       Effect.gen(function* () {
         const id = freshSession()
-        const context = yield* Effect.context<SessionStore>()
+        const runtime = yield* Effect.runtime<SessionStore>()
         yield* breath
-        const alone = yield* commitsDuring(
-          Effect.sync(() => Effect.runSync(Effect.provide(deliverTo(id, "alone"), context)))
-        )
+        const alone = yield* commitsDuring(Effect.sync(() => Runtime.runSync(runtime)(deliverTo(id, "alone"))))
         assert.isFalse(alone.value.duplicate)
         assert.strictEqual(alone.commits, 1)
         const together = yield* commitsDuring(deliverAll(id))
@@ -160,10 +156,10 @@ describe("deliveries", () => {
     it.effect("who delivers one after the other within a turn of the loop does not wait either", () =>
       Effect.gen(function* () {
         const id = freshSession()
-        const context = yield* Effect.context<SessionStore>()
+        const runtime = yield* Effect.runtime<SessionStore>()
         const inARow = Effect.forEach(["one", "two", "three"], (text) => deliverTo(id, text))
         yield* breath
-        const { commits } = yield* commitsDuring(Effect.sync(() => Effect.runSync(Effect.provide(inARow, context))))
+        const { commits } = yield* commitsDuring(Effect.sync(() => Runtime.runSync(runtime)(inARow)))
         assert.strictEqual(commits, 3)
       })
     )
