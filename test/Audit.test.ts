@@ -90,6 +90,14 @@ describe("Audit", () => {
     assert.deepStrictEqual(found(again), [])
   })
 
+  it("an operation of throughline ends with the process that was killed", () => {
+    const message = ["message buffered: session=s arrival=1", "message promoted: session=s arrival=1 seq=1"]
+    const killed = [...message, "compression started: session=s operation=op_1"]
+    const after = ["compression started: session=s operation=op_2", "compression done: session=s operation=op_2"]
+    assert.deepStrictEqual(found([...killed, ...after]), [["overlap", 3, 4]])
+    assert.deepStrictEqual(found([...killed, "compressor opened:", ...after]), [])
+  })
+
   it("a log of throughline without lines of messages proves nothing about them", () => {
     const lines = ["compression started: session=s operation=op_1", "compression done: session=s operation=op_1"]
     assert.deepStrictEqual(found(lines), [["no-message-lines", 1]])
