@@ -4,9 +4,6 @@
  *
  * @since 0.1.0
  */
-import * as Reactivity from "@effect/experimental/Reactivity"
-import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
-import * as SqlClient from "@effect/sql/SqlClient"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -14,16 +11,8 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Block from "../internal/sqliteBlock.ts"
-import { connect, inspect, toStoreError } from "../internal/sqliteFile.ts"
-import * as Counters from "../internal/sqliteCounters.ts"
-import * as Generations from "../internal/sqliteGenerations.ts"
-import * as Leases from "../internal/sqliteLeases.ts"
-import * as Log from "../internal/sqliteLog.ts"
-import * as Pauses from "../internal/sqlitePauses.ts"
-import * as Reports from "../internal/sqliteReports.ts"
-import * as Search from "../internal/sqliteSearch.ts"
-import { migrate } from "../internal/sqliteSchema.ts"
-import { StoreError } from "../SessionError.ts"
+import { connect, inspect } from "../internal/sqliteFile.ts"
+import * as Store from "../internal/sqliteStore.ts"
 import { SessionStore } from "../SessionStore.ts"
 import { inUse } from "../Tokens.ts"
 
@@ -53,28 +42,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     connect(options.filename, options.durability === "process" ? "OFF" : "FULL"),
     (db) => Effect.sync(() => db.close())
   )
-  const reports = yield* SqliteClient.make({ filename: options.filename }).pipe(Effect.provide(Reactivity.layer))
-  yield* Effect.zipRight(reports`PRAGMA busy_timeout = 0`, migrate).pipe(
-    Effect.provideService(SqlClient.SqlClient, reports),
-    Effect.mapError((error) => toStoreError("prepare the database", error.cause ?? error)),
-    Effect.filterOrFail(Boolean, beingPrepared),
-    Block.busyRetried
-  )
+  yield* Store.upToDate(options.filename)
   yield* Effect.sync(() => db.pragma("busy_timeout = 0"))
-  const block = Block.make(db, counter)
-  return SessionStore.of({
-    ...Log.make(block),
-    ...Leases.make(block),
-    ...Generations.make(block),
-    ...Pauses.make(block),
-    ...Counters.make(block),
-    ...Search.make(db, block),
-    ...Reports.make(reports, block)
-  })
+  return Store.make(db, Block.make(db, counter))
 })
-
-const beingPrepared = () =>
-  new StoreError({ operation: "prepare the database", reason: "busy", detail: "another process is at it" })
 
 /**
  * @since 0.1.0

@@ -15,8 +15,10 @@ import manifest from "../../package.json" with { type: "json" }
 import * as Audit from "./commands/audit.ts"
 import * as Boundaries from "./commands/boundaries.ts"
 import * as Compress from "./commands/compress.ts"
+import * as Config from "./commands/config.ts"
 import * as Deliver from "./commands/deliver.ts"
 import * as Demo from "./commands/demo.ts"
+import * as Doctor from "./commands/doctor.ts"
 import * as Import from "./commands/import.ts"
 import * as Look from "./commands/look.ts"
 import * as Recall from "./commands/recall.ts"
@@ -41,6 +43,8 @@ const commands = [
   Deliver.command,
   Boundaries.rewind,
   Boundaries.reset,
+  Config.command,
+  Doctor.command,
   Audit.command
 ] as const
 

@@ -41,12 +41,18 @@ export interface Resident {
   unsaved: boolean
 }
 
-export const make = (sql: Statements, capacity: number = CAPACITY) => {
+/** `refresh` takes in what others than the store have written, and says whether there was something. */
+export const make = (sql: Statements, refresh: (sessionId: SessionId) => boolean, capacity: number = CAPACITY) => {
   const residents = new Map<SessionId, Resident>()
+  const refreshed = new Set<SessionId>()
   let held = 0
 
   /** The session as it is on disk now; call it inside a transaction. */
   const current = (sessionId: SessionId): Resident | undefined => {
+    if (refresh(sessionId)) {
+      forget(sessionId)
+      refreshed.add(sessionId)
+    }
     const version = sql.dataVersion.get() ?? 0
     const known = residents.get(sessionId)
     if (known !== undefined && known.version !== version && !unchanged(sql, sessionId, known)) forget(sessionId)
@@ -86,6 +92,12 @@ export const make = (sql: Statements, capacity: number = CAPACITY) => {
     }
   }
 
+  /** What was taken in is on disk by now, or it is not and memory must not have it either. */
+  const ended = (isCommitted: boolean) => {
+    if (!isCommitted) refreshed.forEach(forget)
+    refreshed.clear()
+  }
+
   /** The session is at another base now. */
   const replace = (sessionId: SessionId, resident: Resident) => keep(sessionId, resident)
 
@@ -97,7 +109,7 @@ export const make = (sql: Statements, capacity: number = CAPACITY) => {
     held += tokens
   }
 
-  return { current, push, know, forget, replace, peek: (sessionId: SessionId) => residents.get(sessionId) }
+  return { current, push, know, forget, ended, replace, peek: (sessionId: SessionId) => residents.get(sessionId) }
 }
 
 export type Residents = ReturnType<typeof make>

@@ -7,20 +7,19 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type * as Fiber from "effect/Fiber"
 import { UnknownSession, StoreError } from "../SessionError.ts"
-import type { SessionId } from "../Session.ts"
+import type { SessionId, State } from "../Session.ts"
 import type { Counter } from "../Tokens.ts"
-import { countedIn } from "./breath.ts"
+import { type AnyFiber, countedIn } from "./breath.ts"
 import { isUnheard, spanned } from "./listened.ts"
 import * as Residents from "./residentStates.ts"
 import { patience, toStoreError } from "./sqliteFile.ts"
-import { prepare, type Query } from "./sqliteStatements.ts"
+import { prepare, type Statements } from "./sqliteStatements.ts"
 
 /** What a block answers: computed once the transaction is over, when memory may be changed. */
 export type Answer<A, E> = Either.Either<() => A, E>
 
-const isBusy = (error: unknown) => error instanceof StoreError && error.isRetryable
+export const isBusy = (error: unknown) => error instanceof StoreError && error.isRetryable
 
 /** Waits for another process off the event loop; the schedule costs only when it is busy. */
 export const busyRetried = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -32,25 +31,61 @@ const patiently = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E,
 /** How what a block does reaches the disk. */
 type Way = <A, E>(body: () => Answer<A, E>) => Either.Either<A, E>
 
-export const make = (db: Database.Database, counter: Counter) => {
-  const sql = prepare(db)
-  const residents = Residents.make(sql)
+/** Where somebody else writes to the sessions, too. */
+export interface Shared {
+  /** In the transaction, before a session is read: takes in what others wrote. Whether there was something. */
+  readonly refresh: (sessionId: SessionId) => boolean
+  /** In the transaction, once a session has a new base: shows it to the others. */
+  readonly rebase: (sessionId: SessionId, state: () => State) => void
+  /** At the beginning of a transaction that writes: ends what a crash cut in two. */
+  readonly settle: (state: (sessionId: SessionId) => State | undefined) => void
+  readonly rolledBack: () => void
+}
+
+const notShared: Shared = { refresh: () => false, rebase: () => {}, settle: () => {}, rolledBack: () => {} }
+
+export const make = (
+  db: Database.Database,
+  counter: Counter,
+  sql: Statements = prepare(db),
+  shared: Shared = notShared
+) => {
+  const residents = Residents.make(sql, shared.refresh)
   const isStrict = db.pragma("synchronous", { simple: true }) === FULL
 
   /** All of `body` or nothing of it: a Left or a throw rolls back. */
   const transaction =
-    (begin: Query<[], never>): Way =>
+    (begin: () => void): Way =>
     (body) => {
+      let isCommitted = false
       try {
-        begin.run()
+        begin()
         const answer = body()
         if (Either.isLeft(answer)) return Either.left(answer.left)
         sql.commit.run()
+        isCommitted = true
+        residents.ended(true)
         return Either.right(answer.right())
       } finally {
         if (db.inTransaction) sql.rollback.run()
+        if (!isCommitted) rolledBack()
       }
     }
+
+  const rolledBack = () => {
+    residents.ended(false)
+    shared.rolledBack()
+  }
+
+  const stateNow = (sessionId: SessionId) => {
+    const current = residents.current(sessionId)
+    return current === undefined ? undefined : Residents.stateOf(sessionId, current)
+  }
+
+  const beginWriting = () => {
+    sql.begin.run()
+    shared.settle(stateNow)
+  }
 
   /** Statements that each stand for themselves, and that nobody waits for the disk for. */
   const relaxed: Way = (body) => {
@@ -62,25 +97,33 @@ export const make = (db: Database.Database, counter: Counter) => {
     }
   }
 
-  /** On the hot path one step of the fiber: a span is made for those who listen, a schedule when the file is busy. */
-  const block =
+  /** One step of the fiber, which does not wait for a busy file. */
+  const attempt =
     (way: Way) =>
-    <A, E>(name: string, subject: string, body: (now: number) => Answer<A, E>): Effect.Effect<A, E | StoreError> => {
-      const once = (fiber: Fiber.RuntimeFiber<A, E | StoreError>): Either.Either<A, E | StoreError> => {
-        const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
-        try {
-          return countedIn(fiber, () => way(() => body(Math.floor(clock.unsafeCurrentTimeMillis()))))
-        } catch (cause) {
-          return Either.left(cause instanceof StoreError ? cause : toStoreError(name, cause))
-        }
+    <A, E>(fiber: AnyFiber, name: string, body: (now: number) => Answer<A, E>): Either.Either<A, E | StoreError> => {
+      const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
+      try {
+        return countedIn(fiber, () => way(() => body(Math.floor(clock.unsafeCurrentTimeMillis()))))
+      } catch (cause) {
+        return Either.left(cause instanceof StoreError ? cause : toStoreError(name, cause))
       }
-      return Effect.withFiberRuntime((fiber) => {
-        const attempt = () => Effect.withFiberRuntime(once)
-        if (!isUnheard(fiber)) return spanned(`SessionStore.${name}`, subject, busyRetried(attempt()))
-        const answer = once(fiber)
-        return Either.isLeft(answer) && isBusy(answer.left) ? patiently(attempt()) : answer
-      })
     }
+
+  /** On the hot path one step of the fiber: a span is made for those who listen, a schedule when the file is busy. */
+  const block = (way: Way) => {
+    const once = attempt(way)
+    return <A, E>(
+      name: string,
+      subject: string,
+      body: (now: number) => Answer<A, E>
+    ): Effect.Effect<A, E | StoreError> =>
+      Effect.withFiberRuntime((fiber) => {
+        const again = () => Effect.withFiberRuntime<A, E | StoreError>((fiber) => once(fiber, name, body))
+        if (!isUnheard(fiber)) return spanned(`SessionStore.${name}`, subject, busyRetried(again()))
+        const answer = once(fiber, name, body)
+        return Either.isLeft(answer) && isBusy(answer.left) ? patiently(again()) : answer
+      })
+  }
 
   const resident = (sessionId: SessionId) =>
     Either.fromNullable(residents.current(sessionId), () => new UnknownSession({ sessionId }))
@@ -90,10 +133,12 @@ export const make = (db: Database.Database, counter: Counter) => {
     residents,
     resident,
     counter,
-    writing: block(transaction(sql.begin)),
+    rebase: shared.rebase,
+    attempt: attempt(transaction(beginWriting)),
+    writing: block(transaction(beginWriting)),
     /** For what no power cut outlives, such as a lease: it is on disk when the next commit is. One statement writes. */
     noting: block(relaxed),
-    reading: block(transaction(sql.beginRead))
+    reading: block(transaction(() => void sql.beginRead.run()))
   }
 }
 

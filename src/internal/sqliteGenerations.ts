@@ -24,7 +24,7 @@ const encodeEnded = Schema.encodeSync(Schema.parseJson(Ended))
 type Made = Omit<Commit, "base">
 
 export const make = (block: Block) => {
-  const { noting, reading, resident, residents, sql, writing } = block
+  const { noting, reading, rebase, resident, residents, sql, writing } = block
 
   /** Writes the next generation. No message is copied. */
   const write = (sessionId: SessionId, current: Resident, made: Made, ledger: string, now: number) => {
@@ -49,6 +49,7 @@ export const make = (block: Block) => {
     const { lastSeq, usage } = current
     const parts = readParts(sql, sessionId, made.manifest, lastSeq)
     const state: State = { sessionId, generation: written.generation, lastSeq, usage, ...parts }
+    rebase(sessionId, () => state)
     return (): Committed => {
       residents.forget(sessionId)
       return { ...written, state }
@@ -61,6 +62,7 @@ export const make = (block: Block) => {
     if (next === undefined) return reread(sessionId, current, made, now)
     const ledger = JSON.stringify(made.ledger)
     const written = write(sessionId, current, made, ledger, now)
+    rebase(sessionId, () => stateOf(sessionId, next))
     return (): Committed => {
       residents.replace(sessionId, next)
       // A copy: what was cut out of a message keeps the whole of it in memory.

@@ -1,60 +1,33 @@
-/** What is read rarely and may take its time: through `@effect/sql`, on a connection of its own. */
-import type * as SqlClient from "@effect/sql/SqlClient"
-import { SqlError } from "@effect/sql/SqlError"
-import * as SqlSchema from "@effect/sql/SqlSchema"
+/** What is read rarely: whole logs, and lists of sessions and snapshots. */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { SessionId } from "../Session.ts"
-import { UnknownSession } from "../SessionError.ts"
-import { type Acknowledged, SessionSummary, Snapshot } from "../SessionStore.ts"
-import { type Block, busyRetried } from "./sqliteBlock.ts"
-import { toStoreError } from "./sqliteFile.ts"
+import type { Acknowledged } from "../SessionStore.ts"
+import type { Block } from "./sqliteBlock.ts"
 import * as Rows from "./sqliteRows.ts"
 import * as Undone from "./undone.ts"
-import * as Either from "effect/Either"
 
 const PAGE = 500
 
-export const make = (client: SqlClient.SqlClient, { reading, sql }: Block) => {
-  /** A statement that is interrupted half-way would jam the client. */
-  const report = <A, E>(name: string, effect: Effect.Effect<A, E>) =>
-    Effect.uninterruptible(effect).pipe(
-      Effect.mapError((error) => toStoreError(name, error instanceof SqlError ? error.cause : error)),
-      busyRetried
-    )
-
-  const allSessions = SqlSchema.findAll({
-    Request: Schema.Void,
-    Result: SessionSummary,
-    execute: () => client`
-      SELECT s.id AS "sessionId",
-        ifnull((SELECT seq FROM message WHERE session_id = s.id ORDER BY seq DESC LIMIT 1), 0) AS messages,
-        (SELECT count(*) FROM inbox WHERE session_id = s.id) AS waiting,
-        ifnull((SELECT generation FROM generation WHERE session_id = s.id ORDER BY generation DESC LIMIT 1), 0)
-          AS generation,
-        ifnull((SELECT total FROM message WHERE session_id = s.id ORDER BY seq DESC LIMIT 1), 0) AS tokens
-      FROM session s ORDER BY s.id`
+export const make = ({ reading, resident, sql }: Block) => {
+  const sessions = reading("list sessions", "", () => {
+    const all = sql.sessions.all()
+    return Either.right(() => all)
   })
-
-  const allSnapshots = SqlSchema.findAll({
-    Request: Schema.String,
-    Result: Snapshot,
-    execute: (sessionId) => client`
-      SELECT snapshot_id AS "snapshotId", session_id AS "sessionId", generation - 1 AS generation,
-        left_seq AS "lastSeq", at
-      FROM generation WHERE session_id = ${sessionId} ORDER BY generation`
-  })
-
-  const known = (sessionId: SessionId) =>
-    reading("find", sessionId, () =>
-      sql.session.get(sessionId) === undefined ? Either.left(new UnknownSession({ sessionId })) : Either.right(() => {})
-    )
 
   const snapshots = (sessionId: SessionId) =>
-    Effect.zipRight(known(sessionId), report("list snapshots", allSnapshots(sessionId)))
+    reading("list snapshots", sessionId, () =>
+      Either.map(resident(sessionId), () => {
+        const all = sql.snapshots.all(sessionId)
+        return () => all
+      })
+    )
+
+  const known = (sessionId: SessionId) =>
+    reading("find", sessionId, () => Either.map(resident(sessionId), () => () => {}))
 
   /** Log and inbox change places in one commit, so the last page is read together with the inbox. */
   const page = (sessionId: SessionId, after: number) =>
@@ -80,5 +53,5 @@ export const make = (client: SqlClient.SqlClient, { reading, sql }: Block) => {
       )
     )
 
-  return { sessions: report("list sessions", allSessions()), snapshots, log }
+  return { sessions, snapshots, log }
 }

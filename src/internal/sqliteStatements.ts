@@ -1,6 +1,7 @@
 /** Every statement of the hot path, prepared once per connection. */
 import type Database from "better-sqlite3"
 import type { Pause } from "../Pause.ts"
+import type { SessionSummary, Snapshot } from "../SessionStore.ts"
 import type { MessageRow, SegmentRow } from "./sqliteRows.ts"
 
 const MESSAGE = "seq, arrival, kind, tokens, body, at"
@@ -19,7 +20,19 @@ export const query = <P extends Array<unknown>, R = never>(db: Database.Database
 export const value = <P extends Array<unknown>, R>(db: Database.Database, sql: string): Query<P, R> =>
   db.prepare<P, R>(sql).pluck()
 
-export const prepare = (db: Database.Database) => ({
+/** Writes one message of the log. */
+export type Append = Pick<
+  Query<[string, number, number | null, string | null, number, number, string, number], never>,
+  "run"
+>
+
+const appendHere = (db: Database.Database): Append =>
+  query(
+    db,
+    "INSERT INTO message (session_id, seq, arrival, kind, tokens, total, body, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+  )
+
+export const prepare = (db: Database.Database, append = appendHere(db)) => ({
   begin: query<[]>(db, "BEGIN IMMEDIATE"),
   beginRead: query<[]>(db, "BEGIN"),
   commit: query<[]>(db, "COMMIT"),
@@ -55,10 +68,7 @@ export const prepare = (db: Database.Database) => ({
     "INSERT INTO delivery_key (session_id, key, arrival, digest) VALUES (?, ?, ?, ?)"
   ),
 
-  append: query<[string, number, number | null, string | null, number, number, string, number]>(
-    db,
-    "INSERT INTO message (session_id, seq, arrival, kind, tokens, total, body, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-  ),
+  append,
   last: query<[string], { readonly seq: number; readonly total: number }>(
     db,
     "SELECT seq, total FROM message WHERE session_id = ? ORDER BY seq DESC LIMIT 1"
@@ -141,6 +151,22 @@ export const prepare = (db: Database.Database) => ({
   revokeLease: query<[string, string]>(
     db,
     "UPDATE lease SET token = token + 1, holder = NULL, expires = 0 WHERE session_id = ? AND name = ?"
+  ),
+
+  sessions: query<[], SessionSummary>(
+    db,
+    `SELECT s.id AS sessionId,
+       ifnull((SELECT seq FROM message WHERE session_id = s.id ORDER BY seq DESC LIMIT 1), 0) AS messages,
+       (SELECT count(*) FROM inbox WHERE session_id = s.id) AS waiting,
+       ifnull((SELECT generation FROM generation WHERE session_id = s.id ORDER BY generation DESC LIMIT 1), 0)
+         AS generation,
+       ifnull((SELECT total FROM message WHERE session_id = s.id ORDER BY seq DESC LIMIT 1), 0) AS tokens
+     FROM session s ORDER BY s.id`
+  ),
+  snapshots: query<[string], Snapshot>(
+    db,
+    `SELECT snapshot_id AS snapshotId, session_id AS sessionId, generation - 1 AS generation, left_seq AS lastSeq, at
+     FROM generation WHERE session_id = ? ORDER BY generation`
   ),
 
   pause: query<[string], Pause>(db, "SELECT failures, level, until FROM route_pause WHERE key = ?"),

@@ -14,6 +14,18 @@ export const without = <A extends { readonly seq: number }>(ranges: Ranges, entr
 export const after = (ranges: Ranges, seq: number, lastSeq: number): Ranges =>
   seq >= lastSeq ? ranges : [...ranges.filter(({ toSeq }) => toSeq <= seq), { fromSeq: seq + 1, toSeq: lastSeq }]
 
+/** With single messages taken back, which need not be the last ones. */
+export const including = (ranges: Ranges, seqs: ReadonlyArray<number>): Ranges => {
+  const all = [...ranges, ...seqs.map((seq) => ({ fromSeq: seq, toSeq: seq }))].sort((a, b) => a.fromSeq - b.fromSeq)
+  const joined: Array<Undone> = []
+  for (const range of all) {
+    const last = joined.at(-1)
+    if (last === undefined || range.fromSeq > last.toSeq + 1) joined.push(range)
+    else joined.splice(-1, 1, { fromSeq: last.fromSeq, toSeq: Math.max(last.toSeq, range.toSeq) })
+  }
+  return joined
+}
+
 /** How many messages of the log are undone. */
 export const count = (ranges: Ranges): number =>
   ranges.reduce((sum, { fromSeq, toSeq }) => sum + toSeq - fromSeq + 1, 0)
