@@ -208,8 +208,8 @@ describe("Audit", () => {
           says(4, `buffered: session=s arrival=2"`),
           says(8, `buffered: session=s arrival=3"`)
         ],
-        answers: [says(2, `promoted: session=s arrival=1 seq=1"`), says(6, `promoted: session=s arrival=2 seq=2"`)],
-        alsoAnswers: [says(9, `promoted: session=s arrival=3 seq=3"`)]
+        answers: [says(2, `promoted: session=s arrival=1 seq=1"`), says(9, `promoted: session=s arrival=3 seq=3"`)],
+        alsoAnswers: [says(6, `promoted: session=s arrival=2 seq=2"`)]
       }
       const names = Object.entries(files).map(([name, lines]) => {
         writeFileSync(join(folder, name), lines.join("\n"))
