@@ -236,7 +236,9 @@ const begin = (db: Database.Database, age: Age) => {
       history.turn(at)
       if (at % 2 === 0) current = before
     },
-    late: (at: number, row: Said) => add(pick(at, closed()), row),
+    late: (at: number, row: Said) => {
+      if (closed().length > 0) add(pick(at, closed()), row)
+    },
     route: (at: number) => {
       const entry = JSON.stringify({ session_key: `chat:${at}`, session_id: pick(at, sessions) })
       db.prepare("INSERT OR REPLACE INTO gateway_routing (session_key, entry_json, updated_at) VALUES (?, ?, ?)").run(
