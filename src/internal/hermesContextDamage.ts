@@ -92,6 +92,8 @@ export const carriedOver = (rows: Rows, before: Rows): Rows => {
  */
 export const restored = (rows: Rows, isChild: boolean): Rows => {
   const used = rows.filter(({ standing }) => standing !== "undone")
+  // A summary in use says what came before it, and a degraded handoff beside it then stands for little.
+  if (used.some(({ handoff, standing }) => handoff === "summary" && standing === "live")) return rows
   const live = used.findIndex(({ handoff, standing }) => handoff === "degraded" && standing === "live")
   const summary = used.findLastIndex(({ handoff }, index) => handoff === "summary" && index < live)
   const range = used.slice(summary === -1 ? 0 : summary - headBefore(used, summary).length)
