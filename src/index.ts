@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+export * as Audit from "./Audit.ts"
 export * as AuxiliaryClients from "./AuxiliaryClients.ts"
 export * as AuxiliaryError from "./AuxiliaryError.ts"
 export * as AuxiliaryTask from "./AuxiliaryTask.ts"

@@ -1,13 +1,17 @@
 /** Killed at any instant, a session is what was acknowledged, in its old generation or in the new one. */
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, Random } from "effect"
+import { isHandoff } from "../src/internal/hermesRows.ts"
 import * as Crash from "./support/crashProcess.ts"
 import type { Said } from "./support/crashWords.ts"
+import * as Hermes from "./support/hermes.ts"
 
 /** Set it to repeat the moments; what a process has reached by then is its own. */
 const SEED = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000)
 const FILES = 8
 const KILLS = 25
+/** Fewer on the store whose commits are two; by hand, more. */
+const HERMES_KILLS = Number(process.env.CRASH_HERMES_KILLS ?? 20)
 
 /** What one agent may have written without having said so: an arrival, a second one, a message of its turn. */
 const UNHEARD = 3
@@ -27,9 +31,9 @@ const killed = (place: Crash.Place, random: Random.Random) =>
 const generationsIn = (said: ReadonlyArray<Said>): ReadonlyArray<number> =>
   Crash.all(said, "Compressed").map(({ generation }) => generation)
 
-const oneFile = (seed: number) =>
+const oneFile = (seed: number, database = Crash.database, kills = KILLS) =>
   Effect.gen(function* () {
-    const filename = yield* Crash.database
+    const filename = yield* database
     const random = Random.make(`kills of ${seed}`)
     const heard: Array<ReadonlyArray<Said>> = []
     let known: Effect.Effect.Success<ReturnType<typeof Crash.examine>> = { generation: 0, tags: [], written: 0 }
@@ -46,7 +50,7 @@ const oneFile = (seed: number) =>
 
     yield* rounds("first", 3)
     known = yield* Crash.examine(filename, heard, 0)
-    for (let kill = 1; kill <= KILLS; kill++) {
+    for (let kill = 1; kill <= kills; kill++) {
       const said = yield* killed({ ...place, name: `agent ${kill}` }, random)
       heard.push(said)
       const now = yield* Crash.examine(filename, heard, kill * UNHEARD)
@@ -57,9 +61,15 @@ const oneFile = (seed: number) =>
     }
     const outcomes = Crash.all(yield* rounds("last", 5), "Compressed").map(({ outcome }) => outcome)
     assert.include(outcomes, "committed", "the next start goes on")
-    const { generation } = yield* Crash.examine(filename, heard, KILLS * UNHEARD)
+    const { generation } = yield* Crash.examine(filename, heard, kills * UNHEARD)
     return { generation, said: heard.flat() }
   }).pipe(Effect.scoped)
+
+const assertOnce = (filename: string) => {
+  const contents = Hermes.rowsOf(filename).flatMap(({ content }) => (isHandoff(content) ? [] : [content]))
+  assert.strictEqual(new Set(contents).size, contents.length, "no row is there twice")
+  Hermes.assertSound(filename)
+}
 
 describe(`killed at any instant (CRASH_SEED=${SEED})`, () => {
   layer(Crash.bundle, { excludeTestServices: true })((it) => {
@@ -68,7 +78,7 @@ describe(`killed at any instant (CRASH_SEED=${SEED})`, () => {
       () =>
         Effect.gen(function* () {
           const seeds = Array.from({ length: FILES }, (_, i) => SEED + i)
-          const files = yield* Effect.forEach(seeds, oneFile, { concurrency: 2 })
+          const files = yield* Effect.forEach(seeds, (seed) => oneFile(seed), { concurrency: 2 })
           const said = files.flatMap(({ said }) => said)
           const generations = files.reduce((sum, { generation }) => sum + generation, 0)
           // Otherwise the kills have met nobody at work.
@@ -76,6 +86,21 @@ describe(`killed at any instant (CRASH_SEED=${SEED})`, () => {
           assert.isAbove(generations, (FILES * KILLS) / 2)
         }),
       300_000
+    )
+
+    it.effect(
+      `${HERMES_KILLS} times on a Hermes database: the same, and Hermes reads every message once`,
+      () =>
+        Effect.gen(function* () {
+          const database = Effect.tap(Crash.hermesDatabase, (filename) =>
+            // While its folder is there.
+            Effect.addFinalizer(() => Effect.sync(() => assertOnce(filename)))
+          )
+          const { generation, said } = yield* oneFile(SEED, database, HERMES_KILLS)
+          assert.isAbove(Crash.all(said, "Appended").length, HERMES_KILLS)
+          assert.isAbove(generation, HERMES_KILLS / 2)
+        }),
+      600_000
     )
   })
 })

@@ -12,8 +12,10 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import process from "node:process"
 import manifest from "../../package.json" with { type: "json" }
+import * as Audit from "./commands/audit.ts"
 import * as Boundaries from "./commands/boundaries.ts"
 import * as Compress from "./commands/compress.ts"
+import * as Config from "./commands/config.ts"
 import * as Deliver from "./commands/deliver.ts"
 import * as Demo from "./commands/demo.ts"
 import * as Doctor from "./commands/doctor.ts"
@@ -41,7 +43,9 @@ const commands = [
   Deliver.command,
   Boundaries.rewind,
   Boundaries.reset,
-  Doctor.command
+  Config.command,
+  Doctor.command,
+  Audit.command
 ] as const
 
 const throughline = Command.make("throughline").pipe(

@@ -11,13 +11,17 @@ const APPLICATION_ID_AT = 68
 const HEADER_LENGTH = 100
 
 /** Reads the header alone, so that a file that is not ours is left as it is, byte for byte. */
-export const inspect = (filename: string, create: boolean): Effect.Effect<void, StoreError> =>
+export const inspect = (
+  filename: string,
+  create: boolean,
+  application = APPLICATION_ID
+): Effect.Effect<void, StoreError> =>
   Effect.suspend(() => {
     const header = readHeader(filename)
     if (header === "absent") return create ? Effect.void : refused("unreadable", `there is no file ${filename}`)
     if (header.length === 0) return create ? Effect.void : refused("not-a-database", `${filename} is empty`)
     if (!isSqlite(header)) return refused("not-a-database", `${filename} is not a SQLite database`)
-    return header.readUInt32BE(APPLICATION_ID_AT) === APPLICATION_ID
+    return header.readUInt32BE(APPLICATION_ID_AT) === application
       ? Effect.void
       : refused("not-a-database", `${filename} is another application's database`)
   }).pipe(Effect.catchAllDefect((cause) => Effect.fail(unopened(filename, cause))))
@@ -52,14 +56,18 @@ export const readHeader = (filename: string): Buffer | "absent" => {
 }
 
 /** The store's own connection, patient until the store is ready to serve. */
-export const connect = (filename: string, synchronous: "FULL" | "OFF"): Effect.Effect<Database.Database, StoreError> =>
+export const connect = (
+  filename: string,
+  synchronous: "FULL" | "OFF",
+  application = APPLICATION_ID
+): Effect.Effect<Database.Database, StoreError> =>
   Effect.try({
     try: () => {
       const db = new Database(filename, { timeout: 5_000 })
       try {
         // The first write to an empty file, so that no process ever sees a nameless database of ours.
-        if (db.pragma("application_id", { simple: true }) !== APPLICATION_ID) {
-          db.pragma(`application_id = ${APPLICATION_ID}`)
+        if (db.pragma("application_id", { simple: true }) !== application) {
+          db.pragma(`application_id = ${application}`)
         }
         db.pragma("journal_mode = WAL")
         db.pragma(`synchronous = ${synchronous}`)

@@ -11,7 +11,7 @@ import * as Handoff from "../../src/Handoff.ts"
 import type { Message } from "../../src/Message.ts"
 import * as Provider from "../../src/Provider.ts"
 import * as Scripted from "../../src/Provider/Scripted.ts"
-import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
+import { storeOn } from "./crashStore.ts"
 import { id, Said } from "./crashWords.ts"
 import { isMerge } from "./models.ts"
 
@@ -114,10 +114,6 @@ const gateway = Gateway.layer({
   policy: { contextLength: 8_000, mode: "manual", onExhausted: "fail" },
   routes: [Provider.route({ model: "scripted", apiKey: "none", baseUrl: "http://scripted.invalid/v1" })],
   leaseTtl: rounds === 0 ? "30 millis" : "15 seconds"
-}).pipe(
-  // What a killed process has written is with the operating system: no need to wait for the disk.
-  Layer.provide(Sqlite.layer({ filename, durability: "process" })),
-  Layer.provide(model.layer)
-)
+}).pipe(Layer.provide(storeOn(filename)), Layer.provide(model.layer))
 
 await Effect.runPromise(Effect.provide(main, [gateway, Logger.remove(Logger.defaultLogger)]))

@@ -8,10 +8,11 @@ import { assert } from "@effect/vitest"
 import { Chunk, Context, Deferred, Effect, FiberId, Layer, Schema, Stream } from "effect"
 import { build } from "esbuild"
 import { type Acknowledged, SessionStore } from "../../src/SessionStore.ts"
-import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
 import { Tokens } from "../../src/Tokens.ts"
 import * as View from "../../src/View.ts"
+import { storeOn } from "./crashStore.ts"
 import { id, Said, tagOf } from "./crashWords.ts"
+import * as HermesFiles from "./hermes.ts"
 import { problems } from "./providerShapes.ts"
 
 const temporary = (parent: string) =>
@@ -22,6 +23,11 @@ const temporary = (parent: string) =>
 
 /** The file of a test's own sessions. */
 export const database = Effect.map(temporary(tmpdir()), (folder) => join(folder, "sessions.db"))
+
+/** The same in a Hermes database. */
+export const hermesDatabase = Effect.map(temporary(tmpdir()), (folder) =>
+  HermesFiles.fresh("new", join(folder, "state.db"))
+)
 
 /** Where the bundled agent is. */
 export class Bundle extends Context.Tag("test/Bundle")<Bundle, string>() {}
@@ -174,4 +180,4 @@ export const examine = (filename: string, said: ReadonlyArray<ReadonlyArray<Said
     )
     assert.deepStrictEqual(problems(View.assemble(state, yield* Tokens).messages), [], "the view is valid")
     return { generation: state.generation, tags, written: log.length }
-  }).pipe(Effect.provide(Sqlite.layer({ filename, create: false })))
+  }).pipe(Effect.provide(storeOn(filename, false)))

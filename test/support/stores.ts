@@ -2,17 +2,25 @@
 import { Effect, Layer } from "effect"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import type { Message } from "../../src/Message.ts"
 import { type Segment, SessionId } from "../../src/Session.ts"
 import { SessionStore } from "../../src/SessionStore.ts"
+import * as Hermes from "../../src/SessionStore/Hermes.ts"
 import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
+import * as HermesFiles from "./hermes.ts"
 
 const onFile = Layer.suspend(() => Sqlite.layer({ filename: join(mkdtempSync(join(tmpdir(), "store-")), "s.db") }))
 
+const onHermes = (filename: () => string) =>
+  Layer.suspend(() => Hermes.layer({ filename: filename(), durability: "process" }))
+
 export const backends: ReadonlyArray<readonly [string, Layer.Layer<SessionStore, unknown>]> = [
   ["file", onFile],
-  ["temporary", Sqlite.layerTemporary]
+  ["temporary", Sqlite.layerTemporary],
+  ["Hermes", onHermes(() => HermesFiles.fresh("new"))],
+  ["an older Hermes", onHermes(() => HermesFiles.fresh("old"))],
+  ...HermesFiles.given.map((file) => [basename(file), onHermes(() => HermesFiles.copyOf(file))] as const)
 ]
 
 let sessions = 0

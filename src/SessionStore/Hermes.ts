@@ -1,0 +1,118 @@
+/**
+ * A store on the `state.db` of Hermes Agent, where it is: no schema change, no copy. Messages are Hermes' own rows, and
+ * Hermes goes on reading and writing them. What its schema has no place for (inbox, generations, leases, pauses) is in
+ * a side file next to it, `<state.db>.throughline`.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as HermesArrivals from "../internal/hermesArrivals.ts"
+import * as HermesContext from "../internal/hermesContext.ts"
+import { openForWriting } from "../internal/hermesFile.ts"
+import * as HermesLog from "../internal/hermesLog.ts"
+import * as HermesRecovery from "../internal/hermesRecovery.ts"
+import { APPLICATION_ID, join } from "../internal/hermesSide.ts"
+import * as HermesStatements from "../internal/hermesStatements.ts"
+import * as Block from "../internal/sqliteBlock.ts"
+import { connect, inspect, toStoreError } from "../internal/sqliteFile.ts"
+import * as Statements from "../internal/sqliteStatements.ts"
+import * as Store from "../internal/sqliteStore.ts"
+import { SessionId } from "../Session.ts"
+import { SessionStore } from "../SessionStore.ts"
+import { inUse } from "../Tokens.ts"
+
+/**
+ * `filename` is the `state.db`, which must be there. `durability` is the native store's: `"power"` unless set.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  readonly filename: string
+  readonly durability?: "power" | "process" | undefined
+}
+
+/**
+ * Where the rest is kept.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const sideFile = (filename: string): string => `${filename}.throughline`
+
+/**
+ * Opens a Hermes database for use, with its side file, which is made if it is not there. Fails with a `StoreError` and
+ * leaves the file's bytes as they are if it is no Hermes database, is damaged or read-only, or if a living process
+ * holds one of its sessions.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = Effect.fnUntraced(function* ({ durability, filename }: Options) {
+  const side = sideFile(filename)
+  const synchronous = durability === "process" ? "OFF" : "FULL"
+  const { shape } = yield* Effect.scoped(Block.busyRetried(openForWriting(filename)))
+  yield* inspect(side, true, APPLICATION_ID)
+  const db = yield* Effect.acquireRelease(connect(side, synchronous, APPLICATION_ID), (db) =>
+    Effect.sync(() => db.close())
+  )
+  yield* Store.upToDate(side)
+  const counter = yield* inUse
+  const hermes = yield* Effect.try({
+    try: () => {
+      join(db, filename, shape, synchronous)
+      db.pragma("busy_timeout = 0")
+      return HermesStatements.prepare(db, shape)
+    },
+    catch: (cause) => toStoreError("open the database", cause)
+  })
+  const sql = Statements.prepare(db, HermesLog.append(hermes))
+  const block = Block.make(db, counter, sql, {
+    ...HermesArrivals.make(sql, hermes, counter),
+    ...HermesRecovery.make(hermes),
+    rebase: (sessionId, state) => HermesContext.show(hermes, sessionId, state())
+  })
+  yield* block.writing("recover", filename, () => Either.right(() => {}))
+  return sharing(Store.make(db, block), block, hermes)
+})
+
+/** The same, with the sessions that nobody but Hermes has worked with so far. */
+const sharing = (
+  store: SessionStore["Type"],
+  { reading, resident }: Block.Block,
+  hermes: HermesStatements.HermesStatements
+) => {
+  const takenIn = (sessionId: SessionId) =>
+    reading("take in", sessionId, () => Either.map(resident(sessionId), () => () => {}))
+
+  const acquire: typeof store.acquire = (sessionId, request) =>
+    Effect.catchTag(store.acquire(sessionId, request), "UnknownSession", () =>
+      Effect.zipRight(takenIn(sessionId), store.acquire(sessionId, request))
+    )
+
+  const known = reading("list sessions", "", () => {
+    const ids = hermes.known.all().map((id) => SessionId.make(id))
+    return Either.right(() => ids)
+  })
+  const sessions = Effect.flatMap(known, (ids) =>
+    Effect.forEach(ids, (id) => Effect.catchTag(takenIn(id), "UnknownSession", () => Effect.void), { discard: true })
+  ).pipe(Effect.zipRight(store.sessions))
+
+  return SessionStore.of({ ...store, acquire, sessions })
+}
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options) => Layer.scoped(SessionStore, make(options))
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (options: Config.Config.Wrap<Options>) =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))

@@ -1,0 +1,90 @@
+/**
+ * What Hermes itself wrote since we last looked: new rows go on with the log, rows it took out of its context leave the
+ * view. A row of the log stays one.
+ */
+import * as Either from "effect/Either"
+import * as Ledger from "../Ledger.ts"
+import { type Manifest, type SessionId, snapshotId, whole } from "../Session.ts"
+import type { Counter } from "../Tokens.ts"
+import * as HermesRows from "./hermesRows.ts"
+import type { HermesStatements } from "./hermesStatements.ts"
+import * as Rows from "./sqliteRows.ts"
+import type { Statements } from "./sqliteStatements.ts"
+import * as Undone from "./undone.ts"
+
+export const make = (sql: Statements, hermes: HermesStatements, counter: Counter) => {
+  const seen = new Set<SessionId>()
+  let version: number | undefined
+
+  const refresh = (sessionId: SessionId): boolean => {
+    const now = hermes.dataVersion.get()
+    if (now !== version) seen.clear()
+    version = now
+    if (seen.has(sessionId)) return false
+    if (sql.session.get(sessionId) === undefined) hermes.adopt.run(sessionId)
+    // As long as the files may not be at the same commit, what is missing is no sign of anything.
+    const isSettled = hermes.isPending.get(sessionId, sessionId) === 0
+    if (isSettled) seen.add(sessionId)
+    const hasLeft = isSettled && takeOut(sessionId)
+    return takeIn(sessionId) || hasLeft
+  }
+
+  const takeIn = (sessionId: SessionId): boolean => {
+    let end = sql.last.get(sessionId) ?? { seq: 0, total: 0 }
+    const before = end.seq
+    const taken: Array<Parameters<HermesStatements["put"]["run"]>> = []
+    for (const row of hermes.arrivals.iterate(sessionId)) {
+      const message = Either.getOrUndefined(HermesRows.messageOf(row))
+      // What is no message stays where it is, and no part of the log.
+      if (message === undefined) continue
+      const tokens = counter.message(message)
+      end = { seq: end.seq + 1, total: end.total + tokens }
+      const kind = message.role === "user" && !HermesRows.isHandoff(row.content) ? "request" : null
+      const at = Math.round(row.timestamp * 1_000)
+      taken.push([sessionId, end.seq, row.id, null, kind, tokens, end.total, null, at])
+    }
+    for (const place of taken) hermes.put.run(...place)
+    return end.seq > before
+  }
+
+  const takeOut = (sessionId: SessionId): boolean => {
+    const gone = hermes.vanished.all(sessionId)
+    const handoffs = hermes.archiving?.shownHandoff.all(sessionId).filter(({ active }) => active === 0) ?? []
+    if (gone.length === 0 && handoffs.length === 0) return false
+    for (const seq of gone) hermes.show.run(0, sessionId, seq)
+    for (const { row_id } of handoffs) hermes.archiving?.endHandoff.run(row_id)
+    const left = hermes.shownPlaces.all(sessionId).map(({ seq }) => seq)
+    leave(sessionId, gone, left, handoffs.length > 0 || left.length === 0)
+    return true
+  }
+
+  /** The session is at another base: what Hermes still shows, without our summary if Hermes shows that no more. */
+  const leave = (
+    sessionId: SessionId,
+    gone: ReadonlyArray<number>,
+    left: ReadonlyArray<number>,
+    isReplaced: boolean
+  ) => {
+    const row = sql.generation.get(sessionId)
+    const known = row === undefined ? whole : Rows.manifestOf(row.manifest)
+    const lastSeq = sql.last.get(sessionId)?.seq ?? 0
+    const from = left[0] ?? lastSeq + 1
+    const hidden = isReplaced ? hermes.hiddenPlaces.all(sessionId, from, lastSeq + 1).map(({ seq }) => seq) : gone
+    const undone = Undone.including(known.undone, hidden)
+    const manifest: Manifest = isReplaced
+      ? { ...whole, contextFrom: from, tailFrom: from, undone }
+      : { ...known, undone }
+    const written = Math.ceil((hermes.lastWritten.get(sessionId) ?? 0) * 1_000)
+    const at = Math.max(written, (row?.at ?? -1) + 1)
+    const generation = (row?.generation ?? 0) + 1
+    const leftBehind = snapshotId(sessionId, at)
+    sql.saveGeneration.run(sessionId, generation, JSON.stringify(manifest), lastSeq, leftBehind, "hermes", at)
+    if (isReplaced) sql.saveLedger.run(sessionId, JSON.stringify(Ledger.empty))
+    sql.nextEpoch.run(sessionId)
+    sql.revokeLease.run(sessionId, "operation")
+  }
+
+  const rolledBack = () => seen.clear()
+
+  return { refresh, rolledBack }
+}
