@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck, Schema, TestClock } from "effect"
+import { Effect, Either, FastCheck, Schema, TestClock } from "effect"
 import Database from "better-sqlite3"
 import {
   copyFileSync,
@@ -20,6 +20,9 @@ import { build, contents, dump, event, folder, inUse, NOW, query, routed } from 
 
 const atNow = TestClock.setTime(NOW * 1_000)
 const ages = FastCheck.constantFrom("new" as const, "old" as const)
+const COLUMNS = ["model_config", "title", "message_count", "tool_call_count", "source", "end_reason"].map(
+  (name) => `sessions.${name}`
+)
 const events = FastCheck.array(event, { maxLength: 14 })
 
 const endReason = Schema.decodeUnknownSync(Schema.Struct({ end_reason: Schema.NullOr(Schema.String) }))
@@ -74,6 +77,28 @@ describe("Doctor", () => {
         for (const chat of routed(file)) assert.notMatch(String(endReason(chat).end_reason), /compression|merged/)
       }),
     { fastCheck: { numRuns: 40 } }
+  )
+
+  it.effect.prop(
+    "a schema without some columns is mended without them, or refused and left as it is",
+    [events, FastCheck.subarray(["messages.active", "messages.compacted", "messages.tool_name", ...COLUMNS])],
+    ([events, columns]) =>
+      Effect.gen(function* () {
+        yield* atNow
+        const file = build("new", [...events, { type: "childless split" }])
+        query(file, "DROP INDEX titles")
+        for (const name of columns) query(file, `ALTER TABLE ${name.replace(".", " DROP COLUMN ")}`)
+        const [before, bytes] = [contents(file), readFileSync(file)]
+        const repaired = yield* Effect.either(Doctor.repair(file))
+        for (const [said, times] of before) assert.isAtLeast(contents(file).get(said) ?? 0, times, said)
+        if (Either.isRight(repaired)) assert.deepStrictEqual((yield* Doctor.diagnose(file)).findings, [])
+        else {
+          assert.strictEqual(repaired.left.reason, "not-a-database", repaired.left.message)
+          assert.isTrue(columns.some((column) => repaired.left.message.includes(column)))
+          assert.isTrue(readFileSync(file).equals(bytes))
+        }
+      }),
+    { fastCheck: { numRuns: 25 } }
   )
 
   const given = ["inplace", "rotated", "broken", "old_2026-05-15"].map((name) => `../shared/hermes/state_${name}.db`)

@@ -262,7 +262,8 @@ const begin = (db: Database.Database, age: Age) => {
       if (type === "orphan") add(current, { ...text("tool", `orphan ${next()}`), tool_call_id: `lost_${next()}` })
       if (type === "second handoff") for (const n of [next(), next()]) add(current, text("assistant", handoff(n)))
       if (type === "undo" && age === "new") {
-        db.prepare("UPDATE messages SET active = 0 WHERE id = (SELECT max(id) FROM messages)").run()
+        const last = "SELECT max(id) FROM messages WHERE session_id = ?"
+        db.prepare(`UPDATE messages SET active = 0 WHERE id = (${last})`).run(current)
       }
       if (type === "cool down" && age === "new") {
         db.prepare("UPDATE sessions SET compression_failure_cooldown_until = ? WHERE id = ?").run(NOW + 600, current)
