@@ -48,7 +48,7 @@ describe("Doctor", () => {
         assert.strictEqual((yield* Doctor.repair(file)).backup, null)
         assert.strictEqual(dump(file), repaired)
       }),
-    { fastCheck: { numRuns: 40 } }
+    { fastCheck: { numRuns: 30 } }
   )
 
   it.effect.prop(
@@ -76,7 +76,7 @@ describe("Doctor", () => {
         }
         for (const chat of routed(file)) assert.notMatch(String(endReason(chat).end_reason), /compression|merged/)
       }),
-    { fastCheck: { numRuns: 40 } }
+    { fastCheck: { numRuns: 30 } }
   )
 
   it.effect.prop(

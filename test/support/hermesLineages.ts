@@ -237,7 +237,8 @@ const begin = (db: Database.Database, age: Age) => {
       if (at % 2 === 0) current = before
     },
     late: (at: number, row: Said) => {
-      if (closed().length > 0) add(pick(at, closed()), row)
+      const left = closed().filter((id) => id !== current)
+      if (left.length > 0) add(pick(at, left), row)
     },
     route: (at: number) => {
       const entry = JSON.stringify({ session_key: `chat:${at}`, session_id: pick(at, sessions) })
