@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Either, FastCheck as fc, Stream } from "effect"
 import { copyFileSync } from "node:fs"
 import { COLUMNS, type HermesRow, isHandoff, messageOf } from "../../src/internal/hermesRows.ts"
+import * as Doctor from "../../src/Doctor.ts"
 import * as Ledger from "../../src/Ledger.ts"
 import type { Message } from "../../src/Message.ts"
 import { type Manifest, SessionId, type State } from "../../src/Session.ts"
@@ -140,6 +141,7 @@ describe("SessionStore/Hermes", () => {
           })
         )
         assertSound(filename)
+        assert.deepStrictEqual((yield* Doctor.diagnose(filename)).findings, [])
       }),
     { fastCheck: { numRuns: 40 } }
   )
