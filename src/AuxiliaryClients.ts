@@ -3,22 +3,18 @@
  *
  * @since 0.1.0
  */
-import { createHash } from "node:crypto"
 import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
-import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as ExecutionStrategy from "effect/ExecutionStrategy"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import * as Scope from "effect/Scope"
-import * as ScopedCache from "effect/ScopedCache"
 import * as Stream from "effect/Stream"
 import { InvalidPolicy } from "./CompressionError.ts"
+import * as ClientCache from "./internal/clientCache.ts"
 import * as Deadlines from "./internal/deadlines.ts"
+import * as Places from "./internal/places.ts"
 import * as Turnstile from "./internal/turnstile.ts"
 import { type AuxiliaryError, condemnsClient, ConnectionError, ProviderError, Timeout } from "./AuxiliaryError.ts"
 import {
@@ -26,7 +22,7 @@ import {
   type Client,
   type Event,
   label,
-  Provider,
+  type Provider,
   type Request,
   resolve,
   type ResolvedRoute,
@@ -65,7 +61,7 @@ export interface Completion {
 export type Patience<A, E> = Turnstile.Patience<A, E>
 
 /**
- * `onProgress` hears how many characters, reasoning included, have come so far.
+ * `onProgress` hears how many characters, reasoning included, have come so far, whenever more have come.
  *
  * @since 0.1.0
  * @category models
@@ -105,13 +101,7 @@ export class AuxiliaryClients extends Context.Tag("throughline/AuxiliaryClients"
  * @since 0.1.0
  * @category getters
  */
-export const place = (route: Route): string => {
-  if (route.provider === "embedded") return "embedded"
-  const ofKey = places.get(route.apiKey) ?? new Map<string, string>()
-  const known = ofKey.get(route.baseUrl) ?? `${normalised(route.baseUrl)}#${fingerprint(route.apiKey)}`
-  places.set(route.apiKey, ofKey.set(route.baseUrl, known))
-  return known
-}
+export const place: (route: Route) => string = Places.place
 
 /**
  * Whether two routes reach the same model at the same place in the same way.
@@ -141,7 +131,7 @@ export const make = Effect.fnUntraced(function* ({ maxConcurrentCalls = 16 }: Op
     const issue = `expected a whole number from 1 on, got ${maxConcurrentCalls}`
     return yield* new InvalidPolicy({ field: "maxConcurrentCalls", issue })
   }
-  const { condemn, take } = yield* makeClients
+  const { condemn, take } = yield* ClientCache.make
   const line = Turnstile.make<string>(maxConcurrentCalls)
   const within: Context.Tag.Service<AuxiliaryClients>["within"] = (route, effect, patience) =>
     line.pass(identity(route), effect, patience)
@@ -171,83 +161,8 @@ export const make = Effect.fnUntraced(function* ({ maxConcurrentCalls = 16 }: Op
 export const layer = (options?: Options): Layer.Layer<AuxiliaryClients, InvalidPolicy, Provider> =>
   Layer.scoped(AuxiliaryClients, make(options))
 
-/** A key may be a text of any length, and each call asks several times. */
-const places = new WeakMap<Route["apiKey"], Map<string, string>>()
-
 /** Two models at one place have limits of their own. */
 const identity = (route: Route): string => JSON.stringify([route.model, route.api, place(route)])
-
-/** One client's name in the cache. No epoch is used twice, so the key of a condemned client never comes back. */
-class ClientKey extends Data.Class<{ readonly place: string; readonly epoch: number; readonly route: ResolvedRoute }> {}
-
-const CAPACITY = 64
-
-const makeClients = Effect.gen(function* () {
-  const provider = yield* Provider
-  const scope = yield* Effect.scope
-  const current = new Map<string, ClientKey>()
-  let epochs = 0
-
-  const forget = (key: ClientKey): boolean => current.get(key.place) === key && current.delete(key.place)
-
-  // The cache alone would leave a client open that is in use when the cache is closed; hence the scope of its own.
-  const open = (key: ClientKey) =>
-    Effect.acquireRelease(Scope.fork(scope, ExecutionStrategy.sequential), Scope.close).pipe(
-      Effect.tap((own) =>
-        Scope.addFinalizer(
-          own,
-          Effect.sync(() => forget(key))
-        )
-      ),
-      Effect.flatMap((own) => Scope.extend(provider.open(key.route), own))
-    )
-
-  const clients = yield* ScopedCache.make({ capacity: CAPACITY, timeToLive: Duration.infinity, lookup: open })
-
-  const mint = (route: ResolvedRoute): ClientKey => {
-    const key = new ClientKey({ place: place(route), epoch: ++epochs, route })
-    current.set(key.place, key)
-    return key
-  }
-
-  /** A key that capacity has pushed out of the cache is not used again: its client may still be at work. */
-  const keyOf = Effect.fnUntraced(function* (route: ResolvedRoute) {
-    const key = current.get(place(route))
-    return key !== undefined && (yield* clients.contains(key)) ? key : mint(route)
-  })
-
-  /** Whoever comes late finds its key forgotten and leaves the fresh client alone. */
-  const condemn = (key: ClientKey) => Effect.suspend(() => (forget(key) ? clients.invalidate(key) : Effect.void))
-
-  const takeOpen = Effect.fnUntraced(function* (route: ResolvedRoute) {
-    const key = yield* keyOf(route)
-    const client = yield* clients.get(key)
-    if (client.isOpen()) return { client, key }
-    yield* condemn(key)
-    return yield* new ConnectionError({ route: label(route), detail: "the client was closed" })
-  })
-
-  // A ScopedCache hands the interruption of its first caller on to the others; hence a fiber nobody can interrupt.
-  // Without a pause in it, the choice of a key and the opening of its client are one step.
-  const takeAnew = (route: ResolvedRoute) =>
-    takeOpen(route).pipe(
-      Effect.withMaxOpsBeforeYield(Number.MAX_SAFE_INTEGER),
-      Effect.forkDaemon,
-      Effect.flatMap(Fiber.join),
-      Effect.retry({ times: 1 })
-    )
-
-  const take = (route: ResolvedRoute) =>
-    Effect.suspend(() => {
-      const key = current.get(place(route))
-      if (key === undefined) return takeAnew(route)
-      return Effect.flatMap(clients.getOptionComplete(key), (known) =>
-        Option.isSome(known) && known.value.isOpen() ? Effect.succeed({ client: known.value, key }) : takeAnew(route)
-      )
-    }).pipe(Effect.uninterruptible)
-
-  return { take, condemn }
-})
 
 const call = (client: Client, route: ResolvedRoute, request: Request, options: CompleteOptions | undefined) =>
   Deadlines.within(
@@ -257,12 +172,28 @@ const call = (client: Client, route: ResolvedRoute, request: Request, options: C
       late: (phase) => timeout(route, phase)
     },
     (heard) =>
-      Stream.runFoldEffect(client.stream(route, request), empty, (answer, event) => {
-        const grown = grow(answer, event)
-        const progress = event._tag === "Finished" ? undefined : options?.onProgress?.(length(grown))
-        return Effect.as(progress === undefined ? heard : Effect.zipRight(heard, progress), grown)
-      })
+      Effect.flatMap(Stream.toPull(client.stream(route, request)), (pull) =>
+        gather(pull, (answer, before) =>
+          length(answer) === length(before)
+            ? heard
+            : Effect.zipRight(heard, options?.onProgress?.(length(answer)) ?? Effect.void)
+        )
+      )
   ).pipe(Effect.flatMap((answer) => completed(route, answer)))
+
+/** Pulls until the end: running the stream with a sink would take twice as many steps. */
+const gather = (
+  pull: Effect.Effect<Chunk.Chunk<Event>, Option.Option<AuxiliaryError>>,
+  onGrown: (answer: Answer, before: Answer) => Effect.Effect<void>,
+  answer = empty
+): Effect.Effect<Answer, AuxiliaryError> =>
+  Effect.matchEffect(pull, {
+    onFailure: Option.match({ onNone: () => Effect.succeed(answer), onSome: Effect.fail }),
+    onSuccess: (events) => {
+      const grown = Chunk.reduce(events, answer, grow)
+      return Effect.zipRight(onGrown(grown, answer), gather(pull, onGrown, grown))
+    }
+  })
 
 const timeout = (route: ResolvedRoute, phase: "idle" | "total") =>
   new Timeout({
@@ -305,15 +236,3 @@ const completed = (
   }
   return Effect.succeed({ text, reasoning, finish: end.reason, usage: end.usage })
 }
-
-/** A URL that cannot be read is left as it is: the call will say so. User info is no part of a place. */
-const normalised = (baseUrl: string): string => {
-  if (!URL.canParse(baseUrl)) return baseUrl
-  const { origin, pathname, search } = new URL(baseUrl)
-  return `${origin}${pathname.replace(/\/+$/, "")}${search}`
-}
-
-const fingerprint = (apiKey: Route["apiKey"]): string =>
-  Redacted.isRedacted(apiKey)
-    ? createHash("sha256").update(Redacted.value(apiKey)).digest("hex").slice(0, 16)
-    : `named ${apiKey.name}`

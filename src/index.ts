@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+export * as Audit from "./Audit.ts"
 export * as AuxiliaryClients from "./AuxiliaryClients.ts"
 export * as AuxiliaryError from "./AuxiliaryError.ts"
 export * as AuxiliaryTask from "./AuxiliaryTask.ts"
@@ -12,6 +13,7 @@ export * as CompressionHooks from "./CompressionHooks.ts"
 export * as CompressionPolicy from "./CompressionPolicy.ts"
 export * as CompressionResult from "./CompressionResult.ts"
 export * as Compressor from "./Compressor.ts"
+export * as Doctor from "./Doctor.ts"
 export * as Gate from "./Gate.ts"
 export * as Gateway from "./Gateway.ts"
 export * as Handoff from "./Handoff.ts"

@@ -98,8 +98,9 @@ describe("complete", () => {
     const onProgress = (characters: number) => Effect.sync(() => progress.push(characters)).pipe(Effect.asVoid)
     return AuxiliaryClients.pipe(
       Effect.flatMap((clients) => clients.complete(ROUTE, request(""), { onProgress })),
+      (completing) => Effect.zipRight(TestClock.adjust("1 minute"), completing, { concurrent: true }),
       Effect.map(() => assert.deepStrictEqual(progress, [3, 7, 10])),
-      Effect.provide(play([{ text: ["one ", "two"], reasoning: "hmm" }]))
+      Effect.provide(play([{ text: ["one ", "two"], reasoning: "hmm", delay: "1 second" }]))
     )
   })
 

@@ -75,6 +75,26 @@ describe("store", () => {
     ).pipe(Effect.map(isUnbroken), Effect.provide(world))
   )
 
+  const keyed = (id: SessionId, key: string) =>
+    Effect.flatMap(SessionStore, (store) => store.deliver(id, request, { kind: "request", key }))
+  const forked = (id: SessionId, key: string) => Effect.forkDaemon(keyed(id, key))
+
+  // The first one takes the turn of the loop; of the others the first commits for all.
+  for (const [who, together] of [
+    ["leads", (id: SessionId) => Effect.all([keyed(id, "a"), forked(id, "b"), forked(id, "c"), keyed(id, "d")])],
+    ["follows", (id: SessionId) => Effect.all([keyed(id, "a"), forked(id, "b"), Effect.yieldNow(), keyed(id, "d")])]
+  ] as const) {
+    it.live(`a delivery that ${who} others, interrupted anywhere, is taken once or not at all, and so are they`, () =>
+      interruptEverywhere(newSession, together, (id) =>
+        Effect.gen(function* () {
+          const receipts = yield* Effect.forEach(["a", "b", "c", "d"], (key) => keyed(id, key))
+          const arrivals = (yield* messagesOf(id)).map(({ arrival }) => arrival)
+          return arrivals.length === 4 && receipts.every(({ arrival }) => arrivals.includes(arrival))
+        })
+      ).pipe(Effect.map(isUnbroken), Effect.provide(world))
+    )
+  }
+
   it.live("promote, interrupted anywhere, moved the whole inbox or nothing", () =>
     interruptEverywhere(begun, promote, (lease) =>
       Effect.gen(function* () {

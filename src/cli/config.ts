@@ -9,6 +9,7 @@ import * as Redacted from "effect/Redacted"
 import { sameRoute } from "../AuxiliaryClients.ts"
 import * as CompressionPolicy from "../CompressionPolicy.ts"
 import type { ResolvedRoute as Route } from "../Provider.ts"
+import { type Finding, findings } from "./config/check.ts"
 import { type Config, ConfigError, isUnset, read, type Task } from "./config/file.ts"
 
 export { ConfigError } from "./config/file.ts"
@@ -50,6 +51,35 @@ export type Environment = { readonly [name: string]: string | undefined }
  */
 export const parse = (text: string, file: string, env: Environment): Either.Either<Settings, ConfigError> =>
   Either.flatMap(read(text, file), (config) => settings(config, env))
+
+/**
+ * What is to be mended in a file, which may be more than what keeps it from being used; `settings` is null where
+ * something does.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Checked {
+  readonly settings: Settings | null
+  readonly findings: ReadonlyArray<Finding>
+  readonly ignored: ReadonlyArray<string>
+}
+
+/**
+ * Looks for thresholds that are out of order or useless, timeouts in which no model can answer, and auxiliary models
+ * with a smaller window than the main one.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const check = (text: string, file: string, env: Environment): Checked =>
+  Either.match(read(text, file), {
+    onLeft: ({ issue, path }) => ({ settings: null, findings: [{ path, issue }], ignored: [] }),
+    onRight: (config) => {
+      const found = settings(config, env)
+      return { settings: Either.getOrNull(found), findings: findings(config, found), ignored: config.ignored }
+    }
+  })
 
 /**
  * The settings without a file: the OpenAI API if there is an `OPENAI_API_KEY`, another that speaks it if there is an

@@ -12,10 +12,13 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import process from "node:process"
 import manifest from "../../package.json" with { type: "json" }
+import * as Audit from "./commands/audit.ts"
 import * as Boundaries from "./commands/boundaries.ts"
 import * as Compress from "./commands/compress.ts"
+import * as Config from "./commands/config.ts"
 import * as Deliver from "./commands/deliver.ts"
 import * as Demo from "./commands/demo.ts"
+import * as Doctor from "./commands/doctor.ts"
 import * as Import from "./commands/import.ts"
 import * as Look from "./commands/look.ts"
 import * as Recall from "./commands/recall.ts"
@@ -39,7 +42,10 @@ const commands = [
   Stats.command,
   Deliver.command,
   Boundaries.rewind,
-  Boundaries.reset
+  Boundaries.reset,
+  Config.command,
+  Doctor.command,
+  Audit.command
 ] as const
 
 const throughline = Command.make("throughline").pipe(

@@ -70,8 +70,14 @@ export const settings = (config: Option.Option<string>) =>
   Effect.gen(function* () {
     if (Option.isNone(config)) return yield* Config.fromEnv(process.env)
     const found = yield* Config.parse(yield* readFile(config.value), config.value, process.env)
-    for (const key of found.ignored) yield* say(`throughline: ${config.value}: ${key} is not a setting and is ignored`)
+    yield* notice(config.value, found.ignored)
     return found
+  })
+
+/** A line for each key of a config file that means nothing here. */
+export const notice = (file: string, ignored: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.forEach(ignored, (key) => say(`throughline: ${file}: ${key} is not a setting and is ignored`), {
+    discard: true
   })
 
 /** How long an interrupted command waits for the compression it began. */

@@ -34,3 +34,6 @@ export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray
   )
 
 export const count = (n: number): string => n.toLocaleString("en-US")
+
+/** What others wrote, without what would steer the terminal. */
+export const printable = (text: string): string => text.replaceAll(/\p{Cc}/gu, "·")

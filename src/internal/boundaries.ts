@@ -12,7 +12,7 @@ import type { Committed, SessionStore } from "../SessionStore.ts"
 import type { Counter } from "../Tokens.ts"
 import * as AuditLines from "./auditLines.ts"
 import { breath } from "./breath.ts"
-import { withoutLive } from "./operation.ts"
+import { withoutLive } from "./draft.ts"
 import * as Undone from "./undone.ts"
 
 type Store = Context.Tag.Service<SessionStore>

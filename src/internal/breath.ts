@@ -14,21 +14,29 @@ const PIECE = 1_000_000
 
 /** What is left of it. All share it: nine sessions that compress at once would make nine pieces of each turn. */
 let left = PIECE
+let turns = 0
 let isMeasured = false
 
-/** Counts what was done; the next turn of the event loop begins anew. */
-const charge = (nanoseconds: number): void => {
-  left -= nanoseconds
-  if (isMeasured) return
+/** Which turn of the event loop this is, of those that somebody asked about. */
+export const turn = (): number => {
+  if (isMeasured) return turns
   isMeasured = true
   renewal(() => {
     isMeasured = false
+    turns += 1
     left = PIECE
   })
+  return turns
+}
+
+/** Counts what was done; the next turn of the event loop begins anew. */
+const charge = (nanoseconds: number): void => {
+  turn()
+  left -= nanoseconds
 }
 
 /** What is asked of a fiber, whatever it is about. */
-interface AnyFiber {
+export interface AnyFiber {
   readonly currentDefaultServices: Context.Context<DefaultServices.DefaultServices>
 }
 

@@ -29,22 +29,53 @@ interface Memory {
 const memories = new WeakMap<Manifest, ReadonlyArray<Memory>>()
 const KEPT = 2
 
+/** What is looked at in one step, in messages: some milliseconds. */
+const SLICE = 500
+
 export const assemble = (state: State, counter: Counter, options: Fixed = {}): View.View => {
+  const work = assembling(state, counter, options)
+  let step = work.next()
+  while (step.done !== true) step = work.next()
+  return step.value
+}
+
+/** The same in steps, of which there is more than one only where much was never looked at. */
+export function* assembling(
+  state: State,
+  counter: Counter,
+  options: Fixed = {},
+  slice: number = SLICE
+): Generator<void, View.View> {
   // Where an excerpt leaves a message out, a later result may find a call that a shown one had answered.
   if (state.manifest.excerpts.some(({ tokens }) => tokens === 0)) return View.assemble(state, counter, options)
-  const memory = memoryOf(state, counter, options.system)
-  const base = memory.hasBase ? [] : baseRows(state, counter, options.system)
-  const rows = [...base, ...tailRows(state.tail.slice(memory.taken))]
-  if (!Repairs.isClosed(rows)) {
-    const mending = Repairs.fork(memory.mending)
-    Repairs.add(mending, rows)
-    return viewOf(state, Repairs.mended(mending), counter, options)
+  let upTo = 0
+  for (;;) {
+    // Others may have gone on with it in between, further than this state does.
+    const memory = memoryOf(state, counter, options.system)
+    upTo = Math.min(Math.max(upTo, memory.taken) + slice, state.tail.length)
+    const open = goOn(memory, state, upTo, options.system)
+    if (upTo === state.tail.length) return shown(memory, open, state, options)
+    yield
   }
+}
+
+/** Mends the tail up to there, and what is before it. What nothing may follow yet is given back, to be mended later. */
+const goOn = (memory: Memory, state: State, upTo: number, system: Fixed["system"]): ReadonlyArray<Repairs.Row> => {
+  const base = memory.hasBase ? [] : baseRows(state, memory.counter, system)
+  const rows = [...base, ...tailRows(state.tail.slice(memory.taken, upTo))]
+  if (!Repairs.isClosed(rows)) return rows
   Repairs.add(memory.mending, rows)
   memory.hasBase = true
-  memory.taken = state.tail.length
-  memory.last = state.tail.at(-1)
-  return viewOf(state, Repairs.mended(memory.mending), counter, options)
+  memory.taken = upTo
+  memory.last = state.tail[upTo - 1]
+  return []
+}
+
+const shown = ({ counter, mending }: Memory, open: ReadonlyArray<Repairs.Row>, state: State, options: Fixed) => {
+  if (open.length === 0) return viewOf(state, Repairs.mended(mending), counter, options)
+  const more = Repairs.fork(mending)
+  Repairs.add(more, open)
+  return viewOf(state, Repairs.mended(more), counter, options)
 }
 
 const memoryOf = (state: State, counter: Counter, system: Fixed["system"]): Memory => {

@@ -11,7 +11,8 @@ import type { Lease } from "../SessionStore.ts"
 import { total } from "../Tokens.ts"
 import * as AuditLines from "./auditLines.ts"
 import type { Held } from "./lease.ts"
-import { type Environment, hasEndedAfter, newestRequests, segmentId } from "./operation.ts"
+import { hasEndedAfter, newestRequests, segmentId } from "./draft.ts"
+import type { Environment } from "./operation.ts"
 
 /** A segment no model can summarize is left as it is after this many tries. */
 const MOST_TRIES = 3

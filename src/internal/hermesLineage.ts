@@ -26,12 +26,22 @@ export interface Lineage {
 /** How Hermes marks a session that was closed by a split. */
 export const SPLIT = "compression"
 
+/** How a repair marks one whose messages went to another. */
+export const MERGED = "merged"
+
 const Markers = Schema.parseJson(
   Schema.Struct({ _branched_from: Schema.optional(Schema.Unknown), _delegate_from: Schema.optional(Schema.Unknown) })
 )
 const decodeMarkers = Schema.decodeUnknownOption(Markers)
 
 export const isSplit = (session: HermesSession): boolean => session.endedAt !== null && session.endReason === SPLIT
+
+/** The closed session that keeps what a session itself has no room for. */
+export const archiveOf = (sessionId: string): string => `${sessionId}.archive`
+
+/** Whether its messages are the context of a conversation, or were before the user left it. */
+export const hasContext = ({ endReason, endedAt }: HermesSession): boolean =>
+  endedAt === null || (endReason !== SPLIT && endReason !== MERGED)
 
 /** Whether a child goes on with `parent`; continuations inherit foreign markers, so one counts only if it names it. */
 export const isContinuationOf = (child: HermesSession, parent: string): boolean => {

@@ -10,17 +10,16 @@ import type { Options as CompressionHooks } from "../CompressionHooks.ts"
 import type { CompressionPolicy } from "../CompressionPolicy.ts"
 import type { CompressionResult, Outcome } from "../CompressionResult.ts"
 import * as Ledger from "../Ledger.ts"
-import * as Message from "../Message.ts"
 import * as Plan from "../Plan.ts"
-import type { Logged, Manifest, Segment, SessionId, State } from "../Session.ts"
+import type { SessionId, State } from "../Session.ts"
 import type { StoreError, UnknownSession } from "../SessionError.ts"
 import type { Lease as StoreLease, SessionStore } from "../SessionStore.ts"
-import type { Summarizer, Summary } from "../Summarizer.ts"
+import type { Summarizer } from "../Summarizer.ts"
 import { type Counter, calibrated } from "../Tokens.ts"
-import * as View from "../View.ts"
+import type * as View from "../View.ts"
 import * as AuditLines from "./auditLines.ts"
-import { counted, paced, room } from "./breath.ts"
-import type { Condensed } from "./condensing.ts"
+import * as Draft from "./draft.ts"
+import { counted, inPieces, paced, room } from "./breath.ts"
 import * as GrowingView from "./growingView.ts"
 import * as Hooks from "./hooks.ts"
 import type { Held, Leases } from "./lease.ts"
@@ -100,7 +99,7 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
   const startedAt = yield* Clock.currentTimeMillis
   yield* room
   const state = yield* store.state(sessionId)
-  const before = yield* counted(() => measure(state, env, order))
+  const before = measure(yield* inPieces(GrowingView.assembling(state, counter)), state, order)
   yield* room
 
   const finish = (outcome: Outcome, about: Partial<CompressionResult>) =>
@@ -150,9 +149,9 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
         tokens: plan.coveredTokens,
         maxTokens: plan.summaryTokens,
         focus,
-        requests: newestRequests(plan.material),
+        requests: Draft.newestRequests(plan.material),
         // A live request stands behind the handoff; a segment would call it open for ever.
-        hasEnded: plan.live.length > 0 || hasEndedAfter(plan.toSeq, state),
+        hasEnded: plan.live.length > 0 || Draft.hasEndedAfter(plan.toSeq, state),
         merges: plan.merges,
         onExhausted: env.policy.onExhausted,
         onProgress: order.onProgress,
@@ -168,7 +167,9 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
     yield* room
     const latest = yield* store.state(sessionId)
     const isSuperseded = latest.generation !== state.generation
-    const drafted = yield* counted(() => draft(env, order, { plan, summary, known, notes: decision.notes, latest }))
+    const drafted = yield* counted(() =>
+      Draft.make(order, { plan, summary, known, notes: decision.notes, latest }, counter)
+    )
     if (!isSuperseded && drafted.isNoSmaller) {
       return yield* finish("nothing-to-compress", { ...spent, reason: "the view would be no smaller" })
     }
@@ -183,8 +184,8 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
     yield* Effect.forEach(condensed, (parent) => AuditLines.condensed(sessionId, operationId, parent), {
       discard: true
     })
-    yield* room
-    const after = yield* counted(() => measure(committed.right.state, env, order))
+    const next = committed.right.state
+    const after = measure(yield* inPieces(GrowingView.assembling(next, counter)), next, order)
     return yield* finish(summary.degraded === null ? "committed" : "degraded", {
       ...spent,
       reason: summary.degraded,
@@ -193,35 +194,10 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
       snapshotId: committed.right.snapshotId,
       messagesAfter: after.messages,
       tokensAfter: after.tokens,
-      compressions: SegmentTree.compressions(committed.right.state.segments)
+      compressions: SegmentTree.compressions(next.segments)
     })
   }).pipe(Effect.onExit((exit) => conclude(order, exit)))
 })
-
-interface Made {
-  readonly plan: Plan.Compress
-  readonly summary: Summary
-  readonly known: Ledger.Ledger
-  readonly notes: ReadonlyArray<string>
-  readonly latest: State
-}
-
-/** What there is to commit, as the session is now: a turn may have gone on while the model wrote. */
-const draft = ({ counter }: Environment, order: Order, { known, latest, notes, plan, summary }: Made) => {
-  const noted = Ledger.note(known, notes, plan.toSeq)
-  const ledger = hasEndedAfter(plan.toSeq, latest) ? Ledger.ended(noted) : noted
-  const segment = segmentOf(order, plan, summary, counter)
-  const condensed = summary.condensed.map(condensedOf(order, counter))
-  const live = stillOpen(plan.live, latest)
-  const rendered = Ledger.render(withoutLive(ledger, live), counter, Plan.ledgerRoom(plan.shares))
-  const made = { segment, condensed, ledger: rendered }
-  const { manifest, segments } = Plan.manifest({ ...plan, live }, latest, made, counter)
-  return {
-    commit: { operationId: order.operationId, manifest, segments: [...condensed, segment], ledger },
-    condensed,
-    isNoSmaller: isNoSmaller(under(latest, manifest, segments), latest, counter)
-  }
-}
 
 /** Every started line has its end. */
 const conclude = (order: Order, exit: Exit.Exit<CompressionResult, Failure>) =>
@@ -248,8 +224,7 @@ const leaving = ({ focus, isUrgent, operationId, sessionId }: Order, { coveredTo
 })
 
 /** The view as it costs now: messages, tokens as the provider would count them, and the fixed part of it. */
-const measure = (state: State, { counter }: Environment, order: Order) => {
-  const view = GrowingView.assemble(state, counter)
+const measure = (view: View.View, state: State, order: Order) => {
   const overhead = order.overhead ?? view.parts.system.tokens
   const estimate = view.tokens - view.parts.system.tokens + overhead
   return {
@@ -265,64 +240,3 @@ const inEstimates = (policy: CompressionPolicy, { usage }: State, { model }: Ord
   const scaled = (tokens: number) => Math.floor(tokens / factor)
   return { ...policy, contextLength: scaled(policy.contextLength), reservedOutput: scaled(policy.reservedOutput) }
 }
-
-/** A turn that went on meanwhile may have answered what was open when the plan was made. */
-const stillOpen = (live: ReadonlyArray<number>, latest: State): ReadonlyArray<number> => {
-  const open = new Set(Plan.openRequests(latest).map(({ seq }) => seq))
-  return live.filter((seq) => open.has(seq))
-}
-
-/** A live request stands behind the handoff in its own words; here it would be called open when it no longer is. */
-export const withoutLive = (ledger: Ledger.Ledger, live: ReadonlyArray<number>): Ledger.Ledger => ({
-  ...ledger,
-  requests: ledger.requests.filter(({ seq }) => !live.includes(seq))
-})
-
-/** The state as a commit of this manifest would make it. */
-const under = (latest: State, manifest: Manifest, segments: ReadonlyArray<Segment>): State => {
-  const entries = new Map([...latest.head, ...latest.live, ...latest.tail].map((entry) => [entry.seq, entry] as const))
-  const known = Array.from(entries.values())
-  return {
-    ...latest,
-    manifest,
-    segments,
-    head: known.filter(({ seq }) => seq <= manifest.headTo),
-    live: known.filter(({ seq }) => manifest.live.includes(seq)),
-    tail: known.filter(({ seq }) => seq >= manifest.tailFrom)
-  }
-}
-
-const isNoSmaller = (next: State, latest: State, counter: Counter): boolean =>
-  View.assemble(next, counter).tokens >= GrowingView.assemble(latest, counter).tokens
-
-/** Whether what was open at `seq` has been answered in what is shown after it. */
-export const hasEndedAfter = (seq: number, { tail }: State): boolean =>
-  tail.some((entry) => entry.seq > seq && Message.endsTurn(entry.message))
-
-export const newestRequests = (entries: ReadonlyArray<Logged>): ReadonlyArray<string> =>
-  entries
-    .filter(({ kind }) => kind === "request")
-    .slice(-3)
-    .map(({ message }) => Message.text(message))
-
-const segmentOf = (order: Order, plan: Plan.Compress, summary: Summary, counter: Counter): Segment => ({
-  id: segmentId(order.operationId, 0),
-  level: 0,
-  children: [],
-  fromSeq: plan.fromSeq,
-  toSeq: plan.toSeq,
-  text: summary.text,
-  tokens: counter.text(summary.text),
-  degraded: summary.degraded,
-  focus: order.focus,
-  model: summary.model
-})
-
-/** The segments of an operation are numbered; its id is a UUID, half of which tells it from all others. */
-export const segmentId = (operationId: string, index: number): string =>
-  `seg_${operationId.replaceAll(/^op_|-/g, "").slice(0, 16)}${index === 0 ? "" : `_${index}`}`
-
-const condensedOf =
-  ({ operationId }: Order, counter: Counter) =>
-  ({ children, model, text }: Condensed, index: number) =>
-    SegmentTree.condensed(children, { id: segmentId(operationId, index + 1), text, model, tokens: counter.text(text) })

@@ -39,12 +39,20 @@ export const make = () => {
           return Effect.flatMap(Effect.fork(restore(effect)), (fiber) => {
             entry.stop = Fiber.interruptFork(fiber)
             // It may have been told before there was anything to stop.
-            return (entry.isStopped ? Fiber.interrupt(fiber) : restore(Fiber.await(fiber))).pipe(
-              Effect.onInterrupt(() => Fiber.interrupt(fiber)),
-              Effect.tap(() => Fiber.inheritAll(fiber)),
-              Effect.flatMap(conclude)
-            )
-          }).pipe(Effect.ensuring(Effect.sync(() => leave(sessionId, entry))))
+            const ended = entry.isStopped ? Fiber.interrupt(fiber) : restore(Fiber.await(fiber))
+            return Effect.matchCauseEffect(ended, {
+              onSuccess: (exit) => {
+                leave(sessionId, entry)
+                return Effect.zipRight(Fiber.inheritAll(fiber), conclude(exit))
+              },
+              // Whoever waited was interrupted, and takes along what he waited for.
+              onFailure: (cause) =>
+                Effect.flatMap(Fiber.interrupt(fiber), () => {
+                  leave(sessionId, entry)
+                  return Effect.failCause(cause)
+                })
+            })
+          })
         })
       )
 

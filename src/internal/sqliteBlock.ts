@@ -7,11 +7,10 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type * as Fiber from "effect/Fiber"
 import { UnknownSession, StoreError } from "../SessionError.ts"
 import type { SessionId, State } from "../Session.ts"
 import type { Counter } from "../Tokens.ts"
-import { countedIn } from "./breath.ts"
+import { type AnyFiber, countedIn } from "./breath.ts"
 import { isUnheard, spanned } from "./listened.ts"
 import * as Residents from "./residentStates.ts"
 import { patience, toStoreError } from "./sqliteFile.ts"
@@ -20,7 +19,7 @@ import { prepare, type Statements } from "./sqliteStatements.ts"
 /** What a block answers: computed once the transaction is over, when memory may be changed. */
 export type Answer<A, E> = Either.Either<() => A, E>
 
-const isBusy = (error: unknown) => error instanceof StoreError && error.isRetryable
+export const isBusy = (error: unknown) => error instanceof StoreError && error.isRetryable
 
 /** Waits for another process off the event loop; the schedule costs only when it is busy. */
 export const busyRetried = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -98,25 +97,33 @@ export const make = (
     }
   }
 
-  /** On the hot path one step of the fiber: a span is made for those who listen, a schedule when the file is busy. */
-  const block =
+  /** One step of the fiber, which does not wait for a busy file. */
+  const attempt =
     (way: Way) =>
-    <A, E>(name: string, subject: string, body: (now: number) => Answer<A, E>): Effect.Effect<A, E | StoreError> => {
-      const once = (fiber: Fiber.RuntimeFiber<A, E | StoreError>): Either.Either<A, E | StoreError> => {
-        const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
-        try {
-          return countedIn(fiber, () => way(() => body(Math.floor(clock.unsafeCurrentTimeMillis()))))
-        } catch (cause) {
-          return Either.left(cause instanceof StoreError ? cause : toStoreError(name, cause))
-        }
+    <A, E>(fiber: AnyFiber, name: string, body: (now: number) => Answer<A, E>): Either.Either<A, E | StoreError> => {
+      const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
+      try {
+        return countedIn(fiber, () => way(() => body(Math.floor(clock.unsafeCurrentTimeMillis()))))
+      } catch (cause) {
+        return Either.left(cause instanceof StoreError ? cause : toStoreError(name, cause))
       }
-      return Effect.withFiberRuntime((fiber) => {
-        const attempt = () => Effect.withFiberRuntime(once)
-        if (!isUnheard(fiber)) return spanned(`SessionStore.${name}`, subject, busyRetried(attempt()))
-        const answer = once(fiber)
-        return Either.isLeft(answer) && isBusy(answer.left) ? patiently(attempt()) : answer
-      })
     }
+
+  /** On the hot path one step of the fiber: a span is made for those who listen, a schedule when the file is busy. */
+  const block = (way: Way) => {
+    const once = attempt(way)
+    return <A, E>(
+      name: string,
+      subject: string,
+      body: (now: number) => Answer<A, E>
+    ): Effect.Effect<A, E | StoreError> =>
+      Effect.withFiberRuntime((fiber) => {
+        const again = () => Effect.withFiberRuntime<A, E | StoreError>((fiber) => once(fiber, name, body))
+        if (!isUnheard(fiber)) return spanned(`SessionStore.${name}`, subject, busyRetried(again()))
+        const answer = once(fiber, name, body)
+        return Either.isLeft(answer) && isBusy(answer.left) ? patiently(again()) : answer
+      })
+  }
 
   const resident = (sessionId: SessionId) =>
     Either.fromNullable(residents.current(sessionId), () => new UnknownSession({ sessionId }))
@@ -127,6 +134,7 @@ export const make = (
     resident,
     counter,
     rebase: shared.rebase,
+    attempt: attempt(transaction(beginWriting)),
     writing: block(transaction(beginWriting)),
     /** For what no power cut outlives, such as a lease: it is on disk when the next commit is. One statement writes. */
     noting: block(relaxed),

@@ -1,12 +1,11 @@
-/** Inbox and log of the native store: deliver, import, promote, append, and the state they add up to. */
+/** The log of the native store: import, promote, append, and the state they add up to. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { createHash } from "node:crypto"
 import type { Message } from "../Message.ts"
-import type { DeliveryKind, Logged, Receipt, SessionId, State, Usage } from "../Session.ts"
-import { IdempotencyConflict, SessionExists } from "../SessionError.ts"
+import type { DeliveryKind, Logged, SessionId, State, Usage } from "../Session.ts"
+import { SessionExists } from "../SessionError.ts"
 import type { Superseded, TurnLost } from "../SessionError.ts"
-import type { Delivery, Histories, Lease } from "../SessionStore.ts"
+import type { Histories, Lease } from "../SessionStore.ts"
 import { type Resident, stateOf } from "./residentStates.ts"
 import type { Answer, Block } from "./sqliteBlock.ts"
 import { verifyTurn } from "./sqliteLeases.ts"
@@ -48,22 +47,6 @@ export const make = (block: Block) => {
     residents.push(current, entries)
     current.unsaved = false
   }
-
-  const deliver = (sessionId: SessionId, message: Message, { key, kind }: Delivery) =>
-    writing("deliver", sessionId, (now): Answer<Receipt, IdempotencyConflict> => {
-      const body = JSON.stringify(message)
-      const digest = key === undefined ? "" : createHash("sha256").update(kind).update(body).digest("hex")
-      const earlier = key === undefined ? undefined : sql.key.get(sessionId, key)
-      if (key !== undefined && earlier !== undefined) {
-        return earlier.digest === digest
-          ? Either.right(() => ({ sessionId, arrival: earlier.arrival, duplicate: true }))
-          : Either.left(new IdempotencyConflict({ sessionId, key }))
-      }
-      if (residents.peek(sessionId) === undefined) sql.open.run(sessionId, now)
-      const arrival = Number(sql.deliver.run(sessionId, kind, counter.message(message), body, now).lastInsertRowid)
-      if (key !== undefined) sql.saveKey.run(sessionId, key, arrival, digest)
-      return Either.right(() => ({ sessionId, arrival, duplicate: false }))
-    })
 
   const importAll = (histories: Histories) =>
     writing("import", histories.map(({ sessionId }) => sessionId).join(" "), (now): Answer<void, SessionExists> => {
@@ -127,5 +110,5 @@ export const make = (block: Block) => {
       return Either.right(() => entries)
     })
 
-  return { deliver, importAll, promote, append, report, state, range }
+  return { importAll, promote, append, report, state, range }
 }

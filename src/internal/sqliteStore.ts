@@ -8,6 +8,7 @@ import { StoreError } from "../SessionError.ts"
 import { SessionStore } from "../SessionStore.ts"
 import * as Block from "./sqliteBlock.ts"
 import * as Counters from "./sqliteCounters.ts"
+import * as Deliveries from "./sqliteDeliveries.ts"
 import { toStoreError } from "./sqliteFile.ts"
 import * as Generations from "./sqliteGenerations.ts"
 import * as Leases from "./sqliteLeases.ts"
@@ -35,6 +36,7 @@ const beingPrepared = () =>
 
 export const make = (db: Database.Database, block: Block.Block) =>
   SessionStore.of({
+    deliver: Deliveries.make(block),
     ...Log.make(block),
     ...Leases.make(block),
     ...Generations.make(block),

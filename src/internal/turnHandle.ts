@@ -54,21 +54,19 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
   const waiting = Waits.make(store, sessionId)
   let last: Last | undefined
 
-  const looked = (state: State, options: StepOptions): Step => {
-    const view = GrowingView.assemble(state, counter, options)
-    last = { state, options, estimate: view.tokens, appended: 0 }
-    return { state, view, tokens: asReported(view.tokens, state, options) }
-  }
+  const looked = (state: State, options: StepOptions): Effect.Effect<Step> =>
+    Effect.map(Breath.inPieces(GrowingView.assembling(state, counter, options)), (view) => {
+      last = { state, options, estimate: view.tokens, appended: 0 }
+      return { state, view, tokens: asReported(view.tokens, state, options) }
+    })
 
   /** Whole with its lines, whoever interrupts. */
   const promote = (options: StepOptions): Effect.Effect<Step, TurnError> =>
     Effect.gen(function* () {
       const { promoted, state } = yield* store.promote(lease)
       yield* Effect.forEach(promoted, (entry) => AuditLines.promoted(sessionId, entry), { discard: true })
-      return yield* Breath.counted(() => {
-        prepare(promoted)
-        return looked(state, options)
-      })
+      yield* Breath.counted(() => prepare(promoted))
+      return yield* looked(state, options)
     }).pipe(Effect.uninterruptible)
 
   /** Tokens of the step that no compression can take away. */
@@ -153,7 +151,7 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
     const counted = asReported(estimate + appended, state, options)
     if (appended === 0 || !isOverSoft(policy, counted, options)) return
     const now = yield* store.state(sessionId)
-    const { tokens } = looked(now, options)
+    const { tokens } = yield* looked(now, options)
     if (isOverSoft(policy, tokens, options)) yield* compressor.start(sessionId, now.lastSeq, asks(options))
   }).pipe(Effect.catchAll((error) => Effect.logDebug(`the end of a turn was not looked at: ${error.message}`)))
 

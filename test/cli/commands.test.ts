@@ -93,7 +93,7 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
       Effect.gen(function* () {
         const help = yield* succeed([])
         const names =
-          "demo import compress view log recall expand snapshots snapshot sessions stats deliver rewind reset"
+          "demo import compress view log recall expand snapshots snapshot sessions stats deliver rewind reset config"
         for (const name of names.split(" ")) {
           assert.match(help, new RegExp(`^ {2}${name} +\\S`, "m"))
         }
@@ -497,6 +497,30 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
           { concurrency: 2 }
         )
         assert.deepStrictEqual(bytes(folder), before)
+      })
+    )
+  })
+
+  describe("config check", () => {
+    it.scoped("prints what is to be mended, a line each, and ends with 1", () =>
+      Effect.gen(function* () {
+        const { write } = yield* workplace
+        const file = write(
+          "config.yaml",
+          `${offline}\ncolour: red\nauxiliary: { vision: { timeout: 5, provider: auto } }`
+        )
+        const fine = yield* Cli.run(["config", "check", file])
+        assert.deepStrictEqual(
+          [fine.code, fine.stderr],
+          [0, `throughline: ${file}: colour is not a setting and is ignored\n`]
+        )
+        assert.match(fine.stdout, /: nothing to mend\nmain model: extractive, a window of 8,000 tokens\n/)
+        const wrong = write("wrong.yaml", `${offline}\ncompression: { threshold: 0.9, hard_threshold: 0.95 }`)
+        const { code, stderr, stdout } = yield* Cli.run(["config", "check", wrong])
+        assert.deepStrictEqual([code, stderr], [1, `throughline: ${wrong}: 1 thing to mend\n`])
+        assert.match(stdout, /^compression\.threshold: .+; set it to 0\.787 or less\n$/)
+        const json = yield* Cli.run(["config", "check", wrong, "--json"])
+        assert.lengthOf(JSON.parse(json.stdout).findings, 1)
       })
     )
   })

@@ -170,6 +170,53 @@ describe("what a file may leave out", () => {
   })
 })
 
+describe("a Hermes Agent's config.yaml", () => {
+  const env = { OPENAI_API_KEY: "sk-env", OPENAI_BASE_URL: "http://env/v1" }
+
+  it("is read as it is: its own keys in part, the rest with a line each", () => {
+    const config = settings(`
+_config_version: 50
+model: { default: "anthropic/claude-opus-4.6", provider: auto, base_url: "https://openrouter.ai/api/v1", api_key: k, streaming: true }
+compression: { enabled: true, threshold: 0.5, target_ratio: 0.2, protect_last_n: 20, protect_first_n: 3, max_attempts: 3 }
+auxiliary:
+  compression: { provider: auto, model: "google/gemini-3-flash-preview", timeout: 120, reasoning_effort: "" }
+  vision: { provider: nous, model: gemini-3-flash, timeout: 30 }
+  web_extract: { provider: custom, model: m, base_url: "http://127.0.0.1:1234/v1", api_key: none }
+  approval: { provider: auto, model: "", base_url: "", api_key: "" }
+`)
+    const main = "openai anthropic/claude-opus-4.6 https://openrouter.ai/api/v1 k chat 128000"
+    assert.deepStrictEqual(config.routes("compression").map(short), [
+      main.replace("anthropic/claude-opus-4.6", "google/gemini-3-flash-preview"),
+      main
+    ])
+    assert.deepStrictEqual(config.routes("vision").map(short), [main])
+    assert.deepStrictEqual(config.routes("web_extract").map(short), [
+      "openai m http://127.0.0.1:1234/v1 none chat 128000",
+      main
+    ])
+    assert.deepStrictEqual(config.routes("approval").map(short), [main])
+    assert.deepStrictEqual(config.ignored, [
+      "_config_version",
+      "model.streaming",
+      "compression.max_attempts",
+      "auxiliary.compression.reasoning_effort",
+      "auxiliary.vision.provider",
+      "auxiliary.vision.model"
+    ])
+  })
+
+  it("the model may be a name alone, or have it as model", () => {
+    assert.strictEqual(settings("model: gpt-5.5", env).main.model, "gpt-5.5")
+    assert.strictEqual(settings("model: { model: gpt-5.5 }", env).main.model, "gpt-5.5")
+    assert.strictEqual(settings("model: { default: own, model: other }", env).main.model, "own")
+  })
+
+  it("a URL of a task's own gets none of the main model's key", () => {
+    const text = "{ model: gpt-5.5, auxiliary: { vision: { provider: auto, model: m, base_url: 'http://h/v1' } } }"
+    assert.include(message(parse(text, env)), "auxiliary.vision.api_key: expected a key")
+  })
+})
+
 describe("errors name the file, the key and what was expected", () => {
   const ok = "default: m, base_url: 'http://h/v1', api_key: k"
   for (const [text, expected] of [
@@ -193,7 +240,10 @@ describe("errors name the file, the key and what was expected", () => {
       "model: { default: m, base_url: 'ftp://h', api_key: k }",
       "model.base_url: expected an http or https URL, here or as OPENAI_BASE_URL"
     ],
-    ["model: { provider: acme }", "model.provider: expected openai, openai-codex or embedded"],
+    [
+      "model: { provider: acme }",
+      "model.provider: expected openai, openai-codex or embedded, or another with its base_url"
+    ],
     [
       `model: { ${ok}, context_length: 100 }`,
       "model.context_length: expected a whole number of tokens from 2048 to 10000000, got 100"

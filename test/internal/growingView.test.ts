@@ -29,6 +29,25 @@ describe("the view of a session that grows", () => {
     )
   })
 
+  it("is the same in steps, whatever others look at in between", () => {
+    const slice = FastCheck.integer({ min: 1, max: 4 })
+    FastCheck.assert(
+      FastCheck.property(any, slice, FastCheck.infiniteStream(FastCheck.nat()), (entries, slice, looks) => {
+        const states = growing(entries)
+        for (const state of states) {
+          const work = GrowingView.assembling(state, estimate, {}, slice)
+          let step = work.next()
+          while (step.done !== true) {
+            const other = states[(looks.next().value ?? 0) % states.length]
+            if (other !== undefined) GrowingView.assemble(other, estimate)
+            step = work.next()
+          }
+          assert.deepStrictEqual(step.value, View.assemble(state, estimate))
+        }
+      })
+    )
+  })
+
   it("looks at no message twice once its calls are answered", () => {
     let counted = 0
     const counter = {

@@ -7,6 +7,7 @@ import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { LineCounter, parseDocument } from "yaml"
+import * as Hermes from "./hermes.ts"
 
 /**
  * The settings cannot be used as they are. `path` is the key at fault (`auxiliary.compression.timeout`) or the name of
@@ -47,7 +48,10 @@ const place = {
 const Model = Schema.Struct({
   ...place,
   default: text,
-  provider: setting(Schema.Literal("openai", "openai-codex", "embedded"), "openai, openai-codex or embedded")
+  provider: setting(
+    Schema.Literal("openai", "openai-codex", "embedded"),
+    "openai, openai-codex or embedded, or another with its base_url"
+  )
 })
 const Compression = Schema.Struct({
   enabled: setting(Schema.Boolean, "true or false"),
@@ -92,7 +96,7 @@ export interface Config {
 }
 
 /**
- * Reads YAML or JSON; an empty file is a config without settings.
+ * Reads YAML or JSON, ours or a Hermes Agent's `config.yaml`; an empty file is a config without settings.
  *
  * @since 0.1.0
  * @category constructors
@@ -100,7 +104,7 @@ export interface Config {
 export const read = (text: string, file: string): Either.Either<Config, ConfigError> =>
   Either.gen(function* () {
     const top = yield* mapping(yield* yaml(text, file), file, null)
-    const model = isUnset(top.model) ? null : yield* section(Model, top.model, file, "model")
+    const model = isUnset(top.model) ? null : yield* section(Model, Hermes.model(top.model), file, "model")
     const compression = yield* section(Compression, top.compression, file, "compression")
     const tasks = yield* mapping(top.auxiliary, file, "auxiliary")
     const auxiliary = new Map<string, Task>()
@@ -110,9 +114,11 @@ export const read = (text: string, file: string): Either.Either<Config, ConfigEr
       ...unknownKeys(compression, Compression.fields, "compression")
     ]
     for (const [name, value] of Object.entries(tasks)) {
-      const task = yield* section(Task, value, file, `auxiliary.${name}`)
+      const path = `auxiliary.${name}`
+      const translated = Hermes.task(yield* mapping(value, file, path), path)
+      const task = yield* section(Task, translated.fields, file, path)
       auxiliary.set(name, task)
-      ignored.push(...unknownKeys(task, Task.fields, `auxiliary.${name}`))
+      ignored.push(...translated.ignored, ...unknownKeys(task, Task.fields, path))
     }
     return { file, model, compression, auxiliary, ignored }
   })

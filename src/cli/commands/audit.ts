@@ -1,0 +1,79 @@
+/** `throughline audit LOG… [--running] [--svg FILE]` */
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { writeFileSync } from "node:fs"
+import process from "node:process"
+import { setFlagsFromString } from "node:v8"
+import * as Audit from "../../Audit.ts"
+import { answer, CommandError, jsonOption } from "../shared.ts"
+import { columns, count, hasColor, printable, say } from "../terminal.ts"
+import * as Timeline from "../timeline.ts"
+import * as TimelineSvg from "../timelineSvg.ts"
+
+const logs = Args.text({ name: "log" }).pipe(
+  Args.atLeast(1),
+  Args.withDescription(
+    "log files of Hermes or of throughline, plain or gzip; several are one log, in the order of time"
+  )
+)
+
+const running = Options.boolean("running").pipe(
+  Options.withDescription("the log is still being written: what is open at its end is no violation")
+)
+
+const svg = Options.text("svg").pipe(
+  Options.withPseudoName("file"),
+  Options.withDescription("also draw the timeline into this file"),
+  Options.optional
+)
+
+export const command = Command.make("audit", { logs, json: jsonOption, running, svg }, ({ json, logs, running, svg }) =>
+  Effect.gen(function* () {
+    // What a long log leaves behind is collected at once, not when it fills the memory there is.
+    setFlagsFromString("--optimize-for-size")
+    const report = yield* Audit.files(logs, { isRunning: running })
+    const timeline = Timeline.make(report)
+    if (Option.isSome(svg)) yield* draw(svg.value, timeline, verdict(report))
+    const { oneSpanIn: _, spans: __, ...value } = report
+    yield* answer(json, value, () => lines(report, timeline))
+    if (report.verdict !== "clean") return yield* new CommandError({ message: verdict(report) })
+  })
+).pipe(
+  Command.withDescription("Check from log lines alone that no id changed, no operations overlapped, nothing was lost")
+)
+
+const draw = (file: string, timeline: Timeline.Timeline | undefined, title: string) =>
+  timeline === undefined
+    ? say(`throughline: the lines have no times: no timeline in ${file}`)
+    : Effect.try({
+        try: () => writeFileSync(file, TimelineSvg.svg(timeline, title)),
+        catch: (cause) => new CommandError({ message: `cannot write ${file}: ${String(cause)}` })
+      })
+
+const lines = (report: Audit.Report, timeline: Timeline.Timeline | undefined): ReadonlyArray<string> => {
+  const style = { width: columns(process.stdout), color: hasColor(process.stdout) }
+  const untold = report.violations - report.findings.length
+  return [
+    ...report.findings.flatMap(({ fault, lines, text }) => [
+      `${fault}: ${printable(text)}`,
+      ...lines.map(({ file, line, text }) => `  ${file}:${line}: ${printable(text)}`),
+      ""
+    ]),
+    ...(untold > 0 ? [`and ${count(untold)} more`, ""] : []),
+    ...(timeline === undefined ? [] : [...Timeline.text(timeline, style), ""]),
+    `${verdict(report)}: ${tally(report)}`
+  ]
+}
+
+const verdict = ({ verdict, violations }: Audit.Report): string => {
+  if (verdict === "clean") return "no violation"
+  if (verdict === "nothing") return "no line of an operation or a message, so nothing is proven"
+  return violations === 1 ? "1 violation" : `${count(violations)} violations`
+}
+
+const tally = ({ counts, lines }: Audit.Report): string =>
+  `${count(lines.read)} lines, ${count(counts.operations)} of operations, ${count(counts.messages)} of messages, ` +
+  `${count(lines.skipped)} others`

@@ -1,0 +1,43 @@
+/** `throughline config check FILE` */
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Effect from "effect/Effect"
+import process from "node:process"
+import * as CompressionPolicy from "../../CompressionPolicy.ts"
+import { check, type Checked, type Settings } from "../config.ts"
+import { answer, CommandError, jsonOption, notice, readFile } from "../shared.ts"
+import { count } from "../terminal.ts"
+
+const file = Args.text({ name: "file" }).pipe(Args.withDescription("a config file, ours or a Hermes Agent's"))
+
+const checking = Command.make("check", { file, json: jsonOption }, ({ file, json }) =>
+  Effect.gen(function* () {
+    const checked = check(yield* readFile(file), file, process.env)
+    yield* notice(file, checked.ignored)
+    yield* answer(json, { findings: checked.findings, ignored: checked.ignored }, () => lines(file, checked))
+    const { length } = checked.findings
+    if (length > 0)
+      yield* new CommandError({ message: `${file}: ${length} ${length === 1 ? "thing" : "things"} to mend` })
+  })
+).pipe(Command.withDescription("Say what is wrong with a config file and what to do about it"))
+
+export const command = Command.make("config").pipe(
+  Command.withSubcommands([checking]),
+  Command.withDescription("Check a config file: throughline config check FILE [--json]")
+)
+
+const lines = (file: string, { findings, settings }: Checked): ReadonlyArray<string> =>
+  findings.length === 0 && settings !== null
+    ? [`${file}: nothing to mend`, ...summary(settings)]
+    : findings.map(({ issue, path }) => (path === null ? issue : `${path}: ${issue}`))
+
+const summary = ({ enabled, main, policy, routes }: Settings): ReadonlyArray<string> => [
+  `main model: ${main.model}, a window of ${count(main.contextLength)} tokens`,
+  enabled
+    ? `compressed beside the turn from ${count(CompressionPolicy.softLimit(policy))} tokens on, before a step from ` +
+      `${count(CompressionPolicy.hardLimit(policy))} on`
+    : "not compressed: compression.enabled is false",
+  `summaries by: ${routes("compression")
+    .map(({ model }) => model)
+    .join(", then ")}`
+]
