@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { afterAll } from "vitest"
 import * as Recovery from "../src/Recovery.ts"
+import * as HermesFiles from "./support/hermes.ts"
 
 /** Every TypeScript snippet of the documents runs as it stands, on the source instead of the package. */
 const documents = [
@@ -24,6 +25,7 @@ const onSource = (code: string) =>
     .replaceAll(`from "throughline"`, `from "${pathToFileURL("src/index.ts").href}"`)
     .replaceAll(/from "throughline\/(.*?)"/g, (_, path) => `from "${pathToFileURL(`src/${path}.ts`).href}"`)
     .replaceAll(`"sessions.db"`, JSON.stringify(join(folder, "sessions.db")))
+    .replaceAll(`"state.db"`, JSON.stringify(join(folder, "state.db")))
 
 const expectations: { readonly [name: string]: (exported: { readonly [name: string]: unknown }) => void } = {
   "README.md, snippet 1": ({ reply }) =>
@@ -37,6 +39,7 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
     assert.include(String(texts), "Notes, word for word:\n- ticket 4711 is closed")
     assert.deepStrictEqual(outcomes, ["committed"])
   },
+  "docs/hermes.md, snippet 1": ({ shown }) => assert.deepStrictEqual(shown, ["Where were we?"]),
   "docs/recall.md, snippet 1": ({ answer, before }) => {
     assert.strictEqual(answer, "The green one.")
     assert.notInclude(JSON.stringify(before), "teapot")
@@ -50,6 +53,7 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
 
 describe("the documents' snippets", () => {
   mkdirSync(folder, { recursive: true })
+  HermesFiles.fresh("new", join(folder, "state.db"))
   afterAll(() => rmSync(folder, { recursive: true }))
 
   it("are all expected", () => {

@@ -9,6 +9,7 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import * as HermesArrivals from "../internal/hermesArrivals.ts"
 import * as HermesContext from "../internal/hermesContext.ts"
 import { openForWriting } from "../internal/hermesFile.ts"
@@ -54,7 +55,10 @@ export const sideFile = (filename: string): string => `${filename}.throughline`
 export const make = Effect.fnUntraced(function* ({ durability, filename }: Options) {
   const side = sideFile(filename)
   const synchronous = durability === "process" ? "OFF" : "FULL"
-  const { shape } = yield* Effect.scoped(Block.busyRetried(openForWriting(filename)))
+  const { shape } = yield* Effect.retry(Effect.scoped(openForWriting(filename)), {
+    while: ({ isRetryable }) => isRetryable,
+    schedule: moment
+  })
   yield* inspect(side, true, APPLICATION_ID)
   const db = yield* Effect.acquireRelease(connect(side, synchronous, APPLICATION_ID), (db) =>
     Effect.sync(() => db.close())
@@ -70,14 +74,23 @@ export const make = Effect.fnUntraced(function* ({ durability, filename }: Optio
     catch: (cause) => toStoreError("open the database", cause)
   })
   const sql = Statements.prepare(db, HermesLog.append(hermes))
+  const recovery = HermesRecovery.make(sql, hermes)
+  const arrivals = HermesArrivals.make(sql, hermes, counter, recovery.isSettled)
   const block = Block.make(db, counter, sql, {
-    ...HermesArrivals.make(sql, hermes, counter),
-    ...HermesRecovery.make(hermes),
+    refresh: arrivals.refresh,
+    settle: recovery.settle,
+    ended: (isCommitted) => {
+      recovery.ended(isCommitted)
+      if (!isCommitted) arrivals.rolledBack()
+    },
     rebase: (sessionId, state) => HermesContext.show(hermes, sessionId, state())
   })
   yield* block.writing("recover", filename, () => Either.right(() => {}))
   return sharing(Store.make(db, block), block, hermes)
 })
+
+/** Another process may be at a commit; who holds a session holds it longer. */
+const moment = Schedule.upTo(Schedule.spaced("50 millis"), "1 second")
 
 /** The same, with the sessions that nobody but Hermes has worked with so far. */
 const sharing = (

@@ -12,7 +12,7 @@ import * as Rows from "./sqliteRows.ts"
 import type { Statements } from "./sqliteStatements.ts"
 import * as Undone from "./undone.ts"
 
-export const make = (sql: Statements, hermes: HermesStatements, counter: Counter) => {
+export const make = (sql: Statements, hermes: HermesStatements, counter: Counter, isSettled: () => boolean) => {
   const seen = new Set<SessionId>()
   let version: number | undefined
 
@@ -23,9 +23,9 @@ export const make = (sql: Statements, hermes: HermesStatements, counter: Counter
     if (seen.has(sessionId)) return false
     if (sql.session.get(sessionId) === undefined) hermes.adopt.run(sessionId)
     // As long as the files may not be at the same commit, what is missing is no sign of anything.
-    const isSettled = hermes.isPending.get(sessionId, sessionId) === 0
-    if (isSettled) seen.add(sessionId)
-    const hasLeft = isSettled && takeOut(sessionId)
+    const isWhole = isSettled() || hermes.isPending.get(sessionId, sessionId) === 0
+    if (isWhole) seen.add(sessionId)
+    const hasLeft = isWhole && takeOut(sessionId)
     return takeIn(sessionId) || hasLeft
   }
 
@@ -69,7 +69,7 @@ export const make = (sql: Statements, hermes: HermesStatements, counter: Counter
     const known = row === undefined ? whole : Rows.manifestOf(row.manifest)
     const lastSeq = sql.last.get(sessionId)?.seq ?? 0
     const from = left[0] ?? lastSeq + 1
-    const hidden = isReplaced ? hermes.hiddenPlaces.all(sessionId, from, lastSeq + 1).map(({ seq }) => seq) : gone
+    const hidden = isReplaced ? hermes.hiddenFrom.all(sessionId, from) : gone
     const undone = Undone.including(known.undone, hidden)
     const manifest: Manifest = isReplaced
       ? { ...whole, contextFrom: from, tailFrom: from, undone }
@@ -84,6 +84,7 @@ export const make = (sql: Statements, hermes: HermesStatements, counter: Counter
     sql.revokeLease.run(sessionId, "operation")
   }
 
+  /** What was taken in is not, if it was rolled back. */
   const rolledBack = () => seen.clear()
 
   return { refresh, rolledBack }

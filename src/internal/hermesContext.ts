@@ -53,24 +53,21 @@ export const show = (hermes: HermesStatements, sessionId: SessionId, state: Stat
   /** The handoff takes the id of the last message it stands for, which is stored once more as archived. */
   const putHandoff = (content: string) => {
     const place = carrier()
-    const row = place === undefined ? undefined : hermes.row.get(place.row_id, sessionId)
-    if (place === undefined || row === undefined) return
+    if (place === undefined) return
     const id = place.home ?? place.row_id
     if (place.home === null) remember(place)
     const moved = giveWay(id)
     if (place.home === null) hermes.move.run(moved, id, sessionId, place.seq)
-    archiving.putHandoff.run(id, sessionId, content, row.timestamp)
+    archiving.putHandoff.run(id, sessionId, content, place.timestamp)
     archiving.track.run(id, sessionId)
   }
 
   /** The last hidden message before the first open request, so that rows are in the order of the view. */
-  const carrier = (): Place | undefined => {
+  const carrier = () => {
     const after = Math.max(manifest.headTo, manifest.contextFrom - 1, state.system.at(-1)?.seq ?? 0)
-    const before = (seq: number) => hermes.hiddenPlaces.all(sessionId, after, seq).find(isStored)
+    const before = (seq: number) => hermes.lastHidden.get(sessionId, after, seq)
     return before(manifest.live[0] ?? manifest.tailFrom) ?? before(manifest.tailFrom)
   }
-
-  const isStored = ({ row_id }: Place) => hermes.row.get(row_id, sessionId) !== undefined
 
   for (const { row_id } of archiving.shownHandoff.all(sessionId)) {
     archiving.flag.run(0, 1, row_id)
@@ -83,7 +80,7 @@ export const show = (hermes: HermesStatements, sessionId: SessionId, state: Stat
   for (const seq of wanted) hermes.place.all(sessionId, seq).forEach(bringBack)
   const content = handoffOf(state)
   if (content !== null) putHandoff(content)
-  hermes.recount.run({ sessionId })
+  hermes.counters?.recount.run({ sessionId })
   hermes.keepShown.run(sessionId, content)
 }
 

@@ -11,7 +11,7 @@ export const write = (hermes: HermesStatements, sessionId: string, body: string,
   const columns = HermesRows.columnsOf(message)
   hermes.open.run(sessionId, at / 1_000, sessionId)
   const rowId = hermes.insert(sessionId, at / 1_000, columns)
-  hermes.grow.run(1, toolCalls(message).length, sessionId)
+  hermes.counters?.grow.run(1, toolCalls(message).length, sessionId)
   return { rowId, isHeld: HermesRows.isHeld(body, columns, hermes.held) }
 }
 

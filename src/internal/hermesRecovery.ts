@@ -8,13 +8,28 @@ import * as HermesLog from "./hermesLog.ts"
 import { columnsOf } from "./hermesRows.ts"
 import type { HermesStatements, Pending } from "./hermesStatements.ts"
 import * as Rows from "./sqliteRows.ts"
+import type { Statements } from "./sqliteStatements.ts"
 
-export const make = (hermes: HermesStatements) => {
+export const make = (sql: Statements, hermes: HermesStatements) => {
+  /** The version of the side file at which we saw both files committed, and the one we are writing at. */
+  let settledAt: number | undefined
+  let writingAt: number | undefined
+
+  const isSettled = () => settledAt !== undefined && settledAt === sql.dataVersion.get()
+
+  const ended = (isCommitted: boolean): void => {
+    if (writingAt !== undefined) settledAt = isCommitted ? writingAt : undefined
+    writingAt = undefined
+  }
+
   const settle = (state: (sessionId: SessionId) => State | undefined): void => {
+    const isKnown = isSettled()
+    writingAt = sql.dataVersion.get()
     const messages = hermes.pending.all()
     const contexts = hermes.shown.all()
     if (messages.length > 0) hermes.forgetPending.run()
     if (contexts.length > 0) hermes.forgetShown.run()
+    if (isKnown) return
     for (const pending of messages) if (!isThere(pending)) mend(pending)
     for (const { handoff, session_id } of contexts) {
       if (isShown(session_id, handoff)) continue
@@ -54,5 +69,5 @@ export const make = (hermes: HermesStatements) => {
     )
   }
 
-  return { settle }
+  return { settle, ended, isSettled }
 }

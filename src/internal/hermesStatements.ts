@@ -51,21 +51,7 @@ export const prepare = (db: Database.Database, shape: Shape) => {
       `INSERT INTO hermes.sessions (id, source, started_at) SELECT ?, 'throughline', ?
        WHERE NOT EXISTS (SELECT 1 FROM hermes.sessions WHERE id = ?)`
     ),
-    grow: query<[messages: number, calls: number, sessionId: string]>(
-      db,
-      counting
-        ? `UPDATE hermes.sessions SET message_count = ifnull(message_count, 0) + ?,
-             tool_call_count = ifnull(tool_call_count, 0) + ? WHERE id = ?`
-        : "SELECT ?, ?, ?"
-    ),
-    recount: query<[{ readonly sessionId: string }]>(
-      db,
-      `UPDATE hermes.sessions SET
-         message_count = (SELECT count(*) FROM hermes.messages m WHERE session_id = @sessionId AND ${isActive}),
-         tool_call_count = (SELECT ifnull(sum(json_array_length(tool_calls)), 0) FROM hermes.messages m
-           WHERE session_id = @sessionId AND ${isActive} AND json_valid(tool_calls))
-       WHERE id = @sessionId`
-    ),
+    counters: counting ? counters(db, isActive) : undefined,
 
     insert: (sessionId: string, timestamp: number, columns: Rows.Columns): number =>
       Number(insert.run(sessionId, timestamp, ...held.map((name) => columns[name] ?? null)).lastInsertRowid),
@@ -118,10 +104,15 @@ export const prepare = (db: Database.Database, shape: Shape) => {
       db,
       `SELECT ${PLACE} FROM place WHERE session_id = ? AND live = 1 ORDER BY seq`
     ),
-    /** Messages between two others that are not shown, the last first. */
-    hiddenPlaces: query<[string, number, number], Place>(
+    /** The last message between two others that is not shown. */
+    lastHidden: query<[string, number, number], Place & { readonly timestamp: number }>(
       db,
-      `SELECT ${PLACE} FROM place WHERE session_id = ? AND live = 0 AND seq > ? AND seq < ? ORDER BY seq DESC`
+      `SELECT p.seq, p.row_id, p.home, p.live, m.timestamp FROM place p JOIN hermes.messages m ON ${ROW}
+       WHERE p.session_id = ? AND p.live = 0 AND p.seq > ? AND p.seq < ? ORDER BY p.seq DESC LIMIT 1`
+    ),
+    hiddenFrom: value<[string, number], number>(
+      db,
+      "SELECT seq FROM place WHERE session_id = ? AND live = 0 AND seq >= ? ORDER BY seq"
     ),
     show: query<[live: number, sessionId: string, seq: number]>(
       db,
@@ -158,6 +149,23 @@ export const prepare = (db: Database.Database, shape: Shape) => {
     forgetShown: query<[]>(db, "DELETE FROM shown")
   }
 }
+
+/** Hermes counts what a session shows. */
+const counters = (db: Database.Database, isActive: string) => ({
+  grow: query<[messages: number, calls: number, sessionId: string]>(
+    db,
+    `UPDATE hermes.sessions SET message_count = ifnull(message_count, 0) + ?,
+       tool_call_count = ifnull(tool_call_count, 0) + ? WHERE id = ?`
+  ),
+  recount: query<[{ readonly sessionId: string }]>(
+    db,
+    `UPDATE hermes.sessions SET
+       message_count = (SELECT count(*) FROM hermes.messages m WHERE session_id = @sessionId AND ${isActive}),
+       tool_call_count = (SELECT ifnull(sum(json_array_length(tool_calls)), 0) FROM hermes.messages m
+         WHERE session_id = @sessionId AND ${isActive} AND json_valid(tool_calls))
+     WHERE id = @sessionId`
+  )
+})
 
 /** Where a row can be taken out of the live context and kept. */
 const archiving = (db: Database.Database) => ({

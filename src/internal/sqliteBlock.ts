@@ -39,10 +39,10 @@ export interface Shared {
   readonly rebase: (sessionId: SessionId, state: () => State) => void
   /** At the beginning of a transaction that writes: ends what a crash cut in two. */
   readonly settle: (state: (sessionId: SessionId) => State | undefined) => void
-  readonly rolledBack: () => void
+  readonly ended: (isCommitted: boolean) => void
 }
 
-const notShared: Shared = { refresh: () => false, rebase: () => {}, settle: () => {}, rolledBack: () => {} }
+const notShared: Shared = { refresh: () => false, rebase: () => {}, settle: () => {}, ended: () => {} }
 
 export const make = (
   db: Database.Database,
@@ -64,17 +64,17 @@ export const make = (
         if (Either.isLeft(answer)) return Either.left(answer.left)
         sql.commit.run()
         isCommitted = true
-        residents.ended(true)
+        ended(true)
         return Either.right(answer.right())
       } finally {
         if (db.inTransaction) sql.rollback.run()
-        if (!isCommitted) rolledBack()
+        if (!isCommitted) ended(false)
       }
     }
 
-  const rolledBack = () => {
-    residents.ended(false)
-    shared.rolledBack()
+  const ended = (isCommitted: boolean) => {
+    residents.ended(isCommitted)
+    shared.ended(isCommitted)
   }
 
   const stateNow = (sessionId: SessionId) => {
