@@ -3,10 +3,13 @@
  *
  * @since 0.1.0
  */
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import type { StoreError } from "../SessionError.ts"
 import * as ClaudeCode from "./formats/claudeCode.ts"
 import * as Codex from "./formats/codex.ts"
+import * as Hermes from "./formats/hermes.ts"
 import * as Jsonl from "./formats/jsonl.ts"
 import * as Messages from "./formats/messages.ts"
 import * as Pi from "./formats/pi.ts"
@@ -22,11 +25,12 @@ export { ImportError, type ImportedSession } from "./formats/rows.ts"
  * - `jsonl`: one chat message per line
  * - `sessions`: one `{session, message}` per line
  * - `pi`, `claude-code`, `codex`: the session files of these agents
+ * - `hermes`: the database of a Hermes Agent
  *
  * @since 0.1.0
  * @category models
  */
-export const Format = Schema.Literal("messages", "jsonl", "sessions", "pi", "claude-code", "codex")
+export const Format = Schema.Literal("messages", "jsonl", "sessions", "pi", "claude-code", "codex", "hermes")
 /**
  * @since 0.1.0
  * @category models
@@ -66,6 +70,28 @@ export const read = (
     () => nothing(file, "none")
   )
 }
+
+/**
+ * The sessions of a file, whether it is text or a database.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const readFrom = <E>(
+  file: string,
+  format: Format | "auto",
+  text: Effect.Effect<string, E>
+): Effect.Effect<Imported, E | ImportError | StoreError> =>
+  Effect.suspend((): Effect.Effect<Imported, E | ImportError | StoreError> => {
+    const isDatabase = format === "hermes" || (format === "auto" && Hermes.recognizes(file))
+    if (!isDatabase) return Effect.flatMap(text, (text) => read(text, { file, format }))
+    return Effect.map(Hermes.read(file), as("hermes")).pipe(
+      Effect.filterOrFail(
+        ({ sessions }) => sessions.length > 0,
+        () => nothing(file, "none")
+      )
+    )
+  })
 
 interface Reader {
   readonly format: Format

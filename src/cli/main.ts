@@ -19,6 +19,7 @@ import * as Config from "./commands/config.ts"
 import * as Deliver from "./commands/deliver.ts"
 import * as Demo from "./commands/demo.ts"
 import * as Doctor from "./commands/doctor.ts"
+import * as Export from "./commands/export.ts"
 import * as Import from "./commands/import.ts"
 import * as Look from "./commands/look.ts"
 import * as Recall from "./commands/recall.ts"
@@ -31,6 +32,7 @@ const description = "Sessions that outlive their model's window"
 const commands = [
   Demo.command,
   Import.command,
+  Export.command,
   Compress.command,
   Look.view,
   Look.log,

@@ -84,5 +84,6 @@ export const show = (hermes: HermesStatements, sessionId: SessionId, state: Stat
   hermes.keepShown.run(sessionId, content)
 }
 
-const handoffOf = ({ manifest: { ledger, renderer }, segments }: State): string | null =>
+/** What a view's handoff is in Hermes' words; null if there is none. */
+export const handoffOf = ({ manifest: { ledger, renderer }, segments }: State): string | null =>
   segments.length === 0 && ledger === "" ? null : MARK + Message.text(Handoff.message({ segments, ledger, renderer }))

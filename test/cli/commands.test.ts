@@ -8,6 +8,7 @@ import type { Route } from "../../src/Provider.ts"
 import manifest from "../../package.json" with { type: "json" }
 import { SessionStats } from "../../src/SessionStats.ts"
 import * as Cli from "../support/cli.ts"
+import * as Hermes from "../support/hermes.ts"
 import * as ModelServer from "../support/ModelServer.ts"
 import { conversation, summary } from "../support/world.ts"
 
@@ -93,7 +94,7 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
       Effect.gen(function* () {
         const help = yield* succeed([])
         const names =
-          "demo import compress view log recall expand snapshots snapshot sessions stats deliver rewind reset config"
+          "demo import export compress view log recall expand snapshots snapshot sessions stats deliver rewind reset config"
         for (const name of names.split(" ")) {
           assert.match(help, new RegExp(`^ {2}${name} +\\S`, "m"))
         }
@@ -497,6 +498,25 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
           { concurrency: 2 }
         )
         assert.deepStrictEqual(bytes(folder), before)
+      })
+    )
+  })
+
+  describe("export", () => {
+    it.scoped("adds sessions to a Hermes database, from which import takes them again", () =>
+      Effect.gen(function* () {
+        const { db, folder } = yield* imported
+        const state = Hermes.fresh("new", join(folder, "state.db"))
+        const out = yield* succeed(["export", "--db", db, "--to", state])
+        assert.strictEqual(out, `exported chat: ${history.length} messages\n`)
+        const other = join(folder, "other.db")
+        assert.strictEqual(
+          yield* succeed(["import", state, "--db", other]),
+          `imported chat: ${history.length} messages\n`
+        )
+        assert.deepStrictEqual(yield* json(["log", "chat", "--db", other]), yield* json(["log", "chat", "--db", db]))
+        assert.match(yield* fail(["export", "chat", "--db", db, "--to", state]), /chat/)
+        assert.match(yield* fail(["export", "--db", db, "--to", join(folder, "none.db")]), /there is no file/)
       })
     )
   })

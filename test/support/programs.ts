@@ -3,6 +3,7 @@ import { Cause, Chunk, Effect, Either, FastCheck, Fiber, Stream, TestClock } fro
 import { ContextOverflow } from "../../src/AuxiliaryError.ts"
 import { Compressor } from "../../src/Compressor.ts"
 import type { CompressionResult } from "../../src/CompressionResult.ts"
+import { breath } from "../../src/internal/breath.ts"
 import * as Gateway from "../../src/Gateway.ts"
 import type * as Message from "../../src/Message.ts"
 import type { DeliveryKind, Receipt, SessionId } from "../../src/Session.ts"
@@ -246,11 +247,11 @@ export const run = Effect.fnUntraced(function* <R, R2 = never>(
   return seen
 })
 
-/** For what must not wait, where time stands still. */
+/** For what must not wait but for a turn of the event loop, where time stands still. */
 const atOnce = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.raceFirst(
     effect,
-    Effect.zipRight(Effect.replicateEffect(Effect.yieldNow(), 1_000), Effect.dieMessage("it does not come at once"))
+    Effect.zipRight(Effect.replicateEffect(breath, 100), Effect.dieMessage("it does not come at once"))
   )
 
 const tooLong = new ContextOverflow({ route: "conversation", detail: "of a step" })

@@ -13,7 +13,9 @@ import * as Formats from "../formats.ts"
 import { answer, CommandError, dbOption, jsonOption, readFile, SessionName, store } from "../shared.ts"
 import { count } from "../terminal.ts"
 
-const file = Args.text({ name: "file" }).pipe(Args.withDescription("chat messages, as JSON or JSONL"))
+const file = Args.text({ name: "file" }).pipe(
+  Args.withDescription("chat messages, as JSON or JSONL, or a Hermes Agent's state.db")
+)
 
 const session = Options.text("session").pipe(
   Options.withPseudoName("id"),
@@ -32,8 +34,7 @@ const format = Options.choice("format", formats).pipe(
 
 export const command = Command.make("import", { file, db: dbOption, session, format, json: jsonOption }, (args) =>
   Effect.gen(function* () {
-    const text = yield* readFile(args.file)
-    const imported = yield* Formats.read(text, { file: args.file, format: args.format })
+    const imported = yield* Formats.readFrom(args.file, args.format, readFile(args.file))
     const histories = yield* named(imported.sessions, args.file, args.session)
     yield* Effect.flatMap(SessionStore, (sessions) => sessions.importAll(histories)).pipe(
       Effect.provide(store(args.db, true))
@@ -41,7 +42,9 @@ export const command = Command.make("import", { file, db: dbOption, session, for
     const sessions = histories.map(({ messages, sessionId }) => ({ sessionId, messages: messages.length }))
     yield* answer(args.json, { format: imported.format, sessions, skipped: imported.skipped }, () => [
       ...sessions.map(({ messages, sessionId }) => `imported ${sessionId}: ${count(messages)} messages`),
-      ...Object.entries(imported.skipped).map(([kind, lines]) => `skipped ${kind}: ${count(lines)} lines`)
+      ...Object.entries(imported.skipped).map(
+        ([kind, lines]) => `skipped ${kind}: ${count(lines)} ${imported.format === "hermes" ? "rows" : "lines"}`
+      )
     ])
   })
 ).pipe(Command.withDescription("Import the sessions of a file, all of them or none"))
