@@ -91,7 +91,7 @@ export interface Counts {
  * - `verdict`: `nothing` if no line told of an operation or a message, so that nothing is proven either way
  * - `violations`: how many there are; `findings` holds the first thousand
  * - `lines`: how many were read, and how many of them were of another kind
- * - `spans`: the operations to draw, all those with a violation and one in `oneSpanIn` of the others
+ * - `spans`: the operations to draw, the first thousand with a violation and one in `oneSpanIn` of the others
  *
  * @since 0.1.0
  * @category models
@@ -244,17 +244,21 @@ const found = (state: State, findings: ReadonlyArray<Finding>): State => {
   }
 }
 
-/** When there are too many to draw, every other one that is as it should be is left out. */
 const drawn = (state: State, spans: ReadonlyArray<Span>): State => {
   if (spans.length === 0) return state
   const isDrawn = ({ isFaulty }: Span, index: number) =>
     (isFaulty && state.violations < MOST_FINDINGS) || (state.ended + index) % state.oneSpanIn === 0
   const all = Chunk.appendAll(state.spans, Chunk.unsafeFromArray(spans.filter(isDrawn)))
-  const ended = state.ended + spans.length
-  if (Chunk.size(all) <= MOST_SPANS) return { ...state, spans: all, ended }
+  return thinned({ ...state, spans: all, ended: state.ended + spans.length })
+}
+
+/** When there are too many to draw, every other one is left out, of those with a violation only what is not told either. */
+const thinned = (state: State): State => {
+  if (Chunk.size(state.spans) <= MOST_SPANS) return state
+  let faulty = 0
   let n = 0
-  const thinned = Chunk.filter(all, ({ isFaulty }) => isFaulty || n++ % 2 === 0)
-  return { ...state, spans: thinned, ended, oneSpanIn: state.oneSpanIn * 2 }
+  const spans = Chunk.filter(state.spans, ({ isFaulty }) => (isFaulty && faulty++ < MOST_FINDINGS) || n++ % 2 === 0)
+  return thinned({ ...state, spans, oneSpanIn: state.oneSpanIn * 2 })
 }
 
 const unproven = ({ unproven }: State): ReadonlyArray<Finding> => {

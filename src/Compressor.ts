@@ -290,6 +290,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       })
     )
 
+  yield* AuditLines.opened
   return Compressor.of({ compress, start, heal, startHealing, settled, events: onlookers.events, policy })
 })
 

@@ -90,6 +90,14 @@ describe("Audit", () => {
     assert.deepStrictEqual(found(again), [])
   })
 
+  it("an operation of throughline ends with the process that was killed", () => {
+    const message = ["message buffered: session=s arrival=1", "message promoted: session=s arrival=1 seq=1"]
+    const killed = [...message, "compression started: session=s operation=op_1"]
+    const after = ["compression started: session=s operation=op_2", "compression done: session=s operation=op_2"]
+    assert.deepStrictEqual(found([...killed, ...after]), [["overlap", 3, 4]])
+    assert.deepStrictEqual(found([...killed, "compressor opened:", ...after]), [])
+  })
+
   it("a log of throughline without lines of messages proves nothing about them", () => {
     const lines = ["compression started: session=s operation=op_1", "compression done: session=s operation=op_1"]
     assert.deepStrictEqual(found(lines), [["no-message-lines", 1]])
@@ -100,6 +108,38 @@ describe("Audit", () => {
     const state = trail.reduce(Audit.check, Audit.empty)
     assert.strictEqual(Audit.report(Audit.conclude(state), 2).violations, 2)
     assert.strictEqual(Audit.report(Audit.conclude(state, { isRunning: true }), 2).verdict, "clean")
+  })
+
+  it("a message may be promoted a second before the line that says it was buffered, not more", () => {
+    const says = (seconds: string, what: string) =>
+      `timestamp=2026-05-28T10:00:0${seconds}Z level=INFO fiber=#1 message="message ${what}: session=s arrival=1 seq=1"`
+    assert.deepStrictEqual(found([says("0.000", "promoted"), says("0.900", "buffered")]), [])
+    assert.deepStrictEqual(found([says("0.000", "promoted"), says("1.100", "buffered")]), [["out-of-order", 1, 2]])
+    const twice = [says("0.000", "buffered"), says("1.000", "promoted"), says("2.000", "promoted")]
+    const state = trailOf(twice).reduce(Audit.check, Audit.empty)
+    assert.strictEqual(state.violations, 0)
+    const next = says("4.000", "buffered").replace("arrival=1", "arrival=2")
+    const { findings } = Audit.report(trailOf([next]).reduce(Audit.check, state), 4)
+    assert.strictEqual(findings[0]?.fault, "never-buffered")
+  })
+
+  it("a message left behind is found at once, by the arrivals alone", () => {
+    const says = (what: string, arrival: number) => `message ${what}: session=s arrival=${arrival}`
+    const lines = [says("buffered", 1), says("buffered", 2), says("promoted", 2)]
+    assert.deepStrictEqual(found(lines), [["out-of-order", 1, 3]])
+    assert.deepStrictEqual(found([...lines, says("promoted", 1)]), [["out-of-order", 1, 3]])
+  })
+
+  it("counts every violation of a log that never ends anything, and remembers a bounded part", () => {
+    const starts = Array.from({ length: 5_000 }, (_, n) => started("10:00:00", `s${n}`))
+    const waiting = Array.from({ length: 15_000 }, (_, n) => `message buffered: session=s arrival=${n}`)
+    const trail = trailOf([...starts, ...waiting])
+    const state = trail.reduce(Audit.check, Audit.empty)
+    assert.isAtLeast(state.violations, 3_000 + 5_000)
+    const report = Audit.report(Audit.conclude(state), trail.length)
+    assert.strictEqual(report.violations, trail.length)
+    assert.lengthOf(report.findings, 1_000)
+    assert.isAtMost(report.spans.length, 4_000)
   })
 
   it("a line within a line is none, and neither is one cut off", () => {
@@ -154,6 +194,29 @@ describe("Audit", () => {
         ]
       )
       assert.deepStrictEqual(report.lines, { read: 7, skipped: 1 })
+    })
+  )
+
+  it.scoped("the files of processes that work side by side are taken line by line", () =>
+    Effect.gen(function* () {
+      const folder = yield* Cli.folder
+      const says = (second: number, what: string) =>
+        `timestamp=2026-05-28T10:00:0${second}.000Z level=INFO fiber=#1 message="message ${what}`
+      const files = {
+        delivers: [
+          says(0, `buffered: session=s arrival=1"`),
+          says(4, `buffered: session=s arrival=2"`),
+          says(8, `buffered: session=s arrival=3"`)
+        ],
+        answers: [says(2, `promoted: session=s arrival=1 seq=1"`), says(9, `promoted: session=s arrival=3 seq=3"`)],
+        alsoAnswers: [says(6, `promoted: session=s arrival=2 seq=2"`)]
+      }
+      const names = Object.entries(files).map(([name, lines]) => {
+        writeFileSync(join(folder, name), lines.join("\n"))
+        return join(folder, name)
+      })
+      assert.strictEqual((yield* Audit.files(names)).verdict, "clean")
+      assert.strictEqual((yield* Audit.files(names.toReversed())).verdict, "clean")
     })
   )
 

@@ -28,6 +28,9 @@ const quoted = (value: string | number): string => {
   return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text)
 }
 
+/** A process begins: what another that wrote here has not ended by now may never end. */
+export const opened = info("compressor opened", {})
+
 export const buffered = ({ arrival, sessionId }: Receipt, kind: string) =>
   info("message buffered", { session: sessionId, arrival, kind })
 

@@ -11,7 +11,7 @@ interface Seen extends Timed {
 
 /** What a session's lines have left open. */
 interface Inbox {
-  /** Buffered and not promoted, in the order of the lines. */
+  /** Buffered and not promoted, in the order of arrival. */
   readonly waiting: ReadonlyArray<Seen>
   /** Promoted, and not buffered so far. */
   readonly early: ReadonlyArray<Seen>
@@ -62,44 +62,39 @@ interface Step {
 
 const buffer = (inbox: Inbox, line: Line<MessageEvent>): Step => {
   const { arrival, session } = line.event
-  if (inbox.early.some((seen) => seen.arrival === arrival)) {
-    return { inbox: { ...inbox, early: inbox.early.filter((seen) => seen.arrival !== arrival) }, findings: [] }
+  const soon = inbox.early.find((seen) => seen.arrival === arrival)
+  if (soon !== undefined) {
+    const text = `message ${arrival} of session ${session} was promoted before it was buffered`
+    const findings = isApart(soon, line.at) ? [finding("out-of-order", session, text, soon, line)] : []
+    return { inbox: { ...inbox, early: inbox.early.filter((seen) => seen !== soon) }, findings }
   }
-  const twin = inbox.waiting.find((seen) => seen.arrival === arrival)
-  if (twin !== undefined) {
+  const { promoted, waiting } = inbox
+  const index = waiting.findLastIndex((seen) => seen.arrival <= arrival) + 1
+  const twin = waiting[index - 1]
+  if (twin?.arrival === arrival) {
     const text = `message ${arrival} of session ${session} was buffered twice`
     return { inbox, findings: [finding("buffered-twice", session, text, twin, line)] }
   }
-  const { promoted } = inbox
   const isLate = promoted !== null && arrival <= promoted.arrival
-  const waiting = [...inbox.waiting, seen(line, isLate)]
   const text = `message ${arrival} of session ${session} was buffered after message ${promoted?.arrival} was promoted`
   const findings = isLate ? [finding("out-of-order", session, text, promoted, line)] : []
-  return { inbox: { ...inbox, waiting }, findings }
+  return { inbox: { ...inbox, waiting: waiting.toSpliced(index, 0, seen(line, isLate)) }, findings }
 }
 
 const promote = (inbox: Inbox, line: Line<MessageEvent>, seq: number | null): Step => {
   const { arrival, session } = line.event
-  const known = inbox.waiting.find((seen) => seen.arrival === arrival)
-  if (known === undefined) {
-    return {
-      inbox: { ...inbox, early: [...inbox.early, seen(line)], promoted: latest(inbox, line, seq) },
-      findings: []
-    }
-  }
-  const others = inbox.waiting.filter((seen) => seen !== known)
-  const overtaken = others.filter((seen) => seen.arrival < arrival && !seen.isFound)
+  const index = inbox.waiting.findIndex((seen) => seen.arrival === arrival)
+  const known = inbox.waiting[index]
+  const promoted = latest(inbox, line, seq)
+  if (known === undefined) return { inbox: { ...inbox, early: [...inbox.early, seen(line)], promoted }, findings: [] }
+  const overtaken = inbox.waiting.slice(0, index)
+  const later = inbox.waiting.slice(index + 1)
   return {
-    inbox: {
-      ...inbox,
-      waiting:
-        overtaken.length === 0 ? others : others.map((o) => (overtaken.includes(o) ? { ...o, isFound: true } : o)),
-      promoted: latest(inbox, line, seq)
-    },
+    inbox: { ...inbox, waiting: overtaken.map(asFound).concat(later), promoted },
     findings: [
-      ...overtaken.map((message) => {
+      ...overtaken.flatMap((message) => {
         const text = `message ${arrival} of session ${session} was promoted before message ${message.arrival}`
-        return finding("out-of-order", session, text, message, line)
+        return message.isFound ? [] : [finding("out-of-order", session, text, message, line)]
       }),
       ...(known.isFound ? [] : backwards(inbox, line, seq))
     ]
@@ -121,8 +116,7 @@ const latest = ({ promoted }: Inbox, line: Line<MessageEvent>, seq: number | nul
 const bounded = (session: string, inbox: Inbox, now: number | null): Step => {
   const { early, waiting } = inbox
   if (early.length === 0 && waiting.length <= MOST_WAITING) return { inbox, findings: [] }
-  const isOver = ({ at }: Seen, index: number) =>
-    index < early.length - MOST_EARLY || (now !== null && at !== null && now - at > APART_MS)
+  const isOver = (seen: Seen, index: number) => index < early.length - MOST_EARLY || isApart(seen, now)
   return {
     inbox: {
       ...inbox,
@@ -135,6 +129,10 @@ const bounded = (session: string, inbox: Inbox, now: number | null): Step => {
     ]
   }
 }
+
+const isApart = ({ at }: Seen, now: number | null): boolean => now !== null && at !== null && now - at > APART_MS
+
+const asFound = (message: Seen): Seen => ({ ...message, isFound: true })
 
 const isOpen = ({ early, waiting }: Inbox): boolean => early.length > 0 || waiting.length > 0
 

@@ -92,9 +92,13 @@ export const carriedOver = (rows: Rows, before: Rows): Rows => {
  */
 export const restored = (rows: Rows, isChild: boolean): Rows => {
   const used = rows.filter(({ standing }) => standing !== "undone")
+  // A summary in use says what came before it, and a degraded handoff beside it then stands for little.
+  if (used.some(({ handoff, standing }) => handoff === "summary" && standing === "live")) return rows
   const live = used.findIndex(({ handoff, standing }) => handoff === "degraded" && standing === "live")
   const summary = used.findLastIndex(({ handoff }, index) => handoff === "summary" && index < live)
-  const range = used.slice(summary === -1 ? 0 : summary - headBefore(used, summary).length)
+  const isFirst = used.findIndex(({ handoff }) => handoff !== "none") === summary
+  const from = isChild && isFirst ? 0 : summary - headBefore(used, summary).length
+  const range = used.slice(summary === -1 ? 0 : from)
   if (live === -1 || range.every(({ standing }) => standing === "live")) return rows
   const handoffs = range.flatMap((row, index) => (row.handoff === "degraded" ? [{ row, index }] : []))
   const copies = handoffs.flatMap(({ index }) => {
@@ -190,14 +194,17 @@ const orphans = (live: Rows): Rows => {
   })
 }
 
-/** What would give a context its user message: the last one archived, else the handoff itself, said by the user. */
+/**
+ * What would give a context that a compression has left without one its user message: the last one archived, else the
+ * handoff itself, said by the user.
+ */
 const userless = (live: Rows, rows: Rows): Rows => {
-  if (live.every(({ role }) => role === "system") || live.some(({ role }) => role === "user")) return []
+  const handoff = live.find(({ handoff }) => handoff !== "none")
+  if (handoff === undefined || live.some(({ role }) => role === "user")) return []
   const archived = rows.findLast(
     ({ handoff, role, standing }) => role === "user" && standing === "archived" && handoff === "none"
   )
-  const found = archived ?? live.find(({ handoff }) => handoff !== "none")
-  return found === undefined ? [] : [found]
+  return [archived ?? handoff]
 }
 
 const repeats = (rows: Rows, live: number): Rows => {

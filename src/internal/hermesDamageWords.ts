@@ -68,7 +68,7 @@ export const WORDS: { readonly [D in Damage]: Words } = {
     repair: "archives the results"
   },
   "no-user-message": {
-    detail: ({ sessionIds: [id] }) => `no message in the context of ${id} is the user's`,
+    detail: ({ sessionIds: [id] }) => `the compression of ${id} left no message of the user's`,
     noticed: "the provider rejected every request of the session",
     repair: "brings the last user message back, or else makes the handoff one"
   },

@@ -90,7 +90,8 @@ const messages = (file: HermesFile): HermesFacts["messages"] => {
   const found = new Map<string, Array<HermesMessage>>()
   const rows = file.db.prepare<[], Row>(
     `SELECT id, session_id AS sessionId, role, content, tool_call_id AS answers, tool_calls AS calls, timestamp AS at,
-     ${file.shape.canArchive ? "active, compacted" : "1 AS active, 0 AS compacted"} FROM messages ORDER BY id`
+     ${column(file, "messages", "active")} AS active, ${column(file, "messages", "compacted")} AS compacted
+     FROM messages ORDER BY id`
   )
   for (const row of rows.iterate()) {
     const message = messageOf(row)

@@ -4,7 +4,7 @@ import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { accessSync, constants, existsSync, statSync } from "node:fs"
+import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import process from "node:process"
 import type { StoreError } from "../SessionError.ts"
@@ -33,6 +33,7 @@ const REQUIRED: { readonly [table: string]: ReadonlyArray<string> } = {
   messages: ["id", "session_id", "role", "content", "tool_call_id", "tool_calls", "timestamp"]
 }
 
+const ROLLBACK_FORMAT = 1
 const WAL_FORMAT = 2
 const WRITE_FORMAT_AT = 18
 
@@ -43,11 +44,28 @@ export const openReadOnly = (filename: string): Effect.Effect<HermesFile, StoreE
       // Closing a WAL database for good folds its log into the file, unless the connection may not write. One without
       // a log has nothing to fold, and its last connection takes the files beside it away only if it could write.
       const isIdle = header[WRITE_FORMAT_AT] === WAL_FORMAT && !isFilled(`${filename}-wal`)
+      if (isIdle && !isWritable(dirname(filename))) return inMemory(filename)
       const db = new Database(filename, { readonly: !isIdle, fileMustExist: true, timeout: 5_000 })
       if (isIdle) db.pragma("query_only = ON")
       return db
     })
   )
+
+/** Where SQLite could not put the files a WAL database needs beside it, all of it is read at once. */
+const inMemory = (filename: string): Database.Database => {
+  const bytes = readFileSync(filename)
+  bytes.fill(ROLLBACK_FORMAT, WRITE_FORMAT_AT, WRITE_FORMAT_AT + 2)
+  return new Database(bytes, { readonly: true })
+}
+
+const isWritable = (path: string): boolean => {
+  try {
+    accessSync(path, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /** For writing; refused while a living process holds a session of it, or writes. */
 export const openForWriting = (filename: string): Effect.Effect<HermesFile, StoreError, Scope.Scope> =>

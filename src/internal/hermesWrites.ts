@@ -80,7 +80,8 @@ const writeMessage = (file: HermesFile, old: HermesMessage, row: HermesMessage):
   const isMoved = old.sessionId !== row.sessionId
   const isReworded = old.handoff !== row.handoff
   if (!isMoved && !isReworded && old.standing === row.standing && old.role === row.role) return false
-  set(file, "messages", row.id, { session_id: row.sessionId, role: row.role, ...FLAGS[row.standing] })
+  const flags = file.shape.canArchive ? FLAGS[row.standing] : {}
+  set(file, "messages", row.id, { session_id: row.sessionId, role: row.role, ...flags })
   if (isReworded) reword(file, row)
   return true
 }
@@ -104,7 +105,7 @@ const reword = (file: HermesFile, { id, sessionId }: HermesMessage): void => {
 
 /** Hermes counts what is live. */
 const count = (file: HermesFile, id: string): void => {
-  const live = file.shape.canArchive ? "AND active = 1" : ""
+  const live = file.shape.tables.get("messages")?.has("active") === true ? "AND active = 1" : ""
   const counted = file.db
     .prepare<[string], { readonly messages: number; readonly calls: number }>(
       `SELECT count(*) AS messages, total(CASE WHEN json_valid(tool_calls) THEN json_array_length(tool_calls) END)

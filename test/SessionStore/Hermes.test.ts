@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import * as Gateway from "../../src/Gateway.ts"
 import { COLUMNS, type HermesRow, isHandoff, messageOf } from "../../src/internal/hermesRows.ts"
+import * as Doctor from "../../src/Doctor.ts"
 import * as Ledger from "../../src/Ledger.ts"
 import type { Message } from "../../src/Message.ts"
 import * as Scripted from "../../src/Provider/Scripted.ts"
@@ -146,6 +147,7 @@ describe("SessionStore/Hermes", () => {
           })
         )
         assertSound(filename)
+        assert.deepStrictEqual((yield* Doctor.diagnose(filename)).findings, [])
       }),
     { fastCheck: { numRuns: 25 } }
   )
@@ -172,6 +174,32 @@ describe("SessionStore/Hermes", () => {
         assertSound(filename)
       }),
     { fastCheck: { numRuns: 25 } }
+  )
+
+  it.scoped.prop(
+    "two stores on one file see each other's messages, each once",
+    [fc.array(fc.tuple(fc.boolean(), action), { minLength: 1, maxLength: 12 })],
+    ([steps]) =>
+      Effect.gen(function* () {
+        const filename = Files.fresh("new")
+        const layer = Hermes.layer({ filename, durability: "process" })
+        const one = yield* Layer.build(Layer.fresh(layer))
+        const other = yield* Layer.build(Layer.fresh(layer))
+        const begun = Effect.flatMap(SessionStore, (store) =>
+          store.importAll([{ sessionId: id, messages: ["a", "b", "c"].map(user) }])
+        )
+        yield* Effect.provide(begun, one)
+        for (const [isOther, action] of steps) {
+          yield* Effect.provide(run(action), isOther ? other : one)
+          const seen = yield* Effect.provide(everything, one)
+          assert.deepStrictEqual(yield* Effect.provide(everything, other), seen)
+          assertShown(filename, seen.state)
+        }
+        const contents = rowsOf(filename).flatMap(({ content }) => (isHandoff(content) ? [] : [content]))
+        assert.strictEqual(new Set(contents).size, contents.length)
+        assertSound(filename)
+      }),
+    { fastCheck: { numRuns: 20 } }
   )
 
   const compressing = (filename: string) =>

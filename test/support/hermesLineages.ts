@@ -236,7 +236,10 @@ const begin = (db: Database.Database, age: Age) => {
       history.turn(at)
       if (at % 2 === 0) current = before
     },
-    late: (at: number, row: Said) => add(pick(at, closed()), row),
+    late: (at: number, row: Said) => {
+      const left = closed().filter((id) => id !== current)
+      if (left.length > 0) add(pick(at, left), row)
+    },
     route: (at: number) => {
       const entry = JSON.stringify({ session_key: `chat:${at}`, session_id: pick(at, sessions) })
       db.prepare("INSERT OR REPLACE INTO gateway_routing (session_key, entry_json, updated_at) VALUES (?, ?, ?)").run(
@@ -260,7 +263,8 @@ const begin = (db: Database.Database, age: Age) => {
       if (type === "orphan") add(current, { ...text("tool", `orphan ${next()}`), tool_call_id: `lost_${next()}` })
       if (type === "second handoff") for (const n of [next(), next()]) add(current, text("assistant", handoff(n)))
       if (type === "undo" && age === "new") {
-        db.prepare("UPDATE messages SET active = 0 WHERE id = (SELECT max(id) FROM messages)").run()
+        const last = "SELECT max(id) FROM messages WHERE session_id = ?"
+        db.prepare(`UPDATE messages SET active = 0 WHERE id = (${last})`).run(current)
       }
       if (type === "cool down" && age === "new") {
         db.prepare("UPDATE sessions SET compression_failure_cooldown_until = ? WHERE id = ?").run(NOW + 600, current)
