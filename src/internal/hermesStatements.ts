@@ -201,7 +201,10 @@ const archiving = (db: Database.Database) => ({
          (SELECT count(*) FROM place p LEFT JOIN hermes.messages m ON ${ROW} AND m.active = 1
           WHERE p.session_id = @sessionId AND p.live = 1 AND m.id IS NULL) +
          (SELECT count(*) FROM hermes.messages m JOIN place p ON p.row_id = m.id
-          WHERE m.session_id = @sessionId AND m.active = 1 AND p.live = 0)`
+          WHERE m.session_id = @sessionId AND m.active = 1 AND p.live = 0) +
+         (SELECT count(*) FROM handoff h JOIN hermes.messages m ON m.id = h.row_id AND m.session_id = h.session_id
+          WHERE h.session_id = @sessionId AND m.active = 1 AND h.live = 0
+            AND NOT EXISTS (SELECT 1 FROM place p WHERE p.row_id = h.row_id))`
     ),
     believe: [
       query<[{ readonly sessionId: string }]>(

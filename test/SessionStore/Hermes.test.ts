@@ -28,6 +28,13 @@ const textOf = (row: HermesRow): string => JSON.stringify(COLUMNS.map((name) => 
 const liveOf = (filename: string, sessionId: string): ReadonlyArray<Row> =>
   rowsOf(filename).filter((row) => row.session_id === sessionId && row.active === 1)
 
+/** Handoffs that are no longer shown aside: they stand for messages that are there. */
+const messageTexts = (rows: ReadonlyArray<Row>): ReadonlyArray<string> =>
+  rows
+    .filter(({ content }) => !isHandoff(content))
+    .map(textOf)
+    .toSorted()
+
 /** Nothing of what is there may be gone. */
 const assertKept = (before: ReadonlyArray<Row>, after: ReadonlyArray<Row>) => {
   const left = after.map(textOf)
@@ -169,11 +176,36 @@ describe("SessionStore/Hermes", () => {
         copyFileSync(`${filename}.before`, filename)
         const now = yield* on(filename, everything)
         assert.deepStrictEqual(now, known)
-        assert.deepStrictEqual(rowsOf(filename).map(textOf).toSorted(), rows.map(textOf).toSorted())
+        assert.deepStrictEqual(messageTexts(rowsOf(filename)), messageTexts(rows))
         if (age === "new") assertShown(filename, now.state)
         assertSound(filename)
       }),
-    { fastCheck: { numRuns: 25 } }
+    {
+      fastCheck: {
+        numRuns: 25,
+        examples: [
+          [
+            [
+              ["deliver", 2],
+              ["rewind", 3],
+              ["commit", 1]
+            ],
+            ["rewind", 3],
+            "new"
+          ],
+          [
+            [
+              ["rewind", 3],
+              ["deliver", 3],
+              ["rewind", 3],
+              ["commit", 1]
+            ],
+            ["rewind", 6],
+            "new"
+          ]
+        ]
+      }
+    }
   )
 
   it.scoped.prop(
