@@ -11,8 +11,11 @@ import process from "node:process"
 import * as AuxiliaryClients from "../AuxiliaryClients.ts"
 import * as Compressor from "../Compressor.ts"
 import * as Pauses from "../Pauses.ts"
+import { openReadOnly } from "../internal/hermesFile.ts"
+import { inspect } from "../internal/sqliteFile.ts"
 import * as OpenAi from "../Provider/OpenAi.ts"
 import { SessionId } from "../Session.ts"
+import * as Hermes from "../SessionStore/Hermes.ts"
 import * as Sqlite from "../SessionStore/Sqlite.ts"
 import * as Summarizer from "../Summarizer.ts"
 import * as Config from "./config.ts"
@@ -62,8 +65,19 @@ export const readFile = (file: string): Effect.Effect<string, CommandError> =>
 const reason = (cause: unknown): string =>
   (cause instanceof Error ? cause.message : String(cause)).replace(/^[A-Z]+: ([^,]+), .*$/, "$1")
 
-/** The database, which must be there unless the command may begin one. */
-export const store = (db: string, create = false) => Sqlite.layer({ filename: db, create })
+/** The database, which must be there unless the command may begin one: a store of ours, or Hermes' own where it is. */
+export const store = (db: string, create = false) =>
+  Layer.unwrapEffect(
+    Effect.map(isHermes(db, create), (isHermes) =>
+      isHermes ? Hermes.layer({ filename: db }) : Sqlite.layer({ filename: db, create })
+    )
+  )
+
+/** Of what is neither, the native store says what it is. */
+const isHermes = (db: string, create: boolean): Effect.Effect<boolean> =>
+  Effect.flatMap(Effect.isSuccess(inspect(db, create)), (isOurs) =>
+    isOurs ? Effect.succeed(false) : Effect.isSuccess(Effect.scoped(openReadOnly(db)))
+  )
 
 /** The settings of `--config`, or of the environment. */
 export const settings = (config: Option.Option<string>) =>
