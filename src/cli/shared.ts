@@ -15,6 +15,7 @@ import { openReadOnly } from "../internal/hermesFile.ts"
 import { inspect } from "../internal/sqliteFile.ts"
 import * as OpenAi from "../Provider/OpenAi.ts"
 import { SessionId } from "../Session.ts"
+import type { StoreError } from "../SessionError.ts"
 import * as Hermes from "../SessionStore/Hermes.ts"
 import * as Sqlite from "../SessionStore/Sqlite.ts"
 import * as Summarizer from "../Summarizer.ts"
@@ -73,10 +74,17 @@ export const store = (db: string, create = false) =>
     )
   )
 
-/** Of what is neither, the native store says what it is. */
-const isHermes = (db: string, create: boolean): Effect.Effect<boolean> =>
+/** Of what is neither, the native store says what it is; of what cannot be read, the reason is told. */
+const isHermes = (db: string, create: boolean): Effect.Effect<boolean, StoreError> =>
   Effect.flatMap(Effect.isSuccess(inspect(db, create)), (isOurs) =>
-    isOurs ? Effect.succeed(false) : Effect.isSuccess(Effect.scoped(openReadOnly(db)))
+    isOurs
+      ? Effect.succeed(false)
+      : Effect.as(Effect.scoped(openReadOnly(db)), true).pipe(
+          Effect.catchIf(
+            ({ reason }) => reason !== "corrupt",
+            () => Effect.succeed(false)
+          )
+        )
   )
 
 /** The settings of `--config`, or of the environment. */

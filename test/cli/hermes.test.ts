@@ -51,5 +51,17 @@ describe("the commands on a Hermes database", () => {
         assert.strictEqual(readFileSync(file, "utf8"), "no database")
       })
     )
+
+    it.scoped("what is cut off is called damaged, and left as it is", () =>
+      Effect.gen(function* () {
+        const file = join(yield* Cli.folder, "state.db")
+        writeFileSync(file, readFileSync(Files.fresh("old")).subarray(0, 5_000))
+        const before = readFileSync(file)
+        const { code, stderr } = yield* Cli.run(["sessions", "--db", file])
+        assert.strictEqual(code, 1)
+        assert.include(stderr, "malformed")
+        assert.deepStrictEqual(readFileSync(file), before)
+      })
+    )
   })
 })
