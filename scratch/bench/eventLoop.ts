@@ -152,7 +152,7 @@ const layer = (routes: ReadonlyArray<Provider.Route>) =>
   Gateway.layer({ policy, routes }).pipe(
     Layer.provideMerge(Sqlite.layer({ filename: file })),
     Layer.provide(Scripted.layer([summary])),
-    Layer.merge(Logger.minimumLogLevel(LogLevel.Error))
+    Layer.provideMerge(Logger.minimumLogLevel(LogLevel.Error))
   )
 await Effect.runPromise(Effect.provide(program, layer([route])))
 console.table(rows)

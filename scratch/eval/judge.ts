@@ -88,7 +88,7 @@ const main = Effect.gen(function* () {
     Layer.provideMerge(Sqlite.layerTemporary),
     Layer.merge(AuxiliaryClients.layer()),
     Layer.provide(OpenAi.layer),
-    Layer.merge(Logger.minimumLogLevel(LogLevel.Error))
+    Layer.provideMerge(Logger.minimumLogLevel(LogLevel.Error))
   )
   const { graded, result } = yield* Effect.provide(
     judge(sessions[0]?.messages ?? [], route, Number(values.probes)),

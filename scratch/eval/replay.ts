@@ -72,7 +72,7 @@ export const world = ({ contextLength, filename, mode = "manual", window, write 
       filename === undefined ? Sqlite.layerTemporary : Sqlite.layer({ filename, durability: "process" })
     ),
     Layer.provide(model.layer),
-    Layer.merge(Logger.minimumLogLevel(LogLevel.Error))
+    Layer.provideMerge(Logger.minimumLogLevel(LogLevel.Error))
   )
   return { layer, requests: model.requests, answers }
 }

@@ -50,7 +50,7 @@ const options = { policy: policyOf(variant), routes: [ModelServer.route(url)] }
 const gateway = real(options, Sqlite.layer({ filename }))
 
 await Effect.runPromise(
-  Effect.provide(Effect.scoped(main), Layer.merge(gateway, Logger.replace(Logger.defaultLogger, logger)))
+  Effect.provide(Effect.scoped(main), Layer.provideMerge(gateway, Logger.replace(Logger.defaultLogger, logger)))
 )
 // The loader of TypeScript would keep it alive.
 process.exit()

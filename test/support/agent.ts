@@ -42,7 +42,10 @@ export const gateway = ({ filename, leaseTtl, url }: Place, say: Say) => {
     }))
   )
   const store = Layer.provide(telling, Sqlite.layer({ filename }))
-  return Layer.merge(real({ routes: [ModelServer.route(url)], leaseTtl }, store), Logger.remove(Logger.defaultLogger))
+  return Layer.provideMerge(
+    real({ routes: [ModelServer.route(url)], leaseTtl }, store),
+    Logger.remove(Logger.defaultLogger)
+  )
 }
 
 /** The round a message was appended in. */

@@ -116,4 +116,4 @@ const gateway = Gateway.layer({
   leaseTtl: rounds === 0 ? "30 millis" : "15 seconds"
 }).pipe(Layer.provide(storeOn(filename)), Layer.provide(model.layer))
 
-await Effect.runPromise(Effect.provide(main, [gateway, Logger.remove(Logger.defaultLogger)]))
+await Effect.runPromise(Effect.provide(main, Layer.provideMerge(gateway, Logger.remove(Logger.defaultLogger))))

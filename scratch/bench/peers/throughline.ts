@@ -21,7 +21,7 @@ export const throughline: Peer = {
         }
       }
     })
-    const runtime = ManagedRuntime.make(Layer.merge(layer, Logger.minimumLogLevel(LogLevel.None)))
+    const runtime = ManagedRuntime.make(Layer.provideMerge(layer, Logger.minimumLogLevel(LogLevel.None)))
     const settled = Effect.flatMap(Compressor, ({ settled }) => settled(id))
     return {
       id: () => id,
