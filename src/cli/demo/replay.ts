@@ -52,13 +52,22 @@ const sender = Effect.map(Gateway, ({ deliver }) => {
   }
 })
 
-/** The scripted agent: its replies are known, all else is as with a model. `seen` gets what each step saw. */
-const answer = (turn: DemoTurn, seen: Array<View.View>) =>
+/** How many steps have begun, and what each saw. */
+interface Steps {
+  begun: number
+  readonly seen: Array<View.View>
+}
+
+/** The scripted agent: its replies are known, all else is as with a model. */
+const answer = (turn: DemoTurn, steps: Steps) =>
   Effect.flatMap(Gateway, (gateway) =>
     gateway.turn(id, ({ append, step }) =>
       Effect.forEach(turn.steps, ({ reply, results }) =>
         Effect.zipRight(
-          step((view) => Effect.sync(() => seen.push(view))),
+          Effect.suspend(() => {
+            steps.begun += 1
+            return step((view) => Effect.sync(() => steps.seen.push(view)))
+          }),
           append(reply, ...results)
         )
       )
@@ -71,14 +80,14 @@ export const replay = (show: (happening: Happening) => Effect.Effect<void>) =>
     const { events, policy } = yield* Compressor
     const { receipts, send } = yield* sender
     const turns = session(7)
-    const seen: Array<View.View> = []
+    const steps: Steps = { begun: 0, seen: [] }
     const compressed = yield* Deferred.make<Compressed>()
     let stepsBefore = 0
     let isUnderWay = false
     let answeredMeanwhile = 0
 
     const arrive = Effect.forEach(arrivals, ([kind, message]) => send(message, kind)).pipe(
-      Effect.tap(() => Effect.sync(() => (stepsBefore = seen.length))),
+      Effect.tap(() => Effect.sync(() => (stepsBefore = steps.begun))),
       Effect.zipRight(show(Happening.Arrived({ messages: arrivals.length })))
     )
     const watch = (event: CompressionEvent) =>
@@ -96,7 +105,7 @@ export const replay = (show: (happening: Happening) => Effect.Effect<void>) =>
     for (const [index, turn] of turns.entries()) {
       const wasUnderWay = isUnderWay
       yield* send(turn.request, "request")
-      const [took] = yield* Effect.timed(answer(turn, seen))
+      const [took] = yield* Effect.timed(answer(turn, steps))
       const isMeanwhile = wasUnderWay && isUnderWay
       const meanwhile = isMeanwhile ? Math.ceil(Duration.toMillis(took)) : null
       yield* show(Happening.Answered({ turn: index + 1, view: yield* view(id), meanwhile }))
@@ -121,7 +130,7 @@ export const replay = (show: (happening: Happening) => Effect.Effect<void>) =>
       arrivals: arrivals.map(([, message]) => message),
       answeredMeanwhile,
       turnsWaited,
-      next: seen[stepsBefore] ?? after
+      next: steps.seen[stepsBefore] ?? after
     })
     return { result, before, after, checks: made } satisfies Outcome
   }).pipe(Effect.scoped)
