@@ -93,9 +93,7 @@ const watched = <A, E, R>(part: string, effect: Effect.Effect<A, E, R>) =>
 const program = Effect.gen(function* () {
   const store = yield* SessionStore
   yield* store.importAll([{ sessionId: id, messages }])
-  const begin = processor()
-  const state = yield* store.state(id)
-  note("state: read from disk", processor() - begin)
+  const state = yield* watched("state, read from disk", store.state(id))
   const view = View.assemble(state, estimate)
   console.log(`${state.tail.length} messages, ${view.tokens} tokens`)
   note(

@@ -126,7 +126,7 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
     }))
 
   const policy = inEstimates(env.policy, state, order)
-  const plan = yield* counted(() => Plan.make({ state, policy, counter, overhead: before.overhead }))
+  const plan = yield* inPieces(Plan.making({ state, policy, counter, overhead: before.overhead }))
   if (plan._tag === "NothingToCompress") return yield* finish("nothing-to-compress", {})
   if (plan._tag === "NoHeadroom") {
     return yield* finish("no-headroom", { reason: "system prompt and tools leave no room in the window" })

@@ -8,7 +8,7 @@ import { whole } from "../Session.ts"
 import type { Logged, Manifest, Segment, SessionId, State, Usage } from "../Session.ts"
 import { total } from "../Tokens.ts"
 import * as Rows from "./sqliteRows.ts"
-import type { Statements } from "./sqliteStatements.ts"
+import type { GenerationRow, Statements } from "./sqliteStatements.ts"
 import * as Undone from "./undone.ts"
 
 /** Together the sessions in memory hold at most about this many tokens of messages and ledgers. */
@@ -47,8 +47,8 @@ export const make = (sql: Statements, refresh: (sessionId: SessionId) => boolean
   const refreshed = new Set<SessionId>()
   let held = 0
 
-  /** The session as it is on disk now; call it inside a transaction. */
-  const current = (sessionId: SessionId): Resident | undefined => {
+  /** The session as it is on disk now; call it inside a transaction. `ahead` are messages of its log, one after the other. */
+  const current = (sessionId: SessionId, ahead: ReadonlyArray<Logged> = []): Resident | undefined => {
     if (refresh(sessionId)) {
       forget(sessionId)
       refreshed.add(sessionId)
@@ -56,7 +56,7 @@ export const make = (sql: Statements, refresh: (sessionId: SessionId) => boolean
     const version = sql.dataVersion.get() ?? 0
     const known = residents.get(sessionId)
     if (known !== undefined && known.version !== version && !unchanged(sql, sessionId, known)) forget(sessionId)
-    const resident = residents.get(sessionId) ?? load(sql, sessionId)
+    const resident = residents.get(sessionId) ?? load(sql, sessionId, ahead)
     if (resident === undefined) return undefined
     resident.version = version
     keep(sessionId, resident)
@@ -121,12 +121,12 @@ const unchanged = (sql: Statements, sessionId: SessionId, known: Resident): bool
   sql.session.get(sessionId)?.epoch === known.epoch
 
 /** Its manifest is an object of its own, by which views know the session while it stays in memory. */
-const load = (sql: Statements, sessionId: SessionId): Resident | undefined => {
+const load = (sql: Statements, sessionId: SessionId, ahead: ReadonlyArray<Logged>): Resident | undefined => {
   const session = sql.session.get(sessionId)
   if (session === undefined) return undefined
   const row = sql.generation.get(sessionId)
   const last = sql.last.get(sessionId) ?? { seq: 0, total: 0 }
-  const parts = readParts(sql, sessionId, row === undefined ? { ...whole } : Rows.manifestOf(row.manifest), last.seq)
+  const parts = readParts(sql, sessionId, manifestIn(row), last.seq, ahead)
   return {
     ...parts,
     version: 0,
@@ -163,12 +163,28 @@ export const advanced = (current: Resident, manifest: Manifest, made: ReadonlyAr
   return { ...current, generation, manifest, head, live, segments, tail, size, ledger: undefined }
 }
 
-/** The rows a manifest stands for, up to `lastSeq`: no row in the middle is read. */
-export const readParts = (sql: Statements, sessionId: SessionId, manifest: Manifest, lastSeq: number) => {
+/** The manifest of the newest generation, of which there is none before the first compression. */
+export const manifestIn = (row: Pick<GenerationRow, "manifest"> | undefined): Manifest =>
+  row === undefined ? { ...whole } : Rows.manifestOf(row.manifest)
+
+/** The rows a manifest stands for, up to `lastSeq`: no row in the middle is read, and none of those read `ahead`. */
+export const readParts = (
+  sql: Statements,
+  sessionId: SessionId,
+  manifest: Manifest,
+  lastSeq: number,
+  ahead: ReadonlyArray<Logged> = []
+) => {
   const system = leadingSystem(sql, sessionId, lastSeq)
   const begin = Math.max((system.at(-1)?.seq ?? 0) + 1, manifest.contextFrom)
+  const read = (from: number, to: number) => (from > to ? [] : sql.between.all(sessionId, from, to).map(Rows.logged))
+  const first = ahead[0]?.seq ?? Infinity
+  const past = first + ahead.length
   const range = (from: number, to: number) =>
-    Undone.without(manifest.undone, sql.between.all(sessionId, from, to).map(Rows.logged))
+    Undone.without(
+      manifest.undone,
+      from < first || from >= past ? read(from, to) : [...ahead.slice(from - first, to - first + 1), ...read(past, to)]
+    )
   return {
     manifest,
     system: Undone.without(manifest.undone, system),

@@ -6,6 +6,7 @@ import type { DeliveryKind, Logged, SessionId, State, Usage } from "../Session.t
 import { SessionExists } from "../SessionError.ts"
 import type { Superseded, TurnLost } from "../SessionError.ts"
 import type { Histories, Lease } from "../SessionStore.ts"
+import * as ReadAhead from "./readAhead.ts"
 import { type Resident, stateOf } from "./residentStates.ts"
 import type { Answer, Block } from "./sqliteBlock.ts"
 import { verifyTurn } from "./sqliteLeases.ts"
@@ -19,6 +20,7 @@ interface Draft extends Omit<Logged, "seq"> {
 
 export const make = (block: Block) => {
   const { counter, reading, resident, residents, sql, writing } = block
+  const readAhead = ReadAhead.make(block)
 
   const draft = (message: Message, kind: DeliveryKind | null, at: number): Draft => ({
     message,
@@ -59,7 +61,9 @@ export const make = (block: Block) => {
       return Either.right(() => {})
     })
 
-  const promote = (lease: Lease) =>
+  const promote = (lease: Lease) => readAhead(lease.sessionId, promoteNow(lease))
+
+  const promoteNow = (lease: Lease) =>
     writing(
       "promote",
       lease.sessionId,
@@ -101,7 +105,10 @@ export const make = (block: Block) => {
     })
 
   const state = (sessionId: SessionId) =>
-    reading("state", sessionId, () => Either.map(resident(sessionId), (current) => () => stateOf(sessionId, current)))
+    readAhead(
+      sessionId,
+      reading("state", sessionId, () => Either.map(resident(sessionId), (current) => () => stateOf(sessionId, current)))
+    )
 
   const range = (sessionId: SessionId, fromSeq: number, toSeq: number) =>
     reading("range", sessionId, () => {
