@@ -87,15 +87,17 @@ export const make = (
     shared.settle(stateNow)
   }
 
-  /** Statements that each stand for themselves, and that nobody waits for the disk for. */
-  const relaxed: Way = (body) => {
-    if (isStrict) sql.relax.run()
-    try {
-      return Either.map(body(), (answer) => answer())
-    } finally {
-      if (isStrict) sql.strict.run()
+  /** Nobody waits for the disk: what is written is there when the next commit is. */
+  const relaxed =
+    (way: Way): Way =>
+    (body) => {
+      if (isStrict) sql.relax.run()
+      try {
+        return way(body)
+      } finally {
+        if (isStrict) sql.strict.run()
+      }
     }
-  }
 
   /** One step of the fiber, which does not wait for a busy file. */
   const attempt =
@@ -136,13 +138,18 @@ export const make = (
     rebase: shared.rebase,
     attempt: attempt(transaction(beginWriting)),
     writing: block(transaction(beginWriting)),
-    /** For what no power cut outlives, such as a lease: it is on disk when the next commit is. One statement writes. */
-    noting: block(relaxed),
+    /** For what is on disk elsewhere until it is here. Another's file may be flushed earlier than ours. */
+    moving: block(shared === notShared ? relaxed(transaction(beginWriting)) : transaction(beginWriting)),
+    /** For what no power cut outlives, such as a lease. One statement writes. */
+    noting: block(relaxed(statement)),
     reading: block(transaction(() => void sql.beginRead.run()))
   }
 }
 
 /** Each commit waits for the disk. */
 const FULL = 2
+
+/** Statements that each stand for themselves. */
+const statement: Way = (body) => Either.map(body(), (answer) => answer())
 
 export type Block = ReturnType<typeof make>

@@ -19,7 +19,7 @@ interface Draft extends Omit<Logged, "seq"> {
 }
 
 export const make = (block: Block) => {
-  const { counter, reading, resident, residents, sql, writing } = block
+  const { counter, moving, reading, resident, residents, sql, writing } = block
   const readAhead = ReadAhead.make(block)
 
   const draft = (message: Message, kind: DeliveryKind | null, at: number): Draft => ({
@@ -63,8 +63,9 @@ export const make = (block: Block) => {
 
   const promote = (lease: Lease) => readAhead(lease.sessionId, promoteNow(lease))
 
+  /** Until it is on disk here, an arrival is in the inbox. */
   const promoteNow = (lease: Lease) =>
-    writing(
+    moving(
       "promote",
       lease.sessionId,
       (): Answer<{ promoted: ReadonlyArray<Logged>; state: State }, TurnLost | Superseded> =>
