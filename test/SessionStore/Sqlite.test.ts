@@ -72,8 +72,11 @@ describe("SessionStore/Sqlite", () => {
     })
   )
 
-  it.effect("a path that cannot be written is a typed error", () =>
+  it.effect("a path that is none or cannot be written is a typed error", () =>
     Effect.gen(function* () {
+      for (const filename of ["", ":memory:"]) {
+        assert.strictEqual((yield* Effect.flip(open({ filename }))).reason, "unreadable")
+      }
       const error = yield* Effect.flip(open({ filename: join(folder(), "missing", "x.db") }))
       assert.strictEqual(error._tag, "StoreError")
     })
