@@ -9,6 +9,7 @@ import { buffer } from "node:stream/consumers"
 import type * as Message from "../../Message.ts"
 import { SessionStore } from "../../SessionStore.ts"
 import * as Rows from "../formats/rows.ts"
+import * as AuditLines from "../../internal/auditLines.ts"
 import { systemReason } from "../../internal/systemReason.ts"
 import { answer, CommandError, dbOption, jsonOption, sessionArg, store, utf8 } from "../shared.ts"
 import { say } from "../terminal.ts"
@@ -34,6 +35,7 @@ export const command = Command.make(
       const receipt = yield* Effect.flatMap(SessionStore, (sessions) =>
         sessions.deliver(args.session, message, delivery)
       ).pipe(Effect.provide(store(args.db, true)))
+      if (!receipt.duplicate) yield* AuditLines.buffered(receipt, args.kind)
       yield* answer(args.json, receipt, () => [
         `${receipt.duplicate ? "already delivered" : "delivered"} to ${receipt.sessionId} as arrival ${receipt.arrival}`
       ])
