@@ -98,7 +98,6 @@ export class InvalidMessage extends Schema.TaggedError<InvalidMessage>()("Invali
 }
 
 const isMessage = Schema.is(Message)
-const explain = ParseResult.decodeUnknownEither(Message)
 
 /**
  * Checks a value and returns the very same object, so that unknown fields and the order of keys survive.
@@ -108,12 +107,35 @@ const explain = ParseResult.decodeUnknownEither(Message)
  */
 export const parse = (input: unknown): Either.Either<Message, InvalidMessage> => {
   if (isPlain(input) || isMessage(input)) return Either.right(input)
-  const issue = Either.match(explain(input), {
-    onLeft: (error) => ParseResult.ArrayFormatter.formatIssueSync(error).map(describe).join("; "),
+  return Either.left(new InvalidMessage({ issue: explain(input) }))
+}
+
+/** What is wrong with it as a message of its role: the other roles' complaints would say nothing. */
+const explain = (input: unknown): string => {
+  if (!Predicate.isRecord(input)) return "Expected an object with a role"
+  const ofRole = explanations.find(({ roles }) => roles.some((role) => role === input["role"]))
+  if (ofRole === undefined) {
+    return `role: Expected ${explanations.flatMap(({ roles }) => roles.map((role) => `"${role}"`)).join(" | ")}`
+  }
+  return Either.match(ofRole.decode(input), {
+    // The first issue is the telling one: a union complains once per member.
+    onLeft: (error) => ParseResult.ArrayFormatter.formatIssueSync(error).slice(0, 1).map(describe).join(),
     onRight: () => "unreadable"
   })
-  return Either.left(new InvalidMessage({ issue }))
 }
+
+const explanation = <A>(roles: ReadonlyArray<string>, schema: Schema.Schema<A>) => {
+  const decode: (input: unknown) => Either.Either<unknown, ParseResult.ParseIssue> =
+    ParseResult.decodeUnknownEither(schema)
+  return { roles, decode }
+}
+
+const explanations = [
+  explanation(["system", "developer"], SystemMessage),
+  explanation(["user"], UserMessage),
+  explanation(["assistant"], AssistantMessage),
+  explanation(["tool"], ToolMessage)
+]
 
 /** What nearly every message looks like: told by hand at a tenth of the price, since each row that is read is checked. */
 const isPlain = (input: unknown): input is Message => {

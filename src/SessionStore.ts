@@ -11,7 +11,7 @@ import type * as Stream from "effect/Stream"
 import type { CompressionFailed } from "./CompressionError.ts"
 import type { CompressionResult } from "./CompressionResult.ts"
 import type { Ledger } from "./Ledger.ts"
-import type { Message } from "./Message.ts"
+import type { InvalidMessage, Message } from "./Message.ts"
 import type { Pause } from "./Pause.ts"
 import type { Counts, SessionStats } from "./SessionStats.ts"
 import type { DeliveryKind, Logged, Manifest, Receipt, Segment, SessionId, State, Usage } from "./Session.ts"
@@ -233,7 +233,7 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
       message: Message,
       delivery: Delivery
     ) => Effect.Effect<Receipt, IdempotencyConflict | StoreError>
-    readonly importAll: (histories: Histories) => Effect.Effect<void, SessionExists | StoreError>
+    readonly importAll: (histories: Histories) => Effect.Effect<void, SessionExists | InvalidMessage | StoreError>
     readonly acquire: (
       sessionId: SessionId,
       request: LeaseRequest
@@ -249,7 +249,7 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
     readonly append: (
       lease: Lease,
       messages: ReadonlyArray<Message>
-    ) => Effect.Effect<ReadonlyArray<Logged>, TurnLost | Superseded | StoreError>
+    ) => Effect.Effect<ReadonlyArray<Logged>, TurnLost | Superseded | InvalidMessage | StoreError>
     readonly report: (sessionId: SessionId, usage: Usage) => Effect.Effect<void>
     readonly state: (sessionId: SessionId) => Effect.Effect<State, UnknownSession | StoreError>
     readonly ledger: (sessionId: SessionId) => Effect.Effect<Ledger, UnknownSession | StoreError>

@@ -6,7 +6,7 @@
 import type * as Effect from "effect/Effect"
 import type { CompressionFailed, InvalidPolicy } from "./CompressionError.ts"
 import type { Window } from "./CompressionPolicy.ts"
-import type { Message } from "./Message.ts"
+import type { InvalidMessage, Message } from "./Message.ts"
 import type { SessionId } from "./Session.ts"
 import type { StoreError, Superseded, TurnLost, UnknownSession } from "./SessionError.ts"
 import type { View } from "./View.ts"
@@ -43,7 +43,7 @@ export type TurnError = TurnLost | Superseded | UnknownSession | StoreError | Co
 
 /**
  * The handle an agent answers with. `view` takes up everything delivered so far and, over the hard threshold, waits for
- * a compression; `append` returns when the messages are on disk; `step` is `view` and a model call, which runs once
+ * a compression; `append` returns when the messages are on disk, and stores none of them if one is no message; `step` is `view` and a model call, which runs once
  * more after a compression if it fails with `ContextOverflow`.
  *
  * @since 0.1.0
@@ -52,7 +52,7 @@ export type TurnError = TurnLost | Superseded | UnknownSession | StoreError | Co
 export interface Turn {
   readonly sessionId: SessionId
   readonly view: (options?: StepOptions) => Effect.Effect<View, TurnError>
-  readonly append: (...messages: ReadonlyArray<Message>) => Effect.Effect<void, TurnError>
+  readonly append: (...messages: ReadonlyArray<Message>) => Effect.Effect<void, TurnError | InvalidMessage>
   readonly report: (usage: StepUsage) => Effect.Effect<void>
   readonly step: <A, E, R>(
     call: (view: View) => Effect.Effect<A, E, R>,

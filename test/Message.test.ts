@@ -19,7 +19,24 @@ const nearly = fc.record(
   { requiredKeys: [] }
 )
 
+const issues: ReadonlyArray<readonly [unknown, string]> = [
+  [null, "Expected an object with a role"],
+  ["hello", "Expected an object with a role"],
+  [{ content: "hello" }, `role: Expected "system" | "developer" | "user" | "assistant" | "tool"`],
+  [{ role: "tool", content: "hello" }, "tool_call_id: is missing"],
+  [
+    { role: "assistant", tool_calls: [{ id: "", type: "function", function: { name: "f", arguments: "{}" } }] },
+    "tool_calls.0.id: Expected a non empty string"
+  ]
+]
+
 describe("Message", () => {
+  it("says what is wrong with a message of its role, and nothing about other roles", () => {
+    for (const [input, issue] of issues) {
+      assert.strictEqual(Either.getOrThrow(Either.flip(Message.parse(input))).issue, issue)
+    }
+  })
+
   it.prop(
     "every message is taken as it is, as the very same object",
     [Arbitrary.make(Message.Message)],

@@ -244,6 +244,7 @@ const network = (
   if (isUnset(base_url)) return fault("base_url", `expected a URL such as ${OPENAI}`)
   if (!isHttp(base_url)) return fault("base_url", "expected an http or https URL")
   if (isUnset(api_key)) return fault("api_key", "expected a key (any text for a server that asks for none)")
+  if (!isHeader(api_key.trim())) return fault("api_key", "expected a key of plain ASCII letters, digits and signs")
   if (provider === "openai-codex" && api === "chat") return fault("api", "expected responses, as openai-codex means it")
   return Either.right({
     provider,
@@ -256,6 +257,8 @@ const network = (
 }
 
 const isHttp = (url: string): boolean => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)
+
+const isHeader = (text: string): boolean => /^[\x20-\x7E]+$/.test(text)
 
 /** A summary takes longer than a glance at an image. */
 const timeouts = (task: string, { timeout }: Pick<Task, "timeout"> = {}): Pick<Limits, "timeout" | "idleTimeout"> => {

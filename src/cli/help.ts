@@ -3,8 +3,9 @@ import * as CliConfig from "@effect/cli/CliConfig"
 import * as Descriptor from "@effect/cli/CommandDescriptor"
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Usage from "@effect/cli/Usage"
+import type * as ValidationError from "@effect/cli/ValidationError"
 import { stripVTControlCharacters } from "node:util"
-import { table } from "./terminal.ts"
+import { printable, table } from "./terminal.ts"
 
 /** The help of one command. */
 export interface Page {
@@ -36,6 +37,19 @@ export const page = ({ descriptor }: { readonly descriptor: Descriptor.Command<u
 /** Whether somebody asks for help rather than for work. */
 export const isWanted = (args: ReadonlyArray<string>): boolean =>
   args.length === 0 || args.includes("--help") || args.includes("-h")
+
+/** What is wrong with a call, in one line. `name` is its command, as far as there is one of that name. */
+export const fault = (
+  error: ValidationError.ValidationError,
+  pages: ReadonlyArray<Page>,
+  name: string | undefined
+): string => {
+  const page = pages.find((page) => page.name === name)
+  if (page === undefined) return `there is no command ${printable(name ?? "")}; throughline --help lists them`
+  if (page.usage === page.name) return `not a call of ${page.name}. ${page.description}`
+  const issue = printable(plain(error.error).replaceAll(/\s+/g, " ")) || "the arguments are not understood"
+  return `${issue}; usage: throughline ${page.usage}`
+}
 
 /** The help of the command that `args` begins with, or that of all. */
 export const text = (pages: ReadonlyArray<Page>, title: string, [name]: ReadonlyArray<string>): string => {

@@ -5,7 +5,7 @@ import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import type { Teardown } from "@effect/platform/Runtime"
 import * as Cause from "effect/Cause"
-import * as Console from "effect/Console"
+import type * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
@@ -25,7 +25,10 @@ import * as Look from "./commands/look.ts"
 import * as Recall from "./commands/recall.ts"
 import * as Stats from "./commands/stats.ts"
 import * as Help from "./help.ts"
-import { say } from "./terminal.ts"
+import { answer } from "./shared.ts"
+import { bearLoss, printable, say } from "./terminal.ts"
+
+bearLoss()
 
 const description = "Sessions that outlive their model's window"
 
@@ -50,24 +53,36 @@ const commands = [
   Audit.command
 ] as const
 
-const throughline = Command.make("throughline").pipe(
-  Command.withDescription(description),
-  Command.withSubcommands(commands)
-)
+const pages = commands.map(Help.page)
+
+/** Each command on `console`. */
+const throughline = (console: Console.Console) =>
+  Command.make("throughline").pipe(
+    Command.withDescription(description),
+    Command.withSubcommands(commands),
+    Command.transformHandler((command) => Effect.withConsole(command, console))
+  )
 
 const run = (argv: ReadonlyArray<string>) => {
   const { version } = manifest
   const args = argv.slice(2)
-  return Help.isWanted(args)
-    ? Console.log(Help.text(commands.map(Help.page), `throughline ${version}: ${description}`, args))
-    : Command.run(throughline, { name: "throughline", version })(argv)
+  if (Help.isWanted(args)) {
+    return answer(false, null, () => [Help.text(pages, `throughline ${version}: ${description}`, args)])
+  }
+  // What the parser would say about a usage error, in several lines, `explain` says in one.
+  return Effect.consoleWith((console) =>
+    Command.run(throughline(console), { name: "throughline", version })(argv).pipe(
+      Effect.withConsole({ ...console, error: () => Effect.void })
+    )
+  )
 }
 
-/** A usage error has been explained already when it gets here, and who interrupts knows that he did. */
+/** One line; who interrupts knows that he did. */
 const explain = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
+  if (Cause.isInterruptedOnly(cause)) return Effect.void
   const error = Cause.squash(cause)
-  if (ValidationError.isValidationError(error) || Cause.isInterruptedOnly(cause)) return Effect.void
-  return say(`throughline: ${error instanceof Error ? error.message : String(error)}`)
+  if (ValidationError.isValidationError(error)) return say(`throughline: ${Help.fault(error, pages, process.argv[2])}`)
+  return say(`throughline: ${printable(error instanceof Error ? error.message : String(error))}`)
 }
 
 const codeOf = (cause: Cause.Cause<unknown>): number => {

@@ -1,8 +1,8 @@
 /** What several commands share: their options, their services, and how they answer. */
 import * as Args from "@effect/cli/Args"
 import * as Options from "@effect/cli/Options"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -13,6 +13,7 @@ import * as Compressor from "../Compressor.ts"
 import * as Pauses from "../Pauses.ts"
 import { openReadOnly } from "../internal/hermesFile.ts"
 import { inspect } from "../internal/sqliteFile.ts"
+import { systemReason } from "../internal/systemReason.ts"
 import * as OpenAi from "../Provider/OpenAi.ts"
 import { SessionId } from "../Session.ts"
 import type { StoreError } from "../SessionError.ts"
@@ -20,7 +21,7 @@ import * as Hermes from "../SessionStore/Hermes.ts"
 import * as Sqlite from "../SessionStore/Sqlite.ts"
 import * as Summarizer from "../Summarizer.ts"
 import * as Config from "./config.ts"
-import { say } from "./terminal.ts"
+import { print, say } from "./terminal.ts"
 
 /** A command cannot go on; `message` is the one line the user reads. */
 export class CommandError extends Schema.TaggedError<CommandError>()("CommandError", { message: Schema.String }) {}
@@ -53,18 +54,31 @@ export const configOption = Options.text("config").pipe(
 )
 
 /** The answer of a command: one JSON value, or lines for a person. */
-export const answer = (json: boolean, value: unknown, lines: () => ReadonlyArray<string>): Effect.Effect<void> =>
-  Console.log(json ? JSON.stringify(value) : lines().join("\n"))
+export const answer = (
+  json: boolean,
+  value: unknown,
+  lines: () => ReadonlyArray<string>
+): Effect.Effect<void, CommandError> =>
+  Effect.mapError(
+    print(json ? JSON.stringify(value) : lines().join("\n")),
+    (cause) => new CommandError({ message: `cannot write the answer: ${systemReason(cause)}` })
+  )
 
 export const readFile = (file: string): Effect.Effect<string, CommandError> =>
-  Effect.try({
-    try: () => readFileSync(file, "utf8"),
-    catch: (cause) => new CommandError({ message: `cannot read ${file}: ${reason(cause)}` })
-  })
+  Effect.flatMap(
+    Effect.try({
+      try: () => readFileSync(file),
+      catch: (cause) => new CommandError({ message: `cannot read ${file}: ${systemReason(cause)}` })
+    }),
+    (bytes) => utf8(file, bytes)
+  )
 
-/** Without the code before it and the path after it: `ENOENT: no such file or directory, open 'x'`. */
-const reason = (cause: unknown): string =>
-  (cause instanceof Error ? cause.message : String(cause)).replace(/^[A-Z]+: ([^,]+), .*$/, "$1")
+/** What is in another encoding would be stored with holes in it. */
+export const utf8 = (name: string, bytes: Uint8Array): Either.Either<string, CommandError> =>
+  Either.try({
+    try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
+    catch: () => new CommandError({ message: `${name}: expected text in UTF-8` })
+  })
 
 /** The database, which must be there unless the command may begin one: a store of ours, or Hermes' own where it is. */
 export const store = (db: string, create = false) =>

@@ -8,6 +8,19 @@ const CLEAR = "\r\u001b[K"
 /** A line that stays. */
 export const say = (text: string): Effect.Effect<void> => Console.error((process.stderr.isTTY ? CLEAR : "") + text)
 
+/** What was asked for, on stdout. A reader that leaves early has had what it wanted. */
+export const print = (text: string): Effect.Effect<void, Error> =>
+  Effect.async((resume) => {
+    process.stdout.write(`${text}\n`, (error) =>
+      resume(error === null || error === undefined || isLeft(error) ? Effect.void : Effect.fail(error))
+    )
+  })
+
+const isLeft = (error: Error): boolean => "code" in error && error.code === "EPIPE"
+
+/** What cannot be written is told by `print`, or there is nobody left to tell. */
+export const bearLoss = (): void => [process.stdout, process.stderr].forEach((stream) => stream.on("error", () => {}))
+
 /** Whether a line can be changed once it is written. */
 export const isChangeable = (): boolean => process.stderr.isTTY
 
@@ -28,7 +41,7 @@ type Terminal = Pick<NodeJS.WriteStream, "isTTY" | "columns">
 export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> =>
   rows.map((row) =>
     row
-      .map((cell, column) => cell.padEnd(Math.max(...rows.map((other) => other[column]?.length ?? 0))))
+      .map((cell, column) => printable(cell).padEnd(Math.max(...rows.map((other) => other[column]?.length ?? 0))))
       .join("  ")
       .trimEnd()
   )

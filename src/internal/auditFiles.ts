@@ -5,6 +5,7 @@ import { StringDecoder } from "node:string_decoder"
 import { createGunzip } from "node:zlib"
 import { read } from "./auditReading.ts"
 import type { Line } from "./auditTrail.ts"
+import { systemReason } from "./systemReason.ts"
 
 /** Lines of the trail, and how many lines there were for them. */
 export interface Block {
@@ -16,7 +17,7 @@ export interface Block {
 export class Unreadable extends Error {
   readonly file: string
   constructor(file: string, cause: unknown) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause })
+    super(systemReason(cause), { cause })
     this.file = file
   }
 }

@@ -5,10 +5,14 @@ import * as Schedule from "effect/Schedule"
 import { closeSync, openSync, readSync } from "node:fs"
 import { StoreError } from "../SessionError.ts"
 import { APPLICATION_ID } from "./sqliteSchema.ts"
+import { systemReason } from "./systemReason.ts"
 
 const MAGIC = "SQLite format 3\0"
 const APPLICATION_ID_AT = 68
 const HEADER_LENGTH = 100
+
+/** For SQLite each connection to one of these is a database of its own. */
+const NO_FILES: ReadonlyArray<string> = ["", ":memory:"]
 
 /** Reads the header alone, so that a file that is not ours is left as it is, byte for byte. */
 export const inspect = (
@@ -17,6 +21,7 @@ export const inspect = (
   application = APPLICATION_ID
 ): Effect.Effect<void, StoreError> =>
   Effect.suspend(() => {
+    if (NO_FILES.includes(filename)) return refused("unreadable", `expected the path of a file, not "${filename}"`)
     const header = readHeader(filename)
     if (header === "absent") return create ? Effect.void : refused("unreadable", `there is no file ${filename}`)
     if (header.length === 0) return create ? Effect.void : refused("not-a-database", `${filename} is empty`)
@@ -86,7 +91,7 @@ export const toStoreError = (operation: string, cause: unknown): StoreError =>
   new StoreError({
     operation,
     reason: reasonOf(codeOf(cause)),
-    detail: cause instanceof Error ? cause.message : String(cause)
+    detail: systemReason(cause)
   })
 
 const codeOf = (cause: unknown): string =>

@@ -1,7 +1,7 @@
 /** The log of the native store: import, promote, append, and the state they add up to. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type { Message } from "../Message.ts"
+import { type InvalidMessage, type Message, parse } from "../Message.ts"
 import type { DeliveryKind, Logged, SessionId, State, Usage } from "../Session.ts"
 import { SessionExists } from "../SessionError.ts"
 import type { Superseded, TurnLost } from "../SessionError.ts"
@@ -51,15 +51,21 @@ export const make = (block: Block) => {
   }
 
   const importAll = (histories: Histories) =>
-    writing("import", histories.map(({ sessionId }) => sessionId).join(" "), (now): Answer<void, SessionExists> => {
-      for (const { messages, sessionId } of histories) {
-        if (residents.current(sessionId) !== undefined) return Either.left(new SessionExists({ sessionId }))
-        sql.open.run(sessionId, now)
-        const drafts = messages.map((message) => draft(message, message.role === "user" ? "request" : null, now))
-        insert(sessionId, { lastSeq: 0, total: 0 }, drafts)
+    writing(
+      "import",
+      histories.map(({ sessionId }) => sessionId).join(" "),
+      (now): Answer<void, SessionExists | InvalidMessage> => {
+        for (const { messages, sessionId } of histories) {
+          const checked = check(messages)
+          if (Either.isLeft(checked)) return Either.left(checked.left)
+          if (residents.current(sessionId) !== undefined) return Either.left(new SessionExists({ sessionId }))
+          sql.open.run(sessionId, now)
+          const drafts = messages.map((message) => draft(message, message.role === "user" ? "request" : null, now))
+          insert(sessionId, { lastSeq: 0, total: 0 }, drafts)
+        }
+        return Either.right(() => {})
       }
-      return Either.right(() => {})
-    })
+    )
 
   const promote = (lease: Lease) => readAhead(lease.sessionId, promoteNow(lease))
 
@@ -85,8 +91,8 @@ export const make = (block: Block) => {
     )
 
   const append = (lease: Lease, messages: ReadonlyArray<Message>) =>
-    writing("append", lease.sessionId, (now): Answer<ReadonlyArray<Logged>, TurnLost | Superseded> =>
-      Either.map(verifyTurn(block, lease, messages), (current) => {
+    writing("append", lease.sessionId, (now): Answer<ReadonlyArray<Logged>, TurnLost | Superseded | InvalidMessage> =>
+      Either.map(Either.andThen(check(messages), verifyTurn(block, lease, messages)), (current) => {
         const drafts = messages.map((message) => draft(message, null, now))
         const appended = insert(lease.sessionId, current, drafts)
         saveUsage(lease.sessionId, current)
@@ -120,3 +126,7 @@ export const make = (block: Block) => {
 
   return { importAll, promote, append, report, state, range }
 }
+
+/** One row that is no message would make the whole session unreadable. */
+const check = (messages: ReadonlyArray<Message>): Either.Either<unknown, InvalidMessage> =>
+  Either.all(messages.map(parse))

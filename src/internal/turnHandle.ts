@@ -4,7 +4,7 @@ import * as Predicate from "effect/Predicate"
 import type * as Context from "effect/Context"
 import { type CompressionPolicy, forWindow, hardLimit, shares, softLimit } from "../CompressionPolicy.ts"
 import type { Compressor } from "../Compressor.ts"
-import type { Message } from "../Message.ts"
+import type { InvalidMessage, Message } from "../Message.ts"
 import type { State } from "../Session.ts"
 import type { Lease, SessionStore } from "../SessionStore.ts"
 import { type Counter, calibrated, overhead, total } from "../Tokens.ts"
@@ -114,7 +114,7 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
       return step.view
     })
 
-  const append = (...messages: ReadonlyArray<Message>): Effect.Effect<void, TurnError> =>
+  const append = (...messages: ReadonlyArray<Message>): Effect.Effect<void, TurnError | InvalidMessage> =>
     messages.length === 0
       ? Effect.void
       : Effect.flatMap(store.append(lease, messages), (entries) =>

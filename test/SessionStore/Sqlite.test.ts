@@ -6,6 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Ledger from "../../src/Ledger.ts"
 import { SessionId, whole } from "../../src/Session.ts"
+import type { InvalidMessage } from "../../src/Message.ts"
 import type { StoreError, Superseded, TurnLost } from "../../src/SessionError.ts"
 import { type Lease, type LeaseLost, SessionStore } from "../../src/SessionStore.ts"
 import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
@@ -17,7 +18,7 @@ const id = SessionId.make("s")
 const open = (options: Sqlite.Options) => Effect.provide(SessionStore, Sqlite.layer(options))
 const opened = (filename: string) =>
   Effect.map(Layer.build(Sqlite.layer({ filename })), (context) => Context.get(context, SessionStore))
-type Written = Effect.Effect<unknown, StoreError | LeaseLost | TurnLost | Superseded, SessionStore>
+type Written = Effect.Effect<unknown, StoreError | LeaseLost | TurnLost | Superseded | InvalidMessage, SessionStore>
 const deliver = Effect.flatMap(SessionStore, (store) =>
   store.deliver(id, { role: "user", content: "hello" }, { kind: "request" })
 )
@@ -71,8 +72,11 @@ describe("SessionStore/Sqlite", () => {
     })
   )
 
-  it.effect("a path that cannot be written is a typed error", () =>
+  it.effect("a path that is none or cannot be written is a typed error", () =>
     Effect.gen(function* () {
+      for (const filename of ["", ":memory:"]) {
+        assert.strictEqual((yield* Effect.flip(open({ filename }))).reason, "unreadable")
+      }
       const error = yield* Effect.flip(open({ filename: join(folder(), "missing", "x.db") }))
       assert.strictEqual(error._tag, "StoreError")
     })

@@ -91,5 +91,16 @@ describe("throughline audit", () => {
         assert.match(none.stderr, /^throughline: cannot read .*none\.log: .+\n$/)
       })
     )
+
+    it.scoped("what the command line delivers has its line", () =>
+      Effect.gen(function* () {
+        const cwd = yield* Cli.folder
+        const deliver = ["deliver", "chat", "--db", "sessions.db", "--key", "k", "--log-level", "info"]
+        const first = yield* Cli.run(deliver, { cwd, stdin: "hello" })
+        const again = yield* Cli.run(deliver, { cwd, stdin: "hello" })
+        assert.match(first.stderr, /message="message buffered: session=chat arrival=1 kind=request"/)
+        assert.deepStrictEqual([again.code, again.stderr], [0, ""])
+      })
+    )
   })
 })

@@ -19,9 +19,11 @@ export interface Running {
 }
 
 export interface Surroundings {
-  readonly stdin?: string
+  readonly stdin?: string | Uint8Array
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** A descriptor to write to instead of being read. */
+  readonly stdout?: number
 }
 
 export class Cli extends Context.Tag("test/Cli")<
@@ -52,20 +54,28 @@ export const layer = Layer.scoped(
 export const run = (args: ReadonlyArray<string>, surroundings?: Surroundings) =>
   Effect.flatMap(Cli, ({ start }) => Effect.flatMap(start(args, surroundings), ({ ended }) => ended))
 
-const start = (file: string, args: ReadonlyArray<string>, { cwd, env = {}, stdin = "" }: Surroundings): Running => {
-  const child = spawn(process.execPath, [file, ...args], { cwd, env: { PATH: process.env.PATH, ...env } })
+const start = (
+  file: string,
+  args: ReadonlyArray<string>,
+  { cwd, env = {}, stdin = "", stdout: given }: Surroundings
+): Running => {
+  const child = spawn(process.execPath, [file, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ["pipe", given ?? "pipe", "pipe"]
+  })
   const end = Deferred.unsafeMake<Ended>(FiberId.none)
   const listeners = new Set<() => void>()
   let stdout = ""
   let stderr = ""
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text))
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text))
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     stderr += text
     listeners.forEach((listener) => listener())
   })
   child.on("close", (code) => Deferred.unsafeDone(end, Effect.succeed({ code, stdout, stderr })))
   // A command may end without having read it.
-  child.stdin.on("error", () => {}).end(stdin)
+  child.stdin?.on("error", () => {}).end(stdin)
   return {
     interrupt: Effect.sync(() => void child.kill("SIGINT")),
     says: (text) =>

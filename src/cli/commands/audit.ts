@@ -8,6 +8,7 @@ import { writeFileSync } from "node:fs"
 import process from "node:process"
 import { setFlagsFromString } from "node:v8"
 import * as Audit from "../../Audit.ts"
+import { systemReason } from "../../internal/systemReason.ts"
 import { answer, CommandError, jsonOption } from "../shared.ts"
 import { columns, count, hasColor, printable, say } from "../terminal.ts"
 import * as Timeline from "../timeline.ts"
@@ -50,7 +51,7 @@ const draw = (file: string, timeline: Timeline.Timeline | undefined, title: stri
     ? say(`throughline: the lines have no times: no timeline in ${file}`)
     : Effect.try({
         try: () => writeFileSync(file, TimelineSvg.svg(timeline, title)),
-        catch: (cause) => new CommandError({ message: `cannot write ${file}: ${String(cause)}` })
+        catch: (cause) => new CommandError({ message: `cannot write ${file}: ${systemReason(cause)}` })
       })
 
 const lines = (report: Audit.Report, timeline: Timeline.Timeline | undefined): ReadonlyArray<string> => {

@@ -1,6 +1,8 @@
 /** `throughline config check FILE` */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import * as ValidationError from "@effect/cli/ValidationError"
 import * as Effect from "effect/Effect"
 import process from "node:process"
 import * as CompressionPolicy from "../../CompressionPolicy.ts"
@@ -21,7 +23,9 @@ const checking = Command.make("check", { file, json: jsonOption }, ({ file, json
   })
 ).pipe(Command.withDescription("Say what is wrong with a config file and what to do about it"))
 
-export const command = Command.make("config").pipe(
+export const command = Command.make("config", {}, () =>
+  Effect.fail(ValidationError.missingSubcommand(HelpDoc.p("Missing subcommand check")))
+).pipe(
   Command.withSubcommands([checking]),
   Command.withDescription("Check a config file: throughline config check FILE [--json]")
 )

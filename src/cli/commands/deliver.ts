@@ -5,11 +5,13 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import process from "node:process"
-import { text } from "node:stream/consumers"
+import { buffer } from "node:stream/consumers"
 import type * as Message from "../../Message.ts"
 import { SessionStore } from "../../SessionStore.ts"
 import * as Rows from "../formats/rows.ts"
-import { answer, CommandError, dbOption, jsonOption, sessionArg, store } from "../shared.ts"
+import * as AuditLines from "../../internal/auditLines.ts"
+import { systemReason } from "../../internal/systemReason.ts"
+import { answer, CommandError, dbOption, jsonOption, sessionArg, store, utf8 } from "../shared.ts"
 import { say } from "../terminal.ts"
 
 const kind = Options.choice("kind", ["request", "notification"]).pipe(
@@ -33,6 +35,7 @@ export const command = Command.make(
       const receipt = yield* Effect.flatMap(SessionStore, (sessions) =>
         sessions.deliver(args.session, message, delivery)
       ).pipe(Effect.provide(store(args.db, true)))
+      if (!receipt.duplicate) yield* AuditLines.buffered(receipt, args.kind)
       yield* answer(args.json, receipt, () => [
         `${receipt.duplicate ? "already delivered" : "delivered"} to ${receipt.sessionId} as arrival ${receipt.arrival}`
       ])
@@ -44,13 +47,14 @@ const EMPTY = new CommandError({ message: "stdin: expected a message, found noth
 /** Not the synchronous read: that would be deaf to Ctrl-C. */
 const stdin = Effect.suspend(() => {
   const hint = process.stdin.isTTY ? say("the message, then Ctrl-D:") : Effect.void
-  return Effect.zipRight(
+  const bytes = Effect.zipRight(
     hint,
     Effect.tryPromise({
-      try: () => text(process.stdin),
-      catch: (cause) => new CommandError({ message: `cannot read stdin: ${String(cause)}` })
+      try: () => buffer(process.stdin),
+      catch: (cause) => new CommandError({ message: `cannot read stdin: ${systemReason(cause)}` })
     })
   )
+  return Effect.flatMap(bytes, (bytes) => utf8("stdin", bytes))
 })
 
 /** What begins like a JSON object must be a chat message; everything else is what a user says. */

@@ -5,7 +5,7 @@ import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Doctor from "../../Doctor.ts"
 import { answer, CommandError, jsonOption } from "../shared.ts"
-import { count } from "../terminal.ts"
+import { count, printable } from "../terminal.ts"
 
 const fileArg = Args.text({ name: "state-db" }).pipe(Args.withDescription("a Hermes database"))
 
@@ -32,10 +32,12 @@ export const command = Command.make(
 const look = (file: string, json: boolean) =>
   Effect.gen(function* () {
     const report = yield* Doctor.diagnose(file)
-    yield* answer(json, report, () => [
-      `${file}: ${things(report.sessions, "session")}, ${things(report.messages, "message")}`,
-      ...(report.findings.length === 0 ? ["no damage"] : report.findings.flatMap(lines))
-    ])
+    yield* answer(json, report, () =>
+      [
+        `${file}: ${things(report.sessions, "session")}, ${things(report.messages, "message")}`,
+        ...(report.findings.length === 0 ? ["no damage"] : report.findings.flatMap(lines))
+      ].map(printable)
+    )
     return report.findings.length
   })
 
@@ -43,7 +45,7 @@ const look = (file: string, json: boolean) =>
 const mend = (file: string, dryRun: boolean, json: boolean) =>
   Effect.gen(function* () {
     const report = yield* Doctor.repair(file, { dryRun })
-    yield* answer(json, report, () => summary(report))
+    yield* answer(json, report, () => summary(report).map(printable))
     return dryRun ? report.mended.flatMap(({ findings }) => findings).length : report.remaining.length
   })
 

@@ -10,7 +10,7 @@ import { openForWriting } from "../../internal/hermesFile.ts"
 import { SessionId } from "../../Session.ts"
 import { SessionStore } from "../../SessionStore.ts"
 import { answer, dbOption, jsonOption, SessionName, store } from "../shared.ts"
-import { count } from "../terminal.ts"
+import { count, printable } from "../terminal.ts"
 
 const to = Options.text("to").pipe(
   Options.withPseudoName("file"),
@@ -37,7 +37,7 @@ export const command = Command.make("export", { sessions: chosen, db: dbOption, 
       })
     )
     const exported = yield* Effect.flatMap(openForWriting(args.to), (file) => HermesExport.write(file, leaving))
-    yield* answer(args.json, { sessions: exported }, () => exported.flatMap(lines))
+    yield* answer(args.json, { sessions: exported }, () => exported.flatMap(lines).map(printable))
   }).pipe(Effect.scoped, Effect.provide(store(args.db)))
 ).pipe(Command.withDescription("Add sessions to a Hermes Agent's database, all of them or none; without ids every one"))
 

@@ -11,7 +11,7 @@ import { SessionId } from "../../Session.ts"
 import { type Histories, SessionStore } from "../../SessionStore.ts"
 import * as Formats from "../formats.ts"
 import { answer, CommandError, dbOption, jsonOption, readFile, SessionName, store } from "../shared.ts"
-import { count } from "../terminal.ts"
+import { count, printable } from "../terminal.ts"
 
 const file = Args.text({ name: "file" }).pipe(
   Args.withDescription("chat messages, as JSON or JSONL, or a Hermes Agent's state.db")
@@ -40,12 +40,14 @@ export const command = Command.make("import", { file, db: dbOption, session, for
       Effect.provide(store(args.db, true))
     )
     const sessions = histories.map(({ messages, sessionId }) => ({ sessionId, messages: messages.length }))
-    yield* answer(args.json, { format: imported.format, sessions, skipped: imported.skipped }, () => [
-      ...sessions.map(({ messages, sessionId }) => `imported ${sessionId}: ${count(messages)} messages`),
-      ...Object.entries(imported.skipped).map(
-        ([kind, lines]) => `skipped ${kind}: ${count(lines)} ${imported.format === "hermes" ? "rows" : "lines"}`
-      )
-    ])
+    yield* answer(args.json, { format: imported.format, sessions, skipped: imported.skipped }, () =>
+      [
+        ...sessions.map(({ messages, sessionId }) => `imported ${sessionId}: ${count(messages)} messages`),
+        ...Object.entries(imported.skipped).map(
+          ([kind, lines]) => `skipped ${kind}: ${count(lines)} ${imported.format === "hermes" ? "rows" : "lines"}`
+        )
+      ].map(printable)
+    )
   })
 ).pipe(Command.withDescription("Import the sessions of a file, all of them or none"))
 

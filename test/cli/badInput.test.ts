@@ -1,0 +1,87 @@
+import { assert, describe, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { closeSync, openSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as Cli from "../support/cli.ts"
+
+/** A folder with a database that holds the session `chat`. */
+const workplace = Effect.gen(function* () {
+  const cwd = yield* Cli.folder
+  const { code } = yield* Cli.run(["deliver", "chat", "--db", "sessions.db"], { cwd, stdin: "hello" })
+  assert.strictEqual(code, 0)
+  return cwd
+})
+
+const latin1 = Buffer.from("caf\u00E9", "latin1")
+
+layer(Cli.layer, { excludeTestServices: true })("what a beginner types", (it) => {
+  describe("is answered in one line", () => {
+    const cases: ReadonlyArray<readonly [args: ReadonlyArray<string>, code: number, expected: string]> = [
+      [["view", "-chat", "--db", "sessions.db"], 2, "the arguments are not understood; usage: throughline view --db "],
+      [["help"], 2, "there is no command help; throughline --help lists them"],
+      [["config"], 2, "not a call of config. Check a config file: throughline config check FILE [--json]"],
+      [["config", "chek", "x"], 2, "not a call of config. Check a config file: throughline config check FILE [--json]"],
+      [
+        ["rewind", "chat", "first", "--db", "sessions.db"],
+        2,
+        "'first' is not a integer; usage: throughline rewind --db "
+      ],
+      [["view", "a\nb\u001B[31m", "--db", "sessions.db"], 1, "there is no session a\u00B7b\u00B7[31m"],
+      [["view", "chat", "--db", "."], 1, "could not open the database: .: illegal operation on a directory"],
+      [["view", "chat", "--db", ""], 1, 'could not open the database: expected the path of a file, not ""'],
+      [["audit", "gone.log"], 1, "cannot read gone.log: no such file or directory"],
+      [["doctor", "sessions.db"], 1, "could not open the database: sessions.db is not a Hermes database: it has no "]
+    ]
+    it.scoped("whatever is wrong", () =>
+      Effect.gen(function* () {
+        const cwd = yield* workplace
+        for (const [args, expectedCode, expected] of cases) {
+          const { code, stderr, stdout } = yield* Cli.run(args, { cwd })
+          assert.deepStrictEqual([code, stdout], [expectedCode, ""], args.join(" "))
+          assert.match(stderr, /^throughline: .+\n$/)
+          assert.strictEqual(stderr.slice("throughline: ".length, -1).slice(0, expected.length), expected)
+        }
+      })
+    )
+  })
+
+  it.scoped("an answer that cannot be written is a failure", () =>
+    Effect.gen(function* () {
+      const cwd = yield* workplace
+      const stdout = openSync(join(cwd, "sessions.db"), "r")
+      const { code, stderr } = yield* Cli.run(["log", "chat", "--db", "sessions.db"], { cwd, stdout })
+      closeSync(stdout)
+      assert.deepStrictEqual([code, stderr], [1, "throughline: cannot write the answer: bad file descriptor\n"])
+    })
+  )
+
+  it.scoped("text in another encoding is not stored with holes in it", () =>
+    Effect.gen(function* () {
+      const cwd = yield* workplace
+      writeFileSync(
+        join(cwd, "latin1.jsonl"),
+        Buffer.concat([Buffer.from('{"role":"user","content":"'), latin1, Buffer.from('"}')])
+      )
+      const delivered = yield* Cli.run(["deliver", "chat", "--db", "sessions.db"], { cwd, stdin: latin1 })
+      assert.deepStrictEqual([delivered.code, delivered.stderr], [1, "throughline: stdin: expected text in UTF-8\n"])
+      const imported = yield* Cli.run(["import", "latin1.jsonl", "--db", "sessions.db"], { cwd })
+      assert.deepStrictEqual(
+        [imported.code, imported.stderr],
+        [1, "throughline: latin1.jsonl: expected text in UTF-8\n"]
+      )
+      const { stdout } = yield* Cli.run(["log", "chat", "--db", "sessions.db", "--json"], { cwd })
+      assert.deepStrictEqual(JSON.parse(stdout), [{ role: "user", content: "hello" }])
+    })
+  )
+
+  it.scoped("a key that no header can hold is told before a call is made", () =>
+    Effect.gen(function* () {
+      const cwd = yield* workplace
+      const env = { OPENAI_API_KEY: "sch\u00FCssel", THROUGHLINE_MODEL: "m" }
+      const { code, stderr } = yield* Cli.run(["compress", "chat", "--db", "sessions.db"], { cwd, env })
+      assert.strictEqual(code, 1)
+      assert.match(stderr, /^throughline: environment: OPENAI_API_KEY: expected a key of plain ASCII .+\n$/)
+      assert.notInclude(stderr, "ssel")
+    })
+  )
+})
