@@ -43,8 +43,8 @@ export type TurnError = TurnLost | Superseded | UnknownSession | StoreError | Co
 
 /**
  * The handle an agent answers with. `view` takes up everything delivered so far and, over the hard threshold, waits for
- * a compression; `append` returns when the messages are on disk, and stores none of them if one is no message; `step` is `view` and a model call, which runs once
- * more after a compression if it fails with `ContextOverflow`.
+ * a compression; `append` returns when the messages are on disk, and stores none of them if one is no message; `step`
+ * is `view` and a model call, which runs once more after a compression if it fails with `ContextOverflow`.
  *
  * @since 0.1.0
  * @category models
