@@ -52,6 +52,7 @@ export const make = (
 ) => {
   const residents = Residents.make(sql, shared.refresh)
   const isStrict = db.pragma("synchronous", { simple: true }) === FULL
+  let isRelaxed = false
 
   /** All of `body` or nothing of it: a Left or a throw rolls back. */
   const transaction =
@@ -87,17 +88,21 @@ export const make = (
     shared.settle(stateNow)
   }
 
-  /** Nobody waits for the disk: what is written is there when the next commit is. */
-  const relaxed =
+  /** Before what is done and never after it, where a failure would speak of what is on disk already. */
+  const durably =
+    (willRelax: boolean) =>
     (way: Way): Way =>
     (body) => {
-      if (isStrict) sql.relax.run()
-      try {
-        return way(body)
-      } finally {
-        if (isStrict) sql.strict.run()
+      if (isStrict && isRelaxed !== willRelax) {
+        ;(willRelax ? sql.relax : sql.strict).run()
+        isRelaxed = willRelax
       }
+      return way(body)
     }
+
+  /** Nobody waits for the disk: what is written is there when the next commit is. */
+  const relaxed = durably(true)
+  const strict = durably(false)
 
   /** One step of the fiber, which does not wait for a busy file. */
   const attempt =
@@ -136,10 +141,10 @@ export const make = (
     resident,
     counter,
     rebase: shared.rebase,
-    attempt: attempt(transaction(beginWriting)),
-    writing: block(transaction(beginWriting)),
+    attempt: attempt(strict(transaction(beginWriting))),
+    writing: block(strict(transaction(beginWriting))),
     /** For what is on disk elsewhere until it is here. Another's file may be flushed earlier than ours. */
-    moving: block(shared === notShared ? relaxed(transaction(beginWriting)) : transaction(beginWriting)),
+    moving: block((shared === notShared ? relaxed : strict)(transaction(beginWriting))),
     /** For what no power cut outlives, such as a lease. One statement writes. */
     noting: block(relaxed(statement)),
     reading: block(transaction(() => void sql.beginRead.run()))
