@@ -44,18 +44,17 @@ export interface Resident {
 /** `refresh` takes in what others than the store have written, and says whether there was something. */
 export const make = (sql: Statements, refresh: (sessionId: SessionId) => boolean, capacity: number = CAPACITY) => {
   const residents = new Map<SessionId, Resident>()
-  const refreshed = new Set<SessionId>()
+  /** Taken into memory by the transaction under way, which may have written what was read. */
+  const taken = new Set<SessionId>()
   let held = 0
 
   /** The session as it is on disk now; call it inside a transaction. `ahead` are messages of its log, one after the other. */
   const current = (sessionId: SessionId, ahead: ReadonlyArray<Logged> = []): Resident | undefined => {
-    if (refresh(sessionId)) {
-      forget(sessionId)
-      refreshed.add(sessionId)
-    }
+    if (refresh(sessionId)) forget(sessionId)
     const version = sql.dataVersion.get() ?? 0
     const known = residents.get(sessionId)
     if (known !== undefined && known.version !== version && !unchanged(sql, sessionId, known)) forget(sessionId)
+    if (!residents.has(sessionId)) taken.add(sessionId)
     const resident = residents.get(sessionId) ?? load(sql, sessionId, ahead)
     if (resident === undefined) return undefined
     resident.version = version
@@ -94,8 +93,8 @@ export const make = (sql: Statements, refresh: (sessionId: SessionId) => boolean
 
   /** What was taken in is on disk by now, or it is not and memory must not have it either. */
   const ended = (isCommitted: boolean) => {
-    if (!isCommitted) refreshed.forEach(forget)
-    refreshed.clear()
+    if (!isCommitted) taken.forEach(forget)
+    taken.clear()
   }
 
   /** The session is at another base now. */

@@ -1,9 +1,9 @@
 /** The log of the native store: import, promote, append, and the state they add up to. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type { Message } from "../Message.ts"
+import { type InvalidMessage, type Message, parse } from "../Message.ts"
 import type { DeliveryKind, Logged, SessionId, State, Usage } from "../Session.ts"
-import { SessionExists } from "../SessionError.ts"
+import { SessionExists, StoreError } from "../SessionError.ts"
 import type { Superseded, TurnLost } from "../SessionError.ts"
 import type { Histories, Lease } from "../SessionStore.ts"
 import * as ReadAhead from "./readAhead.ts"
@@ -19,11 +19,12 @@ interface Draft extends Omit<Logged, "seq"> {
 }
 
 export const make = (block: Block) => {
-  const { counter, moving, reading, resident, residents, sql, writing } = block
+  const { counter, moving, noting, reading, resident, residents, sql, writing } = block
   const readAhead = ReadAhead.make(block)
 
+  /** What no reader would take for a message again is not written: the session could never be read with it. */
   const draft = (message: Message, kind: DeliveryKind | null, at: number): Draft => ({
-    message,
+    message: Either.getOrThrowWith(parse(message), unwritable),
     body: JSON.stringify(message),
     kind,
     at,
@@ -98,11 +99,21 @@ export const make = (block: Block) => {
     )
 
   const report = (sessionId: SessionId, usage: Usage) =>
-    Effect.sync(() => {
+    Effect.suspend(() => {
       const current = residents.peek(sessionId)
-      if (current === undefined || current.generation !== usage.generation) return
+      if (current === undefined) return Effect.ignoreLogged(reportUnread(sessionId, usage))
+      if (current.generation !== usage.generation) return Effect.void
       current.usage = usage
       current.unsaved = true
+      return Effect.void
+    })
+
+  /** Other sessions have taken its place in memory while the model answered. */
+  const reportUnread = (sessionId: SessionId, usage: Usage) =>
+    noting("report", sessionId, () => {
+      const { generation } = sql.generation.get(sessionId) ?? { generation: 0 }
+      if (generation === usage.generation) sql.saveUsage.run(JSON.stringify(usage), sessionId)
+      return Either.right(() => {})
     })
 
   const state = (sessionId: SessionId) =>
@@ -120,3 +131,6 @@ export const make = (block: Block) => {
 
   return { importAll, promote, append, report, state, range }
 }
+
+const unwritable = ({ issue }: InvalidMessage) =>
+  new StoreError({ operation: "write a message", reason: "constraint", detail: issue })
