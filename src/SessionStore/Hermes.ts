@@ -17,6 +17,7 @@ import * as HermesLog from "../internal/hermesLog.ts"
 import * as HermesRecovery from "../internal/hermesRecovery.ts"
 import { APPLICATION_ID, join } from "../internal/hermesSide.ts"
 import * as HermesStatements from "../internal/hermesStatements.ts"
+import * as ReadAhead from "../internal/readAhead.ts"
 import * as Block from "../internal/sqliteBlock.ts"
 import { connect, inspect, toStoreError } from "../internal/sqliteFile.ts"
 import * as Statements from "../internal/sqliteStatements.ts"
@@ -93,13 +94,14 @@ export const make = Effect.fnUntraced(function* ({ durability, filename }: Optio
 const moment = Schedule.upTo(Schedule.spaced("50 millis"), "1 second")
 
 /** The same, with the sessions that nobody but Hermes has worked with so far. */
-const sharing = (
-  store: SessionStore["Type"],
-  { reading, resident }: Block.Block,
-  hermes: HermesStatements.HermesStatements
-) => {
+const sharing = (store: SessionStore["Type"], block: Block.Block, hermes: HermesStatements.HermesStatements) => {
+  const { reading, resident } = block
+  const readAhead = ReadAhead.make(block)
   const takenIn = (sessionId: SessionId) =>
-    reading("take in", sessionId, () => Either.map(resident(sessionId), () => () => {}))
+    readAhead(
+      sessionId,
+      reading("take in", sessionId, () => Either.map(resident(sessionId), () => () => {}))
+    )
 
   const acquire: typeof store.acquire = (sessionId, request) =>
     Effect.catchTag(store.acquire(sessionId, request), "UnknownSession", () =>

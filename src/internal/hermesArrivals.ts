@@ -8,6 +8,7 @@ import { type Manifest, type SessionId, snapshotId, whole } from "../Session.ts"
 import type { Counter } from "../Tokens.ts"
 import * as HermesRows from "./hermesRows.ts"
 import type { HermesStatements } from "./hermesStatements.ts"
+import type { Refreshed } from "./residentStates.ts"
 import * as Rows from "./sqliteRows.ts"
 import type { Statements } from "./sqliteStatements.ts"
 import * as Undone from "./undone.ts"
@@ -16,22 +17,24 @@ export const make = (sql: Statements, hermes: HermesStatements, counter: Counter
   const seen = new Set<SessionId>()
   let version: number | undefined
 
-  const refresh = (sessionId: SessionId): boolean => {
+  /** At most so many rows are taken in, the oldest first. */
+  const refresh = (sessionId: SessionId, most = Infinity): Refreshed => {
     const now = hermes.dataVersion.get()
     if (now !== version) seen.clear()
     version = now
-    if (seen.has(sessionId)) return false
+    if (seen.has(sessionId)) return { isChanged: false, isMore: false }
     if (sql.session.get(sessionId) === undefined) hermes.adopt.run(sessionId)
     // As long as the files may not be at the same commit, what is missing is no sign of anything.
     const isWhole = isSettled() || hermes.isPending.get(sessionId, sessionId) === 0
-    if (isWhole) seen.add(sessionId)
     const hasLeft = isWhole && takeOut(sessionId)
-    return takeIn(sessionId) || hasLeft
+    const taken = takeIn(sessionId, most)
+    const isMore = taken === most
+    if (isWhole && !isMore) seen.add(sessionId)
+    return { isChanged: taken > 0 || hasLeft, isMore }
   }
 
-  const takeIn = (sessionId: SessionId): boolean => {
+  const takeIn = (sessionId: SessionId, most: number): number => {
     let end = sql.last.get(sessionId) ?? { seq: 0, total: 0 }
-    const before = end.seq
     const taken: Array<Parameters<HermesStatements["put"]["run"]>> = []
     for (const row of hermes.arrivals.iterate(sessionId)) {
       const message = Either.getOrUndefined(HermesRows.messageOf(row))
@@ -42,9 +45,10 @@ export const make = (sql: Statements, hermes: HermesStatements, counter: Counter
       const kind = message.role === "user" && !HermesRows.isHandoff(row.content) ? "request" : null
       const at = Math.round(row.timestamp * 1_000)
       taken.push([sessionId, end.seq, row.id, null, kind, tokens, end.total, null, at])
+      if (taken.length === most) break
     }
     for (const place of taken) hermes.put.run(...place)
-    return end.seq > before
+    return taken.length
   }
 
   const takeOut = (sessionId: SessionId): boolean => {

@@ -15,14 +15,18 @@ import * as Rows from "./sqliteRows.ts"
 const PIECE = 100
 const PIECE_CHARACTERS = 100_000
 
-export const make = ({ reading, residents, sql }: Block) => {
-  /** Where the newest part of the log begins that is to be in memory, and whether it is long. */
+export const make = ({ reading, refresh, residents, sql }: Block) => {
+  /**
+   * Where the part of the log begins that is to be in memory, and whether it is long; and whether others have written
+   * more of it than was taken in at once.
+   */
   const begun = (sessionId: SessionId) =>
     reading("state", sessionId, () => {
+      const { isMore } = refresh(sessionId, PIECE)
       const { contextFrom, tailFrom } = manifestIn(sql.generation.get(sessionId))
       const from = Math.max(contextFrom, tailFrom)
       const { seq } = sql.last.get(sessionId) ?? { seq: 0 }
-      return Either.right(() => ({ from, isLong: seq - from >= PIECE }))
+      return Either.right(() => ({ from, isLong: seq - from >= PIECE, isMore }))
     })
 
   const piece = (sessionId: SessionId, after: number) =>
@@ -45,12 +49,13 @@ export const make = ({ reading, residents, sql }: Block) => {
 
   const read = (sessionId: SessionId): Effect.Effect<void, StoreError> =>
     Effect.gen(function* () {
-      const { from, isLong } = yield* begun(sessionId)
+      const { from, isLong } = yield* Effect.repeat(begun(sessionId), {
+        while: ({ isMore }) => Effect.as(breath, isMore)
+      })
       if (!isLong) return
       const ahead: Array<Logged> = []
-      for (;;) {
-        const entries = yield* piece(sessionId, ahead.at(-1)?.seq ?? from - 1)
-        if (entries.length === 0) break
+      const next = () => piece(sessionId, ahead.at(-1)?.seq ?? from - 1)
+      for (let entries = yield* next(); entries.length > 0; entries = yield* next()) {
         ahead.push(...entries)
         yield* breath
       }

@@ -43,12 +43,20 @@ export interface Row {
   readonly tokens: number
 }
 
+/** How much of a view each part takes. */
+type Parts = Record<Row["part"], { readonly messages: number; readonly tokens: number }>
+
+/** What a view shows, and how it differs from the log. */
+export interface Mended {
+  readonly messages: Array<Message.Message>
+  readonly parts: Parts
+  readonly repairs: Array<Repair>
+}
+
 /** A list being mended, piece by piece. */
-export interface Mending {
+export interface Mending extends Mended {
   readonly excerpts: ReadonlyMap<number, number>
   readonly counter: Counter
-  readonly rows: Array<Row>
-  readonly repairs: Array<Repair>
   /** Ids of calls so far, and those that have a result. */
   readonly used: Set<string>
   readonly answered: Set<string>
@@ -58,11 +66,14 @@ export interface Mending {
   hasBegun: boolean
 }
 
+const NONE = { messages: 0, tokens: 0 }
+
 /** `excerpts` says which `seq` may take how many tokens. */
 export const begin = (excerpts: ReadonlyMap<number, number>, counter: Counter): Mending => ({
   excerpts,
   counter,
-  rows: [],
+  messages: [],
+  parts: { system: NONE, head: NONE, handoff: NONE, live: NONE, tail: NONE },
   repairs: [],
   used: new Set(),
   answered: new Set(),
@@ -74,7 +85,8 @@ export const begin = (excerpts: ReadonlyMap<number, number>, counter: Counter): 
 /** Another that goes on from here, and leaves this one as it is. */
 export const fork = (mending: Mending): Mending => ({
   ...mending,
-  rows: mending.rows.slice(),
+  messages: mending.messages.slice(),
+  parts: { ...mending.parts },
   repairs: mending.repairs.slice(),
   used: new Set(mending.used),
   answered: new Set(mending.answered)
@@ -102,22 +114,12 @@ export const add = (mending: Mending, rows: ReadonlyArray<Row>): void => {
 export const isClosed = (rows: ReadonlyArray<Row>): boolean =>
   pair(rows.map(({ message }) => message)).results.every((results) => !results.includes(undefined))
 
-/** What became of the rows so far; `repairs` by their place. */
-export const mended = (
-  mending: Mending
-): { readonly rows: ReadonlyArray<Row>; readonly repairs: ReadonlyArray<Repair> } => {
-  const { counter, hasBegun, hasRows, rows } = mending
+/** What became of the rows so far, `repairs` by their place: for others to keep, since more may be added here. */
+export const mended = ({ counter, hasBegun, hasRows, ...mending }: Mending): Mended => {
   const repairs = mending.repairs.toSorted((a, b) => a.seq - b.seq)
-  if (hasBegun || !hasRows) return { rows, repairs }
-  const first = opening("tail", 0, { counter, note: (repair) => repairs.unshift(repair) })
-  return { rows: [...rows, first], repairs }
-}
-
-/** The whole list at once. */
-export const mend = (rows: ReadonlyArray<Row>, excerpts: ReadonlyMap<number, number>, counter: Counter) => {
-  const mending = begin(excerpts, counter)
-  add(mending, rows)
-  return mended(mending)
+  const shown = { messages: mending.messages.slice(), parts: { ...mending.parts } }
+  if (!hasBegun && hasRows) show(shown, opening("tail", 0, { counter, note: (repair) => repairs.unshift(repair) }))
+  return { ...shown, repairs }
 }
 
 const shorten = (row: Row, to: number, bench: Bench): Row | undefined => {
@@ -206,15 +208,21 @@ const mendOrder = (rows: ReadonlyArray<Row>, mending: Mending, bench: Bench): vo
     const isSystem = Message.isSystem(row.message)
     if (!mending.hasBegun && !isSystem) {
       mending.hasBegun = true
-      if (row.message.role !== "user") mending.rows.push(opening(row.part, row.seq, bench))
+      if (row.message.role !== "user") show(mending, opening(row.part, row.seq, bench))
     }
     const { before } = mending
-    if (before === "tool" && (isSystem || row.message.role === "user")) mending.rows.push(bridge(row, bench))
+    if (before === "tool" && (isSystem || row.message.role === "user")) show(mending, bridge(row, bench))
     const isMisplaced = isSystem && (before === "tool" || before === "assistant")
     const shown = isMisplaced ? asUser(row, bench) : row
-    mending.rows.push(shown)
+    show(mending, shown)
     mending.before = shown.message.role
   }
+}
+
+const show = ({ messages, parts }: Omit<Mended, "repairs">, { message, part, tokens }: Row): void => {
+  messages.push(message)
+  const before = parts[part]
+  parts[part] = { messages: before.messages + 1, tokens: before.tokens + tokens }
 }
 
 const opening = (part: Row["part"], seq: number, bench: Bench): Row => {

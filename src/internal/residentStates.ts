@@ -41,8 +41,14 @@ export interface Resident {
   unsaved: boolean
 }
 
-/** `refresh` takes in what others than the store have written, and says whether there was something. */
-export const make = (sql: Statements, refresh: (sessionId: SessionId) => boolean, capacity: number = CAPACITY) => {
+/** Whether there was something to take in, and whether there is more than was asked for. */
+export interface Refreshed {
+  readonly isChanged: boolean
+  readonly isMore: boolean
+}
+
+/** `refresh` takes in what others than the store have written. */
+export const make = (sql: Statements, refresh: (sessionId: SessionId) => Refreshed, capacity: number = CAPACITY) => {
   const residents = new Map<SessionId, Resident>()
   /** Taken into memory by the transaction under way, which may have written what was read. */
   const taken = new Set<SessionId>()
@@ -50,7 +56,7 @@ export const make = (sql: Statements, refresh: (sessionId: SessionId) => boolean
 
   /** The session as it is on disk now; call it inside a transaction. `ahead` are messages of its log, one after the other. */
   const current = (sessionId: SessionId, ahead: ReadonlyArray<Logged> = []): Resident | undefined => {
-    if (refresh(sessionId)) forget(sessionId)
+    if (refresh(sessionId).isChanged) forget(sessionId)
     const version = sql.dataVersion.get() ?? 0
     const known = residents.get(sessionId)
     if (known !== undefined && known.version !== version && !unchanged(sql, sessionId, known)) forget(sessionId)

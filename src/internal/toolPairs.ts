@@ -16,29 +16,34 @@ export interface Pairs {
 }
 
 export const pair = (messages: ReadonlyArray<Message.Message>): Pairs => {
-  const results: Array<Array<number | undefined>> = []
+  const results: Array<Results> = []
   const answers: Array<number | undefined> = []
   const unanswered = new Map<string, Place | undefined>()
   for (const [i, message] of messages.entries()) {
     const place = message.role === "tool" ? unanswered.get(message.tool_call_id) : undefined
     answers.push(place?.message)
-    results.push([])
     if (message.role === "tool" && place !== undefined) {
       unanswered.set(message.tool_call_id, place.before)
-      results[place.message]?.splice(place.call, 1, i)
+      place.results[place.call] = i
     }
-    for (const [k, { id }] of Message.toolCalls(message).entries()) {
-      results[i]?.push(undefined)
-      unanswered.set(id, { message: i, call: k, before: unanswered.get(id) })
-    }
+    const calls = Message.toolCalls(message)
+    const own = calls.length === 0 ? NONE : calls.map(() => undefined)
+    calls.forEach(({ id }, call) => unanswered.set(id, { message: i, call, results: own, before: unanswered.get(id) }))
+    results.push(own)
   }
   return { results, answers }
 }
+
+type Results = Array<number | undefined>
+
+/** Of the many messages that call nothing. */
+const NONE: Results = []
 
 /** Where an unanswered call is, and the one of the same id before it. */
 interface Place {
   readonly message: number
   readonly call: number
+  readonly results: Results
   readonly before: Place | undefined
 }
 

@@ -1,12 +1,12 @@
 /**
- * What a view is made of: the rows of a state, before any repair, and their sum afterwards.
+ * What a view is made of: the rows of a state, before any repair, and what became of them.
  */
 import * as Handoff from "../Handoff.ts"
 import type { Message } from "../Message.ts"
 import type { Logged, State } from "../Session.ts"
 import * as Tokens from "../Tokens.ts"
 import type { View } from "../View.ts"
-import type { Repair, Row } from "./repairs.ts"
+import type { Mended, Row } from "./repairs.ts"
 
 /** All but the tail: a generation's, as long as the system prompt is the same. */
 export const baseRows = (state: State, counter: Tokens.Counter, system: Tokens.Fixed["system"]): ReadonlyArray<Row> => {
@@ -40,24 +40,14 @@ export const excerptsOf = ({ manifest }: State): ReadonlyMap<number, number> =>
 
 export const viewOf = (
   { generation, sessionId }: State,
-  { repairs, rows }: { readonly rows: ReadonlyArray<Row>; readonly repairs: ReadonlyArray<Repair> },
+  mended: Mended,
   counter: Tokens.Counter,
   { tools }: Tokens.Fixed
 ): View => ({
   sessionId,
   generation,
-  messages: rows.map(({ message }) => message),
-  tokens: rows.reduce((sum, { tokens }) => sum + tokens, Tokens.overhead(counter, { tools })),
-  parts: sizesOf(rows),
-  repairs
+  messages: mended.messages,
+  tokens: Object.values(mended.parts).reduce((sum, { tokens }) => sum + tokens, Tokens.overhead(counter, { tools })),
+  parts: mended.parts,
+  repairs: mended.repairs
 })
-
-const sizesOf = (rows: ReadonlyArray<Row>): View["parts"] => {
-  const none = () => ({ messages: 0, tokens: 0 })
-  const sizes = { system: none(), head: none(), handoff: none(), live: none(), tail: none() }
-  for (const { part, tokens } of rows) {
-    sizes[part].messages += 1
-    sizes[part].tokens += tokens
-  }
-  return sizes
-}

@@ -7,7 +7,9 @@ import { breath } from "../../src/internal/breath.ts"
 import * as Ledger from "../../src/Ledger.ts"
 import { SessionId, whole } from "../../src/Session.ts"
 import { SessionStore } from "../../src/SessionStore.ts"
+import * as Hermes from "../../src/SessionStore/Hermes.ts"
 import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
+import * as Files from "../support/hermes.ts"
 import { assistant, granted, segment, user } from "../support/stores.ts"
 
 const MESSAGES = 550
@@ -73,23 +75,47 @@ describe("a long session that is not in memory", () => {
     )
   }
 
-  it.scoped("is read in pieces, between which others get their turn", () =>
+  it.scoped("is read in pieces, between which others get their turn, and then not again", () =>
     Effect.gen(function* () {
       const { reader } = yield* two
-      let turns = 0
-      const others = yield* Effect.fork(
-        Effect.forever(
-          Effect.tap(breath, () => {
-            turns++
-          })
-        )
+      const [{ tail }, turns] = yield* watched(reader.state(id))
+      assert.lengthOf(tail, MESSAGES)
+      assert.isAtLeast(turns, MESSAGES / 100)
+      assert.strictEqual((yield* watched(reader.state(id)))[1], 0)
+    })
+  )
+
+  it.scoped("is taken over from Hermes in pieces, wherever there are rows that are no messages", () =>
+    Effect.gen(function* () {
+      const isMessage = (n: number) => n > 120 && n % 7 !== 0
+      const filename = Files.fresh("new")
+      Files.inDatabase(filename, (db) => {
+        db.exec(`INSERT INTO sessions (id, source, started_at) VALUES ('${id}', 'cli', 1)`)
+        const insert = db.prepare("INSERT INTO messages (session_id, role, content, timestamp) VALUES (?, ?, ?, ?)")
+        for (const [n, { content, role }] of messages.entries()) {
+          insert.run(id, isMessage(n) ? role : "no role", String(content), n)
+        }
+      })
+      const store = Context.get(yield* Layer.build(Hermes.layer({ filename, durability: "process" })), SessionStore)
+      const [{ tail }, turns] = yield* watched(store.state(id))
+      assert.deepStrictEqual(
+        tail.map(({ message }) => message),
+        messages.filter((_, n) => isMessage(n))
       )
-      assert.lengthOf((yield* reader.state(id)).tail, MESSAGES)
-      assert.isAtLeast(turns, Math.floor(MESSAGES / 100))
-      const before = turns
-      yield* reader.state(id)
-      assert.strictEqual(turns, before)
-      yield* Fiber.interrupt(others)
+      assert.isAtLeast(turns, tail.length / 100)
     })
   )
 })
+
+/** How often others had their turn meanwhile. */
+const watched = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    let turns = 0
+    const turn = Effect.tap(breath, () => {
+      turns += 1
+    })
+    const others = yield* Effect.fork(Effect.forever(turn))
+    const result = yield* effect
+    yield* Fiber.interrupt(others)
+    return [result, turns] as const
+  })
