@@ -47,8 +47,10 @@ export interface Refreshed {
   readonly isMore: boolean
 }
 
-/** `refresh` takes in what others than the store have written. */
-export const make = (sql: Statements, refresh: (sessionId: SessionId) => Refreshed, capacity: number = CAPACITY) => {
+/** In a transaction: takes in what others than the store have written, all of it or `most` of it at once. */
+export type Refresh = (sessionId: SessionId, most?: number) => Refreshed
+
+export const make = (sql: Statements, takeIn: Refresh, capacity: number = CAPACITY) => {
   const residents = new Map<SessionId, Resident>()
   /** Taken into memory by the transaction under way, which may have written what was read. */
   const taken = new Set<SessionId>()
@@ -56,7 +58,7 @@ export const make = (sql: Statements, refresh: (sessionId: SessionId) => Refresh
 
   /** The session as it is on disk now; call it inside a transaction. `ahead` are messages of its log, one after the other. */
   const current = (sessionId: SessionId, ahead: ReadonlyArray<Logged> = []): Resident | undefined => {
-    if (refresh(sessionId).isChanged) forget(sessionId)
+    refresh(sessionId)
     const version = sql.dataVersion.get() ?? 0
     const known = residents.get(sessionId)
     if (known !== undefined && known.version !== version && !unchanged(sql, sessionId, known)) forget(sessionId)
@@ -66,6 +68,13 @@ export const make = (sql: Statements, refresh: (sessionId: SessionId) => Refresh
     resident.version = version
     keep(sessionId, resident)
     return resident
+  }
+
+  /** Others may have it in memory by now, who see that nothing is new any more. */
+  const refresh: Refresh = (sessionId, most) => {
+    const refreshed = takeIn(sessionId, most)
+    if (refreshed.isChanged) forget(sessionId)
+    return refreshed
   }
 
   const keep = (sessionId: SessionId, resident: Resident) => {
@@ -114,7 +123,16 @@ export const make = (sql: Statements, refresh: (sessionId: SessionId) => Refresh
     held += tokens
   }
 
-  return { current, push, know, forget, ended, replace, peek: (sessionId: SessionId) => residents.get(sessionId) }
+  return {
+    current,
+    refresh,
+    push,
+    know,
+    forget,
+    ended,
+    replace,
+    peek: (sessionId: SessionId) => residents.get(sessionId)
+  }
 }
 
 export type Residents = ReturnType<typeof make>

@@ -33,8 +33,8 @@ type Way = <A, E>(body: () => Answer<A, E>) => Either.Either<A, E>
 
 /** Where somebody else writes to the sessions, too. */
 export interface Shared {
-  /** In the transaction, before a session is read: takes in what others wrote, all of it or `most` of it at once. */
-  readonly refresh: (sessionId: SessionId, most?: number) => Residents.Refreshed
+  /** Before a session is read. */
+  readonly refresh: Residents.Refresh
   /** In the transaction, once a session has a new base: shows it to the others. */
   readonly rebase: (sessionId: SessionId, state: () => State) => void
   /** At the beginning of a transaction that writes: ends what a crash cut in two. */
@@ -145,7 +145,6 @@ export const make = (
     residents,
     resident,
     counter,
-    refresh: shared.refresh,
     rebase: shared.rebase,
     attempt: attempt(strict(transaction(beginWriting))),
     writing: block(strict(transaction(beginWriting))),
