@@ -50,7 +50,7 @@ export const make = ({ reading, residents, sql }: Block) => {
   const read = (sessionId: SessionId): Effect.Effect<void, StoreError> =>
     Effect.gen(function* () {
       const { from, isLong } = yield* Effect.repeat(begun(sessionId), {
-        while: ({ isMore }) => Effect.as(breath, isMore)
+        while: ({ isMore }) => (isMore ? Effect.as(breath, true) : Effect.succeed(false))
       })
       if (!isLong) return
       const ahead: Array<Logged> = []
