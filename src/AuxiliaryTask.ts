@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
@@ -15,6 +14,7 @@ import { AuxiliaryError, ContextOverflow } from "./AuxiliaryError.ts"
 import type { Attempt, BudgetLeft } from "./CompressionResult.ts"
 import { counted, room } from "./internal/breath.ts"
 import { costBeyond, reserve } from "./internal/reserving.ts"
+import { steadyMillis } from "./internal/steadyClock.ts"
 import { scopeOf } from "./Pause.ts"
 import { Pauses } from "./Pauses.ts"
 import * as Provider from "./Provider.ts"
@@ -75,7 +75,7 @@ export const budget = (
 })
 
 /**
- * A budget being spent. `deadline` is in epoch milliseconds.
+ * A budget being spent. `deadline` is in milliseconds of a clock that only goes on, whatever the time of day is set to.
  *
  * @since 0.1.0
  * @category models
@@ -104,7 +104,7 @@ interface Known {
  */
 export const spending = ({ maxCalls, maxTokens, totalTimeout }: Budget): Effect.Effect<Spending> =>
   Effect.gen(function* () {
-    const deadline = (yield* Clock.currentTimeMillis) + Duration.toMillis(totalTimeout)
+    const deadline = (yield* steadyMillis) + Duration.toMillis(totalTimeout)
     const callsLeft = yield* Ref.make(maxCalls)
     const tokensLeft = yield* Ref.make(maxTokens)
     const calls = yield* Ref.make(0)
@@ -124,7 +124,7 @@ export const left = (spent: Spending): Effect.Effect<BudgetLeft> =>
     const tokens = yield* Ref.get(spent.tokensLeft)
     return {
       calls: yield* Ref.get(spent.callsLeft),
-      milliseconds: Math.max(0, Math.floor(spent.deadline - (yield* Clock.currentTimeMillis))),
+      milliseconds: Math.max(0, Math.floor(spent.deadline - (yield* steadyMillis))),
       tokens: spent.maxTokens < Number.MAX_SAFE_INTEGER ? Math.max(0, tokens) : null
     }
   })
@@ -242,7 +242,7 @@ const onRoute = <A>(
       const step = Recovery.next(task.recovery, error, {
         failures: [...cuts, ...errors.map(({ _tag }) => _tag)],
         routesLeft,
-        remaining: spent.deadline - (yield* Clock.currentTimeMillis),
+        remaining: spent.deadline - (yield* steadyMillis),
         callsLeft: (yield* Ref.get(spent.tokensLeft)) < task.tokens ? 0 : yield* Ref.get(spent.callsLeft)
       })
       errors.push(error)
@@ -280,7 +280,7 @@ const ask = <A>(
 ): Effect.Effect<Option.Option<Either.Either<A, AuxiliaryError>>, never, AuxiliaryClients> =>
   Effect.gen(function* () {
     const { within } = yield* AuxiliaryClients
-    const patience = { wait: spent.deadline - (yield* Clock.currentTimeMillis), late: Effect.succeedNone }
+    const patience = { wait: spent.deadline - (yield* steadyMillis), late: Effect.succeedNone }
     const asked = Effect.flatMap(reserve(task, spent), (isGranted) =>
       isGranted ? Effect.asSome(Effect.either(call(task, spent, route, request))) : Effect.succeedNone
     )
@@ -301,7 +301,7 @@ const call = <A>(
   Effect.gen(function* () {
     const clients = yield* AuxiliaryClients
     yield* Ref.update(spent.calls, (calls) => calls + 1)
-    const remaining = spent.deadline - (yield* Clock.currentTimeMillis)
+    const remaining = spent.deadline - (yield* steadyMillis)
     const timeout = Duration.min(route.timeout, Duration.millis(remaining))
     const completion = yield* clients.complete({ ...route, timeout }, request, { onProgress: task.onProgress })
     yield* Ref.update(spent.tokensLeft, (left) => left - costBeyond(task.tokens, completion))

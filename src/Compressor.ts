@@ -188,8 +188,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     ).pipe(
       permits.withPermit(sessionId),
       Effect.onExit((exit) => Effect.zipRight(count(sessionId, exit), onlookers.ended(entry, exit))),
-      Effect.tap(({ snapshotId }) =>
-        snapshotId === null ? Effect.void : noteGain(entry, { covered, target, isUnasked: seq !== undefined })
+      Effect.tap(({ outcome, snapshotId }) =>
+        // What another process has covered says nothing of what there was to gain.
+        snapshotId === null || outcome === "joined"
+          ? Effect.void
+          : noteGain(entry, { covered, target, isUnasked: seq !== undefined })
       ),
       Effect.onExit((exit) => {
         unregister(sessionId, key)
@@ -243,10 +246,15 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       if (underWay !== undefined) return Effect.succeed(underWay)
       const operationId = `op_${randomUUID()}`
       const healing = Healing.run(env, sessionId, operationId, onlookers.healed(sessionId, operationId)).pipe(
-        permits.withPermit(sessionId),
-        Effect.ensuring(Effect.sync(() => healings.delete(sessionId)))
+        permits.withPermit(sessionId)
       )
-      return Effect.tap(fork(healing), (fiber) => Effect.sync(() => healings.set(sessionId, fiber)))
+      return Effect.tap(fork(healing), (fiber) =>
+        Effect.sync(() => {
+          healings.set(sessionId, fiber)
+          // At once, if it has ended before it was noted.
+          fiber.addObserver(() => healings.get(sessionId) === fiber && healings.delete(sessionId))
+        })
+      )
     })
 
   const heal = (sessionId: SessionId) =>

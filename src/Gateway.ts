@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -19,6 +18,7 @@ import * as Boundaries from "./internal/boundaries.ts"
 import * as Lease from "./internal/lease.ts"
 import { listened } from "./internal/listened.ts"
 import * as Signals from "./internal/signals.ts"
+import { steadyMillis } from "./internal/steadyClock.ts"
 import * as TurnHandle from "./internal/turnHandle.ts"
 import * as Turnstile from "./internal/turnstile.ts"
 import * as Message from "./Message.ts"
@@ -168,7 +168,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   ): Effect.Effect<A, E | SessionBusy | UnknownSession | StoreError, R> => {
     if (wait === undefined) return line.pass(sessionId, leases.using(sessionId, request, answer))
     const busy = (holder: string) => new SessionBusy({ sessionId, holder })
-    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    return Effect.flatMap(steadyMillis, (now) => {
       const until = now + Duration.toMillis(wait)
       const underLease = leases.using(sessionId, request, answer, { until, late: busy })
       return line.pass(sessionId, underLease, { wait, late: Effect.fail(busy("another turn of this process")) })

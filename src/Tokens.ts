@@ -62,15 +62,15 @@ export const estimate: Counter = make((s) => Math.ceil((BEYOND_LATIN_1.test(s) ?
 export class Tokens extends Context.Reference<Tokens>()("throughline/Tokens", { defaultValue: () => estimate }) {}
 
 /**
- * The counter in use, safe to calculate with: a part of a token counts as a whole one, and where it gives no number, or
- * one below zero, the estimate stands in for it.
+ * The counter in use, safe to calculate with: a part of a token counts as a whole one, and where it throws, gives no
+ * number, or one below zero, the estimate stands in for it.
  *
  * @since 0.1.0
  * @category getters
  */
 export const inUse: Effect.Effect<Counter> = Effect.map(Tokens, (counter): Counter => ({
-  text: (s) => whole(counter.text(s)) ?? estimate.text(s),
-  message: (m) => whole(counter.message(m)) ?? estimate.message(m)
+  text: (s) => safely(() => counter.text(s)) ?? estimate.text(s),
+  message: (m) => safely(() => counter.message(m)) ?? estimate.message(m)
 }))
 
 /**
@@ -115,8 +115,14 @@ export const calibrated = (estimate: number, generation: number, usage: Usage | 
 const isOfAnother = (usage: Usage, model: string): boolean =>
   usage.model !== "" && model !== "" && usage.model !== model
 
-const whole = (tokens: number): number | undefined =>
-  Number.isFinite(tokens) && tokens >= 0 ? Math.ceil(tokens) : undefined
+const safely = (count: () => number): number | undefined => {
+  try {
+    const tokens = count()
+    return Number.isFinite(tokens) && tokens >= 0 ? Math.ceil(tokens) : undefined
+  } catch {
+    return undefined
+  }
+}
 
 /** Beyond these a report says more about a mix-up of views than about the text. */
 const SMALLEST_FACTOR = 0.5

@@ -8,6 +8,7 @@ import * as Message from "../src/Message.ts"
 import * as Scripted from "../src/Provider/Scripted.ts"
 import { SessionId } from "../src/Session.ts"
 import { SessionStore } from "../src/SessionStore.ts"
+import * as Sqlite from "../src/SessionStore/Sqlite.ts"
 import { asked, conversation, id, policy, recorded, route, scripted, summary } from "./support/world.ts"
 
 const refused = new ConnectionError({ route: "r", detail: "refused" })
@@ -311,6 +312,30 @@ describe("Compressor", () => {
       yield* Fiber.await(fiber)
       assert.isTrue(lines.some((line) => line.startsWith("compression done: session=chat-42")))
     })
+  )
+
+  it.effect("while shutdown waits for a compression, no other process gets its lease", () =>
+    Effect.gen(function* () {
+      const model = Scripted.make([{ text: summary("x"), delay: "50 seconds" }])
+      const store = Context.get(yield* Layer.build(Sqlite.layerTemporary), SessionStore)
+      yield* store.importAll([{ sessionId: id, messages: conversation(12) }])
+      const minute = Duration.minutes(1)
+      const patient = { ...route, timeout: minute, idleTimeout: minute }
+      const gateway = Gateway.layer({ policy, routes: [patient], shutdownGrace: minute }).pipe(
+        Layer.provide([Layer.succeed(SessionStore, store), model.layer])
+      )
+      const scope = yield* Scope.make()
+      const { compress } = Context.get(yield* Layer.buildWithScope(gateway, scope), Gateway.Gateway)
+      const compressing = yield* Effect.fork(compress(id))
+      yield* asked(model, 1)
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("40 seconds")
+      const other = yield* store.acquire(id, { name: "operation", holder: "other", ttl: 15_000 })
+      assert.strictEqual(other._tag, "Held")
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(closing)
+      assert.strictEqual((yield* Fiber.join(compressing)).outcome, "committed")
+    }).pipe(Effect.scoped)
   )
 
   it.effect("after its grace shutdown drops what is uncommitted, and says so", () =>

@@ -98,6 +98,12 @@ describe("a report", () => {
 describe("a counter", () => {
   for (const [what, count] of [
     ["no number", () => Number.NaN],
+    [
+      "up",
+      () => {
+        throw new Error("no such encoding")
+      }
+    ],
     ["an endless one", () => Number.POSITIVE_INFINITY],
     ["less than none", () => -3],
     ["parts of tokens", (text: string) => text.length / 4.3]

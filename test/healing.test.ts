@@ -1,13 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, TestClock } from "effect"
+import { Effect, Fiber, Scheduler, TestClock } from "effect"
+import type { RuntimeFiber } from "effect/Fiber"
 import { ConnectionError } from "../src/AuxiliaryError.ts"
 import { Compressor } from "../src/Compressor.ts"
 import { Gateway } from "../src/Gateway.ts"
 import * as Scripted from "../src/Provider/Scripted.ts"
+import { SessionId } from "../src/Session.ts"
 import { SessionStore } from "../src/SessionStore.ts"
 import { Tokens } from "../src/Tokens.ts"
 import * as View from "../src/View.ts"
-import { asked, conversation, id, policy, scripted, summary } from "./support/world.ts"
+import { asked, conversation, id, policy, recorded, scripted, summary } from "./support/world.ts"
 
 const down = new ConnectionError({ route: "r", detail: "refused" })
 const manual = { ...policy, mode: "manual" } as const
@@ -29,6 +31,20 @@ const segments = Effect.flatMap(SessionStore, (store) =>
 )
 
 const heal = Effect.flatMap(Gateway, ({ heal }) => heal(id))
+
+/** Lets all other fibers go on once, at the `at`-th operation. */
+class PausingScheduler extends Scheduler.MixedScheduler {
+  seen = 0
+  readonly at: number
+  constructor(at: number) {
+    super(2_048)
+    this.at = at
+  }
+  override shouldYield(fiber: RuntimeFiber<unknown, unknown>) {
+    this.seen += 1
+    return this.seen === this.at ? 0 : super.shouldYield(fiber)
+  }
+}
 
 describe("healing", () => {
   it.effect(
@@ -95,6 +111,46 @@ describe("healing", () => {
       yield* Fiber.await(healing)
       assert.deepStrictEqual((yield* segments).texts, ["extract", summary("new")])
     }).pipe(Effect.provide(scripted(model.layer, { policy: manual })))
+  })
+
+  it.effect("after a reset no model is asked for what else was degraded before it", () => {
+    const model = Scripted.make([down, down, down, down, { text: summary("healed"), delay: "10 seconds" }])
+    return Effect.gen(function* () {
+      yield* degraded
+      const { compress, reset, turn } = yield* Gateway
+      yield* turn(id, ({ append }) => append(...conversation(12, 20)))
+      yield* TestClock.adjust("1 hour")
+      yield* compress(id)
+      assert.deepStrictEqual((yield* segments).texts, ["extract", "extract"])
+      yield* TestClock.adjust("1 hour")
+      const healing = yield* Effect.fork(heal)
+      yield* asked(model, 5)
+      yield* reset(id)
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(yield* Fiber.join(healing), [])
+      assert.strictEqual(model.requests.length, 5)
+    }).pipe(Effect.provide(scripted(model.layer, { policy: manual })))
+  })
+
+  it.live("one that ends before its caller goes on stands in no other's way", () => {
+    let isDown = true
+    const model = Scripted.layer([() => (isDown ? down : summary("healed"))])
+    const pauses = { durations: [0], afterFailures: 1_000 }
+    return Effect.gen(function* () {
+      const store = yield* SessionStore
+      const { compress, heal } = yield* Gateway
+      const unhealed: Array<number> = []
+      for (let at = 1; at <= 40; at++) {
+        const session = SessionId.make(`session ${at}`)
+        yield* store.importAll([{ sessionId: session, messages: conversation(12) }])
+        yield* Effect.withScheduler(heal(session), new PausingScheduler(at))
+        isDown = true
+        assert.strictEqual((yield* compress(session)).outcome, "degraded")
+        isDown = false
+        if ((yield* heal(session)).length !== 1) unhealed.push(at)
+      }
+      assert.deepStrictEqual(unhealed, [])
+    }).pipe(Effect.provide([scripted(model, { policy: manual, pauses }), recorded().layer]))
   })
 
   it.effect("shutdown does not wait for a healing", () => {

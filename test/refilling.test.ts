@@ -1,16 +1,19 @@
 /** The frequency guard: compressions that gain next to nothing are not begun unasked for ever. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck, Layer, Stream, TestClock } from "effect"
+import { Context, Effect, FastCheck, Fiber, Layer, Stream, TestClock } from "effect"
 import { CompressionEvent } from "../src/CompressionEvent.ts"
 import { Compressor } from "../src/Compressor.ts"
-import { Gateway } from "../src/Gateway.ts"
+import * as Gateways from "../src/Gateway.ts"
 import * as Refilling from "../src/internal/refilling.ts"
 import * as Scripted from "../src/Provider/Scripted.ts"
 import { SessionId } from "../src/Session.ts"
+import { SessionStore } from "../src/SessionStore.ts"
+import * as Sqlite from "../src/SessionStore/Sqlite.ts"
 import * as Models from "./support/models.ts"
 import { idle, onVirtualClock } from "./support/virtualClock.ts"
-import { deliver, id, recorded, scripted } from "./support/world.ts"
+import { asked, conversation, deliver, id, recorded, route, scripted, summary } from "./support/world.ts"
 
+const { Gateway } = Gateways
 const policy = { contextLength: 32_000, mode: "background" } as const
 const world = scripted(Scripted.layer([Models.oracle]), { policy })
 
@@ -72,6 +75,33 @@ describe("a session that something else than its conversation fills", () => {
       yield* Effect.replicateEffect(step(300, hidden), 9)
       assert.isAbove(starts(lines), 5)
     }).pipe(Effect.provide(Layer.merge(world, layer)), onVirtualClock)
+  })
+})
+
+describe("a session that another process compresses", () => {
+  it.effect("is not held back for what was joined there", () => {
+    const { layer, lines } = recorded()
+    const model = Scripted.make([{ text: summary("x"), delay: "5 seconds" }])
+    return Effect.gen(function* () {
+      const store = yield* SessionStore
+      const options = { policy: { ...policy, mode: "manual" }, routes: [route] } as const
+      const process = Layer.build(Layer.provide(Layer.fresh(Gateways.layer(options)), model.layer))
+      const here = yield* process
+      const there = yield* process
+      yield* store.importAll([{ sessionId: id, messages: conversation(100) }])
+      for (let n = 1; n <= 4; n++) {
+        const { lastSeq } = yield* store.state(id)
+        const compressing = yield* Effect.fork(Context.get(there, Compressor).compress(id))
+        yield* asked(model, n)
+        yield* Context.get(here, Compressor).start(id, lastSeq)
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual((yield* Fiber.join(compressing)).outcome, "committed")
+        yield* Context.get(here, Compressor).settled(id)
+        yield* Context.get(here, Gateway).turn(id, ({ append }) => append(...conversation(60, 100 * n)))
+      }
+      assert.strictEqual((yield* store.stats(id)).compressions.joined, 4)
+      assert.deepStrictEqual(holds(lines), [])
+    }).pipe(Effect.scoped, Effect.provide([Sqlite.layerTemporary, layer]))
   })
 })
 

@@ -13,8 +13,13 @@ const info = (what: string, fields: Fields): Effect.Effect<void> =>
   Effect.withFiberRuntime((fiber) =>
     LogLevel.greaterThan(fiber.getFiberRef(FiberRef.currentMinimumLogLevel), LogLevel.Info)
       ? Effect.void
-      : Effect.logInfo(line(what, fields))
+      : written(Effect.logInfo(line(what, fields)))
   )
+
+/** What the line tells of has happened, also where a logger throws. */
+const written = (log: Effect.Effect<void>): Effect.Effect<void> => Effect.catchAllDefect(log, () => Effect.void)
+
+const warning = (what: string, fields: Fields): Effect.Effect<void> => written(Effect.logWarning(line(what, fields)))
 
 const line = (what: string, fields: Fields) =>
   Object.entries(fields).reduce(
@@ -74,17 +79,17 @@ export const done = (result: CompressionResult) =>
   })
 
 export const failed = (sessionId: SessionId, operationId: string, error: string) =>
-  Effect.logWarning(line("compression failed", { session: sessionId, operation: operationId, error }))
+  warning("compression failed", { session: sessionId, operation: operationId, error })
 
 /** Instead of a started line. */
 export const deferred = (sessionId: SessionId, operationId: string, reason: string) =>
   info("compression deferred", { session: sessionId, operation: operationId, reason })
 
 export const notDeferred = (sessionId: SessionId, operationId: string, reason: string) =>
-  Effect.logWarning(line("deferral not followed", { session: sessionId, operation: operationId, reason }))
+  warning("deferral not followed", { session: sessionId, operation: operationId, reason })
 
 export const hookFailed = (sessionId: SessionId, operationId: string, hook: "before" | "after", error: string) =>
-  Effect.logWarning(line("hook failed", { session: sessionId, operation: operationId, hook, error }))
+  warning("hook failed", { session: sessionId, operation: operationId, hook, error })
 
 export const healed = (sessionId: SessionId, operationId: string, segment: Segment, generation: number) =>
   info("segment healed", { session: sessionId, operation: operationId, segment: segment.id, generation })
@@ -99,6 +104,4 @@ export const rewound = (sessionId: SessionId, to: number, undone: number, genera
 
 /** Those nobody asks for, until the hard threshold. */
 export const heldBack = (sessionId: SessionId, after: number, tokensPerMinute: number) =>
-  Effect.logWarning(
-    line("compression held back", { session: sessionId, after, "tokens-per-minute": `~${tokensPerMinute}` })
-  )
+  warning("compression held back", { session: sessionId, after, "tokens-per-minute": `~${tokensPerMinute}` })

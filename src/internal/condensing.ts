@@ -1,5 +1,4 @@
 /** Segments condensed beside the summary of a range, at nobody's cost: whatever becomes of it, the range is summarized. */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -11,6 +10,7 @@ import type { Merge } from "../Plan.ts"
 import type { Counter } from "../Tokens.ts"
 import type * as Progress from "./progress.ts"
 import * as SummaryTask from "./summaryTask.ts"
+import { steadyMillis } from "./steadyClock.ts"
 
 /** Segments condensed into one text. */
 export interface Condensed {
@@ -52,10 +52,10 @@ export const begin = Effect.fnUntraced(function* (
     const taken = isPoor ? [] : range.merges.slice(0, Math.max(0, calls - LEAST_CALLS))
     return [taken, calls - taken.length]
   })
-  const begun = yield* Clock.currentTimeMillis
+  const begun = yield* steadyMillis
   const fibers = yield* Effect.forEach(affordable, (merge) => Effect.forkScoped(condense(env, merge, hasEnded, job)))
   return Effect.gen(function* () {
-    const patience = Math.max(LEAST_PATIENCE, (yield* Clock.currentTimeMillis) - begun)
+    const patience = Math.max(LEAST_PATIENCE, (yield* steadyMillis) - begun)
     const ended = yield* Effect.forEach(fibers, (fiber) => Effect.timeoutOption(Fiber.await(fiber), patience), {
       concurrency: "unbounded"
     })

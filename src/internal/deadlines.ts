@@ -1,7 +1,7 @@
 /** The two deadlines of an answer that comes in pieces, kept by one sleeper: a race for each piece would cost more than it. */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { steadyMillis } from "./steadyClock.ts"
 
 export interface Deadlines<E> {
   /** Longest silence, and longest time at all, in milliseconds. */
@@ -15,11 +15,11 @@ export const within = <A, E, R, E2>(
   { idle, late, total }: Deadlines<E2>,
   hearing: (heard: Effect.Effect<void>) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | E2, R> =>
-  Effect.flatMap(Clock.currentTimeMillis, (begin) => {
+  Effect.flatMap(steadyMillis, (begin) => {
     let last = begin
-    const heard = Effect.map(Clock.currentTimeMillis, (now) => void (last = now))
+    const heard = Effect.map(steadyMillis, (now) => void (last = now))
 
-    const watch: Effect.Effect<never, E2> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const watch: Effect.Effect<never, E2> = Effect.flatMap(steadyMillis, (now) => {
       if (now >= begin + total) return Effect.fail(late("total"))
       if (now >= last + idle) return Effect.fail(late("idle"))
       return Effect.zipRight(Effect.sleep(Math.min(begin + total, last + idle) - now), watch)

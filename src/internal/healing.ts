@@ -52,7 +52,10 @@ const healAll = (env: Environment, order: Order, healed: Array<string>) =>
     const request = { name: "operation", holder: operationId } as const
     const work = ({ lease }: Held) => Effect.uninterruptible(underLease(env, order, lease, healed))
     yield* Effect.interruptible(env.leases.using(sessionId, request, work))
-  })
+  }).pipe(
+    // The session is at another base by now: what else is degraded there is the next healing's.
+    Effect.catchTag("LeaseLost", () => Effect.void)
+  )
 
 const underLease = Effect.fnUntraced(function* (
   env: Environment,
@@ -110,15 +113,12 @@ const healOne = (env: Environment, lease: Lease, state: State, degraded: Segment
     const { model, text } = result.right
     const segment: Segment = { ...degraded, id, text, model, tokens: counter.text(text), degraded: null }
     const segments = state.manifest.segments.map((shown) => (shown === degraded.id ? id : shown))
-    const committed = yield* Effect.either(
-      store.commit(lease, {
-        operationId: lease.holder,
-        base: state.generation,
-        manifest: { ...state.manifest, segments },
-        segments: [segment],
-        ledger: yield* store.ledger(sessionId)
-      })
-    )
-    if (committed._tag === "Right") return committed.right.state
-    return committed.left._tag === "StoreError" ? yield* committed.left : undefined
+    const committed = yield* store.commit(lease, {
+      operationId: lease.holder,
+      base: state.generation,
+      manifest: { ...state.manifest, segments },
+      segments: [segment],
+      ledger: yield* store.ledger(sessionId)
+    })
+    return committed.state
   })

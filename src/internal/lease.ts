@@ -1,5 +1,4 @@
 /** A session's leases among processes: waited for, kept alive for as long as they are used, given back. */
-import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -8,6 +7,7 @@ import type { SessionId } from "../Session.ts"
 import type { StoreError, UnknownSession } from "../SessionError.ts"
 import type { Lease, LeaseRequest, SessionStore } from "../SessionStore.ts"
 import * as Heartbeats from "./heartbeats.ts"
+import { steadyMillis } from "./steadyClock.ts"
 
 /** In milliseconds. */
 const POLL = 50
@@ -18,7 +18,7 @@ export interface Held {
   readonly waitedFor: string | undefined
 }
 
-/** Until when to wait, in epoch milliseconds, and what happens instead of longer. */
+/** Until when to wait, by the steady clock, and what happens instead of longer. */
 export interface Patience<E> {
   readonly until: number
   readonly late: (holder: string) => E
@@ -57,7 +57,7 @@ export const make = (
         const again = (milliseconds: number) =>
           Effect.zipRight(pause(milliseconds), take(sessionId, request, pause, patience, holder))
         if (patience === undefined) return again(POLL)
-        return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        return Effect.flatMap(steadyMillis, (now) =>
           now < patience.until ? again(Math.min(POLL, patience.until - now)) : Effect.fail(patience.late(holder))
         )
       })

@@ -1,6 +1,5 @@
 /** One compression from its lease to its commit. The caller sees to it that no interrupt but shutdown reaches it. */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -25,6 +24,7 @@ import * as Hooks from "./hooks.ts"
 import type { Held, Leases } from "./lease.ts"
 import type { Progress } from "./progress.ts"
 import * as SegmentTree from "./segmentTree.ts"
+import { steadyMillis } from "./steadyClock.ts"
 
 export interface Environment {
   readonly store: Context.Tag.Service<SessionStore>
@@ -96,14 +96,14 @@ export const joined = (result: CompressionResult): CompressionResult =>
 const compress = Effect.fnUntraced(function* (env: Environment, order: Order, lease: StoreLease) {
   const { counter, store, summarizer } = env
   const { focus, operationId, sessionId } = order
-  const startedAt = yield* Clock.currentTimeMillis
+  const startedAt = yield* steadyMillis
   yield* room
   const state = yield* store.state(sessionId)
   const before = measure(yield* inPieces(GrowingView.assembling(state, counter)), state, order)
   yield* room
 
   const finish = (outcome: Outcome, about: Partial<CompressionResult>) =>
-    Effect.map(Clock.currentTimeMillis, (now): CompressionResult => ({
+    Effect.map(steadyMillis, (now): CompressionResult => ({
       sessionId,
       operationId,
       outcome,

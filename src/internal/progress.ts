@@ -1,7 +1,7 @@
 /** How far the calls of one summary have come, together: chunks, retries and merges. */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { share } from "../CompressionEvent.ts"
+import { steadyMillis } from "./steadyClock.ts"
 
 /** Tokens written so far, and expected at most. */
 export interface Progress {
@@ -50,7 +50,7 @@ export type Tally = ReturnType<typeof make>
 /** Of a token: close enough for a bar. */
 const CHARACTERS = 4
 
-/** Progress at a moment, in epoch milliseconds. */
+/** Progress at a moment, by the steady clock. */
 export interface Sample extends Progress {
   readonly at: number
 }
@@ -67,7 +67,7 @@ export const paced = (tell: (progress: Progress, millisecondsLeft: number | null
   let first: Sample | undefined
   let told = -1
   return (progress: Progress): Effect.Effect<void> =>
-    Effect.flatMap(Clock.currentTimeMillis, (at) => {
+    Effect.flatMap(steadyMillis, (at) => {
       const now = { ...progress, at }
       first ??= now
       if (share(now) === told) return Effect.void

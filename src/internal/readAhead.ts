@@ -15,14 +15,14 @@ import * as Rows from "./sqliteRows.ts"
 const PIECE = 100
 const PIECE_CHARACTERS = 100_000
 
-export const make = ({ reading, refresh, residents, sql }: Block) => {
+export const make = ({ reading, residents, sql }: Block) => {
   /**
    * Where the part of the log begins that is to be in memory, and whether it is long; and whether others have written
    * more of it than was taken in at once.
    */
   const begun = (sessionId: SessionId) =>
     reading("state", sessionId, () => {
-      const { isMore } = refresh(sessionId, PIECE)
+      const { isMore } = residents.refresh(sessionId, PIECE)
       const { contextFrom, tailFrom } = manifestIn(sql.generation.get(sessionId))
       const from = Math.max(contextFrom, tailFrom)
       const { seq } = sql.last.get(sessionId) ?? { seq: 0 }
@@ -50,7 +50,7 @@ export const make = ({ reading, refresh, residents, sql }: Block) => {
   const read = (sessionId: SessionId): Effect.Effect<void, StoreError> =>
     Effect.gen(function* () {
       const { from, isLong } = yield* Effect.repeat(begun(sessionId), {
-        while: ({ isMore }) => Effect.as(breath, isMore)
+        while: ({ isMore }) => (isMore ? Effect.as(breath, true) : Effect.succeed(false))
       })
       if (!isLong) return
       const ahead: Array<Logged> = []

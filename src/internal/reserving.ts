@@ -1,13 +1,13 @@
 /** Taking from a budget that the chunks of a task spend together. */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Ref from "effect/Ref"
 import type { Completion } from "../AuxiliaryClients.ts"
 import type { Spending } from "../AuxiliaryTask.ts"
+import { steadyMillis } from "./steadyClock.ts"
 
 /** Takes a call and the tokens of its text from the budget, if as much is left: other chunks spend it, too. */
 export const reserve = Effect.fnUntraced(function* ({ tokens }: { readonly tokens: number }, spent: Spending) {
-  if (spent.deadline <= (yield* Clock.currentTimeMillis)) return false
+  if (spent.deadline <= (yield* steadyMillis)) return false
   if (!(yield* take(spent.tokensLeft, tokens))) return false
   if (yield* take(spent.callsLeft, 1)) return true
   yield* Ref.update(spent.tokensLeft, (left) => left + tokens)

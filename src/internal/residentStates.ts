@@ -47,26 +47,34 @@ export interface Refreshed {
   readonly isMore: boolean
 }
 
-/** `refresh` takes in what others than the store have written. */
-export const make = (sql: Statements, refresh: (sessionId: SessionId) => Refreshed, capacity: number = CAPACITY) => {
+/** In a transaction: takes in what others than the store have written, all of it or `most` of it at once. */
+export type Refresh = (sessionId: SessionId, most?: number) => Refreshed
+
+export const make = (sql: Statements, takeIn: Refresh, capacity: number = CAPACITY) => {
   const residents = new Map<SessionId, Resident>()
-  const refreshed = new Set<SessionId>()
+  /** Taken into memory by the transaction under way, which may have written what was read. */
+  const taken = new Set<SessionId>()
   let held = 0
 
   /** The session as it is on disk now; call it inside a transaction. `ahead` are messages of its log, one after the other. */
   const current = (sessionId: SessionId, ahead: ReadonlyArray<Logged> = []): Resident | undefined => {
-    if (refresh(sessionId).isChanged) {
-      forget(sessionId)
-      refreshed.add(sessionId)
-    }
+    refresh(sessionId)
     const version = sql.dataVersion.get() ?? 0
     const known = residents.get(sessionId)
     if (known !== undefined && known.version !== version && !unchanged(sql, sessionId, known)) forget(sessionId)
+    if (!residents.has(sessionId)) taken.add(sessionId)
     const resident = residents.get(sessionId) ?? load(sql, sessionId, ahead)
     if (resident === undefined) return undefined
     resident.version = version
     keep(sessionId, resident)
     return resident
+  }
+
+  /** Others may have it in memory by now, who see that nothing is new any more. */
+  const refresh: Refresh = (sessionId, most) => {
+    const refreshed = takeIn(sessionId, most)
+    if (refreshed.isChanged) forget(sessionId)
+    return refreshed
   }
 
   const keep = (sessionId: SessionId, resident: Resident) => {
@@ -100,8 +108,8 @@ export const make = (sql: Statements, refresh: (sessionId: SessionId) => Refresh
 
   /** What was taken in is on disk by now, or it is not and memory must not have it either. */
   const ended = (isCommitted: boolean) => {
-    if (!isCommitted) refreshed.forEach(forget)
-    refreshed.clear()
+    if (!isCommitted) taken.forEach(forget)
+    taken.clear()
   }
 
   /** The session is at another base now. */
@@ -115,7 +123,16 @@ export const make = (sql: Statements, refresh: (sessionId: SessionId) => Refresh
     held += tokens
   }
 
-  return { current, push, know, forget, ended, replace, peek: (sessionId: SessionId) => residents.get(sessionId) }
+  return {
+    current,
+    refresh,
+    push,
+    know,
+    forget,
+    ended,
+    replace,
+    peek: (sessionId: SessionId) => residents.get(sessionId)
+  }
 }
 
 export type Residents = ReturnType<typeof make>

@@ -33,8 +33,8 @@ type Way = <A, E>(body: () => Answer<A, E>) => Either.Either<A, E>
 
 /** Where somebody else writes to the sessions, too. */
 export interface Shared {
-  /** In the transaction, before a session is read: takes in what others wrote, all of it or `most` of it at once. */
-  readonly refresh: (sessionId: SessionId, most?: number) => Residents.Refreshed
+  /** Before a session is read. */
+  readonly refresh: Residents.Refresh
   /** In the transaction, once a session has a new base: shows it to the others. */
   readonly rebase: (sessionId: SessionId, state: () => State) => void
   /** At the beginning of a transaction that writes: ends what a crash cut in two. */
@@ -57,6 +57,7 @@ export const make = (
 ) => {
   const residents = Residents.make(sql, shared.refresh)
   const isStrict = db.pragma("synchronous", { simple: true }) === FULL
+  let isRelaxed = false
 
   /** All of `body` or nothing of it: a Left or a throw rolls back. */
   const transaction =
@@ -92,17 +93,21 @@ export const make = (
     shared.settle(stateNow)
   }
 
-  /** Nobody waits for the disk: what is written is there when the next commit is. */
-  const relaxed =
+  /** Before what is done and never after it, where a failure would speak of what is on disk already. */
+  const durably =
+    (willRelax: boolean) =>
     (way: Way): Way =>
     (body) => {
-      if (isStrict) sql.relax.run()
-      try {
-        return way(body)
-      } finally {
-        if (isStrict) sql.strict.run()
+      if (isStrict && isRelaxed !== willRelax) {
+        ;(willRelax ? sql.relax : sql.strict).run()
+        isRelaxed = willRelax
       }
+      return way(body)
     }
+
+  /** Nobody waits for the disk: what is written is there when the next commit is. */
+  const relaxed = durably(true)
+  const strict = durably(false)
 
   /** One step of the fiber, which does not wait for a busy file. */
   const attempt =
@@ -140,12 +145,11 @@ export const make = (
     residents,
     resident,
     counter,
-    refresh: shared.refresh,
     rebase: shared.rebase,
-    attempt: attempt(transaction(beginWriting)),
-    writing: block(transaction(beginWriting)),
+    attempt: attempt(strict(transaction(beginWriting))),
+    writing: block(strict(transaction(beginWriting))),
     /** For what is on disk elsewhere until it is here. Another's file may be flushed earlier than ours. */
-    moving: block(shared === notShared ? relaxed(transaction(beginWriting)) : transaction(beginWriting)),
+    moving: block((shared === notShared ? relaxed : strict)(transaction(beginWriting))),
     /** For what no power cut outlives, such as a lease. One statement writes. */
     noting: block(relaxed(statement)),
     reading: block(transaction(() => void sql.beginRead.run()))

@@ -13,7 +13,7 @@ export const verify = ({ residents, sql }: Block, lease: Lease): Either.Either<R
   const row = sql.lease.get(lease.sessionId, lease.name)
   const current = residents.current(lease.sessionId)
   const superseded = current !== undefined && current.epoch !== lease.epoch
-  return current === undefined || superseded || row?.token !== lease.token
+  return current === undefined || superseded || row?.token !== lease.token || row.holder === null
     ? Either.left(new LeaseLost({ name: lease.name, superseded }))
     : Either.right(current)
 }

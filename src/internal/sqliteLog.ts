@@ -19,7 +19,7 @@ interface Draft extends Omit<Logged, "seq"> {
 }
 
 export const make = (block: Block) => {
-  const { counter, moving, reading, resident, residents, sql, writing } = block
+  const { counter, moving, noting, reading, resident, residents, sql, writing } = block
   const readAhead = ReadAhead.make(block)
 
   const draft = (message: Message, kind: DeliveryKind | null, at: number): Draft => ({
@@ -104,11 +104,21 @@ export const make = (block: Block) => {
     )
 
   const report = (sessionId: SessionId, usage: Usage) =>
-    Effect.sync(() => {
+    Effect.suspend(() => {
       const current = residents.peek(sessionId)
-      if (current === undefined || current.generation !== usage.generation) return
+      if (current === undefined) return Effect.ignoreLogged(reportUnread(sessionId, usage))
+      if (current.generation !== usage.generation) return Effect.void
       current.usage = usage
       current.unsaved = true
+      return Effect.void
+    })
+
+  /** Other sessions have taken its place in memory while the model answered. */
+  const reportUnread = (sessionId: SessionId, usage: Usage) =>
+    noting("report", sessionId, () => {
+      const { generation } = sql.generation.get(sessionId) ?? { generation: 0 }
+      if (generation === usage.generation) sql.saveUsage.run(JSON.stringify(usage), sessionId)
+      return Either.right(() => {})
     })
 
   const state = (sessionId: SessionId) =>

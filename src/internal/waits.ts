@@ -1,9 +1,9 @@
 /** How long the steps of one turn wait for compressions, counted for the session. */
-import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { SessionId } from "../Session.ts"
 import type { SessionStore } from "../SessionStore.ts"
+import { steadyMillis } from "./steadyClock.ts"
 
 export const make = (store: Context.Tag.Service<SessionStore>, sessionId: SessionId) => {
   let hasWaited = false
@@ -20,10 +20,10 @@ export const make = (store: Context.Tag.Service<SessionStore>, sessionId: Sessio
 
   /** However it ends: who gives up has waited, too. */
   return <A, E>(compression: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-    Effect.flatMap(Clock.currentTimeMillis, (begun) =>
+    Effect.flatMap(steadyMillis, (begun) =>
       Effect.ensuring(
         compression,
-        Effect.flatMap(Clock.currentTimeMillis, (now) => count(Math.floor(now - begun)))
+        Effect.flatMap(steadyMillis, (now) => count(Math.floor(now - begun)))
       )
     )
 }

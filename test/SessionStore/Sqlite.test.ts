@@ -219,6 +219,25 @@ describe("SessionStore/Sqlite", () => {
     )
   }
 
+  it.effect("what a model reports counts, also where others have taken the session's place in memory meanwhile", () =>
+    Effect.gen(function* () {
+      const store = yield* SessionStore
+      yield* store.importAll([{ sessionId: id, messages: [user("one")] }])
+      const usage = { generation: 0, seq: 1, model: "m", inputTokens: 900, estimate: 300 }
+      const others = Effect.forEach(["b", "c"], (name) => {
+        const sessionId = SessionId.make(name)
+        const messages = Array.from({ length: 100 }, () => user("word ".repeat(20_000)))
+        return Effect.zipRight(store.importAll([{ sessionId, messages }]), store.state(sessionId))
+      })
+      yield* Effect.zipRight(store.state(id), others)
+      yield* store.report(id, { ...usage, generation: 1 })
+      assert.isNull((yield* store.state(id)).usage)
+      yield* Effect.forEach(["b", "c"], (name) => store.state(SessionId.make(name)))
+      yield* store.report(id, usage)
+      assert.deepStrictEqual((yield* store.state(id)).usage, usage)
+    }).pipe(Effect.provide(Sqlite.layerTemporary))
+  )
+
   it.effect("two connections on one file see each other's messages at the next step", () =>
     Effect.gen(function* () {
       const filename = join(folder(), "x.db")

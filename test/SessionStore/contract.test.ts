@@ -107,6 +107,22 @@ for (const [name, backend] of backends) {
         })
       )
 
+      it.effect("a lease that was given back writes nothing any more, though nobody has taken it", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, ["a", "b", "c", "d"].map(user))
+          const turn = yield* granted(id)
+          const operation = yield* granted(id, "operation")
+          yield* Effect.all([store.release(turn), store.release(operation)])
+          assert.strictEqual((yield* Effect.flip(store.append(turn, [assistant("late")])))._tag, "TurnLost")
+          assert.strictEqual((yield* Effect.flip(store.promote(turn)))._tag, "TurnLost")
+          assert.strictEqual((yield* Effect.flip(commit(operation, 0, 3)))._tag, "LeaseLost")
+          assert.deepStrictEqual(yield* contents(id), ["a", "b", "c", "d"])
+          assert.strictEqual((yield* store.state(id)).generation, 0)
+        })
+      )
+
       it.effect("a commit makes the next generation, leaves a snapshot, and copies nothing", () =>
         Effect.gen(function* () {
           const store = yield* SessionStore
@@ -302,6 +318,18 @@ for (const [name, backend] of backends) {
           )
           assert.strictEqual(refused._tag, "SessionExists")
           assert.strictEqual((yield* Effect.flip(store.state(fresh)))._tag, "UnknownSession")
+        })
+      )
+
+      it.effect("an import that names a session twice is refused, and leaves the session to be begun", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          const histories = ["a", "b"].map((said) => ({ sessionId: id, messages: [user(said)] }))
+          assert.strictEqual((yield* Effect.flip(store.importAll(histories)))._tag, "SessionExists")
+          assert.strictEqual((yield* Effect.flip(store.state(id)))._tag, "UnknownSession")
+          yield* store.deliver(id, user("c"), { kind: "request" })
+          assert.deepStrictEqual(yield* contents(id), ["c"])
         })
       )
 
