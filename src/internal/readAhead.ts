@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { Logged, SessionId } from "../Session.ts"
 import type { StoreError } from "../SessionError.ts"
-import { breath } from "./breath.ts"
+import { room } from "./breath.ts"
 import { manifestIn } from "./residentStates.ts"
 import type { Block } from "./sqliteBlock.ts"
 import * as Rows from "./sqliteRows.ts"
@@ -32,11 +32,11 @@ export const make = ({ reading, residents, sql }: Block) => {
   const piece = (sessionId: SessionId, after: number) =>
     reading("state", sessionId, () => {
       const entries: Array<Logged> = []
-      let room = PIECE_CHARACTERS
+      let left = PIECE_CHARACTERS
       for (const row of sql.page.iterate(sessionId, after, PIECE)) {
         entries.push(Rows.logged(row))
-        room -= row.body.length
-        if (room <= 0) break
+        left -= row.body.length
+        if (left <= 0) break
       }
       return Either.right(() => entries)
     })
@@ -50,14 +50,14 @@ export const make = ({ reading, residents, sql }: Block) => {
   const read = (sessionId: SessionId): Effect.Effect<void, StoreError> =>
     Effect.gen(function* () {
       const { from, isLong } = yield* Effect.repeat(begun(sessionId), {
-        while: ({ isMore }) => (isMore ? Effect.as(breath, true) : Effect.succeed(false))
+        while: ({ isMore }) => (isMore ? Effect.as(room, true) : Effect.succeed(false))
       })
       if (!isLong) return
       const ahead: Array<Logged> = []
       const next = () => piece(sessionId, ahead.at(-1)?.seq ?? from - 1)
       for (let entries = yield* next(); entries.length > 0; entries = yield* next()) {
         ahead.push(...entries)
-        yield* breath
+        yield* room
       }
       yield* taken(sessionId, ahead)
     })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer } from "effect"
+import { Clock, Context, Effect, Fiber, Layer } from "effect"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -15,6 +15,12 @@ import { assistant, granted, segment, user } from "../support/stores.ts"
 const MESSAGES = 550
 const id = SessionId.make("long")
 const messages = Array.from({ length: MESSAGES }, (_, n) => (n % 2 === 0 ? user(`part ${n}`) : assistant(`read ${n}`)))
+
+/** On this clock each piece takes as long as one may. */
+const slowly = (() => {
+  let now = 0n
+  return Effect.withClock(Object.assign(Clock.make(), { unsafeCurrentTimeNanos: () => (now += 2_000_000n) }))
+})()
 
 /** One who wrote a long session, and one who has not read it yet. */
 const two = Effect.gen(function* () {
@@ -59,7 +65,7 @@ describe("a long session that is not in memory", () => {
       Effect.gen(function* () {
         for (let pieces = 0; pieces < 8; pieces++) {
           const { reader, store, writer } = yield* two
-          const reading = yield* Effect.fork(reader.state(id))
+          const reading = yield* Effect.fork(slowly(reader.state(id)))
           for (let n = 0; n < pieces; n++) yield* breath
           const before = yield* store.state(id)
           yield* Effect.provide(made, writer)
@@ -78,10 +84,10 @@ describe("a long session that is not in memory", () => {
   it.scoped("is read in pieces, between which others get their turn, and then not again", () =>
     Effect.gen(function* () {
       const { reader } = yield* two
-      const [{ tail }, turns] = yield* watched(reader.state(id))
+      const [{ tail }, turns] = yield* watched(slowly(reader.state(id)))
       assert.lengthOf(tail, MESSAGES)
       assert.isAtLeast(turns, Math.floor(MESSAGES / 100), "between each two pieces")
-      assert.strictEqual((yield* watched(reader.state(id)))[1], 0)
+      assert.strictEqual((yield* watched(slowly(reader.state(id))))[1], 0)
     })
   )
 
@@ -97,7 +103,7 @@ describe("a long session that is not in memory", () => {
         }
       })
       const store = Context.get(yield* Layer.build(Hermes.layer({ filename, durability: "process" })), SessionStore)
-      const [{ tail }, turns] = yield* watched(store.state(id))
+      const [{ tail }, turns] = yield* watched(slowly(store.state(id)))
       assert.deepStrictEqual(
         tail.map(({ message }) => message),
         messages.filter((_, n) => isMessage(n))
@@ -120,7 +126,7 @@ describe("a long session that is not in memory", () => {
         })
         write(450)
         const store = Context.get(yield* Layer.build(Hermes.layer({ filename, durability: "process" })), SessionStore)
-        const reading = yield* Effect.fork(store.state(id))
+        const reading = yield* Effect.fork(slowly(store.state(id)))
         yield* Effect.replicateEffect(breath, before)
         yield* store.ledger(id)
         write(130)
