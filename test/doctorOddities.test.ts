@@ -95,6 +95,23 @@ describe("Doctor, on what nobody expects", () => {
     })
   )
 
+  it.effect("branches that began before the session they go on with are mended", () =>
+    Effect.gen(function* () {
+      yield* atNow
+      const file = build("new", [
+        { type: "split", tail: 0, summary: "made" },
+        { type: "turn", rounds: 10 },
+        { type: "fork", at: 1 },
+        { type: "split", tail: 0, summary: "made" },
+        { type: "route", at: 2 }
+      ])
+      alter(file, ["a clock that was set back"])
+      yield* repaired(file)
+      const branch = query(file, "SELECT id FROM sessions WHERE parent_session_id = 's2.branch'")
+      assert.deepStrictEqual(branch, [{ id: "s3" }])
+    })
+  )
+
   for (const [what, messages] of [
     ["with", "messages"],
     ["without", "no messages"]

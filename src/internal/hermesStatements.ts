@@ -189,6 +189,12 @@ const archiving = (db: Database.Database) => ({
       db,
       "INSERT OR REPLACE INTO handoff (row_id, session_id, live) VALUES (?, ?, 1)"
     ),
+    /** Messages that Hermes shows and we do not. */
+    returned: value<[string], number>(
+      db,
+      `SELECT p.seq FROM hermes.messages m JOIN place p ON ${ROW}
+       WHERE m.session_id = ? AND m.active = 1 AND p.live = 0 ORDER BY p.seq`
+    ),
     moveHandoff: query<[to: number, from: number]>(db, "UPDATE handoff SET row_id = ? WHERE row_id = ?"),
     endHandoff: query<[number]>(db, "UPDATE handoff SET live = 0 WHERE row_id = ?"),
     shownHandoff: query<

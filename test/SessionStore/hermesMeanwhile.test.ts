@@ -135,4 +135,24 @@ describe("what Hermes does while no store of ours looks", () => {
       )
     })
   )
+
+  it.effect("a message it undid and brings back is in the view again, in its place", () =>
+    Effect.gen(function* () {
+      const filename = yield* began("new")
+      yield* on(filename, (store) =>
+        Effect.gen(function* () {
+          yield* compress(store)
+          hermes(filename, "UPDATE messages SET active = 0 WHERE content IN ('a', 'e', 'f')")
+          const turn = yield* granted(id)
+          assert.deepStrictEqual(shown(yield* store.state(id)), ["d"])
+          hermes(filename, "UPDATE messages SET active = 1 WHERE content IN ('a', 'f')")
+          assert.deepStrictEqual(shown(yield* store.state(id)), ["a", "d", "f"])
+          const lost = yield* Effect.flip(store.append(turn, [assistant("late")]))
+          assert.strictEqual(lost._tag, "Superseded")
+          hermes(filename, "UPDATE messages SET active = 1 WHERE content = 'e'")
+          assert.deepStrictEqual(shown(yield* store.state(id)), ["a", "d", "e", "f"])
+        })
+      )
+    })
+  )
 })
