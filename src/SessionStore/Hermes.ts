@@ -81,9 +81,9 @@ export const make = Effect.fnUntraced(function* ({ durability, filename }: Optio
   const block = Block.make(db, counter, sql, {
     refresh: arrivals.refresh,
     settle: recovery.settle,
-    ended: (isCommitted) => {
-      recovery.ended(isCommitted)
-      if (!isCommitted) arrivals.rolledBack()
+    ended: (outcome) => {
+      recovery.ended(outcome)
+      if (outcome !== "committed") arrivals.rolledBack()
     },
     rebase: (sessionId, state) => HermesContext.show(hermes, sessionId, state())
   })

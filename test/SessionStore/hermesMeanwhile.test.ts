@@ -92,6 +92,24 @@ describe("what Hermes does while no store of ours looks", () => {
       })
     )
 
+    it.effect(`a message it deleted during a turn does not come back when the turn fails (${age})`, () =>
+      Effect.gen(function* () {
+        const filename = yield* began(age)
+        yield* on(filename, (store) =>
+          Effect.gen(function* () {
+            const turn = yield* granted(id)
+            yield* store.append(turn, [assistant("g")])
+            hermes(filename, "DELETE FROM messages WHERE content = 'g'")
+            const lost = yield* Effect.flip(store.append(turn, [assistant("late")]))
+            assert.strictEqual(lost._tag, "Superseded")
+            yield* store.release(turn)
+            yield* store.append(yield* granted(id, "turn", "next", 0), [assistant("h")])
+            assert.deepStrictEqual(shown(yield* store.state(id)), ["a", "b", "c", "d", "e", "f", "h"])
+          })
+        )
+      })
+    )
+
     it.effect(`what is no id, no time or no text keeps nobody from the rest (${age})`, () =>
       Effect.gen(function* () {
         const filename = yield* began(age)
