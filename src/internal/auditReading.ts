@@ -4,6 +4,7 @@
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { redact } from "../Redaction.ts"
 import { Event, type Line, type Place } from "./auditTrail.ts"
 
 /** The line as it is laid out: its time, what it says, and the session it was written for, by bracket or annotation. */
@@ -55,7 +56,8 @@ const layout = (text: string): Laid | undefined => {
 const ours = (time: string | undefined, says: string, lane: string | null = null): Laid => ({
   at: time === undefined ? null : moment(time),
   says,
-  lane,
+  // As in what the line says, a secret in the session's name is no part of it.
+  lane: lane === null ? null : redact(lane),
   by: "throughline"
 })
 

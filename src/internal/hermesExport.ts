@@ -83,7 +83,9 @@ const callsIn = ({ tool_calls }: Columns): number => {
 const rowsOf = (log: ReadonlyArray<Acknowledged>, state: State, canArchive: boolean): ReadonlyArray<NewRow> => {
   const shown = new Set([state.system, state.head, state.live, state.tail].flat().map(({ seq }) => seq))
   const { live, tailFrom } = state.manifest
-  const content = canArchive ? handoffOf(state) : null
+  // Where it would stand for nothing that is archived, it would come back as a message.
+  const isHiding = log.some(({ seq, undone }) => seq !== null && !undone && !shown.has(seq))
+  const content = canArchive && isHiding ? handoffOf(state) : null
   const rows: Array<NewRow> = []
   let isTold = content === null
   let last = 0

@@ -86,7 +86,20 @@ describe("export and import", () => {
               fc.asyncProperty(history, fc.double({ min: 0, max: 1, noNaN: true }), (messages, cut) =>
                 messages.length === 0 ? Promise.resolve() : Runtime.runPromise(runtime)(check(messages, cut))
               ),
-              { numRuns: 40 }
+              {
+                numRuns: 40,
+                examples: [
+                  // A handoff that stands for a message the view shows.
+                  [
+                    [
+                      { role: "system", content: "be brief" },
+                      { role: "system", content: "be kind" },
+                      { role: "assistant", content: "hello" }
+                    ],
+                    0
+                  ]
+                ]
+              }
             )
           )
         })
