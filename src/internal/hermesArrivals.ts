@@ -68,7 +68,8 @@ export const make = (sql: Statements, hermes: HermesStatements, counter: Counter
     for (const seq of back) hermes.show.run(1, sessionId, seq)
     for (const { row_id } of handoffs) hermes.archiving?.endHandoff.run(row_id)
     const left = hermes.shownPlaces.all(sessionId).map(({ seq }) => seq)
-    leave(sessionId, { gone, back, left, isReplaced: handoffs.length > 0 || left.length === 0 })
+    const isEmpty = left.length === 0 && (hermes.archiving?.shownHandoff.all(sessionId) ?? []).length === 0
+    leave(sessionId, { gone, back, left, isReplaced: handoffs.length > 0 || isEmpty })
     return true
   }
 

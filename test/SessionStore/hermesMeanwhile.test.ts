@@ -154,6 +154,23 @@ describe("what Hermes does while no store of ours looks", () => {
     })
   )
 
+  it.effect("where it undid all but the handoff, the summary is in the view still", () =>
+    Effect.gen(function* () {
+      const filename = yield* began("new")
+      yield* on(filename, (store) =>
+        Effect.gen(function* () {
+          yield* compress(store)
+          hermes(filename, "UPDATE messages SET active = 0 WHERE content IN ('a', 'd', 'e', 'f')")
+          const state = yield* store.state(id)
+          assert.deepStrictEqual(shown(state), [])
+          assert.lengthOf(state.segments, 1)
+          yield* store.append(yield* granted(id), [assistant("g")])
+          assert.deepStrictEqual(shown(yield* store.state(id)), ["g"])
+        })
+      )
+    })
+  )
+
   it.effect("a message it undid and brings back is in the view again, in its place", () =>
     Effect.gen(function* () {
       const filename = yield* began("new")
