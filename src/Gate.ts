@@ -93,16 +93,19 @@ const SLACK = 2
 /** Reasoning before the answer or on lines of its own, not a mention of the tag in a sentence. */
 const LEADING_REASONING = /^\s*<(think|thinking|thought|reasoning)>[^]*?(?:<\/\1>|$)/i
 const UNOPENED_REASONING =
-  /(?<![^])(?:(?!<think)[^])*?(?:(?<=^[ \t]*)<\/think(?:ing)?>[ \t]*$|<\/think(?:ing)?>\s*(?=#{1,6} ))/im
+  /(?<![^])(?:(?!<think)[^])*?(?:<\/think(?:ing)?>(?<=^[ \t]*<\/think(?:ing)?>)[ \t]*$|<\/think(?:ing)?>\s*(?=#{1,6} ))/im
 const INNER_REASONING = /^[ \t]*<(think|thinking|thought|reasoning)>[^]*?<\/\1>[ \t]*$/gim
 
 /** Until nothing more comes off: a fence may hold reasoning, and reasoning a fence. */
-const clean = (text: string): string => {
+const clean = (text: string, layers = MOST_LAYERS): string => {
   const once = unfence(
     text.replace(LEADING_REASONING, "").replace(INNER_REASONING, "").replace(UNOPENED_REASONING, "").trim()
   )
-  return once === text ? once : clean(once)
+  return once === text || layers === 0 ? once : clean(once, layers - 1)
 }
+
+/** What is wrapped deeper is no summary. */
+const MOST_LAYERS = 16
 
 const unfence = (text: string): string => {
   const [, language = "", body = text] = /^```(\w*)[ \t]*\n([^]*)\n```$/.exec(text) ?? []
