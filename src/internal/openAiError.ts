@@ -4,7 +4,6 @@
  * @internal
  */
 import { APIConnectionError, APIError } from "openai"
-import * as Redacted from "effect/Redacted"
 import {
   type AuxiliaryError,
   ConnectionError,
@@ -17,7 +16,7 @@ import {
   Unauthorized
 } from "../AuxiliaryError.ts"
 import { label, type ResolvedRoute } from "../Provider.ts"
-import * as Redaction from "../Redaction.ts"
+import { errorDetail } from "./errorDetail.ts"
 
 /** What a provider says when it refuses; each part may be missing. `retryAfter` is in milliseconds. */
 export interface Refusal {
@@ -108,12 +107,4 @@ const rootMessage = (thrown: unknown): string => {
   return thrown.message || ("code" in thrown ? String(thrown.code) : thrown.name)
 }
 
-const LONGEST_DETAIL = 300
-
-/** Safe to log: whatever the provider echoed, no credential is in it. */
-const detail = (route: ResolvedRoute, text: string): string => {
-  const key = Redacted.value(route.apiKey)
-  const safe = Redaction.redact(key === "" ? text : text.replaceAll(key, "<redacted>"))
-  const line = safe.replace(/\s+/g, " ").trim()
-  return line.length <= LONGEST_DETAIL ? line : `${line.slice(0, LONGEST_DETAIL - 1)}…`
-}
+const detail = (route: ResolvedRoute, text: string): string => errorDetail(route.apiKey, text)
