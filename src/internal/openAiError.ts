@@ -91,13 +91,16 @@ const retryAfter = (headers: Headers | undefined, now: number): number | null =>
   const stated = headers?.get("retry-after")
   const inSeconds = numeric(stated)
   if (inSeconds !== null) return inSeconds * 1_000
-  const date = Date.parse(stated ?? "")
+  const date = Date.parse(HTTP_DATE.test(stated ?? "") ? (stated ?? "") : "")
   return Number.isNaN(date) ? null : Math.max(0, date - now)
 }
 
+/** `Date.parse` finds a date in nearly anything: "-5" is one in 2001. */
+const HTTP_DATE = /^\s*[A-Z][a-z]{2,8},? .* GMT\s*$/
+
 const numeric = (text: string | null | undefined): number | null => {
   const n = Number.parseFloat(text ?? "")
-  return /^\s*[\d.]+\s*$/.test(text ?? "") && Number.isFinite(n) ? n : null
+  return /^\s*(?:\d+\.?\d*|\.\d+)\s*$/.test(text ?? "") && Number.isFinite(n) ? n : null
 }
 
 /** `fetch failed` and `terminated` say nothing; the cause at the bottom does. */

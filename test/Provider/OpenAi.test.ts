@@ -79,6 +79,14 @@ const FAULTS: ReadonlyArray<readonly [string, ModelServer.Answer, Expected]> = [
     refuse(429, {}, { "retry-after": "Wed, 21 Oct 2015 07:28:00 GMT" }),
     { _tag: "RateLimited", retryAfter: 0 }
   ],
+  ...["-5", "soon 5", "1.2.3", "30s", ""].map(
+    (wait) =>
+      [
+        `429 in ${JSON.stringify(wait)}`,
+        refuse(429, {}, { "retry-after": wait }),
+        { _tag: "RateLimited", retryAfter: null }
+      ] as const
+  ),
   ["429 out of quota", refuse(429, { code: "insufficient_quota" }), { _tag: "QuotaExceeded" }],
   ["500", refuse(500), { _tag: "ProviderError", status: 500 }],
   ["502 HTML", html(502), { _tag: "ProviderError", status: 502 }],
