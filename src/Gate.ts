@@ -5,6 +5,7 @@
  */
 import * as Either from "effect/Either"
 import { InvalidSummary, type GateReason } from "./AuxiliaryError.ts"
+import { clip, oneLine } from "./internal/sentences.ts"
 import { redact } from "./Redaction.ts"
 import type { Counter } from "./Tokens.ts"
 
@@ -148,7 +149,4 @@ const isErrorObject = (text: string): boolean => {
   }
 }
 
-const excerpt = (text: string): string => {
-  const line = redact(text).replaceAll(/\s+/g, " ")
-  return line.length > 160 ? `${line.slice(0, 159)}…` : line
-}
+const excerpt = (text: string): string => clip(oneLine(redact(text)), 160)
