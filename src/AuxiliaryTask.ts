@@ -165,11 +165,11 @@ export const run = Effect.fnUntraced(function* <A>(task: Task<A>, spent: Spendin
   const paused: Array<string> = []
   for (const [index, route] of task.routes.entries()) {
     const known = yield* KnownRoutes.of(spent.known, route, pauses.claim(route, task.name))
-    if (known.isDone || !(yield* known.claim)) {
-      paused.push(Provider.label(route))
-      continue
-    }
-    const end = yield* onRoute(task, spent, route, known, task.routes.length - index - 1)
+    const asked = Effect.if(known.isDone ? Effect.succeed(false) : known.claim, {
+      onTrue: () => onRoute(task, spent, route, known, task.routes.length - index - 1),
+      onFalse: () => Effect.succeed<End<A>>({ _tag: "NextRoute", errors: [] })
+    })
+    const end = yield* Effect.onInterrupt(asked, () => pauses.release(route, task.name))
     errors.push(...end.errors)
     if (end._tag === "Answered") {
       yield* pauses.succeeded(route, task.name)
