@@ -74,6 +74,23 @@ describe("a range larger than the summarizer's window", () => {
     }).pipe(Effect.provide(scripted(model.layer, { policy, routes: [small] })))
   })
 
+  it.effect("of which some chunks are smaller than any summary is none the worse for it", () => {
+    const model = Scripted.make([answer])
+    const giant = "a line of output\n".repeat(20_000)
+    const messages: ReadonlyArray<Message.Message> = [
+      ...["Go.", giant, "Thanks.", giant, "Bye."].flatMap((content) => [
+        { role: "user", content } as const,
+        { role: "assistant", content: "ok" } as const
+      ])
+    ]
+    return Effect.gen(function* () {
+      const store = yield* SessionStore
+      yield* store.importAll([{ sessionId: id, messages }])
+      const { compress } = yield* Compressor
+      assert.deepInclude(yield* compress(id), { outcome: "committed", reason: null })
+    }).pipe(Effect.provide(scripted(model.layer, { policy, routes: [{ ...route, contextLength: 64_000 }] })))
+  })
+
   it.effect("of which one chunk fails keeps the others, and asks for none of them again", () => {
     const down = new ConnectionError({ route: "r", detail: "refused" })
     const model = Scripted.make([
