@@ -77,12 +77,10 @@ describe("a range larger than the summarizer's window", () => {
   it.effect("of which some chunks are smaller than any summary is none the worse for it", () => {
     const model = Scripted.make([answer])
     const giant = "a line of output\n".repeat(20_000)
-    const messages: ReadonlyArray<Message.Message> = [
-      ...["Go.", giant, "Thanks.", giant, "Bye."].flatMap((content) => [
-        { role: "user", content } as const,
-        { role: "assistant", content: "ok" } as const
-      ])
-    ]
+    const messages = ["Go.", giant, "Thanks.", giant, "Bye."].flatMap((content): ReadonlyArray<Message.Message> => [
+      { role: "user", content },
+      { role: "assistant", content: "ok" }
+    ])
     return Effect.gen(function* () {
       const store = yield* SessionStore
       yield* store.importAll([{ sessionId: id, messages }])
