@@ -101,7 +101,7 @@ export const route = (options: RouteOptions): Route => ({
 export const resolve = (route: Route): Effect.Effect<ResolvedRoute, Unauthorized> => {
   const { apiKey } = route
   if (!isRenewable(apiKey)) return Effect.succeed({ ...route, apiKey })
-  return Effect.mapBoth(apiKey.current, {
+  return Effect.mapBoth(orFailure(apiKey.current), {
     onFailure: refusedKey(route),
     onSuccess: (current) => ({ ...route, apiKey: current })
   })
@@ -116,10 +116,13 @@ export const resolve = (route: Route): Effect.Effect<ResolvedRoute, Unauthorized
 export const renew = (route: Route): Effect.Effect<boolean, Unauthorized> => {
   const { apiKey } = route
   if (!isRenewable(apiKey)) return Effect.succeed(false)
-  return Effect.mapBoth(apiKey.renew, { onFailure: refusedKey(route), onSuccess: () => true })
+  return Effect.mapBoth(orFailure(apiKey.renew), { onFailure: refusedKey(route), onSuccess: () => true })
 }
 
 const isRenewable = (key: Route["apiKey"]): key is Credential => !Redacted.isRedacted(key)
+
+/** Whoever fetches keys may throw, too. */
+const orFailure = <A>(fetched: Effect.Effect<A, unknown>) => Effect.catchAllDefect(fetched, Effect.fail)
 
 const refusedKey = (route: Route) => (cause: unknown) =>
   new Unauthorized({ route: label(route), detail: redact(`no key to be had: ${String(cause)}`) })
