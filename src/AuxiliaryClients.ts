@@ -10,24 +10,16 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { InvalidPolicy } from "./CompressionError.ts"
 import * as ClientCache from "./internal/clientCache.ts"
 import * as Deadlines from "./internal/deadlines.ts"
+import { errorDetail } from "./internal/errorDetail.ts"
 import * as Places from "./internal/places.ts"
 import * as Turnstile from "./internal/turnstile.ts"
 import { type AuxiliaryError, condemnsClient, ConnectionError, ProviderError, Timeout } from "./AuxiliaryError.ts"
-import {
-  type CallUsage,
-  type Client,
-  type Event,
-  label,
-  type Provider,
-  type Request,
-  resolve,
-  type ResolvedRoute,
-  type Route
-} from "./Provider.ts"
+import { type CallUsage, type Event, label, type Provider, type Request, resolve, type Route } from "./Provider.ts"
 
 /**
  * `maxConcurrentCalls` bounds the calls that are under way on one route for all tasks together; default 16.
@@ -142,11 +134,19 @@ export const make = Effect.fnUntraced(function* ({ maxConcurrentCalls = 16 }: Op
     options?: CompleteOptions
   ) {
     yield* Effect.annotateCurrentSpan({ route: label(route), task: request.task })
-    const resolved = yield* resolve(route)
-    const { client, key } = yield* take(resolved)
-    return yield* call(client, resolved, request, options).pipe(
+    let used: ClientCache.ClientKey | undefined
+    const stream = Effect.gen(function* () {
+      // An expiring key may have to be fetched: that is a part of the call's time.
+      const resolved = yield* resolve(route)
+      const { client, key } = yield* take(resolved)
+      used = key
+      return client.stream(resolved, request)
+    })
+    return yield* call(route, stream, options).pipe(
+      // Whatever a provider throws, the next route may do better.
+      Effect.catchAllDefect((defect) => Effect.fail(thrown(route, used, defect))),
       Effect.onError((cause) =>
-        Option.exists(Cause.failureOption(cause), condemnsClient) ? condemn(key) : Effect.void
+        used !== undefined && Option.exists(Cause.failureOption(cause), condemnsClient) ? condemn(used) : Effect.void
       )
     )
   }, Effect.scoped)
@@ -164,7 +164,11 @@ export const layer = (options?: Options): Layer.Layer<AuxiliaryClients, InvalidP
 /** Two models at one place have limits of their own. */
 const identity = (route: Route): string => JSON.stringify([route.model, route.api, place(route)])
 
-const call = (client: Client, route: ResolvedRoute, request: Request, options: CompleteOptions | undefined) =>
+const call = (
+  route: Route,
+  stream: Effect.Effect<Stream.Stream<Event, AuxiliaryError>, AuxiliaryError, Scope.Scope>,
+  options: CompleteOptions | undefined
+) =>
   Deadlines.within(
     {
       idle: Duration.toMillis(route.idleTimeout),
@@ -172,7 +176,7 @@ const call = (client: Client, route: ResolvedRoute, request: Request, options: C
       late: (phase) => timeout(route, phase)
     },
     (heard) =>
-      Effect.flatMap(Stream.toPull(client.stream(route, request)), (pull) =>
+      Effect.flatMap(Effect.flatMap(stream, Stream.toPull), (pull) =>
         gather(pull, (answer, before) =>
           length(answer) === length(before)
             ? heard
@@ -195,7 +199,10 @@ const gather = (
     }
   })
 
-const timeout = (route: ResolvedRoute, phase: "idle" | "total") =>
+const thrown = (route: Route, used: ClientCache.ClientKey | undefined, defect: unknown) =>
+  new ProviderError({ route: label(route), status: null, detail: errorDetail(used?.route.apiKey, String(defect)) })
+
+const timeout = (route: Route, phase: "idle" | "total") =>
   new Timeout({
     route: label(route),
     phase,
@@ -223,10 +230,7 @@ const grow = (answer: Answer, event: Event): Answer => {
   }
 }
 
-const completed = (
-  route: ResolvedRoute,
-  { ends, reasoning, text }: Answer
-): Effect.Effect<Completion, AuxiliaryError> => {
+const completed = (route: Route, { ends, reasoning, text }: Answer): Effect.Effect<Completion, AuxiliaryError> => {
   const [end, second] = ends
   if (end === undefined) {
     return Effect.fail(new ConnectionError({ route: label(route), detail: "the answer stopped before its end" }))
@@ -234,5 +238,11 @@ const completed = (
   if (second !== undefined) {
     return Effect.fail(new ProviderError({ route: label(route), status: null, detail: "the answer ended twice" }))
   }
-  return Effect.succeed({ text, reasoning, finish: end.reason, usage: end.usage })
+  return Effect.succeed({ text, reasoning, finish: end.reason, usage: counted(end.usage) })
 }
+
+/** Budgets are kept by these counts, and stored: what is no count of anything is better estimated. */
+const counted = (usage: CallUsage | null): CallUsage | null =>
+  usage !== null && [usage.inputTokens, usage.outputTokens].every((n) => Number.isSafeInteger(n) && n >= 0)
+    ? usage
+    : null

@@ -13,9 +13,9 @@ import { AuxiliaryClients, type Completion } from "./AuxiliaryClients.ts"
 import { AuxiliaryError, ContextOverflow } from "./AuxiliaryError.ts"
 import type { Attempt, BudgetLeft } from "./CompressionResult.ts"
 import { counted, room } from "./internal/breath.ts"
+import * as KnownRoutes from "./internal/knownRoutes.ts"
 import { costBeyond, reserve } from "./internal/reserving.ts"
 import { steadyMillis } from "./internal/steadyClock.ts"
-import { scopeOf } from "./Pause.ts"
 import { Pauses } from "./Pauses.ts"
 import * as Provider from "./Provider.ts"
 import * as Recovery from "./Recovery.ts"
@@ -88,14 +88,7 @@ export interface Spending {
   readonly calls: Ref.Ref<number>
   readonly attempts: Ref.Ref<ReadonlyArray<Attempt>>
   /** What the chunks of the task have found out about its routes. */
-  readonly known: Map<Provider.Route, Known>
-}
-
-/** A task of many chunks is one claim to a route, and one failure of it. A route that is `done` is not asked again. */
-interface Known {
-  readonly claim: Effect.Effect<boolean>
-  isBlamed: boolean
-  isDone: boolean
+  readonly known: KnownRoutes.KnownRoutes
 }
 
 /**
@@ -109,7 +102,7 @@ export const spending = ({ maxCalls, maxTokens, totalTimeout }: Budget): Effect.
     const tokensLeft = yield* Ref.make(maxTokens)
     const calls = yield* Ref.make(0)
     const attempts = yield* Ref.make<ReadonlyArray<Attempt>>([])
-    const known = new Map<Provider.Route, Known>()
+    const known: KnownRoutes.KnownRoutes = new Map()
     return { deadline, callsLeft, maxTokens, tokensLeft, calls, attempts, known }
   })
 
@@ -171,12 +164,12 @@ export const run = Effect.fnUntraced(function* <A>(task: Task<A>, spent: Spendin
   const errors: Array<AuxiliaryError> = []
   const paused: Array<string> = []
   for (const [index, route] of task.routes.entries()) {
-    const known = yield* knownOf(spent, route, pauses.claim(route, task.name))
-    if (known.isDone || !(yield* known.claim)) {
-      paused.push(Provider.label(route))
-      continue
-    }
-    const end = yield* onRoute(task, spent, route, known, task.routes.length - index - 1)
+    const known = yield* KnownRoutes.of(spent.known, route, pauses.claim(route, task.name))
+    const asked = Effect.if(known.isDone ? Effect.succeed(false) : known.claim, {
+      onTrue: () => onRoute(task, spent, route, known, task.routes.length - index - 1),
+      onFalse: () => Effect.succeed<End<A>>({ _tag: "NextRoute", errors: [] })
+    })
+    const end = yield* Effect.onInterrupt(asked, () => pauses.release(route, task.name))
     errors.push(...end.errors)
     if (end._tag === "Answered") {
       yield* pauses.succeeded(route, task.name)
@@ -184,27 +177,12 @@ export const run = Effect.fnUntraced(function* <A>(task: Task<A>, spent: Spendin
     }
     if (end._tag === "TooLarge") return yield* end.overflow
     const last = end.errors.at(-1)
-    if (last !== undefined && learn(known, last)) yield* pauses.failed(route, task.name, last)
+    if (last !== undefined && KnownRoutes.learn(known, last)) yield* pauses.failed(route, task.name, last)
     if (last === undefined && end._tag === "NextRoute") paused.push(Provider.label(route))
     if (end._tag === "GivenUp") break
   }
   return yield* new Exhausted({ errors, paused })
 })
-
-const knownOf = Effect.fnUntraced(function* (spent: Spending, route: Provider.Route, claim: Effect.Effect<boolean>) {
-  const fresh: Known = { claim: yield* Effect.cached(claim), isBlamed: false, isDone: false }
-  const known = spent.known.get(route) ?? fresh
-  spent.known.set(route, known)
-  return known
-})
-
-/** Whether this is the task's first failure on the route. */
-const learn = (known: Known, error: AuxiliaryError): boolean => {
-  const isFirst = !known.isBlamed
-  known.isBlamed = true
-  known.isDone ||= error._tag === "ContextOverflow" || scopeOf(error) === "route"
-  return isFirst
-}
 
 /** How the calls on one route ended; `errors` are those on the way. */
 type End<A> = { readonly errors: ReadonlyArray<AuxiliaryError> } & (
@@ -218,7 +196,7 @@ const onRoute = <A>(
   task: Task<A>,
   spent: Spending,
   route: Provider.Route,
-  known: Known,
+  known: KnownRoutes.Known,
   routesLeft: number
 ): Effect.Effect<End<A>, never, AuxiliaryClients> =>
   Effect.gen(function* () {
@@ -253,13 +231,20 @@ const onRoute = <A>(
         return { _tag: "TooLarge", overflow: new ContextOverflow({ route: label, detail: error.message }), errors }
       } else if (step._tag === "GiveUp") {
         return { _tag: "GivenUp", errors }
-      } else if (step._tag !== "NewCredential" || !(yield* renewed(route))) {
+      } else if (step._tag !== "NewCredential" || !(yield* renewed(route, spent))) {
         return { _tag: "NextRoute", errors }
       }
     }
   })
 
-const renewed = (route: Provider.Route) => Effect.orElseSucceed(Provider.renew(route), () => false)
+/** Within the time of a call. */
+const renewed = Effect.fnUntraced(function* (route: Provider.Route, spent: Spending) {
+  const duration = yield* timeFor(route, spent)
+  return yield* Effect.orElseSucceed(Effect.timeout(Provider.renew(route), duration), () => false)
+})
+
+const timeFor = (route: Provider.Route, spent: Spending): Effect.Effect<Duration.Duration> =>
+  Effect.map(steadyMillis, (now) => Duration.min(route.timeout, Duration.millis(spent.deadline - now)))
 
 const tooLong = ({ tokens }: { readonly tokens: number }, route: Provider.Route) =>
   new ContextOverflow({
@@ -275,7 +260,7 @@ const ask = <A>(
   task: Task<A>,
   spent: Spending,
   route: Provider.Route,
-  known: Known,
+  known: KnownRoutes.Known,
   request: Provider.Request
 ): Effect.Effect<Option.Option<Either.Either<A, AuxiliaryError>>, never, AuxiliaryClients> =>
   Effect.gen(function* () {
@@ -301,8 +286,7 @@ const call = <A>(
   Effect.gen(function* () {
     const clients = yield* AuxiliaryClients
     yield* Ref.update(spent.calls, (calls) => calls + 1)
-    const remaining = spent.deadline - (yield* steadyMillis)
-    const timeout = Duration.min(route.timeout, Duration.millis(remaining))
+    const timeout = yield* timeFor(route, spent)
     const completion = yield* clients.complete({ ...route, timeout }, request, { onProgress: task.onProgress })
     yield* Ref.update(spent.tokensLeft, (left) => left - costBeyond(task.tokens, completion))
     return yield* task.accept(Provider.label(route), completion)

@@ -5,6 +5,7 @@
  */
 import * as Either from "effect/Either"
 import { InvalidSummary, type GateReason } from "./AuxiliaryError.ts"
+import { clip, oneLine } from "./internal/sentences.ts"
 import { redact } from "./Redaction.ts"
 import type { Counter } from "./Tokens.ts"
 
@@ -93,16 +94,19 @@ const SLACK = 2
 /** Reasoning before the answer or on lines of its own, not a mention of the tag in a sentence. */
 const LEADING_REASONING = /^\s*<(think|thinking|thought|reasoning)>[^]*?(?:<\/\1>|$)/i
 const UNOPENED_REASONING =
-  /(?<![^])(?:(?!<think)[^])*?(?:(?<=^[ \t]*)<\/think(?:ing)?>[ \t]*$|<\/think(?:ing)?>\s*(?=#{1,6} ))/im
+  /(?<![^])(?:(?!<think)[^])*?(?:<\/think(?:ing)?>(?<=^[ \t]*<\/think(?:ing)?>)[ \t]*$|<\/think(?:ing)?>\s*(?=#{1,6} ))/im
 const INNER_REASONING = /^[ \t]*<(think|thinking|thought|reasoning)>[^]*?<\/\1>[ \t]*$/gim
 
 /** Until nothing more comes off: a fence may hold reasoning, and reasoning a fence. */
-const clean = (text: string): string => {
+const clean = (text: string, layers = MOST_LAYERS): string => {
   const once = unfence(
     text.replace(LEADING_REASONING, "").replace(INNER_REASONING, "").replace(UNOPENED_REASONING, "").trim()
   )
-  return once === text ? once : clean(once)
+  return once === text || layers === 0 ? once : clean(once, layers - 1)
 }
+
+/** What is wrapped deeper is no summary. */
+const MOST_LAYERS = 16
 
 const unfence = (text: string): string => {
   const [, language = "", body = text] = /^```(\w*)[ \t]*\n([^]*)\n```$/.exec(text) ?? []
@@ -145,7 +149,4 @@ const isErrorObject = (text: string): boolean => {
   }
 }
 
-const excerpt = (text: string): string => {
-  const line = redact(text).replaceAll(/\s+/g, " ")
-  return line.length > 160 ? `${line.slice(0, 159)}…` : line
-}
+const excerpt = (text: string): string => clip(oneLine(redact(text)), 160)

@@ -15,6 +15,7 @@ import { SessionStore } from "./SessionStore.ts"
 
 /**
  * - `claim` says whether the route may be called for the task now; after a pause the first caller gets it as a probe.
+ * - `release` tells that the caller broke off before it knew: a probe of its is the next one's.
  * - `failed` tells that the task gave the route up, with its last error; `succeeded` that the route answered.
  *
  * A store that cannot be reached pauses nothing.
@@ -26,6 +27,7 @@ export class Pauses extends Context.Tag("throughline/Pauses")<
   Pauses,
   {
     readonly claim: (route: Route, task: string) => Effect.Effect<boolean>
+    readonly release: (route: Route, task: string) => Effect.Effect<void>
     readonly failed: (route: Route, task: string, error: AuxiliaryError) => Effect.Effect<void>
     readonly succeeded: (route: Route, task: string) => Effect.Effect<void>
   }
@@ -49,13 +51,38 @@ export const make = Effect.fnUntraced(function* (policy: Pause.Policy = Pause.de
       Effect.catchAll((error) => Effect.as(Effect.logWarning(error.message), otherwise))
     )
 
+  /** Until when the pauses are that a probe of this process has begun. */
+  const probes = new Map<string, number>()
+
   const claimKey = (key: string) =>
     change(key, true, (pause, now) => {
       const gate = Pause.gate(pause, now)
-      return [gate !== "closed", gate === "probe" ? Pause.probing(policy, pause, now) : pause]
+      if (gate !== "probe") return [gate === "open", pause]
+      const probing = Pause.probing(policy, pause, now)
+      probes.set(key, probing.until)
+      return [true, probing]
     })
 
-  const forget = (key: string) => change(key, undefined, () => [undefined, Pause.none])
+  const releaseKey = (key: string) =>
+    Effect.suspend(() => {
+      const until = probes.get(key)
+      if (until === undefined) return Effect.void
+      probes.delete(key)
+      // Whatever has been learned of the route since then holds.
+      return change(key, undefined, (pause, now) => [
+        undefined,
+        pause.until === until ? { ...pause, until: now } : pause
+      ])
+    })
+
+  const release = (route: Route, task: string) =>
+    Effect.zipRight(releaseKey(keyOf.route(route)), releaseKey(keyOf.task(route, task)))
+
+  const forget = (key: string) =>
+    change(key, undefined, () => {
+      probes.delete(key)
+      return [undefined, Pause.none]
+    })
 
   const isClosed = (key: string) => change(key, false, (pause, now) => [Pause.gate(pause, now) === "closed", pause])
 
@@ -75,7 +102,7 @@ export const make = Effect.fnUntraced(function* (policy: Pause.Policy = Pause.de
   const succeeded = (route: Route, task: string) =>
     Effect.zipRight(forget(keyOf.route(route)), forget(keyOf.task(route, task)))
 
-  return Pauses.of({ claim, failed, succeeded })
+  return Pauses.of({ claim, release, failed, succeeded })
 })
 
 /**

@@ -55,8 +55,9 @@ interface RouteWith<Key> {
 }
 
 /**
- * What a route cannot be without, and what it may differ in: by default OpenAI's Responses API, a window of 128,000
- * tokens, 5 minutes for a call and one for a silence in it.
+ * What a route cannot be without, and what it may differ in: by default OpenAI's Responses API, or Chat Completions at
+ * another `baseUrl`, which most servers speak alone; a window of 128,000 tokens, 5 minutes for a call and one for a
+ * silence in it.
  *
  * @since 0.1.0
  * @category models
@@ -85,7 +86,7 @@ export const route = (options: RouteOptions): Route => ({
   model: options.model,
   apiKey: typeof options.apiKey === "string" ? Redacted.make(options.apiKey) : options.apiKey,
   baseUrl: options.baseUrl ?? "https://api.openai.com/v1",
-  api: options.api ?? "responses",
+  api: options.api ?? (options.baseUrl === undefined ? "responses" : "chat"),
   contextLength: options.contextLength ?? 128_000,
   timeout: Duration.decode(options.timeout ?? "5 minutes"),
   idleTimeout: Duration.decode(options.idleTimeout ?? "1 minute")
@@ -100,7 +101,7 @@ export const route = (options: RouteOptions): Route => ({
 export const resolve = (route: Route): Effect.Effect<ResolvedRoute, Unauthorized> => {
   const { apiKey } = route
   if (!isRenewable(apiKey)) return Effect.succeed({ ...route, apiKey })
-  return Effect.mapBoth(apiKey.current, {
+  return Effect.mapBoth(orFailure(apiKey.current), {
     onFailure: refusedKey(route),
     onSuccess: (current) => ({ ...route, apiKey: current })
   })
@@ -115,10 +116,13 @@ export const resolve = (route: Route): Effect.Effect<ResolvedRoute, Unauthorized
 export const renew = (route: Route): Effect.Effect<boolean, Unauthorized> => {
   const { apiKey } = route
   if (!isRenewable(apiKey)) return Effect.succeed(false)
-  return Effect.mapBoth(apiKey.renew, { onFailure: refusedKey(route), onSuccess: () => true })
+  return Effect.mapBoth(orFailure(apiKey.renew), { onFailure: refusedKey(route), onSuccess: () => true })
 }
 
 const isRenewable = (key: Route["apiKey"]): key is Credential => !Redacted.isRedacted(key)
+
+/** Whoever fetches keys may throw, too. */
+const orFailure = <A>(fetched: Effect.Effect<A, unknown>) => Effect.catchAllDefect(fetched, Effect.fail)
 
 const refusedKey = (route: Route) => (cause: unknown) =>
   new Unauthorized({ route: label(route), detail: redact(`no key to be had: ${String(cause)}`) })

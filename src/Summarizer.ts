@@ -156,18 +156,18 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       degraded
     }))
 
-  /** `cuts` says how often the range has been cut because a route found it too long. */
+  /** `whole` is what the summary has to be smaller than; `cuts` says how often a route found the range too long. */
   const ask = (
     range: Range,
     job: Condensing.Job,
     progress: Progress.Part,
-    cuts: number
+    { cuts, whole }: { readonly cuts: number; readonly whole: number }
   ): Effect.Effect<Part, AuxiliaryTask.Exhausted> =>
     Effect.gen(function* () {
       const material = yield* materialOf(range.entries)
       const { onProgress } = progress
       const canBeCut = Chunks.canBeHalved(range.entries)
-      const about = { ...range, material, covered: range.tokens, cuts: canBeCut ? cuts : null, onProgress }
+      const about = { ...range, material, covered: whole, cuts: canBeCut ? cuts : null, onProgress }
       const task = yield* counted(() => SummaryTask.make(env, about))
       return yield* AuxiliaryTask.run(task, job.spent).pipe(
         Effect.provide(services),
@@ -178,7 +178,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         Effect.catchTag("ContextOverflow", (overflow) =>
           canBeCut
             ? // One after the other: the first shows whether the route can take the second.
-              inChunks(range, Chunks.halves(range.entries, counter), job, { cuts: cuts + 1, concurrency: 1 })
+              inChunks(range, Chunks.halves(range.entries, counter), job, { cuts: cuts + 1, whole, concurrency: 1 })
             : new AuxiliaryTask.Exhausted({ errors: [overflow], paused: [] })
         ),
         Effect.catchTag("Exhausted", (exhausted) =>
@@ -192,7 +192,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     range: Range,
     chunks: ReadonlyArray<ReadonlyArray<Logged>>,
     job: Condensing.Job,
-    { concurrency, cuts }: { readonly concurrency: 1 | "unbounded"; readonly cuts: number }
+    { concurrency, ...from }: { readonly concurrency: 1 | "unbounded"; readonly cuts: number; readonly whole: number }
   ) {
     yield* Ref.update(job.spent.callsLeft, (calls) => calls + chunks.length - 1)
     const maxTokens = Math.floor(Math.max(range.maxTokens / 2, (range.maxTokens * 1.5) / chunks.length))
@@ -200,7 +200,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       chunks.map((entries) => ({ entries, progress: job.tally.begin(maxTokens) })),
       ({ entries, progress }, index) => {
         const hasEnded = range.hasEnded || chunks.slice(index + 1).some(endsTurn)
-        return ask({ ...range, entries, tokens: total(entries), hasEnded, maxTokens }, job, progress, cuts)
+        return ask({ ...range, entries, tokens: total(entries), hasEnded, maxTokens }, job, progress, from)
       },
       { concurrency }
     )
@@ -235,8 +235,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const chunks = range.tokens <= room ? [range.entries] : Chunks.upTo(range.entries, room)
     const part = yield* chunks.length > 1
       ? // All at once: what bounds them are the places of the route.
-        inChunks(range, chunks, job, { cuts: 0, concurrency: "unbounded" })
-      : ask(range, job, job.tally.begin(range.maxTokens), 0)
+        inChunks(range, chunks, job, { cuts: 0, whole: range.tokens, concurrency: "unbounded" })
+      : ask(range, job, job.tally.begin(range.maxTokens), { cuts: 0, whole: range.tokens })
     return {
       ...part,
       condensed: yield* condensed,

@@ -17,7 +17,7 @@ import type { RuntimeFiber } from "effect/Fiber"
 import { type AuxiliaryError, ConnectionError, RateLimited } from "../src/AuxiliaryError.ts"
 import { AuxiliaryClients, distinct, layer, place, sameRoute } from "../src/AuxiliaryClients.ts"
 import * as Scripted from "../src/Provider/Scripted.ts"
-import { type Event, Provider, type Request, type Route } from "../src/Provider.ts"
+import { type Client, type Event, Provider, type Request, type Route } from "../src/Provider.ts"
 import * as ModelServer from "./support/ModelServer.ts"
 
 const APIS: ReadonlyArray<Route["api"]> = ["responses", "chat"]
@@ -131,6 +131,57 @@ describe("complete", () => {
       phase: "total",
       deadline: 60_000
     })
+  )
+
+  it.effect("Bounded: a key that has to be fetched and never comes ends with Timeout", () =>
+    Effect.gen(function* () {
+      const apiKey = { name: "slow", current: Effect.never, renew: Effect.void }
+      const fiber = yield* Effect.fork(Effect.flip(complete({ ...ROUTE, apiKey }, "hello")))
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* Fiber.join(fiber))._tag, "Timeout")
+    }).pipe(Effect.provide(play([])))
+  )
+
+  const boom = () => {
+    throw new Error("boom, said test-key")
+  }
+  const fine = { isOpen: () => true, stream: () => Stream.succeed(END) }
+  const THROWING: ReadonlyArray<readonly [string, () => Effect.Effect<Client>]> = [
+    ["when it opens a client", boom],
+    ["while it opens a client", () => Effect.die("boom")],
+    ["when it is asked whether the client is open", () => Effect.succeed({ ...fine, isOpen: boom })],
+    ["when it is called", () => Effect.succeed({ ...fine, stream: boom })],
+    [
+      "while it streams",
+      () => Effect.succeed({ ...fine, stream: () => Stream.concat(fine.stream(), Stream.die("boom")) })
+    ]
+  ]
+
+  for (const [when, open] of THROWING) {
+    it.effect(`a provider that throws ${when} has failed, and tells no key`, () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(complete(ROUTE, ""))
+        assert.deepInclude(error, { _tag: "ProviderError", status: null })
+        assert.include(error.message, "boom")
+        if (when === "when it is called") assert.notInclude(error.message, "test-key")
+      }).pipe(Effect.provide(Layer.provide(layer(), Layer.succeed(Provider, { open }))))
+    )
+  }
+
+  const count = FastCheck.oneof(
+    FastCheck.constantFrom(Number.NaN, Infinity, -Infinity, -1, 0.5, 2 ** 60),
+    FastCheck.nat()
+  )
+
+  it.effect.prop(
+    "Bounded: only a count of tokens is a provider's usage",
+    [count, count],
+    ([inputTokens, outputTokens]) =>
+      Effect.gen(function* () {
+        const { usage } = yield* complete(ROUTE, "")
+        const isCount = [inputTokens, outputTokens].every((n) => n >= 0 && n < 2 ** 53 && n % 1 === 0)
+        assert.deepStrictEqual(usage, isCount ? { inputTokens, outputTokens } : null)
+      }).pipe(Effect.provide(play([{ text: "yes", usage: { inputTokens, outputTokens } }])))
   )
 
   it.effect("an answer without an end mark is ConnectionError, one with two is ProviderError", () => {

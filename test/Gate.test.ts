@@ -107,6 +107,12 @@ describe("Gate", () => {
       passes(text, summary)
   })
 
+  it("judges a megabyte of white space, or of fences in fences, before anybody notices", () => {
+    fails("empty", " ".repeat(1_000_000))
+    fails("sections-missing", `x${" \t".repeat(500_000)}y`)
+    fails("sections-missing", `${"```md\n".repeat(100_000)}x${"\n```".repeat(100_000)}`)
+  })
+
   it("keeps code blocks of the summary", () => {
     const twoBlocks = "```ts\nlet a\n```\nand\n```ts\nlet b\n```"
     passes(twoBlocks, twoBlocks, noSections)

@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck as fc, Layer } from "effect"
 import * as Gateway from "../src/Gateway.ts"
+import * as Handoff from "../src/Handoff.ts"
 import * as Message from "../src/Message.ts"
 import * as Scripted from "../src/Provider/Scripted.ts"
 import * as Recall from "../src/Recall.ts"
 import * as RecallTools from "../src/RecallTools.ts"
-import { SessionId } from "../src/Session.ts"
+import { type Logged, SessionId } from "../src/Session.ts"
 import { SessionStore } from "../src/SessionStore.ts"
 import * as Sqlite from "../src/SessionStore/Sqlite.ts"
 import { estimate } from "../src/Tokens.ts"
@@ -25,6 +26,10 @@ const callOf = (name: string, args: unknown): Message.ToolCall => ({
 })
 const ask = (name: string, args: unknown, sessionId = id) =>
   Effect.map(RecallTools.answer(sessionId, callOf(name, args)), Message.text)
+
+const logged = (message: Message.Message, i: number): Logged => {
+  return { seq: i + 1, arrival: null, kind: null, at: 0, message, tokens: estimate.message(message) }
+}
 
 const compressed = Effect.gen(function* () {
   yield* importAll(history)
@@ -91,6 +96,24 @@ describe("RecallTools", () => {
         Array.from({ length: toSeq - first + 1 }, (_, i) => first + i)
       )
     }).pipe(Effect.provide(world))
+  )
+
+  it.effect.prop(
+    "13: secrets stay: no summarizer reads what recall gave back, which may be half a secret",
+    [fc.integer({ min: 0, max: 300 })],
+    ([shift]) =>
+      Effect.gen(function* () {
+        const secret = `ghp_${"a1B2".repeat(9)}`
+        const long = `needle ${"x".repeat(shift)} ${secret} ${"nor here ".repeat(300)}`
+        yield* importAll([{ role: "user", content: long }])
+        const call = callOf("recall", { query: "needle", where: "everywhere" })
+        const messages = [
+          { role: "assistant", content: null, tool_calls: [call] } as const,
+          yield* RecallTools.answer(id, call)
+        ]
+        assert.notInclude(Handoff.material(messages.map(logged)), "a1B2")
+      }).pipe(Effect.provide(plain)),
+    { fastCheck: { numRuns: 20 } }
   )
 
   it.effect("a segment of another session is as unknown as one that never was", () =>

@@ -1,12 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, FastCheck } from "effect"
 import { ConnectionError } from "../src/AuxiliaryError.ts"
 import { Compressor } from "../src/Compressor.ts"
 import * as Handoff from "../src/Handoff.ts"
+import * as Chunks from "../src/internal/chunks.ts"
 import * as Message from "../src/Message.ts"
 import type { Request } from "../src/Provider.ts"
 import * as Scripted from "../src/Provider/Scripted.ts"
+import type { Logged } from "../src/Session.ts"
 import { SessionStore } from "../src/SessionStore.ts"
+import { estimate } from "../src/Tokens.ts"
 import { conversation, id, route, scripted } from "./support/world.ts"
 
 const policy = { contextLength: 64_000, mode: "manual" } as const
@@ -28,6 +31,29 @@ const compressed = Effect.gen(function* () {
   return { result, segments: (yield* store.state(id)).segments }
 })
 
+const LONE_SURROGATE = /\p{Surrogate}/u
+
+describe("a message cut in two", () => {
+  const secret = `ghp_${"a1B2".repeat(9)}`
+  const logged = (content: string): Logged => {
+    const message = { role: "user", content } as const
+    return { seq: 1, arrival: 1, kind: "request", at: 0, message, tokens: estimate.message(message) }
+  }
+
+  it.prop(
+    "13: secrets stay: not even half a secret is in either half, nor half a character",
+    [FastCheck.integer({ min: 0, max: 80 }), FastCheck.constantFrom("word ", "🙂")],
+    ([shift, filler]) => {
+      const around = filler.repeat(60)
+      const halves = Chunks.halves([logged(`${around}${" ".repeat(shift)} ${secret} ${around}`)], estimate)
+      for (const half of halves) {
+        assert.notMatch(Handoff.material(half), /ghp_|a1B2/)
+        assert.isTrue(half.every(({ message }) => !LONE_SURROGATE.test(Message.text(message))))
+      }
+    }
+  )
+})
+
 describe("a range larger than the summarizer's window", () => {
   it.effect("is summarized in chunks, each once, that together are the whole range", () => {
     const model = Scripted.make([answer])
@@ -46,6 +72,21 @@ describe("a range larger than the summarizer's window", () => {
         assert.include(segment?.text, `read from #${from} on`)
       }
     }).pipe(Effect.provide(scripted(model.layer, { policy, routes: [small] })))
+  })
+
+  it.effect("of which some chunks are smaller than any summary is none the worse for it", () => {
+    const model = Scripted.make([answer])
+    const giant = "a line of output\n".repeat(20_000)
+    const messages = ["Go.", giant, "Thanks.", giant, "Bye."].flatMap((content): ReadonlyArray<Message.Message> => [
+      { role: "user", content },
+      { role: "assistant", content: "ok" }
+    ])
+    return Effect.gen(function* () {
+      const store = yield* SessionStore
+      yield* store.importAll([{ sessionId: id, messages }])
+      const { compress } = yield* Compressor
+      assert.deepInclude(yield* compress(id), { outcome: "committed", reason: null })
+    }).pipe(Effect.provide(scripted(model.layer, { policy, routes: [{ ...route, contextLength: 64_000 }] })))
   })
 
   it.effect("of which one chunk fails keeps the others, and asks for none of them again", () => {

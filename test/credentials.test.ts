@@ -1,10 +1,11 @@
 /** Keys that expire, keys that are refused, and that no key is ever shown. */
-import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Layer, Redacted } from "effect"
+import { setImmediate } from "node:timers/promises"
+import { inspect } from "node:util"
+import { Cause, Duration, Effect, Fiber, Layer, Option, Redacted, TestClock } from "effect"
 import { Unauthorized } from "../src/AuxiliaryError.ts"
 import * as Gateway from "../src/Gateway.ts"
-import type * as Provider from "../src/Provider.ts"
+import { type Credential, label, type Route } from "../src/Provider.ts"
 import * as OpenAi from "../src/Provider/OpenAi.ts"
 import * as Scripted from "../src/Provider/Scripted.ts"
 import { SessionId } from "../src/Session.ts"
@@ -20,7 +21,7 @@ const sessions = ["one", "two"].map((name) => SessionId.make(name))
 /** A token that gets a new number whenever it is renewed. */
 const oauth = (options: { readonly renewal?: Effect.Effect<void, string> } = {}) => {
   const seen = { asked: 0, renewed: 0 }
-  const credential: Provider.Credential = {
+  const credential: Credential = {
     name: "oauth",
     current: Effect.sync(() => {
       seen.asked += 1
@@ -40,6 +41,9 @@ const compressAll = Effect.gen(function* () {
   yield* store.importAll(sessions.map((sessionId) => ({ sessionId, messages: conversation(12) })))
   return yield* Effect.forEach(sessions, (sessionId) => compress(sessionId))
 })
+
+/** Long work is done in pieces, one a turn. */
+const turnOfTheLoop = Effect.promise(() => setImmediate())
 
 const other = { ...route, model: "other", baseUrl: "http://elsewhere.invalid/v1" }
 
@@ -94,7 +98,7 @@ describe("credentials", () => {
   })
 
   it.effect("a key that cannot be had counts as refused", () => {
-    const credential: Provider.Credential = {
+    const credential: Credential = {
       name: "broken",
       current: Effect.fail("the keychain is locked"),
       renew: Effect.void
@@ -110,6 +114,40 @@ describe("credentials", () => {
       assert.deepStrictEqual(keysOf(model), ["test-key", "test-key"])
     }).pipe(Effect.provide(scripted(model.layer, { routes: [{ ...route, apiKey: credential }, other] })))
   })
+
+  const NEVER: ReadonlyArray<readonly [string, Partial<Credential>]> = [
+    ["a key that never comes", { current: Effect.never }],
+    ["a renewal that never ends", { renew: Effect.never }],
+    ["a key store that throws", { current: Effect.die("broken") }],
+    ["a renewal that throws", { renew: Effect.die("broken") }]
+  ]
+
+  for (const [name, broken] of NEVER) {
+    it.effect(`Bounded: ${name} leaves time for the next route`, () => {
+      const { credential } = oauth()
+      const model = Scripted.make([(_, { model }) => (model === "other" ? TEXT : unauthorized)])
+      const routes = [
+        {
+          ...route,
+          apiKey: { ...credential, ...broken },
+          timeout: Duration.minutes(1),
+          idleTimeout: Duration.minutes(1)
+        },
+        other
+      ]
+      return Effect.gen(function* () {
+        const fiber = yield* Effect.fork(compressAll)
+        yield* Effect.repeat(Effect.zipRight(turnOfTheLoop, TestClock.adjust("1 second")), {
+          until: () => Effect.map(Fiber.poll(fiber), Option.isSome)
+        })
+        for (const { attempts, durationMs, outcome } of yield* Fiber.join(fiber)) {
+          assert.strictEqual(outcome, "committed")
+          assert.strictEqual(attempts.at(-1)?.route, label(other))
+          assert.isAtMost(durationMs, 180_000)
+        }
+      }).pipe(Effect.provide(scripted(model.layer, { routes, totalTimeout: "3 minutes" })))
+    })
+  }
 
   it.effect("a fixed key is never tried a second time", () => {
     const model = Scripted.make([unauthorized, TEXT])
@@ -163,7 +201,7 @@ describe("credentials", () => {
   }
 })
 
-const live = (routes: ReadonlyArray<Provider.Route>, onExhausted: "extract" | "fail" = "extract") =>
+const live = (routes: ReadonlyArray<Route>, onExhausted: "extract" | "fail" = "extract") =>
   Gateway.layer({ policy: { ...policy, onExhausted }, routes }).pipe(
     Layer.provideMerge(Sqlite.layerTemporary),
     Layer.provide(OpenAi.layer)

@@ -124,6 +124,19 @@ describe("pauses", () => {
     }).pipe(Effect.provide(scripted(model.layer, { policy: manual })))
   })
 
+  it.effect("a probe that is broken off before it knows is the next one's", () => {
+    const model = Scripted.make([quota, Scripted.hang, fine])
+    return Effect.gen(function* () {
+      yield* compressAnother()
+      yield* TestClock.adjust("30 seconds")
+      const probe = yield* Effect.fork(flush)
+      yield* asked(model, 2)
+      assert.deepStrictEqual(yield* outcomeOfAnother, PAUSED)
+      yield* Fiber.interrupt(probe)
+      assert.strictEqual((yield* compressAnother()).outcome, "committed")
+    }).pipe(Effect.provide(scripted(model.layer, { policy: manual })))
+  })
+
   it.effect("a probe is one compression, in as many pieces as it takes", () => {
     const model = Scripted.make([quota, overflow, fine])
     return Effect.gen(function* () {

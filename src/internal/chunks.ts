@@ -2,6 +2,8 @@
 import type { Message } from "../Message.ts"
 import type { Logged } from "../Session.ts"
 import { type Counter, total } from "../Tokens.ts"
+import { digestOf } from "./digest.ts"
+import { atCodePoint } from "./excerpt.ts"
 import { safeCuts } from "./toolPairs.ts"
 
 type Range = ReadonlyArray<Logged>
@@ -54,9 +56,10 @@ export const halves = (entries: Range, counter: Counter): ReadonlyArray<Range> =
 }
 
 const halvesOf = (entry: Logged, counter: Counter): ReadonlyArray<Range> => {
-  const { content } = entry.message
-  if (typeof content !== "string") return [[entry]]
-  const middle = Math.floor(content.length / 2)
+  if (typeof entry.message.content !== "string") return [[entry]]
+  // Redacted before it is cut: half a secret is not known for one.
+  const content = digestOf(entry.message).body
+  const middle = atCodePoint(content, Math.floor(content.length / 2))
   return [content.slice(0, middle), content.slice(middle)].map((half) => {
     const message: Message = { ...entry.message, content: half }
     return [{ ...entry, message, tokens: counter.message(message) }]

@@ -12,7 +12,11 @@ import { label, Provider, type ResolvedRoute } from "../Provider.ts"
 import { place } from "./places.ts"
 
 /** One client's name in the cache. No epoch is used twice, so the key of a condemned client never comes back. */
-class ClientKey extends Data.Class<{ readonly place: string; readonly epoch: number; readonly route: ResolvedRoute }> {}
+export class ClientKey extends Data.Class<{
+  readonly place: string
+  readonly epoch: number
+  readonly route: ResolvedRoute
+}> {}
 
 const CAPACITY = 64
 

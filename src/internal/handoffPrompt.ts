@@ -6,6 +6,7 @@ import { redact } from "../Redaction.ts"
 import type { Logged, Segment } from "../Session.ts"
 import { markdown, outline } from "./handoffOutline.ts"
 import { bodyOf, digestOf } from "./digest.ts"
+import { isRecalled } from "./ownWords.ts"
 import { clip, LINE_BREAK, oneLine } from "./sentences.ts"
 import { pair } from "./toolPairs.ts"
 
@@ -109,6 +110,8 @@ type Large = Map<number, ReadonlyArray<{ readonly output: string; readonly seq: 
 const result = ({ message, seq }: Logged, caller: Logged | undefined, large: Large): string => {
   const output = bodyOf(message)
   const header = `#${seq} tool result${origin(message, caller)}`
+  // Cut anywhere, even within a secret that nobody knows for one then.
+  if (isRecalled(output)) return `${header}: earlier messages`
   const alike = large.get(output.length) ?? []
   const before = alike.find((earlier) => earlier.output === output)
   if (before !== undefined) return `${header}: same output as #${before.seq}`

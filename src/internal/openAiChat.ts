@@ -11,7 +11,7 @@ import type {
 } from "openai/resources/chat/completions/completions"
 import { type Message, text } from "../Message.ts"
 import type { Request, ResolvedRoute } from "../Provider.ts"
-import { maybe, nothing, type Read, type Reason, reader } from "./openAiReading.ts"
+import { atMost, maybe, nothing, type Read, type Reason, reader, refusal } from "./openAiReading.ts"
 
 /** The body of `POST /chat/completions`. */
 export const params = (route: ResolvedRoute, request: Request): ChatCompletionCreateParamsStreaming => ({
@@ -35,17 +35,18 @@ const Delta = Schema.Struct({
   reasoning: maybe(Schema.String)
 })
 
-const Choice = Schema.Struct({ delta: maybe(Delta), finish_reason: maybe(Schema.String) })
+const Choice = Schema.Struct({ index: maybe(Schema.Number), delta: maybe(Delta), finish_reason: maybe(Schema.String) })
 
 const Chunk = Schema.Struct({
   choices: maybe(Schema.Array(Choice)),
-  usage: maybe(Schema.Struct({ prompt_tokens: Schema.Number, completion_tokens: Schema.Number }))
+  usage: atMost(Schema.Struct({ prompt_tokens: Schema.Number, completion_tokens: Schema.Number }))
 })
 
-/** Reads one chunk of the stream; the one with the usage comes last and has no choice in it. */
+/** Reads one chunk of the stream; the one with the usage comes last and has no choice in it. Of many choices the first. */
 export const read: Read = reader(Chunk, ({ choices, usage }) => {
-  const choice = choices?.[0]
+  const choice = choices?.find(({ index }) => (index ?? 0) === 0)
   const delta = choice?.delta
+  if (choice?.finish_reason === "error") return Either.left(refusal(null, "the answer ended in an error"))
   return Either.right({
     ...nothing,
     text: `${delta?.content ?? ""}${delta?.refusal ?? ""}`,
@@ -59,8 +60,13 @@ export const read: Read = reader(Chunk, ({ choices, usage }) => {
 const reason = (finish: string): Reason => {
   switch (finish) {
     case "stop":
+      return "stop"
+    // Servers of other models keep the words of their own API.
     case "length":
-      return finish
+    case "max_tokens":
+    case "MAX_TOKENS":
+    case "model_length":
+      return "length"
     case "content_filter":
       return "refusal"
     default:

@@ -4,7 +4,6 @@
  * @internal
  */
 import { APIConnectionError, APIError } from "openai"
-import * as Redacted from "effect/Redacted"
 import {
   type AuxiliaryError,
   ConnectionError,
@@ -17,7 +16,7 @@ import {
   Unauthorized
 } from "../AuxiliaryError.ts"
 import { label, type ResolvedRoute } from "../Provider.ts"
-import * as Redaction from "../Redaction.ts"
+import { errorDetail } from "./errorDetail.ts"
 
 /** What a provider says when it refuses; each part may be missing. `retryAfter` is in milliseconds. */
 export interface Refusal {
@@ -92,13 +91,16 @@ const retryAfter = (headers: Headers | undefined, now: number): number | null =>
   const stated = headers?.get("retry-after")
   const inSeconds = numeric(stated)
   if (inSeconds !== null) return inSeconds * 1_000
-  const date = Date.parse(stated ?? "")
+  const date = Date.parse(HTTP_DATE.test(stated ?? "") ? (stated ?? "") : "")
   return Number.isNaN(date) ? null : Math.max(0, date - now)
 }
 
+/** `Date.parse` finds a date in nearly anything: "-5" is one in 2001. */
+const HTTP_DATE = /^\s*[A-Z][a-z]{2,8},? .* GMT\s*$/
+
 const numeric = (text: string | null | undefined): number | null => {
   const n = Number.parseFloat(text ?? "")
-  return /^\s*[\d.]+\s*$/.test(text ?? "") && Number.isFinite(n) ? n : null
+  return /^\s*(?:\d+\.?\d*|\.\d+)\s*$/.test(text ?? "") && Number.isFinite(n) ? n : null
 }
 
 /** `fetch failed` and `terminated` say nothing; the cause at the bottom does. */
@@ -108,12 +110,4 @@ const rootMessage = (thrown: unknown): string => {
   return thrown.message || ("code" in thrown ? String(thrown.code) : thrown.name)
 }
 
-const LONGEST_DETAIL = 300
-
-/** Safe to log: whatever the provider echoed, no credential is in it. */
-const detail = (route: ResolvedRoute, text: string): string => {
-  const key = Redacted.value(route.apiKey)
-  const safe = Redaction.redact(key === "" ? text : text.replaceAll(key, "<redacted>"))
-  const line = safe.replace(/\s+/g, " ").trim()
-  return line.length <= LONGEST_DETAIL ? line : `${line.slice(0, LONGEST_DETAIL - 1)}…`
-}
+const detail = (route: ResolvedRoute, text: string): string => errorDetail(route.apiKey, text)

@@ -38,6 +38,10 @@ export const refusal = (code: string | null | undefined, text: string | null | u
 /** A field that servers leave out or set to null. */
 export const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 
+/** A field that is no reason to lose an answer: what is not as described counts as left out. */
+export const atMost = <A, I>(schema: Schema.Schema<A, I>) =>
+  Schema.optional(Schema.NullOr(schema).annotations({ decodingFallback: () => Either.right(null) }))
+
 /** A reader of the pieces a schema describes; anything else is refused as unreadable. */
 export const reader = <A, I>(
   schema: Schema.Schema<A, I>,

@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import type { ResponseCreateParamsStreaming } from "openai/resources/responses/responses"
 import { isSystem, type Message, text } from "../Message.ts"
 import type { Request, ResolvedRoute } from "../Provider.ts"
-import { maybe, nothing, type Read, type Reading, type Reason, reader, refusal } from "./openAiReading.ts"
+import { atMost, maybe, nothing, type Read, type Reading, type Reason, reader, refusal } from "./openAiReading.ts"
 
 /** The body of `POST /responses`. Nothing is stored at the provider. */
 export const params = (route: ResolvedRoute, request: Request): ResponseCreateParamsStreaming => {
@@ -45,7 +45,7 @@ const End = Schema.Struct({
     status: maybe(Schema.String),
     error: maybe(Schema.Struct({ code: maybe(Schema.String), message: maybe(Schema.String) })),
     incomplete_details: maybe(Schema.Struct({ reason: maybe(Schema.String) })),
-    usage: maybe(Schema.Struct({ input_tokens: Schema.Number, output_tokens: Schema.Number }))
+    usage: atMost(Schema.Struct({ input_tokens: Schema.Number, output_tokens: Schema.Number }))
   })
 })
 
@@ -93,7 +93,5 @@ const end = ({ response, type }: typeof End.Type): ReturnType<Read> => {
   })
 }
 
-const cutShort = (reason: string | null | undefined): Reason => {
-  if (reason === "max_output_tokens") return "length"
-  return reason === "content_filter" ? "refusal" : "other"
-}
+/** Incomplete it is, whatever the reason. */
+const cutShort = (reason: string | null | undefined): Reason => (reason === "content_filter" ? "refusal" : "length")

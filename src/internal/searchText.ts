@@ -1,7 +1,7 @@
 /** What is searched in, and what is searched for: words for an index, and queries that are nothing but words. */
 import * as Handoff from "../Handoff.ts"
 import * as Message from "../Message.ts"
-import { RECALL_MARK } from "./ownWords.ts"
+import { isRecalled } from "./ownWords.ts"
 
 /** The words of a message: its text, then names and arguments of its tool calls. */
 export const wordsOf = (message: Message.Message): string =>
@@ -12,7 +12,7 @@ const ofCall = ({ function: { arguments: json, name } }: Message.ToolCall): stri
 /** The same, without what was said to find or to stand for other messages: it would be found in their place. */
 export const searchable = (message: Message.Message): string => {
   const text = Message.text(message)
-  if (Handoff.isHandoff(message) || (message.role === "tool" && text.startsWith(RECALL_MARK))) return ""
+  if (Handoff.isHandoff(message) || (message.role === "tool" && isRecalled(text))) return ""
   const calls = Message.toolCalls(message)
   return calls.some(isSearch)
     ? [text, ...calls.filter((call) => !isSearch(call)).map(ofCall)].join("\n")

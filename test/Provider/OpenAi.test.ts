@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Stream, TestClock } from "effect"
 import type { AuxiliaryError } from "../../src/AuxiliaryError.ts"
 import * as OpenAi from "../../src/Provider/OpenAi.ts"
-import type { Event, Request, ResolvedRoute } from "../../src/Provider.ts"
+import { type Event, type Request, type ResolvedRoute, route } from "../../src/Provider.ts"
 import * as ModelServer from "../support/ModelServer.ts"
 
 const APIS: ReadonlyArray<ResolvedRoute["api"]> = ["responses", "chat"]
@@ -79,6 +79,14 @@ const FAULTS: ReadonlyArray<readonly [string, ModelServer.Answer, Expected]> = [
     refuse(429, {}, { "retry-after": "Wed, 21 Oct 2015 07:28:00 GMT" }),
     { _tag: "RateLimited", retryAfter: 0 }
   ],
+  ...["-5", "soon 5", "1.2.3", "30s", ""].map(
+    (wait) =>
+      [
+        `429 in ${JSON.stringify(wait)}`,
+        refuse(429, {}, { "retry-after": wait }),
+        { _tag: "RateLimited", retryAfter: null }
+      ] as const
+  ),
   ["429 out of quota", refuse(429, { code: "insufficient_quota" }), { _tag: "QuotaExceeded" }],
   ["500", refuse(500), { _tag: "ProviderError", status: 500 }],
   ["502 HTML", html(502), { _tag: "ProviderError", status: 502 }],
@@ -133,10 +141,83 @@ const PECULIAR: ReadonlyArray<readonly [ResolvedRoute["api"], string, ModelServe
     sse({ error: { message: "slow down", code: 429 } }),
     { _tag: "RateLimited" }
   ],
+  [
+    "chat",
+    "an answer that ends in an error",
+    sse({ choices: [{ delta: { content: "half a" }, finish_reason: "error" }] }),
+    { _tag: "ProviderError", status: null }
+  ],
   ["chat", "a malformed chunk", sse({ choices: "none" }), { _tag: "ProviderError", status: null }]
 ]
 
+const chatEnd = (finish_reason: string, more: object = {}) =>
+  sse({ choices: [{ delta: { content: "yes" }, finish_reason }], ...more })
+const responsesEnd = (type: string, more: object = {}) =>
+  sse({ type: "response.output_text.delta", delta: "yes" }, { type, response: more })
+
+const NO_COUNTS: ReadonlyArray<unknown> = [
+  null,
+  7,
+  {},
+  { prompt_tokens: null, completion_tokens: 1, input_tokens: "1" }
+]
+
+/** What other servers say in the words of the one or the other API. */
+const UNUSUAL: ReadonlyArray<readonly [ResolvedRoute["api"], string, ModelServer.Answer, "stop" | "length"]> = [
+  ...NO_COUNTS.flatMap((usage) => [
+    ["chat", `usage ${JSON.stringify(usage)}`, chatEnd("stop", { usage }), "stop"] as const,
+    ["responses", `usage ${JSON.stringify(usage)}`, responsesEnd("response.completed", { usage }), "stop"] as const
+  ]),
+  ...["max_tokens", "MAX_TOKENS", "model_length"].map(
+    (finish) => ["chat", `an end by ${finish}`, chatEnd(finish), "length"] as const
+  ),
+  ["responses", "an answer incomplete for no reason", responsesEnd("response.incomplete"), "length"],
+  [
+    "responses",
+    "an answer incomplete for a new reason",
+    responsesEnd("response.incomplete", { incomplete_details: { reason: "lunch" } }),
+    "length"
+  ],
+  [
+    "chat",
+    "the first of two choices",
+    sse(
+      { choices: [{ index: 0, delta: { content: "y" } }] },
+      { choices: [{ index: 1, delta: { content: "n" } }] },
+      { choices: [{ index: 1, delta: { content: "o" }, finish_reason: "length" }] },
+      { choices: [{ index: 0, delta: { content: "es" }, finish_reason: "stop" }] }
+    ),
+    "stop"
+  ]
+]
+
+describe("a route", () => {
+  it("speaks the Responses API with OpenAI and Chat Completions elsewhere, unless it is told", () => {
+    const own = { model: "m", apiKey: "k" }
+    const baseUrl = "http://localhost:11434/v1"
+    assert.deepStrictEqual(
+      [own, { ...own, baseUrl }, { ...own, baseUrl, api: "responses" as const }, { ...own, api: "chat" as const }].map(
+        (options) => route(options).api
+      ),
+      ["responses", "chat", "responses", "chat"]
+    )
+  })
+})
+
 describe("OpenAi", () => {
+  for (const [api, name, answer, reason] of UNUSUAL) {
+    it.scopedLive(`reads ${name}, ${api}`, () =>
+      Effect.gen(function* () {
+        const server = yield* ModelServer.make([answer])
+        assert.deepStrictEqual(gist(yield* events(server.route({ api }))), {
+          text: "yes",
+          reasoning: "",
+          finished: [{ _tag: "Finished", reason, usage: null }]
+        })
+      })
+    )
+  }
+
   for (const [api, name, answer, expected] of PECULIAR) {
     it.scopedLive(`fault: ${name} is ${expected._tag}`, () =>
       Effect.gen(function* () {
