@@ -10,11 +10,9 @@ import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
-import * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
 import type { CompressionFailed, InvalidPolicy } from "./CompressionError.ts"
@@ -26,6 +24,7 @@ import * as AuditLines from "./internal/auditLines.ts"
 import * as Lease from "./internal/lease.ts"
 import * as Fruitless from "./internal/fruitless.ts"
 import * as Healing from "./internal/healing.ts"
+import * as Healings from "./internal/healings.ts"
 import * as Hooks from "./internal/hooks.ts"
 import * as Onlookers from "./internal/onlookers.ts"
 import * as Operation from "./internal/operation.ts"
@@ -133,11 +132,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const running = new Map<SessionId, Map<string, Running>>()
   const fruitless = Fruitless.make()
   const refilling = Refilling.make()
-  const healings = new Map<SessionId, Fiber.RuntimeFiber<ReadonlyArray<string>, UnknownSession | StoreError>>()
   const onlookers = yield* Onlookers.make
   const fork = yield* OutlivingCallers.make(options.shutdownGrace ?? "10 seconds")
-  // Shutdown does not wait for a healing: it can be begun again.
-  yield* Effect.addFinalizer(() => Effect.suspend(() => Fiber.interruptAll(healings.values())))
+  const healings = yield* Healings.make((sessionId) => {
+    const operationId = `op_${randomUUID()}`
+    return permits.withPermit(sessionId)(
+      Healing.run(env, sessionId, operationId, onlookers.healed(sessionId, operationId))
+    )
+  }, fork)
 
   const register = (sessionId: SessionId, key: string): Running => {
     const entry: Running = {
@@ -232,37 +234,13 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       const found = equal ?? register(sessionId, key)
       if (request.isUrgent === true) found.isWaitedFor = true
       if (equal !== undefined) return Effect.succeed({ ...found, isNew: false })
-      return Option.fromNullable(healings.get(sessionId)).pipe(
-        Option.match({ onNone: () => Effect.void, onSome: Fiber.interruptFork }),
-        Effect.zipRight(fork(operate(sessionId, request, policy, key, found, seq))),
-        Effect.as({ ...found, isNew: true })
-      )
+      return healings
+        .giveWay(sessionId)
+        .pipe(
+          Effect.zipRight(fork(operate(sessionId, request, policy, key, found, seq))),
+          Effect.as({ ...found, isNew: true })
+        )
     })
-
-  /** One healing per session; `healings` are those under way, to be joined, or interrupted by a compression. */
-  const beginHealing = (sessionId: SessionId) =>
-    Effect.suspend(() => {
-      const underWay = healings.get(sessionId)
-      if (underWay !== undefined) return Effect.succeed(underWay)
-      const operationId = `op_${randomUUID()}`
-      const healing = Healing.run(env, sessionId, operationId, onlookers.healed(sessionId, operationId)).pipe(
-        permits.withPermit(sessionId)
-      )
-      return Effect.tap(fork(healing), (fiber) =>
-        Effect.sync(() => {
-          healings.set(sessionId, fiber)
-          // At once, if it has ended before it was noted.
-          fiber.addObserver(() => healings.get(sessionId) === fiber && healings.delete(sessionId))
-        })
-      )
-    })
-
-  const heal = (sessionId: SessionId) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(beginHealing(sessionId), (fiber) => restore(Effect.flatten(Fiber.await(fiber))))
-    )
-
-  const startHealing = (sessionId: SessionId) => Effect.asVoid(Effect.uninterruptible(beginHealing(sessionId)))
 
   const join = (entry: Running) =>
     AuditLines.joined(entry.sessionId, entry.operationId).pipe(
@@ -299,7 +277,15 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     )
 
   yield* AuditLines.opened
-  return Compressor.of({ compress, start, heal, startHealing, settled, events: onlookers.events, policy })
+  return Compressor.of({
+    compress,
+    start,
+    heal: healings.join,
+    startHealing: healings.begin,
+    settled,
+    events: onlookers.events,
+    policy
+  })
 })
 
 /** Its focus goes into prompts, log lines, segments and the operation's row. */

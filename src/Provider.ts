@@ -55,8 +55,9 @@ interface RouteWith<Key> {
 }
 
 /**
- * What a route cannot be without, and what it may differ in: by default OpenAI's Responses API, a window of 128,000
- * tokens, 5 minutes for a call and one for a silence in it.
+ * What a route cannot be without, and what it may differ in: by default OpenAI's Responses API, or Chat Completions at
+ * another `baseUrl`, which most servers speak alone; a window of 128,000 tokens, 5 minutes for a call and one for a
+ * silence in it.
  *
  * @since 0.1.0
  * @category models
@@ -85,7 +86,7 @@ export const route = (options: RouteOptions): Route => ({
   model: options.model,
   apiKey: typeof options.apiKey === "string" ? Redacted.make(options.apiKey) : options.apiKey,
   baseUrl: options.baseUrl ?? "https://api.openai.com/v1",
-  api: options.api ?? "responses",
+  api: options.api ?? (options.baseUrl === undefined ? "responses" : "chat"),
   contextLength: options.contextLength ?? 128_000,
   timeout: Duration.decode(options.timeout ?? "5 minutes"),
   idleTimeout: Duration.decode(options.idleTimeout ?? "1 minute")

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Stream, TestClock } from "effect"
 import type { AuxiliaryError } from "../../src/AuxiliaryError.ts"
 import * as OpenAi from "../../src/Provider/OpenAi.ts"
-import type { Event, Request, ResolvedRoute } from "../../src/Provider.ts"
+import { type Event, type Request, type ResolvedRoute, route } from "../../src/Provider.ts"
 import * as ModelServer from "../support/ModelServer.ts"
 
 const APIS: ReadonlyArray<ResolvedRoute["api"]> = ["responses", "chat"]
@@ -191,6 +191,19 @@ const UNUSUAL: ReadonlyArray<readonly [ResolvedRoute["api"], string, ModelServer
     "stop"
   ]
 ]
+
+describe("a route", () => {
+  it("speaks the Responses API with OpenAI and Chat Completions elsewhere, unless it is told", () => {
+    const own = { model: "m", apiKey: "k" }
+    const baseUrl = "http://localhost:11434/v1"
+    assert.deepStrictEqual(
+      [own, { ...own, baseUrl }, { ...own, baseUrl, api: "responses" as const }, { ...own, api: "chat" as const }].map(
+        (options) => route(options).api
+      ),
+      ["responses", "chat", "responses", "chat"]
+    )
+  })
+})
 
 describe("OpenAi", () => {
   for (const [api, name, answer, reason] of UNUSUAL) {
