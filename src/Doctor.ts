@@ -183,6 +183,8 @@ const transaction = (file: HermesFile, version: unknown, { after, before }: Step
       try: () => {
         const run = file.db.transaction(() => {
           if (versionOf(file) !== version) return "changed"
+          // A session may come before the one it goes on with, by a clock that was set back.
+          file.db.pragma("defer_foreign_keys = ON")
           write(file, before, after)
           return "written"
         })

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
 import * as HermesArrivals from "../internal/hermesArrivals.ts"
 import * as HermesContext from "../internal/hermesContext.ts"
 import { openForWriting } from "../internal/hermesFile.ts"
@@ -80,15 +81,24 @@ export const make = Effect.fnUntraced(function* ({ durability, filename }: Optio
   const block = Block.make(db, counter, sql, {
     refresh: arrivals.refresh,
     settle: recovery.settle,
-    ended: (isCommitted) => {
-      recovery.ended(isCommitted)
-      if (!isCommitted) arrivals.rolledBack()
+    ended: (outcome) => {
+      recovery.ended(outcome)
+      if (outcome !== "committed") arrivals.rolledBack()
     },
     rebase: (sessionId, state) => HermesContext.show(hermes, sessionId, state())
   })
   yield* block.writing("recover", filename, () => Either.right(() => {}))
+  // Later nobody could tell what Hermes has deleted or undone from what a crash has kept from it.
+  yield* Effect.addFinalizer(() =>
+    Effect.withFiberRuntime((fiber) => {
+      if (recovery.isSettled()) block.attempt(fiber, "close", () => Either.right(() => {}))
+      return Effect.void
+    })
+  )
   return sharing(Store.make(db, block), block, hermes)
 })
+
+const isSessionId = Schema.is(SessionId)
 
 /** Another process may be at a commit; who holds a session holds it longer. */
 const moment = Schedule.upTo(Schedule.spaced("50 millis"), "1 second")
@@ -103,18 +113,20 @@ const sharing = (store: SessionStore["Type"], block: Block.Block, hermes: Hermes
       reading("take in", sessionId, () => Either.map(resident(sessionId), () => () => {}))
     )
 
+  const takenInIfKnown = (sessionId: SessionId) =>
+    Effect.catchTag(takenIn(sessionId), "UnknownSession", () => Effect.void)
+
+  // What Hermes changed before a turn began must not supersede it.
   const acquire: typeof store.acquire = (sessionId, request) =>
-    Effect.catchTag(store.acquire(sessionId, request), "UnknownSession", () =>
-      Effect.zipRight(takenIn(sessionId), store.acquire(sessionId, request))
-    )
+    Effect.zipRight(takenInIfKnown(sessionId), store.acquire(sessionId, request))
 
   const known = reading("list sessions", "", () => {
-    const ids = hermes.known.all().map((id) => SessionId.make(id))
+    const ids = hermes.known.all().filter(isSessionId)
     return Either.right(() => ids)
   })
-  const sessions = Effect.flatMap(known, (ids) =>
-    Effect.forEach(ids, (id) => Effect.catchTag(takenIn(id), "UnknownSession", () => Effect.void), { discard: true })
-  ).pipe(Effect.zipRight(store.sessions))
+  const sessions = Effect.flatMap(known, (ids) => Effect.forEach(ids, takenInIfKnown, { discard: true })).pipe(
+    Effect.zipRight(store.sessions)
+  )
 
   return SessionStore.of({ ...store, acquire, sessions })
 }

@@ -1,6 +1,6 @@
 /**
  * What Hermes itself wrote since we last looked: new rows go on with the log, rows it took out of its context leave the
- * view. A row of the log stays one.
+ * view, and come back if it shows them again. A row of the log stays one.
  */
 import * as Either from "effect/Either"
 import * as Ledger from "../Ledger.ts"
@@ -12,6 +12,14 @@ import type { Refreshed } from "./residentStates.ts"
 import * as Rows from "./sqliteRows.ts"
 import type { Statements } from "./sqliteStatements.ts"
 import * as Undone from "./undone.ts"
+
+/** What Hermes shows no more, shows again, and shows of what we know. */
+interface Change {
+  readonly gone: ReadonlyArray<number>
+  readonly back: ReadonlyArray<number>
+  readonly left: ReadonlyArray<number>
+  readonly isReplaced: boolean
+}
 
 export const make = (sql: Statements, hermes: HermesStatements, counter: Counter, isSettled: () => boolean) => {
   const seen = new Set<SessionId>()
@@ -54,27 +62,38 @@ export const make = (sql: Statements, hermes: HermesStatements, counter: Counter
   const takeOut = (sessionId: SessionId): boolean => {
     const gone = hermes.vanished.all(sessionId)
     const handoffs = hermes.archiving?.shownHandoff.all(sessionId).filter(({ active }) => active === 0) ?? []
-    if (gone.length === 0 && handoffs.length === 0) return false
+    const back = broughtBack(sessionId)
+    if (gone.length === 0 && handoffs.length === 0 && back.length === 0) return false
     for (const seq of gone) hermes.show.run(0, sessionId, seq)
+    for (const seq of back) hermes.show.run(1, sessionId, seq)
     for (const { row_id } of handoffs) hermes.archiving?.endHandoff.run(row_id)
     const left = hermes.shownPlaces.all(sessionId).map(({ seq }) => seq)
-    leave(sessionId, gone, left, handoffs.length > 0 || left.length === 0)
+    leave(sessionId, { gone, back, left, isReplaced: handoffs.length > 0 || left.length === 0 })
     return true
   }
 
-  /** The session is at another base: what Hermes still shows, without our summary if Hermes shows that no more. */
-  const leave = (
-    sessionId: SessionId,
-    gone: ReadonlyArray<number>,
-    left: ReadonlyArray<number>,
-    isReplaced: boolean
-  ) => {
+  const manifestOf = (sessionId: SessionId): Manifest => {
     const row = sql.generation.get(sessionId)
-    const known = row === undefined ? whole : Rows.manifestOf(row.manifest)
+    return row === undefined ? whole : Rows.manifestOf(row.manifest)
+  }
+
+  /** What was undone and is shown again, where the view has a place for it. */
+  const broughtBack = (sessionId: SessionId): ReadonlyArray<number> => {
+    const returned = hermes.archiving?.returned.all(sessionId) ?? []
+    if (returned.length === 0) return []
+    const { contextFrom, headTo, tailFrom, undone } = manifestOf(sessionId)
+    const isInView = (seq: number) => seq >= tailFrom || (seq >= contextFrom && seq <= headTo)
+    return returned.filter((seq) => isInView(seq) && Undone.isUndone(undone, seq))
+  }
+
+  /** The session is at another base: what Hermes still shows, without our summary if Hermes shows that no more. */
+  const leave = (sessionId: SessionId, { back, gone, isReplaced, left }: Change) => {
+    const row = sql.generation.get(sessionId)
+    const known = manifestOf(sessionId)
     const lastSeq = sql.last.get(sessionId)?.seq ?? 0
     const from = left[0] ?? lastSeq + 1
     const hidden = isReplaced ? hermes.hiddenFrom.all(sessionId, from) : gone
-    const undone = Undone.including(known.undone, hidden)
+    const undone = Undone.including(Undone.excluding(known.undone, back), hidden)
     const manifest: Manifest = isReplaced
       ? { ...whole, contextFrom: from, tailFrom: from, undone }
       : { ...known, undone }

@@ -183,7 +183,13 @@ const isSameRun = (run: ReadonlyArray<Repeat>): boolean =>
 
 const beforeHandoff = (live: Rows): Rows => {
   const first = live.findIndex(({ handoff }) => handoff !== "none")
-  return first > LONGEST_HEAD ? live.slice(0, first - LONGEST_HEAD) : []
+  if (first <= LONGEST_HEAD) return []
+  const end = first - LONGEST_HEAD
+  const leaving = live.slice(0, end)
+  if (live.slice(end).some(({ role }) => role === "user")) return leaving
+  // The last request stays, in the place of another: without it the context would have no message of the user's.
+  const request = leaving.findLast(({ role }) => role === "user")
+  return request === undefined ? leaving : live.slice(0, end + 1).filter((row) => row !== request)
 }
 
 const orphans = (live: Rows): Rows => {

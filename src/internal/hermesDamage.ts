@@ -69,10 +69,13 @@ const ofSplit = (facts: HermesFacts, session: HermesSession, children: Children)
 }
 
 /** Whether the conversation goes on in it, or should: the user has not left it. */
-const isLive = (session: HermesSession, children: Children): boolean => {
+const isLive = (session: HermesSession, children: Children, above: ReadonlySet<string> = new Set()): boolean => {
   if (session.endedAt === null) return true
+  // Sessions that are each other's parents go on nowhere.
+  if (!isSplit(session) || above.has(session.id)) return false
   const own = children.get(session.id) ?? []
-  return isSplit(session) && (own.length === 0 || own.some((child) => isLive(child, children)))
+  const path = new Set([...above, session.id])
+  return own.length === 0 || own.some((child) => isLive(child, children, path))
 }
 
 /** Messages of a closed session that came after its split, where no model has seen them. */

@@ -34,7 +34,7 @@ const isArchived = ({ active, compacted }: HermesRow) => active === 0 && compact
 const isUndone = ({ active, compacted }: HermesRow) => active === 0 && compacted === 0
 
 /** Versions that archive begin a handoff so; an older mark is of a time when a summary was all there was left. */
-const isSummary = ({ content }: HermesRow) => isHandoff(content) && content?.startsWith("[CONTEXT COMPACTION") === true
+const isSummary = ({ content }: HermesRow) => isHandoff(content) && content.startsWith("[CONTEXT COMPACTION")
 
 /** A handoff may have taken the id, and the time, of the last message it stands for: that one belongs before it. */
 const inPlace = (rows: ReadonlyArray<HermesRow>): ReadonlyArray<HermesRow> => {

@@ -36,8 +36,20 @@ const decodeMarkers = Schema.decodeUnknownOption(Markers)
 
 export const isSplit = (session: HermesSession): boolean => session.endedAt !== null && session.endReason === SPLIT
 
-/** The closed session that keeps what a session itself has no room for. */
-export const archiveOf = (sessionId: string): string => `${sessionId}.archive`
+type Ids = ReadonlyArray<Pick<HermesSession, "id" | "endReason">>
+
+/** The closed session that keeps what a session itself has no room for. One that only has its name is another's. */
+export const archiveOf = (sessions: Ids, sessionId: string): string =>
+  free(`${sessionId}.archive`, new Set(sessions.filter(({ endReason }) => endReason !== MERGED).map(({ id }) => id)))
+
+/** An id that no session has, for a branch of one. */
+export const branchOf = (sessions: Ids, sessionId: string): string =>
+  free(`${sessionId}.branch`, new Set(sessions.map(({ id }) => id)))
+
+const free = (name: string, taken: ReadonlySet<string>, n = 1): string => {
+  const id = n === 1 ? name : `${name}.${n}`
+  return taken.has(id) ? free(name, taken, n + 1) : id
+}
 
 /** Whether its messages are the context of a conversation, or were before the user left it. */
 export const hasContext = ({ endReason, endedAt }: HermesSession): boolean =>

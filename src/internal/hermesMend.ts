@@ -73,7 +73,7 @@ const withRestored = (facts: HermesFacts, { sessions }: Lineage): HermesFacts =>
 }
 
 const withContext = (facts: HermesFacts, sessionId: string, now: number): HermesFacts => {
-  const aside = archiveOf(sessionId)
+  const aside = archiveOf(facts.sessions, sessionId)
   const own = messagesOf(facts, sessionId)
   const rows = settled(own, aside).map((row) =>
     facts.canArchive || row.standing === "live" ? row : { ...row, sessionId: aside }

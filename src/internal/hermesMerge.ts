@@ -5,6 +5,7 @@ import { archive, carriedOver, ids } from "./hermesContextDamage.ts"
 import { lateMessages } from "./hermesDamage.ts"
 import { type HermesFacts, type HermesMessage, messagesOf } from "./hermesFacts.ts"
 import {
+  branchOf,
   continuations,
   type HermesSession,
   isContinuationOf,
@@ -57,7 +58,7 @@ const isAside = (facts: HermesFacts, lineage: Lineage, home: string): boolean =>
 
 /** The messages of a session, and who went on with them, under another id: the session itself is left empty. */
 const withoutMessages = (facts: HermesFacts, sessionId: string): HermesFacts => {
-  const branch = `${sessionId}.branch`
+  const branch = branchOf(facts.sessions, sessionId)
   const rows = messagesOf(facts, sessionId).map((row) => ({ ...row, sessionId: branch }))
   const sessions = facts.sessions.flatMap((session): Path => {
     if (session.id === sessionId) {
@@ -99,8 +100,9 @@ const busiest = (facts: HermesFacts, { root, sessions }: Lineage): Path => {
 const absorbedBy = (facts: HermesFacts, { sessions }: Lineage, path: Path): ReadonlySet<string> => {
   const children = continuations(sessions)
   const absorbed = new Set(path.map(({ id }) => id))
-  const isEmpty = ({ id }: HermesSession): boolean =>
-    messagesOf(facts, id).length === 0 && (children.get(id) ?? []).every(isEmpty)
+  const isEmpty = ({ id }: HermesSession, above: ReadonlyArray<string> = []): boolean =>
+    above.includes(id) ||
+    (messagesOf(facts, id).length === 0 && (children.get(id) ?? []).every((child) => isEmpty(child, [...above, id])))
   for (const session of sessions) {
     if (session.parent !== null && absorbed.has(session.parent) && isEmpty(session)) absorbed.add(session.id)
   }

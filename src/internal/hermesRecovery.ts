@@ -7,6 +7,7 @@ import * as HermesContext from "./hermesContext.ts"
 import * as HermesLog from "./hermesLog.ts"
 import { columnsOf } from "./hermesRows.ts"
 import type { HermesStatements, Pending } from "./hermesStatements.ts"
+import type { Outcome } from "./sqliteBlock.ts"
 import * as Rows from "./sqliteRows.ts"
 import type { Statements } from "./sqliteStatements.ts"
 
@@ -17,8 +18,9 @@ export const make = (sql: Statements, hermes: HermesStatements) => {
 
   const isSettled = () => settledAt !== undefined && settledAt === sql.dataVersion.get()
 
-  const ended = (isCommitted: boolean): void => {
-    if (writingAt !== undefined) settledAt = isCommitted ? writingAt : undefined
+  const ended = (outcome: Outcome): void => {
+    if (writingAt !== undefined && outcome !== "rolled back")
+      settledAt = outcome === "committed" ? writingAt : undefined
     writingAt = undefined
   }
 

@@ -106,9 +106,8 @@ const HANDOFFS: ReadonlyArray<string> = ["[CONTEXT COMPACTION", "[CONTEXT SUMMAR
 const UNAVAILABLE = "Summary generation was unavailable"
 
 /** Whether a row stands for messages that a compression took out of the context. */
-export const isHandoff = (content: string | null): boolean =>
-  content !== null && HANDOFFS.some((mark) => content.trimStart().startsWith(mark))
+export const isHandoff = (content: unknown): content is string =>
+  typeof content === "string" && HANDOFFS.some((mark) => content.trimStart().startsWith(mark))
 
 /** Whether it does so without a summary. */
-export const isDegradedHandoff = (content: string | null): boolean =>
-  content !== null && isHandoff(content) && content.includes(UNAVAILABLE)
+export const isDegradedHandoff = (content: unknown): boolean => isHandoff(content) && content.includes(UNAVAILABLE)

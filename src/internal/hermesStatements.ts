@@ -19,6 +19,8 @@ export interface Pending extends Omit<Place, "live"> {
 }
 
 const PLACE = "seq, row_id, home, live"
+/** Epoch seconds that a date can be made of; what else a column may hold is no time. */
+const timeIn = (column: string) => `iif(${column} BETWEEN 0 AND 8640000000000, ${column}, 0)`
 const ROW = "m.id = p.row_id AND m.session_id = p.session_id"
 
 export const prepare = (db: Database.Database, shape: Shape) => {
@@ -43,9 +45,9 @@ export const prepare = (db: Database.Database, shape: Shape) => {
     adopt: query<[string]>(
       db,
       `INSERT OR IGNORE INTO session (id, created)
-       SELECT id, CAST(started_at * 1000 AS INTEGER) FROM hermes.sessions WHERE id = ?`
+       SELECT id, CAST(${timeIn("started_at")} * 1000 AS INTEGER) FROM hermes.sessions WHERE id = ?`
     ),
-    known: value<[], string>(db, "SELECT id FROM hermes.sessions WHERE id <> '' ORDER BY id"),
+    known: value<[], string>(db, "SELECT id FROM hermes.sessions ORDER BY id"),
     open: query<[string, number, string]>(
       db,
       `INSERT INTO hermes.sessions (id, source, started_at) SELECT ?, 'throughline', ?
@@ -69,9 +71,10 @@ export const prepare = (db: Database.Database, shape: Shape) => {
 
     arrivals: query<[string], Rows.HermesRow>(
       db,
-      `SELECT m.id, m.session_id, m.timestamp, ${read} FROM hermes.messages m
+      `SELECT m.id, m.session_id, ${timeIn("m.timestamp")} AS timestamp, ${read} FROM hermes.messages m
        WHERE session_id = ? AND ${isActive}
-         AND NOT EXISTS (SELECT 1 FROM place WHERE row_id = m.id) AND NOT EXISTS (SELECT 1 FROM handoff WHERE row_id = m.id)
+         AND NOT EXISTS (SELECT 1 FROM place p WHERE ${ROW})
+         AND NOT EXISTS (SELECT 1 FROM handoff p WHERE ${ROW})
        ORDER BY id`
     ),
     /** Messages that were shown when we last looked, and are not any more. */
@@ -80,7 +83,10 @@ export const prepare = (db: Database.Database, shape: Shape) => {
       `SELECT seq FROM place p LEFT JOIN hermes.messages m ON ${ROW} AND ${isActive}
        WHERE p.session_id = ? AND p.live = 1 AND m.id IS NULL ORDER BY seq`
     ),
-    lastWritten: value<[string], number>(db, "SELECT max(timestamp) FROM hermes.messages WHERE session_id = ?"),
+    lastWritten: value<[string], number>(
+      db,
+      `SELECT max(${timeIn("timestamp")}) FROM hermes.messages WHERE session_id = ?`
+    ),
 
     put: query<
       [
@@ -182,6 +188,12 @@ const archiving = (db: Database.Database) => ({
     track: query<[rowId: number, sessionId: string]>(
       db,
       "INSERT OR REPLACE INTO handoff (row_id, session_id, live) VALUES (?, ?, 1)"
+    ),
+    /** Messages that Hermes shows and we do not. */
+    returned: value<[string], number>(
+      db,
+      `SELECT p.seq FROM hermes.messages m JOIN place p ON ${ROW}
+       WHERE m.session_id = ? AND m.active = 1 AND p.live = 0 ORDER BY p.seq`
     ),
     moveHandoff: query<[to: number, from: number]>(db, "UPDATE handoff SET row_id = ? WHERE row_id = ?"),
     endHandoff: query<[number]>(db, "UPDATE handoff SET live = 0 WHERE row_id = ?"),

@@ -69,20 +69,20 @@ const writeMessages = (file: HermesFile, before: HermesFacts, after: HermesFacts
   const touched = new Set<string>()
   for (const row of moved.flatMap(([, rows]) => rows)) {
     const old = known.get(row.id)
-    if (old === undefined || !writeMessage(file, old, row)) continue
+    if (old === undefined || !writeMessage(file, old, row, after)) continue
     touched.add(old.sessionId).add(row.sessionId)
   }
   return touched
 }
 
 /** Whether there was something to write. */
-const writeMessage = (file: HermesFile, old: HermesMessage, row: HermesMessage): boolean => {
+const writeMessage = (file: HermesFile, old: HermesMessage, row: HermesMessage, after: HermesFacts): boolean => {
   const isMoved = old.sessionId !== row.sessionId
   const isReworded = old.handoff !== row.handoff
   if (!isMoved && !isReworded && old.standing === row.standing && old.role === row.role) return false
   const flags = file.shape.canArchive ? FLAGS[row.standing] : {}
   set(file, "messages", row.id, { session_id: row.sessionId, role: row.role, ...flags })
-  if (isReworded) reword(file, row)
+  if (isReworded) reword(file, old.role, row, after)
   return true
 }
 
@@ -93,13 +93,13 @@ const FLAGS: { readonly [Standing in HermesMessage["standing"]]: Values } = {
 }
 
 /** The row goes on without saying that it is degraded; what it said is stored once more, archived. */
-const reword = (file: HermesFile, { id, sessionId }: HermesMessage): void => {
+const reword = (file: HermesFile, role: string, { id, sessionId }: HermesMessage, { sessions }: HermesFacts): void => {
   const columns = Array.from(file.shape.tables.get("messages") ?? []).filter((column) => column !== "id")
   const copy = file.db
     .prepare(`INSERT INTO messages (${columns.join(", ")}) SELECT ${columns.join(", ")} FROM messages WHERE id = ?`)
     .run(id)
-  const kept = file.shape.canArchive ? FLAGS.archived : { session_id: archiveOf(sessionId) }
-  set(file, "messages", Number(copy.lastInsertRowid), kept)
+  const kept = file.shape.canArchive ? FLAGS.archived : { session_id: archiveOf(sessions, sessionId) }
+  set(file, "messages", Number(copy.lastInsertRowid), { role, ...kept })
   file.db.prepare("UPDATE messages SET content = replace(content, ?, ?) WHERE id = ?").run(DEGRADED, KEPT, id)
 }
 

@@ -31,6 +31,9 @@ const patiently = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E,
 /** How what a block does reaches the disk. */
 type Way = <A, E>(body: () => Answer<A, E>) => Either.Either<A, E>
 
+/** Of a commit that failed nobody knows what is on disk. */
+export type Outcome = "committed" | "rolled back" | "unknown"
+
 /** Where somebody else writes to the sessions, too. */
 export interface Shared {
   /** Before a session is read. */
@@ -39,7 +42,7 @@ export interface Shared {
   readonly rebase: (sessionId: SessionId, state: () => State) => void
   /** At the beginning of a transaction that writes: ends what a crash cut in two. */
   readonly settle: (state: (sessionId: SessionId) => State | undefined) => void
-  readonly ended: (isCommitted: boolean) => void
+  readonly ended: (outcome: Outcome) => void
 }
 
 const notShared: Shared = {
@@ -63,24 +66,25 @@ export const make = (
   const transaction =
     (begin: () => void): Way =>
     (body) => {
-      let isCommitted = false
+      let outcome: Outcome = "rolled back"
       try {
         begin()
         const answer = body()
         if (Either.isLeft(answer)) return Either.left(answer.left)
+        outcome = "unknown"
         sql.commit.run()
-        isCommitted = true
-        ended(true)
+        outcome = "committed"
+        ended(outcome)
         return Either.right(answer.right())
       } finally {
         if (db.inTransaction) sql.rollback.run()
-        if (!isCommitted) ended(false)
+        if (outcome !== "committed") ended(outcome)
       }
     }
 
-  const ended = (isCommitted: boolean) => {
-    residents.ended(isCommitted)
-    shared.ended(isCommitted)
+  const ended = (outcome: Outcome) => {
+    residents.ended(outcome === "committed")
+    shared.ended(outcome)
   }
 
   const stateNow = (sessionId: SessionId) => {

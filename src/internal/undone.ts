@@ -26,6 +26,21 @@ export const including = (ranges: Ranges, seqs: ReadonlyArray<number>): Ranges =
   return joined
 }
 
+/** With single messages no longer taken back. */
+export const excluding = (ranges: Ranges, seqs: ReadonlyArray<number>): Ranges =>
+  seqs.reduce<Ranges>(
+    (left, seq) =>
+      left.flatMap((range) => {
+        if (seq < range.fromSeq || seq > range.toSeq) return [range]
+        const parts = [
+          { fromSeq: range.fromSeq, toSeq: seq - 1 },
+          { fromSeq: seq + 1, toSeq: range.toSeq }
+        ]
+        return parts.filter(({ fromSeq, toSeq }) => fromSeq <= toSeq)
+      }),
+    ranges
+  )
+
 /** How many messages of the log are undone. */
 export const count = (ranges: Ranges): number =>
   ranges.reduce((sum, { fromSeq, toSeq }) => sum + toSeq - fromSeq + 1, 0)

@@ -170,10 +170,17 @@ describe("SessionStore/Hermes", () => {
         )
         yield* on(filename, Effect.zipRight(begun, Effect.forEach(actions, run)))
         copyFileSync(filename, `${filename}.before`)
-        const known = yield* on(filename, Effect.zipRight(run(last), everything))
+        const side = Hermes.sideFile(filename)
+        const known = yield* on(
+          filename,
+          Effect.tap(Effect.zipRight(run(last), everything), () => {
+            for (const part of [side, `${side}-wal`]) copyFileSync(part, `${part}.crashed`)
+          })
+        )
         const rows = rowsOf(filename)
-        // As if the second commit had never come.
+        // As if neither the second commit had ever come nor what follows it.
         copyFileSync(`${filename}.before`, filename)
+        for (const part of [side, `${side}-wal`]) copyFileSync(`${part}.crashed`, part)
         const now = yield* on(filename, everything)
         assert.deepStrictEqual(now, known)
         assert.deepStrictEqual(messageTexts(rowsOf(filename)), messageTexts(rows))

@@ -168,6 +168,23 @@ describe("export and import", () => {
     }).pipe(Effect.provide(HermesStore.layer({ filename })))
   })
 
+  it.effect("what was undone is imported beside a session that has its name", () =>
+    Effect.gen(function* () {
+      const filename = Fixture.fresh("new")
+      Fixture.inDatabase(filename, (db) =>
+        db.exec(`INSERT INTO sessions (id, source, started_at) VALUES ('a', 'cli', 1), ('a.undone', 'cli', 1);
+          INSERT INTO messages (session_id, role, content, timestamp, active)
+          VALUES ('a', 'user', 'shown', 1, 1), ('a', 'user', 'undone', 1, 0), ('a.undone', 'user', 'another talk', 1, 1)`)
+      )
+      const { sessions } = yield* Hermes.read(filename)
+      assert.deepStrictEqual(sessions, [
+        { sessionId: "a", messages: [user("shown")] },
+        { sessionId: "a.undone.2", messages: [user("undone")] },
+        { sessionId: "a.undone", messages: [user("another talk")] }
+      ])
+    })
+  )
+
   for (const filename of Fixture.given) {
     it.effect(`every content of ${filename} is imported, and its bytes stay as they are`, () =>
       Effect.gen(function* () {

@@ -29,7 +29,7 @@ export const recognizes = (file: string): boolean =>
   )
 
 /**
- * Each session under its id, archived rows included; what was undone in it under `<id>.undone`. The file's bytes stay as
+ * Each session under its id, archived rows included; what was undone in it under `<id>.undone`, or a free id like it. The file's bytes stay as
  * they are.
  *
  * @since 0.1.0
@@ -59,13 +59,18 @@ const contents = (all: ReadonlyArray<readonly [id: string, rows: ReadonlyArray<H
     skipped.unreadable += read.filter(Either.isLeft).length
     return read.flatMap((message) => (Either.isRight(message) ? [message.right] : []))
   }
+  const taken = new Set(all.map(([id]) => id))
+  const undoneOf = (sessionId: string, n = 1): string => {
+    const id = n === 1 ? `${sessionId}.undone` : `${sessionId}.undone.${n}`
+    return taken.has(id) ? undoneOf(sessionId, n + 1) : id
+  }
   const sessions = all.flatMap(([sessionId, rows]): ReadonlyArray<ImportedSession> => {
     const history = historyOf(rows)
     skipped.handoffs += history.handoffs
     skipped.copies += history.copies
     return [
       { sessionId, messages: messages(history.messages) },
-      { sessionId: `${sessionId}.undone`, messages: messages(history.undone) }
+      { sessionId: undoneOf(sessionId), messages: messages(history.undone) }
     ]
   })
   return {
