@@ -169,12 +169,12 @@ export const run = Effect.fnUntraced(function* <A>(task: Task<A>, spent: Spendin
       onTrue: () => onRoute(task, spent, route, known, task.routes.length - index - 1),
       onFalse: () => Effect.succeed<End<A>>({ _tag: "NextRoute", errors: [] })
     })
-    const end = yield* Effect.onInterrupt(asked, () => pauses.release(route, task.name))
+    const end = yield* asked.pipe(
+      Effect.tap(({ _tag }) => (_tag === "Answered" ? pauses.succeeded(route, task.name) : Effect.void)),
+      Effect.onInterrupt(() => pauses.release(route, task.name))
+    )
     errors.push(...end.errors)
-    if (end._tag === "Answered") {
-      yield* pauses.succeeded(route, task.name)
-      return end.answer
-    }
+    if (end._tag === "Answered") return end.answer
     if (end._tag === "TooLarge") return yield* end.overflow
     const last = end.errors.at(-1)
     if (last !== undefined && KnownRoutes.learn(known, last)) yield* pauses.failed(route, task.name, last)

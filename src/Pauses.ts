@@ -78,11 +78,7 @@ export const make = Effect.fnUntraced(function* (policy: Pause.Policy = Pause.de
   const release = (route: Route, task: string) =>
     Effect.zipRight(releaseKey(keyOf.route(route)), releaseKey(keyOf.task(route, task)))
 
-  const forget = (key: string) =>
-    change(key, undefined, () => {
-      probes.delete(key)
-      return [undefined, Pause.none]
-    })
+  const forget = (key: string) => change(key, undefined, () => [undefined, Pause.none])
 
   const isClosed = (key: string) => change(key, false, (pause, now) => [Pause.gate(pause, now) === "closed", pause])
 

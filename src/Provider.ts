@@ -15,7 +15,8 @@ import { redact } from "./Redaction.ts"
 
 /**
  * A key that expires, e.g. an OAuth token: `current` is asked before every call, `renew` once after a refusal. `name`
- * tells it from others and outlives a restart. A failure of either counts as a refused key.
+ * tells it from others and outlives a restart. A failure of either counts as a refused key; waiting for `current` is a
+ * part of the call's time.
  *
  * @since 0.1.0
  * @category models

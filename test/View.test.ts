@@ -115,6 +115,14 @@ describe("Valid: every repair is listed", () => {
     { fastCheck: { numRuns: 1_000 } }
   )
 
+  it("a model that uses one id for every call costs no more the longer it goes on", () => {
+    const entries = Array.from({ length: 60_000 }, () => [calls(call("call_0")), result("call_0", "x")]).flat()
+    const { messages } = viewOf([request("go"), ...entries])
+    const ids = messages.flatMap((message) => Message.toolCalls(message).map(({ id }) => id))
+    assert.strictEqual(new Set(ids).size, 60_000)
+    assert.strictEqual(ids.at(-1), "call_0_60000")
+  })
+
   it.prop("the log stays as it is", [any], ([entries]) => {
     const before = JSON.stringify(entries)
     viewOf(entries)

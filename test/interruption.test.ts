@@ -3,14 +3,18 @@
  * implementation that leaks, which the sweep has to notice.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Context, Effect, Exit, Layer, Ref, Scope, Stream } from "effect"
+import { Chunk, Context, Effect, Either, Exit, Layer, Ref, Scope, Stream } from "effect"
 import * as AuxiliaryClients from "../src/AuxiliaryClients.ts"
+import * as AuxiliaryTask from "../src/AuxiliaryTask.ts"
 import { Compressor } from "../src/Compressor.ts"
 import { Gateway } from "../src/Gateway.ts"
 import type { Message } from "../src/Message.ts"
+import * as Pauses from "../src/Pauses.ts"
 import * as Scripted from "../src/Provider/Scripted.ts"
+import * as Recovery from "../src/Recovery.ts"
 import { SessionId } from "../src/Session.ts"
 import { type Lease, SessionStore } from "../src/SessionStore.ts"
+import * as Sqlite from "../src/SessionStore/Sqlite.ts"
 import { contradictions } from "./support/auditTrail.ts"
 import { impatient, interruptEverywhere, isNoticed, isUnbroken } from "./support/interruptEverywhere.ts"
 import { conversation, recorded, route, scripted, summary } from "./support/world.ts"
@@ -268,5 +272,44 @@ describe("AuxiliaryClients", () => {
         ),
       (open) => Effect.map(Ref.get(open), (n) => n === 0)
     ).pipe(Effect.map(isNoticed))
+  )
+})
+
+describe("a probe", () => {
+  const task: AuxiliaryTask.Task<string> = {
+    name: "t",
+    routes: [route],
+    recovery: Recovery.defaults,
+    request: () => ({ task: "t", messages: [{ role: "user", content: "Are you there?" }], maxOutputTokens: 10 }),
+    tokens: 10,
+    cuts: null,
+    accept: (_, { text }) => Either.right(text),
+    onProgress: () => Effect.void
+  }
+  const model = Scripted.layer(["yes"])
+  const layer = Layer.merge(
+    Layer.provide(AuxiliaryClients.layer(), model),
+    Pauses.layer({ durations: [600_000], afterFailures: 2 })
+  ).pipe(Layer.provideMerge(Sqlite.layerTemporary))
+  const pausedOnce = () => [undefined, { failures: 2, level: 1, until: 1 }] as const
+  const probe = Effect.flatMap(AuxiliaryTask.spending(AuxiliaryTask.budget(route, {})), (spent) =>
+    AuxiliaryTask.run(task, spent)
+  )
+
+  it.scopedLive("interrupted anywhere, also once it has its answer, leaves its route to the next", () =>
+    Effect.gen(function* () {
+      const { pause } = yield* SessionStore
+      const { claim } = yield* Pauses.Pauses
+      const keys = [AuxiliaryClients.place(route), `${AuxiliaryClients.place(route)} ${route.model} ${task.name}`]
+      const ripe = Effect.forEach(keys, (key) => pause(key, pausedOnce), { discard: true })
+      isUnbroken(
+        yield* interruptEverywhere(
+          ripe,
+          () => probe,
+          () => claim(route, task.name),
+          { every: 3 }
+        )
+      )
+    }).pipe(Effect.provide(layer))
   )
 })

@@ -125,7 +125,7 @@ const ask = async (
 
 /** A proxy's error page and an error object come with status 200, too; read as a stream they would be silence. */
 const isStream = (response: Response): boolean =>
-  !/application\/json|text\/html/.test(response.headers.get("content-type") ?? "")
+  !/application\/json|text\/html/i.test(response.headers.get("content-type") ?? "")
 
 const notAStream = async (response: Response): Promise<APIError> => {
   const body = await response.text()

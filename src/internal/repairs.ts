@@ -59,6 +59,8 @@ export interface Mending extends Mended {
   readonly counter: Counter
   /** Ids of calls so far, and those that have a result. */
   readonly used: Set<string>
+  /** The last number given to an id that was used before: those below it are taken. */
+  readonly numbers: Map<string, number>
   readonly answered: Set<string>
   before: Message.Message["role"] | undefined
   /** Whether anything came at all, and anything but instructions. */
@@ -76,6 +78,7 @@ export const begin = (excerpts: ReadonlyMap<number, number>, counter: Counter): 
   parts: { system: NONE, head: NONE, handoff: NONE, live: NONE, tail: NONE },
   repairs: [],
   used: new Set(),
+  numbers: new Map(),
   answered: new Set(),
   before: undefined,
   hasRows: false,
@@ -89,6 +92,7 @@ export const fork = (mending: Mending): Mending => ({
   parts: { ...mending.parts },
   repairs: mending.repairs.slice(),
   used: new Set(mending.used),
+  numbers: new Map(mending.numbers),
   answered: new Set(mending.answered)
 })
 
@@ -133,7 +137,8 @@ const shorten = (row: Row, to: number, bench: Bench): Row | undefined => {
 
 const NO_RESULT = "[no result: this call was never answered]"
 
-const mendPairs = (rows: ReadonlyArray<Row>, { answered, used }: Mending, bench: Bench): ReadonlyArray<Row> => {
+const mendPairs = (rows: ReadonlyArray<Row>, mending: Mending, bench: Bench): ReadonlyArray<Row> => {
+  const { answered } = mending
   const { results, answers } = pair(rows.map(({ message }) => message))
   const paired: Array<Row> = []
   for (const [i, row] of rows.entries()) {
@@ -145,7 +150,7 @@ const mendPairs = (rows: ReadonlyArray<Row>, { answered, used }: Mending, bench:
       continue
     }
     const calls = Message.toolCalls(message)
-    const batch = calls.map((call, k) => ({ call, id: unused(call.id, used), result: results[i]?.[k] }))
+    const batch = calls.map((call, k) => ({ call, id: unused(call.id, mending), result: results[i]?.[k] }))
     for (const { call, result } of batch) if (result !== undefined) answered.add(call.id)
     paired.push(withIds(row, batch, bench))
     if (batch.length > 0) paired.push(...resultsOf(row, i, batch, rows, bench))
@@ -159,10 +164,14 @@ interface Call {
   readonly result: number | undefined
 }
 
-/** Depends only on the ids before it, so that a view that grows keeps the ids it has. */
-const unused = (id: string, used: Set<string>): string => {
+/** Depends only on the ids before it, so that a view that grows keeps the ids it has. Some models use but one id. */
+const unused = (id: string, { numbers, used }: Mending): string => {
+  const stem = id.slice(0, 32)
   let fresh = id
-  for (let n = 2; used.has(fresh); n++) fresh = `${id.slice(0, 32)}_${n}`
+  for (let n = numbers.get(stem) ?? 2; used.has(fresh); n++) {
+    fresh = `${stem}_${n}`
+    numbers.set(stem, n)
+  }
   used.add(fresh)
   return fresh
 }

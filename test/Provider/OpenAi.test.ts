@@ -93,6 +93,7 @@ const FAULTS: ReadonlyArray<readonly [string, ModelServer.Answer, Expected]> = [
   ["503", refuse(503), { _tag: "ProviderError", status: 503 }],
   ["504", refuse(504), { _tag: "ProviderError", status: 504 }],
   ["200 HTML", html(200), { _tag: "ProviderError", status: 200 }],
+  ["200 JSON in capitals", raw(200, "Application/JSON", `{"error":{"code":402}}`), { _tag: "QuotaExceeded" }],
   [
     "200 with an error for a body",
     raw(200, "application/json", `{"error":{"message":"no","code":402}}`),
