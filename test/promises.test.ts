@@ -6,7 +6,7 @@ import * as CompressionPolicy from "../src/CompressionPolicy.ts"
 import * as Gateway from "../src/Gateway.ts"
 import * as Handoff from "../src/Handoff.ts"
 import * as Message from "../src/Message.ts"
-import { type Logged, SessionId } from "../src/Session.ts"
+import { type Logged, type Segment, SessionId } from "../src/Session.ts"
 import { SessionStore } from "../src/SessionStore.ts"
 import * as Sqlite from "../src/SessionStore/Sqlite.ts"
 import { estimate } from "../src/Tokens.ts"
@@ -344,15 +344,21 @@ const seesAllBefore: Programs.Onlooker<SessionStore> = Effect.fnUntraced(functio
   }
 })
 
-/** The segments stand for the log without gap or overlap, each for just what its model was given to read. */
+/**
+ * The segments stand for the log without gap or overlap, each for just what its model was given to read. One that was
+ * healed is there twice: degraded in old snapshots, and once more.
+ */
 const coversItsMaterial = Effect.gen(function* () {
   const store = yield* SessionStore
   if ((yield* store.sessions).length === 0) return
   const now = yield* store.state(id)
   const before = yield* Effect.forEach(yield* store.snapshots(id), ({ snapshotId }) => store.snapshot(snapshotId))
   const segments = new Map([...before, now].flatMap(({ segments }) => segments.map((s) => [s.id, s] as const)))
+  const places = new Map([...segments.values()].map((s) => [`${s.level} ${s.fromSeq} ${s.toSeq}`, s] as const))
+  const healed = [...segments.values()].filter((s) => ![...places.values()].includes(s))
+  assert.isTrue(healed.every(({ degraded }) => degraded !== null))
   let next = now.manifest.headTo + 1
-  for (const { children, degraded, fromSeq, text, toSeq } of segments.values()) {
+  for (const { children, degraded, fromSeq, text, toSeq } of [...places.values()].sort(byPlace)) {
     assert.isAtLeast(toSeq, fromSeq)
     if (degraded === null) assert.deepStrictEqual(Models.rangeOf(text), [fromSeq, toSeq])
     if (children.length > 0) {
@@ -365,6 +371,8 @@ const coversItsMaterial = Effect.gen(function* () {
   }
   if (segments.size > 0) assert.strictEqual(now.manifest.tailFrom, next)
 })
+
+const byPlace = (a: Segment, b: Segment): number => a.fromSeq - b.fromSeq
 
 describe("promise 7, the gate", () => {
   it.effect.prop(
