@@ -8,8 +8,7 @@ import { type Manifest, type SessionId, snapshotId, whole } from "../Session.ts"
 import type { Counter } from "../Tokens.ts"
 import * as HermesRows from "./hermesRows.ts"
 import type { HermesStatements } from "./hermesStatements.ts"
-import type { Refreshed } from "./residentStates.ts"
-import * as Rows from "./sqliteRows.ts"
+import { manifestIn, type Refreshed } from "./residentStates.ts"
 import type { Statements } from "./sqliteStatements.ts"
 import * as Undone from "./undone.ts"
 
@@ -61,28 +60,24 @@ export const make = (sql: Statements, hermes: HermesStatements, counter: Counter
 
   const takeOut = (sessionId: SessionId): boolean => {
     const gone = hermes.vanished.all(sessionId)
-    const handoffs = hermes.archiving?.shownHandoff.all(sessionId).filter(({ active }) => active === 0) ?? []
+    const shown = hermes.archiving?.shownHandoff.all(sessionId) ?? []
+    const handoffs = shown.filter(({ active }) => active === 0)
     const back = broughtBack(sessionId)
     if (gone.length === 0 && handoffs.length === 0 && back.length === 0) return false
     for (const seq of gone) hermes.show.run(0, sessionId, seq)
     for (const seq of back) hermes.show.run(1, sessionId, seq)
     for (const { row_id } of handoffs) hermes.archiving?.endHandoff.run(row_id)
     const left = hermes.shownPlaces.all(sessionId).map(({ seq }) => seq)
-    const isEmpty = left.length === 0 && (hermes.archiving?.shownHandoff.all(sessionId) ?? []).length === 0
+    const isEmpty = left.length === 0 && handoffs.length === shown.length
     leave(sessionId, { gone, back, left, isReplaced: handoffs.length > 0 || isEmpty })
     return true
-  }
-
-  const manifestOf = (sessionId: SessionId): Manifest => {
-    const row = sql.generation.get(sessionId)
-    return row === undefined ? whole : Rows.manifestOf(row.manifest)
   }
 
   /** What was undone and is shown again, where the view has a place for it. */
   const broughtBack = (sessionId: SessionId): ReadonlyArray<number> => {
     const returned = hermes.archiving?.returned.all(sessionId) ?? []
     if (returned.length === 0) return []
-    const { contextFrom, headTo, tailFrom, undone } = manifestOf(sessionId)
+    const { contextFrom, headTo, tailFrom, undone } = manifestIn(sql.generation.get(sessionId))
     const isInView = (seq: number) => seq >= tailFrom || (seq >= contextFrom && seq <= headTo)
     return returned.filter((seq) => isInView(seq) && Undone.isUndone(undone, seq))
   }
@@ -90,7 +85,7 @@ export const make = (sql: Statements, hermes: HermesStatements, counter: Counter
   /** The session is at another base: what Hermes still shows, without our summary if Hermes shows that no more. */
   const leave = (sessionId: SessionId, { back, gone, isReplaced, left }: Change) => {
     const row = sql.generation.get(sessionId)
-    const known = manifestOf(sessionId)
+    const known = manifestIn(row)
     const lastSeq = sql.last.get(sessionId)?.seq ?? 0
     const from = left[0] ?? lastSeq + 1
     const hidden = isReplaced ? hermes.hiddenFrom.all(sessionId, from) : gone

@@ -40,15 +40,16 @@ type Ids = ReadonlyArray<Pick<HermesSession, "id" | "endReason">>
 
 /** The closed session that keeps what a session itself has no room for. One that only has its name is another's. */
 export const archiveOf = (sessions: Ids, sessionId: string): string =>
-  free(`${sessionId}.archive`, new Set(sessions.filter(({ endReason }) => endReason !== MERGED).map(({ id }) => id)))
+  freeId(`${sessionId}.archive`, new Set(sessions.filter(({ endReason }) => endReason !== MERGED).map(({ id }) => id)))
 
 /** An id that no session has, for a branch of one. */
 export const branchOf = (sessions: Ids, sessionId: string): string =>
-  free(`${sessionId}.branch`, new Set(sessions.map(({ id }) => id)))
+  freeId(`${sessionId}.branch`, new Set(sessions.map(({ id }) => id)))
 
-const free = (name: string, taken: ReadonlySet<string>, n = 1): string => {
+/** The name, or one like it that nobody has. */
+export const freeId = (name: string, taken: ReadonlySet<string>, n = 1): string => {
   const id = n === 1 ? name : `${name}.${n}`
-  return taken.has(id) ? free(name, taken, n + 1) : id
+  return taken.has(id) ? freeId(name, taken, n + 1) : id
 }
 
 /** Whether its messages are the context of a conversation, or were before the user left it. */

@@ -10,7 +10,7 @@ import { UnknownSnapshot } from "../SessionError.ts"
 import type { UnknownSession } from "../SessionError.ts"
 import { LeaseLost } from "../SessionStore.ts"
 import type { Commit, Committed, Lease, Rewind } from "../SessionStore.ts"
-import { advanced, type Resident, readParts, stateOf } from "./residentStates.ts"
+import { advanced, manifestIn, type Resident, readParts, stateOf } from "./residentStates.ts"
 import type { Answer, Block } from "./sqliteBlock.ts"
 import { verify } from "./sqliteLeases.ts"
 import * as Rows from "./sqliteRows.ts"
@@ -112,7 +112,7 @@ export const make = (block: Block) => {
     reading("stateAt", sessionId, (): Answer<State, UnknownSession> =>
       Either.map(resident(sessionId), ({ manifest: { undone } }) => {
         const row = sql.generationBefore.get(sessionId, seq + 1)
-        const manifest = { ...(row === undefined ? whole : Rows.manifestOf(row.manifest)), undone }
+        const manifest = { ...manifestIn(row), undone }
         const parts = readParts(sql, sessionId, manifest, seq)
         return () => ({ sessionId, generation: row?.generation ?? 0, lastSeq: seq, usage: null, ...parts })
       })
@@ -137,8 +137,8 @@ export const make = (block: Block) => {
       const left = sql.leftBehind.get(id)
       if (left === undefined) return Either.left(new UnknownSnapshot({ snapshotId: id }))
       const sessionId = SessionId.make(left.session_id)
-      const text = sql.manifestOf.get(sessionId, left.generation)
-      const parts = readParts(sql, sessionId, text === undefined ? whole : Rows.manifestOf(text), left.left_seq)
+      const manifest = manifestIn(sql.manifestOf.get(sessionId, left.generation))
+      const parts = readParts(sql, sessionId, manifest, left.left_seq)
       return Either.right(() => ({
         sessionId,
         generation: left.generation,

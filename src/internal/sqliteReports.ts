@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { SessionId } from "../Session.ts"
 import type { Acknowledged } from "../SessionStore.ts"
+import { manifestIn } from "./residentStates.ts"
 import type { Block } from "./sqliteBlock.ts"
 import * as Rows from "./sqliteRows.ts"
 import * as Undone from "./undone.ts"
@@ -33,7 +34,7 @@ export const make = ({ reading, resident, sql }: Block) => {
   const page = (sessionId: SessionId, after: number) =>
     reading("log", sessionId, () => {
       const generation = sql.generation.get(sessionId)
-      const ranges = generation === undefined ? [] : Rows.manifestOf(generation.manifest).undone
+      const ranges = manifestIn(generation).undone
       const rows: ReadonlyArray<Acknowledged> = sql.page
         .all(sessionId, after, PAGE)
         .map((row) => ({ ...Rows.logged(row), undone: Undone.isUndone(ranges, row.seq) }))

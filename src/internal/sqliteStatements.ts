@@ -104,7 +104,7 @@ export const prepare = (db: Database.Database, append = appendHere(db)) => ({
     db,
     "SELECT session_id, generation - 1 AS generation, left_seq FROM generation WHERE snapshot_id = ?"
   ),
-  manifestOf: value<[string, number], string>(
+  manifestOf: query<[string, number], Pick<GenerationRow, "manifest">>(
     db,
     "SELECT manifest FROM generation WHERE session_id = ? AND generation = ?"
   ),

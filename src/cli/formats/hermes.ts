@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { openReadOnly } from "../../internal/hermesFile.ts"
 import { historyOf } from "../../internal/hermesHistory.ts"
+import { freeId } from "../../internal/hermesLineage.ts"
 import { COLUMNS, type HermesRow, messageOf } from "../../internal/hermesRows.ts"
 import { isSqlite, readHeader, toStoreError } from "../../internal/sqliteFile.ts"
 import type { Message } from "../../Message.ts"
@@ -29,8 +30,8 @@ export const recognizes = (file: string): boolean =>
   )
 
 /**
- * Each session under its id, archived rows included; what was undone in it under `<id>.undone`, or a free id like it. The file's bytes stay as
- * they are.
+ * Each session under its id, archived rows included; what was undone in it under `<id>.undone`, or a free id like it.
+ * The file's bytes stay as they are.
  *
  * @since 0.1.0
  * @category constructors
@@ -60,17 +61,13 @@ const contents = (all: ReadonlyArray<readonly [id: string, rows: ReadonlyArray<H
     return read.flatMap((message) => (Either.isRight(message) ? [message.right] : []))
   }
   const taken = new Set(all.map(([id]) => id))
-  const undoneOf = (sessionId: string, n = 1): string => {
-    const id = n === 1 ? `${sessionId}.undone` : `${sessionId}.undone.${n}`
-    return taken.has(id) ? undoneOf(sessionId, n + 1) : id
-  }
   const sessions = all.flatMap(([sessionId, rows]): ReadonlyArray<ImportedSession> => {
     const history = historyOf(rows)
     skipped.handoffs += history.handoffs
     skipped.copies += history.copies
     return [
       { sessionId, messages: messages(history.messages) },
-      { sessionId: undoneOf(sessionId), messages: messages(history.undone) }
+      { sessionId: freeId(`${sessionId}.undone`, taken), messages: messages(history.undone) }
     ]
   })
   return {
