@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { afterAll } from "vitest"
-import * as Recovery from "../src/Recovery.ts"
+import * as Recovery from "../src/model/Recovery.ts"
 import * as HermesFiles from "./support/hermes.ts"
 
 /** Every TypeScript snippet of the documents runs as it stands, on the source instead of the package. */
@@ -20,10 +20,16 @@ const snippets = documents.flatMap((file) =>
   }))
 )
 
+const { exports } = JSON.parse(readFileSync("package.json", "utf8"))
+
+/** The source file behind an import path of the package. */
+const sourceOf = (path: string): string =>
+  exports[`./${path}`].default.replace("./dist/", "src/").replace(/\.js$/, ".ts")
+
 const onSource = (code: string) =>
   code
     .replaceAll(`from "throughline"`, `from "${pathToFileURL("src/index.ts").href}"`)
-    .replaceAll(/from "throughline\/(.*?)"/g, (_, path) => `from "${pathToFileURL(`src/${path}.ts`).href}"`)
+    .replaceAll(/from "throughline\/(.*?)"/g, (_, path) => `from "${pathToFileURL(sourceOf(path)).href}"`)
     .replaceAll(`"sessions.db"`, JSON.stringify(join(folder, "sessions.db")))
     .replaceAll(`"state.db"`, JSON.stringify(join(folder, "state.db")))
 

@@ -1,8 +1,8 @@
 /** One compression of 1,000 messages, all but the model's time, beside a bare commit of the rows it makes. */
 import { Effect } from "effect"
-import { Compressor } from "../../src/Compressor.ts"
-import { SessionId } from "../../src/Session.ts"
-import { SessionStore } from "../../src/SessionStore.ts"
+import { Compressor } from "../../src/compression/Compressor.ts"
+import { SessionId } from "../../src/session/Session.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
 import { milliseconds, spread } from "./figure.ts"
 import * as Floor from "./floor.ts"
 import { median, paired } from "./paired.ts"

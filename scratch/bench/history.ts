@@ -1,9 +1,9 @@
 /** What a step costs when the history is long: message 100,000 against message 100. */
 import { Effect, Layer } from "effect"
-import { Compressor } from "../../src/Compressor.ts"
-import * as Gateway from "../../src/Gateway.ts"
-import type { Message } from "../../src/Message.ts"
-import { SessionStore } from "../../src/SessionStore.ts"
+import { Compressor } from "../../src/compression/Compressor.ts"
+import * as Gateway from "../../src/gateway/Gateway.ts"
+import type { Message } from "../../src/message/Message.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
 import { milliseconds, spread } from "./figure.ts"
 import { median } from "./paired.ts"
 import * as Place from "./place.ts"

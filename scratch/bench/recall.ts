@@ -1,8 +1,8 @@
 /** Recall on a session of 3,000 messages: the first search, which fills the index, then searches of several kinds. */
 import { Effect } from "effect"
-import { Recall } from "../../src/Recall.ts"
-import { indexed, searchable } from "../../src/internal/searchText.ts"
-import { SessionStore } from "../../src/SessionStore.ts"
+import { Recall } from "../../src/recall/Recall.ts"
+import { indexed, searchable } from "../../src/store/searchQuery.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
 import { milliseconds, spread } from "./figure.ts"
 import * as Floor from "./floor.ts"
 import { median, paired, quantile } from "./paired.ts"

@@ -1,5 +1,5 @@
 /** A session of words as a language has them, paths, hashes and Chinese, and queries of several kinds for it. */
-import type { Message } from "../../src/Message.ts"
+import type { Message } from "../../src/message/Message.ts"
 
 export const MESSAGES = 3_000
 const WORDS = 4_000

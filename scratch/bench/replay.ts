@@ -1,8 +1,8 @@
 /** A session of 3,000 messages, answered turn by turn, durable and in the end searchable, beside its floor. */
 import { Effect } from "effect"
-import { Compressor } from "../../src/Compressor.ts"
-import { Recall } from "../../src/Recall.ts"
-import { SessionStore } from "../../src/SessionStore.ts"
+import { Compressor } from "../../src/compression/Compressor.ts"
+import { Recall } from "../../src/recall/Recall.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
 import type { Found } from "./figure.ts"
 import { milliseconds, spread } from "./figure.ts"
 import * as Floor from "./floor.ts"

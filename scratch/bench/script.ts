@@ -1,7 +1,7 @@
 /** The rows that a replay left in its file, in the order they were written: what the floor writes again. */
 import Database from "better-sqlite3"
-import { indexed, searchable } from "../../src/internal/searchText.ts"
-import { messageOf } from "../../src/internal/sqliteRows.ts"
+import { indexed, searchable } from "../../src/store/searchQuery.ts"
+import { messageOf } from "../../src/sqlite/rows.ts"
 
 export interface Row {
   readonly seq: number

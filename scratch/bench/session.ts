@@ -1,6 +1,6 @@
 /** The session that is measured: turns of ten messages as a coding agent makes them, the same for the same seed. */
 import * as Random from "../../src/cli/demo/random.ts"
-import type { Message } from "../../src/Message.ts"
+import type { Message } from "../../src/message/Message.ts"
 import * as Chatter from "../eval/chatter.ts"
 
 /** A request, and the nine messages that answer it: four calls with their results, and a last word. */

@@ -1,13 +1,13 @@
 /** The library as it is measured: a gateway on a database file, and a model that answers at once. */
 import { Effect, Layer } from "effect"
-import type * as CompressionPolicy from "../../src/CompressionPolicy.ts"
-import type { CompressionResult } from "../../src/CompressionResult.ts"
-import * as Gateway from "../../src/Gateway.ts"
-import * as Handoff from "../../src/Handoff.ts"
-import * as Provider from "../../src/Provider.ts"
-import * as Scripted from "../../src/Provider/Scripted.ts"
-import { SessionId } from "../../src/Session.ts"
-import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
+import type * as CompressionPolicy from "../../src/compression/CompressionPolicy.ts"
+import type { CompressionResult } from "../../src/session/CompressionResult.ts"
+import * as Gateway from "../../src/gateway/Gateway.ts"
+import * as Handoff from "../../src/handoff/Handoff.ts"
+import * as Provider from "../../src/model/Provider.ts"
+import * as Scripted from "../../src/model/Scripted.ts"
+import { SessionId } from "../../src/session/Session.ts"
+import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import type { Turn } from "./session.ts"
 
 export const id = SessionId.make("measured")

@@ -5,7 +5,7 @@
 import Database from "better-sqlite3"
 import { Effect, Fiber, TestClock } from "effect"
 import { readFileSync } from "node:fs"
-import { Compressor } from "../../src/Compressor.ts"
+import { Compressor } from "../../src/compression/Compressor.ts"
 import { onVirtualClock } from "../../test/support/virtualClock.ts"
 import { imported, lines, LONG, SHORT, small } from "./history.ts"
 import * as Place from "./place.ts"

@@ -1,9 +1,9 @@
 /** What compressing costs: all model tokens spent on it, against the tokens of the history itself. */
 import { Effect } from "effect"
-import * as Compressor from "../../src/Compressor.ts"
-import * as Gateway from "../../src/Gateway.ts"
-import * as Handoff from "../../src/Handoff.ts"
-import { estimate } from "../../src/Tokens.ts"
+import * as Compressor from "../../src/compression/Compressor.ts"
+import * as Gateway from "../../src/gateway/Gateway.ts"
+import * as Handoff from "../../src/handoff/Handoff.ts"
+import { estimate } from "../../src/message/Tokens.ts"
 import type { Measure } from "./measure.ts"
 import type { Write } from "./oracle.ts"
 import { read } from "./prompts.ts"

@@ -1,6 +1,6 @@
 /** A summarizer as real ones are: at each call it forgets every fact with the same probability, on its own. */
 import * as Random from "../../src/cli/demo/random.ts"
-import * as Handoff from "../../src/Handoff.ts"
+import * as Handoff from "../../src/handoff/Handoff.ts"
 import * as Oracle from "./oracle.ts"
 import type { Session } from "./session.ts"
 

@@ -1,6 +1,6 @@
 /** Instructions hidden in tool results never stand where instructions stand. */
-import * as Message from "../../src/Message.ts"
-import type { Request } from "../../src/Provider.ts"
+import * as Message from "../../src/message/Message.ts"
+import type { Request } from "../../src/model/Provider.ts"
 import { type Measure, none } from "./measure.ts"
 import * as Prompts from "./prompts.ts"
 import * as Reading from "./reading.ts"

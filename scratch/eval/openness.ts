@@ -1,5 +1,5 @@
 /** Done against open: nothing that is answered looks open, what is open stands there as it was said. */
-import * as Message from "../../src/Message.ts"
+import * as Message from "../../src/message/Message.ts"
 import { type Measure, none, share } from "./measure.ts"
 import * as Reading from "./reading.ts"
 import { covered, type Replay, type Stage } from "./replay.ts"

@@ -2,9 +2,9 @@
  * A summarizer without fault: it writes down everything planted that stands in its prompt, and nothing else. It knows
  * what to look for, not where it is: what the prompt does not show, it cannot tell.
  */
-import * as Handoff from "../../src/Handoff.ts"
-import { estimate } from "../../src/Tokens.ts"
-import type { Request } from "../../src/Provider.ts"
+import * as Handoff from "../../src/handoff/Handoff.ts"
+import { estimate } from "../../src/message/Tokens.ts"
+import type { Request } from "../../src/model/Provider.ts"
 import * as Facts from "./facts.ts"
 import * as Overrides from "./overrides.ts"
 import { type Prompt, read } from "./prompts.ts"

@@ -1,6 +1,6 @@
 /** The four probes a model asks and grades: what they are, how they are asked for, how the answers are read. */
 import { Either, Schema } from "effect"
-import * as Message from "../../src/Message.ts"
+import * as Message from "../../src/message/Message.ts"
 
 export const Kind = Schema.Literal("recall", "artifact", "continuation", "decision")
 export type Kind = typeof Kind.Type

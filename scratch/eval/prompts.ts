@@ -1,6 +1,6 @@
 /** What a summarizer can know: the prompt it got, taken apart as a reader sees it. */
-import * as Message from "../../src/Message.ts"
-import type { Request } from "../../src/Provider.ts"
+import * as Message from "../../src/message/Message.ts"
+import type { Request } from "../../src/model/Provider.ts"
 
 export interface Block {
   /** `user`, `assistant`, `tool`, `calls`, `summary` … */

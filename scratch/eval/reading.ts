@@ -1,7 +1,7 @@
 /** A handoff as its reader understands it: summaries by their sections, the ledger by its groups. */
-import * as Handoff from "../../src/Handoff.ts"
-import * as Message from "../../src/Message.ts"
-import type { View } from "../../src/View.ts"
+import * as Handoff from "../../src/handoff/Handoff.ts"
+import * as Message from "../../src/message/Message.ts"
+import type { View } from "../../src/view/View.ts"
 
 export interface Reading {
   readonly index: number

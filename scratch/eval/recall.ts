@@ -1,7 +1,7 @@
 /** What is no longer in the view, looked for as an agent would: by what it is about, not by what it says. */
 import { Effect } from "effect"
-import * as Recall from "../../src/Recall.ts"
-import { SessionStore } from "../../src/SessionStore.ts"
+import * as Recall from "../../src/recall/Recall.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Facts from "./facts.ts"
 import { type Measure, share } from "./measure.ts"
 import { id, messagesOf, type Replay, textOf, world } from "./replay.ts"

@@ -1,5 +1,5 @@
 /** Whether the summarizer is shown what it shall keep: facts of the covered ranges in the prompts, by place. */
-import type { Request } from "../../src/Provider.ts"
+import type { Request } from "../../src/model/Provider.ts"
 import { places } from "./facts.ts"
 import { type Measure, share } from "./measure.ts"
 import { read } from "./prompts.ts"

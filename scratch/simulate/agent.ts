@@ -1,9 +1,9 @@
 /** An agent in plain code. Like a model it answers from the view it is given, and knows nothing else. */
 import { Clock, Effect, type Queue } from "effect"
-import { Gateway } from "../../src/Gateway.ts"
-import type { SessionId } from "../../src/Session.ts"
-import type { Turn } from "../../src/Turn.ts"
-import type { View } from "../../src/View.ts"
+import { Gateway } from "../../src/gateway/Gateway.ts"
+import type { SessionId } from "../../src/session/Session.ts"
+import type { Turn } from "../../src/gateway/Turn.ts"
+import type { View } from "../../src/view/View.ts"
 import * as Actor from "./actor.ts"
 import * as Memory from "./memory.ts"
 import * as Words from "./words.ts"

@@ -3,8 +3,8 @@
  * asked. Between asking and going another may have become current.
  */
 import { Effect, Layer } from "effect"
-import { Gateway } from "../../src/Gateway.ts"
-import type { SessionId } from "../../src/Session.ts"
+import { Gateway } from "../../src/gateway/Gateway.ts"
+import type { SessionId } from "../../src/session/Session.ts"
 
 export const layer = Layer.effect(
   Gateway,

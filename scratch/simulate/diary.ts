@@ -1,8 +1,8 @@
 /** What everybody remembers of a run: plain events, which processes can tell each other, and all that is judged by. */
 import { Schema } from "effect"
 import { createHash } from "node:crypto"
-import { Outcome } from "../../src/CompressionResult.ts"
-import type { Message } from "../../src/Message.ts"
+import { Outcome } from "../../src/session/CompressionResult.ts"
+import type { Message } from "../../src/message/Message.ts"
 import { Word } from "./words.ts"
 
 /**

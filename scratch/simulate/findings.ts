@@ -1,5 +1,5 @@
 /** What a run shows: figures, and everything that is not as promised. */
-import type { Outcome } from "../../src/CompressionResult.ts"
+import type { Outcome } from "../../src/session/CompressionResult.ts"
 import { contradictions } from "../../test/support/auditTrail.ts"
 import * as Diary from "./diary.ts"
 import type { Story } from "./story.ts"

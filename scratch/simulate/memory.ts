@@ -1,9 +1,9 @@
 /** What an agent knows: its view, and what it can recall. Nothing else is remembered from one step to the next. */
 import { Effect, Option } from "effect"
-import * as Handoff from "../../src/Handoff.ts"
-import * as Message from "../../src/Message.ts"
-import { Recall } from "../../src/Recall.ts"
-import type { View } from "../../src/View.ts"
+import * as Handoff from "../../src/handoff/Handoff.ts"
+import * as Message from "../../src/message/Message.ts"
+import { Recall } from "../../src/recall/Recall.ts"
+import type { View } from "../../src/view/View.ts"
 import * as Words from "./words.ts"
 import * as Work from "./work.ts"
 

@@ -1,10 +1,10 @@
 /** How a run begins: every session filled to just below where its compression begins. */
 import { Effect } from "effect"
 import * as Random from "../../src/cli/demo/random.ts"
-import { hardLimit, softLimit } from "../../src/CompressionPolicy.ts"
-import * as CompressionPolicy from "../../src/CompressionPolicy.ts"
-import type { SessionId } from "../../src/Session.ts"
-import { SessionStore } from "../../src/SessionStore.ts"
+import { hardLimit, softLimit } from "../../src/compression/CompressionPolicy.ts"
+import * as CompressionPolicy from "../../src/compression/CompressionPolicy.ts"
+import type { SessionId } from "../../src/session/Session.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Diary from "./diary.ts"
 import * as Work from "./work.ts"
 

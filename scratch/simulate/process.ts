@@ -1,7 +1,7 @@
 /** An agent in a process of its own, which ends when `processes.ts` closes the channel between them. */
 import { Clock, Deferred, Effect, Layer, Logger, Queue, Schema } from "effect"
-import { SessionId } from "../../src/Session.ts"
-import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
+import { SessionId } from "../../src/session/Session.ts"
+import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import * as ModelServer from "../../test/support/ModelServer.ts"
 import { real } from "../../test/support/world.ts"
 import type * as Actor from "./actor.ts"

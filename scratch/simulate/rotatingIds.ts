@@ -3,10 +3,10 @@
  * begin another with the summary. Turns find the new one; what is sent to the old id stays there.
  */
 import { Effect, Layer } from "effect"
-import { SessionId, type State } from "../../src/Session.ts"
-import { SessionStore } from "../../src/SessionStore.ts"
-import { estimate } from "../../src/Tokens.ts"
-import * as View from "../../src/View.ts"
+import { SessionId, type State } from "../../src/session/Session.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
+import { estimate } from "../../src/message/Tokens.ts"
+import * as View from "../../src/view/View.ts"
 
 export const layer = Layer.effect(
   SessionStore,

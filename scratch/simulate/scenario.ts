@@ -1,7 +1,7 @@
 /** What is played: how many agents, for how long, and in which world. */
-import type * as CompressionPolicy from "../../src/CompressionPolicy.ts"
+import type * as CompressionPolicy from "../../src/compression/CompressionPolicy.ts"
 import type { Random } from "../../src/cli/demo/random.ts"
-import { SessionId } from "../../src/Session.ts"
+import { SessionId } from "../../src/session/Session.ts"
 
 /** The library as it is, with background compression off, and in two worlds that break it: the controls. */
 export type Variant = "default" | "preflight" | "rotating ids" | "ambient session"

@@ -1,6 +1,6 @@
 /** A scenario from its beginning to its end, in virtual time. */
 import { Effect, Queue, TestClock } from "effect"
-import type { SessionId } from "../../src/Session.ts"
+import type { SessionId } from "../../src/session/Session.ts"
 import { onVirtualClock } from "../../test/support/virtualClock.ts"
 import { recorded } from "../../test/support/world.ts"
 import type * as Actor from "./actor.ts"

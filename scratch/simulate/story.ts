@@ -1,9 +1,9 @@
 /** What is left of a run when it is over, and how it is gathered. */
 import { Chunk, Clock, Effect, Stream } from "effect"
-import type { CompressionEvent } from "../../src/CompressionEvent.ts"
-import { Gateway } from "../../src/Gateway.ts"
-import type { SessionId } from "../../src/Session.ts"
-import { SessionStore } from "../../src/SessionStore.ts"
+import type { CompressionEvent } from "../../src/compression/CompressionEvent.ts"
+import { Gateway } from "../../src/gateway/Gateway.ts"
+import type { SessionId } from "../../src/session/Session.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Diary from "./diary.ts"
 
 export interface Story {

@@ -1,7 +1,7 @@
 /** What users and agents say to an agent: words that can be told apart wherever they turn up. */
 import { Option, Schema } from "effect"
-import * as Message from "../../src/Message.ts"
-import type { DeliveryKind } from "../../src/Session.ts"
+import * as Message from "../../src/message/Message.ts"
+import type { DeliveryKind } from "../../src/session/Session.ts"
 
 /**
  * A `task` from a user; a `note` from an agent to another, which is to be acknowledged; an `ack` about a note; a user's

@@ -1,7 +1,7 @@
 /** What agents do when they work: tool calls and their output. Made up, and never twice the same. */
 import type { Random } from "../../src/cli/demo/random.ts"
-import { type Message, text, type ToolCall } from "../../src/Message.ts"
-import { estimate } from "../../src/Tokens.ts"
+import { type Message, text, type ToolCall } from "../../src/message/Message.ts"
+import { estimate } from "../../src/message/Tokens.ts"
 
 export const call = (id: string, name: string, args: Readonly<Record<string, string>>): ToolCall => ({
   id,

@@ -1,9 +1,9 @@
 /** The gateway of a scenario, on one database file and a fake model that takes 30 to 55 seconds for a summary. */
 import { Duration, Layer } from "effect"
 import * as Random from "../../src/cli/demo/random.ts"
-import * as Gateway from "../../src/Gateway.ts"
-import * as Scripted from "../../src/Provider/Scripted.ts"
-import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
+import * as Gateway from "../../src/gateway/Gateway.ts"
+import * as Scripted from "../../src/model/Scripted.ts"
+import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import { route, summary } from "../../test/support/world.ts"
 import * as AmbientSession from "./ambientSession.ts"
 import * as RotatingIds from "./rotatingIds.ts"

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Either, FastCheck, Redacted } from "effect"
-import * as Config from "../../src/cli/config.ts"
-import type { ResolvedRoute as Route } from "../../src/Provider.ts"
+import * as Config from "../../src/cli/config/settings.ts"
+import type { ResolvedRoute as Route } from "../../src/model/Provider.ts"
 
 const FULL = `
 model: { default: gpt-5.5, provider: openai, base_url: "http://127.0.0.1:8080/v1/", api_key: "sk-main", context_length: 272000, api: responses }

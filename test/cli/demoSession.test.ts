@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Either, FastCheck } from "effect"
-import * as Demo from "../../src/cli/demoSession.ts"
-import * as Message from "../../src/Message.ts"
+import * as Demo from "../../src/cli/demo/session.ts"
+import * as Message from "../../src/message/Message.ts"
 
 const characters = (message: Message.Message) =>
   Message.text(message).length +

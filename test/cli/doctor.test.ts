@@ -1,6 +1,6 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import * as Doctor from "../../src/Doctor.ts"
+import * as Doctor from "../../src/hermes/Doctor.ts"
 import * as Cli from "../support/cli.ts"
 import { build, dump } from "../support/hermesLineages.ts"
 

@@ -2,7 +2,7 @@ import { assert, describe, layer } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import * as Doctor from "../../src/Doctor.ts"
+import * as Doctor from "../../src/hermes/Doctor.ts"
 import * as Cli from "../support/cli.ts"
 import * as Files from "../support/hermes.ts"
 

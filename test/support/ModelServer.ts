@@ -11,7 +11,7 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { Clock, Deferred, Duration, Effect, FiberSet, Redacted, type Scope } from "effect"
-import type { ResolvedRoute, Route } from "../../src/Provider.ts"
+import type { ResolvedRoute, Route } from "../../src/model/Provider.ts"
 import { type ApiError, type Asked, read, type Wire, wires } from "./openAiWire.ts"
 
 /** A request as it came. `n` counts from 1; `socket` tells connections apart. */

@@ -1,5 +1,5 @@
 /** What the log lines alone say about promises 1, 2 and 5, read as somebody would who has nothing else. */
-import * as Audit from "../../src/Audit.ts"
+import * as Audit from "../../src/audit/Audit.ts"
 
 /** Lines of the audit trail, others aside. */
 export const trailOf = (lines: ReadonlyArray<string>): ReadonlyArray<Audit.Line> =>

@@ -1,8 +1,8 @@
 /** What an agent of `crashAgent.ts` says. Each message has a tag of its own, with which its content begins. */
 import { Schema } from "effect"
-import { Outcome } from "../../src/CompressionResult.ts"
-import * as Message from "../../src/Message.ts"
-import { SessionId } from "../../src/Session.ts"
+import { Outcome } from "../../src/session/CompressionResult.ts"
+import * as Message from "../../src/message/Message.ts"
+import { SessionId } from "../../src/session/Session.ts"
 
 export const id = SessionId.make("chat-42")
 

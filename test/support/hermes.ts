@@ -5,7 +5,7 @@ import { copyFileSync, existsSync, mkdtempSync, readdirSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 
-import type { HermesRow } from "../../src/internal/hermesRows.ts"
+import type { HermesRow } from "../../src/hermes/rows.ts"
 
 export type Age = "old" | "new"
 

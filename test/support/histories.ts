@@ -2,7 +2,7 @@
  * Histories to test with: healthy ones, broken ones, and the state a log is in under a manifest, read naively.
  */
 import { FastCheck } from "effect"
-import type { Message, ToolCall } from "../../src/Message.ts"
+import type { Message, ToolCall } from "../../src/message/Message.ts"
 import {
   type DeliveryKind,
   type Logged,
@@ -11,8 +11,8 @@ import {
   SessionId,
   type State,
   whole
-} from "../../src/Session.ts"
-import { type Counter, estimate } from "../../src/Tokens.ts"
+} from "../../src/session/Session.ts"
+import { type Counter, estimate } from "../../src/message/Tokens.ts"
 
 /** A message before it is in a log. */
 export interface Entry {

@@ -1,14 +1,14 @@
 /** A session about to be compressed by a gateway with hooks. */
 import { Effect, Layer } from "effect"
-import * as CompressionHooks from "../../src/CompressionHooks.ts"
-import { Compressor, type Request } from "../../src/Compressor.ts"
-import type * as Gateway from "../../src/Gateway.ts"
-import * as Message from "../../src/Message.ts"
-import * as Scripted from "../../src/Provider/Scripted.ts"
-import type { State } from "../../src/Session.ts"
-import { SessionStore } from "../../src/SessionStore.ts"
-import { estimate } from "../../src/Tokens.ts"
-import * as View from "../../src/View.ts"
+import * as CompressionHooks from "../../src/compression/CompressionHooks.ts"
+import { Compressor, type Request } from "../../src/compression/Compressor.ts"
+import type * as Gateway from "../../src/gateway/Gateway.ts"
+import * as Message from "../../src/message/Message.ts"
+import * as Scripted from "../../src/model/Scripted.ts"
+import type { State } from "../../src/session/Session.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
+import { estimate } from "../../src/message/Tokens.ts"
+import * as View from "../../src/view/View.ts"
 import { conversation, id, recorded, scripted, summary } from "./world.ts"
 
 export const imported = Effect.flatMap(SessionStore, (store) =>

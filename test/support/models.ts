@@ -1,10 +1,10 @@
 /** Models for random tests: they answer, fail in every way, or answer what is no summary. */
 import { Effect, FastCheck, Layer, Stream } from "effect"
-import * as AuxiliaryError from "../../src/AuxiliaryError.ts"
-import * as Handoff from "../../src/Handoff.ts"
-import * as Message from "../../src/Message.ts"
-import { Provider } from "../../src/Provider.ts"
-import * as Scripted from "../../src/Provider/Scripted.ts"
+import * as AuxiliaryError from "../../src/model/ModelError.ts"
+import * as Handoff from "../../src/handoff/Handoff.ts"
+import * as Message from "../../src/message/Message.ts"
+import { Provider } from "../../src/model/Provider.ts"
+import * as Scripted from "../../src/model/Scripted.ts"
 
 /** A summary that tells which messages were read for it. */
 export const oracle = ({ messages }: { readonly messages: ReadonlyArray<Message.Message> }): string => {

@@ -3,7 +3,7 @@
  */
 import type { IncomingMessage } from "node:http"
 import { Schema } from "effect"
-import type { Route } from "../../src/Provider.ts"
+import type { Route } from "../../src/model/Provider.ts"
 
 /** What a request asks. `prompt` is the same for both APIs. */
 export interface Asked {

@@ -1,15 +1,15 @@
 /** Random programs on a whole gateway, and what was seen while one ran. */
 import { Cause, Chunk, Effect, Either, FastCheck, Fiber, Stream, TestClock } from "effect"
-import { ContextOverflow } from "../../src/AuxiliaryError.ts"
-import { Compressor } from "../../src/Compressor.ts"
-import type { CompressionResult } from "../../src/CompressionResult.ts"
-import { breath } from "../../src/internal/breath.ts"
-import * as Gateway from "../../src/Gateway.ts"
-import type * as Message from "../../src/Message.ts"
-import type { DeliveryKind, Receipt, SessionId } from "../../src/Session.ts"
-import { SessionStore } from "../../src/SessionStore.ts"
-import type { Turn } from "../../src/Turn.ts"
-import type { View } from "../../src/View.ts"
+import { ContextOverflow } from "../../src/model/ModelError.ts"
+import { Compressor } from "../../src/compression/Compressor.ts"
+import type { CompressionResult } from "../../src/session/CompressionResult.ts"
+import { breath } from "../../src/concurrency/eventLoopBudget.ts"
+import * as Gateway from "../../src/gateway/Gateway.ts"
+import type * as Message from "../../src/message/Message.ts"
+import type { DeliveryKind, Receipt, SessionId } from "../../src/session/Session.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
+import type { Turn } from "../../src/gateway/Turn.ts"
+import type { View } from "../../src/view/View.ts"
 
 /** One step of a turn: a view, a report of `ratio` times its estimate, a pause, and calls with their results. */
 export interface Step {

@@ -2,7 +2,7 @@
  * What four providers check before they read a conversation, each written from its own rules and from nothing in `src`.
  * A validator returns the problems it found; none means accepted.
  */
-import type { Message } from "../../src/Message.ts"
+import type { Message } from "../../src/message/Message.ts"
 
 export type Validator = (messages: ReadonlyArray<Message>) => ReadonlyArray<string>
 

@@ -4,9 +4,9 @@
  */
 import { Either } from "effect"
 import { existsSync, readFileSync } from "node:fs"
-import { read } from "../../src/cli/formats.ts"
-import type { Message } from "../../src/Message.ts"
-import { SessionId } from "../../src/Session.ts"
+import { read } from "../../src/transcripts/Transcripts.ts"
+import type { Message } from "../../src/message/Message.ts"
+import { SessionId } from "../../src/session/Session.ts"
 
 const FOLDER = "../shared/transcripts"
 

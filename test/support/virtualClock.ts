@@ -6,7 +6,7 @@
  * it.effect("…", () => onVirtualClock(Effect.gen(function* () { … yield* TestClock.adjust("1 hour") … })))
  */
 import { Chunk, Clock, Duration, Effect, Scheduler, type TestClock } from "effect"
-import * as Breath from "../../src/internal/breath.ts"
+import * as Breath from "../../src/concurrency/eventLoopBudget.ts"
 
 interface Sleeper {
   readonly at: number

@@ -1,8 +1,8 @@
 /** A scripted model that watches its callers: who calls, on which client, and whether that client may still be used. */
 import { Cause, Effect, Exit, HashMap, Layer, Option, Schema, Stream, type Tracer } from "effect"
-import { AuxiliaryError, condemnsClient } from "../../src/AuxiliaryError.ts"
-import { Provider } from "../../src/Provider.ts"
-import * as Scripted from "../../src/Provider/Scripted.ts"
+import { AuxiliaryError, condemnsClient } from "../../src/model/ModelError.ts"
+import { Provider } from "../../src/model/Provider.ts"
+import * as Scripted from "../../src/model/Scripted.ts"
 
 export interface Call {
   readonly client: number

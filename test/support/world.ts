@@ -1,12 +1,12 @@
 /** A whole gateway on a temporary store, for tests: with a scripted model, or with a real one on the loopback. */
 import { Effect, Layer, Logger } from "effect"
-import * as Gateway from "../../src/Gateway.ts"
-import * as Handoff from "../../src/Handoff.ts"
-import type { Message } from "../../src/Message.ts"
-import type { Provider } from "../../src/Provider.ts"
-import * as OpenAi from "../../src/Provider/OpenAi.ts"
-import { SessionId } from "../../src/Session.ts"
-import * as Sqlite from "../../src/SessionStore/Sqlite.ts"
+import * as Gateway from "../../src/gateway/Gateway.ts"
+import * as Handoff from "../../src/handoff/Handoff.ts"
+import type { Message } from "../../src/message/Message.ts"
+import type { Provider } from "../../src/model/Provider.ts"
+import * as OpenAi from "../../src/openai/OpenAi.ts"
+import { SessionId } from "../../src/session/Session.ts"
+import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import * as ModelServer from "./ModelServer.ts"
 
 export const id = SessionId.make("chat-42")

@@ -1,5 +1,5 @@
 /** Values planted in the first turns of a session, which all leave the view: in four places, found nowhere else. */
-import type { Message } from "../../../src/Message.ts"
+import type { Message } from "../../../src/message/Message.ts"
 import type { Turn } from "../session.ts"
 
 const PLANTED = 15

@@ -5,7 +5,7 @@ import { AIMessage, type BaseMessage, HumanMessage } from "@langchain/core/messa
 import { type BaseCheckpointSaver, MemorySaver } from "@langchain/langgraph"
 import { SqliteSaver } from "@langchain/langgraph-checkpoint-sqlite"
 import { createAgent, summarizationMiddleware, tool } from "langchain"
-import type { Message } from "../../../src/Message.ts"
+import type { Message } from "../../../src/message/Message.ts"
 import { type Peer, type Summarizer, WINDOW } from "./peer.ts"
 
 const config = { configurable: { thread_id: "measured" } }

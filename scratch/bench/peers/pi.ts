@@ -12,7 +12,7 @@ import {
 } from "@mariozechner/pi-coding-agent"
 // Not exported by the package's index, but the step between the two that are.
 import { prepareCompaction } from "./node_modules/@mariozechner/pi-coding-agent/dist/core/compaction/compaction.js"
-import type { Message } from "../../../src/Message.ts"
+import type { Message } from "../../../src/message/Message.ts"
 import { type Peer, WINDOW } from "./peer.ts"
 
 const settings = DEFAULT_COMPACTION_SETTINGS

@@ -1,9 +1,9 @@
 /** throughline, by the same rules. */
 import { join } from "node:path"
 import { Effect, Layer, Logger, LogLevel, ManagedRuntime } from "effect"
-import { Compressor } from "../../../src/Compressor.ts"
-import { ConnectionError } from "../../../src/AuxiliaryError.ts"
-import * as Gateway from "../../../src/Gateway.ts"
+import { Compressor } from "../../../src/compression/Compressor.ts"
+import { ConnectionError } from "../../../src/model/ModelError.ts"
+import * as Gateway from "../../../src/gateway/Gateway.ts"
 import { answered, id, world } from "../world.ts"
 import type { Peer } from "./peer.ts"
 

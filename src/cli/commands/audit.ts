@@ -7,12 +7,12 @@ import * as Option from "effect/Option"
 import { writeFileSync } from "node:fs"
 import process from "node:process"
 import { setFlagsFromString } from "node:v8"
-import * as Audit from "../../Audit.ts"
-import { systemReason } from "../../internal/systemReason.ts"
-import { answer, CommandError, jsonOption } from "../shared.ts"
-import { columns, count, hasColor, printable, say } from "../terminal.ts"
-import * as Timeline from "../timeline.ts"
-import * as TimelineSvg from "../timelineSvg.ts"
+import * as Audit from "../../audit/Audit.ts"
+import { systemReason } from "../../message/systemErrorText.ts"
+import { answer, CommandError, jsonOption } from "../services.ts"
+import { columns, count, hasColor, printable, say } from "../terminal/terminal.ts"
+import * as Timeline from "../audit/timeline.ts"
+import * as TimelineSvg from "../audit/timelineSvg.ts"
 
 const logs = Args.text({ name: "log" }).pipe(
   Args.atLeast(1),

@@ -6,13 +6,13 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import process from "node:process"
-import { type CompressionEvent, duration, share } from "../../CompressionEvent.ts"
-import { Compressor } from "../../Compressor.ts"
-import type { CompressionResult } from "../../CompressionResult.ts"
-import type { SessionId } from "../../Session.ts"
-import { SessionStore } from "../../SessionStore.ts"
-import type { Settings } from "../config.ts"
-import { progressBar } from "../picture.ts"
+import { type CompressionEvent, duration, share } from "../../compression/CompressionEvent.ts"
+import { Compressor } from "../../compression/Compressor.ts"
+import type { CompressionResult } from "../../session/CompressionResult.ts"
+import type { SessionId } from "../../session/Session.ts"
+import { SessionStore } from "../../store/SessionStore.ts"
+import type { Settings } from "../config/settings.ts"
+import { progressBar } from "../terminal/bars.ts"
 import {
   answer,
   CommandError,
@@ -24,8 +24,8 @@ import {
   settings,
   SHUTDOWN_GRACE,
   store
-} from "../shared.ts"
-import { change, columns, count, hasColor, isChangeable, say } from "../terminal.ts"
+} from "../services.ts"
+import { change, columns, count, hasColor, isChangeable, say } from "../terminal/terminal.ts"
 
 const focus = Options.text("focus").pipe(
   Options.withPseudoName("topic"),

@@ -5,10 +5,10 @@ import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as Effect from "effect/Effect"
 import process from "node:process"
-import * as CompressionPolicy from "../../CompressionPolicy.ts"
-import { check, type Checked, type Settings } from "../config.ts"
-import { answer, CommandError, jsonOption, notice, readFile } from "../shared.ts"
-import { count } from "../terminal.ts"
+import * as CompressionPolicy from "../../compression/CompressionPolicy.ts"
+import { check, type Checked, type Settings } from "../config/settings.ts"
+import { answer, CommandError, jsonOption, notice, readFile } from "../services.ts"
+import { count } from "../terminal/terminal.ts"
 
 const file = Args.text({ name: "file" }).pipe(Args.withDescription("a config file, ours or a Hermes Agent's"))
 

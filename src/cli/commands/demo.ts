@@ -4,10 +4,10 @@ import * as Effect from "effect/Effect"
 import process from "node:process"
 import { live, PACE } from "../demo/pace.ts"
 import { Happening, type Outcome, replay } from "../demo/replay.ts"
-import { bar, beforeAfter } from "../picture.ts"
-import { answer, CommandError, jsonOption } from "../shared.ts"
-import { columns, count, hasColor, say } from "../terminal.ts"
-import { barOf } from "./look.ts"
+import { bar, beforeAfter } from "../terminal/bars.ts"
+import { answer, CommandError, jsonOption } from "../services.ts"
+import { columns, count, hasColor, say } from "../terminal/terminal.ts"
+import { barOf } from "./inspect.ts"
 
 const contextLength = 200_000
 

@@ -3,9 +3,9 @@ import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
-import * as Doctor from "../../Doctor.ts"
-import { answer, CommandError, jsonOption } from "../shared.ts"
-import { count, printable } from "../terminal.ts"
+import * as Doctor from "../../hermes/Doctor.ts"
+import { answer, CommandError, jsonOption } from "../services.ts"
+import { count, printable } from "../terminal/terminal.ts"
 
 const fileArg = Args.text({ name: "state-db" }).pipe(Args.withDescription("a Hermes database"))
 

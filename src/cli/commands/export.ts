@@ -5,12 +5,12 @@ import * as Options from "@effect/cli/Options"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import * as HermesExport from "../../internal/hermesExport.ts"
-import { openForWriting } from "../../internal/hermesFile.ts"
-import { SessionId } from "../../Session.ts"
-import { SessionStore } from "../../SessionStore.ts"
-import { answer, dbOption, jsonOption, SessionName, store } from "../shared.ts"
-import { count, printable } from "../terminal.ts"
+import * as HermesExport from "../../hermes/export.ts"
+import { openForWriting } from "../../hermes/file.ts"
+import { SessionId } from "../../session/Session.ts"
+import { SessionStore } from "../../store/SessionStore.ts"
+import { answer, dbOption, jsonOption, SessionName, store } from "../services.ts"
+import { count, printable } from "../terminal/terminal.ts"
 
 const to = Options.text("to").pipe(
   Options.withPseudoName("file"),

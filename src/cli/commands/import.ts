@@ -7,11 +7,11 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { basename, extname } from "node:path"
-import { SessionId } from "../../Session.ts"
-import { type Histories, SessionStore } from "../../SessionStore.ts"
-import * as Formats from "../formats.ts"
-import { answer, CommandError, dbOption, jsonOption, readFile, SessionName, store } from "../shared.ts"
-import { count, printable } from "../terminal.ts"
+import { SessionId } from "../../session/Session.ts"
+import { type Histories, SessionStore } from "../../store/SessionStore.ts"
+import * as Formats from "../../transcripts/Transcripts.ts"
+import { answer, CommandError, dbOption, jsonOption, readFile, SessionName, store } from "../services.ts"
+import { count, printable } from "../terminal/terminal.ts"
 
 const file = Args.text({ name: "file" }).pipe(
   Args.withDescription("chat messages, as JSON or JSONL, or a Hermes Agent's state.db")

@@ -5,9 +5,9 @@ import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import * as Recall from "../../Recall.ts"
-import { answer, CommandError, dbOption, jsonOption, sessionArg, store } from "../shared.ts"
-import { inert, transcript } from "../transcript.ts"
+import * as Recall from "../../recall/Recall.ts"
+import { answer, CommandError, dbOption, jsonOption, sessionArg, store } from "../services.ts"
+import { inert, transcript } from "../terminal/transcript.ts"
 
 const queryArg = Args.text({ name: "query" }).pipe(
   Args.withDescription('words, a path, a "phrase" or #12 for message 12')

@@ -1,10 +1,10 @@
 /** `throughline stats ID --db DB` */
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
-import type { SessionStats } from "../../SessionStats.ts"
-import { SessionStore } from "../../SessionStore.ts"
-import { answer, dbOption, jsonOption, sessionArg, store } from "../shared.ts"
-import { count, table } from "../terminal.ts"
+import type { SessionStats } from "../../session/SessionStats.ts"
+import { SessionStore } from "../../store/SessionStore.ts"
+import { answer, dbOption, jsonOption, sessionArg, store } from "../services.ts"
+import { count, table } from "../terminal/terminal.ts"
 
 export const command = Command.make(
   "stats",

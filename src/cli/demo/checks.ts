@@ -1,7 +1,7 @@
 /** What the demo looks at before it says that all is well. */
-import type { Message } from "../../Message.ts"
-import type { View } from "../../View.ts"
-import { count } from "../terminal.ts"
+import type { Message } from "../../message/Message.ts"
+import type { View } from "../../view/View.ts"
+import { count } from "../terminal/terminal.ts"
 
 export interface Evidence {
   readonly given: string

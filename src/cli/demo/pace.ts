@@ -1,13 +1,13 @@
 /** The embedded summarizer at the pace of a model, so that there is something to see beside it. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as AuxiliaryClients from "../../AuxiliaryClients.ts"
-import * as Compressor from "../../Compressor.ts"
-import * as Gateway from "../../Gateway.ts"
-import * as Pauses from "../../Pauses.ts"
-import * as OpenAi from "../../Provider/OpenAi.ts"
-import * as Sqlite from "../../SessionStore/Sqlite.ts"
-import * as Summarizer from "../../Summarizer.ts"
+import * as AuxiliaryClients from "../../model/ModelClients.ts"
+import * as Compressor from "../../compression/Compressor.ts"
+import * as Gateway from "../../gateway/Gateway.ts"
+import * as Pauses from "../../summary/RoutePauses.ts"
+import * as OpenAi from "../../openai/OpenAi.ts"
+import * as Sqlite from "../../sqlite/Sqlite.ts"
+import * as Summarizer from "../../summary/Summarizer.ts"
 
 /** How long one summary takes. Models take longer. */
 export const PACE = "2 seconds"

@@ -1,0 +1,139 @@
+/** The commands that only look: `sessions`, `log`, `view`, `snapshots`, `snapshot`. */
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import process from "node:process"
+import type { State } from "../../session/Session.ts"
+import { type Acknowledged, SessionStore } from "../../store/SessionStore.ts"
+import { Tokens } from "../../message/Tokens.ts"
+import * as View from "../../view/View.ts"
+import { WINDOW } from "../config/settings.ts"
+import { type Part, windowBar } from "../terminal/bars.ts"
+import { answer, configOption, dbOption, explainOption, jsonOption, sessionArg, settings, store } from "../services.ts"
+import { columns, count, hasColor, table } from "../terminal/terminal.ts"
+import { transcript } from "../terminal/transcript.ts"
+
+export const sessions = Command.make("sessions", { db: dbOption, json: jsonOption }, ({ db, json }) =>
+  Effect.gen(function* () {
+    const found = yield* Effect.flatMap(SessionStore, (store) => store.sessions).pipe(Effect.provide(store(db)))
+    yield* answer(json, found, () =>
+      found.length === 0
+        ? ["no sessions"]
+        : table(
+            found.map(({ generation, messages, sessionId, tokens, waiting }) => [
+              sessionId,
+              `${count(messages)} messages`,
+              `~${count(tokens)} tokens`,
+              `${count(waiting)} waiting`,
+              `generation ${generation}`
+            ])
+          )
+    )
+  })
+).pipe(Command.withDescription("List the sessions of a database"))
+
+export const log = Command.make(
+  "log",
+  { session: sessionArg, db: dbOption, explain: explainOption, json: jsonOption },
+  ({ db, explain, json, session }) =>
+    Effect.gen(function* () {
+      const entries = yield* Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.log(session))).pipe(
+        Effect.map(Chunk.toReadonlyArray),
+        Effect.provide(store(db))
+      )
+      const value = explain ? entries.map(explained) : entries.map(({ message }) => message)
+      yield* answer(json, value, () =>
+        transcript(
+          entries.map(({ message, seq, undone }) => ({
+            label: `#${seq ?? "inbox"} ${undone ? "(undone) " : ""}`,
+            message
+          }))
+        )
+      )
+    })
+).pipe(Command.withDescription("Print every acknowledged message of a session, log then inbox"))
+
+const explained = ({ arrival, at, kind, message, seq, undone }: Acknowledged) => ({
+  seq,
+  arrival,
+  kind,
+  at,
+  undone,
+  message
+})
+
+export const view = Command.make(
+  "view",
+  { session: sessionArg, db: dbOption, explain: explainOption, config: configOption, json: jsonOption },
+  (args) =>
+    Effect.gen(function* () {
+      const contextLength = Option.isSome(args.config) ? (yield* settings(args.config)).policy.contextLength : WINDOW
+      const state = yield* Effect.flatMap(SessionStore, (store) => store.state(args.session)).pipe(
+        Effect.provide(store(args.db))
+      )
+      yield* show(state, args, contextLength)
+    })
+).pipe(Command.withDescription("Print what the model sees of a session, as chat messages"))
+
+export const snapshots = Command.make(
+  "snapshots",
+  { session: sessionArg, db: dbOption, json: jsonOption },
+  ({ db, json, session }) =>
+    Effect.gen(function* () {
+      const found = yield* Effect.flatMap(SessionStore, (store) => store.snapshots(session)).pipe(
+        Effect.provide(store(db))
+      )
+      yield* answer(json, found, () =>
+        found.length === 0
+          ? ["no snapshots: this is the first generation"]
+          : table(found.map((s) => [s.snapshotId, `generation ${s.generation}`, `up to #${s.lastSeq}`]))
+      )
+    })
+).pipe(Command.withDescription("List the views a session has left behind"))
+
+const snapshotArg = Args.text({ name: "snapshot" }).pipe(Args.withDescription("the id of a snapshot"))
+
+export const snapshot = Command.make(
+  "snapshot",
+  { id: snapshotArg, db: dbOption, json: jsonOption },
+  ({ db, id, json }) =>
+    Effect.gen(function* () {
+      const state = yield* Effect.flatMap(SessionStore, (store) => store.snapshot(id)).pipe(Effect.provide(store(db)))
+      yield* show(state, { json, explain: false }, WINDOW)
+    })
+).pipe(Command.withDescription("Print a view a session has left behind, as chat messages"))
+
+const show = (state: State, flags: { readonly json: boolean; readonly explain: boolean }, contextLength: number) =>
+  Effect.gen(function* () {
+    const view = View.assemble(state, yield* Tokens)
+    const segments = state.segments.map(({ degraded, fromSeq, id, model, toSeq, tokens }) => ({
+      id,
+      fromSeq,
+      toSeq,
+      tokens,
+      model,
+      degraded
+    }))
+    const { generation, messages, parts, repairs, tokens } = view
+    const value = flags.explain ? { generation, tokens, parts, segments, repairs, messages } : messages
+    yield* answer(flags.json, value, () => [
+      ...transcript(messages.map((message) => ({ label: "", message }))),
+      ...(flags.explain
+        ? [
+            windowBar(barOf(view), contextLength, columns(process.stdout), hasColor(process.stdout)),
+            ...segments.map((s) => `segment ${s.id}: ${s.fromSeq} to ${s.toSeq}, ~${s.tokens} tokens, ${s.model}`),
+            ...repairs.map((repair) => `repair ${JSON.stringify(repair)}`)
+          ]
+        : [])
+    ])
+  })
+
+/** The parts of a view as a picture shows them; before the first compression all is one. */
+export const barOf = ({ generation, parts }: View.View): ReadonlyArray<Part> =>
+  Object.entries(parts).map(([name, { tokens }]) => ({
+    name: generation === 0 && name === "tail" ? "whole log" : name,
+    tokens
+  }))

@@ -1,0 +1,134 @@
+/** What several commands share: their options, their services, and how they answer. */
+import * as Args from "@effect/cli/Args"
+import * as Options from "@effect/cli/Options"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { readFileSync } from "node:fs"
+import process from "node:process"
+import * as AuxiliaryClients from "../model/ModelClients.ts"
+import * as Compressor from "../compression/Compressor.ts"
+import * as Pauses from "../summary/RoutePauses.ts"
+import { openReadOnly } from "../hermes/file.ts"
+import { inspect } from "../sqlite/file.ts"
+import { systemReason } from "../message/systemErrorText.ts"
+import * as OpenAi from "../openai/OpenAi.ts"
+import { SessionId } from "../session/Session.ts"
+import type { StoreError } from "../session/SessionError.ts"
+import * as Hermes from "../hermes/Hermes.ts"
+import * as Sqlite from "../sqlite/Sqlite.ts"
+import * as Summarizer from "../summary/Summarizer.ts"
+import * as Config from "./config/settings.ts"
+import { print, say } from "./terminal/terminal.ts"
+
+/** A command cannot go on; `message` is the one line the user reads. */
+export class CommandError extends Schema.TaggedError<CommandError>()("CommandError", { message: Schema.String }) {}
+
+/** A session id as a person gives it. */
+export const SessionName = SessionId.annotations({
+  message: () => ({ message: "expected a session id of 1 to 512 characters", override: true })
+})
+
+export const sessionArg = Args.text({ name: "session" }).pipe(
+  Args.withSchema(SessionName),
+  Args.withDescription("the id of the session")
+)
+
+export const dbOption = Options.text("db").pipe(
+  Options.withPseudoName("file"),
+  Options.withDescription("the database of the sessions")
+)
+
+export const jsonOption = Options.boolean("json").pipe(
+  Options.withDescription("print exactly one JSON value on stdout, everything else on stderr")
+)
+
+export const explainOption = Options.boolean("explain").pipe(Options.withDescription("say where everything comes from"))
+
+export const configOption = Options.text("config").pipe(
+  Options.withPseudoName("file"),
+  Options.withDescription("models, thresholds and auxiliary tasks, as YAML or JSON"),
+  Options.optional
+)
+
+/** The answer of a command: one JSON value, or lines for a person. */
+export const answer = (
+  json: boolean,
+  value: unknown,
+  lines: () => ReadonlyArray<string>
+): Effect.Effect<void, CommandError> =>
+  Effect.mapError(
+    print(json ? JSON.stringify(value) : lines().join("\n")),
+    (cause) => new CommandError({ message: `cannot write the answer: ${systemReason(cause)}` })
+  )
+
+export const readFile = (file: string): Effect.Effect<string, CommandError> =>
+  Effect.flatMap(
+    Effect.try({
+      try: () => readFileSync(file),
+      catch: (cause) => new CommandError({ message: `cannot read ${file}: ${systemReason(cause)}` })
+    }),
+    (bytes) => utf8(file, bytes)
+  )
+
+/** What is in another encoding would be stored with holes in it. */
+export const utf8 = (name: string, bytes: Uint8Array): Either.Either<string, CommandError> =>
+  Either.try({
+    try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
+    catch: () => new CommandError({ message: `${name}: expected text in UTF-8` })
+  })
+
+/** The database, which must be there unless the command may begin one: a store of ours, or Hermes' own where it is. */
+export const store = (db: string, create = false) =>
+  Layer.unwrapEffect(
+    Effect.map(isHermes(db, create), (isHermes) =>
+      isHermes ? Hermes.layer({ filename: db }) : Sqlite.layer({ filename: db, create })
+    )
+  )
+
+/** Of what is neither, the native store says what it is; of what cannot be read, the reason is told. */
+const isHermes = (db: string, create: boolean): Effect.Effect<boolean, StoreError> =>
+  Effect.flatMap(Effect.isSuccess(inspect(db, create)), (isOurs) =>
+    isOurs
+      ? Effect.succeed(false)
+      : Effect.as(Effect.scoped(openReadOnly(db)), true).pipe(
+          Effect.catchIf(
+            ({ reason }) => reason !== "corrupt",
+            () => Effect.succeed(false)
+          )
+        )
+  )
+
+/** The settings of `--config`, or of the environment. */
+export const settings = (config: Option.Option<string>) =>
+  Effect.gen(function* () {
+    if (Option.isNone(config)) return yield* Config.fromEnv(process.env)
+    const found = yield* Config.parse(yield* readFile(config.value), config.value, process.env)
+    yield* notice(config.value, found.ignored)
+    return found
+  })
+
+/** A line for each key of a config file that means nothing here. */
+export const notice = (file: string, ignored: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.forEach(ignored, (key) => say(`throughline: ${file}: ${key} is not a setting and is ignored`), {
+    discard: true
+  })
+
+/** How long an interrupted command waits for the compression it began. */
+export const SHUTDOWN_GRACE = "10 seconds"
+
+/** A compressor on these settings. */
+export const compressor = ({ instructions, policy, routes, totalTimeout }: Config.Settings) =>
+  Compressor.layer({ policy, shutdownGrace: SHUTDOWN_GRACE }).pipe(
+    Layer.provide(
+      Summarizer.layer({
+        routes: routes("compression"),
+        totalTimeout: totalTimeout("compression") ?? undefined,
+        instructions: instructions ?? undefined
+      })
+    ),
+    Layer.provide([AuxiliaryClients.layer(), Pauses.layer()]),
+    Layer.provide(OpenAi.layer)
+  )

@@ -1,0 +1,124 @@
+/**
+ * The segments of a handoff as a log-structured merge tree: which neighbours are condensed into one, how much a new
+ * segment may take, and which leave the view for recall. What stays keeps its bytes, so that the provider's prompt cache
+ * stays warm up to the newest segment.
+ */
+import type { Segment } from "../session/Session.ts"
+
+/** Neighbours of one level that become one of the next. */
+const FAN_IN = 4
+
+/** Segments of this level are not condensed again: the oldest leaves. */
+const TOP_LEVEL = 2
+
+type Segments = ReadonlyArray<Segment>
+
+/** Neighbours to be condensed into one segment of at most `maxTokens` tokens. */
+export interface Merge {
+  readonly children: Segments
+  readonly maxTokens: number
+}
+
+/** What the next compression does to the tree: `merges`, and a new segment of at most `maxTokens` tokens. */
+export interface Growth {
+  readonly merges: ReadonlyArray<Merge>
+  readonly maxTokens: number
+}
+
+/** `room` is what all segments may take together, `least` what one needs to say anything; `sizeOf` counts its frame. */
+export interface Limits {
+  readonly room: number
+  readonly least: number
+  readonly sizeOf: (segment: Segment) => number
+}
+
+export const growth = (segments: Segments, limits: Limits): Growth => {
+  const merges: Array<Merge> = []
+  let kept = segments
+  for (const children of due(segments)) {
+    const others = kept.filter((segment) => !children.includes(segment))
+    const share = Math.floor((limits.room - sizeOfAll(others, limits)) / (FAN_IN + 1))
+    const maxTokens = Math.min(Math.max(limits.least, share), mostOf(children))
+    merges.push({ children, maxTokens })
+    kept = replaced(kept, condensed(children, { id: "", text: "", model: "", tokens: maxTokens }))
+  }
+  return { merges, maxTokens: roomOfNew(segments, kept, limits) }
+}
+
+/** The segment in which `children` are condensed. */
+export const condensed = (children: Segments, made: Pick<Segment, "id" | "text" | "tokens" | "model">): Segment => ({
+  id: made.id,
+  level: (children[0]?.level ?? 0) + 1,
+  children: children.map(({ id }) => id),
+  fromSeq: children[0]?.fromSeq ?? 0,
+  toSeq: children.at(-1)?.toSeq ?? 0,
+  text: made.text,
+  tokens: made.tokens,
+  degraded: null,
+  focus: null,
+  model: made.model
+})
+
+/** How many compressions these segments came of, since the last reset. */
+export const compressions = (segments: Segments): number =>
+  segments.reduce((sum, { level }) => sum + FAN_IN ** level, 0)
+
+/** The segments a view shows once `merged` took the place of their children and `added` came last. */
+export const shown = (segments: Segments, merged: Segments, added: Segment, limits: Limits): Segments => {
+  const all = [...merged.reduce(replaced, segments), added]
+  // Where a merge changes the bytes anyway, the oldest makes room for the years to come.
+  const isCrowded = (list: Segments) =>
+    list[0]?.level === TOP_LEVEL && sizeOfAll(list.filter(isCondensed), limits) > CROWDED * limits.room
+  const settled = merged.length === 0 ? all : without(all, isCrowded)
+  if (sizeOfAll(settled, limits) <= limits.room) return settled
+  // More than is needed leaves, so that the bytes do not change again with each of the next compressions.
+  return without(settled, (list) => list.length > 1 && sizeOfAll(list, limits) > ROOMY * limits.room)
+}
+
+/** The part of the room that condensed segments may take before the oldest leaves. */
+const CROWDED = 0.6
+const ROOMY = 0.75
+
+/** The oldest run of each level that is ready. What no model wrote waits to be healed. */
+const due = (segments: Segments): ReadonlyArray<Segments> => {
+  const runs: Array<Segments> = []
+  for (let i = 0; i + FAN_IN <= segments.length; i++) {
+    const run = segments.slice(i, i + FAN_IN)
+    const level = run[0]?.level ?? TOP_LEVEL
+    const isReady = level < TOP_LEVEL && run.every((segment) => segment.level === level && segment.degraded === null)
+    if (isReady && runs.every(([first]) => first?.level !== level)) runs.push(run)
+  }
+  return runs
+}
+
+const replaced = (segments: Segments, parent: Segment): Segments =>
+  segments.flatMap((segment) => {
+    const at = parent.children.indexOf(segment.id)
+    return at < 0 ? [segment] : at === 0 ? [parent] : []
+  })
+
+const without = (segments: Segments, isTooMuch: (list: Segments) => boolean): Segments => {
+  let list = segments
+  while (isTooMuch(list)) list = list.slice(1)
+  return list
+}
+
+/**
+ * An even share for each of those still to come before the next merge. Where not even two of the least fit, one takes
+ * all. It fits beside the present segments, should no merge succeed.
+ */
+const roomOfNew = (present: Segments, kept: Segments, limits: Limits): number => {
+  const { least, room } = limits
+  if (room < 2.5 * least) return Math.floor(room * 0.75)
+  const newest = kept.length - kept.findLastIndex(isCondensed) - 1
+  const share = (room - sizeOfAll(kept, limits)) / Math.max(2, FAN_IN + 1 - newest)
+  return Math.floor(Math.max(least, Math.min(share, room - sizeOfAll(present, limits))))
+}
+
+/** A summary of summaries has to be smaller than what it stands for. */
+const mostOf = (children: Segments): number => Math.floor(0.9 * children.reduce((sum, { tokens }) => sum + tokens, 0))
+
+const isCondensed = ({ level }: Segment): boolean => level > 0
+
+const sizeOfAll = (segments: Segments, { sizeOf }: Limits): number =>
+  segments.reduce((sum, segment) => sum + sizeOf(segment), 0)

@@ -1,0 +1,145 @@
+/**
+ * A store on the `state.db` of Hermes Agent, where it is: no schema change, no copy. Messages are Hermes' own rows, and
+ * Hermes goes on reading and writing them. What its schema has no place for (inbox, generations, leases, pauses) is in
+ * a side file next to it, `<state.db>.throughline`.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as HermesArrivals from "./store/foreignChanges.ts"
+import * as HermesContext from "./store/showView.ts"
+import { openForWriting } from "./file.ts"
+import * as HermesLog from "./store/appendRow.ts"
+import * as HermesRecovery from "./store/crashRecovery.ts"
+import { APPLICATION_ID, join } from "./store/sideFile.ts"
+import * as HermesStatements from "./store/statements.ts"
+import * as ReadAhead from "../sqlite/readAhead.ts"
+import * as Block from "../sqlite/transaction.ts"
+import { connect, inspect, toStoreError } from "../sqlite/file.ts"
+import * as Statements from "../sqlite/statements.ts"
+import * as Store from "../sqlite/makeStore.ts"
+import { SessionId } from "../session/Session.ts"
+import { SessionStore } from "../store/SessionStore.ts"
+import { inUse } from "../message/Tokens.ts"
+
+/**
+ * `filename` is the `state.db`, which must be there. `durability` is the native store's: `"power"` unless set.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  readonly filename: string
+  readonly durability?: "power" | "process" | undefined
+}
+
+/**
+ * Where the rest is kept.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const sideFile = (filename: string): string => `${filename}.throughline`
+
+/**
+ * Opens a Hermes database for use, with its side file, which is made if it is not there. Fails with a `StoreError` and
+ * leaves the file's bytes as they are if it is no Hermes database, is damaged or read-only, or if a living process
+ * holds one of its sessions.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = Effect.fnUntraced(function* ({ durability, filename }: Options) {
+  const side = sideFile(filename)
+  const synchronous = durability === "process" ? "OFF" : "FULL"
+  const { shape } = yield* Effect.retry(Effect.scoped(openForWriting(filename)), {
+    while: ({ isRetryable }) => isRetryable,
+    schedule: moment
+  })
+  yield* inspect(side, true, APPLICATION_ID)
+  const db = yield* Effect.acquireRelease(connect(side, synchronous, APPLICATION_ID), (db) =>
+    Effect.sync(() => db.close())
+  )
+  yield* Store.upToDate(side)
+  const counter = yield* inUse
+  const hermes = yield* Effect.try({
+    try: () => {
+      join(db, filename, shape, synchronous)
+      db.pragma("busy_timeout = 0")
+      return HermesStatements.prepare(db, shape)
+    },
+    catch: (cause) => toStoreError("open the database", cause)
+  })
+  const sql = Statements.prepare(db, HermesLog.append(hermes))
+  const recovery = HermesRecovery.make(sql, hermes)
+  const arrivals = HermesArrivals.make(sql, hermes, counter, recovery.isSettled)
+  const block = Block.make(db, counter, sql, {
+    refresh: arrivals.refresh,
+    settle: recovery.settle,
+    ended: (outcome) => {
+      recovery.ended(outcome)
+      if (outcome !== "committed") arrivals.rolledBack()
+    },
+    rebase: (sessionId, state) => HermesContext.show(hermes, sessionId, state())
+  })
+  yield* block.writing("recover", filename, () => Either.right(() => {}))
+  // Later nobody could tell what Hermes has deleted or undone from what a crash has kept from it.
+  yield* Effect.addFinalizer(() =>
+    Effect.withFiberRuntime((fiber) => {
+      if (recovery.isSettled()) block.attempt(fiber, "close", () => Either.right(() => {}))
+      return Effect.void
+    })
+  )
+  return sharing(Store.make(db, block), block, hermes)
+})
+
+const isSessionId = Schema.is(SessionId)
+
+/** Another process may be at a commit; who holds a session holds it longer. */
+const moment = Schedule.upTo(Schedule.spaced("50 millis"), "1 second")
+
+/** The same, with the sessions that nobody but Hermes has worked with so far. */
+const sharing = (store: SessionStore["Type"], block: Block.Block, hermes: HermesStatements.HermesStatements) => {
+  const { reading, resident } = block
+  const readAhead = ReadAhead.make(block)
+  const takenIn = (sessionId: SessionId) =>
+    readAhead(
+      sessionId,
+      reading("take in", sessionId, () => Either.map(resident(sessionId), () => () => {}))
+    )
+
+  const takenInIfKnown = (sessionId: SessionId) =>
+    Effect.catchTag(takenIn(sessionId), "UnknownSession", () => Effect.void)
+
+  // What Hermes changed before a turn began must not supersede it.
+  const acquire: typeof store.acquire = (sessionId, request) =>
+    Effect.zipRight(takenInIfKnown(sessionId), store.acquire(sessionId, request))
+
+  const known = reading("list sessions", "", () => {
+    const ids = hermes.known.all().filter(isSessionId)
+    return Either.right(() => ids)
+  })
+  const sessions = Effect.flatMap(known, (ids) => Effect.forEach(ids, takenInIfKnown, { discard: true })).pipe(
+    Effect.zipRight(store.sessions)
+  )
+
+  return SessionStore.of({ ...store, acquire, sessions })
+}
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options) => Layer.scoped(SessionStore, make(options))
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (options: Config.Config.Wrap<Options>) =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))

@@ -1,0 +1,147 @@
+/** What the doctor has to know of a Hermes database, as plain data: of each message not its words but what it says. */
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { createHash } from "node:crypto"
+import { type HermesFile, locks } from "../file.ts"
+import type { HermesSession } from "../lineage.ts"
+import type { HermesLock } from "../locks.ts"
+import { isDegradedHandoff, isHandoff } from "../rows.ts"
+
+/** `undone` rows the user took back; `archived` ones a compression took out of the context. */
+export type Standing = "live" | "archived" | "undone"
+
+export interface HermesMessage {
+  readonly id: number
+  readonly sessionId: string
+  readonly role: string
+  readonly standing: Standing
+  readonly handoff: "none" | "summary" | "degraded"
+  /** The same for rows that say the same. */
+  readonly says: string
+  /** The tool call a result answers. */
+  readonly answers: string | null
+  /** The tool calls an assistant makes. */
+  readonly calls: ReadonlyArray<string>
+  readonly at: number
+}
+
+/** Where the next message of a chat goes. */
+export interface Route {
+  readonly scope: string
+  readonly key: string
+  readonly sessionId: string
+  readonly at: number
+}
+
+/** Compressions of a session wait until then, since one has failed. */
+export interface Cooldown {
+  readonly sessionId: string
+  readonly until: number
+  readonly failure: string | null
+}
+
+export interface HermesFacts {
+  readonly canArchive: boolean
+  readonly sessions: ReadonlyArray<HermesSession>
+  /** Of each session, in the order of their ids. */
+  readonly messages: ReadonlyMap<string, ReadonlyArray<HermesMessage>>
+  readonly locks: ReadonlyArray<HermesLock>
+  readonly routes: ReadonlyArray<Route>
+  readonly cooldowns: ReadonlyArray<Cooldown>
+}
+
+export const messagesOf = ({ messages }: HermesFacts, sessionId: string): ReadonlyArray<HermesMessage> =>
+  messages.get(sessionId) ?? []
+
+export const read = (file: HermesFile): HermesFacts => ({
+  canArchive: file.shape.canArchive,
+  sessions: sessions(file),
+  messages: messages(file),
+  locks: locks(file),
+  routes: routes(file),
+  cooldowns: cooldowns(file)
+})
+
+const column = ({ shape }: HermesFile, table: string, name: string): string =>
+  shape.tables.get(table)?.has(name) === true ? name : "NULL"
+
+const sessions = (file: HermesFile) =>
+  file.db
+    .prepare<[], HermesSession>(
+      `SELECT id, source, parent_session_id AS parent, started_at AS startedAt, ended_at AS endedAt,
+       end_reason AS endReason, ${column(file, "sessions", "model_config")} AS modelConfig,
+       ${column(file, "sessions", "title")} AS title FROM sessions ORDER BY started_at, id`
+    )
+    .all()
+
+interface Row {
+  readonly id: number
+  readonly sessionId: string
+  readonly role: string
+  readonly content: string | null
+  readonly answers: string | null
+  readonly calls: string | null
+  readonly at: number
+  readonly active: number | null
+  readonly compacted: number | null
+}
+
+const messages = (file: HermesFile): HermesFacts["messages"] => {
+  const found = new Map<string, Array<HermesMessage>>()
+  const rows = file.db.prepare<[], Row>(
+    `SELECT id, session_id AS sessionId, role, content, tool_call_id AS answers, tool_calls AS calls, timestamp AS at,
+     ${column(file, "messages", "active")} AS active, ${column(file, "messages", "compacted")} AS compacted
+     FROM messages ORDER BY id`
+  )
+  for (const row of rows.iterate()) {
+    const message = messageOf(row)
+    const others = found.get(row.sessionId)
+    if (others === undefined) found.set(row.sessionId, [message])
+    else others.push(message)
+  }
+  return found
+}
+
+const messageOf = ({ active, answers, at, calls, compacted, content, id, role, sessionId }: Row): HermesMessage => ({
+  id,
+  sessionId,
+  role,
+  standing: active === 0 ? (compacted === 1 ? "archived" : "undone") : "live",
+  handoff: isDegradedHandoff(content) ? "degraded" : isHandoff(content) ? "summary" : "none",
+  says: createHash("sha256")
+    .update(JSON.stringify([role, content ?? "", answers, calls]))
+    .digest("base64"),
+  answers,
+  calls: Option.match(decodeCalls(calls), { onNone: () => [], onSome: (found) => found.map(({ id }) => id) }),
+  at
+})
+
+const decodeCalls = Schema.decodeUnknownOption(Schema.parseJson(Schema.Array(Schema.Struct({ id: Schema.String }))))
+
+/** The part of `gateway_routing.entry_json` that says where a chat goes. */
+const decodeEntry = Schema.decodeUnknownOption(Schema.parseJson(Schema.Struct({ session_id: Schema.String })))
+
+const routes = ({ db, shape }: HermesFile): ReadonlyArray<Route> => {
+  const columns = shape.tables.get("gateway_routing")
+  if (columns === undefined) return []
+  return db
+    .prepare<[], { readonly scope: string; readonly key: string; readonly entry: string; readonly at: number }>(
+      `SELECT ${columns.has("scope") ? "scope" : "''"} AS scope, session_key AS key, entry_json AS entry,
+       ${columns.has("updated_at") ? "updated_at" : "0"} AS at FROM gateway_routing ORDER BY 1, 2`
+    )
+    .all()
+    .flatMap(({ at, entry, key, scope }) =>
+      Option.match(decodeEntry(entry), {
+        onNone: () => [],
+        onSome: ({ session_id: sessionId }) => [{ scope, key, sessionId, at }]
+      })
+    )
+}
+
+const cooldowns = (file: HermesFile) =>
+  file.db
+    .prepare<[], Cooldown>(
+      `SELECT id AS sessionId, ${column(file, "sessions", "compression_failure_cooldown_until")} AS until,
+       ${column(file, "sessions", "compression_failure_error")} AS failure FROM sessions WHERE until IS NOT NULL`
+    )
+    .all()

@@ -1,0 +1,155 @@
+/**
+ * What is taken from one message, once: its words without secrets, and what the ledger has to know of it.
+ */
+import * as Message from "../message/Message.ts"
+import { redact } from "../message/Redaction.ts"
+import * as Facts from "./factsInProse.ts"
+import { errorLines, exitCodeOf, type FileAccess, isError, jsonIdentifiers, ofCall } from "./factsInTools.ts"
+import { looked } from "./looked.ts"
+import { clip, oneLine } from "../message/text.ts"
+
+/** Redacted. Most messages hold no secret; then these are their own strings. */
+export interface Digest {
+  /** What a reader is shown for the content. */
+  readonly body: string
+  /** The arguments of its tool calls, in their order. */
+  readonly arguments: ReadonlyArray<string>
+  readonly facts: MessageFacts
+}
+
+/** Redacted and clipped. */
+export type MessageFacts = UserFacts | AssistantFacts | ResultFacts | { readonly role: "system" }
+
+export interface UserFacts {
+  readonly role: "user"
+  readonly said: ReadonlyArray<SaidFact>
+  readonly errors: ReadonlyArray<string>
+  readonly rules: ReadonlyArray<Facts.Rule>
+  readonly decisions: ReadonlyArray<string>
+  readonly request: string
+}
+
+export interface AssistantFacts {
+  readonly role: "assistant"
+  readonly said: ReadonlyArray<SaidFact>
+  readonly decisions: ReadonlyArray<string>
+  readonly calls: ReadonlyArray<CallFact>
+}
+
+/** What it means depends on the call it answers. */
+export interface ResultFacts {
+  readonly role: "tool"
+  readonly id: string
+  readonly exitCode: number | null
+  /** Those of a run, or of a result that `isError` as a whole; else it is a text about errors. */
+  readonly errors: ReadonlyArray<string>
+  readonly isError: boolean
+  readonly identifiers: ReadonlyArray<Facts.Named>
+}
+
+export interface SaidFact extends Facts.Named {
+  /** Whether it is the one value under its name now. */
+  readonly replaces: boolean
+}
+
+export interface CallFact {
+  readonly id: string
+  readonly command: string | null
+  readonly files: ReadonlyArray<FileAccess>
+  readonly identifiers: ReadonlyArray<Facts.Named>
+}
+
+/** Made once for a message as long as it is in memory. */
+export const digestOf = (message: Message.Message): Digest => {
+  const known = digests.get(message)
+  if (known !== undefined) return known
+  const digest = make(message)
+  digests.set(message, digest)
+  return digest
+}
+
+/** Makes what a compression will ask for, while the messages are few. */
+export const prepare = (entries: ReadonlyArray<{ readonly message: Message.Message }>): void => {
+  for (const { message } of entries) digestOf(message)
+}
+
+/** What a reader is shown for the content of a message. Not redacted. */
+export const bodyOf = ({ content }: Message.Message): string => {
+  if (content === undefined || content === null) return ""
+  if (typeof content === "string") return content
+  return content
+    .map((part) => ("text" in part && typeof part.text === "string" ? part.text : `[${part.type.replace("_url", "")}]`))
+    .join("\n")
+}
+
+/** A message that is gone takes its digest along. */
+const digests = new WeakMap<Message.Message, Digest>()
+
+const make = (message: Message.Message): Digest => {
+  const raw = bodyOf(message)
+  const body = redact(raw)
+  const seen = looked(message)
+  return {
+    body,
+    arguments: Message.toolCalls(message).map((call) => redact(call.function.arguments)),
+    facts: factsOf(message, seen, seen === raw ? body : redact(seen))
+  }
+}
+
+const factsOf = (message: Message.Message, raw: string, text: string): MessageFacts => {
+  switch (message.role) {
+    case "user":
+      return {
+        role: "user",
+        said: saidIn(text),
+        errors: errorLines(text),
+        rules: Facts.rules(text),
+        decisions: Facts.decisions(text),
+        request: clip(oneLine(text), LONGEST_REQUEST)
+      }
+    case "assistant": {
+      const decisions = Message.endsTurn(message) ? Facts.decisions(text) : []
+      return { role: "assistant", said: saidIn(text), decisions, calls: Message.toolCalls(message).map(callOf) }
+    }
+    case "tool": {
+      const isJson = /^\s*[{[]/.test(raw)
+      return {
+        role: "tool",
+        id: message.tool_call_id,
+        exitCode: exitCodeOf(raw),
+        errors: errorLines(text),
+        isError: (isJson || isError(raw)) && isError(text),
+        identifiers: isJson ? unsecret(jsonIdentifiers(text)) : []
+      }
+    }
+    default:
+      return { role: "system" }
+  }
+}
+
+const callOf = ({ function: made, id }: Message.ToolCall): CallFact => {
+  const { command, files, identifiers } = ofCall(made)
+  return {
+    id,
+    command: command === null ? null : clip(oneLine(redact(command)), LONGEST_COMMAND),
+    files: files.map(({ access, path }) => ({ access, path: clip(oneLine(redact(path)), LONGEST_PATH) })),
+    identifiers: unsecret(identifiers)
+  }
+}
+
+/** Several values under one name stand side by side, and what names itself, as a URL does, replaces nothing. */
+const saidIn = (text: string): ReadonlyArray<SaidFact> => {
+  const found = Facts.identifiers(text).slice(0, 16)
+  return found.map(({ isSelfNamed, name, value }) => ({
+    name,
+    value,
+    replaces: !isSelfNamed && found.every((other) => other.name !== name || other.value === value)
+  }))
+}
+
+const unsecret = (found: ReadonlyArray<Facts.Named>): ReadonlyArray<Facts.Named> =>
+  found.slice(0, 8).filter(({ value }) => redact(value) === value)
+
+const LONGEST_REQUEST = 240
+const LONGEST_COMMAND = 160
+const LONGEST_PATH = 240

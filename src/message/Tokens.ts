@@ -1,0 +1,179 @@
+/**
+ * How many tokens a text takes: a fast estimate by script, corrected by what providers report.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Message from "./Message.ts"
+import * as Schema from "effect/Schema"
+
+/**
+ * What the provider said a view had cost: `inputTokens` for the view that ended at `seq` in `generation`, which was
+ * estimated at `estimate`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Usage = Schema.Struct({
+  generation: Schema.Int,
+  seq: Schema.Int,
+  model: Schema.String,
+  inputTokens: Schema.Int,
+  estimate: Schema.Int
+})
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Usage = typeof Usage.Type
+
+/**
+ * Counts tokens: whole numbers, never negative, 0 for the empty text.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Counter {
+  readonly text: (s: string) => number
+  readonly message: (m: Message.Message) => number
+}
+
+/**
+ * What every step sends besides its messages.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Fixed {
+  readonly system?: string | Message.Message | undefined
+  readonly tools?: ReadonlyArray<unknown> | undefined
+}
+
+/**
+ * A counter of messages from a counter of text. Images count by their detail, never by the length of their data.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (text: (s: string) => number): Counter => ({
+  text,
+  message: (m) => {
+    let tokens = MESSAGE + contentTokens(text, m)
+    for (const call of Message.toolCalls(m)) tokens += CALL + text(call.function.name) + text(call.function.arguments)
+    return m.role === "tool" ? tokens + CALL_ID : tokens
+  }
+})
+
+/**
+ * The estimate: 4 characters of Latin text a token, 2 of other alphabets, 1 of Chinese, Japanese and Korean.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const estimate: Counter = make((s) => Math.ceil((BEYOND_LATIN_1.test(s) ? quarters(s) : s.length) / 4))
+
+/**
+ * The counter in use: `estimate`, unless a layer such as `GptTokenizer.layer` provides another.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class Tokens extends Context.Reference<Tokens>()("throughline/Tokens", { defaultValue: () => estimate }) {}
+
+/**
+ * The counter in use, safe to calculate with: a part of a token counts as a whole one, and where it throws, gives no
+ * number, or one below zero, the estimate stands in for it.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const inUse: Effect.Effect<Counter> = Effect.map(Tokens, (counter): Counter => ({
+  text: (s) => safely(() => counter.text(s)) ?? estimate.text(s),
+  message: (m) => safely(() => counter.message(m)) ?? estimate.message(m)
+}))
+
+/**
+ * The fixed cost of a step, in tokens: its system prompt and its tool definitions.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const overhead = (counter: Counter, { system, tools }: Fixed): number => {
+  const prompt: Message.Message | undefined = typeof system === "string" ? { role: "system", content: system } : system
+  return (
+    (prompt === undefined ? 0 : counter.message(prompt)) +
+    (tools === undefined || tools.length === 0 ? 0 : counter.text(JSON.stringify(tools)))
+  )
+}
+
+/**
+ * What entries that were counted before take together, in tokens.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const total = (entries: ReadonlyArray<{ readonly tokens: number }>): number =>
+  entries.reduce((sum, { tokens }) => sum + tokens, 0)
+
+/**
+ * An estimate of a view of `generation` for `model`, corrected by the last report: exact where the report was made,
+ * scaled by its ratio from there on. A report of another model corrects nothing; where one of the two has no name, they
+ * are taken for the same. Grows with the estimate, and is never negative.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const calibrated = (estimate: number, generation: number, usage: Usage | null, model = ""): number => {
+  if (usage === null || usage.estimate <= 0 || isOfAnother(usage, model)) return Math.max(0, Math.round(estimate))
+  const factor = Math.min(LARGEST_FACTOR, Math.max(SMALLEST_FACTOR, usage.inputTokens / usage.estimate))
+  const tokens =
+    usage.generation === generation ? usage.inputTokens + factor * (estimate - usage.estimate) : factor * estimate
+  return Math.max(0, Math.round(tokens))
+}
+
+const isOfAnother = (usage: Usage, model: string): boolean =>
+  usage.model !== "" && model !== "" && usage.model !== model
+
+const safely = (count: () => number): number | undefined => {
+  try {
+    const tokens = count()
+    return Number.isFinite(tokens) && tokens >= 0 ? Math.ceil(tokens) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Beyond these a report says more about a mix-up of views than about the text. */
+const SMALLEST_FACTOR = 0.5
+const LARGEST_FACTOR = 3
+
+/** What the wire form adds to a message, a tool call and a tool result. */
+const MESSAGE = 4
+const CALL = 8
+const CALL_ID = 4
+
+/** OpenAI's tiles, without looking into the picture: `low` is fixed, the rest a middling size. */
+const IMAGE_LOW = 85
+const IMAGE = 1_000
+
+/** V8 answers this at once for a string it keeps as one byte a character, which most are. */
+const BEYOND_LATIN_1 = /[\u0100-\uffff]/
+
+const quarters = (s: string): number => {
+  let sum = 0
+  for (let i = 0; i < s.length; i++) sum += quartersOf(s.charCodeAt(i))
+  return sum
+}
+
+/** Kana, Han, Hangul and halves of surrogate pairs begin at U+2E80, dashes, arrows and frames at U+2000. */
+const quartersOf = (code: number): number => (code < 0x100 ? 1 : code < 0x2000 ? 2 : 4)
+
+const contentTokens = (text: Counter["text"], { content }: Message.Message): number => {
+  if (content === undefined || content === null) return 0
+  if (typeof content === "string") return text(content)
+  return content.reduce((sum, part) => {
+    if ("image_url" in part) return sum + (part.image_url.detail === "low" ? IMAGE_LOW : IMAGE)
+    return sum + text("text" in part && typeof part.text === "string" ? part.text : JSON.stringify(part))
+  }, 0)
+}

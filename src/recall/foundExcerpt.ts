@@ -1,0 +1,65 @@
+/** The place of a text that a search was about, in one line. */
+import { atCodePoint } from "../view/excerpt.ts"
+import { oneLine } from "../message/text.ts"
+import type { Chunk } from "../store/searchQuery.ts"
+
+/** About `length` characters around the place with the most of what was looked for; "…" where the text goes on. */
+export const excerptAround = (text: string, chunks: ReadonlyArray<Chunk>, length: number): string => {
+  if (text.length <= length) return oneLine(text)
+  const best = bestPlace(text, chunks, length)
+  const from = atCodePoint(text, Math.max(0, Math.min(best - Math.floor(length / 4), text.length - length)))
+  const to = atCodePoint(text, Math.min(text.length, from + length))
+  return `${from > 0 ? "…" : ""}${oneLine(text.slice(from, to))}${to < text.length ? "…" : ""}`
+}
+
+/** Where the most different terms are near each other; of equals the first. */
+const bestPlace = (text: string, chunks: ReadonlyArray<Chunk>, length: number): number => {
+  const places = placesOf(folded(text), termsOf(chunks))
+  let best = { at: 0, weight: 0 }
+  for (const [i, { at }] of places.entries()) {
+    const near = new Map<string, number>()
+    for (let k = i; k < places.length; k++) {
+      const place = places[k]
+      if (place === undefined || place.at > at + (length * 3) / 4) break
+      near.set(place.term, place.term.length)
+    }
+    const weight = Array.from(near.values()).reduce((sum, n) => sum + n, 0)
+    if (weight > best.weight) best = { at, weight }
+  }
+  return best.at
+}
+
+interface Place {
+  readonly at: number
+  readonly term: string
+}
+
+/** So many places of one term are enough to choose from. */
+const MOST_PLACES = 50
+
+const placesOf = (text: string, terms: ReadonlyArray<string>): ReadonlyArray<Place> =>
+  terms
+    .flatMap((term) => {
+      const found: Array<Place> = []
+      for (
+        let at = text.indexOf(term);
+        at >= 0 && found.length < MOST_PLACES;
+        at = text.indexOf(term, at + term.length)
+      ) {
+        found.push({ at, term })
+      }
+      return found
+    })
+    .sort((a, b) => a.at - b.at)
+
+/** Each chunk as it was written, and its words. */
+const termsOf = (chunks: ReadonlyArray<Chunk>): ReadonlyArray<string> =>
+  Array.from(new Set(chunks.flatMap(({ text }) => [text, ...(text.match(WORD) ?? [])]).map(folded)))
+
+const WORD = /[\p{L}\p{M}\p{N}]{2,}/gu
+
+/** In lower case and without accents, unless that would move the places. */
+const folded = (text: string): string => {
+  const plain = text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase()
+  return plain.length === text.length ? plain : text.toLowerCase()
+}

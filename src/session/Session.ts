@@ -1,0 +1,194 @@
+/**
+ * The words for a session: its id, its log, its generations. Plain data; nothing here does anything.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import type { Message } from "../message/Message.ts"
+import { Usage } from "../message/Tokens.ts"
+
+export { Usage }
+
+/**
+ * The name of one conversation. The caller gives it; throughline never makes or changes one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const SessionId = Schema.NonEmptyString.pipe(Schema.maxLength(512), Schema.brand("throughline/SessionId"))
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type SessionId = typeof SessionId.Type
+
+/**
+ * What an arrival wants: a `request` is to be answered, a `notification` only to be known.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const DeliveryKind = Schema.Literal("request", "notification")
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type DeliveryKind = typeof DeliveryKind.Type
+
+/**
+ * The promise that a message is on disk. `arrival` numbers it; `duplicate` says that an equal delivery with the same
+ * idempotency key came before and this is its receipt.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Receipt = Schema.Struct({ sessionId: SessionId, arrival: Schema.Int, duplicate: Schema.Boolean })
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Receipt = typeof Receipt.Type
+
+/**
+ * A message of the log with its place. `kind` and `arrival` are there if it came by delivery; `at` is in epoch
+ * milliseconds; `tokens` is the estimate made when it was appended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Logged {
+  readonly seq: number
+  readonly message: Message
+  readonly tokens: number
+  readonly kind: DeliveryKind | null
+  readonly arrival: number | null
+  readonly at: number
+}
+
+/**
+ * The summary of the messages `fromSeq` to `toSeq` of a log. At `level` 0 it was made from the messages, above from the
+ * segments named in `children`, which are kept. `degraded` holds the reason if no model wrote it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Segment {
+  readonly id: string
+  readonly level: number
+  readonly children: ReadonlyArray<string>
+  readonly fromSeq: number
+  readonly toSeq: number
+  readonly text: string
+  readonly tokens: number
+  readonly degraded: string | null
+  readonly focus: string | null
+  readonly model: string
+}
+
+/**
+ * A message too large for its share of the view, shown as an excerpt of about `tokens` tokens.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Excerpt = Schema.Struct({ seq: Schema.Int, tokens: Schema.Int })
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Excerpt = typeof Excerpt.Type
+
+/**
+ * Messages `fromSeq` to `toSeq` that a rewind took back: the log keeps them, no view shows them any more.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Undone = Schema.Struct({ fromSeq: Schema.Int, toSeq: Schema.Int })
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Undone = typeof Undone.Type
+
+/**
+ * What a generation's view is made of, besides the messages that came after it.
+ *
+ * - `contextFrom`: the first `seq` after the last reset, 1 without one; nothing before it is shown but the system prompt
+ * - `headTo`: the last `seq` of the head, 0 without one
+ * - `tailFrom`: the first `seq` of the tail
+ * - `segments`: the ids of the segments shown, oldest first
+ * - `live`: the `seq` of each open request that lies before the tail
+ * - `excerpts`: messages shown shortened
+ * - `ledger`: the ledger as rendered
+ * - `renderer`: the version of the handoff's wording
+ * - `undone`: what rewinds have taken back, in order
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Manifest = Schema.Struct({
+  /** Manifests were stored without it once. */
+  contextFrom: Schema.optionalWith(Schema.Int, { default: () => 1 }),
+  headTo: Schema.Int,
+  tailFrom: Schema.Int,
+  segments: Schema.Array(Schema.String),
+  live: Schema.Array(Schema.Int),
+  excerpts: Schema.Array(Excerpt),
+  ledger: Schema.String,
+  renderer: Schema.Int,
+  /** Manifests were stored without it once. */
+  undone: Schema.optionalWith(Schema.Array(Undone), { default: () => [] })
+})
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Manifest = typeof Manifest.Type
+
+/**
+ * The manifest of generation 0: the whole log, nothing left out.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const whole: Manifest = {
+  contextFrom: 1,
+  headTo: 0,
+  tailFrom: 1,
+  segments: [],
+  live: [],
+  excerpts: [],
+  ledger: "",
+  renderer: 1,
+  undone: []
+}
+
+/**
+ * Everything a view is derived from, at one moment: head, open requests and tail are the messages themselves.
+ * `system` are the system messages the log begins with; they belong to no other part.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface State {
+  readonly sessionId: SessionId
+  readonly generation: number
+  readonly lastSeq: number
+  readonly manifest: Manifest
+  readonly system: ReadonlyArray<Logged>
+  readonly head: ReadonlyArray<Logged>
+  readonly segments: ReadonlyArray<Segment>
+  readonly live: ReadonlyArray<Logged>
+  readonly tail: ReadonlyArray<Logged>
+  readonly usage: Usage | null
+}
+
+/**
+ * The name of the snapshot left behind at `at` (epoch milliseconds), e.g. `chat-42.snapshot.2026-05-28T16:12:31.004Z`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const snapshotId = (sessionId: SessionId, at: number): string =>
+  `${sessionId}.snapshot.${new Date(at).toISOString()}`

@@ -1,0 +1,173 @@
+/**
+ * What can go wrong with a session and its store.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { Message } from "../message/Message.ts"
+import { SessionId } from "./Session.ts"
+
+const common = { sessionId: SessionId }
+
+/**
+ * No session of this id has ever been delivered to or imported.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnknownSession extends Schema.TaggedError<UnknownSession>()("UnknownSession", common) {
+  override get message() {
+    return `there is no session ${this.sessionId}`
+  }
+}
+
+/**
+ * No generation was left behind under this name.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnknownSnapshot extends Schema.TaggedError<UnknownSnapshot>()("UnknownSnapshot", {
+  snapshotId: Schema.String
+}) {
+  override get message() {
+    return `there is no snapshot ${this.snapshotId}`
+  }
+}
+
+/**
+ * No segment was ever committed under this id.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnknownSegment extends Schema.TaggedError<UnknownSegment>()("UnknownSegment", {
+  segmentId: Schema.String
+}) {
+  override get message() {
+    return `there is no segment ${this.segmentId}`
+  }
+}
+
+/**
+ * An import would have written into a session that already holds messages.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class SessionExists extends Schema.TaggedError<SessionExists>()("SessionExists", common) {
+  override get message() {
+    return `session ${this.sessionId} already holds messages`
+  }
+}
+
+/**
+ * Somebody else holds the session's turn and the caller chose not to wait any longer.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class SessionBusy extends Schema.TaggedError<SessionBusy>()("SessionBusy", {
+  ...common,
+  holder: Schema.String
+}) {
+  override get message() {
+    return `session ${this.sessionId} is busy: its turn is held by ${this.holder}`
+  }
+}
+
+/**
+ * The turn's lease went to another holder; `unstored` are the messages that could not be appended.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class TurnLost extends Schema.TaggedError<TurnLost>()("TurnLost", {
+  ...common,
+  unstored: Schema.Array(Message)
+}) {
+  override get message() {
+    return `the turn on session ${this.sessionId} was lost; ${this.unstored.length} messages are not stored`
+  }
+}
+
+/**
+ * A reset or rewind took effect after this turn began; `unstored` are the messages that could not be appended.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class Superseded extends Schema.TaggedError<Superseded>()("Superseded", {
+  ...common,
+  unstored: Schema.Array(Message)
+}) {
+  override get message() {
+    return `session ${this.sessionId} was reset or rewound during this turn; ${this.unstored.length} messages are not stored`
+  }
+}
+
+/**
+ * There is no message to rewind to: `seq` is not in the log of `lastSeq` messages (`no-such-message`), or an earlier
+ * rewind has taken it back (`undone`). Nothing has changed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidRewind extends Schema.TaggedError<InvalidRewind>()("InvalidRewind", {
+  ...common,
+  seq: Schema.Number,
+  lastSeq: Schema.Int,
+  reason: Schema.Literal("no-such-message", "undone")
+}) {
+  override get message() {
+    return this.reason === "undone"
+      ? `cannot rewind session ${this.sessionId} to #${this.seq}: it was taken back before`
+      : `cannot rewind session ${this.sessionId} to #${this.seq}: its log has #1 to #${this.lastSeq}, 0 is its beginning`
+  }
+}
+
+/**
+ * `Gateway.interrupt` stopped the turn.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class TurnInterrupted extends Schema.TaggedError<TurnInterrupted>()("TurnInterrupted", common) {
+  override get message() {
+    return `the turn on session ${this.sessionId} was interrupted`
+  }
+}
+
+/**
+ * An idempotency key was used again with another message.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class IdempotencyConflict extends Schema.TaggedError<IdempotencyConflict>()("IdempotencyConflict", {
+  ...common,
+  key: Schema.String
+}) {
+  override get message() {
+    return `session ${this.sessionId} has already taken another message under the key ${this.key}`
+  }
+}
+
+/**
+ * The store could not do what was asked; nothing of it was written. `reason` is what a caller can decide about.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
+  operation: Schema.String,
+  reason: Schema.Literal("busy", "full", "not-a-database", "unreadable", "corrupt", "constraint", "failed"),
+  detail: Schema.String
+}) {
+  override get message() {
+    return `could not ${this.operation}: ${this.detail}`
+  }
+  get isRetryable(): boolean {
+    return this.reason === "busy"
+  }
+}

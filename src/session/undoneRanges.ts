@@ -1,0 +1,46 @@
+/** What rewinds have taken back of a log, as ranges in order. */
+import type { Undone } from "./Session.ts"
+
+type Ranges = ReadonlyArray<Undone>
+
+export const isUndone = (ranges: Ranges, seq: number): boolean =>
+  ranges.some(({ fromSeq, toSeq }) => fromSeq <= seq && seq <= toSeq)
+
+/** The entries that are left. */
+export const without = <A extends { readonly seq: number }>(ranges: Ranges, entries: Array<A>): Array<A> =>
+  ranges.length === 0 ? entries : entries.filter(({ seq }) => !isUndone(ranges, seq))
+
+/** With everything after `seq` taken back, up to the end of the log: what was taken back there before is part of it. */
+export const after = (ranges: Ranges, seq: number, lastSeq: number): Ranges =>
+  seq >= lastSeq ? ranges : [...ranges.filter(({ toSeq }) => toSeq <= seq), { fromSeq: seq + 1, toSeq: lastSeq }]
+
+/** With single messages taken back, which need not be the last ones. */
+export const including = (ranges: Ranges, seqs: ReadonlyArray<number>): Ranges => {
+  const all = [...ranges, ...seqs.map((seq) => ({ fromSeq: seq, toSeq: seq }))].sort((a, b) => a.fromSeq - b.fromSeq)
+  const joined: Array<Undone> = []
+  for (const range of all) {
+    const last = joined.at(-1)
+    if (last === undefined || range.fromSeq > last.toSeq + 1) joined.push(range)
+    else joined.splice(-1, 1, { fromSeq: last.fromSeq, toSeq: Math.max(last.toSeq, range.toSeq) })
+  }
+  return joined
+}
+
+/** With single messages no longer taken back. */
+export const excluding = (ranges: Ranges, seqs: ReadonlyArray<number>): Ranges =>
+  seqs.reduce<Ranges>(
+    (left, seq) =>
+      left.flatMap((range) => {
+        if (seq < range.fromSeq || seq > range.toSeq) return [range]
+        const parts = [
+          { fromSeq: range.fromSeq, toSeq: seq - 1 },
+          { fromSeq: seq + 1, toSeq: range.toSeq }
+        ]
+        return parts.filter(({ fromSeq, toSeq }) => fromSeq <= toSeq)
+      }),
+    ranges
+  )
+
+/** How many messages of the log are undone. */
+export const count = (ranges: Ranges): number =>
+  ranges.reduce((sum, { fromSeq, toSeq }) => sum + toSeq - fromSeq + 1, 0)

@@ -1,0 +1,75 @@
+/**
+ * The native store: one SQLite file, every commit one synchronous block on a connection of its own, so that no fiber
+ * can come between and no interrupt can leave half of it. Several processes may share the file.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Block from "./transaction.ts"
+import { connect, inspect } from "./file.ts"
+import * as Store from "./makeStore.ts"
+import { SessionStore } from "../store/SessionStore.ts"
+import { inUse } from "../message/Tokens.ts"
+
+/**
+ * `create: false` refuses a file that is not there yet. `durability: "process"` leaves flushing to the operating
+ * system: what was acknowledged survives a crash of the process but not a power cut. Default: create, `"power"`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  readonly filename: string
+  readonly create?: boolean | undefined
+  readonly durability?: "power" | "process" | undefined
+}
+
+/**
+ * Opens the file, which must be absent, empty or a throughline database, and brings it up to date.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = Effect.fnUntraced(function* (options: Options) {
+  yield* inspect(options.filename, options.create ?? true)
+  const counter = yield* inUse
+  const db = yield* Effect.acquireRelease(
+    connect(options.filename, options.durability === "process" ? "OFF" : "FULL"),
+    (db) => Effect.sync(() => db.close())
+  )
+  yield* Store.upToDate(options.filename)
+  yield* Effect.sync(() => db.pragma("busy_timeout = 0"))
+  return Store.make(db, Block.make(db, counter))
+})
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options) => Layer.scoped(SessionStore, make(options))
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (options: Config.Config.Wrap<Options>) =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
+
+/**
+ * A store that is gone with its scope, for tests and trials: a file in a temporary folder of its own.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerTemporary = Layer.scoped(
+  SessionStore,
+  Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "throughline-"))),
+    (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+  ).pipe(Effect.flatMap((folder) => make({ filename: join(folder, "sessions.db"), durability: "process" })))
+)

@@ -1,0 +1,124 @@
+/** The file behind the native store: whose it is, opened without surprises. */
+import Database from "better-sqlite3"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import { closeSync, openSync, readSync } from "node:fs"
+import { StoreError } from "../session/SessionError.ts"
+import { APPLICATION_ID } from "./migrations.ts"
+import { systemReason } from "../message/systemErrorText.ts"
+
+const MAGIC = "SQLite format 3\0"
+const APPLICATION_ID_AT = 68
+const HEADER_LENGTH = 100
+
+/** For SQLite each connection to one of these is a database of its own. */
+const NO_FILES: ReadonlyArray<string> = ["", ":memory:"]
+
+/** Reads the header alone, so that a file that is not ours is left as it is, byte for byte. */
+export const inspect = (
+  filename: string,
+  create: boolean,
+  application = APPLICATION_ID
+): Effect.Effect<void, StoreError> =>
+  Effect.suspend(() => {
+    if (NO_FILES.includes(filename)) return refused("unreadable", `expected the path of a file, not "${filename}"`)
+    const header = readHeader(filename)
+    if (header === "absent") return create ? Effect.void : refused("unreadable", `there is no file ${filename}`)
+    if (header.length === 0) return create ? Effect.void : refused("not-a-database", `${filename} is empty`)
+    if (!isSqlite(header)) return refused("not-a-database", `${filename} is not a SQLite database`)
+    return header.readUInt32BE(APPLICATION_ID_AT) === application
+      ? Effect.void
+      : refused("not-a-database", `${filename} is another application's database`)
+  }).pipe(Effect.catchAllDefect((cause) => Effect.fail(unopened(filename, cause))))
+
+/** Whether these are the first bytes of a SQLite database. */
+export const isSqlite = (header: Buffer): boolean =>
+  header.length === HEADER_LENGTH && header.toString("latin1", 0, MAGIC.length) === MAGIC
+
+export const refused = (reason: StoreError["reason"], detail: string) =>
+  new StoreError({ operation: "open the database", reason, detail })
+
+export const unopened = (filename: string, cause: unknown): StoreError => {
+  const { detail, operation, reason } = toStoreError("open the database", cause)
+  return new StoreError({ operation, reason, detail: `${filename}: ${detail}` })
+}
+
+/** The first bytes of a file, without opening it as a database. */
+export const readHeader = (filename: string): Buffer | "absent" => {
+  const header = Buffer.alloc(HEADER_LENGTH)
+  let file: number
+  try {
+    file = openSync(filename, "r")
+  } catch (cause) {
+    if (codeOf(cause) === "ENOENT") return "absent"
+    throw cause
+  }
+  try {
+    return header.subarray(0, readSync(file, header, 0, header.length, 0))
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** The store's own connection, patient until the store is ready to serve. */
+export const connect = (
+  filename: string,
+  synchronous: "FULL" | "OFF",
+  application = APPLICATION_ID
+): Effect.Effect<Database.Database, StoreError> =>
+  Effect.try({
+    try: () => {
+      const db = new Database(filename, { timeout: 5_000 })
+      try {
+        // The first write to an empty file, so that no process ever sees a nameless database of ours.
+        if (db.pragma("application_id", { simple: true }) !== application) {
+          db.pragma(`application_id = ${application}`)
+        }
+        db.pragma("journal_mode = WAL")
+        db.pragma(`synchronous = ${synchronous}`)
+        db.pragma("foreign_keys = ON")
+        return db
+      } catch (cause) {
+        db.close()
+        throw cause
+      }
+    },
+    catch: (cause) => unopened(filename, cause)
+  })
+
+/** What SQLite or the file system threw, as a value a caller can decide about. */
+export const toStoreError = (operation: string, cause: unknown): StoreError =>
+  new StoreError({
+    operation,
+    reason: reasonOf(codeOf(cause)),
+    detail: systemReason(cause)
+  })
+
+const codeOf = (cause: unknown): string =>
+  typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : ""
+
+const REASONS: ReadonlyArray<readonly [prefix: string, reason: StoreError["reason"]]> = [
+  ["SQLITE_BUSY", "busy"],
+  ["SQLITE_LOCKED", "busy"],
+  ["SQLITE_FULL", "full"],
+  ["ENOSPC", "full"],
+  ["SQLITE_NOTADB", "not-a-database"],
+  ["SQLITE_CORRUPT", "corrupt"],
+  ["SQLITE_CONSTRAINT", "constraint"],
+  ["SQLITE_CANTOPEN", "unreadable"],
+  ["SQLITE_READONLY", "unreadable"],
+  ["SQLITE_PERM", "unreadable"],
+  ["EACCES", "unreadable"],
+  ["EISDIR", "unreadable"],
+  ["ENOTDIR", "unreadable"]
+]
+
+const reasonOf = (code: string): StoreError["reason"] =>
+  REASONS.find(([prefix]) => code.startsWith(prefix))?.[1] ?? "failed"
+
+/** How long another process may hold the file before a caller is told. */
+export const patience = Schedule.exponential("2 millis").pipe(
+  Schedule.union(Schedule.spaced("50 millis")),
+  Schedule.jittered,
+  Schedule.upTo("10 seconds")
+)

@@ -1,0 +1,50 @@
+/** The inbox of the native store: what comes together is on disk, numbered and acknowledged with one commit. */
+import * as Arr from "effect/Array"
+import type * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { createHash } from "node:crypto"
+import type { Message } from "../message/Message.ts"
+import type { Receipt, SessionId } from "../session/Session.ts"
+import { IdempotencyConflict, type StoreError } from "../session/SessionError.ts"
+import type { Delivery } from "../store/SessionStore.ts"
+import * as GroupCommit from "./groupCommit.ts"
+import { listened } from "../concurrency/tracedOnly.ts"
+import type { Block } from "./transaction.ts"
+
+interface Arriving extends Delivery {
+  readonly sessionId: SessionId
+  readonly message: Message
+}
+
+export const make = ({ attempt, counter, residents, sql }: Block) => {
+  /** A Left has written nothing. */
+  const take = (arriving: Arriving, now: number): Either.Either<Receipt, IdempotencyConflict> => {
+    const { key, kind, message, sessionId } = arriving
+    const body = JSON.stringify(message)
+    const digest = key === undefined ? "" : createHash("sha256").update(kind).update(body).digest("hex")
+    const earlier = key === undefined ? undefined : sql.key.get(sessionId, key)
+    if (key !== undefined && earlier !== undefined) {
+      return earlier.digest === digest
+        ? Either.right({ sessionId, arrival: earlier.arrival, duplicate: true })
+        : Either.left(new IdempotencyConflict({ sessionId, key }))
+    }
+    if (residents.peek(sessionId) === undefined) sql.open.run(sessionId, now)
+    const arrival = Number(sql.deliver.run(sessionId, kind, counter.message(message), body, now).lastInsertRowid)
+    if (key !== undefined) sql.saveKey.run(sessionId, key, arrival, digest)
+    return Either.right({ sessionId, arrival, duplicate: false })
+  }
+
+  const taken = GroupCommit.make<Arriving, Receipt, IdempotencyConflict>((fiber, together) =>
+    attempt(fiber, "deliver", (now) => {
+      const receipts = Arr.map(together, (arriving) => take(arriving, now))
+      return Either.right(() => receipts)
+    })
+  )
+
+  return (
+    sessionId: SessionId,
+    message: Message,
+    { key, kind }: Delivery
+  ): Effect.Effect<Receipt, IdempotencyConflict | StoreError> =>
+    listened("SessionStore.deliver", sessionId, taken({ sessionId, message, key, kind }))
+}

@@ -1,0 +1,84 @@
+/**
+ * The statements of the full-text index. A row's id is the session's number and the message's `seq` in one, so that a
+ * session is a range of ids and the rows of others cost nothing.
+ */
+import type Database from "better-sqlite3"
+import { query, value } from "./statements.ts"
+
+/** A session's number in the index, and the last message that is in it. */
+export interface Mark {
+  readonly number: number
+  readonly seq: number
+}
+
+/** A message of the log, as its text is there. */
+export interface Body {
+  readonly seq: number
+  readonly body: string
+}
+
+/** What every search is bound to; `except`, `also` and the ranges of `undone` are JSON. */
+export interface Range {
+  readonly fromSeq: number
+  readonly toSeq: number
+  readonly least: number
+  readonly most: number
+  readonly except: string
+  readonly also: string
+  readonly undone: string
+}
+
+/** What the index is asked for: its own syntax, in a session by its number there. */
+export interface Ask extends Range {
+  readonly number: number
+  readonly match: string
+  readonly limit: number
+}
+
+/** What the log itself is asked for: a pattern of LIKE. */
+export interface Scan extends Range {
+  readonly sessionId: string
+  readonly pattern: string
+}
+
+/** Far more messages than a session has. */
+const SEQ_BITS = 28
+const SEQ = `(recall.rowid & ((1 << ${SEQ_BITS}) - 1))`
+const rowid = (seq: string) => `((@number << ${SEQ_BITS}) + ${seq})`
+
+const isWithin = (seq: string) =>
+  `(${seq} BETWEEN @fromSeq AND @toSeq AND ${seq} NOT IN (SELECT value FROM json_each(@except))
+    OR ${seq} IN (SELECT value FROM json_each(@also)))
+   AND NOT EXISTS (SELECT 1 FROM json_each(@undone)
+     WHERE ${seq} BETWEEN json_extract(value, '$.fromSeq') AND json_extract(value, '$.toSeq'))`
+
+const MATCHING = `recall MATCH @match AND rowid BETWEEN ${rowid("@least")} AND ${rowid("@most")} AND ${isWithin(SEQ)}`
+
+export const prepare = (db: Database.Database) => ({
+  mark: query<[string], Mark>(db, "SELECT number, seq FROM recall_session WHERE session_id = ?"),
+  open: query<[string]>(db, "INSERT INTO recall_session (session_id, seq) VALUES (?, 0) ON CONFLICT DO NOTHING"),
+  moveMark: query<[number, number]>(db, "UPDATE recall_session SET seq = ? WHERE number = ?"),
+  insert: query<[number: number, seq: number, text: string]>(
+    db,
+    `INSERT INTO recall (rowid, body) VALUES ((? << ${SEQ_BITS}) + ?, ?)`
+  ),
+  bodies: query<[sessionId: string, after: number, limit: number], Body>(
+    db,
+    "SELECT seq, body FROM message WHERE session_id = ? AND seq > ? ORDER BY seq LIMIT ?"
+  ),
+
+  count: value<[Ask], number>(db, `SELECT count(*) FROM (SELECT 1 FROM recall WHERE ${MATCHING} LIMIT @limit)`),
+  best: value<[Ask], number>(db, `SELECT ${SEQ} FROM recall WHERE ${MATCHING} ORDER BY rank, rowid DESC LIMIT @limit`),
+  newest: value<[Ask], number>(db, `SELECT ${SEQ} FROM recall WHERE ${MATCHING} ORDER BY rowid DESC LIMIT @limit`),
+  scan: query<[Scan], Body>(
+    db,
+    `SELECT seq, body FROM message
+     WHERE session_id = @sessionId AND seq BETWEEN @least AND @most AND ${isWithin("seq")}
+       AND body LIKE @pattern ESCAPE '\\' ORDER BY seq DESC`
+  ),
+  segmentOver: value<[string, number, number], string>(
+    db,
+    `SELECT id FROM segment WHERE session_id = ? AND from_seq <= ? AND to_seq >= ?
+     ORDER BY level, degraded IS NOT NULL, rowid DESC LIMIT 1`
+  )
+})

@@ -1,0 +1,205 @@
+/** Every statement of the hot path, prepared once per connection. */
+import type Database from "better-sqlite3"
+import type { Pause } from "../model/RoutePause.ts"
+import type { SessionSummary, Snapshot } from "../store/SessionStore.ts"
+import type { MessageRow, SegmentRow } from "./rows.ts"
+
+const MESSAGE = "seq, arrival, kind, tokens, body, at"
+
+/** A prepared statement: what it takes, and the rows it gives. */
+export interface Query<P extends Array<unknown>, R> {
+  readonly get: (...parameters: P) => R | undefined
+  readonly all: (...parameters: P) => Array<R>
+  readonly iterate: (...parameters: P) => IterableIterator<R>
+  readonly run: (...parameters: P) => { readonly changes: number; readonly lastInsertRowid: number | bigint }
+}
+
+export const query = <P extends Array<unknown>, R = never>(db: Database.Database, sql: string): Query<P, R> =>
+  db.prepare<P, R>(sql)
+
+export const value = <P extends Array<unknown>, R>(db: Database.Database, sql: string): Query<P, R> =>
+  db.prepare<P, R>(sql).pluck()
+
+/** Writes one message of the log. */
+export type Append = Pick<
+  Query<[string, number, number | null, string | null, number, number, string, number], never>,
+  "run"
+>
+
+const appendHere = (db: Database.Database): Append =>
+  query(
+    db,
+    "INSERT INTO message (session_id, seq, arrival, kind, tokens, total, body, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+  )
+
+export const prepare = (db: Database.Database, append = appendHere(db)) => ({
+  begin: query<[]>(db, "BEGIN IMMEDIATE"),
+  beginRead: query<[]>(db, "BEGIN"),
+  commit: query<[]>(db, "COMMIT"),
+  rollback: query<[]>(db, "ROLLBACK"),
+  /** A commit then is on disk when the next one is: enough for what a power cut ends anyway. */
+  relax: query<[]>(db, "PRAGMA synchronous = NORMAL"),
+  strict: query<[]>(db, "PRAGMA synchronous = FULL"),
+  dataVersion: value<[], number>(db, "PRAGMA data_version"),
+
+  session: query<[string], { readonly epoch: number; readonly usage: string | null }>(
+    db,
+    "SELECT epoch, usage FROM session WHERE id = ?"
+  ),
+  open: query<[string, number]>(db, "INSERT INTO session (id, created) VALUES (?, ?) ON CONFLICT DO NOTHING"),
+  nextEpoch: query<[string]>(db, "UPDATE session SET epoch = epoch + 1, usage = NULL WHERE id = ?"),
+  saveUsage: query<[string, string]>(db, "UPDATE session SET usage = ? WHERE id = ?"),
+
+  deliver: query<[string, string, number, string, number]>(
+    db,
+    "INSERT INTO inbox (session_id, kind, tokens, body, at) VALUES (?, ?, ?, ?, ?)"
+  ),
+  waiting: query<[string], Omit<MessageRow, "seq">>(
+    db,
+    "SELECT arrival, kind, tokens, body, at FROM inbox WHERE session_id = ? ORDER BY arrival"
+  ),
+  clear: query<[string, number]>(db, "DELETE FROM inbox WHERE session_id = ? AND arrival <= ?"),
+  key: query<[string, string], { readonly arrival: number; readonly digest: string }>(
+    db,
+    "SELECT arrival, digest FROM delivery_key WHERE session_id = ? AND key = ?"
+  ),
+  saveKey: query<[string, string, number, string]>(
+    db,
+    "INSERT INTO delivery_key (session_id, key, arrival, digest) VALUES (?, ?, ?, ?)"
+  ),
+
+  append,
+  last: query<[string], { readonly seq: number; readonly total: number }>(
+    db,
+    "SELECT seq, total FROM message WHERE session_id = ? ORDER BY seq DESC LIMIT 1"
+  ),
+  message: query<[string, number], MessageRow>(db, `SELECT ${MESSAGE} FROM message WHERE session_id = ? AND seq = ?`),
+  between: query<[string, number, number], MessageRow>(
+    db,
+    `SELECT ${MESSAGE} FROM message WHERE session_id = ? AND seq BETWEEN ? AND ? ORDER BY seq`
+  ),
+  page: query<[string, number, number], MessageRow>(
+    db,
+    `SELECT ${MESSAGE} FROM message WHERE session_id = ? AND seq > ? ORDER BY seq LIMIT ?`
+  ),
+
+  generation: query<[string], GenerationRow>(
+    db,
+    `SELECT generation, manifest, left_seq, at FROM generation
+     WHERE session_id = ? ORDER BY generation DESC LIMIT 1`
+  ),
+  generationBefore: query<[string, number], GenerationRow>(
+    db,
+    `SELECT generation, manifest, left_seq, at FROM generation
+     WHERE session_id = ? AND json_extract(manifest, '$.tailFrom') <= ? ORDER BY generation DESC LIMIT 1`
+  ),
+  saveGeneration: query<[string, number, string, number, string, string, number]>(
+    db,
+    `INSERT INTO generation (session_id, generation, manifest, left_seq, snapshot_id, operation_id, at)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`
+  ),
+  ledger: value<[string], string>(db, "SELECT body FROM ledger WHERE session_id = ?"),
+  saveLedger: query<[string, string]>(db, "INSERT OR REPLACE INTO ledger (session_id, body) VALUES (?, ?)"),
+  leftBehind: query<[string], { readonly session_id: string; readonly generation: number; readonly left_seq: number }>(
+    db,
+    "SELECT session_id, generation - 1 AS generation, left_seq FROM generation WHERE snapshot_id = ?"
+  ),
+  manifestOf: query<[string, number], Pick<GenerationRow, "manifest">>(
+    db,
+    "SELECT manifest FROM generation WHERE session_id = ? AND generation = ?"
+  ),
+  segment: query<[string], SegmentRow & { readonly session_id: string }>(
+    db,
+    `SELECT id, session_id, level, children, from_seq, to_seq, tokens, body, degraded, focus, model
+     FROM segment WHERE id = ?`
+  ),
+  saveSegment: query<
+    [string, string, number, string, number, number, number, string, string | null, string | null, string]
+  >(
+    db,
+    `INSERT INTO segment (id, session_id, level, children, from_seq, to_seq, tokens, body, degraded, focus, model)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+  ),
+
+  healTries: value<[string], number>(db, "SELECT tries FROM heal_try WHERE segment_id = ?"),
+  saveHealTries: query<[string, number]>(db, "INSERT OR REPLACE INTO heal_try (segment_id, tries) VALUES (?, ?)"),
+
+  lease: query<[string, string], { readonly token: number; readonly holder: string | null; readonly expires: number }>(
+    db,
+    "SELECT token, holder, expires FROM lease WHERE session_id = ? AND name = ?"
+  ),
+  /** No row if it is somebody's, or if there is no such session. Read all of it: only then it is committed. */
+  takeLease: query<
+    [name: string, holder: string, expires: number, sessionId: string, now: number],
+    { readonly token: number; readonly epoch: number }
+  >(
+    db,
+    `INSERT INTO lease (session_id, name, token, holder, expires) SELECT id, ?, 1, ?, ? FROM session WHERE id = ?
+     ON CONFLICT DO UPDATE SET token = token + 1, holder = excluded.holder, expires = excluded.expires
+       WHERE lease.holder IS NULL OR lease.expires <= ?
+     RETURNING token, (SELECT epoch FROM session WHERE id = session_id) AS epoch`
+  ),
+  renewLease: query<[number, string, string, number]>(
+    db,
+    "UPDATE lease SET expires = ? WHERE session_id = ? AND name = ? AND token = ? AND holder IS NOT NULL"
+  ),
+  /** The row stays, so that tokens never repeat. */
+  freeLease: query<[string, string, number]>(
+    db,
+    "UPDATE lease SET holder = NULL, expires = 0 WHERE session_id = ? AND name = ? AND token = ?"
+  ),
+  revokeLease: query<[string, string]>(
+    db,
+    "UPDATE lease SET token = token + 1, holder = NULL, expires = 0 WHERE session_id = ? AND name = ?"
+  ),
+
+  sessions: query<[], SessionSummary>(
+    db,
+    `SELECT s.id AS sessionId,
+       ifnull((SELECT seq FROM message WHERE session_id = s.id ORDER BY seq DESC LIMIT 1), 0) AS messages,
+       (SELECT count(*) FROM inbox WHERE session_id = s.id) AS waiting,
+       ifnull((SELECT generation FROM generation WHERE session_id = s.id ORDER BY generation DESC LIMIT 1), 0)
+         AS generation,
+       ifnull((SELECT total FROM message WHERE session_id = s.id ORDER BY seq DESC LIMIT 1), 0) AS tokens
+     FROM session s ORDER BY s.id`
+  ),
+  snapshots: query<[string], Snapshot>(
+    db,
+    `SELECT snapshot_id AS snapshotId, session_id AS sessionId, generation - 1 AS generation, left_seq AS lastSeq, at
+     FROM generation WHERE session_id = ? ORDER BY generation`
+  ),
+
+  pause: query<[string], Pause>(db, "SELECT failures, level, until FROM route_pause WHERE key = ?"),
+  savePause: query<[string, number, number, number]>(
+    db,
+    "INSERT OR REPLACE INTO route_pause (key, failures, level, until) VALUES (?, ?, ?, ?)"
+  ),
+  clearPause: query<[string]>(db, "DELETE FROM route_pause WHERE key = ?"),
+
+  counters: query<[string], { readonly name: string; readonly value: number }>(
+    db,
+    "SELECT name, value FROM counter WHERE session_id = ?"
+  ),
+  count: query<[string, string]>(
+    db,
+    `INSERT INTO counter (session_id, name, value)
+       SELECT session.id, key, CAST(round(json_each.value) AS INTEGER) FROM session, json_each(?) WHERE session.id = ?
+     ON CONFLICT DO UPDATE SET
+       value = CASE name WHEN 'longestWaitMs' THEN max(value, excluded.value) ELSE value + excluded.value END`
+  ),
+
+  publish: query<[string, string, string, string]>(
+    db,
+    "INSERT OR REPLACE INTO operation (id, session_id, request_key, result) VALUES (?, ?, ?, ?)"
+  ),
+  outcome: value<[string, string], string>(db, "SELECT result FROM operation WHERE id = ? AND request_key = ?")
+})
+
+export type Statements = ReturnType<typeof prepare>
+
+export interface GenerationRow {
+  readonly generation: number
+  readonly manifest: string
+  readonly left_seq: number
+  readonly at: number
+}

@@ -1,0 +1,152 @@
+/**
+ * What a model's answer has to be to stand for a part of the conversation.
+ *
+ * @since 0.1.0
+ */
+import * as Either from "effect/Either"
+import { InvalidSummary, type GateReason } from "../model/ModelError.ts"
+import { clip, oneLine } from "../message/text.ts"
+import { redact } from "../message/Redaction.ts"
+import type { Counter } from "../message/Tokens.ts"
+
+/**
+ * An answer and what it is measured by: `coveredTokens` is what it stands for, `maxTokens` what it was asked to take,
+ * `missing` names the required section headings a text lacks.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Answer {
+  readonly route: string
+  readonly text: string
+  /** What came as reasoning, apart from the text. */
+  readonly reasoning?: string | undefined
+  readonly finish: "stop" | "length" | "refusal" | "other"
+  readonly counter: Counter
+  readonly coveredTokens: number
+  readonly maxTokens: number
+  readonly missing: (text: string) => ReadonlyArray<string>
+}
+
+/**
+ * The summary in an answer, freed of reasoning and of a fence around the whole; or the first reason why it is none.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const check = (answer: Answer): Either.Either<string, InvalidSummary> => {
+  const summary = clean(answer.text)
+  const fault = faults.find(({ holds }) => holds(summary, answer))
+  if (fault === undefined) return Either.right(summary)
+  const { reason, detail } = fault
+  return Either.left(new InvalidSummary({ route: answer.route, reason, detail: detail(summary, answer) }))
+}
+
+interface Fault {
+  readonly reason: GateReason
+  readonly holds: (summary: string, answer: Answer) => boolean
+  readonly detail: (summary: string, answer: Answer) => string
+}
+
+/** In the order in which they explain most. */
+const faults: ReadonlyArray<Fault> = [
+  {
+    reason: "cut-off",
+    holds: (_, { finish }) => finish === "length",
+    detail: () => "the answer reached its length limit before its end"
+  },
+  {
+    reason: "refusal",
+    holds: (summary, { finish }) => finish === "refusal" || (isScant(summary) && REFUSAL.test(opening(summary))),
+    detail: (summary) => excerpt(summary)
+  },
+  {
+    reason: "reasoning-only",
+    holds: (summary, { reasoning = "", text }) => isBlank(summary) && !(isBlank(text) && isBlank(reasoning)),
+    detail: () => "the answer held reasoning and no summary"
+  },
+  { reason: "empty", holds: (summary) => isBlank(summary), detail: () => "the answer was empty" },
+  { reason: "html", holds: (summary) => HTML.test(summary), detail: (summary) => excerpt(summary) },
+  {
+    reason: "error-text",
+    holds: (summary) => isErrorObject(summary) || (isScant(summary) && ERROR.test(opening(summary))),
+    detail: (summary) => excerpt(summary)
+  },
+  {
+    reason: "sections-missing",
+    holds: (summary, { missing }) => missing(summary).length > 0,
+    detail: (summary, { missing }) => `without ${missing(summary).join(", ")}`
+  },
+  {
+    reason: "not-smaller",
+    holds: (summary, { counter, coveredTokens, maxTokens }) => {
+      const tokens = counter.text(summary)
+      return tokens >= coveredTokens || tokens > SLACK * maxTokens
+    },
+    detail: (summary, { counter, coveredTokens, maxTokens }) =>
+      `${counter.text(summary)} tokens for ${coveredTokens}, where ${maxTokens} were asked for`
+  }
+]
+
+/** A model cannot count its tokens: what is this much over is cut by plain code, which beats asking again. */
+const SLACK = 2
+
+/** Reasoning before the answer or on lines of its own, not a mention of the tag in a sentence. */
+const LEADING_REASONING = /^\s*<(think|thinking|thought|reasoning)>[^]*?(?:<\/\1>|$)/i
+const UNOPENED_REASONING =
+  /(?<![^])(?:(?!<think)[^])*?(?:<\/think(?:ing)?>(?<=^[ \t]*<\/think(?:ing)?>)[ \t]*$|<\/think(?:ing)?>\s*(?=#{1,6} ))/im
+const INNER_REASONING = /^[ \t]*<(think|thinking|thought|reasoning)>[^]*?<\/\1>[ \t]*$/gim
+
+/** Until nothing more comes off: a fence may hold reasoning, and reasoning a fence. */
+const clean = (text: string, layers = MOST_LAYERS): string => {
+  const once = unfence(
+    text.replace(LEADING_REASONING, "").replace(INNER_REASONING, "").replace(UNOPENED_REASONING, "").trim()
+  )
+  return once === text || layers === 0 ? once : clean(once, layers - 1)
+}
+
+/** What is wrapped deeper is no summary. */
+const MOST_LAYERS = 16
+
+const unfence = (text: string): string => {
+  const [, language = "", body = text] = /^```(\w*)[ \t]*\n([^]*)\n```$/.exec(text) ?? []
+  // Two blocks, one at each end, look the same but for the fences between; only Markdown is wrapped with those inside.
+  return /^```/m.test(body) && !/^(?:md|markdown)$/i.test(language) ? text : body.trim()
+}
+
+const isBlank = (text: string): boolean => !/[\p{L}\p{N}]/u.test(text)
+
+/** Refusals and errors are short and have no sections; a summary may speak of either as much as it likes. */
+const isScant = (text: string): boolean => text.length < 600 && (text.match(/^#{1,6} /gm) ?? []).length < 2
+
+/** The first words under whatever heading. */
+const opening = (text: string): string =>
+  text
+    .replace(/^#{1,6} .*\n+/, "")
+    .replace(/^[\s#>*_[\](){}"'`-]+/, "")
+    .replaceAll("’", "'")
+
+const REFUSAL = new RegExp(
+  String.raw`^(?:(?:i(?:'m| am) (?:very |so )?sorry|sorry|i apologi[sz]e|my apologies|unfortunately|as an ai|i'm afraid)\b[^]{0,200}?)?` +
+    String.raw`\b(?:i|we) ?(?:can(?:no|')t|can not|won't|will not|must decline|decline|(?:am|are|'m|'re) (?:unable|not able|not allowed)|do(?:n't| not) feel comfortable)\b` +
+    String.raw`[^.]{0,40}?\b(?:help|assist|comply|summari[sz]\w*|provide|fulfil\w*|continue|do (?:that|this|so)|engage|create|generate|process|discuss|share|with (?:that|this))\b` +
+    String.raw`|^(?:there is no|i (?:don't|do not) see (?:any|a)|no) (?:conversation|content|messages?|text|transcript)\b[^]{0,80}?\b(?:summari[sz]e|provided)` +
+    String.raw`|^(?:lo siento|je suis désolé|es tut mir leid|tut mir leid|к сожалению|извините|对不起|抱歉|申し訳)`,
+  "i"
+)
+
+const ERROR =
+  /^(?:(?:fatal |api |server |internal |model |provider |openai |http )?(?:error|exception)(?: code)?[ \t]*(?:\d{3}\b|[:!])|traceback \(|(?:http[ /\d.]*)?[45]\d\d[ :-]+[a-z]|(?:internal server error|bad gateway|service (?:temporarily )?unavailable|gateway time-?out|too many requests|rate limit (?:exceeded|reached)|request (?:timed out|failed|was aborted)|connection (?:error|reset|refused|timed out)|unauthorized|forbidden|not found)(?:[.!]|\s*(?:$|\n|[:(-]))|an? (?:unexpected |internal |unknown )?error (?:has )?occurred|something went wrong|the (?:model|server|service|engine) is (?:currently |temporarily )?(?:overloaded|unavailable|busy)|(?:failed|unable|could not|couldn't) (?:to )?(?:generate|create|produce|complete) (?:a |the )?(?:summary|response))|\bsummary generation (?:was|is) unavailable/i
+
+const HTML = /^(?:<!doctype html|<(?:html|head|body|center|title)[\s>]|<\?xml\s)/i
+
+const isErrorObject = (text: string): boolean => {
+  if (!text.startsWith("{") || !text.endsWith("}")) return false
+  try {
+    return Object.keys(JSON.parse(text)).some((key) => ["error", "errors", "detail", "message", "code"].includes(key))
+  } catch {
+    return false
+  }
+}
+
+const excerpt = (text: string): string => clip(oneLine(redact(text)), 160)

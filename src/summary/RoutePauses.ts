@@ -1,0 +1,109 @@
+/**
+ * The memory of routes that failed: stored, so that a restart keeps it and every process of the host shares it.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { place } from "../model/ModelClients.ts"
+import type { AuxiliaryError } from "../model/ModelError.ts"
+import * as Pause from "../model/RoutePause.ts"
+import type { Route } from "../model/Provider.ts"
+import { SessionStore } from "../store/SessionStore.ts"
+
+/**
+ * - `claim` says whether the route may be called for the task now; after a pause the first caller gets it as a probe.
+ * - `release` tells that the caller broke off before it knew: a probe of its is the next one's.
+ * - `failed` tells that the task gave the route up, with its last error; `succeeded` that the route answered.
+ *
+ * A store that cannot be reached pauses nothing.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class Pauses extends Context.Tag("throughline/Pauses")<
+  Pauses,
+  {
+    readonly claim: (route: Route, task: string) => Effect.Effect<boolean>
+    readonly release: (route: Route, task: string) => Effect.Effect<void>
+    readonly failed: (route: Route, task: string, error: AuxiliaryError) => Effect.Effect<void>
+    readonly succeeded: (route: Route, task: string) => Effect.Effect<void>
+  }
+>() {}
+
+/** A pause of the route holds for every task on its place, one of the task for this model alone. */
+const keyOf = {
+  route: (route: Route) => place(route),
+  task: (route: Route, task: string) => `${place(route)} ${route.model} ${task}`
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = Effect.fnUntraced(function* (policy: Pause.Policy = Pause.defaults) {
+  const store = yield* SessionStore
+
+  const change = <A>(key: string, otherwise: A, rule: (pause: Pause.Pause, now: number) => readonly [A, Pause.Pause]) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => store.pause(key, (pause) => rule(pause, now))).pipe(
+      Effect.catchAll((error) => Effect.as(Effect.logWarning(error.message), otherwise))
+    )
+
+  /** Until when the pauses are that a probe of this process has begun. */
+  const probes = new Map<string, number>()
+
+  const claimKey = (key: string) =>
+    change(key, true, (pause, now) => {
+      const gate = Pause.gate(pause, now)
+      if (gate !== "probe") return [gate === "open", pause]
+      const probing = Pause.probing(policy, pause, now)
+      probes.set(key, probing.until)
+      return [true, probing]
+    })
+
+  const releaseKey = (key: string) =>
+    Effect.suspend(() => {
+      const until = probes.get(key)
+      if (until === undefined) return Effect.void
+      probes.delete(key)
+      // Whatever has been learned of the route since then holds.
+      return change(key, undefined, (pause, now) => [
+        undefined,
+        pause.until === until ? { ...pause, until: now } : pause
+      ])
+    })
+
+  const release = (route: Route, task: string) =>
+    Effect.zipRight(releaseKey(keyOf.route(route)), releaseKey(keyOf.task(route, task)))
+
+  const forget = (key: string) => change(key, undefined, () => [undefined, Pause.none])
+
+  const isClosed = (key: string) => change(key, false, (pause, now) => [Pause.gate(pause, now) === "closed", pause])
+
+  /** A task that may not go leaves the probe of the route to others. */
+  const claim = Effect.fnUntraced(function* (route: Route, task: string) {
+    if (yield* isClosed(keyOf.task(route, task))) return false
+    return (yield* claimKey(keyOf.route(route))) && (yield* claimKey(keyOf.task(route, task)))
+  })
+
+  const failed = (route: Route, task: string, error: AuxiliaryError) => {
+    const scope = Pause.scopeOf(error)
+    if (scope === "nothing") return Effect.void
+    const key = scope === "route" ? keyOf.route(route) : keyOf.task(route, task)
+    return change(key, undefined, (pause, now) => [undefined, Pause.afterFailure(policy, pause, scope, now)])
+  }
+
+  const succeeded = (route: Route, task: string) =>
+    Effect.zipRight(forget(keyOf.route(route)), forget(keyOf.task(route, task)))
+
+  return Pauses.of({ claim, release, failed, succeeded })
+})
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (policy?: Pause.Policy): Layer.Layer<Pauses, never, SessionStore> =>
+  Layer.effect(Pauses, make(policy))

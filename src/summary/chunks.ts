@@ -1,0 +1,67 @@
+/** A range too large for one call, cut where no tool call loses its result. */
+import type { Message } from "../message/Message.ts"
+import type { Logged } from "../session/Session.ts"
+import { type Counter, total } from "../message/Tokens.ts"
+import { digestOf } from "../ledger/messageDigest.ts"
+import { atCodePoint } from "../view/excerpt.ts"
+import { safeCuts } from "../message/toolPairs.ts"
+
+type Range = ReadonlyArray<Logged>
+
+/**
+ * Few chunks of at most `limit` tokens, all of about the same size, since the largest is what takes longest; a group
+ * that cannot be cut may be larger.
+ */
+export const upTo = (entries: Range, limit: number): ReadonlyArray<Range> => {
+  const safe = safeCuts(entries.map(({ message }) => message))
+  const chunks: Array<Range> = []
+  let left = total(entries)
+  let from = 0
+  let size = 0
+  let cut = { at: 0, size: 0 }
+  const close = () => {
+    chunks.push(entries.slice(from, cut.at))
+    from = cut.at
+    left -= cut.size
+    size -= cut.size
+    cut = { at: from, size: 0 }
+  }
+  entries.forEach((entry, index) => {
+    if (size + entry.tokens > limit && cut.at > from) close()
+    size += entry.tokens
+    if (safe[index + 1] !== true) return
+    cut = { at: index + 1, size }
+    // As much as is left would come to this in each of as many chunks as it needs.
+    if (size < left && size >= left / Math.ceil(left / limit)) close()
+  })
+  chunks.push(entries.slice(from))
+  return chunks
+}
+
+/** Below this an overflow has another cause than the size of the range. */
+const SMALLEST = 500
+
+/** Whether it is worth it; of a single message only text can be cut. */
+export const canBeHalved = (entries: Range): boolean =>
+  total(entries) >= SMALLEST && (entries.length > 1 || typeof entries[0]?.message.content === "string")
+
+/** Two chunks of about the same size; a single message is cut within its text. */
+export const halves = (entries: Range, counter: Counter): ReadonlyArray<Range> => {
+  const [only] = entries
+  if (only !== undefined && entries.length === 1) return halvesOf(only, counter)
+  const chunks = upTo(entries, total(entries) / 2)
+  const [first = []] = chunks
+  const middle = chunks.length > 1 ? first.length : Math.ceil(entries.length / 2)
+  return [entries.slice(0, middle), entries.slice(middle)]
+}
+
+const halvesOf = (entry: Logged, counter: Counter): ReadonlyArray<Range> => {
+  if (typeof entry.message.content !== "string") return [[entry]]
+  // Redacted before it is cut: half a secret is not known for one.
+  const content = digestOf(entry.message).body
+  const middle = atCodePoint(content, Math.floor(content.length / 2))
+  return [content.slice(0, middle), content.slice(middle)].map((half) => {
+    const message: Message = { ...entry.message, content: half }
+    return [{ ...entry, message, tokens: counter.message(message) }]
+  })
+}

@@ -1,0 +1,126 @@
+/**
+ * Which sentences of the talk and which lines of tool output say most, in any language: by the words they share.
+ */
+import { isProse, LINE_BREAK, oneLine, words } from "../message/text.ts"
+
+/** A sentence or line that may be quoted. `bonus` multiplies what its words are worth. */
+export interface Quote {
+  readonly text: string
+  readonly seq: number
+  readonly words: ReadonlySet<string>
+  readonly bonus: number
+}
+
+/** The sentences of one message that can stand alone. */
+export const quotesOf = (sentences: ReadonlyArray<string>, seq: number, bonus: number): ReadonlyArray<Quote> =>
+  sentences
+    .filter((text) => text.length >= SHORTEST && text.length <= LONGEST && isProse(text))
+    .map((text) => quote(text, seq, bonus))
+    .filter(({ text, words }) => words.size > 3 && !text.endsWith(":"))
+
+/** When each word was said for the first time. */
+export function* firstSaid(
+  talk: ReadonlyArray<{ readonly seq: number; readonly sentences: ReadonlyArray<string> }>
+): Generator<void, ReadonlyMap<string, number>> {
+  const first = new Map<string, number>()
+  for (const { seq, sentences } of talk) {
+    for (const word of words(sentences.join("\n"))) if (!first.has(word)) first.set(word, seq)
+    yield
+  }
+  return first
+}
+
+/**
+ * The lines of a tool's output that mattered: what is said for the first time soon after was learned from it, numbers
+ * and names with numbers before all. And the lines that speak of the topic.
+ */
+export const linesOf = (
+  output: string,
+  seq: number,
+  first: ReadonlyMap<string, number>,
+  topic: ReadonlySet<string>
+): ReadonlyArray<Quote> =>
+  ends(output.split(LINE_BREAK))
+    .filter((line) => line.length >= SHORTEST && line.length <= LONGEST_LINE)
+    .flatMap((line) => {
+      const text = line.replace(MARKUP, "").trim()
+      const all = words(text)
+      const learned = all.filter((word) => isSoonAfter(first.get(word), seq))
+      const isLearned = learned.some((word) => /\d/.test(word)) || (learned.length > 1 && isProse(line))
+      const isOnTopic = topic.size > 0 && all.some((word) => topic.has(word))
+      return isLearned || isOnTopic ? [quote(text, seq, Math.min(1.5, 0.5 + learned.length / 4))] : []
+    })
+    .sort((a, b) => b.bonus - a.bonus)
+    .slice(0, 3)
+
+const isSoonAfter = (said: number | undefined, seq: number): boolean =>
+  said !== undefined && said > seq && said <= seq + 8
+
+/** Of a long output both ends: the middle of a file can be read again. */
+const ends = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
+  lines.length <= 40 ? lines : [...lines.slice(0, 20), ...lines.slice(-20)]
+
+/**
+ * The quotes that say most, the best last: those whose words many others share, but not the words that nearly all
+ * share, as the small words of any language are. A quote like one already taken is left out, and so is what is not
+ * `isNew`.
+ */
+export function* ranked(
+  all: ReadonlyArray<Quote>,
+  topic: ReadonlySet<string>,
+  most: number,
+  isNew: (quote: Quote) => boolean
+): Generator<void, ReadonlyArray<Quote>> {
+  const weights = yield* wordWeights(all)
+  const scored: Array<{ readonly quote: Quote; readonly score: number }> = []
+  for (const quote of all) {
+    scored.push({ quote, score: score(quote, weights, topic) })
+    yield
+  }
+  scored.sort((a, b) => b.score - a.score)
+  const taken: Array<Quote> = []
+  for (const { quote } of scored) {
+    if (taken.length === most) break
+    if (!taken.some((other) => overlap(quote, other) > 0.6) && isNew(quote)) taken.push(quote)
+    yield
+  }
+  return taken.toReversed()
+}
+
+const quote = (text: string, seq: number, bonus: number): Quote => ({
+  text: oneLine(text),
+  seq,
+  words: new Set(words(text)),
+  bonus: /\d|`|[\w-][/_][\w-]/.test(text) ? bonus * 1.4 : bonus
+})
+
+function* wordWeights(all: ReadonlyArray<Quote>): Generator<void, ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>()
+  for (const { words } of all) {
+    for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1)
+    yield
+  }
+  const common = Math.max(5, all.length / 12)
+  return new Map(Array.from(counts, ([word, count]) => [word, count > common ? 0 : Math.log1p(count)]))
+}
+
+const score = ({ bonus, words }: Quote, weights: ReadonlyMap<string, number>, topic: ReadonlySet<string>): number => {
+  let sum = 0
+  let hits = 0
+  for (const word of words) {
+    sum += weights.get(word) ?? 0
+    if (topic.has(word)) hits++
+  }
+  return ((bonus * sum) / Math.sqrt(words.size)) * (1 + 4 * hits) + 10 * hits
+}
+
+const overlap = (a: Quote, b: Quote): number => {
+  let shared = 0
+  for (const word of a.words) if (b.words.has(word)) shared++
+  return shared / Math.max(1, Math.min(a.words.size, b.words.size))
+}
+
+const SHORTEST = 8
+const LONGEST = 400
+const LONGEST_LINE = 200
+const MARKUP = /^(?:\s|[#>*+•-]+\s|\d+[.):]\s)+/

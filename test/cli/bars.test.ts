@@ -1,0 +1,116 @@
+import { assert, describe, it } from "@effect/vitest"
+import { FastCheck } from "effect"
+import * as Picture from "../../src/cli/terminal/bars.ts"
+
+const before = [
+  { name: "system", tokens: 5_000 },
+  { name: "messages", tokens: 80_000 }
+]
+const after = [
+  { name: "system", tokens: 5_000 },
+  { name: "handoff", tokens: 10_000 },
+  { name: "tail", tokens: 5_000 }
+]
+
+const plain = (colored: string) =>
+  colored
+    .split("\u001B[")
+    .map((piece, index) => (index === 0 ? piece : piece.slice(piece.indexOf("m") + 1)))
+    .join("")
+
+describe("windowBar", () => {
+  it("shows each part to scale, and what is free", () => {
+    assert.strictEqual(
+      Picture.windowBar(after, 100_000, 42, false),
+      [
+        "[██▓▓▓▓▒▒································]",
+        "  █ system    5,000    5.0%",
+        "  ▓ handoff  10,000   10.0%",
+        "  ▒ tail      5,000    5.0%",
+        "  · free     80,000   80.0%"
+      ].join("\n")
+    )
+  })
+
+  it("says so when the parts are over the window", () => {
+    assert.strictEqual(
+      Picture.windowBar([{ name: "messages", tokens: 150 }], 100, 12, false),
+      ["[██████████!", "  █ messages         150  150.0%", "  ! over the window   50   50.0%"].join("\n")
+    )
+  })
+
+  it("shows an empty window", () => {
+    assert.strictEqual(Picture.windowBar([], 100, 12, false), "[··········]\n  · free  100  100.0%")
+  })
+
+  it("leaves what is empty out of the legend, and the others their glyphs", () => {
+    assert.strictEqual(
+      Picture.windowBar(
+        [
+          { name: "system", tokens: 0 },
+          { name: "tail", tokens: 50 }
+        ],
+        100,
+        12,
+        false
+      ),
+      ["[▓▓▓▓▓·····]", "  ▓ tail  50   50.0%", "  · free  50   50.0%"].join("\n")
+    )
+  })
+
+  it("differs from its coloured form by the colours alone", () => {
+    const colored = Picture.windowBar(after, 100_000, 80, true)
+    assert.include(colored, "\u001B[34m██")
+    assert.strictEqual(plain(colored), Picture.windowBar(after, 100_000, 80, false))
+  })
+
+  const parts = FastCheck.array(FastCheck.record({ name: FastCheck.constant("p"), tokens: FastCheck.nat(100_000) }), {
+    maxLength: 12
+  })
+
+  it.prop(
+    "is as wide as it was asked to be, and filled to within a column",
+    [parts, FastCheck.integer({ min: 12, max: 200 })],
+    ([parts, width]) => {
+      const [bar = ""] = Picture.windowBar(parts, 200_000, width, false).split("\n")
+      assert.strictEqual(bar.length, width)
+      const tokens = parts.reduce((sum, part) => sum + part.tokens, 0)
+      const filled = width - 2 - [...bar].filter((glyph) => glyph === "·").length
+      assert.isAtMost(Math.abs(filled - Math.min(1, tokens / 200_000) * (width - 2)), 0.5)
+    }
+  )
+})
+
+describe("beforeAfter", () => {
+  it("puts both on one scale", () => {
+    assert.strictEqual(
+      Picture.beforeAfter(before, after, 100_000, 22, false),
+      [
+        "before",
+        "[█▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓···]",
+        "  █ system     5,000    5.0%",
+        "  ▓ messages  80,000   80.0%",
+        "  · free      15,000   15.0%",
+        "",
+        "after",
+        "[█▓▓▒················]",
+        "  █ system    5,000    5.0%",
+        "  ▓ handoff  10,000   10.0%",
+        "  ▒ tail      5,000    5.0%",
+        "  · free     80,000   80.0%",
+        "",
+        "85,000 → 20,000 tokens (-76.5%)"
+      ].join("\n")
+    )
+  })
+})
+
+describe("progressBar", () => {
+  it("is filled as far as the work is done, and never beyond", () => {
+    const drawn = (done: number, all: number) => Picture.progressBar(done, all, { width: 12, color: false })
+    assert.deepStrictEqual(
+      [drawn(0, 0), drawn(350, 1_000), drawn(1_000, 1_000), drawn(1_001, 1_000)],
+      ["[··········]", "[████······]", "[██████████]", "[██████████]"]
+    )
+  })
+})

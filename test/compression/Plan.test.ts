@@ -1,0 +1,425 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Either, FastCheck } from "effect"
+import { existsSync, readFileSync } from "node:fs"
+import * as CompressionPolicy from "../../src/compression/CompressionPolicy.ts"
+import * as Handoff from "../../src/handoff/Handoff.ts"
+import * as Message from "../../src/message/Message.ts"
+import * as Plan from "../../src/compression/Plan.ts"
+import type { Logged, Segment, State } from "../../src/session/Session.ts"
+import { estimate } from "../../src/message/Tokens.ts"
+import * as View from "../../src/view/View.ts"
+import {
+  any,
+  call,
+  calls,
+  type Entry,
+  logOf,
+  notification,
+  plain,
+  request,
+  result,
+  says,
+  stateOf,
+  system
+} from "../support/histories.ts"
+import { problems } from "../support/providerShapes.ts"
+
+const policyOf = (options: CompressionPolicy.Options) => Either.getOrThrow(CompressionPolicy.make(options))
+
+const planOf = (state: State, options: CompressionPolicy.Options) =>
+  Plan.make({ state, policy: policyOf(options), counter: estimate, overhead: overheadOf(state) })
+
+const overheadOf = ({ system }: State) => system.reduce((sum, { tokens }) => sum + tokens, 0)
+
+const conversation = (state: State): number => {
+  const { tokens, parts } = View.assemble(state, estimate)
+  return tokens - parts.system.tokens
+}
+
+const segmentOf = (id: string, plan: Plan.Compress, tokens: number): Segment => {
+  const text = "word ".repeat(tokens).slice(0, 4 * tokens)
+  const { fromSeq, toSeq } = plan
+  return { id, level: 0, children: [], fromSeq, toSeq, text, tokens, degraded: "no route", focus: null, model: "m" }
+}
+
+/** The state after a commit of the largest summary and ledger a compression may make. */
+const commit = (log: ReadonlyArray<Logged>, state: State, plan: Plan.Compress): State => {
+  const segment = segmentOf(`g${state.generation + 1}`, plan, plan.summaryTokens)
+  const ledger = "fact ".repeat(plan.shares.handoff).slice(0, 4 * Plan.ledgerRoom(plan.shares))
+  const { manifest, segments } = Plan.manifest(plan, state, { segment, condensed: [], ledger }, estimate)
+  return stateOf(log, manifest, segments, state.generation + 1)
+}
+
+/** The results of every call, found the slow way. */
+const pairsOf = (log: ReadonlyArray<Logged>): ReadonlyArray<readonly [call: number, result: number]> => {
+  const taken = new Set<string>()
+  return log.flatMap(({ seq, message }) => {
+    if (message.role !== "tool") return []
+    for (const before of log.slice(0, seq - 1).toReversed())
+      for (const [k, { id }] of [...Message.toolCalls(before.message).entries()].toReversed())
+        if (id === message.tool_call_id && !taken.has(`${before.seq}/${k}`)) {
+          taken.add(`${before.seq}/${k}`)
+          return [[before.seq, seq] as const]
+        }
+    return []
+  })
+}
+
+/** The call at the end of the log that nothing but results follow, not all of them. */
+const pendingSeq = (log: ReadonlyArray<Logged>): number | undefined => {
+  const last = log.findLast(({ message }) => message.role !== "tool")
+  const answered = pairsOf(log).filter(([called]) => called === last?.seq).length
+  return last !== undefined && answered < Message.toolCalls(last.message).length ? last.seq : undefined
+}
+
+/** What every plan keeps to, on the state it was made from. */
+const check = (log: ReadonlyArray<Logged>, state: State, plan: Plan.Compress): State => {
+  const isFirst = state.generation === 0
+  const headTo = isFirst ? plan.headTo : state.manifest.headTo
+  const firstSeq = state.system.length + 1
+
+  assert.strictEqual(plan.headTo, headTo, "the head stays")
+  assert.strictEqual(plan.fromSeq, isFirst ? Math.max(headTo + 1, firstSeq) : state.manifest.tailFrom, "no gap")
+  assert.strictEqual(plan.toSeq, plan.tailFrom - 1)
+  assert.deepStrictEqual(
+    plan.material.map(({ seq }) => seq),
+    log.filter(({ seq }) => seq >= plan.fromSeq && seq <= plan.toSeq).map(({ seq }) => seq)
+  )
+  for (const [called, answered] of pairsOf(log)) {
+    if (called >= plan.fromSeq)
+      assert.strictEqual(called >= plan.tailFrom, answered >= plan.tailFrom, "a pair is split")
+    if (isFirst) assert.strictEqual(called <= headTo, answered <= headTo, "a pair is split by the head")
+  }
+  assert.notStrictEqual(log[plan.tailFrom - 1]?.message.role, "tool", "no tail begins with a result")
+  assert.isTrue(plan.tailFrom <= (pendingSeq(log) ?? Infinity), "a call whose result may still come left the view")
+  assert.isFalse(plan.excerpts.some(({ seq, tokens }) => tokens === 0 && plan.live.includes(seq)))
+
+  const open = Plan.openRequests(state).filter(({ seq }) => seq < plan.tailFrom)
+  assert.deepStrictEqual(
+    plan.live,
+    open.slice(open.length - plan.live.length).map(({ seq }) => seq)
+  )
+  assert.isTrue(open.length === 0 || plan.live.length > 0, "the newest request is pinned")
+
+  const next = commit(log, state, plan)
+  assert.deepStrictEqual(
+    [next.head, next.tail].flat(),
+    log.filter(({ seq }) => seq >= firstSeq && !covers(seq, next))
+  )
+  assert.isAtMost(conversation(next), plan.shares.target, "Fits")
+  assert.deepStrictEqual(problems(View.assemble(next, estimate).messages), [])
+  return next
+}
+
+const covers = (seq: number, { manifest }: State) => seq > manifest.headTo && seq < manifest.tailFrom
+
+/** Compresses as the log grows, as often as the plan allows, each time for the window given with the piece. */
+const live = (pieces: ReadonlyArray<readonly [ReadonlyArray<Entry>, CompressionPolicy.Options]>): number => {
+  let entries: ReadonlyArray<Entry> = []
+  let base: State | undefined
+  for (const [piece, options] of pieces) {
+    entries = [...entries, ...piece]
+    const log = logOf(entries)
+    const state = base === undefined ? stateOf(log) : stateOf(log, base.manifest, base.segments, base.generation)
+    const plan = planOf(state, options)
+    if (plan._tag === "Compress") base = check(log, state, plan)
+    if (plan._tag === "NothingToCompress") assert.isTrue(mayStay(state, options), "over its target for no reason")
+  }
+  return base?.generation ?? 0
+}
+
+/** Within the target, or nothing to take: no message since the last compression, or a result that may still come. */
+const mayStay = (state: State, options: CompressionPolicy.Options): boolean => {
+  const target = CompressionPolicy.shares(policyOf(options), overheadOf(state))?.target ?? 0
+  const isPending = pendingSeq(state.tail.map((entry, i) => ({ ...entry, seq: i + 1 }))) !== undefined
+  return conversation(state) <= target || state.tail.length === 0 || isPending
+}
+
+const options: FastCheck.Arbitrary<CompressionPolicy.Options> = FastCheck.record({
+  contextLength: FastCheck.constantFrom(4_096, 4_096, 8_192, 32_000, 128_000, 2_000_000),
+  protectFirstN: FastCheck.constantFrom(0, 1, 3, 3, 3, 5, 40),
+  protectLastN: FastCheck.constantFrom(0, 1, 5, 20, 200)
+})
+
+describe("Fits: a view after a compression is within its target", () => {
+  it.prop(
+    "whatever the history, the window and the number of compressions; nothing is lost, no pair is split",
+    [FastCheck.array(FastCheck.tuple(any, options), { minLength: 1, maxLength: 4 })],
+    ([pieces]) => void live(pieces),
+    { fastCheck: { numRuns: 1_000 } }
+  )
+
+  const long = "word ".repeat(20_000)
+  const rounds = (n: number, output: string): ReadonlyArray<Entry> =>
+    Array.from({ length: n }, (_, i) => [calls(call(`c${i}`, `{"n":${i}}`)), result(`c${i}`, output)]).flat()
+  const batch = (n: number, args: string, output: string): ReadonlyArray<Entry> => {
+    const made = Array.from({ length: n }, (_, i) => call(`p${i}`, JSON.stringify({ args })))
+    return [calls(...made), ...made.map(({ id }) => result(id, output))]
+  }
+  const image = { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } } as const
+  const picture = (text: string): Entry => ({
+    message: { role: "user", content: [{ type: "text", text }, image, image] },
+    kind: "request"
+  })
+
+  /** Sized so that head, open requests and tail all but fill their shares in a window of 4,096 and of 2,048. */
+  const brimful = (target: number): ReadonlyArray<Entry> => {
+    const words = (tokens: number) => "w".repeat(4 * (Math.floor(tokens) - 4))
+    const ballast = Array.from({ length: 100 }, () => notification(words(60)))
+    const tail = Array.from({ length: 19 }, () => notification(words((0.35 * target) / 19)))
+    return [request(words(0.12 * target)), says("-"), ...ballast, request(words(0.13 * target)), ...ballast, ...tail]
+  }
+
+  const extremes: ReadonlyArray<readonly [string, ReadonlyArray<Entry>]> = [
+    ["one request and 1,000 tool rounds", [request("go"), ...rounds(1_000, "ok ".repeat(100))]],
+    [
+      "20 times as much tool output as anything else",
+      [request("go on ".repeat(50)), ...rounds(40, "out ".repeat(1_500))]
+    ],
+    ["every share full", brimful(819)],
+    ["every share full in the smallest window", brimful(409)],
+    ["one giant message", [request(long.repeat(4))]],
+    ["one giant message and its answer", [request(long), says(long)]],
+    [
+      "giant tool arguments",
+      [request("go"), calls(call("a", JSON.stringify({ long }))), result("a", "ok"), says("done")]
+    ],
+    ["giant arguments at the end", [request("go"), ...rounds(30, "fine"), ...batch(1, long, "ok")]],
+    ["a giant result at the end", [request("go"), ...rounds(300, "fine ".repeat(20)), ...batch(1, "x", long)]],
+    ["500 open requests", Array.from({ length: 500 }, (_, i) => request(`request ${i}: ${"please ".repeat(40)}`))],
+    ["500 giant notifications", Array.from({ length: 500 }, () => notification("beep ".repeat(2_000)))],
+    ["images", Array.from({ length: 60 }, (_, i) => [picture(`look at ${i}`), says("seen")]).flat()],
+    ["no user message", [...rounds(200, "fine ".repeat(50)), says(long)]],
+    ["only one user message", [request("go"), ...Array.from({ length: 200 }, () => says("thinking ".repeat(100)))]],
+    ["everything one tool batch", [request("go"), ...batch(300, "x".repeat(500), "out ".repeat(300))]],
+    [
+      "a tool batch inside the first three messages",
+      [request("go"), ...batch(2, "x", "y"), ...rounds(200, long.slice(0, 900))]
+    ],
+    [
+      "a pending batch too large for the tail",
+      [request("go"), ...rounds(100, "fine ".repeat(50)), ...batch(300, "x".repeat(500), "o").slice(0, 9)]
+    ],
+    [
+      "a result that came 1,000 messages late",
+      [request("go"), calls(call("late")), ...rounds(500, "fine ".repeat(20)), result("late", "x"), says("k")]
+    ],
+    ["tool results nobody asked for", Array.from({ length: 300 }, (_, i) => result(`n${i}`, "out ".repeat(100)))],
+    [
+      "a system prompt, and instructions between",
+      [system("be kind"), ...Array.from({ length: 200 }, () => [system("now ".repeat(50)), says("fine")]).flat()]
+    ]
+  ]
+  for (const [name, entries] of extremes)
+    it(name, () => {
+      for (const contextLength of [2_048, 4_096, 8_000, 32_000, 200_000, 2_000_000]) {
+        const first = live([[entries, { contextLength }]])
+        const total = logOf(entries).reduce((sum, { tokens }) => sum + tokens, 0)
+        if (total > contextLength && contextLength <= 8_000) assert.strictEqual(first, 1, "nothing was compressed")
+        live([
+          [entries, { contextLength: 2_000_000 }],
+          [entries, { contextLength }],
+          [[request("and then?")], { contextLength: 4_096 }]
+        ])
+      }
+    })
+})
+
+describe("the head", () => {
+  const filler = Array.from({ length: 100 }, () => [request("more ".repeat(20)), says("word ".repeat(60))]).flat()
+  const headTo = (entries: ReadonlyArray<Entry>, options: Partial<CompressionPolicy.Options> = {}) => {
+    const plan = planOf(stateOf(logOf([...entries, ...filler])), { contextLength: 16_000, ...options })
+    return plan._tag === "Compress" ? plan.headTo : -1
+  }
+
+  it("is the first messages, the system prompt left aside", () => {
+    assert.strictEqual(headTo([request("one"), says("1"), request("two")]), 3)
+    assert.strictEqual(headTo([system("be kind"), request("one"), says("1"), request("two")]), 4)
+    assert.strictEqual(headTo([request("one"), says("1"), request("two")], { protectFirstN: 1 }), 1)
+  })
+  it("ends before a call whose result would not be in it, and before results", () => {
+    assert.strictEqual(headTo([request("one"), calls(call("a"), call("b")), result("a", "1"), result("b", "2")]), 1)
+    assert.strictEqual(headTo([request("one"), calls(call("a")), result("a", "1"), says("done")]), 1)
+    assert.strictEqual(
+      headTo([request("one"), calls(call("a")), result("a", "1"), says("done")], { protectFirstN: 4 }),
+      4
+    )
+  })
+  it("gives up what does not fit its share", () => {
+    assert.strictEqual(headTo([request("one"), says("word ".repeat(500))]), 1)
+    assert.strictEqual(headTo([request("word ".repeat(500))]), 0)
+  })
+})
+
+describe("a head for a larger window", () => {
+  it("stays, shortened to what it may have now, its open requests still shown", () => {
+    const asks = Array.from({ length: 40 }, (_, i) => request(`${i} ${"please ".repeat(60)}`))
+    const filler = Array.from({ length: 400 }, () => notification("word ".repeat(200)))
+    const large = { contextLength: 2_000_000, protectFirstN: 40 }
+    assert.strictEqual(
+      live([
+        [[...asks, ...filler], large],
+        [filler, { ...large, contextLength: 4_096 }]
+      ]),
+      2
+    )
+  })
+})
+
+describe("the tail", () => {
+  const tailOf = (entries: ReadonlyArray<Entry>, options: Partial<CompressionPolicy.Options> = {}) => {
+    const log = logOf(entries)
+    const plan = planOf(stateOf(log), { contextLength: 16_000, ...options })
+    return plan._tag === "Compress" ? log.slice(plan.tailFrom - 1) : []
+  }
+  const tokens = (entries: ReadonlyArray<Logged>) => entries.reduce((sum, entry) => sum + entry.tokens, 0)
+  const talk = (length: number) => Array.from({ length: 400 }, () => says("word ".repeat(length)))
+
+  it("takes messages until its share is full", () => {
+    const tail = tailOf(talk(8))
+    assert.isAtLeast(tail.length, 20)
+    assert.closeTo(tokens(tail), 800, 20)
+  })
+  it("stretches to keep protectLastN messages, within its wish", () => {
+    assert.lengthOf(tailOf(talk(36)), 20)
+    assert.closeTo(tokens(tailOf(talk(80))), 1_120, 104)
+  })
+  it("keeps the last batch with its results", () => {
+    const tail = tailOf([...talk(40), calls(call("a"), call("b")), result("a", "word ".repeat(840)), result("b", "x")])
+    assert.lengthOf(tail, 3)
+  })
+  it("shows a last batch larger than its wish as excerpts", () => {
+    const last = [calls(call("a"), call("b")), result("a", "word ".repeat(9_000)), result("b", "x")]
+    const log = logOf([...talk(40), ...last])
+    const plan = planOf(stateOf(log), { contextLength: 16_000 })
+    assert.deepStrictEqual(plan._tag === "Compress" ? [plan.tailFrom, plan.excerpts.map(({ seq }) => seq)] : [], [
+      401,
+      [402]
+    ])
+  })
+  it("is never cut after a call whose result may still come", () => {
+    const tail = tailOf([...talk(40), calls(call("a"), call("b")), result("a", "x")])
+    assert.isTrue(tail.some(({ message }) => Message.toolCalls(message).length > 0))
+  })
+})
+
+describe("open requests", () => {
+  it.prop("are those since the last end of a turn", [any], ([entries]) => {
+    const log = logOf(entries)
+    const naive: Array<Logged> = []
+    for (const entry of log) {
+      if (entry.message.role === "assistant" && (entry.message.tool_calls ?? []).length === 0) naive.length = 0
+      if (entry.kind === "request") naive.push(entry)
+    }
+    assert.deepStrictEqual(Plan.openRequests(stateOf(log)), naive)
+    const total = log.reduce((sum, { tokens }) => sum + tokens, 0)
+    const plan = planOf(stateOf(log), { contextLength: 8_192 })
+    if (plan._tag !== "Compress" || total === 0) return
+    const unpinned = naive.filter(({ seq }) => seq < plan.tailFrom && !plan.live.includes(seq))
+    const next = commit(log, stateOf(log), plan)
+    assert.deepStrictEqual(
+      Plan.openRequests(next),
+      naive.filter((entry) => !unpinned.includes(entry))
+    )
+    const answered = [...log, ...logOf([...entries, says("done")]).slice(-1)]
+    assert.deepStrictEqual(Plan.openRequests(stateOf(answered, next.manifest, next.segments)), [])
+  })
+
+  it("of a head that nothing covered follows are still open", () => {
+    const log = logOf([request("one"), notification("two"), request("three")])
+    const { tail, ...rest } = stateOf(log)
+    const state = {
+      ...rest,
+      manifest: { ...rest.manifest, headTo: 2, tailFrom: 3 },
+      head: tail.slice(0, 2),
+      tail: tail.slice(2)
+    }
+    assert.deepStrictEqual(
+      Plan.openRequests(state).map(({ seq }) => seq),
+      [1, 3]
+    )
+  })
+})
+
+describe("nothing to do", () => {
+  it("when all of it fits", () => {
+    const state = stateOf(logOf([request("one"), says("1"), request("two"), says("2")]))
+    assert.strictEqual(planOf(state, { contextLength: 128_000 })._tag, "NothingToCompress")
+  })
+  it("right after a compression", () => {
+    const log = logOf(Array.from({ length: 300 }, () => [request("more ".repeat(20)), says("word ".repeat(60))]).flat())
+    const plan = planOf(stateOf(log), { contextLength: 16_000 })
+    assert.strictEqual(plan._tag, "Compress")
+    if (plan._tag !== "Compress") return
+    assert.strictEqual(planOf(commit(log, stateOf(log), plan), { contextLength: 16_000 })._tag, "NothingToCompress")
+  })
+  it("when system prompt and tools leave no room", () => {
+    const input = {
+      state: stateOf(logOf([request("hi")])),
+      policy: policyOf({ contextLength: 8_000 }),
+      counter: estimate
+    }
+    assert.deepStrictEqual(Plan.make({ ...input, overhead: 6_800 }), Plan.NoHeadroom({ room: 200 }))
+  })
+})
+
+describe("a counter that gives no number", () => {
+  it("does not keep a plan from being made", () => {
+    let asked = 0
+    const count = () => {
+      assert.isBelow(++asked, 100_000, "the plan goes round in circles")
+      return Number.NaN
+    }
+    const long = [calls(call("a")), result("a", "word ".repeat(9_000))]
+    const talk = Array.from({ length: 60 }, () => [request("more ".repeat(20)), says("word ".repeat(60))]).flat()
+    const state = stateOf(logOf([...talk, ...long]))
+    const policy = policyOf({ contextLength: 8_000 })
+    Plan.make({ state, policy, counter: { text: count, message: count }, overhead: 0 })
+    assert.isAbove(asked, 0)
+  })
+})
+
+describe("an imported handoff", () => {
+  it("is summarized on, and never kept as part of the head", () => {
+    const handoff = Handoff.message({ segments: [], ledger: "- never touch db", renderer: Handoff.RENDERER })
+    const talk = Array.from({ length: 60 }, (_, n) => [
+      request(`Part ${n}? ${"word ".repeat(40)}`),
+      says(`Part ${n} is fine.`)
+    ])
+    const log = logOf([request("Hello."), plain(handoff), says("Hello."), ...talk.flat()])
+    const plan = planOf(stateOf(log), { contextLength: 8_000 })
+    assert(plan._tag === "Compress")
+    assert.deepStrictEqual([plan.headTo, plan.fromSeq], [1, 2])
+  })
+})
+
+describe("real transcripts", () => {
+  const read = (path: string): ReadonlyArray<ReadonlyArray<Entry>> => {
+    const lines = existsSync(path) ? readFileSync(path, "utf8").trim().split("\n") : []
+    const sessions = new Map<string, Array<Entry>>()
+    for (const line of lines) {
+      const row: { readonly session?: string; readonly message?: Message.Message } & Message.Message = JSON.parse(line)
+      const message = row.message ?? row
+      const entries = sessions.get(row.session ?? "") ?? []
+      entries.push(message.role === "user" ? { message, kind: "request" } : plain(message))
+      sessions.set(row.session ?? "", entries)
+    }
+    return [...sessions.values()]
+  }
+  const chunks = (entries: ReadonlyArray<Entry>, size: number) =>
+    Array.from({ length: Math.ceil(entries.length / size) }, (_, i) => entries.slice(i * size, (i + 1) * size))
+  const table = [
+    { path: "../shared/transcripts/coding-agent.jsonl", contextLength: 272_000, size: 300, least: 1 },
+    { path: "../shared/transcripts/coding-agent.jsonl", contextLength: 16_000, size: 20, least: 20 },
+    { path: "../shared/transcripts/airline-desk.jsonl", contextLength: 4_096, size: 8, least: 1 }
+  ]
+  for (const { path, contextLength, size, least } of table) {
+    const isHere = existsSync(path)
+    it(isHere ? `${path} in a window of ${contextLength}` : `(${path} is not here: nothing to check)`, () => {
+      const generations = read(path).map((entries) =>
+        live(chunks(entries, size).map((piece) => [piece, { contextLength }]))
+      )
+      if (isHere) assert.isAtLeast(Math.max(...generations), least)
+    })
+  }
+})

@@ -1,0 +1,174 @@
+/** The frequency guard: compressions that gain next to nothing are not begun unasked for ever. */
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, FastCheck, Fiber, Layer, Stream, TestClock } from "effect"
+import { CompressionEvent } from "../../src/compression/CompressionEvent.ts"
+import { Compressor } from "../../src/compression/Compressor.ts"
+import * as Gateways from "../../src/gateway/Gateway.ts"
+import * as Refilling from "../../src/compression/backgroundBrake.ts"
+import * as Scripted from "../../src/model/Scripted.ts"
+import { SessionId } from "../../src/session/Session.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
+import * as Sqlite from "../../src/sqlite/Sqlite.ts"
+import * as Models from "../support/models.ts"
+import { idle, onVirtualClock } from "../support/virtualClock.ts"
+import { asked, conversation, deliver, id, recorded, route, scripted, summary } from "../support/world.ts"
+
+const { Gateway } = Gateways
+const policy = { contextLength: 32_000, mode: "background" } as const
+const world = scripted(Scripted.layer([Models.oracle]), { policy })
+
+/** A step a minute: a request of about `size` tokens, a view, what the provider says it cost, and an answer. */
+const step = (size: number, reported: (tokens: number) => number | undefined, tools: ReadonlyArray<unknown> = []) =>
+  Effect.gen(function* () {
+    const { turn } = yield* Gateway
+    yield* deliver({ role: "user", content: "The next invoice. ".repeat(Math.ceil(size / 5)) })
+    yield* turn(id, ({ append, report, view }) =>
+      Effect.gen(function* () {
+        const { tokens } = yield* view({ tools })
+        const inputTokens = reported(tokens)
+        if (inputTokens !== undefined) yield* report({ inputTokens })
+        yield* append({ role: "assistant", content: "It is paid." })
+      })
+    )
+    yield* TestClock.adjust("1 minute")
+    yield* Effect.flatMap(Compressor, ({ settled }) => settled(id))
+  })
+
+const starts = (lines: ReadonlyArray<string>) => lines.filter((line) => line.startsWith("compression started")).length
+const holds = (lines: ReadonlyArray<string>) => lines.filter((line) => line.startsWith("compression held back"))
+
+describe("a session that something else than its conversation fills", () => {
+  /** The provider counts what nobody told us of, such as tools of its own. */
+  const hidden = (tokens: number) => tokens + 17_000
+
+  it.effect("is not compressed over and over; it is said how fast it refills", () => {
+    const { layer, lines } = recorded()
+    return Effect.gen(function* () {
+      const { events } = yield* Gateway
+      const rates: Array<number> = []
+      yield* Effect.forkScoped(
+        Stream.runForEach(events, (event) =>
+          Effect.sync(() => CompressionEvent.$is("HeldBack")(event) && rates.push(event.tokensPerMinute))
+        )
+      )
+      yield* idle
+      yield* Effect.replicateEffect(step(300, hidden), 30)
+      assert.strictEqual(starts(lines), 3)
+      assert.strictEqual(holds(lines).length, 1)
+      const [told, ...others] = rates
+      assert.isEmpty(others)
+      assert.match(String(holds(lines)), new RegExp(`^compression held back: session=${id} after=3 .*=~${told}$`))
+      assert.isTrue(told !== undefined && told > 100 && told < 400, `${told} of about 310 tokens a minute`)
+    }).pipe(Effect.scoped, Effect.provide(Layer.merge(world, layer)), onVirtualClock)
+  })
+
+  it.effect("is compressed when somebody asks, at the hard threshold, and then unasked again", () => {
+    const { layer, lines } = recorded()
+    return Effect.gen(function* () {
+      const { compress } = yield* Gateway
+      yield* Effect.replicateEffect(step(300, hidden), 8)
+      assert.strictEqual(starts(lines), 3)
+      assert.strictEqual((yield* compress(id)).outcome, "committed")
+      assert.strictEqual(starts(lines), 4)
+      yield* Effect.replicateEffect(step(300, hidden), 25)
+      assert.strictEqual(starts(lines), 4)
+      yield* Effect.replicateEffect(step(300, hidden), 9)
+      assert.isAbove(starts(lines), 5)
+    }).pipe(Effect.provide(Layer.merge(world, layer)), onVirtualClock)
+  })
+})
+
+describe("a session that another process compresses", () => {
+  it.effect("is not held back for what was joined there", () => {
+    const { layer, lines } = recorded()
+    const model = Scripted.make([{ text: summary("x"), delay: "5 seconds" }])
+    return Effect.gen(function* () {
+      const store = yield* SessionStore
+      const options = { policy: { ...policy, mode: "manual" }, routes: [route] } as const
+      const process = Layer.build(Layer.provide(Layer.fresh(Gateways.layer(options)), model.layer))
+      const here = yield* process
+      const there = yield* process
+      yield* store.importAll([{ sessionId: id, messages: conversation(100) }])
+      for (let n = 1; n <= 4; n++) {
+        const { lastSeq } = yield* store.state(id)
+        const compressing = yield* Effect.fork(Context.get(there, Compressor).compress(id))
+        yield* asked(model, n)
+        yield* Context.get(here, Compressor).start(id, lastSeq)
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual((yield* Fiber.join(compressing)).outcome, "committed")
+        yield* Context.get(here, Compressor).settled(id)
+        yield* Context.get(here, Gateway).turn(id, ({ append }) => append(...conversation(60, 100 * n)))
+      }
+      assert.strictEqual((yield* store.stats(id)).compressions.joined, 4)
+      assert.deepStrictEqual(holds(lines), [])
+    }).pipe(Effect.scoped, Effect.provide([Sqlite.layerTemporary, layer]))
+  })
+})
+
+describe("a session that its conversation fills", () => {
+  const size = FastCheck.constantFrom(10, 300, 1_500, 5_000)
+  const sizes = FastCheck.oneof(
+    FastCheck.array(size, { minLength: 10, maxLength: 25 }),
+    size.map((size) => Array<number>(30).fill(size))
+  )
+  const tools = FastCheck.integer({ min: 0, max: 15_000 }).map((tokens) => ["x".repeat(4 * tokens)])
+  const told = FastCheck.oneof(
+    FastCheck.record({ tools, ratio: FastCheck.constant(1) }),
+    FastCheck.record({ tools: FastCheck.constant([]), ratio: FastCheck.double({ min: 0.7, max: 2, noNaN: true }) })
+  )
+
+  it.effect.prop(
+    "is never held back, however busy it is, and whatever of the window its tools or the provider's way to count take",
+    [sizes, told],
+    ([sizes, { ratio, tools }]) => {
+      const { layer, lines } = recorded()
+      return Effect.gen(function* () {
+        for (const size of sizes) yield* step(size, (tokens) => Math.round(tokens * ratio), tools)
+        assert.deepStrictEqual(holds(lines), [])
+      }).pipe(Effect.provide(Layer.merge(world, layer)), onVirtualClock)
+    },
+    { fastCheck: { numRuns: 30 } }
+  )
+})
+
+describe("what is known of how a session refills", () => {
+  const gain = FastCheck.record({
+    covered: FastCheck.integer({ min: 0, max: 2_000 }),
+    target: FastCheck.constant(2_000),
+    isUnasked: FastCheck.boolean()
+  })
+
+  it.prop(
+    "it is hopeless when the last three unasked covered less than a quarter of the target",
+    [FastCheck.array(gain)],
+    ([gains]) => {
+      const refill = gains.reduce<Refilling.Refill | undefined>(
+        (refill, gain, n) => Refilling.after(refill, gain, n),
+        undefined
+      )
+      const last = gains.findLastIndex(({ covered }) => covered >= 500)
+      const little = gains.slice(last + 1).filter(({ isUnasked }) => isUnasked)
+      assert.strictEqual(Refilling.isHopeless(refill), little.length >= 3)
+    }
+  )
+
+  it("its speed is what came between the first and the last of them", () => {
+    const gains = [400, 100, 200].map((covered) => ({ covered, target: 2_000, isUnasked: true }))
+    const refill = gains.reduce<Refilling.Refill | undefined>(
+      (refill, gain, n) => Refilling.after(refill, gain, n * 30_000),
+      undefined
+    )
+    assert.strictEqual(refill === undefined ? 0 : Refilling.tokensPerMinute(refill), 300)
+  })
+
+  it("of 10,000 sessions at most is anything known", () => {
+    const { isHopeless, note } = Refilling.make()
+    const useless = { covered: 0, target: 2_000, isUnasked: true }
+    const ids = Array.from({ length: 10_001 }, (_, n) => SessionId.make(`session ${n}`))
+    for (const id of ids) for (let n = 0; n < 3; n++) note(id, useless, n)
+    assert.deepStrictEqual(
+      ids.filter((id) => !isHopeless(id)),
+      ids.slice(0, 1)
+    )
+  })
+})

@@ -1,0 +1,128 @@
+/** Nobody waits for a session that has just answered: what its turn has added is compressed then. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, TestClock } from "effect"
+import { Compressor } from "../../src/compression/Compressor.ts"
+import type { CompressionPolicy } from "../../src/compression/CompressionPolicy.ts"
+import { Gateway } from "../../src/gateway/Gateway.ts"
+import type { Message } from "../../src/message/Message.ts"
+import * as Scripted from "../../src/model/Scripted.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
+import type { Turn } from "../../src/gateway/Turn.ts"
+import { onVirtualClock } from "../support/virtualClock.ts"
+import { conversation, deliver, id, recorded, scripted, summary } from "../support/world.ts"
+
+const hello: Message = { role: "user", content: "hello" }
+
+/** A session a little below the soft threshold of 4,000 tokens, and what takes it above. */
+const begun = Effect.flatMap(SessionStore, (store) =>
+  store.importAll([{ sessionId: id, messages: conversation(9) }])
+).pipe(Effect.zipRight(deliver(hello)))
+const replies = conversation(4, 9).slice(1)
+
+const turn = <A, E, R>(agent: (turn: Turn) => Effect.Effect<A, E, R>) =>
+  Effect.flatMap(Gateway, (gateway) => gateway.turn(id, agent))
+
+const answered = turn(({ append, step }) => step(() => append(...replies)))
+
+const waited = TestClock.adjust("1 hour")
+
+const generation = Effect.flatMap(SessionStore, (store) => Effect.map(store.state(id), ({ generation }) => generation))
+
+const world = (model: Scripted.Scripted, mode: CompressionPolicy["mode"] = "background") =>
+  scripted(model.layer, { policy: { contextLength: 8_000, mode } })
+
+const model = () => Scripted.make([{ text: summary("x"), delay: "10 seconds" }])
+
+describe("at the end of a turn", () => {
+  it.effect("a session that the turn brought over the soft threshold is compressed, without a step", () => {
+    const slow = model()
+    return Effect.gen(function* () {
+      yield* begun
+      yield* answered
+      assert.strictEqual(yield* generation, 0)
+      yield* waited
+      assert.deepStrictEqual([yield* generation, slow.requests.length], [1, 1])
+      assert.strictEqual((yield* turn(({ view }) => view())).generation, 1)
+      assert.strictEqual(slow.requests.length, 1)
+    }).pipe(Effect.provide(world(slow)), onVirtualClock)
+  })
+
+  it.effect("so it is when the agent has failed after it appended", () => {
+    const slow = model()
+    return Effect.gen(function* () {
+      yield* begun
+      const failing = turn(({ append, step }) => step(() => Effect.zipRight(append(...replies), Effect.fail("out"))))
+      assert.strictEqual(yield* Effect.flip(failing), "out")
+      yield* waited
+      assert.strictEqual(yield* generation, 1)
+    }).pipe(Effect.provide(world(slow)), onVirtualClock)
+  })
+
+  it.effect("what the provider reported counts, and the window of the last step", () => {
+    const slow = model()
+    const few = replies.slice(0, 3)
+    return Effect.gen(function* () {
+      yield* begun
+      yield* turn(({ append, report, step }) =>
+        step((view) => Effect.zipRight(report({ inputTokens: view.tokens * 1.15 }), append(...few)))
+      )
+      yield* waited
+      assert.deepStrictEqual([yield* generation, slow.requests.length], [1, 1])
+      yield* turn(({ append, step }) => step(() => append(...replies), { contextLength: 64_000 }))
+      yield* waited
+      assert.deepStrictEqual([yield* generation, slow.requests.length], [1, 1])
+    }).pipe(Effect.provide(world(slow)), onVirtualClock)
+  })
+
+  it.effect(
+    "nothing is begun below the threshold, nor without new messages, nor where the policy does not say so",
+    () =>
+      Effect.forEach(["background", "preflight", "manual"] as const, (mode) => {
+        const slow = model()
+        return Effect.gen(function* () {
+          yield* begun
+          yield* turn(({ append, step }) => step(() => append(...replies.slice(0, 3))))
+          yield* turn(() => Effect.void)
+          if (mode !== "background") yield* answered
+          yield* waited
+          assert.deepStrictEqual([yield* generation, slow.requests.length], [0, 0])
+        }).pipe(Effect.provide(world(slow, mode)), onVirtualClock)
+      })
+  )
+
+  it.effect("a report that is no number of tokens is left aside, and the session stays readable", () =>
+    Effect.gen(function* () {
+      yield* begun
+      const { compress } = yield* Compressor
+      for (const inputTokens of [NaN, Infinity, -1, 1e300, 12.5]) {
+        yield* turn(({ append, report, step }) => step(() => Effect.zipRight(report({ inputTokens }), append(hello))))
+        yield* compress(id)
+        assert.isAbove((yield* turn(({ view }) => view())).messages.length, 0)
+      }
+    }).pipe(Effect.provide(world(Scripted.make([summary("x")]))))
+  )
+
+  it.effect("a compression that ended within the turn is not begun again", () => {
+    const slow = model()
+    const { layer, lines } = recorded()
+    return Effect.gen(function* () {
+      yield* begun
+      yield* answered
+      const { settled } = yield* Compressor
+      yield* turn(({ append, view }) =>
+        Effect.gen(function* () {
+          yield* view()
+          yield* waited
+          yield* settled(id)
+          yield* append({ role: "assistant", content: "hi" })
+        })
+      )
+      yield* waited
+      assert.strictEqual(slow.requests.length, 1)
+      assert.lengthOf(
+        lines.filter((line) => line.startsWith("compression ")),
+        2
+      )
+    }).pipe(Effect.provide([world(slow), layer]), onVirtualClock)
+  })
+})

@@ -1,0 +1,130 @@
+/** A session whose model changes: the window of a step is that of the model it is for. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, FastCheck, Fiber, TestClock } from "effect"
+import * as CompressionPolicy from "../../src/compression/CompressionPolicy.ts"
+import { Compressor } from "../../src/compression/Compressor.ts"
+import { Gateway } from "../../src/gateway/Gateway.ts"
+import * as Scripted from "../../src/model/Scripted.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
+import type { StepOptions } from "../../src/gateway/Turn.ts"
+import { onVirtualClock } from "../support/virtualClock.ts"
+import { conversation, id, scripted, summary } from "../support/world.ts"
+
+const LARGE = 64_000
+const SMALL = 8_000
+
+const imported = (rounds: number) =>
+  Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId: id, messages: conversation(rounds) }]))
+
+const step = (options: StepOptions = {}) => Effect.flatMap(Gateway, ({ turn }) => turn(id, ({ view }) => view(options)))
+
+const within = (window: CompressionPolicy.Window) =>
+  Effect.flatMap(Compressor, ({ policy }) => CompressionPolicy.forWindow(policy, window))
+
+const world = (model: Scripted.Scripted, mode: CompressionPolicy.CompressionPolicy["mode"] = "background") =>
+  scripted(model.layer, { policy: { contextLength: LARGE, mode } })
+
+const model = () => Scripted.make([{ text: summary("x"), delay: "10 seconds" }])
+
+describe("a policy for another window", () => {
+  const ratios = { threshold: 0.4, hardThreshold: 0.7, targetRatio: 0.1 }
+  const policy = Effect.runSync(
+    CompressionPolicy.make({ contextLength: 100_000, reservedOutput: 20_000, mode: "manual", ...ratios })
+  )
+
+  it("is the same policy with its ratios taken of that window", () => {
+    const small = Effect.runSync(CompressionPolicy.forWindow(policy, { contextLength: SMALL }))
+    assert.deepStrictEqual(small, { ...policy, contextLength: SMALL, reservedOutput: 1_000 })
+    assert.strictEqual(CompressionPolicy.softLimit(small), 3_200)
+  })
+
+  it("is the policy itself where no window is given, or its own", () => {
+    assert.deepStrictEqual(Effect.runSync(CompressionPolicy.forWindow(policy, {})), policy)
+    assert.deepStrictEqual(Effect.runSync(CompressionPolicy.forWindow(policy, { contextLength: 100_000 })), policy)
+  })
+
+  it("is refused where it would be no policy", () => {
+    const refused = (window: CompressionPolicy.Window) =>
+      Effect.runSync(Effect.flip(CompressionPolicy.forWindow(policy, window))).field
+    assert.strictEqual(refused({ contextLength: 100 }), "contextLength")
+    assert.strictEqual(refused({ contextLength: SMALL, reservedOutput: 5_000 }), "reservedOutput")
+  })
+})
+
+describe("a smaller window", () => {
+  it.effect("is compressed for before the next send", () => {
+    const { layer, requests } = Scripted.make([summary("x")])
+    return Effect.gen(function* () {
+      yield* imported(25)
+      assert.strictEqual((yield* step()).generation, 0)
+      const view = yield* step({ contextLength: SMALL })
+      assert.strictEqual(view.generation, 1)
+      assert.isAtMost(view.tokens, CompressionPolicy.hardLimit(yield* within({ contextLength: SMALL })))
+      assert.strictEqual(requests.length, 1)
+    }).pipe(Effect.provide(scripted(layer, { policy: { contextLength: LARGE } })))
+  })
+
+  it.effect("plans anew after the commit of a compression for the larger one, at most twice", () => {
+    const slow = model()
+    return Effect.gen(function* () {
+      yield* imported(100)
+      const first = yield* step()
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(slow.requests.length, 1)
+      const second = yield* Effect.fork(step({ contextLength: SMALL }))
+      yield* TestClock.adjust("8 seconds")
+      assert.strictEqual(slow.requests.length, 1)
+      yield* TestClock.adjust("1 hour")
+      const view = yield* Fiber.join(second)
+      assert.deepStrictEqual([first.generation, view.generation], [0, 2])
+      assert.isAtMost(view.tokens, CompressionPolicy.hardLimit(yield* within({ contextLength: SMALL })))
+      assert.isAtMost(slow.requests.length, 1 + 3)
+    }).pipe(Effect.provide(world(slow)), onVirtualClock)
+  })
+
+  it.effect("that no policy could have is a typed error of the step, and nothing happens", () => {
+    const { layer, requests } = Scripted.make([summary("x")])
+    return Effect.gen(function* () {
+      yield* imported(25)
+      assert.strictEqual((yield* Effect.flip(step({ contextLength: 100 })))._tag, "InvalidPolicy")
+      const { compress } = yield* Compressor
+      assert.strictEqual((yield* Effect.flip(compress(id, { reservedOutput: LARGE })))._tag, "InvalidPolicy")
+      assert.strictEqual(requests.length, 0)
+      assert.strictEqual((yield* step()).generation, 0)
+    }).pipe(Effect.provide(scripted(layer, { policy: { contextLength: LARGE } })))
+  })
+
+  const windows = FastCheck.array(FastCheck.integer({ min: 6_000, max: 40_000 }), { minLength: 1, maxLength: 4 })
+
+  it.effect.prop(
+    "promise 11, fits: whatever windows follow each other, a compression for one is under that one's target",
+    [FastCheck.integer({ min: 20, max: 120 }), windows],
+    ([rounds, switches]) =>
+      Effect.gen(function* () {
+        yield* imported(rounds)
+        const { compress } = yield* Compressor
+        for (const contextLength of switches) {
+          const policy = yield* within({ contextLength })
+          const { outcome, tokensAfter } = yield* compress(id, { contextLength })
+          assert.include(["committed", "nothing-to-compress"], outcome)
+          const target = CompressionPolicy.shares(policy, 0)?.target ?? 0
+          if (outcome === "committed") assert.isAtMost(tokensAfter, target)
+          assert.isAtMost((yield* step({ contextLength })).tokens, CompressionPolicy.hardLimit(policy))
+        }
+      }).pipe(Effect.provide(world(Scripted.make([summary("x")]), "preflight"))),
+    { fastCheck: { numRuns: 15 } }
+  )
+})
+
+describe("a larger window", () => {
+  it.effect("changes nothing but the thresholds", () => {
+    const { layer, requests } = Scripted.make([summary("x")])
+    return Effect.gen(function* () {
+      yield* imported(40)
+      const small = yield* step({ contextLength: SMALL })
+      const large = yield* step({ contextLength: 200_000 })
+      assert.deepStrictEqual([small.generation, requests.length], [1, 1])
+      assert.deepStrictEqual(large, small)
+    }).pipe(Effect.provide(scripted(layer, { policy: { contextLength: LARGE } })))
+  })
+})

@@ -1,0 +1,151 @@
+/** What holds a place, a signal or a lease, interrupted at each of its operations. See `../promises/03-shield.test.ts`. */
+import { describe, it } from "@effect/vitest"
+import { Clock, Deferred, Duration, Effect, Fiber, Option } from "effect"
+import * as Deadlines from "../../src/concurrency/streamDeadlines.ts"
+import * as Lease from "../../src/store/holdLease.ts"
+import * as Signals from "../../src/concurrency/stopSignals.ts"
+import * as Turnstile from "../../src/concurrency/fairQueue.ts"
+import * as Scripted from "../../src/model/Scripted.ts"
+import { SessionId } from "../../src/session/Session.ts"
+import { type LeaseRequest, SessionStore } from "../../src/store/SessionStore.ts"
+import { impatient, interruptEverywhere, isNoticed, isUnbroken } from "../support/interruptEverywhere.ts"
+import { scripted } from "../support/world.ts"
+
+const world = scripted(Scripted.layer([]))
+
+describe("turnstile", () => {
+  it.live("interrupted anywhere, nobody keeps a place", () =>
+    interruptEverywhere(
+      Effect.sync(() => Turnstile.make<string>()),
+      (line) => line.pass("k", Effect.yieldNow()),
+      (line) => Effect.sync(() => line.size() === 0)
+    ).pipe(Effect.map(isUnbroken))
+  )
+
+  /** A line whose places are all taken, to be left by whoever says so. */
+  const taken = (places: number) =>
+    Effect.gen(function* () {
+      const line = Turnstile.make<string>(places)
+      const isLeaving = yield* Deferred.make<void>()
+      const inside = yield* Effect.replicateEffect(Effect.forkDaemon(line.pass("k", Deferred.await(isLeaving))), places)
+      yield* Effect.yieldNow()
+      const leave = Effect.zipRight(Deferred.succeed(isLeaving, undefined), Fiber.joinAll(inside))
+      return { line, leave: Effect.uninterruptible(leave) }
+    })
+
+  it.live("interrupted anywhere in the second place, the third one still gets in", () =>
+    interruptEverywhere(
+      taken(1),
+      ({ leave, line }) => Effect.zipRight(Effect.fork(leave), line.pass("k", Effect.void)),
+      ({ leave, line }) => Effect.map(Effect.zipRight(leave, line.pass("k", Effect.void)), () => line.size() === 0)
+    ).pipe(Effect.map(isUnbroken))
+  )
+
+  it.live("of several places, interrupted anywhere in the line, the one behind still gets in", () =>
+    interruptEverywhere(
+      taken(2),
+      ({ leave, line }) => Effect.zipRight(Effect.fork(leave), line.pass("k", Effect.void)),
+      ({ leave, line }) => Effect.map(Effect.zipRight(leave, line.pass("k", Effect.void)), () => line.size() === 0)
+    ).pipe(Effect.map(isUnbroken))
+  )
+
+  it.live("a semaphore in its place is noticed", () =>
+    interruptEverywhere(
+      Effect.makeSemaphore(1),
+      (semaphore) => semaphore.withPermits(1)(Effect.void),
+      (semaphore) => Effect.map(semaphore.withPermitsIfAvailable(1)(Effect.void), Option.isSome)
+    ).pipe(Effect.map(isNoticed))
+  )
+})
+
+describe("signals", () => {
+  const id = SessionId.make("s")
+
+  it.live("interrupted anywhere, a stoppable effect ends and leaves nobody to stop", () =>
+    interruptEverywhere(
+      Effect.sync(() => Signals.make()),
+      (signals) => signals.stoppable(id, () => "stopped")(Effect.yieldNow()),
+      (signals) => Effect.map(signals.stop(id), (stopped) => !stopped && signals.size() === 0)
+    ).pipe(Effect.map(isUnbroken))
+  )
+
+  it.live("interrupted anywhere, a call with deadlines ends", () =>
+    interruptEverywhere(
+      Effect.void,
+      () => Deadlines.within({ idle: 1_000, total: 2_000, late: (phase) => phase }, () => Effect.yieldNow()),
+      () => Effect.succeed(true),
+      impatient
+    ).pipe(Effect.map(isUnbroken))
+  )
+
+  it.live("a race that is not masked is noticed", () =>
+    interruptEverywhere(
+      Effect.void,
+      () => Effect.raceFirst(Effect.yieldNow(), Effect.never),
+      () => Effect.succeed(true),
+      impatient
+    ).pipe(Effect.map(isNoticed))
+  )
+})
+
+describe("a lease that is used", () => {
+  const mine: LeaseRequest = { name: "turn", holder: "mine", ttl: 60_000 }
+  const theirs: LeaseRequest = { ...mine, holder: "theirs" }
+
+  const acquire = (id: SessionId, request: LeaseRequest) =>
+    Effect.flatMap(SessionStore, (store) => store.acquire(id, request))
+  let sessions = 0
+  const delivered = Effect.tap(
+    Effect.sync(() => SessionId.make(`session-${++sessions}`)),
+    (id) =>
+      Effect.flatMap(SessionStore, (store) =>
+        store.deliver(id, { role: "user", content: "Please look at it." }, { kind: "request" })
+      )
+  )
+  const used = (id: SessionId) =>
+    Effect.gen(function* () {
+      const leases = yield* Lease.make(yield* SessionStore, mine.ttl)
+      yield* leases.using(id, mine, () => Effect.yieldNow())
+    }).pipe(Effect.scoped)
+  const isFree = (id: SessionId) => Effect.map(acquire(id, theirs), ({ _tag }) => _tag === "Granted")
+
+  it.live("interrupted anywhere, it leaves the lease free", () =>
+    interruptEverywhere(delivered, (id) => used(id), isFree).pipe(Effect.map(isUnbroken), Effect.provide(world))
+  )
+
+  /** Polls take no time, heartbeats never come. */
+  const hasty: Clock.Clock = {
+    ...Clock.make(),
+    sleep: (duration) => (Duration.toMillis(duration) < 1_000 ? Effect.yieldNow() : Effect.never)
+  }
+
+  it.live("interrupted anywhere while it waits for another holder, it leaves the lease free", () =>
+    interruptEverywhere(
+      Effect.gen(function* () {
+        const id = yield* delivered
+        const acquired = yield* acquire(id, theirs)
+        if (acquired._tag === "Held") return yield* Effect.dieMessage("it is free")
+        const store = yield* SessionStore
+        return { id, release: Effect.orDie(store.release(acquired.lease)) }
+      }),
+      ({ id, release }) =>
+        Effect.zipRight(Effect.fork(Effect.uninterruptible(release)), used(id)).pipe(Effect.withClock(hasty)),
+      ({ id, release }) => Effect.zipRight(release, isFree(id))
+    ).pipe(Effect.map(isUnbroken), Effect.provide(world))
+  )
+
+  it.live("a lease whose release is promised in a second step is noticed", () =>
+    interruptEverywhere(
+      delivered,
+      (id) =>
+        Effect.flatMap(SessionStore, (store) =>
+          Effect.flatMap(store.acquire(id, mine), (acquired) =>
+            acquired._tag === "Held"
+              ? Effect.void
+              : Effect.ensuring(Effect.void, Effect.orDie(store.release(acquired.lease)))
+          )
+        ),
+      isFree
+    ).pipe(Effect.map(isNoticed), Effect.provide(world))
+  )
+})

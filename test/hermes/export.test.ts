@@ -1,0 +1,235 @@
+/** Between the native store and a Hermes database: what one holds the other gives back. */
+import { assert, describe, it } from "@effect/vitest"
+import { Chunk, Effect, FastCheck as fc, Runtime, Stream, TestClock } from "effect"
+import { readFileSync } from "node:fs"
+import * as Hermes from "../../src/transcripts/hermes.ts"
+import * as HermesExport from "../../src/hermes/export.ts"
+import { openForWriting } from "../../src/hermes/file.ts"
+import { columnsOf, isHandoff, messageOf } from "../../src/hermes/rows.ts"
+import * as Ledger from "../../src/ledger/Ledger.ts"
+import type { Message } from "../../src/message/Message.ts"
+import { type Manifest, type SessionId, whole } from "../../src/session/Session.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
+import * as HermesStore from "../../src/hermes/Hermes.ts"
+import * as Sqlite from "../../src/sqlite/Sqlite.ts"
+import * as Fixture from "../support/hermes.ts"
+import * as Histories from "../support/histories.ts"
+import { freshSession, granted, segment, user } from "../support/stores.ts"
+
+const leaving = (sessionId: SessionId) =>
+  Effect.gen(function* () {
+    const store = yield* SessionStore
+    const log = Chunk.toReadonlyArray(yield* Stream.runCollect(store.log(sessionId)))
+    return { sessionId, log, state: yield* store.state(sessionId) }
+  })
+
+const exported = (filename: string, ...ids: ReadonlyArray<SessionId>) =>
+  Effect.gen(function* () {
+    const sessions = yield* Effect.forEach(ids, leaving)
+    return yield* Effect.flatMap(openForWriting(filename), (file) => HermesExport.write(file, sessions))
+  }).pipe(Effect.scoped)
+
+/** What comes back of a session, and of what was undone in it. */
+const back = (filename: string, id: string) =>
+  Effect.map(Hermes.read(filename), ({ sessions }) => {
+    const of = (name: string) => sessions.find(({ sessionId }) => sessionId === name)?.messages ?? []
+    return { messages: of(id), undone: of(`${id}.undone`) }
+  })
+
+/** As far as Hermes has a column for it. */
+const held = (message: Message): unknown => {
+  const read = messageOf(columnsOf(message))
+  return read._tag === "Right" ? read.right : assert.fail("it was written by us")
+}
+
+/** Compresses everything between the first message and `tailFrom`. */
+const compressed = (sessionId: SessionId, tailFrom: number) =>
+  Effect.gen(function* () {
+    const store = yield* SessionStore
+    const id = `${sessionId}/0`
+    const manifest: Manifest = { ...whole, headTo: 1, tailFrom, segments: [id] }
+    const segments = [segment(id, 2, tailFrom - 1)]
+    const lease = yield* granted(sessionId, "operation")
+    yield* store.commit(lease, { operationId: `op ${id}`, base: 0, manifest, segments, ledger: Ledger.empty })
+  })
+
+/** With repetitions, which nothing but their place tells apart. */
+const history = fc.oneof(
+  Histories.any.map((entries) => entries.map(({ message }) => message)),
+  fc.array(fc.constantFrom(user("ok"), user("go on"), user("[CONTEXT SUMMARY]: quoted")), { maxLength: 12 })
+)
+
+describe("export and import", () => {
+  it.layer(Sqlite.layerTemporary)((it) => {
+    for (const age of ["new", "old"] as const) {
+      it.effect(`native, Hermes of an ${age} schema, native: each message once and in order`, () =>
+        Effect.gen(function* () {
+          const filename = Fixture.fresh(age)
+          const runtime = yield* Effect.runtime<SessionStore>()
+          const check = (messages: ReadonlyArray<Message>, cut: number) =>
+            Effect.gen(function* () {
+              const store = yield* SessionStore
+              const id = freshSession()
+              yield* store.importAll([{ sessionId: id, messages }])
+              const tailFrom = 3 + Math.floor(cut * messages.length)
+              if (tailFrom <= messages.length) yield* compressed(id, tailFrom)
+              yield* store.deliver(id, user("and in the inbox"), { kind: "request" })
+              const [told] = yield* exported(filename, id)
+              assert.strictEqual(told?.messages, messages.length + 1)
+              assert.deepStrictEqual(
+                (yield* back(filename, id)).messages.map((message): unknown => message),
+                [...messages, user("and in the inbox")].map(held)
+              )
+            })
+          yield* Effect.promise(() =>
+            fc.assert(
+              fc.asyncProperty(history, fc.double({ min: 0, max: 1, noNaN: true }), (messages, cut) =>
+                messages.length === 0 ? Promise.resolve() : Runtime.runPromise(runtime)(check(messages, cut))
+              ),
+              {
+                numRuns: 40,
+                examples: [
+                  // A handoff that stands for a message the view shows.
+                  [
+                    [
+                      { role: "system", content: "be brief" },
+                      { role: "system", content: "be kind" },
+                      { role: "assistant", content: "hello" }
+                    ],
+                    0
+                  ]
+                ]
+              }
+            )
+          )
+        })
+      )
+    }
+
+    it.effect("Hermes sees what the view has, with the handoff in its place, and keeps the rest archived", () =>
+      Effect.gen(function* () {
+        const store = yield* SessionStore
+        const filename = Fixture.fresh("new")
+        const id = freshSession()
+        yield* store.importAll([{ sessionId: id, messages: ["a", "b", "c", "d", "e"].map(user) }])
+        yield* compressed(id, 4)
+        yield* exported(filename, id)
+        const rows = Fixture.inDatabase(filename, (db) =>
+          db.prepare<[], Fixture.Row>("SELECT * FROM messages ORDER BY id").all()
+        )
+        assert.deepStrictEqual(
+          rows.map(({ active, compacted, content }) => [isHandoff(content) ? "handoff" : content, active, compacted]),
+          [
+            ["a", 1, 0],
+            ["b", 0, 1],
+            ["c", 0, 1],
+            ["handoff", 1, 0],
+            ["d", 1, 0],
+            ["e", 1, 0]
+          ]
+        )
+        const counters = Fixture.inDatabase(filename, (db) =>
+          db.prepare("SELECT source, message_count, tool_call_count FROM sessions WHERE id = ?").get(id)
+        )
+        assert.deepStrictEqual(counters, { source: "throughline", message_count: 4, tool_call_count: 0 })
+      })
+    )
+
+    it.effect("a session that is there already is refused, and none is written", () =>
+      Effect.gen(function* () {
+        const store = yield* SessionStore
+        const filename = Fixture.fresh("new")
+        const [first, second] = [freshSession(), freshSession()]
+        yield* store.importAll([first, second].map((sessionId) => ({ sessionId, messages: [user("hello")] })))
+        yield* exported(filename, second)
+        const error = yield* Effect.flip(exported(filename, first, second))
+        assert.strictEqual(error._tag, "SessionExists")
+        assert.deepStrictEqual((yield* back(filename, first)).messages, [])
+      })
+    )
+
+    it.effect("what was undone stays apart, and out of a schema that cannot hide it", () =>
+      Effect.gen(function* () {
+        const store = yield* SessionStore
+        const id = freshSession()
+        yield* store.importAll([{ sessionId: id, messages: ["a", "b"].map(user) }])
+        yield* store.rewind(id, { base: 0, seq: 1, manifest: whole, ledger: Ledger.empty })
+        const [recent, old] = [Fixture.fresh("new"), Fixture.fresh("old")]
+        assert.strictEqual((yield* exported(recent, id))[0]?.undone, 0)
+        assert.deepStrictEqual(yield* back(recent, id), { messages: [user("a")], undone: [user("b")] })
+        assert.strictEqual((yield* exported(old, id))[0]?.undone, 1)
+        assert.deepStrictEqual(yield* back(old, id), { messages: [user("a")], undone: [] })
+      })
+    )
+  })
+
+  it.scoped("a session that was compressed where it is gives its messages once and in order", () => {
+    const filename = Fixture.fresh("new")
+    return Effect.gen(function* () {
+      const store = yield* SessionStore
+      const id = freshSession()
+      const texts = ["a", "b", "c", "d", "e", "f"]
+      yield* store.deliver(id, user("a"), { kind: "request" })
+      const lease = yield* granted(id)
+      yield* store.promote(lease)
+      for (const text of texts.slice(1)) {
+        yield* TestClock.adjust("1 second")
+        yield* store.append(lease, [user(text)])
+      }
+      yield* compressed(id, 5)
+      assert.deepStrictEqual((yield* back(filename, id)).messages, texts.map(user))
+    }).pipe(Effect.provide(HermesStore.layer({ filename })))
+  })
+
+  it.effect("what was undone is imported beside a session that has its name", () =>
+    Effect.gen(function* () {
+      const filename = Fixture.fresh("new")
+      Fixture.inDatabase(filename, (db) =>
+        db.exec(`INSERT INTO sessions (id, source, started_at) VALUES ('a', 'cli', 1), ('a.undone', 'cli', 1);
+          INSERT INTO messages (session_id, role, content, timestamp, active)
+          VALUES ('a', 'user', 'shown', 1, 1), ('a', 'user', 'undone', 1, 0), ('a.undone', 'user', 'another talk', 1, 1)`)
+      )
+      const { sessions } = yield* Hermes.read(filename)
+      assert.deepStrictEqual(sessions, [
+        { sessionId: "a", messages: [user("shown")] },
+        { sessionId: "a.undone.2", messages: [user("undone")] },
+        { sessionId: "a.undone", messages: [user("another talk")] }
+      ])
+    })
+  )
+
+  for (const filename of Fixture.given) {
+    it.effect(`every content of ${filename} is imported, and its bytes stay as they are`, () =>
+      Effect.gen(function* () {
+        const copy = Fixture.copyOf(filename)
+        const before = readFileSync(copy)
+        const { sessions, skipped } = yield* Hermes.read(copy)
+        assert.isTrue(before.equals(readFileSync(copy)))
+        assert.isUndefined(skipped.unreadable)
+        const imported = new Set(
+          sessions.flatMap(({ messages }) => messages.map(({ content }) => JSON.stringify(content)))
+        )
+        const rows = Fixture.inDatabase(copy, (db) =>
+          db.prepare<[], Fixture.Row>("SELECT * FROM messages WHERE content IS NOT NULL").all()
+        )
+        const missing = rows.filter((row) => {
+          const read = messageOf({ ...row, tool_calls: row.tool_calls ?? null })
+          return read._tag === "Right" && !imported.has(JSON.stringify(read.right.content)) && !isHandoff(row.content)
+        })
+        assert.deepStrictEqual(missing, [])
+      })
+    )
+  }
+
+  const inplace = Fixture.given.find((name) => name.endsWith("state_inplace.db"))
+  it.effect.skipIf(inplace === undefined)("rows that Hermes stored twice are imported once", () =>
+    Effect.gen(function* () {
+      const { sessions, skipped } = yield* Hermes.read(Fixture.copyOf(inplace ?? ""))
+      assert.deepStrictEqual(
+        sessions.map(({ messages }) => messages.length),
+        [17]
+      )
+      assert.deepStrictEqual(skipped, { handoffs: 1, copies: 4 })
+    })
+  )
+})

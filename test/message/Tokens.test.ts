@@ -1,0 +1,171 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, FastCheck as fc } from "effect"
+import { existsSync, readFileSync } from "node:fs"
+import type { Message } from "../../src/message/Message.ts"
+import type { Usage } from "../../src/session/Session.ts"
+import { calibrated, estimate, make, overhead, Tokens } from "../../src/message/Tokens.ts"
+import * as GptTokenizer from "../../src/message/GptTokenizer.ts"
+
+const image = (url: string, detail?: string): Message => ({
+  role: "user",
+  content: [{ type: "image_url", image_url: detail === undefined ? { url } : { url, detail } }]
+})
+const user = (content: string): Message => ({ role: "user", content })
+const usage = (generation: number, inputTokens: number, estimate: number): Usage => ({
+  generation,
+  seq: 1,
+  model: "m",
+  inputTokens,
+  estimate
+})
+
+const anyUsage = fc.option(
+  fc.tuple(fc.nat({ max: 3 }), fc.nat({ max: 500_000 }), fc.nat({ max: 500_000 })).map((report) => usage(...report))
+)
+
+describe("Tokens", () => {
+  describe("estimate", () => {
+    it.each([
+      ["nothing", "", 0],
+      ["a letter", "a", 1],
+      ["Latin", "four letters each!!!", 5],
+      ["Latin with accents", "déjà vu à la française", 6],
+      ["Cyrillic", "сжатие контекста", 8],
+      ["Chinese", "我们明天见面", 6],
+      ["Korean", "회의", 2],
+      ["Latin beside Chinese", "hello 世界", 4]
+    ])("counts %s by its script", (_, text, tokens) => assert.strictEqual(estimate.text(text), tokens))
+
+    it.prop(
+      "is never negative, and longer text never takes fewer",
+      [fc.string({ unit: "binary" }), fc.string()],
+      ([a, b]) => {
+        assert.isAtLeast(estimate.text(a), a === "" ? 0 : 1)
+        assert.isAtLeast(estimate.text(a + b), estimate.text(a))
+        assert.isTrue(Number.isInteger(estimate.text(a)))
+      }
+    )
+  })
+
+  describe("message", () => {
+    it("counts tool calls, results and unknown parts", () => {
+      const plain = estimate.message(user("12345678"))
+      assert.strictEqual(plain, 6)
+      const call = { id: "c1", type: "function", function: { name: "read", arguments: `{"p":"abc"}` } } as const
+      assert.strictEqual(estimate.message({ role: "assistant", content: null }), 4)
+      assert.strictEqual(estimate.message({ role: "assistant", content: null, tool_calls: [call, call] }), 4 + 2 * 12)
+      assert.isAbove(estimate.message({ role: "tool", tool_call_id: "c1", content: "12345678" }), plain)
+      const file = { type: "file", file_id: "f-123456" }
+      assert.strictEqual(
+        estimate.message({ role: "user", content: [file, { type: "text", text: "12345678" }] }),
+        plain + estimate.text(JSON.stringify(file))
+      )
+    })
+
+    it("counts an image by its detail, not by its data", () => {
+      const data = `data:image/png;base64,${"A".repeat(4_000_000)}`
+      assert.strictEqual(estimate.message(image(data)), estimate.message(image("https://x.test/a.png")))
+      assert.strictEqual(estimate.message(image(data, "low")), 4 + 85)
+      assert.strictEqual(estimate.message(image(data, "high")), 4 + 1_000)
+    })
+  })
+
+  describe("overhead", () => {
+    it("is what system prompt and tools take", () => {
+      const tools = [{ type: "function", function: { name: "read" } }]
+      const system = "You are a helper."
+      assert.strictEqual(overhead(estimate, {}), 0)
+      assert.strictEqual(overhead(estimate, { tools: [] }), 0)
+      assert.strictEqual(overhead(estimate, { system }), estimate.message({ role: "system", content: system }))
+      assert.strictEqual(
+        overhead(estimate, { system: { role: "developer", content: system }, tools }),
+        overhead(estimate, { system }) + estimate.text(JSON.stringify(tools))
+      )
+    })
+  })
+
+  describe("calibrated", () => {
+    it("is the report where it was made, and the estimate without one", () => {
+      assert.strictEqual(calibrated(1_000, 2, usage(2, 1_300, 1_000)), 1_300)
+      assert.strictEqual(calibrated(1_000, 2, null), 1_000)
+      assert.strictEqual(calibrated(1_000, 2, usage(2, 0, 0)), 1_000)
+    })
+
+    it("scales what came after by the report's ratio", () => {
+      assert.strictEqual(calibrated(1_100, 2, usage(2, 1_500, 1_000)), 1_650)
+      assert.strictEqual(calibrated(400, 3, usage(2, 1_500, 1_000)), 600)
+    })
+
+    it("takes nothing from a report of another model", () => {
+      assert.strictEqual(calibrated(1_100, 2, usage(2, 1_500, 1_000), "another"), 1_100)
+      for (const same of ["m", ""]) assert.strictEqual(calibrated(1_100, 2, usage(2, 1_500, 1_000), same), 1_650)
+    })
+
+    it("does not trust an absurd ratio", () => {
+      assert.strictEqual(calibrated(100, 3, usage(2, 1_000_000, 10)), 300)
+      assert.strictEqual(calibrated(100, 3, usage(2, 1, 1_000)), 50)
+    })
+
+    it.prop(
+      "grows with the estimate, is whole and never negative",
+      [fc.nat({ max: 1_000_000 }), fc.nat({ max: 1_000_000 }), fc.nat({ max: 3 }), anyUsage],
+      ([less, more, generation, report]) => {
+        const tokens = calibrated(less, generation, report)
+        assert.isTrue(Number.isInteger(tokens) && tokens >= 0)
+        assert.isAtLeast(calibrated(less + more, generation, report), tokens)
+      },
+      { fastCheck: { numRuns: 500 } }
+    )
+  })
+
+  describe("the service", () => {
+    it.effect("is the estimate unless another is provided", () =>
+      Effect.gen(function* () {
+        assert.strictEqual(yield* Tokens, estimate)
+        const words = make((text) => text.split(" ").length)
+        const provided = yield* Effect.provideService(Tokens, Tokens, words)
+        assert.strictEqual(provided.text("a b c"), 3)
+        assert.strictEqual(provided.message(user("a b c")), 7)
+      })
+    )
+  })
+})
+
+describe("GptTokenizer", () => {
+  it.layer(GptTokenizer.layer)((it) => {
+    it.effect("counts with o200k_base", () =>
+      Effect.gen(function* () {
+        const counter = yield* Tokens
+        assert.strictEqual(counter.text("hello world"), 2)
+        assert.strictEqual(counter.text(""), 0)
+        assert.strictEqual(counter.message(user("hello world")), 6)
+      })
+    )
+
+    it.effect("takes special tokens for text", () =>
+      Effect.gen(function* () {
+        const counter = yield* Tokens
+        assert.isAbove(counter.text("<|endoftext|>"), 1)
+      })
+    )
+
+    it.effect("counts a long unbroken run in pieces, near enough to the whole", () =>
+      Effect.gen(function* () {
+        const counter = yield* Tokens
+        const text = "abcdefgh".repeat(250)
+        const { countTokens } = yield* Effect.promise(() => import("gpt-tokenizer/encoding/o200k_base"))
+        assert.closeTo(counter.text(text), countTokens(text), 4)
+      })
+    )
+
+    const transcript = "../shared/transcripts/airline-desk.jsonl"
+    it.effect.skipIf(!existsSync(transcript))("the estimate is near it (needs the shared transcripts)", () =>
+      Effect.gen(function* () {
+        const counter = yield* Tokens
+        const texts = readFileSync(transcript, "utf8").split("\n").slice(0, 300)
+        const sum = (count: (text: string) => number) => texts.reduce((total, text) => total + count(text), 0)
+        assert.closeTo(sum(estimate.text) / sum(counter.text), 1, 0.35)
+      })
+    )
+  })
+})

@@ -1,0 +1,225 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary, FastCheck as fc } from "effect"
+import { readFileSync } from "node:fs"
+import {
+  AuxiliaryError,
+  ConnectionError,
+  ContextOverflow,
+  Interrupted,
+  InvalidSummary,
+  ModelUnavailable,
+  ProviderError,
+  QuotaExceeded,
+  RateLimited,
+  Timeout,
+  Unauthorized
+} from "../../src/model/ModelError.ts"
+import * as Recovery from "../../src/model/Recovery.ts"
+
+const { Step, defaults, next, table } = Recovery
+const route = "m@host"
+const detail = "x"
+
+const timeout = new Timeout({ route, phase: "idle", deadline: 30_000 })
+const connection = new ConnectionError({ route, detail })
+const invalid = new InvalidSummary({ route, reason: "sections-missing", detail: "without ## Goal" })
+const limited = (retryAfter: number | null) => new RateLimited({ route, retryAfter })
+
+const first: Recovery.Attempt = { failures: [], routesLeft: 1, remaining: 60_000, callsLeft: 8 }
+const after = (...failures: ReadonlyArray<AuxiliaryError["_tag"]>): Recovery.Attempt => ({ ...first, failures })
+const again = { delay: 0, fresh: false, hint: null }
+
+const anyError: fc.Arbitrary<AuxiliaryError> = Arbitrary.make(AuxiliaryError)
+const anyPolicy: fc.Arbitrary<Recovery.Policy> = (() => {
+  const rule: fc.Arbitrary<Recovery.Rule> = fc.record({
+    action: fc.constantFrom<Recovery.Action>(
+      "fresh-client",
+      "defer-signal",
+      "wait",
+      "new-credential",
+      "smaller-chunks",
+      "explain",
+      "back-off",
+      "none"
+    ),
+    times: fc.nat({ max: 5 }),
+    delay: fc.nat({ max: 10_000 })
+  })
+  return fc.record({
+    Timeout: rule,
+    ConnectionError: rule,
+    Interrupted: rule,
+    RateLimited: rule,
+    Unauthorized: rule,
+    QuotaExceeded: rule,
+    ModelUnavailable: rule,
+    ContextOverflow: rule,
+    InvalidSummary: rule,
+    ProviderError: rule
+  })
+})()
+
+describe("Recovery", () => {
+  it("asks a fresh client once after a timeout or a broken connection", () => {
+    for (const error of [timeout, connection]) {
+      assert.deepStrictEqual(next(defaults, error, first), Step.Retry({ ...again, fresh: true }))
+      assert.deepStrictEqual(next(defaults, error, after("Timeout")), Step.NextRoute())
+      assert.deepStrictEqual(next(defaults, error, after("ConnectionError")), Step.NextRoute())
+    }
+  })
+
+  it("asks once more after an interruption", () => {
+    const interrupted = new Interrupted({ route, by: "provider" })
+    assert.deepStrictEqual(next(defaults, interrupted, after("Timeout")), Step.Retry(again))
+    assert.deepStrictEqual(next(defaults, interrupted, after("Interrupted")), Step.NextRoute())
+  })
+
+  it("waits as told if that fits the budget", () => {
+    assert.deepStrictEqual(next(defaults, limited(20_000), first), Step.Retry({ ...again, delay: 20_000 }))
+    assert.deepStrictEqual(next(defaults, limited(60_000), first), Step.NextRoute())
+    assert.deepStrictEqual(next(defaults, limited(Number.NaN), first), Step.NextRoute())
+    assert.deepStrictEqual(next(defaults, limited(null), first), Step.Retry({ ...again, delay: 1_000 }))
+    assert.deepStrictEqual(next(defaults, limited(null), after("RateLimited")), Step.Retry({ ...again, delay: 2_000 }))
+    assert.deepStrictEqual(next(defaults, limited(1), after("RateLimited", "RateLimited")), Step.NextRoute())
+  })
+
+  it("asks for a new credential once", () => {
+    const unauthorized = new Unauthorized({ route, detail })
+    assert.deepStrictEqual(next(defaults, unauthorized, first), Step.NewCredential())
+    assert.deepStrictEqual(next(defaults, unauthorized, after("Unauthorized")), Step.NextRoute())
+  })
+
+  it("leaves a route without quota or without the model at once", () => {
+    for (const error of [new QuotaExceeded({ route, detail }), new ModelUnavailable({ route, detail })])
+      assert.deepStrictEqual(next(defaults, error, first), Step.NextRoute())
+  })
+
+  it("makes smaller chunks after an overflow", () => {
+    const overflow = new ContextOverflow({ route, detail })
+    assert.deepStrictEqual(next(defaults, overflow, { ...first, routesLeft: 0 }), Step.SmallerChunks())
+    assert.deepStrictEqual(
+      next(defaults, overflow, after("ContextOverflow", "ContextOverflow", "ContextOverflow")),
+      Step.NextRoute()
+    )
+  })
+
+  it("tells the model once why its summary was turned away", () => {
+    const step = next(defaults, invalid, first)
+    assert.strictEqual(step._tag, "Retry")
+    assert.include(step._tag === "Retry" ? step.hint : null, "without ## Goal")
+    assert.deepStrictEqual(next(defaults, invalid, after("InvalidSummary")), Step.NextRoute())
+  })
+
+  it("backs off once after a failure of the provider", () => {
+    const failed = new ProviderError({ route, status: 503, detail })
+    assert.deepStrictEqual(next(defaults, failed, first), Step.Retry({ ...again, delay: 1_000 }))
+    assert.deepStrictEqual(next(defaults, failed, { ...first, remaining: 1_000 }), Step.NextRoute())
+    assert.deepStrictEqual(next(defaults, failed, after("ProviderError")), Step.NextRoute())
+  })
+
+  it("gives up without a route, time or calls", () => {
+    assert.deepStrictEqual(next(defaults, timeout, { ...after("Timeout"), routesLeft: 0 }), Step.GiveUp())
+    assert.deepStrictEqual(next(defaults, timeout, { ...first, remaining: 0 }), Step.GiveUp())
+    assert.deepStrictEqual(next(defaults, timeout, { ...first, callsLeft: 0 }), Step.GiveUp())
+  })
+
+  it.prop(
+    "9: bounded: whatever fails, a policy ends within its calls, its time and its counts",
+    [
+      anyPolicy,
+      fc.infiniteStream(fc.tuple(anyError, fc.nat({ max: 20_000 }))),
+      fc.nat({ max: 3 }),
+      fc.nat({ max: 12 })
+    ],
+    ([policy, faults, routes, maxCalls]) => {
+      const run = play(policy, faults, { routes, maxCalls, totalTimeout: 100_000 })
+      assert.isAtMost(run.calls, maxCalls)
+      assert.isAtMost(run.waited, 100_000)
+    },
+    { fastCheck: { numRuns: 500 } }
+  )
+
+  it.prop(
+    "9: bounded: a route is left after as many calls as its rules allow, however many calls are left",
+    [anyPolicy, fc.infiniteStream(anyError)],
+    ([policy, faults]) => {
+      const allowed = new Map(Object.values(policy).map(({ action }) => [action, 0]))
+      for (const { action, times } of Object.values(policy))
+        allowed.set(action, Math.max(allowed.get(action) ?? 0, times))
+      const bound = 1 + [...allowed.values()].reduce((sum, times) => sum + times, 0)
+      const run = play(
+        policy,
+        map(faults, (error) => [error, 0]),
+        { routes: 0, maxCalls: 1_000, totalTimeout: 1e300 }
+      )
+      assert.isAtMost(run.calls, bound)
+    },
+    { fastCheck: { numRuns: 500 } }
+  )
+
+  it.prop(
+    "a retry fits into the remaining time, and only a failure that condemns the client asks for a fresh one",
+    [anyError, fc.record({ failures: fc.array(anyError.map(({ _tag }) => _tag)), remaining: fc.double() })],
+    ([error, { failures, remaining }]) => {
+      const step = next(defaults, error, { failures, remaining, routesLeft: 1, callsLeft: 1 })
+      if (step._tag !== "Retry") return
+      assert.isAtLeast(step.delay, 0)
+      assert.isBelow(step.delay, remaining)
+      assert.strictEqual(step.fresh, error._tag === "Timeout" || error._tag === "ConnectionError")
+      assert.strictEqual(step.hint !== null, error._tag === "InvalidSummary")
+    },
+    { fastCheck: { numRuns: 1_000 } }
+  )
+
+  it("is documented as it is", () => {
+    const page = readFileSync(new URL("../../docs/recovery.md", import.meta.url), "utf8")
+    const cells = (text: string) =>
+      text
+        .trim()
+        .split("\n")
+        .map((line) => line.split("|").map((cell) => cell.trim()))
+    const [, documented = ""] = /<!-- recovery:begin -->([^]*)<!-- recovery:end -->/.exec(page) ?? []
+    const isRule = (row: ReadonlyArray<string>) => !row.some((cell) => cell.startsWith("---"))
+    assert.deepStrictEqual(cells(documented).filter(isRule), cells(table(defaults)).filter(isRule))
+  })
+})
+
+// -- a program that obeys the policy while every call fails -----------------------------------------------------------
+
+interface Budget {
+  readonly routes: number
+  readonly maxCalls: number
+  readonly totalTimeout: number
+}
+
+function play(
+  policy: Recovery.Policy,
+  faults: Iterator<readonly [error: AuxiliaryError, duration: number]>,
+  { routes, maxCalls, totalTimeout }: Budget
+) {
+  let [calls, waited, clock, routesLeft] = [0, 0, 0, routes]
+  let failures: ReadonlyArray<AuxiliaryError["_tag"]> = []
+  while (calls < maxCalls) {
+    calls++
+    const [error, duration] = faults.next().value
+    clock = Math.min(totalTimeout, clock + duration)
+    const attempt = { failures, routesLeft, remaining: totalTimeout - clock, callsLeft: maxCalls - calls }
+    const step = next(policy, error, attempt)
+    failures = [...failures, error._tag]
+    if (step._tag === "GiveUp") break
+    if (step._tag === "Retry") {
+      clock += step.delay
+      waited += step.delay
+    }
+    if (step._tag === "NextRoute") {
+      assert.isAbove(routesLeft, 0)
+      routesLeft--
+      failures = []
+    }
+  }
+  return { calls, waited }
+}
+
+function* map<A, B>(items: Iterable<A>, f: (a: A) => B): Generator<B> {
+  for (const item of items) yield f(item)
+}

@@ -1,0 +1,79 @@
+import { assert, describe, it } from "@effect/vitest"
+import { FastCheck } from "effect"
+import type { AuxiliaryError } from "../../src/model/ModelError.ts"
+import * as Pause from "../../src/model/RoutePause.ts"
+import { failures } from "../support/models.ts"
+
+const scopes: Partial<Record<AuxiliaryError["_tag"], "task" | "route">> = {
+  Timeout: "task",
+  ConnectionError: "task",
+  QuotaExceeded: "route",
+  Unauthorized: "route"
+}
+
+const anyPolicy: FastCheck.Arbitrary<Pause.Policy> = FastCheck.record({
+  durations: FastCheck.array(FastCheck.integer({ min: 1, max: 1_000_000 }), { minLength: 1, maxLength: 5 }),
+  afterFailures: FastCheck.integer({ min: 1, max: 4 })
+})
+const anyScope = FastCheck.constantFrom("task" as const, "route" as const)
+const anyTime = FastCheck.integer({ min: 1, max: 2 ** 40 })
+
+/** The route after it failed at each of these times. */
+const failing = (policy: Pause.Policy, scope: "task" | "route", times: ReadonlyArray<number>): Pause.Pause =>
+  times.reduce((pause, now) => Pause.afterFailure(policy, pause, scope, now), Pause.none)
+
+describe("Pause", () => {
+  it("a failure speaks against a task, a route, or nothing", () => {
+    for (const error of failures) assert.strictEqual(Pause.scopeOf(error), scopes[error._tag] ?? "nothing", error._tag)
+  })
+
+  it("lasts 30, 60, 300, then 900 seconds", () => {
+    const lasted = [1, 2, 3, 4, 5, 6].map(
+      (n) => failing(Pause.defaults, "route", Array<number>(n).fill(7_000)).until - 7_000
+    )
+    assert.deepStrictEqual(lasted, [30_000, 60_000, 300_000, 900_000, 900_000, 900_000])
+  })
+
+  it("a route nothing is known against is open", () => {
+    assert.strictEqual(Pause.gate(Pause.none, 0), "open")
+  })
+
+  it.prop(
+    "a task is patient until its policy's number of failures in a row, a route without quota or key is not",
+    [anyPolicy, anyScope, FastCheck.array(anyTime, { minLength: 1, maxLength: 8 })],
+    ([policy, scope, times]) => {
+      const sorted = times.toSorted((a, b) => a - b)
+      const pause = failing(policy, scope, sorted)
+      const isPatient = scope === "task" && times.length < policy.afterFailures
+      assert.strictEqual(Pause.gate(pause, sorted.at(-1) ?? 0), isPatient ? "open" : "closed")
+      assert.strictEqual(pause.failures, times.length)
+    }
+  )
+
+  it.prop(
+    "while a pause lasts nobody is let through, at its end one is, and then nobody for as long again",
+    [anyPolicy, FastCheck.integer({ min: 1, max: 8 }), anyTime],
+    ([policy, n, now]) => {
+      const pause = failing(policy, "route", Array<number>(n).fill(now))
+      assert.strictEqual(Pause.gate(pause, pause.until - 1), "closed")
+      assert.strictEqual(Pause.gate(pause, pause.until), "probe")
+      const probing = Pause.probing(policy, pause, pause.until)
+      assert.strictEqual(probing.until - pause.until, pause.until - now)
+      assert.strictEqual(Pause.gate(probing, probing.until - 1), "closed")
+      assert.strictEqual(Pause.gate(probing, probing.until), "probe")
+    }
+  )
+
+  it.prop(
+    "no pause is shorter than the one before it, if the policy's are not",
+    [anyPolicy],
+    ([{ durations, ...rest }]) => {
+      const policy = { ...rest, durations: durations.toSorted((a, b) => a - b) }
+      const lasted = [1, 2, 3, 4, 5, 6, 7].map((n) => failing(policy, "route", Array<number>(n).fill(1)).until)
+      assert.deepStrictEqual(
+        lasted,
+        lasted.toSorted((a, b) => a - b)
+      )
+    }
+  )
+})

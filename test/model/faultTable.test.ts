@@ -1,0 +1,340 @@
+/** Every way a model server fails, through the real client: calls, connections, outcome, pause, and what is stored. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import Database from "better-sqlite3"
+import { Effect, type Scope, TestClock } from "effect"
+import type { AuxiliaryError } from "../../src/model/ModelError.ts"
+import type { CompressionResult } from "../../src/session/CompressionResult.ts"
+import { Gateway } from "../../src/gateway/Gateway.ts"
+import { label, type ResolvedRoute } from "../../src/model/Provider.ts"
+import * as Recovery from "../../src/model/Recovery.ts"
+import { SessionId } from "../../src/session/Session.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
+import * as Sqlite from "../../src/sqlite/Sqlite.ts"
+import * as ModelServer from "../support/ModelServer.ts"
+import { conversation, real, summary } from "../support/world.ts"
+
+const { html, raw, refuse } = ModelServer
+
+const APIS: ReadonlyArray<ResolvedRoute["api"]> = ["responses", "chat"]
+
+/** In every answer that is turned away; nothing of it may reach the store. */
+const REJECTED = "marzipan"
+const REJECTED_TEXT = summary(REJECTED)
+const TEXT = summary("what counts")
+
+type Tag = AuxiliaryError["_tag"]
+
+interface Row {
+  readonly what: string
+  readonly answer: ModelServer.Answer
+  /** How the calls on the first route end. */
+  readonly errors: ReadonlyArray<Tag>
+  /** What `attempts` say of the last of them. */
+  readonly detail?: RegExp
+  /** Connections the first server accepts in one compression. */
+  readonly connections: number
+  /** What is remembered against: after two failed compressions in a row, after the first, or never. */
+  readonly pauses: "task" | "route" | "nothing"
+  readonly route?: ModelServer.RouteOptions
+  /** Calls on the second route; 1 unless the range was cut. */
+  readonly second?: number
+}
+
+const twice = (tag: Tag): ReadonlyArray<Tag> => [tag, tag]
+const times = (n: number, tag: Tag): ReadonlyArray<Tag> => Array.from({ length: n }, () => tag)
+
+/** An answer that came whole and was turned away: asked again on the same connection. */
+const rejected = (what: string, answer: ModelServer.Answer, reason: string): Row => ({
+  what,
+  answer,
+  errors: twice("InvalidSummary"),
+  detail: new RegExp(`rejected \\(${reason}\\)`),
+  connections: 1,
+  pauses: "nothing"
+})
+
+const broken = (what: string, answer: ModelServer.Answer): Row => ({
+  what,
+  answer,
+  errors: twice("ConnectionError"),
+  connections: 2,
+  pauses: "task"
+})
+
+const late = (what: string, answer: ModelServer.Answer, detail: RegExp, route: ModelServer.RouteOptions): Row => ({
+  what,
+  answer,
+  errors: twice("Timeout"),
+  detail,
+  connections: 2,
+  pauses: "task",
+  route
+})
+
+const refused = (
+  what: string,
+  answer: ModelServer.Answer,
+  errors: ReadonlyArray<Tag>,
+  pauses: Row["pauses"] = "nothing"
+): Row => ({ what, answer, errors, connections: 1, pauses })
+
+/** Cut in two three times, always the first piece first; the other pieces go to the second route at once. */
+const tooLong = (what: string, answer: ModelServer.Answer): Row => ({
+  ...refused(what, answer, times(4, "ContextOverflow")),
+  second: 4
+})
+
+const ROWS: ReadonlyArray<Row> = [
+  late("a hang before the headers", ModelServer.hang, /no complete answer/, { timeout: "400 millis" }),
+  late("a hang in the middle of the stream", ModelServer.hangAfter(REJECTED_TEXT), /no sign of life/, {
+    idleTimeout: "400 millis"
+  }),
+  late("a trickle that is never silent", ModelServer.trickle(`${REJECTED} `, 10), /no complete answer/, {
+    timeout: "400 millis"
+  }),
+  broken("a reset", ModelServer.reset),
+  broken("a connection closed early", ModelServer.cut(REJECTED_TEXT)),
+  broken("a stream without its end mark", ModelServer.endless(REJECTED_TEXT)),
+  broken("an incomplete chunked body", ModelServer.incompleteChunk(REJECTED_TEXT)),
+  tooLong("400 context length exceeded", refuse(400, { code: "context_length_exceeded" })),
+  tooLong("413", refuse(413)),
+  refused("401", refuse(401), ["Unauthorized"], "route"),
+  refused("402", refuse(402), ["QuotaExceeded"], "route"),
+  refused("403", refuse(403), ["Unauthorized"], "route"),
+  refused("404", refuse(404, { code: "model_not_found" }), ["ModelUnavailable"]),
+  refused("408", refuse(408), twice("ProviderError")),
+  refused("429", refuse(429), times(3, "RateLimited")),
+  refused("429 with seconds", refuse(429, {}, { "retry-after": "0.01" }), times(3, "RateLimited")),
+  refused(
+    "429 with a date",
+    refuse(429, {}, { "retry-after": "Wed, 21 Oct 2015 07:28:00 GMT" }),
+    times(3, "RateLimited")
+  ),
+  refused("429 with a wait beyond the budget", refuse(429, {}, { "retry-after": "3600" }), ["RateLimited"]),
+  refused("500", refuse(500), twice("ProviderError")),
+  refused("502 with HTML", html(502), twice("ProviderError")),
+  refused("503", refuse(503), twice("ProviderError")),
+  refused(
+    "200 with an error object",
+    raw(200, "application/json", `{"error":{"message":"no"}}`),
+    twice("ProviderError")
+  ),
+  refused("invalid JSON", ModelServer.invalidJson, twice("ProviderError")),
+  rejected("200 with empty content", ModelServer.ok(""), "empty"),
+  rejected("a summary cut off by length", ModelServer.length(REJECTED_TEXT), "cut-off"),
+  rejected("reasoning only", ModelServer.reasoningOnly(REJECTED_TEXT), "reasoning-only"),
+  rejected("a refusal", ModelServer.refusal(`I cannot speak of ${REJECTED}.`), "refusal"),
+  rejected("an error for a text", ModelServer.ok(`Error: 500 ${REJECTED}`), "error-text"),
+  rejected("a summary larger than its input", ModelServer.ok(summary(`${REJECTED} `.repeat(300))), "not-smaller")
+]
+
+const SESSIONS = ["one", "two", "three"].map((name) => SessionId.make(name))
+
+/** Backing off is the test clock's business, in Recovery's own tests; here it is only short. */
+const recovery: Recovery.Policy = {
+  ...Recovery.defaults,
+  RateLimited: { ...Recovery.defaults.RateLimited, delay: 5 },
+  ProviderError: { ...Recovery.defaults.ProviderError, delay: 5 }
+}
+
+interface Remembered {
+  readonly failures: number
+  readonly level: number
+}
+
+interface World {
+  readonly compress: (session: number) => Effect.Effect<CompressionResult, unknown>
+  readonly segments: (session: number) => Effect.Effect<ReadonlyArray<Stored>, unknown>
+  /** The table of pauses, as another process would read it. */
+  readonly remembered: Effect.Effect<ReadonlyArray<Remembered>>
+  /** Whether the word is anywhere in the files of the store. */
+  readonly isStored: (word: string) => Effect.Effect<boolean>
+}
+
+interface Stored {
+  readonly text: string
+  readonly model: string | null
+  readonly degraded: string | null
+}
+
+/** Three sessions in one file, and compressions on these routes. */
+const on = <E>(routes: ReadonlyArray<ResolvedRoute>, test: (world: World) => Effect.Effect<void, E>) =>
+  Effect.gen(function* () {
+    const folder = yield* temporaryFolder
+    const filename = join(folder, "sessions.db")
+    yield* Effect.gen(function* () {
+      const store = yield* SessionStore
+      const { compress } = yield* Gateway
+      yield* store.importAll(SESSIONS.map((sessionId) => ({ sessionId, messages: conversation(12) })))
+      const session = (n: number) => Effect.orDie(Effect.fromNullable(SESSIONS[n - 1]))
+      yield* test({
+        compress: (n) => Effect.flatMap(session(n), (sessionId) => compress(sessionId)),
+        segments: (n) => Effect.flatMap(session(n), store.state).pipe(Effect.map(({ segments }) => segments)),
+        remembered: Effect.sync(() => pausesIn(filename)),
+        isStored: (word) =>
+          Effect.sync(() => readdirSync(folder).some((name) => readFileSync(join(folder, name)).includes(word)))
+      })
+    }).pipe(
+      Effect.provide(
+        real({ routes, recovery, totalTimeout: "20 seconds" }, Sqlite.layer({ filename, durability: "process" }))
+      )
+    )
+  })
+
+const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "throughline-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+)
+
+const pausesIn = (filename: string): ReadonlyArray<Remembered> => {
+  const db = new Database(filename, { readonly: true })
+  const rows = db.prepare<[], Remembered>("SELECT failures, level FROM route_pause").all()
+  db.close()
+  return rows
+}
+
+const errorsOf = ({ attempts }: CompressionResult, route: ResolvedRoute): ReadonlyArray<string | null> =>
+  attempts.filter((attempt) => attempt.route === label(route)).map(({ error }) => error)
+
+/** What the store remembers once `compressions` have failed on the route. */
+const memory = (pauses: Row["pauses"], compressions: number): ReadonlyArray<Remembered> => {
+  if (pauses === "nothing") return []
+  return [{ failures: compressions, level: pauses === "route" ? 1 : compressions - 1 }]
+}
+
+for (const api of APIS) {
+  describe(`the fault table, ${api}`, () => {
+    for (const row of ROWS) {
+      const { answer, connections, detail = /./, errors, pauses, second = 1, what } = row
+      /** How many compressions fail on the route before it is left alone. */
+      const untilPaused = { task: 2, route: 1, nothing: Infinity }[pauses]
+
+      it.scopedLive(`${what}: the second route answers`, () =>
+        Effect.gen(function* () {
+          const bad = yield* ModelServer.make([answer])
+          const good = yield* ModelServer.make([ModelServer.ok(TEXT)])
+          const routes = [bad.route({ api, ...row.route }), good.route({ api })] as const
+          yield* on(routes, ({ compress, isStored, remembered, segments }) =>
+            Effect.gen(function* () {
+              const result = yield* compress(1)
+              assert.deepStrictEqual<ReadonlyArray<string | null>>(errorsOf(result, routes[0]), errors)
+              assert.match(result.attempts[errors.length - 1]?.detail ?? "", detail)
+              assert.deepStrictEqual(
+                errorsOf(result, routes[1]),
+                Array.from({ length: second }, () => null)
+              )
+              assert.deepInclude(result, { outcome: "committed", reason: null, generation: 1, model: label(routes[1]) })
+              assert.strictEqual(result.modelCalls, errors.length + second)
+              assert.deepStrictEqual([bad.requests.length, good.requests.length], [errors.length, second])
+              assert.deepStrictEqual([bad.counts().opened, good.counts().opened], [connections, 1])
+
+              const stored = yield* segments(1)
+              assert.deepStrictEqual(
+                stored.map(({ degraded, model }) => ({ degraded, model })),
+                [{ degraded: null, model: label(routes[1]) }]
+              )
+              assert.include(stored[0]?.text, "go on with what counts")
+              assert.isFalse(yield* isStored(REJECTED), "a word of a rejected answer is in the store")
+              assert.isTrue(yield* isStored("what counts"))
+              assert.deepStrictEqual(yield* remembered, memory(pauses, 1))
+
+              assert.strictEqual((yield* compress(2)).outcome, "committed")
+              assert.deepStrictEqual(yield* remembered, memory(pauses, Math.min(2, untilPaused)))
+              const before = bad.requests.length
+              const last = yield* compress(3)
+              assert.strictEqual(last.outcome, "committed")
+              assert.deepStrictEqual<ReadonlyArray<string | null>>(
+                errorsOf(last, routes[0]),
+                untilPaused < 3 ? [] : errors
+              )
+              assert.strictEqual(bad.requests.length - before, untilPaused < 3 ? 0 : errors.length)
+            })
+          )
+        })
+      )
+
+      it.scopedLive(`${what}: without a second route the extract stands in, and says why`, () =>
+        Effect.gen(function* () {
+          const bad = yield* ModelServer.make([answer])
+          const route = bad.route({ api, ...row.route })
+          yield* on([route], ({ compress, isStored, remembered, segments }) =>
+            Effect.gen(function* () {
+              const result = yield* compress(1)
+              assert.deepStrictEqual<ReadonlyArray<string | null>>(errorsOf(result, route), errors)
+              assert.deepInclude(result, { outcome: "degraded", generation: 1, model: "embedded" })
+              assert.strictEqual(bad.requests.length, errors.length)
+              assert.strictEqual(bad.counts().opened, connections)
+              assert.include(result.reason ?? "", label(route))
+              assert.match(result.reason ?? "", detail)
+
+              const stored = yield* segments(1)
+              assert.deepStrictEqual(
+                stored.map(({ degraded, model }) => ({ degraded, model })),
+                [{ degraded: result.reason, model: "embedded" }]
+              )
+              assert.include(stored[0]?.text, "Please look at part")
+              assert.isFalse(yield* isStored(REJECTED), "a word of a rejected answer is in the store")
+              assert.deepStrictEqual(yield* remembered, memory(pauses, 1))
+
+              yield* compress(2)
+              const before = bad.requests.length
+              const last = yield* compress(3)
+              assert.strictEqual(last.outcome, "degraded")
+              assert.strictEqual(bad.requests.length - before, untilPaused < 3 ? 0 : errors.length)
+              if (untilPaused < 3) assert.strictEqual(last.reason, `paused after failures: ${label(route)}`)
+            })
+          )
+        })
+      )
+    }
+
+    it.scopedLive("400 context length exceeded, but not for half of it: the same route answers in two pieces", () =>
+      Effect.gen(function* () {
+        const sizes: Array<number> = []
+        const server = yield* ModelServer.make(({ prompt }) => {
+          const size = prompt.reduce((sum, { content }) => sum + content.length, 0)
+          sizes.push(size)
+          return size === sizes[0] ? refuse(400, { code: "context_length_exceeded" }) : ModelServer.ok(TEXT)
+        })
+        const other = yield* ModelServer.make([ModelServer.ok(TEXT)])
+        const route = server.route({ api })
+        yield* on([route, other.route({ api })], ({ compress, remembered, segments }) =>
+          Effect.gen(function* () {
+            const result = yield* compress(1)
+            assert.deepInclude(result, { outcome: "committed", reason: null, model: label(route), modelCalls: 3 })
+            assert.deepStrictEqual(errorsOf(result, route), ["ContextOverflow", null, null])
+            assert.deepStrictEqual([server.requests.length, other.requests.length], [3, 0])
+            assert.deepStrictEqual(
+              (yield* segments(1)).map(({ degraded }) => degraded),
+              [null]
+            )
+            assert.deepStrictEqual(yield* remembered, [])
+          })
+        )
+      })
+    )
+
+    it.scoped("during a pause no call is made; after it one probe reopens the route", () =>
+      Effect.gen(function* () {
+        const server = yield* ModelServer.make([refuse(402), ModelServer.ok(TEXT)])
+        const route = server.route({ api })
+        const world = real({ routes: [route] })
+        yield* Effect.gen(function* () {
+          const store = yield* SessionStore
+          const { compress } = yield* Gateway
+          yield* store.importAll(SESSIONS.map((sessionId) => ({ sessionId, messages: conversation(12) })))
+          const outcomes: Array<string> = []
+          for (const sessionId of SESSIONS) {
+            if (outcomes.length === 2) yield* TestClock.adjust("30 seconds")
+            outcomes.push((yield* compress(sessionId)).outcome)
+          }
+          assert.deepStrictEqual(outcomes, ["degraded", "degraded", "committed"])
+          assert.strictEqual(server.requests.length, 2)
+        }).pipe(Effect.provide(world))
+      })
+    )
+  })
+}

@@ -1,0 +1,408 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Chunk, Effect, FastCheck as fc, Stream } from "effect"
+import { InvalidSummary, ProviderError, RateLimited, Timeout } from "../../src/model/ModelError.ts"
+import { CompressionFailed } from "../../src/session/CompressionError.ts"
+import type { CompressionResult } from "../../src/session/CompressionResult.ts"
+import * as Ledger from "../../src/ledger/Ledger.ts"
+import type { Message } from "../../src/message/Message.ts"
+import { type Manifest, SessionId, whole } from "../../src/session/Session.ts"
+import { type Lease, SessionStore } from "../../src/store/SessionStore.ts"
+import { assistant, backends, freshSession, granted, segment, user } from "../support/stores.ts"
+
+const contents = (sessionId: SessionId) =>
+  Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.log(sessionId))).pipe(
+    Effect.map((log) => Chunk.toReadonlyArray(log).map(({ message }) => message.content))
+  )
+
+const undone = (sessionId: SessionId) =>
+  Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.log(sessionId))).pipe(
+    Effect.map((log) => Chunk.toReadonlyArray(log).map(({ undone }) => undone))
+  )
+
+/** Covers everything up to `toSeq`. */
+const commit = (lease: Lease, base: number, toSeq: number) =>
+  Effect.flatMap(SessionStore, (store) => {
+    const id = `${lease.sessionId}/${base}`
+    const manifest: Manifest = { ...whole, headTo: 1, tailFrom: toSeq + 1, segments: [id] }
+    const segments = [segment(id, 2, toSeq)]
+    return store.commit(lease, { operationId: `op ${id}`, base, manifest, segments, ledger: Ledger.empty })
+  })
+
+const conversation = (sessionId: SessionId, messages: ReadonlyArray<Message>) =>
+  Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId, messages }]))
+
+for (const [name, backend] of backends) {
+  describe(`SessionStore on ${name}`, () => {
+    it.layer(backend)((it) => {
+      it.effect("a delivery is numbered, waits in the inbox, and moves to the log in order", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          const first = yield* store.deliver(id, user("one"), { kind: "request" })
+          const second = yield* store.deliver(id, user("two"), { kind: "notification" })
+          assert.isTrue(second.arrival > first.arrival)
+          assert.deepStrictEqual(yield* contents(id), ["one", "two"])
+          const lease = yield* granted(id)
+          const { promoted, state } = yield* store.promote(lease)
+          assert.deepStrictEqual(
+            promoted.map(({ arrival, kind, seq }) => [seq, arrival, kind]),
+            [
+              [1, first.arrival, "request"],
+              [2, second.arrival, "notification"]
+            ]
+          )
+          assert.deepStrictEqual(state.tail, promoted)
+          assert.deepStrictEqual((yield* store.promote(lease)).promoted, [])
+        })
+      )
+
+      it.effect("an idempotency key gives the first receipt again, and refuses another body", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          const first = yield* store.deliver(id, user("one"), { kind: "request", key: "k" })
+          yield* store.promote(yield* granted(id))
+          const again = yield* store.deliver(id, user("one"), { kind: "request", key: "k" })
+          assert.deepStrictEqual(again, { ...first, duplicate: true })
+          const conflict = yield* Effect.flip(store.deliver(id, user("two"), { kind: "request", key: "k" }))
+          assert.strictEqual(conflict._tag, "IdempotencyConflict")
+          assert.deepStrictEqual(yield* contents(id), ["one"])
+          const elsewhere = yield* store.deliver(freshSession(), user("two"), { kind: "request", key: "k" })
+          assert.isFalse(elsewhere.duplicate)
+        })
+      )
+
+      it.effect("unknown fields and the order of keys survive", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          const odd = JSON.parse(`{"zeta":1,"content":"hi","role":"user","name":"Ada"}`)
+          yield* store.deliver(id, odd, { kind: "request" })
+          yield* store.promote(yield* granted(id))
+          const log = yield* Stream.runCollect(store.log(id))
+          assert.deepStrictEqual(
+            Chunk.toReadonlyArray(log).map(({ message }) => JSON.stringify(message)),
+            [JSON.stringify(odd)]
+          )
+        })
+      )
+
+      it.effect("two holders never have one lease, and an expired one is taken over", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* store.deliver(id, user("one"), { kind: "request" })
+          const mine = yield* granted(id, "turn", "me", 0)
+          const theirs = yield* granted(id, "turn", "they")
+          assert.isTrue(theirs.token > mine.token)
+          const refused = yield* store.acquire(id, { name: "turn", holder: "third", ttl: 1_000 })
+          assert.strictEqual(refused._tag === "Held" ? refused.holder : "", "they")
+          const lost = yield* Effect.flip(store.append(mine, [assistant("late")]))
+          assert.strictEqual(lost._tag, "TurnLost")
+          assert.deepStrictEqual(lost._tag === "TurnLost" ? lost.unstored : [], [assistant("late")])
+          assert.isFalse(yield* store.renew(mine, 1_000))
+          yield* store.release(mine)
+          assert.isTrue(yield* store.renew(theirs, 1_000))
+          assert.deepStrictEqual(yield* contents(id), ["one"])
+        })
+      )
+
+      it.effect("a lease that was given back writes nothing any more, though nobody has taken it", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, ["a", "b", "c", "d"].map(user))
+          const turn = yield* granted(id)
+          const operation = yield* granted(id, "operation")
+          yield* Effect.all([store.release(turn), store.release(operation)])
+          assert.strictEqual((yield* Effect.flip(store.append(turn, [assistant("late")])))._tag, "TurnLost")
+          assert.strictEqual((yield* Effect.flip(store.promote(turn)))._tag, "TurnLost")
+          assert.strictEqual((yield* Effect.flip(commit(operation, 0, 3)))._tag, "LeaseLost")
+          assert.deepStrictEqual(yield* contents(id), ["a", "b", "c", "d"])
+          assert.strictEqual((yield* store.state(id)).generation, 0)
+        })
+      )
+
+      it.effect("a commit makes the next generation, leaves a snapshot, and copies nothing", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, ["a", "b", "c", "d"].map(user))
+          const before = yield* store.state(id)
+          const { generation, snapshotId, state } = yield* commit(yield* granted(id, "operation"), 0, 3)
+          assert.strictEqual(generation, 1)
+          assert.deepStrictEqual(yield* store.state(id), state)
+          assert.deepStrictEqual(
+            [state.head, state.segments, state.tail].map((part) => part.length),
+            [1, 1, 1]
+          )
+          assert.deepStrictEqual(yield* store.snapshot(snapshotId), before)
+          assert.deepStrictEqual(
+            (yield* store.snapshots(id)).map((snapshot) => [snapshot.snapshotId, snapshot.generation]),
+            [[snapshotId, 0]]
+          )
+          assert.deepStrictEqual(yield* contents(id), ["a", "b", "c", "d"])
+        })
+      )
+
+      it.effect("a commit is refused from another generation or without the lease, and writes nothing", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, ["a", "b", "c", "d"].map(user))
+          const stale = yield* granted(id, "operation", "paused", 0)
+          const lease = yield* granted(id, "operation", "mine")
+          assert.strictEqual((yield* Effect.flip(commit(stale, 0, 3)))._tag, "LeaseLost")
+          assert.strictEqual((yield* Effect.flip(commit(lease, 1, 3)))._tag, "LeaseLost")
+          assert.strictEqual((yield* store.state(id)).generation, 0)
+          yield* commit(lease, 0, 3)
+          assert.strictEqual((yield* store.state(id)).generation, 1)
+        })
+      )
+
+      it.effect("a reset supersedes the turn and the operation begun before it; the log stays", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, ["a", "b", "c", "d"].map(user))
+          const turn = yield* granted(id)
+          const operation = yield* granted(id, "operation")
+          const { state } = yield* store.reset(id)
+          assert.deepStrictEqual([state.head, state.segments, state.tail].flat(), [])
+          assert.strictEqual((yield* Effect.flip(store.append(turn, [assistant("x")])))._tag, "Superseded")
+          assert.strictEqual((yield* Effect.flip(commit(operation, 0, 3)))._tag, "LeaseLost")
+          assert.deepStrictEqual(yield* contents(id), ["a", "b", "c", "d"])
+        })
+      )
+
+      it.effect(
+        "a rewind supersedes the turn and the operation begun before it, and voids the report; the log stays",
+        () =>
+          Effect.gen(function* () {
+            const store = yield* SessionStore
+            const id = freshSession()
+            yield* conversation(id, ["a", "b", "c", "d"].map(user))
+            yield* store.deliver(id, user("waits"), { kind: "request" })
+            const turn = yield* granted(id)
+            const operation = yield* granted(id, "operation")
+            yield* store.report(id, { generation: 0, seq: 4, model: "m", inputTokens: 9, estimate: 8 })
+            const before = yield* store.state(id)
+            const made = { base: 0, seq: 2, manifest: (yield* store.stateAt(id, 2)).manifest, ledger: Ledger.empty }
+            const rewound = yield* store.rewind(id, made)
+            if (rewound === null) return assert.fail("it was refused")
+            assert.deepStrictEqual(yield* store.state(id), rewound.state)
+            assert.deepInclude(rewound.state, { generation: 1, lastSeq: 4, usage: null })
+            assert.deepStrictEqual(rewound.state.manifest, { ...whole, undone: [{ fromSeq: 3, toSeq: 4 }] })
+            assert.deepStrictEqual(rewound.state.tail, before.tail.slice(0, 2))
+            assert.strictEqual((yield* Effect.flip(store.append(turn, [assistant("x")])))._tag, "Superseded")
+            assert.strictEqual((yield* Effect.flip(commit(operation, 0, 3)))._tag, "LeaseLost")
+            assert.deepStrictEqual(yield* undone(id), [false, false, true, true, false])
+            assert.deepStrictEqual((yield* store.range(id, 1, 4)).length, 2)
+            assert.deepStrictEqual((yield* store.snapshot(rewound.snapshotId)).tail, before.tail)
+          })
+      )
+
+      it.effect(
+        "after a rewind the log goes on with its next number, and one further back takes in what was undone",
+        () =>
+          Effect.gen(function* () {
+            const store = yield* SessionStore
+            const id = freshSession()
+            yield* conversation(id, ["a", "b", "c", "d"].map(user))
+            const back = (base: number, seq: number) =>
+              Effect.flatMap(store.stateAt(id, seq), ({ manifest }) =>
+                store.rewind(id, { base, seq, manifest, ledger: Ledger.empty })
+              )
+            assert.isNull(yield* back(7, 3), "the session is not at that generation")
+            yield* back(0, 3)
+            const [e] = yield* store.append(yield* granted(id, "turn", "me", 0), [assistant("e")])
+            assert.strictEqual(e?.seq, 5)
+            assert.deepStrictEqual((yield* back(1, 2))?.state.manifest.undone, [{ fromSeq: 3, toSeq: 5 }])
+            yield* store.append(yield* granted(id), [assistant("f")])
+            const { state } = (yield* back(2, 6)) ?? { state: yield* store.state(id) }
+            assert.deepStrictEqual(state.manifest.undone, [{ fromSeq: 3, toSeq: 5 }])
+            assert.deepStrictEqual(
+              state.tail.map(({ message, seq }) => [seq, message.content]),
+              [
+                [1, "a"],
+                [2, "b"],
+                [6, "f"]
+              ]
+            )
+            assert.deepStrictEqual(yield* contents(id), ["a", "b", "c", "d", "e", "f"])
+          })
+      )
+
+      it.effect("a rewind goes back to the newest generation that had not covered what is taken back", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, ["a", "b", "c", "d", "e", "f"].map(user))
+          const lease = yield* granted(id, "operation")
+          yield* commit(lease, 0, 3)
+          yield* commit(lease, 1, 5)
+          const generations = yield* Effect.forEach([6, 5, 4, 3, 2, 0], (seq) => store.stateAt(id, seq))
+          assert.deepStrictEqual(
+            generations.map(({ generation }) => generation),
+            [2, 2, 1, 1, 0, 0]
+          )
+          assert.deepStrictEqual(
+            generations.map(({ tail }) => tail.map(({ seq }) => seq)),
+            [[6], [], [4], [], [1, 2], []]
+          )
+          yield* store.reset(id)
+          assert.deepStrictEqual((yield* store.stateAt(id, 6)).tail, [])
+          assert.deepStrictEqual((yield* store.stateAt(id, 5)).generation, 2)
+        })
+      )
+
+      const where = { route: "model@host", detail: "of the test" }
+      const failure = (sessionId: SessionId) =>
+        new CompressionFailed({
+          sessionId,
+          operationId: `op ${sessionId}`,
+          errors: [
+            new Timeout({ route: "model@host", phase: "idle", deadline: 5 }),
+            new RateLimited({ route: "model@host", retryAfter: null }),
+            new InvalidSummary({ ...where, reason: "refusal" }),
+            new ProviderError({ ...where, status: 502 })
+          ]
+        })
+      const success = (sessionId: SessionId): CompressionResult => ({
+        sessionId,
+        operationId: `op ${sessionId}`,
+        outcome: "degraded",
+        reason: "every route failed",
+        model: "embedded",
+        focus: null,
+        generation: 3,
+        snapshotId: "left behind",
+        messagesBefore: 30,
+        messagesAfter: 12,
+        tokensBefore: 4_000,
+        tokensAfter: 800,
+        compressions: 1,
+        modelCalls: 1,
+        tokensSpent: 900,
+        attempts: [{ route: "model@host", error: "Timeout", detail: null }],
+        budgetLeft: { calls: 7, milliseconds: 5, tokens: null },
+        durationMs: 1.5
+      })
+      for (const [what, ended] of [
+        ["result", success],
+        ["typed error", failure]
+      ] as const) {
+        it.effect(`the ${what} an operation ended with is read by an equal request, and by no other`, () =>
+          Effect.gen(function* () {
+            const store = yield* SessionStore
+            const published = ended(freshSession())
+            yield* store.publish("request", published)
+            assert.deepStrictEqual(yield* store.outcome(published.operationId, "request"), published)
+            assert.isUndefined(yield* store.outcome(published.operationId, "another request"))
+            assert.isUndefined(yield* store.outcome("another operation", "request"))
+          })
+        )
+      }
+
+      it.effect("an import is whole or not at all", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const taken = freshSession()
+          const fresh = freshSession()
+          yield* conversation(taken, [user("a")])
+          const refused = yield* Effect.flip(
+            store.importAll([
+              { sessionId: fresh, messages: [user("b")] },
+              { sessionId: taken, messages: [user("c")] }
+            ])
+          )
+          assert.strictEqual(refused._tag, "SessionExists")
+          assert.strictEqual((yield* Effect.flip(store.state(fresh)))._tag, "UnknownSession")
+        })
+      )
+
+      it.effect("an import that names a session twice is refused, and leaves the session to be begun", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          const histories = ["a", "b"].map((said) => ({ sessionId: id, messages: [user(said)] }))
+          assert.strictEqual((yield* Effect.flip(store.importAll(histories)))._tag, "SessionExists")
+          assert.strictEqual((yield* Effect.flip(store.state(id)))._tag, "UnknownSession")
+          yield* store.deliver(id, user("c"), { kind: "request" })
+          assert.deepStrictEqual(yield* contents(id), ["c"])
+        })
+      )
+
+      it.effect("what does not exist is a typed error", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const nobody = SessionId.make("nobody")
+          const request = { name: "turn", holder: "me", ttl: 1 } as const
+          assert.strictEqual((yield* Effect.flip(store.state(nobody)))._tag, "UnknownSession")
+          assert.strictEqual((yield* Effect.flip(store.acquire(nobody, request)))._tag, "UnknownSession")
+          assert.strictEqual((yield* Effect.flip(Stream.runDrain(store.log(nobody))))._tag, "UnknownSession")
+          assert.strictEqual((yield* Effect.flip(store.snapshots(nobody)))._tag, "UnknownSession")
+          assert.strictEqual((yield* Effect.flip(store.reset(nobody)))._tag, "UnknownSession")
+          assert.strictEqual((yield* Effect.flip(store.stateAt(nobody, 0)))._tag, "UnknownSession")
+          const nothing = { base: 0, seq: 0, manifest: whole, ledger: Ledger.empty }
+          assert.strictEqual((yield* Effect.flip(store.rewind(nobody, nothing)))._tag, "UnknownSession")
+          assert.strictEqual((yield* Effect.flip(store.snapshot("nothing")))._tag, "UnknownSnapshot")
+          const places = { fromSeq: 1, toSeq: 1, except: [], also: [] }
+          assert.strictEqual((yield* Effect.flip(store.segment("nothing")))._tag, "UnknownSegment")
+          assert.strictEqual(
+            (yield* Effect.flip(store.search(nobody, "a", { limit: 1, places })))._tag,
+            "UnknownSession"
+          )
+          assert.isUndefined((yield* store.sessions).find(({ sessionId }) => sessionId === nobody))
+        })
+      )
+
+      type Action = readonly ["deliver" | "promote" | "append" | "commit", number]
+      const actions: fc.Arbitrary<ReadonlyArray<Action>> = fc.array(
+        fc.tuple(fc.constantFrom<Array<Action[0]>>("deliver", "promote", "append", "commit"), fc.nat(3)),
+        { maxLength: 30 }
+      )
+      it.effect.prop(
+        "nothing lost, nothing twice: log plus inbox are exactly the acknowledged messages, in order",
+        [actions],
+        ([actions]) =>
+          Effect.gen(function* () {
+            const store = yield* SessionStore
+            const id = freshSession()
+            const log: Array<string> = ["first"]
+            let inbox: Array<string> = []
+            yield* conversation(id, [user("first")])
+            const turn = yield* granted(id)
+            const operation = yield* granted(id, "operation")
+            let generation = 0
+            for (const [step, [action, n]] of actions.entries()) {
+              const words = Array.from({ length: n }, (_, i) => `${step}.${i}`)
+              if (action === "deliver") {
+                for (const word of words) yield* store.deliver(id, user(word), { kind: "request" })
+                inbox.push(...words)
+              } else if (action === "append") {
+                yield* store.append(turn, words.map(assistant))
+                log.push(...words)
+              } else if (action === "promote") {
+                yield* store.promote(turn)
+                log.push(...inbox)
+                inbox = []
+              } else if (log.length > 1) {
+                generation = (yield* commit(operation, generation, log.length - 1)).generation
+              }
+            }
+            assert.deepStrictEqual(yield* contents(id), [...log, ...inbox])
+            const state = yield* store.state(id)
+            assert.strictEqual(state.lastSeq, log.length)
+            assert.strictEqual(state.generation, generation)
+            const shown = [...state.head, ...state.tail].map(({ message }) => message.content)
+            assert.deepStrictEqual(
+              shown,
+              generation === 0 ? log : [...log.slice(0, 1), ...log.slice(state.manifest.tailFrom - 1)]
+            )
+          }),
+        { fastCheck: { numRuns: 60 } }
+      )
+    })
+  })
+}

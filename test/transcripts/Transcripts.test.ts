@@ -1,0 +1,462 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Either, FastCheck } from "effect"
+import { existsSync, readFileSync } from "node:fs"
+import * as Formats from "../../src/transcripts/Transcripts.ts"
+import * as Message from "../../src/message/Message.ts"
+
+const lines = (...rows: ReadonlyArray<unknown>) => rows.map((row) => `${JSON.stringify(row)}\n`).join("")
+
+const read = (text: string, format: Formats.Format | "auto" = "auto") => {
+  const imported = Either.getOrThrow(Formats.read(text, { file: "chat.jsonl", format }))
+  for (const message of imported.sessions.flatMap(({ messages }) => messages)) Either.getOrThrow(Message.parse(message))
+  return imported
+}
+
+const same = (actual: unknown, expected: unknown) => assert.deepStrictEqual(actual, expected)
+
+const only = (text: string, format: Formats.Format | "auto" = "auto") => {
+  const { sessions } = read(text, format)
+  assert.strictEqual(sessions.length, 1)
+  return sessions[0]?.messages ?? []
+}
+
+const error = (text: string, format: Formats.Format | "auto" = "auto") => {
+  const result = Formats.read(text, { file: "chat.jsonl", format })
+  assert(Either.isLeft(result), "read without an error")
+  return result.left
+}
+
+const call = (id: string, name: string, args: string) => ({ id, type: "function", function: { name, arguments: args } })
+
+describe("chat messages", () => {
+  const chat = FastCheck.array(
+    FastCheck.oneof(
+      FastCheck.record({ role: FastCheck.constant("user"), content: FastCheck.string(), name: FastCheck.string() }),
+      FastCheck.record({
+        role: FastCheck.constant("assistant"),
+        content: FastCheck.string(),
+        refusal: FastCheck.constant(null)
+      }),
+      FastCheck.record({
+        role: FastCheck.constant("tool"),
+        tool_call_id: FastCheck.string({ minLength: 1 }),
+        content: FastCheck.string()
+      })
+    ),
+    { minLength: 1, maxLength: 20 }
+  )
+
+  it.prop("an array keeps every message and every field", [chat], ([messages]) => {
+    const imported = read(JSON.stringify(messages, null, 2))
+    assert.strictEqual(imported.format, "messages")
+    same(imported.sessions, [{ sessionId: null, messages }])
+  })
+
+  it.prop("lines keep every message and every field, in their bytes", [chat], ([messages]) => {
+    const imported = read(lines(...messages))
+    assert.strictEqual(imported.format, "jsonl")
+    assert.strictEqual(lines(...(imported.sessions[0]?.messages ?? [])), lines(...messages))
+  })
+
+  it.prop(
+    "interleaved sessions come apart, each in its order",
+    [FastCheck.array(FastCheck.tuple(FastCheck.constantFrom("a", "b", "c"), FastCheck.string()), { minLength: 1 })],
+    ([rows]) => {
+      const imported = read(
+        lines(...rows.map(([session, content]) => ({ session, message: { role: "user", content } })))
+      )
+      assert.strictEqual(imported.format, "sessions")
+      for (const { messages, sessionId } of imported.sessions) {
+        const expected = rows.flatMap(([session, content]) => (session === sessionId ? [content] : []))
+        assert.deepStrictEqual(messages.map(Message.text), expected)
+      }
+      assert.strictEqual(imported.sessions.length, new Set(rows.map(([session]) => session)).size)
+    }
+  )
+
+  it("takes a byte order mark, CRLF, blank lines and a missing last line break", () => {
+    const text = '\uFEFF{"role":"user","content":"a"}\r\n\r\n  \n{"role":"user","content":"b\\r\\n"}'
+    assert.deepStrictEqual(only(text).map(Message.text), ["a", "b\r\n"])
+  })
+})
+
+describe("errors", () => {
+  it("name file, line, what was expected and what was found, on one line", () => {
+    const text = lines({ role: "user", content: "a" }) + "\n" + lines({ role: "tool", content: "sk-secret" })
+    const failed = error(text)
+    assert.strictEqual(failed.line, 3)
+    assert.strictEqual(
+      failed.message,
+      "chat.jsonl:3: expected a chat message, found an object with a missing or wrong tool_call_id"
+    )
+  })
+
+  for (const [what, text, line, found] of [
+    ["an empty file", "", null, "an empty file"],
+    ["a file of blank lines", "\uFEFF\r\n\n", null, "an empty file"],
+    ["an empty array", "[]", null, "none"],
+    ["text", "role: user", 1, "text that is not JSON"],
+    ["a line cut short", `${lines({ role: "user", content: "a" })}{"role":"us`, 2, "text that is not JSON"],
+    ["a number", "42", 1, "a number"],
+    ["objects of another kind", lines({ a: 1 }), 1, "objects of another kind"],
+    ["an array cut short", '[{"role":"user"', null, "text that is not JSON"],
+    ["a session without messages", lines({ type: "session", id: "s" }), null, "none"]
+  ] as const) {
+    it(`${what} is one`, () => {
+      const failed = error(text)
+      assert.deepStrictEqual({ line: failed.line, found: failed.found }, { line, found })
+    })
+  }
+
+  it("a format asked for is not guessed", () => {
+    assert.strictEqual(error(lines({ role: "user", content: "a" }), "sessions").line, 1)
+    assert.strictEqual(error(lines({ role: "user", content: "a" }), "messages").line, null)
+    assert.strictEqual(error("[]", "jsonl").found, "an array")
+  })
+
+  it("an element of an array is named by its place", () => {
+    assert.include(error('[{"role":"user","content":"a"},{"role":"user"}]').message, "element 2 of the array")
+  })
+})
+
+describe("pi", () => {
+  const header = { type: "session", version: 3, id: "pi-1", timestamp: "2025-12-03T14:00:00.000Z", cwd: "/p" }
+  const entry = (id: string, parentId: string | null, message: unknown) => ({ type: "message", id, parentId, message })
+  const tools = [
+    {
+      role: "assistant",
+      content: [
+        { type: "thinking", thinking: "hm" },
+        { type: "text", text: "Looking." },
+        { type: "toolCall", id: "c1", name: "read", arguments: { path: "a.ts" } }
+      ]
+    },
+    {
+      role: "toolResult",
+      toolCallId: "c1",
+      toolName: "read",
+      content: [
+        { type: "text", text: "x" },
+        { type: "image", data: "AA", mimeType: "image/png" }
+      ],
+      isError: false
+    }
+  ]
+
+  it("becomes chat messages", () => {
+    const imported = read(
+      lines(
+        header,
+        entry("1", null, {
+          role: "user",
+          content: [
+            { type: "text", text: "see" },
+            { type: "image", data: "AA", mimeType: "image/png" }
+          ]
+        }),
+        entry("2", "1", tools[0]),
+        entry("3", "2", tools[1]),
+        { type: "compaction", id: "4", parentId: "3", summary: "s", firstKeptEntryId: "3", tokensBefore: 1 },
+        entry("5", "4", { role: "bashExecution", command: "ls", output: "a.ts", exitCode: 0 }),
+        entry("6", "5", { role: "assistant", content: [] })
+      )
+    )
+    assert.strictEqual(imported.format, "pi")
+    same(imported.sessions, [
+      {
+        sessionId: "pi-1",
+        messages: [
+          {
+            role: "user",
+            content: [
+              { type: "text", text: "see" },
+              { type: "image_url", image_url: { url: "data:image/png;base64,AA" } }
+            ]
+          },
+          { role: "assistant", content: "Looking.", tool_calls: [call("c1", "read", '{"path":"a.ts"}')] },
+          { role: "tool", tool_call_id: "c1", content: "x\n[image]" },
+          { role: "user", content: "I ran `ls`, exit code 0:\n\na.ts" }
+        ]
+      }
+    ])
+    assert.deepStrictEqual(imported.skipped, { compaction: 1, "empty reply": 1 })
+  })
+
+  it("follows the tree to its leaf", () => {
+    const imported = read(
+      lines(
+        header,
+        entry("1", null, { role: "user", content: "root" }),
+        entry("2", "1", { role: "user", content: "left" }),
+        { type: "branch_summary", id: "3", parentId: "1", fromId: "2", summary: "went left" },
+        entry("4", "3", { role: "user", content: "right" })
+      )
+    )
+    assert.deepStrictEqual(imported.sessions[0]?.messages.map(Message.text), [
+      "root",
+      "Summary of another branch, now left:\n\nwent left",
+      "right"
+    ])
+    assert.deepStrictEqual(imported.skipped, { "other branch": 1 })
+  })
+
+  it("reads the first version, whose entries have no ids", () => {
+    const messages = only(
+      lines(
+        { type: "session", id: "old" },
+        ...["a", "b"].map((content) => ({ type: "message", message: { role: "user", content } }))
+      )
+    )
+    assert.deepStrictEqual(messages.map(Message.text), ["a", "b"])
+  })
+
+  it("an entry whose parent is not there is an error", () => {
+    const failed = error(
+      lines(header, entry("1", null, { role: "user", content: "a" }), entry("2", "9", { role: "user", content: "b" }))
+    )
+    assert.strictEqual(failed.line, 3)
+    assert.include(failed.expected, "parentId")
+  })
+
+  it("a call without an id is an error", () => {
+    const failed = error(
+      lines(
+        header,
+        entry("1", null, { role: "assistant", content: [{ type: "toolCall", name: "read", arguments: {} }] })
+      )
+    )
+    assert.strictEqual(failed.line, 2)
+  })
+})
+
+describe("claude-code", () => {
+  const row = (uuid: string, parentUuid: string | null, type: string, message: object, more: object = {}) => ({
+    uuid,
+    parentUuid,
+    type,
+    sessionId: "cc-1",
+    isSidechain: false,
+    message: { role: type, ...message },
+    ...more
+  })
+  const use = (id: string) => ({ type: "tool_use", id, name: "Read", input: { file: id } })
+  const result = (id: string) => ({
+    type: "tool_result",
+    tool_use_id: id,
+    content: [{ type: "text", text: `text of ${id}` }]
+  })
+
+  it("one reply over several lines is one message, with the results of parallel calls", () => {
+    const imported = read(
+      lines(
+        { type: "summary", summary: "A title", leafUuid: "a3" },
+        row("u1", null, "user", { content: "go" }),
+        row("a1", "u1", "assistant", { id: "m1", content: [{ type: "thinking", thinking: "hm", signature: "x" }] }),
+        row("a2", "a1", "assistant", { id: "m1", content: [{ type: "text", text: "Reading." }] }),
+        row("a3", "a2", "assistant", { id: "m1", content: [use("t1")] }),
+        row("r1", "a3", "user", { content: [result("t1")] }),
+        row("a4", "a3", "assistant", { id: "m1", content: [use("t2")] }),
+        row("r2", "a4", "user", { content: [result("t2"), { type: "text", text: "and hurry" }] }),
+        row("s1", "r2", "assistant", { id: "m9", content: "other agent" }, { isSidechain: true }),
+        { type: "system", uuid: "y1", parentUuid: "r2", subtype: "info", content: "hook ran", sessionId: "cc-1" },
+        row("a5", "y1", "assistant", { id: "m2", content: [{ type: "text", text: "Done." }] })
+      )
+    )
+    assert.strictEqual(imported.format, "claude-code")
+    same(imported.sessions, [
+      {
+        sessionId: "cc-1",
+        messages: [
+          { role: "user", content: "go" },
+          {
+            role: "assistant",
+            content: "Reading.",
+            tool_calls: [call("t1", "Read", '{"file":"t1"}'), call("t2", "Read", '{"file":"t2"}')]
+          },
+          { role: "tool", tool_call_id: "t1", content: "text of t1" },
+          { role: "tool", tool_call_id: "t2", content: "text of t2" },
+          { role: "user", content: "and hurry" },
+          { role: "assistant", content: "Done." }
+        ]
+      }
+    ])
+    assert.deepStrictEqual(imported.skipped, { summary: 1, sidechain: 1, system: 1 })
+  })
+
+  it("leaves out what was rewound", () => {
+    const imported = read(
+      lines(
+        row("u1", null, "user", { content: "root" }),
+        row("u2", "u1", "user", { content: "taken back" }),
+        row("u3", "u1", "user", { content: "instead" })
+      )
+    )
+    assert.deepStrictEqual(imported.sessions[0]?.messages.map(Message.text), ["root", "instead"])
+    assert.deepStrictEqual(imported.skipped, { "other branch": 1 })
+  })
+
+  const boundary = {
+    type: "system",
+    subtype: "compact_boundary",
+    uuid: "b",
+    parentUuid: null,
+    logicalParentUuid: "u1",
+    sessionId: "cc-1"
+  }
+  const after = [
+    boundary,
+    row("c", "b", "user", { content: "Summary" }, { isCompactSummary: true }),
+    row("u2", "c", "user", { content: "go on" })
+  ]
+
+  it("reads past a compaction, and keeps its summary only where the lines are gone", () => {
+    assert.deepStrictEqual(only(lines(row("u1", null, "user", { content: "first" }), ...after)).map(Message.text), [
+      "first",
+      "go on"
+    ])
+    assert.deepStrictEqual(only(lines(...after)).map(Message.text), ["Summary", "go on"])
+  })
+
+  it("loses nothing where a parent is in another file", () => {
+    const text = lines(row("u1", "gone", "user", { content: "a" }), row("u2", "gone too", "user", { content: "b" }))
+    assert.deepStrictEqual(only(text).map(Message.text), ["a", "b"])
+  })
+
+  it("takes up what the user typed while the agent was working, and images", () => {
+    const png = { type: "image", source: { type: "base64", media_type: "image/png", data: "AA" } }
+    const messages = only(
+      lines(row("u1", null, "user", { content: [png, { type: "document", source: {} }] }), {
+        type: "attachment",
+        uuid: "q",
+        parentUuid: "u1",
+        sessionId: "cc-1",
+        attachment: { type: "queued_command", prompt: "also this" }
+      })
+    )
+    same(messages, [
+      {
+        role: "user",
+        content: [
+          { type: "image_url", image_url: { url: "data:image/png;base64,AA" } },
+          { type: "text", text: "[document]" }
+        ]
+      },
+      { role: "user", content: "also this" }
+    ])
+  })
+
+  it("keeps sessions in one file apart", () => {
+    const imported = read(
+      lines(row("u1", null, "user", { content: "a" }), row("u2", null, "user", { content: "b" }, { sessionId: "cc-2" }))
+    )
+    assert.deepStrictEqual(
+      imported.sessions.map(({ sessionId }) => sessionId),
+      ["cc-1", "cc-2"]
+    )
+  })
+
+  it("a result that names no call is an error", () => {
+    assert.strictEqual(
+      error(lines(row("u1", null, "user", { content: [{ type: "tool_result", content: "x" }] }))).line,
+      1
+    )
+  })
+})
+
+describe("codex", () => {
+  const items = [
+    { type: "message", role: "developer", content: [{ type: "input_text", text: "rules" }] },
+    { type: "message", role: "user", content: [{ type: "input_text", text: "fix it" }] },
+    { type: "reasoning", summary: [], encrypted_content: "x" },
+    { type: "message", role: "assistant", content: [{ type: "output_text", text: "On it." }] },
+    { type: "function_call", name: "shell", arguments: '{"command":["ls"]}', call_id: "c1" },
+    { type: "local_shell_call", call_id: "c2", status: "completed", action: { type: "exec", command: ["pwd"] } },
+    { type: "function_call_output", call_id: "c1", output: "a.ts" },
+    { type: "function_call_output", call_id: "c2", output: { content: "/p", success: true } },
+    { type: "custom_tool_call", name: "apply_patch", input: "*** Begin", call_id: "c3" },
+    {
+      type: "custom_tool_call_output",
+      call_id: "c3",
+      output: [
+        { type: "input_text", text: "ok" },
+        { type: "input_image", image_url: "data:," }
+      ]
+    },
+    { type: "message", role: "assistant", content: [{ type: "output_text", text: "Done." }] }
+  ]
+  const messages = [
+    { role: "developer", content: "rules" },
+    { role: "user", content: "fix it" },
+    {
+      role: "assistant",
+      content: "On it.",
+      tool_calls: [
+        call("c1", "shell", '{"command":["ls"]}'),
+        call("c2", "local_shell", '{"type":"exec","command":["pwd"]}')
+      ]
+    },
+    { role: "tool", tool_call_id: "c1", content: "a.ts" },
+    { role: "tool", tool_call_id: "c2", content: "/p" },
+    { role: "assistant", content: null, tool_calls: [call("c3", "apply_patch", '{"input":"*** Begin"}')] },
+    { role: "tool", tool_call_id: "c3", content: "ok\n[image]" },
+    { role: "assistant", content: "Done." }
+  ]
+
+  it("becomes chat messages", () => {
+    const envelope = (type: string, payload: object) => ({ timestamp: "2026-01-01T00:00:00Z", type, payload })
+    const imported = read(
+      lines(
+        envelope("session_meta", { id: "cx-1", cwd: "/p" }),
+        envelope("session_meta", { id: "the parent", cwd: "/p" }),
+        envelope("turn_context", { cwd: "/p" }),
+        envelope("event_msg", { type: "user_message", message: "fix it" }),
+        ...items.map((item) => envelope("response_item", item)),
+        envelope("compacted", { message: "summary" })
+      )
+    )
+    assert.strictEqual(imported.format, "codex")
+    same(imported.sessions, [{ sessionId: "cx-1", messages }])
+    assert.deepStrictEqual(imported.skipped, {
+      session_meta: 2,
+      turn_context: 1,
+      event_msg: 1,
+      reasoning: 1,
+      compacted: 1
+    })
+  })
+
+  it("reads files from before the envelopes", () => {
+    const imported = read(
+      lines({ id: "cx-0", timestamp: "2025-08-18T01:16:13Z", instructions: null }, { record_type: "state" }, ...items)
+    )
+    assert.strictEqual(imported.format, "codex")
+    same(imported.sessions, [{ sessionId: "cx-0", messages }])
+    assert.deepStrictEqual(imported.skipped, { session_meta: 1, state: 1, reasoning: 1 })
+  })
+
+  it("an output that names no call is an error", () => {
+    assert.strictEqual(error(lines(...items, { type: "function_call_output", output: "x" })).line, items.length + 1)
+  })
+})
+
+describe("real transcripts", () => {
+  for (const [file, format, sessions, messages] of [
+    ["coding-agent.jsonl", "jsonl", 1, 900],
+    ["airline-desk.jsonl", "sessions", 26, 808]
+  ] as const) {
+    const path = `../shared/transcripts/${file}`
+    if (existsSync(path)) {
+      it(`${file} is read whole`, () => {
+        const imported = read(readFileSync(path, "utf8"))
+        assert.strictEqual(imported.format, format)
+        assert.strictEqual(imported.sessions.length, sessions)
+        assert.strictEqual(
+          imported.sessions.reduce((sum, session) => sum + session.messages.length, 0),
+          messages
+        )
+      })
+    } else {
+      it(`${file} is not there: nothing is checked against it`, () => assert.isFalse(existsSync(path)))
+    }
+  }
+})

@@ -1,0 +1,348 @@
+import { assert, describe, it } from "@effect/vitest"
+import { FastCheck } from "effect"
+import { existsSync, readFileSync } from "node:fs"
+import { excerpt, LEAST } from "../../src/view/excerpt.ts"
+import * as Message from "../../src/message/Message.ts"
+import { type Logged, type Manifest, type Segment, type State, whole } from "../../src/session/Session.ts"
+import { estimate, overhead } from "../../src/message/Tokens.ts"
+import * as View from "../../src/view/View.ts"
+import {
+  any,
+  call,
+  calls,
+  type Entry,
+  healthy,
+  logOf,
+  plain,
+  request,
+  result,
+  says,
+  stateOf,
+  system
+} from "../support/histories.ts"
+import { problems } from "../support/providerShapes.ts"
+
+const viewOf = (entries: ReadonlyArray<Entry>) => View.assemble(stateOf(logOf(entries)), estimate)
+
+/** A state under a manifest nobody would plan: any head, any tail, any excerpts. */
+const anyState: FastCheck.Arbitrary<State> = FastCheck.tuple(
+  any,
+  FastCheck.array(FastCheck.nat(60), { minLength: 3, maxLength: 3 }),
+  FastCheck.array(
+    FastCheck.record({ seq: FastCheck.integer({ min: 1, max: 40 }), tokens: FastCheck.constantFrom(0, 30, 80) }),
+    {
+      maxLength: 6
+    }
+  )
+).map(([entries, [a = 0, b = 0, c = 0], excerpts]) => {
+  const log = logOf(entries)
+  const headTo = Math.min(a, b) % (log.length + 1)
+  const handsOff = c % 2 === 0
+  const tailFrom = headTo + 1 + (handsOff ? Math.max(a, b) % (log.length + 1) : 0)
+  const live = log.filter(({ seq, kind }) => kind === "request" && seq < tailFrom).map(({ seq }) => seq)
+  const manifest: Manifest = { ...whole, headTo, tailFrom, live, excerpts, ledger: handsOff ? "- a fact" : "" }
+  return stateOf(log, manifest, c % 4 === 0 ? [segment("s", 1, 2)] : [])
+})
+
+const segment = (id: string, fromSeq: number, toSeq: number): Segment => ({
+  id,
+  level: 0,
+  children: [],
+  fromSeq,
+  toSeq,
+  text: "## Goal\n- go on",
+  tokens: estimate.text("## Goal\n- go on"),
+  degraded: null,
+  focus: null,
+  model: "m"
+})
+
+const shownOf = ({ system, head, live, tail }: State): ReadonlyArray<Logged> => [...system, ...head, ...live, ...tail]
+
+describe("Valid: every view is accepted by OpenAI, Anthropic, Mistral and Gemini", () => {
+  it.prop(
+    "whatever the log holds",
+    [any],
+    ([entries]) => assert.deepStrictEqual(problems(viewOf(entries).messages), []),
+    {
+      fastCheck: { numRuns: 1_000 }
+    }
+  )
+
+  it.prop(
+    "whatever the manifest says",
+    [anyState],
+    ([state]) => assert.deepStrictEqual(problems(View.assemble(state, estimate).messages), []),
+    { fastCheck: { numRuns: 1_000 } }
+  )
+
+  it.prop("at every step of a turn, before its results are there", [healthy, FastCheck.nat()], ([entries, n]) =>
+    assert.deepStrictEqual(problems(viewOf(entries.slice(0, 1 + (n % entries.length))).messages), [])
+  )
+
+  it.prop("a healthy history is shown as it is, without repairs", [healthy], ([entries]) => {
+    const view = viewOf(entries)
+    assert.deepStrictEqual(view.repairs, [])
+    assert.strictEqual(view.messages.length, entries.length)
+    for (const [i, { message }] of entries.entries()) assert.strictEqual(view.messages[i], message)
+  })
+})
+
+describe("Valid: every repair is listed", () => {
+  const leavesOut = (repair: View.Repair) =>
+    ["orphaned-result", "duplicate-result", "empty-message"].includes(repair.kind) ||
+    (repair.kind === "excerpt" && repair.tokens === 0)
+  const adds = ({ kind }: View.Repair) => ["no-result", "bridge", "opening"].includes(kind)
+
+  it.prop(
+    "what is missing, changed or added is named, everything else is the log's own object",
+    [anyState],
+    ([state]) => {
+      const { messages, repairs, parts } = View.assemble(state, estimate)
+      const handoff = state.segments.length > 0 || state.manifest.ledger !== "" ? 1 : 0
+      const expected = shownOf(state).length + handoff - repairs.filter(leavesOut).length + repairs.filter(adds).length
+      assert.strictEqual(messages.length, expected)
+      assert.isAtLeast(parts.handoff.messages, handoff)
+
+      const shown = new Set(messages)
+      const repaired = new Set(repairs.filter((repair) => !adds(repair)).map(({ seq }) => seq))
+      const renamed = new Set(repairs.flatMap((repair) => (repair.kind === "renamed-call" ? [repair.from] : [])))
+      for (const { seq, message } of shownOf(state)) {
+        const isRenamed = message.role === "tool" && renamed.has(message.tool_call_id)
+        assert.isTrue(shown.has(message) || repaired.has(seq) || isRenamed, `message ${seq} was changed in silence`)
+      }
+    },
+    { fastCheck: { numRuns: 1_000 } }
+  )
+
+  it("a model that uses one id for every call costs no more the longer it goes on", () => {
+    const entries = Array.from({ length: 60_000 }, () => [calls(call("call_0")), result("call_0", "x")]).flat()
+    const { messages } = viewOf([request("go"), ...entries])
+    const ids = messages.flatMap((message) => Message.toolCalls(message).map(({ id }) => id))
+    assert.strictEqual(new Set(ids).size, 60_000)
+    assert.strictEqual(ids.at(-1), "call_0_60000")
+  })
+
+  it.prop("the log stays as it is", [any], ([entries]) => {
+    const before = JSON.stringify(entries)
+    viewOf(entries)
+    assert.strictEqual(JSON.stringify(entries), before)
+  })
+
+  const table: ReadonlyArray<
+    readonly [string, ReadonlyArray<Entry>, ReadonlyArray<View.Repair>, ReadonlyArray<string>]
+  > = [
+    [
+      "a call never answered",
+      [request("go"), calls(call("a")), says("done")],
+      [{ kind: "no-result", seq: 2, toolCallId: "a" }],
+      ["user", "assistant", "tool", "assistant"]
+    ],
+    [
+      "a late result",
+      [request("go"), calls(call("a")), says("wait"), result("a", "1")],
+      [{ kind: "moved-result", seq: 4, callSeq: 2 }],
+      ["user", "assistant", "tool", "assistant"]
+    ],
+    [
+      "an orphaned and a doubled result",
+      [request("go"), result("b", "0"), calls(call("a")), result("a", "1"), result("a", "2")],
+      [
+        { kind: "orphaned-result", seq: 2, toolCallId: "b" },
+        { kind: "duplicate-result", seq: 5, toolCallId: "a" }
+      ],
+      ["user", "assistant", "tool"]
+    ],
+    [
+      "an id used again",
+      [request("go"), calls(call("a")), result("a", "1"), calls(call("a")), result("a", "2")],
+      [{ kind: "renamed-call", seq: 4, from: "a", to: "a_2" }],
+      ["user", "assistant", "tool", "assistant", "tool"]
+    ],
+    [
+      "arguments that are no object",
+      [request("go"), calls(call("a", "rm -rf")), result("a", "1")],
+      [{ kind: "invalid-arguments", seq: 2, toolCallId: "a" }],
+      ["user", "assistant", "tool"]
+    ],
+    [
+      "an assistant without words, a user without words",
+      [request("go"), plain({ role: "assistant", content: null, tool_calls: [] }), request("")],
+      [
+        { kind: "empty-message", seq: 2 },
+        { kind: "empty-content", seq: 3 }
+      ],
+      ["user", "user"]
+    ],
+    [
+      "an empty list of calls beside words",
+      [request("go"), plain({ role: "assistant", content: "done", tool_calls: [] })],
+      [{ kind: "empty-content", seq: 2 }],
+      ["user", "assistant"]
+    ],
+    [
+      "a user right after a tool",
+      [request("go"), calls(call("a")), result("a", "1"), request("stop")],
+      [{ kind: "bridge", seq: 4 }],
+      ["user", "assistant", "tool", "assistant", "user"]
+    ],
+    [
+      "an instruction after an assistant",
+      [request("go"), says("done"), system("be brief"), request("more")],
+      [{ kind: "system-as-user", seq: 3 }],
+      ["user", "assistant", "user", "user"]
+    ],
+    [
+      "an assistant that begins",
+      [system("you are kind"), says("hello"), request("hi")],
+      [{ kind: "opening", seq: 2 }],
+      ["system", "user", "assistant", "user"]
+    ],
+    ["nothing but instructions", [system("you are kind")], [{ kind: "opening", seq: 0 }], ["system", "user"]]
+  ]
+  for (const [name, entries, repairs, roles] of table)
+    it(name, () => {
+      const view = viewOf(entries)
+      assert.deepStrictEqual(view.repairs, repairs)
+      assert.deepStrictEqual(
+        view.messages.map(({ role }) => role),
+        roles
+      )
+    })
+
+  it("a renamed call takes its own result with it", () => {
+    const entries = [
+      request("go"),
+      calls(call("a"), call("a")),
+      result("a", "of the second"),
+      result("a", "of the first")
+    ]
+    const [, made, ...results] = viewOf(entries).messages
+    assert.deepStrictEqual(made === undefined ? [] : Message.toolCalls(made).map(({ id }) => id), ["a", "a_2"])
+    assert.deepStrictEqual(results, [
+      { role: "tool", tool_call_id: "a_2", content: "of the second" },
+      { role: "tool", tool_call_id: "a", content: "of the first" }
+    ])
+  })
+
+  it("arguments nobody can parse reach the model as text", () => {
+    const [, made] = viewOf([request("go"), calls(call("a", '{"path": "x')), result("a", "1")]).messages
+    const [first] = made === undefined ? [] : Message.toolCalls(made)
+    assert.strictEqual(first?.function.arguments, '{"_raw":"{\\"path\\": \\"x"}')
+  })
+})
+
+describe("the parts of a view", () => {
+  it.prop("add up, tools included", [anyState], ([state]) => {
+    const tools = [{ type: "function", function: { name: "read_file", parameters: {} } }]
+    const view = View.assemble(state, estimate, { tools })
+    const parts = Object.values(view.parts)
+    const sum = (sizes: ReadonlyArray<number>) => sizes.reduce((a, b) => a + b, 0)
+    assert.strictEqual(sum(parts.map(({ messages }) => messages)), view.messages.length)
+    assert.strictEqual(sum(parts.map(({ tokens }) => tokens)) + overhead(estimate, { tools }), view.tokens)
+    assert.strictEqual(view.tokens - overhead(estimate, { tools }), sum(view.messages.map(estimate.message)))
+  })
+
+  it("a system prompt given replaces the one in the log", () => {
+    const view = View.assemble(stateOf(logOf([system("old"), request("hi")])), estimate, { system: "new" })
+    assert.deepStrictEqual(view.messages, [
+      { role: "system", content: "new" },
+      { role: "user", content: "hi" }
+    ])
+  })
+
+  it("head, handoff, open requests and tail stand in this order", () => {
+    const log = logOf([request("one"), says("1"), request("two"), calls(call("a")), result("a", "x"), calls(call("b"))])
+    const manifest: Manifest = { ...whole, headTo: 2, tailFrom: 6, live: [3], segments: ["s"] }
+    const { messages, parts, repairs } = View.assemble(stateOf(log, manifest, [segment("s", 3, 5)]), estimate)
+    assert.deepStrictEqual(
+      messages.map((message) => Message.text(message).split("\n")[0]?.slice(0, 20)),
+      ["one", "1", "[throughline handoff", "two", "", "[no result: this cal"]
+    )
+    assert.deepStrictEqual(
+      [parts.system, parts.head, parts.handoff, parts.live, parts.tail].map(({ messages }) => messages),
+      [0, 2, 1, 1, 2]
+    )
+    assert.deepStrictEqual(repairs, [{ kind: "no-result", seq: 6, toolCallId: "b" }])
+  })
+})
+
+describe("an excerpt", () => {
+  const messages: FastCheck.Arbitrary<Message.Message> = any.map(
+    ([first]) => first?.message ?? { role: "user", content: "" }
+  )
+  const whole = (message: Message.Message): boolean =>
+    Message.toolCalls(message).every(({ function: { arguments: text } }) => text === "" || text.startsWith("{"))
+
+  it.prop(
+    "takes no more than it may, and stays a message whose arguments parse",
+    [messages, FastCheck.integer({ min: LEAST, max: 400 }), FastCheck.integer({ min: 1, max: 50 })],
+    ([message, to, times]) => {
+      const large = larger(message, times)
+      const shown = excerpt(large, { seq: 7, tokens: estimate.message(large), to }, estimate)
+      assert.isAtMost(estimate.message(shown), Math.max(to, LEAST))
+      if (estimate.message(large) <= to) return assert.strictEqual(shown, large)
+      assert.strictEqual(shown.role, large.role)
+      if (!saysTheSame(shown, large)) assert.include(JSON.stringify(shown), "recall seq 7")
+      assert.isTrue(isWellFormed(JSON.stringify(shown)) || !isWellFormed(JSON.stringify(large)))
+      assert.isTrue(whole(shown) || !whole(large))
+    },
+    { fastCheck: { numRuns: 1_000 } }
+  )
+
+  it("keeps the beginning and the end", () => {
+    const text = `FIRST ${"middle ".repeat(2_000)}LAST`
+    const shown = Message.text(excerpt({ role: "user", content: text }, { seq: 3, tokens: 3_504, to: 100 }, estimate))
+    assert.match(shown, /^FIRST .*\n\[… \d+ tokens left out; recall seq 3 …\]\n.* LAST$/)
+    assert.isAtLeast(estimate.text(shown), 80)
+  })
+
+  it("leaves images out that do not fit, and keeps those that do", () => {
+    const picture = { type: "image_url", image_url: { url: "data:,", detail: "low" } } as const
+    const content = [{ type: "text", text: "look ".repeat(400) } as const, picture]
+    const shorten = (to: number) => excerpt({ role: "user", content }, { seq: 3, tokens: 600, to }, estimate)
+    assert.include(Message.text(shorten(80)), "[… 1 part left out; recall seq 3 …]")
+    assert.deepStrictEqual(shorten(200).content?.at(-1), picture)
+  })
+
+  it("leaves the oldest calls of a batch out when not all fit", () => {
+    const batch = Array.from({ length: 100 }, (_, i) => call(`c${i}`, JSON.stringify({ path: "x".repeat(200) })))
+    const message = calls(...batch).message
+    const shown = excerpt(message, { seq: 3, tokens: estimate.message(message), to: 200 }, estimate)
+    const kept = Message.toolCalls(shown).map(({ id }) => id)
+    assert.strictEqual(kept.at(-1), "c99")
+    assert.strictEqual(Message.text(shown), `[… ${100 - kept.length} tool calls left out; recall seq 3 …]`)
+  })
+})
+
+const saysTheSame = (shown: Message.Message, large: Message.Message): boolean =>
+  Message.text(shown) === Message.text(large) &&
+  JSON.stringify(Message.toolCalls(shown)) === JSON.stringify(Message.toolCalls(large)) &&
+  !JSON.stringify(large.content).includes("image_url")
+
+const larger = (message: Message.Message, times: number): Message.Message => {
+  if (typeof message.content === "string") return { ...message, content: message.content.repeat(times) }
+  if (message.role !== "assistant") return message
+  const made = Message.toolCalls(message).flatMap((call) => Array.from({ length: times }, () => call))
+  return made.length === 0 ? message : { ...message, tool_calls: made }
+}
+
+const isWellFormed = (text: string): boolean => !/\p{Surrogate}/u.test(text) && !/\\ud[89a-f]/i.test(text)
+
+describe("real transcripts", () => {
+  const path = "../shared/transcripts/coding-agent.jsonl"
+  const title = existsSync(path) ? "a coding session, each of its prefixes" : `(${path} is not here: nothing to check)`
+  it(title, () => {
+    const lines = existsSync(path) ? readFileSync(path, "utf8").trim().split("\n") : []
+    const log = logOf(
+      lines.map((line) => {
+        const message: Message.Message = JSON.parse(line)
+        return { message, kind: message.role === "user" ? "request" : null }
+      })
+    )
+    for (let n = 1; n <= log.length; n += 7) {
+      const view = View.assemble(stateOf(log.slice(0, n)), estimate)
+      assert.deepStrictEqual(problems(view.messages), [])
+    }
+  })
+})

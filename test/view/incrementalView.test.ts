@@ -1,0 +1,87 @@
+import { assert, describe, it } from "@effect/vitest"
+import { FastCheck } from "effect"
+import * as GrowingView from "../../src/view/incrementalView.ts"
+import type { State } from "../../src/session/Session.ts"
+import { estimate } from "../../src/message/Tokens.ts"
+import * as View from "../../src/view/View.ts"
+import { any, call, calls, type Entry, logOf, request, result, says, stateOf } from "../support/histories.ts"
+
+/** The state as its tail grows by one message after the other; all but the tail stays the same objects. */
+const growing = (entries: ReadonlyArray<Entry>): ReadonlyArray<State> => {
+  const whole = stateOf(logOf(entries))
+  const base = { ...whole, manifest: { ...whole.manifest } }
+  return Array.from({ length: whole.tail.length + 1 }, (_, n) => ({ ...base, tail: whole.tail.slice(0, n) }))
+}
+
+describe("the view of a session that grows", () => {
+  it("is the view as it is assembled anew, whatever the history and whenever it is looked at", () => {
+    const looks = FastCheck.array(FastCheck.boolean(), { maxLength: 40 })
+    FastCheck.assert(
+      FastCheck.property(any, looks, FastCheck.constantFrom(undefined, "be brief"), (entries, looks, system) => {
+        for (const [n, state] of growing(entries).entries()) {
+          if (looks[n % Math.max(1, looks.length)] === false) continue
+          assert.deepStrictEqual(
+            GrowingView.assemble(state, estimate, { system }),
+            View.assemble(state, estimate, { system })
+          )
+        }
+      })
+    )
+  })
+
+  it("is the same in steps, whatever others look at in between", () => {
+    const slice = FastCheck.integer({ min: 1, max: 4 })
+    FastCheck.assert(
+      FastCheck.property(any, slice, FastCheck.infiniteStream(FastCheck.nat()), (entries, slice, looks) => {
+        const states = growing(entries)
+        for (const state of states) {
+          const work = GrowingView.assembling(state, estimate, {}, slice)
+          let step = work.next()
+          while (step.done !== true) {
+            const other = states[(looks.next().value ?? 0) % states.length]
+            if (other !== undefined) GrowingView.assemble(other, estimate)
+            step = work.next()
+          }
+          assert.deepStrictEqual(step.value, View.assemble(state, estimate))
+        }
+      })
+    )
+  })
+
+  it("looks at no message twice once its calls are answered", () => {
+    let counted = 0
+    const counter = {
+      ...estimate,
+      message: (message: Parameters<typeof estimate.message>[0]) => {
+        counted++
+        return estimate.message(message)
+      }
+    }
+    const turn = (n: number) => [
+      request(`look at ${n}`),
+      calls(call(`c${n}`)),
+      result(`c${n}`, "it is fine"),
+      says("ok")
+    ]
+    const states = growing(Array.from({ length: 50 }, (_, n) => turn(n)).flat())
+    const first = states[4]
+    if (first === undefined) return assert.fail("there is no state")
+    GrowingView.assemble(first, counter, { system: "be brief" })
+    const once = counted
+    for (const [n, state] of states.entries()) {
+      if (n > 4 && n % 4 === 0) GrowingView.assemble(state, counter, { system: "be brief" })
+    }
+    assert.strictEqual(counted, once)
+  })
+
+  it("begins anew with another system prompt", () => {
+    const [, , state] = growing([request("hello"), says("hi")])
+    if (state === undefined) return assert.fail("there is no state")
+    for (const system of ["one", "two", undefined, "one"]) {
+      assert.deepStrictEqual(
+        GrowingView.assemble(state, estimate, { system }),
+        View.assemble(state, estimate, { system })
+      )
+    }
+  })
+})
