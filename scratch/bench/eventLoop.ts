@@ -11,7 +11,7 @@ import { Compressor } from "../../src/compression/Compressor.ts"
 import * as CompressionPolicy from "../../src/compression/CompressionPolicy.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
-import { inPieces } from "../../src/concurrency/eventLoopBudget.ts"
+import { runInSlices } from "../../src/concurrency/eventLoopBudget.ts"
 import * as Chunks from "../../src/summary/chunks.ts"
 import * as Ledger from "../../src/ledger/Ledger.ts"
 import type { Message } from "../../src/message/Message.ts"
@@ -128,7 +128,7 @@ const program = Effect.gen(function* () {
   )
   note(
     "chunks",
-    took(() => Chunks.upTo(plan.material, 150_000))
+    took(() => Chunks.chunkUpTo(plan.material, 150_000))
   )
   note(
     "extract, all at once",
@@ -137,7 +137,7 @@ const program = Effect.gen(function* () {
 
   yield* watched(
     "an extract",
-    inPieces(Extractive.summarizing(plan.material, { counter: estimate, maxTokens: 2_000, focus: null }))
+    runInSlices(Extractive.summarizing(plan.material, { counter: estimate, maxTokens: 2_000, focus: null }))
   )
 
   const { compress } = yield* Compressor

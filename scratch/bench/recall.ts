@@ -1,7 +1,7 @@
 /** Recall on a session of 3,000 messages: the first search, which fills the index, then searches of several kinds. */
 import { Effect } from "effect"
 import { Recall } from "../../src/recall/Recall.ts"
-import { indexed, searchable } from "../../src/store/searchQuery.ts"
+import { indexText, searchableText } from "../../src/store/searchQuery.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { milliseconds, spread } from "./figure.ts"
 import * as Floor from "./floor.ts"
@@ -34,7 +34,7 @@ const library = (file: string) =>
 /** The same words, any of them, as one quoted phrase each. */
 const bare = (file: string) =>
   Effect.sync(() => {
-    const words = messages().map((message) => indexed(searchable(message)))
+    const words = messages().map((message) => indexText(searchableText(message)))
     const floor = Floor.open(file)
     const begin = performance.now()
     floor.fill(words)
@@ -42,7 +42,7 @@ const bare = (file: string) =>
     const times = queries().map((query) => {
       const match = query
         .split(/\s+/)
-        .map((word) => `"${indexed(word).trim()}"`)
+        .map((word) => `"${indexText(word).trim()}"`)
         .join(" AND ")
       const begin = performance.now()
       floor.search(match)

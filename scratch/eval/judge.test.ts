@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Layer } from "effect"
 import { judge, table } from "./judge.ts"
 import * as Probes from "./probes.ts"
-import * as AuxiliaryClients from "../../src/model/ModelClients.ts"
+import * as ModelClients from "../../src/model/ModelClients.ts"
 import * as Message from "../../src/message/Message.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { conversation, policy, route, scripted, summary } from "../../test/support/world.ts"
@@ -28,7 +28,7 @@ const judged = (scriptedModel: Scripted.Scripted) =>
   judge(conversation(14), route, 1).pipe(
     Effect.provide([
       scripted(scriptedModel.layer, { policy: { ...policy, mode: "manual" } }),
-      Layer.provide(AuxiliaryClients.layer(), scriptedModel.layer)
+      Layer.provide(ModelClients.layer(), scriptedModel.layer)
     ])
   )
 

@@ -6,8 +6,8 @@ import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { Data, Effect, Either, Layer, Logger, LogLevel } from "effect"
-import * as AuxiliaryClients from "../../src/model/ModelClients.ts"
-import * as Formats from "../../src/transcripts/Transcripts.ts"
+import * as ModelClients from "../../src/model/ModelClients.ts"
+import * as Transcripts from "../../src/transcripts/Transcripts.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import type { Message } from "../../src/message/Message.ts"
 import * as Provider from "../../src/model/Provider.ts"
@@ -34,7 +34,7 @@ export const judge = Effect.fnUntraced(function* (
 ) {
   const gateway = yield* Gateway.Gateway
   const store = yield* SessionStore
-  const clients = yield* AuxiliaryClients.AuxiliaryClients
+  const clients = yield* ModelClients.ModelClients
   const scrubbed = messages.map(redactMessage)
   const sessionId = SessionId.make("judged")
   const ask = (messages: ReadonlyArray<Message>, maxOutputTokens: number) =>
@@ -80,13 +80,13 @@ const main = Effect.gen(function* () {
     }
   })
   const file = positionals[0] ?? ""
-  const { sessions } = yield* Formats.read(readFileSync(file, "utf8"), { file, format: "auto" })
+  const { sessions } = yield* Transcripts.read(readFileSync(file, "utf8"), { file, format: "auto" })
   const contextLength = Number(values.window)
   const apiKey = process.env["OPENAI_API_KEY"] ?? "none"
   const route = Provider.route({ model: values.model, apiKey, baseUrl: process.env["OPENAI_BASE_URL"], contextLength })
   const live = Gateway.layer({ policy: { contextLength, mode: "manual", onExhausted: "fail" }, routes: [route] }).pipe(
     Layer.provideMerge(Sqlite.layerTemporary),
-    Layer.merge(AuxiliaryClients.layer()),
+    Layer.merge(ModelClients.layer()),
     Layer.provide(OpenAi.layer),
     Layer.provideMerge(Logger.minimumLogLevel(LogLevel.Error))
   )

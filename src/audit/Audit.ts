@@ -9,10 +9,10 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Files from "./files.ts"
-import * as Messages from "./checkMessages.ts"
-import * as Operations from "./checkOperations.ts"
-import { read } from "./parseLine.ts"
-import { type Fault, type Finding, finding, type Line, type Place, type Shown } from "./trail.ts"
+import * as CheckMessages from "./checkMessages.ts"
+import * as CheckOperations from "./checkOperations.ts"
+import { parseLine } from "./parseLine.ts"
+import { type Fault, type Finding, makeFinding, type Line, type Place, type Shown } from "./trail.ts"
 
 /**
  * A line of the trail, as read from a log: its place, its time and what it tells. `Shown` is what a violation keeps.
@@ -52,7 +52,7 @@ export type { Finding }
  * @since 0.1.0
  * @category models
  */
-export type Span = Operations.Span
+export type Span = CheckOperations.Span
 
 /**
  * What the lines so far come to. Bounded: what is settled is forgotten.
@@ -61,8 +61,8 @@ export type Span = Operations.Span
  * @category models
  */
 export interface State {
-  readonly operations: Operations.Operations
-  readonly messages: Messages.Messages
+  readonly operations: CheckOperations.Operations
+  readonly messages: CheckMessages.Messages
   readonly findings: Chunk.Chunk<Finding>
   readonly violations: number
   readonly spans: Chunk.Chunk<Span>
@@ -131,8 +131,8 @@ const MOST_SPANS = 4_000
  * @category constructors
  */
 export const empty: State = {
-  operations: Operations.none,
-  messages: Messages.none,
+  operations: CheckOperations.noOperations,
+  messages: CheckMessages.noMessages,
   findings: Chunk.empty(),
   violations: 0,
   spans: Chunk.empty(),
@@ -148,7 +148,7 @@ export const empty: State = {
  * @since 0.1.0
  * @category constructors
  */
-export const parse = (text: string, place: Place): Line | undefined => read(text, place)
+export const parse = (text: string, place: Place): Line | undefined => parseLine(text, place)
 
 /**
  * Takes one line in: a fold over the lines of a log, in their order.
@@ -160,14 +160,18 @@ export const check = (state: State, line: Line): State => {
   const { event } = line
   switch (event._tag) {
     case "Opened":
-      return { ...state, operations: Operations.opened(state.operations) }
+      return { ...state, operations: CheckOperations.forgetRunning(state.operations) }
     case "Buffered":
     case "Promoted": {
-      const { findings, state: messages } = Messages.check(state.messages, { ...line, event })
+      const { findings, state: messages } = CheckMessages.checkMessage(state.messages, { ...line, event })
       return found({ ...state, messages, counts: counted(state, "messages"), unproven: null }, findings)
     }
     default: {
-      const { findings, spans, state: operations } = Operations.check(state.operations, { ...line, event })
+      const {
+        findings,
+        spans,
+        state: operations
+      } = CheckOperations.checkOperation(state.operations, { ...line, event })
       const isOurs = event.operation !== null && state.counts.messages === 0
       const unproven = state.unproven ?? (isOurs ? line : null)
       return found(drawn({ ...state, operations, counts: counted(state, "operations"), unproven }, spans), findings)
@@ -182,10 +186,13 @@ export const check = (state: State, line: Line): State => {
  * @category combinators
  */
 export const conclude = (state: State, { isRunning = false }: { readonly isRunning?: boolean } = {}): State => {
-  const { findings, spans } = Operations.conclude(state.operations)
-  const ended = drawn({ ...state, operations: Operations.none, messages: Messages.none, unproven: null }, spans)
+  const { findings, spans } = CheckOperations.concludeOperations(state.operations)
+  const ended = drawn(
+    { ...state, operations: CheckOperations.noOperations, messages: CheckMessages.noMessages, unproven: null },
+    spans
+  )
   if (isRunning) return ended
-  return found(ended, [...findings, ...Messages.conclude(state.messages), ...unproven(state)])
+  return found(ended, [...findings, ...CheckMessages.concludeMessages(state.messages), ...unproven(state)])
 }
 
 /**
@@ -264,5 +271,5 @@ const thinned = (state: State): State => {
 const unproven = ({ unproven }: State): ReadonlyArray<Finding> => {
   if (unproven === null || !("session" in unproven.event)) return []
   const text = "operations of throughline and no line of a message: nothing here proves that none was lost"
-  return [finding("no-message-lines", unproven.event.session, text, unproven)]
+  return [makeFinding("no-message-lines", unproven.event.session, text, unproven)]
 }

@@ -1,7 +1,7 @@
 /** What the lines of a log say of its messages: each is buffered once, then promoted once, in the order of arrival. */
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
-import { type Finding, finding, type Line, type MessageEvent, type Timed, timed } from "./trail.ts"
+import { type Finding, makeFinding, type Line, type MessageEvent, type Timed, withTime } from "./trail.ts"
 
 interface Seen extends Timed {
   readonly arrival: number
@@ -20,7 +20,7 @@ interface Inbox {
 
 export type Messages = HashMap.HashMap<string, Inbox>
 
-export interface Told {
+export interface MessageCheck {
   readonly state: Messages
   readonly findings: ReadonlyArray<Finding>
 }
@@ -32,11 +32,11 @@ const MOST_EARLY = 100
 /** Sessions of which only the last promotion is known. It tells more, never less, so it may be forgotten. */
 const MOST_QUIET = 4_000
 
-export const none: Messages = HashMap.empty()
+export const noMessages: Messages = HashMap.empty()
 
 const EMPTY: Inbox = { waiting: [], early: [], promoted: null }
 
-export const check = (state: Messages, line: Line<MessageEvent>): Told => {
+export const checkMessage = (state: Messages, line: Line<MessageEvent>): MessageCheck => {
   const { session } = line.event
   const before = Option.getOrElse(HashMap.get(state, session), () => EMPTY)
   const told = line.event._tag === "Buffered" ? buffer(before, line) : promote(before, line, line.event.seq)
@@ -49,7 +49,7 @@ export const check = (state: Messages, line: Line<MessageEvent>): Told => {
 }
 
 /** What was never promoted, or never buffered, once no line follows. */
-export const conclude = (state: Messages): ReadonlyArray<Finding> =>
+export const concludeMessages = (state: Messages): ReadonlyArray<Finding> =>
   HashMap.toEntries(state).flatMap(([session, { early, waiting }]) => [
     ...early.flatMap(unbuffered(session)),
     ...waiting.flatMap(unpromoted(session))
@@ -65,7 +65,7 @@ const buffer = (inbox: Inbox, line: Line<MessageEvent>): Step => {
   const soon = inbox.early.find((seen) => seen.arrival === arrival)
   if (soon !== undefined) {
     const text = `message ${arrival} of session ${session} was promoted before it was buffered`
-    const findings = isApart(soon, line.at) ? [finding("out-of-order", session, text, soon, line)] : []
+    const findings = isApart(soon, line.at) ? [makeFinding("out-of-order", session, text, soon, line)] : []
     return { inbox: { ...inbox, early: inbox.early.filter((seen) => seen !== soon) }, findings }
   }
   const { promoted, waiting } = inbox
@@ -73,11 +73,11 @@ const buffer = (inbox: Inbox, line: Line<MessageEvent>): Step => {
   const twin = waiting[index - 1]
   if (twin?.arrival === arrival) {
     const text = `message ${arrival} of session ${session} was buffered twice`
-    return { inbox, findings: [finding("buffered-twice", session, text, twin, line)] }
+    return { inbox, findings: [makeFinding("buffered-twice", session, text, twin, line)] }
   }
   const isLate = promoted !== null && arrival <= promoted.arrival
   const text = `message ${arrival} of session ${session} was buffered after message ${promoted?.arrival} was promoted`
-  const findings = isLate ? [finding("out-of-order", session, text, promoted, line)] : []
+  const findings = isLate ? [makeFinding("out-of-order", session, text, promoted, line)] : []
   return { inbox: { ...inbox, waiting: waiting.toSpliced(index, 0, seen(line, isLate)) }, findings }
 }
 
@@ -94,7 +94,7 @@ const promote = (inbox: Inbox, line: Line<MessageEvent>, seq: number | null): St
     findings: [
       ...overtaken.flatMap((message) => {
         const text = `message ${arrival} of session ${session} was promoted before message ${message.arrival}`
-        return message.isFound ? [] : [finding("out-of-order", session, text, message, line)]
+        return message.isFound ? [] : [makeFinding("out-of-order", session, text, message, line)]
       }),
       ...(known.isFound ? [] : backwards(inbox, line, seq))
     ]
@@ -106,7 +106,7 @@ const backwards = ({ promoted }: Inbox, line: Line<MessageEvent>, seq: number | 
   if (promoted === null || promoted.seq === null || seq === null || seq > promoted.seq) return []
   const { arrival, session } = line.event
   const text = `message ${arrival} of session ${session} was promoted to ${seq}, after ${promoted.seq}`
-  return [finding("out-of-order", session, text, promoted, line)]
+  return [makeFinding("out-of-order", session, text, promoted, line)]
 }
 
 const latest = ({ promoted }: Inbox, line: Line<MessageEvent>, seq: number | null): Inbox["promoted"] =>
@@ -137,7 +137,7 @@ const asFound = (message: Seen): Seen => ({ ...message, isFound: true })
 const isOpen = ({ early, waiting }: Inbox): boolean => early.length > 0 || waiting.length > 0
 
 const seen = (line: Line<MessageEvent>, isFound = false): Seen => ({
-  ...timed(line),
+  ...withTime(line),
   arrival: line.event.arrival,
   isFound
 })
@@ -146,12 +146,12 @@ const unbuffered =
   (session: string) =>
   (message: Seen): ReadonlyArray<Finding> => {
     const text = `message ${message.arrival} of session ${session} was promoted twice, or never buffered`
-    return message.isFound ? [] : [finding("never-buffered", session, text, message)]
+    return message.isFound ? [] : [makeFinding("never-buffered", session, text, message)]
   }
 
 const unpromoted =
   (session: string) =>
   (message: Seen): ReadonlyArray<Finding> => {
     const text = `message ${message.arrival} of session ${session} was buffered and never promoted`
-    return message.isFound ? [] : [finding("never-promoted", session, text, message)]
+    return message.isFound ? [] : [makeFinding("never-promoted", session, text, message)]
   }

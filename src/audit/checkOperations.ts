@@ -1,7 +1,7 @@
 /** What the lines of a log say of its operations: each starts and ends once, in one session, alone in it. */
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
-import { type Finding, finding, type Line, type OperationEvent, type Shown, type Timed, timed } from "./trail.ts"
+import { type Finding, makeFinding, type Line, type OperationEvent, type Shown, type Timed, withTime } from "./trail.ts"
 
 /** An operation that has not ended. */
 interface Open {
@@ -35,7 +35,7 @@ export interface Span {
 }
 
 /** What one line changed, found and ended. */
-export interface Told {
+export interface OperationCheck {
   readonly state: Operations
   readonly findings: ReadonlyArray<Finding>
   readonly spans: ReadonlyArray<Span>
@@ -44,9 +44,9 @@ export interface Told {
 /** Those that no line ever ended are given up beyond this many, the older half first. */
 const MOST_OPEN = 2_000
 
-export const none: Operations = { open: HashMap.empty(), started: 0 }
+export const noOperations: Operations = { open: HashMap.empty(), started: 0 }
 
-export const check = (state: Operations, line: Line<OperationEvent>): Told => {
+export const checkOperation = (state: Operations, line: Line<OperationEvent>): OperationCheck => {
   switch (line.event._tag) {
     case "Started":
       return start(state, line)
@@ -59,21 +59,21 @@ export const check = (state: Operations, line: Line<OperationEvent>): Told => {
 }
 
 /** What runs now may have been cut short, or may be another process's. */
-export const opened = (state: Operations): Operations => ({
+export const forgetRunning = (state: Operations): Operations => ({
   ...state,
   open: HashMap.map(state.open, (ops) => ops.map((op) => ({ ...op, isCut: true })))
 })
 
 /** What never ended, once no line follows. */
-export const conclude = (state: Operations): Told => told(none, all(state).map(unended))
+export const concludeOperations = (state: Operations): OperationCheck => told(noOperations, all(state).map(unended))
 
-const start = (state: Operations, line: Line<OperationEvent>): Told => {
+const start = (state: Operations, line: Line<OperationEvent>): OperationCheck => {
   const { lane, messages, operation, session } = line.event
   const ops = inSession(state, session)
   const twin = operation === null ? undefined : ops.find((op) => op.operation === operation)
   if (twin !== undefined) {
     const text = `operation ${operation} of session ${session} started twice`
-    return { state, findings: [finding("started-twice", session, text, twin.started, line)], spans: [] }
+    return { state, findings: [makeFinding("started-twice", session, text, twin.started, line)], spans: [] }
   }
   const overtaken = ops.findLast((op) => !op.isOvertaken && !op.isCut)
   const started: Open = {
@@ -82,7 +82,7 @@ const start = (state: Operations, line: Line<OperationEvent>): Told => {
     lane,
     messages,
     order: state.started,
-    started: timed(line),
+    started: withTime(line),
     overlaps: overtaken?.started ?? null,
     isOvertaken: false,
     isCut: false
@@ -93,7 +93,7 @@ const start = (state: Operations, line: Line<OperationEvent>): Told => {
   return bounded(told(next, over.map(unended)))
 }
 
-const end = (state: Operations, line: Line<OperationEvent>): Told => {
+const end = (state: Operations, line: Line<OperationEvent>): OperationCheck => {
   const op = counterpart(state, line.event)
   if (op === undefined) return { state, findings: [unstarted(line)], spans: [] }
   const rest = inSession(state, op.session).filter((other) => other !== op)
@@ -137,7 +137,7 @@ const all = ({ open }: Operations): ReadonlyArray<Open> =>
     .flat()
     .toSorted((a, b) => a.order - b.order)
 
-const bounded = (so: Told): Told => {
+const bounded = (so: OperationCheck): OperationCheck => {
   const { state } = so
   if (HashMap.size(state.open) <= MOST_OPEN) return so
   const older = new Set(
@@ -167,7 +167,7 @@ const closed = (op: Open, line: Line<OperationEvent>): Closed => ({
 const unended = (op: Open): Closed => {
   const text = `${name(op)} started and never ended`
   const isExcused = op.isOvertaken || op.isCut || op.overlaps !== null
-  const never = isExcused ? [] : [finding("never-ended", op.session, text, op.started)]
+  const never = isExcused ? [] : [makeFinding("never-ended", op.session, text, op.started)]
   return { op, to: null, findings: [...foreign(op), ...overlapping(op), ...never] }
 }
 
@@ -176,7 +176,7 @@ const foreign = (op: Open, end?: Line<OperationEvent>): ReadonlyArray<Finding> =
   const lines: readonly [Timed, ...ReadonlyArray<Shown>] = end === undefined ? [op.started] : [op.started, end]
   const lane = op.lane === null || op.lane === op.session ? laneOf(op, end) : op.lane
   if (lane === null) return []
-  return [finding("another-session", op.session, `session ${lane} compressed session ${op.session}`, ...lines)]
+  return [makeFinding("another-session", op.session, `session ${lane} compressed session ${op.session}`, ...lines)]
 }
 
 /** The done line may be the one that tells. When it names another session, that is the violation. */
@@ -189,17 +189,17 @@ const renamed = (op: Open, line: Line<OperationEvent>): ReadonlyArray<Finding> =
   const { session } = line.event
   if (session === op.session) return []
   const text = `session ${op.session} became ${session}, an id that no started line of this operation has`
-  return [finding("changed-id", op.session, text, op.started, line)]
+  return [makeFinding("changed-id", op.session, text, op.started, line)]
 }
 
 const overlapping = ({ overlaps, session, started }: Open): ReadonlyArray<Finding> =>
   overlaps === null
     ? []
-    : [finding("overlap", session, `two operations of session ${session} overlap`, overlaps, started)]
+    : [makeFinding("overlap", session, `two operations of session ${session} overlap`, overlaps, started)]
 
 const unstarted = (line: Line<OperationEvent>): Finding => {
   const { event } = line
-  return finding("never-started", event.session, `${name(event)} ended and was not running`, line)
+  return makeFinding("never-started", event.session, `${name(event)} ended and was not running`, line)
 }
 
 /** Whatever else an operation says, it says in its session; one that was deferred does not run. */
@@ -209,16 +209,16 @@ const misnamed = (state: Operations, line: Line<OperationEvent>): ReadonlyArray<
   if (op === undefined) return []
   if (op.session !== session) {
     const text = `operation ${operation} of session ${op.session} is named in session ${session}`
-    return [finding("changed-id", op.session, text, op.started, line)]
+    return [makeFinding("changed-id", op.session, text, op.started, line)]
   }
   if (_tag !== "Deferred") return []
-  return [finding("started-twice", session, `${name(op)} was deferred while it ran`, op.started, line)]
+  return [makeFinding("started-twice", session, `${name(op)} was deferred while it ran`, op.started, line)]
 }
 
 const name = ({ operation, session }: { readonly operation: string | null; readonly session: string }): string =>
   operation === null ? `the compression of session ${session}` : `operation ${operation} of session ${session}`
 
-const told = (state: Operations, ended: ReadonlyArray<Closed>): Told => ({
+const told = (state: Operations, ended: ReadonlyArray<Closed>): OperationCheck => ({
   state,
   findings: ended.flatMap(({ findings }) => findings),
   spans: ended.map(({ findings, op, to }) => ({

@@ -3,9 +3,9 @@ import { createReadStream } from "node:fs"
 import { pipeline, Readable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
 import { createGunzip } from "node:zlib"
-import { read } from "./parseLine.ts"
+import { parseLine } from "./parseLine.ts"
 import type { Line } from "./trail.ts"
-import { systemReason } from "../message/systemErrorText.ts"
+import { systemErrorText } from "../message/systemErrorText.ts"
 
 /** Lines of the trail, and how many lines there were for them. */
 export interface Block {
@@ -17,7 +17,7 @@ export interface Block {
 export class Unreadable extends Error {
   readonly file: string
   constructor(file: string, cause: unknown) {
-    super(systemReason(cause), { cause })
+    super(systemErrorText(cause), { cause })
     this.file = file
   }
 }
@@ -94,7 +94,7 @@ async function* blocksOf(file: string): AsyncGenerator<Block> {
   let line = 0
   const readLine = (text: string): ReadonlyArray<Line> => {
     line += 1
-    const found = read(text.endsWith("\r") ? text.slice(0, -1) : text, { file, line })
+    const found = parseLine(text.endsWith("\r") ? text.slice(0, -1) : text, { file, line })
     return found === undefined ? [] : [found]
   }
   for await (const text of textOf(file)) {

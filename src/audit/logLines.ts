@@ -34,15 +34,15 @@ const quoted = (value: string | number): string => {
 }
 
 /** A process begins: what another that wrote here has not ended by now may never end. */
-export const opened = info("compressor opened", {})
+export const logOpened = info("compressor opened", {})
 
-export const buffered = ({ arrival, sessionId }: Receipt, kind: string) =>
+export const logBuffered = ({ arrival, sessionId }: Receipt, kind: string) =>
   info("message buffered", { session: sessionId, arrival, kind })
 
-export const promoted = (sessionId: SessionId, { arrival, seq }: Logged) =>
+export const logPromoted = (sessionId: SessionId, { arrival, seq }: Logged) =>
   info("message promoted", { session: sessionId, arrival, seq })
 
-export const started = (
+export const logStarted = (
   sessionId: SessionId,
   operationId: string,
   about: {
@@ -63,10 +63,10 @@ export const started = (
     focus: about.focus
   })
 
-export const joined = (sessionId: SessionId, operationId: string) =>
+export const logJoined = (sessionId: SessionId, operationId: string) =>
   info("compression joined", { session: sessionId, operation: operationId })
 
-export const done = (result: CompressionResult) =>
+export const logDone = (result: CompressionResult) =>
   info("compression done", {
     session: result.sessionId,
     operation: result.operationId,
@@ -78,30 +78,30 @@ export const done = (result: CompressionResult) =>
     focus: result.focus
   })
 
-export const failed = (sessionId: SessionId, operationId: string, error: string) =>
+export const logFailed = (sessionId: SessionId, operationId: string, error: string) =>
   warning("compression failed", { session: sessionId, operation: operationId, error })
 
 /** Instead of a started line. */
-export const deferred = (sessionId: SessionId, operationId: string, reason: string) =>
+export const logDeferred = (sessionId: SessionId, operationId: string, reason: string) =>
   info("compression deferred", { session: sessionId, operation: operationId, reason })
 
-export const notDeferred = (sessionId: SessionId, operationId: string, reason: string) =>
+export const logDeferralIgnored = (sessionId: SessionId, operationId: string, reason: string) =>
   warning("deferral not followed", { session: sessionId, operation: operationId, reason })
 
-export const hookFailed = (sessionId: SessionId, operationId: string, hook: "before" | "after", error: string) =>
+export const logHookFailure = (sessionId: SessionId, operationId: string, hook: "before" | "after", error: string) =>
   warning("hook failed", { session: sessionId, operation: operationId, hook, error })
 
-export const healed = (sessionId: SessionId, operationId: string, segment: Segment, generation: number) =>
+export const logHealed = (sessionId: SessionId, operationId: string, segment: Segment, generation: number) =>
   info("segment healed", { session: sessionId, operation: operationId, segment: segment.id, generation })
 
-export const condensed = (sessionId: SessionId, operationId: string, { fromSeq, id, toSeq }: Segment) =>
+export const logCondensed = (sessionId: SessionId, operationId: string, { fromSeq, id, toSeq }: Segment) =>
   info("segments condensed", { session: sessionId, operation: operationId, segment: id, from: fromSeq, to: toSeq })
 
-export const reset = (sessionId: SessionId, generation: number) => info("reset", { session: sessionId, generation })
+export const logReset = (sessionId: SessionId, generation: number) => info("reset", { session: sessionId, generation })
 
-export const rewound = (sessionId: SessionId, to: number, undone: number, generation: number) =>
+export const logRewind = (sessionId: SessionId, to: number, undone: number, generation: number) =>
   info("rewind", { session: sessionId, to, undone, generation })
 
 /** Those nobody asks for, until the hard threshold. */
-export const heldBack = (sessionId: SessionId, after: number, tokensPerMinute: number) =>
+export const logHeldBack = (sessionId: SessionId, after: number, tokensPerMinute: number) =>
   warning("compression held back", { session: sessionId, after, "tokens-per-minute": `~${tokensPerMinute}` })

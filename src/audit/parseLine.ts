@@ -16,7 +16,7 @@ interface Laid {
 }
 
 /** `undefined` if the line is none of the trail. */
-export const read = (text: string, { file, line }: Place): Line | undefined => {
+export const parseLine = (text: string, { file, line }: Place): Line | undefined => {
   if (!WORTH_READING.test(text)) return undefined
   const own = copied(text)
   const laid = layout(own)

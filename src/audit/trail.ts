@@ -84,9 +84,9 @@ export interface Timed extends Shown {
   readonly at: number | null
 }
 
-export const timed = ({ at, file, line, text }: Timed): Timed => ({ file, line, text, at })
+export const withTime = ({ at, file, line, text }: Timed): Timed => ({ file, line, text, at })
 
-export const finding = (
+export const makeFinding = (
   fault: Fault,
   session: string,
   text: string,

@@ -13,7 +13,7 @@ import * as LogLevel from "effect/LogLevel"
 import process from "node:process"
 import manifest from "../../package.json" with { type: "json" }
 import * as Audit from "./commands/audit.ts"
-import * as Boundaries from "./commands/rewind.ts"
+import * as Rewind from "./commands/rewind.ts"
 import * as Compress from "./commands/compress.ts"
 import * as Config from "./commands/config.ts"
 import * as Deliver from "./commands/deliver.ts"
@@ -21,7 +21,7 @@ import * as Demo from "./commands/demo.ts"
 import * as Doctor from "./commands/doctor.ts"
 import * as Export from "./commands/export.ts"
 import * as Import from "./commands/import.ts"
-import * as Look from "./commands/inspect.ts"
+import * as Inspect from "./commands/inspect.ts"
 import * as Recall from "./commands/recall.ts"
 import * as Stats from "./commands/stats.ts"
 import * as Help from "./terminal/help.ts"
@@ -37,17 +37,17 @@ const commands = [
   Import.command,
   Export.command,
   Compress.command,
-  Look.view,
-  Look.log,
+  Inspect.view,
+  Inspect.log,
   Recall.recall,
   Recall.expand,
-  Look.snapshots,
-  Look.snapshot,
-  Look.sessions,
+  Inspect.snapshots,
+  Inspect.snapshot,
+  Inspect.sessions,
   Stats.command,
   Deliver.command,
-  Boundaries.rewind,
-  Boundaries.reset,
+  Rewind.rewind,
+  Rewind.reset,
   Config.command,
   Doctor.command,
   Audit.command

@@ -8,19 +8,19 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
 import process from "node:process"
-import * as AuxiliaryClients from "../model/ModelClients.ts"
+import * as ModelClients from "../model/ModelClients.ts"
 import * as Compressor from "../compression/Compressor.ts"
-import * as Pauses from "../summary/RoutePauses.ts"
+import * as RoutePauses from "../summary/RoutePauses.ts"
 import { openReadOnly } from "../hermes/file.ts"
-import { inspect } from "../sqlite/file.ts"
-import { systemReason } from "../message/systemErrorText.ts"
+import { inspectFile } from "../sqlite/file.ts"
+import { systemErrorText } from "../message/systemErrorText.ts"
 import * as OpenAi from "../openai/OpenAi.ts"
 import { SessionId } from "../session/Session.ts"
 import type { StoreError } from "../session/SessionError.ts"
 import * as Hermes from "../hermes/Hermes.ts"
 import * as Sqlite from "../sqlite/Sqlite.ts"
 import * as Summarizer from "../summary/Summarizer.ts"
-import * as Config from "./config/settings.ts"
+import * as Settings from "./config/settings.ts"
 import { print, say } from "./terminal/terminal.ts"
 
 /** A command cannot go on; `message` is the one line the user reads. */
@@ -61,14 +61,14 @@ export const answer = (
 ): Effect.Effect<void, CommandError> =>
   Effect.mapError(
     print(json ? JSON.stringify(value) : lines().join("\n")),
-    (cause) => new CommandError({ message: `cannot write the answer: ${systemReason(cause)}` })
+    (cause) => new CommandError({ message: `cannot write the answer: ${systemErrorText(cause)}` })
   )
 
 export const readFile = (file: string): Effect.Effect<string, CommandError> =>
   Effect.flatMap(
     Effect.try({
       try: () => readFileSync(file),
-      catch: (cause) => new CommandError({ message: `cannot read ${file}: ${systemReason(cause)}` })
+      catch: (cause) => new CommandError({ message: `cannot read ${file}: ${systemErrorText(cause)}` })
     }),
     (bytes) => utf8(file, bytes)
   )
@@ -90,7 +90,7 @@ export const store = (db: string, create = false) =>
 
 /** Of what is neither, the native store says what it is; of what cannot be read, the reason is told. */
 const isHermes = (db: string, create: boolean): Effect.Effect<boolean, StoreError> =>
-  Effect.flatMap(Effect.isSuccess(inspect(db, create)), (isOurs) =>
+  Effect.flatMap(Effect.isSuccess(inspectFile(db, create)), (isOurs) =>
     isOurs
       ? Effect.succeed(false)
       : Effect.as(Effect.scoped(openReadOnly(db)), true).pipe(
@@ -104,8 +104,8 @@ const isHermes = (db: string, create: boolean): Effect.Effect<boolean, StoreErro
 /** The settings of `--config`, or of the environment. */
 export const settings = (config: Option.Option<string>) =>
   Effect.gen(function* () {
-    if (Option.isNone(config)) return yield* Config.fromEnv(process.env)
-    const found = yield* Config.parse(yield* readFile(config.value), config.value, process.env)
+    if (Option.isNone(config)) return yield* Settings.fromEnv(process.env)
+    const found = yield* Settings.parse(yield* readFile(config.value), config.value, process.env)
     yield* notice(config.value, found.ignored)
     return found
   })
@@ -120,7 +120,7 @@ export const notice = (file: string, ignored: ReadonlyArray<string>): Effect.Eff
 export const SHUTDOWN_GRACE = "10 seconds"
 
 /** A compressor on these settings. */
-export const compressor = ({ instructions, policy, routes, totalTimeout }: Config.Settings) =>
+export const compressor = ({ instructions, policy, routes, totalTimeout }: Settings.Settings) =>
   Compressor.layer({ policy, shutdownGrace: SHUTDOWN_GRACE }).pipe(
     Layer.provide(
       Summarizer.layer({
@@ -129,6 +129,6 @@ export const compressor = ({ instructions, policy, routes, totalTimeout }: Confi
         instructions: instructions ?? undefined
       })
     ),
-    Layer.provide([AuxiliaryClients.layer(), Pauses.layer()]),
+    Layer.provide([ModelClients.layer(), RoutePauses.layer()]),
     Layer.provide(OpenAi.layer)
   )

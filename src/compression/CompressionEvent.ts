@@ -5,8 +5,8 @@
  */
 import * as Data from "effect/Data"
 import type { CompressionResult } from "../session/CompressionResult.ts"
-export { share } from "../summary/progress.ts"
-import { share } from "../summary/progress.ts"
+export { progressShare } from "../summary/progress.ts"
+import { progressShare } from "../summary/progress.ts"
 import type { SessionId } from "../session/Session.ts"
 
 /** Which compression or healing an event is about. */
@@ -132,7 +132,7 @@ const howFar = (event: {
   readonly tokensExpected: number
   readonly millisecondsLeft: number | null
 }): string => {
-  const done = `${share(event)} %`
+  const done = `${progressShare(event)} %`
   return event.millisecondsLeft === null ? `${done} done` : `about ${duration(event.millisecondsLeft)} left (${done})`
 }
 

@@ -20,17 +20,17 @@ import type { CompressionEvent } from "./CompressionEvent.ts"
 import { CompressionHooks } from "./CompressionHooks.ts"
 import * as CompressionPolicy from "./CompressionPolicy.ts"
 import type { CompressionResult } from "../session/CompressionResult.ts"
-import * as AuditLines from "../audit/logLines.ts"
-import * as Lease from "../store/holdLease.ts"
+import * as LogLines from "../audit/logLines.ts"
+import * as HoldLease from "../store/holdLease.ts"
 import * as Fruitless from "./fruitless.ts"
 import * as Healing from "./healing.ts"
 import * as Healings from "./healings.ts"
-import * as Hooks from "./runHooks.ts"
-import * as Onlookers from "./eventHub.ts"
+import * as RunHooks from "./runHooks.ts"
+import * as EventHub from "./eventHub.ts"
 import * as Operation from "./operation.ts"
-import * as OutlivingCallers from "../concurrency/serviceFibers.ts"
-import * as Refilling from "./backgroundBrake.ts"
-import * as SessionPermits from "../concurrency/keyedSemaphore.ts"
+import * as ServiceFibers from "../concurrency/serviceFibers.ts"
+import * as BackgroundBrake from "./backgroundBrake.ts"
+import * as KeyedSemaphore from "../concurrency/keyedSemaphore.ts"
 import { redact } from "../message/Redaction.ts"
 import type { SessionId } from "../session/Session.ts"
 import type { StoreError, UnknownSession } from "../session/SessionError.ts"
@@ -103,7 +103,7 @@ export class Compressor extends Context.Tag("throughline/Compressor")<
   }
 >() {}
 
-interface Running extends Onlookers.Watched {
+interface Running extends EventHub.Watched {
   isWaitedFor: boolean
   readonly result: Deferred.Deferred<CompressionResult, Failure>
 }
@@ -125,19 +125,19 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     summarizer: yield* Summarizer,
     counter: yield* inUse,
     policy,
-    leases: yield* Lease.make(store, options.leaseTtl),
+    leases: yield* HoldLease.make(store, options.leaseTtl),
     hooks: yield* CompressionHooks
   }
-  const permits = SessionPermits.make<SessionId>()
+  const permits = KeyedSemaphore.make<SessionId>()
   const running = new Map<SessionId, Map<string, Running>>()
   const fruitless = Fruitless.make()
-  const refilling = Refilling.make()
-  const onlookers = yield* Onlookers.make
-  const fork = yield* OutlivingCallers.make(options.shutdownGrace ?? "10 seconds")
+  const refilling = BackgroundBrake.make()
+  const onlookers = yield* EventHub.make
+  const fork = yield* ServiceFibers.make(options.shutdownGrace ?? "10 seconds")
   const healings = yield* Healings.make((sessionId) => {
     const operationId = `op_${randomUUID()}`
     return permits.withPermit(sessionId)(
-      Healing.run(env, sessionId, operationId, onlookers.healed(sessionId, operationId))
+      Healing.healSegment(env, sessionId, operationId, onlookers.healed(sessionId, operationId))
     )
   }, fork)
 
@@ -171,7 +171,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     // As the policy has it: in the plan's units it would be small just where reports make the conversation look large.
     const target = policy.targetRatio * policy.contextLength
     let covered = 0
-    return Operation.run(
+    return Operation.runOperation(
       { ...env, policy },
       {
         sessionId,
@@ -205,23 +205,23 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       }),
       Effect.withSpan("Compressor.compress", { attributes: { session: sessionId, operation: operationId } }),
       // By now everybody has the result.
-      Effect.tap((ended) => Hooks.after(env.hooks, ended)),
+      Effect.tap((ended) => RunHooks.runAfterHooks(env.hooks, ended)),
       Effect.annotateLogs({ session: sessionId, operation: operationId })
     )
   }
 
   /** Says so once a session is found to be one that compressions cannot help. */
-  const noteGain = Effect.fnUntraced(function* (entry: Running, gain: Refilling.Gain) {
+  const noteGain = Effect.fnUntraced(function* (entry: Running, gain: BackgroundBrake.Gain) {
     const refill = refilling.note(entry.sessionId, gain, yield* Clock.currentTimeMillis)
     if (refill === undefined) return
-    const tokensPerMinute = Refilling.tokensPerMinute(refill)
-    yield* AuditLines.heldBack(entry.sessionId, refill.times, tokensPerMinute)
+    const tokensPerMinute = BackgroundBrake.refillPerMinute(refill)
+    yield* LogLines.logHeldBack(entry.sessionId, refill.times, tokensPerMinute)
     yield* onlookers.heldBack(entry, tokensPerMinute)
   })
 
   const count = (sessionId: SessionId, exit: Exit.Exit<CompressionResult, Failure>) =>
     Effect.ignoreLogged(
-      env.store.count(sessionId, Exit.isSuccess(exit) ? SessionStats.ofResult(exit.value) : { failed: 1 })
+      env.store.count(sessionId, Exit.isSuccess(exit) ? SessionStats.countsOfResult(exit.value) : { failed: 1 })
     )
 
   /** Finds the equal operation or begins one: a single step as seen by other fibers. */
@@ -243,9 +243,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     })
 
   const join = (entry: Running) =>
-    AuditLines.joined(entry.sessionId, entry.operationId).pipe(
+    LogLines.logJoined(entry.sessionId, entry.operationId).pipe(
       Effect.zipRight(onlookers.joined(entry)),
-      Effect.zipRight(Effect.map(Deferred.await(entry.result), Operation.joined)),
+      Effect.zipRight(Effect.map(Deferred.await(entry.result), Operation.joinResult)),
       Effect.tap((result) => (result.outcome === "joined" ? count(entry.sessionId, Exit.succeed(result)) : Effect.void))
     )
 
@@ -276,7 +276,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       })
     )
 
-  yield* AuditLines.opened
+  yield* LogLines.logOpened
   return Compressor.of({
     compress,
     start,

@@ -6,11 +6,11 @@
 import * as Data from "effect/Data"
 import * as CompressionPolicy from "./CompressionPolicy.ts"
 import * as Handoff from "../handoff/Handoff.ts"
-import { shortened } from "../view/excerpt.ts"
-import { handoffRoom, LEDGER, segmentLimits } from "./handoffRoom.ts"
+import { shortenMessage } from "../view/excerpt.ts"
+import { roomForHandoff, LEDGER, limitSegments } from "./handoffRoom.ts"
 import * as SegmentTree from "../handoff/segmentTree.ts"
-import * as Tails from "./chooseTail.ts"
-import { safeCuts } from "../message/toolPairs.ts"
+import * as ChooseTail from "./chooseTail.ts"
+import { findSafeCuts } from "../message/toolPairs.ts"
 import * as Message from "../message/Message.ts"
 import type { Excerpt, Logged, Manifest, Segment, State } from "../session/Session.ts"
 import { type Counter, total } from "../message/Tokens.ts"
@@ -82,7 +82,7 @@ export interface Input {
  * @category constructors
  */
 export const make = (input: Input): Result => {
-  const work = making(input)
+  const work = planInSteps(input)
   let step = work.next()
   while (step.done !== true) step = work.next()
   return step.value
@@ -94,18 +94,18 @@ export const make = (input: Input): Result => {
  * @since 0.1.0
  * @category constructors
  */
-export function* making(input: Input): Generator<void, Result> {
+export function* planInSteps(input: Input): Generator<void, Result> {
   const { state, policy, counter, overhead } = input
   const shares = CompressionPolicy.shares(policy, overhead)
   if (shares === undefined) return NoHeadroom({ room: CompressionPolicy.usableWindow(policy) - overhead })
   const ground = survey(input, shares)
   yield
-  const usual = yield* Tails.settling(ground)
-  if (Tails.isWorthIt(ground, usual)) return compress(ground, usual)
+  const usual = yield* ChooseTail.fitTail(ground)
+  if (ChooseTail.isWorthwhile(ground, usual)) return compress(ground, usual)
   yield
   const isOver = conversation(View.assemble(state, counter)) > shares.target
   if (!isOver) return NothingToCompress()
-  const draft = Tails.without(ground, usual)
+  const draft = ChooseTail.orSummarizeAll(ground, usual)
   return draft.from === 0 ? NothingToCompress() : compress(ground, draft)
 }
 
@@ -115,7 +115,7 @@ export function* making(input: Input): Generator<void, Result> {
  * @since 0.1.0
  * @category getters
  */
-export const openRequests = ({ manifest, head, live, tail }: State): ReadonlyArray<Logged> => {
+export const findOpenRequests = ({ manifest, head, live, tail }: State): ReadonlyArray<Logged> => {
   const isWhole = head.length > 0 && manifest.tailFrom === manifest.headTo + 1
   const end = lastEnd(tail)
   const before = end >= 0 ? [] : isWhole ? head.slice(lastEnd(head) + 1) : live
@@ -140,14 +140,14 @@ export const ledgerRoom = (shares: CompressionPolicy.Shares): number => Math.flo
  * @since 0.1.0
  * @category constructors
  */
-export const manifest = (
+export const manifestOf = (
   plan: Compress,
   state: State,
   made: { readonly segment: Segment; readonly condensed: ReadonlyArray<Segment>; readonly ledger: string },
   counter: Counter
 ): { readonly manifest: Manifest; readonly segments: ReadonlyArray<Segment> } => {
   const { condensed, ledger, segment } = made
-  const segments = SegmentTree.shown(state.segments, condensed, segment, segmentLimits(plan.shares, counter))
+  const segments = SegmentTree.selectShown(state.segments, condensed, segment, limitSegments(plan.shares, counter))
   const { headTo, tailFrom, live, excerpts } = plan
   const shown = { segments: segments.map(({ id }) => id), live, excerpts, ledger, renderer: Handoff.RENDERER }
   return { manifest: { ...state.manifest, headTo, tailFrom, ...shown }, segments }
@@ -155,7 +155,7 @@ export const manifest = (
 
 // ── what there is to plan with ──
 
-interface Ground extends Tails.Ground {
+interface Ground extends ChooseTail.PlanInputs {
   readonly headTo: number
   readonly fromSeq: number
 }
@@ -163,7 +163,7 @@ interface Ground extends Tails.Ground {
 const survey = (input: Input, shares: CompressionPolicy.Shares): Ground => {
   const { state, counter } = input
   const isFirst = state.head.length === 0 && state.segments.length === 0
-  const cuts = safeCuts(state.tail.map(({ message }) => message))
+  const cuts = findSafeCuts(state.tail.map(({ message }) => message))
   const length = isFirst ? headLength(input, cuts, shares.head) : 0
   const head = isFirst ? state.tail.slice(0, length) : state.head
   const rest = state.tail.slice(length)
@@ -173,12 +173,12 @@ const survey = (input: Input, shares: CompressionPolicy.Shares): Ground => {
     shares,
     headTo,
     head,
-    headExcerpts: shortened(head, shares.head),
+    headExcerpts: shortenMessage(head, shares.head),
     fromSeq: isFirst ? (headTo > 0 ? headTo + 1 : (rest[0]?.seq ?? 1)) : state.manifest.tailFrom,
     rest,
     cuts: cuts.slice(length),
-    open: openRequests(state),
-    room: shares.target - handoffRoom(shares, counter)
+    open: findOpenRequests(state),
+    room: shares.target - roomForHandoff(shares, counter)
   }
 }
 
@@ -199,9 +199,9 @@ const headLength = ({ state, policy, counter }: Input, cuts: ReadonlyArray<boole
 
 // ── what becomes of a draft ──
 
-const compress = (ground: Ground, { from, live, excerpts }: Tails.Draft): Compress => {
+const compress = (ground: Ground, { from, live, excerpts }: ChooseTail.TailChoice): Compress => {
   const { counter, fromSeq, headTo, rest, shares, state } = ground
-  const { maxTokens, merges } = SegmentTree.growth(state.segments, segmentLimits(shares, counter))
+  const { maxTokens, merges } = SegmentTree.planGrowth(state.segments, limitSegments(shares, counter))
   const tailFrom = rest[from]?.seq ?? state.lastSeq + 1
   const material = rest.slice(0, from)
   return Compress({

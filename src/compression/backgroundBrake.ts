@@ -29,7 +29,7 @@ export interface Refill {
 }
 
 /** Somebody who asks knows what it is for, and is not counted. */
-export const after = (refill: Refill | undefined, gain: Gain, now: number): Refill | undefined => {
+export const refillAfter = (refill: Refill | undefined, gain: Gain, now: number): Refill | undefined => {
   if (gain.covered >= LITTLE * gain.target) return undefined
   if (!gain.isUnasked) return refill
   return refill === undefined
@@ -37,9 +37,9 @@ export const after = (refill: Refill | undefined, gain: Gain, now: number): Refi
     : { ...refill, times: refill.times + 1, tokens: refill.tokens + gain.covered, until: now }
 }
 
-export const isHopeless = (refill: Refill | undefined): boolean => refill !== undefined && refill.times >= MOST
+export const isHeldBack = (refill: Refill | undefined): boolean => refill !== undefined && refill.times >= MOST
 
-export const tokensPerMinute = ({ since, tokens, until }: Refill): number =>
+export const refillPerMinute = ({ since, tokens, until }: Refill): number =>
   Math.round((tokens * 60_000) / Math.max(1_000, until - since))
 
 export const make = () => {
@@ -48,7 +48,7 @@ export const make = () => {
   /** What is known of the session, if this made it hopeless. */
   const note = (sessionId: SessionId, gain: Gain, now: number): Refill | undefined => {
     const before = refills.get(sessionId)
-    const refill = after(before, gain, now)
+    const refill = refillAfter(before, gain, now)
     refills.delete(sessionId)
     if (refill === undefined) return undefined
     refills.set(sessionId, refill)
@@ -56,8 +56,8 @@ export const make = () => {
       if (refills.size <= CAPACITY) break
       refills.delete(oldest)
     }
-    return isHopeless(refill) && !isHopeless(before) ? refill : undefined
+    return isHeldBack(refill) && !isHeldBack(before) ? refill : undefined
   }
 
-  return { note, isHopeless: (sessionId: SessionId) => isHopeless(refills.get(sessionId)) }
+  return { note, isHopeless: (sessionId: SessionId) => isHeldBack(refills.get(sessionId)) }
 }

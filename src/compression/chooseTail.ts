@@ -3,14 +3,14 @@ import type { CompressionPolicy, Shares } from "./CompressionPolicy.ts"
 import type { Excerpt, Logged, State } from "../session/Session.ts"
 import { type Counter, total } from "../message/Tokens.ts"
 import * as View from "../view/View.ts"
-import { LEAST, shortened, waterLevel } from "../view/excerpt.ts"
-import { handoffTokens } from "./handoffRoom.ts"
+import { LEAST, shortenMessage, fitWaterLevel } from "../view/excerpt.ts"
+import { tokensOfHandoff } from "./handoffRoom.ts"
 
 /**
  * What there is to choose from. `rest` is what follows the head, or what is already covered; `cuts[i]` says whether it
  * may be cut before `i`.
  */
-export interface Ground {
+export interface PlanInputs {
   readonly state: State
   readonly policy: CompressionPolicy
   readonly counter: Counter
@@ -24,7 +24,7 @@ export interface Ground {
 }
 
 /** A tail that begins at index `from` of the rest, with the open requests before it and what is shown shortened. */
-export interface Draft {
+export interface TailChoice {
   readonly from: number
   readonly live: ReadonlyArray<Logged>
   readonly excerpts: ReadonlyArray<Excerpt>
@@ -34,7 +34,7 @@ export interface Draft {
  * Repairs take tokens too: what a draft really shows is measured, and what it is over is taken from the tail. A step for
  * each measurement.
  */
-export function* settling(ground: Ground): Generator<void, Draft> {
+export function* fitTail(ground: PlanInputs): Generator<void, TailChoice> {
   let room = ground.shares.tailWish
   for (;;) {
     const draft = drafted(ground, room)
@@ -47,23 +47,23 @@ export function* settling(ground: Ground): Generator<void, Draft> {
   }
 }
 
-const drafted = (ground: Ground, room: number): Draft => {
+const drafted = (ground: PlanInputs, room: number): TailChoice => {
   const { cuts, rest } = ground
   const from = longestTail(ground, room)
   if (from !== undefined) return withLive(ground, from, [])
   const last = cuts.lastIndexOf(true, rest.length - 1)
   const group = rest.slice(last)
-  const canShow = waterLevel(group, room) >= LEAST
+  const canShow = fitWaterLevel(group, room) >= LEAST
   return canShow || !isClosed(ground)
-    ? withLive(ground, last, shortened(group, room))
+    ? withLive(ground, last, shortenMessage(group, room))
     : withLive(ground, rest.length, [])
 }
 
 /** Whether all calls at the end have their results, so that the tail may be empty. */
-const isClosed = ({ cuts, rest }: Ground): boolean => cuts[rest.length] === true
+const isClosed = ({ cuts, rest }: PlanInputs): boolean => cuts[rest.length] === true
 
 /** Grows to its share, and on to `protectLastN` messages as long as they fit the wish. */
-const longestTail = ({ rest, cuts, shares, policy }: Ground, room: number): number | undefined => {
+const longestTail = ({ rest, cuts, shares, policy }: PlanInputs, room: number): number | undefined => {
   let from: number | undefined
   let tokens = 0
   for (let i = rest.length - 1; i >= 0; i--) {
@@ -75,13 +75,17 @@ const longestTail = ({ rest, cuts, shares, policy }: Ground, room: number): numb
   return from
 }
 
-const withLive = (ground: Ground, from: number, tailExcerpts: ReadonlyArray<Excerpt>): Draft => {
+const withLive = (ground: PlanInputs, from: number, tailExcerpts: ReadonlyArray<Excerpt>): TailChoice => {
   const share = ground.shares.live
   const before = ground.rest[from]?.seq ?? Infinity
   const open = ground.open.filter(({ seq }) => seq < before)
   const newest = open.slice(-Math.max(1, Math.floor(share / LEAST_REQUEST)))
-  const live = waterLevel(open, share) < LEAST_REQUEST ? newest : open
-  return { from, live, excerpts: merged([...ground.headExcerpts, ...shortened(live, share), ...tailExcerpts], live) }
+  const live = fitWaterLevel(open, share) < LEAST_REQUEST ? newest : open
+  return {
+    from,
+    live,
+    excerpts: merged([...ground.headExcerpts, ...shortenMessage(live, share), ...tailExcerpts], live)
+  }
 }
 
 /** An open request in fewer tokens says nothing; the oldest of so many are left to the summary and to recall. */
@@ -99,17 +103,17 @@ const merged = (excerpts: ReadonlyArray<Excerpt>, live: ReadonlyArray<Logged>): 
 }
 
 /** A last group so large that hardly anything lies before it is summarized itself, unless a result may still come. */
-export const without = (ground: Ground, usual: Draft): Draft => {
+export const orSummarizeAll = (ground: PlanInputs, usual: TailChoice): TailChoice => {
   const everything = withLive(ground, ground.rest.length, [])
-  return isClosed(ground) && (usual.from === 0 || isWorthIt(ground, everything)) ? everything : usual
+  return isClosed(ground) && (usual.from === 0 || isWorthwhile(ground, everything)) ? everything : usual
 }
 
 /** Below twice its frame a handoff would take about as much as what it stands for. */
-export const isWorthIt = ({ rest, counter }: Ground, { from }: Draft): boolean =>
-  from > 0 && total(rest.slice(0, from)) >= 2 * handoffTokens([], "", counter)
+export const isWorthwhile = ({ rest, counter }: PlanInputs, { from }: TailChoice): boolean =>
+  from > 0 && total(rest.slice(0, from)) >= 2 * tokensOfHandoff([], "", counter)
 
 /** The state after the draft, but for the handoff. */
-const preview = ({ state, head, rest }: Ground, { from, live, excerpts }: Draft): State => ({
+const preview = ({ state, head, rest }: PlanInputs, { from, live, excerpts }: TailChoice): State => ({
   ...state,
   manifest: { ...state.manifest, excerpts, ledger: "" },
   segments: [],

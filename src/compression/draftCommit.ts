@@ -7,7 +7,7 @@ import type { Summary } from "../summary/Summarizer.ts"
 import type { Counter } from "../message/Tokens.ts"
 import * as View from "../view/View.ts"
 import type { Condensed } from "../summary/condense.ts"
-import * as GrowingView from "../view/incrementalView.ts"
+import * as IncrementalView from "../view/incrementalView.ts"
 import * as SegmentTree from "../handoff/segmentTree.ts"
 
 interface Order {
@@ -24,15 +24,15 @@ export interface Made {
 }
 
 /** What there is to commit, as the session is now: a turn may have gone on while the model wrote. */
-export const make = (order: Order, { known, latest, notes, plan, summary }: Made, counter: Counter) => {
+export const draftCommit = (order: Order, { known, latest, notes, plan, summary }: Made, counter: Counter) => {
   const noted = Ledger.note(known, notes, plan.toSeq)
-  const ledger = hasEndedAfter(plan.toSeq, latest) ? Ledger.ended(noted) : noted
+  const ledger = isAnsweredAfter(plan.toSeq, latest) ? Ledger.ended(noted) : noted
   const segment = segmentOf(order, plan, summary, counter)
   const condensed = summary.condensed.map(condensedOf(order, counter))
   const live = stillOpen(plan.live, latest)
   const rendered = Ledger.render(withoutLive(ledger, live), counter, Plan.ledgerRoom(plan.shares))
   const made = { segment, condensed, ledger: rendered }
-  const { manifest, segments } = Plan.manifest({ ...plan, live }, latest, made, counter)
+  const { manifest, segments } = Plan.manifestOf({ ...plan, live }, latest, made, counter)
   return {
     commit: { operationId: order.operationId, manifest, segments: [...condensed, segment], ledger },
     condensed,
@@ -42,7 +42,7 @@ export const make = (order: Order, { known, latest, notes, plan, summary }: Made
 
 /** A turn that went on meanwhile may have answered what was open when the plan was made. */
 const stillOpen = (live: ReadonlyArray<number>, latest: State): ReadonlyArray<number> => {
-  const open = new Set(Plan.openRequests(latest).map(({ seq }) => seq))
+  const open = new Set(Plan.findOpenRequests(latest).map(({ seq }) => seq))
   return live.filter((seq) => open.has(seq))
 }
 
@@ -67,20 +67,20 @@ const under = (latest: State, manifest: Manifest, segments: ReadonlyArray<Segmen
 }
 
 const isNoSmaller = (next: State, latest: State, counter: Counter): boolean =>
-  View.assemble(next, counter).tokens >= GrowingView.assemble(latest, counter).tokens
+  View.assemble(next, counter).tokens >= IncrementalView.assembleView(latest, counter).tokens
 
 /** Whether what was open at `seq` has been answered in what is shown after it. */
-export const hasEndedAfter = (seq: number, { tail }: State): boolean =>
+export const isAnsweredAfter = (seq: number, { tail }: State): boolean =>
   tail.some((entry) => entry.seq > seq && Message.endsTurn(entry.message))
 
-export const newestRequests = (entries: ReadonlyArray<Logged>): ReadonlyArray<string> =>
+export const findNewestRequests = (entries: ReadonlyArray<Logged>): ReadonlyArray<string> =>
   entries
     .filter(({ kind }) => kind === "request")
     .slice(-3)
     .map(({ message }) => Message.text(message))
 
 const segmentOf = (order: Order, plan: Plan.Compress, summary: Summary, counter: Counter): Segment => ({
-  id: segmentId(order.operationId, 0),
+  id: makeSegmentId(order.operationId, 0),
   level: 0,
   children: [],
   fromSeq: plan.fromSeq,
@@ -93,10 +93,15 @@ const segmentOf = (order: Order, plan: Plan.Compress, summary: Summary, counter:
 })
 
 /** The segments of an operation are numbered; its id is a UUID, half of which tells it from all others. */
-export const segmentId = (operationId: string, index: number): string =>
+export const makeSegmentId = (operationId: string, index: number): string =>
   `seg_${operationId.replaceAll(/^op_|-/g, "").slice(0, 16)}${index === 0 ? "" : `_${index}`}`
 
 const condensedOf =
   ({ operationId }: Order, counter: Counter) =>
   ({ children, model, text }: Condensed, index: number) =>
-    SegmentTree.condensed(children, { id: segmentId(operationId, index + 1), text, model, tokens: counter.text(text) })
+    SegmentTree.condenseSegments(children, {
+      id: makeSegmentId(operationId, index + 1),
+      text,
+      model,
+      tokens: counter.text(text)
+    })

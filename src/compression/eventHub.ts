@@ -31,7 +31,7 @@ export const make = Effect.gen(function* () {
         messages = count
         return tell(CompressionEvent.Started({ ...work(), tokens }))
       })
-    const onProgress = Progress.paced((progress, millisecondsLeft) =>
+    const onProgress = Progress.throttleProgress((progress, millisecondsLeft) =>
       tell(CompressionEvent.Progress({ ...work(), ...progress, millisecondsLeft }))
     )
     return { onStarted, onProgress }

@@ -10,28 +10,28 @@ import type { Limits } from "../handoff/segmentTree.ts"
 /** The ledger's part of a handoff. */
 export const LEDGER = 0.3
 
-export const handoffTokens = (segments: ReadonlyArray<Segment>, ledger: string, counter: Counter): number =>
+export const tokensOfHandoff = (segments: ReadonlyArray<Segment>, ledger: string, counter: Counter): number =>
   counter.message(Handoff.message({ segments, ledger, renderer: Handoff.RENDERER }))
 
 /** A summary may be a quarter over its share; in a small window the frame takes what the handoff's share does not hold. */
-export const handoffRoom = (shares: Shares, counter: Counter): number =>
+export const roomForHandoff = (shares: Shares, counter: Counter): number =>
   Math.max(shares.handoff, Math.ceil(1.25 * (shares.segment + frameOf(WIDEST, counter))) + besides(shares, counter))
 
 /** What is left of the handoff for the segments, whatever the ledger says. */
-export const segmentLimits = (shares: Shares, counter: Counter): Limits => ({
-  room: handoffRoom(shares, counter) - besides(shares, counter),
+export const limitSegments = (shares: Shares, counter: Counter): Limits => ({
+  room: roomForHandoff(shares, counter) - besides(shares, counter),
   least: shares.segment,
   sizeOf: (segment) => segment.tokens + frameOf(segment, counter)
 })
 
 /** The ledger's share and the frame of the whole. */
 const besides = (shares: Shares, counter: Counter): number =>
-  Math.floor(LEDGER * shares.handoff) + handoffTokens([], "-", counter)
+  Math.floor(LEDGER * shares.handoff) + tokensOfHandoff([], "-", counter)
 
 /** The line before a segment, and what its headings are given more. */
 const frameOf = (segment: Segment, counter: Counter): number =>
-  handoffTokens([{ ...segment, text: HEADINGS }], "", counter) -
-  handoffTokens([], "", counter) -
+  tokensOfHandoff([{ ...segment, text: HEADINGS }], "", counter) -
+  tokensOfHandoff([], "", counter) -
   counter.text(HEADINGS) +
   1
 

@@ -9,9 +9,9 @@ import type { Segment, SessionId, State } from "../session/Session.ts"
 import type { StoreError, UnknownSession } from "../session/SessionError.ts"
 import type { Lease } from "../store/SessionStore.ts"
 import { total } from "../message/Tokens.ts"
-import * as AuditLines from "../audit/logLines.ts"
+import * as LogLines from "../audit/logLines.ts"
 import type { Held } from "../store/holdLease.ts"
-import { hasEndedAfter, newestRequests, segmentId } from "./draftCommit.ts"
+import { isAnsweredAfter, findNewestRequests, makeSegmentId } from "./draftCommit.ts"
 import type { Environment } from "./operation.ts"
 
 /** A segment no model can summarize is left as it is after this many tries. */
@@ -23,7 +23,7 @@ export const isDegraded = ({ degraded }: Segment): boolean => degraded !== null
  * The ids of the segments that were healed, also when it had to give way: whoever waits for a healing is not interrupted
  * along with it. Its fiber hears interrupts only where it says so.
  */
-export const run = (
+export const healSegment = (
   env: Environment,
   sessionId: SessionId,
   operationId: string,
@@ -65,11 +65,11 @@ const underLease = Effect.fnUntraced(function* (
 ) {
   let state = yield* env.store.state(sessionId)
   for (const segment of yield* healable(env, state)) {
-    const next = yield* healOne(env, lease, state, segment, segmentId(operationId, healed.length))
+    const next = yield* healOne(env, lease, state, segment, makeSegmentId(operationId, healed.length))
     if (next === undefined) continue
     state = next
     healed.push(segment.id)
-    yield* AuditLines.healed(sessionId, operationId, segment, state.generation)
+    yield* LogLines.logHealed(sessionId, operationId, segment, state.generation)
     yield* Effect.ignoreLogged(env.store.count(sessionId, { healed: 1 }))
     yield* onHealed(segment.id, state.generation)
   }
@@ -95,8 +95,8 @@ const healOne = (env: Environment, lease: Lease, state: State, degraded: Segment
           tokens: total(entries),
           maxTokens: Math.max(degraded.tokens, roomOf(env, state)),
           focus: degraded.focus,
-          requests: newestRequests(entries),
-          hasEnded: state.manifest.live.length > 0 || hasEndedAfter(degraded.toSeq, state),
+          requests: findNewestRequests(entries),
+          hasEnded: state.manifest.live.length > 0 || isAnsweredAfter(degraded.toSeq, state),
           merges: [],
           onExhausted: "fail",
           onProgress: () => Effect.void,

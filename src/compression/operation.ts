@@ -3,7 +3,7 @@ import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { type AuxiliaryError, InvalidSummary } from "../model/ModelError.ts"
+import { type ModelError, InvalidSummary } from "../model/ModelError.ts"
 import { CompressionFailed } from "../session/CompressionError.ts"
 import type { Options as CompressionHooks } from "./CompressionHooks.ts"
 import type { CompressionPolicy } from "./CompressionPolicy.ts"
@@ -16,15 +16,15 @@ import type { Lease as StoreLease, SessionStore } from "../store/SessionStore.ts
 import type { Summarizer } from "../summary/Summarizer.ts"
 import { type Counter, calibrated } from "../message/Tokens.ts"
 import type * as View from "../view/View.ts"
-import * as AuditLines from "../audit/logLines.ts"
-import * as Draft from "./draftCommit.ts"
-import { counted, inPieces, paced, room } from "../concurrency/eventLoopBudget.ts"
-import * as GrowingView from "../view/incrementalView.ts"
-import * as Hooks from "./runHooks.ts"
+import * as LogLines from "../audit/logLines.ts"
+import * as DraftCommit from "./draftCommit.ts"
+import { chargeWork, runInSlices, foldInSlices, awaitBudget } from "../concurrency/eventLoopBudget.ts"
+import * as IncrementalView from "../view/incrementalView.ts"
+import * as RunHooks from "./runHooks.ts"
 import type { Held, Leases } from "../store/holdLease.ts"
 import type { Progress } from "../summary/progress.ts"
 import * as SegmentTree from "../handoff/segmentTree.ts"
-import { steadyMillis } from "../concurrency/monotonicClock.ts"
+import { monotonicMillis } from "../concurrency/monotonicClock.ts"
 
 export interface Environment {
   readonly store: Context.Tag.Service<SessionStore>
@@ -35,7 +35,7 @@ export interface Environment {
   readonly hooks: CompressionHooks
 }
 
-export interface Order {
+export interface CompressionRequest {
   readonly sessionId: SessionId
   readonly operationId: string
   /** Two orders with one key want the same. */
@@ -53,17 +53,24 @@ export interface Order {
 
 export type Failure = UnknownSession | StoreError | CompressionFailed
 
-export const run = (env: Environment, order: Order): Effect.Effect<CompressionResult, Failure> => {
+export const runOperation = (
+  env: Environment,
+  order: CompressionRequest
+): Effect.Effect<CompressionResult, Failure> => {
   const request = { name: "operation", holder: order.operationId } as const
   const work = (held: Held) => Effect.uninterruptible(underLease(env, order, held))
   return Effect.interruptible(env.leases.using(order.sessionId, request, work))
 }
 
-const underLease = Effect.fnUntraced(function* (env: Environment, order: Order, { lease, waitedFor }: Held) {
+const underLease = Effect.fnUntraced(function* (
+  env: Environment,
+  order: CompressionRequest,
+  { lease, waitedFor }: Held
+) {
   const other = waitedFor === undefined ? undefined : yield* env.store.outcome(waitedFor, order.key)
   if (other !== undefined) {
-    yield* AuditLines.joined(order.sessionId, other.operationId)
-    return "errors" in other ? yield* other : joined(other)
+    yield* LogLines.logJoined(order.sessionId, other.operationId)
+    return "errors" in other ? yield* other : joinResult(other)
   }
   const publish = (ended: CompressionResult | CompressionFailed) => env.store.publish(order.key, ended)
   const result = yield* Effect.tapErrorTag(compress(env, order, lease), "CompressionFailed", (failed) =>
@@ -82,7 +89,7 @@ const withoutDetails = (result: CompressionResult): CompressionResult => ({
 })
 
 const withoutQuotes = ({ errors, operationId, sessionId }: CompressionFailed): CompressionFailed => {
-  const withoutQuote = (error: AuxiliaryError) => {
+  const withoutQuote = (error: ModelError) => {
     if (error._tag !== "InvalidSummary") return error
     return new InvalidSummary({ route: error.route, reason: error.reason, detail: "its words are not kept" })
   }
@@ -90,20 +97,20 @@ const withoutQuotes = ({ errors, operationId, sessionId }: CompressionFailed): C
 }
 
 /** What a caller is told whose equal request was already under way. */
-export const joined = (result: CompressionResult): CompressionResult =>
+export const joinResult = (result: CompressionResult): CompressionResult =>
   result.outcome === "committed" || result.outcome === "degraded" ? { ...result, outcome: "joined" } : result
 
-const compress = Effect.fnUntraced(function* (env: Environment, order: Order, lease: StoreLease) {
+const compress = Effect.fnUntraced(function* (env: Environment, order: CompressionRequest, lease: StoreLease) {
   const { counter, store, summarizer } = env
   const { focus, operationId, sessionId } = order
-  const startedAt = yield* steadyMillis
-  yield* room
+  const startedAt = yield* monotonicMillis
+  yield* awaitBudget
   const state = yield* store.state(sessionId)
-  const before = measure(yield* inPieces(GrowingView.assembling(state, counter)), state, order)
-  yield* room
+  const before = measure(yield* runInSlices(IncrementalView.assembleInSlices(state, counter)), state, order)
+  yield* awaitBudget
 
   const finish = (outcome: Outcome, about: Partial<CompressionResult>) =>
-    Effect.map(steadyMillis, (now): CompressionResult => ({
+    Effect.map(monotonicMillis, (now): CompressionResult => ({
       sessionId,
       operationId,
       outcome,
@@ -116,7 +123,7 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
       messagesAfter: before.messages,
       tokensBefore: before.tokens,
       tokensAfter: before.tokens,
-      compressions: SegmentTree.compressions(state.segments),
+      compressions: SegmentTree.countCompressions(state.segments),
       modelCalls: 0,
       tokensSpent: 0,
       attempts: [],
@@ -126,20 +133,20 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
     }))
 
   const policy = inEstimates(env.policy, state, order)
-  const plan = yield* inPieces(Plan.making({ state, policy, counter, overhead: before.overhead }))
+  const plan = yield* runInSlices(Plan.planInSteps({ state, policy, counter, overhead: before.overhead }))
   if (plan._tag === "NothingToCompress") return yield* finish("nothing-to-compress", {})
   if (plan._tag === "NoHeadroom") {
     return yield* finish("no-headroom", { reason: "system prompt and tools leave no room in the window" })
   }
 
-  const decision = yield* Hooks.before(env.hooks, leaving(order, plan))
+  const decision = yield* RunHooks.runBeforeHooks(env.hooks, leaving(order, plan))
   if (decision._tag === "Defer") {
-    yield* AuditLines.deferred(sessionId, operationId, decision.reason)
+    yield* LogLines.logDeferred(sessionId, operationId, decision.reason)
     return yield* finish("deferred", { reason: decision.reason })
   }
 
   const { generation } = state
-  yield* AuditLines.started(sessionId, operationId, { ...before, generation, model: summarizer.model, focus })
+  yield* LogLines.logStarted(sessionId, operationId, { ...before, generation, model: summarizer.model, focus })
   yield* order.onStarted(plan.material.length, plan.coveredTokens)
 
   return yield* Effect.gen(function* () {
@@ -149,9 +156,9 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
         tokens: plan.coveredTokens,
         maxTokens: plan.summaryTokens,
         focus,
-        requests: Draft.newestRequests(plan.material),
+        requests: DraftCommit.findNewestRequests(plan.material),
         // A live request stands behind the handoff; a segment would call it open for ever.
-        hasEnded: plan.live.length > 0 || Draft.hasEndedAfter(plan.toSeq, state),
+        hasEnded: plan.live.length > 0 || DraftCommit.isAnsweredAfter(plan.toSeq, state),
         merges: plan.merges,
         onExhausted: env.policy.onExhausted,
         onProgress: order.onProgress,
@@ -161,14 +168,14 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
     const { attempts, budgetLeft, modelCalls, tokensSpent } = summary
     const spent = { attempts, budgetLeft, modelCalls, tokensSpent }
 
-    const known = yield* paced(plan.material, yield* store.ledger(sessionId), (ledger, entry) =>
+    const known = yield* foldInSlices(plan.material, yield* store.ledger(sessionId), (ledger, entry) =>
       Ledger.add(ledger, [entry])
     )
-    yield* room
+    yield* awaitBudget
     const latest = yield* store.state(sessionId)
     const isSuperseded = latest.generation !== state.generation
-    const drafted = yield* counted(() =>
-      Draft.make(order, { plan, summary, known, notes: decision.notes, latest }, counter)
+    const drafted = yield* chargeWork(() =>
+      DraftCommit.draftCommit(order, { plan, summary, known, notes: decision.notes, latest }, counter)
     )
     if (!isSuperseded && drafted.isNoSmaller) {
       return yield* finish("nothing-to-compress", { ...spent, reason: "the view would be no smaller" })
@@ -181,11 +188,11 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
       const { message, superseded } = committed.left
       return yield* finish(superseded ? "superseded" : "failed", { ...spent, reason: message })
     }
-    yield* Effect.forEach(condensed, (parent) => AuditLines.condensed(sessionId, operationId, parent), {
+    yield* Effect.forEach(condensed, (parent) => LogLines.logCondensed(sessionId, operationId, parent), {
       discard: true
     })
     const next = committed.right.state
-    const after = measure(yield* inPieces(GrowingView.assembling(next, counter)), next, order)
+    const after = measure(yield* runInSlices(IncrementalView.assembleInSlices(next, counter)), next, order)
     return yield* finish(summary.degraded === null ? "committed" : "degraded", {
       ...spent,
       reason: summary.degraded,
@@ -194,27 +201,30 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Order, le
       snapshotId: committed.right.snapshotId,
       messagesAfter: after.messages,
       tokensAfter: after.tokens,
-      compressions: SegmentTree.compressions(next.segments)
+      compressions: SegmentTree.countCompressions(next.segments)
     })
   }).pipe(Effect.onExit((exit) => conclude(order, exit)))
 })
 
 /** Every started line has its end. */
-const conclude = (order: Order, exit: Exit.Exit<CompressionResult, Failure>) =>
+const conclude = (order: CompressionRequest, exit: Exit.Exit<CompressionResult, Failure>) =>
   Exit.match(exit, {
     onSuccess: (result) =>
       result.outcome === "superseded" || result.outcome === "failed"
-        ? AuditLines.failed(order.sessionId, order.operationId, result.reason ?? result.outcome)
-        : AuditLines.done(result),
+        ? LogLines.logFailed(order.sessionId, order.operationId, result.reason ?? result.outcome)
+        : LogLines.logDone(result),
     onFailure: (cause) =>
-      AuditLines.failed(
+      LogLines.logFailed(
         order.sessionId,
         order.operationId,
         Cause.isInterruptedOnly(cause) ? "shutdown" : Cause.pretty(cause)
       )
   })
 
-const leaving = ({ focus, isUrgent, operationId, sessionId }: Order, { coveredTokens, material }: Plan.Compress) => ({
+const leaving = (
+  { focus, isUrgent, operationId, sessionId }: CompressionRequest,
+  { coveredTokens, material }: Plan.Compress
+) => ({
   sessionId,
   operationId,
   entries: material,
@@ -224,7 +234,7 @@ const leaving = ({ focus, isUrgent, operationId, sessionId }: Order, { coveredTo
 })
 
 /** The view as it costs now: messages, tokens as the provider would count them, and the fixed part of it. */
-const measure = (view: View.View, state: State, order: Order) => {
+const measure = (view: View.View, state: State, order: CompressionRequest) => {
   const overhead = order.overhead ?? view.parts.system.tokens
   const estimate = view.tokens - view.parts.system.tokens + overhead
   return {
@@ -235,7 +245,7 @@ const measure = (view: View.View, state: State, order: Order) => {
 }
 
 /** The policy in the units of the estimate: where the provider counts more than we do, the window is smaller. */
-const inEstimates = (policy: CompressionPolicy, { usage }: State, { model }: Order): CompressionPolicy => {
+const inEstimates = (policy: CompressionPolicy, { usage }: State, { model }: CompressionRequest): CompressionPolicy => {
   const factor = calibrated(1_000_000, -1, usage, model) / 1_000_000
   const scaled = (tokens: number) => Math.floor(tokens / factor)
   return { ...policy, contextLength: scaled(policy.contextLength), reservedOutput: scaled(policy.reservedOutput) }

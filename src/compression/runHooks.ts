@@ -12,8 +12,8 @@ import * as Predicate from "effect/Predicate"
 import { Decision, type Leaving, type Options } from "./CompressionHooks.ts"
 import type { CompressionResult } from "../session/CompressionResult.ts"
 import { redact } from "../message/Redaction.ts"
-import * as AuditLines from "../audit/logLines.ts"
-import { clip, oneLine } from "../message/text.ts"
+import * as LogLines from "../audit/logLines.ts"
+import { clipText, toOneLine } from "../message/text.ts"
 
 const DEADLINE = "10 seconds"
 const LONGEST_REASON = 200
@@ -21,7 +21,7 @@ const LONGEST_REASON = 200
 const proceed = Decision.Proceed({ notes: [] })
 
 /** What the hook decided; to proceed, where it gave no answer or may not defer. */
-export const before = ({ before, deadline }: Options, leaving: Leaving): Effect.Effect<Decision> =>
+export const runBeforeHooks = ({ before, deadline }: Options, leaving: Leaving): Effect.Effect<Decision> =>
   Effect.gen(function* () {
     if (before === undefined) return proceed
     const answer = yield* attempt("before", leaving, () => before(leaving), deadline)
@@ -29,12 +29,12 @@ export const before = ({ before, deadline }: Options, leaving: Leaving): Effect.
     if (answer.value._tag === "Proceed") return answer.value
     const reason = inALine(answer.value.reason)
     if (!leaving.isUrgent) return Decision.Defer({ reason })
-    yield* AuditLines.notDeferred(leaving.sessionId, leaving.operationId, reason)
+    yield* LogLines.logDeferralIgnored(leaving.sessionId, leaving.operationId, reason)
     return proceed
   })
 
 /** Tells the hook of a result, if something was committed here. */
-export const after = ({ after, deadline }: Options, result: CompressionResult): Effect.Effect<void> => {
+export const runAfterHooks = ({ after, deadline }: Options, result: CompressionResult): Effect.Effect<void> => {
   const isCommitted = result.outcome === "committed" || result.outcome === "degraded"
   return after === undefined || !isCommitted
     ? Effect.void
@@ -62,7 +62,7 @@ const attempt = <A>(
     )
     if (Exit.isSuccess(exit)) return Option.some(exit.value)
     const error = Option.getOrElse(Cause.failureOption(exit.cause), () => "it broke off")
-    yield* AuditLines.hookFailed(sessionId, operationId, name, error)
+    yield* LogLines.logHookFailure(sessionId, operationId, name, error)
     return Option.none()
   })
 
@@ -75,4 +75,4 @@ const told = <A>(hook: Effect.Effect<A, unknown>): Effect.Effect<A, string> =>
     return Predicate.hasProperty(error, "_tag") ? inALine(String(error._tag)) : "it failed with what is no Error"
   })
 
-const inALine = (text: string): string => clip(oneLine(redact(text)), LONGEST_REASON)
+const inALine = (text: string): string => clipText(toOneLine(redact(text)), LONGEST_REASON)

@@ -18,7 +18,7 @@ let turns = 0
 let isMeasured = false
 
 /** Which turn of the event loop this is, of those that somebody asked about. */
-export const turn = (): number => {
+export const currentLoopTurn = (): number => {
   if (isMeasured) return turns
   isMeasured = true
   renewal(() => {
@@ -30,8 +30,8 @@ export const turn = (): number => {
 }
 
 /** Counts what was done; the next turn of the event loop begins anew. */
-const charge = (nanoseconds: number): void => {
-  turn()
+const spendBudget = (nanoseconds: number): void => {
+  currentLoopTurn()
   left -= nanoseconds
 }
 
@@ -45,7 +45,7 @@ let last: Promise<void> = Promise.resolve()
 let waiting = 0
 
 /** How many wait in the line: a clock that decides when time may pass has to know. */
-export const size = (): number => waiting
+export const countWaiting = (): number => waiting
 
 const queued = async (): Promise<void> => {
   waiting += 1
@@ -55,10 +55,10 @@ const queued = async (): Promise<void> => {
 }
 
 /** Lets others have the event loop; `Effect.yieldNow` lets only other fibers go on. */
-export const breath: Effect.Effect<void> = Effect.promise(queued)
+export const yieldToLoop: Effect.Effect<void> = Effect.promise(queued)
 
 /** Goes through the steps of some work to its result, with a breath wherever this turn of the loop has had its piece. */
-export const inPieces = <A>(work: Iterator<unknown, A>): Effect.Effect<A> => {
+export const runInSlices = <A>(work: Iterator<unknown, A>): Effect.Effect<A> => {
   const piece: Effect.Effect<A> = Effect.withFiberRuntime((fiber) => {
     const passed = stopwatch(fiber)
     const end = left
@@ -67,27 +67,27 @@ export const inPieces = <A>(work: Iterator<unknown, A>): Effect.Effect<A> => {
       const step = work.next()
       now = passed()
       if (step.done !== true) continue
-      charge(now)
+      spendBudget(now)
       return Effect.succeed(step.value)
     }
-    charge(now)
-    return Effect.zipRight(breath, piece)
+    spendBudget(now)
+    return Effect.zipRight(yieldToLoop, piece)
   })
   return piece
 }
 
 /** Waits for a turn of the loop that has something left of its piece. */
-export const room: Effect.Effect<void> = Effect.suspend(() => (left > 0 ? Effect.void : breath))
+export const awaitBudget: Effect.Effect<void> = Effect.suspend(() => (left > 0 ? Effect.void : yieldToLoop))
 
 /** What cannot be done in pieces: it counts, and who is to make room for it does so before. */
-export const counted = <A>(work: () => A): Effect.Effect<A> =>
-  Effect.withFiberRuntime((fiber) => Effect.succeed(countedIn(fiber, work)))
+export const chargeWork = <A>(work: () => A): Effect.Effect<A> =>
+  Effect.withFiberRuntime((fiber) => Effect.succeed(chargeFiber(fiber, work)))
 
 /** The same within a step of the fiber. */
-export const countedIn = <A>(fiber: AnyFiber, work: () => A): A => {
+export const chargeFiber = <A>(fiber: AnyFiber, work: () => A): A => {
   const passed = stopwatch(fiber)
   const result = work()
-  charge(passed())
+  spendBudget(passed())
   return result
 }
 
@@ -99,11 +99,11 @@ const stopwatch = (fiber: AnyFiber): (() => number) => {
 }
 
 /** A fold in pieces. */
-export const paced = <A, B>(
+export const foldInSlices = <A, B>(
   entries: ReadonlyArray<A>,
   zero: B,
   fold: (b: B, entry: A, index: number) => B
-): Effect.Effect<B> => Effect.suspend(() => inPieces(folding(entries, zero, fold)))
+): Effect.Effect<B> => Effect.suspend(() => runInSlices(folding(entries, zero, fold)))
 
 function* folding<A, B>(entries: ReadonlyArray<A>, zero: B, fold: (b: B, entry: A, index: number) => B) {
   let folded = zero

@@ -3,6 +3,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 
 /** Milliseconds, comparable with each other within a process alone. */
-export const steadyMillis: Effect.Effect<number> = Effect.map(Clock.currentTimeNanos, (nanos) =>
+export const monotonicMillis: Effect.Effect<number> = Effect.map(Clock.currentTimeNanos, (nanos) =>
   Number(nanos / 1_000_000n)
 )

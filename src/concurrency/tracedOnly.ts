@@ -8,18 +8,18 @@ import * as Tracer from "effect/Tracer"
 const silent = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
 /** Whether the default tracer would throw every span of this fiber away. */
-export const isUnheard = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean =>
+export const isUntraced = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean =>
   Context.get(fiber.currentDefaultServices, Tracer.Tracer) === silent
 
 /** A span around `effect` when a tracer is installed, nothing when the default one would throw it away. */
-export const listened = <A, E, R>(
+export const withSpanIfTraced = <A, E, R>(
   name: string,
   subject: string,
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
-  Effect.withFiberRuntime((fiber) => (isUnheard(fiber) ? effect : spanned(name, subject, effect)))
+  Effect.withFiberRuntime((fiber) => (isUntraced(fiber) ? effect : withSessionSpan(name, subject, effect)))
 
-export const spanned = <A, E, R>(
+export const withSessionSpan = <A, E, R>(
   name: string,
   subject: string,
   effect: Effect.Effect<A, E, R>

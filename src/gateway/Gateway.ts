@@ -9,21 +9,21 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import { randomUUID } from "node:crypto"
-import * as AuxiliaryClients from "../model/ModelClients.ts"
+import * as ModelClients from "../model/ModelClients.ts"
 import { Interrupted } from "../model/ModelError.ts"
-import * as AuxiliaryTask from "../summary/modelTask.ts"
+import * as ModelTask from "../summary/modelTask.ts"
 import * as Compressor from "../compression/Compressor.ts"
-import * as AuditLines from "../audit/logLines.ts"
-import * as Boundaries from "./rewind.ts"
-import * as Lease from "../store/holdLease.ts"
-import { listened } from "../concurrency/tracedOnly.ts"
-import * as Signals from "../concurrency/stopSignals.ts"
-import { steadyMillis } from "../concurrency/monotonicClock.ts"
-import * as TurnHandle from "./makeTurn.ts"
-import * as Turnstile from "../concurrency/fairQueue.ts"
+import * as LogLines from "../audit/logLines.ts"
+import * as Rewind from "./rewind.ts"
+import * as HoldLease from "../store/holdLease.ts"
+import { withSpanIfTraced } from "../concurrency/tracedOnly.ts"
+import * as StopSignals from "../concurrency/stopSignals.ts"
+import { monotonicMillis } from "../concurrency/monotonicClock.ts"
+import * as MakeTurn from "./makeTurn.ts"
+import * as FairQueue from "../concurrency/fairQueue.ts"
 import * as Message from "../message/Message.ts"
-import type * as Pause from "../model/RoutePause.ts"
-import * as Pauses from "../summary/RoutePauses.ts"
+import type * as RoutePause from "../model/RoutePause.ts"
+import * as RoutePauses from "../summary/RoutePauses.ts"
 import { label, type Request, type Route } from "../model/Provider.ts"
 import * as Recall from "../recall/Recall.ts"
 import * as Recovery from "../model/Recovery.ts"
@@ -50,9 +50,9 @@ import * as View from "../view/View.ts"
  * @since 0.1.0
  * @category models
  */
-export interface Options extends Compressor.Options, Summarizer.Options, AuxiliaryClients.Options {
+export interface Options extends Compressor.Options, Summarizer.Options, ModelClients.Options {
   /** How long failing routes are left alone. */
-  readonly pauses?: Pause.Policy | undefined
+  readonly pauses?: RoutePause.Policy | undefined
   /** The routes of a task other than `compression`; default: those of `compression`. */
   readonly taskRoutes?: ((task: string) => ReadonlyArray<Route>) | undefined
 }
@@ -73,7 +73,7 @@ export interface TurnOptions {
  * @since 0.1.0
  * @category models
  */
-export type Rewound = Boundaries.Rewound
+export type Rewound = Rewind.Rewound
 
 /**
  * A model call for a session beside its conversation, e.g. to flush memories.
@@ -132,7 +132,7 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
     readonly auxiliary: (
       sessionId: SessionId,
       request: AuxiliaryRequest
-    ) => Effect.Effect<AuxiliaryClients.Completion, AuxiliaryTask.Exhausted | Interrupted>
+    ) => Effect.Effect<ModelClients.Completion, ModelTask.Exhausted | Interrupted>
     readonly interrupt: (sessionId: SessionId) => Effect.Effect<boolean>
   }
 >() {}
@@ -144,16 +144,16 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
 export const make = Effect.fnUntraced(function* (options: Options) {
   const store = yield* SessionStore
   const compressor = yield* Compressor.Compressor
-  const services = yield* Effect.context<AuxiliaryClients.AuxiliaryClients | Pauses.Pauses>()
+  const services = yield* Effect.context<ModelClients.ModelClients | RoutePauses.RoutePauses>()
   const counter = yield* inUse
   const process = randomUUID()
-  const line = Turnstile.make<SessionId>()
-  const signals = Signals.make<SessionId>()
-  const leases = yield* Lease.make(store, options.leaseTtl)
+  const line = FairQueue.make<SessionId>()
+  const signals = StopSignals.make<SessionId>()
+  const leases = yield* HoldLease.make(store, options.leaseTtl)
 
   const deliver = (sessionId: SessionId, input: unknown, { key, kind = "request" }: Partial<Delivery> = {}) =>
     Effect.flatMap(Message.parse(input), (message) => store.deliver(sessionId, message, { kind, key })).pipe(
-      Effect.tap((receipt) => (receipt.duplicate ? Effect.void : AuditLines.buffered(receipt, kind))),
+      Effect.tap((receipt) => (receipt.duplicate ? Effect.void : LogLines.logBuffered(receipt, kind))),
       // What is on disk has its line, whoever interrupts.
       Effect.uninterruptible
     )
@@ -163,12 +163,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   /** First the line within this process, which is fair and costs nothing, then the lease among processes. */
   const admitted = <A, E, R>(
     sessionId: SessionId,
-    answer: (held: Lease.Held) => Effect.Effect<A, E, R>,
+    answer: (held: HoldLease.Held) => Effect.Effect<A, E, R>,
     wait: Duration.DurationInput | undefined
   ): Effect.Effect<A, E | SessionBusy | UnknownSession | StoreError, R> => {
     if (wait === undefined) return line.pass(sessionId, leases.using(sessionId, request, answer))
     const busy = (holder: string) => new SessionBusy({ sessionId, holder })
-    return Effect.flatMap(steadyMillis, (now) => {
+    return Effect.flatMap(monotonicMillis, (now) => {
       const until = now + Duration.toMillis(wait)
       const underLease = leases.using(sessionId, request, answer, { until, late: busy })
       return line.pass(sessionId, underLease, { wait, late: Effect.fail(busy("another turn of this process")) })
@@ -181,18 +181,18 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     { wait }: TurnOptions = {}
   ): Effect.Effect<A, E | TurnFailure, R> => {
     const stoppable = signals.stoppable(sessionId, () => new TurnInterrupted({ sessionId }))
-    const answer = ({ lease }: Lease.Held) => {
-      const { end, turn } = TurnHandle.make({ store, compressor, counter }, lease)
+    const answer = ({ lease }: HoldLease.Held) => {
+      const { end, turn } = MakeTurn.make({ store, compressor, counter }, lease)
       return Effect.ensuring(stoppable(agent(turn)), end)
     }
     const answering = admitted(sessionId, answer, wait)
-    return listened("Gateway.turn", sessionId, Effect.annotateLogs(answering, { session: sessionId }))
+    return withSpanIfTraced("Gateway.turn", sessionId, Effect.annotateLogs(answering, { session: sessionId }))
   }
 
   const view = (sessionId: SessionId) => Effect.map(store.state(sessionId), (state) => View.assemble(state, counter))
 
-  const reset = (sessionId: SessionId) => Effect.asVoid(Boundaries.reset(store, sessionId))
-  const rewind = (sessionId: SessionId, seq: number) => Boundaries.rewind(store, counter, sessionId, seq)
+  const reset = (sessionId: SessionId) => Effect.asVoid(Rewind.resetSession(store, sessionId))
+  const rewind = (sessionId: SessionId, seq: number) => Rewind.rewindSession(store, counter, sessionId, seq)
 
   const auxiliary = (sessionId: SessionId, request: AuxiliaryRequest) =>
     Effect.gen(function* () {
@@ -200,10 +200,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       const [first] = routes
       const messages = request.messages.map(redactMessage)
       const { maxCalls, maxTokens } = options
-      const spent = yield* AuxiliaryTask.spending(AuxiliaryTask.budget(first, { maxCalls, maxTokens }))
-      const task: AuxiliaryTask.Task<AuxiliaryClients.Completion> = {
+      const spent = yield* ModelTask.spending(ModelTask.budget(first, { maxCalls, maxTokens }))
+      const task: ModelTask.Task<ModelClients.Completion> = {
         name: request.task,
-        routes: AuxiliaryClients.distinct(routes),
+        routes: ModelClients.distinctRoutes(routes),
         recovery: options.recovery ?? Recovery.defaults,
         cuts: null,
         tokens: messages.reduce((sum, message) => sum + counter.message(message), 0),
@@ -212,11 +212,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         onProgress: () => Effect.void
       }
       const route = first === undefined ? request.task : label(first)
-      return yield* AuxiliaryTask.run(task, spent).pipe(
-        Effect.catchTag(
-          "ContextOverflow",
-          (overflow) => new AuxiliaryTask.Exhausted({ errors: [overflow], paused: [] })
-        ),
+      return yield* ModelTask.run(task, spent).pipe(
+        Effect.catchTag("ContextOverflow", (overflow) => new ModelTask.Exhausted({ errors: [overflow], paused: [] })),
         Effect.map(({ value }) => value),
         signals.stoppable(sessionId, () => new Interrupted({ route, by: "gateway" }))
       )
@@ -252,6 +249,6 @@ export const layer = (options: Options) =>
   Layer.scoped(Gateway, make(options)).pipe(
     Layer.provideMerge(Compressor.layer(options)),
     Layer.provideMerge(Recall.layer),
-    Layer.provide(Summarizer.layer({ ...options, routes: AuxiliaryClients.distinct(options.routes) })),
-    Layer.provide([AuxiliaryClients.layer(options), Pauses.layer(options.pauses)])
+    Layer.provide(Summarizer.layer({ ...options, routes: ModelClients.distinctRoutes(options.routes) })),
+    Layer.provide([ModelClients.layer(options), RoutePauses.layer(options.pauses)])
   )

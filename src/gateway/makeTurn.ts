@@ -10,10 +10,10 @@ import type { Lease, SessionStore } from "../store/SessionStore.ts"
 import { type Counter, calibrated, overhead, total } from "../message/Tokens.ts"
 import type { StepOptions, StepUsage, Turn, TurnError } from "./Turn.ts"
 import type * as View from "../view/View.ts"
-import * as AuditLines from "../audit/logLines.ts"
-import { prepare } from "../ledger/messageDigest.ts"
-import * as Breath from "../concurrency/eventLoopBudget.ts"
-import * as GrowingView from "../view/incrementalView.ts"
+import * as LogLines from "../audit/logLines.ts"
+import { warmDigests } from "../ledger/messageDigest.ts"
+import * as EventLoopBudget from "../concurrency/eventLoopBudget.ts"
+import * as IncrementalView from "../view/incrementalView.ts"
 import { isDegraded } from "../compression/healing.ts"
 import * as Waits from "./waits.ts"
 
@@ -55,7 +55,7 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
   let last: Last | undefined
 
   const looked = (state: State, options: StepOptions): Effect.Effect<Step> =>
-    Effect.map(Breath.inPieces(GrowingView.assembling(state, counter, options)), (view) => {
+    Effect.map(EventLoopBudget.runInSlices(IncrementalView.assembleInSlices(state, counter, options)), (view) => {
       last = { state, options, estimate: view.tokens, appended: 0 }
       return { state, view, tokens: asReported(view.tokens, state, options) }
     })
@@ -64,8 +64,8 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
   const promote = (options: StepOptions): Effect.Effect<Step, TurnError> =>
     Effect.gen(function* () {
       const { promoted, state } = yield* store.promote(lease)
-      yield* Effect.forEach(promoted, (entry) => AuditLines.promoted(sessionId, entry), { discard: true })
-      yield* Breath.counted(() => prepare(promoted))
+      yield* Effect.forEach(promoted, (entry) => LogLines.logPromoted(sessionId, entry), { discard: true })
+      yield* EventLoopBudget.chargeWork(() => warmDigests(promoted))
       return yield* looked(state, options)
     }).pipe(Effect.uninterruptible)
 
@@ -100,7 +100,7 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
     Effect.gen(function* () {
       const policy = yield* forWindow(compressor.policy, options)
       // Steps of many sessions at once follow one after the other, not all in one turn of the event loop.
-      yield* Breath.room
+      yield* EventLoopBudget.awaitBudget
       let step = yield* promote(options)
       if (policy.mode === "manual") return step.view
       for (let plans = 0; plans <= MOST_REPLANS && isOverHard(policy, step.tokens, options); plans++) {
@@ -118,8 +118,8 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
     messages.length === 0
       ? Effect.void
       : Effect.flatMap(store.append(lease, messages), (entries) =>
-          Breath.counted(() => {
-            prepare(entries)
+          EventLoopBudget.chargeWork(() => {
+            warmDigests(entries)
             if (last !== undefined) last.appended += total(entries)
           })
         )

@@ -10,10 +10,10 @@ import type { Logged, SessionId, State } from "../session/Session.ts"
 import { InvalidRewind, type StoreError, type UnknownSession } from "../session/SessionError.ts"
 import type { Committed, SessionStore } from "../store/SessionStore.ts"
 import type { Counter } from "../message/Tokens.ts"
-import * as AuditLines from "../audit/logLines.ts"
-import { breath } from "../concurrency/eventLoopBudget.ts"
+import * as LogLines from "../audit/logLines.ts"
+import { yieldToLoop } from "../concurrency/eventLoopBudget.ts"
 import { withoutLive } from "../compression/draftCommit.ts"
-import * as Undone from "../session/undoneRanges.ts"
+import * as UndoneRanges from "../session/undoneRanges.ts"
 
 type Store = Context.Tag.Service<SessionStore>
 
@@ -23,13 +23,16 @@ export interface Rewound {
   readonly undone: number
 }
 
-export const reset = (store: Store, sessionId: SessionId): Effect.Effect<Committed, UnknownSession | StoreError> =>
+export const resetSession = (
+  store: Store,
+  sessionId: SessionId
+): Effect.Effect<Committed, UnknownSession | StoreError> =>
   Effect.uninterruptible(
-    Effect.tap(store.reset(sessionId), ({ generation }) => AuditLines.reset(sessionId, generation))
+    Effect.tap(store.reset(sessionId), ({ generation }) => LogLines.logReset(sessionId, generation))
   )
 
 /** Whatever was covered after `seq` comes from a generation that had not covered it yet: none has to be made anew. */
-export const rewind = (
+export const rewindSession = (
   store: Store,
   counter: Counter,
   sessionId: SessionId,
@@ -54,29 +57,30 @@ export const rewind = (
           ? undefined
           : {
               generation: committed.generation,
-              undone: Undone.count(committed.state.manifest.undone) - Undone.count(manifest.undone)
+              undone:
+                UndoneRanges.countUndone(committed.state.manifest.undone) - UndoneRanges.countUndone(manifest.undone)
             }
       ),
       Effect.tap((ended) =>
-        ended === undefined ? Effect.void : AuditLines.rewound(sessionId, seq, ended.undone, ended.generation)
+        ended === undefined ? Effect.void : LogLines.logRewind(sessionId, seq, ended.undone, ended.generation)
       ),
       Effect.uninterruptible
     )
     // A compression was committed meanwhile: it may have covered what is to be taken back.
-    return (yield* rewound) ?? (yield* rewind(store, counter, sessionId, seq))
+    return (yield* rewound) ?? (yield* rewindSession(store, counter, sessionId, seq))
   })
 
 const problem = ({ lastSeq, manifest, sessionId }: State, seq: number): InvalidRewind | undefined => {
   if (!Number.isInteger(seq) || seq < 0 || seq > lastSeq) {
     return new InvalidRewind({ sessionId, seq, lastSeq, reason: "no-such-message" })
   }
-  return Undone.isUndone(manifest.undone, seq)
+  return UndoneRanges.isUndone(manifest.undone, seq)
     ? new InvalidRewind({ sessionId, seq, lastSeq, reason: "undone" })
     : undefined
 }
 
 const takenBack = ({ lastSeq, manifest: { undone } }: State, seq: number): number =>
-  Undone.count(Undone.after(undone, seq, lastSeq)) - Undone.count(undone)
+  UndoneRanges.countUndone(UndoneRanges.undoAfter(undone, seq, lastSeq)) - UndoneRanges.countUndone(undone)
 
 /**
  * The requests before the tail that are open again, or still, and where the last turn has ended. One that was answered
@@ -92,7 +96,7 @@ const requestsBeforeTail = Effect.fnUntraced(function* (store: Store, { manifest
     const since = page.filter(({ kind, seq }) => kind === "request" && seq > (endedAt ?? 0))
     open = [...since.map(({ seq }) => seq), ...open]
     if (endedAt !== undefined) return { endedAt, open }
-    yield* breath
+    yield* yieldToLoop
   }
   return { endedAt: 0, open }
 })
@@ -108,7 +112,7 @@ const ledgerAt = Effect.fnUntraced(function* (store: Store, now: State, base: St
   let ledger: Ledger.Ledger = { ...Ledger.empty, notes: latest.notes.filter(({ seq }) => seq < tailFrom) }
   for (let from = Math.max(contextFrom, headTo + 1); from < tailFrom; from += PAGE) {
     ledger = Ledger.add(ledger, yield* store.range(now.sessionId, from, Math.min(tailFrom - 1, from + PAGE - 1)))
-    yield* breath
+    yield* yieldToLoop
   }
   return ledger
 })

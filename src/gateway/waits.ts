@@ -3,7 +3,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { SessionId } from "../session/Session.ts"
 import type { SessionStore } from "../store/SessionStore.ts"
-import { steadyMillis } from "../concurrency/monotonicClock.ts"
+import { monotonicMillis } from "../concurrency/monotonicClock.ts"
 
 export const make = (store: Context.Tag.Service<SessionStore>, sessionId: SessionId) => {
   let hasWaited = false
@@ -20,10 +20,10 @@ export const make = (store: Context.Tag.Service<SessionStore>, sessionId: Sessio
 
   /** However it ends: who gives up has waited, too. */
   return <A, E>(compression: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-    Effect.flatMap(steadyMillis, (begun) =>
+    Effect.flatMap(monotonicMillis, (begun) =>
       Effect.ensuring(
         compression,
-        Effect.flatMap(steadyMillis, (now) => count(Math.floor(now - begun)))
+        Effect.flatMap(monotonicMillis, (now) => count(Math.floor(now - begun)))
       )
     )
 }

@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
-import { choose, shorten } from "../message/fitText.ts"
-import { type Heading, markdown, outline, PROGRESS, type SectionName } from "./outline.ts"
+import { chooseCandidates, shortenText } from "../message/fitText.ts"
+import { type Heading, renderMarkdown, readOutline, PROGRESS, type SectionName } from "./outline.ts"
 import * as Prompt from "./prompt.ts"
-import { read } from "./parse.ts"
-import { handoffText, MARK, NEWEST } from "./wordings.ts"
+import { readHandoff } from "./parse.ts"
+import { renderHandoff, MARK, NEWEST } from "./wordings.ts"
 import * as Message from "../message/Message.ts"
 import type { Logged, Segment } from "../session/Session.ts"
 import type { Counter } from "../message/Tokens.ts"
@@ -48,7 +48,7 @@ export const empty: Sections = {
  * @category constructors
  */
 export const parse = (text: string): Sections => {
-  const { items } = read(text)
+  const { items } = readHandoff(text)
   return mapSections((section) => items.get(section) ?? [])
 }
 
@@ -60,7 +60,7 @@ export const parse = (text: string): Sections => {
  * @category predicates
  */
 export const missing = (text: string): ReadonlyArray<string> => {
-  const { items, seen } = read(text)
+  const { items, seen } = readHandoff(text)
   const absent = required.filter((title) => items.size === 0 || !seen.has(title))
   const others = absent.filter((title) => !ALWAYS.includes(title))
   return others.length > 1 ? absent : absent.filter((title) => ALWAYS.includes(title))
@@ -73,10 +73,10 @@ export const missing = (text: string): ReadonlyArray<string> => {
  * @category getters
  */
 export const render = (sections: Sections): string =>
-  outline
+  readOutline
     .flatMap((heading) => {
       const items = heading.title === PROGRESS ? [] : sections[heading.section].map(bullet)
-      return heading.level === 3 && items.length === 0 ? [] : [markdown(heading), ...items]
+      return heading.level === 3 && items.length === 0 ? [] : [renderMarkdown(heading), ...items]
     })
     .join("\n")
 
@@ -100,10 +100,10 @@ export const merge = (list: ReadonlyArray<Sections>): Sections =>
 export const fit = (sections: Sections, counter: Counter, maxTokens: number): Sections => {
   if (counter.text(render(sections)) <= maxTokens) return sections
   const longest = Math.floor((maxTokens - counter.text(render(empty))) / 4)
-  const items = outline.flatMap((heading) => ranked(heading, sections, counter, longest))
+  const items = readOutline.flatMap((heading) => ranked(heading, sections, counter, longest))
   const assemble = (chosen: ReadonlyArray<Item>) =>
     mapSections((section) => chosen.filter((item) => item.section === section).map(({ item }) => item))
-  return assemble(choose(items, (chosen) => render(assemble(chosen)), counter, maxTokens))
+  return assemble(chooseCandidates(items, (chosen) => render(assemble(chosen)), counter, maxTokens))
 }
 
 /**
@@ -113,7 +113,7 @@ export const fit = (sections: Sections, counter: Counter, maxTokens: number): Se
  * @since 0.1.0
  * @category getters
  */
-export const material: (entries: ReadonlyArray<Logged>) => string = Prompt.material
+export const material: (entries: ReadonlyArray<Logged>) => string = Prompt.renderMaterial
 
 /**
  * The same for segments that are to be condensed into one.
@@ -121,7 +121,7 @@ export const material: (entries: ReadonlyArray<Logged>) => string = Prompt.mater
  * @since 0.1.0
  * @category getters
  */
-export const materialOfSegments: (segments: ReadonlyArray<Segment>) => string = Prompt.materialOfSegments
+export const materialOfSegments: (segments: ReadonlyArray<Segment>) => string = Prompt.renderSegments
 
 /**
  * What a summarizer is to summarize, and how.
@@ -146,7 +146,7 @@ export type PromptInput = Prompt.PromptInput
  * @since 0.1.0
  * @category constructors
  */
-export const prompt: (input: PromptInput) => ReadonlyArray<Message.Message> = Prompt.prompt
+export const prompt: (input: PromptInput) => ReadonlyArray<Message.Message> = Prompt.renderPrompt
 
 /**
  * The version of the wording that new handoffs are made with.
@@ -167,7 +167,7 @@ export const message = (input: {
   readonly segments: ReadonlyArray<Segment>
   readonly ledger: string
   readonly renderer: number
-}): Message.Message => ({ role: "user", content: handoffText(input.segments, input.ledger, input.renderer) })
+}): Message.Message => ({ role: "user", content: renderHandoff(input.segments, input.ledger, input.renderer) })
 
 /**
  * Whether this is a handoff throughline wrote, and not somebody's words.
@@ -179,7 +179,7 @@ export const isHandoff = (message: Message.Message): boolean =>
   message.role === "user" && Message.text(message).startsWith(`${MARK} handoff]`)
 
 const ALWAYS: ReadonlyArray<string> = ["Goal", PROGRESS]
-const required: ReadonlyArray<string> = outline.filter(({ level }) => level === 2).map(({ title }) => title)
+const required: ReadonlyArray<string> = readOutline.filter(({ level }) => level === 2).map(({ title }) => title)
 
 const mapSections = (items: (section: SectionName) => ReadonlyArray<string>): Sections => ({
   goal: items("goal"),
@@ -215,7 +215,7 @@ const ranked = (heading: Heading, sections: Sections, counter: Counter, longest:
   if (heading.title === PROGRESS) return []
   const items = sections[heading.section]
   return items.flatMap((whole, i) => {
-    const item = counter.text(whole) <= longest ? whole : shorten(whole, counter, longest)
+    const item = counter.text(whole) <= longest ? whole : shortenText(whole, counter, longest)
     const isCurrentGoal = heading.section === "goal" && i === items.length - 1
     const rank = isCurrentGoal ? 0 : (items.length - i) / heading.weight
     return item === "" ? [] : [{ rank, text: bullet(item), section: heading.section, item }]

@@ -31,7 +31,7 @@ export interface Heading {
 export const PROGRESS = "Progress"
 
 /** In the order of the text. "Progress" has no items of its own; lines that a model puts there are not called done. */
-export const outline: ReadonlyArray<Heading> = [
+export const readOutline: ReadonlyArray<Heading> = [
   {
     section: "goal",
     level: 2,
@@ -123,18 +123,18 @@ export const outline: ReadonlyArray<Heading> = [
 ]
 
 /** The headings a summary is made of, as one writes them. */
-export const markdown = ({ level, title }: Heading): string => `${"#".repeat(level)} ${title}`
+export const renderMarkdown = ({ level, title }: Heading): string => `${"#".repeat(level)} ${title}`
 
 /** The heading a title stands for. The exact one first; then the most specific wording that occurs in it. */
-export const find = (title: string): Heading | undefined => {
+export const findSection = (title: string): Heading | undefined => {
   const name = plain(title)
   return exactly(name) ?? bySpecificity.find(({ alias }) => alias.test(name))
 }
 
 /** The heading a title names exactly, but for case, marks and numbering. */
-export const findExact = (title: string): Heading | undefined => exactly(plain(title))
+export const findExactSection = (title: string): Heading | undefined => exactly(plain(title))
 
-const exactly = (name: string) => outline.find((heading) => plain(heading.title) === name)
+const exactly = (name: string) => readOutline.find((heading) => plain(heading.title) === name)
 
 /** A line longer than any heading is none. */
 const plain = (title: string): string =>
@@ -147,5 +147,5 @@ const plain = (title: string): string =>
 
 /** "Open issues" are open work, "critical context" is facts, "task status" is progress. */
 const bySpecificity = ["openWork", "inProgress", "done", "blocked", "constraints", "decisions", "errors", "files"]
-  .flatMap((section) => outline.filter((heading) => heading.section === section))
-  .concat(outline.filter(({ section }) => section === "facts" || section === "goal"))
+  .flatMap((section) => readOutline.filter((heading) => heading.section === section))
+  .concat(readOutline.filter(({ section }) => section === "facts" || section === "goal"))

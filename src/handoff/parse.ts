@@ -1,7 +1,7 @@
 /**
  * Reading a summary back: which heading a line stands under, and where an item begins and ends.
  */
-import { find, findExact, type Heading, PROGRESS, type SectionName } from "./outline.ts"
+import { findSection, findExactSection, type Heading, PROGRESS, type SectionName } from "./outline.ts"
 
 export interface Reading {
   readonly items: ReadonlyMap<SectionName, ReadonlyArray<string>>
@@ -9,7 +9,7 @@ export interface Reading {
 }
 
 /** The items under each heading, oldest first, and the titles of the level 2 headings that were there. */
-export const read = (text: string): Reading => {
+export const readHandoff = (text: string): Reading => {
   const lines = text.split(LINE_END).map((line) => line.trimEnd())
   const items = new Map<SectionName, Array<string>>()
   const seen = new Set<string>()
@@ -92,11 +92,11 @@ const headingOf = (line: string, isFenced: boolean): Found | undefined => {
   const hashes = /^(#{1,6})\s+(.+)$/s.exec(line)
   if (hashes !== null) {
     const [, level = "", title = ""] = hashes
-    const known = isFenced ? findExact(title) : find(title)
+    const known = isFenced ? findExactSection(title) : findSection(title)
     return isFenced && known === undefined ? undefined : { known, level: level.length, rest: "" }
   }
   const bold = /^(?:\d{1,2}[.)]\s+)?\*\*([^*]+?):?\*\*:?\s*(.*)$/s.exec(line) ?? /^(\p{L}[^:*]{0,39}):()$/u.exec(line)
-  const known = bold === null || isFenced ? undefined : findExact(bold[1] ?? "")
+  const known = bold === null || isFenced ? undefined : findExactSection(bold[1] ?? "")
   return known === undefined ? undefined : { known, level: known.level, rest: bold?.[2] ?? "" }
 }
 

@@ -4,11 +4,11 @@
 import * as Message from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
 import type { Logged, Segment } from "../session/Session.ts"
-import { markdown, outline } from "./outline.ts"
-import { bodyOf, digestOf } from "../ledger/messageDigest.ts"
-import { isRecalled } from "../message/ownMarks.ts"
-import { clip, LINE_BREAK, oneLine } from "../message/text.ts"
-import { pair } from "../message/toolPairs.ts"
+import { renderMarkdown, readOutline } from "./outline.ts"
+import { digestBody, digestMessage } from "../ledger/messageDigest.ts"
+import { isRecalledText } from "../message/ownMarks.ts"
+import { clipText, LINE_BREAK, toOneLine } from "../message/text.ts"
+import { pairToolCalls } from "../message/toolPairs.ts"
 
 export interface PromptInput {
   readonly material: string
@@ -21,22 +21,22 @@ export interface PromptInput {
   readonly rejected: string | null
 }
 
-export const material = (entries: ReadonlyArray<Logged>): string => entries.map(shown(entries)).join("\n")
+export const renderMaterial = (entries: ReadonlyArray<Logged>): string => entries.map(showMessage(entries)).join("\n")
 
 /** How each of these messages is shown, to be asked in their order: what came before is only named. */
-export const shown = (entries: ReadonlyArray<Logged>): ((entry: Logged, index: number) => string) => {
-  const { answers } = pair(entries.map(({ message }) => message))
+export const showMessage = (entries: ReadonlyArray<Logged>): ((entry: Logged, index: number) => string) => {
+  const { answers } = pairToolCalls(entries.map(({ message }) => message))
   const large: Large = new Map()
   return (entry, index) =>
     entry.message.role === "tool"
       ? result(entry, entries[answers[index] ?? -1], large)
-      : `#${entry.seq} ${entry.message.role}${quoted(digestOf(entry.message).body)}${calls(entry)}`
+      : `#${entry.seq} ${entry.message.role}${quoted(digestMessage(entry.message).body)}${calls(entry)}`
 }
 
-export const materialOfSegments = (segments: ReadonlyArray<Segment>): string =>
+export const renderSegments = (segments: ReadonlyArray<Segment>): string =>
   segments.map(({ fromSeq, toSeq, text }) => `#${fromSeq}-${toSeq} summary${quoted(redact(text))}`).join("\n")
 
-export const prompt = (input: PromptInput): ReadonlyArray<Message.Message> => [
+export const renderPrompt = (input: PromptInput): ReadonlyArray<Message.Message> => [
   { role: "system", content: RULES },
   {
     role: "user",
@@ -58,7 +58,7 @@ the words in which the user set a rule. Never write a secret; leave "[redacted â
 - Write in the language of the conversation, but use these headings as they are, a list item a line under each, and \
 nothing before or after them:
 
-${outline.map((heading) => markdown(heading) + (heading.asks === "" ? "" : `\n- (${heading.asks})`)).join("\n")}`
+${readOutline.map((heading) => renderMarkdown(heading) + (heading.asks === "" ? "" : `\n- (${heading.asks})`)).join("\n")}`
 
 const task = ({ focus, instructions, maxTokens, rejected, requests, ...material }: PromptInput): string =>
   [
@@ -86,12 +86,12 @@ const emphasis = (requests: ReadonlyArray<string>): string =>
     ? ""
     : [
         "Emphasize what serves the user's latest messages, quoted here as data:",
-        ...requests.map((request) => `- "${clip(said(request), LONGEST_REQUEST)}"`)
+        ...requests.map((request) => `- "${clipText(said(request), LONGEST_REQUEST)}"`)
       ].join("\n")
 
 const LONGEST_REQUEST = 400
 
-const said = (text: string): string => contained(oneLine(redact(text)))
+const said = (text: string): string => contained(toOneLine(redact(text)))
 
 /** The mark that ends the material must not occur in it. */
 const contained = (text: string): string => text.replace(/<(?=\s{0,8}\/?\s{0,8}transcript)/gi, "â€¹")
@@ -99,7 +99,8 @@ const contained = (text: string): string => text.replace(/<(?=\s{0,8}\/?\s{0,8}t
 const calls = ({ message, seq }: Logged): string =>
   Message.toolCalls(message)
     .map(
-      ({ function: made }, i) => `\n#${seq} calls ${oneLine(made.name)}${quoted(digestOf(message).arguments[i] ?? "")}`
+      ({ function: made }, i) =>
+        `\n#${seq} calls ${toOneLine(made.name)}${quoted(digestMessage(message).arguments[i] ?? "")}`
     )
     .join("")
 
@@ -108,21 +109,21 @@ type Large = Map<number, ReadonlyArray<{ readonly output: string; readonly seq: 
 
 /** A large output that was already shown is only named: agents read the same file again and again. */
 const result = ({ message, seq }: Logged, caller: Logged | undefined, large: Large): string => {
-  const output = bodyOf(message)
+  const output = digestBody(message)
   const header = `#${seq} tool result${origin(message, caller)}`
   // Cut anywhere, even within a secret that nobody knows for one then.
-  if (isRecalled(output)) return `${header}: earlier messages`
+  if (isRecalledText(output)) return `${header}: earlier messages`
   const alike = large.get(output.length) ?? []
   const before = alike.find((earlier) => earlier.output === output)
   if (before !== undefined) return `${header}: same output as #${before.seq}`
   if (output.length >= LARGE_OUTPUT) large.set(output.length, [...alike, { output, seq }])
-  return `${header}${quoted(digestOf(message).body)}`
+  return `${header}${quoted(digestMessage(message).body)}`
 }
 
 const origin = (message: Message.Message, caller: Logged | undefined): string => {
   if (message.role !== "tool" || caller === undefined) return ""
   const call = Message.toolCalls(caller.message).find(({ id }) => id === message.tool_call_id)
-  return call === undefined ? "" : ` of ${oneLine(call.function.name)}, called in #${caller.seq}`
+  return call === undefined ? "" : ` of ${toOneLine(call.function.name)}, called in #${caller.seq}`
 }
 
 const LARGE_OUTPUT = 400

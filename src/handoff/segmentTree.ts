@@ -32,7 +32,7 @@ export interface Limits {
   readonly sizeOf: (segment: Segment) => number
 }
 
-export const growth = (segments: Segments, limits: Limits): Growth => {
+export const planGrowth = (segments: Segments, limits: Limits): Growth => {
   const merges: Array<Merge> = []
   let kept = segments
   for (const children of due(segments)) {
@@ -40,13 +40,16 @@ export const growth = (segments: Segments, limits: Limits): Growth => {
     const share = Math.floor((limits.room - sizeOfAll(others, limits)) / (FAN_IN + 1))
     const maxTokens = Math.min(Math.max(limits.least, share), mostOf(children))
     merges.push({ children, maxTokens })
-    kept = replaced(kept, condensed(children, { id: "", text: "", model: "", tokens: maxTokens }))
+    kept = replaced(kept, condenseSegments(children, { id: "", text: "", model: "", tokens: maxTokens }))
   }
   return { merges, maxTokens: roomOfNew(segments, kept, limits) }
 }
 
 /** The segment in which `children` are condensed. */
-export const condensed = (children: Segments, made: Pick<Segment, "id" | "text" | "tokens" | "model">): Segment => ({
+export const condenseSegments = (
+  children: Segments,
+  made: Pick<Segment, "id" | "text" | "tokens" | "model">
+): Segment => ({
   id: made.id,
   level: (children[0]?.level ?? 0) + 1,
   children: children.map(({ id }) => id),
@@ -60,11 +63,11 @@ export const condensed = (children: Segments, made: Pick<Segment, "id" | "text" 
 })
 
 /** How many compressions these segments came of, since the last reset. */
-export const compressions = (segments: Segments): number =>
+export const countCompressions = (segments: Segments): number =>
   segments.reduce((sum, { level }) => sum + FAN_IN ** level, 0)
 
 /** The segments a view shows once `merged` took the place of their children and `added` came last. */
-export const shown = (segments: Segments, merged: Segments, added: Segment, limits: Limits): Segments => {
+export const selectShown = (segments: Segments, merged: Segments, added: Segment, limits: Limits): Segments => {
   const all = [...merged.reduce(replaced, segments), added]
   // Where a merge changes the bytes anyway, the oldest makes room for the years to come.
   const isCrowded = (list: Segments) =>

@@ -49,5 +49,5 @@ const renderers: ReadonlyArray<Renderer> = [version1, version2]
 /** The version that new handoffs are made with. */
 export const NEWEST = renderers.length
 
-export const handoffText = (segments: ReadonlyArray<Segment>, ledger: string, version: number): string =>
+export const renderHandoff = (segments: ReadonlyArray<Segment>, ledger: string, version: number): string =>
   (renderers[version - 1] ?? version2)(segments, ledger)

@@ -6,14 +6,14 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { damaged, DAMAGES, type Found } from "./doctor/damage.ts"
+import { findDamage, DAMAGES, type Found } from "./doctor/damage.ts"
 import { WORDS } from "./doctor/damageWords.ts"
-import { type HermesFacts, read } from "./doctor/facts.ts"
-import { backup, type HermesFile, openForWriting, openReadOnly, world } from "./file.ts"
+import { type HermesFacts, readFacts } from "./doctor/facts.ts"
+import { backUpFile, type HermesFile, openForWriting, openReadOnly, readWorld } from "./file.ts"
 import { MERGED } from "./lineage.ts"
-import { planned, type Step } from "./doctor/repairPlan.ts"
-import { write } from "./doctor/writeChanges.ts"
-import { refused, toStoreError } from "../sqlite/file.ts"
+import { planRepairs, type Step } from "./doctor/repairPlan.ts"
+import { writeChanges } from "./doctor/writeChanges.ts"
+import { refuseFile, toStoreError } from "../sqlite/file.ts"
 import type { StoreError } from "../session/SessionError.ts"
 
 /**
@@ -91,7 +91,7 @@ export const diagnose = (filename: string): Effect.Effect<Report, StoreError> =>
         schemaVersion: file.shape.version,
         sessions: facts.sessions.length,
         messages: Array.from(facts.messages.values()).reduce((sum, rows) => sum + rows.length, 0),
-        findings: damaged(facts, yield* world).flatMap(([, found]) => found.map(finding))
+        findings: findDamage(facts, yield* readWorld).flatMap(([, found]) => found.map(finding))
       })
     })
   )
@@ -110,12 +110,12 @@ export const repair = (
   Effect.scoped(
     Effect.gen(function* () {
       const before = yield* Effect.scoped(Effect.flatMap(openReadOnly(filename), factsOf))
-      const dry = planned(before, yield* world)
+      const dry = planRepairs(before, yield* readWorld)
       if (dryRun || dry.steps.length === 0) return yield* reportOf(filename, dryRun, null, dry.steps, dry.after)
       const file = yield* openForWriting(filename)
       const read = yield* consistent(file)
-      const { steps } = planned(read.facts, yield* world)
-      const copy = yield* backup(file)
+      const { steps } = planRepairs(read.facts, yield* readWorld)
+      const copy = yield* backUpFile(file)
       yield* Effect.forEach(steps, (step) => transaction(file, read.version, step), { discard: true })
       return yield* reportOf(filename, dryRun, copy, steps, yield* factsOf(file))
     })
@@ -129,14 +129,14 @@ const reportOf = (
   after: HermesFacts
 ): Effect.Effect<RepairReport> =>
   Effect.map(
-    world,
+    readWorld,
     (world) =>
       new RepairReport({
         filename,
         dryRun,
         backup,
         mended: steps.map(lineageOf),
-        remaining: damaged(after, world).flatMap(([, found]) => found.map(finding))
+        remaining: findDamage(after, world).flatMap(([, found]) => found.map(finding))
       })
   )
 
@@ -158,7 +158,7 @@ const finding = (found: Found): Finding => {
 }
 
 const factsOf = (file: HermesFile): Effect.Effect<HermesFacts, StoreError> =>
-  Effect.try({ try: () => read(file), catch: (cause) => toStoreError("read the database", cause) })
+  Effect.try({ try: () => readFacts(file), catch: (cause) => toStoreError("read the database", cause) })
 
 interface Consistent {
   readonly facts: HermesFacts
@@ -169,7 +169,7 @@ interface Consistent {
 const consistent = (file: HermesFile): Effect.Effect<Consistent, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
     const problem = file.db.pragma("quick_check(1)", { simple: true })
-    if (problem !== "ok") return yield* refused("corrupt", `${file.filename}: ${String(problem)}`)
+    if (problem !== "ok") return yield* refuseFile("corrupt", `${file.filename}: ${String(problem)}`)
     const version = versionOf(file)
     return { facts: yield* factsOf(file), version }
   })
@@ -185,7 +185,7 @@ const transaction = (file: HermesFile, version: unknown, { after, before }: Step
           if (versionOf(file) !== version) return "changed"
           // A session may come before the one it goes on with, by a clock that was set back.
           file.db.pragma("defer_foreign_keys = ON")
-          write(file, before, after)
+          writeChanges(file, before, after)
           return "written"
         })
         return run.immediate()
@@ -195,5 +195,5 @@ const transaction = (file: HermesFile, version: unknown, { after, before }: Step
     (outcome) =>
       outcome === "written"
         ? Effect.void
-        : refused("busy", `${file.filename} was changed by another process; what was repaired before that is kept`)
+        : refuseFile("busy", `${file.filename} was changed by another process; what was repaired before that is kept`)
   )

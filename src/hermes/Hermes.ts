@@ -11,18 +11,18 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import * as HermesArrivals from "./store/foreignChanges.ts"
-import * as HermesContext from "./store/showView.ts"
+import * as ForeignChanges from "./store/foreignChanges.ts"
+import * as ShowView from "./store/showView.ts"
 import { openForWriting } from "./file.ts"
-import * as HermesLog from "./store/appendRow.ts"
-import * as HermesRecovery from "./store/crashRecovery.ts"
-import { APPLICATION_ID, join } from "./store/sideFile.ts"
+import * as AppendRow from "./store/appendRow.ts"
+import * as CrashRecovery from "./store/crashRecovery.ts"
+import { APPLICATION_ID, joinSideFile } from "./store/sideFile.ts"
 import * as HermesStatements from "./store/statements.ts"
 import * as ReadAhead from "../sqlite/readAhead.ts"
-import * as Block from "../sqlite/transaction.ts"
-import { connect, inspect, toStoreError } from "../sqlite/file.ts"
+import * as Transaction from "../sqlite/transaction.ts"
+import { connectFile, inspectFile, toStoreError } from "../sqlite/file.ts"
 import * as Statements from "../sqlite/statements.ts"
-import * as Store from "../sqlite/makeStore.ts"
+import * as MakeStore from "../sqlite/makeStore.ts"
 import { SessionId } from "../session/Session.ts"
 import { SessionStore } from "../store/SessionStore.ts"
 import { inUse } from "../message/Tokens.ts"
@@ -61,31 +61,31 @@ export const make = Effect.fnUntraced(function* ({ durability, filename }: Optio
     while: ({ isRetryable }) => isRetryable,
     schedule: moment
   })
-  yield* inspect(side, true, APPLICATION_ID)
-  const db = yield* Effect.acquireRelease(connect(side, synchronous, APPLICATION_ID), (db) =>
+  yield* inspectFile(side, true, APPLICATION_ID)
+  const db = yield* Effect.acquireRelease(connectFile(side, synchronous, APPLICATION_ID), (db) =>
     Effect.sync(() => db.close())
   )
-  yield* Store.upToDate(side)
+  yield* MakeStore.upToDate(side)
   const counter = yield* inUse
   const hermes = yield* Effect.try({
     try: () => {
-      join(db, filename, shape, synchronous)
+      joinSideFile(db, filename, shape, synchronous)
       db.pragma("busy_timeout = 0")
       return HermesStatements.prepare(db, shape)
     },
     catch: (cause) => toStoreError("open the database", cause)
   })
-  const sql = Statements.prepare(db, HermesLog.append(hermes))
-  const recovery = HermesRecovery.make(sql, hermes)
-  const arrivals = HermesArrivals.make(sql, hermes, counter, recovery.isSettled)
-  const block = Block.make(db, counter, sql, {
+  const sql = Statements.prepareStatements(db, AppendRow.appendRow(hermes))
+  const recovery = CrashRecovery.make(sql, hermes)
+  const arrivals = ForeignChanges.make(sql, hermes, counter, recovery.isSettled)
+  const block = Transaction.make(db, counter, sql, {
     refresh: arrivals.refresh,
     settle: recovery.settle,
     ended: (outcome) => {
       recovery.ended(outcome)
       if (outcome !== "committed") arrivals.rolledBack()
     },
-    rebase: (sessionId, state) => HermesContext.show(hermes, sessionId, state())
+    rebase: (sessionId, state) => ShowView.showView(hermes, sessionId, state())
   })
   yield* block.writing("recover", filename, () => Either.right(() => {}))
   // Later nobody could tell what Hermes has deleted or undone from what a crash has kept from it.
@@ -95,7 +95,7 @@ export const make = Effect.fnUntraced(function* ({ durability, filename }: Optio
       return Effect.void
     })
   )
-  return sharing(Store.make(db, block), block, hermes)
+  return sharing(MakeStore.make(db, block), block, hermes)
 })
 
 const isSessionId = Schema.is(SessionId)
@@ -104,7 +104,7 @@ const isSessionId = Schema.is(SessionId)
 const moment = Schedule.upTo(Schedule.spaced("50 millis"), "1 second")
 
 /** The same, with the sessions that nobody but Hermes has worked with so far. */
-const sharing = (store: SessionStore["Type"], block: Block.Block, hermes: HermesStatements.HermesStatements) => {
+const sharing = (store: SessionStore["Type"], block: Transaction.Block, hermes: HermesStatements.HermesStatements) => {
   const { reading, resident } = block
   const readAhead = ReadAhead.make(block)
   const takenIn = (sessionId: SessionId) =>

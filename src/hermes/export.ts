@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import type { SessionId, State } from "../session/Session.ts"
 import { type StoreError, SessionExists } from "../session/SessionError.ts"
 import type { Acknowledged } from "../store/SessionStore.ts"
-import { handoffOf } from "./store/showView.ts"
+import { handoffInContext } from "./store/showView.ts"
 import type { HermesFile } from "./file.ts"
-import { type Columns, COLUMNS, columnsOf, isHeld } from "./rows.ts"
+import { type Columns, COLUMNS, readColumns, isHeldRow } from "./rows.ts"
 import { toStoreError } from "../sqlite/file.ts"
 
 export interface Leaving {
@@ -31,7 +31,7 @@ interface NewRow {
 }
 
 /** All sessions or none. */
-export const write = (
+export const writeExport = (
   { db, shape }: HermesFile,
   sessions: ReadonlyArray<Leaving>
 ): Effect.Effect<ReadonlyArray<Exported>, SessionExists | StoreError> =>
@@ -61,7 +61,7 @@ export const write = (
       const stored = log.filter(({ undone }) => shape.canArchive || !undone)
       const names = new Set<string>(held)
       const notWhole = stored.filter(
-        ({ message }) => !isHeld(JSON.stringify(message), columnsOf(message), names)
+        ({ message }) => !isHeldRow(JSON.stringify(message), readColumns(message), names)
       ).length
       return { sessionId, messages: stored.length, notWhole, undone: log.length - stored.length }
     }
@@ -85,7 +85,7 @@ const rowsOf = (log: ReadonlyArray<Acknowledged>, state: State, canArchive: bool
   const { live, tailFrom } = state.manifest
   // Where it would stand for nothing that is archived, it would come back as a message.
   const isHiding = log.some(({ seq, undone }) => seq !== null && !undone && !shown.has(seq))
-  const content = canArchive && isHiding ? handoffOf(state) : null
+  const content = canArchive && isHiding ? handoffInContext(state) : null
   const rows: Array<NewRow> = []
   let isTold = content === null
   let last = 0
@@ -94,7 +94,7 @@ const rowsOf = (log: ReadonlyArray<Acknowledged>, state: State, canArchive: bool
     rows.push({ ...row, at: last })
   }
   const tell = (at: number) => {
-    if (!isTold) push({ columns: columnsOf({ role: "user", content: content ?? "" }), active: 1, compacted: 0 }, at)
+    if (!isTold) push({ columns: readColumns({ role: "user", content: content ?? "" }), active: 1, compacted: 0 }, at)
     isTold = true
   }
   for (const { at, message, seq, undone } of log) {
@@ -102,7 +102,7 @@ const rowsOf = (log: ReadonlyArray<Acknowledged>, state: State, canArchive: bool
     if (seq === null || seq >= (live[0] ?? tailFrom)) tell(at)
     const isShown = seq === null || shown.has(seq) || !canArchive
     const flags = undone ? ([0, 0] as const) : isShown ? ([1, 0] as const) : ([0, 1] as const)
-    push({ columns: columnsOf(message), active: flags[0], compacted: flags[1] }, at)
+    push({ columns: readColumns(message), active: flags[0], compacted: flags[1] }, at)
   }
   tell(last)
   return rows

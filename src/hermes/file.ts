@@ -8,8 +8,8 @@ import { accessSync, constants, existsSync, readFileSync, statSync } from "node:
 import { dirname } from "node:path"
 import process from "node:process"
 import type { StoreError } from "../session/SessionError.ts"
-import { type HermesLock, stateOf, type World } from "./locks.ts"
-import { isSqlite, readHeader, refused, toStoreError, unopened } from "../sqlite/file.ts"
+import { type HermesLock, lockState, type World } from "./locks.ts"
+import { isSqlite, readHeader, refuseFile, toStoreError, cannotOpen } from "../sqlite/file.ts"
 
 /**
  * What a database can hold: schemas differ by age. Only one with `active` and `compacted` can take a row out of the
@@ -81,11 +81,11 @@ export const openForWriting = (filename: string): Effect.Effect<HermesFile, Stor
   })
 
 /** SQLite's own backup, to `<file>.<UTC timestamp>.bak`; the name of the copy. */
-export const backup = ({ db, filename }: HermesFile): Effect.Effect<string, StoreError> =>
+export const backUpFile = ({ db, filename }: HermesFile): Effect.Effect<string, StoreError> =>
   Effect.gen(function* () {
     const now = yield* DateTime.now
     const copy = `${filename}.${DateTime.formatIso(now).replaceAll(/[-:]|\.\d+/g, "")}.bak`
-    if (existsSync(copy)) return yield* refused("failed", `${copy} exists already`)
+    if (existsSync(copy)) return yield* refuseFile("failed", `${copy} exists already`)
     yield* Effect.tryPromise({
       try: () => db.backup(copy),
       catch: (cause) => toStoreError("back up the database", cause)
@@ -94,12 +94,12 @@ export const backup = ({ db, filename }: HermesFile): Effect.Effect<string, Stor
   })
 
 /** The world as this process sees it. */
-export const world: Effect.Effect<World> = Effect.map(Clock.currentTimeMillis, (millis) => ({
+export const readWorld: Effect.Effect<World> = Effect.map(Clock.currentTimeMillis, (millis) => ({
   now: millis / 1_000,
   isRunning
 }))
 
-export const locks = ({ db, shape }: HermesFile): ReadonlyArray<HermesLock> =>
+export const readLocks = ({ db, shape }: HermesFile): ReadonlyArray<HermesLock> =>
   LOCKS.flatMap(([table, key]) =>
     shape.tables.has(table)
       ? db
@@ -117,11 +117,11 @@ const LOCKS = [
 ] as const
 
 const unheld = (file: HermesFile) =>
-  Effect.flatMap(world, (world) => {
-    const held = locks(file).find((lock) => stateOf(lock, world) === "held")
+  Effect.flatMap(readWorld, (world) => {
+    const held = readLocks(file).find((lock) => lockState(lock, world) === "held")
     return held === undefined
       ? Effect.void
-      : refused("busy", `${file.filename}: session ${held.sessionId} is held by ${held.holder}`)
+      : refuseFile("busy", `${file.filename}: session ${held.sessionId} is held by ${held.holder}`)
   })
 
 const isRunning = (pid: number): boolean => {
@@ -136,10 +136,10 @@ const header = (filename: string): Effect.Effect<Buffer, StoreError> =>
   Effect.flatMap(
     attempt(filename, () => readHeader(filename)),
     (header) => {
-      if (header === "absent") return refused("unreadable", `there is no file ${filename}`)
+      if (header === "absent") return refuseFile("unreadable", `there is no file ${filename}`)
       return isSqlite(header)
         ? Effect.succeed(header)
-        : refused("not-a-database", `${filename} is not a SQLite database`)
+        : refuseFile("not-a-database", `${filename} is not a SQLite database`)
     }
   )
 
@@ -157,10 +157,13 @@ const opened = (filename: string, open: () => Database.Database) =>
       columns.filter((column) => shape.tables.get(table)?.has(column) !== true).map((column) => `${table}.${column}`)
     )
     if (missing.length > 0) {
-      return yield* refused("not-a-database", `${filename} is not a Hermes database: it has no ${missing.join(", ")}`)
+      return yield* refuseFile(
+        "not-a-database",
+        `${filename} is not a Hermes database: it has no ${missing.join(", ")}`
+      )
     }
     if (yield* attempt(filename, () => isTruncated(db, filename))) {
-      return yield* refused("corrupt", `${filename} is cut short: it holds fewer pages than it says`)
+      return yield* refuseFile("corrupt", `${filename} is cut short: it holds fewer pages than it says`)
     }
     return { filename, db, shape }
   })
@@ -191,4 +194,4 @@ const isTruncated = (db: Database.Database, filename: string): boolean => {
 const isFilled = (filename: string): boolean => (statSync(filename, { throwIfNoEntry: false })?.size ?? 0) > 0
 
 const attempt = <A>(filename: string, run: () => A): Effect.Effect<A, StoreError> =>
-  Effect.try({ try: run, catch: (cause) => unopened(filename, cause) })
+  Effect.try({ try: run, catch: (cause) => cannotOpen(filename, cause) })

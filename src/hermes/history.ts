@@ -2,7 +2,7 @@
  * The history of a Hermes session, out of rows of which compressions have stored some twice: each message once, in the
  * order in which it came.
  */
-import { COLUMNS, type HermesRow, isHandoff } from "./rows.ts"
+import { COLUMNS, type HermesRow, isHandoffRow } from "./rows.ts"
 
 export interface History {
   readonly messages: ReadonlyArray<HermesRow>
@@ -14,7 +14,7 @@ export interface History {
 }
 
 /** Rows of one session, in the order of their ids. */
-export const historyOf = (rows: ReadonlyArray<HermesRow>): History => {
+export const readHistory = (rows: ReadonlyArray<HermesRow>): History => {
   const ordered = inPlace(rows)
   const copies = copiesIn(ordered)
   const firstArchived = ordered.findIndex(isArchived)
@@ -34,7 +34,7 @@ const isArchived = ({ active, compacted }: HermesRow) => active === 0 && compact
 const isUndone = ({ active, compacted }: HermesRow) => active === 0 && compacted === 0
 
 /** Versions that archive begin a handoff so; an older mark is of a time when a summary was all there was left. */
-const isSummary = ({ content }: HermesRow) => isHandoff(content) && content.startsWith("[CONTEXT COMPACTION")
+const isSummary = ({ content }: HermesRow) => isHandoffRow(content) && content.startsWith("[CONTEXT COMPACTION")
 
 /** A handoff may have taken the id, and the time, of the last message it stands for: that one belongs before it. */
 const inPlace = (rows: ReadonlyArray<HermesRow>): ReadonlyArray<HermesRow> => {

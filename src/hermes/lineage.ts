@@ -39,17 +39,20 @@ export const isSplit = (session: HermesSession): boolean => session.endedAt !== 
 type Ids = ReadonlyArray<Pick<HermesSession, "id" | "endReason">>
 
 /** The closed session that keeps what a session itself has no room for. One that only has its name is another's. */
-export const archiveOf = (sessions: Ids, sessionId: string): string =>
-  freeId(`${sessionId}.archive`, new Set(sessions.filter(({ endReason }) => endReason !== MERGED).map(({ id }) => id)))
+export const findArchive = (sessions: Ids, sessionId: string): string =>
+  findFreeId(
+    `${sessionId}.archive`,
+    new Set(sessions.filter(({ endReason }) => endReason !== MERGED).map(({ id }) => id))
+  )
 
 /** An id that no session has, for a branch of one. */
-export const branchOf = (sessions: Ids, sessionId: string): string =>
-  freeId(`${sessionId}.branch`, new Set(sessions.map(({ id }) => id)))
+export const findBranch = (sessions: Ids, sessionId: string): string =>
+  findFreeId(`${sessionId}.branch`, new Set(sessions.map(({ id }) => id)))
 
 /** The name, or one like it that nobody has. */
-export const freeId = (name: string, taken: ReadonlySet<string>, n = 1): string => {
+export const findFreeId = (name: string, taken: ReadonlySet<string>, n = 1): string => {
   const id = n === 1 ? name : `${name}.${n}`
-  return taken.has(id) ? freeId(name, taken, n + 1) : id
+  return taken.has(id) ? findFreeId(name, taken, n + 1) : id
 }
 
 /** Whether its messages are the context of a conversation, or were before the user left it. */
@@ -64,7 +67,7 @@ export const isContinuationOf = (child: HermesSession, parent: string): boolean 
 }
 
 /** The continuations of each session that a split has closed, the oldest first. */
-export const continuations = (
+export const findContinuations = (
   sessions: ReadonlyArray<HermesSession>
 ): ReadonlyMap<string, ReadonlyArray<HermesSession>> => {
   const byParent = new Map<string, Array<HermesSession>>(
@@ -77,8 +80,8 @@ export const continuations = (
 }
 
 /** Every session in exactly one lineage. */
-export const lineages = (sessions: ReadonlyArray<HermesSession>): ReadonlyArray<Lineage> => {
-  const children = continuations(sessions)
+export const readLineages = (sessions: ReadonlyArray<HermesSession>): ReadonlyArray<Lineage> => {
+  const children = findContinuations(sessions)
   const continued = new Set(Array.from(children.values(), (found) => found.map(({ id }) => id)).flat())
   const taken = new Set<string>()
   const lineage = (root: HermesSession): Lineage => {

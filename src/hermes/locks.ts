@@ -16,7 +16,7 @@ export interface World {
 /** `expired`: nobody renewed it; `dead`: its process is gone. */
 export type LockState = "held" | "expired" | "dead"
 
-export const stateOf = ({ expiresAt, holder }: HermesLock, { isRunning, now }: World): LockState => {
+export const lockState = ({ expiresAt, holder }: HermesLock, { isRunning, now }: World): LockState => {
   const pid = pidOf(holder)
   if (pid !== null && !isRunning(pid)) return "dead"
   return expiresAt <= now ? "expired" : "held"

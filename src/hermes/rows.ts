@@ -41,7 +41,7 @@ export const COLUMNS = ["role", "content", "tool_call_id", "tool_calls", "tool_n
 const LIST = "\0json:"
 
 /** The message of a row. Keys come in one order, so that equal rows are equal texts. */
-export const messageOf = (row: Columns): Either.Either<Message.Message, Message.InvalidMessage> =>
+export const messageOfRow = (row: Columns): Either.Either<Message.Message, Message.InvalidMessage> =>
   Either.flatMap(Either.try({ try: () => fieldsOf(row), catch: notJson }), Message.parse)
 
 /** Without the text itself, which may hold a secret. */
@@ -70,7 +70,7 @@ const present = (name: string, text: string | null | undefined, read: (text: str
   Predicate.isNullable(text) ? [] : [[name, read(text)] as const]
 
 /** The row a message makes. What Hermes has no column for is left out: see `isHeld`. */
-export const columnsOf = (message: Message.Message): Columns => {
+export const readColumns = (message: Message.Message): Columns => {
   const fields: { readonly [name: string]: unknown } = { ...message }
   const { name, tool_call_id: id } = fields
   const calls = Message.toolCalls(message)
@@ -93,10 +93,10 @@ const textOf = (content: unknown): string | null =>
   content === null || typeof content === "string" ? content : LIST + JSON.stringify(content)
 
 /** Whether the columns there are hold all of a message, so that it is read back as the same text. */
-export const isHeld = (body: string, columns: Columns, names: ReadonlySet<string>): boolean => {
+export const isHeldRow = (body: string, columns: Columns, names: ReadonlySet<string>): boolean => {
   if (LONE_SURROGATE.test(body)) return false
   const kept = Object.entries(columns).every(([name, value]) => value === null || names.has(name))
-  return kept && JSON.stringify(Either.getOrUndefined(messageOf(columns))) === body
+  return kept && JSON.stringify(Either.getOrUndefined(messageOfRow(columns))) === body
 }
 
 /** As JSON writes what SQLite's text cannot be. */
@@ -106,8 +106,9 @@ const HANDOFFS: ReadonlyArray<string> = ["[CONTEXT COMPACTION", "[CONTEXT SUMMAR
 const UNAVAILABLE = "Summary generation was unavailable"
 
 /** Whether a row stands for messages that a compression took out of the context. */
-export const isHandoff = (content: unknown): content is string =>
+export const isHandoffRow = (content: unknown): content is string =>
   typeof content === "string" && HANDOFFS.some((mark) => content.trimStart().startsWith(mark))
 
 /** Whether it does so without a summary. */
-export const isDegradedHandoff = (content: unknown): boolean => isHandoff(content) && content.includes(UNAVAILABLE)
+export const isDegradedHandoffRow = (content: unknown): boolean =>
+  isHandoffRow(content) && content.includes(UNAVAILABLE)

@@ -4,12 +4,12 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { choose } from "../message/fitText.ts"
-import { type AssistantFacts, type CallFact, digestOf, type ResultFacts, type UserFacts } from "./messageDigest.ts"
-import { asText, DENSITIES, lines, LONGEST_FAILURE, TIGHT } from "./lines.ts"
+import { chooseCandidates } from "../message/fitText.ts"
+import { type AssistantFacts, type CallFact, digestMessage, type ResultFacts, type UserFacts } from "./messageDigest.ts"
+import { joinLines, DENSITIES, renderLines, LONGEST_FAILURE, TIGHT } from "./lines.ts"
 import * as Lists from "./lists.ts"
-import { isLook } from "./factsInTools.ts"
-import { clip, oneLine } from "../message/text.ts"
+import { isReadOnlyCommand } from "./factsInTools.ts"
+import { clipText, toOneLine } from "../message/text.ts"
 import { redact } from "../message/Redaction.ts"
 import type { Logged } from "../session/Session.ts"
 import type { Counter } from "../message/Tokens.ts"
@@ -106,7 +106,7 @@ export const add = (ledger: Ledger, entries: ReadonlyArray<Logged>): Ledger => e
 export const note = (ledger: Ledger, notes: ReadonlyArray<string>, seq: number): Ledger => ({
   ...ledger,
   notes: notes
-    .map((text) => clip(oneLine(redact(text)), LONGEST_NOTE))
+    .map((text) => clipText(toOneLine(redact(text)), LONGEST_NOTE))
     .filter((text) => text !== "")
     .reduce((list, text) => Lists.putText(list, text, seq), ledger.notes)
 })
@@ -134,14 +134,14 @@ export const ended = (ledger: Ledger): Ledger =>
  */
 export const render = (ledger: Ledger, counter: Counter, maxTokens: number): string => {
   for (const density of DENSITIES) {
-    const whole = asText(lines(ledger, density))
+    const whole = joinLines(renderLines(ledger, density))
     if (counter.text(whole) <= maxTokens) return whole
   }
-  return asText(choose(lines(ledger, TIGHT), asText, counter, maxTokens))
+  return joinLines(chooseCandidates(renderLines(ledger, TIGHT), joinLines, counter, maxTokens))
 }
 
 const addOne = (ledger: Ledger, { kind, message, seq }: Logged): Ledger => {
-  const { facts } = digestOf(message)
+  const { facts } = digestMessage(message)
   switch (facts.role) {
     case "user":
       return addUser(ledger, facts, kind === "notification", seq)
@@ -187,9 +187,9 @@ const addCall = (ledger: Ledger, { command, files, id, identifiers }: CallFact, 
 const addResult = (ledger: Ledger, { exitCode, id, identifiers, ...facts }: ResultFacts, seq: number): Ledger => {
   const call = ledger.calls.findLast((pending) => pending.id === id)
   const command = call?.command ?? null
-  const isRun = command !== null && (!isLook(command) || (exitCode !== null && exitCode !== 0))
+  const isRun = command !== null && (!isReadOnlyCommand(command) || (exitCode !== null && exitCode !== 0))
   const errors = isRun || facts.isError ? facts.errors : []
-  const error = exitCode === 0 ? null : errors[0] === undefined ? null : clip(errors[0], LONGEST_FAILURE)
+  const error = exitCode === 0 ? null : errors[0] === undefined ? null : clipText(errors[0], LONGEST_FAILURE)
   return {
     ...ledger,
     errors: Lists.putTexts(ledger.errors, errors, seq),

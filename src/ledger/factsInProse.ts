@@ -1,8 +1,8 @@
 /**
  * What plain code can tell from words alone: which sentences set rules or decide something, what is an identifier.
  */
-import { IDLE, MILD, STRICT, wordsOf } from "./ruleWords.ts"
-import { clip, isProse, oneLine, sentences } from "../message/text.ts"
+import { IDLE, MILD, STRICT, ruleWordsOf } from "./ruleWords.ts"
+import { clipText, isProse, toOneLine, splitSentences } from "../message/text.ts"
 
 export interface Rule {
   readonly text: string
@@ -10,25 +10,25 @@ export interface Rule {
 }
 
 /** The sentences that set a rule or voice a preference, word for word. */
-export const rules = (text: string): ReadonlyArray<Rule> => {
+export const findRules = (text: string): ReadonlyArray<Rule> => {
   const all = text.toLowerCase()
   if (!STRICT.test(all) && !MILD.test(all)) return []
-  const found = sentences(text).flatMap((sentence) => {
+  const found = splitSentences(text).flatMap((sentence) => {
     const lower = sentence.toLowerCase()
     const isStrict = STRICT.test(lower)
     if (!isStrict && !MILD.test(lower)) return []
-    return isProse(sentence) && !isIdle(lower) ? [{ text: clip(oneLine(sentence), LONGEST_RULE), isStrict }] : []
+    return isProse(sentence) && !isIdle(lower) ? [{ text: clipText(toOneLine(sentence), LONGEST_RULE), isStrict }] : []
   })
   return found.slice(0, 12)
 }
 
 /** The sentences that say what was decided. */
-export const decisions = (text: string): ReadonlyArray<string> => {
+export const findDecisions = (text: string): ReadonlyArray<string> => {
   if (!DECISION.test(text.toLowerCase())) return []
-  return sentences(text)
+  return splitSentences(text)
     .filter((sentence) => sentence.length <= LONGEST_RULE && DECISION.test(sentence.toLowerCase()) && isProse(sentence))
     .filter((sentence) => !QUESTION.test(sentence))
-    .map(oneLine)
+    .map(toOneLine)
     .slice(0, 4)
 }
 
@@ -42,10 +42,10 @@ export interface Said extends Named {
 }
 
 /** Identifiers in prose: named ones ("staging port is 5433"), and those that name themselves, as URLs and hashes do. */
-export const identifiers = (whole: string): ReadonlyArray<Said> => {
+export const findIdentifiers = (whole: string): ReadonlyArray<Said> => {
   const text = identifyingLines(whole)
   if (text === "") return []
-  const named = matches(NAMED, text).flatMap((match) => {
+  const named = matchIdentifiers(NAMED, text).flatMap((match) => {
     const [, latin, other = "", found = ""] = match
     const value = trimmed(found)
     const before = text.slice(Math.max(0, match.index - 120), match.index)
@@ -85,7 +85,7 @@ const PLEASE = /^(?:please|can|could|would|will) |\bplease\b|\bbitte\b/i
 
 const DECISION = new RegExp(
   [
-    wordsOf(
+    ruleWordsOf(
       "decided|decision|agreed|settled on|opted|we(?:['’]ll| will) (?:use|go with|keep)|let['’]?s (?:use|go with|keep|stick)|go(?:ing)? with|(?:i|we) ch(?:o|oo)se",
       "entschieden|beschlossen|wir (?:nehmen|verwenden|bleiben)",
       "décidé|on garde|choisi|nous allons utiliser",
@@ -129,7 +129,7 @@ const SELF_NAMED: ReadonlyArray<{ readonly name: string; readonly hint: string; 
 
 /** "Use 5433 as the staging port." */
 const reversed = (text: string): ReadonlyArray<Named> =>
-  matches(REVERSED, text).flatMap(([, found = "", before = "", noun = ""]) => {
+  matchIdentifiers(REVERSED, text).flatMap(([, found = "", before = "", noun = ""]) => {
     const value = trimmed(found)
     const name = fullName(before, noun)
     return isIdentifier(value) && !TOO_PLAIN.test(name) ? [{ name, value }] : []
@@ -144,7 +144,10 @@ const REVERSED = new RegExp(
 
 /** `NAME=value` and `package@1.2.3`. */
 const settings = (text: string): ReadonlyArray<Named> =>
-  [...(text.includes("=") ? matches(VARIABLE, text) : []), ...(text.includes("@") ? matches(PACKAGE, text) : [])]
+  [
+    ...(text.includes("=") ? matchIdentifiers(VARIABLE, text) : []),
+    ...(text.includes("@") ? matchIdentifiers(PACKAGE, text) : [])
+  ]
     .map(([, name = "", value = ""]): Named => ({ name, value: trimmed(value) }))
     .filter(({ value }) => value !== "" && value.length <= LONGEST_VALUE && !value.includes("[redacted"))
 
@@ -152,7 +155,7 @@ const VARIABLE = /\b([A-Z][A-Z0-9_]{2,80})=([^\s"'`;,)]{1,400})/g
 const PACKAGE = /((?:@[\w.-]{1,80}\/)?[\w.-]{1,80})@v?(\d+\.\d[\w.+-]{0,40})/g
 
 /** As `matchAll` gives them, which makes its expression anew for each text: that is dear where it is long. */
-export const matches = (pattern: RegExp, text: string): ReadonlyArray<RegExpExecArray> => {
+export const matchIdentifiers = (pattern: RegExp, text: string): ReadonlyArray<RegExpExecArray> => {
   const found: Array<RegExpExecArray> = []
   pattern.lastIndex = 0
   for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) found.push(match)

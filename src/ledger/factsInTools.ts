@@ -2,9 +2,9 @@
  * What plain code can tell from tool calls and their results: files, commands, exit codes, errors, identifiers.
  */
 import type { ToolCall } from "../message/Message.ts"
-import { isIdentifier, matches, type Named, NOUNS } from "./factsInProse.ts"
-import { clip, oneLine } from "../message/text.ts"
-import { writtenBy } from "./filesWrittenByShell.ts"
+import { isIdentifier, matchIdentifiers, type Named, NOUNS } from "./factsInProse.ts"
+import { clipText, toOneLine } from "../message/text.ts"
+import { filesWrittenBy } from "./filesWrittenByShell.ts"
 
 export interface FileAccess {
   readonly path: string
@@ -18,14 +18,14 @@ export interface CallFacts {
 }
 
 /** What a call is about, by the usual names of tools and arguments. Arguments that do not parse say nothing. */
-export const ofCall = ({ name, arguments: json }: ToolCall["function"]): CallFacts => {
+export const readCallFacts = ({ name, arguments: json }: ToolCall["function"]): CallFacts => {
   const fields = parsed(json)
   const paths = fields.flatMap(([key, value]) => (PATH_KEY.test(key) ? texts(value) : []))
   const patched = fields.flatMap(([, value]) => texts(value).flatMap(patchedPaths))
   const isView = fields.some(([key, value]) => key === "command" && value === "view")
   const access = WRITING.test(name) && !isView ? "written" : "read"
   const command = paths.length === 0 || SHELL.test(name) ? commandOf(fields) : null
-  const byCommand = command === null ? [] : writtenBy(command)
+  const byCommand = command === null ? [] : filesWrittenBy(command)
   return {
     command,
     files: [...paths.map((path) => ({ path, access }) as const), ...[...patched, ...byCommand].map(written)],
@@ -36,33 +36,33 @@ export const ofCall = ({ name, arguments: json }: ToolCall["function"]): CallFac
 }
 
 /** The pairs of a JSON text whose keys name identifiers. */
-export const jsonIdentifiers = (text: string): ReadonlyArray<Named> =>
-  matches(JSON_PAIR, text).flatMap(([, name = "", quoted, bare]) => {
+export const findJsonIdentifiers = (text: string): ReadonlyArray<Named> =>
+  matchIdentifiers(JSON_PAIR, text).flatMap(([, name = "", quoted, bare]) => {
     const value = quoted ?? bare ?? ""
     return isIdentifying(name, value) ? [{ name: spaced(name), value }] : []
   })
 
 /** The exit code a tool reported, if it did. */
-export const exitCodeOf = (text: string): number | null => {
+export const findExitCode = (text: string): number | null => {
   const edges = text.length <= 600 ? text : `${text.slice(0, 300)}\n${text.slice(-300)}`
   const found = EXIT_CODE.exec(edges)?.[1]
   return found === undefined ? null : Number(found)
 }
 
 /** The lines that say what went wrong, without those that only say where unless there is nothing else. */
-export const errorLines = (text: string): ReadonlyArray<string> => {
+export const findErrorLines = (text: string): ReadonlyArray<string> => {
   if (!ERROR.test(text)) return []
   const found = text.split("\n").filter((line) => ERROR.test(line))
   const telling = found.filter((line) => !ERROR_NOISE.test(line))
   const lines = telling.length > 0 ? telling : found.slice(0, 1)
-  return Array.from(new Set(lines.map((line) => clip(oneLine(line), LONGEST_ERROR)))).slice(0, 3)
+  return Array.from(new Set(lines.map((line) => clipText(toOneLine(line), LONGEST_ERROR)))).slice(0, 3)
 }
 
 /** Whether the text as a whole is an error rather than a text about errors. */
 export const isError = (text: string): boolean => ERROR.test(text.slice(0, 200).split("\n", 1)[0] ?? "")
 
 /** Whether a command only looks: what it prints are not its own errors, and it is soon forgotten. */
-export const isLook = (command: string): boolean => LOOK.test(command)
+export const isReadOnlyCommand = (command: string): boolean => LOOK.test(command)
 
 const LONGEST_ERROR = 240
 

@@ -3,7 +3,7 @@
  */
 
 /** The paths, from the folder the command went to first. What a variable or a pattern stands for is not known. */
-export const writtenBy = (command: string): ReadonlyArray<string> => {
+export const filesWrittenBy = (command: string): ReadonlyArray<string> => {
   if (!WRITES.test(command)) return []
   // The body of a here-document is text. What is quoted may hold any sign; as a path it is not known.
   const shell = (command.includes("<<") ? (command.split("\n", 1)[0] ?? "") : command).replace(QUOTED, "''")

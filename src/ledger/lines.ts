@@ -2,8 +2,8 @@
  * How the ledger reads: its lines, and which of them matter most.
  */
 import type { Ledger } from "./Ledger.ts"
-import { isLook } from "./factsInTools.ts"
-import { clip } from "../message/text.ts"
+import { isReadOnlyCommand } from "./factsInTools.ts"
+import { clipText } from "../message/text.ts"
 
 /** A line under the title of its `group`. Those of one `folder` share a line. */
 export interface Line {
@@ -41,10 +41,10 @@ export const TITLES = {
 } as const
 
 /** Every line the ledger could show, by group; notes and rules first. */
-export const lines = (ledger: Ledger, density: Density): ReadonlyArray<Line> => {
+export const renderLines = (ledger: Ledger, density: Density): ReadonlyArray<Line> => {
   const [failed, run] = parted(ledger.commands, isFailed)
   const [read, written] = parted(ledger.files, ({ access }) => access === "read")
-  const isTold = (text: string) => failed.some(({ error }) => error === clip(text, LONGEST_FAILURE))
+  const isTold = (text: string) => failed.some(({ error }) => error === clipText(text, LONGEST_FAILURE))
   return [
     ...linesOf(
       TITLES.notes,
@@ -61,7 +61,7 @@ export const lines = (ledger: Ledger, density: Density): ReadonlyArray<Line> => 
     ...linesOf(
       "Requests:",
       ledger.requests,
-      ({ answered, text }) => `${answered ? "answered" : "open"}: ${clip(text, density.request)}`,
+      ({ answered, text }) => `${answered ? "answered" : "open"}: ${clipText(text, density.request)}`,
       ({ answered }) => (answered ? 1 : 10)
     ),
     ...linesOf(
@@ -78,12 +78,12 @@ export const lines = (ledger: Ledger, density: Density): ReadonlyArray<Line> => 
     ),
     ...filesOf(TITLES.written, written, density, 40),
     ...failed.flatMap((one, i) =>
-      commandsOf(TITLES.failed, one, density, (failed.length - i) / (isLook(one.command) ? 5 : 15))
+      commandsOf(TITLES.failed, one, density, (failed.length - i) / (isReadOnlyCommand(one.command) ? 5 : 15))
     ),
     ...linesOf(
       TITLES.errors,
       ledger.errors.filter(({ text }) => !isTold(text)),
-      ({ text }) => clip(text, Math.max(SHORTEST_ERROR, density.error)),
+      ({ text }) => clipText(text, Math.max(SHORTEST_ERROR, density.error)),
       () => 2
     ),
     ...filesOf("Files read:", read, density, 1),
@@ -95,13 +95,13 @@ export const lines = (ledger: Ledger, density: Density): ReadonlyArray<Line> => 
 const FOREMOST = 1e6
 
 /** The lines under the titles of their groups. */
-export const asText = (lines: ReadonlyArray<Line>): string =>
+export const joinLines = (lines: ReadonlyArray<Line>): string =>
   Array.from(groupBy(lines, ({ group }) => group))
     .flatMap(([group, members]) => [group, ...Array.from(groupBy(members, shared), ([, same]) => written(same))])
     .join("\n")
 
 /** Paths, those of one folder together. */
-export const byFolder = (paths: ReadonlyArray<string>): ReadonlyArray<string> => {
+export const groupByFolder = (paths: ReadonlyArray<string>): ReadonlyArray<string> => {
   const lines = filesOf(
     "",
     paths.map((path) => ({ path, access: "written", seq: 0 })),
@@ -112,7 +112,7 @@ export const byFolder = (paths: ReadonlyArray<string>): ReadonlyArray<string> =>
 }
 
 /** The paths of such a line; any other text is itself. */
-export const pathsOf = (line: string): ReadonlyArray<string> => {
+export const readPaths = (line: string): ReadonlyArray<string> => {
   const [, folder = "", names] = /^(\S*\/: )?([^\s,]+(?: #\d+)?(?:, [^\s,]+(?: #\d+)?)*)$/.exec(line) ?? []
   if (names === undefined) return [line]
   return names.split(", ").map((name) => folder.slice(0, -2) + name.replace(/ #\d+$/, ""))
@@ -122,14 +122,14 @@ export const pathsOf = (line: string): ReadonlyArray<string> => {
 export const isFailed = ({ error, exitCode }: Command): boolean => (exitCode === null ? error !== null : exitCode !== 0)
 
 /** Whether a command is soon forgotten: it only looked, or it went well. */
-export const isForgettable = ({ command, exitCode }: Command): boolean => exitCode === 0 || isLook(command)
+export const isForgettable = ({ command, exitCode }: Command): boolean => exitCode === 0 || isReadOnlyCommand(command)
 
 /** How a run of a command failed; null if it did not. */
-export const failureOf = (run: Command, longest: number): string | null => {
+export const describeFailure = (run: Command, longest: number): string | null => {
   if (!isFailed(run)) return null
   const code = run.exitCode === null ? [] : [`exit ${run.exitCode}`]
   const isTold = run.error === null || (run.exitCode !== null && longest < SHORTEST_ERROR)
-  return [...code, ...(isTold ? [] : [clip(withoutPlace(run.error, longest), longest)])].join(": ")
+  return [...code, ...(isTold ? [] : [clipText(withoutPlace(run.error, longest), longest)])].join(": ")
 }
 
 /** How long the error of a command may be, in characters. */
@@ -167,9 +167,9 @@ const filesOf = (
 /** The folder a command goes to first is part of the title. */
 const commandsOf = (title: string, run: Command, { command, error }: Density, rank: number): ReadonlyArray<Line> => {
   const [, folder, rest = run.command] = /^cd ([^\s;&|]+) && (.+)$/.exec(run.command) ?? []
-  const outcome = failureOf(run, error) ?? (run.exitCode === null ? null : `exit ${run.exitCode}`)
-  const before = isFailed(run) || run.before === null ? "" : `, before: ${clip(run.before, error)}`
-  const text = `- ${clip(rest, command)}${outcome === null ? "" : ` → ${outcome}`}${before} (#${run.seq})`
+  const outcome = describeFailure(run, error) ?? (run.exitCode === null ? null : `exit ${run.exitCode}`)
+  const before = isFailed(run) || run.before === null ? "" : `, before: ${clipText(run.before, error)}`
+  const text = `- ${clipText(rest, command)}${outcome === null ? "" : ` → ${outcome}`}${before} (#${run.seq})`
   return [{ group: folder === undefined ? `${title}:` : `${title} in ${folder}:`, text, rank, folder: null }]
 }
 

@@ -4,9 +4,9 @@
 import type { Ledger } from "./Ledger.ts"
 import type { SaidFact } from "./messageDigest.ts"
 import type { Named, Rule } from "./factsInProse.ts"
-import { failureOf, isFailed, isForgettable } from "./lines.ts"
+import { describeFailure, isFailed, isForgettable } from "./lines.ts"
 import type { FileAccess } from "./factsInTools.ts"
-import { clip } from "../message/text.ts"
+import { clipText } from "../message/text.ts"
 
 /**
  * The list with `item` as its newest, instead of what is the `same`; at most `limit` long, without the oldest of the
@@ -53,7 +53,7 @@ export const putRequest = (list: Ledger["requests"], text: string, seq: number):
 /** The newest run of a command stands for it, and remembers how the one before failed. */
 export const putCommand = (list: Ledger["commands"], command: string, seq: number): Ledger["commands"] => {
   const last = list.find((known) => known.command === command)
-  const before = last === undefined ? null : (failureOf(last, LONGEST_BEFORE) ?? last.before)
+  const before = last === undefined ? null : (describeFailure(last, LONGEST_BEFORE) ?? last.before)
   const run = { command, exitCode: null, error: null, before, seq }
   // How this one went is still to come.
   return put(
@@ -88,7 +88,7 @@ export const putSaid = (
     const isBefore = (a: Kind<"identifiers">) => a.name === name && a.source === "said" && replaces
     const before = list.filter((a) => isBefore(a) && !isSame(a)).map((a) => a.value)
     const known = list.find(isSame)?.replaced ?? null
-    const replaced = before.length === 0 ? known : clip(before.join(", "), LONGEST_REPLACED)
+    const replaced = before.length === 0 ? known : clipText(before.join(", "), LONGEST_REPLACED)
     const identifier = { name, value, replaced, source: "said" as const, seq }
     return put(list, identifier, (a) => isSame(a) || isBefore(a), 48, saying)
   }, all)

@@ -3,10 +3,17 @@
  */
 import * as Message from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
-import * as Facts from "./factsInProse.ts"
-import { errorLines, exitCodeOf, type FileAccess, isError, jsonIdentifiers, ofCall } from "./factsInTools.ts"
-import { looked } from "./looked.ts"
-import { clip, oneLine } from "../message/text.ts"
+import * as FactsInProse from "./factsInProse.ts"
+import {
+  findErrorLines,
+  findExitCode,
+  type FileAccess,
+  isError,
+  findJsonIdentifiers,
+  readCallFacts
+} from "./factsInTools.ts"
+import { excerptForDigest } from "./looked.ts"
+import { clipText, toOneLine } from "../message/text.ts"
 
 /** Redacted. Most messages hold no secret; then these are their own strings. */
 export interface Digest {
@@ -24,7 +31,7 @@ export interface UserFacts {
   readonly role: "user"
   readonly said: ReadonlyArray<SaidFact>
   readonly errors: ReadonlyArray<string>
-  readonly rules: ReadonlyArray<Facts.Rule>
+  readonly rules: ReadonlyArray<FactsInProse.Rule>
   readonly decisions: ReadonlyArray<string>
   readonly request: string
 }
@@ -44,10 +51,10 @@ export interface ResultFacts {
   /** Those of a run, or of a result that `isError` as a whole; else it is a text about errors. */
   readonly errors: ReadonlyArray<string>
   readonly isError: boolean
-  readonly identifiers: ReadonlyArray<Facts.Named>
+  readonly identifiers: ReadonlyArray<FactsInProse.Named>
 }
 
-export interface SaidFact extends Facts.Named {
+export interface SaidFact extends FactsInProse.Named {
   /** Whether it is the one value under its name now. */
   readonly replaces: boolean
 }
@@ -56,11 +63,11 @@ export interface CallFact {
   readonly id: string
   readonly command: string | null
   readonly files: ReadonlyArray<FileAccess>
-  readonly identifiers: ReadonlyArray<Facts.Named>
+  readonly identifiers: ReadonlyArray<FactsInProse.Named>
 }
 
 /** Made once for a message as long as it is in memory. */
-export const digestOf = (message: Message.Message): Digest => {
+export const digestMessage = (message: Message.Message): Digest => {
   const known = digests.get(message)
   if (known !== undefined) return known
   const digest = make(message)
@@ -69,12 +76,12 @@ export const digestOf = (message: Message.Message): Digest => {
 }
 
 /** Makes what a compression will ask for, while the messages are few. */
-export const prepare = (entries: ReadonlyArray<{ readonly message: Message.Message }>): void => {
-  for (const { message } of entries) digestOf(message)
+export const warmDigests = (entries: ReadonlyArray<{ readonly message: Message.Message }>): void => {
+  for (const { message } of entries) digestMessage(message)
 }
 
 /** What a reader is shown for the content of a message. Not redacted. */
-export const bodyOf = ({ content }: Message.Message): string => {
+export const digestBody = ({ content }: Message.Message): string => {
   if (content === undefined || content === null) return ""
   if (typeof content === "string") return content
   return content
@@ -86,9 +93,9 @@ export const bodyOf = ({ content }: Message.Message): string => {
 const digests = new WeakMap<Message.Message, Digest>()
 
 const make = (message: Message.Message): Digest => {
-  const raw = bodyOf(message)
+  const raw = digestBody(message)
   const body = redact(raw)
-  const seen = looked(message)
+  const seen = excerptForDigest(message)
   return {
     body,
     arguments: Message.toolCalls(message).map((call) => redact(call.function.arguments)),
@@ -102,13 +109,13 @@ const factsOf = (message: Message.Message, raw: string, text: string): MessageFa
       return {
         role: "user",
         said: saidIn(text),
-        errors: errorLines(text),
-        rules: Facts.rules(text),
-        decisions: Facts.decisions(text),
-        request: clip(oneLine(text), LONGEST_REQUEST)
+        errors: findErrorLines(text),
+        rules: FactsInProse.findRules(text),
+        decisions: FactsInProse.findDecisions(text),
+        request: clipText(toOneLine(text), LONGEST_REQUEST)
       }
     case "assistant": {
-      const decisions = Message.endsTurn(message) ? Facts.decisions(text) : []
+      const decisions = Message.endsTurn(message) ? FactsInProse.findDecisions(text) : []
       return { role: "assistant", said: saidIn(text), decisions, calls: Message.toolCalls(message).map(callOf) }
     }
     case "tool": {
@@ -116,10 +123,10 @@ const factsOf = (message: Message.Message, raw: string, text: string): MessageFa
       return {
         role: "tool",
         id: message.tool_call_id,
-        exitCode: exitCodeOf(raw),
-        errors: errorLines(text),
+        exitCode: findExitCode(raw),
+        errors: findErrorLines(text),
         isError: (isJson || isError(raw)) && isError(text),
-        identifiers: isJson ? unsecret(jsonIdentifiers(text)) : []
+        identifiers: isJson ? unsecret(findJsonIdentifiers(text)) : []
       }
     }
     default:
@@ -128,18 +135,18 @@ const factsOf = (message: Message.Message, raw: string, text: string): MessageFa
 }
 
 const callOf = ({ function: made, id }: Message.ToolCall): CallFact => {
-  const { command, files, identifiers } = ofCall(made)
+  const { command, files, identifiers } = readCallFacts(made)
   return {
     id,
-    command: command === null ? null : clip(oneLine(redact(command)), LONGEST_COMMAND),
-    files: files.map(({ access, path }) => ({ access, path: clip(oneLine(redact(path)), LONGEST_PATH) })),
+    command: command === null ? null : clipText(toOneLine(redact(command)), LONGEST_COMMAND),
+    files: files.map(({ access, path }) => ({ access, path: clipText(toOneLine(redact(path)), LONGEST_PATH) })),
     identifiers: unsecret(identifiers)
   }
 }
 
 /** Several values under one name stand side by side, and what names itself, as a URL does, replaces nothing. */
 const saidIn = (text: string): ReadonlyArray<SaidFact> => {
-  const found = Facts.identifiers(text).slice(0, 16)
+  const found = FactsInProse.findIdentifiers(text).slice(0, 16)
   return found.map(({ isSelfNamed, name, value }) => ({
     name,
     value,
@@ -147,7 +154,7 @@ const saidIn = (text: string): ReadonlyArray<SaidFact> => {
   }))
 }
 
-const unsecret = (found: ReadonlyArray<Facts.Named>): ReadonlyArray<Facts.Named> =>
+const unsecret = (found: ReadonlyArray<FactsInProse.Named>): ReadonlyArray<FactsInProse.Named> =>
   found.slice(0, 8).filter(({ value }) => redact(value) === value)
 
 const LONGEST_REQUEST = 240

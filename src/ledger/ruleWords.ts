@@ -3,14 +3,14 @@
  */
 
 /** Alternatives that stand as words of their own. `\b` knows only Latin letters. */
-export const wordsOf = (...alternatives: ReadonlyArray<string>): string =>
+export const ruleWordsOf = (...alternatives: ReadonlyArray<string>): string =>
   `(?<![\\p{L}\\p{N}_])(?:${alternatives.join("|")})(?![\\p{L}\\p{N}_])`
 
 /** What has to be so, or must not be. */
 export const STRICT = new RegExp(
   [
     "(?:^|[,;:–—] ?)no (?!one|need|problem|worries|idea|thanks?|luck|way|matter|more|longer)\\p{L}+(?: \\p{L}+){0,5}!",
-    wordsOf(
+    ruleWordsOf(
       "must(?:n['’]?t)?|never|always|do not|don['’]?t|shall not|should(?:n['’]t| not)|may not|cannot|forbidden|under no circumstances|at all costs|required? to|make sure|ensure|stop (?!at\\b|it\\b)\\p{L}+ing",
       "not (?:be )?(?:allowed|permitted)|prohibited|off[- ]limits|hands off|(?:nobody|no one) (?:may|should|can|is)|refrain from|stay away from",
       "(?:leave|keep) [^.!?]{1,60} (?:alone|untouched|unchanged|intact|as (?:it|they) (?:is|are)|as is)|ask (?:me|us) (?:first|before)",
@@ -38,7 +38,7 @@ export const STRICT = new RegExp(
 /** What somebody would rather have. */
 export const MILD = new RegExp(
   [
-    wordsOf(
+    ruleWordsOf(
       "(?<!(?:there(?:['’]s| is| are)|['’]s|\\b(?:if|and|which|that|it|has|had|was|were)) )only(?! (?:an?|one|two|\\d))|prefer(?:s|red|ably|ence)?|avoid|rather than|no need (?:for|to)|i['’]d rather",
       "nur|bevorzug\\p{L}*|lieber|vermeide\\p{L}*|stattdessen",
       "uniquement|seulement|préf[éè]r\\p{L}*|évite[rz]?",

@@ -2,20 +2,20 @@
  * Keeping text within a number of tokens: one piece shortened, or the pieces that matter most chosen.
  */
 import type { Counter } from "./Tokens.ts"
-import { clip } from "./text.ts"
+import { clipText } from "./text.ts"
 
 /** The text cut to at most `tokens` tokens, with an ellipsis; the empty text if not even one word fits. */
-export const shorten = (text: string, counter: Counter, tokens: number): string => {
+export const shortenText = (text: string, counter: Counter, tokens: number): string => {
   const start = text.slice(0, Math.max(0, tokens) * LONGEST_TOKEN)
   if (start.length === text.length && counter.text(text) <= tokens) return text
   let fits = 0
   let beyond = start.length + 1
   while (beyond - fits > 1) {
     const middle = (fits + beyond) >> 1
-    if (counter.text(clip(text, middle)) <= tokens) fits = middle
+    if (counter.text(clipText(text, middle)) <= tokens) fits = middle
     else beyond = middle
   }
-  return fits < 2 ? "" : clip(text, fits)
+  return fits < 2 ? "" : clipText(text, fits)
 }
 
 /** Something that can be left out. The lower its `rank`, the longer it stays. */
@@ -25,7 +25,7 @@ export interface Candidate {
 }
 
 /** As many candidates as `render` shows within `tokens` tokens, by rank; in the order they were given. */
-export const choose = <A extends Candidate>(
+export const chooseCandidates = <A extends Candidate>(
   candidates: ReadonlyArray<A>,
   render: (chosen: ReadonlyArray<A>) => string,
   counter: Counter,

@@ -5,12 +5,12 @@
 /** What recall itself answered begins with this. */
 export const RECALL_MARK = "[throughline recall]"
 
-export const isRecalled = (text: string): boolean => text.trimStart().startsWith(RECALL_MARK)
+export const isRecalledText = (text: string): boolean => text.trimStart().startsWith(RECALL_MARK)
 
 /** The text without the handoffs in it; nothing of what recall gave back. */
-export const withoutOwn = (text: string): string => {
+export const stripOwnMarks = (text: string): string => {
   if (!text.includes("[throughline ")) return text
-  return isRecalled(text) ? "" : text.replace(HANDOFF, "").trim()
+  return isRecalledText(text) ? "" : text.replace(HANDOFF, "").trim()
 }
 
 /** One that was cut off has no end: it goes to the end of the text. */

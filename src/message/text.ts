@@ -6,7 +6,7 @@
  * The sentences of a text, word for word. Fenced code is left out, list and heading marks are taken off, and a line
  * break ends a sentence.
  */
-export const sentences = (text: string): ReadonlyArray<string> => {
+export const splitSentences = (text: string): ReadonlyArray<string> => {
   const found: Array<string> = []
   let fenced = false
   for (const raw of text.split(LINE_BREAK)) {
@@ -17,7 +17,7 @@ export const sentences = (text: string): ReadonlyArray<string> => {
 }
 
 /** The words of a text in lower case, longer than a letter where the script has letters. */
-export const words = (text: string): ReadonlyArray<string> => {
+export const splitWords = (text: string): ReadonlyArray<string> => {
   const lower = text.toLowerCase()
   if (!UNSPACED.test(lower)) return lower.match(SPACED_WORD) ?? []
   return pieces(lower).flatMap((piece) =>
@@ -26,10 +26,10 @@ export const words = (text: string): ReadonlyArray<string> => {
 }
 
 /** Line breaks and runs of white space become one space, so that nothing in it can look like a line of its own. */
-export const oneLine = (text: string): string => (IS_WIDE.test(text) ? text.replace(WIDE, " ").trim() : text)
+export const toOneLine = (text: string): string => (IS_WIDE.test(text) ? text.replace(WIDE, " ").trim() : text)
 
 /** At most `length` characters, with an ellipsis for the rest; never half a surrogate pair. */
-export const clip = (text: string, length: number): string => {
+export const clipText = (text: string, length: number): string => {
   if (text.length <= length) return text
   const cut = text.slice(0, Math.max(0, length - 1))
   const space = cut.lastIndexOf(" ")

@@ -15,7 +15,7 @@ export interface Pairs {
   readonly answers: ReadonlyArray<number | undefined>
 }
 
-export const pair = (messages: ReadonlyArray<Message.Message>): Pairs => {
+export const pairToolCalls = (messages: ReadonlyArray<Message.Message>): Pairs => {
   const results: Array<Results> = []
   const answers: Array<number | undefined> = []
   const unanswered = new Map<string, Place | undefined>()
@@ -51,8 +51,8 @@ interface Place {
  * `safeCuts(messages)[i]` says whether the messages may be cut before `i`; the last entry is the cut after all of them.
  * A result without a call stays with what it follows, so that no part of a view begins with a tool message.
  */
-export const safeCuts = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<boolean> => {
-  const { results } = pair(messages)
+export const findSafeCuts = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<boolean> => {
+  const { results } = pairToolCalls(messages)
   const pending = pendingFrom(messages, results)
   const cuts = [true]
   let reach = 0

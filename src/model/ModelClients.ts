@@ -14,11 +14,11 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { InvalidPolicy } from "./InvalidSetting.ts"
 import * as ClientCache from "./clientCache.ts"
-import * as Deadlines from "../concurrency/streamDeadlines.ts"
-import { errorDetail } from "./safeErrorText.ts"
-import * as Places from "./endpoint.ts"
-import * as Turnstile from "../concurrency/fairQueue.ts"
-import { type AuxiliaryError, condemnsClient, ConnectionError, ProviderError, Timeout } from "./ModelError.ts"
+import * as StreamDeadlines from "../concurrency/streamDeadlines.ts"
+import { safeErrorText } from "./safeErrorText.ts"
+import * as Endpoint from "./endpoint.ts"
+import * as FairQueue from "../concurrency/fairQueue.ts"
+import { type ModelError, condemnsClient, ConnectionError, ProviderError, Timeout } from "./ModelError.ts"
 import { type CallUsage, type Event, label, type Provider, type Request, resolve, type Route } from "./Provider.ts"
 
 /**
@@ -50,7 +50,7 @@ export interface Completion {
  * @since 0.1.0
  * @category models
  */
-export type Patience<A, E> = Turnstile.Patience<A, E>
+export type Patience<A, E> = FairQueue.Patience<A, E>
 
 /**
  * `onProgress` hears how many characters, reasoning included, have come so far, whenever more have come.
@@ -71,8 +71,8 @@ export interface CompleteOptions {
  * @since 0.1.0
  * @category services
  */
-export class AuxiliaryClients extends Context.Tag("throughline/AuxiliaryClients")<
-  AuxiliaryClients,
+export class ModelClients extends Context.Tag("throughline/ModelClients")<
+  ModelClients,
   {
     readonly within: <A, E, R, B = never, E2 = never>(
       route: Route,
@@ -83,7 +83,7 @@ export class AuxiliaryClients extends Context.Tag("throughline/AuxiliaryClients"
       route: Route,
       request: Request,
       options?: CompleteOptions
-    ) => Effect.Effect<Completion, AuxiliaryError>
+    ) => Effect.Effect<Completion, ModelError>
   }
 >() {}
 
@@ -93,7 +93,7 @@ export class AuxiliaryClients extends Context.Tag("throughline/AuxiliaryClients"
  * @since 0.1.0
  * @category getters
  */
-export const place: (route: Route) => string = Places.place
+export const endpointKey: (route: Route) => string = Endpoint.endpointKey
 
 /**
  * Whether two routes reach the same model at the same place in the same way.
@@ -101,7 +101,7 @@ export const place: (route: Route) => string = Places.place
  * @since 0.1.0
  * @category predicates
  */
-export const sameRoute = (a: Route, b: Route): boolean => identity(a) === identity(b)
+export const isSameRoute = (a: Route, b: Route): boolean => identity(a) === identity(b)
 
 /**
  * The routes in their order, those that lead to the same model at the same place once.
@@ -109,8 +109,8 @@ export const sameRoute = (a: Route, b: Route): boolean => identity(a) === identi
  * @since 0.1.0
  * @category getters
  */
-export const distinct = (routes: ReadonlyArray<Route>): ReadonlyArray<Route> =>
-  routes.filter((route, i) => routes.findIndex((earlier) => sameRoute(earlier, route)) === i)
+export const distinctRoutes = (routes: ReadonlyArray<Route>): ReadonlyArray<Route> =>
+  routes.filter((route, i) => routes.findIndex((earlier) => isSameRoute(earlier, route)) === i)
 
 /**
  * The cache over a `Provider`. Closing the scope closes every client, those in use too.
@@ -124,11 +124,11 @@ export const make = Effect.fnUntraced(function* ({ maxConcurrentCalls = 16 }: Op
     return yield* new InvalidPolicy({ field: "maxConcurrentCalls", issue })
   }
   const { condemn, take } = yield* ClientCache.make
-  const line = Turnstile.make<string>(maxConcurrentCalls)
-  const within: Context.Tag.Service<AuxiliaryClients>["within"] = (route, effect, patience) =>
+  const line = FairQueue.make<string>(maxConcurrentCalls)
+  const within: Context.Tag.Service<ModelClients>["within"] = (route, effect, patience) =>
     line.pass(identity(route), effect, patience)
 
-  const complete = Effect.fn("AuxiliaryClients.complete")(function* (
+  const complete = Effect.fn("ModelClients.complete")(function* (
     route: Route,
     request: Request,
     options?: CompleteOptions
@@ -151,25 +151,25 @@ export const make = Effect.fnUntraced(function* ({ maxConcurrentCalls = 16 }: Op
     )
   }, Effect.scoped)
 
-  return AuxiliaryClients.of({ within, complete })
+  return ModelClients.of({ within, complete })
 })
 
 /**
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options?: Options): Layer.Layer<AuxiliaryClients, InvalidPolicy, Provider> =>
-  Layer.scoped(AuxiliaryClients, make(options))
+export const layer = (options?: Options): Layer.Layer<ModelClients, InvalidPolicy, Provider> =>
+  Layer.scoped(ModelClients, make(options))
 
 /** Two models at one place have limits of their own. */
-const identity = (route: Route): string => JSON.stringify([route.model, route.api, place(route)])
+const identity = (route: Route): string => JSON.stringify([route.model, route.api, endpointKey(route)])
 
 const call = (
   route: Route,
-  stream: Effect.Effect<Stream.Stream<Event, AuxiliaryError>, AuxiliaryError, Scope.Scope>,
+  stream: Effect.Effect<Stream.Stream<Event, ModelError>, ModelError, Scope.Scope>,
   options: CompleteOptions | undefined
 ) =>
-  Deadlines.within(
+  StreamDeadlines.withinDeadlines(
     {
       idle: Duration.toMillis(route.idleTimeout),
       total: Duration.toMillis(route.timeout),
@@ -187,10 +187,10 @@ const call = (
 
 /** Pulls until the end: running the stream with a sink would take twice as many steps. */
 const gather = (
-  pull: Effect.Effect<Chunk.Chunk<Event>, Option.Option<AuxiliaryError>>,
+  pull: Effect.Effect<Chunk.Chunk<Event>, Option.Option<ModelError>>,
   onGrown: (answer: Answer, before: Answer) => Effect.Effect<void>,
   answer = empty
-): Effect.Effect<Answer, AuxiliaryError> =>
+): Effect.Effect<Answer, ModelError> =>
   Effect.matchEffect(pull, {
     onFailure: Option.match({ onNone: () => Effect.succeed(answer), onSome: Effect.fail }),
     onSuccess: (events) => {
@@ -200,7 +200,7 @@ const gather = (
   })
 
 const thrown = (route: Route, used: ClientCache.ClientKey | undefined, defect: unknown) =>
-  new ProviderError({ route: label(route), status: null, detail: errorDetail(used?.route.apiKey, String(defect)) })
+  new ProviderError({ route: label(route), status: null, detail: safeErrorText(used?.route.apiKey, String(defect)) })
 
 const timeout = (route: Route, phase: "idle" | "total") =>
   new Timeout({
@@ -230,7 +230,7 @@ const grow = (answer: Answer, event: Event): Answer => {
   }
 }
 
-const completed = (route: Route, { ends, reasoning, text }: Answer): Effect.Effect<Completion, AuxiliaryError> => {
+const completed = (route: Route, { ends, reasoning, text }: Answer): Effect.Effect<Completion, ModelError> => {
   const [end, second] = ends
   if (end === undefined) {
     return Effect.fail(new ConnectionError({ route: label(route), detail: "the answer stopped before its end" }))

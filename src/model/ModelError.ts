@@ -187,7 +187,7 @@ export class ProviderError extends Schema.TaggedError<ProviderError>()("Provider
  * @since 0.1.0
  * @category models
  */
-export const AuxiliaryError = Schema.Union(
+export const ModelError = Schema.Union(
   Timeout,
   ConnectionError,
   Interrupted,
@@ -203,7 +203,7 @@ export const AuxiliaryError = Schema.Union(
  * @since 0.1.0
  * @category models
  */
-export type AuxiliaryError = typeof AuxiliaryError.Type
+export type ModelError = typeof ModelError.Type
 
 /**
  * Whether the failure says that the client itself may be broken, so that no later call should get it.
@@ -211,5 +211,5 @@ export type AuxiliaryError = typeof AuxiliaryError.Type
  * @since 0.1.0
  * @category predicates
  */
-export const condemnsClient = (error: AuxiliaryError): boolean =>
+export const condemnsClient = (error: ModelError): boolean =>
   error._tag === "Timeout" || error._tag === "ConnectionError"

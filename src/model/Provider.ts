@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import { type AuxiliaryError, Unauthorized } from "./ModelError.ts"
+import { type ModelError, Unauthorized } from "./ModelError.ts"
 import type { Message } from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
 
@@ -185,7 +185,7 @@ export interface CallUsage {
  * @category models
  */
 export interface Client {
-  readonly stream: (route: ResolvedRoute, request: Request) => Stream.Stream<Event, AuxiliaryError>
+  readonly stream: (route: ResolvedRoute, request: Request) => Stream.Stream<Event, ModelError>
   readonly isOpen: () => boolean
 }
 

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
-import type { AuxiliaryError, GateReason } from "./ModelError.ts"
+import type { ModelError, GateReason } from "./ModelError.ts"
 
 /**
  * What to do next.
@@ -67,7 +67,7 @@ export interface Rule {
  * @since 0.1.0
  * @category models
  */
-export type Policy = { readonly [Tag in AuxiliaryError["_tag"]]: Rule }
+export type Policy = { readonly [Tag in ModelError["_tag"]]: Rule }
 
 /**
  * Where a task stands: the `failures` on this route before this one, the routes after it, and what is left of the
@@ -77,7 +77,7 @@ export type Policy = { readonly [Tag in AuxiliaryError["_tag"]]: Rule }
  * @category models
  */
 export interface Attempt {
-  readonly failures: ReadonlyArray<AuxiliaryError["_tag"]>
+  readonly failures: ReadonlyArray<ModelError["_tag"]>
   readonly routesLeft: number
   readonly remaining: number
   readonly callsLeft: number
@@ -111,7 +111,7 @@ export const defaults: Policy = {
  * @since 0.1.0
  * @category getters
  */
-export const next = (policy: Policy, error: AuxiliaryError, attempt: Attempt): Step => {
+export const next = (policy: Policy, error: ModelError, attempt: Attempt): Step => {
   if (!(attempt.remaining > 0) || !(attempt.callsLeft > 0)) return Step.GiveUp()
   const rule = policy[error._tag]
   const done = attempt.failures.filter((tag) => policy[tag].action === rule.action).length
@@ -137,7 +137,7 @@ export const table = (policy: Policy): string => {
   )
 }
 
-const again = (rule: Rule, error: AuxiliaryError, done: number, remaining: number): Step | undefined => {
+const again = (rule: Rule, error: ModelError, done: number, remaining: number): Step | undefined => {
   if (rule.action === "none") return undefined
   if (rule.action === "smaller-chunks") return Step.SmallerChunks()
   if (rule.action === "new-credential") return Step.NewCredential()
@@ -150,7 +150,7 @@ const again = (rule: Rule, error: AuxiliaryError, done: number, remaining: numbe
   })
 }
 
-const told = (error: AuxiliaryError): number | null => (error._tag === "RateLimited" ? error.retryAfter : null)
+const told = (error: ModelError): number | null => (error._tag === "RateLimited" ? error.retryAfter : null)
 
 /** What to tell the model about its rejected answer. */
 const hint = (reason: GateReason, detail: string): string =>

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import type { AuxiliaryError } from "./ModelError.ts"
+import type { ModelError } from "./ModelError.ts"
 
 /**
  * What is remembered of a route's bad days. `task` is `null` where the pause holds for every task. `failures` are tasks
@@ -55,7 +55,7 @@ export const none: Pause = { failures: 0, level: 0, until: 0 }
  * @since 0.1.0
  * @category getters
  */
-export const scopeOf = (error: AuxiliaryError): "task" | "route" | "nothing" => {
+export const scopeOf = (error: ModelError): "task" | "route" | "nothing" => {
   switch (error._tag) {
     case "QuotaExceeded":
     case "Unauthorized":
@@ -86,7 +86,7 @@ export const afterFailure = (policy: Policy, pause: Pause, scope: "task" | "rout
  * @since 0.1.0
  * @category predicates
  */
-export const gate = ({ until }: Pause, now: number): "open" | "closed" | "probe" => {
+export const admission = ({ until }: Pause, now: number): "open" | "closed" | "probe" => {
   if (until === 0) return "open"
   return now < until ? "closed" : "probe"
 }
@@ -97,7 +97,7 @@ export const gate = ({ until }: Pause, now: number): "open" | "closed" | "probe"
  * @since 0.1.0
  * @category combinators
  */
-export const probing = (policy: Policy, pause: Pause, now: number): Pause => ({
+export const probePause = (policy: Policy, pause: Pause, now: number): Pause => ({
   ...pause,
   until: now + durationOf(policy, pause.level - 1)
 })

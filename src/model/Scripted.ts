@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { AuxiliaryError } from "./ModelError.ts"
+import type { ModelError } from "./ModelError.ts"
 import { type CallUsage, type Client, type Event, Provider, type Request, type ResolvedRoute } from "./Provider.ts"
 
 /**
@@ -33,7 +33,7 @@ export interface Answer {
  */
 export interface Broken {
   readonly partial: string
-  readonly end: "cut" | "hang" | AuxiliaryError
+  readonly end: "cut" | "hang" | ModelError
   readonly delay?: Duration.DurationInput
 }
 
@@ -43,7 +43,7 @@ export interface Broken {
  * @since 0.1.0
  * @category models
  */
-export type Outcome = string | Answer | Broken | AuxiliaryError | ((request: Request, route: ResolvedRoute) => Outcome)
+export type Outcome = string | Answer | Broken | ModelError | ((request: Request, route: ResolvedRoute) => Outcome)
 
 /**
  * A call as the provider saw it.
@@ -84,7 +84,7 @@ export const hang: Outcome = { partial: "", end: "hang" }
  *
  * @example
  * const model = Scripted.make([Scripted.hang, "a summary"])
- * const clients = AuxiliaryClients.layer().pipe(Layer.provide(model.layer))
+ * const clients = ModelClients.layer().pipe(Layer.provide(model.layer))
  * // … and after the calls: model.requests.length === 2, model.opened === 2
  *
  * @since 0.1.0
@@ -137,7 +137,7 @@ export const make = (outcomes: ReadonlyArray<Outcome>): Scripted => {
  */
 export const layer = (outcomes: ReadonlyArray<Outcome>): Layer.Layer<Provider> => make(outcomes).layer
 
-const play = (outcome: Outcome, request: Request, route: ResolvedRoute): Stream.Stream<Event, AuxiliaryError> => {
+const play = (outcome: Outcome, request: Request, route: ResolvedRoute): Stream.Stream<Event, ModelError> => {
   if (typeof outcome === "function") return play(outcome(request, route), request, route)
   if (typeof outcome === "string") return answer({ text: outcome })
   if ("_tag" in outcome) return Stream.fail(outcome)
@@ -153,10 +153,10 @@ const answer = ({ delay, finish = "stop", reasoning = "", text, usage }: Answer)
     : Stream.concat(paced([...thoughts, ...words], delay), Stream.succeed(end))
 }
 
-const broken = ({ delay, end, partial }: Broken): Stream.Stream<Event, AuxiliaryError> =>
+const broken = ({ delay, end, partial }: Broken): Stream.Stream<Event, ModelError> =>
   Stream.concat(paced(partial === "" ? [] : [{ _tag: "Text", text: partial }], delay), breakOff(end))
 
-const breakOff = (end: Broken["end"]): Stream.Stream<never, AuxiliaryError> => {
+const breakOff = (end: Broken["end"]): Stream.Stream<never, ModelError> => {
   if (end === "cut") return Stream.empty
   return end === "hang" ? Stream.never : Stream.fail(end)
 }

@@ -9,7 +9,7 @@ import * as Scope from "effect/Scope"
 import * as ScopedCache from "effect/ScopedCache"
 import { ConnectionError } from "./ModelError.ts"
 import { label, Provider, type ResolvedRoute } from "./Provider.ts"
-import { place } from "./endpoint.ts"
+import { endpointKey } from "./endpoint.ts"
 
 /** One client's name in the cache. No epoch is used twice, so the key of a condemned client never comes back. */
 export class ClientKey extends Data.Class<{
@@ -43,14 +43,14 @@ export const make = Effect.gen(function* () {
   const clients = yield* ScopedCache.make({ capacity: CAPACITY, timeToLive: Duration.infinity, lookup: open })
 
   const mint = (route: ResolvedRoute): ClientKey => {
-    const key = new ClientKey({ place: place(route), epoch: ++epochs, route })
+    const key = new ClientKey({ place: endpointKey(route), epoch: ++epochs, route })
     current.set(key.place, key)
     return key
   }
 
   /** A key that capacity has pushed out of the cache is not used again: its client may still be at work. */
   const keyOf = Effect.fnUntraced(function* (route: ResolvedRoute) {
-    const key = current.get(place(route))
+    const key = current.get(endpointKey(route))
     return key !== undefined && (yield* clients.contains(key)) ? key : mint(route)
   })
 
@@ -77,7 +77,7 @@ export const make = Effect.gen(function* () {
 
   const take = (route: ResolvedRoute) =>
     Effect.suspend(() => {
-      const key = current.get(place(route))
+      const key = current.get(endpointKey(route))
       if (key === undefined) return takeAnew(route)
       return Effect.flatMap(clients.getOptionComplete(key), (known) =>
         Option.isSome(known) && known.value.isOpen() ? Effect.succeed({ client: known.value, key }) : takeAnew(route)

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto"
 import type { Route } from "./Provider.ts"
 
 /** Its base URL, normalised, and a hash of its credential. */
-export const place = (route: Route): string => {
+export const endpointKey = (route: Route): string => {
   if (route.provider === "embedded") return "embedded"
   const ofKey = places.get(route.apiKey) ?? new Map<string, string>()
   const known = ofKey.get(route.baseUrl) ?? `${normalised(route.baseUrl)}#${fingerprint(route.apiKey)}`

@@ -13,11 +13,11 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import Sdk, { APIError } from "openai"
 import { Agent, fetch } from "undici"
-import type { AuxiliaryError } from "../model/ModelError.ts"
-import * as chat from "./chatCompletions.ts"
-import * as failure from "./classifyError.ts"
-import * as reading from "./streamPiece.ts"
-import * as responses from "./responses.ts"
+import type { ModelError } from "../model/ModelError.ts"
+import * as ChatCompletions from "./chatCompletions.ts"
+import * as ClassifyError from "./classifyError.ts"
+import * as StreamPiece from "./streamPiece.ts"
+import * as Responses from "./responses.ts"
 import { type Client, type Event, Provider, type Request, type ResolvedRoute } from "../model/Provider.ts"
 
 /**
@@ -91,10 +91,10 @@ const connectThrough = (dispatcher: Agent, route: ResolvedRoute): OpenAI => {
   })
 }
 
-const stream = (sdk: OpenAI, route: ResolvedRoute, request: Request): Stream.Stream<Event, AuxiliaryError> =>
+const stream = (sdk: OpenAI, route: ResolvedRoute, request: Request): Stream.Stream<Event, ModelError> =>
   Effect.gen(function* () {
     const clock = yield* Effect.clock
-    const failed = (thrown: unknown) => failure.fromThrown(route, thrown, clock.unsafeCurrentTimeMillis())
+    const failed = (thrown: unknown) => ClassifyError.classifyThrown(route, thrown, clock.unsafeCurrentTimeMillis())
     const signal = yield* abortSignal
     const asked = Effect.tryPromise({ try: () => ask(sdk, route, request, signal), catch: failed })
     const chunks = yield* Effect.tapError(asked, () => connectionFree)
@@ -117,8 +117,8 @@ const ask = async (
 ): Promise<AsyncIterable<unknown>> => {
   const { data, response } =
     route.api === "responses"
-      ? await sdk.responses.create(responses.params(route, request), { signal }).withResponse()
-      : await sdk.chat.completions.create(chat.params(route, request), { signal }).withResponse()
+      ? await sdk.responses.create(Responses.makeParams(route, request), { signal }).withResponse()
+      : await sdk.chat.completions.create(ChatCompletions.makeParams(route, request), { signal }).withResponse()
   if (isStream(response)) return data
   throw await notAStream(response)
 }
@@ -152,16 +152,18 @@ const withoutReturn = <A>(iterable: AsyncIterable<A>): AsyncIterable<A> => ({
 /** Reads the chunks to their very end, so that the connection can be used again, and says how the answer finished. */
 const understood = (
   route: ResolvedRoute,
-  chunks: Stream.Stream<unknown, AuxiliaryError>
-): Stream.Stream<Event, AuxiliaryError> => {
-  const { read } = route.api === "responses" ? responses : chat
+  chunks: Stream.Stream<unknown, ModelError>
+): Stream.Stream<Event, ModelError> => {
+  const { readStream } = route.api === "responses" ? Responses : ChatCompletions
   return chunks.pipe(
-    Stream.mapEffect((chunk) => Either.mapLeft(read(chunk), (refusal) => failure.fromRefusal(route, refusal))),
+    Stream.mapEffect((chunk) =>
+      Either.mapLeft(readStream(chunk), (refusal) => ClassifyError.classifyRefusal(route, refusal))
+    ),
     Stream.map(Option.some),
     Stream.concat(Stream.succeed(Option.none())),
-    Stream.mapAccumEffect(reading.open, (ending, piece) =>
+    Stream.mapAccumEffect(StreamPiece.open, (ending, piece) =>
       Option.match(piece, {
-        onSome: (piece) => Effect.succeed([reading.after(ending, piece), reading.events(piece)] as const),
+        onSome: (piece) => Effect.succeed([StreamPiece.after(ending, piece), StreamPiece.events(piece)] as const),
         onNone: () => Effect.map(last(route, ending), (event) => [ending, [event]] as const)
       })
     ),
@@ -172,8 +174,8 @@ const understood = (
 /** undici hands a connection on one turn of the event loop after its answer: a call made at once would open another. */
 const connectionFree = Effect.promise(() => setImmediate())
 
-const last = (route: ResolvedRoute, ending: reading.Ending): Effect.Effect<Event, AuxiliaryError> =>
-  Option.match(reading.finished(ending), {
+const last = (route: ResolvedRoute, ending: StreamPiece.Ending): Effect.Effect<Event, ModelError> =>
+  Option.match(StreamPiece.finished(ending), {
     onSome: (event) => Effect.as(connectionFree, event),
-    onNone: () => Effect.fail(failure.broken(route, "the stream ended without its end mark"))
+    onNone: () => Effect.fail(ClassifyError.brokenStream(route, "the stream ended without its end mark"))
   })

@@ -14,7 +14,7 @@ import type { Request, ResolvedRoute } from "../model/Provider.ts"
 import { atMost, maybe, nothing, type Read, type Reason, reader, refusal } from "./streamPiece.ts"
 
 /** The body of `POST /chat/completions`. */
-export const params = (route: ResolvedRoute, request: Request): ChatCompletionCreateParamsStreaming => ({
+export const makeParams = (route: ResolvedRoute, request: Request): ChatCompletionCreateParamsStreaming => ({
   model: route.model,
   stream: true,
   stream_options: { include_usage: true },
@@ -43,7 +43,7 @@ const Chunk = Schema.Struct({
 })
 
 /** Reads one chunk of the stream; the one with the usage comes last and has no choice in it. Of many choices the first. */
-export const read: Read = reader(Chunk, ({ choices, usage }) => {
+export const readStream: Read = reader(Chunk, ({ choices, usage }) => {
   const choice = choices?.find(({ index }) => (index ?? 0) === 0)
   const delta = choice?.delta
   if (choice?.finish_reason === "error") return Either.left(refusal(null, "the answer ended in an error"))

@@ -1,11 +1,11 @@
 /**
- * What a failure of the `openai` client means, in the words of `AuxiliaryError`. Plain functions on plain data.
+ * What a failure of the `openai` client means, in the words of `ModelError`. Plain functions on plain data.
  *
  * @internal
  */
 import { APIConnectionError, APIError } from "openai"
 import {
-  type AuxiliaryError,
+  type ModelError,
   ConnectionError,
   ContextOverflow,
   Interrupted,
@@ -16,7 +16,7 @@ import {
   Unauthorized
 } from "../model/ModelError.ts"
 import { label, type ResolvedRoute } from "../model/Provider.ts"
-import { errorDetail } from "../model/safeErrorText.ts"
+import { safeErrorText } from "../model/safeErrorText.ts"
 
 /** What a provider says when it refuses; each part may be missing. `retryAfter` is in milliseconds. */
 export interface Refusal {
@@ -27,9 +27,9 @@ export interface Refusal {
 }
 
 /** The typed error for whatever the client threw. `now` (epoch milliseconds) is what a `Retry-After` date counts from. */
-export const fromThrown = (route: ResolvedRoute, thrown: unknown, now: number): AuxiliaryError => {
+export const classifyThrown = (route: ResolvedRoute, thrown: unknown, now: number): ModelError => {
   if (thrown instanceof APIError && !(thrown instanceof APIConnectionError)) {
-    return fromRefusal(route, refusalOf(thrown, now))
+    return classifyRefusal(route, refusalOf(thrown, now))
   }
   if (thrown instanceof SyntaxError) {
     return new ProviderError({
@@ -42,7 +42,7 @@ export const fromThrown = (route: ResolvedRoute, thrown: unknown, now: number): 
 }
 
 /** The typed error for a refusal, whether it came as an HTTP status or inside a stream that had begun well. */
-export const fromRefusal = (route: ResolvedRoute, refusal: Refusal): AuxiliaryError => {
+export const classifyRefusal = (route: ResolvedRoute, refusal: Refusal): ModelError => {
   const { code, status, text } = refusal
   const where = { route: label(route) }
   const why = { ...where, detail: detail(route, text) }
@@ -58,7 +58,7 @@ export const fromRefusal = (route: ResolvedRoute, refusal: Refusal): AuxiliaryEr
 }
 
 /** A failed transport: nothing was refused, the connection gave way. */
-export const broken = (route: ResolvedRoute, reason: string): AuxiliaryError =>
+export const brokenStream = (route: ResolvedRoute, reason: string): ModelError =>
   new ConnectionError({ route: label(route), detail: detail(route, reason) })
 
 const refusalOf = (error: APIError, now: number): Refusal => {
@@ -110,4 +110,4 @@ const rootMessage = (thrown: unknown): string => {
   return thrown.message || ("code" in thrown ? String(thrown.code) : thrown.name)
 }
 
-const detail = (route: ResolvedRoute, text: string): string => errorDetail(route.apiKey, text)
+const detail = (route: ResolvedRoute, text: string): string => safeErrorText(route.apiKey, text)

@@ -11,7 +11,7 @@ import type { Request, ResolvedRoute } from "../model/Provider.ts"
 import { atMost, maybe, nothing, type Read, type Reading, type Reason, reader, refusal } from "./streamPiece.ts"
 
 /** The body of `POST /responses`. Nothing is stored at the provider. */
-export const params = (route: ResolvedRoute, request: Request): ResponseCreateParamsStreaming => {
+export const makeParams = (route: ResolvedRoute, request: Request): ResponseCreateParamsStreaming => {
   const instructions = request.messages.filter(isSystem).map(text).join("\n\n")
   return {
     model: route.model,
@@ -59,7 +59,7 @@ const Failure = Schema.Struct({
 const Other = Schema.Struct({ type: Schema.String })
 
 /** Reads one event of the stream. */
-export const read: Read = reader(Schema.Union(Words, End, Failure, Other), (event) => {
+export const readStream: Read = reader(Schema.Union(Words, End, Failure, Other), (event) => {
   if ("delta" in event) return Either.right(words(event))
   if ("response" in event) return end(event)
   if (isFailure(event)) return Either.left(refusal(event.code, event.message))

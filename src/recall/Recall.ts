@@ -6,12 +6,12 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { excerptAround } from "./foundExcerpt.ts"
-import { type Chunk, chunksOf, wordsOf } from "../store/searchQuery.ts"
+import { excerptAroundHit } from "./foundExcerpt.ts"
+import { type Chunk, splitChunks, splitQueryWords } from "../store/searchQuery.ts"
 import type { Message } from "../message/Message.ts"
 import type { Logged, Segment, SessionId, State } from "../session/Session.ts"
 import type { StoreError, UnknownSegment, UnknownSession } from "../session/SessionError.ts"
-import { type Places, SessionStore } from "../store/SessionStore.ts"
+import { type SearchScope, SessionStore } from "../store/SessionStore.ts"
 
 /**
  * How many messages to find at most (10), and where: `everywhere` in the log, or only in messages that the view does
@@ -102,7 +102,7 @@ export const make = Effect.gen(function* () {
       seq: entry.seq,
       role: entry.message.role,
       at: entry.at,
-      excerpt: excerptAround(wordsOf(entry.message), chunks, length),
+      excerpt: excerptAroundHit(splitQueryWords(entry.message), chunks, length),
       segment
     }))
 
@@ -118,7 +118,10 @@ export const make = Effect.gen(function* () {
     const addressed = yield* Effect.forEach(yield* at(state, addressOf(query)), found(sessionId, [], LONG_EXCERPT))
     const entries = yield* store.search(sessionId, query, { places, limit: most })
     const others = entries.filter(({ seq }) => addressed.every((entry) => entry.seq !== seq))
-    return [...addressed, ...(yield* Effect.forEach(others, found(sessionId, chunksOf(query), EXCERPT)))].slice(0, most)
+    return [...addressed, ...(yield* Effect.forEach(others, found(sessionId, splitChunks(query), EXCERPT)))].slice(
+      0,
+      most
+    )
   })
 
   const at = ({ lastSeq, sessionId }: State, seq: number) =>
@@ -161,10 +164,10 @@ const PAGE = 100
 const EXCERPT = 240
 const LONG_EXCERPT = 6_000
 
-const everywhere = ({ lastSeq }: State): Places => ({ fromSeq: 1, toSeq: lastSeq, except: [], also: [] })
+const everywhere = ({ lastSeq }: State): SearchScope => ({ fromSeq: 1, toSeq: lastSeq, except: [], also: [] })
 
 /** What lies between head and tail, and what is shown shortened. */
-const outOfView = ({ manifest, system }: State): Places => ({
+const outOfView = ({ manifest, system }: State): SearchScope => ({
   fromSeq: Math.max(manifest.headTo, system.at(-1)?.seq ?? 0) + 1,
   toSeq: manifest.tailFrom - 1,
   except: manifest.live,

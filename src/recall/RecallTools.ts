@@ -6,9 +6,9 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import { shorten } from "../message/fitText.ts"
+import { shortenText } from "../message/fitText.ts"
 import { RECALL_MARK } from "../message/ownMarks.ts"
-import { wordsOf } from "../store/searchQuery.ts"
+import { splitQueryWords } from "../store/searchQuery.ts"
 import { LINE_BREAK } from "../message/text.ts"
 import type { ToolCall, ToolMessage } from "../message/Message.ts"
 import { type Expansion, type Found, Recall } from "./Recall.ts"
@@ -182,7 +182,7 @@ const fitting = (texts: ReadonlyArray<string>, counter: Counter): ReadonlyArray<
     room -= cost
     shown.push(text)
   }
-  return shown.length > 0 ? shown : texts.slice(0, 1).map((text) => shorten(text, counter, room))
+  return shown.length > 0 ? shown : texts.slice(0, 1).map((text) => shortenText(text, counter, room))
 }
 
 const expanded = Effect.fnUntraced(function* (sessionId: SessionId, segmentId: string, fromSeq: number | undefined) {
@@ -213,7 +213,7 @@ const opened = ({ entries, next, segment }: Expansion, counter: Counter): string
 
 /** Each line says whose it is, so that none can pass for ours. */
 const numbered = ({ message, seq }: Logged): string =>
-  wordsOf(message)
+  splitQueryWords(message)
     .split(LINE_BREAK)
     .map((line, i) => `#${seq} ${i === 0 ? `${message.role}: ` : ""}${line}`)
     .join("\n")

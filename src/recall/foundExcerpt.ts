@@ -1,15 +1,15 @@
 /** The place of a text that a search was about, in one line. */
-import { atCodePoint } from "../view/excerpt.ts"
-import { oneLine } from "../message/text.ts"
+import { cutAtCodePoint } from "../view/excerpt.ts"
+import { toOneLine } from "../message/text.ts"
 import type { Chunk } from "../store/searchQuery.ts"
 
 /** About `length` characters around the place with the most of what was looked for; "…" where the text goes on. */
-export const excerptAround = (text: string, chunks: ReadonlyArray<Chunk>, length: number): string => {
-  if (text.length <= length) return oneLine(text)
+export const excerptAroundHit = (text: string, chunks: ReadonlyArray<Chunk>, length: number): string => {
+  if (text.length <= length) return toOneLine(text)
   const best = bestPlace(text, chunks, length)
-  const from = atCodePoint(text, Math.max(0, Math.min(best - Math.floor(length / 4), text.length - length)))
-  const to = atCodePoint(text, Math.min(text.length, from + length))
-  return `${from > 0 ? "…" : ""}${oneLine(text.slice(from, to))}${to < text.length ? "…" : ""}`
+  const from = cutAtCodePoint(text, Math.max(0, Math.min(best - Math.floor(length / 4), text.length - length)))
+  const to = cutAtCodePoint(text, Math.min(text.length, from + length))
+  return `${from > 0 ? "…" : ""}${toOneLine(text.slice(from, to))}${to < text.length ? "…" : ""}`
 }
 
 /** Where the most different terms are near each other; of equals the first. */

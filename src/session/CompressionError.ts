@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { AuxiliaryError } from "../model/ModelError.ts"
+import { ModelError } from "../model/ModelError.ts"
 export { InvalidPolicy } from "../model/InvalidSetting.ts"
 import { SessionId } from "./Session.ts"
 
@@ -17,7 +17,7 @@ import { SessionId } from "./Session.ts"
 export class CompressionFailed extends Schema.TaggedError<CompressionFailed>()("CompressionFailed", {
   sessionId: SessionId,
   operationId: Schema.String,
-  errors: Schema.Array(AuxiliaryError)
+  errors: Schema.Array(ModelError)
 }) {
   override get message() {
     const last = this.errors.at(-1)

@@ -104,12 +104,12 @@ export type Excerpt = typeof Excerpt.Type
  * @since 0.1.0
  * @category models
  */
-export const Undone = Schema.Struct({ fromSeq: Schema.Int, toSeq: Schema.Int })
+export const UndoneRange = Schema.Struct({ fromSeq: Schema.Int, toSeq: Schema.Int })
 /**
  * @since 0.1.0
  * @category models
  */
-export type Undone = typeof Undone.Type
+export type UndoneRange = typeof UndoneRange.Type
 
 /**
  * What a generation's view is made of, besides the messages that came after it.
@@ -138,7 +138,7 @@ export const Manifest = Schema.Struct({
   ledger: Schema.String,
   renderer: Schema.Int,
   /** Manifests were stored without it once. */
-  undone: Schema.optionalWith(Schema.Array(Undone), { default: () => [] })
+  undone: Schema.optionalWith(Schema.Array(UndoneRange), { default: () => [] })
 })
 /**
  * @since 0.1.0
@@ -152,7 +152,7 @@ export type Manifest = typeof Manifest.Type
  * @since 0.1.0
  * @category constructors
  */
-export const whole: Manifest = {
+export const wholeLog: Manifest = {
   contextFrom: 1,
   headTo: 0,
   tailFrom: 1,

@@ -52,7 +52,7 @@ type Figure = Exclude<keyof SessionStats, "sessionId" | "compressions">
  * @since 0.1.0
  * @category getters
  */
-export const ofResult = ({ outcome, tokensAfter, tokensBefore }: CompressionResult): Counts =>
+export const countsOfResult = ({ outcome, tokensAfter, tokensBefore }: CompressionResult): Counts =>
   outcome === "committed" || outcome === "degraded"
     ? { [outcome]: 1, tokensSaved: tokensBefore - tokensAfter }
     : { [outcome]: 1 }
@@ -63,7 +63,7 @@ export const ofResult = ({ outcome, tokensAfter, tokensBefore }: CompressionResu
  * @since 0.1.0
  * @category constructors
  */
-export const make = (sessionId: SessionId, counts: Counts): SessionStats => {
+export const makeStats = (sessionId: SessionId, counts: Counts): SessionStats => {
   const of = (name: keyof Counts): number => counts[name] ?? 0
   return {
     sessionId,

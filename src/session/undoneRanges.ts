@@ -1,23 +1,23 @@
 /** What rewinds have taken back of a log, as ranges in order. */
-import type { Undone } from "./Session.ts"
+import type { UndoneRange } from "./Session.ts"
 
-type Ranges = ReadonlyArray<Undone>
+type Ranges = ReadonlyArray<UndoneRange>
 
 export const isUndone = (ranges: Ranges, seq: number): boolean =>
   ranges.some(({ fromSeq, toSeq }) => fromSeq <= seq && seq <= toSeq)
 
 /** The entries that are left. */
-export const without = <A extends { readonly seq: number }>(ranges: Ranges, entries: Array<A>): Array<A> =>
+export const dropUndone = <A extends { readonly seq: number }>(ranges: Ranges, entries: Array<A>): Array<A> =>
   ranges.length === 0 ? entries : entries.filter(({ seq }) => !isUndone(ranges, seq))
 
 /** With everything after `seq` taken back, up to the end of the log: what was taken back there before is part of it. */
-export const after = (ranges: Ranges, seq: number, lastSeq: number): Ranges =>
+export const undoAfter = (ranges: Ranges, seq: number, lastSeq: number): Ranges =>
   seq >= lastSeq ? ranges : [...ranges.filter(({ toSeq }) => toSeq <= seq), { fromSeq: seq + 1, toSeq: lastSeq }]
 
 /** With single messages taken back, which need not be the last ones. */
-export const including = (ranges: Ranges, seqs: ReadonlyArray<number>): Ranges => {
+export const undoMessages = (ranges: Ranges, seqs: ReadonlyArray<number>): Ranges => {
   const all = [...ranges, ...seqs.map((seq) => ({ fromSeq: seq, toSeq: seq }))].sort((a, b) => a.fromSeq - b.fromSeq)
-  const joined: Array<Undone> = []
+  const joined: Array<UndoneRange> = []
   for (const range of all) {
     const last = joined.at(-1)
     if (last === undefined || range.fromSeq > last.toSeq + 1) joined.push(range)
@@ -27,7 +27,7 @@ export const including = (ranges: Ranges, seqs: ReadonlyArray<number>): Ranges =
 }
 
 /** With single messages no longer taken back. */
-export const excluding = (ranges: Ranges, seqs: ReadonlyArray<number>): Ranges =>
+export const restoreMessages = (ranges: Ranges, seqs: ReadonlyArray<number>): Ranges =>
   seqs.reduce<Ranges>(
     (left, seq) =>
       left.flatMap((range) => {
@@ -42,5 +42,5 @@ export const excluding = (ranges: Ranges, seqs: ReadonlyArray<number>): Ranges =
   )
 
 /** How many messages of the log are undone. */
-export const count = (ranges: Ranges): number =>
+export const countUndone = (ranges: Ranges): number =>
   ranges.reduce((sum, { fromSeq, toSeq }) => sum + toSeq - fromSeq + 1, 0)

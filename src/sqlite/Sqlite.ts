@@ -10,9 +10,9 @@ import * as Layer from "effect/Layer"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as Block from "./transaction.ts"
-import { connect, inspect } from "./file.ts"
-import * as Store from "./makeStore.ts"
+import * as Transaction from "./transaction.ts"
+import { connectFile, inspectFile } from "./file.ts"
+import * as MakeStore from "./makeStore.ts"
 import { SessionStore } from "../store/SessionStore.ts"
 import { inUse } from "../message/Tokens.ts"
 
@@ -36,15 +36,15 @@ export interface Options {
  * @category constructors
  */
 export const make = Effect.fnUntraced(function* (options: Options) {
-  yield* inspect(options.filename, options.create ?? true)
+  yield* inspectFile(options.filename, options.create ?? true)
   const counter = yield* inUse
   const db = yield* Effect.acquireRelease(
-    connect(options.filename, options.durability === "process" ? "OFF" : "FULL"),
+    connectFile(options.filename, options.durability === "process" ? "OFF" : "FULL"),
     (db) => Effect.sync(() => db.close())
   )
-  yield* Store.upToDate(options.filename)
+  yield* MakeStore.upToDate(options.filename)
   yield* Effect.sync(() => db.pragma("busy_timeout = 0"))
-  return Store.make(db, Block.make(db, counter))
+  return MakeStore.make(db, Transaction.make(db, counter))
 })
 
 /**

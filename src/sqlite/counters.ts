@@ -17,7 +17,7 @@ export const make = ({ noting, reading, resident, sql }: Block) => {
       Either.map(resident(sessionId), () => {
         const rows = sql.counters.all(sessionId)
         const counts: SessionStats.Counts = Object.fromEntries(rows.map(({ name, value }) => [name, value]))
-        return () => SessionStats.make(sessionId, counts)
+        return () => SessionStats.makeStats(sessionId, counts)
       })
     )
 

@@ -5,7 +5,7 @@ import * as Schedule from "effect/Schedule"
 import { closeSync, openSync, readSync } from "node:fs"
 import { StoreError } from "../session/SessionError.ts"
 import { APPLICATION_ID } from "./migrations.ts"
-import { systemReason } from "../message/systemErrorText.ts"
+import { systemErrorText } from "../message/systemErrorText.ts"
 
 const MAGIC = "SQLite format 3\0"
 const APPLICATION_ID_AT = 68
@@ -15,30 +15,30 @@ const HEADER_LENGTH = 100
 const NO_FILES: ReadonlyArray<string> = ["", ":memory:"]
 
 /** Reads the header alone, so that a file that is not ours is left as it is, byte for byte. */
-export const inspect = (
+export const inspectFile = (
   filename: string,
   create: boolean,
   application = APPLICATION_ID
 ): Effect.Effect<void, StoreError> =>
   Effect.suspend(() => {
-    if (NO_FILES.includes(filename)) return refused("unreadable", `expected the path of a file, not "${filename}"`)
+    if (NO_FILES.includes(filename)) return refuseFile("unreadable", `expected the path of a file, not "${filename}"`)
     const header = readHeader(filename)
-    if (header === "absent") return create ? Effect.void : refused("unreadable", `there is no file ${filename}`)
-    if (header.length === 0) return create ? Effect.void : refused("not-a-database", `${filename} is empty`)
-    if (!isSqlite(header)) return refused("not-a-database", `${filename} is not a SQLite database`)
+    if (header === "absent") return create ? Effect.void : refuseFile("unreadable", `there is no file ${filename}`)
+    if (header.length === 0) return create ? Effect.void : refuseFile("not-a-database", `${filename} is empty`)
+    if (!isSqlite(header)) return refuseFile("not-a-database", `${filename} is not a SQLite database`)
     return header.readUInt32BE(APPLICATION_ID_AT) === application
       ? Effect.void
-      : refused("not-a-database", `${filename} is another application's database`)
-  }).pipe(Effect.catchAllDefect((cause) => Effect.fail(unopened(filename, cause))))
+      : refuseFile("not-a-database", `${filename} is another application's database`)
+  }).pipe(Effect.catchAllDefect((cause) => Effect.fail(cannotOpen(filename, cause))))
 
 /** Whether these are the first bytes of a SQLite database. */
 export const isSqlite = (header: Buffer): boolean =>
   header.length === HEADER_LENGTH && header.toString("latin1", 0, MAGIC.length) === MAGIC
 
-export const refused = (reason: StoreError["reason"], detail: string) =>
+export const refuseFile = (reason: StoreError["reason"], detail: string) =>
   new StoreError({ operation: "open the database", reason, detail })
 
-export const unopened = (filename: string, cause: unknown): StoreError => {
+export const cannotOpen = (filename: string, cause: unknown): StoreError => {
   const { detail, operation, reason } = toStoreError("open the database", cause)
   return new StoreError({ operation, reason, detail: `${filename}: ${detail}` })
 }
@@ -61,7 +61,7 @@ export const readHeader = (filename: string): Buffer | "absent" => {
 }
 
 /** The store's own connection, patient until the store is ready to serve. */
-export const connect = (
+export const connectFile = (
   filename: string,
   synchronous: "FULL" | "OFF",
   application = APPLICATION_ID
@@ -83,7 +83,7 @@ export const connect = (
         throw cause
       }
     },
-    catch: (cause) => unopened(filename, cause)
+    catch: (cause) => cannotOpen(filename, cause)
   })
 
 /** What SQLite or the file system threw, as a value a caller can decide about. */
@@ -91,7 +91,7 @@ export const toStoreError = (operation: string, cause: unknown): StoreError =>
   new StoreError({
     operation,
     reason: reasonOf(codeOf(cause)),
-    detail: systemReason(cause)
+    detail: systemErrorText(cause)
   })
 
 const codeOf = (cause: unknown): string =>
@@ -117,7 +117,7 @@ const reasonOf = (code: string): StoreError["reason"] =>
   REASONS.find(([prefix]) => code.startsWith(prefix))?.[1] ?? "failed"
 
 /** How long another process may hold the file before a caller is told. */
-export const patience = Schedule.exponential("2 millis").pipe(
+export const busyTimeout = Schedule.exponential("2 millis").pipe(
   Schedule.union(Schedule.spaced("50 millis")),
   Schedule.jittered,
   Schedule.upTo("10 seconds")

@@ -4,21 +4,21 @@ import * as Schema from "effect/Schema"
 import { CompressionFailed } from "../session/CompressionError.ts"
 import { CompressionResult } from "../session/CompressionResult.ts"
 import * as Ledger from "../ledger/Ledger.ts"
-import { SessionId, snapshotId, whole } from "../session/Session.ts"
+import { SessionId, snapshotId, wholeLog } from "../session/Session.ts"
 import type { State } from "../session/Session.ts"
 import { UnknownSnapshot } from "../session/SessionError.ts"
 import type { UnknownSession } from "../session/SessionError.ts"
 import { LeaseLost } from "../store/SessionStore.ts"
 import type { Commit, Committed, Lease, Rewind } from "../store/SessionStore.ts"
-import { advanced, manifestIn, type Resident, readParts, stateOf } from "./residentSessions.ts"
+import { advanceState, readManifest, type Resident, readStateParts, readState } from "./residentSessions.ts"
 import type { Answer, Block } from "./transaction.ts"
-import { verify } from "./leases.ts"
+import { verifyLease } from "./leases.ts"
 import * as Rows from "./rows.ts"
-import * as Undone from "../session/undoneRanges.ts"
+import * as UndoneRanges from "../session/undoneRanges.ts"
 
-const ledgerOf = Rows.reader("ledger", Ledger.Ledger)
+const ledgerOf = Rows.rowReader("ledger", Ledger.Ledger)
 const Ended = Schema.Union(CompressionFailed, CompressionResult)
-const endedOf = Rows.reader("result", Ended)
+const endedOf = Rows.rowReader("result", Ended)
 const encodeEnded = Schema.encodeSync(Schema.parseJson(Ended))
 
 type Made = Omit<Commit, "base">
@@ -47,7 +47,7 @@ export const make = (block: Block) => {
   const reread = (sessionId: SessionId, current: Resident, made: Made, now: number) => {
     const written = write(sessionId, current, made, JSON.stringify(made.ledger), now)
     const { lastSeq, usage } = current
-    const parts = readParts(sql, sessionId, made.manifest, lastSeq)
+    const parts = readStateParts(sql, sessionId, made.manifest, lastSeq)
     const state: State = { sessionId, generation: written.generation, lastSeq, usage, ...parts }
     rebase(sessionId, () => state)
     return (): Committed => {
@@ -58,16 +58,16 @@ export const make = (block: Block) => {
 
   /** The same where memory has all that is left. */
   const advance = (sessionId: SessionId, current: Resident, made: Commit, now: number) => {
-    const next = advanced(current, { ...made.manifest }, made.segments)
+    const next = advanceState(current, { ...made.manifest }, made.segments)
     if (next === undefined) return reread(sessionId, current, made, now)
     const ledger = JSON.stringify(made.ledger)
     const written = write(sessionId, current, made, ledger, now)
-    rebase(sessionId, () => stateOf(sessionId, next))
+    rebase(sessionId, () => readState(sessionId, next))
     return (): Committed => {
       residents.replace(sessionId, next)
       // A copy: what was cut out of a message keeps the whole of it in memory.
       residents.know(next, structuredClone(made.ledger), ledger.length)
-      return { ...written, state: stateOf(sessionId, next) }
+      return { ...written, state: readState(sessionId, next) }
     }
   }
 
@@ -81,7 +81,7 @@ export const make = (block: Block) => {
   const commit = (lease: Lease, made: Commit) =>
     writing("commit", lease.sessionId, (now): Answer<Committed, LeaseLost> => {
       const verified = Either.filterOrLeft(
-        verify(block, lease),
+        verifyLease(block, lease),
         (current) => current.generation === made.base,
         () => new LeaseLost({ name: "operation", superseded: true })
       )
@@ -92,7 +92,7 @@ export const make = (block: Block) => {
     writing("reset", sessionId, (now): Answer<Committed, UnknownSession> =>
       Either.map(resident(sessionId), (current) => {
         const from = current.lastSeq + 1
-        const manifest = { ...whole, contextFrom: from, tailFrom: from, undone: current.manifest.undone }
+        const manifest = { ...wholeLog, contextFrom: from, tailFrom: from, undone: current.manifest.undone }
         const made = { operationId: "reset", manifest, segments: [], ledger: Ledger.empty }
         return supersede(sessionId, current, made, now)
       })
@@ -102,7 +102,7 @@ export const make = (block: Block) => {
     writing("rewind", sessionId, (now): Answer<Committed | null, UnknownSession> =>
       Either.map(resident(sessionId), (current) => {
         if (current.generation !== base) return () => null
-        const undone = Undone.after(current.manifest.undone, seq, current.lastSeq)
+        const undone = UndoneRanges.undoAfter(current.manifest.undone, seq, current.lastSeq)
         const made = { operationId: "rewind", manifest: { ...manifest, undone }, segments: [], ledger }
         return supersede(sessionId, current, made, now)
       })
@@ -112,8 +112,8 @@ export const make = (block: Block) => {
     reading("stateAt", sessionId, (): Answer<State, UnknownSession> =>
       Either.map(resident(sessionId), ({ manifest: { undone } }) => {
         const row = sql.generationBefore.get(sessionId, seq + 1)
-        const manifest = { ...manifestIn(row), undone }
-        const parts = readParts(sql, sessionId, manifest, seq)
+        const manifest = { ...readManifest(row), undone }
+        const parts = readStateParts(sql, sessionId, manifest, seq)
         return () => ({ sessionId, generation: row?.generation ?? 0, lastSeq: seq, usage: null, ...parts })
       })
     )
@@ -137,8 +137,8 @@ export const make = (block: Block) => {
       const left = sql.leftBehind.get(id)
       if (left === undefined) return Either.left(new UnknownSnapshot({ snapshotId: id }))
       const sessionId = SessionId.make(left.session_id)
-      const manifest = manifestIn(sql.manifestOf.get(sessionId, left.generation))
-      const parts = readParts(sql, sessionId, manifest, left.left_seq)
+      const manifest = readManifest(sql.manifestOf.get(sessionId, left.generation))
+      const parts = readStateParts(sql, sessionId, manifest, left.left_seq)
       return Either.right(() => ({
         sessionId,
         generation: left.generation,

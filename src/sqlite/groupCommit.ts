@@ -8,8 +8,8 @@ import * as Either from "effect/Either"
 import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import type { StoreError } from "../session/SessionError.ts"
-import { breath, turn } from "../concurrency/eventLoopBudget.ts"
-import { busyRetried, isBusy } from "./transaction.ts"
+import { yieldToLoop, currentLoopTurn } from "../concurrency/eventLoopBudget.ts"
+import { retryWhileBusy, isBusy } from "./transaction.ts"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
@@ -34,15 +34,15 @@ export const make = <A, B, E>(attempt: Attempt<A, B, E>) => {
   let last: { readonly turn: number; readonly by: FiberId.FiberId } = { turn: -1, by: FiberId.none }
 
   const once = (fiber: AnyFiber, items: Arr.NonEmptyReadonlyArray<A>) => {
-    last = { turn: turn(), by: fiber.id() }
+    last = { turn: currentLoopTurn(), by: fiber.id() }
     return attempt(fiber, items)
   }
 
   /** Who commits again and again within a turn is alone: there is nothing to gain by waiting. */
-  const hasCompany = (fiber: AnyFiber) => isLed || (last.turn === turn() && last.by !== fiber.id())
+  const hasCompany = (fiber: AnyFiber) => isLed || (last.turn === currentLoopTurn() && last.by !== fiber.id())
 
   const patiently = (items: Arr.NonEmptyReadonlyArray<A>) =>
-    busyRetried(
+    retryWhileBusy(
       Effect.withFiberRuntime<Arr.NonEmptyReadonlyArray<Either.Either<B, E>>, StoreError>((fiber) => once(fiber, items))
     )
 
@@ -56,7 +56,7 @@ export const make = <A, B, E>(attempt: Attempt<A, B, E>) => {
     )
 
   const lead = (own: A): Effect.Effect<B, E | StoreError> =>
-    Effect.flatMap(breath, () => {
+    Effect.flatMap(yieldToLoop, () => {
       const others = queue.splice(0, MOST - 1)
       return Effect.flatMap(together([own, ...others.map(({ item }) => item)]), (outcomes) => {
         for (const [{ resume }, outcome] of Arr.zip(others, Arr.tailNonEmpty(outcomes))) resume(outcome)

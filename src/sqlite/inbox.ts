@@ -8,7 +8,7 @@ import type { Receipt, SessionId } from "../session/Session.ts"
 import { IdempotencyConflict, type StoreError } from "../session/SessionError.ts"
 import type { Delivery } from "../store/SessionStore.ts"
 import * as GroupCommit from "./groupCommit.ts"
-import { listened } from "../concurrency/tracedOnly.ts"
+import { withSpanIfTraced } from "../concurrency/tracedOnly.ts"
 import type { Block } from "./transaction.ts"
 
 interface Arriving extends Delivery {
@@ -46,5 +46,5 @@ export const make = ({ attempt, counter, residents, sql }: Block) => {
     message: Message,
     { key, kind }: Delivery
   ): Effect.Effect<Receipt, IdempotencyConflict | StoreError> =>
-    listened("SessionStore.deliver", sessionId, taken({ sessionId, message, key, kind }))
+    withSpanIfTraced("SessionStore.deliver", sessionId, taken({ sessionId, message, key, kind }))
 }

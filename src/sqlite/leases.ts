@@ -9,7 +9,7 @@ import type { Resident } from "./residentSessions.ts"
 import type { Answer, Block } from "./transaction.ts"
 
 /** The fence: whoever is no longer the holder writes nothing. Call it inside the transaction that writes. */
-export const verify = ({ residents, sql }: Block, lease: Lease): Either.Either<Resident, LeaseLost> => {
+export const verifyLease = ({ residents, sql }: Block, lease: Lease): Either.Either<Resident, LeaseLost> => {
   const row = sql.lease.get(lease.sessionId, lease.name)
   const current = residents.current(lease.sessionId)
   const superseded = current !== undefined && current.epoch !== lease.epoch
@@ -19,12 +19,12 @@ export const verify = ({ residents, sql }: Block, lease: Lease): Either.Either<R
 }
 
 /** The same for a turn, in the words its agent understands. */
-export const verifyTurn = (
+export const verifyTurnLease = (
   block: Block,
   lease: Lease,
   unstored: ReadonlyArray<Message>
 ): Either.Either<Resident, Superseded | TurnLost> =>
-  Either.mapLeft(verify(block, lease), ({ superseded }) => {
+  Either.mapLeft(verifyLease(block, lease), ({ superseded }) => {
     const lost = { sessionId: lease.sessionId, unstored }
     return superseded ? new Superseded(lost) : new TurnLost(lost)
   })

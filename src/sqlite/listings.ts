@@ -6,10 +6,10 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { SessionId } from "../session/Session.ts"
 import type { Acknowledged } from "../store/SessionStore.ts"
-import { manifestIn } from "./residentSessions.ts"
+import { readManifest } from "./residentSessions.ts"
 import type { Block } from "./transaction.ts"
 import * as Rows from "./rows.ts"
-import * as Undone from "../session/undoneRanges.ts"
+import * as UndoneRanges from "../session/undoneRanges.ts"
 
 const PAGE = 500
 
@@ -34,13 +34,15 @@ export const make = ({ reading, resident, sql }: Block) => {
   const page = (sessionId: SessionId, after: number) =>
     reading("log", sessionId, () => {
       const generation = sql.generation.get(sessionId)
-      const ranges = manifestIn(generation).undone
+      const ranges = readManifest(generation).undone
       const rows: ReadonlyArray<Acknowledged> = sql.page
         .all(sessionId, after, PAGE)
-        .map((row) => ({ ...Rows.logged(row), undone: Undone.isUndone(ranges, row.seq) }))
+        .map((row) => ({ ...Rows.loggedOfRow(row), undone: UndoneRanges.isUndone(ranges, row.seq) }))
       const last = rows.length < PAGE
       const waiting = last
-        ? sql.waiting.all(sessionId).map((row) => ({ ...Rows.logged({ seq: 0, ...row }), seq: null, undone: false }))
+        ? sql.waiting
+            .all(sessionId)
+            .map((row) => ({ ...Rows.loggedOfRow({ seq: 0, ...row }), seq: null, undone: false }))
         : []
       const next = last ? Option.none<number>() : Option.fromNullable(rows.at(-1)?.seq)
       return Either.right(() => [Chunk.unsafeFromArray([...rows, ...waiting]), next] as const)

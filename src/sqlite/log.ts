@@ -7,11 +7,11 @@ import { SessionExists } from "../session/SessionError.ts"
 import type { Superseded, TurnLost } from "../session/SessionError.ts"
 import type { Histories, Lease } from "../store/SessionStore.ts"
 import * as ReadAhead from "./readAhead.ts"
-import { type Resident, stateOf } from "./residentSessions.ts"
+import { type Resident, readState } from "./residentSessions.ts"
 import type { Answer, Block } from "./transaction.ts"
-import { verifyTurn } from "./leases.ts"
+import { verifyTurnLease } from "./leases.ts"
 import * as Rows from "./rows.ts"
-import * as Undone from "../session/undoneRanges.ts"
+import * as UndoneRanges from "../session/undoneRanges.ts"
 
 /** A message on its way to the log, with its text as it will be there. */
 interface Draft extends Omit<Logged, "seq"> {
@@ -75,24 +75,24 @@ export const make = (block: Block) => {
       "promote",
       lease.sessionId,
       (): Answer<{ promoted: ReadonlyArray<Logged>; state: State }, TurnLost | Superseded> =>
-        Either.map(verifyTurn(block, lease, []), (current) => {
+        Either.map(verifyTurnLease(block, lease, []), (current) => {
           const { sessionId } = lease
           const rows = sql.waiting.all(sessionId)
-          const arrivals = rows.map((row) => ({ ...Rows.logged({ seq: 0, ...row }), body: row.body }))
+          const arrivals = rows.map((row) => ({ ...Rows.loggedOfRow({ seq: 0, ...row }), body: row.body }))
           const promoted = insert(sessionId, current, arrivals)
           const upTo = promoted.at(-1)?.arrival ?? null
           if (upTo !== null) sql.clear.run(sessionId, upTo)
           saveUsage(sessionId, current)
           return () => {
             settle(current, promoted)
-            return { promoted, state: stateOf(sessionId, current) }
+            return { promoted, state: readState(sessionId, current) }
           }
         })
     )
 
   const append = (lease: Lease, messages: ReadonlyArray<Message>) =>
     writing("append", lease.sessionId, (now): Answer<ReadonlyArray<Logged>, TurnLost | Superseded | InvalidMessage> =>
-      Either.map(Either.andThen(check(messages), verifyTurn(block, lease, messages)), (current) => {
+      Either.map(Either.andThen(check(messages), verifyTurnLease(block, lease, messages)), (current) => {
         const drafts = messages.map((message) => draft(message, null, now))
         const appended = insert(lease.sessionId, current, drafts)
         saveUsage(lease.sessionId, current)
@@ -124,13 +124,15 @@ export const make = (block: Block) => {
   const state = (sessionId: SessionId) =>
     readAhead(
       sessionId,
-      reading("state", sessionId, () => Either.map(resident(sessionId), (current) => () => stateOf(sessionId, current)))
+      reading("state", sessionId, () =>
+        Either.map(resident(sessionId), (current) => () => readState(sessionId, current))
+      )
     )
 
   const range = (sessionId: SessionId, fromSeq: number, toSeq: number) =>
     reading("range", sessionId, () => {
       const undone = residents.current(sessionId)?.manifest.undone ?? []
-      const entries = Undone.without(undone, sql.between.all(sessionId, fromSeq, toSeq).map(Rows.logged))
+      const entries = UndoneRanges.dropUndone(undone, sql.between.all(sessionId, fromSeq, toSeq).map(Rows.loggedOfRow))
       return Either.right(() => entries)
     })
 

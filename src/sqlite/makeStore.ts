@@ -6,15 +6,15 @@ import type Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import { StoreError } from "../session/SessionError.ts"
 import { SessionStore } from "../store/SessionStore.ts"
-import * as Block from "./transaction.ts"
+import * as Transaction from "./transaction.ts"
 import * as Counters from "./counters.ts"
-import * as Deliveries from "./inbox.ts"
+import * as Inbox from "./inbox.ts"
 import { toStoreError } from "./file.ts"
 import * as Generations from "./generations.ts"
 import * as Leases from "./leases.ts"
 import * as Log from "./log.ts"
 import * as Pauses from "./pauses.ts"
-import * as Reports from "./listings.ts"
+import * as Listings from "./listings.ts"
 import { migrate } from "./migrations.ts"
 import * as Search from "./search.ts"
 
@@ -27,21 +27,21 @@ export const upToDate = (filename: string): Effect.Effect<void, StoreError> =>
     Effect.provide(Reactivity.layer),
     Effect.mapError((error) => toStoreError("prepare the database", error.cause ?? error)),
     Effect.filterOrFail(Boolean, beingPrepared),
-    Block.busyRetried,
+    Transaction.retryWhileBusy,
     Effect.asVoid
   )
 
 const beingPrepared = () =>
   new StoreError({ operation: "prepare the database", reason: "busy", detail: "another process is at it" })
 
-export const make = (db: Database.Database, block: Block.Block) =>
+export const make = (db: Database.Database, block: Transaction.Block) =>
   SessionStore.of({
-    deliver: Deliveries.make(block),
+    deliver: Inbox.make(block),
     ...Log.make(block),
     ...Leases.make(block),
     ...Generations.make(block),
     ...Pauses.make(block),
     ...Counters.make(block),
     ...Search.make(db, block),
-    ...Reports.make(block)
+    ...Listings.make(block)
   })

@@ -6,8 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { Logged, SessionId } from "../session/Session.ts"
 import type { StoreError } from "../session/SessionError.ts"
-import { room } from "../concurrency/eventLoopBudget.ts"
-import { manifestIn } from "./residentSessions.ts"
+import { awaitBudget } from "../concurrency/eventLoopBudget.ts"
+import { readManifest } from "./residentSessions.ts"
 import type { Block } from "./transaction.ts"
 import * as Rows from "./rows.ts"
 
@@ -23,7 +23,7 @@ export const make = ({ reading, residents, sql }: Block) => {
   const begun = (sessionId: SessionId) =>
     reading("state", sessionId, () => {
       const { isMore } = residents.refresh(sessionId, PIECE)
-      const { contextFrom, tailFrom } = manifestIn(sql.generation.get(sessionId))
+      const { contextFrom, tailFrom } = readManifest(sql.generation.get(sessionId))
       const from = Math.max(contextFrom, tailFrom)
       const { seq } = sql.last.get(sessionId) ?? { seq: 0 }
       return Either.right(() => ({ from, isLong: seq - from >= PIECE, isMore }))
@@ -34,7 +34,7 @@ export const make = ({ reading, residents, sql }: Block) => {
       const entries: Array<Logged> = []
       let left = PIECE_CHARACTERS
       for (const row of sql.page.iterate(sessionId, after, PIECE)) {
-        entries.push(Rows.logged(row))
+        entries.push(Rows.loggedOfRow(row))
         left -= row.body.length
         if (left <= 0) break
       }
@@ -50,14 +50,14 @@ export const make = ({ reading, residents, sql }: Block) => {
   const read = (sessionId: SessionId): Effect.Effect<void, StoreError> =>
     Effect.gen(function* () {
       const { from, isLong } = yield* Effect.repeat(begun(sessionId), {
-        while: ({ isMore }) => (isMore ? Effect.as(room, true) : Effect.succeed(false))
+        while: ({ isMore }) => (isMore ? Effect.as(awaitBudget, true) : Effect.succeed(false))
       })
       if (!isLong) return
       const ahead: Array<Logged> = []
       const next = () => piece(sessionId, ahead.at(-1)?.seq ?? from - 1)
       for (let entries = yield* next(); entries.length > 0; entries = yield* next()) {
         ahead.push(...entries)
-        yield* room
+        yield* awaitBudget
       }
       yield* taken(sessionId, ahead)
     })

@@ -4,12 +4,12 @@
  */
 import type { Ledger } from "../ledger/Ledger.ts"
 import * as Message from "../message/Message.ts"
-import { whole } from "../session/Session.ts"
+import { wholeLog } from "../session/Session.ts"
 import type { Logged, Manifest, Segment, SessionId, State, Usage } from "../session/Session.ts"
 import { total } from "../message/Tokens.ts"
 import * as Rows from "./rows.ts"
 import type { GenerationRow, Statements } from "./statements.ts"
-import * as Undone from "../session/undoneRanges.ts"
+import * as UndoneRanges from "../session/undoneRanges.ts"
 
 /** Together the sessions in memory hold at most about this many tokens of messages and ledgers. */
 const CAPACITY = 4_000_000
@@ -149,7 +149,7 @@ const load = (sql: Statements, sessionId: SessionId, ahead: ReadonlyArray<Logged
   if (session === undefined) return undefined
   const row = sql.generation.get(sessionId)
   const last = sql.last.get(sessionId) ?? { seq: 0, total: 0 }
-  const parts = readParts(sql, sessionId, manifestIn(row), last.seq, ahead)
+  const parts = readStateParts(sql, sessionId, readManifest(row), last.seq, ahead)
   return {
     ...parts,
     version: 0,
@@ -159,7 +159,7 @@ const load = (sql: Statements, sessionId: SessionId, ahead: ReadonlyArray<Logged
     lastSeq: last.seq,
     total: last.total,
     size: total([parts.system, parts.head, parts.live, parts.tail].flat()),
-    usage: session.usage === null ? null : Rows.usageOf(session.usage),
+    usage: session.usage === null ? null : Rows.usageOfRow(session.usage),
     unsaved: false
   }
 }
@@ -168,7 +168,11 @@ const load = (sql: Statements, sessionId: SessionId, ahead: ReadonlyArray<Logged
  * The session once it is at `manifest`, from what is in memory: a compression only takes messages out of a view, so that
  * none has to be read again. Undefined where that is not so.
  */
-export const advanced = (current: Resident, manifest: Manifest, made: ReadonlyArray<Segment>): Resident | undefined => {
+export const advanceState = (
+  current: Resident,
+  manifest: Manifest,
+  made: ReadonlyArray<Segment>
+): Resident | undefined => {
   const isFirst = current.head.length === 0 && current.segments.length === 0
   const known = [...current.live, ...current.tail]
   const head = isFirst ? current.tail.filter(({ seq }) => seq <= manifest.headTo) : current.head
@@ -187,11 +191,11 @@ export const advanced = (current: Resident, manifest: Manifest, made: ReadonlyAr
 }
 
 /** The manifest of the newest generation, of which there is none before the first compression. */
-export const manifestIn = (row: Pick<GenerationRow, "manifest"> | undefined): Manifest =>
-  row === undefined ? { ...whole } : Rows.manifestOf(row.manifest)
+export const readManifest = (row: Pick<GenerationRow, "manifest"> | undefined): Manifest =>
+  row === undefined ? { ...wholeLog } : Rows.manifestOfRow(row.manifest)
 
 /** The rows a manifest stands for, up to `lastSeq`: no row in the middle is read, and none of those read `ahead`. */
-export const readParts = (
+export const readStateParts = (
   sql: Statements,
   sessionId: SessionId,
   manifest: Manifest,
@@ -200,19 +204,20 @@ export const readParts = (
 ) => {
   const system = leadingSystem(sql, sessionId, lastSeq)
   const begin = Math.max((system.at(-1)?.seq ?? 0) + 1, manifest.contextFrom)
-  const read = (from: number, to: number) => (from > to ? [] : sql.between.all(sessionId, from, to).map(Rows.logged))
+  const read = (from: number, to: number) =>
+    from > to ? [] : sql.between.all(sessionId, from, to).map(Rows.loggedOfRow)
   const first = ahead[0]?.seq ?? Infinity
   const past = first + ahead.length
   const range = (from: number, to: number) =>
-    Undone.without(
+    UndoneRanges.dropUndone(
       manifest.undone,
       from < first || from >= past ? read(from, to) : [...ahead.slice(from - first, to - first + 1), ...read(past, to)]
     )
   return {
     manifest,
-    system: Undone.without(manifest.undone, system),
+    system: UndoneRanges.dropUndone(manifest.undone, system),
     head: range(begin, manifest.headTo),
-    segments: manifest.segments.flatMap((id) => sql.segment.all(id).map(Rows.segment)),
+    segments: manifest.segments.flatMap((id) => sql.segment.all(id).map(Rows.segmentOfRow)),
     live: manifest.live.flatMap((seq) => range(seq, seq)),
     tail: range(Math.max(begin, manifest.tailFrom), lastSeq)
   }
@@ -221,7 +226,7 @@ export const readParts = (
 const leadingSystem = (sql: Statements, sessionId: SessionId, lastSeq: number): Array<Logged> => {
   const system: Array<Logged> = []
   for (const row of sql.between.iterate(sessionId, 1, lastSeq)) {
-    const entry = Rows.logged(row)
+    const entry = Rows.loggedOfRow(row)
     if (!Message.isSystem(entry.message)) break
     system.push(entry)
   }
@@ -229,7 +234,7 @@ const leadingSystem = (sql: Statements, sessionId: SessionId, lastSeq: number): 
 }
 
 /** A copy for others to keep: later pushes do not reach it. */
-export const stateOf = (sessionId: SessionId, resident: Resident): State => ({
+export const readState = (sessionId: SessionId, resident: Resident): State => ({
   sessionId,
   generation: resident.generation,
   lastSeq: resident.lastSeq,

@@ -32,7 +32,7 @@ export interface SegmentRow {
 const corrupt = (what: string, detail: string) =>
   new StoreError({ operation: `read a ${what}`, reason: "corrupt", detail })
 
-export const messageOf = (body: string): Message.Message =>
+export const messageOfRow = (body: string): Message.Message =>
   Either.getOrThrowWith(Message.parse(parsed(body)), (error) => corrupt("message", error.issue))
 
 /** Without the text, of which an error of `JSON.parse` shows a part. */
@@ -46,16 +46,16 @@ const parsed = (body: string): unknown => {
 
 const isKind = Schema.is(DeliveryKind)
 
-export const logged = (row: MessageRow): Logged => ({
+export const loggedOfRow = (row: MessageRow): Logged => ({
   seq: row.seq,
-  message: messageOf(row.body),
+  message: messageOfRow(row.body),
   tokens: row.tokens,
   kind: isKind(row.kind) ? row.kind : null,
   arrival: row.arrival,
   at: row.at
 })
 
-export const segment = (row: SegmentRow): Segment => ({
+export const segmentOfRow = (row: SegmentRow): Segment => ({
   id: row.id,
   level: row.level,
   children: childrenOf(row.children),
@@ -69,11 +69,11 @@ export const segment = (row: SegmentRow): Segment => ({
 })
 
 /** Reads JSON text of a known shape back. */
-export const reader =
+export const rowReader =
   <A, I>(what: string, schema: Schema.Schema<A, I>) =>
   (text: string): A =>
     Either.getOrThrowWith(Schema.decodeEither(Schema.parseJson(schema))(text), (error) => corrupt(what, error.message))
 
-const childrenOf = reader("list of segments", Schema.Array(Schema.String))
-export const manifestOf = reader("manifest", Manifest)
-export const usageOf = reader("usage report", Usage)
+const childrenOf = rowReader("list of segments", Schema.Array(Schema.String))
+export const manifestOfRow = rowReader("manifest", Manifest)
+export const usageOfRow = rowReader("usage report", Usage)

@@ -2,25 +2,25 @@
 import type Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type { Segment, Undone } from "../session/Session.ts"
+import type { Segment, UndoneRange } from "../session/Session.ts"
 import { SessionId } from "../session/Session.ts"
 import { UnknownSegment } from "../session/SessionError.ts"
 import type { UnknownSession } from "../session/SessionError.ts"
-import type { Places } from "../store/SessionStore.ts"
-import { breath } from "../concurrency/eventLoopBudget.ts"
+import type { SearchScope } from "../store/SessionStore.ts"
+import { yieldToLoop } from "../concurrency/eventLoopBudget.ts"
 import {
   type Chunk,
-  chunksOf,
-  holds,
-  indexed,
-  isBeyondWords,
-  likeWithinJson,
-  pairsOf,
-  searchable
+  splitChunks,
+  holdsChunk,
+  indexText,
+  needsScan,
+  likePattern,
+  pairCharacters,
+  searchableText
 } from "../store/searchQuery.ts"
 import type { Answer, Block } from "./transaction.ts"
 import * as Rows from "./rows.ts"
-import { type Ask, type Body, type Mark, prepare, type Range } from "./searchStatements.ts"
+import { type Ask, type Body, type Mark, prepareSearch, type Range } from "./searchStatements.ts"
 
 /** Messages, and characters, that are indexed before others get their turn. */
 const BATCH = 200
@@ -34,28 +34,28 @@ const FARTHEST = 10_000
 const COMMON = 1_000
 
 interface Options {
-  readonly places: Places
+  readonly places: SearchScope
   readonly limit: number
 }
 
 export const make = (db: Database.Database, { reading, resident, sql, writing }: Block) => {
-  const index = prepare(db)
+  const index = prepareSearch(db)
 
   const search = (sessionId: SessionId, query: string, { limit, places }: Options) =>
     Effect.gen(function* () {
       const mark = yield* caughtUp(sessionId)
-      const chunks = chunksOf(query)
+      const chunks = splitChunks(query)
       if (chunks.length === 0) return []
       const range = rangeOf(places, mark.seq, yield* undoneIn(sessionId))
       const ask = { ...range, number: mark.number, limit }
-      const isLiteral = isBeyondWords(chunks)
+      const isLiteral = needsScan(chunks)
       const literal = isLiteral ? yield* scan(sessionId, chunks, range, limit) : []
       const worded = distinct([literal, yield* looked(sessionId, () => byWords(chunks, ask))], limit)
       const isEnough = isLiteral || worded.length >= limit
       const found = isEnough ? worded : distinct([worded, yield* scan(sessionId, chunks, range, limit)], limit)
       return yield* load(
         sessionId,
-        found.length > 0 ? found : yield* looked(sessionId, () => byAny(pairsOf(chunks), ask))
+        found.length > 0 ? found : yield* looked(sessionId, () => byAny(pairCharacters(chunks), ask))
       )
     })
 
@@ -73,7 +73,7 @@ export const make = (db: Database.Database, { reading, resident, sql, writing }:
   const caughtUp = (sessionId: SessionId) =>
     Effect.flatMap(marked(sessionId), (mark) =>
       mark === undefined
-        ? Effect.repeat(Effect.zipLeft(fill(sessionId), breath), { until: (mark) => mark !== undefined })
+        ? Effect.repeat(Effect.zipLeft(fill(sessionId), yieldToLoop), { until: (mark) => mark !== undefined })
         : Effect.succeed(mark)
     )
 
@@ -104,8 +104,8 @@ export const make = (db: Database.Database, { reading, resident, sql, writing }:
     for (const { body, seq } of rows) {
       if (room <= 0) break
       room -= body.length
-      const text = searchable(Rows.messageOf(body))
-      if (text !== "") index.insert.run(number, seq, indexed(text))
+      const text = searchableText(Rows.messageOfRow(body))
+      if (text !== "") index.insert.run(number, seq, indexText(text))
       upTo = seq
     }
     return upTo
@@ -143,20 +143,20 @@ export const make = (db: Database.Database, { reading, resident, sql, writing }:
     limit: number
   ) {
     const [longest = ""] = chunks.map(({ text }) => text).sort((a, b) => b.length - a.length)
-    const pattern = likeWithinJson(longest)
+    const pattern = likePattern(longest)
     const end = Math.max(range.least, range.most - FARTHEST + 1)
     const found: Array<number> = []
     for (let most = range.most; most >= end && found.length < limit; most -= PAGE) {
       const page = { ...range, most, least: Math.max(end, most - PAGE + 1), sessionId, pattern }
       found.push(...(yield* looked(sessionId, () => holding(index.scan.iterate(page), chunks, limit - found.length))))
-      yield* breath
+      yield* yieldToLoop
     }
     return found
   })
 
   const load = (sessionId: SessionId, seqs: ReadonlyArray<number>) =>
     reading("load", sessionId, () => {
-      const entries = seqs.flatMap((seq) => sql.message.all(sessionId, seq)).map(Rows.logged)
+      const entries = seqs.flatMap((seq) => sql.message.all(sessionId, seq)).map(Rows.loggedOfRow)
       return Either.right(() => entries)
     })
 
@@ -164,7 +164,7 @@ export const make = (db: Database.Database, { reading, resident, sql, writing }:
     reading("segment", segmentId, (): Answer<{ sessionId: SessionId; segment: Segment }, UnknownSegment> => {
       const row = sql.segment.get(segmentId)
       if (row === undefined) return Either.left(new UnknownSegment({ segmentId }))
-      const found = { sessionId: SessionId.make(row.session_id), segment: Rows.segment(row) }
+      const found = { sessionId: SessionId.make(row.session_id), segment: Rows.segmentOfRow(row) }
       return Either.right(() => found)
     })
 
@@ -180,7 +180,11 @@ export const make = (db: Database.Database, { reading, resident, sql, writing }:
 const distinct = (lists: ReadonlyArray<ReadonlyArray<number>>, limit: number): ReadonlyArray<number> =>
   Array.from(new Set(lists.flat())).slice(0, limit)
 
-const rangeOf = ({ also, except, fromSeq, toSeq }: Places, lastSeq: number, undone: ReadonlyArray<Undone>): Range => ({
+const rangeOf = (
+  { also, except, fromSeq, toSeq }: SearchScope,
+  lastSeq: number,
+  undone: ReadonlyArray<UndoneRange>
+): Range => ({
   fromSeq,
   toSeq: Math.min(toSeq, lastSeq),
   least: Math.min(fromSeq, ...also),
@@ -194,7 +198,7 @@ const holding = (rows: Iterable<Body>, chunks: ReadonlyArray<Chunk>, limit: numb
   const found: Array<number> = []
   for (const { body, seq } of rows) {
     if (found.length >= limit) break
-    if (holds(searchable(Rows.messageOf(body)), chunks)) found.push(seq)
+    if (holdsChunk(searchableText(Rows.messageOfRow(body)), chunks)) found.push(seq)
   }
   return found
 }

@@ -3,7 +3,7 @@
  * session is a range of ids and the rows of others cost nothing.
  */
 import type Database from "better-sqlite3"
-import { query, value } from "./statements.ts"
+import { prepareQuery, prepareValue } from "./statements.ts"
 
 /** A session's number in the index, and the last message that is in it. */
 export interface Mark {
@@ -54,29 +54,35 @@ const isWithin = (seq: string) =>
 
 const MATCHING = `recall MATCH @match AND rowid BETWEEN ${rowid("@least")} AND ${rowid("@most")} AND ${isWithin(SEQ)}`
 
-export const prepare = (db: Database.Database) => ({
-  mark: query<[string], Mark>(db, "SELECT number, seq FROM recall_session WHERE session_id = ?"),
-  open: query<[string]>(db, "INSERT INTO recall_session (session_id, seq) VALUES (?, 0) ON CONFLICT DO NOTHING"),
-  moveMark: query<[number, number]>(db, "UPDATE recall_session SET seq = ? WHERE number = ?"),
-  insert: query<[number: number, seq: number, text: string]>(
+export const prepareSearch = (db: Database.Database) => ({
+  mark: prepareQuery<[string], Mark>(db, "SELECT number, seq FROM recall_session WHERE session_id = ?"),
+  open: prepareQuery<[string]>(db, "INSERT INTO recall_session (session_id, seq) VALUES (?, 0) ON CONFLICT DO NOTHING"),
+  moveMark: prepareQuery<[number, number]>(db, "UPDATE recall_session SET seq = ? WHERE number = ?"),
+  insert: prepareQuery<[number: number, seq: number, text: string]>(
     db,
     `INSERT INTO recall (rowid, body) VALUES ((? << ${SEQ_BITS}) + ?, ?)`
   ),
-  bodies: query<[sessionId: string, after: number, limit: number], Body>(
+  bodies: prepareQuery<[sessionId: string, after: number, limit: number], Body>(
     db,
     "SELECT seq, body FROM message WHERE session_id = ? AND seq > ? ORDER BY seq LIMIT ?"
   ),
 
-  count: value<[Ask], number>(db, `SELECT count(*) FROM (SELECT 1 FROM recall WHERE ${MATCHING} LIMIT @limit)`),
-  best: value<[Ask], number>(db, `SELECT ${SEQ} FROM recall WHERE ${MATCHING} ORDER BY rank, rowid DESC LIMIT @limit`),
-  newest: value<[Ask], number>(db, `SELECT ${SEQ} FROM recall WHERE ${MATCHING} ORDER BY rowid DESC LIMIT @limit`),
-  scan: query<[Scan], Body>(
+  count: prepareValue<[Ask], number>(db, `SELECT count(*) FROM (SELECT 1 FROM recall WHERE ${MATCHING} LIMIT @limit)`),
+  best: prepareValue<[Ask], number>(
+    db,
+    `SELECT ${SEQ} FROM recall WHERE ${MATCHING} ORDER BY rank, rowid DESC LIMIT @limit`
+  ),
+  newest: prepareValue<[Ask], number>(
+    db,
+    `SELECT ${SEQ} FROM recall WHERE ${MATCHING} ORDER BY rowid DESC LIMIT @limit`
+  ),
+  scan: prepareQuery<[Scan], Body>(
     db,
     `SELECT seq, body FROM message
      WHERE session_id = @sessionId AND seq BETWEEN @least AND @most AND ${isWithin("seq")}
        AND body LIKE @pattern ESCAPE '\\' ORDER BY seq DESC`
   ),
-  segmentOver: value<[string, number, number], string>(
+  segmentOver: prepareValue<[string, number, number], string>(
     db,
     `SELECT id FROM segment WHERE session_id = ? AND from_seq <= ? AND to_seq >= ?
      ORDER BY level, degraded IS NOT NULL, rowid DESC LIMIT 1`

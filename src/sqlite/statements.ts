@@ -14,10 +14,10 @@ export interface Query<P extends Array<unknown>, R> {
   readonly run: (...parameters: P) => { readonly changes: number; readonly lastInsertRowid: number | bigint }
 }
 
-export const query = <P extends Array<unknown>, R = never>(db: Database.Database, sql: string): Query<P, R> =>
+export const prepareQuery = <P extends Array<unknown>, R = never>(db: Database.Database, sql: string): Query<P, R> =>
   db.prepare<P, R>(sql)
 
-export const value = <P extends Array<unknown>, R>(db: Database.Database, sql: string): Query<P, R> =>
+export const prepareValue = <P extends Array<unknown>, R>(db: Database.Database, sql: string): Query<P, R> =>
   db.prepare<P, R>(sql).pluck()
 
 /** Writes one message of the log. */
@@ -27,93 +27,96 @@ export type Append = Pick<
 >
 
 const appendHere = (db: Database.Database): Append =>
-  query(
+  prepareQuery(
     db,
     "INSERT INTO message (session_id, seq, arrival, kind, tokens, total, body, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
   )
 
-export const prepare = (db: Database.Database, append = appendHere(db)) => ({
-  begin: query<[]>(db, "BEGIN IMMEDIATE"),
-  beginRead: query<[]>(db, "BEGIN"),
-  commit: query<[]>(db, "COMMIT"),
-  rollback: query<[]>(db, "ROLLBACK"),
+export const prepareStatements = (db: Database.Database, append = appendHere(db)) => ({
+  begin: prepareQuery<[]>(db, "BEGIN IMMEDIATE"),
+  beginRead: prepareQuery<[]>(db, "BEGIN"),
+  commit: prepareQuery<[]>(db, "COMMIT"),
+  rollback: prepareQuery<[]>(db, "ROLLBACK"),
   /** A commit then is on disk when the next one is: enough for what a power cut ends anyway. */
-  relax: query<[]>(db, "PRAGMA synchronous = NORMAL"),
-  strict: query<[]>(db, "PRAGMA synchronous = FULL"),
-  dataVersion: value<[], number>(db, "PRAGMA data_version"),
+  relax: prepareQuery<[]>(db, "PRAGMA synchronous = NORMAL"),
+  strict: prepareQuery<[]>(db, "PRAGMA synchronous = FULL"),
+  dataVersion: prepareValue<[], number>(db, "PRAGMA data_version"),
 
-  session: query<[string], { readonly epoch: number; readonly usage: string | null }>(
+  session: prepareQuery<[string], { readonly epoch: number; readonly usage: string | null }>(
     db,
     "SELECT epoch, usage FROM session WHERE id = ?"
   ),
-  open: query<[string, number]>(db, "INSERT INTO session (id, created) VALUES (?, ?) ON CONFLICT DO NOTHING"),
-  nextEpoch: query<[string]>(db, "UPDATE session SET epoch = epoch + 1, usage = NULL WHERE id = ?"),
-  saveUsage: query<[string, string]>(db, "UPDATE session SET usage = ? WHERE id = ?"),
+  open: prepareQuery<[string, number]>(db, "INSERT INTO session (id, created) VALUES (?, ?) ON CONFLICT DO NOTHING"),
+  nextEpoch: prepareQuery<[string]>(db, "UPDATE session SET epoch = epoch + 1, usage = NULL WHERE id = ?"),
+  saveUsage: prepareQuery<[string, string]>(db, "UPDATE session SET usage = ? WHERE id = ?"),
 
-  deliver: query<[string, string, number, string, number]>(
+  deliver: prepareQuery<[string, string, number, string, number]>(
     db,
     "INSERT INTO inbox (session_id, kind, tokens, body, at) VALUES (?, ?, ?, ?, ?)"
   ),
-  waiting: query<[string], Omit<MessageRow, "seq">>(
+  waiting: prepareQuery<[string], Omit<MessageRow, "seq">>(
     db,
     "SELECT arrival, kind, tokens, body, at FROM inbox WHERE session_id = ? ORDER BY arrival"
   ),
-  clear: query<[string, number]>(db, "DELETE FROM inbox WHERE session_id = ? AND arrival <= ?"),
-  key: query<[string, string], { readonly arrival: number; readonly digest: string }>(
+  clear: prepareQuery<[string, number]>(db, "DELETE FROM inbox WHERE session_id = ? AND arrival <= ?"),
+  key: prepareQuery<[string, string], { readonly arrival: number; readonly digest: string }>(
     db,
     "SELECT arrival, digest FROM delivery_key WHERE session_id = ? AND key = ?"
   ),
-  saveKey: query<[string, string, number, string]>(
+  saveKey: prepareQuery<[string, string, number, string]>(
     db,
     "INSERT INTO delivery_key (session_id, key, arrival, digest) VALUES (?, ?, ?, ?)"
   ),
 
   append,
-  last: query<[string], { readonly seq: number; readonly total: number }>(
+  last: prepareQuery<[string], { readonly seq: number; readonly total: number }>(
     db,
     "SELECT seq, total FROM message WHERE session_id = ? ORDER BY seq DESC LIMIT 1"
   ),
-  message: query<[string, number], MessageRow>(db, `SELECT ${MESSAGE} FROM message WHERE session_id = ? AND seq = ?`),
-  between: query<[string, number, number], MessageRow>(
+  message: prepareQuery<[string, number], MessageRow>(
+    db,
+    `SELECT ${MESSAGE} FROM message WHERE session_id = ? AND seq = ?`
+  ),
+  between: prepareQuery<[string, number, number], MessageRow>(
     db,
     `SELECT ${MESSAGE} FROM message WHERE session_id = ? AND seq BETWEEN ? AND ? ORDER BY seq`
   ),
-  page: query<[string, number, number], MessageRow>(
+  page: prepareQuery<[string, number, number], MessageRow>(
     db,
     `SELECT ${MESSAGE} FROM message WHERE session_id = ? AND seq > ? ORDER BY seq LIMIT ?`
   ),
 
-  generation: query<[string], GenerationRow>(
+  generation: prepareQuery<[string], GenerationRow>(
     db,
     `SELECT generation, manifest, left_seq, at FROM generation
      WHERE session_id = ? ORDER BY generation DESC LIMIT 1`
   ),
-  generationBefore: query<[string, number], GenerationRow>(
+  generationBefore: prepareQuery<[string, number], GenerationRow>(
     db,
     `SELECT generation, manifest, left_seq, at FROM generation
      WHERE session_id = ? AND json_extract(manifest, '$.tailFrom') <= ? ORDER BY generation DESC LIMIT 1`
   ),
-  saveGeneration: query<[string, number, string, number, string, string, number]>(
+  saveGeneration: prepareQuery<[string, number, string, number, string, string, number]>(
     db,
     `INSERT INTO generation (session_id, generation, manifest, left_seq, snapshot_id, operation_id, at)
      VALUES (?, ?, ?, ?, ?, ?, ?)`
   ),
-  ledger: value<[string], string>(db, "SELECT body FROM ledger WHERE session_id = ?"),
-  saveLedger: query<[string, string]>(db, "INSERT OR REPLACE INTO ledger (session_id, body) VALUES (?, ?)"),
-  leftBehind: query<[string], { readonly session_id: string; readonly generation: number; readonly left_seq: number }>(
-    db,
-    "SELECT session_id, generation - 1 AS generation, left_seq FROM generation WHERE snapshot_id = ?"
-  ),
-  manifestOf: query<[string, number], Pick<GenerationRow, "manifest">>(
+  ledger: prepareValue<[string], string>(db, "SELECT body FROM ledger WHERE session_id = ?"),
+  saveLedger: prepareQuery<[string, string]>(db, "INSERT OR REPLACE INTO ledger (session_id, body) VALUES (?, ?)"),
+  leftBehind: prepareQuery<
+    [string],
+    { readonly session_id: string; readonly generation: number; readonly left_seq: number }
+  >(db, "SELECT session_id, generation - 1 AS generation, left_seq FROM generation WHERE snapshot_id = ?"),
+  manifestOf: prepareQuery<[string, number], Pick<GenerationRow, "manifest">>(
     db,
     "SELECT manifest FROM generation WHERE session_id = ? AND generation = ?"
   ),
-  segment: query<[string], SegmentRow & { readonly session_id: string }>(
+  segment: prepareQuery<[string], SegmentRow & { readonly session_id: string }>(
     db,
     `SELECT id, session_id, level, children, from_seq, to_seq, tokens, body, degraded, focus, model
      FROM segment WHERE id = ?`
   ),
-  saveSegment: query<
+  saveSegment: prepareQuery<
     [string, string, number, string, number, number, number, string, string | null, string | null, string]
   >(
     db,
@@ -121,15 +124,18 @@ export const prepare = (db: Database.Database, append = appendHere(db)) => ({
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
   ),
 
-  healTries: value<[string], number>(db, "SELECT tries FROM heal_try WHERE segment_id = ?"),
-  saveHealTries: query<[string, number]>(db, "INSERT OR REPLACE INTO heal_try (segment_id, tries) VALUES (?, ?)"),
-
-  lease: query<[string, string], { readonly token: number; readonly holder: string | null; readonly expires: number }>(
+  healTries: prepareValue<[string], number>(db, "SELECT tries FROM heal_try WHERE segment_id = ?"),
+  saveHealTries: prepareQuery<[string, number]>(
     db,
-    "SELECT token, holder, expires FROM lease WHERE session_id = ? AND name = ?"
+    "INSERT OR REPLACE INTO heal_try (segment_id, tries) VALUES (?, ?)"
   ),
+
+  lease: prepareQuery<
+    [string, string],
+    { readonly token: number; readonly holder: string | null; readonly expires: number }
+  >(db, "SELECT token, holder, expires FROM lease WHERE session_id = ? AND name = ?"),
   /** No row if it is somebody's, or if there is no such session. Read all of it: only then it is committed. */
-  takeLease: query<
+  takeLease: prepareQuery<
     [name: string, holder: string, expires: number, sessionId: string, now: number],
     { readonly token: number; readonly epoch: number }
   >(
@@ -139,21 +145,21 @@ export const prepare = (db: Database.Database, append = appendHere(db)) => ({
        WHERE lease.holder IS NULL OR lease.expires <= ?
      RETURNING token, (SELECT epoch FROM session WHERE id = session_id) AS epoch`
   ),
-  renewLease: query<[number, string, string, number]>(
+  renewLease: prepareQuery<[number, string, string, number]>(
     db,
     "UPDATE lease SET expires = ? WHERE session_id = ? AND name = ? AND token = ? AND holder IS NOT NULL"
   ),
   /** The row stays, so that tokens never repeat. */
-  freeLease: query<[string, string, number]>(
+  freeLease: prepareQuery<[string, string, number]>(
     db,
     "UPDATE lease SET holder = NULL, expires = 0 WHERE session_id = ? AND name = ? AND token = ?"
   ),
-  revokeLease: query<[string, string]>(
+  revokeLease: prepareQuery<[string, string]>(
     db,
     "UPDATE lease SET token = token + 1, holder = NULL, expires = 0 WHERE session_id = ? AND name = ?"
   ),
 
-  sessions: query<[], SessionSummary>(
+  sessions: prepareQuery<[], SessionSummary>(
     db,
     `SELECT s.id AS sessionId,
        ifnull((SELECT seq FROM message WHERE session_id = s.id ORDER BY seq DESC LIMIT 1), 0) AS messages,
@@ -163,24 +169,24 @@ export const prepare = (db: Database.Database, append = appendHere(db)) => ({
        ifnull((SELECT total FROM message WHERE session_id = s.id ORDER BY seq DESC LIMIT 1), 0) AS tokens
      FROM session s ORDER BY s.id`
   ),
-  snapshots: query<[string], Snapshot>(
+  snapshots: prepareQuery<[string], Snapshot>(
     db,
     `SELECT snapshot_id AS snapshotId, session_id AS sessionId, generation - 1 AS generation, left_seq AS lastSeq, at
      FROM generation WHERE session_id = ? ORDER BY generation`
   ),
 
-  pause: query<[string], Pause>(db, "SELECT failures, level, until FROM route_pause WHERE key = ?"),
-  savePause: query<[string, number, number, number]>(
+  pause: prepareQuery<[string], Pause>(db, "SELECT failures, level, until FROM route_pause WHERE key = ?"),
+  savePause: prepareQuery<[string, number, number, number]>(
     db,
     "INSERT OR REPLACE INTO route_pause (key, failures, level, until) VALUES (?, ?, ?, ?)"
   ),
-  clearPause: query<[string]>(db, "DELETE FROM route_pause WHERE key = ?"),
+  clearPause: prepareQuery<[string]>(db, "DELETE FROM route_pause WHERE key = ?"),
 
-  counters: query<[string], { readonly name: string; readonly value: number }>(
+  counters: prepareQuery<[string], { readonly name: string; readonly value: number }>(
     db,
     "SELECT name, value FROM counter WHERE session_id = ?"
   ),
-  count: query<[string, string]>(
+  count: prepareQuery<[string, string]>(
     db,
     `INSERT INTO counter (session_id, name, value)
        SELECT session.id, key, CAST(round(json_each.value) AS INTEGER) FROM session, json_each(?) WHERE session.id = ?
@@ -188,14 +194,14 @@ export const prepare = (db: Database.Database, append = appendHere(db)) => ({
        value = CASE name WHEN 'longestWaitMs' THEN max(value, excluded.value) ELSE value + excluded.value END`
   ),
 
-  publish: query<[string, string, string, string]>(
+  publish: prepareQuery<[string, string, string, string]>(
     db,
     "INSERT OR REPLACE INTO operation (id, session_id, request_key, result) VALUES (?, ?, ?, ?)"
   ),
-  outcome: value<[string, string], string>(db, "SELECT result FROM operation WHERE id = ? AND request_key = ?")
+  outcome: prepareValue<[string, string], string>(db, "SELECT result FROM operation WHERE id = ? AND request_key = ?")
 })
 
-export type Statements = ReturnType<typeof prepare>
+export type Statements = ReturnType<typeof prepareStatements>
 
 export interface GenerationRow {
   readonly generation: number

@@ -10,11 +10,11 @@ import * as Either from "effect/Either"
 import { UnknownSession, StoreError } from "../session/SessionError.ts"
 import type { SessionId, State } from "../session/Session.ts"
 import type { Counter } from "../message/Tokens.ts"
-import { type AnyFiber, countedIn } from "../concurrency/eventLoopBudget.ts"
-import { isUnheard, spanned } from "../concurrency/tracedOnly.ts"
-import * as Residents from "./residentSessions.ts"
-import { patience, toStoreError } from "./file.ts"
-import { prepare, type Statements } from "./statements.ts"
+import { type AnyFiber, chargeFiber } from "../concurrency/eventLoopBudget.ts"
+import { isUntraced, withSessionSpan } from "../concurrency/tracedOnly.ts"
+import * as ResidentSessions from "./residentSessions.ts"
+import { busyTimeout, toStoreError } from "./file.ts"
+import { prepareStatements, type Statements } from "./statements.ts"
 
 /** What a block answers: computed once the transaction is over, when memory may be changed. */
 export type Answer<A, E> = Either.Either<() => A, E>
@@ -22,11 +22,11 @@ export type Answer<A, E> = Either.Either<() => A, E>
 export const isBusy = (error: unknown) => error instanceof StoreError && error.isRetryable
 
 /** Waits for another process off the event loop; the schedule costs only when it is busy. */
-export const busyRetried = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+export const retryWhileBusy = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.catchIf(effect, isBusy, () => patiently(effect))
 
 const patiently = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.retry(effect, { while: isBusy, schedule: patience })
+  Effect.retry(effect, { while: isBusy, schedule: busyTimeout })
 
 /** How what a block does reaches the disk. */
 type Way = <A, E>(body: () => Answer<A, E>) => Either.Either<A, E>
@@ -37,7 +37,7 @@ export type Outcome = "committed" | "rolled back" | "unknown"
 /** Where somebody else writes to the sessions, too. */
 export interface Shared {
   /** Before a session is read. */
-  readonly refresh: Residents.Refresh
+  readonly refresh: ResidentSessions.Refresh
   /** In the transaction, once a session has a new base: shows it to the others. */
   readonly rebase: (sessionId: SessionId, state: () => State) => void
   /** At the beginning of a transaction that writes: ends what a crash cut in two. */
@@ -55,10 +55,10 @@ const notShared: Shared = {
 export const make = (
   db: Database.Database,
   counter: Counter,
-  sql: Statements = prepare(db),
+  sql: Statements = prepareStatements(db),
   shared: Shared = notShared
 ) => {
-  const residents = Residents.make(sql, shared.refresh)
+  const residents = ResidentSessions.make(sql, shared.refresh)
   const isStrict = db.pragma("synchronous", { simple: true }) === FULL
   let isRelaxed = false
 
@@ -89,7 +89,7 @@ export const make = (
 
   const stateNow = (sessionId: SessionId) => {
     const current = residents.current(sessionId)
-    return current === undefined ? undefined : Residents.stateOf(sessionId, current)
+    return current === undefined ? undefined : ResidentSessions.readState(sessionId, current)
   }
 
   const beginWriting = () => {
@@ -119,7 +119,7 @@ export const make = (
     <A, E>(fiber: AnyFiber, name: string, body: (now: number) => Answer<A, E>): Either.Either<A, E | StoreError> => {
       const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
       try {
-        return countedIn(fiber, () => way(() => body(Math.floor(clock.unsafeCurrentTimeMillis()))))
+        return chargeFiber(fiber, () => way(() => body(Math.floor(clock.unsafeCurrentTimeMillis()))))
       } catch (cause) {
         return Either.left(cause instanceof StoreError ? cause : toStoreError(name, cause))
       }
@@ -135,7 +135,7 @@ export const make = (
     ): Effect.Effect<A, E | StoreError> =>
       Effect.withFiberRuntime((fiber) => {
         const again = () => Effect.withFiberRuntime<A, E | StoreError>((fiber) => once(fiber, name, body))
-        if (!isUnheard(fiber)) return spanned(`SessionStore.${name}`, subject, busyRetried(again()))
+        if (!isUntraced(fiber)) return withSessionSpan(`SessionStore.${name}`, subject, retryWhileBusy(again()))
         const answer = once(fiber, name, body)
         return Either.isLeft(answer) && isBusy(answer.left) ? patiently(again()) : answer
       })

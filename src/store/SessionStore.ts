@@ -204,7 +204,7 @@ export type Histories = ReadonlyArray<{ readonly sessionId: SessionId; readonly 
  * @since 0.1.0
  * @category models
  */
-export interface Places {
+export interface SearchScope {
   readonly fromSeq: number
   readonly toSeq: number
   readonly except: ReadonlyArray<number>
@@ -271,7 +271,7 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
     readonly search: (
       sessionId: SessionId,
       query: string,
-      options: { readonly places: Places; readonly limit: number }
+      options: { readonly places: SearchScope; readonly limit: number }
     ) => Effect.Effect<ReadonlyArray<Logged>, UnknownSession | StoreError>
     readonly segment: (
       segmentId: string

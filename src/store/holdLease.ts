@@ -7,7 +7,7 @@ import type { SessionId } from "../session/Session.ts"
 import type { StoreError, UnknownSession } from "../session/SessionError.ts"
 import type { Lease, LeaseRequest, SessionStore } from "./SessionStore.ts"
 import * as Heartbeats from "./heartbeats.ts"
-import { steadyMillis } from "../concurrency/monotonicClock.ts"
+import { monotonicMillis } from "../concurrency/monotonicClock.ts"
 
 /** In milliseconds. */
 const POLL = 50
@@ -57,7 +57,7 @@ export const make = (
         const again = (milliseconds: number) =>
           Effect.zipRight(pause(milliseconds), take(sessionId, request, pause, patience, holder))
         if (patience === undefined) return again(POLL)
-        return Effect.flatMap(steadyMillis, (now) =>
+        return Effect.flatMap(monotonicMillis, (now) =>
           now < patience.until ? again(Math.min(POLL, patience.until - now)) : Effect.fail(patience.late(holder))
         )
       })

@@ -1,29 +1,29 @@
 /** What is searched in, and what is searched for: words for an index, and queries that are nothing but words. */
 import * as Handoff from "../handoff/Handoff.ts"
 import * as Message from "../message/Message.ts"
-import { isRecalled } from "../message/ownMarks.ts"
+import { isRecalledText } from "../message/ownMarks.ts"
 
 /** The words of a message: its text, then names and arguments of its tool calls. */
-export const wordsOf = (message: Message.Message): string =>
+export const splitQueryWords = (message: Message.Message): string =>
   [Message.text(message), ...Message.toolCalls(message).map(ofCall)].filter((text) => text !== "").join("\n")
 
 const ofCall = ({ function: { arguments: json, name } }: Message.ToolCall): string => `${name} ${json}`
 
 /** The same, without what was said to find or to stand for other messages: it would be found in their place. */
-export const searchable = (message: Message.Message): string => {
+export const searchableText = (message: Message.Message): string => {
   const text = Message.text(message)
-  if (Handoff.isHandoff(message) || (message.role === "tool" && isRecalled(text))) return ""
+  if (Handoff.isHandoff(message) || (message.role === "tool" && isRecalledText(text))) return ""
   const calls = Message.toolCalls(message)
   return calls.some(isSearch)
     ? [text, ...calls.filter((call) => !isSearch(call)).map(ofCall)].join("\n")
-    : wordsOf(message)
+    : splitQueryWords(message)
 }
 
 const isSearch = ({ function: { arguments: json, name } }: Message.ToolCall): boolean =>
   name === "recall" && /^\s*\{\s*"query"/.test(json)
 
 /** Where words are not set apart by spaces, every character becomes a word, so that a phrase is a substring. */
-export const indexed = (text: string): string => (MAY_BE_UNSPACED.test(text) ? text.replace(UNSPACED, " $& ") : text)
+export const indexText = (text: string): string => (MAY_BE_UNSPACED.test(text) ? text.replace(UNSPACED, " $& ") : text)
 
 /** A piece of a query: text in quotes, or a run without white space. */
 export interface Chunk {
@@ -40,7 +40,7 @@ const LONGEST_QUERY = 2_000
 const MOST_CHUNKS = 32
 
 /** The pieces of a query, each once. */
-export const chunksOf = (query: string): ReadonlyArray<Chunk> => {
+export const splitChunks = (query: string): ReadonlyArray<Chunk> => {
   const found = Array.from(beginning(query).matchAll(CHUNK), ([whole, quoted]) => quoted ?? whole)
   return Array.from(new Set(found))
     .slice(0, MOST_CHUNKS)
@@ -50,7 +50,7 @@ export const chunksOf = (query: string): ReadonlyArray<Chunk> => {
 const beginning = (query: string): string => query.slice(0, LONGEST_QUERY).replace(/[\ud800-\udbff]$/, "")
 
 const phrasesOf = (text: string): Omit<Chunk, "text"> => {
-  const words = indexed(text).match(WORD) ?? []
+  const words = indexText(text).match(WORD) ?? []
   const last = words.at(-1)
   if (last === undefined) return { phrase: null, prefix: null }
   const phrase = `"${words.join(" ")}"`
@@ -60,7 +60,7 @@ const phrasesOf = (text: string): Omit<Chunk, "text"> => {
 const SHORTEST_PREFIX = 3
 
 /** Pairs of characters where words are not set apart, for when a question is not in the log as it was asked. */
-export const pairsOf = (chunks: ReadonlyArray<Chunk>): ReadonlyArray<string> =>
+export const pairCharacters = (chunks: ReadonlyArray<Chunk>): ReadonlyArray<string> =>
   Array.from(new Set(chunks.flatMap(({ text }) => text.match(UNSPACED_RUN) ?? []).flatMap(neighbours))).slice(
     0,
     MOST_CHUNKS
@@ -72,17 +72,17 @@ const neighbours = (run: string): ReadonlyArray<string> => {
 }
 
 /** Whether marks are part of what is looked for (`&&`, `C++`, `--force`), which an index of words cannot tell. */
-export const isBeyondWords = (chunks: ReadonlyArray<Chunk>): boolean =>
+export const needsScan = (chunks: ReadonlyArray<Chunk>): boolean =>
   chunks.some(({ phrase, text }) => phrase === null || MARKED.test(text.replace(SENTENCE_MARKS, "")))
 
 /** Whether a text has every chunk as it was written, in whatever case. */
-export const holds = (text: string, chunks: ReadonlyArray<Chunk>): boolean => {
+export const holdsChunk = (text: string, chunks: ReadonlyArray<Chunk>): boolean => {
   const lower = text.toLowerCase()
   return chunks.every((chunk) => text.includes(chunk.text) || lower.includes(chunk.text.toLowerCase()))
 }
 
 /** A pattern of SQL's LIKE, with `\` as its escape, for a text within a JSON text. */
-export const likeWithinJson = (text: string): string =>
+export const likePattern = (text: string): string =>
   `%${JSON.stringify(text)
     .slice(1, -1)
     .replaceAll(/[\\%_]/g, "\\$&")}%`

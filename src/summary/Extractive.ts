@@ -4,12 +4,12 @@
  * @since 0.1.0
  */
 import * as Handoff from "../handoff/Handoff.ts"
-import { carried } from "./importedHandoffs.ts"
-import { byFolder } from "../ledger/lines.ts"
-import { looked } from "../ledger/looked.ts"
-import { outcomes, type Spoken } from "./turnOutcomes.ts"
-import { clip, oneLine, sentences, words } from "../message/text.ts"
-import { firstSaid, linesOf, quotesOf, type Quote, ranked } from "./salientQuotes.ts"
+import { sectionsOfImportedHandoffs } from "./importedHandoffs.ts"
+import { groupByFolder } from "../ledger/lines.ts"
+import { excerptForDigest } from "../ledger/looked.ts"
+import { findTurnOutcomes, type Spoken } from "./turnOutcomes.ts"
+import { clipText, toOneLine, splitSentences, splitWords } from "../message/text.ts"
+import { findFirstSaid, splitLines, collectQuotes, type Quote, rankQuotes } from "./salientQuotes.ts"
 import * as Ledger from "../ledger/Ledger.ts"
 import * as Message from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
@@ -62,11 +62,11 @@ export function* summarizing(entries: ReadonlyArray<Logged>, options: Options): 
     yield
   }
   const ledger = hasEnded ? Ledger.ended(noted) : noted
-  const before = without(carried(entries), ledger)
+  const before = without(sectionsOfImportedHandoffs(entries), ledger)
   const written = ledger.files.filter(({ access }) => access === "written").map(({ path }) => path)
   const topic = focus === null ? new Set<string>() : topicOf(focus, talk)
   const inProgress = hasEnded ? [] : sinceLastEnd(talk).filter(isOwn).map(gist)
-  const done = focused((yield* outcomes(talk)).map(numbered), topic)
+  const done = focused((yield* findTurnOutcomes(talk)).map(numbered), topic)
   const carriedByLedger = [...ledger.constraints, ...ledger.requests, ...ledger.decisions, ...ledger.errors]
   const told = [...done, ...inProgress, ...before.facts, ...carriedByLedger.map(({ text }) => text)].join("\n")
   const [goal, ...others] = ledger.requests.toReversed()
@@ -78,7 +78,7 @@ export function* summarizing(entries: ReadonlyArray<Logged>, options: Options): 
     blocked: [],
     decisions: before.decisions,
     errors: before.errors,
-    files: byFolder(Array.from(new Set([...before.files, ...written.slice(-MOST_FILES)]))),
+    files: groupByFolder(Array.from(new Set([...before.files, ...written.slice(-MOST_FILES)]))),
     openWork: others
       .filter(({ answered }) => !answered)
       .toReversed()
@@ -96,7 +96,7 @@ const spoken = ({ kind, message, seq }: Logged): Spoken => ({
   role: message.role,
   isRequest: message.role === "user" && kind !== "notification",
   endsTurn: Message.endsTurn(message),
-  sentences: sentences(redact(looked(message)))
+  sentences: splitSentences(redact(excerptForDigest(message)))
 })
 
 /** The sentences and the lines of tool output that say most, the best last; nothing that is `told` elsewhere. */
@@ -106,28 +106,29 @@ function* telling(
   told: string,
   topic: ReadonlySet<string>
 ): Generator<void, ReadonlyArray<string>> {
-  const first = yield* firstSaid(talk)
+  const first = yield* findFirstSaid(talk)
   const untold = ({ text }: Quote) => !told.includes(text)
   const said: Array<Quote> = []
   for (const { role, sentences, seq } of talk) {
-    said.push(...quotesOf(sentences, seq, role === "user" ? 1.3 : 1))
+    said.push(...collectQuotes(sentences, seq, role === "user" ? 1.3 : 1))
     yield
   }
   const output: Array<Quote> = []
   for (const { message, seq } of entries) {
-    if (message.role === "tool") output.push(...unsecret(linesOf(looked(message), seq, first, topic), message))
+    if (message.role === "tool")
+      output.push(...unsecret(splitLines(excerptForDigest(message), seq, first, topic), message))
     yield
   }
   return interleaved(
-    yield* ranked(said, topic, MOST_SENTENCES, untold),
-    yield* ranked(output, topic, MOST_LINES, untold)
+    yield* rankQuotes(said, topic, MOST_SENTENCES, untold),
+    yield* rankQuotes(output, topic, MOST_LINES, untold)
   ).map(numbered)
 }
 
 /** The words of the focus, without those that most of the talk has: small words name no topic. */
 const topicOf = (focus: string, talk: ReadonlyArray<Spoken>): ReadonlySet<string> => {
-  const said = talk.map(({ sentences }) => new Set(words(sentences.join(" "))))
-  const all = words(focus)
+  const said = talk.map(({ sentences }) => new Set(splitWords(sentences.join(" "))))
+  const all = splitWords(focus)
   const telling = all.filter((word) => said.filter((own) => own.has(word)).length < MOST * said.length)
   return new Set(telling.length > 0 ? telling : all)
 }
@@ -135,14 +136,14 @@ const topicOf = (focus: string, talk: ReadonlyArray<Spoken>): ReadonlySet<string
 /** What speaks of the topic last, since the last stays longest; of all else only the newest. */
 const focused = (items: ReadonlyArray<string>, topic: ReadonlySet<string>): ReadonlyArray<string> => {
   if (topic.size === 0) return items
-  const isOn = (item: string) => words(item).some((word) => topic.has(word))
+  const isOn = (item: string) => splitWords(item).some((word) => topic.has(word))
   return [...items.filter((item) => !isOn(item)).slice(-MOST_BESIDE), ...items.filter(isOn)]
 }
 
 /** Without the lines in which a secret is: most outputs have no line to quote, and redacting is what costs. */
 const unsecret = (lines: ReadonlyArray<Quote>, message: Message.Message): ReadonlyArray<Quote> => {
   if (lines.length === 0) return lines
-  const safe = oneLine(redact(looked(message)))
+  const safe = toOneLine(redact(excerptForDigest(message)))
   return lines.filter(({ text }) => safe.includes(text))
 }
 
@@ -173,7 +174,7 @@ const sinceLastEnd = (talk: ReadonlyArray<Spoken>): ReadonlyArray<Spoken> =>
 const isOwn = ({ role }: Spoken): boolean => role === "assistant"
 
 const gist = ({ sentences, seq }: Spoken): string =>
-  numbered({ text: clip(oneLine(sentences.slice(0, 2).join(" ")), LONGEST_GIST), seq })
+  numbered({ text: clipText(toOneLine(sentences.slice(0, 2).join(" ")), LONGEST_GIST), seq })
 
 const numbered = ({ seq, text }: { readonly text: string; readonly seq: number }): string => `${text} (#${seq})`
 

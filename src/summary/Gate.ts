@@ -5,7 +5,7 @@
  */
 import * as Either from "effect/Either"
 import { InvalidSummary, type GateReason } from "../model/ModelError.ts"
-import { clip, oneLine } from "../message/text.ts"
+import { clipText, toOneLine } from "../message/text.ts"
 import { redact } from "../message/Redaction.ts"
 import type { Counter } from "../message/Tokens.ts"
 
@@ -34,7 +34,7 @@ export interface Answer {
  * @since 0.1.0
  * @category getters
  */
-export const check = (answer: Answer): Either.Either<string, InvalidSummary> => {
+export const checkSummary = (answer: Answer): Either.Either<string, InvalidSummary> => {
   const summary = clean(answer.text)
   const fault = faults.find(({ holds }) => holds(summary, answer))
   if (fault === undefined) return Either.right(summary)
@@ -149,4 +149,4 @@ const isErrorObject = (text: string): boolean => {
   }
 }
 
-const excerpt = (text: string): string => clip(oneLine(redact(text)), 160)
+const excerpt = (text: string): string => clipText(toOneLine(redact(text)), 160)

@@ -7,9 +7,9 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { place } from "../model/ModelClients.ts"
-import type { AuxiliaryError } from "../model/ModelError.ts"
-import * as Pause from "../model/RoutePause.ts"
+import { endpointKey } from "../model/ModelClients.ts"
+import type { ModelError } from "../model/ModelError.ts"
+import * as RoutePause from "../model/RoutePause.ts"
 import type { Route } from "../model/Provider.ts"
 import { SessionStore } from "../store/SessionStore.ts"
 
@@ -23,30 +23,34 @@ import { SessionStore } from "../store/SessionStore.ts"
  * @since 0.1.0
  * @category services
  */
-export class Pauses extends Context.Tag("throughline/Pauses")<
-  Pauses,
+export class RoutePauses extends Context.Tag("throughline/RoutePauses")<
+  RoutePauses,
   {
     readonly claim: (route: Route, task: string) => Effect.Effect<boolean>
     readonly release: (route: Route, task: string) => Effect.Effect<void>
-    readonly failed: (route: Route, task: string, error: AuxiliaryError) => Effect.Effect<void>
+    readonly failed: (route: Route, task: string, error: ModelError) => Effect.Effect<void>
     readonly succeeded: (route: Route, task: string) => Effect.Effect<void>
   }
 >() {}
 
 /** A pause of the route holds for every task on its place, one of the task for this model alone. */
 const keyOf = {
-  route: (route: Route) => place(route),
-  task: (route: Route, task: string) => `${place(route)} ${route.model} ${task}`
+  route: (route: Route) => endpointKey(route),
+  task: (route: Route, task: string) => `${endpointKey(route)} ${route.model} ${task}`
 }
 
 /**
  * @since 0.1.0
  * @category constructors
  */
-export const make = Effect.fnUntraced(function* (policy: Pause.Policy = Pause.defaults) {
+export const make = Effect.fnUntraced(function* (policy: RoutePause.Policy = RoutePause.defaults) {
   const store = yield* SessionStore
 
-  const change = <A>(key: string, otherwise: A, rule: (pause: Pause.Pause, now: number) => readonly [A, Pause.Pause]) =>
+  const change = <A>(
+    key: string,
+    otherwise: A,
+    rule: (pause: RoutePause.Pause, now: number) => readonly [A, RoutePause.Pause]
+  ) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => store.pause(key, (pause) => rule(pause, now))).pipe(
       Effect.catchAll((error) => Effect.as(Effect.logWarning(error.message), otherwise))
     )
@@ -56,9 +60,9 @@ export const make = Effect.fnUntraced(function* (policy: Pause.Policy = Pause.de
 
   const claimKey = (key: string) =>
     change(key, true, (pause, now) => {
-      const gate = Pause.gate(pause, now)
+      const gate = RoutePause.admission(pause, now)
       if (gate !== "probe") return [gate === "open", pause]
-      const probing = Pause.probing(policy, pause, now)
+      const probing = RoutePause.probePause(policy, pause, now)
       probes.set(key, probing.until)
       return [true, probing]
     })
@@ -78,9 +82,10 @@ export const make = Effect.fnUntraced(function* (policy: Pause.Policy = Pause.de
   const release = (route: Route, task: string) =>
     Effect.zipRight(releaseKey(keyOf.route(route)), releaseKey(keyOf.task(route, task)))
 
-  const forget = (key: string) => change(key, undefined, () => [undefined, Pause.none])
+  const forget = (key: string) => change(key, undefined, () => [undefined, RoutePause.none])
 
-  const isClosed = (key: string) => change(key, false, (pause, now) => [Pause.gate(pause, now) === "closed", pause])
+  const isClosed = (key: string) =>
+    change(key, false, (pause, now) => [RoutePause.admission(pause, now) === "closed", pause])
 
   /** A task that may not go leaves the probe of the route to others. */
   const claim = Effect.fnUntraced(function* (route: Route, task: string) {
@@ -88,22 +93,22 @@ export const make = Effect.fnUntraced(function* (policy: Pause.Policy = Pause.de
     return (yield* claimKey(keyOf.route(route))) && (yield* claimKey(keyOf.task(route, task)))
   })
 
-  const failed = (route: Route, task: string, error: AuxiliaryError) => {
-    const scope = Pause.scopeOf(error)
+  const failed = (route: Route, task: string, error: ModelError) => {
+    const scope = RoutePause.scopeOf(error)
     if (scope === "nothing") return Effect.void
     const key = scope === "route" ? keyOf.route(route) : keyOf.task(route, task)
-    return change(key, undefined, (pause, now) => [undefined, Pause.afterFailure(policy, pause, scope, now)])
+    return change(key, undefined, (pause, now) => [undefined, RoutePause.afterFailure(policy, pause, scope, now)])
   }
 
   const succeeded = (route: Route, task: string) =>
     Effect.zipRight(forget(keyOf.route(route)), forget(keyOf.task(route, task)))
 
-  return Pauses.of({ claim, release, failed, succeeded })
+  return RoutePauses.of({ claim, release, failed, succeeded })
 })
 
 /**
  * @since 0.1.0
  * @category layers
  */
-export const layer = (policy?: Pause.Policy): Layer.Layer<Pauses, never, SessionStore> =>
-  Layer.effect(Pauses, make(policy))
+export const layer = (policy?: RoutePause.Policy): Layer.Layer<RoutePauses, never, SessionStore> =>
+  Layer.effect(RoutePauses, make(policy))

@@ -9,14 +9,14 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
-import type { AuxiliaryClients } from "../model/ModelClients.ts"
-import * as AuxiliaryTask from "./modelTask.ts"
+import type { ModelClients } from "../model/ModelClients.ts"
+import * as ModelTask from "./modelTask.ts"
 import type { Attempt, BudgetLeft } from "../session/CompressionResult.ts"
 import * as Handoff from "../handoff/Handoff.ts"
-import { counted, inPieces, paced } from "../concurrency/eventLoopBudget.ts"
+import { chargeWork, runInSlices, foldInSlices } from "../concurrency/eventLoopBudget.ts"
 import * as Chunks from "./chunks.ts"
-import * as Condensing from "./condense.ts"
-import { shown } from "../handoff/prompt.ts"
+import * as Condense from "./condense.ts"
+import { showMessage } from "../handoff/prompt.ts"
 import * as Progress from "./progress.ts"
 import * as SummaryTask from "./summaryTask.ts"
 import * as Message from "../message/Message.ts"
@@ -24,7 +24,7 @@ import type { Merge } from "../handoff/segmentTree.ts"
 import type { Logged } from "../session/Session.ts"
 import { label, type Route } from "../model/Provider.ts"
 import * as Extractive from "./Extractive.ts"
-import type { Pauses } from "./RoutePauses.ts"
+import type { RoutePauses } from "./RoutePauses.ts"
 import * as Recovery from "../model/Recovery.ts"
 import { inUse, total } from "../message/Tokens.ts"
 
@@ -90,7 +90,7 @@ export interface Summary extends Spent {
   readonly text: string
   readonly model: string
   readonly degraded: string | null
-  readonly condensed: ReadonlyArray<Condensing.Condensed>
+  readonly condensed: ReadonlyArray<Condense.Condensed>
   readonly attempts: ReadonlyArray<Attempt>
   readonly budgetLeft: BudgetLeft | null
 }
@@ -103,27 +103,27 @@ export class Summarizer extends Context.Tag("throughline/Summarizer")<
   Summarizer,
   {
     /** Interruptible: who must not be interrupted shields it. Fails only with `onExhausted: "fail"`. */
-    readonly summarize: (range: Range) => Effect.Effect<Summary, AuxiliaryTask.Exhausted>
+    readonly summarize: (range: Range) => Effect.Effect<Summary, ModelTask.Exhausted>
     /** The model asked first and where, for log lines. */
     readonly model: string
   }
 >() {}
 
 /** It is stored with the segment, where no word of a rejected summary belongs. */
-const reasonOf = ({ errors, message }: AuxiliaryTask.Exhausted): string => {
+const reasonOf = ({ errors, message }: ModelTask.Exhausted): string => {
   const last = errors.at(-1)
   return last?._tag === "InvalidSummary" ? `${last.route}: summary rejected (${last.reason})` : message
 }
 
-const costOf = ({ calls, maxTokens, tokensLeft }: AuxiliaryTask.Spending): Effect.Effect<Spent> =>
+const costOf = ({ calls, maxTokens, tokensLeft }: ModelTask.Spending): Effect.Effect<Spent> =>
   Effect.all({ modelCalls: Ref.get(calls), tokensSpent: Effect.map(Ref.get(tokensLeft), (left) => maxTokens - left) })
 
 const endsTurn = (entries: ReadonlyArray<Logged>): boolean => entries.some(({ message }) => Message.endsTurn(message))
 
 /** What `Handoff.material` gives, without keeping others waiting. */
 const materialOf = (entries: ReadonlyArray<Logged>) => {
-  const text = shown(entries)
-  return paced(entries, "", (before, entry, i) => (i === 0 ? text(entry, i) : `${before}\n${text(entry, i)}`))
+  const text = showMessage(entries)
+  return foldInSlices(entries, "", (before, entry, i) => (i === 0 ? text(entry, i) : `${before}\n${text(entry, i)}`))
 }
 
 const embedded = "embedded"
@@ -133,7 +133,7 @@ const embedded = "embedded"
  * @category constructors
  */
 export const make = Effect.fnUntraced(function* (options: Options) {
-  const services = yield* Effect.context<AuxiliaryClients | Pauses>()
+  const services = yield* Effect.context<ModelClients | RoutePauses>()
   const counter = yield* inUse
   const env: SummaryTask.Environment = {
     routes: options.routes.filter((route) => route.provider !== embedded),
@@ -150,7 +150,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   }
 
   const extract = (range: Range, degraded: string | null): Effect.Effect<Part> =>
-    Effect.map(inPieces(Extractive.summarizing(range.entries, { ...range, counter })), (text) => ({
+    Effect.map(runInSlices(Extractive.summarizing(range.entries, { ...range, counter })), (text) => ({
       text,
       model: embedded,
       degraded
@@ -159,27 +159,31 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   /** `whole` is what the summary has to be smaller than; `cuts` says how often a route found the range too long. */
   const ask = (
     range: Range,
-    job: Condensing.Job,
+    job: Condense.Job,
     progress: Progress.Part,
     { cuts, whole }: { readonly cuts: number; readonly whole: number }
-  ): Effect.Effect<Part, AuxiliaryTask.Exhausted> =>
+  ): Effect.Effect<Part, ModelTask.Exhausted> =>
     Effect.gen(function* () {
       const material = yield* materialOf(range.entries)
       const { onProgress } = progress
-      const canBeCut = Chunks.canBeHalved(range.entries)
+      const canBeCut = Chunks.canHalve(range.entries)
       const about = { ...range, material, covered: whole, cuts: canBeCut ? cuts : null, onProgress }
-      const task = yield* counted(() => SummaryTask.make(env, about))
-      return yield* AuxiliaryTask.run(task, job.spent).pipe(
+      const task = yield* chargeWork(() => SummaryTask.makeSummaryTask(env, about))
+      return yield* ModelTask.run(task, job.spent).pipe(
         Effect.provide(services),
         Effect.ensuring(progress.end),
         Effect.map(({ route, value }): Part => {
-          return { text: SummaryTask.kept(value, range.maxTokens, counter), model: route, degraded: null }
+          return { text: SummaryTask.redactAndTrim(value, range.maxTokens, counter), model: route, degraded: null }
         }),
         Effect.catchTag("ContextOverflow", (overflow) =>
           canBeCut
             ? // One after the other: the first shows whether the route can take the second.
-              inChunks(range, Chunks.halves(range.entries, counter), job, { cuts: cuts + 1, whole, concurrency: 1 })
-            : new AuxiliaryTask.Exhausted({ errors: [overflow], paused: [] })
+              inChunks(range, Chunks.splitInHalves(range.entries, counter), job, {
+                cuts: cuts + 1,
+                whole,
+                concurrency: 1
+              })
+            : new ModelTask.Exhausted({ errors: [overflow], paused: [] })
         ),
         Effect.catchTag("Exhausted", (exhausted) =>
           range.onExhausted === "fail" ? exhausted : extract(range, reasonOf(exhausted))
@@ -191,7 +195,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const inChunks = Effect.fnUntraced(function* (
     range: Range,
     chunks: ReadonlyArray<ReadonlyArray<Logged>>,
-    job: Condensing.Job,
+    job: Condense.Job,
     { concurrency, ...from }: { readonly concurrency: 1 | "unbounded"; readonly cuts: number; readonly whole: number }
   ) {
     yield* Ref.update(job.spent.callsLeft, (calls) => calls + chunks.length - 1)
@@ -215,7 +219,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const summarize = Effect.fn("Summarizer.summarize")(function* (range: Range) {
     const hasEnded = range.hasEnded || endsTurn(range.entries)
     if (first === undefined) {
-      const condensed = range.merges.map((merge) => Condensing.embedded(merge, hasEnded, { counter, model: embedded }))
+      const condensed = range.merges.map((merge) =>
+        Condense.condenseEmbedded(merge, hasEnded, { counter, model: embedded })
+      )
       return {
         ...(yield* extract(range, null)),
         condensed,
@@ -225,14 +231,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         budgetLeft: null
       }
     }
-    const spent = yield* AuxiliaryTask.spending(AuxiliaryTask.budget(first, options))
+    const spent = yield* ModelTask.spending(ModelTask.budget(first, options))
     yield* Effect.addFinalizer(() =>
       Effect.flatMap(costOf(spent), (cost) => (cost.modelCalls === 0 ? Effect.void : range.onSpent(cost)))
     )
     const job = { spent, tally: Progress.make(range.onProgress) }
-    const condensed = yield* Effect.provide(Condensing.begin(env, range, hasEnded, job), services)
+    const condensed = yield* Effect.provide(Condense.beginCondensing(env, range, hasEnded, job), services)
     const room = first.contextLength - SummaryTask.PROMPT_TOKENS - 2 * range.maxTokens - 1_000
-    const chunks = range.tokens <= room ? [range.entries] : Chunks.upTo(range.entries, room)
+    const chunks = range.tokens <= room ? [range.entries] : Chunks.chunkUpTo(range.entries, room)
     const part = yield* chunks.length > 1
       ? // All at once: what bounds them are the places of the route.
         inChunks(range, chunks, job, { cuts: 0, whole: range.tokens, concurrency: "unbounded" })
@@ -242,7 +248,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       condensed: yield* condensed,
       attempts: yield* Ref.get(spent.attempts),
       ...(yield* costOf(spent)),
-      budgetLeft: yield* AuxiliaryTask.left(spent)
+      budgetLeft: yield* ModelTask.left(spent)
     }
   }, Effect.scoped)
 

@@ -3,11 +3,11 @@ import * as Effect from "effect/Effect"
 import * as Ref from "effect/Ref"
 import type { Completion } from "../model/ModelClients.ts"
 import type { Spending } from "./modelTask.ts"
-import { steadyMillis } from "../concurrency/monotonicClock.ts"
+import { monotonicMillis } from "../concurrency/monotonicClock.ts"
 
 /** Takes a call and the tokens of its text from the budget, if as much is left: other chunks spend it, too. */
 export const reserve = Effect.fnUntraced(function* ({ tokens }: { readonly tokens: number }, spent: Spending) {
-  if (spent.deadline <= (yield* steadyMillis)) return false
+  if (spent.deadline <= (yield* monotonicMillis)) return false
   if (!(yield* take(spent.tokensLeft, tokens))) return false
   if (yield* take(spent.callsLeft, 1)) return true
   yield* Ref.update(spent.tokensLeft, (left) => left + tokens)

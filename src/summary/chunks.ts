@@ -2,9 +2,9 @@
 import type { Message } from "../message/Message.ts"
 import type { Logged } from "../session/Session.ts"
 import { type Counter, total } from "../message/Tokens.ts"
-import { digestOf } from "../ledger/messageDigest.ts"
-import { atCodePoint } from "../view/excerpt.ts"
-import { safeCuts } from "../message/toolPairs.ts"
+import { digestMessage } from "../ledger/messageDigest.ts"
+import { cutAtCodePoint } from "../view/excerpt.ts"
+import { findSafeCuts } from "../message/toolPairs.ts"
 
 type Range = ReadonlyArray<Logged>
 
@@ -12,8 +12,8 @@ type Range = ReadonlyArray<Logged>
  * Few chunks of at most `limit` tokens, all of about the same size, since the largest is what takes longest; a group
  * that cannot be cut may be larger.
  */
-export const upTo = (entries: Range, limit: number): ReadonlyArray<Range> => {
-  const safe = safeCuts(entries.map(({ message }) => message))
+export const chunkUpTo = (entries: Range, limit: number): ReadonlyArray<Range> => {
+  const safe = findSafeCuts(entries.map(({ message }) => message))
   const chunks: Array<Range> = []
   let left = total(entries)
   let from = 0
@@ -42,14 +42,14 @@ export const upTo = (entries: Range, limit: number): ReadonlyArray<Range> => {
 const SMALLEST = 500
 
 /** Whether it is worth it; of a single message only text can be cut. */
-export const canBeHalved = (entries: Range): boolean =>
+export const canHalve = (entries: Range): boolean =>
   total(entries) >= SMALLEST && (entries.length > 1 || typeof entries[0]?.message.content === "string")
 
 /** Two chunks of about the same size; a single message is cut within its text. */
-export const halves = (entries: Range, counter: Counter): ReadonlyArray<Range> => {
+export const splitInHalves = (entries: Range, counter: Counter): ReadonlyArray<Range> => {
   const [only] = entries
   if (only !== undefined && entries.length === 1) return halvesOf(only, counter)
-  const chunks = upTo(entries, total(entries) / 2)
+  const chunks = chunkUpTo(entries, total(entries) / 2)
   const [first = []] = chunks
   const middle = chunks.length > 1 ? first.length : Math.ceil(entries.length / 2)
   return [entries.slice(0, middle), entries.slice(middle)]
@@ -58,8 +58,8 @@ export const halves = (entries: Range, counter: Counter): ReadonlyArray<Range> =
 const halvesOf = (entry: Logged, counter: Counter): ReadonlyArray<Range> => {
   if (typeof entry.message.content !== "string") return [[entry]]
   // Redacted before it is cut: half a secret is not known for one.
-  const content = digestOf(entry.message).body
-  const middle = atCodePoint(content, Math.floor(content.length / 2))
+  const content = digestMessage(entry.message).body
+  const middle = cutAtCodePoint(content, Math.floor(content.length / 2))
   return [content.slice(0, middle), content.slice(middle)].map((half) => {
     const message: Message = { ...entry.message, content: half }
     return [{ ...entry, message, tokens: counter.message(message) }]

@@ -4,13 +4,13 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
-import * as AuxiliaryTask from "./modelTask.ts"
+import * as ModelTask from "./modelTask.ts"
 import * as Handoff from "../handoff/Handoff.ts"
 import type { Merge } from "../handoff/segmentTree.ts"
 import type { Counter } from "../message/Tokens.ts"
 import type * as Progress from "./progress.ts"
 import * as SummaryTask from "./summaryTask.ts"
-import { steadyMillis } from "../concurrency/monotonicClock.ts"
+import { monotonicMillis } from "../concurrency/monotonicClock.ts"
 
 /** Segments condensed into one text. */
 export interface Condensed {
@@ -21,12 +21,12 @@ export interface Condensed {
 
 /** What the calls of one summary share: its budget, and how far they have come. */
 export interface Job {
-  readonly spent: AuxiliaryTask.Spending
+  readonly spent: ModelTask.Spending
   readonly tally: Progress.Tally
 }
 
 /** By plain code. `hasEnded` says whether what was open at their end has been answered since. */
-export const embedded = (
+export const condenseEmbedded = (
   { children, maxTokens }: Merge,
   hasEnded: boolean,
   { counter, model }: { readonly counter: Counter; readonly model: string }
@@ -40,7 +40,7 @@ export const embedded = (
  * Begins the merges and returns how to get those that succeeded, once the range is done: one that is not done by then is
  * given as long again, and is left to another time.
  */
-export const begin = Effect.fnUntraced(function* (
+export const beginCondensing = Effect.fnUntraced(function* (
   env: SummaryTask.Environment,
   range: { readonly merges: ReadonlyArray<Merge>; readonly tokens: number },
   hasEnded: boolean,
@@ -52,10 +52,10 @@ export const begin = Effect.fnUntraced(function* (
     const taken = isPoor ? [] : range.merges.slice(0, Math.max(0, calls - LEAST_CALLS))
     return [taken, calls - taken.length]
   })
-  const begun = yield* steadyMillis
+  const begun = yield* monotonicMillis
   const fibers = yield* Effect.forEach(affordable, (merge) => Effect.forkScoped(condense(env, merge, hasEnded, job)))
   return Effect.gen(function* () {
-    const patience = Math.max(LEAST_PATIENCE, (yield* steadyMillis) - begun)
+    const patience = Math.max(LEAST_PATIENCE, (yield* monotonicMillis) - begun)
     const ended = yield* Effect.forEach(fibers, (fiber) => Effect.timeoutOption(Fiber.await(fiber), patience), {
       concurrency: "unbounded"
     })
@@ -78,7 +78,7 @@ const condense = Effect.fnUntraced(function* (
   { spent, tally }: Job
 ) {
   const progress = tally.begin(maxTokens)
-  const task = SummaryTask.make(env, {
+  const task = SummaryTask.makeSummaryTask(env, {
     material: Handoff.materialOfSegments(children),
     covered: children.reduce((sum, { tokens }) => sum + tokens, 0),
     isOfSummaries: true,
@@ -89,9 +89,9 @@ const condense = Effect.fnUntraced(function* (
     cuts: null,
     onProgress: progress.onProgress
   })
-  const answer = yield* AuxiliaryTask.run(task, { ...spent, callsLeft: yield* Ref.make(1) }).pipe(
+  const answer = yield* ModelTask.run(task, { ...spent, callsLeft: yield* Ref.make(1) }).pipe(
     Effect.ensuring(progress.end)
   )
-  const text = SummaryTask.kept(answer.value, maxTokens, env.counter)
+  const text = SummaryTask.redactAndTrim(answer.value, maxTokens, env.counter)
   return { children, text, model: answer.route } satisfies Condensed
 })

@@ -6,10 +6,10 @@ import * as Handoff from "../handoff/Handoff.ts"
 import * as Message from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
 import type { Logged } from "../session/Session.ts"
-import { pathsOf, TITLES } from "../ledger/lines.ts"
+import { readPaths, TITLES } from "../ledger/lines.ts"
 
 /** The sections of all handoffs among these messages, oldest first. */
-export const carried = (entries: ReadonlyArray<Logged>): Handoff.Sections => {
+export const sectionsOfImportedHandoffs = (entries: ReadonlyArray<Logged>): Handoff.Sections => {
   const texts = entries.filter(({ message }) => Handoff.isHandoff(message)).map(({ message }) => Message.text(message))
   if (texts.length === 0) return Handoff.empty
   const { constraints, decisions, done, errors, facts, files, goal } = Handoff.merge(
@@ -22,7 +22,7 @@ export const carried = (entries: ReadonlyArray<Logged>): Handoff.Sections => {
     done: unnumbered(done),
     decisions: unnumbered(decisions),
     errors: unnumbered(errors),
-    files: Array.from(new Set(files.flatMap(pathsOf))),
+    files: Array.from(new Set(files.flatMap(readPaths))),
     facts: unnumbered(facts)
   }
 }

@@ -9,14 +9,14 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
-import { AuxiliaryClients, type Completion } from "../model/ModelClients.ts"
-import { AuxiliaryError, ContextOverflow } from "../model/ModelError.ts"
+import { ModelClients, type Completion } from "../model/ModelClients.ts"
+import { ModelError, ContextOverflow } from "../model/ModelError.ts"
 import type { Attempt, BudgetLeft } from "../session/CompressionResult.ts"
-import { counted, room } from "../concurrency/eventLoopBudget.ts"
-import * as KnownRoutes from "./routeMemory.ts"
+import { chargeWork, awaitBudget } from "../concurrency/eventLoopBudget.ts"
+import * as RouteMemory from "./routeMemory.ts"
 import { costBeyond, reserve } from "./budget.ts"
-import { steadyMillis } from "../concurrency/monotonicClock.ts"
-import { Pauses } from "./RoutePauses.ts"
+import { monotonicMillis } from "../concurrency/monotonicClock.ts"
+import { RoutePauses } from "./RoutePauses.ts"
 import * as Provider from "../model/Provider.ts"
 import * as Recovery from "../model/Recovery.ts"
 
@@ -28,7 +28,7 @@ import * as Recovery from "../model/Recovery.ts"
  * @category errors
  */
 export class Exhausted extends Schema.TaggedError<Exhausted>()("Exhausted", {
-  errors: Schema.Array(AuxiliaryError),
+  errors: Schema.Array(ModelError),
   paused: Schema.Array(Schema.String)
 }) {
   override get message() {
@@ -88,7 +88,7 @@ export interface Spending {
   readonly calls: Ref.Ref<number>
   readonly attempts: Ref.Ref<ReadonlyArray<Attempt>>
   /** What the chunks of the task have found out about its routes. */
-  readonly known: KnownRoutes.KnownRoutes
+  readonly known: RouteMemory.KnownRoutes
 }
 
 /**
@@ -97,12 +97,12 @@ export interface Spending {
  */
 export const spending = ({ maxCalls, maxTokens, totalTimeout }: Budget): Effect.Effect<Spending> =>
   Effect.gen(function* () {
-    const deadline = (yield* steadyMillis) + Duration.toMillis(totalTimeout)
+    const deadline = (yield* monotonicMillis) + Duration.toMillis(totalTimeout)
     const callsLeft = yield* Ref.make(maxCalls)
     const tokensLeft = yield* Ref.make(maxTokens)
     const calls = yield* Ref.make(0)
     const attempts = yield* Ref.make<ReadonlyArray<Attempt>>([])
-    const known: KnownRoutes.KnownRoutes = new Map()
+    const known: RouteMemory.KnownRoutes = new Map()
     return { deadline, callsLeft, maxTokens, tokensLeft, calls, attempts, known }
   })
 
@@ -117,7 +117,7 @@ export const left = (spent: Spending): Effect.Effect<BudgetLeft> =>
     const tokens = yield* Ref.get(spent.tokensLeft)
     return {
       calls: yield* Ref.get(spent.callsLeft),
-      milliseconds: Math.max(0, Math.floor(spent.deadline - (yield* steadyMillis))),
+      milliseconds: Math.max(0, Math.floor(spent.deadline - (yield* monotonicMillis))),
       tokens: spent.maxTokens < Number.MAX_SAFE_INTEGER ? Math.max(0, tokens) : null
     }
   })
@@ -137,7 +137,7 @@ export interface Task<A> {
   readonly tokens: number
   /** How often the text has been cut because a route found it too long; null if it cannot be cut. */
   readonly cuts: number | null
-  readonly accept: (route: string, completion: Completion) => Either.Either<A, AuxiliaryError>
+  readonly accept: (route: string, completion: Completion) => Either.Either<A, ModelError>
   readonly onProgress: (characters: number) => Effect.Effect<void>
 }
 
@@ -160,11 +160,11 @@ export interface Answer<A> {
  * @category constructors
  */
 export const run = Effect.fnUntraced(function* <A>(task: Task<A>, spent: Spending) {
-  const pauses = yield* Pauses
-  const errors: Array<AuxiliaryError> = []
+  const pauses = yield* RoutePauses
+  const errors: Array<ModelError> = []
   const paused: Array<string> = []
   for (const [index, route] of task.routes.entries()) {
-    const known = yield* KnownRoutes.of(spent.known, route, pauses.claim(route, task.name))
+    const known = yield* RouteMemory.knownRoutesOf(spent.known, route, pauses.claim(route, task.name))
     const asked = Effect.if(known.isDone ? Effect.succeed(false) : known.claim, {
       onTrue: () => onRoute(task, spent, route, known, task.routes.length - index - 1),
       onFalse: () => Effect.succeed<End<A>>({ _tag: "NextRoute", errors: [] })
@@ -177,7 +177,7 @@ export const run = Effect.fnUntraced(function* <A>(task: Task<A>, spent: Spendin
     if (end._tag === "Answered") return end.answer
     if (end._tag === "TooLarge") return yield* end.overflow
     const last = end.errors.at(-1)
-    if (last !== undefined && KnownRoutes.learn(known, last)) yield* pauses.failed(route, task.name, last)
+    if (last !== undefined && RouteMemory.learnRoute(known, last)) yield* pauses.failed(route, task.name, last)
     if (last === undefined && end._tag === "NextRoute") paused.push(Provider.label(route))
     if (end._tag === "GivenUp") break
   }
@@ -185,7 +185,7 @@ export const run = Effect.fnUntraced(function* <A>(task: Task<A>, spent: Spendin
 })
 
 /** How the calls on one route ended; `errors` are those on the way. */
-type End<A> = { readonly errors: ReadonlyArray<AuxiliaryError> } & (
+type End<A> = { readonly errors: ReadonlyArray<ModelError> } & (
   | { readonly _tag: "Answered"; readonly answer: Answer<A> }
   | { readonly _tag: "TooLarge"; readonly overflow: ContextOverflow }
   | { readonly _tag: "NextRoute" }
@@ -196,18 +196,18 @@ const onRoute = <A>(
   task: Task<A>,
   spent: Spending,
   route: Provider.Route,
-  known: KnownRoutes.Known,
+  known: RouteMemory.Known,
   routesLeft: number
-): Effect.Effect<End<A>, never, AuxiliaryClients> =>
+): Effect.Effect<End<A>, never, ModelClients> =>
   Effect.gen(function* () {
     const label = Provider.label(route)
-    const errors: Array<AuxiliaryError> = []
+    const errors: Array<ModelError> = []
     const cuts = Array.from({ length: task.cuts ?? 0 }, () => "ContextOverflow" as const)
     let rejected: string | null = null
     while (true) {
       // Chunks have prompts of a megabyte each.
-      yield* room
-      const request = yield* counted(() => task.request(rejected))
+      yield* awaitBudget
+      const request = yield* chargeWork(() => task.request(rejected))
       const fits = task.tokens + request.maxOutputTokens <= route.contextLength
       const asked = fits
         ? yield* ask(task, spent, route, known, request)
@@ -220,7 +220,7 @@ const onRoute = <A>(
       const step = Recovery.next(task.recovery, error, {
         failures: [...cuts, ...errors.map(({ _tag }) => _tag)],
         routesLeft,
-        remaining: spent.deadline - (yield* steadyMillis),
+        remaining: spent.deadline - (yield* monotonicMillis),
         callsLeft: (yield* Ref.get(spent.tokensLeft)) < task.tokens ? 0 : yield* Ref.get(spent.callsLeft)
       })
       errors.push(error)
@@ -244,7 +244,7 @@ const renewed = Effect.fnUntraced(function* (route: Provider.Route, spent: Spend
 })
 
 const timeFor = (route: Provider.Route, spent: Spending): Effect.Effect<Duration.Duration> =>
-  Effect.map(steadyMillis, (now) => Duration.min(route.timeout, Duration.millis(spent.deadline - now)))
+  Effect.map(monotonicMillis, (now) => Duration.min(route.timeout, Duration.millis(spent.deadline - now)))
 
 const tooLong = ({ tokens }: { readonly tokens: number }, route: Provider.Route) =>
   new ContextOverflow({
@@ -260,12 +260,12 @@ const ask = <A>(
   task: Task<A>,
   spent: Spending,
   route: Provider.Route,
-  known: KnownRoutes.Known,
+  known: RouteMemory.Known,
   request: Provider.Request
-): Effect.Effect<Option.Option<Either.Either<A, AuxiliaryError>>, never, AuxiliaryClients> =>
+): Effect.Effect<Option.Option<Either.Either<A, ModelError>>, never, ModelClients> =>
   Effect.gen(function* () {
-    const { within } = yield* AuxiliaryClients
-    const patience = { wait: spent.deadline - (yield* steadyMillis), late: Effect.succeedNone }
+    const { within } = yield* ModelClients
+    const patience = { wait: spent.deadline - (yield* monotonicMillis), late: Effect.succeedNone }
     const asked = Effect.flatMap(reserve(task, spent), (isGranted) =>
       isGranted ? Effect.asSome(Effect.either(call(task, spent, route, request))) : Effect.succeedNone
     )
@@ -282,9 +282,9 @@ const call = <A>(
   spent: Spending,
   route: Provider.Route,
   request: Provider.Request
-): Effect.Effect<A, AuxiliaryError, AuxiliaryClients> =>
+): Effect.Effect<A, ModelError, ModelClients> =>
   Effect.gen(function* () {
-    const clients = yield* AuxiliaryClients
+    const clients = yield* ModelClients
     yield* Ref.update(spent.calls, (calls) => calls + 1)
     const timeout = yield* timeFor(route, spent)
     const completion = yield* clients.complete({ ...route, timeout }, request, { onProgress: task.onProgress })
@@ -292,7 +292,7 @@ const call = <A>(
     return yield* task.accept(Provider.label(route), completion)
   })
 
-const note = (spent: Spending, route: string, result: Either.Either<unknown, AuxiliaryError>) => {
+const note = (spent: Spending, route: string, result: Either.Either<unknown, ModelError>) => {
   const error = result._tag === "Left" ? result.left : undefined
   const told = { error: error?._tag ?? null, detail: error?.message ?? null }
   return Ref.update(spent.attempts, (attempts) => [...attempts, { route, ...told }])

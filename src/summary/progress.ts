@@ -1,6 +1,6 @@
 /** How far the calls of one summary have come, together: chunks, retries and merges. */
 import * as Effect from "effect/Effect"
-import { steadyMillis } from "../concurrency/monotonicClock.ts"
+import { monotonicMillis } from "../concurrency/monotonicClock.ts"
 
 /** Tokens written so far, and expected at most. */
 export interface Progress {
@@ -55,23 +55,25 @@ export interface Sample extends Progress {
 }
 
 /** At the speed since the first words came; null until there is one. */
-export const millisecondsLeft = (first: Sample, now: Sample): number | null => {
+export const estimateMillisecondsLeft = (first: Sample, now: Sample): number | null => {
   const written = now.tokensWritten - first.tokensWritten
   const elapsed = now.at - first.at
   return written <= 0 || elapsed <= 0 ? null : Math.ceil((elapsed * (now.tokensExpected - now.tokensWritten)) / written)
 }
 
 /** Tells only what is news: each percent once. */
-export const paced = (tell: (progress: Progress, millisecondsLeft: number | null) => Effect.Effect<void>) => {
+export const throttleProgress = (
+  tell: (progress: Progress, millisecondsLeft: number | null) => Effect.Effect<void>
+) => {
   let first: Sample | undefined
   let told = -1
   return (progress: Progress): Effect.Effect<void> =>
-    Effect.flatMap(steadyMillis, (at) => {
+    Effect.flatMap(monotonicMillis, (at) => {
       const now = { ...progress, at }
       first ??= now
-      if (share(now) === told) return Effect.void
-      told = share(now)
-      return tell(progress, millisecondsLeft(first, now))
+      if (progressShare(now) === told) return Effect.void
+      told = progressShare(now)
+      return tell(progress, estimateMillisecondsLeft(first, now))
     })
 }
 
@@ -81,5 +83,5 @@ export const paced = (tell: (progress: Progress, millisecondsLeft: number | null
  * @since 0.1.0
  * @category getters
  */
-export const share = (progress: { readonly tokensWritten: number; readonly tokensExpected: number }): number =>
+export const progressShare = (progress: { readonly tokensWritten: number; readonly tokensExpected: number }): number =>
   Math.floor((100 * progress.tokensWritten) / Math.max(1, progress.tokensExpected))

@@ -1,6 +1,6 @@
 /** What the chunks of a task have found out about its routes. */
 import * as Effect from "effect/Effect"
-import type { AuxiliaryError } from "../model/ModelError.ts"
+import type { ModelError } from "../model/ModelError.ts"
 import { scopeOf } from "../model/RoutePause.ts"
 import type { Route } from "../model/Provider.ts"
 
@@ -13,7 +13,11 @@ export interface Known {
 
 export type KnownRoutes = Map<Route, Known>
 
-export const of = Effect.fnUntraced(function* (routes: KnownRoutes, route: Route, claim: Effect.Effect<boolean>) {
+export const knownRoutesOf = Effect.fnUntraced(function* (
+  routes: KnownRoutes,
+  route: Route,
+  claim: Effect.Effect<boolean>
+) {
   const fresh: Known = { claim: yield* Effect.cached(claim), isBlamed: false, isDone: false }
   const known = routes.get(route) ?? fresh
   routes.set(route, known)
@@ -21,7 +25,7 @@ export const of = Effect.fnUntraced(function* (routes: KnownRoutes, route: Route
 })
 
 /** Whether this is the task's first failure on the route. */
-export const learn = (known: Known, error: AuxiliaryError): boolean => {
+export const learnRoute = (known: Known, error: ModelError): boolean => {
   const isFirst = !known.isBlamed
   known.isBlamed = true
   known.isDone ||= error._tag === "ContextOverflow" || scopeOf(error) === "route"

@@ -1,7 +1,7 @@
 /**
  * Which sentences of the talk and which lines of tool output say most, in any language: by the words they share.
  */
-import { isProse, LINE_BREAK, oneLine, words } from "../message/text.ts"
+import { isProse, LINE_BREAK, toOneLine, splitWords } from "../message/text.ts"
 
 /** A sentence or line that may be quoted. `bonus` multiplies what its words are worth. */
 export interface Quote {
@@ -12,19 +12,19 @@ export interface Quote {
 }
 
 /** The sentences of one message that can stand alone. */
-export const quotesOf = (sentences: ReadonlyArray<string>, seq: number, bonus: number): ReadonlyArray<Quote> =>
+export const collectQuotes = (sentences: ReadonlyArray<string>, seq: number, bonus: number): ReadonlyArray<Quote> =>
   sentences
     .filter((text) => text.length >= SHORTEST && text.length <= LONGEST && isProse(text))
     .map((text) => quote(text, seq, bonus))
     .filter(({ text, words }) => words.size > 3 && !text.endsWith(":"))
 
 /** When each word was said for the first time. */
-export function* firstSaid(
+export function* findFirstSaid(
   talk: ReadonlyArray<{ readonly seq: number; readonly sentences: ReadonlyArray<string> }>
 ): Generator<void, ReadonlyMap<string, number>> {
   const first = new Map<string, number>()
   for (const { seq, sentences } of talk) {
-    for (const word of words(sentences.join("\n"))) if (!first.has(word)) first.set(word, seq)
+    for (const word of splitWords(sentences.join("\n"))) if (!first.has(word)) first.set(word, seq)
     yield
   }
   return first
@@ -34,7 +34,7 @@ export function* firstSaid(
  * The lines of a tool's output that mattered: what is said for the first time soon after was learned from it, numbers
  * and names with numbers before all. And the lines that speak of the topic.
  */
-export const linesOf = (
+export const splitLines = (
   output: string,
   seq: number,
   first: ReadonlyMap<string, number>,
@@ -44,7 +44,7 @@ export const linesOf = (
     .filter((line) => line.length >= SHORTEST && line.length <= LONGEST_LINE)
     .flatMap((line) => {
       const text = line.replace(MARKUP, "").trim()
-      const all = words(text)
+      const all = splitWords(text)
       const learned = all.filter((word) => isSoonAfter(first.get(word), seq))
       const isLearned = learned.some((word) => /\d/.test(word)) || (learned.length > 1 && isProse(line))
       const isOnTopic = topic.size > 0 && all.some((word) => topic.has(word))
@@ -65,7 +65,7 @@ const ends = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
  * share, as the small words of any language are. A quote like one already taken is left out, and so is what is not
  * `isNew`.
  */
-export function* ranked(
+export function* rankQuotes(
   all: ReadonlyArray<Quote>,
   topic: ReadonlySet<string>,
   most: number,
@@ -88,9 +88,9 @@ export function* ranked(
 }
 
 const quote = (text: string, seq: number, bonus: number): Quote => ({
-  text: oneLine(text),
+  text: toOneLine(text),
   seq,
-  words: new Set(words(text)),
+  words: new Set(splitWords(text)),
   bonus: /\d|`|[\w-][/_][\w-]/.test(text) ? bonus * 1.4 : bonus
 })
 

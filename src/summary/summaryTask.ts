@@ -1,5 +1,5 @@
 /** One summary by a model: what is asked, and what of the answer is kept. */
-import type * as AuxiliaryTask from "./modelTask.ts"
+import type * as ModelTask from "./modelTask.ts"
 import * as Gate from "./Gate.ts"
 import * as Handoff from "../handoff/Handoff.ts"
 import type { Route } from "../model/Provider.ts"
@@ -14,17 +14,17 @@ export interface Environment {
   readonly counter: Counter
 }
 
-/** `covered` is what the material stands for, in tokens; `cuts` is that of an `AuxiliaryTask.Task`. */
-export interface About extends Omit<Handoff.PromptInput, "instructions" | "rejected"> {
+/** `covered` is what the material stands for, in tokens; `cuts` is that of an `ModelTask.Task`. */
+export interface SummaryRequest extends Omit<Handoff.PromptInput, "instructions" | "rejected"> {
   readonly covered: number
   readonly cuts: number | null
-  readonly onProgress: AuxiliaryTask.Task<string>["onProgress"]
+  readonly onProgress: ModelTask.Task<string>["onProgress"]
 }
 
 /** The summarizer's own instructions beside the material. */
 export const PROMPT_TOKENS = 1_500
 
-export const make = (env: Environment, about: About): AuxiliaryTask.Task<string> => {
+export const makeSummaryTask = (env: Environment, about: SummaryRequest): ModelTask.Task<string> => {
   const { counter, instructions } = env
   const { covered, cuts, material, maxTokens, onProgress } = about
   return {
@@ -40,14 +40,14 @@ export const make = (env: Environment, about: About): AuxiliaryTask.Task<string>
     }),
     accept: (route, { finish, reasoning, text }) => {
       const measure = { counter, coveredTokens: covered, maxTokens, missing: Handoff.missing }
-      return Gate.check({ route, text, reasoning, finish, ...measure })
+      return Gate.checkSummary({ route, text, reasoning, finish, ...measure })
     },
     onProgress
   }
 }
 
 /** A model may have been told a secret elsewhere, make up what looks like one, or write more than it was asked for. */
-export const kept = (answer: string, maxTokens: number, counter: Counter): string => {
+export const redactAndTrim = (answer: string, maxTokens: number, counter: Counter): string => {
   const text = redact(answer)
   return counter.text(text) <= maxTokens ? text : Handoff.render(Handoff.fit(Handoff.parse(text), counter, maxTokens))
 }

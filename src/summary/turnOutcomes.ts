@@ -1,7 +1,7 @@
 /**
  * What was asked and what came of it, in the words of both.
  */
-import { clip, oneLine, words } from "../message/text.ts"
+import { clipText, toOneLine, splitWords } from "../message/text.ts"
 
 /** One message of the talk, in sentences. `isRequest` tells a request from a notification. */
 export interface Spoken {
@@ -12,7 +12,7 @@ export interface Spoken {
   readonly sentences: ReadonlyArray<string>
 }
 
-export interface Outcome {
+export interface TurnOutcome {
   readonly text: string
   readonly seq: number
 }
@@ -21,20 +21,20 @@ export interface Outcome {
  * One outcome for each turn that ended. A closing that says nothing of the work, such as a greeting, is left out unless
  * what was asked does. A turn that ended with a question asked for something rather than did it.
  */
-export function* outcomes(talk: ReadonlyArray<Spoken>): Generator<void, ReadonlyArray<Outcome>> {
+export function* findTurnOutcomes(talk: ReadonlyArray<Spoken>): Generator<void, ReadonlyArray<TurnOutcome>> {
   const isTelling = yield* tellingIn(talk)
-  const found: Array<Outcome> = []
+  const found: Array<TurnOutcome> = []
   let asked: Array<string> = []
   for (const { endsTurn, isRequest, sentences, seq } of talk) {
     yield
-    if (isRequest) asked.push(oneLine(sentences.join(" ")))
+    if (isRequest) asked.push(toOneLine(sentences.join(" ")))
     if (!endsTurn) continue
     const telling = asked.findLast(isTelling)
     const request = telling ?? asked.at(-1)
     const result = sentences.filter(isTelling).slice(0, 2)
     if ((telling !== undefined || result.length > 0) && !QUESTION.test(sentences.at(-1) ?? "")) {
-      const said = clip(oneLine((result.length > 0 ? result : sentences.slice(0, 2)).join(" ")), LONGEST_RESULT)
-      found.push({ text: request === undefined ? said : `asked "${clip(request, LONGEST_ASKED)}" → ${said}`, seq })
+      const said = clipText(toOneLine((result.length > 0 ? result : sentences.slice(0, 2)).join(" ")), LONGEST_RESULT)
+      found.push({ text: request === undefined ? said : `asked "${clipText(request, LONGEST_ASKED)}" → ${said}`, seq })
     }
     asked = []
   }
@@ -46,7 +46,7 @@ function* tellingIn(talk: ReadonlyArray<Spoken>): Generator<void, (text: string)
   const all = new Set(talk.flatMap(({ sentences }) => sentences))
   const counts = new Map<string, number>()
   for (const sentence of all) {
-    for (const word of new Set(words(sentence))) counts.set(word, (counts.get(word) ?? 0) + 1)
+    for (const word of new Set(splitWords(sentence))) counts.set(word, (counts.get(word) ?? 0) + 1)
     yield
   }
   const common = Math.max(4, all.size / 12)
@@ -54,7 +54,7 @@ function* tellingIn(talk: ReadonlyArray<Spoken>): Generator<void, (text: string)
     const count = counts.get(word) ?? 0
     return count > 1 && count <= common && !SMALL.test(word)
   }
-  return (text) => new Set(words(text).filter(isShared)).size > 1
+  return (text) => new Set(splitWords(text).filter(isShared)).size > 1
 }
 
 /** In a short talk the small words of a language are as rare as any; where letters are words, none is small. */

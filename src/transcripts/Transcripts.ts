@@ -13,7 +13,7 @@ import * as Hermes from "./hermes.ts"
 import * as Jsonl from "./jsonl.ts"
 import * as Messages from "./messages.ts"
 import * as Pi from "./pi.ts"
-import { type Contents, ImportError, type Row, rows } from "./rows.ts"
+import { type Contents, ImportError, type Row, parseRows } from "./rows.ts"
 import * as Sessions from "./sessions.ts"
 
 export { ImportError, type ImportedSession } from "./rows.ts"
@@ -63,7 +63,7 @@ export const read = (
   const isArray = options.format === "messages" || (options.format === "auto" && Messages.recognizes(source))
   const imported = isArray
     ? Either.map(Messages.read(source, file), as("messages"))
-    : Either.flatMap(rows(source, file), (rows) => readRows(rows, options))
+    : Either.flatMap(parseRows(source, file), (rows) => readRows(rows, options))
   return Either.filterOrLeft(
     imported,
     ({ sessions }) => sessions.length > 0,

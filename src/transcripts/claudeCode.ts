@@ -7,8 +7,8 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { Message } from "../message/Message.ts"
-import { assistant, dataUrl, image, type Part, text, toolResult, user } from "./content.ts"
-import { type Contents, count, decode, type ImportError, isObject, type Row } from "./rows.ts"
+import { assistantMessage, dataUrl, imagePart, type Part, textPart, toolMessage, userMessage } from "./content.ts"
+import { type Contents, countKinds, decodeWith, type ImportError, isObject, type Row } from "./rows.ts"
 
 const KNOWN: ReadonlyArray<string> = ["text", "image", "thinking", "redacted_thinking", "tool_use", "tool_result"]
 
@@ -52,11 +52,11 @@ const Line = Schema.Struct({
     content: Schema.Union(Schema.String, Schema.Array(Block))
   })
 })
-const line = decode(Line, "a message with content")
+const line = decodeWith(Line, "a message with content")
 const Queued = Schema.Struct({
   attachment: Schema.Struct({ prompt: Schema.Union(Schema.String, Schema.Array(Block)) })
 })
-const queued = decode(Queued, "a queued command with its prompt")
+const queued = decodeWith(Queued, "a queued command with its prompt")
 
 /**
  * @since 0.1.0
@@ -98,7 +98,7 @@ export const read = (rows: ReadonlyArray<Row>): Either.Either<Contents, ImportEr
       for (let left = spoken.length - current.length; left > 0; left--) skipped.push("other branch")
       return { sessionId, messages: replies(current).flatMap(messages) }
     })
-    return { sessions: kept, skipped: count(skipped) }
+    return { sessions: kept, skipped: countKinds(skipped) }
   })
 
 /** A line that says something. Lines of one reply share its `reply` id. */
@@ -189,21 +189,21 @@ const messages = ({ blocks, role }: Spoken): ReadonlyArray<Message> => {
   const words = parts(blocks)
   if (role === "assistant") {
     const calls = new Map(blocks.flatMap((block) => (block.type === "tool_use" ? [[block.id, block]] : [])))
-    return words.length + calls.size === 0 ? [] : [assistant(words, [...calls.values()])]
+    return words.length + calls.size === 0 ? [] : [assistantMessage(words, [...calls.values()])]
   }
   const results = blocks.flatMap((block) =>
-    block.type === "tool_result" ? [toolResult(block.tool_use_id, resultParts(block.content ?? ""))] : []
+    block.type === "tool_result" ? [toolMessage(block.tool_use_id, resultParts(block.content ?? ""))] : []
   )
-  return words.length === 0 ? results : [...results, user(words)]
+  return words.length === 0 ? results : [...results, userMessage(words)]
 }
 
 const resultParts = (content: string | ReadonlyArray<Block>): ReadonlyArray<Part> =>
-  typeof content === "string" ? [text(content)] : parts(content)
+  typeof content === "string" ? [textPart(content)] : parts(content)
 
 const parts = (blocks: ReadonlyArray<Block>): ReadonlyArray<Part> =>
   blocks.flatMap((block) => {
-    if (block.type === "text") return [text(block.text)]
+    if (block.type === "text") return [textPart(block.text)]
     if (block.type === "image")
-      return [image("url" in block.source ? block.source.url : dataUrl(block.source.media_type, block.source.data))]
-    return block.type === "other" ? [text(`[${block.name}]`)] : []
+      return [imagePart("url" in block.source ? block.source.url : dataUrl(block.source.media_type, block.source.data))]
+    return block.type === "other" ? [textPart(`[${block.name}]`)] : []
   })

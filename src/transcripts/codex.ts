@@ -6,8 +6,26 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { Message } from "../message/Message.ts"
-import { assistant, type Call, image, type Part, text, toolResult, user, words } from "./content.ts"
-import { type Contents, count, decode, failure, type ImportError, isObject, type JsonObject, type Row } from "./rows.ts"
+import {
+  assistantMessage,
+  type Call,
+  imagePart,
+  type Part,
+  textPart,
+  toolMessage,
+  userMessage,
+  wordsOfParts
+} from "./content.ts"
+import {
+  type Contents,
+  countKinds,
+  decodeWith,
+  failImport,
+  type ImportError,
+  isObject,
+  type JsonObject,
+  type Row
+} from "./rows.ts"
 
 const ENVELOPES: ReadonlyArray<unknown> = ["session_meta", "response_item", "event_msg", "turn_context", "compacted"]
 
@@ -20,16 +38,16 @@ const Content = Schema.Union(Schema.String, Schema.Array(Block))
 const Spoken = Schema.Struct({ role: Schema.Literal("user", "assistant", "system", "developer"), content: Content })
 const Id = Schema.NonEmptyString
 
-const spoken = decode(Spoken, "a response item with role and content")
-const functionCall = decode(
+const spoken = decodeWith(Spoken, "a response item with role and content")
+const functionCall = decodeWith(
   Schema.Struct({ call_id: Id, name: Schema.String, arguments: Schema.String }),
   "a function call with call_id, name and arguments"
 )
-const customCall = decode(
+const customCall = decodeWith(
   Schema.Struct({ call_id: Id, name: Schema.String, input: Schema.String }),
   "a custom tool call with call_id, name and input"
 )
-const shellCall = decode(
+const shellCall = decodeWith(
   Schema.Struct({
     call_id: Schema.optional(Schema.NullOr(Id)),
     id: Schema.optional(Schema.NullOr(Id)),
@@ -37,7 +55,7 @@ const shellCall = decode(
   }),
   "a local shell call with an action"
 )
-const output = decode(
+const output = decodeWith(
   Schema.Struct({ call_id: Id, output: Schema.Union(Content, Schema.Struct({ content: Content })) }),
   "the output of a call with its call_id"
 )
@@ -70,7 +88,7 @@ export const read = (rows: ReadonlyArray<Row>): Either.Either<Contents, ImportEr
     const items: Array<Item> = []
     for (const row of rows) items.push(yield* convert(row))
     const skipped = items.flatMap((item) => (item._tag === "Skipped" ? [item.kind] : []))
-    return { sessions: [{ sessionId: sessionId(rows), messages: merge(items) }], skipped: count(skipped) }
+    return { sessions: [{ sessionId: sessionId(rows), messages: merge(items) }], skipped: countKinds(skipped) }
   })
 
 /** The first one counts: a fork repeats the header of the session it came from. */
@@ -100,7 +118,7 @@ const convert = (row: Row): Either.Either<Item, ImportError> => {
 }
 
 const fromItem = (row: Row, item: unknown): Either.Either<Item, ImportError> => {
-  if (!isObject(item)) return Either.left(failure(row, "a response item with a payload", "none"))
+  if (!isObject(item)) return Either.left(failImport(row, "a response item with a payload", "none"))
   switch (item.type) {
     case "message":
       return Either.map(spoken(row, item), fromSpoken)
@@ -117,12 +135,12 @@ const fromItem = (row: Row, item: unknown): Either.Either<Item, ImportError> => 
         const callId = call_id ?? id
         return typeof callId === "string"
           ? Either.right(reply([], [{ id: callId, name: "local_shell", input: action }]))
-          : Either.left(failure(row, "a local shell call with a call_id", "one without"))
+          : Either.left(failImport(row, "a local shell call with a call_id", "one without"))
       })
     case "function_call_output":
     case "custom_tool_call_output":
     case "local_shell_call_output":
-      return Either.map(output(row, item), ({ call_id, output }) => whole(toolResult(call_id, outputParts(output))))
+      return Either.map(output(row, item), ({ call_id, output }) => whole(toolMessage(call_id, outputParts(output))))
     default:
       return Either.right({ _tag: "Skipped", kind: kindOf(item) })
   }
@@ -135,15 +153,15 @@ const kindOf = (item: JsonObject): string => {
 
 const fromSpoken = ({ content, role }: typeof Spoken.Type): Item => {
   if (role === "assistant") return reply(parts(content), [])
-  return whole(role === "user" ? user(parts(content)) : { role, content: words(parts(content)) })
+  return whole(role === "user" ? userMessage(parts(content)) : { role, content: wordsOfParts(parts(content)) })
 }
 
 const parts = (content: typeof Content.Type): ReadonlyArray<Part> =>
-  typeof content === "string" ? [text(content)] : content.map(part)
+  typeof content === "string" ? [textPart(content)] : content.map(part)
 
 const part = (block: typeof Block.Type): Part => {
-  if (block.text !== undefined) return text(block.text)
-  return block.image_url === undefined ? text(`[${block.type}]`) : image(block.image_url)
+  if (block.text !== undefined) return textPart(block.text)
+  return block.image_url === undefined ? textPart(`[${block.type}]`) : imagePart(block.image_url)
 }
 
 const outputParts = (output: typeof Content.Type | { readonly content: typeof Content.Type }): ReadonlyArray<Part> =>
@@ -155,7 +173,7 @@ const merge = (items: ReadonlyArray<Item>): ReadonlyArray<Message> => {
   let parts: ReadonlyArray<Part> = []
   let calls: ReadonlyArray<Call> = []
   const flush = () => {
-    if (parts.length + calls.length > 0) messages.push(assistant(parts, calls))
+    if (parts.length + calls.length > 0) messages.push(assistantMessage(parts, calls))
     parts = []
     calls = []
   }

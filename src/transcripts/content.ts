@@ -19,13 +19,13 @@ export type Part =
  * @since 0.1.0
  * @category constructors
  */
-export const text = (text: string): Part => ({ type: "text", text })
+export const textPart = (text: string): Part => ({ type: "text", text })
 
 /**
  * @since 0.1.0
  * @category constructors
  */
-export const image = (url: string): Part => ({ type: "image_url", image_url: { url } })
+export const imagePart = (url: string): Part => ({ type: "image_url", image_url: { url } })
 
 /**
  * @since 0.1.0
@@ -39,8 +39,8 @@ export const dataUrl = (mediaType: string, base64: string): string => `data:${me
  * @since 0.1.0
  * @category constructors
  */
-export const content = (parts: ReadonlyArray<Part>): string | ReadonlyArray<Part> =>
-  parts.every(({ type }) => type === "text") ? words(parts) : parts
+export const messageContent = (parts: ReadonlyArray<Part>): string | ReadonlyArray<Part> =>
+  parts.every(({ type }) => type === "text") ? wordsOfParts(parts) : parts
 
 /**
  * The words alone, for the roles that may not carry images: these leave a mark.
@@ -48,7 +48,7 @@ export const content = (parts: ReadonlyArray<Part>): string | ReadonlyArray<Part
  * @since 0.1.0
  * @category getters
  */
-export const words = (parts: ReadonlyArray<Part>): string =>
+export const wordsOfParts = (parts: ReadonlyArray<Part>): string =>
   parts.map((part) => (part.type === "text" ? part.text : "[image]")).join("\n")
 
 /**
@@ -57,9 +57,9 @@ export const words = (parts: ReadonlyArray<Part>): string =>
  * @since 0.1.0
  * @category constructors
  */
-export const assistant = (parts: ReadonlyArray<Part>, calls: ReadonlyArray<Call>): AssistantMessage => ({
+export const assistantMessage = (parts: ReadonlyArray<Part>, calls: ReadonlyArray<Call>): AssistantMessage => ({
   role: "assistant",
-  content: parts.length === 0 ? null : words(parts),
+  content: parts.length === 0 ? null : wordsOfParts(parts),
   ...(calls.length === 0 ? {} : { tool_calls: calls.map(toolCall) })
 })
 
@@ -85,14 +85,14 @@ const toolCall = ({ id, input, name }: Call): ToolCall => ({
  * @since 0.1.0
  * @category constructors
  */
-export const toolResult = (callId: string, parts: ReadonlyArray<Part>): ToolMessage => ({
+export const toolMessage = (callId: string, parts: ReadonlyArray<Part>): ToolMessage => ({
   role: "tool",
   tool_call_id: callId,
-  content: words(parts)
+  content: wordsOfParts(parts)
 })
 
 /**
  * @since 0.1.0
  * @category constructors
  */
-export const user = (parts: ReadonlyArray<Part>): Message => ({ role: "user", content: content(parts) })
+export const userMessage = (parts: ReadonlyArray<Part>): Message => ({ role: "user", content: messageContent(parts) })

@@ -6,9 +6,9 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { openReadOnly } from "../hermes/file.ts"
-import { historyOf } from "../hermes/history.ts"
-import { freeId } from "../hermes/lineage.ts"
-import { COLUMNS, type HermesRow, messageOf } from "../hermes/rows.ts"
+import { readHistory } from "../hermes/history.ts"
+import { findFreeId } from "../hermes/lineage.ts"
+import { COLUMNS, type HermesRow, messageOfRow } from "../hermes/rows.ts"
 import { isSqlite, readHeader, toStoreError } from "../sqlite/file.ts"
 import type { Message } from "../message/Message.ts"
 import type { StoreError } from "../session/SessionError.ts"
@@ -56,18 +56,18 @@ export const read = (file: string): Effect.Effect<Contents, StoreError> =>
 const contents = (all: ReadonlyArray<readonly [id: string, rows: ReadonlyArray<HermesRow>]>): Contents => {
   const skipped = { handoffs: 0, copies: 0, unreadable: 0 }
   const messages = (rows: ReadonlyArray<HermesRow>): ReadonlyArray<Message> => {
-    const read = rows.map(messageOf)
+    const read = rows.map(messageOfRow)
     skipped.unreadable += read.filter(Either.isLeft).length
     return read.flatMap((message) => (Either.isRight(message) ? [message.right] : []))
   }
   const taken = new Set(all.map(([id]) => id))
   const sessions = all.flatMap(([sessionId, rows]): ReadonlyArray<ImportedSession> => {
-    const history = historyOf(rows)
+    const history = readHistory(rows)
     skipped.handoffs += history.handoffs
     skipped.copies += history.copies
     return [
       { sessionId, messages: messages(history.messages) },
-      { sessionId: freeId(`${sessionId}.undone`, taken), messages: messages(history.undone) }
+      { sessionId: findFreeId(`${sessionId}.undone`, taken), messages: messages(history.undone) }
     ]
   })
   return {

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Either from "effect/Either"
-import { type Contents, type ImportError, message, type Row } from "./rows.ts"
+import { type Contents, type ImportError, parseMessage, type Row } from "./rows.ts"
 
 /**
  * @since 0.1.0
@@ -17,7 +17,7 @@ export const recognizes = ({ value }: Row): boolean => typeof value.role === "st
  * @category constructors
  */
 export const read = (rows: ReadonlyArray<Row>): Either.Either<Contents, ImportError> =>
-  Either.map(Either.all(rows.map((row) => message(row, row.value))), (messages) => ({
+  Either.map(Either.all(rows.map((row) => parseMessage(row, row.value))), (messages) => ({
     sessions: [{ sessionId: null, messages }],
     skipped: {}
   }))

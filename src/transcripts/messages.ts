@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Either from "effect/Either"
-import { type Contents, describe, ImportError, json, message } from "./rows.ts"
+import { type Contents, describeValue, ImportError, parseJson, parseMessage } from "./rows.ts"
 
 /**
  * Whether a text can only be a JSON array: no row of the other formats begins with a bracket.
@@ -22,13 +22,15 @@ export const recognizes = (text: string): boolean => text.trimStart().startsWith
  */
 export const read = (text: string, file: string): Either.Either<Contents, ImportError> => {
   const place = { file, line: null }
-  const value = json(text)
+  const value = parseJson(text)
   if (!Array.isArray(value)) {
-    return Either.left(new ImportError({ ...place, expected: "a JSON array of chat messages", found: describe(value) }))
+    return Either.left(
+      new ImportError({ ...place, expected: "a JSON array of chat messages", found: describeValue(value) })
+    )
   }
   const elements: ReadonlyArray<unknown> = value
   const messages = elements.map((element, index) =>
-    message(place, element, `element ${index + 1} of the array to be a chat message`)
+    parseMessage(place, element, `element ${index + 1} of the array to be a chat message`)
   )
   return Either.map(Either.all(messages), (messages) => ({ sessions: [{ sessionId: null, messages }], skipped: {} }))
 }

@@ -7,8 +7,8 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { Message } from "../message/Message.ts"
-import { assistant, dataUrl, image, type Part, text, toolResult, user } from "./content.ts"
-import { type Contents, count, decode, failure, type ImportError, isObject, type Row } from "./rows.ts"
+import { assistantMessage, dataUrl, imagePart, type Part, textPart, toolMessage, userMessage } from "./content.ts"
+import { type Contents, countKinds, decodeWith, failImport, type ImportError, isObject, type Row } from "./rows.ts"
 
 const Text = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
 const Image = Schema.Struct({ type: Schema.Literal("image"), data: Schema.String, mimeType: Schema.String })
@@ -21,18 +21,18 @@ const ToolCall = Schema.Struct({
   arguments: Schema.Unknown
 })
 
-const header = decode(Schema.Struct({ id: Schema.NonEmptyString }), "a session header with an id")
-const summary = decode(Schema.Struct({ summary: Schema.String }), "a branch summary")
-const spoken = decode(Schema.Struct({ content: Content }), "a pi message with content")
-const reply = decode(
+const header = decodeWith(Schema.Struct({ id: Schema.NonEmptyString }), "a session header with an id")
+const summary = decodeWith(Schema.Struct({ summary: Schema.String }), "a branch summary")
+const spoken = decodeWith(Schema.Struct({ content: Content }), "a pi message with content")
+const reply = decodeWith(
   Schema.Struct({ content: Schema.Array(Schema.Union(Text, Thinking, ToolCall)) }),
   "a pi assistant message"
 )
-const result = decode(
+const result = decodeWith(
   Schema.Struct({ toolCallId: Schema.NonEmptyString, content: Content }),
   "a pi tool result with a toolCallId"
 )
-const bash = decode(
+const bash = decodeWith(
   Schema.Struct({
     command: Schema.String,
     output: Schema.String,
@@ -56,7 +56,7 @@ export const recognizes = ({ value }: Row): boolean =>
 export const read = (rows: ReadonlyArray<Row>): Either.Either<Contents, ImportError> =>
   Either.map(Either.all(files(rows).map(session)), (sessions) => ({
     sessions: sessions.map(({ messages, sessionId }) => ({ messages, sessionId })),
-    skipped: count(sessions.flatMap(({ skipped }) => skipped))
+    skipped: countKinds(sessions.flatMap(({ skipped }) => skipped))
   }))
 
 /** Session files written one after the other: each header begins one. */
@@ -98,7 +98,7 @@ const branch = (entries: ReadonlyArray<Row>): Either.Either<ReadonlySet<Row>, Im
     if (parentId === null) break
     const parent = place.get(parentId)
     if (parent === undefined || parent >= index) {
-      return Either.left(failure(row, "a parentId that names an earlier entry", "one that does not"))
+      return Either.left(failImport(row, "a parentId that names an earlier entry", "one that does not"))
     }
     index = parent
   }
@@ -112,15 +112,15 @@ const convert = (row: Row): Either.Either<Message | string, ImportError> => {
     case "message":
       return fromMessage(row, row.value.message)
     case "custom_message":
-      return Either.map(spoken(row), ({ content }) => user(parts(content)))
+      return Either.map(spoken(row), ({ content }) => userMessage(parts(content)))
     case "branch_summary":
       return Either.map(summary(row), ({ summary }) =>
-        user([text(`Summary of another branch, now left:\n\n${summary}`)])
+        userMessage([textPart(`Summary of another branch, now left:\n\n${summary}`)])
       )
     default:
       return typeof type === "string"
         ? Either.right(type)
-        : Either.left(failure(row, "an entry of a pi session", "an object without a type"))
+        : Either.left(failImport(row, "an entry of a pi session", "an object without a type"))
   }
 }
 
@@ -132,30 +132,34 @@ const fromMessage = (row: Row, message: unknown): Either.Either<Message | string
         const words = content.filter((block) => block.type === "text")
         const calls = content.filter((block) => block.type === "toolCall")
         if (words.length + calls.length === 0) return "empty reply"
-        return assistant(
-          words.map((block) => text(block.text)),
+        return assistantMessage(
+          words.map((block) => textPart(block.text)),
           calls.map((block) => ({ id: block.id, name: block.name, input: block.arguments }))
         )
       })
     case "toolResult":
-      return Either.map(result(row, message), ({ content, toolCallId }) => toolResult(toolCallId, parts(content)))
+      return Either.map(result(row, message), ({ content, toolCallId }) => toolMessage(toolCallId, parts(content)))
     case "bashExecution":
-      return Either.map(bash(row, message), (run) => (run.excludeFromContext === true ? role : user([text(ran(run))])))
+      return Either.map(bash(row, message), (run) =>
+        run.excludeFromContext === true ? role : userMessage([textPart(ran(run))])
+      )
     case "user":
     case "custom":
     case "hookMessage":
-      return Either.map(spoken(row, message), ({ content }) => user(parts(content)))
+      return Either.map(spoken(row, message), ({ content }) => userMessage(parts(content)))
     default:
       return typeof role === "string"
         ? Either.right(role)
-        : Either.left(failure(row, "a message with a role", "one without"))
+        : Either.left(failImport(row, "a message with a role", "one without"))
   }
 }
 
 const parts = (content: typeof Content.Type): ReadonlyArray<Part> =>
   typeof content === "string"
-    ? [text(content)]
-    : content.map((block) => (block.type === "text" ? text(block.text) : image(dataUrl(block.mimeType, block.data))))
+    ? [textPart(content)]
+    : content.map((block) =>
+        block.type === "text" ? textPart(block.text) : imagePart(dataUrl(block.mimeType, block.data))
+      )
 
 const ran = (run: {
   readonly command: string

@@ -73,16 +73,16 @@ export interface Contents {
  * @since 0.1.0
  * @category constructors
  */
-export const rows = (text: string, file: string): Either.Either<ReadonlyArray<Row>, ImportError> =>
+export const parseRows = (text: string, file: string): Either.Either<ReadonlyArray<Row>, ImportError> =>
   Either.all(
     text.split("\n").flatMap((content, index) => (content.trim() === "" ? [] : [row(content, file, index + 1)]))
   )
 
 const row = (content: string, file: string, line: number): Either.Either<Row, ImportError> => {
-  const value = json(content)
+  const value = parseJson(content)
   return isObject(value)
     ? Either.right({ file, line, value })
-    : Either.left(new ImportError({ file, line, expected: "a JSON object", found: describe(value) }))
+    : Either.left(new ImportError({ file, line, expected: "a JSON object", found: describeValue(value) }))
 }
 
 /**
@@ -91,7 +91,7 @@ const row = (content: string, file: string, line: number): Either.Either<Row, Im
  * @since 0.1.0
  * @category constructors
  */
-export const json = (text: string): unknown => Either.getOrUndefined(Either.try((): unknown => JSON.parse(text)))
+export const parseJson = (text: string): unknown => Either.getOrUndefined(Either.try((): unknown => JSON.parse(text)))
 
 /**
  * @since 0.1.0
@@ -106,7 +106,7 @@ export const isObject = (value: unknown): value is JsonObject =>
  * @since 0.1.0
  * @category getters
  */
-export const describe = (value: unknown): string => {
+export const describeValue = (value: unknown): string => {
   if (value === undefined) return "text that is not JSON"
   if (value === null) return "null"
   if (Array.isArray(value)) return "an array"
@@ -119,10 +119,10 @@ export const describe = (value: unknown): string => {
  * @since 0.1.0
  * @category constructors
  */
-export const decode = <A, I>(schema: Schema.Schema<A, I>, expected: string) => {
+export const decodeWith = <A, I>(schema: Schema.Schema<A, I>, expected: string) => {
   const decodeUnknown = Schema.decodeUnknownEither(schema)
   return (row: Row, value: unknown = row.value): Either.Either<A, ImportError> =>
-    Either.mapLeft(decodeUnknown(value), (error) => failure(row, expected, describe(value) + at(error)))
+    Either.mapLeft(decodeUnknown(value), (error) => failImport(row, expected, describeValue(value) + at(error)))
 }
 
 /** Names the field and not its value. The first issue is the telling one: a union complains once per member. */
@@ -137,7 +137,7 @@ const at = (error: ParseResult.ParseError): string => {
  * @since 0.1.0
  * @category constructors
  */
-export const message = (
+export const parseMessage = (
   place: { readonly file: string; readonly line: number | null },
   value: unknown,
   expected = "a chat message"
@@ -145,7 +145,9 @@ export const message = (
   const parsed = Message.parse(value)
   if (Either.isRight(parsed)) return Either.right(parsed.right)
   const detail = Either.match(explain(value), { onLeft: at, onRight: () => "" })
-  return Either.left(new ImportError({ file: place.file, line: place.line, expected, found: describe(value) + detail }))
+  return Either.left(
+    new ImportError({ file: place.file, line: place.line, expected, found: describeValue(value) + detail })
+  )
 }
 
 const explain = Schema.decodeUnknownEither(Message.Message)
@@ -154,7 +156,7 @@ const explain = Schema.decodeUnknownEither(Message.Message)
  * @since 0.1.0
  * @category errors
  */
-export const failure = (row: Row, expected: string, found: string): ImportError =>
+export const failImport = (row: Row, expected: string, found: string): ImportError =>
   new ImportError({ file: row.file, line: row.line, expected, found })
 
 /**
@@ -163,7 +165,7 @@ export const failure = (row: Row, expected: string, found: string): ImportError 
  * @since 0.1.0
  * @category getters
  */
-export const count = (kinds: Iterable<string>): { readonly [kind: string]: number } => {
+export const countKinds = (kinds: Iterable<string>): { readonly [kind: string]: number } => {
   const counts = new Map<string, number>()
   for (const kind of kinds) counts.set(kind, (counts.get(kind) ?? 0) + 1)
   return Object.fromEntries(counts)

@@ -7,9 +7,9 @@ import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { Message } from "../message/Message.ts"
 import { SessionId } from "../session/Session.ts"
-import { type Contents, decode, type ImportError, isObject, message, type Row } from "./rows.ts"
+import { type Contents, decodeWith, type ImportError, isObject, parseMessage, type Row } from "./rows.ts"
 
-const line = decode(Schema.Struct({ session: SessionId, message: Schema.Unknown }), "a session id and a message")
+const line = decodeWith(Schema.Struct({ session: SessionId, message: Schema.Unknown }), "a session id and a message")
 
 /**
  * @since 0.1.0
@@ -28,7 +28,7 @@ export const read = (rows: ReadonlyArray<Row>): Either.Either<Contents, ImportEr
     const sessions = new Map<string, Array<Message>>()
     for (const row of rows) {
       const { session, message: value } = yield* line(row)
-      const parsed = yield* message(row, value)
+      const parsed = yield* parseMessage(row, value)
       const messages = sessions.get(session)
       if (messages === undefined) sessions.set(session, [parsed])
       else messages.push(parsed)

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Repairs from "./repairs.ts"
-import { baseRows, excerptsOf, tailRows, viewOf } from "./rows.ts"
+import { makeBaseRows, listExcerpts, makeTailRows, makeView } from "./rows.ts"
 import type { Message } from "../message/Message.ts"
 import type { SessionId, State } from "../session/Session.ts"
 import type * as Tokens from "../message/Tokens.ts"
@@ -52,7 +52,7 @@ export interface View {
  * @category constructors
  */
 export const assemble = (state: State, counter: Tokens.Counter, options: Tokens.Fixed = {}): View => {
-  const mending = Repairs.begin(excerptsOf(state), counter)
-  Repairs.add(mending, [...baseRows(state, counter, options.system), ...tailRows(state.tail)])
-  return viewOf(state, Repairs.mended(mending), counter, options)
+  const mending = Repairs.beginRepairs(listExcerpts(state), counter)
+  Repairs.addRepairs(mending, [...makeBaseRows(state, counter, options.system), ...makeTailRows(state.tail)])
+  return makeView(state, Repairs.mendRows(mending), counter, options)
 }

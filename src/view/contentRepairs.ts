@@ -7,12 +7,12 @@ import * as Message from "../message/Message.ts"
 import type { Counter } from "../message/Tokens.ts"
 import type { Repair, Row } from "./repairs.ts"
 
-export interface Bench {
+export interface RepairContext {
   readonly counter: Counter
   readonly note: (repair: Repair) => void
 }
 
-export const changed = (row: Row, message: Message.Message, { counter }: Bench): Row => ({
+export const withMessage = (row: Row, message: Message.Message, { counter }: RepairContext): Row => ({
   ...row,
   message,
   tokens: counter.message(message)
@@ -22,10 +22,10 @@ export const changed = (row: Row, message: Message.Message, { counter }: Bench):
 const SOUND = new WeakSet<Message.Message>()
 
 /** The row as it can be shown; none if it says nothing. */
-export const mendContent = (row: Row, bench: Bench): Row | undefined =>
+export const mendContent = (row: Row, bench: RepairContext): Row | undefined =>
   SOUND.has(row.message) ? row : mendUnknown(row, bench)
 
-const mendUnknown = (row: Row, bench: Bench): Row | undefined => {
+const mendUnknown = (row: Row, bench: RepairContext): Row | undefined => {
   const { seq } = row
   const message = row.message.role === "assistant" ? mendCalls(row.message, seq, bench) : row.message
   const content = withoutBlanks(message.content)
@@ -36,7 +36,7 @@ const mendUnknown = (row: Row, bench: Bench): Row | undefined => {
   const isSound = content === message.content && (message.role === "assistant" || !isEmpty(content))
   if (!isSound) bench.note({ kind: "empty-content", seq })
   const full = isSound ? message : withContent(message, content)
-  if (full !== row.message) return changed(row, full, bench)
+  if (full !== row.message) return withMessage(row, full, bench)
   SOUND.add(full)
   return row
 }
@@ -63,7 +63,7 @@ const withContent = (message: Message.Message, content: Content): Message.Messag
 
 const EMPTY = "[empty]"
 
-const mendCalls = (message: Message.AssistantMessage, seq: number, bench: Bench): Message.AssistantMessage => {
+const mendCalls = (message: Message.AssistantMessage, seq: number, bench: RepairContext): Message.AssistantMessage => {
   const { tool_calls: calls, ...spoken } = message
   if (calls === undefined) return message
   if (calls === null || calls.length === 0) {

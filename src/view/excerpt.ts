@@ -12,7 +12,7 @@ export const LEAST = 30
  * `tokens` is what the whole message takes, `to` what the excerpt may take: it is kept for every `to` from `LEAST` on.
  * What already fits is the very same object. The cost does not depend on the size of what is left out.
  */
-export const excerpt = (
+export const makeExcerpt = (
   message: Message.Message,
   { seq, tokens, to }: { readonly seq: number; readonly tokens: number; readonly to: number },
   counter: Counter
@@ -31,7 +31,7 @@ export const excerpt = (
 }
 
 /** The cap under which all entries together fit the room, each taking at most the cap; infinite if they fit as they are. */
-export const waterLevel = (entries: ReadonlyArray<Logged>, room: number): number => {
+export const fitWaterLevel = (entries: ReadonlyArray<Logged>, room: number): number => {
   let left = room
   let remaining = entries.length
   for (const tokens of entries.map((entry) => entry.tokens).toSorted((a, b) => a - b)) {
@@ -43,8 +43,8 @@ export const waterLevel = (entries: ReadonlyArray<Logged>, room: number): number
 }
 
 /** The excerpts with which the entries fit the room. Where even the least do not, the last entries are left out. */
-export const shortened = (entries: ReadonlyArray<Logged>, room: number): ReadonlyArray<Excerpt> => {
-  const level = Math.max(LEAST, waterLevel(entries, room))
+export const shortenMessage = (entries: ReadonlyArray<Logged>, room: number): ReadonlyArray<Excerpt> => {
+  const level = Math.max(LEAST, fitWaterLevel(entries, room))
   let left = room
   return entries.flatMap(({ seq, tokens }) => {
     const to = Math.min(level, tokens)
@@ -139,15 +139,15 @@ const SHORT = 24
 
 const cut = (text: string, keep: number, { seq, perCharacter }: Cutter): string => {
   if (text.length <= keep) return text
-  const head = atCodePoint(text, Math.ceil(keep * 0.6))
-  const tail = atCodePoint(text, text.length - Math.floor(keep * 0.4))
+  const head = cutAtCodePoint(text, Math.ceil(keep * 0.6))
+  const tail = cutAtCodePoint(text, text.length - Math.floor(keep * 0.4))
   const leftOut = Math.max(1, Math.round((tail - head) * perCharacter))
   const marker = `[… ${leftOut} tokens left out; recall seq ${seq} …]`
   return joined([text.slice(0, head), marker, text.slice(tail)])
 }
 
 /** Never between the halves of a surrogate pair. */
-export const atCodePoint = (text: string, index: number): number => {
+export const cutAtCodePoint = (text: string, index: number): number => {
   const isInside = index > 0 && /^[\ud800-\udbff][\udc00-\udfff]$/.test(text.slice(index - 1, index + 1))
   return isInside ? index - 1 : index
 }

@@ -6,7 +6,7 @@ import type { Logged, Manifest, State } from "../session/Session.ts"
 import type { Counter, Fixed } from "../message/Tokens.ts"
 import * as View from "./View.ts"
 import * as Repairs from "./repairs.ts"
-import { baseRows, excerptsOf, tailRows, viewOf } from "./rows.ts"
+import { makeBaseRows, listExcerpts, makeTailRows, makeView } from "./rows.ts"
 
 /** How far a base and the beginning of its tail were mended: the first `taken` messages of the tail, `last` at the end. */
 interface Memory {
@@ -32,15 +32,15 @@ const KEPT = 2
 /** What is looked at in one step, in messages: some milliseconds. */
 const SLICE = 500
 
-export const assemble = (state: State, counter: Counter, options: Fixed = {}): View.View => {
-  const work = assembling(state, counter, options)
+export const assembleView = (state: State, counter: Counter, options: Fixed = {}): View.View => {
+  const work = assembleInSlices(state, counter, options)
   let step = work.next()
   while (step.done !== true) step = work.next()
   return step.value
 }
 
 /** The same in steps, of which there is more than one only where much was never looked at. */
-export function* assembling(
+export function* assembleInSlices(
   state: State,
   counter: Counter,
   options: Fixed = {},
@@ -61,10 +61,10 @@ export function* assembling(
 
 /** Mends the tail up to there, and what is before it. What nothing may follow yet is given back, to be mended later. */
 const goOn = (memory: Memory, state: State, upTo: number, system: Fixed["system"]): ReadonlyArray<Repairs.Row> => {
-  const base = memory.hasBase ? [] : baseRows(state, memory.counter, system)
-  const rows = [...base, ...tailRows(state.tail.slice(memory.taken, upTo))]
+  const base = memory.hasBase ? [] : makeBaseRows(state, memory.counter, system)
+  const rows = [...base, ...makeTailRows(state.tail.slice(memory.taken, upTo))]
   if (!Repairs.isClosed(rows)) return rows
-  Repairs.add(memory.mending, rows)
+  Repairs.addRepairs(memory.mending, rows)
   memory.hasBase = true
   memory.taken = upTo
   memory.last = state.tail[upTo - 1]
@@ -72,10 +72,10 @@ const goOn = (memory: Memory, state: State, upTo: number, system: Fixed["system"
 }
 
 const shown = ({ counter, mending }: Memory, open: ReadonlyArray<Repairs.Row>, state: State, options: Fixed) => {
-  if (open.length === 0) return viewOf(state, Repairs.mended(mending), counter, options)
-  const more = Repairs.fork(mending)
-  Repairs.add(more, open)
-  return viewOf(state, Repairs.mended(more), counter, options)
+  if (open.length === 0) return makeView(state, Repairs.mendRows(mending), counter, options)
+  const more = Repairs.forkRepairs(mending)
+  Repairs.addRepairs(more, open)
+  return makeView(state, Repairs.mendRows(more), counter, options)
 }
 
 const memoryOf = (state: State, counter: Counter, system: Fixed["system"]): Memory => {
@@ -94,7 +94,7 @@ const begun = (state: State, counter: Counter, system: Fixed["system"]): Memory 
   instructions: state.system.length,
   counter,
   system,
-  mending: Repairs.begin(excerptsOf(state), counter),
+  mending: Repairs.beginRepairs(listExcerpts(state), counter),
   hasBase: false,
   taken: 0,
   last: undefined

@@ -4,9 +4,9 @@
  */
 import * as Message from "../message/Message.ts"
 import type { Counter } from "../message/Tokens.ts"
-import { type Bench, changed, mendContent } from "./contentRepairs.ts"
-import { excerpt } from "./excerpt.ts"
-import { pair } from "../message/toolPairs.ts"
+import { type RepairContext, withMessage, mendContent } from "./contentRepairs.ts"
+import { makeExcerpt } from "./excerpt.ts"
+import { pairToolCalls } from "../message/toolPairs.ts"
 
 /**
  * How a view differs from the log: what was done, at the message `seq` (0 for a message that is not of the log).
@@ -71,7 +71,7 @@ export interface Mending extends Mended {
 const NONE = { messages: 0, tokens: 0 }
 
 /** `excerpts` says which `seq` may take how many tokens. */
-export const begin = (excerpts: ReadonlyMap<number, number>, counter: Counter): Mending => ({
+export const beginRepairs = (excerpts: ReadonlyMap<number, number>, counter: Counter): Mending => ({
   excerpts,
   counter,
   messages: [],
@@ -86,7 +86,7 @@ export const begin = (excerpts: ReadonlyMap<number, number>, counter: Counter): 
 })
 
 /** Another that goes on from here, and leaves this one as it is. */
-export const fork = (mending: Mending): Mending => ({
+export const forkRepairs = (mending: Mending): Mending => ({
   ...mending,
   messages: mending.messages.slice(),
   parts: { ...mending.parts },
@@ -100,9 +100,9 @@ export const fork = (mending: Mending): Mending => ({
  * Goes on with more rows. The result is as if all had come at once, provided that each call before them has its result
  * before them: see `isClosed`.
  */
-export const add = (mending: Mending, rows: ReadonlyArray<Row>): void => {
+export const addRepairs = (mending: Mending, rows: ReadonlyArray<Row>): void => {
   const { counter, excerpts, repairs } = mending
-  const bench: Bench = { counter, note: (repair) => repairs.push(repair) }
+  const bench: RepairContext = { counter, note: (repair) => repairs.push(repair) }
   const sound: Array<Row> = []
   mending.hasRows ||= rows.length > 0
   for (const row of rows) {
@@ -116,30 +116,30 @@ export const add = (mending: Mending, rows: ReadonlyArray<Row>): void => {
 
 /** Whether these rows can be followed by any others and stay as they are: every call has its result among them. */
 export const isClosed = (rows: ReadonlyArray<Row>): boolean =>
-  pair(rows.map(({ message }) => message)).results.every((results) => !results.includes(undefined))
+  pairToolCalls(rows.map(({ message }) => message)).results.every((results) => !results.includes(undefined))
 
 /** What became of the rows so far, `repairs` by their place: for others to keep, since more may be added here. */
-export const mended = ({ counter, hasBegun, hasRows, ...mending }: Mending): Mended => {
+export const mendRows = ({ counter, hasBegun, hasRows, ...mending }: Mending): Mended => {
   const repairs = mending.repairs.toSorted((a, b) => a.seq - b.seq)
   const shown = { messages: mending.messages.slice(), parts: { ...mending.parts } }
   if (!hasBegun && hasRows) show(shown, opening("tail", 0, { counter, note: (repair) => repairs.unshift(repair) }))
   return { ...shown, repairs }
 }
 
-const shorten = (row: Row, to: number, bench: Bench): Row | undefined => {
+const shorten = (row: Row, to: number, bench: RepairContext): Row | undefined => {
   if (row.tokens <= to) return row
   const { seq, tokens, message } = row
   bench.note({ kind: "excerpt", seq, tokens: to })
-  return to === 0 ? undefined : changed(row, excerpt(message, { seq, tokens, to }, bench.counter), bench)
+  return to === 0 ? undefined : withMessage(row, makeExcerpt(message, { seq, tokens, to }, bench.counter), bench)
 }
 
 // ── calls and results ──
 
 const NO_RESULT = "[no result: this call was never answered]"
 
-const mendPairs = (rows: ReadonlyArray<Row>, mending: Mending, bench: Bench): ReadonlyArray<Row> => {
+const mendPairs = (rows: ReadonlyArray<Row>, mending: Mending, bench: RepairContext): ReadonlyArray<Row> => {
   const { answered } = mending
-  const { results, answers } = pair(rows.map(({ message }) => message))
+  const { results, answers } = pairToolCalls(rows.map(({ message }) => message))
   const paired: Array<Row> = []
   for (const [i, row] of rows.entries()) {
     const { message, seq } = row
@@ -176,11 +176,11 @@ const unused = (id: string, { numbers, used }: Mending): string => {
   return fresh
 }
 
-const withIds = (row: Row, batch: ReadonlyArray<Call>, bench: Bench): Row => {
+const withIds = (row: Row, batch: ReadonlyArray<Call>, bench: RepairContext): Row => {
   const renamed = batch.filter(({ call, id }) => call.id !== id)
   if (renamed.length === 0 || row.message.role !== "assistant") return row
   for (const { call, id } of renamed) bench.note({ kind: "renamed-call", seq: row.seq, from: call.id, to: id })
-  return changed(row, { ...row.message, tool_calls: batch.map(({ call, id }) => ({ ...call, id })) }, bench)
+  return withMessage(row, { ...row.message, tool_calls: batch.map(({ call, id }) => ({ ...call, id })) }, bench)
 }
 
 /** In the order they came, those that never came last. */
@@ -189,7 +189,7 @@ const resultsOf = (
   index: number,
   batch: ReadonlyArray<Call>,
   rows: ReadonlyArray<Row>,
-  bench: Bench
+  bench: RepairContext
 ): ReadonlyArray<Row> => {
   const end = endOfResults(rows, index + 1)
   const inOrder = batch.toSorted((a, b) => (a.result ?? Infinity) - (b.result ?? Infinity) || 0)
@@ -197,10 +197,10 @@ const resultsOf = (
     const came = result === undefined ? undefined : rows[result]
     if (result === undefined || came?.message.role !== "tool") {
       bench.note({ kind: "no-result", seq: row.seq, toolCallId: call.id })
-      return changed(row, { role: "tool", tool_call_id: id, content: NO_RESULT }, bench)
+      return withMessage(row, { role: "tool", tool_call_id: id, content: NO_RESULT }, bench)
     }
     if (result >= end) bench.note({ kind: "moved-result", seq: came.seq, callSeq: row.seq })
-    return id === call.id ? came : changed(came, { ...came.message, tool_call_id: id }, bench)
+    return id === call.id ? came : withMessage(came, { ...came.message, tool_call_id: id }, bench)
   })
 }
 
@@ -212,7 +212,7 @@ const endOfResults = (rows: ReadonlyArray<Row>, from: number): number => {
 
 // ── who may follow whom ──
 
-const mendOrder = (rows: ReadonlyArray<Row>, mending: Mending, bench: Bench): void => {
+const mendOrder = (rows: ReadonlyArray<Row>, mending: Mending, bench: RepairContext): void => {
   for (const row of rows) {
     const isSystem = Message.isSystem(row.message)
     if (!mending.hasBegun && !isSystem) {
@@ -234,28 +234,28 @@ const show = ({ messages, parts }: Omit<Mended, "repairs">, { message, part, tok
   parts[part] = { messages: before.messages + 1, tokens: before.tokens + tokens }
 }
 
-const opening = (part: Row["part"], seq: number, bench: Bench): Row => {
+const opening = (part: Row["part"], seq: number, bench: RepairContext): Row => {
   bench.note({ kind: "opening", seq })
-  return changed({ part, seq, message: OPENING, tokens: 0 }, OPENING, bench)
+  return withMessage({ part, seq, message: OPENING, tokens: 0 }, OPENING, bench)
 }
 
 const OPENING: Message.Message = { role: "user", content: "[the conversation goes on from here]" }
 
-const bridge = (row: Row, bench: Bench): Row => {
+const bridge = (row: Row, bench: RepairContext): Row => {
   bench.note({ kind: "bridge", seq: row.seq })
-  return changed(row, BRIDGE, bench)
+  return withMessage(row, BRIDGE, bench)
 }
 
 const BRIDGE: Message.Message = { role: "assistant", content: "[interrupted here]" }
 
-const asUser = (row: Row, bench: Bench): Row => {
+const asUser = (row: Row, bench: RepairContext): Row => {
   bench.note({ kind: "system-as-user", seq: row.seq })
   const { content } = row.message
   const marked =
     typeof content === "string"
       ? `${AS_USER}\n${content}`
       : [{ type: "text", text: AS_USER } as const, ...(content ?? [])]
-  return changed(row, { role: "user", content: marked }, bench)
+  return withMessage(row, { role: "user", content: marked }, bench)
 }
 
 const AS_USER = "[system message]"

@@ -9,7 +9,11 @@ import type { View } from "./View.ts"
 import type { Mended, Row } from "./repairs.ts"
 
 /** All but the tail: a generation's, as long as the system prompt is the same. */
-export const baseRows = (state: State, counter: Tokens.Counter, system: Tokens.Fixed["system"]): ReadonlyArray<Row> => {
+export const makeBaseRows = (
+  state: State,
+  counter: Tokens.Counter,
+  system: Tokens.Fixed["system"]
+): ReadonlyArray<Row> => {
   const made = (part: Row["part"], message: Message): Row => ({
     part,
     seq: 0,
@@ -26,7 +30,7 @@ export const baseRows = (state: State, counter: Tokens.Counter, system: Tokens.F
   ]
 }
 
-export const tailRows = (tail: ReadonlyArray<Logged>): ReadonlyArray<Row> => logged("tail", tail)
+export const makeTailRows = (tail: ReadonlyArray<Logged>): ReadonlyArray<Row> => logged("tail", tail)
 
 const logged = (part: Row["part"], entries: ReadonlyArray<Logged>): ReadonlyArray<Row> =>
   entries.map(({ seq, message, tokens }) => ({ part, seq, message, tokens }))
@@ -35,10 +39,10 @@ const promptOf = (system: string | Message): Message =>
   typeof system === "string" ? { role: "system", content: system } : system
 
 /** Which `seq` may take how many tokens. */
-export const excerptsOf = ({ manifest }: State): ReadonlyMap<number, number> =>
+export const listExcerpts = ({ manifest }: State): ReadonlyMap<number, number> =>
   new Map(manifest.excerpts.map(({ seq, tokens }) => [seq, tokens] as const))
 
-export const viewOf = (
+export const makeView = (
   { generation, sessionId }: State,
   mended: Mended,
   counter: Tokens.Counter,

@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import * as Audit from "../../src/audit/Audit.ts"
-import * as AuditLines from "../../src/audit/logLines.ts"
+import * as LogLines from "../../src/audit/logLines.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { correct, faults, SIX, written } from "../support/auditLog.ts"
 import { audited, trailOf } from "../support/auditTrail.ts"
@@ -165,8 +165,8 @@ describe("Audit", () => {
     Effect.gen(function* () {
       const sessionId = SessionId.make(`my "chat" \\ 1`)
       const says = Effect.all([
-        AuditLines.buffered({ sessionId, arrival: 7, duplicate: false }, "request"),
-        AuditLines.failed(sessionId, "op_1", `it said session=other and "no"\nand so on`)
+        LogLines.logBuffered({ sessionId, arrival: 7, duplicate: false }, "request"),
+        LogLines.logFailed(sessionId, "op_1", `it said session=other and "no"\nand so on`)
       ])
       const linesOf = (logger: Logger.Logger<unknown, string>) => {
         const lines: Array<string> = []

@@ -3,7 +3,7 @@ import { Effect, Logger } from "effect"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
-import * as AuditLines from "../../src/audit/logLines.ts"
+import * as LogLines from "../../src/audit/logLines.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import * as Cli from "../support/cli.ts"
 import { SIX } from "../support/auditLog.ts"
@@ -62,7 +62,7 @@ describe("throughline audit", () => {
         const { write } = yield* workplace
         const lines: Array<string> = []
         const sessionId = SessionId.make("chat-42")
-        yield* AuditLines.buffered({ sessionId, arrival: 1, duplicate: false }, "request").pipe(
+        yield* LogLines.logBuffered({ sessionId, arrival: 1, duplicate: false }, "request").pipe(
           Effect.provide(
             Logger.replace(
               Logger.defaultLogger,

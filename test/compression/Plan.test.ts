@@ -46,7 +46,7 @@ const segmentOf = (id: string, plan: Plan.Compress, tokens: number): Segment => 
 const commit = (log: ReadonlyArray<Logged>, state: State, plan: Plan.Compress): State => {
   const segment = segmentOf(`g${state.generation + 1}`, plan, plan.summaryTokens)
   const ledger = "fact ".repeat(plan.shares.handoff).slice(0, 4 * Plan.ledgerRoom(plan.shares))
-  const { manifest, segments } = Plan.manifest(plan, state, { segment, condensed: [], ledger }, estimate)
+  const { manifest, segments } = Plan.manifestOf(plan, state, { segment, condensed: [], ledger }, estimate)
   return stateOf(log, manifest, segments, state.generation + 1)
 }
 
@@ -94,7 +94,7 @@ const check = (log: ReadonlyArray<Logged>, state: State, plan: Plan.Compress): S
   assert.isTrue(plan.tailFrom <= (pendingSeq(log) ?? Infinity), "a call whose result may still come left the view")
   assert.isFalse(plan.excerpts.some(({ seq, tokens }) => tokens === 0 && plan.live.includes(seq)))
 
-  const open = Plan.openRequests(state).filter(({ seq }) => seq < plan.tailFrom)
+  const open = Plan.findOpenRequests(state).filter(({ seq }) => seq < plan.tailFrom)
   assert.deepStrictEqual(
     plan.live,
     open.slice(open.length - plan.live.length).map(({ seq }) => seq)
@@ -311,18 +311,18 @@ describe("open requests", () => {
       if (entry.message.role === "assistant" && (entry.message.tool_calls ?? []).length === 0) naive.length = 0
       if (entry.kind === "request") naive.push(entry)
     }
-    assert.deepStrictEqual(Plan.openRequests(stateOf(log)), naive)
+    assert.deepStrictEqual(Plan.findOpenRequests(stateOf(log)), naive)
     const total = log.reduce((sum, { tokens }) => sum + tokens, 0)
     const plan = planOf(stateOf(log), { contextLength: 8_192 })
     if (plan._tag !== "Compress" || total === 0) return
     const unpinned = naive.filter(({ seq }) => seq < plan.tailFrom && !plan.live.includes(seq))
     const next = commit(log, stateOf(log), plan)
     assert.deepStrictEqual(
-      Plan.openRequests(next),
+      Plan.findOpenRequests(next),
       naive.filter((entry) => !unpinned.includes(entry))
     )
     const answered = [...log, ...logOf([...entries, says("done")]).slice(-1)]
-    assert.deepStrictEqual(Plan.openRequests(stateOf(answered, next.manifest, next.segments)), [])
+    assert.deepStrictEqual(Plan.findOpenRequests(stateOf(answered, next.manifest, next.segments)), [])
   })
 
   it("of a head that nothing covered follows are still open", () => {
@@ -335,7 +335,7 @@ describe("open requests", () => {
       tail: tail.slice(2)
     }
     assert.deepStrictEqual(
-      Plan.openRequests(state).map(({ seq }) => seq),
+      Plan.findOpenRequests(state).map(({ seq }) => seq),
       [1, 3]
     )
   })

@@ -3,8 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, FastCheck, Fiber, Layer, Stream, TestClock } from "effect"
 import { CompressionEvent } from "../../src/compression/CompressionEvent.ts"
 import { Compressor } from "../../src/compression/Compressor.ts"
-import * as Gateways from "../../src/gateway/Gateway.ts"
-import * as Refilling from "../../src/compression/backgroundBrake.ts"
+import * as Gateway from "../../src/gateway/Gateway.ts"
+import * as BackgroundBrake from "../../src/compression/backgroundBrake.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
@@ -13,14 +13,13 @@ import * as Models from "../support/models.ts"
 import { idle, onVirtualClock } from "../support/virtualClock.ts"
 import { asked, conversation, deliver, id, recorded, route, scripted, summary } from "../support/world.ts"
 
-const { Gateway } = Gateways
 const policy = { contextLength: 32_000, mode: "background" } as const
 const world = scripted(Scripted.layer([Models.oracle]), { policy })
 
 /** A step a minute: a request of about `size` tokens, a view, what the provider says it cost, and an answer. */
 const step = (size: number, reported: (tokens: number) => number | undefined, tools: ReadonlyArray<unknown> = []) =>
   Effect.gen(function* () {
-    const { turn } = yield* Gateway
+    const { turn } = yield* Gateway.Gateway
     yield* deliver({ role: "user", content: "The next invoice. ".repeat(Math.ceil(size / 5)) })
     yield* turn(id, ({ append, report, view }) =>
       Effect.gen(function* () {
@@ -44,7 +43,7 @@ describe("a session that something else than its conversation fills", () => {
   it.effect("is not compressed over and over; it is said how fast it refills", () => {
     const { layer, lines } = recorded()
     return Effect.gen(function* () {
-      const { events } = yield* Gateway
+      const { events } = yield* Gateway.Gateway
       const rates: Array<number> = []
       yield* Effect.forkScoped(
         Stream.runForEach(events, (event) =>
@@ -65,7 +64,7 @@ describe("a session that something else than its conversation fills", () => {
   it.effect("is compressed when somebody asks, at the hard threshold, and then unasked again", () => {
     const { layer, lines } = recorded()
     return Effect.gen(function* () {
-      const { compress } = yield* Gateway
+      const { compress } = yield* Gateway.Gateway
       yield* Effect.replicateEffect(step(300, hidden), 8)
       assert.strictEqual(starts(lines), 3)
       assert.strictEqual((yield* compress(id)).outcome, "committed")
@@ -85,7 +84,7 @@ describe("a session that another process compresses", () => {
     return Effect.gen(function* () {
       const store = yield* SessionStore
       const options = { policy: { ...policy, mode: "manual" }, routes: [route] } as const
-      const process = Layer.build(Layer.provide(Layer.fresh(Gateways.layer(options)), model.layer))
+      const process = Layer.build(Layer.provide(Layer.fresh(Gateway.layer(options)), model.layer))
       const here = yield* process
       const there = yield* process
       yield* store.importAll([{ sessionId: id, messages: conversation(100) }])
@@ -97,7 +96,7 @@ describe("a session that another process compresses", () => {
         yield* TestClock.adjust("10 seconds")
         assert.strictEqual((yield* Fiber.join(compressing)).outcome, "committed")
         yield* Context.get(here, Compressor).settled(id)
-        yield* Context.get(here, Gateway).turn(id, ({ append }) => append(...conversation(60, 100 * n)))
+        yield* Context.get(here, Gateway.Gateway).turn(id, ({ append }) => append(...conversation(60, 100 * n)))
       }
       assert.strictEqual((yield* store.stats(id)).compressions.joined, 4)
       assert.deepStrictEqual(holds(lines), [])
@@ -142,27 +141,27 @@ describe("what is known of how a session refills", () => {
     "it is hopeless when the last three unasked covered less than a quarter of the target",
     [FastCheck.array(gain)],
     ([gains]) => {
-      const refill = gains.reduce<Refilling.Refill | undefined>(
-        (refill, gain, n) => Refilling.after(refill, gain, n),
+      const refill = gains.reduce<BackgroundBrake.Refill | undefined>(
+        (refill, gain, n) => BackgroundBrake.refillAfter(refill, gain, n),
         undefined
       )
       const last = gains.findLastIndex(({ covered }) => covered >= 500)
       const little = gains.slice(last + 1).filter(({ isUnasked }) => isUnasked)
-      assert.strictEqual(Refilling.isHopeless(refill), little.length >= 3)
+      assert.strictEqual(BackgroundBrake.isHeldBack(refill), little.length >= 3)
     }
   )
 
   it("its speed is what came between the first and the last of them", () => {
     const gains = [400, 100, 200].map((covered) => ({ covered, target: 2_000, isUnasked: true }))
-    const refill = gains.reduce<Refilling.Refill | undefined>(
-      (refill, gain, n) => Refilling.after(refill, gain, n * 30_000),
+    const refill = gains.reduce<BackgroundBrake.Refill | undefined>(
+      (refill, gain, n) => BackgroundBrake.refillAfter(refill, gain, n * 30_000),
       undefined
     )
-    assert.strictEqual(refill === undefined ? 0 : Refilling.tokensPerMinute(refill), 300)
+    assert.strictEqual(refill === undefined ? 0 : BackgroundBrake.refillPerMinute(refill), 300)
   })
 
   it("of 10,000 sessions at most is anything known", () => {
-    const { isHopeless, note } = Refilling.make()
+    const { isHopeless, note } = BackgroundBrake.make()
     const useless = { covered: 0, target: 2_000, isUnasked: true }
     const ids = Array.from({ length: 10_001 }, (_, n) => SessionId.make(`session ${n}`))
     for (const id of ids) for (let n = 0; n < 3; n++) note(id, useless, n)

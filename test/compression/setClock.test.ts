@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, FastCheck, Fiber, Option, TestClock } from "effect"
 import * as Gateway from "../../src/gateway/Gateway.ts"
-import * as Deadlines from "../../src/concurrency/streamDeadlines.ts"
+import * as StreamDeadlines from "../../src/concurrency/streamDeadlines.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { asked, conversation, id, policy, scripted } from "../support/world.ts"
@@ -43,7 +43,9 @@ describe("when the clock is set", () => {
       Effect.gen(function* () {
         const { onIt, set } = yield* settable(by)
         const deadlines = { idle: 4_000, total: 60_000, late: (phase: string) => phase }
-        const fiber = yield* Effect.fork(onIt(Effect.flip(Deadlines.within(deadlines, () => Effect.never))))
+        const fiber = yield* Effect.fork(
+          onIt(Effect.flip(StreamDeadlines.withinDeadlines(deadlines, () => Effect.never)))
+        )
         yield* TestClock.adjust("1 second")
         yield* set
         yield* endsAt(fiber, 3)

@@ -35,7 +35,7 @@ const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 const compress = (focus?: string) => Effect.flatMap(Gateway.Gateway, ({ compress }) => compress(id, { focus }))
 const view = Effect.flatMap(Gateway.Gateway, ({ turn }) => turn(id, ({ view }) => view()))
 
-const nothing = SessionStats.make(id, {})
+const nothing = SessionStats.makeStats(id, {})
 
 describe("the statistics of a session", () => {
   it.effect("are zero at first, and unknown of an unknown session", () =>

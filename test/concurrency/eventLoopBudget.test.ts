@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { breath, paced } from "../../src/concurrency/eventLoopBudget.ts"
-import { material, shown } from "../../src/handoff/prompt.ts"
+import { yieldToLoop, foldInSlices } from "../../src/concurrency/eventLoopBudget.ts"
+import { renderMaterial, showMessage } from "../../src/handoff/prompt.ts"
 import * as Ledger from "../../src/ledger/Ledger.ts"
 import { any, logOf } from "../support/histories.ts"
 
@@ -32,14 +32,17 @@ describe("long work in pieces", () => {
   it.live("lets others have the event loop between pieces; what is short is done at once", () =>
     Effect.gen(function* () {
       const long = yield* turnsDuring(
-        paced(entries(20), 0, (n) => {
+        foldInSlices(entries(20), 0, (n) => {
           busy(4)
           return n + 1
         })
       )
       assert.strictEqual(long.value, 20)
       assert.isAtLeast(long.turns, 20)
-      assert.deepStrictEqual(yield* turnsDuring(paced([1, 2], 0, (n, entry) => n + entry)), { value: 3, turns: 0 })
+      assert.deepStrictEqual(yield* turnsDuring(foldInSlices([1, 2], 0, (n, entry) => n + entry)), {
+        value: 3,
+        turns: 0
+      })
     })
   )
 
@@ -48,7 +51,7 @@ describe("long work in pieces", () => {
       const order: Array<number> = []
       const eight = Array.from({ length: 8 }, (_, n) => n)
       const { turns } = yield* turnsDuring(
-        Effect.forEach(eight, (n) => Effect.map(breath, () => order.push(n)), { concurrency: "unbounded" })
+        Effect.forEach(eight, (n) => Effect.map(yieldToLoop, () => order.push(n)), { concurrency: "unbounded" })
       )
       assert.deepStrictEqual(order, eight)
       assert.isAtLeast(turns, eight.length - 1)
@@ -57,8 +60,8 @@ describe("long work in pieces", () => {
 
   it.prop("what a summarizer reads and the ledger are the same in pieces", [any], ([history]) => {
     const log = logOf(history)
-    const show = shown(log)
-    assert.strictEqual(log.map((entry, i) => show(entry, i)).join("\n"), material(log))
+    const show = showMessage(log)
+    assert.strictEqual(log.map((entry, i) => show(entry, i)).join("\n"), renderMaterial(log))
     const oneByOne = log.reduce((ledger, entry) => Ledger.add(ledger, [entry]), Ledger.empty)
     assert.deepStrictEqual(oneByOne, Ledger.add(Ledger.empty, log))
   })

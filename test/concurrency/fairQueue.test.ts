@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck, Fiber, TestClock } from "effect"
-import * as Turnstile from "../../src/concurrency/fairQueue.ts"
+import * as FairQueue from "../../src/concurrency/fairQueue.ts"
 
 /** How long each stays, and whether it is interrupted while the others come and go. */
 const visitors = FastCheck.array(FastCheck.record({ stays: FastCheck.nat(5), isInterrupted: FastCheck.boolean() }), {
@@ -15,7 +15,7 @@ describe("a turnstile", () => {
     [FastCheck.integer({ min: 1, max: 4 }), visitors],
     ([places, all]) =>
       Effect.gen(function* () {
-        const line = Turnstile.make<string>(places)
+        const line = FairQueue.make<string>(places)
         const entered: Array<number> = []
         let inside = 0
         const visit = (n: number, stays: number) =>
@@ -47,7 +47,7 @@ describe("a turnstile", () => {
 
   it.effect("of several places has nobody wait while one is free", () =>
     Effect.gen(function* () {
-      const line = Turnstile.make<string>(2)
+      const line = FairQueue.make<string>(2)
       const visitors = yield* Effect.replicateEffect(Effect.fork(line.pass("k", Effect.never)), 3)
       yield* yields(10)
       let passed = 0
@@ -64,7 +64,7 @@ describe("a turnstile", () => {
 
   it.effect("who waits for longer than he would passes by, and the next takes his place", () =>
     Effect.gen(function* () {
-      const line = Turnstile.make<string>()
+      const line = FairQueue.make<string>()
       const inside = yield* Effect.fork(line.pass("k", Effect.never))
       const hasty = yield* Effect.fork(
         line.pass("k", Effect.succeed("in"), { wait: "1 second", late: Effect.succeed("late") })

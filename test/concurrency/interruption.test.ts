@@ -1,10 +1,10 @@
 /** What holds a place, a signal or a lease, interrupted at each of its operations. See `../promises/03-shield.test.ts`. */
 import { describe, it } from "@effect/vitest"
 import { Clock, Deferred, Duration, Effect, Fiber, Option } from "effect"
-import * as Deadlines from "../../src/concurrency/streamDeadlines.ts"
-import * as Lease from "../../src/store/holdLease.ts"
-import * as Signals from "../../src/concurrency/stopSignals.ts"
-import * as Turnstile from "../../src/concurrency/fairQueue.ts"
+import * as StreamDeadlines from "../../src/concurrency/streamDeadlines.ts"
+import * as HoldLease from "../../src/store/holdLease.ts"
+import * as StopSignals from "../../src/concurrency/stopSignals.ts"
+import * as FairQueue from "../../src/concurrency/fairQueue.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { type LeaseRequest, SessionStore } from "../../src/store/SessionStore.ts"
@@ -16,7 +16,7 @@ const world = scripted(Scripted.layer([]))
 describe("turnstile", () => {
   it.live("interrupted anywhere, nobody keeps a place", () =>
     interruptEverywhere(
-      Effect.sync(() => Turnstile.make<string>()),
+      Effect.sync(() => FairQueue.make<string>()),
       (line) => line.pass("k", Effect.yieldNow()),
       (line) => Effect.sync(() => line.size() === 0)
     ).pipe(Effect.map(isUnbroken))
@@ -25,7 +25,7 @@ describe("turnstile", () => {
   /** A line whose places are all taken, to be left by whoever says so. */
   const taken = (places: number) =>
     Effect.gen(function* () {
-      const line = Turnstile.make<string>(places)
+      const line = FairQueue.make<string>(places)
       const isLeaving = yield* Deferred.make<void>()
       const inside = yield* Effect.replicateEffect(Effect.forkDaemon(line.pass("k", Deferred.await(isLeaving))), places)
       yield* Effect.yieldNow()
@@ -63,7 +63,7 @@ describe("signals", () => {
 
   it.live("interrupted anywhere, a stoppable effect ends and leaves nobody to stop", () =>
     interruptEverywhere(
-      Effect.sync(() => Signals.make()),
+      Effect.sync(() => StopSignals.make()),
       (signals) => signals.stoppable(id, () => "stopped")(Effect.yieldNow()),
       (signals) => Effect.map(signals.stop(id), (stopped) => !stopped && signals.size() === 0)
     ).pipe(Effect.map(isUnbroken))
@@ -72,7 +72,8 @@ describe("signals", () => {
   it.live("interrupted anywhere, a call with deadlines ends", () =>
     interruptEverywhere(
       Effect.void,
-      () => Deadlines.within({ idle: 1_000, total: 2_000, late: (phase) => phase }, () => Effect.yieldNow()),
+      () =>
+        StreamDeadlines.withinDeadlines({ idle: 1_000, total: 2_000, late: (phase) => phase }, () => Effect.yieldNow()),
       () => Effect.succeed(true),
       impatient
     ).pipe(Effect.map(isUnbroken))
@@ -104,7 +105,7 @@ describe("a lease that is used", () => {
   )
   const used = (id: SessionId) =>
     Effect.gen(function* () {
-      const leases = yield* Lease.make(yield* SessionStore, mine.ttl)
+      const leases = yield* HoldLease.make(yield* SessionStore, mine.ttl)
       yield* leases.using(id, mine, () => Effect.yieldNow())
     }).pipe(Effect.scoped)
   const isFree = (id: SessionId) => Effect.map(acquire(id, theirs), ({ _tag }) => _tag === "Granted")

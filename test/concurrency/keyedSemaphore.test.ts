@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import * as Fruitless from "../../src/compression/fruitless.ts"
-import * as SessionPermits from "../../src/concurrency/keyedSemaphore.ts"
+import * as KeyedSemaphore from "../../src/concurrency/keyedSemaphore.ts"
 import { SessionId } from "../../src/session/Session.ts"
 
 const ids = Array.from({ length: 50 }, (_, n) => SessionId.make(`session ${n}`))
@@ -9,7 +9,7 @@ const ids = Array.from({ length: 50 }, (_, n) => SessionId.make(`session ${n}`))
 describe("what is kept per session", () => {
   it.effect("one holder per session at a time, many sessions at once, and nothing kept afterwards", () =>
     Effect.gen(function* () {
-      const permits = SessionPermits.make()
+      const permits = KeyedSemaphore.make()
       const inside = new Map<SessionId, number>()
       const enter = (id: SessionId, by: number) => Effect.sync(() => inside.set(id, (inside.get(id) ?? 0) + by))
       const gate = yield* Deferred.make<void>()

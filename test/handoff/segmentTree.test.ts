@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import { condensed, growth, type Limits, shown } from "../../src/handoff/segmentTree.ts"
+import { condenseSegments, planGrowth, type Limits, selectShown } from "../../src/handoff/segmentTree.ts"
 import type { Segment } from "../../src/session/Session.ts"
 
 type Segments = ReadonlyArray<Segment>
@@ -37,12 +37,12 @@ const fine: Fate = { part: 1, isDegraded: false, succeeds: true }
 
 /** The segments shown after one more compression, and those that were condensed in it. */
 const compress = (segments: Segments, n: number, { isDegraded, part, succeeds }: Fate) => {
-  const { maxTokens, merges } = growth(segments, limits)
+  const { maxTokens, merges } = planGrowth(segments, limits)
   const merged = (succeeds ? merges : []).map(({ children, maxTokens }, i) =>
-    condensed(children, { id: `m${n}_${i}`, text: "merged", model: "m", tokens: maxTokens })
+    condenseSegments(children, { id: `m${n}_${i}`, text: "merged", model: "m", tokens: maxTokens })
   )
   const added = leaf(n, Math.floor(part * maxTokens), isDegraded ? "no route" : null)
-  return { merges, merged, added, segments: shown(segments, merged, added, limits) }
+  return { merges, merged, added, segments: selectShown(segments, merged, added, limits) }
 }
 
 const size = (segments: Segments) => segments.reduce((sum, segment) => sum + limits.sizeOf(segment), 0)
@@ -73,7 +73,7 @@ describe("segments", () => {
 
   it("a condensed segment stands for the ranges of its children and names them", () => {
     const [a, b] = [leaf(0, 300), leaf(1, 300)]
-    const parent = condensed([a, b], { id: "m", text: "both", model: "m", tokens: 90 })
+    const parent = condenseSegments([a, b], { id: "m", text: "both", model: "m", tokens: 90 })
     assert.deepStrictEqual(parent, {
       ...a,
       id: "m",
@@ -87,8 +87,8 @@ describe("segments", () => {
 
   it("what no model wrote is not condensed, and parts its neighbours", () => {
     const four = [leaf(0, 100), leaf(1, 100, "no route"), leaf(2, 100), leaf(3, 100)]
-    assert.deepStrictEqual(growth(four, limits).merges, [])
-    const [merge] = growth([...four, leaf(4, 100), leaf(5, 100)], limits).merges
+    assert.deepStrictEqual(planGrowth(four, limits).merges, [])
+    const [merge] = planGrowth([...four, leaf(4, 100), leaf(5, 100)], limits).merges
     assert.deepStrictEqual(ids(merge?.children ?? []), ["s2", "s3", "s4", "s5"])
   })
 

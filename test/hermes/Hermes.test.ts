@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileS
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import * as Gateway from "../../src/gateway/Gateway.ts"
-import { COLUMNS, type HermesRow, isHandoff, messageOf } from "../../src/hermes/rows.ts"
+import { COLUMNS, type HermesRow, isHandoffRow, messageOfRow } from "../../src/hermes/rows.ts"
 import * as Doctor from "../../src/hermes/Doctor.ts"
 import * as Ledger from "../../src/ledger/Ledger.ts"
 import type { Message } from "../../src/message/Message.ts"
@@ -31,7 +31,7 @@ const liveOf = (filename: string, sessionId: string): ReadonlyArray<Row> =>
 /** Handoffs that are no longer shown aside: they stand for messages that are there. */
 const messageTexts = (rows: ReadonlyArray<Row>): ReadonlyArray<string> =>
   rows
-    .filter(({ content }) => !isHandoff(content))
+    .filter(({ content }) => !isHandoffRow(content))
     .map(textOf)
     .toSorted()
 
@@ -49,10 +49,10 @@ const assertKept = (before: ReadonlyArray<Row>, after: ReadonlyArray<Row>) => {
 const assertShown = (filename: string, state: State) => {
   const live = liveOf(filename, state.sessionId)
   const expected = [...state.system, ...state.head, ...state.live, ...state.tail].map(({ message }) => message.content)
-  const own = live.filter(({ content }) => !isHandoff(content))
-  const read = own.map((row) => Either.getOrThrow(messageOf(row)).content)
+  const own = live.filter(({ content }) => !isHandoffRow(content))
+  const read = own.map((row) => Either.getOrThrow(messageOfRow(row)).content)
   assert.deepStrictEqual(read, expected)
-  const handoffs = live.flatMap(({ content }, at) => (isHandoff(content) ? [at] : []))
+  const handoffs = live.flatMap(({ content }, at) => (isHandoffRow(content) ? [at] : []))
   assert.deepStrictEqual(handoffs, state.segments.length === 0 ? [] : [state.system.length + state.head.length])
 }
 
@@ -234,7 +234,7 @@ describe("SessionStore/Hermes", () => {
           assert.deepStrictEqual(yield* Effect.provide(everything, other), seen)
           assertShown(filename, seen.state)
         }
-        const contents = rowsOf(filename).flatMap(({ content }) => (isHandoff(content) ? [] : [content]))
+        const contents = rowsOf(filename).flatMap(({ content }) => (isHandoffRow(content) ? [] : [content]))
         assert.strictEqual(new Set(contents).size, contents.length)
         assertSound(filename)
       }),
@@ -277,7 +277,7 @@ describe("SessionStore/Hermes", () => {
               if (!canArchive) continue
               assertShown(filename, yield* store.state(sessionId))
               assertCounted(filename, sessionId)
-              const live = liveOf(filename, sessionId).map((row) => Either.getOrThrow(messageOf(row)))
+              const live = liveOf(filename, sessionId).map((row) => Either.getOrThrow(messageOfRow(row)))
               assert.deepStrictEqual(openai(live), [])
             }
           }).pipe(Effect.provide(compressing(filename)))

@@ -5,10 +5,10 @@ import { readFileSync } from "node:fs"
 import * as Hermes from "../../src/transcripts/hermes.ts"
 import * as HermesExport from "../../src/hermes/export.ts"
 import { openForWriting } from "../../src/hermes/file.ts"
-import { columnsOf, isHandoff, messageOf } from "../../src/hermes/rows.ts"
+import { readColumns, isHandoffRow, messageOfRow } from "../../src/hermes/rows.ts"
 import * as Ledger from "../../src/ledger/Ledger.ts"
 import type { Message } from "../../src/message/Message.ts"
-import { type Manifest, type SessionId, whole } from "../../src/session/Session.ts"
+import { type Manifest, type SessionId, wholeLog } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as HermesStore from "../../src/hermes/Hermes.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
@@ -26,7 +26,7 @@ const leaving = (sessionId: SessionId) =>
 const exported = (filename: string, ...ids: ReadonlyArray<SessionId>) =>
   Effect.gen(function* () {
     const sessions = yield* Effect.forEach(ids, leaving)
-    return yield* Effect.flatMap(openForWriting(filename), (file) => HermesExport.write(file, sessions))
+    return yield* Effect.flatMap(openForWriting(filename), (file) => HermesExport.writeExport(file, sessions))
   }).pipe(Effect.scoped)
 
 /** What comes back of a session, and of what was undone in it. */
@@ -38,7 +38,7 @@ const back = (filename: string, id: string) =>
 
 /** As far as Hermes has a column for it. */
 const held = (message: Message): unknown => {
-  const read = messageOf(columnsOf(message))
+  const read = messageOfRow(readColumns(message))
   return read._tag === "Right" ? read.right : assert.fail("it was written by us")
 }
 
@@ -47,7 +47,7 @@ const compressed = (sessionId: SessionId, tailFrom: number) =>
   Effect.gen(function* () {
     const store = yield* SessionStore
     const id = `${sessionId}/0`
-    const manifest: Manifest = { ...whole, headTo: 1, tailFrom, segments: [id] }
+    const manifest: Manifest = { ...wholeLog, headTo: 1, tailFrom, segments: [id] }
     const segments = [segment(id, 2, tailFrom - 1)]
     const lease = yield* granted(sessionId, "operation")
     yield* store.commit(lease, { operationId: `op ${id}`, base: 0, manifest, segments, ledger: Ledger.empty })
@@ -118,7 +118,11 @@ describe("export and import", () => {
           db.prepare<[], Fixture.Row>("SELECT * FROM messages ORDER BY id").all()
         )
         assert.deepStrictEqual(
-          rows.map(({ active, compacted, content }) => [isHandoff(content) ? "handoff" : content, active, compacted]),
+          rows.map(({ active, compacted, content }) => [
+            isHandoffRow(content) ? "handoff" : content,
+            active,
+            compacted
+          ]),
           [
             ["a", 1, 0],
             ["b", 0, 1],
@@ -153,7 +157,7 @@ describe("export and import", () => {
         const store = yield* SessionStore
         const id = freshSession()
         yield* store.importAll([{ sessionId: id, messages: ["a", "b"].map(user) }])
-        yield* store.rewind(id, { base: 0, seq: 1, manifest: whole, ledger: Ledger.empty })
+        yield* store.rewind(id, { base: 0, seq: 1, manifest: wholeLog, ledger: Ledger.empty })
         const [recent, old] = [Fixture.fresh("new"), Fixture.fresh("old")]
         assert.strictEqual((yield* exported(recent, id))[0]?.undone, 0)
         assert.deepStrictEqual(yield* back(recent, id), { messages: [user("a")], undone: [user("b")] })
@@ -213,8 +217,10 @@ describe("export and import", () => {
           db.prepare<[], Fixture.Row>("SELECT * FROM messages WHERE content IS NOT NULL").all()
         )
         const missing = rows.filter((row) => {
-          const read = messageOf({ ...row, tool_calls: row.tool_calls ?? null })
-          return read._tag === "Right" && !imported.has(JSON.stringify(read.right.content)) && !isHandoff(row.content)
+          const read = messageOfRow({ ...row, tool_calls: row.tool_calls ?? null })
+          return (
+            read._tag === "Right" && !imported.has(JSON.stringify(read.right.content)) && !isHandoffRow(row.content)
+          )
         })
         assert.deepStrictEqual(missing, [])
       })

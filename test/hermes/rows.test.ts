@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Either, FastCheck as fc } from "effect"
-import * as Rows from "../../src/hermes/rows.ts"
+import * as HermesRows from "../../src/hermes/rows.ts"
 import * as Message from "../../src/message/Message.ts"
 
-const everything: ReadonlySet<string> = new Set(Rows.COLUMNS)
+const everything: ReadonlySet<string> = new Set(HermesRows.COLUMNS)
 
 const extras = fc.record(
   { reasoning: fc.string(), finish_reason: fc.constant("stop"), reasoning_details: fc.array(fc.jsonValue()) },
@@ -13,7 +13,7 @@ const messages = fc
   .tuple(Arbitrary.make(Message.Message), extras)
   .map(([message, extras]): Message.Message => ({ ...message, ...extras }))
 
-const row = (columns: Partial<Rows.Columns>): Rows.Columns => ({
+const row = (columns: Partial<HermesRows.Columns>): HermesRows.Columns => ({
   role: "user",
   content: "hello",
   tool_call_id: null,
@@ -21,13 +21,13 @@ const row = (columns: Partial<Rows.Columns>): Rows.Columns => ({
   tool_name: null,
   ...columns
 })
-const read = (columns: Partial<Rows.Columns>): unknown => Either.getOrThrow(Rows.messageOf(row(columns)))
+const read = (columns: Partial<HermesRows.Columns>): unknown => Either.getOrThrow(HermesRows.messageOfRow(row(columns)))
 
 describe("hermesRows", () => {
   it.prop("a row says the same message as the one it was made of, or is known not to", [messages], ([message]) => {
     const body = JSON.stringify(message)
-    const columns = Rows.columnsOf(message)
-    if (Rows.isHeld(body, columns, everything)) assert.strictEqual(JSON.stringify(read(columns)), body)
+    const columns = HermesRows.readColumns(message)
+    if (HermesRows.isHeldRow(body, columns, everything)) assert.strictEqual(JSON.stringify(read(columns)), body)
   })
 
   it("holds what conversations are made of", () => {
@@ -39,13 +39,15 @@ describe("hermesRows", () => {
       { role: "tool", tool_call_id: "c0", content: "done" }
     ]
     for (const message of usual) {
-      assert.isTrue(Rows.isHeld(JSON.stringify(message), Rows.columnsOf(message), everything))
+      assert.isTrue(HermesRows.isHeldRow(JSON.stringify(message), HermesRows.readColumns(message), everything))
     }
     const having = (message: Message.Message, extra: object): Message.Message => ({ ...message, ...extra })
     const named = having({ role: "user", content: "hello" }, { name: "Ada" })
-    assert.isFalse(Rows.isHeld(JSON.stringify(named), Rows.columnsOf(named), new Set(["role", "content"])))
+    assert.isFalse(
+      HermesRows.isHeldRow(JSON.stringify(named), HermesRows.readColumns(named), new Set(["role", "content"]))
+    )
     const spare = having({ role: "user", content: "hello" }, { zeta: 1 })
-    assert.isFalse(Rows.isHeld(JSON.stringify(spare), Rows.columnsOf(spare), everything))
+    assert.isFalse(HermesRows.isHeldRow(JSON.stringify(spare), HermesRows.readColumns(spare), everything))
   })
 
   it("reads lists, missing content and the columns of reasoning", () => {
@@ -62,15 +64,15 @@ describe("hermesRows", () => {
   it("says what is wrong with a row that is no message", () => {
     for (const broken of [{ content: "\0json:[" }, { role: "session_meta" }, { role: "tool" }, { tool_calls: "[{" }]) {
       const columns = row({ role: "assistant", ...broken })
-      assert.isTrue(Either.isLeft(Rows.messageOf(columns)), JSON.stringify(broken))
+      assert.isTrue(Either.isLeft(HermesRows.messageOfRow(columns)), JSON.stringify(broken))
     }
   })
 
   it("knows a handoff, and one without a summary", () => {
-    assert.isTrue(Rows.isHandoff("[CONTEXT COMPACTION — REFERENCE ONLY] Earlier turns"))
-    assert.isTrue(Rows.isHandoff("[CONTEXT SUMMARY]: earlier"))
-    assert.isFalse(Rows.isHandoff("what does [CONTEXT SUMMARY]: mean?"))
-    assert.isFalse(Rows.isDegradedHandoff("[CONTEXT SUMMARY]: earlier"))
-    assert.isTrue(Rows.isDegradedHandoff("[CONTEXT SUMMARY]: Summary generation was unavailable. 12 messages"))
+    assert.isTrue(HermesRows.isHandoffRow("[CONTEXT COMPACTION — REFERENCE ONLY] Earlier turns"))
+    assert.isTrue(HermesRows.isHandoffRow("[CONTEXT SUMMARY]: earlier"))
+    assert.isFalse(HermesRows.isHandoffRow("what does [CONTEXT SUMMARY]: mean?"))
+    assert.isFalse(HermesRows.isDegradedHandoffRow("[CONTEXT SUMMARY]: earlier"))
+    assert.isTrue(HermesRows.isDegradedHandoffRow("[CONTEXT SUMMARY]: Summary generation was unavailable. 12 messages"))
   })
 })

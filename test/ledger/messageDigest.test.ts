@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Message } from "../../src/message/Message.ts"
 import { redact } from "../../src/message/Redaction.ts"
-import { digestOf, prepare } from "../../src/ledger/messageDigest.ts"
-import { material } from "../../src/handoff/prompt.ts"
+import { digestMessage, warmDigests } from "../../src/ledger/messageDigest.ts"
+import { renderMaterial } from "../../src/handoff/prompt.ts"
 import { any, logOf } from "../support/histories.ts"
 
 const secret = ["hunter", "2"].join("")
@@ -11,17 +11,17 @@ describe("what is taken from a message", () => {
   it.prop("is made once for each, and is the same whether it was made before or not", [any], ([history]) => {
     const log = logOf(history)
     const copy = logOf(structuredClone(history))
-    prepare(log)
+    warmDigests(log)
     log.forEach(({ message }, i) => {
-      assert.strictEqual(digestOf(message), digestOf(message))
-      assert.deepStrictEqual(digestOf(copy[i]?.message ?? message), digestOf(message))
+      assert.strictEqual(digestMessage(message), digestMessage(message))
+      assert.deepStrictEqual(digestMessage(copy[i]?.message ?? message), digestMessage(message))
     })
-    assert.strictEqual(material(log), material(copy))
+    assert.strictEqual(renderMaterial(log), renderMaterial(copy))
   })
 
   it("holds the message's own strings where there is nothing to hide", () => {
     const content = "The staging port is 5433."
-    assert.strictEqual(digestOf({ role: "user", content }).body, content)
+    assert.strictEqual(digestMessage({ role: "user", content }).body, content)
   })
 
   it("holds no secret: not in the words, across parts, in arguments, nor in what the ledger takes", () => {
@@ -47,13 +47,13 @@ describe("what is taken from a message", () => {
       },
       { role: "tool", tool_call_id: "c1", content: `Error: password=${secret} was refused\nexit code 1` }
     ]
-    for (const message of messages) assert.notInclude(JSON.stringify(digestOf(message)), secret)
+    for (const message of messages) assert.notInclude(JSON.stringify(digestMessage(message)), secret)
   })
 
   it("reads a giant result for the ledger at both ends, and shows all of it", () => {
     const middle = `{"user_id": "u_7"}\n${"x".repeat(80)}\n`.repeat(200)
     const content = `{"order_id": "o_1"}\n${middle}\nexit code 3`
-    const { body, facts } = digestOf({ role: "tool", tool_call_id: "c1", content })
+    const { body, facts } = digestMessage({ role: "tool", tool_call_id: "c1", content })
     assert.strictEqual(body, redact(content))
     assert.strictEqual(facts.role === "tool" ? facts.exitCode : null, 3)
   })

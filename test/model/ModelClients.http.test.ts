@@ -1,7 +1,7 @@
 /** The cache over the real client: what the model server saw. */
 import { assert, describe, it } from "@effect/vitest"
 import { type Context, Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
-import { AuxiliaryClients, layer } from "../../src/model/ModelClients.ts"
+import { ModelClients, layer } from "../../src/model/ModelClients.ts"
 import * as OpenAi from "../../src/openai/OpenAi.ts"
 import { Provider, type Request, type ResolvedRoute } from "../../src/model/Provider.ts"
 import * as ModelServer from "../support/ModelServer.ts"
@@ -15,7 +15,7 @@ const request = (content: string, task: string): Request => ({
 })
 
 const complete = (route: ResolvedRoute, content: string, task = "compression") =>
-  Effect.flatMap(AuxiliaryClients, (clients) => clients.complete(route, request(content, task)))
+  Effect.flatMap(ModelClients, (clients) => clients.complete(route, request(content, task)))
 
 /** A provider that tells how many clients it has opened, how many of them are closed, and can close them all. */
 const watched = (provider: Context.Tag.Service<Provider>) => {

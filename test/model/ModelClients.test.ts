@@ -14,8 +14,8 @@ import {
   TestClock
 } from "effect"
 import type { RuntimeFiber } from "effect/Fiber"
-import { type AuxiliaryError, ConnectionError, RateLimited } from "../../src/model/ModelError.ts"
-import { AuxiliaryClients, distinct, layer, place, sameRoute } from "../../src/model/ModelClients.ts"
+import { type ModelError, ConnectionError, RateLimited } from "../../src/model/ModelError.ts"
+import { ModelClients, distinctRoutes, layer, endpointKey, isSameRoute } from "../../src/model/ModelClients.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { type Client, type Event, Provider, type Request, type Route } from "../../src/model/Provider.ts"
 import * as ModelServer from "../support/ModelServer.ts"
@@ -29,10 +29,10 @@ const request = (content: string, task = "compression"): Request => ({
 })
 
 const complete = (route: Route, content: string, task?: string) =>
-  Effect.flatMap(AuxiliaryClients, (clients) => clients.complete(route, request(content, task)))
+  Effect.flatMap(ModelClients, (clients) => clients.complete(route, request(content, task)))
 
 describe("place", () => {
-  const at = (baseUrl: string, options?: ModelServer.RouteOptions) => place(ModelServer.route(baseUrl, options))
+  const at = (baseUrl: string, options?: ModelServer.RouteOptions) => endpointKey(ModelServer.route(baseUrl, options))
 
   it("is the same for URLs that differ in case of the host, default port and trailing slashes", () => {
     const urls = ["https://api.host.test/v1", "https://API.host.test/v1/", "https://api.host.test:443/v1//"]
@@ -67,11 +67,11 @@ describe("distinct", () => {
   )
 
   it.prop("Routes that resolve to the same place are one: each counts once, the first, in order", [routes], ([all]) => {
-    const kept = distinct(all)
-    assert.isTrue(all.every((route) => kept.filter((other) => sameRoute(route, other)).length === 1))
+    const kept = distinctRoutes(all)
+    assert.isTrue(all.every((route) => kept.filter((other) => isSameRoute(route, other)).length === 1))
     assert.deepStrictEqual(
       kept,
-      all.filter((route) => all.find((other) => sameRoute(route, other)) === route)
+      all.filter((route) => all.find((other) => isSameRoute(route, other)) === route)
     )
   })
 })
@@ -96,7 +96,7 @@ describe("complete", () => {
   it.effect("tells how far it is, reasoning included", () => {
     const progress: Array<number> = []
     const onProgress = (characters: number) => Effect.sync(() => progress.push(characters)).pipe(Effect.asVoid)
-    return AuxiliaryClients.pipe(
+    return ModelClients.pipe(
       Effect.flatMap((clients) => clients.complete(ROUTE, request(""), { onProgress })),
       (completing) => Effect.zipRight(TestClock.adjust("1 minute"), completing, { concurrent: true }),
       Effect.map(() => assert.deepStrictEqual(progress, [3, 7, 10])),
@@ -318,7 +318,7 @@ describe("complete", () => {
     { fastCheck: { numRuns: 30 } }
   )
 
-  const outcomeOf = (outcome: string | undefined): Effect.Effect<Event, AuxiliaryError> => {
+  const outcomeOf = (outcome: string | undefined): Effect.Effect<Event, ModelError> => {
     if (outcome === "cut") return Effect.fail(new ConnectionError({ route: "r", detail: "cut" }))
     if (outcome === "limited") return Effect.fail(new RateLimited({ route: "r", retryAfter: null }))
     return Effect.succeed(END)

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, FastCheck as fc } from "effect"
 import { readFileSync } from "node:fs"
 import {
-  AuxiliaryError,
+  ModelError,
   ConnectionError,
   ContextOverflow,
   Interrupted,
@@ -26,10 +26,10 @@ const invalid = new InvalidSummary({ route, reason: "sections-missing", detail: 
 const limited = (retryAfter: number | null) => new RateLimited({ route, retryAfter })
 
 const first: Recovery.Attempt = { failures: [], routesLeft: 1, remaining: 60_000, callsLeft: 8 }
-const after = (...failures: ReadonlyArray<AuxiliaryError["_tag"]>): Recovery.Attempt => ({ ...first, failures })
+const after = (...failures: ReadonlyArray<ModelError["_tag"]>): Recovery.Attempt => ({ ...first, failures })
 const again = { delay: 0, fresh: false, hint: null }
 
-const anyError: fc.Arbitrary<AuxiliaryError> = Arbitrary.make(AuxiliaryError)
+const anyError: fc.Arbitrary<ModelError> = Arbitrary.make(ModelError)
 const anyPolicy: fc.Arbitrary<Recovery.Policy> = (() => {
   const rule: fc.Arbitrary<Recovery.Rule> = fc.record({
     action: fc.constantFrom<Recovery.Action>(
@@ -194,11 +194,11 @@ interface Budget {
 
 function play(
   policy: Recovery.Policy,
-  faults: Iterator<readonly [error: AuxiliaryError, duration: number]>,
+  faults: Iterator<readonly [error: ModelError, duration: number]>,
   { routes, maxCalls, totalTimeout }: Budget
 ) {
   let [calls, waited, clock, routesLeft] = [0, 0, 0, routes]
-  let failures: ReadonlyArray<AuxiliaryError["_tag"]> = []
+  let failures: ReadonlyArray<ModelError["_tag"]> = []
   while (calls < maxCalls) {
     calls++
     const [error, duration] = faults.next().value

@@ -1,17 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import type { AuxiliaryError } from "../../src/model/ModelError.ts"
-import * as Pause from "../../src/model/RoutePause.ts"
+import type { ModelError } from "../../src/model/ModelError.ts"
+import * as RoutePause from "../../src/model/RoutePause.ts"
 import { failures } from "../support/models.ts"
 
-const scopes: Partial<Record<AuxiliaryError["_tag"], "task" | "route">> = {
+const scopes: Partial<Record<ModelError["_tag"], "task" | "route">> = {
   Timeout: "task",
   ConnectionError: "task",
   QuotaExceeded: "route",
   Unauthorized: "route"
 }
 
-const anyPolicy: FastCheck.Arbitrary<Pause.Policy> = FastCheck.record({
+const anyPolicy: FastCheck.Arbitrary<RoutePause.Policy> = FastCheck.record({
   durations: FastCheck.array(FastCheck.integer({ min: 1, max: 1_000_000 }), { minLength: 1, maxLength: 5 }),
   afterFailures: FastCheck.integer({ min: 1, max: 4 })
 })
@@ -19,23 +19,24 @@ const anyScope = FastCheck.constantFrom("task" as const, "route" as const)
 const anyTime = FastCheck.integer({ min: 1, max: 2 ** 40 })
 
 /** The route after it failed at each of these times. */
-const failing = (policy: Pause.Policy, scope: "task" | "route", times: ReadonlyArray<number>): Pause.Pause =>
-  times.reduce((pause, now) => Pause.afterFailure(policy, pause, scope, now), Pause.none)
+const failing = (policy: RoutePause.Policy, scope: "task" | "route", times: ReadonlyArray<number>): RoutePause.Pause =>
+  times.reduce((pause, now) => RoutePause.afterFailure(policy, pause, scope, now), RoutePause.none)
 
 describe("Pause", () => {
   it("a failure speaks against a task, a route, or nothing", () => {
-    for (const error of failures) assert.strictEqual(Pause.scopeOf(error), scopes[error._tag] ?? "nothing", error._tag)
+    for (const error of failures)
+      assert.strictEqual(RoutePause.scopeOf(error), scopes[error._tag] ?? "nothing", error._tag)
   })
 
   it("lasts 30, 60, 300, then 900 seconds", () => {
     const lasted = [1, 2, 3, 4, 5, 6].map(
-      (n) => failing(Pause.defaults, "route", Array<number>(n).fill(7_000)).until - 7_000
+      (n) => failing(RoutePause.defaults, "route", Array<number>(n).fill(7_000)).until - 7_000
     )
     assert.deepStrictEqual(lasted, [30_000, 60_000, 300_000, 900_000, 900_000, 900_000])
   })
 
   it("a route nothing is known against is open", () => {
-    assert.strictEqual(Pause.gate(Pause.none, 0), "open")
+    assert.strictEqual(RoutePause.admission(RoutePause.none, 0), "open")
   })
 
   it.prop(
@@ -45,7 +46,7 @@ describe("Pause", () => {
       const sorted = times.toSorted((a, b) => a - b)
       const pause = failing(policy, scope, sorted)
       const isPatient = scope === "task" && times.length < policy.afterFailures
-      assert.strictEqual(Pause.gate(pause, sorted.at(-1) ?? 0), isPatient ? "open" : "closed")
+      assert.strictEqual(RoutePause.admission(pause, sorted.at(-1) ?? 0), isPatient ? "open" : "closed")
       assert.strictEqual(pause.failures, times.length)
     }
   )
@@ -55,12 +56,12 @@ describe("Pause", () => {
     [anyPolicy, FastCheck.integer({ min: 1, max: 8 }), anyTime],
     ([policy, n, now]) => {
       const pause = failing(policy, "route", Array<number>(n).fill(now))
-      assert.strictEqual(Pause.gate(pause, pause.until - 1), "closed")
-      assert.strictEqual(Pause.gate(pause, pause.until), "probe")
-      const probing = Pause.probing(policy, pause, pause.until)
+      assert.strictEqual(RoutePause.admission(pause, pause.until - 1), "closed")
+      assert.strictEqual(RoutePause.admission(pause, pause.until), "probe")
+      const probing = RoutePause.probePause(policy, pause, pause.until)
       assert.strictEqual(probing.until - pause.until, pause.until - now)
-      assert.strictEqual(Pause.gate(probing, probing.until - 1), "closed")
-      assert.strictEqual(Pause.gate(probing, probing.until), "probe")
+      assert.strictEqual(RoutePause.admission(probing, probing.until - 1), "closed")
+      assert.strictEqual(RoutePause.admission(probing, probing.until), "probe")
     }
   )
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Either, Fiber, Layer, Option, Stream, TestClock } from "effect"
 import { RateLimited } from "../../src/model/ModelError.ts"
-import * as AuxiliaryClients from "../../src/model/ModelClients.ts"
+import * as ModelClients from "../../src/model/ModelClients.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { type Client, type Event, Provider, type Request } from "../../src/model/Provider.ts"
 import { route } from "../support/ModelServer.ts"
@@ -98,8 +98,8 @@ describe("Scripted", () => {
     Effect.gen(function* () {
       const model = Scripted.make(["a summary"])
       yield* Effect.provide(
-        Effect.flatMap(AuxiliaryClients.AuxiliaryClients, ({ complete }) => complete(ROUTE, request("hello"))),
-        Layer.provide(AuxiliaryClients.layer(), model.layer)
+        Effect.flatMap(ModelClients.ModelClients, ({ complete }) => complete(ROUTE, request("hello"))),
+        Layer.provide(ModelClients.layer(), model.layer)
       )
       assert.deepStrictEqual(model.requests, [{ ...request("hello"), route: ROUTE }])
       assert.strictEqual(model.opened, 1)

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
 import { Effect, type Scope, TestClock } from "effect"
-import type { AuxiliaryError } from "../../src/model/ModelError.ts"
+import type { ModelError } from "../../src/model/ModelError.ts"
 import type { CompressionResult } from "../../src/session/CompressionResult.ts"
 import { Gateway } from "../../src/gateway/Gateway.ts"
 import { label, type ResolvedRoute } from "../../src/model/Provider.ts"
@@ -25,7 +25,7 @@ const REJECTED = "marzipan"
 const REJECTED_TEXT = summary(REJECTED)
 const TEXT = summary("what counts")
 
-type Tag = AuxiliaryError["_tag"]
+type Tag = ModelError["_tag"]
 
 interface Row {
   readonly what: string

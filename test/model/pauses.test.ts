@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Fiber, Layer, TestClock } from "effect"
-import * as AuxiliaryError from "../../src/model/ModelError.ts"
+import * as ModelError from "../../src/model/ModelError.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
@@ -13,11 +13,11 @@ import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import { asked, conversation, policy, route, scripted, summary } from "../support/world.ts"
 
 const where = { route: "r", detail: "of the script" }
-const down = new AuxiliaryError.ConnectionError(where)
-const late = new AuxiliaryError.Timeout({ route: "r", phase: "total", deadline: 1 })
-const quota = new AuxiliaryError.QuotaExceeded(where)
-const unauthorized = new AuxiliaryError.Unauthorized(where)
-const overflow = new AuxiliaryError.ContextOverflow(where)
+const down = new ModelError.ConnectionError(where)
+const late = new ModelError.Timeout({ route: "r", phase: "total", deadline: 1 })
+const quota = new ModelError.QuotaExceeded(where)
+const unauthorized = new ModelError.Unauthorized(where)
+const overflow = new ModelError.ContextOverflow(where)
 
 const fine = summary("what counts")
 const manual = { ...policy, mode: "manual" } as const

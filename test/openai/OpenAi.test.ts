@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Stream, TestClock } from "effect"
-import type { AuxiliaryError } from "../../src/model/ModelError.ts"
+import type { ModelError } from "../../src/model/ModelError.ts"
 import * as OpenAi from "../../src/openai/OpenAi.ts"
 import { type Event, type Request, type ResolvedRoute, route } from "../../src/model/Provider.ts"
 import * as ModelServer from "../support/ModelServer.ts"
@@ -16,7 +16,7 @@ const REQUEST: Request = {
   maxOutputTokens: 100
 }
 
-const events = (route: ResolvedRoute, request = REQUEST): Effect.Effect<ReadonlyArray<Event>, AuxiliaryError> =>
+const events = (route: ResolvedRoute, request = REQUEST): Effect.Effect<ReadonlyArray<Event>, ModelError> =>
   OpenAi.open(route).pipe(
     Effect.flatMap((client) => Stream.runCollect(client.stream(route, request))),
     Effect.map(Chunk.toReadonlyArray),
@@ -44,7 +44,7 @@ const ANSWERS: ReadonlyArray<readonly [string, ModelServer.Answer, ReturnType<ty
 
 const { errorInStream, html, raw, refuse } = ModelServer
 
-type Expected = { readonly _tag: AuxiliaryError["_tag"] } & Readonly<Record<string, unknown>>
+type Expected = { readonly _tag: ModelError["_tag"] } & Readonly<Record<string, unknown>>
 
 const FAULTS: ReadonlyArray<readonly [string, ModelServer.Answer, Expected]> = [
   ["reset before headers", ModelServer.reset, { _tag: "ConnectionError" }],
@@ -115,7 +115,7 @@ const FAULTS: ReadonlyArray<readonly [string, ModelServer.Answer, Expected]> = [
   ["invalid JSON in the stream", ModelServer.invalidJson, { _tag: "ProviderError", status: null }]
 ]
 
-const only = (expected: Expected, error: AuxiliaryError): Record<string, unknown> =>
+const only = (expected: Expected, error: ModelError): Record<string, unknown> =>
   Object.fromEntries(Object.entries(error).filter(([name]) => name in expected))
 
 const sse = (...events: ReadonlyArray<object>) =>

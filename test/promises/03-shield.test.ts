@@ -4,12 +4,12 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Context, Effect, Either, Exit, Layer, Ref, Scope, Stream } from "effect"
-import * as AuxiliaryClients from "../../src/model/ModelClients.ts"
-import * as AuxiliaryTask from "../../src/summary/modelTask.ts"
+import * as ModelClients from "../../src/model/ModelClients.ts"
+import * as ModelTask from "../../src/summary/modelTask.ts"
 import { Compressor } from "../../src/compression/Compressor.ts"
 import { Gateway } from "../../src/gateway/Gateway.ts"
 import type { Message } from "../../src/message/Message.ts"
-import * as Pauses from "../../src/summary/RoutePauses.ts"
+import * as RoutePauses from "../../src/summary/RoutePauses.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import * as Recovery from "../../src/model/Recovery.ts"
 import { SessionId } from "../../src/session/Session.ts"
@@ -225,13 +225,13 @@ describe("Compressor", () => {
   )
 })
 
-describe("AuxiliaryClients", () => {
+describe("ModelClients", () => {
   /** A cache of its own over a model that counts its clients. */
   const opened = Effect.gen(function* () {
     const model = Scripted.make(["fine"])
     const scope = yield* Scope.make()
-    const context = yield* Layer.buildWithScope(Layer.provide(AuxiliaryClients.layer(), model.layer), scope)
-    const { complete } = Context.get(context, AuxiliaryClients.AuxiliaryClients)
+    const context = yield* Layer.buildWithScope(Layer.provide(ModelClients.layer(), model.layer), scope)
+    const { complete } = Context.get(context, ModelClients.ModelClients)
     const call = complete(route, { task: "vision", messages: [request], maxOutputTokens: 100 })
     return { model, call, close: Scope.close(scope, Exit.void) }
   })
@@ -276,7 +276,7 @@ describe("AuxiliaryClients", () => {
 })
 
 describe("a probe", () => {
-  const task: AuxiliaryTask.Task<string> = {
+  const task: ModelTask.Task<string> = {
     name: "t",
     routes: [route],
     recovery: Recovery.defaults,
@@ -288,19 +288,17 @@ describe("a probe", () => {
   }
   const model = Scripted.layer(["yes"])
   const layer = Layer.merge(
-    Layer.provide(AuxiliaryClients.layer(), model),
-    Pauses.layer({ durations: [600_000], afterFailures: 2 })
+    Layer.provide(ModelClients.layer(), model),
+    RoutePauses.layer({ durations: [600_000], afterFailures: 2 })
   ).pipe(Layer.provideMerge(Sqlite.layerTemporary))
   const pausedOnce = () => [undefined, { failures: 2, level: 1, until: 1 }] as const
-  const probe = Effect.flatMap(AuxiliaryTask.spending(AuxiliaryTask.budget(route, {})), (spent) =>
-    AuxiliaryTask.run(task, spent)
-  )
+  const probe = Effect.flatMap(ModelTask.spending(ModelTask.budget(route, {})), (spent) => ModelTask.run(task, spent))
 
   it.scopedLive("interrupted anywhere, also once it has its answer, leaves its route to the next", () =>
     Effect.gen(function* () {
       const { pause } = yield* SessionStore
-      const { claim } = yield* Pauses.Pauses
-      const keys = [AuxiliaryClients.place(route), `${AuxiliaryClients.place(route)} ${route.model} ${task.name}`]
+      const { claim } = yield* RoutePauses.RoutePauses
+      const keys = [ModelClients.endpointKey(route), `${ModelClients.endpointKey(route)} ${route.model} ${task.name}`]
       const ripe = Effect.forEach(keys, (key) => pause(key, pausedOnce), { discard: true })
       isUnbroken(
         yield* interruptEverywhere(

@@ -1,7 +1,7 @@
 /** Killed at any instant, a session is what was acknowledged, in its old generation or in the new one. */
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, Random } from "effect"
-import { isHandoff } from "../../src/hermes/rows.ts"
+import { isHandoffRow } from "../../src/hermes/rows.ts"
 import * as Crash from "../support/crashProcess.ts"
 import type { Said } from "../support/crashWords.ts"
 import * as Hermes from "../support/hermes.ts"
@@ -67,7 +67,7 @@ const oneFile = (seed: number, database = Crash.database, kills = KILLS) =>
   }).pipe(Effect.scoped)
 
 const assertOnce = (filename: string) => {
-  const contents = Hermes.rowsOf(filename).flatMap(({ content }) => (isHandoff(content) ? [] : [content]))
+  const contents = Hermes.rowsOf(filename).flatMap(({ content }) => (isHandoffRow(content) ? [] : [content]))
   assert.strictEqual(new Set(contents).size, contents.length, "no row is there twice")
   Hermes.assertSound(filename)
 }

@@ -1,7 +1,7 @@
 /** The ways a model server fails, met through the real client: what the failed call's retry and the next calls get. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Scope, Stream, TestClock } from "effect"
-import type { AuxiliaryError } from "../../src/model/ModelError.ts"
+import type { ModelError } from "../../src/model/ModelError.ts"
 import { Gateway } from "../../src/gateway/Gateway.ts"
 import { Provider, type ResolvedRoute as Route } from "../../src/model/Provider.ts"
 import * as OpenAi from "../../src/openai/OpenAi.ts"
@@ -24,7 +24,7 @@ const fine = ModelServer.ok(TEXT)
 interface Fault {
   readonly what: string
   readonly answer: ModelServer.Answer
-  readonly error: AuxiliaryError["_tag"]
+  readonly error: ModelError["_tag"]
 }
 
 const FAULTS: ReadonlyArray<Fault> = [

@@ -1,7 +1,7 @@
 /** What a compression may spend, on the test clock: calls, time and tokens over all retries, chunks and routes. */
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, FastCheck, Fiber, Option, TestClock } from "effect"
-import * as AuxiliaryError from "../../src/model/ModelError.ts"
+import * as ModelError from "../../src/model/ModelError.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
@@ -9,9 +9,9 @@ import * as Models from "../support/models.ts"
 import { conversation, id, policy, route, scripted, summary } from "../support/world.ts"
 
 const where = { route: "r", detail: "of the script" }
-const down = new AuxiliaryError.ConnectionError(where)
-const overflow = new AuxiliaryError.ContextOverflow(where)
-const limited = (retryAfter: number) => new AuxiliaryError.RateLimited({ route: "r", retryAfter })
+const down = new ModelError.ConnectionError(where)
+const overflow = new ModelError.ContextOverflow(where)
+const limited = (retryAfter: number) => new ModelError.RateLimited({ route: "r", retryAfter })
 
 const other = { ...route, model: "other" }
 /** In its window a long conversation goes in chunks. */

@@ -1,7 +1,7 @@
 /** Calls at the same time: the chunks of one range, and many sessions on one route that takes only some at once. */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect, FastCheck, Fiber, Layer, TestClock } from "effect"
-import { AuxiliaryClients, layer as clientsLayer } from "../../src/model/ModelClients.ts"
+import { ModelClients, layer as clientsLayer } from "../../src/model/ModelClients.ts"
 import { Compressor } from "../../src/compression/Compressor.ts"
 import { Gateway } from "../../src/gateway/Gateway.ts"
 import * as Message from "../../src/message/Message.ts"
@@ -135,7 +135,7 @@ describe("a route that takes four calls at once", () => {
 
   it.effect("has no place taken from it by calls on another route", () =>
     Effect.gen(function* () {
-      const { within } = yield* AuxiliaryClients
+      const { within } = yield* ModelClients
       const passed: Array<string> = []
       const passing = (name: string) => Effect.sync(() => void passed.push(name))
       const first = yield* Effect.fork(within(route, Effect.never))

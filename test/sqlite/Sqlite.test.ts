@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Ledger from "../../src/ledger/Ledger.ts"
-import { SessionId, whole } from "../../src/session/Session.ts"
+import { SessionId, wholeLog } from "../../src/session/Session.ts"
 import type { InvalidMessage } from "../../src/message/Message.ts"
 import type { StoreError, Superseded, TurnLost } from "../../src/session/SessionError.ts"
 import { type Lease, type LeaseLost, SessionStore } from "../../src/store/SessionStore.ts"
@@ -156,7 +156,7 @@ describe("SessionStore/Sqlite", () => {
       const filename = join(folder(), "x.db")
       const segment = { id: "seg", level: 0, children: [], fromSeq: 1, toSeq: 1, text: "it", tokens: 1 }
       const written = { ...segment, degraded: null, focus: null, model: "m" }
-      const manifest = { ...whole, tailFrom: 2, segments: ["seg"] }
+      const manifest = { ...wholeLog, tailFrom: 2, segments: ["seg"] }
       const ledger = Ledger.note(Ledger.empty, ["keep this"], 1)
       yield* Effect.flatMap(SessionStore, (store) =>
         Effect.gen(function* () {
@@ -192,7 +192,7 @@ describe("SessionStore/Sqlite", () => {
       "operation",
       (lease) =>
         Effect.flatMap(SessionStore, (store) =>
-          store.commit(lease, { operationId: "op", base: 0, manifest: whole, segments: [], ledger: Ledger.empty })
+          store.commit(lease, { operationId: "op", base: 0, manifest: wholeLog, segments: [], ledger: Ledger.empty })
         )
     ]
   ]
@@ -269,7 +269,13 @@ describe("SessionStore/Sqlite", () => {
           const acquired = yield* store.acquire(id, { name: "operation", holder: "me", ttl: 60_000 })
           if (acquired._tag === "Held") return assert.fail("nobody else asked")
           const ledger = Ledger.note(Ledger.empty, [`noted at ${base}`], 1)
-          yield* store.commit(acquired.lease, { operationId: "op", base, manifest: { ...whole }, segments: [], ledger })
+          yield* store.commit(acquired.lease, {
+            operationId: "op",
+            base,
+            manifest: { ...wholeLog },
+            segments: [],
+            ledger
+          })
           yield* store.release(acquired.lease)
           return ledger
         })

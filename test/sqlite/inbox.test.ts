@@ -5,7 +5,7 @@ import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Gateway } from "../../src/gateway/Gateway.ts"
-import { breath } from "../../src/concurrency/eventLoopBudget.ts"
+import { yieldToLoop } from "../../src/concurrency/eventLoopBudget.ts"
 import type { Message } from "../../src/message/Message.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import type { DeliveryKind, Receipt, SessionId } from "../../src/session/Session.ts"
@@ -140,7 +140,7 @@ describe("deliveries", () => {
       Effect.gen(function* () {
         const id = freshSession()
         const runtime = yield* Effect.runtime<SessionStore>()
-        yield* breath
+        yield* yieldToLoop
         const alone = yield* commitsDuring(Effect.sync(() => Runtime.runSync(runtime)(deliverTo(id, "alone"))))
         assert.isFalse(alone.value.duplicate)
         assert.strictEqual(alone.commits, 1)
@@ -158,7 +158,7 @@ describe("deliveries", () => {
         const id = freshSession()
         const runtime = yield* Effect.runtime<SessionStore>()
         const inARow = Effect.forEach(["one", "two", "three"], (text) => deliverTo(id, text))
-        yield* breath
+        yield* yieldToLoop
         const { commits } = yield* commitsDuring(Effect.sync(() => Runtime.runSync(runtime)(inARow)))
         assert.strictEqual(commits, 3)
       })

@@ -3,9 +3,9 @@ import { Clock, Context, Effect, Fiber, Layer } from "effect"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { breath } from "../../src/concurrency/eventLoopBudget.ts"
+import { yieldToLoop } from "../../src/concurrency/eventLoopBudget.ts"
 import * as Ledger from "../../src/ledger/Ledger.ts"
-import { SessionId, whole } from "../../src/session/Session.ts"
+import { SessionId, wholeLog } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Hermes from "../../src/hermes/Hermes.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
@@ -40,7 +40,7 @@ const compressed = Effect.gen(function* () {
   const store = yield* SessionStore
   const { lastSeq } = yield* store.state(id)
   const tailFrom = lastSeq - 20
-  const manifest = { ...whole, headTo: 2, tailFrom, segments: ["seg_1"], live: [3] }
+  const manifest = { ...wholeLog, headTo: 2, tailFrom, segments: ["seg_1"], live: [3] }
   const segments = [segment("seg_1", 3, tailFrom - 1)]
   const made = { operationId: "op_1", base: 0, manifest, segments, ledger: Ledger.empty }
   yield* store.commit(yield* granted(id, "operation"), made)
@@ -66,7 +66,7 @@ describe("a long session that is not in memory", () => {
         for (let pieces = 0; pieces < 8; pieces++) {
           const { reader, store, writer } = yield* two
           const reading = yield* Effect.fork(slowly(reader.state(id)))
-          for (let n = 0; n < pieces; n++) yield* breath
+          for (let n = 0; n < pieces; n++) yield* yieldToLoop
           const before = yield* store.state(id)
           yield* Effect.provide(made, writer)
           const after = yield* store.state(id)
@@ -127,10 +127,10 @@ describe("a long session that is not in memory", () => {
         write(450)
         const store = Context.get(yield* Layer.build(Hermes.layer({ filename, durability: "process" })), SessionStore)
         const reading = yield* Effect.fork(slowly(store.state(id)))
-        yield* Effect.replicateEffect(breath, before)
+        yield* Effect.replicateEffect(yieldToLoop, before)
         yield* store.ledger(id)
         write(130)
-        yield* Effect.replicateEffect(breath, between)
+        yield* Effect.replicateEffect(yieldToLoop, between)
         yield* store.ledger(id)
         yield* Fiber.join(reading)
         const { lastSeq, tail } = yield* store.state(id)
@@ -144,7 +144,7 @@ describe("a long session that is not in memory", () => {
 const watched = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     let turns = 0
-    const turn = Effect.tap(breath, () => {
+    const turn = Effect.tap(yieldToLoop, () => {
       turns += 1
     })
     const others = yield* Effect.fork(Effect.forever(turn))

@@ -5,7 +5,7 @@ import { CompressionFailed } from "../../src/session/CompressionError.ts"
 import type { CompressionResult } from "../../src/session/CompressionResult.ts"
 import * as Ledger from "../../src/ledger/Ledger.ts"
 import type { Message } from "../../src/message/Message.ts"
-import { type Manifest, SessionId, whole } from "../../src/session/Session.ts"
+import { type Manifest, SessionId, wholeLog } from "../../src/session/Session.ts"
 import { type Lease, SessionStore } from "../../src/store/SessionStore.ts"
 import { assistant, backends, freshSession, granted, segment, user } from "../support/stores.ts"
 
@@ -23,7 +23,7 @@ const undone = (sessionId: SessionId) =>
 const commit = (lease: Lease, base: number, toSeq: number) =>
   Effect.flatMap(SessionStore, (store) => {
     const id = `${lease.sessionId}/${base}`
-    const manifest: Manifest = { ...whole, headTo: 1, tailFrom: toSeq + 1, segments: [id] }
+    const manifest: Manifest = { ...wholeLog, headTo: 1, tailFrom: toSeq + 1, segments: [id] }
     const segments = [segment(id, 2, toSeq)]
     return store.commit(lease, { operationId: `op ${id}`, base, manifest, segments, ledger: Ledger.empty })
   })
@@ -192,7 +192,7 @@ for (const [name, backend] of backends) {
             if (rewound === null) return assert.fail("it was refused")
             assert.deepStrictEqual(yield* store.state(id), rewound.state)
             assert.deepInclude(rewound.state, { generation: 1, lastSeq: 4, usage: null })
-            assert.deepStrictEqual(rewound.state.manifest, { ...whole, undone: [{ fromSeq: 3, toSeq: 4 }] })
+            assert.deepStrictEqual(rewound.state.manifest, { ...wholeLog, undone: [{ fromSeq: 3, toSeq: 4 }] })
             assert.deepStrictEqual(rewound.state.tail, before.tail.slice(0, 2))
             assert.strictEqual((yield* Effect.flip(store.append(turn, [assistant("x")])))._tag, "Superseded")
             assert.strictEqual((yield* Effect.flip(commit(operation, 0, 3)))._tag, "LeaseLost")
@@ -344,7 +344,7 @@ for (const [name, backend] of backends) {
           assert.strictEqual((yield* Effect.flip(store.snapshots(nobody)))._tag, "UnknownSession")
           assert.strictEqual((yield* Effect.flip(store.reset(nobody)))._tag, "UnknownSession")
           assert.strictEqual((yield* Effect.flip(store.stateAt(nobody, 0)))._tag, "UnknownSession")
-          const nothing = { base: 0, seq: 0, manifest: whole, ledger: Ledger.empty }
+          const nothing = { base: 0, seq: 0, manifest: wholeLog, ledger: Ledger.empty }
           assert.strictEqual((yield* Effect.flip(store.rewind(nobody, nothing)))._tag, "UnknownSession")
           assert.strictEqual((yield* Effect.flip(store.snapshot("nothing")))._tag, "UnknownSnapshot")
           const places = { fromSeq: 1, toSeq: 1, except: [], also: [] }

@@ -3,8 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck as fc, Stream } from "effect"
 import * as Ledger from "../../src/ledger/Ledger.ts"
 import type { Message } from "../../src/message/Message.ts"
-import { type SessionId, whole } from "../../src/session/Session.ts"
-import { type Places, SessionStore } from "../../src/store/SessionStore.ts"
+import { type SessionId, wholeLog } from "../../src/session/Session.ts"
+import { type SearchScope, SessionStore } from "../../src/store/SessionStore.ts"
 import { syntax, text } from "../support/histories.ts"
 import { assistant, backends, freshSession, granted, segment, user } from "../support/stores.ts"
 
@@ -61,7 +61,7 @@ const searches: ReadonlyArray<readonly [string, ...ReadonlyArray<number>]> = [
   ["where does the billing service listen?", 1, 7, 6, 3]
 ]
 
-const everywhere: Places = { fromSeq: 1, toSeq: 1_000, except: [], also: [] }
+const everywhere: SearchScope = { fromSeq: 1, toSeq: 1_000, except: [], also: [] }
 const found = (sessionId: SessionId, query: string, { limit = 1_000, places = everywhere } = {}) =>
   Effect.flatMap(SessionStore, (store) => store.search(sessionId, query, { limit, places })).pipe(
     Effect.map((entries) => entries.map(({ seq }) => seq))
@@ -86,12 +86,12 @@ for (const [name, backend] of backends) {
             id,
             Array.from({ length: 9 }, (_, n) => user(`apple ${n} x+y`))
           )
-          const places: Places = { fromSeq: 3, toSeq: 6, except: [4], also: [8] }
+          const places: SearchScope = { fromSeq: 3, toSeq: 6, except: [4], also: [8] }
           for (const query of ["apple", "x+y", "pple"]) {
             assert.deepStrictEqual((yield* found(id, query, { places })).toSorted(), [3, 5, 6, 8], query)
             assert.lengthOf(yield* found(id, query, { places, limit: 2 }), 2)
           }
-          const nowhere: Places = { fromSeq: 1, toSeq: 0, except: [], also: [] }
+          const nowhere: SearchScope = { fromSeq: 1, toSeq: 0, except: [], also: [] }
           assert.deepStrictEqual(yield* found(id, "apple", { places: nowhere }), [])
         })
       )
@@ -144,7 +144,7 @@ for (const [name, backend] of backends) {
           const id = freshSession()
           yield* conversation(id, searched)
           const lease = yield* granted(id, "operation")
-          const manifest = { ...whole, tailFrom: 4, segments: [`${id}/s`] }
+          const manifest = { ...wholeLog, tailFrom: 4, segments: [`${id}/s`] }
           const segments = [segment(`${id}/s`, 1, 3)]
           yield* store.commit(lease, { operationId: "op", base: 0, manifest, segments, ledger: Ledger.empty })
           const everything = Effect.all([store.state(id), store.snapshots(id), Stream.runCollect(store.log(id))])
@@ -189,7 +189,7 @@ for (const [name, backend] of backends) {
             { ...segment(named("degraded"), 2, 3), degraded: "no model" },
             coarse
           ]
-          const manifest = { ...whole, tailFrom: 5, segments: [named("coarse")] }
+          const manifest = { ...wholeLog, tailFrom: 5, segments: [named("coarse")] }
           yield* store.commit(lease, { operationId: "op", base: 0, manifest, segments, ledger: Ledger.empty })
           const over = yield* Effect.forEach([1, 2, 3, 4, 5], (seq) => store.segmentOver(id, seq))
           assert.deepStrictEqual(over, [null, named("healed"), named("healed"), named("coarse"), null])

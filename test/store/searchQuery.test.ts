@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import { RECALL_MARK } from "../../src/message/ownMarks.ts"
-import * as Text from "../../src/store/searchQuery.ts"
+import * as SearchQuery from "../../src/store/searchQuery.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
 import type { Message } from "../../src/message/Message.ts"
 import { text } from "../support/histories.ts"
 
-const phrases = (query: string) => Text.chunksOf(query).map(({ phrase }) => phrase)
+const phrases = (query: string) => SearchQuery.splitChunks(query).map(({ phrase }) => phrase)
 const calling = (name: string, json: string): Message => ({
   role: "assistant",
   content: "hm",
@@ -39,32 +39,35 @@ describe("searchQuery", () => {
 
   it("the last word of a chunk may go on if it is long enough", () =>
     assert.deepStrictEqual(
-      Text.chunksOf("bill to src/invoi").map(({ prefix }) => prefix),
+      SearchQuery.splitChunks("bill to src/invoi").map(({ prefix }) => prefix),
       ['"bill" *', '"to"', '"src invoi" *']
     ))
 
   it("where words are not set apart, pairs of characters stand for them", () => {
-    const pairs = (query: string) => Text.pairsOf(Text.chunksOf(query))
+    const pairs = (query: string) => SearchQuery.pairCharacters(SearchQuery.splitChunks(query))
     assert.deepStrictEqual(pairs("哪个数据库"), ['"哪 个"', '"个 数"', '"数 据"', '"据 库"'])
     assert.deepStrictEqual(pairs("getUser/files 库"), [])
   })
 
   for (const query of ["&&", "a != b", "C++", "--force", "$HOME", "__init__", "foo()", "#42"]) {
-    it(`${query} is more than words`, () => assert.isTrue(Text.isBeyondWords(Text.chunksOf(query))))
+    it(`${query} is more than words`, () => assert.isTrue(SearchQuery.needsScan(SearchQuery.splitChunks(query))))
   }
   for (const query of ["what was it?", "src/a.ts", "(yes), 'no'.", "don't", "“quoted”", "端口？", "10.0.0.7:8080"]) {
-    it(`${query} is only words`, () => assert.isFalse(Text.isBeyondWords(Text.chunksOf(query))))
+    it(`${query} is only words`, () => assert.isFalse(SearchQuery.needsScan(SearchQuery.splitChunks(query))))
   }
 
   it("is searched by its text and its calls, and not by what throughline said itself", () => {
     const handoff = Handoff.message({ segments: [], ledger: "- a fact", renderer: Handoff.RENDERER })
-    assert.strictEqual(Text.searchable({ role: "user", content: [{ type: "text", text: "seen" }] }), "seen")
-    assert.strictEqual(Text.searchable(calling("read", `{"path":"a"}`)), `hm\nread {"path":"a"}`)
-    assert.strictEqual(Text.searchable(handoff), "")
-    assert.strictEqual(Text.searchable({ role: "tool", tool_call_id: "c", content: `${RECALL_MARK} #1: x` }), "")
-    assert.strictEqual(Text.searchable({ role: "user", content: RECALL_MARK }), RECALL_MARK)
-    assert.strictEqual(Text.searchable(calling("recall", `{"query":"x"}`)), "hm")
-    assert.strictEqual(Text.searchable(calling("recall", `{"product":"x"}`)), `hm\nrecall {"product":"x"}`)
+    assert.strictEqual(SearchQuery.searchableText({ role: "user", content: [{ type: "text", text: "seen" }] }), "seen")
+    assert.strictEqual(SearchQuery.searchableText(calling("read", `{"path":"a"}`)), `hm\nread {"path":"a"}`)
+    assert.strictEqual(SearchQuery.searchableText(handoff), "")
+    assert.strictEqual(
+      SearchQuery.searchableText({ role: "tool", tool_call_id: "c", content: `${RECALL_MARK} #1: x` }),
+      ""
+    )
+    assert.strictEqual(SearchQuery.searchableText({ role: "user", content: RECALL_MARK }), RECALL_MARK)
+    assert.strictEqual(SearchQuery.searchableText(calling("recall", `{"query":"x"}`)), "hm")
+    assert.strictEqual(SearchQuery.searchableText(calling("recall", `{"product":"x"}`)), `hm\nrecall {"product":"x"}`)
   })
 
   it("a text holds every chunk of any query cut from it", () =>
@@ -73,13 +76,13 @@ describe("searchQuery", () => {
         const characters = Array.from(text)
         const from = characters.length === 0 ? 0 : start % characters.length
         const query = characters.slice(from, from + length).join("")
-        assert.isTrue(Text.holds(text, Text.chunksOf(query)))
+        assert.isTrue(SearchQuery.holdsChunk(text, SearchQuery.splitChunks(query)))
       })
     ))
 
   it("indexing sets characters apart only where words are not", () => {
-    assert.strictEqual(Text.indexed("naïve — café 🚀"), "naïve — café 🚀")
-    assert.strictEqual(Text.indexed("用 v2"), " 用  v2")
-    assert.strictEqual(Text.indexed("𠀋字").trim(), "𠀋  字")
+    assert.strictEqual(SearchQuery.indexText("naïve — café 🚀"), "naïve — café 🚀")
+    assert.strictEqual(SearchQuery.indexText("用 v2"), " 用  v2")
+    assert.strictEqual(SearchQuery.indexText("𠀋字").trim(), "𠀋  字")
   })
 })

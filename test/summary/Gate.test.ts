@@ -20,10 +20,10 @@ const answer = (text: string, rest: Partial<Gate.Answer> = {}): Gate.Answer => (
 })
 
 const passes = (text: string, expected: string, rest: Partial<Gate.Answer> = {}) =>
-  assert.deepStrictEqual(Gate.check(answer(text, rest)), Either.right(expected))
+  assert.deepStrictEqual(Gate.checkSummary(answer(text, rest)), Either.right(expected))
 
 const fails = (reason: GateReason, text: string, rest: Partial<Gate.Answer> = {}) => {
-  const result = Gate.check(answer(text, rest))
+  const result = Gate.checkSummary(answer(text, rest))
   assert.isTrue(Either.isLeft(result), `expected ${reason} for ${text.slice(0, 80)}`)
   if (Either.isLeft(result)) {
     assert.instanceOf(result.left, InvalidSummary)
@@ -143,7 +143,7 @@ describe("Gate", () => {
   it("7: the gate: an error text", () => errors.forEach((text) => fails("error-text", text, noSections)))
 
   it("7: the gate: missing sections, named", () => {
-    const result = Gate.check(answer("## Goal\nShip it."))
+    const result = Gate.checkSummary(answer("## Goal\nShip it."))
     assert.isTrue(Either.isLeft(result))
     if (Either.isLeft(result)) assert.strictEqual(result.left.detail, "without ## Done, ## Next")
   })
@@ -164,7 +164,7 @@ describe("Gate", () => {
 
   it("puts no secret into the detail", () => {
     const key = ["sk", "proj", "aB3dE5fG7hJ9kL1mN2pQ4rS6"].join("-")
-    const result = Gate.check(answer(`Error: invalid key ${key}`))
+    const result = Gate.checkSummary(answer(`Error: invalid key ${key}`))
     assert.isTrue(Either.isLeft(result))
     if (Either.isLeft(result)) assert.notInclude(result.left.message, key)
   })
@@ -189,7 +189,7 @@ describe("Gate", () => {
     ],
     ([pieces, coveredTokens, maxTokens]) => {
       const rest = { coveredTokens, maxTokens }
-      const result = Gate.check(answer(pieces.join("\n"), rest))
+      const result = Gate.checkSummary(answer(pieces.join("\n"), rest))
       if (Either.isLeft(result)) return
       assert.deepStrictEqual(missing(result.right), [])
       assert.isBelow(estimate.text(result.right), coveredTokens)

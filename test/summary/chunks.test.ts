@@ -45,7 +45,7 @@ describe("a message cut in two", () => {
     [FastCheck.integer({ min: 0, max: 80 }), FastCheck.constantFrom("word ", "🙂")],
     ([shift, filler]) => {
       const around = filler.repeat(60)
-      const halves = Chunks.halves([logged(`${around}${" ".repeat(shift)} ${secret} ${around}`)], estimate)
+      const halves = Chunks.splitInHalves([logged(`${around}${" ".repeat(shift)} ${secret} ${around}`)], estimate)
       for (const half of halves) {
         assert.notMatch(Handoff.material(half), /ghp_|a1B2/)
         assert.isTrue(half.every(({ message }) => !LONE_SURROGATE.test(Message.text(message))))

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck, TestClock } from "effect"
-import { share } from "../../src/compression/CompressionEvent.ts"
+import { progressShare } from "../../src/compression/CompressionEvent.ts"
 import * as Progress from "../../src/summary/progress.ts"
 import { onVirtualClock } from "../support/virtualClock.ts"
 
@@ -41,8 +41,8 @@ describe("progress", () => {
           assert.isAtLeast(now.tokensWritten, before.tokensWritten)
           assert.isAtMost(now.tokensWritten, now.tokensExpected)
           assert.isAtMost(now.tokensExpected, before.tokensExpected)
-          assert.isAtLeast(share(now), share(before))
-          assert.isAtMost(share(now), 100)
+          assert.isAtLeast(progressShare(now), progressShare(before))
+          assert.isAtMost(progressShare(now), 100)
         }
       })
   )
@@ -53,7 +53,7 @@ describe("progress", () => {
     ([rooms, acts]) =>
       Effect.map(
         reports(rooms, [{ part: 0, characters: 8 }, ...acts, ...rooms.map((_, part) => ({ part, characters: null }))]),
-        (heard) => assert.strictEqual(share(heard.at(-1) ?? { tokensWritten: 0, tokensExpected: 1 }), 100)
+        (heard) => assert.strictEqual(progressShare(heard.at(-1) ?? { tokensWritten: 0, tokensExpected: 1 }), 100)
       )
   )
 
@@ -64,17 +64,19 @@ describe("progress", () => {
       const tokensExpected = before + 3 * written
       const first = { tokensWritten: before, tokensExpected, at: 5_000 }
       const now = { tokensWritten: before + written, tokensExpected, at: 5_000 + elapsed }
-      assert.isNull(Progress.millisecondsLeft(first, first))
-      assert.isNull(Progress.millisecondsLeft(first, { ...first, at: now.at }))
-      assert.strictEqual(Progress.millisecondsLeft(first, now), 2 * elapsed)
-      assert.strictEqual(Progress.millisecondsLeft(first, { ...now, tokensWritten: tokensExpected }), 0)
+      assert.isNull(Progress.estimateMillisecondsLeft(first, first))
+      assert.isNull(Progress.estimateMillisecondsLeft(first, { ...first, at: now.at }))
+      assert.strictEqual(Progress.estimateMillisecondsLeft(first, now), 2 * elapsed)
+      assert.strictEqual(Progress.estimateMillisecondsLeft(first, { ...now, tokensWritten: tokensExpected }), 0)
     }
   )
 
   it.effect("each percent is told once, however many pieces come", () =>
     Effect.gen(function* () {
       const told: Array<readonly [number, number | null]> = []
-      const hear = Progress.paced((progress, left) => Effect.sync(() => told.push([share(progress), left])))
+      const hear = Progress.throttleProgress((progress, left) =>
+        Effect.sync(() => told.push([progressShare(progress), left]))
+      )
       for (let tokensWritten = 1; tokensWritten <= 1_000; tokensWritten++) {
         yield* hear({ tokensWritten, tokensExpected: 1_000 })
         yield* TestClock.adjust("1 millis")

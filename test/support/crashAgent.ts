@@ -5,7 +5,7 @@
  */
 import { writeSync } from "node:fs"
 import { Effect, Layer, Logger, Random, Schema } from "effect"
-import * as AuxiliaryError from "../../src/model/ModelError.ts"
+import * as ModelError from "../../src/model/ModelError.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
 import type { Message } from "../../src/message/Message.ts"
@@ -29,7 +29,7 @@ const pause = Effect.flatMap(random.nextIntBetween(0, jitter + 1), (millis) => E
 
 let failures = 0
 let merges = 0
-const broken = new AuxiliaryError.Interrupted({ route: "scripted", by: "provider" })
+const broken = new ModelError.Interrupted({ route: "scripted", by: "provider" })
 
 /** One call in eight breaks off, which is followed by a second one at once. */
 const outcome = (request: Provider.Request): Scripted.Outcome => {

@@ -10,7 +10,7 @@ import {
   type Segment,
   SessionId,
   type State,
-  whole
+  wholeLog
 } from "../../src/session/Session.ts"
 import { type Counter, estimate } from "../../src/message/Tokens.ts"
 
@@ -51,9 +51,9 @@ const isInstruction = ({ message }: Logged) => message.role === "system" || mess
 /** The state of a log under a manifest, by its definition. */
 export const stateOf = (
   log: ReadonlyArray<Logged>,
-  manifest: Manifest = whole,
+  manifest: Manifest = wholeLog,
   segments: ReadonlyArray<Segment> = [],
-  generation: number = manifest === whole ? 0 : 1
+  generation: number = manifest === wholeLog ? 0 : 1
 ): State => {
   const first = log.findIndex((entry) => !isInstruction(entry))
   const left = log.filter(({ seq }) => !manifest.undone.some(({ fromSeq, toSeq }) => fromSeq <= seq && seq <= toSeq))

@@ -1,6 +1,6 @@
 /** Models for random tests: they answer, fail in every way, or answer what is no summary. */
 import { Effect, FastCheck, Layer, Stream } from "effect"
-import * as AuxiliaryError from "../../src/model/ModelError.ts"
+import * as ModelError from "../../src/model/ModelError.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
 import * as Message from "../../src/message/Message.ts"
 import { Provider } from "../../src/model/Provider.ts"
@@ -33,15 +33,15 @@ const detail = "of the script"
 const where = { route: "scripted", detail }
 
 /** Every way in which a call fails without an answer. */
-export const failures: ReadonlyArray<AuxiliaryError.AuxiliaryError> = [
-  new AuxiliaryError.Timeout({ route: "scripted", phase: "total", deadline: 1 }),
-  new AuxiliaryError.ConnectionError(where),
-  new AuxiliaryError.Interrupted({ route: "scripted", by: "provider" }),
-  new AuxiliaryError.RateLimited({ route: "scripted", retryAfter: 2_000 }),
-  new AuxiliaryError.Unauthorized(where),
-  new AuxiliaryError.QuotaExceeded(where),
-  new AuxiliaryError.ModelUnavailable(where),
-  new AuxiliaryError.ProviderError({ ...where, status: 502 })
+export const failures: ReadonlyArray<ModelError.ModelError> = [
+  new ModelError.Timeout({ route: "scripted", phase: "total", deadline: 1 }),
+  new ModelError.ConnectionError(where),
+  new ModelError.Interrupted({ route: "scripted", by: "provider" }),
+  new ModelError.RateLimited({ route: "scripted", retryAfter: 2_000 }),
+  new ModelError.Unauthorized(where),
+  new ModelError.QuotaExceeded(where),
+  new ModelError.ModelUnavailable(where),
+  new ModelError.ProviderError({ ...where, status: 502 })
 ]
 
 /** In every answer the gate turns away. */
@@ -50,7 +50,7 @@ export const REJECTED = "marzipan"
 const complete = Handoff.render({ ...Handoff.empty, goal: [REJECTED], done: [REJECTED] })
 
 /** Answers that are none, by the reason the gate gives; those with words hold `REJECTED`. */
-export const rejected: ReadonlyArray<readonly [AuxiliaryError.GateReason, Scripted.Outcome]> = [
+export const rejected: ReadonlyArray<readonly [ModelError.GateReason, Scripted.Outcome]> = [
   ["empty", ""],
   ["empty", " \n\t"],
   ["error-text", `Error: 500 ${REJECTED}`],
@@ -89,7 +89,7 @@ export const outcomes: FastCheck.Arbitrary<Scripted.Outcome> = FastCheck.oneof(
   { weight: 1, arbitrary: broken }
 )
 
-const overflow = new AuxiliaryError.ContextOverflow({ route: "scripted", detail })
+const overflow = new ModelError.ContextOverflow({ route: "scripted", detail })
 
 /** A script that in the end goes on for ever with its last outcome. */
 export const script = (outcome: FastCheck.Arbitrary<Scripted.Outcome>) =>

@@ -3,7 +3,7 @@ import { Cause, Chunk, Effect, Either, FastCheck, Fiber, Stream, TestClock } fro
 import { ContextOverflow } from "../../src/model/ModelError.ts"
 import { Compressor } from "../../src/compression/Compressor.ts"
 import type { CompressionResult } from "../../src/session/CompressionResult.ts"
-import { breath } from "../../src/concurrency/eventLoopBudget.ts"
+import { yieldToLoop } from "../../src/concurrency/eventLoopBudget.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import type * as Message from "../../src/message/Message.ts"
 import type { DeliveryKind, Receipt, SessionId } from "../../src/session/Session.ts"
@@ -251,7 +251,7 @@ export const run = Effect.fnUntraced(function* <R, R2 = never>(
 const atOnce = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.raceFirst(
     effect,
-    Effect.zipRight(Effect.replicateEffect(breath, 100), Effect.dieMessage("it does not come at once"))
+    Effect.zipRight(Effect.replicateEffect(yieldToLoop, 100), Effect.dieMessage("it does not come at once"))
   )
 
 const tooLong = new ContextOverflow({ route: "conversation", detail: "of a step" })

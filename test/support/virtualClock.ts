@@ -6,7 +6,7 @@
  * it.effect("…", () => onVirtualClock(Effect.gen(function* () { … yield* TestClock.adjust("1 hour") … })))
  */
 import { Chunk, Clock, Duration, Effect, Scheduler, type TestClock } from "effect"
-import * as Breath from "../../src/concurrency/eventLoopBudget.ts"
+import * as EventLoopBudget from "../../src/concurrency/eventLoopBudget.ts"
 
 interface Sleeper {
   readonly at: number
@@ -28,7 +28,7 @@ export const idle: Effect.Effect<void> = Effect.replicateEffect(
   Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void))),
   2,
   { discard: true }
-).pipe(Effect.repeat({ until: () => Breath.size() === 0 }), Effect.asVoid)
+).pipe(Effect.repeat({ until: () => EventLoopBudget.countWaiting() === 0 }), Effect.asVoid)
 
 const make = (): TestClock.TestClock => {
   let now = 0

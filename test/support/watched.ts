@@ -1,6 +1,6 @@
 /** A scripted model that watches its callers: who calls, on which client, and whether that client may still be used. */
 import { Cause, Effect, Exit, HashMap, Layer, Option, Schema, Stream, type Tracer } from "effect"
-import { AuxiliaryError, condemnsClient } from "../../src/model/ModelError.ts"
+import { ModelError, condemnsClient } from "../../src/model/ModelError.ts"
 import { Provider } from "../../src/model/Provider.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 
@@ -77,11 +77,11 @@ export const make = (outcomes: ReadonlyArray<Scripted.Outcome>): Watched => {
   }
 }
 
-const isAuxiliaryError = Schema.is(AuxiliaryError)
+const isModelError = Schema.is(ModelError)
 
 /** Whether the call has ended in an error after which nobody is to get its client. */
 const isCondemned = ({ span }: Call): boolean => {
   if (span._tag !== "Span" || span.status._tag !== "Ended" || Exit.isSuccess(span.status.exit)) return false
   const error = Cause.failureOption(span.status.exit.cause)
-  return Option.isSome(error) && isAuxiliaryError(error.value) && condemnsClient(error.value)
+  return Option.isSome(error) && isModelError(error.value) && condemnsClient(error.value)
 }

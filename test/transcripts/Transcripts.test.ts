@@ -1,27 +1,27 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Either, FastCheck } from "effect"
 import { existsSync, readFileSync } from "node:fs"
-import * as Formats from "../../src/transcripts/Transcripts.ts"
+import * as Transcripts from "../../src/transcripts/Transcripts.ts"
 import * as Message from "../../src/message/Message.ts"
 
 const lines = (...rows: ReadonlyArray<unknown>) => rows.map((row) => `${JSON.stringify(row)}\n`).join("")
 
-const read = (text: string, format: Formats.Format | "auto" = "auto") => {
-  const imported = Either.getOrThrow(Formats.read(text, { file: "chat.jsonl", format }))
+const read = (text: string, format: Transcripts.Format | "auto" = "auto") => {
+  const imported = Either.getOrThrow(Transcripts.read(text, { file: "chat.jsonl", format }))
   for (const message of imported.sessions.flatMap(({ messages }) => messages)) Either.getOrThrow(Message.parse(message))
   return imported
 }
 
 const same = (actual: unknown, expected: unknown) => assert.deepStrictEqual(actual, expected)
 
-const only = (text: string, format: Formats.Format | "auto" = "auto") => {
+const only = (text: string, format: Transcripts.Format | "auto" = "auto") => {
   const { sessions } = read(text, format)
   assert.strictEqual(sessions.length, 1)
   return sessions[0]?.messages ?? []
 }
 
-const error = (text: string, format: Formats.Format | "auto" = "auto") => {
-  const result = Formats.read(text, { file: "chat.jsonl", format })
+const error = (text: string, format: Transcripts.Format | "auto" = "auto") => {
+  const result = Transcripts.read(text, { file: "chat.jsonl", format })
   assert(Either.isLeft(result), "read without an error")
   return result.left
 }

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import { existsSync, readFileSync } from "node:fs"
-import { excerpt, LEAST } from "../../src/view/excerpt.ts"
+import { makeExcerpt, LEAST } from "../../src/view/excerpt.ts"
 import * as Message from "../../src/message/Message.ts"
-import { type Logged, type Manifest, type Segment, type State, whole } from "../../src/session/Session.ts"
+import { type Logged, type Manifest, type Segment, type State, wholeLog } from "../../src/session/Session.ts"
 import { estimate, overhead } from "../../src/message/Tokens.ts"
 import * as View from "../../src/view/View.ts"
 import {
@@ -40,7 +40,7 @@ const anyState: FastCheck.Arbitrary<State> = FastCheck.tuple(
   const handsOff = c % 2 === 0
   const tailFrom = headTo + 1 + (handsOff ? Math.max(a, b) % (log.length + 1) : 0)
   const live = log.filter(({ seq, kind }) => kind === "request" && seq < tailFrom).map(({ seq }) => seq)
-  const manifest: Manifest = { ...whole, headTo, tailFrom, live, excerpts, ledger: handsOff ? "- a fact" : "" }
+  const manifest: Manifest = { ...wholeLog, headTo, tailFrom, live, excerpts, ledger: handsOff ? "- a fact" : "" }
   return stateOf(log, manifest, c % 4 === 0 ? [segment("s", 1, 2)] : [])
 })
 
@@ -253,7 +253,7 @@ describe("the parts of a view", () => {
 
   it("head, handoff, open requests and tail stand in this order", () => {
     const log = logOf([request("one"), says("1"), request("two"), calls(call("a")), result("a", "x"), calls(call("b"))])
-    const manifest: Manifest = { ...whole, headTo: 2, tailFrom: 6, live: [3], segments: ["s"] }
+    const manifest: Manifest = { ...wholeLog, headTo: 2, tailFrom: 6, live: [3], segments: ["s"] }
     const { messages, parts, repairs } = View.assemble(stateOf(log, manifest, [segment("s", 3, 5)]), estimate)
     assert.deepStrictEqual(
       messages.map((message) => Message.text(message).split("\n")[0]?.slice(0, 20)),
@@ -279,7 +279,7 @@ describe("an excerpt", () => {
     [messages, FastCheck.integer({ min: LEAST, max: 400 }), FastCheck.integer({ min: 1, max: 50 })],
     ([message, to, times]) => {
       const large = larger(message, times)
-      const shown = excerpt(large, { seq: 7, tokens: estimate.message(large), to }, estimate)
+      const shown = makeExcerpt(large, { seq: 7, tokens: estimate.message(large), to }, estimate)
       assert.isAtMost(estimate.message(shown), Math.max(to, LEAST))
       if (estimate.message(large) <= to) return assert.strictEqual(shown, large)
       assert.strictEqual(shown.role, large.role)
@@ -292,7 +292,9 @@ describe("an excerpt", () => {
 
   it("keeps the beginning and the end", () => {
     const text = `FIRST ${"middle ".repeat(2_000)}LAST`
-    const shown = Message.text(excerpt({ role: "user", content: text }, { seq: 3, tokens: 3_504, to: 100 }, estimate))
+    const shown = Message.text(
+      makeExcerpt({ role: "user", content: text }, { seq: 3, tokens: 3_504, to: 100 }, estimate)
+    )
     assert.match(shown, /^FIRST .*\n\[… \d+ tokens left out; recall seq 3 …\]\n.* LAST$/)
     assert.isAtLeast(estimate.text(shown), 80)
   })
@@ -300,7 +302,7 @@ describe("an excerpt", () => {
   it("leaves images out that do not fit, and keeps those that do", () => {
     const picture = { type: "image_url", image_url: { url: "data:,", detail: "low" } } as const
     const content = [{ type: "text", text: "look ".repeat(400) } as const, picture]
-    const shorten = (to: number) => excerpt({ role: "user", content }, { seq: 3, tokens: 600, to }, estimate)
+    const shorten = (to: number) => makeExcerpt({ role: "user", content }, { seq: 3, tokens: 600, to }, estimate)
     assert.include(Message.text(shorten(80)), "[… 1 part left out; recall seq 3 …]")
     assert.deepStrictEqual(shorten(200).content?.at(-1), picture)
   })
@@ -308,7 +310,7 @@ describe("an excerpt", () => {
   it("leaves the oldest calls of a batch out when not all fit", () => {
     const batch = Array.from({ length: 100 }, (_, i) => call(`c${i}`, JSON.stringify({ path: "x".repeat(200) })))
     const message = calls(...batch).message
-    const shown = excerpt(message, { seq: 3, tokens: estimate.message(message), to: 200 }, estimate)
+    const shown = makeExcerpt(message, { seq: 3, tokens: estimate.message(message), to: 200 }, estimate)
     const kept = Message.toolCalls(shown).map(({ id }) => id)
     assert.strictEqual(kept.at(-1), "c99")
     assert.strictEqual(Message.text(shown), `[… ${100 - kept.length} tool calls left out; recall seq 3 …]`)

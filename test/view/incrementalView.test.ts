@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import * as GrowingView from "../../src/view/incrementalView.ts"
+import * as IncrementalView from "../../src/view/incrementalView.ts"
 import type { State } from "../../src/session/Session.ts"
 import { estimate } from "../../src/message/Tokens.ts"
 import * as View from "../../src/view/View.ts"
@@ -21,7 +21,7 @@ describe("the view of a session that grows", () => {
         for (const [n, state] of growing(entries).entries()) {
           if (looks[n % Math.max(1, looks.length)] === false) continue
           assert.deepStrictEqual(
-            GrowingView.assemble(state, estimate, { system }),
+            IncrementalView.assembleView(state, estimate, { system }),
             View.assemble(state, estimate, { system })
           )
         }
@@ -35,11 +35,11 @@ describe("the view of a session that grows", () => {
       FastCheck.property(any, slice, FastCheck.infiniteStream(FastCheck.nat()), (entries, slice, looks) => {
         const states = growing(entries)
         for (const state of states) {
-          const work = GrowingView.assembling(state, estimate, {}, slice)
+          const work = IncrementalView.assembleInSlices(state, estimate, {}, slice)
           let step = work.next()
           while (step.done !== true) {
             const other = states[(looks.next().value ?? 0) % states.length]
-            if (other !== undefined) GrowingView.assemble(other, estimate)
+            if (other !== undefined) IncrementalView.assembleView(other, estimate)
             step = work.next()
           }
           assert.deepStrictEqual(step.value, View.assemble(state, estimate))
@@ -66,10 +66,10 @@ describe("the view of a session that grows", () => {
     const states = growing(Array.from({ length: 50 }, (_, n) => turn(n)).flat())
     const first = states[4]
     if (first === undefined) return assert.fail("there is no state")
-    GrowingView.assemble(first, counter, { system: "be brief" })
+    IncrementalView.assembleView(first, counter, { system: "be brief" })
     const once = counted
     for (const [n, state] of states.entries()) {
-      if (n > 4 && n % 4 === 0) GrowingView.assemble(state, counter, { system: "be brief" })
+      if (n > 4 && n % 4 === 0) IncrementalView.assembleView(state, counter, { system: "be brief" })
     }
     assert.strictEqual(counted, once)
   })
@@ -79,7 +79,7 @@ describe("the view of a session that grows", () => {
     if (state === undefined) return assert.fail("there is no state")
     for (const system of ["one", "two", undefined, "one"]) {
       assert.deepStrictEqual(
-        GrowingView.assemble(state, estimate, { system }),
+        IncrementalView.assembleView(state, estimate, { system }),
         View.assemble(state, estimate, { system })
       )
     }

@@ -8,7 +8,7 @@ import { writeFileSync } from "node:fs"
 import process from "node:process"
 import { setFlagsFromString } from "node:v8"
 import * as Audit from "../../audit/Audit.ts"
-import { systemReason } from "../../message/systemErrorText.ts"
+import { systemErrorText } from "../../message/systemErrorText.ts"
 import { answer, CommandError, jsonOption } from "../services.ts"
 import { columns, count, hasColor, printable, say } from "../terminal/terminal.ts"
 import * as Timeline from "../audit/timeline.ts"
@@ -51,7 +51,7 @@ const draw = (file: string, timeline: Timeline.Timeline | undefined, title: stri
     ? say(`throughline: the lines have no times: no timeline in ${file}`)
     : Effect.try({
         try: () => writeFileSync(file, TimelineSvg.svg(timeline, title)),
-        catch: (cause) => new CommandError({ message: `cannot write ${file}: ${systemReason(cause)}` })
+        catch: (cause) => new CommandError({ message: `cannot write ${file}: ${systemErrorText(cause)}` })
       })
 
 const lines = (report: Audit.Report, timeline: Timeline.Timeline | undefined): ReadonlyArray<string> => {

@@ -6,7 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import process from "node:process"
-import { type CompressionEvent, duration, share } from "../../compression/CompressionEvent.ts"
+import { type CompressionEvent, duration, progressShare } from "../../compression/CompressionEvent.ts"
 import { Compressor } from "../../compression/Compressor.ts"
 import type { CompressionResult } from "../../session/CompressionResult.ts"
 import type { SessionId } from "../../session/Session.ts"
@@ -93,12 +93,12 @@ const shown = () => {
     const left = millisecondsLeft === null || millisecondsLeft === 0 ? "" : `, about ${duration(millisecondsLeft)} left`
     if (isChangeable()) {
       const style = { width: Math.max(10, columns(process.stderr) - 30), color: hasColor(process.stderr) }
-      return change(`${progressBar(tokensWritten, tokensExpected, style)} ${share(event)} %${left}`)
+      return change(`${progressBar(tokensWritten, tokensExpected, style)} ${progressShare(event)} %${left}`)
     }
-    const passed = Math.floor(share(event) / 25)
+    const passed = Math.floor(progressShare(event) / 25)
     if (passed === quarters) return Effect.void
     quarters = passed
-    return say(`${share(event)} % written${left}`)
+    return say(`${progressShare(event)} % written${left}`)
   }
 }
 

@@ -9,8 +9,8 @@ import { buffer } from "node:stream/consumers"
 import type * as Message from "../../message/Message.ts"
 import { SessionStore } from "../../store/SessionStore.ts"
 import * as Rows from "../../transcripts/rows.ts"
-import * as AuditLines from "../../audit/logLines.ts"
-import { systemReason } from "../../message/systemErrorText.ts"
+import * as LogLines from "../../audit/logLines.ts"
+import { systemErrorText } from "../../message/systemErrorText.ts"
 import { answer, CommandError, dbOption, jsonOption, sessionArg, store, utf8 } from "../services.ts"
 import { say } from "../terminal/terminal.ts"
 
@@ -35,7 +35,7 @@ export const command = Command.make(
       const receipt = yield* Effect.flatMap(SessionStore, (sessions) =>
         sessions.deliver(args.session, message, delivery)
       ).pipe(Effect.provide(store(args.db, true)))
-      if (!receipt.duplicate) yield* AuditLines.buffered(receipt, args.kind)
+      if (!receipt.duplicate) yield* LogLines.logBuffered(receipt, args.kind)
       yield* answer(args.json, receipt, () => [
         `${receipt.duplicate ? "already delivered" : "delivered"} to ${receipt.sessionId} as arrival ${receipt.arrival}`
       ])
@@ -51,7 +51,7 @@ const stdin = Effect.suspend(() => {
     hint,
     Effect.tryPromise({
       try: () => buffer(process.stdin),
-      catch: (cause) => new CommandError({ message: `cannot read stdin: ${systemReason(cause)}` })
+      catch: (cause) => new CommandError({ message: `cannot read stdin: ${systemErrorText(cause)}` })
     })
   )
   return Effect.flatMap(bytes, (bytes) => utf8("stdin", bytes))
@@ -61,6 +61,6 @@ const stdin = Effect.suspend(() => {
 const parse = (text: string): Either.Either<Message.Message, Rows.ImportError | CommandError> => {
   if (text.trim() === "") return Either.left(EMPTY)
   return /^\s*\{\s*"/.test(text)
-    ? Rows.message({ file: "stdin", line: null }, Rows.json(text))
+    ? Rows.parseMessage({ file: "stdin", line: null }, Rows.parseJson(text))
     : Either.right({ role: "user", content: text.trimEnd() })
 }

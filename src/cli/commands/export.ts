@@ -36,7 +36,7 @@ export const command = Command.make("export", { sessions: chosen, db: dbOption, 
         return { sessionId, log, state: yield* sessions.state(sessionId) }
       })
     )
-    const exported = yield* Effect.flatMap(openForWriting(args.to), (file) => HermesExport.write(file, leaving))
+    const exported = yield* Effect.flatMap(openForWriting(args.to), (file) => HermesExport.writeExport(file, leaving))
     yield* answer(args.json, { sessions: exported }, () => exported.flatMap(lines).map(printable))
   }).pipe(Effect.scoped, Effect.provide(store(args.db)))
 ).pipe(Command.withDescription("Add sessions to a Hermes Agent's database, all of them or none; without ids every one"))

@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import { basename, extname } from "node:path"
 import { SessionId } from "../../session/Session.ts"
 import { type Histories, SessionStore } from "../../store/SessionStore.ts"
-import * as Formats from "../../transcripts/Transcripts.ts"
+import * as Transcripts from "../../transcripts/Transcripts.ts"
 import { answer, CommandError, dbOption, jsonOption, readFile, SessionName, store } from "../services.ts"
 import { count, printable } from "../terminal/terminal.ts"
 
@@ -24,7 +24,7 @@ const session = Options.text("session").pipe(
   Options.optional
 )
 
-const formats = ["auto", ...Formats.Format.literals] as const
+const formats = ["auto", ...Transcripts.Format.literals] as const
 
 const format = Options.choice("format", formats).pipe(
   Options.withPseudoName("format"),
@@ -34,7 +34,7 @@ const format = Options.choice("format", formats).pipe(
 
 export const command = Command.make("import", { file, db: dbOption, session, format, json: jsonOption }, (args) =>
   Effect.gen(function* () {
-    const imported = yield* Formats.readFrom(args.file, args.format, readFile(args.file))
+    const imported = yield* Transcripts.readFrom(args.file, args.format, readFile(args.file))
     const histories = yield* named(imported.sessions, args.file, args.session)
     yield* Effect.flatMap(SessionStore, (sessions) => sessions.importAll(histories)).pipe(
       Effect.provide(store(args.db, true))
@@ -53,7 +53,7 @@ export const command = Command.make("import", { file, db: dbOption, session, for
 
 /** Each session under an id of its own. */
 const named = (
-  sessions: ReadonlyArray<Formats.ImportedSession>,
+  sessions: ReadonlyArray<Transcripts.ImportedSession>,
   file: string,
   given: Option.Option<SessionId>
 ): Either.Either<Histories, CommandError> =>

@@ -2,7 +2,7 @@
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
-import * as Boundaries from "../../gateway/rewind.ts"
+import * as Rewind from "../../gateway/rewind.ts"
 import { SessionStore } from "../../store/SessionStore.ts"
 import { Tokens } from "../../message/Tokens.ts"
 import { answer, dbOption, jsonOption, sessionArg, store } from "../services.ts"
@@ -19,7 +19,7 @@ export const rewind = Command.make(
     Effect.gen(function* () {
       const counter = yield* Tokens
       const { generation, undone } = yield* Effect.flatMap(SessionStore, (sessions) =>
-        Boundaries.rewind(sessions, counter, session, seq)
+        Rewind.rewindSession(sessions, counter, session, seq)
       ).pipe(Effect.provide(store(db)))
       yield* answer(json, { sessionId: session, generation, undone }, () => [
         undone === 0
@@ -33,7 +33,7 @@ export const rewind = Command.make(
 export const reset = Command.make("reset", { session: sessionArg, db: dbOption, json: jsonOption }, (args) =>
   Effect.gen(function* () {
     const { generation, snapshotId } = yield* Effect.flatMap(SessionStore, (sessions) =>
-      Boundaries.reset(sessions, args.session)
+      Rewind.resetSession(sessions, args.session)
     ).pipe(Effect.provide(store(args.db)))
     yield* answer(args.json, { sessionId: args.session, generation, snapshotId }, () => [
       `reset: session ${args.session}, generation ${generation}`,

@@ -6,7 +6,7 @@
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
-import { sameRoute } from "../../model/ModelClients.ts"
+import { isSameRoute } from "../../model/ModelClients.ts"
 import * as CompressionPolicy from "../../compression/CompressionPolicy.ts"
 import type { ResolvedRoute as Route } from "../../model/Provider.ts"
 import { type Finding, findings } from "./findings.ts"
@@ -125,7 +125,7 @@ const settings = (config: Config, env: Environment): Either.Either<Settings, Con
       routes: (task) => {
         const last = { ...main, ...timeouts(task, auxiliary.get(task)) }
         const first = own.get(task) ?? last
-        return first.provider === "embedded" || sameRoute(first, last) ? [first] : [first, last]
+        return first.provider === "embedded" || isSameRoute(first, last) ? [first] : [first, last]
       },
       totalTimeout: (task) => {
         const limit = auxiliary.get(task)?.total_timeout ?? null

@@ -1,10 +1,10 @@
 /** The embedded summarizer at the pace of a model, so that there is something to see beside it. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as AuxiliaryClients from "../../model/ModelClients.ts"
+import * as ModelClients from "../../model/ModelClients.ts"
 import * as Compressor from "../../compression/Compressor.ts"
 import * as Gateway from "../../gateway/Gateway.ts"
-import * as Pauses from "../../summary/RoutePauses.ts"
+import * as RoutePauses from "../../summary/RoutePauses.ts"
 import * as OpenAi from "../../openai/OpenAi.ts"
 import * as Sqlite from "../../sqlite/Sqlite.ts"
 import * as Summarizer from "../../summary/Summarizer.ts"
@@ -28,7 +28,7 @@ export const live = (contextLength: number) => {
   return Layer.scoped(Gateway.Gateway, Gateway.make(options)).pipe(
     Layer.provideMerge(Compressor.layer(options)),
     Layer.provide(summarizer),
-    Layer.provide([AuxiliaryClients.layer(), Pauses.layer()]),
+    Layer.provide([ModelClients.layer(), RoutePauses.layer()]),
     Layer.provideMerge(Sqlite.layerTemporary),
     Layer.provide(OpenAi.layer)
   )

@@ -21,7 +21,7 @@ export interface ContextDamage {
   readonly "repeated-archive": Rows
 }
 
-export const damageOf = (rows: Rows): ContextDamage => {
+export const findContextDamage = (rows: Rows): ContextDamage => {
   const live = rows.filter(({ standing }) => standing === "live")
   return {
     "doubled-rows": doubled(rows),
@@ -40,18 +40,18 @@ export const damageOf = (rows: Rows): ContextDamage => {
  * The same rows without that damage. What leaves the context is archived; what a repair cannot heal by taking rows
  * out is named by a changed `handoff` or `role`. Repeats of the archive go to the session named `aside`.
  */
-export const settled = (rows: Rows, aside: string): Rows => {
-  const damage = damageOf(rows)
-  const leaving = ids([
+export const settleContext = (rows: Rows, aside: string): Rows => {
+  const damage = findContextDamage(rows)
+  const leaving = idsOf([
     ...damage["doubled-rows"],
     ...damage["late-handoff"],
     ...damage["consecutive-handoffs"],
     ...damage["orphan-results"]
   ])
   // What one leaves behind can be another: the result of a call that left is an orphan.
-  if (leaving.size > 0) return settled(archive(rows, leaving), aside)
-  const repeated = ids(damage["repeated-archive"])
-  const restored = ids(damage["no-user-message"])
+  if (leaving.size > 0) return settleContext(archiveRows(rows, leaving), aside)
+  const repeated = idsOf(damage["repeated-archive"])
+  const restored = idsOf(damage["no-user-message"])
   return rows.map((row) => {
     if (repeated.has(row.id)) return { ...row, sessionId: aside }
     if (restored.has(row.id)) return row.handoff === "none" ? { ...row, standing: "live" } : { ...row, role: "user" }
@@ -60,16 +60,16 @@ export const settled = (rows: Rows, aside: string): Rows => {
 }
 
 /** Those of `rows` out of the context, where nobody loses them. */
-export const archive = (rows: Rows, leaving: ReadonlySet<number>): Rows =>
+export const archiveRows = (rows: Rows, leaving: ReadonlySet<number>): Rows =>
   rows.map((row) => (row.standing === "live" && leaving.has(row.id) ? { ...row, standing: "archived" } : row))
 
-export const ids = (rows: Rows): ReadonlySet<number> => new Set(rows.map(({ id }) => id))
+export const idsOf = (rows: Rows): ReadonlySet<number> => new Set(rows.map(({ id }) => id))
 
 /**
  * The rows at the beginning of `rows` that repeat some of `before`, in order: the head, and after the handoff the
  * tail, which Hermes stores again.
  */
-export const carriedOver = (rows: Rows, before: Rows): Rows => {
+export const findCarriedOver = (rows: Rows, before: Rows): Rows => {
   const handoff = rows.findIndex(({ handoff }) => handoff !== "none")
   const places = placesOf(before)
   const carried: Array<HermesMessage> = []
@@ -90,7 +90,7 @@ export const carriedOver = (rows: Rows, before: Rows): Rows => {
  * With what a degraded handoff stands for in the context again, where the same session has it archived: from its last
  * summary on, each row once. The first handoff of a child stands for messages of its parent, and stays.
  */
-export const restored = (rows: Rows, isChild: boolean): Rows => {
+export const restoreContext = (rows: Rows, isChild: boolean): Rows => {
   const used = rows.filter(({ standing }) => standing !== "undone")
   // A summary in use says what came before it, and a degraded handoff beside it then stands for little.
   if (used.some(({ handoff, standing }) => handoff === "summary" && standing === "live")) return rows
@@ -103,11 +103,11 @@ export const restored = (rows: Rows, isChild: boolean): Rows => {
   const handoffs = range.flatMap((row, index) => (row.handoff === "degraded" ? [{ row, index }] : []))
   const copies = handoffs.flatMap(({ index }) => {
     const from = index - headBefore(range, index).length
-    return carriedOver(range.slice(from), range.slice(0, from))
+    return findCarriedOver(range.slice(from), range.slice(0, from))
   })
   const left = handoffs.slice(isChild && summary === -1 ? 1 : 0).map(({ row }) => row)
-  const leaving = ids([...left, ...copies])
-  const back = ids(range)
+  const leaving = idsOf([...left, ...copies])
+  const back = idsOf(range)
   return rows.map((row) => {
     if (!back.has(row.id)) return row
     return { ...row, standing: leaving.has(row.id) ? "archived" : "live" }
@@ -143,7 +143,7 @@ const placesOf = (rows: Rows): ReadonlyMap<string, ReadonlyArray<number>> => {
 const doubled = (rows: Rows): Rows => {
   const live = rows.filter(({ standing }) => standing === "live")
   const archived = rows.filter(({ standing }) => standing === "archived")
-  const carried = ids(carriedOver(live, archived))
+  const carried = idsOf(findCarriedOver(live, archived))
   const sources = [archived, live].map((source) => ({ source, first: firstOf(source) }))
   const found: Array<HermesMessage> = []
   for (let at = 0; at < live.length;) {

@@ -1,8 +1,8 @@
 /** The rules of the doctor: which damage a Hermes database has, and which sessions and rows it is about. */
-import { damageOf } from "./contextDamage.ts"
-import { type HermesFacts, type HermesMessage, messagesOf } from "./facts.ts"
-import { continuations, hasContext, type HermesSession, isSplit, type Lineage, lineages } from "../lineage.ts"
-import { stateOf, type World } from "../locks.ts"
+import { findContextDamage } from "./contextDamage.ts"
+import { type HermesFacts, type HermesMessage, messagesOfSession } from "./facts.ts"
+import { findContinuations, hasContext, type HermesSession, isSplit, type Lineage, readLineages } from "../lineage.ts"
+import { lockState, type World } from "../locks.ts"
 
 export const DAMAGES = [
   "closed-without-child",
@@ -35,13 +35,16 @@ export interface Found {
   readonly failure: string | null
 }
 
-type Children = ReturnType<typeof continuations>
+type Children = ReturnType<typeof findContinuations>
 
 /** The damage of each lineage that has some. */
-export const damaged = (facts: HermesFacts, world: World): ReadonlyArray<readonly [Lineage, ReadonlyArray<Found>]> => {
-  const children = continuations(facts.sessions)
+export const findDamage = (
+  facts: HermesFacts,
+  world: World
+): ReadonlyArray<readonly [Lineage, ReadonlyArray<Found>]> => {
+  const children = findContinuations(facts.sessions)
   const known = new Set(facts.sessions.map(({ id }) => id))
-  return lineages(facts.sessions).flatMap((lineage) => {
+  return readLineages(facts.sessions).flatMap((lineage) => {
     const found = lineage.sessions.flatMap((session) => [
       ...ofSplit(facts, session, children),
       ...ofRouting(facts, session),
@@ -58,12 +61,12 @@ const ofSplit = (facts: HermesFacts, session: HermesSession, children: Children)
   const own = children.get(session.id) ?? []
   if (own.length === 0) return [about("closed-without-child", [session])]
   const live = own.filter((child) => isLive(child, children))
-  const late = lateMessages(facts, session, own)
+  const late = findLateMessages(facts, session, own)
   return [
     ...(live.length > 1 ? [about("forked", [session, ...live])] : []),
     ...(late.length > 0 ? [about("late-messages", [session], late)] : []),
     ...own
-      .filter(({ endedAt, id }) => endedAt === null && messagesOf(facts, id).length === 0)
+      .filter(({ endedAt, id }) => endedAt === null && messagesOfSession(facts, id).length === 0)
       .map((child) => about("empty-child", [session, child]))
   ]
 }
@@ -79,19 +82,19 @@ const isLive = (session: HermesSession, children: Children, above: ReadonlySet<s
 }
 
 /** Messages of a closed session that came after its split, where no model has seen them. */
-export const lateMessages = (
+export const findLateMessages = (
   facts: HermesFacts,
   session: HermesSession,
   children: ReadonlyArray<HermesSession>
 ): ReadonlyArray<HermesMessage> => {
   const split = Math.min(
     ...children.flatMap(({ id }) =>
-      messagesOf(facts, id)
+      messagesOfSession(facts, id)
         .slice(0, 1)
         .map(({ id }) => id)
     )
   )
-  return messagesOf(facts, session.id).filter(
+  return messagesOfSession(facts, session.id).filter(
     ({ at, id, standing }) => standing === "live" && (id > split || at > (session.endedAt ?? Infinity))
   )
 }
@@ -103,7 +106,7 @@ const ofRouting = ({ routes }: HermesFacts, session: HermesSession): ReadonlyArr
 
 const ofContext = (facts: HermesFacts, session: HermesSession): ReadonlyArray<Found> =>
   hasContext(session)
-    ? Object.entries(damageOf(messagesOf(facts, session.id))).flatMap(([name, rows]) =>
+    ? Object.entries(findContextDamage(messagesOfSession(facts, session.id))).flatMap(([name, rows]) =>
         DAMAGES.flatMap((damage) =>
           damage === name && rows.length > 0 ? [about(damage, [session], rows, failureOf(facts, session))] : []
         )
@@ -115,7 +118,7 @@ const ofWaiting = (facts: HermesFacts, session: HermesSession, world: World): Re
     ? [about("cooldown", [session], [], failureOf(facts, session))]
     : []),
   ...facts.locks
-    .filter((lock) => lock.sessionId === session.id && stateOf(lock, world) !== "held")
+    .filter((lock) => lock.sessionId === session.id && lockState(lock, world) !== "held")
     .map(() => about("dead-lock", [session]))
 ]
 

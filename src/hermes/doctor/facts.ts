@@ -2,10 +2,10 @@
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
-import { type HermesFile, locks } from "../file.ts"
+import { type HermesFile, readLocks } from "../file.ts"
 import type { HermesSession } from "../lineage.ts"
 import type { HermesLock } from "../locks.ts"
-import { isDegradedHandoff, isHandoff } from "../rows.ts"
+import { isDegradedHandoffRow, isHandoffRow } from "../rows.ts"
 
 /** `undone` rows the user took back; `archived` ones a compression took out of the context. */
 export type Standing = "live" | "archived" | "undone"
@@ -50,14 +50,14 @@ export interface HermesFacts {
   readonly cooldowns: ReadonlyArray<Cooldown>
 }
 
-export const messagesOf = ({ messages }: HermesFacts, sessionId: string): ReadonlyArray<HermesMessage> =>
+export const messagesOfSession = ({ messages }: HermesFacts, sessionId: string): ReadonlyArray<HermesMessage> =>
   messages.get(sessionId) ?? []
 
-export const read = (file: HermesFile): HermesFacts => ({
+export const readFacts = (file: HermesFile): HermesFacts => ({
   canArchive: file.shape.canArchive,
   sessions: sessions(file),
   messages: messages(file),
-  locks: locks(file),
+  locks: readLocks(file),
   routes: routes(file),
   cooldowns: cooldowns(file)
 })
@@ -107,7 +107,7 @@ const messageOf = ({ active, answers, at, calls, compacted, content, id, role, s
   sessionId,
   role,
   standing: active === 0 ? (compacted === 1 ? "archived" : "undone") : "live",
-  handoff: isDegradedHandoff(content) ? "degraded" : isHandoff(content) ? "summary" : "none",
+  handoff: isDegradedHandoffRow(content) ? "degraded" : isHandoffRow(content) ? "summary" : "none",
   says: createHash("sha256")
     .update(JSON.stringify([role, content ?? "", answers, calls]))
     .digest("base64"),

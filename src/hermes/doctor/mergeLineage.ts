@@ -1,17 +1,17 @@
 /** A split lineage back under one stable id: what a repair makes of it, as plain data. */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { archive, carriedOver, ids } from "./contextDamage.ts"
-import { lateMessages } from "./damage.ts"
-import { type HermesFacts, type HermesMessage, messagesOf } from "./facts.ts"
+import { archiveRows, findCarriedOver, idsOf } from "./contextDamage.ts"
+import { findLateMessages } from "./damage.ts"
+import { type HermesFacts, type HermesMessage, messagesOfSession } from "./facts.ts"
 import {
-  branchOf,
-  continuations,
+  findBranch,
+  findContinuations,
   type HermesSession,
   isContinuationOf,
   isSplit,
   type Lineage,
-  lineages,
+  readLineages,
   MERGED
 } from "../lineage.ts"
 
@@ -19,7 +19,7 @@ type Rows = ReadonlyArray<HermesMessage>
 type Path = ReadonlyArray<HermesSession>
 
 /** The id the routing uses, the latest if several do, else the root's. */
-export const stableId = ({ routes }: HermesFacts, { root, sessions }: Lineage): string => {
+export const makeStableId = ({ routes }: HermesFacts, { root, sessions }: Lineage): string => {
   const own = new Set(sessions.map(({ id }) => id))
   const routed = routes.filter(({ sessionId }) => own.has(sessionId)).toSorted((a, b) => b.at - a.at)
   return routed[0]?.sessionId ?? root.id
@@ -29,10 +29,10 @@ export const stableId = ({ routes }: HermesFacts, { root, sessions }: Lineage): 
  * The busiest path of a lineage as one session. Its other branches become sessions of their own that name it as where
  * they branched off, so that Hermes takes none of them for its continuation; sessions left empty stay, closed.
  */
-export const merged = (before: HermesFacts, whole: Lineage, now: number): HermesFacts => {
-  const home = stableId(before, whole)
+export const mergeLineage = (before: HermesFacts, whole: Lineage, now: number): HermesFacts => {
+  const home = makeStableId(before, whole)
   const facts = isAside(before, whole, home) ? withoutMessages(before, home) : before
-  const lineage = lineages(facts.sessions).find(({ root }) => root.id === whole.root.id) ?? whole
+  const lineage = readLineages(facts.sessions).find(({ root }) => root.id === whole.root.id) ?? whole
   const path = busiest(facts, lineage)
   const absorbed = absorbedBy(facts, lineage, path)
   const rows = contextOf(facts, path)
@@ -54,12 +54,12 @@ export const merged = (before: HermesFacts, whole: Lineage, now: number): Hermes
 
 /** Whether the stable id is that of a branch which is not the busiest. */
 const isAside = (facts: HermesFacts, lineage: Lineage, home: string): boolean =>
-  messagesOf(facts, home).length > 0 && busiest(facts, lineage).every(({ id }) => id !== home)
+  messagesOfSession(facts, home).length > 0 && busiest(facts, lineage).every(({ id }) => id !== home)
 
 /** The messages of a session, and who went on with them, under another id: the session itself is left empty. */
 const withoutMessages = (facts: HermesFacts, sessionId: string): HermesFacts => {
-  const branch = branchOf(facts.sessions, sessionId)
-  const rows = messagesOf(facts, sessionId).map((row) => ({ ...row, sessionId: branch }))
+  const branch = findBranch(facts.sessions, sessionId)
+  const rows = messagesOfSession(facts, sessionId).map((row) => ({ ...row, sessionId: branch }))
   const sessions = facts.sessions.flatMap((session): Path => {
     if (session.id === sessionId) {
       return [
@@ -74,12 +74,12 @@ const withoutMessages = (facts: HermesFacts, sessionId: string): HermesFacts => 
 
 /** From the root to the end of the branch with the most messages; one the user has not left goes first. */
 const busiest = (facts: HermesFacts, { root, sessions }: Lineage): Path => {
-  const children = continuations(sessions)
+  const children = findContinuations(sessions)
   const parents = new Map(sessions.map((session) => [session.id, session]))
   const filled = new Set<string>()
   for (const { id } of sessions.toReversed()) {
     const isFilled = (children.get(id) ?? []).some((child) => filled.has(child.id))
-    if (isFilled || messagesOf(facts, id).length > 0) filled.add(id)
+    if (isFilled || messagesOfSession(facts, id).length > 0) filled.add(id)
   }
   const pathTo = (tip: HermesSession): Path => {
     const path = [tip]
@@ -89,7 +89,7 @@ const busiest = (facts: HermesFacts, { root, sessions }: Lineage): Path => {
   const tips = sessions.filter(({ id }) => filled.has(id) && !(children.get(id) ?? []).some(({ id }) => filled.has(id)))
   const weighed = tips.map((tip) => {
     const path = pathTo(tip)
-    const rows = path.flatMap(({ id }) => messagesOf(facts, id))
+    const rows = path.flatMap(({ id }) => messagesOfSession(facts, id))
     return { path, isLeft: tip.endedAt !== null && !isSplit(tip), size: rows.length, last: rows.at(-1)?.id ?? 0 }
   })
   const [first] = weighed.toSorted((a, b) => Number(a.isLeft) - Number(b.isLeft) || b.size - a.size || b.last - a.last)
@@ -98,11 +98,12 @@ const busiest = (facts: HermesFacts, { root, sessions }: Lineage): Path => {
 
 /** The path itself, and the empty sessions that hang on it. */
 const absorbedBy = (facts: HermesFacts, { sessions }: Lineage, path: Path): ReadonlySet<string> => {
-  const children = continuations(sessions)
+  const children = findContinuations(sessions)
   const absorbed = new Set(path.map(({ id }) => id))
   const isEmpty = ({ id }: HermesSession, above: ReadonlyArray<string> = []): boolean =>
     above.includes(id) ||
-    (messagesOf(facts, id).length === 0 && (children.get(id) ?? []).every((child) => isEmpty(child, [...above, id])))
+    (messagesOfSession(facts, id).length === 0 &&
+      (children.get(id) ?? []).every((child) => isEmpty(child, [...above, id])))
   for (const session of sessions) {
     if (session.parent !== null && absorbed.has(session.parent) && isEmpty(session)) absorbed.add(session.id)
   }
@@ -116,20 +117,23 @@ const absorbedBy = (facts: HermesFacts, { sessions }: Lineage, path: Path): Read
 const contextOf = (facts: HermesFacts, path: Path): Rows => {
   const last = facts.canArchive
     ? path.findLastIndex(({ id }) =>
-        messagesOf(facts, id).some(({ handoff, standing }) => handoff === "summary" && standing === "live")
+        messagesOfSession(facts, id).some(({ handoff, standing }) => handoff === "summary" && standing === "live")
       )
     : 0
   return path.flatMap((session, index) => {
-    const own = messagesOf(facts, session.id)
+    const own = messagesOfSession(facts, session.id)
     const previous = path[index - 1]
     const next = path[index + 1]
     if (index < last && next !== undefined) {
-      const late = ids(lateMessages(facts, session, [next]))
-      return archive(own, ids(own.filter(({ id }) => !late.has(id))))
+      const late = idsOf(findLateMessages(facts, session, [next]))
+      return archiveRows(own, idsOf(own.filter(({ id }) => !late.has(id))))
     }
     return index <= last || previous === undefined
       ? own
-      : archive(own, ids([...carriedOver(live(own), messagesOf(facts, previous.id)), ...handoffs(own)]))
+      : archiveRows(
+          own,
+          idsOf([...findCarriedOver(live(own), messagesOfSession(facts, previous.id)), ...handoffs(own)])
+        )
   })
 }
 
@@ -159,7 +163,7 @@ const asHome = (session: HermesSession, root: HermesSession, path: Path): Hermes
     endedAt: ended.endedAt,
     endReason: ended.endReason,
     modelConfig:
-      isBranch && session.id !== root.id ? marked(session, { _branched_from: root.parent }) : session.modelConfig
+      isBranch && session.id !== root.id ? markMerged(session, { _branched_from: root.parent }) : session.modelConfig
   }
 }
 
@@ -167,13 +171,13 @@ const asAbsorbed = (session: HermesSession, home: string, now: number): HermesSe
   ...session,
   endedAt: session.endedAt ?? now,
   endReason: MERGED,
-  modelConfig: marked(session, { _merged_into: home })
+  modelConfig: markMerged(session, { _merged_into: home })
 })
 
 const asBranch = (session: HermesSession, home: string): HermesSession => ({
   ...session,
   parent: home,
-  modelConfig: marked(session, { _branched_from: home })
+  modelConfig: markMerged(session, { _branched_from: home })
 })
 
 /** The home has the title the lineage had, and each branch one of its own. */
@@ -201,7 +205,7 @@ const decode = Schema.decodeUnknownOption(
 )
 
 /** A `model_config` with marks. One that is no JSON object is kept within the new one. */
-export const marked = ({ modelConfig }: HermesSession, marks: { readonly [name: string]: unknown }): string =>
+export const markMerged = ({ modelConfig }: HermesSession, marks: { readonly [name: string]: unknown }): string =>
   JSON.stringify({
     ...Option.getOrElse(decode(modelConfig), () => (modelConfig === null ? {} : { _model_config: modelConfig })),
     ...marks

@@ -1,10 +1,10 @@
 /** What a repair makes of a damaged lineage: the same facts without the damage. */
-import { restored, settled } from "./contextDamage.ts"
-import { damaged, type Found } from "./damage.ts"
-import { type HermesFacts, type HermesMessage, messagesOf } from "./facts.ts"
-import { archiveOf, hasContext, type HermesSession, type Lineage, MERGED } from "../lineage.ts"
-import { stateOf, type World } from "../locks.ts"
-import { marked, merged, stableId } from "./mergeLineage.ts"
+import { restoreContext, settleContext } from "./contextDamage.ts"
+import { findDamage, type Found } from "./damage.ts"
+import { type HermesFacts, type HermesMessage, messagesOfSession } from "./facts.ts"
+import { findArchive, hasContext, type HermesSession, type Lineage, MERGED } from "../lineage.ts"
+import { lockState, type World } from "../locks.ts"
+import { markMerged, mergeLineage, makeStableId } from "./mergeLineage.ts"
 
 /** The repair of one lineage; `home` is its stable id. */
 export interface Step {
@@ -19,18 +19,18 @@ export interface Step {
 const MOST_ROUNDS = 100
 
 /** All repairs in their order, and what they lead to. */
-export const planned = (
+export const planRepairs = (
   before: HermesFacts,
   world: World
 ): { readonly steps: ReadonlyArray<Step>; readonly after: HermesFacts } => {
   const steps: Array<Step> = []
   let facts = before
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const found = damaged(facts, world)
+    const found = findDamage(facts, world)
     if (found.length === 0) break
     for (const [lineage, own] of found) {
       const after = mended(facts, lineage, own, world)
-      steps.push({ lineage, home: stableId(facts, lineage), found: own, before: facts, after })
+      steps.push({ lineage, home: makeStableId(facts, lineage), found: own, before: facts, after })
       facts = after
     }
   }
@@ -52,30 +52,30 @@ const mended = (facts: HermesFacts, lineage: Lineage, found: ReadonlyArray<Found
   const isMerged =
     found.some(({ damage }) => OF_THE_SPLIT.includes(damage)) ||
     (lineage.sessions.length > 1 && lineage.sessions.some((session) => isWithoutSummary(healed, session)))
-  const whole = isMerged ? merged(healed, lineage, world.now) : healed
+  const whole = isMerged ? mergeLineage(healed, lineage, world.now) : healed
   const settling = isMerged
-    ? [stableId(facts, lineage)]
+    ? [makeStableId(facts, lineage)]
     : lineage.sessions.flatMap((session) => (hasContext(session) ? [session.id] : []))
   const contexts = settling.reduce((facts, id) => withContext(facts, id, world.now), whole)
   return withoutWaiting(contexts, lineage, world)
 }
 
 const isWithoutSummary = (facts: HermesFacts, session: HermesSession): boolean =>
-  hasContext(session) && messagesOf(facts, session.id).some(isDegraded)
+  hasContext(session) && messagesOfSession(facts, session.id).some(isDegraded)
 
 const withRestored = (facts: HermesFacts, { sessions }: Lineage): HermesFacts => {
   const healed = sessions.flatMap((session) =>
     isWithoutSummary(facts, session)
-      ? [[session.id, restored(messagesOf(facts, session.id), session.parent !== null)] as const]
+      ? [[session.id, restoreContext(messagesOfSession(facts, session.id), session.parent !== null)] as const]
       : []
   )
   return { ...facts, messages: new Map([...facts.messages, ...healed]) }
 }
 
 const withContext = (facts: HermesFacts, sessionId: string, now: number): HermesFacts => {
-  const aside = archiveOf(facts.sessions, sessionId)
-  const own = messagesOf(facts, sessionId)
-  const rows = settled(own, aside).map((row) =>
+  const aside = findArchive(facts.sessions, sessionId)
+  const own = messagesOfSession(facts, sessionId)
+  const rows = settleContext(own, aside).map((row) =>
     facts.canArchive || row.standing === "live" ? row : { ...row, sessionId: aside }
   )
   const set = rows.filter((row) => row.sessionId === aside)
@@ -83,7 +83,7 @@ const withContext = (facts: HermesFacts, sessionId: string, now: number): Hermes
   // The words of a degraded handoff are kept as they were, too.
   const isKept = !facts.canArchive && own.some((row) => isDegraded(row) && !rows.some((now) => now === row))
   if (set.length === 0 && !isKept) return { ...facts, messages }
-  const before = messagesOf(facts, aside)
+  const before = messagesOfSession(facts, aside)
   messages.set(
     aside,
     [...before, ...set].toSorted((a: HermesMessage, b: HermesMessage) => a.id - b.id)
@@ -104,7 +104,7 @@ const asArchive = (session: HermesSession, id: string, now: number): HermesSessi
   endedAt: now,
   endReason: MERGED,
   title: null,
-  modelConfig: marked(session, { _branched_from: session.id })
+  modelConfig: markMerged(session, { _branched_from: session.id })
 })
 
 const withoutMissingParents = (facts: HermesFacts, found: ReadonlyArray<Found>): HermesFacts => {
@@ -113,7 +113,7 @@ const withoutMissingParents = (facts: HermesFacts, found: ReadonlyArray<Found>):
     ...facts,
     sessions: facts.sessions.map((session) =>
       orphans.has(session.id)
-        ? { ...session, parent: null, modelConfig: marked(session, { _missing_parent: session.parent }) }
+        ? { ...session, parent: null, modelConfig: markMerged(session, { _missing_parent: session.parent }) }
         : session
     )
   }
@@ -123,7 +123,7 @@ const withoutWaiting = (facts: HermesFacts, lineage: Lineage, world: World): Her
   const own = new Set(lineage.sessions.map(({ id }) => id))
   return {
     ...facts,
-    locks: facts.locks.filter((lock) => !own.has(lock.sessionId) || stateOf(lock, world) === "held"),
+    locks: facts.locks.filter((lock) => !own.has(lock.sessionId) || lockState(lock, world) === "held"),
     cooldowns: facts.cooldowns.filter(({ sessionId }) => !own.has(sessionId))
   }
 }

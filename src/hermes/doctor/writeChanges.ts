@@ -1,14 +1,14 @@
 /** Writes into a Hermes database what a repair changes, and nothing else; no row of a message is ever deleted. */
 import type { HermesFacts, HermesMessage } from "./facts.ts"
 import type { HermesFile } from "../file.ts"
-import { archiveOf, type HermesSession } from "../lineage.ts"
+import { findArchive, type HermesSession } from "../lineage.ts"
 
 /** What a degraded handoff says of itself, and what it says once its own words are kept beside it. */
 const DEGRADED = "Summary generation was unavailable"
 const KEPT = "No model has summarized the earlier messages"
 
 /** Within the caller's transaction. */
-export const write = (file: HermesFile, before: HermesFacts, after: HermesFacts): void => {
+export const writeChanges = (file: HermesFile, before: HermesFacts, after: HermesFacts): void => {
   const { db } = file
   const known = new Map(before.sessions.map((session) => [session.id, session]))
   const changed = after.sessions.filter((session) => known.get(session.id) !== session)
@@ -98,7 +98,7 @@ const reword = (file: HermesFile, role: string, { id, sessionId }: HermesMessage
   const copy = file.db
     .prepare(`INSERT INTO messages (${columns.join(", ")}) SELECT ${columns.join(", ")} FROM messages WHERE id = ?`)
     .run(id)
-  const kept = file.shape.canArchive ? FLAGS.archived : { session_id: archiveOf(sessions, sessionId) }
+  const kept = file.shape.canArchive ? FLAGS.archived : { session_id: findArchive(sessions, sessionId) }
   set(file, "messages", Number(copy.lastInsertRowid), { role, ...kept })
   file.db.prepare("UPDATE messages SET content = replace(content, ?, ?) WHERE id = ?").run(DEGRADED, KEPT, id)
 }

@@ -6,18 +6,18 @@ import * as Rows from "../../sqlite/rows.ts"
 import type { Append } from "../../sqlite/statements.ts"
 
 /** Where the message is now. A session that Hermes does not know begins with it. */
-export const write = (hermes: HermesStatements, sessionId: string, body: string, at: number) => {
-  const message = Rows.messageOf(body)
-  const columns = HermesRows.columnsOf(message)
+export const writeRow = (hermes: HermesStatements, sessionId: string, body: string, at: number) => {
+  const message = Rows.messageOfRow(body)
+  const columns = HermesRows.readColumns(message)
   hermes.open.run(sessionId, at / 1_000, sessionId)
   const rowId = hermes.insert(sessionId, at / 1_000, columns)
   hermes.counters?.grow.run(1, toolCalls(message).length, sessionId)
-  return { rowId, isHeld: HermesRows.isHeld(body, columns, hermes.held) }
+  return { rowId, isHeld: HermesRows.isHeldRow(body, columns, hermes.held) }
 }
 
-export const append = (hermes: HermesStatements): Append => ({
+export const appendRow = (hermes: HermesStatements): Append => ({
   run: (sessionId, seq, arrival, kind, tokens, total, body, at) => {
-    const { isHeld, rowId } = write(hermes, sessionId, body, at)
+    const { isHeld, rowId } = writeRow(hermes, sessionId, body, at)
     hermes.keep.run(sessionId, seq, body, null, null)
     return hermes.put.run(sessionId, seq, rowId, arrival, kind, tokens, total, isHeld ? null : body, at)
   }

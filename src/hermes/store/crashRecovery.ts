@@ -3,9 +3,9 @@
  * write we look whether that is there, and do again what a crash in between has kept from it.
  */
 import { SessionId, type State } from "../../session/Session.ts"
-import * as HermesContext from "./showView.ts"
-import * as HermesLog from "./appendRow.ts"
-import { columnsOf } from "../rows.ts"
+import * as ShowView from "./showView.ts"
+import * as AppendRow from "./appendRow.ts"
+import { readColumns } from "../rows.ts"
 import type { HermesStatements, Pending } from "./statements.ts"
 import type { Outcome } from "../../sqlite/transaction.ts"
 import * as Rows from "../../sqlite/rows.ts"
@@ -38,14 +38,14 @@ export const make = (sql: Statements, hermes: HermesStatements) => {
       hermes.archiving?.believe.forEach((statement) => statement.run({ sessionId: session_id }))
       const sessionId = SessionId.make(session_id)
       const now = state(sessionId)
-      if (now !== undefined) HermesContext.show(hermes, sessionId, now)
+      if (now !== undefined) ShowView.showView(hermes, sessionId, now)
     }
   }
 
   /** By content: Hermes may have given the id to another row since. */
   const isThere = ({ body, row_id, session_id }: Pending): boolean => {
     const row = hermes.row.get(row_id, session_id)
-    const columns = columnsOf(Rows.messageOf(body))
+    const columns = readColumns(Rows.messageOfRow(body))
     return (
       row !== undefined &&
       (["role", "content", "tool_call_id", "tool_calls"] as const).every(
@@ -58,7 +58,7 @@ export const make = (sql: Statements, hermes: HermesStatements) => {
   const mend = ({ body, former, former_home: home, row_id, seq, session_id }: Pending): void => {
     if (former !== null && former !== row_id) return void hermes.move.run(former, home, session_id, seq)
     const { at } = hermes.entry.get(session_id, seq) ?? { at: 0 }
-    hermes.move.run(HermesLog.write(hermes, session_id, body, at).rowId, null, session_id, seq)
+    hermes.move.run(AppendRow.writeRow(hermes, session_id, body, at).rowId, null, session_id, seq)
   }
 
   const isShown = (sessionId: string, handoff: string | null): boolean => {

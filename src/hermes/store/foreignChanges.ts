@@ -4,13 +4,13 @@
  */
 import * as Either from "effect/Either"
 import * as Ledger from "../../ledger/Ledger.ts"
-import { type Manifest, type SessionId, snapshotId, whole } from "../../session/Session.ts"
+import { type Manifest, type SessionId, snapshotId, wholeLog } from "../../session/Session.ts"
 import type { Counter } from "../../message/Tokens.ts"
 import * as HermesRows from "../rows.ts"
 import type { HermesStatements } from "./statements.ts"
-import { manifestIn, type Refreshed } from "../../sqlite/residentSessions.ts"
+import { readManifest, type Refreshed } from "../../sqlite/residentSessions.ts"
 import type { Statements } from "../../sqlite/statements.ts"
-import * as Undone from "../../session/undoneRanges.ts"
+import * as UndoneRanges from "../../session/undoneRanges.ts"
 
 /** What Hermes shows no more, shows again, and shows of what we know. */
 interface Change {
@@ -44,12 +44,12 @@ export const make = (sql: Statements, hermes: HermesStatements, counter: Counter
     let end = sql.last.get(sessionId) ?? { seq: 0, total: 0 }
     const taken: Array<Parameters<HermesStatements["put"]["run"]>> = []
     for (const row of hermes.arrivals.iterate(sessionId)) {
-      const message = Either.getOrUndefined(HermesRows.messageOf(row))
+      const message = Either.getOrUndefined(HermesRows.messageOfRow(row))
       // What is no message stays where it is, and no part of the log.
       if (message === undefined) continue
       const tokens = counter.message(message)
       end = { seq: end.seq + 1, total: end.total + tokens }
-      const kind = message.role === "user" && !HermesRows.isHandoff(row.content) ? "request" : null
+      const kind = message.role === "user" && !HermesRows.isHandoffRow(row.content) ? "request" : null
       const at = Math.round(row.timestamp * 1_000)
       taken.push([sessionId, end.seq, row.id, null, kind, tokens, end.total, null, at])
       if (taken.length === most) break
@@ -77,21 +77,21 @@ export const make = (sql: Statements, hermes: HermesStatements, counter: Counter
   const broughtBack = (sessionId: SessionId): ReadonlyArray<number> => {
     const returned = hermes.archiving?.returned.all(sessionId) ?? []
     if (returned.length === 0) return []
-    const { contextFrom, headTo, tailFrom, undone } = manifestIn(sql.generation.get(sessionId))
+    const { contextFrom, headTo, tailFrom, undone } = readManifest(sql.generation.get(sessionId))
     const isInView = (seq: number) => seq >= tailFrom || (seq >= contextFrom && seq <= headTo)
-    return returned.filter((seq) => isInView(seq) && Undone.isUndone(undone, seq))
+    return returned.filter((seq) => isInView(seq) && UndoneRanges.isUndone(undone, seq))
   }
 
   /** The session is at another base: what Hermes still shows, without our summary if Hermes shows that no more. */
   const leave = (sessionId: SessionId, { back, gone, isReplaced, left }: Change) => {
     const row = sql.generation.get(sessionId)
-    const known = manifestIn(row)
+    const known = readManifest(row)
     const lastSeq = sql.last.get(sessionId)?.seq ?? 0
     const from = left[0] ?? lastSeq + 1
     const hidden = isReplaced ? hermes.hiddenFrom.all(sessionId, from) : gone
-    const undone = Undone.including(Undone.excluding(known.undone, back), hidden)
+    const undone = UndoneRanges.undoMessages(UndoneRanges.restoreMessages(known.undone, back), hidden)
     const manifest: Manifest = isReplaced
-      ? { ...whole, contextFrom: from, tailFrom: from, undone }
+      ? { ...wholeLog, contextFrom: from, tailFrom: from, undone }
       : { ...known, undone }
     const written = Math.ceil((hermes.lastWritten.get(sessionId) ?? 0) * 1_000)
     const at = Math.max(written, (row?.at ?? -1) + 1)

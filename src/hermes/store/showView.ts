@@ -6,19 +6,19 @@ import * as Handoff from "../../handoff/Handoff.ts"
 import * as Message from "../../message/Message.ts"
 import type { SessionId, State } from "../../session/Session.ts"
 import type { HermesStatements, Place } from "./statements.ts"
-import * as Undone from "../../session/undoneRanges.ts"
+import * as UndoneRanges from "../../session/undoneRanges.ts"
 
 /** By which Hermes knows a handoff. */
 const MARK = "[CONTEXT COMPACTION — REFERENCE ONLY] Earlier turns were compacted into the summary below.\n"
 
-export const show = (hermes: HermesStatements, sessionId: SessionId, state: State): void => {
+export const showView = (hermes: HermesStatements, sessionId: SessionId, state: State): void => {
   const { archiving } = hermes
   if (archiving === undefined) return
   const { manifest } = state
   const shown = [state.system, state.head, state.live, state.tail].flat().map(({ seq }) => seq)
 
   const hide = (place: Place) => {
-    const isUndone = Undone.isUndone(manifest.undone, place.seq)
+    const isUndone = UndoneRanges.isUndone(manifest.undone, place.seq)
     archiving.flag.run(0, isUndone ? 0 : 1, place.row_id)
     hermes.show.run(0, sessionId, place.seq)
   }
@@ -78,12 +78,12 @@ export const show = (hermes: HermesStatements, sessionId: SessionId, state: Stat
   places.filter(({ seq }) => !wanted.has(seq)).forEach(hide)
   for (const { seq } of places) wanted.delete(seq)
   for (const seq of wanted) hermes.place.all(sessionId, seq).forEach(bringBack)
-  const content = handoffOf(state)
+  const content = handoffInContext(state)
   if (content !== null) putHandoff(content)
   hermes.counters?.recount.run({ sessionId })
   hermes.keepShown.run(sessionId, content)
 }
 
 /** What a view's handoff is in Hermes' words; null if there is none. */
-export const handoffOf = ({ manifest: { ledger, renderer }, segments }: State): string | null =>
+export const handoffInContext = ({ manifest: { ledger, renderer }, segments }: State): string | null =>
   segments.length === 0 && ledger === "" ? null : MARK + Message.text(Handoff.message({ segments, ledger, renderer }))

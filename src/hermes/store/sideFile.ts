@@ -5,7 +5,7 @@
 import type Database from "better-sqlite3"
 import * as Either from "effect/Either"
 import type { Shape } from "../file.ts"
-import * as Rows from "../rows.ts"
+import * as HermesRows from "../rows.ts"
 
 /** "thrh": a side file alone is no native store. */
 export const APPLICATION_ID = 0x74687268
@@ -60,13 +60,18 @@ const columnOf = (shape: Shape) => (name: string) =>
 const viewOf = (shape: Shape): string => `
   CREATE TEMP VIEW message AS
   SELECT p.session_id, p.seq, p.arrival, p.kind, p.tokens, p.total, p.at,
-    coalesce(q.body, p.body, throughline_body(${Rows.COLUMNS.map(columnOf(shape)).join(", ")}), '${DELETED}') AS body
+    coalesce(q.body, p.body, throughline_body(${HermesRows.COLUMNS.map(columnOf(shape)).join(", ")}), '${DELETED}') AS body
   FROM main.place p
     LEFT JOIN hermes.messages m ON m.id = p.row_id AND m.session_id = p.session_id
     LEFT JOIN main.pending q ON q.session_id = p.session_id AND q.seq = p.seq`
 
 /** Puts both files behind one connection. Nothing of Hermes' schema is changed. */
-export const join = (db: Database.Database, filename: string, shape: Shape, synchronous: "FULL" | "OFF"): void => {
+export const joinSideFile = (
+  db: Database.Database,
+  filename: string,
+  shape: Shape,
+  synchronous: "FULL" | "OFF"
+): void => {
   TABLES.forEach((statement) => db.exec(statement))
   db.prepare("ATTACH DATABASE ? AS hermes").run(filename)
   db.pragma(`hermes.synchronous = ${synchronous}`)
@@ -75,11 +80,11 @@ export const join = (db: Database.Database, filename: string, shape: Shape, sync
 }
 
 const bodyOf = (...values: ReadonlyArray<unknown>): string | null => {
-  const text = (name: (typeof Rows.COLUMNS)[number]): string | null => {
-    const value = values[Rows.COLUMNS.indexOf(name)]
+  const text = (name: (typeof HermesRows.COLUMNS)[number]): string | null => {
+    const value = values[HermesRows.COLUMNS.indexOf(name)]
     return typeof value === "string" ? value : null
   }
-  const rest = Object.fromEntries(Rows.COLUMNS.map((name) => [name, text(name)]))
+  const rest = Object.fromEntries(HermesRows.COLUMNS.map((name) => [name, text(name)]))
   const role = text("role")
   if (role === null) return null
   const columns = {
@@ -89,7 +94,7 @@ const bodyOf = (...values: ReadonlyArray<unknown>): string | null => {
     tool_calls: text("tool_calls"),
     tool_name: text("tool_name")
   }
-  return Either.match(Rows.messageOf({ ...rest, ...columns }), {
+  return Either.match(HermesRows.messageOfRow({ ...rest, ...columns }), {
     onLeft: () => null,
     onRight: (m) => JSON.stringify(m)
   })

@@ -1,8 +1,8 @@
 /** What is said to Hermes' database and of it: the statements of the store on both files, prepared once. */
 import type Database from "better-sqlite3"
 import type { Shape } from "../file.ts"
-import * as Rows from "../rows.ts"
-import { query, value } from "../../sqlite/statements.ts"
+import * as HermesRows from "../rows.ts"
+import { prepareQuery, prepareValue } from "../../sqlite/statements.ts"
 
 export interface Place {
   readonly seq: number
@@ -25,13 +25,13 @@ const ROW = "m.id = p.row_id AND m.session_id = p.session_id"
 
 export const prepare = (db: Database.Database, shape: Shape) => {
   const has = (table: string, column: string) => shape.tables.get(table)?.has(column) === true
-  const held = Rows.COLUMNS.filter((name) => has("messages", name))
-  const read = Rows.COLUMNS.map((name) => (has("messages", name) ? name : `NULL AS ${name}`)).join(", ")
+  const held = HermesRows.COLUMNS.filter((name) => has("messages", name))
+  const read = HermesRows.COLUMNS.map((name) => (has("messages", name) ? name : `NULL AS ${name}`)).join(", ")
   const all = Array.from(shape.tables.get("messages") ?? []).filter((name) => name !== "id")
   const isActive = shape.canArchive ? "m.active = 1" : "TRUE"
   const counting = ["message_count", "tool_call_count"].every((name) => has("sessions", name))
 
-  const insert = query<ReadonlyArray<string | number | null> & Array<unknown>>(
+  const insert = prepareQuery<ReadonlyArray<string | number | null> & Array<unknown>>(
     db,
     `INSERT INTO hermes.messages (session_id, timestamp, ${held.join(", ")})
      VALUES (?, ?, ${held.map(() => "?").join(", ")})`
@@ -40,36 +40,36 @@ export const prepare = (db: Database.Database, shape: Shape) => {
   return {
     held: new Set<string>(held),
     canArchive: shape.canArchive,
-    dataVersion: value<[], number>(db, "PRAGMA hermes.data_version"),
+    dataVersion: prepareValue<[], number>(db, "PRAGMA hermes.data_version"),
 
-    adopt: query<[string]>(
+    adopt: prepareQuery<[string]>(
       db,
       `INSERT OR IGNORE INTO session (id, created)
        SELECT id, CAST(${timeIn("started_at")} * 1000 AS INTEGER) FROM hermes.sessions WHERE id = ?`
     ),
-    known: value<[], string>(db, "SELECT id FROM hermes.sessions ORDER BY id"),
-    open: query<[string, number, string]>(
+    known: prepareValue<[], string>(db, "SELECT id FROM hermes.sessions ORDER BY id"),
+    open: prepareQuery<[string, number, string]>(
       db,
       `INSERT INTO hermes.sessions (id, source, started_at) SELECT ?, 'throughline', ?
        WHERE NOT EXISTS (SELECT 1 FROM hermes.sessions WHERE id = ?)`
     ),
     counters: counting ? counters(db, isActive) : undefined,
 
-    insert: (sessionId: string, timestamp: number, columns: Rows.Columns): number =>
+    insert: (sessionId: string, timestamp: number, columns: HermesRows.Columns): number =>
       Number(insert.run(sessionId, timestamp, ...held.map((name) => columns[name] ?? null)).lastInsertRowid),
-    row: query<[id: number, sessionId: string], Rows.HermesRow>(
+    row: prepareQuery<[id: number, sessionId: string], HermesRows.HermesRow>(
       db,
       `SELECT id, session_id, timestamp, ${read} FROM hermes.messages WHERE id = ? AND session_id = ?`
     ),
     /** With every column, those we know nothing of too. */
-    copy: query<[to: number | null, from: number]>(
+    copy: prepareQuery<[to: number | null, from: number]>(
       db,
       `INSERT INTO hermes.messages (id, ${all.join(", ")}) SELECT ?, ${all.join(", ")} FROM hermes.messages WHERE id = ?`
     ),
-    remove: query<[number]>(db, "DELETE FROM hermes.messages WHERE id = ?"),
+    remove: prepareQuery<[number]>(db, "DELETE FROM hermes.messages WHERE id = ?"),
     ...(shape.canArchive ? archiving(db) : { archiving: undefined }),
 
-    arrivals: query<[string], Rows.HermesRow>(
+    arrivals: prepareQuery<[string], HermesRows.HermesRow>(
       db,
       `SELECT m.id, m.session_id, ${timeIn("m.timestamp")} AS timestamp, ${read} FROM hermes.messages m
        WHERE session_id = ? AND ${isActive}
@@ -78,17 +78,17 @@ export const prepare = (db: Database.Database, shape: Shape) => {
        ORDER BY id`
     ),
     /** Messages that were shown when we last looked, and are not any more. */
-    vanished: value<[string], number>(
+    vanished: prepareValue<[string], number>(
       db,
       `SELECT seq FROM place p LEFT JOIN hermes.messages m ON ${ROW} AND ${isActive}
        WHERE p.session_id = ? AND p.live = 1 AND m.id IS NULL ORDER BY seq`
     ),
-    lastWritten: value<[string], number>(
+    lastWritten: prepareValue<[string], number>(
       db,
       `SELECT max(${timeIn("timestamp")}) FROM hermes.messages WHERE session_id = ?`
     ),
 
-    put: query<
+    put: prepareQuery<
       [
         sessionId: string,
         seq: number,
@@ -105,65 +105,68 @@ export const prepare = (db: Database.Database, shape: Shape) => {
       `INSERT INTO place (session_id, seq, row_id, arrival, kind, tokens, total, body, at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
     ),
-    place: query<[string, number], Place>(db, `SELECT ${PLACE} FROM place WHERE session_id = ? AND seq = ?`),
-    shownPlaces: query<[string], Place>(
+    place: prepareQuery<[string, number], Place>(db, `SELECT ${PLACE} FROM place WHERE session_id = ? AND seq = ?`),
+    shownPlaces: prepareQuery<[string], Place>(
       db,
       `SELECT ${PLACE} FROM place WHERE session_id = ? AND live = 1 ORDER BY seq`
     ),
     /** The last message between two others that is not shown. */
-    lastHidden: query<[string, number, number], Place & { readonly timestamp: number }>(
+    lastHidden: prepareQuery<[string, number, number], Place & { readonly timestamp: number }>(
       db,
       `SELECT p.seq, p.row_id, p.home, p.live, m.timestamp FROM place p JOIN hermes.messages m ON ${ROW}
        WHERE p.session_id = ? AND p.live = 0 AND p.seq > ? AND p.seq < ? ORDER BY p.seq DESC LIMIT 1`
     ),
-    hiddenFrom: value<[string, number], number>(
+    hiddenFrom: prepareValue<[string, number], number>(
       db,
       "SELECT seq FROM place WHERE session_id = ? AND live = 0 AND seq >= ? ORDER BY seq"
     ),
-    show: query<[live: number, sessionId: string, seq: number]>(
+    show: prepareQuery<[live: number, sessionId: string, seq: number]>(
       db,
       "UPDATE place SET live = ? WHERE session_id = ? AND seq = ?"
     ),
-    move: query<[rowId: number, home: number | null, sessionId: string, seq: number]>(
+    move: prepareQuery<[rowId: number, home: number | null, sessionId: string, seq: number]>(
       db,
       "UPDATE place SET row_id = ?, home = ? WHERE session_id = ? AND seq = ?"
     ),
-    entry: query<[string, number], { readonly at: number }>(
+    entry: prepareQuery<[string, number], { readonly at: number }>(
       db,
       "SELECT at FROM place WHERE session_id = ? AND seq = ?"
     ),
-    body: value<[string, number], string>(db, "SELECT body FROM message WHERE session_id = ? AND seq = ?"),
+    body: prepareValue<[string, number], string>(db, "SELECT body FROM message WHERE session_id = ? AND seq = ?"),
 
-    isPending: value<[string, string], number>(
+    isPending: prepareValue<[string, string], number>(
       db,
       `SELECT EXISTS (SELECT 1 FROM pending WHERE session_id = ?) OR EXISTS (SELECT 1 FROM shown WHERE session_id = ?)`
     ),
-    pending: query<[], Pending>(
+    pending: prepareQuery<[], Pending>(
       db,
       "SELECT session_id, seq, q.body, row_id, home, former, former_home FROM pending q JOIN place USING (session_id, seq)"
     ),
-    keep: query<[string, number, string, number | null, number | null]>(
+    keep: prepareQuery<[string, number, string, number | null, number | null]>(
       db,
       "INSERT OR REPLACE INTO pending (session_id, seq, body, former, former_home) VALUES (?, ?, ?, ?, ?)"
     ),
-    shown: query<[], { readonly session_id: string; readonly handoff: string | null }>(
+    shown: prepareQuery<[], { readonly session_id: string; readonly handoff: string | null }>(
       db,
       "SELECT session_id, handoff FROM shown"
     ),
-    keepShown: query<[string, string | null]>(db, "INSERT OR REPLACE INTO shown (session_id, handoff) VALUES (?, ?)"),
-    forgetPending: query<[]>(db, "DELETE FROM pending"),
-    forgetShown: query<[]>(db, "DELETE FROM shown")
+    keepShown: prepareQuery<[string, string | null]>(
+      db,
+      "INSERT OR REPLACE INTO shown (session_id, handoff) VALUES (?, ?)"
+    ),
+    forgetPending: prepareQuery<[]>(db, "DELETE FROM pending"),
+    forgetShown: prepareQuery<[]>(db, "DELETE FROM shown")
   }
 }
 
 /** Hermes counts what a session shows. */
 const counters = (db: Database.Database, isActive: string) => ({
-  grow: query<[messages: number, calls: number, sessionId: string]>(
+  grow: prepareQuery<[messages: number, calls: number, sessionId: string]>(
     db,
     `UPDATE hermes.sessions SET message_count = ifnull(message_count, 0) + ?,
        tool_call_count = ifnull(tool_call_count, 0) + ? WHERE id = ?`
   ),
-  recount: query<[{ readonly sessionId: string }]>(
+  recount: prepareQuery<[{ readonly sessionId: string }]>(
     db,
     `UPDATE hermes.sessions SET
        message_count = (SELECT count(*) FROM hermes.messages m WHERE session_id = @sessionId AND ${isActive}),
@@ -176,28 +179,28 @@ const counters = (db: Database.Database, isActive: string) => ({
 /** Where a row can be taken out of the live context and kept. */
 const archiving = (db: Database.Database) => ({
   archiving: {
-    flag: query<[active: number, compacted: number, id: number]>(
+    flag: prepareQuery<[active: number, compacted: number, id: number]>(
       db,
       "UPDATE hermes.messages SET active = ?, compacted = ? WHERE id = ?"
     ),
-    putHandoff: query<[id: number, sessionId: string, content: string, timestamp: number]>(
+    putHandoff: prepareQuery<[id: number, sessionId: string, content: string, timestamp: number]>(
       db,
       `INSERT INTO hermes.messages (id, session_id, role, content, timestamp, active, compacted)
        VALUES (?, ?, 'user', ?, ?, 1, 0)`
     ),
-    track: query<[rowId: number, sessionId: string]>(
+    track: prepareQuery<[rowId: number, sessionId: string]>(
       db,
       "INSERT OR REPLACE INTO handoff (row_id, session_id, live) VALUES (?, ?, 1)"
     ),
     /** Messages that Hermes shows and we do not. */
-    returned: value<[string], number>(
+    returned: prepareValue<[string], number>(
       db,
       `SELECT p.seq FROM hermes.messages m JOIN place p ON ${ROW}
        WHERE m.session_id = ? AND m.active = 1 AND p.live = 0 ORDER BY p.seq`
     ),
-    moveHandoff: query<[to: number, from: number]>(db, "UPDATE handoff SET row_id = ? WHERE row_id = ?"),
-    endHandoff: query<[number]>(db, "UPDATE handoff SET live = 0 WHERE row_id = ?"),
-    shownHandoff: query<
+    moveHandoff: prepareQuery<[to: number, from: number]>(db, "UPDATE handoff SET row_id = ? WHERE row_id = ?"),
+    endHandoff: prepareQuery<[number]>(db, "UPDATE handoff SET live = 0 WHERE row_id = ?"),
+    shownHandoff: prepareQuery<
       [string],
       { readonly row_id: number; readonly content: string | null; readonly active: number }
     >(
@@ -207,7 +210,7 @@ const archiving = (db: Database.Database) => ({
        WHERE h.session_id = ? AND h.live = 1`
     ),
     /** Rows of which the two files do not think the same. */
-    disagreeing: value<[{ readonly sessionId: string }], number>(
+    disagreeing: prepareValue<[{ readonly sessionId: string }], number>(
       db,
       `SELECT
          (SELECT count(*) FROM place p LEFT JOIN hermes.messages m ON ${ROW} AND m.active = 1
@@ -219,17 +222,17 @@ const archiving = (db: Database.Database) => ({
             AND NOT EXISTS (SELECT 1 FROM place p WHERE p.row_id = h.row_id))`
     ),
     believe: [
-      query<[{ readonly sessionId: string }]>(
+      prepareQuery<[{ readonly sessionId: string }]>(
         db,
         `UPDATE place SET live = EXISTS (SELECT 1 FROM hermes.messages m WHERE m.id = row_id AND m.active = 1)
          WHERE session_id = @sessionId`
       ),
-      query<[{ readonly sessionId: string }]>(
+      prepareQuery<[{ readonly sessionId: string }]>(
         db,
         `DELETE FROM handoff WHERE session_id = @sessionId AND (EXISTS (SELECT 1 FROM place p WHERE p.row_id = handoff.row_id)
            OR NOT EXISTS (SELECT 1 FROM hermes.messages m WHERE m.id = row_id AND m.session_id = @sessionId))`
       ),
-      query<[{ readonly sessionId: string }]>(
+      prepareQuery<[{ readonly sessionId: string }]>(
         db,
         `UPDATE handoff SET live = EXISTS (SELECT 1 FROM hermes.messages m WHERE m.id = row_id AND m.active = 1)
          WHERE session_id = @sessionId`
