@@ -91,8 +91,18 @@ export const toStoreError = (operation: string, cause: unknown): StoreError =>
   new StoreError({
     operation,
     reason: reasonOf(codeOf(cause)),
-    detail: systemErrorText(cause)
+    detail: isBindingFailure(cause) ? BINDING_HELP : systemErrorText(cause)
   })
+
+const BINDING_HELP =
+  `the native part of better-sqlite3 is missing or was built for another runtime than Node.js ${process.version}. ` +
+  "Run `npm rebuild better-sqlite3`, or with pnpm `pnpm approve-builds` and `pnpm rebuild better-sqlite3`. " +
+  "Bun is not supported"
+
+/** Package managers may skip the build at install; better-sqlite3 then lists thirteen paths over as many lines. */
+const isBindingFailure = (cause: unknown): boolean =>
+  codeOf(cause) === "ERR_DLOPEN_FAILED" ||
+  (cause instanceof Error && cause.message.startsWith("Could not locate the bindings file"))
 
 const codeOf = (cause: unknown): string =>
   typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : ""
