@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { SessionId, State } from "../session/Session.ts"
 import { type StoreError, SessionExists } from "../session/SessionError.ts"
 import type { Acknowledged } from "../store/SessionStore.ts"
-import { handoffInContext } from "./store/showView.ts"
+import { renderHandoffContent, seqsInView } from "./store/showView.ts"
 import type { HermesFile } from "./file.ts"
 import { type Columns, COLUMNS, readColumns, isHeldRow } from "./rows.ts"
 import { toStoreError } from "../sqlite/file.ts"
@@ -81,11 +81,11 @@ const callsIn = ({ tool_calls }: Columns): number => {
 
 /** With the handoff where the view has it. Times differ by a millisecond at least, as nothing else tells equal rows apart. */
 const rowsOf = (log: ReadonlyArray<Acknowledged>, state: State, canArchive: boolean): ReadonlyArray<NewRow> => {
-  const shown = new Set([state.system, state.head, state.live, state.tail].flat().map(({ seq }) => seq))
+  const shown = seqsInView(state)
   const { live, tailFrom } = state.manifest
   // Where it would stand for nothing that is archived, it would come back as a message.
   const isHiding = log.some(({ seq, undone }) => seq !== null && !undone && !shown.has(seq))
-  const content = canArchive && isHiding ? handoffInContext(state) : null
+  const content = canArchive && isHiding ? renderHandoffContent(state) : null
   const rows: Array<NewRow> = []
   let isTold = content === null
   let last = 0

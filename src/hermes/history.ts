@@ -2,7 +2,8 @@
  * The history of a Hermes session, out of rows of which compressions have stored some twice: each message once, in the
  * order in which it came.
  */
-import { COLUMNS, type HermesRow, isHandoffRow } from "./rows.ts"
+import { isArchivingHandoff, readStanding } from "./marks.ts"
+import { COLUMNS, type HermesRow } from "./rows.ts"
 
 export interface History {
   readonly messages: ReadonlyArray<HermesRow>
@@ -30,11 +31,11 @@ export const readHistory = (rows: ReadonlyArray<HermesRow>): History => {
   }
 }
 
-const isArchived = ({ active, compacted }: HermesRow) => active === 0 && compacted === 1
-const isUndone = ({ active, compacted }: HermesRow) => active === 0 && compacted === 0
+const isArchived = (row: HermesRow) => readStanding(row) === "archived"
+const isUndone = (row: HermesRow) => readStanding(row) === "undone"
 
 /** Versions that archive begin a handoff so; an older mark is of a time when a summary was all there was left. */
-const isSummary = ({ content }: HermesRow) => isHandoffRow(content) && content.startsWith("[CONTEXT COMPACTION")
+const isSummary = ({ content }: HermesRow) => isArchivingHandoff(content)
 
 /** A handoff may have taken the id, and the time, of the last message it stands for: that one belongs before it. */
 const inPlace = (rows: ReadonlyArray<HermesRow>): ReadonlyArray<HermesRow> => {

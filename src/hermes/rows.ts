@@ -101,14 +101,3 @@ export const isHeldRow = (body: string, columns: Columns, names: ReadonlySet<str
 
 /** As JSON writes what SQLite's text cannot be. */
 const LONE_SURROGATE = /\\ud[89a-f]/
-
-const HANDOFFS: ReadonlyArray<string> = ["[CONTEXT COMPACTION", "[CONTEXT SUMMARY]:"]
-const UNAVAILABLE = "Summary generation was unavailable"
-
-/** Whether a row stands for messages that a compression took out of the context. */
-export const isHandoffRow = (content: unknown): content is string =>
-  typeof content === "string" && HANDOFFS.some((mark) => content.trimStart().startsWith(mark))
-
-/** Whether it does so without a summary. */
-export const isDegradedHandoffRow = (content: unknown): boolean =>
-  isHandoffRow(content) && content.includes(UNAVAILABLE)

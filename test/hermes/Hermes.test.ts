@@ -4,7 +4,8 @@ import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileS
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import * as Gateway from "../../src/gateway/Gateway.ts"
-import { COLUMNS, type HermesRow, isHandoffRow, messageOfRow } from "../../src/hermes/rows.ts"
+import { isHandoffContent } from "../../src/hermes/marks.ts"
+import { COLUMNS, type HermesRow, messageOfRow } from "../../src/hermes/rows.ts"
 import * as Doctor from "../../src/hermes/Doctor.ts"
 import * as Ledger from "../../src/ledger/Ledger.ts"
 import type { Message } from "../../src/message/Message.ts"
@@ -31,7 +32,7 @@ const liveOf = (filename: string, sessionId: string): ReadonlyArray<Row> =>
 /** Handoffs that are no longer shown aside: they stand for messages that are there. */
 const messageTexts = (rows: ReadonlyArray<Row>): ReadonlyArray<string> =>
   rows
-    .filter(({ content }) => !isHandoffRow(content))
+    .filter(({ content }) => !isHandoffContent(content))
     .map(textOf)
     .toSorted()
 
@@ -49,10 +50,10 @@ const assertKept = (before: ReadonlyArray<Row>, after: ReadonlyArray<Row>) => {
 const assertShown = (filename: string, state: State) => {
   const live = liveOf(filename, state.sessionId)
   const expected = [...state.system, ...state.head, ...state.live, ...state.tail].map(({ message }) => message.content)
-  const own = live.filter(({ content }) => !isHandoffRow(content))
+  const own = live.filter(({ content }) => !isHandoffContent(content))
   const read = own.map((row) => Either.getOrThrow(messageOfRow(row)).content)
   assert.deepStrictEqual(read, expected)
-  const handoffs = live.flatMap(({ content }, at) => (isHandoffRow(content) ? [at] : []))
+  const handoffs = live.flatMap(({ content }, at) => (isHandoffContent(content) ? [at] : []))
   assert.deepStrictEqual(handoffs, state.segments.length === 0 ? [] : [state.system.length + state.head.length])
 }
 
@@ -234,7 +235,7 @@ describe("SessionStore/Hermes", () => {
           assert.deepStrictEqual(yield* Effect.provide(everything, other), seen)
           assertShown(filename, seen.state)
         }
-        const contents = rowsOf(filename).flatMap(({ content }) => (isHandoffRow(content) ? [] : [content]))
+        const contents = rowsOf(filename).flatMap(({ content }) => (isHandoffContent(content) ? [] : [content]))
         assert.strictEqual(new Set(contents).size, contents.length)
         assertSound(filename)
       }),

@@ -5,7 +5,8 @@ import { readFileSync } from "node:fs"
 import * as Hermes from "../../src/transcripts/hermes.ts"
 import * as HermesExport from "../../src/hermes/export.ts"
 import { openForWriting } from "../../src/hermes/file.ts"
-import { readColumns, isHandoffRow, messageOfRow } from "../../src/hermes/rows.ts"
+import { isHandoffContent } from "../../src/hermes/marks.ts"
+import { readColumns, messageOfRow } from "../../src/hermes/rows.ts"
 import * as Ledger from "../../src/ledger/Ledger.ts"
 import type { Message } from "../../src/message/Message.ts"
 import { type Manifest, type SessionId, wholeLog } from "../../src/session/Session.ts"
@@ -119,7 +120,7 @@ describe("export and import", () => {
         )
         assert.deepStrictEqual(
           rows.map(({ active, compacted, content }) => [
-            isHandoffRow(content) ? "handoff" : content,
+            isHandoffContent(content) ? "handoff" : content,
             active,
             compacted
           ]),
@@ -219,7 +220,7 @@ describe("export and import", () => {
         const missing = rows.filter((row) => {
           const read = messageOfRow({ ...row, tool_calls: row.tool_calls ?? null })
           return (
-            read._tag === "Right" && !imported.has(JSON.stringify(read.right.content)) && !isHandoffRow(row.content)
+            read._tag === "Right" && !imported.has(JSON.stringify(read.right.content)) && !isHandoffContent(row.content)
           )
         })
         assert.deepStrictEqual(missing, [])

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Either, FastCheck as fc } from "effect"
+import { isDegradedHandoff, isHandoffContent } from "../../src/hermes/marks.ts"
 import * as HermesRows from "../../src/hermes/rows.ts"
 import * as Message from "../../src/message/Message.ts"
 
@@ -69,10 +70,10 @@ describe("hermesRows", () => {
   })
 
   it("knows a handoff, and one without a summary", () => {
-    assert.isTrue(HermesRows.isHandoffRow("[CONTEXT COMPACTION — REFERENCE ONLY] Earlier turns"))
-    assert.isTrue(HermesRows.isHandoffRow("[CONTEXT SUMMARY]: earlier"))
-    assert.isFalse(HermesRows.isHandoffRow("what does [CONTEXT SUMMARY]: mean?"))
-    assert.isFalse(HermesRows.isDegradedHandoffRow("[CONTEXT SUMMARY]: earlier"))
-    assert.isTrue(HermesRows.isDegradedHandoffRow("[CONTEXT SUMMARY]: Summary generation was unavailable. 12 messages"))
+    assert.isTrue(isHandoffContent("[CONTEXT COMPACTION — REFERENCE ONLY] Earlier turns"))
+    assert.isTrue(isHandoffContent("[CONTEXT SUMMARY]: earlier"))
+    assert.isFalse(isHandoffContent("what does [CONTEXT SUMMARY]: mean?"))
+    assert.isFalse(isDegradedHandoff("[CONTEXT SUMMARY]: earlier"))
+    assert.isTrue(isDegradedHandoff("[CONTEXT SUMMARY]: Summary generation was unavailable. 12 messages"))
   })
 })

@@ -1,7 +1,8 @@
 /** Killed at any instant, a session is what was acknowledged, in its old generation or in the new one. */
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, Random } from "effect"
-import { isHandoffRow } from "../../src/hermes/rows.ts"
+import { isHandoffContent } from "../../src/hermes/marks.ts"
+
 import * as Crash from "../support/crashProcess.ts"
 import type { Said } from "../support/crashWords.ts"
 import * as Hermes from "../support/hermes.ts"
@@ -67,7 +68,7 @@ const oneFile = (seed: number, database = Crash.database, kills = KILLS) =>
   }).pipe(Effect.scoped)
 
 const assertOnce = (filename: string) => {
-  const contents = Hermes.rowsOf(filename).flatMap(({ content }) => (isHandoffRow(content) ? [] : [content]))
+  const contents = Hermes.rowsOf(filename).flatMap(({ content }) => (isHandoffContent(content) ? [] : [content]))
   assert.strictEqual(new Set(contents).size, contents.length, "no row is there twice")
   Hermes.assertSound(filename)
 }

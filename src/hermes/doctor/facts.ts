@@ -5,10 +5,7 @@ import { createHash } from "node:crypto"
 import { type HermesFile, readLocks } from "../file.ts"
 import type { HermesSession } from "../lineage.ts"
 import type { HermesLock } from "../locks.ts"
-import { isDegradedHandoffRow, isHandoffRow } from "../rows.ts"
-
-/** `undone` rows the user took back; `archived` ones a compression took out of the context. */
-export type Standing = "live" | "archived" | "undone"
+import { isDegradedHandoff, isHandoffContent, readStanding, type Standing } from "../marks.ts"
 
 export interface HermesMessage {
   readonly id: number
@@ -106,8 +103,8 @@ const messageOf = ({ active, answers, at, calls, compacted, content, id, role, s
   id,
   sessionId,
   role,
-  standing: active === 0 ? (compacted === 1 ? "archived" : "undone") : "live",
-  handoff: isDegradedHandoffRow(content) ? "degraded" : isHandoffRow(content) ? "summary" : "none",
+  standing: readStanding({ active, compacted }),
+  handoff: isDegradedHandoff(content) ? "degraded" : isHandoffContent(content) ? "summary" : "none",
   says: createHash("sha256")
     .update(JSON.stringify([role, content ?? "", answers, calls]))
     .digest("base64"),

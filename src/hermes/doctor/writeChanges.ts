@@ -1,10 +1,10 @@
 /** Writes into a Hermes database what a repair changes, and nothing else; no row of a message is ever deleted. */
 import type { HermesFacts, HermesMessage } from "./facts.ts"
 import type { HermesFile } from "../file.ts"
+import { FLAGS, NO_SUMMARY } from "../marks.ts"
 import { findArchive, type HermesSession } from "../lineage.ts"
 
-/** What a degraded handoff says of itself, and what it says once its own words are kept beside it. */
-const DEGRADED = "Summary generation was unavailable"
+/** Replaces `NO_SUMMARY` in a degraded handoff whose original is kept in the archive. */
 const KEPT = "No model has summarized the earlier messages"
 
 /** Within the caller's transaction. */
@@ -86,12 +86,6 @@ const writeMessage = (file: HermesFile, old: HermesMessage, row: HermesMessage, 
   return true
 }
 
-const FLAGS: { readonly [Standing in HermesMessage["standing"]]: Values } = {
-  live: { active: 1, compacted: 0 },
-  archived: { active: 0, compacted: 1 },
-  undone: { active: 0, compacted: 0 }
-}
-
 /** The row goes on without saying that it is degraded; what it said is stored once more, archived. */
 const reword = (file: HermesFile, role: string, { id, sessionId }: HermesMessage, { sessions }: HermesFacts): void => {
   const columns = Array.from(file.shape.tables.get("messages") ?? []).filter((column) => column !== "id")
@@ -100,7 +94,7 @@ const reword = (file: HermesFile, role: string, { id, sessionId }: HermesMessage
     .run(id)
   const kept = file.shape.canArchive ? FLAGS.archived : { session_id: findArchive(sessions, sessionId) }
   set(file, "messages", Number(copy.lastInsertRowid), { role, ...kept })
-  file.db.prepare("UPDATE messages SET content = replace(content, ?, ?) WHERE id = ?").run(DEGRADED, KEPT, id)
+  file.db.prepare("UPDATE messages SET content = replace(content, ?, ?) WHERE id = ?").run(NO_SUMMARY, KEPT, id)
 }
 
 /** Hermes counts what is live. */

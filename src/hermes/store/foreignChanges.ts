@@ -6,6 +6,7 @@ import * as Either from "effect/Either"
 import * as Ledger from "../../ledger/Ledger.ts"
 import { type Manifest, type SessionId, snapshotId, wholeLog } from "../../session/Session.ts"
 import type { Counter } from "../../message/Tokens.ts"
+import { isHandoffContent } from "../marks.ts"
 import * as HermesRows from "../rows.ts"
 import type { HermesStatements } from "./statements.ts"
 import { readManifest, type Refreshed } from "../../sqlite/residentSessions.ts"
@@ -49,7 +50,7 @@ export const make = (sql: Statements, hermes: HermesStatements, counter: Counter
       if (message === undefined) continue
       const tokens = counter.message(message)
       end = { seq: end.seq + 1, total: end.total + tokens }
-      const kind = message.role === "user" && !HermesRows.isHandoffRow(row.content) ? "request" : null
+      const kind = message.role === "user" && !isHandoffContent(row.content) ? "request" : null
       const at = Math.round(row.timestamp * 1_000)
       taken.push([sessionId, end.seq, row.id, null, kind, tokens, end.total, null, at])
       if (taken.length === most) break
