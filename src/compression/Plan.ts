@@ -15,6 +15,8 @@ import * as Message from "../message/Message.ts"
 import type { Excerpt, Logged, Manifest, Segment, State } from "../session/Session.ts"
 import { type Counter, total } from "../message/Tokens.ts"
 import * as View from "../view/View.ts"
+import { findOpenRequests } from "../session/openRequests.ts"
+import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
 
 /**
  * What to do about a session.
@@ -81,12 +83,7 @@ export interface Input {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (input: Input): Result => {
-  const work = planInSteps(input)
-  let step = work.next()
-  while (step.done !== true) step = work.next()
-  return step.value
-}
+export const make = (input: Input): Result => runAtOnce(planInSteps(input))
 
 /**
  * The same in steps: each looks at the log once, or at a view it may lead to.
@@ -108,22 +105,6 @@ export function* planInSteps(input: Input): Generator<void, Result> {
   const draft = ChooseTail.orSummarizeAll(ground, usual)
   return draft.from === 0 ? NothingToCompress() : compress(ground, draft)
 }
-
-/**
- * The requests nobody has answered yet, oldest first: those since the last message that ended a turn.
- *
- * @since 0.1.0
- * @category getters
- */
-export const findOpenRequests = ({ manifest, head, live, tail }: State): ReadonlyArray<Logged> => {
-  const isWhole = head.length > 0 && manifest.tailFrom === manifest.headTo + 1
-  const end = lastEnd(tail)
-  const before = end >= 0 ? [] : isWhole ? head.slice(lastEnd(head) + 1) : live
-  return [...before, ...tail.slice(end + 1)].filter(({ kind }) => kind === "request")
-}
-
-const lastEnd = (entries: ReadonlyArray<Logged>): number =>
-  entries.findLastIndex(({ message }) => Message.endsTurn(message))
 
 /**
  * What the ledger may take of a handoff, in tokens.

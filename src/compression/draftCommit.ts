@@ -1,8 +1,8 @@
 /** What a compression commits: its segment, the condensed ones, the ledger, and which messages stay. */
 import * as Ledger from "../ledger/Ledger.ts"
-import * as Message from "../message/Message.ts"
+import { findOpenRequests, isAnsweredInTail } from "../session/openRequests.ts"
 import * as Plan from "./Plan.ts"
-import type { Logged, Manifest, Segment, State } from "../session/Session.ts"
+import type { Manifest, Segment, State } from "../session/Session.ts"
 import type { Summary } from "../summary/Summarizer.ts"
 import type { Counter } from "../message/Tokens.ts"
 import * as View from "../view/View.ts"
@@ -26,7 +26,7 @@ export interface Made {
 /** What there is to commit, as the session is now: a turn may have gone on while the model wrote. */
 export const draftCommit = (order: Order, { known, latest, notes, plan, summary }: Made, counter: Counter) => {
   const noted = Ledger.note(known, notes, plan.toSeq)
-  const ledger = isAnsweredAfter(plan.toSeq, latest) ? Ledger.ended(noted) : noted
+  const ledger = isAnsweredInTail(plan.toSeq, latest) ? Ledger.ended(noted) : noted
   const segment = segmentOf(order, plan, summary, counter)
   const condensed = summary.condensed.map(condensedOf(order, counter))
   const live = stillOpen(plan.live, latest)
@@ -42,7 +42,7 @@ export const draftCommit = (order: Order, { known, latest, notes, plan, summary 
 
 /** A turn that went on meanwhile may have answered what was open when the plan was made. */
 const stillOpen = (live: ReadonlyArray<number>, latest: State): ReadonlyArray<number> => {
-  const open = new Set(Plan.findOpenRequests(latest).map(({ seq }) => seq))
+  const open = new Set(findOpenRequests(latest).map(({ seq }) => seq))
   return live.filter((seq) => open.has(seq))
 }
 
@@ -68,16 +68,6 @@ const under = (latest: State, manifest: Manifest, segments: ReadonlyArray<Segmen
 
 const isNoSmaller = (next: State, latest: State, counter: Counter): boolean =>
   View.assemble(next, counter).tokens >= IncrementalView.assembleView(latest, counter).tokens
-
-/** Whether what was open at `seq` has been answered in what is shown after it. */
-export const isAnsweredAfter = (seq: number, { tail }: State): boolean =>
-  tail.some((entry) => entry.seq > seq && Message.endsTurn(entry.message))
-
-export const findNewestRequests = (entries: ReadonlyArray<Logged>): ReadonlyArray<string> =>
-  entries
-    .filter(({ kind }) => kind === "request")
-    .slice(-3)
-    .map(({ message }) => Message.text(message))
 
 const segmentOf = (order: Order, plan: Plan.Compress, summary: Summary, counter: Counter): Segment => ({
   id: makeSegmentId(order.operationId, 0),

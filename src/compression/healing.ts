@@ -11,7 +11,8 @@ import type { Lease } from "../store/SessionStore.ts"
 import { total } from "../message/Tokens.ts"
 import * as LogLines from "../audit/logLines.ts"
 import type { Held } from "../store/holdLease.ts"
-import { isAnsweredAfter, findNewestRequests, makeSegmentId } from "./draftCommit.ts"
+import * as OpenRequests from "../session/openRequests.ts"
+import { makeSegmentId } from "./draftCommit.ts"
 import type { Environment } from "./operation.ts"
 
 /** A segment no model can summarize is left as it is after this many tries. */
@@ -95,8 +96,8 @@ const healOne = (env: Environment, lease: Lease, state: State, degraded: Segment
           tokens: total(entries),
           maxTokens: Math.max(degraded.tokens, roomOf(env, state)),
           focus: degraded.focus,
-          requests: findNewestRequests(entries),
-          hasEnded: state.manifest.live.length > 0 || isAnsweredAfter(degraded.toSeq, state),
+          requests: OpenRequests.listNewestRequests(entries),
+          isAnswered: OpenRequests.isAnswered(degraded.toSeq, state.manifest.live, state),
           merges: [],
           onExhausted: "fail",
           onProgress: () => Effect.void,

@@ -17,6 +17,7 @@ import type { Summarizer } from "../summary/Summarizer.ts"
 import { type Counter, calibrated } from "../message/Tokens.ts"
 import type * as View from "../view/View.ts"
 import * as LogLines from "../audit/logLines.ts"
+import * as OpenRequests from "../session/openRequests.ts"
 import * as DraftCommit from "./draftCommit.ts"
 import { chargeWork, runInSlices, foldInSlices, awaitBudget } from "../concurrency/eventLoopBudget.ts"
 import * as IncrementalView from "../view/incrementalView.ts"
@@ -156,9 +157,8 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Compressi
         tokens: plan.coveredTokens,
         maxTokens: plan.summaryTokens,
         focus,
-        requests: DraftCommit.findNewestRequests(plan.material),
-        // A live request stands behind the handoff; a segment would call it open for ever.
-        hasEnded: plan.live.length > 0 || DraftCommit.isAnsweredAfter(plan.toSeq, state),
+        requests: OpenRequests.listNewestRequests(plan.material),
+        isAnswered: OpenRequests.isAnswered(plan.toSeq, plan.live, state),
         merges: plan.merges,
         onExhausted: env.policy.onExhausted,
         onProgress: order.onProgress,

@@ -76,6 +76,14 @@ export const runInSlices = <A>(work: Iterator<unknown, A>): Effect.Effect<A> => 
   return piece
 }
 
+/** Runs the steps of some work to its result, without letting others have the event loop in between. */
+export const runAtOnce = <A>(work: Iterator<unknown, A>): A => {
+  for (;;) {
+    const step = work.next()
+    if (step.done === true) return step.value
+  }
+}
+
 /** Waits for a turn of the loop that has something left of its piece. */
 export const awaitBudget: Effect.Effect<void> = Effect.suspend(() => (left > 0 ? Effect.void : yieldToLoop))
 

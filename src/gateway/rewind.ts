@@ -5,8 +5,8 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Ledger from "../ledger/Ledger.ts"
-import * as Message from "../message/Message.ts"
-import type { Logged, SessionId, State } from "../session/Session.ts"
+import { findLastTurnEnd, findRequestsAfter } from "../session/openRequests.ts"
+import type { SessionId, State } from "../session/Session.ts"
 import { InvalidRewind, type StoreError, type UnknownSession } from "../session/SessionError.ts"
 import type { Committed, SessionStore } from "../store/SessionStore.ts"
 import type { Counter } from "../message/Tokens.ts"
@@ -87,22 +87,19 @@ const takenBack = ({ lastSeq, manifest: { undone } }: State, seq: number): numbe
  * after the point gone back to is open: its answer is undone.
  */
 const requestsBeforeTail = Effect.fnUntraced(function* (store: Store, { manifest, sessionId, tail }: State) {
-  const inTail = lastEnd(tail)
+  const inTail = findLastTurnEnd(tail)
   if (inTail !== undefined) return { endedAt: inTail, open: [] }
   let open: ReadonlyArray<number> = []
   for (let to = manifest.tailFrom - 1; to >= manifest.contextFrom; to -= PAGE) {
     const page = yield* store.range(sessionId, Math.max(manifest.contextFrom, to - PAGE + 1), to)
-    const endedAt = lastEnd(page)
-    const since = page.filter(({ kind, seq }) => kind === "request" && seq > (endedAt ?? 0))
+    const endedAt = findLastTurnEnd(page)
+    const since = findRequestsAfter(endedAt, page)
     open = [...since.map(({ seq }) => seq), ...open]
     if (endedAt !== undefined) return { endedAt, open }
     yield* yieldToLoop
   }
   return { endedAt: 0, open }
 })
-
-const lastEnd = (entries: ReadonlyArray<Logged>): number | undefined =>
-  entries.findLast(({ message }) => Message.endsTurn(message))?.seq
 
 /** What was said up to the tail, and noted. The ledger of now, if that covers no more; else read again from the log. */
 const ledgerAt = Effect.fnUntraced(function* (store: Store, now: State, base: State) {

@@ -7,7 +7,8 @@ import { chooseCandidates, shortenText } from "../message/fitText.ts"
 import { type Heading, renderMarkdown, readOutline, PROGRESS, type SectionName } from "./outline.ts"
 import * as Prompt from "./prompt.ts"
 import { readHandoff } from "./parse.ts"
-import { renderHandoff, MARK, NEWEST } from "./wordings.ts"
+import { isHandoffText } from "../message/ownMarks.ts"
+import { renderHandoff, NEWEST } from "./wordings.ts"
 import * as Message from "../message/Message.ts"
 import type { Logged, Segment } from "../session/Session.ts"
 import type { Counter } from "../message/Tokens.ts"
@@ -128,7 +129,7 @@ export const materialOfSegments: (segments: ReadonlyArray<Segment>) => string = 
  *
  * - `focus`: the topic that gets most of the room
  * - `requests`: the last user turns, which guide the emphasis without a focus
- * - `hasEnded`: the turn the material breaks off in has ended since, or its request is live, so nothing in it is open
+ * - `isAnswered`: the turn the material breaks off in has ended since, or its request is live, so nothing in it is open
  * - `isOfSummaries`: the material are segments to be condensed, not messages
  * - `instructions`: what the application adds
  * - `maxTokens`: how long the answer may be
@@ -176,7 +177,7 @@ export const message = (input: {
  * @category predicates
  */
 export const isHandoff = (message: Message.Message): boolean =>
-  message.role === "user" && Message.text(message).startsWith(`${MARK} handoff]`)
+  message.role === "user" && isHandoffText(Message.text(message))
 
 const ALWAYS: ReadonlyArray<string> = ["Goal", PROGRESS]
 const required: ReadonlyArray<string> = readOutline.filter(({ level }) => level === 2).map(({ title }) => title)

@@ -15,7 +15,7 @@ export interface PromptInput {
   readonly focus: string | null
   readonly instructions: string | null
   readonly requests: ReadonlyArray<string>
-  readonly hasEnded?: boolean
+  readonly isAnswered?: boolean
   readonly isOfSummaries?: boolean
   readonly maxTokens: number
   readonly rejected: string | null
@@ -65,7 +65,7 @@ const task = ({ focus, instructions, maxTokens, rejected, requests, ...material 
     `Write the handoff in at most ${maxTokens} tokens, about ${Math.floor(maxTokens * 0.7)} words.`,
     material.isOfSummaries === true ? CONDENSE : "",
     focus === null ? emphasis(requests) : `Give most of the room to this topic: ${said(focus)}`,
-    material.hasEnded === true ? ENDED : "",
+    material.isAnswered === true ? ENDED : "",
     instructions === null ? "" : `The application adds: ${said(instructions)}`,
     rejected === null ? "" : `Your last answer could not be used: ${said(rejected)}. Write one without this fault.`
   ]

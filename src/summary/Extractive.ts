@@ -15,9 +15,10 @@ import * as Message from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
 import type { Logged } from "../session/Session.ts"
 import type { Counter } from "../message/Tokens.ts"
+import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
 
 /**
- * `maxTokens` bounds the summary; what speaks of the `focus` comes first. `hasEnded` says that the turn these messages
+ * `maxTokens` bounds the summary; what speaks of the `focus` comes first. `isAnswered` says that the turn these messages
  * break off in has ended since, or that its request is live, so that nothing in them is open.
  *
  * @since 0.1.0
@@ -27,7 +28,7 @@ export interface Options {
   readonly counter: Counter
   readonly maxTokens: number
   readonly focus: string | null
-  readonly hasEnded?: boolean | undefined
+  readonly isAnswered?: boolean | undefined
 }
 
 /**
@@ -38,12 +39,8 @@ export interface Options {
  * @since 0.1.0
  * @category getters
  */
-export const summarize = (entries: ReadonlyArray<Logged>, options: Options): string => {
-  const work = summarizing(entries, options)
-  let step = work.next()
-  while (step.done !== true) step = work.next()
-  return step.value
-}
+export const summarize = (entries: ReadonlyArray<Logged>, options: Options): string =>
+  runAtOnce(summarizing(entries, options))
 
 /**
  * The same in small steps, for who would have others wait.
@@ -52,7 +49,7 @@ export const summarize = (entries: ReadonlyArray<Logged>, options: Options): str
  * @category getters
  */
 export function* summarizing(entries: ReadonlyArray<Logged>, options: Options): Generator<void, string> {
-  const { counter, focus, hasEnded = false, maxTokens } = options
+  const { counter, focus, isAnswered = false, maxTokens } = options
   let noted = Ledger.empty
   const talk: Array<Spoken> = []
   for (const entry of entries) {
@@ -61,11 +58,11 @@ export function* summarizing(entries: ReadonlyArray<Logged>, options: Options): 
     if (said !== undefined && said.sentences.length > 0) talk.push(said)
     yield
   }
-  const ledger = hasEnded ? Ledger.ended(noted) : noted
+  const ledger = isAnswered ? Ledger.ended(noted) : noted
   const before = without(sectionsOfImportedHandoffs(entries), ledger)
   const written = ledger.files.filter(({ access }) => access === "written").map(({ path }) => path)
   const topic = focus === null ? new Set<string>() : topicOf(focus, talk)
-  const inProgress = hasEnded ? [] : sinceLastEnd(talk).filter(isOwn).map(gist)
+  const inProgress = isAnswered ? [] : sinceLastEnd(talk).filter(isOwn).map(gist)
   const done = focused((yield* findTurnOutcomes(talk)).map(numbered), topic)
   const carriedByLedger = [...ledger.constraints, ...ledger.requests, ...ledger.decisions, ...ledger.errors]
   const told = [...done, ...inProgress, ...before.facts, ...carriedByLedger.map(({ text }) => text)].join("\n")

@@ -16,10 +16,10 @@ import * as Handoff from "../handoff/Handoff.ts"
 import { chargeWork, runInSlices, foldInSlices } from "../concurrency/eventLoopBudget.ts"
 import * as Chunks from "./chunks.ts"
 import * as Condense from "./condense.ts"
+import { hasTurnEnd } from "../session/openRequests.ts"
 import { showMessage } from "../handoff/prompt.ts"
 import * as Progress from "./progress.ts"
 import * as SummaryTask from "./summaryTask.ts"
-import * as Message from "../message/Message.ts"
 import type { Merge } from "../handoff/segmentTree.ts"
 import type { Logged } from "../session/Session.ts"
 import { label, type Route } from "../model/Provider.ts"
@@ -48,7 +48,7 @@ export interface Options {
 
 /**
  * A range to be summarized within `maxTokens`. `requests` are the newest words of the user: without a focus they guide
- * what the summary dwells on. `hasEnded` says whether the turn the range breaks off in has ended since, or its
+ * what the summary dwells on. `isAnswered` says whether the turn the range breaks off in has ended since, or its
  * request stands behind the handoff. `merges` are segments before the range, to be condensed beside it. `onProgress`
  * hears of all calls together; `onSpent` once, at the end and however that is, if a model was asked.
  *
@@ -61,7 +61,7 @@ export interface Range {
   readonly maxTokens: number
   readonly focus: string | null
   readonly requests: ReadonlyArray<string>
-  readonly hasEnded: boolean
+  readonly isAnswered: boolean
   readonly merges: ReadonlyArray<Merge>
   readonly onExhausted: "extract" | "fail"
   readonly onProgress: (progress: Progress.Progress) => Effect.Effect<void>
@@ -117,8 +117,6 @@ const reasonOf = ({ errors, message }: ModelTask.Exhausted): string => {
 
 const costOf = ({ calls, maxTokens, tokensLeft }: ModelTask.Spending): Effect.Effect<Spent> =>
   Effect.all({ modelCalls: Ref.get(calls), tokensSpent: Effect.map(Ref.get(tokensLeft), (left) => maxTokens - left) })
-
-const endsTurn = (entries: ReadonlyArray<Logged>): boolean => entries.some(({ message }) => Message.endsTurn(message))
 
 /** What `Handoff.material` gives, without keeping others waiting. */
 const materialOf = (entries: ReadonlyArray<Logged>) => {
@@ -203,8 +201,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const parts = yield* Effect.forEach(
       chunks.map((entries) => ({ entries, progress: job.tally.begin(maxTokens) })),
       ({ entries, progress }, index) => {
-        const hasEnded = range.hasEnded || chunks.slice(index + 1).some(endsTurn)
-        return ask({ ...range, entries, tokens: total(entries), hasEnded, maxTokens }, job, progress, from)
+        const isAnswered = range.isAnswered || chunks.slice(index + 1).some(hasTurnEnd)
+        return ask({ ...range, entries, tokens: total(entries), isAnswered, maxTokens }, job, progress, from)
       },
       { concurrency }
     )
@@ -217,10 +215,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   })
 
   const summarize = Effect.fn("Summarizer.summarize")(function* (range: Range) {
-    const hasEnded = range.hasEnded || endsTurn(range.entries)
+    const isAnswered = range.isAnswered || hasTurnEnd(range.entries)
     if (first === undefined) {
       const condensed = range.merges.map((merge) =>
-        Condense.condenseEmbedded(merge, hasEnded, { counter, model: embedded })
+        Condense.condenseEmbedded(merge, isAnswered, { counter, model: embedded })
       )
       return {
         ...(yield* extract(range, null)),
@@ -236,7 +234,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Effect.flatMap(costOf(spent), (cost) => (cost.modelCalls === 0 ? Effect.void : range.onSpent(cost)))
     )
     const job = { spent, tally: Progress.make(range.onProgress) }
-    const condensed = yield* Effect.provide(Condense.beginCondensing(env, range, hasEnded, job), services)
+    const condensed = yield* Effect.provide(Condense.beginCondensing(env, range, isAnswered, job), services)
     const room = first.contextLength - SummaryTask.PROMPT_TOKENS - 2 * range.maxTokens - 1_000
     const chunks = range.tokens <= room ? [range.entries] : Chunks.chunkUpTo(range.entries, room)
     const part = yield* chunks.length > 1

@@ -25,14 +25,14 @@ export interface Job {
   readonly tally: Progress.Tally
 }
 
-/** By plain code. `hasEnded` says whether what was open at their end has been answered since. */
+/** Condenses segments by plain code. With `isAnswered`, what was open at their end has been answered since. */
 export const condenseEmbedded = (
   { children, maxTokens }: Merge,
-  hasEnded: boolean,
+  isAnswered: boolean,
   { counter, model }: { readonly counter: Counter; readonly model: string }
 ): Condensed => {
   const all = Handoff.merge(children.map(({ text }) => Handoff.parse(text)))
-  const sections = hasEnded ? { ...all, inProgress: [], openWork: [] } : all
+  const sections = isAnswered ? { ...all, inProgress: [], openWork: [] } : all
   return { children, text: Handoff.render(Handoff.fit(sections, counter, maxTokens)), model }
 }
 
@@ -43,7 +43,7 @@ export const condenseEmbedded = (
 export const beginCondensing = Effect.fnUntraced(function* (
   env: SummaryTask.Environment,
   range: { readonly merges: ReadonlyArray<Merge>; readonly tokens: number },
-  hasEnded: boolean,
+  isAnswered: boolean,
   job: Job
 ) {
   const { spent } = job
@@ -53,7 +53,7 @@ export const beginCondensing = Effect.fnUntraced(function* (
     return [taken, calls - taken.length]
   })
   const begun = yield* monotonicMillis
-  const fibers = yield* Effect.forEach(affordable, (merge) => Effect.forkScoped(condense(env, merge, hasEnded, job)))
+  const fibers = yield* Effect.forEach(affordable, (merge) => Effect.forkScoped(condense(env, merge, isAnswered, job)))
   return Effect.gen(function* () {
     const patience = Math.max(LEAST_PATIENCE, (yield* monotonicMillis) - begun)
     const ended = yield* Effect.forEach(fibers, (fiber) => Effect.timeoutOption(Fiber.await(fiber), patience), {
@@ -74,7 +74,7 @@ const LEAST_PATIENCE = 10_000
 const condense = Effect.fnUntraced(function* (
   env: SummaryTask.Environment,
   { children, maxTokens }: Merge,
-  hasEnded: boolean,
+  isAnswered: boolean,
   { spent, tally }: Job
 ) {
   const progress = tally.begin(maxTokens)
@@ -82,7 +82,7 @@ const condense = Effect.fnUntraced(function* (
     material: Handoff.materialOfSegments(children),
     covered: children.reduce((sum, { tokens }) => sum + tokens, 0),
     isOfSummaries: true,
-    hasEnded,
+    isAnswered,
     maxTokens,
     focus: null,
     requests: [],

@@ -4,6 +4,7 @@
  */
 import * as Handoff from "../handoff/Handoff.ts"
 import * as Message from "../message/Message.ts"
+import { LEDGER_MARK, SEGMENT_MARK, splitAtMarks } from "../message/ownMarks.ts"
 import { redact } from "../message/Redaction.ts"
 import type { Logged } from "../session/Session.ts"
 import { readPaths, TITLES } from "../ledger/lines.ts"
@@ -29,10 +30,10 @@ export const sectionsOfImportedHandoffs = (entries: ReadonlyArray<Logged>): Hand
 
 /** Each segment of a handoff, and its ledger; each under a line with throughline's mark. */
 const parts = (text: string): ReadonlyArray<Handoff.Sections> =>
-  text.split(/^(?=\[throughline )/m).flatMap((part) => {
+  splitAtMarks(text).flatMap((part) => {
     const [mark = "", ...lines] = part.split("\n")
-    if (mark === "[throughline ledger]") return [Handoff.parse(underHeadings(lines).join("\n"))]
-    return mark.startsWith("[throughline #") ? [Handoff.parse(lines.join("\n"))] : []
+    if (mark === LEDGER_MARK) return [Handoff.parse(underHeadings(lines).join("\n"))]
+    return mark.startsWith(SEGMENT_MARK) ? [Handoff.parse(lines.join("\n"))] : []
   })
 
 /** The ledger's titles as the headings of a summary. What was asked and what went well is not carried on. */

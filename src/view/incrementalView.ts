@@ -5,6 +5,7 @@
 import type { Logged, Manifest, State } from "../session/Session.ts"
 import type { Counter, Fixed } from "../message/Tokens.ts"
 import * as View from "./View.ts"
+import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
 import * as Repairs from "./repairs.ts"
 import { makeBaseRows, listExcerpts, makeTailRows, makeView } from "./rows.ts"
 
@@ -32,12 +33,8 @@ const KEPT = 2
 /** What is looked at in one step, in messages: some milliseconds. */
 const SLICE = 500
 
-export const assembleView = (state: State, counter: Counter, options: Fixed = {}): View.View => {
-  const work = assembleInSlices(state, counter, options)
-  let step = work.next()
-  while (step.done !== true) step = work.next()
-  return step.value
-}
+export const assembleView = (state: State, counter: Counter, options: Fixed = {}): View.View =>
+  runAtOnce(assembleInSlices(state, counter, options))
 
 /** The same in steps, of which there is more than one only where much was never looked at. */
 export function* assembleInSlices(

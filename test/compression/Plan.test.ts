@@ -5,6 +5,7 @@ import * as CompressionPolicy from "../../src/compression/CompressionPolicy.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
 import * as Message from "../../src/message/Message.ts"
 import * as Plan from "../../src/compression/Plan.ts"
+import { findOpenRequests } from "../../src/session/openRequests.ts"
 import type { Logged, Segment, State } from "../../src/session/Session.ts"
 import { estimate } from "../../src/message/Tokens.ts"
 import * as View from "../../src/view/View.ts"
@@ -94,7 +95,7 @@ const check = (log: ReadonlyArray<Logged>, state: State, plan: Plan.Compress): S
   assert.isTrue(plan.tailFrom <= (pendingSeq(log) ?? Infinity), "a call whose result may still come left the view")
   assert.isFalse(plan.excerpts.some(({ seq, tokens }) => tokens === 0 && plan.live.includes(seq)))
 
-  const open = Plan.findOpenRequests(state).filter(({ seq }) => seq < plan.tailFrom)
+  const open = findOpenRequests(state).filter(({ seq }) => seq < plan.tailFrom)
   assert.deepStrictEqual(
     plan.live,
     open.slice(open.length - plan.live.length).map(({ seq }) => seq)
@@ -304,40 +305,20 @@ describe("the tail", () => {
 })
 
 describe("open requests", () => {
-  it.prop("are those since the last end of a turn", [any], ([entries]) => {
+  it.prop("stay open over a compression, until a turn ends", [any], ([entries]) => {
     const log = logOf(entries)
-    const naive: Array<Logged> = []
-    for (const entry of log) {
-      if (entry.message.role === "assistant" && (entry.message.tool_calls ?? []).length === 0) naive.length = 0
-      if (entry.kind === "request") naive.push(entry)
-    }
-    assert.deepStrictEqual(Plan.findOpenRequests(stateOf(log)), naive)
+    const open = findOpenRequests(stateOf(log))
     const total = log.reduce((sum, { tokens }) => sum + tokens, 0)
     const plan = planOf(stateOf(log), { contextLength: 8_192 })
     if (plan._tag !== "Compress" || total === 0) return
-    const unpinned = naive.filter(({ seq }) => seq < plan.tailFrom && !plan.live.includes(seq))
+    const unpinned = open.filter(({ seq }) => seq < plan.tailFrom && !plan.live.includes(seq))
     const next = commit(log, stateOf(log), plan)
     assert.deepStrictEqual(
-      Plan.findOpenRequests(next),
-      naive.filter((entry) => !unpinned.includes(entry))
+      findOpenRequests(next),
+      open.filter((entry) => !unpinned.includes(entry))
     )
     const answered = [...log, ...logOf([...entries, says("done")]).slice(-1)]
-    assert.deepStrictEqual(Plan.findOpenRequests(stateOf(answered, next.manifest, next.segments)), [])
-  })
-
-  it("of a head that nothing covered follows are still open", () => {
-    const log = logOf([request("one"), notification("two"), request("three")])
-    const { tail, ...rest } = stateOf(log)
-    const state = {
-      ...rest,
-      manifest: { ...rest.manifest, headTo: 2, tailFrom: 3 },
-      head: tail.slice(0, 2),
-      tail: tail.slice(2)
-    }
-    assert.deepStrictEqual(
-      Plan.findOpenRequests(state).map(({ seq }) => seq),
-      [1, 3]
-    )
+    assert.deepStrictEqual(findOpenRequests(stateOf(answered, next.manifest, next.segments)), [])
   })
 })
 

@@ -213,7 +213,7 @@ describe("Extractive.summarize", () => {
     const maxTokens = 600
     let view: ReadonlyArray<Message> = session.concat(rules.map(user), user("Now go on."), assistant("I will."))
     for (let pass = 1; pass <= 20; pass++) {
-      const text = summarize(view, { maxTokens, hasEnded: true })
+      const text = summarize(view, { maxTokens, isAnswered: true })
       assert.isAtMost(Tokens.estimate.text(text), maxTokens)
       const ledger = Ledger.render(Ledger.add(Ledger.empty, log(view)), Tokens.estimate, maxTokens)
       const segment = { id: "s", level: 0, children: [], fromSeq: 1, toSeq: view.length, text, tokens: 0 }
