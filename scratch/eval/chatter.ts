@@ -1,7 +1,7 @@
 /** What surrounds the facts: talk without consequence, and what tools print. */
 import * as Output from "../../src/cli/demo/output.ts"
 import type { Choices, Random } from "../../src/cli/demo/random.ts"
-import { source } from "../../src/cli/demo/source.ts"
+import { writeSource } from "../../src/cli/demo/source.ts"
 
 const subjects = ["The parser", "That job", "The second pass", "This module", "The queue", "The report"] as const
 const doings = [
@@ -31,22 +31,22 @@ export interface Use {
 const kinds: Choices<(random: Random, length: number) => Use> = [
   (random, length) => {
     const path = `src/area${random.between(1, 40)}/part${random.between(1, 400)}.ts`
-    return { tool: "read_file", input: { path }, lines: source(random, path, length) }
+    return { tool: "read_file", input: { path }, lines: writeSource(random, path, length) }
   },
   (random, length) => ({
     tool: "bash",
     input: { command: `docker compose logs --tail ${length} worker-${random.between(1, 9)}` },
-    lines: Output.logs(random, Math.ceil(length / 3)).split("\n")
+    lines: Output.printLogs(random, Math.ceil(length / 3)).split("\n")
   }),
   (random, length) => ({
     tool: "fetch",
     input: { url: `http://localhost:8433/v2/quotes/${random.hex(6)}` },
-    lines: Output.quote(random, Math.ceil(length / 7)).split("\n")
+    lines: Output.printQuote(random, Math.ceil(length / 7)).split("\n")
   }),
   (random, length) => ({
     tool: "bash",
     input: { command: `psql replica -f queries/q${random.between(1, 400)}.sql` },
-    lines: Output.differences(random, Math.ceil(length / 2)).split("\n")
+    lines: Output.printDifferences(random, Math.ceil(length / 2)).split("\n")
   }),
   (random, length) => ({
     tool: "bash",

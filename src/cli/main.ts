@@ -25,10 +25,10 @@ import * as Inspect from "./commands/inspect.ts"
 import * as Recall from "./commands/recall.ts"
 import * as Stats from "./commands/stats.ts"
 import * as Help from "./terminal/help.ts"
-import { answer } from "./services.ts"
-import { bearLoss, printable, say } from "./terminal/terminal.ts"
+import { printAnswer } from "./services.ts"
+import { ignoreWriteErrors, replaceControls, printNotice } from "./terminal/terminal.ts"
 
-bearLoss()
+ignoreWriteErrors()
 
 const description = "Sessions that outlive their model's window"
 
@@ -53,50 +53,51 @@ const commands = [
   Audit.command
 ] as const
 
-const pages = commands.map(Help.page)
+const pages = commands.map(Help.makePage)
 
 /** Each command on `console`. */
-const throughline = (console: Console.Console) =>
+const makeRootCommand = (console: Console.Console) =>
   Command.make("throughline").pipe(
     Command.withDescription(description),
     Command.withSubcommands(commands),
     Command.transformHandler((command) => Effect.withConsole(command, console))
   )
 
-const run = (argv: ReadonlyArray<string>) => {
+const runCommand = (argv: ReadonlyArray<string>) => {
   const { version } = manifest
   const args = argv.slice(2)
-  if (Help.isWanted(args)) {
-    return answer(false, null, () => [Help.text(pages, `throughline ${version}: ${description}`, args)])
+  if (Help.isHelpWanted(args)) {
+    return printAnswer(false, null, () => [Help.formatHelp(pages, `throughline ${version}: ${description}`, args)])
   }
   // What the parser would say about a usage error, in several lines, `explain` says in one.
   return Effect.consoleWith((console) =>
-    Command.run(throughline(console), { name: "throughline", version })(argv).pipe(
+    Command.run(makeRootCommand(console), { name: "throughline", version })(argv).pipe(
       Effect.withConsole({ ...console, error: () => Effect.void })
     )
   )
 }
 
 /** One line; who interrupts knows that he did. */
-const explain = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
+const printFailure = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
   if (Cause.isInterruptedOnly(cause)) return Effect.void
   const error = Cause.squash(cause)
-  if (ValidationError.isValidationError(error)) return say(`throughline: ${Help.fault(error, pages, process.argv[2])}`)
-  return say(`throughline: ${printable(error instanceof Error ? error.message : String(error))}`)
+  if (ValidationError.isValidationError(error))
+    return printNotice(`throughline: ${Help.explainUsageError(error, pages, process.argv[2])}`)
+  return printNotice(`throughline: ${replaceControls(error instanceof Error ? error.message : String(error))}`)
 }
 
-const codeOf = (cause: Cause.Cause<unknown>): number => {
+const exitCodeOf = (cause: Cause.Cause<unknown>): number => {
   if (Cause.isInterruptedOnly(cause)) return 130
   return ValidationError.isValidationError(Cause.squash(cause)) ? 2 : 1
 }
 
-const teardown: Teardown = (exit, end) => end(Exit.isSuccess(exit) ? 0 : codeOf(exit.cause))
+const endProcess: Teardown = (exit, end) => end(Exit.isSuccess(exit) ? 0 : exitCodeOf(exit.cause))
 
-run(process.argv).pipe(
-  Effect.tapErrorCause(explain),
+runCommand(process.argv).pipe(
+  Effect.tapErrorCause(printFailure),
   // What a person should know is said; what happens inside is for who asks with --log-level.
   Logger.withMinimumLogLevel(LogLevel.None),
   Effect.provide(Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))),
   Effect.provide(NodeContext.layer),
-  NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true, teardown })
+  NodeRuntime.runMain({ disableErrorReporting: true, disablePrettyLogger: true, teardown: endProcess })
 )

@@ -21,7 +21,7 @@ import * as Hermes from "../hermes/Hermes.ts"
 import * as Sqlite from "../sqlite/Sqlite.ts"
 import * as Summarizer from "../summary/Summarizer.ts"
 import * as Settings from "./config/settings.ts"
-import { print, say } from "./terminal/terminal.ts"
+import { writeStdout, printNotice } from "./terminal/terminal.ts"
 
 /** A command cannot go on; `message` is the one line the user reads. */
 export class CommandError extends Schema.TaggedError<CommandError>()("CommandError", { message: Schema.String }) {}
@@ -54,42 +54,42 @@ export const configOption = Options.text("config").pipe(
 )
 
 /** The answer of a command: one JSON value, or lines for a person. */
-export const answer = (
+export const printAnswer = (
   json: boolean,
   value: unknown,
   lines: () => ReadonlyArray<string>
 ): Effect.Effect<void, CommandError> =>
   Effect.mapError(
-    print(json ? JSON.stringify(value) : lines().join("\n")),
+    writeStdout(json ? JSON.stringify(value) : lines().join("\n")),
     (cause) => new CommandError({ message: `cannot write the answer: ${systemErrorText(cause)}` })
   )
 
-export const readFile = (file: string): Effect.Effect<string, CommandError> =>
+export const readTextFile = (file: string): Effect.Effect<string, CommandError> =>
   Effect.flatMap(
     Effect.try({
       try: () => readFileSync(file),
       catch: (cause) => new CommandError({ message: `cannot read ${file}: ${systemErrorText(cause)}` })
     }),
-    (bytes) => utf8(file, bytes)
+    (bytes) => decodeUtf8(file, bytes)
   )
 
 /** What is in another encoding would be stored with holes in it. */
-export const utf8 = (name: string, bytes: Uint8Array): Either.Either<string, CommandError> =>
+export const decodeUtf8 = (name: string, bytes: Uint8Array): Either.Either<string, CommandError> =>
   Either.try({
     try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
     catch: () => new CommandError({ message: `${name}: expected text in UTF-8` })
   })
 
 /** The database, which must be there unless the command may begin one: a store of ours, or Hermes' own where it is. */
-export const store = (db: string, create = false) =>
+export const layerStore = (db: string, create = false) =>
   Layer.unwrapEffect(
-    Effect.map(isHermes(db, create), (isHermes) =>
+    Effect.map(isHermesDatabase(db, create), (isHermes) =>
       isHermes ? Hermes.layer({ filename: db }) : Sqlite.layer({ filename: db, create })
     )
   )
 
 /** Of what is neither, the native store says what it is; of what cannot be read, the reason is told. */
-const isHermes = (db: string, create: boolean): Effect.Effect<boolean, StoreError> =>
+const isHermesDatabase = (db: string, create: boolean): Effect.Effect<boolean, StoreError> =>
   Effect.flatMap(Effect.isSuccess(inspectFile(db, create)), (isOurs) =>
     isOurs
       ? Effect.succeed(false)
@@ -102,17 +102,17 @@ const isHermes = (db: string, create: boolean): Effect.Effect<boolean, StoreErro
   )
 
 /** The settings of `--config`, or of the environment. */
-export const settings = (config: Option.Option<string>) =>
+export const loadSettings = (config: Option.Option<string>) =>
   Effect.gen(function* () {
-    if (Option.isNone(config)) return yield* Settings.fromEnv(process.env)
-    const found = yield* Settings.parse(yield* readFile(config.value), config.value, process.env)
-    yield* notice(config.value, found.ignored)
+    if (Option.isNone(config)) return yield* Settings.settingsFromEnvironment(process.env)
+    const found = yield* Settings.parseSettings(yield* readTextFile(config.value), config.value, process.env)
+    yield* printIgnoredKeys(config.value, found.ignored)
     return found
   })
 
 /** A line for each key of a config file that means nothing here. */
-export const notice = (file: string, ignored: ReadonlyArray<string>): Effect.Effect<void> =>
-  Effect.forEach(ignored, (key) => say(`throughline: ${file}: ${key} is not a setting and is ignored`), {
+export const printIgnoredKeys = (file: string, ignored: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.forEach(ignored, (key) => printNotice(`throughline: ${file}: ${key} is not a setting and is ignored`), {
     discard: true
   })
 

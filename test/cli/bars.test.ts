@@ -21,7 +21,7 @@ const plain = (colored: string) =>
 describe("windowBar", () => {
   it("shows each part to scale, and what is free", () => {
     assert.strictEqual(
-      Bars.windowBar(after, 100_000, 42, false),
+      Bars.drawWindow(after, 100_000, 42, false),
       [
         "[██▓▓▓▓▒▒································]",
         "  █ system    5,000    5.0%",
@@ -34,18 +34,18 @@ describe("windowBar", () => {
 
   it("says so when the parts are over the window", () => {
     assert.strictEqual(
-      Bars.windowBar([{ name: "messages", tokens: 150 }], 100, 12, false),
+      Bars.drawWindow([{ name: "messages", tokens: 150 }], 100, 12, false),
       ["[██████████!", "  █ messages         150  150.0%", "  ! over the window   50   50.0%"].join("\n")
     )
   })
 
   it("shows an empty window", () => {
-    assert.strictEqual(Bars.windowBar([], 100, 12, false), "[··········]\n  · free  100  100.0%")
+    assert.strictEqual(Bars.drawWindow([], 100, 12, false), "[··········]\n  · free  100  100.0%")
   })
 
   it("leaves what is empty out of the legend, and the others their glyphs", () => {
     assert.strictEqual(
-      Bars.windowBar(
+      Bars.drawWindow(
         [
           { name: "system", tokens: 0 },
           { name: "tail", tokens: 50 }
@@ -59,9 +59,9 @@ describe("windowBar", () => {
   })
 
   it("differs from its coloured form by the colours alone", () => {
-    const colored = Bars.windowBar(after, 100_000, 80, true)
+    const colored = Bars.drawWindow(after, 100_000, 80, true)
     assert.include(colored, "\u001B[34m██")
-    assert.strictEqual(plain(colored), Bars.windowBar(after, 100_000, 80, false))
+    assert.strictEqual(plain(colored), Bars.drawWindow(after, 100_000, 80, false))
   })
 
   const parts = FastCheck.array(FastCheck.record({ name: FastCheck.constant("p"), tokens: FastCheck.nat(100_000) }), {
@@ -72,7 +72,7 @@ describe("windowBar", () => {
     "is as wide as it was asked to be, and filled to within a column",
     [parts, FastCheck.integer({ min: 12, max: 200 })],
     ([parts, width]) => {
-      const [bar = ""] = Bars.windowBar(parts, 200_000, width, false).split("\n")
+      const [bar = ""] = Bars.drawWindow(parts, 200_000, width, false).split("\n")
       assert.strictEqual(bar.length, width)
       const tokens = parts.reduce((sum, part) => sum + part.tokens, 0)
       const filled = width - 2 - [...bar].filter((glyph) => glyph === "·").length
@@ -84,7 +84,7 @@ describe("windowBar", () => {
 describe("beforeAfter", () => {
   it("puts both on one scale", () => {
     assert.strictEqual(
-      Bars.beforeAfter(before, after, 100_000, 22, false),
+      Bars.drawBeforeAfter(before, after, 100_000, 22, false),
       [
         "before",
         "[█▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓···]",
@@ -107,7 +107,7 @@ describe("beforeAfter", () => {
 
 describe("progressBar", () => {
   it("is filled as far as the work is done, and never beyond", () => {
-    const drawn = (done: number, all: number) => Bars.progressBar(done, all, { width: 12, color: false })
+    const drawn = (done: number, all: number) => Bars.drawProgress(done, all, { width: 12, color: false })
     assert.deepStrictEqual(
       [drawn(0, 0), drawn(350, 1_000), drawn(1_000, 1_000), drawn(1_001, 1_000)],
       ["[··········]", "[████······]", "[██████████]", "[██████████]"]

@@ -12,7 +12,7 @@ auxiliary:
   vision: { provider: openai, model: seer, base_url: "https://vision.example/v1", api_key: "sk-vision" }
 `
 
-const parse = (text: string, env: Settings.Environment = {}) => Settings.parse(text, "config.yaml", env)
+const parse = (text: string, env: Settings.Environment = {}) => Settings.parseSettings(text, "config.yaml", env)
 const settings = (text: string, env: Settings.Environment = {}) => Either.getOrThrow(parse(text, env))
 
 const message = (result: Either.Either<Settings.Settings, Settings.ConfigError>) =>
@@ -296,15 +296,15 @@ describe("without a file", () => {
   it("a key means the OpenAI API, another URL that one", () => {
     const env = { OPENAI_API_KEY: "k", THROUGHLINE_MODEL: "m" }
     assert.strictEqual(
-      short(Either.getOrThrow(Settings.fromEnv(env)).main),
+      short(Either.getOrThrow(Settings.settingsFromEnvironment(env)).main),
       "openai m https://api.openai.com/v1 k chat 128000"
     )
-    const other = Settings.fromEnv({ ...env, OPENAI_BASE_URL: "http://h/v1" })
+    const other = Settings.settingsFromEnvironment({ ...env, OPENAI_BASE_URL: "http://h/v1" })
     assert.strictEqual(short(Either.getOrThrow(other).main), "openai m http://h/v1 k chat 128000")
   })
 
   it("no key means offline", () => {
-    const config = Either.getOrThrow(Settings.fromEnv({ THROUGHLINE_MODEL: "m", OPENAI_API_KEY: "" }))
+    const config = Either.getOrThrow(Settings.settingsFromEnvironment({ THROUGHLINE_MODEL: "m", OPENAI_API_KEY: "" }))
     assert.isTrue(config.offline)
     assert.strictEqual(config.main.provider, "embedded")
     assert.deepStrictEqual(
@@ -315,14 +315,14 @@ describe("without a file", () => {
 
   it("a URL without a key is an error", () => {
     assert.strictEqual(
-      message(Settings.fromEnv({ OPENAI_BASE_URL: "http://h/v1", THROUGHLINE_MODEL: "m" })),
+      message(Settings.settingsFromEnvironment({ OPENAI_BASE_URL: "http://h/v1", THROUGHLINE_MODEL: "m" })),
       "environment: OPENAI_API_KEY: expected a key (any text for a server that asks for none)"
     )
   })
 
   it("a key without a model is an error", () => {
     assert.strictEqual(
-      message(Settings.fromEnv({ OPENAI_API_KEY: "k" })),
+      message(Settings.settingsFromEnvironment({ OPENAI_API_KEY: "k" })),
       "environment: THROUGHLINE_MODEL: expected the name of a model"
     )
   })

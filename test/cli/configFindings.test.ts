@@ -5,7 +5,7 @@ import * as Settings from "../../src/cli/config/settings.ts"
 const MODEL = "model: { default: m, base_url: 'http://h/v1', api_key: k, context_length: 272000 }"
 const OTHER = "provider: openai, model: n, base_url: 'http://n/v1', api_key: k"
 
-const check = (text: string) => Settings.check(`${MODEL}\n${text}`, "config.yaml", {})
+const check = (text: string) => Settings.checkConfig(`${MODEL}\n${text}`, "config.yaml", {})
 const told = (text: string) => check(text).findings.map(({ issue, path }) => `${path}: ${issue}`)
 
 describe("a config that is checked", () => {
@@ -93,7 +93,7 @@ describe("a config that is checked", () => {
     ([ratios, window]) => {
       const model = { default: "m", base_url: "http://h/v1", api_key: "k", context_length: window }
       const again = (compression: object) =>
-        Settings.check(JSON.stringify({ model, compression }), "config.yaml", {}).findings
+        Settings.checkConfig(JSON.stringify({ model, compression }), "config.yaml", {}).findings
       for (const { issue, path } of again(ratios)) {
         const [, value] = /set it to ([\d.]+) or less$/.exec(issue) ?? []
         if (value === undefined || path === null) continue

@@ -15,7 +15,7 @@ describe("a demo session", () => {
     "is valid, and every call is answered at once and in order",
     [seeds],
     ([seed]) => {
-      for (const { request, steps } of DemoSession.session(seed)) {
+      for (const { request, steps } of DemoSession.makeSession(seed)) {
         Either.getOrThrow(Message.parse(request))
         for (const { reply, results } of steps) {
           for (const message of [reply, ...results]) Either.getOrThrow(Message.parse(message))
@@ -35,7 +35,7 @@ describe("a demo session", () => {
     "ends every turn, and only its last step does",
     [seeds],
     ([seed]) => {
-      for (const { steps } of DemoSession.session(seed)) {
+      for (const { steps } of DemoSession.makeSession(seed)) {
         assert.deepStrictEqual(
           steps.map(({ reply }) => Message.endsTurn(reply)),
           steps.map((_, index) => index === steps.length - 1)
@@ -49,7 +49,7 @@ describe("a demo session", () => {
     "has more than 200 messages and about 145,000 tokens",
     [seeds],
     ([seed]) => {
-      const messages = DemoSession.messages(DemoSession.session(seed))
+      const messages = DemoSession.listMessages(DemoSession.makeSession(seed))
       assert.isAbove(messages.length, 200)
       const tokens = messages.reduce((sum, message) => sum + characters(message), 0) / 4
       assert.isAbove(tokens, 132_000)
@@ -62,14 +62,14 @@ describe("a demo session", () => {
     "is the same for the same seed, another for another",
     [seeds],
     ([seed]) => {
-      assert.deepStrictEqual(DemoSession.session(seed), DemoSession.session(seed))
-      assert.notDeepEqual(DemoSession.session(seed), DemoSession.session(seed + 1))
+      assert.deepStrictEqual(DemoSession.makeSession(seed), DemoSession.makeSession(seed))
+      assert.notDeepEqual(DemoSession.makeSession(seed), DemoSession.makeSession(seed + 1))
     },
     few
   )
 
   it("hardly repeats itself: reading a file again is the exception, call ids are unique", () => {
-    const messages = DemoSession.messages(DemoSession.session(1))
+    const messages = DemoSession.listMessages(DemoSession.makeSession(1))
     const long = messages.map(Message.text).filter((text) => text.length > 400)
     assert.isAtLeast(new Set(long).size, 0.97 * long.length)
     const ids = messages.flatMap(Message.toolCalls).map(({ id }) => id)
@@ -77,7 +77,7 @@ describe("a demo session", () => {
   })
 
   it("calls tools in parallel, sees failures and mends them", () => {
-    const steps = DemoSession.session(1).flatMap(({ steps }) => steps)
+    const steps = DemoSession.makeSession(1).flatMap(({ steps }) => steps)
     assert.isTrue(steps.some(({ results }) => results.length > 1))
     const codes = steps.flatMap(({ results }) => results.map(Message.text)).join("\n")
     for (const expected of ["exit code: 0", "exit code: 1", "exit code: 2", "AssertionError"])

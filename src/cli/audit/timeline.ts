@@ -1,7 +1,7 @@
 /** What an audit draws: sessions downwards, time to the right, what contradicts itself in red. */
 import type { Report, Span } from "../../audit/Audit.ts"
 import type { Style } from "../terminal/bars.ts"
-import { printable } from "../terminal/terminal.ts"
+import { replaceControls } from "../terminal/terminal.ts"
 
 /** A session with its operations, and the times of what was found besides them. */
 export interface Row {
@@ -26,7 +26,7 @@ export interface Timeline {
 }
 
 /** Sessions with a violation first. Without a time in the lines there is nothing to draw. */
-export const make = ({ findings, oneSpanIn, spans }: Report): Timeline | undefined => {
+export const makeTimeline = ({ findings, oneSpanIn, spans }: Report): Timeline | undefined => {
   const bySession = new Map<string, { readonly spans: Array<Timed>; readonly marks: Array<number> }>()
   const rowOf = (session: string) => {
     const row = bySession.get(session) ?? { spans: [], marks: [] }
@@ -34,7 +34,7 @@ export const make = ({ findings, oneSpanIn, spans }: Report): Timeline | undefin
     return row
   }
   for (const { at, session } of findings) if (at !== null) rowOf(session).marks.push(at)
-  for (const span of spans) rowOf(span.session).spans.push(...timed(span))
+  for (const span of spans) rowOf(span.session).spans.push(...timesOfSpan(span))
   const rows = Array.from(bySession, ([session, row]) => ({ session, ...row }))
   const times = rows.flatMap(({ marks, spans }) => [...marks, ...spans.flatMap(({ from, to }) => [from, to])])
   if (times.length === 0) return undefined
@@ -50,48 +50,51 @@ const RED = 31
 const BLUE = 34
 
 /** As lines for a terminal; without colour the glyphs alone tell. */
-export const text = ({ from, oneSpanIn, rows, to }: Timeline, { color, width }: Style): ReadonlyArray<string> => {
+export const drawTimeline = (
+  { from, oneSpanIn, rows, to }: Timeline,
+  { color, width }: Style
+): ReadonlyArray<string> => {
   const shown = rows.slice(0, MOST_ROWS)
   const name = Math.min(NAME, Math.max(...shown.map(({ session }) => session.length)))
   const inner = Math.max(20, width - name - 2)
   const column = (at: number) => Math.min(inner - 1, Math.floor(((at - from) / Math.max(1, to - from)) * inner))
-  const begin = moment(from)
-  const end = moment(to)
+  const begin = formatTime(from)
+  const end = formatTime(to)
   return [
     `${" ".repeat(name + 2)}${begin}${end.padStart(Math.max(end.length + 1, inner - begin.length))}`,
     ...shown.map((row) =>
-      `${shortened(row.session, name).padEnd(name)}  ${cells(row, column, inner, color)}`.trimEnd()
+      `${shortenSessionId(row.session, name).padEnd(name)}  ${drawRow(row, column, inner, color)}`.trimEnd()
     ),
     ...(rows.length > MOST_ROWS ? [`and ${rows.length - MOST_ROWS} more sessions`] : []),
     ...(oneSpanIn > 1 ? [`one in ${oneSpanIn} of the operations without a violation is drawn`] : [])
   ]
 }
 
-const cells = (row: Row, column: (at: number) => number, width: number, color: boolean): string => {
+const drawRow = (row: Row, column: (at: number) => number, width: number, color: boolean): string => {
   const glyphs = Array.from({ length: width }, () => " ")
   const fill = (from: number, to: number, glyph: string) => glyphs.fill(glyph, column(from), column(to) + 1)
   for (const { from, isFaulty, to } of row.spans) if (!isFaulty) fill(from, to, CLEAN)
   for (const { from, isFaulty, to } of row.spans) if (isFaulty) fill(from, to, FAULTY)
   for (const at of row.marks) fill(at, at, FAULTY)
   const line = glyphs.join("")
-  return color ? line.replaceAll(/█+|!+/g, (run) => painted(run, run.startsWith(FAULTY) ? RED : BLUE)) : line
+  return color ? line.replaceAll(/█+|!+/g, (run) => paintRun(run, run.startsWith(FAULTY) ? RED : BLUE)) : line
 }
 
-const painted = (text: string, color: number): string => `\u001B[${color}m${text}\u001B[0m`
+const paintRun = (text: string, color: number): string => `\u001B[${color}m${text}\u001B[0m`
 
-const timed = ({ from, isFaulty, to }: Span): ReadonlyArray<Timed> =>
+const timesOfSpan = ({ from, isFaulty, to }: Span): ReadonlyArray<Timed> =>
   from === null ? [] : [{ from, to: Math.max(from, to ?? from), isFaulty }]
 
 /** Both ends tell sessions apart: most ids begin with a date. */
-export const shortened = (session: string, width: number): string => {
-  const name = printable(session)
+export const shortenSessionId = (session: string, width: number): string => {
+  const name = replaceControls(session)
   if (name.length <= width) return name
   const left = Math.ceil((width - 1) / 2)
   return `${name.slice(0, left)}…${name.slice(name.length - (width - 1 - left))}`
 }
 
 /** As the log has it, whose zone nobody knows; of the pretty logger there is only the time of the day. */
-export const moment = (at: number): string =>
+export const formatTime = (at: number): string =>
   new Date(at)
     .toISOString()
     .replace(/^1970-01-01T/, "")

@@ -9,8 +9,8 @@ import process from "node:process"
 import { setFlagsFromString } from "node:v8"
 import * as Audit from "../../audit/Audit.ts"
 import { systemErrorText } from "../../message/systemErrorText.ts"
-import { answer, CommandError, jsonOption } from "../services.ts"
-import { columns, count, hasColor, printable, say } from "../terminal/terminal.ts"
+import { printAnswer, CommandError, jsonOption } from "../services.ts"
+import { terminalWidth, formatCount, hasColor, replaceControls, printNotice } from "../terminal/terminal.ts"
 import * as Timeline from "../audit/timeline.ts"
 import * as TimelineSvg from "../audit/timelineSvg.ts"
 
@@ -36,45 +36,45 @@ export const command = Command.make("audit", { logs, json: jsonOption, running, 
     // What a long log leaves behind is collected at once, not when it fills the memory there is.
     setFlagsFromString("--optimize-for-size")
     const report = yield* Audit.files(logs, { isRunning: running })
-    const timeline = Timeline.make(report)
-    if (Option.isSome(svg)) yield* draw(svg.value, timeline, verdict(report))
+    const timeline = Timeline.makeTimeline(report)
+    if (Option.isSome(svg)) yield* writeSvg(svg.value, timeline, formatVerdict(report))
     const { oneSpanIn: _, spans: __, ...value } = report
-    yield* answer(json, value, () => lines(report, timeline))
-    if (report.verdict !== "clean") return yield* new CommandError({ message: verdict(report) })
+    yield* printAnswer(json, value, () => formatReport(report, timeline))
+    if (report.verdict !== "clean") return yield* new CommandError({ message: formatVerdict(report) })
   })
 ).pipe(
   Command.withDescription("Check from log lines alone that no id changed, no operations overlapped, nothing was lost")
 )
 
-const draw = (file: string, timeline: Timeline.Timeline | undefined, title: string) =>
+const writeSvg = (file: string, timeline: Timeline.Timeline | undefined, title: string) =>
   timeline === undefined
-    ? say(`throughline: the lines have no times: no timeline in ${file}`)
+    ? printNotice(`throughline: the lines have no times: no timeline in ${file}`)
     : Effect.try({
-        try: () => writeFileSync(file, TimelineSvg.svg(timeline, title)),
+        try: () => writeFileSync(file, TimelineSvg.drawTimelineSvg(timeline, title)),
         catch: (cause) => new CommandError({ message: `cannot write ${file}: ${systemErrorText(cause)}` })
       })
 
-const lines = (report: Audit.Report, timeline: Timeline.Timeline | undefined): ReadonlyArray<string> => {
-  const style = { width: columns(process.stdout), color: hasColor(process.stdout) }
+const formatReport = (report: Audit.Report, timeline: Timeline.Timeline | undefined): ReadonlyArray<string> => {
+  const style = { width: terminalWidth(process.stdout), color: hasColor(process.stdout) }
   const untold = report.violations - report.findings.length
   return [
     ...report.findings.flatMap(({ fault, lines, text }) => [
-      `${fault}: ${printable(text)}`,
-      ...lines.map(({ file, line, text }) => `  ${file}:${line}: ${printable(text)}`),
+      `${fault}: ${replaceControls(text)}`,
+      ...lines.map(({ file, line, text }) => `  ${file}:${line}: ${replaceControls(text)}`),
       ""
     ]),
-    ...(untold > 0 ? [`and ${count(untold)} more`, ""] : []),
-    ...(timeline === undefined ? [] : [...Timeline.text(timeline, style), ""]),
-    `${verdict(report)}: ${tally(report)}`
+    ...(untold > 0 ? [`and ${formatCount(untold)} more`, ""] : []),
+    ...(timeline === undefined ? [] : [...Timeline.drawTimeline(timeline, style), ""]),
+    `${formatVerdict(report)}: ${formatCounts(report)}`
   ]
 }
 
-const verdict = ({ verdict, violations }: Audit.Report): string => {
+const formatVerdict = ({ verdict, violations }: Audit.Report): string => {
   if (verdict === "clean") return "no violation"
   if (verdict === "nothing") return "no line of an operation or a message, so nothing is proven"
-  return violations === 1 ? "1 violation" : `${count(violations)} violations`
+  return violations === 1 ? "1 violation" : `${formatCount(violations)} violations`
 }
 
-const tally = ({ counts, lines }: Audit.Report): string =>
-  `${count(lines.read)} lines, ${count(counts.operations)} of operations, ${count(counts.messages)} of messages, ` +
-  `${count(lines.skipped)} others`
+const formatCounts = ({ counts, lines }: Audit.Report): string =>
+  `${formatCount(lines.read)} lines, ${formatCount(counts.operations)} of operations, ${formatCount(counts.messages)} of messages, ` +
+  `${formatCount(lines.skipped)} others`

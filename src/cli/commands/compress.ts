@@ -12,20 +12,20 @@ import type { CompressionResult } from "../../session/CompressionResult.ts"
 import type { SessionId } from "../../session/Session.ts"
 import { SessionStore } from "../../store/SessionStore.ts"
 import type { Settings } from "../config/settings.ts"
-import { progressBar } from "../terminal/bars.ts"
+import { drawProgress } from "../terminal/bars.ts"
 import {
-  answer,
+  printAnswer,
   CommandError,
   compressor,
   configOption,
   dbOption,
   jsonOption,
   sessionArg,
-  settings,
+  loadSettings,
   SHUTDOWN_GRACE,
-  store
+  layerStore
 } from "../services.ts"
-import { change, columns, count, hasColor, isChangeable, say } from "../terminal/terminal.ts"
+import { replaceLine, terminalWidth, formatCount, hasColor, canReplaceLine, printNotice } from "../terminal/terminal.ts"
 
 const focus = Options.text("focus").pipe(
   Options.withPseudoName("topic"),
@@ -33,7 +33,7 @@ const focus = Options.text("focus").pipe(
   Options.optional
 )
 
-interface Order {
+interface CompressArguments {
   readonly session: SessionId
   readonly focus: Option.Option<string>
   readonly json: boolean
@@ -44,68 +44,69 @@ export const command = Command.make(
   { session: sessionArg, db: dbOption, focus, config: configOption, json: jsonOption },
   (args) =>
     Effect.gen(function* () {
-      const found = yield* settings(args.config)
+      const found = yield* loadSettings(args.config)
       if (!found.enabled) {
         const file = Option.getOrElse(args.config, () => "environment")
         return yield* new CommandError({ message: `${file}: compression.enabled is false` })
       }
-      const result = yield* compress(args, found).pipe(
-        Effect.provide(compressor(found).pipe(Layer.provideMerge(store(args.db))))
+      const result = yield* compressSession(args, found).pipe(
+        Effect.provide(compressor(found).pipe(Layer.provideMerge(layerStore(args.db))))
       )
-      yield* answer(args.json, result, () => lines(result))
+      yield* printAnswer(args.json, result, () => formatResult(result))
       if (result.outcome === "failed") {
         return yield* new CommandError({ message: result.reason ?? "the compression failed" })
       }
     })
 ).pipe(Command.withDescription("Replace the middle of a session by a handoff"))
 
-const compress = (order: Order, settings: Settings) =>
+const compressSession = (order: CompressArguments, settings: Settings) =>
   Effect.gen(function* () {
     const { compress, events } = yield* Compressor
     const [route] = settings.routes("compression")
     yield* Effect.flatMap(SessionStore, (sessions) => sessions.state(order.session))
     if (route === undefined || route.provider === "embedded") {
-      yield* say("throughline: no model configured, using the embedded summarizer (works offline)")
-    } else if (!order.json) yield* watch(`compressing ${order.session} with ${route.model}`, events)
+      yield* printNotice("throughline: no model configured, using the embedded summarizer (works offline)")
+    } else if (!order.json) yield* showProgress(`compressing ${order.session} with ${route.model}`, events)
     return yield* compress(order.session, { focus: Option.getOrUndefined(order.focus) }).pipe(
       Effect.onInterrupt(() =>
-        say(`throughline: interrupted, waiting up to ${SHUTDOWN_GRACE} for the compression under way`)
+        printNotice(`throughline: interrupted, waiting up to ${SHUTDOWN_GRACE} for the compression under way`)
       )
     )
   }).pipe(Effect.scoped)
 
-const watch = (what: string, events: Stream.Stream<CompressionEvent>) =>
+const showProgress = (what: string, events: Stream.Stream<CompressionEvent>) =>
   Effect.gen(function* () {
-    yield* say(`${what} …`)
-    yield* Effect.addFinalizer(() => change(""))
-    yield* Effect.forkScoped(Stream.runForEach(events, shown()))
+    yield* printNotice(`${what} …`)
+    yield* Effect.addFinalizer(() => replaceLine(""))
+    yield* Effect.forkScoped(Stream.runForEach(events, makeProgressPrinter()))
     // It listens before anything begins.
     yield* Effect.yieldNow()
   })
 
 /** A bar while the model writes; a line for each quarter where lines cannot change. */
-const shown = () => {
+const makeProgressPrinter = () => {
   let quarters = 0
   return (event: CompressionEvent): Effect.Effect<void> => {
-    if (event._tag === "Started") return say(`${count(event.messages)} messages, ~${count(event.tokens)} tokens`)
+    if (event._tag === "Started")
+      return printNotice(`${formatCount(event.messages)} messages, ~${formatCount(event.tokens)} tokens`)
     if (event._tag !== "Progress") return Effect.void
     const { millisecondsLeft, tokensExpected, tokensWritten } = event
     const left = millisecondsLeft === null || millisecondsLeft === 0 ? "" : `, about ${duration(millisecondsLeft)} left`
-    if (isChangeable()) {
-      const style = { width: Math.max(10, columns(process.stderr) - 30), color: hasColor(process.stderr) }
-      return change(`${progressBar(tokensWritten, tokensExpected, style)} ${progressShare(event)} %${left}`)
+    if (canReplaceLine()) {
+      const style = { width: Math.max(10, terminalWidth(process.stderr) - 30), color: hasColor(process.stderr) }
+      return replaceLine(`${drawProgress(tokensWritten, tokensExpected, style)} ${progressShare(event)} %${left}`)
     }
     const passed = Math.floor(progressShare(event) / 25)
     if (passed === quarters) return Effect.void
     quarters = passed
-    return say(`${progressShare(event)} % written${left}`)
+    return printNotice(`${progressShare(event)} % written${left}`)
   }
 }
 
-const lines = (result: CompressionResult): ReadonlyArray<string> => [
+const formatResult = (result: CompressionResult): ReadonlyArray<string> => [
   `${result.outcome}: session ${result.sessionId}, generation ${result.generation}`,
-  `messages ${count(result.messagesBefore)} → ${count(result.messagesAfter)}, tokens ~${count(result.tokensBefore)} → ~${count(result.tokensAfter)}`,
-  `${result.modelCalls === 1 ? "1 model call" : `${count(result.modelCalls)} model calls`} in ${(result.durationMs / 1_000).toFixed(1)} s${result.tokensSpent === 0 ? "" : `, ~${count(result.tokensSpent)} tokens`}`,
+  `messages ${formatCount(result.messagesBefore)} → ${formatCount(result.messagesAfter)}, tokens ~${formatCount(result.tokensBefore)} → ~${formatCount(result.tokensAfter)}`,
+  `${result.modelCalls === 1 ? "1 model call" : `${formatCount(result.modelCalls)} model calls`} in ${(result.durationMs / 1_000).toFixed(1)} s${result.tokensSpent === 0 ? "" : `, ~${formatCount(result.tokensSpent)} tokens`}`,
   ...(result.model === null ? [] : [`summary by ${result.model}`]),
   ...(result.reason === null ? [] : [`reason: ${result.reason}`]),
   ...(result.snapshotId === null ? [] : [`the view before: ${result.snapshotId}`])

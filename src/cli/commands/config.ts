@@ -6,17 +6,19 @@ import * as ValidationError from "@effect/cli/ValidationError"
 import * as Effect from "effect/Effect"
 import process from "node:process"
 import * as CompressionPolicy from "../../compression/CompressionPolicy.ts"
-import { check, type Checked, type Settings } from "../config/settings.ts"
-import { answer, CommandError, jsonOption, notice, readFile } from "../services.ts"
-import { count } from "../terminal/terminal.ts"
+import { checkConfig, type CheckedConfig, type Settings } from "../config/settings.ts"
+import { printAnswer, CommandError, jsonOption, printIgnoredKeys, readTextFile } from "../services.ts"
+import { formatCount } from "../terminal/terminal.ts"
 
 const file = Args.text({ name: "file" }).pipe(Args.withDescription("a config file, ours or a Hermes Agent's"))
 
-const checking = Command.make("check", { file, json: jsonOption }, ({ file, json }) =>
+const checkCommand = Command.make("check", { file, json: jsonOption }, ({ file, json }) =>
   Effect.gen(function* () {
-    const checked = check(yield* readFile(file), file, process.env)
-    yield* notice(file, checked.ignored)
-    yield* answer(json, { findings: checked.findings, ignored: checked.ignored }, () => lines(file, checked))
+    const checked = checkConfig(yield* readTextFile(file), file, process.env)
+    yield* printIgnoredKeys(file, checked.ignored)
+    yield* printAnswer(json, { findings: checked.findings, ignored: checked.ignored }, () =>
+      formatChecked(file, checked)
+    )
     const { length } = checked.findings
     if (length > 0)
       yield* new CommandError({ message: `${file}: ${length} ${length === 1 ? "thing" : "things"} to mend` })
@@ -26,20 +28,20 @@ const checking = Command.make("check", { file, json: jsonOption }, ({ file, json
 export const command = Command.make("config", {}, () =>
   Effect.fail(ValidationError.missingSubcommand(HelpDoc.p("Missing subcommand check")))
 ).pipe(
-  Command.withSubcommands([checking]),
+  Command.withSubcommands([checkCommand]),
   Command.withDescription("Check a config file: throughline config check FILE [--json]")
 )
 
-const lines = (file: string, { findings, settings }: Checked): ReadonlyArray<string> =>
+const formatChecked = (file: string, { findings, settings }: CheckedConfig): ReadonlyArray<string> =>
   findings.length === 0 && settings !== null
-    ? [`${file}: nothing to mend`, ...summary(settings)]
+    ? [`${file}: nothing to mend`, ...summarizeSettings(settings)]
     : findings.map(({ issue, path }) => (path === null ? issue : `${path}: ${issue}`))
 
-const summary = ({ enabled, main, policy, routes }: Settings): ReadonlyArray<string> => [
-  `main model: ${main.model}, a window of ${count(main.contextLength)} tokens`,
+const summarizeSettings = ({ enabled, main, policy, routes }: Settings): ReadonlyArray<string> => [
+  `main model: ${main.model}, a window of ${formatCount(main.contextLength)} tokens`,
   enabled
-    ? `compressed beside the turn from ${count(CompressionPolicy.softLimit(policy))} tokens on, before a step from ` +
-      `${count(CompressionPolicy.hardLimit(policy))} on`
+    ? `compressed beside the turn from ${formatCount(CompressionPolicy.softLimit(policy))} tokens on, before a step from ` +
+      `${formatCount(CompressionPolicy.hardLimit(policy))} on`
     : "not compressed: compression.enabled is false",
   `summaries by: ${routes("compression")
     .map(({ model }) => model)

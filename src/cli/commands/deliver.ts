@@ -11,8 +11,8 @@ import { SessionStore } from "../../store/SessionStore.ts"
 import * as Rows from "../../transcripts/rows.ts"
 import * as LogLines from "../../audit/logLines.ts"
 import { systemErrorText } from "../../message/systemErrorText.ts"
-import { answer, CommandError, dbOption, jsonOption, sessionArg, store, utf8 } from "../services.ts"
-import { say } from "../terminal/terminal.ts"
+import { printAnswer, CommandError, dbOption, jsonOption, sessionArg, layerStore, decodeUtf8 } from "../services.ts"
+import { printNotice } from "../terminal/terminal.ts"
 
 const kind = Options.choice("kind", ["request", "notification"]).pipe(
   Options.withDescription("a request is to be answered, a notification only to be known"),
@@ -30,13 +30,13 @@ export const command = Command.make(
   { session: sessionArg, db: dbOption, kind, key, json: jsonOption },
   (args) =>
     Effect.gen(function* () {
-      const message = yield* parse(yield* stdin)
+      const message = yield* parseInput(yield* readStdin)
       const delivery = { kind: args.kind, key: Option.getOrUndefined(args.key) }
       const receipt = yield* Effect.flatMap(SessionStore, (sessions) =>
         sessions.deliver(args.session, message, delivery)
-      ).pipe(Effect.provide(store(args.db, true)))
+      ).pipe(Effect.provide(layerStore(args.db, true)))
       if (!receipt.duplicate) yield* LogLines.logBuffered(receipt, args.kind)
-      yield* answer(args.json, receipt, () => [
+      yield* printAnswer(args.json, receipt, () => [
         `${receipt.duplicate ? "already delivered" : "delivered"} to ${receipt.sessionId} as arrival ${receipt.arrival}`
       ])
     })
@@ -45,8 +45,8 @@ export const command = Command.make(
 const EMPTY = new CommandError({ message: "stdin: expected a message, found nothing" })
 
 /** Not the synchronous read: that would be deaf to Ctrl-C. */
-const stdin = Effect.suspend(() => {
-  const hint = process.stdin.isTTY ? say("the message, then Ctrl-D:") : Effect.void
+const readStdin = Effect.suspend(() => {
+  const hint = process.stdin.isTTY ? printNotice("the message, then Ctrl-D:") : Effect.void
   const bytes = Effect.zipRight(
     hint,
     Effect.tryPromise({
@@ -54,11 +54,11 @@ const stdin = Effect.suspend(() => {
       catch: (cause) => new CommandError({ message: `cannot read stdin: ${systemErrorText(cause)}` })
     })
   )
-  return Effect.flatMap(bytes, (bytes) => utf8("stdin", bytes))
+  return Effect.flatMap(bytes, (bytes) => decodeUtf8("stdin", bytes))
 })
 
 /** What begins like a JSON object must be a chat message; everything else is what a user says. */
-const parse = (text: string): Either.Either<Message.Message, Rows.ImportError | CommandError> => {
+const parseInput = (text: string): Either.Either<Message.Message, Rows.ImportError | CommandError> => {
   if (text.trim() === "") return Either.left(EMPTY)
   return /^\s*\{\s*"/.test(text)
     ? Rows.parseMessage({ file: "stdin", line: null }, Rows.parseJson(text))

@@ -4,8 +4,8 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Doctor from "../../hermes/Doctor.ts"
-import { answer, CommandError, jsonOption } from "../services.ts"
-import { count, printable } from "../terminal/terminal.ts"
+import { printAnswer, CommandError, jsonOption } from "../services.ts"
+import { formatCount, replaceControls } from "../terminal/terminal.ts"
 
 const fileArg = Args.text({ name: "state-db" }).pipe(Args.withDescription("a Hermes database"))
 
@@ -23,33 +23,33 @@ export const command = Command.make(
   ({ dryRun, file, json, repair }) =>
     Effect.gen(function* () {
       if (dryRun && !repair) return yield* new CommandError({ message: "--dry-run needs --repair" })
-      const left = yield* repair ? mend(file, dryRun, json) : look(file, json)
-      if (left > 0) return yield* new CommandError({ message: `${file} has ${things(left, "damage")}` })
+      const left = yield* repair ? repairFile(file, dryRun, json) : diagnoseFile(file, json)
+      if (left > 0) return yield* new CommandError({ message: `${file} has ${formatQuantity(left, "damage")}` })
     })
 ).pipe(Command.withDescription("Find what earlier versions broke in a Hermes database, and mend it"))
 
 /** How many findings there are. */
-const look = (file: string, json: boolean) =>
+const diagnoseFile = (file: string, json: boolean) =>
   Effect.gen(function* () {
     const report = yield* Doctor.diagnose(file)
-    yield* answer(json, report, () =>
+    yield* printAnswer(json, report, () =>
       [
-        `${file}: ${things(report.sessions, "session")}, ${things(report.messages, "message")}`,
-        ...(report.findings.length === 0 ? ["no damage"] : report.findings.flatMap(lines))
-      ].map(printable)
+        `${file}: ${formatQuantity(report.sessions, "session")}, ${formatQuantity(report.messages, "message")}`,
+        ...(report.findings.length === 0 ? ["no damage"] : report.findings.flatMap(formatFinding))
+      ].map(replaceControls)
     )
     return report.findings.length
   })
 
 /** How many findings are left. */
-const mend = (file: string, dryRun: boolean, json: boolean) =>
+const repairFile = (file: string, dryRun: boolean, json: boolean) =>
   Effect.gen(function* () {
     const report = yield* Doctor.repair(file, { dryRun })
-    yield* answer(json, report, () => summary(report).map(printable))
+    yield* printAnswer(json, report, () => formatRepairs(report).map(replaceControls))
     return dryRun ? report.mended.flatMap(({ findings }) => findings).length : report.remaining.length
   })
 
-const summary = ({ backup, dryRun, mended, remaining }: Doctor.RepairReport): ReadonlyArray<string> => {
+const formatRepairs = ({ backup, dryRun, mended, remaining }: Doctor.RepairReport): ReadonlyArray<string> => {
   if (mended.length === 0) return ["no damage, nothing written"]
   return [
     ...mended.flatMap(({ branches, findings, merged, sessionId }) => [
@@ -58,12 +58,12 @@ const summary = ({ backup, dryRun, mended, remaining }: Doctor.RepairReport): Re
       ...(branches.length > 0 ? [`  beside it: ${branches.join(", ")}`] : []),
       ...findings.map(({ damage, repair }) => `  ${damage}: ${repair}`)
     ]),
-    ...remaining.flatMap((finding) => ["still there:", ...lines(finding)]),
+    ...remaining.flatMap((finding) => ["still there:", ...formatFinding(finding)]),
     backup === null ? "nothing written" : `the database as it was: ${backup}`
   ]
 }
 
-const lines = ({ damage, detail, noticed, repair, sessionIds }: Doctor.Finding): ReadonlyArray<string> => [
+const formatFinding = ({ damage, detail, noticed, repair, sessionIds }: Doctor.Finding): ReadonlyArray<string> => [
   "",
   `${damage}  ${sessionIds.join(", ")}`,
   `  ${detail}`,
@@ -71,4 +71,4 @@ const lines = ({ damage, detail, noticed, repair, sessionIds }: Doctor.Finding):
   `  repair:  ${repair}`
 ]
 
-const things = (n: number, what: string): string => `${count(n)} ${what}${n === 1 ? "" : "s"}`
+const formatQuantity = (n: number, what: string): string => `${formatCount(n)} ${what}${n === 1 ? "" : "s"}`

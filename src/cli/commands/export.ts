@@ -9,8 +9,8 @@ import * as HermesExport from "../../hermes/export.ts"
 import { openForWriting } from "../../hermes/file.ts"
 import { SessionId } from "../../session/Session.ts"
 import { SessionStore } from "../../store/SessionStore.ts"
-import { answer, dbOption, jsonOption, SessionName, store } from "../services.ts"
-import { count, printable } from "../terminal/terminal.ts"
+import { printAnswer, dbOption, jsonOption, SessionName, layerStore } from "../services.ts"
+import { formatCount, replaceControls } from "../terminal/terminal.ts"
 
 const to = Options.text("to").pipe(
   Options.withPseudoName("file"),
@@ -37,12 +37,16 @@ export const command = Command.make("export", { sessions: chosen, db: dbOption, 
       })
     )
     const exported = yield* Effect.flatMap(openForWriting(args.to), (file) => HermesExport.writeExport(file, leaving))
-    yield* answer(args.json, { sessions: exported }, () => exported.flatMap(lines).map(printable))
-  }).pipe(Effect.scoped, Effect.provide(store(args.db)))
+    yield* printAnswer(args.json, { sessions: exported }, () => exported.flatMap(formatExported).map(replaceControls))
+  }).pipe(Effect.scoped, Effect.provide(layerStore(args.db)))
 ).pipe(Command.withDescription("Add sessions to a Hermes Agent's database, all of them or none; without ids every one"))
 
-const lines = ({ messages, notWhole, sessionId, undone }: HermesExport.Exported): ReadonlyArray<string> => [
-  `exported ${sessionId}: ${count(messages)} messages`,
-  ...(notWhole > 0 ? [`of ${sessionId}: ${count(notWhole)} messages have parts that Hermes has no column for`] : []),
-  ...(undone > 0 ? [`of ${sessionId}: ${count(undone)} undone messages left out, as its schema cannot hide them`] : [])
+const formatExported = ({ messages, notWhole, sessionId, undone }: HermesExport.Exported): ReadonlyArray<string> => [
+  `exported ${sessionId}: ${formatCount(messages)} messages`,
+  ...(notWhole > 0
+    ? [`of ${sessionId}: ${formatCount(notWhole)} messages have parts that Hermes has no column for`]
+    : []),
+  ...(undone > 0
+    ? [`of ${sessionId}: ${formatCount(undone)} undone messages left out, as its schema cannot hide them`]
+    : [])
 ]

@@ -10,8 +10,8 @@ import { basename, extname } from "node:path"
 import { SessionId } from "../../session/Session.ts"
 import { type Histories, SessionStore } from "../../store/SessionStore.ts"
 import * as Transcripts from "../../transcripts/Transcripts.ts"
-import { answer, CommandError, dbOption, jsonOption, readFile, SessionName, store } from "../services.ts"
-import { count, printable } from "../terminal/terminal.ts"
+import { printAnswer, CommandError, dbOption, jsonOption, readTextFile, SessionName, layerStore } from "../services.ts"
+import { formatCount, replaceControls } from "../terminal/terminal.ts"
 
 const file = Args.text({ name: "file" }).pipe(
   Args.withDescription("chat messages, as JSON or JSONL, or a Hermes Agent's state.db")
@@ -34,25 +34,25 @@ const format = Options.choice("format", formats).pipe(
 
 export const command = Command.make("import", { file, db: dbOption, session, format, json: jsonOption }, (args) =>
   Effect.gen(function* () {
-    const imported = yield* Transcripts.readFrom(args.file, args.format, readFile(args.file))
-    const histories = yield* named(imported.sessions, args.file, args.session)
+    const imported = yield* Transcripts.readFrom(args.file, args.format, readTextFile(args.file))
+    const histories = yield* assignSessionIds(imported.sessions, args.file, args.session)
     yield* Effect.flatMap(SessionStore, (sessions) => sessions.importAll(histories)).pipe(
-      Effect.provide(store(args.db, true))
+      Effect.provide(layerStore(args.db, true))
     )
     const sessions = histories.map(({ messages, sessionId }) => ({ sessionId, messages: messages.length }))
-    yield* answer(args.json, { format: imported.format, sessions, skipped: imported.skipped }, () =>
+    yield* printAnswer(args.json, { format: imported.format, sessions, skipped: imported.skipped }, () =>
       [
-        ...sessions.map(({ messages, sessionId }) => `imported ${sessionId}: ${count(messages)} messages`),
+        ...sessions.map(({ messages, sessionId }) => `imported ${sessionId}: ${formatCount(messages)} messages`),
         ...Object.entries(imported.skipped).map(
-          ([kind, lines]) => `skipped ${kind}: ${count(lines)} ${imported.format === "hermes" ? "rows" : "lines"}`
+          ([kind, lines]) => `skipped ${kind}: ${formatCount(lines)} ${imported.format === "hermes" ? "rows" : "lines"}`
         )
-      ].map(printable)
+      ].map(replaceControls)
     )
   })
 ).pipe(Command.withDescription("Import the sessions of a file, all of them or none"))
 
 /** Each session under an id of its own. */
-const named = (
+const assignSessionIds = (
   sessions: ReadonlyArray<Transcripts.ImportedSession>,
   file: string,
   given: Option.Option<SessionId>
@@ -64,7 +64,9 @@ const named = (
     }
     const histories: Array<Histories[number]> = []
     for (const { messages, sessionId: its } of sessions) {
-      const sessionId = Option.getOrNull(Option.orElse(given, () => decode(its ?? basename(file, extname(file)))))
+      const sessionId = Option.getOrNull(
+        Option.orElse(given, () => decodeSessionId(its ?? basename(file, extname(file))))
+      )
       if (sessionId === null) return yield* fail("names a session of more than 512 characters; give --session")
       if (histories.some((other) => other.sessionId === sessionId))
         return yield* fail(`holds the session ${sessionId} twice`)
@@ -73,4 +75,4 @@ const named = (
     return histories
   })
 
-const decode = Schema.decodeOption(SessionId)
+const decodeSessionId = Schema.decodeOption(SessionId)

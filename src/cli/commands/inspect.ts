@@ -11,23 +11,32 @@ import { type Acknowledged, SessionStore } from "../../store/SessionStore.ts"
 import { Tokens } from "../../message/Tokens.ts"
 import * as View from "../../view/View.ts"
 import { WINDOW } from "../config/settings.ts"
-import { type Part, windowBar } from "../terminal/bars.ts"
-import { answer, configOption, dbOption, explainOption, jsonOption, sessionArg, settings, store } from "../services.ts"
-import { columns, count, hasColor, table } from "../terminal/terminal.ts"
-import { transcript } from "../terminal/transcript.ts"
+import { type Part, drawWindow } from "../terminal/bars.ts"
+import {
+  printAnswer,
+  configOption,
+  dbOption,
+  explainOption,
+  jsonOption,
+  sessionArg,
+  loadSettings,
+  layerStore
+} from "../services.ts"
+import { terminalWidth, formatCount, hasColor, alignColumns } from "../terminal/terminal.ts"
+import { formatTranscript } from "../terminal/transcript.ts"
 
 export const sessions = Command.make("sessions", { db: dbOption, json: jsonOption }, ({ db, json }) =>
   Effect.gen(function* () {
-    const found = yield* Effect.flatMap(SessionStore, (store) => store.sessions).pipe(Effect.provide(store(db)))
-    yield* answer(json, found, () =>
+    const found = yield* Effect.flatMap(SessionStore, (store) => store.sessions).pipe(Effect.provide(layerStore(db)))
+    yield* printAnswer(json, found, () =>
       found.length === 0
         ? ["no sessions"]
-        : table(
+        : alignColumns(
             found.map(({ generation, messages, sessionId, tokens, waiting }) => [
               sessionId,
-              `${count(messages)} messages`,
-              `~${count(tokens)} tokens`,
-              `${count(waiting)} waiting`,
+              `${formatCount(messages)} messages`,
+              `~${formatCount(tokens)} tokens`,
+              `${formatCount(waiting)} waiting`,
               `generation ${generation}`
             ])
           )
@@ -42,11 +51,11 @@ export const log = Command.make(
     Effect.gen(function* () {
       const entries = yield* Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.log(session))).pipe(
         Effect.map(Chunk.toReadonlyArray),
-        Effect.provide(store(db))
+        Effect.provide(layerStore(db))
       )
-      const value = explain ? entries.map(explained) : entries.map(({ message }) => message)
-      yield* answer(json, value, () =>
-        transcript(
+      const value = explain ? entries.map(describeEntry) : entries.map(({ message }) => message)
+      yield* printAnswer(json, value, () =>
+        formatTranscript(
           entries.map(({ message, seq, undone }) => ({
             label: `#${seq ?? "inbox"} ${undone ? "(undone) " : ""}`,
             message
@@ -56,7 +65,7 @@ export const log = Command.make(
     })
 ).pipe(Command.withDescription("Print every acknowledged message of a session, log then inbox"))
 
-const explained = ({ arrival, at, kind, message, seq, undone }: Acknowledged) => ({
+const describeEntry = ({ arrival, at, kind, message, seq, undone }: Acknowledged) => ({
   seq,
   arrival,
   kind,
@@ -70,11 +79,13 @@ export const view = Command.make(
   { session: sessionArg, db: dbOption, explain: explainOption, config: configOption, json: jsonOption },
   (args) =>
     Effect.gen(function* () {
-      const contextLength = Option.isSome(args.config) ? (yield* settings(args.config)).policy.contextLength : WINDOW
+      const contextLength = Option.isSome(args.config)
+        ? (yield* loadSettings(args.config)).policy.contextLength
+        : WINDOW
       const state = yield* Effect.flatMap(SessionStore, (store) => store.state(args.session)).pipe(
-        Effect.provide(store(args.db))
+        Effect.provide(layerStore(args.db))
       )
-      yield* show(state, args, contextLength)
+      yield* printView(state, args, contextLength)
     })
 ).pipe(Command.withDescription("Print what the model sees of a session, as chat messages"))
 
@@ -84,12 +95,12 @@ export const snapshots = Command.make(
   ({ db, json, session }) =>
     Effect.gen(function* () {
       const found = yield* Effect.flatMap(SessionStore, (store) => store.snapshots(session)).pipe(
-        Effect.provide(store(db))
+        Effect.provide(layerStore(db))
       )
-      yield* answer(json, found, () =>
+      yield* printAnswer(json, found, () =>
         found.length === 0
           ? ["no snapshots: this is the first generation"]
-          : table(found.map((s) => [s.snapshotId, `generation ${s.generation}`, `up to #${s.lastSeq}`]))
+          : alignColumns(found.map((s) => [s.snapshotId, `generation ${s.generation}`, `up to #${s.lastSeq}`]))
       )
     })
 ).pipe(Command.withDescription("List the views a session has left behind"))
@@ -101,12 +112,14 @@ export const snapshot = Command.make(
   { id: snapshotArg, db: dbOption, json: jsonOption },
   ({ db, id, json }) =>
     Effect.gen(function* () {
-      const state = yield* Effect.flatMap(SessionStore, (store) => store.snapshot(id)).pipe(Effect.provide(store(db)))
-      yield* show(state, { json, explain: false }, WINDOW)
+      const state = yield* Effect.flatMap(SessionStore, (store) => store.snapshot(id)).pipe(
+        Effect.provide(layerStore(db))
+      )
+      yield* printView(state, { json, explain: false }, WINDOW)
     })
 ).pipe(Command.withDescription("Print a view a session has left behind, as chat messages"))
 
-const show = (state: State, flags: { readonly json: boolean; readonly explain: boolean }, contextLength: number) =>
+const printView = (state: State, flags: { readonly json: boolean; readonly explain: boolean }, contextLength: number) =>
   Effect.gen(function* () {
     const view = View.assemble(state, yield* Tokens)
     const segments = state.segments.map(({ degraded, fromSeq, id, model, toSeq, tokens }) => ({
@@ -119,11 +132,11 @@ const show = (state: State, flags: { readonly json: boolean; readonly explain: b
     }))
     const { generation, messages, parts, repairs, tokens } = view
     const value = flags.explain ? { generation, tokens, parts, segments, repairs, messages } : messages
-    yield* answer(flags.json, value, () => [
-      ...transcript(messages.map((message) => ({ label: "", message }))),
+    yield* printAnswer(flags.json, value, () => [
+      ...formatTranscript(messages.map((message) => ({ label: "", message }))),
       ...(flags.explain
         ? [
-            windowBar(barOf(view), contextLength, columns(process.stdout), hasColor(process.stdout)),
+            drawWindow(partsOfView(view), contextLength, terminalWidth(process.stdout), hasColor(process.stdout)),
             ...segments.map((s) => `segment ${s.id}: ${s.fromSeq} to ${s.toSeq}, ~${s.tokens} tokens, ${s.model}`),
             ...repairs.map((repair) => `repair ${JSON.stringify(repair)}`)
           ]
@@ -132,7 +145,7 @@ const show = (state: State, flags: { readonly json: boolean; readonly explain: b
   })
 
 /** The parts of a view as a picture shows them; before the first compression all is one. */
-export const barOf = ({ generation, parts }: View.View): ReadonlyArray<Part> =>
+export const partsOfView = ({ generation, parts }: View.View): ReadonlyArray<Part> =>
   Object.entries(parts).map(([name, { tokens }]) => ({
     name: generation === 0 && name === "tail" ? "whole log" : name,
     tokens

@@ -6,8 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Recall from "../../recall/Recall.ts"
-import { answer, CommandError, dbOption, jsonOption, sessionArg, store } from "../services.ts"
-import { inert, transcript } from "../terminal/transcript.ts"
+import { printAnswer, CommandError, dbOption, jsonOption, sessionArg, layerStore } from "../services.ts"
+import { showControls, formatTranscript } from "../terminal/transcript.ts"
 
 const queryArg = Args.text({ name: "query" }).pipe(
   Args.withDescription('words, a path, a "phrase" or #12 for message 12')
@@ -23,7 +23,7 @@ const limitOption = Options.integer("limit").pipe(
   Options.withDefault(10)
 )
 
-const recalling = (db: string) => Layer.provide(Recall.layer, store(db))
+const layerRecall = (db: string) => Layer.provide(Recall.layer, layerStore(db))
 
 export const recall = Command.make(
   "recall",
@@ -32,13 +32,13 @@ export const recall = Command.make(
     Effect.gen(function* () {
       if (query.trim() === "") return yield* new CommandError({ message: "expected words to look for, found none" })
       const found = yield* Effect.flatMap(Recall.Recall, ({ recall }) => recall(session, query, { limit })).pipe(
-        Effect.provide(recalling(db))
+        Effect.provide(layerRecall(db))
       )
-      yield* answer(json, found, () =>
+      yield* printAnswer(json, found, () =>
         found.length === 0
           ? ["nothing found"]
           : found.map(({ excerpt, role, segment, seq }) =>
-              inert(`#${seq} ${role}${segment === null ? "" : ` (${segment})`}  ${excerpt}`)
+              showControls(`#${seq} ${role}${segment === null ? "" : ` (${segment})`}  ${excerpt}`)
             )
       )
     })
@@ -49,11 +49,11 @@ const segmentArg = Args.text({ name: "segment" }).pipe(Args.withDescription("the
 export const expand = Command.make("expand", { id: segmentArg, db: dbOption, json: jsonOption }, ({ db, id, json }) =>
   Effect.gen(function* () {
     const { entries, segment, sessionId } = yield* Effect.flatMap(Recall.Recall, ({ expand }) => expand(id)).pipe(
-      Effect.provide(recalling(db))
+      Effect.provide(layerRecall(db))
     )
     const messages = entries.map(({ at, message, seq }) => ({ seq, at, message }))
-    yield* answer(json, { sessionId, segment, messages }, () =>
-      transcript(entries.map(({ message, seq }) => ({ label: `#${seq} `, message })))
+    yield* printAnswer(json, { sessionId, segment, messages }, () =>
+      formatTranscript(entries.map(({ message, seq }) => ({ label: `#${seq} `, message })))
     )
   })
 ).pipe(Command.withDescription("Print the messages a segment stands for"))

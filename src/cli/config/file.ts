@@ -27,34 +27,34 @@ export class ConfigError extends Schema.TaggedError<ConfigError>()("ConfigError"
 }
 
 /** A key may be left out, or left empty. The issue says what was expected and never shows the value: it may be a key. */
-const setting = <A, I>(schema: Schema.Schema<A, I>, expected: string) =>
+const optionalSetting = <A, I>(schema: Schema.Schema<A, I>, expected: string) =>
   Schema.optionalWith(
     Schema.NullOr(schema).annotations({ message: () => ({ message: `expected ${expected}`, override: true }) }),
     { exact: true }
   )
 
-const text = setting(Schema.String, "text")
-const ratio = setting(Schema.Number, "a ratio")
-const wholeNumber = setting(Schema.Int, "a whole number")
-const seconds = setting(Schema.Number.pipe(Schema.finite(), Schema.positive()), "seconds, more than 0")
-const tokens = setting(Schema.Int.pipe(Schema.positive()), "a whole number of tokens, more than 0")
+const text = optionalSetting(Schema.String, "text")
+const ratio = optionalSetting(Schema.Number, "a ratio")
+const wholeNumber = optionalSetting(Schema.Int, "a whole number")
+const seconds = optionalSetting(Schema.Number.pipe(Schema.finite(), Schema.positive()), "seconds, more than 0")
+const tokens = optionalSetting(Schema.Int.pipe(Schema.positive()), "a whole number of tokens, more than 0")
 
-const place = {
+const addressFields = {
   base_url: text,
   api_key: text,
   context_length: tokens,
-  api: setting(Schema.Literal("responses", "chat"), "responses or chat")
+  api: optionalSetting(Schema.Literal("responses", "chat"), "responses or chat")
 }
 const Model = Schema.Struct({
-  ...place,
+  ...addressFields,
   default: text,
-  provider: setting(
+  provider: optionalSetting(
     Schema.Literal("openai", "openai-codex", "embedded"),
     "openai, openai-codex or embedded, or another with its base_url"
   )
 })
 const Compression = Schema.Struct({
-  enabled: setting(Schema.Boolean, "true or false"),
+  enabled: optionalSetting(Schema.Boolean, "true or false"),
   threshold: ratio,
   hard_threshold: ratio,
   target_ratio: ratio,
@@ -63,9 +63,9 @@ const Compression = Schema.Struct({
   instructions: text
 })
 const Task = Schema.Struct({
-  ...place,
+  ...addressFields,
   model: text,
-  provider: setting(
+  provider: optionalSetting(
     Schema.Literal("main", "openai", "openai-codex", "embedded"),
     "main, openai, openai-codex or embedded"
   ),
@@ -101,12 +101,14 @@ export interface Config {
  * @since 0.1.0
  * @category constructors
  */
-export const read = (text: string, file: string): Either.Either<Config, ConfigError> =>
+export const readConfig = (text: string, file: string): Either.Either<Config, ConfigError> =>
   Either.gen(function* () {
-    const top = yield* mapping(yield* yaml(text, file), file, null)
-    const model = isUnset(top.model) ? null : yield* section(Model, Hermes.model(top.model), file, "model")
-    const compression = yield* section(Compression, top.compression, file, "compression")
-    const tasks = yield* mapping(top.auxiliary, file, "auxiliary")
+    const top = yield* expectMapping(yield* parseYaml(text, file), file, null)
+    const model = isUnset(top.model)
+      ? null
+      : yield* decodeSection(Model, Hermes.translateModel(top.model), file, "model")
+    const compression = yield* decodeSection(Compression, top.compression, file, "compression")
+    const tasks = yield* expectMapping(top.auxiliary, file, "auxiliary")
     const auxiliary = new Map<string, Task>()
     const ignored = [
       ...unknownKeys(top, { model, compression, auxiliary }, null),
@@ -115,8 +117,8 @@ export const read = (text: string, file: string): Either.Either<Config, ConfigEr
     ]
     for (const [name, value] of Object.entries(tasks)) {
       const path = `auxiliary.${name}`
-      const translated = Hermes.task(yield* mapping(value, file, path), path)
-      const task = yield* section(Task, translated.fields, file, path)
+      const translated = Hermes.translateTask(yield* expectMapping(value, file, path), path)
+      const task = yield* decodeSection(Task, translated.fields, file, path)
       auxiliary.set(name, task)
       ignored.push(...translated.ignored, ...unknownKeys(task, Task.fields, path))
     }
@@ -124,7 +126,7 @@ export const read = (text: string, file: string): Either.Either<Config, ConfigEr
   })
 
 /** JSON is YAML. Without `prettyErrors`, which would quote the line at fault and a key with it. */
-const yaml = (text: string, file: string): Either.Either<unknown, ConfigError> => {
+const parseYaml = (text: string, file: string): Either.Either<unknown, ConfigError> => {
   const lineCounter = new LineCounter()
   const document = parseDocument(text, { lineCounter, prettyErrors: false })
   const [error] = document.errors
@@ -144,7 +146,7 @@ const yaml = (text: string, file: string): Either.Either<unknown, ConfigError> =
 export const isUnset = (value: unknown): value is null | undefined | "" =>
   value === undefined || value === null || value === ""
 
-const mapping = (value: unknown, file: string, path: string | null): Either.Either<Mapping, ConfigError> => {
+const expectMapping = (value: unknown, file: string, path: string | null): Either.Either<Mapping, ConfigError> => {
   if (isUnset(value)) return Either.right({})
   return Either.mapLeft(asMapping(value), () => new ConfigError({ file, path, issue: "expected a mapping" }))
 }
@@ -152,8 +154,8 @@ type Mapping = { readonly [key: string]: unknown }
 
 const asMapping = Schema.decodeUnknownEither(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
 
-const section = <A, I>(schema: Schema.Schema<A, I>, value: unknown, file: string, path: string) =>
-  Either.flatMap(mapping(value, file, path), (fields) =>
+const decodeSection = <A, I>(schema: Schema.Schema<A, I>, value: unknown, file: string, path: string) =>
+  Either.flatMap(expectMapping(value, file, path), (fields) =>
     Either.mapLeft(Schema.decodeUnknownEither(schema, { onExcessProperty: "preserve" })(fields), (error) => {
       const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
       return new ConfigError({

@@ -13,7 +13,7 @@ const OURS: ReadonlyArray<unknown> = ["main", "openai", "openai-codex", "embedde
 const isSet = (value: unknown) => value !== undefined && value !== null && value !== ""
 
 /** The section `model`: may be the model's name alone, or have it as `model`. A name with a URL speaks OpenAI's API. */
-export const model = (section: unknown): unknown => {
+export const translateModel = (section: unknown): unknown => {
   if (typeof section === "string") return { default: section }
   if (!isFields(section)) return section
   const { model, ...rest } = section
@@ -28,7 +28,7 @@ export const model = (section: unknown): unknown => {
  * A section of `auxiliary`. `auto` is the main model, as Hermes' own search for one ends there. So is a provider of which
  * nothing but the name is known, and then its model's name means nothing either.
  */
-export const task = (section: Fields, path: string): Translated => {
+export const translateTask = (section: Fields, path: string): Translated => {
   const { model, provider, ...rest } = section
   if (!isSet(provider) || OURS.includes(provider)) return { fields: section, ignored: [] }
   if (isSet(section.base_url)) return { fields: { ...section, provider: "openai" }, ignored: [] }

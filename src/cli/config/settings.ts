@@ -9,8 +9,8 @@ import * as Redacted from "effect/Redacted"
 import { isSameRoute } from "../../model/ModelClients.ts"
 import * as CompressionPolicy from "../../compression/CompressionPolicy.ts"
 import type { ResolvedRoute as Route } from "../../model/Provider.ts"
-import { type Finding, findings } from "./findings.ts"
-import { type Config, ConfigError, isUnset, read, type Task } from "./file.ts"
+import { type Finding, findProblems } from "./findings.ts"
+import { type Config, ConfigError, isUnset, readConfig, type Task } from "./file.ts"
 
 export { ConfigError } from "./file.ts"
 
@@ -49,8 +49,8 @@ export type Environment = { readonly [name: string]: string | undefined }
  * @since 0.1.0
  * @category constructors
  */
-export const parse = (text: string, file: string, env: Environment): Either.Either<Settings, ConfigError> =>
-  Either.flatMap(read(text, file), (config) => settings(config, env))
+export const parseSettings = (text: string, file: string, env: Environment): Either.Either<Settings, ConfigError> =>
+  Either.flatMap(readConfig(text, file), (config) => resolveSettings(config, env))
 
 /**
  * What is to be mended in a file, which may be more than what keeps it from being used; `settings` is null where
@@ -59,7 +59,7 @@ export const parse = (text: string, file: string, env: Environment): Either.Eith
  * @since 0.1.0
  * @category models
  */
-export interface Checked {
+export interface CheckedConfig {
   readonly settings: Settings | null
   readonly findings: ReadonlyArray<Finding>
   readonly ignored: ReadonlyArray<string>
@@ -72,12 +72,12 @@ export interface Checked {
  * @since 0.1.0
  * @category getters
  */
-export const check = (text: string, file: string, env: Environment): Checked =>
-  Either.match(read(text, file), {
+export const checkConfig = (text: string, file: string, env: Environment): CheckedConfig =>
+  Either.match(readConfig(text, file), {
     onLeft: ({ issue, path }) => ({ settings: null, findings: [{ path, issue }], ignored: [] }),
     onRight: (config) => {
-      const found = settings(config, env)
-      return { settings: Either.getOrNull(found), findings: findings(config, found), ignored: config.ignored }
+      const found = resolveSettings(config, env)
+      return { settings: Either.getOrNull(found), findings: findProblems(config, found), ignored: config.ignored }
     }
   })
 
@@ -88,8 +88,8 @@ export const check = (text: string, file: string, env: Environment): Checked =>
  * @since 0.1.0
  * @category constructors
  */
-export const fromEnv = (env: Environment): Either.Either<Settings, ConfigError> =>
-  settings({ file: "environment", model: null, compression: {}, auxiliary: new Map(), ignored: [] }, env)
+export const settingsFromEnvironment = (env: Environment): Either.Either<Settings, ConfigError> =>
+  resolveSettings({ file: "environment", model: null, compression: {}, auxiliary: new Map(), ignored: [] }, env)
 
 /**
  * The window to assume if nobody says, in tokens: the smallest that current models have.
@@ -101,12 +101,12 @@ export const WINDOW = 128_000
 
 const OPENAI = "https://api.openai.com/v1"
 
-const settings = (config: Config, env: Environment): Either.Either<Settings, ConfigError> =>
+const resolveSettings = (config: Config, env: Environment): Either.Either<Settings, ConfigError> =>
   Either.gen(function* () {
     const { auxiliary, compression, file, ignored } = config
-    const main = yield* mainRoute(config, env)
+    const main = yield* resolveMainRoute(config, env)
     const own = new Map<string, Route>()
-    for (const [name, task] of auxiliary) own.set(name, yield* taskRoute(name, task, main, file, env))
+    for (const [name, task] of auxiliary) own.set(name, yield* resolveTaskRoute(name, task, main, file, env))
     const policy = yield* Either.mapLeft(
       CompressionPolicy.make({
         contextLength: main.contextLength,
@@ -123,7 +123,7 @@ const settings = (config: Config, env: Environment): Either.Either<Settings, Con
       enabled: compression.enabled ?? true,
       main,
       routes: (task) => {
-        const last = { ...main, ...timeouts(task, auxiliary.get(task)) }
+        const last = { ...main, ...resolveTimeouts(task, auxiliary.get(task)) }
         const first = own.get(task) ?? last
         return first.provider === "embedded" || isSameRoute(first, last) ? [first] : [first, last]
       },
@@ -150,14 +150,14 @@ interface Address {
   readonly api?: Route["api"] | null | undefined
 }
 
-const fromEnvironment = (env: Environment): Address => ({
+const addressFromEnvironment = (env: Environment): Address => ({
   model: env.THROUGHLINE_MODEL,
   base_url: env.OPENAI_BASE_URL,
   api_key: env.OPENAI_API_KEY
 })
 
-const mainRoute = ({ file, model }: Config, env: Environment): Either.Either<Route, ConfigError> => {
-  const limits = { contextLength: model?.context_length ?? WINDOW, ...timeouts("", undefined) }
+const resolveMainRoute = ({ file, model }: Config, env: Environment): Either.Either<Route, ConfigError> => {
+  const limits = { contextLength: model?.context_length ?? WINDOW, ...resolveTimeouts("", undefined) }
   const isSilent = isUnset(env.OPENAI_API_KEY) && isUnset(env.OPENAI_BASE_URL)
   const isOffline = model === null ? isSilent : model.provider === "embedded"
   if (isOffline) return Either.right({ ...EMBEDDED, ...limits })
@@ -165,9 +165,9 @@ const mainRoute = ({ file, model }: Config, env: Environment): Either.Either<Rou
   // A key alone means OpenAI, as everywhere; a file that names a model must also say where the key may be sent.
   const address =
     model === null
-      ? { ...fromEnvironment(env), base_url: or(env.OPENAI_BASE_URL, OPENAI) }
-      : over({ ...model, model: model.default }, fromEnvironment(env))
-  return Either.mapLeft(network(provider, address, limits), ({ issue, key }) => {
+      ? { ...addressFromEnvironment(env), base_url: firstSet(env.OPENAI_BASE_URL, OPENAI) }
+      : overlayAddress({ ...model, model: model.default }, addressFromEnvironment(env))
+  return Either.mapLeft(makeNetworkRoute(provider, address, limits), ({ issue, key }) => {
     const variable = VARIABLES[key]
     if (model === null) return new ConfigError({ file, path: variable, issue })
     const hint = variable === null ? "" : `, here or as ${variable}`
@@ -175,7 +175,7 @@ const mainRoute = ({ file, model }: Config, env: Environment): Either.Either<Rou
   })
 }
 
-const taskRoute = (
+const resolveTaskRoute = (
   name: string,
   task: Task,
   main: Route,
@@ -185,12 +185,16 @@ const taskRoute = (
   const inherits = isUnset(task.provider) || task.provider === "main"
   const provider = isUnset(task.provider) || task.provider === "main" ? main.provider : task.provider
   const contextLength = task.context_length ?? (inherits ? main.contextLength : WINDOW)
-  const limits = { contextLength, ...timeouts(name, task) }
+  const limits = { contextLength, ...resolveTimeouts(name, task) }
   if (provider === "embedded") return Either.right({ ...EMBEDDED, ...limits })
   // The environment's key belongs to the environment's URL and is sent nowhere else.
-  const rest = inherits ? addressOf(main) : isUnset(task.base_url) ? { ...fromEnvironment(env), model: null } : {}
+  const rest = inherits
+    ? addressOf(main)
+    : isUnset(task.base_url)
+      ? { ...addressFromEnvironment(env), model: null }
+      : {}
   return Either.mapLeft(
-    network(provider, over(task, rest), limits),
+    makeNetworkRoute(provider, overlayAddress(task, rest), limits),
     ({ issue, key }) => new ConfigError({ file, path: `auxiliary.${name}.${key}`, issue })
   )
 }
@@ -202,13 +206,13 @@ const addressOf = (route: Route): Address => ({
   api: route.api
 })
 
-const or = <A>(first: A | null | undefined, second: A | null | undefined) => (isUnset(first) ? second : first)
+const firstSet = <A>(first: A | null | undefined, second: A | null | undefined) => (isUnset(first) ? second : first)
 
-const over = (own: Address, rest: Address): Address => ({
-  model: or(own.model, rest.model),
-  base_url: or(own.base_url, rest.base_url),
-  api_key: or(own.api_key, rest.api_key),
-  api: or(own.api, rest.api)
+const overlayAddress = (own: Address, rest: Address): Address => ({
+  model: firstSet(own.model, rest.model),
+  base_url: firstSet(own.base_url, rest.base_url),
+  api_key: firstSet(own.api_key, rest.api_key),
+  api: firstSet(own.api, rest.api)
 })
 
 type Limits = Pick<Route, "contextLength" | "timeout" | "idleTimeout">
@@ -233,7 +237,7 @@ const VARIABLES: { readonly [K in Fault["key"]]: string | null } = {
   api: null
 }
 
-const network = (
+const makeNetworkRoute = (
   provider: "openai" | "openai-codex",
   address: Address,
   limits: Limits
@@ -242,9 +246,9 @@ const network = (
   const { api, api_key, base_url, model } = address
   if (isUnset(model)) return fault("model", "expected the name of a model")
   if (isUnset(base_url)) return fault("base_url", `expected a URL such as ${OPENAI}`)
-  if (!isHttp(base_url)) return fault("base_url", "expected an http or https URL")
+  if (!isHttpUrl(base_url)) return fault("base_url", "expected an http or https URL")
   if (isUnset(api_key)) return fault("api_key", "expected a key (any text for a server that asks for none)")
-  if (!isHeader(api_key.trim())) return fault("api_key", "expected a key of plain ASCII letters, digits and signs")
+  if (!isHeaderText(api_key.trim())) return fault("api_key", "expected a key of plain ASCII letters, digits and signs")
   if (provider === "openai-codex" && api === "chat") return fault("api", "expected responses, as openai-codex means it")
   return Either.right({
     provider,
@@ -256,12 +260,15 @@ const network = (
   })
 }
 
-const isHttp = (url: string): boolean => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)
+const isHttpUrl = (url: string): boolean => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)
 
-const isHeader = (text: string): boolean => /^[\x20-\x7E]+$/.test(text)
+const isHeaderText = (text: string): boolean => /^[\x20-\x7E]+$/.test(text)
 
 /** A summary takes longer than a glance at an image. */
-const timeouts = (task: string, { timeout }: Pick<Task, "timeout"> = {}): Pick<Limits, "timeout" | "idleTimeout"> => {
+const resolveTimeouts = (
+  task: string,
+  { timeout }: Pick<Task, "timeout"> = {}
+): Pick<Limits, "timeout" | "idleTimeout"> => {
   const seconds = timeout ?? (task === "compression" ? 300 : 120)
   return { timeout: Duration.seconds(seconds), idleTimeout: Duration.seconds(Math.min(60, seconds)) }
 }

@@ -1,7 +1,7 @@
 /** What the demo looks at before it says that all is well. */
 import type { Message } from "../../message/Message.ts"
 import type { View } from "../../view/View.ts"
-import { count } from "../terminal/terminal.ts"
+import { formatCount } from "../terminal/terminal.ts"
 
 export interface Evidence {
   readonly given: string
@@ -27,26 +27,26 @@ export interface Check {
   readonly holds: boolean
 }
 
-export const checks = (e: Evidence): ReadonlyArray<Check> => [
+export const runChecks = (e: Evidence): ReadonlyArray<Check> => [
   { name: "one session id, the one that was given", holds: e.sessionIds.every((id) => id === e.given) },
   {
     name: `all ${e.appended.length + e.delivered.length} acknowledged messages are in the log, once each and in order`,
     holds:
       e.log.length === e.appended.length + e.delivered.length &&
-      isWithin(e.appended, e.log) &&
-      isWithin(e.delivered, e.log)
+      isSubsequence(e.appended, e.log) &&
+      isSubsequence(e.delivered, e.log)
   },
   {
     name: `the snapshot still reads as the window of ${e.before.messages.length} messages before, byte for byte`,
     holds: isAsLogged(e.before, e.log)
   },
   {
-    name: `the window after is under its target of ${count(e.target)} tokens`,
+    name: `the window after is under its target of ${formatCount(e.target)} tokens`,
     holds: e.after.tokens - e.after.parts.system.tokens <= e.target
   },
   {
     name: `the ${e.arrivals.length} messages that arrived meanwhile are in the next step's view`,
-    holds: isWithin(e.arrivals, e.next.messages)
+    holds: isSubsequence(e.arrivals, e.next.messages)
   },
   {
     name: "a turn was begun and answered while the compression was under way, and none waited for it",
@@ -58,13 +58,13 @@ export const checks = (e: Evidence): ReadonlyArray<Check> => [
 const isAsLogged = ({ messages, repairs }: View, log: ReadonlyArray<Message>): boolean => {
   const bodies = new Set(log.map((message) => JSON.stringify(message)))
   const logged = messages.filter((message) => bodies.has(JSON.stringify(message)))
-  return logged.length + repairs.length === messages.length && text(logged) === text(log.slice(0, logged.length))
+  return logged.length + repairs.length === messages.length && asJson(logged) === asJson(log.slice(0, logged.length))
 }
 
-const text = (messages: ReadonlyArray<Message>) => JSON.stringify(messages)
+const asJson = (messages: ReadonlyArray<Message>) => JSON.stringify(messages)
 
 /** Whether all of `some` stand in `all`, in the same order. */
-const isWithin = (some: ReadonlyArray<Message>, all: ReadonlyArray<Message>): boolean => {
+const isSubsequence = (some: ReadonlyArray<Message>, all: ReadonlyArray<Message>): boolean => {
   const bodies = all.map((message) => JSON.stringify(message))
   let from = 0
   return some.every((message) => (from = bodies.indexOf(JSON.stringify(message), from) + 1) > 0)

@@ -54,7 +54,7 @@ export interface Failure {
  * @since 0.1.0
  * @category constructors
  */
-export const failure = (random: Random, test: string): Failure => {
+export const makeFailure = (random: Random, test: string): Failure => {
   const expected = random.between(100, 99_999)
   return {
     test,
@@ -71,7 +71,7 @@ export const failure = (random: Random, test: string): Failure => {
  * @since 0.1.0
  * @category constructors
  */
-export const testRun = (
+export const printTestRun = (
   random: Random,
   files: ReadonlyArray<string>,
   module: string,
@@ -93,7 +93,7 @@ export const testRun = (
     " RUN  v3.2.4 ~/billing",
     "",
     ...lines,
-    ...(failed === null ? [] : trace(random, failed, module)),
+    ...(failed === null ? [] : printTrace(random, failed, module)),
     "",
     ` Test Files  ${failed === null ? "" : "1 failed | "}${suites.length - (failed === null ? 0 : 1)} passed (${suites.length})`,
     `      Tests  ${failed === null ? "" : "1 failed | "}${total - (failed === null ? 0 : 1)} passed (${total})`,
@@ -102,7 +102,7 @@ export const testRun = (
   ].join("\n")
 }
 
-const trace = (random: Random, failed: Failure, module: string): ReadonlyArray<string> => [
+const printTrace = (random: Random, failed: Failure, module: string): ReadonlyArray<string> => [
   "",
   ` FAIL  ${failed.test} > ${failed.name}`,
   `AssertionError: expected ${failed.received} to be ${failed.expected} // Object.is equality`,
@@ -122,7 +122,7 @@ const trace = (random: Random, failed: Failure, module: string): ReadonlyArray<s
  * @since 0.1.0
  * @category constructors
  */
-export const logs = (random: Random, count: number): string => {
+export const printLogs = (random: Random, count: number): string => {
   let millis = random.between(0, 3_000_000)
   return Array.from({ length: count }, () => {
     millis += random.between(2, 900)
@@ -144,7 +144,7 @@ export const logs = (random: Random, count: number): string => {
  * @since 0.1.0
  * @category constructors
  */
-export const quote = (random: Random, count: number): string => {
+export const printQuote = (random: Random, count: number): string => {
   const lines = Array.from({ length: count }, (_, index) => {
     const amountCents = random.between(100, 250_000)
     const rateBasisPoints = random.pick([700, 1900, 2000, 2100, 2200, 2500])
@@ -168,7 +168,7 @@ export const quote = (random: Random, count: number): string => {
  * @since 0.1.0
  * @category constructors
  */
-export const differences = (random: Random, count: number): string => {
+export const printDifferences = (random: Random, count: number): string => {
   const rows = Array.from({ length: count }, () => {
     const vat = random.between(100, 90_000)
     return ` inv_${random.hex(10)} | ${random.pick(regions)}     | ${String(vat).padStart(9)} | ${String(vat + random.pick([-2, -1, 1, 2])).padStart(13)} | 2026-0${random.between(1, 3)}-${random.between(10, 28)}`
@@ -188,7 +188,7 @@ export const differences = (random: Random, count: number): string => {
  * @since 0.1.0
  * @category constructors
  */
-export const typeCheck = (random: Random, paths: Choices<string>, count: number): string => {
+export const printTypeErrors = (random: Random, paths: Choices<string>, count: number): string => {
   const complaints = Array.from({ length: count }, () => {
     const where = `${random.pick(paths)}(${random.between(5, 220)},${random.between(3, 60)})`
     return random.pick([

@@ -15,20 +15,20 @@ import { type DeliveryKind, type Receipt, SessionId } from "../../session/Sessio
 import { SessionStore } from "../../store/SessionStore.ts"
 import { Tokens } from "../../message/Tokens.ts"
 import * as View from "../../view/View.ts"
-import { type DemoTurn, messages, session } from "./session.ts"
-import { type Check, checks } from "./checks.ts"
+import { type DemoTurn, listMessages, makeSession } from "./session.ts"
+import { type Check, runChecks } from "./checks.ts"
 
 /** What an onlooker may show while the demo works. `meanwhile`: a compression was under way all the milliseconds it took. */
-export type Happening = Data.TaggedEnum<{
+export type DemoEvent = Data.TaggedEnum<{
   Begun: { readonly messages: number; readonly turns: number }
   Answered: { readonly turn: number; readonly view: View.View; readonly meanwhile: number | null }
   Compressing: { readonly messages: number; readonly tokens: number }
   Arrived: { readonly messages: number }
   Compressed: { readonly result: CompressionResult }
 }>
-export const Happening = Data.taggedEnum<Happening>()
+export const DemoEvent = Data.taggedEnum<DemoEvent>()
 
-export interface Outcome {
+export interface DemoOutcome {
   readonly result: CompressionResult
   readonly before: View.View
   readonly after: View.View
@@ -43,7 +43,7 @@ const arrivals: ReadonlyArray<readonly [DeliveryKind, Message]> = [
 ]
 
 /** Who delivers, and keeps the receipts. */
-const sender = Effect.map(Gateway, ({ deliver }) => {
+const makeSender = Effect.map(Gateway, ({ deliver }) => {
   const receipts: Array<Receipt & { readonly message: Message }> = []
   return {
     receipts,
@@ -59,7 +59,7 @@ interface Steps {
 }
 
 /** The scripted agent: its replies are known, all else is as with a model. */
-const answer = (turn: DemoTurn, steps: Steps) =>
+const answerTurn = (turn: DemoTurn, steps: Steps) =>
   Effect.flatMap(Gateway, (gateway) =>
     gateway.turn(id, ({ append, step }) =>
       Effect.forEach(turn.steps, ({ reply, results }) =>
@@ -74,12 +74,12 @@ const answer = (turn: DemoTurn, steps: Steps) =>
     )
   )
 
-export const replay = (show: (happening: Happening) => Effect.Effect<void>) =>
+export const replaySession = (show: (happening: DemoEvent) => Effect.Effect<void>) =>
   Effect.gen(function* () {
     const { view } = yield* Gateway
     const { events, policy } = yield* Compressor
-    const { receipts, send } = yield* sender
-    const turns = session(7)
+    const { receipts, send } = yield* makeSender
+    const turns = makeSession(7)
     const steps: Steps = { begun: 0, seen: [] }
     const compressed = yield* Deferred.make<Compressed>()
     let stepsBefore = 0
@@ -88,27 +88,27 @@ export const replay = (show: (happening: Happening) => Effect.Effect<void>) =>
 
     const arrive = Effect.forEach(arrivals, ([kind, message]) => send(message, kind)).pipe(
       Effect.tap(() => Effect.sync(() => (stepsBefore = steps.begun))),
-      Effect.zipRight(show(Happening.Arrived({ messages: arrivals.length })))
+      Effect.zipRight(show(DemoEvent.Arrived({ messages: arrivals.length })))
     )
     const watch = (event: CompressionEvent) =>
       Effect.gen(function* () {
         isUnderWay = event._tag === "Started"
-        if (event._tag === "Started") yield* Effect.zipRight(show(Happening.Compressing(event)), arrive)
+        if (event._tag === "Started") yield* Effect.zipRight(show(DemoEvent.Compressing(event)), arrive)
         if (event._tag !== "Committed") return
         const { result } = event
-        yield* show(Happening.Compressed({ result }))
+        yield* show(DemoEvent.Compressed({ result }))
         yield* Deferred.succeed(compressed, { result, after: yield* view(id) })
       })
     yield* Effect.forkScoped(Stream.runForEach(events, watch))
 
-    yield* show(Happening.Begun({ messages: messages(turns).length + arrivals.length, turns: turns.length }))
+    yield* show(DemoEvent.Begun({ messages: listMessages(turns).length + arrivals.length, turns: turns.length }))
     for (const [index, turn] of turns.entries()) {
       const wasUnderWay = isUnderWay
       yield* send(turn.request, "request")
-      const [took] = yield* Effect.timed(answer(turn, steps))
+      const [took] = yield* Effect.timed(answerTurn(turn, steps))
       const isMeanwhile = wasUnderWay && isUnderWay
       const meanwhile = isMeanwhile ? Math.ceil(Duration.toMillis(took)) : null
-      yield* show(Happening.Answered({ turn: index + 1, view: yield* view(id), meanwhile }))
+      yield* show(DemoEvent.Answered({ turn: index + 1, view: yield* view(id), meanwhile }))
       if (!isMeanwhile) continue
       answeredMeanwhile++
       // The rest of the story is for the window after.
@@ -116,9 +116,9 @@ export const replay = (show: (happening: Happening) => Effect.Effect<void>) =>
     }
 
     const { after, result } = yield* Deferred.await(compressed)
-    const { before, ids, log, turnsWaited } = yield* stored(result)
+    const { before, ids, log, turnsWaited } = yield* readStore(result)
     const inOrder = receipts.toSorted((a, b) => a.arrival - b.arrival)
-    const made = checks({
+    const made = runChecks({
       given: id,
       sessionIds: [...ids, result.sessionId, after.sessionId, ...receipts.map(({ sessionId }) => sessionId)],
       appended: turns.flatMap(({ steps }) => steps.flatMap(({ reply, results }) => [reply, ...results])),
@@ -132,7 +132,7 @@ export const replay = (show: (happening: Happening) => Effect.Effect<void>) =>
       turnsWaited,
       next: steps.seen[stepsBefore] ?? after
     })
-    return { result, before, after, checks: made } satisfies Outcome
+    return { result, before, after, checks: made } satisfies DemoOutcome
   }).pipe(Effect.scoped)
 
 interface Compressed {
@@ -141,7 +141,7 @@ interface Compressed {
 }
 
 /** What the store has to say in the end. */
-const stored = (result: CompressionResult) =>
+const readStore = (result: CompressionResult) =>
   Effect.gen(function* () {
     const store = yield* SessionStore
     const log = Chunk.toReadonlyArray(yield* Stream.runCollect(store.log(id)))

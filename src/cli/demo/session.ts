@@ -39,10 +39,10 @@ type UserMessage = Extract<Message, { readonly role: "user" }>
  * @since 0.1.0
  * @category constructors
  */
-export const session = (seed: number): ReadonlyArray<DemoTurn> => {
+export const makeSession = (seed: number): ReadonlyArray<DemoTurn> => {
   const random = Random.make(seed)
   const scene: Scene = { random, workspace: Workspace.make(random), failure: null }
-  return chapters.map((chapter) => turn(scene, chapter))
+  return chapters.map((chapter) => makeTurn(scene, chapter))
 }
 
 /**
@@ -51,7 +51,7 @@ export const session = (seed: number): ReadonlyArray<DemoTurn> => {
  * @since 0.1.0
  * @category getters
  */
-export const messages = (turns: ReadonlyArray<DemoTurn>): ReadonlyArray<Message> =>
+export const listMessages = (turns: ReadonlyArray<DemoTurn>): ReadonlyArray<Message> =>
   turns.flatMap(({ request, steps }) => [request, ...steps.flatMap(({ reply, results }) => [reply, ...results])])
 
 /** What the steps of a session share; `failure` is the test that the next edit has to mend. */
@@ -61,17 +61,17 @@ interface Scene {
   failure: Output.Failure | null
 }
 
-const turn = (scene: Scene, chapter: Chapter): DemoTurn => ({
+const makeTurn = (scene: Scene, chapter: Chapter): DemoTurn => ({
   request: { role: "user", content: chapter.request },
   steps: [
-    ...chapter.acts.map((act) => step(scene, chapter, act)),
+    ...chapter.acts.map((act) => makeStep(scene, chapter, act)),
     { reply: { role: "assistant", content: chapter.closing }, results: [] }
   ]
 })
 
-const step = (scene: Scene, chapter: Chapter, act: Act): DemoStep => {
-  const said = thought(scene, chapter, act)
-  const uses = acts[act](scene, chapter).map((use) => ({ call: call(scene.random, use), output: use.output }))
+const makeStep = (scene: Scene, chapter: Chapter, act: Act): DemoStep => {
+  const said = composeThought(scene, chapter, act)
+  const uses = acts[act](scene, chapter).map((use) => ({ call: makeToolCall(scene.random, use), output: use.output }))
   return {
     // Agents often call a tool without a word.
     reply: {
@@ -89,7 +89,7 @@ interface Use {
   readonly output: string
 }
 
-const call = (random: Random.Random, { input, tool }: Use): ToolCall => ({
+const makeToolCall = (random: Random.Random, { input, tool }: Use): ToolCall => ({
   id: `call_${random.hex(20)}`,
   type: "function",
   function: { name: tool, arguments: JSON.stringify(input) }
@@ -99,59 +99,62 @@ const acts: { readonly [K in Act]: (scene: Scene, chapter: Chapter) => ReadonlyA
   grep: ({ workspace }, { symbol }) => [
     { tool: "grep", input: { pattern: symbol, path: "src" }, output: workspace.grep(symbol, 60) }
   ],
-  read: (scene, { near }) => [read(scene, scene.random.pick(near))],
-  "read both": (scene, { module, test }) => [read(scene, module), read(scene, test)],
-  edit: (scene, { module }) => [edit(scene, module)],
-  "edit both": (scene, { module, test }) => [edit(scene, module), edit(scene, test)],
+  read: (scene, { near }) => [useReader(scene, scene.random.pick(near))],
+  "read both": (scene, { module, test }) => [useReader(scene, module), useReader(scene, test)],
+  edit: (scene, { module }) => [useEditor(scene, module)],
+  "edit both": (scene, { module, test }) => [useEditor(scene, module), useEditor(scene, test)],
   fail: (scene, chapter) => {
-    scene.failure = Output.failure(scene.random, chapter.test)
-    return [runTests(scene, chapter)]
+    scene.failure = Output.makeFailure(scene.random, chapter.test)
+    return [useTestRunner(scene, chapter)]
   },
   pass: (scene, chapter) => {
     scene.failure = null
-    return [runTests(scene, chapter)]
+    return [useTestRunner(scene, chapter)]
   },
   types: ({ random }, { module, near }) => [
-    bash("npx tsc --noEmit", Output.typeCheck(random, [module, ...near], random.between(2, 9)))
+    useBash("npx tsc --noEmit", Output.printTypeErrors(random, [module, ...near], random.between(2, 9)))
   ],
   logs: ({ random }) => [
-    bash("docker compose logs --no-color --tail 60 billing", `${Output.logs(random, 60)}\nexit code: 0`)
+    useBash("docker compose logs --no-color --tail 60 billing", `${Output.printLogs(random, 60)}\nexit code: 0`)
   ],
   quote: ({ random }) => [
-    bash(
+    useBash(
       "curl -s http://localhost:8433/v2/quotes -d @fixtures/invoice.json",
-      `${Output.quote(random, random.between(24, 36))}\nexit code: 0`
+      `${Output.printQuote(random, random.between(24, 36))}\nexit code: 0`
     )
   ],
   differences: ({ random }) => [
-    bash("psql billing_replica -f queries/tax_differences.sql", Output.differences(random, random.between(30, 60)))
+    useBash(
+      "psql billing_replica -f queries/tax_differences.sql",
+      Output.printDifferences(random, random.between(30, 60))
+    )
   ]
 }
 
-const bash = (command: string, output: string): Use => ({ tool: "bash", input: { command }, output })
+const useBash = (command: string, output: string): Use => ({ tool: "bash", input: { command }, output })
 
-const read = ({ random, workspace }: Scene, path: string): Use => {
+const useReader = ({ random, workspace }: Scene, path: string): Use => {
   const offset = random.chance(0.3) ? random.between(20, 60) : 0
   const limit = random.between(130, 184)
   return { tool: "read_file", input: { path, offset, limit }, output: workspace.read(path, offset, limit) }
 }
 
-const edit = ({ workspace }: Scene, path: string): Use => {
+const useEditor = ({ workspace }: Scene, path: string): Use => {
   const diff = workspace.edit(path)
   return { tool: "edit_file", input: { path, diff }, output: `edited ${path}` }
 }
 
-const runTests = ({ failure, random }: Scene, { module, near, test }: Chapter): Use => {
+const useTestRunner = ({ failure, random }: Scene, { module, near, test }: Chapter): Use => {
   const others = near.map((path) => path.replace(/^src\//, "test/").replace(/\.ts$/, ".test.ts"))
   return {
     tool: "run_tests",
     input: { paths: [test, ...others] },
-    output: Output.testRun(random, [test, ...others], module, failure)
+    output: Output.printTestRun(random, [test, ...others], module, failure)
   }
 }
 
 /** What the agent says before it acts: about the failure at hand, if there is one. */
-const thought = ({ failure, random }: Scene, { module, near, symbol, test }: Chapter, act: Act): string => {
+const composeThought = ({ failure, random }: Scene, { module, near, symbol, test }: Chapter, act: Act): string => {
   const mend =
     failure === null
       ? []

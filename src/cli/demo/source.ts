@@ -84,9 +84,9 @@ const codes: Choices<string> = [
 ]
 const errors: Choices<string> = ["RateMissing", "QuoteExpired", "CurrencyMismatch", "UnknownRegion", "StaleLedger"]
 
-const lower = (name: string) => name.charAt(0).toLowerCase() + name.slice(1)
+const lowerFirst = (name: string) => name.charAt(0).toLowerCase() + name.slice(1)
 
-const statement = (random: Random, subject: string): ReadonlyArray<string> => {
+const writeStatement = (random: Random, subject: string): ReadonlyArray<string> => {
   const other = `next${random.pick(nouns)}`
   const [field] = random.pick(fields)
   const verb = random.pick(verbs)
@@ -108,7 +108,7 @@ const statement = (random: Random, subject: string): ReadonlyArray<string> => {
       `    ? ${verb}FromTable(${subject}.region, "${random.pick(codes)}")`,
       `    : yield* client.${verb}(${subject}.quoteId, { timeoutMs: ${n * 10} })`
     ],
-    () => [`  log.debug("${verb} ${lower(subject)}", { ${field}: ${subject}.${field}, budget: ${n} })`],
+    () => [`  log.debug("${verb} ${lowerFirst(subject)}", { ${field}: ${subject}.${field}, budget: ${n} })`],
     () => [
       `  switch (${subject}.currency) {`,
       `    case "EUR":`,
@@ -117,14 +117,16 @@ const statement = (random: Random, subject: string): ReadonlyArray<string> => {
       `      return ${verb}Krona(${subject})`,
       `  }`
     ],
-    () => [`  assert(Number.isSafeInteger(${subject}.amountCents), "${lower(subject)} ${n}: cents must be whole")`],
     () => [
-      `  metrics.${lower(random.pick(nouns))}${random.pick(nouns)}.record(${subject}.lines.length, { region: ${subject}.region })`
+      `  assert(Number.isSafeInteger(${subject}.amountCents), "${lowerFirst(subject)} ${n}: cents must be whole")`
+    ],
+    () => [
+      `  metrics.${lowerFirst(random.pick(nouns))}${random.pick(nouns)}.record(${subject}.lines.length, { region: ${subject}.region })`
     ]
   ])()
 }
 
-const shape = (random: Random): ReadonlyArray<string> => {
+const writeInterface = (random: Random): ReadonlyArray<string> => {
   const name = random.pick(nouns)
   const members = new Map(Array.from({ length: random.between(3, 8) }, () => random.pick(fields)))
   return [
@@ -136,34 +138,34 @@ const shape = (random: Random): ReadonlyArray<string> => {
   ]
 }
 
-const table = (random: Random): ReadonlyArray<string> => [
-  `const ${lower(random.pick(nouns))}${random.pick(["Rates", "Limits", "Overrides"])}: ReadonlyMap<RegionCode, number> = new Map([`,
+const writeTable = (random: Random): ReadonlyArray<string> => [
+  `const ${lowerFirst(random.pick(nouns))}${random.pick(["Rates", "Limits", "Overrides"])}: ReadonlyMap<RegionCode, number> = new Map([`,
   ...Array.from({ length: random.between(4, 9) }, () => `  ["${random.pick(codes)}", ${random.between(400, 2500)}],`),
   "])",
   ""
 ]
 
-const routine = (random: Random): ReadonlyArray<string> => {
+const writeFunction = (random: Random): ReadonlyArray<string> => {
   const noun = random.pick(nouns)
-  const subject = lower(noun)
+  const subject = lowerFirst(noun)
   const [field] = random.pick(fields)
   return [
     `export const ${random.pick(verbs)}${noun} = Effect.fn("${noun}.${random.pick(verbs)}")(function*(${subject}: ${noun}) {`,
-    ...Array.from({ length: random.between(3, 8) }, () => statement(random, subject)).flat(),
+    ...Array.from({ length: random.between(3, 8) }, () => writeStatement(random, subject)).flat(),
     `  return { ...${subject}, ${field}: ${random.pick(verbs)}(${subject}.${field}) }`,
     "})",
     ""
   ]
 }
 
-const example = (random: Random): ReadonlyArray<string> => {
+const writeTest = (random: Random): ReadonlyArray<string> => {
   const noun = random.pick(nouns)
   const cents = random.between(100, 99_999)
   return [
-    `  it("${random.pick(verbs)}s a ${lower(noun)}: ${random.pick(reasons)}", () =>`,
+    `  it("${random.pick(verbs)}s a ${lowerFirst(noun)}: ${random.pick(reasons)}", () =>`,
     "    Effect.gen(function*() {",
-    `      const ${lower(noun)} = make${noun}({ amountCents: ${cents}, region: "${random.pick(codes)}" })`,
-    `      const result = yield* ${random.pick(verbs)}${noun}(${lower(noun)})`,
+    `      const ${lowerFirst(noun)} = make${noun}({ amountCents: ${cents}, region: "${random.pick(codes)}" })`,
+    `      const result = yield* ${random.pick(verbs)}${noun}(${lowerFirst(noun)})`,
     `      expect(result.${random.pick(fields)[0]}).toBe(${Math.round(cents * 0.19)})`,
     "    }))",
     ""
@@ -176,17 +178,19 @@ const example = (random: Random): ReadonlyArray<string> => {
  * @since 0.1.0
  * @category constructors
  */
-export const source = (random: Random, path: string, length: number): ReadonlyArray<string> => {
+export const writeSource = (random: Random, path: string, length: number): ReadonlyArray<string> => {
   const isTest = path.endsWith(".test.ts")
   const lines = [
     `import { Effect } from "effect"`,
-    `import { ${random.pick(nouns)}, ${random.pick(nouns)}Id } from "${isTest ? "../src" : ".."}/model/${lower(random.pick(nouns))}"`,
+    `import { ${random.pick(nouns)}, ${random.pick(nouns)}Id } from "${isTest ? "../src" : ".."}/model/${lowerFirst(random.pick(nouns))}"`,
     isTest ? `import { describe, expect, it } from "vitest"` : `import { log } from "../support/log"`,
     "",
     ...(isTest ? [`describe("${path.replace(/^test\/|\.test\.ts$/g, "")}", () => {`] : [])
   ]
   while (lines.length < length) {
-    const block = isTest ? example : random.pick([shape, table, routine, routine, routine, routine])
+    const block = isTest
+      ? writeTest
+      : random.pick([writeInterface, writeTable, writeFunction, writeFunction, writeFunction, writeFunction])
     lines.push(...block(random))
   }
   return isTest ? [...lines, "})"] : lines

@@ -44,7 +44,7 @@ const change: ReadonlyArray<Act> = ["grep", "read both", "read", "edit", "fail",
 const hunt: ReadonlyArray<Act> = ["logs", "grep", "read both", "differences", "edit", "fail", "edit both", "pass"]
 const wire: ReadonlyArray<Act> = ["quote", "read both", "edit", "types", "read", "edit", "fail", "edit", "pass"]
 
-const chapter = (
+const makeChapter = (
   area: string,
   near: Choices<string>,
   symbol: string,
@@ -58,7 +58,7 @@ const chapter = (
  * @category models
  */
 export const chapters: ReadonlyArray<Chapter> = [
-  chapter(
+  makeChapter(
     "tax/vatTable",
     ["src/invoice/totals.ts", "src/tax/regions.ts"],
     "source",
@@ -66,7 +66,7 @@ export const chapters: ReadonlyArray<Chapter> = [
     "We move billing from our own VAT table to the TaxRail API v2. Read how tax is computed today and tell me where it enters. Rules for the whole job: never touch the migrations under db/migrations, amounts must stay whole cents everywhere, and the old endpoint GET /v1/tax has to answer until 30 June.",
     "Tax enters in three places: the table lookup in src/tax/vatTable.ts, the totals in src/invoice/totals.ts and the refund path. I will put a client for TaxRail behind one interface and switch them one by one. Noted: db/migrations is off limits, whole cents only, GET /v1/tax answers until 30 June."
   ),
-  chapter(
+  makeChapter(
     "taxrail/client",
     ["src/support/http.ts", "src/taxrail/schema.ts"],
     "timeoutMs",
@@ -74,7 +74,7 @@ export const chapters: ReadonlyArray<Chapter> = [
     "Write the client. The sandbox is at http://localhost:8433/v2, the contract version must be 2.3. Do not log request bodies: they hold customer addresses.",
     "src/taxrail/client.ts talks to http://localhost:8433/v2, pins version 2.3 and logs only the quote id, the status and the duration. Bodies are never logged."
   ),
-  chapter(
+  makeChapter(
     "tax/rounding",
     ["src/tax/vatTable.ts", "src/invoice/lines.ts"],
     "Math.round",
@@ -82,7 +82,7 @@ export const chapters: ReadonlyArray<Chapter> = [
     "Totals differ by one cent on some invoices between the table and the API. Find out why before you change anything.",
     "The table rounded half up per invoice, TaxRail rounds half to even per line. src/tax/rounding.ts now does the latter, and the difference is gone in all samples but those with a proration, which come next."
   ),
-  chapter(
+  makeChapter(
     "invoice/proration",
     ["src/invoice/lines.ts", "src/invoice/period.ts"],
     "splitProration",
@@ -90,7 +90,7 @@ export const chapters: ReadonlyArray<Chapter> = [
     "Then do prorations. An invoice that spans a change of rate has to be split at midnight of the customer's region, not UTC.",
     "Prorations are split at local midnight now. I kept the split in src/invoice/proration.ts so that the renderer does not need to know."
   ),
-  chapter(
+  makeChapter(
     "refund/reverse",
     ["src/refund/policy.ts", "src/ledger/entries.ts"],
     "reversed",
@@ -98,7 +98,7 @@ export const chapters: ReadonlyArray<Chapter> = [
     "Refunds next. A refund must use the rate of the original invoice, always, even if the rate has changed since.",
     "A refund takes its rate from the ledger entry of the invoice it reverses. Without that entry it fails with RateMissing instead of asking for a new quote."
   ),
-  chapter(
+  makeChapter(
     "taxrail/cache",
     ["src/taxrail/client.ts", "src/support/clock.ts"],
     "validUntil",
@@ -106,7 +106,7 @@ export const chapters: ReadonlyArray<Chapter> = [
     "TaxRail bills per quote. Cache quotes until they expire, at most 15 minutes, and never share a cached quote between two customers.",
     "Quotes are cached for validUntil or 15 minutes, whichever is sooner, under customer id and content hash. Hit rate on the replayed morning: 71 %."
   ),
-  chapter(
+  makeChapter(
     "ledger/entries",
     ["src/ledger/writer.ts", "src/outbox/drain.ts"],
     "StaleLedger",
@@ -114,7 +114,7 @@ export const chapters: ReadonlyArray<Chapter> = [
     "Staging reports StaleLedger since yesterday evening, about twice per minute. Look at the logs first.",
     "Two workers drained the same outbox row: the lease was renewed after the write rather than before. Renewing first ends it; 40 minutes of staging logs are clean."
   ),
-  chapter(
+  makeChapter(
     "taxrail/retry",
     ["src/support/http.ts", "src/taxrail/client.ts"],
     "attempt",
@@ -122,7 +122,7 @@ export const chapters: ReadonlyArray<Chapter> = [
     "The client has to survive a 503. Three attempts at most, honour Retry-After, and do not retry a 422.",
     "Three attempts with jitter, Retry-After wins over the backoff, 4xx other than 429 fail at once. A 422 carries the field that was refused."
   ),
-  chapter(
+  makeChapter(
     "customer/exemption",
     ["src/customer/profile.ts", "src/tax/regions.ts"],
     "exemptionCode",
@@ -130,7 +130,7 @@ export const chapters: ReadonlyArray<Chapter> = [
     "Exemptions: legal says that an exemption code without an expiry date counts as expired. Please ask me before you change anything about stored codes.",
     "A code without an expiry date is treated as expired when a quote is made. Stored codes are unchanged; 212 customers would be affected, the query is in the pull request for you to decide."
   ),
-  chapter(
+  makeChapter(
     "invoice/totals",
     ["src/tax/rounding.ts", "src/invoice/lines.ts"],
     "roundedCents",
@@ -138,7 +138,7 @@ export const chapters: ReadonlyArray<Chapter> = [
     "Switch the totals over, behind the flag tax.source. Default stays vat until I say otherwise.",
     "src/invoice/totals.ts reads tax.source; the default is vat. With taxrail all 1,204 recorded invoices match to the cent."
   ),
-  chapter(
+  makeChapter(
     "api/v1Tax",
     ["src/api/router.ts", "src/api/errors.ts"],
     "lineNumber",
@@ -146,7 +146,7 @@ export const chapters: ReadonlyArray<Chapter> = [
     "Keep GET /v1/tax alive on top of the new code. Its JSON must not change by a single key.",
     "GET /v1/tax is an adapter over the new totals now. A snapshot of 300 recorded answers is byte-identical."
   ),
-  chapter(
+  makeChapter(
     "outbox/drain",
     ["src/ledger/writer.ts", "src/support/lease.ts"],
     "lease",
@@ -154,7 +154,7 @@ export const chapters: ReadonlyArray<Chapter> = [
     "A deployment left 37 rows in the outbox. Why were they not drained, and can it happen again?",
     "The drain stopped at the first poisoned row. It now sets such a row aside after 5 attempts and goes on; the 37 rows went out at 10:42 with their original idempotency keys."
   ),
-  chapter(
+  makeChapter(
     "render/invoicePdf",
     ["src/render/format.ts", "src/invoice/totals.ts"],
     "currency",
@@ -162,7 +162,7 @@ export const chapters: ReadonlyArray<Chapter> = [
     "The PDF shows the tax of each line, rounded on its own. It should show what we charge. Use only the totals, no arithmetic in the renderer.",
     "The renderer formats what src/invoice/totals.ts gives it and computes nothing. Three layouts changed by a line; screenshots are attached to the pull request."
   ),
-  chapter(
+  makeChapter(
     "support/metrics",
     ["src/taxrail/client.ts", "src/support/log.ts"],
     "metrics",
@@ -170,7 +170,7 @@ export const chapters: ReadonlyArray<Chapter> = [
     "We need to see what TaxRail costs us: quotes, cache hits, failures, duration by region. No customer ids in labels.",
     "Four metrics, labelled by region and outcome only. The dashboard query is in docs/metrics.md; at today's volume we pay for about 5,900 quotes a day."
   ),
-  chapter(
+  makeChapter(
     "ledger/reconcile",
     ["src/ledger/entries.ts", "src/tax/rounding.ts"],
     "reconcile",
@@ -178,7 +178,7 @@ export const chapters: ReadonlyArray<Chapter> = [
     "Reconcile the ledger of the first quarter against TaxRail and list what differs. Read only: don't write to the ledger.",
     "Of 48,310 entries 19 differ by a cent, all issued before the rounding fix and all in Sweden. Nothing was written. The list is in reports/q1-differences.csv."
   ),
-  chapter(
+  makeChapter(
     "taxrail/fallback",
     ["src/tax/vatTable.ts", "src/taxrail/client.ts"],
     "RateMissing",

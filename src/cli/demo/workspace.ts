@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Random } from "./random.ts"
-import { source } from "./source.ts"
+import { writeSource } from "./source.ts"
 
 /**
  * @since 0.1.0
@@ -27,7 +27,7 @@ export interface Workspace {
 export const make = (random: Random): Workspace => {
   const files = new Map<string, ReadonlyArray<string>>()
   const open = (path: string): ReadonlyArray<string> => {
-    const lines = files.get(path) ?? source(random, path, random.between(170, 260))
+    const lines = files.get(path) ?? writeSource(random, path, random.between(170, 260))
     files.set(path, lines)
     return lines
   }
@@ -45,7 +45,7 @@ export const make = (random: Random): Workspace => {
       const sites = lines.flatMap((line, index) => (index > 3 && /\d|"vat"/.test(line) ? [index] : []))
       const at = random.pick([lines.length - 1, ...sites.slice(0, -1)])
       const removed = lines[at] ?? ""
-      const added = rewrite(random, removed)
+      const added = rewriteLine(random, removed)
       files.set(path, lines.toSpliced(at, 1, ...added))
       const before = lines.slice(Math.max(0, at - 3), at)
       const after = lines.slice(at + 1, at + 4)
@@ -69,7 +69,7 @@ export const make = (random: Random): Workspace => {
   }
 }
 
-const rewrite = (random: Random, line: string): ReadonlyArray<string> => {
+const rewriteLine = (random: Random, line: string): ReadonlyArray<string> => {
   const indent = line.slice(0, line.length - line.trimStart().length)
   const changed = line
     .replace("Math.round(", "roundHalfEven(")

@@ -46,14 +46,14 @@ const FREE = "·"
  * @since 0.1.0
  * @category constructors
  */
-export const bar = (parts: ReadonlyArray<Part>, contextLength: number, style: Style): string => {
+export const drawBar = (parts: ReadonlyArray<Part>, contextLength: number, style: Style): string => {
   const inner = Math.max(1, style.width - 2)
   const column = (tokens: number) => Math.min(inner, Math.round((tokens / contextLength) * inner))
   let sum = 0
   const pieces = parts.map(({ tokens }, index) => {
     const from = column(sum)
     sum += tokens
-    return paint(glyph(index).repeat(column(sum) - from), index, style)
+    return paintGlyphs(glyphOf(index).repeat(column(sum) - from), index, style)
   })
   const edge = sum > contextLength ? "!" : "]"
   return `[${pieces.join("")}${FREE.repeat(inner - column(sum))}${edge}`
@@ -65,8 +65,8 @@ export const bar = (parts: ReadonlyArray<Part>, contextLength: number, style: St
  * @since 0.1.0
  * @category constructors
  */
-export const progressBar = (done: number, all: number, style: Style): string =>
-  bar([{ name: "done", tokens: done }], Math.max(1, done, all), style)
+export const drawProgress = (done: number, all: number, style: Style): string =>
+  drawBar([{ name: "done", tokens: done }], Math.max(1, done, all), style)
 
 /**
  * A context window as a bar with a legend of what is there. One column is always the same number of tokens; what is over the window is
@@ -75,8 +75,8 @@ export const progressBar = (done: number, all: number, style: Style): string =>
  * @since 0.1.0
  * @category constructors
  */
-export const windowBar = (parts: ReadonlyArray<Part>, contextLength: number, width: number, color: boolean): string =>
-  [bar(parts, contextLength, { width, color }), ...legend(parts, contextLength, { width, color })].join("\n")
+export const drawWindow = (parts: ReadonlyArray<Part>, contextLength: number, width: number, color: boolean): string =>
+  [drawBar(parts, contextLength, { width, color }), ...listLegend(parts, contextLength, { width, color })].join("\n")
 
 /**
  * Two bars on one scale, before and after a compression, with one line about the difference.
@@ -84,50 +84,50 @@ export const windowBar = (parts: ReadonlyArray<Part>, contextLength: number, wid
  * @since 0.1.0
  * @category constructors
  */
-export const beforeAfter = (
+export const drawBeforeAfter = (
   before: ReadonlyArray<Part>,
   after: ReadonlyArray<Part>,
   contextLength: number,
   width: number,
   color: boolean
 ): string => {
-  const saved = total(before) - total(after)
-  const share = total(before) === 0 ? 0 : saved / total(before)
+  const saved = sumTokens(before) - sumTokens(after)
+  const share = sumTokens(before) === 0 ? 0 : saved / sumTokens(before)
   return [
     "before",
-    windowBar(before, contextLength, width, color),
+    drawWindow(before, contextLength, width, color),
     "",
     "after",
-    windowBar(after, contextLength, width, color),
+    drawWindow(after, contextLength, width, color),
     "",
-    `${count(total(before))} → ${count(total(after))} tokens (${percent(-share)})`
+    `${formatTokens(sumTokens(before))} → ${formatTokens(sumTokens(after))} tokens (${formatPercent(-share)})`
   ].join("\n")
 }
 
-const total = (parts: ReadonlyArray<Part>): number => parts.reduce((sum, { tokens }) => sum + tokens, 0)
+const sumTokens = (parts: ReadonlyArray<Part>): number => parts.reduce((sum, { tokens }) => sum + tokens, 0)
 
-const legend = (parts: ReadonlyArray<Part>, contextLength: number, style: Style): ReadonlyArray<string> => {
-  const left = contextLength - total(parts)
+const listLegend = (parts: ReadonlyArray<Part>, contextLength: number, style: Style): ReadonlyArray<string> => {
+  const left = contextLength - sumTokens(parts)
   const rows = [
     ...parts.flatMap(({ name, tokens }, index) =>
-      tokens === 0 ? [] : [{ mark: paint(glyph(index), index, style), name, tokens }]
+      tokens === 0 ? [] : [{ mark: paintGlyphs(glyphOf(index), index, style), name, tokens }]
     ),
     { mark: left < 0 ? "!" : FREE, name: left < 0 ? "over the window" : "free", tokens: Math.abs(left) }
   ]
   const names = Math.max(...rows.map(({ name }) => name.length))
-  const figures = Math.max(...rows.map(({ tokens }) => count(tokens).length))
+  const figures = Math.max(...rows.map(({ tokens }) => formatTokens(tokens).length))
   return rows.map(
     ({ mark, name, tokens }) =>
-      `  ${mark} ${name.padEnd(names)}  ${count(tokens).padStart(figures)}  ${percent(tokens / contextLength).padStart(6)}`
+      `  ${mark} ${name.padEnd(names)}  ${formatTokens(tokens).padStart(figures)}  ${formatPercent(tokens / contextLength).padStart(6)}`
   )
 }
 
-const fill = (index: number) => FILLS[index % FILLS.length] ?? ["█", 37]
-const glyph = (index: number): string => fill(index)[0]
+const fillOf = (index: number) => FILLS[index % FILLS.length] ?? ["█", 37]
+const glyphOf = (index: number): string => fillOf(index)[0]
 
-const paint = (text: string, index: number, { color }: Style): string =>
-  color && text !== "" ? `\u001B[${fill(index)[1]}m${text}\u001B[0m` : text
+const paintGlyphs = (text: string, index: number, { color }: Style): string =>
+  color && text !== "" ? `\u001B[${fillOf(index)[1]}m${text}\u001B[0m` : text
 
-const count = (n: number): string => n.toLocaleString("en-US")
+const formatTokens = (n: number): string => n.toLocaleString("en-US")
 
-const percent = (share: number): string => `${(share * 100).toFixed(1)}%`
+const formatPercent = (share: number): string => `${(share * 100).toFixed(1)}%`

@@ -5,7 +5,7 @@ import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Usage from "@effect/cli/Usage"
 import type * as ValidationError from "@effect/cli/ValidationError"
 import { stripVTControlCharacters } from "node:util"
-import { printable, table } from "./terminal.ts"
+import { replaceControls, alignColumns } from "./terminal.ts"
 
 /** The help of one command. */
 export interface Page {
@@ -21,58 +21,60 @@ const FOOTER = "throughline COMMAND --help says more about a command; --log-leve
 
 const config = CliConfig.make({ showBuiltIns: false })
 
-export const page = ({ descriptor }: { readonly descriptor: Descriptor.Command<unknown> }): Page => {
+export const makePage = ({ descriptor }: { readonly descriptor: Descriptor.Command<unknown> }): Page => {
   const [name = ""] = Descriptor.getNames(descriptor)
-  const blocks = blocksOf(Descriptor.getHelp(descriptor, config))
+  const blocks = listBlocks(Descriptor.getHelp(descriptor, config))
   return {
     name,
-    usage: plain(Usage.getHelp(Descriptor.getUsage(descriptor))),
-    description: blocks.filter(HelpDoc.isParagraph).map(plain).join(" "),
+    usage: plainText(Usage.getHelp(Descriptor.getUsage(descriptor))),
+    description: blocks.filter(HelpDoc.isParagraph).map(plainText).join(" "),
     rows: blocks
       .filter(HelpDoc.isDescriptionList)
-      .flatMap(({ definitions }) => definitions.map(([name, about]) => [plain(HelpDoc.p(name)), descriptionOf(about)]))
+      .flatMap(({ definitions }) =>
+        definitions.map(([name, about]) => [plainText(HelpDoc.p(name)), describeOption(about)])
+      )
   }
 }
 
 /** Whether somebody asks for help rather than for work. */
-export const isWanted = (args: ReadonlyArray<string>): boolean =>
+export const isHelpWanted = (args: ReadonlyArray<string>): boolean =>
   args.length === 0 || args.includes("--help") || args.includes("-h")
 
 /** What is wrong with a call, in one line. `name` is its command, as far as there is one of that name. */
-export const fault = (
+export const explainUsageError = (
   error: ValidationError.ValidationError,
   pages: ReadonlyArray<Page>,
   name: string | undefined
 ): string => {
   const page = pages.find((page) => page.name === name)
-  if (page === undefined) return `there is no command ${printable(name ?? "")}; throughline --help lists them`
+  if (page === undefined) return `there is no command ${replaceControls(name ?? "")}; throughline --help lists them`
   if (page.usage === page.name) return `not a call of ${page.name}. ${page.description}`
-  const issue = printable(plain(error.error).replaceAll(/\s+/g, " ")) || "the arguments are not understood"
+  const issue = replaceControls(plainText(error.error).replaceAll(/\s+/g, " ")) || "the arguments are not understood"
   return `${issue}; usage: throughline ${page.usage}`
 }
 
 /** The help of the command that `args` begins with, or that of all. */
-export const text = (pages: ReadonlyArray<Page>, title: string, [name]: ReadonlyArray<string>): string => {
+export const formatHelp = (pages: ReadonlyArray<Page>, title: string, [name]: ReadonlyArray<string>): string => {
   const page = pages.find((page) => page.name === name)
   if (page !== undefined) {
-    return [`throughline ${page.usage}`, "", page.description, "", ...indented(page.rows)].join("\n")
+    return [`throughline ${page.usage}`, "", page.description, "", ...indentTable(page.rows)].join("\n")
   }
-  const commands = indented(pages.map(({ description, name }) => [name, description]))
+  const commands = indentTable(pages.map(({ description, name }) => [name, description]))
   return [title, "", ...commands, "", FOOTER].join("\n")
 }
 
-const blocksOf = (doc: HelpDoc.HelpDoc): ReadonlyArray<HelpDoc.HelpDoc> =>
-  HelpDoc.isSequence(doc) ? [...blocksOf(doc.left), ...blocksOf(doc.right)] : [doc]
+const listBlocks = (doc: HelpDoc.HelpDoc): ReadonlyArray<HelpDoc.HelpDoc> =>
+  HelpDoc.isSequence(doc) ? [...listBlocks(doc.left), ...listBlocks(doc.right)] : [doc]
 
 /** The first paragraph tells the type, the last that an option is one: the usage says both. */
-const descriptionOf = (about: HelpDoc.HelpDoc): string =>
-  blocksOf(about)
+const describeOption = (about: HelpDoc.HelpDoc): string =>
+  listBlocks(about)
     .slice(1)
-    .map(plain)
+    .map(plainText)
     .map((paragraph) => paragraph.replace(/^This setting is optional\.\s*(?:Defaults to: (.+))?$/, "$1"))
     .flatMap((paragraph, index) => (paragraph === "" ? [] : [index === 0 ? paragraph : `(default ${paragraph})`]))
     .join(" ")
 
-const plain = (doc: HelpDoc.HelpDoc): string => stripVTControlCharacters(HelpDoc.toAnsiText(doc)).trim()
+const plainText = (doc: HelpDoc.HelpDoc): string => stripVTControlCharacters(HelpDoc.toAnsiText(doc)).trim()
 
-const indented = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => table(rows).map((line) => `  ${line}`)
+const indentTable = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => alignColumns(rows).map((line) => `  ${line}`)

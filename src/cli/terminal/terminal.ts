@@ -6,47 +6,49 @@ import process from "node:process"
 const CLEAR = "\r\u001b[K"
 
 /** A line that stays. */
-export const say = (text: string): Effect.Effect<void> => Console.error((process.stderr.isTTY ? CLEAR : "") + text)
+export const printNotice = (text: string): Effect.Effect<void> =>
+  Console.error((process.stderr.isTTY ? CLEAR : "") + text)
 
 /** What was asked for, on stdout. A reader that leaves early has had what it wanted. */
-export const print = (text: string): Effect.Effect<void, Error> =>
+export const writeStdout = (text: string): Effect.Effect<void, Error> =>
   Effect.async((resume) => {
     process.stdout.write(`${text}\n`, (error) =>
-      resume(error === null || error === undefined || isLeft(error) ? Effect.void : Effect.fail(error))
+      resume(error === null || error === undefined || isReaderGone(error) ? Effect.void : Effect.fail(error))
     )
   })
 
-const isLeft = (error: Error): boolean => "code" in error && error.code === "EPIPE"
+const isReaderGone = (error: Error): boolean => "code" in error && error.code === "EPIPE"
 
 /** What cannot be written is told by `print`, or there is nobody left to tell. */
-export const bearLoss = (): void => [process.stdout, process.stderr].forEach((stream) => stream.on("error", () => {}))
+export const ignoreWriteErrors = (): void =>
+  [process.stdout, process.stderr].forEach((stream) => stream.on("error", () => {}))
 
 /** Whether a line can be changed once it is written. */
-export const isChangeable = (): boolean => process.stderr.isTTY
+export const canReplaceLine = (): boolean => process.stderr.isTTY
 
 /** A line that the next one takes the place of; nothing where lines cannot change. */
-export const change = (text: string): Effect.Effect<void> =>
+export const replaceLine = (text: string): Effect.Effect<void> =>
   Effect.sync(() => {
-    if (isChangeable()) process.stderr.write(CLEAR + text)
+    if (canReplaceLine()) process.stderr.write(CLEAR + text)
   })
 
 /** How wide a picture may be. Some terminals say 0. */
-export const columns = (stream: Terminal): number => Math.min(100, stream.columns || 80)
+export const terminalWidth = (stream: Terminal): number => Math.min(100, stream.columns || 80)
 
 export const hasColor = (stream: Terminal): boolean => stream.isTTY && process.env.NO_COLOR === undefined
 
 type Terminal = Pick<NodeJS.WriteStream, "isTTY" | "columns">
 
 /** Rows in columns, each as wide as its widest cell. */
-export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> =>
+export const alignColumns = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> =>
   rows.map((row) =>
     row
-      .map((cell, column) => printable(cell).padEnd(Math.max(...rows.map((other) => other[column]?.length ?? 0))))
+      .map((cell, column) => replaceControls(cell).padEnd(Math.max(...rows.map((other) => other[column]?.length ?? 0))))
       .join("  ")
       .trimEnd()
   )
 
-export const count = (n: number): string => n.toLocaleString("en-US")
+export const formatCount = (n: number): string => n.toLocaleString("en-US")
 
 /** What others wrote, without what would steer the terminal. */
-export const printable = (text: string): string => text.replaceAll(/\p{Cc}/gu, "·")
+export const replaceControls = (text: string): string => text.replaceAll(/\p{Cc}/gu, "·")
