@@ -1,6 +1,6 @@
-/** What may happen while a summary streams from a real server, and what may be stopped. */
+/** Promise 2, one at a time: equal requests join one operation, and what may be stopped meanwhile. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Exit, Fiber, Layer, Option, Scope, TestClock } from "effect"
+import { Context, Deferred, Effect, Exit, FastCheck, Fiber, Layer, Option, Scope, TestClock } from "effect"
 import { Compressor } from "../../src/compression/Compressor.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import type { Message } from "../../src/message/Message.ts"
@@ -10,8 +10,25 @@ import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import type { Turn } from "../../src/gateway/Turn.ts"
 import * as ModelServer from "../support/ModelServer.ts"
+import * as Models from "../support/models.ts"
+import * as Programs from "../support/programs.ts"
+import { propertyRuns } from "../support/repetitions.ts"
+import { onVirtualClock } from "../support/virtualClock.ts"
 import { problems } from "../support/providerShapes.ts"
-import { conversation, deliver, id, policy, real, recorded, route, summary } from "../support/world.ts"
+import {
+  conversation,
+  crowded,
+  deliver,
+  id,
+  importMessages,
+  importRounds,
+  policy,
+  real,
+  recorded,
+  route,
+  scripted,
+  summary
+} from "../support/world.ts"
 
 const TEXT = summary("what counts")
 const late: Message = { role: "user", content: "one more thing" }
@@ -24,9 +41,6 @@ const state = Effect.flatMap(SessionStore, (store) => store.state(id))
 
 const turn = <A, E, R>(agent: (turn: Turn) => Effect.Effect<A, E, R>) =>
   Effect.flatMap(Gateway.Gateway, (gateway) => gateway.turn(id, agent))
-
-const imported = (rounds: number) =>
-  Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId: id, messages: conversation(rounds) }]))
 
 /** A gateway whose summaries wait for `release` after the request has come. */
 const streaming = <A, E>(
@@ -42,7 +56,7 @@ const streaming = <A, E>(
     const server = yield* ModelServer.make([ModelServer.held(gate, ModelServer.ok(TEXT))])
     const { layer, lines } = recorded()
     const release = Effect.asVoid(Deferred.succeed(gate, undefined))
-    yield* Effect.zipRight(imported(rounds), test({ server, release, lines })).pipe(
+    yield* Effect.zipRight(importRounds(rounds), test({ server, release, lines })).pipe(
       Effect.provide([real({ routes: [server.route()] }), layer])
     )
   })
@@ -236,3 +250,64 @@ describe("shutdown", () => {
     })
   )
 })
+
+describe("promise 2, one at a time", () => {
+  const ask = FastCheck.record({
+    focus: FastCheck.constantFrom(undefined, "invoices", "routes"),
+    times: FastCheck.integer({ min: 1, max: 3 }),
+    elsewhere: FastCheck.boolean(),
+    pause: FastCheck.constantFrom<number | "3 seconds">(0, 7, 30, "3 seconds")
+  })
+
+  it.effect.prop(
+    "per session one operation runs, with one set of model calls for equal requests, in one gateway and over two on one store",
+    [FastCheck.array(ask, { minLength: 1, maxLength: 4 }), Models.script(Models.outcomes)],
+    ([asks, script]) => {
+      const model = Models.counted(script)
+      const { layer, lines } = recorded()
+      return Effect.gen(function* () {
+        yield* importMessages(conversation(12))
+        const here = yield* Gateway.Gateway
+        const there = yield* secondGateway(model)
+        const asked = yield* Effect.forEach(asks, ({ elsewhere, focus, pause, times }) =>
+          Effect.zipLeft(
+            Effect.replicateEffect(Effect.fork((elsewhere ? there : here).compress(id, { focus })), times),
+            typeof pause === "string" ? TestClock.adjust(pause) : Effect.replicateEffect(Effect.yieldNow(), pause)
+          )
+        )
+        yield* Programs.untilNobodyWaits(id, asked.flat())
+        const groups = yield* Effect.forEach(asked, (fibers) => Fiber.join(Fiber.all(fibers)))
+        for (const group of groups) assert.strictEqual(new Set(group.map(({ operationId }) => operationId)).size, 1)
+        const results = groups.flat()
+        const operations = new Map(results.map((result) => [result.operationId, result]))
+        const calls = [...operations.values()].reduce((sum, { modelCalls }) => sum + modelCalls, 0)
+        assert.strictEqual(model.model.requests.length, calls)
+        assert.isAtMost(model.calls.most, 1)
+        const changed = results.filter(({ outcome }) => outcome === "committed" || outcome === "degraded")
+        assert.strictEqual((yield* Effect.flatMap(SessionStore, (store) => store.state(id))).generation, changed.length)
+        assert.deepStrictEqual(overlaps(lines), [])
+      }).pipe(Effect.scoped, Effect.provide(Layer.merge(scripted(model.layer, crowded), layer)), onVirtualClock)
+    },
+    propertyRuns(6, 18)
+  )
+})
+
+/** As in another process, but for the file handle. */
+const secondGateway = (model: ReturnType<typeof Models.counted>) =>
+  Effect.gen(function* () {
+    const store = Layer.succeed(SessionStore, yield* SessionStore)
+    const gateway = Gateway.layer(crowded).pipe(Layer.provide(store), Layer.provide(model.layer))
+    return Context.get(yield* Layer.build(gateway), Gateway.Gateway)
+  })
+
+/** Operations that began before another one had ended. */
+const overlaps = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
+  let running: string | undefined
+  return lines.flatMap((line) => {
+    const [, what, operation] = /^compression (started|done|failed): .*?operation=(\S+)/.exec(line) ?? []
+    if (what === undefined) return []
+    const wrong = what === "started" ? running !== undefined : running !== operation
+    running = what === "started" ? operation : undefined
+    return wrong ? [line] : []
+  })
+}

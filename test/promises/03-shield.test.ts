@@ -1,13 +1,28 @@
 /**
- * Whatever holds a lock, a row or a slot, interrupted at each of its operations. Beside each sweep stands one of an
+ * Promise 3, shield: whatever holds a lock, a row or a slot, interrupted at each of its operations. Beside each sweep stands one of an
  * implementation that leaks, which the sweep has to notice.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Context, Effect, Either, Exit, Layer, Ref, Scope, Stream } from "effect"
+import {
+  Chunk,
+  Context,
+  Effect,
+  Either,
+  Exit,
+  FastCheck,
+  Fiber,
+  Layer,
+  Option,
+  Ref,
+  Scope,
+  Stream,
+  TestClock
+} from "effect"
+import type { CompressionEvent } from "../../src/compression/CompressionEvent.ts"
 import * as ModelClients from "../../src/model/ModelClients.ts"
 import * as ModelTask from "../../src/summary/modelTask.ts"
 import { Compressor } from "../../src/compression/Compressor.ts"
-import { Gateway } from "../../src/gateway/Gateway.ts"
+import * as Gateway from "../../src/gateway/Gateway.ts"
 import type { Message } from "../../src/message/Message.ts"
 import * as RoutePauses from "../../src/summary/RoutePauses.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
@@ -17,7 +32,21 @@ import { type Lease, SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import { contradictions } from "../support/auditTrail.ts"
 import { impatient, interruptEverywhere, isNoticed, isUnbroken } from "../support/interruptEverywhere.ts"
-import { conversation, recorded, route, scripted, summary } from "../support/world.ts"
+import * as Models from "../support/models.ts"
+import * as Programs from "../support/programs.ts"
+import { propertyRuns } from "../support/repetitions.ts"
+import { onVirtualClock } from "../support/virtualClock.ts"
+import {
+  conversation,
+  crowded,
+  id,
+  importMessages,
+  importRounds,
+  recorded,
+  route,
+  scripted,
+  summary
+} from "../support/world.ts"
 
 const { layer: recording, lines } = recorded()
 const world = Layer.merge(scripted(Scripted.layer([summary("what counts")])), recording)
@@ -135,8 +164,8 @@ describe("store", () => {
 })
 
 describe("Gateway", () => {
-  const deliver = (id: SessionId) => Effect.flatMap(Gateway, ({ deliver }) => deliver(id, request))
-  const look = (id: SessionId) => Effect.flatMap(Gateway, ({ turn }) => turn(id, ({ view }) => view()))
+  const deliver = (id: SessionId) => Effect.flatMap(Gateway.Gateway, ({ deliver }) => deliver(id, request))
+  const look = (id: SessionId) => Effect.flatMap(Gateway.Gateway, ({ turn }) => turn(id, ({ view }) => view()))
   const delivered = Effect.tap(newSession, deliver)
 
   it.live("deliver, interrupted anywhere, leaves a log line for each message it took", () =>
@@ -150,7 +179,7 @@ describe("Gateway", () => {
   )
 
   const answered = (id: SessionId) =>
-    Effect.flatMap(Gateway, ({ turn }) =>
+    Effect.flatMap(Gateway.Gateway, ({ turn }) =>
       turn(id, ({ append, view }) =>
         Effect.zipRight(Effect.zipRight(view(), append(...round)), Effect.zipRight(view(), append(answer)))
       )
@@ -161,7 +190,7 @@ describe("Gateway", () => {
     Effect.gen(function* () {
       yield* look(id)
       const messages = (yield* messagesOf(id)).map(({ message }) => message)
-      const { interrupt } = yield* Gateway
+      const { interrupt } = yield* Gateway.Gateway
       return (
         [[], round, [...round, answer]].some((steps) => equal(messages, [request, ...steps])) &&
         contradictions(linesOf(id)).length === 0 &&
@@ -184,9 +213,7 @@ describe("Gateway", () => {
 })
 
 describe("Compressor", () => {
-  const imported = Effect.tap(newSession, (sessionId) =>
-    Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId, messages: conversation(7) }]))
-  )
+  const imported = Effect.tap(newSession, (sessionId) => importRounds(7, sessionId))
   const compress = (id: SessionId) => Effect.flatMap(Compressor, ({ compress }) => compress(id))
 
   /** The old generation or the new one, another compression can run, and the lines pair up. */
@@ -309,5 +336,51 @@ describe("a probe", () => {
         )
       )
     }).pipe(Effect.provide(layer))
+  )
+})
+
+describe("promise 3, shield", () => {
+  const caller = FastCheck.record({ yields: FastCheck.nat(90), waits: FastCheck.boolean() })
+
+  it.effect.prop(
+    "a caller that gives up gets its interrupt at once, and the result is committed and emitted all the same",
+    [FastCheck.array(caller, { minLength: 1, maxLength: 3 }), Models.answers, Models.outcomes],
+    ([callers, answer, first]) => {
+      const { layer, lines } = recorded()
+      return Effect.gen(function* () {
+        yield* importMessages(conversation(12))
+        const { compress, events } = yield* Gateway.Gateway
+        const emitted: Array<CompressionEvent> = []
+        yield* Effect.forkScoped(Stream.runForEach(events, (event) => Effect.sync(() => emitted.push(event))))
+        yield* Effect.replicateEffect(Effect.yieldNow(), 20)
+        const fibers = yield* Effect.forEach(callers, () => Effect.fork(compress(id)))
+        for (const [i, { waits, yields }] of callers.entries()) {
+          yield* Effect.replicateEffect(Effect.yieldNow(), yields)
+          if (waits) yield* TestClock.adjust("1 second")
+          const fiber = fibers[i]
+          if (fiber === undefined) continue
+          yield* Fiber.interruptFork(fiber)
+          yield* Effect.replicateEffect(Effect.yieldNow(), 40)
+          assert.isTrue(Option.isSome(yield* Fiber.poll(fiber)), "the caller is still waiting")
+        }
+        const begun = lines.flatMap((line) => /^compression started: .*operation=(\S+)/.exec(line)?.[1] ?? [])
+        yield* Programs.untilNobodyWaits(id, fibers)
+        yield* Effect.replicateEffect(Effect.yieldNow(), 20)
+        const ended = emitted.flatMap((event) => ("result" in event ? [event.result] : []))
+        for (const operation of begun) {
+          const result = ended.find(({ operationId }) => operationId === operation)
+          assert.include(["committed", "degraded"], result?.outcome)
+          assert.isTrue(lines.some((line) => line.startsWith("compression done") && line.includes(operation)))
+        }
+        const { generation } = yield* Effect.flatMap(SessionStore, (store) => store.state(id))
+        assert.strictEqual(generation, Math.min(1, ended.length))
+        assert.isAtLeast(generation, Math.min(1, begun.length))
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(Layer.merge(scripted(Models.counted([first, answer]).layer, crowded), layer)),
+        onVirtualClock
+      )
+    },
+    propertyRuns(15, 50)
   )
 })

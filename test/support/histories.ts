@@ -195,3 +195,33 @@ export const broken: FastCheck.Arbitrary<ReadonlyArray<Entry>> = FastCheck.array
 
 /** Either of both. */
 export const any: FastCheck.Arbitrary<ReadonlyArray<Entry>> = FastCheck.oneof(healthy, broken)
+
+/** Histories of one shape each in which something is out of proportion, beside the random ones. */
+const lopsided: FastCheck.Arbitrary<ReadonlyArray<Message>> = FastCheck.tuple(
+  FastCheck.constantFrom("rounds", "outputs", "burst", "giant"),
+  FastCheck.integer({ min: 1, max: 150 }),
+  FastCheck.integer({ min: 1, max: 400 })
+).map(([shape, count, size]) => {
+  const words = (n: number) => "Invoice 4711 was looked at again. ".repeat(n)
+  const round = (n: number) => [
+    calls(call(`call_${n}`)).message,
+    result(`call_${n}`, words(shape === "outputs" ? 20 : 2)).message
+  ]
+  const rounds = Array.from({ length: count }, (_, n) => round(n)).flat()
+  const asks = Array.from({ length: shape === "burst" ? count : 1 }, (_, n) => request(`Ask ${n}.`).message)
+  if (shape === "giant") return [...asks, ...rounds.slice(0, 40), request(words(10 * size)).message]
+  return shape === "burst" ? [...rounds, ...asks] : [...asks, ...rounds]
+})
+
+/** The messages of any history, random or lopsided. */
+export const anyMessages = FastCheck.oneof(
+  any.map((entries) => entries.map(({ message }) => message)),
+  lopsided
+)
+
+/** Policies from the smallest window on, compressing on demand alone. */
+export const anyPolicy = FastCheck.record({
+  contextLength: FastCheck.constantFrom(2_048, 4_096, 8_000, 32_000),
+  mode: FastCheck.constant("manual" as const),
+  targetRatio: FastCheck.constantFrom(0.1, 0.2, 0.4)
+})

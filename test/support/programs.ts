@@ -10,6 +10,7 @@ import type { DeliveryKind, Receipt, SessionId } from "../../src/session/Session
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import type { Turn } from "../../src/gateway/Turn.ts"
 import type { View } from "../../src/view/View.ts"
+import { id } from "./world.ts"
 
 /** One step of a turn: a view, a report of `ratio` times its estimate, a pause, and calls with their results. */
 export interface Step {
@@ -294,6 +295,14 @@ export const untilNobodyWaits = (id: SessionId, fibers: ReadonlyArray<Fiber.Runt
       yield* TestClock.adjust("10 seconds")
     }
     return yield* Effect.dieMessage("somebody waits for ever")
+  })
+
+/** Runs `effect` to its end, letting time pass for as long as it waits. */
+export const joinInTime = <A, E, R>(effect: Effect.Effect<A, E, R>, sessionId = id) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.fork(effect)
+    yield* untilNobodyWaits(sessionId, [fiber])
+    return yield* Fiber.join(fiber)
   })
 
 /** What is acknowledged of the session: its log, then its inbox. */

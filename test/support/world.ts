@@ -1,11 +1,13 @@
 /** A whole gateway on a temporary store, for tests: with a scripted model, or with a real one on the loopback. */
 import { Effect, Layer, Logger } from "effect"
+import { Compressor, type Request as CompressionRequest } from "../../src/compression/Compressor.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
 import type { Message } from "../../src/message/Message.ts"
 import type { Provider } from "../../src/model/Provider.ts"
 import * as OpenAi from "../../src/openai/OpenAi.ts"
 import { SessionId } from "../../src/session/Session.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import * as ModelServer from "./ModelServer.ts"
 
@@ -31,6 +33,9 @@ export const policy = { contextLength: 8_000, mode: "preflight" } as const
 
 /** A route that only a scripted provider answers. */
 export const route = ModelServer.route("http://scripted.invalid/v1")
+
+/** A window of 6,000 tokens, which a conversation of a dozen rounds fills, and a second route for retries. */
+export const crowded = { policy: { contextLength: 6_000 }, routes: [route, { ...route, model: "second-model" }] }
 
 export const scripted = (provider: Layer.Layer<Provider>, options: Partial<Gateway.Options> = {}) =>
   Gateway.layer({ policy, routes: [route], ...options }).pipe(
@@ -72,6 +77,17 @@ export const recorded = () => {
   )
   return { lines, layer: Logger.replace(Logger.defaultLogger, logger) }
 }
+
+/** Stores a session of these messages; none of them, none. */
+export const importMessages = (messages: ReadonlyArray<Message>, sessionId = id) =>
+  Effect.flatMap(SessionStore, (store) => store.importAll(messages.length === 0 ? [] : [{ sessionId, messages }]))
+
+/** Stores a session of so many rounds of `conversation`. */
+export const importRounds = (rounds = 12, sessionId = id) => importMessages(conversation(rounds), sessionId)
+
+/** Compresses a session, as a person asks for it. */
+export const compressSession = (sessionId = id, request?: CompressionRequest) =>
+  Effect.flatMap(Compressor, ({ compress }) => compress(sessionId, request))
 
 export const deliver = (...messages: ReadonlyArray<Message>) =>
   Effect.flatMap(Gateway.Gateway, ({ deliver }) => Effect.forEach(messages, (message) => deliver(id, message)))
