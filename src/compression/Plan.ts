@@ -6,7 +6,7 @@
 import * as Data from "effect/Data"
 import * as CompressionPolicy from "./CompressionPolicy.ts"
 import * as Handoff from "../handoff/Handoff.ts"
-import { shortenMessage } from "../view/excerpt.ts"
+import { planExcerpts } from "../view/excerpt.ts"
 import { roomForHandoff, LEDGER, limitSegments } from "./handoffRoom.ts"
 import * as SegmentTree from "../handoff/segmentTree.ts"
 import * as ChooseTail from "./chooseTail.ts"
@@ -154,7 +154,7 @@ const survey = (input: Input, shares: CompressionPolicy.Shares): Ground => {
     shares,
     headTo,
     head,
-    headExcerpts: shortenMessage(head, shares.head),
+    headExcerpts: planExcerpts(head, shares.head),
     fromSeq: isFirst ? (headTo > 0 ? headTo + 1 : (rest[0]?.seq ?? 1)) : state.manifest.tailFrom,
     rest,
     cuts: cuts.slice(length),

@@ -3,7 +3,7 @@ import type { CompressionPolicy, Shares } from "./CompressionPolicy.ts"
 import type { Excerpt, Logged, State } from "../session/Session.ts"
 import { type Counter, total } from "../message/Tokens.ts"
 import * as View from "../view/View.ts"
-import { LEAST, shortenMessage, fitWaterLevel } from "../view/excerpt.ts"
+import { LEAST_EXCERPT, planExcerpts, findTokenCap } from "../view/excerpt.ts"
 import { tokensOfHandoff } from "./handoffRoom.ts"
 
 /**
@@ -53,9 +53,9 @@ const drafted = (ground: PlanInputs, room: number): TailChoice => {
   if (from !== undefined) return withLive(ground, from, [])
   const last = cuts.lastIndexOf(true, rest.length - 1)
   const group = rest.slice(last)
-  const canShow = fitWaterLevel(group, room) >= LEAST
+  const canShow = findTokenCap(group, room) >= LEAST_EXCERPT
   return canShow || !isClosed(ground)
-    ? withLive(ground, last, shortenMessage(group, room))
+    ? withLive(ground, last, planExcerpts(group, room))
     : withLive(ground, rest.length, [])
 }
 
@@ -80,11 +80,11 @@ const withLive = (ground: PlanInputs, from: number, tailExcerpts: ReadonlyArray<
   const before = ground.rest[from]?.seq ?? Infinity
   const open = ground.open.filter(({ seq }) => seq < before)
   const newest = open.slice(-Math.max(1, Math.floor(share / LEAST_REQUEST)))
-  const live = fitWaterLevel(open, share) < LEAST_REQUEST ? newest : open
+  const live = findTokenCap(open, share) < LEAST_REQUEST ? newest : open
   return {
     from,
     live,
-    excerpts: merged([...ground.headExcerpts, ...shortenMessage(live, share), ...tailExcerpts], live)
+    excerpts: merged([...ground.headExcerpts, ...planExcerpts(live, share), ...tailExcerpts], live)
   }
 }
 
@@ -96,7 +96,7 @@ const merged = (excerpts: ReadonlyArray<Excerpt>, live: ReadonlyArray<Logged>): 
   const pinned = new Set(live.map(({ seq }) => seq))
   const smallest = new Map<number, number>()
   for (const { seq, tokens } of excerpts) {
-    const to = pinned.has(seq) ? Math.max(LEAST, tokens) : tokens
+    const to = pinned.has(seq) ? Math.max(LEAST_EXCERPT, tokens) : tokens
     smallest.set(seq, Math.min(to, smallest.get(seq) ?? to))
   }
   return [...smallest].map(([seq, tokens]) => ({ seq, tokens })).toSorted((a, b) => a.seq - b.seq)

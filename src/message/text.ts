@@ -37,6 +37,12 @@ export const clipText = (text: string, length: number): string => {
   return `${kept.replace(/[\ud800-\udbff]$/, "").trimEnd()}…`
 }
 
+/** The index, moved back by one where it would part the halves of a surrogate pair. */
+export const cutAtCodePoint = (text: string, index: number): number => {
+  const isInside = index > 0 && /^[\ud800-\udbff][\udc00-\udfff]$/.test(text.slice(index - 1, index + 1))
+  return isInside ? index - 1 : index
+}
+
 /** Whether a line is somebody's words rather than code, a log or a table. */
 export const isProse = (line: string): boolean => {
   if (CODE_LINE.test(line)) return false

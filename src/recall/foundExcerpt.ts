@@ -1,5 +1,5 @@
 /** The place of a text that a search was about, in one line. */
-import { cutAtCodePoint } from "../view/excerpt.ts"
+import { cutAtCodePoint } from "../message/text.ts"
 import { toOneLine } from "../message/text.ts"
 import type { Chunk } from "../store/searchQuery.ts"
 

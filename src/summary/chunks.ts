@@ -3,7 +3,7 @@ import type { Message } from "../message/Message.ts"
 import type { Logged } from "../session/Session.ts"
 import { type Counter, total } from "../message/Tokens.ts"
 import { digestMessage } from "../ledger/messageDigest.ts"
-import { cutAtCodePoint } from "../view/excerpt.ts"
+import { cutAtCodePoint } from "../message/text.ts"
 import { findSafeCuts } from "../message/toolPairs.ts"
 
 type Range = ReadonlyArray<Logged>

@@ -1,16 +1,18 @@
 /**
- * A message too large for its share, shortened: the beginning and the end of each text, and where to recall the rest.
+ * Shortens a message too large for its share: the beginning and the end of each text stay, and a marker says how to
+ * recall the rest.
  */
 import * as Message from "../message/Message.ts"
 import type { Excerpt, Logged } from "../session/Session.ts"
+import { cutAtCodePoint } from "../message/text.ts"
 import type { Counter } from "../message/Tokens.ts"
 
-/** Below this many tokens an excerpt is all marker. */
-export const LEAST = 30
+/** With fewer tokens an excerpt would be nothing but its marker. */
+export const LEAST_EXCERPT = 30
 
 /**
- * `tokens` is what the whole message takes, `to` what the excerpt may take: it is kept for every `to` from `LEAST` on.
- * What already fits is the very same object. The cost does not depend on the size of what is left out.
+ * Shortens a message of `tokens` tokens to at most `to`, which must be `LEAST` or more. A message that fits is returned
+ * as the very same object. The time taken does not depend on the size of the text left out.
  */
 export const makeExcerpt = (
   message: Message.Message,
@@ -18,20 +20,20 @@ export const makeExcerpt = (
   counter: Counter
 ): Message.Message => {
   if (tokens <= to) return message
-  const cutter: Cutter = { seq, perCharacter: Math.min(1, tokens / Math.max(1, characters(message))) }
-  const smaller = fewerParts(message, cutter, to, counter)
+  const cutter: Cutter = { seq, perCharacter: Math.min(1, tokens / Math.max(1, countCharacters(message))) }
+  const smaller = dropParts(message, cutter, to, counter)
   let keep = 4 * to
   for (;;) {
-    const shown = cutTo(smaller, keep, cutter)
+    const shown = shortenTexts(smaller, keep, cutter)
     const cost = counter.message(shown)
-    // So put, it ends whatever the counter says.
+    // `!(a > b)` rather than `a <= b`, so that a counter that returns NaN ends the loop too.
     if (!(cost > to && keep > 0)) return shown
     keep = Math.floor(keep * Math.min(0.95, to / cost))
   }
 }
 
-/** The cap under which all entries together fit the room, each taking at most the cap; infinite if they fit as they are. */
-export const fitWaterLevel = (entries: ReadonlyArray<Logged>, room: number): number => {
+/** The largest cap per entry with which all entries fit the room; infinite if they fit without one. */
+export const findTokenCap = (entries: ReadonlyArray<Logged>, room: number): number => {
   let left = room
   let remaining = entries.length
   for (const tokens of entries.map((entry) => entry.tokens).toSorted((a, b) => a - b)) {
@@ -42,9 +44,9 @@ export const fitWaterLevel = (entries: ReadonlyArray<Logged>, room: number): num
   return Infinity
 }
 
-/** The excerpts with which the entries fit the room. Where even the least do not, the last entries are left out. */
-export const shortenMessage = (entries: ReadonlyArray<Logged>, room: number): ReadonlyArray<Excerpt> => {
-  const level = Math.max(LEAST, fitWaterLevel(entries, room))
+/** The excerpts that make the entries fit the room. If even the shortest do not fit, the last entries are left out. */
+export const planExcerpts = (entries: ReadonlyArray<Logged>, room: number): ReadonlyArray<Excerpt> => {
+  const level = Math.max(LEAST_EXCERPT, findTokenCap(entries, room))
   let left = room
   return entries.flatMap(({ seq, tokens }) => {
     const to = Math.min(level, tokens)
@@ -59,95 +61,103 @@ interface Cutter {
   readonly perCharacter: number
 }
 
-const characters = (message: Message.Message): number =>
+const countCharacters = (message: Message.Message): number =>
   Message.toolCalls(message).reduce((sum, call) => sum + call.function.arguments.length, Message.text(message).length)
 
-/** A message with fewer parts, and a note of what it had to do without. */
+/** A message with fewer parts or calls, and a note that names what was left out. */
 interface Smaller {
   readonly message: Message.Message
   readonly note: string
 }
 
-/** Images and the oldest calls of a batch cannot be shortened: what of them does not fit is left out. */
-const fewerParts = (message: Message.Message, { seq }: Cutter, to: number, counter: Counter): Smaller => {
-  if (message.role === "assistant") return fewerCalls(message, seq, to, counter)
-  const others = nonText(message.content)
-  if (others.length === 0 || counter.message({ ...bare(message), content: others }) <= to - LEAST) {
+/** Leaves out what cannot be shortened: images, and the oldest calls of a batch. */
+const dropParts = (message: Message.Message, { seq }: Cutter, to: number, counter: Counter): Smaller => {
+  if (message.role === "assistant") return keepNewestCalls(message, seq, to, counter)
+  const others = nonTextParts(message.content)
+  if (others.length === 0 || counter.message({ ...withoutContent(message), content: others }) <= to - LEAST_EXCERPT) {
     return { message, note: "" }
   }
-  return { message: { ...bare(message), content: Message.text(message) }, note: noteOf(others.length, "part", seq) }
-}
-
-const fewerCalls = (message: Message.AssistantMessage, seq: number, to: number, counter: Counter): Smaller => {
-  const calls = Message.toolCalls(message)
-  const others = nonText(message.content ?? "").length
-  const saysNothing = Message.text(message) === "" && others === 0
-  const cost = (tool_calls: ReadonlyArray<Message.ToolCall>) =>
-    counter.message({ role: "assistant", content: null, tool_calls })
-  let room = to - cost([]) - MARKER
-  let first = calls.length
-  for (const call of calls.toReversed()) {
-    room -= cost([cutArguments(call, 0, { seq, perCharacter: 1 })]) - cost([])
-    if (room < (first === 1 && saysNothing ? -MARKER : 0)) break
-    first--
+  return {
+    message: { ...withoutContent(message), content: Message.text(message) },
+    note: noteLeftOut(others.length, "part", seq)
   }
-  const note = first > 0 ? noteOf(first, "tool call", seq) : others > 0 ? noteOf(others, "part", seq) : ""
-  return { message: { role: "assistant", content: Message.text(message), tool_calls: calls.slice(first) }, note }
 }
 
-/** Room for one marker, in tokens. */
+/** Keeps the newest calls: as many as fit when their arguments are cut to nothing. */
+const keepNewestCalls = (message: Message.AssistantMessage, seq: number, to: number, counter: Counter): Smaller => {
+  const calls = Message.toolCalls(message)
+  const text = Message.text(message)
+  const otherParts = nonTextParts(message.content ?? "").length
+  const count = (tool_calls: ReadonlyArray<Message.ToolCall>) =>
+    counter.message({ role: "assistant", content: null, tool_calls })
+  const frame = count([])
+  const leastTokens = (call: Message.ToolCall) => count([cutArguments(call, 0, { seq, perCharacter: 1 })]) - frame
+  // With all calls kept and nothing else in the message, no marker is needed.
+  const markerRoom = text === "" && otherParts === 0 ? MARKER : 0
+  const kept = countFitting(calls.toReversed().map(leastTokens), to - frame - MARKER, markerRoom)
+  const leftOut = calls.length - kept
+  const note =
+    leftOut > 0 ? noteLeftOut(leftOut, "tool call", seq) : otherParts > 0 ? noteLeftOut(otherParts, "part", seq) : ""
+  return { message: { role: "assistant", content: text, tool_calls: calls.slice(leftOut) }, note }
+}
+
+/** The number of costs, from the first on, that fit the room. The last one may use `extra` as well. */
+const countFitting = (costs: ReadonlyArray<number>, room: number, extra: number): number => {
+  let left = room
+  for (const [i, cost] of costs.entries()) {
+    left -= cost
+    if (left < (i === costs.length - 1 ? -extra : 0)) return i
+  }
+  return costs.length
+}
+
+/** Tokens reserved for one marker. */
 const MARKER = 20
 
-const noteOf = (count: number, what: string, seq: number): string =>
+const noteLeftOut = (count: number, what: string, seq: number): string =>
   `[… ${count} ${what}${count === 1 ? "" : "s"} left out; recall seq ${seq} …]`
 
 type Content = Extract<Message.Message, { readonly role: "user" }>["content"]
 
-const nonText = (content: Content): Exclude<Content, string> =>
+const nonTextParts = (content: Content): Exclude<Content, string> =>
   typeof content === "string" ? [] : content.filter((part) => !("text" in part && typeof part.text === "string"))
 
-/** Fields the library does not know may be of any size, so an excerpt does without them. */
-const bare = (message: Exclude<Message.Message, Message.AssistantMessage>) =>
+/** Drops all fields the library does not know: they may be of any size. */
+const withoutContent = (message: Exclude<Message.Message, Message.AssistantMessage>) =>
   message.role === "tool"
     ? ({ role: "tool", tool_call_id: message.tool_call_id } as const)
     : ({ role: message.role } as const)
 
-/** Every text of the message cut to at most `keep` characters. */
-const cutTo = ({ message, note }: Smaller, keep: number, cutter: Cutter): Message.Message => {
-  const shown = joined([note, note !== "" && keep < SHORT ? "" : cut(Message.text(message), keep, cutter)])
+/** Shortens every text of the message to at most `keep` characters. */
+const shortenTexts = ({ message, note }: Smaller, keep: number, cutter: Cutter): Message.Message => {
+  const shown = joinLines([note, note !== "" && keep < SHORT ? "" : shortenMiddle(Message.text(message), keep, cutter)])
   if (message.role !== "assistant") {
-    const others = nonText(message.content)
+    const others = nonTextParts(message.content)
     const spoken = shown === "" ? [] : [{ type: "text", text: shown } as const]
-    return { ...bare(message), content: others.length === 0 ? shown : [...spoken, ...others] }
+    return { ...withoutContent(message), content: others.length === 0 ? shown : [...spoken, ...others] }
   }
   const calls = Message.toolCalls(message).map((call) => cutArguments(call, keep, cutter))
   const spoken: Message.AssistantMessage = { role: "assistant", content: shown === "" ? null : shown }
   return calls.length === 0 ? spoken : { ...spoken, tool_calls: calls }
 }
 
-const joined = (texts: ReadonlyArray<string>): string => texts.filter((text) => text !== "").join("\n")
+const joinLines = (texts: ReadonlyArray<string>): string => texts.filter((text) => text !== "").join("\n")
 
 const cutArguments = (call: Message.ToolCall, keep: number, cutter: Cutter): Message.ToolCall => {
   const { id, type, function: made } = call
   if (made.arguments.length <= Math.max(keep, SHORT)) return call
-  const shown = keep < SHORT ? `recall seq ${cutter.seq}` : cut(made.arguments, keep, cutter)
+  const shown = keep < SHORT ? `recall seq ${cutter.seq}` : shortenMiddle(made.arguments, keep, cutter)
   return { id, type, function: { name: made.name, arguments: JSON.stringify({ excerpt: shown }) } }
 }
 
-/** Texts this short are not worth a marker. */
+/** Texts of this many characters are not worth a marker. */
 const SHORT = 24
 
-const cut = (text: string, keep: number, { seq, perCharacter }: Cutter): string => {
+const shortenMiddle = (text: string, keep: number, { seq, perCharacter }: Cutter): string => {
   if (text.length <= keep) return text
   const head = cutAtCodePoint(text, Math.ceil(keep * 0.6))
   const tail = cutAtCodePoint(text, text.length - Math.floor(keep * 0.4))
   const leftOut = Math.max(1, Math.round((tail - head) * perCharacter))
   const marker = `[… ${leftOut} tokens left out; recall seq ${seq} …]`
-  return joined([text.slice(0, head), marker, text.slice(tail)])
-}
-
-/** Never between the halves of a surrogate pair. */
-export const cutAtCodePoint = (text: string, index: number): number => {
-  const isInside = index > 0 && /^[\ud800-\udbff][\udc00-\udfff]$/.test(text.slice(index - 1, index + 1))
-  return isInside ? index - 1 : index
+  return joinLines([text.slice(0, head), marker, text.slice(tail)])
 }

@@ -1,22 +1,30 @@
 /**
- * The view of a session that grows. What was looked at for one step is not looked at for the next: as long as the base
- * is the same, only what came after it is mended. The result is `View.assemble`'s.
+ * Views of one session, step after step. As long as the base stays the same, a message mended for one step is not
+ * mended again for the next. The result equals `assembleWhole`.
  */
-import type { Logged, Manifest, State } from "../session/Session.ts"
-import type { Counter, Fixed } from "../message/Tokens.ts"
-import * as View from "./View.ts"
 import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
+import * as Handoff from "../handoff/Handoff.ts"
+import type { Message } from "../message/Message.ts"
+import * as Tokens from "../message/Tokens.ts"
+import type { Logged, Manifest, State } from "../session/Session.ts"
+import type { Row, View } from "./model.ts"
 import * as Repairs from "./repairs.ts"
-import { makeBaseRows, listExcerpts, makeTailRows, makeView } from "./rows.ts"
 
-/** How far a base and the beginning of its tail were mended: the first `taken` messages of the tail, `last` at the end. */
+/** Assembles a view from nothing but its state. */
+export const assembleWhole = (state: State, counter: Tokens.Counter, options: Tokens.Fixed = {}): View => {
+  const mending = Repairs.beginRepairs(listExcerpts(state), counter)
+  Repairs.addRepairs(mending, [...makeBaseRows(state, counter, options.system), ...makeTailRows(state.tail)])
+  return makeView(state, Repairs.finishRepairs(mending), counter, options)
+}
+
+/** A base and the beginning of its tail, mended so far: the first `taken` messages of the tail, `last` at their end. */
 interface Memory {
   readonly head: State["head"]
   readonly live: State["live"]
   readonly segments: State["segments"]
   readonly instructions: number
-  readonly counter: Counter
-  readonly system: Fixed["system"]
+  readonly counter: Tokens.Counter
+  readonly system: Tokens.Fixed["system"]
   readonly mending: Repairs.Mending
   hasBase: boolean
   taken: number
@@ -24,40 +32,46 @@ interface Memory {
 }
 
 /**
- * A manifest is one object for as long as its session stays in memory. Two are kept of each: a step may give a system
- * prompt of its own, and a compression looks at the same session without it.
+ * Keyed by the manifest, which is one object for as long as its session stays in memory. Two memories are kept of each:
+ * one for steps with a system prompt of their own, one for compressions, which look at the session without it.
  */
 const memories = new WeakMap<Manifest, ReadonlyArray<Memory>>()
 const KEPT = 2
 
-/** What is looked at in one step, in messages: some milliseconds. */
+/** Messages mended between two yields: a few milliseconds of work. */
 const SLICE = 500
 
-export const assembleView = (state: State, counter: Counter, options: Fixed = {}): View.View =>
+/** Assembles a view, mending only what no earlier call has mended. */
+export const assembleView = (state: State, counter: Tokens.Counter, options: Tokens.Fixed = {}): View =>
   runAtOnce(assembleInSlices(state, counter, options))
 
-/** The same in steps, of which there is more than one only where much was never looked at. */
+/** Like `assembleView`, but a generator: the caller can yield to the event loop between slices. */
 export function* assembleInSlices(
   state: State,
-  counter: Counter,
-  options: Fixed = {},
+  counter: Tokens.Counter,
+  options: Tokens.Fixed = {},
   slice: number = SLICE
-): Generator<void, View.View> {
-  // Where an excerpt leaves a message out, a later result may find a call that a shown one had answered.
-  if (state.manifest.excerpts.some(({ tokens }) => tokens === 0)) return View.assemble(state, counter, options)
+): Generator<void, View> {
+  // An excerpt of 0 tokens leaves a message out, after which a later result may belong to an earlier call.
+  if (state.manifest.excerpts.some(({ tokens }) => tokens === 0)) return assembleWhole(state, counter, options)
   let upTo = 0
   for (;;) {
-    // Others may have gone on with it in between, further than this state does.
-    const memory = memoryOf(state, counter, options.system)
+    // Looked up again after each yield: another caller may have mended further than this state reaches.
+    const memory = findMemory(state, counter, options.system)
     upTo = Math.min(Math.max(upTo, memory.taken) + slice, state.tail.length)
-    const open = goOn(memory, state, upTo, options.system)
-    if (upTo === state.tail.length) return shown(memory, open, state, options)
+    const open = mendNewRows(memory, state, upTo, options.system)
+    if (upTo === state.tail.length) return viewOfMemory(memory, open, state, options)
     yield
   }
 }
 
-/** Mends the tail up to there, and what is before it. What nothing may follow yet is given back, to be mended later. */
-const goOn = (memory: Memory, state: State, upTo: number, system: Fixed["system"]): ReadonlyArray<Repairs.Row> => {
+/** Mends the base and the tail up to `upTo`. Returns the rows instead while one of their calls awaits its result. */
+const mendNewRows = (
+  memory: Memory,
+  state: State,
+  upTo: number,
+  system: Tokens.Fixed["system"]
+): ReadonlyArray<Row> => {
   const base = memory.hasBase ? [] : makeBaseRows(state, memory.counter, system)
   const rows = [...base, ...makeTailRows(state.tail.slice(memory.taken, upTo))]
   if (!Repairs.isClosed(rows)) return rows
@@ -68,23 +82,28 @@ const goOn = (memory: Memory, state: State, upTo: number, system: Fixed["system"
   return []
 }
 
-const shown = ({ counter, mending }: Memory, open: ReadonlyArray<Repairs.Row>, state: State, options: Fixed) => {
-  if (open.length === 0) return makeView(state, Repairs.mendRows(mending), counter, options)
-  const more = Repairs.forkRepairs(mending)
-  Repairs.addRepairs(more, open)
-  return makeView(state, Repairs.mendRows(more), counter, options)
+const viewOfMemory = (
+  { counter, mending }: Memory,
+  open: ReadonlyArray<Row>,
+  state: State,
+  options: Tokens.Fixed
+): View => {
+  if (open.length === 0) return makeView(state, Repairs.finishRepairs(mending), counter, options)
+  const withOpen = Repairs.forkRepairs(mending)
+  Repairs.addRepairs(withOpen, open)
+  return makeView(state, Repairs.finishRepairs(withOpen), counter, options)
 }
 
-const memoryOf = (state: State, counter: Counter, system: Fixed["system"]): Memory => {
+const findMemory = (state: State, counter: Tokens.Counter, system: Tokens.Fixed["system"]): Memory => {
   const kept = memories.get(state.manifest) ?? []
-  const known = kept.find((memory) => goesOn(memory, state, counter, system))
+  const known = kept.find((memory) => isContinuationOf(memory, state, counter, system))
   if (known !== undefined) return known
-  const made = begun(state, counter, system)
+  const made = newMemory(state, counter, system)
   memories.set(state.manifest, [made, ...kept.filter((memory) => memory.system !== system)].slice(0, KEPT))
   return made
 }
 
-const begun = (state: State, counter: Counter, system: Fixed["system"]): Memory => ({
+const newMemory = (state: State, counter: Tokens.Counter, system: Tokens.Fixed["system"]): Memory => ({
   head: state.head,
   live: state.live,
   segments: state.segments,
@@ -97,11 +116,63 @@ const begun = (state: State, counter: Counter, system: Fixed["system"]): Memory 
   last: undefined
 })
 
-const goesOn = (known: Memory, state: State, counter: Counter, system: Fixed["system"]): boolean =>
-  known.counter === counter &&
-  known.system === system &&
-  known.head === state.head &&
-  known.segments === state.segments &&
-  known.live === state.live &&
-  known.instructions === state.system.length &&
-  (known.taken === 0 || state.tail[known.taken - 1] === known.last)
+/** True if the state only adds to the tail that this memory has mended. */
+const isContinuationOf = (
+  memory: Memory,
+  state: State,
+  counter: Tokens.Counter,
+  system: Tokens.Fixed["system"]
+): boolean =>
+  memory.counter === counter &&
+  memory.system === system &&
+  memory.head === state.head &&
+  memory.segments === state.segments &&
+  memory.live === state.live &&
+  memory.instructions === state.system.length &&
+  (memory.taken === 0 || state.tail[memory.taken - 1] === memory.last)
+
+// ── from a state to rows, and from repaired rows to a view ──
+
+/** The rows before the tail. They stay the same for a whole generation, as long as the system prompt does. */
+const makeBaseRows = (state: State, counter: Tokens.Counter, system: Tokens.Fixed["system"]): ReadonlyArray<Row> => {
+  const makeRow = (part: Row["part"], message: Message): Row => ({
+    part,
+    seq: 0,
+    message,
+    tokens: counter.message(message)
+  })
+  const { renderer, ledger } = state.manifest
+  const handsOff = state.segments.length > 0 || ledger !== ""
+  return [
+    ...(system === undefined ? rowsOfLog("system", state.system) : [makeRow("system", systemMessage(system))]),
+    ...rowsOfLog("head", state.head),
+    ...(handsOff ? [makeRow("handoff", Handoff.message({ segments: state.segments, ledger, renderer }))] : []),
+    ...rowsOfLog("live", state.live)
+  ]
+}
+
+const makeTailRows = (tail: ReadonlyArray<Logged>): ReadonlyArray<Row> => rowsOfLog("tail", tail)
+
+const rowsOfLog = (part: Row["part"], entries: ReadonlyArray<Logged>): ReadonlyArray<Row> =>
+  entries.map(({ seq, message, tokens }) => ({ part, seq, message, tokens }))
+
+const systemMessage = (system: string | Message): Message =>
+  typeof system === "string" ? { role: "system", content: system } : system
+
+/** The tokens that each `seq` of an excerpt may take. */
+const listExcerpts = ({ manifest }: State): ReadonlyMap<number, number> =>
+  new Map(manifest.excerpts.map(({ seq, tokens }) => [seq, tokens] as const))
+
+const makeView = (
+  { generation, sessionId }: State,
+  { messages, parts, repairs }: Repairs.Mended,
+  counter: Tokens.Counter,
+  { tools }: Tokens.Fixed
+): View => ({
+  sessionId,
+  generation,
+  messages,
+  tokens: Object.values(parts).reduce((sum, { tokens }) => sum + tokens, Tokens.overhead(counter, { tools })),
+  parts,
+  repairs
+})

@@ -1,91 +1,57 @@
 /**
- * Makes a list of messages one that OpenAI, Anthropic, Mistral and Gemini accept, and says what was changed. Messages
- * that need no repair stay the very same objects.
+ * Repairs a list of messages until OpenAI, Anthropic, Mistral and Gemini accept it, and reports each change. A message
+ * that needs no repair stays the very same object.
  */
 import * as Message from "../message/Message.ts"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type { Counter } from "../message/Tokens.ts"
-import { type RepairContext, withMessage, mendContent } from "./contentRepairs.ts"
 import { makeExcerpt } from "./excerpt.ts"
+import type { Parts, Repair, RepairContext, Row, Size } from "./model.ts"
 import { pairToolCalls } from "../message/toolPairs.ts"
 
-/**
- * How a view differs from the log: what was done, at the message `seq` (0 for a message that is not of the log).
- *
- * - `excerpt`: shown in at most `tokens` tokens; 0 leaves it out
- * - `no-result`: the call was never answered; a result that says so follows it
- * - `moved-result`: a late result, shown after its call at `callSeq`
- * - `orphaned-result`, `duplicate-result`: a result without a call, or a second one; left out
- * - `renamed-call`: the id was used before in this view; its result is renamed with it
- * - `invalid-arguments`: not the text of a JSON object; shown as one that holds the text
- * - `empty-message`: neither text nor call; left out
- * - `empty-content`: empty text, parts or lists of calls are left out, or stand-in text is put there
- * - `bridge`: a short assistant message stands before it, as only an assistant may follow a tool
- * - `system-as-user`: an instruction that may not stand here is shown as a marked user message
- * - `opening`: a short user message stands before it, as a user has to begin
- *
- * @since 0.1.0
- * @category models
- */
-export type Repair =
-  | { readonly kind: "excerpt"; readonly seq: number; readonly tokens: number }
-  | { readonly kind: "no-result" | "invalid-arguments"; readonly seq: number; readonly toolCallId: string }
-  | { readonly kind: "orphaned-result" | "duplicate-result"; readonly seq: number; readonly toolCallId: string }
-  | { readonly kind: "moved-result"; readonly seq: number; readonly callSeq: number }
-  | { readonly kind: "renamed-call"; readonly seq: number; readonly from: string; readonly to: string }
-  | { readonly kind: "empty-message" | "empty-content"; readonly seq: number }
-  | { readonly kind: "bridge" | "system-as-user" | "opening"; readonly seq: number }
-
-/** A message on its way into a view; `seq` is 0 if it is not of the log. */
-export interface Row {
-  readonly part: "system" | "head" | "handoff" | "live" | "tail"
-  readonly seq: number
-  readonly message: Message.Message
-  readonly tokens: number
-}
-
-/** How much of a view each part takes. */
-type Parts = Record<Row["part"], { readonly messages: number; readonly tokens: number }>
-
-/** What a view shows, and how it differs from the log. */
+/** Messages that providers accept, and the repairs that made them so. */
 export interface Mended {
   readonly messages: Array<Message.Message>
-  readonly parts: Parts
+  readonly parts: { -readonly [part in keyof Parts]: Size }
   readonly repairs: Array<Repair>
 }
 
-/** A list being mended, piece by piece. */
+/** Repairs in progress: rows are added in pieces. */
 export interface Mending extends Mended {
   readonly excerpts: ReadonlyMap<number, number>
   readonly counter: Counter
-  /** Ids of calls so far, and those that have a result. */
+  /** Ids of the calls so far. */
   readonly used: Set<string>
-  /** The last number given to an id that was used before: those below it are taken. */
+  /** Per id used before, the last number appended to it: all lower numbers are taken. */
   readonly numbers: Map<string, number>
+  /** Ids of the calls that have a result. */
   readonly answered: Set<string>
-  before: Message.Message["role"] | undefined
-  /** Whether anything came at all, and anything but instructions. */
+  roleBefore: Message.Message["role"] | undefined
+  /** True after the first row, system messages included. */
   hasRows: boolean
+  /** True after the first row that is no system message. */
   hasBegun: boolean
 }
 
-const NONE = { messages: 0, tokens: 0 }
+const EMPTY_PART: Size = { messages: 0, tokens: 0 }
 
-/** `excerpts` says which `seq` may take how many tokens. */
+/** Begins with no rows. `excerpts` maps a `seq` to the tokens its message may take. */
 export const beginRepairs = (excerpts: ReadonlyMap<number, number>, counter: Counter): Mending => ({
   excerpts,
   counter,
   messages: [],
-  parts: { system: NONE, head: NONE, handoff: NONE, live: NONE, tail: NONE },
+  parts: { system: EMPTY_PART, head: EMPTY_PART, handoff: EMPTY_PART, live: EMPTY_PART, tail: EMPTY_PART },
   repairs: [],
   used: new Set(),
   numbers: new Map(),
   answered: new Set(),
-  before: undefined,
+  roleBefore: undefined,
   hasRows: false,
   hasBegun: false
 })
 
-/** Another that goes on from here, and leaves this one as it is. */
+/** A copy that takes further rows and leaves the original as it is. */
 export const forkRepairs = (mending: Mending): Mending => ({
   ...mending,
   messages: mending.messages.slice(),
@@ -97,47 +63,128 @@ export const forkRepairs = (mending: Mending): Mending => ({
 })
 
 /**
- * Goes on with more rows. The result is as if all had come at once, provided that each call before them has its result
- * before them: see `isClosed`.
+ * Repairs further rows. The result equals that of adding all rows at once, provided that the rows of each earlier call
+ * were closed: see `isClosed`.
  */
 export const addRepairs = (mending: Mending, rows: ReadonlyArray<Row>): void => {
   const { counter, excerpts, repairs } = mending
-  const bench: RepairContext = { counter, note: (repair) => repairs.push(repair) }
+  const context: RepairContext = { counter, note: (repair) => repairs.push(repair) }
   const sound: Array<Row> = []
   mending.hasRows ||= rows.length > 0
   for (const row of rows) {
-    const mended = mendContent(row, bench)
+    const mended = mendContent(row, context)
     const to = excerpts.get(row.seq)
-    const shown = mended === undefined || to === undefined ? mended : shorten(mended, to, bench)
+    const shown = mended === undefined || to === undefined ? mended : shortenRow(mended, to, context)
     if (shown !== undefined) sound.push(shown)
   }
-  mendOrder(mendPairs(sound, mending, bench), mending, bench)
+  mendOrder(mendPairs(sound, mending, context), mending, context)
 }
 
-/** Whether these rows can be followed by any others and stay as they are: every call has its result among them. */
+/** True if every call has its result among these rows: no later row can change how they are shown. */
 export const isClosed = (rows: ReadonlyArray<Row>): boolean =>
   pairToolCalls(rows.map(({ message }) => message)).results.every((results) => !results.includes(undefined))
 
-/** What became of the rows so far, `repairs` by their place: for others to keep, since more may be added here. */
-export const mendRows = ({ counter, hasBegun, hasRows, ...mending }: Mending): Mended => {
+/** The rows so far as messages, repairs ordered by `seq`. A copy, because more rows may follow. */
+export const finishRepairs = ({ counter, hasBegun, hasRows, ...mending }: Mending): Mended => {
   const repairs = mending.repairs.toSorted((a, b) => a.seq - b.seq)
   const shown = { messages: mending.messages.slice(), parts: { ...mending.parts } }
-  if (!hasBegun && hasRows) show(shown, opening("tail", 0, { counter, note: (repair) => repairs.unshift(repair) }))
+  if (!hasBegun && hasRows)
+    appendRow(shown, makeOpening("tail", 0, { counter, note: (repair) => repairs.unshift(repair) }))
   return { ...shown, repairs }
 }
 
-const shorten = (row: Row, to: number, bench: RepairContext): Row | undefined => {
+const shortenRow = (row: Row, to: number, context: RepairContext): Row | undefined => {
   if (row.tokens <= to) return row
   const { seq, tokens, message } = row
-  bench.note({ kind: "excerpt", seq, tokens: to })
-  return to === 0 ? undefined : withMessage(row, makeExcerpt(message, { seq, tokens, to }, bench.counter), bench)
+  context.note({ kind: "excerpt", seq, tokens: to })
+  return to === 0 ? undefined : withMessage(row, makeExcerpt(message, { seq, tokens, to }, context.counter), context)
+}
+
+// ── content ──
+
+const withMessage = (row: Row, message: Message.Message, { counter }: RepairContext): Row => ({
+  ...row,
+  message,
+  tokens: counter.message(message)
+})
+
+/** Messages whose content needs no repair. Messages never change, so later steps skip them. */
+const SOUND = new WeakSet<Message.Message>()
+
+/** Repairs what providers refuse within one message. Returns `undefined` for a message that says nothing. */
+const mendContent = (row: Row, context: RepairContext): Row | undefined =>
+  SOUND.has(row.message) ? row : mendUnknown(row, context)
+
+const mendUnknown = (row: Row, context: RepairContext): Row | undefined => {
+  const { seq } = row
+  const message = row.message.role === "assistant" ? mendCalls(row.message, seq, context) : row.message
+  const content = withoutBlanks(message.content)
+  if (isEmpty(content) && (Message.isSystem(message) || Message.endsTurn(message))) {
+    context.note({ kind: "empty-message", seq })
+    return undefined
+  }
+  const isSound = content === message.content && (message.role === "assistant" || !isEmpty(content))
+  if (!isSound) context.note({ kind: "empty-content", seq })
+  const full = isSound ? message : withContent(message, content)
+  if (full !== row.message) return withMessage(row, full, context)
+  SOUND.add(full)
+  return row
+}
+
+type Content = Message.Message["content"]
+
+const isEmpty = (content: Content): boolean => content === undefined || content === null || content.length === 0
+
+const isBlank = (text: string): boolean => !/\S/.test(text)
+
+/** Anthropic refuses blank text in any place. The empty string may stay, since every adapter drops it. */
+const withoutBlanks = (content: Content): Content => {
+  if (content === undefined || content === null || content === "") return content
+  if (typeof content === "string") return isBlank(content) ? null : content
+  const parts = content.filter((part) => !("text" in part && typeof part.text === "string" && isBlank(part.text)))
+  if (parts.length === 0) return null
+  return parts.length === content.length ? content : parts
+}
+
+const withContent = (message: Message.Message, content: Content): Message.Message => {
+  if (message.role === "assistant") return { ...message, content: content ?? null }
+  return { ...message, content: content === undefined || content === null || content === "" ? EMPTY : content }
+}
+
+const EMPTY = "[empty]"
+
+const mendCalls = (
+  message: Message.AssistantMessage,
+  seq: number,
+  context: RepairContext
+): Message.AssistantMessage => {
+  const { tool_calls: calls, ...spoken } = message
+  if (calls === undefined) return message
+  if (calls === null || calls.length === 0) {
+    if (!isEmpty(withoutBlanks(spoken.content))) context.note({ kind: "empty-content", seq })
+    return spoken
+  }
+  const invalid = new Set(calls.filter((call) => !isObject(call.function.arguments)))
+  if (invalid.size === 0) return message
+  for (const { id } of invalid) context.note({ kind: "invalid-arguments", seq, toolCallId: id })
+  return { ...message, tool_calls: calls.map((call) => (invalid.has(call) ? withObject(call) : call)) }
+}
+
+const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
+
+const isObject = (text: string): boolean =>
+  text === "{}" || (text.trimStart().startsWith("{") && Option.exists(parseJson(text), Predicate.isRecord))
+
+const withObject = (call: Message.ToolCall): Message.ToolCall => {
+  const { name, arguments: raw } = call.function
+  return { ...call, function: { name, arguments: isBlank(raw) ? "{}" : JSON.stringify({ _raw: raw }) } }
 }
 
 // ── calls and results ──
 
 const NO_RESULT = "[no result: this call was never answered]"
 
-const mendPairs = (rows: ReadonlyArray<Row>, mending: Mending, bench: RepairContext): ReadonlyArray<Row> => {
+const mendPairs = (rows: ReadonlyArray<Row>, mending: Mending, context: RepairContext): ReadonlyArray<Row> => {
   const { answered } = mending
   const { results, answers } = pairToolCalls(rows.map(({ message }) => message))
   const paired: Array<Row> = []
@@ -146,14 +193,14 @@ const mendPairs = (rows: ReadonlyArray<Row>, mending: Mending, bench: RepairCont
     if (message.role === "tool") {
       const id = message.tool_call_id
       if (answers[i] !== undefined) continue
-      bench.note({ kind: answered.has(id) ? "duplicate-result" : "orphaned-result", seq, toolCallId: id })
+      context.note({ kind: answered.has(id) ? "duplicate-result" : "orphaned-result", seq, toolCallId: id })
       continue
     }
     const calls = Message.toolCalls(message)
-    const batch = calls.map((call, k) => ({ call, id: unused(call.id, mending), result: results[i]?.[k] }))
+    const batch = calls.map((call, k) => ({ call, id: claimCallId(call.id, mending), result: results[i]?.[k] }))
     for (const { call, result } of batch) if (result !== undefined) answered.add(call.id)
-    paired.push(withIds(row, batch, bench))
-    if (batch.length > 0) paired.push(...resultsOf(row, i, batch, rows, bench))
+    paired.push(renameCalls(row, batch, context))
+    if (batch.length > 0) paired.push(...collectResults(row, i, batch, rows, context))
   }
   return paired
 }
@@ -164,8 +211,11 @@ interface Call {
   readonly result: number | undefined
 }
 
-/** Depends only on the ids before it, so that a view that grows keeps the ids it has. Some models use but one id. */
-const unused = (id: string, { numbers, used }: Mending): string => {
+/**
+ * An id that no earlier call of the view has. It depends only on the ids before it, so a growing view keeps the ids it
+ * has shown. Some models give every call the same id.
+ */
+const claimCallId = (id: string, { numbers, used }: Mending): string => {
   const stem = id.slice(0, 32)
   let fresh = id
   for (let n = numbers.get(stem) ?? 2; used.has(fresh); n++) {
@@ -176,86 +226,86 @@ const unused = (id: string, { numbers, used }: Mending): string => {
   return fresh
 }
 
-const withIds = (row: Row, batch: ReadonlyArray<Call>, bench: RepairContext): Row => {
+const renameCalls = (row: Row, batch: ReadonlyArray<Call>, context: RepairContext): Row => {
   const renamed = batch.filter(({ call, id }) => call.id !== id)
   if (renamed.length === 0 || row.message.role !== "assistant") return row
-  for (const { call, id } of renamed) bench.note({ kind: "renamed-call", seq: row.seq, from: call.id, to: id })
-  return withMessage(row, { ...row.message, tool_calls: batch.map(({ call, id }) => ({ ...call, id })) }, bench)
+  for (const { call, id } of renamed) context.note({ kind: "renamed-call", seq: row.seq, from: call.id, to: id })
+  return withMessage(row, { ...row.message, tool_calls: batch.map(({ call, id }) => ({ ...call, id })) }, context)
 }
 
-/** In the order they came, those that never came last. */
-const resultsOf = (
+/** The results of one batch of calls in the order they came, those of unanswered calls at the end. */
+const collectResults = (
   row: Row,
   index: number,
   batch: ReadonlyArray<Call>,
   rows: ReadonlyArray<Row>,
-  bench: RepairContext
+  context: RepairContext
 ): ReadonlyArray<Row> => {
-  const end = endOfResults(rows, index + 1)
+  const end = findEndOfResults(rows, index + 1)
   const inOrder = batch.toSorted((a, b) => (a.result ?? Infinity) - (b.result ?? Infinity) || 0)
   return inOrder.map(({ call, id, result }) => {
     const came = result === undefined ? undefined : rows[result]
     if (result === undefined || came?.message.role !== "tool") {
-      bench.note({ kind: "no-result", seq: row.seq, toolCallId: call.id })
-      return withMessage(row, { role: "tool", tool_call_id: id, content: NO_RESULT }, bench)
+      context.note({ kind: "no-result", seq: row.seq, toolCallId: call.id })
+      return withMessage(row, { role: "tool", tool_call_id: id, content: NO_RESULT }, context)
     }
-    if (result >= end) bench.note({ kind: "moved-result", seq: came.seq, callSeq: row.seq })
-    return id === call.id ? came : withMessage(came, { ...came.message, tool_call_id: id }, bench)
+    if (result >= end) context.note({ kind: "moved-result", seq: came.seq, callSeq: row.seq })
+    return id === call.id ? came : withMessage(came, { ...came.message, tool_call_id: id }, context)
   })
 }
 
-const endOfResults = (rows: ReadonlyArray<Row>, from: number): number => {
+const findEndOfResults = (rows: ReadonlyArray<Row>, from: number): number => {
   let end = from
   while (rows[end]?.message.role === "tool") end++
   return end
 }
 
-// ── who may follow whom ──
+// ── order of roles ──
 
-const mendOrder = (rows: ReadonlyArray<Row>, mending: Mending, bench: RepairContext): void => {
+const mendOrder = (rows: ReadonlyArray<Row>, mending: Mending, context: RepairContext): void => {
   for (const row of rows) {
     const isSystem = Message.isSystem(row.message)
     if (!mending.hasBegun && !isSystem) {
       mending.hasBegun = true
-      if (row.message.role !== "user") show(mending, opening(row.part, row.seq, bench))
+      if (row.message.role !== "user") appendRow(mending, makeOpening(row.part, row.seq, context))
     }
-    const { before } = mending
-    if (before === "tool" && (isSystem || row.message.role === "user")) show(mending, bridge(row, bench))
-    const isMisplaced = isSystem && (before === "tool" || before === "assistant")
-    const shown = isMisplaced ? asUser(row, bench) : row
-    show(mending, shown)
-    mending.before = shown.message.role
+    const { roleBefore } = mending
+    if (roleBefore === "tool" && (isSystem || row.message.role === "user")) appendRow(mending, makeBridge(row, context))
+    const isMisplaced = isSystem && (roleBefore === "tool" || roleBefore === "assistant")
+    const shown = isMisplaced ? showAsUser(row, context) : row
+    appendRow(mending, shown)
+    mending.roleBefore = shown.message.role
   }
 }
 
-const show = ({ messages, parts }: Omit<Mended, "repairs">, { message, part, tokens }: Row): void => {
+const appendRow = ({ messages, parts }: Omit<Mended, "repairs">, { message, part, tokens }: Row): void => {
   messages.push(message)
   const before = parts[part]
   parts[part] = { messages: before.messages + 1, tokens: before.tokens + tokens }
 }
 
-const opening = (part: Row["part"], seq: number, bench: RepairContext): Row => {
-  bench.note({ kind: "opening", seq })
-  return withMessage({ part, seq, message: OPENING, tokens: 0 }, OPENING, bench)
+const makeOpening = (part: Row["part"], seq: number, context: RepairContext): Row => {
+  context.note({ kind: "opening", seq })
+  return withMessage({ part, seq, message: OPENING, tokens: 0 }, OPENING, context)
 }
 
 const OPENING: Message.Message = { role: "user", content: "[the conversation goes on from here]" }
 
-const bridge = (row: Row, bench: RepairContext): Row => {
-  bench.note({ kind: "bridge", seq: row.seq })
-  return withMessage(row, BRIDGE, bench)
+const makeBridge = (row: Row, context: RepairContext): Row => {
+  context.note({ kind: "bridge", seq: row.seq })
+  return withMessage(row, BRIDGE, context)
 }
 
 const BRIDGE: Message.Message = { role: "assistant", content: "[interrupted here]" }
 
-const asUser = (row: Row, bench: RepairContext): Row => {
-  bench.note({ kind: "system-as-user", seq: row.seq })
+const showAsUser = (row: Row, context: RepairContext): Row => {
+  context.note({ kind: "system-as-user", seq: row.seq })
   const { content } = row.message
   const marked =
     typeof content === "string"
       ? `${AS_USER}\n${content}`
       : [{ type: "text", text: AS_USER } as const, ...(content ?? [])]
-  return withMessage(row, { role: "user", content: marked }, bench)
+  return withMessage(row, { role: "user", content: marked }, context)
 }
 
 const AS_USER = "[system message]"

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import { existsSync, readFileSync } from "node:fs"
-import { makeExcerpt, LEAST } from "../../src/view/excerpt.ts"
+import { makeExcerpt, LEAST_EXCERPT } from "../../src/view/excerpt.ts"
 import * as Message from "../../src/message/Message.ts"
 import { type Logged, type Manifest, type Segment, type State, wholeLog } from "../../src/session/Session.ts"
 import { estimate, overhead } from "../../src/message/Tokens.ts"
@@ -276,11 +276,11 @@ describe("an excerpt", () => {
 
   it.prop(
     "takes no more than it may, and stays a message whose arguments parse",
-    [messages, FastCheck.integer({ min: LEAST, max: 400 }), FastCheck.integer({ min: 1, max: 50 })],
+    [messages, FastCheck.integer({ min: LEAST_EXCERPT, max: 400 }), FastCheck.integer({ min: 1, max: 50 })],
     ([message, to, times]) => {
       const large = larger(message, times)
       const shown = makeExcerpt(large, { seq: 7, tokens: estimate.message(large), to }, estimate)
-      assert.isAtMost(estimate.message(shown), Math.max(to, LEAST))
+      assert.isAtMost(estimate.message(shown), Math.max(to, LEAST_EXCERPT))
       if (estimate.message(large) <= to) return assert.strictEqual(shown, large)
       assert.strictEqual(shown.role, large.role)
       if (!saysTheSame(shown, large)) assert.include(JSON.stringify(shown), "recall seq 7")

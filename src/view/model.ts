@@ -1,0 +1,81 @@
+/** The data a view is made of: rows on their way in, the repairs they needed, and the view itself. */
+import type { Message } from "../message/Message.ts"
+import type { SessionId } from "../session/Session.ts"
+import type { Counter } from "../message/Tokens.ts"
+
+/**
+ * One difference between a view and the log. `seq` is the message concerned, 0 for one that is not in the log.
+ *
+ * - `excerpt`: the message is shown in at most `tokens` tokens; 0 leaves it out
+ * - `no-result`: the call was never answered; a result saying so follows it
+ * - `moved-result`: a late result, shown after its call at `callSeq`
+ * - `orphaned-result`, `duplicate-result`: a result without a call, or a second one; left out
+ * - `renamed-call`: the id was used before in this view; its result is renamed with it
+ * - `invalid-arguments`: not the text of a JSON object; shown as an object that holds the text
+ * - `empty-message`: neither text nor call; left out
+ * - `empty-content`: empty text, parts or lists of calls are left out, or replaced by stand-in text
+ * - `bridge`: a short assistant message stands before it, since only an assistant may follow a tool
+ * - `system-as-user`: an instruction in a place where none may stand, shown as a marked user message
+ * - `opening`: a short user message stands before it, since a conversation has to begin with a user
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Repair =
+  | { readonly kind: "excerpt"; readonly seq: number; readonly tokens: number }
+  | { readonly kind: "no-result" | "invalid-arguments"; readonly seq: number; readonly toolCallId: string }
+  | { readonly kind: "orphaned-result" | "duplicate-result"; readonly seq: number; readonly toolCallId: string }
+  | { readonly kind: "moved-result"; readonly seq: number; readonly callSeq: number }
+  | { readonly kind: "renamed-call"; readonly seq: number; readonly from: string; readonly to: string }
+  | { readonly kind: "empty-message" | "empty-content"; readonly seq: number }
+  | { readonly kind: "bridge" | "system-as-user" | "opening"; readonly seq: number }
+
+/**
+ * The size of one part of a view.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Size {
+  readonly messages: number
+  readonly tokens: number
+}
+
+/**
+ * The size of each part of a view, in the order the parts are shown.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Parts = { readonly [part in "system" | "head" | "handoff" | "live" | "tail"]: Size }
+
+/**
+ * The messages of one model call, in order. A message that no repair names is the very object of the log.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface View {
+  readonly sessionId: SessionId
+  readonly generation: number
+  readonly messages: ReadonlyArray<Message>
+  /** An estimate of all messages and of the step's tools. */
+  readonly tokens: number
+  /** Messages and tokens of each part, without the tools. */
+  readonly parts: Parts
+  readonly repairs: ReadonlyArray<Repair>
+}
+
+/** A message on its way into a view; `seq` is 0 if it is not in the log. */
+export interface Row {
+  readonly part: keyof Parts
+  readonly seq: number
+  readonly message: Message
+  readonly tokens: number
+}
+
+/** The tools of a repair: a counter for what it rewrites, and a list for what it did. */
+export interface RepairContext {
+  readonly counter: Counter
+  readonly note: (repair: Repair) => void
+}
