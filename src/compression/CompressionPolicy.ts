@@ -4,7 +4,9 @@
  * @since 0.1.0
  */
 import * as Either from "effect/Either"
-import { InvalidPolicy } from "../session/CompressionError.ts"
+import { InvalidPolicy } from "../model/InvalidSetting.ts"
+
+export { InvalidPolicy }
 
 /**
  * All token figures are tokens of the conversation's model; all ratios are of `contextLength`.

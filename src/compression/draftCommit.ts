@@ -25,12 +25,12 @@ export interface Made {
 
 /** What there is to commit, as the session is now: a turn may have gone on while the model wrote. */
 export const draftCommit = (order: Order, { known, latest, notes, plan, summary }: Made, counter: Counter) => {
-  const noted = Ledger.note(known, notes, plan.toSeq)
-  const ledger = isAnsweredInTail(plan.toSeq, latest) ? Ledger.ended(noted) : noted
+  const noted = Ledger.addNotes(known, notes, plan.toSeq)
+  const ledger = isAnsweredInTail(plan.toSeq, latest) ? Ledger.answerRequests(noted) : noted
   const segment = segmentOf(order, plan, summary, counter)
   const condensed = summary.condensed.map(condensedOf(order, counter))
   const live = stillOpen(plan.live, latest)
-  const rendered = Ledger.render(withoutLive(ledger, live), counter, Plan.ledgerRoom(plan.shares))
+  const rendered = Ledger.render(Ledger.withoutLive(ledger, live), counter, Plan.ledgerRoom(plan.shares))
   const made = { segment, condensed, ledger: rendered }
   const { manifest, segments } = Plan.manifestOf({ ...plan, live }, latest, made, counter)
   return {
@@ -45,12 +45,6 @@ const stillOpen = (live: ReadonlyArray<number>, latest: State): ReadonlyArray<nu
   const open = new Set(findOpenRequests(latest).map(({ seq }) => seq))
   return live.filter((seq) => open.has(seq))
 }
-
-/** A live request stands behind the handoff in its own words; here it would be called open when it no longer is. */
-export const withoutLive = (ledger: Ledger.Ledger, live: ReadonlyArray<number>): Ledger.Ledger => ({
-  ...ledger,
-  requests: ledger.requests.filter(({ seq }) => !live.includes(seq))
-})
 
 /** The state as a commit of this manifest would make it. */
 const under = (latest: State, manifest: Manifest, segments: ReadonlyArray<Segment>): State => {

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { shares } from "./CompressionPolicy.ts"
-import type { Segment, SessionId, State } from "../session/Session.ts"
+import { isDegraded, type Segment, type SessionId, type State } from "../session/Session.ts"
 import type { StoreError, UnknownSession } from "../session/SessionError.ts"
 import type { Lease } from "../store/SessionStore.ts"
 import { total } from "../message/Tokens.ts"
@@ -17,8 +17,6 @@ import type { Environment } from "./operation.ts"
 
 /** A segment no model can summarize is left as it is after this many tries. */
 const MOST_TRIES = 3
-
-export const isDegraded = ({ degraded }: Segment): boolean => degraded !== null
 
 /**
  * The ids of the segments that were healed, also when it had to give way: whoever waits for a healing is not interrupted

@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
-import type { CompressionFailed, InvalidPolicy } from "../session/CompressionError.ts"
+import type { InvalidPolicy } from "../model/InvalidSetting.ts"
+import type { CompressionFailed } from "../session/CompressionResult.ts"
 import type { Window } from "../compression/CompressionPolicy.ts"
 import type { InvalidMessage, Message } from "../message/Message.ts"
 import type { SessionId } from "../session/Session.ts"

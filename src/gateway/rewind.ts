@@ -12,7 +12,6 @@ import type { Committed, SessionStore } from "../store/SessionStore.ts"
 import type { Counter } from "../message/Tokens.ts"
 import * as LogLines from "../audit/logLines.ts"
 import { yieldToLoop } from "../concurrency/eventLoopBudget.ts"
-import { withoutLive } from "../compression/draftCommit.ts"
 import * as UndoneRanges from "../session/undoneRanges.ts"
 
 type Store = Context.Tag.Service<SessionStore>
@@ -48,7 +47,7 @@ export const rewindSession = (
     const base = yield* store.stateAt(sessionId, seq)
     const { endedAt, open } = yield* requestsBeforeTail(store, base)
     const ledger = answered(yield* ledgerAt(store, now, base), endedAt)
-    const text = Ledger.render(withoutLive(ledger, open), counter, counter.text(base.manifest.ledger))
+    const text = Ledger.render(Ledger.withoutLive(ledger, open), counter, counter.text(base.manifest.ledger))
     const excerpts = base.manifest.excerpts.filter((excerpt) => excerpt.seq <= seq)
     const made = { base: generation, seq, manifest: { ...base.manifest, live: open, excerpts, ledger: text }, ledger }
     const rewound = store.rewind(sessionId, made).pipe(

@@ -1,80 +1,37 @@
 /**
- * The ledger: facts carried word for word, taken from the messages by plain code. Always redacted, bounded in size.
- *
- * @since 0.1.0
+ * The ledger: facts carried word for word, which plain code takes from the messages. It is always redacted and bounded
+ * in size.
  */
-import * as Schema from "effect/Schema"
 import { chooseCandidates } from "../message/fitText.ts"
-import { type AssistantFacts, type CallFact, digestMessage, type ResultFacts, type UserFacts } from "./messageDigest.ts"
-import { joinLines, DENSITIES, renderLines, LONGEST_FAILURE, TIGHT } from "./lines.ts"
-import * as Lists from "./lists.ts"
-import { isReadOnlyCommand } from "./factsInTools.ts"
+import {
+  type AssistantFacts,
+  type CallFact,
+  digestMessage,
+  type ResultFacts,
+  type SaidFact,
+  type UserFacts
+} from "./messageDigest.ts"
+import {
+  DENSITIES,
+  describeFailure,
+  isFailed,
+  isForgettable,
+  joinLines,
+  LONGEST_FAILURE,
+  renderLines,
+  TIGHT
+} from "./lines.ts"
+import type { Named, Rule } from "./factsInProse.ts"
+import { type FileAccess, isReadOnlyCommand } from "./factsInTools.ts"
 import { clipText, toOneLine } from "../message/text.ts"
 import { redact } from "../message/Redaction.ts"
+import type { Ledger, LedgerItem } from "./schema.ts"
 import type { Logged } from "../session/Session.ts"
 import type { Counter } from "../message/Tokens.ts"
 
-const seq = Schema.Int
+export { Ledger } from "./schema.ts"
 
-/** Ledgers were stored without it once. */
-const sinceThen = Schema.optionalWith(Schema.NullOr(Schema.String), { default: () => null })
-
-/**
- * What a session's messages say, by kind, oldest first.
- *
- * - `notes`: what the application wants kept; `seq` is the end of the range it was noted at
- * - `constraints`: sentences of the user that set a rule (`strict`) or voice a preference
- * - `requests`: what was asked for, and whether a turn has ended since
- * - `files`: the last access of each path
- * - `commands`: what was run, the exit code if it was told, the first `error` of a run that failed, and how the run
- *   `before` this one failed
- * - `identifiers`: the newest value under each name; `replaced` is the one before. What tools were given or returned
- *   stands beside what it is like, since these are many things under one name
- * - `calls`: commands whose result is still to come
- *
- * @since 0.1.0
- * @category models
- */
-export const Ledger = Schema.Struct({
-  /** Ledgers were stored without them once. */
-  notes: Schema.optionalWith(Schema.Array(Schema.Struct({ text: Schema.String, seq })), { default: () => [] }),
-  constraints: Schema.Array(Schema.Struct({ text: Schema.String, strict: Schema.Boolean, seq })),
-  requests: Schema.Array(Schema.Struct({ text: Schema.String, answered: Schema.Boolean, seq })),
-  files: Schema.Array(Schema.Struct({ path: Schema.String, access: Schema.Literal("read", "written"), seq })),
-  commands: Schema.Array(
-    Schema.Struct({
-      command: Schema.String,
-      exitCode: Schema.NullOr(Schema.Int),
-      error: sinceThen,
-      before: sinceThen,
-      seq
-    })
-  ),
-  errors: Schema.Array(Schema.Struct({ text: Schema.String, seq })),
-  decisions: Schema.Array(Schema.Struct({ text: Schema.String, seq })),
-  identifiers: Schema.Array(
-    Schema.Struct({
-      name: Schema.String,
-      value: Schema.String,
-      replaced: Schema.NullOr(Schema.String),
-      source: Schema.Literal("said", "tool"),
-      seq
-    })
-  ),
-  calls: Schema.Array(Schema.Struct({ id: Schema.String, command: Schema.NullOr(Schema.String), seq }))
-})
-/**
- * @since 0.1.0
- * @category models
- */
-export type Ledger = typeof Ledger.Type
-
-/**
- * The ledger of no messages.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** The ledger of a session without messages. */
 export const empty: Ledger = {
   notes: [],
   constraints: [],
@@ -88,49 +45,42 @@ export const empty: Ledger = {
 }
 
 /**
- * The ledger after these messages. A fold: it costs what the new messages cost, and the order of the messages is all
- * that matters, not how they were grouped. What is least useful leaves when a kind has too many.
- *
- * @since 0.1.0
- * @category combinators
+ * Adds messages in the order of the log. Adding them one by one or all at once gives the same ledger, and costs only
+ * what the new messages cost. A kind that has too many items loses the least useful one.
  */
-export const add = (ledger: Ledger, entries: ReadonlyArray<Logged>): Ledger => entries.reduce(addOne, ledger)
+export const add = (ledger: Ledger, entries: ReadonlyArray<Logged>): Ledger => entries.reduce(addMessage, ledger)
 
 /**
- * The ledger with notes of the application, each in one line, redacted and clipped; the newest 16 are kept. A text is
- * noted once, as new as it was last said.
- *
- * @since 0.1.0
- * @category combinators
+ * Adds notes of the application, each redacted, in one line and clipped. The newest 16 are kept; a note that is added
+ * again counts as new.
  */
-export const note = (ledger: Ledger, notes: ReadonlyArray<string>, seq: number): Ledger => ({
-  ...ledger,
-  notes: notes
-    .map((text) => clipText(toOneLine(redact(text)), LONGEST_NOTE))
-    .filter((text) => text !== "")
-    .reduce((list, text) => Lists.putText(list, text, seq), ledger.notes)
-})
+export const addNotes = (ledger: Ledger, notes: ReadonlyArray<string>, seq: number): Ledger => {
+  const lines = notes.map((text) => clipText(toOneLine(redact(text)), LONGEST_NOTE)).filter((text) => text !== "")
+  return { ...ledger, notes: putTexts(ledger.notes, lines, seq) }
+}
 
-/**
- * The ledger once a turn has ended after its messages: no request of it is open any more.
- *
- * @since 0.1.0
- * @category combinators
- */
-export const ended = (ledger: Ledger): Ledger =>
-  ledger.requests.some(({ answered }) => !answered)
-    ? {
+/** Marks every request answered: a turn has ended after the ledger's last message. */
+export const answerRequests = (ledger: Ledger): Ledger =>
+  ledger.requests.every(({ answered }) => answered)
+    ? ledger
+    : {
         ...ledger,
         requests: ledger.requests.map((request) => (request.answered ? request : { ...request, answered: true }))
       }
-    : ledger
 
 /**
- * The ledger as lines of at most `maxTokens` tokens, notes and constraints first; the empty text if there is nothing to
- * say. Where room is short, lines are; what does not fit is reachable through recall by its `#seq`, but for notes.
- *
- * @since 0.1.0
- * @category getters
+ * Removes the requests that the view shows behind the handoff in their own words. The rendered ledger would go on calling
+ * them open after a turn has answered them.
+ */
+export const withoutLive = (ledger: Ledger, live: ReadonlyArray<number>): Ledger => ({
+  ...ledger,
+  requests: ledger.requests.filter(({ seq }) => !live.includes(seq))
+})
+
+/**
+ * Renders the ledger within `maxTokens` tokens, notes and constraints first; an empty ledger gives the empty text. With
+ * little room the lines get shorter, then the least important leave. Recall still finds by its `#seq` what has left, but
+ * for notes.
  */
 export const render = (ledger: Ledger, counter: Counter, maxTokens: number): string => {
   for (const density of DENSITIES) {
@@ -140,66 +90,192 @@ export const render = (ledger: Ledger, counter: Counter, maxTokens: number): str
   return joinLines(chooseCandidates(renderLines(ledger, TIGHT), joinLines, counter, maxTokens))
 }
 
-const addOne = (ledger: Ledger, { kind, message, seq }: Logged): Ledger => {
+// ── one message ──
+
+const addMessage = (ledger: Ledger, { kind, message, seq }: Logged): Ledger => {
   const { facts } = digestMessage(message)
   switch (facts.role) {
     case "user":
-      return addUser(ledger, facts, kind === "notification", seq)
+      return addUserFacts(ledger, facts, kind === "notification", seq)
     case "assistant":
-      return addAssistant(ledger, facts, seq)
+      return addAssistantFacts(ledger, facts, seq)
     case "tool":
-      return addResult(ledger, facts, seq)
+      return addResultFacts(ledger, facts, seq)
     default:
       return ledger
   }
 }
 
-const addUser = (ledger: Ledger, facts: UserFacts, isNotification: boolean, seq: number): Ledger => {
+const addUserFacts = (ledger: Ledger, facts: UserFacts, isNotification: boolean, seq: number): Ledger => {
   const known = {
     ...ledger,
-    errors: Lists.putTexts(ledger.errors, facts.errors, seq),
-    identifiers: Lists.putSaid(ledger.identifiers, facts.said, seq)
+    errors: putTexts(ledger.errors, facts.errors, seq),
+    identifiers: putSaidIdentifiers(ledger.identifiers, facts.said, seq)
   }
   if (isNotification) return known
   return {
     ...known,
-    constraints: Lists.putRules(ledger.constraints, facts.rules, seq),
-    decisions: Lists.putTexts(ledger.decisions, facts.decisions, seq),
-    requests: facts.request === "" ? ledger.requests : Lists.putRequest(ledger.requests, facts.request, seq)
+    constraints: putRules(ledger.constraints, facts.rules, seq),
+    decisions: putTexts(ledger.decisions, facts.decisions, seq),
+    requests: facts.request === "" ? ledger.requests : putRequest(ledger.requests, facts.request, seq)
   }
 }
 
-const addAssistant = (ledger: Ledger, { calls, decisions, said }: AssistantFacts, seq: number): Ledger => {
-  const identifiers = Lists.putSaid(ledger.identifiers, said, seq)
+const addAssistantFacts = (ledger: Ledger, { calls, decisions, said }: AssistantFacts, seq: number): Ledger => {
+  const identifiers = putSaidIdentifiers(ledger.identifiers, said, seq)
   const known = identifiers === ledger.identifiers ? ledger : { ...ledger, identifiers }
   if (calls.length > 0) return calls.reduce((before, call) => addCall(before, call, seq), known)
-  return { ...ended(known), decisions: Lists.putTexts(known.decisions, decisions, seq) }
+  return { ...answerRequests(known), decisions: putTexts(known.decisions, decisions, seq) }
 }
 
 const addCall = (ledger: Ledger, { command, files, id, identifiers }: CallFact, seq: number): Ledger => ({
   ...ledger,
-  calls: Lists.put(ledger.calls, { id, command, seq }, Lists.never, 32),
-  commands: command === null ? ledger.commands : Lists.putCommand(ledger.commands, command, seq),
-  files: files.reduce((list, file) => Lists.putFile(list, file, seq), ledger.files),
-  identifiers: Lists.putTool(ledger.identifiers, identifiers, seq)
+  calls: putNewest(ledger.calls, { id, command, seq }, { isSame: isNeverSame, limit: 32 }),
+  commands: command === null ? ledger.commands : putCommand(ledger.commands, command, seq),
+  files: files.reduce((list, file) => putFile(list, file, seq), ledger.files),
+  identifiers: putToolIdentifiers(ledger.identifiers, identifiers, seq)
 })
 
-const addResult = (ledger: Ledger, { exitCode, id, identifiers, ...facts }: ResultFacts, seq: number): Ledger => {
+const addResultFacts = (ledger: Ledger, { exitCode, id, identifiers, ...facts }: ResultFacts, seq: number): Ledger => {
   const call = ledger.calls.findLast((pending) => pending.id === id)
   const command = call?.command ?? null
   const isRun = command !== null && (!isReadOnlyCommand(command) || (exitCode !== null && exitCode !== 0))
   const errors = isRun || facts.isError ? facts.errors : []
-  const error = exitCode === 0 ? null : errors[0] === undefined ? null : clipText(errors[0], LONGEST_FAILURE)
+  const error = exitCode === 0 || errors[0] === undefined ? null : clipText(errors[0], LONGEST_FAILURE)
   return {
     ...ledger,
-    errors: Lists.putTexts(ledger.errors, errors, seq),
+    errors: putTexts(ledger.errors, errors, seq),
     calls: call === undefined ? ledger.calls : ledger.calls.filter((pending) => pending !== call),
     commands:
       exitCode === null && error === null
         ? ledger.commands
-        : ledger.commands.map((a) => (a.command === command ? { ...a, exitCode, error } : a)),
-    identifiers: Lists.putTool(ledger.identifiers, identifiers, seq)
+        : ledger.commands.map((run) => (run.command === command ? { ...run, exitCode, error } : run)),
+    identifiers: putToolIdentifiers(ledger.identifiers, identifiers, seq)
   }
 }
 
+// ── the lists: the newest item last, no item twice, bounded ──
+
+/**
+ * Appends `item` and removes the items it replaces. A list longer than `limit` loses the oldest of its items of least
+ * worth; worth is at least 0.
+ */
+const putNewest = <A>(
+  list: ReadonlyArray<A>,
+  item: A,
+  {
+    isSame,
+    limit,
+    worthOf = worthNothing
+  }: {
+    readonly isSame: (a: A) => boolean
+    readonly limit: number
+    readonly worthOf?: (a: A) => number
+  }
+): ReadonlyArray<A> => {
+  const all = list.filter((a) => !isSame(a))
+  all.push(item)
+  if (all.length > limit) all.splice(findLeastWorth(all, worthOf), 1)
+  return all
+}
+
+const findLeastWorth = <A>(list: ReadonlyArray<A>, worthOf: (a: A) => number): number => {
+  let least = 0
+  let lowest = Infinity
+  for (const [i, item] of list.entries()) {
+    const worth = worthOf(item)
+    if (worth >= lowest) continue
+    least = i
+    lowest = worth
+    if (worth === 0) break
+  }
+  return least
+}
+
+const isNeverSame = (): boolean => false
+const worthNothing = (): number => 0
+
+const putTexts = (list: Ledger["errors"], texts: ReadonlyArray<string>, seq: number): Ledger["errors"] =>
+  texts.reduce(
+    (before, text) => putNewest(before, { text, seq }, { isSame: (item) => item.text === text, limit: 16 }),
+    list
+  )
+
+const putRules = (list: Ledger["constraints"], rules: ReadonlyArray<Rule>, seq: number): Ledger["constraints"] =>
+  rules.reduce(
+    (before, { isStrict, text }) =>
+      putNewest(
+        before,
+        { text, strict: isStrict, seq },
+        { isSame: (rule) => rule.text === text, limit: 80, worthOf: ({ strict }) => (strict ? 1 : 0) }
+      ),
+    list
+  )
+
+const putRequest = (list: Ledger["requests"], text: string, seq: number): Ledger["requests"] =>
+  putNewest(
+    list,
+    { text, answered: false, seq },
+    { isSame: isNeverSame, limit: 24, worthOf: ({ answered }) => (answered ? 0 : 1) }
+  )
+
+/** Keeps the newest run of a command, with how the run before it failed. */
+const putCommand = (list: Ledger["commands"], command: string, seq: number): Ledger["commands"] => {
+  const last = list.find((known) => known.command === command)
+  const before = last === undefined ? null : (describeFailure(last, LONGEST_BEFORE) ?? last.before)
+  const run = { command, exitCode: null, error: null, before, seq }
+  return putNewest(list, run, {
+    isSame: (known) => known === last,
+    limit: 40,
+    // The result of the new run is still to come.
+    worthOf: (known) => (known === run ? Infinity : worthOfRun(known))
+  })
+}
+
+const worthOfRun = (run: LedgerItem<"commands">): number => (isFailed(run) ? 2 : 0) + (isForgettable(run) ? 0 : 1)
+
+/** Keeps a written file as written when it is read again. */
+const putFile = (list: Ledger["files"], { path, ...file }: FileAccess, seq: number): Ledger["files"] => {
+  const before = list.find((known) => known.path === path)
+  const access = before?.access === "written" ? "written" : file.access
+  return putNewest(
+    list,
+    { path, access, seq },
+    { isSame: (known) => known === before, limit: 56, worthOf: (known) => (known.access === "written" ? 1 : 0) }
+  )
+}
+
+type Identifiers = Ledger["identifiers"]
+
+const putSaidIdentifiers = (all: Identifiers, said: ReadonlyArray<SaidFact>, seq: number): Identifiers =>
+  said.reduce((list, { name, replaces, value }) => {
+    const isSame = (known: LedgerItem<"identifiers">) => known.name === name && known.value === value
+    const isReplaced = (known: LedgerItem<"identifiers">) => known.name === name && known.source === "said" && replaces
+    const before = list.filter((known) => isReplaced(known) && !isSame(known)).map((known) => known.value)
+    const replaced =
+      before.length === 0 ? (list.find(isSame)?.replaced ?? null) : clipText(before.join(", "), LONGEST_REPLACED)
+    return putNewest(
+      list,
+      { name, value, replaced, source: "said" as const, seq },
+      { isSame: (known) => isSame(known) || isReplaced(known), limit: 48, worthOf: worthOfIdentifier }
+    )
+  }, all)
+
+/** Keeps an identifier that somebody said as said. */
+const putToolIdentifiers = (all: Identifiers, found: ReadonlyArray<Named>, seq: number): Identifiers =>
+  found.reduce((list, { name, value }) => {
+    const isSame = (known: LedgerItem<"identifiers">) => known.name === name && known.value === value
+    if (list.some((known) => isSame(known) && known.source === "said")) return list
+    return putNewest(
+      list,
+      { name, value, replaced: null, source: "tool" as const, seq },
+      { isSame, limit: 48, worthOf: worthOfIdentifier }
+    )
+  }, all)
+
+const worthOfIdentifier = ({ source }: LedgerItem<"identifiers">): number => (source === "tool" ? 0 : 1)
+
+/** In characters. */
 const LONGEST_NOTE = 600
+const LONGEST_BEFORE = 80
+const LONGEST_REPLACED = 120

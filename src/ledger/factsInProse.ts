@@ -1,7 +1,7 @@
 /**
  * What plain code can tell from words alone: which sentences set rules or decide something, what is an identifier.
  */
-import { IDLE, MILD, STRICT, ruleWordsOf } from "./ruleWords.ts"
+import { DECISION, IDLE, PREFERENCE, RULE } from "./ruleWords.ts"
 import { clipText, isProse, toOneLine, splitSentences } from "../message/text.ts"
 
 export interface Rule {
@@ -12,11 +12,11 @@ export interface Rule {
 /** The sentences that set a rule or voice a preference, word for word. */
 export const findRules = (text: string): ReadonlyArray<Rule> => {
   const all = text.toLowerCase()
-  if (!STRICT.test(all) && !MILD.test(all)) return []
+  if (!RULE.test(all) && !PREFERENCE.test(all)) return []
   const found = splitSentences(text).flatMap((sentence) => {
     const lower = sentence.toLowerCase()
-    const isStrict = STRICT.test(lower)
-    if (!isStrict && !MILD.test(lower)) return []
+    const isStrict = RULE.test(lower)
+    if (!isStrict && !PREFERENCE.test(lower)) return []
     return isProse(sentence) && !isIdle(lower) ? [{ text: clipText(toOneLine(sentence), LONGEST_RULE), isStrict }] : []
   })
   return found.slice(0, 12)
@@ -82,22 +82,6 @@ const isIdle = (sentence: string): boolean => IDLE.test(sentence) || (QUESTION.t
 
 const QUESTION = /[?？؟]["'”’)]*$/
 const PLEASE = /^(?:please|can|could|would|will) |\bplease\b|\bbitte\b/i
-
-const DECISION = new RegExp(
-  [
-    ruleWordsOf(
-      "decided|decision|agreed|settled on|opted|we(?:['’]ll| will) (?:use|go with|keep)|let['’]?s (?:use|go with|keep|stick)|go(?:ing)? with|(?:i|we) ch(?:o|oo)se",
-      "entschieden|beschlossen|wir (?:nehmen|verwenden|bleiben)",
-      "décidé|on garde|choisi|nous allons utiliser",
-      "decid(?:ido|imos|ió|í)|elegi\\p{L}*|usaremos|vamos a usar",
-      "decidi(?:mos|u|do)?|escolh\\p{L}*|vamos usar",
-      "deciso|scelto|useremo",
-      "решил[аи]?|выбрал[аи]?|будем использовать"
-    ),
-    "决定|決定|选择了|採用|采用|决意|にします|決めました|결정|선택했|사용하기로"
-  ].join("|"),
-  "u"
-)
 
 export const NOUNS =
   "port|version|branch|commit|revision|sha|hash|tag|url|uri|endpoint|host|hostname|ticket|issue|pr|build|region|bucket|database|table|schema|e-?mail|account|number|model|channel|cluster|container|namespace|deployment|release"

@@ -1,11 +1,11 @@
 /**
- * How the ledger reads: its lines, and which of them matter most.
+ * The ledger as text: its lines by kind, and the order in which they leave where room is short.
  */
-import type { Ledger } from "./Ledger.ts"
+import type { Ledger, LedgerItem } from "./schema.ts"
 import { isReadOnlyCommand } from "./factsInTools.ts"
 import { clipText } from "../message/text.ts"
 
-/** A line under the title of its `group`. Those of one `folder` share a line. */
+/** A line under the title of its `group`. Lines of one `folder` are joined into one. Lines of high rank leave first. */
 export interface Line {
   readonly group: string
   readonly rank: number
@@ -13,7 +13,7 @@ export interface Line {
   readonly folder: string | null
 }
 
-/** How long a request, a command and an error may be, in characters; and whether a file says where it was touched. */
+/** The longest request, command and error in characters, and whether files are followed by the `#seq` of their access. */
 export interface Density {
   readonly request: number
   readonly command: number
@@ -21,15 +21,15 @@ export interface Density {
   readonly isNumbered: boolean
 }
 
-/** The roomiest first. */
+/** From the roomiest to the tightest that shows every line. */
 export const DENSITIES: ReadonlyArray<Density> = [
   { request: 240, command: 160, error: 160, isNumbered: true },
   { request: 120, command: 72, error: 56, isNumbered: true }
 ]
-/** For a room in which not everything fits. */
+/** Used when not every line fits. */
 export const TIGHT: Density = { request: 80, command: 48, error: 18, isNumbered: false }
 
-/** What stands above the lines of a kind. */
+/** The titles above the lines of a kind. */
 export const TITLES = {
   notes: "Notes, word for word:",
   rules: "The user's rules, word for word:",
@@ -40,121 +40,125 @@ export const TITLES = {
   failed: "Commands that failed"
 } as const
 
-/** Every line the ledger could show, by group; notes and rules first. */
+/**
+ * How much a line of each kind is worth. The newest line of a kind has rank 1 / weight, the n-th newest n / weight: a
+ * kind of weight 40 keeps 40 lines for each line that a kind of weight 1 keeps.
+ */
+const WEIGHTS = {
+  note: 1e6,
+  strictRule: 1e6,
+  preference: 1e4,
+  fileWritten: 40,
+  commandFailed: 15,
+  openRequest: 10,
+  identifierSaid: 6,
+  readOnlyCommandFailed: 5,
+  decision: 4,
+  commandUnfinished: 2,
+  error: 2,
+  identifierOfTool: 2,
+  answeredRequest: 1,
+  fileRead: 1,
+  commandForgettable: 0.5
+} as const
+
+/** Returns every line the ledger could show, by group; notes and rules come first. */
 export const renderLines = (ledger: Ledger, density: Density): ReadonlyArray<Line> => {
-  const [failed, run] = parted(ledger.commands, isFailed)
-  const [read, written] = parted(ledger.files, ({ access }) => access === "read")
-  const isTold = (text: string) => failed.some(({ error }) => error === clipText(text, LONGEST_FAILURE))
+  const [failed, others] = partition(ledger.commands, isFailed)
+  const [read, written] = partition(ledger.files, ({ access }) => access === "read")
+  const errorsOfCommands = new Set(failed.flatMap(({ error }) => (error === null ? [] : [error])))
+  const errors = ledger.errors.filter(({ text }) => !errorsOfCommands.has(clipText(text, LONGEST_FAILURE)))
   return [
-    ...linesOf(
-      TITLES.notes,
-      ledger.notes,
-      ({ text }) => text,
-      () => FOREMOST
+    ...renderItems(TITLES.notes, ledger.notes, {
+      show: ({ text }) => text,
+      weigh: () => WEIGHTS.note
+    }),
+    ...renderItems(TITLES.rules, ledger.constraints, {
+      show: ({ text }) => text,
+      weigh: ({ strict }) => (strict ? WEIGHTS.strictRule : WEIGHTS.preference)
+    }),
+    ...renderItems("Requests:", ledger.requests, {
+      show: ({ answered, text }) => `${answered ? "answered" : "open"}: ${clipText(text, density.request)}`,
+      weigh: ({ answered }) => (answered ? WEIGHTS.answeredRequest : WEIGHTS.openRequest)
+    }),
+    ...renderItems(TITLES.decisions, ledger.decisions, {
+      show: ({ text }) => text,
+      weigh: () => WEIGHTS.decision
+    }),
+    ...renderItems(TITLES.identifiers, ledger.identifiers, {
+      show: ({ name, replaced, value }) => `${name}: ${value}${replaced === null ? "" : `, before: ${replaced}`}`,
+      weigh: ({ source }) => (source === "tool" ? WEIGHTS.identifierOfTool : WEIGHTS.identifierSaid)
+    }),
+    ...renderFiles(TITLES.written, written, density, WEIGHTS.fileWritten),
+    ...renderCommands(TITLES.failed, failed, density, ({ command }) =>
+      isReadOnlyCommand(command) ? WEIGHTS.readOnlyCommandFailed : WEIGHTS.commandFailed
     ),
-    ...linesOf(
-      TITLES.rules,
-      ledger.constraints,
-      ({ text }) => text,
-      ({ strict }) => (strict ? FOREMOST : 1e4)
-    ),
-    ...linesOf(
-      "Requests:",
-      ledger.requests,
-      ({ answered, text }) => `${answered ? "answered" : "open"}: ${clipText(text, density.request)}`,
-      ({ answered }) => (answered ? 1 : 10)
-    ),
-    ...linesOf(
-      TITLES.decisions,
-      ledger.decisions,
-      ({ text }) => text,
-      () => 4
-    ),
-    ...linesOf(
-      TITLES.identifiers,
-      ledger.identifiers,
-      ({ name, replaced, value }) => `${name}: ${value}${replaced === null ? "" : `, before: ${replaced}`}`,
-      (identifier) => (identifier.source === "tool" ? 2 : 6)
-    ),
-    ...filesOf(TITLES.written, written, density, 40),
-    ...failed.flatMap((one, i) =>
-      commandsOf(TITLES.failed, one, density, (failed.length - i) / (isReadOnlyCommand(one.command) ? 5 : 15))
-    ),
-    ...linesOf(
-      TITLES.errors,
-      ledger.errors.filter(({ text }) => !isTold(text)),
-      ({ text }) => clipText(text, Math.max(SHORTEST_ERROR, density.error)),
-      () => 2
-    ),
-    ...filesOf("Files read:", read, density, 1),
-    ...run.flatMap((one, i) => commandsOf("Commands", one, density, (run.length - i) / (isForgettable(one) ? 0.5 : 2)))
+    ...renderItems(TITLES.errors, errors, {
+      show: ({ text }) => clipText(text, Math.max(SHORTEST_ERROR, density.error)),
+      weigh: () => WEIGHTS.error
+    }),
+    ...renderFiles("Files read:", read, density, WEIGHTS.fileRead),
+    ...renderCommands("Commands", others, density, (run) =>
+      isForgettable(run) ? WEIGHTS.commandForgettable : WEIGHTS.commandUnfinished
+    )
   ]
 }
 
-/** The weight of what leaves last. */
-const FOREMOST = 1e6
-
-/** The lines under the titles of their groups. */
+/** Joins lines under the titles of their groups. */
 export const joinLines = (lines: ReadonlyArray<Line>): string =>
   Array.from(groupBy(lines, ({ group }) => group))
-    .flatMap(([group, members]) => [group, ...Array.from(groupBy(members, shared), ([, same]) => written(same))])
+    .flatMap(([group, members]) => [group, ...joinFolders(members)])
     .join("\n")
 
-/** Paths, those of one folder together. */
+/** Joins paths of one folder into one text each. */
 export const groupByFolder = (paths: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const lines = filesOf(
-    "",
-    paths.map((path) => ({ path, access: "written", seq: 0 })),
-    TIGHT,
-    1
-  )
-  return Array.from(groupBy(lines, shared), ([, same]) => written(same).slice(2))
+  const files = paths.map((path) => ({ path, access: "written", seq: 0 }) as const)
+  return joinFolders(renderFiles("", files, TIGHT, 1)).map((line) => line.slice(BULLET.length))
 }
 
-/** The paths of such a line; any other text is itself. */
+/** Reads the paths back from such a text; any other text is returned as it is. */
 export const readPaths = (line: string): ReadonlyArray<string> => {
   const [, folder = "", names] = /^(\S*\/: )?([^\s,]+(?: #\d+)?(?:, [^\s,]+(?: #\d+)?)*)$/.exec(line) ?? []
   if (names === undefined) return [line]
   return names.split(", ").map((name) => folder.slice(0, -2) + name.replace(/ #\d+$/, ""))
 }
 
-/** Whether the newest run of a command failed. */
-export const isFailed = ({ error, exitCode }: Command): boolean => (exitCode === null ? error !== null : exitCode !== 0)
+/** Returns whether the newest run of a command failed. */
+export const isFailed = ({ error, exitCode }: LedgerItem<"commands">): boolean =>
+  exitCode === null ? error !== null : exitCode !== 0
 
-/** Whether a command is soon forgotten: it only looked, or it went well. */
-export const isForgettable = ({ command, exitCode }: Command): boolean => exitCode === 0 || isReadOnlyCommand(command)
+/** Returns whether a run may be forgotten first: it succeeded, or it only read. */
+export const isForgettable = ({ command, exitCode }: LedgerItem<"commands">): boolean =>
+  exitCode === 0 || isReadOnlyCommand(command)
 
-/** How a run of a command failed; null if it did not. */
-export const describeFailure = (run: Command, longest: number): string | null => {
+/** Describes how a run failed, with an error of at most `longest` characters; null if it did not fail. */
+export const describeFailure = (run: LedgerItem<"commands">, longest: number): string | null => {
   if (!isFailed(run)) return null
   const code = run.exitCode === null ? [] : [`exit ${run.exitCode}`]
-  const isTold = run.error === null || (run.exitCode !== null && longest < SHORTEST_ERROR)
-  return [...code, ...(isTold ? [] : [clipText(withoutPlace(run.error, longest), longest)])].join(": ")
+  const hasError = run.error !== null && (run.exitCode === null || longest >= SHORTEST_ERROR)
+  return [...code, ...(hasError ? [clipText(dropPosition(run.error, longest), longest)] : [])].join(": ")
 }
 
-/** How long the error of a command may be, in characters. */
+/** The longest error of a command, in characters. */
 export const LONGEST_FAILURE = 160
 
-type Command = Ledger["commands"][number]
-type File = Ledger["files"][number]
+const BULLET = "- "
 
-/** The newest line of a kind ranks first; across kinds, one line weighs as much as `weight` lines of weight 1. */
-const linesOf = <A extends { readonly seq: number }>(
+const renderItems = <A extends { readonly seq: number }>(
   group: string,
   list: ReadonlyArray<A>,
-  show: (a: A) => string,
-  weight: (a: A) => number
+  { show, weigh }: { readonly show: (a: A) => string; readonly weigh: (a: A) => number }
 ): ReadonlyArray<Line> =>
-  list.map((a, i) => ({
+  list.map((item, i) => ({
     group,
-    text: `- ${show(a)} (#${a.seq})`,
-    rank: (list.length - i) / weight(a),
+    text: `${BULLET}${show(item)} (#${item.seq})`,
+    rank: (list.length - i) / weigh(item),
     folder: null
   }))
 
-const filesOf = (
+const renderFiles = (
   group: string,
-  files: ReadonlyArray<File>,
+  files: ReadonlyArray<LedgerItem<"files">>,
   { isNumbered }: Density,
   weight: number
 ): ReadonlyArray<Line> =>
@@ -164,32 +168,47 @@ const filesOf = (
     return { group, text, rank: (files.length - i) / weight, folder: path.slice(0, name) }
   })
 
-/** The folder a command goes to first is part of the title. */
-const commandsOf = (title: string, run: Command, { command, error }: Density, rank: number): ReadonlyArray<Line> => {
-  const [, folder, rest = run.command] = /^cd ([^\s;&|]+) && (.+)$/.exec(run.command) ?? []
-  const outcome = describeFailure(run, error) ?? (run.exitCode === null ? null : `exit ${run.exitCode}`)
-  const before = isFailed(run) || run.before === null ? "" : `, before: ${clipText(run.before, error)}`
-  const text = `- ${clipText(rest, command)}${outcome === null ? "" : ` → ${outcome}`}${before} (#${run.seq})`
-  return [{ group: folder === undefined ? `${title}:` : `${title} in ${folder}:`, text, rank, folder: null }]
-}
+/** Renders commands; the folder a command changes to before it runs becomes part of the title. */
+const renderCommands = (
+  title: string,
+  runs: ReadonlyArray<LedgerItem<"commands">>,
+  { command, error }: Density,
+  weigh: (run: LedgerItem<"commands">) => number
+): ReadonlyArray<Line> =>
+  runs.map((run, i) => {
+    const [, folder, rest = run.command] = /^cd ([^\s;&|]+) && (.+)$/.exec(run.command) ?? []
+    const outcome = describeFailure(run, error) ?? (run.exitCode === null ? null : `exit ${run.exitCode}`)
+    const before = isFailed(run) || run.before === null ? "" : `, before: ${clipText(run.before, error)}`
+    return {
+      group: folder === undefined ? `${title}:` : `${title} in ${folder}:`,
+      text: `${BULLET}${clipText(rest, command)}${outcome === null ? "" : ` → ${outcome}`}${before} (#${run.seq})`,
+      rank: (runs.length - i) / weigh(run),
+      folder: null
+    }
+  })
 
-/** Where an error is told in few words, what it is comes before where it is. */
-const withoutPlace = (error: string, longest: number): string =>
+/** Drops the position in front of an error that is too long: what failed says more than where. */
+const dropPosition = (error: string, longest: number): string =>
   error.length <= longest ? error : error.replace(/^\S+(?:\(\d+,\d+\)|:\d+):?\s+/, "")
 
+/** Shorter errors say too little to be worth their place. */
 const SHORTEST_ERROR = 48
 
-const shared = (line: Line): string | Line => line.folder ?? line
+/** Joins the lines of each folder into one. */
+const joinFolders = (lines: ReadonlyArray<Line>): ReadonlyArray<string> =>
+  Array.from(
+    groupBy(lines, (line): string | Line => line.folder ?? line),
+    ([, same]) => joinFolder(same)
+  )
 
-/** Lines of one folder as one line, which names it once. */
-const written = (lines: ReadonlyArray<Line>): string => {
+const joinFolder = (lines: ReadonlyArray<Line>): string => {
   const [first] = lines
   if (first === undefined || first.folder === null) return first?.text ?? ""
   const names = lines.map(({ text }) => text).join(", ")
-  return lines.length === 1 || first.folder === "" ? `- ${first.folder}${names}` : `- ${first.folder}: ${names}`
+  return `${BULLET}${first.folder}${lines.length === 1 || first.folder === "" ? "" : ": "}${names}`
 }
 
-const parted = <A>(
+const partition = <A>(
   list: ReadonlyArray<A>,
   isFirst: (a: A) => boolean
 ): readonly [ReadonlyArray<A>, ReadonlyArray<A>] => [list.filter(isFirst), list.filter((a) => !isFirst(a))]

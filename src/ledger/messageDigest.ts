@@ -12,7 +12,7 @@ import {
   findJsonIdentifiers,
   readCallFacts
 } from "./factsInTools.ts"
-import { excerptForDigest } from "./looked.ts"
+import { removeOwnText } from "../message/ownMarks.ts"
 import { clipText, toOneLine } from "../message/text.ts"
 
 /** Redacted. Most messages hold no secret; then these are their own strings. */
@@ -87,6 +87,20 @@ export const digestBody = ({ content }: Message.Message): string => {
   return content
     .map((part) => ("text" in part && typeof part.text === "string" ? part.text : `[${part.type.replace("_url", "")}]`))
     .join("\n")
+}
+
+/**
+ * Returns the text that facts are taken from: without what throughline wrote, and only both ends of a giant one. It is
+ * cut at line ends, so that no secret is cut in two, and is not redacted yet.
+ */
+export const excerptForDigest = (message: Message.Message): string => {
+  const text = removeOwnText(Message.text(message))
+  const longest = message.role === "tool" ? 4_000 : 32_000
+  if (text.length <= 2 * longest) return text
+  const start = text.slice(0, longest)
+  const end = text.slice(-longest)
+  const first = end.indexOf("\n")
+  return `${start.slice(0, start.lastIndexOf("\n") + 1)}${first < 0 ? "" : end.slice(first + 1)}`
 }
 
 /** A message that is gone takes its digest along. */

@@ -1,9 +1,10 @@
 /**
- * How a compression ended.
+ * How a compression ended, and the error it ends with if it has no result.
  *
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { ModelError } from "../model/ModelError.ts"
 import { SessionId } from "./Session.ts"
 
 /**
@@ -99,3 +100,20 @@ export const CompressionResult = Schema.Struct({
  * @category models
  */
 export type CompressionResult = typeof CompressionResult.Type
+
+/**
+ * Every route failed and the policy says `onExhausted: "fail"`: the session is exactly as before.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class CompressionFailed extends Schema.TaggedError<CompressionFailed>()("CompressionFailed", {
+  sessionId: SessionId,
+  operationId: Schema.String,
+  errors: Schema.Array(ModelError)
+}) {
+  override get message() {
+    const last = this.errors.at(-1)
+    return `compression of session ${this.sessionId} failed: ${last === undefined ? "no route" : last.message}`
+  }
+}

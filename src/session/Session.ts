@@ -86,6 +86,14 @@ export interface Segment {
 }
 
 /**
+ * Returns whether no model wrote the segment, so that it is still to be healed.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isDegraded = ({ degraded }: Segment): boolean => degraded !== null
+
+/**
  * A message too large for its share of the view, shown as an excerpt of about `tokens` tokens.
  *
  * @since 0.1.0

@@ -1,8 +1,7 @@
 /** Generations of the native store: commit, reset, rewind, and the snapshots they leave behind. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import { CompressionFailed } from "../session/CompressionError.ts"
-import { CompressionResult } from "../session/CompressionResult.ts"
+import { CompressionFailed, CompressionResult } from "../session/CompressionResult.ts"
 import * as Ledger from "../ledger/Ledger.ts"
 import { SessionId, snapshotId, wholeLog } from "../session/Session.ts"
 import type { State } from "../session/Session.ts"

@@ -6,7 +6,7 @@
 import * as Handoff from "../handoff/Handoff.ts"
 import { sectionsOfImportedHandoffs } from "./importedHandoffs.ts"
 import { groupByFolder } from "../ledger/lines.ts"
-import { excerptForDigest } from "../ledger/looked.ts"
+import { excerptForDigest } from "../ledger/messageDigest.ts"
 import { findTurnOutcomes, type Spoken } from "./turnOutcomes.ts"
 import { clipText, toOneLine, splitSentences, splitWords } from "../message/text.ts"
 import { findFirstSaid, splitLines, collectQuotes, type Quote, rankQuotes } from "./salientQuotes.ts"
@@ -58,7 +58,7 @@ export function* summarizing(entries: ReadonlyArray<Logged>, options: Options): 
     if (said !== undefined && said.sentences.length > 0) talk.push(said)
     yield
   }
-  const ledger = isAnswered ? Ledger.ended(noted) : noted
+  const ledger = isAnswered ? Ledger.answerRequests(noted) : noted
   const before = without(sectionsOfImportedHandoffs(entries), ledger)
   const written = ledger.files.filter(({ access }) => access === "written").map(({ path }) => path)
   const topic = focus === null ? new Set<string>() : topicOf(focus, talk)

@@ -441,13 +441,13 @@ describe("Ledger.render", () => {
   })
 })
 
-describe("Ledger.note", () => {
+describe("Ledger.addNotes", () => {
   const noteTexts = fc.array(fc.oneof(text, fc.string({ maxLength: 900, unit: "grapheme" })), { maxLength: 40 })
   const textsOf = (ledger: Ledger.Ledger) => ledger.notes.map(({ text }) => text)
 
   it("stands first, before rules, and is kept as long as they are", () => {
     const noise = Array.from({ length: 20 }, (_, n) => call("write", { path: `src/file-${n}.ts` }, `c${n}`))
-    const ledger = Ledger.note(of(user("Never touch main."), ...noise), ["ticket 4711\u0085is closed"], 21)
+    const ledger = Ledger.addNotes(of(user("Never touch main."), ...noise), ["ticket 4711\u0085is closed"], 21)
     const expected = [
       "Notes, word for word:",
       "- ticket 4711 is closed (#21)",
@@ -462,7 +462,7 @@ describe("Ledger.note", () => {
     "is bounded: 16 notes, each a line of 600 characters, a text once, the newest kept",
     [noteTexts],
     ([given]) => {
-      const ledger = Ledger.note(Ledger.empty, given, 7)
+      const ledger = Ledger.addNotes(Ledger.empty, given, 7)
       const texts = textsOf(ledger)
       assert.isAtMost(texts.length, 16)
       assert.strictEqual(new Set(texts).size, texts.length)
@@ -470,34 +470,34 @@ describe("Ledger.note", () => {
         assert.isAtMost(text.length, 600)
         assert.notMatch(text, /^$|[\n\r\v\f\u0085\u2028\u2029]/)
       }
-      assert.deepStrictEqual(Ledger.note(ledger, [], 9), ledger)
+      assert.deepStrictEqual(Ledger.addNotes(ledger, [], 9), ledger)
     }
   )
 
   it.prop("is a fold: how notes are grouped does not matter", [noteTexts, fc.nat(40)], ([given, cut]) => {
-    const parts = Ledger.note(Ledger.note(Ledger.empty, given.slice(0, cut), 7), given.slice(cut), 7)
-    assert.deepStrictEqual(parts, Ledger.note(Ledger.empty, given, 7))
+    const parts = Ledger.addNotes(Ledger.addNotes(Ledger.empty, given.slice(0, cut), 7), given.slice(cut), 7)
+    assert.deepStrictEqual(parts, Ledger.addNotes(Ledger.empty, given, 7))
   })
 
   it("keeps the newest, and a text said again as new as it was last said", () => {
-    const ledger = Ledger.note(Ledger.empty, ["first", "second"], 3)
-    assert.deepStrictEqual(Ledger.note(ledger, ["first"], 9).notes, [
+    const ledger = Ledger.addNotes(Ledger.empty, ["first", "second"], 3)
+    assert.deepStrictEqual(Ledger.addNotes(ledger, ["first"], 9).notes, [
       { text: "second", seq: 3 },
       { text: "first", seq: 9 }
     ])
     const many = Array.from({ length: 20 }, (_, n) => `note ${n}`)
-    assert.deepStrictEqual(textsOf(Ledger.note(ledger, many, 9)), many.slice(4))
+    assert.deepStrictEqual(textsOf(Ledger.addNotes(ledger, many, 9)), many.slice(4))
   })
 
   it("promise 13: secrets stay", () => {
     const secret = ["sk", "proj", "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6"].join("-")
-    const [note] = textsOf(Ledger.note(Ledger.empty, [`${"x ".repeat(285)}${secret}`], 1))
+    const [note] = textsOf(Ledger.addNotes(Ledger.empty, [`${"x ".repeat(285)}${secret}`], 1))
     assert.include(note, "[redacted")
     assert.notInclude(note, "sk-proj")
   })
 
   it("is not lost to messages, and survives storage", () => {
-    const ledger = Ledger.add(Ledger.note(Ledger.empty, ["kept"], 1), log([user("go on"), assistant("done")]))
+    const ledger = Ledger.add(Ledger.addNotes(Ledger.empty, ["kept"], 1), log([user("go on"), assistant("done")]))
     const stored = Schema.encodeSync(Schema.parseJson(Ledger.Ledger))(ledger)
     assert.deepStrictEqual(textsOf(Schema.decodeSync(Schema.parseJson(Ledger.Ledger))(stored)), ["kept"])
   })

@@ -157,7 +157,7 @@ describe("SessionStore/Sqlite", () => {
       const segment = { id: "seg", level: 0, children: [], fromSeq: 1, toSeq: 1, text: "it", tokens: 1 }
       const written = { ...segment, degraded: null, focus: null, model: "m" }
       const manifest = { ...wholeLog, tailFrom: 2, segments: ["seg"] }
-      const ledger = Ledger.note(Ledger.empty, ["keep this"], 1)
+      const ledger = Ledger.addNotes(Ledger.empty, ["keep this"], 1)
       yield* Effect.flatMap(SessionStore, (store) =>
         Effect.gen(function* () {
           yield* store.importAll([{ sessionId: id, messages: [{ role: "user", content: "hello" }] }])
@@ -268,7 +268,7 @@ describe("SessionStore/Sqlite", () => {
         Effect.gen(function* () {
           const acquired = yield* store.acquire(id, { name: "operation", holder: "me", ttl: 60_000 })
           if (acquired._tag === "Held") return assert.fail("nobody else asked")
-          const ledger = Ledger.note(Ledger.empty, [`noted at ${base}`], 1)
+          const ledger = Ledger.addNotes(Ledger.empty, [`noted at ${base}`], 1)
           yield* store.commit(acquired.lease, {
             operationId: "op",
             base,

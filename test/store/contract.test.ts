@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, FastCheck as fc, Stream } from "effect"
 import { InvalidSummary, ProviderError, RateLimited, Timeout } from "../../src/model/ModelError.ts"
-import { CompressionFailed } from "../../src/session/CompressionError.ts"
+import { CompressionFailed } from "../../src/session/CompressionResult.ts"
 import type { CompressionResult } from "../../src/session/CompressionResult.ts"
 import * as Ledger from "../../src/ledger/Ledger.ts"
 import type { Message } from "../../src/message/Message.ts"
