@@ -1,24 +1,27 @@
 /**
- * Finds what earlier versions of Hermes broke in its database, and mends it where the user asks for it.
+ * Finds what earlier versions of Hermes broke in its database, and repairs it on request.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
-import { findDamage, DAMAGES, type Found } from "./doctor/damage.ts"
-import { WORDS } from "./doctor/damageWords.ts"
+import { DAMAGES, describeDamage, findDamage, type FoundDamage } from "./doctor/damage.ts"
 import { type HermesFacts, readFacts } from "./doctor/facts.ts"
 import { backUpFile, type HermesFile, openForWriting, openReadOnly, readWorld } from "./file.ts"
 import { MERGED } from "./lineage.ts"
-import { planRepairs, type Step } from "./doctor/repairPlan.ts"
+import { planRepairs, type RepairStep } from "./doctor/repairPlan.ts"
 import { writeChanges } from "./doctor/writeChanges.ts"
 import { refuseFile, toStoreError } from "../sqlite/file.ts"
 import type { StoreError } from "../session/SessionError.ts"
 
 /**
- * One damage: the sessions it is about, the one to look at first before the others, and the ids of the rows of
- * `messages`, if it is about rows. `noticed` is what a user would have seen of it, `repair` what `repair` does.
+ * One piece of damage.
+ *
+ * - `sessionIds`: the sessions it is about, the damaged one first
+ * - `rows`: ids of the damaged rows of `messages`, empty if it is not about rows
+ * - `detail`: what is broken, and where
+ * - `noticed`: what a user may have noticed
+ * - `repair`: what `repair` does about it
  *
  * @since 0.1.0
  * @category models
@@ -33,7 +36,7 @@ export class Finding extends Schema.Class<Finding>("Finding")({
 }) {}
 
 /**
- * What a database holds and what is wrong with it. `schemaVersion` is null where the database does not say.
+ * The size of a database and its damage. `schemaVersion` is null if the database does not name one.
  *
  * @since 0.1.0
  * @category models
@@ -47,8 +50,12 @@ export class Report extends Schema.Class<Report>("Report")({
 }) {}
 
 /**
- * What became of one lineage. `sessionId` is its stable id; `merged` are the sessions whose messages it took over,
- * `branches` those that go on beside it.
+ * One lineage (the sessions of one conversation) after a repair.
+ *
+ * - `sessionId`: the stable id that the conversation now has
+ * - `merged`: sessions whose messages went to it
+ * - `branches`: sessions that stay beside it
+ * - `findings`: the damage that was repaired
  *
  * @since 0.1.0
  * @category models
@@ -61,8 +68,8 @@ export class MendedLineage extends Schema.Class<MendedLineage>("MendedLineage")(
 }) {}
 
 /**
- * What a repair did, or would do if it is a dry run. `backup` is the file with the database as it was, null if nothing
- * was written. `remaining` is what is still wrong.
+ * The result of a repair, or of a dry run. `backup` names the copy of the database from before, and is null if nothing
+ * was written. `remaining` is the damage that is left.
  *
  * @since 0.1.0
  * @category models
@@ -76,7 +83,7 @@ export class RepairReport extends Schema.Class<RepairReport>("RepairReport")({
 }) {}
 
 /**
- * What is wrong with a Hermes database. Only reads: the file's bytes stay as they are.
+ * Finds the damage of a Hermes database. Only reads: the bytes of the file do not change.
  *
  * @since 0.1.0
  * @category getters
@@ -85,20 +92,21 @@ export const diagnose = (filename: string): Effect.Effect<Report, StoreError> =>
   Effect.scoped(
     Effect.gen(function* () {
       const file = yield* openReadOnly(filename)
-      const facts = yield* factsOf(file)
+      const facts = yield* loadFacts(file)
       return new Report({
         filename,
         schemaVersion: file.shape.version,
         sessions: facts.sessions.length,
         messages: Array.from(facts.messages.values()).reduce((sum, rows) => sum + rows.length, 0),
-        findings: findDamage(facts, yield* readWorld).flatMap(([, found]) => found.map(finding))
+        findings: findDamage(facts, yield* readWorld).flatMap(([, found]) => found.map(toFinding))
       })
     })
   )
 
 /**
- * Mends what `diagnose` finds, after a backup, in one transaction per lineage. No message is deleted; run again it
- * changes nothing. Refused while a living process holds a session of the database or writes.
+ * Repairs what `diagnose` finds, after a backup, with one transaction for each lineage. Deletes no message. A second run
+ * changes nothing. Fails with a `StoreError` of the reason `busy` while a running process holds a session of the database
+ * or writes.
  *
  * @since 0.1.0
  * @category combinators
@@ -109,23 +117,23 @@ export const repair = (
 ): Effect.Effect<RepairReport, StoreError> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const before = yield* Effect.scoped(Effect.flatMap(openReadOnly(filename), factsOf))
+      const before = yield* Effect.scoped(Effect.flatMap(openReadOnly(filename), loadFacts))
       const dry = planRepairs(before, yield* readWorld)
-      if (dryRun || dry.steps.length === 0) return yield* reportOf(filename, dryRun, null, dry.steps, dry.after)
+      if (dryRun || dry.steps.length === 0) return yield* makeRepairReport(filename, dryRun, null, dry.steps, dry.after)
       const file = yield* openForWriting(filename)
-      const read = yield* consistent(file)
-      const { steps } = planRepairs(read.facts, yield* readWorld)
-      const copy = yield* backUpFile(file)
-      yield* Effect.forEach(steps, (step) => transaction(file, read.version, step), { discard: true })
-      return yield* reportOf(filename, dryRun, copy, steps, yield* factsOf(file))
+      const checked = yield* loadCheckedFacts(file)
+      const { steps } = planRepairs(checked.facts, yield* readWorld)
+      const backup = yield* backUpFile(file)
+      yield* Effect.forEach(steps, (step) => writeStep(file, checked.version, step), { discard: true })
+      return yield* makeRepairReport(filename, dryRun, backup, steps, yield* loadFacts(file))
     })
   )
 
-const reportOf = (
+const makeRepairReport = (
   filename: string,
   dryRun: boolean,
   backup: string | null,
-  steps: ReadonlyArray<Step>,
+  steps: ReadonlyArray<RepairStep>,
   after: HermesFacts
 ): Effect.Effect<RepairReport> =>
   Effect.map(
@@ -135,65 +143,69 @@ const reportOf = (
         filename,
         dryRun,
         backup,
-        mended: steps.map(lineageOf),
-        remaining: findDamage(after, world).flatMap(([, found]) => found.map(finding))
+        mended: steps.map(toMendedLineage),
+        remaining: findDamage(after, world).flatMap(([, found]) => found.map(toFinding))
       })
   )
 
-const lineageOf = ({ after, found, home, lineage }: Step): MendedLineage => {
+const toMendedLineage = ({ after, found, home, lineage }: RepairStep): MendedLineage => {
   const own = new Set(lineage.sessions.map(({ id }) => id))
   const others = after.sessions.filter(({ id, parent }) => id !== home && (own.has(id) || parent === home))
   return new MendedLineage({
     sessionId: home,
     merged: others.flatMap(({ endReason, id }) => (endReason === MERGED && own.has(id) ? [id] : [])),
     branches: others.flatMap(({ endReason, id, parent }) => (endReason !== MERGED && parent === home ? [id] : [])),
-    findings: found.map(finding)
+    findings: found.map(toFinding)
   })
 }
 
-const finding = (found: Found): Finding => {
+const toFinding = (found: FoundDamage): Finding => {
   const { damage, rows, sessionIds } = found
-  const { detail, noticed, repair } = WORDS[damage]
-  return new Finding({ damage, sessionIds, rows, detail: detail(found), noticed, repair })
+  return new Finding({ damage, sessionIds, rows, ...describeDamage(found) })
 }
 
-const factsOf = (file: HermesFile): Effect.Effect<HermesFacts, StoreError> =>
+const loadFacts = (file: HermesFile): Effect.Effect<HermesFacts, StoreError> =>
   Effect.try({ try: () => readFacts(file), catch: (cause) => toStoreError("read the database", cause) })
 
-interface Consistent {
+interface CheckedFacts {
   readonly facts: HermesFacts
+  /** Changes when another process writes to the database. */
   readonly version: unknown
 }
 
-/** The facts, and by which version of the database one can see later that nobody has written since. */
-const consistent = (file: HermesFile): Effect.Effect<Consistent, StoreError, Scope.Scope> =>
+/** Reads the facts of a database that SQLite finds intact. */
+const loadCheckedFacts = (file: HermesFile): Effect.Effect<CheckedFacts, StoreError> =>
   Effect.gen(function* () {
     const problem = file.db.pragma("quick_check(1)", { simple: true })
     if (problem !== "ok") return yield* refuseFile("corrupt", `${file.filename}: ${String(problem)}`)
-    const version = versionOf(file)
-    return { facts: yield* factsOf(file), version }
+    const version = readDataVersion(file)
+    return { facts: yield* loadFacts(file), version }
   })
 
-const versionOf = ({ db }: HermesFile): unknown => db.pragma("data_version", { simple: true })
+const readDataVersion = ({ db }: HermesFile): unknown => db.pragma("data_version", { simple: true })
 
-/** One lineage, all of it or nothing. */
-const transaction = (file: HermesFile, version: unknown, { after, before }: Step): Effect.Effect<void, StoreError> =>
+/** Writes the repair of one lineage, all of it or nothing. */
+const writeStep = (
+  file: HermesFile,
+  version: unknown,
+  { after, before }: RepairStep
+): Effect.Effect<void, StoreError> =>
   Effect.flatMap(
     Effect.try({
       try: () => {
-        const run = file.db.transaction(() => {
-          if (versionOf(file) !== version) return "changed"
-          // A session may come before the one it goes on with, by a clock that was set back.
+        const write = file.db.transaction((): boolean => {
+          if (readDataVersion(file) !== version) return false
+          // After a clock was set back, a session can be written before its parent.
           file.db.pragma("defer_foreign_keys = ON")
           writeChanges(file, before, after)
-          return "written"
+          return true
         })
-        return run.immediate()
+        return write.immediate()
       },
       catch: (cause) => toStoreError("repair the database", cause)
     }),
-    (outcome) =>
-      outcome === "written"
+    (isWritten) =>
+      isWritten
         ? Effect.void
         : refuseFile("busy", `${file.filename} was changed by another process; what was repaired before that is kept`)
   )

@@ -1,29 +1,33 @@
-/** Who holds a session of a Hermes database: the locks of its compressions and the leases of its turns. */
+/** The locks that hold a session of a Hermes database: those of its compressions, and the leases of its turns. */
+
+/** Each table of locks, with its column for the session id. */
+export const LOCK_TABLES = { compression_locks: "session_id", session_turn_leases: "conversation_id" } as const
 
 export interface HermesLock {
-  readonly table: "compression_locks" | "session_turn_leases"
+  readonly table: keyof typeof LOCK_TABLES
   readonly sessionId: string
+  /** Such as `pid=…:tid=…:agent=…:nonce=…`. */
   readonly holder: string
   readonly expiresAt: number
 }
 
-/** What one has to know of the world to say whether a lock still counts: epoch seconds, and which processes run. */
+/** The time in epoch seconds and the running processes: what decides whether a lock still counts. */
 export interface World {
   readonly now: number
   readonly isRunning: (pid: number) => boolean
 }
 
-/** `expired`: nobody renewed it; `dead`: its process is gone. */
+/** `expired`: its holder did not renew it; `dead`: the process of its holder is gone. */
 export type LockState = "held" | "expired" | "dead"
 
 export const lockState = ({ expiresAt, holder }: HermesLock, { isRunning, now }: World): LockState => {
-  const pid = pidOf(holder)
+  const pid = parsePid(holder)
   if (pid !== null && !isRunning(pid)) return "dead"
   return expiresAt <= now ? "expired" : "held"
 }
 
-/** Of `pid=…:tid=…:agent=…:nonce=…`. A holder that names no process is believed until it expires. */
-const pidOf = (holder: string): number | null => {
-  const found = /(?:^|:)pid=(\d+)(?=:|$)/.exec(holder)
-  return found === null ? null : Number(found[1])
+/** A holder that names no process counts until its lock expires. */
+const parsePid = (holder: string): number | null => {
+  const pid = /(?:^|:)pid=(\d+)(?=:|$)/.exec(holder)?.[1]
+  return pid === undefined ? null : Number(pid)
 }

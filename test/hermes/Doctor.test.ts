@@ -122,8 +122,8 @@ describe("Doctor", () => {
       assert.deepStrictEqual(named(yield* Doctor.diagnose(copied(broken))), [
         ["closed-without-child", "a_parent"],
         ["forked", "b_parent", "b_child1", "b_child2"],
-        ["dead-lock", "b_child1"],
-        ["dead-lock", "b_child2"],
+        ["stale-lock", "b_child1"],
+        ["stale-lock", "b_child2"],
         ["late-messages", "c_parent"],
         ["routing-to-closed", "c_parent"],
         ["empty-child", "d_parent", "d_child"],

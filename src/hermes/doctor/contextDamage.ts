@@ -1,160 +1,43 @@
-/** What can be wrong with the live context of a Hermes session, and what a context without it is. */
+/** Damage within the live context of one Hermes session: functions that find the damaged rows, and the mended context. */
 import type { HermesMessage } from "./facts.ts"
 
 type Rows = ReadonlyArray<HermesMessage>
 
-/** How many live rows may stand before a handoff: a head, with room for a protected one that was set larger. */
+/** At most this many live rows stand before a handoff: a head, larger than the default for users who set it so. */
 const LONGEST_HEAD = 8
 
-/** Archived repeats are damage once they are so many, and so many times the live rows. */
+/** Archived repeats are damage from this number on, if they are also this many times the live rows. */
 const MANY_REPEATS = 200
 const REPEATS_PER_LIVE = 5
 
-/** The rows of a session each kind of damage is about. */
-export interface ContextDamage {
-  readonly "doubled-rows": Rows
-  readonly "late-handoff": Rows
-  readonly "consecutive-handoffs": Rows
-  readonly "orphan-results": Rows
-  readonly "no-user-message": Rows
-  readonly "degraded-handoff": Rows
-  readonly "repeated-archive": Rows
-}
-
-export const findContextDamage = (rows: Rows): ContextDamage => {
-  const live = rows.filter(({ standing }) => standing === "live")
-  return {
-    "doubled-rows": doubled(rows),
-    "late-handoff": beforeHandoff(live),
-    "consecutive-handoffs": live.filter(
-      ({ handoff }, index) => handoff !== "none" && (live[index + 1]?.handoff ?? "none") !== "none"
-    ),
-    "orphan-results": orphans(live),
-    "no-user-message": userless(live, rows),
-    "degraded-handoff": live.filter(({ handoff }) => handoff === "degraded"),
-    "repeated-archive": repeats(rows, live.length)
-  }
-}
-
-/**
- * The same rows without that damage. What leaves the context is archived; what a repair cannot heal by taking rows
- * out is named by a changed `handoff` or `role`. Repeats of the archive go to the session named `aside`.
- */
-export const settleContext = (rows: Rows, aside: string): Rows => {
-  const damage = findContextDamage(rows)
-  const leaving = idsOf([
-    ...damage["doubled-rows"],
-    ...damage["late-handoff"],
-    ...damage["consecutive-handoffs"],
-    ...damage["orphan-results"]
-  ])
-  // What one leaves behind can be another: the result of a call that left is an orphan.
-  if (leaving.size > 0) return settleContext(archiveRows(rows, leaving), aside)
-  const repeated = idsOf(damage["repeated-archive"])
-  const restored = idsOf(damage["no-user-message"])
-  return rows.map((row) => {
-    if (repeated.has(row.id)) return { ...row, sessionId: aside }
-    if (restored.has(row.id)) return row.handoff === "none" ? { ...row, standing: "live" } : { ...row, role: "user" }
-    return row.standing === "live" && row.handoff === "degraded" ? { ...row, handoff: "summary" } : row
-  })
-}
-
-/** Those of `rows` out of the context, where nobody loses them. */
-export const archiveRows = (rows: Rows, leaving: ReadonlySet<number>): Rows =>
-  rows.map((row) => (row.standing === "live" && leaving.has(row.id) ? { ...row, standing: "archived" } : row))
+export const isLive = ({ standing }: HermesMessage): boolean => standing === "live"
+export const isHandoff = ({ handoff }: HermesMessage): boolean => handoff !== "none"
 
 export const idsOf = (rows: Rows): ReadonlySet<number> => new Set(rows.map(({ id }) => id))
 
-/**
- * The rows at the beginning of `rows` that repeat some of `before`, in order: the head, and after the handoff the
- * tail, which Hermes stores again.
- */
-export const findCarriedOver = (rows: Rows, before: Rows): Rows => {
-  const handoff = rows.findIndex(({ handoff }) => handoff !== "none")
-  const places = placesOf(before)
-  const carried: Array<HermesMessage> = []
-  let from = -1
-  for (const [index, row] of rows.entries()) {
-    if (handoff === -1) break
-    if (row.handoff !== "none") continue
-    const place = places.get(row.says)?.find((place) => place > from)
-    if (place !== undefined) {
-      carried.push(row)
-      from = place
-    } else if (index > handoff) break
-  }
-  return carried
-}
+/** Takes live rows out of the context. Archived rows are kept and can be recalled. */
+export const archiveRows = (rows: Rows, leaving: ReadonlySet<number>): Rows =>
+  rows.map((row) => (isLive(row) && leaving.has(row.id) ? { ...row, standing: "archived" } : row))
 
 /**
- * With what a degraded handoff stands for in the context again, where the same session has it archived: from its last
- * summary on, each row once. The first handoff of a child stands for messages of its parent, and stays.
+ * Finds live rows that were stored a second time. People repeat themselves, so a run of equal rows counts only if its
+ * tool calls prove it: by two call ids, or by the equal times of all its rows.
  */
-export const restoreContext = (rows: Rows, isChild: boolean): Rows => {
-  const used = rows.filter(({ standing }) => standing !== "undone")
-  // A summary in use says what came before it, and a degraded handoff beside it then stands for little.
-  if (used.some(({ handoff, standing }) => handoff === "summary" && standing === "live")) return rows
-  const live = used.findIndex(({ handoff, standing }) => handoff === "degraded" && standing === "live")
-  const summary = used.findLastIndex(({ handoff }, index) => handoff === "summary" && index < live)
-  const isFirst = used.findIndex(({ handoff }) => handoff !== "none") === summary
-  const from = isChild && isFirst ? 0 : summary - headBefore(used, summary).length
-  const range = used.slice(summary === -1 ? 0 : from)
-  if (live === -1 || range.every(({ standing }) => standing === "live")) return rows
-  const handoffs = range.flatMap((row, index) => (row.handoff === "degraded" ? [{ row, index }] : []))
-  const copies = handoffs.flatMap(({ index }) => {
-    const from = index - headBefore(range, index).length
-    return findCarriedOver(range.slice(from), range.slice(0, from))
-  })
-  const left = handoffs.slice(isChild && summary === -1 ? 1 : 0).map(({ row }) => row)
-  const leaving = idsOf([...left, ...copies])
-  const back = idsOf(range)
-  return rows.map((row) => {
-    if (!back.has(row.id)) return row
-    return { ...row, standing: leaving.has(row.id) ? "archived" : "live" }
-  })
-}
-
-/** The rows right before a handoff that repeat the first of all, in order. */
-const headBefore = (rows: Rows, handoff: number): Rows => {
-  const start = rows.findLastIndex(({ says }, index) => index < handoff && says === rows[0]?.says)
-  const head = start <= 0 ? [] : rows.slice(start, handoff)
-  let from = -1
-  const isRepeat = head.every(({ says }) => {
-    from = rows.findIndex((row, index) => index > from && index < start && row.says === says)
-    return from !== -1
-  })
-  return isRepeat ? head : []
-}
-
-const placesOf = (rows: Rows): ReadonlyMap<string, ReadonlyArray<number>> => {
-  const places = new Map<string, Array<number>>()
-  for (const [place, { says }] of rows.entries()) {
-    const others = places.get(says)
-    if (others === undefined) places.set(says, [place])
-    else others.push(place)
-  }
-  return places
-}
-
-/**
- * Live rows that were stored a second time. People repeat themselves, so a run of rows counts only if its tool calls
- * show that it is the same one: two of their ids, or the times of all its rows.
- */
-const doubled = (rows: Rows): Rows => {
-  const live = rows.filter(({ standing }) => standing === "live")
+export const findDoubledRows = (rows: Rows): Rows => {
+  const live = rows.filter(isLive)
   const archived = rows.filter(({ standing }) => standing === "archived")
-  const carried = idsOf(findCarriedOver(live, archived))
-  const sources = [archived, live].map((source) => ({ source, first: firstOf(source) }))
-  const found: Array<HermesMessage> = []
+  const carriedOver = idsOf(findCarriedOver(live, archived))
+  const sources = [archived, live].map((source) => ({ source, firstPlaces: firstPlacesOf(source) }))
+  const doubled: Array<HermesMessage> = []
   for (let at = 0; at < live.length;) {
     const row = live[at]
     if (row === undefined) break
-    const runs = sources.map(({ first, source }) => run(live, at, source, first.get(row.says)))
-    const repeated = carried.has(row.id) ? undefined : runs.find(isSameRun)
-    found.push(...(repeated ?? []).map(({ again }) => again))
-    at += repeated?.length ?? 1
+    const runs = sources.map(({ firstPlaces, source }) => findRun(live, at, source, firstPlaces.get(row.contentHash)))
+    const run = carriedOver.has(row.id) ? undefined : runs.find(isProvenRun)
+    doubled.push(...(run ?? []).map(({ again }) => again))
+    at += run?.length ?? 1
   }
-  return found
+  return doubled
 }
 
 interface Repeat {
@@ -162,64 +45,190 @@ interface Repeat {
   readonly again: HermesMessage
 }
 
-const firstOf = (rows: Rows): ReadonlyMap<string, number> =>
-  new Map(rows.map(({ says }, place) => [says, place] as const).toReversed())
+const firstPlacesOf = (rows: Rows): ReadonlyMap<string, number> =>
+  new Map(rows.map(({ contentHash }, place) => [contentHash, place] as const).toReversed())
 
-/** As many rows as say the same from `at` on in `live` and from `place` on in `source`, where they stood before. */
-const run = (live: Rows, at: number, source: Rows, place: number | undefined): ReadonlyArray<Repeat> => {
+/** Pairs the rows of `live` from `at` on with equal, older rows of `source` from `place` on, until the first difference. */
+const findRun = (live: Rows, at: number, source: Rows, place: number | undefined): ReadonlyArray<Repeat> => {
   const start = live[at]
   if (place === undefined || start === undefined) return []
-  const found: Array<Repeat> = []
+  const run: Array<Repeat> = []
   for (let n = 0; ; n++) {
     const [once, again] = [source[place + n], live[at + n]]
-    if (once === undefined || again === undefined || once.says !== again.says || once.id >= start.id) return found
-    found.push({ once, again })
+    if (once === undefined || again === undefined || once.contentHash !== again.contentHash) return run
+    if (once.id >= start.id) return run
+    run.push({ once, again })
   }
 }
 
-const isSameRun = (run: ReadonlyArray<Repeat>): boolean =>
+const isProvenRun = (run: ReadonlyArray<Repeat>): boolean =>
   new Set(run.flatMap(({ again }) => again.calls)).size >= 2 ||
-  (run.length >= 2 && run.every(({ again, once }) => once.standing === "live" && again.at === once.at))
+  (run.length >= 2 && run.every(({ again, once }) => isLive(once) && again.at === once.at))
 
-const beforeHandoff = (live: Rows): Rows => {
-  const first = live.findIndex(({ handoff }) => handoff !== "none")
-  if (first <= LONGEST_HEAD) return []
-  const end = first - LONGEST_HEAD
+/** Finds the live rows before the first handoff that are too many for a head. */
+export const findRowsBeforeHandoff = (rows: Rows): Rows => {
+  const live = rows.filter(isLive)
+  const handoff = live.findIndex(isHandoff)
+  if (handoff <= LONGEST_HEAD) return []
+  const end = handoff - LONGEST_HEAD
   const leaving = live.slice(0, end)
   if (live.slice(end).some(({ role }) => role === "user")) return leaving
-  // The last request stays, in the place of another: without it the context would have no message of the user's.
+  // A context needs a user message, so the last request stays and another row leaves for it.
   const request = leaving.findLast(({ role }) => role === "user")
   return request === undefined ? leaving : live.slice(0, end + 1).filter((row) => row !== request)
 }
 
-const orphans = (live: Rows): Rows => {
+/** Finds the live handoffs that another handoff follows directly. */
+export const findConsecutiveHandoffs = (rows: Rows): Rows => {
+  const live = rows.filter(isLive)
+  return live.filter((row, index) => {
+    const next = live[index + 1]
+    return isHandoff(row) && next !== undefined && isHandoff(next)
+  })
+}
+
+/** Finds the live tool results whose call is not in the context before them. */
+export const findOrphanResults = (rows: Rows): Rows => {
   const made = new Set<string>()
-  return live.filter(({ answers, calls, role }) => {
+  return rows.filter(isLive).filter(({ answers, calls, role }) => {
     for (const call of calls) made.add(call)
     return role === "tool" && !(answers !== null && made.has(answers))
   })
 }
 
 /**
- * What would give a context that a compression has left without one its user message: the last one archived, else the
- * handoff itself, said by the user.
+ * Finds the row that can give a context its missing user message, if a compression left none: the last archived one,
+ * else the handoff itself.
  */
-const userless = (live: Rows, rows: Rows): Rows => {
-  const handoff = live.find(({ handoff }) => handoff !== "none")
+export const findMissingUserMessage = (rows: Rows): Rows => {
+  const live = rows.filter(isLive)
+  const handoff = live.find(isHandoff)
   if (handoff === undefined || live.some(({ role }) => role === "user")) return []
-  const archived = rows.findLast(
-    ({ handoff, role, standing }) => role === "user" && standing === "archived" && handoff === "none"
-  )
+  const archived = rows.findLast((row) => row.role === "user" && row.standing === "archived" && !isHandoff(row))
   return [archived ?? handoff]
 }
 
-const repeats = (rows: Rows, live: number): Rows => {
+export const findDegradedHandoffs = (rows: Rows): Rows =>
+  rows.filter((row) => isLive(row) && row.handoff === "degraded")
+
+/** Finds the archived rows that repeat another one, if they are so many that the file grows by them. */
+export const findRepeatedArchive = (rows: Rows): Rows => {
   const seen = new Set<string>()
-  const found = rows.filter(({ says, standing }) => {
+  const repeats = rows.filter(({ contentHash, standing }) => {
     if (standing !== "archived") return false
-    const isRepeat = seen.has(says)
-    seen.add(says)
+    const isRepeat = seen.has(contentHash)
+    seen.add(contentHash)
     return isRepeat
   })
-  return found.length >= MANY_REPEATS && found.length >= REPEATS_PER_LIVE * live ? found : []
+  return repeats.length >= MANY_REPEATS && repeats.length >= REPEATS_PER_LIVE * rows.filter(isLive).length
+    ? repeats
+    : []
+}
+
+/** Each kind of damage that a repair mends by archiving the rows found. */
+const MENDED_BY_ARCHIVING = [findDoubledRows, findRowsBeforeHandoff, findConsecutiveHandoffs, findOrphanResults]
+
+/**
+ * Returns the rows without the damage above. Rows that leave the context are archived; repeats in the archive move to
+ * the session `aside`; a changed `role` or `handoff` says what a row becomes where taking rows out does not help.
+ */
+export const mendContext = (rows: Rows, aside: string): Rows => {
+  const leaving = idsOf(MENDED_BY_ARCHIVING.flatMap((find) => find(rows)))
+  // Archiving a call orphans its result, so this repeats until nothing is left to archive.
+  if (leaving.size > 0) return mendContext(archiveRows(rows, leaving), aside)
+  const repeats = idsOf(findRepeatedArchive(rows))
+  const userMessage = idsOf(findMissingUserMessage(rows))
+  return rows.map((row) => {
+    if (repeats.has(row.id)) return { ...row, sessionId: aside }
+    if (userMessage.has(row.id)) return isHandoff(row) ? { ...row, role: "user" } : { ...row, standing: "live" }
+    return isLive(row) && row.handoff === "degraded" ? { ...row, handoff: "summary" } : row
+  })
+}
+
+/**
+ * Brings back what a degraded handoff stands for, if the same session has it archived: each message since the last
+ * summary once. The first handoff of a child session stands for messages of its parent, and stays.
+ */
+export const restoreContext = (rows: Rows, isChild: boolean): Rows => {
+  const used = rows.filter(({ standing }) => standing !== "undone")
+  // A summary in use already tells what came before it, so a degraded handoff beside it stands for little.
+  if (used.some((row) => row.handoff === "summary" && isLive(row))) return rows
+  const range = rangeSinceLastSummary(used, isChild)
+  if (range === undefined || range.rows.every(isLive)) return rows
+  const handoffs = range.rows.filter(({ handoff }) => handoff === "degraded")
+  const standsForParent = isChild && !range.hasSummary
+  const leaving = idsOf([...handoffs.slice(standsForParent ? 1 : 0), ...copiesIn(range.rows)])
+  const inRange = idsOf(range.rows)
+  return rows.map((row) => {
+    if (!inRange.has(row.id)) return row
+    return { ...row, standing: leaving.has(row.id) ? "archived" : "live" }
+  })
+}
+
+interface ContextRange {
+  readonly rows: Rows
+  /** False if the range begins with the session, because no summary comes before the degraded handoff. */
+  readonly hasSummary: boolean
+}
+
+/** The rows from the last summary before the first live degraded handoff on; undefined if there is no such handoff. */
+const rangeSinceLastSummary = (used: Rows, isChild: boolean): ContextRange | undefined => {
+  const degraded = used.findIndex((row) => row.handoff === "degraded" && isLive(row))
+  if (degraded === -1) return undefined
+  const summary = used.findLastIndex(({ handoff }, index) => handoff === "summary" && index < degraded)
+  if (summary === -1) return { rows: used, hasSummary: false }
+  const isFirstHandoff = used.findIndex(isHandoff) === summary
+  const from = isChild && isFirstHandoff ? 0 : summary - headBefore(used, summary).length
+  return { rows: used.slice(from), hasSummary: true }
+}
+
+/** The rows of a range that Hermes stored again with each degraded handoff: the head before it, the tail after it. */
+const copiesIn = (range: Rows): Rows =>
+  range.flatMap(({ handoff }, index) => {
+    if (handoff !== "degraded") return []
+    const from = index - headBefore(range, index).length
+    return findCarriedOver(range.slice(from), range.slice(0, from))
+  })
+
+/** The rows directly before a handoff that repeat the first rows of all, in order. */
+const headBefore = (rows: Rows, handoff: number): Rows => {
+  const start = rows.findLastIndex(({ contentHash }, index) => index < handoff && contentHash === rows[0]?.contentHash)
+  const head = start <= 0 ? [] : rows.slice(start, handoff)
+  let last = -1
+  const isRepeat = head.every(({ contentHash }) => {
+    last = rows.findIndex((row, index) => index > last && index < start && row.contentHash === contentHash)
+    return last !== -1
+  })
+  return isRepeat ? head : []
+}
+
+/**
+ * Finds the rows at the beginning of `rows` that repeat rows of `before`, in order. Hermes stores the head again before
+ * a handoff and the tail after it; without a handoff nothing was stored again.
+ */
+export const findCarriedOver = (rows: Rows, before: Rows): Rows => {
+  const handoff = rows.findIndex(isHandoff)
+  if (handoff === -1) return []
+  const places = placesOf(before)
+  const carriedOver: Array<HermesMessage> = []
+  let last = -1
+  for (const [index, row] of rows.entries()) {
+    if (isHandoff(row)) continue
+    const place = places.get(row.contentHash)?.find((place) => place > last)
+    if (place !== undefined) {
+      carriedOver.push(row)
+      last = place
+    } else if (index > handoff) break
+  }
+  return carriedOver
+}
+
+const placesOf = (rows: Rows): ReadonlyMap<string, ReadonlyArray<number>> => {
+  const places = new Map<string, Array<number>>()
+  for (const [place, { contentHash }] of rows.entries()) {
+    const others = places.get(contentHash)
+    if (others === undefined) places.set(contentHash, [place])
+    else others.push(place)
+  }
+  return places
 }

@@ -1,4 +1,4 @@
-/** What the doctor has to know of a Hermes database, as plain data: of each message not its words but what it says. */
+/** Reads what the doctor needs of a Hermes database as plain data: of each message a hash of its content, not its words. */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
@@ -13,8 +13,8 @@ export interface HermesMessage {
   readonly role: string
   readonly standing: Standing
   readonly handoff: "none" | "summary" | "degraded"
-  /** The same for rows that say the same. */
-  readonly says: string
+  /** Equal for rows of equal content. */
+  readonly contentHash: string
   /** The tool call a result answers. */
   readonly answers: string | null
   /** The tool calls an assistant makes. */
@@ -22,7 +22,7 @@ export interface HermesMessage {
   readonly at: number
 }
 
-/** Where the next message of a chat goes. */
+/** The session that gets the next message of a chat. */
 export interface Route {
   readonly scope: string
   readonly key: string
@@ -30,7 +30,7 @@ export interface Route {
   readonly at: number
 }
 
-/** Compressions of a session wait until then, since one has failed. */
+/** After a failure, Hermes does not compress the session again before `until`. */
 export interface Cooldown {
   readonly sessionId: string
   readonly until: number
@@ -40,7 +40,7 @@ export interface Cooldown {
 export interface HermesFacts {
   readonly canArchive: boolean
   readonly sessions: ReadonlyArray<HermesSession>
-  /** Of each session, in the order of their ids. */
+  /** The rows of each session, in the order of their ids. */
   readonly messages: ReadonlyMap<string, ReadonlyArray<HermesMessage>>
   readonly locks: ReadonlyArray<HermesLock>
   readonly routes: ReadonlyArray<Route>
@@ -52,26 +52,27 @@ export const messagesOfSession = ({ messages }: HermesFacts, sessionId: string):
 
 export const readFacts = (file: HermesFile): HermesFacts => ({
   canArchive: file.shape.canArchive,
-  sessions: sessions(file),
-  messages: messages(file),
+  sessions: readSessions(file),
+  messages: readMessages(file),
   locks: readLocks(file),
-  routes: routes(file),
-  cooldowns: cooldowns(file)
+  routes: readRoutes(file),
+  cooldowns: readCooldowns(file)
 })
 
-const column = ({ shape }: HermesFile, table: string, name: string): string =>
+/** The column, or `NULL` if the schema does not have it. */
+const columnOrNull = ({ shape }: HermesFile, table: string, name: string): string =>
   shape.tables.get(table)?.has(name) === true ? name : "NULL"
 
-const sessions = (file: HermesFile) =>
+const readSessions = (file: HermesFile) =>
   file.db
     .prepare<[], HermesSession>(
       `SELECT id, source, parent_session_id AS parent, started_at AS startedAt, ended_at AS endedAt,
-       end_reason AS endReason, ${column(file, "sessions", "model_config")} AS modelConfig,
-       ${column(file, "sessions", "title")} AS title FROM sessions ORDER BY started_at, id`
+       end_reason AS endReason, ${columnOrNull(file, "sessions", "model_config")} AS modelConfig,
+       ${columnOrNull(file, "sessions", "title")} AS title FROM sessions ORDER BY started_at, id`
     )
     .all()
 
-interface Row {
+interface FactsRow {
   readonly id: number
   readonly sessionId: string
   readonly role: string
@@ -83,29 +84,39 @@ interface Row {
   readonly compacted: number | null
 }
 
-const messages = (file: HermesFile): HermesFacts["messages"] => {
-  const found = new Map<string, Array<HermesMessage>>()
-  const rows = file.db.prepare<[], Row>(
+const readMessages = (file: HermesFile): HermesFacts["messages"] => {
+  const bySession = new Map<string, Array<HermesMessage>>()
+  const rows = file.db.prepare<[], FactsRow>(
     `SELECT id, session_id AS sessionId, role, content, tool_call_id AS answers, tool_calls AS calls, timestamp AS at,
-     ${column(file, "messages", "active")} AS active, ${column(file, "messages", "compacted")} AS compacted
+     ${columnOrNull(file, "messages", "active")} AS active, ${columnOrNull(file, "messages", "compacted")} AS compacted
      FROM messages ORDER BY id`
   )
   for (const row of rows.iterate()) {
     const message = messageOf(row)
-    const others = found.get(row.sessionId)
-    if (others === undefined) found.set(row.sessionId, [message])
+    const others = bySession.get(row.sessionId)
+    if (others === undefined) bySession.set(row.sessionId, [message])
     else others.push(message)
   }
-  return found
+  return bySession
 }
 
-const messageOf = ({ active, answers, at, calls, compacted, content, id, role, sessionId }: Row): HermesMessage => ({
+const messageOf = ({
+  active,
+  answers,
+  at,
+  calls,
+  compacted,
+  content,
+  id,
+  role,
+  sessionId
+}: FactsRow): HermesMessage => ({
   id,
   sessionId,
   role,
   standing: readStanding({ active, compacted }),
   handoff: isDegradedHandoff(content) ? "degraded" : isHandoffContent(content) ? "summary" : "none",
-  says: createHash("sha256")
+  contentHash: createHash("sha256")
     .update(JSON.stringify([role, content ?? "", answers, calls]))
     .digest("base64"),
   answers,
@@ -115,10 +126,10 @@ const messageOf = ({ active, answers, at, calls, compacted, content, id, role, s
 
 const decodeCalls = Schema.decodeUnknownOption(Schema.parseJson(Schema.Array(Schema.Struct({ id: Schema.String }))))
 
-/** The part of `gateway_routing.entry_json` that says where a chat goes. */
+/** `gateway_routing.entry_json` has more fields; only the session is read. */
 const decodeEntry = Schema.decodeUnknownOption(Schema.parseJson(Schema.Struct({ session_id: Schema.String })))
 
-const routes = ({ db, shape }: HermesFile): ReadonlyArray<Route> => {
+const readRoutes = ({ db, shape }: HermesFile): ReadonlyArray<Route> => {
   const columns = shape.tables.get("gateway_routing")
   if (columns === undefined) return []
   return db
@@ -135,10 +146,10 @@ const routes = ({ db, shape }: HermesFile): ReadonlyArray<Route> => {
     )
 }
 
-const cooldowns = (file: HermesFile) =>
+const readCooldowns = (file: HermesFile) =>
   file.db
     .prepare<[], Cooldown>(
-      `SELECT id AS sessionId, ${column(file, "sessions", "compression_failure_cooldown_until")} AS until,
-       ${column(file, "sessions", "compression_failure_error")} AS failure FROM sessions WHERE until IS NOT NULL`
+      `SELECT id AS sessionId, ${columnOrNull(file, "sessions", "compression_failure_cooldown_until")} AS until,
+       ${columnOrNull(file, "sessions", "compression_failure_error")} AS failure FROM sessions WHERE until IS NOT NULL`
     )
     .all()

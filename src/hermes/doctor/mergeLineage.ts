@@ -1,7 +1,8 @@
-/** A split lineage back under one stable id: what a repair makes of it, as plain data. */
+/** Brings a split lineage back under one stable id, as plain data. */
 import * as Option from "effect/Option"
+import * as Order from "effect/Order"
 import * as Schema from "effect/Schema"
-import { archiveRows, findCarriedOver, idsOf } from "./contextDamage.ts"
+import { archiveRows, findCarriedOver, idsOf, isHandoff, isLive } from "./contextDamage.ts"
 import { findLateMessages } from "./damage.ts"
 import { type HermesFacts, type HermesMessage, messagesOfSession } from "./facts.ts"
 import {
@@ -16,51 +17,55 @@ import {
 } from "../lineage.ts"
 
 type Rows = ReadonlyArray<HermesMessage>
-type Path = ReadonlyArray<HermesSession>
+type Sessions = ReadonlyArray<HermesSession>
 
-/** The id the routing uses, the latest if several do, else the root's. */
-export const makeStableId = ({ routes }: HermesFacts, { root, sessions }: Lineage): string => {
+/** Chooses the id that the routing uses, the latest if several do, else the root's. */
+export const chooseStableId = ({ routes }: HermesFacts, { root, sessions }: Lineage): string => {
   const own = new Set(sessions.map(({ id }) => id))
   const routed = routes.filter(({ sessionId }) => own.has(sessionId)).toSorted((a, b) => b.at - a.at)
   return routed[0]?.sessionId ?? root.id
 }
 
 /**
- * The busiest path of a lineage as one session. Its other branches become sessions of their own that name it as where
- * they branched off, so that Hermes takes none of them for its continuation; sessions left empty stay, closed.
+ * Merges the busiest path of a lineage into one session. Its other branches become sessions of their own and name the
+ * session they branched off from, so that Hermes takes none of them for its continuation. Sessions left empty stay,
+ * closed.
  */
 export const mergeLineage = (before: HermesFacts, whole: Lineage, now: number): HermesFacts => {
-  const home = makeStableId(before, whole)
-  const facts = isAside(before, whole, home) ? withoutMessages(before, home) : before
+  const home = chooseStableId(before, whole)
+  const facts = isOnSideBranch(before, whole, home) ? moveToBranch(before, home) : before
   const lineage = readLineages(facts.sessions).find(({ root }) => root.id === whole.root.id) ?? whole
-  const path = busiest(facts, lineage)
-  const absorbed = absorbedBy(facts, lineage, path)
-  const rows = contextOf(facts, path)
-  const isBranch = ({ id, parent }: HermesSession) =>
-    id !== home && parent !== null && absorbed.has(parent) && !absorbed.has(id)
-  const branches = new Set(lineage.sessions.flatMap((session) => (isBranch(session) ? [session.id] : [])))
+  const path = findBusiestPath(facts, lineage)
+  const absorbed = findAbsorbed(facts, lineage, path)
+  const branches = new Set(
+    lineage.sessions
+      .filter(({ id, parent }) => id !== home && parent !== null && absorbed.has(parent) && !absorbed.has(id))
+      .map(({ id }) => id)
+  )
   const sessions = facts.sessions.map((session): HermesSession => {
-    if (session.id === home) return asHome(session, lineage.root, path)
-    if (absorbed.has(session.id)) return asAbsorbed(session, home, now)
-    return branches.has(session.id) ? asBranch(session, home) : session
+    if (session.id === home) return toHome(session, lineage.root, path)
+    if (absorbed.has(session.id)) return toAbsorbed(session, home, now)
+    return branches.has(session.id) ? toBranch(session, home) : session
   })
+  const rows = mergeContexts(facts, path)
+  const emptied = path.map(({ id }) => [id, []] as const)
   return {
     ...facts,
-    sessions: named(sessions, home, path, branches),
-    messages: new Map([...facts.messages, ...path.map(({ id }) => [id, []] as const), ...placed(facts, rows, home)]),
+    sessions: nameSessions(sessions, home, path, branches),
+    messages: new Map([...facts.messages, ...emptied, ...placeRows(facts, rows, home)]),
     routes: facts.routes.map((route) => (absorbed.has(route.sessionId) ? { ...route, sessionId: home } : route))
   }
 }
 
-/** Whether the stable id is that of a branch which is not the busiest. */
-const isAside = (facts: HermesFacts, lineage: Lineage, home: string): boolean =>
-  messagesOfSession(facts, home).length > 0 && busiest(facts, lineage).every(({ id }) => id !== home)
+/** True if the stable id belongs to a branch with messages that is not the busiest. */
+const isOnSideBranch = (facts: HermesFacts, lineage: Lineage, home: string): boolean =>
+  messagesOfSession(facts, home).length > 0 && findBusiestPath(facts, lineage).every(({ id }) => id !== home)
 
-/** The messages of a session, and who went on with them, under another id: the session itself is left empty. */
-const withoutMessages = (facts: HermesFacts, sessionId: string): HermesFacts => {
+/** Moves the messages of a session, and the sessions that go on with it, to a new id, and leaves the session empty. */
+const moveToBranch = (facts: HermesFacts, sessionId: string): HermesFacts => {
   const branch = findBranch(facts.sessions, sessionId)
   const rows = messagesOfSession(facts, sessionId).map((row) => ({ ...row, sessionId: branch }))
-  const sessions = facts.sessions.flatMap((session): Path => {
+  const sessions = facts.sessions.flatMap((session): Sessions => {
     if (session.id === sessionId) {
       return [
         { ...session, endedAt: null, endReason: null },
@@ -72,141 +77,165 @@ const withoutMessages = (facts: HermesFacts, sessionId: string): HermesFacts => 
   return { ...facts, sessions, messages: new Map([...facts.messages, [sessionId, []], [branch, rows]]) }
 }
 
-/** From the root to the end of the branch with the most messages; one the user has not left goes first. */
-const busiest = (facts: HermesFacts, { root, sessions }: Lineage): Path => {
-  const children = findContinuations(sessions)
-  const parents = new Map(sessions.map((session) => [session.id, session]))
-  const filled = new Set<string>()
-  for (const { id } of sessions.toReversed()) {
-    const isFilled = (children.get(id) ?? []).some((child) => filled.has(child.id))
-    if (isFilled || messagesOfSession(facts, id).length > 0) filled.add(id)
-  }
-  const pathTo = (tip: HermesSession): Path => {
-    const path = [tip]
-    for (let at = tip; at.id !== root.id; path.unshift(at)) at = parents.get(at.parent ?? root.id) ?? root
-    return path
-  }
-  const tips = sessions.filter(({ id }) => filled.has(id) && !(children.get(id) ?? []).some(({ id }) => filled.has(id)))
-  const weighed = tips.map((tip) => {
-    const path = pathTo(tip)
+/** Finds the path from the root to the best tip. */
+const findBusiestPath = (facts: HermesFacts, lineage: Lineage): Sessions => {
+  const tips = findTips(facts, lineage).map((session): Tip => {
+    const path = pathTo(session, lineage)
     const rows = path.flatMap(({ id }) => messagesOfSession(facts, id))
-    return { path, isLeft: tip.endedAt !== null && !isSplit(tip), size: rows.length, last: rows.at(-1)?.id ?? 0 }
+    const hasUserLeft = session.endedAt !== null && !isSplit(session)
+    return { path, hasUserLeft, messages: rows.length, lastRow: rows.at(-1)?.id ?? 0 }
   })
-  const [first] = weighed.toSorted((a, b) => Number(a.isLeft) - Number(b.isLeft) || b.size - a.size || b.last - a.last)
-  return first?.path ?? [root]
+  const [best] = tips.toSorted(compareTips)
+  return best?.path ?? [lineage.root]
 }
 
-/** The path itself, and the empty sessions that hang on it. */
-const absorbedBy = (facts: HermesFacts, { sessions }: Lineage, path: Path): ReadonlySet<string> => {
-  const children = findContinuations(sessions)
+/** Finds the sessions with messages after which no session has any. */
+const findTips = (facts: HermesFacts, { sessions }: Lineage): Sessions => {
+  const continuations = findContinuations(sessions)
+  const withMessages = new Set<string>()
+  const hasMessagesBelow = ({ id }: HermesSession) =>
+    (continuations.get(id) ?? []).some((child) => withMessages.has(child.id))
+  // Each session comes after its parent, so backwards its children are known before it.
+  for (const session of sessions.toReversed()) {
+    if (hasMessagesBelow(session) || messagesOfSession(facts, session.id).length > 0) withMessages.add(session.id)
+  }
+  return sessions.filter((session) => withMessages.has(session.id) && !hasMessagesBelow(session))
+}
+
+/** The sessions from the root to `tip`. */
+const pathTo = (tip: HermesSession, { root, sessions }: Lineage): Sessions => {
+  const byId = new Map(sessions.map((session) => [session.id, session]))
+  const upwards = [tip]
+  for (let session = tip; session.id !== root.id;) {
+    session = byId.get(session.parent ?? root.id) ?? root
+    upwards.push(session)
+  }
+  return upwards.toReversed()
+}
+
+interface Tip {
+  readonly path: Sessions
+  readonly hasUserLeft: boolean
+  /** How many messages the whole path has. */
+  readonly messages: number
+  readonly lastRow: number
+}
+
+/** Best first: a branch the user has not left, then the one with the most messages, then the one with the newest. */
+const compareTips: Order.Order<Tip> = Order.combineAll([
+  Order.mapInput(Order.boolean, ({ hasUserLeft }: Tip) => hasUserLeft),
+  Order.mapInput(Order.reverse(Order.number), ({ messages }: Tip) => messages),
+  Order.mapInput(Order.reverse(Order.number), ({ lastRow }: Tip) => lastRow)
+])
+
+/** Finds the sessions that end in the merged one: the path itself, and the empty sessions that hang on it. */
+const findAbsorbed = (facts: HermesFacts, { sessions }: Lineage, path: Sessions): ReadonlySet<string> => {
+  const continuations = findContinuations(sessions)
   const absorbed = new Set(path.map(({ id }) => id))
-  const isEmpty = ({ id }: HermesSession, above: ReadonlyArray<string> = []): boolean =>
+  const isEmptyBelow = ({ id }: HermesSession, above: ReadonlyArray<string> = []): boolean =>
     above.includes(id) ||
     (messagesOfSession(facts, id).length === 0 &&
-      (children.get(id) ?? []).every((child) => isEmpty(child, [...above, id])))
+      (continuations.get(id) ?? []).every((child) => isEmptyBelow(child, [...above, id])))
   for (const session of sessions) {
-    if (session.parent !== null && absorbed.has(session.parent) && isEmpty(session)) absorbed.add(session.id)
+    if (session.parent !== null && absorbed.has(session.parent) && isEmptyBelow(session)) absorbed.add(session.id)
   }
   return absorbed
 }
 
 /**
- * The messages of a path. What the last summary stands for is archived; without one all stays in the context, and what
- * Hermes stored again at the beginning of each session leaves it. Where nothing can be archived all stays, too.
+ * Joins the messages of a path to one context. What the last summary stands for is archived. Without a summary, all
+ * messages stay in the context, except for what Hermes stored again at the beginning of each session. Nothing is
+ * archived if the schema cannot archive.
  */
-const contextOf = (facts: HermesFacts, path: Path): Rows => {
-  const last = facts.canArchive
+const mergeContexts = (facts: HermesFacts, path: Sessions): Rows => {
+  const summarized = facts.canArchive
     ? path.findLastIndex(({ id }) =>
-        messagesOfSession(facts, id).some(({ handoff, standing }) => handoff === "summary" && standing === "live")
+        messagesOfSession(facts, id).some((row) => row.handoff === "summary" && isLive(row))
       )
     : 0
   return path.flatMap((session, index) => {
     const own = messagesOfSession(facts, session.id)
     const previous = path[index - 1]
     const next = path[index + 1]
-    if (index < last && next !== undefined) {
+    if (index < summarized && next !== undefined) {
       const late = idsOf(findLateMessages(facts, session, [next]))
       return archiveRows(own, idsOf(own.filter(({ id }) => !late.has(id))))
     }
-    return index <= last || previous === undefined
-      ? own
-      : archiveRows(
-          own,
-          idsOf([...findCarriedOver(live(own), messagesOfSession(facts, previous.id)), ...handoffs(own)])
-        )
+    if (index <= summarized || previous === undefined) return own
+    const storedAgain = findCarriedOver(own.filter(isLive), messagesOfSession(facts, previous.id))
+    return archiveRows(own, idsOf([...storedAgain, ...own.filter(isHandoff)]))
   })
 }
 
-const live = (rows: Rows): Rows => rows.filter(({ standing }) => standing === "live")
-
-const handoffs = (rows: Rows): Rows => rows.filter(({ handoff }) => handoff !== "none")
-
-/** All under one id in the order they came; without an archive, what left the context stays where it was. */
-const placed = (facts: HermesFacts, rows: Rows, home: string): ReadonlyMap<string, Rows> => {
+/** Puts all rows under one id, in the order they came. If the schema cannot archive, archived rows stay where they are. */
+const placeRows = (facts: HermesFacts, rows: Rows, home: string): ReadonlyMap<string, Rows> => {
   const stays = (row: HermesMessage) => !facts.canArchive && row.standing === "archived" && row.sessionId !== home
-  const own = rows.filter((row) => !stays(row)).map((row) => ({ ...row, sessionId: home }))
-  const others = rows.filter(stays)
-  const theirs = Array.from(
-    new Set(others.map(({ sessionId }) => sessionId)),
-    (id) => [id, others.filter(({ sessionId }) => sessionId === id)] as const
+  const moving = rows.filter((row) => !stays(row)).map((row) => ({ ...row, sessionId: home }))
+  const staying = rows.filter(stays)
+  const stayingBySession = Array.from(
+    new Set(staying.map(({ sessionId }) => sessionId)),
+    (id) => [id, staying.filter(({ sessionId }) => sessionId === id)] as const
   )
-  return new Map([...theirs, [home, own.toSorted((a, b) => a.id - b.id)]])
+  return new Map([...stayingBySession, [home, moving.toSorted((a, b) => a.id - b.id)]])
 }
 
-const asHome = (session: HermesSession, root: HermesSession, path: Path): HermesSession => {
+const toHome = (session: HermesSession, root: HermesSession, path: Sessions): HermesSession => {
   const tip = path.at(-1) ?? root
-  const ended = isSplit(tip) ? { endedAt: null, endReason: null } : tip
+  const { endReason, endedAt } = isSplit(tip) ? { endedAt: null, endReason: null } : tip
   const isBranch = root.parent !== null && !isContinuationOf(root, root.parent)
-  return {
-    ...session,
-    parent: root.parent,
-    endedAt: ended.endedAt,
-    endReason: ended.endReason,
-    modelConfig:
-      isBranch && session.id !== root.id ? markMerged(session, { _branched_from: root.parent }) : session.modelConfig
-  }
+  const modelConfig =
+    isBranch && session.id !== root.id
+      ? addToModelConfig(session, { _branched_from: root.parent })
+      : session.modelConfig
+  return { ...session, parent: root.parent, endedAt, endReason, modelConfig }
 }
 
-const asAbsorbed = (session: HermesSession, home: string, now: number): HermesSession => ({
+const toAbsorbed = (session: HermesSession, home: string, now: number): HermesSession => ({
   ...session,
   endedAt: session.endedAt ?? now,
   endReason: MERGED,
-  modelConfig: markMerged(session, { _merged_into: home })
+  modelConfig: addToModelConfig(session, { _merged_into: home })
 })
 
-const asBranch = (session: HermesSession, home: string): HermesSession => ({
+const toBranch = (session: HermesSession, home: string): HermesSession => ({
   ...session,
   parent: home,
-  modelConfig: markMerged(session, { _branched_from: home })
+  modelConfig: addToModelConfig(session, { _branched_from: home })
 })
 
-/** The home has the title the lineage had, and each branch one of its own. */
-const named = (sessions: Path, home: string, path: Path, branches: ReadonlySet<string>): Path => {
-  const titled = path.find(({ title }) => title !== null)
-  const stable = sessions.find(({ id }) => id === home)
-  const title = stable?.title ?? titled?.title ?? null
+/** Gives the title of the lineage to the session that keeps its id, and a title of its own to each branch without one. */
+const nameSessions = (sessions: Sessions, home: string, path: Sessions, branches: ReadonlySet<string>): Sessions => {
+  const firstTitled = path.find(({ title }) => title !== null)
+  const homeSession = sessions.find(({ id }) => id === home)
+  const title = homeSession?.title ?? firstTitled?.title ?? null
   const taken = new Set(sessions.map(({ title }) => title))
-  const fresh = (n: number): string => {
+  const findFreeTitle = (n: number): string => {
     const name = `${title ?? home} (branch ${n})`
-    return taken.has(name) ? fresh(n + 1) : name
+    return taken.has(name) ? findFreeTitle(n + 1) : name
   }
   return sessions.map((session) => {
     if (session.id === home) return { ...session, title }
-    if (session.id === titled?.id && stable?.title === null) return { ...session, title: null }
+    // Titles are unique, so the session that gives its title away has none.
+    if (session.id === firstTitled?.id && homeSession?.title === null) return { ...session, title: null }
     if (session.title !== null || !branches.has(session.id)) return session
-    const name = fresh(1)
+    const name = findFreeTitle(1)
     taken.add(name)
     return { ...session, title: name }
   })
 }
 
-const decode = Schema.decodeUnknownOption(
+const decodeModelConfig = Schema.decodeUnknownOption(
   Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
 )
 
-/** A `model_config` with marks. One that is no JSON object is kept within the new one. */
-export const markMerged = ({ modelConfig }: HermesSession, marks: { readonly [name: string]: unknown }): string =>
+/** Returns the `model_config` of a session with the fields added. One that is not a JSON object is kept in a field. */
+export const addToModelConfig = (
+  { modelConfig }: HermesSession,
+  fields: { readonly [name: string]: unknown }
+): string =>
   JSON.stringify({
-    ...Option.getOrElse(decode(modelConfig), () => (modelConfig === null ? {} : { _model_config: modelConfig })),
-    ...marks
+    ...Option.getOrElse(decodeModelConfig(modelConfig), () =>
+      modelConfig === null ? {} : { _model_config: modelConfig }
+    ),
+    ...fields
   })

@@ -1,125 +1,120 @@
-/** What a repair makes of a damaged lineage: the same facts without the damage. */
-import { restoreContext, settleContext } from "./contextDamage.ts"
-import { findDamage, type Found } from "./damage.ts"
+/** Plans a repair: the facts as they are without the damage, one lineage at a time. */
+import { mendContext, restoreContext } from "./contextDamage.ts"
+import { findDamage, type FoundDamage, isOfLineage } from "./damage.ts"
 import { type HermesFacts, type HermesMessage, messagesOfSession } from "./facts.ts"
 import { findArchive, hasContext, type HermesSession, type Lineage, MERGED } from "../lineage.ts"
 import { lockState, type World } from "../locks.ts"
-import { markMerged, mergeLineage, makeStableId } from "./mergeLineage.ts"
+import { addToModelConfig, chooseStableId, mergeLineage } from "./mergeLineage.ts"
 
 /** The repair of one lineage; `home` is its stable id. */
-export interface Step {
+export interface RepairStep {
   readonly lineage: Lineage
   readonly home: string
-  readonly found: ReadonlyArray<Found>
+  readonly found: ReadonlyArray<FoundDamage>
   readonly before: HermesFacts
   readonly after: HermesFacts
 }
 
-/** A branch can have branches; deeper than that nothing grows in practice. */
+/** Ends the planning if mending never ends: a branch can have branches, but real files have a few levels. */
 const MOST_ROUNDS = 100
 
-/** All repairs in their order, and what they lead to. */
+/** Plans all repairs in their order, and returns the facts they lead to. */
 export const planRepairs = (
   before: HermesFacts,
   world: World
-): { readonly steps: ReadonlyArray<Step>; readonly after: HermesFacts } => {
-  const steps: Array<Step> = []
+): { readonly steps: ReadonlyArray<RepairStep>; readonly after: HermesFacts } => {
+  const steps: Array<RepairStep> = []
   let facts = before
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const found = findDamage(facts, world)
-    if (found.length === 0) break
-    for (const [lineage, own] of found) {
-      const after = mended(facts, lineage, own, world)
-      steps.push({ lineage, home: makeStableId(facts, lineage), found: own, before: facts, after })
+    const damaged = findDamage(facts, world)
+    if (damaged.length === 0) break
+    for (const [lineage, found] of damaged) {
+      const after = mendLineage(facts, lineage, found, world)
+      steps.push({ lineage, home: chooseStableId(facts, lineage), found, before: facts, after })
       facts = after
     }
   }
   return { steps, after: facts }
 }
 
-const OF_THE_SPLIT: ReadonlyArray<string> = [
-  "closed-without-child",
-  "forked",
-  "late-messages",
-  "empty-child",
-  "routing-to-closed"
-]
-
-/** The facts after the repair of one lineage. A branch it leaves behind is a lineage of its own, and may need one too. */
-const mended = (facts: HermesFacts, lineage: Lineage, found: ReadonlyArray<Found>, world: World): HermesFacts => {
-  const healed = withRestored(withoutMissingParents(facts, found), lineage)
-  // A context that still has no summary gets its messages back from its parents.
-  const isMerged =
-    found.some(({ damage }) => OF_THE_SPLIT.includes(damage)) ||
-    (lineage.sessions.length > 1 && lineage.sessions.some((session) => isWithoutSummary(healed, session)))
-  const whole = isMerged ? mergeLineage(healed, lineage, world.now) : healed
-  const settling = isMerged
-    ? [makeStableId(facts, lineage)]
-    : lineage.sessions.flatMap((session) => (hasContext(session) ? [session.id] : []))
-  const contexts = settling.reduce((facts, id) => withContext(facts, id, world.now), whole)
-  return withoutWaiting(contexts, lineage, world)
-}
-
-const isWithoutSummary = (facts: HermesFacts, session: HermesSession): boolean =>
-  hasContext(session) && messagesOfSession(facts, session.id).some(isDegraded)
-
-const withRestored = (facts: HermesFacts, { sessions }: Lineage): HermesFacts => {
-  const healed = sessions.flatMap((session) =>
-    isWithoutSummary(facts, session)
-      ? [[session.id, restoreContext(messagesOfSession(facts, session.id), session.parent !== null)] as const]
-      : []
-  )
-  return { ...facts, messages: new Map([...facts.messages, ...healed]) }
-}
-
-const withContext = (facts: HermesFacts, sessionId: string, now: number): HermesFacts => {
-  const aside = findArchive(facts.sessions, sessionId)
-  const own = messagesOfSession(facts, sessionId)
-  const rows = settleContext(own, aside).map((row) =>
-    facts.canArchive || row.standing === "live" ? row : { ...row, sessionId: aside }
-  )
-  const set = rows.filter((row) => row.sessionId === aside)
-  const messages = new Map([...facts.messages, [sessionId, rows.filter((row) => row.sessionId === sessionId)]])
-  // The words of a degraded handoff are kept as they were, too.
-  const isKept = !facts.canArchive && own.some((row) => isDegraded(row) && !rows.some((now) => now === row))
-  if (set.length === 0 && !isKept) return { ...facts, messages }
-  const before = messagesOfSession(facts, aside)
-  messages.set(
-    aside,
-    [...before, ...set].toSorted((a: HermesMessage, b: HermesMessage) => a.id - b.id)
-  )
-  const isThere = facts.sessions.some(({ id }) => id === aside)
-  const like = facts.sessions.find(({ id }) => id === sessionId)
-  const added = isThere || like === undefined ? [] : [asArchive(like, aside, now)]
-  return { ...facts, messages, sessions: [...facts.sessions, ...added] }
+/** Mends one lineage. A branch it leaves behind is a lineage of its own, and the next round mends that. */
+const mendLineage = (
+  before: HermesFacts,
+  lineage: Lineage,
+  found: ReadonlyArray<FoundDamage>,
+  world: World
+): HermesFacts => {
+  const restored = restoreSummarized(detachOrphans(before, found), lineage)
+  // A degraded handoff that still stands can only get its messages back from the parents.
+  const needsMerge =
+    found.some(isOfLineage) ||
+    (lineage.sessions.length > 1 && lineage.sessions.some((session) => hasDegradedContext(restored, session)))
+  const merged = needsMerge ? mergeLineage(restored, lineage, world.now) : restored
+  const contexts = needsMerge
+    ? [chooseStableId(before, lineage)]
+    : lineage.sessions.filter(hasContext).map(({ id }) => id)
+  const mended = contexts.reduce((facts, id) => mendSession(facts, id, world.now), merged)
+  return endWaiting(mended, lineage, world)
 }
 
 const isDegraded = ({ handoff, standing }: HermesMessage) => handoff === "degraded" && standing === "live"
 
-/** A closed session that keeps what its session cannot keep. */
-const asArchive = (session: HermesSession, id: string, now: number): HermesSession => ({
+const hasDegradedContext = (facts: HermesFacts, session: HermesSession): boolean =>
+  hasContext(session) && messagesOfSession(facts, session.id).some(isDegraded)
+
+/** Makes sessions whose parent does not exist sessions of their own. */
+const detachOrphans = (facts: HermesFacts, found: ReadonlyArray<FoundDamage>): HermesFacts => {
+  const orphans = new Set(found.flatMap(({ damage, sessionIds }) => (damage === "missing-parent" ? sessionIds : [])))
+  const sessions = facts.sessions.map((session) =>
+    orphans.has(session.id)
+      ? { ...session, parent: null, modelConfig: addToModelConfig(session, { _missing_parent: session.parent }) }
+      : session
+  )
+  return { ...facts, sessions }
+}
+
+/** Brings back, in each session, the messages that its degraded handoffs stand for. */
+const restoreSummarized = (facts: HermesFacts, { sessions }: Lineage): HermesFacts => {
+  const restored = sessions
+    .filter((session) => hasDegradedContext(facts, session))
+    .map(({ id, parent }) => [id, restoreContext(messagesOfSession(facts, id), parent !== null)] as const)
+  return { ...facts, messages: new Map([...facts.messages, ...restored]) }
+}
+
+/** Mends the context of a session. Rows it has no room for move to its archive session, which is made if needed. */
+const mendSession = (facts: HermesFacts, sessionId: string, now: number): HermesFacts => {
+  const aside = findArchive(facts.sessions, sessionId)
+  const own = messagesOfSession(facts, sessionId)
+  const rows = mendContext(own, aside).map((row) =>
+    facts.canArchive || row.standing === "live" ? row : { ...row, sessionId: aside }
+  )
+  const leaving = rows.filter((row) => row.sessionId === aside)
+  const messages = new Map([...facts.messages, [sessionId, rows.filter((row) => row.sessionId === sessionId)]])
+  // `writeChanges` stores the words of a reworded handoff once more, for which an old schema needs the archive session.
+  const isReworded = !facts.canArchive && own.some((row) => isDegraded(row) && !rows.includes(row))
+  if (leaving.length === 0 && !isReworded) return { ...facts, messages }
+  messages.set(
+    aside,
+    [...messagesOfSession(facts, aside), ...leaving].toSorted((a, b) => a.id - b.id)
+  )
+  const isThere = facts.sessions.some(({ id }) => id === aside)
+  const session = facts.sessions.find(({ id }) => id === sessionId)
+  const added = isThere || session === undefined ? [] : [makeArchive(session, aside, now)]
+  return { ...facts, messages, sessions: [...facts.sessions, ...added] }
+}
+
+const makeArchive = (session: HermesSession, id: string, now: number): HermesSession => ({
   ...session,
   id,
   parent: session.id,
   endedAt: now,
   endReason: MERGED,
   title: null,
-  modelConfig: markMerged(session, { _branched_from: session.id })
+  modelConfig: addToModelConfig(session, { _branched_from: session.id })
 })
 
-const withoutMissingParents = (facts: HermesFacts, found: ReadonlyArray<Found>): HermesFacts => {
-  const orphans = new Set(found.flatMap(({ damage, sessionIds }) => (damage === "missing-parent" ? sessionIds : [])))
-  return {
-    ...facts,
-    sessions: facts.sessions.map((session) =>
-      orphans.has(session.id)
-        ? { ...session, parent: null, modelConfig: markMerged(session, { _missing_parent: session.parent }) }
-        : session
-    )
-  }
-}
-
-const withoutWaiting = (facts: HermesFacts, lineage: Lineage, world: World): HermesFacts => {
+/** Removes stale locks and cooldowns. */
+const endWaiting = (facts: HermesFacts, lineage: Lineage, world: World): HermesFacts => {
   const own = new Set(lineage.sessions.map(({ id }) => id))
   return {
     ...facts,
