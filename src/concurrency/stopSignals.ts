@@ -1,9 +1,8 @@
-/** Who can be told to stop: the running turns and interruptible tasks of each session. */
+/** Signals that stop running effects from outside: the turns and auxiliary tasks of each session. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 
-/** Something that is running, and whether it was told to stop. */
 interface Running {
   stop: Effect.Effect<unknown>
   isStopped: boolean
@@ -12,42 +11,42 @@ interface Running {
 export const make = <K>() => {
   const running = new Map<K, Set<Running>>()
 
-  const enter = (key: K): Running => {
+  const addRunning = (key: K): Running => {
     const entry: Running = { stop: Effect.void, isStopped: false }
     running.set(key, (running.get(key) ?? new Set()).add(entry))
     return entry
   }
-  const leave = (key: K, entry: Running) => {
-    const ofSession = running.get(key)
-    ofSession?.delete(entry)
-    if (ofSession?.size === 0) running.delete(key)
+  const removeRunning = (key: K, entry: Running) => {
+    const ofKey = running.get(key)
+    ofKey?.delete(entry)
+    if (ofKey?.size === 0) running.delete(key)
   }
 
   /**
-   * Runs `effect` until it ends or the session is told to stop; then it is interrupted and `stopped` is the failure. It
-   * runs in a fiber of its own, so that its interrupt is not that of who waits for it.
+   * Runs `effect` until it ends or `stopAll` is called for its key, which interrupts it and makes it fail with
+   * `makeError()`. It runs in a fiber of its own, so that this interrupt is not one of the caller.
    */
-  const stoppable =
-    <E2>(key: K, stopped: () => E2) =>
+  const interruptible =
+    <E2>(key: K, makeError: () => E2) =>
     <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | E2, R> =>
       Effect.uninterruptibleMask((restore) =>
         Effect.suspend(() => {
-          const entry = enter(key)
-          const conclude = (exit: Exit.Exit<A, E>): Effect.Effect<A, E | E2> =>
-            entry.isStopped && Exit.isInterrupted(exit) ? Effect.fail(stopped()) : exit
+          const entry = addRunning(key)
+          const resultOf = (exit: Exit.Exit<A, E>): Effect.Effect<A, E | E2> =>
+            entry.isStopped && Exit.isInterrupted(exit) ? Effect.fail(makeError()) : exit
           return Effect.flatMap(Effect.fork(restore(effect)), (fiber) => {
             entry.stop = Fiber.interruptFork(fiber)
-            // It may have been told before there was anything to stop.
+            // The signal may have come before there was a fiber to interrupt.
             const ended = entry.isStopped ? Fiber.interrupt(fiber) : restore(Fiber.await(fiber))
             return Effect.matchCauseEffect(ended, {
               onSuccess: (exit) => {
-                leave(key, entry)
-                return Effect.zipRight(Fiber.inheritAll(fiber), conclude(exit))
+                removeRunning(key, entry)
+                return Effect.zipRight(Fiber.inheritAll(fiber), resultOf(exit))
               },
-              // Whoever waited was interrupted, and takes along what he waited for.
+              // The caller was interrupted: the fiber ends with it.
               onFailure: (cause) =>
                 Effect.flatMap(Fiber.interrupt(fiber), () => {
-                  leave(key, entry)
+                  removeRunning(key, entry)
                   return Effect.failCause(cause)
                 })
             })
@@ -55,16 +54,16 @@ export const make = <K>() => {
         })
       )
 
-  /** Whether there was anybody to stop. */
-  const stop = (key: K): Effect.Effect<boolean> =>
+  /** Stops everything that runs under the key. Returns whether anything did. */
+  const stopAll = (key: K): Effect.Effect<boolean> =>
     Effect.suspend(() => {
-      const ofSession = [...(running.get(key) ?? [])]
-      for (const entry of ofSession) entry.isStopped = true
+      const ofKey = [...(running.get(key) ?? [])]
+      for (const entry of ofKey) entry.isStopped = true
       return Effect.as(
-        Effect.forEach(ofSession, ({ stop }) => stop, { discard: true }),
-        ofSession.length > 0
+        Effect.forEach(ofKey, ({ stop }) => stop, { discard: true }),
+        ofKey.length > 0
       )
     })
 
-  return { stoppable, stop, size: () => running.size }
+  return { interruptible, stopAll, countKeys: () => running.size }
 }

@@ -1,5 +1,5 @@
 /**
- * The way in: deliver messages to sessions, answer them in turns, and never mind the window.
+ * The entry point: deliver messages to sessions and answer them in turns, without managing the context window yourself.
  *
  * @since 0.1.0
  */
@@ -8,18 +8,23 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import type * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
 import * as ModelClients from "../model/ModelClients.ts"
 import { Interrupted } from "../model/ModelError.ts"
 import * as ModelTask from "../summary/modelTask.ts"
+import type { CompressionEvent } from "../compression/CompressionEvent.ts"
 import * as Compressor from "../compression/Compressor.ts"
+import type { InvalidPolicy } from "../model/InvalidSetting.ts"
+import type { CompressionFailed, CompressionResult } from "../session/CompressionResult.ts"
+import type { SessionStats } from "../session/SessionStats.ts"
 import * as LogLines from "../audit/logLines.ts"
 import * as Rewind from "./rewind.ts"
 import * as HoldLease from "../store/holdLease.ts"
 import { withSpanIfTraced } from "../concurrency/tracedOnly.ts"
 import * as StopSignals from "../concurrency/stopSignals.ts"
 import { monotonicMillis } from "../concurrency/monotonicClock.ts"
-import * as MakeTurn from "./makeTurn.ts"
+import { makeTurn } from "./makeTurn.ts"
 import * as FairQueue from "../concurrency/fairQueue.ts"
 import * as Message from "../message/Message.ts"
 import type * as RoutePause from "../model/RoutePause.ts"
@@ -45,35 +50,30 @@ import * as View from "../view/View.ts"
 
 /**
  * The policy of the conversation's window, the model routes for summaries and for other auxiliary tasks, and how long
- * shutdown waits for a running compression.
+ * shutdown waits for a running compression. All durations accept what `Duration.decode` does.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options extends Compressor.Options, Summarizer.Options, ModelClients.Options {
-  /** How long failing routes are left alone. */
+  /** The pauses of a failing route: how long each lasts, and after how many failures. */
   readonly pauses?: RoutePause.Policy | undefined
   /** The routes of a task other than `compression`; default: those of `compression`. */
   readonly taskRoutes?: ((task: string) => ReadonlyArray<Route>) | undefined
 }
 
 /**
- * How long to wait for the session's turn before `SessionBusy`; default: as long as it takes.
+ * Options of one turn.
  *
  * @since 0.1.0
  * @category models
  */
 export interface TurnOptions {
+  /** The longest wait for the session's turn before `SessionBusy`; without it, the turn waits as long as it takes. */
   readonly wait?: Duration.DurationInput | undefined
 }
 
-/**
- * The generation a rewind led to, and how many messages it took back.
- *
- * @since 0.1.0
- * @category models
- */
-export type Rewound = Rewind.Rewound
+export type { ResetResult, Rewound } from "./rewind.ts"
 
 /**
  * A model call for a session beside its conversation, e.g. to flush memories.
@@ -84,7 +84,12 @@ export type Rewound = Rewind.Rewound
 export type AuxiliaryRequest = Request
 
 /**
- * How a turn can fail besides its agent.
+ * The failures of `turn` besides those of its agent.
+ *
+ * - `SessionBusy`: another turn held the session for longer than `wait`
+ * - `TurnInterrupted`: `interrupt` stopped the turn
+ * - `UnknownSession`: the session was never delivered to
+ * - `StoreError`: the store failed
  *
  * @since 0.1.0
  * @category errors
@@ -92,16 +97,7 @@ export type AuxiliaryRequest = Request
 export type TurnFailure = SessionBusy | TurnInterrupted | UnknownSession | StoreError
 
 /**
- * - `deliver` returns when the message is on disk and numbered; it never waits for a turn or a compression.
- * - `turn` runs an agent on a session, one at a time, here and in other processes.
- * - `compress` compresses now, `heal` replaces what was summarized without a model.
- * - `events` tells of compressions under way, `stats` what they have come to so far.
- * - `view` looks without taking anything up; `reset` ends the working context.
- * - `rewind` takes back every message after `seq`, 0 being the log's beginning; the inbox is not touched. Nothing
- *   happens if there are none. Both take effect at once: the turn under way gets `Superseded`.
- * - `auxiliary` runs another task on its routes, secrets taken out of its messages; unlike a compression it can be
- *   interrupted.
- * - `interrupt` stops the session's turn and auxiliary tasks, never a compression. Says whether there was one.
+ * Sessions as an agent host sees them: messages in, turns, compressions, and the way back.
  *
  * @since 0.1.0
  * @category services
@@ -109,35 +105,88 @@ export type TurnFailure = SessionBusy | TurnInterrupted | UnknownSession | Store
 export class Gateway extends Context.Tag("throughline/Gateway")<
   Gateway,
   {
+    /**
+     * Stores a message in the session's inbox and returns its receipt once it is on disk and numbered. The session
+     * begins with its first delivery. Never waits for a turn or a compression.
+     *
+     * `message` is checked at run time, so it may come from outside unchecked; what is no chat message fails with
+     * `InvalidMessage`. A delivery is a `request` unless its `kind` says otherwise. Another message under an
+     * idempotency `key` in use fails with `IdempotencyConflict`; the same message gets its first receipt again.
+     */
     readonly deliver: (
       sessionId: SessionId,
       message: unknown,
       delivery?: Partial<Delivery>
     ) => Effect.Effect<Receipt, Message.InvalidMessage | IdempotencyConflict | StoreError>
+    /**
+     * Runs an agent on a session. Turns of one session run one at a time, in this process and across processes, in the
+     * order they were asked for within a process. Fails as the agent does, or with a `TurnFailure`.
+     */
     readonly turn: <A, E, R>(
       sessionId: SessionId,
       agent: (turn: Turn) => Effect.Effect<A, E, R>,
       options?: TurnOptions
     ) => Effect.Effect<A, E | TurnFailure, R>
-    readonly compress: Context.Tag.Service<Compressor.Compressor>["compress"]
-    readonly heal: Context.Tag.Service<Compressor.Compressor>["heal"]
-    readonly events: Context.Tag.Service<Compressor.Compressor>["events"]
-    readonly stats: Context.Tag.Service<SessionStore>["stats"]
+    /**
+     * Compresses the session now, or joins an equal compression under way, and returns what came of it. A caller that
+     * is interrupted stops waiting; the compression goes on and is committed. Fails with `InvalidPolicy` if the
+     * request's window contradicts the policy, and with `CompressionFailed` if every route failed under
+     * `onExhausted: "fail"`.
+     */
+    readonly compress: (
+      sessionId: SessionId,
+      request?: Compressor.Request
+    ) => Effect.Effect<CompressionResult, UnknownSession | StoreError | CompressionFailed | InvalidPolicy>
+    /**
+     * Summarizes again, with a model, the segments that were extracted without one. Does nothing while every route is
+     * paused, and gives way to a compression. Each segment is tried three times at most. Returns the ids of the
+     * segments that were replaced.
+     */
+    readonly heal: (sessionId: SessionId) => Effect.Effect<ReadonlyArray<string>, UnknownSession | StoreError>
+    /**
+     * The compressions of all sessions in this process, from the moment of subscription on. A slow subscriber misses
+     * the oldest events.
+     */
+    readonly events: Stream.Stream<CompressionEvent>
+    /** Counts the session's compressions, model calls and waits, from its first message on and across restarts. */
+    readonly stats: (sessionId: SessionId) => Effect.Effect<SessionStats, UnknownSession | StoreError>
+    /** The view of the log as it is, without moving deliveries from the inbox to the log. */
     readonly view: (sessionId: SessionId) => Effect.Effect<View.View, UnknownSession | StoreError>
-    readonly reset: (sessionId: SessionId) => Effect.Effect<void, UnknownSession | StoreError>
+    /**
+     * Ends the working context: the next view begins empty, but for the system prompt. The log stays and can be
+     * searched; the inbox is not touched. Takes effect at once: a turn under way fails with `Superseded` at its next
+     * append.
+     */
+    readonly reset: (sessionId: SessionId) => Effect.Effect<Rewind.ResetResult, UnknownSession | StoreError>
+    /**
+     * Takes back every message after `seq`; 0 takes back all. The log keeps them as undone, and the inbox is not
+     * touched. Does nothing if there is no message after `seq`. Takes effect at once, as `reset` does. Fails with
+     * `InvalidRewind` if `seq` is not in the log or was taken back before.
+     */
     readonly rewind: (
       sessionId: SessionId,
       seq: number
-    ) => Effect.Effect<Rewound, InvalidRewind | UnknownSession | StoreError>
+    ) => Effect.Effect<Rewind.Rewound, InvalidRewind | UnknownSession | StoreError>
+    /**
+     * Makes a model call for the task that the request names, on the task's routes, with secrets removed from its
+     * messages. Interruptible, unlike a compression. Fails with `Exhausted` if no route gave an answer, and with
+     * `Interrupted` if `interrupt` stopped it.
+     */
     readonly auxiliary: (
       sessionId: SessionId,
       request: AuxiliaryRequest
     ) => Effect.Effect<ModelClients.Completion, ModelTask.Exhausted | Interrupted>
+    /**
+     * Stops the session's turn and its auxiliary tasks in this process, never a compression. Returns whether there was
+     * anything to stop.
+     */
     readonly interrupt: (sessionId: SessionId) => Effect.Effect<boolean>
   }
 >() {}
 
 /**
+ * Makes the gateway of a process, on the services that `layer` provides. Its scope renews the leases of running turns.
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -148,30 +197,33 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const counter = yield* inUse
   const process = randomUUID()
   const line = FairQueue.make<SessionId>()
-  const signals = StopSignals.make<SessionId>()
+  const stopSignals = StopSignals.make<SessionId>()
   const leases = yield* HoldLease.make(store, options.leaseTtl)
 
   const deliver = (sessionId: SessionId, input: unknown, { key, kind = "request" }: Partial<Delivery> = {}) =>
     Effect.flatMap(Message.parse(input), (message) => store.deliver(sessionId, message, { kind, key })).pipe(
       Effect.tap((receipt) => (receipt.duplicate ? Effect.void : LogLines.logBuffered(receipt, kind))),
-      // What is on disk has its line, whoever interrupts.
+      // Every stored delivery gets its log line.
       Effect.uninterruptible
     )
 
-  const request = { name: "turn", holder: `turn of ${process}` } as const
+  const leaseRequest = { name: "turn", holder: `turn of ${process}` } as const
 
-  /** First the line within this process, which is fair and costs nothing, then the lease among processes. */
-  const admitted = <A, E, R>(
+  /** Waits for the turns of this process in a fair line, which costs nothing, then for other processes by the lease. */
+  const underTurnLease = <A, E, R>(
     sessionId: SessionId,
-    answer: (held: HoldLease.Held) => Effect.Effect<A, E, R>,
+    use: (held: HoldLease.Held) => Effect.Effect<A, E, R>,
     wait: Duration.DurationInput | undefined
   ): Effect.Effect<A, E | SessionBusy | UnknownSession | StoreError, R> => {
-    if (wait === undefined) return line.pass(sessionId, leases.using(sessionId, request, answer))
-    const busy = (holder: string) => new SessionBusy({ sessionId, holder })
+    if (wait === undefined) return line.withPlace(sessionId, leases.using(sessionId, leaseRequest, use))
+    const makeBusy = (holder: string) => new SessionBusy({ sessionId, holder })
     return Effect.flatMap(monotonicMillis, (now) => {
       const until = now + Duration.toMillis(wait)
-      const underLease = leases.using(sessionId, request, answer, { until, late: busy })
-      return line.pass(sessionId, underLease, { wait, late: Effect.fail(busy("another turn of this process")) })
+      const underLease = leases.using(sessionId, leaseRequest, use, { until, late: makeBusy })
+      return line.withPlace(sessionId, underLease, {
+        wait,
+        late: Effect.fail(makeBusy("another turn of this process"))
+      })
     })
   }
 
@@ -180,18 +232,18 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     agent: (turn: Turn) => Effect.Effect<A, E, R>,
     { wait }: TurnOptions = {}
   ): Effect.Effect<A, E | TurnFailure, R> => {
-    const stoppable = signals.stoppable(sessionId, () => new TurnInterrupted({ sessionId }))
-    const answer = ({ lease }: HoldLease.Held) => {
-      const { end, turn } = MakeTurn.make({ store, compressor, counter }, lease)
-      return Effect.ensuring(stoppable(agent(turn)), end)
+    const interruptible = stopSignals.interruptible(sessionId, () => new TurnInterrupted({ sessionId }))
+    const runAgent = ({ lease }: HoldLease.Held) => {
+      const { checkEnd, turn } = makeTurn({ store, compressor, counter }, lease)
+      return Effect.ensuring(interruptible(agent(turn)), checkEnd)
     }
-    const answering = admitted(sessionId, answer, wait)
-    return withSpanIfTraced("Gateway.turn", sessionId, Effect.annotateLogs(answering, { session: sessionId }))
+    const answered = underTurnLease(sessionId, runAgent, wait)
+    return withSpanIfTraced("Gateway.turn", sessionId, Effect.annotateLogs(answered, { session: sessionId }))
   }
 
   const view = (sessionId: SessionId) => Effect.map(store.state(sessionId), (state) => View.assemble(state, counter))
 
-  const reset = (sessionId: SessionId) => Effect.asVoid(Rewind.resetSession(store, sessionId))
+  const reset = (sessionId: SessionId) => Rewind.resetSession(store, sessionId)
   const rewind = (sessionId: SessionId, seq: number) => Rewind.rewindSession(store, counter, sessionId, seq)
 
   const auxiliary = (sessionId: SessionId, request: AuxiliaryRequest) =>
@@ -215,7 +267,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       return yield* ModelTask.run(task, spent).pipe(
         Effect.catchTag("ContextOverflow", (overflow) => new ModelTask.Exhausted({ errors: [overflow], paused: [] })),
         Effect.map(({ value }) => value),
-        signals.stoppable(sessionId, () => new Interrupted({ route, by: "gateway" }))
+        stopSignals.interruptible(sessionId, () => new Interrupted({ route, by: "gateway" }))
       )
     }).pipe(Effect.provide(services))
 
@@ -230,7 +282,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     reset,
     rewind,
     auxiliary,
-    interrupt: signals.stop
+    interrupt: stopSignals.stopAll
   })
 })
 

@@ -13,48 +13,75 @@ import type { StoreError, Superseded, TurnLost, UnknownSession } from "../sessio
 import type { View } from "../view/View.ts"
 
 /**
- * What a step sends beside the messages. A `system` prompt given here replaces one in the log. A step whose model is not
- * the policy's says which window that one has; where models change, each step names its own.
+ * The system prompt, tools and model of a step. A step whose model is not the policy's names the window of its own;
+ * an agent that switches models does so in every step.
  *
  * @since 0.1.0
  * @category models
  */
 export interface StepOptions extends Window {
+  /** Replaces a system prompt in the log. */
   readonly system?: string | Message | undefined
+  /** Tool definitions as they are sent to the model, counted in tokens. */
   readonly tools?: ReadonlyArray<unknown> | undefined
 }
 
 /**
- * What the provider said a step had cost: all input tokens, cached ones included. The model is the step's, if it is not
- * given.
+ * The cost of a step, as its provider reported it.
  *
  * @since 0.1.0
  * @category models
  */
 export interface StepUsage {
+  /** All input tokens, cached ones included. */
   readonly inputTokens: number
+  /** The model that counted them; default: that of the latest view. */
   readonly model?: string | undefined
 }
 
 /**
+ * The failures of a turn's own operations.
+ *
+ * - `TurnLost`: another holder has the session's turn lease; the error holds the messages that were not stored
+ * - `Superseded`: a reset or rewind took effect since the turn began; the error holds the messages that were not stored
+ * - `UnknownSession`: the session was never delivered to
+ * - `StoreError`: the store failed; nothing of the operation was written
+ * - `CompressionFailed`: the step had to wait for a compression, which failed under `onExhausted: "fail"`
+ * - `InvalidPolicy`: the step's window contradicts the policy
+ *
  * @since 0.1.0
  * @category errors
  */
 export type TurnError = TurnLost | Superseded | UnknownSession | StoreError | CompressionFailed | InvalidPolicy
 
 /**
- * The handle an agent answers with. `view` takes up everything delivered so far and, over the hard threshold, waits for
- * a compression; `append` returns when the messages are on disk, and stores none of them if one is no message; `step`
- * is `view` and a model call, which runs once more after a compression if it fails with `ContextOverflow`.
+ * The handle an agent answers with.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Turn {
+  /** The session that is being answered. */
   readonly sessionId: SessionId
+  /**
+   * Moves everything delivered so far from the inbox to the log, and returns the messages for the next model call. Over
+   * the hard threshold it waits for a compression first; over the soft one it starts a compression in the background.
+   */
   readonly view: (options?: StepOptions) => Effect.Effect<View, TurnError>
+  /**
+   * Appends messages to the log, and returns when they are on disk. Stores all of them or none: one invalid message
+   * fails the call with `InvalidMessage`.
+   */
   readonly append: (...messages: ReadonlyArray<Message>) => Effect.Effect<void, TurnError | InvalidMessage>
+  /**
+   * Reports how many input tokens the provider counted for the latest view, so that later estimates are calibrated by
+   * it. Never fails; a number that is not a count of tokens is ignored.
+   */
   readonly report: (usage: StepUsage) => Effect.Effect<void>
+  /**
+   * Gets a view and passes it to `call`, which makes the model call and usually appends its answer. If `call` fails with
+   * `ContextOverflow`, the session is compressed and `call` runs once more with the new view.
+   */
   readonly step: <A, E, R>(
     call: (view: View) => Effect.Effect<A, E, R>,
     options?: StepOptions

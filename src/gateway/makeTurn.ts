@@ -1,11 +1,17 @@
-/** The handle of one turn: how a step gets its view, what happens when it does not fit, and what is left at the end. */
+/** The handle of one turn: gives each step its view, compresses when that does not fit, and checks the session at its end. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import type * as Context from "effect/Context"
-import { type CompressionPolicy, forWindow, hardLimit, shares, softLimit } from "../compression/CompressionPolicy.ts"
+import {
+  type CompressionPolicy,
+  forWindow,
+  hardLimit,
+  shares,
+  softLimit,
+  type Window
+} from "../compression/CompressionPolicy.ts"
 import type { Compressor } from "../compression/Compressor.ts"
 import type { InvalidMessage, Message } from "../message/Message.ts"
-import { isDegraded, type State } from "../session/Session.ts"
+import { isDegraded, type SessionId, type State } from "../session/Session.ts"
 import type { Lease, SessionStore } from "../store/SessionStore.ts"
 import { type Counter, calibrated, overhead, total } from "../message/Tokens.ts"
 import type { StepOptions, StepUsage, Turn, TurnError } from "./Turn.ts"
@@ -13,101 +19,63 @@ import type * as View from "../view/View.ts"
 import * as LogLines from "../audit/logLines.ts"
 import { warmDigests } from "../ledger/messageDigest.ts"
 import * as EventLoopBudget from "../concurrency/eventLoopBudget.ts"
+import { monotonicMillis } from "../concurrency/monotonicClock.ts"
 import * as IncrementalView from "../view/incrementalView.ts"
-import * as Waits from "./waits.ts"
 
-export interface Environment {
-  readonly store: Context.Tag.Service<SessionStore>
-  readonly compressor: Context.Tag.Service<Compressor>
+export interface TurnEnvironment {
+  readonly store: SessionStore["Type"]
+  readonly compressor: Compressor["Type"]
   readonly counter: Counter
 }
 
-/** How often a step waits for one more compression when the last one left too much. */
+/** `checkEnd` runs once after the agent, however it ended. */
+export interface TurnHandle {
+  readonly turn: Turn
+  readonly checkEnd: Effect.Effect<void>
+}
+
+/** Compressions a step waits for, after the first, when the one before left too much. */
 const MOST_REPLANS = 2
 
-/** How far beyond its target a conversation has to be before it is compressed unasked. */
-const WORTHWHILE = 1.25
-
-interface Step {
-  readonly state: State
-  readonly view: View.View
-  readonly tokens: number
-}
-
-/** `estimate` is of the view, `appended` of what has come after it. */
-interface Last {
-  readonly state: State
-  readonly options: StepOptions
-  readonly estimate: number
-  appended: number
-}
-
-/** `end` belongs after the turn. */
-export interface Handle {
-  readonly turn: Turn
-  readonly end: Effect.Effect<void>
-}
-
-export const make = ({ compressor, counter, store }: Environment, lease: Lease): Handle => {
+export const makeTurn = ({ compressor, counter, store }: TurnEnvironment, lease: Lease): TurnHandle => {
   const { sessionId } = lease
-  const waiting = Waits.make(store, sessionId)
-  let last: Last | undefined
+  const countWaiting = makeWaitCounter(store, sessionId)
+  let last: LastView | undefined
 
-  const looked = (state: State, options: StepOptions): Effect.Effect<Step> =>
+  const assembleStep = (state: State, options: StepOptions): Effect.Effect<Step> =>
     Effect.map(EventLoopBudget.runInSlices(IncrementalView.assembleInSlices(state, counter, options)), (view) => {
       last = { state, options, estimate: view.tokens, appended: 0 }
-      return { state, view, tokens: asReported(view.tokens, state, options) }
+      return { state, view, tokens: calibrateView(view.tokens, state, options) }
     })
 
-  /** Whole with its lines, whoever interrupts. */
-  const promote = (options: StepOptions): Effect.Effect<Step, TurnError> =>
+  /** Uninterruptible: every promoted message gets its log line. */
+  const promoteInbox = (options: StepOptions): Effect.Effect<Step, TurnError> =>
     Effect.gen(function* () {
       const { promoted, state } = yield* store.promote(lease)
       yield* Effect.forEach(promoted, (entry) => LogLines.logPromoted(sessionId, entry), { discard: true })
       yield* EventLoopBudget.chargeWork(() => warmDigests(promoted))
-      return yield* looked(state, options)
+      return yield* assembleStep(state, options)
     }).pipe(Effect.uninterruptible)
 
-  /** Tokens of the step that no compression can take away. */
-  const fixed = (options: StepOptions) => {
-    const logged = options.system === undefined ? (last?.state.system ?? []) : []
-    return overhead(counter, options) + total(logged)
-  }
-
-  const asks = (options: StepOptions) => {
-    const { contextLength, model, reservedOutput } = options
-    return { overhead: fixed(options), contextLength, reservedOutput, model }
-  }
-
-  const compress = (options: StepOptions) =>
-    waiting(compressor.compress(sessionId, { ...asks(options), isUrgent: true }))
-
-  /** Where the conversation is within its target already, a compression would be for nothing. */
-  const isOver = (policy: CompressionPolicy, limit: number, target: number, tokens: number, options: StepOptions) => {
-    if (tokens <= limit) return false
-    // `tokens` are as the provider counts them, and so is what is taken from them.
-    const overhead = last === undefined ? fixed(options) : scaled(fixed(options), last.state, options)
-    const room = shares(policy, overhead)
-    return room !== undefined && tokens - overhead > target * room.target
-  }
-  const isOverHard = (policy: CompressionPolicy, tokens: number, options: StepOptions) =>
-    isOver(policy, hardLimit(policy), 1, tokens, options)
-  const isOverSoft = (policy: CompressionPolicy, tokens: number, options: StepOptions) =>
-    policy.mode === "background" && isOver(policy, softLimit(policy), WORTHWHILE, tokens, options)
+  const compressNow = (options: StepOptions) =>
+    countWaiting(
+      compressor.compress(sessionId, { ...compressionRequest(counter, last?.state, options), isUrgent: true })
+    )
 
   const view = (options: StepOptions = {}): Effect.Effect<View.View, TurnError> =>
     Effect.gen(function* () {
       const policy = yield* forWindow(compressor.policy, options)
-      // Steps of many sessions at once follow one after the other, not all in one turn of the event loop.
+      // Steps of many sessions follow one after the other instead of sharing one turn of the event loop.
       yield* EventLoopBudget.awaitBudget
-      let step = yield* promote(options)
+      let step = yield* promoteInbox(options)
       if (policy.mode === "manual") return step.view
-      for (let plans = 0; plans <= MOST_REPLANS && isOverHard(policy, step.tokens, options); plans++) {
-        yield* compress(options)
-        step = yield* promote(options)
+      const budgetOf = ({ state, tokens }: Step) => makeBudget(policy, counter, state, options, tokens)
+      for (let plans = 0; plans <= MOST_REPLANS && isOverHard(budgetOf(step)); plans++) {
+        yield* compressNow(options)
+        step = yield* promoteInbox(options)
       }
-      if (isOverSoft(policy, step.tokens, options)) {
-        yield* compressor.start(sessionId, step.state.lastSeq, asks(options))
+      if (isOverSoft(budgetOf(step))) {
+        yield* compressor.start(sessionId, step.state.lastSeq, compressionRequest(counter, step.state, options))
       }
       if (step.state.segments.some(isDegraded)) yield* compressor.startHealing(sessionId)
       return step.view
@@ -123,10 +91,10 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
           })
         )
 
-  /** What is no number of tokens would make the stored session unreadable. */
-  const report = ({ inputTokens: said, model = last?.options.model ?? "" }: StepUsage) =>
+  const report = ({ inputTokens: reported, model = last?.options.model ?? "" }: StepUsage) =>
     Effect.suspend(() => {
-      const inputTokens = Math.round(said)
+      const inputTokens = Math.round(reported)
+      // Anything but a count of tokens would make the stored session unreadable.
       if (last === undefined || !Number.isSafeInteger(inputTokens) || inputTokens < 0) return Effect.void
       const { estimate, state } = last
       const usage = { generation: state.generation, seq: state.lastSeq, model, inputTokens, estimate }
@@ -136,33 +104,129 @@ export const make = ({ compressor, counter, store }: Environment, lease: Lease):
 
   const step: Turn["step"] = (call, options = {}) =>
     Effect.catchIf(Effect.flatMap(view(options), call), isOverflow, () =>
-      Effect.zipRight(compress(options), Effect.flatMap(view(options), call))
+      Effect.zipRight(compressNow(options), Effect.flatMap(view(options), call))
     )
 
   /**
-   * What the turn has added may be too much, and now nobody waits. The running count decides whether to look at all; it
-   * does not know of a compression that has ended meanwhile.
+   * Begins a compression if the turn has added too much: nobody waits for it now. The running count decides whether to
+   * assemble the view at all; it knows nothing of a compression that has ended meanwhile, so the view decides.
    */
-  const end = Effect.gen(function* () {
+  const checkEnd = Effect.gen(function* () {
     if (last === undefined) return
     const { appended, estimate, options, state } = last
     const policy = yield* forWindow(compressor.policy, options)
-    const counted = asReported(estimate + appended, state, options)
-    if (appended === 0 || !isOverSoft(policy, counted, options)) return
+    const counted = calibrateView(estimate + appended, state, options)
+    if (appended === 0 || !isOverSoft(makeBudget(policy, counter, state, options, counted))) return
     const now = yield* store.state(sessionId)
-    const { tokens } = yield* looked(now, options)
-    if (isOverSoft(policy, tokens, options)) yield* compressor.start(sessionId, now.lastSeq, asks(options))
-  }).pipe(Effect.catchAll((error) => Effect.logDebug(`the end of a turn was not looked at: ${error.message}`)))
+    const { tokens } = yield* assembleStep(now, options)
+    if (!isOverSoft(makeBudget(policy, counter, now, options, tokens))) return
+    yield* compressor.start(sessionId, now.lastSeq, compressionRequest(counter, now, options))
+  }).pipe(Effect.catchAll((error) => Effect.logDebug(`the end of a turn was not checked: ${error.message}`)))
 
-  return { turn: { sessionId, view, append, report, step }, end }
+  return { turn: { sessionId, view, append, report, step }, checkEnd }
+}
+
+/** A view as a step gets it, and its tokens as the provider would count them. */
+interface Step {
+  readonly state: State
+  readonly view: View.View
+  readonly tokens: number
+}
+
+/** The latest view of the turn: its estimated tokens, and those of the messages appended since. */
+interface LastView {
+  readonly state: State
+  readonly options: StepOptions
+  readonly estimate: number
+  appended: number
+}
+
+// ── the budget of a step ──
+
+/** A view against the limits of its policy, in tokens as the provider counts them. */
+interface Budget {
+  readonly tokens: number
+  readonly hard: number
+  readonly soft: number
+  /**
+   * Whether the conversation is larger than `factor` times the target of a compression. Within it, a compression would
+   * gain nothing. A function, because counting the tools takes time and most views are below every limit.
+   */
+  readonly exceedsTarget: (factor: number) => boolean
+}
+
+const makeBudget = (
+  policy: CompressionPolicy,
+  counter: Counter,
+  state: State,
+  options: StepOptions,
+  tokens: number
+): Budget => ({
+  tokens,
+  hard: hardLimit(policy),
+  soft: policy.mode === "background" ? softLimit(policy) : Infinity,
+  exceedsTarget: (factor) => {
+    const overhead = calibratePart(countOverhead(counter, state, options), state, options)
+    const target = shares(policy, overhead)?.target ?? Infinity
+    return tokens - overhead > factor * target
+  }
+})
+
+/** The step has to wait for a compression. */
+const isOverHard = ({ exceedsTarget, hard, tokens }: Budget): boolean => tokens > hard && exceedsTarget(1)
+
+/** A compression should begin in the background. */
+const isOverSoft = ({ exceedsTarget, soft, tokens }: Budget): boolean => tokens > soft && exceedsTarget(WORTHWHILE)
+
+/** A conversation this many times its target is worth a compression that no step waits for. */
+const WORTHWHILE = 1.25
+
+/** Tokens of the step that no compression can remove: its system prompt and its tools. */
+const countOverhead = (counter: Counter, state: State | undefined, options: StepOptions): number => {
+  const logged = options.system === undefined ? (state?.system ?? []) : []
+  return overhead(counter, options) + total(logged)
+}
+
+const compressionRequest = (
+  counter: Counter,
+  state: State | undefined,
+  options: StepOptions
+): Window & { readonly overhead: number } => {
+  const { contextLength, model, reservedOutput } = options
+  return { overhead: countOverhead(counter, state, options), contextLength, reservedOutput, model }
 }
 
 /** An estimate of the whole view, as the provider would count it. */
-const asReported = (estimate: number, { generation, usage }: State, { model }: StepOptions): number =>
+const calibrateView = (estimate: number, { generation, usage }: State, { model }: StepOptions): number =>
   calibrated(estimate, generation, usage, model)
 
-/** An estimate of a part of it: only the report's ratio applies. */
-const scaled = (estimate: number, { usage }: State, { model }: StepOptions): number =>
+/** An estimate of a part of the view: only the ratio of the provider's report applies. */
+const calibratePart = (estimate: number, { usage }: State, { model }: StepOptions): number =>
   calibrated(estimate, -1, usage, model)
 
 const isOverflow = (error: unknown): boolean => Predicate.isTagged(error, "ContextOverflow")
+
+// ── waiting ──
+
+/** Adds the time that the steps of one turn wait for compressions to the session's statistics. */
+const makeWaitCounter = (store: SessionStore["Type"], sessionId: SessionId) => {
+  let hasWaited = false
+
+  const addWait = (milliseconds: number) =>
+    Effect.suspend(() => {
+      if (milliseconds < 1) return Effect.void
+      const turnsWaited = hasWaited ? 0 : 1
+      hasWaited = true
+      const counts = { turnsWaited, waitedMs: milliseconds, longestWaitMs: milliseconds }
+      return Effect.ignoreLogged(store.count(sessionId, counts))
+    })
+
+  /** Counts a wait that fails or is interrupted, too. */
+  return <A, E>(compression: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.flatMap(monotonicMillis, (start) =>
+      Effect.ensuring(
+        compression,
+        Effect.flatMap(monotonicMillis, (now) => addWait(Math.floor(now - start)))
+      )
+    )
+}

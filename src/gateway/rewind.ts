@@ -1,22 +1,37 @@
 /**
- * Where a working context ends before its time: a reset leaves all of it, a rewind goes back to an earlier end. Both take
- * effect at once, whatever turn or compression is under way.
+ * Reset and rewind: a reset ends the working context, a rewind takes back the newest messages. Both take effect at
+ * once, whatever turn or compression is under way.
  */
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Ledger from "../ledger/Ledger.ts"
 import { findLastTurnEnd, findRequestsAfter } from "../session/openRequests.ts"
 import type { SessionId, State } from "../session/Session.ts"
 import { InvalidRewind, type StoreError, type UnknownSession } from "../session/SessionError.ts"
-import type { Committed, SessionStore } from "../store/SessionStore.ts"
+import type { Rewind, SessionStore } from "../store/SessionStore.ts"
 import type { Counter } from "../message/Tokens.ts"
 import * as LogLines from "../audit/logLines.ts"
 import { yieldToLoop } from "../concurrency/eventLoopBudget.ts"
 import * as UndoneRanges from "../session/undoneRanges.ts"
 
-type Store = Context.Tag.Service<SessionStore>
+type Store = SessionStore["Type"]
 
-/** The generation it led to, and how many messages were taken back. */
+/**
+ * The generation a reset led to, and the snapshot of the view it ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ResetResult {
+  readonly generation: number
+  readonly snapshotId: string
+}
+
+/**
+ * The generation a rewind led to, and how many messages it took back.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Rewound {
   readonly generation: number
   readonly undone: number
@@ -25,12 +40,14 @@ export interface Rewound {
 export const resetSession = (
   store: Store,
   sessionId: SessionId
-): Effect.Effect<Committed, UnknownSession | StoreError> =>
-  Effect.uninterruptible(
-    Effect.tap(store.reset(sessionId), ({ generation }) => LogLines.logReset(sessionId, generation))
+): Effect.Effect<ResetResult, UnknownSession | StoreError> =>
+  store.reset(sessionId).pipe(
+    Effect.tap(({ generation }) => LogLines.logReset(sessionId, generation)),
+    Effect.map(({ generation, snapshotId }) => ({ generation, snapshotId })),
+    Effect.uninterruptible
   )
 
-/** Whatever was covered after `seq` comes from a generation that had not covered it yet: none has to be made anew. */
+/** Takes back every message after `seq`. The new view is based on the newest generation that covered none of them. */
 export const rewindSession = (
   store: Store,
   counter: Counter,
@@ -38,70 +55,71 @@ export const rewindSession = (
   seq: number
 ): Effect.Effect<Rewound, InvalidRewind | UnknownSession | StoreError> =>
   Effect.gen(function* () {
-    const now = yield* store.state(sessionId)
-    const invalid = problem(now, seq)
-    if (invalid !== undefined) return yield* invalid
-    const { generation, manifest } = now
-    const undone = takenBack(now, seq)
-    if (undone === 0) return { generation, undone }
-    const base = yield* store.stateAt(sessionId, seq)
-    const { endedAt, open } = yield* requestsBeforeTail(store, base)
-    const ledger = answered(yield* ledgerAt(store, now, base), endedAt)
-    const text = Ledger.render(Ledger.withoutLive(ledger, open), counter, counter.text(base.manifest.ledger))
-    const excerpts = base.manifest.excerpts.filter((excerpt) => excerpt.seq <= seq)
-    const made = { base: generation, seq, manifest: { ...base.manifest, live: open, excerpts, ledger: text }, ledger }
-    const rewound = store.rewind(sessionId, made).pipe(
-      Effect.map((committed) =>
-        committed === null
-          ? undefined
-          : {
-              generation: committed.generation,
-              undone:
-                UndoneRanges.countUndone(committed.state.manifest.undone) - UndoneRanges.countUndone(manifest.undone)
-            }
-      ),
-      Effect.tap((ended) =>
-        ended === undefined ? Effect.void : LogLines.logRewind(sessionId, seq, ended.undone, ended.generation)
-      ),
-      Effect.uninterruptible
-    )
-    // A compression was committed meanwhile: it may have covered what is to be taken back.
-    return (yield* rewound) ?? (yield* rewindSession(store, counter, sessionId, seq))
+    for (;;) {
+      const now = yield* store.state(sessionId)
+      yield* checkTarget(now, seq)
+      if (countTakenBack(now, seq) === 0) return { generation: now.generation, undone: 0 }
+      const rewound = yield* commitRewind(store, now, yield* planRewind(store, counter, now, seq))
+      if (rewound !== null) return rewound
+      // A compression was committed meanwhile and may cover what is to be taken back, so the plan is made anew.
+    }
   })
 
-const problem = ({ lastSeq, manifest, sessionId }: State, seq: number): InvalidRewind | undefined => {
-  if (!Number.isInteger(seq) || seq < 0 || seq > lastSeq) {
-    return new InvalidRewind({ sessionId, seq, lastSeq, reason: "no-such-message" })
-  }
-  return UndoneRanges.isUndone(manifest.undone, seq)
-    ? new InvalidRewind({ sessionId, seq, lastSeq, reason: "undone" })
-    : undefined
+const checkTarget = ({ lastSeq, manifest, sessionId }: State, seq: number): Effect.Effect<void, InvalidRewind> => {
+  const reject = (reason: InvalidRewind["reason"]) =>
+    Effect.fail(new InvalidRewind({ sessionId, seq, lastSeq, reason }))
+  if (!Number.isInteger(seq) || seq < 0 || seq > lastSeq) return reject("no-such-message")
+  return UndoneRanges.isUndone(manifest.undone, seq) ? reject("undone") : Effect.void
 }
 
-const takenBack = ({ lastSeq, manifest: { undone } }: State, seq: number): number =>
+const countTakenBack = ({ lastSeq, manifest: { undone } }: State, seq: number): number =>
   UndoneRanges.countUndone(UndoneRanges.undoAfter(undone, seq, lastSeq)) - UndoneRanges.countUndone(undone)
 
+const planRewind = Effect.fnUntraced(function* (store: Store, counter: Counter, now: State, seq: number) {
+  const base = yield* store.stateAt(now.sessionId, seq)
+  const { endedAt, open } = yield* findRequestsBeforeTail(store, base)
+  const ledger = markAnswered(yield* readLedgerAt(store, now, base), endedAt)
+  const text = Ledger.render(Ledger.withoutLive(ledger, open), counter, counter.text(base.manifest.ledger))
+  const excerpts = base.manifest.excerpts.filter((excerpt) => excerpt.seq <= seq)
+  const manifest = { ...base.manifest, live: open, excerpts, ledger: text }
+  return { base: now.generation, seq, manifest, ledger } satisfies Rewind
+})
+
+/** Null if the store refused: the session is at another generation by now. Uninterruptible, so that it gets its log line. */
+const commitRewind = (
+  store: Store,
+  { manifest, sessionId }: State,
+  plan: Rewind
+): Effect.Effect<Rewound | null, UnknownSession | StoreError> =>
+  Effect.gen(function* () {
+    const committed = yield* store.rewind(sessionId, plan)
+    if (committed === null) return null
+    const { generation, state } = committed
+    const undone = UndoneRanges.countUndone(state.manifest.undone) - UndoneRanges.countUndone(manifest.undone)
+    yield* LogLines.logRewind(sessionId, plan.seq, undone, generation)
+    return { generation, undone }
+  }).pipe(Effect.uninterruptible)
+
 /**
- * The requests before the tail that are open again, or still, and where the last turn has ended. One that was answered
- * after the point gone back to is open: its answer is undone.
+ * Finds the requests before the tail that are open in `base`, and the last message that ended a turn. A request whose
+ * answer is taken back is open again.
  */
-const requestsBeforeTail = Effect.fnUntraced(function* (store: Store, { manifest, sessionId, tail }: State) {
-  const inTail = findLastTurnEnd(tail)
-  if (inTail !== undefined) return { endedAt: inTail, open: [] }
+const findRequestsBeforeTail = Effect.fnUntraced(function* (store: Store, { manifest, sessionId, tail }: State) {
+  const endInTail = findLastTurnEnd(tail)
+  if (endInTail !== undefined) return { endedAt: endInTail, open: [] }
   let open: ReadonlyArray<number> = []
   for (let to = manifest.tailFrom - 1; to >= manifest.contextFrom; to -= PAGE) {
     const page = yield* store.range(sessionId, Math.max(manifest.contextFrom, to - PAGE + 1), to)
     const endedAt = findLastTurnEnd(page)
-    const since = findRequestsAfter(endedAt, page)
-    open = [...since.map(({ seq }) => seq), ...open]
+    open = [...findRequestsAfter(endedAt, page).map(({ seq }) => seq), ...open]
     if (endedAt !== undefined) return { endedAt, open }
     yield* yieldToLoop
   }
   return { endedAt: 0, open }
 })
 
-/** What was said up to the tail, and noted. The ledger of now, if that covers no more; else read again from the log. */
-const ledgerAt = Effect.fnUntraced(function* (store: Store, now: State, base: State) {
+/** The ledger up to the tail of `base`: today's ledger if that covers no more, otherwise read again from the log. */
+const readLedgerAt = Effect.fnUntraced(function* (store: Store, now: State, base: State) {
   const latest = yield* store.ledger(now.sessionId)
   if (base.generation === now.generation) return latest
   const { contextFrom, headTo, tailFrom } = base.manifest
@@ -113,10 +131,10 @@ const ledgerAt = Effect.fnUntraced(function* (store: Store, now: State, base: St
   return ledger
 })
 
-const answered = (ledger: Ledger.Ledger, endedAt: number): Ledger.Ledger => ({
+const markAnswered = (ledger: Ledger.Ledger, endedAt: number): Ledger.Ledger => ({
   ...ledger,
   requests: ledger.requests.map((request) => ({ ...request, answered: request.seq < endedAt }))
 })
 
-/** Messages that are read before others get their turn. */
+/** Messages read between two yields to the event loop. */
 const PAGE = 100

@@ -126,7 +126,7 @@ export const make = Effect.fnUntraced(function* ({ maxConcurrentCalls = 16 }: Op
   const { condemn, take } = yield* ClientCache.make
   const line = FairQueue.make<string>(maxConcurrentCalls)
   const within: Context.Tag.Service<ModelClients>["within"] = (route, effect, patience) =>
-    line.pass(identity(route), effect, patience)
+    line.withPlace(identity(route), effect, patience)
 
   const complete = Effect.fn("ModelClients.complete")(function* (
     route: Route,

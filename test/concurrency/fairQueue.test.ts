@@ -9,7 +9,7 @@ const visitors = FastCheck.array(FastCheck.record({ stays: FastCheck.nat(5), isI
 
 const yields = (times: number) => Effect.repeatN(Effect.yieldNow(), times)
 
-describe("a turnstile", () => {
+describe("a fair queue", () => {
   it.effect.prop(
     "lets in at most as many as it has places, in the order they came, and forgets nobody",
     [FastCheck.integer({ min: 1, max: 4 }), visitors],
@@ -19,7 +19,7 @@ describe("a turnstile", () => {
         const entered: Array<number> = []
         let inside = 0
         const visit = (n: number, stays: number) =>
-          line.pass(
+          line.withPlace(
             "k",
             Effect.acquireUseRelease(
               Effect.sync(() => void (inside += 1)),
@@ -40,7 +40,7 @@ describe("a turnstile", () => {
           entered.toSorted((a, b) => a - b)
         )
         all.forEach(({ isInterrupted }, n) => assert.isTrue(isInterrupted || entered.includes(n)))
-        assert.strictEqual(line.size(), 0)
+        assert.strictEqual(line.countLines(), 0)
       }),
     { fastCheck: { numRuns: 300 } }
   )
@@ -48,12 +48,12 @@ describe("a turnstile", () => {
   it.effect("of several places has nobody wait while one is free", () =>
     Effect.gen(function* () {
       const line = FairQueue.make<string>(2)
-      const visitors = yield* Effect.replicateEffect(Effect.fork(line.pass("k", Effect.never)), 3)
+      const visitors = yield* Effect.replicateEffect(Effect.fork(line.withPlace("k", Effect.never)), 3)
       yield* yields(10)
       let passed = 0
       const passing = Effect.sync(() => void (passed += 1))
-      const fourth = yield* Effect.fork(line.pass("k", passing))
-      yield* line.pass("another key", passing)
+      const fourth = yield* Effect.fork(line.withPlace("k", passing))
+      yield* line.withPlace("another key", passing)
       yield* yields(10)
       assert.strictEqual(passed, 1)
       yield* Fiber.interruptAll(visitors)
@@ -65,17 +65,17 @@ describe("a turnstile", () => {
   it.effect("who waits for longer than he would passes by, and the next takes his place", () =>
     Effect.gen(function* () {
       const line = FairQueue.make<string>()
-      const inside = yield* Effect.fork(line.pass("k", Effect.never))
+      const inside = yield* Effect.fork(line.withPlace("k", Effect.never))
       const hasty = yield* Effect.fork(
-        line.pass("k", Effect.succeed("in"), { wait: "1 second", late: Effect.succeed("late") })
+        line.withPlace("k", Effect.succeed("in"), { wait: "1 second", late: Effect.succeed("late") })
       )
-      const patient = yield* Effect.fork(line.pass("k", Effect.succeed("in")))
+      const patient = yield* Effect.fork(line.withPlace("k", Effect.succeed("in")))
       yield* yields(10)
       yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* Fiber.join(hasty), "late")
       yield* Fiber.interrupt(inside)
       assert.strictEqual(yield* Fiber.join(patient), "in")
-      assert.strictEqual(line.size(), 0)
+      assert.strictEqual(line.countLines(), 0)
     })
   )
 })

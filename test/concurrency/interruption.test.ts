@@ -13,12 +13,12 @@ import { scripted } from "../support/world.ts"
 
 const world = scripted(Scripted.layer([]))
 
-describe("turnstile", () => {
+describe("a fair queue", () => {
   it.live("interrupted anywhere, nobody keeps a place", () =>
     interruptEverywhere(
       Effect.sync(() => FairQueue.make<string>()),
-      (line) => line.pass("k", Effect.yieldNow()),
-      (line) => Effect.sync(() => line.size() === 0)
+      (line) => line.withPlace("k", Effect.yieldNow()),
+      (line) => Effect.sync(() => line.countLines() === 0)
     ).pipe(Effect.map(isUnbroken))
   )
 
@@ -27,7 +27,10 @@ describe("turnstile", () => {
     Effect.gen(function* () {
       const line = FairQueue.make<string>(places)
       const isLeaving = yield* Deferred.make<void>()
-      const inside = yield* Effect.replicateEffect(Effect.forkDaemon(line.pass("k", Deferred.await(isLeaving))), places)
+      const inside = yield* Effect.replicateEffect(
+        Effect.forkDaemon(line.withPlace("k", Deferred.await(isLeaving))),
+        places
+      )
       yield* Effect.yieldNow()
       const leave = Effect.zipRight(Deferred.succeed(isLeaving, undefined), Fiber.joinAll(inside))
       return { line, leave: Effect.uninterruptible(leave) }
@@ -36,16 +39,18 @@ describe("turnstile", () => {
   it.live("interrupted anywhere in the second place, the third one still gets in", () =>
     interruptEverywhere(
       taken(1),
-      ({ leave, line }) => Effect.zipRight(Effect.fork(leave), line.pass("k", Effect.void)),
-      ({ leave, line }) => Effect.map(Effect.zipRight(leave, line.pass("k", Effect.void)), () => line.size() === 0)
+      ({ leave, line }) => Effect.zipRight(Effect.fork(leave), line.withPlace("k", Effect.void)),
+      ({ leave, line }) =>
+        Effect.map(Effect.zipRight(leave, line.withPlace("k", Effect.void)), () => line.countLines() === 0)
     ).pipe(Effect.map(isUnbroken))
   )
 
   it.live("of several places, interrupted anywhere in the line, the one behind still gets in", () =>
     interruptEverywhere(
       taken(2),
-      ({ leave, line }) => Effect.zipRight(Effect.fork(leave), line.pass("k", Effect.void)),
-      ({ leave, line }) => Effect.map(Effect.zipRight(leave, line.pass("k", Effect.void)), () => line.size() === 0)
+      ({ leave, line }) => Effect.zipRight(Effect.fork(leave), line.withPlace("k", Effect.void)),
+      ({ leave, line }) =>
+        Effect.map(Effect.zipRight(leave, line.withPlace("k", Effect.void)), () => line.countLines() === 0)
     ).pipe(Effect.map(isUnbroken))
   )
 
@@ -58,14 +63,14 @@ describe("turnstile", () => {
   )
 })
 
-describe("signals", () => {
+describe("stop signals", () => {
   const id = SessionId.make("s")
 
   it.live("interrupted anywhere, a stoppable effect ends and leaves nobody to stop", () =>
     interruptEverywhere(
       Effect.sync(() => StopSignals.make()),
-      (signals) => signals.stoppable(id, () => "stopped")(Effect.yieldNow()),
-      (signals) => Effect.map(signals.stop(id), (stopped) => !stopped && signals.size() === 0)
+      (signals) => signals.interruptible(id, () => "stopped")(Effect.yieldNow()),
+      (signals) => Effect.map(signals.stopAll(id), (stopped) => !stopped && signals.countKeys() === 0)
     ).pipe(Effect.map(isUnbroken))
   )
 
