@@ -1,10 +1,17 @@
 import { defineConfig } from "vitest/config"
 
-export default defineConfig({
+/** `vitest run --mode thorough` repeats in full what chance decides; see `test/support/repetitions.ts`. */
+export default defineConfig(({ mode }) => ({
   test: {
     include: ["test/**/*.test.ts", "scratch/**/*.test.ts"],
     testTimeout: 60_000,
     // @effect/vitest brings its own clock: faking the platform's timers would stall sockets and SQLite retries.
-    fakeTimers: { toFake: [] }
+    fakeTimers: { toFake: [] },
+    // The modules of Effect take longer to load than most files take to run: the files of a worker share them.
+    isolate: false,
+    // Log lines are shown for tests that fail.
+    silent: "passed-only",
+    slowTestThreshold: 5_000,
+    env: mode === "thorough" ? { TEST_THOROUGH: "1" } : {}
   }
-})
+}))

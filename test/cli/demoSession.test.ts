@@ -2,13 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Either, FastCheck } from "effect"
 import * as DemoSession from "../../src/cli/demo/session.ts"
 import * as Message from "../../src/message/Message.ts"
+import { propertyRuns } from "../support/repetitions.ts"
 
 const characters = (message: Message.Message) =>
   Message.text(message).length +
   Message.toolCalls(message).reduce((sum, call) => sum + call.function.name.length + call.function.arguments.length, 0)
 
 const seeds = FastCheck.integer()
-const few = { fastCheck: { numRuns: 15 } }
+const few = propertyRuns(4, 15)
 
 describe("a demo session", () => {
   it.prop(

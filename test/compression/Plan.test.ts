@@ -24,6 +24,7 @@ import {
   system
 } from "../support/histories.ts"
 import { problems } from "../support/providerShapes.ts"
+import { propertyRuns } from "../support/repetitions.ts"
 
 const policyOf = (options: CompressionPolicy.Options) => Either.getOrThrow(CompressionPolicy.make(options))
 
@@ -147,7 +148,7 @@ describe("Fits: a view after a compression is within its target", () => {
     "whatever the history, the window and the number of compressions; nothing is lost, no pair is split",
     [FastCheck.array(FastCheck.tuple(any, options), { minLength: 1, maxLength: 4 })],
     ([pieces]) => void live(pieces),
-    { fastCheck: { numRuns: 1_000 } }
+    propertyRuns(250, 1_000)
   )
 
   const long = "word ".repeat(20_000)

@@ -10,6 +10,7 @@ import { SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import * as Models from "../support/models.ts"
+import { propertyRuns } from "../support/repetitions.ts"
 import { idle, onVirtualClock } from "../support/virtualClock.ts"
 import { asked, conversation, deliver, id, recorded, route, scripted, summary } from "../support/world.ts"
 
@@ -126,7 +127,7 @@ describe("a session that its conversation fills", () => {
         assert.deepStrictEqual(holds(lines), [])
       }).pipe(Effect.provide(Layer.merge(world, layer)), onVirtualClock)
     },
-    { fastCheck: { numRuns: 30 } }
+    propertyRuns(8, 30)
   )
 })
 

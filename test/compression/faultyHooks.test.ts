@@ -5,6 +5,7 @@ import * as CompressionHooks from "../../src/compression/CompressionHooks.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { contradictions } from "../support/auditTrail.ts"
 import { compress, generation, hang, imported, world } from "../support/hooks.ts"
+import { propertyRuns } from "../support/repetitions.ts"
 import { onVirtualClock } from "../support/virtualClock.ts"
 import { id, summary } from "../support/world.ts"
 
@@ -117,6 +118,6 @@ describe("a hook at fault", () => {
         const hooks = { before, after: () => Effect.asVoid(Effect.suspend(after)) }
         assert.deepStrictEqual(yield* outcomeWith(hooks, script), yield* outcomeWith({}, script))
       }),
-    { fastCheck: { numRuns: 40 } }
+    propertyRuns(10, 40)
   )
 })

@@ -5,6 +5,7 @@ import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as StreamDeadlines from "../../src/concurrency/streamDeadlines.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
+import { propertyRuns } from "../support/repetitions.ts"
 import { asked, conversation, id, policy, scripted } from "../support/world.ts"
 
 /** A clock to run something on, whose time of day is `by` milliseconds off once `set` has run; nobody sleeps less for it. */
@@ -51,7 +52,7 @@ describe("when the clock is set", () => {
         yield* endsAt(fiber, 3)
         assert.strictEqual(yield* Fiber.join(fiber), "idle")
       }),
-    { fastCheck: { numRuns: 20 } }
+    propertyRuns(5, 20)
   )
 
   it.effect.prop(
@@ -75,7 +76,7 @@ describe("when the clock is set", () => {
         assert.approximately(durationMs, 29_000, 10)
       }).pipe(Effect.provide(scripted(model.layer, { policy: manual, totalTimeout: "29 seconds" })))
     },
-    { fastCheck: { numRuns: 10 } }
+    propertyRuns(3, 10)
   )
 
   it.effect.prop(
@@ -95,6 +96,6 @@ describe("when the clock is set", () => {
         yield* endsAt(fiber, 4)
         assert.strictEqual((yield* Fiber.join(fiber))._tag, "SessionBusy")
       }).pipe(Effect.provide(scripted(Scripted.layer([])))),
-    { fastCheck: { numRuns: 10 } }
+    propertyRuns(3, 10)
   )
 })

@@ -7,6 +7,7 @@ import { Gateway } from "../../src/gateway/Gateway.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import type { StepOptions } from "../../src/gateway/Turn.ts"
+import { propertyRuns } from "../support/repetitions.ts"
 import { onVirtualClock } from "../support/virtualClock.ts"
 import { conversation, id, scripted, summary } from "../support/world.ts"
 
@@ -112,7 +113,7 @@ describe("a smaller window", () => {
           assert.isAtMost((yield* step({ contextLength })).tokens, CompressionPolicy.hardLimit(policy))
         }
       }).pipe(Effect.provide(world(Scripted.make([summary("x")]), "preflight"))),
-    { fastCheck: { numRuns: 15 } }
+    propertyRuns(4, 15)
   )
 })
 

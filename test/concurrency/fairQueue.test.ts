@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck, Fiber, TestClock } from "effect"
 import * as FairQueue from "../../src/concurrency/fairQueue.ts"
+import { propertyRuns } from "../support/repetitions.ts"
 
 /** How long each stays, and whether it is interrupted while the others come and go. */
 const visitors = FastCheck.array(FastCheck.record({ stays: FastCheck.nat(5), isInterrupted: FastCheck.boolean() }), {
@@ -42,7 +43,7 @@ describe("a fair queue", () => {
         all.forEach(({ isInterrupted }, n) => assert.isTrue(isInterrupted || entered.includes(n)))
         assert.strictEqual(line.countLines(), 0)
       }),
-    { fastCheck: { numRuns: 300 } }
+    propertyRuns(75, 300)
   )
 
   it.effect("of several places has nobody wait while one is free", () =>

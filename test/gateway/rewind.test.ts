@@ -15,6 +15,7 @@ import * as View from "../../src/view/View.ts"
 import * as Histories from "../support/histories.ts"
 import * as Programs from "../support/programs.ts"
 import { problems } from "../support/providerShapes.ts"
+import { propertyRuns } from "../support/repetitions.ts"
 import { asked, conversation, deliver, id, recorded, scripted, summary } from "../support/world.ts"
 
 const policy = { contextLength: 4_096, mode: "manual" } as const
@@ -186,7 +187,7 @@ describe("rewind", () => {
           assert.strictEqual(baseOf(snapshot), views.get(generation) ?? baseOf(snapshot), "a snapshot keeps its bytes")
         }
       }).pipe(Effect.provide(scripted(Scripted.layer([oracle]), { policy }))),
-    { fastCheck: { numRuns: 40 } }
+    propertyRuns(10, 40)
   )
 
   /** Head, handoff and live requests: all of a view that a generation alone decides. */

@@ -17,6 +17,7 @@ import process from "node:process"
 import * as Doctor from "../../src/hermes/Doctor.ts"
 import type { StoreError } from "../../src/session/SessionError.ts"
 import { build, contents, dump, event, folder, inUse, NOW, query, routed } from "../support/hermesLineages.ts"
+import { propertyRuns } from "../support/repetitions.ts"
 
 const atNow = TestClock.setTime(NOW * 1_000)
 const ages = FastCheck.constantFrom("new" as const, "old" as const)
@@ -48,7 +49,7 @@ describe("Doctor", () => {
         assert.strictEqual((yield* Doctor.repair(file)).backup, null)
         assert.strictEqual(dump(file), repaired)
       }),
-    { fastCheck: { numRuns: 30 } }
+    propertyRuns(8, 30)
   )
 
   it.effect.prop(
@@ -76,7 +77,7 @@ describe("Doctor", () => {
         }
         for (const chat of routed(file)) assert.notMatch(String(endReason(chat).end_reason), /compression|merged/)
       }),
-    { fastCheck: { numRuns: 30 } }
+    propertyRuns(8, 30)
   )
 
   it.effect.prop(
@@ -98,7 +99,7 @@ describe("Doctor", () => {
           assert.isTrue(readFileSync(file).equals(bytes))
         }
       }),
-    { fastCheck: { numRuns: 25 } }
+    propertyRuns(7, 25)
   )
 
   const given = ["inplace", "rotated", "broken", "old_2026-05-15"].map((name) => `../shared/hermes/state_${name}.db`)

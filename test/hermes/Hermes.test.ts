@@ -16,6 +16,7 @@ import * as Hermes from "../../src/hermes/Hermes.ts"
 import * as Files from "../support/hermes.ts"
 import { assertSearchable, assertSound, inDatabase, type Row, rowsOf } from "../support/hermes.ts"
 import { openai } from "../support/providerShapes.ts"
+import { propertyRuns, repetitions } from "../support/repetitions.ts"
 import { assistant, granted, segment, user } from "../support/stores.ts"
 import { conversation, route, summary } from "../support/world.ts"
 
@@ -157,7 +158,7 @@ describe("SessionStore/Hermes", () => {
         assertSound(filename)
         assert.deepStrictEqual((yield* Doctor.diagnose(filename)).findings, [])
       }),
-    { fastCheck: { numRuns: 25 } }
+    propertyRuns(7, 25)
   )
 
   it.effect.prop(
@@ -190,7 +191,7 @@ describe("SessionStore/Hermes", () => {
       }),
     {
       fastCheck: {
-        numRuns: 25,
+        numRuns: repetitions(7, 25),
         examples: [
           [
             [
@@ -239,7 +240,7 @@ describe("SessionStore/Hermes", () => {
         assert.strictEqual(new Set(contents).size, contents.length)
         assertSound(filename)
       }),
-    { fastCheck: { numRuns: 20 } }
+    propertyRuns(5, 20)
   )
 
   const compressing = (filename: string) =>

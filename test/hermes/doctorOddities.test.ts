@@ -4,6 +4,7 @@ import Database from "better-sqlite3"
 import * as Doctor from "../../src/hermes/Doctor.ts"
 import { build, dump, event, NOW, query } from "../support/hermesLineages.ts"
 import { oddities } from "../support/hermesOddities.ts"
+import { propertyRuns } from "../support/repetitions.ts"
 
 const atNow = TestClock.setTime(NOW * 1_000)
 
@@ -60,7 +61,7 @@ describe("Doctor, on what nobody expects", () => {
         )
         yield* repaired(file)
       }),
-    { fastCheck: { numRuns: 40 } }
+    propertyRuns(10, 40)
   )
 
   it.effect("the last request stays where a compression left more before the handoff than may be", () =>

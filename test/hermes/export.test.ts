@@ -15,6 +15,7 @@ import * as HermesStore from "../../src/hermes/Hermes.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import * as Fixture from "../support/hermes.ts"
 import * as Histories from "../support/histories.ts"
+import { repetitions } from "../support/repetitions.ts"
 import { freshSession, granted, segment, user } from "../support/stores.ts"
 
 const leaving = (sessionId: SessionId) =>
@@ -88,7 +89,7 @@ describe("export and import", () => {
                 messages.length === 0 ? Promise.resolve() : Runtime.runPromise(runtime)(check(messages, cut))
               ),
               {
-                numRuns: 40,
+                numRuns: repetitions(10, 40),
                 examples: [
                   // A handoff that stands for a message the view shows.
                   [

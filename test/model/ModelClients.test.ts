@@ -19,6 +19,7 @@ import { ModelClients, distinctRoutes, layer, endpointKey, isSameRoute } from ".
 import * as Scripted from "../../src/model/Scripted.ts"
 import { type Client, type Event, Provider, type Request, type Route } from "../../src/model/Provider.ts"
 import * as ModelServer from "../support/ModelServer.ts"
+import { propertyRuns } from "../support/repetitions.ts"
 
 const APIS: ReadonlyArray<Route["api"]> = ["responses", "chat"]
 
@@ -315,7 +316,7 @@ describe("complete", () => {
           assert.isTrue(client === before || (client > before && failed.has(before)))
         })
       }),
-    { fastCheck: { numRuns: 30 } }
+    propertyRuns(8, 30)
   )
 
   const outcomeOf = (outcome: string | undefined): Effect.Effect<Event, ModelError> => {

@@ -18,11 +18,10 @@ import * as Kept from "../support/keptPromises.ts"
 import * as ModelServer from "../support/ModelServer.ts"
 import * as Models from "../support/models.ts"
 import * as Programs from "../support/programs.ts"
+import { propertyRuns } from "../support/repetitions.ts"
 import { idle, onVirtualClock } from "../support/virtualClock.ts"
 import * as Watched from "../support/watched.ts"
 import { conversation, id, policy, recorded, scripted, summary } from "../support/world.ts"
-
-const runs = (numRuns: number) => ({ fastCheck: { numRuns } })
 
 const faults = FastCheck.array(Models.outcomesWithOverflow, { maxLength: 12 })
 
@@ -93,7 +92,7 @@ describe("random fault sequences", () => {
               onVirtualClock
             )
           },
-          { timeout: 240_000, ...runs(260) }
+          { timeout: 240_000, ...propertyRuns(30, 260) }
         )
       }
     }

@@ -7,10 +7,11 @@ import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import * as Crash from "../support/crashProcess.ts"
-
+import { repetitions } from "../support/repetitions.ts"
 import { asked, conversation, id, policy, route, summary } from "../support/world.ts"
 
-const COMPRESSIONS = 250
+const COMPRESSIONS = repetitions(60, 250)
+const SEEDS = [1, 2, 3].slice(0, repetitions(1, 3))
 
 /** A gateway that shares nothing with another but the file. */
 const gateway = (filename: string, model: Scripted.Scripted) =>
@@ -64,7 +65,7 @@ describe("an operation that failed", () => {
 
 describe("many processes", () => {
   layer(Crash.bundle, { excludeTestServices: true })((it) => {
-    for (const seed of [1, 2, 3]) {
+    for (const seed of SEEDS) {
       it.effect(
         `two, ${COMPRESSIONS} compressions each (seed ${seed}): nothing lost or doubled, one model call a range`,
         () =>

@@ -6,14 +6,15 @@ import { isHandoffContent } from "../../src/hermes/marks.ts"
 import * as Crash from "../support/crashProcess.ts"
 import type { Said } from "../support/crashWords.ts"
 import * as Hermes from "../support/hermes.ts"
+import { repetitions } from "../support/repetitions.ts"
 
 /** Set it to repeat the moments; what a process has reached by then is its own. */
 const SEED = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000)
-const FILES = 8
-const KILLS = 25
+const FILES = repetitions(2, 8)
+const KILLS = repetitions(10, 25)
 /** Of Hermes, one; by hand, more. */
 const HERMES_FILES = Number(process.env.CRASH_HERMES_FILES ?? 1)
-const HERMES_KILLS = 20
+const HERMES_KILLS = repetitions(6, 20)
 
 /** What one agent may have written without having said so: an arrival, a second one, a message of its turn. */
 const UNHEARD = 3

@@ -7,6 +7,7 @@ import * as Recall from "../../src/recall/Recall.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
+import { propertyRuns } from "../support/repetitions.ts"
 import { conversation, id, scripted, summary } from "../support/world.ts"
 
 const recall = (query: string, options?: Recall.Options) =>
@@ -166,7 +167,7 @@ describe("Recall", () => {
         }
         assert.deepStrictEqual(pieces, expected)
       }).pipe(Effect.provide(world)),
-    { fastCheck: { numRuns: 12 } }
+    propertyRuns(3, 12)
   )
 
   it.effect("a segment that is not there is a typed error, a place beyond it is empty", () =>

@@ -11,6 +11,7 @@ import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import { estimate } from "../../src/message/Tokens.ts"
 import { syntax, text } from "../support/histories.ts"
+import { propertyRuns } from "../support/repetitions.ts"
 import { conversation, id, scripted, summary } from "../support/world.ts"
 
 const history = conversation(20)
@@ -113,7 +114,7 @@ describe("RecallTools", () => {
         ]
         assert.notInclude(Handoff.material(messages.map(logged)), "a1B2")
       }).pipe(Effect.provide(plain)),
-    { fastCheck: { numRuns: 20 } }
+    propertyRuns(5, 20)
   )
 
   it.effect("a segment of another session is as unknown as one that never was", () =>
@@ -163,7 +164,7 @@ describe("RecallTools", () => {
           assert.notMatch(answer, /\n\[throughline/)
         }
       }).pipe(Effect.provide(plain)),
-    { fastCheck: { numRuns: 30 } }
+    propertyRuns(8, 30)
   )
 
   it.effect("a message larger than an answer is shortened and says so", () =>

@@ -13,6 +13,7 @@ import type { IdempotencyConflict, StoreError } from "../../src/session/SessionE
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import { trailOf } from "../support/auditTrail.ts"
+import { repetitions } from "../support/repetitions.ts"
 import { freshSession, user } from "../support/stores.ts"
 import { recorded, scripted, summary } from "../support/world.ts"
 
@@ -130,7 +131,7 @@ describe("deliveries", () => {
         yield* Effect.promise(() =>
           fc.assert(
             fc.asyncProperty(fc.array(arriving, { maxLength: 12 }), (all) => Runtime.runPromise(runtime)(check(all))),
-            { numRuns: 200 }
+            { numRuns: repetitions(50, 200) }
           )
         )
       })

@@ -7,6 +7,7 @@ import * as Ledger from "../../src/ledger/Ledger.ts"
 import type { Message } from "../../src/message/Message.ts"
 import { type Manifest, SessionId, wholeLog } from "../../src/session/Session.ts"
 import { type Lease, SessionStore } from "../../src/store/SessionStore.ts"
+import { propertyRuns } from "../support/repetitions.ts"
 import { assistant, backends, freshSession, granted, segment, user } from "../support/stores.ts"
 
 const contents = (sessionId: SessionId) =>
@@ -401,7 +402,7 @@ for (const [name, backend] of backends) {
               generation === 0 ? log : [...log.slice(0, 1), ...log.slice(state.manifest.tailFrom - 1)]
             )
           }),
-        { fastCheck: { numRuns: 60 } }
+        propertyRuns(15, 60)
       )
     })
   })

@@ -6,6 +6,7 @@ import type { Message } from "../../src/message/Message.ts"
 import { type SessionId, wholeLog } from "../../src/session/Session.ts"
 import { type SearchScope, SessionStore } from "../../src/store/SessionStore.ts"
 import { syntax, text } from "../support/histories.ts"
+import { propertyRuns } from "../support/repetitions.ts"
 import { assistant, backends, freshSession, granted, segment, user } from "../support/stores.ts"
 
 const conversation = (sessionId: SessionId, messages: ReadonlyArray<Message>) =>
@@ -173,7 +174,7 @@ for (const [name, backend] of backends) {
             yield* found(id, `${query}${noise}`)
             yield* found(id, `"${query}`)
           }),
-        { fastCheck: { numRuns: 150 } }
+        propertyRuns(38, 150)
       )
 
       it.effect("a message is covered by its finest segment, a healed one before a degraded one", () =>
