@@ -550,10 +550,31 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
       Effect.map(Cli.run(["demo"]), ({ code, stderr, stdout }) => {
         assert.strictEqual(code, 0, stderr)
         assert.lengthOf(stderr.match(/^turn +\d+ \[.+\] +\d+ messages {2}~[\d,]+ tokens$/gm) ?? [], 16)
-        assert.match(stdout, /^before\n\[.+\]\n[^]+^after\n\[.+\]\n[^]+ tokens \(-\d\d\.\d%\)$/m)
-        assert.match(stderr, /^ +turn \d+ answered in [\d,]+ ms while the compression was under way$/m)
+        assert.match(stdout, /^before \[.+\] +[\d,]+ tokens\nafter {2}\[.+\] +[\d,]+ tokens$/m)
+        assert.match(stdout, / tokens \(-\d\d\.\d%\)$/m)
+        assert.match(stderr, /^ +turn \d+ took [\d,]+ ms beside the compression$/m)
         assert.lengthOf(stdout.match(/^✓ /gm) ?? [], 6)
         assert.notInclude(stdout + stderr, "\u001B")
+      })
+    )
+
+    it.effect("says who summarizes, and its result fits one screen and adds up", () =>
+      Effect.map(Cli.run(["demo"]), ({ stderr, stdout }) => {
+        const told = stderr.replaceAll(/\s+/g, " ")
+        assert.include(told, "No model is called: the replies are written in advance")
+        assert.include(told, "by the embedded summarizer, which pretends to take 2 seconds")
+        const lines = stdout.trimEnd().split("\n")
+        assert.isAtMost(lines.length, 23)
+        // The last line names the path of this program, which may be long.
+        for (const line of [...lines.slice(0, -1), ...stderr.split("\n")]) assert.isAtMost(line.length, 80)
+        const sums = stdout.matchAll(/^([\d,]+) \w+ - ([\d,]+)[a-z ]* \+ ([\d,]+)[a-z ]* = ([\d,]+) /gm)
+        const numbers = Array.from(sums, ([, ...found]) => found.map((n) => Number(n.replaceAll(",", ""))))
+        assert.lengthOf(numbers, 2)
+        for (const [before = 0, summarized = 0, handoff = 0, after] of numbers) {
+          assert.strictEqual(before - summarized + handoff, after)
+        }
+        assert.include(stdout, "  The user's rules, word for word:\n  - ")
+        assert.match(lines.at(-1) ?? "", /^ {2}node \S+main\.js import CHAT\.jsonl --db sessions\.db$/)
       })
     )
 

@@ -1,7 +1,6 @@
 /** What an audit draws: sessions downwards, time to the right, what contradicts itself in red. */
 import type { Report, Span } from "../../audit/Audit.ts"
-import type { Style } from "../terminal/bars.ts"
-import { replaceControls } from "../terminal/terminal.ts"
+import { replaceControls, type Style } from "../terminal/terminal.ts"
 
 /** A session with its operations, and the times of what was found besides them. */
 export interface Row {

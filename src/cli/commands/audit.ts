@@ -10,7 +10,7 @@ import { setFlagsFromString } from "node:v8"
 import * as Audit from "../../audit/Audit.ts"
 import { systemErrorText } from "../../message/systemErrorText.ts"
 import { printAnswer, CommandError, jsonOption } from "../services.ts"
-import { terminalWidth, formatCount, hasColor, replaceControls, printNotice } from "../terminal/terminal.ts"
+import { formatCount, printNotice, replaceControls, styleOf } from "../terminal/terminal.ts"
 import * as Timeline from "../audit/timeline.ts"
 import * as TimelineSvg from "../audit/timelineSvg.ts"
 
@@ -55,7 +55,6 @@ const writeSvg = (file: string, timeline: Timeline.Timeline | undefined, title: 
       })
 
 const formatReport = (report: Audit.Report, timeline: Timeline.Timeline | undefined): ReadonlyArray<string> => {
-  const style = { width: terminalWidth(process.stdout), color: hasColor(process.stdout) }
   const untold = report.violations - report.findings.length
   return [
     ...report.findings.flatMap(({ fault, lines, text }) => [
@@ -64,7 +63,7 @@ const formatReport = (report: Audit.Report, timeline: Timeline.Timeline | undefi
       ""
     ]),
     ...(untold > 0 ? [`and ${formatCount(untold)} more`, ""] : []),
-    ...(timeline === undefined ? [] : [...Timeline.drawTimeline(timeline, style), ""]),
+    ...(timeline === undefined ? [] : [...Timeline.drawTimeline(timeline, styleOf(process.stdout)), ""]),
     `${formatVerdict(report)}: ${formatCounts(report)}`
   ]
 }

@@ -25,7 +25,7 @@ import {
   SHUTDOWN_GRACE,
   layerStore
 } from "../services.ts"
-import { replaceLine, terminalWidth, formatCount, hasColor, canReplaceLine, printNotice } from "../terminal/terminal.ts"
+import { canReplaceLine, formatCount, printNotice, replaceLine, styleOf } from "../terminal/terminal.ts"
 
 const focus = Options.text("focus").pipe(
   Options.withPseudoName("topic"),
@@ -93,7 +93,8 @@ const makeProgressPrinter = () => {
     const { millisecondsLeft, tokensExpected, tokensWritten } = event
     const left = millisecondsLeft === null || millisecondsLeft === 0 ? "" : `, about ${duration(millisecondsLeft)} left`
     if (canReplaceLine()) {
-      const style = { width: Math.max(10, terminalWidth(process.stderr) - 30), color: hasColor(process.stderr) }
+      const { color, width } = styleOf(process.stderr)
+      const style = { color, width: Math.max(10, width - 30) }
       return replaceLine(`${drawProgress(tokensWritten, tokensExpected, style)} ${progressShare(event)} %${left}`)
     }
     const passed = Math.floor(progressShare(event) / 25)

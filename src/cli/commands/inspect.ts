@@ -22,7 +22,7 @@ import {
   loadSettings,
   layerStore
 } from "../services.ts"
-import { terminalWidth, formatCount, hasColor, alignColumns } from "../terminal/terminal.ts"
+import { alignColumns, formatCount, styleOf } from "../terminal/terminal.ts"
 import { formatTranscript } from "../terminal/transcript.ts"
 
 export const sessions = Command.make("sessions", { db: dbOption, json: jsonOption }, ({ db, json }) =>
@@ -136,7 +136,7 @@ const printView = (state: State, flags: { readonly json: boolean; readonly expla
       ...formatTranscript(messages.map((message) => ({ label: "", message }))),
       ...(flags.explain
         ? [
-            drawWindow(partsOfView(view), contextLength, terminalWidth(process.stdout), hasColor(process.stdout)),
+            drawWindow(partsOfView(view), contextLength, styleOf(process.stdout)),
             ...segments.map((s) => `segment ${s.id}: ${s.fromSeq} to ${s.toSeq}, ~${s.tokens} tokens, ${s.model}`),
             ...repairs.map((repair) => `repair ${JSON.stringify(repair)}`)
           ]

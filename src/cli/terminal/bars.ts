@@ -1,32 +1,13 @@
-/**
- * Pictures for a terminal: what fills a context window.
- *
- * @since 0.1.0
- */
+/** Bars for a terminal: how full a context window is, and of what. */
+import { formatCount, type Style } from "./terminal.ts"
 
-/**
- * A part of a window.
- *
- * @since 0.1.0
- * @category models
- */
+/** One part of a context window. */
 export interface Part {
   readonly name: string
   readonly tokens: number
 }
 
-/**
- * How to draw: `width` in columns; without `color` the parts differ by their glyphs alone.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Style {
-  readonly width: number
-  readonly color: boolean
-}
-
-/** Told apart without colour; the last of each pair is an ANSI colour. */
+/** A glyph and an ANSI color for each part, in the order of the parts. */
 const FILLS: ReadonlyArray<readonly [glyph: string, color: number]> = [
   ["█", 34],
   ["▓", 36],
@@ -39,95 +20,92 @@ const FILLS: ReadonlyArray<readonly [glyph: string, color: number]> = [
 ]
 const FREE = "·"
 
-/**
- * The bar alone, on one line. Columns are cut at the running sum, so that rounding never adds up and the filled length
- * is right to one column.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Draws a bar on one line. The filled length is right to one column. */
 export const drawBar = (parts: ReadonlyArray<Part>, contextLength: number, style: Style): string => {
   const inner = Math.max(1, style.width - 2)
-  const column = (tokens: number) => Math.min(inner, Math.round((tokens / contextLength) * inner))
-  let sum = 0
-  const pieces = parts.map(({ tokens }, index) => {
-    const from = column(sum)
-    sum += tokens
-    return paintGlyphs(glyphOf(index).repeat(column(sum) - from), index, style)
-  })
-  const edge = sum > contextLength ? "!" : "]"
-  return `[${pieces.join("")}${FREE.repeat(inner - column(sum))}${edge}`
+  const widths = divideColumns(parts, contextLength, inner)
+  const pieces = widths.map((width, index) => paintGlyphs(glyphOf(index).repeat(width), index, style))
+  const free = inner - widths.reduce((sum, width) => sum + width, 0)
+  return `[${pieces.join("")}${FREE.repeat(free)}${sumTokens(parts) > contextLength ? "!" : "]"}`
 }
 
 /**
- * How far something is, as a bar on one line.
- *
- * @since 0.1.0
- * @category constructors
+ * The columns of each part. They are cut at the running sum, so that rounding errors do not add up. A part too small
+ * for a column takes one from the widest part, because a part that the legend names must be in the bar.
  */
+const divideColumns = (parts: ReadonlyArray<Part>, contextLength: number, inner: number): Array<number> => {
+  const columnAt = (tokens: number) => Math.min(inner, Math.round((tokens / contextLength) * inner))
+  let sum = 0
+  const widths = parts.map(({ tokens }) => {
+    const from = columnAt(sum)
+    sum += tokens
+    return columnAt(sum) - from
+  })
+  for (const [index, { tokens }] of parts.entries()) {
+    const widest = widths.indexOf(Math.max(...widths))
+    if (tokens === 0 || widths[index] !== 0 || (widths[widest] ?? 0) < 2) continue
+    widths[widest] = (widths[widest] ?? 0) - 1
+    widths[index] = 1
+  }
+  return widths
+}
+
+/** Draws on one line how much of a task is done. */
 export const drawProgress = (done: number, all: number, style: Style): string =>
   drawBar([{ name: "done", tokens: done }], Math.max(1, done, all), style)
 
-/**
- * A context window as a bar with a legend of what is there. One column is always the same number of tokens; what is over the window is
- * cut at its edge, and the legend says by how much.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const drawWindow = (parts: ReadonlyArray<Part>, contextLength: number, width: number, color: boolean): string =>
-  [drawBar(parts, contextLength, { width, color }), ...listLegend(parts, contextLength, { width, color })].join("\n")
+/** Draws a window as a bar with a legend below, a line for each part. The bar is cut at the edge of the window. */
+export const drawWindow = (parts: ReadonlyArray<Part>, contextLength: number, style: Style): string => {
+  const rows = listLegend(parts, contextLength, style)
+  const names = Math.max(...rows.map(({ name }) => name.length))
+  const figures = Math.max(...rows.map(({ tokens }) => formatCount(tokens).length))
+  const lines = rows.map(({ mark, name, tokens }) => {
+    const share = formatPercent(tokens / contextLength).padStart(6)
+    return `  ${mark} ${name.padEnd(names)}  ${formatCount(tokens).padStart(figures)}  ${share}`
+  })
+  return [drawBar(parts, contextLength, style), ...lines].join("\n")
+}
 
-/**
- * Two bars on one scale, before and after a compression, with one line about the difference.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Draws a window before and after a compression on one scale, with the legend of the window after. */
 export const drawBeforeAfter = (
   before: ReadonlyArray<Part>,
   after: ReadonlyArray<Part>,
   contextLength: number,
-  width: number,
-  color: boolean
-): string => {
-  const saved = sumTokens(before) - sumTokens(after)
-  const share = sumTokens(before) === 0 ? 0 : saved / sumTokens(before)
+  style: Style
+): ReadonlyArray<string> => {
+  const totals = [before, after].map((parts) => formatCount(sumTokens(parts)))
+  const [figures = 0] = totals.map(({ length }) => length).toSorted((a, b) => b - a)
+  const width = style.width - figures - "before   tokens".length
+  const drawLine = (name: string, parts: ReadonlyArray<Part>, total = "") =>
+    `${name} ${drawBar(parts, contextLength, { ...style, width })} ${total.padStart(figures)} tokens`
+  const legend = listLegend(after, contextLength, style)
   return [
-    "before",
-    drawWindow(before, contextLength, width, color),
-    "",
-    "after",
-    drawWindow(after, contextLength, width, color),
-    "",
-    `${formatTokens(sumTokens(before))} → ${formatTokens(sumTokens(after))} tokens (${formatPercent(-share)})`
-  ].join("\n")
+    drawLine("before", before, totals[0]),
+    drawLine("after ", after, totals[1]),
+    legend.map(({ mark, name, tokens }) => `${mark} ${name} ${formatCount(tokens)}`).join("  ")
+  ]
 }
 
-const sumTokens = (parts: ReadonlyArray<Part>): number => parts.reduce((sum, { tokens }) => sum + tokens, 0)
+interface LegendRow extends Part {
+  readonly mark: string
+}
 
-const listLegend = (parts: ReadonlyArray<Part>, contextLength: number, style: Style): ReadonlyArray<string> => {
+const listLegend = (parts: ReadonlyArray<Part>, contextLength: number, style: Style): ReadonlyArray<LegendRow> => {
   const left = contextLength - sumTokens(parts)
-  const rows = [
+  return [
     ...parts.flatMap(({ name, tokens }, index) =>
       tokens === 0 ? [] : [{ mark: paintGlyphs(glyphOf(index), index, style), name, tokens }]
     ),
     { mark: left < 0 ? "!" : FREE, name: left < 0 ? "over the window" : "free", tokens: Math.abs(left) }
   ]
-  const names = Math.max(...rows.map(({ name }) => name.length))
-  const figures = Math.max(...rows.map(({ tokens }) => formatTokens(tokens).length))
-  return rows.map(
-    ({ mark, name, tokens }) =>
-      `  ${mark} ${name.padEnd(names)}  ${formatTokens(tokens).padStart(figures)}  ${formatPercent(tokens / contextLength).padStart(6)}`
-  )
 }
+
+const sumTokens = (parts: ReadonlyArray<Part>): number => parts.reduce((sum, { tokens }) => sum + tokens, 0)
 
 const fillOf = (index: number) => FILLS[index % FILLS.length] ?? ["█", 37]
 const glyphOf = (index: number): string => fillOf(index)[0]
 
 const paintGlyphs = (text: string, index: number, { color }: Style): string =>
   color && text !== "" ? `\u001B[${fillOf(index)[1]}m${text}\u001B[0m` : text
-
-const formatTokens = (n: number): string => n.toLocaleString("en-US")
 
 const formatPercent = (share: number): string => `${(share * 100).toFixed(1)}%`

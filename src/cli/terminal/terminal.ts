@@ -1,15 +1,37 @@
-/** What a person reads on stderr while they wait; stdout is for answers alone. */
+/** Writing to a terminal: answers go to stdout, everything a user reads while waiting goes to stderr. */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import process from "node:process"
 
-const CLEAR = "\r\u001b[K"
+const CLEAR_LINE = "\r\u001b[K"
 
-/** A line that stays. */
+type Terminal = Pick<NodeJS.WriteStream, "isTTY" | "columns">
+
+/** `width` is in columns. Without `color` only the glyphs tell parts of a drawing apart. */
+export interface Style {
+  readonly width: number
+  readonly color: boolean
+}
+
+/** The style to draw with on a stream. Its width is at most 100, and 80 where it is unknown. */
+export const styleOf = (stream: Terminal): Style => ({ width: terminalWidth(stream), color: hasColor(stream) })
+
+const isDumb = (): boolean => process.env.TERM === "dumb"
+
+/** True if stderr is a terminal on which a written line can be replaced. */
+export const canReplaceLine = (): boolean => process.stderr.isTTY && !isDumb()
+
+/** Writes a line to stderr. It replaces a line of `replaceLine`. */
 export const printNotice = (text: string): Effect.Effect<void> =>
-  Console.error((process.stderr.isTTY ? CLEAR : "") + text)
+  Console.error((canReplaceLine() ? CLEAR_LINE : "") + text)
 
-/** What was asked for, on stdout. A reader that leaves early has had what it wanted. */
+/** Writes a line to stderr that the next line replaces. Does nothing where lines cannot be replaced. */
+export const replaceLine = (text: string): Effect.Effect<void> =>
+  Effect.sync(() => {
+    if (canReplaceLine()) process.stderr.write(CLEAR_LINE + text)
+  })
+
+/** Writes an answer to stdout. A reader that closes the pipe early, such as `head`, is no error. */
 export const writeStdout = (text: string): Effect.Effect<void, Error> =>
   Effect.async((resume) => {
     process.stdout.write(`${text}\n`, (error) =>
@@ -19,27 +41,17 @@ export const writeStdout = (text: string): Effect.Effect<void, Error> =>
 
 const isReaderGone = (error: Error): boolean => "code" in error && error.code === "EPIPE"
 
-/** What cannot be written is told by `print`, or there is nobody left to tell. */
+/** Keeps a broken stdout or stderr from crashing the process: `writeStdout` reports the failure. */
 export const ignoreWriteErrors = (): void =>
   [process.stdout, process.stderr].forEach((stream) => stream.on("error", () => {}))
 
-/** Whether a line can be changed once it is written. */
-export const canReplaceLine = (): boolean => process.stderr.isTTY
+/** A terminal that does not know its width may report 0. */
+const terminalWidth = (stream: Terminal): number => Math.min(100, stream.columns || 80)
 
-/** A line that the next one takes the place of; nothing where lines cannot change. */
-export const replaceLine = (text: string): Effect.Effect<void> =>
-  Effect.sync(() => {
-    if (canReplaceLine()) process.stderr.write(CLEAR + text)
-  })
+/** False for a file or pipe, a dumb terminal, and where the user sets `NO_COLOR`. */
+const hasColor = (stream: Terminal): boolean => stream.isTTY && !isDumb() && process.env.NO_COLOR === undefined
 
-/** How wide a picture may be. Some terminals say 0. */
-export const terminalWidth = (stream: Terminal): number => Math.min(100, stream.columns || 80)
-
-export const hasColor = (stream: Terminal): boolean => stream.isTTY && process.env.NO_COLOR === undefined
-
-type Terminal = Pick<NodeJS.WriteStream, "isTTY" | "columns">
-
-/** Rows in columns, each as wide as its widest cell. */
+/** Aligns rows in columns, each as wide as its widest cell. */
 export const alignColumns = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> =>
   rows.map((row) =>
     row
@@ -48,7 +60,21 @@ export const alignColumns = (rows: ReadonlyArray<ReadonlyArray<string>>): Readon
       .trimEnd()
   )
 
+/** Breaks a paragraph between words into lines of at most `width` columns. Only a longer word exceeds it. */
+export const wrapWords = (text: string, width: number, indent = ""): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  let line = indent
+  for (const word of text.split(" ")) {
+    const longer = line === indent ? indent + word : `${line} ${word}`
+    if (longer.length > width && line !== indent) {
+      lines.push(line)
+      line = indent + word
+    } else line = longer
+  }
+  return [...lines, line]
+}
+
 export const formatCount = (n: number): string => n.toLocaleString("en-US")
 
-/** What others wrote, without what would steer the terminal. */
+/** Replaces control characters, so that foreign text on a line cannot steer the terminal. */
 export const replaceControls = (text: string): string => text.replaceAll(/\p{Cc}/gu, "·")
