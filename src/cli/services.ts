@@ -11,7 +11,6 @@ import process from "node:process"
 import * as ModelClients from "../model/ModelClients.ts"
 import * as Compressor from "../compression/Compressor.ts"
 import * as RoutePauses from "../summary/RoutePauses.ts"
-import { openReadOnly } from "../hermes/file.ts"
 import { inspectFile } from "../sqlite/file.ts"
 import { systemErrorText } from "../message/systemErrorText.ts"
 import * as OpenAi from "../openai/OpenAi.ts"
@@ -91,14 +90,7 @@ export const layerStore = (db: string, create = false) =>
 /** Of what is neither, the native store says what it is; of what cannot be read, the reason is told. */
 const isHermesDatabase = (db: string, create: boolean): Effect.Effect<boolean, StoreError> =>
   Effect.flatMap(Effect.isSuccess(inspectFile(db, create)), (isOurs) =>
-    isOurs
-      ? Effect.succeed(false)
-      : Effect.as(Effect.scoped(openReadOnly(db)), true).pipe(
-          Effect.catchIf(
-            ({ reason }) => reason !== "corrupt",
-            () => Effect.succeed(false)
-          )
-        )
+    isOurs ? Effect.succeed(false) : Hermes.isDatabase(db)
   )
 
 /** The settings of `--config`, or of the environment. */

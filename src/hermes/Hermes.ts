@@ -13,7 +13,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as ForeignChanges from "./store/foreignChanges.ts"
 import * as ShowView from "./store/showView.ts"
-import { openForWriting } from "./file.ts"
+import { openForWriting, openReadOnly } from "./file.ts"
 import * as AppendRow from "./store/appendRow.ts"
 import * as CrashRecovery from "./store/crashRecovery.ts"
 import { APPLICATION_ID, joinSideFile } from "./store/sideFile.ts"
@@ -24,6 +24,7 @@ import { connectFile, inspectFile, toStoreError } from "../sqlite/file.ts"
 import * as Statements from "../sqlite/statements.ts"
 import * as MakeStore from "../sqlite/makeStore.ts"
 import { SessionId } from "../session/Session.ts"
+import type { StoreError } from "../session/SessionError.ts"
 import { SessionStore } from "../store/SessionStore.ts"
 import { inUse } from "../message/Tokens.ts"
 
@@ -143,3 +144,18 @@ export const layer = (options: Options) => Layer.scoped(SessionStore, make(optio
  */
 export const layerConfig = (options: Config.Config.Wrap<Options>) =>
   Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
+
+/**
+ * Tells whether a file is a Hermes database. Only reads: the bytes of the file do not change. Fails with a `StoreError`
+ * of the reason `corrupt` if it is one and is damaged.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isDatabase = (filename: string): Effect.Effect<boolean, StoreError> =>
+  Effect.as(Effect.scoped(openReadOnly(filename)), true).pipe(
+    Effect.catchIf(
+      ({ reason }) => reason !== "corrupt",
+      () => Effect.succeed(false)
+    )
+  )

@@ -1,109 +1,117 @@
-/** Sessions of a store as rows of a Hermes database: the whole log, of which Hermes sees what the view has. */
+/** Writes sessions of a store as rows of a Hermes database: the whole log, of which Hermes shows what the view shows. */
 import * as Effect from "effect/Effect"
 import type { SessionId, State } from "../session/Session.ts"
 import { type StoreError, SessionExists } from "../session/SessionError.ts"
 import type { Acknowledged } from "../store/SessionStore.ts"
 import { renderHandoffContent, seqsInView } from "./store/showView.ts"
-import type { HermesFile } from "./file.ts"
-import { type Columns, COLUMNS, readColumns, isHeldRow } from "./rows.ts"
+import { type HermesFile, openForWriting } from "./file.ts"
+import { FLAGS, type Standing } from "./marks.ts"
+import { COLUMNS, columnsOfMessage, isHeldByColumns, type MessageColumns } from "./rows.ts"
 import { toStoreError } from "../sqlite/file.ts"
 
-export interface Leaving {
+export interface ExportInput {
   readonly sessionId: SessionId
-  /** Log, then inbox. */
+  /** The log, then the inbox. */
   readonly log: ReadonlyArray<Acknowledged>
   readonly state: State
 }
 
-/** What became of a session: its messages, and how many the schema cannot hold wholly or, if undone, at all. */
-export interface Exported {
+export interface ExportResult {
   readonly sessionId: SessionId
   readonly messages: number
+  /** Messages with parts for which the schema has no column. */
   readonly notWhole: number
+  /** Undone messages that were left out, because the schema cannot hide them. */
   readonly undone: number
 }
 
-interface NewRow {
-  readonly columns: Columns
-  readonly at: number
-  readonly active: 0 | 1
-  readonly compacted: 0 | 1
-}
-
-/** All sessions or none. */
+/** Adds the sessions to a database that is there already, all or none. Fails if it has a session of one of the ids. */
 export const writeExport = (
-  { db, shape }: HermesFile,
-  sessions: ReadonlyArray<Leaving>
-): Effect.Effect<ReadonlyArray<Exported>, SessionExists | StoreError> =>
-  Effect.suspend((): Effect.Effect<ReadonlyArray<Exported>, SessionExists | StoreError> => {
-    const has = (table: string, column: string) => shape.tables.get(table)?.has(column) === true
-    const held = COLUMNS.filter((name) => has("messages", name))
-    const flags = shape.canArchive ? ["active", "compacted"] : []
-    const names = ["session_id", "timestamp", ...held, ...flags]
-    const exists = db.prepare<[string]>("SELECT 1 FROM sessions WHERE id = ?")
-    const begin = db.prepare("INSERT INTO sessions (id, source, started_at) VALUES (?, 'throughline', ?)")
-    const insert = db.prepare(`INSERT INTO messages (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`)
-    const isCounting = has("sessions", "message_count") && has("sessions", "tool_call_count")
-    const counted = isCounting
+  filename: string,
+  sessions: ReadonlyArray<ExportInput>
+): Effect.Effect<ReadonlyArray<ExportResult>, SessionExists | StoreError> =>
+  Effect.gen(function* () {
+    const file = yield* openForWriting(filename)
+    const exists = file.db.prepare<[string]>("SELECT 1 FROM sessions WHERE id = ?")
+    const existing = sessions.find(({ sessionId }) => exists.get(sessionId) !== undefined)
+    if (existing !== undefined) return yield* new SessionExists({ sessionId: existing.sessionId })
+    const writeSession = prepareSessionWriter(file)
+    return yield* Effect.try({
+      try: () => file.db.transaction(() => sessions.map(writeSession)).immediate(),
+      catch: (cause) => toStoreError("export", cause)
+    })
+  }).pipe(Effect.scoped)
+
+const prepareSessionWriter = ({ db, shape }: HermesFile) => {
+  const hasColumn = (table: string, column: string) => shape.tables.get(table)?.has(column) === true
+  const held = COLUMNS.filter((name) => hasColumn("messages", name))
+  const heldNames = new Set<string>(held)
+  const names = ["session_id", "timestamp", ...held, ...(shape.canArchive ? ["active", "compacted"] : [])]
+  const insertSession = db.prepare("INSERT INTO sessions (id, source, started_at) VALUES (?, 'throughline', ?)")
+  const insertRow = db.prepare(`INSERT INTO messages (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`)
+  const setCounts =
+    hasColumn("sessions", "message_count") && hasColumn("sessions", "tool_call_count")
       ? db.prepare("UPDATE sessions SET message_count = ?, tool_call_count = ? WHERE id = ?")
       : undefined
 
-    const put = ({ log, sessionId, state }: Leaving): Exported => {
-      const rows = rowsOf(log, state, shape.canArchive)
-      begin.run(sessionId, (rows[0]?.at ?? 0) / 1_000)
-      for (const { active, at, columns, compacted } of rows) {
-        const own = [active, compacted].slice(0, flags.length)
-        insert.run(sessionId, at / 1_000, ...held.map((name) => columns[name] ?? null), ...own)
-      }
-      const live = rows.filter(({ active }) => active === 1)
-      const calls = live.reduce((sum, { columns }) => sum + (columns.tool_calls === null ? 0 : callsIn(columns)), 0)
-      counted?.run(live.length, calls, sessionId)
-      const stored = log.filter(({ undone }) => shape.canArchive || !undone)
-      const names = new Set<string>(held)
-      const notWhole = stored.filter(
-        ({ message }) => !isHeldRow(JSON.stringify(message), readColumns(message), names)
-      ).length
-      return { sessionId, messages: stored.length, notWhole, undone: log.length - stored.length }
+  return ({ log, sessionId, state }: ExportInput): ExportResult => {
+    const stored = log.filter(({ undone }) => shape.canArchive || !undone)
+    const rows = makeRows(stored, state, shape.canArchive)
+    insertSession.run(sessionId, (rows[0]?.at ?? 0) / 1_000)
+    for (const { at, columns, standing } of rows) {
+      const { active, compacted } = FLAGS[standing]
+      const flags = shape.canArchive ? [active, compacted] : []
+      insertRow.run(sessionId, at / 1_000, ...held.map((name) => columns[name] ?? null), ...flags)
     }
+    const live = rows.filter(({ standing }) => standing === "live")
+    const calls = live.reduce((sum, { columns }) => sum + countCalls(columns), 0)
+    setCounts?.run(live.length, calls, sessionId)
+    const notWhole = stored.filter(
+      ({ message }) => !isHeldByColumns(JSON.stringify(message), columnsOfMessage(message), heldNames)
+    )
+    return { sessionId, messages: stored.length, notWhole: notWhole.length, undone: log.length - stored.length }
+  }
+}
 
-    const known = sessions.find(({ sessionId }) => exists.get(sessionId) !== undefined)
-    if (known !== undefined) return new SessionExists({ sessionId: known.sessionId })
-    return Effect.try({
-      try: () => db.transaction(() => sessions.map(put)).immediate(),
-      catch: (cause) => toStoreError("export", cause)
-    })
-  })
-
-const callsIn = ({ tool_calls }: Columns): number => {
+const countCalls = ({ tool_calls }: MessageColumns): number => {
   const calls: unknown = JSON.parse(tool_calls ?? "[]")
   return Array.isArray(calls) ? calls.length : 0
 }
 
-/** With the handoff where the view has it. Times differ by a millisecond at least, as nothing else tells equal rows apart. */
-const rowsOf = (log: ReadonlyArray<Acknowledged>, state: State, canArchive: boolean): ReadonlyArray<NewRow> => {
-  const shown = seqsInView(state)
+interface NewRow {
+  readonly columns: MessageColumns
+  readonly at: number
+  readonly standing: Standing
+}
+
+/** Makes a row of each message, and puts the handoff among them where the view has it. */
+const makeRows = (log: ReadonlyArray<Acknowledged>, state: State, canArchive: boolean): ReadonlyArray<NewRow> => {
+  const inView = seqsInView(state)
+  const rows = log.map((entry): NewRow => ({
+    columns: columnsOfMessage(entry.message),
+    at: entry.at,
+    standing: canArchive ? standingOf(entry, inView) : "live"
+  }))
+  // A handoff comes back as a message if no archived row comes before it, so it is written only if there are some.
+  const content = rows.some(({ standing }) => standing === "archived") ? renderHandoffContent(state) : null
+  if (content === null) return spaceTimes(rows)
   const { live, tailFrom } = state.manifest
-  // Where it would stand for nothing that is archived, it would come back as a message.
-  const isHiding = log.some(({ seq, undone }) => seq !== null && !undone && !shown.has(seq))
-  const content = canArchive && isHiding ? renderHandoffContent(state) : null
-  const rows: Array<NewRow> = []
-  let isTold = content === null
+  const firstAfter = log.findIndex(({ seq }) => seq === null || seq >= (live[0] ?? tailFrom))
+  const place = firstAfter === -1 ? rows.length : firstAfter
+  const columns = columnsOfMessage({ role: "user", content })
+  return spaceTimes(rows.toSpliced(place, 0, { columns, at: rows[place]?.at ?? 0, standing: "live" }))
+}
+
+const standingOf = ({ seq, undone }: Acknowledged, inView: ReadonlySet<number>): Standing => {
+  if (undone) return "undone"
+  return seq === null || inView.has(seq) ? "live" : "archived"
+}
+
+/** Puts the times a millisecond apart at least, because an import tells equal rows apart by nothing else. */
+const spaceTimes = (rows: ReadonlyArray<NewRow>): ReadonlyArray<NewRow> => {
   let last = 0
-  const push = (row: Omit<NewRow, "at">, at: number) => {
-    last = Math.max(at, last + 1)
-    rows.push({ ...row, at: last })
-  }
-  const tell = (at: number) => {
-    if (!isTold) push({ columns: readColumns({ role: "user", content: content ?? "" }), active: 1, compacted: 0 }, at)
-    isTold = true
-  }
-  for (const { at, message, seq, undone } of log) {
-    if (undone && !canArchive) continue
-    if (seq === null || seq >= (live[0] ?? tailFrom)) tell(at)
-    const isShown = seq === null || shown.has(seq) || !canArchive
-    const flags = undone ? ([0, 0] as const) : isShown ? ([1, 0] as const) : ([0, 1] as const)
-    push({ columns: readColumns(message), active: flags[0], compacted: flags[1] }, at)
-  }
-  tell(last)
-  return rows
+  return rows.map((row) => {
+    last = Math.max(row.at, last + 1)
+    return { ...row, at: last }
+  })
 }

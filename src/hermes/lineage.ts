@@ -1,11 +1,11 @@
 /**
- * How the sessions of a Hermes database hang together: a split closes a session for compression and goes on in a child
- * with another id.
+ * Finds the sessions of a Hermes database that are one conversation. Earlier versions split a session at a compression:
+ * they closed it and went on in a child session with another id.
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
-/** A row of `sessions`, as far as its place among the others goes. Times are epoch seconds. */
+/** The columns of `sessions` that say how sessions belong together. Times are epoch seconds. */
 export interface HermesSession {
   readonly id: string
   readonly source: string | null
@@ -17,16 +17,16 @@ export interface HermesSession {
   readonly title: string | null
 }
 
-/** The sessions that are one conversation, the root first, each after its parent. */
+/** The sessions of one conversation, the root first, each after its parent. */
 export interface Lineage {
   readonly root: HermesSession
   readonly sessions: ReadonlyArray<HermesSession>
 }
 
-/** How Hermes marks a session that was closed by a split. */
-export const SPLIT = "compression"
+/** The end reason of a session that a split closed. */
+const SPLIT = "compression"
 
-/** How a repair marks one whose messages went to another. */
+/** The end reason that a repair gives a session whose messages moved to another. */
 export const MERGED = "merged"
 
 const Markers = Schema.parseJson(
@@ -38,35 +38,35 @@ export const isSplit = (session: HermesSession): boolean => session.endedAt !== 
 
 type Ids = ReadonlyArray<Pick<HermesSession, "id" | "endReason">>
 
-/** The closed session that keeps what a session itself has no room for. One that only has its name is another's. */
+/** The id of the archive session of a session. A session of that name that no repair made is the user's, and is passed. */
 export const findArchive = (sessions: Ids, sessionId: string): string =>
   findFreeId(
     `${sessionId}.archive`,
     new Set(sessions.filter(({ endReason }) => endReason !== MERGED).map(({ id }) => id))
   )
 
-/** An id that no session has, for a branch of one. */
+/** A free id for a branch of the session. */
 export const findBranch = (sessions: Ids, sessionId: string): string =>
   findFreeId(`${sessionId}.branch`, new Set(sessions.map(({ id }) => id)))
 
-/** The name, or one like it that nobody has. */
+/** The name, or the name with the first number that makes it free. */
 export const findFreeId = (name: string, taken: ReadonlySet<string>, n = 1): string => {
   const id = n === 1 ? name : `${name}.${n}`
   return taken.has(id) ? findFreeId(name, taken, n + 1) : id
 }
 
-/** Whether its messages are the context of a conversation, or were before the user left it. */
+/** True if the messages are the context of a conversation, or were until the user left it. */
 export const hasContext = ({ endReason, endedAt }: HermesSession): boolean =>
   endedAt === null || (endReason !== SPLIT && endReason !== MERGED)
 
-/** Whether a child goes on with `parent`; continuations inherit foreign markers, so one counts only if it names it. */
+/** True if the child continues `parent`. A marker counts only if it names `parent`, because children inherit markers. */
 export const isContinuationOf = (child: HermesSession, parent: string): boolean => {
   if (child.parent !== parent || child.id === parent || child.source === "tool") return false
   const markers = Option.getOrElse(decodeMarkers(child.modelConfig), () => ({}))
   return !Object.values(markers).includes(parent)
 }
 
-/** The continuations of each session that a split has closed, the oldest first. */
+/** Finds the continuations of each session that a split closed, the oldest first. */
 export const findContinuations = (
   sessions: ReadonlyArray<HermesSession>
 ): ReadonlyMap<string, ReadonlyArray<HermesSession>> => {
@@ -79,15 +79,15 @@ export const findContinuations = (
   return byParent
 }
 
-/** Every session in exactly one lineage. */
+/** Groups the sessions into lineages, each session in exactly one. */
 export const readLineages = (sessions: ReadonlyArray<HermesSession>): ReadonlyArray<Lineage> => {
   const children = findContinuations(sessions)
   const continued = new Set(Array.from(children.values(), (found) => found.map(({ id }) => id)).flat())
   const taken = new Set<string>()
-  const lineage = (root: HermesSession): Lineage => {
+  const collectLineage = (root: HermesSession): Lineage => {
     const found = [root]
     taken.add(root.id)
-    // Grows while it is walked.
+    // The list grows during the loop.
     for (const { id } of found) {
       for (const child of children.get(id) ?? []) {
         if (!taken.has(child.id)) found.push(child)
@@ -96,8 +96,8 @@ export const readLineages = (sessions: ReadonlyArray<HermesSession>): ReadonlyAr
     }
     return { root, sessions: found }
   }
-  const rooted = sessions.filter(({ id }) => !continued.has(id)).map(lineage)
-  // Sessions that are each other's parents have no root: the first of them is taken for it.
-  const circular = sessions.flatMap((session) => (taken.has(session.id) ? [] : [lineage(session)]))
-  return [...rooted, ...circular]
+  const withRoot = sessions.filter(({ id }) => !continued.has(id)).map(collectLineage)
+  // Sessions that are each other's parents have no root, so the first of them becomes it.
+  const circular = sessions.flatMap((session) => (taken.has(session.id) ? [] : [collectLineage(session)]))
+  return [...withRoot, ...circular]
 }

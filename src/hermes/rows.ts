@@ -1,11 +1,9 @@
-/**
- * Messages as Hermes keeps them in the columns of `messages`: what a row says, and how a message is said in a row.
- */
+/** Converts between chat messages and the columns of Hermes' table `messages`. */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Message from "../message/Message.ts"
 
-/** A row of `messages`, as far as a reader needs it. Older schemas lack what may be absent. */
+/** The columns of `messages` that are read. Older schemas lack the optional ones. */
 export interface HermesRow {
   readonly id: number
   readonly session_id: string
@@ -27,77 +25,88 @@ export interface HermesRow {
   readonly platform_message_id?: string | null
 }
 
-/** What a message says of a row. */
-export type Columns = Omit<HermesRow, "id" | "session_id" | "timestamp" | "active" | "compacted">
+/** The columns that hold a part of a message. */
+export type MessageColumns = Omit<HermesRow, "id" | "session_id" | "timestamp" | "active" | "compacted">
 
-/** Fields of a message that Hermes has a column of the same name for: text as it is, or any value as JSON. */
-const TEXTS = ["finish_reason", "reasoning", "reasoning_content", "platform_message_id"] as const
-const VALUES = ["reasoning_details", "codex_reasoning_items", "codex_message_items"] as const
+/** Fields of a message with a column of the same name: text as it is, other values as JSON. */
+const TEXT_FIELDS = ["finish_reason", "reasoning", "reasoning_content", "platform_message_id"] as const
+const JSON_FIELDS = ["reasoning_details", "codex_reasoning_items", "codex_message_items"] as const
 
-/** Every column that holds a part of a message; which of them there are is the schema's. */
-export const COLUMNS = ["role", "content", "tool_call_id", "tool_calls", "tool_name", ...TEXTS, ...VALUES] as const
+/** Every column that can hold a part of a message. A schema may lack some. */
+export const COLUMNS = [
+  "role",
+  "content",
+  "tool_call_id",
+  "tool_calls",
+  "tool_name",
+  ...TEXT_FIELDS,
+  ...JSON_FIELDS
+] as const
 
-/** Before the JSON of a content that is a list of parts. */
-const LIST = "\0json:"
+/** Hermes writes a content that is a list of parts as JSON after this prefix. */
+const LIST_PREFIX = "\0json:"
 
-/** The message of a row. Keys come in one order, so that equal rows are equal texts. */
-export const messageOfRow = (row: Columns): Either.Either<Message.Message, Message.InvalidMessage> =>
-  Either.flatMap(Either.try({ try: () => fieldsOf(row), catch: notJson }), Message.parse)
+/** Reads the message of a row. Its keys have a fixed order, so that equal rows give equal JSON. */
+export const messageOfRow = (row: MessageColumns): Either.Either<Message.Message, Message.InvalidMessage> =>
+  Either.flatMap(Either.try({ try: () => readFields(row), catch: failNotJson }), Message.parse)
 
-/** Without the text itself, which may hold a secret. */
-const notJson = () => new Message.InvalidMessage({ issue: "a column that should be JSON is not" })
+/** Leaves the text out of the error, because it may hold a secret. */
+const failNotJson = () => new Message.InvalidMessage({ issue: "a column that should be JSON is not" })
 
-const fieldsOf = (row: Columns) => ({
+const readFields = (row: MessageColumns) => ({
   role: row.role,
   ...(row.tool_call_id === null ? {} : { tool_call_id: row.tool_call_id }),
   ...(row.tool_name === null ? {} : { name: row.tool_name }),
-  content: contentOf(row),
-  ...(row.tool_calls === null ? {} : { tool_calls: parsed(row.tool_calls) }),
+  content: readContent(row),
+  ...(row.tool_calls === null ? {} : { tool_calls: parseJson(row.tool_calls) }),
   ...Object.fromEntries([
-    ...TEXTS.flatMap((name) => present(name, row[name])),
-    ...VALUES.flatMap((name) => present(name, row[name], parsed))
+    ...TEXT_FIELDS.flatMap((name) => readIfPresent(name, row[name])),
+    ...JSON_FIELDS.flatMap((name) => readIfPresent(name, row[name], parseJson))
   ])
 })
 
-const contentOf = ({ content, role }: Columns): unknown => {
+const readContent = ({ content, role }: MessageColumns): unknown => {
   if (content === null) return role === "assistant" ? null : ""
-  return content.startsWith(LIST) ? parsed(content.slice(LIST.length)) : content
+  return content.startsWith(LIST_PREFIX) ? parseJson(content.slice(LIST_PREFIX.length)) : content
 }
 
-const parsed = (text: string): unknown => JSON.parse(text)
+const parseJson = (text: string): unknown => JSON.parse(text)
 
-const present = (name: string, text: string | null | undefined, read: (text: string) => unknown = (text) => text) =>
-  Predicate.isNullable(text) ? [] : [[name, read(text)] as const]
+const readIfPresent = (
+  name: string,
+  text: string | null | undefined,
+  read: (text: string) => unknown = (text) => text
+) => (Predicate.isNullable(text) ? [] : [[name, read(text)] as const])
 
-/** The row a message makes. What Hermes has no column for is left out: see `isHeld`. */
-export const readColumns = (message: Message.Message): Columns => {
+/** Writes a message as columns. Fields without a column are left out; `isHeldByColumns` tells if that happened. */
+export const columnsOfMessage = (message: Message.Message): MessageColumns => {
   const fields: { readonly [name: string]: unknown } = { ...message }
   const { name, tool_call_id: id } = fields
   const calls = Message.toolCalls(message)
   return {
     role: message.role,
-    content: textOf(message.content ?? null),
+    content: writeContent(message.content ?? null),
     tool_call_id: typeof id === "string" ? id : null,
     tool_calls: calls.length === 0 ? null : JSON.stringify(calls),
     tool_name: typeof name === "string" ? name : null,
-    ...Object.fromEntries(TEXTS.map((column) => [column, ownText(fields[column])])),
-    ...Object.fromEntries(VALUES.map((column) => [column, jsonOf(fields[column])]))
+    ...Object.fromEntries(TEXT_FIELDS.map((column) => [column, textOrNull(fields[column])])),
+    ...Object.fromEntries(JSON_FIELDS.map((column) => [column, jsonOrNull(fields[column])]))
   }
 }
 
-const ownText = (field: unknown): string | null => (typeof field === "string" ? field : null)
+const textOrNull = (field: unknown): string | null => (typeof field === "string" ? field : null)
 
-const jsonOf = (field: unknown): string | null => (Predicate.isNullable(field) ? null : JSON.stringify(field))
+const jsonOrNull = (field: unknown): string | null => (Predicate.isNullable(field) ? null : JSON.stringify(field))
 
-const textOf = (content: unknown): string | null =>
-  content === null || typeof content === "string" ? content : LIST + JSON.stringify(content)
+const writeContent = (content: unknown): string | null =>
+  content === null || typeof content === "string" ? content : LIST_PREFIX + JSON.stringify(content)
 
-/** Whether the columns there are hold all of a message, so that it is read back as the same text. */
-export const isHeldRow = (body: string, columns: Columns, names: ReadonlySet<string>): boolean => {
+/** True if the message, given as JSON, is read back unchanged from those of its columns that the schema has. */
+export const isHeldByColumns = (body: string, columns: MessageColumns, names: ReadonlySet<string>): boolean => {
   if (LONE_SURROGATE.test(body)) return false
   const kept = Object.entries(columns).every(([name, value]) => value === null || names.has(name))
   return kept && JSON.stringify(Either.getOrUndefined(messageOfRow(columns))) === body
 }
 
-/** As JSON writes what SQLite's text cannot be. */
+/** SQLite cannot store a lone surrogate as text. JSON escapes it. */
 const LONE_SURROGATE = /\\ud[89a-f]/

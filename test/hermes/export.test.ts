@@ -4,9 +4,8 @@ import { Chunk, Effect, FastCheck as fc, Runtime, Stream, TestClock } from "effe
 import { readFileSync } from "node:fs"
 import * as Hermes from "../../src/transcripts/hermes.ts"
 import * as HermesExport from "../../src/hermes/export.ts"
-import { openForWriting } from "../../src/hermes/file.ts"
 import { isHandoffContent } from "../../src/hermes/marks.ts"
-import { readColumns, messageOfRow } from "../../src/hermes/rows.ts"
+import { columnsOfMessage, messageOfRow } from "../../src/hermes/rows.ts"
 import * as Ledger from "../../src/ledger/Ledger.ts"
 import type { Message } from "../../src/message/Message.ts"
 import { type Manifest, type SessionId, wholeLog } from "../../src/session/Session.ts"
@@ -28,8 +27,8 @@ const leaving = (sessionId: SessionId) =>
 const exported = (filename: string, ...ids: ReadonlyArray<SessionId>) =>
   Effect.gen(function* () {
     const sessions = yield* Effect.forEach(ids, leaving)
-    return yield* Effect.flatMap(openForWriting(filename), (file) => HermesExport.writeExport(file, sessions))
-  }).pipe(Effect.scoped)
+    return yield* HermesExport.writeExport(filename, sessions)
+  })
 
 /** What comes back of a session, and of what was undone in it. */
 const back = (filename: string, id: string) =>
@@ -40,7 +39,7 @@ const back = (filename: string, id: string) =>
 
 /** As far as Hermes has a column for it. */
 const held = (message: Message): unknown => {
-  const read = messageOfRow(readColumns(message))
+  const read = messageOfRow(columnsOfMessage(message))
   return read._tag === "Right" ? read.right : assert.fail("it was written by us")
 }
 

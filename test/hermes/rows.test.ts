@@ -14,7 +14,7 @@ const messages = fc
   .tuple(Arbitrary.make(Message.Message), extras)
   .map(([message, extras]): Message.Message => ({ ...message, ...extras }))
 
-const row = (columns: Partial<HermesRows.Columns>): HermesRows.Columns => ({
+const row = (columns: Partial<HermesRows.MessageColumns>): HermesRows.MessageColumns => ({
   role: "user",
   content: "hello",
   tool_call_id: null,
@@ -22,13 +22,14 @@ const row = (columns: Partial<HermesRows.Columns>): HermesRows.Columns => ({
   tool_name: null,
   ...columns
 })
-const read = (columns: Partial<HermesRows.Columns>): unknown => Either.getOrThrow(HermesRows.messageOfRow(row(columns)))
+const read = (columns: Partial<HermesRows.MessageColumns>): unknown =>
+  Either.getOrThrow(HermesRows.messageOfRow(row(columns)))
 
 describe("hermesRows", () => {
   it.prop("a row says the same message as the one it was made of, or is known not to", [messages], ([message]) => {
     const body = JSON.stringify(message)
-    const columns = HermesRows.readColumns(message)
-    if (HermesRows.isHeldRow(body, columns, everything)) assert.strictEqual(JSON.stringify(read(columns)), body)
+    const columns = HermesRows.columnsOfMessage(message)
+    if (HermesRows.isHeldByColumns(body, columns, everything)) assert.strictEqual(JSON.stringify(read(columns)), body)
   })
 
   it("holds what conversations are made of", () => {
@@ -40,15 +41,21 @@ describe("hermesRows", () => {
       { role: "tool", tool_call_id: "c0", content: "done" }
     ]
     for (const message of usual) {
-      assert.isTrue(HermesRows.isHeldRow(JSON.stringify(message), HermesRows.readColumns(message), everything))
+      assert.isTrue(
+        HermesRows.isHeldByColumns(JSON.stringify(message), HermesRows.columnsOfMessage(message), everything)
+      )
     }
     const having = (message: Message.Message, extra: object): Message.Message => ({ ...message, ...extra })
     const named = having({ role: "user", content: "hello" }, { name: "Ada" })
     assert.isFalse(
-      HermesRows.isHeldRow(JSON.stringify(named), HermesRows.readColumns(named), new Set(["role", "content"]))
+      HermesRows.isHeldByColumns(
+        JSON.stringify(named),
+        HermesRows.columnsOfMessage(named),
+        new Set(["role", "content"])
+      )
     )
     const spare = having({ role: "user", content: "hello" }, { zeta: 1 })
-    assert.isFalse(HermesRows.isHeldRow(JSON.stringify(spare), HermesRows.readColumns(spare), everything))
+    assert.isFalse(HermesRows.isHeldByColumns(JSON.stringify(spare), HermesRows.columnsOfMessage(spare), everything))
   })
 
   it("reads lists, missing content and the columns of reasoning", () => {

@@ -6,7 +6,6 @@ import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as HermesExport from "../../hermes/export.ts"
-import { openForWriting } from "../../hermes/file.ts"
 import { SessionId } from "../../session/Session.ts"
 import { SessionStore } from "../../store/SessionStore.ts"
 import { printAnswer, dbOption, jsonOption, SessionName, layerStore } from "../services.ts"
@@ -36,12 +35,17 @@ export const command = Command.make("export", { sessions: chosen, db: dbOption, 
         return { sessionId, log, state: yield* sessions.state(sessionId) }
       })
     )
-    const exported = yield* Effect.flatMap(openForWriting(args.to), (file) => HermesExport.writeExport(file, leaving))
+    const exported = yield* HermesExport.writeExport(args.to, leaving)
     yield* printAnswer(args.json, { sessions: exported }, () => exported.flatMap(formatExported).map(replaceControls))
-  }).pipe(Effect.scoped, Effect.provide(layerStore(args.db)))
+  }).pipe(Effect.provide(layerStore(args.db)))
 ).pipe(Command.withDescription("Add sessions to a Hermes Agent's database, all of them or none; without ids every one"))
 
-const formatExported = ({ messages, notWhole, sessionId, undone }: HermesExport.Exported): ReadonlyArray<string> => [
+const formatExported = ({
+  messages,
+  notWhole,
+  sessionId,
+  undone
+}: HermesExport.ExportResult): ReadonlyArray<string> => [
   `exported ${sessionId}: ${formatCount(messages)} messages`,
   ...(notWhole > 0
     ? [`of ${sessionId}: ${formatCount(notWhole)} messages have parts that Hermes has no column for`]

@@ -8,11 +8,11 @@ import type { Append } from "../../sqlite/statements.ts"
 /** Where the message is now. A session that Hermes does not know begins with it. */
 export const writeRow = (hermes: HermesStatements, sessionId: string, body: string, at: number) => {
   const message = Rows.messageOfRow(body)
-  const columns = HermesRows.readColumns(message)
+  const columns = HermesRows.columnsOfMessage(message)
   hermes.open.run(sessionId, at / 1_000, sessionId)
   const rowId = hermes.insert(sessionId, at / 1_000, columns)
   hermes.counters?.grow.run(1, toolCalls(message).length, sessionId)
-  return { rowId, isHeld: HermesRows.isHeldRow(body, columns, hermes.held) }
+  return { rowId, isHeld: HermesRows.isHeldByColumns(body, columns, hermes.held) }
 }
 
 export const appendRow = (hermes: HermesStatements): Append => ({

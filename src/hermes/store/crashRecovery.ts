@@ -5,7 +5,7 @@
 import { SessionId, type State } from "../../session/Session.ts"
 import * as ShowView from "./showView.ts"
 import * as AppendRow from "./appendRow.ts"
-import { readColumns } from "../rows.ts"
+import { columnsOfMessage } from "../rows.ts"
 import type { HermesStatements, Pending } from "./statements.ts"
 import type { Outcome } from "../../sqlite/transaction.ts"
 import * as Rows from "../../sqlite/rows.ts"
@@ -45,7 +45,7 @@ export const make = (sql: Statements, hermes: HermesStatements) => {
   /** By content: Hermes may have given the id to another row since. */
   const isThere = ({ body, row_id, session_id }: Pending): boolean => {
     const row = hermes.row.get(row_id, session_id)
-    const columns = readColumns(Rows.messageOfRow(body))
+    const columns = columnsOfMessage(Rows.messageOfRow(body))
     return (
       row !== undefined &&
       (["role", "content", "tool_call_id", "tool_calls"] as const).every(

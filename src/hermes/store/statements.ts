@@ -55,7 +55,7 @@ export const prepare = (db: Database.Database, shape: Shape) => {
     ),
     counters: counting ? counters(db, isActive) : undefined,
 
-    insert: (sessionId: string, timestamp: number, columns: HermesRows.Columns): number =>
+    insert: (sessionId: string, timestamp: number, columns: HermesRows.MessageColumns): number =>
       Number(insert.run(sessionId, timestamp, ...held.map((name) => columns[name] ?? null)).lastInsertRowid),
     row: prepareQuery<[id: number, sessionId: string], HermesRows.HermesRow>(
       db,
