@@ -1,0 +1,45 @@
+// The packed package and a representative part of the suite on newer versions of Node.js: `node .ci/nodes.js 22 24`.
+// Each version comes from npm, with its headers, and gets a copy of this checkout whose better-sqlite3 is built for it.
+import { execFileSync } from "node:child_process"
+import { cpSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { basename, delimiter, join } from "node:path"
+
+// What depends on Node.js itself: the file behind the store, sockets and streams, clocks, processes, the documents.
+const SUITE = ["test/promises", "test/store", "test/sqlite", "test/openai", "test/docs.test.ts"]
+
+const runtime = `node-${process.platform}-${process.arch}`
+const majors = process.argv.slice(2)
+
+const checkOn = (major) => {
+  const folder = mkdtempSync(join(tmpdir(), `throughline-node-${major}-`))
+  try {
+    execFileSync(
+      "npm",
+      ["install", "--prefix", folder, "--no-audit", "--no-fund", "--ignore-scripts", `${runtime}@${major}`],
+      { stdio: ["ignore", "ignore", "inherit"] }
+    )
+    const node = join(folder, "node_modules", runtime)
+    const checkout = join(folder, "checkout")
+    cpSync(process.cwd(), checkout, {
+      recursive: true,
+      verbatimSymlinks: true,
+      filter: (source) => basename(source) !== ".git"
+    })
+    const path = `${join(node, "bin")}${delimiter}${process.env.PATH}`
+    const run = (command, ...args) =>
+      execFileSync(command, args, {
+        cwd: checkout,
+        env: { ...process.env, PATH: path, npm_config_nodedir: node },
+        stdio: "inherit"
+      })
+    run("node", "--version")
+    run("npm", "rebuild", "better-sqlite3")
+    run("node", ".ci/pack.js", "--reuse-binding")
+    run("node", "node_modules/vitest/vitest.mjs", "run", "--silent", "--reporter=dot", ...SUITE)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+for (const major of majors) checkOn(major)
