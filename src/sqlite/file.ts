@@ -102,7 +102,7 @@ const BINDING_HELP =
 /** Package managers may skip the build at install; better-sqlite3 then lists thirteen paths over as many lines. */
 const isBindingFailure = (cause: unknown): boolean =>
   codeOf(cause) === "ERR_DLOPEN_FAILED" ||
-  (cause instanceof Error && cause.message.startsWith("Could not locate the bindings file"))
+  (cause instanceof Error && /^Could not locate the bindings file|not yet supported in Bun/.test(cause.message))
 
 const codeOf = (cause: unknown): string =>
   typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : ""
