@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { afterAll } from "vitest"
 import * as Recovery from "../src/model/Recovery.ts"
@@ -75,6 +75,29 @@ describe("the documents' snippets", () => {
       writeFileSync(file, onSource(code).replaceAll(/^const (?=\w|\{)/gm, "export const "))
       const exported: { readonly [name: string]: unknown } = await import(pathToFileURL(file).href)
       expectations[name]?.(exported)
+    })
+  }
+})
+
+describe("the documents", () => {
+  const pages = [...documents, ...readdirSync("docs/adr").map((name) => join("docs/adr", name))]
+
+  /** Paths in backquotes; what the benchmarks write is not in the repository. */
+  const pathsIn = (text: string): ReadonlyArray<string> =>
+    Array.from(text.matchAll(/`((?:src|test|scratch|docs|\.ci)\/[\w./-]+)`/g), ([, path = ""]) => path).filter(
+      (path) => !path.includes("/out/")
+    )
+
+  const linksIn = (text: string): ReadonlyArray<string> =>
+    Array.from(text.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g), ([, link = ""]) => link)
+
+  for (const page of pages) {
+    it(`${page} names and links only files that exist`, () => {
+      const text = readFileSync(page, "utf8")
+      const missing = [...pathsIn(text), ...linksIn(text).map((link) => join(dirname(page), link))].filter(
+        (path) => !existsSync(path)
+      )
+      assert.deepStrictEqual(missing, [])
     })
   }
 })
