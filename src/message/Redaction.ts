@@ -1,13 +1,13 @@
 /**
- * Takes secrets out of text: API keys, tokens, passwords, private keys. What merely looks random (hashes, ids, UUIDs,
- * paths, images) stays, unless its name says that it is a secret.
+ * Removes secrets from text: API keys, tokens, passwords, private keys. Text that merely looks random (hashes, ids,
+ * UUIDs, paths, images) stays, unless its name says that it is a secret.
  *
  * @since 0.1.0
  */
 import type * as Message from "./Message.ts"
 
 /**
- * The text with each secret replaced by `[redacted <kind>]`; the same string if there is none. Idempotent.
+ * Replaces each secret in the text by `[redacted <kind>]`. Text without secrets is returned unchanged. Idempotent.
  *
  * @example
  * redact("export DB_PASSWORD=hunter2") // "export DB_PASSWORD=[redacted password]"
@@ -16,8 +16,8 @@ import type * as Message from "./Message.ts"
  * @category combinators
  */
 export const redact = (text: string): string => {
-  const once = run(RULES, text)
-  // Taking one secret out can uncover the edge of another. Each round takes at least one, so this ends.
+  const once = applyRules(RULES, text)
+  // Removing one secret can expose another. Each round removes at least one, so this ends.
   return once === text ? text : redact(once)
 }
 
@@ -62,30 +62,22 @@ const mapChanged = <A>(items: ReadonlyArray<A>, change: (item: A) => A): Readonl
 }
 
 type Rule = (text: string) => string
-type Accepts = (name: string, glue: string, value: Value) => boolean
 
-interface Value {
-  readonly text: string
-  readonly quoted: boolean
-  /** Whether the line ends after it. */
-  readonly last: boolean
-}
+const formatMark = (kind: string): string => `[redacted ${kind}]`
 
-const mark = (kind: string): string => `[redacted ${kind}]`
-
-const run = (rules: ReadonlyArray<Rule>, text: string): string => {
+const applyRules = (rules: ReadonlyArray<Rule>, text: string): string => {
   let rest = text
   for (const rule of rules) rest = rule(rest)
   return rest
 }
 
-/** Spares the text without the hint the price of the rules. A literal that begins with a rare character is found fastest. */
-const where =
+/** Applies the rules only to text with the hint. A literal hint that begins with a rare character is found fastest. */
+const onlyWith =
   (hint: string | RegExp, ...rules: ReadonlyArray<Rule>): Rule =>
   (text) =>
-    (typeof hint === "string" ? text.includes(hint) : hint.test(text)) ? run(rules, text) : text
+    (typeof hint === "string" ? text.includes(hint) : hint.test(text)) ? applyRules(rules, text) : text
 
-// -- secrets that are known by their shape ------------------------------------------------------------------------
+// -- secrets recognized by their shape ------------------------------------------------------------------------
 
 const SHAPES: ReadonlyArray<readonly [kind: string, source: string]> = [
   ["api key", String.raw`sk-(?:(?:proj|svcacct|admin|None|ant|or|lf)-[\w-]{16,}|[A-Za-z0-9]{20,})`],
@@ -105,95 +97,193 @@ const SHAPES: ReadonlyArray<readonly [kind: string, source: string]> = [
   ["jwt", String.raw`eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]+)*`]
 ]
 
-/** Not inside a word; but an escaped line break, a percent code, a colour code and a diff's sign may come before. */
+/** Outside of a word. An escaped line break, a percent code, a colour code or the sign of a diff may stand before it. */
 const EDGE = String.raw`(?:(?<![\w-])|(?<=(?:^|\\[nrt])-|\\[nrtbf]|\\u[0-9a-f]{4}|%[0-9A-F]{2}|\[[0-9;]{0,9}m))`
 
 const SHAPE = new RegExp(`${EDGE}(?:${SHAPES.map(([, source]) => `(${source})`).join("|")})`, "gm")
 
-const shapes: Rule = (text) =>
+const redactShapes: Rule = (text) =>
   text.replace(SHAPE, (...groups) => {
     const kind = SHAPES[groups.slice(1).findIndex((group) => group !== undefined)]
-    return mark(kind === undefined ? "secret" : kind[0])
+    return formatMark(kind === undefined ? "secret" : kind[0])
   })
 
 const PRIVATE_KEY = String.raw`(?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----`
 const PEM = new RegExp(
-  // Up to its end mark; or, where it was cut off, the lines of base64, whatever the line breaks were turned into.
+  // Up to the end mark or, in a key that was cut off, all lines of base64. Line breaks may be escaped in any way.
   String.raw`-----BEGIN ${PRIVATE_KEY}(?:(?:[^-]|-(?!----)){32,16384}-----END ${PRIVATE_KEY}|` +
     String.raw`(?:(?:\\+[nr]|[^A-Za-z0-9"'-]){1,12}[A-Za-z0-9+/=]{24,})+)`,
   "g"
 )
-const privateKeys: Rule = (text) =>
-  text.replace(PEM, (block) => (/[A-Za-z0-9+/]{24}/.test(block) ? mark("private key") : block))
+const redactPrivateKeys: Rule = (text) =>
+  text.replace(PEM, (block) => (/[A-Za-z0-9+/]{24}/.test(block) ? formatMark("private key") : block))
 
-// -- secrets that are known by their place ------------------------------------------------------------------------
+// -- secrets recognized by their place ------------------------------------------------------------------------
 
 const URL_PASSWORD = /(:\/\/[^\s:@/"'`<>\\]{0,200}:)([^\s/"'`<>\\]{1,300})(?=@)/g
 const DSN_PASSWORD = /(\w:)([^\s:"'`<>\\]{1,200})(?=@(?:tcp|unix)\()/g
 const CURL_USER = /(\bcurl\b[^\n|;]{0,300}?\s(?:-u|--user)[ =]?[\\"']{0,4}[^\s:"'\\]{1,100}:)([^\s"'\\]{1,200})/g
 const CLIENT_PASSWORD = /(\bsshpass\s+-p\s*[\\"']{0,4}|\bmysql\w*\b[^\n|;]{0,300}?\s-p[\\"']{0,4})([^\s"'\\]{1,200})/g
-const passwordsIn = (pattern: RegExp) => (text: string) =>
+const redactPasswordsIn = (pattern: RegExp) => (text: string) =>
   text.replace(pattern, (all, before: string, value: string) =>
-    isPlaceholder(value) ? all : before + mark("password")
+    isPlaceholder(value) ? all : before + formatMark("password")
   )
 
-const bearer: Rule = (text) =>
+const redactBearer: Rule = (text) =>
   text.replace(/(\bbearer\s+)([\w.~+/:-]{16,}={0,2})/gi, (all, before: string, value: string) =>
-    isStrong(value, 16) ? before + mark("credential") : all
+    isStrong(value, 16) ? before + formatMark("credential") : all
   )
 
-const basic: Rule = (text) =>
+const redactBasicAuth: Rule = (text) =>
   text.replace(
     /(\bbasic\s+|auth\\{0,3}["']\s*:\s*\\{0,3}["'])([A-Za-z0-9+/]{6,}={0,2})/gi,
-    (all, before: string, value: string) => (isUserAndPassword(value) ? before + mark("credential") : all)
+    (all, before: string, value: string) => (isUserAndPassword(value) ? before + formatMark("credential") : all)
   )
 
-/** Base64 of printable `user:password`: no word happens to be that. */
+/** True for base64 of a printable `user:password`, which no word happens to be. */
 const isUserAndPassword = (value: string): boolean => {
   const bare = value.replace(/=+$/, "")
   return bare.length % 4 !== 1 && /^[ -~]+:[ -~]+$/.test(atob(bare))
 }
 
-// -- secrets that are known by their name -------------------------------------------------------------------------
+// -- secrets recognized by their name -------------------------------------------------------------------------
 
 const PASSWORD = String.raw`pass(?:word|wd|phrase|code)|pwd|pass(?:(?<=(?:[_.&?;-]|db|user|root|smtp)pass)|(?<=["']pass)(?=\\{0,7}["']))|passwort|kennwort|contraseña|senha|пароль|密码`
 const TOKEN = String.raw`token(?<!(?:next|prev|page|paging|pagination|continuation|sync|pad|eos|bos|unk|sep|cls|mask|stop|special|max|min|num|cancel|cancellation|abort|idempotency)[_-]?token)`
 const KEY = String.raw`(?:api|access|account|private|encryption|signing|master|auth|service|storage|subscription|app|deploy)[ _-]?key`
 const NAME = String.raw`(?<name>${PASSWORD}|secret(?<!arn:[\w:-]{0,80}secret)(?:[_-]?(?:access[_-]?)?key)?|${TOKEN}|${KEY}|authorization|x-amz-signature)(?<!\[redacted [a-z ]{0,24})`
-/** What may follow the word and leave it the name of a secret: `API_KEY_PROD`, `token2`, `password"`, `**Password**`. */
-const NAME_END = String.raw`(?:[_-]?(?:base|prod|live|dev|test|staging|\d{1,2}))?(?![A-Za-z0-9_])[\\"'\`*\]]{0,6}`
-const SIGN = String.raw`(?:[ \t]?:[ \t]?(?:&?str(?:ing)?|text))?[ \t]{0,12}(?::=|=>|!?={1,3}|[:：]|>(?=[^<>\s]{1,200}<\/))\*{0,2}[ \t]{0,12}`
-const VALUE_OF = String.raw`(?:[\s,"'\\]|\\[nrt]){1,40}(?:value|val)[\\"']{0,4}[ \t]?[:=][ \t]?`
-const COMMA = String.raw`(?<=["']),[ \t]{0,4}(?=\\{0,3}["'])`
-const SCHEME = String.raw`(?:(?:bearer|basic|token|apikey|key)[ \t]+)?`
-const QUOTED = String.raw`(?:[bfru](?=["']))?(?<quote>\\{0,7}["'\`])${SCHEME}(?!\k<quote>)(?<quoted>[^\r\n]{1,400}?)(?:(?<!\\)|(?<=[^\\](?:\\\\){1,8})(?=["'\`]))\k<quote>`
-const STOP = String.raw`[\s"'\`\\]|$|[\w.-]{1,40}["']?\s?[=:]`
-const BARE = String.raw`(?:["'\`]{3}|\\{0,7}["'\`]?)${SCHEME}(?<bare>(?:[^\s"'\`\\,;&|(){}[\]<>.:]|\\(?![nrtu"'\`\\])|[.:](?![\s"'\`\\]|$)|(?!<\/)[,;&|(){}[\]<>](?!${STOP})){1,8192})`
 
-const named = (place: string, accepts: Accepts): Rule => {
-  const pattern = new RegExp(`${place}(?:${QUOTED}|${BARE})`, "gi")
-  return (text) => {
-    let kept = ""
+/** The name of a secret, also with a suffix: `API_KEY_PROD`, `token2`. Only where a sign can follow. */
+const NAMES = new RegExp(
+  String.raw`${NAME}(?:[_-]?(?:base|prod|live|dev|test|staging|\d{1,2}))?(?=[\s\\"'\`*\]:=!>,：])`,
+  "gi"
+)
+
+/** The name of a secret in an option of a command: `--api-key`. */
+const FLAGS = new RegExp(String.raw`--(?=[a-z])[a-z-]{0,40}?${NAME}(?=[ \t])`, "gi")
+
+/**
+ * A sign between a name and its value. An `assignment` makes nearly any value a secret, a `mention` or a `blank` only
+ * one that is too irregular to be a word.
+ */
+interface Sign {
+  readonly kind: "assignment" | "mention" | "blank"
+  readonly pattern: RegExp
+}
+
+/** Marks that may close the name before its sign: `"password": `, `**Password**: `. */
+const CLOSING = String.raw`[\\"'\`*\]]{0,6}`
+
+const makeSign = (kind: Sign["kind"], source: string, closing = CLOSING): Sign => ({
+  kind,
+  pattern: new RegExp(`${closing}(?<sign>${source})`, "iy")
+})
+
+/** The first sign that is followed by a value counts. */
+const SIGNS: ReadonlyArray<Sign> = [
+  // `name = value`, `name: string = value`, `name := value`, `name => value`, `name: value`, `<name>value</name>`
+  makeSign(
+    "assignment",
+    String.raw`(?:[ \t]?:[ \t]?(?:&?str(?:ing)?|text))?[ \t]{0,12}(?::=|=>|!?={1,3}|[:：]|>(?=[^<>\s]{1,200}<\/))\*{0,2}[ \t]{0,12}`
+  ),
+  // `"name": "token", "value": "…"`
+  makeSign("assignment", String.raw`(?:[\s,"'\\]|\\[nrt]){1,40}(?:value|val)[\\"']{0,4}[ \t]?[:=][ \t]?`),
+  // `the token is: value`
+  makeSign("assignment", String.raw`\s(?:is|was)[ \t]?:[ \t]`),
+  // `the token is value`
+  makeSign("mention", String.raw`\s(?:is|was)[ \t]{1,2}`),
+  // `"token", "value"`
+  makeSign("mention", String.raw`(?<=["']),[ \t]{0,4}(?=\\{0,3}["'])`),
+  // `token value`
+  makeSign("blank", String.raw`[ \t]{1,4}`)
+]
+
+const FLAG_SIGNS: ReadonlyArray<Sign> = [makeSign("blank", String.raw`[ \t]{1,4}(?!-)`, "")]
+
+const SCHEME = String.raw`(?:(?:bearer|basic|token|apikey|key)[ \t]+)?`
+const QUOTED = new RegExp(
+  String.raw`(?:[bfru](?=["']))?(?<quote>\\{0,7}["'\`])${SCHEME}(?!\k<quote>)(?<value>[^\r\n]{1,400}?)(?:(?<!\\)|(?<=[^\\](?:\\\\){1,8})(?=["'\`]))\k<quote>`,
+  "iy"
+)
+const STOP = String.raw`[\s"'\`\\]|$|[\w.-]{1,40}["']?\s?[=:]`
+const BARE = new RegExp(
+  String.raw`(?:["'\`]{3}|\\{0,7}["'\`]?)${SCHEME}(?<value>(?:[^\s"'\`\\,;&|(){}[\]<>.:]|\\(?![nrtu"'\`\\])|[.:](?![\s"'\`\\]|$)|(?!<\/)[,;&|(){}[\]<>](?!${STOP})){1,8192})`,
+  "iy"
+)
+
+/** A value as it stands in the text; `isLast` is true if its line ends after it. */
+interface Value {
+  readonly text: string
+  readonly start: number
+  readonly end: number
+  readonly isQuoted: boolean
+  readonly isLast: boolean
+}
+
+/** A value with the sign before it: `sign` is its text. */
+interface Assignment {
+  readonly kind: Sign["kind"]
+  readonly sign: string
+  readonly value: Value
+}
+
+/** Says whether a value under this name is a secret. */
+type IsSecret = (name: string, assignment: Assignment) => boolean
+
+/** Redacts what is assigned to a secret's name: reads a name, a sign and a value, and lets `isSecret` decide. */
+const redactNamed =
+  (names: RegExp, signs: ReadonlyArray<Sign>, isSecret: IsSecret): Rule =>
+  (text) => {
+    let redacted = ""
     let from = 0
-    pattern.lastIndex = 0
-    for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
-      const { name = "", glue = "", quote = "", quoted, bare = "" } = match.groups ?? {}
-      const value = quoted ?? bare
-      const end = pattern.lastIndex - (quoted === undefined ? 0 : quote.length)
-      const start = end - value.length
-      const last = LINE_ENDS.test(text.slice(end, end + 16))
-      if (accepts(name, glue, { text: value, quoted: quoted !== undefined, last })) {
-        kept += text.slice(from, start) + mark(kindOf(name))
+    let next = 0
+    for (const { 0: found, groups, index } of text.matchAll(names)) {
+      if (index < next) continue
+      const name = groups?.["name"] ?? ""
+      const assignment = readAssignment(text, index + found.length, signs)
+      if (assignment === undefined) continue
+      const { end, start, text: value } = assignment.value
+      if (isSecret(name, assignment)) {
+        redacted += text.slice(from, start) + formatMark(kindOf(name))
         from = end
-      } else if (value.length < 1024) pattern.lastIndex = start // what was refused may itself hold an assignment
+        next = end
+      } else {
+        // A refused value may itself hold an assignment, unless it is too long to read again.
+        next = value.length < 1024 ? start : end
+      }
     }
-    return from === 0 ? text : kept + text.slice(from)
+    return from === 0 ? text : redacted + text.slice(from)
   }
+
+const readAssignment = (text: string, at: number, signs: ReadonlyArray<Sign>): Assignment | undefined => {
+  for (const { kind, pattern } of signs) {
+    const found = matchAt(pattern, text, at)
+    const value = found === null ? undefined : readValue(text, at + found[0].length)
+    if (found !== null && value !== undefined) return { kind, sign: found.groups?.["sign"] ?? "", value }
+  }
+  return undefined
+}
+
+const readValue = (text: string, at: number): Value | undefined => {
+  const quoted = matchAt(QUOTED, text, at)
+  const found = quoted ?? matchAt(BARE, text, at)
+  if (found === null) return undefined
+  const value = found.groups?.["value"] ?? ""
+  const end = at + found[0].length - (quoted?.groups?.["quote"] ?? "").length
+  const isLast = LINE_ENDS.test(text.slice(end, end + 16))
+  return { text: value, start: end - value.length, end, isQuoted: quoted !== null, isLast }
+}
+
+/** Matches a sticky pattern at one place of the text. */
+const matchAt = (pattern: RegExp, text: string, at: number): RegExpExecArray | null => {
+  pattern.lastIndex = at
+  return pattern.exec(text)
 }
 
 const LINE_ENDS = /^[ \t]*(?:$|\r?\n|\\+[nr]|\\*["'`])/
 
-const isPassword = (name: string): boolean => new RegExp(`^(?:${PASSWORD}|pass)$`, "i").test(name)
+const IS_PASSWORD = new RegExp(`^(?:${PASSWORD}|pass)$`, "i")
+const isPassword = (name: string): boolean => IS_PASSWORD.test(name)
 
 const kindOf = (name: string): string => {
   if (isPassword(name)) return "password"
@@ -202,38 +292,38 @@ const kindOf = (name: string): string => {
   return /key$/i.test(name) ? "api key" : "credential"
 }
 
-/** `name = value`, in whatever language, and `the name is value`. */
-const assigned: Accepts = (name, glue, value) => {
+/** Judges `name = value`, in any language, and `the name is value`. */
+const isAssignedSecret: IsSecret = (name, { kind, sign, value }) => {
   if (isPlaceholder(value.text) || isLabel(value.text)) return false
-  if (!/[:=>：]/.test(glue)) return isTold(name, glue, value)
-  if (glue === "=" && name === name.toUpperCase()) return isLiteral(value.text) && value.text.length > 3
+  if (kind !== "assignment") return isMentionedSecret(name, kind, value)
+  if (sign === "=" && name === name.toUpperCase()) return isLiteral(value.text) && value.text.length > 3
   if (isCode(value.text)) return false
   if (/^pass$/i.test(name) && /^\d+$/.test(value.text)) return false // a count of tests
-  if (isPassword(name)) return value.quoted ? isPassphrase(value.text) : isBarePassword(glue, value)
-  if (/^secret$/i.test(name) && value.quoted && /^[A-Za-z]{8,}$/.test(value.text)) return true
+  if (isPassword(name)) return value.isQuoted ? isPassphrase(value.text) : isBarePassword(sign, value)
+  if (/^secret$/i.test(name) && value.isQuoted && /^[A-Za-z]{8,}$/.test(value.text)) return true
   return isStrong(value.text, /^secret$/i.test(name) ? 6 : 8)
 }
 
-/** `--name value`. */
-const flagged: Accepts = (name, _, value) =>
+/** Judges `--name value`. */
+const isFlaggedSecret: IsSecret = (name, { value }) =>
   !isPlaceholder(value.text) &&
   !isLabel(value.text) &&
   (isPassword(name) ? isLiteral(value.text) : isStrong(value.text, 8))
 
-/** After `is` or a blank, or in a list, a plain word is likelier than a secret. */
-const isTold = (name: string, glue: string, { quoted, text }: Value): boolean => {
+/** Judges a value after `is`, a comma or a blank, where a plain word is likelier than a secret. */
+const isMentionedSecret = (name: string, kind: Sign["kind"], { isQuoted, text }: Value): boolean => {
   if (text.length < 6 || !/[A-Za-z]/.test(text) || !/[\d!@#$%^&*]/.test(text)) return false
   if (!isLiteral(text) || isCode(text) || WORDY.test(text)) return false
-  if (glue.trim() !== "") return true
-  return isPassword(name) ? quoted || !/^[a-z]+\d{0,3}$/i.test(text) : isStrong(text, 16)
+  if (kind === "mention") return true
+  return isPassword(name) ? isQuoted || !/^[a-z]+\d{0,3}$/i.test(text) : isStrong(text, 16)
 }
 
-const isBarePassword = (glue: string, { text, last }: Value): boolean => {
+const isBarePassword = (sign: string, { isLast, text }: Value): boolean => {
   if (!isLiteral(text)) return false
   if (/^\d+$/.test(text)) return text.length > 3
   if (/^[a-z]+(?:-[a-z]+)*$/i.test(text)) {
     const words = text.split("-").length
-    return words > 3 || (words === 1 && last && (glue === "=" ? text.length > 3 : /^[a-z]{6,}$/.test(text)))
+    return words > 3 || (words === 1 && isLast && (sign === "=" ? text.length > 3 : /^[a-z]{6,}$/.test(text)))
   }
   return text.length > 3 && !/^[A-Za-z_]+$/.test(text)
 }
@@ -243,7 +333,7 @@ const isPassphrase = (text: string): boolean =>
     ? text.trim().split(/\s+/).length > 2 && !PROSE.test(text) && /^[ -~]+$/.test(text)
     : text.length > 2 && isLiteral(text) && !/^[^ -~]+$/.test(text)
 
-/** Whether it is too irregular to be words: letters and digits mixed, or letters no language would put so. */
+/** True if it is too irregular to be words: letters and digits mixed, or letters that no language would combine. */
 const isStrong = (text: string, atLeast: number): boolean => {
   if (text.length < atLeast || /\s/.test(text) || !/[A-Za-z]/.test(text) || !isLiteral(text)) return false
   if (/\d/.test(text)) return !WORDY.test(text)
@@ -251,7 +341,7 @@ const isStrong = (text: string, atLeast: number): boolean => {
   return text.length > 15 && (text.length / words.length < 3.5 || words.some((word) => word.length > 17))
 }
 
-/** A path, a type or a word of prose is none; `+/` is what base64 has and paths have not. */
+/** False for a path, a type or a word of prose. Base64 may begin like a path, and is told by its length. */
 const isLiteral = (text: string): boolean =>
   !RESERVED.test(text) &&
   (!/^(?:~|\.{1,2})?\/|^[A-Za-z]:[\\/]|^[a-z]+:\/\//.test(text) || /^[A-Za-z0-9+/]{40}$/.test(text)) &&
@@ -286,11 +376,9 @@ const isCode = (text: string): boolean =>
   /^[A-Za-z_$]+\d?(?:(?:\?\.|!?\.|::|->)[A-Za-z_$#]+\d?)+!?$/.test(text) ||
   /^[a-z]\w*(?:Token|Key|Secret|Password)$|^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/.test(text)
 
-const FLAG = String.raw`--(?=[a-z])[a-z-]{0,40}?`
-const TOLD = String.raw`\s(?:is|was)[ \t]?:?[ \t]|${COMMA}|[ \t]{1,4}`
-/** What stands in each secret known by its name, and in `basic` and `bearer`. */
+/** Found in every text that the rules of names, `basic` and `bearer` can change. */
 const NAME_HINT = /pass|pwd|kennwort|contrase|senha|пароль|密码|secret|token|key|auth|x-amz|basic|bearer/i
-/** What each shape has. Only at these characters, which are rare, is it worth to look what stands before. */
+/** Found in every text with a shape. It begins with rare characters, so that few places look at what stands before. */
 const SHAPE_HINT = new RegExp(
   String.raw`[-_.:AJKz](?<=(?:sk|xai|pplx|GOCSPX|gl[a-z]{2,5}|xox[a-z]|xapp|pypi)-|` +
     String.raw`(?:[sr]k|gsk|gh[a-z]|_pat|whsec|npm|hf|dop_v1|shp[a-z]{2}|lin_api)_|(?:ya29|slack|SG|hvs)\.|` +
@@ -298,16 +386,16 @@ const SHAPE_HINT = new RegExp(
 )
 
 const RULES: ReadonlyArray<Rule> = [
-  privateKeys,
-  where("@", passwordsIn(URL_PASSWORD), passwordsIn(DSN_PASSWORD)),
-  where("-u", passwordsIn(CURL_USER)),
-  where("-p", passwordsIn(CLIENT_PASSWORD)),
-  where(
+  redactPrivateKeys,
+  onlyWith("@", redactPasswordsIn(URL_PASSWORD), redactPasswordsIn(DSN_PASSWORD)),
+  onlyWith("-u", redactPasswordsIn(CURL_USER)),
+  onlyWith("-p", redactPasswordsIn(CLIENT_PASSWORD)),
+  onlyWith(
     NAME_HINT,
-    basic,
-    named(`${NAME}${NAME_END}(?<glue>${SIGN}|${VALUE_OF}|${TOLD})`, assigned),
-    where("--", named(`${FLAG}${NAME}(?<glue>[ \\t]{1,4})(?!-)`, flagged)),
-    bearer
+    redactBasicAuth,
+    redactNamed(NAMES, SIGNS, isAssignedSecret),
+    onlyWith("--", redactNamed(FLAGS, FLAG_SIGNS, isFlaggedSecret)),
+    redactBearer
   ),
-  where(SHAPE_HINT, shapes)
+  onlyWith(SHAPE_HINT, redactShapes)
 ]
