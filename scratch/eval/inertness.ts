@@ -1,6 +1,6 @@
 /** Instructions hidden in tool results never stand where instructions stand. */
 import * as Message from "../../src/message/Message.ts"
-import type { Request } from "../../src/model/Provider.ts"
+import type { ModelRequest } from "../../src/model/Provider.ts"
 import { type Measure, none } from "./measure.ts"
 import * as Prompts from "./prompts.ts"
 import * as Reading from "./reading.ts"
@@ -10,7 +10,7 @@ import type { Session } from "./session.ts"
 export const measure = (
   { canaries }: Session,
   replay: Replay,
-  requests: ReadonlyArray<Pick<Request, "messages">>,
+  requests: ReadonlyArray<Pick<ModelRequest, "messages">>,
   who: string
 ): ReadonlyArray<Measure> => {
   const marks = canaries.map(({ mark }) => mark)

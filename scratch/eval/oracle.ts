@@ -4,13 +4,13 @@
  */
 import * as Handoff from "../../src/handoff/Handoff.ts"
 import { estimate } from "../../src/message/Tokens.ts"
-import type { Request } from "../../src/model/Provider.ts"
+import type { ModelRequest } from "../../src/model/Provider.ts"
 import * as Facts from "./facts.ts"
 import * as Overrides from "./overrides.ts"
 import { type Prompt, read } from "./prompts.ts"
 import type { Session } from "./session.ts"
 
-export type Write = (request: Pick<Request, "messages">) => string
+export type Write = (request: Pick<ModelRequest, "messages">) => string
 
 export interface Known {
   readonly value: string

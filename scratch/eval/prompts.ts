@@ -1,6 +1,6 @@
 /** What a summarizer can know: the prompt it got, taken apart as a reader sees it. */
 import * as Message from "../../src/message/Message.ts"
-import type { Request } from "../../src/model/Provider.ts"
+import type { ModelRequest } from "../../src/model/Provider.ts"
 
 export interface Block {
   /** `user`, `assistant`, `tool`, `calls`, `summary` … */
@@ -18,7 +18,7 @@ export interface Prompt {
   readonly isSettled: boolean
 }
 
-export const read = ({ messages }: Pick<Request, "messages">): Prompt => {
+export const read = ({ messages }: Pick<ModelRequest, "messages">): Prompt => {
   const system = messages.filter(Message.isSystem).map(Message.text)
   const asked = messages
     .filter((message) => !Message.isSystem(message))

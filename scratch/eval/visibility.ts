@@ -1,5 +1,5 @@
 /** Whether the summarizer is shown what it shall keep: facts of the covered ranges in the prompts, by place. */
-import type { Request } from "../../src/model/Provider.ts"
+import type { ModelRequest } from "../../src/model/Provider.ts"
 import { places } from "./facts.ts"
 import { type Measure, share } from "./measure.ts"
 import { read } from "./prompts.ts"
@@ -9,7 +9,7 @@ import type { Session } from "./session.ts"
 export const measure = (
   session: Session,
   replay: Replay,
-  requests: ReadonlyArray<Pick<Request, "messages">>,
+  requests: ReadonlyArray<Pick<ModelRequest, "messages">>,
   name = "visible to the summarizer"
 ): ReadonlyArray<Measure> => {
   const last = replay.stages.at(-1)

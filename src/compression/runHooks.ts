@@ -11,9 +11,8 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import { Decision, type Leaving, type Options } from "./CompressionHooks.ts"
 import type { CompressionResult } from "../session/CompressionResult.ts"
-import { redact } from "../message/Redaction.ts"
 import * as LogLines from "../audit/logLines.ts"
-import { clipText, toOneLine } from "../message/text.ts"
+import { safeLine } from "../message/safeLine.ts"
 
 const DEADLINE = "10 seconds"
 const LONGEST_REASON = 200
@@ -75,4 +74,4 @@ const told = <A>(hook: Effect.Effect<A, unknown>): Effect.Effect<A, string> =>
     return Predicate.hasProperty(error, "_tag") ? inALine(String(error._tag)) : "it failed with what is no Error"
   })
 
-const inALine = (text: string): string => clipText(toOneLine(redact(text)), LONGEST_REASON)
+const inALine = (text: string): string => safeLine(text, LONGEST_REASON)

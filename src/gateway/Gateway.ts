@@ -6,12 +6,11 @@
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
 import * as ModelClients from "../model/ModelClients.ts"
-import { Interrupted } from "../model/ModelError.ts"
+import { type Exhausted, Interrupted } from "../model/ModelError.ts"
 import * as ModelTask from "../summary/modelTask.ts"
 import type { CompressionEvent } from "../compression/CompressionEvent.ts"
 import * as Compressor from "../compression/Compressor.ts"
@@ -29,10 +28,8 @@ import * as FairQueue from "../concurrency/fairQueue.ts"
 import * as Message from "../message/Message.ts"
 import type * as RoutePause from "../model/RoutePause.ts"
 import * as RoutePauses from "../summary/RoutePauses.ts"
-import { label, type Request, type Route } from "../model/Provider.ts"
+import { distinctRoutes, label, type ModelRequest, type Route } from "../model/Provider.ts"
 import * as Recall from "../recall/Recall.ts"
-import * as Recovery from "../model/Recovery.ts"
-import { redactMessage } from "../message/Redaction.ts"
 import type { Receipt, SessionId } from "../session/Session.ts"
 import {
   type IdempotencyConflict,
@@ -55,7 +52,7 @@ import * as View from "../view/View.ts"
  * @since 0.1.0
  * @category models
  */
-export interface Options extends Compressor.Options, Summarizer.Options, ModelClients.Options {
+export interface Options extends Compressor.Options, Summarizer.SummarizerOptions, ModelClients.ModelClientsOptions {
   /** The pauses of a failing route: how long each lasts, and after how many failures. */
   readonly pauses?: RoutePause.Policy | undefined
   /** The routes of a task other than `compression`; default: those of `compression`. */
@@ -81,7 +78,7 @@ export type { ResetResult, Rewound } from "./rewind.ts"
  * @since 0.1.0
  * @category models
  */
-export type AuxiliaryRequest = Request
+export type AuxiliaryRequest = ModelRequest
 
 /**
  * The failures of `turn` besides those of its agent.
@@ -175,7 +172,7 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
     readonly auxiliary: (
       sessionId: SessionId,
       request: AuxiliaryRequest
-    ) => Effect.Effect<ModelClients.Completion, ModelTask.Exhausted | Interrupted>
+    ) => Effect.Effect<ModelClients.Completion, Exhausted | Interrupted>
     /**
      * Stops the session's turn and its auxiliary tasks in this process, never a compression. Returns whether there was
      * anything to stop.
@@ -246,30 +243,15 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const reset = (sessionId: SessionId) => Rewind.resetSession(store, sessionId)
   const rewind = (sessionId: SessionId, seq: number) => Rewind.rewindSession(store, counter, sessionId, seq)
 
-  const auxiliary = (sessionId: SessionId, request: AuxiliaryRequest) =>
-    Effect.gen(function* () {
-      const routes = (options.taskRoutes?.(request.task) ?? options.routes).filter((r) => r.provider !== "embedded")
-      const [first] = routes
-      const messages = request.messages.map(redactMessage)
-      const { maxCalls, maxTokens } = options
-      const spent = yield* ModelTask.spending(ModelTask.budget(first, { maxCalls, maxTokens }))
-      const task: ModelTask.Task<ModelClients.Completion> = {
-        name: request.task,
-        routes: ModelClients.distinctRoutes(routes),
-        recovery: options.recovery ?? Recovery.defaults,
-        cuts: null,
-        tokens: messages.reduce((sum, message) => sum + counter.message(message), 0),
-        request: () => ({ ...request, messages }),
-        accept: (_, completion) => Either.right(completion),
-        onProgress: () => Effect.void
-      }
-      const route = first === undefined ? request.task : label(first)
-      return yield* ModelTask.run(task, spent).pipe(
-        Effect.catchTag("ContextOverflow", (overflow) => new ModelTask.Exhausted({ errors: [overflow], paused: [] })),
-        Effect.map(({ value }) => value),
-        stopSignals.interruptible(sessionId, () => new Interrupted({ route, by: "gateway" }))
-      )
-    }).pipe(Effect.provide(services))
+  const auxiliary = (sessionId: SessionId, request: AuxiliaryRequest) => {
+    const routes = options.taskRoutes?.(request.task) ?? options.routes
+    const first = routes.find(({ provider }) => provider !== "embedded")
+    const route = first === undefined ? request.task : label(first)
+    return ModelTask.runAuxiliaryRequest(request, { ...options, routes, counter }).pipe(
+      stopSignals.interruptible(sessionId, () => new Interrupted({ route, by: "gateway" })),
+      Effect.provide(services)
+    )
+  }
 
   return Gateway.of({
     deliver,
@@ -301,6 +283,6 @@ export const layer = (options: Options) =>
   Layer.scoped(Gateway, make(options)).pipe(
     Layer.provideMerge(Compressor.layer(options)),
     Layer.provideMerge(Recall.layer),
-    Layer.provide(Summarizer.layer({ ...options, routes: ModelClients.distinctRoutes(options.routes) })),
+    Layer.provide(Summarizer.layer({ ...options, routes: distinctRoutes(options.routes) })),
     Layer.provide([ModelClients.layer(options), RoutePauses.layer(options.pauses)])
   )

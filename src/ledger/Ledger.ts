@@ -23,8 +23,8 @@ import {
 } from "./lines.ts"
 import type { Named, Rule } from "./factsInProse.ts"
 import { type FileAccess, isReadOnlyCommand } from "./factsInTools.ts"
-import { clipText, toOneLine } from "../message/text.ts"
-import { redact } from "../message/Redaction.ts"
+import { safeLine } from "../message/safeLine.ts"
+import { clipText } from "../message/text.ts"
 import type { Ledger, LedgerItem } from "./schema.ts"
 import type { Logged } from "../session/Session.ts"
 import type { Counter } from "../message/Tokens.ts"
@@ -55,7 +55,7 @@ export const add = (ledger: Ledger, entries: ReadonlyArray<Logged>): Ledger => e
  * again counts as new.
  */
 export const addNotes = (ledger: Ledger, notes: ReadonlyArray<string>, seq: number): Ledger => {
-  const lines = notes.map((text) => clipText(toOneLine(redact(text)), LONGEST_NOTE)).filter((text) => text !== "")
+  const lines = notes.map((text) => safeLine(text, LONGEST_NOTE)).filter((text) => text !== "")
   return { ...ledger, notes: putTexts(ledger.notes, lines, seq) }
 }
 

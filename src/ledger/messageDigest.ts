@@ -13,6 +13,7 @@ import {
   readCallFacts
 } from "./factsInTools.ts"
 import { removeOwnText } from "../message/ownMarks.ts"
+import { safeLine } from "../message/safeLine.ts"
 import { clipText, toOneLine } from "../message/text.ts"
 
 /** Redacted. Most messages hold no secret; then these are their own strings. */
@@ -152,8 +153,8 @@ const callOf = ({ function: made, id }: Message.ToolCall): CallFact => {
   const { command, files, identifiers } = readCallFacts(made)
   return {
     id,
-    command: command === null ? null : clipText(toOneLine(redact(command)), LONGEST_COMMAND),
-    files: files.map(({ access, path }) => ({ access, path: clipText(toOneLine(redact(path)), LONGEST_PATH) })),
+    command: command === null ? null : safeLine(command, LONGEST_COMMAND),
+    files: files.map(({ access, path }) => ({ access, path: safeLine(path, LONGEST_PATH) })),
     identifiers: unsecret(identifiers)
   }
 }

@@ -1,38 +1,52 @@
 /**
- * The one cache of model clients, for every auxiliary task. A client that a call failed on is never handed out again.
+ * Keeps one client per endpoint for every auxiliary task, and calls models through them.
  *
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
+import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
+import * as ScopedCache from "effect/ScopedCache"
 import * as Stream from "effect/Stream"
 import { InvalidPolicy } from "./InvalidSetting.ts"
-import * as ClientCache from "./clientCache.ts"
-import * as StreamDeadlines from "../concurrency/streamDeadlines.ts"
 import { safeErrorText } from "./safeErrorText.ts"
-import * as Endpoint from "./endpoint.ts"
+import { type ModelError, ConnectionError, ProviderError, Timeout } from "./ModelError.ts"
+import {
+  type CallUsage,
+  endpointKey,
+  type Event,
+  label,
+  modelKey,
+  type ModelRequest,
+  Provider,
+  resolve,
+  type ResolvedRoute,
+  type Route
+} from "./Provider.ts"
+import * as Recovery from "./Recovery.ts"
 import * as FairQueue from "../concurrency/fairQueue.ts"
-import { type ModelError, condemnsClient, ConnectionError, ProviderError, Timeout } from "./ModelError.ts"
-import { type CallUsage, type Event, label, type Provider, type Request, resolve, type Route } from "./Provider.ts"
+import { monotonicMillis } from "../concurrency/monotonicClock.ts"
 
 /**
- * `maxConcurrentCalls` bounds the calls that are under way on one route for all tasks together; default 16.
+ * `maxConcurrentCalls` bounds the calls that are under way to one model for all tasks together; default 16.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Options {
+export interface ModelClientsOptions {
   readonly maxConcurrentCalls?: number | undefined
 }
 
 /**
- * A model's whole answer. Only `stop` says that the model came to the end by itself.
+ * A model's whole answer. Only the finish `stop` means that the model came to the end by itself.
  *
  * @since 0.1.0
  * @category models
@@ -45,7 +59,7 @@ export interface Completion {
 }
 
 /**
- * How long to wait for a place, and what happens instead of longer.
+ * How long to wait for a place, and what to run instead of waiting longer.
  *
  * @since 0.1.0
  * @category models
@@ -53,20 +67,20 @@ export interface Completion {
 export type Patience<A, E> = FairQueue.Patience<A, E>
 
 /**
- * `onProgress` hears how many characters, reasoning included, have come so far, whenever more have come.
+ * `onProgress` receives the number of characters so far, reasoning included, each time more have come. `recovery`
+ * decides which errors drop the client; default: `Recovery.defaults`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface CompleteOptions {
   readonly onProgress?: ((characters: number) => Effect.Effect<void>) | undefined
+  readonly recovery?: Recovery.Policy | undefined
 }
 
 /**
- * Calls models. `within` runs an effect in one of the route's places, first come first served; waiting for one is
- * interruptible, and no part of a call's own time. `complete` makes one call on one route and retries
- * nothing; it fails with `Timeout` after the route's `timeout` as a whole or `idleTimeout` of silence, and closes the
- * connection when it is interrupted. Every call of an auxiliary task has its place first.
+ * Calls models through clients that all tasks share. A client that `Recovery.dropsClient` drops is never handed out
+ * again; calls under way on it go on.
  *
  * @since 0.1.0
  * @category services
@@ -74,152 +88,254 @@ export interface CompleteOptions {
 export class ModelClients extends Context.Tag("throughline/ModelClients")<
   ModelClients,
   {
-    readonly within: <A, E, R, B = never, E2 = never>(
+    /**
+     * Runs `effect` in one of the places of the route's model, first come first served. Waiting for a place is
+     * interruptible and does not count as time of the call. Every call of an auxiliary task needs a place.
+     */
+    readonly withPlace: <A, E, R, B = never, E2 = never>(
       route: Route,
       effect: Effect.Effect<A, E, R>,
       patience?: Patience<B, E2>
     ) => Effect.Effect<A | B, E | E2, R>
+    /**
+     * Makes one call and retries nothing. Fails with `Timeout` after the route's `timeout` for the whole call or after
+     * its `idleTimeout` of silence. Interruption closes the connection.
+     */
     readonly complete: (
       route: Route,
-      request: Request,
+      request: ModelRequest,
       options?: CompleteOptions
     ) => Effect.Effect<Completion, ModelError>
+    /** Like `complete`, and runs `accept` on the answer. An error of `accept` counts as an error of the call. */
+    readonly completeWith: <A>(
+      route: Route,
+      request: ModelRequest,
+      accept: (completion: Completion) => Effect.Effect<A, ModelError>,
+      options?: CompleteOptions
+    ) => Effect.Effect<A, ModelError>
   }
 >() {}
 
 /**
- * Where a route leads: its base URL, normalised, and a hash of its credential. Routes of one place share a client.
- *
- * @since 0.1.0
- * @category getters
- */
-export const endpointKey: (route: Route) => string = Endpoint.endpointKey
-
-/**
- * Whether two routes reach the same model at the same place in the same way.
- *
- * @since 0.1.0
- * @category predicates
- */
-export const isSameRoute = (a: Route, b: Route): boolean => identity(a) === identity(b)
-
-/**
- * The routes in their order, those that lead to the same model at the same place once.
- *
- * @since 0.1.0
- * @category getters
- */
-export const distinctRoutes = (routes: ReadonlyArray<Route>): ReadonlyArray<Route> =>
-  routes.filter((route, i) => routes.findIndex((earlier) => isSameRoute(earlier, route)) === i)
-
-/**
- * The cache over a `Provider`. Closing the scope closes every client, those in use too.
+ * Builds the service on a `Provider`. Closing its scope closes every client, also those in use.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = Effect.fnUntraced(function* ({ maxConcurrentCalls = 16 }: Options = {}) {
+export const make = Effect.fnUntraced(function* ({ maxConcurrentCalls = 16 }: ModelClientsOptions = {}) {
   if (!Number.isInteger(maxConcurrentCalls) || maxConcurrentCalls < 1) {
     const issue = `expected a whole number from 1 on, got ${maxConcurrentCalls}`
     return yield* new InvalidPolicy({ field: "maxConcurrentCalls", issue })
   }
-  const { condemn, take } = yield* ClientCache.make
-  const line = FairQueue.make<string>(maxConcurrentCalls)
-  const within: Context.Tag.Service<ModelClients>["within"] = (route, effect, patience) =>
-    line.withPlace(identity(route), effect, patience)
+  const { dropClient, takeClient } = yield* makeClientCache
+  const queue = FairQueue.make<string>(maxConcurrentCalls)
 
-  const complete = Effect.fn("ModelClients.complete")(function* (
-    route: Route,
-    request: Request,
-    options?: CompleteOptions
-  ) {
-    yield* Effect.annotateCurrentSpan({ route: label(route), task: request.task })
-    let used: ClientCache.ClientKey | undefined
-    const stream = Effect.gen(function* () {
-      // An expiring key may have to be fetched: that is a part of the call's time.
-      const resolved = yield* resolve(route)
-      const { client, key } = yield* take(resolved)
-      used = key
-      return client.stream(resolved, request)
-    })
-    return yield* call(route, stream, options).pipe(
-      // Whatever a provider throws, the next route may do better.
-      Effect.catchAllDefect((defect) => Effect.fail(thrown(route, used, defect))),
-      Effect.onError((cause) =>
-        used !== undefined && Option.exists(Cause.failureOption(cause), condemnsClient) ? condemn(used) : Effect.void
+  const withPlace: ModelClients["Type"]["withPlace"] = (route, effect, patience) =>
+    queue.withPlace(modelKey(route), effect, patience)
+
+  const completeWith: ModelClients["Type"]["completeWith"] = (
+    route,
+    request,
+    accept,
+    { onProgress, recovery = Recovery.defaults } = {}
+  ) =>
+    Effect.suspend(() => {
+      let used: ClientKey | undefined
+      const stream = Effect.gen(function* () {
+        // Fetching a key that expires counts as time of the call.
+        const resolved = yield* resolve(route)
+        const { client, key } = yield* takeClient(resolved)
+        used = key
+        return client.stream(resolved, request)
+      })
+      const dropOnFailure = (cause: Cause.Cause<ModelError>) =>
+        used !== undefined &&
+        Option.exists(Cause.failureOption(cause), (error) => Recovery.dropsClient(recovery, error))
+          ? dropClient(used)
+          : Effect.void
+      return readAnswer(route, stream, onProgress).pipe(
+        // A defect of one provider must not keep the task from the next route.
+        Effect.catchAllDefect((defect) => Effect.fail(describeDefect(route, used, defect))),
+        Effect.flatMap(accept),
+        Effect.onError(dropOnFailure)
       )
+    }).pipe(
+      Effect.scoped,
+      Effect.withSpan("ModelClients.complete", {
+        captureStackTrace: false,
+        attributes: { route: label(route), task: request.task }
+      })
     )
-  }, Effect.scoped)
 
-  return ModelClients.of({ within, complete })
+  const complete: ModelClients["Type"]["complete"] = (route, request, options) =>
+    completeWith(route, request, Effect.succeed, options)
+
+  return ModelClients.of({ withPlace, complete, completeWith })
 })
 
 /**
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options?: Options): Layer.Layer<ModelClients, InvalidPolicy, Provider> =>
+export const layer = (options?: ModelClientsOptions): Layer.Layer<ModelClients, InvalidPolicy, Provider> =>
   Layer.scoped(ModelClients, make(options))
 
-/** Two models at one place have limits of their own. */
-const identity = (route: Route): string => JSON.stringify([route.model, route.api, endpointKey(route)])
+/** Names one client in the cache. No epoch is used twice, so the key of a dropped client never comes back. */
+class ClientKey extends Data.Class<{
+  readonly endpoint: string
+  readonly epoch: number
+  readonly route: ResolvedRoute
+}> {}
 
-const call = (
+const MAX_CLIENTS = 64
+
+/** Opens a client per endpoint when it is first needed, and hands it out until it is dropped. */
+const makeClientCache = Effect.gen(function* () {
+  const provider = yield* Provider
+  const scope = yield* Effect.scope
+  const current = new Map<string, ClientKey>()
+  let epochs = 0
+
+  const forgetKey = (key: ClientKey): boolean => current.get(key.endpoint) === key && current.delete(key.endpoint)
+
+  // The client has a scope of its own, because the cache leaves a client open that is in use when the cache closes.
+  const openClient = (key: ClientKey) =>
+    Effect.acquireRelease(Scope.fork(scope, ExecutionStrategy.sequential), Scope.close).pipe(
+      Effect.tap((own) =>
+        Scope.addFinalizer(
+          own,
+          Effect.sync(() => forgetKey(key))
+        )
+      ),
+      Effect.flatMap((own) => Scope.extend(provider.open(key.route), own))
+    )
+
+  const clients = yield* ScopedCache.make({
+    capacity: MAX_CLIENTS,
+    timeToLive: Duration.infinity,
+    lookup: openClient
+  })
+
+  const newKey = (route: ResolvedRoute): ClientKey => {
+    const key = new ClientKey({ endpoint: endpointKey(route), epoch: ++epochs, route })
+    current.set(key.endpoint, key)
+    return key
+  }
+
+  /** A key that the capacity has pushed out is not used again: its client may still be at work. */
+  const currentKey = Effect.fnUntraced(function* (route: ResolvedRoute) {
+    const key = current.get(endpointKey(route))
+    return key !== undefined && (yield* clients.contains(key)) ? key : newKey(route)
+  })
+
+  /** A call that fails late finds its key forgotten and leaves the fresh client alone. */
+  const dropClient = (key: ClientKey) => Effect.suspend(() => (forgetKey(key) ? clients.invalidate(key) : Effect.void))
+
+  const takeOpenClient = Effect.fnUntraced(function* (route: ResolvedRoute) {
+    const key = yield* currentKey(route)
+    const client = yield* clients.get(key)
+    if (client.isOpen()) return { client, key }
+    yield* dropClient(key)
+    return yield* new ConnectionError({ route: label(route), detail: "the client was closed" })
+  })
+
+  // A ScopedCache passes the interruption of its first caller on to the others, hence a daemon fiber. Without a yield
+  // in it, choosing a key and opening its client are one step.
+  const openAndTake = (route: ResolvedRoute) =>
+    takeOpenClient(route).pipe(
+      Effect.withMaxOpsBeforeYield(Number.MAX_SAFE_INTEGER),
+      Effect.forkDaemon,
+      Effect.flatMap(Fiber.join),
+      Effect.retry({ times: 1 })
+    )
+
+  const takeClient = (route: ResolvedRoute) =>
+    Effect.suspend(() => {
+      const key = current.get(endpointKey(route))
+      if (key === undefined) return openAndTake(route)
+      return Effect.flatMap(clients.getOptionComplete(key), (cached) =>
+        Option.isSome(cached) && cached.value.isOpen()
+          ? Effect.succeed({ client: cached.value, key })
+          : openAndTake(route)
+      )
+    }).pipe(Effect.uninterruptible)
+
+  return { takeClient, dropClient }
+})
+
+/** Runs the call within the route's deadlines and collects its answer. */
+const readAnswer = (
   route: Route,
   stream: Effect.Effect<Stream.Stream<Event, ModelError>, ModelError, Scope.Scope>,
-  options: CompleteOptions | undefined
-) =>
-  StreamDeadlines.withinDeadlines(
-    {
-      idle: Duration.toMillis(route.idleTimeout),
-      total: Duration.toMillis(route.timeout),
-      late: (phase) => timeout(route, phase)
-    },
-    (heard) =>
-      Effect.flatMap(Effect.flatMap(stream, Stream.toPull), (pull) =>
-        gather(pull, (answer, before) =>
-          length(answer) === length(before)
-            ? heard
-            : Effect.zipRight(heard, options?.onProgress?.(length(answer)) ?? Effect.void)
-        )
+  onProgress: CompleteOptions["onProgress"]
+): Effect.Effect<Completion, ModelError, Scope.Scope> =>
+  withDeadlines(route, (onActivity) =>
+    Effect.flatMap(Effect.flatMap(stream, Stream.toPull), (pull) =>
+      collectEvents(pull, (answer, before) =>
+        countCharacters(answer) === countCharacters(before)
+          ? onActivity
+          : Effect.zipRight(onActivity, onProgress?.(countCharacters(answer)) ?? Effect.void)
       )
-  ).pipe(Effect.flatMap((answer) => completed(route, answer)))
+    )
+  ).pipe(Effect.flatMap((answer) => finishAnswer(route, answer)))
 
-/** Pulls until the end: running the stream with a sink would take twice as many steps. */
-const gather = (
+/**
+ * Runs `read`, which reports each sign of life through `onActivity`. One sleeper watches both deadlines, because a race
+ * per event would cost more than the event. An interrupt reaches `read` at once.
+ */
+const withDeadlines = <A, E, R>(
+  route: Route,
+  read: (onActivity: Effect.Effect<void>) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | Timeout, R> =>
+  Effect.flatMap(monotonicMillis, (begin) => {
+    const total = Duration.toMillis(route.timeout)
+    const idle = Duration.toMillis(route.idleTimeout)
+    let last = begin
+    const onActivity = Effect.map(monotonicMillis, (now) => void (last = now))
+
+    const watch: Effect.Effect<never, Timeout> = Effect.flatMap(monotonicMillis, (now) => {
+      if (now >= begin + total) return new Timeout({ route: label(route), phase: "total", deadline: total })
+      if (now >= last + idle) return new Timeout({ route: label(route), phase: "idle", deadline: idle })
+      return Effect.zipRight(Effect.sleep(Math.min(begin + total, last + idle) - now), watch)
+    })
+
+    // Without the mask, a race that is interrupted before its fibers have started waits for them for ever.
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.raceWith(restore(read(onActivity)), Effect.interruptible(watch), {
+        onSelfDone: (exit, watching) => Effect.zipRight(Fiber.interrupt(watching), exit),
+        onOtherDone: (exit, running) => Effect.zipRight(Fiber.interrupt(running), exit)
+      })
+    )
+  })
+
+/** Pulls until the end. Running the stream with a sink would take twice as many steps. */
+const collectEvents = (
   pull: Effect.Effect<Chunk.Chunk<Event>, Option.Option<ModelError>>,
-  onGrown: (answer: Answer, before: Answer) => Effect.Effect<void>,
-  answer = empty
-): Effect.Effect<Answer, ModelError> =>
+  onGrown: (answer: PartialAnswer, before: PartialAnswer) => Effect.Effect<void>,
+  answer = emptyAnswer
+): Effect.Effect<PartialAnswer, ModelError> =>
   Effect.matchEffect(pull, {
     onFailure: Option.match({ onNone: () => Effect.succeed(answer), onSome: Effect.fail }),
     onSuccess: (events) => {
-      const grown = Chunk.reduce(events, answer, grow)
-      return Effect.zipRight(onGrown(grown, answer), gather(pull, onGrown, grown))
+      const grown = Chunk.reduce(events, answer, addEvent)
+      return Effect.zipRight(onGrown(grown, answer), collectEvents(pull, onGrown, grown))
     }
   })
 
-const thrown = (route: Route, used: ClientCache.ClientKey | undefined, defect: unknown) =>
+const describeDefect = (route: Route, used: ClientKey | undefined, defect: unknown) =>
   new ProviderError({ route: label(route), status: null, detail: safeErrorText(used?.route.apiKey, String(defect)) })
 
-const timeout = (route: Route, phase: "idle" | "total") =>
-  new Timeout({
-    route: label(route),
-    phase,
-    deadline: Duration.toMillis(phase === "idle" ? route.idleTimeout : route.timeout)
-  })
-
-interface Answer {
+interface PartialAnswer {
   readonly text: string
   readonly reasoning: string
   readonly ends: ReadonlyArray<Extract<Event, { readonly _tag: "Finished" }>>
 }
 
-const empty: Answer = { text: "", reasoning: "", ends: [] }
+const emptyAnswer: PartialAnswer = { text: "", reasoning: "", ends: [] }
 
-const length = (answer: Answer): number => answer.text.length + answer.reasoning.length
+const countCharacters = (answer: PartialAnswer): number => answer.text.length + answer.reasoning.length
 
-const grow = (answer: Answer, event: Event): Answer => {
+const addEvent = (answer: PartialAnswer, event: Event): PartialAnswer => {
   switch (event._tag) {
     case "Text":
       return { ...answer, text: answer.text + event.text }
@@ -230,19 +346,22 @@ const grow = (answer: Answer, event: Event): Answer => {
   }
 }
 
-const completed = (route: Route, { ends, reasoning, text }: Answer): Effect.Effect<Completion, ModelError> => {
+const finishAnswer = (
+  route: Route,
+  { ends, reasoning, text }: PartialAnswer
+): Effect.Effect<Completion, ModelError> => {
   const [end, second] = ends
   if (end === undefined) {
-    return Effect.fail(new ConnectionError({ route: label(route), detail: "the answer stopped before its end" }))
+    return new ConnectionError({ route: label(route), detail: "the answer stopped before its end" })
   }
   if (second !== undefined) {
-    return Effect.fail(new ProviderError({ route: label(route), status: null, detail: "the answer ended twice" }))
+    return new ProviderError({ route: label(route), status: null, detail: "the answer ended twice" })
   }
-  return Effect.succeed({ text, reasoning, finish: end.reason, usage: counted(end.usage) })
+  return Effect.succeed({ text, reasoning, finish: end.reason, usage: validUsage(end.usage) })
 }
 
-/** Budgets are kept by these counts, and stored: what is no count of anything is better estimated. */
-const counted = (usage: CallUsage | null): CallUsage | null =>
+/** Budgets are kept and stored by these counts, so an estimate is better than a number that counts nothing. */
+const validUsage = (usage: CallUsage | null): CallUsage | null =>
   usage !== null && [usage.inputTokens, usage.outputTokens].every((n) => Number.isSafeInteger(n) && n >= 0)
     ? usage
     : null

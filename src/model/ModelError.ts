@@ -1,6 +1,6 @@
 /**
- * What can go wrong with a model call beside the conversation. Each error names the route it happened on and what a
- * person needs to act; `Recovery` says what follows it.
+ * Errors of model calls. Each names the route it happened on and what a person needs to act; `Recovery` decides what
+ * follows it.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 const common = { route: Schema.String }
 
 /**
- * The call had no answer within its deadline (milliseconds): no byte for `idle`, not whole for `total`.
+ * The call missed a deadline, in milliseconds: `idle` if no byte came for that long, `total` if the answer was not whole.
  *
  * @since 0.1.0
  * @category errors
@@ -25,7 +25,7 @@ export class Timeout extends Schema.TaggedError<Timeout>()("Timeout", {
 }
 
 /**
- * The connection could not be made, broke, or ended before the answer's end mark.
+ * The connection failed, broke, or ended before the answer's end mark.
  *
  * @since 0.1.0
  * @category errors
@@ -40,7 +40,7 @@ export class ConnectionError extends Schema.TaggedError<ConnectionError>()("Conn
 }
 
 /**
- * The provider or the gateway's own signal broke the call off. Not fiber interruption.
+ * The provider broke off its answer, or `Gateway.interrupt` stopped the task. Fiber interruption is not meant.
  *
  * @since 0.1.0
  * @category errors
@@ -55,7 +55,7 @@ export class Interrupted extends Schema.TaggedError<Interrupted>()("Interrupted"
 }
 
 /**
- * Too many calls. `retryAfter` is in milliseconds, if the provider said.
+ * The provider refused the call because of too many calls. `retryAfter` is in milliseconds, null if not given.
  *
  * @since 0.1.0
  * @category errors
@@ -70,7 +70,7 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
 }
 
 /**
- * The credential was not accepted.
+ * The provider refused the credential.
  *
  * @since 0.1.0
  * @category errors
@@ -100,7 +100,7 @@ export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>()("QuotaExc
 }
 
 /**
- * The model does not exist here or may not be used.
+ * The model does not exist on this server, or the account may not use it.
  *
  * @since 0.1.0
  * @category errors
@@ -130,7 +130,7 @@ export class ContextOverflow extends Schema.TaggedError<ContextOverflow>()("Cont
 }
 
 /**
- * Why the gate turned a summary away.
+ * The reason why the gate rejected a summary.
  *
  * @since 0.1.0
  * @category models
@@ -152,7 +152,7 @@ export const GateReason = Schema.Literal(
 export type GateReason = typeof GateReason.Type
 
 /**
- * The model answered, but not with a summary that may be committed.
+ * The model answered, but the gate rejected its summary.
  *
  * @since 0.1.0
  * @category errors
@@ -168,7 +168,7 @@ export class InvalidSummary extends Schema.TaggedError<InvalidSummary>()("Invali
 }
 
 /**
- * The provider failed in its own way: a 5xx, HTML for JSON, anything else.
+ * The provider failed in another way: a 5xx status, HTML instead of JSON, or anything else.
  *
  * @since 0.1.0
  * @category errors
@@ -206,10 +206,20 @@ export const ModelError = Schema.Union(
 export type ModelError = typeof ModelError.Type
 
 /**
- * Whether the failure says that the client itself may be broken, so that no later call should get it.
+ * Every route of a task failed or is paused, or its budget ran out. `errors` are in the order in which they came,
+ * `paused` are the routes that were not asked.
  *
  * @since 0.1.0
- * @category predicates
+ * @category errors
  */
-export const condemnsClient = (error: ModelError): boolean =>
-  error._tag === "Timeout" || error._tag === "ConnectionError"
+export class Exhausted extends Schema.TaggedError<Exhausted>()("Exhausted", {
+  errors: Schema.Array(ModelError),
+  paused: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    const last = this.errors.at(-1)
+    if (last !== undefined) return last.message
+    if (this.paused.length > 0) return `paused after failures: ${this.paused.join(", ")}`
+    return "no route to a model, or too little left of the budget to ask one"
+  }
+}

@@ -1,5 +1,6 @@
 /**
- * Where a model is reached, and what one call of it is. The seam at which a Layer swaps the real for a fake.
+ * Describes where a model is reached and what one call sends and streams. A Layer of `Provider` is the seam between the
+ * library and a real or a scripted model.
  *
  * @since 0.1.0
  */
@@ -9,14 +10,15 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import { createHash } from "node:crypto"
 import { type ModelError, Unauthorized } from "./ModelError.ts"
 import type { Message } from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
 
 /**
- * A key that expires, e.g. an OAuth token: `current` is asked before every call, `renew` once after a refusal. `name`
- * tells it from others and outlives a restart. A failure of either counts as a refused key; waiting for `current` is a
- * part of the call's time.
+ * A key that expires, e.g. an OAuth token. `current` is run before every call, `renew` once after the key was refused.
+ * `name` identifies the credential, also across restarts. If either effect fails, the call fails with `Unauthorized`; the
+ * time that `current` takes counts as time of the call.
  *
  * @since 0.1.0
  * @category models
@@ -28,8 +30,8 @@ export interface Credential {
 }
 
 /**
- * A way to a model. `timeout` bounds one call, `idleTimeout` the silence within it; `contextLength` is the window of
- * this model, which need not be the conversation's.
+ * A way to a model. `timeout` bounds one call, `idleTimeout` the silence within it. `contextLength` is the window of
+ * this model, which may differ from the window of the conversation.
  *
  * @since 0.1.0
  * @category models
@@ -37,7 +39,7 @@ export interface Credential {
 export interface Route extends RouteWith<Redacted.Redacted | Credential> {}
 
 /**
- * A route whose key is at hand, as one call has it.
+ * A route with the key that one call uses.
  *
  * @since 0.1.0
  * @category models
@@ -56,9 +58,9 @@ interface RouteWith<Key> {
 }
 
 /**
- * What a route cannot be without, and what it may differ in: by default OpenAI's Responses API, or Chat Completions at
- * another `baseUrl`, which most servers speak alone; a window of 128,000 tokens, 5 minutes for a call and one for a
- * silence in it.
+ * The options of `route`. Without a `baseUrl` the route leads to OpenAI's Responses API; with one it uses Chat
+ * Completions, because most other servers speak nothing else. Defaults: a window of 128,000 tokens, 5 minutes for a call
+ * and 1 minute for a silence in it.
  *
  * @since 0.1.0
  * @category models
@@ -74,7 +76,7 @@ export interface RouteOptions {
 }
 
 /**
- * A route to OpenAI, or to anything that speaks its API.
+ * Makes a route to OpenAI, or to any server that speaks its API.
  *
  * @example
  * Provider.route({ model: "gpt-5.5", apiKey: Redacted.make("…"), timeout: "2 minutes" })
@@ -94,42 +96,50 @@ export const route = (options: RouteOptions): Route => ({
 })
 
 /**
- * The route with the key to use now.
+ * Fetches the key that the next call on the route uses.
  *
  * @since 0.1.0
  * @category combinators
  */
 export const resolve = (route: Route): Effect.Effect<ResolvedRoute, Unauthorized> => {
   const { apiKey } = route
-  if (!isRenewable(apiKey)) return Effect.succeed({ ...route, apiKey })
-  return Effect.mapBoth(orFailure(apiKey.current), {
-    onFailure: refusedKey(route),
+  if (!isCredential(apiKey)) return Effect.succeed({ ...route, apiKey })
+  return Effect.mapBoth(catchDefects(apiKey.current), {
+    onFailure: refuseKey(route),
     onSuccess: (current) => ({ ...route, apiKey: current })
   })
 }
 
 /**
- * Asks for a new key; false if the route's key is fixed.
+ * Asks for a new key. Returns false if the route's key is fixed.
  *
  * @since 0.1.0
  * @category combinators
  */
 export const renew = (route: Route): Effect.Effect<boolean, Unauthorized> => {
   const { apiKey } = route
-  if (!isRenewable(apiKey)) return Effect.succeed(false)
-  return Effect.mapBoth(orFailure(apiKey.renew), { onFailure: refusedKey(route), onSuccess: () => true })
+  if (!isCredential(apiKey)) return Effect.succeed(false)
+  return Effect.mapBoth(catchDefects(apiKey.renew), { onFailure: refuseKey(route), onSuccess: () => true })
 }
 
-const isRenewable = (key: Route["apiKey"]): key is Credential => !Redacted.isRedacted(key)
+/**
+ * Whether the route can get a new key after its key was refused.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isRenewable = (route: Route): boolean => isCredential(route.apiKey)
 
-/** Whoever fetches keys may throw, too. */
-const orFailure = <A>(fetched: Effect.Effect<A, unknown>) => Effect.catchAllDefect(fetched, Effect.fail)
+const isCredential = (key: Route["apiKey"]): key is Credential => !Redacted.isRedacted(key)
 
-const refusedKey = (route: Route) => (cause: unknown) =>
+/** The caller's effects may throw as well as fail. */
+const catchDefects = <A>(fetched: Effect.Effect<A, unknown>) => Effect.catchAllDefect(fetched, Effect.fail)
+
+const refuseKey = (route: Route) => (cause: unknown) =>
   new Unauthorized({ route: label(route), detail: redact(`no key to be had: ${String(cause)}`) })
 
 /**
- * How a route is named in errors and log lines: model and host, never a credential.
+ * Names a route in errors and log lines: model and host, never a credential.
  *
  * @since 0.1.0
  * @category getters
@@ -140,20 +150,75 @@ export const label = (route: Route): string => {
 }
 
 /**
+ * Identifies the server and account of a route: its normalised base URL and a hash of its credential. Routes with the
+ * same key share a client.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const endpointKey = (route: Route): string => {
+  if (route.provider === "embedded") return "embedded"
+  const byUrl = endpointKeys.get(route.apiKey) ?? new Map<string, string>()
+  const key = byUrl.get(route.baseUrl) ?? `${normalizeUrl(route.baseUrl)}#${fingerprint(route.apiKey)}`
+  endpointKeys.set(route.apiKey, byUrl.set(route.baseUrl, key))
+  return key
+}
+
+/**
+ * Identifies a model at an endpoint: two models behind one endpoint have limits of their own.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const modelKey = (route: Route): string => JSON.stringify([route.model, route.api, endpointKey(route)])
+
+/**
+ * Whether two routes reach the same model at the same endpoint through the same API.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isSameRoute = (a: Route, b: Route): boolean => modelKey(a) === modelKey(b)
+
+/**
+ * Keeps the first of all routes that reach the same model, in order.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const distinctRoutes = (routes: ReadonlyArray<Route>): ReadonlyArray<Route> =>
+  routes.filter((route, i) => routes.findIndex((earlier) => isSameRoute(earlier, route)) === i)
+
+/** Hashes are kept because a key may be a text of any length and each call asks several times. */
+const endpointKeys = new WeakMap<Route["apiKey"], Map<string, string>>()
+
+/** Leaves out user info, which is no part of an endpoint. An invalid URL stays as it is, and the call reports it. */
+const normalizeUrl = (baseUrl: string): string => {
+  if (!URL.canParse(baseUrl)) return baseUrl
+  const { origin, pathname, search } = new URL(baseUrl)
+  return `${origin}${pathname.replace(/\/+$/, "")}${search}`
+}
+
+const fingerprint = (apiKey: Route["apiKey"]): string =>
+  isCredential(apiKey)
+    ? `named ${apiKey.name}`
+    : createHash("sha256").update(Redacted.value(apiKey)).digest("hex").slice(0, 16)
+
+/**
  * One model call of an auxiliary task.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Request {
+export interface ModelRequest {
   readonly task: string
   readonly messages: ReadonlyArray<Message>
   readonly maxOutputTokens: number
 }
 
 /**
- * What a call streams: pieces of text, pieces of reasoning, and at the end exactly one `Finished`. A stream that ends
- * without it has failed.
+ * An event of a streamed answer: pieces of text, pieces of reasoning, and at the end exactly one `Finished`. A stream
+ * that ends without `Finished` has failed.
  *
  * @since 0.1.0
  * @category models
@@ -179,23 +244,28 @@ export interface CallUsage {
 }
 
 /**
- * An open client of one route: its own connection pool, closed with its scope.
+ * An open client of one route, with a connection pool of its own that closes with its scope.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Client {
-  readonly stream: (route: ResolvedRoute, request: Request) => Stream.Stream<Event, ModelError>
+  /** Makes one call. Running the stream sends the request; interrupting it closes the connection. */
+  readonly stream: (route: ResolvedRoute, request: ModelRequest) => Stream.Stream<Event, ModelError>
+  /** Whether the client can still make calls. */
   readonly isOpen: () => boolean
 }
 
 /**
- * Opens clients. Opening is synchronous and makes no connection.
+ * Opens clients of model servers.
  *
  * @since 0.1.0
  * @category services
  */
 export class Provider extends Context.Tag("throughline/Provider")<
   Provider,
-  { readonly open: (route: ResolvedRoute) => Effect.Effect<Client, never, Scope.Scope> }
+  {
+    /** Opens a client for the route's server and credential. Opening is synchronous and makes no connection. */
+    readonly open: (route: ResolvedRoute) => Effect.Effect<Client, never, Scope.Scope>
+  }
 >() {}

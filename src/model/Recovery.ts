@@ -1,5 +1,5 @@
 /**
- * What follows a failed model call: one policy as data, one pure function that reads it.
+ * Decides everything that follows a failed model call: one policy as data, one pure function that reads it.
  *
  * @since 0.1.0
  */
@@ -7,24 +7,52 @@ import * as Data from "effect/Data"
 import type { ModelError, GateReason } from "./ModelError.ts"
 
 /**
+ * Which client later calls of any task get: the `same` one, or a `fresh` one because the old one is dropped.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type NextClient = "same" | "fresh"
+
+/**
+ * The calls that a failure speaks against: the same `task` on this model, every task on this `route`, or none.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type PauseScope = "nothing" | "task" | "route"
+
+/**
+ * How a route is left. `pause` is what is remembered against it, `isFinal` says that no other chunk of the task asks the
+ * route either.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Leaving {
+  readonly client: NextClient
+  readonly pause: PauseScope
+  readonly isFinal: boolean
+}
+
+/**
  * What to do next.
  *
- * - `Retry`: call the same route again after `delay` milliseconds; with a `fresh` client if the old one may be broken,
- *   and with the `hint` told to the model
+ * - `Retry`: call the same route again after `delay` milliseconds, with the `hint` told to the model
  * - `SmallerChunks`: the same route, with less in each call
  * - `NewCredential`: the same route, once its owner has been asked for another credential
- * - `NextRoute`: this route is done
- * - `GiveUp`: so are all others, or time or calls are used up
+ * - `NextRoute`: leave this route and ask the next one
+ * - `GiveUp`: leave this route and end the task, because no route, time or call is left
  *
  * @since 0.1.0
  * @category models
  */
 export type Step = Data.TaggedEnum<{
-  Retry: { readonly delay: number; readonly fresh: boolean; readonly hint: string | null }
+  Retry: { readonly client: NextClient; readonly delay: number; readonly hint: string | null }
   SmallerChunks: {}
   NewCredential: {}
-  NextRoute: {}
-  GiveUp: {}
+  NextRoute: Leaving
+  GiveUp: Leaving
 }>
 /**
  * @since 0.1.0
@@ -35,12 +63,21 @@ export const Step = Data.taggedEnum<Step>()
 /**
  * A way to go on with the same route.
  *
+ * - `fresh-client`: drop the client and call again; the client is dropped even if no further call is allowed
+ * - `retry`: call again
+ * - `wait`: call again after the time the provider named, else after the rule's delay
+ * - `new-credential`: ask for a new credential and call again, if the route can get one
+ * - `smaller-chunks`: call again with less text, if the text can be cut
+ * - `explain`: call again and tell the model why its answer was rejected
+ * - `back-off`: call again after the rule's delay
+ * - `none`: leave the route
+ *
  * @since 0.1.0
  * @category models
  */
 export type Action =
   | "fresh-client"
-  | "defer-signal"
+  | "retry"
   | "wait"
   | "new-credential"
   | "smaller-chunks"
@@ -50,7 +87,8 @@ export type Action =
 
 /**
  * Do `action` at most `times` on a route, first after `delay` milliseconds, then after twice as many, and so on.
- * Errors with the same action share their count.
+ * Errors with the same action share their count. A task that then leaves the route with this error counts against
+ * `pause`; default: as in `defaults` for the same error.
  *
  * @since 0.1.0
  * @category models
@@ -59,6 +97,7 @@ export interface Rule {
   readonly action: Action
   readonly times: number
   readonly delay: number
+  readonly pause?: PauseScope | undefined
 }
 
 /**
@@ -71,7 +110,8 @@ export type Policy = { readonly [Tag in ModelError["_tag"]]: Rule }
 
 /**
  * Where a task stands: the `failures` on this route before this one, the routes after it, and what is left of the
- * task's time (milliseconds) and calls.
+ * task's time (milliseconds) and calls. `isDivisible` says whether the text can be cut, `isRenewable` whether the route
+ * can get a new credential.
  *
  * @since 0.1.0
  * @category models
@@ -81,10 +121,23 @@ export interface Attempt {
   readonly routesLeft: number
   readonly remaining: number
   readonly callsLeft: number
+  readonly isDivisible: boolean
+  readonly isRenewable: boolean
 }
 
-const freshClient: Rule = { action: "fresh-client", times: 1, delay: 0 }
-const none: Rule = { action: "none", times: 0, delay: 0 }
+/** A timeout of a long summary says nothing about a short call of another task; a key without quota fails them all. */
+const defaultPauses: { readonly [Tag in ModelError["_tag"]]: PauseScope } = {
+  Timeout: "task",
+  ConnectionError: "task",
+  Interrupted: "nothing",
+  RateLimited: "nothing",
+  Unauthorized: "route",
+  QuotaExceeded: "route",
+  ModelUnavailable: "nothing",
+  ContextOverflow: "nothing",
+  InvalidSummary: "nothing",
+  ProviderError: "nothing"
+}
 
 /**
  * The policy unless another is given.
@@ -93,17 +146,25 @@ const none: Rule = { action: "none", times: 0, delay: 0 }
  * @category constructors
  */
 export const defaults: Policy = {
-  Timeout: freshClient,
-  ConnectionError: freshClient,
-  Interrupted: { action: "defer-signal", times: 1, delay: 0 },
-  RateLimited: { action: "wait", times: 2, delay: 1_000 },
-  Unauthorized: { action: "new-credential", times: 1, delay: 0 },
-  QuotaExceeded: none,
-  ModelUnavailable: none,
-  ContextOverflow: { action: "smaller-chunks", times: 3, delay: 0 },
-  InvalidSummary: { action: "explain", times: 1, delay: 0 },
-  ProviderError: { action: "back-off", times: 1, delay: 1_000 }
+  Timeout: { action: "fresh-client", times: 1, delay: 0, pause: defaultPauses.Timeout },
+  ConnectionError: { action: "fresh-client", times: 1, delay: 0, pause: defaultPauses.ConnectionError },
+  Interrupted: { action: "retry", times: 1, delay: 0, pause: defaultPauses.Interrupted },
+  RateLimited: { action: "wait", times: 2, delay: 1_000, pause: defaultPauses.RateLimited },
+  Unauthorized: { action: "new-credential", times: 1, delay: 0, pause: defaultPauses.Unauthorized },
+  QuotaExceeded: { action: "none", times: 0, delay: 0, pause: defaultPauses.QuotaExceeded },
+  ModelUnavailable: { action: "none", times: 0, delay: 0, pause: defaultPauses.ModelUnavailable },
+  ContextOverflow: { action: "smaller-chunks", times: 3, delay: 0, pause: defaultPauses.ContextOverflow },
+  InvalidSummary: { action: "explain", times: 1, delay: 0, pause: defaultPauses.InvalidSummary },
+  ProviderError: { action: "back-off", times: 1, delay: 1_000, pause: defaultPauses.ProviderError }
 }
+
+/**
+ * Whether no later call, of any task, may get the client that failed with `error`. Calls under way on it go on.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const dropsClient = (policy: Policy, error: ModelError): boolean => policy[error._tag].action === "fresh-client"
 
 /**
  * The step after `error`. Never one that the remaining time or calls do not allow, and never for ever on one route.
@@ -112,11 +173,11 @@ export const defaults: Policy = {
  * @category getters
  */
 export const next = (policy: Policy, error: ModelError, attempt: Attempt): Step => {
-  if (!(attempt.remaining > 0) || !(attempt.callsLeft > 0)) return Step.GiveUp()
-  const rule = policy[error._tag]
-  const done = attempt.failures.filter((tag) => policy[tag].action === rule.action).length
-  const step = done < rule.times ? again(rule, error, done, attempt.remaining) : undefined
-  return step ?? (attempt.routesLeft > 0 ? Step.NextRoute() : Step.GiveUp())
+  const leaving = describeLeaving(policy, error)
+  if (!(attempt.remaining > 0) || !(attempt.callsLeft > 0)) return Step.GiveUp(leaving)
+  return (
+    stayOnRoute(policy, error, attempt) ?? (attempt.routesLeft > 0 ? Step.NextRoute(leaving) : Step.GiveUp(leaving))
+  )
 }
 
 /**
@@ -127,33 +188,49 @@ export const next = (policy: Policy, error: ModelError, attempt: Attempt): Step 
  */
 export const table = (policy: Policy): string => {
   const rows = new Map<string, ReadonlyArray<string>>()
-  for (const [tag, rule] of Object.entries(policy)) {
-    const row = `${words[rule.action]} | ${rule.times} | ${wait(rule)} | next route`
+  for (const tag of Object.keys(defaultPauses).filter(isErrorTag)) {
+    const rule = policy[tag]
+    const pause = pauseWords[pauseScope(policy, tag)]
+    const row = `${describeAction(rule)} | ${rule.times} | ${describeDelay(rule)} | next route | ${pause}`
     rows.set(row, [...(rows.get(row) ?? []), `\`${tag}\``])
   }
-  const lines = Array.from(rows, ([row, tags]) => `| ${tags.join(", ")} | ${row} |`)
-  return ["| error | on the same route | times | after | then |", "| --- | --- | --- | --- | --- |", ...lines].join(
-    "\n"
-  )
+  return [
+    "| error | on the same route | times | after | then | pauses |",
+    "| --- | --- | --- | --- | --- | --- |",
+    ...Array.from(rows, ([row, tags]) => `| ${tags.join(", ")} | ${row} |`)
+  ].join("\n")
 }
 
-const again = (rule: Rule, error: ModelError, done: number, remaining: number): Step | undefined => {
-  if (rule.action === "none") return undefined
-  if (rule.action === "smaller-chunks") return Step.SmallerChunks()
-  if (rule.action === "new-credential") return Step.NewCredential()
-  const delay = Math.max(0, told(error) ?? rule.delay * 2 ** done)
-  if (!(delay < remaining)) return undefined
-  return Step.Retry({
-    delay,
-    fresh: rule.action === "fresh-client",
-    hint: rule.action === "explain" && error._tag === "InvalidSummary" ? hint(error.reason, error.detail) : null
-  })
+const isErrorTag = (tag: string): tag is ModelError["_tag"] => tag in defaultPauses
+
+const nextClient = (policy: Policy, error: ModelError): NextClient => (dropsClient(policy, error) ? "fresh" : "same")
+
+const pauseScope = (policy: Policy, tag: ModelError["_tag"]): PauseScope => policy[tag].pause ?? defaultPauses[tag]
+
+/** Another chunk cannot do better where no call can succeed, or where the window is too small for any cut. */
+const describeLeaving = (policy: Policy, error: ModelError): Leaving => {
+  const pause = pauseScope(policy, error._tag)
+  const isFinal = pause === "route" || error._tag === "ContextOverflow"
+  return { client: nextClient(policy, error), pause, isFinal }
 }
 
-const told = (error: ModelError): number | null => (error._tag === "RateLimited" ? error.retryAfter : null)
+/** The step on the same route, if the rule allows another one and the route, the text and the time do, too. */
+const stayOnRoute = (policy: Policy, error: ModelError, attempt: Attempt): Step | undefined => {
+  const rule = policy[error._tag]
+  const done = attempt.failures.filter((tag) => policy[tag].action === rule.action).length
+  if (rule.action === "none" || done >= rule.times) return undefined
+  if (rule.action === "smaller-chunks") return attempt.isDivisible ? Step.SmallerChunks() : undefined
+  if (rule.action === "new-credential") return attempt.isRenewable ? Step.NewCredential() : undefined
+  const delay = Math.max(0, delayNamed(rule, error) ?? rule.delay * 2 ** done)
+  const hint = rule.action === "explain" && error._tag === "InvalidSummary" ? explainRejection(error) : null
+  return delay < attempt.remaining ? Step.Retry({ client: nextClient(policy, error), delay, hint }) : undefined
+}
 
-/** What to tell the model about its rejected answer. */
-const hint = (reason: GateReason, detail: string): string =>
+/** The delay that the provider asked for. */
+const delayNamed = ({ action }: Rule, error: ModelError): number | null =>
+  action === "wait" && error._tag === "RateLimited" ? error.retryAfter : null
+
+const explainRejection = ({ detail, reason }: { readonly reason: GateReason; readonly detail: string }): string =>
   `Your last answer was rejected: ${remedies[reason](detail)}`
 
 const remedies: { readonly [Reason in GateReason]: (detail: string) => string } = {
@@ -167,9 +244,9 @@ const remedies: { readonly [Reason in GateReason]: (detail: string) => string } 
   "not-smaller": (detail) => `it was too long (${detail}). Be much shorter.`
 }
 
-const words: { readonly [A in Action]: string } = {
+const actionWords: { readonly [A in Action]: string } = {
   "fresh-client": "drop the client, call again with a fresh one",
-  "defer-signal": "call again, the signal deferred",
+  retry: "call again",
   wait: "wait, call again",
   "new-credential": "ask for a new credential, call again",
   "smaller-chunks": "call again with smaller chunks",
@@ -178,8 +255,22 @@ const words: { readonly [A in Action]: string } = {
   none: "–"
 }
 
-const wait = ({ action, delay, times }: Rule): string => {
-  const own = delay === 0 ? "at once" : `${delay} ms${times > 1 ? ", doubling" : ""}`
-  if (action === "none") return "–"
-  return action === "wait" ? `as told, else ${own}` : own
+const pauseWords: { readonly [Scope in PauseScope]: string } = {
+  nothing: "nothing",
+  task: "this task on this model",
+  route: "every task on this route"
+}
+
+const isLeftAtOnce = ({ action, times }: Rule): boolean => action === "none" || times <= 0
+
+const describeAction = (rule: Rule): string => {
+  if (!isLeftAtOnce(rule)) return actionWords[rule.action]
+  return rule.action === "fresh-client" ? "drop the client" : "–"
+}
+
+const describeDelay = (rule: Rule): string => {
+  if (isLeftAtOnce(rule)) return "–"
+  if (rule.action === "new-credential" || rule.action === "smaller-chunks") return "at once"
+  const own = rule.delay === 0 ? "at once" : `${rule.delay} ms${rule.times > 1 ? ", doubling" : ""}`
+  return rule.action === "wait" ? `as told, else ${own}` : own
 }

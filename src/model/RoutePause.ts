@@ -1,17 +1,11 @@
 /**
- * When a route is left alone for a while: plain rules on plain data. A pause outlives a restart; after it, one call is
- * let through as a probe, and its end decides.
- *
- * @since 0.1.0
+ * Rules for how long a failing route is left alone. A pause outlives a restart. After it, one call is let through as a
+ * probe, and the end of that call decides.
  */
-import type { ModelError } from "./ModelError.ts"
 
 /**
- * What is remembered of a route's bad days. `task` is `null` where the pause holds for every task. `failures` are tasks
- * that failed in a row; `level` counts the pauses in a row; `until` is in epoch milliseconds, 0 before the first pause.
- *
- * @since 0.1.0
- * @category models
+ * What is remembered of a route. `failures` counts the tasks that failed in a row, `level` the pauses in a row. `until`
+ * is in epoch milliseconds, 0 before the first pause.
  */
 export interface Pause {
   readonly failures: number
@@ -20,87 +14,41 @@ export interface Pause {
 }
 
 /**
- * How long pauses last, in milliseconds, the last one repeated; and after how many failures in a row the first begins.
- *
- * @since 0.1.0
- * @category models
+ * `durations` are those of the pauses in a row, in milliseconds; the last one repeats. `afterFailures` is the number of
+ * failed tasks in a row after which the first pause begins.
  */
 export interface Policy {
   readonly durations: ReadonlyArray<number>
   readonly afterFailures: number
 }
 
-/**
- * 30, 60, 300 and 900 seconds, after two failed tasks in a row.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** 30, 60, 300 and 900 seconds, after two failed tasks in a row. */
 export const defaults: Policy = { durations: [30_000, 60_000, 300_000, 900_000], afterFailures: 2 }
 
-/**
- * A route nothing is known against.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** The memory of a route that has not failed. */
 export const none: Pause = { failures: 0, level: 0, until: 0 }
 
 /**
- * What a failure speaks against: `task` if only this kind of call may be at fault, `route` if no call can succeed,
- * `nothing` if the route works.
- *
- * A timeout of a long summary says nothing about a short call of another task.
- *
- * @since 0.1.0
- * @category getters
- */
-export const scopeOf = (error: ModelError): "task" | "route" | "nothing" => {
-  switch (error._tag) {
-    case "QuotaExceeded":
-    case "Unauthorized":
-      return "route"
-    case "Timeout":
-    case "ConnectionError":
-      return "task"
-    default:
-      return "nothing"
-  }
-}
-
-/**
- * What is remembered after a task failed on the route for good: without patience where no call can succeed.
- *
- * @since 0.1.0
- * @category combinators
+ * The memory after a task has left the route with a failure. A failure of the whole route pauses it at once, because no
+ * call can succeed.
  */
 export const afterFailure = (policy: Policy, pause: Pause, scope: "task" | "route", now: number): Pause => {
   const failures = pause.failures + 1
   if (scope === "task" && failures < policy.afterFailures) return { ...pause, failures }
-  return { failures, level: pause.level + 1, until: now + durationOf(policy, pause.level) }
+  return { failures, level: pause.level + 1, until: now + pauseDuration(policy, pause.level) }
 }
 
-/**
- * Whether calls may go: `open` as usual, `closed` not now, `probe` for the one caller that claims it.
- *
- * @since 0.1.0
- * @category predicates
- */
-export const admission = ({ until }: Pause, now: number): "open" | "closed" | "probe" => {
-  if (until === 0) return "open"
-  return now < until ? "closed" : "probe"
+/** Whether calls may go to the route: `allowed`, `paused` for now, or `probe` for the one caller that claims it. */
+export const admission = ({ until }: Pause, now: number): "allowed" | "paused" | "probe" => {
+  if (until === 0) return "allowed"
+  return now < until ? "paused" : "probe"
 }
 
-/**
- * What others see while a probe is on its way: closed for as long as the last pause was.
- *
- * @since 0.1.0
- * @category combinators
- */
+/** The memory while a probe is under way: paused for as long as the last pause was. */
 export const probePause = (policy: Policy, pause: Pause, now: number): Pause => ({
   ...pause,
-  until: now + durationOf(policy, pause.level - 1)
+  until: now + pauseDuration(policy, pause.level - 1)
 })
 
-const durationOf = ({ durations }: Policy, level: number): number =>
+const pauseDuration = ({ durations }: Policy, level: number): number =>
   durations[Math.max(0, Math.min(level, durations.length - 1))] ?? 0

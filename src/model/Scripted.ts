@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ModelError } from "./ModelError.ts"
-import { type CallUsage, type Client, type Event, Provider, type Request, type ResolvedRoute } from "./Provider.ts"
+import { type CallUsage, type Client, type Event, Provider, type ModelRequest, type ResolvedRoute } from "./Provider.ts"
 
 /**
  * A whole answer. A list of texts comes piece by piece; `delay` passes before each piece.
@@ -43,7 +43,7 @@ export interface Broken {
  * @since 0.1.0
  * @category models
  */
-export type Outcome = string | Answer | Broken | ModelError | ((request: Request, route: ResolvedRoute) => Outcome)
+export type Outcome = string | Answer | Broken | ModelError | ((request: ModelRequest, route: ResolvedRoute) => Outcome)
 
 /**
  * A call as the provider saw it.
@@ -51,7 +51,7 @@ export type Outcome = string | Answer | Broken | ModelError | ((request: Request
  * @since 0.1.0
  * @category models
  */
-export interface Call extends Request {
+export interface Call extends ModelRequest {
   readonly route: ResolvedRoute
 }
 
@@ -95,7 +95,7 @@ export const make = (outcomes: ReadonlyArray<Outcome>): Scripted => {
   let opened = 0
   let closed = 0
 
-  const next = (route: ResolvedRoute, request: Request) =>
+  const next = (route: ResolvedRoute, request: ModelRequest) =>
     Stream.suspend(() => {
       const outcome = outcomes[Math.min(requests.length, outcomes.length - 1)] ?? ""
       requests.push({ ...request, route })
@@ -137,7 +137,7 @@ export const make = (outcomes: ReadonlyArray<Outcome>): Scripted => {
  */
 export const layer = (outcomes: ReadonlyArray<Outcome>): Layer.Layer<Provider> => make(outcomes).layer
 
-const play = (outcome: Outcome, request: Request, route: ResolvedRoute): Stream.Stream<Event, ModelError> => {
+const play = (outcome: Outcome, request: ModelRequest, route: ResolvedRoute): Stream.Stream<Event, ModelError> => {
   if (typeof outcome === "function") return play(outcome(request, route), request, route)
   if (typeof outcome === "string") return answer({ text: outcome })
   if ("_tag" in outcome) return Stream.fail(outcome)

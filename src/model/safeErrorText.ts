@@ -1,12 +1,11 @@
-/** What an error tells: one line, safe to log, whatever a provider echoed in it. */
+/** Makes the text of a provider's error safe to log. */
 import * as Redacted from "effect/Redacted"
-import { redact } from "../message/Redaction.ts"
-import { clipText, toOneLine } from "../message/text.ts"
+import { safeLine } from "../message/safeLine.ts"
 
 const LONGEST = 300
 
-/** Without the key of the call, whatever it looks like. */
+/** One short line without secrets and without the key of the call, which a provider may echo. */
 export const safeErrorText = (apiKey: Redacted.Redacted | undefined, text: string): string => {
   const key = apiKey === undefined ? "" : Redacted.value(apiKey)
-  return clipText(toOneLine(redact(key === "" ? text : text.replaceAll(key, "<redacted>"))), LONGEST)
+  return safeLine(key === "" ? text : text.replaceAll(key, "<redacted>"), LONGEST)
 }

@@ -18,7 +18,7 @@ import * as ChatCompletions from "./chatCompletions.ts"
 import * as ClassifyError from "./classifyError.ts"
 import * as StreamPiece from "./streamPiece.ts"
 import * as Responses from "./responses.ts"
-import { type Client, type Event, Provider, type Request, type ResolvedRoute } from "../model/Provider.ts"
+import { type Client, type Event, Provider, type ModelRequest, type ResolvedRoute } from "../model/Provider.ts"
 
 /**
  * Opens a client for the route's server and credential. It makes its connections when it is first used, retries
@@ -91,7 +91,7 @@ const connectThrough = (dispatcher: Agent, route: ResolvedRoute): OpenAI => {
   })
 }
 
-const stream = (sdk: OpenAI, route: ResolvedRoute, request: Request): Stream.Stream<Event, ModelError> =>
+const stream = (sdk: OpenAI, route: ResolvedRoute, request: ModelRequest): Stream.Stream<Event, ModelError> =>
   Effect.gen(function* () {
     const clock = yield* Effect.clock
     const failed = (thrown: unknown) => ClassifyError.classifyThrown(route, thrown, clock.unsafeCurrentTimeMillis())
@@ -112,7 +112,7 @@ const abortSignal = Effect.map(
 const ask = async (
   sdk: OpenAI,
   route: ResolvedRoute,
-  request: Request,
+  request: ModelRequest,
   signal: AbortSignal
 ): Promise<AsyncIterable<unknown>> => {
   const { data, response } =

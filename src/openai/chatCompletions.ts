@@ -10,11 +10,11 @@ import type {
   ChatCompletionMessageParam
 } from "openai/resources/chat/completions/completions"
 import { type Message, text } from "../message/Message.ts"
-import type { Request, ResolvedRoute } from "../model/Provider.ts"
+import type { ModelRequest, ResolvedRoute } from "../model/Provider.ts"
 import { atMost, maybe, nothing, type Read, type Reason, reader, refusal } from "./streamPiece.ts"
 
 /** The body of `POST /chat/completions`. */
-export const makeParams = (route: ResolvedRoute, request: Request): ChatCompletionCreateParamsStreaming => ({
+export const makeParams = (route: ResolvedRoute, request: ModelRequest): ChatCompletionCreateParamsStreaming => ({
   model: route.model,
   stream: true,
   stream_options: { include_usage: true },

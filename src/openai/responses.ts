@@ -7,11 +7,11 @@ import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { ResponseCreateParamsStreaming } from "openai/resources/responses/responses"
 import { isSystem, type Message, text } from "../message/Message.ts"
-import type { Request, ResolvedRoute } from "../model/Provider.ts"
+import type { ModelRequest, ResolvedRoute } from "../model/Provider.ts"
 import { atMost, maybe, nothing, type Read, type Reading, type Reason, reader, refusal } from "./streamPiece.ts"
 
 /** The body of `POST /responses`. Nothing is stored at the provider. */
-export const makeParams = (route: ResolvedRoute, request: Request): ResponseCreateParamsStreaming => {
+export const makeParams = (route: ResolvedRoute, request: ModelRequest): ResponseCreateParamsStreaming => {
   const instructions = request.messages.filter(isSystem).map(text).join("\n\n")
   return {
     model: route.model,

@@ -1,9 +1,8 @@
 /**
  * The embedded summarizer: sections filled by plain code. It needs no network, knows no language, and always answers.
- *
- * @since 0.1.0
  */
 import * as Handoff from "../handoff/Handoff.ts"
+import type { Merge } from "../handoff/segmentTree.ts"
 import { sectionsOfImportedHandoffs } from "./importedHandoffs.ts"
 import { groupByFolder } from "../ledger/lines.ts"
 import { excerptForDigest } from "../ledger/messageDigest.ts"
@@ -20,9 +19,6 @@ import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
 /**
  * `maxTokens` bounds the summary; what speaks of the `focus` comes first. `isAnswered` says that the turn these messages
  * break off in has ended since, or that its request is live, so that nothing in them is open.
- *
- * @since 0.1.0
- * @category models
  */
 export interface Options {
   readonly counter: Counter
@@ -35,19 +31,11 @@ export interface Options {
  * A summary of these messages in their own words, within `maxTokens` from about 150 on. Redacted; the same input always
  * gives the same text. What the ledger beside it carries (rules, decisions, identifiers, errors) is not said again; a handoff among
  * the messages is carried on.
- *
- * @since 0.1.0
- * @category getters
  */
 export const summarize = (entries: ReadonlyArray<Logged>, options: Options): string =>
   runAtOnce(summarizing(entries, options))
 
-/**
- * The same in small steps, for who would have others wait.
- *
- * @since 0.1.0
- * @category getters
- */
+/** The same in small steps, for who would have others wait. */
 export function* summarizing(entries: ReadonlyArray<Logged>, options: Options): Generator<void, string> {
   const { counter, focus, isAnswered = false, maxTokens } = options
   let noted = Ledger.empty
@@ -84,6 +72,17 @@ export function* summarizing(entries: ReadonlyArray<Logged>, options: Options): 
   }
   const room = maxTokens - counter.text(`${NO_MODEL}\n`)
   return `${NO_MODEL}\n${Handoff.render(Handoff.fit(sections, counter, room))}`
+}
+
+/** Joins segments by plain code. `isAnswered` says that open work at their end has been answered since. */
+export const condenseSegments = (
+  { children, maxTokens }: Pick<Merge, "children" | "maxTokens">,
+  isAnswered: boolean,
+  counter: Counter
+): string => {
+  const all = Handoff.merge(children.map(({ text }) => Handoff.parse(text)))
+  const sections = isAnswered ? { ...all, inProgress: [], openWork: [] } : all
+  return Handoff.render(Handoff.fit(sections, counter, maxTokens))
 }
 
 const isTalk = ({ message }: Logged): boolean => message.role === "user" || message.role === "assistant"

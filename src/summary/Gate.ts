@@ -1,20 +1,14 @@
-/**
- * What a model's answer has to be to stand for a part of the conversation.
- *
- * @since 0.1.0
- */
+/** What a model's answer has to be to stand for a part of the conversation. */
 import * as Either from "effect/Either"
 import { InvalidSummary, type GateReason } from "../model/ModelError.ts"
-import { clipText, toOneLine } from "../message/text.ts"
+import * as Handoff from "../handoff/Handoff.ts"
 import { redact } from "../message/Redaction.ts"
+import { safeLine } from "../message/safeLine.ts"
 import type { Counter } from "../message/Tokens.ts"
 
 /**
  * An answer and what it is measured by: `coveredTokens` is what it stands for, `maxTokens` what it was asked to take,
  * `missing` names the required section headings a text lacks.
- *
- * @since 0.1.0
- * @category models
  */
 export interface Answer {
   readonly route: string
@@ -28,12 +22,7 @@ export interface Answer {
   readonly missing: (text: string) => ReadonlyArray<string>
 }
 
-/**
- * The summary in an answer, freed of reasoning and of a fence around the whole; or the first reason why it is none.
- *
- * @since 0.1.0
- * @category getters
- */
+/** The summary in an answer, freed of reasoning and of a fence around the whole; or the first reason why it is none. */
 export const checkSummary = (answer: Answer): Either.Either<string, InvalidSummary> => {
   const summary = clean(answer.text)
   const fault = faults.find(({ holds }) => holds(summary, answer))
@@ -58,7 +47,7 @@ const faults: ReadonlyArray<Fault> = [
   {
     reason: "refusal",
     holds: (summary, { finish }) => finish === "refusal" || (isScant(summary) && REFUSAL.test(opening(summary))),
-    detail: (summary) => excerpt(summary)
+    detail: (summary) => quoteStart(summary)
   },
   {
     reason: "reasoning-only",
@@ -66,11 +55,11 @@ const faults: ReadonlyArray<Fault> = [
     detail: () => "the answer held reasoning and no summary"
   },
   { reason: "empty", holds: (summary) => isBlank(summary), detail: () => "the answer was empty" },
-  { reason: "html", holds: (summary) => HTML.test(summary), detail: (summary) => excerpt(summary) },
+  { reason: "html", holds: (summary) => HTML.test(summary), detail: (summary) => quoteStart(summary) },
   {
     reason: "error-text",
     holds: (summary) => isErrorObject(summary) || (isScant(summary) && ERROR.test(opening(summary))),
-    detail: (summary) => excerpt(summary)
+    detail: (summary) => quoteStart(summary)
   },
   {
     reason: "sections-missing",
@@ -149,4 +138,10 @@ const isErrorObject = (text: string): boolean => {
   }
 }
 
-const excerpt = (text: string): string => clipText(toOneLine(redact(text)), 160)
+const quoteStart = (text: string): string => safeLine(text, 160)
+
+/** A model may know a secret from elsewhere, invent something that looks like one, or write more than it was asked for. */
+export const redactAndTrim = (summary: string, maxTokens: number, counter: Counter): string => {
+  const text = redact(summary)
+  return counter.text(text) <= maxTokens ? text : Handoff.render(Handoff.fit(Handoff.parse(text), counter, maxTokens))
+}

@@ -1,67 +1,55 @@
 /**
- * The memory of routes that failed: stored, so that a restart keeps it and every process of the host shares it.
- *
- * @since 0.1.0
+ * Remembers routes that failed. The memory is stored, so that a restart keeps it and all processes of the host share it.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { endpointKey } from "../model/ModelClients.ts"
-import type { ModelError } from "../model/ModelError.ts"
 import * as RoutePause from "../model/RoutePause.ts"
-import type { Route } from "../model/Provider.ts"
+import { endpointKey, type Route } from "../model/Provider.ts"
 import { SessionStore } from "../store/SessionStore.ts"
 
-/**
- * - `claim` says whether the route may be called for the task now; after a pause the first caller gets it as a probe.
- * - `release` tells that the caller broke off before it knew: a probe of its is the next one's.
- * - `failed` tells that the task gave the route up, with its last error; `succeeded` that the route answered.
- *
- * A store that cannot be reached pauses nothing.
- *
- * @since 0.1.0
- * @category services
- */
+/** Admits tasks to routes and remembers how they ended. A store that cannot be reached pauses nothing. */
 export class RoutePauses extends Context.Tag("throughline/RoutePauses")<
   RoutePauses,
   {
+    /** Whether the task may call the route now. After a pause the first caller gets it, as a probe. */
     readonly claim: (route: Route, task: string) => Effect.Effect<boolean>
+    /** Ends a claim whose outcome is unknown. If it was a probe, the next caller gets one. */
     readonly release: (route: Route, task: string) => Effect.Effect<void>
-    readonly failed: (route: Route, task: string, error: ModelError) => Effect.Effect<void>
-    readonly succeeded: (route: Route, task: string) => Effect.Effect<void>
+    /** Counts a failure against the task on this model, or against every task on the route. */
+    readonly recordFailure: (route: Route, task: string, scope: "task" | "route") => Effect.Effect<void>
+    /** Forgets what was counted against the route and against the task on it. */
+    readonly recordSuccess: (route: Route, task: string) => Effect.Effect<void>
   }
 >() {}
 
-/** A pause of the route holds for every task on its place, one of the task for this model alone. */
-const keyOf = {
-  route: (route: Route) => endpointKey(route),
+/** A pause of the route holds for every task at its endpoint, a pause of the task for this model alone. */
+const pauseKey = {
+  route: (route: Route, _task: string) => endpointKey(route),
   task: (route: Route, task: string) => `${endpointKey(route)} ${route.model} ${task}`
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
+/** Builds the service on a `SessionStore`. */
 export const make = Effect.fnUntraced(function* (policy: RoutePause.Policy = RoutePause.defaults) {
   const store = yield* SessionStore
 
-  const change = <A>(
+  const updatePause = <A>(
     key: string,
-    otherwise: A,
-    rule: (pause: RoutePause.Pause, now: number) => readonly [A, RoutePause.Pause]
+    fallback: A,
+    update: (pause: RoutePause.Pause, now: number) => readonly [A, RoutePause.Pause]
   ) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => store.pause(key, (pause) => rule(pause, now))).pipe(
-      Effect.catchAll((error) => Effect.as(Effect.logWarning(error.message), otherwise))
+    Effect.flatMap(Clock.currentTimeMillis, (now) => store.pause(key, (pause) => update(pause, now))).pipe(
+      Effect.catchAll((error) => Effect.as(Effect.logWarning(error.message), fallback))
     )
 
-  /** Until when the pauses are that a probe of this process has begun. */
+  /** The ends of the pauses that this process is probing, by key. */
   const probes = new Map<string, number>()
 
   const claimKey = (key: string) =>
-    change(key, true, (pause, now) => {
-      const gate = RoutePause.admission(pause, now)
-      if (gate !== "probe") return [gate === "open", pause]
+    updatePause(key, true, (pause, now) => {
+      const admission = RoutePause.admission(pause, now)
+      if (admission !== "probe") return [admission === "allowed", pause]
       const probing = RoutePause.probePause(policy, pause, now)
       probes.set(key, probing.until)
       return [true, probing]
@@ -72,43 +60,38 @@ export const make = Effect.fnUntraced(function* (policy: RoutePause.Policy = Rou
       const until = probes.get(key)
       if (until === undefined) return Effect.void
       probes.delete(key)
-      // Whatever has been learned of the route since then holds.
-      return change(key, undefined, (pause, now) => [
+      // A pause that has changed since then tells more than the probe, and stays.
+      return updatePause(key, undefined, (pause, now) => [
         undefined,
         pause.until === until ? { ...pause, until: now } : pause
       ])
     })
 
-  const release = (route: Route, task: string) =>
-    Effect.zipRight(releaseKey(keyOf.route(route)), releaseKey(keyOf.task(route, task)))
+  const forgetKey = (key: string) => updatePause(key, undefined, () => [undefined, RoutePause.none])
 
-  const forget = (key: string) => change(key, undefined, () => [undefined, RoutePause.none])
+  const isPaused = (key: string) =>
+    updatePause(key, false, (pause, now) => [RoutePause.admission(pause, now) === "paused", pause])
 
-  const isClosed = (key: string) =>
-    change(key, false, (pause, now) => [RoutePause.admission(pause, now) === "closed", pause])
-
-  /** A task that may not go leaves the probe of the route to others. */
+  /** Checks the task first, so that a paused task does not use up the probe of the route. */
   const claim = Effect.fnUntraced(function* (route: Route, task: string) {
-    if (yield* isClosed(keyOf.task(route, task))) return false
-    return (yield* claimKey(keyOf.route(route))) && (yield* claimKey(keyOf.task(route, task)))
+    if (yield* isPaused(pauseKey.task(route, task))) return false
+    return (yield* claimKey(pauseKey.route(route, task))) && (yield* claimKey(pauseKey.task(route, task)))
   })
 
-  const failed = (route: Route, task: string, error: ModelError) => {
-    const scope = RoutePause.scopeOf(error)
-    if (scope === "nothing") return Effect.void
-    const key = scope === "route" ? keyOf.route(route) : keyOf.task(route, task)
-    return change(key, undefined, (pause, now) => [undefined, RoutePause.afterFailure(policy, pause, scope, now)])
-  }
+  const release = (route: Route, task: string) =>
+    Effect.zipRight(releaseKey(pauseKey.route(route, task)), releaseKey(pauseKey.task(route, task)))
 
-  const succeeded = (route: Route, task: string) =>
-    Effect.zipRight(forget(keyOf.route(route)), forget(keyOf.task(route, task)))
+  const recordFailure = (route: Route, task: string, scope: "task" | "route") =>
+    updatePause(pauseKey[scope](route, task), undefined, (pause, now) => [
+      undefined,
+      RoutePause.afterFailure(policy, pause, scope, now)
+    ])
 
-  return RoutePauses.of({ claim, release, failed, succeeded })
+  const recordSuccess = (route: Route, task: string) =>
+    Effect.zipRight(forgetKey(pauseKey.route(route, task)), forgetKey(pauseKey.task(route, task)))
+
+  return RoutePauses.of({ claim, release, recordFailure, recordSuccess })
 })
 
-/**
- * @since 0.1.0
- * @category layers
- */
 export const layer = (policy?: RoutePause.Policy): Layer.Layer<RoutePauses, never, SessionStore> =>
   Layer.effect(RoutePauses, make(policy))

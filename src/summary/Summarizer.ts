@@ -1,42 +1,43 @@
 /**
- * From a range of the log to the text of a segment: the routes in order, large ranges in chunks, and the embedded
- * summarizer where no model answers.
- *
- * @since 0.1.0
+ * Turns a range of the log into the text of a segment: asks the routes in order, splits large ranges into chunks, and
+ * falls back on the embedded summarizer where no model answers.
  */
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
+import type * as Scope from "effect/Scope"
 import type { ModelClients } from "../model/ModelClients.ts"
-import * as ModelTask from "./modelTask.ts"
-import type { Attempt, BudgetLeft } from "../session/CompressionResult.ts"
-import * as Handoff from "../handoff/Handoff.ts"
-import { chargeWork, runInSlices, foldInSlices } from "../concurrency/eventLoopBudget.ts"
-import * as Chunks from "./chunks.ts"
-import * as Condense from "./condense.ts"
-import { hasTurnEnd } from "../session/openRequests.ts"
-import { showMessage } from "../handoff/prompt.ts"
-import * as Progress from "./progress.ts"
-import * as SummaryTask from "./summaryTask.ts"
-import type { Merge } from "../handoff/segmentTree.ts"
-import type { Logged } from "../session/Session.ts"
+import type { Exhausted, ModelError } from "../model/ModelError.ts"
 import { label, type Route } from "../model/Provider.ts"
-import * as Extractive from "./Extractive.ts"
-import type { RoutePauses } from "./RoutePauses.ts"
 import * as Recovery from "../model/Recovery.ts"
-import { inUse, total } from "../message/Tokens.ts"
+import type { Attempt, BudgetLeft } from "../session/CompressionResult.ts"
+import type { Logged } from "../session/Session.ts"
+import * as Handoff from "../handoff/Handoff.ts"
+import { showMessage } from "../handoff/prompt.ts"
+import type { Merge } from "../handoff/segmentTree.ts"
+import { hasTurnEnd } from "../session/openRequests.ts"
+import { type Counter, inUse, total } from "../message/Tokens.ts"
+import { chargeWork, runInSlices, foldInSlices } from "../concurrency/eventLoopBudget.ts"
+import { monotonicMillis } from "../concurrency/monotonicClock.ts"
+import * as Budget from "./budget.ts"
+import * as Chunks from "./chunks.ts"
+import * as Extractive from "./Extractive.ts"
+import * as Gate from "./Gate.ts"
+import { type ModelTask, runModelTask } from "./modelTask.ts"
+import * as Progress from "./progress.ts"
+import type { RoutePauses } from "./RoutePauses.ts"
 
 /**
- * Where and within which budget summaries are made. `maxCalls` counts all calls of one compression beside one for
- * each chunk; default 8. `totalTimeout` bounds them together; default 1.5 times the first route's timeout. `maxTokens`
- * bounds what they send and receive together; default no bound.
- *
- * @since 0.1.0
- * @category models
+ * Where summaries are made, and within which budget. `maxCalls` bounds the calls of one compression beyond the first
+ * call of each chunk; default 8. `totalTimeout` bounds all its calls together; default 1.5 times the first route's
+ * timeout. `maxTokens` bounds the tokens that they send and receive together; default no bound.
  */
-export interface Options {
+export interface SummarizerOptions {
   readonly routes: ReadonlyArray<Route>
   readonly totalTimeout?: Duration.DurationInput | undefined
   readonly maxCalls?: number | undefined
@@ -46,215 +47,346 @@ export interface Options {
   readonly instructions?: string | undefined
 }
 
-/**
- * A range to be summarized within `maxTokens`. `requests` are the newest words of the user: without a focus they guide
- * what the summary dwells on. `isAnswered` says whether the turn the range breaks off in has ended since, or its
- * request stands behind the handoff. `merges` are segments before the range, to be condensed beside it. `onProgress`
- * hears of all calls together; `onSpent` once, at the end and however that is, if a model was asked.
- *
- * @since 0.1.0
- * @category models
- */
+/** A range to be summarized within `maxTokens`. */
 export interface Range {
   readonly entries: ReadonlyArray<Logged>
   readonly tokens: number
   readonly maxTokens: number
   readonly focus: string | null
+  /** The newest words of the user, which guide the summary if there is no focus. */
   readonly requests: ReadonlyArray<string>
+  /** Whether the turn that the range breaks off in has ended since, or its request is shown behind the handoff. */
   readonly isAnswered: boolean
+  /** Segments before the range, to be condensed beside it. */
   readonly merges: ReadonlyArray<Merge>
   readonly onExhausted: "extract" | "fail"
+  /** Receives the progress of all calls together. */
   readonly onProgress: (progress: Progress.Progress) => Effect.Effect<void>
+  /** Runs once at the end, also after a failure or an interrupt, if a model was asked. */
   readonly onSpent: (spent: Spent) => Effect.Effect<void>
 }
 
-/**
- * Calls made, and tokens they have sent and received: as their provider counted them, or as estimated.
- *
- * @since 0.1.0
- * @category models
- */
+/** Calls made, and tokens that they sent and received, as their provider counted them or as estimated. */
 export interface Spent {
   readonly modelCalls: number
   readonly tokensSpent: number
 }
 
 /**
- * A summary that passed the gate. `degraded` says why no model wrote it, or part of it. `condensed` are the merges that
- * succeeded.
- *
- * @since 0.1.0
- * @category models
+ * A summary that passed the gate. `degraded` says why no model wrote it, or a part of it. `condensed` are the merges
+ * that succeeded.
  */
 export interface Summary extends Spent {
   readonly text: string
   readonly model: string
   readonly degraded: string | null
-  readonly condensed: ReadonlyArray<Condense.Condensed>
+  readonly condensed: ReadonlyArray<Condensed>
   readonly attempts: ReadonlyArray<Attempt>
   readonly budgetLeft: BudgetLeft | null
 }
 
-/**
- * @since 0.1.0
- * @category services
- */
+/** Segments condensed into one text. */
+export interface Condensed {
+  readonly children: Merge["children"]
+  readonly text: string
+  readonly model: string
+}
+
+/** Summarizes ranges of the log. */
 export class Summarizer extends Context.Tag("throughline/Summarizer")<
   Summarizer,
   {
-    /** Interruptible: who must not be interrupted shields it. Fails only with `onExhausted: "fail"`. */
-    readonly summarize: (range: Range) => Effect.Effect<Summary, ModelTask.Exhausted>
-    /** The model asked first and where, for log lines. */
+    /**
+     * Summarizes a range. Interruptible: a caller whose summary must not be interrupted shields it. Fails only with
+     * `onExhausted: "fail"`.
+     */
+    readonly summarize: (range: Range) => Effect.Effect<Summary, Exhausted>
+    /** The model asked first and its host, for log lines. */
     readonly model: string
   }
 >() {}
 
-/** It is stored with the segment, where no word of a rejected summary belongs. */
-const reasonOf = ({ errors, message }: ModelTask.Exhausted): string => {
-  const last = errors.at(-1)
-  return last?._tag === "InvalidSummary" ? `${last.route}: summary rejected (${last.reason})` : message
+/** Builds the service. Without a route to a model the embedded summarizer writes every summary. */
+export const make = Effect.fnUntraced(function* (options: SummarizerOptions) {
+  const services = yield* Effect.context<ModelClients | RoutePauses>()
+  const routes = options.routes.filter((route) => route.provider !== EMBEDDED)
+  const [first] = routes
+  const env: Environment = {
+    routes,
+    recovery: options.recovery ?? Recovery.defaults,
+    instructions: options.instructions ?? null,
+    counter: yield* inUse
+  }
+
+  const summarize = Effect.fn("Summarizer.summarize")(function* (range: Range) {
+    const isAnswered = range.isAnswered || hasTurnEnd(range.entries)
+    if (first === undefined) return yield* summarizeEmbedded(env, range, isAnswered)
+    const spending = yield* Budget.startSpending(Budget.makeBudget(first, options))
+    yield* Effect.addFinalizer(() =>
+      Effect.flatMap(readSpent(spending), (spent) => (spent.modelCalls === 0 ? Effect.void : range.onSpent(spent)))
+    )
+    const job = { env, range, spending, tally: Progress.make(range.onProgress) }
+    const condensing = yield* beginCondensing(job, isAnswered)
+    const part = yield* summarizeWithin(job, first.contextLength)
+    return {
+      ...part,
+      condensed: yield* condensing,
+      attempts: yield* Ref.get(spending.attempts),
+      ...(yield* readSpent(spending)),
+      budgetLeft: yield* Budget.readBudgetLeft(spending)
+    }
+  }, Effect.scoped)
+
+  return Summarizer.of({
+    summarize: (range) => Effect.provide(summarize(range), services),
+    model: first === undefined ? EMBEDDED : label(first)
+  })
+})
+
+export const layer = (options: SummarizerOptions) => Layer.effect(Summarizer, make(options))
+
+const EMBEDDED = "embedded"
+
+/** The tokens of the summarizer's own instructions beside the material. */
+const PROMPT_TOKENS = 1_500
+
+/** What all summaries of one summarizer share. */
+interface Environment {
+  readonly routes: ReadonlyArray<Route>
+  readonly recovery: Recovery.Policy
+  readonly instructions: string | null
+  readonly counter: Counter
 }
 
-const costOf = ({ calls, maxTokens, tokensLeft }: ModelTask.Spending): Effect.Effect<Spent> =>
-  Effect.all({ modelCalls: Ref.get(calls), tokensSpent: Effect.map(Ref.get(tokensLeft), (left) => maxTokens - left) })
+/** What the calls of one summary share: its range, its budget, and how far they have come. */
+interface Job {
+  readonly env: Environment
+  readonly range: Range
+  readonly spending: Budget.Spending
+  readonly tally: Progress.Tally
+}
 
-/** What `Handoff.material` gives, without keeping others waiting. */
-const materialOf = (entries: ReadonlyArray<Logged>) => {
+/** The summary of the range or of one chunk of it. */
+interface Part {
+  readonly text: string
+  readonly model: string
+  readonly degraded: string | null
+}
+
+/** A chunk of the range, and within how many tokens to summarize it. */
+interface Chunk {
+  readonly entries: ReadonlyArray<Logged>
+  readonly tokens: number
+  readonly maxTokens: number
+  readonly isAnswered: boolean
+  readonly progress: Progress.Part
+  /** What the summary has to be smaller than: the tokens of the range before it was cut. */
+  readonly covered: number
+  /** The errors because of which the chunk has been cut out of a larger one. */
+  readonly cuts: ReadonlyArray<ModelError["_tag"]>
+}
+
+const summarizeEmbedded = (env: Environment, range: Range, isAnswered: boolean) =>
+  Effect.map(extract(env, range, range, null), (part) => ({
+    ...part,
+    condensed: range.merges.map((merge) => ({
+      children: merge.children,
+      text: Extractive.condenseSegments(merge, isAnswered, env.counter),
+      model: EMBEDDED
+    })),
+    modelCalls: 0,
+    tokensSpent: 0,
+    attempts: [],
+    budgetLeft: null
+  }))
+
+const extract = (
+  { counter }: Environment,
+  { focus }: Range,
+  { entries, isAnswered, maxTokens }: Pick<Chunk, "entries" | "isAnswered" | "maxTokens">,
+  degraded: string | null
+): Effect.Effect<Part> =>
+  Effect.map(runInSlices(Extractive.summarizing(entries, { counter, focus, isAnswered, maxTokens })), (text): Part => ({
+    text,
+    model: EMBEDDED,
+    degraded
+  }))
+
+/** Summarizes the range whole, or in chunks if it is larger than the window. */
+const summarizeWithin = (job: Job, contextLength: number) => {
+  const { range, tally } = job
+  const room = contextLength - PROMPT_TOKENS - 2 * range.maxTokens - 1_000
+  const whole = { ...range, covered: range.tokens, cuts: [] }
+  const chunks = range.tokens <= room ? [range.entries] : Chunks.chunkUpTo(range.entries, room)
+  return chunks.length > 1
+    ? // All at once: the places of the route bound them.
+      summarizeChunks(job, whole, chunks, "unbounded")
+    : summarizeChunk(job, { ...whole, progress: tally.begin(range.maxTokens) })
+}
+
+/** Asks the models for one summary, cuts the chunk if it is too large for them, and extracts if none answers. */
+const summarizeChunk = (
+  job: Job,
+  chunk: Chunk
+): Effect.Effect<Part, Exhausted, ModelClients | RoutePauses | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { env, range, spending } = job
+    const material = yield* renderMaterial(chunk.entries)
+    const cuts = Chunks.canHalve(chunk.entries) ? chunk.cuts : null
+    const task = yield* chargeWork(() =>
+      makeSummaryTask(env, {
+        ...chunk,
+        material,
+        cuts,
+        focus: range.focus,
+        requests: range.requests,
+        onProgress: chunk.progress.onProgress
+      })
+    )
+    return yield* runModelTask(task, spending).pipe(
+      Effect.ensuring(chunk.progress.end),
+      Effect.map(({ route, value }): Part => {
+        return { text: Gate.redactAndTrim(value, chunk.maxTokens, env.counter), model: route, degraded: null }
+      }),
+      Effect.catchTags({
+        // One after the other: the first half shows whether the route can take the second.
+        TooLarge: ({ error }) =>
+          summarizeChunks(
+            job,
+            { ...chunk, cuts: [...chunk.cuts, error._tag] },
+            Chunks.splitInHalves(chunk.entries, env.counter),
+            1
+          ),
+        Exhausted: (exhausted) =>
+          range.onExhausted === "fail" ? exhausted : extract(env, range, chunk, describeExhaustion(exhausted))
+      })
+    )
+  })
+
+/** Summarizes each chunk on its own and joins the sections by plain code, so that no word goes through two models. */
+const summarizeChunks = Effect.fnUntraced(function* (
+  job: Job,
+  whole: Omit<Chunk, "progress">,
+  chunks: ReadonlyArray<ReadonlyArray<Logged>>,
+  concurrency: 1 | "unbounded"
+) {
+  yield* Ref.update(job.spending.callsLeft, (calls) => calls + chunks.length - 1)
+  const maxTokens = Math.floor(Math.max(whole.maxTokens / 2, (whole.maxTokens * 1.5) / chunks.length))
+  const parts = yield* Effect.forEach(
+    chunks.map((entries) => ({ entries, progress: job.tally.begin(maxTokens) })),
+    ({ entries, progress }, index) => {
+      const isAnswered = whole.isAnswered || chunks.slice(index + 1).some(hasTurnEnd)
+      return summarizeChunk(job, { ...whole, entries, tokens: total(entries), isAnswered, maxTokens, progress })
+    },
+    { concurrency }
+  )
+  const sections = Handoff.merge(parts.map(({ text }) => Handoff.parse(text)))
+  return {
+    text: Handoff.render(Handoff.fit(sections, job.env.counter, whole.maxTokens)),
+    model: parts.find(({ model }) => model !== EMBEDDED)?.model ?? EMBEDDED,
+    degraded: parts.find(({ degraded }) => degraded !== null)?.degraded ?? null
+  } satisfies Part
+})
+
+/** Renders as `Handoff.material` does, and yields to the event loop in between. */
+const renderMaterial = (entries: ReadonlyArray<Logged>) => {
   const text = showMessage(entries)
   return foldInSlices(entries, "", (before, entry, i) => (i === 0 ? text(entry, i) : `${before}\n${text(entry, i)}`))
 }
 
-const embedded = "embedded"
+/** The reason is stored with the segment, so it must not quote a rejected summary. */
+const describeExhaustion = ({ errors, message }: Exhausted): string => {
+  const last = errors.at(-1)
+  return last?._tag === "InvalidSummary" ? `${last.route}: summary rejected (${last.reason})` : message
+}
+
+const readSpent = ({ calls, maxTokens, tokensLeft }: Budget.Spending): Effect.Effect<Spent> =>
+  Effect.all({ modelCalls: Ref.get(calls), tokensSpent: Effect.map(Ref.get(tokensLeft), (left) => maxTokens - left) })
+
+/** `covered` are the tokens that the material stands for, `cuts` those of a `ModelTask`. */
+interface SummaryRequest extends Omit<Handoff.PromptInput, "instructions" | "rejected"> {
+  readonly covered: number
+  readonly cuts: ModelTask<string>["cuts"]
+  readonly onProgress: ModelTask<string>["onProgress"]
+}
+
+const makeSummaryTask = (env: Environment, request: SummaryRequest): ModelTask<string> => {
+  const { counter, instructions } = env
+  const { covered, cuts, material, maxTokens, onProgress } = request
+  return {
+    ...env,
+    name: "compression",
+    cuts,
+    tokens: counter.text(material) + PROMPT_TOKENS,
+    request: (hint) => ({
+      task: "compression",
+      messages: Handoff.prompt({ ...request, instructions, rejected: hint }),
+      // Leaves room for the model's reasoning; the prompt asks for the length of the answer itself.
+      maxOutputTokens: maxTokens * 2 + 1_000
+    }),
+    accept: (route, { finish, reasoning, text }) => {
+      const measure = { counter, coveredTokens: covered, maxTokens, missing: Handoff.missing }
+      return Gate.checkSummary({ route, text, reasoning, finish, ...measure })
+    },
+    onProgress
+  }
+}
 
 /**
- * @since 0.1.0
- * @category constructors
+ * Forks the merges and returns an effect that gives those that succeeded, to be run once the range is done. A merge that
+ * is not done by then is given as long again, and is left to another time. A failed merge fails nothing else.
  */
-export const make = Effect.fnUntraced(function* (options: Options) {
-  const services = yield* Effect.context<ModelClients | RoutePauses>()
-  const counter = yield* inUse
-  const env: SummaryTask.Environment = {
-    routes: options.routes.filter((route) => route.provider !== embedded),
-    recovery: options.recovery ?? Recovery.defaults,
-    instructions: options.instructions ?? null,
-    counter
-  }
-  const [first] = env.routes
-
-  interface Part {
-    readonly text: string
-    readonly model: string
-    readonly degraded: string | null
-  }
-
-  const extract = (range: Range, degraded: string | null): Effect.Effect<Part> =>
-    Effect.map(runInSlices(Extractive.summarizing(range.entries, { ...range, counter })), (text) => ({
-      text,
-      model: embedded,
-      degraded
-    }))
-
-  /** `whole` is what the summary has to be smaller than; `cuts` says how often a route found the range too long. */
-  const ask = (
-    range: Range,
-    job: Condense.Job,
-    progress: Progress.Part,
-    { cuts, whole }: { readonly cuts: number; readonly whole: number }
-  ): Effect.Effect<Part, ModelTask.Exhausted> =>
-    Effect.gen(function* () {
-      const material = yield* materialOf(range.entries)
-      const { onProgress } = progress
-      const canBeCut = Chunks.canHalve(range.entries)
-      const about = { ...range, material, covered: whole, cuts: canBeCut ? cuts : null, onProgress }
-      const task = yield* chargeWork(() => SummaryTask.makeSummaryTask(env, about))
-      return yield* ModelTask.run(task, job.spent).pipe(
-        Effect.provide(services),
-        Effect.ensuring(progress.end),
-        Effect.map(({ route, value }): Part => {
-          return { text: SummaryTask.redactAndTrim(value, range.maxTokens, counter), model: route, degraded: null }
-        }),
-        Effect.catchTag("ContextOverflow", (overflow) =>
-          canBeCut
-            ? // One after the other: the first shows whether the route can take the second.
-              inChunks(range, Chunks.splitInHalves(range.entries, counter), job, {
-                cuts: cuts + 1,
-                whole,
-                concurrency: 1
-              })
-            : new ModelTask.Exhausted({ errors: [overflow], paused: [] })
-        ),
-        Effect.catchTag("Exhausted", (exhausted) =>
-          range.onExhausted === "fail" ? exhausted : extract(range, reasonOf(exhausted))
-        )
-      )
-    })
-
-  /** Each chunk on its own; the sections are joined by plain code, so that no word goes through two models. */
-  const inChunks = Effect.fnUntraced(function* (
-    range: Range,
-    chunks: ReadonlyArray<ReadonlyArray<Logged>>,
-    job: Condense.Job,
-    { concurrency, ...from }: { readonly concurrency: 1 | "unbounded"; readonly cuts: number; readonly whole: number }
-  ) {
-    yield* Ref.update(job.spent.callsLeft, (calls) => calls + chunks.length - 1)
-    const maxTokens = Math.floor(Math.max(range.maxTokens / 2, (range.maxTokens * 1.5) / chunks.length))
-    const parts = yield* Effect.forEach(
-      chunks.map((entries) => ({ entries, progress: job.tally.begin(maxTokens) })),
-      ({ entries, progress }, index) => {
-        const isAnswered = range.isAnswered || chunks.slice(index + 1).some(hasTurnEnd)
-        return ask({ ...range, entries, tokens: total(entries), isAnswered, maxTokens }, job, progress, from)
-      },
-      { concurrency }
-    )
-    const sections = Handoff.merge(parts.map(({ text }) => Handoff.parse(text)))
-    return {
-      text: Handoff.render(Handoff.fit(sections, counter, range.maxTokens)),
-      model: parts.find(({ model }) => model !== embedded)?.model ?? embedded,
-      degraded: parts.find(({ degraded }) => degraded !== null)?.degraded ?? null
-    } satisfies Part
+const beginCondensing = Effect.fnUntraced(function* (job: Job, isAnswered: boolean) {
+  const { range, spending } = job
+  const isPoor = (yield* Ref.get(spending.tokensLeft)) < MERGE_TOKENS_RATIO * range.tokens
+  const affordable = yield* Ref.modify(spending.callsLeft, (calls) => {
+    const merges = isPoor ? [] : range.merges.slice(0, Math.max(0, calls - CALLS_KEPT_FOR_RANGE))
+    return [merges, calls - merges.length]
   })
-
-  const summarize = Effect.fn("Summarizer.summarize")(function* (range: Range) {
-    const isAnswered = range.isAnswered || hasTurnEnd(range.entries)
-    if (first === undefined) {
-      const condensed = range.merges.map((merge) =>
-        Condense.condenseEmbedded(merge, isAnswered, { counter, model: embedded })
-      )
-      return {
-        ...(yield* extract(range, null)),
-        condensed,
-        modelCalls: 0,
-        tokensSpent: 0,
-        attempts: [],
-        budgetLeft: null
-      }
-    }
-    const spent = yield* ModelTask.spending(ModelTask.budget(first, options))
-    yield* Effect.addFinalizer(() =>
-      Effect.flatMap(costOf(spent), (cost) => (cost.modelCalls === 0 ? Effect.void : range.onSpent(cost)))
-    )
-    const job = { spent, tally: Progress.make(range.onProgress) }
-    const condensed = yield* Effect.provide(Condense.beginCondensing(env, range, isAnswered, job), services)
-    const room = first.contextLength - SummaryTask.PROMPT_TOKENS - 2 * range.maxTokens - 1_000
-    const chunks = range.tokens <= room ? [range.entries] : Chunks.chunkUpTo(range.entries, room)
-    const part = yield* chunks.length > 1
-      ? // All at once: what bounds them are the places of the route.
-        inChunks(range, chunks, job, { cuts: 0, whole: range.tokens, concurrency: "unbounded" })
-      : ask(range, job, job.tally.begin(range.maxTokens), { cuts: 0, whole: range.tokens })
-    return {
-      ...part,
-      condensed: yield* condensed,
-      attempts: yield* Ref.get(spent.attempts),
-      ...(yield* costOf(spent)),
-      budgetLeft: yield* ModelTask.left(spent)
-    }
-  }, Effect.scoped)
-
-  return Summarizer.of({ summarize, model: first === undefined ? embedded : label(first) })
+  const begun = yield* monotonicMillis
+  const fibers = yield* Effect.forEach(affordable, (merge) => Effect.forkScoped(condense(job, merge, isAnswered)))
+  return Effect.gen(function* () {
+    const patience = Math.max(MIN_MERGE_PATIENCE, (yield* monotonicMillis) - begun)
+    const ended = yield* Effect.forEach(fibers, (fiber) => Effect.timeoutOption(Fiber.await(fiber), patience), {
+      concurrency: "unbounded"
+    })
+    return ended.flatMap((exit) => (Option.isSome(exit) && Exit.isSuccess(exit.value) ? [exit.value.value] : []))
+  })
 })
 
-/**
- * @since 0.1.0
- * @category layers
- */
-export const layer = (options: Options) => Layer.effect(Summarizer, make(options))
+/** Calls that merges leave to the range for its retries and routes. */
+const CALLS_KEPT_FOR_RANGE = 4
+
+/** Merges are made only if the budget has this many times the tokens of the range. */
+const MERGE_TOKENS_RATIO = 2
+
+/** How long a merge may take after its range at least, in milliseconds. */
+const MIN_MERGE_PATIENCE = 10_000
+
+/** Makes one call and no more, because the retries belong to the range. */
+const condense = Effect.fnUntraced(function* (
+  { env, spending, tally }: Job,
+  { children, maxTokens }: Merge,
+  isAnswered: boolean
+) {
+  const progress = tally.begin(maxTokens)
+  const task = makeSummaryTask(env, {
+    material: Handoff.materialOfSegments(children),
+    covered: children.reduce((sum, { tokens }) => sum + tokens, 0),
+    isOfSummaries: true,
+    isAnswered,
+    maxTokens,
+    focus: null,
+    requests: [],
+    cuts: null,
+    onProgress: progress.onProgress
+  })
+  const answer = yield* runModelTask(task, { ...spending, callsLeft: yield* Ref.make(1) }).pipe(
+    Effect.ensuring(progress.end)
+  )
+  return {
+    children,
+    text: Gate.redactAndTrim(answer.value, maxTokens, env.counter),
+    model: answer.route
+  } satisfies Condensed
+})

@@ -1,299 +1,318 @@
-/**
- * One auxiliary task on a list of routes: the program that obeys `Recovery`.
- *
- * @since 0.1.0
- */
-import * as Effect from "effect/Effect"
+/** Runs one task of a model on a list of routes, as `Recovery` decides. */
+import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
-import * as Schema from "effect/Schema"
 import { ModelClients, type Completion } from "../model/ModelClients.ts"
-import { ModelError, ContextOverflow } from "../model/ModelError.ts"
-import type { Attempt, BudgetLeft } from "../session/CompressionResult.ts"
-import { chargeWork, awaitBudget } from "../concurrency/eventLoopBudget.ts"
-import * as RouteMemory from "./routeMemory.ts"
-import { costBeyond, reserve } from "./budget.ts"
-import { monotonicMillis } from "../concurrency/monotonicClock.ts"
-import { RoutePauses } from "./RoutePauses.ts"
+import { type ModelError, ContextOverflow, Exhausted } from "../model/ModelError.ts"
 import * as Provider from "../model/Provider.ts"
 import * as Recovery from "../model/Recovery.ts"
+import { redactMessage } from "../message/Redaction.ts"
+import type { Counter } from "../message/Tokens.ts"
+import { chargeWork, awaitBudget } from "../concurrency/eventLoopBudget.ts"
+import * as Budget from "./budget.ts"
+import { RoutePauses } from "./RoutePauses.ts"
 
-/**
- * Every route failed or is paused, or the budget ran out; `errors` in the order they came, `paused` the routes that were
- * not asked.
- *
- * @since 0.1.0
- * @category errors
- */
-export class Exhausted extends Schema.TaggedError<Exhausted>()("Exhausted", {
-  errors: Schema.Array(ModelError),
-  paused: Schema.Array(Schema.String)
-}) {
-  override get message() {
-    const last = this.errors.at(-1)
-    if (last !== undefined) return last.message
-    if (this.paused.length > 0) return `paused after failures: ${this.paused.join(", ")}`
-    return "no route to a model, or too little left of the budget to ask one"
-  }
-}
-
-/**
- * What a task may spend over all its retries, chunks and routes: calls, milliseconds, and tokens sent and received.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Budget {
-  readonly maxCalls: number
-  readonly totalTimeout: Duration.Duration
-  readonly maxTokens: number
-}
-
-/**
- * A budget with its defaults: 8 calls, 1.5 times the first route's timeout for all of them, and any number of tokens.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const budget = (
-  first: Provider.Route | undefined,
-  options: {
-    readonly maxCalls?: number | undefined
-    readonly maxTokens?: number | undefined
-    readonly totalTimeout?: Duration.DurationInput | undefined
-  }
-): Budget => ({
-  maxCalls: options.maxCalls ?? 8,
-  // Finite: what was spent is the difference to what is left.
-  maxTokens: Math.min(options.maxTokens ?? Infinity, Number.MAX_SAFE_INTEGER),
-  totalTimeout:
-    options.totalTimeout === undefined
-      ? Duration.times(first?.timeout ?? Duration.minutes(1), 1.5)
-      : Duration.decode(options.totalTimeout)
-})
-
-/**
- * A budget being spent. `deadline` is in milliseconds of a clock that only goes on, whatever the time of day is set to.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Spending {
-  readonly deadline: number
-  readonly callsLeft: Ref.Ref<number>
-  readonly maxTokens: number
-  readonly tokensLeft: Ref.Ref<number>
-  readonly calls: Ref.Ref<number>
-  readonly attempts: Ref.Ref<ReadonlyArray<Attempt>>
-  /** What the chunks of the task have found out about its routes. */
-  readonly known: RouteMemory.KnownRoutes
-}
-
-/**
- * @since 0.1.0
- * @category constructors
- */
-export const spending = ({ maxCalls, maxTokens, totalTimeout }: Budget): Effect.Effect<Spending> =>
-  Effect.gen(function* () {
-    const deadline = (yield* monotonicMillis) + Duration.toMillis(totalTimeout)
-    const callsLeft = yield* Ref.make(maxCalls)
-    const tokensLeft = yield* Ref.make(maxTokens)
-    const calls = yield* Ref.make(0)
-    const attempts = yield* Ref.make<ReadonlyArray<Attempt>>([])
-    const known: RouteMemory.KnownRoutes = new Map()
-    return { deadline, callsLeft, maxTokens, tokensLeft, calls, attempts, known }
-  })
-
-/**
- * What is left of a budget now.
- *
- * @since 0.1.0
- * @category getters
- */
-export const left = (spent: Spending): Effect.Effect<BudgetLeft> =>
-  Effect.gen(function* () {
-    const tokens = yield* Ref.get(spent.tokensLeft)
-    return {
-      calls: yield* Ref.get(spent.callsLeft),
-      milliseconds: Math.max(0, Math.floor(spent.deadline - (yield* monotonicMillis))),
-      tokens: spent.maxTokens < Number.MAX_SAFE_INTEGER ? Math.max(0, tokens) : null
-    }
-  })
-
-/**
- * A task: what to ask (`rejected` says why the last answer was turned away), and which answers are accepted.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Task<A> {
+/** A task: what to ask, and which answers to accept. */
+export interface ModelTask<A> {
   readonly name: string
   readonly routes: ReadonlyArray<Provider.Route>
   readonly recovery: Recovery.Policy
-  readonly request: (rejected: string | null) => Provider.Request
-  /** The size of the request's text, in tokens: a route with a smaller window is not asked. */
+  /** Builds the request; `hint` tells the model why its last answer was rejected. */
+  readonly request: (hint: string | null) => Provider.ModelRequest
+  /** The size of the request's text in tokens. A route with a smaller window is not asked. */
   readonly tokens: number
-  /** How often the text has been cut because a route found it too long; null if it cannot be cut. */
-  readonly cuts: number | null
+  /** The errors because of which the text has been cut so far; null if it cannot be cut. */
+  readonly cuts: ReadonlyArray<ModelError["_tag"]> | null
   readonly accept: (route: string, completion: Completion) => Either.Either<A, ModelError>
   readonly onProgress: (characters: number) => Effect.Effect<void>
 }
 
-/**
- * An accepted answer and the label of the route that gave it.
- *
- * @since 0.1.0
- * @category models
- */
+/** An accepted answer and the label of the route that gave it. */
 export interface Answer<A> {
   readonly value: A
   readonly route: string
 }
 
+/** The text has to be cut into smaller chunks because of `error`. */
+export class TooLarge extends Data.TaggedError("TooLarge")<{ readonly error: ModelError }> {}
+
 /**
- * Runs the task until an answer is accepted. Fails with `ContextOverflow` if smaller chunks should be tried, with
- * `Exhausted` if nothing is left to try. Paused routes are not asked. Interruptible like any effect.
- *
- * @since 0.1.0
- * @category constructors
+ * Asks the routes in order until one gives an answer that is accepted. Paused routes are not asked. Fails with `TooLarge`
+ * if smaller chunks should be tried, and with `Exhausted` if nothing is left to try. Interruptible like any effect.
  */
-export const run = Effect.fnUntraced(function* <A>(task: Task<A>, spent: Spending) {
-  const pauses = yield* RoutePauses
-  const errors: Array<ModelError> = []
-  const paused: Array<string> = []
-  for (const [index, route] of task.routes.entries()) {
-    const known = yield* RouteMemory.knownRoutesOf(spent.known, route, pauses.claim(route, task.name))
-    const asked = Effect.if(known.isDone ? Effect.succeed(false) : known.claim, {
-      onTrue: () => onRoute(task, spent, route, known, task.routes.length - index - 1),
-      onFalse: () => Effect.succeed<End<A>>({ _tag: "NextRoute", errors: [] })
-    })
-    const end = yield* asked.pipe(
-      Effect.tap(({ _tag }) => (_tag === "Answered" ? pauses.succeeded(route, task.name) : Effect.void)),
-      Effect.onInterrupt(() => pauses.release(route, task.name))
-    )
-    errors.push(...end.errors)
-    if (end._tag === "Answered") return end.answer
-    if (end._tag === "TooLarge") return yield* end.overflow
-    const last = end.errors.at(-1)
-    if (last !== undefined && RouteMemory.learnRoute(known, last)) yield* pauses.failed(route, task.name, last)
-    if (last === undefined && end._tag === "NextRoute") paused.push(Provider.label(route))
-    if (end._tag === "GivenUp") break
+export const runModelTask = <A>(task: ModelTask<A>, spending: Budget.Spending) =>
+  askRoutes(task, spending, task.routes, { errors: [], paused: [] })
+
+/** Runs a request that has no other answer than the model's words. Secrets are taken out of its messages. */
+export const runAuxiliaryRequest = Effect.fnUntraced(function* (
+  request: Provider.ModelRequest,
+  options: Budget.BudgetOptions & {
+    readonly routes: ReadonlyArray<Provider.Route>
+    readonly recovery?: Recovery.Policy | undefined
+    readonly counter: Counter
   }
-  return yield* new Exhausted({ errors, paused })
+) {
+  const routes = Provider.distinctRoutes(options.routes.filter(({ provider }) => provider !== "embedded"))
+  const messages = request.messages.map(redactMessage)
+  const spending = yield* Budget.startSpending(Budget.makeBudget(routes[0], options))
+  const task: ModelTask<Completion> = {
+    name: request.task,
+    routes,
+    recovery: options.recovery ?? Recovery.defaults,
+    request: () => ({ ...request, messages }),
+    tokens: messages.reduce((sum, message) => sum + options.counter.message(message), 0),
+    cuts: null,
+    accept: (_, completion) => Either.right(completion),
+    onProgress: () => Effect.void
+  }
+  const { value } = yield* Effect.catchTag(runModelTask(task, spending), "TooLarge", ({ error }) =>
+    Effect.fail(new Exhausted({ errors: [error], paused: [] }))
+  )
+  return value
 })
 
-/** How the calls on one route ended; `errors` are those on the way. */
-type End<A> = { readonly errors: ReadonlyArray<ModelError> } & (
-  | { readonly _tag: "Answered"; readonly answer: Answer<A> }
-  | { readonly _tag: "TooLarge"; readonly overflow: ContextOverflow }
-  | { readonly _tag: "NextRoute" }
-  | { readonly _tag: "GivenUp" }
-)
+/** What the routes asked so far have come to. */
+interface Tried {
+  readonly errors: ReadonlyArray<ModelError>
+  readonly paused: ReadonlyArray<string>
+}
 
-const onRoute = <A>(
-  task: Task<A>,
-  spent: Spending,
-  route: Provider.Route,
-  known: RouteMemory.Known,
-  routesLeft: number
-): Effect.Effect<End<A>, never, ModelClients> =>
+const askRoutes = <A>(
+  task: ModelTask<A>,
+  spending: Budget.Spending,
+  [route, ...later]: ReadonlyArray<Provider.Route>,
+  tried: Tried
+): Effect.Effect<Answer<A>, Exhausted | TooLarge, ModelClients | RoutePauses> =>
   Effect.gen(function* () {
-    const label = Provider.label(route)
-    const errors: Array<ModelError> = []
-    const cuts = Array.from({ length: task.cuts ?? 0 }, () => "ContextOverflow" as const)
-    let rejected: string | null = null
-    while (true) {
-      // Chunks have prompts of a megabyte each.
-      yield* awaitBudget
-      const request = yield* chargeWork(() => task.request(rejected))
-      const fits = task.tokens + request.maxOutputTokens <= route.contextLength
-      const asked = fits
-        ? yield* ask(task, spent, route, known, request)
-        : Option.some(Either.left(tooLong(task, route)))
-      if (Option.isNone(asked)) return { _tag: known.isDone ? "NextRoute" : "GivenUp", errors }
-      const result = asked.value
-      yield* note(spent, label, result)
-      if (result._tag === "Right") return { _tag: "Answered", answer: { value: result.right, route: label }, errors }
-      const error = result.left
-      const step = Recovery.next(task.recovery, error, {
-        failures: [...cuts, ...errors.map(({ _tag }) => _tag)],
-        routesLeft,
-        remaining: spent.deadline - (yield* monotonicMillis),
-        callsLeft: (yield* Ref.get(spent.tokensLeft)) < task.tokens ? 0 : yield* Ref.get(spent.callsLeft)
-      })
-      errors.push(error)
-      if (step._tag === "Retry") {
-        rejected = step.hint
-        yield* Effect.sleep(step.delay)
-      } else if (step._tag === "SmallerChunks" && task.cuts !== null) {
-        return { _tag: "TooLarge", overflow: new ContextOverflow({ route: label, detail: error.message }), errors }
-      } else if (step._tag === "GiveUp") {
-        return { _tag: "GivenUp", errors }
-      } else if (step._tag !== "NewCredential" || !(yield* renewed(route, spent))) {
-        return { _tag: "NextRoute", errors }
+    if (route === undefined) return yield* new Exhausted(tried)
+    const end = yield* askRoute({ task, spending, route, routesLeft: later.length })
+    const errors = [...tried.errors, ...end.errors]
+    switch (end._tag) {
+      case "Answered":
+        return end.answer
+      case "TooLarge":
+        return yield* new TooLarge({ error: end.error })
+      case "GivenUp":
+        return yield* new Exhausted({ ...tried, errors })
+      case "Left": {
+        const paused = end.errors.length === 0 ? [...tried.paused, Provider.label(route)] : tried.paused
+        return yield* askRoutes(task, spending, later, { errors, paused })
       }
     }
   })
 
-/** Within the time of a call. */
-const renewed = Effect.fnUntraced(function* (route: Provider.Route, spent: Spending) {
-  const duration = yield* timeFor(route, spent)
-  return yield* Effect.orElseSucceed(Effect.timeout(Provider.renew(route), duration), () => false)
+/** One task on one route. */
+interface RouteRun<A> {
+  readonly task: ModelTask<A>
+  readonly spending: Budget.Spending
+  readonly route: Provider.Route
+  readonly routesLeft: number
+}
+
+/** How a route ended. `errors` are those of its calls; a route that was left without any was not asked. */
+type RouteEnd<A> = { readonly errors: ReadonlyArray<ModelError> } & (
+  | { readonly _tag: "Answered"; readonly answer: Answer<A> }
+  | { readonly _tag: "TooLarge"; readonly error: ModelError }
+  | { readonly _tag: "Left" }
+  | { readonly _tag: "GivenUp" }
+)
+
+/** Claims the route and asks it until it answers or `Recovery` leaves it. */
+const askRoute = <A>(run: RouteRun<A>): Effect.Effect<RouteEnd<A>, never, ModelClients | RoutePauses> =>
+  Effect.gen(function* () {
+    const { spending, route, task } = run
+    const pauses = yield* RoutePauses
+    const state = yield* shareRouteState(spending.routes, route, pauses.claim(route, task.name))
+    const asked: Effect.Effect<RouteEnd<A>, never, ModelClients | RoutePauses> = Effect.flatMap(
+      state.isLeft ? Effect.succeed(false) : state.claim,
+      (isClaimed) => (isClaimed ? askUntilLeft(run, state, [], null) : Effect.succeed({ _tag: "Left", errors: [] }))
+    )
+    return yield* asked.pipe(
+      Effect.tap(({ _tag }) => (_tag === "Answered" ? pauses.recordSuccess(route, task.name) : Effect.void)),
+      Effect.onInterrupt(() => pauses.release(route, task.name))
+    )
+  })
+
+const shareRouteState = Effect.fnUntraced(function* (
+  routes: Map<Provider.Route, Budget.RouteState>,
+  route: Provider.Route,
+  claim: Effect.Effect<boolean>
+) {
+  const unknown: Budget.RouteState = { claim: yield* Effect.cached(claim), hasFailed: false, isLeft: false }
+  const state = routes.get(route) ?? unknown
+  routes.set(route, state)
+  return state
 })
 
-const timeFor = (route: Provider.Route, spent: Spending): Effect.Effect<Duration.Duration> =>
-  Effect.map(monotonicMillis, (now) => Duration.min(route.timeout, Duration.millis(spent.deadline - now)))
-
-const tooLong = ({ tokens }: { readonly tokens: number }, route: Provider.Route) =>
-  new ContextOverflow({
-    route: Provider.label(route),
-    detail: `${tokens} tokens do not fit ${route.contextLength}`
+/** Attempts the route again and again, as long as `Recovery` stays on it. */
+const askUntilLeft = <A>(
+  run: RouteRun<A>,
+  state: Budget.RouteState,
+  before: ReadonlyArray<ModelError>,
+  hint: string | null
+): Effect.Effect<RouteEnd<A>, never, ModelClients | RoutePauses> =>
+  Effect.gen(function* () {
+    const attempted = yield* attemptCall(run, state, hint)
+    switch (attempted._tag) {
+      case "Accepted": {
+        const answer = { value: attempted.value, route: Provider.label(run.route) }
+        return { _tag: "Answered", answer, errors: before }
+      }
+      case "Skipped": {
+        if (attempted.why === "left") return { _tag: "Left", errors: before }
+        const last = before.at(-1)
+        if (last !== undefined) yield* leaveRoute(run, state, decideNext(run, last, before, noneLeft))
+        return { _tag: "GivenUp", errors: before }
+      }
+      case "Failed": {
+        const { error } = attempted
+        const errors = [...before, error]
+        const step = yield* decideAndRenew(run, error, before)
+        switch (step._tag) {
+          case "Retry":
+            return yield* Effect.delay(askUntilLeft(run, state, errors, step.hint), step.delay)
+          case "NewCredential":
+            return yield* askUntilLeft(run, state, errors, hint)
+          case "SmallerChunks":
+            return { _tag: "TooLarge", error, errors }
+          default:
+            yield* leaveRoute(run, state, step)
+            return { _tag: step._tag === "NextRoute" ? "Left" : "GivenUp", errors }
+        }
+      }
+    }
   })
+
+/** What is left of the budget, as `Recovery` is told. */
+type Left = Pick<Recovery.Attempt, "remaining" | "callsLeft" | "isRenewable">
+
+const noneLeft: Left = { remaining: 0, callsLeft: 0, isRenewable: false }
+
+const decideNext = <A>(
+  { routesLeft, task }: RouteRun<A>,
+  error: ModelError,
+  before: ReadonlyArray<ModelError>,
+  left: Left
+): Recovery.Step =>
+  Recovery.next(task.recovery, error, {
+    failures: [...(task.cuts ?? []), ...before.map(({ _tag }) => _tag)],
+    routesLeft,
+    isDivisible: task.cuts !== null,
+    ...left
+  })
+
+/** The next step, with the credential renewed if that is the step. If renewing fails, the decision is taken again. */
+const decideAndRenew = <A>(run: RouteRun<A>, error: ModelError, before: ReadonlyArray<ModelError>) =>
+  Effect.gen(function* () {
+    const left = yield* readLeft(run)
+    const step = decideNext(run, error, before, left)
+    if (step._tag !== "NewCredential" || (yield* renewCredential(run))) return step
+    return decideNext(run, error, before, { ...left, isRenewable: false })
+  })
+
+const readLeft = <A>({ route, spending, task }: RouteRun<A>): Effect.Effect<Left> =>
+  Effect.gen(function* () {
+    const hasTokens = (yield* Ref.get(spending.tokensLeft)) >= task.tokens
+    return {
+      remaining: yield* Budget.readTimeLeft(spending),
+      callsLeft: hasTokens ? yield* Ref.get(spending.callsLeft) : 0,
+      isRenewable: Provider.isRenewable(route)
+    }
+  })
+
+/** False if no new credential came within the time of a call. */
+const renewCredential = <A>({ route, spending }: RouteRun<A>) =>
+  Effect.gen(function* () {
+    const { timeout } = yield* limitToBudget(route, spending)
+    return yield* Effect.orElseSucceed(Effect.timeout(Provider.renew(route), timeout), () => false)
+  })
+
+/** Remembers the failure of the route, once for all chunks of the task. */
+const leaveRoute = <A>(
+  { route, task }: RouteRun<A>,
+  state: Budget.RouteState,
+  step: Recovery.Step
+): Effect.Effect<void, never, RoutePauses> => {
+  if (step._tag !== "NextRoute" && step._tag !== "GiveUp") return Effect.void
+  const isFirst = !state.hasFailed
+  state.hasFailed = true
+  state.isLeft ||= step.isFinal
+  if (!isFirst || step.pause === "nothing") return Effect.void
+  const { pause } = step
+  return Effect.flatMap(RoutePauses, ({ recordFailure }) => recordFailure(route, task.name, pause))
+}
 
 /**
- * One call, if the route has a place for it in time, the budget is enough then, and no other chunk has found out meanwhile
- * that it is not to be asked. The place is given back at its end.
+ * One attempt on a route. It is skipped if another chunk has `left` the route meanwhile, or if the `budget` is not
+ * enough for the call or for the wait before it.
  */
-const ask = <A>(
-  task: Task<A>,
-  spent: Spending,
-  route: Provider.Route,
-  known: RouteMemory.Known,
-  request: Provider.Request
-): Effect.Effect<Option.Option<Either.Either<A, ModelError>>, never, ModelClients> =>
-  Effect.gen(function* () {
-    const { within } = yield* ModelClients
-    const patience = { wait: spent.deadline - (yield* monotonicMillis), late: Effect.succeedNone }
-    const asked = Effect.flatMap(reserve(task, spent), (isGranted) =>
-      isGranted ? Effect.asSome(Effect.either(call(task, spent, route, request))) : Effect.succeedNone
-    )
-    return yield* within(
-      route,
-      Effect.suspend(() => (known.isDone ? Effect.succeedNone : asked)),
-      patience
-    )
-  })
+type Attempted<A> = Data.TaggedEnum<{
+  Skipped: { readonly why: "left" | "budget" }
+  Failed: { readonly error: ModelError }
+  Accepted: { readonly value: A }
+}>
+interface AttemptedDefinition extends Data.TaggedEnum.WithGenerics<1> {
+  readonly taggedEnum: Attempted<this["A"]>
+}
+const { Accepted, Failed, Skipped } = Data.taggedEnum<AttemptedDefinition>()
 
-/** One call, within what is left of the time. */
-const call = <A>(
-  task: Task<A>,
-  spent: Spending,
-  route: Provider.Route,
-  request: Provider.Request
-): Effect.Effect<A, ModelError, ModelClients> =>
+/** Waits for a place, reserves the call, makes it, and notes how it ended. */
+const attemptCall = <A>(
+  run: RouteRun<A>,
+  state: Budget.RouteState,
+  hint: string | null
+): Effect.Effect<Attempted<A>, never, ModelClients> =>
   Effect.gen(function* () {
-    const clients = yield* ModelClients
-    yield* Ref.update(spent.calls, (calls) => calls + 1)
-    const timeout = yield* timeFor(route, spent)
-    const completion = yield* clients.complete({ ...route, timeout }, request, { onProgress: task.onProgress })
-    yield* Ref.update(spent.tokensLeft, (left) => left - costBeyond(task.tokens, completion))
-    return yield* task.accept(Provider.label(route), completion)
-  })
+    const { route, spending, task } = run
+    // The prompt of a chunk may be a megabyte long.
+    yield* awaitBudget
+    const request = yield* chargeWork(() => task.request(hint))
+    if (task.tokens + request.maxOutputTokens > route.contextLength) {
+      const detail = `${task.tokens} tokens do not fit ${route.contextLength}`
+      return Failed<A>({ error: new ContextOverflow({ route: Provider.label(route), detail }) })
+    }
+    const { withPlace } = yield* ModelClients
+    const call = Effect.suspend(() => {
+      if (state.isLeft) return Effect.succeed(Skipped<A>({ why: "left" }))
+      return Effect.if(Budget.reserveCall(spending, task.tokens), {
+        onTrue: () => makeCall(run, request),
+        onFalse: () => Effect.succeed(Skipped<A>({ why: "budget" }))
+      })
+    })
+    const late = Effect.sync(() => Skipped<A>({ why: state.isLeft ? "left" : "budget" }))
+    return yield* withPlace(route, call, { wait: yield* Budget.readTimeLeft(spending), late })
+  }).pipe(Effect.tap((attempted) => noteAttempt(run, attempted)))
 
-const note = (spent: Spending, route: string, result: Either.Either<unknown, ModelError>) => {
-  const error = result._tag === "Left" ? result.left : undefined
-  const told = { error: error?._tag ?? null, detail: error?.message ?? null }
-  return Ref.update(spent.attempts, (attempts) => [...attempts, { route, ...told }])
+/** One call, within the time that is left. */
+const makeCall = <A>(
+  { route, spending, task }: RouteRun<A>,
+  request: Provider.ModelRequest
+): Effect.Effect<Attempted<A>, never, ModelClients> =>
+  Effect.gen(function* () {
+    const { completeWith } = yield* ModelClients
+    yield* Ref.update(spending.calls, (calls) => calls + 1)
+    const accept = (completion: Completion) =>
+      Effect.zipRight(
+        Budget.chargeAnswer(spending, task.tokens, completion),
+        task.accept(Provider.label(route), completion)
+      )
+    return yield* completeWith(yield* limitToBudget(route, spending), request, accept, {
+      onProgress: task.onProgress,
+      recovery: task.recovery
+    })
+  }).pipe(Effect.match({ onFailure: (error) => Failed<A>({ error }), onSuccess: (value) => Accepted({ value }) }))
+
+const limitToBudget = (route: Provider.Route, spending: Budget.Spending): Effect.Effect<Provider.Route> =>
+  Effect.map(Budget.readTimeLeft(spending), (left) => ({
+    ...route,
+    timeout: Duration.min(route.timeout, Duration.millis(left))
+  }))
+
+const noteAttempt = <A>({ route, spending }: RouteRun<A>, attempted: Attempted<A>): Effect.Effect<void> => {
+  if (attempted._tag === "Skipped") return Effect.void
+  const error = attempted._tag === "Failed" ? attempted.error : undefined
+  const attempt = { route: Provider.label(route), error: error?._tag ?? null, detail: error?.message ?? null }
+  return Ref.update(spending.attempts, (attempts) => [...attempts, attempt])
 }

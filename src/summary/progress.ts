@@ -77,11 +77,6 @@ export const throttleProgress = (
     })
 }
 
-/**
- * How far a compression is, in whole percent from 0 to 100.
- *
- * @since 0.1.0
- * @category getters
- */
+/** How far a compression is, in whole percent from 0 to 100. */
 export const progressShare = (progress: { readonly tokensWritten: number; readonly tokensExpected: number }): number =>
   Math.floor((100 * progress.tokensWritten) / Math.max(1, progress.tokensExpected))

@@ -1,12 +1,12 @@
 /** The time of day is set while something is under way: what lasts so long still lasts so long. */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, FastCheck, Fiber, Option, TestClock } from "effect"
+import { Clock, Duration, Effect, FastCheck, Fiber, Layer, Option, TestClock } from "effect"
 import * as Gateway from "../../src/gateway/Gateway.ts"
-import * as StreamDeadlines from "../../src/concurrency/streamDeadlines.ts"
+import * as ModelClients from "../../src/model/ModelClients.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { propertyRuns } from "../support/repetitions.ts"
-import { asked, conversation, id, policy, scripted } from "../support/world.ts"
+import { asked, conversation, id, policy, route, scripted } from "../support/world.ts"
 
 /** A clock to run something on, whose time of day is `by` milliseconds off once `set` has run; nobody sleeps less for it. */
 const settable = (by: number) =>
@@ -43,15 +43,15 @@ describe("when the clock is set", () => {
     ([by]) =>
       Effect.gen(function* () {
         const { onIt, set } = yield* settable(by)
-        const deadlines = { idle: 4_000, total: 60_000, late: (phase: string) => phase }
-        const fiber = yield* Effect.fork(
-          onIt(Effect.flip(StreamDeadlines.withinDeadlines(deadlines, () => Effect.never)))
-        )
+        const { complete } = yield* ModelClients.ModelClients
+        const request = { task: "t", messages: [], maxOutputTokens: 1 }
+        const hasty = { ...route, idleTimeout: Duration.seconds(4), timeout: Duration.minutes(1) }
+        const fiber = yield* Effect.fork(onIt(Effect.flip(complete(hasty, request))))
         yield* TestClock.adjust("1 second")
         yield* set
         yield* endsAt(fiber, 3)
-        assert.strictEqual(yield* Fiber.join(fiber), "idle")
-      }),
+        assert.deepInclude(yield* Fiber.join(fiber), { _tag: "Timeout", phase: "idle" })
+      }).pipe(Effect.provide(Layer.provide(ModelClients.layer(), Scripted.layer([Scripted.hang])))),
     propertyRuns(5, 20)
   )
 

@@ -1,7 +1,7 @@
 /** What holds a place, a signal or a lease, interrupted at each of its operations. See `../promises/03-shield.test.ts`. */
 import { describe, it } from "@effect/vitest"
-import { Clock, Deferred, Duration, Effect, Fiber, Option } from "effect"
-import * as StreamDeadlines from "../../src/concurrency/streamDeadlines.ts"
+import { Clock, Deferred, Duration, Effect, Fiber, Layer, Option } from "effect"
+import * as ModelClients from "../../src/model/ModelClients.ts"
 import * as HoldLease from "../../src/store/holdLease.ts"
 import * as StopSignals from "../../src/concurrency/stopSignals.ts"
 import * as FairQueue from "../../src/concurrency/fairQueue.ts"
@@ -9,7 +9,7 @@ import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { type LeaseRequest, SessionStore } from "../../src/store/SessionStore.ts"
 import { impatient, interruptEverywhere, isNoticed, isUnbroken } from "../support/interruptEverywhere.ts"
-import { scripted } from "../support/world.ts"
+import { route, scripted } from "../support/world.ts"
 
 const world = scripted(Scripted.layer([]))
 
@@ -76,12 +76,11 @@ describe("stop signals", () => {
 
   it.live("interrupted anywhere, a call with deadlines ends", () =>
     interruptEverywhere(
-      Effect.void,
-      () =>
-        StreamDeadlines.withinDeadlines({ idle: 1_000, total: 2_000, late: (phase) => phase }, () => Effect.yieldNow()),
+      ModelClients.ModelClients,
+      ({ complete }) => complete(route, { task: "t", messages: [], maxOutputTokens: 1 }),
       () => Effect.succeed(true),
       impatient
-    ).pipe(Effect.map(isUnbroken))
+    ).pipe(Effect.map(isUnbroken), Effect.provide(Layer.provide(ModelClients.layer(), Scripted.layer(["yes"]))))
   )
 
   it.live("a race that is not masked is noticed", () =>

@@ -3,12 +3,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { type Context, Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { ModelClients, layer } from "../../src/model/ModelClients.ts"
 import * as OpenAi from "../../src/openai/OpenAi.ts"
-import { Provider, type Request, type ResolvedRoute } from "../../src/model/Provider.ts"
+import { Provider, type ModelRequest, type ResolvedRoute } from "../../src/model/Provider.ts"
 import * as ModelServer from "../support/ModelServer.ts"
 
 const APIS: ReadonlyArray<ResolvedRoute["api"]> = ["responses", "chat"]
 
-const request = (content: string, task: string): Request => ({
+const request = (content: string, task: string): ModelRequest => ({
   task,
   messages: [{ role: "user", content }],
   maxOutputTokens: 100

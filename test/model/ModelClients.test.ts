@@ -14,16 +14,26 @@ import {
   TestClock
 } from "effect"
 import type { RuntimeFiber } from "effect/Fiber"
-import { type ModelError, ConnectionError, RateLimited } from "../../src/model/ModelError.ts"
-import { ModelClients, distinctRoutes, layer, endpointKey, isSameRoute } from "../../src/model/ModelClients.ts"
+import { type ModelError, ConnectionError, InvalidSummary, RateLimited } from "../../src/model/ModelError.ts"
+import { ModelClients, layer } from "../../src/model/ModelClients.ts"
+import * as Recovery from "../../src/model/Recovery.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
-import { type Client, type Event, Provider, type Request, type Route } from "../../src/model/Provider.ts"
+import {
+  type Client,
+  distinctRoutes,
+  endpointKey,
+  type Event,
+  isSameRoute,
+  type ModelRequest,
+  Provider,
+  type Route
+} from "../../src/model/Provider.ts"
 import * as ModelServer from "../support/ModelServer.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 
 const APIS: ReadonlyArray<Route["api"]> = ["responses", "chat"]
 
-const request = (content: string, task = "compression"): Request => ({
+const request = (content: string, task = "compression"): ModelRequest => ({
   task,
   messages: [{ role: "user", content }],
   maxOutputTokens: 100
@@ -210,6 +220,29 @@ describe("complete", () => {
     }).pipe(Effect.provide(Layer.provide(layer(), model.layer)))
   })
 
+  it.effect("another policy says which errors drop the client, also of an answer that is turned away", () => {
+    const failed = new ConnectionError({ route: "r", detail: "cut" })
+    const model = Scripted.make([failed, failed, "no", "no", "yes"])
+    const keep = { ...Recovery.defaults, ConnectionError: { action: "back-off", times: 1, delay: 0 } } as const
+    const rejected = new InvalidSummary({ route: "r", reason: "empty", detail: "" })
+    const drop = { ...Recovery.defaults, InvalidSummary: { action: "fresh-client", times: 1, delay: 0 } } as const
+    return Effect.gen(function* () {
+      const clients = yield* ModelClients
+      const reject = (recovery: Recovery.Policy) =>
+        Effect.flip(clients.completeWith(ROUTE, request(""), () => Effect.fail(rejected), { recovery }))
+      yield* Effect.flip(clients.complete(ROUTE, request(""), { recovery: keep }))
+      assert.strictEqual(model.closed, 0)
+      yield* Effect.flip(clients.complete(ROUTE, request("")))
+      assert.strictEqual(model.closed, 1)
+      assert.strictEqual((yield* reject(Recovery.defaults))._tag, "InvalidSummary")
+      assert.strictEqual(model.closed, 1)
+      assert.strictEqual((yield* reject(drop))._tag, "InvalidSummary")
+      assert.strictEqual(model.closed, 2)
+      assert.strictEqual((yield* clients.complete(ROUTE, request(""))).text, "yes")
+      assert.strictEqual(model.opened, 3)
+    }).pipe(Effect.provide(Layer.provide(layer(), model.layer)))
+  })
+
   it.effect("keeps a bounded number of clients, and those in use until they are done", () => {
     const model = Scripted.make([
       ({ task }) => (task === "slow" ? { partial: "half", end: "cut", delay: "5 seconds" } : "fine")
@@ -288,7 +321,7 @@ describe("complete", () => {
         const open = () =>
           Effect.sync(() => {
             const client = ++opened
-            const stream = (_: Route, { task }: Request) => {
+            const stream = (_: Route, { task }: ModelRequest) => {
               const call = calls[Number(task)]
               started.push({ client, healthy: !failed.has(client) })
               return Stream.fromEffect(

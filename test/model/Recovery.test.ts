@@ -15,6 +15,7 @@ import {
   Unauthorized
 } from "../../src/model/ModelError.ts"
 import * as Recovery from "../../src/model/Recovery.ts"
+import { failures } from "../support/models.ts"
 
 const { Step, defaults, next, table } = Recovery
 const route = "m@host"
@@ -25,16 +26,26 @@ const connection = new ConnectionError({ route, detail })
 const invalid = new InvalidSummary({ route, reason: "sections-missing", detail: "without ## Goal" })
 const limited = (retryAfter: number | null) => new RateLimited({ route, retryAfter })
 
-const first: Recovery.Attempt = { failures: [], routesLeft: 1, remaining: 60_000, callsLeft: 8 }
+const first: Recovery.Attempt = {
+  failures: [],
+  routesLeft: 1,
+  remaining: 60_000,
+  callsLeft: 8,
+  isDivisible: true,
+  isRenewable: true
+}
 const after = (...failures: ReadonlyArray<ModelError["_tag"]>): Recovery.Attempt => ({ ...first, failures })
-const again = { delay: 0, fresh: false, hint: null }
+const again = { client: "same", delay: 0, hint: null } as const
+const left = { client: "same", pause: "nothing", isFinal: false } as const
+const condemned = { client: "fresh", pause: "task", isFinal: false } as const
+const refused = { client: "same", pause: "route", isFinal: true } as const
 
 const anyError: fc.Arbitrary<ModelError> = Arbitrary.make(ModelError)
 const anyPolicy: fc.Arbitrary<Recovery.Policy> = (() => {
   const rule: fc.Arbitrary<Recovery.Rule> = fc.record({
     action: fc.constantFrom<Recovery.Action>(
       "fresh-client",
-      "defer-signal",
+      "retry",
       "wait",
       "new-credential",
       "smaller-chunks",
@@ -62,36 +73,50 @@ const anyPolicy: fc.Arbitrary<Recovery.Policy> = (() => {
 describe("Recovery", () => {
   it("asks a fresh client once after a timeout or a broken connection", () => {
     for (const error of [timeout, connection]) {
-      assert.deepStrictEqual(next(defaults, error, first), Step.Retry({ ...again, fresh: true }))
-      assert.deepStrictEqual(next(defaults, error, after("Timeout")), Step.NextRoute())
-      assert.deepStrictEqual(next(defaults, error, after("ConnectionError")), Step.NextRoute())
+      assert.deepStrictEqual(next(defaults, error, first), Step.Retry({ ...again, client: "fresh" }))
+      assert.deepStrictEqual(next(defaults, error, after("Timeout")), Step.NextRoute(condemned))
+      assert.deepStrictEqual(next(defaults, error, after("ConnectionError")), Step.NextRoute(condemned))
+    }
+  })
+
+  it("a failure speaks against a task, a route, or nothing", () => {
+    const scopes: Partial<Record<ModelError["_tag"], Recovery.PauseScope>> = {
+      Timeout: "task",
+      ConnectionError: "task",
+      QuotaExceeded: "route",
+      Unauthorized: "route"
+    }
+    for (const error of failures) {
+      const step = next(defaults, error, { ...first, routesLeft: 0, callsLeft: 0 })
+      assert.strictEqual(step._tag === "GiveUp" ? step.pause : undefined, scopes[error._tag] ?? "nothing", error._tag)
     }
   })
 
   it("asks once more after an interruption", () => {
     const interrupted = new Interrupted({ route, by: "provider" })
     assert.deepStrictEqual(next(defaults, interrupted, after("Timeout")), Step.Retry(again))
-    assert.deepStrictEqual(next(defaults, interrupted, after("Interrupted")), Step.NextRoute())
+    assert.deepStrictEqual(next(defaults, interrupted, after("Interrupted")), Step.NextRoute(left))
   })
 
   it("waits as told if that fits the budget", () => {
     assert.deepStrictEqual(next(defaults, limited(20_000), first), Step.Retry({ ...again, delay: 20_000 }))
-    assert.deepStrictEqual(next(defaults, limited(60_000), first), Step.NextRoute())
-    assert.deepStrictEqual(next(defaults, limited(Number.NaN), first), Step.NextRoute())
+    assert.deepStrictEqual(next(defaults, limited(60_000), first), Step.NextRoute(left))
+    assert.deepStrictEqual(next(defaults, limited(Number.NaN), first), Step.NextRoute(left))
     assert.deepStrictEqual(next(defaults, limited(null), first), Step.Retry({ ...again, delay: 1_000 }))
     assert.deepStrictEqual(next(defaults, limited(null), after("RateLimited")), Step.Retry({ ...again, delay: 2_000 }))
-    assert.deepStrictEqual(next(defaults, limited(1), after("RateLimited", "RateLimited")), Step.NextRoute())
+    assert.deepStrictEqual(next(defaults, limited(1), after("RateLimited", "RateLimited")), Step.NextRoute(left))
   })
 
   it("asks for a new credential once", () => {
     const unauthorized = new Unauthorized({ route, detail })
     assert.deepStrictEqual(next(defaults, unauthorized, first), Step.NewCredential())
-    assert.deepStrictEqual(next(defaults, unauthorized, after("Unauthorized")), Step.NextRoute())
+    assert.deepStrictEqual(next(defaults, unauthorized, after("Unauthorized")), Step.NextRoute(refused))
+    assert.deepStrictEqual(next(defaults, unauthorized, { ...first, isRenewable: false }), Step.NextRoute(refused))
   })
 
   it("leaves a route without quota or without the model at once", () => {
-    for (const error of [new QuotaExceeded({ route, detail }), new ModelUnavailable({ route, detail })])
-      assert.deepStrictEqual(next(defaults, error, first), Step.NextRoute())
+    assert.deepStrictEqual(next(defaults, new QuotaExceeded({ route, detail }), first), Step.NextRoute(refused))
+    assert.deepStrictEqual(next(defaults, new ModelUnavailable({ route, detail }), first), Step.NextRoute(left))
   })
 
   it("makes smaller chunks after an overflow", () => {
@@ -99,7 +124,11 @@ describe("Recovery", () => {
     assert.deepStrictEqual(next(defaults, overflow, { ...first, routesLeft: 0 }), Step.SmallerChunks())
     assert.deepStrictEqual(
       next(defaults, overflow, after("ContextOverflow", "ContextOverflow", "ContextOverflow")),
-      Step.NextRoute()
+      Step.NextRoute({ ...left, isFinal: true })
+    )
+    assert.deepStrictEqual(
+      next(defaults, overflow, { ...first, isDivisible: false }),
+      Step.NextRoute({ ...left, isFinal: true })
     )
   })
 
@@ -107,20 +136,20 @@ describe("Recovery", () => {
     const step = next(defaults, invalid, first)
     assert.strictEqual(step._tag, "Retry")
     assert.include(step._tag === "Retry" ? step.hint : null, "without ## Goal")
-    assert.deepStrictEqual(next(defaults, invalid, after("InvalidSummary")), Step.NextRoute())
+    assert.deepStrictEqual(next(defaults, invalid, after("InvalidSummary")), Step.NextRoute(left))
   })
 
   it("backs off once after a failure of the provider", () => {
     const failed = new ProviderError({ route, status: 503, detail })
     assert.deepStrictEqual(next(defaults, failed, first), Step.Retry({ ...again, delay: 1_000 }))
-    assert.deepStrictEqual(next(defaults, failed, { ...first, remaining: 1_000 }), Step.NextRoute())
-    assert.deepStrictEqual(next(defaults, failed, after("ProviderError")), Step.NextRoute())
+    assert.deepStrictEqual(next(defaults, failed, { ...first, remaining: 1_000 }), Step.NextRoute(left))
+    assert.deepStrictEqual(next(defaults, failed, after("ProviderError")), Step.NextRoute(left))
   })
 
   it("gives up without a route, time or calls", () => {
-    assert.deepStrictEqual(next(defaults, timeout, { ...after("Timeout"), routesLeft: 0 }), Step.GiveUp())
-    assert.deepStrictEqual(next(defaults, timeout, { ...first, remaining: 0 }), Step.GiveUp())
-    assert.deepStrictEqual(next(defaults, timeout, { ...first, callsLeft: 0 }), Step.GiveUp())
+    assert.deepStrictEqual(next(defaults, timeout, { ...after("Timeout"), routesLeft: 0 }), Step.GiveUp(condemned))
+    assert.deepStrictEqual(next(defaults, timeout, { ...first, remaining: 0 }), Step.GiveUp(condemned))
+    assert.deepStrictEqual(next(defaults, timeout, { ...first, callsLeft: 0 }), Step.GiveUp(condemned))
   })
 
   it.prop(
@@ -161,11 +190,11 @@ describe("Recovery", () => {
     "a retry fits into the remaining time, and only a failure that condemns the client asks for a fresh one",
     [anyError, fc.record({ failures: fc.array(anyError.map(({ _tag }) => _tag)), remaining: fc.double() })],
     ([error, { failures, remaining }]) => {
-      const step = next(defaults, error, { failures, remaining, routesLeft: 1, callsLeft: 1 })
+      const step = next(defaults, error, { ...first, failures, remaining, callsLeft: 1 })
       if (step._tag !== "Retry") return
       assert.isAtLeast(step.delay, 0)
       assert.isBelow(step.delay, remaining)
-      assert.strictEqual(step.fresh, error._tag === "Timeout" || error._tag === "ConnectionError")
+      assert.strictEqual(step.client === "fresh", error._tag === "Timeout" || error._tag === "ConnectionError")
       assert.strictEqual(step.hint !== null, error._tag === "InvalidSummary")
     },
     { fastCheck: { numRuns: 1_000 } }
@@ -182,6 +211,54 @@ describe("Recovery", () => {
     const isRule = (row: ReadonlyArray<string>) => !row.some((cell) => cell.startsWith("---"))
     assert.deepStrictEqual(cells(documented).filter(isRule), cells(table(defaults)).filter(isRule))
   })
+})
+
+describe("the documented table", () => {
+  const page = readFileSync(new URL("../../docs/recovery.md", import.meta.url), "utf8")
+  const rows = page
+    .split("\n")
+    .filter((line) => line.startsWith("| `"))
+    .map((line) => line.split("|").map((cell) => cell.trim()))
+
+  it("has every error once", () => {
+    const tags = rows.flatMap(([, errors = ""]) => errors.split(", ").map((tag) => tag.replaceAll("`", "")))
+    assert.sameMembers(tags, Object.keys(defaults))
+  })
+
+  for (const error of [
+    ...failures.map((error) => (error._tag === "RateLimited" ? limited(null) : error)),
+    new ContextOverflow({ route, detail }),
+    invalid
+  ]) {
+    it(`says what next says of ${error._tag}`, () => {
+      const row = rows.find(([, errors = ""]) => errors.split(", ").includes(`\`${error._tag}\``)) ?? []
+      const [, , action = "", times, after = "", , pauses] = row
+      const steps = Array.from({ length: 10 }, (_, n) => next(defaults, error, afterAll(error._tag, n)))
+      const onRoute = steps.filter(({ _tag }) => _tag !== "NextRoute")
+      const last = steps.at(-1)
+      assert.strictEqual(String(onRoute.length), times)
+      assert.isTrue(last?._tag === "NextRoute")
+      if (last?._tag !== "NextRoute") return
+      assert.strictEqual(action.startsWith("drop the client"), last.client === "fresh")
+      assert.strictEqual(pauses, PAUSES[last.pause])
+      onRoute.forEach((step, n) => {
+        assert.match(action, ACTIONS[step._tag])
+        const [delay = "0"] = /\d+/.exec(after) ?? []
+        if (step._tag === "Retry") assert.strictEqual(step.delay, Number(delay) * 2 ** n)
+        if (step._tag === "Retry") assert.strictEqual(step.client, last.client)
+      })
+    })
+  }
+
+  const PAUSES = { nothing: "nothing", task: "this task on this model", route: "every task on this route" }
+  const ACTIONS = {
+    Retry: /call again/,
+    NewCredential: /new credential/,
+    SmallerChunks: /smaller chunks/,
+    NextRoute: /^–$/,
+    GiveUp: /^–$/
+  }
+  const afterAll = (tag: ModelError["_tag"], n: number) => after(...Array.from({ length: n }, () => tag))
 })
 
 // -- a program that obeys the policy while every call fails -----------------------------------------------------------
@@ -203,7 +280,8 @@ function play(
     calls++
     const [error, duration] = faults.next().value
     clock = Math.min(totalTimeout, clock + duration)
-    const attempt = { failures, routesLeft, remaining: totalTimeout - clock, callsLeft: maxCalls - calls }
+    const left = { remaining: totalTimeout - clock, callsLeft: maxCalls - calls }
+    const attempt = { failures, routesLeft, ...left, isDivisible: true, isRenewable: true }
     const step = next(policy, error, attempt)
     failures = [...failures, error._tag]
     if (step._tag === "GiveUp") break

@@ -1,15 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import type { ModelError } from "../../src/model/ModelError.ts"
 import * as RoutePause from "../../src/model/RoutePause.ts"
-import { failures } from "../support/models.ts"
-
-const scopes: Partial<Record<ModelError["_tag"], "task" | "route">> = {
-  Timeout: "task",
-  ConnectionError: "task",
-  QuotaExceeded: "route",
-  Unauthorized: "route"
-}
 
 const anyPolicy: FastCheck.Arbitrary<RoutePause.Policy> = FastCheck.record({
   durations: FastCheck.array(FastCheck.integer({ min: 1, max: 1_000_000 }), { minLength: 1, maxLength: 5 }),
@@ -22,12 +13,7 @@ const anyTime = FastCheck.integer({ min: 1, max: 2 ** 40 })
 const failing = (policy: RoutePause.Policy, scope: "task" | "route", times: ReadonlyArray<number>): RoutePause.Pause =>
   times.reduce((pause, now) => RoutePause.afterFailure(policy, pause, scope, now), RoutePause.none)
 
-describe("Pause", () => {
-  it("a failure speaks against a task, a route, or nothing", () => {
-    for (const error of failures)
-      assert.strictEqual(RoutePause.scopeOf(error), scopes[error._tag] ?? "nothing", error._tag)
-  })
-
+describe("RoutePause", () => {
   it("lasts 30, 60, 300, then 900 seconds", () => {
     const lasted = [1, 2, 3, 4, 5, 6].map(
       (n) => failing(RoutePause.defaults, "route", Array<number>(n).fill(7_000)).until - 7_000
@@ -35,8 +21,8 @@ describe("Pause", () => {
     assert.deepStrictEqual(lasted, [30_000, 60_000, 300_000, 900_000, 900_000, 900_000])
   })
 
-  it("a route nothing is known against is open", () => {
-    assert.strictEqual(RoutePause.admission(RoutePause.none, 0), "open")
+  it("a route nothing is known against is allowed", () => {
+    assert.strictEqual(RoutePause.admission(RoutePause.none, 0), "allowed")
   })
 
   it.prop(
@@ -46,7 +32,7 @@ describe("Pause", () => {
       const sorted = times.toSorted((a, b) => a - b)
       const pause = failing(policy, scope, sorted)
       const isPatient = scope === "task" && times.length < policy.afterFailures
-      assert.strictEqual(RoutePause.admission(pause, sorted.at(-1) ?? 0), isPatient ? "open" : "closed")
+      assert.strictEqual(RoutePause.admission(pause, sorted.at(-1) ?? 0), isPatient ? "allowed" : "paused")
       assert.strictEqual(pause.failures, times.length)
     }
   )
@@ -56,11 +42,11 @@ describe("Pause", () => {
     [anyPolicy, FastCheck.integer({ min: 1, max: 8 }), anyTime],
     ([policy, n, now]) => {
       const pause = failing(policy, "route", Array<number>(n).fill(now))
-      assert.strictEqual(RoutePause.admission(pause, pause.until - 1), "closed")
+      assert.strictEqual(RoutePause.admission(pause, pause.until - 1), "paused")
       assert.strictEqual(RoutePause.admission(pause, pause.until), "probe")
       const probing = RoutePause.probePause(policy, pause, pause.until)
       assert.strictEqual(probing.until - pause.until, pause.until - now)
-      assert.strictEqual(RoutePause.admission(probing, probing.until - 1), "closed")
+      assert.strictEqual(RoutePause.admission(probing, probing.until - 1), "paused")
       assert.strictEqual(RoutePause.admission(probing, probing.until), "probe")
     }
   )

@@ -3,12 +3,12 @@ import { Chunk, Effect, Either, Fiber, Layer, Option, Stream, TestClock } from "
 import { RateLimited } from "../../src/model/ModelError.ts"
 import * as ModelClients from "../../src/model/ModelClients.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
-import { type Client, type Event, Provider, type Request } from "../../src/model/Provider.ts"
+import { type Client, type Event, Provider, type ModelRequest } from "../../src/model/Provider.ts"
 import { route } from "../support/ModelServer.ts"
 
 const ROUTE = route("http://nowhere.invalid/v1")
 
-const request = (content: string): Request => ({
+const request = (content: string): ModelRequest => ({
   task: "compression",
   messages: [{ role: "user", content }],
   maxOutputTokens: 100

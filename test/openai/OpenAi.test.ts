@@ -2,12 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Stream, TestClock } from "effect"
 import type { ModelError } from "../../src/model/ModelError.ts"
 import * as OpenAi from "../../src/openai/OpenAi.ts"
-import { type Event, type Request, type ResolvedRoute, route } from "../../src/model/Provider.ts"
+import { type Event, type ModelRequest, type ResolvedRoute, route } from "../../src/model/Provider.ts"
 import * as ModelServer from "../support/ModelServer.ts"
 
 const APIS: ReadonlyArray<ResolvedRoute["api"]> = ["responses", "chat"]
 
-const REQUEST: Request = {
+const REQUEST: ModelRequest = {
   task: "compression",
   messages: [
     { role: "system", content: "Summarize." },

@@ -20,7 +20,9 @@ import {
 } from "effect"
 import type { CompressionEvent } from "../../src/compression/CompressionEvent.ts"
 import * as ModelClients from "../../src/model/ModelClients.ts"
-import * as ModelTask from "../../src/summary/modelTask.ts"
+import * as Budget from "../../src/summary/budget.ts"
+import { type ModelTask, runModelTask } from "../../src/summary/modelTask.ts"
+import { endpointKey } from "../../src/model/Provider.ts"
 import { Compressor } from "../../src/compression/Compressor.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import type { Message } from "../../src/message/Message.ts"
@@ -303,7 +305,7 @@ describe("ModelClients", () => {
 })
 
 describe("a probe", () => {
-  const task: ModelTask.Task<string> = {
+  const task: ModelTask<string> = {
     name: "t",
     routes: [route],
     recovery: Recovery.defaults,
@@ -319,13 +321,15 @@ describe("a probe", () => {
     RoutePauses.layer({ durations: [600_000], afterFailures: 2 })
   ).pipe(Layer.provideMerge(Sqlite.layerTemporary))
   const pausedOnce = () => [undefined, { failures: 2, level: 1, until: 1 }] as const
-  const probe = Effect.flatMap(ModelTask.spending(ModelTask.budget(route, {})), (spent) => ModelTask.run(task, spent))
+  const probe = Effect.flatMap(Budget.startSpending(Budget.makeBudget(route, {})), (spending) =>
+    runModelTask(task, spending)
+  )
 
   it.scopedLive("interrupted anywhere, also once it has its answer, leaves its route to the next", () =>
     Effect.gen(function* () {
       const { pause } = yield* SessionStore
       const { claim } = yield* RoutePauses.RoutePauses
-      const keys = [ModelClients.endpointKey(route), `${ModelClients.endpointKey(route)} ${route.model} ${task.name}`]
+      const keys = [endpointKey(route), `${endpointKey(route)} ${route.model} ${task.name}`]
       const ripe = Effect.forEach(keys, (key) => pause(key, pausedOnce), { discard: true })
       isUnbroken(
         yield* interruptEverywhere(

@@ -293,13 +293,15 @@ describe("a route that takes four calls at once", () => {
 
   it.effect("has no place taken from it by calls on another route", () =>
     Effect.gen(function* () {
-      const { within } = yield* ModelClients.ModelClients
+      const { withPlace } = yield* ModelClients.ModelClients
       const passed: Array<string> = []
       const passing = (name: string) => Effect.sync(() => void passed.push(name))
-      const first = yield* Effect.fork(within(route, Effect.never))
+      const first = yield* Effect.fork(withPlace(route, Effect.never))
       yield* Effect.repeatN(Effect.yieldNow(), 20)
-      const second = yield* Effect.fork(within({ ...route, timeout: Duration.minutes(9) }, passing("the same route")))
-      yield* within({ ...route, model: "another model" }, passing("another"))
+      const second = yield* Effect.fork(
+        withPlace({ ...route, timeout: Duration.minutes(9) }, passing("the same route"))
+      )
+      yield* withPlace({ ...route, model: "another model" }, passing("another"))
       yield* Effect.repeatN(Effect.yieldNow(), 20)
       assert.deepStrictEqual(passed, ["another"])
       yield* Fiber.interrupt(first)

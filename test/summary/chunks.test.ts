@@ -5,7 +5,7 @@ import { Compressor } from "../../src/compression/Compressor.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
 import * as Chunks from "../../src/summary/chunks.ts"
 import * as Message from "../../src/message/Message.ts"
-import type { Request } from "../../src/model/Provider.ts"
+import type { ModelRequest } from "../../src/model/Provider.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import type { Logged } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
@@ -15,10 +15,10 @@ import { conversation, id, route, scripted } from "../support/world.ts"
 const policy = { contextLength: 64_000, mode: "manual" } as const
 const small = { ...route, contextLength: 12_000 }
 
-const materialOf = ({ messages }: Request): string => messages.map(Message.text).join("\n")
+const materialOf = ({ messages }: ModelRequest): string => messages.map(Message.text).join("\n")
 
 /** Says where its material begins. */
-const answer = (request: Request): string => {
+const answer = (request: ModelRequest): string => {
   const [, from = ""] = /^#(\d+) /m.exec(materialOf(request)) ?? []
   return Handoff.render({ ...Handoff.empty, goal: ["go on"], done: [`read from #${from} on`], facts: ["port 8123"] })
 }

@@ -4,7 +4,7 @@ import { ConnectionError } from "../../src/model/ModelError.ts"
 import { Compressor } from "../../src/compression/Compressor.ts"
 import { Gateway } from "../../src/gateway/Gateway.ts"
 import * as Message from "../../src/message/Message.ts"
-import type { Request } from "../../src/model/Provider.ts"
+import type { ModelRequest } from "../../src/model/Provider.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { estimate } from "../../src/message/Tokens.ts"
@@ -15,7 +15,7 @@ import { asked, conversation, id, recorded, scripted, summary } from "../support
 const policy = { contextLength: 32_000, mode: "manual" } as const
 
 /** Every answer is told apart by the place of its material in the session. */
-const answer = (request: Request): string => {
+const answer = (request: ModelRequest): string => {
   const [, from = ""] = /^#(\d+)/m.exec(Message.text(request.messages[1] ?? { role: "user", content: "" })) ?? []
   return summary(`${isMerge(request) ? "many parts" : "one part"} from ${from}`)
 }

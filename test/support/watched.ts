@@ -1,6 +1,7 @@
 /** A scripted model that watches its callers: who calls, on which client, and whether that client may still be used. */
 import { Cause, Effect, Exit, HashMap, Layer, Option, Schema, Stream, type Tracer } from "effect"
-import { ModelError, condemnsClient } from "../../src/model/ModelError.ts"
+import { ModelError } from "../../src/model/ModelError.ts"
+import * as Recovery from "../../src/model/Recovery.ts"
 import { Provider } from "../../src/model/Provider.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 
@@ -83,5 +84,5 @@ const isModelError = Schema.is(ModelError)
 const isCondemned = ({ span }: Call): boolean => {
   if (span._tag !== "Span" || span.status._tag !== "Ended" || Exit.isSuccess(span.status.exit)) return false
   const error = Cause.failureOption(span.status.exit.cause)
-  return Option.isSome(error) && isModelError(error.value) && condemnsClient(error.value)
+  return Option.isSome(error) && isModelError(error.value) && Recovery.dropsClient(Recovery.defaults, error.value)
 }

@@ -6,7 +6,7 @@
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
-import { isSameRoute } from "../../model/ModelClients.ts"
+import { isSameRoute } from "../../model/Provider.ts"
 import * as CompressionPolicy from "../../compression/CompressionPolicy.ts"
 import type { ResolvedRoute as Route } from "../../model/Provider.ts"
 import { type Finding, findProblems } from "./findings.ts"
