@@ -1,6 +1,4 @@
 /** A session that grows through many compressions: what the store takes for them, and what stays the same size. */
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import Database from "better-sqlite3"
 import { Effect } from "effect"
@@ -12,6 +10,7 @@ import { type Measure, none } from "./measure.ts"
 import * as Oracle from "./oracle.ts"
 import { id, messagesOf, world } from "./replay.ts"
 import * as Session from "./session.ts"
+import { makeTemporaryFolder } from "../../test/support/temporaryFolder.ts"
 
 export interface Growth {
   readonly measures: ReadonlyArray<Measure>
@@ -24,10 +23,7 @@ const contextLength = 32_000
 export const measure = Effect.fnUntraced(function* (seed: number, compressions: number) {
   const size = { turnsPerRound: 4, linesPerResult: 40, factsPerRound: 4, constraints: 40, overrides: 10 }
   const session = Session.make(seed, { ...size, rounds: compressions })
-  const folder = yield* Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), "throughline-eval-"))),
-    (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-  )
+  const folder = yield* makeTemporaryFolder()
   const filename = join(folder, "sessions.db")
   const { layer } = world({ contextLength, write: Oracle.make(session), filename })
   const { doubled, sizes } = yield* Effect.provide(run(session, filename), layer)

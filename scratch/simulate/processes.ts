@@ -1,9 +1,6 @@
 /** Agents in processes of their own, on one database file and in real time, everything 100 times as fast as in life. */
 import { Deferred, Effect, Schema } from "effect"
 import { type ChildProcess, fork } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Random from "../../src/cli/demo/random.ts"
 import type { SessionId } from "../../src/session/Session.ts"
@@ -16,6 +13,7 @@ import { HOUR, policyOf, sessionsOf } from "./scenario.ts"
 import * as Story from "./story.ts"
 import { Place, Said, SPEED, type Told } from "./telling.ts"
 import { FASTEST_SUMMARY, SLOWEST_SUMMARY } from "./world.ts"
+import { temporaryDatabase } from "../../test/support/temporaryFolder.ts"
 
 const SCRIPT = fileURLToPath(new URL("process.ts", import.meta.url))
 
@@ -25,7 +23,7 @@ export const run = Effect.fnUntraced(function* ({
   seed,
   variant
 }: Omit<Place, "agent" | "filename" | "url">) {
-  const filename = yield* temporary
+  const filename = yield* temporaryDatabase
   const sessions = sessionsOf(agents)
   const diary: Array<Diary.Event> = []
   const lines: Array<string> = []
@@ -105,14 +103,6 @@ const model = (seed: number) => {
       )
   ])
 }
-
-const temporary = Effect.map(
-  Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), "throughline-simulate-"))),
-    (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-  ),
-  (folder) => join(folder, "sessions.db")
-)
 
 /** A message is buffered in one process and promoted in another, and their lines come in any order. */
 const inOrder = (lines: ReadonlyArray<string>): ReadonlyArray<string> => [

@@ -8,7 +8,7 @@ import * as LogLines from "../../src/audit/logLines.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { correct, faults, SIX, written } from "../support/auditLog.ts"
 import { audited, trailOf } from "../support/auditTrail.ts"
-import * as Cli from "../support/cli.ts"
+import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
 const found = (lines: ReadonlyArray<string>) =>
   audited(trailOf(lines)).findings.map(({ fault, lines }) => [fault, ...lines.map(({ line }) => line)])
@@ -190,7 +190,7 @@ describe("Audit", () => {
 
   it.scoped("several files are one log in the order of time, gzip too", () =>
     Effect.gen(function* () {
-      const folder = yield* Cli.folder
+      const folder = yield* makeTemporaryFolder()
       const file = (name: string, bytes: string | Uint8Array) => {
         writeFileSync(join(folder, name), bytes)
         return join(folder, name)
@@ -211,7 +211,7 @@ describe("Audit", () => {
 
   it.scoped("the files of processes that work side by side are taken line by line", () =>
     Effect.gen(function* () {
-      const folder = yield* Cli.folder
+      const folder = yield* makeTemporaryFolder()
       const says = (second: number, what: string) =>
         `timestamp=2026-05-28T10:00:0${second}.000Z level=INFO fiber=#1 message="message ${what}`
       const files = {
@@ -234,7 +234,7 @@ describe("Audit", () => {
 
   it.scoped("a file that cannot be read to its end is named", () =>
     Effect.gen(function* () {
-      const folder = yield* Cli.folder
+      const folder = yield* makeTemporaryFolder()
       const cut = join(folder, "cut.gz")
       writeFileSync(cut, gzipSync(SIX.join("\n")).subarray(0, 60))
       for (const file of [cut, join(folder, "none.log"), folder]) {

@@ -7,8 +7,9 @@ import * as LogLines from "../../src/audit/logLines.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import * as Cli from "../support/cli.ts"
 import { SIX } from "../support/auditLog.ts"
+import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
-const workplace = Effect.map(Cli.folder, (folder) => {
+const workplace = Effect.map(makeTemporaryFolder(), (folder) => {
   const path = (name: string) => join(folder, name)
   const write = (name: string, bytes: string | Uint8Array) => {
     writeFileSync(path(name), bytes)
@@ -94,7 +95,7 @@ describe("throughline audit", () => {
 
     it.scoped("what the command line delivers has its line", () =>
       Effect.gen(function* () {
-        const cwd = yield* Cli.folder
+        const cwd = yield* makeTemporaryFolder()
         const deliver = ["deliver", "chat", "--db", "sessions.db", "--key", "k", "--log-level", "info"]
         const first = yield* Cli.run(deliver, { cwd, stdin: "hello" })
         const again = yield* Cli.run(deliver, { cwd, stdin: "hello" })

@@ -3,10 +3,11 @@ import { Effect } from "effect"
 import { closeSync, openSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Cli from "../support/cli.ts"
+import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
 /** A folder with a database that holds the session `chat`. */
 const workplace = Effect.gen(function* () {
-  const cwd = yield* Cli.folder
+  const cwd = yield* makeTemporaryFolder()
   const { code } = yield* Cli.run(["deliver", "chat", "--db", "sessions.db"], { cwd, stdin: "hello" })
   assert.strictEqual(code, 0)
   return cwd

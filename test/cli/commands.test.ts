@@ -11,6 +11,7 @@ import * as Cli from "../support/cli.ts"
 import * as Hermes from "../support/hermes.ts"
 import * as ModelServer from "../support/ModelServer.ts"
 import { conversation, summary } from "../support/world.ts"
+import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
 const history = conversation(20)
 const jsonl = (messages: ReadonlyArray<unknown>) => messages.map((message) => JSON.stringify(message)).join("\n")
@@ -18,7 +19,7 @@ const offline = "model: { provider: embedded, context_length: 8000 }"
 
 /** A folder with a history to import, and the paths of what else may come to be there. */
 const workplace = Effect.gen(function* () {
-  const folder = yield* Cli.folder
+  const folder = yield* makeTemporaryFolder()
   const write = (name: string, text: string) => {
     writeFileSync(join(folder, name), text)
     return join(folder, name)

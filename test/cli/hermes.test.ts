@@ -5,6 +5,7 @@ import { join } from "node:path"
 import * as Doctor from "../../src/hermes/Doctor.ts"
 import * as Cli from "../support/cli.ts"
 import * as Files from "../support/hermes.ts"
+import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
 const Sent = Schema.parseJson(Schema.Array(Schema.Struct({ role: Schema.String, content: Schema.String })))
 
@@ -22,7 +23,7 @@ describe("the commands on a Hermes database", () => {
     for (const age of ["new", "old"] as const) {
       it.scoped(`import, compress and view work on one of an ${age} schema, where it is`, () =>
         Effect.gen(function* () {
-          const folder = yield* Cli.folder
+          const folder = yield* makeTemporaryFolder()
           const [session, config] = [join(folder, "session.jsonl"), join(folder, "config.yaml")]
           writeFileSync(session, messages.map((message) => JSON.stringify(message)).join("\n"))
           writeFileSync(config, settings)
@@ -43,7 +44,7 @@ describe("the commands on a Hermes database", () => {
 
     it.scoped("what is neither Hermes' nor ours is refused, and left as it is", () =>
       Effect.gen(function* () {
-        const file = join(yield* Cli.folder, "notes.db")
+        const file = join(yield* makeTemporaryFolder(), "notes.db")
         writeFileSync(file, "no database")
         const { code, stderr } = yield* Cli.run(["sessions", "--db", file])
         assert.strictEqual(code, 1)
@@ -54,7 +55,7 @@ describe("the commands on a Hermes database", () => {
 
     it.scoped("what is cut off is called damaged, and left as it is", () =>
       Effect.gen(function* () {
-        const file = join(yield* Cli.folder, "state.db")
+        const file = join(yield* makeTemporaryFolder(), "state.db")
         writeFileSync(file, readFileSync(Files.fresh("old")).subarray(0, 5_000))
         const before = readFileSync(file)
         const { code, stderr } = yield* Cli.run(["sessions", "--db", file])

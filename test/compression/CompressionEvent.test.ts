@@ -6,11 +6,11 @@ import type { CompressionResult, Outcome } from "../../src/session/CompressionRe
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
-import { conversation, id, policy, route, scripted, summary } from "../support/world.ts"
+import { compressSession, conversation, id, manual, route, scripted, summary } from "../support/world.ts"
 import { idle, onVirtualClock } from "../support/virtualClock.ts"
+import * as Programs from "../support/programs.ts"
 
 const down = new ConnectionError({ route: "r", detail: "refused" })
-const manual = { ...policy, mode: "manual" } as const
 
 /** In four pieces, one every two seconds. */
 const slow = (what: string): Scripted.Outcome => {
@@ -34,18 +34,6 @@ const watched = (rounds = 12) =>
 const tags = (told: ReadonlyArray<CompressionEvent>): ReadonlyArray<string> =>
   told.map(({ _tag }) => _tag).filter((tag, i, all) => tag !== all[i - 1])
 
-const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.fork(effect)
-    yield* idle
-    yield* TestClock.adjust("10 minutes")
-    const value = yield* Fiber.join(fiber)
-    yield* idle
-    return value
-  })
-
-const compress = (focus?: string) => Effect.flatMap(Gateway.Gateway, ({ compress }) => compress(id, { focus }))
-
 describe("what onlookers are told", () => {
   const outcomes: ReadonlyArray<
     readonly [string, ReadonlyArray<Scripted.Outcome>, Partial<Gateway.Options>, ReadonlyArray<string>]
@@ -63,7 +51,7 @@ describe("what onlookers are told", () => {
     it.effect(`identity: with ${what}, ${expected.join(", ")}, all of one session and operation`, () =>
       Effect.gen(function* () {
         const told = yield* watched()
-        yield* Effect.exit(inTime(compress()))
+        yield* Effect.exit(Programs.joinInTime(compressSession()))
         assert.deepStrictEqual(tags(told), expected)
         assert.deepStrictEqual(new Set(told.map(({ sessionId }) => sessionId)), new Set([id]))
         assert.strictEqual(new Set(told.map(({ operationId }) => operationId)).size, 1)
@@ -78,7 +66,7 @@ describe("what onlookers are told", () => {
   it.effect("how far the summary is, and how long it will take once there is a speed", () =>
     Effect.gen(function* () {
       const told = yield* watched()
-      yield* inTime(compress())
+      yield* Programs.joinInTime(compressSession())
       const progress = told.filter(CompressionEvent.$is("Progress"))
       const [started] = told.filter(CompressionEvent.$is("Started"))
       assert.isTrue(progress.every(({ messages }) => messages > 1 && messages === started?.messages))
@@ -95,7 +83,7 @@ describe("what onlookers are told", () => {
   it.effect("chunks add up: together they are expected to write what all of them have room for", () =>
     Effect.gen(function* () {
       const told = yield* watched(24)
-      const small = yield* inTime(compress())
+      const small = yield* Programs.joinInTime(compressSession())
       assert.isAbove(small.modelCalls, 1)
       const progress = told.filter(CompressionEvent.$is("Progress"))
       const written = progress.map(({ tokensWritten }) => tokensWritten)
@@ -117,7 +105,7 @@ describe("what onlookers are told", () => {
   it.effect("who joins is told of before the end, which comes once", () =>
     Effect.gen(function* () {
       const told = yield* watched()
-      yield* inTime(Effect.all([compress(), compress()], { concurrency: 2 }))
+      yield* Programs.joinInTime(Effect.all([compressSession(), compressSession()], { concurrency: 2 }))
       assert.deepStrictEqual(
         told.map(({ _tag }) => _tag).filter((tag) => tag !== "Progress"),
         ["Joined", "Started", "Committed"]
@@ -129,10 +117,10 @@ describe("what onlookers are told", () => {
     Effect.gen(function* () {
       const told = yield* watched(30)
       const { turn } = yield* Gateway.Gateway
-      const background = yield* Effect.fork(compress())
+      const background = yield* Effect.fork(compressSession())
       yield* idle
       yield* TestClock.adjust("3 seconds")
-      yield* inTime(turn(id, ({ view }) => view()))
+      yield* Programs.joinInTime(turn(id, ({ view }) => view()))
       yield* Fiber.join(background)
       const waited = told.flatMap((event) => ("isWaitedFor" in event ? [event.isWaitedFor] : []))
       assert.deepStrictEqual(
@@ -147,7 +135,7 @@ describe("what onlookers are told", () => {
   it.effect("a session without headroom, and one with nothing to compress", () =>
     Effect.gen(function* () {
       const told = yield* watched(1)
-      yield* compress()
+      yield* compressSession()
       const store = yield* SessionStore
       yield* store.deliver(id, { role: "user", content: "go on" }, { kind: "request" })
       const { turn } = yield* Gateway.Gateway
@@ -164,9 +152,9 @@ describe("what onlookers are told", () => {
   it.effect("a degraded segment that is healed", () =>
     Effect.gen(function* () {
       const told = yield* watched()
-      yield* inTime(compress())
+      yield* Programs.joinInTime(compressSession())
       const { heal } = yield* Gateway.Gateway
-      const healed = yield* inTime(heal(id))
+      const healed = yield* Programs.joinInTime(heal(id))
       assert.deepStrictEqual(tags(told), ["Started", "Degraded", "Healed"])
       assert.deepStrictEqual(
         told.filter(CompressionEvent.$is("Healed")).map(({ generation, segmentId }) => [segmentId, generation]),

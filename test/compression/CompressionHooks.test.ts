@@ -8,8 +8,21 @@ import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import { contradictions } from "../support/auditTrail.ts"
-import { compress, generation, hang, imported, shown, textOf, world } from "../support/hooks.ts"
-import { asked, conversation, deliver, id, policy, recorded, route, scripted, summary } from "../support/world.ts"
+import { hang, shown, textOf, world } from "../support/hooks.ts"
+import {
+  asked,
+  compressSession,
+  conversation,
+  deliver,
+  id,
+  importRounds,
+  policy,
+  readGeneration,
+  recorded,
+  route,
+  scripted,
+  summary
+} from "../support/world.ts"
 
 const { Defer, Proceed } = CompressionHooks.Decision
 
@@ -30,11 +43,11 @@ describe("notes", () => {
     let notes = [note]
     const { layer } = world({ before: () => Effect.sync(() => Proceed({ notes })) })
     return Effect.gen(function* () {
-      yield* imported
+      yield* importRounds()
       const store = yield* SessionStore
       const { turn } = yield* Gateway.Gateway
       for (let round = 1; round <= 4; round++) {
-        assert.strictEqual((yield* compress()).generation, round)
+        assert.strictEqual((yield* compressSession()).generation, round)
         assert.include(yield* shown, `Notes, word for word:\n- ${note} (#`)
         notes = []
         yield* turn(id, ({ append }) => append(...conversation(8, 12 * round)))
@@ -53,8 +66,8 @@ describe("notes", () => {
     const secret = "sk-proj-abcdefghij0123456789abcdefghij"
     const { layer } = world(noting(`the key is ${secret}`).hooks)
     return Effect.gen(function* () {
-      yield* imported
-      yield* compress()
+      yield* importRounds()
+      yield* compressSession()
       const store = yield* SessionStore
       const stored = JSON.stringify([yield* store.state(id), yield* store.ledger(id)])
       assert.include(stored, "the key is [redacted")
@@ -68,9 +81,9 @@ describe("before", () => {
     const { hooks, leavings } = noting()
     const { layer } = world(hooks)
     return Effect.gen(function* () {
-      yield* imported
+      yield* importRounds()
       const store = yield* SessionStore
-      const { operationId } = yield* compress({ focus: "the invoices" })
+      const { operationId } = yield* compressSession(id, { focus: "the invoices" })
       const [segment] = (yield* store.state(id)).segments
       const covered = yield* store.range(id, segment?.fromSeq ?? 0, segment?.toSeq ?? 0)
       const tokens = covered.reduce((sum, entry) => sum + entry.tokens, 0)
@@ -88,10 +101,10 @@ describe("before", () => {
       Effect.succeed(Defer({ reason: "the deployment is under way, key=sk-proj-abcdefghij0123456789" }))
     const gateway = Layer.provide(scripted(model.layer), CompressionHooks.layer({ before }))
     return Effect.gen(function* () {
-      yield* imported
+      yield* importRounds()
       const store = yield* SessionStore
       const state = yield* store.state(id)
-      const { operationId, outcome, reason } = yield* compress()
+      const { operationId, outcome, reason } = yield* compressSession()
       assert.strictEqual(outcome, "deferred")
       assert.match(reason ?? "", /^the deployment is under way, key=\[redacted/)
       assert.deepStrictEqual(yield* store.state(id), state)
@@ -111,7 +124,7 @@ describe("before", () => {
     const before = () => Effect.sync(() => (runs++, Defer({ reason: "not now" })))
     const { layer } = world({ before }, [], { policy: { contextLength: 8_000, mode: "background" } })
     return Effect.gen(function* () {
-      yield* imported
+      yield* importRounds()
       const { turn } = yield* Gateway.Gateway
       const { settled } = yield* Compressor
       const look = Effect.gen(function* () {
@@ -121,7 +134,7 @@ describe("before", () => {
       })
       assert.strictEqual(yield* look, 1)
       assert.strictEqual(yield* look, 1)
-      assert.strictEqual((yield* compress()).outcome, "deferred")
+      assert.strictEqual((yield* compressSession()).outcome, "deferred")
       assert.strictEqual(yield* look, 2)
       yield* deliver({ role: "user", content: "and now?" })
       assert.strictEqual(yield* look, 3)
@@ -164,10 +177,10 @@ describe("before", () => {
       )
     const { layer, lines } = world({ before })
     return Effect.gen(function* () {
-      yield* imported
-      const first = yield* Effect.fork(compress())
+      yield* importRounds()
+      const first = yield* Effect.fork(compressSession())
       yield* Effect.repeat(Effect.yieldNow(), { until: () => urgent.length === 1 })
-      const second = yield* Effect.fork(compress({ isUrgent: true }))
+      const second = yield* Effect.fork(compressSession(id, { isUrgent: true }))
       yield* Effect.repeat(Effect.yieldNow(), {
         until: () => lines.some((line) => line.startsWith("compression joined"))
       })
@@ -189,11 +202,11 @@ describe("after", () => {
     const { hooks, results } = noting()
     const { layer } = world(hooks, [{ text: summary("x"), delay: "1 second" }])
     return Effect.gen(function* () {
-      yield* imported
-      const fibers = yield* Effect.all([Effect.fork(compress()), Effect.fork(compress())])
+      yield* importRounds()
+      const fibers = yield* Effect.all([Effect.fork(compressSession()), Effect.fork(compressSession())])
       yield* TestClock.adjust("1 minute")
       const [first] = yield* Fiber.join(Fiber.all(fibers))
-      assert.strictEqual((yield* compress()).outcome, "nothing-to-compress")
+      assert.strictEqual((yield* compressSession()).outcome, "nothing-to-compress")
       assert.deepStrictEqual(results, [first])
     }).pipe(Effect.provide(layer))
   })
@@ -201,9 +214,9 @@ describe("after", () => {
   it.effect("one that hangs delays nobody, and is warned of once", () => {
     const { layer, warned } = world({ after: () => hang, deadline: "3 seconds" })
     return Effect.gen(function* () {
-      yield* imported
-      assert.strictEqual((yield* compress()).outcome, "committed")
-      assert.strictEqual((yield* compress()).outcome, "nothing-to-compress")
+      yield* importRounds()
+      assert.strictEqual((yield* compressSession()).outcome, "committed")
+      assert.strictEqual((yield* compressSession()).outcome, "nothing-to-compress")
       assert.deepStrictEqual(warned(), [])
       yield* TestClock.adjust("3 seconds")
       assert.match(warned().join("\n"), /^hook failed: \S+ \S+ hook=after error="no answer within 3s"$/)
@@ -225,7 +238,7 @@ describe("hooks", () => {
         ),
         (context) => Context.get(context, Gateway.Gateway)
       )
-      yield* Effect.provide(imported, stores)
+      yield* Effect.provide(importRounds(), stores)
       const gateways = yield* Effect.all([other, other])
       const fibers = yield* Effect.forEach(gateways, ({ compress }) => Effect.fork(compress(id)))
       yield* asked(model, 1)
@@ -247,12 +260,12 @@ describe("hooks", () => {
       )
     const { layer } = world({ ...hooks, before })
     return Effect.gen(function* () {
-      yield* imported
+      yield* importRounds()
       const { settled } = yield* Compressor
-      const caller = yield* Effect.fork(compress())
+      const caller = yield* Effect.fork(compressSession())
       yield* Deferred.await(begun)
       assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(caller)))
-      assert.strictEqual(yield* generation, 0)
+      assert.strictEqual(yield* readGeneration(), 0)
       yield* Deferred.succeed(go, undefined)
       yield* settled(id)
       yield* Effect.repeat(Effect.yieldNow(), { until: () => results.length > 0 })
@@ -278,7 +291,7 @@ describe("hooks", () => {
         ]),
         Layer.provideMerge(layer)
       )
-      yield* Effect.provide(imported, stores)
+      yield* Effect.provide(importRounds(), stores)
       const scope = yield* Scope.make()
       const { compress } = Context.get(yield* Layer.buildWithScope(gateway, scope), Gateway.Gateway)
       yield* Effect.fork(Effect.provide(compress(id), layer))
@@ -288,7 +301,7 @@ describe("hooks", () => {
       assert.isTrue(Option.isNone(yield* Fiber.poll(closing)))
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(closing)
-      assert.strictEqual(yield* Effect.provide(generation, stores), 0)
+      assert.strictEqual(yield* Effect.provide(readGeneration(), stores), 0)
       assert.deepStrictEqual(
         lines.filter((line) => line.startsWith("compression")),
         []

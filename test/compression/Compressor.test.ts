@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Context, Duration, Effect, Exit, Fiber, Layer, Option, Scope, Stream, TestClock } from "effect"
+import { Context, Duration, Effect, Exit, Fiber, Layer, Option, Scope, TestClock } from "effect"
 import { ConnectionError, ModelUnavailable, Timeout } from "../../src/model/ModelError.ts"
 import { Compressor } from "../../src/compression/Compressor.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
@@ -9,29 +9,24 @@ import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
-import { asked, conversation, id, policy, recorded, route, scripted, summary } from "../support/world.ts"
+import {
+  asked,
+  awaitSettled,
+  compressSession,
+  conversation,
+  id,
+  importRounds,
+  policy,
+  readMessages,
+  recorded,
+  route,
+  scripted,
+  summary
+} from "../support/world.ts"
+import * as Programs from "../support/programs.ts"
 
 const refused = new ConnectionError({ route: "r", detail: "refused" })
 const gone = new ModelUnavailable({ route: "r", detail: "gone" })
-
-const imported = (rounds = 12) =>
-  Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId: id, messages: conversation(rounds) }]))
-
-const compress = (focus?: string) => Effect.flatMap(Compressor, ({ compress }) => compress(id, { focus }))
-
-const logged = Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.log(id))).pipe(
-  Effect.map((log) => Chunk.toReadonlyArray(log).map(({ message }) => message))
-)
-
-/** Runs to the end, time passing as needed. */
-const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.fork(effect)
-    yield* Effect.repeat(TestClock.adjust("1 minute"), {
-      until: () => Effect.map(Fiber.poll(fiber), Option.isSome)
-    })
-    return yield* Fiber.join(fiber)
-  })
 
 describe("Compressor", () => {
   const outcomes: ReadonlyArray<readonly [string, ReadonlyArray<Scripted.Outcome>, Partial<Gateway.Options>, string]> =
@@ -60,24 +55,24 @@ describe("Compressor", () => {
           const store = yield* SessionStore
           const messages = [{ role: "system", content: "rule ".repeat(900) } as const, ...conversation(3)]
           yield* store.importAll([{ sessionId: id, messages }])
-        } else yield* imported()
-        const before = yield* logged
-        const result = yield* inTime(compress())
+        } else yield* importRounds()
+        const before = yield* readMessages()
+        const result = yield* Programs.joinInTime(compressSession())
         assert.strictEqual(result.outcome, outcome)
         assert.strictEqual(result.sessionId, id)
         assert.deepStrictEqual(
           (yield* Effect.flatMap(SessionStore, (store) => store.sessions)).map(({ sessionId }) => sessionId),
           [id]
         )
-        assert.deepStrictEqual(yield* logged, before)
+        assert.deepStrictEqual(yield* readMessages(), before)
       }).pipe(Effect.provide(scripted(Scripted.layer(script), options)))
     )
   }
 
   it.effect("a short session has nothing to compress, an unknown one is a typed error", () =>
     Effect.gen(function* () {
-      yield* imported(1)
-      assert.strictEqual((yield* compress()).outcome, "nothing-to-compress")
+      yield* importRounds(1)
+      assert.strictEqual((yield* compressSession()).outcome, "nothing-to-compress")
       const { compress: any } = yield* Compressor
       const error = yield* Effect.flip(any(SessionId.make("nobody")))
       assert.deepStrictEqual([error._tag, "sessionId" in error && error.sessionId], ["UnknownSession", "nobody"])
@@ -86,10 +81,10 @@ describe("Compressor", () => {
 
   it.effect("with onExhausted fail the typed error comes back and the session is exactly as before", () =>
     Effect.gen(function* () {
-      yield* imported()
+      yield* importRounds()
       const store = yield* SessionStore
       const before = yield* store.state(id)
-      const error = yield* Effect.flip(compress())
+      const error = yield* Effect.flip(compressSession())
       const told = error._tag === "CompressionFailed" ? [error.sessionId, error.errors.map(String)] : [error._tag]
       assert.deepStrictEqual(told, [id, [String(gone)]])
       assert.deepStrictEqual(yield* store.state(id), before)
@@ -100,8 +95,12 @@ describe("Compressor", () => {
   it.effect("one at a time: equal requests share one model call, and both get the result", () => {
     const model = Scripted.make([{ text: summary("x"), delay: "10 seconds" }])
     return Effect.gen(function* () {
-      yield* imported()
-      const fibers = yield* Effect.all([Effect.fork(compress()), Effect.fork(compress()), Effect.fork(compress())])
+      yield* importRounds()
+      const fibers = yield* Effect.all([
+        Effect.fork(compressSession()),
+        Effect.fork(compressSession()),
+        Effect.fork(compressSession())
+      ])
       yield* asked(model, 1)
       yield* TestClock.adjust("1 minute")
       const results = yield* Fiber.join(Fiber.all(fibers))
@@ -117,10 +116,10 @@ describe("Compressor", () => {
   it.effect("one at a time: another focus waits, and plans anew after the commit", () => {
     const model = Scripted.make([{ text: summary("x"), delay: "10 seconds" }])
     return Effect.gen(function* () {
-      yield* imported()
-      const first = yield* Effect.fork(compress())
+      yield* importRounds()
+      const first = yield* Effect.fork(compressSession())
       yield* Effect.yieldNow()
-      const second = yield* Effect.fork(compress("the invoices"))
+      const second = yield* Effect.fork(compressSession(id, { focus: "the invoices" }))
       yield* asked(model, 1)
       yield* TestClock.adjust("5 seconds")
       assert.strictEqual(model.requests.length, 1)
@@ -133,15 +132,15 @@ describe("Compressor", () => {
   it.effect("shield: a caller's timeout returns on time, and the result is committed all the same", () => {
     const model = Scripted.make([{ text: summary("x"), delay: "10 seconds" }])
     return Effect.gen(function* () {
-      yield* imported()
+      yield* importRounds()
       const store = yield* SessionStore
-      const waiting = yield* Effect.fork(Effect.timeoutOption(compress(), "3 seconds"))
+      const waiting = yield* Effect.fork(Effect.timeoutOption(compressSession(), "3 seconds"))
       yield* asked(model, 1)
       yield* TestClock.adjust("3 seconds")
       assert.isTrue(Option.isNone(yield* Fiber.join(waiting)))
       assert.strictEqual((yield* store.state(id)).generation, 0)
       yield* TestClock.adjust("7 seconds")
-      yield* Effect.flatMap(Compressor, ({ settled }) => settled(id))
+      yield* awaitSettled()
       assert.strictEqual((yield* store.state(id)).generation, 1)
     }).pipe(Effect.provide(scripted(model.layer)))
   })
@@ -150,8 +149,8 @@ describe("Compressor", () => {
     const model = Scripted.make([Scripted.hang])
     const slow = { ...route, timeout: Duration.minutes(5), idleTimeout: Duration.minutes(5) }
     return Effect.gen(function* () {
-      yield* imported()
-      const fiber = yield* Effect.fork(compress())
+      yield* importRounds()
+      const fiber = yield* Effect.fork(compressSession())
       yield* asked(model, 1)
       yield* TestClock.adjust("5 minutes")
       yield* asked(model, 2)
@@ -170,8 +169,8 @@ describe("Compressor", () => {
     const timeout = new Timeout({ route: "r", phase: "total", deadline: 1 })
     const model = Scripted.make([timeout, summary("x")])
     return Effect.gen(function* () {
-      yield* imported()
-      const result = yield* compress()
+      yield* importRounds()
+      const result = yield* compressSession()
       assert.deepStrictEqual([result.outcome, result.modelCalls], ["committed", 2])
       assert.deepStrictEqual([model.opened, model.closed], [2, 1])
     }).pipe(Effect.provide(scripted(model.layer)))
@@ -191,8 +190,8 @@ describe("Compressor", () => {
     it.effect(`the gate: ${what} is never committed, and the reason is told`, () => {
       const model = Scripted.make([outcome, summary("what counts")])
       return Effect.gen(function* () {
-        yield* imported()
-        const result = yield* compress()
+        yield* importRounds()
+        const result = yield* compressSession()
         assert.strictEqual(result.outcome, "committed")
         const [first] = result.attempts
         assert.strictEqual(first?.error, "InvalidSummary")
@@ -209,10 +208,10 @@ describe("Compressor", () => {
   it.effect("what arrives while the summary is written is not covered by it", () => {
     const model = Scripted.make([{ text: summary("x"), delay: "10 seconds" }])
     return Effect.gen(function* () {
-      yield* imported()
+      yield* importRounds()
       const store = yield* SessionStore
       const mark = (yield* store.state(id)).lastSeq
-      const fiber = yield* Effect.fork(compress())
+      const fiber = yield* Effect.fork(compressSession())
       yield* asked(model, 1)
       yield* TestClock.adjust("5 seconds")
       const late = { role: "user", content: "one more thing" } as const
@@ -237,8 +236,8 @@ describe("Compressor", () => {
   it.effect("a reset while the summary is written supersedes it", () => {
     const model = Scripted.make([{ text: summary("x"), delay: "10 seconds" }])
     return Effect.gen(function* () {
-      yield* imported()
-      const fiber = yield* Effect.fork(compress())
+      yield* importRounds()
+      const fiber = yield* Effect.fork(compressSession())
       yield* asked(model, 1)
       yield* TestClock.adjust("5 seconds")
       yield* Effect.flatMap(Gateway.Gateway, ({ reset }) => reset(id))
@@ -275,13 +274,13 @@ describe("Compressor", () => {
     Effect.gen(function* () {
       const { deliver, turn } = yield* Gateway.Gateway
       const content = "Please check all the invoices of May."
-      yield* imported(2)
+      yield* importRounds(2)
       yield* deliver(id, { role: "user", content })
       yield* turn(id, (turn) =>
         Effect.gen(function* () {
           yield* turn.view()
           yield* turn.append(...conversation(24).filter((m) => m.role === "tool" || Message.toolCalls(m).length > 0))
-          yield* compress()
+          yield* compressSession()
           const { messages } = yield* turn.view()
           const handoff = messages.findIndex(Handoff.isHandoff)
           assert.isTrue(messages.some((message, i) => i > handoff && Message.text(message) === content))
@@ -304,7 +303,9 @@ describe("Compressor", () => {
     Effect.gen(function* () {
       const { layer, lines } = recorded()
       const model = Scripted.make([{ text: summary("x"), delay: "9 seconds" }])
-      const program = Effect.zipRight(imported(), compress()).pipe(Effect.provide([scripted(model.layer), layer]))
+      const program = Effect.zipRight(importRounds(), compressSession()).pipe(
+        Effect.provide([scripted(model.layer), layer])
+      )
       const fiber = yield* Effect.fork(program)
       yield* asked(model, 1)
       yield* Fiber.interruptFork(fiber)

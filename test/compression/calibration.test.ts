@@ -5,15 +5,11 @@ import { Compressor } from "../../src/compression/Compressor.ts"
 import { Gateway } from "../../src/gateway/Gateway.ts"
 import type { Message } from "../../src/message/Message.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
-import { SessionStore } from "../../src/store/SessionStore.ts"
 import { type Counter, Tokens } from "../../src/message/Tokens.ts"
 import type { StepOptions } from "../../src/gateway/Turn.ts"
-import { conversation, id, recorded, scripted, summary } from "../support/world.ts"
+import { awaitSettled, id, importRounds, recorded, scripted, summary } from "../support/world.ts"
 
 const hi: Message = { role: "assistant", content: "hi" }
-
-const imported = (rounds: number) =>
-  Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId: id, messages: conversation(rounds) }]))
 
 /** A step whose provider counts `factor` times what we do. */
 const step = (factor: number, options: StepOptions = {}, model = options.model) =>
@@ -27,8 +23,6 @@ const step = (factor: number, options: StepOptions = {}, model = options.model) 
       })
     )
   )
-
-const settled = Effect.flatMap(Compressor, ({ settled }) => settled(id))
 
 /** A gateway, and how many compressions were begun in it. */
 const world = (mode: "background" | "preflight") => {
@@ -44,10 +38,10 @@ describe("tools that a provider counts for twice what we do", () => {
   it.effect("do not make a small conversation look large to the soft threshold", () => {
     const { layer, starts } = world("background")
     return Effect.gen(function* () {
-      yield* imported(4)
+      yield* importRounds(4)
       yield* step(2, { tools: tools(7_000) })
       yield* step(2, { tools: tools(7_000) })
-      yield* settled
+      yield* awaitSettled()
       assert.strictEqual(starts(), 0)
     }).pipe(Effect.provide(layer))
   })
@@ -55,7 +49,7 @@ describe("tools that a provider counts for twice what we do", () => {
   it.effect("nor to the hard one, where a step would wait", () => {
     const { layer, starts } = world("preflight")
     return Effect.gen(function* () {
-      yield* imported(2)
+      yield* importRounds(2)
       yield* step(2, { tools: tools(12_950) })
       yield* step(2, { tools: tools(12_950) })
       assert.strictEqual(starts(), 0)
@@ -67,7 +61,7 @@ describe("a report", () => {
   it.effect("of one model says nothing about the next, neither to its steps nor to a compression for it", () => {
     const { layer, starts } = world("preflight")
     return Effect.gen(function* () {
-      yield* imported(40)
+      yield* importRounds(40)
       yield* step(3, { model: "wordy" })
       const { compress } = yield* Compressor
       assert.strictEqual(yield* step(1, { model: "terse" }), 0)
@@ -86,7 +80,7 @@ describe("a report", () => {
     it.effect(`is taken for the step's model where ${what} names none`, () => {
       const { layer, starts } = world("preflight")
       return Effect.gen(function* () {
-        yield* imported(40)
+        yield* importRounds(40)
         yield* step(3, {}, reported)
         assert.strictEqual(yield* step(1, { model: asked }), 1)
         assert.strictEqual(starts(), 1)
@@ -114,7 +108,7 @@ describe("a counter", () => {
       return Effect.gen(function* () {
         const { turn } = yield* Gateway
         const { compress } = yield* Compressor
-        yield* imported(12)
+        yield* importRounds(12)
         yield* step(1.1)
         assert.strictEqual((yield* compress(id)).outcome, "committed")
         const view = yield* turn(id, (turn) => turn.view())

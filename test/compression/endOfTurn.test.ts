@@ -3,13 +3,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, TestClock } from "effect"
 import { Compressor } from "../../src/compression/Compressor.ts"
 import type { CompressionPolicy } from "../../src/compression/CompressionPolicy.ts"
-import { Gateway } from "../../src/gateway/Gateway.ts"
 import type { Message } from "../../src/message/Message.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
-import type { Turn } from "../../src/gateway/Turn.ts"
 import { onVirtualClock } from "../support/virtualClock.ts"
-import { conversation, deliver, id, recorded, scripted, summary } from "../support/world.ts"
+import { conversation, deliver, id, readGeneration, recorded, runTurn, scripted, summary } from "../support/world.ts"
 
 const hello: Message = { role: "user", content: "hello" }
 
@@ -19,14 +17,9 @@ const begun = Effect.flatMap(SessionStore, (store) =>
 ).pipe(Effect.zipRight(deliver(hello)))
 const replies = conversation(4, 9).slice(1)
 
-const turn = <A, E, R>(agent: (turn: Turn) => Effect.Effect<A, E, R>) =>
-  Effect.flatMap(Gateway, (gateway) => gateway.turn(id, agent))
-
-const answered = turn(({ append, step }) => step(() => append(...replies)))
+const answered = runTurn(({ append, step }) => step(() => append(...replies)))
 
 const waited = TestClock.adjust("1 hour")
-
-const generation = Effect.flatMap(SessionStore, (store) => Effect.map(store.state(id), ({ generation }) => generation))
 
 const world = (model: Scripted.Scripted, mode: CompressionPolicy["mode"] = "background") =>
   scripted(model.layer, { policy: { contextLength: 8_000, mode } })
@@ -39,10 +32,10 @@ describe("at the end of a turn", () => {
     return Effect.gen(function* () {
       yield* begun
       yield* answered
-      assert.strictEqual(yield* generation, 0)
+      assert.strictEqual(yield* readGeneration(), 0)
       yield* waited
-      assert.deepStrictEqual([yield* generation, slow.requests.length], [1, 1])
-      assert.strictEqual((yield* turn(({ view }) => view())).generation, 1)
+      assert.deepStrictEqual([yield* readGeneration(), slow.requests.length], [1, 1])
+      assert.strictEqual((yield* runTurn(({ view }) => view())).generation, 1)
       assert.strictEqual(slow.requests.length, 1)
     }).pipe(Effect.provide(world(slow)), onVirtualClock)
   })
@@ -51,10 +44,10 @@ describe("at the end of a turn", () => {
     const slow = model()
     return Effect.gen(function* () {
       yield* begun
-      const failing = turn(({ append, step }) => step(() => Effect.zipRight(append(...replies), Effect.fail("out"))))
+      const failing = runTurn(({ append, step }) => step(() => Effect.zipRight(append(...replies), Effect.fail("out"))))
       assert.strictEqual(yield* Effect.flip(failing), "out")
       yield* waited
-      assert.strictEqual(yield* generation, 1)
+      assert.strictEqual(yield* readGeneration(), 1)
     }).pipe(Effect.provide(world(slow)), onVirtualClock)
   })
 
@@ -63,14 +56,14 @@ describe("at the end of a turn", () => {
     const few = replies.slice(0, 3)
     return Effect.gen(function* () {
       yield* begun
-      yield* turn(({ append, report, step }) =>
+      yield* runTurn(({ append, report, step }) =>
         step((view) => Effect.zipRight(report({ inputTokens: view.tokens * 1.15 }), append(...few)))
       )
       yield* waited
-      assert.deepStrictEqual([yield* generation, slow.requests.length], [1, 1])
-      yield* turn(({ append, step }) => step(() => append(...replies), { contextLength: 64_000 }))
+      assert.deepStrictEqual([yield* readGeneration(), slow.requests.length], [1, 1])
+      yield* runTurn(({ append, step }) => step(() => append(...replies), { contextLength: 64_000 }))
       yield* waited
-      assert.deepStrictEqual([yield* generation, slow.requests.length], [1, 1])
+      assert.deepStrictEqual([yield* readGeneration(), slow.requests.length], [1, 1])
     }).pipe(Effect.provide(world(slow)), onVirtualClock)
   })
 
@@ -81,11 +74,11 @@ describe("at the end of a turn", () => {
         const slow = model()
         return Effect.gen(function* () {
           yield* begun
-          yield* turn(({ append, step }) => step(() => append(...replies.slice(0, 3))))
-          yield* turn(() => Effect.void)
+          yield* runTurn(({ append, step }) => step(() => append(...replies.slice(0, 3))))
+          yield* runTurn(() => Effect.void)
           if (mode !== "background") yield* answered
           yield* waited
-          assert.deepStrictEqual([yield* generation, slow.requests.length], [0, 0])
+          assert.deepStrictEqual([yield* readGeneration(), slow.requests.length], [0, 0])
         }).pipe(Effect.provide(world(slow, mode)), onVirtualClock)
       })
   )
@@ -95,9 +88,11 @@ describe("at the end of a turn", () => {
       yield* begun
       const { compress } = yield* Compressor
       for (const inputTokens of [NaN, Infinity, -1, 1e300, 12.5]) {
-        yield* turn(({ append, report, step }) => step(() => Effect.zipRight(report({ inputTokens }), append(hello))))
+        yield* runTurn(({ append, report, step }) =>
+          step(() => Effect.zipRight(report({ inputTokens }), append(hello)))
+        )
         yield* compress(id)
-        assert.isAbove((yield* turn(({ view }) => view())).messages.length, 0)
+        assert.isAbove((yield* runTurn(({ view }) => view())).messages.length, 0)
       }
     }).pipe(Effect.provide(world(Scripted.make([summary("x")]))))
   )
@@ -109,7 +104,7 @@ describe("at the end of a turn", () => {
       yield* begun
       yield* answered
       const { settled } = yield* Compressor
-      yield* turn(({ append, view }) =>
+      yield* runTurn(({ append, view }) =>
         Effect.gen(function* () {
           yield* view()
           yield* waited

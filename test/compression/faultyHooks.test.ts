@@ -4,10 +4,10 @@ import { ConnectionError, ModelUnavailable } from "../../src/model/ModelError.ts
 import * as CompressionHooks from "../../src/compression/CompressionHooks.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { contradictions } from "../support/auditTrail.ts"
-import { compress, generation, hang, imported, world } from "../support/hooks.ts"
+import { hang, world } from "../support/hooks.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 import { onVirtualClock } from "../support/virtualClock.ts"
-import { id, summary } from "../support/world.ts"
+import { compressSession, id, importRounds, readGeneration, summary } from "../support/world.ts"
 
 const { Defer, Proceed } = CompressionHooks.Decision
 
@@ -43,8 +43,8 @@ describe("a hook at fault", () => {
     it.effect(`one that ${what} costs a warning, and the compression goes on`, () => {
       const { layer, warned } = world({ before })
       return Effect.gen(function* () {
-        yield* imported
-        const fiber = yield* Effect.fork(compress())
+        yield* importRounds()
+        const fiber = yield* Effect.fork(compressSession())
         yield* TestClock.adjust("10 seconds")
         const { operationId, outcome } = yield* Fiber.join(fiber)
         assert.strictEqual(outcome, "committed")
@@ -64,8 +64,8 @@ describe("a hook at fault", () => {
     const before = () => Effect.onInterrupt(hang, () => Effect.sync(() => void (heard = true)))
     const { layer } = world({ before, deadline: "3 seconds" })
     return Effect.gen(function* () {
-      yield* imported
-      const fiber = yield* Effect.fork(compress())
+      yield* importRounds()
+      const fiber = yield* Effect.fork(compressSession())
       yield* TestClock.adjust("2999 millis")
       assert.isFalse(heard)
       yield* TestClock.adjust("1 millis")
@@ -101,12 +101,12 @@ describe("a hook at fault", () => {
   const outcomeWith = (hooks: CompressionHooks.Options, script: ReadonlyArray<Scripted.Outcome>) => {
     const { layer, lines } = world(hooks, script)
     return Effect.gen(function* () {
-      yield* imported
-      const fiber = yield* Effect.fork(compress({ isUrgent: true }))
+      yield* importRounds()
+      const fiber = yield* Effect.fork(compressSession(id, { isUrgent: true }))
       yield* TestClock.adjust("1 hour")
       const { attempts, modelCalls, outcome } = yield* Fiber.join(fiber)
       assert.deepStrictEqual(contradictions(lines), [])
-      return { attempts, modelCalls, outcome, generation: yield* generation }
+      return { attempts, modelCalls, outcome, generation: yield* readGeneration() }
     }).pipe(Effect.provide(layer), onVirtualClock)
   }
 

@@ -10,37 +10,32 @@ import { SessionId } from "../../src/session/Session.ts"
 import * as SessionStats from "../../src/session/SessionStats.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
-import { conversation, id, policy, route, scripted, summary } from "../support/world.ts"
+import {
+  compressSession,
+  conversation,
+  id,
+  importRounds,
+  manual,
+  route,
+  scripted,
+  summary,
+  viewStep
+} from "../support/world.ts"
 import { idle, onVirtualClock } from "../support/virtualClock.ts"
+import * as Programs from "../support/programs.ts"
 
 const down = new ConnectionError({ route: "r", detail: "refused" })
-const manual = { ...policy, mode: "manual" } as const
 const usage = { inputTokens: 4_000, outputTokens: 300 }
 const answer = (what: string): Scripted.Outcome => ({ text: summary(what), delay: "7 seconds", usage })
 
-const imported = (rounds: number) =>
-  Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId: id, messages: conversation(rounds) }]))
-
 const stats = Effect.flatMap(Gateway.Gateway, ({ stats }) => stats(id))
-
-/** Runs to its end, however long that takes. */
-const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.fork(effect)
-    yield* idle
-    yield* TestClock.adjust("10 minutes")
-    return yield* Fiber.join(fiber)
-  })
-
-const compress = (focus?: string) => Effect.flatMap(Gateway.Gateway, ({ compress }) => compress(id, { focus }))
-const view = Effect.flatMap(Gateway.Gateway, ({ turn }) => turn(id, ({ view }) => view()))
 
 const nothing = SessionStats.makeStats(id, {})
 
 describe("the statistics of a session", () => {
   it.effect("are zero at first, and unknown of an unknown session", () =>
     Effect.gen(function* () {
-      yield* imported(1)
+      yield* importRounds(1)
       assert.deepStrictEqual(yield* stats, nothing)
       const store = yield* SessionStore
       const nobody = SessionId.make("nobody")
@@ -51,8 +46,8 @@ describe("the statistics of a session", () => {
 
   it.effect("add up to what a script of compressions did, whoever failed on the way", () =>
     Effect.gen(function* () {
-      yield* imported(12)
-      const first = yield* inTime(Effect.all([compress(), compress()], { concurrency: 2 }))
+      yield* importRounds(12)
+      const first = yield* Programs.joinInTime(Effect.all([compressSession(), compressSession()], { concurrency: 2 }))
       assert.deepStrictEqual(
         first.map(({ outcome, tokensSpent }) => [outcome, tokensSpent]),
         [
@@ -60,13 +55,13 @@ describe("the statistics of a session", () => {
           ["joined", 4_300]
         ]
       )
-      yield* inTime(compress())
+      yield* Programs.joinInTime(compressSession())
       const { turn } = yield* Gateway.Gateway
       yield* turn(id, ({ append }) => append(...conversation(12, 20)))
-      const second = yield* inTime(compress())
+      const second = yield* Programs.joinInTime(compressSession())
       assert.strictEqual(second.outcome, "degraded")
       const { heal } = yield* Gateway.Gateway
-      assert.lengthOf(yield* inTime(heal(id)), 1)
+      assert.lengthOf(yield* Programs.joinInTime(heal(id)), 1)
       const saved = [...first.slice(0, 1), second].reduce((sum, r) => sum + r.tokensBefore - r.tokensAfter, 0)
       assert.deepStrictEqual(yield* stats, {
         ...nothing,
@@ -85,8 +80,8 @@ describe("the statistics of a session", () => {
 
   it.effect("count what was spent in vain", () =>
     Effect.gen(function* () {
-      yield* imported(12)
-      yield* Effect.flip(inTime(compress()))
+      yield* importRounds(12)
+      yield* Effect.flip(Programs.joinInTime(compressSession()))
       const { compressions, modelCalls, tokensSaved, tokensSpent } = yield* stats
       assert.deepStrictEqual([compressions.failed, modelCalls, tokensSaved], [1, 2, 0])
       assert.isAbove(tokensSpent, 2_000)
@@ -98,19 +93,19 @@ describe("the statistics of a session", () => {
 
   it.effect("say which turns waited, and how long; one that did not is not counted", () =>
     Effect.gen(function* () {
-      yield* imported(2)
-      yield* view
+      yield* importRounds(2)
+      yield* viewStep()
       assert.deepStrictEqual(yield* stats, nothing)
       const { turn } = yield* Gateway.Gateway
       yield* turn(id, ({ append }) => append(...conversation(24, 20)))
-      yield* inTime(view)
+      yield* Programs.joinInTime(viewStep())
       const { longestWaitMs, turnsWaited, waitedMs } = yield* stats
       assert.deepStrictEqual(
         { longestWaitMs, turnsWaited, waitedMs },
         { longestWaitMs: 7_000, turnsWaited: 1, waitedMs: 7_000 }
       )
       yield* turn(id, ({ append }) => append(...conversation(24, 50)))
-      const fiber = yield* Effect.fork(Effect.timeoutOption(view, "3 seconds"))
+      const fiber = yield* Effect.fork(Effect.timeoutOption(viewStep(), "3 seconds"))
       yield* idle
       yield* TestClock.adjust("3 seconds")
       yield* Fiber.join(fiber)
@@ -118,7 +113,7 @@ describe("the statistics of a session", () => {
       const given = yield* stats
       assert.deepStrictEqual([given.turnsWaited, given.waitedMs, given.longestWaitMs], [2, 10_000, 7_000])
       yield* TestClock.adjust("1 minute")
-      yield* view
+      yield* viewStep()
       assert.strictEqual((yield* stats).turnsWaited, 2)
     }).pipe(Effect.provide(scripted(Scripted.layer([answer("x")]))), onVirtualClock)
   )
@@ -131,12 +126,12 @@ describe("the statistics of a session", () => {
         Layer.provide(Scripted.layer([answer("x")]))
       )
       const before = yield* Effect.provide(
-        Effect.zipRight(imported(12), Effect.zipRight(inTime(compress()), stats)),
+        Effect.zipRight(importRounds(12), Effect.zipRight(Programs.joinInTime(compressSession()), stats)),
         started
       )
       assert.strictEqual(before.compressions.committed, 1)
       assert.deepStrictEqual(yield* Effect.provide(stats, started), before)
-      const more = yield* Effect.provide(Effect.zipRight(compress(), stats), started)
+      const more = yield* Effect.provide(Effect.zipRight(compressSession(), stats), started)
       assert.strictEqual(more.compressions["nothing-to-compress"], 1)
       assert.strictEqual(more.compressions.committed, 1)
     }).pipe(onVirtualClock)

@@ -3,21 +3,13 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck, Fiber, TestClock } from "effect"
 import * as CompressionPolicy from "../../src/compression/CompressionPolicy.ts"
 import { Compressor } from "../../src/compression/Compressor.ts"
-import { Gateway } from "../../src/gateway/Gateway.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
-import { SessionStore } from "../../src/store/SessionStore.ts"
-import type { StepOptions } from "../../src/gateway/Turn.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 import { onVirtualClock } from "../support/virtualClock.ts"
-import { conversation, id, scripted, summary } from "../support/world.ts"
+import { id, importRounds, scripted, summary, viewStep } from "../support/world.ts"
 
 const LARGE = 64_000
 const SMALL = 8_000
-
-const imported = (rounds: number) =>
-  Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId: id, messages: conversation(rounds) }]))
-
-const step = (options: StepOptions = {}) => Effect.flatMap(Gateway, ({ turn }) => turn(id, ({ view }) => view(options)))
 
 const within = (window: CompressionPolicy.Window) =>
   Effect.flatMap(Compressor, ({ policy }) => CompressionPolicy.forWindow(policy, window))
@@ -56,9 +48,9 @@ describe("a smaller window", () => {
   it.effect("is compressed for before the next send", () => {
     const { layer, requests } = Scripted.make([summary("x")])
     return Effect.gen(function* () {
-      yield* imported(25)
-      assert.strictEqual((yield* step()).generation, 0)
-      const view = yield* step({ contextLength: SMALL })
+      yield* importRounds(25)
+      assert.strictEqual((yield* viewStep()).generation, 0)
+      const view = yield* viewStep({ contextLength: SMALL })
       assert.strictEqual(view.generation, 1)
       assert.isAtMost(view.tokens, CompressionPolicy.hardLimit(yield* within({ contextLength: SMALL })))
       assert.strictEqual(requests.length, 1)
@@ -68,11 +60,11 @@ describe("a smaller window", () => {
   it.effect("plans anew after the commit of a compression for the larger one, at most twice", () => {
     const slow = model()
     return Effect.gen(function* () {
-      yield* imported(100)
-      const first = yield* step()
+      yield* importRounds(100)
+      const first = yield* viewStep()
       yield* TestClock.adjust("1 second")
       assert.strictEqual(slow.requests.length, 1)
-      const second = yield* Effect.fork(step({ contextLength: SMALL }))
+      const second = yield* Effect.fork(viewStep({ contextLength: SMALL }))
       yield* TestClock.adjust("8 seconds")
       assert.strictEqual(slow.requests.length, 1)
       yield* TestClock.adjust("1 hour")
@@ -86,12 +78,12 @@ describe("a smaller window", () => {
   it.effect("that no policy could have is a typed error of the step, and nothing happens", () => {
     const { layer, requests } = Scripted.make([summary("x")])
     return Effect.gen(function* () {
-      yield* imported(25)
-      assert.strictEqual((yield* Effect.flip(step({ contextLength: 100 })))._tag, "InvalidPolicy")
+      yield* importRounds(25)
+      assert.strictEqual((yield* Effect.flip(viewStep({ contextLength: 100 })))._tag, "InvalidPolicy")
       const { compress } = yield* Compressor
       assert.strictEqual((yield* Effect.flip(compress(id, { reservedOutput: LARGE })))._tag, "InvalidPolicy")
       assert.strictEqual(requests.length, 0)
-      assert.strictEqual((yield* step()).generation, 0)
+      assert.strictEqual((yield* viewStep()).generation, 0)
     }).pipe(Effect.provide(scripted(layer, { policy: { contextLength: LARGE } })))
   })
 
@@ -102,7 +94,7 @@ describe("a smaller window", () => {
     [FastCheck.integer({ min: 20, max: 120 }), windows],
     ([rounds, switches]) =>
       Effect.gen(function* () {
-        yield* imported(rounds)
+        yield* importRounds(rounds)
         const { compress } = yield* Compressor
         for (const contextLength of switches) {
           const policy = yield* within({ contextLength })
@@ -110,7 +102,7 @@ describe("a smaller window", () => {
           assert.include(["committed", "nothing-to-compress"], outcome)
           const target = CompressionPolicy.shares(policy, 0)?.target ?? 0
           if (outcome === "committed") assert.isAtMost(tokensAfter, target)
-          assert.isAtMost((yield* step({ contextLength })).tokens, CompressionPolicy.hardLimit(policy))
+          assert.isAtMost((yield* viewStep({ contextLength })).tokens, CompressionPolicy.hardLimit(policy))
         }
       }).pipe(Effect.provide(world(Scripted.make([summary("x")]), "preflight"))),
     propertyRuns(4, 15)
@@ -121,9 +113,9 @@ describe("a larger window", () => {
   it.effect("changes nothing but the thresholds", () => {
     const { layer, requests } = Scripted.make([summary("x")])
     return Effect.gen(function* () {
-      yield* imported(40)
-      const small = yield* step({ contextLength: SMALL })
-      const large = yield* step({ contextLength: 200_000 })
+      yield* importRounds(40)
+      const small = yield* viewStep({ contextLength: SMALL })
+      const large = yield* viewStep({ contextLength: 200_000 })
       assert.deepStrictEqual([small.generation, requests.length], [1, 1])
       assert.deepStrictEqual(large, small)
     }).pipe(Effect.provide(scripted(layer, { policy: { contextLength: LARGE } })))

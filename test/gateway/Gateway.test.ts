@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Deferred, Effect, Exit, Fiber, Stream, TestClock } from "effect"
+import { Deferred, Effect, Exit, Fiber, TestClock } from "effect"
 import { ContextOverflow, ProviderError } from "../../src/model/ModelError.ts"
 import { hardLimit } from "../../src/compression/CompressionPolicy.ts"
 import { Compressor } from "../../src/compression/Compressor.ts"
@@ -8,32 +8,30 @@ import type { Message } from "../../src/message/Message.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
-import type { Turn } from "../../src/gateway/Turn.ts"
-import { asked, conversation, deliver, id, policy, recorded, scripted, summary } from "../support/world.ts"
+import {
+  asked,
+  deliver,
+  id,
+  importRounds,
+  manual,
+  readGeneration,
+  readMessages,
+  recorded,
+  runTurn,
+  scripted,
+  summary
+} from "../support/world.ts"
 
 const hello: Message = { role: "user", content: "hello" }
 const hi: Message = { role: "assistant", content: "hi" }
 
-const turn = <A, E, R>(agent: (turn: Turn) => Effect.Effect<A, E, R>, wait?: number) =>
-  Effect.flatMap(Gateway, (gateway) => gateway.turn(id, agent, { wait }))
-
-const contents = Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.log(id))).pipe(
-  Effect.map((log) => Chunk.toReadonlyArray(log).map(({ message }) => message.content))
-)
-
-const imported = (rounds: number) =>
-  Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId: id, messages: conversation(rounds) }]))
-
-const generation = Effect.flatMap(SessionStore, (store) => Effect.map(store.state(id), ({ generation }) => generation))
-
 const model = () => Scripted.make([summary("x")])
-const manual = { ...policy, mode: "manual" } as const
 
 describe("Gateway", () => {
   it.effect("a message delivered is seen by the next step, and the reply is in the log", () =>
     Effect.gen(function* () {
       yield* deliver(hello)
-      const seen = yield* turn(({ append, view }) =>
+      const seen = yield* runTurn(({ append, view }) =>
         Effect.gen(function* () {
           const first = yield* view()
           yield* append(hi)
@@ -45,7 +43,10 @@ describe("Gateway", () => {
         seen.map(({ messages }) => messages),
         [[hello], [hello, hi, { role: "user", content: "and?" }]]
       )
-      assert.deepStrictEqual(yield* contents, ["hello", "hi", "and?"])
+      assert.deepStrictEqual(
+        (yield* readMessages()).map(({ content }) => content),
+        ["hello", "hi", "and?"]
+      )
     }).pipe(Effect.provide(scripted(Scripted.layer([]))))
   )
 
@@ -70,12 +71,12 @@ describe("Gateway", () => {
     Effect.gen(function* () {
       yield* deliver(hello)
       const thrown = yield* Effect.exit(
-        turn((): Effect.Effect<void> => {
+        runTurn((): Effect.Effect<void> => {
           throw new Error("never thought of")
         })
       )
       assert.isTrue(Exit.isFailure(thrown))
-      assert.strictEqual(yield* turn(() => Effect.succeed("answered"), 0), "answered")
+      assert.strictEqual(yield* runTurn(() => Effect.succeed("answered"), { wait: 0 }), "answered")
     }).pipe(Effect.provide(scripted(Scripted.layer([]))))
   )
 
@@ -95,13 +96,13 @@ describe("Gateway", () => {
       const say = (word: string) => Effect.sync(() => order.push(word))
       const begun = yield* Deferred.make<void>()
       const a = yield* Effect.fork(
-        turn(() =>
+        runTurn(() =>
           Deferred.succeed(begun, undefined).pipe(Effect.zipRight(Deferred.await(first)), Effect.zipRight(say("first")))
         )
       )
       yield* Deferred.await(begun)
-      const b = yield* Effect.fork(turn(() => say("second")))
-      const c = yield* Effect.fork(Effect.flip(turn(() => say("third"), 1_000)))
+      const b = yield* Effect.fork(runTurn(() => say("second")))
+      const c = yield* Effect.fork(Effect.flip(runTurn(() => say("third"), { wait: 1_000 })))
       yield* TestClock.adjust("1 second")
       const busy = yield* Fiber.join(c)
       assert.strictEqual(busy._tag, "SessionBusy")
@@ -120,7 +121,7 @@ describe("Gateway", () => {
       const begun = yield* Deferred.make<void>()
       const fiber = yield* Effect.fork(
         Effect.flip(
-          turn(({ append, view }) =>
+          runTurn(({ append, view }) =>
             Effect.gen(function* () {
               yield* view()
               yield* append(hi)
@@ -133,8 +134,11 @@ describe("Gateway", () => {
       yield* Deferred.await(begun)
       assert.isTrue(yield* interrupt(id))
       assert.strictEqual((yield* Fiber.join(fiber))._tag, "TurnInterrupted")
-      assert.deepStrictEqual(yield* contents, ["hello", "hi"])
-      yield* turn(({ append }) => append(hi))
+      assert.deepStrictEqual(
+        (yield* readMessages()).map(({ content }) => content),
+        ["hello", "hi"]
+      )
+      yield* runTurn(({ append }) => append(hi))
     }).pipe(Effect.provide(scripted(Scripted.layer([]))))
   )
 
@@ -154,7 +158,7 @@ describe("Gateway", () => {
     Effect.gen(function* () {
       yield* deliver(hello)
       const { reset } = yield* Gateway
-      const error = yield* turn(({ append, view }) =>
+      const error = yield* runTurn(({ append, view }) =>
         Effect.gen(function* () {
           yield* view()
           yield* reset(id)
@@ -163,23 +167,26 @@ describe("Gateway", () => {
       )
       assert.strictEqual(error._tag, "Superseded")
       assert.deepStrictEqual(error._tag === "Superseded" ? error.unstored : [], [hi])
-      assert.deepStrictEqual((yield* turn(({ view }) => view())).messages, [])
-      assert.deepStrictEqual(yield* contents, ["hello"])
+      assert.deepStrictEqual((yield* runTurn(({ view }) => view())).messages, [])
+      assert.deepStrictEqual(
+        (yield* readMessages()).map(({ content }) => content),
+        ["hello"]
+      )
     }).pipe(Effect.provide(scripted(Scripted.layer([]))))
   )
 
   it.effect("over the hard threshold a step waits for the compression and fits", () => {
     const scriptedModel = model()
     return Effect.gen(function* () {
-      yield* imported(20)
+      yield* importRounds(20)
       yield* deliver(hello)
-      const view = yield* turn(({ view }) => view())
+      const view = yield* runTurn(({ view }) => view())
       const { policy } = yield* Compressor
       assert.strictEqual(view.generation, 1)
       assert.isTrue(view.tokens <= hardLimit(policy))
       assert.deepStrictEqual(view.messages.at(-1), hello)
       assert.strictEqual(scriptedModel.requests.length, 1)
-      yield* turn(({ view }) => view())
+      yield* runTurn(({ view }) => view())
       assert.strictEqual(scriptedModel.requests.length, 1)
     }).pipe(Effect.provide(scripted(scriptedModel.layer)))
   })
@@ -188,9 +195,9 @@ describe("Gateway", () => {
     const model = Scripted.make([{ text: summary("x"), delay: "10 seconds" }])
     const background = { contextLength: 8_000, mode: "background" } as const
     return Effect.gen(function* () {
-      yield* imported(12)
+      yield* importRounds(12)
       const { settled } = yield* Compressor
-      const generations = yield* turn(({ view }) =>
+      const generations = yield* runTurn(({ view }) =>
         Effect.gen(function* () {
           const first = yield* view()
           yield* asked(model, 1)
@@ -207,10 +214,10 @@ describe("Gateway", () => {
     const model = Scripted.make([new ProviderError({ route: "r", status: 502, detail: "bad gateway" })])
     const failing = { contextLength: 8_000, mode: "background", onExhausted: "fail" } as const
     return Effect.gen(function* () {
-      yield* imported(12)
+      yield* importRounds(12)
       const { settled } = yield* Compressor
       const look = Effect.gen(function* () {
-        yield* turn(({ view }) => view())
+        yield* runTurn(({ view }) => view())
         const waiting = yield* Effect.fork(settled(id))
         yield* TestClock.adjust("1 minute")
         yield* Fiber.join(waiting)
@@ -225,8 +232,8 @@ describe("Gateway", () => {
 
   it.effect("what the provider reports corrects the estimate, so that a step compresses in time", () =>
     Effect.gen(function* () {
-      yield* imported(10)
-      const generations = yield* turn(({ append, report, view }) =>
+      yield* importRounds(10)
+      const generations = yield* runTurn(({ append, report, view }) =>
         Effect.gen(function* () {
           const first = yield* view()
           yield* report({ inputTokens: first.tokens * 2 })
@@ -240,10 +247,10 @@ describe("Gateway", () => {
 
   it.effect("on ContextOverflow the failed step alone runs once more, after a compression", () =>
     Effect.gen(function* () {
-      yield* imported(10)
+      yield* importRounds(10)
       const views: Array<number> = []
       const overflow = new ContextOverflow({ route: "main", detail: "too long" })
-      const reply = yield* turn(({ step }) =>
+      const reply = yield* runTurn(({ step }) =>
         Effect.gen(function* () {
           yield* step(() => Effect.void)
           return yield* step((view) => {
@@ -254,7 +261,7 @@ describe("Gateway", () => {
       )
       assert.strictEqual(reply, "done")
       assert.deepStrictEqual(views, [0, 1])
-      const again = yield* Effect.flip(turn(({ step }) => step(() => Effect.fail(overflow))))
+      const again = yield* Effect.flip(runTurn(({ step }) => step(() => Effect.fail(overflow))))
       assert.strictEqual(again._tag, "ContextOverflow")
     }).pipe(Effect.provide(scripted(model().layer, { policy: manual })))
   )
@@ -263,7 +270,7 @@ describe("Gateway", () => {
     Effect.gen(function* () {
       const store = yield* SessionStore
       yield* store.importAll([{ sessionId: id, messages: [{ role: "system", content: "old" }, hello] }])
-      const [plain, given] = yield* turn(({ view }) =>
+      const [plain, given] = yield* runTurn(({ view }) =>
         Effect.all([view(), view({ system: "new rules", tools: [{ type: "function", function: { name: "f" } }] })])
       )
       assert.deepStrictEqual(plain?.messages[0], { role: "system", content: "old" })
@@ -276,14 +283,14 @@ describe("Gateway", () => {
     Effect.gen(function* () {
       yield* deliver(hello)
       const first = yield* Deferred.make<void>()
-      const a = yield* Effect.fork(turn(() => Deferred.await(first)))
+      const a = yield* Effect.fork(runTurn(() => Deferred.await(first)))
       yield* Effect.yieldNow()
-      const b = yield* Effect.fork(turn(() => Effect.void))
+      const b = yield* Effect.fork(runTurn(() => Effect.void))
       yield* Effect.yieldNow()
       yield* Fiber.interrupt(b)
       yield* Deferred.succeed(first, undefined)
       yield* Fiber.join(a)
-      const done = yield* Effect.fork(turn(() => Effect.succeed("free")))
+      const done = yield* Effect.fork(runTurn(() => Effect.succeed("free")))
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(yield* Fiber.join(done), "free")
     }).pipe(Effect.provide(scripted(Scripted.layer([]))))
@@ -292,9 +299,9 @@ describe("Gateway", () => {
   it.effect("every acknowledged message and every operation has its log lines", () => {
     const { layer, lines } = recorded()
     return Effect.gen(function* () {
-      yield* imported(12)
+      yield* importRounds(12)
       yield* deliver(hello)
-      yield* turn(({ view }) => view())
+      yield* runTurn(({ view }) => view())
       const { compress } = yield* Gateway
       const result = yield* compress(id, { focus: "the invoices" })
       assert.deepStrictEqual(
@@ -308,7 +315,7 @@ describe("Gateway", () => {
       )
       assert.include(lines[2] ?? "", `operation=${result.operationId}`)
       assert.include(lines[3] ?? "", `messages=${result.messagesBefore}->${result.messagesAfter}`)
-      assert.strictEqual(yield* generation, 1)
+      assert.strictEqual(yield* readGeneration(), 1)
     }).pipe(Effect.provide([scripted(model().layer, { policy: manual }), layer]))
   })
 
@@ -316,7 +323,7 @@ describe("Gateway", () => {
     Effect.gen(function* () {
       yield* deliver(hello)
       const { view } = yield* Gateway
-      const during = yield* turn(() => view(id))
+      const during = yield* runTurn(() => view(id))
       assert.deepStrictEqual(during.messages, [])
     }).pipe(Effect.provide(scripted(Scripted.layer([]))))
   )

@@ -1,10 +1,9 @@
 /** Every way a model server fails, through the real client: calls, connections, outcome, pause, and what is stored. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
-import { Effect, type Scope, TestClock } from "effect"
+import { Effect, TestClock } from "effect"
 import type { ModelError } from "../../src/model/ModelError.ts"
 import type { CompressionResult } from "../../src/session/CompressionResult.ts"
 import { Gateway } from "../../src/gateway/Gateway.ts"
@@ -15,6 +14,7 @@ import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import * as ModelServer from "../support/ModelServer.ts"
 import { conversation, real, summary } from "../support/world.ts"
+import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
 const { html, raw, refuse } = ModelServer
 
@@ -163,7 +163,7 @@ interface Stored {
 /** Three sessions in one file, and compressions on these routes. */
 const on = <E>(routes: ReadonlyArray<ResolvedRoute>, test: (world: World) => Effect.Effect<void, E>) =>
   Effect.gen(function* () {
-    const folder = yield* temporaryFolder
+    const folder = yield* makeTemporaryFolder()
     const filename = join(folder, "sessions.db")
     yield* Effect.gen(function* () {
       const store = yield* SessionStore
@@ -183,11 +183,6 @@ const on = <E>(routes: ReadonlyArray<ResolvedRoute>, test: (world: World) => Eff
       )
     )
   })
-
-const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "throughline-"))),
-  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-)
 
 const pausesIn = (filename: string): ReadonlyArray<Remembered> => {
   const db = new Database(filename, { readonly: true })

@@ -1,6 +1,4 @@
 /** When a route is left alone, on the test clock: how long, for whom, and what reopens it. */
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Fiber, Layer, TestClock } from "effect"
@@ -11,6 +9,7 @@ import { SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import { asked, conversation, policy, route, scripted, summary } from "../support/world.ts"
+import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
 const where = { route: "r", detail: "of the script" }
 const down = new ModelError.ConnectionError(where)
@@ -165,10 +164,7 @@ describe("pauses", () => {
 
   it.scoped("outlive a restart", () =>
     Effect.gen(function* () {
-      const folder = yield* Effect.acquireRelease(
-        Effect.sync(() => mkdtempSync(join(tmpdir(), "throughline-"))),
-        (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-      )
+      const folder = yield* makeTemporaryFolder()
       const model = Scripted.make([quota, fine])
       const once = () =>
         outcomeOfAnother.pipe(

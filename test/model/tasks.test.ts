@@ -9,18 +9,24 @@ import { Gateway } from "../../src/gateway/Gateway.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import * as Recovery from "../../src/model/Recovery.ts"
 import { SessionId } from "../../src/session/Session.ts"
-import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as ModelServer from "../support/ModelServer.ts"
-import { asked, conversation, id, policy, real, route, scripted, summary } from "../support/world.ts"
+import {
+  asked,
+  compressSession,
+  id,
+  importRounds,
+  manual,
+  readGeneration,
+  real,
+  route,
+  scripted,
+  summary
+} from "../support/world.ts"
 
 const TASKS = ["vision", "web_extract", "flush_memories", "a task of the caller's own"]
 const APIS = ["responses", "chat"] as const
-const manual = { ...policy, mode: "manual" } as const
 
 const TEXT = summary("what counts")
-
-const imported = (session: SessionId = id) =>
-  Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId: session, messages: conversation(12) }]))
 
 const run = (task: string, session: SessionId = id) =>
   Effect.flatMap(Gateway, ({ auxiliary }) =>
@@ -31,10 +37,7 @@ const run = (task: string, session: SessionId = id) =>
     })
   )
 
-const compress = (session: SessionId = id) => Effect.flatMap(Gateway, ({ compress }) => compress(session))
 const stop = (session: SessionId = id) => Effect.flatMap(Gateway, ({ interrupt }) => interrupt(session))
-
-const generation = Effect.flatMap(SessionStore, (store) => Effect.map(store.state(id), ({ generation }) => generation))
 
 describe("a task that is no compression", () => {
   for (const task of TASKS) {
@@ -111,8 +114,8 @@ describe("a provider that breaks its stream with an interrupt flag", () => {
       Effect.gen(function* () {
         const server = yield* ModelServer.make([flagged, ModelServer.ok(TEXT)])
         yield* Effect.gen(function* () {
-          yield* imported()
-          const { attempts, outcome } = yield* compress()
+          yield* importRounds()
+          const { attempts, outcome } = yield* compressSession()
           assert.strictEqual(outcome, "committed")
           assert.deepStrictEqual(
             attempts.map(({ error }) => error),
@@ -160,8 +163,8 @@ describe("the shield", () => {
         const gate = yield* Deferred.make<void>()
         const server = yield* gated(gate)
         yield* Effect.gen(function* () {
-          yield* imported()
-          const compression = yield* Effect.fork(compress())
+          yield* importRounds()
+          const compression = yield* Effect.fork(compressSession())
           yield* server.arrived(1)
           const task = yield* Effect.fork(run("vision"))
           yield* server.arrived(2)
@@ -171,12 +174,12 @@ describe("the shield", () => {
           // Nor does its caller's interrupt reach it, nor a second signal.
           yield* Fiber.interrupt(compression)
           assert.isFalse(yield* stop())
-          const joined = yield* Effect.fork(compress())
+          const joined = yield* Effect.fork(compressSession())
           yield* Deferred.succeed(gate, undefined)
           assert.strictEqual((yield* Fiber.join(joined)).outcome, "joined")
           assert.strictEqual(server.requests.length, 2)
           assert.strictEqual(server.counts().aborted, 1)
-          assert.strictEqual(yield* generation, 1)
+          assert.strictEqual(yield* readGeneration(), 1)
         }).pipe(Effect.provide(real({ routes: [server.route()], policy: manual })))
       })
     )
@@ -187,12 +190,12 @@ describe("the shield", () => {
       ({ task }) => (task === "vision" ? Scripted.hang : { text: TEXT, delay: "10 seconds" })
     ])
     return Effect.gen(function* () {
-      yield* imported()
-      const both = yield* Effect.fork(Effect.all([compress(), run("vision")], { concurrency: 2 }))
+      yield* importRounds()
+      const both = yield* Effect.fork(Effect.all([compressSession(), run("vision")], { concurrency: 2 }))
       yield* asked(model, 2)
       yield* Fiber.interrupt(both)
-      assert.strictEqual(yield* generation, 0)
-      const joined = yield* Effect.fork(compress())
+      assert.strictEqual(yield* readGeneration(), 0)
+      const joined = yield* Effect.fork(compressSession())
       yield* Effect.yieldNow()
       yield* TestClock.adjust("10 seconds")
       assert.strictEqual((yield* Fiber.join(joined)).outcome, "joined")
@@ -210,16 +213,16 @@ describe("deadlines nest: caller, call, task", () => {
     () => {
       const model = Scripted.make([Scripted.hang])
       return Effect.gen(function* () {
-        yield* imported()
-        const caller = yield* Effect.fork(Effect.timeoutOption(compress(), "5 seconds"))
+        yield* importRounds()
+        const caller = yield* Effect.fork(Effect.timeoutOption(compressSession(), "5 seconds"))
         yield* asked(model, 1)
         yield* TestClock.adjust("5 seconds")
         assert.isTrue(Option.isNone(yield* Fiber.join(caller)))
-        const joined = yield* Effect.fork(compress())
+        const joined = yield* Effect.fork(compressSession())
         yield* Effect.yieldNow()
         yield* TestClock.adjust("15 seconds")
         yield* asked(model, 2)
-        assert.strictEqual(yield* generation, 0)
+        assert.strictEqual(yield* readGeneration(), 0)
         yield* TestClock.adjust("10 seconds")
         const { attempts, budgetLeft, durationMs, outcome, generation: made } = yield* Fiber.join(joined)
         assert.deepStrictEqual([outcome, made, durationMs, budgetLeft?.milliseconds], ["joined", 1, 30_000, 0])
@@ -262,10 +265,10 @@ describe("tasks of several kinds at once on one route", () => {
         const hasty = server.route({ api, timeout: "10 seconds" })
         const taskRoutes = (task: string) => [task === "web_extract" ? hasty : patient]
         yield* Effect.gen(function* () {
-          yield* imported()
-          yield* imported(two)
+          yield* importRounds()
+          yield* importRounds(12, two)
           const others = yield* Effect.fork(
-            Effect.all([compress(), compress(two), run("vision"), run("flush_memories", two)], {
+            Effect.all([compressSession(), compressSession(two), run("vision"), run("flush_memories", two)], {
               concurrency: "unbounded"
             })
           )

@@ -9,6 +9,7 @@ import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import * as Crash from "../support/crashProcess.ts"
 import { repetitions } from "../support/repetitions.ts"
 import { asked, conversation, id, policy, route, summary } from "../support/world.ts"
+import { temporaryDatabase } from "../support/temporaryFolder.ts"
 
 const COMPRESSIONS = repetitions(60, 250)
 const SEEDS = [1, 2, 3].slice(0, repetitions(1, 3))
@@ -24,7 +25,7 @@ const gateway = (filename: string, model: Scripted.Scripted) =>
 describe("an operation that failed", () => {
   it.scoped("is read as the same typed error by who waited elsewhere, which makes no model call of its own", () =>
     Effect.gen(function* () {
-      const filename = yield* Crash.database
+      const filename = yield* temporaryDatabase
       const rejected = Scripted.make([
         { text: "I'm sorry, but I can't help with that.", delay: "1 second" },
         new ModelUnavailable({ route: "r", detail: "gone" })
@@ -70,7 +71,7 @@ describe("many processes", () => {
         `two, ${COMPRESSIONS} compressions each (seed ${seed}): nothing lost or doubled, one model call a range`,
         () =>
           Effect.gen(function* () {
-            const filename = yield* Crash.database
+            const filename = yield* temporaryDatabase
             const agents = yield* Effect.forEach(["left", "right"], (name) =>
               Crash.agent({ filename, name, seed, jitter: 12, rounds: COMPRESSIONS })
             )

@@ -1,7 +1,5 @@
 /** Two processes work on one session, and one of them dies. */
 import { spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
@@ -13,6 +11,7 @@ import * as Agent from "../support/agent.ts"
 import * as ModelServer from "../support/ModelServer.ts"
 import { problems } from "../support/providerShapes.ts"
 import { conversation, id, summary } from "../support/world.ts"
+import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
 const SCRIPT = fileURLToPath(new URL("../support/agentProcess.ts", import.meta.url))
 const IMPORTED = 12
@@ -84,10 +83,7 @@ const together = <A, E>(
   test: (world: World) => Effect.Effect<A, E, Gateway | SessionStore>
 ) =>
   Effect.gen(function* () {
-    const folder = yield* Effect.acquireRelease(
-      Effect.sync(() => mkdtempSync(join(tmpdir(), "throughline-"))),
-      (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-    )
+    const folder = yield* makeTemporaryFolder()
     const server = yield* ModelServer.make([options.answer ?? ModelServer.ok(summary("what counts"))])
     const place = { filename: join(folder, "sessions.db"), url: server.url, leaseTtl: 15_000 }
     const here = hearing()

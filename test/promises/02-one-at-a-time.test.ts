@@ -1,14 +1,13 @@
 /** Promise 2, one at a time: equal requests join one operation, and what may be stopped meanwhile. */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, FastCheck, Fiber, Layer, Option, Scope, TestClock } from "effect"
-import { Compressor } from "../../src/compression/Compressor.ts"
+import type { Compressor } from "../../src/compression/Compressor.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import type { Message } from "../../src/message/Message.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
-import type { Turn } from "../../src/gateway/Turn.ts"
 import * as ModelServer from "../support/ModelServer.ts"
 import * as Models from "../support/models.ts"
 import * as Programs from "../support/programs.ts"
@@ -16,6 +15,8 @@ import { propertyRuns } from "../support/repetitions.ts"
 import { onVirtualClock } from "../support/virtualClock.ts"
 import { problems } from "../support/providerShapes.ts"
 import {
+  awaitSettled,
+  compressSession,
   conversation,
   crowded,
   deliver,
@@ -23,9 +24,11 @@ import {
   importMessages,
   importRounds,
   policy,
+  readState,
   real,
   recorded,
   route,
+  runTurn,
   scripted,
   summary
 } from "../support/world.ts"
@@ -34,14 +37,7 @@ const TEXT = summary("what counts")
 const late: Message = { role: "user", content: "one more thing" }
 const question: Message = { role: "user", content: "What is worth remembering?" }
 
-const compress = Effect.flatMap(Gateway.Gateway, ({ compress }) => compress(id))
 const interrupt = Effect.flatMap(Gateway.Gateway, ({ interrupt }) => interrupt(id))
-const settled = Effect.flatMap(Compressor, ({ settled }) => settled(id))
-const state = Effect.flatMap(SessionStore, (store) => store.state(id))
-
-const turn = <A, E, R>(agent: (turn: Turn) => Effect.Effect<A, E, R>) =>
-  Effect.flatMap(Gateway.Gateway, (gateway) => gateway.turn(id, agent))
-
 /** A gateway whose summaries wait for `release` after the request has come. */
 const streaming = <A, E>(
   test: (world: {
@@ -64,7 +60,7 @@ const streaming = <A, E>(
 /** The session has moved on by one generation, whose only segment is the summary of a single call. */
 const committedOnce = (server: ModelServer.ModelServer) =>
   Effect.gen(function* () {
-    const { generation, segments } = yield* state
+    const { generation, segments } = yield* readState()
     assert.strictEqual(generation, 1)
     assert.deepStrictEqual(
       segments.map(({ text }) => text),
@@ -77,19 +73,19 @@ describe("while a summary streams", () => {
   it.scoped("a delivery, an interrupt, a caller that is gone and a second request change nothing about it", () =>
     streaming(({ release, server }) =>
       Effect.gen(function* () {
-        const first = yield* Effect.fork(compress)
+        const first = yield* Effect.fork(compressSession())
         yield* server.arrived(1)
 
         yield* deliver(late)
         assert.isFalse(yield* interrupt)
         assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(first)))
-        const second = yield* Effect.fork(compress)
+        const second = yield* Effect.fork(compressSession())
         yield* Effect.yieldNow()
         yield* release
 
         assert.strictEqual((yield* Fiber.join(second)).outcome, "joined")
         yield* committedOnce(server)
-        const { messages } = yield* turn(({ view }) => view())
+        const { messages } = yield* runTurn(({ view }) => view())
         assert.deepStrictEqual(messages.at(-1), late)
       })
     )
@@ -98,7 +94,7 @@ describe("while a summary streams", () => {
   it.scoped("each of many equal requests gets its result, also those that gave up in between do not", () =>
     streaming(({ lines, release, server }) =>
       Effect.gen(function* () {
-        const fibers = yield* Effect.forEach([1, 2, 3, 4, 5], () => Effect.fork(compress))
+        const fibers = yield* Effect.forEach([1, 2, 3, 4, 5], () => Effect.fork(compressSession()))
         yield* server.arrived(1)
         yield* Effect.forEach([fibers[0], fibers[3]], (fiber) => (fiber ? Fiber.interrupt(fiber) : Effect.void))
         yield* release
@@ -117,15 +113,15 @@ describe("while a summary streams", () => {
   it.scoped("a caller's timeout returns on time, and the result is committed all the same", () =>
     streaming(({ release, server }) =>
       Effect.gen(function* () {
-        const waiting = yield* Effect.fork(Effect.timeoutOption(compress, "3 seconds"))
+        const waiting = yield* Effect.fork(Effect.timeoutOption(compressSession(), "3 seconds"))
         yield* server.arrived(1)
         yield* TestClock.adjust("2999 millis")
         assert.isTrue(Option.isNone(yield* Fiber.poll(waiting)))
         yield* TestClock.adjust("1 millis")
         assert.isTrue(Option.isNone(yield* Fiber.join(waiting)))
-        assert.strictEqual((yield* state).generation, 0)
+        assert.strictEqual((yield* readState()).generation, 0)
         yield* release
-        yield* settled
+        yield* awaitSettled()
         yield* committedOnce(server)
       })
     )
@@ -134,16 +130,16 @@ describe("while a summary streams", () => {
   it.scoped("a turn goes on: its steps keep the view they were given, the next one has the new", () =>
     streaming(({ release, server }) =>
       Effect.gen(function* () {
-        yield* Effect.fork(compress)
+        yield* Effect.fork(compressSession())
         yield* server.arrived(1)
         const reply: Message = { role: "assistant", content: "noted" }
-        const views = yield* turn(({ append, view }) =>
+        const views = yield* runTurn(({ append, view }) =>
           Effect.gen(function* () {
             yield* deliver(late)
             const before = yield* view()
             yield* append(reply)
             yield* release
-            yield* settled
+            yield* awaitSettled()
             return [before, yield* view()] as const
           })
         )
@@ -163,14 +159,14 @@ describe("while a summary streams", () => {
       ({ release, server }) =>
         Effect.gen(function* () {
           yield* deliver(late)
-          const waiting = yield* Effect.fork(Effect.flip(Effect.asVoid(turn(({ view }) => view()))))
+          const waiting = yield* Effect.fork(Effect.flip(Effect.asVoid(runTurn(({ view }) => view()))))
           yield* server.arrived(1)
           assert.isTrue(yield* interrupt)
           assert.deepInclude(yield* Fiber.join(waiting), { _tag: "TurnInterrupted", sessionId: id })
           yield* release
-          yield* settled
+          yield* awaitSettled()
           yield* committedOnce(server)
-          const { messages } = yield* turn(({ view }) => view())
+          const { messages } = yield* runTurn(({ view }) => view())
           assert.deepStrictEqual(messages.at(-1), late)
         }),
       20
@@ -189,17 +185,17 @@ describe("Gateway.interrupt", () => {
           tool_calls: [{ id: "call_x", type: "function", function: { name: "wait", arguments: "{}" } }]
         }
         const running = yield* Effect.fork(
-          turn(({ append }) =>
+          runTurn(({ append }) =>
             Effect.zipRight(append(call), Effect.zipRight(Deferred.succeed(appended, undefined), Effect.never))
           )
         )
         yield* Deferred.await(appended)
         assert.isTrue(yield* interrupt)
         assert.deepInclude(yield* Effect.flip(Fiber.join(running)), { _tag: "TurnInterrupted", sessionId: id })
-        const { messages } = yield* turn(({ view }) => view())
+        const { messages } = yield* runTurn(({ view }) => view())
         assert.deepStrictEqual(messages.at(-2), call)
         assert.deepStrictEqual(problems(messages), [])
-        assert.deepStrictEqual((yield* state).tail.at(-1)?.message, call)
+        assert.deepStrictEqual((yield* readState()).tail.at(-1)?.message, call)
         assert.isFalse(yield* interrupt)
         assert.strictEqual(server.requests.length, 0)
       })

@@ -5,8 +5,6 @@
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Chunk, Effect, Either, Layer, Stream } from "effect"
 import Database from "better-sqlite3"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { ModelUnavailable, QuotaExceeded } from "../../src/model/ModelError.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
@@ -19,6 +17,7 @@ import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import type { Turn } from "../../src/gateway/Turn.ts"
 import { conversation, policy, recorded, route, summary } from "../support/world.ts"
+import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
 type Services = Gateway.Gateway | SessionStore
 
@@ -118,10 +117,7 @@ const onFile = <A, E>(
   provider: Layer.Layer<Provider> = scripted
 ) =>
   Effect.gen(function* () {
-    const folder = yield* Effect.acquireRelease(
-      Effect.sync(() => mkdtempSync(join(tmpdir(), "throughline-"))),
-      (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-    )
+    const folder = yield* makeTemporaryFolder()
     const filename = join(folder, "sessions.db")
     const pragma = vi.spyOn(Database.prototype, "pragma")
     const store = yield* Layer.build(Sqlite.layer({ filename, durability: "process" }))

@@ -7,6 +7,7 @@ import * as Crash from "../support/crashProcess.ts"
 import type { Said } from "../support/crashWords.ts"
 import * as Hermes from "../support/hermes.ts"
 import { repetitions } from "../support/repetitions.ts"
+import { temporaryDatabase } from "../support/temporaryFolder.ts"
 
 /** Set it to repeat the moments; what a process has reached by then is its own. */
 const SEED = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000)
@@ -34,7 +35,7 @@ const killed = (place: Crash.Place, random: Random.Random) =>
 const generationsIn = (said: ReadonlyArray<Said>): ReadonlyArray<number> =>
   Crash.all(said, "Compressed").map(({ generation }) => generation)
 
-const oneFile = (seed: number, database = Crash.database, kills = KILLS) =>
+const oneFile = (seed: number, database = temporaryDatabase, kills = KILLS) =>
   Effect.gen(function* () {
     const filename = yield* database
     const random = Random.make(`kills of ${seed}`)

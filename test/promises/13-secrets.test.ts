@@ -4,10 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
-import { Cause, Chunk, Effect, Exit, Layer, Logger, LogLevel, Stream, Tracer } from "effect"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { Cause, Effect, Exit, Layer, Logger, LogLevel, Stream, Tracer } from "effect"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import type { Message } from "../../src/message/Message.ts"
 import type { Route } from "../../src/model/Provider.ts"
@@ -15,7 +12,8 @@ import * as Recovery from "../../src/model/Recovery.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import * as ModelServer from "../support/ModelServer.ts"
-import { conversation, id, policy, real, summary } from "../support/world.ts"
+import { conversation, id, policy, readMessages, real, summary } from "../support/world.ts"
+import { temporaryDatabase } from "../support/temporaryFolder.ts"
 
 /** Put together here, so that no scanner takes this file for a leak. */
 const of = (...parts: ReadonlyArray<string>): string => parts.join("")
@@ -148,15 +146,6 @@ const stored = (filename: string): ReadonlyArray<readonly [table: string, rows: 
   }
 }
 
-const folder = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "throughline-"))),
-  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-)
-
-const logged = Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.log(id))).pipe(
-  Effect.map((log) => Chunk.toReadonlyArray(log).map(({ message }) => message))
-)
-
 /** Every rule without its wait. */
 const atOnce: Recovery.Policy = {
   ...Recovery.defaults,
@@ -168,7 +157,7 @@ const compressOptions = { focus: `the deployment with ${inOneLine}` }
 
 /** The whole of what a deployment sees of a compression; `routes` decides who summarizes. */
 const seen = Effect.fnUntraced(function* (routes: ReadonlyArray<Route>, onExhausted: "extract" | "fail") {
-  const filename = join(yield* folder, "sessions.db")
+  const filename = yield* temporaryDatabase
   const { heard, layer, tracer } = overheard()
   const options: Gateway.Options = {
     policy: { ...policy, contextLength: 16_000, mode: "manual", onExhausted },
@@ -198,7 +187,7 @@ const seen = Effect.fnUntraced(function* (routes: ReadonlyArray<Route>, onExhaus
     const left = yield* store.snapshots(id)
     const ledger = yield* store.ledger(id)
     const { messages, repairs } = yield* view(id)
-    assert.deepStrictEqual(yield* logged, planted)
+    assert.deepStrictEqual(yield* readMessages(), planted)
     const verbatim = [...state.head, ...state.live, ...state.tail]
     for (const { message, seq } of verbatim) {
       assert.deepStrictEqual(message, planted[seq - 1])

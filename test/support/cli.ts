@@ -1,9 +1,8 @@
 /** The command line as a child process: bundled once, run as its user runs it, with no settings but those given. */
 import { execFileSync, spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join, resolve } from "node:path"
+import { resolve } from "node:path"
 import { Context, Deferred, Effect, FiberId, Layer } from "effect"
+import { makeTemporaryFolder } from "./temporaryFolder.ts"
 
 export interface Ended {
   readonly code: number | null
@@ -31,19 +30,10 @@ export class Cli extends Context.Tag("test/Cli")<
   { readonly start: (args: ReadonlyArray<string>, surroundings?: Surroundings) => Effect.Effect<Running> }
 >() {}
 
-const temporary = (parent: string) =>
-  Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(parent, "throughline-cli-"))),
-    (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-  )
-
-/** A folder of a test's own. */
-export const folder = temporary(tmpdir())
-
 /** Within `node_modules`, where the bundle finds what it leaves out. */
 export const layer = Layer.scoped(
   Cli,
-  Effect.map(temporary("node_modules"), (folder) => {
+  Effect.map(makeTemporaryFolder("node_modules"), (folder) => {
     const file = resolve(folder, "main.js")
     execFileSync(process.execPath, ["build.js", file], { stdio: "inherit" })
     return { start: (args, surroundings = {}) => Effect.sync(() => start(file, args, surroundings)) }

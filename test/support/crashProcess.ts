@@ -1,7 +1,5 @@
 /** Agents as child processes that start fast: bundled once. And what a session has to be like whatever became of them. */
 import { spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { createInterface } from "node:readline"
 import { assert } from "@effect/vitest"
@@ -14,18 +12,10 @@ import { storeOn } from "./crashStore.ts"
 import { id, Said, tagOf } from "./crashWords.ts"
 import * as HermesFiles from "./hermes.ts"
 import { problems } from "./providerShapes.ts"
-
-const temporary = (parent: string) =>
-  Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(parent, "throughline-crash-"))),
-    (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-  )
-
-/** The file of a test's own sessions. */
-export const database = Effect.map(temporary(tmpdir()), (folder) => join(folder, "sessions.db"))
+import { makeTemporaryFolder } from "./temporaryFolder.ts"
 
 /** The same in a Hermes database. */
-export const hermesDatabase = Effect.map(temporary(tmpdir()), (folder) =>
+export const hermesDatabase = Effect.map(makeTemporaryFolder(), (folder) =>
   HermesFiles.fresh("new", join(folder, "state.db"))
 )
 
@@ -35,7 +25,7 @@ export class Bundle extends Context.Tag("test/Bundle")<Bundle, string>() {}
 /** Within `node_modules`, where the bundle finds what it leaves out. */
 export const bundle = Layer.scoped(
   Bundle,
-  Effect.flatMap(temporary("node_modules"), (folder) => {
+  Effect.flatMap(makeTemporaryFolder("node_modules"), (folder) => {
     const outfile = resolve(folder, "agent.mjs")
     return Effect.promise(() =>
       build({

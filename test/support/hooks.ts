@@ -1,7 +1,6 @@
 /** A session about to be compressed by a gateway with hooks. */
 import { Effect, Layer } from "effect"
 import * as CompressionHooks from "../../src/compression/CompressionHooks.ts"
-import { Compressor, type Request } from "../../src/compression/Compressor.ts"
 import type * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Message from "../../src/message/Message.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
@@ -9,15 +8,7 @@ import type { State } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { estimate } from "../../src/message/Tokens.ts"
 import * as View from "../../src/view/View.ts"
-import { conversation, id, recorded, scripted, summary } from "./world.ts"
-
-export const imported = Effect.flatMap(SessionStore, (store) =>
-  store.importAll([{ sessionId: id, messages: conversation(12) }])
-)
-export const compress = (request?: Request) => Effect.flatMap(Compressor, ({ compress }) => compress(id, request))
-export const generation = Effect.flatMap(SessionStore, (store) =>
-  Effect.map(store.state(id), ({ generation }) => generation)
-)
+import { id, recorded, scripted, summary } from "./world.ts"
 
 export const textOf = (state: State): string => View.assemble(state, estimate).messages.map(Message.text).join("\n")
 export const shown = Effect.flatMap(SessionStore, (store) => Effect.map(store.state(id), textOf))

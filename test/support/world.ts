@@ -1,7 +1,8 @@
 /** A whole gateway on a temporary store, for tests: with a scripted model, or with a real one on the loopback. */
-import { Effect, Layer, Logger } from "effect"
+import { Chunk, Effect, Layer, Logger, Stream } from "effect"
 import { Compressor, type Request as CompressionRequest } from "../../src/compression/Compressor.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
+import type { StepOptions, Turn } from "../../src/gateway/Turn.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
 import type { Message } from "../../src/message/Message.ts"
 import type { Provider } from "../../src/model/Provider.ts"
@@ -30,6 +31,9 @@ export const summary = (what: string): string =>
 
 /** A window of 8,000 tokens, in which a conversation of some dozens of messages is long. */
 export const policy = { contextLength: 8_000, mode: "preflight" } as const
+
+/** The same policy where only callers ask for a compression. */
+export const manual = { ...policy, mode: "manual" } as const
 
 /** A route that only a scripted provider answers. */
 export const route = ModelServer.route("http://scripted.invalid/v1")
@@ -78,19 +82,37 @@ export const recorded = () => {
   return { lines, layer: Logger.replace(Logger.defaultLogger, logger) }
 }
 
-/** Stores a session of these messages; none of them, none. */
+export const deliver = (...messages: ReadonlyArray<Message>) =>
+  Effect.flatMap(Gateway.Gateway, ({ deliver }) => Effect.forEach(messages, (message) => deliver(id, message)))
+
+/** Stores a session of these messages, or no session if there are none. */
 export const importMessages = (messages: ReadonlyArray<Message>, sessionId = id) =>
   Effect.flatMap(SessionStore, (store) => store.importAll(messages.length === 0 ? [] : [{ sessionId, messages }]))
 
 /** Stores a session of so many rounds of `conversation`. */
 export const importRounds = (rounds = 12, sessionId = id) => importMessages(conversation(rounds), sessionId)
 
-/** Compresses a session, as a person asks for it. */
 export const compressSession = (sessionId = id, request?: CompressionRequest) =>
   Effect.flatMap(Compressor, ({ compress }) => compress(sessionId, request))
 
-export const deliver = (...messages: ReadonlyArray<Message>) =>
-  Effect.flatMap(Gateway.Gateway, ({ deliver }) => Effect.forEach(messages, (message) => deliver(id, message)))
+/** Waits until no compression of the session is under way. */
+export const awaitSettled = (sessionId = id) => Effect.flatMap(Compressor, ({ settled }) => settled(sessionId))
+
+export const runTurn = <A, E, R>(agent: (turn: Turn) => Effect.Effect<A, E, R>, options?: Gateway.TurnOptions) =>
+  Effect.flatMap(Gateway.Gateway, ({ turn }) => turn(id, agent, options))
+
+/** Begins a turn of which nothing comes but its first view. */
+export const viewStep = (options?: StepOptions) => runTurn(({ view }) => view(options))
+
+export const readState = (sessionId = id) => Effect.flatMap(SessionStore, (store) => store.state(sessionId))
+
+export const readGeneration = (sessionId = id) => Effect.map(readState(sessionId), ({ generation }) => generation)
+
+/** The messages of log and inbox. */
+export const readMessages = (sessionId = id) =>
+  Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.log(sessionId))).pipe(
+    Effect.map((log) => Chunk.toReadonlyArray(log).map(({ message }) => message))
+  )
 
 /** Waits until the scripted model has been asked `n` times: only then does the clock of its answer run. */
 export const asked = (model: { readonly requests: ReadonlyArray<unknown> }, n: number) =>

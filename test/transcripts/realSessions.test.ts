@@ -1,8 +1,6 @@
 /** Real sessions from import to view: what must show on them, in a window of their size and in a small one. */
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Either, Layer, Stream } from "effect"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as CompressionPolicy from "../../src/compression/CompressionPolicy.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
@@ -16,6 +14,7 @@ import * as View from "../../src/view/View.ts"
 import { problems } from "../support/providerShapes.ts"
 import { absence, airlineDesk, areHere, codingAgent, type Transcript } from "../support/transcripts.ts"
 import { route, summary } from "../support/world.ts"
+import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
 /** It read its material to the end: it names the first and the last message of it. */
 const oracle: Scripted.Outcome = ({ messages }) => {
@@ -31,10 +30,7 @@ const settings = (contextLength: number) => ({ contextLength, mode: "manual" as 
 
 const onFile = (contextLength: number, routes: Gateway.Options["routes"]) =>
   Layer.unwrapScoped(
-    Effect.acquireRelease(
-      Effect.sync(() => mkdtempSync(join(tmpdir(), "throughline-"))),
-      (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-    ).pipe(
+    makeTemporaryFolder().pipe(
       Effect.map((folder) =>
         Gateway.layer({ policy: settings(contextLength), routes }).pipe(
           Layer.provideMerge(Sqlite.layer({ filename: join(folder, "sessions.db"), durability: "process" })),
