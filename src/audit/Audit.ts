@@ -1,6 +1,6 @@
 /**
- * Reads what a log says happened, and says where it contradicts the promises of identity, of one operation at a time
- * and of nothing lost or doubled: from the lines alone, Hermes' or throughline's own.
+ * Audits a log of Hermes or of throughline. Finds where its lines contradict the promises: a session keeps its id, runs
+ * one operation at a time, and loses or doubles no message.
  *
  * @since 0.1.0
  */
@@ -12,25 +12,25 @@ import * as Files from "./files.ts"
 import * as CheckMessages from "./checkMessages.ts"
 import * as CheckOperations from "./checkOperations.ts"
 import { parseLine } from "./parseLine.ts"
-import { type Fault, type Finding, makeFinding, type Line, type Place, type Shown } from "./trail.ts"
+import { type Fault, type Finding, makeFinding, type Line, type LinePlace, type QuotedLine } from "./trail.ts"
 
 /**
- * A line of the trail, as read from a log: its place, its time and what it tells. `Shown` is what a violation keeps.
+ * A line about an operation or a message, with its place in the log. A violation keeps it as a `QuotedLine`.
  *
  * @since 0.1.0
  * @category models
  */
-export type { Line, Place, Shown }
+export type { Line, LinePlace, QuotedLine }
 
 /**
- * What the lines contradict:
+ * The kinds of violation:
  *
  * - `another-session`: a line is written for one session and is about the history of another
  * - `changed-id`: an operation ends in another session than it started in
  * - `overlap`: two operations of a session run at once
  * - `never-started`, `never-ended`, `started-twice`: an operation lacks a line, or has one too many
  * - `never-buffered`, `never-promoted`, `buffered-twice`, `out-of-order`: the same of a message
- * - `no-message-lines`: operations of throughline without any line of a message, which prove nothing about messages
+ * - `no-message-lines`: operations of throughline and no line of a message, so nothing is proven about messages
  *
  * @since 0.1.0
  * @category models
@@ -38,8 +38,8 @@ export type { Line, Place, Shown }
 export type { Fault }
 
 /**
- * A violation: what it is, in words, and the lines that show it. `session` is the one it happened to; `at` is in epoch
- * milliseconds, null if the lines have no time.
+ * A violation: its kind, the session it happened to, a text for people, and the lines that show it. `at` is in epoch
+ * milliseconds, and null if the lines have no time.
  *
  * @since 0.1.0
  * @category models
@@ -47,7 +47,7 @@ export type { Fault }
 export type { Finding }
 
 /**
- * An operation as it is drawn, in epoch milliseconds; `to` is null if no line ends it.
+ * An operation as a timeline draws it, in epoch milliseconds; `to` is null if no line ends it.
  *
  * @since 0.1.0
  * @category models
@@ -55,27 +55,28 @@ export type { Finding }
 export type Span = CheckOperations.Span
 
 /**
- * What the lines so far come to. Bounded: what is settled is forgotten.
+ * The state of an audit after the lines so far. Its size is bounded, because lines that no later line can concern are
+ * forgotten.
  *
  * @since 0.1.0
  * @category models
  */
 export interface State {
-  readonly operations: CheckOperations.Operations
-  readonly messages: CheckMessages.Messages
+  readonly operations: CheckOperations.OperationState
+  readonly messages: CheckMessages.MessageState
   readonly findings: Chunk.Chunk<Finding>
   readonly violations: number
   readonly spans: Chunk.Chunk<Span>
   readonly oneSpanIn: number
-  /** Operations that ended, or never will. */
+  /** The number of operations that ended or were given up. */
   readonly ended: number
   readonly counts: Counts
-  /** The first line of an operation of throughline, until a line of a message comes. */
+  /** The first line about an operation of throughline, until a line about a message comes. */
   readonly unproven: Line | null
 }
 
 /**
- * How many lines there were of each kind.
+ * The number of lines of each kind.
  *
  * @since 0.1.0
  * @category models
@@ -86,11 +87,11 @@ export interface Counts {
 }
 
 /**
- * What an audit found.
+ * The result of an audit.
  *
- * - `verdict`: `nothing` if no line told of an operation or a message, so that nothing is proven either way
+ * - `verdict`: `nothing` if no line is about an operation or a message, so that nothing is proven either way
  * - `violations`: how many there are; `findings` holds the first thousand
- * - `lines`: how many were read, and how many of them were of another kind
+ * - `lines`: how many were read, and how many of them were about something else
  * - `spans`: the operations to draw, the first thousand with a violation and one in `oneSpanIn` of the others
  *
  * @since 0.1.0
@@ -125,7 +126,7 @@ const MOST_FINDINGS = 1_000
 const MOST_SPANS = 4_000
 
 /**
- * Nothing read yet.
+ * The state before the first line.
  *
  * @since 0.1.0
  * @category constructors
@@ -143,15 +144,15 @@ export const empty: State = {
 }
 
 /**
- * One line of a log, whatever wrote it; `undefined` if it tells of no operation and no message.
+ * Parses one line of a log in any known format. Returns `undefined` if it is about no operation and no message.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const parse = (text: string, place: Place): Line | undefined => parseLine(text, place)
+export const parse = (text: string, place: LinePlace): Line | undefined => parseLine(text, place)
 
 /**
- * Takes one line in: a fold over the lines of a log, in their order.
+ * Adds one line to the state. Fold it over the lines of a log, in their order.
  *
  * @since 0.1.0
  * @category combinators
@@ -164,7 +165,7 @@ export const check = (state: State, line: Line): State => {
     case "Buffered":
     case "Promoted": {
       const { findings, state: messages } = CheckMessages.checkMessage(state.messages, { ...line, event })
-      return found({ ...state, messages, counts: counted(state, "messages"), unproven: null }, findings)
+      return addFindings({ ...state, messages, counts: addCount(state, "messages"), unproven: null }, findings)
     }
     default: {
       const {
@@ -174,29 +175,33 @@ export const check = (state: State, line: Line): State => {
       } = CheckOperations.checkOperation(state.operations, { ...line, event })
       const isOurs = event.operation !== null && state.counts.messages === 0
       const unproven = state.unproven ?? (isOurs ? line : null)
-      return found(drawn({ ...state, operations, counts: counted(state, "operations"), unproven }, spans), findings)
+      return addFindings(
+        addSpans({ ...state, operations, counts: addCount(state, "operations"), unproven }, spans),
+        findings
+      )
     }
   }
 }
 
 /**
- * No line follows. What is open then is a violation, unless the log `isRunning`: is still being written.
+ * Ends an audit. Operations and messages that are open then are violations, unless the log `isRunning`, that is, still
+ * being written.
  *
  * @since 0.1.0
  * @category combinators
  */
 export const conclude = (state: State, { isRunning = false }: { readonly isRunning?: boolean } = {}): State => {
   const { findings, spans } = CheckOperations.concludeOperations(state.operations)
-  const ended = drawn(
+  const ended = addSpans(
     { ...state, operations: CheckOperations.noOperations, messages: CheckMessages.noMessages, unproven: null },
     spans
   )
   if (isRunning) return ended
-  return found(ended, [...findings, ...CheckMessages.concludeMessages(state.messages), ...unproven(state)])
+  return addFindings(ended, [...findings, ...CheckMessages.concludeMessages(state.messages), ...checkProof(state)])
 }
 
 /**
- * What was found, `lines` being how many there were in all.
+ * Makes the report; `lines` is the number of all lines read.
  *
  * @since 0.1.0
  * @category getters
@@ -216,8 +221,8 @@ export const report = (state: State, lines: number): Report => {
 }
 
 /**
- * Audits log files, plain or gzip, in the memory of a few blocks whatever their size. Several are one log: their lines
- * are taken in the order of their times.
+ * Audits log files, plain or gzip. Several files are one log: their lines are read in the order of their times. Memory
+ * does not grow with the size of the files.
  *
  * @since 0.1.0
  * @category constructors
@@ -226,22 +231,22 @@ export const files = (
   names: ReadonlyArray<string>,
   options: { readonly isRunning?: boolean } = {}
 ): Effect.Effect<Report, UnreadableLog> =>
-  Stream.fromAsyncIterable(Files.blocks(names), unreadable).pipe(
+  Stream.fromAsyncIterable(Files.readBlocks(names), toUnreadableLog).pipe(
     Stream.runFold({ state: empty, lines: 0 }, ({ lines, state }, block) => ({
       state: block.lines.reduce(check, state),
-      lines: lines + block.of
+      lines: lines + block.lineCount
     })),
     Effect.map(({ lines, state }) => report(conclude(state, options), lines))
   )
 
-const unreadable = (error: unknown): UnreadableLog =>
-  error instanceof Files.Unreadable
+const toUnreadableLog = (error: unknown): UnreadableLog =>
+  error instanceof Files.UnreadableFile
     ? new UnreadableLog({ file: error.file, reason: error.message })
     : new UnreadableLog({ file: "the log", reason: String(error) })
 
-const counted = ({ counts }: State, kind: keyof Counts): Counts => ({ ...counts, [kind]: counts[kind] + 1 })
+const addCount = ({ counts }: State, kind: keyof Counts): Counts => ({ ...counts, [kind]: counts[kind] + 1 })
 
-const found = (state: State, findings: ReadonlyArray<Finding>): State => {
+const addFindings = (state: State, findings: ReadonlyArray<Finding>): State => {
   if (findings.length === 0) return state
   const kept = findings.slice(0, Math.max(0, MOST_FINDINGS - state.violations))
   return {
@@ -251,24 +256,24 @@ const found = (state: State, findings: ReadonlyArray<Finding>): State => {
   }
 }
 
-const drawn = (state: State, spans: ReadonlyArray<Span>): State => {
+const addSpans = (state: State, spans: ReadonlyArray<Span>): State => {
   if (spans.length === 0) return state
   const isDrawn = ({ isFaulty }: Span, index: number) =>
     (isFaulty && state.violations < MOST_FINDINGS) || (state.ended + index) % state.oneSpanIn === 0
   const all = Chunk.appendAll(state.spans, Chunk.unsafeFromArray(spans.filter(isDrawn)))
-  return thinned({ ...state, spans: all, ended: state.ended + spans.length })
+  return thinSpans({ ...state, spans: all, ended: state.ended + spans.length })
 }
 
-/** When there are too many to draw, every other one is left out, of those with a violation only what is not told either. */
-const thinned = (state: State): State => {
+/** Drops every other span if there are too many, but keeps those of the violations that are reported. */
+const thinSpans = (state: State): State => {
   if (Chunk.size(state.spans) <= MOST_SPANS) return state
   let faulty = 0
   let n = 0
   const spans = Chunk.filter(state.spans, ({ isFaulty }) => (isFaulty && faulty++ < MOST_FINDINGS) || n++ % 2 === 0)
-  return thinned({ ...state, spans, oneSpanIn: state.oneSpanIn * 2 })
+  return thinSpans({ ...state, spans, oneSpanIn: state.oneSpanIn * 2 })
 }
 
-const unproven = ({ unproven }: State): ReadonlyArray<Finding> => {
+const checkProof = ({ unproven }: State): ReadonlyArray<Finding> => {
   if (unproven === null || !("session" in unproven.event)) return []
   const text = "operations of throughline and no line of a message: nothing here proves that none was lost"
   return [makeFinding("no-message-lines", unproven.event.session, text, unproven)]

@@ -1,75 +1,77 @@
-/** What the lines of a log say of its messages: each is buffered once, then promoted once, in the order of arrival. */
+/** Checks the lines about messages: each message is buffered once, then promoted once, in the order of arrival. */
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
-import { type Finding, makeFinding, type Line, type MessageEvent, type Timed, withTime } from "./trail.ts"
+import { type Finding, makeFinding, type Line, type MessageEvent, type TimedLine, toTimedLine } from "./trail.ts"
 
-interface Seen extends Timed {
+interface KnownMessage extends TimedLine {
   readonly arrival: number
-  /** A violation of this message has been found: what follows from it is no other. */
-  readonly isFound: boolean
+  /** True if a violation of this message is reported already. What follows from it is not another one. */
+  readonly isReported: boolean
 }
 
-/** What a session's lines have left open. */
+/** The messages of a session that later lines can concern. */
 interface Inbox {
   /** Buffered and not promoted, in the order of arrival. */
-  readonly waiting: ReadonlyArray<Seen>
-  /** Promoted, and not buffered so far. */
-  readonly early: ReadonlyArray<Seen>
-  readonly promoted: (Seen & { readonly seq: number | null }) | null
+  readonly waiting: ReadonlyArray<KnownMessage>
+  /** Promoted before a line says that they were buffered. */
+  readonly early: ReadonlyArray<KnownMessage>
+  /** The promoted message with the highest arrival. */
+  readonly promoted: (KnownMessage & { readonly seq: number | null }) | null
 }
 
-export type Messages = HashMap.HashMap<string, Inbox>
+export type MessageState = HashMap.HashMap<string, Inbox>
 
-export interface MessageCheck {
-  readonly state: Messages
+export interface MessageCheckResult {
+  readonly state: MessageState
   readonly findings: ReadonlyArray<Finding>
 }
 
-/** Two fibers, or two processes, may write their lines the other way round than they acted. */
+/** Two fibers or processes can write their lines in another order than they acted, this far apart. */
 const APART_MS = 1_000
 const MOST_WAITING = 10_000
 const MOST_EARLY = 100
-/** Sessions of which only the last promotion is known. It tells more, never less, so it may be forgotten. */
-const MOST_QUIET = 4_000
+/** If there are more sessions, those without open messages are forgotten. That can hide violations, never invent one. */
+const MOST_SESSIONS = 4_000
 
-export const noMessages: Messages = HashMap.empty()
+export const noMessages: MessageState = HashMap.empty()
 
 const EMPTY: Inbox = { waiting: [], early: [], promoted: null }
 
-export const checkMessage = (state: Messages, line: Line<MessageEvent>): MessageCheck => {
+export const checkMessage = (state: MessageState, line: Line<MessageEvent>): MessageCheckResult => {
   const { session } = line.event
   const before = Option.getOrElse(HashMap.get(state, session), () => EMPTY)
-  const told = line.event._tag === "Buffered" ? buffer(before, line) : promote(before, line, line.event.seq)
-  const { findings, inbox } = bounded(session, told.inbox, line.at)
+  const step =
+    line.event._tag === "Buffered" ? bufferMessage(before, line) : promoteMessage(before, line, line.event.seq)
+  const { findings, inbox } = boundInbox(session, step.inbox, line.at)
   const next = HashMap.set(state, session, inbox)
   return {
-    state: HashMap.size(next) > MOST_QUIET ? HashMap.filter(next, isOpen) : next,
-    findings: [...told.findings, ...findings]
+    state: HashMap.size(next) > MOST_SESSIONS ? HashMap.filter(next, hasOpenMessages) : next,
+    findings: [...step.findings, ...findings]
   }
 }
 
-/** What was never promoted, or never buffered, once no line follows. */
-export const concludeMessages = (state: Messages): ReadonlyArray<Finding> =>
+/** Reports the messages that are open at the end of the log. */
+export const concludeMessages = (state: MessageState): ReadonlyArray<Finding> =>
   HashMap.toEntries(state).flatMap(([session, { early, waiting }]) => [
-    ...early.flatMap(unbuffered(session)),
-    ...waiting.flatMap(unpromoted(session))
+    ...early.flatMap(reportNeverBuffered(session)),
+    ...waiting.flatMap(reportNeverPromoted(session))
   ])
 
-interface Step {
+interface InboxStep {
   readonly inbox: Inbox
   readonly findings: ReadonlyArray<Finding>
 }
 
-const buffer = (inbox: Inbox, line: Line<MessageEvent>): Step => {
+const bufferMessage = (inbox: Inbox, line: Line<MessageEvent>): InboxStep => {
   const { arrival, session } = line.event
-  const soon = inbox.early.find((seen) => seen.arrival === arrival)
-  if (soon !== undefined) {
+  const early = inbox.early.find((message) => message.arrival === arrival)
+  if (early !== undefined) {
     const text = `message ${arrival} of session ${session} was promoted before it was buffered`
-    const findings = isApart(soon, line.at) ? [makeFinding("out-of-order", session, text, soon, line)] : []
-    return { inbox: { ...inbox, early: inbox.early.filter((seen) => seen !== soon) }, findings }
+    const findings = isApart(early, line.at) ? [makeFinding("out-of-order", session, text, early, line)] : []
+    return { inbox: { ...inbox, early: inbox.early.filter((message) => message !== early) }, findings }
   }
   const { promoted, waiting } = inbox
-  const index = waiting.findLastIndex((seen) => seen.arrival <= arrival) + 1
+  const index = waiting.findLastIndex((message) => message.arrival <= arrival) + 1
   const twin = waiting[index - 1]
   if (twin?.arrival === arrival) {
     const text = `message ${arrival} of session ${session} was buffered twice`
@@ -78,80 +80,81 @@ const buffer = (inbox: Inbox, line: Line<MessageEvent>): Step => {
   const isLate = promoted !== null && arrival <= promoted.arrival
   const text = `message ${arrival} of session ${session} was buffered after message ${promoted?.arrival} was promoted`
   const findings = isLate ? [makeFinding("out-of-order", session, text, promoted, line)] : []
-  return { inbox: { ...inbox, waiting: waiting.toSpliced(index, 0, seen(line, isLate)) }, findings }
+  return { inbox: { ...inbox, waiting: waiting.toSpliced(index, 0, toKnown(line, isLate)) }, findings }
 }
 
-const promote = (inbox: Inbox, line: Line<MessageEvent>, seq: number | null): Step => {
+const promoteMessage = (inbox: Inbox, line: Line<MessageEvent>, seq: number | null): InboxStep => {
   const { arrival, session } = line.event
-  const index = inbox.waiting.findIndex((seen) => seen.arrival === arrival)
+  const index = inbox.waiting.findIndex((message) => message.arrival === arrival)
   const known = inbox.waiting[index]
-  const promoted = latest(inbox, line, seq)
-  if (known === undefined) return { inbox: { ...inbox, early: [...inbox.early, seen(line)], promoted }, findings: [] }
+  const promoted = latestPromotion(inbox, line, seq)
+  if (known === undefined)
+    return { inbox: { ...inbox, early: [...inbox.early, toKnown(line)], promoted }, findings: [] }
   const overtaken = inbox.waiting.slice(0, index)
   const later = inbox.waiting.slice(index + 1)
+  const reported = overtaken.map((message): KnownMessage => ({ ...message, isReported: true }))
   return {
-    inbox: { ...inbox, waiting: overtaken.map(asFound).concat(later), promoted },
+    inbox: { ...inbox, waiting: [...reported, ...later], promoted },
     findings: [
       ...overtaken.flatMap((message) => {
         const text = `message ${arrival} of session ${session} was promoted before message ${message.arrival}`
-        return message.isFound ? [] : [makeFinding("out-of-order", session, text, message, line)]
+        return message.isReported ? [] : [makeFinding("out-of-order", session, text, message, line)]
       }),
-      ...(known.isFound ? [] : backwards(inbox, line, seq))
+      ...(known.isReported ? [] : checkSeq(inbox, line, seq))
     ]
   }
 }
 
-/** The log's own numbering, which must rise too. */
-const backwards = ({ promoted }: Inbox, line: Line<MessageEvent>, seq: number | null): ReadonlyArray<Finding> => {
+/** Checks that the position in the session's log rises, too. */
+const checkSeq = ({ promoted }: Inbox, line: Line<MessageEvent>, seq: number | null): ReadonlyArray<Finding> => {
   if (promoted === null || promoted.seq === null || seq === null || seq > promoted.seq) return []
   const { arrival, session } = line.event
   const text = `message ${arrival} of session ${session} was promoted to ${seq}, after ${promoted.seq}`
   return [makeFinding("out-of-order", session, text, promoted, line)]
 }
 
-const latest = ({ promoted }: Inbox, line: Line<MessageEvent>, seq: number | null): Inbox["promoted"] =>
-  promoted !== null && promoted.arrival > line.event.arrival ? promoted : { ...seen(line), seq }
+const latestPromotion = ({ promoted }: Inbox, line: Line<MessageEvent>, seq: number | null): Inbox["promoted"] =>
+  promoted !== null && promoted.arrival > line.event.arrival ? promoted : { ...toKnown(line), seq }
 
-/** Without what no later line can set right, and without more than there is room for. */
-const bounded = (session: string, inbox: Inbox, now: number | null): Step => {
+/** Gives up messages that no later line can set right, and the oldest if there are too many. */
+const boundInbox = (session: string, inbox: Inbox, now: number | null): InboxStep => {
   const { early, waiting } = inbox
   if (early.length === 0 && waiting.length <= MOST_WAITING) return { inbox, findings: [] }
-  const isOver = (seen: Seen, index: number) => index < early.length - MOST_EARLY || isApart(seen, now)
+  const isOver = (message: KnownMessage, index: number) => index < early.length - MOST_EARLY || isApart(message, now)
   return {
     inbox: {
       ...inbox,
-      early: early.filter((seen, index) => !isOver(seen, index)),
+      early: early.filter((message, index) => !isOver(message, index)),
       waiting: waiting.slice(-MOST_WAITING)
     },
     findings: [
-      ...early.filter(isOver).flatMap(unbuffered(session)),
-      ...waiting.slice(0, Math.max(0, waiting.length - MOST_WAITING)).flatMap(unpromoted(session))
+      ...early.filter(isOver).flatMap(reportNeverBuffered(session)),
+      ...waiting.slice(0, Math.max(0, waiting.length - MOST_WAITING)).flatMap(reportNeverPromoted(session))
     ]
   }
 }
 
-const isApart = ({ at }: Seen, now: number | null): boolean => now !== null && at !== null && now - at > APART_MS
+const isApart = ({ at }: KnownMessage, now: number | null): boolean =>
+  now !== null && at !== null && now - at > APART_MS
 
-const asFound = (message: Seen): Seen => ({ ...message, isFound: true })
+const hasOpenMessages = ({ early, waiting }: Inbox): boolean => early.length > 0 || waiting.length > 0
 
-const isOpen = ({ early, waiting }: Inbox): boolean => early.length > 0 || waiting.length > 0
-
-const seen = (line: Line<MessageEvent>, isFound = false): Seen => ({
-  ...withTime(line),
+const toKnown = (line: Line<MessageEvent>, isReported = false): KnownMessage => ({
+  ...toTimedLine(line),
   arrival: line.event.arrival,
-  isFound
+  isReported
 })
 
-const unbuffered =
+const reportNeverBuffered =
   (session: string) =>
-  (message: Seen): ReadonlyArray<Finding> => {
+  (message: KnownMessage): ReadonlyArray<Finding> => {
     const text = `message ${message.arrival} of session ${session} was promoted twice, or never buffered`
-    return message.isFound ? [] : [makeFinding("never-buffered", session, text, message)]
+    return message.isReported ? [] : [makeFinding("never-buffered", session, text, message)]
   }
 
-const unpromoted =
+const reportNeverPromoted =
   (session: string) =>
-  (message: Seen): ReadonlyArray<Finding> => {
+  (message: KnownMessage): ReadonlyArray<Finding> => {
     const text = `message ${message.arrival} of session ${session} was buffered and never promoted`
-    return message.isFound ? [] : [makeFinding("never-promoted", session, text, message)]
+    return message.isReported ? [] : [makeFinding("never-promoted", session, text, message)]
   }

@@ -1,32 +1,38 @@
-/** What the lines of a log say of its operations: each starts and ends once, in one session, alone in it. */
+/** Checks the lines about operations: each operation starts and ends once, in one session, alone in it. */
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
-import { type Finding, makeFinding, type Line, type OperationEvent, type Shown, type Timed, withTime } from "./trail.ts"
+import * as Struct from "effect/Struct"
+import {
+  type Finding,
+  makeFinding,
+  type Line,
+  type OperationEvent,
+  type OperationFields,
+  type QuotedLine,
+  type TimedLine,
+  toTimedLine
+} from "./trail.ts"
 
 /** An operation that has not ended. */
-interface Open {
-  readonly session: string
-  readonly operation: string | null
-  readonly lane: string | null
-  readonly messages: number | null
-  /** The how manieth of the log it is. */
+interface OpenOperation extends OperationFields {
+  /** Counts the operations of the log. */
   readonly order: number
-  readonly started: Timed
-  /** Where the operation started that had not ended when this one did. */
-  readonly overlaps: Timed | null
-  /** Another started meanwhile, which is found when that one ends: that this one never ends is no second violation. */
+  readonly started: TimedLine
+  /** The start of an operation that still ran when this one started. */
+  readonly overlaps: TimedLine | null
+  /** True if another operation started meanwhile. That is reported with the other one, so never ending is excused. */
   readonly isOvertaken: boolean
-  /** A process began to work after it, so that its own may be gone. */
+  /** True if a process opened after the start, so that the process of this operation may be gone. */
   readonly isCut: boolean
 }
 
-export interface Operations {
-  /** Those of a session in the order they started. */
-  readonly open: HashMap.HashMap<string, ReadonlyArray<Open>>
+export interface OperationState {
+  /** The open operations of each session, in the order they started. */
+  readonly open: HashMap.HashMap<string, ReadonlyArray<OpenOperation>>
   readonly started: number
 }
 
-/** An operation as it is drawn; `to` is null if nothing ends it. */
+/** An operation as the timeline draws it; `to` is null if no line ends it. */
 export interface Span {
   readonly session: string
   readonly from: number | null
@@ -34,194 +40,207 @@ export interface Span {
   readonly isFaulty: boolean
 }
 
-/** What one line changed, found and ended. */
-export interface OperationCheck {
-  readonly state: Operations
+export interface OperationCheckResult {
+  readonly state: OperationState
   readonly findings: ReadonlyArray<Finding>
   readonly spans: ReadonlyArray<Span>
 }
 
-/** Those that no line ever ended are given up beyond this many, the older half first. */
+/** More sessions with open operations are not remembered: the operations of the older half are given up. */
 const MOST_OPEN = 2_000
 
-export const noOperations: Operations = { open: HashMap.empty(), started: 0 }
+export const noOperations: OperationState = { open: HashMap.empty(), started: 0 }
 
-export const checkOperation = (state: Operations, line: Line<OperationEvent>): OperationCheck => {
+export const checkOperation = (state: OperationState, line: Line<OperationEvent>): OperationCheckResult => {
   switch (line.event._tag) {
     case "Started":
-      return start(state, line)
+      return startOperation(state, line)
     case "Ended":
     case "Skipped":
-      return end(state, line)
+      return endOperation(state, line)
     default:
-      return { state, findings: misnamed(state, line), spans: [] }
+      return { state, findings: checkNamedSession(state, line), spans: [] }
   }
 }
 
-/** What runs now may have been cut short, or may be another process's. */
-export const forgetRunning = (state: Operations): Operations => ({
+/** Excuses the open operations from ending: a process opened, so theirs may be gone. */
+export const forgetRunning = (state: OperationState): OperationState => ({
   ...state,
   open: HashMap.map(state.open, (ops) => ops.map((op) => ({ ...op, isCut: true })))
 })
 
-/** What never ended, once no line follows. */
-export const concludeOperations = (state: Operations): OperationCheck => told(noOperations, all(state).map(unended))
+/** Reports the operations that are open at the end of the log. */
+export const concludeOperations = (state: OperationState): OperationCheckResult =>
+  makeResult(noOperations, listOpen(state).map(giveUp))
 
-const start = (state: Operations, line: Line<OperationEvent>): OperationCheck => {
-  const { lane, messages, operation, session } = line.event
-  const ops = inSession(state, session)
+const startOperation = (state: OperationState, line: Line<OperationEvent>): OperationCheckResult => {
+  const { messages, operation, session, writtenFor } = line.event
+  const ops = openIn(state, session)
   const twin = operation === null ? undefined : ops.find((op) => op.operation === operation)
   if (twin !== undefined) {
     const text = `operation ${operation} of session ${session} started twice`
     return { state, findings: [makeFinding("started-twice", session, text, twin.started, line)], spans: [] }
   }
   const overtaken = ops.findLast((op) => !op.isOvertaken && !op.isCut)
-  const started: Open = {
+  const started: OpenOperation = {
     session,
     operation,
-    lane,
+    writtenFor,
     messages,
     order: state.started,
-    started: withTime(line),
+    started: toTimedLine(line),
     overlaps: overtaken?.started ?? null,
     isOvertaken: false,
     isCut: false
   }
   const running = overtaken === undefined ? [started] : [{ ...overtaken, isOvertaken: true }, started]
-  const over = ops.filter((op) => op !== overtaken)
-  const next = { ...inPlace(state, session, running), started: state.started + 1 }
-  return bounded(told(next, over.map(unended)))
+  const others = ops.filter((op) => op !== overtaken)
+  const next = { ...setOpen(state, session, running), started: state.started + 1 }
+  return boundOpen(makeResult(next, others.map(giveUp)))
 }
 
-const end = (state: Operations, line: Line<OperationEvent>): OperationCheck => {
-  const op = counterpart(state, line.event)
-  if (op === undefined) return { state, findings: [unstarted(line)], spans: [] }
-  const rest = inSession(state, op.session).filter((other) => other !== op)
-  if (line.event._tag !== "Skipped") return told(inPlace(state, op.session, rest), [closed(op, line)])
-  // It did nothing, so what it had started beside was alone after all.
+const endOperation = (state: OperationState, line: Line<OperationEvent>): OperationCheckResult => {
+  const { event } = line
+  const op = findEnded(state, event)
+  if (op === undefined) {
+    const text = `${describeOperation(event)} ended and was not running`
+    return { state, findings: [makeFinding("never-started", event.session, text, line)], spans: [] }
+  }
+  const rest = openIn(state, op.session).filter((other) => other !== op)
+  if (event._tag !== "Skipped") return makeResult(setOpen(state, op.session, rest), [closeOperation(op, line)])
+  // A skipped operation did nothing, so the one it overlapped was alone after all.
   const alone = rest.map((other) => (other.started === op.overlaps ? { ...other, isOvertaken: false } : other))
-  return told(inPlace(state, op.session, alone), [closed({ ...op, overlaps: null }, line)])
+  return makeResult(setOpen(state, op.session, alone), [closeOperation({ ...op, overlaps: null }, line)])
 }
 
-/** The operation that a line ends: the one of its id, or the one it has most in common with, the newest of those. */
-const counterpart = (state: Operations, event: OperationEvent): Open | undefined => {
+/**
+ * Finds the open operation that a line ends. Throughline names it. Hermes does not, so there it is the one that has most
+ * in common with the line, and the newest of equals. Operations of the same session are tried first, because most logs
+ * are correct.
+ */
+const findEnded = (state: OperationState, event: OperationEvent): OpenOperation | undefined => {
   const likeness = likenessTo(event)
-  const best = (ops: ReadonlyArray<Open>) =>
-    ops.reduce<Open | undefined>((best, op) => (likeness(op) >= (best ? likeness(best) : 1) ? op : best), undefined)
-  const near = best(inSession(state, event.session))
-  return near !== undefined && likeness(near) === ALIKE ? near : best(all(state))
+  const findMostAlike = (ops: ReadonlyArray<OpenOperation>) =>
+    ops.reduce<OpenOperation | undefined>(
+      (best, op) => (likeness(op) >= (best ? likeness(best) : 1) ? op : best),
+      undefined
+    )
+  const near = findMostAlike(openIn(state, event.session))
+  return near !== undefined && likeness(near) === ALIKE ? near : findMostAlike(listOpen(state))
 }
 
-const ALIKE = 7
+/**
+ * The weight of each field that a line of Hermes has in common with an operation. The number of messages weighs most:
+ * sessions run side by side, but rarely with histories of the same length.
+ */
+const WEIGHTS = { session: 2, writtenFor: 2, messages: 3 } as const
+const ALIKE = WEIGHTS.session + WEIGHTS.writtenFor + WEIGHTS.messages
 
 const likenessTo =
   (event: OperationEvent) =>
-  (op: Open): number => {
+  (op: OpenOperation): number => {
     if (event.operation !== null || op.operation !== null) return op.operation === event.operation ? ALIKE : 0
-    const isSession = op.session === event.session
-    const isLane = op.lane === event.lane && (op.lane !== null || isSession)
-    const isSize = op.messages !== null && op.messages === event.messages
-    return (isSession ? 2 : 0) + (isLane ? 2 : 0) + (isSize ? 3 : 0)
+    const isSameSession = op.session === event.session
+    const isEqual = {
+      session: isSameSession,
+      writtenFor: op.writtenFor === event.writtenFor && (op.writtenFor !== null || isSameSession),
+      messages: op.messages !== null && op.messages === event.messages
+    }
+    return Struct.keys(WEIGHTS).reduce((sum, field) => sum + (isEqual[field] ? WEIGHTS[field] : 0), 0)
   }
 
-const inSession = ({ open }: Operations, session: string): ReadonlyArray<Open> =>
+const openIn = ({ open }: OperationState, session: string): ReadonlyArray<OpenOperation> =>
   Option.getOrElse(HashMap.get(open, session), () => [])
 
-const inPlace = (state: Operations, session: string, ops: ReadonlyArray<Open>): Operations => ({
+const setOpen = (state: OperationState, session: string, ops: ReadonlyArray<OpenOperation>): OperationState => ({
   ...state,
   open: ops.length === 0 ? HashMap.remove(state.open, session) : HashMap.set(state.open, session, ops)
 })
 
-const all = ({ open }: Operations): ReadonlyArray<Open> =>
+const listOpen = ({ open }: OperationState): ReadonlyArray<OpenOperation> =>
   HashMap.toValues(open)
     .flat()
     .toSorted((a, b) => a.order - b.order)
 
-const bounded = (so: OperationCheck): OperationCheck => {
-  const { state } = so
-  if (HashMap.size(state.open) <= MOST_OPEN) return so
-  const older = new Set(
-    all(state)
-      .slice(0, MOST_OPEN / 2)
-      .map(({ session }) => session)
-  )
-  const isGiven = (session: string) => older.has(session)
-  const given = all(state).filter(({ session }) => isGiven(session))
-  const open = HashMap.filter(state.open, (_, session) => !isGiven(session))
-  const more = told({ ...state, open }, given.map(unended))
-  return { ...more, findings: [...so.findings, ...more.findings], spans: [...so.spans, ...more.spans] }
+/** Gives up the operations of the sessions that have had one open for longest, if there are too many. */
+const boundOpen = (result: OperationCheckResult): OperationCheckResult => {
+  const { findings, spans, state } = result
+  if (HashMap.size(state.open) <= MOST_OPEN) return result
+  const open = listOpen(state)
+  const oldest = new Set(open.slice(0, MOST_OPEN / 2).map(({ session }) => session))
+  const kept = HashMap.filter(state.open, (_, session) => !oldest.has(session))
+  const givenUp = makeResult({ ...state, open: kept }, open.filter(({ session }) => oldest.has(session)).map(giveUp))
+  return { ...givenUp, findings: [...findings, ...givenUp.findings], spans: [...spans, ...givenUp.spans] }
 }
 
-interface Closed {
-  readonly op: Open
+interface ClosedOperation {
+  readonly op: OpenOperation
   readonly to: number | null
   readonly findings: ReadonlyArray<Finding>
 }
 
-const closed = (op: Open, line: Line<OperationEvent>): Closed => ({
+const closeOperation = (op: OpenOperation, line: Line<OperationEvent>): ClosedOperation => ({
   op,
   to: line.at,
-  findings: [...foreign(op, line), ...renamed(op, line), ...overlapping(op)]
+  findings: [...checkHistory(op, line), ...checkId(op, line), ...checkOverlap(op)]
 })
 
-const unended = (op: Open): Closed => {
-  const text = `${name(op)} started and never ended`
+/** Closes an operation that no line ends. */
+const giveUp = (op: OpenOperation): ClosedOperation => {
+  const text = `${describeOperation(op)} started and never ended`
   const isExcused = op.isOvertaken || op.isCut || op.overlaps !== null
   const never = isExcused ? [] : [makeFinding("never-ended", op.session, text, op.started)]
-  return { op, to: null, findings: [...foreign(op), ...overlapping(op), ...never] }
+  return { op, to: null, findings: [...checkHistory(op), ...checkOverlap(op), ...never] }
 }
 
-/** A line written for one session, about the history of another. */
-const foreign = (op: Open, end?: Line<OperationEvent>): ReadonlyArray<Finding> => {
-  const lines: readonly [Timed, ...ReadonlyArray<Shown>] = end === undefined ? [op.started] : [op.started, end]
-  const lane = op.lane === null || op.lane === op.session ? laneOf(op, end) : op.lane
-  if (lane === null) return []
-  return [makeFinding("another-session", op.session, `session ${lane} compressed session ${op.session}`, ...lines)]
+/** Finds a line that is written for one session and about the history of another. */
+const checkHistory = (op: OpenOperation, end?: Line<OperationEvent>): ReadonlyArray<Finding> => {
+  const lines: readonly [TimedLine, ...ReadonlyArray<QuotedLine>] = end === undefined ? [op.started] : [op.started, end]
+  const isStartRight = op.writtenFor === null || op.writtenFor === op.session
+  const other = isStartRight ? foreignSessionOf(op, end) : op.writtenFor
+  if (other === null) return []
+  return [makeFinding("another-session", op.session, `session ${other} compressed session ${op.session}`, ...lines)]
 }
 
-/** The done line may be the one that tells. When it names another session, that is the violation. */
-const laneOf = (op: Open, end: Line<OperationEvent> | undefined): string | null => {
+/** The session that only the last line was written for. If that line names another session, `changed-id` reports it. */
+const foreignSessionOf = (op: OpenOperation, end: Line<OperationEvent> | undefined): string | null => {
   if (end === undefined || end.event.session !== op.session) return null
-  return end.event.lane === op.session ? null : end.event.lane
+  return end.event.writtenFor === op.session ? null : end.event.writtenFor
 }
 
-const renamed = (op: Open, line: Line<OperationEvent>): ReadonlyArray<Finding> => {
+const checkId = (op: OpenOperation, line: Line<OperationEvent>): ReadonlyArray<Finding> => {
   const { session } = line.event
   if (session === op.session) return []
   const text = `session ${op.session} became ${session}, an id that no started line of this operation has`
   return [makeFinding("changed-id", op.session, text, op.started, line)]
 }
 
-const overlapping = ({ overlaps, session, started }: Open): ReadonlyArray<Finding> =>
+const checkOverlap = ({ overlaps, session, started }: OpenOperation): ReadonlyArray<Finding> =>
   overlaps === null
     ? []
     : [makeFinding("overlap", session, `two operations of session ${session} overlap`, overlaps, started)]
 
-const unstarted = (line: Line<OperationEvent>): Finding => {
-  const { event } = line
-  return makeFinding("never-started", event.session, `${name(event)} ended and was not running`, line)
-}
-
-/** Whatever else an operation says, it says in its session; one that was deferred does not run. */
-const misnamed = (state: Operations, line: Line<OperationEvent>): ReadonlyArray<Finding> => {
+/** Checks a line that names an operation: it is about the operation's session, and a deferred operation does not run. */
+const checkNamedSession = (state: OperationState, line: Line<OperationEvent>): ReadonlyArray<Finding> => {
   const { _tag, operation, session } = line.event
-  const op = all(state).find((op) => op.operation === operation)
+  const op = listOpen(state).find((op) => op.operation === operation)
   if (op === undefined) return []
   if (op.session !== session) {
     const text = `operation ${operation} of session ${op.session} is named in session ${session}`
     return [makeFinding("changed-id", op.session, text, op.started, line)]
   }
   if (_tag !== "Deferred") return []
-  return [makeFinding("started-twice", session, `${name(op)} was deferred while it ran`, op.started, line)]
+  const text = `${describeOperation(op)} was deferred while it ran`
+  return [makeFinding("started-twice", session, text, op.started, line)]
 }
 
-const name = ({ operation, session }: { readonly operation: string | null; readonly session: string }): string =>
+const describeOperation = ({ operation, session }: OperationFields): string =>
   operation === null ? `the compression of session ${session}` : `operation ${operation} of session ${session}`
 
-const told = (state: Operations, ended: ReadonlyArray<Closed>): OperationCheck => ({
+const makeResult = (state: OperationState, closed: ReadonlyArray<ClosedOperation>): OperationCheckResult => ({
   state,
-  findings: ended.flatMap(({ findings }) => findings),
-  spans: ended.map(({ findings, op, to }) => ({
+  findings: closed.flatMap(({ findings }) => findings),
+  spans: closed.map(({ findings, op, to }) => ({
     session: op.session,
     from: op.started.at,
     to,

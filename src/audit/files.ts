@@ -1,4 +1,4 @@
-/** Log files as one trail, block by block: plain or gzip, several in the order of their times. */
+/** Reads log files block by block as one log: plain or gzip, the lines of several files in the order of their times. */
 import { createReadStream } from "node:fs"
 import { pipeline, Readable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
@@ -7,14 +7,14 @@ import { parseLine } from "./parseLine.ts"
 import type { Line } from "./trail.ts"
 import { systemErrorText } from "../message/systemErrorText.ts"
 
-/** Lines of the trail, and how many lines there were for them. */
-export interface Block {
+/** The lines about events, and how many lines were read to get them. */
+export interface LineBlock {
   readonly lines: ReadonlyArray<Line>
-  readonly of: number
+  readonly lineCount: number
 }
 
 /** A file that could not be read to its end. */
-export class Unreadable extends Error {
+export class UnreadableFile extends Error {
   readonly file: string
   constructor(file: string, cause: unknown) {
     super(systemErrorText(cause), { cause })
@@ -23,40 +23,40 @@ export class Unreadable extends Error {
 }
 
 /**
- * The blocks of all files. A rotated log is several files that follow each other, and processes that work side by side
- * may each have their own: the next line is the one of the earliest time, of equal ones that of the file begun first.
+ * Reads the blocks of all files. The files of a rotated log follow each other, and those of parallel processes overlap,
+ * so the next line is the one with the earliest time. Of equal times, the file with the earlier first line comes first.
  */
-export async function* blocks(files: ReadonlyArray<string>): AsyncGenerator<Block> {
-  const cursors: Array<Cursor> = []
+export async function* readBlocks(files: ReadonlyArray<string>): AsyncGenerator<LineBlock> {
+  const cursors: Array<FileCursor> = []
   for (const file of new Set(files)) {
-    const cursor = new Cursor(blocksOf(file))
-    yield { lines: [], of: await cursor.fill() }
+    const cursor = new FileCursor(readBlocksOf(file))
+    yield { lines: [], lineCount: await cursor.readOn() }
     if (!cursor.isDone) cursors.push(cursor)
   }
   cursors.sort((a, b) => a.at - b.at)
   while (cursors.length > 0) {
     const [first, ...others] = cursors.toSorted((a, b) => a.at - b.at)
     if (first === undefined) return
-    const lines = first.take(Math.min(...others.map(({ at }) => at)))
-    yield { lines, of: await first.fill() }
+    const lines = first.takeUntil(Math.min(...others.map(({ at }) => at)))
+    yield { lines, lineCount: await first.readOn() }
     if (first.isDone) cursors.splice(cursors.indexOf(first), 1)
   }
 }
 
-/** Where the reading of a file stands; a line without a time has that of the one before it. */
-class Cursor {
+/** The position in a file. A line without a time takes the time of the line before it. */
+class FileCursor {
   at = -Infinity
   isDone = false
   private lines: ReadonlyArray<Line> = []
   private next = 0
-  private readonly source: AsyncIterator<Block>
+  private readonly source: AsyncIterator<LineBlock>
 
-  constructor(source: AsyncIterator<Block>) {
+  constructor(source: AsyncIterator<LineBlock>) {
     this.source = source
   }
 
-  /** Reads on until there is a line to take; how many lines that took. */
-  async fill(): Promise<number> {
+  /** Reads until there is a line to take, and returns how many lines were read. */
+  async readOn(): Promise<number> {
     let read = 0
     while (this.next === this.lines.length && !this.isDone) {
       const { done, value } = await this.source.next()
@@ -64,32 +64,32 @@ class Cursor {
       else {
         this.lines = value.lines
         this.next = 0
-        read += value.of
+        read += value.lineCount
       }
     }
-    this.look()
+    this.updateTime()
     return read
   }
 
-  /** The lines at hand that are not later than `until`, one at least. */
-  take(until: number): ReadonlyArray<Line> {
+  /** Takes the lines of the current block that are not later than `until`, at least one. */
+  takeUntil(until: number): ReadonlyArray<Line> {
     const from = this.next
     do {
       this.next += 1
-      this.look()
+      this.updateTime()
     } while (this.next < this.lines.length && this.at <= until)
     return this.lines.slice(from, this.next)
   }
 
-  private look() {
+  private updateTime() {
     this.at = this.lines[this.next]?.at ?? this.at
   }
 }
 
-/** What is longer is no line of the trail, and is not kept. */
+/** In characters. A longer line is not kept: no line about an event is so long. */
 const LONGEST_LINE = 1 << 20
 
-async function* blocksOf(file: string): AsyncGenerator<Block> {
+async function* readBlocksOf(file: string): AsyncGenerator<LineBlock> {
   let rest = ""
   let line = 0
   const readLine = (text: string): ReadonlyArray<Line> => {
@@ -97,38 +97,38 @@ async function* blocksOf(file: string): AsyncGenerator<Block> {
     const found = parseLine(text.endsWith("\r") ? text.slice(0, -1) : text, { file, line })
     return found === undefined ? [] : [found]
   }
-  for await (const text of textOf(file)) {
+  for await (const text of readText(file)) {
     const texts = (rest + text).split("\n")
     const last = texts.pop() ?? ""
     rest = last.length > LONGEST_LINE ? last.slice(0, 1) : last
-    yield { lines: texts.flatMap(readLine), of: texts.length }
+    yield { lines: texts.flatMap(readLine), lineCount: texts.length }
   }
-  if (rest !== "") yield { lines: readLine(rest), of: 1 }
+  if (rest !== "") yield { lines: readLine(rest), lineCount: 1 }
 }
 
-async function* textOf(file: string): AsyncGenerator<string> {
+async function* readText(file: string): AsyncGenerator<string> {
   try {
     const decoder = new StringDecoder("utf8")
-    for await (const bytes of unpacked(createReadStream(file, { highWaterMark: BLOCK }))) yield decoder.write(bytes)
+    for await (const bytes of unpackIfGzip(createReadStream(file, { highWaterMark: BLOCK }))) yield decoder.write(bytes)
   } catch (cause) {
-    throw new Unreadable(file, cause)
+    throw new UnreadableFile(file, cause)
   }
 }
 
 const BLOCK = 1 << 16
 
-/** By what it begins with, not by its name. The file may be a pipe, of which the beginning is read once. */
-async function* unpacked(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const parts = source[Symbol.asyncIterator]()
-  const first = await parts.next()
+/** Unpacks a file that begins with the bytes of gzip. The file can be a pipe, whose first bytes are read only once. */
+async function* unpackIfGzip(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const chunks = source[Symbol.asyncIterator]()
+  const first = await chunks.next()
   if (first.done === true) return
-  const whole = Readable.from(resumed(first.value, parts), { objectMode: false })
+  const whole = Readable.from(prependChunk(first.value, chunks), { objectMode: false })
   const isGzip = first.value[0] === 0x1f && first.value[1] === 0x8b
-  // An error of the file comes out of the reading below.
+  // An error of the file is thrown by reading the pipeline's result.
   yield* isGzip ? pipeline(whole, createGunzip({ chunkSize: BLOCK }), () => {}) : whole
 }
 
-async function* resumed(first: Buffer, parts: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+async function* prependChunk(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
   yield first
-  yield* { [Symbol.asyncIterator]: () => parts }
+  yield* { [Symbol.asyncIterator]: () => rest }
 }

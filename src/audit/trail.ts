@@ -1,48 +1,49 @@
-/** What a log tells of operations and messages, whoever wrote it and however it is laid out. */
+/** The events that a log tells of operations and messages, in whatever format its lines are. */
 import * as Data from "effect/Data"
 
-export interface Place {
+export interface LinePlace {
   readonly file: string
   /** From 1. */
   readonly line: number
 }
 
-/** A line that a finding shows. */
-export interface Shown extends Place {
-  /** Its beginning, where it is very long. */
+/** A line with its text, as a finding shows it. */
+export interface QuotedLine extends LinePlace {
+  /** Only the beginning of a very long line. */
   readonly text: string
 }
 
 /**
- * `lane` is the session a line was written for: Hermes puts it in brackets before what it says, throughline annotates
- * it; `operation` is named by throughline alone, `messages` (before the compression) is what tells Hermes' operations apart.
+ * - `writtenFor`: the session in Hermes' brackets before the text, or in throughline's `session` annotation
+ * - `operation`: the operation id, which only throughline writes
+ * - `messages`: their number before the compression, which tells operations of Hermes apart
  */
-interface OfOperation {
+export interface OperationFields {
   readonly session: string
   readonly operation: string | null
-  readonly lane: string | null
+  readonly writtenFor: string | null
   readonly messages: number | null
 }
 
-interface OfMessage {
+interface MessageFields {
   readonly session: string
   readonly arrival: number
 }
 
 /**
- * - `Skipped`: a started operation gave way to another of its session, before it did anything
- * - `Deferred`: an operation that will not start
- * - `Named`: anything else a running operation says of itself
- * - `Opened`: a process began to work, so that one before it is gone
+ * - `Skipped`: a started operation gave way to another of its session before it did anything
+ * - `Deferred`: an operation will not start
+ * - `Named`: any other line that names an operation
+ * - `Opened`: a process began to work, so the one before it may be gone
  */
 export type Event = Data.TaggedEnum<{
-  Started: OfOperation
-  Ended: OfOperation & { readonly how: "done" | "failed" }
-  Skipped: OfOperation
-  Deferred: OfOperation
-  Named: OfOperation
-  Buffered: OfMessage
-  Promoted: OfMessage & { readonly seq: number | null }
+  Started: OperationFields
+  Ended: OperationFields
+  Skipped: OperationFields
+  Deferred: OperationFields
+  Named: OperationFields
+  Buffered: MessageFields
+  Promoted: MessageFields & { readonly seq: number | null }
   Opened: {}
 }>
 export const Event = Data.taggedEnum<Event>()
@@ -50,13 +51,13 @@ export const Event = Data.taggedEnum<Event>()
 export type OperationEvent = Exclude<Event, { readonly _tag: "Buffered" | "Promoted" | "Opened" }>
 export type MessageEvent = Extract<Event, { readonly _tag: "Buffered" | "Promoted" }>
 
-/** A line of the trail; `at` in epoch milliseconds (of a zone the log does not name), null if it has no time. */
-export interface Line<E extends Event = Event> extends Shown {
+/** A line about an event. `at` is in epoch milliseconds, read as UTC, and null if the line has no time. */
+export interface Line<E extends Event = Event> extends QuotedLine {
   readonly at: number | null
   readonly event: E
 }
 
-/** What the lines contradict, without the text of it. */
+/** The kinds of violation. */
 export type Fault =
   | "another-session"
   | "changed-id"
@@ -70,27 +71,27 @@ export type Fault =
   | "out-of-order"
   | "no-message-lines"
 
-/** One violation, with the lines that show it in the order of the log. */
+/** One violation, and the lines that show it in the order of the log. */
 export interface Finding {
   readonly fault: Fault
   readonly session: string
   readonly text: string
-  readonly lines: ReadonlyArray<Shown>
+  readonly lines: ReadonlyArray<QuotedLine>
   readonly at: number | null
 }
 
-/** What is remembered of a line. */
-export interface Timed extends Shown {
+/** The part of a line that is kept for later findings. */
+export interface TimedLine extends QuotedLine {
   readonly at: number | null
 }
 
-export const withTime = ({ at, file, line, text }: Timed): Timed => ({ file, line, text, at })
+export const toTimedLine = ({ at, file, line, text }: TimedLine): TimedLine => ({ file, line, text, at })
 
 export const makeFinding = (
   fault: Fault,
   session: string,
   text: string,
-  ...lines: readonly [Timed, ...ReadonlyArray<Shown>]
+  ...lines: readonly [TimedLine, ...ReadonlyArray<QuotedLine>]
 ): Finding => ({
   fault,
   session,
