@@ -18,7 +18,7 @@ export const layer = ({ seed, variant }: Scenario) => {
     () => ({ text: summary("the batches"), delay: random.between(FASTEST_SUMMARY, SLOWEST_SUMMARY) })
   ])
   const store =
-    variant === "rotating ids" ? Layer.provide(RotatingIds.layer, Sqlite.layerTemporary) : Sqlite.layerTemporary
+    variant === "rotating ids" ? Layer.provideMerge(RotatingIds.layer, Sqlite.layerTemporary) : Sqlite.layerTemporary
   const gateway = Gateway.layer({
     policy: policyOf(variant),
     routes: [{ ...route, timeout: PATIENCE, idleTimeout: PATIENCE }]

@@ -35,7 +35,7 @@ import { redact } from "../message/Redaction.ts"
 import type { SessionId } from "../session/Session.ts"
 import type { StoreError, UnknownSession } from "../session/SessionError.ts"
 import * as SessionStats from "../session/SessionStats.ts"
-import { SessionStore } from "../store/SessionStore.ts"
+import { SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import { Summarizer } from "../summary/Summarizer.ts"
 import { inUse } from "../message/Tokens.ts"
 
@@ -122,6 +122,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const store = yield* SessionStore
   const env = {
     store,
+    counters: yield* SessionCounters,
     summarizer: yield* Summarizer,
     counter: yield* inUse,
     policy,
@@ -221,7 +222,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   const count = (sessionId: SessionId, exit: Exit.Exit<CompressionResult, Failure>) =>
     Effect.ignoreLogged(
-      env.store.count(sessionId, Exit.isSuccess(exit) ? SessionStats.countsOfResult(exit.value) : { failed: 1 })
+      env.counters.count(sessionId, Exit.isSuccess(exit) ? SessionStats.countsOfResult(exit.value) : { failed: 1 })
     )
 
   /** Finds the equal operation or begins one: a single step as seen by other fibers. */

@@ -69,14 +69,14 @@ const underLease = Effect.fnUntraced(function* (
     state = next
     healed.push(segment.id)
     yield* LogLines.logHealed(sessionId, operationId, segment, state.generation)
-    yield* Effect.ignoreLogged(env.store.count(sessionId, { healed: 1 }))
+    yield* Effect.ignoreLogged(env.counters.count(sessionId, { healed: 1 }))
     yield* onHealed(segment.id, state.generation)
   }
 })
 
-const healable = ({ store }: Environment, { segments }: State) =>
+const healable = ({ counters }: Environment, { segments }: State) =>
   Effect.filter(segments.filter(isDegraded), ({ id }) =>
-    Effect.map(store.healTries(id, 0), (tries) => tries < MOST_TRIES)
+    Effect.map(counters.healTries(id, 0), (tries) => tries < MOST_TRIES)
   )
 
 /** What a summary may take: the extract in its place may have been smaller. */
@@ -84,7 +84,7 @@ const roomOf = ({ policy }: Environment, { system }: State): number => shares(po
 
 const healOne = (env: Environment, lease: Lease, state: State, degraded: Segment, id: string) =>
   Effect.gen(function* () {
-    const { counter, store, summarizer } = env
+    const { counter, counters, store, summarizer } = env
     const { sessionId } = state
     const entries = yield* store.range(sessionId, degraded.fromSeq, degraded.toSeq)
     const result = yield* Effect.interruptible(
@@ -99,14 +99,14 @@ const healOne = (env: Environment, lease: Lease, state: State, degraded: Segment
           merges: [],
           onExhausted: "fail",
           onProgress: () => Effect.void,
-          onSpent: (spent) => Effect.ignoreLogged(store.count(sessionId, spent))
+          onSpent: (spent) => Effect.ignoreLogged(counters.count(sessionId, spent))
         })
       )
     )
     if (result._tag === "Left") {
       // While every route is paused nothing was tried.
       const { errors, paused } = result.left
-      if (errors.length > 0 || paused.length === 0) yield* store.healTries(degraded.id, 1)
+      if (errors.length > 0 || paused.length === 0) yield* counters.healTries(degraded.id, 1)
       return undefined
     }
     const { model, text } = result.right

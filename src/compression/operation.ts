@@ -3,15 +3,16 @@ import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
 import { type ModelError, InvalidSummary } from "../model/ModelError.ts"
 import type { Options as CompressionHooks } from "./CompressionHooks.ts"
 import type { CompressionPolicy } from "./CompressionPolicy.ts"
-import { CompressionFailed, type CompressionResult, type Outcome } from "../session/CompressionResult.ts"
+import { CompressionFailed, CompressionResult, type Outcome } from "../session/CompressionResult.ts"
 import * as Ledger from "../ledger/Ledger.ts"
 import * as Plan from "./Plan.ts"
 import type { SessionId, State } from "../session/Session.ts"
-import type { StoreError, UnknownSession } from "../session/SessionError.ts"
-import type { Lease as StoreLease, SessionStore } from "../store/SessionStore.ts"
+import { StoreError, type UnknownSession } from "../session/SessionError.ts"
+import type { Lease as StoreLease, SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import type { Summarizer } from "../summary/Summarizer.ts"
 import { type Counter, calibrated } from "../message/Tokens.ts"
 import type * as View from "../view/View.ts"
@@ -27,7 +28,8 @@ import * as SegmentTree from "../handoff/segmentTree.ts"
 import { monotonicMillis } from "../concurrency/monotonicClock.ts"
 
 export interface Environment {
-  readonly store: Context.Tag.Service<SessionStore>
+  readonly store: SessionStore["Type"]
+  readonly counters: SessionCounters["Type"]
   readonly summarizer: Context.Tag.Service<Summarizer>
   readonly counter: Counter
   readonly policy: CompressionPolicy
@@ -67,12 +69,18 @@ const underLease = Effect.fnUntraced(function* (
   order: CompressionRequest,
   { lease, waitedFor }: Held
 ) {
-  const other = waitedFor === undefined ? undefined : yield* env.store.outcome(waitedFor, order.key)
+  const other = waitedFor === undefined ? undefined : yield* readOutcome(env, waitedFor, order.key)
   if (other !== undefined) {
     yield* LogLines.logJoined(order.sessionId, other.operationId)
     return "errors" in other ? yield* other : joinResult(other)
   }
-  const publish = (ended: CompressionResult | CompressionFailed) => env.store.publish(order.key, ended)
+  const publish = (ended: CompressionResult | CompressionFailed) =>
+    env.store.publish({
+      sessionId: order.sessionId,
+      operationId: order.operationId,
+      requestKey: order.key,
+      outcome: encodeOutcome(ended)
+    })
   const result = yield* Effect.tapErrorTag(compress(env, order, lease), "CompressionFailed", (failed) =>
     // It failed whether or not others can read so.
     Effect.ignoreLogged(publish(withoutQuotes(failed)))
@@ -81,6 +89,22 @@ const underLease = Effect.fnUntraced(function* (
   if (result.snapshotId !== null) yield* Effect.ignoreLogged(publish(withoutDetails(result)))
   return result
 })
+
+const PublishedText = Schema.parseJson(Schema.Union(CompressionFailed, CompressionResult))
+/** An outcome as text, for the store. */
+export const encodeOutcome = Schema.encodeSync(PublishedText)
+export const decodeOutcome = Schema.decode(PublishedText)
+
+/** Reads how an equal request of another process ended. */
+const readOutcome = (env: Environment, operationId: string, key: string) =>
+  Effect.flatMap(env.store.outcome(operationId, key), (text) =>
+    text === null
+      ? Effect.succeed(undefined)
+      : Effect.mapError(
+          decodeOutcome(text),
+          ({ message }) => new StoreError({ operation: "read an outcome", reason: "corrupt", detail: message })
+        )
+  )
 
 /** Details may quote a rejected answer, no word of which is to reach the store. */
 const withoutDetails = (result: CompressionResult): CompressionResult => ({
@@ -101,7 +125,7 @@ export const joinResult = (result: CompressionResult): CompressionResult =>
   result.outcome === "committed" || result.outcome === "degraded" ? { ...result, outcome: "joined" } : result
 
 const compress = Effect.fnUntraced(function* (env: Environment, order: CompressionRequest, lease: StoreLease) {
-  const { counter, store, summarizer } = env
+  const { counter, counters, store, summarizer } = env
   const { focus, operationId, sessionId } = order
   const startedAt = yield* monotonicMillis
   yield* awaitBudget
@@ -161,15 +185,14 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Compressi
         merges: plan.merges,
         onExhausted: env.policy.onExhausted,
         onProgress: order.onProgress,
-        onSpent: (spent) => Effect.ignoreLogged(store.count(sessionId, spent))
+        onSpent: (spent) => Effect.ignoreLogged(counters.count(sessionId, spent))
       })
     ).pipe(Effect.mapError(({ errors }) => new CompressionFailed({ sessionId, operationId, errors })))
     const { attempts, budgetLeft, modelCalls, tokensSpent } = summary
     const spent = { attempts, budgetLeft, modelCalls, tokensSpent }
 
-    const known = yield* foldInSlices(plan.material, yield* store.ledger(sessionId), (ledger, entry) =>
-      Ledger.add(ledger, [entry])
-    )
+    const covered = yield* Ledger.decode(yield* store.ledger(sessionId))
+    const known = yield* foldInSlices(plan.material, covered, (ledger, entry) => Ledger.add(ledger, [entry]))
     yield* awaitBudget
     const latest = yield* store.state(sessionId)
     const isSuperseded = latest.generation !== state.generation
@@ -181,7 +204,9 @@ const compress = Effect.fnUntraced(function* (env: Environment, order: Compressi
     }
 
     const { commit, condensed } = drafted
-    const committed = yield* Effect.either(store.commit(lease, { ...commit, base: state.generation }))
+    const committed = yield* Effect.either(
+      store.commit(lease, { ...commit, base: state.generation, ledger: Ledger.encode(commit.ledger) })
+    )
     if (committed._tag === "Left") {
       if (committed.left._tag === "StoreError") return yield* committed.left
       const { message, superseded } = committed.left

@@ -39,7 +39,7 @@ import {
   TurnInterrupted,
   type UnknownSession
 } from "../session/SessionError.ts"
-import { type Delivery, SessionStore } from "../store/SessionStore.ts"
+import { type Delivery, SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import * as Summarizer from "../summary/Summarizer.ts"
 import { inUse } from "../message/Tokens.ts"
 import type { Turn } from "./Turn.ts"
@@ -189,6 +189,7 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
  */
 export const make = Effect.fnUntraced(function* (options: Options) {
   const store = yield* SessionStore
+  const counters = yield* SessionCounters
   const compressor = yield* Compressor.Compressor
   const services = yield* Effect.context<ModelClients.ModelClients | RoutePauses.RoutePauses>()
   const counter = yield* inUse
@@ -231,7 +232,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   ): Effect.Effect<A, E | TurnFailure, R> => {
     const interruptible = stopSignals.interruptible(sessionId, () => new TurnInterrupted({ sessionId }))
     const runAgent = ({ lease }: HoldLease.Held) => {
-      const { checkEnd, turn } = makeTurn({ store, compressor, counter }, lease)
+      const { checkEnd, turn } = makeTurn({ store, counters, compressor, counter }, lease)
       return Effect.ensuring(interruptible(agent(turn)), checkEnd)
     }
     const answered = underTurnLease(sessionId, runAgent, wait)
@@ -259,7 +260,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     compress: compressor.compress,
     heal: compressor.heal,
     events: compressor.events,
-    stats: store.stats,
+    stats: counters.stats,
     view,
     reset,
     rewind,

@@ -12,7 +12,7 @@ import {
 import type { Compressor } from "../compression/Compressor.ts"
 import type { InvalidMessage, Message } from "../message/Message.ts"
 import { isDegraded, type SessionId, type State } from "../session/Session.ts"
-import type { Lease, SessionStore } from "../store/SessionStore.ts"
+import type { Lease, SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import { type Counter, calibrated, overhead, total } from "../message/Tokens.ts"
 import type { StepOptions, StepUsage, Turn, TurnError } from "./Turn.ts"
 import type * as View from "../view/View.ts"
@@ -24,6 +24,7 @@ import * as IncrementalView from "../view/incrementalView.ts"
 
 export interface TurnEnvironment {
   readonly store: SessionStore["Type"]
+  readonly counters: SessionCounters["Type"]
   readonly compressor: Compressor["Type"]
   readonly counter: Counter
 }
@@ -37,9 +38,9 @@ export interface TurnHandle {
 /** Compressions a step waits for, after the first, when the one before left too much. */
 const MOST_REPLANS = 2
 
-export const makeTurn = ({ compressor, counter, store }: TurnEnvironment, lease: Lease): TurnHandle => {
+export const makeTurn = ({ compressor, counter, counters, store }: TurnEnvironment, lease: Lease): TurnHandle => {
   const { sessionId } = lease
-  const countWaiting = makeWaitCounter(store, sessionId)
+  const countWaiting = makeWaitCounter(counters, sessionId)
   let last: LastView | undefined
 
   const assembleStep = (state: State, options: StepOptions): Effect.Effect<Step> =>
@@ -209,7 +210,7 @@ const isOverflow = (error: unknown): boolean => Predicate.isTagged(error, "Conte
 // ── waiting ──
 
 /** Adds the time that the steps of one turn wait for compressions to the session's statistics. */
-const makeWaitCounter = (store: SessionStore["Type"], sessionId: SessionId) => {
+const makeWaitCounter = (counters: SessionCounters["Type"], sessionId: SessionId) => {
   let hasWaited = false
 
   const addWait = (milliseconds: number) =>
@@ -218,7 +219,7 @@ const makeWaitCounter = (store: SessionStore["Type"], sessionId: SessionId) => {
       const turnsWaited = hasWaited ? 0 : 1
       hasWaited = true
       const counts = { turnsWaited, waitedMs: milliseconds, longestWaitMs: milliseconds }
-      return Effect.ignoreLogged(store.count(sessionId, counts))
+      return Effect.ignoreLogged(counters.count(sessionId, counts))
     })
 
   /** Counts a wait that fails or is interrupted, too. */

@@ -82,7 +82,7 @@ const planRewind = Effect.fnUntraced(function* (store: Store, counter: Counter, 
   const text = Ledger.render(Ledger.withoutLive(ledger, open), counter, counter.text(base.manifest.ledger))
   const excerpts = base.manifest.excerpts.filter((excerpt) => excerpt.seq <= seq)
   const manifest = { ...base.manifest, live: open, excerpts, ledger: text }
-  return { base: now.generation, seq, manifest, ledger } satisfies Rewind
+  return { base: now.generation, seq, manifest, ledger: Ledger.encode(ledger) } satisfies Rewind
 })
 
 /** Null if the store refused: the session is at another generation by now. Uninterruptible, so that it gets its log line. */
@@ -120,7 +120,7 @@ const findRequestsBeforeTail = Effect.fnUntraced(function* (store: Store, { mani
 
 /** The ledger up to the tail of `base`: today's ledger if that covers no more, otherwise read again from the log. */
 const readLedgerAt = Effect.fnUntraced(function* (store: Store, now: State, base: State) {
-  const latest = yield* store.ledger(now.sessionId)
+  const latest = yield* Ledger.decode(yield* store.ledger(now.sessionId))
   if (base.generation === now.generation) return latest
   const { contextFrom, headTo, tailFrom } = base.manifest
   let ledger: Ledger.Ledger = { ...Ledger.empty, notes: latest.notes.filter(({ seq }) => seq < tailFrom) }

@@ -6,6 +6,7 @@
  * @since 0.1.0
  */
 import * as Config from "effect/Config"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
@@ -18,14 +19,14 @@ import * as AppendRow from "./store/appendRow.ts"
 import * as CrashRecovery from "./store/crashRecovery.ts"
 import { APPLICATION_ID, joinSideFile } from "./store/sideFile.ts"
 import * as HermesStatements from "./store/statements.ts"
-import * as ReadAhead from "../sqlite/readAhead.ts"
+import { makeReadAhead } from "../sqlite/log.ts"
 import * as Transaction from "../sqlite/transaction.ts"
 import { connectFile, inspectFile, toStoreError } from "../sqlite/file.ts"
 import * as Statements from "../sqlite/statements.ts"
 import * as MakeStore from "../sqlite/makeStore.ts"
 import { SessionId } from "../session/Session.ts"
 import type { StoreError } from "../session/SessionError.ts"
-import { SessionStore } from "../store/SessionStore.ts"
+import { type Services, SessionStore } from "../store/SessionStore.ts"
 import { inUse } from "../message/Tokens.ts"
 
 /**
@@ -66,7 +67,7 @@ export const make = Effect.fnUntraced(function* ({ durability, filename }: Optio
   const db = yield* Effect.acquireRelease(connectFile(side, synchronous, APPLICATION_ID), (db) =>
     Effect.sync(() => db.close())
   )
-  yield* MakeStore.upToDate(side)
+  yield* MakeStore.migrateFile(side)
   const counter = yield* inUse
   const hermes = yield* Effect.try({
     try: () => {
@@ -78,65 +79,70 @@ export const make = Effect.fnUntraced(function* ({ durability, filename }: Optio
   })
   const sql = Statements.prepareStatements(db, AppendRow.appendRow(hermes))
   const recovery = CrashRecovery.make(sql, hermes)
-  const arrivals = ForeignChanges.make(sql, hermes, counter, recovery.isSettled)
-  const block = Transaction.make(db, counter, sql, {
-    refresh: arrivals.refresh,
-    settle: recovery.settle,
-    ended: (outcome) => {
-      recovery.ended(outcome)
-      if (outcome !== "committed") arrivals.rolledBack()
+  const changes = ForeignChanges.make(sql, hermes, counter, recovery.isAgreed)
+  const connection = Transaction.make(db, counter, sql, {
+    refresh: changes.refresh,
+    recover: recovery.recover,
+    afterTransaction: (outcome) => {
+      recovery.afterTransaction(outcome)
+      if (outcome !== "committed") changes.forgetAdopted()
     },
-    rebase: (sessionId, state) => ShowView.showView(hermes, sessionId, state())
+    onNewBase: (sessionId, state) => ShowView.showView(hermes, sessionId, state())
   })
-  yield* block.writing("recover", filename, () => Either.right(() => {}))
-  // Later nobody could tell what Hermes has deleted or undone from what a crash has kept from it.
+  yield* connection.commitDurably("recover", filename, () => Either.right(() => {}))
+  // Forgets what was pending. The next start could not tell what Hermes deleted from what a crash kept from it.
   yield* Effect.addFinalizer(() =>
     Effect.withFiberRuntime((fiber) => {
-      if (recovery.isSettled()) block.attempt(fiber, "close", () => Either.right(() => {}))
+      if (recovery.isAgreed()) connection.tryCommit(fiber, "close", () => Either.right(() => {}))
       return Effect.void
     })
   )
-  return sharing(MakeStore.make(db, block), block, hermes)
+  return adoptBeforeUse(MakeStore.make(db, connection), connection, hermes)
 })
 
 const isSessionId = Schema.is(SessionId)
 
-/** Another process may be at a commit; who holds a session holds it longer. */
+/** Another process may be at a commit. One that holds a session holds it longer. */
 const moment = Schedule.upTo(Schedule.spaced("50 millis"), "1 second")
 
-/** The same, with the sessions that nobody but Hermes has worked with so far. */
-const sharing = (store: SessionStore["Type"], block: Transaction.Block, hermes: HermesStatements.HermesStatements) => {
-  const { reading, resident } = block
-  const readAhead = ReadAhead.make(block)
-  const takenIn = (sessionId: SessionId) =>
+/** Adopts sessions that only Hermes has worked with so far, before they are used. */
+const adoptBeforeUse = (
+  services: Context.Context<Services>,
+  connection: Transaction.Connection,
+  hermes: HermesStatements.HermesStatements
+): Context.Context<Services> => {
+  const store = Context.get(services, SessionStore)
+  const { findResident, read } = connection
+  const readAhead = makeReadAhead(connection)
+
+  const adopt = (sessionId: SessionId) =>
     readAhead(
       sessionId,
-      reading("take in", sessionId, () => Either.map(resident(sessionId), () => () => {}))
+      read("adopt", sessionId, () => Either.map(findResident(sessionId), () => () => {}))
     )
 
-  const takenInIfKnown = (sessionId: SessionId) =>
-    Effect.catchTag(takenIn(sessionId), "UnknownSession", () => Effect.void)
+  const adoptIfKnown = (sessionId: SessionId) => Effect.catchTag(adopt(sessionId), "UnknownSession", () => Effect.void)
 
-  // What Hermes changed before a turn began must not supersede it.
+  // What Hermes changed before a lease was taken must not supersede it.
   const acquire: typeof store.acquire = (sessionId, request) =>
-    Effect.zipRight(takenInIfKnown(sessionId), store.acquire(sessionId, request))
+    Effect.zipRight(adoptIfKnown(sessionId), store.acquire(sessionId, request))
 
-  const known = reading("list sessions", "", () => {
+  const listIds = read("list sessions", "", () => {
     const ids = hermes.known.all().filter(isSessionId)
     return Either.right(() => ids)
   })
-  const sessions = Effect.flatMap(known, (ids) => Effect.forEach(ids, takenInIfKnown, { discard: true })).pipe(
+  const sessions = Effect.flatMap(listIds, (ids) => Effect.forEach(ids, adoptIfKnown, { discard: true })).pipe(
     Effect.zipRight(store.sessions)
   )
 
-  return SessionStore.of({ ...store, acquire, sessions })
+  return Context.add(services, SessionStore, SessionStore.of({ ...store, acquire, sessions }))
 }
 
 /**
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options) => Layer.scoped(SessionStore, make(options))
+export const layer = (options: Options) => Layer.scopedContext(make(options))
 
 /**
  * @since 0.1.0

@@ -2,6 +2,8 @@
  * The ledger: facts carried word for word, which plain code takes from the messages. It is always redacted and bounded
  * in size.
  */
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
 import { chooseCandidates } from "../message/fitText.ts"
 import {
   type AssistantFacts,
@@ -25,8 +27,9 @@ import type { Named, Rule } from "./factsInProse.ts"
 import { type FileAccess, isReadOnlyCommand } from "./factsInTools.ts"
 import { safeLine } from "../message/safeLine.ts"
 import { clipText } from "../message/text.ts"
-import type { Ledger, LedgerItem } from "./schema.ts"
+import { Ledger, type LedgerItem } from "./schema.ts"
 import type { Logged } from "../session/Session.ts"
+import { StoreError } from "../session/SessionError.ts"
 import type { Counter } from "../message/Tokens.ts"
 
 export { Ledger } from "./schema.ts"
@@ -43,6 +46,20 @@ export const empty: Ledger = {
   identifiers: [],
   calls: []
 }
+
+/** The ledger as text, for a store. */
+export const encode = (ledger: Ledger): string => JSON.stringify(ledger)
+
+/** Reads the text of a ledger; `null` stands for the empty one. Fails as `corrupt` if the text is no ledger. */
+export const decode = (text: string | null): Either.Either<Ledger, StoreError> =>
+  text === null
+    ? Either.right(empty)
+    : Either.mapLeft(
+        decodeText(text),
+        ({ message }) => new StoreError({ operation: "read the ledger", reason: "corrupt", detail: message })
+      )
+
+const decodeText = Schema.decodeEither(Schema.parseJson(Ledger))
 
 /**
  * Adds messages in the order of the log. Adding them one by one or all at once gives the same ledger, and costs only

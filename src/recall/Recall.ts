@@ -11,7 +11,7 @@ import { type Chunk, splitChunks, splitQueryWords } from "../store/searchQuery.t
 import type { Message } from "../message/Message.ts"
 import type { Logged, Segment, SessionId, State } from "../session/Session.ts"
 import type { StoreError, UnknownSegment, UnknownSession } from "../session/SessionError.ts"
-import { type SearchScope, SessionStore } from "../store/SessionStore.ts"
+import { type SearchScope, SessionIndex, SessionStore } from "../store/SessionStore.ts"
 
 /**
  * How many messages to find at most (10), and where: `everywhere` in the log, or only in messages that the view does
@@ -95,9 +95,10 @@ export class Recall extends Context.Tag("throughline/Recall")<
  */
 export const make = Effect.gen(function* () {
   const store = yield* SessionStore
+  const index = yield* SessionIndex
 
   const found = (sessionId: SessionId, chunks: ReadonlyArray<Chunk>, length: number) => (entry: Logged) =>
-    Effect.map(store.segmentOver(sessionId, entry.seq), (segment): Found => ({
+    Effect.map(index.segmentOver(sessionId, entry.seq), (segment): Found => ({
       sessionId,
       seq: entry.seq,
       role: entry.message.role,
@@ -112,11 +113,11 @@ export const make = Effect.gen(function* () {
     { limit = LIMIT, where = "everywhere" }: Options = {}
   ) {
     const state = yield* store.state(sessionId)
-    const places = where === "everywhere" ? everywhere(state) : outOfView(state)
+    const scope = where === "everywhere" ? everywhere(state) : outOfView(state)
     const most = Math.min(MOST, Math.floor(limit))
     if (!(most > 0)) return []
     const addressed = yield* Effect.forEach(yield* at(state, addressOf(query)), found(sessionId, [], LONG_EXCERPT))
-    const entries = yield* store.search(sessionId, query, { places, limit: most })
+    const entries = yield* index.search(sessionId, query, { scope, limit: most })
     const others = entries.filter(({ seq }) => addressed.every((entry) => entry.seq !== seq))
     return [...addressed, ...(yield* Effect.forEach(others, found(sessionId, splitChunks(query), EXCERPT)))].slice(
       0,
@@ -131,7 +132,7 @@ export const make = Effect.gen(function* () {
     segmentId: string,
     { fromSeq = 1, maxTokens = Number.POSITIVE_INFINITY }: ExpandOptions = {}
   ) {
-    const { segment, sessionId } = yield* store.segment(segmentId)
+    const { segment, sessionId } = yield* index.segment(segmentId)
     const entries: Array<Logged> = []
     let room = maxTokens
     let next = Math.max(segment.fromSeq, Math.floor(fromSeq))
@@ -154,7 +155,7 @@ export const make = Effect.gen(function* () {
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<Recall, never, SessionStore> = Layer.effect(Recall, make)
+export const layer: Layer.Layer<Recall, never, SessionStore | SessionIndex> = Layer.effect(Recall, make)
 
 const LIMIT = 10
 const MOST = 1_000

@@ -176,11 +176,16 @@ export const wholeLog: Manifest = {
  * Everything a view is derived from, at one moment: head, open requests and tail are the messages themselves.
  * `system` are the system messages the log begins with; they belong to no other part.
  *
+ * `base` identifies what the log grows from. States with the same object as `base` differ only in what was appended in
+ * between: manifest, head, segments and live requests are the same, and the shorter tail is the beginning of the longer.
+ * A store makes a new object, such as `{}`, whenever it cannot promise that.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface State {
   readonly sessionId: SessionId
+  readonly base: object
   readonly generation: number
   readonly lastSeq: number
   readonly manifest: Manifest

@@ -13,7 +13,6 @@ import { join } from "node:path"
 import * as Transaction from "./transaction.ts"
 import { connectFile, inspectFile } from "./file.ts"
 import * as MakeStore from "./makeStore.ts"
-import { SessionStore } from "../store/SessionStore.ts"
 import { inUse } from "../message/Tokens.ts"
 
 /**
@@ -42,7 +41,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     connectFile(options.filename, options.durability === "process" ? "OFF" : "FULL"),
     (db) => Effect.sync(() => db.close())
   )
-  yield* MakeStore.upToDate(options.filename)
+  yield* MakeStore.migrateFile(options.filename)
   yield* Effect.sync(() => db.pragma("busy_timeout = 0"))
   return MakeStore.make(db, Transaction.make(db, counter))
 })
@@ -51,7 +50,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options) => Layer.scoped(SessionStore, make(options))
+export const layer = (options: Options) => Layer.scopedContext(make(options))
 
 /**
  * @since 0.1.0
@@ -66,8 +65,7 @@ export const layerConfig = (options: Config.Config.Wrap<Options>) =>
  * @since 0.1.0
  * @category layers
  */
-export const layerTemporary = Layer.scoped(
-  SessionStore,
+export const layerTemporary = Layer.scopedContext(
   Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "throughline-"))),
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))

@@ -1,34 +1,26 @@
 /** Generations of the native store: commit, reset, rewind, and the snapshots they leave behind. */
 import * as Either from "effect/Either"
-import * as Schema from "effect/Schema"
-import { CompressionFailed, CompressionResult } from "../session/CompressionResult.ts"
-import * as Ledger from "../ledger/Ledger.ts"
 import { SessionId, snapshotId, wholeLog } from "../session/Session.ts"
 import type { State } from "../session/Session.ts"
 import { UnknownSnapshot } from "../session/SessionError.ts"
 import type { UnknownSession } from "../session/SessionError.ts"
 import { LeaseLost } from "../store/SessionStore.ts"
-import type { Commit, Committed, Lease, Rewind } from "../store/SessionStore.ts"
-import { advanceState, readManifest, type Resident, readStateParts, readState } from "./residentSessions.ts"
-import type { Answer, Block } from "./transaction.ts"
+import type { Commit, Committed, Lease, PublishedOutcome, Rewind } from "../store/SessionStore.ts"
+import { advanceResident, loadState, type Resident, stateOfResident } from "../store/residentSessions.ts"
+import type { AfterCommit, Connection } from "./transaction.ts"
 import { verifyLease } from "./leases.ts"
 import * as Rows from "./rows.ts"
 import * as UndoneRanges from "../session/undoneRanges.ts"
 
-const ledgerOf = Rows.rowReader("ledger", Ledger.Ledger)
-const Ended = Schema.Union(CompressionFailed, CompressionResult)
-const endedOf = Rows.rowReader("result", Ended)
-const encodeEnded = Schema.encodeSync(Schema.parseJson(Ended))
+type NewGeneration = Omit<Commit, "base">
 
-type Made = Omit<Commit, "base">
+export const make = (connection: Connection) => {
+  const { commitDurably, findResident, loader, onNewBase, read, residents, runRelaxed, sql } = connection
 
-export const make = (block: Block) => {
-  const { noting, reading, rebase, resident, residents, sql, writing } = block
-
-  /** Writes the next generation. No message is copied. */
-  const write = (sessionId: SessionId, current: Resident, made: Made, ledger: string, now: number) => {
+  /** Writes the next generation. Copies no message. */
+  const writeGeneration = (sessionId: SessionId, current: Resident, made: NewGeneration, now: number) => {
     const { generation, lastSeq } = current
-    // Names are unique even if the clock stands still.
+    // Later than the last one, so that names are unique even if the clock stands still.
     const at = Math.max(now, (sql.generation.get(sessionId)?.at ?? -1) + 1)
     const left = snapshotId(sessionId, at)
     for (const segment of made.segments) {
@@ -38,68 +30,65 @@ export const make = (block: Block) => {
     }
     const manifest = JSON.stringify(made.manifest)
     sql.saveGeneration.run(sessionId, generation + 1, manifest, lastSeq, left, made.operationId, at)
-    sql.saveLedger.run(sessionId, ledger)
+    if (made.ledger === null) sql.clearLedger.run(sessionId)
+    else sql.saveLedger.run(sessionId, made.ledger)
     return { generation: generation + 1, snapshotId: left }
   }
 
-  /** Reads the new base back. What others hold of the old one stays as it is. */
-  const reread = (sessionId: SessionId, current: Resident, made: Made, now: number) => {
-    const written = write(sessionId, current, made, JSON.stringify(made.ledger), now)
+  /** Reads the new base from disk. States that callers hold of the old one stay as they are. */
+  const commitAndReload = (sessionId: SessionId, current: Resident, made: NewGeneration, now: number) => {
+    const written = writeGeneration(sessionId, current, made, now)
     const { lastSeq, usage } = current
-    const parts = readStateParts(sql, sessionId, made.manifest, lastSeq)
-    const state: State = { sessionId, generation: written.generation, lastSeq, usage, ...parts }
-    rebase(sessionId, () => state)
+    const { generation } = written
+    const state = loadState(loader, { sessionId, generation, lastSeq, usage, manifest: made.manifest })
+    onNewBase(sessionId, () => state)
     return (): Committed => {
       residents.forget(sessionId)
       return { ...written, state }
     }
   }
 
-  /** The same where memory has all that is left. */
-  const advance = (sessionId: SessionId, current: Resident, made: Commit, now: number) => {
-    const next = advanceState(current, { ...made.manifest }, made.segments)
-    if (next === undefined) return reread(sessionId, current, made, now)
-    const ledger = JSON.stringify(made.ledger)
-    const written = write(sessionId, current, made, ledger, now)
-    rebase(sessionId, () => readState(sessionId, next))
+  /** Makes the new base of what is in memory, if that holds all of it. */
+  const commitInMemory = (sessionId: SessionId, current: Resident, made: NewGeneration, now: number) => {
+    const next = advanceResident(current, made.manifest, made.segments)
+    if (next === undefined) return commitAndReload(sessionId, current, made, now)
+    const written = writeGeneration(sessionId, current, made, now)
+    onNewBase(sessionId, () => stateOfResident(sessionId, next))
     return (): Committed => {
       residents.replace(sessionId, next)
-      // A copy: what was cut out of a message keeps the whole of it in memory.
-      residents.know(next, structuredClone(made.ledger), ledger.length)
-      return { ...written, state: readState(sessionId, next) }
+      return { ...written, state: stateOfResident(sessionId, next) }
     }
   }
 
-  /** A generation that ends the turn and the operation under way: what they know of the session is no longer so. */
-  const supersede = (sessionId: SessionId, current: Resident, made: Made, now: number) => {
+  /** Makes a generation that ends the turn and the operation under way: what they know of the session is out of date. */
+  const supersede = (sessionId: SessionId, current: Resident, made: NewGeneration, now: number) => {
     sql.nextEpoch.run(sessionId)
     sql.revokeLease.run(sessionId, "operation")
-    return reread(sessionId, { ...current, usage: null }, made, now)
+    return commitAndReload(sessionId, { ...current, usage: null }, made, now)
   }
 
   const commit = (lease: Lease, made: Commit) =>
-    writing("commit", lease.sessionId, (now): Answer<Committed, LeaseLost> => {
+    commitDurably("commit", lease.sessionId, (now): AfterCommit<Committed, LeaseLost> => {
       const verified = Either.filterOrLeft(
-        verifyLease(block, lease),
+        verifyLease(connection, lease),
         (current) => current.generation === made.base,
         () => new LeaseLost({ name: "operation", superseded: true })
       )
-      return Either.map(verified, (current) => advance(lease.sessionId, current, made, now))
+      return Either.map(verified, (current) => commitInMemory(lease.sessionId, current, made, now))
     })
 
   const reset = (sessionId: SessionId) =>
-    writing("reset", sessionId, (now): Answer<Committed, UnknownSession> =>
-      Either.map(resident(sessionId), (current) => {
+    commitDurably("reset", sessionId, (now): AfterCommit<Committed, UnknownSession> =>
+      Either.map(findResident(sessionId), (current) => {
         const from = current.lastSeq + 1
         const manifest = { ...wholeLog, contextFrom: from, tailFrom: from, undone: current.manifest.undone }
-        const made = { operationId: "reset", manifest, segments: [], ledger: Ledger.empty }
-        return supersede(sessionId, current, made, now)
+        return supersede(sessionId, current, { operationId: "reset", manifest, segments: [], ledger: null }, now)
       })
     )
 
   const rewind = (sessionId: SessionId, { base, ledger, manifest, seq }: Rewind) =>
-    writing("rewind", sessionId, (now): Answer<Committed | null, UnknownSession> =>
-      Either.map(resident(sessionId), (current) => {
+    commitDurably("rewind", sessionId, (now): AfterCommit<Committed | null, UnknownSession> =>
+      Either.map(findResident(sessionId), (current) => {
         if (current.generation !== base) return () => null
         const undone = UndoneRanges.undoAfter(current.manifest.undone, seq, current.lastSeq)
         const made = { operationId: "rewind", manifest: { ...manifest, undone }, segments: [], ledger }
@@ -108,64 +97,46 @@ export const make = (block: Block) => {
     )
 
   const stateAt = (sessionId: SessionId, seq: number) =>
-    reading("stateAt", sessionId, (): Answer<State, UnknownSession> =>
-      Either.map(resident(sessionId), ({ manifest: { undone } }) => {
+    read("stateAt", sessionId, (): AfterCommit<State, UnknownSession> =>
+      Either.map(findResident(sessionId), ({ manifest: { undone } }) => {
         const row = sql.generationBefore.get(sessionId, seq + 1)
-        const manifest = { ...readManifest(row), undone }
-        const parts = readStateParts(sql, sessionId, manifest, seq)
-        return () => ({ sessionId, generation: row?.generation ?? 0, lastSeq: seq, usage: null, ...parts })
+        const manifest = { ...Rows.manifestOfGeneration(row), undone }
+        const generation = row?.generation ?? 0
+        const state = loadState(loader, { sessionId, generation, lastSeq: seq, usage: null, manifest })
+        return () => state
       })
     )
 
   const ledger = (sessionId: SessionId) =>
-    reading("ledger", sessionId, () =>
-      Either.map(resident(sessionId), (current) => {
-        const { ledger: known } = current
-        if (known !== undefined) return () => known
-        const body = sql.ledger.get(sessionId)
-        const read = body === undefined ? Ledger.empty : ledgerOf(body)
-        return () => {
-          residents.know(current, read, body?.length ?? 0)
-          return read
-        }
+    read("ledger", sessionId, () =>
+      Either.map(findResident(sessionId), () => {
+        const text = sql.ledger.get(sessionId) ?? null
+        return () => text
       })
     )
 
   const snapshot = (id: string) =>
-    reading("snapshot", id, (): Answer<State, UnknownSnapshot> => {
+    read("snapshot", id, (): AfterCommit<State, UnknownSnapshot> => {
       const left = sql.leftBehind.get(id)
       if (left === undefined) return Either.left(new UnknownSnapshot({ snapshotId: id }))
       const sessionId = SessionId.make(left.session_id)
-      const manifest = readManifest(sql.manifestOf.get(sessionId, left.generation))
-      const parts = readStateParts(sql, sessionId, manifest, left.left_seq)
-      return Either.right(() => ({
-        sessionId,
-        generation: left.generation,
-        lastSeq: left.left_seq,
-        usage: null,
-        ...parts
-      }))
+      const { generation, left_seq: lastSeq } = left
+      const manifest = Rows.manifestOfGeneration(sql.manifestOf.get(sessionId, generation))
+      const state = loadState(loader, { sessionId, generation, lastSeq, usage: null, manifest })
+      return Either.right(() => state)
     })
 
-  const healTries = (segmentId: string, more: number) =>
-    writing("healTries", segmentId, () => {
-      const tries = (sql.healTries.get(segmentId) ?? 0) + more
-      if (more > 0) sql.saveHealTries.run(segmentId, tries)
-      return Either.right(() => tries)
-    })
-
-  const publish = (requestKey: string, ended: typeof Ended.Type) =>
-    noting("publish", ended.sessionId, () => {
-      sql.publish.run(ended.operationId, ended.sessionId, requestKey, encodeEnded(ended))
+  const publish = ({ operationId, outcome, requestKey, sessionId }: PublishedOutcome) =>
+    runRelaxed("publish", sessionId, () => {
+      sql.publish.run(operationId, sessionId, requestKey, outcome)
       return Either.right(() => {})
     })
 
   const outcome = (operationId: string, requestKey: string) =>
-    reading("outcome", operationId, () => {
-      const row = sql.outcome.get(operationId, requestKey)
-      const ended = row === undefined ? undefined : endedOf(row)
-      return Either.right(() => ended)
+    read("outcome", operationId, () => {
+      const text = sql.outcome.get(operationId, requestKey) ?? null
+      return Either.right(() => text)
     })
 
-  return { commit, reset, rewind, stateAt, ledger, snapshot, healTries, publish, outcome }
+  return { commit, reset, rewind, stateAt, ledger, snapshot, publish, outcome }
 }

@@ -1,6 +1,14 @@
 /**
- * Group commit: what is asked for in the same turn of the event loop waits for the disk once, together. Who comes first
- * does not wait for others; each is told after the commit that holds it, and alone of what is wrong with it.
+ * Group commit: deliveries that arrive in one turn of the event loop wait for the disk once, together.
+ *
+ * - No leader: a caller that is alone in its loop turn commits its item at once. If it is not alone, or the file is
+ *   busy, it becomes the leader.
+ * - Leader: lets the loop turn end, commits its item and those queued meanwhile in one transaction, resumes their
+ *   callers, and hands the lead to the first caller that is still in the queue.
+ * - Meanwhile: every other caller queues its item.
+ *
+ * A caller is resumed after the commit that holds its item. If a commit fails, each item is tried alone, so that one bad
+ * item fails by itself.
  */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -13,78 +21,80 @@ import { retryWhileBusy, isBusy } from "./transaction.ts"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
-/** All items in one transaction: an outcome for each, or nothing was done. */
-export type Attempt<A, B, E> = (
+/** Commits all items in one transaction: a result for each, or nothing was written. */
+export type CommitItems<A, B, E> = (
   fiber: AnyFiber,
   items: Arr.NonEmptyReadonlyArray<A>
 ) => Either.Either<Arr.NonEmptyReadonlyArray<Either.Either<B, E>>, StoreError>
 
-interface Waiting<A, B, E> {
+interface Queued<A, B, E> {
   readonly item: A
-  readonly resume: (outcome: Effect.Effect<B, E | StoreError>) => void
+  readonly resume: (result: Effect.Effect<B, E | StoreError>) => void
 }
 
 /** A commit is one step of the event loop, and must not hold it for long. */
-const MOST = 100
+const LARGEST_GROUP = 100
 
-export const make = <A, B, E>(attempt: Attempt<A, B, E>) => {
-  const queue: Array<Waiting<A, B, E>> = []
-  /** Somebody will commit what is in the queue, after what is his own. */
-  let isLed = false
-  let last: { readonly turn: number; readonly by: FiberId.FiberId } = { turn: -1, by: FiberId.none }
+export const make = <A, B, E>(commitItems: CommitItems<A, B, E>) => {
+  const queue: Array<Queued<A, B, E>> = []
+  let hasLeader = false
+  let lastCommit: { readonly turn: number; readonly by: FiberId.FiberId } = { turn: -1, by: FiberId.none }
 
-  const once = (fiber: AnyFiber, items: Arr.NonEmptyReadonlyArray<A>) => {
-    last = { turn: currentLoopTurn(), by: fiber.id() }
-    return attempt(fiber, items)
+  const commitOnce = (fiber: AnyFiber, items: Arr.NonEmptyReadonlyArray<A>) => {
+    lastCommit = { turn: currentLoopTurn(), by: fiber.id() }
+    return commitItems(fiber, items)
   }
 
-  /** Who commits again and again within a turn is alone: there is nothing to gain by waiting. */
-  const hasCompany = (fiber: AnyFiber) => isLed || (last.turn === currentLoopTurn() && last.by !== fiber.id())
+  /** A fiber that commits again and again in one loop turn is alone: it gains nothing by waiting for others. */
+  const isAlone = (fiber: AnyFiber) =>
+    !hasLeader && (lastCommit.turn !== currentLoopTurn() || lastCommit.by === fiber.id())
 
-  const patiently = (items: Arr.NonEmptyReadonlyArray<A>) =>
+  const commitWhenFree = (items: Arr.NonEmptyReadonlyArray<A>) =>
     retryWhileBusy(
-      Effect.withFiberRuntime<Arr.NonEmptyReadonlyArray<Either.Either<B, E>>, StoreError>((fiber) => once(fiber, items))
+      Effect.withFiberRuntime<Arr.NonEmptyReadonlyArray<Either.Either<B, E>>, StoreError>((fiber) =>
+        commitOnce(fiber, items)
+      )
     )
 
-  const alone = (item: A) => Effect.either(Effect.flatMap(patiently([item]), Arr.headNonEmpty))
+  const commitAlone = (item: A) => Effect.either(Effect.flatMap(commitWhenFree([item]), Arr.headNonEmpty))
 
-  const together = (items: Arr.NonEmptyReadonlyArray<A>) =>
-    Effect.catchAll(patiently(items), (error) =>
+  const commitGroup = (items: Arr.NonEmptyReadonlyArray<A>) =>
+    Effect.catchAll(commitWhenFree(items), (error) =>
       isBusy(error) || items.length === 1
         ? Effect.succeed(Arr.map(items, () => Either.left(error)))
-        : Effect.forEach(items, alone)
+        : Effect.forEach(items, commitAlone)
     )
 
   const lead = (own: A): Effect.Effect<B, E | StoreError> =>
     Effect.flatMap(yieldToLoop, () => {
-      const others = queue.splice(0, MOST - 1)
-      return Effect.flatMap(together([own, ...others.map(({ item }) => item)]), (outcomes) => {
-        for (const [{ resume }, outcome] of Arr.zip(others, Arr.tailNonEmpty(outcomes))) resume(outcome)
-        handOver()
-        return Arr.headNonEmpty(outcomes)
+      const others = queue.splice(0, LARGEST_GROUP - 1)
+      return Effect.flatMap(commitGroup([own, ...others.map(({ item }) => item)]), (results) => {
+        for (const [{ resume }, result] of Arr.zip(others, Arr.tailNonEmpty(results))) resume(result)
+        handOverLead()
+        return Arr.headNonEmpty(results)
       })
     })
 
-  const handOver = () => {
+  const handOverLead = () => {
     const next = queue.shift()
-    isLed = next !== undefined
+    hasLeader = next !== undefined
     next?.resume(lead(next.item))
   }
 
-  const joined = (item: A): Effect.Effect<B, E | StoreError> =>
+  const leadOrQueue = (item: A): Effect.Effect<B, E | StoreError> =>
     Effect.uninterruptible(
       Effect.async((resume) => {
-        if (isLed) return void queue.push({ item, resume })
-        isLed = true
+        if (hasLeader) return void queue.push({ item, resume })
+        hasLeader = true
         resume(lead(item))
       })
     )
 
   return (item: A): Effect.Effect<B, E | StoreError> =>
     Effect.withFiberRuntime((fiber) => {
-      if (hasCompany(fiber)) return joined(item)
-      const answer = once(fiber, [item])
-      if (Either.isRight(answer)) return Arr.headNonEmpty(answer.right)
-      return isBusy(answer.left) ? joined(item) : Either.left(answer.left)
+      if (!isAlone(fiber)) return leadOrQueue(item)
+      const committed = commitOnce(fiber, [item])
+      if (Either.isRight(committed)) return Arr.headNonEmpty(committed.right)
+      return isBusy(committed.left) ? leadOrQueue(item) : Either.left(committed.left)
     })
 }

@@ -1,4 +1,4 @@
-/** The inbox of the native store: what comes together is on disk, numbered and acknowledged with one commit. */
+/** The inbox of the native store: what arrives together is on disk, numbered and acknowledged with one commit. */
 import * as Arr from "effect/Array"
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -9,17 +9,17 @@ import { IdempotencyConflict, type StoreError } from "../session/SessionError.ts
 import type { Delivery } from "../store/SessionStore.ts"
 import * as GroupCommit from "./groupCommit.ts"
 import { withSpanIfTraced } from "../concurrency/tracedOnly.ts"
-import type { Block } from "./transaction.ts"
+import type { Connection } from "./transaction.ts"
 
-interface Arriving extends Delivery {
+interface Arrival extends Delivery {
   readonly sessionId: SessionId
   readonly message: Message
 }
 
-export const make = ({ attempt, counter, residents, sql }: Block) => {
-  /** A Left has written nothing. */
-  const take = (arriving: Arriving, now: number): Either.Either<Receipt, IdempotencyConflict> => {
-    const { key, kind, message, sessionId } = arriving
+export const make = ({ counter, residents, sql, tryCommit }: Connection) => {
+  /** Fails without having written anything. */
+  const insertOrFindDelivery = (arrival: Arrival, now: number): Either.Either<Receipt, IdempotencyConflict> => {
+    const { key, kind, message, sessionId } = arrival
     const body = JSON.stringify(message)
     const digest = key === undefined ? "" : createHash("sha256").update(kind).update(body).digest("hex")
     const earlier = key === undefined ? undefined : sql.key.get(sessionId, key)
@@ -29,14 +29,14 @@ export const make = ({ attempt, counter, residents, sql }: Block) => {
         : Either.left(new IdempotencyConflict({ sessionId, key }))
     }
     if (residents.peek(sessionId) === undefined) sql.open.run(sessionId, now)
-    const arrival = Number(sql.deliver.run(sessionId, kind, counter.message(message), body, now).lastInsertRowid)
-    if (key !== undefined) sql.saveKey.run(sessionId, key, arrival, digest)
-    return Either.right({ sessionId, arrival, duplicate: false })
+    const number = Number(sql.deliver.run(sessionId, kind, counter.message(message), body, now).lastInsertRowid)
+    if (key !== undefined) sql.saveKey.run(sessionId, key, number, digest)
+    return Either.right({ sessionId, arrival: number, duplicate: false })
   }
 
-  const taken = GroupCommit.make<Arriving, Receipt, IdempotencyConflict>((fiber, together) =>
-    attempt(fiber, "deliver", (now) => {
-      const receipts = Arr.map(together, (arriving) => take(arriving, now))
+  const commitWithOthers = GroupCommit.make<Arrival, Receipt, IdempotencyConflict>((fiber, arrivals) =>
+    tryCommit(fiber, "deliver", (now) => {
+      const receipts = Arr.map(arrivals, (arrival) => insertOrFindDelivery(arrival, now))
       return Either.right(() => receipts)
     })
   )
@@ -46,5 +46,5 @@ export const make = ({ attempt, counter, residents, sql }: Block) => {
     message: Message,
     { key, kind }: Delivery
   ): Effect.Effect<Receipt, IdempotencyConflict | StoreError> =>
-    withSpanIfTraced("SessionStore.deliver", sessionId, taken({ sessionId, message, key, kind }))
+    withSpanIfTraced("SessionStore.deliver", sessionId, commitWithOthers({ sessionId, message, key, kind }))
 }

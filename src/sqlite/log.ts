@@ -4,25 +4,25 @@ import * as Either from "effect/Either"
 import { type InvalidMessage, type Message, parse } from "../message/Message.ts"
 import type { DeliveryKind, Logged, SessionId, State, Usage } from "../session/Session.ts"
 import { SessionExists } from "../session/SessionError.ts"
-import type { Superseded, TurnLost } from "../session/SessionError.ts"
-import type { Histories, Lease } from "../store/SessionStore.ts"
-import * as ReadAhead from "./readAhead.ts"
-import { type Resident, readState } from "./residentSessions.ts"
-import type { Answer, Block } from "./transaction.ts"
-import { verifyTurnLease } from "./leases.ts"
+import type { StoreError, Superseded, TurnLost, UnknownSession } from "../session/SessionError.ts"
+import type { Begun, Histories, Lease, LeaseRequest, Promotion } from "../store/SessionStore.ts"
+import { awaitBudget } from "../concurrency/eventLoopBudget.ts"
+import { type Resident, stateOfResident } from "../store/residentSessions.ts"
+import type { AfterCommit, Connection } from "./transaction.ts"
+import { findHolder, takeLease, verifyTurnLease } from "./leases.ts"
 import * as Rows from "./rows.ts"
 import * as UndoneRanges from "../session/undoneRanges.ts"
 
-/** A message on its way to the log, with its text as it will be there. */
+/** A message on its way to the log, with its text as the log will hold it. */
 interface Draft extends Omit<Logged, "seq"> {
   readonly body: string
 }
 
-export const make = (block: Block) => {
-  const { counter, moving, noting, reading, resident, residents, sql, writing } = block
-  const readAhead = ReadAhead.make(block)
+export const make = (connection: Connection) => {
+  const { commitDurably, commitRelaxed, counter, findResident, read, residents, runRelaxed, sql } = connection
+  const readAhead = makeReadAhead(connection)
 
-  const draft = (message: Message, kind: DeliveryKind | null, at: number): Draft => ({
+  const draftOf = (message: Message, kind: DeliveryKind | null, at: number): Draft => ({
     message,
     body: JSON.stringify(message),
     kind,
@@ -31,7 +31,11 @@ export const make = (block: Block) => {
     tokens: counter.message(message)
   })
 
-  const insert = (sessionId: SessionId, end: Pick<Resident, "lastSeq" | "total">, drafts: ReadonlyArray<Draft>) => {
+  const insertAll = (
+    sessionId: SessionId,
+    end: Pick<Resident, "lastSeq" | "total">,
+    drafts: ReadonlyArray<Draft>
+  ): ReadonlyArray<Logged> => {
     let { lastSeq: seq, total } = end
     return drafts.map(({ arrival, at, body, kind, message, tokens }): Logged => {
       seq += 1
@@ -41,81 +45,103 @@ export const make = (block: Block) => {
     })
   }
 
-  const saveUsage = (sessionId: SessionId, { unsaved, usage }: Resident) => {
-    if (unsaved && usage !== null) sql.saveUsage.run(JSON.stringify(usage), sessionId)
+  const saveUsage = (sessionId: SessionId, { isUsageUnsaved, usage }: Resident) => {
+    if (isUsageUnsaved && usage !== null) sql.saveUsage.run(JSON.stringify(usage), sessionId)
   }
 
-  const settle = (current: Resident, entries: ReadonlyArray<Logged>) => {
-    residents.push(current, entries)
-    current.unsaved = false
+  /** Brings memory up to what was just committed. */
+  const appendToResident = (current: Resident, entries: ReadonlyArray<Logged>) => {
+    residents.append(current, entries)
+    current.isUsageUnsaved = false
   }
 
   const importAll = (histories: Histories) =>
-    writing(
+    commitDurably(
       "import",
       histories.map(({ sessionId }) => sessionId).join(" "),
-      (now): Answer<void, SessionExists | InvalidMessage> => {
+      (now): AfterCommit<void, SessionExists | InvalidMessage> => {
         for (const { messages, sessionId } of histories) {
-          const checked = check(messages)
+          const checked = checkAll(messages)
           if (Either.isLeft(checked)) return Either.left(checked.left)
           if (residents.current(sessionId) !== undefined) return Either.left(new SessionExists({ sessionId }))
           sql.open.run(sessionId, now)
-          const drafts = messages.map((message) => draft(message, message.role === "user" ? "request" : null, now))
-          insert(sessionId, { lastSeq: 0, total: 0 }, drafts)
+          const drafts = messages.map((message) => draftOf(message, message.role === "user" ? "request" : null, now))
+          insertAll(sessionId, { lastSeq: 0, total: 0 }, drafts)
         }
         return Either.right(() => {})
       }
     )
 
-  const promote = (lease: Lease) => readAhead(lease.sessionId, promoteNow(lease))
+  /** Moves what waits in the inbox to the log. Call it inside a transaction. */
+  const promoteAll = (sessionId: SessionId, current: Resident): (() => Promotion) => {
+    const rows = sql.waiting.all(sessionId)
+    const arrivals = rows.map((row) => ({ ...Rows.loggedOfRow({ seq: 0, ...row }), body: row.body }))
+    const promoted = insertAll(sessionId, current, arrivals)
+    const upTo = promoted.at(-1)?.arrival ?? null
+    if (upTo !== null) sql.clear.run(sessionId, upTo)
+    saveUsage(sessionId, current)
+    return () => {
+      appendToResident(current, promoted)
+      return { promoted, state: stateOfResident(sessionId, current) }
+    }
+  }
 
-  /** Until it is on disk here, an arrival is in the inbox. */
-  const promoteNow = (lease: Lease) =>
-    moving(
-      "promote",
+  // Promotions need not wait for the disk: until they are there, the arrivals are in the inbox.
+  const promote = (lease: Lease) =>
+    readAhead(
       lease.sessionId,
-      (): Answer<{ promoted: ReadonlyArray<Logged>; state: State }, TurnLost | Superseded> =>
-        Either.map(verifyTurnLease(block, lease, []), (current) => {
-          const { sessionId } = lease
-          const rows = sql.waiting.all(sessionId)
-          const arrivals = rows.map((row) => ({ ...Rows.loggedOfRow({ seq: 0, ...row }), body: row.body }))
-          const promoted = insert(sessionId, current, arrivals)
-          const upTo = promoted.at(-1)?.arrival ?? null
-          if (upTo !== null) sql.clear.run(sessionId, upTo)
-          saveUsage(sessionId, current)
-          return () => {
-            settle(current, promoted)
-            return { promoted, state: readState(sessionId, current) }
-          }
-        })
+      commitRelaxed("promote", lease.sessionId, (): AfterCommit<Promotion, TurnLost | Superseded> =>
+        Either.map(verifyTurnLease(connection, lease, []), (current) => promoteAll(lease.sessionId, current))
+      )
+    )
+
+  const begin = (sessionId: SessionId, request: Omit<LeaseRequest, "name">) =>
+    readAhead(
+      sessionId,
+      commitRelaxed("begin", sessionId, (now): AfterCommit<Begun, UnknownSession> => {
+        // Callers ask again and again while another holder has the lease: then nothing is read.
+        const held = findHolder(connection, sessionId, "turn", now)
+        if (held !== undefined) return Either.right(() => held)
+        // Read before the lease is taken: reading adopts what another application wrote, which supersedes a turn.
+        return Either.flatMap(findResident(sessionId), (current) =>
+          Either.map(takeLease(connection, sessionId, { ...request, name: "turn" }, now), (acquired) => {
+            if (acquired._tag === "Held") return () => acquired
+            const promotion = promoteAll(sessionId, current)
+            return () => ({ ...acquired, ...promotion() })
+          })
+        )
+      })
     )
 
   const append = (lease: Lease, messages: ReadonlyArray<Message>) =>
-    writing("append", lease.sessionId, (now): Answer<ReadonlyArray<Logged>, TurnLost | Superseded | InvalidMessage> =>
-      Either.map(Either.andThen(check(messages), verifyTurnLease(block, lease, messages)), (current) => {
-        const drafts = messages.map((message) => draft(message, null, now))
-        const appended = insert(lease.sessionId, current, drafts)
-        saveUsage(lease.sessionId, current)
-        return () => {
-          settle(current, appended)
-          return appended
-        }
-      })
+    commitDurably(
+      "append",
+      lease.sessionId,
+      (now): AfterCommit<ReadonlyArray<Logged>, TurnLost | Superseded | InvalidMessage> =>
+        Either.map(Either.andThen(checkAll(messages), verifyTurnLease(connection, lease, messages)), (current) => {
+          const drafts = messages.map((message) => draftOf(message, null, now))
+          const appended = insertAll(lease.sessionId, current, drafts)
+          saveUsage(lease.sessionId, current)
+          return () => {
+            appendToResident(current, appended)
+            return appended
+          }
+        })
     )
 
   const report = (sessionId: SessionId, usage: Usage) =>
     Effect.suspend(() => {
       const current = residents.peek(sessionId)
-      if (current === undefined) return Effect.ignoreLogged(reportUnread(sessionId, usage))
+      if (current === undefined) return Effect.ignoreLogged(reportToDisk(sessionId, usage))
       if (current.generation !== usage.generation) return Effect.void
       current.usage = usage
-      current.unsaved = true
+      current.isUsageUnsaved = true
       return Effect.void
     })
 
-  /** Other sessions have taken its place in memory while the model answered. */
-  const reportUnread = (sessionId: SessionId, usage: Usage) =>
-    noting("report", sessionId, () => {
+  /** For a session that left memory while the model answered. */
+  const reportToDisk = (sessionId: SessionId, usage: Usage) =>
+    runRelaxed("report", sessionId, () => {
       const { generation } = sql.generation.get(sessionId) ?? { generation: 0 }
       if (generation === usage.generation) sql.saveUsage.run(JSON.stringify(usage), sessionId)
       return Either.right(() => {})
@@ -124,21 +150,80 @@ export const make = (block: Block) => {
   const state = (sessionId: SessionId) =>
     readAhead(
       sessionId,
-      reading("state", sessionId, () =>
-        Either.map(resident(sessionId), (current) => () => readState(sessionId, current))
+      read("state", sessionId, (): AfterCommit<State, UnknownSession> =>
+        Either.map(findResident(sessionId), (current) => () => stateOfResident(sessionId, current))
       )
     )
 
   const range = (sessionId: SessionId, fromSeq: number, toSeq: number) =>
-    reading("range", sessionId, () => {
+    read("range", sessionId, () => {
       const undone = residents.current(sessionId)?.manifest.undone ?? []
       const entries = UndoneRanges.dropUndone(undone, sql.between.all(sessionId, fromSeq, toSeq).map(Rows.loggedOfRow))
       return Either.right(() => entries)
     })
 
-  return { importAll, promote, append, report, state, range }
+  return { importAll, promote, begin, append, report, state, range }
 }
 
-/** One row that is no message would make the whole session unreadable. */
-const check = (messages: ReadonlyArray<Message>): Either.Either<unknown, InvalidMessage> =>
+/** One invalid row would make the whole session unreadable. */
+const checkAll = (messages: ReadonlyArray<Message>): Either.Either<unknown, InvalidMessage> =>
   Either.all(messages.map(parse))
+
+/** What is read in one slice, in messages and characters: some milliseconds. */
+const SLICE = 100
+const SLICE_CHARACTERS = 100_000
+
+/**
+ * Reads a long session in slices before the transaction that takes it into memory, which would hold the event loop for
+ * as long as it reads. Messages of a log never change, so what was read before is still true in it.
+ */
+export const makeReadAhead = ({ loader, read, residents, sql }: Connection) => {
+  /** Where the part of the log begins that is to be in memory, and whether another application wrote more than that. */
+  const findStart = (sessionId: SessionId) =>
+    read("state", sessionId, () => {
+      const { isMore } = residents.refresh(sessionId, SLICE)
+      const { contextFrom, tailFrom } = loader.manifest(sessionId)
+      const from = Math.max(contextFrom, tailFrom)
+      const { seq } = sql.last.get(sessionId) ?? { seq: 0 }
+      return Either.right(() => ({ from, isLong: seq - from >= SLICE, isMore }))
+    })
+
+  const readSlice = (sessionId: SessionId, after: number) =>
+    read("state", sessionId, () => {
+      const entries: Array<Logged> = []
+      let left = SLICE_CHARACTERS
+      for (const row of sql.page.iterate(sessionId, after, SLICE)) {
+        entries.push(Rows.loggedOfRow(row))
+        left -= row.body.length
+        if (left <= 0) break
+      }
+      return Either.right(() => entries)
+    })
+
+  const keepInMemory = (sessionId: SessionId, ahead: ReadonlyArray<Logged>) =>
+    read("state", sessionId, () => {
+      residents.current(sessionId, ahead)
+      return Either.right(() => {})
+    })
+
+  const readLongSession = (sessionId: SessionId): Effect.Effect<void, StoreError> =>
+    Effect.gen(function* () {
+      const { from, isLong } = yield* Effect.repeat(findStart(sessionId), {
+        while: ({ isMore }) => (isMore ? Effect.as(awaitBudget, true) : Effect.succeed(false))
+      })
+      if (!isLong) return
+      const ahead: Array<Logged> = []
+      const readNext = () => readSlice(sessionId, ahead.at(-1)?.seq ?? from - 1)
+      for (let entries = yield* readNext(); entries.length > 0; entries = yield* readNext()) {
+        ahead.push(...entries)
+        yield* awaitBudget
+      }
+      yield* keepInMemory(sessionId, ahead)
+    })
+
+  /** Runs `operation` once the session is in memory, unless it is short. */
+  return <A, E, R>(sessionId: SessionId, operation: Effect.Effect<A, E, R>): Effect.Effect<A, E | StoreError, R> =>
+    Effect.suspend(() =>
+      residents.peek(sessionId) === undefined ? Effect.zipRight(readLongSession(sessionId), operation) : operation
+    )
+}

@@ -1,47 +1,114 @@
-/** A store put together from its parts, and the file it stands on brought up to date. */
+/** The native store put together from its parts, and the file it stands on brought up to date. */
 import * as Reactivity from "@effect/experimental/Reactivity"
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import * as SqlClient from "@effect/sql/SqlClient"
 import type Database from "better-sqlite3"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as RoutePause from "../model/RoutePause.ts"
+import type { SessionId } from "../session/Session.ts"
 import { StoreError } from "../session/SessionError.ts"
-import { SessionStore } from "../store/SessionStore.ts"
-import * as Transaction from "./transaction.ts"
-import * as Counters from "./counters.ts"
+import * as SessionStats from "../session/SessionStats.ts"
+import { RouteMemory, type Services, SessionCounters, SessionIndex, SessionStore } from "../store/SessionStore.ts"
 import * as Inbox from "./inbox.ts"
 import { toStoreError } from "./file.ts"
 import * as Generations from "./generations.ts"
 import * as Leases from "./leases.ts"
 import * as Log from "./log.ts"
-import * as Pauses from "./pauses.ts"
 import * as Listings from "./listings.ts"
 import { migrate } from "./migrations.ts"
 import * as Search from "./search.ts"
+import * as Transaction from "./transaction.ts"
 
-/** On a connection of its own, which is closed again. */
-export const upToDate = (filename: string): Effect.Effect<void, StoreError> =>
+/** Runs the migrations, on a connection of their own. */
+export const migrateFile = (filename: string): Effect.Effect<void, StoreError> =>
   Effect.flatMap(SqliteClient.make({ filename }), (client) =>
     Effect.provideService(Effect.zipRight(client`PRAGMA busy_timeout = 0`, migrate), SqlClient.SqlClient, client)
   ).pipe(
     Effect.scoped,
     Effect.provide(Reactivity.layer),
     Effect.mapError((error) => toStoreError("prepare the database", error.cause ?? error)),
-    Effect.filterOrFail(Boolean, beingPrepared),
+    Effect.filterOrFail(
+      Boolean,
+      () =>
+        new StoreError({ operation: "prepare the database", reason: "busy", detail: "another process is preparing it" })
+    ),
     Transaction.retryWhileBusy,
     Effect.asVoid
   )
 
-const beingPrepared = () =>
-  new StoreError({ operation: "prepare the database", reason: "busy", detail: "another process is at it" })
+/** All services of a backend on one connection. */
+export const make = (db: Database.Database, connection: Transaction.Connection): Context.Context<Services> =>
+  Context.make(
+    SessionStore,
+    SessionStore.of({
+      deliver: Inbox.make(connection),
+      ...Log.make(connection),
+      ...Leases.make(connection),
+      ...Generations.make(connection),
+      ...Listings.make(connection)
+    })
+  ).pipe(
+    Context.add(SessionIndex, SessionIndex.of(Search.make(db, connection))),
+    Context.add(SessionCounters, SessionCounters.of(makeCounters(connection))),
+    Context.add(RouteMemory, RouteMemory.of(makeRouteMemory(connection)))
+  )
 
-export const make = (db: Database.Database, block: Transaction.Block) =>
-  SessionStore.of({
-    deliver: Inbox.make(block),
-    ...Log.make(block),
-    ...Leases.make(block),
-    ...Generations.make(block),
-    ...Pauses.make(block),
-    ...Counters.make(block),
-    ...Search.make(db, block),
-    ...Listings.make(block)
-  })
+const makeCounters = ({ commitDurably, findResident, read, runRelaxed, sql }: Transaction.Connection) => {
+  const count = (sessionId: SessionId, counts: SessionStats.Counts) =>
+    runRelaxed("count", sessionId, () => {
+      sql.count.run(JSON.stringify(counts), sessionId)
+      return Either.right(() => {})
+    })
+
+  const stats = (sessionId: SessionId) =>
+    read("stats", sessionId, () =>
+      Either.map(findResident(sessionId), () => {
+        const rows = sql.counters.all(sessionId)
+        const counts: SessionStats.Counts = Object.fromEntries(rows.map(({ name, value }) => [name, value]))
+        return () => SessionStats.makeStats(sessionId, counts)
+      })
+    )
+
+  const healTries = (segmentId: string, more: number) =>
+    (more === 0 ? read : commitDurably)("healTries", segmentId, () => {
+      const tries = (sql.healTries.get(segmentId) ?? 0) + more
+      if (more > 0) sql.saveHealTries.run(segmentId, tries)
+      return Either.right(() => tries)
+    })
+
+  return { count, stats, healTries }
+}
+
+const makeRouteMemory = ({ commitDurably, read, sql }: Transaction.Connection) => {
+  type Change<A> = (pause: RoutePause.Pause) => readonly [A, RoutePause.Pause]
+
+  const write = <A>(key: string, change: Change<A>) =>
+    commitDurably("pause", key, () => {
+      const before = sql.pause.get(key) ?? RoutePause.none
+      const [result, after] = change(before)
+      if (after.failures === 0) sql.clearPause.run(key)
+      else if (after.until !== before.until || after.failures !== before.failures) {
+        sql.savePause.run(key, after.failures, after.level, Math.ceil(after.until))
+      }
+      return Either.right(() => result)
+    })
+
+  /** The result for a route that never failed and goes on so: most of the time there is nothing to write. */
+  const readUnpaused = <A>(key: string, change: Change<A>) =>
+    read("pause", key, () => {
+      const [result, after] = change(RoutePause.none)
+      const isUnpaused = sql.pause.get(key) === undefined && after.failures === 0
+      return Either.right(() => (isUnpaused ? Option.some(result) : Option.none()))
+    })
+
+  const modify = <A>(key: string, change: Change<A>) =>
+    Effect.flatMap(
+      readUnpaused(key, change),
+      Option.match({ onNone: () => write(key, change), onSome: Effect.succeed })
+    )
+
+  return { modify }
+}

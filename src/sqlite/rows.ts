@@ -1,42 +1,22 @@
-/** Rows as they are read back: bodies are checked where they enter memory, once. */
+/** Turns rows into values. A body is checked once, where it enters memory. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import * as Message from "../message/Message.ts"
-import { DeliveryKind, Manifest, Usage } from "../session/Session.ts"
+import { DeliveryKind, Manifest, Usage, wholeLog } from "../session/Session.ts"
 import type { Logged, Segment } from "../session/Session.ts"
 import { StoreError } from "../session/SessionError.ts"
+import type { SessionLoader } from "../store/residentSessions.ts"
+import type { GenerationRow, MessageRow, SegmentRow, Statements } from "./statements.ts"
 
-export interface MessageRow {
-  readonly seq: number
-  readonly arrival: number | null
-  readonly kind: string | null
-  readonly tokens: number
-  readonly body: string
-  readonly at: number
-}
-
-export interface SegmentRow {
-  readonly id: string
-  readonly level: number
-  readonly children: string
-  readonly from_seq: number
-  readonly to_seq: number
-  readonly tokens: number
-  readonly body: string
-  readonly degraded: string | null
-  readonly focus: string | null
-  readonly model: string
-}
-
-/** Thrown inside a synchronous block; the store turns it into a failure of the effect. */
+/** Thrown inside a transaction, which turns it into a failure of its effect. */
 const corrupt = (what: string, detail: string) =>
   new StoreError({ operation: `read a ${what}`, reason: "corrupt", detail })
 
 export const messageOfRow = (body: string): Message.Message =>
-  Either.getOrThrowWith(Message.parse(parsed(body)), (error) => corrupt("message", error.issue))
+  Either.getOrThrowWith(Message.parse(parseJson(body)), (error) => corrupt("message", error.issue))
 
-/** Without the text, of which an error of `JSON.parse` shows a part. */
-const parsed = (body: string): unknown => {
+/** Fails without quoting the text; the error of `JSON.parse` would. */
+const parseJson = (body: string): unknown => {
   try {
     return JSON.parse(body)
   } catch {
@@ -58,7 +38,7 @@ export const loggedOfRow = (row: MessageRow): Logged => ({
 export const segmentOfRow = (row: SegmentRow): Segment => ({
   id: row.id,
   level: row.level,
-  children: childrenOf(row.children),
+  children: childrenOfRow(row.children),
   fromSeq: row.from_seq,
   toSeq: row.to_seq,
   text: row.body,
@@ -68,12 +48,36 @@ export const segmentOfRow = (row: SegmentRow): Segment => ({
   model: row.model
 })
 
-/** Reads JSON text of a known shape back. */
-export const rowReader =
+/** A reader of JSON text of a known shape. */
+const makeReader =
   <A, I>(what: string, schema: Schema.Schema<A, I>) =>
   (text: string): A =>
     Either.getOrThrowWith(Schema.decodeEither(Schema.parseJson(schema))(text), (error) => corrupt(what, error.message))
 
-const childrenOf = rowReader("list of segments", Schema.Array(Schema.String))
-export const manifestOfRow = rowReader("manifest", Manifest)
-export const usageOfRow = rowReader("usage report", Usage)
+const childrenOfRow = makeReader("list of segments", Schema.Array(Schema.String))
+const manifestOfRow = makeReader("manifest", Manifest)
+const usageOfRow = makeReader("usage report", Usage)
+
+/** The manifest of the newest generation; before the first compression there is no row. */
+export const manifestOfGeneration = (row: Pick<GenerationRow, "manifest"> | undefined): Manifest =>
+  row === undefined ? wholeLog : manifestOfRow(row.manifest)
+
+/** What the sessions in memory are read from. */
+export const makeLoader = (sql: Statements, refresh: SessionLoader["refresh"]): SessionLoader => ({
+  version: () => sql.dataVersion.get() ?? 0,
+  refresh,
+  position: (sessionId) => {
+    const session = sql.session.get(sessionId)
+    if (session === undefined) return undefined
+    const { seq, total } = sql.last.get(sessionId) ?? { seq: 0, total: 0 }
+    const { generation } = sql.generation.get(sessionId) ?? { generation: 0 }
+    return { epoch: session.epoch, generation, lastSeq: seq, total }
+  },
+  manifest: (sessionId) => manifestOfGeneration(sql.generation.get(sessionId)),
+  usage: (sessionId) => {
+    const text = sql.session.get(sessionId)?.usage ?? null
+    return text === null ? null : usageOfRow(text)
+  },
+  messages: (sessionId, fromSeq, toSeq) => sql.between.all(sessionId, fromSeq, toSeq).map(loggedOfRow),
+  segments: (ids) => ids.flatMap((id) => sql.segment.all(id).map(segmentOfRow))
+})

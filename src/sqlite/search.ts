@@ -1,12 +1,13 @@
 /** Search in the native store: words by the index, which a search fills first; marks and parts of words in the log. */
 import type Database from "better-sqlite3"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { Segment, UndoneRange } from "../session/Session.ts"
 import { SessionId } from "../session/Session.ts"
 import { UnknownSegment } from "../session/SessionError.ts"
 import type { UnknownSession } from "../session/SessionError.ts"
-import type { SearchScope } from "../store/SessionStore.ts"
+import type { SearchOptions, SearchScope } from "../store/SessionStore.ts"
 import { yieldToLoop } from "../concurrency/eventLoopBudget.ts"
 import {
   type Chunk,
@@ -18,87 +19,79 @@ import {
   pairCharacters,
   searchableText
 } from "../store/searchQuery.ts"
-import type { Answer, Block } from "./transaction.ts"
+import type { AfterCommit, Connection } from "./transaction.ts"
 import * as Rows from "./rows.ts"
 import { type Ask, type Body, type Mark, prepareSearch, type Range } from "./searchStatements.ts"
 
-/** Messages, and characters, that are indexed before others get their turn. */
+/** What is indexed in one slice, in messages and characters. */
 const BATCH = 200
 const BATCH_CHARACTERS = 200_000
 
-/** Messages that are scanned before others get their turn, and at all, the newest first. */
+/** What is scanned in one slice, and by one search, in messages, the newest first. */
 const PAGE = 500
 const FARTHEST = 10_000
 
-/** Words in so many messages tell too little to be worth ranking by. */
+/** A word that is in so many messages says too little to rank by. */
 const COMMON = 1_000
 
-interface Options {
-  readonly places: SearchScope
-  readonly limit: number
-}
-
-export const make = (db: Database.Database, { reading, resident, sql, writing }: Block) => {
+export const make = (db: Database.Database, { commitDurably, findResident, read, sql }: Connection) => {
   const index = prepareSearch(db)
 
-  const search = (sessionId: SessionId, query: string, { limit, places }: Options) =>
+  const search = (sessionId: SessionId, query: string, { limit, scope }: SearchOptions) =>
     Effect.gen(function* () {
-      const mark = yield* caughtUp(sessionId)
+      const mark = yield* fillIndex(sessionId)
       const chunks = splitChunks(query)
       if (chunks.length === 0) return []
-      const range = rangeOf(places, mark.seq, yield* undoneIn(sessionId))
+      const range = rangeOf(scope, mark.seq, yield* readUndone(sessionId))
       const ask = { ...range, number: mark.number, limit }
-      const isLiteral = needsScan(chunks)
-      const literal = isLiteral ? yield* scan(sessionId, chunks, range, limit) : []
-      const worded = distinct([literal, yield* looked(sessionId, () => byWords(chunks, ask))], limit)
-      const isEnough = isLiteral || worded.length >= limit
-      const found = isEnough ? worded : distinct([worded, yield* scan(sessionId, chunks, range, limit)], limit)
-      return yield* load(
-        sessionId,
-        found.length > 0 ? found : yield* looked(sessionId, () => byAny(pairCharacters(chunks), ask))
-      )
+      const byWords = querySeqs(sessionId, () => findWords(chunks, ask))
+      const byLetters = scanLog(sessionId, chunks, range, limit)
+      const byPairs = querySeqs(sessionId, () => findAny(pairCharacters(chunks), ask))
+      const found = yield* collectUntil(limit, needsScan(chunks) ? [byLetters, byWords] : [byWords, byLetters])
+      return yield* readMessages(sessionId, found.length > 0 ? found : yield* byPairs)
     })
 
-  const undoneIn = (sessionId: SessionId) =>
-    reading("find", sessionId, () =>
+  const readUndone = (sessionId: SessionId) =>
+    read("find", sessionId, () =>
       Either.map(
-        resident(sessionId),
+        findResident(sessionId),
         ({ manifest: { undone } }) =>
           () =>
             undone
       )
     )
 
-  /** The mark of a session whose whole log is in the index. */
-  const caughtUp = (sessionId: SessionId) =>
-    Effect.flatMap(marked(sessionId), (mark) =>
+  /** Adds to the index what it lacks of the session, in slices. Returns the session's mark. */
+  const fillIndex = (sessionId: SessionId) =>
+    Effect.flatMap(findFullMark(sessionId), (mark) =>
       mark === undefined
-        ? Effect.repeat(Effect.zipLeft(fill(sessionId), yieldToLoop), { until: (mark) => mark !== undefined })
+        ? Effect.repeat(Effect.zipLeft(fillSlice(sessionId), yieldToLoop), { until: (mark) => mark !== undefined })
         : Effect.succeed(mark)
     )
 
-  const marked = (sessionId: SessionId) =>
-    reading("find", sessionId, (): Answer<Mark | undefined, UnknownSession> =>
-      Either.map(resident(sessionId), ({ lastSeq }) => {
+  /** The mark of a session whose whole log is in the index. */
+  const findFullMark = (sessionId: SessionId) =>
+    read("find", sessionId, (): AfterCommit<Mark | undefined, UnknownSession> =>
+      Either.map(findResident(sessionId), ({ lastSeq }) => {
         const mark = index.mark.get(sessionId)
         return () => (mark !== undefined && mark.seq >= lastSeq ? mark : undefined)
       })
     )
 
-  /** The mark is read in the transaction that moves it, so that no process indexes a row twice or misses one. */
-  const fill = (sessionId: SessionId) =>
-    writing("index", sessionId, (): Answer<Mark | undefined, never> => {
+  /** Reads the mark in the transaction that moves it, so that no process indexes a row twice or misses one. */
+  const fillSlice = (sessionId: SessionId) =>
+    commitDurably("index", sessionId, (): AfterCommit<Mark | undefined, never> => {
       index.open.run(sessionId)
       const mark = index.mark.get(sessionId) ?? { number: 0, seq: 0 }
       const rows = index.bodies.all(sessionId, mark.seq, BATCH)
-      const seq = insert(mark.number, rows) ?? mark.seq
+      const seq = insertRows(mark.number, rows) ?? mark.seq
       index.moveMark.run(seq, mark.number)
       const isAll = rows.length < BATCH && seq >= (rows.at(-1)?.seq ?? 0)
       return Either.right(() => (isAll ? { ...mark, seq } : undefined))
     })
 
-  /** The last row for which there was room. */
-  const insert = (number: number, rows: ReadonlyArray<Body>): number | undefined => {
+  /** Returns the last row for which there was room. */
+  const insertRows = (number: number, rows: ReadonlyArray<Body>): number | undefined => {
     let upTo: number | undefined
     let room = BATCH_CHARACTERS
     for (const { body, seq } of rows) {
@@ -111,14 +104,14 @@ export const make = (db: Database.Database, { reading, resident, sql, writing }:
     return upTo
   }
 
-  const looked = (sessionId: SessionId, look: () => ReadonlyArray<number>) =>
-    reading("search", sessionId, () => {
-      const found = look()
-      return Either.right(() => found)
+  const querySeqs = (sessionId: SessionId, query: () => ReadonlyArray<number>) =>
+    read("search", sessionId, () => {
+      const seqs = query()
+      return Either.right(() => seqs)
     })
 
-  /** Messages with all the words, then those with any that tells something, the best first. */
-  const byWords = (chunks: ReadonlyArray<Chunk>, ask: Omit<Ask, "match">): ReadonlyArray<number> => {
+  /** Messages with all the words, then those with any of the rarer ones, best first. */
+  const findWords = (chunks: ReadonlyArray<Chunk>, ask: Omit<Ask, "match">): ReadonlyArray<number> => {
     const terms = chunks.flatMap(({ phrase, prefix }) => {
       if (phrase === null || prefix === null) return []
       const isWord = !phrase.includes(" ")
@@ -126,17 +119,17 @@ export const make = (db: Database.Database, { reading, resident, sql, writing }:
       return [{ isCommon, match: isCommon ? phrase : prefix }]
     })
     if (terms.length === 0) return []
-    const telling = terms.filter(({ isCommon }) => !isCommon).map(({ match }) => match)
+    const rarer = terms.filter(({ isCommon }) => !isCommon).map(({ match }) => match)
     const match = terms.map(({ match }) => match).join(" AND ")
-    const all = (telling.length === 0 ? index.newest : index.best).all({ ...ask, match })
-    return all.length >= ask.limit || terms.length === 1 ? all : [...all, ...byAny(telling, ask)]
+    const all = (rarer.length === 0 ? index.newest : index.best).all({ ...ask, match })
+    return all.length >= ask.limit || terms.length === 1 ? all : [...all, ...findAny(rarer, ask)]
   }
 
-  const byAny = (matches: ReadonlyArray<string>, ask: Omit<Ask, "match">): ReadonlyArray<number> =>
+  const findAny = (matches: ReadonlyArray<string>, ask: Omit<Ask, "match">): ReadonlyArray<number> =>
     matches.length === 0 ? [] : index.best.all({ ...ask, match: matches.join(" OR ") })
 
   /** Messages that hold every chunk letter for letter, the newest first. */
-  const scan = Effect.fnUntraced(function* (
+  const scanLog = Effect.fnUntraced(function* (
     sessionId: SessionId,
     chunks: ReadonlyArray<Chunk>,
     range: Range,
@@ -148,20 +141,22 @@ export const make = (db: Database.Database, { reading, resident, sql, writing }:
     const found: Array<number> = []
     for (let most = range.most; most >= end && found.length < limit; most -= PAGE) {
       const page = { ...range, most, least: Math.max(end, most - PAGE + 1), sessionId, pattern }
-      found.push(...(yield* looked(sessionId, () => holding(index.scan.iterate(page), chunks, limit - found.length))))
+      found.push(
+        ...(yield* querySeqs(sessionId, () => filterHolding(index.scan.iterate(page), chunks, limit - found.length)))
+      )
       yield* yieldToLoop
     }
     return found
   })
 
-  const load = (sessionId: SessionId, seqs: ReadonlyArray<number>) =>
-    reading("load", sessionId, () => {
+  const readMessages = (sessionId: SessionId, seqs: ReadonlyArray<number>) =>
+    read("load", sessionId, () => {
       const entries = seqs.flatMap((seq) => sql.message.all(sessionId, seq)).map(Rows.loggedOfRow)
       return Either.right(() => entries)
     })
 
   const segment = (segmentId: string) =>
-    reading("segment", segmentId, (): Answer<{ sessionId: SessionId; segment: Segment }, UnknownSegment> => {
+    read("segment", segmentId, (): AfterCommit<{ sessionId: SessionId; segment: Segment }, UnknownSegment> => {
       const row = sql.segment.get(segmentId)
       if (row === undefined) return Either.left(new UnknownSegment({ segmentId }))
       const found = { sessionId: SessionId.make(row.session_id), segment: Rows.segmentOfRow(row) }
@@ -169,7 +164,7 @@ export const make = (db: Database.Database, { reading, resident, sql, writing }:
     })
 
   const segmentOver = (sessionId: SessionId, seq: number) =>
-    reading("segmentOver", sessionId, () => {
+    read("segmentOver", sessionId, () => {
       const id = index.segmentOver.get(sessionId, seq, seq) ?? null
       return Either.right(() => id)
     })
@@ -177,8 +172,16 @@ export const make = (db: Database.Database, { reading, resident, sql, writing }:
   return { search, segment, segmentOver }
 }
 
-const distinct = (lists: ReadonlyArray<ReadonlyArray<number>>, limit: number): ReadonlyArray<number> =>
-  Array.from(new Set(lists.flat())).slice(0, limit)
+/** Tries one strategy after another until `limit` messages are found, each once. */
+const collectUntil = <E>(
+  limit: number,
+  strategies: ReadonlyArray<Effect.Effect<ReadonlyArray<number>, E>>
+): Effect.Effect<ReadonlyArray<number>, E> =>
+  Effect.reduce(strategies, Arr.empty<number>(), (found, strategy) =>
+    found.length >= limit
+      ? Effect.succeed(found)
+      : Effect.map(strategy, (more) => Array.from(new Set([...found, ...more])).slice(0, limit))
+  )
 
 const rangeOf = (
   { also, except, fromSeq, toSeq }: SearchScope,
@@ -194,7 +197,7 @@ const rangeOf = (
   undone: JSON.stringify(undone)
 })
 
-const holding = (rows: Iterable<Body>, chunks: ReadonlyArray<Chunk>, limit: number): ReadonlyArray<number> => {
+const filterHolding = (rows: Iterable<Body>, chunks: ReadonlyArray<Chunk>, limit: number): ReadonlyArray<number> => {
   const found: Array<number> = []
   for (const { body, seq } of rows) {
     if (found.length >= limit) break

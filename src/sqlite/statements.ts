@@ -2,7 +2,34 @@
 import type Database from "better-sqlite3"
 import type { Pause } from "../model/RoutePause.ts"
 import type { SessionSummary, Snapshot } from "../store/SessionStore.ts"
-import type { MessageRow, SegmentRow } from "./rows.ts"
+
+export interface MessageRow {
+  readonly seq: number
+  readonly arrival: number | null
+  readonly kind: string | null
+  readonly tokens: number
+  readonly body: string
+  readonly at: number
+}
+
+export interface SegmentRow {
+  readonly id: string
+  readonly level: number
+  readonly children: string
+  readonly from_seq: number
+  readonly to_seq: number
+  readonly tokens: number
+  readonly body: string
+  readonly degraded: string | null
+  readonly focus: string | null
+  readonly model: string
+}
+
+export interface GenerationRow {
+  readonly generation: number
+  readonly manifest: string
+  readonly at: number
+}
 
 const MESSAGE = "seq, arrival, kind, tokens, body, at"
 
@@ -88,12 +115,12 @@ export const prepareStatements = (db: Database.Database, append = appendHere(db)
 
   generation: prepareQuery<[string], GenerationRow>(
     db,
-    `SELECT generation, manifest, left_seq, at FROM generation
+    `SELECT generation, manifest, at FROM generation
      WHERE session_id = ? ORDER BY generation DESC LIMIT 1`
   ),
   generationBefore: prepareQuery<[string, number], GenerationRow>(
     db,
-    `SELECT generation, manifest, left_seq, at FROM generation
+    `SELECT generation, manifest, at FROM generation
      WHERE session_id = ? AND json_extract(manifest, '$.tailFrom') <= ? ORDER BY generation DESC LIMIT 1`
   ),
   saveGeneration: prepareQuery<[string, number, string, number, string, string, number]>(
@@ -103,6 +130,7 @@ export const prepareStatements = (db: Database.Database, append = appendHere(db)
   ),
   ledger: prepareValue<[string], string>(db, "SELECT body FROM ledger WHERE session_id = ?"),
   saveLedger: prepareQuery<[string, string]>(db, "INSERT OR REPLACE INTO ledger (session_id, body) VALUES (?, ?)"),
+  clearLedger: prepareQuery<[string]>(db, "DELETE FROM ledger WHERE session_id = ?"),
   leftBehind: prepareQuery<
     [string],
     { readonly session_id: string; readonly generation: number; readonly left_seq: number }
@@ -134,7 +162,7 @@ export const prepareStatements = (db: Database.Database, append = appendHere(db)
     [string, string],
     { readonly token: number; readonly holder: string | null; readonly expires: number }
   >(db, "SELECT token, holder, expires FROM lease WHERE session_id = ? AND name = ?"),
-  /** No row if it is somebody's, or if there is no such session. Read all of it: only then it is committed. */
+  /** Gives no row if another holder has it, or if there is no such session. It is committed once all rows are read. */
   takeLease: prepareQuery<
     [name: string, holder: string, expires: number, sessionId: string, now: number],
     { readonly token: number; readonly epoch: number }
@@ -145,14 +173,14 @@ export const prepareStatements = (db: Database.Database, append = appendHere(db)
        WHERE lease.holder IS NULL OR lease.expires <= ?
      RETURNING token, (SELECT epoch FROM session WHERE id = session_id) AS epoch`
   ),
-  renewLease: prepareQuery<[number, string, string, number]>(
+  renewLease: prepareQuery<[expires: number, sessionId: string, name: string, token: number, holder: string]>(
     db,
-    "UPDATE lease SET expires = ? WHERE session_id = ? AND name = ? AND token = ? AND holder IS NOT NULL"
+    "UPDATE lease SET expires = ? WHERE session_id = ? AND name = ? AND token = ? AND holder = ?"
   ),
   /** The row stays, so that tokens never repeat. */
-  freeLease: prepareQuery<[string, string, number]>(
+  freeLease: prepareQuery<[sessionId: string, name: string, token: number, holder: string]>(
     db,
-    "UPDATE lease SET holder = NULL, expires = 0 WHERE session_id = ? AND name = ? AND token = ?"
+    "UPDATE lease SET holder = NULL, expires = 0 WHERE session_id = ? AND name = ? AND token = ? AND holder = ?"
   ),
   revokeLease: prepareQuery<[string, string]>(
     db,
@@ -202,10 +230,3 @@ export const prepareStatements = (db: Database.Database, append = appendHere(db)
 })
 
 export type Statements = ReturnType<typeof prepareStatements>
-
-export interface GenerationRow {
-  readonly generation: number
-  readonly manifest: string
-  readonly left_seq: number
-  readonly at: number
-}

@@ -1,6 +1,6 @@
 /**
- * The floor of the native store: each operation is one synchronous block between BEGIN and COMMIT, so that no fiber
- * can come between; memory follows the disk in the same breath.
+ * The ground of the native store: each operation is one synchronous block between BEGIN and COMMIT, so that no fiber can
+ * come between, and memory follows the disk in the same step.
  */
 import type Database from "better-sqlite3"
 import * as Clock from "effect/Clock"
@@ -12,158 +12,168 @@ import type { SessionId, State } from "../session/Session.ts"
 import type { Counter } from "../message/Tokens.ts"
 import { type AnyFiber, chargeFiber } from "../concurrency/eventLoopBudget.ts"
 import { isUntraced, withSessionSpan } from "../concurrency/tracedOnly.ts"
-import * as ResidentSessions from "./residentSessions.ts"
+import * as ResidentSessions from "../store/residentSessions.ts"
 import { busyTimeout, toStoreError } from "./file.ts"
-import { prepareStatements, type Statements } from "./statements.ts"
+import * as Rows from "./rows.ts"
+import { prepareStatements, type Query, type Statements } from "./statements.ts"
 
-/** What a block answers: computed once the transaction is over, when memory may be changed. */
-export type Answer<A, E> = Either.Either<() => A, E>
+/** What an operation has written or read. A Right runs after COMMIT: it updates memory and returns the result. */
+export type AfterCommit<A, E> = Either.Either<() => A, E>
 
-export const isBusy = (error: unknown) => error instanceof StoreError && error.isRetryable
+/** Whether the store can try again by itself: another process holds the file, for a moment. */
+export const isBusy = (error: unknown): boolean => error instanceof StoreError && error.reason === "busy"
 
-/** Waits for another process off the event loop; the schedule costs only when it is busy. */
+/** Waits for another process off the event loop. The schedule costs only when the file is busy. */
 export const retryWhileBusy = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.catchIf(effect, isBusy, () => patiently(effect))
+  Effect.catchIf(effect, isBusy, () => retryPatiently(effect))
 
-const patiently = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+const retryPatiently = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.retry(effect, { while: isBusy, schedule: busyTimeout })
 
-/** How what a block does reaches the disk. */
-type Way = <A, E>(body: () => Answer<A, E>) => Either.Either<A, E>
+/** After a COMMIT that failed it is not known what is on disk. */
+export type TransactionOutcome = "committed" | "rolled back" | "unknown"
 
-/** Of a commit that failed nobody knows what is on disk. */
-export type Outcome = "committed" | "rolled back" | "unknown"
-
-/** Where somebody else writes to the sessions, too. */
-export interface Shared {
-  /** Before a session is read. */
-  readonly refresh: ResidentSessions.Refresh
-  /** In the transaction, once a session has a new base: shows it to the others. */
-  readonly rebase: (sessionId: SessionId, state: () => State) => void
-  /** At the beginning of a transaction that writes: ends what a crash cut in two. */
-  readonly settle: (state: (sessionId: SessionId) => State | undefined) => void
-  readonly ended: (outcome: Outcome) => void
+/** Another application that writes to the same sessions. */
+export interface ForeignWriter {
+  /** Adopts what it has written. Called before a session is read. */
+  readonly refresh: ResidentSessions.SessionLoader["refresh"]
+  /** Shows it a session's new base, in the transaction that makes it. */
+  readonly onNewBase: (sessionId: SessionId, state: () => State) => void
+  /** Finishes what a crash left half-done. Called at the beginning of a transaction that writes. */
+  readonly recover: (state: (sessionId: SessionId) => State | undefined) => void
+  readonly afterTransaction: (outcome: TransactionOutcome) => void
 }
 
-const notShared: Shared = {
+const noForeignWriter: ForeignWriter = {
   refresh: () => ({ isChanged: false, isMore: false }),
-  rebase: () => {},
-  settle: () => {},
-  ended: () => {}
+  onNewBase: () => {},
+  recover: () => {},
+  afterTransaction: () => {}
 }
+
+/** How an operation reaches the disk. */
+interface Mode {
+  /** Begins a transaction; without it the operation is one statement that commits itself. */
+  readonly begin: (() => void) | undefined
+  /** Whether COMMIT waits for the disk; undefined where nothing is written. */
+  readonly isDurable: boolean | undefined
+}
+
+/** PRAGMA synchronous: each commit waits for the disk. */
+const FULL = 2
 
 export const make = (
   db: Database.Database,
   counter: Counter,
   sql: Statements = prepareStatements(db),
-  shared: Shared = notShared
+  foreign: ForeignWriter = noForeignWriter
 ) => {
-  const residents = ResidentSessions.make(sql, shared.refresh)
-  const isStrict = db.pragma("synchronous", { simple: true }) === FULL
+  const loader = Rows.makeLoader(sql, foreign.refresh)
+  const residents = ResidentSessions.make(loader)
+  const canRelax = db.pragma("synchronous", { simple: true }) === FULL
   let isRelaxed = false
-
-  /** All of `body` or nothing of it: a Left or a throw rolls back. */
-  const transaction =
-    (begin: () => void): Way =>
-    (body) => {
-      let outcome: Outcome = "rolled back"
-      try {
-        begin()
-        const answer = body()
-        if (Either.isLeft(answer)) return Either.left(answer.left)
-        outcome = "unknown"
-        sql.commit.run()
-        outcome = "committed"
-        ended(outcome)
-        return Either.right(answer.right())
-      } finally {
-        if (db.inTransaction) sql.rollback.run()
-        if (outcome !== "committed") ended(outcome)
-      }
-    }
-
-  const ended = (outcome: Outcome) => {
-    residents.ended(outcome === "committed")
-    shared.ended(outcome)
-  }
 
   const stateNow = (sessionId: SessionId) => {
     const current = residents.current(sessionId)
-    return current === undefined ? undefined : ResidentSessions.readState(sessionId, current)
+    return current === undefined ? undefined : ResidentSessions.stateOfResident(sessionId, current)
   }
 
   const beginWriting = () => {
     sql.begin.run()
-    shared.settle(stateNow)
+    foreign.recover(stateNow)
   }
 
-  /** Before what is done and never after it, where a failure would speak of what is on disk already. */
-  const durably =
-    (willRelax: boolean) =>
-    (way: Way): Way =>
-    (body) => {
-      if (isStrict && isRelaxed !== willRelax) {
-        ;(willRelax ? sql.relax : sql.strict).run()
-        isRelaxed = willRelax
-      }
-      return way(body)
+  const reading: Mode = { begin: () => void sql.beginRead.run(), isDurable: undefined }
+  const durable: Mode = { begin: beginWriting, isDurable: true }
+  const relaxed: Mode = { begin: beginWriting, isDurable: false }
+  const statement: Mode = { begin: undefined, isDurable: false }
+
+  /** Sets the pragma before BEGIN: a later failure would be reported for data already written. */
+  const setDurability = ({ isDurable }: Mode) => {
+    if (!canRelax || isDurable === undefined || isDurable === !isRelaxed) return
+    const pragma: Query<[], never> = isDurable ? sql.strict : sql.relax
+    pragma.run()
+    isRelaxed = !isDurable
+  }
+
+  /** Does all of `work` or nothing of it: a Left or a throw rolls back. */
+  const runTransaction = <A, E>(begin: () => void, work: () => AfterCommit<A, E>): Either.Either<A, E> => {
+    let outcome: TransactionOutcome = "rolled back"
+    try {
+      begin()
+      const done = work()
+      if (Either.isLeft(done)) return Either.left(done.left)
+      outcome = "unknown"
+      sql.commit.run()
+      outcome = "committed"
+      afterTransaction(outcome)
+      return Either.right(done.right())
+    } finally {
+      if (db.inTransaction) sql.rollback.run()
+      if (outcome !== "committed") afterTransaction(outcome)
     }
+  }
 
-  /** Nobody waits for the disk: what is written is there when the next commit is. */
-  const relaxed = durably(true)
-  const strict = durably(false)
+  const afterTransaction = (outcome: TransactionOutcome) => {
+    residents.afterTransaction(outcome === "committed")
+    foreign.afterTransaction(outcome)
+  }
 
-  /** One step of the fiber, which does not wait for a busy file. */
-  const attempt =
-    (way: Way) =>
-    <A, E>(fiber: AnyFiber, name: string, body: (now: number) => Answer<A, E>): Either.Either<A, E | StoreError> => {
-      const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
-      try {
-        return chargeFiber(fiber, () => way(() => body(Math.floor(clock.unsafeCurrentTimeMillis()))))
-      } catch (cause) {
-        return Either.left(cause instanceof StoreError ? cause : toStoreError(name, cause))
-      }
-    }
-
-  /** On the hot path one step of the fiber: a span is made for those who listen, a schedule when the file is busy. */
-  const block = (way: Way) => {
-    const once = attempt(way)
-    return <A, E>(
-      name: string,
-      subject: string,
-      body: (now: number) => Answer<A, E>
-    ): Effect.Effect<A, E | StoreError> =>
-      Effect.withFiberRuntime((fiber) => {
-        const again = () => Effect.withFiberRuntime<A, E | StoreError>((fiber) => once(fiber, name, body))
-        if (!isUntraced(fiber)) return withSessionSpan(`SessionStore.${name}`, subject, retryWhileBusy(again()))
-        const answer = once(fiber, name, body)
-        return Either.isLeft(answer) && isBusy(answer.left) ? patiently(again()) : answer
+  /** One step of the fiber. Fails at once if the file is busy. */
+  const runOnce = <A, E>(
+    fiber: AnyFiber,
+    mode: Mode,
+    name: string,
+    work: (now: number) => AfterCommit<A, E>
+  ): Either.Either<A, E | StoreError> => {
+    const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
+    const workNow = () => work(Math.floor(clock.unsafeCurrentTimeMillis()))
+    try {
+      return chargeFiber(fiber, () => {
+        setDurability(mode)
+        return mode.begin === undefined
+          ? Either.map(workNow(), (afterCommit) => afterCommit())
+          : runTransaction(mode.begin, workNow)
       })
+    } catch (cause) {
+      return Either.left(cause instanceof StoreError ? cause : toStoreError(name, cause))
+    }
   }
 
-  const resident = (sessionId: SessionId) =>
-    Either.fromNullable(residents.current(sessionId), () => new UnknownSession({ sessionId }))
+  /** On the hot path one step of the fiber: it pays for a span only if traced, and for a schedule only if busy. */
+  const runner =
+    (mode: Mode) =>
+    <A, E>(name: string, subject: string, work: (now: number) => AfterCommit<A, E>): Effect.Effect<A, E | StoreError> =>
+      Effect.withFiberRuntime((fiber) => {
+        const again = () => Effect.withFiberRuntime<A, E | StoreError>((fiber) => runOnce(fiber, mode, name, work))
+        if (!isUntraced(fiber)) return withSessionSpan(`SessionStore.${name}`, subject, retryWhileBusy(again()))
+        const result = runOnce(fiber, mode, name, work)
+        return Either.isLeft(result) && isBusy(result.left) ? retryPatiently(again()) : result
+      })
 
   return {
     sql,
+    loader,
     residents,
-    resident,
     counter,
-    rebase: shared.rebase,
-    attempt: attempt(strict(transaction(beginWriting))),
-    writing: block(strict(transaction(beginWriting))),
-    /** For what is on disk elsewhere until it is here. Another's file may be flushed earlier than ours. */
-    moving: block((shared === notShared ? relaxed : strict)(transaction(beginWriting))),
-    /** For what no power cut outlives, such as a lease. One statement writes. */
-    noting: block(relaxed(statement)),
-    reading: block(transaction(() => void sql.beginRead.run()))
+    onNewBase: foreign.onNewBase,
+    /** The session in memory, read first if need be. Call it inside a transaction. */
+    findResident: (sessionId: SessionId): Either.Either<ResidentSessions.Resident, UnknownSession> =>
+      Either.fromNullable(residents.current(sessionId), () => new UnknownSession({ sessionId })),
+    read: runner(reading),
+    commitDurably: runner(durable),
+    /**
+     * Does not wait for the disk, for rows that still exist in the inbox. Waits if another application writes, too: its
+     * file may be flushed before ours.
+     */
+    commitRelaxed: runner(foreign === noForeignWriter ? relaxed : durable),
+    /** Runs one statement and does not wait for the disk, for what ends with a power cut anyway, such as a lease. */
+    runRelaxed: runner(statement),
+    /** The step of `commitDurably`, for callers that retry by themselves. */
+    tryCommit: <A, E>(fiber: AnyFiber, name: string, work: (now: number) => AfterCommit<A, E>) =>
+      runOnce(fiber, durable, name, work)
   }
 }
 
-/** Each commit waits for the disk. */
-const FULL = 2
-
-/** Statements that each stand for themselves. */
-const statement: Way = (body) => Either.map(body(), (answer) => answer())
-
-export type Block = ReturnType<typeof make>
+/** A connection to the file, and the sessions it keeps in memory. */
+export type Connection = ReturnType<typeof make>

@@ -1,19 +1,16 @@
 /**
- * Where sessions live: inbox, append-only log, generations, leases. The seam at which a Layer swaps one store for
- * another; every backend passes the same contract tests.
+ * Where sessions live: inbox, append-only log, generations, leases. The seam at which a layer swaps one backend for
+ * another. Each backend provides four services together, and passes the same contract tests.
  *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
-import type { CompressionFailed, CompressionResult } from "../session/CompressionResult.ts"
-import type { Ledger } from "../ledger/Ledger.ts"
 import type { InvalidMessage, Message } from "../message/Message.ts"
 import type { Pause } from "../model/RoutePause.ts"
 import type { Counts, SessionStats } from "../session/SessionStats.ts"
-import type { DeliveryKind, Logged, Manifest, Receipt, Segment, SessionId, State, Usage } from "../session/Session.ts"
+import type { Logged, Receipt, Segment, SessionId, State, Usage } from "../session/Session.ts"
 import type {
   IdempotencyConflict,
   SessionExists,
@@ -24,202 +21,47 @@ import type {
   UnknownSession,
   UnknownSnapshot
 } from "../session/SessionError.ts"
+import type {
+  Acknowledged,
+  Acquired,
+  Begun,
+  Commit,
+  Committed,
+  Delivery,
+  Histories,
+  Lease,
+  LeaseLost,
+  LeaseRequest,
+  Promotion,
+  PublishedOutcome,
+  Rewind,
+  SearchOptions,
+  SessionSummary,
+  Snapshot
+} from "./model.ts"
+
+export { LeaseLost, SessionSummary, Snapshot } from "./model.ts"
+export type {
+  Acknowledged,
+  Acquired,
+  Begun,
+  Commit,
+  Committed,
+  Delivery,
+  Histories,
+  Lease,
+  LeaseHeld,
+  LeaseName,
+  LeaseRequest,
+  Promotion,
+  PublishedOutcome,
+  Rewind,
+  SearchOptions,
+  SearchScope
+} from "./model.ts"
 
 /**
- * What a lease is for: the agent answering (`turn`), or a change of the view's base (`operation`).
- *
- * @since 0.1.0
- * @category models
- */
-export type LeaseName = "turn" | "operation"
-
-/**
- * The right to write, until somebody else takes it: every write verifies `token` in its transaction. `epoch` is the
- * session's count of resets and rewinds when the lease was taken.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Lease {
-  readonly sessionId: SessionId
-  readonly name: LeaseName
-  readonly holder: string
-  readonly token: number
-  readonly epoch: number
-}
-
-/**
- * The answer to asking for a lease: it is yours, or it is `holder`'s until `expiresAt` (epoch milliseconds).
- *
- * @since 0.1.0
- * @category models
- */
-export type Acquired =
-  | { readonly _tag: "Granted"; readonly lease: Lease }
-  | { readonly _tag: "Held"; readonly holder: string; readonly expiresAt: number }
-
-/**
- * The lease is somebody else's by now: nothing was written.
- *
- * @since 0.1.0
- * @category errors
- */
-export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
-  name: Schema.Literal("turn", "operation"),
-  superseded: Schema.Boolean
-}) {
-  override get message() {
-    return `the ${this.name} lease was ${this.superseded ? "superseded by a reset or rewind" : "taken over"}`
-  }
-}
-
-/**
- * How long a lease lasts without a heartbeat, in milliseconds, and who asks.
- *
- * @since 0.1.0
- * @category models
- */
-export interface LeaseRequest {
-  readonly name: LeaseName
-  readonly holder: string
-  readonly ttl: number
-}
-
-/**
- * A new generation: everything of it is written in one transaction, or nothing. It is refused if the session is no
- * longer at `base`.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Commit {
-  readonly operationId: string
-  readonly base: number
-  readonly manifest: Manifest
-  readonly segments: ReadonlyArray<Segment>
-  readonly ledger: Ledger
-}
-
-/**
- * A generation in which the messages after `seq` are undone. It is refused if the session is no longer at `base`; what
- * is undone by `manifest` is left to the store, since the log may have grown.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Rewind {
-  readonly base: number
-  readonly seq: number
-  readonly manifest: Manifest
-  readonly ledger: Ledger
-}
-
-/**
- * What a commit left behind and made.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Committed {
-  readonly generation: number
-  readonly snapshotId: string
-  readonly state: State
-}
-
-/**
- * One line of `sessions`.
- *
- * @since 0.1.0
- * @category models
- */
-export const SessionSummary = Schema.Struct({
-  sessionId: Schema.String,
-  messages: Schema.Int,
-  waiting: Schema.Int,
-  generation: Schema.Int,
-  tokens: Schema.Int
-})
-/**
- * @since 0.1.0
- * @category models
- */
-export type SessionSummary = typeof SessionSummary.Type
-
-/**
- * A generation that was left behind, at `at` (epoch milliseconds).
- *
- * @since 0.1.0
- * @category models
- */
-export const Snapshot = Schema.Struct({
-  snapshotId: Schema.String,
-  sessionId: Schema.String,
-  generation: Schema.Int,
-  lastSeq: Schema.Int,
-  at: Schema.Int
-})
-/**
- * @since 0.1.0
- * @category models
- */
-export type Snapshot = typeof Snapshot.Type
-
-/**
- * A message that was acknowledged: in the log it has a `seq`, in the inbox none yet. It is `undone` if a rewind took it
- * back.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Acknowledged {
-  readonly seq: number | null
-  readonly arrival: number | null
-  readonly kind: DeliveryKind | null
-  readonly message: Message
-  readonly at: number
-  readonly undone: boolean
-}
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface Delivery {
-  readonly kind: DeliveryKind
-  readonly key?: string | undefined
-}
-
-/**
- * Whole histories, all imported or none.
- *
- * @since 0.1.0
- * @category models
- */
-export type Histories = ReadonlyArray<{ readonly sessionId: SessionId; readonly messages: ReadonlyArray<Message> }>
-
-/**
- * Where in a log to look: from `fromSeq` to `toSeq`, without the messages of `except`, and in those of `also`.
- *
- * @since 0.1.0
- * @category models
- */
-export interface SearchScope {
-  readonly fromSeq: number
-  readonly toSeq: number
-  readonly except: ReadonlyArray<number>
-  readonly also: ReadonlyArray<number>
-}
-
-/**
- * - `deliver` returns when the message is on disk and numbered; the session begins with its first delivery.
- * - `promote` moves the inbox to the log, in order; `append` adds to the log; both under the turn's lease.
- * - `report` keeps what the provider said a view had cost; it is an estimate's aid and may be lost in a crash.
- * - `commit` makes a generation under the operation's lease; `reset` ends the working context without one, and `rewind`
- *   takes messages back. Both revoke the operation's lease and supersede the turn, and void what was reported.
- * - `stateAt`: what a rewind goes back to, the newest generation that covers nothing after `seq`, with the log so far.
- * - `publish` tells other processes how an operation ended; `outcome` reads it if it was an equal request's.
- * - `count` adds to the session's counters, which `stats` reads; of an unknown session nothing is counted.
- * - `log` streams every acknowledged message, log then inbox.
+ * The sessions themselves. Every method is atomic: it writes all it says, or nothing.
  *
  * @since 0.1.0
  * @category services
@@ -227,73 +69,155 @@ export interface SearchScope {
 export class SessionStore extends Context.Tag("throughline/SessionStore")<
   SessionStore,
   {
+    /**
+     * Puts a message into the session's inbox and returns once it is on disk and numbered. The session begins with its
+     * first delivery. A delivery with the key and the message of an earlier one returns that one's receipt; the key with
+     * another message fails with `IdempotencyConflict`.
+     */
     readonly deliver: (
       sessionId: SessionId,
       message: Message,
       delivery: Delivery
     ) => Effect.Effect<Receipt, IdempotencyConflict | StoreError>
+    /** Makes sessions from whole histories, all or none. Fails with `SessionExists` if one of them is there already. */
     readonly importAll: (histories: Histories) => Effect.Effect<void, SessionExists | InvalidMessage | StoreError>
+
+    /** Takes a lease if it is free or has expired. */
     readonly acquire: (
       sessionId: SessionId,
       request: LeaseRequest
     ) => Effect.Effect<Acquired, UnknownSession | StoreError>
+    /**
+     * Begins a turn: takes its lease and moves the inbox to the log, in one transaction. Moves nothing if another holder
+     * has the lease.
+     */
+    readonly begin: (
+      sessionId: SessionId,
+      request: Omit<LeaseRequest, "name">
+    ) => Effect.Effect<Begun, UnknownSession | StoreError>
+    /** Extends a lease by `ttl` milliseconds from now. Returns whether it was still the caller's. */
     readonly renew: (lease: Lease, ttl: number) => Effect.Effect<boolean, StoreError>
+    /** Gives a lease back. Does nothing if another holder has it by now. */
     readonly release: (lease: Lease) => Effect.Effect<void, StoreError>
-    readonly promote: (
-      lease: Lease
-    ) => Effect.Effect<
-      { readonly promoted: ReadonlyArray<Logged>; readonly state: State },
-      TurnLost | Superseded | StoreError
-    >
+
+    /** Moves the inbox to the log, in order of arrival, under the turn's lease. */
+    readonly promote: (lease: Lease) => Effect.Effect<Promotion, TurnLost | Superseded | StoreError>
+    /** Adds messages to the log under the turn's lease. Adds none if one of them is invalid. */
     readonly append: (
       lease: Lease,
       messages: ReadonlyArray<Message>
     ) => Effect.Effect<ReadonlyArray<Logged>, TurnLost | Superseded | InvalidMessage | StoreError>
+    /** Keeps how many tokens the provider counted for a view. Best effort: a crash may lose the report. */
     readonly report: (sessionId: SessionId, usage: Usage) => Effect.Effect<void>
+
+    /** Reads what the session's view is made of now. */
     readonly state: (sessionId: SessionId) => Effect.Effect<State, UnknownSession | StoreError>
-    readonly ledger: (sessionId: SessionId) => Effect.Effect<Ledger, UnknownSession | StoreError>
-    readonly commit: (lease: Lease, commit: Commit) => Effect.Effect<Committed, LeaseLost | StoreError>
-    readonly reset: (sessionId: SessionId) => Effect.Effect<Committed, UnknownSession | StoreError>
+    /** Reads what a rewind to `seq` goes back to: the newest generation that covers nothing after it. */
     readonly stateAt: (sessionId: SessionId, seq: number) => Effect.Effect<State, UnknownSession | StoreError>
-    /** Null if it was refused. */
+    /** Reads the ledger of the newest commit or rewind; `null` if there is none, or after a reset. */
+    readonly ledger: (sessionId: SessionId) => Effect.Effect<string | null, UnknownSession | StoreError>
+
+    /** Makes the next generation under the operation's lease. */
+    readonly commit: (lease: Lease, commit: Commit) => Effect.Effect<Committed, LeaseLost | StoreError>
+    /**
+     * Ends the working context: the next generation begins after the log so far. Revokes the operation's lease,
+     * supersedes the turn, and voids what was reported.
+     */
+    readonly reset: (sessionId: SessionId) => Effect.Effect<Committed, UnknownSession | StoreError>
+    /** Takes messages back, with the effects of `reset` on leases and reports. Returns `null` if it was refused. */
     readonly rewind: (
       sessionId: SessionId,
       rewind: Rewind
     ) => Effect.Effect<Committed | null, UnknownSession | StoreError>
-    /** Messages of the log, both ends included; what is undone is left out. */
+
+    /** Tells equal requests of other processes how an operation ended. */
+    readonly publish: (published: PublishedOutcome) => Effect.Effect<void, StoreError>
+    /** Reads how an operation ended, if it was asked for with this key; otherwise returns `null`. */
+    readonly outcome: (operationId: string, requestKey: string) => Effect.Effect<string | null, StoreError>
+
+    /** Reads messages of the log from `fromSeq` to `toSeq`, both included, without those a rewind took back. */
     readonly range: (
       sessionId: SessionId,
       fromSeq: number,
       toSeq: number
     ) => Effect.Effect<ReadonlyArray<Logged>, StoreError>
-    /** Messages that hold words of the query, best first, each once; what throughline itself wrote or a rewind undid is left out. */
-    readonly search: (
-      sessionId: SessionId,
-      query: string,
-      options: { readonly places: SearchScope; readonly limit: number }
-    ) => Effect.Effect<ReadonlyArray<Logged>, UnknownSession | StoreError>
-    readonly segment: (
-      segmentId: string
-    ) => Effect.Effect<{ readonly sessionId: SessionId; readonly segment: Segment }, UnknownSegment | StoreError>
-    /** The id of the finest segment that covers a message, of equals the newest. */
-    readonly segmentOver: (sessionId: SessionId, seq: number) => Effect.Effect<string | null, StoreError>
-    /** How often a segment's healing has failed, `more` included. */
-    readonly healTries: (segmentId: string, more: number) => Effect.Effect<number, StoreError>
-    readonly publish: (
-      requestKey: string,
-      ended: CompressionResult | CompressionFailed
-    ) => Effect.Effect<void, StoreError>
-    readonly outcome: (
-      operationId: string,
-      requestKey: string
-    ) => Effect.Effect<CompressionResult | CompressionFailed | undefined, StoreError>
-    /** Reads and replaces, in one transaction, what is remembered under a route's key. */
-    readonly pause: <A>(key: string, change: (pause: Pause) => readonly [A, Pause]) => Effect.Effect<A, StoreError>
-    readonly count: (sessionId: SessionId, counts: Counts) => Effect.Effect<void, StoreError>
-    readonly stats: (sessionId: SessionId) => Effect.Effect<SessionStats, UnknownSession | StoreError>
+    /** Streams every acknowledged message: the log, then the inbox. */
     readonly log: (sessionId: SessionId) => Stream.Stream<Acknowledged, UnknownSession | StoreError>
+    /** Lists all sessions, in order of their ids. */
     readonly sessions: Effect.Effect<ReadonlyArray<SessionSummary>, StoreError>
+    /** Lists the generations a session left behind, oldest first. */
     readonly snapshots: (sessionId: SessionId) => Effect.Effect<ReadonlyArray<Snapshot>, UnknownSession | StoreError>
+    /** Reads what the view of a snapshot is made of. */
     readonly snapshot: (snapshotId: string) => Effect.Effect<State, UnknownSnapshot | StoreError>
   }
 >() {}
+
+/**
+ * Finds messages by their words, and segments by what they cover.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class SessionIndex extends Context.Tag("throughline/SessionIndex")<
+  SessionIndex,
+  {
+    /**
+     * Finds messages that hold words of the query, best first, each once. Leaves out what throughline itself wrote, and
+     * what a rewind took back. Sees everything that was appended before.
+     */
+    readonly search: (
+      sessionId: SessionId,
+      query: string,
+      options: SearchOptions
+    ) => Effect.Effect<ReadonlyArray<Logged>, UnknownSession | StoreError>
+    /** Reads a segment, and the session it is of. */
+    readonly segment: (
+      segmentId: string
+    ) => Effect.Effect<{ readonly sessionId: SessionId; readonly segment: Segment }, UnknownSegment | StoreError>
+    /** Returns the id of the finest segment that covers a message, of equals the newest; `null` if none does. */
+    readonly segmentOver: (sessionId: SessionId, seq: number) => Effect.Effect<string | null, StoreError>
+  }
+>() {}
+
+/**
+ * Counts what happened to a session. The counters survive a restart.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class SessionCounters extends Context.Tag("throughline/SessionCounters")<
+  SessionCounters,
+  {
+    /** Adds to the session's counters. Does nothing for an unknown session. */
+    readonly count: (sessionId: SessionId, counts: Counts) => Effect.Effect<void, StoreError>
+    /** Reads the session's counters. */
+    readonly stats: (sessionId: SessionId) => Effect.Effect<SessionStats, UnknownSession | StoreError>
+    /** Adds `more` to how often healing a segment has failed, and returns the sum. */
+    readonly healTries: (segmentId: string, more: number) => Effect.Effect<number, StoreError>
+  }
+>() {}
+
+/**
+ * Remembers which model routes failed, for every process that shares the store.
+ *
+ * @since 0.1.0
+ * @category services
+ */
+export class RouteMemory extends Context.Tag("throughline/RouteMemory")<
+  RouteMemory,
+  {
+    /**
+     * Reads and replaces, in one transaction, what is remembered under a route's key. `change` must be pure: a store may
+     * call it more than once.
+     */
+    readonly modify: <A>(key: string, change: (pause: Pause) => readonly [A, Pause]) => Effect.Effect<A, StoreError>
+  }
+>() {}
+
+/**
+ * The services every backend provides together.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Services = SessionStore | SessionIndex | SessionCounters | RouteMemory

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as RoutePause from "../model/RoutePause.ts"
 import { endpointKey, type Route } from "../model/Provider.ts"
-import { SessionStore } from "../store/SessionStore.ts"
+import { RouteMemory } from "../store/SessionStore.ts"
 
 /** Admits tasks to routes and remembers how they ended. A store that cannot be reached pauses nothing. */
 export class RoutePauses extends Context.Tag("throughline/RoutePauses")<
@@ -32,14 +32,14 @@ const pauseKey = {
 
 /** Builds the service on a `SessionStore`. */
 export const make = Effect.fnUntraced(function* (policy: RoutePause.Policy = RoutePause.defaults) {
-  const store = yield* SessionStore
+  const memory = yield* RouteMemory
 
   const updatePause = <A>(
     key: string,
     fallback: A,
     update: (pause: RoutePause.Pause, now: number) => readonly [A, RoutePause.Pause]
   ) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => store.pause(key, (pause) => update(pause, now))).pipe(
+    Effect.flatMap(Clock.currentTimeMillis, (now) => memory.modify(key, (pause) => update(pause, now))).pipe(
       Effect.catchAll((error) => Effect.as(Effect.logWarning(error.message), fallback))
     )
 
@@ -93,5 +93,5 @@ export const make = Effect.fnUntraced(function* (policy: RoutePause.Policy = Rou
   return RoutePauses.of({ claim, release, recordFailure, recordSuccess })
 })
 
-export const layer = (policy?: RoutePause.Policy): Layer.Layer<RoutePauses, never, SessionStore> =>
+export const layer = (policy?: RoutePause.Policy): Layer.Layer<RoutePauses, never, RouteMemory> =>
   Layer.effect(RoutePauses, make(policy))

@@ -6,7 +6,7 @@ import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
 import * as Handoff from "../handoff/Handoff.ts"
 import type { Message } from "../message/Message.ts"
 import * as Tokens from "../message/Tokens.ts"
-import type { Logged, Manifest, State } from "../session/Session.ts"
+import type { Logged, State } from "../session/Session.ts"
 import type { Row, View } from "./model.ts"
 import * as Repairs from "./repairs.ts"
 
@@ -17,25 +17,22 @@ export const assembleWhole = (state: State, counter: Tokens.Counter, options: To
   return makeView(state, Repairs.finishRepairs(mending), counter, options)
 }
 
-/** A base and the beginning of its tail, mended so far: the first `taken` messages of the tail, `last` at their end. */
+/** A base and the beginning of its tail, mended so far: the first `taken` messages of the tail, up to `lastSeq`. */
 interface Memory {
-  readonly head: State["head"]
-  readonly live: State["live"]
-  readonly segments: State["segments"]
   readonly instructions: number
   readonly counter: Tokens.Counter
   readonly system: Tokens.Fixed["system"]
   readonly mending: Repairs.Mending
   hasBase: boolean
   taken: number
-  last: Logged | undefined
+  lastSeq: number | undefined
 }
 
 /**
- * Keyed by the manifest, which is one object for as long as its session stays in memory. Two memories are kept of each:
- * one for steps with a system prompt of their own, one for compressions, which look at the session without it.
+ * Keyed by the state's base, so that a memory goes with the last state of its base. Two are kept of each: for
+ * steps with a system prompt of their own, one for compressions, which look at the session without it.
  */
-const memories = new WeakMap<Manifest, ReadonlyArray<Memory>>()
+const memories = new WeakMap<State["base"], ReadonlyArray<Memory>>()
 const KEPT = 2
 
 /** Messages mended between two yields: a few milliseconds of work. */
@@ -78,7 +75,7 @@ const mendNewRows = (
   Repairs.addRepairs(memory.mending, rows)
   memory.hasBase = true
   memory.taken = upTo
-  memory.last = state.tail[upTo - 1]
+  memory.lastSeq = state.tail[upTo - 1]?.seq
   return []
 }
 
@@ -95,25 +92,22 @@ const viewOfMemory = (
 }
 
 const findMemory = (state: State, counter: Tokens.Counter, system: Tokens.Fixed["system"]): Memory => {
-  const kept = memories.get(state.manifest) ?? []
+  const kept = memories.get(state.base) ?? []
   const known = kept.find((memory) => isContinuationOf(memory, state, counter, system))
   if (known !== undefined) return known
   const made = newMemory(state, counter, system)
-  memories.set(state.manifest, [made, ...kept.filter((memory) => memory.system !== system)].slice(0, KEPT))
+  memories.set(state.base, [made, ...kept.filter((memory) => memory.system !== system)].slice(0, KEPT))
   return made
 }
 
 const newMemory = (state: State, counter: Tokens.Counter, system: Tokens.Fixed["system"]): Memory => ({
-  head: state.head,
-  live: state.live,
-  segments: state.segments,
   instructions: state.system.length,
   counter,
   system,
   mending: Repairs.beginRepairs(listExcerpts(state), counter),
   hasBase: false,
   taken: 0,
-  last: undefined
+  lastSeq: undefined
 })
 
 /** True if the state only adds to the tail that this memory has mended. */
@@ -125,11 +119,8 @@ const isContinuationOf = (
 ): boolean =>
   memory.counter === counter &&
   memory.system === system &&
-  memory.head === state.head &&
-  memory.segments === state.segments &&
-  memory.live === state.live &&
   memory.instructions === state.system.length &&
-  (memory.taken === 0 || state.tail[memory.taken - 1] === memory.last)
+  (memory.taken === 0 || state.tail[memory.taken - 1]?.seq === memory.lastSeq)
 
 // ── from a state to rows, and from repaired rows to a view ──
 

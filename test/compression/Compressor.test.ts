@@ -318,12 +318,13 @@ describe("Compressor", () => {
   it.effect("while shutdown waits for a compression, no other process gets its lease", () =>
     Effect.gen(function* () {
       const model = Scripted.make([{ text: summary("x"), delay: "50 seconds" }])
-      const store = Context.get(yield* Layer.build(Sqlite.layerTemporary), SessionStore)
+      const services = yield* Layer.build(Sqlite.layerTemporary)
+      const store = Context.get(services, SessionStore)
       yield* store.importAll([{ sessionId: id, messages: conversation(12) }])
       const minute = Duration.minutes(1)
       const patient = { ...route, timeout: minute, idleTimeout: minute }
       const gateway = Gateway.layer({ policy, routes: [patient], shutdownGrace: minute }).pipe(
-        Layer.provide([Layer.succeed(SessionStore, store), model.layer])
+        Layer.provide([Layer.succeedContext(services), model.layer])
       )
       const scope = yield* Scope.make()
       const { compress } = Context.get(yield* Layer.buildWithScope(gateway, scope), Gateway.Gateway)

@@ -7,7 +7,7 @@ import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as BackgroundBrake from "../../src/compression/backgroundBrake.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
-import { SessionStore } from "../../src/store/SessionStore.ts"
+import { SessionCounters, SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import * as Models from "../support/models.ts"
 import { propertyRuns } from "../support/repetitions.ts"
@@ -84,6 +84,7 @@ describe("a session that another process compresses", () => {
     const model = Scripted.make([{ text: summary("x"), delay: "5 seconds" }])
     return Effect.gen(function* () {
       const store = yield* SessionStore
+      const counters = yield* SessionCounters
       const options = { policy: { ...policy, mode: "manual" }, routes: [route] } as const
       const process = Layer.build(Layer.provide(Layer.fresh(Gateway.layer(options)), model.layer))
       const here = yield* process
@@ -99,7 +100,7 @@ describe("a session that another process compresses", () => {
         yield* Context.get(here, Compressor).settled(id)
         yield* Context.get(here, Gateway.Gateway).turn(id, ({ append }) => append(...conversation(60, 100 * n)))
       }
-      assert.strictEqual((yield* store.stats(id)).compressions.joined, 4)
+      assert.strictEqual((yield* counters.stats(id)).compressions.joined, 4)
       assert.deepStrictEqual(holds(lines), [])
     }).pipe(Effect.scoped, Effect.provide([Sqlite.layerTemporary, layer]))
   })

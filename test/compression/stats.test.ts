@@ -8,7 +8,7 @@ import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import * as SessionStats from "../../src/session/SessionStats.ts"
-import { SessionStore } from "../../src/store/SessionStore.ts"
+import { SessionCounters } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import {
   compressSession,
@@ -37,10 +37,10 @@ describe("the statistics of a session", () => {
     Effect.gen(function* () {
       yield* importRounds(1)
       assert.deepStrictEqual(yield* stats, nothing)
-      const store = yield* SessionStore
+      const counters = yield* SessionCounters
       const nobody = SessionId.make("nobody")
-      yield* store.count(nobody, { committed: 1 })
-      assert.strictEqual((yield* Effect.flip(store.stats(nobody)))._tag, "UnknownSession")
+      yield* counters.count(nobody, { committed: 1 })
+      assert.strictEqual((yield* Effect.flip(counters.stats(nobody)))._tag, "UnknownSession")
     }).pipe(Effect.provide(scripted(Scripted.layer([]))))
   )
 

@@ -241,7 +241,7 @@ describe("rewind", () => {
     const open = all.filter(({ kind, seq }) => kind === "request" && seq > endedAt && seq < manifest.tailFrom)
     assert.deepStrictEqual(seqsOf(live), seqsOf(open), "a request whose answer was taken back is open again")
     const { requests, ...facts } = Ledger.add(Ledger.empty, covered)
-    const ledger = yield* store.ledger(id)
+    const ledger = yield* Ledger.decode(yield* store.ledger(id))
     assert.deepStrictEqual(ledger, {
       ...facts,
       requests: requests.map((request) => ({ ...request, answered: request.seq < endedAt }))

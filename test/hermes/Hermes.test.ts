@@ -7,11 +7,10 @@ import * as Gateway from "../../src/gateway/Gateway.ts"
 import { isHandoffContent } from "../../src/hermes/marks.ts"
 import { COLUMNS, type HermesRow, messageOfRow } from "../../src/hermes/rows.ts"
 import * as Doctor from "../../src/hermes/Doctor.ts"
-import * as Ledger from "../../src/ledger/Ledger.ts"
 import type { Message } from "../../src/message/Message.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { type Manifest, SessionId, type State } from "../../src/session/Session.ts"
-import { SessionStore } from "../../src/store/SessionStore.ts"
+import { type Services, SessionIndex, SessionStore } from "../../src/store/SessionStore.ts"
 import * as Hermes from "../../src/hermes/Hermes.ts"
 import * as Files from "../support/hermes.ts"
 import { assertSearchable, assertSound, inDatabase, type Row, rowsOf } from "../support/hermes.ts"
@@ -22,7 +21,7 @@ import { conversation, route, summary } from "../support/world.ts"
 
 const id = SessionId.make("chat-42")
 
-const on = <A, E>(filename: string, effect: Effect.Effect<A, E, SessionStore>) =>
+const on = <A, E>(filename: string, effect: Effect.Effect<A, E, Services>) =>
   Effect.provide(effect, Hermes.layer({ filename, durability: "process" }))
 
 const textOf = (row: HermesRow): string => JSON.stringify(COLUMNS.map((name) => row[name] ?? null))
@@ -86,7 +85,7 @@ const commit = (sessionId: SessionId) =>
       base: generation,
       manifest,
       segments,
-      ledger: Ledger.empty
+      ledger: null
     })
   })
 
@@ -101,7 +100,7 @@ const rewindBy = (sessionId: SessionId, back: number) =>
     const { generation, lastSeq } = yield* store.state(sessionId)
     const seq = Math.max(0, lastSeq - back)
     const { manifest } = yield* store.stateAt(sessionId, seq)
-    yield* store.rewind(sessionId, { base: generation, seq, manifest, ledger: Ledger.empty })
+    yield* store.rewind(sessionId, { base: generation, seq, manifest, ledger: null })
   })
 
 type Action = readonly ["deliver" | "append" | "commit" | "rewind" | "reset", number]
@@ -298,6 +297,7 @@ describe("SessionStore/Hermes", () => {
         filename,
         Effect.gen(function* () {
           const store = yield* SessionStore
+          const index = yield* SessionIndex
           yield* store.importAll([{ sessionId: id, messages: ["a", "b", "c", "d"].map(user) }])
           const turn = yield* granted(id)
           hermesAdds(filename, ["by Hermes", "[CONTEXT SUMMARY]: so far"])
@@ -322,8 +322,8 @@ describe("SessionStore/Hermes", () => {
           const now = yield* store.state(id)
           assert.deepStrictEqual(shown(now), ["a", "[CONTEXT COMPACTION] all of it", "e"])
           assert.deepStrictEqual(now.segments, [])
-          const places = { fromSeq: 1, toSeq: 99, except: [], also: [] }
-          const found = yield* store.search(id, "d", { limit: 1, places })
+          const scope = { fromSeq: 1, toSeq: 99, except: [], also: [] }
+          const found = yield* index.search(id, "d", { limit: 1, scope })
           assert.deepStrictEqual(
             found.map(({ message }) => message.content),
             ["d"]

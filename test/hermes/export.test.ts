@@ -6,7 +6,6 @@ import * as Hermes from "../../src/transcripts/hermes.ts"
 import * as HermesExport from "../../src/hermes/export.ts"
 import { isHandoffContent } from "../../src/hermes/marks.ts"
 import { columnsOfMessage, messageOfRow } from "../../src/hermes/rows.ts"
-import * as Ledger from "../../src/ledger/Ledger.ts"
 import type { Message } from "../../src/message/Message.ts"
 import { type Manifest, type SessionId, wholeLog } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
@@ -51,7 +50,7 @@ const compressed = (sessionId: SessionId, tailFrom: number) =>
     const manifest: Manifest = { ...wholeLog, headTo: 1, tailFrom, segments: [id] }
     const segments = [segment(id, 2, tailFrom - 1)]
     const lease = yield* granted(sessionId, "operation")
-    yield* store.commit(lease, { operationId: `op ${id}`, base: 0, manifest, segments, ledger: Ledger.empty })
+    yield* store.commit(lease, { operationId: `op ${id}`, base: 0, manifest, segments, ledger: null })
   })
 
 /** With repetitions, which nothing but their place tells apart. */
@@ -158,7 +157,7 @@ describe("export and import", () => {
         const store = yield* SessionStore
         const id = freshSession()
         yield* store.importAll([{ sessionId: id, messages: ["a", "b"].map(user) }])
-        yield* store.rewind(id, { base: 0, seq: 1, manifest: wholeLog, ledger: Ledger.empty })
+        yield* store.rewind(id, { base: 0, seq: 1, manifest: wholeLog, ledger: null })
         const [recent, old] = [Fixture.fresh("new"), Fixture.fresh("old")]
         assert.strictEqual((yield* exported(recent, id))[0]?.undone, 0)
         assert.deepStrictEqual(yield* back(recent, id), { messages: [user("a")], undone: [user("b")] })

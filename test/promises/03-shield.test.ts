@@ -30,7 +30,7 @@ import * as RoutePauses from "../../src/summary/RoutePauses.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import * as Recovery from "../../src/model/Recovery.ts"
 import { SessionId } from "../../src/session/Session.ts"
-import { type Lease, SessionStore } from "../../src/store/SessionStore.ts"
+import { type Lease, RouteMemory, SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import { contradictions } from "../support/auditTrail.ts"
 import { impatient, interruptEverywhere, isNoticed, isUnbroken } from "../support/interruptEverywhere.ts"
@@ -327,10 +327,10 @@ describe("a probe", () => {
 
   it.scopedLive("interrupted anywhere, also once it has its answer, leaves its route to the next", () =>
     Effect.gen(function* () {
-      const { pause } = yield* SessionStore
+      const { modify } = yield* RouteMemory
       const { claim } = yield* RoutePauses.RoutePauses
       const keys = [endpointKey(route), `${endpointKey(route)} ${route.model} ${task.name}`]
-      const ripe = Effect.forEach(keys, (key) => pause(key, pausedOnce), { discard: true })
+      const ripe = Effect.forEach(keys, (key) => modify(key, pausedOnce), { discard: true })
       isUnbroken(
         yield* interruptEverywhere(
           ripe,

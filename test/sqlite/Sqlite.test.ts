@@ -4,11 +4,10 @@ import { Context, Effect, Fiber, Layer, Option, TestClock } from "effect"
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as Ledger from "../../src/ledger/Ledger.ts"
 import { SessionId, wholeLog } from "../../src/session/Session.ts"
 import type { InvalidMessage } from "../../src/message/Message.ts"
 import type { StoreError, Superseded, TurnLost } from "../../src/session/SessionError.ts"
-import { type Lease, type LeaseLost, SessionStore } from "../../src/store/SessionStore.ts"
+import { type Lease, type LeaseLost, SessionIndex, SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import { user } from "../support/stores.ts"
 
@@ -157,7 +156,7 @@ describe("SessionStore/Sqlite", () => {
       const segment = { id: "seg", level: 0, children: [], fromSeq: 1, toSeq: 1, text: "it", tokens: 1 }
       const written = { ...segment, degraded: null, focus: null, model: "m" }
       const manifest = { ...wholeLog, tailFrom: 2, segments: ["seg"] }
-      const ledger = Ledger.addNotes(Ledger.empty, ["keep this"], 1)
+      const ledger = "keep this"
       yield* Effect.flatMap(SessionStore, (store) =>
         Effect.gen(function* () {
           yield* store.importAll([{ sessionId: id, messages: [{ role: "user", content: "hello" }] }])
@@ -192,7 +191,7 @@ describe("SessionStore/Sqlite", () => {
       "operation",
       (lease) =>
         Effect.flatMap(SessionStore, (store) =>
-          store.commit(lease, { operationId: "op", base: 0, manifest: wholeLog, segments: [], ledger: Ledger.empty })
+          store.commit(lease, { operationId: "op", base: 0, manifest: wholeLog, segments: [], ledger: null })
         )
     ]
   ]
@@ -268,7 +267,7 @@ describe("SessionStore/Sqlite", () => {
         Effect.gen(function* () {
           const acquired = yield* store.acquire(id, { name: "operation", holder: "me", ttl: 60_000 })
           if (acquired._tag === "Held") return assert.fail("nobody else asked")
-          const ledger = Ledger.addNotes(Ledger.empty, [`noted at ${base}`], 1)
+          const ledger = `noted at ${base}`
           yield* store.commit(acquired.lease, {
             operationId: "op",
             base,
@@ -279,7 +278,7 @@ describe("SessionStore/Sqlite", () => {
           yield* store.release(acquired.lease)
           return ledger
         })
-      assert.deepStrictEqual(yield* here.ledger(id), Ledger.empty)
+      assert.isNull(yield* here.ledger(id))
       const first = yield* committed(here, 0)
       assert.deepStrictEqual([yield* here.ledger(id), yield* there.ledger(id)], [first, first])
       const second = yield* committed(there, 1)
@@ -287,7 +286,7 @@ describe("SessionStore/Sqlite", () => {
       const restarted = yield* opened(filename)
       assert.deepStrictEqual(yield* restarted.ledger(id), second)
       yield* here.reset(id)
-      assert.deepStrictEqual(yield* here.ledger(id), Ledger.empty)
+      assert.isNull(yield* here.ledger(id))
     }).pipe(Effect.scoped)
   )
 
@@ -314,8 +313,8 @@ describe("SessionStore/Sqlite", () => {
       const here = yield* Effect.map(Layer.build(Sqlite.layer({ filename })), (context) => Effect.provide(context))
       const there = yield* Effect.map(Layer.build(Sqlite.layer({ filename })), (context) => Effect.provide(context))
       const messages = Array.from({ length: 450 }, (_, n) => ({ role: "user", content: `apple ${n}` }) as const)
-      const options = { limit: 1_000, places: { fromSeq: 1, toSeq: 1_000, except: [], also: [] } }
-      const search = Effect.flatMap(SessionStore, (store) => store.search(id, "apple", options))
+      const options = { limit: 1_000, scope: { fromSeq: 1, toSeq: 1_000, except: [], also: [] } }
+      const search = Effect.flatMap(SessionIndex, (index) => index.search(id, "apple", options))
       const onStore = Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId: id, messages }]))
       yield* here(onStore)
       const both = yield* Effect.all([here(search), there(search), here(search)], { concurrency: "unbounded" })

@@ -4,7 +4,6 @@ import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { yieldToLoop } from "../../src/concurrency/eventLoopBudget.ts"
-import * as Ledger from "../../src/ledger/Ledger.ts"
 import { SessionId, wholeLog } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Hermes from "../../src/hermes/Hermes.ts"
@@ -42,14 +41,14 @@ const compressed = Effect.gen(function* () {
   const tailFrom = lastSeq - 20
   const manifest = { ...wholeLog, headTo: 2, tailFrom, segments: ["seg_1"], live: [3] }
   const segments = [segment("seg_1", 3, tailFrom - 1)]
-  const made = { operationId: "op_1", base: 0, manifest, segments, ledger: Ledger.empty }
+  const made = { operationId: "op_1", base: 0, manifest, segments, ledger: null }
   yield* store.commit(yield* granted(id, "operation"), made)
 })
 
 const rewound = Effect.gen(function* () {
   const store = yield* SessionStore
   const { generation, manifest } = yield* store.state(id)
-  yield* store.rewind(id, { base: generation, seq: 120, manifest, ledger: Ledger.empty })
+  yield* store.rewind(id, { base: generation, seq: 120, manifest, ledger: null })
 })
 
 const changes: ReadonlyArray<readonly [string, Effect.Effect<void, unknown, SessionStore>]> = [

@@ -1,12 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, FastCheck as fc, Stream } from "effect"
-import { InvalidSummary, ProviderError, RateLimited, Timeout } from "../../src/model/ModelError.ts"
-import { CompressionFailed } from "../../src/session/CompressionResult.ts"
-import type { CompressionResult } from "../../src/session/CompressionResult.ts"
-import * as Ledger from "../../src/ledger/Ledger.ts"
 import type { Message } from "../../src/message/Message.ts"
 import { type Manifest, SessionId, wholeLog } from "../../src/session/Session.ts"
-import { type Lease, SessionStore } from "../../src/store/SessionStore.ts"
+import { type Lease, SessionIndex, SessionStore } from "../../src/store/SessionStore.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 import { assistant, backends, freshSession, granted, segment, user } from "../support/stores.ts"
 
@@ -26,7 +22,7 @@ const commit = (lease: Lease, base: number, toSeq: number) =>
     const id = `${lease.sessionId}/${base}`
     const manifest: Manifest = { ...wholeLog, headTo: 1, tailFrom: toSeq + 1, segments: [id] }
     const segments = [segment(id, 2, toSeq)]
-    return store.commit(lease, { operationId: `op ${id}`, base, manifest, segments, ledger: Ledger.empty })
+    return store.commit(lease, { operationId: `op ${id}`, base, manifest, segments, ledger: null })
   })
 
 const conversation = (sessionId: SessionId, messages: ReadonlyArray<Message>) =>
@@ -188,7 +184,7 @@ for (const [name, backend] of backends) {
             const operation = yield* granted(id, "operation")
             yield* store.report(id, { generation: 0, seq: 4, model: "m", inputTokens: 9, estimate: 8 })
             const before = yield* store.state(id)
-            const made = { base: 0, seq: 2, manifest: (yield* store.stateAt(id, 2)).manifest, ledger: Ledger.empty }
+            const made = { base: 0, seq: 2, manifest: (yield* store.stateAt(id, 2)).manifest, ledger: null }
             const rewound = yield* store.rewind(id, made)
             if (rewound === null) return assert.fail("it was refused")
             assert.deepStrictEqual(yield* store.state(id), rewound.state)
@@ -212,7 +208,7 @@ for (const [name, backend] of backends) {
             yield* conversation(id, ["a", "b", "c", "d"].map(user))
             const back = (base: number, seq: number) =>
               Effect.flatMap(store.stateAt(id, seq), ({ manifest }) =>
-                store.rewind(id, { base, seq, manifest, ledger: Ledger.empty })
+                store.rewind(id, { base, seq, manifest, ledger: null })
               )
             assert.isNull(yield* back(7, 3), "the session is not at that generation")
             yield* back(0, 3)
@@ -257,53 +253,18 @@ for (const [name, backend] of backends) {
         })
       )
 
-      const where = { route: "model@host", detail: "of the test" }
-      const failure = (sessionId: SessionId) =>
-        new CompressionFailed({
-          sessionId,
-          operationId: `op ${sessionId}`,
-          errors: [
-            new Timeout({ route: "model@host", phase: "idle", deadline: 5 }),
-            new RateLimited({ route: "model@host", retryAfter: null }),
-            new InvalidSummary({ ...where, reason: "refusal" }),
-            new ProviderError({ ...where, status: 502 })
-          ]
+      it.effect("how an operation ended is read with its own request key, and with no other", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const sessionId = freshSession()
+          const operationId = `op ${sessionId}`
+          const outcome = JSON.stringify({ said: "whatever stands here: \u0000, \ud83d" })
+          yield* store.publish({ sessionId, operationId, requestKey: "request", outcome })
+          assert.strictEqual(yield* store.outcome(operationId, "request"), outcome)
+          assert.isNull(yield* store.outcome(operationId, "another request"))
+          assert.isNull(yield* store.outcome("another operation", "request"))
         })
-      const success = (sessionId: SessionId): CompressionResult => ({
-        sessionId,
-        operationId: `op ${sessionId}`,
-        outcome: "degraded",
-        reason: "every route failed",
-        model: "embedded",
-        focus: null,
-        generation: 3,
-        snapshotId: "left behind",
-        messagesBefore: 30,
-        messagesAfter: 12,
-        tokensBefore: 4_000,
-        tokensAfter: 800,
-        compressions: 1,
-        modelCalls: 1,
-        tokensSpent: 900,
-        attempts: [{ route: "model@host", error: "Timeout", detail: null }],
-        budgetLeft: { calls: 7, milliseconds: 5, tokens: null },
-        durationMs: 1.5
-      })
-      for (const [what, ended] of [
-        ["result", success],
-        ["typed error", failure]
-      ] as const) {
-        it.effect(`the ${what} an operation ended with is read by an equal request, and by no other`, () =>
-          Effect.gen(function* () {
-            const store = yield* SessionStore
-            const published = ended(freshSession())
-            yield* store.publish("request", published)
-            assert.deepStrictEqual(yield* store.outcome(published.operationId, "request"), published)
-            assert.isUndefined(yield* store.outcome(published.operationId, "another request"))
-            assert.isUndefined(yield* store.outcome("another operation", "request"))
-          })
-        )
-      }
+      )
 
       it.effect("an import is whole or not at all", () =>
         Effect.gen(function* () {
@@ -345,13 +306,14 @@ for (const [name, backend] of backends) {
           assert.strictEqual((yield* Effect.flip(store.snapshots(nobody)))._tag, "UnknownSession")
           assert.strictEqual((yield* Effect.flip(store.reset(nobody)))._tag, "UnknownSession")
           assert.strictEqual((yield* Effect.flip(store.stateAt(nobody, 0)))._tag, "UnknownSession")
-          const nothing = { base: 0, seq: 0, manifest: wholeLog, ledger: Ledger.empty }
+          const nothing = { base: 0, seq: 0, manifest: wholeLog, ledger: null }
           assert.strictEqual((yield* Effect.flip(store.rewind(nobody, nothing)))._tag, "UnknownSession")
           assert.strictEqual((yield* Effect.flip(store.snapshot("nothing")))._tag, "UnknownSnapshot")
-          const places = { fromSeq: 1, toSeq: 1, except: [], also: [] }
-          assert.strictEqual((yield* Effect.flip(store.segment("nothing")))._tag, "UnknownSegment")
+          const index = yield* SessionIndex
+          const scope = { fromSeq: 1, toSeq: 1, except: [], also: [] }
+          assert.strictEqual((yield* Effect.flip(index.segment("nothing")))._tag, "UnknownSegment")
           assert.strictEqual(
-            (yield* Effect.flip(store.search(nobody, "a", { limit: 1, places })))._tag,
+            (yield* Effect.flip(index.search(nobody, "a", { limit: 1, scope })))._tag,
             "UnknownSession"
           )
           assert.isUndefined((yield* store.sessions).find(({ sessionId }) => sessionId === nobody))

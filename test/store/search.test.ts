@@ -1,10 +1,9 @@
 /** What every backend finds, and what it does not. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck as fc, Stream } from "effect"
-import * as Ledger from "../../src/ledger/Ledger.ts"
 import type { Message } from "../../src/message/Message.ts"
 import { type SessionId, wholeLog } from "../../src/session/Session.ts"
-import { type SearchScope, SessionStore } from "../../src/store/SessionStore.ts"
+import { type SearchScope, SessionIndex, SessionStore } from "../../src/store/SessionStore.ts"
 import { syntax, text } from "../support/histories.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 import { assistant, backends, freshSession, granted, segment, user } from "../support/stores.ts"
@@ -63,8 +62,8 @@ const searches: ReadonlyArray<readonly [string, ...ReadonlyArray<number>]> = [
 ]
 
 const everywhere: SearchScope = { fromSeq: 1, toSeq: 1_000, except: [], also: [] }
-const found = (sessionId: SessionId, query: string, { limit = 1_000, places = everywhere } = {}) =>
-  Effect.flatMap(SessionStore, (store) => store.search(sessionId, query, { limit, places })).pipe(
+const found = (sessionId: SessionId, query: string, { limit = 1_000, scope = everywhere } = {}) =>
+  Effect.flatMap(SessionIndex, (index) => index.search(sessionId, query, { limit, scope })).pipe(
     Effect.map((entries) => entries.map(({ seq }) => seq))
   )
 
@@ -87,13 +86,13 @@ for (const [name, backend] of backends) {
             id,
             Array.from({ length: 9 }, (_, n) => user(`apple ${n} x+y`))
           )
-          const places: SearchScope = { fromSeq: 3, toSeq: 6, except: [4], also: [8] }
+          const scope: SearchScope = { fromSeq: 3, toSeq: 6, except: [4], also: [8] }
           for (const query of ["apple", "x+y", "pple"]) {
-            assert.deepStrictEqual((yield* found(id, query, { places })).toSorted(), [3, 5, 6, 8], query)
-            assert.lengthOf(yield* found(id, query, { places, limit: 2 }), 2)
+            assert.deepStrictEqual((yield* found(id, query, { scope })).toSorted(), [3, 5, 6, 8], query)
+            assert.lengthOf(yield* found(id, query, { scope, limit: 2 }), 2)
           }
           const nowhere: SearchScope = { fromSeq: 1, toSeq: 0, except: [], also: [] }
-          assert.deepStrictEqual(yield* found(id, "apple", { places: nowhere }), [])
+          assert.deepStrictEqual(yield* found(id, "apple", { scope: nowhere }), [])
         })
       )
 
@@ -147,7 +146,7 @@ for (const [name, backend] of backends) {
           const lease = yield* granted(id, "operation")
           const manifest = { ...wholeLog, tailFrom: 4, segments: [`${id}/s`] }
           const segments = [segment(`${id}/s`, 1, 3)]
-          yield* store.commit(lease, { operationId: "op", base: 0, manifest, segments, ledger: Ledger.empty })
+          yield* store.commit(lease, { operationId: "op", base: 0, manifest, segments, ledger: null })
           const everything = Effect.all([store.state(id), store.snapshots(id), Stream.runCollect(store.log(id))])
           const before = yield* everything
           yield* found(id, "port")
@@ -180,6 +179,7 @@ for (const [name, backend] of backends) {
       it.effect("a message is covered by its finest segment, a healed one before a degraded one", () =>
         Effect.gen(function* () {
           const store = yield* SessionStore
+          const index = yield* SessionIndex
           const id = freshSession()
           yield* conversation(id, ["a", "b", "c", "d", "e"].map(user))
           const lease = yield* granted(id, "operation")
@@ -191,10 +191,10 @@ for (const [name, backend] of backends) {
             coarse
           ]
           const manifest = { ...wholeLog, tailFrom: 5, segments: [named("coarse")] }
-          yield* store.commit(lease, { operationId: "op", base: 0, manifest, segments, ledger: Ledger.empty })
-          const over = yield* Effect.forEach([1, 2, 3, 4, 5], (seq) => store.segmentOver(id, seq))
+          yield* store.commit(lease, { operationId: "op", base: 0, manifest, segments, ledger: null })
+          const over = yield* Effect.forEach([1, 2, 3, 4, 5], (seq) => index.segmentOver(id, seq))
           assert.deepStrictEqual(over, [null, named("healed"), named("healed"), named("coarse"), null])
-          assert.deepStrictEqual(yield* store.segment(named("coarse")), { sessionId: id, segment: coarse })
+          assert.deepStrictEqual(yield* index.segment(named("coarse")), { sessionId: id, segment: coarse })
         })
       )
     })

@@ -41,7 +41,7 @@ export const gateway = ({ filename, leaseTtl, url }: Place, say: Say) => {
         })
     }))
   )
-  const store = Layer.provide(telling, Sqlite.layer({ filename }))
+  const store = Layer.provideMerge(telling, Sqlite.layer({ filename }))
   return Layer.provideMerge(
     real({ routes: [ModelServer.route(url)], leaseTtl }, store),
     Logger.remove(Logger.defaultLogger)

@@ -62,6 +62,7 @@ export const stateOf = (
   return {
     sessionId,
     generation,
+    base: {},
     lastSeq: log.length,
     manifest,
     system: left.filter(isLeading),

@@ -2,7 +2,7 @@
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type { SessionStats } from "../../session/SessionStats.ts"
-import { SessionStore } from "../../store/SessionStore.ts"
+import { SessionCounters } from "../../store/SessionStore.ts"
 import { printAnswer, dbOption, jsonOption, sessionArg, layerStore } from "../services.ts"
 import { formatCount, alignColumns } from "../terminal/terminal.ts"
 
@@ -11,7 +11,7 @@ export const command = Command.make(
   { session: sessionArg, db: dbOption, json: jsonOption },
   ({ db, json, session }) =>
     Effect.gen(function* () {
-      const stats = yield* Effect.flatMap(SessionStore, (store) => store.stats(session)).pipe(
+      const stats = yield* Effect.flatMap(SessionCounters, (counters) => counters.stats(session)).pipe(
         Effect.provide(layerStore(db))
       )
       yield* printAnswer(json, stats, () => alignColumns(formatStats(stats)))

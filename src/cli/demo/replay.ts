@@ -17,7 +17,7 @@ import * as OpenAi from "../../openai/OpenAi.ts"
 import type { CompressionResult } from "../../session/CompressionResult.ts"
 import { type DeliveryKind, type Receipt, SessionId } from "../../session/Session.ts"
 import * as Sqlite from "../../sqlite/Sqlite.ts"
-import { SessionStore } from "../../store/SessionStore.ts"
+import { SessionCounters, SessionStore } from "../../store/SessionStore.ts"
 import * as RoutePauses from "../../summary/RoutePauses.ts"
 import * as Summarizer from "../../summary/Summarizer.ts"
 import * as View from "../../view/View.ts"
@@ -161,12 +161,13 @@ export const replaySession = (report: (event: DemoEvent) => Effect.Effect<void>)
 const readStore = (result: CompressionResult) =>
   Effect.gen(function* () {
     const store = yield* SessionStore
+    const counters = yield* SessionCounters
     const log = Chunk.toReadonlyArray(yield* Stream.runCollect(store.log(sessionId)))
     const sessions = yield* store.sessions
     return {
       before: View.assemble(yield* store.snapshot(result.snapshotId ?? result.outcome), yield* Tokens),
       ids: sessions.map((session) => session.sessionId),
-      turnsWaited: (yield* store.stats(sessionId)).turnsWaited,
+      turnsWaited: (yield* counters.stats(sessionId)).turnsWaited,
       log: log.map(({ message }) => message)
     }
   })

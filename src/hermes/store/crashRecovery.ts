@@ -1,38 +1,41 @@
 /**
- * Two files are not one transaction. The side file is committed first, and says what the other gets: before the next
- * write we look whether that is there, and do again what a crash in between has kept from it.
+ * Two files are not one transaction. The side file is committed first, and says what Hermes' file gets. Before the next
+ * write the store looks whether that is there, and repeats what a crash in between kept from it.
  */
 import { SessionId, type State } from "../../session/Session.ts"
 import * as ShowView from "./showView.ts"
 import * as AppendRow from "./appendRow.ts"
 import { columnsOfMessage } from "../rows.ts"
 import type { HermesStatements, Pending } from "./statements.ts"
-import type { Outcome } from "../../sqlite/transaction.ts"
+import type { TransactionOutcome } from "../../sqlite/transaction.ts"
 import * as Rows from "../../sqlite/rows.ts"
 import type { Statements } from "../../sqlite/statements.ts"
 
 export const make = (sql: Statements, hermes: HermesStatements) => {
-  /** The version of the side file at which we saw both files committed, and the one we are writing at. */
-  let settledAt: number | undefined
+  /** The version of the side file at which both files were committed, and the one at which a transaction writes. */
+  let agreedAt: number | undefined
   let writingAt: number | undefined
 
-  const isSettled = () => settledAt !== undefined && settledAt === sql.dataVersion.get()
+  /** Whether both files are known to be at the same commit. */
+  const isAgreed = () => agreedAt !== undefined && agreedAt === sql.dataVersion.get()
 
-  const ended = (outcome: Outcome): void => {
-    if (writingAt !== undefined && outcome !== "rolled back")
-      settledAt = outcome === "committed" ? writingAt : undefined
+  const afterTransaction = (outcome: TransactionOutcome): void => {
+    if (writingAt !== undefined && outcome !== "rolled back") {
+      agreedAt = outcome === "committed" ? writingAt : undefined
+    }
     writingAt = undefined
   }
 
-  const settle = (state: (sessionId: SessionId) => State | undefined): void => {
-    const isKnown = isSettled()
+  /** Finishes in Hermes' file what the last transaction left pending, unless the files are known to agree. */
+  const recover = (state: (sessionId: SessionId) => State | undefined): void => {
+    const wasAgreed = isAgreed()
     writingAt = sql.dataVersion.get()
     const messages = hermes.pending.all()
     const contexts = hermes.shown.all()
     if (messages.length > 0) hermes.forgetPending.run()
     if (contexts.length > 0) hermes.forgetShown.run()
-    if (isKnown) return
-    for (const pending of messages) if (!isThere(pending)) mend(pending)
+    if (wasAgreed) return
+    for (const pending of messages) if (!isWritten(pending)) writeAgain(pending)
     for (const { handoff, session_id } of contexts) {
       if (isShown(session_id, handoff)) continue
       hermes.archiving?.believe.forEach((statement) => statement.run({ sessionId: session_id }))
@@ -42,8 +45,8 @@ export const make = (sql: Statements, hermes: HermesStatements) => {
     }
   }
 
-  /** By content: Hermes may have given the id to another row since. */
-  const isThere = ({ body, row_id, session_id }: Pending): boolean => {
+  /** Compares contents: Hermes may have given the id to another row since. */
+  const isWritten = ({ body, row_id, session_id }: Pending): boolean => {
     const row = hermes.row.get(row_id, session_id)
     const columns = columnsOfMessage(Rows.messageOfRow(body))
     return (
@@ -54,8 +57,8 @@ export const make = (sql: Statements, hermes: HermesStatements) => {
     )
   }
 
-  /** A message that was moved is where it was before; one that is nowhere was never written. */
-  const mend = ({ body, former, former_home: home, row_id, seq, session_id }: Pending): void => {
+  /** Points to the former row of a message that was to be moved, and writes one that was to be added. */
+  const writeAgain = ({ body, former, former_home: home, row_id, seq, session_id }: Pending): void => {
     if (former !== null && former !== row_id) return void hermes.move.run(former, home, session_id, seq)
     const { at } = hermes.entry.get(session_id, seq) ?? { at: 0 }
     hermes.move.run(AppendRow.writeRow(hermes, session_id, body, at).rowId, null, session_id, seq)
@@ -71,5 +74,5 @@ export const make = (sql: Statements, hermes: HermesStatements) => {
     )
   }
 
-  return { settle, ended, isSettled }
+  return { recover, afterTransaction, isAgreed }
 }

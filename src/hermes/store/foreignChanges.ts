@@ -1,96 +1,101 @@
 /**
- * What Hermes itself wrote since we last looked: new rows go on with the log, rows it took out of its context leave the
- * view, and come back if it shows them again. A row of the log stays one.
+ * Adopts what Hermes itself wrote since the store last looked. New rows continue the log. Rows that Hermes hid leave the
+ * view, and come back if Hermes shows them again. A row of the log stays one.
  */
 import * as Either from "effect/Either"
-import * as Ledger from "../../ledger/Ledger.ts"
 import { type Manifest, type SessionId, snapshotId, wholeLog } from "../../session/Session.ts"
 import type { Counter } from "../../message/Tokens.ts"
 import { isHandoffContent } from "../marks.ts"
 import * as HermesRows from "../rows.ts"
 import type { HermesStatements } from "./statements.ts"
-import { readManifest, type Refreshed } from "../../sqlite/residentSessions.ts"
+import { manifestOfGeneration } from "../../sqlite/rows.ts"
 import type { Statements } from "../../sqlite/statements.ts"
+import type { Refreshed } from "../../store/residentSessions.ts"
 import * as UndoneRanges from "../../session/undoneRanges.ts"
 
-/** What Hermes shows no more, shows again, and shows of what we know. */
-interface Change {
-  readonly gone: ReadonlyArray<number>
-  readonly back: ReadonlyArray<number>
-  readonly left: ReadonlyArray<number>
+/** Changes to what Hermes shows, by `seq`. */
+interface ShownChange {
+  readonly hidden: ReadonlyArray<number>
+  readonly restored: ReadonlyArray<number>
+  /** All that Hermes still shows. */
+  readonly shown: ReadonlyArray<number>
+  /** Whether our summary is no longer part of what Hermes shows. */
   readonly isReplaced: boolean
 }
 
-export const make = (sql: Statements, hermes: HermesStatements, counter: Counter, isSettled: () => boolean) => {
-  const seen = new Set<SessionId>()
+export const make = (sql: Statements, hermes: HermesStatements, counter: Counter, isAgreed: () => boolean) => {
+  /** Sessions with nothing to adopt at `version` of Hermes' file. */
+  const adopted = new Set<SessionId>()
   let version: number | undefined
 
-  /** At most so many rows are taken in, the oldest first. */
+  /** Adopts all rows, or the oldest `most` of them. */
   const refresh = (sessionId: SessionId, most = Infinity): Refreshed => {
     const now = hermes.dataVersion.get()
-    if (now !== version) seen.clear()
+    if (now !== version) adopted.clear()
     version = now
-    if (seen.has(sessionId)) return { isChanged: false, isMore: false }
+    if (adopted.has(sessionId)) return { isChanged: false, isMore: false }
     if (sql.session.get(sessionId) === undefined) hermes.adopt.run(sessionId)
-    // As long as the files may not be at the same commit, what is missing is no sign of anything.
-    const isWhole = isSettled() || hermes.isPending.get(sessionId, sessionId) === 0
-    const hasLeft = isWhole && takeOut(sessionId)
-    const taken = takeIn(sessionId, most)
-    const isMore = taken === most
-    if (isWhole && !isMore) seen.add(sessionId)
-    return { isChanged: taken > 0 || hasLeft, isMore }
+    // While the files may be at different commits, a missing row does not mean that Hermes deleted it.
+    const canNoteHidden = isAgreed() || hermes.isPending.get(sessionId, sessionId) === 0
+    const isHidden = canNoteHidden && noteHidden(sessionId)
+    const rows = adoptRows(sessionId, most)
+    const isMore = rows === most
+    if (canNoteHidden && !isMore) adopted.add(sessionId)
+    return { isChanged: rows > 0 || isHidden, isMore }
   }
 
-  const takeIn = (sessionId: SessionId, most: number): number => {
+  /** Puts Hermes' new rows at the end of the log. Returns how many. */
+  const adoptRows = (sessionId: SessionId, most: number): number => {
     let end = sql.last.get(sessionId) ?? { seq: 0, total: 0 }
-    const taken: Array<Parameters<HermesStatements["put"]["run"]>> = []
+    const places: Array<Parameters<HermesStatements["put"]["run"]>> = []
     for (const row of hermes.arrivals.iterate(sessionId)) {
       const message = Either.getOrUndefined(HermesRows.messageOfRow(row))
-      // What is no message stays where it is, and no part of the log.
+      // A row that holds no valid message stays in Hermes' table only.
       if (message === undefined) continue
       const tokens = counter.message(message)
       end = { seq: end.seq + 1, total: end.total + tokens }
       const kind = message.role === "user" && !isHandoffContent(row.content) ? "request" : null
       const at = Math.round(row.timestamp * 1_000)
-      taken.push([sessionId, end.seq, row.id, null, kind, tokens, end.total, null, at])
-      if (taken.length === most) break
+      places.push([sessionId, end.seq, row.id, null, kind, tokens, end.total, null, at])
+      if (places.length === most) break
     }
-    for (const place of taken) hermes.put.run(...place)
-    return taken.length
+    for (const place of places) hermes.put.run(...place)
+    return places.length
   }
 
-  const takeOut = (sessionId: SessionId): boolean => {
-    const gone = hermes.vanished.all(sessionId)
-    const shown = hermes.archiving?.shownHandoff.all(sessionId) ?? []
-    const handoffs = shown.filter(({ active }) => active === 0)
-    const back = broughtBack(sessionId)
-    if (gone.length === 0 && handoffs.length === 0 && back.length === 0) return false
-    for (const seq of gone) hermes.show.run(0, sessionId, seq)
-    for (const seq of back) hermes.show.run(1, sessionId, seq)
-    for (const { row_id } of handoffs) hermes.archiving?.endHandoff.run(row_id)
-    const left = hermes.shownPlaces.all(sessionId).map(({ seq }) => seq)
-    const isEmpty = left.length === 0 && handoffs.length === shown.length
-    leave(sessionId, { gone, back, left, isReplaced: handoffs.length > 0 || isEmpty })
+  /** Makes a generation of what Hermes shows, if that has changed. */
+  const noteHidden = (sessionId: SessionId): boolean => {
+    const hidden = hermes.vanished.all(sessionId)
+    const handoffs = hermes.archiving?.shownHandoff.all(sessionId) ?? []
+    const hiddenHandoffs = handoffs.filter(({ active }) => active === 0)
+    const restored = findRestored(sessionId)
+    if (hidden.length === 0 && hiddenHandoffs.length === 0 && restored.length === 0) return false
+    for (const seq of hidden) hermes.show.run(0, sessionId, seq)
+    for (const seq of restored) hermes.show.run(1, sessionId, seq)
+    for (const { row_id } of hiddenHandoffs) hermes.archiving?.endHandoff.run(row_id)
+    const shown = hermes.shownPlaces.all(sessionId).map(({ seq }) => seq)
+    const isEmpty = shown.length === 0 && hiddenHandoffs.length === handoffs.length
+    writeGeneration(sessionId, { hidden, restored, shown, isReplaced: hiddenHandoffs.length > 0 || isEmpty })
     return true
   }
 
-  /** What was undone and is shown again, where the view has a place for it. */
-  const broughtBack = (sessionId: SessionId): ReadonlyArray<number> => {
+  /** Messages that were undone and that Hermes shows again, if the view has a place for them. */
+  const findRestored = (sessionId: SessionId): ReadonlyArray<number> => {
     const returned = hermes.archiving?.returned.all(sessionId) ?? []
     if (returned.length === 0) return []
-    const { contextFrom, headTo, tailFrom, undone } = readManifest(sql.generation.get(sessionId))
+    const { contextFrom, headTo, tailFrom, undone } = manifestOfGeneration(sql.generation.get(sessionId))
     const isInView = (seq: number) => seq >= tailFrom || (seq >= contextFrom && seq <= headTo)
     return returned.filter((seq) => isInView(seq) && UndoneRanges.isUndone(undone, seq))
   }
 
-  /** The session is at another base: what Hermes still shows, without our summary if Hermes shows that no more. */
-  const leave = (sessionId: SessionId, { back, gone, isReplaced, left }: Change) => {
+  /** Writes the generation that shows what Hermes shows, and supersedes the turn and the operation under way. */
+  const writeGeneration = (sessionId: SessionId, { hidden, isReplaced, restored, shown }: ShownChange) => {
     const row = sql.generation.get(sessionId)
-    const known = readManifest(row)
+    const known = manifestOfGeneration(row)
     const lastSeq = sql.last.get(sessionId)?.seq ?? 0
-    const from = left[0] ?? lastSeq + 1
-    const hidden = isReplaced ? hermes.hiddenFrom.all(sessionId, from) : gone
-    const undone = UndoneRanges.undoMessages(UndoneRanges.restoreMessages(known.undone, back), hidden)
+    const from = shown[0] ?? lastSeq + 1
+    const nowUndone = isReplaced ? hermes.hiddenFrom.all(sessionId, from) : hidden
+    const undone = UndoneRanges.undoMessages(UndoneRanges.restoreMessages(known.undone, restored), nowUndone)
     const manifest: Manifest = isReplaced
       ? { ...wholeLog, contextFrom: from, tailFrom: from, undone }
       : { ...known, undone }
@@ -99,13 +104,13 @@ export const make = (sql: Statements, hermes: HermesStatements, counter: Counter
     const generation = (row?.generation ?? 0) + 1
     const leftBehind = snapshotId(sessionId, at)
     sql.saveGeneration.run(sessionId, generation, JSON.stringify(manifest), lastSeq, leftBehind, "hermes", at)
-    if (isReplaced) sql.saveLedger.run(sessionId, JSON.stringify(Ledger.empty))
+    if (isReplaced) sql.clearLedger.run(sessionId)
     sql.nextEpoch.run(sessionId)
     sql.revokeLease.run(sessionId, "operation")
   }
 
-  /** What was taken in is not, if it was rolled back. */
-  const rolledBack = () => seen.clear()
+  /** Looks at every session again, after a rollback: nothing was adopted. */
+  const forgetAdopted = () => adopted.clear()
 
-  return { refresh, rolledBack }
+  return { refresh, forgetAdopted }
 }

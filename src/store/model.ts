@@ -1,0 +1,248 @@
+/** The values a store takes and returns. */
+import * as Schema from "effect/Schema"
+import type { Message } from "../message/Message.ts"
+import type { DeliveryKind, Logged, Manifest, Segment, SessionId, State } from "../session/Session.ts"
+
+/**
+ * What a lease is for: the agent answering (`turn`), or a change of the view's base (`operation`).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type LeaseName = "turn" | "operation"
+
+/**
+ * The right to write to a session until another holder takes it. Every write verifies `token` and `holder` in its
+ * transaction. `epoch` is the session's count of resets and rewinds when the lease was taken.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Lease {
+  readonly sessionId: SessionId
+  readonly name: LeaseName
+  readonly holder: string
+  readonly token: number
+  readonly epoch: number
+}
+
+/**
+ * A request for a lease. `holder` names this one acquisition: a caller never uses it twice, so that a store that lost
+ * its newest writes cannot take an old holder for the new one. `ttl` is how long the lease lasts without a renewal, in
+ * milliseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LeaseRequest {
+  readonly name: LeaseName
+  readonly holder: string
+  readonly ttl: number
+}
+
+/**
+ * The lease is another holder's for `remaining` more milliseconds, unless that holder renews it. The store's own clock
+ * computes the time left, because the clocks of two hosts differ.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LeaseHeld {
+  readonly _tag: "Held"
+  readonly holder: string
+  readonly remaining: number
+}
+
+/**
+ * The answer to a request for a lease.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Acquired = { readonly _tag: "Granted"; readonly lease: Lease } | LeaseHeld
+
+/**
+ * The answer to a request to begin a turn: the lease, the messages that left the inbox, and the session with them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Begun = ({ readonly _tag: "Granted"; readonly lease: Lease } & Promotion) | LeaseHeld
+
+/**
+ * The messages that moved from the inbox to the log, and the session with them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Promotion {
+  readonly promoted: ReadonlyArray<Logged>
+  readonly state: State
+}
+
+/**
+ * Another holder has the lease by now. Nothing was written.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
+  name: Schema.Literal("turn", "operation"),
+  superseded: Schema.Boolean
+}) {
+  override get message() {
+    return `the ${this.name} lease was ${this.superseded ? "superseded by a reset or rewind" : "taken over"}`
+  }
+}
+
+/**
+ * A new generation. A store writes all of it in one transaction, or nothing. It refuses the commit if the session is no
+ * longer at `base`. `ledger` is text the store keeps without reading it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Commit {
+  readonly operationId: string
+  readonly base: number
+  readonly manifest: Manifest
+  readonly segments: ReadonlyArray<Segment>
+  readonly ledger: string | null
+}
+
+/**
+ * A generation in which the messages after `seq` are undone. A store refuses it if the session is no longer at `base`.
+ * The store adds what is undone to `manifest` itself, because the log may have grown meanwhile.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Rewind {
+  readonly base: number
+  readonly seq: number
+  readonly manifest: Manifest
+  readonly ledger: string | null
+}
+
+/**
+ * A new generation, and the name of the snapshot of the one before.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Committed {
+  readonly generation: number
+  readonly snapshotId: string
+  readonly state: State
+}
+
+/**
+ * How an operation ended, for equal requests of other processes. `requestKey` tells equal requests apart from others;
+ * `outcome` is text the store keeps without reading it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PublishedOutcome {
+  readonly sessionId: SessionId
+  readonly operationId: string
+  readonly requestKey: string
+  readonly outcome: string
+}
+
+/**
+ * One session in a list of all: messages of its log, deliveries that wait, its generation, and the tokens of its log.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const SessionSummary = Schema.Struct({
+  sessionId: Schema.String,
+  messages: Schema.Int,
+  waiting: Schema.Int,
+  generation: Schema.Int,
+  tokens: Schema.Int
+})
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type SessionSummary = typeof SessionSummary.Type
+
+/**
+ * A generation that was left behind, at `at` (epoch milliseconds).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Snapshot = Schema.Struct({
+  snapshotId: Schema.String,
+  sessionId: Schema.String,
+  generation: Schema.Int,
+  lastSeq: Schema.Int,
+  at: Schema.Int
+})
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Snapshot = typeof Snapshot.Type
+
+/**
+ * A message that was acknowledged. `seq` is its place in the log, `null` while it is in the inbox. `undone` tells that a
+ * rewind took it back.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Acknowledged {
+  readonly seq: number | null
+  readonly arrival: number | null
+  readonly kind: DeliveryKind | null
+  readonly message: Message
+  readonly at: number
+  readonly undone: boolean
+}
+
+/**
+ * How a message arrives: what it wants, and the idempotency key of the delivery.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Delivery {
+  readonly kind: DeliveryKind
+  readonly key?: string | undefined
+}
+
+/**
+ * Whole histories, all imported or none.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Histories = ReadonlyArray<{ readonly sessionId: SessionId; readonly messages: ReadonlyArray<Message> }>
+
+/**
+ * Where in a log to search: from `fromSeq` to `toSeq`, without the messages of `except`, and in those of `also`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SearchScope {
+  readonly fromSeq: number
+  readonly toSeq: number
+  readonly except: ReadonlyArray<number>
+  readonly also: ReadonlyArray<number>
+}
+
+/**
+ * Where to search, and how many messages to find at most.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SearchOptions {
+  readonly scope: SearchScope
+  readonly limit: number
+}

@@ -1,0 +1,278 @@
+/**
+ * Active sessions, kept in memory so that a step reads nothing it has read before. Memory changes only after COMMIT and
+ * is validated inside the next transaction. It is bounded: the session that was used least recently is dropped first.
+ */
+import * as Message from "../message/Message.ts"
+import type { Logged, Manifest, Segment, SessionId, State, Usage } from "../session/Session.ts"
+import { total } from "../message/Tokens.ts"
+import * as UndoneRanges from "../session/undoneRanges.ts"
+
+/** All sessions in memory together hold about this many tokens of messages at most. */
+const CAPACITY = 4_000_000
+
+/** The memory a session takes beside its messages, in tokens. */
+const SESSION_OVERHEAD = 200
+
+/** What a backend reads for the sessions in memory. All methods run inside a transaction. */
+export interface SessionLoader {
+  /** A number that changes when another connection has written. */
+  readonly version: () => number
+  /** Adopts what another application has written to the session, or at most `most` messages of it. */
+  readonly refresh: (sessionId: SessionId, most?: number) => Refreshed
+  /** Where the session stands; undefined if there is no such session. */
+  readonly position: (sessionId: SessionId) => Position | undefined
+  /** The manifest of the newest generation. */
+  readonly manifest: (sessionId: SessionId) => Manifest
+  /** The newest report of the newest generation. */
+  readonly usage: (sessionId: SessionId) => Usage | null
+  /** Messages of the log, both ends included, also those that are undone. */
+  readonly messages: (sessionId: SessionId, fromSeq: number, toSeq: number) => Array<Logged>
+  readonly segments: (ids: ReadonlyArray<string>) => ReadonlyArray<Segment>
+}
+
+/** What tells whether a session in memory is still the one on disk. `total` is the tokens of its log. */
+export interface Position {
+  readonly epoch: number
+  readonly generation: number
+  readonly lastSeq: number
+  readonly total: number
+}
+
+/** Whether there was something to adopt, and whether there is more than was asked for. */
+export interface Refreshed {
+  readonly isChanged: boolean
+  readonly isMore: boolean
+}
+
+/** The parts of a state that a manifest names. */
+type Parts = Pick<State, "base" | "manifest" | "head" | "segments" | "live"> & {
+  readonly system: Array<Logged>
+  readonly tail: Array<Logged>
+}
+
+export interface Resident extends Parts {
+  /** The loader's version at which it was last seen to be the session on disk. */
+  version: number
+  readonly epoch: number
+  readonly generation: number
+  lastSeq: number
+  /** Tokens of the whole log. */
+  total: number
+  /** Tokens of the messages in memory. */
+  size: number
+  usage: Usage | null
+  /** Whether the report is in memory only; the next write takes it to disk. */
+  isUsageUnsaved: boolean
+}
+
+export const make = (loader: SessionLoader, capacity: number = CAPACITY) => {
+  const residents = new Map<SessionId, Resident>()
+  /** Read by the transaction under way, which may have written what it read. */
+  const loadedInThisTransaction = new Set<SessionId>()
+  let held = 0
+
+  /**
+   * The session as it is on disk now. Call it inside a transaction. `ahead` are consecutive messages of its log that
+   * were read before.
+   */
+  const current = (sessionId: SessionId, ahead: ReadonlyArray<Logged> = []): Resident | undefined => {
+    refresh(sessionId)
+    const version = loader.version()
+    const known = residents.get(sessionId)
+    if (known !== undefined && known.version !== version && !isOnDisk(sessionId, known)) forget(sessionId)
+    if (!residents.has(sessionId)) loadedInThisTransaction.add(sessionId)
+    const resident = residents.get(sessionId) ?? loadResident(loader, sessionId, ahead)
+    if (resident === undefined) return undefined
+    resident.version = version
+    keep(sessionId, resident)
+    return resident
+  }
+
+  /** Drops the session if it changed: the next reader is told "nothing new" and would keep the stale copy. */
+  const refresh: SessionLoader["refresh"] = (sessionId, most) => {
+    const refreshed = loader.refresh(sessionId, most)
+    if (refreshed.isChanged) forget(sessionId)
+    return refreshed
+  }
+
+  /** Another connection wrote to the file, perhaps to other sessions only. */
+  const isOnDisk = (sessionId: SessionId, known: Resident): boolean => {
+    const position = loader.position(sessionId)
+    return (
+      position !== undefined &&
+      position.lastSeq === known.lastSeq &&
+      position.generation === known.generation &&
+      position.epoch === known.epoch
+    )
+  }
+
+  /** Makes the session the one used last. */
+  const keep = (sessionId: SessionId, resident: Resident): void => {
+    forget(sessionId)
+    residents.set(sessionId, resident)
+    held += SESSION_OVERHEAD + resident.size
+    for (const oldest of residents.keys()) {
+      if (held <= capacity || oldest === sessionId) return
+      forget(oldest)
+    }
+  }
+
+  const forget = (sessionId: SessionId): void => {
+    const resident = residents.get(sessionId)
+    if (resident === undefined) return
+    held -= SESSION_OVERHEAD + resident.size
+    residents.delete(sessionId)
+  }
+
+  /** Adds messages that were just committed. */
+  const append = (resident: Resident, entries: ReadonlyArray<Logged>): void => {
+    for (const entry of entries) {
+      const isLeading = resident.tail.length === 0 && resident.generation === 0 && Message.isSystem(entry.message)
+      ;(isLeading ? resident.system : resident.tail).push(entry)
+      resident.lastSeq = entry.seq
+      resident.total += entry.tokens
+      resident.size += entry.tokens
+      held += entry.tokens
+    }
+  }
+
+  /** Call it after every transaction. On rollback, drops what the transaction loaded. */
+  const afterTransaction = (isCommitted: boolean): void => {
+    if (!isCommitted) loadedInThisTransaction.forEach(forget)
+    loadedInThisTransaction.clear()
+  }
+
+  return {
+    current,
+    refresh,
+    append,
+    forget,
+    afterTransaction,
+    /** Puts a session that is at another base now in place of the old one. */
+    replace: keep,
+    /** The session in memory, whether or not it is the one on disk. */
+    peek: (sessionId: SessionId): Resident | undefined => residents.get(sessionId)
+  }
+}
+
+export type ResidentSessions = ReturnType<typeof make>
+
+const loadResident = (
+  loader: SessionLoader,
+  sessionId: SessionId,
+  ahead: ReadonlyArray<Logged>
+): Resident | undefined => {
+  const position = loader.position(sessionId)
+  if (position === undefined) return undefined
+  const parts = loadParts(loader, sessionId, loader.manifest(sessionId), position.lastSeq, ahead)
+  return {
+    ...parts,
+    ...position,
+    version: 0,
+    size: sizeOf(parts),
+    usage: loader.usage(sessionId),
+    isUsageUnsaved: false
+  }
+}
+
+const sizeOf = ({ head, live, system, tail }: Parts): number => total([system, head, live, tail].flat())
+
+/**
+ * The session once it is at `manifest`, made of what is in memory: a compression only takes messages out of a view, so
+ * that none has to be read again. Undefined if the manifest names something that is not in memory.
+ */
+export const advanceResident = (
+  current: Resident,
+  manifest: Manifest,
+  made: ReadonlyArray<Segment>
+): Resident | undefined => {
+  const isFirst = current.head.length === 0 && current.segments.length === 0
+  const known = [...current.live, ...current.tail]
+  const head = isFirst ? current.tail.filter(({ seq }) => seq <= manifest.headTo) : current.head
+  const live = manifest.live.flatMap((seq) => known.find((entry) => entry.seq === seq) ?? [])
+  const segments = manifest.segments.flatMap((id) => [...current.segments, ...made].find((s) => s.id === id) ?? [])
+  const isWhole =
+    (head.at(-1)?.seq ?? 0) === manifest.headTo &&
+    live.length === manifest.live.length &&
+    segments.length === manifest.segments.length &&
+    (current.tail[0]?.seq ?? Infinity) <= manifest.tailFrom
+  if (!isWhole) return undefined
+  const tail = current.tail.filter(({ seq }) => seq >= manifest.tailFrom)
+  const next = { ...current, base: {}, generation: current.generation + 1, manifest, head, live, segments, tail }
+  return { ...next, size: sizeOf(next) }
+}
+
+/** Reads a state that is not kept in memory, such as a snapshot's. */
+export const loadState = (
+  loader: SessionLoader,
+  at: Pick<State, "sessionId" | "generation" | "lastSeq" | "manifest" | "usage">
+): State => ({ ...at, ...loadParts(loader, at.sessionId, at.manifest, at.lastSeq, []) })
+
+/** Reads the messages and segments that a manifest names, up to `lastSeq`; none of those that were read `ahead`. */
+const loadParts = (
+  loader: SessionLoader,
+  sessionId: SessionId,
+  manifest: Manifest,
+  lastSeq: number,
+  ahead: ReadonlyArray<Logged>
+): Parts => {
+  const readLog = makeLogReader(loader, sessionId, ahead)
+  const readShown = (fromSeq: number, toSeq: number) =>
+    UndoneRanges.dropUndone(manifest.undone, readLog(fromSeq, toSeq))
+  const system = readLeadingSystem(readLog, lastSeq)
+  const start = Math.max((system.at(-1)?.seq ?? 0) + 1, manifest.contextFrom)
+  return {
+    base: {},
+    manifest,
+    system: UndoneRanges.dropUndone(manifest.undone, system),
+    head: readShown(start, manifest.headTo),
+    segments: loader.segments(manifest.segments),
+    live: manifest.live.flatMap((seq) => readShown(seq, seq)),
+    tail: readShown(Math.max(start, manifest.tailFrom), lastSeq)
+  }
+}
+
+type LogReader = (fromSeq: number, toSeq: number) => Array<Logged>
+
+/** Reads ranges of a log, and takes from `ahead` what it holds of them. */
+const makeLogReader = (loader: SessionLoader, sessionId: SessionId, ahead: ReadonlyArray<Logged>): LogReader => {
+  const aheadFrom = ahead[0]?.seq ?? Infinity
+  const aheadEnd = aheadFrom + ahead.length
+  return (fromSeq, toSeq) => {
+    if (fromSeq > toSeq) return []
+    const isAhead = aheadFrom <= fromSeq && fromSeq < aheadEnd
+    if (!isAhead) return loader.messages(sessionId, fromSeq, toSeq)
+    const known = ahead.slice(fromSeq - aheadFrom, toSeq - aheadFrom + 1)
+    return toSeq < aheadEnd ? known : [...known, ...loader.messages(sessionId, aheadEnd, toSeq)]
+  }
+}
+
+/** The system messages a log begins with. */
+const readLeadingSystem = (readLog: LogReader, lastSeq: number): Array<Logged> => {
+  const system: Array<Logged> = []
+  for (let fromSeq = 1; fromSeq <= lastSeq; fromSeq += LEADING_PAGE) {
+    const page = readLog(fromSeq, Math.min(lastSeq, fromSeq + LEADING_PAGE - 1))
+    const leading = page.findIndex(({ message }) => !Message.isSystem(message))
+    system.push(...(leading < 0 ? page : page.slice(0, leading)))
+    if (leading >= 0) break
+  }
+  return system
+}
+
+/** Most logs begin with one system message. */
+const LEADING_PAGE = 2
+
+/** A copy for callers to keep: later appends do not reach it. */
+export const stateOfResident = (sessionId: SessionId, resident: Resident): State => ({
+  sessionId,
+  base: resident.base,
+  generation: resident.generation,
+  lastSeq: resident.lastSeq,
+  manifest: resident.manifest,
+  system: resident.system.slice(),
+  head: resident.head,
+  segments: resident.segments,
+  live: resident.live,
+  tail: resident.tail.slice(),
+  usage: resident.usage
+})
