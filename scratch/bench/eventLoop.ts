@@ -137,7 +137,7 @@ const program = Effect.gen(function* () {
 
   yield* watched(
     "an extract",
-    runInSlices(Extractive.summarizing(plan.material, { counter: estimate, maxTokens: 2_000, focus: null }))
+    runInSlices(Extractive.summarizeInSteps(plan.material, { counter: estimate, maxTokens: 2_000, focus: null }))
   )
 
   const { compress } = yield* Compressor

@@ -59,7 +59,7 @@ export interface Completion {
 }
 
 /**
- * How long to wait for a place, and what to run instead of waiting longer.
+ * Bounds the wait for a place: `late` runs instead of waiting longer than `wait`.
  *
  * @since 0.1.0
  * @category models

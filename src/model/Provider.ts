@@ -123,7 +123,7 @@ export const renew = (route: Route): Effect.Effect<boolean, Unauthorized> => {
 }
 
 /**
- * Whether the route can get a new key after its key was refused.
+ * Returns whether the route can get a new key after its key was refused.
  *
  * @since 0.1.0
  * @category predicates
@@ -159,7 +159,7 @@ export const label = (route: Route): string => {
 export const endpointKey = (route: Route): string => {
   if (route.provider === "embedded") return "embedded"
   const byUrl = endpointKeys.get(route.apiKey) ?? new Map<string, string>()
-  const key = byUrl.get(route.baseUrl) ?? `${normalizeUrl(route.baseUrl)}#${fingerprint(route.apiKey)}`
+  const key = byUrl.get(route.baseUrl) ?? `${normalizeUrl(route.baseUrl)}#${hashCredential(route.apiKey)}`
   endpointKeys.set(route.apiKey, byUrl.set(route.baseUrl, key))
   return key
 }
@@ -173,7 +173,7 @@ export const endpointKey = (route: Route): string => {
 export const modelKey = (route: Route): string => JSON.stringify([route.model, route.api, endpointKey(route)])
 
 /**
- * Whether two routes reach the same model at the same endpoint through the same API.
+ * Returns whether two routes reach the same model at the same endpoint through the same API.
  *
  * @since 0.1.0
  * @category predicates
@@ -199,7 +199,7 @@ const normalizeUrl = (baseUrl: string): string => {
   return `${origin}${pathname.replace(/\/+$/, "")}${search}`
 }
 
-const fingerprint = (apiKey: Route["apiKey"]): string =>
+const hashCredential = (apiKey: Route["apiKey"]): string =>
   isCredential(apiKey)
     ? `named ${apiKey.name}`
     : createHash("sha256").update(Redacted.value(apiKey)).digest("hex").slice(0, 16)
@@ -252,7 +252,7 @@ export interface CallUsage {
 export interface Client {
   /** Makes one call. Running the stream sends the request; interrupting it closes the connection. */
   readonly stream: (route: ResolvedRoute, request: ModelRequest) => Stream.Stream<Event, ModelError>
-  /** Whether the client can still make calls. */
+  /** Returns whether the client can still make calls. */
   readonly isOpen: () => boolean
 }
 

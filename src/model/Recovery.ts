@@ -23,8 +23,8 @@ export type NextClient = "same" | "fresh"
 export type PauseScope = "nothing" | "task" | "route"
 
 /**
- * How a route is left. `pause` is what is remembered against it, `isFinal` says that no other chunk of the task asks the
- * route either.
+ * Says how a route is left. `pause` is the scope in which its failure counts. With `isFinal` no other chunk of the task asks
+ * the route either.
  *
  * @since 0.1.0
  * @category models
@@ -36,7 +36,7 @@ export interface Leaving {
 }
 
 /**
- * What to do next.
+ * The next step after a failure.
  *
  * - `Retry`: call the same route again after `delay` milliseconds, with the `hint` told to the model
  * - `SmallerChunks`: the same route, with less in each call
@@ -109,7 +109,7 @@ export interface Rule {
 export type Policy = { readonly [Tag in ModelError["_tag"]]: Rule }
 
 /**
- * Where a task stands: the `failures` on this route before this one, the routes after it, and what is left of the
+ * The state of a task: the `failures` on this route before this one, the routes after it, and what is left of the
  * task's time (milliseconds) and calls. `isDivisible` says whether the text can be cut, `isRenewable` whether the route
  * can get a new credential.
  *
@@ -140,7 +140,7 @@ const defaultPauses: { readonly [Tag in ModelError["_tag"]]: PauseScope } = {
 }
 
 /**
- * The policy unless another is given.
+ * The default policy.
  *
  * @since 0.1.0
  * @category constructors
@@ -159,7 +159,7 @@ export const defaults: Policy = {
 }
 
 /**
- * Whether no later call, of any task, may get the client that failed with `error`. Calls under way on it go on.
+ * Returns whether `error` drops its client: no later call, of any task, gets it. Calls under way on it go on.
  *
  * @since 0.1.0
  * @category predicates
@@ -167,7 +167,7 @@ export const defaults: Policy = {
 export const dropsClient = (policy: Policy, error: ModelError): boolean => policy[error._tag].action === "fresh-client"
 
 /**
- * The step after `error`. Never one that the remaining time or calls do not allow, and never for ever on one route.
+ * Returns the step after `error`. The remaining time and calls always allow it, and no route is asked for ever.
  *
  * @since 0.1.0
  * @category getters
@@ -181,7 +181,7 @@ export const next = (policy: Policy, error: ModelError, attempt: Attempt): Step 
 }
 
 /**
- * The policy as a Markdown table, one row for the errors that share a rule.
+ * Renders the policy as a Markdown table, with one row for the errors that share a rule.
  *
  * @since 0.1.0
  * @category getters
@@ -207,14 +207,14 @@ const nextClient = (policy: Policy, error: ModelError): NextClient => (dropsClie
 
 const pauseScope = (policy: Policy, tag: ModelError["_tag"]): PauseScope => policy[tag].pause ?? defaultPauses[tag]
 
-/** Another chunk cannot do better where no call can succeed, or where the window is too small for any cut. */
+/** Leaving is final where no call can succeed, and where the window is too small for the text however it is cut. */
 const describeLeaving = (policy: Policy, error: ModelError): Leaving => {
   const pause = pauseScope(policy, error._tag)
   const isFinal = pause === "route" || error._tag === "ContextOverflow"
   return { client: nextClient(policy, error), pause, isFinal }
 }
 
-/** The step on the same route, if the rule allows another one and the route, the text and the time do, too. */
+/** Returns a step on the same route if the rule allows another one, and so do the route, the text and the time. */
 const stayOnRoute = (policy: Policy, error: ModelError, attempt: Attempt): Step | undefined => {
   const rule = policy[error._tag]
   const done = attempt.failures.filter((tag) => policy[tag].action === rule.action).length

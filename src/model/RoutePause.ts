@@ -4,7 +4,7 @@
  */
 
 /**
- * What is remembered of a route. `failures` counts the tasks that failed in a row, `level` the pauses in a row. `until`
+ * The memory of a route. `failures` counts the tasks that failed in a row, `level` the pauses in a row. `until`
  * is in epoch milliseconds, 0 before the first pause.
  */
 export interface Pause {
@@ -38,7 +38,7 @@ export const afterFailure = (policy: Policy, pause: Pause, scope: "task" | "rout
   return { failures, level: pause.level + 1, until: now + pauseDuration(policy, pause.level) }
 }
 
-/** Whether calls may go to the route: `allowed`, `paused` for now, or `probe` for the one caller that claims it. */
+/** Returns whether calls may go to the route: `allowed`, `paused` for now, or `probe` for the one caller that claims it. */
 export const admission = ({ until }: Pause, now: number): "allowed" | "paused" | "probe" => {
   if (until === 0) return "allowed"
   return now < until ? "paused" : "probe"

@@ -1,5 +1,5 @@
 /**
- * A `Provider` that plays a script: for your own tests, without a network, on the Effect clock.
+ * Plays a script instead of calling a model: a `Provider` for your own tests, without a network, on the Effect clock.
  *
  * @since 0.1.0
  */
@@ -12,12 +12,12 @@ import type { ModelError } from "./ModelError.ts"
 import { type CallUsage, type Client, type Event, Provider, type ModelRequest, type ResolvedRoute } from "./Provider.ts"
 
 /**
- * A whole answer. A list of texts comes piece by piece; `delay` passes before each piece.
+ * A whole answer. A list of texts is streamed piece by piece; `delay` passes before each piece.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Answer {
+export interface ScriptedAnswer {
   readonly text: string | ReadonlyArray<string>
   readonly reasoning?: string
   readonly finish?: "stop" | "length" | "refusal" | "other"
@@ -26,7 +26,7 @@ export interface Answer {
 }
 
 /**
- * An answer that breaks off: cut without an end mark, silent for ever, or with an error.
+ * An answer that breaks off after `partial`: it is cut without an end mark, hangs for ever, or ends with an error.
  *
  * @since 0.1.0
  * @category models
@@ -38,15 +38,20 @@ export interface Broken {
 }
 
 /**
- * What happens to one call: a text is a whole answer, an error is a refusal, a function decides by the request.
+ * The outcome of one call: a text is a whole answer, an error is a refusal, a function decides by the request.
  *
  * @since 0.1.0
  * @category models
  */
-export type Outcome = string | Answer | Broken | ModelError | ((request: ModelRequest, route: ResolvedRoute) => Outcome)
+export type Outcome =
+  | string
+  | ScriptedAnswer
+  | Broken
+  | ModelError
+  | ((request: ModelRequest, route: ResolvedRoute) => Outcome)
 
 /**
- * A call as the provider saw it.
+ * A call as the provider received it.
  *
  * @since 0.1.0
  * @category models
@@ -56,22 +61,23 @@ export interface Call extends ModelRequest {
 }
 
 /**
- * A scripted provider and what it has seen so far.
+ * A scripted provider and a record of its calls so far.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Scripted {
   readonly layer: Layer.Layer<Provider>
+  /** The calls in the order in which they came. */
   readonly requests: ReadonlyArray<Call>
-  /** How many clients were opened, ever. */
+  /** The number of clients opened so far. */
   readonly opened: number
-  /** How many of them are closed. */
+  /** The number of those that are closed. */
   readonly closed: number
 }
 
 /**
- * A call that is never answered.
+ * The outcome of a call that is never answered.
  *
  * @since 0.1.0
  * @category constructors
@@ -79,8 +85,8 @@ export interface Scripted {
 export const hang: Outcome = { partial: "", end: "hang" }
 
 /**
- * A provider that plays the outcomes in order, one per call, over all its clients. The last one repeats; without any,
- * every answer is an empty text.
+ * Makes a provider that plays the outcomes in order, one per call, over all its clients. The last one repeats; without
+ * any, every answer is an empty text.
  *
  * @example
  * const model = Scripted.make([Scripted.hang, "a summary"])
@@ -95,14 +101,14 @@ export const make = (outcomes: ReadonlyArray<Outcome>): Scripted => {
   let opened = 0
   let closed = 0
 
-  const next = (route: ResolvedRoute, request: ModelRequest) =>
+  const streamNext = (route: ResolvedRoute, request: ModelRequest) =>
     Stream.suspend(() => {
       const outcome = outcomes[Math.min(requests.length, outcomes.length - 1)] ?? ""
       requests.push({ ...request, route })
-      return play(outcome, request, route)
+      return playOutcome(outcome, request, route)
     })
 
-  const open = Effect.map(
+  const openClient = Effect.map(
     Effect.acquireRelease(
       Effect.sync(() => {
         opened += 1
@@ -114,11 +120,11 @@ export const make = (outcomes: ReadonlyArray<Outcome>): Scripted => {
           closed += 1
         })
     ),
-    (client): Client => ({ stream: next, isOpen: () => client.isOpen })
+    (client): Client => ({ stream: streamNext, isOpen: () => client.isOpen })
   )
 
   return {
-    layer: Layer.succeed(Provider, { open: (): Effect.Effect<Client, never, Scope.Scope> => open }),
+    layer: Layer.succeed(Provider, { open: (): Effect.Effect<Client, never, Scope.Scope> => openClient }),
     requests,
     get opened() {
       return opened
@@ -130,38 +136,48 @@ export const make = (outcomes: ReadonlyArray<Outcome>): Scripted => {
 }
 
 /**
- * The layer of a script whose calls need no looking at.
+ * Makes the layer alone, for a test that does not look at the calls.
  *
  * @since 0.1.0
  * @category layers
  */
 export const layer = (outcomes: ReadonlyArray<Outcome>): Layer.Layer<Provider> => make(outcomes).layer
 
-const play = (outcome: Outcome, request: ModelRequest, route: ResolvedRoute): Stream.Stream<Event, ModelError> => {
-  if (typeof outcome === "function") return play(outcome(request, route), request, route)
-  if (typeof outcome === "string") return answer({ text: outcome })
+const playOutcome = (
+  outcome: Outcome,
+  request: ModelRequest,
+  route: ResolvedRoute
+): Stream.Stream<Event, ModelError> => {
+  if (typeof outcome === "function") return playOutcome(outcome(request, route), request, route)
+  if (typeof outcome === "string") return streamAnswer({ text: outcome })
   if ("_tag" in outcome) return Stream.fail(outcome)
-  return "partial" in outcome ? broken(outcome) : answer(outcome)
+  return "partial" in outcome ? streamBroken(outcome) : streamAnswer(outcome)
 }
 
-const answer = ({ delay, finish = "stop", reasoning = "", text, usage }: Answer): Stream.Stream<Event> => {
+const streamAnswer = ({
+  delay,
+  finish = "stop",
+  reasoning = "",
+  text,
+  usage
+}: ScriptedAnswer): Stream.Stream<Event> => {
   const thoughts: ReadonlyArray<Event> = reasoning === "" ? [] : [{ _tag: "Reasoning", text: reasoning }]
   const words = (typeof text === "string" ? [text] : text).map((text): Event => ({ _tag: "Text", text }))
   const end: Event = { _tag: "Finished", reason: finish, usage: usage ?? null }
   return isAtOnce(delay)
     ? Stream.fromIterable([...thoughts, ...words, end])
-    : Stream.concat(paced([...thoughts, ...words], delay), Stream.succeed(end))
+    : Stream.concat(streamPaced([...thoughts, ...words], delay), Stream.succeed(end))
 }
 
-const broken = ({ delay, end, partial }: Broken): Stream.Stream<Event, ModelError> =>
-  Stream.concat(paced(partial === "" ? [] : [{ _tag: "Text", text: partial }], delay), breakOff(end))
+const streamBroken = ({ delay, end, partial }: Broken): Stream.Stream<Event, ModelError> =>
+  Stream.concat(streamPaced(partial === "" ? [] : [{ _tag: "Text", text: partial }], delay), breakOff(end))
 
 const breakOff = (end: Broken["end"]): Stream.Stream<never, ModelError> => {
   if (end === "cut") return Stream.empty
   return end === "hang" ? Stream.never : Stream.fail(end)
 }
 
-const paced = (events: ReadonlyArray<Event>, delay: Duration.DurationInput = 0): Stream.Stream<Event> =>
+const streamPaced = (events: ReadonlyArray<Event>, delay: Duration.DurationInput = 0): Stream.Stream<Event> =>
   isAtOnce(delay)
     ? Stream.fromIterable(events)
     : Stream.mapEffect(Stream.fromIterable(events), (event) => Effect.delay(Effect.succeed(event), delay))

@@ -1,5 +1,6 @@
 /**
- * The real `Provider`: the `openai` client on a connection pool of its own, Responses API or Chat Completions.
+ * Calls models through the `openai` client, each on a connection pool of its own, by the Responses API or by Chat
+ * Completions.
  *
  * @since 0.1.0
  */
@@ -21,31 +22,31 @@ import * as Responses from "./responses.ts"
 import { type Client, type Event, Provider, type ModelRequest, type ResolvedRoute } from "../model/Provider.ts"
 
 /**
- * Opens a client for the route's server and credential. It makes its connections when it is first used, retries
- * nothing, has no deadline of its own, and closes its sockets with its scope.
+ * Opens a client for the route's server and credential. The client connects when it is first used, retries nothing, has
+ * no deadline of its own, and closes its sockets with its scope.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const open = (route: ResolvedRoute): Effect.Effect<Client, never, Scope.Scope> =>
-  Effect.map(pool, (agent) => {
+  Effect.map(openPool, (agent) => {
     const sdk = connectThrough(agent, route)
     return {
-      stream: (route, request) => stream(sdk, route, request),
+      stream: (route, request) => streamCall(sdk, route, request),
       isOpen: () => !agent.closed && !agent.destroyed
     }
   })
 
 /**
- * `Provider` by way of the `openai` client.
+ * A `Provider` that uses the `openai` client.
  *
  * @since 0.1.0
  * @category layers
  */
 export const layer: Layer.Layer<Provider> = Layer.succeed(Provider, { open })
 
-/** Zero means never: the route's deadlines are the only ones. */
-const pool = Effect.acquireRelease(
+/** Zero switches a deadline off, so that the route's deadlines are the only ones. */
+const openPool = Effect.acquireRelease(
   Effect.sync(() => new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 0 } })),
   (agent) => Effect.promise(() => agent.destroy())
 )
@@ -53,12 +54,15 @@ const pool = Effect.acquireRelease(
 const LONGEST_TIMER = 2 ** 31 - 1
 
 /**
- * The one cast: a pool works with the `fetch` of its own undici, whatever version the platform brings. To the DOM's
- * type that function lacks `Response.bytes` and `Symbol.dispose`, which the client does not use.
+ * A pool works only with the `fetch` of its own undici. The cast is needed because that function lacks `Response.bytes`
+ * and `Symbol.dispose` of the DOM's type, which the client does not use.
  */
 const ownFetch = fetch as unknown as typeof globalThis.fetch
 
-/** Some servers do not wrap their errors in `error`; the client would drop what they say. Its name is the user agent. */
+/**
+ * Keeps the errors of servers that do not wrap them in `error`, which the client would drop. The name of the class is the
+ * user agent.
+ */
 class OpenAI extends Sdk {
   protected override makeStatusError(
     status: number,
@@ -66,10 +70,10 @@ class OpenAI extends Sdk {
     text: string | undefined,
     headers: Headers
   ) {
-    const said = body ?? {}
+    const answer = body ?? {}
     return super.makeStatusError(
       status,
-      typeof said === "object" && "error" in said ? said : { error: body },
+      typeof answer === "object" && "error" in answer ? answer : { error: body },
       text,
       headers
     )
@@ -80,7 +84,7 @@ const connectThrough = (dispatcher: Agent, route: ResolvedRoute): OpenAI => {
   const apiKey = Redacted.value(route.apiKey)
   return new OpenAI({
     baseURL: route.baseUrl,
-    // A server without credentials is reached with none, not with one from the environment.
+    // Without a key, none is sent: the client would otherwise take one from the environment.
     ...(apiKey === "" ? { apiKey: "none", defaultHeaders: { Authorization: null } } : { apiKey }),
     adminAPIKey: null,
     maxRetries: 0,
@@ -91,14 +95,14 @@ const connectThrough = (dispatcher: Agent, route: ResolvedRoute): OpenAI => {
   })
 }
 
-const stream = (sdk: OpenAI, route: ResolvedRoute, request: ModelRequest): Stream.Stream<Event, ModelError> =>
+const streamCall = (sdk: OpenAI, route: ResolvedRoute, request: ModelRequest): Stream.Stream<Event, ModelError> =>
   Effect.gen(function* () {
     const clock = yield* Effect.clock
-    const failed = (thrown: unknown) => ClassifyError.classifyThrown(route, thrown, clock.unsafeCurrentTimeMillis())
+    const classify = (thrown: unknown) => ClassifyError.classifyThrown(route, thrown, clock.unsafeCurrentTimeMillis())
     const signal = yield* abortSignal
-    const asked = Effect.tryPromise({ try: () => ask(sdk, route, request, signal), catch: failed })
-    const chunks = yield* Effect.tapError(asked, () => connectionFree)
-    return understood(route, Stream.fromAsyncIterable(withoutReturn(chunks), failed))
+    const response = Effect.tryPromise({ try: () => sendRequest(sdk, route, request, signal), catch: classify })
+    const chunks = yield* Effect.tapError(response, () => awaitFreeConnection)
+    return readEvents(route, Stream.fromAsyncIterable(hideReturn(chunks), classify))
   }).pipe(Stream.unwrapScoped)
 
 const abortSignal = Effect.map(
@@ -109,7 +113,7 @@ const abortSignal = Effect.map(
   (controller) => controller.signal
 )
 
-const ask = async (
+const sendRequest = async (
   sdk: OpenAI,
   route: ResolvedRoute,
   request: ModelRequest,
@@ -120,19 +124,19 @@ const ask = async (
       ? await sdk.responses.create(Responses.makeParams(route, request), { signal }).withResponse()
       : await sdk.chat.completions.create(ChatCompletions.makeParams(route, request), { signal }).withResponse()
   if (isStream(response)) return data
-  throw await notAStream(response)
+  throw await readErrorBody(response)
 }
 
-/** A proxy's error page and an error object come with status 200, too; read as a stream they would be silence. */
+/** An error page of a proxy or an error object may have status 200, too. Read as a stream it would yield nothing. */
 const isStream = (response: Response): boolean =>
   !/application\/json|text\/html/i.test(response.headers.get("content-type") ?? "")
 
-const notAStream = async (response: Response): Promise<APIError> => {
+const readErrorBody = async (response: Response): Promise<APIError> => {
   const body = await response.text()
-  return APIError.generate(response.status, json(body), body, response.headers)
+  return APIError.generate(response.status, parseJsonObject(body), body, response.headers)
 }
 
-const json = (text: string): object | undefined => {
+const parseJsonObject = (text: string): object | undefined => {
   try {
     const value: unknown = JSON.parse(text)
     return typeof value === "object" && value !== null ? value : undefined
@@ -141,16 +145,19 @@ const json = (text: string): object | undefined => {
   }
 }
 
-/** An async generator's `return()` waits for a pending `next()`: a silent stream would never close. The signal does. */
-const withoutReturn = <A>(iterable: AsyncIterable<A>): AsyncIterable<A> => ({
+/**
+ * Hides `return`, which waits for a pending `next()`, so that a silent stream would never close. The abort signal closes it
+ * instead.
+ */
+const hideReturn = <A>(iterable: AsyncIterable<A>): AsyncIterable<A> => ({
   [Symbol.asyncIterator]: () => {
     const iterator = iterable[Symbol.asyncIterator]()
     return { next: () => iterator.next() }
   }
 })
 
-/** Reads the chunks to their very end, so that the connection can be used again, and says how the answer finished. */
-const understood = (
+/** Reads the chunks to their very end, so that the connection can be used again, and ends with the finish of the answer. */
+const readEvents = (
   route: ResolvedRoute,
   chunks: Stream.Stream<unknown, ModelError>
 ): Stream.Stream<Event, ModelError> => {
@@ -161,21 +168,22 @@ const understood = (
     ),
     Stream.map(Option.some),
     Stream.concat(Stream.succeed(Option.none())),
-    Stream.mapAccumEffect(StreamPiece.open, (ending, piece) =>
+    Stream.mapAccumEffect(StreamPiece.openEnding, (ending, piece) =>
       Option.match(piece, {
-        onSome: (piece) => Effect.succeed([StreamPiece.after(ending, piece), StreamPiece.events(piece)] as const),
-        onNone: () => Effect.map(last(route, ending), (event) => [ending, [event]] as const)
+        onSome: (piece) =>
+          Effect.succeed([StreamPiece.updateEnding(ending, piece), StreamPiece.toEvents(piece)] as const),
+        onNone: () => Effect.map(readFinish(route, ending), (event) => [ending, [event]] as const)
       })
     ),
     Stream.mapConcat((events) => events)
   )
 }
 
-/** undici hands a connection on one turn of the event loop after its answer: a call made at once would open another. */
-const connectionFree = Effect.promise(() => setImmediate())
+/** undici frees a connection one turn of the event loop after its answer. A call made earlier would open another one. */
+const awaitFreeConnection = Effect.promise(() => setImmediate())
 
-const last = (route: ResolvedRoute, ending: StreamPiece.Ending): Effect.Effect<Event, ModelError> =>
-  Option.match(StreamPiece.finished(ending), {
-    onSome: (event) => Effect.as(connectionFree, event),
-    onNone: () => Effect.fail(ClassifyError.brokenStream(route, "the stream ended without its end mark"))
+const readFinish = (route: ResolvedRoute, ending: StreamPiece.Ending): Effect.Effect<Event, ModelError> =>
+  Option.match(StreamPiece.toFinished(ending), {
+    onSome: (event) => Effect.as(awaitFreeConnection, event),
+    onNone: () => Effect.fail(ClassifyError.makeConnectionError(route, "the stream ended without its end mark"))
   })

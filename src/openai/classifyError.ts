@@ -1,7 +1,5 @@
 /**
- * What a failure of the `openai` client means, in the words of `ModelError`. Plain functions on plain data.
- *
- * @internal
+ * Classifies failures of the `openai` client as `ModelError`s. Plain functions on plain data.
  */
 import { APIConnectionError, APIError } from "openai"
 import {
@@ -18,7 +16,7 @@ import {
 import { label, type ResolvedRoute } from "../model/Provider.ts"
 import { safeErrorText } from "../model/safeErrorText.ts"
 
-/** What a provider says when it refuses; each part may be missing. `retryAfter` is in milliseconds. */
+/** The refusal of a provider. Any part of it may be missing. `retryAfter` is in milliseconds. */
 export interface Refusal {
   readonly status: number | null
   readonly code: string | null
@@ -26,7 +24,7 @@ export interface Refusal {
   readonly retryAfter: number | null
 }
 
-/** The typed error for whatever the client threw. `now` (epoch milliseconds) is what a `Retry-After` date counts from. */
+/** Classifies a thrown value. A `Retry-After` date counts from `now`, in epoch milliseconds. */
 export const classifyThrown = (route: ResolvedRoute, thrown: unknown, now: number): ModelError => {
   if (thrown instanceof APIError && !(thrown instanceof APIConnectionError)) {
     return classifyRefusal(route, refusalOf(thrown, now))
@@ -35,31 +33,32 @@ export const classifyThrown = (route: ResolvedRoute, thrown: unknown, now: numbe
     return new ProviderError({
       route: label(route),
       status: null,
-      detail: detail(route, `not JSON: ${thrown.message}`)
+      detail: safeDetail(route, `not JSON: ${thrown.message}`)
     })
   }
-  return new ConnectionError({ route: label(route), detail: detail(route, rootMessage(thrown)) })
+  return new ConnectionError({ route: label(route), detail: safeDetail(route, readRootMessage(thrown)) })
 }
 
-/** The typed error for a refusal, whether it came as an HTTP status or inside a stream that had begun well. */
+/** Classifies a refusal that came as an HTTP status or within a stream. */
 export const classifyRefusal = (route: ResolvedRoute, refusal: Refusal): ModelError => {
   const { code, status, text } = refusal
   const where = { route: label(route) }
-  const why = { ...where, detail: detail(route, text) }
-  const is = (...codes: ReadonlyArray<string>) => code !== null && codes.includes(code)
-  if (is("interrupted", "cancelled")) return new Interrupted({ ...where, by: "provider" })
-  if (is("context_length_exceeded") || isTooLong(status, text)) return new ContextOverflow(why)
-  if (status === 401 || is("invalid_api_key")) return new Unauthorized(why)
+  const why = { ...where, detail: safeDetail(route, text) }
+  const hasCode = (...codes: ReadonlyArray<string>) => code !== null && codes.includes(code)
+  if (hasCode("interrupted", "cancelled")) return new Interrupted({ ...where, by: "provider" })
+  if (hasCode("context_length_exceeded") || isTooLong(status, text)) return new ContextOverflow(why)
+  if (status === 401 || hasCode("invalid_api_key")) return new Unauthorized(why)
   if (status === 402 || isOutOfQuota(refusal)) return new QuotaExceeded(why)
-  if (status === 404 || is("model_not_found")) return new ModelUnavailable(why)
+  if (status === 404 || hasCode("model_not_found")) return new ModelUnavailable(why)
   if (status === 403) return /\bmodel\b/i.test(text) ? new ModelUnavailable(why) : new Unauthorized(why)
-  if (status === 429 || is("rate_limit_exceeded")) return new RateLimited({ ...where, retryAfter: refusal.retryAfter })
+  if (status === 429 || hasCode("rate_limit_exceeded"))
+    return new RateLimited({ ...where, retryAfter: refusal.retryAfter })
   return new ProviderError({ ...why, status })
 }
 
-/** A failed transport: nothing was refused, the connection gave way. */
-export const brokenStream = (route: ResolvedRoute, reason: string): ModelError =>
-  new ConnectionError({ route: label(route), detail: detail(route, reason) })
+/** Makes the error of a connection that failed without a refusal. */
+export const makeConnectionError = (route: ResolvedRoute, reason: string): ModelError =>
+  new ConnectionError({ route: label(route), detail: safeDetail(route, reason) })
 
 const refusalOf = (error: APIError, now: number): Refusal => {
   const code: unknown = error.code ?? error.type
@@ -71,13 +70,13 @@ const refusalOf = (error: APIError, now: number): Refusal => {
   }
 }
 
-/** Gateways put the status they were given into an error within a stream, where HTTP has said 200 already. */
+/** A proxy puts the status of its server into an error within a stream whose own status is 200. */
 const statusOf = (status: number | undefined, code: unknown): number | null =>
   (status === undefined || status === 200) && typeof code === "number" && code >= 400 ? code : (status ?? null)
 
 const TOO_LONG = /context[ _](length|window|size)|too long|too many tokens|maximum number of tokens|reduce the length/i
 
-/** A body too large for the server (413) has the same remedy as one too large for the model. */
+/** A body that is too large for the server (413) has the same remedy as one that is too large for the model. */
 const isTooLong = (status: number | null, text: string): boolean =>
   status === 413 || ((status === null || status === 400 || status === 422) && TOO_LONG.test(text))
 
@@ -86,28 +85,28 @@ const isOutOfQuota = ({ code, status, text }: Refusal): boolean =>
   (status === 429 && /exceeded your current quota|billing/i.test(text))
 
 const retryAfter = (headers: Headers | undefined, now: number): number | null => {
-  const inMillis = numeric(headers?.get("retry-after-ms"))
+  const inMillis = parseDecimal(headers?.get("retry-after-ms"))
   if (inMillis !== null) return inMillis
   const stated = headers?.get("retry-after")
-  const inSeconds = numeric(stated)
+  const inSeconds = parseDecimal(stated)
   if (inSeconds !== null) return inSeconds * 1_000
   const date = Date.parse(HTTP_DATE.test(stated ?? "") ? (stated ?? "") : "")
   return Number.isNaN(date) ? null : Math.max(0, date - now)
 }
 
-/** `Date.parse` finds a date in nearly anything: "-5" is one in 2001. */
+/** Needed because `Date.parse` accepts nearly anything: "-5" is a date in 2001. */
 const HTTP_DATE = /^\s*[A-Z][a-z]{2,8},? .* GMT\s*$/
 
-const numeric = (text: string | null | undefined): number | null => {
+const parseDecimal = (text: string | null | undefined): number | null => {
   const n = Number.parseFloat(text ?? "")
   return /^\s*(?:\d+\.?\d*|\.\d+)\s*$/.test(text ?? "") && Number.isFinite(n) ? n : null
 }
 
-/** `fetch failed` and `terminated` say nothing; the cause at the bottom does. */
-const rootMessage = (thrown: unknown): string => {
+/** Reads the innermost cause, because messages such as `fetch failed` and `terminated` say nothing. */
+const readRootMessage = (thrown: unknown): string => {
   if (!(thrown instanceof Error)) return String(thrown)
-  if (thrown.cause instanceof Error) return rootMessage(thrown.cause)
+  if (thrown.cause instanceof Error) return readRootMessage(thrown.cause)
   return thrown.message || ("code" in thrown ? String(thrown.code) : thrown.name)
 }
 
-const detail = (route: ResolvedRoute, text: string): string => safeErrorText(route.apiKey, text)
+const safeDetail = (route: ResolvedRoute, text: string): string => safeErrorText(route.apiKey, text)

@@ -1,5 +1,6 @@
 /**
- * The embedded summarizer: sections filled by plain code. It needs no network, knows no language, and always answers.
+ * The embedded summarizer: plain code fills the sections with quotes. It needs no network, works in any language, and
+ * always answers.
  */
 import * as Handoff from "../handoff/Handoff.ts"
 import type { Merge } from "../handoff/segmentTree.ts"
@@ -8,7 +9,7 @@ import { groupByFolder } from "../ledger/lines.ts"
 import { excerptForDigest } from "../ledger/messageDigest.ts"
 import { findTurnOutcomes, type Spoken } from "./turnOutcomes.ts"
 import { clipText, toOneLine, splitSentences, splitWords } from "../message/text.ts"
-import { findFirstSaid, splitLines, collectQuotes, type Quote, rankQuotes } from "./salientQuotes.ts"
+import { findFirstMentions, quoteLines, quoteSentences, type Quote, rankQuotes } from "./salientQuotes.ts"
 import * as Ledger from "../ledger/Ledger.ts"
 import * as Message from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
@@ -17,10 +18,10 @@ import type { Counter } from "../message/Tokens.ts"
 import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
 
 /**
- * `maxTokens` bounds the summary; what speaks of the `focus` comes first. `isAnswered` says that the turn these messages
- * break off in has ended since, or that its request is live, so that nothing in them is open.
+ * `maxTokens` bounds the summary; text about the `focus` is kept longest. `isAnswered` says that nothing in these
+ * messages is open: the turn that they break off in has ended since, or its request is shown behind the handoff.
  */
-export interface Options {
+export interface ExtractOptions {
   readonly counter: Counter
   readonly maxTokens: number
   readonly focus: string | null
@@ -28,50 +29,18 @@ export interface Options {
 }
 
 /**
- * A summary of these messages in their own words, within `maxTokens` from about 150 on. Redacted; the same input always
- * gives the same text. What the ledger beside it carries (rules, decisions, identifiers, errors) is not said again; a handoff among
- * the messages is carried on.
+ * Summarizes these messages in their own words, within `maxTokens` if that is at least about 150. The summary is
+ * redacted, and the same input always gives the same text. It leaves out what the ledger beside it says (rules,
+ * decisions, identifiers, errors) and takes over what a handoff among the messages says.
  */
-export const summarize = (entries: ReadonlyArray<Logged>, options: Options): string =>
-  runAtOnce(summarizing(entries, options))
+export const summarize = (entries: ReadonlyArray<Logged>, options: ExtractOptions): string =>
+  runAtOnce(summarizeInSteps(entries, options))
 
-/** The same in small steps, for who would have others wait. */
-export function* summarizing(entries: ReadonlyArray<Logged>, options: Options): Generator<void, string> {
-  const { counter, focus, isAnswered = false, maxTokens } = options
-  let noted = Ledger.empty
-  const talk: Array<Spoken> = []
-  for (const entry of entries) {
-    noted = Ledger.add(noted, [entry])
-    const said = isTalk(entry) ? spoken(entry) : undefined
-    if (said !== undefined && said.sentences.length > 0) talk.push(said)
-    yield
-  }
-  const ledger = isAnswered ? Ledger.answerRequests(noted) : noted
-  const before = without(sectionsOfImportedHandoffs(entries), ledger)
-  const written = ledger.files.filter(({ access }) => access === "written").map(({ path }) => path)
-  const topic = focus === null ? new Set<string>() : topicOf(focus, talk)
-  const inProgress = isAnswered ? [] : sinceLastEnd(talk).filter(isOwn).map(gist)
-  const done = focused((yield* findTurnOutcomes(talk)).map(numbered), topic)
-  const carriedByLedger = [...ledger.constraints, ...ledger.requests, ...ledger.decisions, ...ledger.errors]
-  const told = [...done, ...inProgress, ...before.facts, ...carriedByLedger.map(({ text }) => text)].join("\n")
-  const [goal, ...others] = ledger.requests.toReversed()
-  const sections: Handoff.Sections = {
-    goal: goal !== undefined ? [numbered(goal)] : before.goal.length > 0 ? before.goal : [NOTHING_ASKED],
-    constraints: before.constraints,
-    done: [...before.done, ...done],
-    inProgress,
-    blocked: [],
-    decisions: before.decisions,
-    errors: before.errors,
-    files: groupByFolder(Array.from(new Set([...before.files, ...written.slice(-MOST_FILES)]))),
-    openWork: others
-      .filter(({ answered }) => !answered)
-      .toReversed()
-      .map(numbered),
-    facts: [...before.facts, ...(yield* telling(entries, talk, told, topic))]
-  }
-  const room = maxTokens - counter.text(`${NO_MODEL}\n`)
-  return `${NO_MODEL}\n${Handoff.render(Handoff.fit(sections, counter, room))}`
+/** Summarizes as a generator, so that a caller can yield to the event loop between its steps. */
+export function* summarizeInSteps(entries: ReadonlyArray<Logged>, options: ExtractOptions): Generator<void, string> {
+  const material = yield* collectMaterial(entries, options.isAnswered ?? false)
+  const sections = yield* selectSections(material, options.focus)
+  return renderWithin(sections, options)
 }
 
 /** Joins segments by plain code. `isAnswered` says that open work at their end has been answered since. */
@@ -85,9 +54,32 @@ export const condenseSegments = (
   return Handoff.render(Handoff.fit(sections, counter, maxTokens))
 }
 
+/** The sources of a summary. */
+interface Material {
+  readonly entries: ReadonlyArray<Logged>
+  readonly isAnswered: boolean
+  readonly talk: ReadonlyArray<Spoken>
+  readonly ledger: Ledger.Ledger
+  /** The sections of handoffs among the messages. */
+  readonly imported: Handoff.Sections
+}
+
+function* collectMaterial(entries: ReadonlyArray<Logged>, isAnswered: boolean): Generator<void, Material> {
+  let facts = Ledger.empty
+  const talk: Array<Spoken> = []
+  for (const entry of entries) {
+    facts = Ledger.add(facts, [entry])
+    const spoken = isTalk(entry) ? readSpoken(entry) : undefined
+    if (spoken !== undefined && spoken.sentences.length > 0) talk.push(spoken)
+    yield
+  }
+  const ledger = isAnswered ? Ledger.answerRequests(facts) : facts
+  return { entries, isAnswered, talk, ledger, imported: removeRepeats(sectionsOfImportedHandoffs(entries), ledger) }
+}
+
 const isTalk = ({ message }: Logged): boolean => message.role === "user" || message.role === "assistant"
 
-const spoken = ({ kind, message, seq }: Logged): Spoken => ({
+const readSpoken = ({ kind, message, seq }: Logged): Spoken => ({
   seq,
   role: message.role,
   isRequest: message.role === "user" && kind !== "notification",
@@ -95,91 +87,137 @@ const spoken = ({ kind, message, seq }: Logged): Spoken => ({
   sentences: splitSentences(redact(excerptForDigest(message)))
 })
 
-/** The sentences and the lines of tool output that say most, the best last; nothing that is `told` elsewhere. */
-function* telling(
-  entries: ReadonlyArray<Logged>,
-  talk: ReadonlyArray<Spoken>,
-  told: string,
-  topic: ReadonlySet<string>
+/** Removes from imported sections what these messages say themselves. */
+const removeRepeats = (imported: Handoff.Sections, ledger: Ledger.Ledger): Handoff.Sections => {
+  const rules = new Set(ledger.constraints.map(({ text }) => text))
+  const decisions = new Set(ledger.decisions.map(({ text }) => text))
+  const errors = new Set(ledger.errors.map(({ text }) => text))
+  return {
+    ...imported,
+    goal: imported.goal.filter((item) => item !== NOTHING_ASKED),
+    constraints: imported.constraints.filter((item) => !rules.has(item)),
+    decisions: imported.decisions.filter((item) => !decisions.has(item)),
+    errors: imported.errors.filter((item) => !errors.has(item))
+  }
+}
+
+/** Chooses what each section says. Facts come last, because they leave out what the other sections say. */
+function* selectSections(material: Material, focus: string | null): Generator<void, Handoff.Sections> {
+  const { imported, isAnswered, ledger, talk } = material
+  const topic = focus === null ? new Set<string>() : findTopicWords(focus, talk)
+  const done = putTopicLast((yield* findTurnOutcomes(talk)).map(addSeq), topic)
+  const inProgress = isAnswered ? [] : findLastTurn(talk).filter(isByAssistant).map(clipGist)
+  const inLedger = [...ledger.constraints, ...ledger.requests, ...ledger.decisions, ...ledger.errors]
+  const alreadySaid = [...done, ...inProgress, ...imported.facts, ...inLedger.map(({ text }) => text)].join("\n")
+  return {
+    goal: selectGoal(ledger, imported),
+    constraints: imported.constraints,
+    done: [...imported.done, ...done],
+    inProgress,
+    blocked: [],
+    decisions: imported.decisions,
+    errors: imported.errors,
+    files: groupByFolder(Array.from(new Set([...imported.files, ...findWrittenFiles(ledger)]))),
+    openWork: findEarlierRequests(ledger).map(addSeq),
+    facts: [...imported.facts, ...(yield* selectQuotes(material, topic, alreadySaid))]
+  }
+}
+
+/** The newest request, or else the goal of an imported handoff. */
+const selectGoal = ({ requests }: Ledger.Ledger, { goal }: Handoff.Sections): ReadonlyArray<string> => {
+  const newest = requests.at(-1)
+  if (newest !== undefined) return [addSeq(newest)]
+  return goal.length > 0 ? goal : [NOTHING_ASKED]
+}
+
+/** The open requests before the newest one, which is the goal. */
+const findEarlierRequests = ({ requests }: Ledger.Ledger) => requests.slice(0, -1).filter(({ answered }) => !answered)
+
+const findWrittenFiles = ({ files }: Ledger.Ledger): ReadonlyArray<string> =>
+  files
+    .filter(({ access }) => access === "written")
+    .map(({ path }) => path)
+    .slice(-MOST_FILES)
+
+/**
+ * Selects the most salient sentences of the talk and lines of tool output, the best last, without those that occur in
+ * `alreadySaid`.
+ */
+function* selectQuotes(
+  { entries, talk }: Material,
+  topic: ReadonlySet<string>,
+  alreadySaid: string
 ): Generator<void, ReadonlyArray<string>> {
-  const first = yield* findFirstSaid(talk)
-  const untold = ({ text }: Quote) => !told.includes(text)
-  const said: Array<Quote> = []
+  const firstMentions = yield* findFirstMentions(talk)
+  const isNew = ({ text }: Quote) => !alreadySaid.includes(text)
+  const fromTalk: Array<Quote> = []
   for (const { role, sentences, seq } of talk) {
-    said.push(...collectQuotes(sentences, seq, role === "user" ? 1.3 : 1))
+    fromTalk.push(...quoteSentences(sentences, seq, role === "user" ? 1.3 : 1))
     yield
   }
-  const output: Array<Quote> = []
+  const fromTools: Array<Quote> = []
   for (const { message, seq } of entries) {
     if (message.role === "tool")
-      output.push(...unsecret(splitLines(excerptForDigest(message), seq, first, topic), message))
+      fromTools.push(...removeSecretLines(quoteLines(excerptForDigest(message), seq, firstMentions, topic), message))
     yield
   }
-  return interleaved(
-    yield* rankQuotes(said, topic, MOST_SENTENCES, untold),
-    yield* rankQuotes(output, topic, MOST_LINES, untold)
-  ).map(numbered)
+  return interleave(
+    yield* rankQuotes(fromTalk, topic, MOST_SENTENCES, isNew),
+    yield* rankQuotes(fromTools, topic, MOST_LINES, isNew)
+  ).map(addSeq)
 }
 
-/** The words of the focus, without those that most of the talk has: small words name no topic. */
-const topicOf = (focus: string, talk: ReadonlyArray<Spoken>): ReadonlySet<string> => {
-  const said = talk.map(({ sentences }) => new Set(splitWords(sentences.join(" "))))
-  const all = splitWords(focus)
-  const telling = all.filter((word) => said.filter((own) => own.has(word)).length < MOST * said.length)
-  return new Set(telling.length > 0 ? telling : all)
-}
-
-/** What speaks of the topic last, since the last stays longest; of all else only the newest. */
-const focused = (items: ReadonlyArray<string>, topic: ReadonlySet<string>): ReadonlyArray<string> => {
-  if (topic.size === 0) return items
-  const isOn = (item: string) => splitWords(item).some((word) => topic.has(word))
-  return [...items.filter((item) => !isOn(item)).slice(-MOST_BESIDE), ...items.filter(isOn)]
-}
-
-/** Without the lines in which a secret is: most outputs have no line to quote, and redacting is what costs. */
-const unsecret = (lines: ReadonlyArray<Quote>, message: Message.Message): ReadonlyArray<Quote> => {
+/** Removes lines that hold a secret. Redacts only where lines are quoted at all, because redacting is what costs. */
+const removeSecretLines = (lines: ReadonlyArray<Quote>, message: Message.Message): ReadonlyArray<Quote> => {
   if (lines.length === 0) return lines
   const safe = toOneLine(redact(excerptForDigest(message)))
   return lines.filter(({ text }) => safe.includes(text))
 }
 
-/** Both lists as one, evenly, so that neither leaves before the other. */
-const interleaved = <A>(some: ReadonlyArray<A>, others: ReadonlyArray<A>): ReadonlyArray<A> =>
+/** Merges two lists evenly, so that neither is dropped before the other when room is short. */
+const interleave = <A>(some: ReadonlyArray<A>, others: ReadonlyArray<A>): ReadonlyArray<A> =>
   [some, others]
     .flatMap((list) => list.map((item, i) => ({ item, place: (i + 1) / list.length })))
     .sort((a, b) => a.place - b.place)
     .map(({ item }) => item)
 
-/** What was carried without what these messages say themselves. */
-const without = (before: Handoff.Sections, ledger: Ledger.Ledger): Handoff.Sections => {
-  const rules = new Set(ledger.constraints.map(({ text }) => text))
-  const decided = new Set(ledger.decisions.map(({ text }) => text))
-  const failed = new Set(ledger.errors.map(({ text }) => text))
-  return {
-    ...before,
-    goal: before.goal.filter((item) => item !== NOTHING_ASKED),
-    constraints: before.constraints.filter((item) => !rules.has(item)),
-    decisions: before.decisions.filter((item) => !decided.has(item)),
-    errors: before.errors.filter((item) => !failed.has(item))
-  }
+/** The words of the focus without those that most of the talk uses, because small words name no topic. */
+const findTopicWords = (focus: string, talk: ReadonlyArray<Spoken>): ReadonlySet<string> => {
+  const spoken = talk.map(({ sentences }) => new Set(splitWords(sentences.join(" "))))
+  const words = splitWords(focus)
+  const rare = words.filter((word) => spoken.filter((own) => own.has(word)).length < COMMON_SHARE * spoken.length)
+  return new Set(rare.length > 0 ? rare : words)
 }
 
-const sinceLastEnd = (talk: ReadonlyArray<Spoken>): ReadonlyArray<Spoken> =>
+/** Puts items about the topic last, where they stay longest, and keeps only the newest of all others. */
+const putTopicLast = (items: ReadonlyArray<string>, topic: ReadonlySet<string>): ReadonlyArray<string> => {
+  if (topic.size === 0) return items
+  const isOnTopic = (item: string) => splitWords(item).some((word) => topic.has(word))
+  return [...items.filter((item) => !isOnTopic(item)).slice(-MOST_OFF_TOPIC), ...items.filter(isOnTopic)]
+}
+
+const findLastTurn = (talk: ReadonlyArray<Spoken>): ReadonlyArray<Spoken> =>
   talk.slice(talk.findLastIndex(({ endsTurn }) => endsTurn) + 1)
 
-const isOwn = ({ role }: Spoken): boolean => role === "assistant"
+const isByAssistant = ({ role }: Spoken): boolean => role === "assistant"
 
-const gist = ({ sentences, seq }: Spoken): string =>
-  numbered({ text: clipText(toOneLine(sentences.slice(0, 2).join(" ")), LONGEST_GIST), seq })
+const clipGist = ({ sentences, seq }: Spoken): string =>
+  addSeq({ text: clipText(toOneLine(sentences.slice(0, 2).join(" ")), LONGEST_GIST), seq })
 
-const numbered = ({ seq, text }: { readonly text: string; readonly seq: number }): string => `${text} (#${seq})`
+const addSeq = ({ seq, text }: { readonly text: string; readonly seq: number }): string => `${text} (#${seq})`
 
-/** Before the headings: whoever reads the sections back does not take it for one of them. */
+const renderWithin = (sections: Handoff.Sections, { counter, maxTokens }: ExtractOptions): string => {
+  const room = maxTokens - counter.text(`${NO_MODEL}\n`)
+  return `${NO_MODEL}\n${Handoff.render(Handoff.fit(sections, counter, room))}`
+}
+
+/** Stands before the headings, where parsing does not take it for the content of a section. */
 const NO_MODEL = "(An extract: quotes, not a model's summary.)"
 const NOTHING_ASKED = "No request in these messages."
 const LONGEST_GIST = 200
 const MOST_SENTENCES = 10
 const MOST_LINES = 4
 const MOST_FILES = 12
-const MOST_BESIDE = 3
-const MOST = 0.8
+const MOST_OFF_TOPIC = 3
+/** A word that this share of the talk uses names no topic. */
+const COMMON_SHARE = 0.8

@@ -1,4 +1,4 @@
-/** What a model's answer has to be to stand for a part of the conversation. */
+/** Checks that a model's answer can stand for a part of the conversation. */
 import * as Either from "effect/Either"
 import { InvalidSummary, type GateReason } from "../model/ModelError.ts"
 import * as Handoff from "../handoff/Handoff.ts"
@@ -7,13 +7,13 @@ import { safeLine } from "../message/safeLine.ts"
 import type { Counter } from "../message/Tokens.ts"
 
 /**
- * An answer and what it is measured by: `coveredTokens` is what it stands for, `maxTokens` what it was asked to take,
- * `missing` names the required section headings a text lacks.
+ * An answer and its measure. `coveredTokens` is the size of the messages that it stands for, `maxTokens` the size that it
+ * was asked for. `missing` names the required section headings that a text lacks.
  */
-export interface Answer {
+export interface GateAnswer {
   readonly route: string
   readonly text: string
-  /** What came as reasoning, apart from the text. */
+  /** The reasoning that the provider sent apart from the text. */
   readonly reasoning?: string | undefined
   readonly finish: "stop" | "length" | "refusal" | "other"
   readonly counter: Counter
@@ -22,94 +22,95 @@ export interface Answer {
   readonly missing: (text: string) => ReadonlyArray<string>
 }
 
-/** The summary in an answer, freed of reasoning and of a fence around the whole; or the first reason why it is none. */
-export const checkSummary = (answer: Answer): Either.Either<string, InvalidSummary> => {
-  const summary = clean(answer.text)
-  const fault = faults.find(({ holds }) => holds(summary, answer))
+/** Returns the answer's summary without reasoning and without a fence around it, or the first reason to reject it. */
+export const checkSummary = (answer: GateAnswer): Either.Either<string, InvalidSummary> => {
+  const summary = removeWrapping(answer.text)
+  const fault = faults.find(({ appliesTo }) => appliesTo(summary, answer))
   if (fault === undefined) return Either.right(summary)
-  const { reason, detail } = fault
-  return Either.left(new InvalidSummary({ route: answer.route, reason, detail: detail(summary, answer) }))
+  const { describeFault, reason } = fault
+  return Either.left(new InvalidSummary({ route: answer.route, reason, detail: describeFault(summary, answer) }))
 }
 
 interface Fault {
   readonly reason: GateReason
-  readonly holds: (summary: string, answer: Answer) => boolean
-  readonly detail: (summary: string, answer: Answer) => string
+  readonly appliesTo: (summary: string, answer: GateAnswer) => boolean
+  readonly describeFault: (summary: string, answer: GateAnswer) => string
 }
 
-/** In the order in which they explain most. */
+/** Ordered so that the first fault that applies explains most. */
 const faults: ReadonlyArray<Fault> = [
   {
     reason: "cut-off",
-    holds: (_, { finish }) => finish === "length",
-    detail: () => "the answer reached its length limit before its end"
+    appliesTo: (_, { finish }) => finish === "length",
+    describeFault: () => "the answer reached its length limit before its end"
   },
   {
     reason: "refusal",
-    holds: (summary, { finish }) => finish === "refusal" || (isScant(summary) && REFUSAL.test(opening(summary))),
-    detail: (summary) => quoteStart(summary)
+    appliesTo: (summary, { finish }) =>
+      finish === "refusal" || (isScant(summary) && REFUSAL.test(readOpening(summary))),
+    describeFault: (summary) => quoteStart(summary)
   },
   {
     reason: "reasoning-only",
-    holds: (summary, { reasoning = "", text }) => isBlank(summary) && !(isBlank(text) && isBlank(reasoning)),
-    detail: () => "the answer held reasoning and no summary"
+    appliesTo: (summary, { reasoning = "", text }) => isBlank(summary) && !(isBlank(text) && isBlank(reasoning)),
+    describeFault: () => "the answer held reasoning and no summary"
   },
-  { reason: "empty", holds: (summary) => isBlank(summary), detail: () => "the answer was empty" },
-  { reason: "html", holds: (summary) => HTML.test(summary), detail: (summary) => quoteStart(summary) },
+  { reason: "empty", appliesTo: (summary) => isBlank(summary), describeFault: () => "the answer was empty" },
+  { reason: "html", appliesTo: (summary) => HTML.test(summary), describeFault: (summary) => quoteStart(summary) },
   {
     reason: "error-text",
-    holds: (summary) => isErrorObject(summary) || (isScant(summary) && ERROR.test(opening(summary))),
-    detail: (summary) => quoteStart(summary)
+    appliesTo: (summary) => isErrorObject(summary) || (isScant(summary) && ERROR.test(readOpening(summary))),
+    describeFault: (summary) => quoteStart(summary)
   },
   {
     reason: "sections-missing",
-    holds: (summary, { missing }) => missing(summary).length > 0,
-    detail: (summary, { missing }) => `without ${missing(summary).join(", ")}`
+    appliesTo: (summary, { missing }) => missing(summary).length > 0,
+    describeFault: (summary, { missing }) => `without ${missing(summary).join(", ")}`
   },
   {
     reason: "not-smaller",
-    holds: (summary, { counter, coveredTokens, maxTokens }) => {
+    appliesTo: (summary, { counter, coveredTokens, maxTokens }) => {
       const tokens = counter.text(summary)
       return tokens >= coveredTokens || tokens > SLACK * maxTokens
     },
-    detail: (summary, { counter, coveredTokens, maxTokens }) =>
+    describeFault: (summary, { counter, coveredTokens, maxTokens }) =>
       `${counter.text(summary)} tokens for ${coveredTokens}, where ${maxTokens} were asked for`
   }
 ]
 
-/** A model cannot count its tokens: what is this much over is cut by plain code, which beats asking again. */
+/** A model cannot count its tokens. Up to this factor plain code trims the summary, which is cheaper than asking again. */
 const SLACK = 2
 
-/** Reasoning before the answer or on lines of its own, not a mention of the tag in a sentence. */
+/** Matches reasoning before the answer or on lines of its own, but no mention of the tag in a sentence. */
 const LEADING_REASONING = /^\s*<(think|thinking|thought|reasoning)>[^]*?(?:<\/\1>|$)/i
 const UNOPENED_REASONING =
   /(?<![^])(?:(?!<think)[^])*?(?:<\/think(?:ing)?>(?<=^[ \t]*<\/think(?:ing)?>)[ \t]*$|<\/think(?:ing)?>\s*(?=#{1,6} ))/im
 const INNER_REASONING = /^[ \t]*<(think|thinking|thought|reasoning)>[^]*?<\/\1>[ \t]*$/gim
 
-/** Until nothing more comes off: a fence may hold reasoning, and reasoning a fence. */
-const clean = (text: string, layers = MOST_LAYERS): string => {
-  const once = unfence(
+/** Repeats until nothing more comes off, because a fence may hold reasoning, and reasoning a fence. */
+const removeWrapping = (text: string, layers = MOST_LAYERS): string => {
+  const once = removeFence(
     text.replace(LEADING_REASONING, "").replace(INNER_REASONING, "").replace(UNOPENED_REASONING, "").trim()
   )
-  return once === text || layers === 0 ? once : clean(once, layers - 1)
+  return once === text || layers === 0 ? once : removeWrapping(once, layers - 1)
 }
 
-/** What is wrapped deeper is no summary. */
+/** No summary is wrapped deeper. */
 const MOST_LAYERS = 16
 
-const unfence = (text: string): string => {
+const removeFence = (text: string): string => {
   const [, language = "", body = text] = /^```(\w*)[ \t]*\n([^]*)\n```$/.exec(text) ?? []
-  // Two blocks, one at each end, look the same but for the fences between; only Markdown is wrapped with those inside.
+  // A fence between the outer ones means two blocks, one at each end, unless the whole is marked as Markdown.
   return /^```/m.test(body) && !/^(?:md|markdown)$/i.test(language) ? text : body.trim()
 }
 
 const isBlank = (text: string): boolean => !/[\p{L}\p{N}]/u.test(text)
 
-/** Refusals and errors are short and have no sections; a summary may speak of either as much as it likes. */
+/** Refusals and errors are short and have no sections. A longer text is a summary, whatever it mentions. */
 const isScant = (text: string): boolean => text.length < 600 && (text.match(/^#{1,6} /gm) ?? []).length < 2
 
-/** The first words under whatever heading. */
-const opening = (text: string): string =>
+/** Returns the text from its first words on, without a heading and Markdown marks before them. */
+const readOpening = (text: string): string =>
   text
     .replace(/^#{1,6} .*\n+/, "")
     .replace(/^[\s#>*_[\](){}"'`-]+/, "")

@@ -13,7 +13,7 @@ import { RouteMemory } from "../store/SessionStore.ts"
 export class RoutePauses extends Context.Tag("throughline/RoutePauses")<
   RoutePauses,
   {
-    /** Whether the task may call the route now. After a pause the first caller gets it, as a probe. */
+    /** Returns whether the task may call the route now. After a pause only the first caller may, as a probe. */
     readonly claim: (route: Route, task: string) => Effect.Effect<boolean>
     /** Ends a claim whose outcome is unknown. If it was a probe, the next caller gets one. */
     readonly release: (route: Route, task: string) => Effect.Effect<void>

@@ -33,7 +33,7 @@ import * as Progress from "./progress.ts"
 import type { RoutePauses } from "./RoutePauses.ts"
 
 /**
- * Where summaries are made, and within which budget. `maxCalls` bounds the calls of one compression beyond the first
+ * The routes and the budget of summaries. `maxCalls` bounds the calls of one compression beyond the first
  * call of each chunk; default 8. `totalTimeout` bounds all its calls together; default 1.5 times the first route's
  * timeout. `maxTokens` bounds the tokens that they send and receive together; default no bound.
  */
@@ -55,7 +55,7 @@ export interface Range {
   readonly focus: string | null
   /** The newest words of the user, which guide the summary if there is no focus. */
   readonly requests: ReadonlyArray<string>
-  /** Whether the turn that the range breaks off in has ended since, or its request is shown behind the handoff. */
+  /** True if the turn that the range breaks off in has ended since, or its request is shown behind the handoff. */
   readonly isAnswered: boolean
   /** Segments before the range, to be condensed beside it. */
   readonly merges: ReadonlyArray<Merge>
@@ -125,7 +125,7 @@ export const make = Effect.fnUntraced(function* (options: SummarizerOptions) {
     yield* Effect.addFinalizer(() =>
       Effect.flatMap(readSpent(spending), (spent) => (spent.modelCalls === 0 ? Effect.void : range.onSpent(spent)))
     )
-    const job = { env, range, spending, tally: Progress.make(range.onProgress) }
+    const job = { env, range, spending, tally: Progress.makeTally(range.onProgress) }
     const condensing = yield* beginCondensing(job, isAnswered)
     const part = yield* summarizeWithin(job, first.contextLength)
     return {
@@ -150,7 +150,7 @@ const EMBEDDED = "embedded"
 /** The tokens of the summarizer's own instructions beside the material. */
 const PROMPT_TOKENS = 1_500
 
-/** What all summaries of one summarizer share. */
+/** Shared by all summaries of one summarizer. */
 interface Environment {
   readonly routes: ReadonlyArray<Route>
   readonly recovery: Recovery.Policy
@@ -158,7 +158,7 @@ interface Environment {
   readonly counter: Counter
 }
 
-/** What the calls of one summary share: its range, its budget, and how far they have come. */
+/** Shared by the calls of one summary: its range, its budget, and their progress. */
 interface Job {
   readonly env: Environment
   readonly range: Range
@@ -180,7 +180,7 @@ interface Chunk {
   readonly maxTokens: number
   readonly isAnswered: boolean
   readonly progress: Progress.Part
-  /** What the summary has to be smaller than: the tokens of the range before it was cut. */
+  /** The tokens of the range before it was cut. The summary has to be smaller. */
   readonly covered: number
   /** The errors because of which the chunk has been cut out of a larger one. */
   readonly cuts: ReadonlyArray<ModelError["_tag"]>
@@ -206,11 +206,14 @@ const extract = (
   { entries, isAnswered, maxTokens }: Pick<Chunk, "entries" | "isAnswered" | "maxTokens">,
   degraded: string | null
 ): Effect.Effect<Part> =>
-  Effect.map(runInSlices(Extractive.summarizing(entries, { counter, focus, isAnswered, maxTokens })), (text): Part => ({
-    text,
-    model: EMBEDDED,
-    degraded
-  }))
+  Effect.map(
+    runInSlices(Extractive.summarizeInSteps(entries, { counter, focus, isAnswered, maxTokens })),
+    (text): Part => ({
+      text,
+      model: EMBEDDED,
+      degraded
+    })
+  )
 
 /** Summarizes the range whole, or in chunks if it is larger than the window. */
 const summarizeWithin = (job: Job, contextLength: number) => {
@@ -360,7 +363,7 @@ const CALLS_KEPT_FOR_RANGE = 4
 /** Merges are made only if the budget has this many times the tokens of the range. */
 const MERGE_TOKENS_RATIO = 2
 
-/** How long a merge may take after its range at least, in milliseconds. */
+/** The least time that a merge gets after its range, in milliseconds. */
 const MIN_MERGE_PATIENCE = 10_000
 
 /** Makes one call and no more, because the retries belong to the range. */

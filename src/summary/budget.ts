@@ -46,8 +46,8 @@ export interface Spending {
 }
 
 /**
- * What the chunks of a task have learned about a route. A task of many chunks claims a route once and counts as one
- * failure of it. No further chunk asks a route that `isLeft`.
+ * A route as the chunks of a task know it. A task of many chunks claims a route once and counts as one failure of it. No
+ * further chunk asks a route that `isLeft`.
  */
 export interface RouteState {
   readonly claim: Effect.Effect<boolean>

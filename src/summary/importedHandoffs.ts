@@ -1,6 +1,6 @@
 /**
- * What a handoff in the material says, so that it can be carried on: somebody imported a conversation that had been
- * compressed before. Its numbers are those of another log and are left out.
+ * Reads handoffs among the messages: an imported conversation may have been compressed before. Their message numbers
+ * belong to another log and are left out.
  */
 import * as Handoff from "../handoff/Handoff.ts"
 import * as Message from "../message/Message.ts"
@@ -9,40 +9,40 @@ import { redact } from "../message/Redaction.ts"
 import type { Logged } from "../session/Session.ts"
 import { readPaths, TITLES } from "../ledger/lines.ts"
 
-/** The sections of all handoffs among these messages, oldest first. */
+/** Returns the sections of all handoffs among these messages, oldest first. */
 export const sectionsOfImportedHandoffs = (entries: ReadonlyArray<Logged>): Handoff.Sections => {
   const texts = entries.filter(({ message }) => Handoff.isHandoff(message)).map(({ message }) => Message.text(message))
   if (texts.length === 0) return Handoff.empty
   const { constraints, decisions, done, errors, facts, files, goal } = Handoff.merge(
-    texts.flatMap((text) => parts(redact(text)))
+    texts.flatMap((text) => parseParts(redact(text)))
   )
   return {
     ...Handoff.empty,
-    goal: unnumbered(goal).slice(-1),
-    constraints: unnumbered(constraints),
-    done: unnumbered(done),
-    decisions: unnumbered(decisions),
-    errors: unnumbered(errors),
+    goal: removeSeqs(goal).slice(-1),
+    constraints: removeSeqs(constraints),
+    done: removeSeqs(done),
+    decisions: removeSeqs(decisions),
+    errors: removeSeqs(errors),
     files: Array.from(new Set(files.flatMap(readPaths))),
-    facts: unnumbered(facts)
+    facts: removeSeqs(facts)
   }
 }
 
-/** Each segment of a handoff, and its ledger; each under a line with throughline's mark. */
-const parts = (text: string): ReadonlyArray<Handoff.Sections> =>
+/** Parses each segment of a handoff and its ledger. Each stands under a line with throughline's mark. */
+const parseParts = (text: string): ReadonlyArray<Handoff.Sections> =>
   splitAtMarks(text).flatMap((part) => {
     const [mark = "", ...lines] = part.split("\n")
-    if (mark === LEDGER_MARK) return [Handoff.parse(underHeadings(lines).join("\n"))]
+    if (mark === LEDGER_MARK) return [Handoff.parse(replaceTitles(lines).join("\n"))]
     return mark.startsWith(SEGMENT_MARK) ? [Handoff.parse(lines.join("\n"))] : []
   })
 
-/** The ledger's titles as the headings of a summary. What was asked and what went well is not carried on. */
-const underHeadings = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
-  let isCarried = false
+/** Turns the ledger's titles into headings of a summary. Requests and successful commands are not taken over. */
+const replaceTitles = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
+  let isTakenOver = false
   return lines.flatMap((line) => {
-    if (line.startsWith("- ")) return isCarried ? [line] : []
+    if (line.startsWith("- ")) return isTakenOver ? [line] : []
     const heading = HEADINGS.find(([title]) => line.startsWith(title))
-    isCarried = heading !== undefined
+    isTakenOver = heading !== undefined
     return heading === undefined ? [] : [`## ${heading[1]}`]
   })
 }
@@ -56,5 +56,5 @@ const HEADINGS: ReadonlyArray<readonly [title: string, heading: string]> = [
   [TITLES.errors, "Errors and fixes"]
 ]
 
-const unnumbered = (items: ReadonlyArray<string>): ReadonlyArray<string> =>
+const removeSeqs = (items: ReadonlyArray<string>): ReadonlyArray<string> =>
   Array.from(new Set(items.map((item) => item.replace(/ \(#\d+\)$/, ""))))

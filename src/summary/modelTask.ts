@@ -73,7 +73,7 @@ export const runAuxiliaryRequest = Effect.fnUntraced(function* (
   return value
 })
 
-/** What the routes asked so far have come to. */
+/** The results of the routes asked so far. */
 interface Tried {
   readonly errors: ReadonlyArray<ModelError>
   readonly paused: ReadonlyArray<string>
@@ -111,7 +111,7 @@ interface RouteRun<A> {
   readonly routesLeft: number
 }
 
-/** How a route ended. `errors` are those of its calls; a route that was left without any was not asked. */
+/** The end of a route. `errors` are those of its calls; a route that was left without any was not asked. */
 type RouteEnd<A> = { readonly errors: ReadonlyArray<ModelError> } & (
   | { readonly _tag: "Answered"; readonly answer: Answer<A> }
   | { readonly _tag: "TooLarge"; readonly error: ModelError }
@@ -185,7 +185,7 @@ const askUntilLeft = <A>(
     }
   })
 
-/** What is left of the budget, as `Recovery` is told. */
+/** The rest of the budget, as `Recovery` needs it. */
 type Left = Pick<Recovery.Attempt, "remaining" | "callsLeft" | "isRenewable">
 
 const noneLeft: Left = { remaining: 0, callsLeft: 0, isRenewable: false }

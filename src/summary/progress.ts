@@ -1,23 +1,23 @@
-/** How far the calls of one summary have come, together: chunks, retries and merges. */
+/** Adds up the progress of all calls of one summary: chunks, retries and merges. */
 import * as Effect from "effect/Effect"
 import { monotonicMillis } from "../concurrency/monotonicClock.ts"
 
-/** Tokens written so far, and expected at most. */
+/** Tokens written so far, and the most that are expected. */
 export interface Progress {
   readonly tokensWritten: number
   readonly tokensExpected: number
 }
 
-/** What one answer adds. Until its `end` as much is expected of it as it has room for. */
+/** The part of one answer. Until its `end`, the answer is expected to fill all its room. */
 export interface Part {
   readonly onProgress: (characters: number) => Effect.Effect<void>
   readonly end: Effect.Effect<void>
 }
 
-/** `begin` promises an answer of at most so many tokens. What is written never grows less, whatever is asked again. */
-export const make = (report: (progress: Progress) => Effect.Effect<void>) => {
+/** Starts a tally. `begin` adds an answer of at most `maxTokens`. The tokens written never shrink, also after a retry. */
+export const makeTally = (report: (progress: Progress) => Effect.Effect<void>) => {
   const total = { tokensWritten: 0, tokensExpected: 0 }
-  const tell = Effect.suspend(() => (total.tokensWritten === 0 ? Effect.void : report({ ...total })))
+  const reportTotal = Effect.suspend(() => (total.tokensWritten === 0 ? Effect.void : report({ ...total })))
 
   const begin = (maxTokens: number): Part => {
     let written = 0
@@ -25,18 +25,18 @@ export const make = (report: (progress: Progress) => Effect.Effect<void>) => {
     total.tokensExpected += expected
     const onProgress = (characters: number) =>
       Effect.suspend(() => {
-        const tokens = Math.min(expected, Math.ceil(characters / CHARACTERS))
+        const tokens = Math.min(expected, Math.ceil(characters / CHARACTERS_PER_TOKEN))
         if (tokens <= written) return Effect.void
         total.tokensWritten += tokens - written
         written = tokens
-        return tell
+        return reportTotal
       })
-    /** Few answers need all their room. */
+    // Most answers end before they have filled their room.
     const end = Effect.suspend(() => {
       if (expected === written) return Effect.void
       total.tokensExpected -= expected - written
       expected = written
-      return tell
+      return reportTotal
     })
     return { onProgress, end }
   }
@@ -44,39 +44,44 @@ export const make = (report: (progress: Progress) => Effect.Effect<void>) => {
   return { begin }
 }
 
-export type Tally = ReturnType<typeof make>
+export type Tally = ReturnType<typeof makeTally>
 
-/** Of a token: close enough for a bar. */
-const CHARACTERS = 4
+/** An estimate, close enough for a progress bar. */
+const CHARACTERS_PER_TOKEN = 4
 
-/** Progress at a moment, by the steady clock. */
+/** The progress at a moment of the monotonic clock. */
 export interface Sample extends Progress {
   readonly at: number
 }
 
-/** At the speed since the first words came; null until there is one. */
+/** Estimates from the speed since the first words came; null before that. */
 export const estimateMillisecondsLeft = (first: Sample, now: Sample): number | null => {
   const written = now.tokensWritten - first.tokensWritten
   const elapsed = now.at - first.at
   return written <= 0 || elapsed <= 0 ? null : Math.ceil((elapsed * (now.tokensExpected - now.tokensWritten)) / written)
 }
 
-/** Tells only what is news: each percent once. */
+/** Reports each percent once. */
 export const throttleProgress = (
-  tell: (progress: Progress, millisecondsLeft: number | null) => Effect.Effect<void>
+  report: (progress: Progress, millisecondsLeft: number | null) => Effect.Effect<void>
 ) => {
   let first: Sample | undefined
-  let told = -1
+  let lastShare = -1
   return (progress: Progress): Effect.Effect<void> =>
     Effect.flatMap(monotonicMillis, (at) => {
       const now = { ...progress, at }
       first ??= now
-      if (progressShare(now) === told) return Effect.void
-      told = progressShare(now)
-      return tell(progress, estimateMillisecondsLeft(first, now))
+      if (progressShare(now) === lastShare) return Effect.void
+      lastShare = progressShare(now)
+      return report(progress, estimateMillisecondsLeft(first, now))
     })
 }
 
-/** How far a compression is, in whole percent from 0 to 100. */
+/**
+ * Returns how far a compression is, in whole percent from 0 to 100.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
 export const progressShare = (progress: { readonly tokensWritten: number; readonly tokensExpected: number }): number =>
   Math.floor((100 * progress.tokensWritten) / Math.max(1, progress.tokensExpected))

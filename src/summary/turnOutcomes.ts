@@ -1,9 +1,7 @@
-/**
- * What was asked and what came of it, in the words of both.
- */
+/** Finds the outcome of each turn: the request and the closing words of the answer. */
 import { clipText, toOneLine, splitWords } from "../message/text.ts"
 
-/** One message of the talk, in sentences. `isRequest` tells a request from a notification. */
+/** One message of the talk, in sentences. `isRequest` is false for a notification. */
 export interface Spoken {
   readonly seq: number
   readonly role: string
@@ -18,21 +16,21 @@ export interface TurnOutcome {
 }
 
 /**
- * One outcome for each turn that ended. A closing that says nothing of the work, such as a greeting, is left out unless
- * what was asked does. A turn that ended with a question asked for something rather than did it.
+ * Finds one outcome for each turn that ended. A closing without content, such as a greeting, is left out unless the
+ * request has content. So is a turn that ended with a question, because it asked for something and did nothing yet.
  */
 export function* findTurnOutcomes(talk: ReadonlyArray<Spoken>): Generator<void, ReadonlyArray<TurnOutcome>> {
-  const isTelling = yield* tellingIn(talk)
+  const hasContent = yield* makeContentTest(talk)
   const found: Array<TurnOutcome> = []
   let asked: Array<string> = []
   for (const { endsTurn, isRequest, sentences, seq } of talk) {
     yield
     if (isRequest) asked.push(toOneLine(sentences.join(" ")))
     if (!endsTurn) continue
-    const telling = asked.findLast(isTelling)
-    const request = telling ?? asked.at(-1)
-    const result = sentences.filter(isTelling).slice(0, 2)
-    if ((telling !== undefined || result.length > 0) && !QUESTION.test(sentences.at(-1) ?? "")) {
+    const withContent = asked.findLast(hasContent)
+    const request = withContent ?? asked.at(-1)
+    const result = sentences.filter(hasContent).slice(0, 2)
+    if ((withContent !== undefined || result.length > 0) && !QUESTION.test(sentences.at(-1) ?? "")) {
       const said = clipText(toOneLine((result.length > 0 ? result : sentences.slice(0, 2)).join(" ")), LONGEST_RESULT)
       found.push({ text: request === undefined ? said : `asked "${clipText(request, LONGEST_ASKED)}" → ${said}`, seq })
     }
@@ -41,8 +39,8 @@ export function* findTurnOutcomes(talk: ReadonlyArray<Spoken>): Generator<void, 
   return found
 }
 
-/** Whether a text shares words with other things that were said; but not the small words that everything shares. */
-function* tellingIn(talk: ReadonlyArray<Spoken>): Generator<void, (text: string) => boolean> {
+/** Makes a test for texts with content: those that share words with other sentences, small words left aside. */
+function* makeContentTest(talk: ReadonlyArray<Spoken>): Generator<void, (text: string) => boolean> {
   const all = new Set(talk.flatMap(({ sentences }) => sentences))
   const counts = new Map<string, number>()
   for (const sentence of all) {
@@ -57,7 +55,7 @@ function* tellingIn(talk: ReadonlyArray<Spoken>): Generator<void, (text: string)
   return (text) => new Set(splitWords(text).filter(isShared)).size > 1
 }
 
-/** In a short talk the small words of a language are as rare as any; where letters are words, none is small. */
+/** Needed because small words may be rare in a short talk. Scripts whose letters are words have no small ones. */
 const SMALL = /^[^\d\u0e00-\uffff]{1,3}$/
 const QUESTION = /[?？؟]\W*$/
 const LONGEST_ASKED = 100

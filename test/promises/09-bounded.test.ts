@@ -41,7 +41,7 @@ const compressRounds = (rounds: number, script: ReadonlyArray<Scripted.Outcome>,
 describe("budgets", () => {
   it.effect("what a compression has not spent is in its result", () =>
     Effect.gen(function* () {
-      const answer: Scripted.Answer = {
+      const answer: Scripted.ScriptedAnswer = {
         text: summary("x"),
         delay: "10 seconds",
         usage: { inputTokens: 3_000, outputTokens: 200 }

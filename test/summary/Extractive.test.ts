@@ -10,7 +10,7 @@ import * as Tokens from "../../src/message/Tokens.ts"
 const log = (messages: ReadonlyArray<Message>): ReadonlyArray<Logged> =>
   messages.map((message, i) => ({ seq: i + 1, message, tokens: 0, kind: null, arrival: null, at: 0 }))
 
-const summarize = (messages: ReadonlyArray<Message>, options: Partial<Extractive.Options> = {}) =>
+const summarize = (messages: ReadonlyArray<Message>, options: Partial<Extractive.ExtractOptions> = {}) =>
   Extractive.summarize(log(messages), { counter: Tokens.estimate, maxTokens: 1_000, focus: null, ...options })
 
 const user = (content: string): Message => ({ role: "user", content })

@@ -8,7 +8,7 @@ const sections = ["## Goal", "## Done", "## Next"]
 const missing = (text: string) => sections.filter((heading) => !text.includes(heading))
 const summary = "## Goal\nShip the parser.\n\n## Done\nWrote `parse.ts`.\n\n## Next\nRun the tests."
 
-const answer = (text: string, rest: Partial<Gate.Answer> = {}): Gate.Answer => ({
+const answer = (text: string, rest: Partial<Gate.GateAnswer> = {}): Gate.GateAnswer => ({
   route: "m@host",
   text,
   finish: "stop",
@@ -19,10 +19,10 @@ const answer = (text: string, rest: Partial<Gate.Answer> = {}): Gate.Answer => (
   ...rest
 })
 
-const passes = (text: string, expected: string, rest: Partial<Gate.Answer> = {}) =>
+const passes = (text: string, expected: string, rest: Partial<Gate.GateAnswer> = {}) =>
   assert.deepStrictEqual(Gate.checkSummary(answer(text, rest)), Either.right(expected))
 
-const fails = (reason: GateReason, text: string, rest: Partial<Gate.Answer> = {}) => {
+const fails = (reason: GateReason, text: string, rest: Partial<Gate.GateAnswer> = {}) => {
   const result = Gate.checkSummary(answer(text, rest))
   assert.isTrue(Either.isLeft(result), `expected ${reason} for ${text.slice(0, 80)}`)
   if (Either.isLeft(result)) {

@@ -21,7 +21,7 @@ const act: FastCheck.Arbitrary<Act> = FastCheck.record({
 const reports = (rooms: ReadonlyArray<number>, acts: ReadonlyArray<Act>) =>
   Effect.gen(function* () {
     const heard: Array<Progress.Progress> = []
-    const tally = Progress.make((progress) => Effect.sync(() => heard.push(progress)))
+    const tally = Progress.makeTally((progress) => Effect.sync(() => heard.push(progress)))
     const parts = rooms.map((room) => tally.begin(room))
     for (const { characters, part } of acts) {
       const { end, onProgress } = parts[part] ?? tally.begin(1)
