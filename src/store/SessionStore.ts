@@ -5,9 +5,11 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import type { InvalidMessage, Message } from "../message/Message.ts"
+import { inUse } from "../message/Tokens.ts"
 import type { Pause } from "../model/RoutePause.ts"
 import type { Counts, SessionStats } from "../session/SessionStats.ts"
 import type { Logged, Receipt, Segment, SessionId, State, Usage } from "../session/Session.ts"
@@ -39,6 +41,7 @@ import type {
   SessionSummary,
   Snapshot
 } from "./model.ts"
+import * as MemoryStore from "./memoryStore.ts"
 
 export { LeaseLost, SessionSummary, Snapshot } from "./model.ts"
 export type {
@@ -221,3 +224,21 @@ export class RouteMemory extends Context.Tag("throughline/RouteMemory")<
  * @category models
  */
 export type Services = SessionStore | SessionIndex | SessionCounters | RouteMemory
+
+/**
+ * Keeps sessions in the memory of this process: for tests, examples and trials. It keeps the contract of every other
+ * backend but one: its sessions end with the layer's scope.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerMemory: Layer.Layer<Services> = Layer.effectContext(
+  Effect.map(inUse, (counter) => {
+    const { counters, index, routes, store } = MemoryStore.make(counter)
+    return Context.make(SessionStore, SessionStore.of(store)).pipe(
+      Context.add(SessionIndex, SessionIndex.of(index)),
+      Context.add(SessionCounters, SessionCounters.of(counters)),
+      Context.add(RouteMemory, RouteMemory.of(routes))
+    )
+  })
+)

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import type { Message } from "../../src/message/Message.ts"
 import { type Segment, SessionId } from "../../src/session/Session.ts"
-import { type Services, SessionStore } from "../../src/store/SessionStore.ts"
+import { layerMemory, type Services, SessionStore } from "../../src/store/SessionStore.ts"
 import * as Hermes from "../../src/hermes/Hermes.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import * as HermesFiles from "./hermes.ts"
@@ -16,6 +16,7 @@ const onHermes = (filename: () => string) =>
   Layer.suspend(() => Hermes.layer({ filename: filename(), durability: "process" }))
 
 export const backends: ReadonlyArray<readonly [string, Layer.Layer<Services, unknown>]> = [
+  ["memory", layerMemory],
   ["file", onFile],
   ["temporary", Sqlite.layerTemporary],
   ["Hermes", onHermes(() => HermesFiles.fresh("new"))],

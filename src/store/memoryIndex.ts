@@ -1,0 +1,121 @@
+/**
+ * Search of a log in memory: by words, ranked like BM25 does, and by letters. It shares with other backends how a query
+ * is read (`searchQuery`), and nothing of how messages are found.
+ */
+import type { Logged } from "../session/Session.ts"
+import {
+  type Chunk,
+  holdsChunk,
+  indexText,
+  needsScan,
+  pairCharacters,
+  searchableText,
+  splitChunks
+} from "./searchQuery.ts"
+
+/** Words in a row, the last of which may go on. */
+interface Phrase {
+  readonly words: ReadonlyArray<string>
+  readonly isPrefix: boolean
+}
+
+/** The best `limit` entries for a query. `entries` are those to search, in the order of the log. */
+export const searchEntries = (entries: ReadonlyArray<Logged>, query: string, limit: number): ReadonlyArray<Logged> => {
+  const chunks = splitChunks(query)
+  if (chunks.length === 0) return []
+  const byWords = () => findByWords(entries, chunks, limit)
+  const byLetters = () => findByLetters(entries, chunks)
+  const found = new Set<Logged>()
+  for (const find of needsScan(chunks) ? [byLetters, byWords] : [byWords, byLetters]) {
+    if (found.size < limit) find().forEach((entry) => found.add(entry))
+  }
+  if (found.size === 0) findAny(entries, pairsOf(chunks)).forEach((entry) => found.add(entry))
+  return Array.from(found).slice(0, limit)
+}
+
+/** Entries with all words, then those with any. */
+const findByWords = (
+  entries: ReadonlyArray<Logged>,
+  chunks: ReadonlyArray<Chunk>,
+  limit: number
+): ReadonlyArray<Logged> => {
+  const phrases = chunks.flatMap(({ phrase, prefix }): ReadonlyArray<Phrase> =>
+    phrase === null ? [] : [{ words: wordsOfText(phrase), isPrefix: prefix !== phrase }]
+  )
+  if (phrases.length === 0) return []
+  const holdsAll = (entry: Logged) => phrases.every((phrase) => countPhrase(wordsOf(entry), phrase) > 0)
+  const all = rankEntries(entries.filter(holdsAll), phrases, entries)
+  return all.length >= limit || phrases.length === 1 ? all : [...all, ...findAny(entries, phrases)]
+}
+
+const findAny = (entries: ReadonlyArray<Logged>, phrases: ReadonlyArray<Phrase>): ReadonlyArray<Logged> => {
+  const holdsAny = (entry: Logged) => phrases.some((phrase) => countPhrase(wordsOf(entry), phrase) > 0)
+  return rankEntries(entries.filter(holdsAny), phrases, entries)
+}
+
+/** Entries that hold every chunk letter for letter, the newest first. */
+const findByLetters = (entries: ReadonlyArray<Logged>, chunks: ReadonlyArray<Chunk>): ReadonlyArray<Logged> =>
+  entries.filter(({ message }) => holdsChunk(searchableText(message), chunks)).toReversed()
+
+const pairsOf = (chunks: ReadonlyArray<Chunk>): ReadonlyArray<Phrase> =>
+  pairCharacters(chunks).map((pair) => ({ words: wordsOfText(pair), isPrefix: false }))
+
+/** The usual parameters of BM25. */
+const SATURATION = 1.2
+const LENGTH_WEIGHT = 0.75
+
+/** Orders entries by BM25 among all that are searched, equal ones the newest first. */
+const rankEntries = (
+  found: ReadonlyArray<Logged>,
+  phrases: ReadonlyArray<Phrase>,
+  searched: ReadonlyArray<Logged>
+): ReadonlyArray<Logged> => {
+  const averageLength = searched.reduce((sum, entry) => sum + wordsOf(entry).length, 0) / Math.max(1, searched.length)
+  const weights = phrases.map((phrase) => {
+    const holding = searched.filter((entry) => countPhrase(wordsOf(entry), phrase) > 0).length
+    return Math.max(1e-6, Math.log((searched.length - holding + 0.5) / (holding + 0.5)))
+  })
+  const scoreOf = (entry: Logged): number => {
+    const words = wordsOf(entry)
+    const lengthFactor = 1 - LENGTH_WEIGHT + (LENGTH_WEIGHT * words.length) / Math.max(1, averageLength)
+    return phrases.reduce((score, phrase, i) => {
+      const times = countPhrase(words, phrase)
+      return score + ((weights[i] ?? 0) * times * (SATURATION + 1)) / (times + SATURATION * lengthFactor)
+    }, 0)
+  }
+  return found
+    .map((entry) => ({ entry, score: scoreOf(entry) }))
+    .toSorted((a, b) => b.score - a.score || b.entry.seq - a.entry.seq)
+    .map(({ entry }) => entry)
+}
+
+/** How often the words of a phrase follow one another in a text. */
+const countPhrase = (text: ReadonlyArray<string>, { isPrefix, words }: Phrase): number => {
+  let times = 0
+  for (let at = 0; at + words.length <= text.length; at++) {
+    const isHere = words.every((word, i) =>
+      isPrefix && i === words.length - 1 ? text[at + i]?.startsWith(word) : text[at + i] === word
+    )
+    if (isHere) times += 1
+  }
+  return times
+}
+
+/** A message of a log never changes, so its words are found once. */
+const wordsOf = (entry: Logged): ReadonlyArray<string> => {
+  const known = wordsByEntry.get(entry)
+  if (known !== undefined) return known
+  const words = wordsOfText(indexText(searchableText(entry.message)))
+  wordsByEntry.set(entry, words)
+  return words
+}
+
+const wordsByEntry = new WeakMap<Logged, ReadonlyArray<string>>()
+
+/** Words in lower case, without diacritics. */
+const wordsOfText = (text: string): ReadonlyArray<string> =>
+  text
+    .toLowerCase()
+    .normalize("NFD")
+    .replaceAll(/\p{M}+/gu, "")
+    .match(/[\p{L}\p{N}\p{Co}]+/gu) ?? []

@@ -1,0 +1,523 @@
+/**
+ * A backend in plain memory. It is written for its own sake, without anything of the SQLite store: where the two differ,
+ * the contract tests show it.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Stream from "effect/Stream"
+import { type InvalidMessage, isSystem, type Message, parse } from "../message/Message.ts"
+import type { Counter } from "../message/Tokens.ts"
+import * as RoutePause from "../model/RoutePause.ts"
+import {
+  type DeliveryKind,
+  type Logged,
+  type Manifest,
+  type Receipt,
+  type Segment,
+  type SessionId,
+  snapshotId,
+  type State,
+  type Usage,
+  wholeLog
+} from "../session/Session.ts"
+import {
+  IdempotencyConflict,
+  SessionExists,
+  StoreError,
+  Superseded,
+  TurnLost,
+  UnknownSegment,
+  UnknownSession,
+  UnknownSnapshot
+} from "../session/SessionError.ts"
+import * as SessionStats from "../session/SessionStats.ts"
+import { dropUndone, isUndone, undoAfter } from "../session/undoneRanges.ts"
+import { searchEntries } from "./memoryIndex.ts"
+import {
+  type Acknowledged,
+  type Acquired,
+  type Begun,
+  type Commit,
+  type Committed,
+  type Delivery,
+  type Histories,
+  type Lease,
+  LeaseLost,
+  type LeaseName,
+  type LeaseRequest,
+  type Promotion,
+  type PublishedOutcome,
+  type Rewind,
+  type SearchOptions,
+  type SessionSummary,
+  type Snapshot
+} from "./model.ts"
+
+interface Session {
+  readonly id: SessionId
+  /** Message `seq` is at `seq - 1`. */
+  readonly log: Array<Logged>
+  inbox: ReadonlyArray<Arrival>
+  readonly deliveries: Map<string, { readonly arrival: number; readonly content: string }>
+  /** Generation `n` is at `n - 1`; generation 0 is the whole log. */
+  readonly generations: Array<Generation>
+  /** Changes with the generation. */
+  base: object
+  ledger: string | null
+  usage: Usage | null
+  /** Resets and rewinds so far. */
+  epoch: number
+  readonly leases: Map<LeaseName, LeaseEntry>
+  readonly counters: Map<string, number>
+}
+
+interface Arrival {
+  readonly arrival: number
+  readonly kind: DeliveryKind
+  readonly message: Message
+  readonly tokens: number
+  readonly at: number
+}
+
+/** A generation, and the snapshot of the one before it. */
+interface Generation {
+  readonly manifest: Manifest
+  readonly snapshotId: string
+  readonly leftSeq: number
+  readonly at: number
+}
+
+/** The entry stays when the lease is free, so that tokens never repeat. */
+interface LeaseEntry {
+  readonly token: number
+  readonly holder: string | null
+  readonly expires: number
+}
+
+const freeLease: LeaseEntry = { token: 0, holder: null, expires: 0 }
+
+export const make = (counter: Counter) => {
+  const sessions = new Map<SessionId, Session>()
+  const segments = new Map<string, { readonly sessionId: SessionId; readonly segment: Segment }>()
+  const snapshots = new Map<string, { readonly session: Session; readonly generation: number }>()
+  const outcomes = new Map<string, { readonly requestKey: string; readonly outcome: string }>()
+  const pauses = new Map<string, RoutePause.Pause>()
+  const healTriesOf = new Map<string, number>()
+  let arrivals = 0
+
+  const find = (sessionId: SessionId): Either.Either<Session, UnknownSession> =>
+    Either.fromNullable(sessions.get(sessionId), () => new UnknownSession({ sessionId }))
+
+  const open = (id: SessionId): Session => {
+    const session: Session = {
+      id,
+      log: [],
+      inbox: [],
+      deliveries: new Map(),
+      generations: [],
+      base: {},
+      ledger: null,
+      usage: null,
+      epoch: 0,
+      leases: new Map(),
+      counters: new Map()
+    }
+    sessions.set(id, session)
+    return session
+  }
+
+  const addToLog = (session: Session, entries: ReadonlyArray<Omit<Logged, "seq">>): ReadonlyArray<Logged> => {
+    const added = entries.map((entry, i): Logged => ({ ...entry, seq: session.log.length + i + 1 }))
+    session.log.push(...added)
+    return added
+  }
+
+  const entryOf = (message: Message, kind: DeliveryKind | null, at: number): Omit<Logged, "seq"> => ({
+    // A copy: the caller may change its own.
+    message: structuredClone(message),
+    tokens: counter.message(message),
+    kind,
+    arrival: null,
+    at
+  })
+
+  // ── the inbox and the log ──
+
+  const deliver = (sessionId: SessionId, message: Message, { key, kind }: Delivery) =>
+    atOnce((now): Either.Either<Receipt, IdempotencyConflict> => {
+      const content = JSON.stringify([kind, message])
+      const earlier = key === undefined ? undefined : sessions.get(sessionId)?.deliveries.get(key)
+      if (key !== undefined && earlier !== undefined) {
+        return earlier.content === content
+          ? Either.right({ sessionId, arrival: earlier.arrival, duplicate: true })
+          : Either.left(new IdempotencyConflict({ sessionId, key }))
+      }
+      const session = sessions.get(sessionId) ?? open(sessionId)
+      const arrival = ++arrivals
+      session.inbox = [...session.inbox, { ...entryOf(message, kind, now), kind, arrival }]
+      if (key !== undefined) session.deliveries.set(key, { arrival, content })
+      return Either.right({ sessionId, arrival, duplicate: false })
+    })
+
+  const importAll = (histories: Histories) =>
+    atOnce((now): Either.Either<void, SessionExists | InvalidMessage> => {
+      const ids = histories.map(({ sessionId }) => sessionId)
+      const invalid = checkAll(histories.flatMap(({ messages }) => messages))
+      if (Either.isLeft(invalid)) return Either.left(invalid.left)
+      const taken = ids.find((id, i) => sessions.has(id) || ids.indexOf(id) !== i)
+      if (taken !== undefined) return Either.left(new SessionExists({ sessionId: taken }))
+      for (const { messages, sessionId } of histories) {
+        const kindOf = ({ role }: Message) => (role === "user" ? "request" : null)
+        addToLog(
+          open(sessionId),
+          messages.map((message) => entryOf(message, kindOf(message), now))
+        )
+      }
+      return Either.right(undefined)
+    })
+
+  const promoteAll = (session: Session): Promotion => {
+    const promoted = addToLog(session, session.inbox)
+    session.inbox = []
+    return { promoted, state: stateNow(session) }
+  }
+
+  const promote = (lease: Lease) => atOnce(() => Either.map(verifyTurn(lease, []), promoteAll))
+
+  const append = (lease: Lease, messages: ReadonlyArray<Message>) =>
+    atOnce((now) =>
+      Either.map(Either.andThen(checkAll(messages), verifyTurn(lease, messages)), (session) =>
+        addToLog(
+          session,
+          messages.map((message) => entryOf(message, null, now))
+        )
+      )
+    )
+
+  const report = (sessionId: SessionId, usage: Usage) =>
+    Effect.sync(() => {
+      const session = sessions.get(sessionId)
+      if (session !== undefined && session.generations.length === usage.generation) session.usage = usage
+    })
+
+  const range = (sessionId: SessionId, fromSeq: number, toSeq: number) =>
+    atOnce(() => {
+      const session = sessions.get(sessionId)
+      return Either.right(session === undefined ? [] : shownBetween(session, manifestOf(session), fromSeq, toSeq))
+    })
+
+  const log = (sessionId: SessionId) => {
+    const all = atOnce(() =>
+      Either.map(find(sessionId), (session): ReadonlyArray<Acknowledged> => {
+        const { undone } = manifestOf(session)
+        return [
+          ...session.log.map((entry) => ({ ...entry, undone: isUndone(undone, entry.seq) })),
+          ...session.inbox.map((entry) => ({ ...entry, seq: null, undone: false }))
+        ]
+      })
+    )
+    return Stream.unwrap(Effect.map(all, Stream.fromIterable))
+  }
+
+  // ── leases ──
+
+  const takeLease = (session: Session, { holder, name, ttl }: LeaseRequest, now: number): Acquired => {
+    const entry = session.leases.get(name) ?? freeLease
+    if (entry.holder !== null && entry.expires > now) {
+      return { _tag: "Held", holder: entry.holder, remaining: entry.expires - now }
+    }
+    const token = entry.token + 1
+    session.leases.set(name, { token, holder, expires: now + ttl })
+    return { _tag: "Granted", lease: { sessionId: session.id, name, holder, token, epoch: session.epoch } }
+  }
+
+  const acquire = (sessionId: SessionId, request: LeaseRequest) =>
+    atOnce((now) => Either.map(find(sessionId), (session) => takeLease(session, request, now)))
+
+  const begin = (sessionId: SessionId, request: Omit<LeaseRequest, "name">) =>
+    atOnce((now) =>
+      Either.map(find(sessionId), (session): Begun => {
+        const acquired = takeLease(session, { ...request, name: "turn" }, now)
+        return acquired._tag === "Held" ? acquired : { ...acquired, ...promoteAll(session) }
+      })
+    )
+
+  /** The entry of a lease that is still its holder's. */
+  const entryOfLease = ({ holder, name, sessionId, token }: Lease): LeaseEntry | undefined => {
+    const entry = sessions.get(sessionId)?.leases.get(name)
+    return entry?.token === token && entry.holder === holder ? entry : undefined
+  }
+
+  const renew = (lease: Lease, ttl: number) =>
+    atOnce((now) => {
+      const entry = entryOfLease(lease)
+      if (entry === undefined) return Either.right(false)
+      sessions.get(lease.sessionId)?.leases.set(lease.name, { ...entry, expires: now + ttl })
+      return Either.right(true)
+    })
+
+  const release = (lease: Lease) =>
+    Effect.sync(() => {
+      const entry = entryOfLease(lease)
+      if (entry === undefined) return
+      sessions.get(lease.sessionId)?.leases.set(lease.name, { ...entry, holder: null, expires: 0 })
+    })
+
+  const verify = (lease: Lease): Either.Either<Session, LeaseLost> => {
+    const session = sessions.get(lease.sessionId)
+    const superseded = session !== undefined && session.epoch !== lease.epoch
+    return session === undefined || superseded || entryOfLease(lease) === undefined
+      ? Either.left(new LeaseLost({ name: lease.name, superseded }))
+      : Either.right(session)
+  }
+
+  const verifyTurn = (lease: Lease, unstored: ReadonlyArray<Message>): Either.Either<Session, TurnLost | Superseded> =>
+    Either.mapLeft(verify(lease), ({ superseded }) =>
+      superseded
+        ? new Superseded({ sessionId: lease.sessionId, unstored })
+        : new TurnLost({ sessionId: lease.sessionId, unstored })
+    )
+
+  // ── generations ──
+
+  const segmentsOf = ({ segments: ids }: Manifest): ReadonlyArray<Segment> =>
+    ids.flatMap((id) => segments.get(id)?.segment ?? [])
+
+  const stateNow = (session: Session): State => ({
+    ...stateOf(session, manifestOf(session), session.generations.length, session.log.length),
+    base: session.base,
+    usage: session.usage
+  })
+
+  /** A state that no later one grows from. */
+  const stateOf = (session: Session, manifest: Manifest, generation: number, lastSeq: number): State => {
+    const log = session.log.slice(0, lastSeq)
+    const firstOther = log.findIndex(({ message }) => !isSystem(message))
+    const system = firstOther < 0 ? log : log.slice(0, firstOther)
+    const start = Math.max(system.length + 1, manifest.contextFrom)
+    const shown = (fromSeq: number, toSeq: number) => shownBetween(session, manifest, fromSeq, Math.min(toSeq, lastSeq))
+    return {
+      sessionId: session.id,
+      base: {},
+      generation,
+      lastSeq,
+      manifest,
+      system: dropUndone(manifest.undone, system),
+      head: shown(start, manifest.headTo),
+      segments: segmentsOf(manifest),
+      live: manifest.live.flatMap((seq) => shown(seq, seq)),
+      tail: shown(Math.max(start, manifest.tailFrom), lastSeq),
+      usage: null
+    }
+  }
+
+  const addGeneration = (session: Session, made: Omit<Commit, "base">, now: number): Committed => {
+    const generation = session.generations.length
+    const at = Math.max(now, (session.generations.at(-1)?.at ?? -1) + 1)
+    const left = snapshotId(session.id, at)
+    for (const segment of made.segments) segments.set(segment.id, { sessionId: session.id, segment })
+    session.generations.push({ manifest: made.manifest, snapshotId: left, leftSeq: session.log.length, at })
+    session.base = {}
+    session.ledger = made.ledger
+    snapshots.set(left, { session, generation })
+    return { generation: generation + 1, snapshotId: left, state: stateNow(session) }
+  }
+
+  const commit = (lease: Lease, made: Commit) =>
+    atOnce((now): Either.Either<Committed, LeaseLost | StoreError> => {
+      const verified = verify(lease)
+      if (Either.isLeft(verified)) return Either.left(verified.left)
+      const session = verified.right
+      if (session.generations.length !== made.base) {
+        return Either.left(new LeaseLost({ name: lease.name, superseded: true }))
+      }
+      const known = made.segments.find(({ id }) => segments.has(id))
+      if (known !== undefined) return Either.left(segmentExists(known))
+      return Either.right(addGeneration(session, made, now))
+    })
+
+  /** Makes a generation that ends the turn and the operation under way. */
+  const supersede = (session: Session, made: Omit<Commit, "base">, now: number): Committed => {
+    session.epoch += 1
+    session.usage = null
+    const { token } = session.leases.get("operation") ?? freeLease
+    session.leases.set("operation", { ...freeLease, token: token + 1 })
+    return addGeneration(session, made, now)
+  }
+
+  const reset = (sessionId: SessionId) =>
+    atOnce((now) =>
+      Either.map(find(sessionId), (session) => {
+        const from = session.log.length + 1
+        const manifest = { ...wholeLog, contextFrom: from, tailFrom: from, undone: manifestOf(session).undone }
+        return supersede(session, { operationId: "reset", manifest, segments: [], ledger: null }, now)
+      })
+    )
+
+  const rewind = (sessionId: SessionId, { base, ledger, manifest, seq }: Rewind) =>
+    atOnce((now) =>
+      Either.map(find(sessionId), (session) => {
+        if (session.generations.length !== base) return null
+        const undone = undoAfter(manifestOf(session).undone, seq, session.log.length)
+        const made = { operationId: "rewind", manifest: { ...manifest, undone }, segments: [], ledger }
+        return supersede(session, made, now)
+      })
+    )
+
+  const state = (sessionId: SessionId) => atOnce(() => Either.map(find(sessionId), stateNow))
+
+  const stateAt = (sessionId: SessionId, seq: number) =>
+    atOnce(() =>
+      Either.map(find(sessionId), (session) => {
+        const index = session.generations.findLastIndex(({ manifest }) => manifest.tailFrom <= seq + 1)
+        const manifest = { ...manifestOf(session, index + 1), undone: manifestOf(session).undone }
+        return stateOf(session, manifest, index + 1, seq)
+      })
+    )
+
+  const ledger = (sessionId: SessionId) => atOnce(() => Either.map(find(sessionId), (session) => session.ledger))
+
+  const snapshot = (id: string) =>
+    atOnce((): Either.Either<State, UnknownSnapshot> => {
+      const found = snapshots.get(id)
+      if (found === undefined) return Either.left(new UnknownSnapshot({ snapshotId: id }))
+      const { generation, session } = found
+      const lastSeq = session.generations[generation]?.leftSeq ?? 0
+      return Either.right(stateOf(session, manifestOf(session, generation), generation, lastSeq))
+    })
+
+  const listSnapshots = (sessionId: SessionId) =>
+    atOnce(() =>
+      Either.map(find(sessionId), ({ generations }) =>
+        generations.map(({ at, leftSeq, snapshotId }, generation): Snapshot => ({
+          snapshotId,
+          sessionId,
+          generation,
+          lastSeq: leftSeq,
+          at
+        }))
+      )
+    )
+
+  const listSessions = Effect.sync(() =>
+    Array.from(sessions.values(), ({ generations, id, inbox, log }): SessionSummary => ({
+      sessionId: id,
+      messages: log.length,
+      waiting: inbox.length,
+      generation: generations.length,
+      tokens: log.reduce((sum, { tokens }) => sum + tokens, 0)
+    })).toSorted((a, b) => Buffer.compare(Buffer.from(a.sessionId), Buffer.from(b.sessionId)))
+  )
+
+  const publish = ({ operationId, outcome, requestKey }: PublishedOutcome) =>
+    Effect.sync(() => void outcomes.set(operationId, { requestKey, outcome }))
+
+  const outcome = (operationId: string, requestKey: string) =>
+    Effect.sync(() => {
+      const found = outcomes.get(operationId)
+      return found?.requestKey === requestKey ? found.outcome : null
+    })
+
+  // ── the index, the counters, and the routes ──
+
+  const search = (sessionId: SessionId, query: string, { limit, scope }: SearchOptions) =>
+    atOnce(() =>
+      Either.map(find(sessionId), (session) => {
+        const { also, except, fromSeq, toSeq } = scope
+        const isInScope = ({ seq }: Logged) =>
+          also.includes(seq) || (fromSeq <= seq && seq <= toSeq && !except.includes(seq))
+        return searchEntries(dropUndone(manifestOf(session).undone, session.log.filter(isInScope)), query, limit)
+      })
+    )
+
+  const segment = (segmentId: string) =>
+    atOnce(() => Either.fromNullable(segments.get(segmentId), () => new UnknownSegment({ segmentId })))
+
+  const segmentOver = (sessionId: SessionId, seq: number) =>
+    Effect.sync(() => {
+      const covering = Array.from(segments.values())
+        .filter((found) => found.sessionId === sessionId)
+        .map((found) => found.segment)
+        .filter(({ fromSeq, toSeq }) => fromSeq <= seq && seq <= toSeq)
+      const isDegraded = ({ degraded }: Segment) => Number(degraded !== null)
+      const [finest] = covering.toReversed().toSorted((a, b) => a.level - b.level || isDegraded(a) - isDegraded(b))
+      return finest?.id ?? null
+    })
+
+  const count = (sessionId: SessionId, counts: SessionStats.Counts) =>
+    Effect.sync(() => {
+      const counters = sessions.get(sessionId)?.counters
+      if (counters === undefined) return
+      for (const [name, more] of Object.entries(counts)) {
+        const before = counters.get(name) ?? 0
+        counters.set(name, name === "longestWaitMs" ? Math.max(before, Math.round(more)) : before + Math.round(more))
+      }
+    })
+
+  const stats = (sessionId: SessionId) =>
+    atOnce(() =>
+      Either.map(find(sessionId), ({ counters }) => SessionStats.makeStats(sessionId, Object.fromEntries(counters)))
+    )
+
+  const healTries = (segmentId: string, more: number) =>
+    Effect.sync(() => {
+      const tries = (healTriesOf.get(segmentId) ?? 0) + more
+      healTriesOf.set(segmentId, tries)
+      return tries
+    })
+
+  const modify = <A>(key: string, change: (pause: RoutePause.Pause) => readonly [A, RoutePause.Pause]) =>
+    Effect.sync(() => {
+      const [result, after] = change(pauses.get(key) ?? RoutePause.none)
+      pauses.set(key, after)
+      return result
+    })
+
+  return {
+    store: {
+      deliver,
+      importAll,
+      acquire,
+      begin,
+      renew,
+      release,
+      promote,
+      append,
+      report,
+      state,
+      stateAt,
+      ledger,
+      commit,
+      reset,
+      rewind,
+      publish,
+      outcome,
+      range,
+      log,
+      sessions: listSessions,
+      snapshots: listSnapshots,
+      snapshot
+    },
+    index: { search, segment, segmentOver },
+    counters: { count, stats, healTries },
+    routes: { modify }
+  }
+}
+
+/** One step of the fiber: nothing comes between its reads and its writes. It checks everything before it writes. */
+const atOnce = <A, E>(operation: (now: number) => Either.Either<A, E>): Effect.Effect<A, E> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => operation(Math.floor(now)))
+
+const manifestOf = ({ generations }: Session, generation = generations.length): Manifest =>
+  generations[generation - 1]?.manifest ?? wholeLog
+
+/** Messages of the log, both ends included, without those that `manifest` undoes. */
+const shownBetween = ({ log }: Session, { undone }: Manifest, fromSeq: number, toSeq: number): Array<Logged> =>
+  dropUndone(undone, log.slice(Math.max(0, fromSeq - 1), Math.max(0, toSeq)))
+
+const checkAll = (messages: ReadonlyArray<Message>): Either.Either<unknown, InvalidMessage> =>
+  Either.all(messages.map(parse))
+
+const segmentExists = ({ id }: Segment) =>
+  new StoreError({ operation: "commit", reason: "failed", detail: `there is a segment ${id} already` })
