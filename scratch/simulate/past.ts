@@ -11,7 +11,7 @@ import * as Work from "./work.ts"
 export const fill = Effect.fnUntraced(function* (
   sessions: ReadonlyArray<SessionId>,
   seed: number,
-  options: CompressionPolicy.Options,
+  options: CompressionPolicy.PolicyOptions,
   tell: (event: Diary.Event) => void
 ) {
   const store = yield* SessionStore

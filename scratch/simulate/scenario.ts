@@ -16,7 +16,7 @@ export interface Scenario {
 
 export const isControl = (variant: Variant): boolean => variant === "rotating ids" || variant === "ambient session"
 
-export const policyOf = (variant: Variant): CompressionPolicy.Options => ({
+export const policyOf = (variant: Variant): CompressionPolicy.PolicyOptions => ({
   contextLength: 128_000,
   mode: variant === "preflight" ? "preflight" : "background"
 })

@@ -1,37 +1,43 @@
 /**
- * What onlookers hear of compressions, and a ready text for those who talk to the session's user.
+ * Events of compressions for observers, and a ready text for the user of a session.
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as PubSub from "effect/PubSub"
+import * as Stream from "effect/Stream"
 import type { CompressionResult } from "../session/CompressionResult.ts"
-export { progressShare } from "../summary/progress.ts"
-import { progressShare } from "../summary/progress.ts"
+import { type Progress, progressShare, throttleProgress } from "../summary/progress.ts"
 import type { SessionId } from "../session/Session.ts"
 
-/** Which compression or healing an event is about. */
-interface Operation {
+export { progressShare }
+
+/** The compression or healing an event belongs to. */
+interface OperationEvent {
   readonly sessionId: SessionId
   readonly operationId: string
 }
 
-/** The messages to be summarized. `isWaitedFor`: a step cannot go on without it. */
-interface Work extends Operation {
+/** The number of messages to be summarized. `isWaitedFor`: a step cannot go on without the compression. */
+interface RunningEvent extends OperationEvent {
   readonly messages: number
   readonly isWaitedFor: boolean
 }
 
 /**
- * - `Started`: a model is about to be asked to summarize so many messages of so many tokens
- * - `Progress`: tokens written so far and expected at most, by all calls together; `millisecondsLeft` is null until the
- *   models have a speed
- * - `Joined`: an equal request waits for it as well
- * - `Committed`, `Degraded`: a new handoff stands for the middle, by a model or without one
- * - `Healed`: a degraded segment was summarized anew
- * - `NoHeadroom`, `Unchanged`: it ended, and the session is as before
- * - `Failed`: it ended without a result, and the session is as before
- * - `HeldBack`: the last three that nobody asked for covered next to nothing; until the hard threshold no more are begun
- *   unasked. So many tokens a minute come anew
+ * - `Started`: a model is about to be asked to summarize `messages` messages of `tokens` tokens
+ * - `Progress`: tokens written so far and expected at most, by all model calls together; `millisecondsLeft` is null until
+ *   the models have a speed
+ * - `Joined`: an equal request waits for the same compression
+ * - `Committed`, `Degraded`: a new handoff stands for the middle, written by a model or without one
+ * - `Healed`: a degraded segment was summarized again by a model
+ * - `NoHeadroom`, `Unchanged`: the compression ended, and the session is as before
+ * - `Failed`: the compression ended without a result, and the session is as before
+ * - `HeldBack`: three background compressions in a row each covered less than a quarter of the target, so none is begun
+ *   in the background any more. The session refills by `tokensPerMinute`
  *
  * Each `Started` is followed by one of `Committed`, `Degraded`, `Unchanged` and `Failed`.
  *
@@ -39,20 +45,20 @@ interface Work extends Operation {
  * @category models
  */
 export type CompressionEvent = Data.TaggedEnum<{
-  Started: Work & { readonly tokens: number }
-  Progress: Work & {
+  Started: RunningEvent & { readonly tokens: number }
+  Progress: RunningEvent & {
     readonly tokensWritten: number
     readonly tokensExpected: number
     readonly millisecondsLeft: number | null
   }
-  Joined: Operation & { readonly isWaitedFor: boolean }
-  Committed: Operation & { readonly result: CompressionResult }
-  Degraded: Operation & { readonly result: CompressionResult }
-  Healed: Operation & { readonly segmentId: string; readonly generation: number }
-  NoHeadroom: Operation & { readonly result: CompressionResult }
-  Unchanged: Operation & { readonly result: CompressionResult }
-  Failed: Operation & { readonly reason: string }
-  HeldBack: Operation & { readonly tokensPerMinute: number }
+  Joined: OperationEvent & { readonly isWaitedFor: boolean }
+  Committed: OperationEvent & { readonly result: CompressionResult }
+  Degraded: OperationEvent & { readonly result: CompressionResult }
+  Healed: OperationEvent & { readonly segmentId: string; readonly generation: number }
+  NoHeadroom: OperationEvent & { readonly result: CompressionResult }
+  Unchanged: OperationEvent & { readonly result: CompressionResult }
+  Failed: OperationEvent & { readonly reason: string }
+  HeldBack: OperationEvent & { readonly tokensPerMinute: number }
 }>
 /**
  * @since 0.1.0
@@ -61,31 +67,31 @@ export type CompressionEvent = Data.TaggedEnum<{
 export const CompressionEvent = Data.taggedEnum<CompressionEvent>()
 
 /**
- * The event of a compression that has ended. One that another process had begun before was joined.
+ * Returns the event of a compression that has ended. A result another process committed meanwhile counts as joined.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const ended = (result: CompressionResult, isWaitedFor: boolean): CompressionEvent => {
+export const fromResult = (result: CompressionResult, isWaitedFor: boolean): CompressionEvent => {
   const { operationId, outcome, sessionId } = result
-  const about = { sessionId, operationId, result }
+  const event = { sessionId, operationId, result }
   switch (outcome) {
     case "committed":
-      return CompressionEvent.Committed(about)
+      return CompressionEvent.Committed(event)
     case "degraded":
-      return CompressionEvent.Degraded(about)
+      return CompressionEvent.Degraded(event)
     case "joined":
       return CompressionEvent.Joined({ sessionId, operationId, isWaitedFor })
     case "no-headroom":
-      return CompressionEvent.NoHeadroom(about)
+      return CompressionEvent.NoHeadroom(event)
     default:
-      return CompressionEvent.Unchanged(about)
+      return CompressionEvent.Unchanged(event)
   }
 }
 
 /**
- * One or two sentences for the user of the session, in plain words; null where there is nothing they need to know. The
- * text of a `Progress` takes the place of the one before.
+ * Returns one or two plain sentences for the user of the session; null if the user need not know. The text of a
+ * `Progress` replaces the one before.
  *
  * @example
  * notice(event) // "Compressing the earlier part of this conversation (212 messages) in the background; you can go on."
@@ -96,58 +102,125 @@ export const ended = (result: CompressionResult, isWaitedFor: boolean): Compress
 export const notice: (event: CompressionEvent) => string | null = CompressionEvent.$match({
   Started: ({ isWaitedFor, messages }) =>
     isWaitedFor
-      ? `${compressing(messages)} before the next answer.`
-      : `${compressing(messages)} in the background; you can go on.`,
+      ? `${describeCompressing(messages)} before the next answer.`
+      : `${describeCompressing(messages)} in the background; you can go on.`,
   Progress: (event) =>
-    event.isWaitedFor ? `${compressing(event.messages)} before the next answer, ${howFar(event)}.` : null,
+    event.isWaitedFor
+      ? `${describeCompressing(event.messages)} before the next answer, ${describeProgress(event)}.`
+      : null,
   Joined: ({ isWaitedFor }) =>
     isWaitedFor ? "The next answer waits until the earlier part of this conversation is compressed." : null,
   Committed: ({ result }) =>
-    `Compressed the earlier part of this conversation: ${saved(result)}. All of it can still be looked up.${
+    `Compressed the earlier part of this conversation: ${describeSaving(result)}. All of it can still be looked up.${
       result.compressions < MANY
         ? ""
         : " This has happened many times: where one piece of work ends and another begins, consider a reset."
     }`,
   Degraded: ({ result }) =>
-    `Shortened the earlier part of this conversation without a model, as none could be reached: ${saved(result)}. A proper summary follows.`,
+    `Shortened the earlier part of this conversation without a model, as none could be reached: ${describeSaving(result)}. A proper summary follows.`,
   Healed: () => "The earlier part of this conversation has its proper summary now.",
   NoHeadroom: () =>
     "This conversation cannot be compressed: its instructions and tools alone leave no room. A model with a larger window, or fewer tools, would help.",
   Unchanged: ({ result }) => (result.outcome === "failed" ? FAILED : null),
   Failed: () => FAILED,
   HeldBack: ({ tokensPerMinute }) =>
-    `Compressing this conversation in the background does not help: something else fills its window, which refills by about ${count(tokensPerMinute)} tokens a minute. The next compression waits until it cannot be avoided.`
+    `Compressing this conversation in the background does not help: something else fills its window, which refills by about ${formatCount(tokensPerMinute)} tokens a minute. The next compression waits until it cannot be avoided.`
 })
 
 const FAILED = "The earlier part of this conversation could not be compressed; nothing has changed."
 
-/** So many compressions, one upon the other, that a fresh start is worth a thought. */
+/** After so many compressions the notice suggests a reset. */
 const MANY = 8
 
-const compressing = (messages: number): string =>
-  `Compressing the earlier part of this conversation (${messages === 1 ? "1 message" : `${count(messages)} messages`})`
+const describeCompressing = (messages: number): string =>
+  `Compressing the earlier part of this conversation (${messages === 1 ? "1 message" : `${formatCount(messages)} messages`})`
 
-const howFar = (event: {
+const describeProgress = (event: {
   readonly tokensWritten: number
   readonly tokensExpected: number
   readonly millisecondsLeft: number | null
 }): string => {
   const done = `${progressShare(event)} %`
-  return event.millisecondsLeft === null ? `${done} done` : `about ${duration(event.millisecondsLeft)} left (${done})`
+  return event.millisecondsLeft === null
+    ? `${done} done`
+    : `about ${formatDuration(event.millisecondsLeft)} left (${done})`
 }
 
 /**
- * A span of time as one says it: `40 s`, `3 min`.
+ * Formats a span of time as people say it: `40 s`, `3 min`.
  *
  * @since 0.1.0
  * @category getters
  */
-export const duration = (milliseconds: number): string => {
+export const formatDuration = (milliseconds: number): string => {
   const seconds = Math.max(1, Math.ceil(milliseconds / 1_000))
   return seconds < 100 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`
 }
 
-const saved = ({ messagesAfter, messagesBefore }: CompressionResult): string =>
-  `${count(messagesBefore)} messages are ${count(messagesAfter)} now`
+const describeSaving = ({ messagesAfter, messagesBefore }: CompressionResult): string =>
+  `${formatCount(messagesBefore)} messages are ${formatCount(messagesAfter)} now`
 
-const count = (n: number): string => n.toLocaleString("en-US")
+const formatCount = (n: number): string => n.toLocaleString("en-US")
+
+// ── the stream ──
+
+/** An operation that observers are told of. `isWaitedFor` may become true while it runs. */
+interface Observed {
+  readonly sessionId: SessionId
+  readonly operationId: string
+  readonly isWaitedFor: boolean
+}
+
+/** A slow observer misses the oldest events beyond this number, so that it never holds up a compression. */
+const CAPACITY = 1_024
+
+/**
+ * Makes the hub of one service. Its methods publish one event each.
+ *
+ * @internal
+ */
+export const makeEventHub = Effect.gen(function* () {
+  const pubsub = yield* Effect.acquireRelease(PubSub.sliding<CompressionEvent>(CAPACITY), PubSub.shutdown)
+  const publish = (event: CompressionEvent): Effect.Effect<void> => PubSub.publish(pubsub, event)
+
+  /** Returns the callbacks of one operation. */
+  const observe = (observed: Observed) => {
+    let messages = 0
+    const describe = () => ({ ...operationOf(observed), isWaitedFor: observed.isWaitedFor, messages })
+    const onStarted = (count: number, tokens: number) =>
+      Effect.suspend(() => {
+        messages = count
+        return publish(CompressionEvent.Started({ ...describe(), tokens }))
+      })
+    const onProgress: (progress: Progress) => Effect.Effect<void> = throttleProgress((progress, millisecondsLeft) =>
+      publish(CompressionEvent.Progress({ ...describe(), ...progress, millisecondsLeft }))
+    )
+    return { onStarted, onProgress }
+  }
+
+  return {
+    events: Stream.fromPubSub(pubsub),
+    observe,
+    publishJoined: (observed: Observed) =>
+      publish(CompressionEvent.Joined({ ...operationOf(observed), isWaitedFor: observed.isWaitedFor })),
+    publishEnd: (observed: Observed, exit: Exit.Exit<CompressionResult, Error>) =>
+      publish(
+        Exit.match(exit, {
+          onSuccess: (result) => fromResult(result, observed.isWaitedFor),
+          onFailure: (cause) => CompressionEvent.Failed({ ...operationOf(observed), reason: describeCause(cause) })
+        })
+      ),
+    publishHeldBack: (observed: Observed, tokensPerMinute: number) =>
+      publish(CompressionEvent.HeldBack({ ...operationOf(observed), tokensPerMinute })),
+    publishHealed: (sessionId: SessionId, operationId: string, segmentId: string, generation: number) =>
+      publish(CompressionEvent.Healed({ sessionId, operationId, segmentId, generation }))
+  }
+})
+
+const operationOf = ({ operationId, sessionId }: Observed): OperationEvent => ({ sessionId, operationId })
+
+const describeCause = (cause: Cause.Cause<Error>): string => {
+  if (Cause.isInterruptedOnly(cause)) return "shutdown"
+  const error = Cause.squash(cause)
+  return error instanceof Error ? error.message : String(error)
+}

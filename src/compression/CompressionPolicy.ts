@@ -42,7 +42,7 @@ export interface CompressionPolicy {
  * @since 0.1.0
  * @category models
  */
-export type Options = { readonly [K in keyof CompressionPolicy]?: CompressionPolicy[K] | undefined } & {
+export type PolicyOptions = { readonly [K in keyof CompressionPolicy]?: CompressionPolicy[K] | undefined } & {
   readonly contextLength: number
 }
 
@@ -55,7 +55,7 @@ export type Options = { readonly [K in keyof CompressionPolicy]?: CompressionPol
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: Options): Either.Either<CompressionPolicy, InvalidPolicy> => {
+export const make = (options: PolicyOptions): Either.Either<CompressionPolicy, InvalidPolicy> => {
   const { contextLength } = options
   const policy: CompressionPolicy = {
     mode: options.mode ?? "background",

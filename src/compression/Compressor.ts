@@ -1,6 +1,6 @@
 /**
- * Replaces the middle of a session by a handoff. One operation at a time per session, here and across processes; equal
- * requests share it; once it has begun, no caller's interrupt ends it.
+ * Replaces the middle of a session by a handoff. At most one operation runs per session, in this process and across
+ * processes; equal requests share it. Once it has begun, no caller's interrupt ends it.
  *
  * @since 0.1.0
  */
@@ -10,23 +10,20 @@ import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import type * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
 import type { InvalidPolicy } from "../model/InvalidSetting.ts"
-import type { CompressionEvent } from "./CompressionEvent.ts"
-import { CompressionHooks } from "./CompressionHooks.ts"
+import { type CompressionEvent, makeEventHub } from "./CompressionEvent.ts"
+import * as CompressionHooks from "./CompressionHooks.ts"
 import * as CompressionPolicy from "./CompressionPolicy.ts"
 import type { CompressionFailed, CompressionResult } from "../session/CompressionResult.ts"
 import * as LogLines from "../audit/logLines.ts"
 import * as HoldLease from "../store/holdLease.ts"
-import * as Fruitless from "./fruitless.ts"
 import * as Healing from "./healing.ts"
-import * as Healings from "./healings.ts"
-import * as RunHooks from "./runHooks.ts"
-import * as EventHub from "./eventHub.ts"
 import * as Operation from "./operation.ts"
 import * as ServiceFibers from "../concurrency/serviceFibers.ts"
 import * as BackgroundBrake from "./backgroundBrake.ts"
@@ -40,31 +37,32 @@ import { Summarizer } from "../summary/Summarizer.ts"
 import { inUse } from "../message/Tokens.ts"
 
 /**
- * What a compression should do. `focus` is a topic to dwell on; `overhead` are the tokens of the system prompt and
- * tools of the step that asks, if not the logged system prompt's. `isUrgent` says that the step cannot go on without
- * it: then no hook defers it. The window is that of the model to come, if it is not the policy's.
+ * What to compress for. The window is that of the model to come, if it is not the policy's.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Request extends CompressionPolicy.Window {
+export interface CompressionRequest extends CompressionPolicy.Window {
+  /** A topic that gets most of the summary's room. */
   readonly focus?: string | undefined
+  /** Tokens of the system prompt and tools of the step that asks; default: those of the logged system prompt. */
   readonly overhead?: number | undefined
+  /** Whether a step cannot go on without the compression: then no hook defers it. */
   readonly isUrgent?: boolean | undefined
 }
 
 /**
- * - `shutdownGrace`: how long shutdown waits for a running compression; default 10 seconds. What is not committed then
- *   is dropped
- * - `leaseTtl`: how long other processes wait for one that died while it held a session; default 15 seconds. A holder
- *   that lives beats three times in it
- *
  * @since 0.1.0
  * @category models
  */
-export interface Options {
-  readonly policy: CompressionPolicy.Options
+export interface CompressorOptions {
+  readonly policy: CompressionPolicy.PolicyOptions
+  /** How long shutdown waits for a running compression before it drops it; default 10 seconds. */
   readonly shutdownGrace?: Duration.DurationInput | undefined
+  /**
+   * How long other processes wait for one that died while it held a session; default 15 seconds. A living holder renews
+   * its lease three times in that time.
+   */
   readonly leaseTtl?: Duration.DurationInput | undefined
 }
 
@@ -78,46 +76,65 @@ export class Compressor extends Context.Tag("throughline/Compressor")<
   Compressor,
   {
     /**
-     * Compresses, or joins an equal compression under way. The result names the session that was given. Waiting is
-     * interruptible; the operation goes on and is committed.
+     * Compresses a session, or joins an equal compression under way. The result names the session that was given.
+     *
+     * Waiting is interruptible; the compression goes on and is committed. Fails with `CompressionFailed` only if every
+     * route failed and the policy says `onExhausted: "fail"`, and with `InvalidPolicy` if the request's window does not
+     * go with the policy.
      */
-    readonly compress: (sessionId: SessionId, request?: Request) => Effect.Effect<CompressionResult, Failure>
+    readonly compress: (sessionId: SessionId, request?: CompressionRequest) => Effect.Effect<CompressionResult, Failure>
     /**
-     * Begins a compression nobody asked for, and does not wait for it; not while an equal one is under way, nor if the
-     * last one was for nothing and the log has not grown beyond `seq` since, nor where the last three, begun unasked,
-     * each covered less than a quarter of the target.
+     * Begins a compression in the background and does not wait for it. Does nothing while an equal one is under way, if
+     * the last one changed nothing and the log has not grown beyond `seq` since, and after three background compressions
+     * in a row that each covered less than a quarter of the target.
      */
-    readonly start: (sessionId: SessionId, seq: number, request?: Request) => Effect.Effect<void, InvalidPolicy>
+    readonly start: (
+      sessionId: SessionId,
+      seq: number,
+      request?: CompressionRequest
+    ) => Effect.Effect<void, InvalidPolicy>
     /**
-     * Summarizes degraded segments anew, from the log, if a route is healthy; each is tried three times at most. Gives
-     * way to a compression. Returns the ids of the segments that were healed.
+     * Summarizes degraded segments again, from the log, if a route is healthy, and returns the ids of the segments it
+     * healed. Each segment is tried three times at most. A compression of the session interrupts it.
      */
     readonly heal: (sessionId: SessionId) => Effect.Effect<ReadonlyArray<string>, UnknownSession | StoreError>
-    /** Begins to heal, unless that is under way, and does not wait for it. */
+    /** Begins a healing, unless one is under way, and does not wait for it. */
     readonly startHealing: (sessionId: SessionId) => Effect.Effect<void>
     /** Waits until no compression of the session is under way. */
     readonly settled: (sessionId: SessionId) => Effect.Effect<void>
-    /** What happens from now on, to all sessions; one who is slow misses the oldest. */
+    /** Emits what happens from now on, to all sessions. A slow consumer misses the oldest events. */
     readonly events: Stream.Stream<CompressionEvent>
+    /** The checked policy that this service compresses by. */
     readonly policy: CompressionPolicy.CompressionPolicy
   }
 >() {}
 
-interface Running extends EventHub.Watched {
+/** An operation of this process that callers can join. */
+interface Running {
+  readonly sessionId: SessionId
+  readonly operationId: string
+  readonly key: string
+  readonly policy: CompressionPolicy.CompressionPolicy
+  readonly request: CompressionRequest
+  readonly origin: BackgroundBrake.Origin
+  readonly result: Deferred.Deferred<CompressionResult, Operation.OperationFailure>
   isWaitedFor: boolean
-  readonly result: Deferred.Deferred<CompressionResult, Failure>
 }
+
+type HealingFiber = Fiber.RuntimeFiber<ReadonlyArray<string>, UnknownSession | StoreError>
 
 const compressions = Metric.counter("throughline_compressions", {
   description: "Compressions that ended, by outcome and model",
   incremental: true
 })
 
+const makeOperationId = (): string => `op_${randomUUID()}`
+
 /**
  * @since 0.1.0
  * @category constructors
  */
-export const make = Effect.fnUntraced(function* (options: Options) {
+export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
   const policy = yield* CompressionPolicy.make(options.policy)
   const store = yield* SessionStore
   const env = {
@@ -127,51 +144,32 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     counter: yield* inUse,
     policy,
     leases: yield* HoldLease.make(store, options.leaseTtl),
-    hooks: yield* CompressionHooks
+    hooks: yield* CompressionHooks.CompressionHooks
   }
   const permits = KeyedSemaphore.make<SessionId>()
   const running = new Map<SessionId, Map<string, Running>>()
-  const fruitless = Fruitless.make()
-  const refilling = BackgroundBrake.make()
-  const onlookers = yield* EventHub.make
+  const brake = BackgroundBrake.make()
+  const hub = yield* makeEventHub
   const fork = yield* ServiceFibers.make(options.shutdownGrace ?? "10 seconds")
-  const healings = yield* Healings.make((sessionId) => {
-    const operationId = `op_${randomUUID()}`
-    return permits.withPermit(sessionId)(
-      Healing.healSegment(env, sessionId, operationId, onlookers.healed(sessionId, operationId))
-    )
-  }, fork)
+  const healings = new Map<SessionId, HealingFiber>()
+  // Shutdown interrupts healings and does not wait for them: they can be begun again.
+  yield* Effect.addFinalizer(() => Effect.suspend(() => Fiber.interruptAll(healings.values())))
 
-  const register = (sessionId: SessionId, key: string): Running => {
-    const entry: Running = {
-      sessionId,
-      operationId: `op_${randomUUID()}`,
-      isWaitedFor: false,
-      result: Deferred.unsafeMake<CompressionResult, Failure>(FiberId.none)
-    }
-    const ofSession = running.get(sessionId) ?? new Map<string, Running>()
-    running.set(sessionId, ofSession.set(key, entry))
-    return entry
+  // ── one operation ──
+
+  const register = (entry: Running): void => {
+    const ofSession = running.get(entry.sessionId) ?? new Map<string, Running>()
+    running.set(entry.sessionId, ofSession.set(entry.key, entry))
   }
-  const unregister = (sessionId: SessionId, key: string) => {
+
+  const unregister = ({ key, sessionId }: Running): void => {
     const ofSession = running.get(sessionId)
     ofSession?.delete(key)
     if (ofSession?.size === 0) running.delete(sessionId)
   }
 
-  const operate = (
-    sessionId: SessionId,
-    request: Request,
-    policy: CompressionPolicy.CompressionPolicy,
-    key: string,
-    entry: Running,
-    seq: number | undefined
-  ) => {
-    const { operationId, result } = entry
-    const listeners = onlookers.listeners(entry)
-    // As the policy has it: in the plan's units it would be small just where reports make the conversation look large.
-    const target = policy.targetRatio * policy.contextLength
-    let covered = 0
+  const runOperation = (entry: Running) => {
+    const { key, operationId, policy, request, sessionId } = entry
     return Operation.runOperation(
       { ...env, policy },
       {
@@ -182,92 +180,118 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         overhead: request.overhead,
         model: request.model,
         isUrgent: request.isUrgent ?? false,
-        ...listeners,
-        onStarted: (messages, tokens) => {
-          covered = tokens
-          return listeners.onStarted(messages, tokens)
-        }
+        ...hub.observe(entry)
       }
     ).pipe(
       permits.withPermit(sessionId),
-      Effect.onExit((exit) => Effect.zipRight(count(sessionId, exit), onlookers.ended(entry, exit))),
-      Effect.tap(({ outcome, snapshotId }) =>
-        // What another process has covered says nothing of what there was to gain.
-        snapshotId === null || outcome === "joined"
-          ? Effect.void
-          : noteGain(entry, { covered, target, isUnasked: seq !== undefined })
-      ),
-      Effect.onExit((exit) => {
-        unregister(sessionId, key)
-        fruitless.note(sessionId, seq, Exit.isSuccess(exit) && exit.value.snapshotId !== null)
-        const { model, outcome } = Exit.isSuccess(exit) ? exit.value : { model: null, outcome: "failed" }
-        const counted = Metric.tagged(Metric.tagged(compressions, "outcome", outcome), "model", model ?? "none")
-        return Effect.zipRight(Metric.increment(counted), Deferred.done(result, exit))
-      }),
+      Effect.onExit((exit) => concludeOperation(entry, exit)),
+      Effect.map(({ result }) => result),
       Effect.withSpan("Compressor.compress", { attributes: { session: sessionId, operation: operationId } }),
-      // By now everybody has the result.
-      Effect.tap((ended) => RunHooks.runAfterHooks(env.hooks, ended)),
+      // Callers have the result by now, so that a hook never delays them.
+      Effect.tap((result) => CompressionHooks.runAfter(env.hooks, result)),
       Effect.annotateLogs({ session: sessionId, operation: operationId })
     )
   }
 
-  /** Says so once a session is found to be one that compressions cannot help. */
-  const noteGain = Effect.fnUntraced(function* (entry: Running, gain: BackgroundBrake.Gain) {
-    const refill = refilling.note(entry.sessionId, gain, yield* Clock.currentTimeMillis)
-    if (refill === undefined) return
-    const tokensPerMinute = BackgroundBrake.refillPerMinute(refill)
-    yield* LogLines.logHeldBack(entry.sessionId, refill.times, tokensPerMinute)
-    yield* onlookers.heldBack(entry, tokensPerMinute)
-  })
+  /**
+   * Runs after an operation, in this order:
+   *
+   * 1. counters in the store and the event, so that a caller with the result finds both
+   * 2. the brake and its event `HeldBack`
+   * 3. the registry, so that the next request begins an operation of its own
+   * 4. the metric, and the result for every caller, whatever became of the steps before
+   */
+  const concludeOperation = (entry: Running, ended: Exit.Exit<Operation.OperationEnd, Operation.OperationFailure>) => {
+    const exit = Exit.map(ended, ({ result }) => result)
+    return countResult(entry.sessionId, exit).pipe(
+      Effect.zipRight(hub.publishEnd(entry, exit)),
+      Effect.zipRight(Exit.isSuccess(ended) ? noteGain(entry, ended.value) : Effect.void),
+      Effect.ensuring(
+        Effect.suspend(() => {
+          unregister(entry)
+          brake.noteEnd(entry.sessionId, entry.origin, Exit.isSuccess(exit) && exit.value.snapshotId !== null)
+          return Effect.zipRight(incrementMetric(exit), Deferred.done(entry.result, exit))
+        })
+      )
+    )
+  }
 
-  const count = (sessionId: SessionId, exit: Exit.Exit<CompressionResult, Failure>) =>
+  const countResult = (sessionId: SessionId, exit: Exit.Exit<CompressionResult, Operation.OperationFailure>) =>
     Effect.ignoreLogged(
       env.counters.count(sessionId, Exit.isSuccess(exit) ? SessionStats.countsOfResult(exit.value) : { failed: 1 })
     )
 
-  /** Finds the equal operation or begins one: a single step as seen by other fibers. */
-  const begin = (sessionId: SessionId, asked: Request, seq?: number) =>
+  const incrementMetric = (exit: Exit.Exit<CompressionResult, Operation.OperationFailure>) => {
+    const { model, outcome } = Exit.isSuccess(exit) ? exit.value : { model: null, outcome: "failed" }
+    return Metric.increment(Metric.tagged(Metric.tagged(compressions, "outcome", outcome), "model", model ?? "none"))
+  }
+
+  /** Tells once that a session is held back. A joined result is another process's work and says nothing about gains. */
+  const noteGain = Effect.fnUntraced(function* (entry: Running, { coveredTokens, result }: Operation.OperationEnd) {
+    if (result.snapshotId === null || result.outcome === "joined") return
+    const { origin, policy, sessionId } = entry
+    // Unscaled: the plan's window is smaller where the provider counts more tokens than we estimate.
+    const gain = { coveredTokens, targetTokens: policy.targetRatio * policy.contextLength, origin }
+    const refill = brake.noteGain(sessionId, gain, yield* Clock.currentTimeMillis)
+    if (refill === undefined) return
+    const tokensPerMinute = BackgroundBrake.refillPerMinute(refill)
+    yield* LogLines.logHeldBack(sessionId, refill.times, tokensPerMinute)
+    yield* hub.publishHeldBack(entry, tokensPerMinute)
+  })
+
+  // ── requests ──
+
+  /** Finds the equal operation under way or starts one. No other fiber runs between the look-up and the registration. */
+  const findOrStart = (sessionId: SessionId, asked: CompressionRequest, origin: BackgroundBrake.Origin) =>
     Effect.flatMap(CompressionPolicy.forWindow(env.policy, asked), (policy) => {
       const request = withoutSecrets(asked)
       const { contextLength, reservedOutput, targetRatio } = policy
       const key = JSON.stringify([request.focus ?? null, contextLength, reservedOutput, targetRatio])
+      const isWaitedFor = request.isUrgent === true
       const equal = running.get(sessionId)?.get(key)
-      const found = equal ?? register(sessionId, key)
-      if (request.isUrgent === true) found.isWaitedFor = true
-      if (equal !== undefined) return Effect.succeed({ ...found, isNew: false })
-      return healings
-        .giveWay(sessionId)
-        .pipe(
-          Effect.zipRight(fork(operate(sessionId, request, policy, key, found, seq))),
-          Effect.as({ ...found, isNew: true })
-        )
+      if (equal !== undefined) {
+        if (isWaitedFor) equal.isWaitedFor = true
+        return Effect.succeed({ entry: equal, isNew: false })
+      }
+      const result = Deferred.unsafeMake<CompressionResult, Operation.OperationFailure>(FiberId.none)
+      const operationId = makeOperationId()
+      const entry: Running = { sessionId, operationId, key, policy, request, origin, result, isWaitedFor }
+      register(entry)
+      return stopHealing(sessionId).pipe(Effect.zipRight(fork(runOperation(entry))), Effect.as({ entry, isNew: true }))
     })
 
-  const join = (entry: Running) =>
-    LogLines.logJoined(entry.sessionId, entry.operationId).pipe(
-      Effect.zipRight(onlookers.joined(entry)),
-      Effect.zipRight(Effect.map(Deferred.await(entry.result), Operation.joinResult)),
-      Effect.tap((result) => (result.outcome === "joined" ? count(entry.sessionId, Exit.succeed(result)) : Effect.void))
-    )
-
-  const compress = (sessionId: SessionId, request: Request = {}): Effect.Effect<CompressionResult, Failure> =>
+  const compress = (
+    sessionId: SessionId,
+    request: CompressionRequest = {}
+  ): Effect.Effect<CompressionResult, Failure> =>
     Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(begin(sessionId, request), (found) =>
-        restore(found.isNew ? Deferred.await(found.result) : share(sessionId, request, found))
+      Effect.flatMap(findOrStart(sessionId, request, { _tag: "Asked" }), ({ entry, isNew }) =>
+        restore(isNew ? Deferred.await(entry.result) : joinOrRestart(entry, request))
       )
     )
 
-  /** What was deferred for one who could wait is begun again for one who cannot. */
-  const share = (sessionId: SessionId, request: Request, found: Running) =>
-    Effect.flatMap(join(found), (result) =>
-      result.outcome === "deferred" && request.isUrgent === true ? compress(sessionId, request) : Effect.succeed(result)
+  const join = (entry: Running) =>
+    LogLines.logJoined(entry.sessionId, entry.operationId).pipe(
+      Effect.zipRight(hub.publishJoined(entry)),
+      Effect.zipRight(Effect.map(Deferred.await(entry.result), Operation.joinResult)),
+      Effect.tap((result) =>
+        result.outcome === "joined" ? countResult(entry.sessionId, Exit.succeed(result)) : Effect.void
+      )
     )
 
-  const start = (sessionId: SessionId, seq: number, request: Request = {}) =>
+  /** Restarts a compression that was deferred for a caller who could wait, if this caller cannot. */
+  const joinOrRestart = (entry: Running, request: CompressionRequest): Effect.Effect<CompressionResult, Failure> =>
+    Effect.flatMap(join(entry), (result) =>
+      result.outcome === "deferred" && request.isUrgent === true
+        ? compress(entry.sessionId, request)
+        : Effect.succeed(result)
+    )
+
+  const start = (sessionId: SessionId, seq: number, request: CompressionRequest = {}) =>
     Effect.suspend(() =>
-      fruitless.isKnown(sessionId, seq) || refilling.isHopeless(sessionId)
-        ? Effect.void
-        : Effect.asVoid(Effect.uninterruptible(begin(sessionId, request, seq)))
+      brake.mayStart(sessionId, seq)
+        ? Effect.asVoid(Effect.uninterruptible(findOrStart(sessionId, request, { _tag: "Background", seq })))
+        : Effect.void
     )
 
   const settled = (sessionId: SessionId) =>
@@ -277,20 +301,45 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       })
     )
 
+  // ── healings: at most one per session, which callers join and a compression interrupts ──
+
+  const findOrStartHealing = (sessionId: SessionId): Effect.Effect<HealingFiber> =>
+    Effect.suspend(() => {
+      const underWay = healings.get(sessionId)
+      if (underWay !== undefined) return Effect.succeed(underWay)
+      const operationId = makeOperationId()
+      const onHealed = (segmentId: string, generation: number) =>
+        hub.publishHealed(sessionId, operationId, segmentId, generation)
+      const healing = Healing.healSession(env, { sessionId, operationId, onHealed })
+      return Effect.tap(fork(permits.withPermit(sessionId)(healing)), (fiber) =>
+        Effect.sync(() => {
+          healings.set(sessionId, fiber)
+          // The observer of a fiber that has ended already runs at once.
+          fiber.addObserver(() => healings.get(sessionId) === fiber && healings.delete(sessionId))
+        })
+      )
+    })
+
+  const startHealing = (sessionId: SessionId) => Effect.asVoid(Effect.uninterruptible(findOrStartHealing(sessionId)))
+
+  const heal = (sessionId: SessionId) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(findOrStartHealing(sessionId), (fiber) => restore(Effect.flatten(Fiber.await(fiber))))
+    )
+
+  /** Does not wait for the end of the healing: the compression waits for its permit anyway. */
+  const stopHealing = (sessionId: SessionId) =>
+    Effect.suspend(() => {
+      const fiber = healings.get(sessionId)
+      return fiber === undefined ? Effect.void : Fiber.interruptFork(fiber)
+    })
+
   yield* LogLines.logOpened
-  return Compressor.of({
-    compress,
-    start,
-    heal: healings.join,
-    startHealing: healings.begin,
-    settled,
-    events: onlookers.events,
-    policy
-  })
+  return Compressor.of({ compress, start, heal, startHealing, settled, events: hub.events, policy })
 })
 
-/** Its focus goes into prompts, log lines, segments and the operation's row. */
-const withoutSecrets = ({ focus, ...rest }: Request): Request => ({
+/** The focus goes into prompts, log lines, segments and the row of the operation. */
+const withoutSecrets = ({ focus, ...rest }: CompressionRequest): CompressionRequest => ({
   ...rest,
   focus: focus === undefined ? undefined : redact(focus)
 })
@@ -299,4 +348,4 @@ const withoutSecrets = ({ focus, ...rest }: Request): Request => ({
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options) => Layer.scoped(Compressor, make(options))
+export const layer = (options: CompressorOptions) => Layer.scoped(Compressor, make(options))

@@ -1,35 +1,31 @@
 /**
- * What a compression does to a session: which messages stay, which are summarized, which are shown shortened.
- *
- * @since 0.1.0
+ * Plans a compression: which messages stay as they are, which are summarized, and which are shown shortened. Once the
+ * summary is written, drafts the commit of the plan. Pure.
  */
 import * as Data from "effect/Data"
 import * as CompressionPolicy from "./CompressionPolicy.ts"
 import * as Handoff from "../handoff/Handoff.ts"
-import { planExcerpts } from "../view/excerpt.ts"
-import { roomForHandoff, LEDGER, limitSegments } from "./handoffRoom.ts"
+import { findTokenCap, LEAST_EXCERPT, planExcerpts } from "../view/excerpt.ts"
 import * as SegmentTree from "../handoff/segmentTree.ts"
-import * as ChooseTail from "./chooseTail.ts"
 import { findSafeCuts } from "../message/toolPairs.ts"
 import * as Message from "../message/Message.ts"
+import { findOpenRequests, isAnsweredInTail } from "../session/openRequests.ts"
 import type { Excerpt, Logged, Manifest, Segment, State } from "../session/Session.ts"
 import { type Counter, total } from "../message/Tokens.ts"
 import * as View from "../view/View.ts"
-import { findOpenRequests } from "../session/openRequests.ts"
+import * as IncrementalView from "../view/incrementalView.ts"
+import * as Ledger from "../ledger/Ledger.ts"
+import type { Commit } from "../store/SessionStore.ts"
+import type { Summary } from "../summary/Summarizer.ts"
 import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
 
 /**
- * What to do about a session.
- *
- * - `Compress`: summarize `material`, the messages `fromSeq` to `toSeq`, which take `coveredTokens`, in `summaryTokens`,
- *   and condense segments as `merges` says. Head, tail, open requests and excerpts are as a `Manifest` names them
- * - `NothingToCompress`: no message can leave, or too little to be worth a handoff
+ * - `Compress`: summarize `material`, the messages `fromSeq` to `toSeq` of `coveredTokens` tokens, in `summaryTokens`
+ *   tokens, and condense segments as `merges` says. `headTo`, `tailFrom`, `live` and `excerpts` go into the manifest
+ * - `NothingToCompress`: no message can leave, or too few to be worth a handoff
  * - `NoHeadroom`: system prompt and tools leave only `room` tokens of the usable window
- *
- * @since 0.1.0
- * @category models
  */
-export type Result = Data.TaggedEnum<{
+export type Plan = Data.TaggedEnum<{
   Compress: {
     readonly headTo: number
     readonly fromSeq: number
@@ -40,149 +36,53 @@ export type Result = Data.TaggedEnum<{
     readonly material: ReadonlyArray<Logged>
     readonly coveredTokens: number
     readonly summaryTokens: number
-    readonly merges: ReadonlyArray<Merge>
+    readonly merges: ReadonlyArray<SegmentTree.Merge>
     readonly shares: CompressionPolicy.Shares
   }
   NothingToCompress: {}
   NoHeadroom: { readonly room: number }
 }>
-/**
- * Neighbouring segments to be condensed into one of at most `maxTokens` tokens.
- *
- * @since 0.1.0
- * @category models
- */
-export type Merge = SegmentTree.Merge
-/**
- * @since 0.1.0
- * @category models
- */
-export type Compress = Data.TaggedEnum.Value<Result, "Compress">
-/**
- * @since 0.1.0
- * @category constructors
- */
-export const { Compress, NothingToCompress, NoHeadroom, $match: match } = Data.taggedEnum<Result>()
+export type Compress = Data.TaggedEnum.Value<Plan, "Compress">
+export const { Compress, NothingToCompress, NoHeadroom } = Data.taggedEnum<Plan>()
 
-/**
- * What a plan is made from. `overhead` are the tokens of the step's system prompt and tools.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Input {
+/** `overhead` are the tokens of the step's system prompt and tools. */
+export interface PlanInput {
   readonly state: State
   readonly policy: CompressionPolicy.CompressionPolicy
   readonly counter: Counter
   readonly overhead: number
 }
 
-/**
- * Plans a compression. Whatever the history, a view made by it is within `shares.target`, the overhead left aside.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const make = (input: Input): Result => runAtOnce(planInSteps(input))
+/** Plans a compression. The view made by it is within `shares.target`, without the overhead, whatever the history. */
+export const make = (input: PlanInput): Plan => runAtOnce(planInSteps(input))
 
-/**
- * The same in steps: each looks at the log once, or at a view it may lead to.
- *
- * @since 0.1.0
- * @category constructors
- */
-export function* planInSteps(input: Input): Generator<void, Result> {
+/** Plans as a generator, so that a caller can yield to the event loop. Each step reads the log once or makes a view. */
+export function* planInSteps(input: PlanInput): Generator<void, Plan> {
   const { state, policy, counter, overhead } = input
   const shares = CompressionPolicy.shares(policy, overhead)
   if (shares === undefined) return NoHeadroom({ room: CompressionPolicy.usableWindow(policy) - overhead })
-  const ground = survey(input, shares)
-  yield
-  const usual = yield* ChooseTail.fitTail(ground)
-  if (ChooseTail.isWorthwhile(ground, usual)) return compress(ground, usual)
-  yield
-  const isOver = conversation(View.assemble(state, counter)) > shares.target
-  if (!isOver) return NothingToCompress()
-  const draft = ChooseTail.orSummarizeAll(ground, usual)
-  return draft.from === 0 ? NothingToCompress() : compress(ground, draft)
-}
-
-/**
- * What the ledger may take of a handoff, in tokens.
- *
- * @since 0.1.0
- * @category getters
- */
-export const ledgerRoom = (shares: CompressionPolicy.Shares): number => Math.floor(LEDGER * shares.handoff)
-
-/**
- * What a commit of this plan writes: the manifest, and the segments it shows. The new segment is always among them, the
- * condensed ones stand for their children, and the oldest leave for recall where there are too many.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const manifestOf = (
-  plan: Compress,
-  state: State,
-  made: { readonly segment: Segment; readonly condensed: ReadonlyArray<Segment>; readonly ledger: string },
-  counter: Counter
-): { readonly manifest: Manifest; readonly segments: ReadonlyArray<Segment> } => {
-  const { condensed, ledger, segment } = made
-  const segments = SegmentTree.selectShown(state.segments, condensed, segment, limitSegments(plan.shares, counter))
-  const { headTo, tailFrom, live, excerpts } = plan
-  const shown = { segments: segments.map(({ id }) => id), live, excerpts, ledger, renderer: Handoff.RENDERER }
-  return { manifest: { ...state.manifest, headTo, tailFrom, ...shown }, segments }
-}
-
-// ── what there is to plan with ──
-
-interface Ground extends ChooseTail.PlanInputs {
-  readonly headTo: number
-  readonly fromSeq: number
-}
-
-const survey = (input: Input, shares: CompressionPolicy.Shares): Ground => {
-  const { state, counter } = input
   const isFirst = state.head.length === 0 && state.segments.length === 0
-  const cuts = findSafeCuts(state.tail.map(({ message }) => message))
-  const length = isFirst ? headLength(input, cuts, shares.head) : 0
-  const head = isFirst ? state.tail.slice(0, length) : state.head
-  const rest = state.tail.slice(length)
-  const headTo = isFirst ? (head.at(-1)?.seq ?? 0) : state.manifest.headTo
-  return {
-    ...input,
-    shares,
-    headTo,
-    head,
-    headExcerpts: planExcerpts(head, shares.head),
-    fromSeq: isFirst ? (headTo > 0 ? headTo + 1 : (rest[0]?.seq ?? 1)) : state.manifest.tailFrom,
-    rest,
-    cuts: cuts.slice(length),
-    open: findOpenRequests(state),
-    room: shares.target - roomForHandoff(shares, counter)
-  }
+  const range = isFirst ? findFirstRange(input, shares) : findLaterRange(state)
+  const open = findOpenRequests(state)
+  const handoffRoom = SegmentTree.roomForHandoff(shares, counter)
+  const headExcerpts = planExcerpts(range.head, shares.head)
+  const inputs: TailInputs = { ...range, state, policy, counter, shares, open, headExcerpts, handoffRoom }
+  yield
+  const keepTail = yield* fitTail(inputs)
+  if (isWorthwhile(inputs, keepTail)) return planCompress(inputs, keepTail)
+  yield
+  const isOverTarget = countConversation(View.assemble(state, counter)) > shares.target
+  if (!isOverTarget) return NothingToCompress()
+  // The tail is a last group so large that hardly anything lies before it: it is summarized itself.
+  const everything = summarizeAll(inputs)
+  const canSummarizeAll = isClosed(inputs) && (keepTail.from === 0 || isWorthwhile(inputs, everything))
+  const choice = canSummarizeAll ? everything : keepTail
+  return choice.from === 0 ? NothingToCompress() : planCompress(inputs, choice)
 }
 
-/** Mistral refuses a user message right after a tool, and the handoff is one: so the head ends before its tools. */
-const headLength = ({ state, policy, counter }: Input, cuts: ReadonlyArray<boolean>, share: number): number => {
-  // A handoff in the log was imported: it is to be carried on, not kept as it is for ever.
-  const imported = state.tail.findIndex(({ message }) => Handoff.isHandoff(message))
-  const most = imported < 0 ? state.tail.length : imported
-  for (let length = Math.min(policy.protectFirstN, most); length > 0; length--) {
-    const head = state.tail.slice(0, length)
-    const last = head.at(-1)?.message
-    const endsInTools = last?.role === "tool" || (last !== undefined && Message.toolCalls(last).length > 0)
-    const shown = () => conversation(View.assemble({ ...state, head: [], live: [], tail: head }, counter))
-    if (cuts[length] === true && !endsInTools && shown() <= share) return length
-  }
-  return 0
-}
-
-// ── what becomes of a draft ──
-
-const compress = (ground: Ground, { from, live, excerpts }: ChooseTail.TailChoice): Compress => {
-  const { counter, fromSeq, headTo, rest, shares, state } = ground
-  const { maxTokens, merges } = SegmentTree.planGrowth(state.segments, limitSegments(shares, counter))
+const planCompress = (inputs: TailInputs, { from, live, excerpts }: TailChoice): Compress => {
+  const { counter, fromSeq, headTo, rest, shares, state } = inputs
+  const { maxTokens, merges } = SegmentTree.planGrowth(state.segments, SegmentTree.limitSegments(shares, counter))
   const tailFrom = rest[from]?.seq ?? state.lastSeq + 1
   const material = rest.slice(0, from)
   return Compress({
@@ -200,5 +100,266 @@ const compress = (ground: Ground, { from, live, excerpts }: ChooseTail.TailChoic
   })
 }
 
-const conversation = ({ parts }: View.View): number =>
+const countConversation = ({ parts }: View.View): number =>
   parts.head.tokens + parts.handoff.tokens + parts.live.tokens + parts.tail.tokens
+
+// ── the head, and the range that may be summarized ──
+
+/** `rest` are the messages after the head and after what is covered; `cuts[i]` says whether it may be cut before `i`. */
+interface Range {
+  readonly head: ReadonlyArray<Logged>
+  readonly headTo: number
+  readonly fromSeq: number
+  readonly rest: ReadonlyArray<Logged>
+  readonly cuts: ReadonlyArray<boolean>
+}
+
+/** The first compression chooses the head. */
+const findFirstRange = (input: PlanInput, shares: CompressionPolicy.Shares): Range => {
+  const { tail } = input.state
+  const cuts = findSafeCuts(tail.map(({ message }) => message))
+  const length = chooseHeadLength(input, cuts, shares.head)
+  const head = tail.slice(0, length)
+  const rest = tail.slice(length)
+  const last = head.at(-1)
+  return {
+    head,
+    headTo: last?.seq ?? 0,
+    fromSeq: last === undefined ? (rest[0]?.seq ?? 1) : last.seq + 1,
+    rest,
+    cuts: cuts.slice(length)
+  }
+}
+
+/** Later compressions keep the head. */
+const findLaterRange = ({ head, manifest, tail }: State): Range => ({
+  head,
+  headTo: manifest.headTo,
+  fromSeq: manifest.tailFrom,
+  rest: tail,
+  cuts: findSafeCuts(tail.map(({ message }) => message))
+})
+
+/** Returns the length of the longest head within its share, of at most `protectFirstN` messages. */
+const chooseHeadLength = (
+  { state, policy, counter }: PlanInput,
+  cuts: ReadonlyArray<boolean>,
+  share: number
+): number => {
+  // A handoff in the log was imported. It is summarized on, and not kept for ever.
+  const imported = state.tail.findIndex(({ message }) => Handoff.isHandoff(message))
+  const longest = imported < 0 ? state.tail.length : imported
+  for (let length = Math.min(policy.protectFirstN, longest); length > 0; length--) {
+    const head = state.tail.slice(0, length)
+    const view = () => View.assemble({ ...state, head: [], live: [], tail: head }, counter)
+    if (cuts[length] === true && !endsInTools(head) && countConversation(view()) <= share) return length
+  }
+  return 0
+}
+
+/** The handoff that follows the head is a user message, which Mistral refuses right after a tool message. */
+const endsInTools = (head: ReadonlyArray<Logged>): boolean => {
+  const last = head.at(-1)?.message
+  return last?.role === "tool" || (last !== undefined && Message.toolCalls(last).length > 0)
+}
+
+// ── the tail ──
+
+interface TailInputs extends Range {
+  readonly state: State
+  readonly policy: CompressionPolicy.CompressionPolicy
+  readonly counter: Counter
+  readonly shares: CompressionPolicy.Shares
+  readonly open: ReadonlyArray<Logged>
+  readonly headExcerpts: ReadonlyArray<Excerpt>
+  readonly handoffRoom: number
+}
+
+/** A tail from index `from` of the rest on, the open requests before it, and the messages to be shown shortened. */
+interface TailChoice {
+  readonly from: number
+  readonly live: ReadonlyArray<Logged>
+  readonly excerpts: ReadonlyArray<Excerpt>
+}
+
+/**
+ * Finds the longest tail that fits beside head, live requests and handoff. Repairs of a view take tokens too, so the
+ * view of each choice is measured, and its excess is taken from the tail. One step for each measurement.
+ */
+function* fitTail(inputs: TailInputs): Generator<void, TailChoice> {
+  const { counter, handoffRoom, shares } = inputs
+  let room = shares.tailWish
+  for (;;) {
+    const choice = chooseTail(inputs, room)
+    const { head, live, tail } = View.assemble(stateWithTail(inputs, choice), counter).parts
+    const excess = head.tokens + live.tokens + tail.tokens - (shares.target - handoffRoom)
+    // With a counter that returns NaN no comparison holds, and the loop ends.
+    const isOver = excess > 0 && room > 0
+    if (!isOver) return choice
+    room = Math.min(room, tail.tokens) - excess
+    yield
+  }
+}
+
+/** Returns the longest whole tail within `room`; else the last group of messages, shortened; else no tail. */
+const chooseTail = (inputs: TailInputs, room: number): TailChoice => {
+  const { cuts, rest } = inputs
+  const from = findLongestTail(inputs, room)
+  if (from !== undefined) return makeChoice(inputs, from, [])
+  const lastCut = cuts.lastIndexOf(true, rest.length - 1)
+  const lastGroup = rest.slice(lastCut)
+  const hasRoomForExcerpts = findTokenCap(lastGroup, room) >= LEAST_EXCERPT
+  return hasRoomForExcerpts || !isClosed(inputs)
+    ? makeChoice(inputs, lastCut, planExcerpts(lastGroup, room))
+    : summarizeAll(inputs)
+}
+
+/** Returns whether every call at the end has its result. Where a result may still come, its call must stay in the tail. */
+const isClosed = ({ cuts, rest }: TailInputs): boolean => cuts[rest.length] === true
+
+/** The tail grows to its share, and on to `protectLastN` messages as long as they fit the wish. */
+const findLongestTail = ({ rest, cuts, shares, policy }: TailInputs, room: number): number | undefined => {
+  let from: number | undefined
+  let tokens = 0
+  for (let i = rest.length - 1; i >= 0; i--) {
+    tokens += rest[i]?.tokens ?? 0
+    const isWished = rest.length - i <= policy.protectLastN && tokens <= shares.tailWish
+    if (tokens > room || (tokens > shares.tail && !isWished)) break
+    if (cuts[i] === true) from = i
+  }
+  return from
+}
+
+const summarizeAll = (inputs: TailInputs): TailChoice => makeChoice(inputs, inputs.rest.length, [])
+
+const makeChoice = (inputs: TailInputs, from: number, tailExcerpts: ReadonlyArray<Excerpt>): TailChoice => {
+  const share = inputs.shares.live
+  const tailFrom = inputs.rest[from]?.seq ?? Infinity
+  const open = inputs.open.filter(({ seq }) => seq < tailFrom)
+  const newest = open.slice(-Math.max(1, Math.floor(share / LEAST_REQUEST)))
+  const live = findTokenCap(open, share) < LEAST_REQUEST ? newest : open
+  const excerpts = [...inputs.headExcerpts, ...planExcerpts(live, share), ...tailExcerpts]
+  return { from, live, excerpts: keepSmallest(excerpts, live) }
+}
+
+/** An open request in fewer tokens says nothing. The oldest of too many are left to the summary and to recall. */
+const LEAST_REQUEST = 40
+
+/** Keeps one excerpt per message, the smallest, but never drops a live request: one of the head is shown twice. */
+const keepSmallest = (excerpts: ReadonlyArray<Excerpt>, live: ReadonlyArray<Logged>): ReadonlyArray<Excerpt> => {
+  const pinned = new Set(live.map(({ seq }) => seq))
+  const smallest = new Map<number, number>()
+  for (const { seq, tokens } of excerpts) {
+    const to = pinned.has(seq) ? Math.max(LEAST_EXCERPT, tokens) : tokens
+    smallest.set(seq, Math.min(to, smallest.get(seq) ?? to))
+  }
+  return [...smallest].map(([seq, tokens]) => ({ seq, tokens })).toSorted((a, b) => a.seq - b.seq)
+}
+
+/** Below twice its frame a handoff would take about as much as the messages it stands for. */
+const isWorthwhile = ({ rest, counter }: TailInputs, { from }: TailChoice): boolean =>
+  from > 0 && total(rest.slice(0, from)) >= 2 * SegmentTree.countHandoffTokens([], "", counter)
+
+/** Returns the state after a compression with this choice, still without its handoff. */
+const stateWithTail = ({ state, head, rest }: TailInputs, { from, live, excerpts }: TailChoice): State => ({
+  ...state,
+  manifest: { ...state.manifest, excerpts, ledger: "" },
+  segments: [],
+  head,
+  live,
+  tail: rest.slice(from)
+})
+
+// ── the commit ──
+
+/** `ledger` covers the messages up to the plan's end; `latest` is the session as it is after the summary was written. */
+export interface DraftInput {
+  readonly plan: Compress
+  readonly summary: Summary
+  readonly notes: ReadonlyArray<string>
+  readonly ledger: Ledger.Ledger
+  readonly latest: State
+}
+
+/** `isNoSmaller`: the view after the commit would take at least as many tokens as the one now. */
+export interface Draft {
+  readonly commit: Omit<Commit, "base">
+  readonly condensed: ReadonlyArray<Segment>
+  readonly isNoSmaller: boolean
+  readonly latest: State
+}
+
+export const draftCommit = (
+  { focus, operationId }: { readonly operationId: string; readonly focus: string | null },
+  { ledger: covered, latest, notes, plan, summary }: DraftInput,
+  counter: Counter
+): Draft => {
+  const noted = Ledger.addNotes(covered, notes, plan.toSeq)
+  const ledger = isAnsweredInTail(plan.toSeq, latest) ? Ledger.answerRequests(noted) : noted
+  const segment: Segment = {
+    id: SegmentTree.makeSegmentId(operationId, 0),
+    level: 0,
+    children: [],
+    fromSeq: plan.fromSeq,
+    toSeq: plan.toSeq,
+    text: summary.text,
+    tokens: counter.text(summary.text),
+    degraded: summary.degraded,
+    focus,
+    model: summary.model
+  }
+  const condensed = summary.condensed.map(({ children, model, text }, index) => {
+    const id = SegmentTree.makeSegmentId(operationId, index + 1)
+    return SegmentTree.condenseSegments(children, { id, text, model, tokens: counter.text(text) })
+  })
+  const live = keepOpen(plan.live, latest)
+  const rendered = Ledger.render(Ledger.withoutLive(ledger, live), counter, SegmentTree.ledgerTokens(plan.shares))
+  const shown = makeManifest({ ...plan, live }, latest, { segment, condensed, ledger: rendered }, counter)
+  return {
+    commit: { operationId, manifest: shown.manifest, segments: [...condensed, segment], ledger: Ledger.encode(ledger) },
+    condensed,
+    isNoSmaller: isNoSmaller(applyManifest(latest, shown.manifest, shown.segments), latest, counter),
+    latest
+  }
+}
+
+/**
+ * Makes the manifest of a commit, and the segments it shows: the new segment always, condensed segments instead of their
+ * children. Where there are too many, the oldest leave the view for recall.
+ */
+export const makeManifest = (
+  plan: Compress,
+  state: State,
+  made: { readonly segment: Segment; readonly condensed: ReadonlyArray<Segment>; readonly ledger: string },
+  counter: Counter
+): { readonly manifest: Manifest; readonly segments: ReadonlyArray<Segment> } => {
+  const { condensed, ledger, segment } = made
+  const limits = SegmentTree.limitSegments(plan.shares, counter)
+  const segments = SegmentTree.selectShown(state.segments, condensed, segment, limits)
+  const { headTo, tailFrom, live, excerpts } = plan
+  const shown = { segments: segments.map(({ id }) => id), live, excerpts, ledger, renderer: Handoff.RENDERER }
+  return { manifest: { ...state.manifest, headTo, tailFrom, ...shown }, segments }
+}
+
+/** Keeps the live requests that no turn has answered since the plan was made. */
+const keepOpen = (live: ReadonlyArray<number>, latest: State): ReadonlyArray<number> => {
+  const open = new Set(findOpenRequests(latest).map(({ seq }) => seq))
+  return live.filter((seq) => open.has(seq))
+}
+
+/** Returns the state as a commit of this manifest would make it. */
+const applyManifest = (latest: State, manifest: Manifest, segments: ReadonlyArray<Segment>): State => {
+  const shown = new Map([...latest.head, ...latest.live, ...latest.tail].map((entry) => [entry.seq, entry] as const))
+  const entries = Array.from(shown.values())
+  return {
+    ...latest,
+    manifest,
+    segments,
+    head: entries.filter(({ seq }) => seq <= manifest.headTo),
+    live: entries.filter(({ seq }) => manifest.live.includes(seq)),
+    tail: entries.filter(({ seq }) => seq >= manifest.tailFrom)
+  }
+}
+
+const isNoSmaller = (next: State, latest: State, counter: Counter): boolean =>
+  View.assemble(next, counter).tokens >= IncrementalView.assembleView(latest, counter).tokens

@@ -1,102 +1,109 @@
-/** One compression from its lease to its commit. The caller sees to it that no interrupt but shutdown reaches it. */
+/**
+ * One compression, from its lease to its commit. The caller runs it where no interrupt but shutdown reaches it; waiting
+ * for the lease and for the summarizer are the only interruptible parts.
+ */
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { type ModelError, InvalidSummary } from "../model/ModelError.ts"
-import type { Options as CompressionHooks } from "./CompressionHooks.ts"
+import * as CompressionHooks from "./CompressionHooks.ts"
 import type { CompressionPolicy } from "./CompressionPolicy.ts"
 import { CompressionFailed, CompressionResult, type Outcome } from "../session/CompressionResult.ts"
 import * as Ledger from "../ledger/Ledger.ts"
 import * as Plan from "./Plan.ts"
-import type { SessionId, State } from "../session/Session.ts"
+import { isAnswered, listNewestRequests } from "../session/openRequests.ts"
+import type { Segment, SessionId, State } from "../session/Session.ts"
 import { StoreError, type UnknownSession } from "../session/SessionError.ts"
-import type { Lease as StoreLease, SessionCounters, SessionStore } from "../store/SessionStore.ts"
-import type { Summarizer } from "../summary/Summarizer.ts"
+import type { Lease, SessionCounters, SessionStore } from "../store/SessionStore.ts"
+import type { Summarizer, Summary } from "../summary/Summarizer.ts"
 import { type Counter, calibrated } from "../message/Tokens.ts"
-import type * as View from "../view/View.ts"
 import * as LogLines from "../audit/logLines.ts"
-import * as OpenRequests from "../session/openRequests.ts"
-import * as DraftCommit from "./draftCommit.ts"
-import { chargeWork, runInSlices, foldInSlices, awaitBudget } from "../concurrency/eventLoopBudget.ts"
+import { awaitBudget, chargeWork, foldInSlices, runInSlices } from "../concurrency/eventLoopBudget.ts"
 import * as IncrementalView from "../view/incrementalView.ts"
-import * as RunHooks from "./runHooks.ts"
 import type { Held, Leases } from "../store/holdLease.ts"
 import type { Progress } from "../summary/progress.ts"
 import * as SegmentTree from "../handoff/segmentTree.ts"
 import { monotonicMillis } from "../concurrency/monotonicClock.ts"
 
-export interface Environment {
+export interface OperationEnvironment {
   readonly store: SessionStore["Type"]
   readonly counters: SessionCounters["Type"]
-  readonly summarizer: Context.Tag.Service<Summarizer>
+  readonly summarizer: Summarizer["Type"]
   readonly counter: Counter
   readonly policy: CompressionPolicy
   readonly leases: Leases
-  readonly hooks: CompressionHooks
+  readonly hooks: CompressionHooks.Hooks
 }
 
-export interface CompressionRequest {
+/** One compression that was asked for or begun in the background. */
+export interface Operation {
   readonly sessionId: SessionId
   readonly operationId: string
-  /** Two orders with one key want the same. */
+  /** Equal for two operations whose result would be the same. */
   readonly key: string
   /** Redacted. */
   readonly focus: string | null
-  /** Tokens of the step's system prompt and tools, if a step asks. */
+  /** Tokens of the system prompt and tools of the step that asks; undefined if no step does. */
   readonly overhead: number | undefined
-  /** The model the window is of, if it was named. */
+  /** The model whose window is to be kept, if the caller named one. */
   readonly model: string | undefined
   readonly isUrgent: boolean
   readonly onStarted: (messages: number, tokens: number) => Effect.Effect<void>
   readonly onProgress: (progress: Progress) => Effect.Effect<void>
 }
 
-export type Failure = UnknownSession | StoreError | CompressionFailed
-
-export const runOperation = (
-  env: Environment,
-  order: CompressionRequest
-): Effect.Effect<CompressionResult, Failure> => {
-  const request = { name: "operation", holder: order.operationId } as const
-  const work = (held: Held) => Effect.uninterruptible(underLease(env, order, held))
-  return Effect.interruptible(env.leases.using(order.sessionId, request, work))
+/** How an operation ended. `coveredTokens` are those of the messages this process summarized, 0 if it did not. */
+export interface OperationEnd {
+  readonly result: CompressionResult
+  readonly coveredTokens: number
 }
 
-const underLease = Effect.fnUntraced(function* (
-  env: Environment,
-  order: CompressionRequest,
+export type OperationFailure = UnknownSession | StoreError | CompressionFailed
+
+/** Waits for the session's lease, then joins what an equal operation of another process has done, or compresses. */
+export const runOperation = (
+  env: OperationEnvironment,
+  operation: Operation
+): Effect.Effect<OperationEnd, OperationFailure> => {
+  const request = { name: "operation", holder: operation.operationId } as const
+  const work = (held: Held) => Effect.uninterruptible(joinOrCompress(env, operation, held))
+  return Effect.interruptible(env.leases.using(operation.sessionId, request, work))
+}
+
+/** Turns the result of an operation into that of a caller who joined it. */
+export const joinResult = (result: CompressionResult): CompressionResult =>
+  result.outcome === "committed" || result.outcome === "degraded" ? { ...result, outcome: "joined" } : result
+
+const joinOrCompress = Effect.fnUntraced(function* (
+  env: OperationEnvironment,
+  operation: Operation,
   { lease, waitedFor }: Held
 ) {
-  const other = waitedFor === undefined ? undefined : yield* readOutcome(env, waitedFor, order.key)
-  if (other !== undefined) {
-    yield* LogLines.logJoined(order.sessionId, other.operationId)
-    return "errors" in other ? yield* other : joinResult(other)
+  const published = waitedFor === undefined ? undefined : yield* readOutcome(env, waitedFor, operation.key)
+  if (published !== undefined) {
+    yield* LogLines.logJoined(operation.sessionId, published.operationId)
+    return "errors" in published ? yield* published : { result: joinResult(published), coveredTokens: 0 }
   }
-  const publish = (ended: CompressionResult | CompressionFailed) =>
-    env.store.publish({
-      sessionId: order.sessionId,
-      operationId: order.operationId,
-      requestKey: order.key,
-      outcome: encodeOutcome(ended)
-    })
-  const result = yield* Effect.tapErrorTag(compress(env, order, lease), "CompressionFailed", (failed) =>
-    // It failed whether or not others can read so.
-    Effect.ignoreLogged(publish(withoutQuotes(failed)))
+  return yield* compress(env, operation, lease).pipe(
+    Effect.tap(({ result }) => publish(env, operation, result)),
+    Effect.tapErrorTag("CompressionFailed", (failed) => publish(env, operation, failed))
   )
-  // Whoever waited finds the other outcomes as cheaply by planning itself. What is committed stays so, unread or not.
-  if (result.snapshotId !== null) yield* Effect.ignoreLogged(publish(withoutDetails(result)))
-  return result
 })
 
-const PublishedText = Schema.parseJson(Schema.Union(CompressionFailed, CompressionResult))
-/** An outcome as text, for the store. */
-export const encodeOutcome = Schema.encodeSync(PublishedText)
-export const decodeOutcome = Schema.decode(PublishedText)
+/**
+ * Publishes commits and failures to processes that wait for the lease; they find the other outcomes as cheaply by
+ * planning themselves. Best effort: the operation has ended as it has, whether or not others can read so.
+ */
+const publish = (env: OperationEnvironment, operation: Operation, ended: CompressionResult | CompressionFailed) => {
+  if (!("errors" in ended) && ended.snapshotId === null) return Effect.void
+  const { key: requestKey, operationId, sessionId } = operation
+  const outcome = encodeOutcome("errors" in ended ? withoutQuotes(ended) : withoutDetails(ended))
+  return Effect.ignoreLogged(env.store.publish({ sessionId, operationId, requestKey, outcome }))
+}
 
-/** Reads how an equal request of another process ended. */
-const readOutcome = (env: Environment, operationId: string, key: string) =>
+/** Reads how an equal operation of another process ended. */
+const readOutcome = (env: OperationEnvironment, operationId: string, key: string) =>
   Effect.flatMap(env.store.outcome(operationId, key), (text) =>
     text === null
       ? Effect.succeed(undefined)
@@ -106,7 +113,13 @@ const readOutcome = (env: Environment, operationId: string, key: string) =>
         )
   )
 
-/** Details may quote a rejected answer, no word of which is to reach the store. */
+const OutcomeText = Schema.parseJson(Schema.Union(CompressionFailed, CompressionResult))
+
+/** Encodes an outcome as text for the store. */
+export const encodeOutcome = Schema.encodeSync(OutcomeText)
+export const decodeOutcome = Schema.decode(OutcomeText)
+
+/** Drops details that may quote a rejected summary: none of its words may reach the store. */
 const withoutDetails = (result: CompressionResult): CompressionResult => ({
   ...result,
   attempts: result.attempts.map((attempt) => ({ ...attempt, detail: null }))
@@ -120,157 +133,224 @@ const withoutQuotes = ({ errors, operationId, sessionId }: CompressionFailed): C
   return new CompressionFailed({ sessionId, operationId, errors: errors.map(withoutQuote) })
 }
 
-/** What a caller is told whose equal request was already under way. */
-export const joinResult = (result: CompressionResult): CompressionResult =>
-  result.outcome === "committed" || result.outcome === "degraded" ? { ...result, outcome: "joined" } : result
+// ── under the lease: plan, summarize, commit ──
 
-const compress = Effect.fnUntraced(function* (env: Environment, order: CompressionRequest, lease: StoreLease) {
-  const { counter, counters, store, summarizer } = env
-  const { focus, operationId, sessionId } = order
-  const startedAt = yield* monotonicMillis
-  yield* awaitBudget
-  const state = yield* store.state(sessionId)
-  const before = measure(yield* runInSlices(IncrementalView.assembleInSlices(state, counter)), state, order)
-  yield* awaitBudget
-
-  const finish = (outcome: Outcome, about: Partial<CompressionResult>) =>
-    Effect.map(monotonicMillis, (now): CompressionResult => ({
-      sessionId,
-      operationId,
-      outcome,
-      reason: null,
-      model: null,
-      focus,
-      generation: state.generation,
-      snapshotId: null,
-      messagesBefore: before.messages,
-      messagesAfter: before.messages,
-      tokensBefore: before.tokens,
-      tokensAfter: before.tokens,
-      compressions: SegmentTree.countCompressions(state.segments),
-      modelCalls: 0,
-      tokensSpent: 0,
-      attempts: [],
-      budgetLeft: null,
-      ...about,
-      durationMs: now - startedAt
-    }))
-
-  const policy = inEstimates(env.policy, state, order)
-  const plan = yield* runInSlices(Plan.planInSteps({ state, policy, counter, overhead: before.overhead }))
-  if (plan._tag === "NothingToCompress") return yield* finish("nothing-to-compress", {})
-  if (plan._tag === "NoHeadroom") {
-    return yield* finish("no-headroom", { reason: "system prompt and tools leave no room in the window" })
-  }
-
-  const decision = yield* RunHooks.runBeforeHooks(env.hooks, leaving(order, plan))
-  if (decision._tag === "Defer") {
-    yield* LogLines.logDeferred(sessionId, operationId, decision.reason)
-    return yield* finish("deferred", { reason: decision.reason })
-  }
-
-  const { generation } = state
-  yield* LogLines.logStarted(sessionId, operationId, { ...before, generation, model: summarizer.model, focus })
-  yield* order.onStarted(plan.material.length, plan.coveredTokens)
-
-  return yield* Effect.gen(function* () {
-    const summary = yield* Effect.interruptible(
-      summarizer.summarize({
-        entries: plan.material,
-        tokens: plan.coveredTokens,
-        maxTokens: plan.summaryTokens,
-        focus,
-        requests: OpenRequests.listNewestRequests(plan.material),
-        isAnswered: OpenRequests.isAnswered(plan.toSeq, plan.live, state),
-        merges: plan.merges,
-        onExhausted: env.policy.onExhausted,
-        onProgress: order.onProgress,
-        onSpent: (spent) => Effect.ignoreLogged(counters.count(sessionId, spent))
-      })
-    ).pipe(Effect.mapError(({ errors }) => new CompressionFailed({ sessionId, operationId, errors })))
-    const { attempts, budgetLeft, modelCalls, tokensSpent } = summary
-    const spent = { attempts, budgetLeft, modelCalls, tokensSpent }
-
-    const covered = yield* Ledger.decode(yield* store.ledger(sessionId))
-    const known = yield* foldInSlices(plan.material, covered, (ledger, entry) => Ledger.add(ledger, [entry]))
-    yield* awaitBudget
-    const latest = yield* store.state(sessionId)
-    const isSuperseded = latest.generation !== state.generation
-    const drafted = yield* chargeWork(() =>
-      DraftCommit.draftCommit(order, { plan, summary, known, notes: decision.notes, latest }, counter)
-    )
-    if (!isSuperseded && drafted.isNoSmaller) {
-      return yield* finish("nothing-to-compress", { ...spent, reason: "the view would be no smaller" })
-    }
-
-    const { commit, condensed } = drafted
-    const committed = yield* Effect.either(
-      store.commit(lease, { ...commit, base: state.generation, ledger: Ledger.encode(commit.ledger) })
-    )
-    if (committed._tag === "Left") {
-      if (committed.left._tag === "StoreError") return yield* committed.left
-      const { message, superseded } = committed.left
-      return yield* finish(superseded ? "superseded" : "failed", { ...spent, reason: message })
-    }
-    yield* Effect.forEach(condensed, (parent) => LogLines.logCondensed(sessionId, operationId, parent), {
-      discard: true
-    })
-    const next = committed.right.state
-    const after = measure(yield* runInSlices(IncrementalView.assembleInSlices(next, counter)), next, order)
-    return yield* finish(summary.degraded === null ? "committed" : "degraded", {
-      ...spent,
-      reason: summary.degraded,
-      model: summary.model,
-      generation: committed.right.generation,
-      snapshotId: committed.right.snapshotId,
-      messagesAfter: after.messages,
-      tokensAfter: after.tokens,
-      compressions: SegmentTree.countCompressions(next.segments)
-    })
-  }).pipe(Effect.onExit((exit) => conclude(order, exit)))
-})
-
-/** Every started line has its end. */
-const conclude = (order: CompressionRequest, exit: Exit.Exit<CompressionResult, Failure>) =>
-  Exit.match(exit, {
-    onSuccess: (result) =>
-      result.outcome === "superseded" || result.outcome === "failed"
-        ? LogLines.logFailed(order.sessionId, order.operationId, result.reason ?? result.outcome)
-        : LogLines.logDone(result),
-    onFailure: (cause) =>
-      LogLines.logFailed(
-        order.sessionId,
-        order.operationId,
-        Cause.isInterruptedOnly(cause) ? "shutdown" : Cause.pretty(cause)
-      )
-  })
-
-const leaving = (
-  { focus, isUrgent, operationId, sessionId }: CompressionRequest,
-  { coveredTokens, material }: Plan.Compress
-) => ({
-  sessionId,
-  operationId,
-  entries: material,
-  tokens: coveredTokens,
-  focus,
-  isUrgent
-})
-
-/** The view as it costs now: messages, tokens as the provider would count them, and the fixed part of it. */
-const measure = (view: View.View, state: State, order: CompressionRequest) => {
-  const overhead = order.overhead ?? view.parts.system.tokens
-  const estimate = view.tokens - view.parts.system.tokens + overhead
-  return {
-    messages: view.messages.length,
-    tokens: calibrated(estimate, state.generation, state.usage, order.model),
-    overhead
-  }
+/** The session as an operation found it. */
+interface Baseline {
+  readonly operation: Operation
+  readonly state: State
+  readonly view: ViewSize
+  readonly startedAt: number
 }
 
-/** The policy in the units of the estimate: where the provider counts more than we do, the window is smaller. */
-const inEstimates = (policy: CompressionPolicy, { usage }: State, { model }: CompressionRequest): CompressionPolicy => {
+const compress = Effect.fnUntraced(function* (env: OperationEnvironment, operation: Operation, lease: Lease) {
+  const { focus, operationId, sessionId } = operation
+  const startedAt = yield* monotonicMillis
+  yield* awaitBudget
+  const state = yield* env.store.state(sessionId)
+  const view = yield* measureView(env, state, operation)
+  const baseline: Baseline = { operation, state, view, startedAt }
+  yield* awaitBudget
+
+  const policy = scalePolicy(env.policy, state, operation)
+  const input = { state, policy, counter: env.counter, overhead: view.overhead }
+  const plan = yield* runInSlices(Plan.planInSteps(input))
+  if (plan._tag === "NothingToCompress") return yield* endUnchanged(baseline, "nothing-to-compress", null)
+  if (plan._tag === "NoHeadroom") {
+    return yield* endUnchanged(baseline, "no-headroom", "system prompt and tools leave no room in the window")
+  }
+
+  const decision = yield* CompressionHooks.runBefore(env.hooks, describeLeaving(operation, plan))
+  if (decision._tag === "Defer") {
+    yield* LogLines.logDeferred(sessionId, operationId, decision.reason)
+    return yield* endUnchanged(baseline, "deferred", decision.reason)
+  }
+
+  const { messages, tokens } = view
+  const { generation } = state
+  yield* LogLines.logStarted(sessionId, operationId, {
+    messages,
+    tokens,
+    generation,
+    model: env.summarizer.model,
+    focus
+  })
+  yield* operation.onStarted(plan.material.length, plan.coveredTokens)
+  return yield* Effect.onExit(summarizeAndCommit(env, lease, baseline, plan, decision.notes), (exit) =>
+    logEnd(operation, exit)
+  )
+})
+
+const summarizeAndCommit = Effect.fnUntraced(function* (
+  env: OperationEnvironment,
+  lease: Lease,
+  baseline: Baseline,
+  plan: Plan.Compress,
+  notes: ReadonlyArray<string>
+) {
+  const summary = yield* summarize(env, baseline, plan)
+  const draft = yield* draftOnLatest(env, baseline, { plan, summary, notes })
+  const isSuperseded = draft.latest.generation !== baseline.state.generation
+  if (!isSuperseded && draft.isNoSmaller) {
+    return yield* endUnchanged(baseline, "nothing-to-compress", "the view would be no smaller", summary)
+  }
+  return yield* commit(env, lease, baseline, { plan, summary, draft })
+})
+
+const summarize = (env: OperationEnvironment, { operation, state }: Baseline, plan: Plan.Compress) => {
+  const { focus, operationId, sessionId } = operation
+  return env.summarizer
+    .summarize({
+      entries: plan.material,
+      tokens: plan.coveredTokens,
+      maxTokens: plan.summaryTokens,
+      focus,
+      requests: listNewestRequests(plan.material),
+      isAnswered: isAnswered(plan.toSeq, plan.live, state),
+      merges: plan.merges,
+      onExhausted: env.policy.onExhausted,
+      onProgress: operation.onProgress,
+      onSpent: (spent) => Effect.ignoreLogged(env.counters.count(sessionId, spent))
+    })
+    .pipe(
+      Effect.interruptible,
+      Effect.mapError(({ errors }) => new CompressionFailed({ sessionId, operationId, errors }))
+    )
+}
+
+/** Drafts the commit on the session's latest state: a turn may have gone on while the model wrote. */
+const draftOnLatest = Effect.fnUntraced(function* (
+  { counter, store }: OperationEnvironment,
+  { operation }: Baseline,
+  made: Pick<Plan.DraftInput, "plan" | "summary" | "notes">
+) {
+  const { sessionId } = operation
+  const covered = yield* Ledger.decode(yield* store.ledger(sessionId))
+  const ledger = yield* foldInSlices(made.plan.material, covered, (before, entry) => Ledger.add(before, [entry]))
+  yield* awaitBudget
+  const latest = yield* store.state(sessionId)
+  return yield* chargeWork(() => Plan.draftCommit(operation, { ...made, ledger, latest }, counter))
+})
+
+const commit = Effect.fnUntraced(function* (
+  env: OperationEnvironment,
+  lease: Lease,
+  baseline: Baseline,
+  { draft, plan, summary }: { readonly plan: Plan.Compress; readonly summary: Summary; readonly draft: Plan.Draft }
+) {
+  const { operation, state } = baseline
+  const committed = yield* Effect.either(env.store.commit(lease, { ...draft.commit, base: state.generation }))
+  if (committed._tag === "Left") {
+    if (committed.left._tag === "StoreError") return yield* committed.left
+    const { message, superseded } = committed.left
+    return yield* endUnchanged(baseline, superseded ? "superseded" : "failed", message, summary)
+  }
+  yield* Effect.forEach(
+    draft.condensed,
+    (parent) => LogLines.logCondensed(operation.sessionId, operation.operationId, parent),
+    { discard: true }
+  )
+  const { generation, snapshotId, state: next } = committed.right
+  const after = yield* measureView(env, next, operation)
+  const result = yield* makeResult(baseline, {
+    outcome: summary.degraded === null ? "committed" : "degraded",
+    reason: summary.degraded,
+    cost: summary,
+    model: summary.model,
+    generation,
+    snapshotId,
+    after,
+    segments: next.segments
+  })
+  return { result, coveredTokens: plan.coveredTokens }
+})
+
+// ── results ──
+
+type Cost = Pick<CompressionResult, "attempts" | "budgetLeft" | "modelCalls" | "tokensSpent">
+
+const NO_COST: Cost = { attempts: [], budgetLeft: null, modelCalls: 0, tokensSpent: 0 }
+
+/** Ends an operation that leaves the session as it was. */
+const endUnchanged = (
+  baseline: Baseline,
+  outcome: Exclude<Outcome, "committed" | "degraded" | "joined">,
+  reason: string | null,
+  cost: Cost = NO_COST
+): Effect.Effect<OperationEnd> => {
+  const { generation, segments } = baseline.state
+  const unchanged = { model: null, generation, snapshotId: null, after: baseline.view, segments }
+  return Effect.map(makeResult(baseline, { outcome, reason, cost, ...unchanged }), (result) => ({
+    result,
+    coveredTokens: 0
+  }))
+}
+
+const makeResult = (
+  { operation, startedAt, view }: Baseline,
+  ended: Pick<CompressionResult, "outcome" | "reason" | "model" | "generation" | "snapshotId"> & {
+    readonly cost: Cost
+    readonly after: ViewSize
+    readonly segments: ReadonlyArray<Segment>
+  }
+): Effect.Effect<CompressionResult> =>
+  Effect.map(monotonicMillis, (now) => ({
+    sessionId: operation.sessionId,
+    operationId: operation.operationId,
+    outcome: ended.outcome,
+    reason: ended.reason,
+    model: ended.model,
+    focus: operation.focus,
+    generation: ended.generation,
+    snapshotId: ended.snapshotId,
+    messagesBefore: view.messages,
+    messagesAfter: ended.after.messages,
+    tokensBefore: view.tokens,
+    tokensAfter: ended.after.tokens,
+    compressions: SegmentTree.countCompressions(ended.segments),
+    modelCalls: ended.cost.modelCalls,
+    tokensSpent: ended.cost.tokensSpent,
+    attempts: ended.cost.attempts,
+    budgetLeft: ended.cost.budgetLeft,
+    durationMs: now - startedAt
+  }))
+
+/** Logs the end of an operation, so that every `compression started` line has one. */
+const logEnd = ({ operationId, sessionId }: Operation, exit: Exit.Exit<OperationEnd, OperationFailure>) =>
+  Exit.match(exit, {
+    onSuccess: ({ result }) =>
+      result.outcome === "superseded" || result.outcome === "failed"
+        ? LogLines.logFailed(sessionId, operationId, result.reason ?? result.outcome)
+        : LogLines.logDone(result),
+    onFailure: (cause) =>
+      LogLines.logFailed(sessionId, operationId, Cause.isInterruptedOnly(cause) ? "shutdown" : Cause.pretty(cause))
+  })
+
+const describeLeaving = (
+  { focus, isUrgent, operationId, sessionId }: Operation,
+  { coveredTokens, material }: Plan.Compress
+): CompressionHooks.Leaving => ({ sessionId, operationId, entries: material, tokens: coveredTokens, focus, isUrgent })
+
+// ── sizes ──
+
+/** `tokens` as the provider would count them; `overhead` is the part of system prompt and tools. */
+interface ViewSize {
+  readonly messages: number
+  readonly tokens: number
+  readonly overhead: number
+}
+
+const measureView = ({ counter }: OperationEnvironment, state: State, operation: Operation): Effect.Effect<ViewSize> =>
+  Effect.map(runInSlices(IncrementalView.assembleInSlices(state, counter)), (view) => {
+    const overhead = operation.overhead ?? view.parts.system.tokens
+    const estimate = view.tokens - view.parts.system.tokens + overhead
+    const tokens = calibrated(estimate, state.generation, state.usage, operation.model)
+    return { messages: view.messages.length, tokens, overhead }
+  })
+
+/** Scales the window by estimated tokens per token of the provider, since the plan counts in estimates. */
+const scalePolicy = (policy: CompressionPolicy, { usage }: State, { model }: Operation): CompressionPolicy => {
   const factor = calibrated(1_000_000, -1, usage, model) / 1_000_000
-  const scaled = (tokens: number) => Math.floor(tokens / factor)
-  return { ...policy, contextLength: scaled(policy.contextLength), reservedOutput: scaled(policy.reservedOutput) }
+  const scale = (tokens: number) => Math.floor(tokens / factor)
+  return { ...policy, contextLength: scale(policy.contextLength), reservedOutput: scale(policy.reservedOutput) }
 }

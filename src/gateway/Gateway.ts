@@ -52,7 +52,8 @@ import * as View from "../view/View.ts"
  * @since 0.1.0
  * @category models
  */
-export interface Options extends Compressor.Options, Summarizer.SummarizerOptions, ModelClients.ModelClientsOptions {
+export interface Options
+  extends Compressor.CompressorOptions, Summarizer.SummarizerOptions, ModelClients.ModelClientsOptions {
   /** The pauses of a failing route: how long each lasts, and after how many failures. */
   readonly pauses?: RoutePause.Policy | undefined
   /** The routes of a task other than `compression`; default: those of `compression`. */
@@ -132,7 +133,7 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
      */
     readonly compress: (
       sessionId: SessionId,
-      request?: Compressor.Request
+      request?: Compressor.CompressionRequest
     ) => Effect.Effect<CompressionResult, UnknownSession | StoreError | CompressionFailed | InvalidPolicy>
     /**
      * Summarizes again, with a model, the segments that were extracted without one. Does nothing while every route is

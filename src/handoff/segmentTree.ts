@@ -3,7 +3,9 @@
  * segment may take, and which leave the view for recall. What stays keeps its bytes, so that the provider's prompt cache
  * stays warm up to the newest segment.
  */
+import * as Handoff from "./Handoff.ts"
 import type { Segment } from "../session/Session.ts"
+import type { Counter } from "../message/Tokens.ts"
 
 /** Neighbours of one level that become one of the next. */
 const FAN_IN = 4
@@ -125,3 +127,68 @@ const isCondensed = ({ level }: Segment): boolean => level > 0
 
 const sizeOfAll = (segments: Segments, { sizeOf }: Limits): number =>
   segments.reduce((sum, segment) => sum + sizeOf(segment), 0)
+
+/** Numbers the segments of an operation. Its id is a UUID; half of it is enough to tell it from all others. */
+export const makeSegmentId = (operationId: string, index: number): string =>
+  `seg_${operationId.replaceAll(/^op_|-/g, "").slice(0, 16)}${index === 0 ? "" : `_${index}`}`
+
+// ── tokens of a handoff ──
+
+/** Tokens of a view: the share of the handoff, and the least that one summary needs. */
+export interface HandoffShares {
+  readonly handoff: number
+  readonly segment: number
+}
+
+/** The ledger's part of the handoff's share. */
+const LEDGER_PART = 0.3
+
+/** Returns the tokens that the rendered ledger may take. */
+export const ledgerTokens = ({ handoff }: HandoffShares): number => Math.floor(LEDGER_PART * handoff)
+
+export const countHandoffTokens = (segments: Segments, ledger: string, counter: Counter): number =>
+  counter.message(Handoff.message({ segments, ledger, renderer: Handoff.RENDERER }))
+
+/**
+ * Returns the tokens to keep free for the handoff. A summary may take a quarter more than its share, and in a small
+ * window the frame takes more than the handoff's share.
+ */
+export const roomForHandoff = (shares: HandoffShares, counter: Counter): number =>
+  Math.max(
+    shares.handoff,
+    Math.ceil(1.25 * (shares.segment + countFrame(WIDEST, counter))) + countBesides(shares, counter)
+  )
+
+/** Returns what is left of the handoff for the segments, whatever the ledger takes. */
+export const limitSegments = (shares: HandoffShares, counter: Counter): Limits => ({
+  room: roomForHandoff(shares, counter) - countBesides(shares, counter),
+  least: shares.segment,
+  sizeOf: (segment) => segment.tokens + countFrame(segment, counter)
+})
+
+/** Counts the ledger's share and the frame of the whole. */
+const countBesides = (shares: HandoffShares, counter: Counter): number =>
+  ledgerTokens(shares) + countHandoffTokens([], "-", counter)
+
+/** Counts the line before a segment, and what rendering adds to its headings. */
+const countFrame = (segment: Segment, counter: Counter): number =>
+  countHandoffTokens([{ ...segment, text: HEADINGS }], "", counter) -
+  countHandoffTokens([], "", counter) -
+  counter.text(HEADINGS) +
+  1
+
+const HEADINGS = "### In progress\n### Blocked\n## Open work"
+
+/** The segment with the longest line before it. */
+const WIDEST: Segment = {
+  id: "seg_0123456789abcdef",
+  level: 0,
+  children: [],
+  fromSeq: 1_000_000,
+  toSeq: 1_000_000,
+  text: "",
+  tokens: 0,
+  degraded: "",
+  focus: null,
+  model: ""
+}

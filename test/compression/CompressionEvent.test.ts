@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Stream, TestClock } from "effect"
 import { ConnectionError } from "../../src/model/ModelError.ts"
-import { CompressionEvent, ended, notice } from "../../src/compression/CompressionEvent.ts"
+import { CompressionEvent, fromResult, notice } from "../../src/compression/CompressionEvent.ts"
 import type { CompressionResult, Outcome } from "../../src/session/CompressionResult.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
@@ -222,14 +222,14 @@ describe("the notice", () => {
       Joined({ ...operation, isWaitedFor: true }),
       "The next answer waits until the earlier part of this conversation is compressed."
     ],
-    [ended(result("committed"), false), saved],
-    [ended(result("committed", 7), true), saved],
+    [fromResult(result("committed"), false), saved],
+    [fromResult(result("committed", 7), true), saved],
     [
-      ended(result("committed", 8), false),
+      fromResult(result("committed", 8), false),
       `${saved} This has happened many times: where one piece of work ends and another begins, consider a reset.`
     ],
     [
-      ended(result("degraded"), false),
+      fromResult(result("degraded"), false),
       "Shortened the earlier part of this conversation without a model, as none could be reached: 1,212 messages are 23 now. A proper summary follows."
     ],
     [
@@ -237,21 +237,24 @@ describe("the notice", () => {
       "The earlier part of this conversation has its proper summary now."
     ],
     [
-      ended(result("no-headroom"), false),
+      fromResult(result("no-headroom"), false),
       "This conversation cannot be compressed: its instructions and tools alone leave no room. A model with a larger window, or fewer tools, would help."
     ],
-    [ended(result("nothing-to-compress"), false), null],
-    [ended(result("deferred"), false), null],
-    [ended(result("superseded"), false), null],
+    [fromResult(result("nothing-to-compress"), false), null],
+    [fromResult(result("deferred"), false), null],
+    [fromResult(result("superseded"), false), null],
     [
-      ended(result("failed"), false),
+      fromResult(result("failed"), false),
       "The earlier part of this conversation could not be compressed; nothing has changed."
     ],
     [
       Failed({ ...operation, reason: "ECONNREFUSED" }),
       "The earlier part of this conversation could not be compressed; nothing has changed."
     ],
-    [ended(result("joined"), true), "The next answer waits until the earlier part of this conversation is compressed."]
+    [
+      fromResult(result("joined"), true),
+      "The next answer waits until the earlier part of this conversation is compressed."
+    ]
   ]
   for (const [event, text] of notices) {
     it(`of ${event._tag}: ${text}`, () => assert.strictEqual(notice(event), text))

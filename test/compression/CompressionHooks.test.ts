@@ -30,7 +30,7 @@ const { Defer, Proceed } = CompressionHooks.Decision
 const noting = (...notes: ReadonlyArray<string>) => {
   const leavings: Array<CompressionHooks.Leaving> = []
   const results: Array<CompressionResult> = []
-  const hooks: CompressionHooks.Options = {
+  const hooks: CompressionHooks.Hooks = {
     before: (leaving) => Effect.sync(() => (leavings.push(leaving), Proceed({ notes }))),
     after: (result) => Effect.sync(() => void results.push(result))
   }

@@ -5,6 +5,7 @@ import * as CompressionPolicy from "../../src/compression/CompressionPolicy.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
 import * as Message from "../../src/message/Message.ts"
 import * as Plan from "../../src/compression/Plan.ts"
+import * as SegmentTree from "../../src/handoff/segmentTree.ts"
 import { findOpenRequests } from "../../src/session/openRequests.ts"
 import type { Logged, Segment, State } from "../../src/session/Session.ts"
 import { estimate } from "../../src/message/Tokens.ts"
@@ -26,9 +27,9 @@ import {
 import { problems } from "../support/providerShapes.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 
-const policyOf = (options: CompressionPolicy.Options) => Either.getOrThrow(CompressionPolicy.make(options))
+const policyOf = (options: CompressionPolicy.PolicyOptions) => Either.getOrThrow(CompressionPolicy.make(options))
 
-const planOf = (state: State, options: CompressionPolicy.Options) =>
+const planOf = (state: State, options: CompressionPolicy.PolicyOptions) =>
   Plan.make({ state, policy: policyOf(options), counter: estimate, overhead: overheadOf(state) })
 
 const overheadOf = ({ system }: State) => system.reduce((sum, { tokens }) => sum + tokens, 0)
@@ -47,8 +48,8 @@ const segmentOf = (id: string, plan: Plan.Compress, tokens: number): Segment => 
 /** The state after a commit of the largest summary and ledger a compression may make. */
 const commit = (log: ReadonlyArray<Logged>, state: State, plan: Plan.Compress): State => {
   const segment = segmentOf(`g${state.generation + 1}`, plan, plan.summaryTokens)
-  const ledger = "fact ".repeat(plan.shares.handoff).slice(0, 4 * Plan.ledgerRoom(plan.shares))
-  const { manifest, segments } = Plan.manifestOf(plan, state, { segment, condensed: [], ledger }, estimate)
+  const ledger = "fact ".repeat(plan.shares.handoff).slice(0, 4 * SegmentTree.ledgerTokens(plan.shares))
+  const { manifest, segments } = Plan.makeManifest(plan, state, { segment, condensed: [], ledger }, estimate)
   return stateOf(log, manifest, segments, state.generation + 1)
 }
 
@@ -116,7 +117,7 @@ const check = (log: ReadonlyArray<Logged>, state: State, plan: Plan.Compress): S
 const covers = (seq: number, { manifest }: State) => seq > manifest.headTo && seq < manifest.tailFrom
 
 /** Compresses as the log grows, as often as the plan allows, each time for the window given with the piece. */
-const live = (pieces: ReadonlyArray<readonly [ReadonlyArray<Entry>, CompressionPolicy.Options]>): number => {
+const live = (pieces: ReadonlyArray<readonly [ReadonlyArray<Entry>, CompressionPolicy.PolicyOptions]>): number => {
   let entries: ReadonlyArray<Entry> = []
   let base: State | undefined
   for (const [piece, options] of pieces) {
@@ -131,13 +132,13 @@ const live = (pieces: ReadonlyArray<readonly [ReadonlyArray<Entry>, CompressionP
 }
 
 /** Within the target, or nothing to take: no message since the last compression, or a result that may still come. */
-const mayStay = (state: State, options: CompressionPolicy.Options): boolean => {
+const mayStay = (state: State, options: CompressionPolicy.PolicyOptions): boolean => {
   const target = CompressionPolicy.shares(policyOf(options), overheadOf(state))?.target ?? 0
   const isPending = pendingSeq(state.tail.map((entry, i) => ({ ...entry, seq: i + 1 }))) !== undefined
   return conversation(state) <= target || state.tail.length === 0 || isPending
 }
 
-const options: FastCheck.Arbitrary<CompressionPolicy.Options> = FastCheck.record({
+const options: FastCheck.Arbitrary<CompressionPolicy.PolicyOptions> = FastCheck.record({
   contextLength: FastCheck.constantFrom(4_096, 4_096, 8_192, 32_000, 128_000, 2_000_000),
   protectFirstN: FastCheck.constantFrom(0, 1, 3, 3, 3, 5, 40),
   protectLastN: FastCheck.constantFrom(0, 1, 5, 20, 200)
@@ -229,7 +230,7 @@ describe("Fits: a view after a compression is within its target", () => {
 
 describe("the head", () => {
   const filler = Array.from({ length: 100 }, () => [request("more ".repeat(20)), says("word ".repeat(60))]).flat()
-  const headTo = (entries: ReadonlyArray<Entry>, options: Partial<CompressionPolicy.Options> = {}) => {
+  const headTo = (entries: ReadonlyArray<Entry>, options: Partial<CompressionPolicy.PolicyOptions> = {}) => {
     const plan = planOf(stateOf(logOf([...entries, ...filler])), { contextLength: 16_000, ...options })
     return plan._tag === "Compress" ? plan.headTo : -1
   }
@@ -269,7 +270,7 @@ describe("a head for a larger window", () => {
 })
 
 describe("the tail", () => {
-  const tailOf = (entries: ReadonlyArray<Entry>, options: Partial<CompressionPolicy.Options> = {}) => {
+  const tailOf = (entries: ReadonlyArray<Entry>, options: Partial<CompressionPolicy.PolicyOptions> = {}) => {
     const log = logOf(entries)
     const plan = planOf(stateOf(log), { contextLength: 16_000, ...options })
     return plan._tag === "Compress" ? log.slice(plan.tailFrom - 1) : []

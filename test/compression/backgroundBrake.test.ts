@@ -132,29 +132,36 @@ describe("a session that its conversation fills", () => {
   )
 })
 
-describe("what is known of how a session refills", () => {
+const onRequest = { _tag: "Asked" } as const
+const background = (seq: number) => ({ _tag: "Background", seq }) as const
+
+describe("how a session refills", () => {
   const gain = FastCheck.record({
-    covered: FastCheck.integer({ min: 0, max: 2_000 }),
-    target: FastCheck.constant(2_000),
-    isUnasked: FastCheck.boolean()
+    coveredTokens: FastCheck.integer({ min: 0, max: 2_000 }),
+    targetTokens: FastCheck.constant(2_000),
+    origin: FastCheck.constantFrom(onRequest, background(1))
   })
 
   it.prop(
-    "it is hopeless when the last three unasked covered less than a quarter of the target",
+    "it is held back when the last three background compressions covered less than a quarter of the target",
     [FastCheck.array(gain)],
     ([gains]) => {
       const refill = gains.reduce<BackgroundBrake.Refill | undefined>(
         (refill, gain, n) => BackgroundBrake.refillAfter(refill, gain, n),
         undefined
       )
-      const last = gains.findLastIndex(({ covered }) => covered >= 500)
-      const little = gains.slice(last + 1).filter(({ isUnasked }) => isUnasked)
+      const last = gains.findLastIndex(({ coveredTokens }) => coveredTokens >= 500)
+      const little = gains.slice(last + 1).filter(({ origin }) => origin._tag === "Background")
       assert.strictEqual(BackgroundBrake.isHeldBack(refill), little.length >= 3)
     }
   )
 
   it("its speed is what came between the first and the last of them", () => {
-    const gains = [400, 100, 200].map((covered) => ({ covered, target: 2_000, isUnasked: true }))
+    const gains = [400, 100, 200].map((coveredTokens) => ({
+      coveredTokens,
+      targetTokens: 2_000,
+      origin: background(1)
+    }))
     const refill = gains.reduce<BackgroundBrake.Refill | undefined>(
       (refill, gain, n) => BackgroundBrake.refillAfter(refill, gain, n * 30_000),
       undefined
@@ -162,13 +169,38 @@ describe("what is known of how a session refills", () => {
     assert.strictEqual(refill === undefined ? 0 : BackgroundBrake.refillPerMinute(refill), 300)
   })
 
-  it("of 10,000 sessions at most is anything known", () => {
-    const { isHopeless, note } = BackgroundBrake.make()
-    const useless = { covered: 0, target: 2_000, isUnasked: true }
+  it("of 10,000 sessions at most is anything known, the oldest are forgotten first", () => {
+    const { mayStart, noteGain } = BackgroundBrake.make()
+    const useless = { coveredTokens: 0, targetTokens: 2_000, origin: background(1) }
     const ids = Array.from({ length: 10_001 }, (_, n) => SessionId.make(`session ${n}`))
-    for (const id of ids) for (let n = 0; n < 3; n++) note(id, useless, n)
+    for (const id of ids) for (let n = 0; n < 3; n++) noteGain(id, useless, n)
     assert.deepStrictEqual(
-      ids.filter((id) => !isHopeless(id)),
+      ids.filter((id) => mayStart(id, 1)),
+      ids.slice(0, 1)
+    )
+  })
+})
+
+describe("a background compression that ended without a commit", () => {
+  it("is not begun again until the log grows or something is committed", () => {
+    const brake = BackgroundBrake.make()
+    brake.noteEnd(id, background(7), false)
+    assert.isFalse(brake.mayStart(id, 7))
+    assert.isTrue(brake.mayStart(id, 8))
+    brake.noteEnd(id, onRequest, false)
+    assert.isFalse(brake.mayStart(id, 7))
+    brake.noteEnd(id, onRequest, true)
+    assert.isTrue(brake.mayStart(id, 7))
+    brake.noteEnd(id, background(8), true)
+    assert.isTrue(brake.mayStart(id, 8))
+  })
+
+  it("is remembered of 10,000 sessions at most, the oldest are forgotten first", () => {
+    const { mayStart, noteEnd } = BackgroundBrake.make()
+    const ids = Array.from({ length: 10_001 }, (_, n) => SessionId.make(`session ${n}`))
+    for (const id of ids) noteEnd(id, background(7), false)
+    assert.deepStrictEqual(
+      ids.filter((id) => mayStart(id, 7)),
       ids.slice(0, 1)
     )
   })

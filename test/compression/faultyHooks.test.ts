@@ -19,7 +19,7 @@ describe("a hook at fault", () => {
     [
       "fails with what is no error",
       () => Effect.fail({ content: "Please look at part 3." }),
-      '"it failed with what is no Error"'
+      '"it failed with a value that is no Error"'
     ],
     ["fails with a tagged value", () => Effect.fail({ _tag: "DiskFull", content: "Please look" }), "DiskFull\n"],
     [
@@ -98,7 +98,7 @@ describe("a hook at fault", () => {
     [new ModelUnavailable({ route: "r", detail: "gone" })],
     [Scripted.hang]
   )
-  const outcomeWith = (hooks: CompressionHooks.Options, script: ReadonlyArray<Scripted.Outcome>) => {
+  const outcomeWith = (hooks: CompressionHooks.Hooks, script: ReadonlyArray<Scripted.Outcome>) => {
     const { layer, lines } = world(hooks, script)
     return Effect.gen(function* () {
       yield* importRounds()

@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
-import * as Fruitless from "../../src/compression/fruitless.ts"
 import * as KeyedSemaphore from "../../src/concurrency/keyedSemaphore.ts"
 import { SessionId } from "../../src/session/Session.ts"
 
@@ -30,24 +29,4 @@ describe("what is kept per session", () => {
       assert.strictEqual(permits.size(), 0)
     })
   )
-
-  it("a fruitless try is remembered until the log grows or something is gained", () => {
-    const fruitless = Fruitless.make()
-    const [id = SessionId.make("one")] = ids
-    fruitless.note(id, 7, false)
-    assert.isTrue(fruitless.isKnown(id, 7))
-    assert.isFalse(fruitless.isKnown(id, 8))
-    fruitless.note(id, 8, true)
-    assert.isFalse(fruitless.isKnown(id, 8))
-  })
-
-  it("the memory of fruitless tries is bounded, the oldest go first", () => {
-    const fruitless = Fruitless.make()
-    const many = Array.from({ length: 10_001 }, (_, n) => SessionId.make(`many ${n}`))
-    for (const id of many) fruitless.note(id, 1, false)
-    assert.deepStrictEqual(
-      [many[0], many[1], many.at(-1)].map((id) => id !== undefined && fruitless.isKnown(id, 1)),
-      [false, true, true]
-    )
-  })
 })

@@ -3,7 +3,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Logger, LogLevel, TestClock } from "effect"
 import { Compressor } from "../../src/compression/Compressor.ts"
 import { Gateway } from "../../src/gateway/Gateway.ts"
-import * as Fruitless from "../../src/compression/fruitless.ts"
 import type { Message } from "../../src/message/Message.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
@@ -89,14 +88,4 @@ describe("a session at rest", () => {
       }).pipe(Effect.provide(made))
     }).pipe(Effect.scoped, Effect.provide(silent))
   )
-
-  it("is one of 10,000 at most of which it is remembered that compressions gain nothing", () => {
-    const { isKnown, note } = Fruitless.make()
-    const all = ids(10_001)
-    for (const id of all) note(id, 7, false)
-    assert.deepStrictEqual(
-      all.filter((id) => !isKnown(id, 7)),
-      all.slice(0, 1)
-    )
-  })
 })

@@ -15,7 +15,7 @@ export const shown = Effect.flatMap(SessionStore, (store) => Effect.map(store.st
 
 /** A gateway with hooks, and the log lines it writes. */
 export const world = (
-  hooks: CompressionHooks.Options,
+  hooks: CompressionHooks.Hooks,
   script: ReadonlyArray<Scripted.Outcome> = [summary("x")],
   options: Partial<Gateway.Options> = {}
 ) => {

@@ -1,6 +1,6 @@
 /** A whole gateway on a temporary store, for tests: with a scripted model, or with a real one on the loopback. */
 import { Chunk, Effect, Layer, Logger, Stream } from "effect"
-import { Compressor, type Request as CompressionRequest } from "../../src/compression/Compressor.ts"
+import { Compressor, type CompressionRequest } from "../../src/compression/Compressor.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import type { StepOptions, Turn } from "../../src/gateway/Turn.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"

@@ -6,7 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import process from "node:process"
-import { type CompressionEvent, duration, progressShare } from "../../compression/CompressionEvent.ts"
+import { type CompressionEvent, formatDuration, progressShare } from "../../compression/CompressionEvent.ts"
 import { Compressor } from "../../compression/Compressor.ts"
 import type { CompressionResult } from "../../session/CompressionResult.ts"
 import type { SessionId } from "../../session/Session.ts"
@@ -91,7 +91,8 @@ const makeProgressPrinter = () => {
       return printNotice(`${formatCount(event.messages)} messages, ~${formatCount(event.tokens)} tokens`)
     if (event._tag !== "Progress") return Effect.void
     const { millisecondsLeft, tokensExpected, tokensWritten } = event
-    const left = millisecondsLeft === null || millisecondsLeft === 0 ? "" : `, about ${duration(millisecondsLeft)} left`
+    const left =
+      millisecondsLeft === null || millisecondsLeft === 0 ? "" : `, about ${formatDuration(millisecondsLeft)} left`
     if (canReplaceLine()) {
       const { color, width } = styleOf(process.stderr)
       const style = { color, width: Math.max(10, width - 30) }
