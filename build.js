@@ -5,7 +5,8 @@ import { chmodSync, readFileSync, rmSync } from "node:fs"
 import { resolve } from "node:path"
 import { build } from "esbuild"
 
-// Runtime dependencies stay imports; what only the command line needs is bundled, so that it is none.
+// Run-time dependencies stay imports. Packages that only the command line needs are bundled: the library does not depend
+// on them.
 const dependencies = ["better-sqlite3", "openai", "undici", "gpt-tokenizer"]
 
 // @effect/platform-node loads these only if they are there.

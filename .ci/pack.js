@@ -85,6 +85,26 @@ const checkLibrary = (project) => {
   }
 }
 
+/** Every public module is in the tarball with its types, and can be imported. GptTokenizer needs an optional peer. */
+const checkModules = (project) => {
+  const files = new Set(packed.files.map(({ path }) => `./${path}`))
+  const modules = Object.entries(readJson("package.json").exports).filter(([, target]) => typeof target === "object")
+  for (const [path, target] of modules) {
+    check(
+      Object.values(target).every((file) => files.has(file)),
+      `exports: ${path} leads to a file that is not there`
+    )
+  }
+  const paths = modules.map(([path]) => path).filter((path) => !path.endsWith("/GptTokenizer"))
+  const specifiers = paths.map((path) => `throughline${path.slice(1)}`)
+  run(
+    "node",
+    ["--input-type=module", "--eval", `for (const path of ${JSON.stringify(specifiers)}) await import(path)`],
+    project
+  )
+  console.log(`${modules.length} public modules, each with its types`)
+}
+
 const checkCommand = (project) => {
   const { checks } = JSON.parse(run("npx", ["--no-install", "throughline", "demo", "--json"], project))
   check(
@@ -186,6 +206,7 @@ try {
     npmInstall(project)
   }
   checkLibrary(project)
+  checkModules(project)
   checkCommand(project)
   checkLinks()
   const binding = folderOf(project, "better-sqlite3")
