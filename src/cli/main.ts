@@ -1,4 +1,7 @@
-/** The command line: `throughline COMMAND …`; exit 1 with one clear line for a failure, 2 for usage, 130 if interrupted. */
+/**
+ * The command line: `throughline COMMAND …`. A failure prints one line and exits with 1, a usage error with 2, an
+ * interrupt with 130.
+ */
 import * as Command from "@effect/cli/Command"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as NodeContext from "@effect/platform-node/NodeContext"
@@ -25,7 +28,7 @@ import * as Inspect from "./commands/inspect.ts"
 import * as Recall from "./commands/recall.ts"
 import * as Stats from "./commands/stats.ts"
 import * as Help from "./terminal/help.ts"
-import { printAnswer } from "./services.ts"
+import { printAnswer } from "./io.ts"
 import { ignoreWriteErrors, replaceControls, printNotice } from "./terminal/terminal.ts"
 
 ignoreWriteErrors()
@@ -55,7 +58,7 @@ const commands = [
 
 const pages = commands.map(Help.makePage)
 
-/** Each command on `console`. */
+/** The commands, which print to `console`. */
 const makeRootCommand = (console: Console.Console) =>
   Command.make("throughline").pipe(
     Command.withDescription(description),
@@ -66,18 +69,20 @@ const makeRootCommand = (console: Console.Console) =>
 const runCommand = (argv: ReadonlyArray<string>) => {
   const { version } = manifest
   const args = argv.slice(2)
-  if (Help.isHelpWanted(args)) {
+  if (Help.isHelpWanted(pages, args)) {
     return printAnswer(false, null, () => [Help.formatHelp(pages, `throughline ${version}: ${description}`, args)])
   }
-  // What the parser would say about a usage error, in several lines, `explain` says in one.
+  // Without the help option, which makes the parser print the help of all commands for a command that does not exist.
+  const call = argv.filter((arg) => !Help.isHelpOption(arg))
+  // Silences the parser, which explains a usage error in several lines: `printFailure` needs one.
   return Effect.consoleWith((console) =>
-    Command.run(makeRootCommand(console), { name: "throughline", version })(argv).pipe(
+    Command.run(makeRootCommand(console), { name: "throughline", version })(call).pipe(
       Effect.withConsole({ ...console, error: () => Effect.void })
     )
   )
 }
 
-/** One line; who interrupts knows that he did. */
+/** Prints one line. An interrupt needs none: the user caused it. */
 const printFailure = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
   if (Cause.isInterruptedOnly(cause)) return Effect.void
   const error = Cause.squash(cause)
@@ -95,7 +100,7 @@ const endProcess: Teardown = (exit, end) => end(Exit.isSuccess(exit) ? 0 : exitC
 
 runCommand(process.argv).pipe(
   Effect.tapErrorCause(printFailure),
-  // What a person should know is said; what happens inside is for who asks with --log-level.
+  // Log lines are printed only with `--log-level`. The commands print what a user needs to know.
   Logger.withMinimumLogLevel(LogLevel.None),
   Effect.provide(Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))),
   Effect.provide(NodeContext.layer),

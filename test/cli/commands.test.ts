@@ -101,14 +101,16 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
         }
         const page = yield* succeed(["compress", "--help"])
         assert.include(page, "throughline compress --db file [--focus topic] [--config file] [--json] <session>")
-        assert.match(page, /^ {2}--focus topic +what the summary should dwell on$/m)
+        assert.match(page, /^ {2}--focus topic +the topic that the summary should keep in most detail$/m)
         assert.notInclude(help + page, "\u001B")
+        assert.notInclude(yield* succeed(["audit", "--help"]), "repeated")
         assert.strictEqual((yield* succeed(["--version"])).trim(), manifest.version)
       })
     )
 
     const wrong: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
       [["compres"], /there is no command compres/],
+      [["list", "--help"], /there is no command list/],
       [["sessions"], /--db/],
       [["sessions", "--db", "x", "--loud"], /--loud/],
       [["view", "", "--db", "x"], /expected a session id/],
@@ -181,6 +183,9 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
         ["chat", "committed", 1, history.length, 0]
       )
       assert.match(compressed.stderr, /^throughline: .*works offline.*\n$/)
+      const key = yield* Cli.run(["compress", "chat", "--db", db], { env: { OPENAI_API_KEY: "sk-unused" } })
+      assert.strictEqual(key.code, 0, key.stderr)
+      assert.match(key.stderr, /^throughline: OPENAI_API_KEY is set .+ THROUGHLINE_MODEL .+ \(works offline\)\n$/)
 
       const view = yield* messages(yield* json(["view", "chat", "--db", db]))
       assert.strictEqual(view.length, messagesAfter)
@@ -523,7 +528,7 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
   })
 
   describe("config check", () => {
-    it.scoped("prints what is to be mended, a line each, and ends with 1", () =>
+    it.scoped("prints the problems, a line each, and ends with 1", () =>
       Effect.gen(function* () {
         const { write } = yield* workplace
         const file = write(
@@ -535,10 +540,10 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
           [fine.code, fine.stderr],
           [0, `throughline: ${file}: colour is not a setting and is ignored\n`]
         )
-        assert.match(fine.stdout, /: nothing to mend\nmain model: extractive, a window of 8,000 tokens\n/)
+        assert.match(fine.stdout, /: no problems\nmain model: extractive, a window of 8,000 tokens\n/)
         const wrong = write("wrong.yaml", `${offline}\ncompression: { threshold: 0.9, hard_threshold: 0.95 }`)
         const { code, stderr, stdout } = yield* Cli.run(["config", "check", wrong])
-        assert.deepStrictEqual([code, stderr], [1, `throughline: ${wrong}: 1 thing to mend\n`])
+        assert.deepStrictEqual([code, stderr], [1, `throughline: ${wrong}: 1 problem\n`])
         assert.match(stdout, /^compression\.threshold: .+; set it to 0\.787 or less\n$/)
         const json = yield* Cli.run(["config", "check", wrong, "--json"])
         assert.lengthOf(JSON.parse(json.stdout).findings, 1)

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Either, FastCheck, Redacted } from "effect"
+import type { ConfigError } from "../../src/cli/config/file.ts"
 import * as Settings from "../../src/cli/config/settings.ts"
 import type { ResolvedRoute as Route } from "../../src/model/Provider.ts"
 
@@ -15,11 +16,17 @@ auxiliary:
 const parse = (text: string, env: Settings.Environment = {}) => Settings.parseSettings(text, "config.yaml", env)
 const settings = (text: string, env: Settings.Environment = {}) => Either.getOrThrow(parse(text, env))
 
-const message = (result: Either.Either<Settings.Settings, Settings.ConfigError>) =>
+const message = (result: Either.Either<Settings.Settings, ConfigError>) =>
   Either.match(result, { onLeft: (error) => error.message, onRight: () => "accepted" })
 
 const short = (route: Route) =>
   [route.provider, route.model, route.baseUrl, Redacted.value(route.apiKey), route.api, route.contextLength].join(" ")
+
+/** No task of these tests calls a model. */
+const isOffline = ({ main, routes }: Settings.Settings) =>
+  [main, ...TASKS.flatMap(routes)].every(({ provider }) => provider === "embedded")
+
+const TASKS = ["compression", "flush_memories", "vision", "web_extract"]
 
 const seconds = (route: Route | undefined) => ({
   timeout: route && Duration.toSeconds(route.timeout),
@@ -39,7 +46,7 @@ describe("a whole file", () => {
     )
     assert.strictEqual(config.instructions, "Keep invoice numbers.")
     assert.isTrue(config.enabled)
-    assert.isFalse(config.offline)
+    assert.isFalse(isOffline(config))
     assert.deepStrictEqual(config.ignored, [])
   })
 
@@ -128,7 +135,7 @@ describe("what a file may leave out", () => {
     const config = settings(
       "{ model: { provider: embedded, context_length: 8000 }, auxiliary: { compression: { provider: main, timeout: 5 } } }"
     )
-    assert.isTrue(config.offline)
+    assert.isTrue(isOffline(config))
     assert.strictEqual(config.policy.contextLength, 8_000)
     assert.deepStrictEqual(
       config.routes("compression").map(({ provider }) => provider),
@@ -140,7 +147,7 @@ describe("what a file may leave out", () => {
     const config = settings(
       "auxiliary: { compression: { provider: openai, model: m, base_url: 'http://h/v1', api_key: k } }"
     )
-    assert.isFalse(config.offline)
+    assert.isFalse(isOffline(config))
     assert.deepStrictEqual(
       config.routes("compression").map(({ provider }) => provider),
       ["openai", "embedded"]
@@ -158,8 +165,8 @@ describe("what a file may leave out", () => {
   })
 
   it("keys left empty count as left out", () => {
-    assert.isTrue(settings("model:\ncompression:\n  threshold:\nauxiliary:\n  flush_memories:\n").offline)
-    assert.isTrue(settings("").offline)
+    assert.isTrue(isOffline(settings("model:\ncompression:\n  threshold:\nauxiliary:\n  flush_memories:\n")))
+    assert.isTrue(isOffline(settings("")))
   })
 
   it("unknown keys are reported, not refused", () => {
@@ -305,7 +312,7 @@ describe("without a file", () => {
 
   it("no key means offline", () => {
     const config = Either.getOrThrow(Settings.settingsFromEnvironment({ THROUGHLINE_MODEL: "m", OPENAI_API_KEY: "" }))
-    assert.isTrue(config.offline)
+    assert.isTrue(isOffline(config))
     assert.strictEqual(config.main.provider, "embedded")
     assert.deepStrictEqual(
       config.routes("compression").map(({ provider }) => provider),
@@ -320,9 +327,19 @@ describe("without a file", () => {
     )
   })
 
-  it("a key without a model is an error", () => {
+  it("a key without a model means offline, and that the model is missing", () => {
+    const fromKey = Either.getOrThrow(Settings.settingsFromEnvironment({ OPENAI_API_KEY: "k" }))
+    assert.deepStrictEqual([isOffline(fromKey), fromKey.lacksModelName], [true, true])
+    const fromFile = settings("compression: { threshold: 0.6 }", { OPENAI_API_KEY: "k" })
+    assert.deepStrictEqual([isOffline(fromFile), fromFile.lacksModelName], [true, true])
+    const chosen = settings("model: { provider: embedded }", { OPENAI_API_KEY: "k" })
+    assert.deepStrictEqual([isOffline(chosen), chosen.lacksModelName], [true, false])
+    assert.isFalse(Either.getOrThrow(Settings.settingsFromEnvironment({})).lacksModelName)
+  })
+
+  it("a key and a URL without a model is an error", () => {
     assert.strictEqual(
-      message(Settings.settingsFromEnvironment({ OPENAI_API_KEY: "k" })),
+      message(Settings.settingsFromEnvironment({ OPENAI_API_KEY: "k", OPENAI_BASE_URL: "http://h/v1" })),
       "environment: THROUGHLINE_MODEL: expected the name of a model"
     )
   })

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
-import * as Settings from "../../src/cli/config/settings.ts"
+import { checkConfig } from "../../src/cli/config/check.ts"
 
 const MODEL = "model: { default: m, base_url: 'http://h/v1', api_key: k, context_length: 272000 }"
 const OTHER = "provider: openai, model: n, base_url: 'http://n/v1', api_key: k"
 
-const check = (text: string) => Settings.checkConfig(`${MODEL}\n${text}`, "config.yaml", {})
+const check = (text: string) => checkConfig(`${MODEL}\n${text}`, "config.yaml", {})
 const told = (text: string) => check(text).findings.map(({ issue, path }) => `${path}: ${issue}`)
 
 describe("a config that is checked", () => {
@@ -18,7 +18,7 @@ describe("a config that is checked", () => {
     // The embedded summarizer calls nobody.
     "auxiliary: { compression: { provider: embedded, timeout: 1, context_length: 8000 } }"
   ]) {
-    it(`has nothing to mend in ${text === "" ? "what it does not say" : text}`, () => {
+    it(`has no problem: ${text === "" ? "an empty file" : text}`, () => {
       assert.deepStrictEqual(told(text), [])
       assert.isNotNull(check(text).settings)
     })
@@ -55,15 +55,15 @@ describe("a config that is checked", () => {
     ],
     [
       `auxiliary: { compression: { ${OTHER}, context_length: 32000 }, vision: { ${OTHER}, context_length: 8000 } }`,
-      "auxiliary.compression.context_length: 32,000 tokens are less than the main model's 272,000: what is sent is cut; " +
+      "auxiliary.compression.context_length: 32,000 tokens are less than the main model's 272,000: the conversation is cut to fit; " +
         "take a model whose window is as large",
-      "auxiliary.vision.context_length: 8,000 tokens are less than the main model's 272,000: what is sent is cut; " +
+      "auxiliary.vision.context_length: 8,000 tokens are less than the main model's 272,000: the conversation is cut to fit; " +
         "take a model whose window is as large"
     ],
     [
       `auxiliary: { compression: { ${OTHER} }, vision: { ${OTHER} } }`,
       "auxiliary.compression.context_length: 128,000 tokens are assumed and are less than the main model's 272,000: " +
-        "what is sent is cut; say its window if it is larger"
+        "the conversation is cut to fit; set its window if it is larger"
     ],
     [
       "compression: { threshold: 2 }\nauxiliary: { vision: { timeout: 1 } }",
@@ -93,7 +93,7 @@ describe("a config that is checked", () => {
     ([ratios, window]) => {
       const model = { default: "m", base_url: "http://h/v1", api_key: "k", context_length: window }
       const again = (compression: object) =>
-        Settings.checkConfig(JSON.stringify({ model, compression }), "config.yaml", {}).findings
+        checkConfig(JSON.stringify({ model, compression }), "config.yaml", {}).findings
       for (const { issue, path } of again(ratios)) {
         const [, value] = /set it to ([\d.]+) or less$/.exec(issue) ?? []
         if (value === undefined || path === null) continue

@@ -17,7 +17,7 @@ describe("throughline doctor", () => {
         assert.strictEqual(found.code, 1)
         assert.include(found.stdout, "closed-without-child  s0\n")
         assert.include(found.stdout, "  repair:  opens the session again")
-        assert.strictEqual(found.stderr, `throughline: ${file} has 1 damage\n`)
+        assert.strictEqual(found.stderr, `throughline: ${file} has 1 problem\n`)
         const dry = yield* Cli.run(["doctor", file, "--repair", "--dry-run"])
         assert.deepStrictEqual([dry.code, dump(file)], [1, before])
         const mended = yield* Cli.run(["doctor", file, "--repair"])

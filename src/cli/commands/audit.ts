@@ -9,7 +9,8 @@ import process from "node:process"
 import { setFlagsFromString } from "node:v8"
 import * as Audit from "../../audit/Audit.ts"
 import { systemErrorText } from "../../message/systemErrorText.ts"
-import { printAnswer, CommandError, jsonOption } from "../services.ts"
+import { CommandError, printAnswer } from "../io.ts"
+import { jsonOption } from "../options.ts"
 import { formatCount, printNotice, replaceControls, styleOf } from "../terminal/terminal.ts"
 import * as Timeline from "../audit/timeline.ts"
 import * as TimelineSvg from "../audit/timelineSvg.ts"
@@ -17,12 +18,12 @@ import * as TimelineSvg from "../audit/timelineSvg.ts"
 const logs = Args.text({ name: "log" }).pipe(
   Args.atLeast(1),
   Args.withDescription(
-    "log files of Hermes or of throughline, plain or gzip; several are one log, in the order of time"
+    "log files of Hermes or throughline, plain or gzip; several files are read as one log, in order of time"
   )
 )
 
 const running = Options.boolean("running").pipe(
-  Options.withDescription("the log is still being written: what is open at its end is no violation")
+  Options.withDescription("the log is still being written: an operation that is open at its end is no violation")
 )
 
 const svg = Options.text("svg").pipe(
@@ -33,7 +34,7 @@ const svg = Options.text("svg").pipe(
 
 export const command = Command.make("audit", { logs, json: jsonOption, running, svg }, ({ json, logs, running, svg }) =>
   Effect.gen(function* () {
-    // What a long log leaves behind is collected at once, not when it fills the memory there is.
+    // Makes the garbage of a long log be collected early instead of filling the memory first.
     setFlagsFromString("--optimize-for-size")
     const report = yield* Audit.files(logs, { isRunning: running })
     const timeline = Timeline.makeTimeline(report)
@@ -43,7 +44,9 @@ export const command = Command.make("audit", { logs, json: jsonOption, running, 
     if (report.verdict !== "clean") return yield* new CommandError({ message: formatVerdict(report) })
   })
 ).pipe(
-  Command.withDescription("Check from log lines alone that no id changed, no operations overlapped, nothing was lost")
+  Command.withDescription(
+    "Check from log lines alone that no id changed, no operations overlapped and nothing was lost"
+  )
 )
 
 const writeSvg = (file: string, timeline: Timeline.Timeline | undefined, title: string) =>
@@ -55,14 +58,14 @@ const writeSvg = (file: string, timeline: Timeline.Timeline | undefined, title: 
       })
 
 const formatReport = (report: Audit.Report, timeline: Timeline.Timeline | undefined): ReadonlyArray<string> => {
-  const untold = report.violations - report.findings.length
+  const more = report.violations - report.findings.length
   return [
     ...report.findings.flatMap(({ fault, lines, text }) => [
       `${fault}: ${replaceControls(text)}`,
       ...lines.map(({ file, line, text }) => `  ${file}:${line}: ${replaceControls(text)}`),
       ""
     ]),
-    ...(untold > 0 ? [`and ${formatCount(untold)} more`, ""] : []),
+    ...(more > 0 ? [`and ${formatCount(more)} more`, ""] : []),
     ...(timeline === undefined ? [] : [...Timeline.drawTimeline(timeline, styleOf(process.stdout)), ""]),
     `${formatVerdict(report)}: ${formatCounts(report)}`
   ]

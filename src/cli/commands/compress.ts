@@ -2,34 +2,23 @@
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import process from "node:process"
 import { type CompressionEvent, formatDuration, progressShare } from "../../compression/CompressionEvent.ts"
-import { Compressor } from "../../compression/Compressor.ts"
+import { Gateway } from "../../gateway/Gateway.ts"
 import type { CompressionResult } from "../../session/CompressionResult.ts"
 import type { SessionId } from "../../session/Session.ts"
-import { SessionStore } from "../../store/SessionStore.ts"
 import type { Settings } from "../config/settings.ts"
 import { drawProgress } from "../terminal/bars.ts"
-import {
-  printAnswer,
-  CommandError,
-  compressor,
-  configOption,
-  dbOption,
-  jsonOption,
-  sessionArg,
-  loadSettings,
-  SHUTDOWN_GRACE,
-  layerStore
-} from "../services.ts"
+import { CommandError, printAnswer } from "../io.ts"
+import { configOption, dbOption, jsonOption, sessionArg } from "../options.ts"
+import { layerGateway, loadSettings, SHUTDOWN_GRACE } from "../services.ts"
 import { canReplaceLine, formatCount, printNotice, replaceLine, styleOf } from "../terminal/terminal.ts"
 
 const focus = Options.text("focus").pipe(
   Options.withPseudoName("topic"),
-  Options.withDescription("what the summary should dwell on"),
+  Options.withDescription("the topic that the summary should keep in most detail"),
   Options.optional
 )
 
@@ -44,46 +33,50 @@ export const command = Command.make(
   { session: sessionArg, db: dbOption, focus, config: configOption, json: jsonOption },
   (args) =>
     Effect.gen(function* () {
-      const found = yield* loadSettings(args.config)
-      if (!found.enabled) {
+      const settings = yield* loadSettings(args.config)
+      if (!settings.enabled) {
         const file = Option.getOrElse(args.config, () => "environment")
         return yield* new CommandError({ message: `${file}: compression.enabled is false` })
       }
-      const result = yield* compressSession(args, found).pipe(
-        Effect.provide(compressor(found).pipe(Layer.provideMerge(layerStore(args.db))))
-      )
+      const result = yield* Effect.provide(compressSession(args, settings), layerGateway(args.db, settings))
       yield* printAnswer(args.json, result, () => formatResult(result))
       if (result.outcome === "failed") {
         return yield* new CommandError({ message: result.reason ?? "the compression failed" })
       }
     })
-).pipe(Command.withDescription("Replace the middle of a session by a handoff"))
+).pipe(Command.withDescription("Replace the middle of a session with a short handoff"))
 
-const compressSession = (order: CompressArguments, settings: Settings) =>
+const compressSession = ({ focus, json, session }: CompressArguments, settings: Settings) =>
   Effect.gen(function* () {
-    const { compress, events } = yield* Compressor
+    const { compress, events, view } = yield* Gateway
     const [route] = settings.routes("compression")
-    yield* Effect.flatMap(SessionStore, (sessions) => sessions.state(order.session))
+    // An unknown session fails before anything is printed.
+    yield* view(session)
     if (route === undefined || route.provider === "embedded") {
-      yield* printNotice("throughline: no model configured, using the embedded summarizer (works offline)")
-    } else if (!order.json) yield* showProgress(`compressing ${order.session} with ${route.model}`, events)
-    return yield* compress(order.session, { focus: Option.getOrUndefined(order.focus) }).pipe(
+      yield* printNotice(`throughline: ${explainOffline(settings)}, using the embedded summarizer (works offline)`)
+    } else if (!json) yield* showProgress(`compressing ${session} with ${route.model}`, events)
+    return yield* compress(session, { focus: Option.getOrUndefined(focus) }).pipe(
       Effect.onInterrupt(() =>
         printNotice(`throughline: interrupted, waiting up to ${SHUTDOWN_GRACE} for the compression under way`)
       )
     )
   }).pipe(Effect.scoped)
 
+const explainOffline = ({ lacksModelName }: Settings): string =>
+  lacksModelName
+    ? "OPENAI_API_KEY is set but THROUGHLINE_MODEL is not (set it, e.g. to gpt-5.5, to use a model)"
+    : "no model configured"
+
 const showProgress = (what: string, events: Stream.Stream<CompressionEvent>) =>
   Effect.gen(function* () {
     yield* printNotice(`${what} …`)
     yield* Effect.addFinalizer(() => replaceLine(""))
     yield* Effect.forkScoped(Stream.runForEach(events, makeProgressPrinter()))
-    // It listens before anything begins.
+    // Lets the subscription start before the first event.
     yield* Effect.yieldNow()
   })
 
-/** A bar while the model writes; a line for each quarter where lines cannot change. */
+/** Draws a bar while the model writes. Where lines cannot be replaced, prints a line for each quarter. */
 const makeProgressPrinter = () => {
   let quarters = 0
   return (event: CompressionEvent): Effect.Effect<void> => {
@@ -98,9 +91,9 @@ const makeProgressPrinter = () => {
       const style = { color, width: Math.max(10, width - 30) }
       return replaceLine(`${drawProgress(tokensWritten, tokensExpected, style)} ${progressShare(event)} %${left}`)
     }
-    const passed = Math.floor(progressShare(event) / 25)
-    if (passed === quarters) return Effect.void
-    quarters = passed
+    const quartersNow = Math.floor(progressShare(event) / 25)
+    if (quartersNow === quarters) return Effect.void
+    quarters = quartersNow
     return printNotice(`${progressShare(event)} % written${left}`)
   }
 }

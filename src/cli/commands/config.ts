@@ -6,11 +6,14 @@ import * as ValidationError from "@effect/cli/ValidationError"
 import * as Effect from "effect/Effect"
 import process from "node:process"
 import * as CompressionPolicy from "../../compression/CompressionPolicy.ts"
-import { checkConfig, type CheckedConfig, type Settings } from "../config/settings.ts"
-import { printAnswer, CommandError, jsonOption, printIgnoredKeys, readTextFile } from "../services.ts"
+import { checkConfig, type CheckedConfig } from "../config/check.ts"
+import type { Settings } from "../config/settings.ts"
+import { CommandError, printAnswer, readTextFile } from "../io.ts"
+import { jsonOption } from "../options.ts"
+import { printIgnoredKeys } from "../services.ts"
 import { formatCount } from "../terminal/terminal.ts"
 
-const file = Args.text({ name: "file" }).pipe(Args.withDescription("a config file, ours or a Hermes Agent's"))
+const file = Args.text({ name: "file" }).pipe(Args.withDescription("a config file of throughline or of a Hermes Agent"))
 
 const checkCommand = Command.make("check", { file, json: jsonOption }, ({ file, json }) =>
   Effect.gen(function* () {
@@ -20,8 +23,9 @@ const checkCommand = Command.make("check", { file, json: jsonOption }, ({ file, 
       formatChecked(file, checked)
     )
     const { length } = checked.findings
-    if (length > 0)
-      yield* new CommandError({ message: `${file}: ${length} ${length === 1 ? "thing" : "things"} to mend` })
+    if (length > 0) {
+      return yield* new CommandError({ message: `${file}: ${length} ${length === 1 ? "problem" : "problems"}` })
+    }
   })
 ).pipe(Command.withDescription("Say what is wrong with a config file and what to do about it"))
 
@@ -34,13 +38,13 @@ export const command = Command.make("config", {}, () =>
 
 const formatChecked = (file: string, { findings, settings }: CheckedConfig): ReadonlyArray<string> =>
   findings.length === 0 && settings !== null
-    ? [`${file}: nothing to mend`, ...summarizeSettings(settings)]
+    ? [`${file}: no problems`, ...summarizeSettings(settings)]
     : findings.map(({ issue, path }) => (path === null ? issue : `${path}: ${issue}`))
 
 const summarizeSettings = ({ enabled, main, policy, routes }: Settings): ReadonlyArray<string> => [
   `main model: ${main.model}, a window of ${formatCount(main.contextLength)} tokens`,
   enabled
-    ? `compressed beside the turn from ${formatCount(CompressionPolicy.softLimit(policy))} tokens on, before a step from ` +
+    ? `compressed beside the turns from ${formatCount(CompressionPolicy.softLimit(policy))} tokens on, before a step from ` +
       `${formatCount(CompressionPolicy.hardLimit(policy))} on`
     : "not compressed: compression.enabled is false",
   `summaries by: ${routes("compression")

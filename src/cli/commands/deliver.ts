@@ -7,15 +7,16 @@ import * as Option from "effect/Option"
 import process from "node:process"
 import { buffer } from "node:stream/consumers"
 import type * as Message from "../../message/Message.ts"
-import { SessionStore } from "../../store/SessionStore.ts"
+import { Gateway } from "../../gateway/Gateway.ts"
 import * as Rows from "../../transcripts/rows.ts"
-import * as LogLines from "../../audit/logLines.ts"
 import { systemErrorText } from "../../message/systemErrorText.ts"
-import { printAnswer, CommandError, dbOption, jsonOption, sessionArg, layerStore, decodeUtf8 } from "../services.ts"
+import { CommandError, decodeUtf8, printAnswer } from "../io.ts"
+import { dbOption, jsonOption, sessionArg } from "../options.ts"
+import { layerQuietGateway } from "../services.ts"
 import { printNotice } from "../terminal/terminal.ts"
 
 const kind = Options.choice("kind", ["request", "notification"]).pipe(
-  Options.withDescription("a request is to be answered, a notification only to be known"),
+  Options.withDescription("a request wants an answer, a notification does not"),
   Options.withDefault("request")
 )
 
@@ -32,10 +33,9 @@ export const command = Command.make(
     Effect.gen(function* () {
       const message = yield* parseInput(yield* readStdin)
       const delivery = { kind: args.kind, key: Option.getOrUndefined(args.key) }
-      const receipt = yield* Effect.flatMap(SessionStore, (sessions) =>
-        sessions.deliver(args.session, message, delivery)
-      ).pipe(Effect.provide(layerStore(args.db, true)))
-      if (!receipt.duplicate) yield* LogLines.logBuffered(receipt, args.kind)
+      const receipt = yield* Effect.flatMap(Gateway, ({ deliver }) => deliver(args.session, message, delivery)).pipe(
+        Effect.provide(layerQuietGateway(args.db, true))
+      )
       yield* printAnswer(args.json, receipt, () => [
         `${receipt.duplicate ? "already delivered" : "delivered"} to ${receipt.sessionId} as arrival ${receipt.arrival}`
       ])
@@ -44,7 +44,7 @@ export const command = Command.make(
 
 const EMPTY = new CommandError({ message: "stdin: expected a message, found nothing" })
 
-/** Not the synchronous read: that would be deaf to Ctrl-C. */
+/** Reads asynchronously: a synchronous read would not react to Ctrl-C. */
 const readStdin = Effect.suspend(() => {
   const hint = process.stdin.isTTY ? printNotice("the message, then Ctrl-D:") : Effect.void
   const bytes = Effect.zipRight(
@@ -57,7 +57,7 @@ const readStdin = Effect.suspend(() => {
   return Effect.flatMap(bytes, (bytes) => decodeUtf8("stdin", bytes))
 })
 
-/** What begins like a JSON object must be a chat message; everything else is what a user says. */
+/** Text that begins like a JSON object must be a chat message. All other text is the content of a user message. */
 const parseInput = (text: string): Either.Either<Message.Message, Rows.ImportError | CommandError> => {
   if (text.trim() === "") return Either.left(EMPTY)
   return /^\s*\{\s*"/.test(text)

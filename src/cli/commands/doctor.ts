@@ -4,17 +4,18 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Doctor from "../../hermes/Doctor.ts"
-import { printAnswer, CommandError, jsonOption } from "../services.ts"
+import { CommandError, printAnswer } from "../io.ts"
+import { jsonOption } from "../options.ts"
 import { formatCount, replaceControls } from "../terminal/terminal.ts"
 
 const fileArg = Args.text({ name: "state-db" }).pipe(Args.withDescription("a Hermes database"))
 
 const repairOption = Options.boolean("repair").pipe(
-  Options.withDescription("mend what is found, after a backup; without it nothing is written")
+  Options.withDescription("repair the damage, after a backup; without it nothing is written")
 )
 
 const dryRunOption = Options.boolean("dry-run").pipe(
-  Options.withDescription("with --repair: say what it would do, and do nothing")
+  Options.withDescription("with --repair: say what it would do, but write nothing")
 )
 
 export const command = Command.make(
@@ -24,11 +25,11 @@ export const command = Command.make(
     Effect.gen(function* () {
       if (dryRun && !repair) return yield* new CommandError({ message: "--dry-run needs --repair" })
       const left = yield* repair ? repairFile(file, dryRun, json) : diagnoseFile(file, json)
-      if (left > 0) return yield* new CommandError({ message: `${file} has ${formatQuantity(left, "damage")}` })
+      if (left > 0) return yield* new CommandError({ message: `${file} has ${formatQuantity(left, "problem")}` })
     })
-).pipe(Command.withDescription("Find what earlier versions broke in a Hermes database, and mend it"))
+).pipe(Command.withDescription("Find damage that earlier versions left in a Hermes database, and repair it"))
 
-/** How many findings there are. */
+/** Prints the findings and returns their number. */
 const diagnoseFile = (file: string, json: boolean) =>
   Effect.gen(function* () {
     const report = yield* Doctor.diagnose(file)
@@ -41,7 +42,7 @@ const diagnoseFile = (file: string, json: boolean) =>
     return report.findings.length
   })
 
-/** How many findings are left. */
+/** Repairs the file and returns the number of findings that are left. */
 const repairFile = (file: string, dryRun: boolean, json: boolean) =>
   Effect.gen(function* () {
     const report = yield* Doctor.repair(file, { dryRun })

@@ -8,12 +8,14 @@ import * as Stream from "effect/Stream"
 import * as HermesExport from "../../hermes/export.ts"
 import { SessionId } from "../../session/Session.ts"
 import { SessionStore } from "../../store/SessionStore.ts"
-import { printAnswer, dbOption, jsonOption, SessionName, layerStore } from "../services.ts"
+import { printAnswer } from "../io.ts"
+import { dbOption, jsonOption, SessionName } from "../options.ts"
+import { layerStore } from "../services.ts"
 import { formatCount, replaceControls } from "../terminal/terminal.ts"
 
 const to = Options.text("to").pipe(
   Options.withPseudoName("file"),
-  Options.withDescription("a Hermes Agent's state.db, to which the sessions are added")
+  Options.withDescription("the state.db of a Hermes Agent, to which the sessions are added")
 )
 
 const chosen = Args.text({ name: "session" }).pipe(
@@ -38,7 +40,9 @@ export const command = Command.make("export", { sessions: chosen, db: dbOption, 
     const exported = yield* HermesExport.writeExport(args.to, leaving)
     yield* printAnswer(args.json, { sessions: exported }, () => exported.flatMap(formatExported).map(replaceControls))
   }).pipe(Effect.provide(layerStore(args.db)))
-).pipe(Command.withDescription("Add sessions to a Hermes Agent's database, all of them or none; without ids every one"))
+).pipe(
+  Command.withDescription("Add sessions to a Hermes Agent's database, all or none of them; without ids, every session")
+)
 
 const formatExported = ({
   messages,
@@ -51,6 +55,6 @@ const formatExported = ({
     ? [`of ${sessionId}: ${formatCount(notWhole)} messages have parts that Hermes has no column for`]
     : []),
   ...(undone > 0
-    ? [`of ${sessionId}: ${formatCount(undone)} undone messages left out, as its schema cannot hide them`]
+    ? [`of ${sessionId}: ${formatCount(undone)} undone messages left out, as the schema cannot hide them`]
     : [])
 ]

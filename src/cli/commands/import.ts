@@ -10,17 +10,19 @@ import { basename, extname } from "node:path"
 import { SessionId } from "../../session/Session.ts"
 import { type Histories, SessionStore } from "../../store/SessionStore.ts"
 import * as Transcripts from "../../transcripts/Transcripts.ts"
-import { printAnswer, CommandError, dbOption, jsonOption, readTextFile, SessionName, layerStore } from "../services.ts"
+import { CommandError, printAnswer, readTextFile } from "../io.ts"
+import { dbOption, jsonOption, SessionName } from "../options.ts"
+import { layerStore } from "../services.ts"
 import { formatCount, replaceControls } from "../terminal/terminal.ts"
 
 const file = Args.text({ name: "file" }).pipe(
-  Args.withDescription("chat messages, as JSON or JSONL, or a Hermes Agent's state.db")
+  Args.withDescription("chat messages as JSON or JSONL, or the state.db of a Hermes Agent")
 )
 
 const session = Options.text("session").pipe(
   Options.withPseudoName("id"),
   Options.withSchema(SessionName),
-  Options.withDescription("the id to import under; default: the file's own, else its name"),
+  Options.withDescription("the id to import under; default: the id in the file, else the file's name"),
   Options.optional
 )
 
@@ -28,7 +30,7 @@ const formats = ["auto", ...Transcripts.Format.literals] as const
 
 const format = Options.choice("format", formats).pipe(
   Options.withPseudoName("format"),
-  Options.withDescription(`what the file is: ${formats.join(", ")}`),
+  Options.withDescription(`the format of the file: ${formats.join(", ")}`),
   Options.withDefault("auto")
 )
 
@@ -49,27 +51,27 @@ export const command = Command.make("import", { file, db: dbOption, session, for
       ].map(replaceControls)
     )
   })
-).pipe(Command.withDescription("Import the sessions of a file, all of them or none"))
+).pipe(Command.withDescription("Import the sessions of a file, all or none of them"))
 
-/** Each session under an id of its own. */
+/** Gives each session an id: the one of `--session`, the one in the file, or the name of the file. */
 const assignSessionIds = (
   sessions: ReadonlyArray<Transcripts.ImportedSession>,
   file: string,
   given: Option.Option<SessionId>
 ): Either.Either<Histories, CommandError> =>
   Either.gen(function* () {
-    const fail = (message: string) => Either.left(new CommandError({ message: `${file} ${message}` }))
+    const failWith = (message: string) => Either.left(new CommandError({ message: `${file} ${message}` }))
     if (Option.isSome(given) && sessions.length > 1) {
-      return yield* fail(`holds ${sessions.length} sessions; --session names only one`)
+      return yield* failWith(`holds ${sessions.length} sessions; --session names only one`)
     }
     const histories: Array<Histories[number]> = []
-    for (const { messages, sessionId: its } of sessions) {
+    for (const { messages, sessionId: idInFile } of sessions) {
       const sessionId = Option.getOrNull(
-        Option.orElse(given, () => decodeSessionId(its ?? basename(file, extname(file))))
+        Option.orElse(given, () => decodeSessionId(idInFile ?? basename(file, extname(file))))
       )
-      if (sessionId === null) return yield* fail("names a session of more than 512 characters; give --session")
+      if (sessionId === null) return yield* failWith("names a session of more than 512 characters; give --session")
       if (histories.some((other) => other.sessionId === sessionId))
-        return yield* fail(`holds the session ${sessionId} twice`)
+        return yield* failWith(`holds the session ${sessionId} twice`)
       histories.push({ sessionId, messages })
     }
     return histories

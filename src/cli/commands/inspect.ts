@@ -1,4 +1,4 @@
-/** The commands that only look: `sessions`, `log`, `view`, `snapshots`, `snapshot`. */
+/** The commands that only read: `sessions`, `log`, `view`, `snapshots`, `snapshot`. */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Chunk from "effect/Chunk"
@@ -12,16 +12,9 @@ import { Tokens } from "../../message/Tokens.ts"
 import * as View from "../../view/View.ts"
 import { WINDOW } from "../config/settings.ts"
 import { type Part, drawWindow } from "../terminal/bars.ts"
-import {
-  printAnswer,
-  configOption,
-  dbOption,
-  explainOption,
-  jsonOption,
-  sessionArg,
-  loadSettings,
-  layerStore
-} from "../services.ts"
+import { printAnswer } from "../io.ts"
+import { configOption, dbOption, explainOption, jsonOption, sessionArg } from "../options.ts"
+import { layerStore, loadSettings } from "../services.ts"
 import { alignColumns, formatCount, styleOf } from "../terminal/terminal.ts"
 import { formatTranscript } from "../terminal/transcript.ts"
 
@@ -63,7 +56,7 @@ export const log = Command.make(
         )
       )
     })
-).pipe(Command.withDescription("Print every acknowledged message of a session, log then inbox"))
+).pipe(Command.withDescription("Print every acknowledged message of a session, first the log, then the inbox"))
 
 const describeEntry = ({ arrival, at, kind, message, seq, undone }: Acknowledged) => ({
   seq,
@@ -87,7 +80,7 @@ export const view = Command.make(
       )
       yield* printView(state, args, contextLength)
     })
-).pipe(Command.withDescription("Print what the model sees of a session, as chat messages"))
+).pipe(Command.withDescription("Print the chat messages that the model sees of a session"))
 
 export const snapshots = Command.make(
   "snapshots",
@@ -103,7 +96,7 @@ export const snapshots = Command.make(
           : alignColumns(found.map((s) => [s.snapshotId, `generation ${s.generation}`, `up to #${s.lastSeq}`]))
       )
     })
-).pipe(Command.withDescription("List the views a session has left behind"))
+).pipe(Command.withDescription("List the snapshots of a session, each a view before a compression"))
 
 const snapshotArg = Args.text({ name: "snapshot" }).pipe(Args.withDescription("the id of a snapshot"))
 
@@ -117,7 +110,7 @@ export const snapshot = Command.make(
       )
       yield* printView(state, { json, explain: false }, WINDOW)
     })
-).pipe(Command.withDescription("Print a view a session has left behind, as chat messages"))
+).pipe(Command.withDescription("Print the chat messages of a snapshot"))
 
 const printView = (state: State, flags: { readonly json: boolean; readonly explain: boolean }, contextLength: number) =>
   Effect.gen(function* () {
@@ -138,13 +131,16 @@ const printView = (state: State, flags: { readonly json: boolean; readonly expla
         ? [
             drawWindow(partsOfView(view), contextLength, styleOf(process.stdout)),
             ...segments.map((s) => `segment ${s.id}: ${s.fromSeq} to ${s.toSeq}, ~${s.tokens} tokens, ${s.model}`),
-            ...repairs.map((repair) => `repair ${JSON.stringify(repair)}`)
+            ...repairs.map(formatRepair)
           ]
         : [])
     ])
   })
 
-/** The parts of a view as a picture shows them; before the first compression all is one. */
+const formatRepair = ({ kind, seq, ...details }: View.Repair): string =>
+  [`repair ${kind} at #${seq}`, ...Object.entries(details).map(([name, value]) => `${name} ${value}`)].join(", ")
+
+/** The parts of a view as a bar shows them. Before the first compression the whole log is one part. */
 export const partsOfView = ({ generation, parts }: View.View): ReadonlyArray<Part> =>
   Object.entries(parts).map(([name, { tokens }]) => ({
     name: generation === 0 && name === "tail" ? "whole log" : name,

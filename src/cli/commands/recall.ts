@@ -1,4 +1,4 @@
-/** The commands that find again: `recall` and `expand`. */
+/** The commands that search a session and open what they find: `recall` and `expand`. */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -6,7 +6,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Recall from "../../recall/Recall.ts"
-import { printAnswer, CommandError, dbOption, jsonOption, sessionArg, layerStore } from "../services.ts"
+import { CommandError, printAnswer } from "../io.ts"
+import { dbOption, jsonOption, sessionArg } from "../options.ts"
+import { layerStore } from "../services.ts"
 import { showControls, formatTranscript } from "../terminal/transcript.ts"
 
 const queryArg = Args.text({ name: "query" }).pipe(
@@ -19,7 +21,7 @@ const limitOption = Options.integer("limit").pipe(
       message: () => ({ message: "expected --limit to be 1 to 1000", override: true })
     })
   ),
-  Options.withDescription("how many messages to find at most"),
+  Options.withDescription("the most messages to find"),
   Options.withDefault(10)
 )
 
@@ -42,7 +44,7 @@ export const recall = Command.make(
             )
       )
     })
-).pipe(Command.withDescription("Search everything a session has ever held"))
+).pipe(Command.withDescription("Search all messages of a session, also those that left the view"))
 
 const segmentArg = Args.text({ name: "segment" }).pipe(Args.withDescription("the id of a segment"))
 
@@ -56,4 +58,4 @@ export const expand = Command.make("expand", { id: segmentArg, db: dbOption, jso
       formatTranscript(entries.map(({ message, seq }) => ({ label: `#${seq} `, message })))
     )
   })
-).pipe(Command.withDescription("Print the messages a segment stands for"))
+).pipe(Command.withDescription("Print the messages that a segment stands for"))

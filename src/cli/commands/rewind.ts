@@ -2,14 +2,14 @@
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
-import * as Rewind from "../../gateway/rewind.ts"
-import { SessionStore } from "../../store/SessionStore.ts"
-import { Tokens } from "../../message/Tokens.ts"
-import { printAnswer, dbOption, jsonOption, sessionArg, layerStore } from "../services.ts"
+import { Gateway } from "../../gateway/Gateway.ts"
+import { printAnswer } from "../io.ts"
+import { dbOption, jsonOption, sessionArg } from "../options.ts"
+import { layerQuietGateway } from "../services.ts"
 import { formatCount } from "../terminal/terminal.ts"
 
 const seqArg = Args.integer({ name: "seq" }).pipe(
-  Args.withDescription("the last message to stay, as `throughline log` numbers them; 0 takes back all")
+  Args.withDescription("the last message to keep, as `throughline log` numbers them; 0 takes back all")
 )
 
 export const rewind = Command.make(
@@ -17,10 +17,9 @@ export const rewind = Command.make(
   { session: sessionArg, seq: seqArg, db: dbOption, json: jsonOption },
   ({ db, json, seq, session }) =>
     Effect.gen(function* () {
-      const counter = yield* Tokens
-      const { generation, undone } = yield* Effect.flatMap(SessionStore, (sessions) =>
-        Rewind.rewindSession(sessions, counter, session, seq)
-      ).pipe(Effect.provide(layerStore(db)))
+      const { generation, undone } = yield* Effect.flatMap(Gateway, ({ rewind }) => rewind(session, seq)).pipe(
+        Effect.provide(layerQuietGateway(db))
+      )
       yield* printAnswer(json, { sessionId: session, generation, undone }, () => [
         undone === 0
           ? `nothing to take back: session ${session} ends with #${seq}`
@@ -32,12 +31,12 @@ export const rewind = Command.make(
 
 export const reset = Command.make("reset", { session: sessionArg, db: dbOption, json: jsonOption }, (args) =>
   Effect.gen(function* () {
-    const { generation, snapshotId } = yield* Effect.flatMap(SessionStore, (sessions) =>
-      Rewind.resetSession(sessions, args.session)
-    ).pipe(Effect.provide(layerStore(args.db)))
+    const { generation, snapshotId } = yield* Effect.flatMap(Gateway, ({ reset }) => reset(args.session)).pipe(
+      Effect.provide(layerQuietGateway(args.db))
+    )
     yield* printAnswer(args.json, { sessionId: args.session, generation, snapshotId }, () => [
       `reset: session ${args.session}, generation ${generation}`,
       `the view before: ${snapshotId}`
     ])
   })
-).pipe(Command.withDescription("End the working context of a session; the log stays and can be searched"))
+).pipe(Command.withDescription("End the working context of a session; the log remains and can be searched"))

@@ -3,7 +3,9 @@ import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type { SessionStats } from "../../session/SessionStats.ts"
 import { SessionCounters } from "../../store/SessionStore.ts"
-import { printAnswer, dbOption, jsonOption, sessionArg, layerStore } from "../services.ts"
+import { printAnswer } from "../io.ts"
+import { dbOption, jsonOption, sessionArg } from "../options.ts"
+import { layerStore } from "../services.ts"
 import { formatCount, alignColumns } from "../terminal/terminal.ts"
 
 export const command = Command.make(
@@ -16,7 +18,7 @@ export const command = Command.make(
       )
       yield* printAnswer(json, stats, () => alignColumns(formatStats(stats)))
     })
-).pipe(Command.withDescription("Print what a session's compressions came to so far"))
+).pipe(Command.withDescription("Print the compression statistics of a session"))
 
 const formatStats = (stats: SessionStats): ReadonlyArray<ReadonlyArray<string>> => {
   const outcomes = Object.entries(stats.compressions).filter(([, n]) => n > 0)

@@ -1,20 +1,12 @@
-/**
- * The config file: its shape, and what is wrong with one that has another.
- *
- * @since 0.1.0
- */
+/** Reads a config file: its shape, the errors of a file of another shape, and the words of a Hermes Agent's file. */
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { LineCounter, parseDocument } from "yaml"
-import * as Hermes from "./hermes.ts"
 
 /**
  * The settings cannot be used as they are. `path` is the key at fault (`auxiliary.compression.timeout`) or the name of
  * an environment variable.
- *
- * @since 0.1.0
- * @category errors
  */
 export class ConfigError extends Schema.TaggedError<ConfigError>()("ConfigError", {
   file: Schema.String,
@@ -26,7 +18,7 @@ export class ConfigError extends Schema.TaggedError<ConfigError>()("ConfigError"
   }
 }
 
-/** A key may be left out, or left empty. The issue says what was expected and never shows the value: it may be a key. */
+/** A key that may be absent or empty. The issue says what was expected, never the value, which may be a secret. */
 const optionalSetting = <A, I>(schema: Schema.Schema<A, I>, expected: string) =>
   Schema.optionalWith(
     Schema.NullOr(schema).annotations({ message: () => ({ message: `expected ${expected}`, override: true }) }),
@@ -72,87 +64,72 @@ const Task = Schema.Struct({
   timeout: seconds,
   total_timeout: seconds
 })
-/**
- * The settings of one auxiliary task.
- *
- * @since 0.1.0
- * @category models
- */
-export type Task = typeof Task.Type
 
-/**
- * A config file as it was read: each value of the right type, nothing filled in. `model` is null if the file has none;
- * `ignored` are the key paths nobody looks at.
- *
- * @since 0.1.0
- * @category models
- */
+/** The settings of one auxiliary task. */
+export type TaskConfig = typeof Task.Type
+
+/** A config file as read: values have the right type, defaults are not filled in. `ignored` are unknown key paths. */
 export interface Config {
   readonly file: string
   readonly model: typeof Model.Type | null
   readonly compression: typeof Compression.Type
-  readonly auxiliary: ReadonlyMap<string, Task>
+  readonly auxiliary: ReadonlyMap<string, TaskConfig>
   readonly ignored: ReadonlyArray<string>
 }
 
-/**
- * Reads YAML or JSON, ours or a Hermes Agent's `config.yaml`; an empty file is a config without settings.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Reads YAML or JSON, of throughline or of a Hermes Agent. An empty file is a config without settings. */
 export const readConfig = (text: string, file: string): Either.Either<Config, ConfigError> =>
   Either.gen(function* () {
     const top = yield* expectMapping(yield* parseYaml(text, file), file, null)
-    const model = isUnset(top.model)
-      ? null
-      : yield* decodeSection(Model, Hermes.translateModel(top.model), file, "model")
+    const model = isUnset(top.model) ? null : yield* decodeSection(Model, translateModel(top.model), file, "model")
     const compression = yield* decodeSection(Compression, top.compression, file, "compression")
     const tasks = yield* expectMapping(top.auxiliary, file, "auxiliary")
-    const auxiliary = new Map<string, Task>()
+    const auxiliary = new Map<string, TaskConfig>()
     const ignored = [
-      ...unknownKeys(top, { model, compression, auxiliary }, null),
-      ...unknownKeys(model, Model.fields, "model"),
-      ...unknownKeys(compression, Compression.fields, "compression")
+      ...listUnknownKeys(top, { model, compression, auxiliary }, null),
+      ...listUnknownKeys(model, Model.fields, "model"),
+      ...listUnknownKeys(compression, Compression.fields, "compression")
     ]
     for (const [name, value] of Object.entries(tasks)) {
       const path = `auxiliary.${name}`
-      const translated = Hermes.translateTask(yield* expectMapping(value, file, path), path)
+      const translated = translateTask(yield* expectMapping(value, file, path), path)
       const task = yield* decodeSection(Task, translated.fields, file, path)
       auxiliary.set(name, task)
-      ignored.push(...translated.ignored, ...unknownKeys(task, Task.fields, path))
+      ignored.push(...translated.ignored, ...listUnknownKeys(task, Task.fields, path))
     }
     return { file, model, compression, auxiliary, ignored }
   })
 
-/** JSON is YAML. Without `prettyErrors`, which would quote the line at fault and a key with it. */
+/** Also parses JSON, a subset of YAML. `prettyErrors` would quote the faulty line, and with it perhaps a key. */
 const parseYaml = (text: string, file: string): Either.Either<unknown, ConfigError> => {
   const lineCounter = new LineCounter()
   const document = parseDocument(text, { lineCounter, prettyErrors: false })
   const [error] = document.errors
-  const fail = (issue: string) => new ConfigError({ file, path: null, issue })
+  const makeError = (issue: string) => new ConfigError({ file, path: null, issue })
   if (error !== undefined) {
-    return Either.left(fail(`line ${lineCounter.linePos(error.pos[0]).line}: expected YAML or JSON: ${error.code}`))
+    const { line } = lineCounter.linePos(error.pos[0])
+    return Either.left(makeError(`line ${line}: expected YAML or JSON: ${error.code}`))
   }
-  return Either.try({ try: (): unknown => document.toJS(), catch: () => fail("expected YAML whose aliases resolve") })
+  return Either.try({
+    try: (): unknown => document.toJS(),
+    catch: () => makeError("expected YAML whose aliases resolve")
+  })
 }
 
-/**
- * Whether a setting was left out or left empty.
- *
- * @since 0.1.0
- * @category predicates
- */
+/** True for a setting that is absent or left empty. */
 export const isUnset = (value: unknown): value is null | undefined | "" =>
   value === undefined || value === null || value === ""
 
-const expectMapping = (value: unknown, file: string, path: string | null): Either.Either<Mapping, ConfigError> => {
-  if (isUnset(value)) return Either.right({})
-  return Either.mapLeft(asMapping(value), () => new ConfigError({ file, path, issue: "expected a mapping" }))
-}
 type Mapping = { readonly [key: string]: unknown }
 
-const asMapping = Schema.decodeUnknownEither(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
+const isMapping = Schema.is(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
+
+const expectMapping = (value: unknown, file: string, path: string | null): Either.Either<Mapping, ConfigError> => {
+  if (isUnset(value)) return Either.right({})
+  return isMapping(value)
+    ? Either.right(value)
+    : Either.left(new ConfigError({ file, path, issue: "expected a mapping" }))
+}
 
 const decodeSection = <A, I>(schema: Schema.Schema<A, I>, value: unknown, file: string, path: string) =>
   Either.flatMap(expectMapping(value, file, path), (fields) =>
@@ -166,5 +143,38 @@ const decodeSection = <A, I>(schema: Schema.Schema<A, I>, value: unknown, file: 
     })
   )
 
-const unknownKeys = (value: object | null, known: object, path: string | null): ReadonlyArray<string> =>
+const listUnknownKeys = (value: object | null, known: object, path: string | null): ReadonlyArray<string> =>
   Object.keys(value ?? {}).flatMap((key) => (key in known ? [] : [path === null ? key : `${path}.${key}`]))
+
+const PROVIDERS: ReadonlyArray<unknown> = ["main", "openai", "openai-codex", "embedded"]
+
+/**
+ * Translates Hermes' section `model`, which may be the model's name alone or have the name as `model`. Any provider with
+ * a URL is called through the OpenAI API.
+ */
+const translateModel = (section: unknown): unknown => {
+  if (typeof section === "string") return { default: section }
+  if (!isMapping(section)) return section
+  const { model, ...rest } = section
+  const named = !isUnset(section.default) || isUnset(model) ? rest : { ...rest, default: model }
+  const isForeign = !isUnset(section.provider) && !PROVIDERS.includes(section.provider)
+  const isOpenAi = isForeign && (section.provider === "auto" || !isUnset(section.base_url))
+  return isOpenAi ? { ...named, provider: "openai" } : named
+}
+
+/**
+ * Translates a section of Hermes' `auxiliary`. Hermes' search for a provider (`auto`) ends at the main model, so `auto`
+ * means `main`. A provider known by its name alone cannot be called: the main model takes its place, and the name of its
+ * model is ignored.
+ */
+const translateTask = (
+  section: Mapping,
+  path: string
+): { readonly fields: Mapping; readonly ignored: ReadonlyArray<string> } => {
+  const { model, provider, ...rest } = section
+  if (isUnset(provider) || PROVIDERS.includes(provider)) return { fields: section, ignored: [] }
+  if (!isUnset(section.base_url)) return { fields: { ...section, provider: "openai" }, ignored: [] }
+  if (provider === "auto") return { fields: { ...section, provider: "main" }, ignored: [] }
+  const ignored = ["provider", ...(isUnset(model) ? [] : ["model"])].map((key) => `${path}.${key}`)
+  return { fields: { ...rest, provider: "main" }, ignored }
+}

@@ -1,107 +1,50 @@
-/**
- * The settings of the command line: from a YAML or JSON file, or from the environment alone.
- *
- * @since 0.1.0
- */
+/** The settings of the command line, from a config file or from the environment alone. */
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
-import { isSameRoute } from "../../model/Provider.ts"
 import * as CompressionPolicy from "../../compression/CompressionPolicy.ts"
-import type { ResolvedRoute as Route } from "../../model/Provider.ts"
-import { type Finding, findProblems } from "./findings.ts"
-import { type Config, ConfigError, isUnset, readConfig, type Task } from "./file.ts"
+import { isSameRoute, type ResolvedRoute as Route } from "../../model/Provider.ts"
+import { type Config, ConfigError, isUnset, readConfig, type TaskConfig } from "./file.ts"
 
-export { ConfigError } from "./file.ts"
-
-/**
- * What the command line works with. `main` is the route of the conversation itself, the embedded one if nothing says
- * where its model is; `ignored` are the key paths of the file that mean nothing here; `offline` says that no route needs a network.
- *
- * @since 0.1.0
- * @category models
- */
+/** The settings that commands work with. */
 export interface Settings {
   readonly policy: CompressionPolicy.CompressionPolicy
   readonly enabled: boolean
+  /** The route of the conversation itself; the embedded summarizer's if no model is configured. */
   readonly main: Route
-  /** The task's own route, then the main one, each place once; the embedded summarizer always answers and ends the list. */
+  /** The task's own route, then the main one unless they are the same. The embedded summarizer has none behind it. */
   readonly routes: (task: string) => ReadonlyArray<Route>
-  /** What a task may take over all its calls; null if the file does not say. */
+  /** The time limit for all calls of a task together; null if the file sets none. */
   readonly totalTimeout: (task: string) => Duration.Duration | null
-  /** The user's own guidance for every summary; null if there is none. */
+  /** Guidance of the user for every summary; null if there is none. */
   readonly instructions: string | null
+  /** Key paths of the file that are no settings. */
   readonly ignored: ReadonlyArray<string>
-  readonly offline: boolean
+  /** True if the environment has an API key but names no model, so that the key is not used. */
+  readonly lacksModelName: boolean
 }
 
-/**
- * The environment, of which `OPENAI_API_KEY`, `OPENAI_BASE_URL` and `THROUGHLINE_MODEL` are looked at.
- *
- * @since 0.1.0
- * @category models
- */
+/** Of the environment, `OPENAI_API_KEY`, `OPENAI_BASE_URL` and `THROUGHLINE_MODEL` are read. */
 export type Environment = { readonly [name: string]: string | undefined }
 
-/**
- * The settings of a file. What its `model` leaves out is taken from the environment.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Parses the settings of a file. The environment supplies what the section `model` leaves out. */
 export const parseSettings = (text: string, file: string, env: Environment): Either.Either<Settings, ConfigError> =>
   Either.flatMap(readConfig(text, file), (config) => resolveSettings(config, env))
 
 /**
- * What is to be mended in a file, which may be more than what keeps it from being used; `settings` is null where
- * something does.
- *
- * @since 0.1.0
- * @category models
- */
-export interface CheckedConfig {
-  readonly settings: Settings | null
-  readonly findings: ReadonlyArray<Finding>
-  readonly ignored: ReadonlyArray<string>
-}
-
-/**
- * Looks for thresholds that are out of order or useless, timeouts in which no model can answer, and auxiliary models
- * with a smaller window than the main one.
- *
- * @since 0.1.0
- * @category getters
- */
-export const checkConfig = (text: string, file: string, env: Environment): CheckedConfig =>
-  Either.match(readConfig(text, file), {
-    onLeft: ({ issue, path }) => ({ settings: null, findings: [{ path, issue }], ignored: [] }),
-    onRight: (config) => {
-      const found = resolveSettings(config, env)
-      return { settings: Either.getOrNull(found), findings: findProblems(config, found), ignored: config.ignored }
-    }
-  })
-
-/**
- * The settings without a file: the OpenAI API if there is an `OPENAI_API_KEY`, another that speaks it if there is an
- * `OPENAI_BASE_URL` as well, else the embedded summarizer.
- *
- * @since 0.1.0
- * @category constructors
+ * The settings without a file: the OpenAI API if there are an `OPENAI_API_KEY` and a `THROUGHLINE_MODEL`, another server
+ * that speaks it if there is an `OPENAI_BASE_URL`, else the embedded summarizer.
  */
 export const settingsFromEnvironment = (env: Environment): Either.Either<Settings, ConfigError> =>
   resolveSettings({ file: "environment", model: null, compression: {}, auxiliary: new Map(), ignored: [] }, env)
 
-/**
- * The window to assume if nobody says, in tokens: the smallest that current models have.
- *
- * @since 0.1.0
- * @category getters
- */
+/** The window to assume where none is configured, in tokens: the smallest of current models. */
 export const WINDOW = 128_000
 
 const OPENAI = "https://api.openai.com/v1"
 
-const resolveSettings = (config: Config, env: Environment): Either.Either<Settings, ConfigError> =>
+/** Fills in what a file leaves out. */
+export const resolveSettings = (config: Config, env: Environment): Either.Either<Settings, ConfigError> =>
   Either.gen(function* () {
     const { auxiliary, compression, file, ignored } = config
     const main = yield* resolveMainRoute(config, env)
@@ -116,7 +59,7 @@ const resolveSettings = (config: Config, env: Environment): Either.Either<Settin
         protectFirstN: compression.protect_first_n ?? undefined,
         protectLastN: compression.protect_last_n ?? undefined
       }),
-      ({ field, issue }) => new ConfigError({ file, path: policyPath(field), issue })
+      ({ field, issue }) => new ConfigError({ file, path: keyOfPolicyField(field), issue })
     )
     return {
       policy,
@@ -133,16 +76,16 @@ const resolveSettings = (config: Config, env: Environment): Either.Either<Settin
       },
       instructions: isUnset(compression.instructions) ? null : compression.instructions,
       ignored,
-      offline: [main, ...own.values()].every(({ provider }) => provider === "embedded")
+      lacksModelName: config.model === null && main.provider === "embedded" && !isUnset(env.OPENAI_API_KEY)
     }
   })
 
-const policyPath = (field: string): string =>
+const keyOfPolicyField = (field: string): string =>
   field === "contextLength"
     ? "model.context_length"
     : `compression.${field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`
 
-/** Where a model is, as far as somebody has said it. */
+/** How to call a model, as far as a file or the environment says. */
 interface Address {
   readonly model?: string | null | undefined
   readonly base_url?: string | null | undefined
@@ -158,11 +101,13 @@ const addressFromEnvironment = (env: Environment): Address => ({
 
 const resolveMainRoute = ({ file, model }: Config, env: Environment): Either.Either<Route, ConfigError> => {
   const limits = { contextLength: model?.context_length ?? WINDOW, ...resolveTimeouts("", undefined) }
-  const isSilent = isUnset(env.OPENAI_API_KEY) && isUnset(env.OPENAI_BASE_URL)
-  const isOffline = model === null ? isSilent : model.provider === "embedded"
+  // Many shells have an OPENAI_API_KEY for other programs: a key without the name of a model asks for nothing.
+  const isEnvironmentSilent =
+    isUnset(env.OPENAI_BASE_URL) && (isUnset(env.OPENAI_API_KEY) || isUnset(env.THROUGHLINE_MODEL))
+  const isOffline = model === null ? isEnvironmentSilent : model.provider === "embedded"
   if (isOffline) return Either.right({ ...EMBEDDED, ...limits })
   const provider = model?.provider === "openai-codex" ? model.provider : "openai"
-  // A key alone means OpenAI, as everywhere; a file that names a model must also say where the key may be sent.
+  // A key of the environment means OpenAI's own API. A file with a model must also say where to send the key.
   const address =
     model === null
       ? { ...addressFromEnvironment(env), base_url: firstSet(env.OPENAI_BASE_URL, OPENAI) }
@@ -177,7 +122,7 @@ const resolveMainRoute = ({ file, model }: Config, env: Environment): Either.Eit
 
 const resolveTaskRoute = (
   name: string,
-  task: Task,
+  task: TaskConfig,
   main: Route,
   file: string,
   env: Environment
@@ -187,9 +132,9 @@ const resolveTaskRoute = (
   const contextLength = task.context_length ?? (inherits ? main.contextLength : WINDOW)
   const limits = { contextLength, ...resolveTimeouts(name, task) }
   if (provider === "embedded") return Either.right({ ...EMBEDDED, ...limits })
-  // The environment's key belongs to the environment's URL and is sent nowhere else.
+  // The key of the environment is sent to the URL of the environment only.
   const rest = inherits
-    ? addressOf(main)
+    ? addressOfRoute(main)
     : isUnset(task.base_url)
       ? { ...addressFromEnvironment(env), model: null }
       : {}
@@ -199,7 +144,7 @@ const resolveTaskRoute = (
   )
 }
 
-const addressOf = (route: Route): Address => ({
+const addressOfRoute = (route: Route): Address => ({
   model: route.model,
   base_url: route.baseUrl,
   api_key: Redacted.value(route.apiKey),
@@ -225,12 +170,12 @@ const EMBEDDED = {
   api: "chat"
 } satisfies Omit<Route, keyof Limits>
 
-interface Fault {
-  readonly key: "model" | "base_url" | "api_key" | "api"
+interface AddressFault {
+  readonly key: keyof Address
   readonly issue: string
 }
 
-const VARIABLES: { readonly [K in Fault["key"]]: string | null } = {
+const VARIABLES: { readonly [K in keyof Address]-?: string | null } = {
   model: "THROUGHLINE_MODEL",
   base_url: "OPENAI_BASE_URL",
   api_key: "OPENAI_API_KEY",
@@ -241,15 +186,17 @@ const makeNetworkRoute = (
   provider: "openai" | "openai-codex",
   address: Address,
   limits: Limits
-): Either.Either<Route, Fault> => {
-  const fault = (key: Fault["key"], issue: string) => Either.left({ key, issue })
+): Either.Either<Route, AddressFault> => {
+  const failAt = (key: keyof Address, issue: string) => Either.left({ key, issue })
   const { api, api_key, base_url, model } = address
-  if (isUnset(model)) return fault("model", "expected the name of a model")
-  if (isUnset(base_url)) return fault("base_url", `expected a URL such as ${OPENAI}`)
-  if (!isHttpUrl(base_url)) return fault("base_url", "expected an http or https URL")
-  if (isUnset(api_key)) return fault("api_key", "expected a key (any text for a server that asks for none)")
-  if (!isHeaderText(api_key.trim())) return fault("api_key", "expected a key of plain ASCII letters, digits and signs")
-  if (provider === "openai-codex" && api === "chat") return fault("api", "expected responses, as openai-codex means it")
+  if (isUnset(model)) return failAt("model", "expected the name of a model")
+  if (isUnset(base_url)) return failAt("base_url", `expected a URL such as ${OPENAI}`)
+  if (!isHttpUrl(base_url)) return failAt("base_url", "expected an http or https URL")
+  if (isUnset(api_key)) return failAt("api_key", "expected a key (any text for a server that asks for none)")
+  if (!isHeaderText(api_key.trim())) return failAt("api_key", "expected a key of plain ASCII letters, digits and signs")
+  if (provider === "openai-codex" && api === "chat") {
+    return failAt("api", "expected responses, as openai-codex means it")
+  }
   return Either.right({
     provider,
     model,
@@ -264,10 +211,10 @@ const isHttpUrl = (url: string): boolean => URL.canParse(url) && /^https?:$/.tes
 
 const isHeaderText = (text: string): boolean => /^[\x20-\x7E]+$/.test(text)
 
-/** A summary takes longer than a glance at an image. */
+/** A summary takes longer than other tasks. */
 const resolveTimeouts = (
   task: string,
-  { timeout }: Pick<Task, "timeout"> = {}
+  { timeout }: Pick<TaskConfig, "timeout"> = {}
 ): Pick<Limits, "timeout" | "idleTimeout"> => {
   const seconds = timeout ?? (task === "compression" ? 300 : 120)
   return { timeout: Duration.seconds(seconds), idleTimeout: Duration.seconds(Math.min(60, seconds)) }

@@ -1,4 +1,4 @@
-/** What `--help` prints: each command with its description and its options, one line each. */
+/** Formats `--help`: each command with its description and its options, one line each. */
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Descriptor from "@effect/cli/CommandDescriptor"
 import * as HelpDoc from "@effect/cli/HelpDoc"
@@ -36,11 +36,16 @@ export const makePage = ({ descriptor }: { readonly descriptor: Descriptor.Comma
   }
 }
 
-/** Whether somebody asks for help rather than for work. */
-export const isHelpWanted = (args: ReadonlyArray<string>): boolean =>
-  args.length === 0 || args.includes("--help") || args.includes("-h")
+/** True for a call that asks for help on a command that exists, or on all of them. */
+export const isHelpWanted = (pages: ReadonlyArray<Page>, args: ReadonlyArray<string>): boolean => {
+  const [name = "--help"] = args
+  const isKnown = name.startsWith("-") || pages.some((page) => page.name === name)
+  return args.length === 0 || (isKnown && args.some(isHelpOption))
+}
 
-/** What is wrong with a call, in one line. `name` is its command, as far as there is one of that name. */
+export const isHelpOption = (arg: string): boolean => arg === "--help" || arg === "-h"
+
+/** Explains in one line what is wrong with a call. `name` is its first argument, perhaps a command. */
 export const explainUsageError = (
   error: ValidationError.ValidationError,
   pages: ReadonlyArray<Page>,
@@ -53,7 +58,7 @@ export const explainUsageError = (
   return `${issue}; usage: throughline ${page.usage}`
 }
 
-/** The help of the command that `args` begins with, or that of all. */
+/** The help of the command that `args` begin with, or of all commands. */
 export const formatHelp = (pages: ReadonlyArray<Page>, title: string, [name]: ReadonlyArray<string>): string => {
   const page = pages.find((page) => page.name === name)
   if (page !== undefined) {
@@ -66,12 +71,16 @@ export const formatHelp = (pages: ReadonlyArray<Page>, title: string, [name]: Re
 const listBlocks = (doc: HelpDoc.HelpDoc): ReadonlyArray<HelpDoc.HelpDoc> =>
   HelpDoc.isSequence(doc) ? [...listBlocks(doc.left), ...listBlocks(doc.right)] : [doc]
 
-/** The first paragraph tells the type, the last that an option is one: the usage says both. */
+/**
+ * The paragraphs of an option without those that the usage line already says: its type, that it is optional, and that
+ * it can be repeated.
+ */
 const describeOption = (about: HelpDoc.HelpDoc): string =>
   listBlocks(about)
     .slice(1)
     .map(plainText)
     .map((paragraph) => paragraph.replace(/^This setting is optional\.\s*(?:Defaults to: (.+))?$/, "$1"))
+    .map((paragraph) => paragraph.replace(/^This argument (?:must|may) be repeated .*$/, ""))
     .flatMap((paragraph, index) => (paragraph === "" ? [] : [index === 0 ? paragraph : `(default ${paragraph})`]))
     .join(" ")
 

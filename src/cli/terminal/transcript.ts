@@ -1,4 +1,4 @@
-/** Messages as a person reads them. */
+/** Formats messages for reading. */
 import * as Message from "../../message/Message.ts"
 
 export interface TranscriptLine {
@@ -6,7 +6,7 @@ export interface TranscriptLine {
   readonly message: Message.Message
 }
 
-/** A heading and the words of each message; tool calls by name and arguments. */
+/** Prints each message as a heading, its text, and its tool calls by name and arguments. */
 export const formatTranscript = (lines: ReadonlyArray<TranscriptLine>): ReadonlyArray<string> =>
   lines.flatMap(({ label, message }) => {
     const text = Message.text(message)
@@ -14,7 +14,7 @@ export const formatTranscript = (lines: ReadonlyArray<TranscriptLine>): Readonly
     return [`── ${label}${message.role} ──`, ...(text === "" ? [] : [text]), ...calls, ""].map(showControls)
   })
 
-/** Control characters of a message are shown, not obeyed by the terminal. */
+/** Replaces control characters with visible symbols, so that a message cannot steer the terminal. */
 export const showControls = (text: string): string =>
   text.replace(/\r\n/g, "\n").replace(/[^\P{Cc}\n\t]/gu, (control) => {
     const code = control.charCodeAt(0)

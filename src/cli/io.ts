@@ -1,0 +1,37 @@
+/** Reads the input of commands and prints their answers. */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import { readFileSync } from "node:fs"
+import { systemErrorText } from "../message/systemErrorText.ts"
+import { writeStdout } from "./terminal/terminal.ts"
+
+/** A command cannot go on. The user reads `message`, one line. */
+export class CommandError extends Schema.TaggedError<CommandError>()("CommandError", { message: Schema.String }) {}
+
+/** Prints the answer of a command on stdout: one JSON value, or the lines that `format` returns. */
+export const printAnswer = (
+  isJson: boolean,
+  value: unknown,
+  format: () => ReadonlyArray<string>
+): Effect.Effect<void, CommandError> =>
+  Effect.mapError(
+    writeStdout(isJson ? JSON.stringify(value) : format().join("\n")),
+    (cause) => new CommandError({ message: `cannot write the answer: ${systemErrorText(cause)}` })
+  )
+
+export const readTextFile = (file: string): Effect.Effect<string, CommandError> =>
+  Effect.flatMap(
+    Effect.try({
+      try: () => readFileSync(file),
+      catch: (cause) => new CommandError({ message: `cannot read ${file}: ${systemErrorText(cause)}` })
+    }),
+    (bytes) => decodeUtf8(file, bytes)
+  )
+
+/** Refuses other encodings, whose characters would be stored as replacement characters. */
+export const decodeUtf8 = (name: string, bytes: Uint8Array): Either.Either<string, CommandError> =>
+  Either.try({
+    try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
+    catch: () => new CommandError({ message: `${name}: expected text in UTF-8` })
+  })
