@@ -22,7 +22,9 @@ export const jsonOption = Options.boolean("json").pipe(
   Options.withDescription("print exactly one JSON value on stdout, everything else on stderr")
 )
 
-export const explainOption = Options.boolean("explain").pipe(Options.withDescription("say where everything comes from"))
+export const explainOption = Options.boolean("explain").pipe(
+  Options.withDescription("also print where each part comes from")
+)
 
 export const configOption = Options.text("config").pipe(
   Options.withPseudoName("file"),

@@ -11,6 +11,7 @@ import * as OpenAi from "../openai/OpenAi.ts"
 import type { StoreError } from "../session/SessionError.ts"
 import { inspectFile } from "../sqlite/file.ts"
 import * as Sqlite from "../sqlite/Sqlite.ts"
+import { SessionStore } from "../store/SessionStore.ts"
 import * as Settings from "./config/settings.ts"
 import { readTextFile } from "./io.ts"
 import { printNotice } from "./terminal/terminal.ts"
@@ -23,13 +24,17 @@ export const layerStore = (db: string, create = false) =>
     )
   )
 
+/** Runs an effect on the store of a database file. */
+export const useStore = <A, E, R>(db: string, use: (store: SessionStore["Type"]) => Effect.Effect<A, E, R>) =>
+  Effect.provide(Effect.flatMap(SessionStore, use), layerStore(db))
+
 /** Tells false for a file that is neither, so that the native store explains what the file is. */
 const isHermesDatabase = (db: string, create: boolean): Effect.Effect<boolean, StoreError> =>
   Effect.flatMap(Effect.isSuccess(inspectFile(db, create)), (isOurs) =>
     isOurs ? Effect.succeed(false) : Hermes.isDatabase(db)
   )
 
-/** How long an interrupted command waits for the compression that it began. */
+/** An interrupted command waits this long for the compression that it began. */
 export const SHUTDOWN_GRACE = "10 seconds"
 
 /** The gateway on a database file, for a command that compresses. */
@@ -43,13 +48,21 @@ export const layerGateway = (db: string, { instructions, policy, routes, totalTi
   }).pipe(Layer.provide([layerStore(db), OpenAi.layer]))
 
 /**
- * The gateway for a command that compresses nothing. It does not log that a compressor was opened: an audit takes that
- * line for the start of a process that compresses.
+ * Runs an effect that compresses nothing on the gateway of a database file. The gateway does not log that a compressor
+ * was opened: an audit takes that line for the start of a process that compresses.
  */
-export const layerQuietGateway = (db: string, create = false) =>
-  Gateway.layer({ policy: { contextLength: Settings.WINDOW }, routes: [] }).pipe(
-    Layer.provide([layerStore(db, create), OpenAi.layer]),
-    Layer.locally(FiberRef.currentMinimumLogLevel, LogLevel.None)
+export const useGateway = <A, E, R>(
+  db: string,
+  use: (gateway: Gateway.Gateway["Type"]) => Effect.Effect<A, E, R>,
+  create = false
+) =>
+  Effect.flatMap(Gateway.Gateway, use).pipe(
+    Effect.provide(
+      Gateway.layer({ policy: { contextLength: Settings.WINDOW }, routes: [] }).pipe(
+        Layer.provide([layerStore(db, create), OpenAi.layer]),
+        Layer.locally(FiberRef.currentMinimumLogLevel, LogLevel.None)
+      )
+    )
   )
 
 /** Reads the settings of `--config`, or of the environment. */

@@ -1,16 +1,16 @@
-/** What an audit draws: sessions downwards, time to the right, what contradicts itself in red. */
+/** The timeline of an audit: a row for each session, time to the right, violations in red. */
 import type { Report, Span } from "../../audit/Audit.ts"
 import { replaceControls, type Style } from "../terminal/terminal.ts"
 
-/** A session with its operations, and the times of what was found besides them. */
+/** A session with its operations, and the times of its violations. */
 export interface Row {
   readonly session: string
-  readonly spans: ReadonlyArray<Timed>
+  readonly spans: ReadonlyArray<TimeRange>
   readonly marks: ReadonlyArray<number>
 }
 
-/** Without an end it is drawn where it began. */
-export interface Timed {
+/** The times of an operation. One without an end is drawn at its start. */
+export interface TimeRange {
   readonly from: number
   readonly to: number
   readonly isFaulty: boolean
@@ -20,13 +20,13 @@ export interface Timeline {
   readonly rows: ReadonlyArray<Row>
   readonly from: number
   readonly to: number
-  /** Operations drawn are one in so many. */
+  /** Of operations without a violation, one in this many is drawn. */
   readonly oneSpanIn: number
 }
 
-/** Sessions with a violation first. Without a time in the lines there is nothing to draw. */
+/** Puts sessions with a violation first. Returns nothing if the log lines have no times. */
 export const makeTimeline = ({ findings, oneSpanIn, spans }: Report): Timeline | undefined => {
-  const bySession = new Map<string, { readonly spans: Array<Timed>; readonly marks: Array<number> }>()
+  const bySession = new Map<string, { readonly spans: Array<TimeRange>; readonly marks: Array<number> }>()
   const rowOf = (session: string) => {
     const row = bySession.get(session) ?? { spans: [], marks: [] }
     bySession.set(session, row)
@@ -48,7 +48,7 @@ const FAULTY = "!"
 const RED = 31
 const BLUE = 34
 
-/** As lines for a terminal; without colour the glyphs alone tell. */
+/** Draws the timeline as lines for a terminal. Without color only the glyphs tell violations apart. */
 export const drawTimeline = (
   { from, oneSpanIn, rows, to }: Timeline,
   { color, width }: Style
@@ -56,35 +56,35 @@ export const drawTimeline = (
   const shown = rows.slice(0, MOST_ROWS)
   const name = Math.min(NAME, Math.max(...shown.map(({ session }) => session.length)))
   const inner = Math.max(20, width - name - 2)
-  const column = (at: number) => Math.min(inner - 1, Math.floor(((at - from) / Math.max(1, to - from)) * inner))
+  const columnOf = (at: number) => Math.min(inner - 1, Math.floor(((at - from) / Math.max(1, to - from)) * inner))
   const begin = formatTime(from)
   const end = formatTime(to)
   return [
     `${" ".repeat(name + 2)}${begin}${end.padStart(Math.max(end.length + 1, inner - begin.length))}`,
     ...shown.map((row) =>
-      `${shortenSessionId(row.session, name).padEnd(name)}  ${drawRow(row, column, inner, color)}`.trimEnd()
+      `${shortenSessionId(row.session, name).padEnd(name)}  ${drawRow(row, columnOf, inner, color)}`.trimEnd()
     ),
     ...(rows.length > MOST_ROWS ? [`and ${rows.length - MOST_ROWS} more sessions`] : []),
     ...(oneSpanIn > 1 ? [`one in ${oneSpanIn} of the operations without a violation is drawn`] : [])
   ]
 }
 
-const drawRow = (row: Row, column: (at: number) => number, width: number, color: boolean): string => {
+const drawRow = (row: Row, columnOf: (at: number) => number, width: number, color: boolean): string => {
   const glyphs = Array.from({ length: width }, () => " ")
-  const fill = (from: number, to: number, glyph: string) => glyphs.fill(glyph, column(from), column(to) + 1)
-  for (const { from, isFaulty, to } of row.spans) if (!isFaulty) fill(from, to, CLEAN)
-  for (const { from, isFaulty, to } of row.spans) if (isFaulty) fill(from, to, FAULTY)
-  for (const at of row.marks) fill(at, at, FAULTY)
+  const fillColumns = (from: number, to: number, glyph: string) => glyphs.fill(glyph, columnOf(from), columnOf(to) + 1)
+  for (const { from, isFaulty, to } of row.spans) if (!isFaulty) fillColumns(from, to, CLEAN)
+  for (const { from, isFaulty, to } of row.spans) if (isFaulty) fillColumns(from, to, FAULTY)
+  for (const at of row.marks) fillColumns(at, at, FAULTY)
   const line = glyphs.join("")
   return color ? line.replaceAll(/█+|!+/g, (run) => paintRun(run, run.startsWith(FAULTY) ? RED : BLUE)) : line
 }
 
 const paintRun = (text: string, color: number): string => `\u001B[${color}m${text}\u001B[0m`
 
-const timesOfSpan = ({ from, isFaulty, to }: Span): ReadonlyArray<Timed> =>
+const timesOfSpan = ({ from, isFaulty, to }: Span): ReadonlyArray<TimeRange> =>
   from === null ? [] : [{ from, to: Math.max(from, to ?? from), isFaulty }]
 
-/** Both ends tell sessions apart: most ids begin with a date. */
+/** Keeps both ends of an id: most ids begin with a date, so that the start alone does not tell them apart. */
 export const shortenSessionId = (session: string, width: number): string => {
   const name = replaceControls(session)
   if (name.length <= width) return name
@@ -92,7 +92,7 @@ export const shortenSessionId = (session: string, width: number): string => {
   return `${name.slice(0, left)}…${name.slice(name.length - (width - 1 - left))}`
 }
 
-/** As the log has it, whose zone nobody knows; of the pretty logger there is only the time of the day. */
+/** Prints a time as the log has it, without a zone. The lines of the pretty logger have the time of day alone. */
 export const formatTime = (at: number): string =>
   new Date(at)
     .toISOString()

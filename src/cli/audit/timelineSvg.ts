@@ -1,4 +1,4 @@
-/** The timeline of an audit as an SVG. */
+/** Draws the timeline of an audit as an SVG. */
 import { formatTime, type Row, shortenSessionId, type Timeline } from "./timeline.ts"
 
 const WIDTH = 960

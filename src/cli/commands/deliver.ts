@@ -7,12 +7,11 @@ import * as Option from "effect/Option"
 import process from "node:process"
 import { buffer } from "node:stream/consumers"
 import type * as Message from "../../message/Message.ts"
-import { Gateway } from "../../gateway/Gateway.ts"
 import * as Rows from "../../transcripts/rows.ts"
 import { systemErrorText } from "../../message/systemErrorText.ts"
 import { CommandError, decodeUtf8, printAnswer } from "../io.ts"
 import { dbOption, jsonOption, sessionArg } from "../options.ts"
-import { layerQuietGateway } from "../services.ts"
+import { useGateway } from "../services.ts"
 import { printNotice } from "../terminal/terminal.ts"
 
 const kind = Options.choice("kind", ["request", "notification"]).pipe(
@@ -33,9 +32,7 @@ export const command = Command.make(
     Effect.gen(function* () {
       const message = yield* parseInput(yield* readStdin)
       const delivery = { kind: args.kind, key: Option.getOrUndefined(args.key) }
-      const receipt = yield* Effect.flatMap(Gateway, ({ deliver }) => deliver(args.session, message, delivery)).pipe(
-        Effect.provide(layerQuietGateway(args.db, true))
-      )
+      const receipt = yield* useGateway(args.db, ({ deliver }) => deliver(args.session, message, delivery), true)
       yield* printAnswer(args.json, receipt, () => [
         `${receipt.duplicate ? "already delivered" : "delivered"} to ${receipt.sessionId} as arrival ${receipt.arrival}`
       ])

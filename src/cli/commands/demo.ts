@@ -32,7 +32,7 @@ const formatEvent = (event: DemoEvent): ReadonlyArray<string> => {
   return DemoEvent.$match(event, {
     ReplayStarted: ({ messages, turns }) => [
       ...wrapWords(
-        `A scripted coding agent works through ${turns} turns, ${count(messages, "message")}, in a window of ` +
+        `A scripted coding agent works through ${turns} turns, ${formatQuantity(messages, "message")}, in a window of ` +
           `${formatCount(contextLength)} tokens. No model is called: the replies are written in advance, and the ` +
           `summary is an extract by the embedded summarizer, which pretends to take ${PRETENDED_DELAY} as a model would.`,
         width
@@ -48,7 +48,9 @@ const formatEvent = (event: DemoEvent): ReadonlyArray<string> => {
       return [line, ...wrapEvent(`turn ${turn} took ${formatCount(millisMeanwhile)} ms beside the compression`)]
     },
     CompressionStarted: ({ messages, tokens }) =>
-      wrapEvent(`over the soft threshold: summarizing ${count(messages, "message")}, ~${formatCount(tokens)} tokens`),
+      wrapEvent(
+        `over the soft threshold: summarizing ${formatQuantity(messages, "message")}, ~${formatCount(tokens)} tokens`
+      ),
     MessagesArrived: ({ messages }) => wrapEvent(`${messages} messages arrive meanwhile and are acknowledged at once`),
     CompressionCommitted: ({ result }) =>
       wrapEvent(`handoff ${result.outcome} after ${(result.durationMs / 1_000).toFixed(1)} s; no turn waited for it`)
@@ -58,19 +60,19 @@ const formatEvent = (event: DemoEvent): ReadonlyArray<string> => {
 /** Fills one screen at most, so that nothing of it has scrolled away when the demo ends. */
 const formatOutcome = (outcome: DemoOutcome): ReadonlyArray<string> => {
   const style = styleOf(process.stdout)
-  const wrap = (sentence: string) => wrapWords(sentence, style.width)
+  const wrapLine = (sentence: string) => wrapWords(sentence, style.width)
   const before = [
     "",
     ...drawBeforeAfter(partsOfView(outcome.before), partsOfView(outcome.after), contextLength, style),
-    ...formatSums(outcome).flatMap(wrap),
+    ...formatSums(outcome).flatMap(wrapLine),
     "",
     ...outcome.checks.map(({ holds, name }) => `${holds ? "✓" : "✗"} ${name}`),
     "",
-    ...wrap(`The handoff, by the ${outcome.result.model} summarizer, shortened:`)
+    ...wrapLine(`The handoff, by the ${outcome.result.model} summarizer, shortened:`)
   ]
   const after = [
     "",
-    ...wrap("Next, a session of yours (Claude Code, Codex, pi, JSONL):"),
+    ...wrapLine("Next, a session of yours (Claude Code, Codex, pi, JSONL):"),
     `  ${programName()} import CHAT.jsonl --db sessions.db`
   ]
   // The last row is the prompt of the shell.
@@ -104,9 +106,9 @@ const excerptHandoff = ({ after }: DemoOutcome, room: number, width: number): Re
   }).map((line) => (line.length + 2 > width ? `  ${line.slice(0, width - 3)}…` : `  ${line}`))
 }
 
-const count = (n: number, what: string): string => `${formatCount(n)} ${what}s`
+const formatQuantity = (n: number, what: string): string => `${formatCount(n)} ${what}s`
 
-/** How the user starts this program again: by its file in a checkout, by its name where it is installed. */
+/** The command that starts this program: its file in a checkout, its name where it is installed. */
 const programName = (): string => {
   const [, file = ""] = process.argv
   return basename(file) === "main.js" ? `node ${relative(process.cwd(), file)}` : "npx throughline"

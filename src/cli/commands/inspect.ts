@@ -7,20 +7,20 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import process from "node:process"
 import type { State } from "../../session/Session.ts"
-import { type Acknowledged, SessionStore } from "../../store/SessionStore.ts"
+import type { Acknowledged } from "../../store/SessionStore.ts"
 import { Tokens } from "../../message/Tokens.ts"
 import * as View from "../../view/View.ts"
 import { WINDOW } from "../config/settings.ts"
 import { type Part, drawWindow } from "../terminal/bars.ts"
 import { printAnswer } from "../io.ts"
 import { configOption, dbOption, explainOption, jsonOption, sessionArg } from "../options.ts"
-import { layerStore, loadSettings } from "../services.ts"
+import { loadSettings, useStore } from "../services.ts"
 import { alignColumns, formatCount, styleOf } from "../terminal/terminal.ts"
 import { formatTranscript } from "../terminal/transcript.ts"
 
 export const sessions = Command.make("sessions", { db: dbOption, json: jsonOption }, ({ db, json }) =>
   Effect.gen(function* () {
-    const found = yield* Effect.flatMap(SessionStore, (store) => store.sessions).pipe(Effect.provide(layerStore(db)))
+    const found = yield* useStore(db, (store) => store.sessions)
     yield* printAnswer(json, found, () =>
       found.length === 0
         ? ["no sessions"]
@@ -42,10 +42,7 @@ export const log = Command.make(
   { session: sessionArg, db: dbOption, explain: explainOption, json: jsonOption },
   ({ db, explain, json, session }) =>
     Effect.gen(function* () {
-      const entries = yield* Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.log(session))).pipe(
-        Effect.map(Chunk.toReadonlyArray),
-        Effect.provide(layerStore(db))
-      )
+      const entries = Chunk.toReadonlyArray(yield* useStore(db, (store) => Stream.runCollect(store.log(session))))
       const value = explain ? entries.map(describeEntry) : entries.map(({ message }) => message)
       yield* printAnswer(json, value, () =>
         formatTranscript(
@@ -75,9 +72,7 @@ export const view = Command.make(
       const contextLength = Option.isSome(args.config)
         ? (yield* loadSettings(args.config)).policy.contextLength
         : WINDOW
-      const state = yield* Effect.flatMap(SessionStore, (store) => store.state(args.session)).pipe(
-        Effect.provide(layerStore(args.db))
-      )
+      const state = yield* useStore(args.db, (store) => store.state(args.session))
       yield* printView(state, args, contextLength)
     })
 ).pipe(Command.withDescription("Print the chat messages that the model sees of a session"))
@@ -87,9 +82,7 @@ export const snapshots = Command.make(
   { session: sessionArg, db: dbOption, json: jsonOption },
   ({ db, json, session }) =>
     Effect.gen(function* () {
-      const found = yield* Effect.flatMap(SessionStore, (store) => store.snapshots(session)).pipe(
-        Effect.provide(layerStore(db))
-      )
+      const found = yield* useStore(db, (store) => store.snapshots(session))
       yield* printAnswer(json, found, () =>
         found.length === 0
           ? ["no snapshots: this is the first generation"]
@@ -105,9 +98,7 @@ export const snapshot = Command.make(
   { id: snapshotArg, db: dbOption, json: jsonOption },
   ({ db, id, json }) =>
     Effect.gen(function* () {
-      const state = yield* Effect.flatMap(SessionStore, (store) => store.snapshot(id)).pipe(
-        Effect.provide(layerStore(db))
-      )
+      const state = yield* useStore(db, (store) => store.snapshot(id))
       yield* printView(state, { json, explain: false }, WINDOW)
     })
 ).pipe(Command.withDescription("Print the chat messages of a snapshot"))

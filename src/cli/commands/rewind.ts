@@ -2,10 +2,9 @@
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
-import { Gateway } from "../../gateway/Gateway.ts"
 import { printAnswer } from "../io.ts"
 import { dbOption, jsonOption, sessionArg } from "../options.ts"
-import { layerQuietGateway } from "../services.ts"
+import { useGateway } from "../services.ts"
 import { formatCount } from "../terminal/terminal.ts"
 
 const seqArg = Args.integer({ name: "seq" }).pipe(
@@ -17,9 +16,7 @@ export const rewind = Command.make(
   { session: sessionArg, seq: seqArg, db: dbOption, json: jsonOption },
   ({ db, json, seq, session }) =>
     Effect.gen(function* () {
-      const { generation, undone } = yield* Effect.flatMap(Gateway, ({ rewind }) => rewind(session, seq)).pipe(
-        Effect.provide(layerQuietGateway(db))
-      )
+      const { generation, undone } = yield* useGateway(db, ({ rewind }) => rewind(session, seq))
       yield* printAnswer(json, { sessionId: session, generation, undone }, () => [
         undone === 0
           ? `nothing to take back: session ${session} ends with #${seq}`
@@ -31,9 +28,7 @@ export const rewind = Command.make(
 
 export const reset = Command.make("reset", { session: sessionArg, db: dbOption, json: jsonOption }, (args) =>
   Effect.gen(function* () {
-    const { generation, snapshotId } = yield* Effect.flatMap(Gateway, ({ reset }) => reset(args.session)).pipe(
-      Effect.provide(layerQuietGateway(args.db))
-    )
+    const { generation, snapshotId } = yield* useGateway(args.db, ({ reset }) => reset(args.session))
     yield* printAnswer(args.json, { sessionId: args.session, generation, snapshotId }, () => [
       `reset: session ${args.session}, generation ${generation}`,
       `the view before: ${snapshotId}`

@@ -16,7 +16,7 @@ export interface Settings {
   readonly routes: (task: string) => ReadonlyArray<Route>
   /** The time limit for all calls of a task together; null if the file sets none. */
   readonly totalTimeout: (task: string) => Duration.Duration | null
-  /** Guidance of the user for every summary; null if there is none. */
+  /** The user's guidance for every summary, or null. */
   readonly instructions: string | null
   /** Key paths of the file that are no settings. */
   readonly ignored: ReadonlyArray<string>
@@ -24,7 +24,7 @@ export interface Settings {
   readonly lacksModelName: boolean
 }
 
-/** Of the environment, `OPENAI_API_KEY`, `OPENAI_BASE_URL` and `THROUGHLINE_MODEL` are read. */
+/** Environment variables. Read are `OPENAI_API_KEY`, `OPENAI_BASE_URL` and `THROUGHLINE_MODEL`. */
 export type Environment = { readonly [name: string]: string | undefined }
 
 /** Parses the settings of a file. The environment supplies what the section `model` leaves out. */
@@ -85,7 +85,7 @@ const keyOfPolicyField = (field: string): string =>
     ? "model.context_length"
     : `compression.${field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`
 
-/** How to call a model, as far as a file or the environment says. */
+/** The address of a model as far as a file or the environment gives it. */
 interface Address {
   readonly model?: string | null | undefined
   readonly base_url?: string | null | undefined

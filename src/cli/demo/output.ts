@@ -1,8 +1,4 @@
-/**
- * What the tools of the demo's agent print: test runs, stack traces, logs, answers of the API, tables.
- *
- * @since 0.1.0
- */
+/** Output of the demo agent's tools: test runs, stack traces, logs, API answers, tables. */
 import type { Choices, Random } from "./random.ts"
 
 const cases: Choices<string> = [
@@ -36,12 +32,7 @@ const events: Choices<string> = [
 ]
 const regions: Choices<string> = ["DE", "FR", "AT", "NL", "IE", "ES", "IT", "SE", "PL", "DK"]
 
-/**
- * A test that failed: where, and what it saw.
- *
- * @since 0.1.0
- * @category models
- */
+/** A failed test: its place, and the value it received instead of the expected one. */
 export interface Failure {
   readonly test: string
   readonly line: number
@@ -50,10 +41,6 @@ export interface Failure {
   readonly received: number
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
 export const makeFailure = (random: Random, test: string): Failure => {
   const expected = random.between(100, 99_999)
   return {
@@ -65,12 +52,7 @@ export const makeFailure = (random: Random, test: string): Failure => {
   }
 }
 
-/**
- * The log of a test run over `files`, with the failure's stack trace if there is one.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Prints a test run over `files`, with the stack trace of the failure if there is one. */
 export const printTestRun = (
   random: Random,
   files: ReadonlyArray<string>,
@@ -116,12 +98,7 @@ const printTrace = (random: Random, failed: Failure, module: string): ReadonlyAr
   ` ❯ node_modules/effect/src/internal/fiberRuntime.ts:${random.between(1200, 1500)}:19`
 ]
 
-/**
- * `count` lines of structured logs.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Prints `count` lines of structured logs. */
 export const printLogs = (random: Random, count: number): string => {
   let millis = random.between(0, 3_000_000)
   return Array.from({ length: count }, () => {
@@ -138,12 +115,7 @@ export const printLogs = (random: Random, count: number): string => {
   }).join("\n")
 }
 
-/**
- * An answer of the tax API for an invoice of `count` lines, pretty-printed.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Prints an answer of the tax API for an invoice of `count` lines. */
 export const printQuote = (random: Random, count: number): string => {
   const lines = Array.from({ length: count }, (_, index) => {
     const amountCents = random.between(100, 250_000)
@@ -162,12 +134,7 @@ export const printQuote = (random: Random, count: number): string => {
   return JSON.stringify({ quoteId: `qt_${random.hex(12)}`, version: "2.3", currency: "EUR", lines, taxCents }, null, 2)
 }
 
-/**
- * Rows of the ledger that differ between the two sources, as a database client prints them.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Prints `count` ledger rows that differ between the two sources, as a database client does. */
 export const printDifferences = (random: Random, count: number): string => {
   const rows = Array.from({ length: count }, () => {
     const vat = random.between(100, 90_000)
@@ -182,12 +149,7 @@ export const printDifferences = (random: Random, count: number): string => {
   ].join("\n")
 }
 
-/**
- * What the type checker says: `count` errors, or that there are none.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Prints the output of the type checker with `count` errors. */
 export const printTypeErrors = (random: Random, paths: Choices<string>, count: number): string => {
   const complaints = Array.from({ length: count }, () => {
     const where = `${random.pick(paths)}(${random.between(5, 220)},${random.between(3, 60)})`

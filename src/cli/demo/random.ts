@@ -1,35 +1,17 @@
-/**
- * Chance that can be repeated: the same seed makes the same choices.
- *
- * @since 0.1.0
- */
+/** Repeatable random choices: the same seed makes the same choices. */
 
-/**
- * A list to choose from.
- *
- * @since 0.1.0
- * @category models
- */
+/** A list to choose from. */
 export type Choices<A> = readonly [A, ...ReadonlyArray<A>]
 
-/**
- * @since 0.1.0
- * @category models
- */
 export interface Random {
-  /** A whole number, both ends included. */
+  /** A whole number from `low` to `high`, both included. */
   readonly between: (low: number, high: number) => number
   readonly pick: <A>(choices: Choices<A>) => A
   readonly chance: (probability: number) => boolean
   readonly hex: (length: number) => string
 }
 
-/**
- * A source of choices (mulberry32).
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Makes a source of choices (mulberry32). */
 export const make = (seed: number): Random => {
   let state = seed | 0
   const next = (): number => {

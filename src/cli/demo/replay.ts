@@ -25,8 +25,8 @@ import { type Check, runChecks } from "./checks.ts"
 import { type DemoTurn, listMessages, makeSession } from "./session.ts"
 
 /**
- * What the replay reports while it works. `millisMeanwhile` is how long a turn took that began and ended during the
- * compression, null for the other turns.
+ * The progress that a replay reports. `millisMeanwhile` is the duration of a turn that began and ended during the
+ * compression, null for other turns.
  */
 export type DemoEvent = Data.TaggedEnum<{
   ReplayStarted: { readonly messages: number; readonly turns: number }

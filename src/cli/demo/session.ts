@@ -1,7 +1,5 @@
 /**
- * A long session of a coding agent, made up but lifelike, for `throughline demo`: the same seed gives the same session.
- *
- * @since 0.1.0
+ * Makes up a long, lifelike session of a coding agent for `throughline demo`. The same seed makes the same session.
  */
 import type { AssistantMessage, Message, ToolCall, ToolMessage } from "../../message/Message.ts"
 import * as Output from "./output.ts"
@@ -9,23 +7,13 @@ import * as Random from "./random.ts"
 import { type Act, type Chapter, chapters } from "./story.ts"
 import * as Workspace from "./workspace.ts"
 
-/**
- * One turn: a request and the steps that answer it. The reply of the last step calls no tool and ends the turn.
- *
- * @since 0.1.0
- * @category models
- */
+/** A request and the steps that answer it. The reply of the last step calls no tool and ends the turn. */
 export interface DemoTurn {
   readonly request: UserMessage
   readonly steps: ReadonlyArray<DemoStep>
 }
 
-/**
- * One model call: its reply and the results of the tools it asked for, in their order.
- *
- * @since 0.1.0
- * @category models
- */
+/** One model call: its reply, and the results of the tools that the reply calls, in the order of the calls. */
 export interface DemoStep {
   readonly reply: AssistantMessage
   readonly results: ReadonlyArray<ToolMessage>
@@ -33,28 +21,18 @@ export interface DemoStep {
 
 type UserMessage = Extract<Message, { readonly role: "user" }>
 
-/**
- * The turns of a session of more than 200 messages and about 145,000 tokens at four characters each.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Makes the turns of a session: over 200 messages, about 145,000 tokens at four characters each. */
 export const makeSession = (seed: number): ReadonlyArray<DemoTurn> => {
   const random = Random.make(seed)
   const scene: Scene = { random, workspace: Workspace.make(random), failure: null }
   return chapters.map((chapter) => makeTurn(scene, chapter))
 }
 
-/**
- * The messages of a session, in order.
- *
- * @since 0.1.0
- * @category getters
- */
+/** The messages of a session, in order. */
 export const listMessages = (turns: ReadonlyArray<DemoTurn>): ReadonlyArray<Message> =>
   turns.flatMap(({ request, steps }) => [request, ...steps.flatMap(({ reply, results }) => [reply, ...results])])
 
-/** What the steps of a session share; `failure` is the test that the next edit has to mend. */
+/** State that the steps of a session share. `failure` is the failed test that the next edit has to fix. */
 interface Scene {
   readonly random: Random.Random
   readonly workspace: Workspace.Workspace
@@ -70,13 +48,13 @@ const makeTurn = (scene: Scene, chapter: Chapter): DemoTurn => ({
 })
 
 const makeStep = (scene: Scene, chapter: Chapter, act: Act): DemoStep => {
-  const said = composeThought(scene, chapter, act)
+  const thought = composeThought(scene, chapter, act)
   const uses = acts[act](scene, chapter).map((use) => ({ call: makeToolCall(scene.random, use), output: use.output }))
   return {
-    // Agents often call a tool without a word.
+    // Agents often call a tool without saying anything.
     reply: {
       role: "assistant",
-      content: scene.random.chance(0.7) ? said : null,
+      content: scene.random.chance(0.7) ? thought : null,
       tool_calls: uses.map(({ call }) => call)
     },
     results: uses.map(({ call, output }) => ({ role: "tool", tool_call_id: call.id, content: output }))
@@ -153,30 +131,38 @@ const useTestRunner = ({ failure, random }: Scene, { module, near, test }: Chapt
   }
 }
 
-/** What the agent says before it acts: about the failure at hand, if there is one. */
+/** Composes the text before a tool call. It is about the failed test if there is one. */
 const composeThought = ({ failure, random }: Scene, { module, near, symbol, test }: Chapter, act: Act): string => {
-  const mend =
+  const aboutFailure =
     failure === null
       ? []
       : [
           `The test "${failure.name}" got ${failure.received} where it wants ${failure.expected}: ${failure.test}:${failure.line} points at ${module}.`,
           `Off by ${Math.abs(failure.received - failure.expected)} in "${failure.name}". The rounding happens before the sum; I will move it.`
         ]
-  const sayings: { readonly [K in Act]: Random.Choices<string> } = {
+  const thoughts: { readonly [K in Act]: Random.Choices<string> } = {
     grep: [
       `Where is \`${symbol}\` used?`,
       `First all uses of \`${symbol}\`.`,
       `Let me find what depends on \`${symbol}\`.`
     ],
-    read: [`${near[0]} is involved as well; reading it.`, "I need to see the caller before I change this.", ...mend],
+    read: [
+      `${near[0]} is involved as well; reading it.`,
+      "I need to see the caller before I change this.",
+      ...aboutFailure
+    ],
     "read both": [`Reading ${module} and its test side by side.`, `The module and ${test} together.`],
     edit: [
       "Now the change itself.",
-      ...mend,
+      ...aboutFailure,
       `A small change in ${module} first.`,
       "This is the narrowest place to change it."
     ],
-    "edit both": ["Now the change itself.", ...mend, "The test had the old expectation written down; changing both."],
+    "edit both": [
+      "Now the change itself.",
+      ...aboutFailure,
+      "The test had the old expectation written down; changing both."
+    ],
     fail: ["Running the tests of this area.", "Let me see what this breaks."],
     pass: ["Again, with the fix.", "And once more all tests of this area."],
     types: ["The types will show the callers.", "Type check before I go on."],
@@ -184,5 +170,5 @@ const composeThought = ({ failure, random }: Scene, { module, near, symbol, test
     quote: ["A real answer of the sandbox, to see the shape.", "Asking the sandbox for a quote."],
     differences: ["How many invoices does it concern?", "Comparing both sources on the replica."]
   }
-  return random.pick(sayings[act])
+  return random.pick(thoughts[act])
 }

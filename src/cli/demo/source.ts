@@ -1,8 +1,4 @@
-/**
- * Source files of a billing service, put together from a grammar.
- *
- * @since 0.1.0
- */
+/** Writes source files of a billing service from a small grammar. */
 import type { Choices, Random } from "./random.ts"
 
 const nouns: Choices<string> = [
@@ -172,12 +168,7 @@ const writeTest = (random: Random): ReadonlyArray<string> => {
   ]
 }
 
-/**
- * The lines of a file, at least `length` of them: a test if its name says so, a module otherwise.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Writes the lines of a file, at least `length`: a test if its name ends in `.test.ts`, else a module. */
 export const writeSource = (random: Random, path: string, length: number): ReadonlyArray<string> => {
   const isTest = path.endsWith(".test.ts")
   const lines = [

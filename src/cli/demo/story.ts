@@ -1,16 +1,7 @@
-/**
- * The story of the demo: a billing service moves from its own VAT table to a tax API.
- *
- * @since 0.1.0
- */
+/** The story of the demo: a billing service moves from its own VAT table to a tax API. */
 import type { Choices } from "./random.ts"
 
-/**
- * What the agent does in one step.
- *
- * @since 0.1.0
- * @category models
- */
+/** An action of the agent in one step. */
 export type Act =
   | "grep"
   | "read"
@@ -24,12 +15,7 @@ export type Act =
   | "quote"
   | "differences"
 
-/**
- * One turn: what the user wants, where the work is, how it goes, and what the agent says at the end.
- *
- * @since 0.1.0
- * @category models
- */
+/** One turn: the request, the files it is about, the actions, and the final answer. */
 export interface Chapter {
   readonly request: string
   readonly module: string
@@ -53,10 +39,6 @@ const makeChapter = (
   closing: string
 ): Chapter => ({ request, module: `src/${area}.ts`, test: `test/${area}.test.ts`, near, symbol, acts, closing })
 
-/**
- * @since 0.1.0
- * @category models
- */
 export const chapters: ReadonlyArray<Chapter> = [
   makeChapter(
     "tax/vatTable",

@@ -1,15 +1,7 @@
-/**
- * The files the demo's agent works on: what it reads, greps and edits agrees with itself.
- *
- * @since 0.1.0
- */
+/** The files that the demo's agent works on. Reads, searches and edits are consistent with each other. */
 import type { Random } from "./random.ts"
 import { writeSource } from "./source.ts"
 
-/**
- * @since 0.1.0
- * @category models
- */
 export interface Workspace {
   /** Numbered lines, as a file reader shows them. */
   readonly read: (path: string, from: number, length: number) => string
@@ -18,22 +10,17 @@ export interface Workspace {
   readonly grep: (pattern: string, limit: number) => string
 }
 
-/**
- * A workspace whose files come into being when they are first looked at.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Makes a workspace whose files are written when they are first opened. */
 export const make = (random: Random): Workspace => {
   const files = new Map<string, ReadonlyArray<string>>()
-  const open = (path: string): ReadonlyArray<string> => {
+  const openFile = (path: string): ReadonlyArray<string> => {
     const lines = files.get(path) ?? writeSource(random, path, random.between(170, 260))
     files.set(path, lines)
     return lines
   }
   return {
     read: (path, from, length) => {
-      const lines = open(path)
+      const lines = openFile(path)
       const shown = lines
         .slice(from, from + length)
         .map((line, index) => `${String(from + index + 1).padStart(5)}\t${line}`)
@@ -41,7 +28,7 @@ export const make = (random: Random): Workspace => {
       return left > 0 ? [...shown, `(${left} more lines)`].join("\n") : shown.join("\n")
     },
     edit: (path) => {
-      const lines = open(path)
+      const lines = openFile(path)
       const sites = lines.flatMap((line, index) => (index > 3 && /\d|"vat"/.test(line) ? [index] : []))
       const at = random.pick([lines.length - 1, ...sites.slice(0, -1)])
       const removed = lines[at] ?? ""
