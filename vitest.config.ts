@@ -9,6 +9,7 @@ export default defineConfig(({ mode }) => ({
     fakeTimers: { toFake: [] },
     // The modules of Effect take longer to load than most files take to run: the files of a worker share them.
     isolate: false,
+    maxWorkers: "100%",
     setupFiles: ["test/support/restoreIt.ts"],
     // Log lines are shown for tests that fail.
     silent: "passed-only",
