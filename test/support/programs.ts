@@ -184,7 +184,7 @@ export const run = Effect.fnUntraced(function* <R, R2 = never>(
 
   const deliver = Effect.fnUntraced(function* ({ key, kind, size }: Extract<Action, { readonly do: "deliver" }>) {
     const content = `<${key === undefined ? `d${++n}` : `${key}${size}`}> ${filler(size)}`
-    const result = yield* Effect.either(atOnce(gateway.deliver(id, { role: "user", content }, { kind, key })))
+    const result = yield* Effect.either(completeAtOnce(gateway.deliver(id, { role: "user", content }, { kind, key })))
     if (Either.isLeft(result)) seen.errors.push(result.left)
     else if (!result.right.duplicate) seen.delivered.push({ text: content, kind, receipt: result.right })
     if (key !== undefined) seen.keyed.push({ key, body: `${kind} ${content}`, answer: Either.match(result, inWords) })
@@ -249,7 +249,7 @@ export const run = Effect.fnUntraced(function* <R, R2 = never>(
 })
 
 /** For what must not wait but for a turn of the event loop, where time stands still. */
-const atOnce = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+export const completeAtOnce = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.raceFirst(
     effect,
     Effect.zipRight(Effect.replicateEffect(yieldToLoop, 100), Effect.dieMessage("it does not come at once"))
