@@ -1,10 +1,12 @@
-/** The house: a folder imports from folders below it and from itself, and nothing is private to a folder that stands above. */
+/** The house: what may import what, and how large a folder or a file may be. */
 import { assert, describe, it } from "@effect/vitest"
 import { readdirSync, readFileSync } from "node:fs"
-import { dirname, join, normalize, relative } from "node:path"
+import { dirname, join, relative } from "node:path"
 
-/** From the ground up; folders of one line know nothing of each other. */
-const floors = [
+const ROOT = join(import.meta.dirname, "..")
+
+/** From the ground up; folders of one floor know nothing of each other. */
+const FLOORS = [
   ["concurrency", "message"],
   ["model"],
   ["session", "openai"],
@@ -17,14 +19,65 @@ const floors = [
   ["index.ts", "cli"]
 ]
 
-const src = join(import.meta.dirname, "../src")
-const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))
-const folderOf = (file: string): string => file.split("/")[0] ?? file
-const floorOf = (file: string): number => floors.findIndex((floor) => floor.includes(folderOf(file)))
+/** Folders that can each become a package by moving: who may import them, beside the edges above. */
+const LEAVES: Readonly<Record<string, ReadonlyArray<string>>> = {
+  sqlite: ["hermes", "transcripts"],
+  hermes: ["transcripts"],
+  openai: []
+}
+const EDGES = ["cli", "index.ts"]
+
+const MOST_FILES_OF_A_FOLDER = 20
+const LARGEST_SHARE = 0.15
+
+/** Paths from the root of the project, of the TypeScript files in one of its folders. */
+const listFiles = (folder: string): ReadonlyArray<string> =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts") && !file.includes("node_modules"))
+    .map((file) => join(folder, file))
+
+const readFile = (file: string): string => readFileSync(join(ROOT, file), "utf8")
+const countLines = (file: string): number => readFile(file).split("\n").length - 1
+
+/** Imports of types and exports from elsewhere count as imports. */
 const importsOf = (file: string): ReadonlyArray<string> =>
-  Array.from(readFileSync(join(src, file), "utf8").matchAll(/\bfrom "(\.[^"]+)"/g)).map(([, specifier = ""]) =>
-    relative(src, normalize(join(src, dirname(file), specifier)))
+  Array.from(readFile(file).matchAll(/\b(?:from|import) ?\(?"(\.[^"]+)"/g)).map(([, specifier = ""]) =>
+    relative(ROOT, join(ROOT, dirname(file), specifier))
   )
+
+/** The first folder within `src`, or the file that stands there by itself. */
+const folderOf = (file: string): string => file.split("/")[1] ?? file
+const floorOf = (file: string): number => FLOORS.findIndex((floor) => floor.includes(folderOf(file)))
+
+const files = listFiles("src")
+const imports = new Map(files.map((file) => [file, importsOf(file).filter((imported) => files.includes(imported))]))
+const importsBetweenFolders = files.flatMap((file) =>
+  (imports.get(file) ?? [])
+    .filter((imported) => folderOf(imported) !== folderOf(file))
+    .map((imported) => ({ file, imported, text: `${file} -> ${imported}` }))
+)
+
+/** Groups of nodes that reach each other; without circles there are none. */
+const findCircles = (graph: ReadonlyMap<string, ReadonlyArray<string>>): ReadonlyArray<ReadonlyArray<string>> => {
+  const reach = new Map<string, ReadonlySet<string>>()
+  const reachableFrom = (start: string): ReadonlySet<string> => {
+    const found = new Set<string>()
+    const waiting = [...(graph.get(start) ?? [])]
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      if (found.has(next)) continue
+      found.add(next)
+      waiting.push(...(graph.get(next) ?? []))
+    }
+    return found
+  }
+  for (const node of graph.keys()) reach.set(node, reachableFrom(node))
+  const circles = Array.from(reach, ([node, reachable]) =>
+    [node, ...reachable].filter((other) => reachable.has(other) && reach.get(other)?.has(node) === true)
+  ).filter((circle) => circle.length > 0)
+  return Array.from(new Set(circles.map((circle) => Array.from(new Set(circle)).toSorted().join(" <-> "))), (text) =>
+    text.split(" <-> ")
+  )
+}
 
 describe("the house", () => {
   it("has a floor for every folder", () => {
@@ -35,14 +88,56 @@ describe("the house", () => {
   })
 
   it("imports only downwards", () => {
-    const upwards = files.flatMap((file) =>
+    const upwards = importsBetweenFolders.filter(({ file, imported }) => floorOf(imported) >= floorOf(file))
+    assert.deepStrictEqual(
+      upwards.map(({ text }) => text),
+      []
+    )
+  })
+
+  it("has no circle between folders", () => {
+    const between = new Map(files.map((file) => [folderOf(file), new Array<string>()]))
+    for (const { file, imported } of importsBetweenFolders) between.get(folderOf(file))?.push(folderOf(imported))
+    assert.deepStrictEqual(findCircles(between), [])
+  })
+
+  it("keeps every backend a leaf", () => {
+    const wrong = importsBetweenFolders.filter(({ file, imported }) => {
+      const importers = LEAVES[folderOf(imported)]
+      return importers !== undefined && ![...EDGES, ...importers].includes(folderOf(file))
+    })
+    assert.deepStrictEqual(
+      wrong.map(({ text }) => text),
+      []
+    )
+  })
+
+  it("keeps folders and files to a size one can survey", () => {
+    const countsOf = (keyOf: (file: string) => string, amountOf: (file: string) => number) => {
+      const counts = new Map<string, number>()
+      for (const file of files) counts.set(keyOf(file), (counts.get(keyOf(file)) ?? 0) + amountOf(file))
+      return Array.from(counts)
+    }
+    const lines = files.reduce((sum, file) => sum + countLines(file), 0)
+    assert.deepStrictEqual(
+      {
+        crowded: countsOf(dirname, () => 1).filter(([, count]) => count > MOST_FILES_OF_A_FOLDER),
+        large: countsOf(folderOf, countLines).filter(([, count]) => count > LARGEST_SHARE * lines)
+      },
+      { crowded: [], large: [] }
+    )
+  })
+
+  it("tests import nothing from scratch, and scratch only the support of the tests", () => {
+    const wrong = [...listFiles("test"), ...listFiles("scratch")].flatMap((file) =>
       importsOf(file)
-        .filter(
-          (imported) =>
-            !imported.startsWith("..") && folderOf(imported) !== folderOf(file) && floorOf(imported) >= floorOf(file)
+        .filter((imported) =>
+          file.startsWith("test/")
+            ? imported.startsWith("scratch/")
+            : imported.startsWith("test/") && !imported.startsWith("test/support/")
         )
         .map((imported) => `${file} -> ${imported}`)
     )
-    assert.deepStrictEqual(upwards, [])
+    assert.deepStrictEqual(wrong, [])
   })
 })
