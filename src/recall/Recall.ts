@@ -1,5 +1,5 @@
 /**
- * Finding again what left the view: full-text search over a session's log, and the messages a segment stands for.
+ * Finds again what has left the view: full-text search over a session's log, and the messages behind a segment.
  *
  * @since 0.1.0
  */
@@ -14,20 +14,20 @@ import type { StoreError, UnknownSegment, UnknownSession } from "../session/Sess
 import { type SearchScope, SessionIndex, SessionStore } from "../store/SessionStore.ts"
 
 /**
- * How many messages to find at most (10), and where: `everywhere` in the log, or only in messages that the view does
- * not show in full.
+ * Options of a search.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
+  /** The largest number of messages to return; default 10, at most 1,000. */
   readonly limit?: number | undefined
+  /** The messages to search: all of the log, or those that the view does not show in full. Default: `everywhere`. */
   readonly where?: "everywhere" | "out-of-view" | undefined
 }
 
 /**
- * A message that was found. `at` is in epoch milliseconds, `excerpt` one line of about 240 characters around the place,
- * `segment` the id of the finest, newest segment that covers the message.
+ * A message that was found.
  *
  * @since 0.1.0
  * @category models
@@ -36,25 +36,29 @@ export interface Found {
   readonly sessionId: SessionId
   readonly seq: number
   readonly role: Message["role"]
+  /** Time of the message, in epoch milliseconds. */
   readonly at: number
+  /** One line of about 240 characters around the hit. */
   readonly excerpt: string
+  /** The id of the finest segment that covers the message, the newest of several; null if none does. */
   readonly segment: string | null
 }
 
 /**
- * Where to begin within the segment, and how many tokens of messages to return; a first message larger than that is
- * returned all the same.
+ * The part of a segment to read.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ExpandOptions {
+  /** The first message to return; default: the segment's first. */
   readonly fromSeq?: number | undefined
+  /** The largest sum of the messages' tokens; default: no limit. The first message is returned whatever its size. */
   readonly maxTokens?: number | undefined
 }
 
 /**
- * Messages a segment stands for, in order. `next` is the `seq` to go on from if `maxTokens` was reached.
+ * Messages behind a segment, in order.
  *
  * @since 0.1.0
  * @category models
@@ -63,13 +67,12 @@ export interface Expansion {
   readonly sessionId: SessionId
   readonly segment: Segment
   readonly entries: ReadonlyArray<Logged>
+  /** The `seq` to continue from if `maxTokens` was reached, otherwise null. */
   readonly next: number | null
 }
 
 /**
- * - `recall` finds the messages of a session that hold the words of the query, best first. Text in "double quotes" and
- *   anything without white space (a path, a hash) is looked for as it is; `#12` finds message 12.
- * - `expand` reads the messages behind a segment.
+ * Searches the log of a session and reads the messages behind its segments.
  *
  * @since 0.1.0
  * @category services
@@ -77,11 +80,20 @@ export interface Expansion {
 export class Recall extends Context.Tag("throughline/Recall")<
   Recall,
   {
+    /**
+     * Finds the messages of a session that hold the words of the query, best first. Text in "double quotes" and
+     * anything without white space (a path, a hash) is searched for literally; `#12` finds message 12. Fails with
+     * `UnknownSession` if the session was never delivered to.
+     */
     readonly recall: (
       sessionId: SessionId,
       query: string,
       options?: Options
     ) => Effect.Effect<ReadonlyArray<Found>, UnknownSession | StoreError>
+    /**
+     * Reads the messages behind a segment, whichever session it belongs to. Fails with `UnknownSegment` if no segment
+     * was committed under this id.
+     */
     readonly expand: (
       segmentId: string,
       options?: ExpandOptions
@@ -90,6 +102,8 @@ export class Recall extends Context.Tag("throughline/Recall")<
 >() {}
 
 /**
+ * Makes the service on a `SessionStore` and its `SessionIndex`.
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -97,7 +111,7 @@ export const make = Effect.gen(function* () {
   const store = yield* SessionStore
   const index = yield* SessionIndex
 
-  const found = (sessionId: SessionId, chunks: ReadonlyArray<Chunk>, length: number) => (entry: Logged) =>
+  const makeFound = (sessionId: SessionId, chunks: ReadonlyArray<Chunk>, length: number) => (entry: Logged) =>
     Effect.map(index.segmentOver(sessionId, entry.seq), (segment): Found => ({
       sessionId,
       seq: entry.seq,
@@ -113,19 +127,22 @@ export const make = Effect.gen(function* () {
     { limit = LIMIT, where = "everywhere" }: Options = {}
   ) {
     const state = yield* store.state(sessionId)
-    const scope = where === "everywhere" ? everywhere(state) : outOfView(state)
+    const scope = where === "everywhere" ? scopeOfLog(state) : scopeOutOfView(state)
     const most = Math.min(MOST, Math.floor(limit))
     if (!(most > 0)) return []
-    const addressed = yield* Effect.forEach(yield* at(state, addressOf(query)), found(sessionId, [], LONG_EXCERPT))
+    const addressed = yield* Effect.forEach(
+      yield* readMessage(state, addressOf(query)),
+      makeFound(sessionId, [], LONG_EXCERPT)
+    )
     const entries = yield* index.search(sessionId, query, { scope, limit: most })
     const others = entries.filter(({ seq }) => addressed.every((entry) => entry.seq !== seq))
-    return [...addressed, ...(yield* Effect.forEach(others, found(sessionId, splitChunks(query), EXCERPT)))].slice(
+    return [...addressed, ...(yield* Effect.forEach(others, makeFound(sessionId, splitChunks(query), EXCERPT)))].slice(
       0,
       most
     )
   })
 
-  const at = ({ lastSeq, sessionId }: State, seq: number) =>
+  const readMessage = ({ lastSeq, sessionId }: State, seq: number) =>
     seq >= 1 && seq <= lastSeq ? store.range(sessionId, seq, seq) : Effect.succeed([])
 
   const expand = Effect.fn("Recall.expand")(function* (
@@ -152,6 +169,8 @@ export const make = Effect.gen(function* () {
 })
 
 /**
+ * Recall on a `SessionStore` and its `SessionIndex`.
+ *
  * @since 0.1.0
  * @category layers
  */
@@ -161,19 +180,19 @@ const LIMIT = 10
 const MOST = 1_000
 const PAGE = 100
 
-/** In characters: around what was found, and of a message that was asked for by its number. */
+/** Length of an excerpt in characters: around a hit, and of a message that was asked for by its number. */
 const EXCERPT = 240
 const LONG_EXCERPT = 6_000
 
-const everywhere = ({ lastSeq }: State): SearchScope => ({ fromSeq: 1, toSeq: lastSeq, except: [], also: [] })
+const scopeOfLog = ({ lastSeq }: State): SearchScope => ({ fromSeq: 1, toSeq: lastSeq, except: [], also: [] })
 
-/** What lies between head and tail, and what is shown shortened. */
-const outOfView = ({ manifest, system }: State): SearchScope => ({
+/** The messages between head and tail, and those shown as excerpts. */
+const scopeOutOfView = ({ manifest, system }: State): SearchScope => ({
   fromSeq: Math.max(manifest.headTo, system.at(-1)?.seq ?? 0) + 1,
   toSeq: manifest.tailFrom - 1,
   except: manifest.live,
   also: manifest.excerpts.map(({ seq }) => seq)
 })
 
-/** The `seq` in `#12`, `seq 12` or `recall seq 12`, as views and handoffs name it; 0 if the query names none. */
+/** The `seq` in `#12`, `seq 12` or `recall seq 12`, as views and handoffs write it; 0 without one. */
 const addressOf = (query: string): number => Number(/^\s*(?:recall\s+)?(?:#|seq\s+#?)(\d+)\s*$/i.exec(query)?.[1] ?? 0)

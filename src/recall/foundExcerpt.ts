@@ -1,20 +1,20 @@
-/** The place of a text that a search was about, in one line. */
+/** The excerpt of a text around the hits of a search, in one line. */
 import { cutAtCodePoint } from "../message/text.ts"
 import { toOneLine } from "../message/text.ts"
 import type { Chunk } from "../store/searchQuery.ts"
 
-/** About `length` characters around the place with the most of what was looked for; "…" where the text goes on. */
+/** About `length` characters around the place with the most terms, with an ellipsis for the text left out. */
 export const excerptAroundHit = (text: string, chunks: ReadonlyArray<Chunk>, length: number): string => {
   if (text.length <= length) return toOneLine(text)
-  const best = bestPlace(text, chunks, length)
+  const best = findBestPlace(text, chunks, length)
   const from = cutAtCodePoint(text, Math.max(0, Math.min(best - Math.floor(length / 4), text.length - length)))
   const to = cutAtCodePoint(text, Math.min(text.length, from + length))
   return `${from > 0 ? "…" : ""}${toOneLine(text.slice(from, to))}${to < text.length ? "…" : ""}`
 }
 
-/** Where the most different terms are near each other; of equals the first. */
-const bestPlace = (text: string, chunks: ReadonlyArray<Chunk>, length: number): number => {
-  const places = placesOf(folded(text), termsOf(chunks))
+/** The first place with the most different terms, by their length, near each other. */
+const findBestPlace = (text: string, chunks: ReadonlyArray<Chunk>, length: number): number => {
+  const places = findPlaces(foldCase(text), termsOf(chunks))
   let best = { at: 0, weight: 0 }
   for (const [i, { at }] of places.entries()) {
     const near = new Map<string, number>()
@@ -34,10 +34,10 @@ interface Place {
   readonly term: string
 }
 
-/** So many places of one term are enough to choose from. */
+/** The most places of one term that are compared. */
 const MOST_PLACES = 50
 
-const placesOf = (text: string, terms: ReadonlyArray<string>): ReadonlyArray<Place> =>
+const findPlaces = (text: string, terms: ReadonlyArray<string>): ReadonlyArray<Place> =>
   terms
     .flatMap((term) => {
       const found: Array<Place> = []
@@ -52,14 +52,14 @@ const placesOf = (text: string, terms: ReadonlyArray<string>): ReadonlyArray<Pla
     })
     .sort((a, b) => a.at - b.at)
 
-/** Each chunk as it was written, and its words. */
+/** The terms of a query: each chunk as it was written, and its words. */
 const termsOf = (chunks: ReadonlyArray<Chunk>): ReadonlyArray<string> =>
-  Array.from(new Set(chunks.flatMap(({ text }) => [text, ...(text.match(WORD) ?? [])]).map(folded)))
+  Array.from(new Set(chunks.flatMap(({ text }) => [text, ...(text.match(WORD) ?? [])]).map(foldCase)))
 
 const WORD = /[\p{L}\p{M}\p{N}]{2,}/gu
 
-/** In lower case and without accents, unless that would move the places. */
-const folded = (text: string): string => {
+/** Lower case without accents. The accents stay where removing them would change the length, and so the places. */
+const foldCase = (text: string): string => {
   const plain = text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase()
   return plain.length === text.length ? plain : text.toLowerCase()
 }

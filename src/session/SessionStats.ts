@@ -37,17 +37,15 @@ export const SessionStats = Schema.Struct({
 export type SessionStats = typeof SessionStats.Type
 
 /**
- * What is to be added to a session's counters; `longestWaitMs` raises its counter to this at least.
+ * Numbers to add to a session's counters. `longestWaitMs` is not added: it raises its counter to at least its value.
  *
  * @since 0.1.0
  * @category models
  */
-export type Counts = { readonly [name in Outcome | Figure]?: number }
-
-type Figure = Exclude<keyof SessionStats, "sessionId" | "compressions">
+export type Counts = { readonly [name in Outcome | Exclude<keyof SessionStats, "sessionId" | "compressions">]?: number }
 
 /**
- * What one compression counts.
+ * The counts of one compression.
  *
  * @since 0.1.0
  * @category getters
