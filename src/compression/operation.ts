@@ -17,7 +17,7 @@ import type { Segment, SessionId, State } from "../session/Session.ts"
 import { StoreError, type UnknownSession } from "../session/SessionError.ts"
 import type { Lease, SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import type { Summarizer, Summary } from "../summary/Summarizer.ts"
-import { type Counter, calibrated } from "../message/Tokens.ts"
+import { type Counter, calibrate } from "../message/Tokens.ts"
 import * as LogLines from "../audit/logLines.ts"
 import { awaitBudget, chargeWork, foldInSlices, runInSlices } from "../concurrency/eventLoopBudget.ts"
 import * as IncrementalView from "../view/incrementalView.ts"
@@ -344,13 +344,13 @@ const measureView = ({ counter }: OperationEnvironment, state: State, operation:
   Effect.map(runInSlices(IncrementalView.assembleInSlices(state, counter)), (view) => {
     const overhead = operation.overhead ?? view.parts.system.tokens
     const estimate = view.tokens - view.parts.system.tokens + overhead
-    const tokens = calibrated(estimate, state.generation, state.usage, operation.model)
+    const tokens = calibrate(estimate, state.generation, state.usage, operation.model)
     return { messages: view.messages.length, tokens, overhead }
   })
 
 /** Scales the window by estimated tokens per token of the provider, since the plan counts in estimates. */
 const scalePolicy = (policy: CompressionPolicy, { usage }: State, { model }: Operation): CompressionPolicy => {
-  const factor = calibrated(1_000_000, -1, usage, model) / 1_000_000
+  const factor = calibrate(1_000_000, -1, usage, model) / 1_000_000
   const scale = (tokens: number) => Math.floor(tokens / factor)
   return { ...policy, contextLength: scale(policy.contextLength), reservedOutput: scale(policy.reservedOutput) }
 }

@@ -1,4 +1,4 @@
-/** Long work in pieces, so that timers, sockets and other sessions get their turn in between. */
+/** Runs long work in slices, so that timers, sockets and other sessions get their turn in between. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as DefaultServices from "effect/DefaultServices"
@@ -6,61 +6,58 @@ import * as Effect from "effect/Effect"
 import { setImmediate as renewal } from "node:timers"
 import { setImmediate } from "node:timers/promises"
 
-/**
- * What is done in one turn of the event loop, in nanoseconds of the fiber's clock: where time stands still nobody has to
- * wait.
- */
-const PIECE = 1_000_000
+/** Work per turn of the event loop, in nanoseconds of the fiber's clock. With a test clock no work ever takes time. */
+const BUDGET = 1_000_000
 
-/** What is left of it. All share it: nine sessions that compress at once would make nine pieces of each turn. */
-let left = PIECE
+/** The rest of this turn's budget. One for the process: nine compressing sessions must not take nine budgets per turn. */
+let left = BUDGET
 let turns = 0
 let isMeasured = false
 
-/** Which turn of the event loop this is, of those that somebody asked about. */
+/** Numbers the turns of the event loop. Turns in which nothing asks for the number are not counted. */
 export const currentLoopTurn = (): number => {
   if (isMeasured) return turns
   isMeasured = true
   renewal(() => {
     isMeasured = false
     turns += 1
-    left = PIECE
+    left = BUDGET
   })
   return turns
 }
 
-/** Counts what was done; the next turn of the event loop begins anew. */
+/** Charges work to this turn of the event loop. The next turn begins with a full budget. */
 const spendBudget = (nanoseconds: number): void => {
   currentLoopTurn()
   left -= nanoseconds
 }
 
-/** What is asked of a fiber, whatever it is about. */
+/** The part of a fiber that is needed here: its default services. */
 export interface AnyFiber {
   readonly currentDefaultServices: Context.Context<DefaultServices.DefaultServices>
 }
 
-/** The event loop is one for all, so there is one line for it: else each turn of it would see a piece of everybody. */
+/** One line for the whole process: otherwise each turn of the event loop would take a slice of every caller. */
 let last: Promise<void> = Promise.resolve()
 let waiting = 0
 
-/** How many wait in the line: a clock that decides when time may pass has to know. */
+/** The number of callers in the line. A test clock needs it to decide when time may pass. */
 export const countWaiting = (): number => waiting
 
-const queued = async (): Promise<void> => {
+const waitInLine = async (): Promise<void> => {
   waiting += 1
   await (last = last.then(() => setImmediate()))
   waiting -= 1
-  left = PIECE
+  left = BUDGET
 }
 
-/** Lets others have the event loop; `Effect.yieldNow` lets only other fibers go on. */
-export const yieldToLoop: Effect.Effect<void> = Effect.promise(queued)
+/** Yields to the event loop; `Effect.yieldNow` yields only to other fibers. */
+export const yieldToLoop: Effect.Effect<void> = Effect.promise(waitInLine)
 
-/** Goes through the steps of some work to its result, with a breath wherever this turn of the loop has had its piece. */
+/** Runs the steps of some work to its result, and yields to the event loop whenever this turn's budget is spent. */
 export const runInSlices = <A>(work: Iterator<unknown, A>): Effect.Effect<A> => {
-  const piece: Effect.Effect<A> = Effect.withFiberRuntime((fiber) => {
-    const passed = stopwatch(fiber)
+  const slice: Effect.Effect<A> = Effect.withFiberRuntime((fiber) => {
+    const passed = startStopwatch(fiber)
     const end = left
     let now = 0
     while (now < end) {
@@ -71,9 +68,9 @@ export const runInSlices = <A>(work: Iterator<unknown, A>): Effect.Effect<A> => 
       return Effect.succeed(step.value)
     }
     spendBudget(now)
-    return Effect.zipRight(yieldToLoop, piece)
+    return Effect.zipRight(yieldToLoop, slice)
   })
-  return piece
+  return slice
 }
 
 /** Runs the steps of some work to its result, without letting others have the event loop in between. */
@@ -84,36 +81,36 @@ export const runAtOnce = <A>(work: Iterator<unknown, A>): A => {
   }
 }
 
-/** Waits for a turn of the loop that has something left of its piece. */
+/** Waits for a turn of the event loop with some of its budget left. */
 export const awaitBudget: Effect.Effect<void> = Effect.suspend(() => (left > 0 ? Effect.void : yieldToLoop))
 
-/** What cannot be done in pieces: it counts, and who is to make room for it does so before. */
+/** Runs indivisible work and charges it. Run `awaitBudget` first if the work may wait. */
 export const chargeWork = <A>(work: () => A): Effect.Effect<A> =>
   Effect.withFiberRuntime((fiber) => Effect.succeed(chargeFiber(fiber, work)))
 
-/** The same within a step of the fiber. */
+/** `chargeWork` for synchronous code within a fiber. */
 export const chargeFiber = <A>(fiber: AnyFiber, work: () => A): A => {
-  const passed = stopwatch(fiber)
+  const passed = startStopwatch(fiber)
   const result = work()
   spendBudget(passed())
   return result
 }
 
-/** Nanoseconds since now. */
-const stopwatch = (fiber: AnyFiber): (() => number) => {
+/** Returns a function that reads the nanoseconds since this call. */
+const startStopwatch = (fiber: AnyFiber): (() => number) => {
   const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
   const begin = clock.unsafeCurrentTimeNanos()
   return () => Number(clock.unsafeCurrentTimeNanos() - begin)
 }
 
-/** A fold in pieces. */
+/** Folds the entries in slices. */
 export const foldInSlices = <A, B>(
   entries: ReadonlyArray<A>,
   zero: B,
   fold: (b: B, entry: A, index: number) => B
-): Effect.Effect<B> => Effect.suspend(() => runInSlices(folding(entries, zero, fold)))
+): Effect.Effect<B> => Effect.suspend(() => runInSlices(foldEntries(entries, zero, fold)))
 
-function* folding<A, B>(entries: ReadonlyArray<A>, zero: B, fold: (b: B, entry: A, index: number) => B) {
+function* foldEntries<A, B>(entries: ReadonlyArray<A>, zero: B, fold: (b: B, entry: A, index: number) => B) {
   let folded = zero
   for (const [index, entry] of entries.entries()) {
     folded = fold(folded, entry, index)

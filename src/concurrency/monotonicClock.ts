@@ -1,8 +1,8 @@
-/** A clock for how long something takes: the time of day may be set meanwhile, and this one only ever goes on. */
+/** A clock for durations. Unlike the time of day it is never set, so it only goes forward. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 
-/** Milliseconds, comparable with each other within a process alone. */
+/** Milliseconds since an arbitrary moment: comparable only within one process. */
 export const monotonicMillis: Effect.Effect<number> = Effect.map(Clock.currentTimeNanos, (nanos) =>
   Number(nanos / 1_000_000n)
 )

@@ -1,21 +1,21 @@
-/** Work that belongs to a service and not to whoever asked for it. */
+/** Fibers that belong to a service, not to the caller that asked for their work. */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 
 /**
- * Forks what must outlive its callers: out of reach of every interrupt but this scope's own, which comes `grace` after
- * its end has begun. Only regions marked interruptible hear that one.
+ * Forks effects that must outlive their callers. They run uninterruptibly until the scope closes; `grace` after that
+ * they are interrupted, which only regions marked interruptible notice.
  */
 export const make = (grace: Duration.DurationInput) =>
   Effect.gen(function* () {
     const fibers = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
     const awaitAll = Effect.suspend(() => Fiber.awaitAll(fibers))
-    // In a fiber of its own: where the closing one was interrupted, nothing interruptible runs any more.
-    const wait = Effect.forkDaemon(Effect.interruptible(Effect.timeoutOption(awaitAll, grace)))
+    // In a fiber of its own: if the closing fiber was interrupted, nothing interruptible runs in it any more.
+    const waitForAll = Effect.forkDaemon(Effect.interruptible(Effect.timeoutOption(awaitAll, grace)))
     yield* Effect.addFinalizer(() =>
       Effect.zipRight(
-        Effect.flatMap(wait, Fiber.await),
+        Effect.flatMap(waitForAll, Fiber.await),
         Effect.suspend(() => Fiber.interruptAll(fibers))
       )
     )

@@ -1,4 +1,4 @@
-/** Spans only for those who listen: the hot path pays for none. */
+/** Adds spans only when a tracer is installed, so that the hot path does not pay for any. */
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
@@ -7,11 +7,11 @@ import * as Tracer from "effect/Tracer"
 
 const silent = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
-/** Whether the default tracer would throw every span of this fiber away. */
+/** True if the fiber has the default tracer, which drops every span. */
 export const isUntraced = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean =>
   Context.get(fiber.currentDefaultServices, Tracer.Tracer) === silent
 
-/** A span around `effect` when a tracer is installed, nothing when the default one would throw it away. */
+/** Wraps `effect` in a span about a session if a tracer is installed. */
 export const withSpanIfTraced = <A, E, R>(
   name: string,
   subject: string,

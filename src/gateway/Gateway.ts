@@ -73,8 +73,7 @@ export interface TurnOptions {
 
 export type { ResetResult, Rewound } from "./rewind.ts"
 export type { Policy as PausePolicy } from "../model/RoutePause.ts"
-export type { Exhausted } from "../summary/modelTask.ts"
-export type { Options as SummarizerOptions } from "../summary/Summarizer.ts"
+export type { SummarizerOptions } from "../summary/Summarizer.ts"
 
 /**
  * A model call for a session beside its conversation, e.g. to flush memories.

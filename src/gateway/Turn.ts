@@ -79,8 +79,8 @@ export interface Turn {
    */
   readonly report: (usage: StepUsage) => Effect.Effect<void>
   /**
-   * Gets a view and passes it to `call`, which makes the model call and usually appends its answer. If `call` fails with
-   * `ContextOverflow`, the session is compressed and `call` runs once more with the new view.
+   * Gets a view and passes it to `call`, which makes the model call. If `call` fails with `ContextOverflow`, the session
+   * is compressed and `call` runs once more with the new view.
    */
   readonly step: <A, E, R>(
     call: (view: View) => Effect.Effect<A, E, R>,

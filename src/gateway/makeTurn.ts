@@ -1,4 +1,4 @@
-/** The handle of one turn: gives each step its view, compresses when that does not fit, and checks the session at its end. */
+/** The handle of one turn: gives each step its view, compresses a view that does not fit, and checks its end. */
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import {
@@ -13,7 +13,7 @@ import type { Compressor } from "../compression/Compressor.ts"
 import type { InvalidMessage, Message } from "../message/Message.ts"
 import { isDegraded, type SessionId, type State } from "../session/Session.ts"
 import type { Lease, SessionCounters, SessionStore } from "../store/SessionStore.ts"
-import { type Counter, calibrated, overhead, total } from "../message/Tokens.ts"
+import { type Counter, calibrate, overhead, total } from "../message/Tokens.ts"
 import type { StepOptions, StepUsage, Turn, TurnError } from "./Turn.ts"
 import type * as View from "../view/View.ts"
 import * as LogLines from "../audit/logLines.ts"
@@ -199,11 +199,11 @@ const compressionRequest = (
 
 /** An estimate of the whole view, as the provider would count it. */
 const calibrateView = (estimate: number, { generation, usage }: State, { model }: StepOptions): number =>
-  calibrated(estimate, generation, usage, model)
+  calibrate(estimate, generation, usage, model)
 
 /** An estimate of a part of the view: only the ratio of the provider's report applies. */
 const calibratePart = (estimate: number, { usage }: State, { model }: StepOptions): number =>
-  calibrated(estimate, -1, usage, model)
+  calibrate(estimate, -1, usage, model)
 
 const isOverflow = (error: unknown): boolean => Predicate.isTagged(error, "ContextOverflow")
 

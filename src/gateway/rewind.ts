@@ -85,7 +85,7 @@ const planRewind = Effect.fnUntraced(function* (store: Store, counter: Counter, 
   return { base: now.generation, seq, manifest, ledger: Ledger.encode(ledger) } satisfies Rewind
 })
 
-/** Null if the store refused: the session is at another generation by now. Uninterruptible, so that it gets its log line. */
+/** Returns null if the session is at another generation by now. Uninterruptible: each rewind gets its log line. */
 const commitRewind = (
   store: Store,
   { manifest, sessionId }: State,

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { chooseCandidates, shortenText } from "../message/fitText.ts"
+import { chooseCandidates, shortenText } from "../message/text.ts"
 import { type Heading, renderMarkdown, readOutline, PROGRESS, type SectionName } from "./outline.ts"
 import * as Prompt from "./prompt.ts"
 import { readHandoff } from "./parse.ts"

@@ -4,7 +4,6 @@
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import { chooseCandidates } from "../message/fitText.ts"
 import {
   type AssistantFacts,
   type CallFact,
@@ -26,7 +25,7 @@ import {
 import type { Named, Rule } from "./factsInProse.ts"
 import { type FileAccess, isReadOnlyCommand } from "./factsInTools.ts"
 import { safeLine } from "../message/safeLine.ts"
-import { clipText } from "../message/text.ts"
+import { chooseCandidates, clipText } from "../message/text.ts"
 import { Ledger, type LedgerItem } from "./schema.ts"
 import type { Logged } from "../session/Session.ts"
 import { StoreError } from "../session/SessionError.ts"

@@ -7,10 +7,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { make, Tokens } from "./Tokens.ts"
 
-/** The encoder's time is quadratic in the length of an unbroken run, so a long one is counted in pieces. */
+/** A longer run without a break is counted in pieces: the encoder's time grows with the square of its length. */
 const LONG_RUN = /(\S{512}|\s{512})/
 
-/** Text is data: `<|endoftext|>` in a message is counted as the characters it is. */
+/** Counts `<|endoftext|>` in a message as plain characters. */
 const PLAIN = { disallowedSpecial: new Set<string>() }
 
 /**

@@ -17,7 +17,7 @@ const ImagePart = Schema.Struct({
   image_url: Schema.Struct({ url: Schema.String, detail: Schema.optional(Schema.String) })
 })
 
-/** Audio, files and whatever comes next: carried, counted by size, never looked into. */
+/** Audio, files and parts to come: kept, counted by their size, never read. */
 const OtherPart = Schema.Struct({
   type: Schema.String.pipe(
     Schema.filter((type) => !KNOWN_PARTS.includes(type), { message: () => "a complete text or image_url part" })
@@ -84,7 +84,7 @@ export type AssistantMessage = typeof AssistantMessage.Type
 export type ToolMessage = typeof ToolMessage.Type
 
 /**
- * A value that should have been a message is none; `issue` says where and what was expected.
+ * The value is not a chat message. `issue` names the field and what was expected there, never the value itself.
  *
  * @since 0.1.0
  * @category errors
@@ -100,45 +100,45 @@ export class InvalidMessage extends Schema.TaggedError<InvalidMessage>()("Invali
 const isMessage = Schema.is(Message)
 
 /**
- * Checks a value and returns the very same object, so that unknown fields and the order of keys survive.
+ * Checks a value and returns the very same object, so that unknown fields and the order of keys stay.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const parse = (input: unknown): Either.Either<Message, InvalidMessage> => {
-  if (isPlain(input) || isMessage(input)) return Either.right(input)
-  return Either.left(new InvalidMessage({ issue: explain(input) }))
+  if (isPlainMessage(input) || isMessage(input)) return Either.right(input)
+  return Either.left(new InvalidMessage({ issue: explainInvalid(input) }))
 }
 
-/** What is wrong with it as a message of its role: the other roles' complaints would say nothing. */
-const explain = (input: unknown): string => {
+/** Explains what is wrong with it as a message of its own role. The issues of other roles would say nothing. */
+const explainInvalid = (input: unknown): string => {
   if (!Predicate.isRecord(input)) return "Expected an object with a role"
   const ofRole = explanations.find(({ roles }) => roles.some((role) => role === input["role"]))
   if (ofRole === undefined) {
     return `role: Expected ${explanations.flatMap(({ roles }) => roles.map((role) => `"${role}"`)).join(" | ")}`
   }
   return Either.match(ofRole.decode(input), {
-    // The first issue is the telling one: a union complains once per member.
-    onLeft: (error) => ParseResult.ArrayFormatter.formatIssueSync(error).slice(0, 1).map(describe).join(),
+    // Only the first issue: a union reports one per member.
+    onLeft: (error) => ParseResult.ArrayFormatter.formatIssueSync(error).slice(0, 1).map(describeIssue).join(),
     onRight: () => "unreadable"
   })
 }
 
-const explanation = <A>(roles: ReadonlyArray<string>, schema: Schema.Schema<A>) => {
+const makeExplanation = <A>(roles: ReadonlyArray<string>, schema: Schema.Schema<A>) => {
   const decode: (input: unknown) => Either.Either<unknown, ParseResult.ParseIssue> =
     ParseResult.decodeUnknownEither(schema)
   return { roles, decode }
 }
 
 const explanations = [
-  explanation(["system", "developer"], SystemMessage),
-  explanation(["user"], UserMessage),
-  explanation(["assistant"], AssistantMessage),
-  explanation(["tool"], ToolMessage)
+  makeExplanation(["system", "developer"], SystemMessage),
+  makeExplanation(["user"], UserMessage),
+  makeExplanation(["assistant"], AssistantMessage),
+  makeExplanation(["tool"], ToolMessage)
 ]
 
-/** What nearly every message looks like: told by hand at a tenth of the price, since each row that is read is checked. */
-const isPlain = (input: unknown): input is Message => {
+/** Recognizes most messages at a tenth of the schema's price. Each stored row is checked when it is read. */
+const isPlainMessage = (input: unknown): input is Message => {
   if (!Predicate.isRecord(input)) return false
   const { content, role, tool_call_id: id, tool_calls: calls } = input
   const isText = typeof content === "string"
@@ -156,14 +156,14 @@ const isCall = (input: unknown): boolean => {
 
 const isId = (input: unknown): boolean => typeof input === "string" && input !== ""
 
-/** Without the value itself, which may hold a secret. */
-const describe = ({ message, path }: ParseResult.ArrayFormatterIssue): string => {
+/** Leaves out the value, which may hold a secret. */
+const describeIssue = ({ message, path }: ParseResult.ArrayFormatterIssue): string => {
   const [expected = message] = message.split(", actual ", 1)
   return path.length === 0 ? expected : `${path.map(String).join(".")}: ${expected}`
 }
 
 /**
- * The words of a message, parts joined by line breaks; images and other parts have none.
+ * The text of a message, its parts joined by line breaks. Images and other parts have no text.
  *
  * @since 0.1.0
  * @category getters
@@ -176,7 +176,7 @@ export const text = (message: Message): string => {
 }
 
 /**
- * The tool calls of a message; none for every role but assistant.
+ * The tool calls of a message. Only an assistant's message has any.
  *
  * @since 0.1.0
  * @category getters
@@ -185,7 +185,7 @@ export const toolCalls = (message: Message): ReadonlyArray<ToolCall> =>
   message.role === "assistant" ? (message.tool_calls ?? []) : []
 
 /**
- * Whether this message ends a turn: the assistant spoke and asked for no tool.
+ * Returns true if this message ends a turn: the assistant spoke and called no tool.
  *
  * @since 0.1.0
  * @category predicates
@@ -193,7 +193,7 @@ export const toolCalls = (message: Message): ReadonlyArray<ToolCall> =>
 export const endsTurn = (message: Message): boolean => message.role === "assistant" && toolCalls(message).length === 0
 
 /**
- * Whether this message instructs rather than talks (`system`, `developer`).
+ * Returns true for an instruction (`system`, `developer`) as opposed to a part of the conversation.
  *
  * @since 0.1.0
  * @category predicates

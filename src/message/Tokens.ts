@@ -1,5 +1,5 @@
 /**
- * How many tokens a text takes: a fast estimate by script, corrected by what providers report.
+ * Counts the tokens of text and messages: a fast estimate by script, corrected by what providers report.
  *
  * @since 0.1.0
  */
@@ -9,8 +9,8 @@ import * as Message from "./Message.ts"
 import * as Schema from "effect/Schema"
 
 /**
- * What the provider said a view had cost: `inputTokens` for the view that ended at `seq` in `generation`, which was
- * estimated at `estimate`.
+ * A provider's count of a view: `inputTokens` for the view that ended at `seq` in `generation`, which was estimated at
+ * `estimate` tokens.
  *
  * @since 0.1.0
  * @category models
@@ -35,12 +35,14 @@ export type Usage = typeof Usage.Type
  * @category models
  */
 export interface Counter {
+  /** The tokens of a text on its own. */
   readonly text: (s: string) => number
+  /** The tokens of a message, with its tool calls and what its wire form adds. */
   readonly message: (m: Message.Message) => number
 }
 
 /**
- * What every step sends besides its messages.
+ * The fixed part of a step: its system prompt and its tool definitions.
  *
  * @since 0.1.0
  * @category models
@@ -51,7 +53,7 @@ export interface Fixed {
 }
 
 /**
- * A counter of messages from a counter of text. Images count by their detail, never by the length of their data.
+ * Makes a counter from a function that counts text. Images count by their detail, never by the length of their data.
  *
  * @since 0.1.0
  * @category constructors
@@ -59,19 +61,19 @@ export interface Fixed {
 export const make = (text: (s: string) => number): Counter => ({
   text,
   message: (m) => {
-    let tokens = MESSAGE + contentTokens(text, m)
+    let tokens = MESSAGE + countContent(text, m)
     for (const call of Message.toolCalls(m)) tokens += CALL + text(call.function.name) + text(call.function.arguments)
     return m.role === "tool" ? tokens + CALL_ID : tokens
   }
 })
 
 /**
- * The estimate: 4 characters of Latin text a token, 2 of other alphabets, 1 of Chinese, Japanese and Korean.
+ * Estimates tokens from characters: 4 per token in Latin text, 2 in other alphabets, 1 in Chinese, Japanese and Korean.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const estimate: Counter = make((s) => Math.ceil((BEYOND_LATIN_1.test(s) ? quarters(s) : s.length) / 4))
+export const estimate: Counter = make((s) => Math.ceil((BEYOND_LATIN_1.test(s) ? countQuarters(s) : s.length) / 4))
 
 /**
  * The counter in use: `estimate`, unless a layer such as `GptTokenizer.layer` provides another.
@@ -82,19 +84,19 @@ export const estimate: Counter = make((s) => Math.ceil((BEYOND_LATIN_1.test(s) ?
 export class Tokens extends Context.Reference<Tokens>()("throughline/Tokens", { defaultValue: () => estimate }) {}
 
 /**
- * The counter in use, safe to calculate with: a part of a token counts as a whole one, and where it throws, gives no
- * number, or one below zero, the estimate stands in for it.
+ * The counter in use, made safe to calculate with: fractions are rounded up, and `estimate` replaces a count that throws,
+ * is not a finite number, or is negative.
  *
  * @since 0.1.0
  * @category getters
  */
 export const inUse: Effect.Effect<Counter> = Effect.map(Tokens, (counter): Counter => ({
-  text: (s) => safely(() => counter.text(s)) ?? estimate.text(s),
-  message: (m) => safely(() => counter.message(m)) ?? estimate.message(m)
+  text: (s) => countSafely(() => counter.text(s)) ?? estimate.text(s),
+  message: (m) => countSafely(() => counter.message(m)) ?? estimate.message(m)
 }))
 
 /**
- * The fixed cost of a step, in tokens: its system prompt and its tool definitions.
+ * The tokens of a step's system prompt and tool definitions.
  *
  * @since 0.1.0
  * @category getters
@@ -108,7 +110,7 @@ export const overhead = (counter: Counter, { system, tools }: Fixed): number => 
 }
 
 /**
- * What entries that were counted before take together, in tokens.
+ * The sum of tokens of entries that were counted before.
  *
  * @since 0.1.0
  * @category getters
@@ -117,14 +119,14 @@ export const total = (entries: ReadonlyArray<{ readonly tokens: number }>): numb
   entries.reduce((sum, { tokens }) => sum + tokens, 0)
 
 /**
- * An estimate of a view of `generation` for `model`, corrected by the last report: exact where the report was made,
- * scaled by its ratio from there on. A report of another model corrects nothing; where one of the two has no name, they
- * are taken for the same. Grows with the estimate, and is never negative.
+ * Corrects the estimate of a view of `generation` for `model` by the last report: exact for the view that was reported,
+ * scaled by the report's ratio for any other. A report of another model corrects nothing; a model without a name counts
+ * as the same. The result grows with the estimate and is never negative.
  *
  * @since 0.1.0
  * @category getters
  */
-export const calibrated = (estimate: number, generation: number, usage: Usage | null, model = ""): number => {
+export const calibrate = (estimate: number, generation: number, usage: Usage | null, model = ""): number => {
   if (usage === null || usage.estimate <= 0 || isOfAnother(usage, model)) return Math.max(0, Math.round(estimate))
   const factor = Math.min(LARGEST_FACTOR, Math.max(SMALLEST_FACTOR, usage.inputTokens / usage.estimate))
   const tokens =
@@ -135,7 +137,7 @@ export const calibrated = (estimate: number, generation: number, usage: Usage | 
 const isOfAnother = (usage: Usage, model: string): boolean =>
   usage.model !== "" && model !== "" && usage.model !== model
 
-const safely = (count: () => number): number | undefined => {
+const countSafely = (count: () => number): number | undefined => {
   try {
     const tokens = count()
     return Number.isFinite(tokens) && tokens >= 0 ? Math.ceil(tokens) : undefined
@@ -144,32 +146,32 @@ const safely = (count: () => number): number | undefined => {
   }
 }
 
-/** Beyond these a report says more about a mix-up of views than about the text. */
+/** Limits of the ratio. A report beyond them is more likely about another view than about the text. */
 const SMALLEST_FACTOR = 0.5
 const LARGEST_FACTOR = 3
 
-/** What the wire form adds to a message, a tool call and a tool result. */
+/** The tokens that the wire form adds to a message, a tool call and a tool result. */
 const MESSAGE = 4
 const CALL = 8
 const CALL_ID = 4
 
-/** OpenAI's tiles, without looking into the picture: `low` is fixed, the rest a middling size. */
+/** OpenAI's price of a picture: fixed for `low`, a medium size for all others, since no picture is decoded. */
 const IMAGE_LOW = 85
 const IMAGE = 1_000
 
-/** V8 answers this at once for a string it keeps as one byte a character, which most are. */
+/** V8 answers this at once for a string that it stores as one byte per character, as it does most. */
 const BEYOND_LATIN_1 = /[\u0100-\uffff]/
 
-const quarters = (s: string): number => {
+const countQuarters = (s: string): number => {
   let sum = 0
   for (let i = 0; i < s.length; i++) sum += quartersOf(s.charCodeAt(i))
   return sum
 }
 
-/** Kana, Han, Hangul and halves of surrogate pairs begin at U+2E80, dashes, arrows and frames at U+2000. */
+/** Kana, Han, Hangul and halves of surrogate pairs begin at U+2E80; dashes, arrows and frames at U+2000. */
 const quartersOf = (code: number): number => (code < 0x100 ? 1 : code < 0x2000 ? 2 : 4)
 
-const contentTokens = (text: Counter["text"], { content }: Message.Message): number => {
+const countContent = (text: Counter["text"], { content }: Message.Message): number => {
   if (content === undefined || content === null) return 0
   if (typeof content === "string") return text(content)
   return content.reduce((sum, part) => {

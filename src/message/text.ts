@@ -1,9 +1,10 @@
 /**
- * Text in any language, cut into what can be quoted: lines without their markup, sentences, words.
+ * Text in any language: split into sentences and words, shortened to characters or tokens.
  */
+import type { Counter } from "./Tokens.ts"
 
 /**
- * The sentences of a text, word for word. Fenced code is left out, list and heading marks are taken off, and a line
+ * Splits a text into sentences, word for word. Fenced code and the marks of lists and headings are left out. A line
  * break ends a sentence.
  */
 export const splitSentences = (text: string): ReadonlyArray<string> => {
@@ -11,24 +12,24 @@ export const splitSentences = (text: string): ReadonlyArray<string> => {
   let fenced = false
   for (const raw of text.split(LINE_BREAK)) {
     if (FENCE.test(raw)) fenced = !fenced
-    else if (!fenced) collect(raw.replace(MARKUP, "").trim(), found)
+    else if (!fenced) collectSentences(raw.replace(MARKUP, "").trim(), found)
   }
   return found
 }
 
-/** The words of a text in lower case, longer than a letter where the script has letters. */
+/** Splits a text into words in lower case. Single letters are left out in scripts that write letters. */
 export const splitWords = (text: string): ReadonlyArray<string> => {
   const lower = text.toLowerCase()
   if (!UNSPACED.test(lower)) return lower.match(SPACED_WORD) ?? []
-  return pieces(lower).flatMap((piece) =>
+  return splitLongLine(lower).flatMap((piece) =>
     Array.from(WORDS.segment(piece)).flatMap(({ isWordLike, segment }) => (isWordLike === true ? [segment] : []))
   )
 }
 
-/** Line breaks and runs of white space become one space, so that nothing in it can look like a line of its own. */
+/** Turns line breaks and runs of white space into one space, so that no part can pass for a line of its own. */
 export const toOneLine = (text: string): string => (IS_WIDE.test(text) ? text.replace(WIDE, " ").trim() : text)
 
-/** At most `length` characters, with an ellipsis for the rest; never half a surrogate pair. */
+/** Cuts the text to at most `length` characters, with an ellipsis. Never parts a surrogate pair. */
 export const clipText = (text: string, length: number): string => {
   if (text.length <= length) return text
   const cut = text.slice(0, Math.max(0, length - 1))
@@ -43,7 +44,55 @@ export const cutAtCodePoint = (text: string, index: number): number => {
   return isInside ? index - 1 : index
 }
 
-/** Whether a line is somebody's words rather than code, a log or a table. */
+/** Cuts the text to at most `tokens` tokens, with an ellipsis. Returns the empty text if not even one word fits. */
+export const shortenText = (text: string, counter: Counter, tokens: number): string => {
+  const start = text.slice(0, Math.max(0, tokens) * LONGEST_TOKEN)
+  if (start.length === text.length && counter.text(text) <= tokens) return text
+  let fits = 0
+  let beyond = start.length + 1
+  while (beyond - fits > 1) {
+    const middle = (fits + beyond) >> 1
+    if (counter.text(clipText(text, middle)) <= tokens) fits = middle
+    else beyond = middle
+  }
+  return fits < 2 ? "" : clipText(text, fits)
+}
+
+/** A piece of text that may be left out. Pieces with a lower `rank` are kept first. */
+export interface Candidate {
+  readonly rank: number
+  readonly text: string
+}
+
+/** Chooses, by rank, as many candidates as `render` shows within `tokens` tokens. Returns them in their given order. */
+export const chooseCandidates = <A extends Candidate>(
+  candidates: ReadonlyArray<A>,
+  render: (chosen: ReadonlyArray<A>) => string,
+  counter: Counter,
+  tokens: number
+): ReadonlyArray<A> => {
+  let room = tokens - counter.text(render([]))
+  const chosen: Array<A> = []
+  for (const candidate of [...candidates].sort((a, b) => a.rank - b.rank)) {
+    const cost = counter.text(candidate.text) + 1
+    if (cost > room) continue
+    room -= cost
+    chosen.push(candidate)
+  }
+  const listInOrder = () => candidates.filter((candidate) => kept.has(candidate))
+  const kept = new Set(chosen)
+  // Headings and line breaks cost tokens as well, and tokens do not simply add up: the whole is counted again.
+  while (chosen.length > 0 && counter.text(render(listInOrder())) > tokens) {
+    const last = chosen.pop()
+    if (last !== undefined) kept.delete(last)
+  }
+  return listInOrder()
+}
+
+/** The longest token, in characters, that any tokenizer makes of text worth keeping. */
+const LONGEST_TOKEN = 16
+
+/** True for a line of prose, false for code, a log or a table. */
 export const isProse = (line: string): boolean => {
   if (CODE_LINE.test(line)) return false
   const letters = line.match(/[\p{L}\p{M}]/gu)?.length ?? 0
@@ -51,16 +100,16 @@ export const isProse = (line: string): boolean => {
   return letters > 0 && marks * 6 <= letters
 }
 
-/** Every character Unicode calls a line break, so that no reader sees a line where we saw none. */
+/** Every line break that Unicode knows, so that no reader sees two lines where we saw one. */
 export const LINE_BREAK = /\r\n|[\n\r\v\f\u0085\u2028\u2029]/
 
-const collect = (line: string, found: Array<string>): void => {
+const collectSentences = (line: string, found: Array<string>): void => {
   if (line === "") return
   if (!INNER_END.test(line)) {
     found.push(line)
     return
   }
-  for (const piece of pieces(line)) {
+  for (const piece of splitLongLine(line)) {
     for (const { segment } of SENTENCES.segment(piece)) {
       const sentence = segment.trim()
       if (sentence !== "") found.push(sentence)
@@ -68,19 +117,20 @@ const collect = (line: string, found: Array<string>): void => {
   }
 }
 
-// The cost of Intl.Segmenter grows with the square of its input: long lines go in by pieces.
-const pieces = (line: string): ReadonlyArray<string> => (line.length <= PIECE ? [line] : (line.match(LONG_LINE) ?? []))
+// The time of Intl.Segmenter grows with the square of its input, so long lines are split first.
+const splitLongLine = (line: string): ReadonlyArray<string> =>
+  line.length <= PIECE ? [line] : (line.match(LONG_LINE) ?? [])
 
 const PIECE = 1_000
 const LONG_LINE = /[^]{1,1000}(?![^\s。！？])|[^]{1,1000}/g
 
-// The language is fixed: the machine's own must not change the result. Scripts are told apart in any case.
+// A fixed language, so that the machine's own does not change the result. Scripts are recognized in any language.
 const SENTENCES = new Intl.Segmenter("en", { granularity: "sentence" })
 const WORDS = new Intl.Segmenter("en", { granularity: "word" })
 
-/** Most texts are one line already; asking is cheaper than writing. */
+/** Most texts are one line already, and a test is cheaper than a replacement. */
 const IS_WIDE = /[^\S ]|\u0085|\s\s|^\s|\s$/
-/** The one line break that is no white space to a regular expression is among them. */
+/** U+0085 is a line break that `\s` does not match. */
 const WIDE = /[\s\u0085]+/g
 const FENCE = /^\s*(?:```|~~~)/
 const MARKUP = /^(?:\s|[#>*+•-]+\s|\d{1,3}[.)]\s|\[[ x]\]\s)+/

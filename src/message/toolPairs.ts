@@ -1,14 +1,14 @@
 /**
- * Which tool result answers which call, and where a list of messages may be cut without parting the two.
+ * Pairs tool results with their calls, and finds where a list of messages may be cut without parting a pair.
  *
- * Ids are not trusted: they may repeat, results may be late, doubled, or answer nothing. A result belongs to the
+ * Ids cannot be trusted: they repeat, and results may be late, doubled, or answer nothing. A result belongs to the
  * nearest call before it that has its id and no result yet.
  */
 import * as Message from "./Message.ts"
 
 /**
- * `results[i][k]` is the index of the result of call `k` of message `i`; `answers[i]` the index of the message whose
- * call the tool message `i` answers. Both are `undefined` where there is no such message.
+ * The pairs of a list of messages, as indexes into it. `results[i][k]` is the result of call `k` of message `i`, and
+ * `answers[i]` is the message whose call the tool message `i` answers; `undefined` where there is no such message.
  */
 export interface Pairs {
   readonly results: ReadonlyArray<ReadonlyArray<number | undefined>>
@@ -36,10 +36,10 @@ export const pairToolCalls = (messages: ReadonlyArray<Message.Message>): Pairs =
 
 type Results = Array<number | undefined>
 
-/** Of the many messages that call nothing. */
+/** Shared by all messages without a call. */
 const NONE: Results = []
 
-/** Where an unanswered call is, and the one of the same id before it. */
+/** An unanswered call by its position, and the one before it with the same id. */
 interface Place {
   readonly message: number
   readonly call: number
@@ -48,12 +48,12 @@ interface Place {
 }
 
 /**
- * `safeCuts(messages)[i]` says whether the messages may be cut before `i`; the last entry is the cut after all of them.
- * A result without a call stays with what it follows, so that no part of a view begins with a tool message.
+ * Returns, for each index `i`, whether the messages may be cut before `i`; the last entry is the cut after all of them.
+ * A result without a call stays with the message before it, so that no part of a view begins with a tool message.
  */
 export const findSafeCuts = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<boolean> => {
   const { results } = pairToolCalls(messages)
-  const pending = pendingFrom(messages, results)
+  const pending = findPending(messages, results)
   const cuts = [true]
   let reach = 0
   for (const [i, answers] of results.entries()) {
@@ -63,8 +63,8 @@ export const findSafeCuts = (messages: ReadonlyArray<Message.Message>): Readonly
   return cuts
 }
 
-/** Calls never answered do not bind, unless their results may still come. */
-const pendingFrom = (messages: ReadonlyArray<Message.Message>, results: Pairs["results"]): number => {
+/** The index of a last message whose results may still come. Other calls without a result do not forbid a cut. */
+const findPending = (messages: ReadonlyArray<Message.Message>, results: Pairs["results"]): number => {
   const last = messages.findLastIndex(({ role }) => role !== "tool")
   return results[last]?.includes(undefined) === true ? last : Infinity
 }

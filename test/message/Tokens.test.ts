@@ -3,7 +3,7 @@ import { Effect, FastCheck as fc } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import type { Message } from "../../src/message/Message.ts"
 import type { Usage } from "../../src/session/Session.ts"
-import { calibrated, estimate, make, overhead, Tokens } from "../../src/message/Tokens.ts"
+import { calibrate, estimate, make, overhead, Tokens } from "../../src/message/Tokens.ts"
 import * as GptTokenizer from "../../src/message/GptTokenizer.ts"
 
 const image = (url: string, detail?: string): Message => ({
@@ -84,35 +84,35 @@ describe("Tokens", () => {
     })
   })
 
-  describe("calibrated", () => {
+  describe("calibrate", () => {
     it("is the report where it was made, and the estimate without one", () => {
-      assert.strictEqual(calibrated(1_000, 2, usage(2, 1_300, 1_000)), 1_300)
-      assert.strictEqual(calibrated(1_000, 2, null), 1_000)
-      assert.strictEqual(calibrated(1_000, 2, usage(2, 0, 0)), 1_000)
+      assert.strictEqual(calibrate(1_000, 2, usage(2, 1_300, 1_000)), 1_300)
+      assert.strictEqual(calibrate(1_000, 2, null), 1_000)
+      assert.strictEqual(calibrate(1_000, 2, usage(2, 0, 0)), 1_000)
     })
 
     it("scales what came after by the report's ratio", () => {
-      assert.strictEqual(calibrated(1_100, 2, usage(2, 1_500, 1_000)), 1_650)
-      assert.strictEqual(calibrated(400, 3, usage(2, 1_500, 1_000)), 600)
+      assert.strictEqual(calibrate(1_100, 2, usage(2, 1_500, 1_000)), 1_650)
+      assert.strictEqual(calibrate(400, 3, usage(2, 1_500, 1_000)), 600)
     })
 
     it("takes nothing from a report of another model", () => {
-      assert.strictEqual(calibrated(1_100, 2, usage(2, 1_500, 1_000), "another"), 1_100)
-      for (const same of ["m", ""]) assert.strictEqual(calibrated(1_100, 2, usage(2, 1_500, 1_000), same), 1_650)
+      assert.strictEqual(calibrate(1_100, 2, usage(2, 1_500, 1_000), "another"), 1_100)
+      for (const same of ["m", ""]) assert.strictEqual(calibrate(1_100, 2, usage(2, 1_500, 1_000), same), 1_650)
     })
 
     it("does not trust an absurd ratio", () => {
-      assert.strictEqual(calibrated(100, 3, usage(2, 1_000_000, 10)), 300)
-      assert.strictEqual(calibrated(100, 3, usage(2, 1, 1_000)), 50)
+      assert.strictEqual(calibrate(100, 3, usage(2, 1_000_000, 10)), 300)
+      assert.strictEqual(calibrate(100, 3, usage(2, 1, 1_000)), 50)
     })
 
     it.prop(
       "grows with the estimate, is whole and never negative",
       [fc.nat({ max: 1_000_000 }), fc.nat({ max: 1_000_000 }), fc.nat({ max: 3 }), anyUsage],
       ([less, more, generation, report]) => {
-        const tokens = calibrated(less, generation, report)
+        const tokens = calibrate(less, generation, report)
         assert.isTrue(Number.isInteger(tokens) && tokens >= 0)
-        assert.isAtLeast(calibrated(less + more, generation, report), tokens)
+        assert.isAtLeast(calibrate(less + more, generation, report), tokens)
       },
       { fastCheck: { numRuns: 500 } }
     )
