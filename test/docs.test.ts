@@ -54,7 +54,9 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
     assert.deepStrictEqual(patient, {
       ...Recovery.defaults,
       RateLimited: { action: "wait", times: 5, delay: 2_000 }
-    })
+    }),
+  "docs/transcripts.md, snippet 1": ({ imported }) =>
+    assert.deepStrictEqual(imported, { format: "pi", texts: ["Where is invoice 7?", "It is paid."] })
 }
 
 describe("the documents' snippets", () => {

@@ -80,7 +80,7 @@ const main = Effect.gen(function* () {
     }
   })
   const file = positionals[0] ?? ""
-  const { sessions } = yield* Transcripts.read(readFileSync(file, "utf8"), { file, format: "auto" })
+  const { sessions } = yield* Transcripts.parse(readFileSync(file, "utf8"), { file, format: "auto" })
   const contextLength = Number(values.window)
   const apiKey = process.env["OPENAI_API_KEY"] ?? "none"
   const route = Provider.route({ model: values.model, apiKey, baseUrl: process.env["OPENAI_BASE_URL"], contextLength })

@@ -138,6 +138,16 @@ const readDatabaseHeader = (filename: string): Effect.Effect<Buffer, StoreError>
     }
   )
 
+/** True if the file begins as a SQLite database does. False if it cannot be read. */
+export const isSqliteFile = (filename: string): boolean => {
+  try {
+    const header = readHeader(filename)
+    return header !== "absent" && isSqlite(header)
+  } catch {
+    return false
+  }
+}
+
 const requireWritable = (filename: string) =>
   attemptOpen(filename, () => {
     accessSync(filename, constants.W_OK)

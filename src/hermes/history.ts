@@ -2,6 +2,10 @@
  * Reads the history of a Hermes session: each message once, in the order in which it came. Compressions stored some
  * messages again, and handoffs among them.
  */
+import * as Effect from "effect/Effect"
+import type { StoreError } from "../session/SessionError.ts"
+import { toStoreError } from "../sqlite/file.ts"
+import { openReadOnly } from "./file.ts"
 import { isArchivingHandoff, readStanding } from "./marks.ts"
 import { COLUMNS, type HermesRow } from "./rows.ts"
 
@@ -14,6 +18,25 @@ export interface History {
   /** How many rows were left out as copies of other rows. */
   readonly copies: number
 }
+
+/** Reads the history of every session of a database, by session id. The bytes of the file do not change. */
+export const readHistories = (filename: string): Effect.Effect<ReadonlyMap<string, History>, StoreError> =>
+  Effect.flatMap(openReadOnly(filename), ({ db, shape }) =>
+    Effect.try({
+      try: () => {
+        const hasColumn = (name: string) => shape.tables.get("messages")?.has(name) === true
+        const columns = COLUMNS.map((name) => (hasColumn(name) ? name : `NULL AS ${name}`))
+        const flags = shape.canArchive ? ["active", "compacted"] : []
+        const rows = db.prepare<[string], HermesRow>(
+          `SELECT ${["id", "session_id", "timestamp", ...columns, ...flags].join(", ")} FROM messages
+           WHERE session_id = ? ORDER BY id`
+        )
+        const ids = db.prepare<[], string>("SELECT DISTINCT session_id FROM messages ORDER BY session_id").pluck().all()
+        return new Map(ids.map((id) => [id, readHistory(rows.all(id))]))
+      },
+      catch: (cause) => toStoreError("import", cause)
+    })
+  ).pipe(Effect.scoped)
 
 /** Takes the rows of one session in the order of their ids. */
 export const readHistory = (rows: ReadonlyArray<HermesRow>): History => {

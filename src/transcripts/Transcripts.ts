@@ -1,25 +1,42 @@
 /**
- * Reads a file of chat messages, whichever agent wrote it.
+ * Reads the sessions of other agents from their files: Claude Code, Codex, pi, Hermes Agent, or plain chat messages.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { readFileSync } from "node:fs"
+import { isSqliteFile } from "../hermes/file.ts"
+import { systemErrorText } from "../message/systemErrorText.ts"
 import type { StoreError } from "../session/SessionError.ts"
-import * as ClaudeCode from "./claudeCode.ts"
-import * as Codex from "./codex.ts"
-import * as Hermes from "./hermes.ts"
-import * as Jsonl from "./jsonl.ts"
-import * as Messages from "./messages.ts"
-import * as Pi from "./pi.ts"
-import { type Contents, ImportError, type Row, parseRows } from "./rows.ts"
-import * as Sessions from "./sessions.ts"
+import { isClaudeCodeRow, readClaudeCode } from "./claudeCode.ts"
+import { isCodexRow, readCodex } from "./codex.ts"
+import { readHermes } from "./hermes.ts"
+import { isPiRow, readPi } from "./pi.ts"
+import { isJsonArray, isMessageRow, isSessionRow, readArray, readMessageRows, readSessionRows } from "./plainFormats.ts"
+import { ImportError, parseRows, type Row, type TranscriptContents, type TranscriptSession } from "./rows.ts"
 
-export { ImportError, type ImportedSession } from "./rows.ts"
+export {
+  /**
+   * A file could not be imported. `line` counts from 1, and is null if no single line is at fault. `expected` and `found`
+   * show no content of the file, which may hold secrets.
+   *
+   * @since 0.1.0
+   * @category errors
+   */
+  ImportError,
+  /**
+   * The messages of one session, in order. `sessionId` is null if the format has no session ids.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  type TranscriptSession
+}
 
 /**
- * What a file can be:
+ * The format of a file:
  *
  * - `messages`: a JSON array of chat messages
  * - `jsonl`: one chat message per line
@@ -38,103 +55,152 @@ export const Format = Schema.Literal("messages", "jsonl", "sessions", "pi", "cla
 export type Format = typeof Format.Type
 
 /**
- * What a file held, and as what it was read. At least one session, each with at least one message.
+ * The sessions of a file.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Imported extends Contents {
+export interface Transcript {
   readonly format: Format
+  /** At least one, each with at least one message. */
+  readonly sessions: ReadonlyArray<TranscriptSession>
+  /** Counts, by kind, the lines or rows that are not messages of a conversation. */
+  readonly skipped: { readonly [kind: string]: number }
 }
 
 /**
- * The chat messages of a file, all of them or the first error. `file` is only its name, for that error.
+ * `format` is detected if it is `"auto"`, which is the default.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReadOptions {
+  readonly format?: Format | "auto" | undefined
+}
+
+/**
+ * A file could not be read, or is neither a database nor text in UTF-8.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnreadableTranscript extends Schema.TaggedError<UnreadableTranscript>()("UnreadableTranscript", {
+  file: Schema.String,
+  reason: Schema.Literal("unreadable", "not-utf8"),
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return this.reason === "unreadable"
+      ? `cannot read ${this.file}: ${this.detail}`
+      : `${this.file}: expected text in UTF-8`
+  }
+}
+
+/**
+ * Parses the text of a file in any format but `hermes`. Returns all of its messages, or the first error. `file` is the
+ * name that the error shows.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const read = (
+export const parse = (
   text: string,
-  options: { readonly file: string; readonly format: Format | "auto" }
-): Either.Either<Imported, ImportError> => {
-  const { file } = options
+  options: ReadOptions & { readonly file: string }
+): Either.Either<Transcript, ImportError> => {
+  const { file, format = "auto" } = options
   const source = text.replace(/^\uFEFF/, "")
-  if (source.trim() === "") return Either.left(nothing(file, "an empty file"))
-  const isArray = options.format === "messages" || (options.format === "auto" && Messages.recognizes(source))
-  const imported = isArray
-    ? Either.map(Messages.read(source, file), as("messages"))
-    : Either.flatMap(parseRows(source, file), (rows) => readRows(rows, options))
+  if (source.trim() === "") return Either.left(failEmpty(file, "an empty file"))
+  const isArray = format === "messages" || (format === "auto" && isJsonArray(source))
+  const transcript = isArray
+    ? Either.map(readArray(source, file), toTranscript("messages"))
+    : Either.flatMap(parseRows(source, file), (rows) => readRows(rows, file, format))
   return Either.filterOrLeft(
-    imported,
+    transcript,
     ({ sessions }) => sessions.length > 0,
-    () => nothing(file, "none")
+    () => failEmpty(file, "none")
   )
 }
 
 /**
- * The sessions of a file, whether it is text or a database.
+ * Reads the sessions of a file, which is text or a Hermes database. The bytes of the file do not change.
+ *
+ * Fails with an `UnreadableTranscript` if the file cannot be read, with an `ImportError` if it is not in the format, and
+ * with a `StoreError` if it is a database that is damaged or not a Hermes database.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const readFrom = <E>(
-  file: string,
-  format: Format | "auto",
-  text: Effect.Effect<string, E>
-): Effect.Effect<Imported, E | ImportError | StoreError> =>
-  Effect.suspend((): Effect.Effect<Imported, E | ImportError | StoreError> => {
-    const isDatabase = format === "hermes" || (format === "auto" && Hermes.recognizes(file))
-    if (!isDatabase) return Effect.flatMap(text, (text) => read(text, { file, format }))
-    return Effect.map(Hermes.read(file), as("hermes")).pipe(
+export const readFile = (
+  filename: string,
+  { format = "auto" }: ReadOptions = {}
+): Effect.Effect<Transcript, ImportError | StoreError | UnreadableTranscript> =>
+  Effect.suspend((): Effect.Effect<Transcript, ImportError | StoreError | UnreadableTranscript> => {
+    const isDatabase = format === "hermes" || (format === "auto" && isSqliteFile(filename))
+    if (!isDatabase) return Effect.flatMap(readText(filename), (text) => parse(text, { file: filename, format }))
+    return Effect.map(readHermes(filename), toTranscript("hermes")).pipe(
       Effect.filterOrFail(
         ({ sessions }) => sessions.length > 0,
-        () => nothing(file, "none")
+        () => failEmpty(filename, "none")
       )
     )
   })
 
-interface Reader {
+const readText = (file: string): Either.Either<string, UnreadableTranscript> =>
+  Either.flatMap(
+    Either.try({
+      try: () => readFileSync(file),
+      catch: (cause) => new UnreadableTranscript({ file, reason: "unreadable", detail: systemErrorText(cause) })
+    }),
+    (bytes) =>
+      Either.try({
+        try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
+        catch: (cause) => new UnreadableTranscript({ file, reason: "not-utf8", detail: String(cause) })
+      })
+  )
+
+interface RowFormat {
   readonly format: Format
-  readonly recognizes: (row: Row) => boolean
-  readonly read: (rows: ReadonlyArray<Row>) => Either.Either<Contents, ImportError>
+  readonly isRow: (row: Row) => boolean
+  readonly readRows: (rows: ReadonlyArray<Row>) => Either.Either<TranscriptContents, ImportError>
 }
 
-/** In this order: what is told apart by the most specific mark comes first. */
-const readers: ReadonlyArray<Reader> = [
-  { format: "sessions", ...Sessions },
-  { format: "pi", ...Pi },
-  { format: "codex", ...Codex },
-  { format: "claude-code", ...ClaudeCode },
-  { format: "jsonl", ...Jsonl }
+/** The format with the most specific mark comes first. */
+const ROW_FORMATS: ReadonlyArray<RowFormat> = [
+  { format: "sessions", isRow: isSessionRow, readRows: readSessionRows },
+  { format: "pi", isRow: isPiRow, readRows: readPi },
+  { format: "codex", isRow: isCodexRow, readRows: readCodex },
+  { format: "claude-code", isRow: isClaudeCodeRow, readRows: readClaudeCode },
+  { format: "jsonl", isRow: isMessageRow, readRows: readMessageRows }
 ]
 
 const readRows = (
   rows: ReadonlyArray<Row>,
-  { file, format }: { readonly file: string; readonly format: Format | "auto" }
-): Either.Either<Imported, ImportError> => {
-  const reader = format === "auto" ? detect(rows) : readers.find((reader) => reader.format === format)
-  if (reader !== undefined) return Either.map(reader.read(rows), as(reader.format))
+  file: string,
+  format: Format | "auto"
+): Either.Either<Transcript, ImportError> => {
+  const found = format === "auto" ? detectFormat(rows) : ROW_FORMATS.find((known) => known.format === format)
+  if (found !== undefined) return Either.map(found.readRows(rows), toTranscript(found.format))
   const [first] = rows
   const expected = `the lines of a chat (${Format.literals.join(", ")})`
   return Either.left(new ImportError({ file, line: first?.line ?? null, expected, found: "objects of another kind" }))
 }
 
-/** The first line that any format knows decides: agents put lines of housekeeping before it. */
-const detect = (rows: ReadonlyArray<Row>): Reader | undefined => {
+/** Decides by the first line that any format recognises. Agents write lines that no format knows before it. */
+const detectFormat = (rows: ReadonlyArray<Row>): RowFormat | undefined => {
   for (const row of rows) {
-    const reader = readers.find(({ recognizes }) => recognizes(row))
-    if (reader !== undefined) return reader
+    const found = ROW_FORMATS.find(({ isRow }) => isRow(row))
+    if (found !== undefined) return found
   }
   return undefined
 }
 
-const as =
+const toTranscript =
   (format: Format) =>
-  ({ sessions, skipped }: Contents): Imported => ({
+  ({ sessions, skipped }: TranscriptContents): Transcript => ({
     format,
     sessions: sessions.filter(({ messages }) => messages.length > 0),
     skipped
   })
 
-const nothing = (file: string, found: string): ImportError =>
+const failEmpty = (file: string, found: string): ImportError =>
   new ImportError({ file, line: null, expected: "at least one chat message", found })

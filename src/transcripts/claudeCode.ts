@@ -1,14 +1,20 @@
 /**
- * Transcripts of Claude Code: a tree of lines, each with a message or a block of one. The conversation is the way from
- * the root to the newest line, without the sidechains of its subagents.
- *
- * @since 0.1.0
+ * Reads transcripts of Claude Code. A file is a tree of lines, each with a message or one block of it. The conversation is
+ * the path from the root to the newest line, without the sidechains of subagents.
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { Message } from "../message/Message.ts"
-import { assistantMessage, dataUrl, imagePart, type Part, textPart, toolMessage, userMessage } from "./content.ts"
-import { type Contents, countKinds, decodeWith, type ImportError, isObject, type Row } from "./rows.ts"
+import {
+  makeAssistantMessage,
+  makeDataUrl,
+  makeImagePart,
+  type Part,
+  makeTextPart,
+  makeToolMessage,
+  makeUserMessage
+} from "./content.ts"
+import { type TranscriptContents, countKinds, decodeWith, type ImportError, isObject, type Row } from "./rows.ts"
 
 const KNOWN: ReadonlyArray<string> = ["text", "image", "thinking", "redacted_thinking", "tool_use", "tool_result"]
 
@@ -27,7 +33,7 @@ const ToolUse = Schema.Struct({
   name: Schema.String,
   input: Schema.Unknown
 })
-/** Documents, references, results of the provider's own tools: only that they were there. */
+/** Documents, references and results of the provider's own tools are imported as their type alone, such as `[document]`. */
 const Other = Schema.transform(
   Schema.Struct({ type: Schema.String.pipe(Schema.filter((type) => !KNOWN.includes(type))) }),
   Schema.Struct({ type: Schema.Literal("other"), name: Schema.String }),
@@ -52,37 +58,30 @@ const Line = Schema.Struct({
     content: Schema.Union(Schema.String, Schema.Array(Block))
   })
 })
-const line = decodeWith(Line, "a message with content")
+const decodeLine = decodeWith(Line, "a message with content")
 const Queued = Schema.Struct({
   attachment: Schema.Struct({ prompt: Schema.Union(Schema.String, Schema.Array(Block)) })
 })
-const queued = decodeWith(Queued, "a queued command with its prompt")
+const decodeQueued = decodeWith(Queued, "a queued command with its prompt")
 
-/**
- * @since 0.1.0
- * @category predicates
- */
-export const recognizes = ({ value }: Row): boolean =>
+export const isClaudeCodeRow = ({ value }: Row): boolean =>
   ((value.type === "user" || value.type === "assistant") && isObject(value.message)) ||
   (value.type === "summary" && typeof value.leafUuid === "string")
 
 /**
- * A compaction stands for lines that are still here, and is passed over; at the beginning of a session it is all there
- * is of the one before, and stays.
- *
- * @since 0.1.0
- * @category constructors
+ * Reads the sessions of a file. A compaction is skipped, because the lines it stands for are in the file. At the beginning
+ * of a session it stands for an earlier session, and stays.
  */
-export const read = (rows: ReadonlyArray<Row>): Either.Either<Contents, ImportError> =>
+export const readClaudeCode = (rows: ReadonlyArray<Row>): Either.Either<TranscriptContents, ImportError> =>
   Either.gen(function* () {
-    const sessions = new Map<string | null, Array<Spoken>>()
+    const sessions = new Map<string | null, Array<ChatLine>>()
     const seen = new Set<string>()
     const skipped: Array<string> = []
     for (const row of rows) {
       const { isCompactSummary, sessionId, uuid } = row.value
       const id = typeof sessionId === "string" && sessionId !== "" ? sessionId : null
       const spoken = sessions.get(id) ?? []
-      const item = yield* convert(row)
+      const item = yield* convertRow(row)
       if (typeof item === "string") skipped.push(item)
       else if (isCompactSummary === true && spoken.length > 0) skipped.push("compaction")
       else if (typeof uuid === "string" && seen.has(uuid)) skipped.push("repeated")
@@ -92,47 +91,47 @@ export const read = (rows: ReadonlyArray<Row>): Either.Either<Contents, ImportEr
       }
       if (typeof uuid === "string") seen.add(uuid)
     }
-    const parent = parents(rows)
+    const parent = findParents(rows)
     const kept = [...sessions].map(([sessionId, spoken]) => {
-      const current = branch(spoken, parent)
+      const current = findBranch(spoken, parent)
       for (let left = spoken.length - current.length; left > 0; left--) skipped.push("other branch")
-      return { sessionId, messages: replies(current).flatMap(messages) }
+      return { sessionId, messages: mergeReplies(current).flatMap(makeMessages) }
     })
     return { sessions: kept, skipped: countKinds(skipped) }
   })
 
-/** A line that says something. Lines of one reply share its `reply` id. */
-interface Spoken {
+/** A line of the conversation. Lines of one assistant message have the same `reply` id. */
+interface ChatLine {
   readonly row: Row
   readonly role: "user" | "assistant"
   readonly reply: string | null
   readonly blocks: ReadonlyArray<Block>
 }
 
-/** What a line says, or the kind of what the model never saw. */
-const convert = (row: Row): Either.Either<Spoken | string, ImportError> => {
+/** Converts a line, or returns its kind if the model never saw it. */
+const convertRow = (row: Row): Either.Either<ChatLine | string, ImportError> => {
   const { attachment, isApiErrorMessage, isSidechain, type } = row.value
   if (isSidechain === true) return Either.right("sidechain")
   if (type === "attachment" && isObject(attachment) && attachment.type === "queued_command") {
-    return Either.map(queued(row), ({ attachment }) => spoken(row, "user", null, attachment.prompt))
+    return Either.map(decodeQueued(row), ({ attachment }) => makeChatLine(row, "user", null, attachment.prompt))
   }
   if (type !== "user" && type !== "assistant") return Either.right(typeof type === "string" ? type : "unknown")
   if (isApiErrorMessage === true) return Either.right("api error")
-  return Either.map(line(row), ({ message }) => spoken(row, type, message.id ?? null, message.content))
+  return Either.map(decodeLine(row), ({ message }) => makeChatLine(row, type, message.id ?? null, message.content))
 }
 
-const spoken = (
+const makeChatLine = (
   row: Row,
-  role: Spoken["role"],
+  role: ChatLine["role"],
   reply: string | null,
   content: string | ReadonlyArray<Block>
-): Spoken => ({ row, role, reply, blocks: typeof content === "string" ? [{ type: "text", text: content }] : content })
+): ChatLine => ({ row, role, reply, blocks: typeof content === "string" ? [{ type: "text", text: content }] : content })
 
 /**
- * The line each line follows. A compaction cuts the chain and says in another field where; a line whose parent is in
- * no file of ours follows the one before it, so that nothing is lost.
+ * Finds the parent of each line. A compaction has no parent but names the line before it in another field. A line whose
+ * parent is not in the file follows the line before it, so that nothing is lost.
  */
-const parents = (rows: ReadonlyArray<Row>): ReadonlyMap<Row, Row> => {
+const findParents = (rows: ReadonlyArray<Row>): ReadonlyMap<Row, Row> => {
   const byUuid = new Map<unknown, Row>()
   const latest = new Map<unknown, Row>()
   const parents = new Map<Row, Row>()
@@ -150,28 +149,28 @@ const parents = (rows: ReadonlyArray<Row>): ReadonlyMap<Row, Row> => {
 }
 
 /**
- * The newest line and all it follows, with what parallel tool calls leave beside that way: the other lines of a reply,
- * and the results of its calls.
+ * Finds the lines on the path to the newest one. Parallel tool calls leave lines beside the path that belong to it: the
+ * other lines of a reply, and the results of its calls.
  */
-const branch = (spoken: ReadonlyArray<Spoken>, parents: ReadonlyMap<Row, Row>): ReadonlyArray<Spoken> => {
+const findBranch = (spoken: ReadonlyArray<ChatLine>, parents: ReadonlyMap<Row, Row>): ReadonlyArray<ChatLine> => {
   const path = new Set<Row>()
   for (let row = spoken.at(-1)?.row; row !== undefined; row = parents.get(row)) path.add(row)
   const replies = new Set(spoken.flatMap(({ reply, row }) => (path.has(row) && reply !== null ? [reply] : [])))
-  const isOn = ({ reply, row }: Spoken) => path.has(row) || (reply !== null && replies.has(reply))
+  const isOn = ({ reply, row }: ChatLine) => path.has(row) || (reply !== null && replies.has(reply))
   const calls = new Set(
     spoken
       .filter(isOn)
       .flatMap(({ blocks }) => blocks.flatMap((block) => (block.type === "tool_use" ? [block.id] : [])))
   )
-  const answers = ({ blocks }: Spoken) =>
+  const answers = ({ blocks }: ChatLine) =>
     blocks.some((block) => block.type === "tool_result" && calls.has(block.tool_use_id))
   return spoken.filter((item) => isOn(item) || answers(item))
 }
 
-/** One item for each reply: Claude Code writes every block of it on a line of its own. */
-const replies = (spoken: ReadonlyArray<Spoken>): ReadonlyArray<Spoken> => {
+/** Merges the lines of each reply. Claude Code writes each block of it on its own line. */
+const mergeReplies = (spoken: ReadonlyArray<ChatLine>): ReadonlyArray<ChatLine> => {
   const place = new Map<string, number>()
-  const merged: Array<Spoken> = []
+  const merged: Array<ChatLine> = []
   for (const item of spoken) {
     const index = item.reply === null ? undefined : place.get(item.reply)
     const first = index === undefined ? undefined : merged[index]
@@ -185,25 +184,29 @@ const replies = (spoken: ReadonlyArray<Spoken>): ReadonlyArray<Spoken> => {
   return merged
 }
 
-const messages = ({ blocks, role }: Spoken): ReadonlyArray<Message> => {
-  const words = parts(blocks)
+const makeMessages = ({ blocks, role }: ChatLine): ReadonlyArray<Message> => {
+  const words = convertBlocks(blocks)
   if (role === "assistant") {
     const calls = new Map(blocks.flatMap((block) => (block.type === "tool_use" ? [[block.id, block]] : [])))
-    return words.length + calls.size === 0 ? [] : [assistantMessage(words, [...calls.values()])]
+    return words.length + calls.size === 0 ? [] : [makeAssistantMessage(words, [...calls.values()])]
   }
   const results = blocks.flatMap((block) =>
-    block.type === "tool_result" ? [toolMessage(block.tool_use_id, resultParts(block.content ?? ""))] : []
+    block.type === "tool_result" ? [makeToolMessage(block.tool_use_id, resultParts(block.content ?? ""))] : []
   )
-  return words.length === 0 ? results : [...results, userMessage(words)]
+  return words.length === 0 ? results : [...results, makeUserMessage(words)]
 }
 
 const resultParts = (content: string | ReadonlyArray<Block>): ReadonlyArray<Part> =>
-  typeof content === "string" ? [textPart(content)] : parts(content)
+  typeof content === "string" ? [makeTextPart(content)] : convertBlocks(content)
 
-const parts = (blocks: ReadonlyArray<Block>): ReadonlyArray<Part> =>
+const convertBlocks = (blocks: ReadonlyArray<Block>): ReadonlyArray<Part> =>
   blocks.flatMap((block) => {
-    if (block.type === "text") return [textPart(block.text)]
+    if (block.type === "text") return [makeTextPart(block.text)]
     if (block.type === "image")
-      return [imagePart("url" in block.source ? block.source.url : dataUrl(block.source.media_type, block.source.data))]
-    return block.type === "other" ? [textPart(`[${block.name}]`)] : []
+      return [
+        makeImagePart(
+          "url" in block.source ? block.source.url : makeDataUrl(block.source.media_type, block.source.data)
+        )
+      ]
+    return block.type === "other" ? [makeTextPart(`[${block.name}]`)] : []
   })

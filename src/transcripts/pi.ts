@@ -1,14 +1,28 @@
 /**
- * Session files of the coding agent pi: a header, then a tree of entries. Its last entry is the leaf; the conversation
- * is the way from the root to there.
- *
- * @since 0.1.0
+ * Reads session files of the coding agent pi: a header, then a tree of entries. The conversation is the path from the root
+ * to the last entry.
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { Message } from "../message/Message.ts"
-import { assistantMessage, dataUrl, imagePart, type Part, textPart, toolMessage, userMessage } from "./content.ts"
-import { type Contents, countKinds, decodeWith, failImport, type ImportError, isObject, type Row } from "./rows.ts"
+import {
+  makeAssistantMessage,
+  makeDataUrl,
+  makeImagePart,
+  type Part,
+  makeTextPart,
+  makeToolMessage,
+  makeUserMessage
+} from "./content.ts"
+import {
+  type TranscriptContents,
+  countKinds,
+  decodeWith,
+  failImport,
+  type ImportError,
+  isObject,
+  type Row
+} from "./rows.ts"
 
 const Text = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
 const Image = Schema.Struct({ type: Schema.Literal("image"), data: Schema.String, mimeType: Schema.String })
@@ -21,18 +35,18 @@ const ToolCall = Schema.Struct({
   arguments: Schema.Unknown
 })
 
-const header = decodeWith(Schema.Struct({ id: Schema.NonEmptyString }), "a session header with an id")
-const summary = decodeWith(Schema.Struct({ summary: Schema.String }), "a branch summary")
-const spoken = decodeWith(Schema.Struct({ content: Content }), "a pi message with content")
-const reply = decodeWith(
+const decodeHeader = decodeWith(Schema.Struct({ id: Schema.NonEmptyString }), "a session header with an id")
+const decodeSummary = decodeWith(Schema.Struct({ summary: Schema.String }), "a branch summary")
+const decodeContent = decodeWith(Schema.Struct({ content: Content }), "a pi message with content")
+const decodeReply = decodeWith(
   Schema.Struct({ content: Schema.Array(Schema.Union(Text, Thinking, ToolCall)) }),
   "a pi assistant message"
 )
-const result = decodeWith(
+const decodeResult = decodeWith(
   Schema.Struct({ toolCallId: Schema.NonEmptyString, content: Content }),
   "a pi tool result with a toolCallId"
 )
-const bash = decodeWith(
+const decodeBash = decodeWith(
   Schema.Struct({
     command: Schema.String,
     output: Schema.String,
@@ -42,25 +56,17 @@ const bash = decodeWith(
   "a pi bash execution"
 )
 
-/**
- * @since 0.1.0
- * @category predicates
- */
-export const recognizes = ({ value }: Row): boolean =>
+export const isPiRow = ({ value }: Row): boolean =>
   (value.type === "session" && typeof value.id === "string") || (value.type === "message" && isObject(value.message))
 
-/**
- * @since 0.1.0
- * @category constructors
- */
-export const read = (rows: ReadonlyArray<Row>): Either.Either<Contents, ImportError> =>
-  Either.map(Either.all(files(rows).map(session)), (sessions) => ({
+export const readPi = (rows: ReadonlyArray<Row>): Either.Either<TranscriptContents, ImportError> =>
+  Either.map(Either.all(splitFiles(rows).map(readSession)), (sessions) => ({
     sessions: sessions.map(({ messages, sessionId }) => ({ messages, sessionId })),
     skipped: countKinds(sessions.flatMap(({ skipped }) => skipped))
   }))
 
-/** Session files written one after the other: each header begins one. */
-const files = (rows: ReadonlyArray<Row>): ReadonlyArray<ReadonlyArray<Row>> => {
+/** Splits a text of several session files. Each header begins one. */
+const splitFiles = (rows: ReadonlyArray<Row>): ReadonlyArray<ReadonlyArray<Row>> => {
   const files: Array<Array<Row>> = []
   for (const row of rows) {
     const last = files.at(-1)
@@ -70,24 +76,24 @@ const files = (rows: ReadonlyArray<Row>): ReadonlyArray<ReadonlyArray<Row>> => {
   return files
 }
 
-const session = (rows: ReadonlyArray<Row>) =>
+const readSession = (rows: ReadonlyArray<Row>) =>
   Either.gen(function* () {
     const [first] = rows
-    const sessionId = first?.value.type === "session" ? (yield* header(first)).id : null
+    const sessionId = first?.value.type === "session" ? (yield* decodeHeader(first)).id : null
     const entries = rows.filter(({ value }) => value.type !== "session")
-    const path = yield* branch(entries)
+    const path = yield* findPath(entries)
     const messages: Array<Message> = []
     const skipped: Array<string> = []
     for (const row of entries) {
-      const converted = path.has(row) ? yield* convert(row) : "other branch"
+      const converted = path.has(row) ? yield* convertEntry(row) : "other branch"
       if (typeof converted === "string") skipped.push(converted)
       else messages.push(converted)
     }
     return { sessionId, messages, skipped }
   })
 
-/** Files of the first version are no trees: their entries have no ids. */
-const branch = (entries: ReadonlyArray<Row>): Either.Either<ReadonlySet<Row>, ImportError> => {
+/** Finds the entries of the conversation. In files of the first version entries have no ids, and all of them belong to it. */
+const findPath = (entries: ReadonlyArray<Row>): Either.Either<ReadonlySet<Row>, ImportError> => {
   const place = new Map(entries.map(({ value }, index) => [value.id, index]))
   if (!entries.some(({ value }) => typeof value.id === "string")) return Either.right(new Set(entries))
   const path = new Set<Row>()
@@ -105,17 +111,17 @@ const branch = (entries: ReadonlyArray<Row>): Either.Either<ReadonlySet<Row>, Im
   return Either.right(path)
 }
 
-/** A message, or the kind of what is none. Compactions stand for entries that are all still here. */
-const convert = (row: Row): Either.Either<Message | string, ImportError> => {
+/** Converts an entry, or returns its kind if it is not a message. Compactions are skipped: their entries are in the file. */
+const convertEntry = (row: Row): Either.Either<Message | string, ImportError> => {
   const { type } = row.value
   switch (type) {
     case "message":
-      return fromMessage(row, row.value.message)
+      return convertMessage(row, row.value.message)
     case "custom_message":
-      return Either.map(spoken(row), ({ content }) => userMessage(parts(content)))
+      return Either.map(decodeContent(row), ({ content }) => makeUserMessage(convertContent(content)))
     case "branch_summary":
-      return Either.map(summary(row), ({ summary }) =>
-        userMessage([textPart(`Summary of another branch, now left:\n\n${summary}`)])
+      return Either.map(decodeSummary(row), ({ summary }) =>
+        makeUserMessage([makeTextPart(`Summary of another branch, now left:\n\n${summary}`)])
       )
     default:
       return typeof type === "string"
@@ -124,29 +130,31 @@ const convert = (row: Row): Either.Either<Message | string, ImportError> => {
   }
 }
 
-const fromMessage = (row: Row, message: unknown): Either.Either<Message | string, ImportError> => {
+const convertMessage = (row: Row, message: unknown): Either.Either<Message | string, ImportError> => {
   const role = isObject(message) ? message.role : undefined
   switch (role) {
     case "assistant":
-      return Either.map(reply(row, message), ({ content }) => {
+      return Either.map(decodeReply(row, message), ({ content }) => {
         const words = content.filter((block) => block.type === "text")
         const calls = content.filter((block) => block.type === "toolCall")
         if (words.length + calls.length === 0) return "empty reply"
-        return assistantMessage(
-          words.map((block) => textPart(block.text)),
+        return makeAssistantMessage(
+          words.map((block) => makeTextPart(block.text)),
           calls.map((block) => ({ id: block.id, name: block.name, input: block.arguments }))
         )
       })
     case "toolResult":
-      return Either.map(result(row, message), ({ content, toolCallId }) => toolMessage(toolCallId, parts(content)))
+      return Either.map(decodeResult(row, message), ({ content, toolCallId }) =>
+        makeToolMessage(toolCallId, convertContent(content))
+      )
     case "bashExecution":
-      return Either.map(bash(row, message), (run) =>
-        run.excludeFromContext === true ? role : userMessage([textPart(ran(run))])
+      return Either.map(decodeBash(row, message), (run) =>
+        run.excludeFromContext === true ? role : makeUserMessage([makeTextPart(describeRun(run))])
       )
     case "user":
     case "custom":
     case "hookMessage":
-      return Either.map(spoken(row, message), ({ content }) => userMessage(parts(content)))
+      return Either.map(decodeContent(row, message), ({ content }) => makeUserMessage(convertContent(content)))
     default:
       return typeof role === "string"
         ? Either.right(role)
@@ -154,14 +162,14 @@ const fromMessage = (row: Row, message: unknown): Either.Either<Message | string
   }
 }
 
-const parts = (content: typeof Content.Type): ReadonlyArray<Part> =>
+const convertContent = (content: typeof Content.Type): ReadonlyArray<Part> =>
   typeof content === "string"
-    ? [textPart(content)]
+    ? [makeTextPart(content)]
     : content.map((block) =>
-        block.type === "text" ? textPart(block.text) : imagePart(dataUrl(block.mimeType, block.data))
+        block.type === "text" ? makeTextPart(block.text) : makeImagePart(makeDataUrl(block.mimeType, block.data))
       )
 
-const ran = (run: {
+const describeRun = (run: {
   readonly command: string
   readonly output: string
   readonly exitCode?: number | null | undefined

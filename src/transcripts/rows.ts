@@ -1,16 +1,12 @@
-/**
- * What every format of an imported file is read through: lines that are JSON objects, checked one by one.
- *
- * @since 0.1.0
- */
+/** Parses and checks the lines of a file, which are JSON objects in most formats. */
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as Message from "../message/Message.ts"
 
 /**
- * A file could not be imported. `line` counts from 1 and is null where no single line is to blame; nothing of the file
- * was taken.
+ * A file could not be imported. `line` counts from 1, and is null if no single line is at fault. `expected` and `found`
+ * show no content of the file, which may hold secrets.
  *
  * @since 0.1.0
  * @category errors
@@ -27,85 +23,52 @@ export class ImportError extends Schema.TaggedError<ImportError>()("ImportError"
   }
 }
 
-/**
- * One line of a file: a JSON object and where it stood.
- *
- * @since 0.1.0
- * @category models
- */
+/** One line of a file: a JSON object and its place. */
 export interface Row {
   readonly file: string
   readonly line: number
   readonly value: JsonObject
 }
 
-/**
- * @since 0.1.0
- * @category models
- */
 export type JsonObject = { readonly [key: string]: unknown }
 
 /**
- * The messages of one session, in order. `sessionId` is null where the format names none.
+ * The messages of one session, in order. `sessionId` is null if the format has no session ids.
  *
  * @since 0.1.0
  * @category models
  */
-export interface ImportedSession {
+export interface TranscriptSession {
   readonly sessionId: string | null
   readonly messages: ReadonlyArray<Message.Message>
 }
 
-/**
- * What a file holds. `skipped` counts, by kind, the rows that are no messages of the conversation.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Contents {
-  readonly sessions: ReadonlyArray<ImportedSession>
+/** The sessions of a file. `skipped` counts, by kind, the rows that are not messages of a conversation. */
+export interface TranscriptContents {
+  readonly sessions: ReadonlyArray<TranscriptSession>
   readonly skipped: { readonly [kind: string]: number }
 }
 
-/**
- * The lines of a file as rows; blank lines are passed over, a line that is no JSON object is an error.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Parses the lines of a text. Blank lines are skipped; a line that is not a JSON object is an error. */
 export const parseRows = (text: string, file: string): Either.Either<ReadonlyArray<Row>, ImportError> =>
   Either.all(
-    text.split("\n").flatMap((content, index) => (content.trim() === "" ? [] : [row(content, file, index + 1)]))
+    text.split("\n").flatMap((content, index) => (content.trim() === "" ? [] : [parseRow(content, file, index + 1)]))
   )
 
-const row = (content: string, file: string, line: number): Either.Either<Row, ImportError> => {
+const parseRow = (content: string, file: string, line: number): Either.Either<Row, ImportError> => {
   const value = parseJson(content)
   return isObject(value)
     ? Either.right({ file, line, value })
     : Either.left(new ImportError({ file, line, expected: "a JSON object", found: describeValue(value) }))
 }
 
-/**
- * The value a JSON text stands for, or undefined if it is no JSON.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Returns undefined if the text is not JSON. */
 export const parseJson = (text: string): unknown => Either.getOrUndefined(Either.try((): unknown => JSON.parse(text)))
 
-/**
- * @since 0.1.0
- * @category predicates
- */
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-/**
- * What a value is, without showing it: the file may hold secrets.
- *
- * @since 0.1.0
- * @category getters
- */
+/** Names the type of a value without showing it, because the file may hold secrets. */
 export const describeValue = (value: unknown): string => {
   if (value === undefined) return "text that is not JSON"
   if (value === null) return "null"
@@ -113,30 +76,22 @@ export const describeValue = (value: unknown): string => {
   return typeof value === "object" ? "an object" : `a ${typeof value}`
 }
 
-/**
- * Reads a row, or a value within it, as `schema` has it; the error says which field is at fault.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Makes a decoder for a row, or for a value within it. Its error names the field at fault. */
 export const decodeWith = <A, I>(schema: Schema.Schema<A, I>, expected: string) => {
   const decodeUnknown = Schema.decodeUnknownEither(schema)
   return (row: Row, value: unknown = row.value): Either.Either<A, ImportError> =>
-    Either.mapLeft(decodeUnknown(value), (error) => failImport(row, expected, describeValue(value) + at(error)))
+    Either.mapLeft(decodeUnknown(value), (error) =>
+      failImport(row, expected, describeValue(value) + describeField(error))
+    )
 }
 
-/** Names the field and not its value. The first issue is the telling one: a union complains once per member. */
-const at = (error: ParseResult.ParseError): string => {
+/** Names the field at fault, not its value. Only the first issue is useful: a union has one for each of its members. */
+const describeField = (error: ParseResult.ParseError): string => {
   const path = ParseResult.ArrayFormatter.formatErrorSync(error)[0]?.path.map(String).join(".")
   return path === undefined || path === "" ? "" : ` with a missing or wrong ${path}`
 }
 
-/**
- * The value as a chat message, the very same object.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Checks that a value is a chat message, and returns the same object. */
 export const parseMessage = (
   place: { readonly file: string; readonly line: number | null },
   value: unknown,
@@ -144,27 +99,18 @@ export const parseMessage = (
 ): Either.Either<Message.Message, ImportError> => {
   const parsed = Message.parse(value)
   if (Either.isRight(parsed)) return Either.right(parsed.right)
-  const detail = Either.match(explain(value), { onLeft: at, onRight: () => "" })
+  const detail = Either.match(decodeMessage(value), { onLeft: describeField, onRight: () => "" })
   return Either.left(
     new ImportError({ file: place.file, line: place.line, expected, found: describeValue(value) + detail })
   )
 }
 
-const explain = Schema.decodeUnknownEither(Message.Message)
+const decodeMessage = Schema.decodeUnknownEither(Message.Message)
 
-/**
- * @since 0.1.0
- * @category errors
- */
 export const failImport = (row: Row, expected: string, found: string): ImportError =>
   new ImportError({ file: row.file, line: row.line, expected, found })
 
-/**
- * How often each kind occurs.
- *
- * @since 0.1.0
- * @category getters
- */
+/** Counts each kind. */
 export const countKinds = (kinds: Iterable<string>): { readonly [kind: string]: number } => {
   const counts = new Map<string, number>()
   for (const kind of kinds) counts.set(kind, (counts.get(kind) ?? 0) + 1)

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, FastCheck as fc, Runtime, Stream, TestClock } from "effect"
 import { readFileSync } from "node:fs"
-import * as Hermes from "../../src/transcripts/hermes.ts"
+import { readHermes } from "../../src/transcripts/hermes.ts"
 import * as HermesExport from "../../src/hermes/export.ts"
 import { isHandoffContent } from "../../src/hermes/marks.ts"
 import { columnsOfMessage, messageOfRow } from "../../src/hermes/rows.ts"
@@ -31,7 +31,7 @@ const exported = (filename: string, ...ids: ReadonlyArray<SessionId>) =>
 
 /** What comes back of a session, and of what was undone in it. */
 const back = (filename: string, id: string) =>
-  Effect.map(Hermes.read(filename), ({ sessions }) => {
+  Effect.map(readHermes(filename), ({ sessions }) => {
     const of = (name: string) => sessions.find(({ sessionId }) => sessionId === name)?.messages ?? []
     return { messages: of(id), undone: of(`${id}.undone`) }
   })
@@ -193,7 +193,7 @@ describe("export and import", () => {
           INSERT INTO messages (session_id, role, content, timestamp, active)
           VALUES ('a', 'user', 'shown', 1, 1), ('a', 'user', 'undone', 1, 0), ('a.undone', 'user', 'another talk', 1, 1)`)
       )
-      const { sessions } = yield* Hermes.read(filename)
+      const { sessions } = yield* readHermes(filename)
       assert.deepStrictEqual(sessions, [
         { sessionId: "a", messages: [user("shown")] },
         { sessionId: "a.undone.2", messages: [user("undone")] },
@@ -207,7 +207,7 @@ describe("export and import", () => {
       Effect.gen(function* () {
         const copy = Fixture.copyOf(filename)
         const before = readFileSync(copy)
-        const { sessions, skipped } = yield* Hermes.read(copy)
+        const { sessions, skipped } = yield* readHermes(copy)
         assert.isTrue(before.equals(readFileSync(copy)))
         assert.isUndefined(skipped.unreadable)
         const imported = new Set(
@@ -230,7 +230,7 @@ describe("export and import", () => {
   const inplace = Fixture.given.find((name) => name.endsWith("state_inplace.db"))
   it.effect.skipIf(inplace === undefined)("rows that Hermes stored twice are imported once", () =>
     Effect.gen(function* () {
-      const { sessions, skipped } = yield* Hermes.read(Fixture.copyOf(inplace ?? ""))
+      const { sessions, skipped } = yield* readHermes(Fixture.copyOf(inplace ?? ""))
       assert.deepStrictEqual(
         sessions.map(({ messages }) => messages.length),
         [17]

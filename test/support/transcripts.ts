@@ -4,7 +4,7 @@
  */
 import { Either } from "effect"
 import { existsSync, readFileSync } from "node:fs"
-import { read } from "../../src/transcripts/Transcripts.ts"
+import { parse } from "../../src/transcripts/Transcripts.ts"
 import type { Message } from "../../src/message/Message.ts"
 import { SessionId } from "../../src/session/Session.ts"
 
@@ -30,7 +30,7 @@ export const airlineDesk = (): ReadonlyArray<Transcript> => transcripts("airline
 
 const transcripts = (file: string, name: string): ReadonlyArray<Transcript> => {
   const text = readFileSync(`${FOLDER}/${file}`, "utf8")
-  const { sessions } = Either.getOrThrow(read(text, { file, format: "auto" }))
+  const { sessions } = Either.getOrThrow(parse(text, { file, format: "auto" }))
   const rows = text.trim().split("\n").map(row)
   return sessions.map(({ messages, sessionId }) => ({
     sessionId: SessionId.make(sessionId ?? name),

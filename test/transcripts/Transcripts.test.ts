@@ -7,7 +7,7 @@ import * as Message from "../../src/message/Message.ts"
 const lines = (...rows: ReadonlyArray<unknown>) => rows.map((row) => `${JSON.stringify(row)}\n`).join("")
 
 const read = (text: string, format: Transcripts.Format | "auto" = "auto") => {
-  const imported = Either.getOrThrow(Transcripts.read(text, { file: "chat.jsonl", format }))
+  const imported = Either.getOrThrow(Transcripts.parse(text, { file: "chat.jsonl", format }))
   for (const message of imported.sessions.flatMap(({ messages }) => messages)) Either.getOrThrow(Message.parse(message))
   return imported
 }
@@ -21,7 +21,7 @@ const only = (text: string, format: Transcripts.Format | "auto" = "auto") => {
 }
 
 const error = (text: string, format: Transcripts.Format | "auto" = "auto") => {
-  const result = Transcripts.read(text, { file: "chat.jsonl", format })
+  const result = Transcripts.parse(text, { file: "chat.jsonl", format })
   assert(Either.isLeft(result), "read without an error")
   return result.left
 }

@@ -10,7 +10,7 @@ import { basename, extname } from "node:path"
 import { SessionId } from "../../session/Session.ts"
 import { type Histories, SessionStore } from "../../store/SessionStore.ts"
 import * as Transcripts from "../../transcripts/Transcripts.ts"
-import { CommandError, printAnswer, readTextFile } from "../io.ts"
+import { CommandError, printAnswer } from "../io.ts"
 import { dbOption, jsonOption, SessionName } from "../options.ts"
 import { layerStore } from "../services.ts"
 import { formatCount, replaceControls } from "../terminal/terminal.ts"
@@ -36,7 +36,7 @@ const format = Options.choice("format", formats).pipe(
 
 export const command = Command.make("import", { file, db: dbOption, session, format, json: jsonOption }, (args) =>
   Effect.gen(function* () {
-    const imported = yield* Transcripts.readFrom(args.file, args.format, readTextFile(args.file))
+    const imported = yield* Transcripts.readFile(args.file, { format: args.format })
     const histories = yield* assignSessionIds(imported.sessions, args.file, args.session)
     yield* Effect.flatMap(SessionStore, (sessions) => sessions.importAll(histories)).pipe(
       Effect.provide(layerStore(args.db, true))
@@ -55,7 +55,7 @@ export const command = Command.make("import", { file, db: dbOption, session, for
 
 /** Gives each session an id: the one of `--session`, the one in the file, or the name of the file. */
 const assignSessionIds = (
-  sessions: ReadonlyArray<Transcripts.ImportedSession>,
+  sessions: ReadonlyArray<Transcripts.TranscriptSession>,
   file: string,
   given: Option.Option<SessionId>
 ): Either.Either<Histories, CommandError> =>
