@@ -26,7 +26,7 @@ import { monotonicMillis } from "../concurrency/monotonicClock.ts"
 import { makeTurn } from "./makeTurn.ts"
 import * as FairQueue from "../concurrency/fairQueue.ts"
 import * as Message from "../message/Message.ts"
-import type * as RoutePause from "../model/RoutePause.ts"
+import type { PausePolicy } from "../model/RoutePause.ts"
 import * as RoutePauses from "../summary/RoutePauses.ts"
 import { distinctRoutes, label, type ModelRequest, type Route } from "../model/Provider.ts"
 import * as Recall from "../recall/Recall.ts"
@@ -46,6 +46,14 @@ import type { Turn } from "./Turn.ts"
 import * as View from "../view/View.ts"
 
 /**
+ * How long a failing route is paused, and after how many failures.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type { PausePolicy } from "../model/RoutePause.ts"
+
+/**
  * The policy of the conversation's window, the model routes for summaries and for other auxiliary tasks, and how long
  * shutdown waits for a running compression. All durations accept what `Duration.decode` does.
  *
@@ -55,7 +63,7 @@ import * as View from "../view/View.ts"
 export interface Options
   extends Compressor.CompressorOptions, Summarizer.SummarizerOptions, ModelClients.ModelClientsOptions {
   /** The pauses of a failing route: how long each lasts, and after how many failures. */
-  readonly pauses?: RoutePause.Policy | undefined
+  readonly pauses?: PausePolicy | undefined
   /** The routes of a task other than `compression`; default: those of `compression`. */
   readonly taskRoutes?: ((task: string) => ReadonlyArray<Route>) | undefined
 }

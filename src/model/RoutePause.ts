@@ -6,6 +6,9 @@
 /**
  * The memory of a route. `failures` counts the tasks that failed in a row, `level` the pauses in a row. `until`
  * is in epoch milliseconds, 0 before the first pause.
+ *
+ * @since 0.1.0
+ * @category models
  */
 export interface Pause {
   readonly failures: number
@@ -16,14 +19,17 @@ export interface Pause {
 /**
  * `durations` are those of the pauses in a row, in milliseconds; the last one repeats. `afterFailures` is the number of
  * failed tasks in a row after which the first pause begins.
+ *
+ * @since 0.1.0
+ * @category models
  */
-export interface Policy {
+export interface PausePolicy {
   readonly durations: ReadonlyArray<number>
   readonly afterFailures: number
 }
 
-/** 30, 60, 300 and 900 seconds, after two failed tasks in a row. */
-export const defaults: Policy = { durations: [30_000, 60_000, 300_000, 900_000], afterFailures: 2 }
+/** Pauses of 30, 60, 300 and 900 seconds, after two failed tasks in a row. */
+export const defaults: PausePolicy = { durations: [30_000, 60_000, 300_000, 900_000], afterFailures: 2 }
 
 /** The memory of a route that has not failed. */
 export const none: Pause = { failures: 0, level: 0, until: 0 }
@@ -32,7 +38,7 @@ export const none: Pause = { failures: 0, level: 0, until: 0 }
  * The memory after a task has left the route with a failure. A failure of the whole route pauses it at once, because no
  * call can succeed.
  */
-export const afterFailure = (policy: Policy, pause: Pause, scope: "task" | "route", now: number): Pause => {
+export const afterFailure = (policy: PausePolicy, pause: Pause, scope: "task" | "route", now: number): Pause => {
   const failures = pause.failures + 1
   if (scope === "task" && failures < policy.afterFailures) return { ...pause, failures }
   return { failures, level: pause.level + 1, until: now + pauseDuration(policy, pause.level) }
@@ -45,10 +51,10 @@ export const admission = ({ until }: Pause, now: number): "allowed" | "paused" |
 }
 
 /** The memory while a probe is under way: paused for as long as the last pause was. */
-export const probePause = (policy: Policy, pause: Pause, now: number): Pause => ({
+export const probePause = (policy: PausePolicy, pause: Pause, now: number): Pause => ({
   ...pause,
   until: now + pauseDuration(policy, pause.level - 1)
 })
 
-const pauseDuration = ({ durations }: Policy, level: number): number =>
+const pauseDuration = ({ durations }: PausePolicy, level: number): number =>
   durations[Math.max(0, Math.min(level, durations.length - 1))] ?? 0

@@ -43,6 +43,7 @@ import type {
 } from "./model.ts"
 import * as MemoryStore from "./memoryStore.ts"
 
+export type { Pause } from "../model/RoutePause.ts"
 export { LeaseLost, SessionSummary, Snapshot } from "./model.ts"
 export type {
   Acknowledged,

@@ -30,8 +30,8 @@ const pauseKey = {
   task: (route: Route, task: string) => `${endpointKey(route)} ${route.model} ${task}`
 }
 
-/** Builds the service on a `SessionStore`. */
-export const make = Effect.fnUntraced(function* (policy: RoutePause.Policy = RoutePause.defaults) {
+/** Builds the service on the store's memory of routes. */
+export const make = Effect.fnUntraced(function* (policy: RoutePause.PausePolicy = RoutePause.defaults) {
   const memory = yield* RouteMemory
 
   const updatePause = <A>(
@@ -93,5 +93,5 @@ export const make = Effect.fnUntraced(function* (policy: RoutePause.Policy = Rou
   return RoutePauses.of({ claim, release, recordFailure, recordSuccess })
 })
 
-export const layer = (policy?: RoutePause.Policy): Layer.Layer<RoutePauses, never, RouteMemory> =>
+export const layer = (policy?: RoutePause.PausePolicy): Layer.Layer<RoutePauses, never, RouteMemory> =>
   Layer.effect(RoutePauses, make(policy))

@@ -1,4 +1,4 @@
-/** The cache over the real client: what the model server saw. */
+/** The cache of clients over the real client, checked by the requests and connections of the model server. */
 import { assert, describe, it } from "@effect/vitest"
 import { type Context, Deferred, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { ModelClients, layer } from "../../src/model/ModelClients.ts"
@@ -17,7 +17,7 @@ const request = (content: string, task: string): ModelRequest => ({
 const complete = (route: ResolvedRoute, content: string, task = "compression") =>
   Effect.flatMap(ModelClients, (clients) => clients.complete(route, request(content, task)))
 
-/** A provider that tells how many clients it has opened, how many of them are closed, and can close them all. */
+/** A provider that counts its clients, opened and closed, and can close them all. */
 const watched = (provider: Context.Tag.Service<Provider>) => {
   const scopes: Array<Scope.CloseableScope> = []
   const seen = { opened: 0, closed: 0 }

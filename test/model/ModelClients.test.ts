@@ -42,7 +42,7 @@ const request = (content: string, task = "compression"): ModelRequest => ({
 const complete = (route: Route, content: string, task?: string) =>
   Effect.flatMap(ModelClients, (clients) => clients.complete(route, request(content, task)))
 
-describe("place", () => {
+describe("endpointKey", () => {
   const at = (baseUrl: string, options?: ModelServer.RouteOptions) => endpointKey(ModelServer.route(baseUrl, options))
 
   it("is the same for URLs that differ in case of the host, default port and trailing slashes", () => {
@@ -67,7 +67,7 @@ describe("place", () => {
   })
 })
 
-describe("distinct", () => {
+describe("distinctRoutes", () => {
   const routes = FastCheck.array(
     FastCheck.record({
       url: FastCheck.constantFrom("https://a.test/v1", "https://A.test/v1/", "https://b.test/v1"),
@@ -264,7 +264,7 @@ describe("complete", () => {
     }).pipe(Effect.provide(Layer.provide(layer(), model.layer)))
   })
 
-  // On the real clock: the test clock holds a semaphore, which is what an interrupt in the wrong place would jam.
+  // Needs the real clock: an interrupt in the wrong place would jam the semaphore of the test clock.
   it.live("a caller interrupted at any of its operations harms no other, and gives its client back", () =>
     Effect.gen(function* () {
       for (let at = 1, ended = false; !ended; at++) {

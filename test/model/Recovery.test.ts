@@ -24,7 +24,7 @@ const detail = "x"
 const timeout = new Timeout({ route, phase: "idle", deadline: 30_000 })
 const connection = new ConnectionError({ route, detail })
 const invalid = new InvalidSummary({ route, reason: "sections-missing", detail: "without ## Goal" })
-const limited = (retryAfter: number | null) => new RateLimited({ route, retryAfter })
+const rateLimited = (retryAfter: number | null) => new RateLimited({ route, retryAfter })
 
 const first: Recovery.Attempt = {
   failures: [],
@@ -99,12 +99,15 @@ describe("Recovery", () => {
   })
 
   it("waits as told if that fits the budget", () => {
-    assert.deepStrictEqual(next(defaults, limited(20_000), first), Step.Retry({ ...again, delay: 20_000 }))
-    assert.deepStrictEqual(next(defaults, limited(60_000), first), Step.NextRoute(left))
-    assert.deepStrictEqual(next(defaults, limited(Number.NaN), first), Step.NextRoute(left))
-    assert.deepStrictEqual(next(defaults, limited(null), first), Step.Retry({ ...again, delay: 1_000 }))
-    assert.deepStrictEqual(next(defaults, limited(null), after("RateLimited")), Step.Retry({ ...again, delay: 2_000 }))
-    assert.deepStrictEqual(next(defaults, limited(1), after("RateLimited", "RateLimited")), Step.NextRoute(left))
+    assert.deepStrictEqual(next(defaults, rateLimited(20_000), first), Step.Retry({ ...again, delay: 20_000 }))
+    assert.deepStrictEqual(next(defaults, rateLimited(60_000), first), Step.NextRoute(left))
+    assert.deepStrictEqual(next(defaults, rateLimited(Number.NaN), first), Step.NextRoute(left))
+    assert.deepStrictEqual(next(defaults, rateLimited(null), first), Step.Retry({ ...again, delay: 1_000 }))
+    assert.deepStrictEqual(
+      next(defaults, rateLimited(null), after("RateLimited")),
+      Step.Retry({ ...again, delay: 2_000 })
+    )
+    assert.deepStrictEqual(next(defaults, rateLimited(1), after("RateLimited", "RateLimited")), Step.NextRoute(left))
   })
 
   it("asks for a new credential once", () => {
@@ -161,7 +164,7 @@ describe("Recovery", () => {
       fc.nat({ max: 12 })
     ],
     ([policy, faults, routes, maxCalls]) => {
-      const run = play(policy, faults, { routes, maxCalls, totalTimeout: 100_000 })
+      const run = playPolicy(policy, faults, { routes, maxCalls, totalTimeout: 100_000 })
       assert.isAtMost(run.calls, maxCalls)
       assert.isAtMost(run.waited, 100_000)
     },
@@ -176,9 +179,9 @@ describe("Recovery", () => {
       for (const { action, times } of Object.values(policy))
         allowed.set(action, Math.max(allowed.get(action) ?? 0, times))
       const bound = 1 + [...allowed.values()].reduce((sum, times) => sum + times, 0)
-      const run = play(
+      const run = playPolicy(
         policy,
-        map(faults, (error) => [error, 0]),
+        mapItems(faults, (error) => [error, 0]),
         { routes: 0, maxCalls: 1_000, totalTimeout: 1e300 }
       )
       assert.isAtMost(run.calls, bound)
@@ -226,14 +229,14 @@ describe("the documented table", () => {
   })
 
   for (const error of [
-    ...failures.map((error) => (error._tag === "RateLimited" ? limited(null) : error)),
+    ...failures.map((error) => (error._tag === "RateLimited" ? rateLimited(null) : error)),
     new ContextOverflow({ route, detail }),
     invalid
   ]) {
     it(`says what next says of ${error._tag}`, () => {
       const row = rows.find(([, errors = ""]) => errors.split(", ").includes(`\`${error._tag}\``)) ?? []
       const [, , action = "", times, after = "", , pauses] = row
-      const steps = Array.from({ length: 10 }, (_, n) => next(defaults, error, afterAll(error._tag, n)))
+      const steps = Array.from({ length: 10 }, (_, n) => next(defaults, error, repeated(error._tag, n)))
       const onRoute = steps.filter(({ _tag }) => _tag !== "NextRoute")
       const last = steps.at(-1)
       assert.strictEqual(String(onRoute.length), times)
@@ -258,7 +261,7 @@ describe("the documented table", () => {
     NextRoute: /^–$/,
     GiveUp: /^–$/
   }
-  const afterAll = (tag: ModelError["_tag"], n: number) => after(...Array.from({ length: n }, () => tag))
+  const repeated = (tag: ModelError["_tag"], n: number) => after(...Array.from({ length: n }, () => tag))
 })
 
 // -- a program that obeys the policy while every call fails -----------------------------------------------------------
@@ -269,7 +272,7 @@ interface Budget {
   readonly totalTimeout: number
 }
 
-function play(
+function playPolicy(
   policy: Recovery.Policy,
   faults: Iterator<readonly [error: ModelError, duration: number]>,
   { routes, maxCalls, totalTimeout }: Budget
@@ -298,6 +301,6 @@ function play(
   return { calls, waited }
 }
 
-function* map<A, B>(items: Iterable<A>, f: (a: A) => B): Generator<B> {
+function* mapItems<A, B>(items: Iterable<A>, f: (a: A) => B): Generator<B> {
   for (const item of items) yield f(item)
 }

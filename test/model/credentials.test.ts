@@ -42,7 +42,7 @@ const compressAll = Effect.gen(function* () {
   return yield* Effect.forEach(sessions, (sessionId) => compress(sessionId))
 })
 
-/** Long work is done in pieces, one a turn. */
+/** Long work yields to the event loop, and continues one slice per turn of it. */
 const turnOfTheLoop = Effect.promise(() => setImmediate())
 
 const other = { ...route, model: "other", baseUrl: "http://elsewhere.invalid/v1" }

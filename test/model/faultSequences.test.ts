@@ -42,8 +42,8 @@ const EXPECTED = [
 
 let sessions = 0
 
-/** A session and routes of its own for each run, so that all can share one store: pauses are kept by route. */
-const place = () => {
+/** Makes a session and routes for each run, so that all runs can share one store, which keeps pauses by route. */
+const makePlace = () => {
   const n = String(++sessions).padStart(6, "0")
   const route: ResolvedRoute = ModelServer.route(`http://run-${n}.invalid/v1`, {
     timeout: Kept.TIMEOUT,
@@ -60,7 +60,7 @@ describe("random fault sequences", () => {
           `promises 1 to 9 hold in every run, with onExhausted ${onExhausted} in ${mode} mode`,
           [HISTORY, Programs.disturbed, faults],
           ([rounds, program, script]) => {
-            const { id, routes } = place()
+            const { id, routes } = makePlace()
             const model = Watched.make([...script, Models.oracle])
             const audit = recorded()
             const gateway = gatewayLayer({ policy: { contextLength: 6_000, mode, onExhausted }, routes })
@@ -99,7 +99,7 @@ describe("random fault sequences", () => {
   })
 })
 
-describe("who waits and is interrupted", () => {
+describe("a caller that is interrupted while it waits", () => {
   const down = new ConnectionError({ route: "r", detail: "refused" })
   const slow = (what: string): Scripted.Outcome => ({ text: summary(what), delay: "5 seconds" })
   const against = (outcomes: ReadonlyArray<Scripted.Outcome>) =>

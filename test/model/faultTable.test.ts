@@ -1,4 +1,4 @@
-/** Every way a model server fails, through the real client: calls, connections, outcome, pause, and what is stored. */
+/** All failures of a model server, met by the real client: its calls, connections, outcome, pause, and what is stored. */
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -20,7 +20,7 @@ const { html, raw, refuse } = ModelServer
 
 const APIS: ReadonlyArray<ResolvedRoute["api"]> = ["responses", "chat"]
 
-/** In every answer that is turned away; nothing of it may reach the store. */
+/** Occurs in every rejected answer. It must never reach the store. */
 const REJECTED = "marzipan"
 const REJECTED_TEXT = summary(REJECTED)
 const TEXT = summary("what counts")
@@ -30,13 +30,13 @@ type Tag = ModelError["_tag"]
 interface Row {
   readonly what: string
   readonly answer: ModelServer.Answer
-  /** How the calls on the first route end. */
+  /** The errors of the calls on the first route. */
   readonly errors: ReadonlyArray<Tag>
-  /** What `attempts` say of the last of them. */
+  /** Matches the detail of the last of them in `attempts`. */
   readonly detail?: RegExp
   /** Connections the first server accepts in one compression. */
   readonly connections: number
-  /** What is remembered against: after two failed compressions in a row, after the first, or never. */
+  /** The scope of the pause: it begins after two failed compressions in a row, after the first one, or never. */
   readonly pauses: "task" | "route" | "nothing"
   readonly route?: ModelServer.RouteOptions
   /** Calls on the second route; 1 unless the range was cut. */
@@ -46,7 +46,7 @@ interface Row {
 const twice = (tag: Tag): ReadonlyArray<Tag> => [tag, tag]
 const times = (n: number, tag: Tag): ReadonlyArray<Tag> => Array.from({ length: n }, () => tag)
 
-/** An answer that came whole and was turned away: asked again on the same connection. */
+/** A whole answer that the gate rejects. The second call goes over the same connection. */
 const rejected = (what: string, answer: ModelServer.Answer, reason: string): Row => ({
   what,
   answer,
@@ -81,7 +81,7 @@ const refused = (
   pauses: Row["pauses"] = "nothing"
 ): Row => ({ what, answer, errors, connections: 1, pauses })
 
-/** Cut in two three times, always the first piece first; the other pieces go to the second route at once. */
+/** The first piece is cut in two three times. All other pieces go to the second route at once. */
 const tooLong = (what: string, answer: ModelServer.Answer): Row => ({
   ...refused(what, answer, times(4, "ContextOverflow")),
   second: 4
@@ -133,7 +133,7 @@ const ROWS: ReadonlyArray<Row> = [
 
 const SESSIONS = ["one", "two", "three"].map((name) => SessionId.make(name))
 
-/** Backing off is the test clock's business, in Recovery's own tests; here it is only short. */
+/** The delays are short here. `Recovery.test.ts` checks the real ones on the test clock. */
 const recovery: Recovery.Policy = {
   ...Recovery.defaults,
   RateLimited: { ...Recovery.defaults.RateLimited, delay: 5 },
@@ -148,9 +148,9 @@ interface Remembered {
 interface World {
   readonly compress: (session: number) => Effect.Effect<CompressionResult, unknown>
   readonly segments: (session: number) => Effect.Effect<ReadonlyArray<Stored>, unknown>
-  /** The table of pauses, as another process would read it. */
+  /** Reads the table of pauses as another process would. */
   readonly remembered: Effect.Effect<ReadonlyArray<Remembered>>
-  /** Whether the word is anywhere in the files of the store. */
+  /** Searches the word in the files of the store. */
   readonly isStored: (word: string) => Effect.Effect<boolean>
 }
 
@@ -160,7 +160,7 @@ interface Stored {
   readonly degraded: string | null
 }
 
-/** Three sessions in one file, and compressions on these routes. */
+/** Runs a test on three sessions in one file, with these routes. */
 const on = <E>(routes: ReadonlyArray<ResolvedRoute>, test: (world: World) => Effect.Effect<void, E>) =>
   Effect.gen(function* () {
     const folder = yield* makeTemporaryFolder()
@@ -194,7 +194,7 @@ const pausesIn = (filename: string): ReadonlyArray<Remembered> => {
 const errorsOf = ({ attempts }: CompressionResult, route: ResolvedRoute): ReadonlyArray<string | null> =>
   attempts.filter((attempt) => attempt.route === label(route)).map(({ error }) => error)
 
-/** What the store remembers once `compressions` have failed on the route. */
+/** The memory of the store once `compressions` have failed on the route. */
 const memory = (pauses: Row["pauses"], compressions: number): ReadonlyArray<Remembered> => {
   if (pauses === "nothing") return []
   return [{ failures: compressions, level: pauses === "route" ? 1 : compressions - 1 }]
@@ -204,7 +204,7 @@ for (const api of APIS) {
   describe(`the fault table, ${api}`, () => {
     for (const row of ROWS) {
       const { answer, connections, detail = /./, errors, pauses, second = 1, what } = row
-      /** How many compressions fail on the route before it is left alone. */
+      /** The number of compressions that fail on the route before it is paused. */
       const untilPaused = { task: 2, route: 1, nothing: Infinity }[pauses]
 
       it.scopedLive(`${what}: the second route answers`, () =>

@@ -1,4 +1,4 @@
-/** When a route is left alone, on the test clock: how long, for whom, and what reopens it. */
+/** Pauses of routes on the test clock: how long they last, which tasks they hold for, and what ends them. */
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Fiber, Layer, TestClock } from "effect"
@@ -123,7 +123,7 @@ describe("pauses", () => {
     }).pipe(Effect.provide(scripted(model.layer, { policy: manual })))
   })
 
-  it.effect("a probe that is broken off before it knows is the next one's", () => {
+  it.effect("a probe that is interrupted before it ends goes to the next caller", () => {
     const model = Scripted.make([quota, Scripted.hang, fine])
     return Effect.gen(function* () {
       yield* compressAnother()
@@ -153,7 +153,7 @@ describe("pauses", () => {
       yield* compressAnother()
       yield* TestClock.adjust("30 seconds")
       yield* compressAnother()
-      // Compressions are left alone for 60 seconds now, and all tasks for 30.
+      // Now compressions are paused for 60 seconds, and all tasks for 30.
       assert.isTrue(Either.isLeft(yield* flush))
       yield* TestClock.adjust("30 seconds")
       assert.deepStrictEqual(yield* outcomeOfAnother, PAUSED)

@@ -57,7 +57,7 @@ const anyError: fc.Arbitrary<ModelError> = fc
   .tuple(Arbitrary.make(ModelError), fc.constantFrom(null, Number.NaN, -1, 0, 900, 30_000, 120_000))
   .map(([error, retryAfter]) => (error._tag === "RateLimited" ? new RateLimited({ route: "r", retryAfter }) : error))
 
-/** How the key of a route can be renewed. */
+/** The key of a route, and what renewing it comes to. */
 type Key = "fixed" | "renewable" | "never renewed"
 
 interface Scenario {
@@ -74,14 +74,14 @@ const anyScenario: fc.Arbitrary<Scenario> = fc.record({
   isDivisible: fc.boolean()
 })
 
-/** What can be seen of a task from outside. */
+/** The effects of a task, as seen from outside. */
 interface Seen {
   /** The route and the time of each call. */
   readonly calls: ReadonlyArray<readonly [route: number, at: number]>
   readonly hints: ReadonlyArray<string | null>
   readonly clients: number
   readonly renewals: number
-  /** What each route is paused for afterwards. */
+  /** The pause of each route afterwards. */
   readonly pauses: ReadonlyArray<Recovery.PauseScope>
   /** The routes that no other chunk of the task asks. */
   readonly left: ReadonlyArray<boolean>
@@ -90,8 +90,8 @@ interface Seen {
   readonly end: "answered" | "too large" | "exhausted"
 }
 
-/** What `next` says of the scenario: every call fails with the next error, and once all are used up it succeeds. */
-const predict = ({ errors, isDivisible, keys, policy }: Scenario): Seen => {
+/** Follows `next` through the scenario: every call fails with the next error, and succeeds once all are used up. */
+const predictSeen = ({ errors, isDivisible, keys, policy }: Scenario): Seen => {
   const calls: Array<readonly [number, number]> = []
   const hints: Array<string | null> = []
   const pauses: Array<Recovery.PauseScope> = keys.map(() => "nothing")
@@ -147,8 +147,8 @@ const predict = ({ errors, isDivisible, keys, policy }: Scenario): Seen => {
 
 let scenarios = 0
 
-/** What the program does. Each scenario has routes of its own, because all share one store. */
-const play = ({ errors, isDivisible, keys, policy }: Scenario) =>
+/** Runs the program. Each scenario has routes of its own, because all share one store. */
+const runProgram = ({ errors, isDivisible, keys, policy }: Scenario) =>
   Effect.gen(function* () {
     const n = ++scenarios
     const calls: Array<readonly [number, number]> = []
@@ -240,7 +240,7 @@ describe("Recovery.next", () => {
       "is what the program does, for every error and every policy",
       [anyScenario],
       ([scenario]) =>
-        onVirtualClock(Effect.map(play(scenario), (seen) => assert.deepStrictEqual(seen, predict(scenario)))),
+        onVirtualClock(Effect.map(runProgram(scenario), (seen) => assert.deepStrictEqual(seen, predictSeen(scenario)))),
       propertyRuns(60, 400)
     )
   })

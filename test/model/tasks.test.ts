@@ -48,7 +48,7 @@ describe("a task that is no compression", () => {
           return { server, world: real({ routes: [server.route({ api })] }) }
         })
         const how = answer === ModelServer.hang ? "before" : "after"
-        /** The pool may open another one for the next call. */
+        /** Counts the sockets that were closed: the pool may open another one for the next call. */
         const isClosed = (server: ModelServer.ModelServer) =>
           Effect.map(
             server.until(({ aborted }) => aborted === 1),
@@ -171,7 +171,7 @@ describe("the shield", () => {
           yield* end(task)
           yield* Fiber.await(task)
           yield* server.until(({ aborted }) => aborted === 1)
-          // Nor does its caller's interrupt reach it, nor a second signal.
+          // The interrupt of its caller does not reach it, and neither does a second stop signal.
           yield* Fiber.interrupt(compression)
           assert.isFalse(yield* stop())
           const joined = yield* Effect.fork(compressSession())
@@ -235,6 +235,22 @@ describe("deadlines nest: caller, call, task", () => {
     }
   )
 
+  it.effect("another task ends at the total, over all its calls", () => {
+    const model = Scripted.make([Scripted.hang])
+    return Effect.gen(function* () {
+      const task = yield* Effect.fork(Effect.flip(run("vision")))
+      yield* asked(model, 1)
+      yield* TestClock.adjust("20 seconds")
+      yield* asked(model, 2)
+      yield* TestClock.adjust("10 seconds")
+      const error = yield* Fiber.join(task)
+      assert.deepStrictEqual(
+        error._tag === "Exhausted" ? error.errors.map((failed) => "deadline" in failed && failed.deadline) : [],
+        [20_000, 10_000]
+      )
+    }).pipe(Effect.provide(scripted(model.layer, options)))
+  })
+
   it.effect("a caller of another task takes the call along when it goes, and the client is no worse for it", () => {
     const model = Scripted.make([Scripted.hang, "well"])
     return Effect.gen(function* () {
@@ -283,7 +299,7 @@ describe("tasks of several kinds at once on one route", () => {
             "Timeout",
             "Timeout"
           ])
-          // The two that timed out are closed, the four that wait are not.
+          // The two calls that timed out are closed, the four that wait are not.
           yield* server.until(({ aborted }) => aborted === 2)
           yield* Deferred.succeed(gate, undefined)
           const [one, other, seen, flushed] = yield* Fiber.join(others)

@@ -23,7 +23,7 @@ const events = (route: ResolvedRoute, request = REQUEST): Effect.Effect<Readonly
     Effect.scoped
   )
 
-/** What is left of an answer when its pieces are put together. */
+/** The answer that the streamed pieces add up to. */
 const gist = (all: ReadonlyArray<Event>) => ({
   text: all.map((event) => (event._tag === "Text" ? event.text : "")).join(""),
   reasoning: all.map((event) => (event._tag === "Reasoning" ? event.text : "")).join(""),
@@ -124,7 +124,7 @@ const sse = (...events: ReadonlyArray<object>) =>
 const failed = (error: object | null, status = "failed") =>
   sse({ type: "response.created" }, { type: "response.failed", response: { status, error } })
 
-/** What only the one or the other API can say. */
+/** Answers that only one of the APIs has. */
 const PECULIAR: ReadonlyArray<readonly [ResolvedRoute["api"], string, ModelServer.Answer, Expected]> = [
   [
     "responses",
@@ -163,7 +163,7 @@ const NO_COUNTS: ReadonlyArray<unknown> = [
   { prompt_tokens: null, completion_tokens: 1, input_tokens: "1" }
 ]
 
-/** What other servers say in the words of the one or the other API. */
+/** Answers of other servers, in the format of one of the APIs. */
 const UNUSUAL: ReadonlyArray<readonly [ResolvedRoute["api"], string, ModelServer.Answer, "stop" | "length"]> = [
   ...NO_COUNTS.flatMap((usage) => [
     ["chat", `usage ${JSON.stringify(usage)}`, chatEnd("stop", { usage }), "stop"] as const,

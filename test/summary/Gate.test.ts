@@ -32,7 +32,7 @@ const fails = (reason: GateReason, text: string, rest: Partial<Gate.GateAnswer> 
   }
 }
 
-/** Neither list asks for sections, so that nothing but the words themselves gives them away. */
+/** Neither list asks for sections, so that only the words themselves decide. */
 const noSections = { missing: () => [] }
 
 const refusals: ReadonlyArray<string> = [

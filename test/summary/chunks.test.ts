@@ -17,7 +17,7 @@ const small = { ...route, contextLength: 12_000 }
 
 const materialOf = ({ messages }: ModelRequest): string => messages.map(Message.text).join("\n")
 
-/** Says where its material begins. */
+/** Answers with the place where its material begins. */
 const answer = (request: ModelRequest): string => {
   const [, from = ""] = /^#(\d+) /m.exec(materialOf(request)) ?? []
   return Handoff.render({ ...Handoff.empty, goal: ["go on"], done: [`read from #${from} on`], facts: ["port 8123"] })

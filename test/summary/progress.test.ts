@@ -6,13 +6,13 @@ import { onVirtualClock } from "../support/virtualClock.ts"
 
 const PARTS = 4
 const rooms = FastCheck.array(FastCheck.integer({ min: 1, max: 2_000 }), { minLength: PARTS, maxLength: PARTS })
-/** What becomes of one part. */
+/** The script of one part. */
 interface Act {
   readonly part: number
   readonly characters: number | null
 }
 
-/** A part writes so many characters, counted anew with each try, or ends. */
+/** A part reports its characters, which count from 0 in each try, or ends. */
 const act: FastCheck.Arbitrary<Act> = FastCheck.record({
   part: FastCheck.nat(PARTS - 1),
   characters: FastCheck.option(FastCheck.nat(10_000), { freq: 4 })

@@ -14,13 +14,13 @@ import { asked, conversation, id, recorded, scripted, summary } from "../support
 
 const policy = { contextLength: 32_000, mode: "manual" } as const
 
-/** Every answer is told apart by the place of its material in the session. */
+/** Each answer names the place of its material in the session, and so differs from all others. */
 const answer = (request: ModelRequest): string => {
   const [, from = ""] = /^#(\d+)/m.exec(Message.text(request.messages[1] ?? { role: "user", content: "" })) ?? []
   return summary(`${isMerge(request) ? "many parts" : "one part"} from ${from}`)
 }
 
-/** The session goes on for `rounds` rounds, as no compression makes any difference to. */
+/** Appends `rounds` rounds to the session, the same whether it was compressed or not. */
 const goOn = (rounds: number, from: number) =>
   Effect.gen(function* () {
     const { deliver, turn } = yield* Gateway
@@ -37,7 +37,7 @@ const compressed = Effect.gen(function* () {
   return { result, state: yield* Effect.flatMap(SessionStore, (store) => store.state(id)) }
 })
 
-/** `n` compressions of a session that grows by `rounds` rounds before each. */
+/** Compresses the session `n` times and appends `rounds` rounds before each time. */
 const grown = (n: number, rounds = 26, from = 0) =>
   Effect.forEach(Array.from({ length: n }), (_, i) => Effect.zipRight(goOn(rounds, from + i * rounds), compressed))
 
@@ -71,7 +71,7 @@ describe("segments of a session", () => {
   it.effect("every snapshot reads the same bytes after merges and heals", () => {
     let calls = 0
     const down = new ConnectionError({ route: "r", detail: "refused" })
-    // Two calls of nine find the route down.
+    // The route is down for two calls of nine.
     const model = Scripted.make([(request) => (calls++ % 9 > 6 ? down : answer(request))])
     return Effect.gen(function* () {
       const { heal } = yield* Gateway
