@@ -46,14 +46,6 @@ import type { Turn } from "./Turn.ts"
 import * as View from "../view/View.ts"
 
 /**
- * How long a failing route is paused, and after how many failures.
- *
- * @since 0.1.0
- * @category models
- */
-export type { PausePolicy } from "../model/RoutePause.ts"
-
-/**
  * The policy of the conversation's window, the model routes for summaries and for other auxiliary tasks, and how long
  * shutdown waits for a running compression. All durations accept what `Duration.decode` does.
  *
@@ -80,7 +72,7 @@ export interface TurnOptions {
 }
 
 export type { ResetResult, Rewound } from "./rewind.ts"
-export type { Policy as PausePolicy } from "../model/RoutePause.ts"
+export type { PausePolicy } from "../model/RoutePause.ts"
 export type { SummarizerOptions } from "../summary/Summarizer.ts"
 
 /**
