@@ -34,8 +34,10 @@ const onSource = (code: string) =>
     .replaceAll(`"state.db"`, JSON.stringify(join(folder, "state.db")))
 
 const expectations: { readonly [name: string]: (exported: { readonly [name: string]: unknown }) => void } = {
-  "README.md, snippet 1": ({ reply }) =>
-    assert.deepStrictEqual(reply, { role: "assistant", content: "I see 1 message" }),
+  "README.md, snippet 1": ({ durable, reply }) => {
+    assert.deepStrictEqual(reply, { role: "assistant", content: "I see 1 message" })
+    assert.deepStrictEqual(durable, reply)
+  },
   "README.md, snippet 2": ({ model, text }) => {
     assert.strictEqual(text, "pong")
     assert.include(model, { opened: 2 })
