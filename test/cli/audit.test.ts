@@ -9,7 +9,7 @@ import * as Cli from "../support/cli.ts"
 import { SIX } from "../support/auditLog.ts"
 import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
-const workplace = Effect.map(makeTemporaryFolder(), (folder) => {
+const makeWorkplace = Effect.map(makeTemporaryFolder(), (folder) => {
   const path = (name: string) => join(folder, name)
   const write = (name: string, bytes: string | Uint8Array) => {
     writeFileSync(path(name), bytes)
@@ -22,7 +22,7 @@ describe("throughline audit", () => {
   layer(Cli.layer)((it) => {
     it.scoped("prints each violation with its lines, a timeline and a verdict, and exits 1", () =>
       Effect.gen(function* () {
-        const { write } = yield* workplace
+        const { write } = yield* makeWorkplace
         const log = write("agent.log", SIX.join("\n"))
         const { code, stderr, stdout } = yield* Cli.run(["audit", log])
         assert.strictEqual(code, 1)
@@ -40,7 +40,7 @@ describe("throughline audit", () => {
 
     it.scoped("--json is one value, --svg the timeline with the violations in red", () =>
       Effect.gen(function* () {
-        const { path, write } = yield* workplace
+        const { path, write } = yield* makeWorkplace
         const log = write("agent.log.gz", gzipSync(SIX.join("\n").replaceAll("20260528_155201_68dc5996", "a<b>&c")))
         const { code, stdout } = yield* Cli.run(["audit", log, "--json", "--svg", path("timeline.svg")])
         assert.strictEqual(code, 1)
@@ -60,7 +60,7 @@ describe("throughline audit", () => {
 
     it.scoped("passes a log without a violation, and one still being written only if told that it is", () =>
       Effect.gen(function* () {
-        const { write } = yield* workplace
+        const { write } = yield* makeWorkplace
         const lines: Array<string> = []
         const sessionId = SessionId.make("chat-42")
         yield* LogLines.logBuffered({ sessionId, arrival: 1, duplicate: false }, "request").pipe(
@@ -83,7 +83,7 @@ describe("throughline audit", () => {
 
     it.scoped("what is no log, or not there, is no success", () =>
       Effect.gen(function* () {
-        const { path, write } = yield* workplace
+        const { path, write } = yield* makeWorkplace
         const other = yield* Cli.run(["audit", write("notes.txt", "nothing of the kind\n")])
         assert.strictEqual(other.code, 1)
         assert.match(other.stderr, /nothing is proven/)

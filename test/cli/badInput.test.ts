@@ -5,8 +5,8 @@ import { join } from "node:path"
 import * as Cli from "../support/cli.ts"
 import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
-/** A folder with a database that holds the session `chat`. */
-const workplace = Effect.gen(function* () {
+/** Makes a folder with a database that holds the session `chat`. */
+const makeWorkplace = Effect.gen(function* () {
   const cwd = yield* makeTemporaryFolder()
   const { code } = yield* Cli.run(["deliver", "chat", "--db", "sessions.db"], { cwd, stdin: "hello" })
   assert.strictEqual(code, 0)
@@ -35,7 +35,7 @@ layer(Cli.layer, { excludeTestServices: true })("what a beginner types", (it) =>
     ]
     it.scoped("whatever is wrong", () =>
       Effect.gen(function* () {
-        const cwd = yield* workplace
+        const cwd = yield* makeWorkplace
         for (const [args, expectedCode, expected] of cases) {
           const { code, stderr, stdout } = yield* Cli.run(args, { cwd })
           assert.deepStrictEqual([code, stdout], [expectedCode, ""], args.join(" "))
@@ -48,7 +48,7 @@ layer(Cli.layer, { excludeTestServices: true })("what a beginner types", (it) =>
 
   it.scoped("an answer that cannot be written is a failure", () =>
     Effect.gen(function* () {
-      const cwd = yield* workplace
+      const cwd = yield* makeWorkplace
       const stdout = openSync(join(cwd, "sessions.db"), "r")
       const { code, stderr } = yield* Cli.run(["log", "chat", "--db", "sessions.db"], { cwd, stdout })
       closeSync(stdout)
@@ -58,7 +58,7 @@ layer(Cli.layer, { excludeTestServices: true })("what a beginner types", (it) =>
 
   it.scoped("text in another encoding is not stored with holes in it", () =>
     Effect.gen(function* () {
-      const cwd = yield* workplace
+      const cwd = yield* makeWorkplace
       writeFileSync(
         join(cwd, "latin1.jsonl"),
         Buffer.concat([Buffer.from('{"role":"user","content":"'), latin1, Buffer.from('"}')])
@@ -77,7 +77,7 @@ layer(Cli.layer, { excludeTestServices: true })("what a beginner types", (it) =>
 
   it.scoped("a key that no header can hold is told before a call is made", () =>
     Effect.gen(function* () {
-      const cwd = yield* workplace
+      const cwd = yield* makeWorkplace
       const env = { OPENAI_API_KEY: "sch\u00FCssel", THROUGHLINE_MODEL: "m" }
       const { code, stderr } = yield* Cli.run(["compress", "chat", "--db", "sessions.db"], { cwd, env })
       assert.strictEqual(code, 1)

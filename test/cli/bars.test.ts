@@ -12,9 +12,9 @@ const after = [
   { name: "tail", tokens: 5_000 }
 ]
 
-const style = (width: number) => ({ width, color: false })
+const plainStyle = (width: number) => ({ width, color: false })
 
-const plain = (colored: string) =>
+const stripColors = (colored: string) =>
   colored
     .split("\u001B[")
     .map((piece, index) => (index === 0 ? piece : piece.slice(piece.indexOf("m") + 1)))
@@ -23,7 +23,7 @@ const plain = (colored: string) =>
 describe("windowBar", () => {
   it("shows each part to scale, and what is free", () => {
     assert.strictEqual(
-      Bars.drawWindow(after, 100_000, style(42)),
+      Bars.drawWindow(after, 100_000, plainStyle(42)),
       [
         "[██▓▓▓▓▒▒································]",
         "  █ system    5,000    5.0%",
@@ -36,13 +36,13 @@ describe("windowBar", () => {
 
   it("says so when the parts are over the window", () => {
     assert.strictEqual(
-      Bars.drawWindow([{ name: "messages", tokens: 150 }], 100, style(12)),
+      Bars.drawWindow([{ name: "messages", tokens: 150 }], 100, plainStyle(12)),
       ["[██████████!", "  █ messages         150  150.0%", "  ! over the window   50   50.0%"].join("\n")
     )
   })
 
   it("shows an empty window", () => {
-    assert.strictEqual(Bars.drawWindow([], 100, style(12)), "[··········]\n  · free  100  100.0%")
+    assert.strictEqual(Bars.drawWindow([], 100, plainStyle(12)), "[··········]\n  · free  100  100.0%")
   })
 
   it("leaves what is empty out of the legend, and the others their glyphs", () => {
@@ -53,7 +53,7 @@ describe("windowBar", () => {
           { name: "tail", tokens: 50 }
         ],
         100,
-        style(12)
+        plainStyle(12)
       ),
       ["[▓▓▓▓▓·····]", "  ▓ tail  50   50.0%", "  · free  50   50.0%"].join("\n")
     )
@@ -62,7 +62,7 @@ describe("windowBar", () => {
   it("differs from its coloured form by the colours alone", () => {
     const colored = Bars.drawWindow(after, 100_000, { width: 80, color: true })
     assert.include(colored, "\u001B[34m██")
-    assert.strictEqual(plain(colored), Bars.drawWindow(after, 100_000, style(80)))
+    assert.strictEqual(stripColors(colored), Bars.drawWindow(after, 100_000, plainStyle(80)))
   })
 
   it("gives every part that the legend names a column, as long as there are columns", () => {
@@ -72,8 +72,8 @@ describe("windowBar", () => {
       { name: "handoff", tokens: 2_235 },
       { name: "tail", tokens: 29_222 }
     ]
-    assert.strictEqual(Bars.drawBar(parts, 200_000, style(42)), "[▓▒▚▚▚▚··································]")
-    assert.strictEqual(Bars.drawBar(parts, 200_000, style(8)), "[▚·····]")
+    assert.strictEqual(Bars.drawBar(parts, 200_000, plainStyle(42)), "[▓▒▚▚▚▚··································]")
+    assert.strictEqual(Bars.drawBar(parts, 200_000, plainStyle(8)), "[▚·····]")
   })
 
   const parts = FastCheck.array(FastCheck.record({ name: FastCheck.constant("p"), tokens: FastCheck.nat(100_000) }), {
@@ -84,7 +84,7 @@ describe("windowBar", () => {
     "is as wide as it was asked to be, and filled to within a column",
     [parts, FastCheck.integer({ min: 12, max: 200 })],
     ([parts, width]) => {
-      const [bar = ""] = Bars.drawWindow(parts, 200_000, style(width)).split("\n")
+      const [bar = ""] = Bars.drawWindow(parts, 200_000, plainStyle(width)).split("\n")
       assert.strictEqual(bar.length, width)
       const tokens = parts.reduce((sum, part) => sum + part.tokens, 0)
       const filled = width - 2 - [...bar].filter((glyph) => glyph === "·").length
@@ -95,7 +95,7 @@ describe("windowBar", () => {
 
 describe("beforeAfter", () => {
   it("puts both on one scale, with the legend of the window after", () => {
-    assert.deepStrictEqual(Bars.drawBeforeAfter(before, after, 100_000, style(43)), [
+    assert.deepStrictEqual(Bars.drawBeforeAfter(before, after, 100_000, plainStyle(43)), [
       "before [█▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓···] 85,000 tokens",
       "after  [█▓▓▒················] 20,000 tokens",
       "█ system 5,000  ▓ handoff 10,000  ▒ tail 5,000  · free 80,000"
@@ -105,7 +105,7 @@ describe("beforeAfter", () => {
 
 describe("progressBar", () => {
   it("is filled as far as the work is done, and never beyond", () => {
-    const drawn = (done: number, all: number) => Bars.drawProgress(done, all, style(12))
+    const drawn = (done: number, all: number) => Bars.drawProgress(done, all, plainStyle(12))
     assert.deepStrictEqual(
       [drawn(0, 0), drawn(350, 1_000), drawn(1_000, 1_000), drawn(1_001, 1_000)],
       ["[··········]", "[████······]", "[██████████]", "[██████████]"]

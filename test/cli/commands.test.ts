@@ -14,39 +14,39 @@ import { conversation, summary } from "../support/world.ts"
 import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
 const history = conversation(20)
-const jsonl = (messages: ReadonlyArray<unknown>) => messages.map((message) => JSON.stringify(message)).join("\n")
+const formatJsonl = (messages: ReadonlyArray<unknown>) => messages.map((message) => JSON.stringify(message)).join("\n")
 const offline = "model: { provider: embedded, context_length: 8000 }"
 
-/** A folder with a history to import, and the paths of what else may come to be there. */
-const workplace = Effect.gen(function* () {
+/** Makes a folder with a history to import and the path of a database that does not exist yet. */
+const makeWorkplace = Effect.gen(function* () {
   const folder = yield* makeTemporaryFolder()
   const write = (name: string, text: string) => {
     writeFileSync(join(folder, name), text)
     return join(folder, name)
   }
-  return { folder, write, db: join(folder, "sessions.db"), history: write("history.jsonl", jsonl(history)) }
+  return { folder, write, db: join(folder, "sessions.db"), history: write("history.jsonl", formatJsonl(history)) }
 })
 
-/** The same with the history imported as session `chat`. */
-const imported = Effect.tap(workplace, ({ db, history }) =>
-  succeed(["import", history, "--db", db, "--session", "chat"])
+/** Makes such a folder and imports the history as session `chat`. */
+const importHistory = Effect.tap(makeWorkplace, ({ db, history }) =>
+  expectSuccess(["import", history, "--db", db, "--session", "chat"])
 )
 
-const succeed = (args: ReadonlyArray<string>, surroundings?: Cli.Surroundings) =>
+const expectSuccess = (args: ReadonlyArray<string>, surroundings?: Cli.Surroundings) =>
   Effect.map(Cli.run(args, surroundings), ({ code, stderr, stdout }) => {
     assert.strictEqual(code, 0, stderr)
     return stdout
   })
 
-/** The one value on stdout. */
-const json = (args: ReadonlyArray<string>, surroundings?: Cli.Surroundings) =>
-  Effect.map(succeed([...args, "--json"], surroundings), (stdout): unknown => JSON.parse(stdout))
+/** Runs a command with `--json` and parses the one value on stdout. */
+const runForJson = (args: ReadonlyArray<string>, surroundings?: Cli.Surroundings) =>
+  Effect.map(expectSuccess([...args, "--json"], surroundings), (stdout): unknown => JSON.parse(stdout))
 
-const result = (args: ReadonlyArray<string>, surroundings?: Cli.Surroundings) =>
-  Effect.flatMap(json(args, surroundings), Schema.decodeUnknown(CompressionResult))
+const runForResult = (args: ReadonlyArray<string>, surroundings?: Cli.Surroundings) =>
+  Effect.flatMap(runForJson(args, surroundings), Schema.decodeUnknown(CompressionResult))
 
-/** A failure: one line on stderr, nothing on stdout. */
-const fail = (args: ReadonlyArray<string>, surroundings?: Cli.Surroundings) =>
+/** Expects one line on stderr, nothing on stdout and exit 1. Returns the line. */
+const expectFailure = (args: ReadonlyArray<string>, surroundings?: Cli.Surroundings) =>
   Effect.map(Cli.run(args, surroundings), ({ code, stderr, stdout }) => {
     assert.deepStrictEqual([code, stdout], [1, ""], `${args.join(" ")}\n${stderr}`)
     assert.match(stderr, /^throughline: .+\n$/)
@@ -79,32 +79,32 @@ const Expanded = Schema.Struct({
 const PI_HEADER = (id: string) => ({ type: "session", id, version: 3 })
 const PI_MESSAGE = { type: "message", message: { role: "user", content: "hello" } }
 
-/** Every file of a folder, byte for byte. */
-const bytes = (folder: string) =>
+/** Reads every file of a folder, byte for byte. */
+const readFolder = (folder: string) =>
   Object.fromEntries(
     readdirSync(folder)
       .toSorted()
       .map((name) => [name, readFileSync(join(folder, name), "base64")])
   )
 
-const messages = Schema.decodeUnknown(Schema.Array(Schema.Record({ key: Schema.String, value: Schema.Unknown })))
+const decodeMessages = Schema.decodeUnknown(Schema.Array(Schema.Record({ key: Schema.String, value: Schema.Unknown })))
 
 layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
   describe("usage", () => {
     it.effect("help names every command, in plain text", () =>
       Effect.gen(function* () {
-        const help = yield* succeed([])
+        const help = yield* expectSuccess([])
         const names =
           "demo import export compress view log recall expand snapshots snapshot sessions stats deliver rewind reset config"
         for (const name of names.split(" ")) {
           assert.match(help, new RegExp(`^ {2}${name} +\\S`, "m"))
         }
-        const page = yield* succeed(["compress", "--help"])
+        const page = yield* expectSuccess(["compress", "--help"])
         assert.include(page, "throughline compress --db file [--focus topic] [--config file] [--json] <session>")
         assert.match(page, /^ {2}--focus topic +the topic that the summary should keep in most detail$/m)
         assert.notInclude(help + page, "\u001B")
-        assert.notInclude(yield* succeed(["audit", "--help"]), "repeated")
-        assert.strictEqual((yield* succeed(["--version"])).trim(), manifest.version)
+        assert.notInclude(yield* expectSuccess(["audit", "--help"]), "repeated")
+        assert.strictEqual((yield* expectSuccess(["--version"])).trim(), manifest.version)
       })
     )
 
@@ -130,49 +130,52 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
 
   it.scoped("rewind takes messages back, which the log keeps and marks; reset ends the context", () =>
     Effect.gen(function* () {
-      const { db } = yield* imported
-      const config = yield* Effect.map(workplace, ({ write }) => write("config.yaml", offline))
-      yield* succeed(["compress", "chat", "--db", db, "--config", config])
-      assert.deepStrictEqual(yield* json(["rewind", "chat", "8", "--db", db]), {
+      const { db } = yield* importHistory
+      const config = yield* Effect.map(makeWorkplace, ({ write }) => write("config.yaml", offline))
+      yield* expectSuccess(["compress", "chat", "--db", db, "--config", config])
+      assert.deepStrictEqual(yield* runForJson(["rewind", "chat", "8", "--db", db]), {
         sessionId: "chat",
         generation: 2,
         undone: 72
       })
-      assert.deepStrictEqual(yield* json(["view", "chat", "--db", db]), history.slice(0, 8))
-      const log = yield* messages(yield* json(["log", "chat", "--db", db, "--explain"]))
+      assert.deepStrictEqual(yield* runForJson(["view", "chat", "--db", db]), history.slice(0, 8))
+      const log = yield* decodeMessages(yield* runForJson(["log", "chat", "--db", db, "--explain"]))
       assert.deepStrictEqual(
         log.map(({ undone }) => undone),
         history.map((_, index) => index >= 8)
       )
-      assert.include(yield* succeed(["log", "chat", "--db", db]), "#9 (undone) ")
+      assert.include(yield* expectSuccess(["log", "chat", "--db", db]), "#9 (undone) ")
       assert.strictEqual(
-        yield* succeed(["rewind", "chat", "7", "--db", db]),
+        yield* expectSuccess(["rewind", "chat", "7", "--db", db]),
         "rewound: session chat, generation 3\n1 message is undone\n"
       )
       assert.strictEqual(
-        yield* succeed(["rewind", "chat", "7", "--db", db]),
+        yield* expectSuccess(["rewind", "chat", "7", "--db", db]),
         "nothing to take back: session chat ends with #7\n"
       )
-      assert.match(yield* fail(["rewind", "chat", "81", "--db", db]), /^cannot rewind session chat to #81/)
-      assert.match(yield* fail(["rewind", "chat", "9", "--db", db]), /^cannot rewind .* it was taken back before$/)
-      assert.match(yield* fail(["rewind", "nobody", "0", "--db", db]), /^there is no session nobody$/)
+      assert.match(yield* expectFailure(["rewind", "chat", "81", "--db", db]), /^cannot rewind session chat to #81/)
+      assert.match(
+        yield* expectFailure(["rewind", "chat", "9", "--db", db]),
+        /^cannot rewind .* it was taken back before$/
+      )
+      assert.match(yield* expectFailure(["rewind", "nobody", "0", "--db", db]), /^there is no session nobody$/)
       const { stderr } = yield* Cli.run(["reset", "chat", "--db", db, "--log-level", "info"])
       assert.include(stderr, "reset: session=chat generation=4")
-      assert.deepStrictEqual(yield* json(["view", "chat", "--db", db]), [])
-      assert.match(yield* fail(["reset", "nobody", "--db", db]), /^there is no session nobody$/)
+      assert.deepStrictEqual(yield* runForJson(["view", "chat", "--db", db]), [])
+      assert.match(yield* expectFailure(["reset", "nobody", "--db", db]), /^there is no session nobody$/)
     })
   )
 
   it.scoped("import, compress, view: the way of a session, without a network", () =>
     Effect.gen(function* () {
-      const { db, history: file, write } = yield* workplace
+      const { db, history: file, write } = yield* makeWorkplace
       const config = write("config.yaml", offline)
-      assert.deepStrictEqual(yield* json(["import", file, "--db", db, "--session", "chat"]), {
+      assert.deepStrictEqual(yield* runForJson(["import", file, "--db", db, "--session", "chat"]), {
         format: "jsonl",
         sessions: [{ sessionId: "chat", messages: history.length }],
         skipped: {}
       })
-      const before = yield* succeed(["view", "chat", "--db", db, "--json"])
+      const before = yield* expectSuccess(["view", "chat", "--db", db, "--json"])
       assert.deepStrictEqual(JSON.parse(before), history)
 
       const compressed = yield* Cli.run(["compress", "chat", "--db", db, "--config", config, "--json"])
@@ -187,41 +190,41 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
       assert.strictEqual(key.code, 0, key.stderr)
       assert.match(key.stderr, /^throughline: OPENAI_API_KEY is set .+ THROUGHLINE_MODEL .+ \(works offline\)\n$/)
 
-      const view = yield* messages(yield* json(["view", "chat", "--db", db]))
+      const view = yield* decodeMessages(yield* runForJson(["view", "chat", "--db", db]))
       assert.strictEqual(view.length, messagesAfter)
       assert.deepStrictEqual(view.at(-1), { ...history.at(-1) })
       const { compressions, tokensSaved } = yield* Schema.decodeUnknown(SessionStats)(
-        yield* json(["stats", "chat", "--db", db])
+        yield* runForJson(["stats", "chat", "--db", db])
       )
       assert.deepStrictEqual([compressions.committed, tokensSaved > 0], [1, true])
-      assert.deepStrictEqual(yield* json(["log", "chat", "--db", db]), history)
-      assert.strictEqual(yield* succeed(["snapshot", snapshotId ?? "", "--db", db, "--json"]), before)
+      assert.deepStrictEqual(yield* runForJson(["log", "chat", "--db", db]), history)
+      assert.strictEqual(yield* expectSuccess(["snapshot", snapshotId ?? "", "--db", db, "--json"]), before)
     })
   )
 
   it.scoped("what a person reads", () =>
     Effect.gen(function* () {
-      const { db, write } = yield* imported
+      const { db, write } = yield* importHistory
       const config = write("config.yaml", offline)
-      assert.match(yield* succeed(["compress", "chat", "--db", db, "--config", config]), COMPRESSED)
+      assert.match(yield* expectSuccess(["compress", "chat", "--db", db, "--config", config]), COMPRESSED)
       assert.match(
-        yield* succeed(["sessions", "--db", db]),
+        yield* expectSuccess(["sessions", "--db", db]),
         /^chat  80 messages  ~[\d,]+ tokens  0 waiting  generation 1\n$/
       )
       assert.match(
-        yield* succeed(["snapshots", "chat", "--db", db]),
+        yield* expectSuccess(["snapshots", "chat", "--db", db]),
         /^chat\.snapshot\.\S+Z  generation 0  up to #80\n$/
       )
       assert.match(
-        yield* succeed(["stats", "chat", "--db", db]),
+        yield* expectSuccess(["stats", "chat", "--db", db]),
         /^compressions +1 committed\n[^]+^tokens saved +~[\d,]+\nturns that waited +none\n$/m
       )
-      const view = yield* succeed(["view", "chat", "--db", db, "--explain", "--config", config])
+      const view = yield* expectSuccess(["view", "chat", "--db", db, "--explain", "--config", config])
       assert.match(view, /^── assistant ──\nPart 19 is fine\.$/m)
       assert.match(view, /^\[.*·\]\n(?: {2}. \w+ +[\d,]+ +[\d.]+%\n)+segment seg_\S+: \d+ to \d+, /m)
       assert.notInclude(view, "\u001B")
       assert.match(
-        yield* succeed(["log", "chat", "--db", db]),
+        yield* expectSuccess(["log", "chat", "--db", db]),
         /^── #2 assistant ──\n→ read_file \{"path":"src\/0\.ts"\}$/m
       )
     })
@@ -229,23 +232,26 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
 
   it.scoped("recall finds what left the view, expand shows what is around it", () =>
     Effect.gen(function* () {
-      const { db, write } = yield* imported
+      const { db, write } = yield* importHistory
       const config = write("config.yaml", offline)
-      yield* succeed(["compress", "chat", "--db", db, "--config", config])
-      const found = yield* messages(yield* json(["recall", "chat", "src/6.ts", "--db", db]))
+      yield* expectSuccess(["compress", "chat", "--db", db, "--config", config])
+      const found = yield* decodeMessages(yield* runForJson(["recall", "chat", "src/6.ts", "--db", db]))
       assert.deepStrictEqual(
         found.map(({ excerpt, role, seq }) => [seq, role, excerpt]),
         [[26, "assistant", 'read_file {"path":"src/6.ts"}']]
       )
       const segment = String(found[0]?.segment)
       assert.strictEqual(
-        yield* succeed(["recall", "chat", "src/6.ts", "--db", db]),
+        yield* expectSuccess(["recall", "chat", "src/6.ts", "--db", db]),
         `#26 assistant (${segment})  read_file {"path":"src/6.ts"}\n`
       )
-      assert.lengthOf(yield* messages(yield* json(["recall", "chat", "part", "--db", db, "--limit", "3"])), 3)
-      assert.strictEqual(yield* succeed(["recall", "chat", "absent", "--db", db]), "nothing found\n")
-      assert.deepStrictEqual(yield* json(["recall", "chat", "absent", "--db", db]), [])
-      const expanded = yield* Schema.decodeUnknown(Expanded)(yield* json(["expand", segment, "--db", db]))
+      assert.lengthOf(
+        yield* decodeMessages(yield* runForJson(["recall", "chat", "part", "--db", db, "--limit", "3"])),
+        3
+      )
+      assert.strictEqual(yield* expectSuccess(["recall", "chat", "absent", "--db", db]), "nothing found\n")
+      assert.deepStrictEqual(yield* runForJson(["recall", "chat", "absent", "--db", db]), [])
+      const expanded = yield* Schema.decodeUnknown(Expanded)(yield* runForJson(["expand", segment, "--db", db]))
       const { fromSeq, toSeq } = expanded.segment
       assert.strictEqual(expanded.sessionId, "chat")
       assert.deepStrictEqual(
@@ -253,7 +259,7 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
         history.slice(fromSeq - 1, toSeq)
       )
       assert.match(
-        yield* succeed(["expand", segment, "--db", db]),
+        yield* expectSuccess(["expand", segment, "--db", db]),
         /^── #26 assistant ──\n→ read_file \{"path":"src\/6\.ts"\}$/m
       )
     })
@@ -261,25 +267,25 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
 
   it.scoped("control characters of a message do not reach the terminal", () =>
     Effect.gen(function* () {
-      const { db, write } = yield* workplace
+      const { db, write } = yield* makeWorkplace
       const file = write("tricky.json", JSON.stringify([{ role: "user", content: "a\u001b[2Jb\r\nc" }]))
-      yield* succeed(["import", file, "--db", db])
-      assert.strictEqual(yield* succeed(["view", "tricky", "--db", db]), "── user ──\na␛[2Jb\nc\n\n")
+      yield* expectSuccess(["import", file, "--db", db])
+      assert.strictEqual(yield* expectSuccess(["view", "tricky", "--db", db]), "── user ──\na␛[2Jb\nc\n\n")
     })
   )
 
   it.scoped("a file of several sessions is imported whole, under the ids it names", () =>
     Effect.gen(function* () {
-      const { db, write } = yield* workplace
+      const { db, write } = yield* makeWorkplace
       const rows = history.map((message, index) => ({ session: index % 2 === 0 ? "even" : "odd", message }))
-      const file = write("sessions.jsonl", jsonl(rows))
+      const file = write("sessions.jsonl", formatJsonl(rows))
       const half = history.length / 2
       assert.strictEqual(
-        yield* succeed(["import", file, "--db", db, "--format", "sessions"]),
+        yield* expectSuccess(["import", file, "--db", db, "--format", "sessions"]),
         `imported even: ${half} messages\nimported odd: ${half} messages\n`
       )
       assert.deepStrictEqual(
-        yield* json(["log", "odd", "--db", db]),
+        yield* runForJson(["log", "odd", "--db", db]),
         history.filter((_, index) => index % 2 === 1)
       )
     })
@@ -287,21 +293,21 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
 
   it.scoped("deliver takes JSON or plain text, and takes a key once", () =>
     Effect.gen(function* () {
-      const { db } = yield* workplace
+      const { db } = yield* makeWorkplace
       const deliver = (stdin: string, ...options: ReadonlyArray<string>) =>
-        json(["deliver", "inbox", "--db", db, ...options], { stdin })
+        runForJson(["deliver", "inbox", "--db", db, ...options], { stdin })
       const receipt = { sessionId: "inbox", arrival: 1, duplicate: false }
       assert.deepStrictEqual(yield* deliver("{not JSON} but text\n", "--key", "k1"), receipt)
       assert.deepStrictEqual(yield* deliver("{not JSON} but text\n", "--key", "k1"), { ...receipt, duplicate: true })
       assert.strictEqual(
-        yield* fail(["deliver", "inbox", "--db", db, "--key", "k1"], { stdin: "another" }),
+        yield* expectFailure(["deliver", "inbox", "--db", db, "--key", "k1"], { stdin: "another" }),
         "session inbox has already taken another message under the key k1"
       )
       const named = { role: "user", content: [{ type: "text", text: "done" }], name: "ci" }
       yield* deliver(JSON.stringify(named), "--kind", "notification")
-      const log = yield* json(["log", "inbox", "--db", db])
+      const log = yield* runForJson(["log", "inbox", "--db", db])
       assert.deepStrictEqual(log, [{ role: "user", content: "{not JSON} but text" }, named])
-      const explained = yield* messages(yield* json(["log", "inbox", "--db", db, "--explain"]))
+      const explained = yield* decodeMessages(yield* runForJson(["log", "inbox", "--db", db, "--explain"]))
       assert.deepStrictEqual(
         explained.map(({ arrival, kind, seq }) => [arrival, kind, seq]),
         [
@@ -328,11 +334,11 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
     ] as const) {
       it.scoped(`the ${api} API, set up in ${name}`, () =>
         Effect.gen(function* () {
-          const { db, write } = yield* imported
+          const { db, write } = yield* importHistory
           const server = yield* ModelServer.make([ModelServer.ok(summary("the report"))])
           const config = write(name, render(configOf(server, api)))
           const order = ["compress", "chat", "--db", db, "--config", config]
-          const { attempts, modelCalls, outcome } = yield* result([...order, "--focus", "the invoices"])
+          const { attempts, modelCalls, outcome } = yield* runForResult([...order, "--focus", "the invoices"])
           assert.deepStrictEqual([outcome, modelCalls], ["committed", server.requests.length])
           assert.isTrue(attempts.every(({ error }) => error === null))
           for (const { prompt } of server.requests) {
@@ -340,7 +346,7 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
             assert.include(JSON.stringify(prompt), "The application adds: Keep invoice numbers.")
           }
           assert.deepStrictEqual([...new Set(server.requests.map((request) => request.api))], [api])
-          const view = yield* json(["view", "chat", "--db", db])
+          const view = yield* runForJson(["view", "chat", "--db", db])
           assert.include(JSON.stringify(view), "finish the report")
         })
       )
@@ -348,9 +354,9 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
 
     it.scoped("the environment alone, with a line while the model writes, and log lines for who asks", () =>
       Effect.gen(function* () {
-        const { db, write } = yield* workplace
-        const file = write("long.jsonl", jsonl(conversation(120)))
-        yield* succeed(["import", file, "--db", db])
+        const { db, write } = yield* makeWorkplace
+        const file = write("long.jsonl", formatJsonl(conversation(120)))
+        yield* expectSuccess(["import", file, "--db", db])
         const server = yield* ModelServer.make([ModelServer.ok(summary("the report"))])
         const env = { OPENAI_API_KEY: "k-2", OPENAI_BASE_URL: server.url, THROUGHLINE_MODEL: "env-model" }
         const { code, stderr, stdout } = yield* Cli.run(["compress", "long", "--db", db, "--log-level", "info"], {
@@ -369,17 +375,17 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
 
     it.scoped("a model that fails leaves a degraded handoff, and says why", () =>
       Effect.gen(function* () {
-        const { db, write } = yield* imported
+        const { db, write } = yield* importHistory
         const server = yield* ModelServer.make([ModelServer.refuse(404, { message: "no such model" })])
         const config = write("config.json", JSON.stringify(configOf(server, "chat")))
-        const { outcome, reason } = yield* result(["compress", "chat", "--db", db, "--config", config])
+        const { outcome, reason } = yield* runForResult(["compress", "chat", "--db", db, "--config", config])
         assert.strictEqual(outcome, "degraded")
         assert.include(reason, "no such model")
       })
     )
 
-    const interrupted = Effect.gen(function* () {
-      const { db, write } = yield* imported
+    const interruptCompression = Effect.gen(function* () {
+      const { db, write } = yield* importHistory
       const gate = yield* Deferred.make<void>()
       const server = yield* ModelServer.make([ModelServer.held(gate, ModelServer.ok(summary("the report")))])
       const config = write("config.json", JSON.stringify(configOf(server, "responses")))
@@ -388,13 +394,13 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
       yield* server.arrived(1)
       yield* running.interrupt
       yield* running.says("throughline: interrupted, waiting up to 10 seconds for the compression under way\n")
-      return { running, gate, generation: Effect.map(succeed(["sessions", "--db", db]), generationOf) }
+      return { running, gate, generation: Effect.map(expectSuccess(["sessions", "--db", db]), generationOf) }
     })
     const generationOf = (sessions: string) => /generation (\d)/.exec(sessions)?.[1]
 
     it.scoped("an interrupt waits for the summary that streams, and it is committed", () =>
       Effect.gen(function* () {
-        const { gate, generation, running } = yield* interrupted
+        const { gate, generation, running } = yield* interruptCompression
         yield* Deferred.succeed(gate, undefined)
         const { code, stderr, stdout } = yield* running.ended
         assert.deepStrictEqual([code, stdout], [130, ""])
@@ -409,7 +415,7 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
 
     it.scoped("a second interrupt ends it at once, and the session is as before", () =>
       Effect.gen(function* () {
-        const { generation, running } = yield* interrupted
+        const { generation, running } = yield* interruptCompression
         yield* running.interrupt
         assert.isNull((yield* running.ended).code)
         assert.strictEqual(yield* generation, "0")
@@ -422,10 +428,10 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
       "notes.txt": "just some notes, longer than the header of a database".repeat(3),
       "empty.db": "",
       "header.db": "SQLite format 3\0",
-      "cut.jsonl": `${jsonl(history.slice(0, 2))}\n{"role":"tool",`,
-      "role.jsonl": jsonl([...history.slice(0, 3), { role: "wizard", content: "hm" }]),
+      "cut.jsonl": `${formatJsonl(history.slice(0, 2))}\n{"role":"tool",`,
+      "role.jsonl": formatJsonl([...history.slice(0, 3), { role: "wizard", content: "hm" }]),
       "array.json": JSON.stringify([history[0], { role: "tool", content: "no id" }]),
-      "twice.jsonl": jsonl(["a", "a"].flatMap((id) => [PI_HEADER(id), PI_MESSAGE])),
+      "twice.jsonl": formatJsonl(["a", "a"].flatMap((id) => [PI_HEADER(id), PI_MESSAGE])),
       "typed.yaml": "compression:\n  threshold: high\n",
       "range.yaml": "compression:\n  threshold: 1.5\n",
       "keyless.yaml": "model: { default: m, base_url: 'http://127.0.0.1:9/v1' }\n",
@@ -491,19 +497,19 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
 
     it.scoped(`${cases.length} ways to be wrong`, () =>
       Effect.gen(function* () {
-        const { folder, write } = yield* imported
+        const { folder, write } = yield* importHistory
         for (const [name, text] of Object.entries(files)) write(name, text)
         other(join(folder, "other.db"))
-        const before = bytes(folder)
+        const before = readFolder(folder)
         yield* Effect.forEach(
           cases,
           ([call, expected, stdin = ""]) =>
-            Effect.map(fail(call.split(" "), { stdin, cwd: folder }), (line) =>
+            Effect.map(expectFailure(call.split(" "), { stdin, cwd: folder }), (line) =>
               assert.strictEqual(line.slice(0, expected.length), expected)
             ),
           { concurrency: 2 }
         )
-        assert.deepStrictEqual(bytes(folder), before)
+        assert.deepStrictEqual(readFolder(folder), before)
       })
     )
   })
@@ -511,18 +517,21 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
   describe("export", () => {
     it.scoped("adds sessions to a Hermes database, from which import takes them again", () =>
       Effect.gen(function* () {
-        const { db, folder } = yield* imported
+        const { db, folder } = yield* importHistory
         const state = Hermes.fresh("new", join(folder, "state.db"))
-        const out = yield* succeed(["export", "--db", db, "--to", state])
+        const out = yield* expectSuccess(["export", "--db", db, "--to", state])
         assert.strictEqual(out, `exported chat: ${history.length} messages\n`)
         const other = join(folder, "other.db")
         assert.strictEqual(
-          yield* succeed(["import", state, "--db", other]),
+          yield* expectSuccess(["import", state, "--db", other]),
           `imported chat: ${history.length} messages\n`
         )
-        assert.deepStrictEqual(yield* json(["log", "chat", "--db", other]), yield* json(["log", "chat", "--db", db]))
-        assert.match(yield* fail(["export", "chat", "--db", db, "--to", state]), /chat/)
-        assert.match(yield* fail(["export", "--db", db, "--to", join(folder, "none.db")]), /there is no file/)
+        assert.deepStrictEqual(
+          yield* runForJson(["log", "chat", "--db", other]),
+          yield* runForJson(["log", "chat", "--db", db])
+        )
+        assert.match(yield* expectFailure(["export", "chat", "--db", db, "--to", state]), /chat/)
+        assert.match(yield* expectFailure(["export", "--db", db, "--to", join(folder, "none.db")]), /there is no file/)
       })
     )
   })
@@ -530,7 +539,7 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
   describe("config check", () => {
     it.scoped("prints the problems, a line each, and ends with 1", () =>
       Effect.gen(function* () {
-        const { write } = yield* workplace
+        const { write } = yield* makeWorkplace
         const file = write(
           "config.yaml",
           `${offline}\ncolour: red\nauxiliary: { vision: { timeout: 5, provider: auto } }`

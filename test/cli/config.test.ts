@@ -13,22 +13,22 @@ auxiliary:
   vision: { provider: openai, model: seer, base_url: "https://vision.example/v1", api_key: "sk-vision" }
 `
 
-const parse = (text: string, env: Settings.Environment = {}) => Settings.parseSettings(text, "config.yaml", env)
-const settings = (text: string, env: Settings.Environment = {}) => Either.getOrThrow(parse(text, env))
+const parseText = (text: string, env: Settings.Environment = {}) => Settings.parseSettings(text, "config.yaml", env)
+const parseOrThrow = (text: string, env: Settings.Environment = {}) => Either.getOrThrow(parseText(text, env))
 
-const message = (result: Either.Either<Settings.Settings, ConfigError>) =>
+const messageOf = (result: Either.Either<Settings.Settings, ConfigError>) =>
   Either.match(result, { onLeft: (error) => error.message, onRight: () => "accepted" })
 
-const short = (route: Route) =>
+const formatRoute = (route: Route) =>
   [route.provider, route.model, route.baseUrl, Redacted.value(route.apiKey), route.api, route.contextLength].join(" ")
 
-/** No task of these tests calls a model. */
+/** True if no route of the tasks in these tests calls a model. */
 const isOffline = ({ main, routes }: Settings.Settings) =>
   [main, ...TASKS.flatMap(routes)].every(({ provider }) => provider === "embedded")
 
 const TASKS = ["compression", "flush_memories", "vision", "web_extract"]
 
-const seconds = (route: Route | undefined) => ({
+const timeoutsOf = (route: Route | undefined) => ({
   timeout: route && Duration.toSeconds(route.timeout),
   idle: route && Duration.toSeconds(route.idleTimeout)
 })
@@ -36,7 +36,7 @@ const seconds = (route: Route | undefined) => ({
 const MAIN = "openai gpt-5.5 http://127.0.0.1:8080/v1 sk-main responses 272000"
 
 describe("a whole file", () => {
-  const config = settings(FULL)
+  const config = parseOrThrow(FULL)
 
   it("gives the policy", () => {
     const { contextLength, hardThreshold, protectFirstN, protectLastN, targetRatio, threshold } = config.policy
@@ -51,31 +51,31 @@ describe("a whole file", () => {
   })
 
   it("a task on the main route has one route, with its own deadline", () => {
-    assert.deepStrictEqual(config.routes("compression").map(short), [MAIN])
-    assert.deepStrictEqual(seconds(config.routes("compression")[0]), { timeout: 240, idle: 60 })
+    assert.deepStrictEqual(config.routes("compression").map(formatRoute), [MAIN])
+    assert.deepStrictEqual(timeoutsOf(config.routes("compression")[0]), { timeout: 240, idle: 60 })
     assert.deepStrictEqual(config.totalTimeout("compression"), Duration.seconds(400))
     assert.isNull(config.totalTimeout("vision"))
   })
 
   it("a task that changes the model has the main route behind its own", () => {
     const routes = config.routes("flush_memories")
-    assert.deepStrictEqual(routes.map(short), [MAIN.replace("gpt-5.5", "gpt-5.5-mini"), MAIN])
-    assert.deepStrictEqual(routes.map(seconds), [
+    assert.deepStrictEqual(routes.map(formatRoute), [MAIN.replace("gpt-5.5", "gpt-5.5-mini"), MAIN])
+    assert.deepStrictEqual(routes.map(timeoutsOf), [
       { timeout: 30, idle: 30 },
       { timeout: 30, idle: 30 }
     ])
   })
 
   it("a provider of its own inherits nothing", () => {
-    assert.deepStrictEqual(config.routes("vision").map(short), [
+    assert.deepStrictEqual(config.routes("vision").map(formatRoute), [
       "openai seer https://vision.example/v1 sk-vision chat 128000",
       MAIN
     ])
   })
 
   it("a task the file does not name has the main route", () => {
-    assert.deepStrictEqual(config.routes("web_extract").map(short), [MAIN])
-    assert.deepStrictEqual(seconds(config.routes("web_extract")[0]), { timeout: 120, idle: 60 })
+    assert.deepStrictEqual(config.routes("web_extract").map(formatRoute), [MAIN])
+    assert.deepStrictEqual(timeoutsOf(config.routes("web_extract")[0]), { timeout: 120, idle: 60 })
   })
 
   it("does not show its keys", () => {
@@ -86,18 +86,21 @@ describe("a whole file", () => {
 describe("what a file may leave out", () => {
   it("JSON is read too", () => {
     const json = JSON.stringify({ model: { default: "m", base_url: "http://h/v1", api_key: "k" } })
-    assert.strictEqual(short(settings(json).main), "openai m http://h/v1 k chat 128000")
+    assert.strictEqual(formatRoute(parseOrThrow(json).main), "openai m http://h/v1 k chat 128000")
   })
 
   it("model, URL and key come from the environment, the file's own come first", () => {
     const env = { OPENAI_API_KEY: "sk-env", OPENAI_BASE_URL: "http://env/v1", THROUGHLINE_MODEL: "env-model" }
-    assert.strictEqual(short(settings("model: {}", env).main), "openai env-model http://env/v1 sk-env chat 128000")
     assert.strictEqual(
-      short(settings("model: { default: own }", env).main),
+      formatRoute(parseOrThrow("model: {}", env).main),
+      "openai env-model http://env/v1 sk-env chat 128000"
+    )
+    assert.strictEqual(
+      formatRoute(parseOrThrow("model: { default: own }", env).main),
       "openai own http://env/v1 sk-env chat 128000"
     )
     assert.strictEqual(
-      short(settings("compression: { threshold: 0.6 }", env).main),
+      formatRoute(parseOrThrow("compression: { threshold: 0.6 }", env).main),
       "openai env-model http://env/v1 sk-env chat 128000"
     )
   })
@@ -105,34 +108,34 @@ describe("what a file may leave out", () => {
   it("the environment's key is not sent to an auxiliary URL of the file", () => {
     const text = "auxiliary: { vision: { provider: openai, model: m, base_url: 'http://elsewhere/v1' } }"
     const env = { OPENAI_API_KEY: "sk-env", THROUGHLINE_MODEL: "m" }
-    assert.include(message(parse(text, env)), "config.yaml: auxiliary.vision.api_key: expected a key")
+    assert.include(messageOf(parseText(text, env)), "config.yaml: auxiliary.vision.api_key: expected a key")
   })
 
   it("compression may take 300 seconds unless the file says otherwise", () => {
-    const config = settings("model: { default: m, base_url: 'http://h/v1', api_key: k }")
-    assert.deepStrictEqual(seconds(config.routes("compression")[0]), { timeout: 300, idle: 60 })
+    const config = parseOrThrow("model: { default: m, base_url: 'http://h/v1', api_key: k }")
+    assert.deepStrictEqual(timeoutsOf(config.routes("compression")[0]), { timeout: 300, idle: 60 })
   })
 
   it("instructions left out or left empty are none, others are text", () => {
-    const instructionsOf = (text: string) => settings(`compression: { ${text} }`).instructions
+    const instructionsOf = (text: string) => parseOrThrow(`compression: { ${text} }`).instructions
     assert.deepStrictEqual(
       [instructionsOf(""), instructionsOf("instructions:"), instructionsOf("instructions: ''")],
       [null, null, null]
     )
     assert.strictEqual(
-      message(parse("compression: { instructions: [a] }")),
+      messageOf(parseText("compression: { instructions: [a] }")),
       "config.yaml: compression.instructions: expected text"
     )
   })
 
   it("openai-codex means the Responses API", () => {
     const model = "default: m, provider: openai-codex, base_url: 'http://h/v1', api_key: k"
-    assert.strictEqual(settings(`model: { ${model} }`).main.api, "responses")
-    assert.include(message(parse(`model: { ${model}, api: chat }`)), "model.api: expected responses")
+    assert.strictEqual(parseOrThrow(`model: { ${model} }`).main.api, "responses")
+    assert.include(messageOf(parseText(`model: { ${model}, api: chat }`)), "model.api: expected responses")
   })
 
   it("embedded needs neither URL nor key, and a task on it inherits that", () => {
-    const config = settings(
+    const config = parseOrThrow(
       "{ model: { provider: embedded, context_length: 8000 }, auxiliary: { compression: { provider: main, timeout: 5 } } }"
     )
     assert.isTrue(isOffline(config))
@@ -144,7 +147,7 @@ describe("what a file may leave out", () => {
   })
 
   it("an auxiliary route alone is not offline", () => {
-    const config = settings(
+    const config = parseOrThrow(
       "auxiliary: { compression: { provider: openai, model: m, base_url: 'http://h/v1', api_key: k } }"
     )
     assert.isFalse(isOffline(config))
@@ -155,7 +158,7 @@ describe("what a file may leave out", () => {
   })
 
   it("a task on the embedded summarizer is sent nowhere else", () => {
-    const config = settings(
+    const config = parseOrThrow(
       "{ model: { default: m, base_url: 'http://h/v1', api_key: k }, auxiliary: { compression: { provider: embedded } } }"
     )
     assert.deepStrictEqual(
@@ -165,12 +168,12 @@ describe("what a file may leave out", () => {
   })
 
   it("keys left empty count as left out", () => {
-    assert.isTrue(isOffline(settings("model:\ncompression:\n  threshold:\nauxiliary:\n  flush_memories:\n")))
-    assert.isTrue(isOffline(settings("")))
+    assert.isTrue(isOffline(parseOrThrow("model:\ncompression:\n  threshold:\nauxiliary:\n  flush_memories:\n")))
+    assert.isTrue(isOffline(parseOrThrow("")))
   })
 
   it("unknown keys are reported, not refused", () => {
-    const { ignored } = settings(
+    const { ignored } = parseOrThrow(
       "colour: red\nmodel: { provider: embedded, tempo: 1 }\ncompression: { x: 1 }\nauxiliary: { vision: { y: 1 } }"
     )
     assert.deepStrictEqual(ignored, ["colour", "model.tempo", "compression.x", "auxiliary.vision.y"])
@@ -181,7 +184,7 @@ describe("a Hermes Agent's config.yaml", () => {
   const env = { OPENAI_API_KEY: "sk-env", OPENAI_BASE_URL: "http://env/v1" }
 
   it("is read as it is: its own keys in part, the rest with a line each", () => {
-    const config = settings(`
+    const config = parseOrThrow(`
 _config_version: 50
 model: { default: "anthropic/claude-opus-4.6", provider: auto, base_url: "https://openrouter.ai/api/v1", api_key: k, streaming: true }
 compression: { enabled: true, threshold: 0.5, target_ratio: 0.2, protect_last_n: 20, protect_first_n: 3, max_attempts: 3 }
@@ -192,16 +195,16 @@ auxiliary:
   approval: { provider: auto, model: "", base_url: "", api_key: "" }
 `)
     const main = "openai anthropic/claude-opus-4.6 https://openrouter.ai/api/v1 k chat 128000"
-    assert.deepStrictEqual(config.routes("compression").map(short), [
+    assert.deepStrictEqual(config.routes("compression").map(formatRoute), [
       main.replace("anthropic/claude-opus-4.6", "google/gemini-3-flash-preview"),
       main
     ])
-    assert.deepStrictEqual(config.routes("vision").map(short), [main])
-    assert.deepStrictEqual(config.routes("web_extract").map(short), [
+    assert.deepStrictEqual(config.routes("vision").map(formatRoute), [main])
+    assert.deepStrictEqual(config.routes("web_extract").map(formatRoute), [
       "openai m http://127.0.0.1:1234/v1 none chat 128000",
       main
     ])
-    assert.deepStrictEqual(config.routes("approval").map(short), [main])
+    assert.deepStrictEqual(config.routes("approval").map(formatRoute), [main])
     assert.deepStrictEqual(config.ignored, [
       "_config_version",
       "model.streaming",
@@ -213,14 +216,14 @@ auxiliary:
   })
 
   it("the model may be a name alone, or have it as model", () => {
-    assert.strictEqual(settings("model: gpt-5.5", env).main.model, "gpt-5.5")
-    assert.strictEqual(settings("model: { model: gpt-5.5 }", env).main.model, "gpt-5.5")
-    assert.strictEqual(settings("model: { default: own, model: other }", env).main.model, "own")
+    assert.strictEqual(parseOrThrow("model: gpt-5.5", env).main.model, "gpt-5.5")
+    assert.strictEqual(parseOrThrow("model: { model: gpt-5.5 }", env).main.model, "gpt-5.5")
+    assert.strictEqual(parseOrThrow("model: { default: own, model: other }", env).main.model, "own")
   })
 
   it("a URL of a task's own gets none of the main model's key", () => {
     const text = "{ model: gpt-5.5, auxiliary: { vision: { provider: auto, model: m, base_url: 'http://h/v1' } } }"
-    assert.include(message(parse(text, env)), "auxiliary.vision.api_key: expected a key")
+    assert.include(messageOf(parseText(text, env)), "auxiliary.vision.api_key: expected a key")
   })
 })
 
@@ -280,7 +283,7 @@ describe("errors name the file, the key and what was expected", () => {
     ["just text", "expected a mapping"],
     ["model: {}\nmodel: {}", "line 2: expected YAML or JSON: DUPLICATE_KEY"]
   ] as const) {
-    it(expected, () => assert.strictEqual(message(parse(text)), `config.yaml: ${expected}`))
+    it(expected, () => assert.strictEqual(messageOf(parseText(text)), `config.yaml: ${expected}`))
   }
 
   it.prop(
@@ -295,7 +298,8 @@ describe("errors name the file, the key and what was expected", () => {
         "!!int sk-live-1234567"
       )
     ],
-    ([key]) => assert.notInclude(message(parse(`model:\n  default: m\n  base_url: x\n  api_key: ${key}\n`)), "sk-live")
+    ([key]) =>
+      assert.notInclude(messageOf(parseText(`model:\n  default: m\n  base_url: x\n  api_key: ${key}\n`)), "sk-live")
   )
 })
 
@@ -303,11 +307,11 @@ describe("without a file", () => {
   it("a key means the OpenAI API, another URL that one", () => {
     const env = { OPENAI_API_KEY: "k", THROUGHLINE_MODEL: "m" }
     assert.strictEqual(
-      short(Either.getOrThrow(Settings.settingsFromEnvironment(env)).main),
+      formatRoute(Either.getOrThrow(Settings.settingsFromEnvironment(env)).main),
       "openai m https://api.openai.com/v1 k chat 128000"
     )
     const other = Settings.settingsFromEnvironment({ ...env, OPENAI_BASE_URL: "http://h/v1" })
-    assert.strictEqual(short(Either.getOrThrow(other).main), "openai m http://h/v1 k chat 128000")
+    assert.strictEqual(formatRoute(Either.getOrThrow(other).main), "openai m http://h/v1 k chat 128000")
   })
 
   it("no key means offline", () => {
@@ -322,7 +326,7 @@ describe("without a file", () => {
 
   it("a URL without a key is an error", () => {
     assert.strictEqual(
-      message(Settings.settingsFromEnvironment({ OPENAI_BASE_URL: "http://h/v1", THROUGHLINE_MODEL: "m" })),
+      messageOf(Settings.settingsFromEnvironment({ OPENAI_BASE_URL: "http://h/v1", THROUGHLINE_MODEL: "m" })),
       "environment: OPENAI_API_KEY: expected a key (any text for a server that asks for none)"
     )
   })
@@ -330,16 +334,16 @@ describe("without a file", () => {
   it("a key without a model means offline, and that the model is missing", () => {
     const fromKey = Either.getOrThrow(Settings.settingsFromEnvironment({ OPENAI_API_KEY: "k" }))
     assert.deepStrictEqual([isOffline(fromKey), fromKey.lacksModelName], [true, true])
-    const fromFile = settings("compression: { threshold: 0.6 }", { OPENAI_API_KEY: "k" })
+    const fromFile = parseOrThrow("compression: { threshold: 0.6 }", { OPENAI_API_KEY: "k" })
     assert.deepStrictEqual([isOffline(fromFile), fromFile.lacksModelName], [true, true])
-    const chosen = settings("model: { provider: embedded }", { OPENAI_API_KEY: "k" })
+    const chosen = parseOrThrow("model: { provider: embedded }", { OPENAI_API_KEY: "k" })
     assert.deepStrictEqual([isOffline(chosen), chosen.lacksModelName], [true, false])
     assert.isFalse(Either.getOrThrow(Settings.settingsFromEnvironment({})).lacksModelName)
   })
 
   it("a key and a URL without a model is an error", () => {
     assert.strictEqual(
-      message(Settings.settingsFromEnvironment({ OPENAI_API_KEY: "k", OPENAI_BASE_URL: "http://h/v1" })),
+      messageOf(Settings.settingsFromEnvironment({ OPENAI_API_KEY: "k", OPENAI_BASE_URL: "http://h/v1" })),
       "environment: THROUGHLINE_MODEL: expected the name of a model"
     )
   })

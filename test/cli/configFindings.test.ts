@@ -5,8 +5,8 @@ import { checkConfig } from "../../src/cli/config/check.ts"
 const MODEL = "model: { default: m, base_url: 'http://h/v1', api_key: k, context_length: 272000 }"
 const OTHER = "provider: openai, model: n, base_url: 'http://n/v1', api_key: k"
 
-const check = (text: string) => checkConfig(`${MODEL}\n${text}`, "config.yaml", {})
-const told = (text: string) => check(text).findings.map(({ issue, path }) => `${path}: ${issue}`)
+const checkText = (text: string) => checkConfig(`${MODEL}\n${text}`, "config.yaml", {})
+const listFindings = (text: string) => checkText(text).findings.map(({ issue, path }) => `${path}: ${issue}`)
 
 describe("a config that is checked", () => {
   for (const text of [
@@ -19,8 +19,8 @@ describe("a config that is checked", () => {
     "auxiliary: { compression: { provider: embedded, timeout: 1, context_length: 8000 } }"
   ]) {
     it(`has no problem: ${text === "" ? "an empty file" : text}`, () => {
-      assert.deepStrictEqual(told(text), [])
-      assert.isNotNull(check(text).settings)
+      assert.deepStrictEqual(listFindings(text), [])
+      assert.isNotNull(checkText(text).settings)
     })
   }
 
@@ -72,11 +72,11 @@ describe("a config that is checked", () => {
     ],
     ["compression: [1]", "compression: expected a mapping"]
   ] as const) {
-    it(`is told of ${text}`, () => assert.deepStrictEqual(told(text), [...expected]))
+    it(`is told of ${text}`, () => assert.deepStrictEqual(listFindings(text), [...expected]))
   }
 
   it("names the keys that mean nothing here", () => {
-    assert.deepStrictEqual(check("colour: red\ncompression: { max_attempts: 3 }").ignored, [
+    assert.deepStrictEqual(checkText("colour: red\ncompression: { max_attempts: 3 }").ignored, [
       "colour",
       "compression.max_attempts"
     ])

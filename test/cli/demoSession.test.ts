@@ -4,7 +4,7 @@ import * as DemoSession from "../../src/cli/demo/session.ts"
 import * as Message from "../../src/message/Message.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 
-const characters = (message: Message.Message) =>
+const countCharacters = (message: Message.Message) =>
   Message.text(message).length +
   Message.toolCalls(message).reduce((sum, call) => sum + call.function.name.length + call.function.arguments.length, 0)
 
@@ -52,7 +52,7 @@ describe("a demo session", () => {
     ([seed]) => {
       const messages = DemoSession.listMessages(DemoSession.makeSession(seed))
       assert.isAbove(messages.length, 200)
-      const tokens = messages.reduce((sum, message) => sum + characters(message), 0) / 4
+      const tokens = messages.reduce((sum, message) => sum + countCharacters(message), 0) / 4
       assert.isAbove(tokens, 132_000)
       assert.isBelow(tokens, 158_000)
     },

@@ -15,7 +15,7 @@ const messages = Array.from({ length: 60 }, (_, n) => ({
   content: `${n}: ${work}`
 }))
 
-/** No model, and a small window. */
+/** The embedded summarizer and a small window. */
 const settings = "model: { provider: embedded, context_length: 16000 }"
 
 describe("the commands on a Hermes database", () => {
