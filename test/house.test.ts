@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { readdirSync, readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
+import { measureFolder } from "./support/measureCode.ts"
 
 const ROOT = join(import.meta.dirname, "..")
 
@@ -95,10 +96,11 @@ describe("the house", () => {
     )
   })
 
-  it("has no circle between folders", () => {
+  it("has no circle between folders, and none between files", () => {
     const between = new Map(files.map((file) => [folderOf(file), new Array<string>()]))
     for (const { file, imported } of importsBetweenFolders) between.get(folderOf(file))?.push(folderOf(imported))
     assert.deepStrictEqual(findCircles(between), [])
+    assert.deepStrictEqual(findCircles(imports), [])
   })
 
   it("keeps every backend a leaf", () => {
@@ -126,6 +128,12 @@ describe("the house", () => {
       },
       { crowded: [], large: [] }
     )
+  })
+
+  it("names functions by what they do", () => {
+    const { oneWord, participles } = measureFolder(join(ROOT, "src"))
+    assert.isBelow(oneWord, 0.4, "share of names of one word")
+    assert.isBelow(participles, 0.02, "share of names that are a participle")
   })
 
   it("tests import nothing from scratch, and scratch only the support of the tests", () => {

@@ -29,7 +29,7 @@ export interface Exchange {
   readonly breakOff: (how: "close" | "reset") => void
 }
 
-/** What happens to a request. */
+/** Answers a request, or fails to. */
 export type Answer = (exchange: Exchange) => Effect.Effect<void>
 
 /** The words of an answer, or who writes them. */

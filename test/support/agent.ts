@@ -1,4 +1,4 @@
-/** What an agent does in a session that another process works on at the same time, and what it says about it. */
+/** An agent in a session that another process works on at the same time; it reports each of its steps. */
 import { setImmediate } from "node:timers/promises"
 import { Effect, Layer, Logger, Schema } from "effect"
 import { CompressionResult } from "../../src/session/CompressionResult.ts"

@@ -1,4 +1,4 @@
-/** What the log lines alone say about promises 1, 2 and 5, read as somebody would who has nothing else. */
+/** Checks promises 1, 2 and 5 from the log lines alone. */
 import * as Audit from "../../src/audit/Audit.ts"
 
 /** Lines of the audit trail, others aside. */
@@ -15,7 +15,7 @@ export const audited = (trail: ReadonlyArray<Audit.Line>): Audit.Report =>
 export const contradictions = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
   audited(trailOf(lines)).findings.flatMap(({ fault, text }) => (fault === "no-message-lines" ? [] : [text]))
 
-/** How many operations the lines tell of, by session. */
+/** Counts the operations of the lines, by session. */
 export const operationsBySession = (trail: ReadonlyArray<Audit.Line>): ReadonlyMap<string, number> =>
   trail.reduce((counts, { event }) => {
     return event._tag === "Started" ? counts.set(event.session, (counts.get(event.session) ?? 0) + 1) : counts

@@ -1,9 +1,9 @@
-/** Which maps and sets a service holds on to, to see afterwards what has come to be in them. */
+/** Collects the maps and sets that a service creates, so that a test can see what they hold later. */
 import { Effect } from "effect"
 
 export type Collection = ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>
 
-/** What `make` gives, and every map and set that was made meanwhile. */
+/** Runs `make` and returns its result with every map and set created meanwhile. */
 export const watched = <A, E, R>(make: Effect.Effect<A, E, R>) =>
   Effect.acquireUseRelease(
     Effect.sync(watch),

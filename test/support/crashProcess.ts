@@ -14,12 +14,12 @@ import * as HermesFiles from "./hermes.ts"
 import { problems } from "./providerShapes.ts"
 import { makeTemporaryFolder } from "./temporaryFolder.ts"
 
-/** The same in a Hermes database. */
+/** Creates a Hermes database for the agents to work on. */
 export const hermesDatabase = Effect.map(makeTemporaryFolder(), (folder) =>
   HermesFiles.fresh("new", join(folder, "state.db"))
 )
 
-/** Where the bundled agent is. */
+/** The path of the bundled agent. */
 export class Bundle extends Context.Tag("test/Bundle")<Bundle, string>() {}
 
 /** Within `node_modules`, where the bundle finds what it leaves out. */
@@ -93,7 +93,7 @@ export const agent = ({ filename, jitter, name, rounds, seed }: Place) =>
       said,
       /** Waits until it has said so many things, or has ended. */
       hasSaid: (words: number) => Effect.raceFirst(hasSaid(words), Deferred.await(end)),
-      /** How it ended: the exit code, or the signal. */
+      /** Waits for its end: the exit code, or the signal. */
       ended: Deferred.await(end),
       signal: (signal: NodeJS.Signals) => Effect.sync(() => void child.kill(signal))
     }

@@ -3,7 +3,7 @@ import { basename } from "node:path"
 import * as Hermes from "../../src/hermes/Hermes.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 
-/** What a killed process has written is with the operating system: no need to wait for the disk. */
+/** A killed process leaves its writes to the operating system, so no write waits for the disk. */
 const durability = "process"
 
 export const storeOn = (filename: string, create = true) =>

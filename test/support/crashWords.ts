@@ -1,4 +1,4 @@
-/** What an agent of `crashAgent.ts` says. Each message has a tag of its own, with which its content begins. */
+/** The reports of an agent of `crashAgent.ts`. The content of each message begins with a tag of its own. */
 import { Schema } from "effect"
 import { Outcome } from "../../src/session/CompressionResult.ts"
 import * as Message from "../../src/message/Message.ts"

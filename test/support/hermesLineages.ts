@@ -291,7 +291,7 @@ export const dump = (filename: string): string => {
   }
 }
 
-/** What the messages say, each as often as it is there. */
+/** The contents of the messages, each as often as it occurs. */
 export const contents = (filename: string): ReadonlyMap<string, number> => {
   const db = new Database(filename)
   const said = new Map<string, number>()
@@ -319,7 +319,7 @@ export const inUse = (filename: string): ReadonlyArray<{ readonly session: strin
   return found
 }
 
-/** Where the chats are routed to. */
+/** The sessions that chats are routed to. */
 export const routed = (filename: string): ReadonlyArray<unknown> =>
   query(
     filename,

@@ -1,4 +1,4 @@
-/** What else may be found in a Hermes database: oddities of ids, times, content and lineages. */
+/** Oddities of ids, times, content and lineages that a Hermes database may hold. */
 import type Database from "better-sqlite3"
 
 const idsOf = (db: Database.Database) => db.prepare<[], string>("SELECT id FROM sessions").pluck().all()

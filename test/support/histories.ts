@@ -82,7 +82,7 @@ export const text: FastCheck.Arbitrary<string> = FastCheck.oneof(
   { weight: 6, arbitrary: words },
   { weight: 1, arbitrary: FastCheck.tuple(words, FastCheck.integer({ min: 1, max: 60 })).map(([s, n]) => s.repeat(n)) }
 )
-/** What other languages of queries would act on. */
+/** Text that a query language would read as operators. */
 export const syntax: FastCheck.Arbitrary<string> = FastCheck.array(
   FastCheck.constantFrom(
     ..."\"*():^-+{}[]%_\\'&|!~\u0000".split(""),

@@ -8,20 +8,20 @@ import { type Duration, Effect, Fiber, FiberId, FiberRef, Scheduler } from "effe
 import type { RuntimeFiber } from "effect/Fiber"
 
 export interface Sweep {
-  /** How many operations there were to interrupt. */
+  /** Operations that were interrupted in turn. */
   readonly operations: number
-  /** Those after which it did not hold. */
+  /** Operations after whose interruption the condition did not hold. */
   readonly broken: ReadonlyArray<number>
 }
 
 export interface Options {
-  /** How long to wait for what may hang for ever; only what is broken takes that long. */
+  /** Time to wait before a hanging run counts as broken; sound code never takes that long. */
   readonly patience?: Duration.DurationInput
   /** Only each n-th operation. */
   readonly every?: number
-  /** Whether to count those of `run`'s own fiber alone. */
+  /** Counts the operations of `run`'s own fiber alone. */
   readonly own?: boolean
-  /** Whether one broken operation is enough to know. */
+  /** Stops at the first broken operation. */
   readonly stopAtFirst?: boolean
 }
 
@@ -60,7 +60,7 @@ export const isUnbroken = ({ broken, operations }: Sweep): void => {
 /** For a sweep of what leaks. */
 export const isNoticed = ({ broken }: Sweep): void => assert.isNotEmpty(broken)
 
-/** What leaks may hang, and should not take long to show it. */
+/** For implementations that leak: they may hang, and should show it soon. */
 export const impatient: Options = { patience: "50 millis", stopAtFirst: true }
 
 /** Interrupts the first fiber it runs, at the `at`-th operation, and pauses there unless the code asked for no pauses. */

@@ -1,4 +1,4 @@
-/** What holds after a random program and while it runs, promise by promise; whoever breaks one is told which. */
+/** Checks, promise by promise, for a random program while it runs and after it; a failure names its promise. */
 import { assert } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option, Stream, TestClock } from "effect"
 import type { CompressionEvent } from "../../src/compression/CompressionEvent.ts"
@@ -31,7 +31,7 @@ export const listened = Effect.gen(function* () {
   return emitted
 })
 
-/** Promise 3: whoever gave up does not wait any more, though no time has passed. */
+/** Promise 3: a caller that gave up stops waiting before any time passes. */
 export const gaveUpAtOnce = ({ givenUp }: Programs.Seen) =>
   Effect.gen(function* () {
     yield* idle

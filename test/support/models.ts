@@ -19,7 +19,7 @@ export const oracle = ({ messages }: { readonly messages: ReadonlyArray<Message.
   })
 }
 
-/** Whether segments are to be condensed, rather than messages summarized. */
+/** Tells a request to condense segments from one to summarize messages. */
 export const isMerge = ({ messages }: { readonly messages: ReadonlyArray<Message.Message> }): boolean =>
   messages.some((message) => /^#\d+-\d+ summary$/m.test(Message.text(message)))
 
@@ -49,7 +49,7 @@ export const REJECTED = "marzipan"
 
 const complete = Handoff.render({ ...Handoff.empty, goal: [REJECTED], done: [REJECTED] })
 
-/** Answers that are none, by the reason the gate gives; those with words hold `REJECTED`. */
+/** Answers that the gate rejects, each with its reason; those with words hold `REJECTED`. */
 export const rejected: ReadonlyArray<readonly [ModelError.GateReason, Scripted.Outcome]> = [
   ["empty", ""],
   ["empty", " \n\t"],

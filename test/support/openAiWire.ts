@@ -5,14 +5,14 @@ import type { IncomingMessage } from "node:http"
 import { Schema } from "effect"
 import type { Route } from "../../src/model/Provider.ts"
 
-/** What a request asks. `prompt` is the same for both APIs. */
+/** A request as it was read. `prompt` is the same for both APIs. */
 export interface Asked {
   readonly api: Route["api"]
   readonly body: unknown
   readonly prompt: ReadonlyArray<{ readonly role: string; readonly content: string }>
 }
 
-/** What an API puts into `error`. */
+/** The `error` object of an API. */
 export interface ApiError {
   readonly message?: string
   readonly code?: string | number
@@ -75,7 +75,7 @@ const chat: Wire = {
   ]
 }
 
-/** How each API writes. */
+/** The stream format of each API. */
 export const wires: Record<Route["api"], Wire> = { responses, chat }
 
 const Prompt = Schema.Array(Schema.Struct({ role: Schema.String, content: Schema.String }))

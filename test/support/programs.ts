@@ -85,7 +85,7 @@ export const action: FastCheck.Arbitrary<Action> = FastCheck.oneof(
 
 export const program = FastCheck.array(action, { minLength: 3, maxLength: 14, size: "max" })
 
-/** What needs a model that may fail, or ends what others are at; and a look at it all from outside. */
+/** Actions that call a failing model or end the work of others, and a look at the session from outside. */
 const disturbance: FastCheck.Arbitrary<Action> = FastCheck.oneof(
   { weight: 3, arbitrary: FastCheck.constant({ do: "heal" as const }) },
   { weight: 1, arbitrary: FastCheck.constant({ do: "reset" as const }) },
@@ -115,7 +115,7 @@ export const disturbed = FastCheck.array(
 
 // ── running one ──
 
-/** What was acknowledged, in the order in which it was; what was only `tried` may or may not be in the log. */
+/** Acknowledged messages in their order; messages that were only `tried` may or may not be in the log. */
 export interface Seen {
   readonly delivered: Array<{ readonly text: string; readonly kind: DeliveryKind; readonly receipt: Receipt }>
   readonly keyed: Array<Keyed>
@@ -127,7 +127,7 @@ export interface Seen {
   readonly givenUp: Array<Fiber.RuntimeFiber<unknown, unknown>>
 }
 
-/** What a delivery with an idempotency key was answered, in words. */
+/** The answer to a delivery with an idempotency key, in words. */
 export interface Keyed {
   readonly key: string
   readonly body: string
@@ -248,11 +248,11 @@ export const run = Effect.fnUntraced(function* <R, R2 = never>(
   return seen
 })
 
-/** For what must not wait but for a turn of the event loop, where time stands still. */
+/** Fails if the effect waits for more than turns of the event loop: the clock stands still. */
 export const completeAtOnce = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.raceFirst(
     effect,
-    Effect.zipRight(Effect.replicateEffect(yieldToLoop, 100), Effect.dieMessage("it does not come at once"))
+    Effect.zipRight(Effect.replicateEffect(yieldToLoop, 100), Effect.dieMessage("it does not complete at once"))
   )
 
 const tooLong = new ContextOverflow({ route: "conversation", detail: "of a step" })
@@ -284,7 +284,7 @@ const toolCall = (id: string): Message.ToolCall => ({
   function: { name: "read_file", arguments: "{}" }
 })
 
-/** Lets time pass until all fibers and the compressions of the session have ended; if they never do, so be it told. */
+/** Lets time pass until all fibers and the compressions of the session have ended; dies if they never do. */
 export const untilNobodyWaits = (id: SessionId, fibers: ReadonlyArray<Fiber.RuntimeFiber<unknown, unknown>>) =>
   Effect.gen(function* () {
     const { settled } = yield* Compressor
@@ -305,7 +305,7 @@ export const joinInTime = <A, E, R>(effect: Effect.Effect<A, E, R>, sessionId = 
     return yield* Fiber.join(fiber)
   })
 
-/** What is acknowledged of the session: its log, then its inbox. */
+/** Every acknowledged message of the session: its log, then its inbox. */
 export const acknowledged = (id: SessionId) =>
   Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.log(id))).pipe(
     Effect.map(Chunk.toReadonlyArray),

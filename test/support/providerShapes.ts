@@ -1,5 +1,5 @@
 /**
- * What four providers check before they read a conversation, each written from its own rules and from nothing in `src`.
+ * The checks of four providers on a conversation, written from their own rules and from nothing in `src`.
  * A validator returns the problems it found; none means accepted.
  */
 import type { Message } from "../../src/message/Message.ts"

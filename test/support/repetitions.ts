@@ -1,6 +1,6 @@
 /**
- * How often a test repeats what chance decides: kills, seeds, processes, runs of a property. Few by default, so that the
- * suite is quick; in full under `npm run test:thorough`.
+ * Sets how often a test repeats what chance decides: kills, seeds, processes, runs of a property. Few by default, so that
+ * the suite is quick; in full with `npm run test:thorough`.
  */
 const isThorough = process.env.TEST_THOROUGH === "1"
 

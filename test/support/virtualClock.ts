@@ -1,6 +1,6 @@
 /**
- * A test clock that costs next to nothing: where Effect's own polls the fibers with real delays, this one lets everything
- * run that can run, then jumps to whoever sleeps the shortest. `TestClock.adjust` and its kin work on it as on the other.
+ * A test clock without real delays. Effect's own polls the fibers; this one lets everything run that can run, then jumps
+ * to the fiber that wakes first. `TestClock.adjust` and its kin work on it as on the other.
  *
  * @example
  * it.effect("…", () => onVirtualClock(Effect.gen(function* () { … yield* TestClock.adjust("1 hour") … })))

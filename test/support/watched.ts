@@ -9,7 +9,7 @@ export interface Call {
   readonly client: number
   /** The operation that calls; `heal` if none is named; null for tasks beside the compression. */
   readonly operation: string | null
-  /** Of the whole call as the cache of clients sees it: its end is the error the next call has to heed. */
+  /** Spans the whole call as the client cache sees it; a failure at its end may condemn the client. */
   readonly span: Tracer.AnySpan
 }
 
@@ -18,7 +18,7 @@ export interface Watched {
   readonly calls: ReadonlyArray<Call>
   /** Calls under way. */
   readonly underWay: ReadonlySet<Call>
-  /** What no caller may do, in words. */
+  /** Violations of promises 2 and 8, in words. */
   readonly misdeeds: ReadonlyArray<string>
   /** Clients that are open. */
   readonly open: () => number
