@@ -1,11 +1,11 @@
-/** A message of the log becomes a row of Hermes'. The side file is committed first and keeps the message until then. */
+/** Appends a message of the log as a row of Hermes. The side file is committed first, and keeps the message until then. */
 import { toolCalls } from "../../message/Message.ts"
 import * as HermesRows from "../rows.ts"
 import type { HermesStatements } from "./statements.ts"
 import * as Rows from "../../sqlite/rows.ts"
 import type { Append } from "../../sqlite/statements.ts"
 
-/** Where the message is now. A session that Hermes does not know begins with it. */
+/** Writes the row, and the session if Hermes does not have it. Returns the id of the row, and whether it holds all. */
 export const writeRow = (hermes: HermesStatements, sessionId: string, body: string, at: number) => {
   const message = Rows.messageOfRow(body)
   const columns = HermesRows.columnsOfMessage(message)

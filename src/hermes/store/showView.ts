@@ -9,7 +9,7 @@ import { FLAGS, HANDOFF_PREFIX } from "../marks.ts"
 import type { HermesStatements, Place } from "./statements.ts"
 import * as UndoneRanges from "../../session/undoneRanges.ts"
 
-/** What the steps of `showView` work with. Only a schema with `active` and `compacted` has `archiving` statements. */
+/** The context of each step of `showView`. Only a schema with `active` and `compacted` has `archiving` statements. */
 interface ViewWriter {
   readonly hermes: HermesStatements
   readonly archiving: NonNullable<HermesStatements["archiving"]>

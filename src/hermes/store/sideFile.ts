@@ -1,18 +1,18 @@
 /**
- * The side file: a native store without the messages, which stay in Hermes' own database. For each message of a log it
- * knows the row; the native statements see both files as one through a view that is there for the connection alone.
+ * The side file: a native store without the messages, which stay in Hermes' own database. It has a row number for each
+ * message of a log. The native statements read both files through a temporary view, as if they were one.
  */
 import type Database from "better-sqlite3"
 import * as Either from "effect/Either"
 import type { Shape } from "../file.ts"
 import * as HermesRows from "../rows.ts"
 
-/** "thrh": a side file alone is no native store. */
+/** "thrh". It differs from the native store, so that the native store refuses a side file. */
 export const APPLICATION_ID = 0x74687268
 
 const TABLES = [
-  // `home` is where the order of the log wants a row that gave up its place to a handoff; `body` is there if Hermes has
-  // no column for a part of the message.
+  // `home` is the former id of a row that gave its id to a handoff. `body` holds the whole message if Hermes has no column
+  // for a part of it.
   `CREATE TABLE IF NOT EXISTS place (
     session_id TEXT NOT NULL REFERENCES session (id),
     seq        INTEGER NOT NULL,
@@ -35,7 +35,7 @@ const TABLES = [
     live       INTEGER NOT NULL
   ) STRICT`,
   `CREATE INDEX IF NOT EXISTS handoff_live ON handoff (session_id) WHERE live = 1`,
-  // What the last transaction wrote to the other file, whose commit comes second: the next one looks whether it is there.
+  // Holds what the last transaction wrote to Hermes' file, which is committed second. The next one checks that it is there.
   `CREATE TABLE IF NOT EXISTS pending (
     session_id  TEXT NOT NULL,
     seq         INTEGER NOT NULL,
@@ -50,22 +50,22 @@ const TABLES = [
   ) STRICT, WITHOUT ROWID`
 ]
 
-/** What the log shows of a message whose row Hermes has deleted; no view shows it. */
+/** Stands in the log for a message whose row Hermes deleted. No view shows it. */
 const DELETED = JSON.stringify({ role: "user", content: "[deleted in Hermes]" })
 
-const columnOf = (shape: Shape) => (name: string) =>
+const columnOrNull = (shape: Shape) => (name: string) =>
   shape.tables.get("messages")?.has(name) === true ? `m.${name}` : "NULL"
 
-/** The log as the native statements read it. */
-const viewOf = (shape: Shape): string => `
+/** The view through which the native statements read the log. */
+const messageView = (shape: Shape): string => `
   CREATE TEMP VIEW message AS
   SELECT p.session_id, p.seq, p.arrival, p.kind, p.tokens, p.total, p.at,
-    coalesce(q.body, p.body, throughline_body(${HermesRows.COLUMNS.map(columnOf(shape)).join(", ")}), '${DELETED}') AS body
+    coalesce(q.body, p.body, throughline_body(${HermesRows.COLUMNS.map(columnOrNull(shape)).join(", ")}), '${DELETED}') AS body
   FROM main.place p
     LEFT JOIN hermes.messages m ON m.id = p.row_id AND m.session_id = p.session_id
     LEFT JOIN main.pending q ON q.session_id = p.session_id AND q.seq = p.seq`
 
-/** Puts both files behind one connection. Nothing of Hermes' schema is changed. */
+/** Attaches Hermes' file to the connection of the side file. Does not change Hermes' schema. */
 export const joinSideFile = (
   db: Database.Database,
   filename: string,
@@ -75,24 +75,25 @@ export const joinSideFile = (
   TABLES.forEach((statement) => db.exec(statement))
   db.prepare("ATTACH DATABASE ? AS hermes").run(filename)
   db.pragma(`hermes.synchronous = ${synchronous}`)
-  db.function("throughline_body", { varargs: true, deterministic: true }, bodyOf)
-  db.exec(viewOf(shape))
+  db.function("throughline_body", { varargs: true, deterministic: true }, makeBody)
+  db.exec(messageView(shape))
 }
 
-const bodyOf = (...values: ReadonlyArray<unknown>): string | null => {
-  const text = (name: (typeof HermesRows.COLUMNS)[number]): string | null => {
+/** Makes the JSON of a message from the columns of its row; null if they hold no valid message. */
+const makeBody = (...values: ReadonlyArray<unknown>): string | null => {
+  const textOf = (name: (typeof HermesRows.COLUMNS)[number]): string | null => {
     const value = values[HermesRows.COLUMNS.indexOf(name)]
     return typeof value === "string" ? value : null
   }
-  const rest = Object.fromEntries(HermesRows.COLUMNS.map((name) => [name, text(name)]))
-  const role = text("role")
+  const rest = Object.fromEntries(HermesRows.COLUMNS.map((name) => [name, textOf(name)]))
+  const role = textOf("role")
   if (role === null) return null
   const columns = {
     role,
-    content: text("content"),
-    tool_call_id: text("tool_call_id"),
-    tool_calls: text("tool_calls"),
-    tool_name: text("tool_name")
+    content: textOf("content"),
+    tool_call_id: textOf("tool_call_id"),
+    tool_calls: textOf("tool_calls"),
+    tool_name: textOf("tool_name")
   }
   return Either.match(HermesRows.messageOfRow({ ...rest, ...columns }), {
     onLeft: () => null,

@@ -1,4 +1,4 @@
-/** What is said to Hermes' database and of it: the statements of the store on both files, prepared once. */
+/** Prepares the statements of the store on both files: Hermes' database and the side file. */
 import type Database from "better-sqlite3"
 import type { Shape } from "../file.ts"
 import * as HermesRows from "../rows.ts"
@@ -8,30 +8,29 @@ export interface Place {
   readonly seq: number
   readonly row_id: number
   readonly home: number | null
-  readonly live: number
 }
 
-export interface Pending extends Omit<Place, "live"> {
+export interface Pending extends Place {
   readonly session_id: string
   readonly body: string
   readonly former: number | null
   readonly former_home: number | null
 }
 
-const PLACE = "seq, row_id, home, live"
-/** Epoch seconds that a date can be made of; what else a column may hold is no time. */
+const PLACE = "seq, row_id, home"
+/** Epoch seconds if a date can be made of them, else 0: a column may hold anything. */
 const timeIn = (column: string) => `iif(${column} BETWEEN 0 AND 8640000000000, ${column}, 0)`
 const ROW = "m.id = p.row_id AND m.session_id = p.session_id"
 
 export const prepare = (db: Database.Database, shape: Shape) => {
-  const has = (table: string, column: string) => shape.tables.get(table)?.has(column) === true
-  const held = HermesRows.COLUMNS.filter((name) => has("messages", name))
-  const read = HermesRows.COLUMNS.map((name) => (has("messages", name) ? name : `NULL AS ${name}`)).join(", ")
+  const hasColumn = (table: string, column: string) => shape.tables.get(table)?.has(column) === true
+  const held = HermesRows.COLUMNS.filter((name) => hasColumn("messages", name))
+  const read = HermesRows.COLUMNS.map((name) => (hasColumn("messages", name) ? name : `NULL AS ${name}`)).join(", ")
   const all = Array.from(shape.tables.get("messages") ?? []).filter((name) => name !== "id")
   const isActive = shape.canArchive ? "m.active = 1" : "TRUE"
-  const counting = ["message_count", "tool_call_count"].every((name) => has("sessions", name))
+  const isCounting = ["message_count", "tool_call_count"].every((name) => hasColumn("sessions", name))
 
-  const insert = prepareQuery<ReadonlyArray<string | number | null> & Array<unknown>>(
+  const insertRow = prepareQuery<ReadonlyArray<string | number | null> & Array<unknown>>(
     db,
     `INSERT INTO hermes.messages (session_id, timestamp, ${held.join(", ")})
      VALUES (?, ?, ${held.map(() => "?").join(", ")})`
@@ -39,7 +38,6 @@ export const prepare = (db: Database.Database, shape: Shape) => {
 
   return {
     held: new Set<string>(held),
-    canArchive: shape.canArchive,
     dataVersion: prepareValue<[], number>(db, "PRAGMA hermes.data_version"),
 
     adopt: prepareQuery<[string]>(
@@ -53,21 +51,21 @@ export const prepare = (db: Database.Database, shape: Shape) => {
       `INSERT INTO hermes.sessions (id, source, started_at) SELECT ?, 'throughline', ?
        WHERE NOT EXISTS (SELECT 1 FROM hermes.sessions WHERE id = ?)`
     ),
-    counters: counting ? counters(db, isActive) : undefined,
+    counters: isCounting ? prepareCounters(db, isActive) : undefined,
 
     insert: (sessionId: string, timestamp: number, columns: HermesRows.MessageColumns): number =>
-      Number(insert.run(sessionId, timestamp, ...held.map((name) => columns[name] ?? null)).lastInsertRowid),
+      Number(insertRow.run(sessionId, timestamp, ...held.map((name) => columns[name] ?? null)).lastInsertRowid),
     row: prepareQuery<[id: number, sessionId: string], HermesRows.HermesRow>(
       db,
       `SELECT id, session_id, timestamp, ${read} FROM hermes.messages WHERE id = ? AND session_id = ?`
     ),
-    /** With every column, those we know nothing of too. */
+    /** Copies all columns, also unknown ones. */
     copy: prepareQuery<[to: number | null, from: number]>(
       db,
       `INSERT INTO hermes.messages (id, ${all.join(", ")}) SELECT ?, ${all.join(", ")} FROM hermes.messages WHERE id = ?`
     ),
     remove: prepareQuery<[number]>(db, "DELETE FROM hermes.messages WHERE id = ?"),
-    ...(shape.canArchive ? archiving(db) : { archiving: undefined }),
+    ...(shape.canArchive ? prepareArchiving(db) : { archiving: undefined }),
 
     arrivals: prepareQuery<[string], HermesRows.HermesRow>(
       db,
@@ -77,7 +75,7 @@ export const prepare = (db: Database.Database, shape: Shape) => {
          AND NOT EXISTS (SELECT 1 FROM handoff p WHERE ${ROW})
        ORDER BY id`
     ),
-    /** Messages that were shown when we last looked, and are not any more. */
+    /** Messages that Hermes showed when the store last looked, and hides now. */
     vanished: prepareValue<[string], number>(
       db,
       `SELECT seq FROM place p LEFT JOIN hermes.messages m ON ${ROW} AND ${isActive}
@@ -110,10 +108,10 @@ export const prepare = (db: Database.Database, shape: Shape) => {
       db,
       `SELECT ${PLACE} FROM place WHERE session_id = ? AND live = 1 ORDER BY seq`
     ),
-    /** The last message between two others that is not shown. */
+    /** The last hidden message between two others. */
     lastHidden: prepareQuery<[string, number, number], Place & { readonly timestamp: number }>(
       db,
-      `SELECT p.seq, p.row_id, p.home, p.live, m.timestamp FROM place p JOIN hermes.messages m ON ${ROW}
+      `SELECT p.seq, p.row_id, p.home, m.timestamp FROM place p JOIN hermes.messages m ON ${ROW}
        WHERE p.session_id = ? AND p.live = 0 AND p.seq > ? AND p.seq < ? ORDER BY p.seq DESC LIMIT 1`
     ),
     hiddenFrom: prepareValue<[string, number], number>(
@@ -159,8 +157,8 @@ export const prepare = (db: Database.Database, shape: Shape) => {
   }
 }
 
-/** Hermes counts what a session shows. */
-const counters = (db: Database.Database, isActive: string) => ({
+/** Keeps Hermes' counters, which count the rows that a session shows. */
+const prepareCounters = (db: Database.Database, isActive: string) => ({
   grow: prepareQuery<[messages: number, calls: number, sessionId: string]>(
     db,
     `UPDATE hermes.sessions SET message_count = ifnull(message_count, 0) + ?,
@@ -176,8 +174,8 @@ const counters = (db: Database.Database, isActive: string) => ({
   )
 })
 
-/** Where a row can be taken out of the live context and kept. */
-const archiving = (db: Database.Database) => ({
+/** Statements for schemas in which a row can leave the live context and be kept. */
+const prepareArchiving = (db: Database.Database) => ({
   archiving: {
     flag: prepareQuery<[active: number, compacted: number, id: number]>(
       db,
@@ -192,7 +190,7 @@ const archiving = (db: Database.Database) => ({
       db,
       "INSERT OR REPLACE INTO handoff (row_id, session_id, live) VALUES (?, ?, 1)"
     ),
-    /** Messages that Hermes shows and we do not. */
+    /** Messages that Hermes shows and the side file has as hidden. */
     returned: prepareValue<[string], number>(
       db,
       `SELECT p.seq FROM hermes.messages m JOIN place p ON ${ROW}
@@ -209,7 +207,7 @@ const archiving = (db: Database.Database) => ({
        LEFT JOIN hermes.messages m ON m.id = h.row_id AND m.session_id = h.session_id
        WHERE h.session_id = ? AND h.live = 1`
     ),
-    /** Rows of which the two files do not think the same. */
+    /** Counts the rows that are shown according to one file only. */
     disagreeing: prepareValue<[{ readonly sessionId: string }], number>(
       db,
       `SELECT
@@ -221,6 +219,7 @@ const archiving = (db: Database.Database) => ({
           WHERE h.session_id = @sessionId AND m.active = 1 AND h.live = 0
             AND NOT EXISTS (SELECT 1 FROM place p WHERE p.row_id = h.row_id))`
     ),
+    /** Takes over from Hermes' file which rows are shown. */
     believe: [
       prepareQuery<[{ readonly sessionId: string }]>(
         db,
