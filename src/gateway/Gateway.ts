@@ -33,6 +33,7 @@ import * as Recall from "../recall/Recall.ts"
 import type { Receipt, SessionId } from "../session/Session.ts"
 import {
   type IdempotencyConflict,
+  type InvalidKey,
   type InvalidRewind,
   SessionBusy,
   type StoreError,
@@ -117,7 +118,7 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
       sessionId: SessionId,
       message: unknown,
       delivery?: Partial<Delivery>
-    ) => Effect.Effect<Receipt, Message.InvalidMessage | IdempotencyConflict | StoreError>
+    ) => Effect.Effect<Receipt, Message.InvalidMessage | IdempotencyConflict | InvalidKey | StoreError>
     /**
      * Runs an agent on a session. Turns of one session run one at a time, in this process and across processes, in the
      * order they were asked for within a process. Fails as the agent does, or with a `TurnFailure`.
@@ -208,7 +209,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Effect.uninterruptible
     )
 
-  const leaseRequest = { name: "turn", holder: `turn of ${process}` } as const
+  let turns = 0
+  /** Names a holder that no turn before it had. */
+  const makeLeaseRequest = () => ({ name: "turn", holder: `turn ${++turns} of ${process}` }) as const
 
   /** Waits for the turns of this process in a fair line, which costs nothing, then for other processes by the lease. */
   const underTurnLease = <A, E, R>(
@@ -216,6 +219,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     use: (held: HoldLease.Held) => Effect.Effect<A, E, R>,
     wait: Duration.DurationInput | undefined
   ): Effect.Effect<A, E | SessionBusy | UnknownSession | StoreError, R> => {
+    const leaseRequest = makeLeaseRequest()
     if (wait === undefined) return line.withPlace(sessionId, leases.using(sessionId, leaseRequest, use))
     const makeBusy = (holder: string) => new SessionBusy({ sessionId, holder })
     return Effect.flatMap(monotonicMillis, (now) => {

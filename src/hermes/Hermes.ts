@@ -60,7 +60,7 @@ export const make = Effect.fnUntraced(function* ({ durability, filename }: Optio
   const side = sideFile(filename)
   const synchronous = durability === "process" ? "OFF" : "FULL"
   const { shape } = yield* Effect.retry(Effect.scoped(openForWriting(filename)), {
-    while: ({ isRetryable }) => isRetryable,
+    while: ({ reason }) => reason === "busy",
     schedule: moment
   })
   yield* inspectFile(side, true, APPLICATION_ID)

@@ -10,12 +10,27 @@ import { Usage } from "../message/Tokens.ts"
 export { Usage }
 
 /**
+ * Whether every store can keep a text as it is: PostgreSQL knows no NUL character, and half of a surrogate pair has no
+ * UTF-8.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isStorable = (text: string): boolean => !UNSTORABLE.test(text)
+
+const UNSTORABLE = /[\0\p{Surrogate}]/u
+
+/**
  * The name of one conversation. The caller gives it; throughline never makes or changes one.
  *
  * @since 0.1.0
  * @category models
  */
-export const SessionId = Schema.NonEmptyString.pipe(Schema.maxLength(512), Schema.brand("throughline/SessionId"))
+export const SessionId = Schema.NonEmptyString.pipe(
+  Schema.maxLength(512),
+  Schema.filter((text) => isStorable(text) || "expected no NUL character and no half of a surrogate pair"),
+  Schema.brand("throughline/SessionId")
+)
 /**
  * @since 0.1.0
  * @category models

@@ -1,5 +1,5 @@
 /**
- * What can go wrong with a session and its store.
+ * The errors of a session and its store.
  *
  * @since 0.1.0
  */
@@ -62,7 +62,7 @@ export class SessionExists extends Schema.TaggedError<SessionExists>()("SessionE
 }
 
 /**
- * Somebody else holds the session's turn and the caller chose not to wait any longer.
+ * Another holder has the session's turn, and the caller chose not to wait any longer.
  *
  * @since 0.1.0
  * @category errors
@@ -154,20 +154,55 @@ export class IdempotencyConflict extends Schema.TaggedError<IdempotencyConflict>
 }
 
 /**
- * The store could not do what was asked; nothing of it was written. `reason` is what a caller can decide about.
+ * An idempotency key that not every store can keep: it holds a NUL character or half of a surrogate pair. Nothing was
+ * delivered.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidKey extends Schema.TaggedError<InvalidKey>()("InvalidKey", {
+  ...common,
+  key: Schema.String
+}) {
+  override get message() {
+    return `the idempotency key ${JSON.stringify(this.key)} holds a NUL character or half of a surrogate pair`
+  }
+}
+
+/**
+ * The store could not do what was asked. Nothing of it was written. `reason` is what a caller can decide by:
+ *
+ * - `busy`: another process holds the file or the rows
+ * - `unavailable`: the disk or the server does not answer now, or too many files are open
+ * - `full`: there is no space left
+ * - `readonly`: the store may be read but not written
+ * - `corrupt`: what is stored cannot be read back
+ * - `unreadable`: there is no such file, or this process may not open it
+ * - `not-a-database`: the file is another application's, or no database
+ * - `failed`: anything else; `detail` says what
  *
  * @since 0.1.0
  * @category errors
  */
 export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
   operation: Schema.String,
-  reason: Schema.Literal("busy", "full", "not-a-database", "unreadable", "corrupt", "constraint", "failed"),
+  reason: Schema.Literal(
+    "busy",
+    "unavailable",
+    "full",
+    "readonly",
+    "corrupt",
+    "unreadable",
+    "not-a-database",
+    "failed"
+  ),
   detail: Schema.String
 }) {
   override get message() {
     return `could not ${this.operation}: ${this.detail}`
   }
+  /** Whether the same operation may succeed later, without anybody changing the store. */
   get isRetryable(): boolean {
-    return this.reason === "busy"
+    return this.reason === "busy" || this.reason === "unavailable"
   }
 }

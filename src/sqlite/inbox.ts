@@ -4,8 +4,8 @@ import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { createHash } from "node:crypto"
 import type { Message } from "../message/Message.ts"
-import type { Receipt, SessionId } from "../session/Session.ts"
-import { IdempotencyConflict, type StoreError } from "../session/SessionError.ts"
+import { isStorable, type Receipt, type SessionId } from "../session/Session.ts"
+import { IdempotencyConflict, InvalidKey, type StoreError } from "../session/SessionError.ts"
 import type { Delivery } from "../store/SessionStore.ts"
 import * as GroupCommit from "./groupCommit.ts"
 import { withSpanIfTraced } from "../concurrency/tracedOnly.ts"
@@ -16,10 +16,13 @@ interface Arrival extends Delivery {
   readonly message: Message
 }
 
+type Refused = IdempotencyConflict | InvalidKey
+
 export const make = ({ counter, residents, sql, tryCommit }: Connection) => {
   /** Fails without having written anything. */
-  const insertOrFindDelivery = (arrival: Arrival, now: number): Either.Either<Receipt, IdempotencyConflict> => {
+  const insertOrFindDelivery = (arrival: Arrival, now: number): Either.Either<Receipt, Refused> => {
     const { key, kind, message, sessionId } = arrival
+    if (key !== undefined && !isStorable(key)) return Either.left(new InvalidKey({ sessionId, key }))
     const body = JSON.stringify(message)
     const digest = key === undefined ? "" : createHash("sha256").update(kind).update(body).digest("hex")
     const earlier = key === undefined ? undefined : sql.key.get(sessionId, key)
@@ -34,7 +37,7 @@ export const make = ({ counter, residents, sql, tryCommit }: Connection) => {
     return Either.right({ sessionId, arrival: number, duplicate: false })
   }
 
-  const commitWithOthers = GroupCommit.make<Arrival, Receipt, IdempotencyConflict>((fiber, arrivals) =>
+  const commitWithOthers = GroupCommit.make<Arrival, Receipt, Refused>((fiber, arrivals) =>
     tryCommit(fiber, "deliver", (now) => {
       const receipts = Arr.map(arrivals, (arrival) => insertOrFindDelivery(arrival, now))
       return Either.right(() => receipts)
@@ -45,6 +48,6 @@ export const make = ({ counter, residents, sql, tryCommit }: Connection) => {
     sessionId: SessionId,
     message: Message,
     { key, kind }: Delivery
-  ): Effect.Effect<Receipt, IdempotencyConflict | StoreError> =>
+  ): Effect.Effect<Receipt, Refused | StoreError> =>
     withSpanIfTraced("SessionStore.deliver", sessionId, commitWithOthers({ sessionId, message, key, kind }))
 }

@@ -15,6 +15,7 @@ import type { Counts, SessionStats } from "../session/SessionStats.ts"
 import type { Logged, Receipt, Segment, SessionId, State, Usage } from "../session/Session.ts"
 import type {
   IdempotencyConflict,
+  InvalidKey,
   SessionExists,
   StoreError,
   Superseded,
@@ -76,13 +77,14 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
     /**
      * Puts a message into the session's inbox and returns once it is on disk and numbered. The session begins with its
      * first delivery. A delivery with the key and the message of an earlier one returns that one's receipt; the key with
-     * another message fails with `IdempotencyConflict`.
+     * another message fails with `IdempotencyConflict`. A key that is no text every store can keep fails with
+     * `InvalidKey`.
      */
     readonly deliver: (
       sessionId: SessionId,
       message: Message,
       delivery: Delivery
-    ) => Effect.Effect<Receipt, IdempotencyConflict | StoreError>
+    ) => Effect.Effect<Receipt, IdempotencyConflict | InvalidKey | StoreError>
     /** Makes sessions from whole histories, all or none. Fails with `SessionExists` if one of them is there already. */
     readonly importAll: (histories: Histories) => Effect.Effect<void, SessionExists | InvalidMessage | StoreError>
 

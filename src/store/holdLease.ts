@@ -1,24 +1,26 @@
-/** A session's leases among processes: waited for, kept alive for as long as they are used, given back. */
-import type * as Context from "effect/Context"
+/** Holds a session's lease among processes: waits for it, renews it while it is used, gives it back. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Scope from "effect/Scope"
 import type { SessionId } from "../session/Session.ts"
 import type { StoreError, UnknownSession } from "../session/SessionError.ts"
 import type { Lease, LeaseRequest, SessionStore } from "./SessionStore.ts"
-import * as Heartbeats from "./heartbeats.ts"
 import { monotonicMillis } from "../concurrency/monotonicClock.ts"
 
-/** In milliseconds. */
+/** Milliseconds between two requests for a lease that another holder has. */
 const POLL = 50
 
-/** A lease, and who held it before if it had to be waited for. */
+/** Renewals in a lease's life: one that is late does no harm. */
+const RENEWALS = 3
+
+/** A lease, and its last holder if the caller had to wait for it. */
 export interface Held {
   readonly lease: Lease
   readonly waitedFor: string | undefined
 }
 
-/** Until when to wait, by the steady clock, and what happens instead of longer. */
+/** How long to wait, as a time of the monotonic clock, and the error that ends the waiting. */
 export interface Patience<E> {
   readonly until: number
   readonly late: (holder: string) => E
@@ -27,7 +29,7 @@ export interface Patience<E> {
 type Failure = UnknownSession | StoreError
 
 export interface Leases {
-  /** Runs `use` under the lease. Waiting for it is interruptible; granting it and the promise to return it are one step. */
+  /** Runs `use` under the lease. Only the waiting for the lease, and `use`, can be interrupted. */
   readonly using: <A, E, R, E2 = never>(
     sessionId: SessionId,
     request: Omit<LeaseRequest, "ttl">,
@@ -36,50 +38,83 @@ export interface Leases {
   ) => Effect.Effect<A, E | E2 | Failure, R>
 }
 
-/** `chosen` is how long a crashed holder is waited for; default 15 seconds. */
+/** `timeToLive` is how long other holders wait after a crash of this process; 15 seconds by default. */
 export const make = (
-  store: Context.Tag.Service<SessionStore>,
-  chosen: Duration.DurationInput = "15 seconds"
+  store: SessionStore["Type"],
+  timeToLive: Duration.DurationInput = "15 seconds"
 ): Effect.Effect<Leases, never, Scope.Scope> => {
-  const ttl = Duration.toMillis(chosen)
+  const ttl = Duration.toMillis(timeToLive)
 
-  return Effect.map(Heartbeats.make(store, ttl), ({ drop, keep }) => {
-    const take = <E>(
+  return Effect.map(makeRenewer(store, ttl), ({ keepAlive, letGo }) => {
+    const waitForLease = <E>(
       sessionId: SessionId,
       request: LeaseRequest,
-      pause: (milliseconds: number) => Effect.Effect<void>,
+      sleep: (milliseconds: number) => Effect.Effect<void>,
       patience: Patience<E> | undefined,
       waitedFor?: string
     ): Effect.Effect<Held, E | Failure> =>
       Effect.flatMap(store.acquire(sessionId, request), (acquired): Effect.Effect<Held, E | Failure> => {
         if (acquired._tag === "Granted") return Effect.succeed({ lease: acquired.lease, waitedFor })
         const { holder } = acquired
-        const again = (milliseconds: number) =>
-          Effect.zipRight(pause(milliseconds), take(sessionId, request, pause, patience, holder))
-        if (patience === undefined) return again(POLL)
+        const askAgainAfter = (milliseconds: number) =>
+          Effect.zipRight(sleep(milliseconds), waitForLease(sessionId, request, sleep, patience, holder))
+        if (patience === undefined) return askAgainAfter(POLL)
         return Effect.flatMap(monotonicMillis, (now) =>
-          now < patience.until ? again(Math.min(POLL, patience.until - now)) : Effect.fail(patience.late(holder))
+          now < patience.until
+            ? askAgainAfter(Math.min(POLL, patience.until - now))
+            : Effect.fail(patience.late(holder))
         )
       })
 
-    const giveBack = (lease: Lease) =>
+    const release = (lease: Lease) =>
       Effect.suspend(() => {
-        drop(lease)
+        letGo(lease)
         return Effect.ignoreLogged(store.release(lease))
       })
 
     return {
       using: (sessionId, request, use, patience) =>
-        Effect.uninterruptibleMask((restore) =>
-          Effect.flatMap(
-            take(sessionId, { ...request, ttl }, (milliseconds) => restore(Effect.sleep(milliseconds)), patience),
-            (held) => {
-              // An agent may throw instead of failing.
-              const used = Effect.suspend(() => use(held))
-              return Effect.ensuring(restore(Effect.zipRight(keep(held.lease), used)), giveBack(held.lease))
-            }
-          )
-        )
+        Effect.uninterruptibleMask((restore) => {
+          const sleep = (milliseconds: number) => restore(Effect.sleep(milliseconds))
+          return Effect.flatMap(waitForLease(sessionId, { ...request, ttl }, sleep, patience), (held) => {
+            // Suspended: an agent may throw instead of failing.
+            const used = Effect.suspend(() => use(held))
+            return Effect.ensuring(restore(Effect.zipRight(keepAlive(held.lease), used)), release(held.lease))
+          })
+        })
     }
   })
 }
+
+/**
+ * Renews all leases of a process in one fiber. A turn costs an entry in a set, not a fiber: most turns end long before
+ * their first renewal is due.
+ */
+const makeRenewer = (store: SessionStore["Type"], ttl: number) =>
+  // A scope closes what was begun last first. In a scope of its own, the fiber outlives those that end with the caller's.
+  Effect.map(
+    Effect.flatMap(Effect.scope, (scope) => Scope.fork(scope, ExecutionStrategy.sequential)),
+    (scope) => {
+      const leases = new Set<Lease>()
+      let isRunning = false
+
+      // A renewal may fail: the next write finds out whether the lease is still held.
+      const renewAll = Effect.suspend(() =>
+        Effect.forEach(leases, (lease) => Effect.ignoreLogged(store.renew(lease, ttl)), { discard: true })
+      )
+      const keepRenewing = Effect.sleep(ttl / RENEWALS).pipe(
+        Effect.zipRight(renewAll),
+        // Noted in the step that decides to end, so that the next lease starts the fiber again.
+        Effect.repeat({ while: () => (isRunning = leases.size > 0) })
+      )
+      const keepAlive = (lease: Lease) =>
+        Effect.suspend(() => {
+          leases.add(lease)
+          if (isRunning) return Effect.void
+          isRunning = true
+          return Effect.asVoid(Effect.forkIn(Effect.interruptible(keepRenewing), scope))
+        })
+
+      return { keepAlive, letGo: (lease: Lease) => void leases.delete(lease) }
+    }
+  )

@@ -11,6 +11,7 @@ import type { Counter } from "../message/Tokens.ts"
 import * as RoutePause from "../model/RoutePause.ts"
 import {
   type DeliveryKind,
+  isStorable,
   type Logged,
   type Manifest,
   type Receipt,
@@ -23,6 +24,7 @@ import {
 } from "../session/Session.ts"
 import {
   IdempotencyConflict,
+  InvalidKey,
   SessionExists,
   StoreError,
   Superseded,
@@ -145,7 +147,8 @@ export const make = (counter: Counter) => {
   // ── the inbox and the log ──
 
   const deliver = (sessionId: SessionId, message: Message, { key, kind }: Delivery) =>
-    atOnce((now): Either.Either<Receipt, IdempotencyConflict> => {
+    atOnce((now): Either.Either<Receipt, IdempotencyConflict | InvalidKey> => {
+      if (key !== undefined && !isStorable(key)) return Either.left(new InvalidKey({ sessionId, key }))
       const content = JSON.stringify([kind, message])
       const earlier = key === undefined ? undefined : sessions.get(sessionId)?.deliveries.get(key)
       if (key !== undefined && earlier !== undefined) {

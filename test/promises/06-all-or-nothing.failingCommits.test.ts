@@ -186,7 +186,7 @@ describe("a constraint", () => {
           Effect.gen(function* () {
             const id = newSession()
             yield* step.ready(id)
-            yield* fails(file, step, id, "constraint", trigger(file, table))
+            yield* fails(file, step, id, "failed", trigger(file, table))
           })
         )
       )
@@ -263,8 +263,8 @@ describe("each statement that writes, failing in turn", () => {
   for (const step of STEPS) {
     for (const [code, reason] of [
       ["SQLITE_FULL", "full"],
-      ["SQLITE_CONSTRAINT_PRIMARYKEY", "constraint"],
-      ["SQLITE_IOERR_WRITE", "failed"]
+      ["SQLITE_CONSTRAINT_PRIMARYKEY", "failed"],
+      ["SQLITE_IOERR_WRITE", "unavailable"]
     ] as const) {
       it.live(`${step.what} and ${code}: all of it or nothing, and it works again`, () =>
         onFile((file) =>

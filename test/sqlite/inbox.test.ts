@@ -9,7 +9,7 @@ import { yieldToLoop } from "../../src/concurrency/eventLoopBudget.ts"
 import type { Message } from "../../src/message/Message.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import type { DeliveryKind, Receipt, SessionId } from "../../src/session/Session.ts"
-import type { IdempotencyConflict, StoreError } from "../../src/session/SessionError.ts"
+import type { IdempotencyConflict, InvalidKey, StoreError } from "../../src/session/SessionError.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import { trailOf } from "../support/auditTrail.ts"
@@ -58,7 +58,7 @@ const oneByOne = (all: ReadonlyArray<Arriving>) => {
 }
 
 const toldOf = Either.match({
-  onLeft: (error: StoreError | IdempotencyConflict) => error._tag,
+  onLeft: (error: StoreError | IdempotencyConflict | InvalidKey) => error._tag,
   onRight: ({ duplicate }: Receipt): string => (duplicate ? "duplicate" : "taken")
 })
 

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, FastCheck as fc, Stream } from "effect"
+import { Chunk, Effect, FastCheck as fc, Schema, Stream, TestClock } from "effect"
 import type { Message } from "../../src/message/Message.ts"
+import * as RoutePause from "../../src/model/RoutePause.ts"
 import { type Manifest, SessionId, wholeLog } from "../../src/session/Session.ts"
-import { type Lease, SessionIndex, SessionStore } from "../../src/store/SessionStore.ts"
+import { type Lease, RouteMemory, SessionCounters, SessionIndex, SessionStore } from "../../src/store/SessionStore.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 import { assistant, backends, freshSession, granted, segment, user } from "../support/stores.ts"
 
@@ -117,6 +118,154 @@ for (const [name, backend] of backends) {
           assert.strictEqual((yield* Effect.flip(commit(operation, 0, 3)))._tag, "LeaseLost")
           assert.deepStrictEqual(yield* contents(id), ["a", "b", "c", "d"])
           assert.strictEqual((yield* store.state(id)).generation, 0)
+        })
+      )
+
+      it.effect("a lease is its holder's alone: the same token under another name writes and ends nothing", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, ["a", "b", "c", "d"].map(user))
+          const [turn, operation] = [yield* granted(id), yield* granted(id, "operation")]
+          const [notTurn, notOperation] = [turn, operation].map((lease) => ({ ...lease, holder: "another" }))
+          assert.isDefined(notTurn)
+          assert.isDefined(notOperation)
+          assert.strictEqual((yield* Effect.flip(store.append(notTurn, [assistant("x")])))._tag, "TurnLost")
+          assert.strictEqual((yield* Effect.flip(store.promote(notTurn)))._tag, "TurnLost")
+          assert.strictEqual((yield* Effect.flip(commit(notOperation, 0, 3)))._tag, "LeaseLost")
+          assert.isFalse(yield* store.renew(notTurn, 1_000))
+          yield* store.release(notTurn)
+          assert.lengthOf(yield* store.append(turn, [assistant("e")]), 1)
+        })
+      )
+
+      it.effect("a lease that is held says for how long, by the store's own clock", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, [user("a")])
+          yield* granted(id, "turn", "first", 9_000)
+          yield* TestClock.adjust(2_500)
+          const held = { _tag: "Held", holder: "first", remaining: 6_500 } as const
+          assert.deepStrictEqual(yield* store.acquire(id, { name: "turn", holder: "second", ttl: 5 }), held)
+          assert.deepStrictEqual(yield* store.begin(id, { holder: "third", ttl: 5 }), held)
+          yield* TestClock.adjust(6_500)
+          assert.strictEqual((yield* store.acquire(id, { name: "turn", holder: "fourth", ttl: 5 }))._tag, "Granted")
+        })
+      )
+
+      it.effect("a turn begins with its lease and the inbox in the log, or leaves both as they are", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          const nobody = yield* Effect.flip(store.begin(id, { holder: "me", ttl: 5 }))
+          assert.strictEqual(nobody._tag, "UnknownSession")
+          yield* store.deliver(id, user("one"), { kind: "request" })
+          yield* store.deliver(id, user("two"), { kind: "notification" })
+          const begun = yield* store.begin(id, { holder: "me", ttl: 10_000 })
+          if (begun._tag === "Held") return assert.fail("nobody else asked")
+          assert.deepStrictEqual(
+            begun.promoted.map(({ message }) => message.content),
+            ["one", "two"]
+          )
+          assert.deepStrictEqual(begun.state.tail, begun.promoted)
+          assert.deepStrictEqual(yield* store.state(id), begun.state)
+          yield* store.deliver(id, user("three"), { kind: "request" })
+          assert.strictEqual((yield* store.begin(id, { holder: "other", ttl: 5 }))._tag, "Held")
+          assert.strictEqual((yield* store.state(id)).lastSeq, 2)
+          const [reply] = yield* store.append(begun.lease, [assistant("reply")])
+          assert.strictEqual(reply?.seq, 3)
+          assert.lengthOf((yield* store.promote(begun.lease)).promoted, 1)
+          yield* store.release(begun.lease)
+          const next = yield* store.begin(id, { holder: "next", ttl: 5 })
+          assert.isTrue(next._tag === "Granted" && next.lease.token > begun.lease.token)
+        })
+      )
+
+      it.effect("states of one base differ in what was appended, and each generation has a base of its own", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, ["a", "b", "c", "d"].map(user))
+          const before = yield* store.state(id)
+          yield* store.append(yield* granted(id), [assistant("e")])
+          const after = yield* store.state(id)
+          assert.strictEqual(after.base, before.base)
+          assert.deepStrictEqual(after.tail.slice(0, 4), before.tail)
+          const committed = yield* commit(yield* granted(id, "operation"), 0, 3)
+          assert.notStrictEqual(committed.state.base, before.base)
+          const others = [yield* store.stateAt(id, 4), yield* store.snapshot(committed.snapshotId)]
+          for (const { base } of others) assert.notInclude([before.base, committed.state.base], base)
+        })
+      )
+
+      it.effect("keys and names hold neither NUL nor half a surrogate pair", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          for (const key of ["a\0b", "\ud83d", "\ude00x", "\ude00\ud83d"]) {
+            const refused = yield* Effect.flip(store.deliver(id, user("one"), { kind: "request", key }))
+            assert.deepInclude(refused, { _tag: "InvalidKey", key })
+            assert.isFalse(Schema.is(SessionId)(key))
+          }
+          assert.strictEqual((yield* Effect.flip(store.state(id)))._tag, "UnknownSession")
+          for (const key of ["\ud83d\ude00", "\u0001", "\uffff", " "]) {
+            assert.isFalse((yield* store.deliver(id, user("one"), { kind: "request", key })).duplicate)
+            assert.isTrue((yield* store.deliver(id, user("one"), { kind: "request", key })).duplicate)
+            assert.isTrue(Schema.is(SessionId)(key))
+          }
+        })
+      )
+
+      it.effect("the ledger is text the store keeps as it is, until a reset", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, ["a", "b", "c", "d"].map(user))
+          assert.isNull(yield* store.ledger(id))
+          const lease = yield* granted(id, "operation")
+          const made = { operationId: "op", base: 0, manifest: { ...wholeLog }, segments: [] }
+          yield* store.commit(lease, { ...made, ledger: "no { JSON" })
+          assert.strictEqual(yield* store.ledger(id), "no { JSON")
+          yield* store.commit(lease, { ...made, base: 1, ledger: "" })
+          assert.strictEqual(yield* store.ledger(id), "")
+          yield* store.reset(id)
+          assert.isNull(yield* store.ledger(id))
+        })
+      )
+
+      it.effect("routes are remembered by their key, until nothing is known against them", () =>
+        Effect.gen(function* () {
+          const routes = yield* RouteMemory
+          const key = `route ${freshSession()}`
+          const pause = { failures: 2, level: 1, until: 1_000 }
+          const look = routes.modify(key, (known) => [known, known])
+          assert.deepStrictEqual(yield* look, RoutePause.none)
+          assert.strictEqual(yield* routes.modify(key, () => ["done", pause]), "done")
+          assert.deepStrictEqual([yield* look, yield* look], [pause, pause])
+          yield* routes.modify(key, () => [undefined, RoutePause.none])
+          assert.deepStrictEqual(yield* look, RoutePause.none)
+        })
+      )
+
+      it.effect("counters add up, the longest wait alone is a maximum, and tries to heal are counted", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const counters = yield* SessionCounters
+          const id = freshSession()
+          yield* counters.count(id, { committed: 1 })
+          assert.strictEqual((yield* Effect.flip(counters.stats(id)))._tag, "UnknownSession")
+          yield* store.deliver(id, user("one"), { kind: "request" })
+          yield* counters.count(id, { committed: 1, waitedMs: 5, longestWaitMs: 5 })
+          yield* counters.count(id, { committed: 2, waitedMs: 3, longestWaitMs: 3 })
+          const stats = yield* counters.stats(id)
+          assert.deepInclude(stats, { sessionId: id, waitedMs: 8, longestWaitMs: 5 })
+          assert.strictEqual(stats.compressions.committed, 3)
+          const segmentId = `seg ${id}`
+          assert.deepStrictEqual(
+            yield* Effect.forEach([0, 1, 2, 0], (more) => counters.healTries(segmentId, more)),
+            [0, 1, 3, 3]
+          )
         })
       )
 
