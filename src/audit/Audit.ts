@@ -12,7 +12,17 @@ import * as Files from "./files.ts"
 import * as CheckMessages from "./checkMessages.ts"
 import * as CheckOperations from "./checkOperations.ts"
 import { parseLine } from "./parseLine.ts"
-import { type Fault, type Finding, makeFinding, type Line, type LinePlace, type QuotedLine } from "./trail.ts"
+import {
+  type Event,
+  type Fault,
+  type Finding,
+  makeFinding,
+  type Line,
+  type LinePlace,
+  type MessageFields,
+  type OperationFields,
+  type QuotedLine
+} from "./trail.ts"
 
 /**
  * A line about an operation or a message, with its place in the log. A violation keeps it as a `QuotedLine`.
@@ -20,7 +30,7 @@ import { type Fault, type Finding, makeFinding, type Line, type LinePlace, type 
  * @since 0.1.0
  * @category models
  */
-export type { Line, LinePlace, QuotedLine }
+export type { Event, Line, LinePlace, MessageFields, OperationFields, QuotedLine }
 
 /**
  * The kinds of violation:
@@ -53,6 +63,9 @@ export type { Finding }
  * @category models
  */
 export type Span = CheckOperations.Span
+
+export type { MessageState } from "./checkMessages.ts"
+export type { OperationState } from "./checkOperations.ts"
 
 /**
  * The state of an audit after the lines so far. Its size is bounded, because lines that no later line can concern are

@@ -25,7 +25,7 @@ export interface OperationFields {
   readonly messages: number | null
 }
 
-interface MessageFields {
+export interface MessageFields {
   readonly session: string
   readonly arrival: number
 }
@@ -35,6 +35,9 @@ interface MessageFields {
  * - `Deferred`: an operation will not start
  * - `Named`: any other line that names an operation
  * - `Opened`: a process began to work, so the one before it may be gone
+ *
+ * @since 0.1.0
+ * @category models
  */
 export type Event = Data.TaggedEnum<{
   Started: OperationFields

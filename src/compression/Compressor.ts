@@ -66,7 +66,13 @@ export interface CompressorOptions {
   readonly leaseTtl?: Duration.DurationInput | undefined
 }
 
-type Failure = UnknownSession | StoreError | CompressionFailed | InvalidPolicy
+/**
+ * The failures of `compress`. `CompressionFailed` comes only under `onExhausted: "fail"`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type CompressionFailure = UnknownSession | StoreError | CompressionFailed | InvalidPolicy
 
 /**
  * @since 0.1.0
@@ -82,7 +88,10 @@ export class Compressor extends Context.Tag("throughline/Compressor")<
      * route failed and the policy says `onExhausted: "fail"`, and with `InvalidPolicy` if the request's window does not
      * go with the policy.
      */
-    readonly compress: (sessionId: SessionId, request?: CompressionRequest) => Effect.Effect<CompressionResult, Failure>
+    readonly compress: (
+      sessionId: SessionId,
+      request?: CompressionRequest
+    ) => Effect.Effect<CompressionResult, CompressionFailure>
     /**
      * Begins a compression in the background and does not wait for it. Does nothing while an equal one is under way, if
      * the last one changed nothing and the log has not grown beyond `seq` since, and after three background compressions
@@ -263,7 +272,7 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
   const compress = (
     sessionId: SessionId,
     request: CompressionRequest = {}
-  ): Effect.Effect<CompressionResult, Failure> =>
+  ): Effect.Effect<CompressionResult, CompressionFailure> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(findOrStart(sessionId, request, { _tag: "Asked" }), ({ entry, isNew }) =>
         restore(isNew ? Deferred.await(entry.result) : joinOrRestart(entry, request))
@@ -280,7 +289,10 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
     )
 
   /** Restarts a compression that was deferred for a caller who could wait, if this caller cannot. */
-  const joinOrRestart = (entry: Running, request: CompressionRequest): Effect.Effect<CompressionResult, Failure> =>
+  const joinOrRestart = (
+    entry: Running,
+    request: CompressionRequest
+  ): Effect.Effect<CompressionResult, CompressionFailure> =>
     Effect.flatMap(join(entry), (result) =>
       result.outcome === "deferred" && request.isUrgent === true
         ? compress(entry.sessionId, request)

@@ -46,7 +46,13 @@ export interface Route extends RouteWith<Redacted.Redacted | Credential> {}
  */
 export interface ResolvedRoute extends RouteWith<Redacted.Redacted> {}
 
-interface RouteWith<Key> {
+/**
+ * The fields of a route, with its key in one of its forms.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RouteWith<Key> {
   readonly provider: "openai" | "openai-codex" | "embedded"
   readonly model: string
   readonly baseUrl: string
