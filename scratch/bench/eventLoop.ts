@@ -11,6 +11,7 @@ import { Compressor } from "../../src/compression/Compressor.ts"
 import * as CompressionPolicy from "../../src/compression/CompressionPolicy.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
+import * as Prompt from "../../src/handoff/prompt.ts"
 import { runInSlices } from "../../src/concurrency/eventLoopBudget.ts"
 import * as Chunks from "../../src/summary/chunks.ts"
 import * as Ledger from "../../src/ledger/Ledger.ts"
@@ -124,7 +125,7 @@ const program = Effect.gen(function* () {
   )
   note(
     "material, all at once",
-    took(() => Handoff.material(plan.material))
+    took(() => Prompt.renderMaterial(plan.material))
   )
   note(
     "chunks",

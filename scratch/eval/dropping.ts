@@ -1,6 +1,6 @@
 /** A summarizer as real ones are: at each call it forgets every fact with the same probability, on its own. */
 import * as Random from "../../src/cli/demo/random.ts"
-import * as Handoff from "../../src/handoff/Handoff.ts"
+import * as Prompt from "../../src/handoff/prompt.ts"
 import * as Oracle from "./oracle.ts"
 import type { Session } from "./session.ts"
 
@@ -26,7 +26,7 @@ export const chain = (write: Oracle.Write, materials: ReadonlyArray<string>): Re
       maxTokens: 100_000,
       rejected: null
     }
-    summaries.push(write({ messages: Handoff.prompt(asked) }))
+    summaries.push(write({ messages: Prompt.renderPrompt(asked) }))
   }
   return summaries
 }

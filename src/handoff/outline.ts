@@ -1,5 +1,6 @@
 /**
- * The headings of a summary: what goes under each, how else models call it, and how long its items stay.
+ * The headings of a summary: what goes under each, how else models call it, and how long its items stay. Reads a summary
+ * back by them.
  */
 
 export type SectionName =
@@ -15,8 +16,10 @@ export type SectionName =
   | "facts"
 
 /**
- * `section` takes the lines under the heading, `asks` tells a model what belongs there, `alias` recognises other
- * wordings, `weight` says how many items of it are worth one item of weight 1.
+ * - `section`: takes the lines under the heading
+ * - `asks`: tells a model what belongs there
+ * - `alias`: matches other wordings of the title
+ * - `weight`: how many items are kept for each item of a heading of weight 1
  */
 export interface Heading {
   readonly section: SectionName
@@ -27,11 +30,11 @@ export interface Heading {
   readonly weight: number
 }
 
-/** The heading of three others. */
+/** The heading above three others. */
 export const PROGRESS = "Progress"
 
-/** In the order of the text. "Progress" has no items of its own; lines that a model puts there are not called done. */
-export const readOutline: ReadonlyArray<Heading> = [
+/** In the order of the text. "Progress" has no items of its own: lines that a model puts there count as in progress. */
+export const HEADINGS: ReadonlyArray<Heading> = [
   {
     section: "goal",
     level: 2,
@@ -122,22 +125,22 @@ export const readOutline: ReadonlyArray<Heading> = [
   }
 ]
 
-/** The headings a summary is made of, as one writes them. */
-export const renderMarkdown = ({ level, title }: Heading): string => `${"#".repeat(level)} ${title}`
+/** Renders a heading as Markdown. */
+export const renderHeading = ({ level, title }: Heading): string => `${"#".repeat(level)} ${title}`
 
-/** The heading a title stands for. The exact one first; then the most specific wording that occurs in it. */
-export const findSection = (title: string): Heading | undefined => {
-  const name = plain(title)
-  return exactly(name) ?? bySpecificity.find(({ alias }) => alias.test(name))
+/** Finds the heading of a title: the one of that title, else the first whose wording occurs in it. */
+export const findHeading = (title: string): Heading | undefined => {
+  const name = normalizeTitle(title)
+  return findByTitle(name) ?? BY_SPECIFICITY.find(({ alias }) => alias.test(name))
 }
 
-/** The heading a title names exactly, but for case, marks and numbering. */
-export const findExactSection = (title: string): Heading | undefined => exactly(plain(title))
+/** Finds the heading of exactly this title; case, marks and numbering do not matter. */
+export const findExactHeading = (title: string): Heading | undefined => findByTitle(normalizeTitle(title))
 
-const exactly = (name: string) => readOutline.find((heading) => plain(heading.title) === name)
+const findByTitle = (name: string) => HEADINGS.find((heading) => normalizeTitle(heading.title) === name)
 
-/** A line longer than any heading is none. */
-const plain = (title: string): string =>
+/** Lines longer than any heading become empty, so that they match none. */
+const normalizeTitle = (title: string): string =>
   title.length > 80
     ? ""
     : title
@@ -145,7 +148,111 @@ const plain = (title: string): string =>
         .replace(/&/g, "and")
         .replace(/^[^\p{L}]+|[^\p{L}]+$/gu, "")
 
-/** "Open issues" are open work, "critical context" is facts, "task status" is progress. */
-const bySpecificity = ["openWork", "inProgress", "done", "blocked", "constraints", "decisions", "errors", "files"]
-  .flatMap((section) => readOutline.filter((heading) => heading.section === section))
-  .concat(readOutline.filter(({ section }) => section === "facts" || section === "goal"))
+/** Earlier headings win: "open issues" are open work, "critical context" is facts, "task status" is progress. */
+const BY_SPECIFICITY = ["openWork", "inProgress", "done", "blocked", "constraints", "decisions", "errors", "files"]
+  .flatMap((section) => HEADINGS.filter((heading) => heading.section === section))
+  .concat(HEADINGS.filter(({ section }) => section === "facts" || section === "goal"))
+
+// ── reading a summary back: the heading a line stands under, and where an item begins and ends ──
+
+export interface Reading {
+  readonly items: ReadonlyMap<SectionName, ReadonlyArray<string>>
+  readonly seen: ReadonlySet<string>
+}
+
+/** Reads the items under each heading, oldest first, and the titles of the level 2 headings in the text. */
+export const readSections = (text: string): Reading => {
+  const lines = text.split(LINE_END).map((line) => line.trimEnd())
+  const items = new Map<SectionName, Array<string>>()
+  const seen = new Set<string>()
+  // Text before the first heading is small talk, unless there is no heading at all.
+  const isHeaded = lines.some((line) => readHeading(line, false) !== undefined)
+  const place: ReaderState = { section: isHeaded ? undefined : "facts", indent: -1, isOpen: false, isFenced: false }
+  for (const line of lines) {
+    const heading = readHeading(line, place.isFenced)
+    if (heading !== undefined) enterHeading(heading, place, seen)
+    const rest = heading === undefined ? line : heading.rest
+    if (place.section !== undefined) readLine(rest, place, itemsOf(items, place.section))
+  }
+  return { items: dropEmptyItems(items), seen }
+}
+
+/** State of the reader: the current section, the indent of the last bullet, and whether its item may go on. */
+interface ReaderState {
+  section: SectionName | undefined
+  indent: number
+  isOpen: boolean
+  isFenced: boolean
+}
+
+const dropEmptyItems = (items: ReadonlyMap<SectionName, ReadonlyArray<string>>) =>
+  new Map(
+    [...items]
+      .map(([section, list]) => [section, list.filter((item) => item.length > 40 || !NOTHING.test(item))] as const)
+      .filter(([, list]) => list.length > 0)
+  )
+
+const itemsOf = (items: Map<SectionName, Array<string>>, section: SectionName): Array<string> => {
+  const list = items.get(section) ?? []
+  items.set(section, list)
+  return list
+}
+
+const enterHeading = (heading: FoundHeading, place: ReaderState, seen: Set<string>): void => {
+  if (heading.known !== undefined) seen.add(heading.known.level === 3 ? PROGRESS : heading.known.title)
+  // An unknown heading below a known one separates items of its section; it does not end the section.
+  if (heading.known !== undefined || heading.level <= 2 || place.section === undefined)
+    place.section = heading.known?.section ?? "facts"
+  place.indent = -1
+  place.isOpen = false
+  place.isFenced = false
+}
+
+const readLine = (line: string, place: ReaderState, items: Array<string>): void => {
+  if (/^(?:```|~~~)/.test(line)) {
+    place.isFenced = !place.isFenced
+    return
+  }
+  if (line.trim() === "") {
+    place.isOpen = false
+    return
+  }
+  const bulleted = BULLET.exec(line)
+  const indent = bulleted?.[1]?.length ?? 0
+  const isNested = place.indent >= 0 && (bulleted === null ? continuesItem(line, place) : indent > place.indent)
+  const last = items.at(-1)
+  if (isNested && last !== undefined) {
+    items.splice(-1, 1, `${last}\n${line.replace(/^(?: {2}|\t)/, "")}`)
+    return
+  }
+  const item = (bulleted?.[2] ?? line).trim()
+  place.indent = indent
+  place.isOpen = bulleted !== null
+  if (item !== "") items.push(item)
+}
+
+const continuesItem = (line: string, place: ReaderState): boolean =>
+  place.isOpen || place.isFenced || /^(?: {2}|\t)/.test(line)
+
+interface FoundHeading {
+  readonly known: Heading | undefined
+  readonly level: number
+  readonly rest: string
+}
+
+/** Bold lines and lines with a colon are headings only by their exact title, since items may look like that too. */
+const readHeading = (line: string, isFenced: boolean): FoundHeading | undefined => {
+  const hashes = /^(#{1,6})\s+(.+)$/s.exec(line)
+  if (hashes !== null) {
+    const [, level = "", title = ""] = hashes
+    const known = isFenced ? findExactHeading(title) : findHeading(title)
+    return isFenced && known === undefined ? undefined : { known, level: level.length, rest: "" }
+  }
+  const bold = /^(?:\d{1,2}[.)]\s+)?\*\*([^*]+?):?\*\*:?\s*(.*)$/s.exec(line) ?? /^(\p{L}[^:*]{0,39}):()$/u.exec(line)
+  const known = bold === null || isFenced ? undefined : findExactHeading(bold[1] ?? "")
+  return known === undefined ? undefined : { known, level: known.level, rest: bold?.[2] ?? "" }
+}
+
+const BULLET = /^(\s*)(?:[-*+•]|\d{1,3}[.)])\s+(.*)$/s
+const NOTHING = /^[\s(*_[`]*(?:none|n\/a|nothing|not applicable|no blockers?|[-–—.]*)(?: yet| so far)?[\s.)*_\]`]*$/i
+const LINE_END = /\r\n?|\n/

@@ -1,10 +1,8 @@
-/**
- * What a summarizer gets to read and is asked to write.
- */
+/** Renders the material that a summarizer reads, and the prompt that asks for a summary. */
 import * as Message from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
 import type { Logged, Segment } from "../session/Session.ts"
-import { renderMarkdown, readOutline } from "./outline.ts"
+import { renderHeading, HEADINGS } from "./outline.ts"
 import { digestBody, digestMessage } from "../ledger/messageDigest.ts"
 import { isRecalledText } from "../message/ownMarks.ts"
 import { clipText, LINE_BREAK, toOneLine } from "../message/text.ts"
@@ -12,35 +10,47 @@ import { pairToolCalls } from "../message/toolPairs.ts"
 
 export interface PromptInput {
   readonly material: string
+  /** The topic that gets most of the room. */
   readonly focus: string | null
+  /** Guidance that the application adds. */
   readonly instructions: string | null
+  /** The newest requests, which guide the emphasis without a focus. */
   readonly requests: ReadonlyArray<string>
+  /** Nothing in the material is open: a later turn has answered it, or its request stands behind the handoff. */
   readonly isAnswered?: boolean
+  /** The material are segments to be condensed, not messages. */
   readonly isOfSummaries?: boolean
   readonly maxTokens: number
+  /** The reason why the last answer was rejected. */
   readonly rejected: string | null
 }
 
+/**
+ * Renders messages as text: a line `#seq role` before each, its content indented by a space, so that no content can look
+ * like the next message. Redacted. Tool results are shown in full; one that was shown before is only named.
+ */
 export const renderMaterial = (entries: ReadonlyArray<Logged>): string => entries.map(showMessage(entries)).join("\n")
 
-/** How each of these messages is shown, to be asked in their order: what came before is only named. */
+/** Returns a renderer for these messages. Call it in their order, since outputs it has rendered before are only named. */
 export const showMessage = (entries: ReadonlyArray<Logged>): ((entry: Logged, index: number) => string) => {
   const { answers } = pairToolCalls(entries.map(({ message }) => message))
   const large: Large = new Map()
   return (entry, index) =>
     entry.message.role === "tool"
-      ? result(entry, entries[answers[index] ?? -1], large)
-      : `#${entry.seq} ${entry.message.role}${quoted(digestMessage(entry.message).body)}${calls(entry)}`
+      ? renderResult(entry, entries[answers[index] ?? -1], large)
+      : `#${entry.seq} ${entry.message.role}${indentBody(digestMessage(entry.message).body)}${renderCalls(entry)}`
 }
 
+/** Renders segments that are to be condensed into one. */
 export const renderSegments = (segments: ReadonlyArray<Segment>): string =>
-  segments.map(({ fromSeq, toSeq, text }) => `#${fromSeq}-${toSeq} summary${quoted(redact(text))}`).join("\n")
+  segments.map(({ fromSeq, toSeq, text }) => `#${fromSeq}-${toSeq} summary${indentBody(redact(text))}`).join("\n")
 
+/** Renders the rules as system message, the material and the task as user message. Nothing in the material can end it. */
 export const renderPrompt = (input: PromptInput): ReadonlyArray<Message.Message> => [
   { role: "system", content: RULES },
   {
     role: "user",
-    content: [`<${TAG}>`, contained(input.material), `</${TAG}>`, "", task(input)].join("\n")
+    content: [`<${TAG}>`, escapeTag(input.material), `</${TAG}>`, "", renderTask(input)].join("\n")
   }
 ]
 
@@ -58,16 +68,16 @@ the words in which the user set a rule. Never write a secret; leave "[redacted �
 - Write in the language of the conversation, but use these headings as they are, a list item a line under each, and \
 nothing before or after them:
 
-${readOutline.map((heading) => renderMarkdown(heading) + (heading.asks === "" ? "" : `\n- (${heading.asks})`)).join("\n")}`
+${HEADINGS.map((heading) => renderHeading(heading) + (heading.asks === "" ? "" : `\n- (${heading.asks})`)).join("\n")}`
 
-const task = ({ focus, instructions, maxTokens, rejected, requests, ...material }: PromptInput): string =>
+const renderTask = ({ focus, instructions, maxTokens, rejected, requests, ...material }: PromptInput): string =>
   [
     `Write the handoff in at most ${maxTokens} tokens, about ${Math.floor(maxTokens * 0.7)} words.`,
     material.isOfSummaries === true ? CONDENSE : "",
-    focus === null ? emphasis(requests) : `Give most of the room to this topic: ${said(focus)}`,
+    focus === null ? renderEmphasis(requests) : `Give most of the room to this topic: ${quoteLine(focus)}`,
     material.isAnswered === true ? ENDED : "",
-    instructions === null ? "" : `The application adds: ${said(instructions)}`,
-    rejected === null ? "" : `Your last answer could not be used: ${said(rejected)}. Write one without this fault.`
+    instructions === null ? "" : `The application adds: ${quoteLine(instructions)}`,
+    rejected === null ? "" : `Your last answer could not be used: ${quoteLine(rejected)}. Write one without this fault.`
   ]
     .filter((part) => part !== "")
     .join("\n")
@@ -81,46 +91,46 @@ const ENDED =
   "What was asked for or under way at the end has been answered since, or stands behind the handoff in its own words. " +
   "List none of it as in progress or open."
 
-const emphasis = (requests: ReadonlyArray<string>): string =>
+const renderEmphasis = (requests: ReadonlyArray<string>): string =>
   requests.length === 0
     ? ""
     : [
         "Emphasize what serves the user's latest messages, quoted here as data:",
-        ...requests.map((request) => `- "${clipText(said(request), LONGEST_REQUEST)}"`)
+        ...requests.map((request) => `- "${clipText(quoteLine(request), LONGEST_REQUEST)}"`)
       ].join("\n")
 
 const LONGEST_REQUEST = 400
 
-const said = (text: string): string => contained(toOneLine(redact(text)))
+const quoteLine = (text: string): string => escapeTag(toOneLine(redact(text)))
 
-/** The mark that ends the material must not occur in it. */
-const contained = (text: string): string => text.replace(/<(?=\s{0,8}\/?\s{0,8}transcript)/gi, "‹")
+/** Keeps the tag that ends the material from occurring in it. */
+const escapeTag = (text: string): string => text.replace(/<(?=\s{0,8}\/?\s{0,8}transcript)/gi, "‹")
 
-const calls = ({ message, seq }: Logged): string =>
+const renderCalls = ({ message, seq }: Logged): string =>
   Message.toolCalls(message)
     .map(
       ({ function: made }, i) =>
-        `\n#${seq} calls ${toOneLine(made.name)}${quoted(digestMessage(message).arguments[i] ?? "")}`
+        `\n#${seq} calls ${toOneLine(made.name)}${indentBody(digestMessage(message).arguments[i] ?? "")}`
     )
     .join("")
 
-/** The large outputs so far by their length: a map by the texts themselves would have to hash every character. */
+/** The large outputs rendered so far, by length: a map by text would hash every character. */
 type Large = Map<number, ReadonlyArray<{ readonly output: string; readonly seq: number }>>
 
-/** A large output that was already shown is only named: agents read the same file again and again. */
-const result = ({ message, seq }: Logged, caller: Logged | undefined, large: Large): string => {
+/** Only names a large output that was rendered before: agents read the same file again and again. */
+const renderResult = ({ message, seq }: Logged, caller: Logged | undefined, large: Large): string => {
   const output = digestBody(message)
-  const header = `#${seq} tool result${origin(message, caller)}`
-  // Cut anywhere, even within a secret that nobody knows for one then.
+  const header = `#${seq} tool result${describeOrigin(message, caller)}`
+  // Recalled text may be cut within a secret, which redaction would no longer recognize.
   if (isRecalledText(output)) return `${header}: earlier messages`
   const alike = large.get(output.length) ?? []
   const before = alike.find((earlier) => earlier.output === output)
   if (before !== undefined) return `${header}: same output as #${before.seq}`
   if (output.length >= LARGE_OUTPUT) large.set(output.length, [...alike, { output, seq }])
-  return `${header}${quoted(digestMessage(message).body)}`
+  return `${header}${indentBody(digestMessage(message).body)}`
 }
 
-const origin = (message: Message.Message, caller: Logged | undefined): string => {
+const describeOrigin = (message: Message.Message, caller: Logged | undefined): string => {
   if (message.role !== "tool" || caller === undefined) return ""
   const call = Message.toolCalls(caller.message).find(({ id }) => id === message.tool_call_id)
   return call === undefined ? "" : ` of ${toOneLine(call.function.name)}, called in #${caller.seq}`
@@ -128,7 +138,7 @@ const origin = (message: Message.Message, caller: Logged | undefined): string =>
 
 const LARGE_OUTPUT = 400
 
-/** On lines of its own, each behind a space, where no mark of ours begins. */
-const quoted = (text: string): string => (text === "" ? "" : `\n ${text.replace(LINE_BREAKS, "\n ")}`)
+/** Puts text on lines of its own, each behind a space, where no mark of ours begins. */
+const indentBody = (text: string): string => (text === "" ? "" : `\n ${text.replace(LINE_BREAKS, "\n ")}`)
 
 const LINE_BREAKS = new RegExp(LINE_BREAK, "g")

@@ -1,13 +1,13 @@
 /**
- * The segments of a handoff as a log-structured merge tree: which neighbours are condensed into one, how much a new
- * segment may take, and which leave the view for recall. What stays keeps its bytes, so that the provider's prompt cache
- * stays warm up to the newest segment.
+ * The segments of a handoff as a log-structured merge tree: which neighbours are condensed into one, how many tokens a new
+ * segment may take, and which segments leave the view for recall. The others keep their bytes, so that the provider's
+ * prompt cache stays warm up to the newest segment.
  */
 import * as Handoff from "./Handoff.ts"
 import type { Segment } from "../session/Session.ts"
 import type { Counter } from "../message/Tokens.ts"
 
-/** Neighbours of one level that become one of the next. */
+/** So many neighbours of one level become one segment of the next. */
 const FAN_IN = 4
 
 /** Segments of this level are not condensed again: the oldest leaves. */
@@ -21,33 +21,34 @@ export interface Merge {
   readonly maxTokens: number
 }
 
-/** What the next compression does to the tree: `merges`, and a new segment of at most `maxTokens` tokens. */
+/** The change that the next compression makes: `merges`, and a new segment of at most `maxTokens` tokens. */
 export interface Growth {
   readonly merges: ReadonlyArray<Merge>
   readonly maxTokens: number
 }
 
-/** `room` is what all segments may take together, `least` what one needs to say anything; `sizeOf` counts its frame. */
+/** Tokens: `room` for all segments together, `least` that one segment needs to say anything; `sizeOf` counts the frame too. */
 export interface Limits {
   readonly room: number
   readonly least: number
   readonly sizeOf: (segment: Segment) => number
 }
 
+/** Plans which segments are condensed, and how many tokens the new one may take. */
 export const planGrowth = (segments: Segments, limits: Limits): Growth => {
   const merges: Array<Merge> = []
   let kept = segments
-  for (const children of due(segments)) {
+  for (const children of findDueRuns(segments)) {
     const others = kept.filter((segment) => !children.includes(segment))
     const share = Math.floor((limits.room - sizeOfAll(others, limits)) / (FAN_IN + 1))
-    const maxTokens = Math.min(Math.max(limits.least, share), mostOf(children))
+    const maxTokens = Math.min(Math.max(limits.least, share), limitMerge(children))
     merges.push({ children, maxTokens })
-    kept = replaced(kept, condenseSegments(children, { id: "", text: "", model: "", tokens: maxTokens }))
+    kept = replaceChildren(kept, condenseSegments(children, { id: "", text: "", model: "", tokens: maxTokens }))
   }
-  return { merges, maxTokens: roomOfNew(segments, kept, limits) }
+  return { merges, maxTokens: roomForNew(segments, kept, limits) }
 }
 
-/** The segment in which `children` are condensed. */
+/** Makes the segment into which `children` are condensed. */
 export const condenseSegments = (
   children: Segments,
   made: Pick<Segment, "id" | "text" | "tokens" | "model">
@@ -64,28 +65,28 @@ export const condenseSegments = (
   model: made.model
 })
 
-/** How many compressions these segments came of, since the last reset. */
+/** Counts the compressions since the last reset that these segments stand for. */
 export const countCompressions = (segments: Segments): number =>
   segments.reduce((sum, { level }) => sum + FAN_IN ** level, 0)
 
-/** The segments a view shows once `merged` took the place of their children and `added` came last. */
+/** Selects the segments that a view shows: `merged` instead of their children, `added` last. */
 export const selectShown = (segments: Segments, merged: Segments, added: Segment, limits: Limits): Segments => {
-  const all = [...merged.reduce(replaced, segments), added]
-  // Where a merge changes the bytes anyway, the oldest makes room for the years to come.
+  const all = [...merged.reduce(replaceChildren, segments), added]
+  // A merge changes the bytes anyway, so the oldest segments leave now, before they have to.
   const isCrowded = (list: Segments) =>
     list[0]?.level === TOP_LEVEL && sizeOfAll(list.filter(isCondensed), limits) > CROWDED * limits.room
-  const settled = merged.length === 0 ? all : without(all, isCrowded)
+  const settled = merged.length === 0 ? all : dropOldestWhile(all, isCrowded)
   if (sizeOfAll(settled, limits) <= limits.room) return settled
-  // More than is needed leaves, so that the bytes do not change again with each of the next compressions.
-  return without(settled, (list) => list.length > 1 && sizeOfAll(list, limits) > ROOMY * limits.room)
+  // More leave than must, so that the bytes do not change again with each of the next compressions.
+  return dropOldestWhile(settled, (list) => list.length > 1 && sizeOfAll(list, limits) > ROOMY * limits.room)
 }
 
 /** The part of the room that condensed segments may take before the oldest leaves. */
 const CROWDED = 0.6
 const ROOMY = 0.75
 
-/** The oldest run of each level that is ready. What no model wrote waits to be healed. */
-const due = (segments: Segments): ReadonlyArray<Segments> => {
+/** Finds the oldest run of each level that is ready to be condensed. Degraded segments wait for their healing. */
+const findDueRuns = (segments: Segments): ReadonlyArray<Segments> => {
   const runs: Array<Segments> = []
   for (let i = 0; i + FAN_IN <= segments.length; i++) {
     const run = segments.slice(i, i + FAN_IN)
@@ -96,23 +97,23 @@ const due = (segments: Segments): ReadonlyArray<Segments> => {
   return runs
 }
 
-const replaced = (segments: Segments, parent: Segment): Segments =>
+const replaceChildren = (segments: Segments, parent: Segment): Segments =>
   segments.flatMap((segment) => {
     const at = parent.children.indexOf(segment.id)
     return at < 0 ? [segment] : at === 0 ? [parent] : []
   })
 
-const without = (segments: Segments, isTooMuch: (list: Segments) => boolean): Segments => {
+const dropOldestWhile = (segments: Segments, isTooMuch: (list: Segments) => boolean): Segments => {
   let list = segments
   while (isTooMuch(list)) list = list.slice(1)
   return list
 }
 
 /**
- * An even share for each of those still to come before the next merge. Where not even two of the least fit, one takes
- * all. It fits beside the present segments, should no merge succeed.
+ * Returns an even share of the room for each segment still to come before the next merge. Where not even two of the least
+ * size fit, one takes most of the room. The new segment also fits if no merge succeeds.
  */
-const roomOfNew = (present: Segments, kept: Segments, limits: Limits): number => {
+const roomForNew = (present: Segments, kept: Segments, limits: Limits): number => {
   const { least, room } = limits
   if (room < 2.5 * least) return Math.floor(room * 0.75)
   const newest = kept.length - kept.findLastIndex(isCondensed) - 1
@@ -120,8 +121,9 @@ const roomOfNew = (present: Segments, kept: Segments, limits: Limits): number =>
   return Math.floor(Math.max(least, Math.min(share, room - sizeOfAll(present, limits))))
 }
 
-/** A summary of summaries has to be smaller than what it stands for. */
-const mostOf = (children: Segments): number => Math.floor(0.9 * children.reduce((sum, { tokens }) => sum + tokens, 0))
+/** A condensed segment has to be smaller than its children together. */
+const limitMerge = (children: Segments): number =>
+  Math.floor(0.9 * children.reduce((sum, { tokens }) => sum + tokens, 0))
 
 const isCondensed = ({ level }: Segment): boolean => level > 0
 
@@ -147,7 +149,7 @@ const LEDGER_PART = 0.3
 export const ledgerTokens = ({ handoff }: HandoffShares): number => Math.floor(LEDGER_PART * handoff)
 
 export const countHandoffTokens = (segments: Segments, ledger: string, counter: Counter): number =>
-  counter.message(Handoff.message({ segments, ledger, renderer: Handoff.RENDERER }))
+  counter.message(Handoff.makeMessage({ segments, ledger, renderer: Handoff.RENDERER }))
 
 /**
  * Returns the tokens to keep free for the handoff. A summary may take a quarter more than its share, and in a small

@@ -18,6 +18,7 @@ import * as Recovery from "../model/Recovery.ts"
 import type { Attempt, BudgetLeft } from "../session/CompressionResult.ts"
 import type { Logged } from "../session/Session.ts"
 import * as Handoff from "../handoff/Handoff.ts"
+import * as Prompt from "../handoff/prompt.ts"
 import { showMessage } from "../handoff/prompt.ts"
 import type { Merge } from "../handoff/segmentTree.ts"
 import { hasTurnEnd } from "../session/openRequests.ts"
@@ -291,7 +292,7 @@ const summarizeChunks = Effect.fnUntraced(function* (
   } satisfies Part
 })
 
-/** Renders as `Handoff.material` does, and yields to the event loop in between. */
+/** Renders as `Prompt.renderMaterial` does, and yields to the event loop in between. */
 const renderMaterial = (entries: ReadonlyArray<Logged>) => {
   const text = showMessage(entries)
   return foldInSlices(entries, "", (before, entry, i) => (i === 0 ? text(entry, i) : `${before}\n${text(entry, i)}`))
@@ -307,7 +308,7 @@ const readSpent = ({ calls, maxTokens, tokensLeft }: Budget.Spending): Effect.Ef
   Effect.all({ modelCalls: Ref.get(calls), tokensSpent: Effect.map(Ref.get(tokensLeft), (left) => maxTokens - left) })
 
 /** `covered` are the tokens that the material stands for, `cuts` those of a `ModelTask`. */
-interface SummaryRequest extends Omit<Handoff.PromptInput, "instructions" | "rejected"> {
+interface SummaryRequest extends Omit<Prompt.PromptInput, "instructions" | "rejected"> {
   readonly covered: number
   readonly cuts: ModelTask<string>["cuts"]
   readonly onProgress: ModelTask<string>["onProgress"]
@@ -323,12 +324,12 @@ const makeSummaryTask = (env: Environment, request: SummaryRequest): ModelTask<s
     tokens: counter.text(material) + PROMPT_TOKENS,
     request: (hint) => ({
       task: "compression",
-      messages: Handoff.prompt({ ...request, instructions, rejected: hint }),
+      messages: Prompt.renderPrompt({ ...request, instructions, rejected: hint }),
       // Leaves room for the model's reasoning; the prompt asks for the length of the answer itself.
       maxOutputTokens: maxTokens * 2 + 1_000
     }),
     accept: (route, { finish, reasoning, text }) => {
-      const measure = { counter, coveredTokens: covered, maxTokens, missing: Handoff.missing }
+      const measure = { counter, coveredTokens: covered, maxTokens, missing: Handoff.findMissingHeadings }
       return Gate.checkSummary({ route, text, reasoning, finish, ...measure })
     },
     onProgress
@@ -374,7 +375,7 @@ const condense = Effect.fnUntraced(function* (
 ) {
   const progress = tally.begin(maxTokens)
   const task = makeSummaryTask(env, {
-    material: Handoff.materialOfSegments(children),
+    material: Prompt.renderSegments(children),
     covered: children.reduce((sum, { tokens }) => sum + tokens, 0),
     isOfSummaries: true,
     isAnswered,

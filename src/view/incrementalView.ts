@@ -137,7 +137,7 @@ const makeBaseRows = (state: State, counter: Tokens.Counter, system: Tokens.Fixe
   return [
     ...(system === undefined ? rowsOfLog("system", state.system) : [makeRow("system", systemMessage(system))]),
     ...rowsOfLog("head", state.head),
-    ...(handsOff ? [makeRow("handoff", Handoff.message({ segments: state.segments, ledger, renderer }))] : []),
+    ...(handsOff ? [makeRow("handoff", Handoff.makeMessage({ segments: state.segments, ledger, renderer }))] : []),
     ...rowsOfLog("live", state.live)
   ]
 }

@@ -364,7 +364,7 @@ describe("a counter that gives no number", () => {
 
 describe("an imported handoff", () => {
   it("is summarized on, and never kept as part of the head", () => {
-    const handoff = Handoff.message({ segments: [], ledger: "- never touch db", renderer: Handoff.RENDERER })
+    const handoff = Handoff.makeMessage({ segments: [], ledger: "- never touch db", renderer: Handoff.RENDERER })
     const talk = Array.from({ length: 60 }, (_, n) => [
       request(`Part ${n}? ${"word ".repeat(40)}`),
       says(`Part ${n} is fine.`)

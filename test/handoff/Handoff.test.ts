@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import * as Handoff from "../../src/handoff/Handoff.ts"
+import * as Prompt from "../../src/handoff/prompt.ts"
 import * as Message from "../../src/message/Message.ts"
 import type { Logged, Segment } from "../../src/session/Session.ts"
 import * as Tokens from "../../src/message/Tokens.ts"
@@ -163,24 +164,24 @@ describe("Handoff.missing", () => {
       .join("\n")
 
   it("misses nothing in a rendered summary, nor when one empty section was left out", () => {
-    assert.deepStrictEqual(Handoff.missing(full), [])
-    assert.deepStrictEqual(Handoff.missing(without("Decisions")), [])
+    assert.deepStrictEqual(Handoff.findMissingHeadings(full), [])
+    assert.deepStrictEqual(Handoff.findMissingHeadings(without("Decisions")), [])
   })
 
   it("accepts a part of Progress for it", () => {
-    assert.deepStrictEqual(Handoff.missing(full.replace("## Progress", "## Done\n- it")), [])
+    assert.deepStrictEqual(Handoff.findMissingHeadings(full.replace("## Progress", "## Done\n- it")), [])
   })
 
   it("names what is absent", () => {
-    assert.deepStrictEqual(Handoff.missing(without("Goal")), ["Goal"])
-    assert.deepStrictEqual(Handoff.missing(without("Progress", "Files")), ["Progress"])
-    assert.deepStrictEqual(Handoff.missing(without("Decisions", "Files")), ["Decisions", "Files"])
+    assert.deepStrictEqual(Handoff.findMissingHeadings(without("Goal")), ["Goal"])
+    assert.deepStrictEqual(Handoff.findMissingHeadings(without("Progress", "Files")), ["Progress"])
+    assert.deepStrictEqual(Handoff.findMissingHeadings(without("Decisions", "Files")), ["Decisions", "Files"])
   })
 
   it("counts a form that nobody filled in as missing altogether", () => {
-    assert.strictEqual(Handoff.missing(Handoff.render(Handoff.empty)).length, 8)
-    assert.strictEqual(Handoff.missing("I'm sorry, I cannot help with that.").length, 8)
-    assert.strictEqual(Handoff.missing("").length, 8)
+    assert.strictEqual(Handoff.findMissingHeadings(Handoff.render(Handoff.empty)).length, 8)
+    assert.strictEqual(Handoff.findMissingHeadings("I'm sorry, I cannot help with that.").length, 8)
+    assert.strictEqual(Handoff.findMissingHeadings("").length, 8)
   })
 })
 
@@ -237,12 +238,12 @@ describe("Handoff.fit", () => {
   })
 })
 
-describe("Handoff.material", () => {
+describe("Prompt.renderMaterial", () => {
   it.prop("no content can look like another message", [fc.array(text, { minLength: 1, maxLength: 5 })], ([texts]) => {
     const entries = texts.map((content, i) =>
       entry(i + 1, i % 2 === 0 ? said("user", content) : call("c", "run", content))
     )
-    const headers = Handoff.material(entries)
+    const headers = Prompt.renderMaterial(entries)
       .split(/\r\n|[\n\r\v\f\u0085\u2028\u2029]/)
       .filter((line) => !line.startsWith(" "))
     const expected = texts.flatMap((_, i) =>
@@ -253,7 +254,7 @@ describe("Handoff.material", () => {
 
   it("shows calls, results in full, images by name, and a large output once", () => {
     const output = "line\n".repeat(100)
-    const shown = Handoff.material([
+    const shown = Prompt.renderMaterial([
       entry(4, {
         role: "user",
         content: [
@@ -293,7 +294,7 @@ describe("Handoff.material", () => {
 
   it("shows segments under their ranges", () => {
     assert.strictEqual(
-      Handoff.materialOfSegments([segment({ fromSeq: 3, toSeq: 8, text: "## Goal\n- x" })]),
+      Prompt.renderSegments([segment({ fromSeq: 3, toSeq: 8, text: "## Goal\n- x" })]),
       "#3-8 summary\n ## Goal\n - x"
     )
   })
@@ -301,9 +302,9 @@ describe("Handoff.material", () => {
 
 const secret = ["sk", "proj", "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6"].join("-")
 
-describe("Handoff.prompt", () => {
-  const ask = (over: Partial<Handoff.PromptInput>) =>
-    Handoff.prompt({
+describe("Prompt.renderPrompt", () => {
+  const ask = (over: Partial<Prompt.PromptInput>) =>
+    Prompt.renderPrompt({
       material: "#1 user\n hi",
       focus: null,
       instructions: null,
@@ -312,7 +313,7 @@ describe("Handoff.prompt", () => {
       rejected: null,
       ...over
     })
-  const whole = (over: Partial<Handoff.PromptInput>) => ask(over).map(Message.text).join("\n")
+  const whole = (over: Partial<Prompt.PromptInput>) => ask(over).map(Message.text).join("\n")
 
   it.prop("nothing that is quoted can end the data or begin it again", [text, text, text, text], ([a, b, c, d]) => {
     const [, user] = ask({ material: a, focus: b, instructions: c, requests: [d], rejected: d })
@@ -322,7 +323,7 @@ describe("Handoff.prompt", () => {
 
   it("asks for headings that are a complete summary, and gives the length", () => {
     const rules = Message.text(ask({})[0] ?? said("user", ""))
-    assert.deepStrictEqual(Handoff.missing(rules), [])
+    assert.deepStrictEqual(Handoff.findMissingHeadings(rules), [])
     assert.include(whole({ maxTokens: 777 }), "777 tokens")
   })
 
@@ -338,19 +339,19 @@ describe("Handoff.prompt", () => {
     const over = { focus: secret, instructions: `key ${secret}`, requests: [secret], rejected: secret }
     assert.notInclude(whole(over), secret)
     assert.notInclude(whole({ requests: [`use ${secret}`] }), secret)
-    const shown = Handoff.material([
+    const shown = Prompt.renderMaterial([
       entry(1, said("user", `my key is ${secret}`)),
       entry(2, call("a", "bash", JSON.stringify({ command: `curl -H 'Authorization: Bearer ${secret}'` }))),
       entry(3, { role: "tool", tool_call_id: "a", content: `key=${secret}` })
     ])
     assert.notInclude(shown, secret)
-    assert.notInclude(Handoff.materialOfSegments([segment({ text: secret })]), secret)
+    assert.notInclude(Prompt.renderSegments([segment({ text: secret })]), secret)
   })
 })
 
 describe("Handoff.message", () => {
-  const shown = (over: Partial<Parameters<typeof Handoff.message>[0]>) =>
-    Handoff.message({ segments: [], ledger: "", renderer: 2, ...over })
+  const shown = (over: Partial<Parameters<typeof Handoff.makeMessage>[0]>) =>
+    Handoff.makeMessage({ segments: [], ledger: "", renderer: 2, ...over })
 
   it("the bytes of version 1 never change", () => {
     const segments = [segment({}), segment({ fromSeq: 10, toSeq: 20, text: "## Goal\n- on", degraded: "exhausted" })]

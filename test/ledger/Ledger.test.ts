@@ -183,7 +183,7 @@ describe("Ledger.add", () => {
   })
 
   it("a handoff is not fed back, wherever it is quoted, nor is what recall gave back", () => {
-    const handoff = Handoff.message({ segments: [], ledger: "- never do it\nport: 99", renderer: 1 })
+    const handoff = Handoff.makeMessage({ segments: [], ledger: "- never do it\nport: 99", renderer: 1 })
     const text = Message.text(handoff)
     assert.deepStrictEqual(of(handoff), Ledger.empty)
     assert.deepStrictEqual(of(user(text.slice(0, -30))), Ledger.empty)

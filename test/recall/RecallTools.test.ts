@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck as fc, Layer } from "effect"
 import * as Gateway from "../../src/gateway/Gateway.ts"
-import * as Handoff from "../../src/handoff/Handoff.ts"
+import * as Prompt from "../../src/handoff/prompt.ts"
 import * as Message from "../../src/message/Message.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import * as Recall from "../../src/recall/Recall.ts"
@@ -112,7 +112,7 @@ describe("RecallTools", () => {
           { role: "assistant", content: null, tool_calls: [call] } as const,
           yield* RecallTools.answer(id, call)
         ]
-        assert.notInclude(Handoff.material(messages.map(logged)), "a1B2")
+        assert.notInclude(Prompt.renderMaterial(messages.map(logged)), "a1B2")
       }).pipe(Effect.provide(plain)),
     propertyRuns(5, 20)
   )

@@ -57,7 +57,7 @@ describe("searchQuery", () => {
   }
 
   it("is searched by its text and its calls, and not by what throughline said itself", () => {
-    const handoff = Handoff.message({ segments: [], ledger: "- a fact", renderer: Handoff.RENDERER })
+    const handoff = Handoff.makeMessage({ segments: [], ledger: "- a fact", renderer: Handoff.RENDERER })
     assert.strictEqual(SearchQuery.searchableText({ role: "user", content: [{ type: "text", text: "seen" }] }), "seen")
     assert.strictEqual(SearchQuery.searchableText(calling("read", `{"path":"a"}`)), `hm\nread {"path":"a"}`)
     assert.strictEqual(SearchQuery.searchableText(handoff), "")

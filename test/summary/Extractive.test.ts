@@ -61,7 +61,7 @@ describe("Extractive.summarize", () => {
     ([given, maxTokens, focus, repeated]) => {
       const long = repeated ? Array.from({ length: 20 }, () => given).flat() : given
       const summary = summarize(long, { maxTokens, focus })
-      assert.deepStrictEqual(Handoff.missing(summary), [])
+      assert.deepStrictEqual(Handoff.findMissingHeadings(summary), [])
       assert.isAtMost(Tokens.estimate.text(summary), maxTokens)
       assert.strictEqual(summarize(long, { maxTokens, focus }), summary)
     }
@@ -217,7 +217,7 @@ describe("Extractive.summarize", () => {
       assert.isAtMost(Tokens.estimate.text(text), maxTokens)
       const ledger = Ledger.render(Ledger.add(Ledger.empty, log(view)), Tokens.estimate, maxTokens)
       const segment = { id: "s", level: 0, children: [], fromSeq: 1, toSeq: view.length, text, tokens: 0 }
-      const handoff = Handoff.message({
+      const handoff = Handoff.makeMessage({
         segments: [{ ...segment, degraded: null, focus: null, model: "embedded" }],
         ledger,
         renderer: Handoff.RENDERER

@@ -3,6 +3,7 @@ import { Effect, FastCheck } from "effect"
 import { ConnectionError } from "../../src/model/ModelError.ts"
 import { Compressor } from "../../src/compression/Compressor.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
+import * as Prompt from "../../src/handoff/prompt.ts"
 import * as Chunks from "../../src/summary/chunks.ts"
 import * as Message from "../../src/message/Message.ts"
 import type { ModelRequest } from "../../src/model/Provider.ts"
@@ -47,7 +48,7 @@ describe("a message cut in two", () => {
       const around = filler.repeat(60)
       const halves = Chunks.splitInHalves([logged(`${around}${" ".repeat(shift)} ${secret} ${around}`)], estimate)
       for (const half of halves) {
-        assert.notMatch(Handoff.material(half), /ghp_|a1B2/)
+        assert.notMatch(Prompt.renderMaterial(half), /ghp_|a1B2/)
         assert.isTrue(half.every(({ message }) => !LONE_SURROGATE.test(Message.text(message))))
       }
     }

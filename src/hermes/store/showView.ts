@@ -44,7 +44,7 @@ export const seqsInView = ({ head, live, system, tail }: State): ReadonlySet<num
 export const renderHandoffContent = ({ manifest: { ledger, renderer }, segments }: State): string | null =>
   segments.length === 0 && ledger === ""
     ? null
-    : HANDOFF_PREFIX + Message.text(Handoff.message({ segments, ledger, renderer }))
+    : HANDOFF_PREFIX + Message.text(Handoff.makeMessage({ segments, ledger, renderer }))
 
 const archiveHandoffs = ({ archiving, sessionId }: ViewWriter): void => {
   const { active, compacted } = FLAGS.archived
