@@ -70,7 +70,7 @@ export interface Hooks {
   readonly before?: ((leaving: Leaving) => Effect.Effect<Decision, unknown>) | undefined
   /** Runs once for each compression that this process has committed. Only shutdown waits for it. */
   readonly after?: ((result: CompressionResult) => Effect.Effect<void, unknown>) | undefined
-  /** How long each hook may take; default 10 seconds. */
+  /** The longest time each hook may take; default 10 seconds. */
   readonly deadline?: Duration.DurationInput | undefined
 }
 

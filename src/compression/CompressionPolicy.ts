@@ -20,24 +20,24 @@ export interface CompressionPolicy {
   readonly mode: "background" | "preflight" | "manual"
   /** The model's window. */
   readonly contextLength: number
-  /** What the model's answer needs; the rest is the usable window. */
+  /** Tokens kept free for the model's answer. The rest of the window is the usable window. */
   readonly reservedOutput: number
   /** The soft threshold. Default 0.50. */
   readonly threshold: number
   /** The hard threshold: a step does not start above it. Default 0.85. */
   readonly hardThreshold: number
-  /** What head, handoff, live request and tail may have together after a compression. Default 0.20. */
+  /** The part for head, handoff, live requests and tail together after a compression. Default 0.20. */
   readonly targetRatio: number
-  /** How many messages the head would like to keep. Default 3. */
+  /** Messages that the head keeps if they fit. Default 3. */
   readonly protectFirstN: number
-  /** How many messages the tail would like to keep. Default 20. */
+  /** Messages that the tail keeps if they fit. Default 20. */
   readonly protectLastN: number
-  /** `extract` answers with the embedded summarizer when every route failed, `fail` with the typed error. */
+  /** When every route failed, `extract` uses the embedded summarizer, and `fail` fails with the typed error. */
   readonly onExhausted: "extract" | "fail"
 }
 
 /**
- * What one may leave out takes its default; `reservedOutput` is then an eighth of the window, at most 16,384.
+ * The settings of a policy. Those left out take their defaults: `reservedOutput` an eighth of the window, at most 16,384.
  *
  * @since 0.1.0
  * @category models
@@ -47,7 +47,7 @@ export type PolicyOptions = { readonly [K in keyof CompressionPolicy]?: Compress
 }
 
 /**
- * A policy from its settings, each checked.
+ * Makes a policy from its settings, and checks each of them.
  *
  * @example
  * CompressionPolicy.make({ contextLength: 128_000, targetRatio: 0.25 })
@@ -68,15 +68,15 @@ export const make = (options: PolicyOptions): Either.Either<CompressionPolicy, I
     protectLastN: options.protectLastN ?? 20,
     onExhausted: options.onExhausted ?? "extract"
   }
-  const problem = rules.find(({ holds }) => !holds(policy))
+  const problem = rules.find(({ isValid }) => !isValid(policy))
   return problem === undefined
     ? Either.right(policy)
-    : Either.left(new InvalidPolicy({ field: problem.field, issue: problem.issue(policy) }))
+    : Either.left(new InvalidPolicy({ field: problem.field, issue: problem.describeIssue(policy) }))
 }
 
 /**
- * The window of the model in use, where it is not the policy's own. `model` is its name: what was reported of another
- * model's tokens says nothing about this one's.
+ * The window of the model in use, if it is not the policy's. `model` is its name: token counts reported for another model
+ * do not correct the estimates for this one.
  *
  * @since 0.1.0
  * @category models
@@ -88,8 +88,8 @@ export interface Window {
 }
 
 /**
- * The policy for another model's window: the same ratios of it. What the answer needs takes its default there, unless
- * it is given.
+ * Adapts a policy to another model's window, with the same ratios. `reservedOutput` takes its default for that window,
+ * unless it is given.
  *
  * @since 0.1.0
  * @category combinators
@@ -105,53 +105,53 @@ export const forWindow = (
 
 interface Rule {
   readonly field: keyof CompressionPolicy
-  readonly holds: (policy: CompressionPolicy) => boolean
-  readonly issue: (policy: CompressionPolicy) => string
+  readonly isValid: (policy: CompressionPolicy) => boolean
+  readonly describeIssue: (policy: CompressionPolicy) => string
 }
 
-const within = (n: number, low: number, high: number) => Number.isFinite(n) && n >= low && n <= high
+const isWithin = (n: number, low: number, high: number) => Number.isFinite(n) && n >= low && n <= high
 const isCount = (n: number) => Number.isInteger(n) && n >= 0
 
 const rules: ReadonlyArray<Rule> = [
   {
     field: "contextLength",
-    holds: (p) => Number.isInteger(p.contextLength) && within(p.contextLength, 2_048, 10_000_000),
-    issue: (p) => `expected a whole number of tokens from 2048 to 10000000, got ${p.contextLength}`
+    isValid: (p) => Number.isInteger(p.contextLength) && isWithin(p.contextLength, 2_048, 10_000_000),
+    describeIssue: (p) => `expected a whole number of tokens from 2048 to 10000000, got ${p.contextLength}`
   },
   {
     field: "reservedOutput",
-    holds: (p) => isCount(p.reservedOutput) && p.reservedOutput <= p.contextLength / 2,
-    issue: (p) => `expected a whole number of tokens, at most half of the window, got ${p.reservedOutput}`
+    isValid: (p) => isCount(p.reservedOutput) && p.reservedOutput <= p.contextLength / 2,
+    describeIssue: (p) => `expected a whole number of tokens, at most half of the window, got ${p.reservedOutput}`
   },
   {
     field: "targetRatio",
-    holds: (p) => within(p.targetRatio, 0.02, 0.8),
-    issue: (p) => `expected a ratio from 0.02 to 0.8, got ${p.targetRatio}`
+    isValid: (p) => isWithin(p.targetRatio, 0.02, 0.8),
+    describeIssue: (p) => `expected a ratio from 0.02 to 0.8, got ${p.targetRatio}`
   },
   {
     field: "threshold",
-    holds: (p) => within(p.threshold, 0.05, 1) && p.threshold > p.targetRatio,
-    issue: (p) => `expected a ratio above the target ratio ${p.targetRatio} and at most 1, got ${p.threshold}`
+    isValid: (p) => isWithin(p.threshold, 0.05, 1) && p.threshold > p.targetRatio,
+    describeIssue: (p) => `expected a ratio above the target ratio ${p.targetRatio} and at most 1, got ${p.threshold}`
   },
   {
     field: "hardThreshold",
-    holds: (p) => within(p.hardThreshold, p.threshold, 1),
-    issue: (p) => `expected a ratio from the threshold ${p.threshold} to 1, got ${p.hardThreshold}`
+    isValid: (p) => isWithin(p.hardThreshold, p.threshold, 1),
+    describeIssue: (p) => `expected a ratio from the threshold ${p.threshold} to 1, got ${p.hardThreshold}`
   },
   {
     field: "protectFirstN",
-    holds: (p) => isCount(p.protectFirstN),
-    issue: (p) => `expected a whole number, got ${p.protectFirstN}`
+    isValid: (p) => isCount(p.protectFirstN),
+    describeIssue: (p) => `expected a whole number, got ${p.protectFirstN}`
   },
   {
     field: "protectLastN",
-    holds: (p) => isCount(p.protectLastN),
-    issue: (p) => `expected a whole number, got ${p.protectLastN}`
+    isValid: (p) => isCount(p.protectLastN),
+    describeIssue: (p) => `expected a whole number, got ${p.protectLastN}`
   }
 ]
 
 /**
- * The window less what the answer needs.
+ * Returns the window without the tokens reserved for the answer.
  *
  * @since 0.1.0
  * @category getters
@@ -159,7 +159,7 @@ const rules: ReadonlyArray<Rule> = [
 export const usableWindow = (policy: CompressionPolicy): number => policy.contextLength - policy.reservedOutput
 
 /**
- * Above this many tokens a compression is worth its cost.
+ * Returns the tokens above which a compression is worth its cost.
  *
  * @since 0.1.0
  * @category getters
@@ -168,7 +168,7 @@ export const softLimit = (policy: CompressionPolicy): number =>
   Math.floor(Math.min(policy.threshold * policy.contextLength, usableWindow(policy)))
 
 /**
- * Above this many tokens no step is begun.
+ * Returns the tokens above which no step begins.
  *
  * @since 0.1.0
  * @category getters
@@ -177,8 +177,8 @@ export const hardLimit = (policy: CompressionPolicy): number =>
   Math.floor(Math.min(policy.hardThreshold * policy.contextLength, usableWindow(policy)))
 
 /**
- * What each part of the view may have after a compression, in tokens. `tailWish` is how far the tail may stretch to
- * keep `protectLastN` messages; `segment` is the least a summary needs.
+ * The tokens for each part of the view after a compression. The tail may stretch to `tailWish` to keep `protectLastN`
+ * messages; `segment` is the least that a summary needs.
  *
  * @since 0.1.0
  * @category models
@@ -194,7 +194,7 @@ export interface Shares {
 }
 
 /**
- * The shares of a view whose system prompt and tools take `overhead` tokens; none if these leave no room.
+ * Returns the shares of a view whose system prompt and tools take `overhead` tokens; undefined if these leave no room.
  * Head 12 %, live requests 13 %, tail 25 to 35 %, handoff the rest, 40 %.
  *
  * @since 0.1.0
@@ -216,6 +216,6 @@ export const shares = (policy: CompressionPolicy, overhead: number): Shares | un
   }
 }
 
-/** Below this a handoff is all headings and no content. */
+/** With fewer tokens a handoff would be headings without content. */
 const SMALLEST_TARGET = 400
 const LEAST_SUMMARY = 250

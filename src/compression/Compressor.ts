@@ -37,7 +37,7 @@ import { Summarizer } from "../summary/Summarizer.ts"
 import { inUse } from "../message/Tokens.ts"
 
 /**
- * What to compress for. The window is that of the model to come, if it is not the policy's.
+ * Options of one compression. The window is that of the next model, if it is not the policy's.
  *
  * @since 0.1.0
  * @category models
@@ -47,7 +47,7 @@ export interface CompressionRequest extends CompressionPolicy.Window {
   readonly focus?: string | undefined
   /** Tokens of the system prompt and tools of the step that asks; default: those of the logged system prompt. */
   readonly overhead?: number | undefined
-  /** Whether a step cannot go on without the compression: then no hook defers it. */
+  /** A step cannot go on without the compression, so no hook defers it. */
   readonly isUrgent?: boolean | undefined
 }
 
@@ -57,10 +57,10 @@ export interface CompressionRequest extends CompressionPolicy.Window {
  */
 export interface CompressorOptions {
   readonly policy: CompressionPolicy.PolicyOptions
-  /** How long shutdown waits for a running compression before it drops it; default 10 seconds. */
+  /** The time that shutdown waits for a running compression before it drops it; default 10 seconds. */
   readonly shutdownGrace?: Duration.DurationInput | undefined
   /**
-   * How long other processes wait for one that died while it held a session; default 15 seconds. A living holder renews
+   * The time that other processes wait for one that died while it held a session; default 15 seconds. A living holder renews
    * its lease three times in that time.
    */
   readonly leaseTtl?: Duration.DurationInput | undefined

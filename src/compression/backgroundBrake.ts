@@ -47,7 +47,7 @@ export const refillPerMinute = ({ since, tokens, until }: Refill): number =>
 
 export const make = () => {
   const refills = new Map<SessionId, Refill>()
-  /** How far the log had come when a background compression ended without a commit. */
+  /** The end of the log when a background compression ended without a commit. */
   const vainAt = new Map<SessionId, number>()
 
   const mayStart = (sessionId: SessionId, seq: number): boolean =>

@@ -53,7 +53,7 @@ export interface Operation {
   readonly onProgress: (progress: Progress) => Effect.Effect<void>
 }
 
-/** How an operation ended. `coveredTokens` are those of the messages this process summarized, 0 if it did not. */
+/** The end of an operation. `coveredTokens` are those of the messages this process summarized, 0 if it did not. */
 export interface OperationEnd {
   readonly result: CompressionResult
   readonly coveredTokens: number

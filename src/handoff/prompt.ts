@@ -3,7 +3,7 @@ import * as Message from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
 import type { Logged, Segment } from "../session/Session.ts"
 import { renderHeading, HEADINGS } from "./outline.ts"
-import { digestBody, digestMessage } from "../ledger/messageDigest.ts"
+import { renderBody, digestMessage } from "../ledger/messageDigest.ts"
 import { isRecalledText } from "../message/ownMarks.ts"
 import { clipText, LINE_BREAK, toOneLine } from "../message/text.ts"
 import { pairToolCalls } from "../message/toolPairs.ts"
@@ -119,7 +119,7 @@ type Large = Map<number, ReadonlyArray<{ readonly output: string; readonly seq: 
 
 /** Only names a large output that was rendered before: agents read the same file again and again. */
 const renderResult = ({ message, seq }: Logged, caller: Logged | undefined, large: Large): string => {
-  const output = digestBody(message)
+  const output = renderBody(message)
   const header = `#${seq} tool result${describeOrigin(message, caller)}`
   // Recalled text may be cut within a secret, which redaction would no longer recognize.
   if (isRecalledText(output)) return `${header}: earlier messages`

@@ -1,6 +1,4 @@
-/**
- * What plain code can tell from words alone: which sentences set rules or decide something, what is an identifier.
- */
+/** Finds facts in prose: sentences that set rules or decide something, and identifiers. */
 import { DECISION, IDLE, PREFERENCE, RULE } from "./ruleWords.ts"
 import { clipText, isProse, toOneLine, splitSentences } from "../message/text.ts"
 
@@ -9,7 +7,7 @@ export interface Rule {
   readonly isStrict: boolean
 }
 
-/** The sentences that set a rule or voice a preference, word for word. */
+/** Returns the sentences that set a rule or express a preference, word for word. */
 export const findRules = (text: string): ReadonlyArray<Rule> => {
   const all = text.toLowerCase()
   if (!RULE.test(all) && !PREFERENCE.test(all)) return []
@@ -22,7 +20,7 @@ export const findRules = (text: string): ReadonlyArray<Rule> => {
   return found.slice(0, 12)
 }
 
-/** The sentences that say what was decided. */
+/** Returns the sentences that say what was decided. */
 export const findDecisions = (text: string): ReadonlyArray<string> => {
   if (!DECISION.test(text.toLowerCase())) return []
   return splitSentences(text)
@@ -41,43 +39,46 @@ export interface Said extends Named {
   readonly isSelfNamed: boolean
 }
 
-/** Identifiers in prose: named ones ("staging port is 5433"), and those that name themselves, as URLs and hashes do. */
+/** Finds identifiers: named ones ("staging port is 5433"), and URLs, hashes and others that name themselves. */
 export const findIdentifiers = (whole: string): ReadonlyArray<Said> => {
-  const text = identifyingLines(whole)
+  const text = keepIdentifyingLines(whole)
   if (text === "") return []
   const named = matchIdentifiers(NAMED, text).flatMap((match) => {
     const [, latin, other = "", found = ""] = match
-    const value = trimmed(found)
+    const value = trimMarks(found)
     const before = text.slice(Math.max(0, match.index - 120), match.index)
     const joined = JOINED.exec(before)?.[0] ?? ""
-    const name = fullName(before.slice(0, before.length - joined.length).slice(-40), joined + (latin ?? other))
+    const name = qualifyName(before.slice(0, before.length - joined.length).slice(-40), joined + (latin ?? other))
     return isIdentifier(value) && !TOO_PLAIN.test(name) ? [{ name, value }] : []
   })
-  const pairs = [...named, ...reversed(text), ...settings(text)].map((pair) => ({ ...pair, isSelfNamed: false }))
+  const pairs = [...named, ...findReversedNames(text), ...findSettings(text)].map((pair) => ({
+    ...pair,
+    isSelfNamed: false
+  }))
   const taken = new Set(pairs.map(({ value }) => value))
   const bare = SELF_NAMED.flatMap(({ hint, name, pattern }) =>
     (text.includes(hint) ? (text.match(pattern) ?? []) : []).map((found) => ({
       name,
-      value: trimmed(found),
+      value: trimMarks(found),
       isSelfNamed: true
     }))
   )
   return [...pairs, ...bare.filter(({ value }) => !taken.has(value) && value.length <= LONGEST_VALUE)]
 }
 
-/** Lines that may hold an identifier, each with the one before it, where its name may stand: most have none. */
-const identifyingLines = (text: string): string => {
+/** Keeps the lines that may hold an identifier, and the line before each, where its name may stand. Most have none. */
+const keepIdentifyingLines = (text: string): string => {
   if (!IDENTIFYING.test(text)) return ""
   const lines = text.split("\n")
   if (lines.length === 1) return text
-  const isTelling = lines.map((line) => IDENTIFYING.test(line))
-  return lines.filter((_, i) => isTelling[i] === true || isTelling[i + 1] === true).join("\n")
+  const isIdentifying = lines.map((line) => IDENTIFYING.test(line))
+  return lines.filter((_, i) => isIdentifying[i] === true || isIdentifying[i + 1] === true).join("\n")
 }
 
 const LONGEST_RULE = 400
 export const LONGEST_VALUE = 120
 
-/** Sentences with the words of a rule that set none: what somebody does not know, and plain questions. */
+/** Returns whether a sentence has the words of a rule and sets none, as plain questions do. */
 const isIdle = (sentence: string): boolean => IDLE.test(sentence) || (QUESTION.test(sentence) && !PLEASE.test(sentence))
 
 const QUESTION = /[?？؟]["'”’)]*$/
@@ -85,10 +86,10 @@ const PLEASE = /^(?:please|can|could|would|will) |\bplease\b|\bbitte\b/i
 
 export const NOUNS =
   "port|version|branch|commit|revision|sha|hash|tag|url|uri|endpoint|host|hostname|ticket|issue|pr|build|region|bucket|database|table|schema|e-?mail|account|number|model|channel|cluster|container|namespace|deployment|release"
-/** Quick: whether a text has anything an identifier could be made of. */
+/** A quick check that a text may hold an identifier. */
 const IDENTIFYING = /\d|:\/\/|[A-Z_]{3}=|[`"'*]/
 
-/** What may stand between a name and its value. */
+/** Words and marks between a name and its value. */
 const LINK =
   "(?:[\\s:=#→`\"'*(]|->|(?<!\\p{L})(?:is|are|was|now|to|be|should|will|been|reads|equals|became|becomes|changed|replaced|set|switched|over|moved|by|jetzt|nun|ist|wird|wurde|lautet|auf|zu|est|maintenant|désormais|passe|à|es|ahora|pasa|a|é|agora|passa|è|adesso|ora|это|теперь|стал[аои]?)(?!\\p{L})|[是为為现現在改成换換은는はがを]|これから|이제)"
 const NAMED = new RegExp(
@@ -96,10 +97,10 @@ const NAMED = new RegExp(
   "giu"
 )
 
-/** What a name begins with: the "user_" of "user_id". */
+/** The first parts of a name, such as the "user_" of "user_id". */
 const JOINED = /(?:[\p{L}\p{N}]{1,40}[_-]){1,4}$/u
 
-/** The hint stands in each of them. */
+/** `hint` is part of every match, and quick to look for. */
 const SELF_NAMED: ReadonlyArray<{ readonly name: string; readonly hint: string; readonly pattern: RegExp }> = [
   { name: "url", hint: "://", pattern: /\bhttps?:\/\/[^\s"'`<>)\]}，。]{1,400}/g },
   { name: "uuid", hint: "-", pattern: /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/gi },
@@ -111,11 +112,11 @@ const SELF_NAMED: ReadonlyArray<{ readonly name: string; readonly hint: string; 
   { name: "address", hint: ":", pattern: /\b(?:localhost|\d{1,3}(?:\.\d{1,3}){3}):\d{2,5}\b/g }
 ]
 
-/** "Use 5433 as the staging port." */
-const reversed = (text: string): ReadonlyArray<Named> =>
+/** Finds values in front of their names: "Use 5433 as the staging port." */
+const findReversedNames = (text: string): ReadonlyArray<Named> =>
   matchIdentifiers(REVERSED, text).flatMap(([, found = "", before = "", noun = ""]) => {
-    const value = trimmed(found)
-    const name = fullName(before, noun)
+    const value = trimMarks(found)
+    const name = qualifyName(before, noun)
     return isIdentifier(value) && !TOO_PLAIN.test(name) ? [{ name, value }] : []
   })
 const REVERSED = new RegExp(
@@ -126,19 +127,19 @@ const REVERSED = new RegExp(
   "giu"
 )
 
-/** `NAME=value` and `package@1.2.3`. */
-const settings = (text: string): ReadonlyArray<Named> =>
+/** Finds `NAME=value` and `package@1.2.3`. */
+const findSettings = (text: string): ReadonlyArray<Named> =>
   [
     ...(text.includes("=") ? matchIdentifiers(VARIABLE, text) : []),
     ...(text.includes("@") ? matchIdentifiers(PACKAGE, text) : [])
   ]
-    .map(([, name = "", value = ""]): Named => ({ name, value: trimmed(value) }))
+    .map(([, name = "", value = ""]): Named => ({ name, value: trimMarks(value) }))
     .filter(({ value }) => value !== "" && value.length <= LONGEST_VALUE && !value.includes("[redacted"))
 
 const VARIABLE = /\b([A-Z][A-Z0-9_]{2,80})=([^\s"'`;,)]{1,400})/g
 const PACKAGE = /((?:@[\w.-]{1,80}\/)?[\w.-]{1,80})@v?(\d+\.\d[\w.+-]{0,40})/g
 
-/** As `matchAll` gives them, which makes its expression anew for each text: that is dear where it is long. */
+/** Returns all matches. `matchAll` would compile the expression again for each text, which is slow for a long one. */
 export const matchIdentifiers = (pattern: RegExp, text: string): ReadonlyArray<RegExpExecArray> => {
   const found: Array<RegExpExecArray> = []
   pattern.lastIndex = 0
@@ -146,9 +147,9 @@ export const matchIdentifiers = (pattern: RegExp, text: string): ReadonlyArray<R
   return found
 }
 
-const trimmed = (value: string): string => value.replace(/[.,:;!?)\]}'"`*]+$/, "")
+const trimMarks = (value: string): string => value.replace(/[.,:;!?)\]}'"`*]+$/, "")
 
-/** A plain word after "version" or "branch" is no value: it needs a digit, an inner mark, or capitals throughout. */
+/** Returns whether a word can be a value: it has a digit, an inner mark, or only capitals. */
 export const isIdentifier = (value: string): boolean =>
   value.length <= LONGEST_VALUE &&
   !value.includes("[redacted") &&
@@ -159,11 +160,11 @@ export const isIdentifier = (value: string): boolean =>
 
 const TOO_PLAIN = /^(?:number|issue|table|model)$/
 
-/** The one or two words before the noun tell the staging port from the other. */
-const fullName = (before: string, noun: string): string => {
+/** Adds the one or two words before the noun, so that the staging port is told from other ports. */
+const qualifyName = (before: string, noun: string): string => {
   const qualifiers = /((?:(?<![\p{L}\p{N}-])\p{L}[\p{L}\p{N}_-]* ){0,2})[`"'*]*$/u.exec(before)?.[1] ?? ""
-  const telling = qualifiers.split(" ").filter((word) => word !== "" && !FILLER.test(word))
-  return [...telling, noun].join(" ").replace(/[_-]+/g, " ").toLowerCase()
+  const kept = qualifiers.split(" ").filter((word) => word !== "" && !FILLER.test(word))
+  return [...kept, noun].join(" ").replace(/[_-]+/g, " ").toLowerCase()
 }
 
 const FILLER =

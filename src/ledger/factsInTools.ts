@@ -1,10 +1,8 @@
-/**
- * What plain code can tell from tool calls and their results: files, commands, exit codes, errors, identifiers.
- */
+/** Finds facts in tool calls and their results: files, commands, exit codes, errors, identifiers. */
 import type { ToolCall } from "../message/Message.ts"
 import { isIdentifier, matchIdentifiers, type Named, NOUNS } from "./factsInProse.ts"
 import { clipText, toOneLine } from "../message/text.ts"
-import { filesWrittenBy } from "./filesWrittenByShell.ts"
+import { findWrittenFiles } from "./filesWrittenByShell.ts"
 
 export interface FileAccess {
   readonly path: string
@@ -17,58 +15,58 @@ export interface CallFacts {
   readonly identifiers: ReadonlyArray<Named>
 }
 
-/** What a call is about, by the usual names of tools and arguments. Arguments that do not parse say nothing. */
+/** Reads a call by the usual names of tools and arguments. Arguments that do not parse give no facts. */
 export const readCallFacts = ({ name, arguments: json }: ToolCall["function"]): CallFacts => {
-  const fields = parsed(json)
-  const paths = fields.flatMap(([key, value]) => (PATH_KEY.test(key) ? texts(value) : []))
-  const patched = fields.flatMap(([, value]) => texts(value).flatMap(patchedPaths))
+  const fields = parseFields(json)
+  const paths = fields.flatMap(([key, value]) => (PATH_KEY.test(key) ? readTexts(value) : []))
+  const patched = fields.flatMap(([, value]) => readTexts(value).flatMap(readPatchedPaths))
   const isView = fields.some(([key, value]) => key === "command" && value === "view")
   const access = WRITING.test(name) && !isView ? "written" : "read"
-  const command = paths.length === 0 || SHELL.test(name) ? commandOf(fields) : null
-  const byCommand = command === null ? [] : filesWrittenBy(command)
+  const command = paths.length === 0 || SHELL.test(name) ? findCommand(fields) : null
+  const byCommand = command === null ? [] : findWrittenFiles(command)
   return {
     command,
-    files: [...paths.map((path) => ({ path, access }) as const), ...[...patched, ...byCommand].map(written)],
+    files: [...paths.map((path) => ({ path, access }) as const), ...[...patched, ...byCommand].map(asWritten)],
     identifiers: fields.flatMap(([key, value]) =>
-      texts(value).flatMap((text) => (isIdentifying(key, text) ? [{ name: spaced(key), value: text }] : []))
+      readTexts(value).flatMap((text) => (isIdentifying(key, text) ? [{ name: spellName(key), value: text }] : []))
     )
   }
 }
 
-/** The pairs of a JSON text whose keys name identifiers. */
+/** Finds the pairs of a JSON text whose keys name identifiers. */
 export const findJsonIdentifiers = (text: string): ReadonlyArray<Named> =>
   matchIdentifiers(JSON_PAIR, text).flatMap(([, name = "", quoted, bare]) => {
     const value = quoted ?? bare ?? ""
-    return isIdentifying(name, value) ? [{ name: spaced(name), value }] : []
+    return isIdentifying(name, value) ? [{ name: spellName(name), value }] : []
   })
 
-/** The exit code a tool reported, if it did. */
+/** Finds the exit code that a tool reported. */
 export const findExitCode = (text: string): number | null => {
   const edges = text.length <= 600 ? text : `${text.slice(0, 300)}\n${text.slice(-300)}`
   const found = EXIT_CODE.exec(edges)?.[1]
   return found === undefined ? null : Number(found)
 }
 
-/** The lines that say what went wrong, without those that only say where unless there is nothing else. */
+/** Returns the lines that say what went wrong; lines that only say where, if there are no others. */
 export const findErrorLines = (text: string): ReadonlyArray<string> => {
   if (!ERROR.test(text)) return []
   const found = text.split("\n").filter((line) => ERROR.test(line))
-  const telling = found.filter((line) => !ERROR_NOISE.test(line))
-  const lines = telling.length > 0 ? telling : found.slice(0, 1)
+  const causes = found.filter((line) => !ERROR_NOISE.test(line))
+  const lines = causes.length > 0 ? causes : found.slice(0, 1)
   return Array.from(new Set(lines.map((line) => clipText(toOneLine(line), LONGEST_ERROR)))).slice(0, 3)
 }
 
-/** Whether the text as a whole is an error rather than a text about errors. */
+/** Returns whether the text as a whole is an error, and not a text about errors. */
 export const isError = (text: string): boolean => ERROR.test(text.slice(0, 200).split("\n", 1)[0] ?? "")
 
-/** Whether a command only looks: what it prints are not its own errors, and it is soon forgotten. */
-export const isReadOnlyCommand = (command: string): boolean => LOOK.test(command)
+/** Returns whether a command only reads: errors it prints are not its own, and it may be forgotten soon. */
+export const isReadOnlyCommand = (command: string): boolean => READ_ONLY.test(command)
 
 const LONGEST_ERROR = 240
 
 type Field = readonly [key: string, value: unknown]
 
-const parsed = (json: string): ReadonlyArray<Field> => {
+const parseFields = (json: string): ReadonlyArray<Field> => {
   try {
     const value: unknown = JSON.parse(json)
     return typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : []
@@ -77,31 +75,31 @@ const parsed = (json: string): ReadonlyArray<Field> => {
   }
 }
 
-const texts = (value: unknown): ReadonlyArray<string> => {
+const readTexts = (value: unknown): ReadonlyArray<string> => {
   if (Array.isArray(value)) return value.flatMap((item: unknown) => (typeof item === "string" ? [item] : []))
   return typeof value === "string" ? [value] : typeof value === "number" ? [String(value)] : []
 }
 
-/** A command line, also as the list `["bash", "-lc", "…"]`. */
-const commandOf = (fields: ReadonlyArray<Field>): string | null => {
+/** Finds a command line, also in the form `["bash", "-lc", "…"]`. */
+const findCommand = (fields: ReadonlyArray<Field>): string | null => {
   const [, value] = fields.find(([key]) => COMMAND_KEY.test(key)) ?? []
-  const parts = texts(value)
+  const parts = readTexts(value)
   const isWrapped = parts.length === 3 && /^-\w*c$/.test(parts[1] ?? "")
   const command = isWrapped ? (parts[2] ?? "") : parts.join(" ")
   return command.trim() === "" ? null : command
 }
 
-const patchedPaths = (text: string): ReadonlyArray<string> =>
+const readPatchedPaths = (text: string): ReadonlyArray<string> =>
   text.startsWith("*** Begin Patch")
     ? Array.from(text.matchAll(/^\*\*\* (?:Add|Update|Delete) File: (.+)$/gm)).map(([, path = ""]) => path)
     : []
 
-const written = (path: string): FileAccess => ({ path, access: "written" })
+const asWritten = (path: string): FileAccess => ({ path, access: "written" })
 
-/** The name as people write it: "reservation_id" and "reservation ID" are the same. */
-const spaced = (key: string): string => key.replace(/[_-]+/g, " ").toLowerCase()
+/** Spells a key as people write it, so that "reservation_id" and "reservation ID" are the same. */
+const spellName = (key: string): string => key.replace(/[_-]+/g, " ").toLowerCase()
 
-/** Whether a key of JSON arguments or results names an identifier, and its value is one. */
+/** Returns whether a key of JSON arguments or results names an identifier, and its value is one. */
 const isIdentifying = (key: string, value: string): boolean =>
   (KEY.test(key) || CAMEL_KEY.test(key)) && isIdentifier(value) && !/\s/.test(value)
 
@@ -113,7 +111,7 @@ const COMMAND_KEY = /^(?:command|cmd|commands|shell_command|script)$/i
 const WRITING = /write|edit|creat|patch|replac|insert|updat|delet|remov|mov|renam|save|append/i
 const SHELL = /bash|shell|exec|terminal|command|run/i
 
-/** From the colon, which is rare: what ends as the keys do, then the whole key, then the value. */
+/** Starts from the colon, which is rare: first the end of the key, then the whole key, then the value. */
 const JSON_PAIR = new RegExp(
   String.raw`:(?<=(?:["_-](?:uuid|${NOUNS})|ids?|url|version|port|hash|number)"\s*:)(?<="([A-Za-z][\w-]{0,40})"\s*:)` +
     String.raw`\s*(?:"([^"\\\s]{2,120})"|(\d{1,18}))(?=\s*[,}\]])`,
@@ -123,7 +121,7 @@ const JSON_PAIR = new RegExp(
 const EXIT_CODE =
   /(?:exit(?:ed)?(?: with)?[ _-]?(?:code|status)|return ?code|"exit_?[cC]ode")["']?\s*[:=]?\s*(-?\d{1,10})\b/i
 
-/** A place ("a.ts(3,4):", "a.c:3:4:") may come first. */
+/** An error may begin with its position: "a.ts(3,4):", "a.c:3:4:". */
 const PLACE = String.raw`(?:[^\s:]+(?:\(\d+,\d+\)|:\d+(?::\d+)?):?\s*(?:-\s*)?)?`
 const ERROR = new RegExp(
   `^(?:${[
@@ -135,5 +133,5 @@ const ERROR = new RegExp(
   "m"
 )
 const ERROR_NOISE = /npm (?:error|ERR!) (?:Lifecycle|path|location|workspace|command|code|A complete log)|throw new/
-const LOOK =
+const READ_ONLY =
   /^\s*(?:cd \S+\s*(?:&&|;)\s*)?(?:ls|cat|grep|rg|head|tail|sed -n|find|pwd|echo|sleep|wc|which|tree|stat|git (?:status|log|diff|show|branch))\b/

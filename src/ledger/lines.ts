@@ -41,7 +41,7 @@ export const TITLES = {
 } as const
 
 /**
- * How much a line of each kind is worth. The newest line of a kind has rank 1 / weight, the n-th newest n / weight: a
+ * Weights of the kinds of lines. The newest line of a kind has rank 1 / weight, the n-th newest n / weight: a
  * kind of weight 40 keeps 40 lines for each line that a kind of weight 1 keeps.
  */
 const WEIGHTS = {

@@ -1,5 +1,5 @@
 /**
- * What is taken from one message, once: its words without secrets, and what the ledger has to know of it.
+ * Digests one message, once: its text without secrets, and its facts for the ledger.
  */
 import * as Message from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
@@ -16,9 +16,9 @@ import { removeOwnText } from "../message/ownMarks.ts"
 import { safeLine } from "../message/safeLine.ts"
 import { clipText, toOneLine } from "../message/text.ts"
 
-/** Redacted. Most messages hold no secret; then these are their own strings. */
+/** Redacted. Most messages hold no secret, and the digest shares their strings. */
 export interface Digest {
-  /** What a reader is shown for the content. */
+  /** The content as text. */
   readonly body: string
   /** The arguments of its tool calls, in their order. */
   readonly arguments: ReadonlyArray<string>
@@ -44,19 +44,19 @@ export interface AssistantFacts {
   readonly calls: ReadonlyArray<CallFact>
 }
 
-/** What it means depends on the call it answers. */
+/** Facts whose meaning depends on the call that the result answers. */
 export interface ResultFacts {
   readonly role: "tool"
   readonly id: string
   readonly exitCode: number | null
-  /** Those of a run, or of a result that `isError` as a whole; else it is a text about errors. */
+  /** Errors of the call if it ran a command or `isError`; else the result is a text about errors. */
   readonly errors: ReadonlyArray<string>
   readonly isError: boolean
   readonly identifiers: ReadonlyArray<FactsInProse.Named>
 }
 
 export interface SaidFact extends FactsInProse.Named {
-  /** Whether it is the one value under its name now. */
+  /** The value replaces earlier ones of its name. */
   readonly replaces: boolean
 }
 
@@ -67,22 +67,22 @@ export interface CallFact {
   readonly identifiers: ReadonlyArray<FactsInProse.Named>
 }
 
-/** Made once for a message as long as it is in memory. */
+/** Returns the digest of a message. It is made once for as long as the message is in memory. */
 export const digestMessage = (message: Message.Message): Digest => {
   const known = digests.get(message)
   if (known !== undefined) return known
-  const digest = make(message)
+  const digest = makeDigest(message)
   digests.set(message, digest)
   return digest
 }
 
-/** Makes what a compression will ask for, while the messages are few. */
+/** Makes the digests that a later compression needs, so that it does not have to make them all at once. */
 export const warmDigests = (entries: ReadonlyArray<{ readonly message: Message.Message }>): void => {
   for (const { message } of entries) digestMessage(message)
 }
 
-/** What a reader is shown for the content of a message. Not redacted. */
-export const digestBody = ({ content }: Message.Message): string => {
+/** Renders the content of a message as text. Not redacted. */
+export const renderBody = ({ content }: Message.Message): string => {
   if (content === undefined || content === null) return ""
   if (typeof content === "string") return content
   return content
@@ -104,26 +104,26 @@ export const excerptForDigest = (message: Message.Message): string => {
   return `${start.slice(0, start.lastIndexOf("\n") + 1)}${first < 0 ? "" : end.slice(first + 1)}`
 }
 
-/** A message that is gone takes its digest along. */
+/** Weak, so that a digest is dropped with its message. */
 const digests = new WeakMap<Message.Message, Digest>()
 
-const make = (message: Message.Message): Digest => {
-  const raw = digestBody(message)
+const makeDigest = (message: Message.Message): Digest => {
+  const raw = renderBody(message)
   const body = redact(raw)
   const seen = excerptForDigest(message)
   return {
     body,
     arguments: Message.toolCalls(message).map((call) => redact(call.function.arguments)),
-    facts: factsOf(message, seen, seen === raw ? body : redact(seen))
+    facts: readFacts(message, seen, seen === raw ? body : redact(seen))
   }
 }
 
-const factsOf = (message: Message.Message, raw: string, text: string): MessageFacts => {
+const readFacts = (message: Message.Message, raw: string, text: string): MessageFacts => {
   switch (message.role) {
     case "user":
       return {
         role: "user",
-        said: saidIn(text),
+        said: findSaid(text),
         errors: findErrorLines(text),
         rules: FactsInProse.findRules(text),
         decisions: FactsInProse.findDecisions(text),
@@ -131,7 +131,7 @@ const factsOf = (message: Message.Message, raw: string, text: string): MessageFa
       }
     case "assistant": {
       const decisions = Message.endsTurn(message) ? FactsInProse.findDecisions(text) : []
-      return { role: "assistant", said: saidIn(text), decisions, calls: Message.toolCalls(message).map(callOf) }
+      return { role: "assistant", said: findSaid(text), decisions, calls: Message.toolCalls(message).map(readCall) }
     }
     case "tool": {
       const isJson = /^\s*[{[]/.test(raw)
@@ -141,7 +141,7 @@ const factsOf = (message: Message.Message, raw: string, text: string): MessageFa
         exitCode: findExitCode(raw),
         errors: findErrorLines(text),
         isError: (isJson || isError(raw)) && isError(text),
-        identifiers: isJson ? unsecret(findJsonIdentifiers(text)) : []
+        identifiers: isJson ? withoutSecrets(findJsonIdentifiers(text)) : []
       }
     }
     default:
@@ -149,18 +149,18 @@ const factsOf = (message: Message.Message, raw: string, text: string): MessageFa
   }
 }
 
-const callOf = ({ function: made, id }: Message.ToolCall): CallFact => {
+const readCall = ({ function: made, id }: Message.ToolCall): CallFact => {
   const { command, files, identifiers } = readCallFacts(made)
   return {
     id,
     command: command === null ? null : safeLine(command, LONGEST_COMMAND),
     files: files.map(({ access, path }) => ({ access, path: safeLine(path, LONGEST_PATH) })),
-    identifiers: unsecret(identifiers)
+    identifiers: withoutSecrets(identifiers)
   }
 }
 
-/** Several values under one name stand side by side, and what names itself, as a URL does, replaces nothing. */
-const saidIn = (text: string): ReadonlyArray<SaidFact> => {
+/** Several values of one name in one message stand side by side. Identifiers that name themselves replace nothing. */
+const findSaid = (text: string): ReadonlyArray<SaidFact> => {
   const found = FactsInProse.findIdentifiers(text).slice(0, 16)
   return found.map(({ isSelfNamed, name, value }) => ({
     name,
@@ -169,7 +169,7 @@ const saidIn = (text: string): ReadonlyArray<SaidFact> => {
   }))
 }
 
-const unsecret = (found: ReadonlyArray<FactsInProse.Named>): ReadonlyArray<FactsInProse.Named> =>
+const withoutSecrets = (found: ReadonlyArray<FactsInProse.Named>): ReadonlyArray<FactsInProse.Named> =>
   found.slice(0, 8).filter(({ value }) => redact(value) === value)
 
 const LONGEST_REQUEST = 240

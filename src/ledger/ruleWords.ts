@@ -1,6 +1,6 @@
 /**
- * The words by which people set rules, express preferences and decide, by language. Whoever speaks one of them can mend
- * it here: add a line, or a word between two `|`.
+ * Words by which people set rules, express preferences and decide, by language. To mend a language, add a line, or a word
+ * between two `|`.
  *
  * Each text is a part of a regular expression (flag `u`) and is matched against text in lower case. In languages that
  * put spaces between words it matches whole words only.
