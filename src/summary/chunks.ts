@@ -41,7 +41,7 @@ export const chunkUpTo = (entries: Range, limit: number): ReadonlyArray<Range> =
 /** An overflow of fewer tokens has another cause than the size of the range. */
 const SMALLEST = 500
 
-/** Whether cutting may help. A single message can be cut only if its content is text. */
+/** Returns whether cutting may help. A single message can be cut only if its content is text. */
 export const canHalve = (entries: Range): boolean =>
   total(entries) >= SMALLEST && (entries.length > 1 || typeof entries[0]?.message.content === "string")
 
