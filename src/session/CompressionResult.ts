@@ -51,7 +51,7 @@ export const Attempt = Schema.Struct({
 export type Attempt = typeof Attempt.Type
 
 /**
- * What a compression had left to spend at its end; `tokens` is null without a bound on them.
+ * The part of its budget that a compression did not spend; `tokens` is null without a bound on them.
  *
  * @since 0.1.0
  * @category models

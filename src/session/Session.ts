@@ -38,7 +38,7 @@ export const SessionId = Schema.NonEmptyString.pipe(
 export type SessionId = typeof SessionId.Type
 
 /**
- * What an arrival wants: a `request` is to be answered, a `notification` only to be known.
+ * The purpose of an arrival: a `request` is to be answered, a `notification` only to be known.
  *
  * @since 0.1.0
  * @category models
@@ -135,7 +135,7 @@ export const UndoneRange = Schema.Struct({ fromSeq: Schema.Int, toSeq: Schema.In
 export type UndoneRange = typeof UndoneRange.Type
 
 /**
- * What a generation's view is made of, besides the messages that came after it.
+ * The base of a generation's view; the messages after it are added from the log.
  *
  * - `contextFrom`: the first `seq` after the last reset, 1 without one; nothing before it is shown but the system prompt
  * - `headTo`: the last `seq` of the head, 0 without one

@@ -1,5 +1,5 @@
 /**
- * What a session's compressions came to, counted from its first message on and kept across restarts.
+ * The statistics of a session's compressions, counted from its first message on and kept across restarts.
  *
  * @since 0.1.0
  */

@@ -1,4 +1,4 @@
-/** What rewinds have taken back of a log, as ranges in order. */
+/** The messages that rewinds have taken back, as ordered ranges of a log. */
 import type { UndoneRange } from "./Session.ts"
 
 type Ranges = ReadonlyArray<UndoneRange>
@@ -6,15 +6,15 @@ type Ranges = ReadonlyArray<UndoneRange>
 export const isUndone = (ranges: Ranges, seq: number): boolean =>
   ranges.some(({ fromSeq, toSeq }) => fromSeq <= seq && seq <= toSeq)
 
-/** The entries that are left. */
+/** Leaves out the entries that are undone. */
 export const dropUndone = <A extends { readonly seq: number }>(ranges: Ranges, entries: Array<A>): Array<A> =>
   ranges.length === 0 ? entries : entries.filter(({ seq }) => !isUndone(ranges, seq))
 
-/** With everything after `seq` taken back, up to the end of the log: what was taken back there before is part of it. */
+/** Takes back everything after `seq` up to the end of the log. Later ranges become part of the new one. */
 export const undoAfter = (ranges: Ranges, seq: number, lastSeq: number): Ranges =>
   seq >= lastSeq ? ranges : [...ranges.filter(({ toSeq }) => toSeq <= seq), { fromSeq: seq + 1, toSeq: lastSeq }]
 
-/** With single messages taken back, which need not be the last ones. */
+/** Takes back single messages, which need not be the last ones. */
 export const undoMessages = (ranges: Ranges, seqs: ReadonlyArray<number>): Ranges => {
   const all = [...ranges, ...seqs.map((seq) => ({ fromSeq: seq, toSeq: seq }))].sort((a, b) => a.fromSeq - b.fromSeq)
   const joined: Array<UndoneRange> = []
@@ -26,7 +26,7 @@ export const undoMessages = (ranges: Ranges, seqs: ReadonlyArray<number>): Range
   return joined
 }
 
-/** With single messages no longer taken back. */
+/** Restores single messages. */
 export const restoreMessages = (ranges: Ranges, seqs: ReadonlyArray<number>): Ranges =>
   seqs.reduce<Ranges>(
     (left, seq) =>
@@ -41,6 +41,6 @@ export const restoreMessages = (ranges: Ranges, seqs: ReadonlyArray<number>): Ra
     ranges
   )
 
-/** How many messages of the log are undone. */
+/** Counts the messages that are undone. */
 export const countUndone = (ranges: Ranges): number =>
   ranges.reduce((sum, { fromSeq, toSeq }) => sum + toSeq - fromSeq + 1, 0)
