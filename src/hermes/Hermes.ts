@@ -41,7 +41,7 @@ export interface Options {
 }
 
 /**
- * Where the rest is kept.
+ * The side file of a Hermes database: the path of the file that holds what its schema has no place for.
  *
  * @since 0.1.0
  * @category getters
@@ -123,7 +123,7 @@ const adoptBeforeUse = (
 
   const adoptIfKnown = (sessionId: SessionId) => Effect.catchTag(adopt(sessionId), "UnknownSession", () => Effect.void)
 
-  // What Hermes changed before a lease was taken must not supersede it.
+  // Adopts the changes first: those that Hermes made before a lease was taken must not supersede it.
   const acquire: typeof store.acquire = (sessionId, request) =>
     Effect.zipRight(adoptIfKnown(sessionId), store.acquire(sessionId, request))
 

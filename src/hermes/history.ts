@@ -13,9 +13,9 @@ export interface History {
   readonly messages: ReadonlyArray<HermesRow>
   /** Messages that the user took back. */
   readonly undone: ReadonlyArray<HermesRow>
-  /** How many rows were left out as handoffs whose messages are there. */
+  /** Counts the rows left out as handoffs whose messages are there. */
   readonly handoffs: number
-  /** How many rows were left out as copies of other rows. */
+  /** Counts the rows left out as copies of other rows. */
   readonly copies: number
 }
 

@@ -10,17 +10,21 @@ import { correct, faults, SIX, written } from "../support/auditLog.ts"
 import { audited, trailOf } from "../support/auditTrail.ts"
 import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
-const found = (lines: ReadonlyArray<string>) =>
+const findFaults = (lines: ReadonlyArray<string>) =>
   audited(trailOf(lines)).findings.map(({ fault, lines }) => [fault, ...lines.map(({ line }) => line)])
 
-const at = (time: string, session: string, says: string, level = "INFO") =>
+const hermesLine = (time: string, session: string, says: string, level = "INFO") =>
   `2026-05-28 ${time},123 ${level} [${session}] agent.conversation_compression: ${says}`
 
-const started = (time: string, session: string, messages = 50) =>
-  at(time, session, `context compression started: session=${session} messages=${messages} tokens=~9 model=m focus=None`)
+const startLine = (time: string, session: string, messages = 50) =>
+  hermesLine(
+    time,
+    session,
+    `context compression started: session=${session} messages=${messages} tokens=~9 model=m focus=None`
+  )
 
-const done = (time: string, session: string, messages = 50) =>
-  at(
+const doneLine = (time: string, session: string, messages = 50) =>
+  hermesLine(
     time,
     session,
     `context compression done: session=${session} messages=${messages}->8 rough_tokens=~9 awaiting_real_usage=true`
@@ -28,14 +32,14 @@ const done = (time: string, session: string, messages = 50) =>
 
 describe("Audit", () => {
   it("names the session that mutates its id and the one that compresses another's history, and nothing else", () => {
-    assert.deepStrictEqual(found(SIX), [
+    assert.deepStrictEqual(findFaults(SIX), [
       ["another-session", 3, 4],
       ["changed-id", 5, 6]
     ])
   })
 
   it("any interleaving of correct sessions has no violation", () => {
-    fc.assert(fc.property(correct, (log) => assert.deepStrictEqual(found(written(log)), [])))
+    fc.assert(fc.property(correct, (log) => assert.deepStrictEqual(findFaults(written(log)), [])))
   })
 
   for (const [name, plant] of Object.entries(faults)) {
@@ -44,7 +48,7 @@ describe("Audit", () => {
         .tuple(correct, fc.nat())
         .map(([log, n]) => plant(log, n % log.length))
         .filter((log) => log !== undefined)
-      fc.assert(fc.property(planted, (log) => assert.lengthOf(found(written(log)), 1)))
+      fc.assert(fc.property(planted, (log) => assert.lengthOf(findFaults(written(log)), 1)))
     })
   }
 
@@ -57,11 +61,11 @@ describe("Audit", () => {
     })
     const said = "message buffered: session=a arrival=1 kind=request"
     const taken = "message promoted: session=a arrival=1 seq=1"
-    assert.deepStrictEqual(found([said, taken, logfmt("started", "a"), logfmt("done", "a")]), [])
-    assert.deepStrictEqual(found([said, taken, logfmt("started", "b"), logfmt("done", "b")]), [
+    assert.deepStrictEqual(findFaults([said, taken, logfmt("started", "a"), logfmt("done", "a")]), [])
+    assert.deepStrictEqual(findFaults([said, taken, logfmt("started", "b"), logfmt("done", "b")]), [
       ["another-session", 3, 4]
     ])
-    assert.deepStrictEqual(found([said, taken, logfmt("started", "a"), json]), [["another-session", 3, 4]])
+    assert.deepStrictEqual(findFaults([said, taken, logfmt("started", "a"), json]), [["another-session", 3, 4]])
   })
 
   it("a session whose name looks like a secret is annotated with it, and is the same", () => {
@@ -73,50 +77,52 @@ describe("Audit", () => {
     )
     const said = "message buffered: session=a arrival=1 kind=request"
     const taken = "message promoted: session=a arrival=1 seq=1"
-    assert.deepStrictEqual(found([said, taken, ...lines]), [])
+    assert.deepStrictEqual(findFaults([said, taken, ...lines]), [])
   })
 
   it("two starts of a session are no overlap when the second gives way", () => {
     const skipped =
       "compression skipped: another path is compressing session=a (holder=pid=1:tid=2) — returning messages unchanged"
     const lines = [
-      started("10:00:00", "a"),
-      started("10:00:01", "a"),
-      at("10:00:01", "a", skipped, "WARNING"),
-      done("10:00:30", "a")
+      startLine("10:00:00", "a"),
+      startLine("10:00:01", "a"),
+      hermesLine("10:00:01", "a", skipped, "WARNING"),
+      doneLine("10:00:30", "a")
     ]
-    assert.deepStrictEqual(found(lines), [])
-    assert.deepStrictEqual(found(lines.toSpliced(2, 1, done("10:00:20", "a"))), [["overlap", 1, 2]])
+    assert.deepStrictEqual(findFaults(lines), [])
+    assert.deepStrictEqual(findFaults(lines.toSpliced(2, 1, doneLine("10:00:20", "a"))), [["overlap", 1, 2]])
   })
 
   it("finds the id that appears only in a done line, whose bracket has changed with it", () => {
-    assert.deepStrictEqual(found([started("10:00:00", "a", 71), done("10:00:30", "b", 71)]), [["changed-id", 1, 2]])
-    assert.deepStrictEqual(found([done("10:00:30", "b")]), [["never-started", 1]])
+    assert.deepStrictEqual(findFaults([startLine("10:00:00", "a", 71), doneLine("10:00:30", "b", 71)]), [
+      ["changed-id", 1, 2]
+    ])
+    assert.deepStrictEqual(findFaults([doneLine("10:00:30", "b")]), [["never-started", 1]])
   })
 
   it("a start ends with the gateway that wrote it", () => {
     const gateway = "2026-05-28 10:05:00,001 INFO gateway.run: Starting Hermes Gateway..."
-    assert.deepStrictEqual(found([started("10:00:00", "a")]), [["never-ended", 1]])
-    assert.deepStrictEqual(found([started("10:00:00", "a"), gateway]), [])
-    const again = [started("10:00:00", "a"), gateway, started("10:06:00", "a"), done("10:07:00", "a")]
-    assert.deepStrictEqual(found(again), [])
+    assert.deepStrictEqual(findFaults([startLine("10:00:00", "a")]), [["never-ended", 1]])
+    assert.deepStrictEqual(findFaults([startLine("10:00:00", "a"), gateway]), [])
+    const again = [startLine("10:00:00", "a"), gateway, startLine("10:06:00", "a"), doneLine("10:07:00", "a")]
+    assert.deepStrictEqual(findFaults(again), [])
   })
 
   it("an operation of throughline ends with the process that was killed", () => {
     const message = ["message buffered: session=s arrival=1", "message promoted: session=s arrival=1 seq=1"]
     const killed = [...message, "compression started: session=s operation=op_1"]
     const after = ["compression started: session=s operation=op_2", "compression done: session=s operation=op_2"]
-    assert.deepStrictEqual(found([...killed, ...after]), [["overlap", 3, 4]])
-    assert.deepStrictEqual(found([...killed, "compressor opened:", ...after]), [])
+    assert.deepStrictEqual(findFaults([...killed, ...after]), [["overlap", 3, 4]])
+    assert.deepStrictEqual(findFaults([...killed, "compressor opened:", ...after]), [])
   })
 
   it("a log of throughline without lines of messages proves nothing about them", () => {
     const lines = ["compression started: session=s operation=op_1", "compression done: session=s operation=op_1"]
-    assert.deepStrictEqual(found(lines), [["no-message-lines", 1]])
+    assert.deepStrictEqual(findFaults(lines), [["no-message-lines", 1]])
   })
 
   it("what is open at the end is no violation while the log is being written", () => {
-    const trail = trailOf([started("10:00:00", "a"), "message buffered: session=s arrival=1 kind=request"])
+    const trail = trailOf([startLine("10:00:00", "a"), "message buffered: session=s arrival=1 kind=request"])
     const state = trail.reduce(Audit.check, Audit.empty)
     assert.strictEqual(Audit.report(Audit.conclude(state), 2).violations, 2)
     assert.strictEqual(Audit.report(Audit.conclude(state, { isRunning: true }), 2).verdict, "clean")
@@ -125,8 +131,8 @@ describe("Audit", () => {
   it("a message may be promoted a second before the line that says it was buffered, not more", () => {
     const says = (seconds: string, what: string) =>
       `timestamp=2026-05-28T10:00:0${seconds}Z level=INFO fiber=#1 message="message ${what}: session=s arrival=1 seq=1"`
-    assert.deepStrictEqual(found([says("0.000", "promoted"), says("0.900", "buffered")]), [])
-    assert.deepStrictEqual(found([says("0.000", "promoted"), says("1.100", "buffered")]), [["out-of-order", 1, 2]])
+    assert.deepStrictEqual(findFaults([says("0.000", "promoted"), says("0.900", "buffered")]), [])
+    assert.deepStrictEqual(findFaults([says("0.000", "promoted"), says("1.100", "buffered")]), [["out-of-order", 1, 2]])
     const twice = [says("0.000", "buffered"), says("1.000", "promoted"), says("2.000", "promoted")]
     const state = trailOf(twice).reduce(Audit.check, Audit.empty)
     assert.strictEqual(state.violations, 0)
@@ -138,12 +144,12 @@ describe("Audit", () => {
   it("a message left behind is found at once, by the arrivals alone", () => {
     const says = (what: string, arrival: number) => `message ${what}: session=s arrival=${arrival}`
     const lines = [says("buffered", 1), says("buffered", 2), says("promoted", 2)]
-    assert.deepStrictEqual(found(lines), [["out-of-order", 1, 3]])
-    assert.deepStrictEqual(found([...lines, says("promoted", 1)]), [["out-of-order", 1, 3]])
+    assert.deepStrictEqual(findFaults(lines), [["out-of-order", 1, 3]])
+    assert.deepStrictEqual(findFaults([...lines, says("promoted", 1)]), [["out-of-order", 1, 3]])
   })
 
   it("counts every violation of a log that never ends anything, and remembers a bounded part", () => {
-    const starts = Array.from({ length: 5_000 }, (_, n) => started("10:00:00", `s${n}`))
+    const starts = Array.from({ length: 5_000 }, (_, n) => startLine("10:00:00", `s${n}`))
     const waiting = Array.from({ length: 15_000 }, (_, n) => `message buffered: session=s arrival=${n}`)
     const trail = trailOf([...starts, ...waiting])
     const state = trail.reduce(Audit.check, Audit.empty)

@@ -29,14 +29,14 @@ const textOf = (row: HermesRow): string => JSON.stringify(COLUMNS.map((name) => 
 const liveOf = (filename: string, sessionId: string): ReadonlyArray<Row> =>
   rowsOf(filename).filter((row) => row.session_id === sessionId && row.active === 1)
 
-/** Handoffs that are no longer shown aside: they stand for messages that are there. */
+/** Leaves out handoffs that are no longer shown, because the messages they stand for are there. */
 const messageTexts = (rows: ReadonlyArray<Row>): ReadonlyArray<string> =>
   rows
     .filter(({ content }) => !isHandoffContent(content))
     .map(textOf)
     .toSorted()
 
-/** Nothing of what is there may be gone. */
+/** Fails if a row is gone. */
 const assertKept = (before: ReadonlyArray<Row>, after: ReadonlyArray<Row>) => {
   const left = after.map(textOf)
   for (const text of before.map(textOf)) {
@@ -46,7 +46,7 @@ const assertKept = (before: ReadonlyArray<Row>, after: ReadonlyArray<Row>) => {
   }
 }
 
-/** What Hermes reads is the view: the same messages in the same order, one handoff in the place of the rest. */
+/** Fails unless Hermes reads the view: the same messages in the same order, one handoff in the place of the rest. */
 const assertShown = (filename: string, state: State) => {
   const live = liveOf(filename, state.sessionId)
   const expected = [...state.system, ...state.head, ...state.live, ...state.tail].map(({ message }) => message.content)
@@ -302,7 +302,7 @@ describe("SessionStore/Hermes", () => {
           const turn = yield* granted(id)
           hermesAdds(filename, ["by Hermes", "[CONTEXT SUMMARY]: so far"])
           const { state } = yield* store.promote(turn)
-          assert.deepStrictEqual(shown(state), ["a", "b", "c", "d", "by Hermes", "[CONTEXT SUMMARY]: so far"])
+          assert.deepStrictEqual(contentsInView(state), ["a", "b", "c", "d", "by Hermes", "[CONTEXT SUMMARY]: so far"])
           assert.deepStrictEqual(
             state.tail.slice(-2).map(({ kind }) => kind),
             ["request", null]
@@ -311,7 +311,7 @@ describe("SessionStore/Hermes", () => {
           assert.strictEqual(ours?.seq, 7)
 
           inDatabase(filename, (db) => db.exec("UPDATE messages SET active = 0, compacted = 0 WHERE id IN (5, 6)"))
-          assert.deepStrictEqual(shown(yield* store.state(id)), ["a", "b", "c", "d", "e"])
+          assert.deepStrictEqual(contentsInView(yield* store.state(id)), ["a", "b", "c", "d", "e"])
           const lost = yield* Effect.flip(store.append(turn, [assistant("late")]))
           assert.strictEqual(lost._tag, "Superseded")
           assert.lengthOf((yield* everything).log, 7)
@@ -320,7 +320,7 @@ describe("SessionStore/Hermes", () => {
           inDatabase(filename, (db) => db.exec("UPDATE messages SET active = 0, compacted = 1 WHERE active = 1"))
           hermesAdds(filename, ["a", "[CONTEXT COMPACTION] all of it", "e"])
           const now = yield* store.state(id)
-          assert.deepStrictEqual(shown(now), ["a", "[CONTEXT COMPACTION] all of it", "e"])
+          assert.deepStrictEqual(contentsInView(now), ["a", "[CONTEXT COMPACTION] all of it", "e"])
           assert.deepStrictEqual(now.segments, [])
           const scope = { fromSeq: 1, toSeq: 99, except: [], also: [] }
           const found = yield* index.search(id, "d", { limit: 1, scope })
@@ -347,7 +347,7 @@ describe("SessionStore/Hermes", () => {
           inDatabase(filename, (db) => db.exec("DELETE FROM messages WHERE content = 'b'"))
           hermesAdds(filename, ["d"])
           const { log, state } = yield* everything
-          assert.deepStrictEqual(shown(state), ["a", "c", "d"])
+          assert.deepStrictEqual(contentsInView(state), ["a", "c", "d"])
           assert.deepStrictEqual(
             log.map(({ message, undone }) => [message.content, undone]),
             [
@@ -377,7 +377,7 @@ describe("SessionStore/Hermes", () => {
       const live = liveOf(filename, id).map(({ content }) => content)
       rmSync(Hermes.sideFile(filename))
       const { log, state } = yield* on(filename, everything)
-      assert.deepStrictEqual(shown(state), live)
+      assert.deepStrictEqual(contentsInView(state), live)
       assert.lengthOf(log, live.length)
     })
   )
@@ -411,7 +411,7 @@ describe("SessionStore/Hermes", () => {
   }
 })
 
-const shown = ({ head, live, system, tail }: State) =>
+const contentsInView = ({ head, live, system, tail }: State) =>
   [...system, ...head, ...live, ...tail].map(({ message }) => message.content)
 
 const schemaOf = (filename: string) =>

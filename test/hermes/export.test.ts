@@ -1,4 +1,4 @@
-/** Between the native store and a Hermes database: what one holds the other gives back. */
+/** Exports sessions of the native store to a Hermes database and imports them again. */
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, FastCheck as fc, Runtime, Stream, TestClock } from "effect"
 import { readFileSync } from "node:fs"
@@ -16,34 +16,34 @@ import * as Histories from "../support/histories.ts"
 import { repetitions } from "../support/repetitions.ts"
 import { freshSession, granted, segment, user } from "../support/stores.ts"
 
-const leaving = (sessionId: SessionId) =>
+const readForExport = (sessionId: SessionId) =>
   Effect.gen(function* () {
     const store = yield* SessionStore
     const log = Chunk.toReadonlyArray(yield* Stream.runCollect(store.log(sessionId)))
     return { sessionId, log, state: yield* store.state(sessionId) }
   })
 
-const exported = (filename: string, ...ids: ReadonlyArray<SessionId>) =>
+const exportSessions = (filename: string, ...ids: ReadonlyArray<SessionId>) =>
   Effect.gen(function* () {
-    const sessions = yield* Effect.forEach(ids, leaving)
+    const sessions = yield* Effect.forEach(ids, readForExport)
     return yield* HermesExport.writeExport(filename, sessions)
   })
 
-/** What comes back of a session, and of what was undone in it. */
-const back = (filename: string, id: string) =>
+/** The messages of a session after an import, and those that were undone in it. */
+const importBack = (filename: string, id: string) =>
   Effect.map(readHermes(filename), ({ sessions }) => {
     const of = (name: string) => sessions.find(({ sessionId }) => sessionId === name)?.messages ?? []
     return { messages: of(id), undone: of(`${id}.undone`) }
   })
 
-/** As far as Hermes has a column for it. */
-const held = (message: Message): unknown => {
+/** The message without the fields for which Hermes has no column. */
+const keepHeldFields = (message: Message): unknown => {
   const read = messageOfRow(columnsOfMessage(message))
   return read._tag === "Right" ? read.right : assert.fail("it was written by us")
 }
 
 /** Compresses everything between the first message and `tailFrom`. */
-const compressed = (sessionId: SessionId, tailFrom: number) =>
+const compressTo = (sessionId: SessionId, tailFrom: number) =>
   Effect.gen(function* () {
     const store = yield* SessionStore
     const id = `${sessionId}/0`
@@ -53,7 +53,7 @@ const compressed = (sessionId: SessionId, tailFrom: number) =>
     yield* store.commit(lease, { operationId: `op ${id}`, base: 0, manifest, segments, ledger: null })
   })
 
-/** With repetitions, which nothing but their place tells apart. */
+/** Conversations with repetitions, which only their place tells apart. */
 const history = fc.oneof(
   Histories.any.map((entries) => entries.map(({ message }) => message)),
   fc.array(fc.constantFrom(user("ok"), user("go on"), user("[CONTEXT SUMMARY]: quoted")), { maxLength: 12 })
@@ -72,13 +72,13 @@ describe("export and import", () => {
               const id = freshSession()
               yield* store.importAll([{ sessionId: id, messages }])
               const tailFrom = 3 + Math.floor(cut * messages.length)
-              if (tailFrom <= messages.length) yield* compressed(id, tailFrom)
+              if (tailFrom <= messages.length) yield* compressTo(id, tailFrom)
               yield* store.deliver(id, user("and in the inbox"), { kind: "request" })
-              const [told] = yield* exported(filename, id)
+              const [told] = yield* exportSessions(filename, id)
               assert.strictEqual(told?.messages, messages.length + 1)
               assert.deepStrictEqual(
-                (yield* back(filename, id)).messages.map((message): unknown => message),
-                [...messages, user("and in the inbox")].map(held)
+                (yield* importBack(filename, id)).messages.map((message): unknown => message),
+                [...messages, user("and in the inbox")].map(keepHeldFields)
               )
             })
           yield* Effect.promise(() =>
@@ -112,8 +112,8 @@ describe("export and import", () => {
         const filename = Fixture.fresh("new")
         const id = freshSession()
         yield* store.importAll([{ sessionId: id, messages: ["a", "b", "c", "d", "e"].map(user) }])
-        yield* compressed(id, 4)
-        yield* exported(filename, id)
+        yield* compressTo(id, 4)
+        yield* exportSessions(filename, id)
         const rows = Fixture.inDatabase(filename, (db) =>
           db.prepare<[], Fixture.Row>("SELECT * FROM messages ORDER BY id").all()
         )
@@ -145,10 +145,10 @@ describe("export and import", () => {
         const filename = Fixture.fresh("new")
         const [first, second] = [freshSession(), freshSession()]
         yield* store.importAll([first, second].map((sessionId) => ({ sessionId, messages: [user("hello")] })))
-        yield* exported(filename, second)
-        const error = yield* Effect.flip(exported(filename, first, second))
+        yield* exportSessions(filename, second)
+        const error = yield* Effect.flip(exportSessions(filename, first, second))
         assert.strictEqual(error._tag, "SessionExists")
-        assert.deepStrictEqual((yield* back(filename, first)).messages, [])
+        assert.deepStrictEqual((yield* importBack(filename, first)).messages, [])
       })
     )
 
@@ -159,10 +159,10 @@ describe("export and import", () => {
         yield* store.importAll([{ sessionId: id, messages: ["a", "b"].map(user) }])
         yield* store.rewind(id, { base: 0, seq: 1, manifest: wholeLog, ledger: null })
         const [recent, old] = [Fixture.fresh("new"), Fixture.fresh("old")]
-        assert.strictEqual((yield* exported(recent, id))[0]?.undone, 0)
-        assert.deepStrictEqual(yield* back(recent, id), { messages: [user("a")], undone: [user("b")] })
-        assert.strictEqual((yield* exported(old, id))[0]?.undone, 1)
-        assert.deepStrictEqual(yield* back(old, id), { messages: [user("a")], undone: [] })
+        assert.strictEqual((yield* exportSessions(recent, id))[0]?.undone, 0)
+        assert.deepStrictEqual(yield* importBack(recent, id), { messages: [user("a")], undone: [user("b")] })
+        assert.strictEqual((yield* exportSessions(old, id))[0]?.undone, 1)
+        assert.deepStrictEqual(yield* importBack(old, id), { messages: [user("a")], undone: [] })
       })
     )
   })
@@ -180,8 +180,8 @@ describe("export and import", () => {
         yield* TestClock.adjust("1 second")
         yield* store.append(lease, [user(text)])
       }
-      yield* compressed(id, 5)
-      assert.deepStrictEqual((yield* back(filename, id)).messages, texts.map(user))
+      yield* compressTo(id, 5)
+      assert.deepStrictEqual((yield* importBack(filename, id)).messages, texts.map(user))
     }).pipe(Effect.provide(HermesStore.layer({ filename })))
   })
 

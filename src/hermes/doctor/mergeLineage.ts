@@ -116,7 +116,7 @@ const pathTo = (tip: HermesSession, { root, sessions }: Lineage): Sessions => {
 interface Tip {
   readonly path: Sessions
   readonly hasUserLeft: boolean
-  /** How many messages the whole path has. */
+  /** The number of messages on the whole path. */
   readonly messages: number
   readonly lastRow: number
 }

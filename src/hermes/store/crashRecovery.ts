@@ -16,7 +16,7 @@ export const make = (sql: Statements, hermes: HermesStatements) => {
   let agreedAt: number | undefined
   let writingAt: number | undefined
 
-  /** Whether both files are known to be at the same commit. */
+  /** True if both files are known to be at the same commit. */
   const isAgreed = () => agreedAt !== undefined && agreedAt === sql.dataVersion.get()
 
   const afterTransaction = (outcome: TransactionOutcome): void => {

@@ -19,7 +19,7 @@ interface ShownChange {
   readonly restored: ReadonlyArray<number>
   /** All that Hermes still shows. */
   readonly shown: ReadonlyArray<number>
-  /** Whether our summary is no longer part of what Hermes shows. */
+  /** True if Hermes no longer shows the handoff of the view. */
   readonly isReplaced: boolean
 }
 
