@@ -1,4 +1,4 @@
-/** The file behind the native store: whose it is, opened without surprises. */
+/** Opens the file behind the native store, once it is known to be ours. */
 import Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -31,7 +31,7 @@ export const inspectFile = (
       : refuseFile("not-a-database", `${filename} is another application's database`)
   }).pipe(Effect.catchAllDefect((cause) => Effect.fail(cannotOpen(filename, cause))))
 
-/** Whether these are the first bytes of a SQLite database. */
+/** True for the first bytes of a SQLite database. */
 export const isSqlite = (header: Buffer): boolean =>
   header.length === HEADER_LENGTH && header.toString("latin1", 0, MAGIC.length) === MAGIC
 
@@ -60,7 +60,7 @@ export const readHeader = (filename: string): Buffer | "absent" => {
   }
 }
 
-/** The store's own connection, patient until the store is ready to serve. */
+/** Opens the store's own connection. It waits for a busy file until the store is ready to serve. */
 export const connectFile = (
   filename: string,
   synchronous: "FULL" | "OFF",
@@ -86,7 +86,7 @@ export const connectFile = (
     catch: (cause) => cannotOpen(filename, cause)
   })
 
-/** What SQLite or the file system threw, as a value a caller can decide about. */
+/** Classifies what SQLite or the file system threw. */
 export const toStoreError = (operation: string, cause: unknown): StoreError =>
   new StoreError({
     operation,
@@ -132,7 +132,7 @@ const REASONS: ReadonlyArray<readonly [prefix: string, reason: StoreError["reaso
 const reasonOf = (code: string): StoreError["reason"] =>
   REASONS.find(([prefix]) => code.startsWith(prefix))?.[1] ?? "failed"
 
-/** How long another process may hold the file before a caller is told. */
+/** Waits for another process that holds the file, at most ten seconds. */
 export const busyTimeout = Schedule.exponential("2 millis").pipe(
   Schedule.union(Schedule.spaced("50 millis")),
   Schedule.jittered,

@@ -1,4 +1,4 @@
-/** Leases of the native store: who may write, fenced by a token that never repeats. */
+/** Leases of the native store, fenced by a token that never repeats. */
 import * as Either from "effect/Either"
 import type { Message } from "../message/Message.ts"
 import type { SessionId } from "../session/Session.ts"
@@ -18,7 +18,7 @@ export const verifyLease = ({ residents, sql }: Connection, lease: Lease): Eithe
     : Either.right(current)
 }
 
-/** The same for a turn, with the errors that its agent handles. */
+/** Verifies the lease of a turn, with the errors that its agent handles. */
 export const verifyTurnLease = (
   connection: Connection,
   lease: Lease,

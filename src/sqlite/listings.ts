@@ -1,4 +1,4 @@
-/** What is read rarely: whole logs, and lists of sessions and snapshots. */
+/** Reads what is rarely asked for: whole logs, and lists of sessions and snapshots. */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

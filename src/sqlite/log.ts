@@ -169,7 +169,7 @@ export const make = (connection: Connection) => {
 const checkAll = (messages: ReadonlyArray<Message>): Either.Either<unknown, InvalidMessage> =>
   Either.all(messages.map(parse))
 
-/** What is read in one slice, in messages and characters: some milliseconds. */
+/** The largest slice read at once, in messages and characters: a few milliseconds. */
 const SLICE = 100
 const SLICE_CHARACTERS = 100_000
 
@@ -178,7 +178,7 @@ const SLICE_CHARACTERS = 100_000
  * as long as it reads. Messages of a log never change, so what was read before is still true in it.
  */
 export const makeReadAhead = ({ loader, read, residents, sql }: Connection) => {
-  /** Where the part of the log begins that is to be in memory, and whether another application wrote more than that. */
+  /** Finds the beginning of the part that memory needs. `isMore`: another application wrote more than was adopted. */
   const findStart = (sessionId: SessionId) =>
     read("state", sessionId, () => {
       const { isMore } = residents.refresh(sessionId, SLICE)

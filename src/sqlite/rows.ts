@@ -62,7 +62,7 @@ const usageOfRow = makeReader("usage report", Usage)
 export const manifestOfGeneration = (row: Pick<GenerationRow, "manifest"> | undefined): Manifest =>
   row === undefined ? wholeLog : manifestOfRow(row.manifest)
 
-/** What the sessions in memory are read from. */
+/** Reads sessions into memory. */
 export const makeLoader = (sql: Statements, refresh: SessionLoader["refresh"]): SessionLoader => ({
   version: () => sql.dataVersion.get() ?? 0,
   refresh,

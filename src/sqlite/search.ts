@@ -1,4 +1,4 @@
-/** Search in the native store: words by the index, which a search fills first; marks and parts of words in the log. */
+/** Search in the native store. Words are found by the index, which a search fills first; letters by a scan of the log. */
 import type Database from "better-sqlite3"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -23,11 +23,11 @@ import type { AfterCommit, Connection } from "./transaction.ts"
 import * as Rows from "./rows.ts"
 import { type Ask, type Body, type Mark, prepareSearch, type Range } from "./searchStatements.ts"
 
-/** What is indexed in one slice, in messages and characters. */
+/** The largest slice indexed at once, in messages and characters. */
 const BATCH = 200
 const BATCH_CHARACTERS = 200_000
 
-/** What is scanned in one slice, and by one search, in messages, the newest first. */
+/** The messages scanned in one slice, and by one search at most, the newest first. */
 const PAGE = 500
 const FARTHEST = 10_000
 

@@ -17,7 +17,7 @@ export interface Body {
   readonly body: string
 }
 
-/** What every search is bound to; `except`, `also` and the ranges of `undone` are JSON. */
+/** Parameters of every search. `except`, `also` and the ranges of `undone` are JSON. */
 export interface Range {
   readonly fromSeq: number
   readonly toSeq: number
@@ -28,14 +28,14 @@ export interface Range {
   readonly undone: string
 }
 
-/** What the index is asked for: its own syntax, in a session by its number there. */
+/** Parameters of a search in the index: a query in its syntax, and the number of the session. */
 export interface Ask extends Range {
   readonly number: number
   readonly match: string
   readonly limit: number
 }
 
-/** What the log itself is asked for: a pattern of LIKE. */
+/** Parameters of a scan of the log: a pattern of LIKE. */
 export interface Scan extends Range {
   readonly sessionId: string
   readonly pattern: string

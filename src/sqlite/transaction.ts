@@ -17,10 +17,10 @@ import { busyTimeout, toStoreError } from "./file.ts"
 import * as Rows from "./rows.ts"
 import { prepareStatements, type Query, type Statements } from "./statements.ts"
 
-/** What an operation has written or read. A Right runs after COMMIT: it updates memory and returns the result. */
+/** The result of an operation. A Right runs after COMMIT: it updates memory and returns the value. */
 export type AfterCommit<A, E> = Either.Either<() => A, E>
 
-/** Whether the store can try again by itself: another process holds the file, for a moment. */
+/** True if another process holds the file for a moment, so that the store can try again by itself. */
 export const isBusy = (error: unknown): boolean => error instanceof StoreError && error.reason === "busy"
 
 /** Waits for another process off the event loop. The schedule costs only when the file is busy. */
@@ -51,11 +51,11 @@ const noForeignWriter: ForeignWriter = {
   afterTransaction: () => {}
 }
 
-/** How an operation reaches the disk. */
+/** The way in which an operation reaches the disk. */
 interface Mode {
   /** Begins a transaction; without it the operation is one statement that commits itself. */
   readonly begin: (() => void) | undefined
-  /** Whether COMMIT waits for the disk; undefined where nothing is written. */
+  /** True if COMMIT waits for the disk; undefined if nothing is written. */
   readonly isDurable: boolean | undefined
 }
 

@@ -1,6 +1,6 @@
 /**
- * Where sessions live: inbox, append-only log, generations, leases. The seam at which a layer swaps one backend for
- * another. Each backend provides four services together, and passes the same contract tests.
+ * Stores sessions: inbox, append-only log, generations, leases. A layer decides which backend does so. Each backend
+ * provides four services together, and passes the same contract tests.
  *
  * @since 0.1.0
  */
@@ -120,7 +120,7 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
     readonly state: (sessionId: SessionId) => Effect.Effect<State, UnknownSession | StoreError>
     /** Reads what a rewind to `seq` goes back to: the newest generation that covers nothing after it. */
     readonly stateAt: (sessionId: SessionId, seq: number) => Effect.Effect<State, UnknownSession | StoreError>
-    /** Reads the ledger of the newest commit or rewind; `null` if there is none, or after a reset. */
+    /** Reads the ledger that the newest commit or rewind wrote. Returns `null` without one, and after a reset. */
     readonly ledger: (sessionId: SessionId) => Effect.Effect<string | null, UnknownSession | StoreError>
 
     /** Makes the next generation under the operation's lease. */

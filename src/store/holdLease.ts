@@ -20,7 +20,7 @@ export interface Held {
   readonly waitedFor: string | undefined
 }
 
-/** How long to wait, as a time of the monotonic clock, and the error that ends the waiting. */
+/** Bounds the waiting: `until` is a time of the monotonic clock, `late` the error at its end. */
 export interface Patience<E> {
   readonly until: number
   readonly late: (holder: string) => E

@@ -2,7 +2,7 @@
  * Search of a log in memory: by words, ranked like BM25 does, and by letters. It shares with other backends how a query
  * is read (`searchQuery`), and nothing of how messages are found.
  */
-import type { Logged } from "../session/Session.ts"
+import type { Logged, Segment } from "../session/Session.ts"
 import {
   type Chunk,
   holdsChunk,
@@ -89,7 +89,7 @@ const rankEntries = (
     .map(({ entry }) => entry)
 }
 
-/** How often the words of a phrase follow one another in a text. */
+/** Counts the places where the words of a phrase follow one another. */
 const countPhrase = (text: ReadonlyArray<string>, { isPrefix, words }: Phrase): number => {
   let times = 0
   for (let at = 0; at + words.length <= text.length; at++) {
@@ -119,3 +119,10 @@ const wordsOfText = (text: string): ReadonlyArray<string> =>
     .normalize("NFD")
     .replaceAll(/\p{M}+/gu, "")
     .match(/[\p{L}\p{N}\p{Co}]+/gu) ?? []
+
+/** The finest segment that covers a message; of equals one that is not degraded, and the newest. */
+export const findFinest = (segments: ReadonlyArray<Segment>, seq: number): Segment | undefined => {
+  const isDegraded = ({ degraded }: Segment) => Number(degraded !== null)
+  const covering = segments.filter(({ fromSeq, toSeq }) => fromSeq <= seq && seq <= toSeq)
+  return covering.toReversed().toSorted((a, b) => a.level - b.level || isDegraded(a) - isDegraded(b))[0]
+}

@@ -6,14 +6,13 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
-import { type InvalidMessage, isSystem, type Message, parse } from "../message/Message.ts"
+import { type InvalidMessage, type Message, parse } from "../message/Message.ts"
 import type { Counter } from "../message/Tokens.ts"
 import * as RoutePause from "../model/RoutePause.ts"
 import {
   type DeliveryKind,
   isStorable,
   type Logged,
-  type Manifest,
   type Receipt,
   type Segment,
   type SessionId,
@@ -35,10 +34,24 @@ import {
 } from "../session/SessionError.ts"
 import * as SessionStats from "../session/SessionStats.ts"
 import { dropUndone, isUndone, undoAfter } from "../session/undoneRanges.ts"
-import { searchEntries } from "./memoryIndex.ts"
+import { findFinest, searchEntries } from "./memoryIndex.ts"
+import {
+  addCounts,
+  addToLog,
+  freeLease,
+  type LeaseEntry,
+  manifestOf,
+  newSession,
+  type Session,
+  shownBetween,
+  snapshotsOf,
+  stateNow,
+  stateUnder,
+  summaryOf,
+  takeLease
+} from "./memorySession.ts"
 import {
   type Acknowledged,
-  type Acquired,
   type Begun,
   type Commit,
   type Committed,
@@ -46,58 +59,12 @@ import {
   type Histories,
   type Lease,
   LeaseLost,
-  type LeaseName,
   type LeaseRequest,
   type Promotion,
   type PublishedOutcome,
   type Rewind,
-  type SearchOptions,
-  type SessionSummary,
-  type Snapshot
+  type SearchOptions
 } from "./model.ts"
-
-interface Session {
-  readonly id: SessionId
-  /** Message `seq` is at `seq - 1`. */
-  readonly log: Array<Logged>
-  inbox: ReadonlyArray<Arrival>
-  readonly deliveries: Map<string, { readonly arrival: number; readonly content: string }>
-  /** Generation `n` is at `n - 1`; generation 0 is the whole log. */
-  readonly generations: Array<Generation>
-  /** Changes with the generation. */
-  base: object
-  ledger: string | null
-  usage: Usage | null
-  /** Resets and rewinds so far. */
-  epoch: number
-  readonly leases: Map<LeaseName, LeaseEntry>
-  readonly counters: Map<string, number>
-}
-
-interface Arrival {
-  readonly arrival: number
-  readonly kind: DeliveryKind
-  readonly message: Message
-  readonly tokens: number
-  readonly at: number
-}
-
-/** A generation, and the snapshot of the one before it. */
-interface Generation {
-  readonly manifest: Manifest
-  readonly snapshotId: string
-  readonly leftSeq: number
-  readonly at: number
-}
-
-/** The entry stays when the lease is free, so that tokens never repeat. */
-interface LeaseEntry {
-  readonly token: number
-  readonly holder: string | null
-  readonly expires: number
-}
-
-const freeLease: LeaseEntry = { token: 0, holder: null, expires: 0 }
 
 export const make = (counter: Counter) => {
   const sessions = new Map<SessionId, Session>()
@@ -111,28 +78,12 @@ export const make = (counter: Counter) => {
   const find = (sessionId: SessionId): Either.Either<Session, UnknownSession> =>
     Either.fromNullable(sessions.get(sessionId), () => new UnknownSession({ sessionId }))
 
+  const findSegment = (id: string): Segment | undefined => segments.get(id)?.segment
+
   const open = (id: SessionId): Session => {
-    const session: Session = {
-      id,
-      log: [],
-      inbox: [],
-      deliveries: new Map(),
-      generations: [],
-      base: {},
-      ledger: null,
-      usage: null,
-      epoch: 0,
-      leases: new Map(),
-      counters: new Map()
-    }
+    const session = newSession(id)
     sessions.set(id, session)
     return session
-  }
-
-  const addToLog = (session: Session, entries: ReadonlyArray<Omit<Logged, "seq">>): ReadonlyArray<Logged> => {
-    const added = entries.map((entry, i): Logged => ({ ...entry, seq: session.log.length + i + 1 }))
-    session.log.push(...added)
-    return added
   }
 
   const entryOf = (message: Message, kind: DeliveryKind | null, at: number): Omit<Logged, "seq"> => ({
@@ -183,7 +134,7 @@ export const make = (counter: Counter) => {
   const promoteAll = (session: Session): Promotion => {
     const promoted = addToLog(session, session.inbox)
     session.inbox = []
-    return { promoted, state: stateNow(session) }
+    return { promoted, state: stateNow(session, findSegment) }
   }
 
   const promote = (lease: Lease) => atOnce(() => Either.map(verifyTurn(lease, []), promoteAll))
@@ -224,16 +175,6 @@ export const make = (counter: Counter) => {
   }
 
   // ── leases ──
-
-  const takeLease = (session: Session, { holder, name, ttl }: LeaseRequest, now: number): Acquired => {
-    const entry = session.leases.get(name) ?? freeLease
-    if (entry.holder !== null && entry.expires > now) {
-      return { _tag: "Held", holder: entry.holder, remaining: entry.expires - now }
-    }
-    const token = entry.token + 1
-    session.leases.set(name, { token, holder, expires: now + ttl })
-    return { _tag: "Granted", lease: { sessionId: session.id, name, holder, token, epoch: session.epoch } }
-  }
 
   const acquire = (sessionId: SessionId, request: LeaseRequest) =>
     atOnce((now) => Either.map(find(sessionId), (session) => takeLease(session, request, now)))
@@ -284,37 +225,6 @@ export const make = (counter: Counter) => {
 
   // ── generations ──
 
-  const segmentsOf = ({ segments: ids }: Manifest): ReadonlyArray<Segment> =>
-    ids.flatMap((id) => segments.get(id)?.segment ?? [])
-
-  const stateNow = (session: Session): State => ({
-    ...stateOf(session, manifestOf(session), session.generations.length, session.log.length),
-    base: session.base,
-    usage: session.usage
-  })
-
-  /** A state that no later one grows from. */
-  const stateOf = (session: Session, manifest: Manifest, generation: number, lastSeq: number): State => {
-    const log = session.log.slice(0, lastSeq)
-    const firstOther = log.findIndex(({ message }) => !isSystem(message))
-    const system = firstOther < 0 ? log : log.slice(0, firstOther)
-    const start = Math.max(system.length + 1, manifest.contextFrom)
-    const shown = (fromSeq: number, toSeq: number) => shownBetween(session, manifest, fromSeq, Math.min(toSeq, lastSeq))
-    return {
-      sessionId: session.id,
-      base: {},
-      generation,
-      lastSeq,
-      manifest,
-      system: dropUndone(manifest.undone, system),
-      head: shown(start, manifest.headTo),
-      segments: segmentsOf(manifest),
-      live: manifest.live.flatMap((seq) => shown(seq, seq)),
-      tail: shown(Math.max(start, manifest.tailFrom), lastSeq),
-      usage: null
-    }
-  }
-
   const addGeneration = (session: Session, made: Omit<Commit, "base">, now: number): Committed => {
     const generation = session.generations.length
     const at = Math.max(now, (session.generations.at(-1)?.at ?? -1) + 1)
@@ -324,7 +234,7 @@ export const make = (counter: Counter) => {
     session.base = {}
     session.ledger = made.ledger
     snapshots.set(left, { session, generation })
-    return { generation: generation + 1, snapshotId: left, state: stateNow(session) }
+    return { generation: generation + 1, snapshotId: left, state: stateNow(session, findSegment) }
   }
 
   const commit = (lease: Lease, made: Commit) =>
@@ -336,7 +246,10 @@ export const make = (counter: Counter) => {
         return Either.left(new LeaseLost({ name: lease.name, superseded: true }))
       }
       const known = made.segments.find(({ id }) => segments.has(id))
-      if (known !== undefined) return Either.left(segmentExists(known))
+      if (known !== undefined)
+        return Either.left(
+          new StoreError({ operation: "commit", reason: "failed", detail: `there is a segment ${known.id} already` })
+        )
       return Either.right(addGeneration(session, made, now))
     })
 
@@ -368,14 +281,15 @@ export const make = (counter: Counter) => {
       })
     )
 
-  const state = (sessionId: SessionId) => atOnce(() => Either.map(find(sessionId), stateNow))
+  const state = (sessionId: SessionId) =>
+    atOnce(() => Either.map(find(sessionId), (session) => stateNow(session, findSegment)))
 
   const stateAt = (sessionId: SessionId, seq: number) =>
     atOnce(() =>
       Either.map(find(sessionId), (session) => {
         const index = session.generations.findLastIndex(({ manifest }) => manifest.tailFrom <= seq + 1)
         const manifest = { ...manifestOf(session, index + 1), undone: manifestOf(session).undone }
-        return stateOf(session, manifest, index + 1, seq)
+        return stateUnder(session, manifest, index + 1, seq, findSegment)
       })
     )
 
@@ -387,30 +301,15 @@ export const make = (counter: Counter) => {
       if (found === undefined) return Either.left(new UnknownSnapshot({ snapshotId: id }))
       const { generation, session } = found
       const lastSeq = session.generations[generation]?.leftSeq ?? 0
-      return Either.right(stateOf(session, manifestOf(session, generation), generation, lastSeq))
+      return Either.right(stateUnder(session, manifestOf(session, generation), generation, lastSeq, findSegment))
     })
 
-  const listSnapshots = (sessionId: SessionId) =>
-    atOnce(() =>
-      Either.map(find(sessionId), ({ generations }) =>
-        generations.map(({ at, leftSeq, snapshotId }, generation): Snapshot => ({
-          snapshotId,
-          sessionId,
-          generation,
-          lastSeq: leftSeq,
-          at
-        }))
-      )
-    )
+  const listSnapshots = (sessionId: SessionId) => atOnce(() => Either.map(find(sessionId), snapshotsOf))
 
   const listSessions = Effect.sync(() =>
-    Array.from(sessions.values(), ({ generations, id, inbox, log }): SessionSummary => ({
-      sessionId: id,
-      messages: log.length,
-      waiting: inbox.length,
-      generation: generations.length,
-      tokens: log.reduce((sum, { tokens }) => sum + tokens, 0)
-    })).toSorted((a, b) => Buffer.compare(Buffer.from(a.sessionId), Buffer.from(b.sessionId)))
+    Array.from(sessions.values(), summaryOf).toSorted((a, b) =>
+      Buffer.compare(Buffer.from(a.sessionId), Buffer.from(b.sessionId))
+    )
   )
 
   const publish = ({ operationId, outcome, requestKey }: PublishedOutcome) =>
@@ -439,23 +338,19 @@ export const make = (counter: Counter) => {
 
   const segmentOver = (sessionId: SessionId, seq: number) =>
     Effect.sync(() => {
-      const covering = Array.from(segments.values())
-        .filter((found) => found.sessionId === sessionId)
-        .map((found) => found.segment)
-        .filter(({ fromSeq, toSeq }) => fromSeq <= seq && seq <= toSeq)
-      const isDegraded = ({ degraded }: Segment) => Number(degraded !== null)
-      const [finest] = covering.toReversed().toSorted((a, b) => a.level - b.level || isDegraded(a) - isDegraded(b))
-      return finest?.id ?? null
+      const ofSession = Array.from(segments.values()).filter((found) => found.sessionId === sessionId)
+      return (
+        findFinest(
+          ofSession.map(({ segment }) => segment),
+          seq
+        )?.id ?? null
+      )
     })
 
   const count = (sessionId: SessionId, counts: SessionStats.Counts) =>
     Effect.sync(() => {
-      const counters = sessions.get(sessionId)?.counters
-      if (counters === undefined) return
-      for (const [name, more] of Object.entries(counts)) {
-        const before = counters.get(name) ?? 0
-        counters.set(name, name === "longestWaitMs" ? Math.max(before, Math.round(more)) : before + Math.round(more))
-      }
+      const session = sessions.get(sessionId)
+      if (session !== undefined) addCounts(session, counts)
     })
 
   const stats = (sessionId: SessionId) =>
@@ -512,15 +407,5 @@ export const make = (counter: Counter) => {
 const atOnce = <A, E>(operation: (now: number) => Either.Either<A, E>): Effect.Effect<A, E> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => operation(Math.floor(now)))
 
-const manifestOf = ({ generations }: Session, generation = generations.length): Manifest =>
-  generations[generation - 1]?.manifest ?? wholeLog
-
-/** Messages of the log, both ends included, without those that `manifest` undoes. */
-const shownBetween = ({ log }: Session, { undone }: Manifest, fromSeq: number, toSeq: number): Array<Logged> =>
-  dropUndone(undone, log.slice(Math.max(0, fromSeq - 1), Math.max(0, toSeq)))
-
 const checkAll = (messages: ReadonlyArray<Message>): Either.Either<unknown, InvalidMessage> =>
   Either.all(messages.map(parse))
-
-const segmentExists = ({ id }: Segment) =>
-  new StoreError({ operation: "commit", reason: "failed", detail: `there is a segment ${id} already` })

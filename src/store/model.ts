@@ -4,7 +4,7 @@ import type { Message } from "../message/Message.ts"
 import type { DeliveryKind, Logged, Manifest, Segment, SessionId, State } from "../session/Session.ts"
 
 /**
- * What a lease is for: the agent answering (`turn`), or a change of the view's base (`operation`).
+ * The purpose of a lease: the agent answers (`turn`), or an operation changes the view's base (`operation`).
  *
  * @since 0.1.0
  * @category models
@@ -137,8 +137,8 @@ export interface Committed {
 }
 
 /**
- * How an operation ended, for equal requests of other processes. `requestKey` tells equal requests apart from others;
- * `outcome` is text the store keeps without reading it.
+ * The end of an operation, for equal requests of other processes. Equal requests have the same `requestKey`. `outcome`
+ * is text the store keeps without reading it.
  *
  * @since 0.1.0
  * @category models
@@ -205,7 +205,7 @@ export interface Acknowledged {
 }
 
 /**
- * How a message arrives: what it wants, and the idempotency key of the delivery.
+ * The kind of a delivery, and its idempotency key.
  *
  * @since 0.1.0
  * @category models
@@ -224,7 +224,7 @@ export interface Delivery {
 export type Histories = ReadonlyArray<{ readonly sessionId: SessionId; readonly messages: ReadonlyArray<Message> }>
 
 /**
- * Where in a log to search: from `fromSeq` to `toSeq`, without the messages of `except`, and in those of `also`.
+ * The messages of a log to search: `fromSeq` to `toSeq`, without those of `except`, and those of `also`.
  *
  * @since 0.1.0
  * @category models
@@ -237,7 +237,7 @@ export interface SearchScope {
 }
 
 /**
- * Where to search, and how many messages to find at most.
+ * The messages to search, and the largest number to find.
  *
  * @since 0.1.0
  * @category models

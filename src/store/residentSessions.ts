@@ -13,13 +13,13 @@ const CAPACITY = 4_000_000
 /** The memory a session takes beside its messages, in tokens. */
 const SESSION_OVERHEAD = 200
 
-/** What a backend reads for the sessions in memory. All methods run inside a transaction. */
+/** Reads what the sessions in memory are made of. All methods run inside a transaction. */
 export interface SessionLoader {
   /** A number that changes when another connection has written. */
   readonly version: () => number
   /** Adopts what another application has written to the session, or at most `most` messages of it. */
   readonly refresh: (sessionId: SessionId, most?: number) => Refreshed
-  /** Where the session stands; undefined if there is no such session. */
+  /** Reads the position of a session; undefined if there is no such session. */
   readonly position: (sessionId: SessionId) => Position | undefined
   /** The manifest of the newest generation. */
   readonly manifest: (sessionId: SessionId) => Manifest
@@ -30,7 +30,7 @@ export interface SessionLoader {
   readonly segments: (ids: ReadonlyArray<string>) => ReadonlyArray<Segment>
 }
 
-/** What tells whether a session in memory is still the one on disk. `total` is the tokens of its log. */
+/** Tells a session that has changed from one that has not. `total` is the tokens of its log. */
 export interface Position {
   readonly epoch: number
   readonly generation: number
@@ -38,7 +38,7 @@ export interface Position {
   readonly total: number
 }
 
-/** Whether there was something to adopt, and whether there is more than was asked for. */
+/** Tells whether something was adopted, and whether more is left. */
 export interface Refreshed {
   readonly isChanged: boolean
   readonly isMore: boolean
@@ -61,7 +61,7 @@ export interface Resident extends Parts {
   /** Tokens of the messages in memory. */
   size: number
   usage: Usage | null
-  /** Whether the report is in memory only; the next write takes it to disk. */
+  /** The report is in memory only. The next write takes it to disk. */
   isUsageUnsaved: boolean
 }
 

@@ -1,15 +1,15 @@
-/** What is searched in, and what is searched for: words for an index, and queries that are nothing but words. */
+/** Reads queries, and the text of messages that queries are about, into words. */
 import * as Handoff from "../handoff/Handoff.ts"
 import * as Message from "../message/Message.ts"
 import { isRecalledText } from "../message/ownMarks.ts"
 
-/** The words of a message: its text, then names and arguments of its tool calls. */
+/** The text of a message, then the names and arguments of its tool calls. */
 export const splitQueryWords = (message: Message.Message): string =>
   [Message.text(message), ...Message.toolCalls(message).map(ofCall)].filter((text) => text !== "").join("\n")
 
 const ofCall = ({ function: { arguments: json, name } }: Message.ToolCall): string => `${name} ${json}`
 
-/** The same, without what was said to find or to stand for other messages: it would be found in their place. */
+/** Leaves out handoffs, recall calls and their results: they would be found in place of the messages they repeat. */
 export const searchableText = (message: Message.Message): string => {
   const text = Message.text(message)
   if (Handoff.isHandoff(message) || (message.role === "tool" && isRecalledText(text))) return ""
@@ -22,32 +22,32 @@ export const searchableText = (message: Message.Message): string => {
 const isSearch = ({ function: { arguments: json, name } }: Message.ToolCall): boolean =>
   name === "recall" && /^\s*\{\s*"query"/.test(json)
 
-/** Where words are not set apart by spaces, every character becomes a word, so that a phrase is a substring. */
+/** Makes every character of a script without spaces a word of its own, so that a phrase finds a substring. */
 export const indexText = (text: string): string => (MAY_BE_UNSPACED.test(text) ? text.replace(UNSPACED, " $& ") : text)
 
 /** A piece of a query: text in quotes, or a run without white space. */
 export interface Chunk {
-  /** As it was written. */
+  /** The piece as the caller wrote it. */
   readonly text: string
-  /** As the index is asked for it: one quoted phrase, never syntax. Null if it has no words. */
+  /** One quoted phrase of the full-text index, without syntax. Null if the piece has no words. */
   readonly phrase: string | null
-  /** The same, and its last word may go on, if it is long enough to mean something. */
+  /** The phrase with its last word as a prefix, if that word is long enough. */
   readonly prefix: string | null
 }
 
-/** Nobody looks for more at once, and an index should not be asked for more. */
+/** Bounds what one search costs. */
 const LONGEST_QUERY = 2_000
 const MOST_CHUNKS = 32
 
 /** The pieces of a query, each once. */
 export const splitChunks = (query: string): ReadonlyArray<Chunk> => {
-  const found = Array.from(beginning(query).matchAll(CHUNK), ([whole, quoted]) => quoted ?? whole)
+  const found = Array.from(cutQuery(query).matchAll(CHUNK), ([whole, quoted]) => quoted ?? whole)
   return Array.from(new Set(found))
     .slice(0, MOST_CHUNKS)
     .map((text) => ({ text, ...phrasesOf(text) }))
 }
 
-const beginning = (query: string): string => query.slice(0, LONGEST_QUERY).replace(/[\ud800-\udbff]$/, "")
+const cutQuery = (query: string): string => query.slice(0, LONGEST_QUERY).replace(/[\ud800-\udbff]$/, "")
 
 const phrasesOf = (text: string): Omit<Chunk, "text"> => {
   const words = indexText(text).match(WORD) ?? []
@@ -59,29 +59,29 @@ const phrasesOf = (text: string): Omit<Chunk, "text"> => {
 
 const SHORTEST_PREFIX = 3
 
-/** Pairs of characters where words are not set apart, for when a question is not in the log as it was asked. */
+/** Pairs of neighbours in scripts without spaces, for a question that the log does not hold as it was asked. */
 export const pairCharacters = (chunks: ReadonlyArray<Chunk>): ReadonlyArray<string> =>
-  Array.from(new Set(chunks.flatMap(({ text }) => text.match(UNSPACED_RUN) ?? []).flatMap(neighbours))).slice(
+  Array.from(new Set(chunks.flatMap(({ text }) => text.match(UNSPACED_RUN) ?? []).flatMap(pairNeighbours))).slice(
     0,
     MOST_CHUNKS
   )
 
-const neighbours = (run: string): ReadonlyArray<string> => {
+const pairNeighbours = (run: string): ReadonlyArray<string> => {
   const characters = Array.from(run)
   return characters.slice(1).map((character, i) => `"${characters[i]} ${character}"`)
 }
 
-/** Whether marks are part of what is looked for (`&&`, `C++`, `--force`), which an index of words cannot tell. */
+/** True if the query holds marks (`&&`, `C++`, `--force`), which an index of words does not know. */
 export const needsScan = (chunks: ReadonlyArray<Chunk>): boolean =>
   chunks.some(({ phrase, text }) => phrase === null || MARKED.test(text.replace(SENTENCE_MARKS, "")))
 
-/** Whether a text has every chunk as it was written, in whatever case. */
+/** True if a text holds every chunk as it was written. Ignores case. */
 export const holdsChunk = (text: string, chunks: ReadonlyArray<Chunk>): boolean => {
   const lower = text.toLowerCase()
   return chunks.every((chunk) => text.includes(chunk.text) || lower.includes(chunk.text.toLowerCase()))
 }
 
-/** A pattern of SQL's LIKE, with `\` as its escape, for a text within a JSON text. */
+/** A pattern of SQL's LIKE, with `\` as its escape, that finds a text inside JSON. */
 export const likePattern = (text: string): string =>
   `%${JSON.stringify(text)
     .slice(1, -1)
@@ -92,7 +92,7 @@ const WORD = /[\p{L}\p{M}\p{N}\p{Co}]+/gu
 const MARKED = /^[^\p{L}\p{M}\p{N}]|[^\p{L}\p{M}\p{N}]$/u
 const SENTENCE_MARKS = /^["'“‘«(¿¡]+|["'”’»),.;:!?…。、，！？]+$/gu
 
-/** V8 answers this at once for a string it keeps as one byte a character, which most are. */
+/** V8 answers this at once for strings of one byte a character, which most are. */
 const MAY_BE_UNSPACED = /[\u0e00-\uffff]/
 const SCRIPTS =
   "\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\p{Script=Hangul}" +

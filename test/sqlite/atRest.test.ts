@@ -9,6 +9,7 @@ import { SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { watched } from "../support/collections.ts"
 import { onVirtualClock } from "../support/virtualClock.ts"
+import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import { conversation, scripted, summary } from "../support/world.ts"
 
 const ids = (count: number) => Array.from({ length: count }, (_, n) => SessionId.make(`session ${n}`))
@@ -54,7 +55,7 @@ describe("a session at rest", () => {
   it.effect("is held by nothing but the states in memory", () =>
     Effect.gen(function* () {
       const policy = { contextLength: 8_000, mode: "background" } as const
-      const { collections, made } = yield* watched(Layer.build(scripted(model(), { policy })))
+      const { collections, made } = yield* watched(Layer.build(scripted(model(), { policy }, Sqlite.layerTemporary)))
       const all = ids(24)
       yield* Effect.gen(function* () {
         const live = (sessions: ReadonlyArray<SessionId>) =>
@@ -77,7 +78,7 @@ describe("a session at rest", () => {
   it.effect("has its place in memory among some thousands, however small it is", () =>
     Effect.gen(function* () {
       const all = ids(21_000)
-      const { collections, made } = yield* watched(Layer.build(scripted(Scripted.layer([]))))
+      const { collections, made } = yield* watched(Layer.build(scripted(Scripted.layer([]), {}, Sqlite.layerTemporary)))
       yield* Effect.gen(function* () {
         const { state } = yield* SessionStore
         yield* imported(all, [said])

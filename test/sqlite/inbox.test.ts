@@ -242,6 +242,6 @@ describe("deliveries", () => {
         events,
         [..."bbbbppp"].map((letter) => (letter === "b" ? "Buffered" : "Promoted"))
       )
-    }).pipe(Effect.provide(Layer.merge(scripted(Scripted.layer([summary("it")])), layer)))
+    }).pipe(Effect.provide(Layer.merge(scripted(Scripted.layer([summary("it")]), {}, Sqlite.layerTemporary), layer)))
   })
 })

@@ -1,4 +1,4 @@
-/** A whole gateway on a temporary store, for tests: with a scripted model, or with a real one on the loopback. */
+/** A whole gateway for tests: in memory with a scripted model, or on a file with a real one on the loopback. */
 import { Chunk, Effect, Layer, Logger, Stream } from "effect"
 import { Compressor, type CompressionRequest } from "../../src/compression/Compressor.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
@@ -8,8 +8,10 @@ import type { Message } from "../../src/message/Message.ts"
 import type { Provider } from "../../src/model/Provider.ts"
 import * as OpenAi from "../../src/openai/OpenAi.ts"
 import { SessionId } from "../../src/session/Session.ts"
+import type { StoreError } from "../../src/session/SessionError.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
+import { layerMemory, type Services } from "../../src/store/SessionStore.ts"
 import * as ModelServer from "./ModelServer.ts"
 
 export const id = SessionId.make("chat-42")
@@ -41,11 +43,12 @@ export const route = ModelServer.route("http://scripted.invalid/v1")
 /** A window of 6,000 tokens, which a conversation of a dozen rounds fills, and a second route for retries. */
 export const crowded = { policy: { contextLength: 6_000 }, routes: [route, { ...route, model: "second-model" }] }
 
-export const scripted = (provider: Layer.Layer<Provider>, options: Partial<Gateway.Options> = {}) =>
-  Gateway.layer({ policy, routes: [route], ...options }).pipe(
-    Layer.provideMerge(Sqlite.layerTemporary),
-    Layer.provide(provider)
-  )
+/** Sessions are in memory, unless a test is about another store. */
+export const scripted = (
+  provider: Layer.Layer<Provider>,
+  options: Partial<Gateway.Options> = {},
+  store: Layer.Layer<Services, StoreError> = layerMemory
+) => Gateway.layer({ policy, routes: [route], ...options }).pipe(Layer.provideMerge(store), Layer.provide(provider))
 
 /** The real client; `store` is a file to share with others. */
 export const real = (options: Partial<Gateway.Options>, store = Sqlite.layerTemporary) =>

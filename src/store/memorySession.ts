@@ -1,0 +1,163 @@
+/** A session of the store in memory: plain data, and what can be computed from it alone. */
+import { isSystem, type Message } from "../message/Message.ts"
+import { total } from "../message/Tokens.ts"
+import {
+  type DeliveryKind,
+  type Logged,
+  type Manifest,
+  type Segment,
+  type SessionId,
+  type State,
+  type Usage,
+  wholeLog
+} from "../session/Session.ts"
+import { dropUndone } from "../session/undoneRanges.ts"
+import type { Counts } from "../session/SessionStats.ts"
+import type { Acquired, LeaseName, LeaseRequest, SessionSummary, Snapshot } from "./model.ts"
+
+export interface Session {
+  readonly id: SessionId
+  /** Message `seq` is at `seq - 1`. */
+  readonly log: Array<Logged>
+  inbox: ReadonlyArray<Arrival>
+  readonly deliveries: Map<string, { readonly arrival: number; readonly content: string }>
+  /** Generation `n` is at `n - 1`; generation 0 is the whole log. */
+  readonly generations: Array<Generation>
+  /** Changes with the generation. */
+  base: object
+  ledger: string | null
+  usage: Usage | null
+  /** Resets and rewinds so far. */
+  epoch: number
+  readonly leases: Map<LeaseName, LeaseEntry>
+  readonly counters: Map<string, number>
+}
+
+interface Arrival {
+  readonly arrival: number
+  readonly kind: DeliveryKind
+  readonly message: Message
+  readonly tokens: number
+  readonly at: number
+}
+
+/** A generation, and the snapshot of the one before it. */
+interface Generation {
+  readonly manifest: Manifest
+  readonly snapshotId: string
+  readonly leftSeq: number
+  readonly at: number
+}
+
+/** The entry stays when the lease is free, so that tokens never repeat. */
+export interface LeaseEntry {
+  readonly token: number
+  readonly holder: string | null
+  readonly expires: number
+}
+
+export const freeLease: LeaseEntry = { token: 0, holder: null, expires: 0 }
+
+/** Finds a segment that some session has committed. */
+export type FindSegment = (id: string) => Segment | undefined
+
+export const newSession = (id: SessionId): Session => ({
+  id,
+  log: [],
+  inbox: [],
+  deliveries: new Map(),
+  generations: [],
+  base: {},
+  ledger: null,
+  usage: null,
+  epoch: 0,
+  leases: new Map(),
+  counters: new Map()
+})
+
+/** Puts messages at the end of the log. */
+export const addToLog = (session: Session, entries: ReadonlyArray<Omit<Logged, "seq">>): ReadonlyArray<Logged> => {
+  const added = entries.map((entry, i): Logged => ({ ...entry, seq: session.log.length + i + 1 }))
+  session.log.push(...added)
+  return added
+}
+
+/** Takes the lease if it is free or has expired. */
+export const takeLease = (session: Session, { holder, name, ttl }: LeaseRequest, now: number): Acquired => {
+  const entry = session.leases.get(name) ?? freeLease
+  if (entry.holder !== null && entry.expires > now) {
+    return { _tag: "Held", holder: entry.holder, remaining: entry.expires - now }
+  }
+  const token = entry.token + 1
+  session.leases.set(name, { token, holder, expires: now + ttl })
+  return { _tag: "Granted", lease: { sessionId: session.id, name, holder, token, epoch: session.epoch } }
+}
+
+export const manifestOf = ({ generations }: Session, generation = generations.length): Manifest =>
+  generations[generation - 1]?.manifest ?? wholeLog
+
+/** Messages of the log, both ends included, without those that `manifest` undoes. */
+export const shownBetween = ({ log }: Session, { undone }: Manifest, fromSeq: number, toSeq: number): Array<Logged> =>
+  dropUndone(undone, log.slice(Math.max(0, fromSeq - 1), Math.max(0, toSeq)))
+
+/** The session as it is now. States of one generation share their base. */
+export const stateNow = (session: Session, findSegment: FindSegment): State => ({
+  ...stateUnder(session, manifestOf(session), session.generations.length, session.log.length, findSegment),
+  base: session.base,
+  usage: session.usage
+})
+
+/** The session up to `lastSeq` under a manifest of any generation. */
+export const stateUnder = (
+  session: Session,
+  manifest: Manifest,
+  generation: number,
+  lastSeq: number,
+  findSegment: FindSegment
+): State => {
+  const log = session.log.slice(0, lastSeq)
+  const firstOther = log.findIndex(({ message }) => !isSystem(message))
+  const system = firstOther < 0 ? log : log.slice(0, firstOther)
+  const start = Math.max(system.length + 1, manifest.contextFrom)
+  const shown = (fromSeq: number, toSeq: number) => shownBetween(session, manifest, fromSeq, Math.min(toSeq, lastSeq))
+  return {
+    sessionId: session.id,
+    base: {},
+    generation,
+    lastSeq,
+    manifest,
+    system: dropUndone(manifest.undone, system),
+    head: shown(start, manifest.headTo),
+    segments: manifest.segments.flatMap((id) => findSegment(id) ?? []),
+    live: manifest.live.flatMap((seq) => shown(seq, seq)),
+    tail: shown(Math.max(start, manifest.tailFrom), lastSeq),
+    usage: null
+  }
+}
+
+/** The session as one line of a list. */
+export const summaryOf = ({ generations, id, inbox, log }: Session): SessionSummary => ({
+  sessionId: id,
+  messages: log.length,
+  waiting: inbox.length,
+  generation: generations.length,
+  tokens: total(log)
+})
+
+/** The generations it left behind, oldest first. */
+export const snapshotsOf = ({ generations, id }: Session): ReadonlyArray<Snapshot> =>
+  generations.map(({ at, leftSeq, snapshotId }, generation) => ({
+    snapshotId,
+    sessionId: id,
+    generation,
+    lastSeq: leftSeq,
+    at
+  }))
+
+/** Adds to the counters; the longest wait is a maximum. */
+export const addCounts = ({ counters }: Session, counts: Counts): void => {
+  for (const [name, more] of Object.entries(counts)) {
+    const before = counters.get(name) ?? 0
+    counters.set(name, name === "longestWaitMs" ? Math.max(before, Math.round(more)) : before + Math.round(more))
+  }
+}
