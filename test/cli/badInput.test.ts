@@ -1,7 +1,5 @@
-import { assert, describe, layer } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { closeSync, openSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
 import * as Cli from "../support/cli.ts"
 import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
@@ -13,9 +11,7 @@ const makeWorkplace = Effect.gen(function* () {
   return cwd
 })
 
-const latin1 = Buffer.from("caf\u00E9", "latin1")
-
-layer(Cli.layer, { excludeTestServices: true })("what a beginner types", (it) => {
+describe("what a beginner types", () => {
   describe("is answered in one line", () => {
     const cases: ReadonlyArray<readonly [args: ReadonlyArray<string>, code: number, expected: string]> = [
       [["view", "-chat", "--db", "sessions.db"], 2, "the arguments are not understood; usage: throughline view --db "],
@@ -33,7 +29,7 @@ layer(Cli.layer, { excludeTestServices: true })("what a beginner types", (it) =>
       [["audit", "gone.log"], 1, "cannot read gone.log: no such file or directory"],
       [["doctor", "sessions.db"], 1, "could not open the database: sessions.db is not a Hermes database: it has no "]
     ]
-    it.scoped("whatever is wrong", () =>
+    it.scopedLive("whatever is wrong", () =>
       Effect.gen(function* () {
         const cwd = yield* makeWorkplace
         for (const [args, expectedCode, expected] of cases) {
@@ -46,36 +42,7 @@ layer(Cli.layer, { excludeTestServices: true })("what a beginner types", (it) =>
     )
   })
 
-  it.scoped("an answer that cannot be written is a failure", () =>
-    Effect.gen(function* () {
-      const cwd = yield* makeWorkplace
-      const stdout = openSync(join(cwd, "sessions.db"), "r")
-      const { code, stderr } = yield* Cli.run(["log", "chat", "--db", "sessions.db"], { cwd, stdout })
-      closeSync(stdout)
-      assert.deepStrictEqual([code, stderr], [1, "throughline: cannot write the answer: bad file descriptor\n"])
-    })
-  )
-
-  it.scoped("text in another encoding is not stored with holes in it", () =>
-    Effect.gen(function* () {
-      const cwd = yield* makeWorkplace
-      writeFileSync(
-        join(cwd, "latin1.jsonl"),
-        Buffer.concat([Buffer.from('{"role":"user","content":"'), latin1, Buffer.from('"}')])
-      )
-      const delivered = yield* Cli.run(["deliver", "chat", "--db", "sessions.db"], { cwd, stdin: latin1 })
-      assert.deepStrictEqual([delivered.code, delivered.stderr], [1, "throughline: stdin: expected text in UTF-8\n"])
-      const imported = yield* Cli.run(["import", "latin1.jsonl", "--db", "sessions.db"], { cwd })
-      assert.deepStrictEqual(
-        [imported.code, imported.stderr],
-        [1, "throughline: latin1.jsonl: expected text in UTF-8\n"]
-      )
-      const { stdout } = yield* Cli.run(["log", "chat", "--db", "sessions.db", "--json"], { cwd })
-      assert.deepStrictEqual(JSON.parse(stdout), [{ role: "user", content: "hello" }])
-    })
-  )
-
-  it.scoped("a key that no header can hold is told before a call is made", () =>
+  it.scopedLive("a key that no header can hold is told before a call is made", () =>
     Effect.gen(function* () {
       const cwd = yield* makeWorkplace
       const env = { OPENAI_API_KEY: "sch\u00FCssel", THROUGHLINE_MODEL: "m" }

@@ -1,42 +1,27 @@
-import { assert, describe, layer } from "@effect/vitest"
-import { Deferred, Effect, Schema } from "effect"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
 import Database from "better-sqlite3"
-import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { CompressionResult } from "../../src/session/CompressionResult.ts"
-import type { Route } from "../../src/model/Provider.ts"
 import manifest from "../../package.json" with { type: "json" }
-import { SessionStats } from "../../src/session/SessionStats.ts"
 import * as Cli from "../support/cli.ts"
 import * as Hermes from "../support/hermes.ts"
 import * as ModelServer from "../support/ModelServer.ts"
-import { conversation, summary } from "../support/world.ts"
-import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
-
-const history = conversation(20)
-const formatJsonl = (messages: ReadonlyArray<unknown>) => messages.map((message) => JSON.stringify(message)).join("\n")
-const offline = "model: { provider: embedded, context_length: 8000 }"
-
-/** Makes a folder with a history to import and the path of a database that does not exist yet. */
-const makeWorkplace = Effect.gen(function* () {
-  const folder = yield* makeTemporaryFolder()
-  const write = (name: string, text: string) => {
-    writeFileSync(join(folder, name), text)
-    return join(folder, name)
-  }
-  return { folder, write, db: join(folder, "sessions.db"), history: write("history.jsonl", formatJsonl(history)) }
-})
-
-/** Makes such a folder and imports the history as session `chat`. */
-const importHistory = Effect.tap(makeWorkplace, ({ db, history }) =>
-  expectSuccess(["import", history, "--db", db, "--session", "chat"])
-)
+import { summary } from "../support/world.ts"
+import {
+  COMPRESSED,
+  decodeMessages,
+  formatJsonl,
+  history,
+  importHistory,
+  makeServerSettings,
+  makeWorkplace,
+  OFFLINE_CONFIG
+} from "../support/cliWorkplace.ts"
 
 const expectSuccess = (args: ReadonlyArray<string>, surroundings?: Cli.Surroundings) =>
-  Effect.map(Cli.run(args, surroundings), ({ code, stderr, stdout }) => {
-    assert.strictEqual(code, 0, stderr)
-    return stdout
-  })
+  Effect.map(Cli.run(args, surroundings), Cli.assertSuccess)
 
 /** Runs a command with `--json` and parses the one value on stdout. */
 const runForJson = (args: ReadonlyArray<string>, surroundings?: Cli.Surroundings) =>
@@ -45,30 +30,8 @@ const runForJson = (args: ReadonlyArray<string>, surroundings?: Cli.Surroundings
 const runForResult = (args: ReadonlyArray<string>, surroundings?: Cli.Surroundings) =>
   Effect.flatMap(runForJson(args, surroundings), Schema.decodeUnknown(CompressionResult))
 
-/** Expects one line on stderr, nothing on stdout and exit 1. Returns the line. */
 const expectFailure = (args: ReadonlyArray<string>, surroundings?: Cli.Surroundings) =>
-  Effect.map(Cli.run(args, surroundings), ({ code, stderr, stdout }) => {
-    assert.deepStrictEqual([code, stdout], [1, ""], `${args.join(" ")}\n${stderr}`)
-    assert.match(stderr, /^throughline: .+\n$/)
-    return stderr.slice("throughline: ".length, -1)
-  })
-
-const COMPRESSED = new RegExp(
-  [
-    "^committed: session \\S+, generation 1",
-    "messages [\\d,]+ → \\d+, tokens ~[\\d,]+ → ~[\\d,]+",
-    "\\d+ model calls? in \\d+\\.\\d s(?:, ~[\\d,]+ tokens)?",
-    "summary by \\S+",
-    "the view before: \\S+\\.snapshot\\.\\S+Z\n$"
-  ].join("\n")
-)
-
-const Demo = Schema.parseJson(
-  Schema.Struct({
-    result: CompressionResult,
-    checks: Schema.Array(Schema.Struct({ name: Schema.String, holds: Schema.Boolean }))
-  })
-)
+  Effect.map(Cli.run(args, surroundings), (end) => Cli.assertFailure(end))
 
 const Expanded = Schema.Struct({
   sessionId: Schema.String,
@@ -87,11 +50,9 @@ const readFolder = (folder: string) =>
       .map((name) => [name, readFileSync(join(folder, name), "base64")])
   )
 
-const decodeMessages = Schema.decodeUnknown(Schema.Array(Schema.Record({ key: Schema.String, value: Schema.Unknown })))
-
-layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
+describe("the command line", () => {
   describe("usage", () => {
-    it.effect("help names every command, in plain text", () =>
+    it.live("help names every command, in plain text", () =>
       Effect.gen(function* () {
         const help = yield* expectSuccess([])
         const names =
@@ -117,7 +78,7 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
       [["recall", "a", "b", "--db", "x", "--limit", "0"], /expected --limit to be 1 to 1000/],
       [["import", "x", "--db", "y", "--format", "word"], /Expected one of the following cases: auto, messages/]
     ]
-    it.effect("what is wrong with a call is said on stderr, exit 2", () =>
+    it.live("what is wrong with a call is said on stderr, exit 2", () =>
       Effect.forEach(wrong, ([args, expected]) =>
         Effect.map(Cli.run(args), ({ code, stderr, stdout }) => {
           assert.deepStrictEqual([code, stdout], [2, ""], args.join(" "))
@@ -128,10 +89,10 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
     )
   })
 
-  it.scoped("rewind takes messages back, which the log keeps and marks; reset ends the context", () =>
+  it.scopedLive("rewind takes messages back, which the log keeps and marks; reset ends the context", () =>
     Effect.gen(function* () {
       const { db } = yield* importHistory
-      const config = yield* Effect.map(makeWorkplace, ({ write }) => write("config.yaml", offline))
+      const config = yield* Effect.map(makeWorkplace, ({ write }) => write("config.yaml", OFFLINE_CONFIG))
       yield* expectSuccess(["compress", "chat", "--db", db, "--config", config])
       assert.deepStrictEqual(yield* runForJson(["rewind", "chat", "8", "--db", db]), {
         sessionId: "chat",
@@ -166,46 +127,10 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
     })
   )
 
-  it.scoped("import, compress, view: the way of a session, without a network", () =>
-    Effect.gen(function* () {
-      const { db, history: file, write } = yield* makeWorkplace
-      const config = write("config.yaml", offline)
-      assert.deepStrictEqual(yield* runForJson(["import", file, "--db", db, "--session", "chat"]), {
-        format: "jsonl",
-        sessions: [{ sessionId: "chat", messages: history.length }],
-        skipped: {}
-      })
-      const before = yield* expectSuccess(["view", "chat", "--db", db, "--json"])
-      assert.deepStrictEqual(JSON.parse(before), history)
-
-      const compressed = yield* Cli.run(["compress", "chat", "--db", db, "--config", config, "--json"])
-      const { generation, messagesAfter, messagesBefore, modelCalls, outcome, sessionId, snapshotId } =
-        yield* Schema.decode(Schema.parseJson(CompressionResult))(compressed.stdout)
-      assert.deepStrictEqual(
-        [sessionId, outcome, generation, messagesBefore, modelCalls],
-        ["chat", "committed", 1, history.length, 0]
-      )
-      assert.match(compressed.stderr, /^throughline: .*works offline.*\n$/)
-      const key = yield* Cli.run(["compress", "chat", "--db", db], { env: { OPENAI_API_KEY: "sk-unused" } })
-      assert.strictEqual(key.code, 0, key.stderr)
-      assert.match(key.stderr, /^throughline: OPENAI_API_KEY is set .+ THROUGHLINE_MODEL .+ \(works offline\)\n$/)
-
-      const view = yield* decodeMessages(yield* runForJson(["view", "chat", "--db", db]))
-      assert.strictEqual(view.length, messagesAfter)
-      assert.deepStrictEqual(view.at(-1), { ...history.at(-1) })
-      const { compressions, tokensSaved } = yield* Schema.decodeUnknown(SessionStats)(
-        yield* runForJson(["stats", "chat", "--db", db])
-      )
-      assert.deepStrictEqual([compressions.committed, tokensSaved > 0], [1, true])
-      assert.deepStrictEqual(yield* runForJson(["log", "chat", "--db", db]), history)
-      assert.strictEqual(yield* expectSuccess(["snapshot", snapshotId ?? "", "--db", db, "--json"]), before)
-    })
-  )
-
-  it.scoped("what a person reads", () =>
+  it.scopedLive("what a person reads", () =>
     Effect.gen(function* () {
       const { db, write } = yield* importHistory
-      const config = write("config.yaml", offline)
+      const config = write("config.yaml", OFFLINE_CONFIG)
       assert.match(yield* expectSuccess(["compress", "chat", "--db", db, "--config", config]), COMPRESSED)
       assert.match(
         yield* expectSuccess(["sessions", "--db", db]),
@@ -230,10 +155,10 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
     })
   )
 
-  it.scoped("recall finds what left the view, expand shows what is around it", () =>
+  it.scopedLive("recall finds what left the view, expand shows what is around it", () =>
     Effect.gen(function* () {
       const { db, write } = yield* importHistory
-      const config = write("config.yaml", offline)
+      const config = write("config.yaml", OFFLINE_CONFIG)
       yield* expectSuccess(["compress", "chat", "--db", db, "--config", config])
       const found = yield* decodeMessages(yield* runForJson(["recall", "chat", "src/6.ts", "--db", db]))
       assert.deepStrictEqual(
@@ -265,7 +190,7 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
     })
   )
 
-  it.scoped("control characters of a message do not reach the terminal", () =>
+  it.scopedLive("control characters of a message do not reach the terminal", () =>
     Effect.gen(function* () {
       const { db, write } = yield* makeWorkplace
       const file = write("tricky.json", JSON.stringify([{ role: "user", content: "a\u001b[2Jb\r\nc" }]))
@@ -274,7 +199,7 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
     })
   )
 
-  it.scoped("a file of several sessions is imported whole, under the ids it names", () =>
+  it.scopedLive("a file of several sessions is imported whole, under the ids it names", () =>
     Effect.gen(function* () {
       const { db, write } = yield* makeWorkplace
       const rows = history.map((message, index) => ({ session: index % 2 === 0 ? "even" : "odd", message }))
@@ -291,7 +216,7 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
     })
   )
 
-  it.scoped("deliver takes JSON or plain text, and takes a key once", () =>
+  it.scopedLive("deliver takes JSON or plain text, and takes a key once", () =>
     Effect.gen(function* () {
       const { db } = yield* makeWorkplace
       const deliver = (stdin: string, ...options: ReadonlyArray<string>) =>
@@ -319,24 +244,20 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
   )
 
   describe("compress on a model", () => {
-    const configOf = ({ url }: ModelServer.ModelServer, api: Route["api"]) => ({
-      model: { default: "test-model", provider: "openai", base_url: url, api_key: "k-1", context_length: 8_000, api },
-      compression: { instructions: "Keep invoice numbers." }
-    })
     const lines = (settings: object) =>
       Object.entries(settings).map(([key, value]) => `  ${key}: ${JSON.stringify(value)}`)
-    const yaml = ({ compression, model }: ReturnType<typeof configOf>) =>
+    const yaml = ({ compression, model }: ReturnType<typeof makeServerSettings>) =>
       ["model:", ...lines(model), "compression:", ...lines(compression)].join("\n")
 
     for (const [api, render, name] of [
       ["responses", yaml, "config.yaml"],
       ["chat", JSON.stringify, "config.json"]
     ] as const) {
-      it.scoped(`the ${api} API, set up in ${name}`, () =>
+      it.scopedLive(`the ${api} API, set up in ${name}`, () =>
         Effect.gen(function* () {
           const { db, write } = yield* importHistory
           const server = yield* ModelServer.make([ModelServer.ok(summary("the report"))])
-          const config = write(name, render(configOf(server, api)))
+          const config = write(name, render(makeServerSettings(server, api)))
           const order = ["compress", "chat", "--db", db, "--config", config]
           const { attempts, modelCalls, outcome } = yield* runForResult([...order, "--focus", "the invoices"])
           assert.deepStrictEqual([outcome, modelCalls], ["committed", server.requests.length])
@@ -352,73 +273,14 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
       )
     }
 
-    it.scoped("the environment alone, with a line while the model writes, and log lines for who asks", () =>
-      Effect.gen(function* () {
-        const { db, write } = yield* makeWorkplace
-        const file = write("long.jsonl", formatJsonl(conversation(120)))
-        yield* expectSuccess(["import", file, "--db", db])
-        const server = yield* ModelServer.make([ModelServer.ok(summary("the report"))])
-        const env = { OPENAI_API_KEY: "k-2", OPENAI_BASE_URL: server.url, THROUGHLINE_MODEL: "env-model" }
-        const { code, stderr, stdout } = yield* Cli.run(["compress", "long", "--db", db, "--log-level", "info"], {
-          env
-        })
-        assert.strictEqual(code, 0, stderr)
-        assert.match(stdout, COMPRESSED)
-        assert.match(stderr, /^compressing long with env-model …$/m)
-        assert.match(stderr, /^\d+ messages, ~[\d,]+ tokens$/m)
-        assert.match(stderr, /^100 % written/m)
-        assert.match(stderr, /message="compression started: session=long /)
-        assert.notInclude(stderr, "k-2")
-        assert.strictEqual(server.requests[0]?.headers.authorization, "Bearer k-2")
-      })
-    )
-
-    it.scoped("a model that fails leaves a degraded handoff, and says why", () =>
+    it.scopedLive("a model that fails leaves a degraded handoff, and says why", () =>
       Effect.gen(function* () {
         const { db, write } = yield* importHistory
         const server = yield* ModelServer.make([ModelServer.refuse(404, { message: "no such model" })])
-        const config = write("config.json", JSON.stringify(configOf(server, "chat")))
+        const config = write("config.json", JSON.stringify(makeServerSettings(server, "chat")))
         const { outcome, reason } = yield* runForResult(["compress", "chat", "--db", db, "--config", config])
         assert.strictEqual(outcome, "degraded")
         assert.include(reason, "no such model")
-      })
-    )
-
-    const interruptCompression = Effect.gen(function* () {
-      const { db, write } = yield* importHistory
-      const gate = yield* Deferred.make<void>()
-      const server = yield* ModelServer.make([ModelServer.held(gate, ModelServer.ok(summary("the report")))])
-      const config = write("config.json", JSON.stringify(configOf(server, "responses")))
-      const { start } = yield* Cli.Cli
-      const running = yield* start(["compress", "chat", "--db", db, "--config", config])
-      yield* server.arrived(1)
-      yield* running.interrupt
-      yield* running.says("throughline: interrupted, waiting up to 10 seconds for the compression under way\n")
-      return { running, gate, generation: Effect.map(expectSuccess(["sessions", "--db", db]), generationOf) }
-    })
-    const generationOf = (sessions: string) => /generation (\d)/.exec(sessions)?.[1]
-
-    it.scoped("an interrupt waits for the summary that streams, and it is committed", () =>
-      Effect.gen(function* () {
-        const { gate, generation, running } = yield* interruptCompression
-        yield* Deferred.succeed(gate, undefined)
-        const { code, stderr, stdout } = yield* running.ended
-        assert.deepStrictEqual([code, stdout], [130, ""])
-        assert.notInclude(stderr, "\u001B")
-        assert.match(
-          stderr,
-          /^compressing chat with .+ …\n\d+ messages, ~[\d,]+ tokens\nthroughline: interrupted, .+\n(?:\d+ % written.*\n)*$/
-        )
-        assert.strictEqual(yield* generation, "1")
-      })
-    )
-
-    it.scoped("a second interrupt ends it at once, and the session is as before", () =>
-      Effect.gen(function* () {
-        const { generation, running } = yield* interruptCompression
-        yield* running.interrupt
-        assert.isNull((yield* running.ended).code)
-        assert.strictEqual(yield* generation, "0")
       })
     )
   })
@@ -495,7 +357,7 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
       ["deliver chat --db new.db", "stdin: expected a chat message, found text that is not JSON", `{"role":"user",`]
     ]
 
-    it.scoped(`${cases.length} ways to be wrong`, () =>
+    it.scopedLive(`${cases.length} ways to be wrong`, () =>
       Effect.gen(function* () {
         const { folder, write } = yield* importHistory
         for (const [name, text] of Object.entries(files)) write(name, text)
@@ -515,7 +377,7 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
   })
 
   describe("export", () => {
-    it.scoped("adds sessions to a Hermes database, from which import takes them again", () =>
+    it.scopedLive("adds sessions to a Hermes database, from which import takes them again", () =>
       Effect.gen(function* () {
         const { db, folder } = yield* importHistory
         const state = Hermes.fresh("new", join(folder, "state.db"))
@@ -537,12 +399,12 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
   })
 
   describe("config check", () => {
-    it.scoped("prints the problems, a line each, and ends with 1", () =>
+    it.scopedLive("prints the problems, a line each, and ends with 1", () =>
       Effect.gen(function* () {
         const { write } = yield* makeWorkplace
         const file = write(
           "config.yaml",
-          `${offline}\ncolour: red\nauxiliary: { vision: { timeout: 5, provider: auto } }`
+          `${OFFLINE_CONFIG}\ncolour: red\nauxiliary: { vision: { timeout: 5, provider: auto } }`
         )
         const fine = yield* Cli.run(["config", "check", file])
         assert.deepStrictEqual(
@@ -550,56 +412,12 @@ layer(Cli.layer, { excludeTestServices: true })("the command line", (it) => {
           [0, `throughline: ${file}: colour is not a setting and is ignored\n`]
         )
         assert.match(fine.stdout, /: no problems\nmain model: extractive, a window of 8,000 tokens\n/)
-        const wrong = write("wrong.yaml", `${offline}\ncompression: { threshold: 0.9, hard_threshold: 0.95 }`)
+        const wrong = write("wrong.yaml", `${OFFLINE_CONFIG}\ncompression: { threshold: 0.9, hard_threshold: 0.95 }`)
         const { code, stderr, stdout } = yield* Cli.run(["config", "check", wrong])
         assert.deepStrictEqual([code, stderr], [1, `throughline: ${wrong}: 1 problem\n`])
         assert.match(stdout, /^compression\.threshold: .+; set it to 0\.787 or less\n$/)
         const json = yield* Cli.run(["config", "check", wrong, "--json"])
         assert.lengthOf(JSON.parse(json.stdout).findings, 1)
-      })
-    )
-  })
-
-  describe("demo", () => {
-    it.effect("shows the window of each turn, then before and after, and what was checked", () =>
-      Effect.map(Cli.run(["demo"]), ({ code, stderr, stdout }) => {
-        assert.strictEqual(code, 0, stderr)
-        assert.lengthOf(stderr.match(/^turn +\d+ \[.+\] +\d+ messages {2}~[\d,]+ tokens$/gm) ?? [], 16)
-        assert.match(stdout, /^before \[.+\] +[\d,]+ tokens\nafter {2}\[.+\] +[\d,]+ tokens$/m)
-        assert.match(stdout, / tokens \(-\d\d\.\d%\)$/m)
-        assert.match(stderr, /^ +turn \d+ took [\d,]+ ms beside the compression$/m)
-        assert.lengthOf(stdout.match(/^✓ /gm) ?? [], 6)
-        assert.notInclude(stdout + stderr, "\u001B")
-      })
-    )
-
-    it.effect("says who summarizes, and its result fits one screen and adds up", () =>
-      Effect.map(Cli.run(["demo"]), ({ stderr, stdout }) => {
-        const told = stderr.replaceAll(/\s+/g, " ")
-        assert.include(told, "No model is called: the replies are written in advance")
-        assert.include(told, "by the embedded summarizer, which pretends to take 2 seconds")
-        const lines = stdout.trimEnd().split("\n")
-        assert.isAtMost(lines.length, 23)
-        // The last line names the path of this program, which may be long.
-        for (const line of [...lines.slice(0, -1), ...stderr.split("\n")]) assert.isAtMost(line.length, 80)
-        const sums = stdout.matchAll(/^([\d,]+) \w+ - ([\d,]+)[a-z ]* \+ ([\d,]+)[a-z ]* = ([\d,]+) /gm)
-        const numbers = Array.from(sums, ([, ...found]) => found.map((n) => Number(n.replaceAll(",", ""))))
-        assert.lengthOf(numbers, 2)
-        for (const [before = 0, summarized = 0, handoff = 0, after] of numbers) {
-          assert.strictEqual(before - summarized + handoff, after)
-        }
-        assert.include(stdout, "  The user's rules, word for word:\n  - ")
-        assert.match(lines.at(-1) ?? "", /^ {2}node \S+main\.js import CHAT\.jsonl --db sessions\.db$/)
-      })
-    )
-
-    it.effect("says it as one JSON value, and nothing else", () =>
-      Effect.gen(function* () {
-        const { code, stderr, stdout } = yield* Cli.run(["demo", "--json"])
-        assert.deepStrictEqual([code, stderr], [0, ""])
-        const { checks, result } = yield* Schema.decode(Demo)(stdout)
-        assert.strictEqual(result.sessionId, "demo")
-        assert.isTrue(checks.length > 0 && checks.every(({ holds }) => holds))
       })
     )
   })

@@ -1,0 +1,106 @@
+/**
+ * The command line: `throughline COMMAND …`. A failure prints one line and exits with 1, a usage error with 2, an
+ * interrupt with 130.
+ *
+ * `main.ts` runs it as a process. A test may run it without one.
+ */
+import * as Command from "@effect/cli/Command"
+import * as ValidationError from "@effect/cli/ValidationError"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as Cause from "effect/Cause"
+import type * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import manifest from "../../package.json" with { type: "json" }
+import * as Audit from "./commands/audit.ts"
+import * as Rewind from "./commands/rewind.ts"
+import * as Compress from "./commands/compress.ts"
+import * as Config from "./commands/config.ts"
+import * as Deliver from "./commands/deliver.ts"
+import * as Demo from "./commands/demo.ts"
+import * as Doctor from "./commands/doctor.ts"
+import * as Export from "./commands/export.ts"
+import * as Import from "./commands/import.ts"
+import * as Inspect from "./commands/inspect.ts"
+import * as Recall from "./commands/recall.ts"
+import * as Stats from "./commands/stats.ts"
+import * as Help from "./terminal/help.ts"
+import { printAnswer } from "./io.ts"
+import { replaceControls, printNotice } from "./terminal/terminal.ts"
+
+const description = "Sessions that outlive their model's window"
+
+const commands = [
+  Demo.command,
+  Import.command,
+  Export.command,
+  Compress.command,
+  Inspect.view,
+  Inspect.log,
+  Recall.recall,
+  Recall.expand,
+  Inspect.snapshots,
+  Inspect.snapshot,
+  Inspect.sessions,
+  Stats.command,
+  Deliver.command,
+  Rewind.rewind,
+  Rewind.reset,
+  Config.command,
+  Doctor.command,
+  Audit.command
+] as const
+
+const pages = commands.map(Help.makePage)
+
+/** The commands, which print to `console`. */
+const makeRootCommand = (console: Console.Console) =>
+  Command.make("throughline").pipe(
+    Command.withDescription(description),
+    Command.withSubcommands(commands),
+    Command.transformHandler((command) => Effect.withConsole(command, console))
+  )
+
+const runCommand = (argv: ReadonlyArray<string>) => {
+  const { version } = manifest
+  const args = argv.slice(2)
+  if (Help.isHelpWanted(pages, args)) {
+    return printAnswer(false, null, () => [Help.formatHelp(pages, `throughline ${version}: ${description}`, args)])
+  }
+  // Without the help option, which makes the parser print the help of all commands for a command that does not exist.
+  const call = argv.filter((arg) => !Help.isHelpOption(arg))
+  // Silences the parser, which explains a usage error in several lines: `printFailure` needs one.
+  return Effect.consoleWith((console) =>
+    Command.run(makeRootCommand(console), { name: "throughline", version })(call).pipe(
+      Effect.withConsole({ ...console, error: () => Effect.void })
+    )
+  )
+}
+
+/** Prints one line. An interrupt needs none: the user caused it. */
+const printFailure = (cause: Cause.Cause<unknown>, command: string | undefined): Effect.Effect<void> => {
+  if (Cause.isInterruptedOnly(cause)) return Effect.void
+  const error = Cause.squash(cause)
+  if (ValidationError.isValidationError(error))
+    return printNotice(`throughline: ${Help.explainUsageError(error, pages, command)}`)
+  return printNotice(`throughline: ${replaceControls(error instanceof Error ? error.message : String(error))}`)
+}
+
+/** The exit code of a process that ran the command line. */
+export const exitCodeOf = (exit: Exit.Exit<unknown, unknown>): number => {
+  if (Exit.isSuccess(exit)) return 0
+  if (Cause.isInterruptedOnly(exit.cause)) return 130
+  return ValidationError.isValidationError(Cause.squash(exit.cause)) ? 2 : 1
+}
+
+/** Runs the command of `argv`, which is laid out like `process.argv`, and prints why it failed. */
+export const runCommandLine = (argv: ReadonlyArray<string>) =>
+  runCommand(argv).pipe(
+    Effect.tapErrorCause((cause) => printFailure(cause, argv[2])),
+    // Log lines are printed only with `--log-level`. The commands print what a user needs to know.
+    Logger.withMinimumLogLevel(LogLevel.None),
+    Effect.provide(Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))),
+    Effect.provide(NodeContext.layer)
+  )
