@@ -95,8 +95,6 @@ export const make = (counter: Counter) => {
     at
   })
 
-  // ── the inbox and the log ──
-
   const deliver = (sessionId: SessionId, message: Message, { key, kind }: Delivery) =>
     atOnce((now): Either.Either<Receipt, IdempotencyConflict | InvalidKey> => {
       if (key !== undefined && !isStorable(key)) return Either.left(new InvalidKey({ sessionId, key }))
@@ -174,8 +172,6 @@ export const make = (counter: Counter) => {
     return Stream.unwrap(Effect.map(all, Stream.fromIterable))
   }
 
-  // ── leases ──
-
   const acquire = (sessionId: SessionId, request: LeaseRequest) =>
     atOnce((now) => Either.map(find(sessionId), (session) => takeLease(session, request, now)))
 
@@ -193,20 +189,17 @@ export const make = (counter: Counter) => {
     return entry?.token === token && entry.holder === holder ? entry : undefined
   }
 
-  const renew = (lease: Lease, ttl: number) =>
-    atOnce((now) => {
-      const entry = entryOfLease(lease)
-      if (entry === undefined) return Either.right(false)
-      sessions.get(lease.sessionId)?.leases.set(lease.name, { ...entry, expires: now + ttl })
-      return Either.right(true)
-    })
+  /** Changes a lease that is still its holder's. Returns whether it was. */
+  const changeLease = (lease: Lease, change: Partial<LeaseEntry>): boolean => {
+    const entry = entryOfLease(lease)
+    if (entry === undefined) return false
+    sessions.get(lease.sessionId)?.leases.set(lease.name, { ...entry, ...change })
+    return true
+  }
 
-  const release = (lease: Lease) =>
-    Effect.sync(() => {
-      const entry = entryOfLease(lease)
-      if (entry === undefined) return
-      sessions.get(lease.sessionId)?.leases.set(lease.name, { ...entry, holder: null, expires: 0 })
-    })
+  const renew = (lease: Lease, ttl: number) => atOnce((now) => Either.right(changeLease(lease, { expires: now + ttl })))
+
+  const release = (lease: Lease) => Effect.sync(() => void changeLease(lease, { holder: null, expires: 0 }))
 
   const verify = (lease: Lease): Either.Either<Session, LeaseLost> => {
     const session = sessions.get(lease.sessionId)
@@ -217,13 +210,10 @@ export const make = (counter: Counter) => {
   }
 
   const verifyTurn = (lease: Lease, unstored: ReadonlyArray<Message>): Either.Either<Session, TurnLost | Superseded> =>
-    Either.mapLeft(verify(lease), ({ superseded }) =>
-      superseded
-        ? new Superseded({ sessionId: lease.sessionId, unstored })
-        : new TurnLost({ sessionId: lease.sessionId, unstored })
-    )
-
-  // ── generations ──
+    Either.mapLeft(verify(lease), ({ superseded }) => {
+      const lost = { sessionId: lease.sessionId, unstored }
+      return superseded ? new Superseded(lost) : new TurnLost(lost)
+    })
 
   const addGeneration = (session: Session, made: Omit<Commit, "base">, now: number): Committed => {
     const generation = session.generations.length
@@ -320,8 +310,6 @@ export const make = (counter: Counter) => {
       const found = outcomes.get(operationId)
       return found?.requestKey === requestKey ? found.outcome : null
     })
-
-  // ── the index, the counters, and the routes ──
 
   const search = (sessionId: SessionId, query: string, { limit, scope }: SearchOptions) =>
     atOnce(() =>

@@ -6,6 +6,7 @@ import { relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
+import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import { id, importRounds, scripted, summary } from "./world.ts"
 
 const SRC = fileURLToPath(new URL("../../src/", import.meta.url))
@@ -38,7 +39,9 @@ export const walkCompression: Effect.Effect<ReadonlyArray<string>> = Effect.gen(
   yield* importRounds(40)
   return yield* listFilesEntered(compress(id))
 }).pipe(
-  Effect.provide(scripted(Scripted.layer([summary("what counts")]), { policy: { contextLength: 16_000 } })),
+  Effect.provide(
+    scripted(Scripted.layer([summary("what counts")]), { policy: { contextLength: 16_000 } }, Sqlite.layerTemporary)
+  ),
   Logger.withMinimumLogLevel(LogLevel.None),
   Effect.orDie
 )
