@@ -15,7 +15,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as LogLines from "../audit/logLines.ts"
-import { safeLine } from "../message/safeLine.ts"
+import { safeLine } from "../message/text.ts"
 import type { CompressionResult } from "../session/CompressionResult.ts"
 import type { Logged, SessionId } from "../session/Session.ts"
 

@@ -27,7 +27,7 @@ import * as Healing from "./healing.ts"
 import * as Operation from "./operation.ts"
 import * as ServiceFibers from "../concurrency/serviceFibers.ts"
 import * as BackgroundBrake from "./backgroundBrake.ts"
-import * as KeyedSemaphore from "../concurrency/keyedSemaphore.ts"
+import * as KeyedLocks from "../concurrency/keyedLocks.ts"
 import { redact } from "../message/Redaction.ts"
 import type { SessionId } from "../session/Session.ts"
 import type { StoreError, UnknownSession } from "../session/SessionError.ts"
@@ -155,7 +155,7 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
     leases: yield* HoldLease.make(store, options.leaseTtl),
     hooks: yield* CompressionHooks.CompressionHooks
   }
-  const permits = KeyedSemaphore.make<SessionId>()
+  const permits = KeyedLocks.makeKeyedSemaphore<SessionId>()
   const running = new Map<SessionId, Map<string, Running>>()
   const brake = BackgroundBrake.make()
   const hub = yield* makeEventHub

@@ -24,7 +24,7 @@ import * as IncrementalView from "../view/incrementalView.ts"
 import type { Held, Leases } from "../store/holdLease.ts"
 import type { Progress } from "../summary/progress.ts"
 import * as SegmentTree from "../handoff/segmentTree.ts"
-import { monotonicMillis } from "../concurrency/monotonicClock.ts"
+import { monotonicMillis } from "../concurrency/fiberServices.ts"
 
 export interface OperationEnvironment {
   readonly store: SessionStore["Type"]

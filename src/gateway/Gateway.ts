@@ -20,13 +20,12 @@ import type { SessionStats } from "../session/SessionStats.ts"
 import * as LogLines from "../audit/logLines.ts"
 import * as Rewind from "./rewind.ts"
 import * as HoldLease from "../store/holdLease.ts"
-import { withSpanIfTraced } from "../concurrency/tracedOnly.ts"
+import { withSpanIfTraced } from "../concurrency/fiberServices.ts"
 import * as StopSignals from "../concurrency/stopSignals.ts"
-import { monotonicMillis } from "../concurrency/monotonicClock.ts"
+import { monotonicMillis } from "../concurrency/fiberServices.ts"
 import { makeTurn } from "./makeTurn.ts"
-import * as FairQueue from "../concurrency/fairQueue.ts"
+import * as KeyedLocks from "../concurrency/keyedLocks.ts"
 import * as Message from "../message/Message.ts"
-import type { PausePolicy } from "../model/RoutePause.ts"
 import * as RoutePauses from "../summary/RoutePauses.ts"
 import { distinctRoutes, label, type ModelRequest, type Route } from "../model/Provider.ts"
 import * as Recall from "../recall/Recall.ts"
@@ -56,7 +55,7 @@ import * as View from "../view/View.ts"
 export interface Options
   extends Compressor.CompressorOptions, Summarizer.SummarizerOptions, ModelClients.ModelClientsOptions {
   /** The pauses of a failing route: how long each lasts, and after how many failures. */
-  readonly pauses?: PausePolicy | undefined
+  readonly pauses?: RoutePauses.PausePolicy | undefined
   /** The routes of a task other than `compression`; default: those of `compression`. */
   readonly taskRoutes?: ((task: string) => ReadonlyArray<Route>) | undefined
 }
@@ -73,7 +72,7 @@ export interface TurnOptions {
 }
 
 export type { ResetResult, Rewound } from "./rewind.ts"
-export type { PausePolicy } from "../model/RoutePause.ts"
+export type { PausePolicy } from "../summary/RoutePauses.ts"
 export type { SummarizerOptions } from "../summary/Summarizer.ts"
 
 /**
@@ -198,7 +197,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const services = yield* Effect.context<ModelClients.ModelClients | RoutePauses.RoutePauses>()
   const counter = yield* inUse
   const process = randomUUID()
-  const line = FairQueue.make<SessionId>()
+  const line = KeyedLocks.makeFairQueue<SessionId>()
   const stopSignals = StopSignals.make<SessionId>()
   const leases = yield* HoldLease.make(store, options.leaseTtl)
 

@@ -19,7 +19,7 @@ import type * as View from "../view/View.ts"
 import * as LogLines from "../audit/logLines.ts"
 import { warmDigests } from "../ledger/messageDigest.ts"
 import * as EventLoopBudget from "../concurrency/eventLoopBudget.ts"
-import { monotonicMillis } from "../concurrency/monotonicClock.ts"
+import { monotonicMillis } from "../concurrency/fiberServices.ts"
 import * as IncrementalView from "../view/incrementalView.ts"
 
 export interface TurnEnvironment {

@@ -24,7 +24,7 @@ import {
 } from "./lines.ts"
 import type { Named, Rule } from "./factsInProse.ts"
 import { type FileAccess, isReadOnlyCommand } from "./factsInTools.ts"
-import { safeLine } from "../message/safeLine.ts"
+import { safeLine } from "../message/text.ts"
 import { chooseCandidates, clipText } from "../message/text.ts"
 import { Ledger, type LedgerItem } from "./schema.ts"
 import type { Logged } from "../session/Session.ts"

@@ -13,7 +13,7 @@ import {
   readCallFacts
 } from "./factsInTools.ts"
 import { removeOwnText } from "../message/ownMarks.ts"
-import { safeLine } from "../message/safeLine.ts"
+import { safeLine } from "../message/text.ts"
 import { clipText, toOneLine } from "../message/text.ts"
 
 /** Redacted. Most messages hold no secret, and the digest shares their strings. */

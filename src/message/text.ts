@@ -1,6 +1,7 @@
 /**
  * Text in any language: split into sentences and words, shortened to characters or tokens.
  */
+import { redact } from "./Redaction.ts"
 import type { Counter } from "./Tokens.ts"
 
 /**
@@ -37,6 +38,9 @@ export const clipText = (text: string, length: number): string => {
   const kept = space > length * 0.6 ? cut.slice(0, space) : cut
   return `${kept.replace(/[\ud800-\udbff]$/, "").trimEnd()}…`
 }
+
+/** Makes text of any origin fit for a log line: without secrets, in one line, of at most `length` characters. */
+export const safeLine = (text: string, length: number): string => clipText(toOneLine(redact(text)), length)
 
 /** The index, moved back by one where it would part the halves of a surrogate pair. */
 export const cutAtCodePoint = (text: string, index: number): number => {

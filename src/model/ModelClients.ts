@@ -32,8 +32,8 @@ import {
   type Route
 } from "./Provider.ts"
 import * as Recovery from "./Recovery.ts"
-import * as FairQueue from "../concurrency/fairQueue.ts"
-import { monotonicMillis } from "../concurrency/monotonicClock.ts"
+import * as KeyedLocks from "../concurrency/keyedLocks.ts"
+import { monotonicMillis } from "../concurrency/fiberServices.ts"
 
 /**
  * `maxConcurrentCalls` bounds the calls that are under way to one model for all tasks together; default 16.
@@ -64,7 +64,7 @@ export interface Completion {
  * @since 0.1.0
  * @category models
  */
-export type Patience<A, E> = FairQueue.Patience<A, E>
+export type Patience<A, E> = KeyedLocks.Patience<A, E>
 
 /**
  * `onProgress` receives the number of characters so far, reasoning included, each time more have come. `recovery`
@@ -128,7 +128,7 @@ export const make = Effect.fnUntraced(function* ({ maxConcurrentCalls = 16 }: Mo
     return yield* new InvalidPolicy({ field: "maxConcurrentCalls", issue })
   }
   const { dropClient, takeClient } = yield* makeClientCache
-  const queue = FairQueue.make<string>(maxConcurrentCalls)
+  const queue = KeyedLocks.makeFairQueue<string>(maxConcurrentCalls)
 
   const withPlace: ModelClients["Type"]["withPlace"] = (route, effect, patience) =>
     queue.withPlace(modelKey(route), effect, patience)

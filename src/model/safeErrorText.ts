@@ -1,6 +1,6 @@
 /** Makes the text of a provider's error safe to log. */
 import * as Redacted from "effect/Redacted"
-import { safeLine } from "../message/safeLine.ts"
+import { safeLine } from "../message/text.ts"
 
 const LONGEST = 300
 

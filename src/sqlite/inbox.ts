@@ -8,7 +8,7 @@ import { isStorable, type Receipt, type SessionId } from "../session/Session.ts"
 import { IdempotencyConflict, InvalidKey, type StoreError } from "../session/SessionError.ts"
 import type { Delivery } from "../store/SessionStore.ts"
 import * as GroupCommit from "./groupCommit.ts"
-import { withSpanIfTraced } from "../concurrency/tracedOnly.ts"
+import { withSpanIfTraced } from "../concurrency/fiberServices.ts"
 import type { Connection } from "./transaction.ts"
 
 interface Arrival extends Delivery {

@@ -7,11 +7,18 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as RoutePause from "../model/RoutePause.ts"
 import type { SessionId } from "../session/Session.ts"
 import { StoreError } from "../session/SessionError.ts"
 import * as SessionStats from "../session/SessionStats.ts"
-import { RouteMemory, type Services, SessionCounters, SessionIndex, SessionStore } from "../store/SessionStore.ts"
+import {
+  noPause,
+  type Pause,
+  RouteMemory,
+  type Services,
+  SessionCounters,
+  SessionIndex,
+  SessionStore
+} from "../store/SessionStore.ts"
 import * as Inbox from "./inbox.ts"
 import { toStoreError } from "./file.ts"
 import * as Generations from "./generations.ts"
@@ -83,11 +90,11 @@ const makeCounters = ({ commitDurably, findResident, read, runRelaxed, sql }: Tr
 }
 
 const makeRouteMemory = ({ commitDurably, read, sql }: Transaction.Connection) => {
-  type Change<A> = (pause: RoutePause.Pause) => readonly [A, RoutePause.Pause]
+  type Change<A> = (pause: Pause) => readonly [A, Pause]
 
   const write = <A>(key: string, change: Change<A>) =>
     commitDurably("pause", key, () => {
-      const before = sql.pause.get(key) ?? RoutePause.none
+      const before = sql.pause.get(key) ?? noPause
       const [result, after] = change(before)
       if (after.failures === 0) sql.clearPause.run(key)
       else if (after.until !== before.until || after.failures !== before.failures) {
@@ -99,7 +106,7 @@ const makeRouteMemory = ({ commitDurably, read, sql }: Transaction.Connection) =
   /** The result for a route that never failed and goes on so: most of the time there is nothing to write. */
   const readUnpaused = <A>(key: string, change: Change<A>) =>
     read("pause", key, () => {
-      const [result, after] = change(RoutePause.none)
+      const [result, after] = change(noPause)
       const isUnpaused = sql.pause.get(key) === undefined && after.failures === 0
       return Either.right(() => (isUnpaused ? Option.some(result) : Option.none()))
     })

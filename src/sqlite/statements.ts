@@ -1,6 +1,6 @@
 /** Every statement of the hot path, prepared once per connection. */
 import type Database from "better-sqlite3"
-import type { Pause } from "../model/RoutePause.ts"
+import type { Pause } from "../store/SessionStore.ts"
 import type { SessionSummary, Snapshot } from "../store/SessionStore.ts"
 
 export interface MessageRow {

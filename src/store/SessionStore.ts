@@ -10,7 +10,6 @@ import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import type { InvalidMessage, Message } from "../message/Message.ts"
 import { inUse } from "../message/Tokens.ts"
-import type { Pause } from "../model/RoutePause.ts"
 import type { Counts, SessionStats } from "../session/SessionStats.ts"
 import type { Logged, Receipt, Segment, SessionId, State, Usage } from "../session/Session.ts"
 import type {
@@ -35,6 +34,7 @@ import type {
   Lease,
   LeaseLost,
   LeaseRequest,
+  Pause,
   Promotion,
   PublishedOutcome,
   Rewind,
@@ -44,8 +44,7 @@ import type {
 } from "./model.ts"
 import * as MemoryStore from "./memoryStore.ts"
 
-export type { Pause } from "../model/RoutePause.ts"
-export { LeaseLost, SessionSummary, Snapshot } from "./model.ts"
+export { LeaseLost, noPause, SessionSummary, Snapshot } from "./model.ts"
 export type {
   Acknowledged,
   Acquired,
@@ -58,6 +57,7 @@ export type {
   LeaseHeld,
   LeaseName,
   LeaseRequest,
+  Pause,
   Promotion,
   PublishedOutcome,
   Rewind,

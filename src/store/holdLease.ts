@@ -6,7 +6,7 @@ import * as Scope from "effect/Scope"
 import type { SessionId } from "../session/Session.ts"
 import type { StoreError, UnknownSession } from "../session/SessionError.ts"
 import type { Lease, LeaseRequest, SessionStore } from "./SessionStore.ts"
-import { monotonicMillis } from "../concurrency/monotonicClock.ts"
+import { monotonicMillis } from "../concurrency/fiberServices.ts"
 
 /** Milliseconds between two requests for a lease that another holder has. */
 const POLL = 50

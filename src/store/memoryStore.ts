@@ -8,7 +8,6 @@ import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
 import { type InvalidMessage, type Message, parse } from "../message/Message.ts"
 import type { Counter } from "../message/Tokens.ts"
-import * as RoutePause from "../model/RoutePause.ts"
 import {
   type DeliveryKind,
   isStorable,
@@ -60,6 +59,8 @@ import {
   type Lease,
   LeaseLost,
   type LeaseRequest,
+  noPause,
+  type Pause,
   type Promotion,
   type PublishedOutcome,
   type Rewind,
@@ -71,7 +72,7 @@ export const make = (counter: Counter) => {
   const segments = new Map<string, { readonly sessionId: SessionId; readonly segment: Segment }>()
   const snapshots = new Map<string, { readonly session: Session; readonly generation: number }>()
   const outcomes = new Map<string, { readonly requestKey: string; readonly outcome: string }>()
-  const pauses = new Map<string, RoutePause.Pause>()
+  const pauses = new Map<string, Pause>()
   const healTriesOf = new Map<string, number>()
   let arrivals = 0
 
@@ -353,9 +354,9 @@ export const make = (counter: Counter) => {
       return tries
     })
 
-  const modify = <A>(key: string, change: (pause: RoutePause.Pause) => readonly [A, RoutePause.Pause]) =>
+  const modify = <A>(key: string, change: (pause: Pause) => readonly [A, Pause]) =>
     Effect.sync(() => {
-      const [result, after] = change(pauses.get(key) ?? RoutePause.none)
+      const [result, after] = change(pauses.get(key) ?? noPause)
       pauses.set(key, after)
       return result
     })

@@ -246,3 +246,24 @@ export interface SearchOptions {
   readonly scope: SearchScope
   readonly limit: number
 }
+
+/**
+ * The memory of a route. `failures` counts the tasks that failed in a row, `level` the pauses in a row. `until`
+ * is in epoch milliseconds, 0 before the first pause.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Pause {
+  readonly failures: number
+  readonly level: number
+  readonly until: number
+}
+
+/**
+ * The memory of a route that has not failed.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const noPause: Pause = { failures: 0, level: 0, until: 0 }

@@ -3,7 +3,7 @@ import * as Either from "effect/Either"
 import { InvalidSummary, type GateReason } from "../model/ModelError.ts"
 import * as Handoff from "../handoff/Handoff.ts"
 import { redact } from "../message/Redaction.ts"
-import { safeLine } from "../message/safeLine.ts"
+import { safeLine } from "../message/text.ts"
 import type { Counter } from "../message/Tokens.ts"
 
 /**

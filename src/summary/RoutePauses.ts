@@ -1,13 +1,28 @@
 /**
- * Remembers routes that failed. The memory is stored, so that a restart keeps it and all processes of the host share it.
+ * Pauses routes that fail. The memory of a route is stored, so that a restart keeps it and all processes of the host
+ * share it. After a pause one call is let through as a probe, and the end of that call decides.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as RoutePause from "../model/RoutePause.ts"
 import { endpointKey, type Route } from "../model/Provider.ts"
-import { RouteMemory } from "../store/SessionStore.ts"
+import { noPause, type Pause, RouteMemory } from "../store/SessionStore.ts"
+
+/**
+ * `durations` are those of the pauses in a row, in milliseconds; the last one repeats. `afterFailures` is the number of
+ * failed tasks in a row after which the first pause begins.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PausePolicy {
+  readonly durations: ReadonlyArray<number>
+  readonly afterFailures: number
+}
+
+/** Pauses of 30, 60, 300 and 900 seconds, after two failed tasks in a row. */
+export const defaults: PausePolicy = { durations: [30_000, 60_000, 300_000, 900_000], afterFailures: 2 }
 
 /** Admits tasks to routes and remembers how they ended. A store that cannot be reached pauses nothing. */
 export class RoutePauses extends Context.Tag("throughline/RoutePauses")<
@@ -31,14 +46,10 @@ const pauseKey = {
 }
 
 /** Builds the service on the store's memory of routes. */
-export const make = Effect.fnUntraced(function* (policy: RoutePause.PausePolicy = RoutePause.defaults) {
+export const make = Effect.fnUntraced(function* (policy: PausePolicy = defaults) {
   const memory = yield* RouteMemory
 
-  const updatePause = <A>(
-    key: string,
-    fallback: A,
-    update: (pause: RoutePause.Pause, now: number) => readonly [A, RoutePause.Pause]
-  ) =>
+  const updatePause = <A>(key: string, fallback: A, update: (pause: Pause, now: number) => readonly [A, Pause]) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => memory.modify(key, (pause) => update(pause, now))).pipe(
       Effect.catchAll((error) => Effect.as(Effect.logWarning(error.message), fallback))
     )
@@ -48,9 +59,9 @@ export const make = Effect.fnUntraced(function* (policy: RoutePause.PausePolicy 
 
   const claimKey = (key: string) =>
     updatePause(key, true, (pause, now) => {
-      const admission = RoutePause.admission(pause, now)
+      const admission = admit(pause, now)
       if (admission !== "probe") return [admission === "allowed", pause]
-      const probing = RoutePause.probePause(policy, pause, now)
+      const probing = probePause(policy, pause, now)
       probes.set(key, probing.until)
       return [true, probing]
     })
@@ -67,10 +78,9 @@ export const make = Effect.fnUntraced(function* (policy: RoutePause.PausePolicy 
       ])
     })
 
-  const forgetKey = (key: string) => updatePause(key, undefined, () => [undefined, RoutePause.none])
+  const forgetKey = (key: string) => updatePause(key, undefined, () => [undefined, noPause])
 
-  const isPaused = (key: string) =>
-    updatePause(key, false, (pause, now) => [RoutePause.admission(pause, now) === "paused", pause])
+  const isPaused = (key: string) => updatePause(key, false, (pause, now) => [admit(pause, now) === "paused", pause])
 
   /** Checks the task first, so that a paused task does not use up the probe of the route. */
   const claim = Effect.fnUntraced(function* (route: Route, task: string) {
@@ -84,7 +94,7 @@ export const make = Effect.fnUntraced(function* (policy: RoutePause.PausePolicy 
   const recordFailure = (route: Route, task: string, scope: "task" | "route") =>
     updatePause(pauseKey[scope](route, task), undefined, (pause, now) => [
       undefined,
-      RoutePause.afterFailure(policy, pause, scope, now)
+      afterFailure(policy, pause, scope, now)
     ])
 
   const recordSuccess = (route: Route, task: string) =>
@@ -93,5 +103,30 @@ export const make = Effect.fnUntraced(function* (policy: RoutePause.PausePolicy 
   return RoutePauses.of({ claim, release, recordFailure, recordSuccess })
 })
 
-export const layer = (policy?: RoutePause.PausePolicy): Layer.Layer<RoutePauses, never, RouteMemory> =>
+export const layer = (policy?: PausePolicy): Layer.Layer<RoutePauses, never, RouteMemory> =>
   Layer.effect(RoutePauses, make(policy))
+
+/**
+ * The memory after a task has left the route with a failure. A failure of the whole route pauses it at once, because no
+ * call can succeed.
+ */
+export const afterFailure = (policy: PausePolicy, pause: Pause, scope: "task" | "route", now: number): Pause => {
+  const failures = pause.failures + 1
+  if (scope === "task" && failures < policy.afterFailures) return { ...pause, failures }
+  return { failures, level: pause.level + 1, until: now + pauseDuration(policy, pause.level) }
+}
+
+/** Returns whether calls may go to the route: `allowed`, `paused` for now, or `probe` for the one caller that claims it. */
+export const admit = ({ until }: Pause, now: number): "allowed" | "paused" | "probe" => {
+  if (until === 0) return "allowed"
+  return now < until ? "paused" : "probe"
+}
+
+/** The memory while a probe is under way: paused for as long as the last pause was. */
+export const probePause = (policy: PausePolicy, pause: Pause, now: number): Pause => ({
+  ...pause,
+  until: now + pauseDuration(policy, pause.level - 1)
+})
+
+const pauseDuration = ({ durations }: PausePolicy, level: number): number =>
+  durations[Math.max(0, Math.min(level, durations.length - 1))] ?? 0

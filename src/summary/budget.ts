@@ -5,7 +5,7 @@ import * as Ref from "effect/Ref"
 import type { Completion } from "../model/ModelClients.ts"
 import type { Route } from "../model/Provider.ts"
 import type { Attempt, BudgetLeft } from "../session/CompressionResult.ts"
-import { monotonicMillis } from "../concurrency/monotonicClock.ts"
+import { monotonicMillis } from "../concurrency/fiberServices.ts"
 
 export interface Budget {
   readonly maxCalls: number

@@ -1,6 +1,6 @@
 /** Adds up the progress of all calls of one summary: chunks, retries and merges. */
 import * as Effect from "effect/Effect"
-import { monotonicMillis } from "../concurrency/monotonicClock.ts"
+import { monotonicMillis } from "../concurrency/fiberServices.ts"
 
 /** Tokens written so far, and the most that are expected. */
 export interface Progress {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
-import * as KeyedSemaphore from "../../src/concurrency/keyedSemaphore.ts"
+import * as KeyedLocks from "../../src/concurrency/keyedLocks.ts"
 import { SessionId } from "../../src/session/Session.ts"
 
 const ids = Array.from({ length: 50 }, (_, n) => SessionId.make(`session ${n}`))
@@ -8,7 +8,7 @@ const ids = Array.from({ length: 50 }, (_, n) => SessionId.make(`session ${n}`))
 describe("what is kept per session", () => {
   it.effect("one holder per session at a time, many sessions at once, and nothing kept afterwards", () =>
     Effect.gen(function* () {
-      const permits = KeyedSemaphore.make()
+      const permits = KeyedLocks.makeKeyedSemaphore()
       const inside = new Map<SessionId, number>()
       const enter = (id: SessionId, by: number) => Effect.sync(() => inside.set(id, (inside.get(id) ?? 0) + by))
       const gate = yield* Deferred.make<void>()

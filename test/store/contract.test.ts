@@ -1,9 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, FastCheck as fc, Schema, Stream, TestClock } from "effect"
 import type { Message } from "../../src/message/Message.ts"
-import * as RoutePause from "../../src/model/RoutePause.ts"
 import { type Manifest, SessionId, wholeLog } from "../../src/session/Session.ts"
-import { type Lease, RouteMemory, SessionCounters, SessionIndex, SessionStore } from "../../src/store/SessionStore.ts"
+import {
+  type Lease,
+  noPause,
+  RouteMemory,
+  SessionCounters,
+  SessionIndex,
+  SessionStore
+} from "../../src/store/SessionStore.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 import { assistant, backends, freshSession, granted, segment, user } from "../support/stores.ts"
 
@@ -240,11 +246,11 @@ for (const [name, backend] of backends) {
           const key = `route ${freshSession()}`
           const pause = { failures: 2, level: 1, until: 1_000 }
           const look = routes.modify(key, (known) => [known, known])
-          assert.deepStrictEqual(yield* look, RoutePause.none)
+          assert.deepStrictEqual(yield* look, noPause)
           assert.strictEqual(yield* routes.modify(key, () => ["done", pause]), "done")
           assert.deepStrictEqual([yield* look, yield* look], [pause, pause])
-          yield* routes.modify(key, () => [undefined, RoutePause.none])
-          assert.deepStrictEqual(yield* look, RoutePause.none)
+          yield* routes.modify(key, () => [undefined, noPause])
+          assert.deepStrictEqual(yield* look, noPause)
         })
       )
 

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import * as RoutePause from "../../src/model/RoutePause.ts"
+import { noPause, type Pause } from "../../src/store/SessionStore.ts"
+import * as RoutePauses from "../../src/summary/RoutePauses.ts"
 
-const anyPolicy: FastCheck.Arbitrary<RoutePause.PausePolicy> = FastCheck.record({
+const anyPolicy: FastCheck.Arbitrary<RoutePauses.PausePolicy> = FastCheck.record({
   durations: FastCheck.array(FastCheck.integer({ min: 1, max: 1_000_000 }), { minLength: 1, maxLength: 5 }),
   afterFailures: FastCheck.integer({ min: 1, max: 4 })
 })
@@ -10,22 +11,19 @@ const anyScope = FastCheck.constantFrom("task" as const, "route" as const)
 const anyTime = FastCheck.integer({ min: 1, max: 2 ** 40 })
 
 /** Returns the memory of a route that failed at each of these times. */
-const failAt = (
-  policy: RoutePause.PausePolicy,
-  scope: "task" | "route",
-  times: ReadonlyArray<number>
-): RoutePause.Pause => times.reduce((pause, now) => RoutePause.afterFailure(policy, pause, scope, now), RoutePause.none)
+const failAt = (policy: RoutePauses.PausePolicy, scope: "task" | "route", times: ReadonlyArray<number>): Pause =>
+  times.reduce((pause, now) => RoutePauses.afterFailure(policy, pause, scope, now), noPause)
 
-describe("RoutePause", () => {
+describe("RoutePauses", () => {
   it("lasts 30, 60, 300, then 900 seconds", () => {
     const lasted = [1, 2, 3, 4, 5, 6].map(
-      (n) => failAt(RoutePause.defaults, "route", Array<number>(n).fill(7_000)).until - 7_000
+      (n) => failAt(RoutePauses.defaults, "route", Array<number>(n).fill(7_000)).until - 7_000
     )
     assert.deepStrictEqual(lasted, [30_000, 60_000, 300_000, 900_000, 900_000, 900_000])
   })
 
   it("a route that has not failed is allowed", () => {
-    assert.strictEqual(RoutePause.admission(RoutePause.none, 0), "allowed")
+    assert.strictEqual(RoutePauses.admit(noPause, 0), "allowed")
   })
 
   it.prop(
@@ -35,7 +33,7 @@ describe("RoutePause", () => {
       const sorted = times.toSorted((a, b) => a - b)
       const pause = failAt(policy, scope, sorted)
       const isPatient = scope === "task" && times.length < policy.afterFailures
-      assert.strictEqual(RoutePause.admission(pause, sorted.at(-1) ?? 0), isPatient ? "allowed" : "paused")
+      assert.strictEqual(RoutePauses.admit(pause, sorted.at(-1) ?? 0), isPatient ? "allowed" : "paused")
       assert.strictEqual(pause.failures, times.length)
     }
   )
@@ -45,12 +43,12 @@ describe("RoutePause", () => {
     [anyPolicy, FastCheck.integer({ min: 1, max: 8 }), anyTime],
     ([policy, n, now]) => {
       const pause = failAt(policy, "route", Array<number>(n).fill(now))
-      assert.strictEqual(RoutePause.admission(pause, pause.until - 1), "paused")
-      assert.strictEqual(RoutePause.admission(pause, pause.until), "probe")
-      const probing = RoutePause.probePause(policy, pause, pause.until)
+      assert.strictEqual(RoutePauses.admit(pause, pause.until - 1), "paused")
+      assert.strictEqual(RoutePauses.admit(pause, pause.until), "probe")
+      const probing = RoutePauses.probePause(policy, pause, pause.until)
       assert.strictEqual(probing.until - pause.until, pause.until - now)
-      assert.strictEqual(RoutePause.admission(probing, probing.until - 1), "paused")
-      assert.strictEqual(RoutePause.admission(probing, probing.until), "probe")
+      assert.strictEqual(RoutePauses.admit(probing, probing.until - 1), "paused")
+      assert.strictEqual(RoutePauses.admit(probing, probing.until), "probe")
     }
   )
 

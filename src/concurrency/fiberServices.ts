@@ -1,9 +1,18 @@
-/** Adds spans only when a tracer is installed, so that the hot path does not pay for any. */
+/** Reads services that every fiber carries: its clock, and its tracer if one is installed. */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
+
+/**
+ * Milliseconds since an arbitrary moment, comparable only within one process. Unlike the time of day this clock is never
+ * set, so it only goes forward.
+ */
+export const monotonicMillis: Effect.Effect<number> = Effect.map(Clock.currentTimeNanos, (nanos) =>
+  Number(nanos / 1_000_000n)
+)
 
 const silent = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
@@ -11,7 +20,7 @@ const silent = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 export const isUntraced = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean =>
   Context.get(fiber.currentDefaultServices, Tracer.Tracer) === silent
 
-/** Wraps `effect` in a span about a session if a tracer is installed. */
+/** Wraps `effect` in a span about a session if a tracer is installed, so that the hot path does not pay for spans. */
 export const withSpanIfTraced = <A, E, R>(
   name: string,
   subject: string,

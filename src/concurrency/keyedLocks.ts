@@ -1,9 +1,7 @@
 /**
- * Fair admission by key: a number of places per key, first come, first served. Joining and leaving a line are single
- * synchronous steps, so no interrupt can strand a place. A line that is empty is forgotten.
- *
- * `Semaphore.withPermits` can lose its permit when it is interrupted in a small window, which is why it is not used
- * where waiting must stay interruptible.
+ * Locks by key: a fair queue for waits that must stay interruptible, and a semaphore for fibers that no interrupt
+ * reaches. `Semaphore.withPermits` can lose its permit when it is interrupted in a small window. A key that no fiber
+ * holds or awaits is forgotten.
  */
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
@@ -19,8 +17,11 @@ export interface Patience<A, E> {
   readonly late: Effect.Effect<A, E>
 }
 
-/** At most `places` effects of one key run at the same time. */
-export const make = <K>(places = 1) => {
+/**
+ * Makes queues in which at most `places` effects of one key run at the same time, first come, first served. Joining and
+ * leaving a line are single synchronous steps, so no interrupt can strand a place.
+ */
+export const makeFairQueue = <K>(places = 1) => {
   const lines = new Map<K, Set<Place>>()
 
   const admitFirst = (line: Set<Place>) => {
@@ -65,4 +66,37 @@ export const make = <K>(places = 1) => {
     )
 
   return { withPlace, countLines: () => lines.size }
+}
+
+interface Entry {
+  readonly semaphore: Effect.Semaphore
+  users: number
+}
+
+/** Makes one semaphore with one permit per key. */
+export const makeKeyedSemaphore = <K>() => {
+  const entries = new Map<K, Entry>()
+
+  const addUser = (key: K): Entry => {
+    const entry = entries.get(key) ?? { semaphore: Effect.unsafeMakeSemaphore(1), users: 0 }
+    entry.users += 1
+    entries.set(key, entry)
+    return entry
+  }
+  const removeUser = (key: K, entry: Entry) => {
+    entry.users -= 1
+    if (entry.users === 0) entries.delete(key)
+  }
+
+  /** Runs one effect of a key at a time. Call it in an uninterruptible fiber: an interrupted wait strands the permit. */
+  const withPermit =
+    (key: K) =>
+    <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => addUser(key)),
+        ({ semaphore }) => Effect.uninterruptible(semaphore.withPermits(1)(effect)),
+        (entry) => Effect.sync(() => removeUser(key, entry))
+      )
+
+  return { withPermit, size: () => entries.size }
 }
