@@ -13,7 +13,6 @@ import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
 import * as Prompt from "../../src/handoff/prompt.ts"
 import { runInSlices } from "../../src/concurrency/eventLoopBudget.ts"
-import * as Chunks from "../../src/summary/chunks.ts"
 import * as Ledger from "../../src/ledger/Ledger.ts"
 import type { Message } from "../../src/message/Message.ts"
 import * as Plan from "../../src/compression/Plan.ts"
@@ -129,7 +128,7 @@ const program = Effect.gen(function* () {
   )
   note(
     "chunks",
-    took(() => Chunks.chunkUpTo(plan.material, 150_000))
+    took(() => Prompt.chunkUpTo(plan.material, 150_000))
   )
   note(
     "extract, all at once",

@@ -25,13 +25,12 @@ import * as LogLines from "../audit/logLines.ts"
 import * as HoldLease from "../store/holdLease.ts"
 import * as Healing from "./healing.ts"
 import * as Operation from "./operation.ts"
-import * as ServiceFibers from "../concurrency/serviceFibers.ts"
 import * as BackgroundBrake from "./backgroundBrake.ts"
 import * as KeyedLocks from "../concurrency/keyedLocks.ts"
 import { redact } from "../message/Redaction.ts"
 import type { SessionId } from "../session/Session.ts"
 import type { StoreError, UnknownSession } from "../session/SessionError.ts"
-import * as SessionStats from "../session/SessionStats.ts"
+import type * as SessionStats from "../session/SessionStats.ts"
 import { SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import { Summarizer } from "../summary/Summarizer.ts"
 import { inUse } from "../message/Tokens.ts"
@@ -159,7 +158,7 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
   const running = new Map<SessionId, Map<string, Running>>()
   const brake = BackgroundBrake.make()
   const hub = yield* makeEventHub
-  const fork = yield* ServiceFibers.make(options.shutdownGrace ?? "10 seconds")
+  const fork = yield* makeServiceFibers(options.shutdownGrace ?? "10 seconds")
   const healings = new Map<SessionId, HealingFiber>()
   // Shutdown interrupts healings and does not wait for them: they can be begun again.
   yield* Effect.addFinalizer(() => Effect.suspend(() => Fiber.interruptAll(healings.values())))
@@ -227,7 +226,7 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
 
   const countResult = (sessionId: SessionId, exit: Exit.Exit<CompressionResult, Operation.OperationFailure>) =>
     Effect.ignoreLogged(
-      env.counters.count(sessionId, Exit.isSuccess(exit) ? SessionStats.countsOfResult(exit.value) : { failed: 1 })
+      env.counters.count(sessionId, Exit.isSuccess(exit) ? countsOfResult(exit.value) : { failed: 1 })
     )
 
   const incrementMetric = (exit: Exit.Exit<CompressionResult, Operation.OperationFailure>) => {
@@ -361,3 +360,34 @@ const withoutSecrets = ({ focus, ...rest }: CompressionRequest): CompressionRequ
  * @category layers
  */
 export const layer = (options: CompressorOptions) => Layer.scoped(Compressor, make(options))
+
+/** Returns what one compression adds to the counters of its session. */
+const countsOfResult = ({ outcome, tokensAfter, tokensBefore }: CompressionResult): SessionStats.Counts =>
+  outcome === "committed" || outcome === "degraded"
+    ? { [outcome]: 1, tokensSaved: tokensBefore - tokensAfter }
+    : { [outcome]: 1 }
+
+/**
+ * Forks effects that must outlive their callers. They run uninterruptibly until the scope closes; `grace` after that
+ * they are interrupted, which only regions marked interruptible notice.
+ */
+const makeServiceFibers = (grace: Duration.DurationInput) =>
+  Effect.gen(function* () {
+    const fibers = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
+    const awaitAll = Effect.suspend(() => Fiber.awaitAll(fibers))
+    // In a fiber of its own: if the closing fiber was interrupted, nothing interruptible runs in it any more.
+    const waitForAll = Effect.forkDaemon(Effect.interruptible(Effect.timeoutOption(awaitAll, grace)))
+    yield* Effect.addFinalizer(() =>
+      Effect.zipRight(
+        Effect.flatMap(waitForAll, Fiber.await),
+        Effect.suspend(() => Fiber.interruptAll(fibers))
+      )
+    )
+    return <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Fiber.RuntimeFiber<A, E>> =>
+      Effect.tap(Effect.forkDaemon(Effect.uninterruptible(effect)), (fiber) =>
+        Effect.sync(() => {
+          fibers.add(fiber)
+          fiber.addObserver(() => fibers.delete(fiber))
+        })
+      )
+  })

@@ -7,7 +7,6 @@ import * as CompressionPolicy from "./CompressionPolicy.ts"
 import * as Handoff from "../handoff/Handoff.ts"
 import { findTokenCap, LEAST_EXCERPT, planExcerpts } from "../view/excerpt.ts"
 import * as SegmentTree from "../handoff/segmentTree.ts"
-import { findSafeCuts } from "../message/toolPairs.ts"
 import * as Message from "../message/Message.ts"
 import { findOpenRequests, isAnsweredInTail } from "../session/openRequests.ts"
 import type { Excerpt, Logged, Manifest, Segment, State } from "../session/Session.ts"
@@ -117,7 +116,7 @@ interface Range {
 /** The first compression chooses the head. */
 const findFirstRange = (input: PlanInput, shares: CompressionPolicy.Shares): Range => {
   const { tail } = input.state
-  const cuts = findSafeCuts(tail.map(({ message }) => message))
+  const cuts = Message.findSafeCuts(tail.map(({ message }) => message))
   const length = chooseHeadLength(input, cuts, shares.head)
   const head = tail.slice(0, length)
   const rest = tail.slice(length)
@@ -137,7 +136,7 @@ const findLaterRange = ({ head, manifest, tail }: State): Range => ({
   headTo: manifest.headTo,
   fromSeq: manifest.tailFrom,
   rest: tail,
-  cuts: findSafeCuts(tail.map(({ message }) => message))
+  cuts: Message.findSafeCuts(tail.map(({ message }) => message))
 })
 
 /** Returns the length of the longest head within its share, of at most `protectFirstN` messages. */

@@ -11,7 +11,7 @@ import type { Rewind, SessionStore } from "../store/SessionStore.ts"
 import type { Counter } from "../message/Tokens.ts"
 import * as LogLines from "../audit/logLines.ts"
 import { yieldToLoop } from "../concurrency/eventLoopBudget.ts"
-import * as UndoneRanges from "../session/undoneRanges.ts"
+import { isUndone, undoAfter, countUndone } from "../session/Session.ts"
 
 type Store = SessionStore["Type"]
 
@@ -69,11 +69,11 @@ const checkTarget = ({ lastSeq, manifest, sessionId }: State, seq: number): Effe
   const reject = (reason: InvalidRewind["reason"]) =>
     Effect.fail(new InvalidRewind({ sessionId, seq, lastSeq, reason }))
   if (!Number.isInteger(seq) || seq < 0 || seq > lastSeq) return reject("no-such-message")
-  return UndoneRanges.isUndone(manifest.undone, seq) ? reject("undone") : Effect.void
+  return isUndone(manifest.undone, seq) ? reject("undone") : Effect.void
 }
 
 const countTakenBack = ({ lastSeq, manifest: { undone } }: State, seq: number): number =>
-  UndoneRanges.countUndone(UndoneRanges.undoAfter(undone, seq, lastSeq)) - UndoneRanges.countUndone(undone)
+  countUndone(undoAfter(undone, seq, lastSeq)) - countUndone(undone)
 
 const planRewind = Effect.fnUntraced(function* (store: Store, counter: Counter, now: State, seq: number) {
   const base = yield* store.stateAt(now.sessionId, seq)
@@ -95,7 +95,7 @@ const commitRewind = (
     const committed = yield* store.rewind(sessionId, plan)
     if (committed === null) return null
     const { generation, state } = committed
-    const undone = UndoneRanges.countUndone(state.manifest.undone) - UndoneRanges.countUndone(manifest.undone)
+    const undone = countUndone(state.manifest.undone) - countUndone(manifest.undone)
     yield* LogLines.logRewind(sessionId, plan.seq, undone, generation)
     return { generation, undone }
   }).pipe(Effect.uninterruptible)

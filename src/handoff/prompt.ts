@@ -1,12 +1,12 @@
-/** Renders the material that a summarizer reads, and the prompt that asks for a summary. */
+/** Renders the material that a summarizer reads, cuts it to size, and renders the prompt that asks for a summary. */
 import * as Message from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
 import type { Logged, Segment } from "../session/Session.ts"
 import { renderHeading, HEADINGS } from "./outline.ts"
 import { renderBody, digestMessage } from "../ledger/messageDigest.ts"
 import { isRecalledText } from "../message/ownMarks.ts"
-import { clipText, LINE_BREAK, toOneLine } from "../message/text.ts"
-import { pairToolCalls } from "../message/toolPairs.ts"
+import { clipText, cutAtCodePoint, LINE_BREAK, toOneLine } from "../message/text.ts"
+import { type Counter, total } from "../message/Tokens.ts"
 
 export interface PromptInput {
   readonly material: string
@@ -33,7 +33,7 @@ export const renderMaterial = (entries: ReadonlyArray<Logged>): string => entrie
 
 /** Returns a renderer for these messages. Call it in their order, since outputs it has rendered before are only named. */
 export const showMessage = (entries: ReadonlyArray<Logged>): ((entry: Logged, index: number) => string) => {
-  const { answers } = pairToolCalls(entries.map(({ message }) => message))
+  const { answers } = Message.pairToolCalls(entries.map(({ message }) => message))
   const large: Large = new Map()
   return (entry, index) =>
     entry.message.role === "tool"
@@ -142,3 +142,63 @@ const LARGE_OUTPUT = 400
 const indentBody = (text: string): string => (text === "" ? "" : `\n ${text.replace(LINE_BREAKS, "\n ")}`)
 
 const LINE_BREAKS = new RegExp(LINE_BREAK, "g")
+
+type Range = ReadonlyArray<Logged>
+
+/**
+ * Cuts the range into few chunks of at most `limit` tokens. They are of about the same size, because the largest takes
+ * longest. A group of messages that cannot be cut may be larger than `limit`.
+ */
+export const chunkUpTo = (entries: Range, limit: number): ReadonlyArray<Range> => {
+  const safe = Message.findSafeCuts(entries.map(({ message }) => message))
+  const chunks: Array<Range> = []
+  let left = total(entries)
+  let from = 0
+  let size = 0
+  let cut = { at: 0, size: 0 }
+  const closeChunk = () => {
+    chunks.push(entries.slice(from, cut.at))
+    from = cut.at
+    left -= cut.size
+    size -= cut.size
+    cut = { at: from, size: 0 }
+  }
+  entries.forEach((entry, index) => {
+    if (size + entry.tokens > limit && cut.at > from) closeChunk()
+    size += entry.tokens
+    if (safe[index + 1] !== true) return
+    cut = { at: index + 1, size }
+    // Closes the chunk once it has its even share of the rest.
+    if (size < left && size >= left / Math.ceil(left / limit)) closeChunk()
+  })
+  chunks.push(entries.slice(from))
+  return chunks
+}
+
+/** An overflow of fewer tokens has another cause than the size of the range. */
+const SMALLEST = 500
+
+/** Returns whether cutting may help. A single message can be cut only if its content is text. */
+export const canHalve = (entries: Range): boolean =>
+  total(entries) >= SMALLEST && (entries.length > 1 || typeof entries[0]?.message.content === "string")
+
+/** Cuts the range into two chunks of about the same size. A single message is cut within its text. */
+export const splitInHalves = (entries: Range, counter: Counter): ReadonlyArray<Range> => {
+  const [only] = entries
+  if (only !== undefined && entries.length === 1) return splitMessage(only, counter)
+  const chunks = chunkUpTo(entries, total(entries) / 2)
+  const [first = []] = chunks
+  const middle = chunks.length > 1 ? first.length : Math.ceil(entries.length / 2)
+  return [entries.slice(0, middle), entries.slice(middle)]
+}
+
+const splitMessage = (entry: Logged, counter: Counter): ReadonlyArray<Range> => {
+  if (typeof entry.message.content !== "string") return [[entry]]
+  // Redact before cutting, because half a secret is not recognized.
+  const content = digestMessage(entry.message).body
+  const middle = cutAtCodePoint(content, Math.floor(content.length / 2))
+  return [content.slice(0, middle), content.slice(middle)].map((half) => {
+    const message: Message.Message = { ...entry.message, content: half }
+    return [{ ...entry, message, tokens: counter.message(message) }]
+  })
+}

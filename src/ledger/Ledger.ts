@@ -22,8 +22,8 @@ import {
   renderLines,
   TIGHT
 } from "./lines.ts"
-import type { Named, Rule } from "./factsInProse.ts"
-import { type FileAccess, isReadOnlyCommand } from "./factsInTools.ts"
+import type { Named, Rule } from "./facts.ts"
+import { type FileAccess, isReadOnlyCommand } from "./facts.ts"
 import { safeLine } from "../message/text.ts"
 import { chooseCandidates, clipText } from "../message/text.ts"
 import { Ledger, type LedgerItem } from "./schema.ts"

@@ -2,7 +2,7 @@
  * The ledger as text: its lines by kind, and the order in which they leave where room is short.
  */
 import type { Ledger, LedgerItem } from "./schema.ts"
-import { isReadOnlyCommand } from "./factsInTools.ts"
+import { isReadOnlyCommand } from "./facts.ts"
 import { clipText } from "../message/text.ts"
 
 /** A line under the title of its `group`. Lines of one `folder` are joined into one. Lines of high rank leave first. */

@@ -3,15 +3,8 @@
  */
 import * as Message from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
-import * as FactsInProse from "./factsInProse.ts"
-import {
-  findErrorLines,
-  findExitCode,
-  type FileAccess,
-  isError,
-  findJsonIdentifiers,
-  readCallFacts
-} from "./factsInTools.ts"
+import * as Facts from "./facts.ts"
+import { findErrorLines, findExitCode, type FileAccess, isError, findJsonIdentifiers, readCallFacts } from "./facts.ts"
 import { removeOwnText } from "../message/ownMarks.ts"
 import { safeLine } from "../message/text.ts"
 import { clipText, toOneLine } from "../message/text.ts"
@@ -32,7 +25,7 @@ export interface UserFacts {
   readonly role: "user"
   readonly said: ReadonlyArray<SaidFact>
   readonly errors: ReadonlyArray<string>
-  readonly rules: ReadonlyArray<FactsInProse.Rule>
+  readonly rules: ReadonlyArray<Facts.Rule>
   readonly decisions: ReadonlyArray<string>
   readonly request: string
 }
@@ -52,10 +45,10 @@ export interface ResultFacts {
   /** Errors of the call if it ran a command or `isError`; else the result is a text about errors. */
   readonly errors: ReadonlyArray<string>
   readonly isError: boolean
-  readonly identifiers: ReadonlyArray<FactsInProse.Named>
+  readonly identifiers: ReadonlyArray<Facts.Named>
 }
 
-export interface SaidFact extends FactsInProse.Named {
+export interface SaidFact extends Facts.Named {
   /** The value replaces earlier ones of its name. */
   readonly replaces: boolean
 }
@@ -64,7 +57,7 @@ export interface CallFact {
   readonly id: string
   readonly command: string | null
   readonly files: ReadonlyArray<FileAccess>
-  readonly identifiers: ReadonlyArray<FactsInProse.Named>
+  readonly identifiers: ReadonlyArray<Facts.Named>
 }
 
 /** Returns the digest of a message. It is made once for as long as the message is in memory. */
@@ -125,12 +118,12 @@ const readFacts = (message: Message.Message, raw: string, text: string): Message
         role: "user",
         said: findSaid(text),
         errors: findErrorLines(text),
-        rules: FactsInProse.findRules(text),
-        decisions: FactsInProse.findDecisions(text),
+        rules: Facts.findRules(text),
+        decisions: Facts.findDecisions(text),
         request: clipText(toOneLine(text), LONGEST_REQUEST)
       }
     case "assistant": {
-      const decisions = Message.endsTurn(message) ? FactsInProse.findDecisions(text) : []
+      const decisions = Message.endsTurn(message) ? Facts.findDecisions(text) : []
       return { role: "assistant", said: findSaid(text), decisions, calls: Message.toolCalls(message).map(readCall) }
     }
     case "tool": {
@@ -161,7 +154,7 @@ const readCall = ({ function: made, id }: Message.ToolCall): CallFact => {
 
 /** Several values of one name in one message stand side by side. Identifiers that name themselves replace nothing. */
 const findSaid = (text: string): ReadonlyArray<SaidFact> => {
-  const found = FactsInProse.findIdentifiers(text).slice(0, 16)
+  const found = Facts.findIdentifiers(text).slice(0, 16)
   return found.map(({ isSelfNamed, name, value }) => ({
     name,
     value,
@@ -169,7 +162,7 @@ const findSaid = (text: string): ReadonlyArray<SaidFact> => {
   }))
 }
 
-const withoutSecrets = (found: ReadonlyArray<FactsInProse.Named>): ReadonlyArray<FactsInProse.Named> =>
+const withoutSecrets = (found: ReadonlyArray<Facts.Named>): ReadonlyArray<Facts.Named> =>
   found.slice(0, 8).filter(({ value }) => redact(value) === value)
 
 const LONGEST_REQUEST = 240

@@ -294,7 +294,7 @@ const kindOf = (name: string): string => {
 
 /** Judges `name = value`, in any language, and `the name is value`. */
 const isAssignedSecret: IsSecret = (name, { kind, sign, value }) => {
-  if (isPlaceholder(value.text) || isLabel(value.text)) return false
+  if (isPlaceholder(value.text) || LABEL.test(value.text)) return false
   if (kind !== "assignment") return isMentionedSecret(name, kind, value)
   if (sign === "=" && name === name.toUpperCase()) return isLiteral(value.text) && value.text.length > 3
   if (isCode(value.text)) return false
@@ -307,7 +307,7 @@ const isAssignedSecret: IsSecret = (name, { kind, sign, value }) => {
 /** Judges `--name value`. */
 const isFlaggedSecret: IsSecret = (name, { value }) =>
   !isPlaceholder(value.text) &&
-  !isLabel(value.text) &&
+  !LABEL.test(value.text) &&
   (isPassword(name) ? isLiteral(value.text) : isStrong(value.text, 8))
 
 /** Judges a value after `is`, a comma or a blank, where a plain word is likelier than a secret. */
@@ -352,7 +352,6 @@ const RESERVED =
 
 const LABEL =
   /^(?=.*(?:pass|pwd|secret|token|key|credential))(?:(?:new|old|current|confirm(?:ed|ation)?|repeat|user|db|database|my|your|the|enter|plain|raw|hashed|encrypted|api|access|client|auth|app|admin|root|form|login|account|password|passwort|passwd|pass|pwd|passphrase|secrets?|tokens?|keys?|credentials?|id|name|field|label|value)[\s_.-]?){1,6}$/i
-const isLabel = (text: string): boolean => LABEL.test(text)
 
 const PROSE =
   /\b(?:the|a|an|your|you|my|must|is|are|was|of|for|to|be|should|enter|required|invalid|please|at|or|not|does|do|with|in|if|no|when|used?|password|token|secret|key|least|characters?)\b/i

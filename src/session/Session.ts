@@ -220,3 +220,88 @@ export interface State {
  */
 export const snapshotId = (sessionId: SessionId, at: number): string =>
   `${sessionId}.snapshot.${new Date(at).toISOString()}`
+
+/**
+ * Returns whether a message is undone.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isUndone = (ranges: ReadonlyArray<UndoneRange>, seq: number): boolean =>
+  ranges.some(({ fromSeq, toSeq }) => fromSeq <= seq && seq <= toSeq)
+
+/**
+ * Leaves out the entries that are undone.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const dropUndone = <A extends { readonly seq: number }>(
+  ranges: ReadonlyArray<UndoneRange>,
+  entries: Array<A>
+): Array<A> => (ranges.length === 0 ? entries : entries.filter(({ seq }) => !isUndone(ranges, seq)))
+
+/**
+ * Takes back everything after `seq` up to the end of the log. Later ranges become part of the new one.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const undoAfter = (
+  ranges: ReadonlyArray<UndoneRange>,
+  seq: number,
+  lastSeq: number
+): ReadonlyArray<UndoneRange> =>
+  seq >= lastSeq ? ranges : [...ranges.filter(({ toSeq }) => toSeq <= seq), { fromSeq: seq + 1, toSeq: lastSeq }]
+
+/**
+ * Takes back single messages, which need not be the last ones.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const undoMessages = (
+  ranges: ReadonlyArray<UndoneRange>,
+  seqs: ReadonlyArray<number>
+): ReadonlyArray<UndoneRange> => {
+  const all = [...ranges, ...seqs.map((seq) => ({ fromSeq: seq, toSeq: seq }))].sort((a, b) => a.fromSeq - b.fromSeq)
+  const joined: Array<UndoneRange> = []
+  for (const range of all) {
+    const last = joined.at(-1)
+    if (last === undefined || range.fromSeq > last.toSeq + 1) joined.push(range)
+    else joined.splice(-1, 1, { fromSeq: last.fromSeq, toSeq: Math.max(last.toSeq, range.toSeq) })
+  }
+  return joined
+}
+
+/**
+ * Restores single messages.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const restoreMessages = (
+  ranges: ReadonlyArray<UndoneRange>,
+  seqs: ReadonlyArray<number>
+): ReadonlyArray<UndoneRange> =>
+  seqs.reduce<ReadonlyArray<UndoneRange>>(
+    (left, seq) =>
+      left.flatMap((range) => {
+        if (seq < range.fromSeq || seq > range.toSeq) return [range]
+        const parts = [
+          { fromSeq: range.fromSeq, toSeq: seq - 1 },
+          { fromSeq: seq + 1, toSeq: range.toSeq }
+        ]
+        return parts.filter(({ fromSeq, toSeq }) => fromSeq <= toSeq)
+      }),
+    ranges
+  )
+
+/**
+ * Counts the messages that are undone.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const countUndone = (ranges: ReadonlyArray<UndoneRange>): number =>
+  ranges.reduce((sum, { fromSeq, toSeq }) => sum + toSeq - fromSeq + 1, 0)

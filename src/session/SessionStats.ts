@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { type CompressionResult, Outcome } from "./CompressionResult.ts"
+import { Outcome } from "./CompressionResult.ts"
 import { SessionId } from "./Session.ts"
 
 /**
@@ -43,17 +43,6 @@ export type SessionStats = typeof SessionStats.Type
  * @category models
  */
 export type Counts = { readonly [name in Outcome | Exclude<keyof SessionStats, "sessionId" | "compressions">]?: number }
-
-/**
- * The counts of one compression.
- *
- * @since 0.1.0
- * @category getters
- */
-export const countsOfResult = ({ outcome, tokensAfter, tokensBefore }: CompressionResult): Counts =>
-  outcome === "committed" || outcome === "degraded"
-    ? { [outcome]: 1, tokensSaved: tokensBefore - tokensAfter }
-    : { [outcome]: 1 }
 
 /**
  * The statistics of a session from its counters; what was never counted is 0.

@@ -8,9 +8,9 @@ import { LeaseLost } from "../store/SessionStore.ts"
 import type { Commit, Committed, Lease, PublishedOutcome, Rewind } from "../store/SessionStore.ts"
 import { advanceResident, loadState, type Resident, stateOfResident } from "../store/residentSessions.ts"
 import type { AfterCommit, Connection } from "./transaction.ts"
-import { verifyLease } from "./leases.ts"
+import { verifyLease } from "./transaction.ts"
 import * as Rows from "./rows.ts"
-import * as UndoneRanges from "../session/undoneRanges.ts"
+import { undoAfter } from "../session/Session.ts"
 
 type NewGeneration = Omit<Commit, "base">
 
@@ -90,7 +90,7 @@ export const make = (connection: Connection) => {
     commitDurably("rewind", sessionId, (now): AfterCommit<Committed | null, UnknownSession> =>
       Either.map(findResident(sessionId), (current) => {
         if (current.generation !== base) return () => null
-        const undone = UndoneRanges.undoAfter(current.manifest.undone, seq, current.lastSeq)
+        const undone = undoAfter(current.manifest.undone, seq, current.lastSeq)
         const made = { operationId: "rewind", manifest: { ...manifest, undone }, segments: [], ledger }
         return supersede(sessionId, current, made, now)
       })

@@ -8,7 +8,7 @@ import type { SessionId } from "../session/Session.ts"
 import type { Acknowledged } from "../store/SessionStore.ts"
 import type { Connection } from "./transaction.ts"
 import * as Rows from "./rows.ts"
-import * as UndoneRanges from "../session/undoneRanges.ts"
+import { isUndone } from "../session/Session.ts"
 
 const PAGE = 500
 
@@ -35,7 +35,7 @@ export const make = ({ findResident, loader, read, sql }: Connection) => {
       const { undone } = loader.manifest(sessionId)
       const rows: ReadonlyArray<Acknowledged> = sql.page
         .all(sessionId, after, PAGE)
-        .map((row) => ({ ...Rows.loggedOfRow(row), undone: UndoneRanges.isUndone(undone, row.seq) }))
+        .map((row) => ({ ...Rows.loggedOfRow(row), undone: isUndone(undone, row.seq) }))
       const isLast = rows.length < PAGE
       const waiting = isLast
         ? sql.waiting

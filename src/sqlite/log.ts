@@ -9,9 +9,9 @@ import type { Begun, Histories, Lease, LeaseRequest, Promotion } from "../store/
 import { awaitBudget } from "../concurrency/eventLoopBudget.ts"
 import { type Resident, stateOfResident } from "../store/residentSessions.ts"
 import type { AfterCommit, Connection } from "./transaction.ts"
-import { findHolder, takeLease, verifyTurnLease } from "./leases.ts"
+import { findHolder, takeLease, verifyTurnLease } from "./transaction.ts"
 import * as Rows from "./rows.ts"
-import * as UndoneRanges from "../session/undoneRanges.ts"
+import { dropUndone } from "../session/Session.ts"
 
 /** A message on its way to the log, with its text as the log will hold it. */
 interface Draft extends Omit<Logged, "seq"> {
@@ -158,7 +158,7 @@ export const make = (connection: Connection) => {
   const range = (sessionId: SessionId, fromSeq: number, toSeq: number) =>
     read("range", sessionId, () => {
       const undone = residents.current(sessionId)?.manifest.undone ?? []
-      const entries = UndoneRanges.dropUndone(undone, sql.between.all(sessionId, fromSeq, toSeq).map(Rows.loggedOfRow))
+      const entries = dropUndone(undone, sql.between.all(sessionId, fromSeq, toSeq).map(Rows.loggedOfRow))
       return Either.right(() => entries)
     })
 

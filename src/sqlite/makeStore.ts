@@ -22,7 +22,6 @@ import {
 import * as Inbox from "./inbox.ts"
 import { toStoreError } from "./file.ts"
 import * as Generations from "./generations.ts"
-import * as Leases from "./leases.ts"
 import * as Log from "./log.ts"
 import * as Listings from "./listings.ts"
 import { migrate } from "./migrations.ts"
@@ -53,7 +52,7 @@ export const make = (db: Database.Database, connection: Transaction.Connection):
     SessionStore.of({
       deliver: Inbox.make(connection),
       ...Log.make(connection),
-      ...Leases.make(connection),
+      ...Transaction.makeLeases(connection),
       ...Generations.make(connection),
       ...Listings.make(connection)
     })

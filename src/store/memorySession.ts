@@ -11,7 +11,7 @@ import {
   type Usage,
   wholeLog
 } from "../session/Session.ts"
-import { dropUndone } from "../session/undoneRanges.ts"
+import { dropUndone } from "../session/Session.ts"
 import type { Counts } from "../session/SessionStats.ts"
 import type { Acquired, LeaseName, LeaseRequest, SessionSummary, Snapshot } from "./model.ts"
 

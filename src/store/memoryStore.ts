@@ -32,7 +32,7 @@ import {
   UnknownSnapshot
 } from "../session/SessionError.ts"
 import * as SessionStats from "../session/SessionStats.ts"
-import { dropUndone, isUndone, undoAfter } from "../session/undoneRanges.ts"
+import { dropUndone, isUndone, undoAfter } from "../session/Session.ts"
 import { findFinest, searchEntries } from "./memoryIndex.ts"
 import {
   addCounts,

@@ -5,7 +5,7 @@
 import * as Message from "../message/Message.ts"
 import type { Logged, Manifest, Segment, SessionId, State, Usage } from "../session/Session.ts"
 import { total } from "../message/Tokens.ts"
-import * as UndoneRanges from "../session/undoneRanges.ts"
+import { dropUndone } from "../session/Session.ts"
 
 /** All sessions in memory together hold about this many tokens of messages at most. */
 const CAPACITY = 4_000_000
@@ -217,14 +217,13 @@ const loadParts = (
   ahead: ReadonlyArray<Logged>
 ): Parts => {
   const readLog = makeLogReader(loader, sessionId, ahead)
-  const readShown = (fromSeq: number, toSeq: number) =>
-    UndoneRanges.dropUndone(manifest.undone, readLog(fromSeq, toSeq))
+  const readShown = (fromSeq: number, toSeq: number) => dropUndone(manifest.undone, readLog(fromSeq, toSeq))
   const system = readLeadingSystem(readLog, lastSeq)
   const start = Math.max((system.at(-1)?.seq ?? 0) + 1, manifest.contextFrom)
   return {
     base: {},
     manifest,
-    system: UndoneRanges.dropUndone(manifest.undone, system),
+    system: dropUndone(manifest.undone, system),
     head: readShown(start, manifest.headTo),
     segments: loader.segments(manifest.segments),
     live: manifest.live.flatMap((seq) => readShown(seq, seq)),

@@ -26,7 +26,6 @@ import { type Counter, inUse, total } from "../message/Tokens.ts"
 import { chargeWork, runInSlices, foldInSlices } from "../concurrency/eventLoopBudget.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
 import * as Budget from "./budget.ts"
-import * as Chunks from "./chunks.ts"
 import * as Extractive from "./Extractive.ts"
 import * as Gate from "./Gate.ts"
 import { type ModelTask, runModelTask } from "./modelTask.ts"
@@ -221,7 +220,7 @@ const summarizeWithin = (job: Job, contextLength: number) => {
   const { range, tally } = job
   const room = contextLength - PROMPT_TOKENS - 2 * range.maxTokens - 1_000
   const whole = { ...range, covered: range.tokens, cuts: [] }
-  const chunks = range.tokens <= room ? [range.entries] : Chunks.chunkUpTo(range.entries, room)
+  const chunks = range.tokens <= room ? [range.entries] : Prompt.chunkUpTo(range.entries, room)
   return chunks.length > 1
     ? // All at once: the places of the route bound them.
       summarizeChunks(job, whole, chunks, "unbounded")
@@ -236,7 +235,7 @@ const summarizeChunk = (
   Effect.gen(function* () {
     const { env, range, spending } = job
     const material = yield* renderMaterial(chunk.entries)
-    const cuts = Chunks.canHalve(chunk.entries) ? chunk.cuts : null
+    const cuts = Prompt.canHalve(chunk.entries) ? chunk.cuts : null
     const task = yield* chargeWork(() =>
       makeSummaryTask(env, {
         ...chunk,
@@ -258,7 +257,7 @@ const summarizeChunk = (
           summarizeChunks(
             job,
             { ...chunk, cuts: [...chunk.cuts, error._tag] },
-            Chunks.splitInHalves(chunk.entries, env.counter),
+            Prompt.splitInHalves(chunk.entries, env.counter),
             1
           ),
         Exhausted: (exhausted) =>

@@ -8,7 +8,6 @@ import * as Predicate from "effect/Predicate"
 import type { Counter } from "../message/Tokens.ts"
 import { makeExcerpt } from "./excerpt.ts"
 import type { Parts, Repair, RepairContext, Row, Size } from "./model.ts"
-import { pairToolCalls } from "../message/toolPairs.ts"
 
 /** Messages that providers accept, and the repairs that made them so. */
 export interface Mended {
@@ -82,7 +81,7 @@ export const addRepairs = (mending: Mending, rows: ReadonlyArray<Row>): void => 
 
 /** True if every call has its result among these rows: no later row can change how they are shown. */
 export const isClosed = (rows: ReadonlyArray<Row>): boolean =>
-  pairToolCalls(rows.map(({ message }) => message)).results.every((results) => !results.includes(undefined))
+  Message.pairToolCalls(rows.map(({ message }) => message)).results.every((results) => !results.includes(undefined))
 
 /** The rows so far as messages, repairs ordered by `seq`. A copy, because more rows may follow. */
 export const finishRepairs = ({ counter, hasBegun, hasRows, ...mending }: Mending): Mended => {
@@ -186,7 +185,7 @@ const NO_RESULT = "[no result: this call was never answered]"
 
 const mendPairs = (rows: ReadonlyArray<Row>, mending: Mending, context: RepairContext): ReadonlyArray<Row> => {
   const { answered } = mending
-  const { results, answers } = pairToolCalls(rows.map(({ message }) => message))
+  const { results, answers } = Message.pairToolCalls(rows.map(({ message }) => message))
   const paired: Array<Row> = []
   for (const [i, row] of rows.entries()) {
     const { message, seq } = row

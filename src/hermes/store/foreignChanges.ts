@@ -11,7 +11,7 @@ import type { HermesStatements } from "./statements.ts"
 import { manifestOfGeneration } from "../../sqlite/rows.ts"
 import type { Statements } from "../../sqlite/statements.ts"
 import type { Refreshed } from "../../store/residentSessions.ts"
-import * as UndoneRanges from "../../session/undoneRanges.ts"
+import { isUndone, undoMessages, restoreMessages } from "../../session/Session.ts"
 
 /** Changes to what Hermes shows, by `seq`. */
 interface ShownChange {
@@ -85,7 +85,7 @@ export const make = (sql: Statements, hermes: HermesStatements, counter: Counter
     if (returned.length === 0) return []
     const { contextFrom, headTo, tailFrom, undone } = manifestOfGeneration(sql.generation.get(sessionId))
     const isInView = (seq: number) => seq >= tailFrom || (seq >= contextFrom && seq <= headTo)
-    return returned.filter((seq) => isInView(seq) && UndoneRanges.isUndone(undone, seq))
+    return returned.filter((seq) => isInView(seq) && isUndone(undone, seq))
   }
 
   /** Writes the generation that shows what Hermes shows, and supersedes the turn and the operation under way. */
@@ -95,7 +95,7 @@ export const make = (sql: Statements, hermes: HermesStatements, counter: Counter
     const lastSeq = sql.last.get(sessionId)?.seq ?? 0
     const from = shown[0] ?? lastSeq + 1
     const nowUndone = isReplaced ? hermes.hiddenFrom.all(sessionId, from) : hidden
-    const undone = UndoneRanges.undoMessages(UndoneRanges.restoreMessages(known.undone, restored), nowUndone)
+    const undone = undoMessages(restoreMessages(known.undone, restored), nowUndone)
     const manifest: Manifest = isReplaced
       ? { ...wholeLog, contextFrom: from, tailFrom: from, undone }
       : { ...known, undone }

@@ -7,7 +7,7 @@ import * as Message from "../../message/Message.ts"
 import type { SessionId, State } from "../../session/Session.ts"
 import { FLAGS, HANDOFF_PREFIX } from "../marks.ts"
 import type { HermesStatements, Place } from "./statements.ts"
-import * as UndoneRanges from "../../session/undoneRanges.ts"
+import { isUndone } from "../../session/Session.ts"
 
 /** The context of each step of `showView`. Only a schema with `active` and `compacted` has `archiving` statements. */
 interface ViewWriter {
@@ -55,7 +55,7 @@ const archiveHandoffs = ({ archiving, sessionId }: ViewWriter): void => {
 }
 
 const hideRow = ({ archiving, hermes, sessionId, state }: ViewWriter, { row_id, seq }: Place): void => {
-  const { active, compacted } = UndoneRanges.isUndone(state.manifest.undone, seq) ? FLAGS.undone : FLAGS.archived
+  const { active, compacted } = isUndone(state.manifest.undone, seq) ? FLAGS.undone : FLAGS.archived
   archiving.flag.run(active, compacted, row_id)
   hermes.show.run(0, sessionId, seq)
 }

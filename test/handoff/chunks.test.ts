@@ -4,7 +4,6 @@ import { ConnectionError } from "../../src/model/ModelError.ts"
 import { Compressor } from "../../src/compression/Compressor.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
 import * as Prompt from "../../src/handoff/prompt.ts"
-import * as Chunks from "../../src/summary/chunks.ts"
 import * as Message from "../../src/message/Message.ts"
 import type { ModelRequest } from "../../src/model/Provider.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
@@ -46,7 +45,7 @@ describe("a message cut in two", () => {
     [FastCheck.integer({ min: 0, max: 80 }), FastCheck.constantFrom("word ", "🙂")],
     ([shift, filler]) => {
       const around = filler.repeat(60)
-      const halves = Chunks.splitInHalves([logged(`${around}${" ".repeat(shift)} ${secret} ${around}`)], estimate)
+      const halves = Prompt.splitInHalves([logged(`${around}${" ".repeat(shift)} ${secret} ${around}`)], estimate)
       for (const half of halves) {
         assert.notMatch(Prompt.renderMaterial(half), /ghp_|a1B2/)
         assert.isTrue(half.every(({ message }) => !LONE_SURROGATE.test(Message.text(message))))

@@ -1,0 +1,340 @@
+/**
+ * Finds facts in messages. In prose: sentences that set rules or decide something, and identifiers. In tool calls and
+ * their results: files, commands, exit codes, errors and identifiers.
+ */
+import type { ToolCall } from "../message/Message.ts"
+import { DECISION, IDLE, PREFERENCE, RULE } from "./ruleWords.ts"
+import { clipText, isProse, toOneLine, splitSentences } from "../message/text.ts"
+
+export interface Rule {
+  readonly text: string
+  readonly isStrict: boolean
+}
+
+/** Returns the sentences that set a rule or express a preference, word for word. */
+export const findRules = (text: string): ReadonlyArray<Rule> => {
+  const all = text.toLowerCase()
+  if (!RULE.test(all) && !PREFERENCE.test(all)) return []
+  const found = splitSentences(text).flatMap((sentence) => {
+    const lower = sentence.toLowerCase()
+    const isStrict = RULE.test(lower)
+    if (!isStrict && !PREFERENCE.test(lower)) return []
+    return isProse(sentence) && !isIdle(lower) ? [{ text: clipText(toOneLine(sentence), LONGEST_RULE), isStrict }] : []
+  })
+  return found.slice(0, 12)
+}
+
+/** Returns the sentences that say what was decided. */
+export const findDecisions = (text: string): ReadonlyArray<string> => {
+  if (!DECISION.test(text.toLowerCase())) return []
+  return splitSentences(text)
+    .filter((sentence) => sentence.length <= LONGEST_RULE && DECISION.test(sentence.toLowerCase()) && isProse(sentence))
+    .filter((sentence) => !QUESTION.test(sentence))
+    .map(toOneLine)
+    .slice(0, 4)
+}
+
+export interface Named {
+  readonly name: string
+  readonly value: string
+}
+
+export interface Said extends Named {
+  readonly isSelfNamed: boolean
+}
+
+/** Finds identifiers: named ones ("staging port is 5433"), and URLs, hashes and others that name themselves. */
+export const findIdentifiers = (whole: string): ReadonlyArray<Said> => {
+  const text = keepIdentifyingLines(whole)
+  if (text === "") return []
+  const named = matchIdentifiers(NAMED, text).flatMap((match) => {
+    const [, latin, other = "", found = ""] = match
+    const value = trimMarks(found)
+    const before = text.slice(Math.max(0, match.index - 120), match.index)
+    const joined = JOINED.exec(before)?.[0] ?? ""
+    const name = qualifyName(before.slice(0, before.length - joined.length).slice(-40), joined + (latin ?? other))
+    return isIdentifier(value) && !TOO_PLAIN.test(name) ? [{ name, value }] : []
+  })
+  const pairs = [...named, ...findReversedNames(text), ...findSettings(text)].map((pair) => ({
+    ...pair,
+    isSelfNamed: false
+  }))
+  const taken = new Set(pairs.map(({ value }) => value))
+  const bare = SELF_NAMED.flatMap(({ hint, name, pattern }) =>
+    (text.includes(hint) ? (text.match(pattern) ?? []) : []).map((found) => ({
+      name,
+      value: trimMarks(found),
+      isSelfNamed: true
+    }))
+  )
+  return [...pairs, ...bare.filter(({ value }) => !taken.has(value) && value.length <= LONGEST_VALUE)]
+}
+
+/** Keeps the lines that may hold an identifier, and the line before each, where its name may stand. Most have none. */
+const keepIdentifyingLines = (text: string): string => {
+  if (!IDENTIFYING.test(text)) return ""
+  const lines = text.split("\n")
+  if (lines.length === 1) return text
+  const isIdentifying = lines.map((line) => IDENTIFYING.test(line))
+  return lines.filter((_, i) => isIdentifying[i] === true || isIdentifying[i + 1] === true).join("\n")
+}
+
+const LONGEST_RULE = 400
+export const LONGEST_VALUE = 120
+
+/** Returns whether a sentence has the words of a rule and sets none, as plain questions do. */
+const isIdle = (sentence: string): boolean => IDLE.test(sentence) || (QUESTION.test(sentence) && !PLEASE.test(sentence))
+
+const QUESTION = /[?？؟]["'”’)]*$/
+const PLEASE = /^(?:please|can|could|would|will) |\bplease\b|\bbitte\b/i
+
+export const NOUNS =
+  "port|version|branch|commit|revision|sha|hash|tag|url|uri|endpoint|host|hostname|ticket|issue|pr|build|region|bucket|database|table|schema|e-?mail|account|number|model|channel|cluster|container|namespace|deployment|release"
+/** A quick check that a text may hold an identifier. */
+const IDENTIFYING = /\d|:\/\/|[A-Z_]{3}=|[`"'*]/
+
+/** Words and marks between a name and its value. */
+const LINK =
+  "(?:[\\s:=#→`\"'*(]|->|(?<!\\p{L})(?:is|are|was|now|to|be|should|will|been|reads|equals|became|becomes|changed|replaced|set|switched|over|moved|by|jetzt|nun|ist|wird|wurde|lautet|auf|zu|est|maintenant|désormais|passe|à|es|ahora|pasa|a|é|agora|passa|è|adesso|ora|это|теперь|стал[аои]?)(?!\\p{L})|[是为為现現在改成换換은는はがを]|これから|이제)"
+const NAMED = new RegExp(
+  `(?:(?<![\\p{L}\\p{N}])(id|uuid|${NOUNS}|порт|версия|puerto|porta|versión|versão)(?![\\p{L}\\p{N}_-])${LINK}+|(端口|版本|ポート|バージョン|포트|버전)${LINK}*)([\\p{L}\\p{N}@/~][^\\s"'\`*()<>，。、；,;]{0,${2 * LONGEST_VALUE}})`,
+  "giu"
+)
+
+/** The first parts of a name, such as the "user_" of "user_id". */
+const JOINED = /(?:[\p{L}\p{N}]{1,40}[_-]){1,4}$/u
+
+/** `hint` is part of every match, and quick to look for. */
+const SELF_NAMED: ReadonlyArray<{ readonly name: string; readonly hint: string; readonly pattern: RegExp }> = [
+  { name: "url", hint: "://", pattern: /\bhttps?:\/\/[^\s"'`<>)\]}，。]{1,400}/g },
+  { name: "uuid", hint: "-", pattern: /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/gi },
+  {
+    name: "hash",
+    hint: "",
+    pattern: /(?<![\w#-])(?=[a-f]*\d)(?=\d*[a-f])(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{7,12})(?![\w-])/g
+  },
+  { name: "address", hint: ":", pattern: /\b(?:localhost|\d{1,3}(?:\.\d{1,3}){3}):\d{2,5}\b/g }
+]
+
+/** Finds values in front of their names: "Use 5433 as the staging port." */
+const findReversedNames = (text: string): ReadonlyArray<Named> =>
+  matchIdentifiers(REVERSED, text).flatMap(([, found = "", before = "", noun = ""]) => {
+    const value = trimMarks(found)
+    const name = qualifyName(before, noun)
+    return isIdentifier(value) && !TOO_PLAIN.test(name) ? [{ name, value }] : []
+  })
+const REVERSED = new RegExp(
+  "(?<!\\p{L})(?:use|using|take|set|verwende|nutze|nimm|utilise[rz]?|prends|usa|usar|use|utiliza|используй|возьми) " +
+    `["'\`*]?([\\p{L}\\p{N}@/~][^\\s"'\`*()<>，。、；,;]{0,${LONGEST_VALUE}})["'\`*]? ` +
+    "(?:as|for|als|für|comme|pour|como|para|come|per|как|для) " +
+    `((?:\\p{L}[\\p{L}\\p{N}_-]{0,40} ){0,3})(id|uuid|${NOUNS}|порт|версия|puerto|porta|versión|versão)(?![\\p{L}\\p{N}_-])`,
+  "giu"
+)
+
+/** Finds `NAME=value` and `package@1.2.3`. */
+const findSettings = (text: string): ReadonlyArray<Named> =>
+  [
+    ...(text.includes("=") ? matchIdentifiers(VARIABLE, text) : []),
+    ...(text.includes("@") ? matchIdentifiers(PACKAGE, text) : [])
+  ]
+    .map(([, name = "", value = ""]): Named => ({ name, value: trimMarks(value) }))
+    .filter(({ value }) => value !== "" && value.length <= LONGEST_VALUE && !value.includes("[redacted"))
+
+const VARIABLE = /\b([A-Z][A-Z0-9_]{2,80})=([^\s"'`;,)]{1,400})/g
+const PACKAGE = /((?:@[\w.-]{1,80}\/)?[\w.-]{1,80})@v?(\d+\.\d[\w.+-]{0,40})/g
+
+/** Returns all matches. `matchAll` would compile the expression again for each text, which is slow for a long one. */
+export const matchIdentifiers = (pattern: RegExp, text: string): ReadonlyArray<RegExpExecArray> => {
+  const found: Array<RegExpExecArray> = []
+  pattern.lastIndex = 0
+  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) found.push(match)
+  return found
+}
+
+const trimMarks = (value: string): string => value.replace(/[.,:;!?)\]}'"`*]+$/, "")
+
+/** Returns whether a word can be a value: it has a digit, an inner mark, or only capitals. */
+export const isIdentifier = (value: string): boolean =>
+  value.length <= LONGEST_VALUE &&
+  !value.includes("[redacted") &&
+  (/\d/.test(value) ||
+    /[\p{L}\d][/_@][\p{L}\d]/u.test(value) ||
+    /^[A-Z]{4,}$/.test(value) ||
+    /\p{L}\.\p{L}{2,}\./u.test(value))
+
+const TOO_PLAIN = /^(?:number|issue|table|model)$/
+
+/** Adds the one or two words before the noun, so that the staging port is told from other ports. */
+const qualifyName = (before: string, noun: string): string => {
+  const qualifiers = /((?:(?<![\p{L}\p{N}-])\p{L}[\p{L}\p{N}_-]* ){0,2})[`"'*]*$/u.exec(before)?.[1] ?? ""
+  const kept = qualifiers.split(" ").filter((word) => word !== "" && !FILLER.test(word))
+  return [...kept, noun].join(" ").replace(/[_-]+/g, " ").toLowerCase()
+}
+
+const FILLER =
+  /^(?:the|a|an|my|our|your|its?|his|her|their|this|that|is|are|was|new|current|please|use|using|on|in|to|for|from|with|and|or|of|at|by|as|so|set|change|now|s|der|die|das|den|le|la|les|el|los|il|lo|o|os)$/i
+
+// ── in tools ──
+
+export interface FileAccess {
+  readonly path: string
+  readonly access: "read" | "written"
+}
+
+export interface CallFacts {
+  readonly command: string | null
+  readonly files: ReadonlyArray<FileAccess>
+  readonly identifiers: ReadonlyArray<Named>
+}
+
+/** Reads a call by the usual names of tools and arguments. Arguments that do not parse give no facts. */
+export const readCallFacts = ({ name, arguments: json }: ToolCall["function"]): CallFacts => {
+  const fields = parseFields(json)
+  const paths = fields.flatMap(([key, value]) => (PATH_KEY.test(key) ? readTexts(value) : []))
+  const patched = fields.flatMap(([, value]) => readTexts(value).flatMap(readPatchedPaths))
+  const isView = fields.some(([key, value]) => key === "command" && value === "view")
+  const access = WRITING.test(name) && !isView ? "written" : "read"
+  const command = paths.length === 0 || SHELL.test(name) ? findCommand(fields) : null
+  const byCommand = command === null ? [] : findWrittenFiles(command)
+  return {
+    command,
+    files: [...paths.map((path) => ({ path, access }) as const), ...[...patched, ...byCommand].map(asWritten)],
+    identifiers: fields.flatMap(([key, value]) =>
+      readTexts(value).flatMap((text) => (isIdentifying(key, text) ? [{ name: spellName(key), value: text }] : []))
+    )
+  }
+}
+
+/** Finds the pairs of a JSON text whose keys name identifiers. */
+export const findJsonIdentifiers = (text: string): ReadonlyArray<Named> =>
+  matchIdentifiers(JSON_PAIR, text).flatMap(([, name = "", quoted, bare]) => {
+    const value = quoted ?? bare ?? ""
+    return isIdentifying(name, value) ? [{ name: spellName(name), value }] : []
+  })
+
+/** Finds the exit code that a tool reported. */
+export const findExitCode = (text: string): number | null => {
+  const edges = text.length <= 600 ? text : `${text.slice(0, 300)}\n${text.slice(-300)}`
+  const found = EXIT_CODE.exec(edges)?.[1]
+  return found === undefined ? null : Number(found)
+}
+
+/** Returns the lines that say what went wrong; lines that only say where, if there are no others. */
+export const findErrorLines = (text: string): ReadonlyArray<string> => {
+  if (!ERROR.test(text)) return []
+  const found = text.split("\n").filter((line) => ERROR.test(line))
+  const causes = found.filter((line) => !ERROR_NOISE.test(line))
+  const lines = causes.length > 0 ? causes : found.slice(0, 1)
+  return Array.from(new Set(lines.map((line) => clipText(toOneLine(line), LONGEST_ERROR)))).slice(0, 3)
+}
+
+/** Returns whether the text as a whole is an error, and not a text about errors. */
+export const isError = (text: string): boolean => ERROR.test(text.slice(0, 200).split("\n", 1)[0] ?? "")
+
+/** Returns whether a command only reads: errors it prints are not its own, and it may be forgotten soon. */
+export const isReadOnlyCommand = (command: string): boolean => READ_ONLY.test(command)
+
+const LONGEST_ERROR = 240
+
+type Field = readonly [key: string, value: unknown]
+
+const parseFields = (json: string): ReadonlyArray<Field> => {
+  try {
+    const value: unknown = JSON.parse(json)
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : []
+  } catch {
+    return []
+  }
+}
+
+const readTexts = (value: unknown): ReadonlyArray<string> => {
+  if (Array.isArray(value)) return value.flatMap((item: unknown) => (typeof item === "string" ? [item] : []))
+  return typeof value === "string" ? [value] : typeof value === "number" ? [String(value)] : []
+}
+
+/** Finds a command line, also in the form `["bash", "-lc", "…"]`. */
+const findCommand = (fields: ReadonlyArray<Field>): string | null => {
+  const [, value] = fields.find(([key]) => COMMAND_KEY.test(key)) ?? []
+  const parts = readTexts(value)
+  const isWrapped = parts.length === 3 && /^-\w*c$/.test(parts[1] ?? "")
+  const command = isWrapped ? (parts[2] ?? "") : parts.join(" ")
+  return command.trim() === "" ? null : command
+}
+
+const readPatchedPaths = (text: string): ReadonlyArray<string> =>
+  text.startsWith("*** Begin Patch")
+    ? Array.from(text.matchAll(/^\*\*\* (?:Add|Update|Delete) File: (.+)$/gm)).map(([, path = ""]) => path)
+    : []
+
+const asWritten = (path: string): FileAccess => ({ path, access: "written" })
+
+/** Spells a key as people write it, so that "reservation_id" and "reservation ID" are the same. */
+const spellName = (key: string): string => key.replace(/[_-]+/g, " ").toLowerCase()
+
+/** Returns whether a key of JSON arguments or results names an identifier, and its value is one. */
+const isIdentifying = (key: string, value: string): boolean =>
+  (KEY.test(key) || CAMEL_KEY.test(key)) && isIdentifier(value) && !/\s/.test(value)
+
+const KEY = new RegExp(`(?:^|[_-])(?:id|ids|uuid|${NOUNS})$`, "i")
+const CAMEL_KEY = /[a-z](?:I[dD]s?|U[rR][lL]|Version|Port|Hash|Number)$/
+
+const PATH_KEY = /^(?:(?:file_?|notebook_?|target_?)?paths?|file_?names?|files?)$/i
+const COMMAND_KEY = /^(?:command|cmd|commands|shell_command|script)$/i
+const WRITING = /write|edit|creat|patch|replac|insert|updat|delet|remov|mov|renam|save|append/i
+const SHELL = /bash|shell|exec|terminal|command|run/i
+
+/** Starts from the colon, which is rare: first the end of the key, then the whole key, then the value. */
+const JSON_PAIR = new RegExp(
+  String.raw`:(?<=(?:["_-](?:uuid|${NOUNS})|ids?|url|version|port|hash|number)"\s*:)(?<="([A-Za-z][\w-]{0,40})"\s*:)` +
+    String.raw`\s*(?:"([^"\\\s]{2,120})"|(\d{1,18}))(?=\s*[,}\]])`,
+  "gi"
+)
+
+const EXIT_CODE =
+  /(?:exit(?:ed)?(?: with)?[ _-]?(?:code|status)|return ?code|"exit_?[cC]ode")["']?\s*[:=]?\s*(-?\d{1,10})\b/i
+
+/** An error may begin with its position: "a.ts(3,4):", "a.c:3:4:". */
+const PLACE = String.raw`(?:[^\s:]+(?:\(\d+,\d+\)|:\d+(?::\d+)?):?\s*(?:-\s*)?)?`
+const ERROR = new RegExp(
+  `^(?:${[
+    String.raw`[ \t]*${PLACE}(?:Uncaught )?(?:[\w.]*(?:Error|Exception)|(?:fatal )?error(?:\[\w+\]| TS\d+)?|fatal|panic|ERROR|FAILED)(?: \[[\w-]+\])?: ?\S`,
+    String.raw`[ \t]*(?:FAIL|not ok|npm ERR!|npm error|E {2,})[ \t]*\w`,
+    String.raw`(?:Command|Process|Tool|Operation)\b.{0,40} (?:aborted|cancell?ed|interrupted|killed|timed out)`,
+    String.raw`\S+: .{0,200}(?:[Nn]o such file|not found|[Pp]ermission denied)`
+  ].join("|")})`,
+  "m"
+)
+const ERROR_NOISE = /npm (?:error|ERR!) (?:Lifecycle|path|location|workspace|command|code|A complete log)|throw new/
+const READ_ONLY =
+  /^\s*(?:cd \S+\s*(?:&&|;)\s*)?(?:ls|cat|grep|rg|head|tail|sed -n|find|pwd|echo|sleep|wc|which|tree|stat|git (?:status|log|diff|show|branch))\b/
+
+// ── in shell commands ──
+
+/** Returns paths, from the folder that the command changes to first. Paths with variables or patterns are left out. */
+export const findWrittenFiles = (command: string): ReadonlyArray<string> => {
+  if (!WRITES.test(command)) return []
+  // The body of a here-document is text. Quoted paths are left out, since they may hold any character.
+  const shell = (command.includes("<<") ? (command.split("\n", 1)[0] ?? "") : command).replace(QUOTED, "''")
+  const redirected = Array.from(shell.matchAll(REDIRECTION), ([, path = ""]) => path)
+  const named = shell.split(SEPARATOR).flatMap((part) => findTargets(part.replace(REDIRECTION, "").trim().split(/\s+/)))
+  const folder = WENT_TO.exec(shell)?.[1]
+  return [...named, ...redirected]
+    .filter((path) => !UNKNOWN.test(path))
+    .map((path) => (folder === undefined || /^[/~]/.test(path) ? path : `${folder.replace(/\/$/, "")}/${path}`))
+}
+
+/** Returns the files that one command of these words writes. */
+const findTargets = ([name = "", ...rest]: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const operands = rest.filter((word) => !word.startsWith("-"))
+  const isInPlace = name === "sed" && rest.some((word) => /^-\w*i/.test(word))
+  if (name === "tee" || name === "touch") return operands
+  return (COPIES.test(name) || isInPlace) && operands.length > 1 ? operands.slice(-1) : []
+}
+
+const WRITES = />|\b(?:tee|touch|cp|mv|install|sed)\s/
+const COPIES = /^(?:cp|mv|install)$/
+const QUOTED = /'[^']*'|"(?:\\.|[^"\\])*"/g
+const SEPARATOR = /&&|\|\|?|;|\n/
+const REDIRECTION = /(?:^|[\s\d&])>{1,2}\|?\s*([^\s&|;<>()]+)/g
+const WENT_TO = /^\s*cd\s+([^\s;&|']+)\s*(?:&&|;|\n)/
+const UNKNOWN = /['"`$*?{}()<>\\]|^\/dev\/|^-|^\W*$/
