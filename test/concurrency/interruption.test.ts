@@ -8,7 +8,13 @@ import * as KeyedLocks from "../../src/concurrency/keyedLocks.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { type LeaseRequest, SessionStore } from "../../src/store/SessionStore.ts"
-import { impatient, interruptEverywhere, isNoticed, isUnbroken } from "../support/interruptEverywhere.ts"
+import {
+  everyOperation,
+  impatient,
+  interruptEverywhere,
+  isNoticed,
+  isUnbroken
+} from "../support/interruptEverywhere.ts"
 import { route, scripted } from "../support/world.ts"
 
 const world = scripted(Scripted.layer([]))
@@ -58,7 +64,8 @@ describe("a fair queue", () => {
     interruptEverywhere(
       Effect.makeSemaphore(1),
       (semaphore) => semaphore.withPermits(1)(Effect.void),
-      (semaphore) => Effect.map(semaphore.withPermitsIfAvailable(1)(Effect.void), Option.isSome)
+      (semaphore) => Effect.map(semaphore.withPermitsIfAvailable(1)(Effect.void), Option.isSome),
+      everyOperation
     ).pipe(Effect.map(isNoticed))
   )
 })
@@ -150,7 +157,8 @@ describe("a lease that is used", () => {
               : Effect.ensuring(Effect.void, Effect.orDie(store.release(acquired.lease)))
           )
         ),
-      isFree
+      isFree,
+      everyOperation
     ).pipe(Effect.map(isNoticed), Effect.provide(world))
   )
 })

@@ -201,7 +201,7 @@ const memory = (pauses: Row["pauses"], compressions: number): ReadonlyArray<Reme
 }
 
 for (const api of APIS) {
-  describe(`the fault table, ${api}`, () => {
+  describe.concurrent(`the fault table, ${api}`, () => {
     for (const row of ROWS) {
       const { answer, connections, detail = /./, errors, pauses, second = 1, what } = row
       /** The number of compressions that fail on the route before it is paused. */

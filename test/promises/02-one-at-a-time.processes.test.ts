@@ -2,18 +2,17 @@
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
-import { fileURLToPath } from "node:url"
-import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Deferred, Effect, Fiber, Schema, Stream } from "effect"
+import { assert, layer } from "@effect/vitest"
+import { Chunk, Context, Deferred, Effect, Fiber, Layer, Schema, Stream } from "effect"
 import { Gateway } from "../../src/gateway/Gateway.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Agent from "../support/agent.ts"
+import { bundleScript } from "../support/bundledScript.ts"
 import * as ModelServer from "../support/ModelServer.ts"
 import { problems } from "../support/providerShapes.ts"
 import { conversation, id, summary } from "../support/world.ts"
 import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
-const SCRIPT = fileURLToPath(new URL("../support/agentProcess.ts", import.meta.url))
 const IMPORTED = 12
 const ROUNDS = 6
 
@@ -49,13 +48,17 @@ const hearing = () => {
   return { hear, gone, heard, all }
 }
 
+/** The path of the bundled agent. */
+class AgentBundle extends Context.Tag("test/AgentBundle")<AgentBundle, string>() {}
+
 /** Another process; it is killed at the end of its scope. */
 const other = (name: string, { filename, leaseTtl, url }: Agent.Place) =>
   Effect.gen(function* () {
+    const script = yield* AgentBundle
     const { gone, hear, ...heard } = hearing()
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
-        spawn(process.execPath, ["--import", "tsx", SCRIPT, name, filename, url, String(leaseTtl)], {
+        spawn(process.execPath, [script, name, filename, url, String(leaseTtl)], {
           stdio: ["pipe", "pipe", "inherit"]
         })
       ),
@@ -139,8 +142,10 @@ const consistent = ({ here, there }: World) =>
     return generation
   })
 
-describe("two processes on one session", () => {
-  it.scopedLive("deliver, step and compress at once: one turn and one compression at a time, nothing lost", () =>
+const layerBundle = Layer.scoped(AgentBundle, bundleScript("test/support/agentProcess.ts"))
+
+layer(layerBundle, { excludeTestServices: true })("two processes on one session", (it) => {
+  it.scoped("deliver, step and compress at once: one turn and one compression at a time, nothing lost", () =>
     together({}, (world) =>
       Effect.gen(function* () {
         const { here, server, there } = world
@@ -166,7 +171,7 @@ describe("two processes on one session", () => {
     )
   )
 
-  it.scopedLive("an equal compression waits for the one of the other process and reports joined", () =>
+  it.scoped("an equal compression waits for the one of the other process and reports joined", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
       const answer = ModelServer.held(gate, ModelServer.ok(summary("what counts")))
@@ -191,7 +196,7 @@ describe("two processes on one session", () => {
     })
   )
 
-  it.scopedLive("a turn waits for the turn of the other process; a delivery does not", () =>
+  it.scoped("a turn waits for the turn of the other process; a delivery does not", () =>
     together({}, (world) =>
       Effect.gen(function* () {
         const { here, there } = world
@@ -207,7 +212,7 @@ describe("two processes on one session", () => {
     )
   )
 
-  it.scopedLive("one that is killed in its turn is followed by the other after its lease, and nothing is lost", () =>
+  it.scoped("one that is killed in its turn is followed by the other after its lease, and nothing is lost", () =>
     together({ leaseTtl: 2_000 }, (world) =>
       Effect.gen(function* () {
         const { here, there } = world
@@ -224,7 +229,7 @@ describe("two processes on one session", () => {
     )
   )
 
-  it.scopedLive("one that slept through its lease writes nothing, and gets its message back", () =>
+  it.scoped("one that slept through its lease writes nothing, and gets its message back", () =>
     together({ leaseTtl: 2_000 }, (world) =>
       Effect.gen(function* () {
         const { here, there } = world
@@ -245,7 +250,7 @@ describe("two processes on one session", () => {
     )
   )
 
-  it.scopedLive("one that slept through its lease commits nothing, while who took over is still summarizing", () =>
+  it.scoped("one that slept through its lease commits nothing, while who took over is still summarizing", () =>
     Effect.gen(function* () {
       const gates = [yield* Deferred.make<void>(), yield* Deferred.make<void>()] as const
       const ok = ModelServer.ok(summary("what counts"))
@@ -279,7 +284,7 @@ describe("two processes on one session", () => {
     })
   )
 
-  it.scopedLive(
+  it.scoped(
     "one that is killed while its summary streams leaves the session as it was, for the other to compress",
     () =>
       Effect.gen(function* () {

@@ -33,10 +33,16 @@ import { SessionId } from "../../src/session/Session.ts"
 import { type Lease, RouteMemory, SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import { contradictions } from "../support/auditTrail.ts"
-import { impatient, interruptEverywhere, isNoticed, isUnbroken } from "../support/interruptEverywhere.ts"
+import {
+  everyOperation,
+  impatient,
+  interruptEverywhere,
+  isNoticed,
+  isUnbroken
+} from "../support/interruptEverywhere.ts"
 import * as Models from "../support/models.ts"
 import * as Programs from "../support/programs.ts"
-import { propertyRuns } from "../support/repetitions.ts"
+import { propertyRuns, repetitions } from "../support/repetitions.ts"
 import { onVirtualClock } from "../support/virtualClock.ts"
 import {
   conversation,
@@ -158,10 +164,12 @@ describe("store", () => {
   )
 
   it.live("an append in two steps is noticed", () =>
-    interruptEverywhere(begun, (lease) => Effect.forEach(round, (message) => append(lease, [message])), isWhole).pipe(
-      Effect.map(isNoticed),
-      Effect.provide(world)
-    )
+    interruptEverywhere(
+      begun,
+      (lease) => Effect.forEach(round, (message) => append(lease, [message])),
+      isWhole,
+      everyOperation
+    ).pipe(Effect.map(isNoticed), Effect.provide(world))
   )
 })
 
@@ -237,7 +245,7 @@ describe("Compressor", () => {
   // Most operations are the compression's own, in a fiber that no caller's interrupt reaches: of these a sample does.
   for (const [where, options] of [
     ["anywhere in its caller", { own: true }],
-    ["anywhere at all", { every: 17 }]
+    ["anywhere at all", { every: repetitions(51, 17) }]
   ] as const) {
     it.live(`compress, interrupted ${where}, leaves the session old or new, and free for another compression`, () =>
       interruptEverywhere(imported, compress, isOldOrNew, options).pipe(Effect.map(isUnbroken), Effect.provide(world))
@@ -299,7 +307,8 @@ describe("ModelClients", () => {
             Ref.update(open, (n) => n - 1)
           )
         ),
-      (open) => Effect.map(Ref.get(open), (n) => n === 0)
+      (open) => Effect.map(Ref.get(open), (n) => n === 0),
+      everyOperation
     ).pipe(Effect.map(isNoticed))
   )
 })
@@ -336,7 +345,7 @@ describe("a probe", () => {
           ripe,
           () => probe,
           () => claim(route, task.name),
-          { every: 3 }
+          { every: repetitions(9, 3) }
         )
       )
     }).pipe(Effect.provide(layer))

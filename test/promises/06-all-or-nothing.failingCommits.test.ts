@@ -16,6 +16,7 @@ import type { StoreError } from "../../src/session/SessionError.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import type { Turn } from "../../src/gateway/Turn.ts"
+import { isThorough } from "../support/repetitions.ts"
 import { conversation, policy, recorded, route, summary } from "../support/world.ts"
 import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
@@ -260,17 +261,22 @@ describe("each statement that writes, failing in turn", () => {
     }
   }
 
+  const FAULTS = [
+    ["SQLITE_FULL", "full"],
+    ["SQLITE_CONSTRAINT_PRIMARYKEY", "failed"],
+    ["SQLITE_IOERR_WRITE", "unavailable"]
+  ] as const
+
+  // In a thorough run every write fails with every code. Else the codes take turns.
   for (const step of STEPS) {
-    for (const [code, reason] of [
-      ["SQLITE_FULL", "full"],
-      ["SQLITE_CONSTRAINT_PRIMARYKEY", "failed"],
-      ["SQLITE_IOERR_WRITE", "unavailable"]
-    ] as const) {
-      it.live(`${step.what} and ${code}: all of it or nothing, and it works again`, () =>
+    for (const faults of isThorough ? FAULTS.map((fault) => [fault]) : [FAULTS]) {
+      const codes = faults.map(([code]) => code).join(", ")
+      it.live(`${step.what} and ${codes}: all of it or nothing, and it works again`, () =>
         onFile((file) =>
           Effect.gen(function* () {
             let failures = 0
             for (let at = 1; ; at++) {
+              const [code, reason] = yield* Effect.fromNullable(faults[at % faults.length])
               const id = newSession()
               yield* step.ready(id)
               const before = yield* all(id)

@@ -1,5 +1,5 @@
 /**
- * An agent in a process of its own: `node --import tsx agentProcess.ts NAME FILE URL [LEASE_TTL_MS]`. It obeys lines on
+ * An agent in a process of its own: `node agentProcess.mjs NAME FILE URL [LEASE_TTL_MS]`. It obeys lines on
  * stdin (`round N`, `slowly N` and then `go on`, `compress`) and says on stdout, one JSON value a line, what it did.
  */
 import { createInterface } from "node:readline"

@@ -1,13 +1,13 @@
 /** Agents as child processes that start fast: bundled once. And what a session has to be like whatever became of them. */
 import { spawn } from "node:child_process"
-import { join, resolve } from "node:path"
+import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { assert } from "@effect/vitest"
 import { Chunk, Context, Deferred, Effect, FiberId, Layer, Schema, Stream } from "effect"
-import { build } from "esbuild"
 import { type Acknowledged, SessionStore } from "../../src/store/SessionStore.ts"
 import { Tokens } from "../../src/message/Tokens.ts"
 import * as View from "../../src/view/View.ts"
+import { bundleScript } from "./bundledScript.ts"
 import { storeOn } from "./crashStore.ts"
 import { id, Said, tagOf } from "./crashWords.ts"
 import * as HermesFiles from "./hermes.ts"
@@ -22,27 +22,7 @@ export const hermesDatabase = Effect.map(makeTemporaryFolder(), (folder) =>
 /** The path of the bundled agent. */
 export class Bundle extends Context.Tag("test/Bundle")<Bundle, string>() {}
 
-/** Within `node_modules`, where the bundle finds what it leaves out. */
-export const bundle = Layer.scoped(
-  Bundle,
-  Effect.flatMap(makeTemporaryFolder("node_modules"), (folder) => {
-    const outfile = resolve(folder, "agent.mjs")
-    return Effect.promise(() =>
-      build({
-        entryPoints: ["test/support/crashAgent.ts"],
-        outfile,
-        bundle: true,
-        format: "esm",
-        platform: "node",
-        target: "node20",
-        external: ["better-sqlite3"],
-        minify: true,
-        legalComments: "none",
-        logLevel: "warning"
-      })
-    ).pipe(Effect.as(outfile))
-  })
-)
+export const bundle = Layer.scoped(Bundle, bundleScript("test/support/crashAgent.ts"))
 
 export interface Place {
   readonly filename: string

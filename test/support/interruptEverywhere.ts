@@ -4,8 +4,12 @@
  * clock: the test clock holds a semaphore, which is what an interrupt in the wrong place would jam.
  */
 import { assert } from "@effect/vitest"
-import { type Duration, Effect, Fiber, FiberId, FiberRef, Scheduler } from "effect"
+import { type Duration, Effect, Fiber, FiberId, FiberRef, Random, Scheduler } from "effect"
 import type { RuntimeFiber } from "effect/Fiber"
+import { repetitions } from "./repetitions.ts"
+
+/** Without `every`, a sweep takes each third operation of a run, and all operations in a thorough one. */
+const STRIDE = repetitions(3, 1)
 
 export interface Sweep {
   /** Operations that were interrupted in turn. */
@@ -17,7 +21,7 @@ export interface Sweep {
 export interface Options {
   /** Time to wait before a hanging run counts as broken; sound code never takes that long. */
   readonly patience?: Duration.DurationInput
-  /** Only each n-th operation. */
+  /** Only each n-th operation, from a random one of the first n. */
   readonly every?: number
   /** Counts the operations of `run`'s own fiber alone. */
   readonly own?: boolean
@@ -34,11 +38,11 @@ export const interruptEverywhere = <S, E1, R1, E2, R2, E3, R3>(
   make: Effect.Effect<S, E1, R1>,
   run: (system: S) => Effect.Effect<unknown, E2, R2>,
   holds: (system: S) => Effect.Effect<boolean, E3, R3>,
-  { every = 1, own = false, patience = "10 seconds", stopAtFirst = false }: Options = {}
+  { every = STRIDE, own = false, patience = "10 seconds", stopAtFirst = false }: Options = {}
 ): Effect.Effect<Sweep, E1, R1 | R2 | R3> =>
   Effect.gen(function* () {
     const broken: Array<number> = []
-    for (let at = 1; ; at += every) {
+    for (let at = yield* Random.nextIntBetween(1, every + 1); ; at += every) {
       const scheduler = new InterruptingScheduler(at, own)
       const system = yield* make
       const fiber = yield* Effect.forkDaemon(Effect.withScheduler(run(system), scheduler))
@@ -60,8 +64,11 @@ export const isUnbroken = ({ broken, operations }: Sweep): void => {
 /** For a sweep of what leaks. */
 export const isNoticed = ({ broken }: Sweep): void => assert.isNotEmpty(broken)
 
-/** For implementations that leak: they may hang, and should show it soon. */
-export const impatient: Options = { patience: "50 millis", stopAtFirst: true }
+/** For implementations that leak, maybe at one operation. */
+export const everyOperation: Options = { every: 1 }
+
+/** For implementations that leak, maybe at one operation: they may hang, and should show it soon. */
+export const impatient: Options = { ...everyOperation, patience: "50 millis", stopAtFirst: true }
 
 /** Interrupts the first fiber it runs, at the `at`-th operation, and pauses there unless the code asked for no pauses. */
 class InterruptingScheduler extends Scheduler.MixedScheduler {
