@@ -1,4 +1,7 @@
-/** Finds the files of `src` that one compression with one model call enters, as V8's precise coverage sees it. */
+/**
+ * Finds the files of `src` that one compression with one model call enters, as V8 precise coverage sees it.
+ * Run: `npx tsx test/support/walkCompression.ts`
+ */
 import { Effect, Logger, LogLevel } from "effect"
 import type { Profiler } from "node:inspector"
 import { Session } from "node:inspector/promises"
@@ -45,3 +48,7 @@ export const walkCompression: Effect.Effect<ReadonlyArray<string>> = Effect.gen(
   Logger.withMinimumLogLevel(LogLevel.None),
   Effect.orDie
 )
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const file of await Effect.runPromise(walkCompression)) console.log(file)
+}
