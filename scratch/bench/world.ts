@@ -32,7 +32,7 @@ export interface Options {
   readonly window?: number
   readonly summarizer?: number
   readonly mode?: CompressionPolicy.CompressionPolicy["mode"]
-  readonly outcome?: Scripted.Outcome
+  readonly outcome?: Scripted.ScriptedOutcome
 }
 
 export const world = (

@@ -6,7 +6,7 @@ import {
   type Finding,
   makeFinding,
   type Line,
-  type OperationEvent,
+  type OperationLine,
   type OperationFields,
   type QuotedLine,
   type TimedLine,
@@ -51,7 +51,7 @@ const MOST_OPEN = 2_000
 
 export const noOperations: OperationState = { open: HashMap.empty(), started: 0 }
 
-export const checkOperation = (state: OperationState, line: Line<OperationEvent>): OperationCheckResult => {
+export const checkOperation = (state: OperationState, line: Line<OperationLine>): OperationCheckResult => {
   switch (line.event._tag) {
     case "Started":
       return startOperation(state, line)
@@ -73,7 +73,7 @@ export const forgetRunning = (state: OperationState): OperationState => ({
 export const concludeOperations = (state: OperationState): OperationCheckResult =>
   makeResult(noOperations, listOpen(state).map(giveUp))
 
-const startOperation = (state: OperationState, line: Line<OperationEvent>): OperationCheckResult => {
+const startOperation = (state: OperationState, line: Line<OperationLine>): OperationCheckResult => {
   const { messages, operation, session, writtenFor } = line.event
   const ops = openIn(state, session)
   const twin = operation === null ? undefined : ops.find((op) => op.operation === operation)
@@ -99,7 +99,7 @@ const startOperation = (state: OperationState, line: Line<OperationEvent>): Oper
   return boundOpen(makeResult(next, others.map(giveUp)))
 }
 
-const endOperation = (state: OperationState, line: Line<OperationEvent>): OperationCheckResult => {
+const endOperation = (state: OperationState, line: Line<OperationLine>): OperationCheckResult => {
   const { event } = line
   const op = findEnded(state, event)
   if (op === undefined) {
@@ -118,7 +118,7 @@ const endOperation = (state: OperationState, line: Line<OperationEvent>): Operat
  * in common with the line, and the newest of equals. Operations of the same session are tried first, because most logs
  * are correct.
  */
-const findEnded = (state: OperationState, event: OperationEvent): OpenOperation | undefined => {
+const findEnded = (state: OperationState, event: OperationLine): OpenOperation | undefined => {
   const likeness = likenessTo(event)
   const findMostAlike = (ops: ReadonlyArray<OpenOperation>) =>
     ops.reduce<OpenOperation | undefined>(
@@ -137,7 +137,7 @@ const WEIGHTS = { session: 2, writtenFor: 2, messages: 3 } as const
 const ALIKE = WEIGHTS.session + WEIGHTS.writtenFor + WEIGHTS.messages
 
 const likenessTo =
-  (event: OperationEvent) =>
+  (event: OperationLine) =>
   (op: OpenOperation): number => {
     if (event.operation !== null || op.operation !== null) return op.operation === event.operation ? ALIKE : 0
     const isSameSession = op.session === event.session
@@ -179,7 +179,7 @@ interface ClosedOperation {
   readonly findings: ReadonlyArray<Finding>
 }
 
-const closeOperation = (op: OpenOperation, line: Line<OperationEvent>): ClosedOperation => ({
+const closeOperation = (op: OpenOperation, line: Line<OperationLine>): ClosedOperation => ({
   op,
   to: line.at,
   findings: [...checkHistory(op, line), ...checkId(op, line), ...checkOverlap(op)]
@@ -194,7 +194,7 @@ const giveUp = (op: OpenOperation): ClosedOperation => {
 }
 
 /** Finds a line that is written for one session and about the history of another. */
-const checkHistory = (op: OpenOperation, end?: Line<OperationEvent>): ReadonlyArray<Finding> => {
+const checkHistory = (op: OpenOperation, end?: Line<OperationLine>): ReadonlyArray<Finding> => {
   const lines: readonly [TimedLine, ...ReadonlyArray<QuotedLine>] = end === undefined ? [op.started] : [op.started, end]
   const isStartRight = op.writtenFor === null || op.writtenFor === op.session
   const other = isStartRight ? foreignSessionOf(op, end) : op.writtenFor
@@ -203,12 +203,12 @@ const checkHistory = (op: OpenOperation, end?: Line<OperationEvent>): ReadonlyAr
 }
 
 /** The session that only the last line was written for. If that line names another session, `changed-id` reports it. */
-const foreignSessionOf = (op: OpenOperation, end: Line<OperationEvent> | undefined): string | null => {
+const foreignSessionOf = (op: OpenOperation, end: Line<OperationLine> | undefined): string | null => {
   if (end === undefined || end.event.session !== op.session) return null
   return end.event.writtenFor === op.session ? null : end.event.writtenFor
 }
 
-const checkId = (op: OpenOperation, line: Line<OperationEvent>): ReadonlyArray<Finding> => {
+const checkId = (op: OpenOperation, line: Line<OperationLine>): ReadonlyArray<Finding> => {
   const { session } = line.event
   if (session === op.session) return []
   const text = `session ${op.session} became ${session}, an id that no started line of this operation has`
@@ -221,7 +221,7 @@ const checkOverlap = ({ overlaps, session, started }: OpenOperation): ReadonlyAr
     : [makeFinding("overlap", session, `two operations of session ${session} overlap`, overlaps, started)]
 
 /** Checks a line that names an operation: it is about the operation's session, and a deferred operation does not run. */
-const checkNamedSession = (state: OperationState, line: Line<OperationEvent>): ReadonlyArray<Finding> => {
+const checkNamedSession = (state: OperationState, line: Line<OperationLine>): ReadonlyArray<Finding> => {
   const { _tag, operation, session } = line.event
   const op = listOpen(state).find((op) => op.operation === operation)
   if (op === undefined) return []

@@ -51,7 +51,7 @@ export type Event = Data.TaggedEnum<{
 }>
 export const Event = Data.taggedEnum<Event>()
 
-export type OperationEvent = Exclude<Event, { readonly _tag: "Buffered" | "Promoted" | "Opened" }>
+export type OperationLine = Exclude<Event, { readonly _tag: "Buffered" | "Promoted" | "Opened" }>
 export type MessageEvent = Extract<Event, { readonly _tag: "Buffered" | "Promoted" }>
 
 /** A line about an event. `at` is in epoch milliseconds, read as UTC, and null if the line has no time. */

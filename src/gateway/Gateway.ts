@@ -52,7 +52,7 @@ import * as View from "../view/View.ts"
  * @since 0.1.0
  * @category models
  */
-export interface Options
+export interface GatewayOptions
   extends Compressor.CompressorOptions, Summarizer.SummarizerOptions, ModelClients.ModelClientsOptions {
   /** The pauses of a failing route: how long each lasts, and after how many failures. */
   readonly pauses?: RoutePauses.PausePolicy | undefined
@@ -190,7 +190,7 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
  * @since 0.1.0
  * @category constructors
  */
-export const make = Effect.fnUntraced(function* (options: Options) {
+export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
   const store = yield* SessionStore
   const counters = yield* SessionCounters
   const compressor = yield* Compressor.Compressor
@@ -286,7 +286,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options) =>
+export const layer = (options: GatewayOptions) =>
   Layer.scoped(Gateway, make(options)).pipe(
     Layer.provideMerge(Compressor.layer(options)),
     Layer.provideMerge(Recall.layer),

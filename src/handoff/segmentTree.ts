@@ -28,14 +28,14 @@ export interface Growth {
 }
 
 /** Tokens: `room` for all segments together, `least` that one segment needs to say anything; `sizeOf` counts the frame too. */
-export interface Limits {
+export interface SegmentLimits {
   readonly room: number
   readonly least: number
   readonly sizeOf: (segment: Segment) => number
 }
 
 /** Plans which segments are condensed, and how many tokens the new one may take. */
-export const planGrowth = (segments: Segments, limits: Limits): Growth => {
+export const planGrowth = (segments: Segments, limits: SegmentLimits): Growth => {
   const merges: Array<Merge> = []
   let kept = segments
   for (const children of findDueRuns(segments)) {
@@ -70,7 +70,7 @@ export const countCompressions = (segments: Segments): number =>
   segments.reduce((sum, { level }) => sum + FAN_IN ** level, 0)
 
 /** Selects the segments that a view shows: `merged` instead of their children, `added` last. */
-export const selectShown = (segments: Segments, merged: Segments, added: Segment, limits: Limits): Segments => {
+export const selectShown = (segments: Segments, merged: Segments, added: Segment, limits: SegmentLimits): Segments => {
   const all = [...merged.reduce(replaceChildren, segments), added]
   // A merge changes the bytes anyway, so the oldest segments leave now, before they have to.
   const isCrowded = (list: Segments) =>
@@ -113,7 +113,7 @@ const dropOldestWhile = (segments: Segments, isTooMuch: (list: Segments) => bool
  * Returns an even share of the room for each segment still to come before the next merge. Where not even two of the least
  * size fit, one takes most of the room. The new segment also fits if no merge succeeds.
  */
-const roomForNew = (present: Segments, kept: Segments, limits: Limits): number => {
+const roomForNew = (present: Segments, kept: Segments, limits: SegmentLimits): number => {
   const { least, room } = limits
   if (room < 2.5 * least) return Math.floor(room * 0.75)
   const newest = kept.length - kept.findLastIndex(isCondensed) - 1
@@ -127,7 +127,7 @@ const limitMerge = (children: Segments): number =>
 
 const isCondensed = ({ level }: Segment): boolean => level > 0
 
-const sizeOfAll = (segments: Segments, { sizeOf }: Limits): number =>
+const sizeOfAll = (segments: Segments, { sizeOf }: SegmentLimits): number =>
   segments.reduce((sum, segment) => sum + sizeOf(segment), 0)
 
 /** Numbers the segments of an operation. Its id is a UUID; half of it is enough to tell it from all others. */
@@ -162,7 +162,7 @@ export const roomForHandoff = (shares: HandoffShares, counter: Counter): number 
   )
 
 /** Returns what is left of the handoff for the segments, whatever the ledger takes. */
-export const limitSegments = (shares: HandoffShares, counter: Counter): Limits => ({
+export const limitSegments = (shares: HandoffShares, counter: Counter): SegmentLimits => ({
   room: roomForHandoff(shares, counter) - countBesides(shares, counter),
   least: shares.segment,
   sizeOf: (segment) => segment.tokens + countFrame(segment, counter)

@@ -35,7 +35,7 @@ import { inUse } from "../message/Tokens.ts"
  * @since 0.1.0
  * @category models
  */
-export interface Options {
+export interface HermesOptions {
   readonly filename: string
   readonly durability?: "power" | "process" | undefined
 }
@@ -56,7 +56,7 @@ export const sideFile = (filename: string): string => `${filename}.throughline`
  * @since 0.1.0
  * @category constructors
  */
-export const make = Effect.fnUntraced(function* ({ durability, filename }: Options) {
+export const make = Effect.fnUntraced(function* ({ durability, filename }: HermesOptions) {
   const side = sideFile(filename)
   const synchronous = durability === "process" ? "OFF" : "FULL"
   const { shape } = yield* Effect.retry(Effect.scoped(openForWriting(filename)), {
@@ -142,13 +142,13 @@ const adoptBeforeUse = (
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options) => Layer.scopedContext(make(options))
+export const layer = (options: HermesOptions) => Layer.scopedContext(make(options))
 
 /**
  * @since 0.1.0
  * @category layers
  */
-export const layerConfig = (options: Config.Config.Wrap<Options>) =>
+export const layerConfig = (options: Config.Config.Wrap<HermesOptions>) =>
   Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
 
 /**

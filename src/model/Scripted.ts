@@ -43,12 +43,12 @@ export interface Broken {
  * @since 0.1.0
  * @category models
  */
-export type Outcome =
+export type ScriptedOutcome =
   | string
   | ScriptedAnswer
   | Broken
   | ModelError
-  | ((request: ModelRequest, route: ResolvedRoute) => Outcome)
+  | ((request: ModelRequest, route: ResolvedRoute) => ScriptedOutcome)
 
 /**
  * A call as the provider received it.
@@ -82,7 +82,7 @@ export interface Scripted {
  * @since 0.1.0
  * @category constructors
  */
-export const hang: Outcome = { partial: "", end: "hang" }
+export const hang: ScriptedOutcome = { partial: "", end: "hang" }
 
 /**
  * Makes a provider that plays the outcomes in order, one per call, over all its clients. The last one repeats; without
@@ -96,7 +96,7 @@ export const hang: Outcome = { partial: "", end: "hang" }
  * @since 0.1.0
  * @category constructors
  */
-export const make = (outcomes: ReadonlyArray<Outcome>): Scripted => {
+export const make = (outcomes: ReadonlyArray<ScriptedOutcome>): Scripted => {
   const requests: Array<Call> = []
   let opened = 0
   let closed = 0
@@ -141,10 +141,10 @@ export const make = (outcomes: ReadonlyArray<Outcome>): Scripted => {
  * @since 0.1.0
  * @category layers
  */
-export const layer = (outcomes: ReadonlyArray<Outcome>): Layer.Layer<Provider> => make(outcomes).layer
+export const layer = (outcomes: ReadonlyArray<ScriptedOutcome>): Layer.Layer<Provider> => make(outcomes).layer
 
 const playOutcome = (
-  outcome: Outcome,
+  outcome: ScriptedOutcome,
   request: ModelRequest,
   route: ResolvedRoute
 ): Stream.Stream<Event, ModelError> => {

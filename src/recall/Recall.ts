@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { excerptAroundHit } from "./foundExcerpt.ts"
-import { type Chunk, splitChunks, splitQueryWords } from "../store/searchQuery.ts"
+import { type QueryChunk, splitChunks, splitQueryWords } from "../store/searchQuery.ts"
 import type { Message } from "../message/Message.ts"
 import type { Logged, Segment, SessionId, State } from "../session/Session.ts"
 import type { StoreError, UnknownSegment, UnknownSession } from "../session/SessionError.ts"
@@ -19,7 +19,7 @@ import { type SearchScope, SessionIndex, SessionStore } from "../store/SessionSt
  * @since 0.1.0
  * @category models
  */
-export interface Options {
+export interface RecallOptions {
   /** The largest number of messages to return; default 10, at most 1,000. */
   readonly limit?: number | undefined
   /** The messages to search: all of the log, or those that the view does not show in full. Default: `everywhere`. */
@@ -88,7 +88,7 @@ export class Recall extends Context.Tag("throughline/Recall")<
     readonly recall: (
       sessionId: SessionId,
       query: string,
-      options?: Options
+      options?: RecallOptions
     ) => Effect.Effect<ReadonlyArray<Found>, UnknownSession | StoreError>
     /**
      * Reads the messages behind a segment, whichever session it belongs to. Fails with `UnknownSegment` if no segment
@@ -111,7 +111,7 @@ export const make = Effect.gen(function* () {
   const store = yield* SessionStore
   const index = yield* SessionIndex
 
-  const makeFound = (sessionId: SessionId, chunks: ReadonlyArray<Chunk>, length: number) => (entry: Logged) =>
+  const makeFound = (sessionId: SessionId, chunks: ReadonlyArray<QueryChunk>, length: number) => (entry: Logged) =>
     Effect.map(index.segmentOver(sessionId, entry.seq), (segment): Found => ({
       sessionId,
       seq: entry.seq,
@@ -124,7 +124,7 @@ export const make = Effect.gen(function* () {
   const recall = Effect.fn("Recall.recall")(function* (
     sessionId: SessionId,
     query: string,
-    { limit = LIMIT, where = "everywhere" }: Options = {}
+    { limit = LIMIT, where = "everywhere" }: RecallOptions = {}
   ) {
     const state = yield* store.state(sessionId)
     const scope = where === "everywhere" ? scopeOfLog(state) : scopeOutOfView(state)

@@ -1,10 +1,10 @@
 /** The excerpt of a text around the hits of a search, in one line. */
 import { cutAtCodePoint } from "../message/text.ts"
 import { toOneLine } from "../message/text.ts"
-import type { Chunk } from "../store/searchQuery.ts"
+import type { QueryChunk } from "../store/searchQuery.ts"
 
 /** About `length` characters around the place with the most terms, with an ellipsis for the text left out. */
-export const excerptAroundHit = (text: string, chunks: ReadonlyArray<Chunk>, length: number): string => {
+export const excerptAroundHit = (text: string, chunks: ReadonlyArray<QueryChunk>, length: number): string => {
   if (text.length <= length) return toOneLine(text)
   const best = findBestPlace(text, chunks, length)
   const from = cutAtCodePoint(text, Math.max(0, Math.min(best - Math.floor(length / 4), text.length - length)))
@@ -13,7 +13,7 @@ export const excerptAroundHit = (text: string, chunks: ReadonlyArray<Chunk>, len
 }
 
 /** The first place with the most different terms, by their length, near each other. */
-const findBestPlace = (text: string, chunks: ReadonlyArray<Chunk>, length: number): number => {
+const findBestPlace = (text: string, chunks: ReadonlyArray<QueryChunk>, length: number): number => {
   const places = findPlaces(foldCase(text), termsOf(chunks))
   let best = { at: 0, weight: 0 }
   for (const [i, { at }] of places.entries()) {
@@ -53,7 +53,7 @@ const findPlaces = (text: string, terms: ReadonlyArray<string>): ReadonlyArray<P
     .sort((a, b) => a.at - b.at)
 
 /** The terms of a query: each chunk as it was written, and its words. */
-const termsOf = (chunks: ReadonlyArray<Chunk>): ReadonlyArray<string> =>
+const termsOf = (chunks: ReadonlyArray<QueryChunk>): ReadonlyArray<string> =>
   Array.from(new Set(chunks.flatMap(({ text }) => [text, ...(text.match(WORD) ?? [])]).map(foldCase)))
 
 const WORD = /[\p{L}\p{M}\p{N}]{2,}/gu

@@ -22,7 +22,7 @@ import { inUse } from "../message/Tokens.ts"
  * @since 0.1.0
  * @category models
  */
-export interface Options {
+export interface SqliteOptions {
   readonly filename: string
   readonly create?: boolean | undefined
   readonly durability?: "power" | "process" | undefined
@@ -34,7 +34,7 @@ export interface Options {
  * @since 0.1.0
  * @category constructors
  */
-export const make = Effect.fnUntraced(function* (options: Options) {
+export const make = Effect.fnUntraced(function* (options: SqliteOptions) {
   yield* inspectFile(options.filename, options.create ?? true)
   const counter = yield* inUse
   const db = yield* Effect.acquireRelease(
@@ -50,13 +50,13 @@ export const make = Effect.fnUntraced(function* (options: Options) {
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options) => Layer.scopedContext(make(options))
+export const layer = (options: SqliteOptions) => Layer.scopedContext(make(options))
 
 /**
  * @since 0.1.0
  * @category layers
  */
-export const layerConfig = (options: Config.Config.Wrap<Options>) =>
+export const layerConfig = (options: Config.Config.Wrap<SqliteOptions>) =>
   Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
 
 /**

@@ -10,7 +10,7 @@ import type { UnknownSession } from "../session/SessionError.ts"
 import type { SearchOptions, SearchScope } from "../store/SessionStore.ts"
 import { yieldToLoop } from "../concurrency/eventLoopBudget.ts"
 import {
-  type Chunk,
+  type QueryChunk,
   splitChunks,
   holdsChunk,
   indexText,
@@ -111,7 +111,7 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
     })
 
   /** Messages with all the words, then those with any of the rarer ones, best first. */
-  const findWords = (chunks: ReadonlyArray<Chunk>, ask: Omit<Ask, "match">): ReadonlyArray<number> => {
+  const findWords = (chunks: ReadonlyArray<QueryChunk>, ask: Omit<Ask, "match">): ReadonlyArray<number> => {
     const terms = chunks.flatMap(({ phrase, prefix }) => {
       if (phrase === null || prefix === null) return []
       const isWord = !phrase.includes(" ")
@@ -131,7 +131,7 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
   /** Messages that hold every chunk letter for letter, the newest first. */
   const scanLog = Effect.fnUntraced(function* (
     sessionId: SessionId,
-    chunks: ReadonlyArray<Chunk>,
+    chunks: ReadonlyArray<QueryChunk>,
     range: Range,
     limit: number
   ) {
@@ -197,7 +197,11 @@ const rangeOf = (
   undone: JSON.stringify(undone)
 })
 
-const filterHolding = (rows: Iterable<Body>, chunks: ReadonlyArray<Chunk>, limit: number): ReadonlyArray<number> => {
+const filterHolding = (
+  rows: Iterable<Body>,
+  chunks: ReadonlyArray<QueryChunk>,
+  limit: number
+): ReadonlyArray<number> => {
   const found: Array<number> = []
   for (const { body, seq } of rows) {
     if (found.length >= limit) break

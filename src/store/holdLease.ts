@@ -21,7 +21,7 @@ export interface Held {
 }
 
 /** Bounds the waiting: `until` is a time of the monotonic clock, `late` the error at its end. */
-export interface Patience<E> {
+export interface LeasePatience<E> {
   readonly until: number
   readonly late: (holder: string) => E
 }
@@ -34,7 +34,7 @@ export interface Leases {
     sessionId: SessionId,
     request: Omit<LeaseRequest, "ttl">,
     use: (held: Held) => Effect.Effect<A, E, R>,
-    patience?: Patience<E2>
+    patience?: LeasePatience<E2>
   ) => Effect.Effect<A, E | E2 | Failure, R>
 }
 
@@ -50,7 +50,7 @@ export const make = (
       sessionId: SessionId,
       request: LeaseRequest,
       sleep: (milliseconds: number) => Effect.Effect<void>,
-      patience: Patience<E> | undefined,
+      patience: LeasePatience<E> | undefined,
       waitedFor?: string
     ): Effect.Effect<Held, E | Failure> =>
       Effect.flatMap(store.acquire(sessionId, request), (acquired): Effect.Effect<Held, E | Failure> => {

@@ -4,7 +4,7 @@
  */
 import type { Logged, Segment } from "../session/Session.ts"
 import {
-  type Chunk,
+  type QueryChunk,
   holdsChunk,
   indexText,
   needsScan,
@@ -36,7 +36,7 @@ export const searchEntries = (entries: ReadonlyArray<Logged>, query: string, lim
 /** Entries with all words, then those with any. */
 const findByWords = (
   entries: ReadonlyArray<Logged>,
-  chunks: ReadonlyArray<Chunk>,
+  chunks: ReadonlyArray<QueryChunk>,
   limit: number
 ): ReadonlyArray<Logged> => {
   const phrases = chunks.flatMap(({ phrase, prefix }): ReadonlyArray<Phrase> =>
@@ -54,10 +54,10 @@ const findAny = (entries: ReadonlyArray<Logged>, phrases: ReadonlyArray<Phrase>)
 }
 
 /** Entries that hold every chunk letter for letter, the newest first. */
-const findByLetters = (entries: ReadonlyArray<Logged>, chunks: ReadonlyArray<Chunk>): ReadonlyArray<Logged> =>
+const findByLetters = (entries: ReadonlyArray<Logged>, chunks: ReadonlyArray<QueryChunk>): ReadonlyArray<Logged> =>
   entries.filter(({ message }) => holdsChunk(searchableText(message), chunks)).toReversed()
 
-const pairsOf = (chunks: ReadonlyArray<Chunk>): ReadonlyArray<Phrase> =>
+const pairsOf = (chunks: ReadonlyArray<QueryChunk>): ReadonlyArray<Phrase> =>
   pairCharacters(chunks).map((pair) => ({ words: wordsOfText(pair), isPrefix: false }))
 
 /** The usual parameters of BM25. */

@@ -26,7 +26,7 @@ const isSearch = ({ function: { arguments: json, name } }: Message.ToolCall): bo
 export const indexText = (text: string): string => (MAY_BE_UNSPACED.test(text) ? text.replace(UNSPACED, " $& ") : text)
 
 /** A piece of a query: text in quotes, or a run without white space. */
-export interface Chunk {
+export interface QueryChunk {
   /** The piece as the caller wrote it. */
   readonly text: string
   /** One quoted phrase of the full-text index, without syntax. Null if the piece has no words. */
@@ -40,7 +40,7 @@ const LONGEST_QUERY = 2_000
 const MOST_CHUNKS = 32
 
 /** The pieces of a query, each once. */
-export const splitChunks = (query: string): ReadonlyArray<Chunk> => {
+export const splitChunks = (query: string): ReadonlyArray<QueryChunk> => {
   const found = Array.from(cutQuery(query).matchAll(CHUNK), ([whole, quoted]) => quoted ?? whole)
   return Array.from(new Set(found))
     .slice(0, MOST_CHUNKS)
@@ -49,7 +49,7 @@ export const splitChunks = (query: string): ReadonlyArray<Chunk> => {
 
 const cutQuery = (query: string): string => query.slice(0, LONGEST_QUERY).replace(/[\ud800-\udbff]$/, "")
 
-const phrasesOf = (text: string): Omit<Chunk, "text"> => {
+const phrasesOf = (text: string): Omit<QueryChunk, "text"> => {
   const words = indexText(text).match(WORD) ?? []
   const last = words.at(-1)
   if (last === undefined) return { phrase: null, prefix: null }
@@ -60,7 +60,7 @@ const phrasesOf = (text: string): Omit<Chunk, "text"> => {
 const SHORTEST_PREFIX = 3
 
 /** Pairs of neighbours in scripts without spaces, for a question that the log does not hold as it was asked. */
-export const pairCharacters = (chunks: ReadonlyArray<Chunk>): ReadonlyArray<string> =>
+export const pairCharacters = (chunks: ReadonlyArray<QueryChunk>): ReadonlyArray<string> =>
   Array.from(new Set(chunks.flatMap(({ text }) => text.match(UNSPACED_RUN) ?? []).flatMap(pairNeighbours))).slice(
     0,
     MOST_CHUNKS
@@ -72,11 +72,11 @@ const pairNeighbours = (run: string): ReadonlyArray<string> => {
 }
 
 /** True if the query holds marks (`&&`, `C++`, `--force`), which an index of words does not know. */
-export const needsScan = (chunks: ReadonlyArray<Chunk>): boolean =>
+export const needsScan = (chunks: ReadonlyArray<QueryChunk>): boolean =>
   chunks.some(({ phrase, text }) => phrase === null || MARKED.test(text.replace(SENTENCE_MARKS, "")))
 
 /** True if a text holds every chunk as it was written. Ignores case. */
-export const holdsChunk = (text: string, chunks: ReadonlyArray<Chunk>): boolean => {
+export const holdsChunk = (text: string, chunks: ReadonlyArray<QueryChunk>): boolean => {
   const lower = text.toLowerCase()
   return chunks.every((chunk) => text.includes(chunk.text) || lower.includes(chunk.text.toLowerCase()))
 }

@@ -15,7 +15,7 @@ import { isCodexRow, readCodex } from "./codex.ts"
 import { readHermes } from "./hermes.ts"
 import { isPiRow, readPi } from "./pi.ts"
 import { isJsonArray, isMessageRow, isSessionRow, readArray, readMessageRows, readSessionRows } from "./plainFormats.ts"
-import { ImportError, parseRows, type Row, type TranscriptContents, type TranscriptSession } from "./rows.ts"
+import { ImportError, parseRows, type TranscriptRow, type TranscriptContents, type TranscriptSession } from "./rows.ts"
 
 export {
   /**
@@ -160,8 +160,8 @@ const readText = (file: string): Either.Either<string, UnreadableTranscript> =>
 
 interface RowFormat {
   readonly format: Format
-  readonly isRow: (row: Row) => boolean
-  readonly readRows: (rows: ReadonlyArray<Row>) => Either.Either<TranscriptContents, ImportError>
+  readonly isRow: (row: TranscriptRow) => boolean
+  readonly readRows: (rows: ReadonlyArray<TranscriptRow>) => Either.Either<TranscriptContents, ImportError>
 }
 
 /** The format with the most specific mark comes first. */
@@ -174,7 +174,7 @@ const ROW_FORMATS: ReadonlyArray<RowFormat> = [
 ]
 
 const readRows = (
-  rows: ReadonlyArray<Row>,
+  rows: ReadonlyArray<TranscriptRow>,
   file: string,
   format: Format | "auto"
 ): Either.Either<Transcript, ImportError> => {
@@ -186,7 +186,7 @@ const readRows = (
 }
 
 /** Decides by the first line that any format recognises. Agents write lines that no format knows before it. */
-const detectFormat = (rows: ReadonlyArray<Row>): RowFormat | undefined => {
+const detectFormat = (rows: ReadonlyArray<TranscriptRow>): RowFormat | undefined => {
   for (const row of rows) {
     const found = ROW_FORMATS.find(({ isRow }) => isRow(row))
     if (found !== undefined) return found

@@ -14,7 +14,14 @@ import {
   makeToolMessage,
   makeUserMessage
 } from "./content.ts"
-import { type TranscriptContents, countKinds, decodeWith, type ImportError, isObject, type Row } from "./rows.ts"
+import {
+  type TranscriptContents,
+  countKinds,
+  decodeWith,
+  type ImportError,
+  isObject,
+  type TranscriptRow
+} from "./rows.ts"
 
 const KNOWN: ReadonlyArray<string> = ["text", "image", "thinking", "redacted_thinking", "tool_use", "tool_result"]
 
@@ -64,7 +71,7 @@ const Queued = Schema.Struct({
 })
 const decodeQueued = decodeWith(Queued, "a queued command with its prompt")
 
-export const isClaudeCodeRow = ({ value }: Row): boolean =>
+export const isClaudeCodeRow = ({ value }: TranscriptRow): boolean =>
   ((value.type === "user" || value.type === "assistant") && isObject(value.message)) ||
   (value.type === "summary" && typeof value.leafUuid === "string")
 
@@ -72,7 +79,7 @@ export const isClaudeCodeRow = ({ value }: Row): boolean =>
  * Reads the sessions of a file. A compaction is skipped, because the lines it stands for are in the file. At the beginning
  * of a session it stands for an earlier session, and stays.
  */
-export const readClaudeCode = (rows: ReadonlyArray<Row>): Either.Either<TranscriptContents, ImportError> =>
+export const readClaudeCode = (rows: ReadonlyArray<TranscriptRow>): Either.Either<TranscriptContents, ImportError> =>
   Either.gen(function* () {
     const sessions = new Map<string | null, Array<ChatLine>>()
     const seen = new Set<string>()
@@ -102,14 +109,14 @@ export const readClaudeCode = (rows: ReadonlyArray<Row>): Either.Either<Transcri
 
 /** A line of the conversation. Lines of one assistant message have the same `reply` id. */
 interface ChatLine {
-  readonly row: Row
+  readonly row: TranscriptRow
   readonly role: "user" | "assistant"
   readonly reply: string | null
   readonly blocks: ReadonlyArray<Block>
 }
 
 /** Converts a line, or returns its kind if the model never saw it. */
-const convertRow = (row: Row): Either.Either<ChatLine | string, ImportError> => {
+const convertRow = (row: TranscriptRow): Either.Either<ChatLine | string, ImportError> => {
   const { attachment, isApiErrorMessage, isSidechain, type } = row.value
   if (isSidechain === true) return Either.right("sidechain")
   if (type === "attachment" && isObject(attachment) && attachment.type === "queued_command") {
@@ -121,7 +128,7 @@ const convertRow = (row: Row): Either.Either<ChatLine | string, ImportError> => 
 }
 
 const makeChatLine = (
-  row: Row,
+  row: TranscriptRow,
   role: ChatLine["role"],
   reply: string | null,
   content: string | ReadonlyArray<Block>
@@ -131,10 +138,10 @@ const makeChatLine = (
  * Finds the parent of each line. A compaction has no parent but names the line before it in another field. A line whose
  * parent is not in the file follows the line before it, so that nothing is lost.
  */
-const findParents = (rows: ReadonlyArray<Row>): ReadonlyMap<Row, Row> => {
-  const byUuid = new Map<unknown, Row>()
-  const latest = new Map<unknown, Row>()
-  const parents = new Map<Row, Row>()
+const findParents = (rows: ReadonlyArray<TranscriptRow>): ReadonlyMap<TranscriptRow, TranscriptRow> => {
+  const byUuid = new Map<unknown, TranscriptRow>()
+  const latest = new Map<unknown, TranscriptRow>()
+  const parents = new Map<TranscriptRow, TranscriptRow>()
   for (const row of rows) {
     const { isCompactSummary, logicalParentUuid, parentUuid, sessionId, subtype, uuid } = row.value
     if (row.value.isSidechain === true || (uuid === undefined && row.value.message === undefined)) continue
@@ -152,8 +159,11 @@ const findParents = (rows: ReadonlyArray<Row>): ReadonlyMap<Row, Row> => {
  * Finds the lines on the path to the newest one. Parallel tool calls leave lines beside the path that belong to it: the
  * other lines of a reply, and the results of its calls.
  */
-const findBranch = (spoken: ReadonlyArray<ChatLine>, parents: ReadonlyMap<Row, Row>): ReadonlyArray<ChatLine> => {
-  const path = new Set<Row>()
+const findBranch = (
+  spoken: ReadonlyArray<ChatLine>,
+  parents: ReadonlyMap<TranscriptRow, TranscriptRow>
+): ReadonlyArray<ChatLine> => {
+  const path = new Set<TranscriptRow>()
   for (let row = spoken.at(-1)?.row; row !== undefined; row = parents.get(row)) path.add(row)
   const replies = new Set(spoken.flatMap(({ reply, row }) => (path.has(row) && reply !== null ? [reply] : [])))
   const isOn = ({ reply, row }: ChatLine) => path.has(row) || (reply !== null && replies.has(reply))

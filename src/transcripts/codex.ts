@@ -20,7 +20,7 @@ import {
   type ImportError,
   isObject,
   type JsonObject,
-  type Row
+  type TranscriptRow
 } from "./rows.ts"
 
 const ENVELOPES: ReadonlyArray<unknown> = ["session_meta", "response_item", "event_msg", "turn_context", "compacted"]
@@ -56,7 +56,7 @@ const decodeOutput = decodeWith(
   "the output of a call with its call_id"
 )
 
-export const isCodexRow = ({ value }: Row): boolean =>
+export const isCodexRow = ({ value }: TranscriptRow): boolean =>
   (ENVELOPES.includes(value.type) && isObject(value.payload)) ||
   value.record_type === "state" ||
   isBareHeader(value) ||
@@ -71,7 +71,7 @@ const isBareItem = ({ call_id, content, type }: JsonObject) =>
     Array.isArray(content) &&
     content.some((part: unknown) => isObject(part) && (part.type === "input_text" || part.type === "output_text")))
 
-export const readCodex = (rows: ReadonlyArray<Row>): Either.Either<TranscriptContents, ImportError> =>
+export const readCodex = (rows: ReadonlyArray<TranscriptRow>): Either.Either<TranscriptContents, ImportError> =>
   Either.gen(function* () {
     const items: Array<Item> = []
     for (const row of rows) items.push(yield* convertRow(row))
@@ -83,7 +83,7 @@ export const readCodex = (rows: ReadonlyArray<Row>): Either.Either<TranscriptCon
   })
 
 /** Takes the id of the first header. A fork repeats the header of the session it came from after its own. */
-const findSessionId = (rows: ReadonlyArray<Row>): string | null => {
+const findSessionId = (rows: ReadonlyArray<TranscriptRow>): string | null => {
   const headers = rows.flatMap(({ value }) =>
     value.type === "session_meta" && isObject(value.payload) ? [value.payload] : isBareHeader(value) ? [value] : []
   )
@@ -100,7 +100,7 @@ type Item =
 const makeReply = (parts: ReadonlyArray<Part>, calls: ReadonlyArray<Call>): Item => ({ _tag: "Reply", parts, calls })
 const makeWhole = (message: Message): Item => ({ _tag: "Whole", message })
 
-const convertRow = (row: Row): Either.Either<Item, ImportError> => {
+const convertRow = (row: TranscriptRow): Either.Either<Item, ImportError> => {
   const { payload, type } = row.value
   if (type === "response_item" || !ENVELOPES.includes(type)) {
     return convertItem(row, type === "response_item" ? payload : row.value)
@@ -108,7 +108,7 @@ const convertRow = (row: Row): Either.Either<Item, ImportError> => {
   return Either.right({ _tag: "Skipped", kind: String(type) })
 }
 
-const convertItem = (row: Row, item: unknown): Either.Either<Item, ImportError> => {
+const convertItem = (row: TranscriptRow, item: unknown): Either.Either<Item, ImportError> => {
   if (!isObject(item)) return Either.left(failImport(row, "a response item with a payload", "none"))
   switch (item.type) {
     case "message":

@@ -21,7 +21,7 @@ import {
   failImport,
   type ImportError,
   isObject,
-  type Row
+  type TranscriptRow
 } from "./rows.ts"
 
 const Text = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
@@ -56,18 +56,18 @@ const decodeBash = decodeWith(
   "a pi bash execution"
 )
 
-export const isPiRow = ({ value }: Row): boolean =>
+export const isPiRow = ({ value }: TranscriptRow): boolean =>
   (value.type === "session" && typeof value.id === "string") || (value.type === "message" && isObject(value.message))
 
-export const readPi = (rows: ReadonlyArray<Row>): Either.Either<TranscriptContents, ImportError> =>
+export const readPi = (rows: ReadonlyArray<TranscriptRow>): Either.Either<TranscriptContents, ImportError> =>
   Either.map(Either.all(splitFiles(rows).map(readSession)), (sessions) => ({
     sessions: sessions.map(({ messages, sessionId }) => ({ messages, sessionId })),
     skipped: countKinds(sessions.flatMap(({ skipped }) => skipped))
   }))
 
 /** Splits a text of several session files. Each header begins one. */
-const splitFiles = (rows: ReadonlyArray<Row>): ReadonlyArray<ReadonlyArray<Row>> => {
-  const files: Array<Array<Row>> = []
+const splitFiles = (rows: ReadonlyArray<TranscriptRow>): ReadonlyArray<ReadonlyArray<TranscriptRow>> => {
+  const files: Array<Array<TranscriptRow>> = []
   for (const row of rows) {
     const last = files.at(-1)
     if (last === undefined || row.value.type === "session") files.push([row])
@@ -76,7 +76,7 @@ const splitFiles = (rows: ReadonlyArray<Row>): ReadonlyArray<ReadonlyArray<Row>>
   return files
 }
 
-const readSession = (rows: ReadonlyArray<Row>) =>
+const readSession = (rows: ReadonlyArray<TranscriptRow>) =>
   Either.gen(function* () {
     const [first] = rows
     const sessionId = first?.value.type === "session" ? (yield* decodeHeader(first)).id : null
@@ -93,10 +93,10 @@ const readSession = (rows: ReadonlyArray<Row>) =>
   })
 
 /** Finds the entries of the conversation. In files of the first version entries have no ids, and all of them belong to it. */
-const findPath = (entries: ReadonlyArray<Row>): Either.Either<ReadonlySet<Row>, ImportError> => {
+const findPath = (entries: ReadonlyArray<TranscriptRow>): Either.Either<ReadonlySet<TranscriptRow>, ImportError> => {
   const place = new Map(entries.map(({ value }, index) => [value.id, index]))
   if (!entries.some(({ value }) => typeof value.id === "string")) return Either.right(new Set(entries))
-  const path = new Set<Row>()
+  const path = new Set<TranscriptRow>()
   let index = entries.length - 1
   for (let row = entries[index]; row !== undefined; row = entries[index]) {
     path.add(row)
@@ -112,7 +112,7 @@ const findPath = (entries: ReadonlyArray<Row>): Either.Either<ReadonlySet<Row>, 
 }
 
 /** Converts an entry, or returns its kind if it is not a message. Compactions are skipped: their entries are in the file. */
-const convertEntry = (row: Row): Either.Either<Message | string, ImportError> => {
+const convertEntry = (row: TranscriptRow): Either.Either<Message | string, ImportError> => {
   const { type } = row.value
   switch (type) {
     case "message":
@@ -130,7 +130,7 @@ const convertEntry = (row: Row): Either.Either<Message | string, ImportError> =>
   }
 }
 
-const convertMessage = (row: Row, message: unknown): Either.Either<Message | string, ImportError> => {
+const convertMessage = (row: TranscriptRow, message: unknown): Either.Either<Message | string, ImportError> => {
   const role = isObject(message) ? message.role : undefined
   switch (role) {
     case "assistant":

@@ -10,7 +10,7 @@ import {
   isObject,
   parseJson,
   parseMessage,
-  type Row,
+  type TranscriptRow,
   type TranscriptContents
 } from "./rows.ts"
 
@@ -33,10 +33,10 @@ export const readArray = (text: string, file: string): Either.Either<TranscriptC
   return Either.map(Either.all(messages), withoutSession)
 }
 
-export const isMessageRow = ({ value }: Row): boolean => typeof value.role === "string"
+export const isMessageRow = ({ value }: TranscriptRow): boolean => typeof value.role === "string"
 
 /** Reads one message per line. */
-export const readMessageRows = (rows: ReadonlyArray<Row>): Either.Either<TranscriptContents, ImportError> =>
+export const readMessageRows = (rows: ReadonlyArray<TranscriptRow>): Either.Either<TranscriptContents, ImportError> =>
   Either.map(Either.all(rows.map((row) => parseMessage(row, row.value))), withoutSession)
 
 const withoutSession = (messages: ReadonlyArray<Message>): TranscriptContents => ({
@@ -44,7 +44,8 @@ const withoutSession = (messages: ReadonlyArray<Message>): TranscriptContents =>
   skipped: {}
 })
 
-export const isSessionRow = ({ value }: Row): boolean => typeof value.session === "string" && isObject(value.message)
+export const isSessionRow = ({ value }: TranscriptRow): boolean =>
+  typeof value.session === "string" && isObject(value.message)
 
 const decodeSessionRow = decodeWith(
   Schema.Struct({ session: SessionId, message: Schema.Unknown }),
@@ -52,7 +53,7 @@ const decodeSessionRow = decodeWith(
 )
 
 /** Reads one `{session, message}` per line. Sessions may alternate, and come in the order of their first message. */
-export const readSessionRows = (rows: ReadonlyArray<Row>): Either.Either<TranscriptContents, ImportError> =>
+export const readSessionRows = (rows: ReadonlyArray<TranscriptRow>): Either.Either<TranscriptContents, ImportError> =>
   Either.gen(function* () {
     const sessions = new Map<string, Array<Message>>()
     for (const row of rows) {

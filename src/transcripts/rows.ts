@@ -24,7 +24,7 @@ export class ImportError extends Schema.TaggedError<ImportError>()("ImportError"
 }
 
 /** One line of a file: a JSON object and its place. */
-export interface Row {
+export interface TranscriptRow {
   readonly file: string
   readonly line: number
   readonly value: JsonObject
@@ -50,12 +50,12 @@ export interface TranscriptContents {
 }
 
 /** Parses the lines of a text. Blank lines are skipped; a line that is not a JSON object is an error. */
-export const parseRows = (text: string, file: string): Either.Either<ReadonlyArray<Row>, ImportError> =>
+export const parseRows = (text: string, file: string): Either.Either<ReadonlyArray<TranscriptRow>, ImportError> =>
   Either.all(
     text.split("\n").flatMap((content, index) => (content.trim() === "" ? [] : [parseRow(content, file, index + 1)]))
   )
 
-const parseRow = (content: string, file: string, line: number): Either.Either<Row, ImportError> => {
+const parseRow = (content: string, file: string, line: number): Either.Either<TranscriptRow, ImportError> => {
   const value = parseJson(content)
   return isObject(value)
     ? Either.right({ file, line, value })
@@ -79,7 +79,7 @@ export const describeValue = (value: unknown): string => {
 /** Makes a decoder for a row, or for a value within it. Its error names the field at fault. */
 export const decodeWith = <A, I>(schema: Schema.Schema<A, I>, expected: string) => {
   const decodeUnknown = Schema.decodeUnknownEither(schema)
-  return (row: Row, value: unknown = row.value): Either.Either<A, ImportError> =>
+  return (row: TranscriptRow, value: unknown = row.value): Either.Either<A, ImportError> =>
     Either.mapLeft(decodeUnknown(value), (error) =>
       failImport(row, expected, describeValue(value) + describeField(error))
     )
@@ -107,7 +107,7 @@ export const parseMessage = (
 
 const decodeMessage = Schema.decodeUnknownEither(Message.Message)
 
-export const failImport = (row: Row, expected: string, found: string): ImportError =>
+export const failImport = (row: TranscriptRow, expected: string, found: string): ImportError =>
   new ImportError({ file: row.file, line: row.line, expected, found })
 
 /** Counts each kind. */

@@ -13,7 +13,7 @@ import * as Programs from "../support/programs.ts"
 const down = new ConnectionError({ route: "r", detail: "refused" })
 
 /** In four pieces, one every two seconds. */
-const slow = (what: string): Scripted.Outcome => {
+const slow = (what: string): Scripted.ScriptedOutcome => {
   const text = summary(what)
   const quarter = Math.ceil(text.length / 4)
   return { text: [0, 1, 2, 3].map((i) => text.slice(i * quarter, (i + 1) * quarter)), delay: "2 seconds" }
@@ -36,7 +36,7 @@ const tags = (told: ReadonlyArray<CompressionEvent>): ReadonlyArray<string> =>
 
 describe("what onlookers are told", () => {
   const outcomes: ReadonlyArray<
-    readonly [string, ReadonlyArray<Scripted.Outcome>, Partial<Gateway.Options>, ReadonlyArray<string>]
+    readonly [string, ReadonlyArray<Scripted.ScriptedOutcome>, Partial<Gateway.GatewayOptions>, ReadonlyArray<string>]
   > = [
     ["a summary", [slow("x")], {}, ["Started", "Progress", "Committed"]],
     ["a model that is down", [down], {}, ["Started", "Degraded"]],

@@ -29,25 +29,26 @@ const refused = new ConnectionError({ route: "r", detail: "refused" })
 const gone = new ModelUnavailable({ route: "r", detail: "gone" })
 
 describe("Compressor", () => {
-  const outcomes: ReadonlyArray<readonly [string, ReadonlyArray<Scripted.Outcome>, Partial<Gateway.Options>, string]> =
+  const outcomes: ReadonlyArray<
+    readonly [string, ReadonlyArray<Scripted.ScriptedOutcome>, Partial<Gateway.GatewayOptions>, string]
+  > = [
+    ["a summary", [summary("x")], {}, "committed"],
+    ["a summary at the second try", [refused, summary("x")], {}, "committed"],
     [
-      ["a summary", [summary("x")], {}, "committed"],
-      ["a summary at the second try", [refused, summary("x")], {}, "committed"],
-      [
-        "a summary of the second route",
-        [gone, summary("x")],
-        { routes: [route, { ...route, model: "other" }] },
-        "committed"
-      ],
-      ["no route that answers", [gone], {}, "degraded"],
-      ["no route at all", [], { routes: [] }, "committed"],
-      [
-        "no room beside the system prompt",
-        [summary("x")],
-        { policy: { contextLength: 2_048, reservedOutput: 1_000 } },
-        "no-headroom"
-      ]
+      "a summary of the second route",
+      [gone, summary("x")],
+      { routes: [route, { ...route, model: "other" }] },
+      "committed"
+    ],
+    ["no route that answers", [gone], {}, "degraded"],
+    ["no route at all", [], { routes: [] }, "committed"],
+    [
+      "no room beside the system prompt",
+      [summary("x")],
+      { policy: { contextLength: 2_048, reservedOutput: 1_000 } },
+      "no-headroom"
     ]
+  ]
   for (const [what, script, options, outcome] of outcomes) {
     it.effect(`identity: with ${what} the outcome is ${outcome}, of the session that was given`, () =>
       Effect.gen(function* () {
@@ -176,7 +177,7 @@ describe("Compressor", () => {
     }).pipe(Effect.provide(scripted(model.layer)))
   })
 
-  const rejected: ReadonlyArray<readonly [string, Scripted.Outcome, string]> = [
+  const rejected: ReadonlyArray<readonly [string, Scripted.ScriptedOutcome, string]> = [
     ["nothing", "", "empty"],
     ["white space", "  \n ", "empty"],
     ["a refusal", "I'm sorry, but I can't help with that.", "refusal"],

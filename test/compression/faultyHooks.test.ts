@@ -91,14 +91,14 @@ describe("a hook at fault", () => {
       () => Effect.succeed(Defer({ reason: "not followed" }))
     )
   )
-  const outcomes = FastCheck.constantFrom<ReadonlyArray<Scripted.Outcome>>(
+  const outcomes = FastCheck.constantFrom<ReadonlyArray<Scripted.ScriptedOutcome>>(
     [summary("x")],
     [new ConnectionError({ route: "r", detail: "refused" }), summary("x")],
     ["no summary", summary("x")],
     [new ModelUnavailable({ route: "r", detail: "gone" })],
     [Scripted.hang]
   )
-  const outcomeWith = (hooks: CompressionHooks.Hooks, script: ReadonlyArray<Scripted.Outcome>) => {
+  const outcomeWith = (hooks: CompressionHooks.Hooks, script: ReadonlyArray<Scripted.ScriptedOutcome>) => {
     const { layer, lines } = world(hooks, script)
     return Effect.gen(function* () {
       yield* importRounds()

@@ -26,7 +26,7 @@ import * as Programs from "../support/programs.ts"
 
 const down = new ConnectionError({ route: "r", detail: "refused" })
 const usage = { inputTokens: 4_000, outputTokens: 300 }
-const answer = (what: string): Scripted.Outcome => ({ text: summary(what), delay: "7 seconds", usage })
+const answer = (what: string): Scripted.ScriptedOutcome => ({ text: summary(what), delay: "7 seconds", usage })
 
 const stats = Effect.flatMap(Gateway.Gateway, ({ stats }) => stats(id))
 

@@ -21,7 +21,7 @@ import { asked, conversation, deliver, id, recorded, scripted, summary } from ".
 const policy = { contextLength: 4_096, mode: "manual" } as const
 
 /** Names every message it was given, itself or through the summaries of them. */
-const oracle: Scripted.Outcome = ({ messages }) => {
+const oracle: Scripted.ScriptedOutcome = ({ messages }) => {
   const text = messages.map((message) => Message.text(message)).join("\n")
   const direct = [...text.matchAll(/^#(\d+) /gm)].map(([, seq]) => Number(seq))
   const through = [...text.matchAll(/read (\d+)-(\d+)/g)].flatMap(([, from, to]) => spread(Number(from), Number(to)))

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import { condenseSegments, planGrowth, type Limits, selectShown } from "../../src/handoff/segmentTree.ts"
+import { condenseSegments, planGrowth, type SegmentLimits, selectShown } from "../../src/handoff/segmentTree.ts"
 import type { Segment } from "../../src/session/Session.ts"
 
 type Segments = ReadonlyArray<Segment>
 
-const limits: Limits = { room: 5_000, least: 200, sizeOf: ({ tokens }) => tokens + 20 }
+const limits: SegmentLimits = { room: 5_000, least: 200, sizeOf: ({ tokens }) => tokens + 20 }
 
 const leaf = (n: number, tokens: number, degraded: string | null = null): Segment => ({
   id: `s${n}`,

@@ -92,7 +92,7 @@ describe("complete", () => {
 
   const END: Event = { _tag: "Finished", reason: "stop", usage: null }
 
-  const play = (outcomes: ReadonlyArray<Scripted.Outcome>) => Layer.provide(layer(), Scripted.layer(outcomes))
+  const play = (outcomes: ReadonlyArray<Scripted.ScriptedOutcome>) => Layer.provide(layer(), Scripted.layer(outcomes))
 
   it.effect("gives the whole answer", () => {
     const usage = { inputTokens: 9, outputTokens: 2 }
@@ -115,7 +115,7 @@ describe("complete", () => {
     )
   })
 
-  const deadline = (outcome: Scripted.Outcome, after: string, expected: object) =>
+  const deadline = (outcome: Scripted.ScriptedOutcome, after: string, expected: object) =>
     Effect.gen(function* () {
       const fiber = yield* Effect.fork(Effect.flip(complete(ROUTE, "hello")))
       yield* TestClock.adjust("9999 millis")

@@ -101,8 +101,8 @@ describe("random fault sequences", () => {
 
 describe("a caller that is interrupted while it waits", () => {
   const down = new ConnectionError({ route: "r", detail: "refused" })
-  const slow = (what: string): Scripted.Outcome => ({ text: summary(what), delay: "5 seconds" })
-  const against = (outcomes: ReadonlyArray<Scripted.Outcome>) =>
+  const slow = (what: string): Scripted.ScriptedOutcome => ({ text: summary(what), delay: "5 seconds" })
+  const against = (outcomes: ReadonlyArray<Scripted.ScriptedOutcome>) =>
     scripted(Scripted.layer(outcomes), { policy: { ...policy, mode: "manual" } })
 
   const imported = Effect.flatMap(SessionStore, (store) =>

@@ -169,7 +169,7 @@ const runProgram = ({ errors, isDivisible, keys, policy }: Scenario) =>
     })
     const errorNow = () => errors[calls.length - 1]
     const model = Scripted.make([
-      ({ task }, route): Scripted.Outcome => {
+      ({ task }, route): Scripted.ScriptedOutcome => {
         if (task !== TASK) return "pong"
         calls.push([routes.findIndex(({ baseUrl }) => baseUrl === route.baseUrl), clock.unsafeCurrentTimeMillis()])
         const error = errorNow()

@@ -27,7 +27,11 @@ const other = { ...route, model: "other" }
 const small = { ...route, contextLength: 8_000 }
 
 /** Compresses a conversation, time passing as needed. */
-const compressRounds = (rounds: number, script: ReadonlyArray<Scripted.Outcome>, options: Partial<Gateway.Options>) => {
+const compressRounds = (
+  rounds: number,
+  script: ReadonlyArray<Scripted.ScriptedOutcome>,
+  options: Partial<Gateway.GatewayOptions>
+) => {
   const model = Scripted.make(script)
   return Effect.gen(function* () {
     yield* importRounds(rounds)
@@ -92,7 +96,7 @@ describe("budgets", () => {
   it.effect("a route that finds every piece too long is left for the next one, within the calls", () =>
     Effect.gen(function* () {
       const script = [
-        (_: unknown, { model }: { readonly model: string }): Scripted.Outcome =>
+        (_: unknown, { model }: { readonly model: string }): Scripted.ScriptedOutcome =>
           model === other.model ? summary("x") : overflow
       ]
       const { model, result } = yield* compressRounds(12, script, { routes: [route, other] })
@@ -145,7 +149,7 @@ describe("budgets", () => {
 
   it.effect("a silent stream is found by the idle deadline, long before the total one", () =>
     Effect.gen(function* () {
-      const silent: Scripted.Outcome = { partial: "## Goal", end: "hang" }
+      const silent: Scripted.ScriptedOutcome = { partial: "## Goal", end: "hang" }
       const quick = { ...route, timeout: Duration.minutes(10), idleTimeout: Duration.seconds(5) }
       const { result } = yield* compressRounds(12, [silent, summary("x")], { routes: [quick] })
       assert.deepInclude(result, { outcome: "committed", durationMs: 5_000 })

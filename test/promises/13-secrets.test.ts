@@ -159,7 +159,7 @@ const compressOptions = { focus: `the deployment with ${inOneLine}` }
 const seen = Effect.fnUntraced(function* (routes: ReadonlyArray<Route>, onExhausted: "extract" | "fail") {
   const filename = yield* temporaryDatabase
   const { heard, layer, tracer } = overheard()
-  const options: Gateway.Options = {
+  const options: Gateway.GatewayOptions = {
     policy: { ...policy, contextLength: 16_000, mode: "manual", onExhausted },
     routes,
     recovery: atOnce,

@@ -10,9 +10,9 @@ import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 import { conversation, id, scripted, summary } from "../support/world.ts"
 
-const recall = (query: string, options?: Recall.Options) =>
+const recall = (query: string, options?: Recall.RecallOptions) =>
   Effect.flatMap(Recall.Recall, ({ recall }) => recall(id, query, options))
-const seqs = (query: string, options?: Recall.Options) =>
+const seqs = (query: string, options?: Recall.RecallOptions) =>
   Effect.map(recall(query, options), (found) => found.map(({ seq }) => seq))
 const importAll = (messages: ReadonlyArray<Message>, sessionId = id) =>
   Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId, messages }]))

@@ -14,7 +14,7 @@ import { user } from "../support/stores.ts"
 const folder = () => mkdtempSync(join(tmpdir(), "sqlite-"))
 const id = SessionId.make("s")
 
-const open = (options: Sqlite.Options) => Effect.provide(SessionStore, Sqlite.layer(options))
+const open = (options: Sqlite.SqliteOptions) => Effect.provide(SessionStore, Sqlite.layer(options))
 const opened = (filename: string) =>
   Effect.map(Layer.build(Sqlite.layer({ filename })), (context) => Context.get(context, SessionStore))
 type Written = Effect.Effect<unknown, StoreError | LeaseLost | TurnLost | Superseded | InvalidMessage, SessionStore>

@@ -32,7 +32,7 @@ let merges = 0
 const broken = new ModelError.Interrupted({ route: "scripted", by: "provider" })
 
 /** One call in eight breaks off, which is followed by a second one at once. */
-const outcome = (request: Provider.ModelRequest): Scripted.Outcome => {
+const outcome = (request: Provider.ModelRequest): Scripted.ScriptedOutcome => {
   const dice = Effect.runSync(random.next)
   if (dice > 1 / 8 && isMerge(request)) merges += 1
   if (dice > 1 / 8) return { text: [summary.slice(0, 20), summary.slice(20)], delay: dice * 4 }

@@ -16,8 +16,8 @@ export const shown = Effect.flatMap(SessionStore, (store) => Effect.map(store.st
 /** A gateway with hooks, and the log lines it writes. */
 export const world = (
   hooks: CompressionHooks.Hooks,
-  script: ReadonlyArray<Scripted.Outcome> = [summary("x")],
-  options: Partial<Gateway.Options> = {}
+  script: ReadonlyArray<Scripted.ScriptedOutcome> = [summary("x")],
+  options: Partial<Gateway.GatewayOptions> = {}
 ) => {
   const { layer, lines } = recorded()
   const gateway = scripted(Scripted.layer(script), options).pipe(Layer.provide(CompressionHooks.layer(hooks)))

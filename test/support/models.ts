@@ -50,7 +50,7 @@ export const REJECTED = "marzipan"
 const complete = Handoff.render({ ...Handoff.empty, goal: [REJECTED], done: [REJECTED] })
 
 /** Answers that the gate rejects, each with its reason; those with words hold `REJECTED`. */
-export const rejected: ReadonlyArray<readonly [ModelError.GateReason, Scripted.Outcome]> = [
+export const rejected: ReadonlyArray<readonly [ModelError.GateReason, Scripted.ScriptedOutcome]> = [
   ["empty", ""],
   ["empty", " \n\t"],
   ["error-text", `Error: 500 ${REJECTED}`],
@@ -67,22 +67,22 @@ export const rejected: ReadonlyArray<readonly [ModelError.GateReason, Scripted.O
 const seconds = (most: number) => FastCheck.integer({ min: 0, max: most })
 
 /** An answer of the oracle that takes some seconds, in one or two pieces. */
-export const answers: FastCheck.Arbitrary<Scripted.Outcome> = FastCheck.tuple(seconds(12), FastCheck.boolean()).map(
-  ([delay, inPieces]) =>
-    (request): Scripted.Outcome => {
-      const text = oracle(request)
-      return { text: inPieces ? [text.slice(0, 9), text.slice(9)] : text, delay: delay * 1_000 }
-    }
-)
+export const answers: FastCheck.Arbitrary<Scripted.ScriptedOutcome> = FastCheck.tuple(
+  seconds(12),
+  FastCheck.boolean()
+).map(([delay, inPieces]) => (request): Scripted.ScriptedOutcome => {
+  const text = oracle(request)
+  return { text: inPieces ? [text.slice(0, 9), text.slice(9)] : text, delay: delay * 1_000 }
+})
 
 const broken = FastCheck.record({
   partial: FastCheck.constantFrom("", "## Goal"),
   end: FastCheck.constantFrom("cut" as const, "hang" as const, ...failures),
   delay: seconds(6).map((delay) => delay * 1_000)
-}).map((outcome): Scripted.Outcome => outcome)
+}).map((outcome): Scripted.ScriptedOutcome => outcome)
 
 /** Everything that can become of a call which does not ask for smaller chunks. */
-export const outcomes: FastCheck.Arbitrary<Scripted.Outcome> = FastCheck.oneof(
+export const outcomes: FastCheck.Arbitrary<Scripted.ScriptedOutcome> = FastCheck.oneof(
   { weight: 3, arbitrary: answers },
   { weight: 2, arbitrary: FastCheck.constantFrom(...failures) },
   { weight: 1, arbitrary: FastCheck.constantFrom(...rejected).map(([, outcome]) => outcome) },
@@ -92,16 +92,16 @@ export const outcomes: FastCheck.Arbitrary<Scripted.Outcome> = FastCheck.oneof(
 const overflow = new ModelError.ContextOverflow({ route: "scripted", detail })
 
 /** A script that in the end goes on for ever with its last outcome. */
-export const script = (outcome: FastCheck.Arbitrary<Scripted.Outcome>) =>
+export const script = (outcome: FastCheck.Arbitrary<Scripted.ScriptedOutcome>) =>
   FastCheck.array(outcome, { minLength: 1, maxLength: 6 })
 
 export const outcomesWithOverflow = FastCheck.oneof(
   { weight: 6, arbitrary: outcomes },
-  { weight: 1, arbitrary: FastCheck.constant<Scripted.Outcome>(overflow) }
+  { weight: 1, arbitrary: FastCheck.constant<Scripted.ScriptedOutcome>(overflow) }
 )
 
 /** A scripted model that knows how many calls were under way at once. */
-export const counted = (outcomes: ReadonlyArray<Scripted.Outcome>) => {
+export const counted = (outcomes: ReadonlyArray<Scripted.ScriptedOutcome>) => {
   const model = Scripted.make(outcomes)
   const calls = { now: 0, most: 0 }
   const begin = Effect.sync(() => {

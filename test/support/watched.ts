@@ -24,7 +24,7 @@ export interface Watched {
   readonly open: () => number
 }
 
-export const make = (outcomes: ReadonlyArray<Scripted.Outcome>): Watched => {
+export const make = (outcomes: ReadonlyArray<Scripted.ScriptedOutcome>): Watched => {
   const model = Scripted.make(outcomes)
   const calls: Array<Call> = []
   const underWay = new Set<Call>()

@@ -46,12 +46,12 @@ export const crowded = { policy: { contextLength: 6_000 }, routes: [route, { ...
 /** Sessions are in memory, unless a test is about another store. */
 export const scripted = (
   provider: Layer.Layer<Provider>,
-  options: Partial<Gateway.Options> = {},
+  options: Partial<Gateway.GatewayOptions> = {},
   store: Layer.Layer<Services, StoreError> = layerMemory
 ) => Gateway.layer({ policy, routes: [route], ...options }).pipe(Layer.provideMerge(store), Layer.provide(provider))
 
 /** The real client; `store` is a file to share with others. */
-export const real = (options: Partial<Gateway.Options>, store = Sqlite.layerTemporary) =>
+export const real = (options: Partial<Gateway.GatewayOptions>, store = Sqlite.layerTemporary) =>
   Gateway.layer({ policy, routes: [], ...options }).pipe(Layer.provideMerge(store), Layer.provide(OpenAi.layer))
 
 const paragraph = (n: number): string =>

@@ -17,7 +17,7 @@ import { route, summary } from "../support/world.ts"
 import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
 /** It read its material to the end: it names the first and the last message of it. */
-const oracle: Scripted.Outcome = ({ messages }) => {
+const oracle: Scripted.ScriptedOutcome = ({ messages }) => {
   const seqs = messages.flatMap((message) =>
     [...Message.text(message).matchAll(/^#(\d+) /gm)].map(([, n]) => Number(n))
   )
@@ -28,7 +28,7 @@ const summarizers = { "the embedded summarizer": [], "a model": [route] }
 
 const settings = (contextLength: number) => ({ contextLength, mode: "manual" as const })
 
-const onFile = (contextLength: number, routes: Gateway.Options["routes"]) =>
+const onFile = (contextLength: number, routes: Gateway.GatewayOptions["routes"]) =>
   Layer.unwrapScoped(
     makeTemporaryFolder().pipe(
       Effect.map((folder) =>

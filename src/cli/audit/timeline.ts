@@ -3,7 +3,7 @@ import type { Report, Span } from "../../audit/Audit.ts"
 import { replaceControls, type Style } from "../terminal/terminal.ts"
 
 /** A session with its operations, and the times of its violations. */
-export interface Row {
+export interface TimelineRow {
   readonly session: string
   readonly spans: ReadonlyArray<TimeRange>
   readonly marks: ReadonlyArray<number>
@@ -17,7 +17,7 @@ export interface TimeRange {
 }
 
 export interface Timeline {
-  readonly rows: ReadonlyArray<Row>
+  readonly rows: ReadonlyArray<TimelineRow>
   readonly from: number
   readonly to: number
   /** Of operations without a violation, one in this many is drawn. */
@@ -69,7 +69,7 @@ export const drawTimeline = (
   ]
 }
 
-const drawRow = (row: Row, columnOf: (at: number) => number, width: number, color: boolean): string => {
+const drawRow = (row: TimelineRow, columnOf: (at: number) => number, width: number, color: boolean): string => {
   const glyphs = Array.from({ length: width }, () => " ")
   const fillColumns = (from: number, to: number, glyph: string) => glyphs.fill(glyph, columnOf(from), columnOf(to) + 1)
   for (const { from, isFaulty, to } of row.spans) if (!isFaulty) fillColumns(from, to, CLEAN)

@@ -1,5 +1,5 @@
 /** Draws the timeline of an audit as an SVG. */
-import { formatTime, type Row, shortenSessionId, type Timeline } from "./timeline.ts"
+import { formatTime, type TimelineRow, shortenSessionId, type Timeline } from "./timeline.ts"
 
 const WIDTH = 960
 const LEFT = 240
@@ -27,7 +27,11 @@ export const drawTimelineSvg = ({ from, oneSpanIn, rows, to }: Timeline, title: 
   ].join("\n")
 }
 
-const drawSvgRow = ({ marks, session, spans }: Row, y: number, x: (at: number) => number): ReadonlyArray<string> => {
+const drawSvgRow = (
+  { marks, session, spans }: TimelineRow,
+  y: number,
+  x: (at: number) => number
+): ReadonlyArray<string> => {
   const isFaulty = marks.length > 0 || spans.some(({ isFaulty }) => isFaulty)
   const middle = y + ROW / 2
   return [

@@ -7,7 +7,7 @@ import { type Config, readConfig } from "./file.ts"
 import { type Environment, resolveSettings, type Settings } from "./settings.ts"
 
 /** A problem: the key at fault, and a sentence that says what to do. */
-export interface Finding {
+export interface ConfigFinding {
   readonly path: string | null
   readonly issue: string
 }
@@ -15,7 +15,7 @@ export interface Finding {
 /** `settings` is null if an error keeps the file from being used. `ignored` are key paths that are no settings. */
 export interface CheckedConfig {
   readonly settings: Settings | null
-  readonly findings: ReadonlyArray<Finding>
+  readonly findings: ReadonlyArray<ConfigFinding>
   readonly ignored: ReadonlyArray<string>
 }
 
@@ -57,11 +57,11 @@ const shortestTimeout = (task: string) => (WHOLE_CONVERSATION.includes(task) ? 6
 /** A threshold above 90 % of the next one has no effect. */
 const AT_MOST = 0.9
 
-const checkThresholds = (policy: CompressionPolicy.CompressionPolicy): ReadonlyArray<Finding> => {
+const checkThresholds = (policy: CompressionPolicy.CompressionPolicy): ReadonlyArray<ConfigFinding> => {
   const { contextLength, hardThreshold, reservedOutput, targetRatio, threshold } = policy
   const usable = CompressionPolicy.usableWindow(policy) / contextLength
   const ceiling = Math.min(hardThreshold, usable)
-  const findings: Array<Finding> = []
+  const findings: Array<ConfigFinding> = []
   if (threshold >= usable) {
     const needed = `the answer needs ${formatCount(reservedOutput)} of the window's ${formatCount(contextLength)} tokens`
     findings.push({
@@ -81,7 +81,7 @@ const checkThresholds = (policy: CompressionPolicy.CompressionPolicy): ReadonlyA
 
 const adviseRatio = (ceiling: number) => Math.floor(1_000 * AT_MOST * ceiling) / 1_000
 
-const checkWindows = ({ auxiliary }: Config, { main, routes }: Settings): ReadonlyArray<Finding> =>
+const checkWindows = ({ auxiliary }: Config, { main, routes }: Settings): ReadonlyArray<ConfigFinding> =>
   Array.from(auxiliary).flatMap(([name, task]) => {
     const [route] = routes(name)
     const isGiven = typeof task.context_length === "number"
@@ -95,13 +95,13 @@ const checkWindows = ({ auxiliary }: Config, { main, routes }: Settings): Readon
     return [{ path: `auxiliary.${name}.context_length`, issue }]
   })
 
-const checkTimeouts = ({ auxiliary }: Config, settings: Settings | null): ReadonlyArray<Finding> =>
+const checkTimeouts = ({ auxiliary }: Config, settings: Settings | null): ReadonlyArray<ConfigFinding> =>
   Array.from(auxiliary).flatMap(([name, task]) => {
     const [route] = settings?.routes(name) ?? []
     if (route?.provider === "embedded" || task.provider === "embedded") return []
     const shortest = shortestTimeout(name)
     const seconds = task.timeout ?? (route === undefined ? shortest : Duration.toSeconds(route.timeout))
-    const findings: Array<Finding> = []
+    const findings: Array<ConfigFinding> = []
     if (seconds < shortest) {
       const issue = `${seconds} s cut off calls that would have answered; set at least ${shortest}`
       findings.push({ path: `auxiliary.${name}.timeout`, issue })

@@ -71,7 +71,7 @@ const KINDS = {
   },
   forked: {
     find: (session, { continuations }) => {
-      const live = childrenOf(session, continuations).filter((child) => goesOn(child, continuations))
+      const live = childrenOf(session, continuations).filter((child) => isContinued(child, continuations))
       return live.length > 1 ? [isFoundIn([session, ...live])] : []
     },
     detail: ({ sessionIds: [id, ...children] }) =>
@@ -227,7 +227,7 @@ const childrenOf = (
 ): ReadonlyArray<HermesSession> => (isSplit(session) ? (continuations.get(session.id) ?? []) : [])
 
 /** True if the conversation goes on in the session or after it, or should: the user has not left it. */
-const goesOn = (
+const isContinued = (
   session: HermesSession,
   continuations: DamageScope["continuations"],
   above: ReadonlySet<string> = new Set()
@@ -237,7 +237,7 @@ const goesOn = (
   if (!isSplit(session) || above.has(session.id)) return false
   const children = childrenOf(session, continuations)
   const path = new Set([...above, session.id])
-  return children.length === 0 || children.some((child) => goesOn(child, continuations, path))
+  return children.length === 0 || children.some((child) => isContinued(child, continuations, path))
 }
 
 /** Finds the messages that came into a session after its split. No model has seen them. */

@@ -23,7 +23,7 @@ export interface HermesMessage {
 }
 
 /** The session that gets the next message of a chat. */
-export interface Route {
+export interface HermesRoute {
   readonly scope: string
   readonly key: string
   readonly sessionId: string
@@ -43,7 +43,7 @@ export interface HermesFacts {
   /** The rows of each session, in the order of their ids. */
   readonly messages: ReadonlyMap<string, ReadonlyArray<HermesMessage>>
   readonly locks: ReadonlyArray<HermesLock>
-  readonly routes: ReadonlyArray<Route>
+  readonly routes: ReadonlyArray<HermesRoute>
   readonly cooldowns: ReadonlyArray<Cooldown>
 }
 
@@ -129,7 +129,7 @@ const decodeCalls = Schema.decodeUnknownOption(Schema.parseJson(Schema.Array(Sch
 /** `gateway_routing.entry_json` has more fields; only the session is read. */
 const decodeEntry = Schema.decodeUnknownOption(Schema.parseJson(Schema.Struct({ session_id: Schema.String })))
 
-const readRoutes = ({ db, shape }: HermesFile): ReadonlyArray<Route> => {
+const readRoutes = ({ db, shape }: HermesFile): ReadonlyArray<HermesRoute> => {
   const columns = shape.tables.get("gateway_routing")
   if (columns === undefined) return []
   return db

@@ -6,7 +6,7 @@ import * as Handoff from "../../handoff/Handoff.ts"
 import * as Message from "../../message/Message.ts"
 import type { SessionId, State } from "../../session/Session.ts"
 import { FLAGS, HANDOFF_PREFIX } from "../marks.ts"
-import type { HermesStatements, Place } from "./statements.ts"
+import type { HermesStatements, RowPlace } from "./statements.ts"
 import { isUndone } from "../../session/Session.ts"
 
 /** The context of each step of `showView`. Only a schema with `active` and `compacted` has `archiving` statements. */
@@ -54,13 +54,13 @@ const archiveHandoffs = ({ archiving, sessionId }: ViewWriter): void => {
   }
 }
 
-const hideRow = ({ archiving, hermes, sessionId, state }: ViewWriter, { row_id, seq }: Place): void => {
+const hideRow = ({ archiving, hermes, sessionId, state }: ViewWriter, { row_id, seq }: RowPlace): void => {
   const { active, compacted } = isUndone(state.manifest.undone, seq) ? FLAGS.undone : FLAGS.archived
   archiving.flag.run(active, compacted, row_id)
   hermes.show.run(0, sessionId, seq)
 }
 
-const showRow = (writer: ViewWriter, place: Place): void => {
+const showRow = (writer: ViewWriter, place: RowPlace): void => {
   const { archiving, hermes, sessionId } = writer
   const rowId = place.home ?? place.row_id
   if (place.home !== null) {
@@ -106,7 +106,7 @@ const moveToNewId = ({ archiving, hermes }: ViewWriter, id: number): number => {
 }
 
 /** Keeps the message in the side file until Hermes' file is committed, too: `crashRecovery` needs it if that fails. */
-const rememberRow = ({ hermes, sessionId }: ViewWriter, { home, row_id, seq }: Place): void => {
+const rememberRow = ({ hermes, sessionId }: ViewWriter, { home, row_id, seq }: RowPlace): void => {
   const body = hermes.body.get(sessionId, seq)
   if (body !== undefined) hermes.keep.run(sessionId, seq, body, row_id, home)
 }

@@ -4,13 +4,13 @@ import type { Shape } from "../file.ts"
 import * as HermesRows from "../rows.ts"
 import { prepareQuery, prepareValue } from "../../sqlite/statements.ts"
 
-export interface Place {
+export interface RowPlace {
   readonly seq: number
   readonly row_id: number
   readonly home: number | null
 }
 
-export interface Pending extends Place {
+export interface Pending extends RowPlace {
   readonly session_id: string
   readonly body: string
   readonly former: number | null
@@ -103,13 +103,13 @@ export const prepare = (db: Database.Database, shape: Shape) => {
       `INSERT INTO place (session_id, seq, row_id, arrival, kind, tokens, total, body, at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
     ),
-    place: prepareQuery<[string, number], Place>(db, `SELECT ${PLACE} FROM place WHERE session_id = ? AND seq = ?`),
-    shownPlaces: prepareQuery<[string], Place>(
+    place: prepareQuery<[string, number], RowPlace>(db, `SELECT ${PLACE} FROM place WHERE session_id = ? AND seq = ?`),
+    shownPlaces: prepareQuery<[string], RowPlace>(
       db,
       `SELECT ${PLACE} FROM place WHERE session_id = ? AND live = 1 ORDER BY seq`
     ),
     /** The last hidden message between two others. */
-    lastHidden: prepareQuery<[string, number, number], Place & { readonly timestamp: number }>(
+    lastHidden: prepareQuery<[string, number, number], RowPlace & { readonly timestamp: number }>(
       db,
       `SELECT p.seq, p.row_id, p.home, m.timestamp FROM place p JOIN hermes.messages m ON ${ROW}
        WHERE p.session_id = ? AND p.live = 0 AND p.seq > ? AND p.seq < ? ORDER BY p.seq DESC LIMIT 1`
