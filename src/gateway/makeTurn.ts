@@ -109,7 +109,7 @@ export const makeTurn = ({ compressor, counter, counters, store }: TurnEnvironme
     )
 
   /**
-   * Begins a compression if the turn has added too much: nobody waits for it now. The running count decides whether to
+   * Begins a compression if the turn has added too much. No step waits for it. The running count decides whether to
    * assemble the view at all; it knows nothing of a compression that has ended meanwhile, so the view decides.
    */
   const checkEnd = Effect.gen(function* () {
@@ -150,7 +150,7 @@ interface Budget {
   readonly hard: number
   readonly soft: number
   /**
-   * Whether the conversation is larger than `factor` times the target of a compression. Within it, a compression would
+   * True if the conversation is larger than `factor` times the target of a compression. Within it, a compression would
    * gain nothing. A function, because counting the tools takes time and most views are below every limit.
    */
   readonly exceedsTarget: (factor: number) => boolean

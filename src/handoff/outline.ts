@@ -129,13 +129,13 @@ export const HEADINGS: ReadonlyArray<Heading> = [
 export const renderHeading = ({ level, title }: Heading): string => `${"#".repeat(level)} ${title}`
 
 /** Finds the heading of a title: the one of that title, else the first whose wording occurs in it. */
-export const findHeading = (title: string): Heading | undefined => {
+const findHeading = (title: string): Heading | undefined => {
   const name = normalizeTitle(title)
   return findByTitle(name) ?? BY_SPECIFICITY.find(({ alias }) => alias.test(name))
 }
 
 /** Finds the heading of exactly this title; case, marks and numbering do not matter. */
-export const findExactHeading = (title: string): Heading | undefined => findByTitle(normalizeTitle(title))
+const findExactHeading = (title: string): Heading | undefined => findByTitle(normalizeTitle(title))
 
 const findByTitle = (name: string) => HEADINGS.find((heading) => normalizeTitle(heading.title) === name)
 

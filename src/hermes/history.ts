@@ -39,7 +39,7 @@ export const readHistories = (filename: string): Effect.Effect<ReadonlyMap<strin
   ).pipe(Effect.scoped)
 
 /** Takes the rows of one session in the order of their ids. */
-export const readHistory = (rows: ReadonlyArray<HermesRow>): History => {
+const readHistory = (rows: ReadonlyArray<HermesRow>): History => {
   const ordered = restoreOrder(rows)
   const copies = findCopies(ordered)
   const firstArchived = ordered.findIndex(isArchived)

@@ -277,7 +277,7 @@ const putSaidIdentifiers = (all: Identifiers, said: ReadonlyArray<SaidFact>, seq
     )
   }, all)
 
-/** Keeps an identifier that somebody said as said. */
+/** Leaves an identifier alone that the user or the agent has said in prose. */
 const putToolIdentifiers = (all: Identifiers, found: ReadonlyArray<Named>, seq: number): Identifiers =>
   found.reduce((list, { name, value }) => {
     const isSame = (known: LedgerItem<"identifiers">) => known.name === name && known.value === value

@@ -80,7 +80,7 @@ const keepIdentifyingLines = (text: string): string => {
 }
 
 const LONGEST_RULE = 400
-export const LONGEST_VALUE = 120
+const LONGEST_VALUE = 120
 
 /** Returns whether a sentence has the words of a rule and sets none, as plain questions do. */
 const isIdle = (sentence: string): boolean => IDLE.test(sentence) || (QUESTION.test(sentence) && !PLEASE.test(sentence))
@@ -88,7 +88,7 @@ const isIdle = (sentence: string): boolean => IDLE.test(sentence) || (QUESTION.t
 const QUESTION = /[?？؟]["'”’)]*$/
 const PLEASE = /^(?:please|can|could|would|will) |\bplease\b|\bbitte\b/i
 
-export const NOUNS =
+const NOUNS =
   "port|version|branch|commit|revision|sha|hash|tag|url|uri|endpoint|host|hostname|ticket|issue|pr|build|region|bucket|database|table|schema|e-?mail|account|number|model|channel|cluster|container|namespace|deployment|release"
 /** A quick check that a text may hold an identifier. */
 const IDENTIFYING = /\d|:\/\/|[A-Z_]{3}=|[`"'*]/
@@ -144,7 +144,7 @@ const VARIABLE = /\b([A-Z][A-Z0-9_]{2,80})=([^\s"'`;,)]{1,400})/g
 const PACKAGE = /((?:@[\w.-]{1,80}\/)?[\w.-]{1,80})@v?(\d+\.\d[\w.+-]{0,40})/g
 
 /** Returns all matches. `matchAll` would compile the expression again for each text, which is slow for a long one. */
-export const matchIdentifiers = (pattern: RegExp, text: string): ReadonlyArray<RegExpExecArray> => {
+const matchIdentifiers = (pattern: RegExp, text: string): ReadonlyArray<RegExpExecArray> => {
   const found: Array<RegExpExecArray> = []
   pattern.lastIndex = 0
   for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) found.push(match)

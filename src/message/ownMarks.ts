@@ -6,7 +6,7 @@
  */
 
 /** Every mark begins with this. */
-export const MARK = "[throughline"
+const MARK = "[throughline"
 
 /** Begins a handoff. */
 export const HANDOFF_MARK = `${MARK} handoff]`

@@ -10,7 +10,7 @@ import { Usage } from "../message/Tokens.ts"
 export { Usage }
 
 /**
- * Whether every store can keep a text as it is: PostgreSQL knows no NUL character, and half of a surrogate pair has no
+ * True if every store can keep the text as it is: PostgreSQL knows no NUL character, and half of a surrogate pair has no
  * UTF-8.
  *
  * @since 0.1.0

@@ -201,7 +201,7 @@ export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
   override get message() {
     return `could not ${this.operation}: ${this.detail}`
   }
-  /** Whether the same operation may succeed later, without anybody changing the store. */
+  /** True if the same operation may succeed later although nothing in the store is changed. */
   get isRetryable(): boolean {
     return this.reason === "busy" || this.reason === "unavailable"
   }

@@ -8,8 +8,8 @@ import { Outcome } from "./CompressionResult.ts"
 import { SessionId } from "./Session.ts"
 
 /**
- * - `compressions`: how many ended so, by outcome; one that was joined counts for who began it, and as `joined` for each
- *   who joined it
+ * - `compressions`: how many ended so, by outcome; one that was joined counts for the caller that began it, and as
+ *   `joined` for each caller that joined it
  * - `healed`: segments that were degraded and have their proper summary now
  * - `modelCalls`, `tokensSpent`: calls for compressions and healings, those that failed too, and what they sent and
  *   received, by the providers' own count or the estimate

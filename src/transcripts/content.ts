@@ -13,7 +13,7 @@ export const makeImagePart = (url: string): Part => ({ type: "image_url", image_
 export const makeDataUrl = (mediaType: string, base64: string): string => `data:${mediaType};base64,${base64}`
 
 /** Makes the content of a user message: plain text if there is no image. */
-export const makeUserContent = (parts: ReadonlyArray<Part>): string | ReadonlyArray<Part> =>
+const makeUserContent = (parts: ReadonlyArray<Part>): string | ReadonlyArray<Part> =>
   parts.every(({ type }) => type === "text") ? joinWords(parts) : parts
 
 /** Joins the text of the parts, for roles that may not send images. An image leaves the word `[image]`. */
