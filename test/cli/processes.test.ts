@@ -83,7 +83,7 @@ layer(Cli.layerBundle, { excludeTestServices: true })("the command line as a pro
     })
   )
 
-  it.scoped("every other command ends with the code and the lines that it has without a process", () =>
+  it.scoped("other commands end with the code and the lines that they have without a process", () =>
     Effect.gen(function* () {
       const { db, folder, write } = yield* importHistory
       const damaged = build("new", [{ type: "childless split" }])
@@ -91,9 +91,7 @@ layer(Cli.layerBundle, { excludeTestServices: true })("the command line as a pro
       const calls: ReadonlyArray<readonly [code: number, args: ReadonlyArray<string>]> = [
         [0, ["--help"]],
         [2, ["compres"]],
-        [1, ["view", "nobody", "--db", db]],
         [0, ["recall", "chat", "src/6.ts", "--db", db]],
-        [1, ["expand", "seg_never", "--db", db]],
         [1, ["doctor", damaged]],
         [1, ["audit", log]],
         [0, ["sessions", "--db", Hermes.fresh("old")]],

@@ -2,6 +2,8 @@
  * Sets how often a test repeats what chance decides: kills, seeds, processes, runs of a property. Few by default, so that
  * the suite is quick; in full with `npm run test:thorough`.
  */
+
+/** True if this run repeats in full. */
 export const isThorough = process.env.TEST_THOROUGH === "1"
 
 /** Picks the count for this run of the suite. */
