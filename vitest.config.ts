@@ -4,7 +4,8 @@ import { defineConfig } from "vitest/config"
 export default defineConfig(({ mode }) => ({
   test: {
     include: ["test/**/*.test.ts", "scratch/**/*.test.ts"],
-    testTimeout: 60_000,
+    // What runs in full also runs on busy machines.
+    testTimeout: mode === "thorough" ? 180_000 : 60_000,
     // @effect/vitest brings its own clock: faking the platform's timers would stall sockets and SQLite retries.
     fakeTimers: { toFake: [] },
     // The modules of Effect take longer to load than most files take to run: the files of a worker share them.
