@@ -72,7 +72,7 @@ export const make = (connection: Connection) => {
       const verified = Either.filterOrLeft(
         verifyLease(connection, lease),
         (current) => current.generation === made.base,
-        () => new LeaseLost({ name: "operation", superseded: true })
+        () => new LeaseLost({ name: lease.name, superseded: true })
       )
       return Either.map(verified, (current) => commitInMemory(lease.sessionId, current, made, now))
     })

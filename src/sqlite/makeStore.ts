@@ -96,7 +96,7 @@ const makeRouteMemory = ({ commitDurably, read, sql }: Transaction.Connection) =
       const before = sql.pause.get(key) ?? noPause
       const [result, after] = change(before)
       if (after.failures === 0) sql.clearPause.run(key)
-      else if (after.until !== before.until || after.failures !== before.failures) {
+      else if (after.until !== before.until || after.failures !== before.failures || after.level !== before.level) {
         sql.savePause.run(key, after.failures, after.level, Math.ceil(after.until))
       }
       return Either.right(() => result)

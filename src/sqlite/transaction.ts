@@ -219,7 +219,7 @@ export const takeLease = (
   now: number
 ): Either.Either<Acquired, UnknownSession> => {
   const { sql } = connection
-  const [taken] = sql.takeLease.all(name, holder, now + ttl, sessionId, now)
+  const [taken] = sql.takeLease.all(name, holder, Math.ceil(now + ttl), sessionId, now)
   if (taken !== undefined) return Either.right({ _tag: "Granted", lease: { sessionId, name, holder, ...taken } })
   if (sql.lease.get(sessionId, name) === undefined) return Either.left(new UnknownSession({ sessionId }))
   const held = findHolder(connection, sessionId, name, now)
@@ -248,7 +248,7 @@ export const makeLeases = (connection: Connection) => {
 
   const renew = ({ holder, name, sessionId, token }: Lease, ttl: number) =>
     runRelaxed("renew", sessionId, (now) => {
-      const { changes } = sql.renewLease.run(now + ttl, sessionId, name, token, holder)
+      const { changes } = sql.renewLease.run(Math.ceil(now + ttl), sessionId, name, token, holder)
       return Either.right(() => changes === 1)
     })
 

@@ -214,7 +214,7 @@ export class RouteMemory extends Context.Tag("throughline/RouteMemory")<
   {
     /**
      * Reads and replaces, in one transaction, what is remembered under a route's key. `change` must be pure: a store may
-     * call it more than once.
+     * call it more than once. A pause without failures is forgotten; `until` is rounded up to a whole millisecond.
      */
     readonly modify: <A>(key: string, change: (pause: Pause) => readonly [A, Pause]) => Effect.Effect<A, StoreError>
   }

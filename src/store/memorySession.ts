@@ -89,7 +89,7 @@ export const takeLease = (session: Session, { holder, name, ttl }: LeaseRequest,
     return { _tag: "Held", holder: entry.holder, remaining: entry.expires - now }
   }
   const token = entry.token + 1
-  session.leases.set(name, { token, holder, expires: now + ttl })
+  session.leases.set(name, { token, holder, expires: Math.ceil(now + ttl) })
   return { _tag: "Granted", lease: { sessionId: session.id, name, holder, token, epoch: session.epoch } }
 }
 
@@ -115,7 +115,7 @@ export const stateUnder = (
   lastSeq: number,
   findSegment: FindSegment
 ): State => {
-  const log = session.log.slice(0, lastSeq)
+  const log = session.log.slice(0, Math.max(0, lastSeq))
   const firstOther = log.findIndex(({ message }) => !isSystem(message))
   const system = firstOther < 0 ? log : log.slice(0, firstOther)
   const start = Math.max(system.length + 1, manifest.contextFrom)

@@ -10,13 +10,16 @@ import { type InvalidMessage, type Message, parse } from "../message/Message.ts"
 import type { Counter } from "../message/Tokens.ts"
 import {
   type DeliveryKind,
+  dropUndone,
   isStorable,
+  isUndone,
   type Logged,
   type Receipt,
   type Segment,
   type SessionId,
   snapshotId,
   type State,
+  undoAfter,
   type Usage,
   wholeLog
 } from "../session/Session.ts"
@@ -32,7 +35,6 @@ import {
   UnknownSnapshot
 } from "../session/SessionError.ts"
 import * as SessionStats from "../session/SessionStats.ts"
-import { dropUndone, isUndone, undoAfter } from "../session/Session.ts"
 import { findFinest, searchEntries } from "./memoryIndex.ts"
 import {
   addCounts,
@@ -198,7 +200,8 @@ export const make = (counter: Counter) => {
     return true
   }
 
-  const renew = (lease: Lease, ttl: number) => atOnce((now) => Either.right(changeLease(lease, { expires: now + ttl })))
+  const renew = (lease: Lease, ttl: number) =>
+    atOnce((now) => Either.right(changeLease(lease, { expires: Math.ceil(now + ttl) })))
 
   const release = (lease: Lease) => Effect.sync(() => void changeLease(lease, { holder: null, expires: 0 }))
 
@@ -328,12 +331,8 @@ export const make = (counter: Counter) => {
   const segmentOver = (sessionId: SessionId, seq: number) =>
     Effect.sync(() => {
       const ofSession = Array.from(segments.values()).filter((found) => found.sessionId === sessionId)
-      return (
-        findFinest(
-          ofSession.map(({ segment }) => segment),
-          seq
-        )?.id ?? null
-      )
+      const known = ofSession.map(({ segment }) => segment)
+      return findFinest(known, seq)?.id ?? null
     })
 
   const count = (sessionId: SessionId, counts: SessionStats.Counts) =>
@@ -357,7 +356,8 @@ export const make = (counter: Counter) => {
   const modify = <A>(key: string, change: (pause: Pause) => readonly [A, Pause]) =>
     Effect.sync(() => {
       const [result, after] = change(pauses.get(key) ?? noPause)
-      pauses.set(key, after)
+      if (after.failures === 0) pauses.delete(key)
+      else pauses.set(key, { ...after, until: Math.ceil(after.until) })
       return result
     })
 

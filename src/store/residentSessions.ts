@@ -56,6 +56,8 @@ export interface Resident extends Parts {
   readonly epoch: number
   readonly generation: number
   lastSeq: number
+  /** The log holds system messages only, so that one more belongs to `system`. */
+  isAllSystem: boolean
   /** Tokens of the whole log. */
   total: number
   /** Tokens of the messages in memory. */
@@ -127,8 +129,8 @@ export const make = (loader: SessionLoader, capacity: number = CAPACITY) => {
   /** Adds messages that were just committed. */
   const append = (resident: Resident, entries: ReadonlyArray<Logged>): void => {
     for (const entry of entries) {
-      const isLeading = resident.tail.length === 0 && resident.generation === 0 && Message.isSystem(entry.message)
-      ;(isLeading ? resident.system : resident.tail).push(entry)
+      resident.isAllSystem = resident.isAllSystem && Message.isSystem(entry.message)
+      ;(resident.isAllSystem ? resident.system : resident.tail).push(entry)
       resident.lastSeq = entry.seq
       resident.total += entry.tokens
       resident.size += entry.tokens
@@ -168,12 +170,17 @@ const loadResident = (
   return {
     ...parts,
     ...position,
+    isAllSystem: isAllSystem(loader, sessionId, parts, position),
     version: 0,
     size: sizeOf(parts),
     usage: loader.usage(sessionId),
     isUsageUnsaved: false
   }
 }
+
+/** A tail that is empty may hide messages that a reset or rewind took out of the view. */
+const isAllSystem = (loader: SessionLoader, sessionId: SessionId, { tail }: Parts, { lastSeq }: Position): boolean =>
+  tail.length === 0 && readLeadingSystem(makeLogReader(loader, sessionId, []), lastSeq).length === lastSeq
 
 const sizeOf = ({ head, live, system, tail }: Parts): number => total([system, head, live, tail].flat())
 

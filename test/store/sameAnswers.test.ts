@@ -1,0 +1,373 @@
+/**
+ * The store in memory and the store on SQLite give the same answers: both run one random program of store calls, and
+ * every answer is compared. A counterexample is shrunk, and printed with its seed.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Chunk, Clock, Effect, FastCheck as fc, Layer, Stream, TestClock, TestContext } from "effect"
+import type { Message } from "../../src/message/Message.ts"
+import { type Segment, SessionId, wholeLog } from "../../src/session/Session.ts"
+import type { Counts } from "../../src/session/SessionStats.ts"
+import * as Sqlite from "../../src/sqlite/Sqlite.ts"
+import {
+  type Acquired,
+  type Begun,
+  type Lease,
+  type LeaseName,
+  layerMemory,
+  type Pause,
+  RouteMemory,
+  type Services,
+  SessionCounters,
+  SessionIndex,
+  SessionStore
+} from "../../src/store/SessionStore.ts"
+import { isThorough, repetitions } from "../support/repetitions.ts"
+
+/** One call. `lease` counts back from the lease that was granted last, so that stale ones are used too. */
+type Call =
+  | { readonly call: "deliver"; readonly id: SessionId; readonly message: Message; readonly key: string | undefined }
+  | { readonly call: "importAll"; readonly ids: ReadonlyArray<SessionId>; readonly messages: ReadonlyArray<Message> }
+  | { readonly call: "acquire"; readonly id: SessionId; readonly name: LeaseName; readonly ttl: number }
+  | { readonly call: "begin"; readonly id: SessionId; readonly ttl: number }
+  | { readonly call: "renew"; readonly lease: number; readonly ttl: number }
+  | { readonly call: "release"; readonly lease: number }
+  | { readonly call: "promote"; readonly lease: number }
+  | { readonly call: "append"; readonly lease: number; readonly messages: ReadonlyArray<Message> }
+  | {
+      readonly call: "commit"
+      readonly lease: number
+      readonly back: number
+      readonly headTo: number
+      readonly tailFrom: number
+      readonly live: ReadonlyArray<number>
+      readonly segment: string | undefined
+    }
+  | { readonly call: "reset"; readonly id: SessionId }
+  | { readonly call: "rewind"; readonly id: SessionId; readonly seq: number; readonly back: number }
+  | { readonly call: "report"; readonly id: SessionId; readonly back: number; readonly tokens: number }
+  | { readonly call: "publish"; readonly operation: string; readonly key: string; readonly outcome: string }
+  | { readonly call: "count"; readonly id: SessionId; readonly counts: Counts }
+  | { readonly call: "healTries"; readonly segment: string; readonly more: number }
+  | { readonly call: "pause"; readonly key: string; readonly pause: Pause }
+  | { readonly call: "wait"; readonly milliseconds: number }
+  | {
+      readonly call: "search"
+      readonly id: SessionId
+      readonly query: string
+      readonly fromSeq: number
+      readonly toSeq: number
+      readonly except: ReadonlyArray<number>
+      readonly also: ReadonlyArray<number>
+    }
+
+const ids = ["a", "a.snapshot.1970-01-01T00:00:00.000Z", "__proto__", "Ü"].map((id) => SessionId.make(id))
+const words = ["billing", "port", "Zürich", "C++", "報告", "__proto__", "a\0b", "\ud83d"]
+
+const id = fc.constantFrom(...ids)
+const seq = fc.integer({ min: -1, max: 12 })
+const ttl = fc.constantFrom(0, 1, 1_000, 0.5)
+const text = fc.array(fc.constantFrom(...words), { maxLength: 3 }).map((all) => all.join(" "))
+const message: fc.Arbitrary<Message> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ role: fc.constantFrom("user", "assistant", "system"), content: text }) },
+  fc.constant(JSON.parse(`{"role":"user","content":"x","__proto__":{"a":1}}`))
+)
+// What `deliver` gets was checked before; `importAll` and `append` check by themselves.
+const invalid = fc.constant(JSON.parse(`{"role":"tool","content":"no call id"}`))
+const messages = fc.array(fc.oneof({ weight: 9, arbitrary: message }, invalid), { maxLength: 3 })
+const lease = fc.integer({ min: 0, max: 3 })
+const back = fc.constantFrom(0, 0, 0, 1)
+
+const call: fc.Arbitrary<Call> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      call: fc.constant("deliver" as const),
+      id,
+      message,
+      key: fc.option(fc.constantFrom("k", "__proto__", "constructor", "", "k\0", "\ud83d", "long".repeat(5_000)), {
+        nil: undefined
+      })
+    })
+  },
+  fc.record({ call: fc.constant("importAll" as const), ids: fc.array(id, { maxLength: 2 }), messages }),
+  fc.record({
+    call: fc.constant("acquire" as const),
+    id,
+    name: fc.constantFrom("turn" as const, "operation" as const),
+    ttl
+  }),
+  { weight: 3, arbitrary: fc.record({ call: fc.constant("begin" as const), id, ttl }) },
+  fc.record({ call: fc.constant("renew" as const), lease, ttl }),
+  fc.record({ call: fc.constant("release" as const), lease }),
+  fc.record({ call: fc.constant("promote" as const), lease }),
+  { weight: 3, arbitrary: fc.record({ call: fc.constant("append" as const), lease, messages }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      call: fc.constant("commit" as const),
+      lease,
+      back,
+      headTo: fc.integer({ min: 0, max: 3 }),
+      tailFrom: fc.integer({ min: 1, max: 12 }),
+      live: fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 2 }),
+      segment: fc.option(fc.constantFrom("s1", "s2", "s3"), { nil: undefined })
+    })
+  },
+  fc.record({ call: fc.constant("reset" as const), id }),
+  fc.record({ call: fc.constant("rewind" as const), id, seq, back }),
+  fc.record({ call: fc.constant("report" as const), id, back, tokens: fc.nat(1_000) }),
+  fc.record({
+    call: fc.constant("publish" as const),
+    operation: fc.constantFrom("o", "p"),
+    key: fc.constantFrom("k", "l"),
+    outcome: fc.constantFrom("", "done", "no { JSON")
+  }),
+  fc.record({
+    call: fc.constant("count" as const),
+    id,
+    // A wait is never negative.
+    counts: fc.record(
+      {
+        committed: fc.constantFrom(0, 1, 2),
+        waitedMs: fc.constantFrom(0.4, 0.5, 2.5, 7),
+        longestWaitMs: fc.constantFrom(0, 3.5, 9)
+      },
+      { requiredKeys: [] }
+    )
+  }),
+  fc.record({ call: fc.constant("healTries" as const), segment: fc.constantFrom("s1", "__proto__"), more: fc.nat(2) }),
+  fc.record({
+    call: fc.constant("pause" as const),
+    key: fc.constantFrom("r", "__proto__"),
+    pause: fc.record({ failures: fc.nat(2), level: fc.nat(2), until: fc.constantFrom(0, 5, 7.5) })
+  }),
+  fc.record({ call: fc.constant("wait" as const), milliseconds: fc.constantFrom(1, 999, 1_000) }),
+  fc.record({
+    call: fc.constant("search" as const),
+    id,
+    query: text,
+    fromSeq: seq,
+    toSeq: seq,
+    except: fc.array(seq, { maxLength: 1 }),
+    also: fc.array(seq, { maxLength: 1 })
+  })
+)
+
+/** Makes an answer of an effect: its value or its error, without what no store promises. */
+const answer = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.match(effect, {
+    onSuccess: (value) => ({ value: plain(value) }),
+    onFailure: (error) => ({ error: plain(error) })
+  })
+
+/** The identity of a base says nothing across stores; the words of a failure of the store are its own. */
+const plain = (value: unknown): unknown =>
+  JSON.parse(
+    JSON.stringify(value, (key, part: unknown) => {
+      if (key === "base" && typeof part === "object") return undefined
+      return isStoreError(part) ? { _tag: part._tag, reason: part.reason } : part
+    }) ?? "null"
+  )
+
+const isStoreError = (value: unknown): value is { readonly _tag: string; readonly reason: string } =>
+  typeof value === "object" && value !== null && "_tag" in value && value._tag === "StoreError" && "reason" in value
+
+/** Runs a program and gives every answer, and what every session is after each call that may have changed it. */
+const run = (calls: ReadonlyArray<Call>) =>
+  Effect.gen(function* () {
+    const store = yield* SessionStore
+    const index = yield* SessionIndex
+    const counters = yield* SessionCounters
+    const routes = yield* RouteMemory
+    const leases: Array<Lease> = []
+    let holders = 0
+
+    const generationOf = (id: SessionId) =>
+      Effect.map(Effect.option(store.state(id)), (state) => (state._tag === "Some" ? state.value.generation : 0))
+    const granted = <A extends Acquired | Begun>(acquired: A) =>
+      Effect.sync(() => {
+        if (acquired._tag === "Granted") leases.push(acquired.lease)
+        return acquired
+      })
+    const withLease = <A, E>(back: number, use: (lease: Lease) => Effect.Effect<A, E>) => {
+      const lease = leases.at(-1 - back)
+      return lease === undefined ? Effect.succeed("no lease yet") : answer(use(lease))
+    }
+
+    const runCall = (call: Call): Effect.Effect<unknown> =>
+      Effect.gen(function* () {
+        switch (call.call) {
+          case "deliver":
+            return yield* answer(store.deliver(call.id, call.message, { kind: "request", key: call.key }))
+          case "importAll":
+            return yield* answer(store.importAll(call.ids.map((sessionId) => ({ sessionId, messages: call.messages }))))
+          case "acquire": {
+            const request = { name: call.name, holder: `holder ${++holders}`, ttl: call.ttl }
+            return yield* answer(Effect.flatMap(store.acquire(call.id, request), granted))
+          }
+          case "begin":
+            return yield* answer(
+              Effect.flatMap(store.begin(call.id, { holder: `holder ${++holders}`, ttl: call.ttl }), granted)
+            )
+          case "renew":
+            return yield* withLease(call.lease, (lease) => store.renew(lease, call.ttl))
+          case "release":
+            return yield* withLease(call.lease, store.release)
+          case "promote":
+            return yield* withLease(call.lease, store.promote)
+          case "append":
+            return yield* withLease(call.lease, (lease) => store.append(lease, call.messages))
+          case "commit":
+            return yield* withLease(call.lease, (lease) =>
+              Effect.flatMap(generationOf(lease.sessionId), (generation) => {
+                const made: ReadonlyArray<Segment> =
+                  call.segment === undefined ? [] : [segmentCalled(call.segment, call.headTo, call.tailFrom)]
+                return store.commit(lease, {
+                  operationId: "o",
+                  base: generation - call.back,
+                  manifest: {
+                    ...wholeLog,
+                    headTo: call.headTo,
+                    tailFrom: call.tailFrom,
+                    live: call.live,
+                    segments: made.map(({ id }) => id)
+                  },
+                  segments: made,
+                  ledger: call.segment ?? null
+                })
+              })
+            )
+          case "reset":
+            return yield* answer(store.reset(call.id))
+          case "rewind": {
+            const base = (yield* generationOf(call.id)) - call.back
+            const at = yield* Effect.option(store.stateAt(call.id, call.seq))
+            const manifest = at._tag === "Some" ? at.value.manifest : wholeLog
+            return yield* answer(store.rewind(call.id, { base, seq: call.seq, manifest, ledger: null }))
+          }
+          case "report": {
+            const generation = (yield* generationOf(call.id)) - call.back
+            return yield* answer(
+              store.report(call.id, { generation, seq: 1, model: "m", inputTokens: call.tokens, estimate: 1 })
+            )
+          }
+          case "publish":
+            return yield* answer(
+              store.publish({
+                sessionId: someId,
+                operationId: call.operation,
+                requestKey: call.key,
+                outcome: call.outcome
+              })
+            )
+          case "count":
+            return yield* answer(counters.count(call.id, call.counts))
+          case "healTries":
+            return yield* answer(counters.healTries(call.segment, call.more))
+          case "pause":
+            return yield* answer(routes.modify(call.key, (before) => [before, call.pause]))
+          case "wait":
+            return yield* TestClock.adjust(call.milliseconds)
+          case "search": {
+            const { also, except, fromSeq, toSeq } = call
+            const scope = { also, except, fromSeq, toSeq }
+            return yield* answer(
+              Effect.map(index.search(call.id, call.query, { scope, limit: 100 }), (found) =>
+                // BM25 leaves the order of hits to the backend.
+                found.map(({ seq }) => seq).toSorted((a, b) => a - b)
+              )
+            )
+          }
+        }
+      })
+
+    const look = (sessionId: SessionId) =>
+      Effect.gen(function* () {
+        const log = yield* answer(Effect.map(Stream.runCollect(store.log(sessionId)), Chunk.toReadonlyArray))
+        const snapshots = yield* Effect.orElseSucceed(store.snapshots(sessionId), () => [])
+        return {
+          log,
+          state: yield* answer(store.state(sessionId)),
+          at: yield* Effect.forEach([-1, 0, 2, 5, 99], (seq) => answer(store.stateAt(sessionId, seq))),
+          range: yield* answer(store.range(sessionId, 0, 4)),
+          odd: yield* answer(store.range(sessionId, 4, 2)),
+          ledger: yield* answer(store.ledger(sessionId)),
+          stats: yield* answer(counters.stats(sessionId)),
+          snapshots: snapshots.map((snapshot) => ({ ...snapshot })),
+          left: yield* Effect.forEach(snapshots, ({ snapshotId }) => answer(store.snapshot(snapshotId))),
+          over: yield* Effect.forEach([0, 1, 4, 11], (seq) => answer(index.segmentOver(sessionId, seq)))
+        }
+      })
+
+    const answers = yield* Effect.forEach(calls, (call) =>
+      Effect.gen(function* () {
+        const given = yield* runCall(call)
+        return { call: call.call, given, sessions: yield* answer(store.sessions) }
+      })
+    )
+    return {
+      answers,
+      after: yield* Effect.forEach(ids, look),
+      segments: yield* Effect.forEach(["s1", "s2", "s3", "__proto__"], (id) => answer(index.segment(id))),
+      outcomes: yield* Effect.forEach(["o", "p"], (id) => answer(store.outcome(id, "k"))),
+      now: yield* Clock.currentTimeMillis
+    }
+  })
+
+const segmentCalled = (id: string, fromSeq: number, toSeq: number): Segment => ({
+  id,
+  level: 0,
+  children: [],
+  fromSeq,
+  toSeq,
+  text: id,
+  tokens: 1,
+  degraded: null,
+  focus: null,
+  model: "m"
+})
+
+const runOn = (backend: Layer.Layer<Services, unknown>, calls: ReadonlyArray<Call>) =>
+  Effect.scoped(Effect.flatMap(Layer.build(backend), (services) => Effect.provide(run(calls), services)))
+
+const systemMessage: Message = { role: "system", content: "" }
+const userMessage: Message = { role: "user", content: "" }
+const someId = SessionId.make("a")
+const deliverOf = (message: Message): Call => ({ call: "deliver", id: someId, message, key: undefined })
+const beginNow: Call = { call: "begin", id: someId, ttl: 0 }
+const pauseOf = (failures: number, level: number, until: number): Call => ({
+  call: "pause",
+  key: "r",
+  pause: { failures, level, until }
+})
+
+describe("the store in memory and the store on SQLite", () => {
+  it("give the same answers to the same calls", { timeout: 120_000 }, () =>
+    fc.assert(
+      fc.asyncProperty(fc.array(call, { maxLength: 25 }), async (calls) => {
+        const answersOf = (backend: Layer.Layer<Services, unknown>) =>
+          Effect.runPromise(Effect.provide(runOn(backend, calls), TestContext.TestContext))
+        assert.deepStrictEqual(await answersOf(layerMemory), await answersOf(Sqlite.layerTemporary))
+      }),
+      {
+        numRuns: repetitions(25, 300),
+        // The quick run is the same each time; the thorough one looks for what is new.
+        ...(isThorough ? {} : { seed: 12 }),
+        // Differences that were found once.
+        examples: [
+          [[{ call: "importAll", ids: [someId], messages: [systemMessage, userMessage] }]],
+          [
+            [
+              { call: "importAll", ids: [someId], messages: [] },
+              { call: "acquire", id: someId, name: "turn", ttl: 0.5 }
+            ]
+          ],
+          [[deliverOf(systemMessage), { call: "rewind", id: someId, seq: 0, back: 0 }, beginNow]],
+          [[deliverOf(userMessage), beginNow, { call: "reset", id: someId }, deliverOf(systemMessage), beginNow]],
+          [[pauseOf(0, 0, 5), pauseOf(0, 0, 0)]],
+          [[pauseOf(1, 0, 5), pauseOf(1, 2, 5), pauseOf(0, 0, 0)]]
+        ]
+      }
+    )
+  )
+})
