@@ -149,7 +149,7 @@ describe("Fits: a view after a compression is within its target", () => {
     "whatever the history, the window and the number of compressions; nothing is lost, no pair is split",
     [FastCheck.array(FastCheck.tuple(any, options), { minLength: 1, maxLength: 4 })],
     ([pieces]) => void live(pieces),
-    propertyRuns(250, 1_000)
+    propertyRuns(150, 1_000)
   )
 
   const long = "word ".repeat(20_000)

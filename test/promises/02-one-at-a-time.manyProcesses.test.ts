@@ -11,7 +11,7 @@ import { repetitions } from "../support/repetitions.ts"
 import { asked, conversation, id, policy, route, summary } from "../support/world.ts"
 import { temporaryDatabase } from "../support/temporaryFolder.ts"
 
-const COMPRESSIONS = repetitions(60, 250)
+const COMPRESSIONS = repetitions(40, 250)
 const SEEDS = [1, 2, 3].slice(0, repetitions(1, 3))
 
 /** A gateway that shares nothing with another but the file. */

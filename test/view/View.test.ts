@@ -74,7 +74,7 @@ describe("Valid: every view is accepted by OpenAI, Anthropic, Mistral and Gemini
     "whatever the manifest says",
     [anyState],
     ([state]) => assert.deepStrictEqual(problems(View.assemble(state, estimate).messages), []),
-    propertyRuns(250, 1_000)
+    propertyRuns(150, 1_000)
   )
 
   it.prop("at every step of a turn, before its results are there", [healthy, FastCheck.nat()], ([entries, n]) =>
@@ -113,7 +113,7 @@ describe("Valid: every repair is listed", () => {
         assert.isTrue(shown.has(message) || repaired.has(seq) || isRenamed, `message ${seq} was changed in silence`)
       }
     },
-    propertyRuns(250, 1_000)
+    propertyRuns(150, 1_000)
   )
 
   it("a model that uses one id for every call costs no more the longer it goes on", () => {
@@ -288,7 +288,7 @@ describe("an excerpt", () => {
       assert.isTrue(isWellFormed(JSON.stringify(shown)) || !isWellFormed(JSON.stringify(large)))
       assert.isTrue(whole(shown) || !whole(large))
     },
-    propertyRuns(250, 1_000)
+    propertyRuns(150, 1_000)
   )
 
   it("keeps the beginning and the end", () => {
