@@ -115,9 +115,9 @@ const readOutcome = (env: OperationEnvironment, operationId: string, key: string
 
 const OutcomeText = Schema.parseJson(Schema.Union(CompressionFailed, CompressionResult))
 
-/** Encodes an outcome as text for the store. */
-export const encodeOutcome = Schema.encodeSync(OutcomeText)
-export const decodeOutcome = Schema.decode(OutcomeText)
+/** Encodes an outcome as text for the store. The codec is made at the first call: most imports never need it. */
+export const encodeOutcome = (outcome: typeof OutcomeText.Type): string => Schema.encodeSync(OutcomeText)(outcome)
+export const decodeOutcome = (text: string) => Schema.decode(OutcomeText)(text)
 
 /** Drops details that may quote a rejected summary: none of its words may reach the store. */
 const withoutDetails = (result: CompressionResult): CompressionResult => ({

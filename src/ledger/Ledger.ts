@@ -47,18 +47,34 @@ export const empty: Ledger = {
 }
 
 /** The ledger as text, for a store. */
-export const encode = (ledger: Ledger): string => JSON.stringify(ledger)
+export const encode = (ledger: Ledger): string => {
+  const text = JSON.stringify(ledger)
+  encodedLately.delete(text)
+  encodedLately.set(text, ledger)
+  for (const oldest of encodedLately.keys()) {
+    if (encodedLately.size <= KEPT_LEDGERS) break
+    encodedLately.delete(oldest)
+  }
+  return text
+}
 
 /** Reads the text of a ledger; `null` stands for the empty one. Fails as `corrupt` if the text is no ledger. */
-export const decode = (text: string | null): Either.Either<Ledger, StoreError> =>
-  text === null
-    ? Either.right(empty)
-    : Either.mapLeft(
-        decodeText(text),
-        ({ message }) => new StoreError({ operation: "read the ledger", reason: "corrupt", detail: message })
-      )
+export const decode = (text: string | null): Either.Either<Ledger, StoreError> => {
+  const ledger = text === null ? empty : encodedLately.get(text)
+  return ledger === undefined ? decodeText(text) : Either.right(ledger)
+}
 
-const decodeText = Schema.decodeEither(Schema.parseJson(Ledger))
+/** Checking a ledger costs more than adding to it, and the next compression of a session reads what this one wrote. */
+const encodedLately = new Map<string, Ledger>()
+const KEPT_LEDGERS = 64
+
+const decodeText = (text: string | null): Either.Either<Ledger, StoreError> =>
+  Either.mapLeft(
+    Schema.decodeUnknownEither(LedgerText)(text),
+    ({ message }) => new StoreError({ operation: "read the ledger", reason: "corrupt", detail: message })
+  )
+
+const LedgerText = Schema.parseJson(Ledger)
 
 /**
  * Adds messages in the order of the log. Adding them one by one or all at once gives the same ledger, and costs only

@@ -30,7 +30,7 @@ export const loggedOfRow = (row: MessageRow): Logged => ({
   seq: row.seq,
   message: messageOfRow(row.body),
   tokens: row.tokens,
-  kind: isKind(row.kind) ? row.kind : null,
+  kind: row.kind !== null && isKind(row.kind) ? row.kind : null,
   arrival: row.arrival,
   at: row.at
 })
