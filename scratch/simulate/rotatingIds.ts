@@ -26,7 +26,6 @@ export const layer = Layer.effect(
     return SessionStore.of({
       ...store,
       acquire: (sessionId, request) => store.acquire(now(sessionId), request),
-      begin: (sessionId, request) => store.begin(now(sessionId), request),
       state: (sessionId) => store.state(now(sessionId)),
       ledger: (sessionId) => store.ledger(now(sessionId)),
       log: (sessionId) => store.log(now(sessionId)),

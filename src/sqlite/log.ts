@@ -5,11 +5,11 @@ import { type InvalidMessage, type Message, parse } from "../message/Message.ts"
 import type { DeliveryKind, Logged, SessionId, State, Usage } from "../session/Session.ts"
 import { SessionExists } from "../session/SessionError.ts"
 import type { StoreError, Superseded, TurnLost, UnknownSession } from "../session/SessionError.ts"
-import type { Begun, Histories, Lease, LeaseRequest, Promotion } from "../store/SessionStore.ts"
+import type { Histories, Lease, Promotion } from "../store/SessionStore.ts"
 import { awaitBudget } from "../concurrency/eventLoopBudget.ts"
 import { type Resident, stateOfResident } from "../store/residentSessions.ts"
 import type { AfterCommit, Connection } from "./transaction.ts"
-import { findHolder, takeLease, verifyTurnLease } from "./transaction.ts"
+import { verifyTurnLease } from "./transaction.ts"
 import * as Rows from "./rows.ts"
 import { dropUndone } from "../session/Session.ts"
 
@@ -72,45 +72,24 @@ export const make = (connection: Connection) => {
       }
     )
 
-  /** Moves what waits in the inbox to the log. Call it inside a transaction. */
-  const promoteAll = (sessionId: SessionId, current: Resident): (() => Promotion) => {
-    const rows = sql.waiting.all(sessionId)
-    const arrivals = rows.map((row) => ({ ...Rows.loggedOfRow({ seq: 0, ...row }), body: row.body }))
-    const promoted = insertAll(sessionId, current, arrivals)
-    const upTo = promoted.at(-1)?.arrival ?? null
-    if (upTo !== null) sql.clear.run(sessionId, upTo)
-    saveUsage(sessionId, current)
-    return () => {
-      appendToResident(current, promoted)
-      return { promoted, state: stateOfResident(sessionId, current) }
-    }
-  }
-
   // Promotions need not wait for the disk: until they are there, the arrivals are in the inbox.
   const promote = (lease: Lease) =>
     readAhead(
       lease.sessionId,
       commitRelaxed("promote", lease.sessionId, (): AfterCommit<Promotion, TurnLost | Superseded> =>
-        Either.map(verifyTurnLease(connection, lease, []), (current) => promoteAll(lease.sessionId, current))
+        Either.map(verifyTurnLease(connection, lease, []), (current) => {
+          const rows = sql.waiting.all(lease.sessionId)
+          const arrivals = rows.map((row) => ({ ...Rows.loggedOfRow({ seq: 0, ...row }), body: row.body }))
+          const promoted = insertAll(lease.sessionId, current, arrivals)
+          const upTo = promoted.at(-1)?.arrival ?? null
+          if (upTo !== null) sql.clear.run(lease.sessionId, upTo)
+          saveUsage(lease.sessionId, current)
+          return () => {
+            appendToResident(current, promoted)
+            return { promoted, state: stateOfResident(lease.sessionId, current) }
+          }
+        })
       )
-    )
-
-  const begin = (sessionId: SessionId, request: Omit<LeaseRequest, "name">) =>
-    readAhead(
-      sessionId,
-      commitRelaxed("begin", sessionId, (now): AfterCommit<Begun, UnknownSession> => {
-        // Callers ask again and again while another holder has the lease: then nothing is read.
-        const held = findHolder(connection, sessionId, "turn", now)
-        if (held !== undefined) return Either.right(() => held)
-        // Read before the lease is taken: reading adopts what another application wrote, which supersedes a turn.
-        return Either.flatMap(findResident(sessionId), (current) =>
-          Either.map(takeLease(connection, sessionId, { ...request, name: "turn" }, now), (acquired) => {
-            if (acquired._tag === "Held") return () => acquired
-            const promotion = promoteAll(sessionId, current)
-            return () => ({ ...acquired, ...promotion() })
-          })
-        )
-      })
     )
 
   const append = (lease: Lease, messages: ReadonlyArray<Message>) =>
@@ -162,7 +141,7 @@ export const make = (connection: Connection) => {
       return Either.right(() => entries)
     })
 
-  return { importAll, promote, begin, append, report, state, range }
+  return { importAll, promote, append, report, state, range }
 }
 
 /** One invalid row would make the whole session unreadable. */

@@ -14,14 +14,7 @@ import type { Counter } from "../message/Tokens.ts"
 import { type AnyFiber, chargeFiber } from "../concurrency/eventLoopBudget.ts"
 import { isUntraced, withSessionSpan } from "../concurrency/fiberServices.ts"
 import * as ResidentSessions from "../store/residentSessions.ts"
-import {
-  type Acquired,
-  type Lease,
-  type LeaseHeld,
-  LeaseLost,
-  type LeaseName,
-  type LeaseRequest
-} from "../store/SessionStore.ts"
+import { type Acquired, type Lease, LeaseLost, type LeaseRequest } from "../store/SessionStore.ts"
 import { busyTimeout, toStoreError } from "./file.ts"
 import * as Rows from "./rows.ts"
 import { prepareStatements, type Query, type Statements } from "./statements.ts"
@@ -212,30 +205,22 @@ export const verifyTurnLease = (
   })
 
 /** Takes the lease if it is free or has expired. */
-export const takeLease = (
+const takeLease = (
   connection: Connection,
   sessionId: SessionId,
-  { holder, name, ttl }: LeaseRequest,
+  request: LeaseRequest,
   now: number
 ): Either.Either<Acquired, UnknownSession> => {
   const { sql } = connection
+  const { holder, name, ttl } = request
   const [taken] = sql.takeLease.all(name, holder, Math.ceil(now + ttl), sessionId, now)
   if (taken !== undefined) return Either.right({ _tag: "Granted", lease: { sessionId, name, holder, ...taken } })
-  if (sql.lease.get(sessionId, name) === undefined) return Either.left(new UnknownSession({ sessionId }))
-  const held = findHolder(connection, sessionId, name, now)
-  // Outside a transaction another process may have released it in between.
-  return held === undefined ? takeLease(connection, sessionId, { holder, name, ttl }, now) : Either.right(held)
-}
-
-/** The holder of a lease that has not expired. */
-export const findHolder = (
-  { sql }: Connection,
-  sessionId: SessionId,
-  name: LeaseName,
-  now: number
-): LeaseHeld | undefined => {
-  const { expires, holder } = sql.lease.get(sessionId, name) ?? { expires: 0, holder: null }
-  return holder === null || expires <= now ? undefined : { _tag: "Held", holder, remaining: expires - now }
+  const row = sql.lease.get(sessionId, name)
+  if (row === undefined) return Either.left(new UnknownSession({ sessionId }))
+  // Another process may have released it between the two statements.
+  return row.holder === null || row.expires <= now
+    ? takeLease(connection, sessionId, request, now)
+    : Either.right({ _tag: "Held", holder: row.holder, remaining: row.expires - now })
 }
 
 export const makeLeases = (connection: Connection) => {

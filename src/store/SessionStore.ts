@@ -26,7 +26,6 @@ import type {
 import type {
   Acknowledged,
   Acquired,
-  Begun,
   Commit,
   Committed,
   Delivery,
@@ -48,7 +47,6 @@ export { LeaseLost, noPause, SessionSummary, Snapshot } from "./model.ts"
 export type {
   Acknowledged,
   Acquired,
-  Begun,
   Commit,
   Committed,
   Delivery,
@@ -93,14 +91,6 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
       sessionId: SessionId,
       request: LeaseRequest
     ) => Effect.Effect<Acquired, UnknownSession | StoreError>
-    /**
-     * Begins a turn: takes its lease and moves the inbox to the log, in one transaction. Moves nothing if another holder
-     * has the lease.
-     */
-    readonly begin: (
-      sessionId: SessionId,
-      request: Omit<LeaseRequest, "name">
-    ) => Effect.Effect<Begun, UnknownSession | StoreError>
     /** Extends a lease by `ttl` milliseconds from now. Returns whether it was still the caller's. */
     readonly renew: (lease: Lease, ttl: number) => Effect.Effect<boolean, StoreError>
     /** Gives a lease back. Does nothing if another holder has it by now. */

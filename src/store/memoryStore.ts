@@ -53,7 +53,6 @@ import {
 } from "./memorySession.ts"
 import {
   type Acknowledged,
-  type Begun,
   type Commit,
   type Committed,
   type Delivery,
@@ -132,13 +131,14 @@ export const make = (counter: Counter) => {
       return Either.right(undefined)
     })
 
-  const promoteAll = (session: Session): Promotion => {
-    const promoted = addToLog(session, session.inbox)
-    session.inbox = []
-    return { promoted, state: stateNow(session, findSegment) }
-  }
-
-  const promote = (lease: Lease) => atOnce(() => Either.map(verifyTurn(lease, []), promoteAll))
+  const promote = (lease: Lease) =>
+    atOnce(() =>
+      Either.map(verifyTurn(lease, []), (session): Promotion => {
+        const promoted = addToLog(session, session.inbox)
+        session.inbox = []
+        return { promoted, state: stateNow(session, findSegment) }
+      })
+    )
 
   const append = (lease: Lease, messages: ReadonlyArray<Message>) =>
     atOnce((now) =>
@@ -177,14 +177,6 @@ export const make = (counter: Counter) => {
 
   const acquire = (sessionId: SessionId, request: LeaseRequest) =>
     atOnce((now) => Either.map(find(sessionId), (session) => takeLease(session, request, now)))
-
-  const begin = (sessionId: SessionId, request: Omit<LeaseRequest, "name">) =>
-    atOnce((now) =>
-      Either.map(find(sessionId), (session): Begun => {
-        const acquired = takeLease(session, { ...request, name: "turn" }, now)
-        return acquired._tag === "Held" ? acquired : { ...acquired, ...promoteAll(session) }
-      })
-    )
 
   /** The entry of a lease that is still its holder's. */
   const entryOfLease = ({ holder, name, sessionId, token }: Lease): LeaseEntry | undefined => {
@@ -366,7 +358,6 @@ export const make = (counter: Counter) => {
       deliver,
       importAll,
       acquire,
-      begin,
       renew,
       release,
       promote,

@@ -62,14 +62,6 @@ export interface LeaseHeld {
 export type Acquired = { readonly _tag: "Granted"; readonly lease: Lease } | LeaseHeld
 
 /**
- * The answer to a request to begin a turn: the lease, the messages that left the inbox, and the session with them.
- *
- * @since 0.1.0
- * @category models
- */
-export type Begun = ({ readonly _tag: "Granted"; readonly lease: Lease } & Promotion) | LeaseHeld
-
-/**
  * The messages that moved from the inbox to the log, and the session with them.
  *
  * @since 0.1.0

@@ -154,37 +154,8 @@ for (const [name, backend] of backends) {
           yield* TestClock.adjust(2_500)
           const held = { _tag: "Held", holder: "first", remaining: 6_500 } as const
           assert.deepStrictEqual(yield* store.acquire(id, { name: "turn", holder: "second", ttl: 5 }), held)
-          assert.deepStrictEqual(yield* store.begin(id, { holder: "third", ttl: 5 }), held)
           yield* TestClock.adjust(6_500)
           assert.strictEqual((yield* store.acquire(id, { name: "turn", holder: "fourth", ttl: 5 }))._tag, "Granted")
-        })
-      )
-
-      it.effect("a turn begins with its lease and the inbox in the log, or leaves both as they are", () =>
-        Effect.gen(function* () {
-          const store = yield* SessionStore
-          const id = freshSession()
-          const nobody = yield* Effect.flip(store.begin(id, { holder: "me", ttl: 5 }))
-          assert.strictEqual(nobody._tag, "UnknownSession")
-          yield* store.deliver(id, user("one"), { kind: "request" })
-          yield* store.deliver(id, user("two"), { kind: "notification" })
-          const begun = yield* store.begin(id, { holder: "me", ttl: 10_000 })
-          if (begun._tag === "Held") return assert.fail("nobody else asked")
-          assert.deepStrictEqual(
-            begun.promoted.map(({ message }) => message.content),
-            ["one", "two"]
-          )
-          assert.deepStrictEqual(begun.state.tail, begun.promoted)
-          assert.deepStrictEqual(yield* store.state(id), begun.state)
-          yield* store.deliver(id, user("three"), { kind: "request" })
-          assert.strictEqual((yield* store.begin(id, { holder: "other", ttl: 5 }))._tag, "Held")
-          assert.strictEqual((yield* store.state(id)).lastSeq, 2)
-          const [reply] = yield* store.append(begun.lease, [assistant("reply")])
-          assert.strictEqual(reply?.seq, 3)
-          assert.lengthOf((yield* store.promote(begun.lease)).promoted, 1)
-          yield* store.release(begun.lease)
-          const next = yield* store.begin(id, { holder: "next", ttl: 5 })
-          assert.isTrue(next._tag === "Granted" && next.lease.token > begun.lease.token)
         })
       )
 

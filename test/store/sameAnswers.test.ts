@@ -9,8 +9,6 @@ import { type Segment, SessionId, wholeLog } from "../../src/session/Session.ts"
 import type { Counts } from "../../src/session/SessionStats.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import {
-  type Acquired,
-  type Begun,
   type Lease,
   type LeaseName,
   layerMemory,
@@ -28,7 +26,7 @@ type Call =
   | { readonly call: "deliver"; readonly id: SessionId; readonly message: Message; readonly key: string | undefined }
   | { readonly call: "importAll"; readonly ids: ReadonlyArray<SessionId>; readonly messages: ReadonlyArray<Message> }
   | { readonly call: "acquire"; readonly id: SessionId; readonly name: LeaseName; readonly ttl: number }
-  | { readonly call: "begin"; readonly id: SessionId; readonly ttl: number }
+  | { readonly call: "turn"; readonly id: SessionId; readonly ttl: number }
   | { readonly call: "renew"; readonly lease: number; readonly ttl: number }
   | { readonly call: "release"; readonly lease: number }
   | { readonly call: "promote"; readonly lease: number }
@@ -96,7 +94,7 @@ const call: fc.Arbitrary<Call> = fc.oneof(
     name: fc.constantFrom("turn" as const, "operation" as const),
     ttl
   }),
-  { weight: 3, arbitrary: fc.record({ call: fc.constant("begin" as const), id, ttl }) },
+  { weight: 3, arbitrary: fc.record({ call: fc.constant("turn" as const), id, ttl }) },
   fc.record({ call: fc.constant("renew" as const), lease, ttl }),
   fc.record({ call: fc.constant("release" as const), lease }),
   fc.record({ call: fc.constant("promote" as const), lease }),
@@ -184,10 +182,9 @@ const run = (calls: ReadonlyArray<Call>) =>
 
     const generationOf = (id: SessionId) =>
       Effect.map(Effect.option(store.state(id)), (state) => (state._tag === "Some" ? state.value.generation : 0))
-    const granted = <A extends Acquired | Begun>(acquired: A) =>
-      Effect.sync(() => {
+    const acquire = (id: SessionId, name: LeaseName, ttl: number) =>
+      Effect.tap(store.acquire(id, { name, holder: `holder ${++holders}`, ttl }), (acquired) => {
         if (acquired._tag === "Granted") leases.push(acquired.lease)
-        return acquired
       })
     const withLease = <A, E>(back: number, use: (lease: Lease) => Effect.Effect<A, E>) => {
       const lease = leases.at(-1 - back)
@@ -201,14 +198,10 @@ const run = (calls: ReadonlyArray<Call>) =>
             return yield* answer(store.deliver(call.id, call.message, { kind: "request", key: call.key }))
           case "importAll":
             return yield* answer(store.importAll(call.ids.map((sessionId) => ({ sessionId, messages: call.messages }))))
-          case "acquire": {
-            const request = { name: call.name, holder: `holder ${++holders}`, ttl: call.ttl }
-            return yield* answer(Effect.flatMap(store.acquire(call.id, request), granted))
-          }
-          case "begin":
-            return yield* answer(
-              Effect.flatMap(store.begin(call.id, { holder: `holder ${++holders}`, ttl: call.ttl }), granted)
-            )
+          case "acquire":
+            return yield* answer(acquire(call.id, call.name, call.ttl))
+          case "turn":
+            return [yield* answer(acquire(call.id, "turn", call.ttl)), yield* withLease(0, store.promote)]
           case "renew":
             return yield* withLease(call.lease, (lease) => store.renew(lease, call.ttl))
           case "release":
@@ -334,7 +327,7 @@ const systemMessage: Message = { role: "system", content: "" }
 const userMessage: Message = { role: "user", content: "" }
 const someId = SessionId.make("a")
 const deliverOf = (message: Message): Call => ({ call: "deliver", id: someId, message, key: undefined })
-const beginNow: Call = { call: "begin", id: someId, ttl: 0 }
+const turnNow: Call = { call: "turn", id: someId, ttl: 0 }
 const pauseOf = (failures: number, level: number, until: number): Call => ({
   call: "pause",
   key: "r",
@@ -352,7 +345,7 @@ describe("the store in memory and the store on SQLite", () => {
       {
         numRuns: repetitions(25, 300),
         // The same programs each time: other seeds still find a difference in commits under the lease of a turn.
-        seed: 12,
+        seed: Number(process.env.SEED ?? 12),
         // Differences that were found once.
         examples: [
           [[{ call: "importAll", ids: [someId], messages: [systemMessage, userMessage] }]],
@@ -362,8 +355,8 @@ describe("the store in memory and the store on SQLite", () => {
               { call: "acquire", id: someId, name: "turn", ttl: 0.5 }
             ]
           ],
-          [[deliverOf(systemMessage), { call: "rewind", id: someId, seq: 0, back: 0 }, beginNow]],
-          [[deliverOf(userMessage), beginNow, { call: "reset", id: someId }, deliverOf(systemMessage), beginNow]],
+          [[deliverOf(systemMessage), { call: "rewind", id: someId, seq: 0, back: 0 }, turnNow]],
+          [[deliverOf(userMessage), turnNow, { call: "reset", id: someId }, deliverOf(systemMessage), turnNow]],
           [[pauseOf(0, 0, 5), pauseOf(0, 0, 0)]],
           [[pauseOf(1, 0, 5), pauseOf(1, 2, 5), pauseOf(0, 0, 0)]]
         ]
