@@ -108,7 +108,10 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
 
     /** Reads what the session's view is made of now. */
     readonly state: (sessionId: SessionId) => Effect.Effect<State, UnknownSession | StoreError>
-    /** Reads what a rewind to `seq` goes back to: the newest generation that covers nothing after it. */
+    /**
+     * Reads what a rewind to `seq` goes back to: the newest generation that covers nothing after it. The state holds no
+     * message after `seq`, whatever the generation's manifest names.
+     */
     readonly stateAt: (sessionId: SessionId, seq: number) => Effect.Effect<State, UnknownSession | StoreError>
     /** Reads the ledger that the newest commit or rewind wrote. Returns `null` without one, and after a reset. */
     readonly ledger: (sessionId: SessionId) => Effect.Effect<string | null, UnknownSession | StoreError>

@@ -224,7 +224,8 @@ const loadParts = (
   ahead: ReadonlyArray<Logged>
 ): Parts => {
   const readLog = makeLogReader(loader, sessionId, ahead)
-  const readShown = (fromSeq: number, toSeq: number) => dropUndone(manifest.undone, readLog(fromSeq, toSeq))
+  const readShown = (fromSeq: number, toSeq: number) =>
+    dropUndone(manifest.undone, readLog(fromSeq, Math.min(toSeq, lastSeq)))
   const system = readLeadingSystem(readLog, lastSeq)
   const start = Math.max((system.at(-1)?.seq ?? 0) + 1, manifest.contextFrom)
   return {

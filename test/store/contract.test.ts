@@ -379,6 +379,23 @@ for (const [name, backend] of backends) {
         })
       )
 
+      it.effect("a state of the past holds no message after it, whatever its manifest names", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, ["a", "b", "c", "d"].map(user))
+          const manifest = { ...wholeLog, headTo: 3, tailFrom: 2, live: [1, 4] }
+          const lease = yield* granted(id, "operation")
+          yield* store.commit(lease, { operationId: "op", base: 0, manifest, segments: [], ledger: null })
+          const past = yield* store.stateAt(id, 1)
+          assert.deepInclude(past, { generation: 1, lastSeq: 1, tail: [] })
+          assert.deepStrictEqual(
+            [past.head, past.live].map((entries) => entries.map(({ seq }) => seq)),
+            [[1], [1]]
+          )
+        })
+      )
+
       it.effect("how an operation ended is read with its own request key, and with no other", () =>
         Effect.gen(function* () {
           const store = yield* SessionStore
