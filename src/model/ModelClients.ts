@@ -16,7 +16,7 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as ScopedCache from "effect/ScopedCache"
 import * as Stream from "effect/Stream"
-import { InvalidPolicy } from "./InvalidSetting.ts"
+import { checkWhole, type InvalidPolicy } from "./InvalidSetting.ts"
 import { safeErrorText } from "./safeErrorText.ts"
 import { type ModelError, ConnectionError, ProviderError, Timeout } from "./ModelError.ts"
 import {
@@ -123,10 +123,7 @@ export class ModelClients extends Context.Tag("throughline/ModelClients")<
  * @category constructors
  */
 export const make = Effect.fnUntraced(function* ({ maxConcurrentCalls = 16 }: ModelClientsOptions = {}) {
-  if (!Number.isInteger(maxConcurrentCalls) || maxConcurrentCalls < 1) {
-    const issue = `expected a whole number from 1 on, got ${maxConcurrentCalls}`
-    return yield* new InvalidPolicy({ field: "maxConcurrentCalls", issue })
-  }
+  yield* checkWhole("maxConcurrentCalls", maxConcurrentCalls, 1)
   const { dropClient, takeClient } = yield* makeClientCache
   const queue = KeyedLocks.makeFairQueue<string>(maxConcurrentCalls)
 

@@ -7,10 +7,12 @@
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
+import { checkWhole, type InvalidPolicy } from "./InvalidSetting.ts"
 import { type ModelError, Unauthorized } from "./ModelError.ts"
 import type { Message } from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
@@ -185,6 +187,15 @@ export const modelKey = (route: Route): string => JSON.stringify([route.model, r
  * @category predicates
  */
 export const isSameRoute = (a: Route, b: Route): boolean => modelKey(a) === modelKey(b)
+
+/**
+ * Refuses a route whose `contextLength` is not a whole number from 1 on.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const checkRoute = (route: Route): Either.Either<void, InvalidPolicy> =>
+  checkWhole(`${label(route)}.contextLength`, route.contextLength, 1)
 
 /**
  * Keeps the first of all routes that reach the same model, in order.

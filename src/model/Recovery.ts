@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
+import type * as Either from "effect/Either"
+import { checkAll, type Checked, checkSetting, checkWhole, type InvalidPolicy } from "./InvalidSetting.ts"
 import type { ModelError, GateReason } from "./ModelError.ts"
 
 /**
@@ -15,12 +17,18 @@ import type { ModelError, GateReason } from "./ModelError.ts"
 export type NextClient = "same" | "fresh"
 
 /**
+ * @since 0.1.0
+ * @category models
+ */
+export const pauseScopes = ["nothing", "task", "route"] as const
+
+/**
  * The calls that a failure speaks against: the same `task` on this model, every task on this `route`, or none.
  *
  * @since 0.1.0
  * @category models
  */
-export type PauseScope = "nothing" | "task" | "route"
+export type PauseScope = (typeof pauseScopes)[number]
 
 /**
  * Says how a route is left. `pause` is the scope in which its failure counts. With `isFinal` no other chunk of the task asks
@@ -61,6 +69,21 @@ export type Step = Data.TaggedEnum<{
 export const Step = Data.taggedEnum<Step>()
 
 /**
+ * @since 0.1.0
+ * @category models
+ */
+export const actions = [
+  "fresh-client",
+  "retry",
+  "wait",
+  "new-credential",
+  "smaller-chunks",
+  "explain",
+  "back-off",
+  "none"
+] as const
+
+/**
  * A way to go on with the same route.
  *
  * - `fresh-client`: drop the client and call again; the client is dropped even if no further call is allowed
@@ -75,15 +98,7 @@ export const Step = Data.taggedEnum<Step>()
  * @since 0.1.0
  * @category models
  */
-export type Action =
-  | "fresh-client"
-  | "retry"
-  | "wait"
-  | "new-credential"
-  | "smaller-chunks"
-  | "explain"
-  | "back-off"
-  | "none"
+export type Action = (typeof actions)[number]
 
 /**
  * Do `action` at most `times` on a route, first after `delay` milliseconds, then after twice as many, and so on.
@@ -159,6 +174,16 @@ export const defaults: Policy = {
 }
 
 /**
+ * Checks each rule of a policy. `Gateway.layer` fails with the error of a policy that it refuses. `times` is a whole
+ * number and `delay` a finite number, both from 0 on; every error has a rule, with one of the `actions`.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const checkPolicy = (policy: Policy): Either.Either<void, InvalidPolicy> =>
+  checkAll(errorTags.flatMap((tag) => checkRule(tag, policy[tag])))
+
+/**
  * Returns whether `error` drops its client: no later call, of any task, gets it. Calls under way on it go on.
  *
  * @since 0.1.0
@@ -188,7 +213,7 @@ export const next = (policy: Policy, error: ModelError, attempt: Attempt): Step 
  */
 export const table = (policy: Policy): string => {
   const rows = new Map<string, ReadonlyArray<string>>()
-  for (const tag of Object.keys(defaultPauses).filter(isErrorTag)) {
+  for (const tag of errorTags) {
     const rule = policy[tag]
     const pause = pauseWords[pauseScope(policy, tag)]
     const row = `${describeAction(rule)} | ${rule.times} | ${describeDelay(rule)} | next route | ${pause}`
@@ -202,6 +227,27 @@ export const table = (policy: Policy): string => {
 }
 
 const isErrorTag = (tag: string): tag is ModelError["_tag"] => tag in defaultPauses
+
+const errorTags = Object.keys(defaultPauses).filter(isErrorTag)
+
+/** The rule may come from plain JavaScript, so nothing is known of it. */
+const checkRule = (tag: ModelError["_tag"], rule: Rule | undefined): ReadonlyArray<Checked> => {
+  const field = `recovery.${tag}`
+  if (typeof rule !== "object" || rule === null) return [checkSetting(field, false, "a rule", rule)]
+  const { action, delay, pause, times } = rule
+  const hasDelay = Number.isFinite(delay) && delay >= 0
+  return [
+    checkSetting(`${field}.action`, actions.includes(action), `one of ${actions.join(", ")}`, action),
+    checkWhole(`${field}.times`, times),
+    checkSetting(`${field}.delay`, hasDelay, "a finite number of milliseconds from 0 on", delay),
+    checkSetting(
+      `${field}.pause`,
+      pause === undefined || pauseScopes.includes(pause),
+      `one of ${pauseScopes.join(", ")}`,
+      pause
+    )
+  ]
+}
 
 const nextClient = (policy: Policy, error: ModelError): NextClient => (dropsClient(policy, error) ? "fresh" : "same")
 
@@ -218,7 +264,7 @@ const describeLeaving = (policy: Policy, error: ModelError): Leaving => {
 const stayOnRoute = (policy: Policy, error: ModelError, attempt: Attempt): Step | undefined => {
   const rule = policy[error._tag]
   const done = attempt.failures.filter((tag) => policy[tag].action === rule.action).length
-  if (rule.action === "none" || done >= rule.times) return undefined
+  if (rule.action === "none" || !(done < rule.times)) return undefined
   if (rule.action === "smaller-chunks") return attempt.isDivisible ? Step.SmallerChunks() : undefined
   if (rule.action === "new-credential") return attempt.isRenewable ? Step.NewCredential() : undefined
   const delay = Math.max(0, delayNamed(rule, error) ?? rule.delay * 2 ** done)

@@ -72,7 +72,9 @@ const refusalOf = (error: APIError, now: number): Refusal => {
 
 /** A proxy puts the status of its server into an error within a stream whose own status is 200. */
 const statusOf = (status: number | undefined, code: unknown): number | null =>
-  (status === undefined || status === 200) && typeof code === "number" && code >= 400 ? code : (status ?? null)
+  (status === undefined || status === 200) && typeof code === "number" && code >= 400 && Number.isSafeInteger(code)
+    ? code
+    : (status ?? null)
 
 const TOO_LONG = /context[ _](length|window|size)|too long|too many tokens|maximum number of tokens|reduce the length/i
 
@@ -85,11 +87,9 @@ const isOutOfQuota = ({ code, status, text }: Refusal): boolean =>
   (status === 429 && /exceeded your current quota|billing/i.test(text))
 
 const retryAfter = (headers: Headers | undefined, now: number): number | null => {
-  const inMillis = parseDecimal(headers?.get("retry-after-ms"))
-  if (inMillis !== null) return inMillis
   const stated = headers?.get("retry-after")
-  const inSeconds = parseDecimal(stated)
-  if (inSeconds !== null) return inSeconds * 1_000
+  const delay = parseDecimal(headers?.get("retry-after-ms")) ?? parseDecimal(stated, 1_000)
+  if (delay !== null) return delay
   const date = Date.parse(HTTP_DATE.test(stated ?? "") ? (stated ?? "") : "")
   return Number.isNaN(date) ? null : Math.max(0, date - now)
 }
@@ -97,8 +97,9 @@ const retryAfter = (headers: Headers | undefined, now: number): number | null =>
 /** Needed because `Date.parse` accepts nearly anything: "-5" is a date in 2001. */
 const HTTP_DATE = /^\s*[A-Z][a-z]{2,8},? .* GMT\s*$/
 
-const parseDecimal = (text: string | null | undefined): number | null => {
-  const n = Number.parseFloat(text ?? "")
+/** A decimal number times `unit`; null if it is not finite. */
+const parseDecimal = (text: string | null | undefined, unit = 1): number | null => {
+  const n = Number.parseFloat(text ?? "") * unit
   return /^\s*(?:\d+\.?\d*|\.\d+)\s*$/.test(text ?? "") && Number.isFinite(n) ? n : null
 }
 

@@ -51,14 +51,14 @@ export const Attempt = Schema.Struct({
 export type Attempt = typeof Attempt.Type
 
 /**
- * The part of its budget that a compression did not spend; `tokens` is null without a bound on them.
+ * The part of its budget that a compression did not spend; `milliseconds` and `tokens` are null without a bound on them.
  *
  * @since 0.1.0
  * @category models
  */
 export const BudgetLeft = Schema.Struct({
   calls: Schema.Int,
-  milliseconds: Schema.Int,
+  milliseconds: Schema.NullOr(Schema.Int),
   tokens: Schema.NullOr(Schema.Int)
 })
 /**

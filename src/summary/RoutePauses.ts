@@ -6,12 +6,13 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { checkAll, checkSetting, checkWhole, type Checked, type InvalidPolicy } from "../model/InvalidSetting.ts"
 import { endpointKey, type Route } from "../model/Provider.ts"
 import { noPause, type Pause, RouteMemory } from "../store/SessionStore.ts"
 
 /**
- * `durations` are those of the pauses in a row, in milliseconds; the last one repeats. `afterFailures` is the number of
- * failed tasks in a row after which the first pause begins.
+ * `durations` are those of the pauses in a row, in whole milliseconds; the last one repeats. `afterFailures` is the number
+ * of failed tasks in a row after which the first pause begins, at least 1.
  *
  * @since 0.1.0
  * @category models
@@ -47,6 +48,7 @@ const pauseKey = {
 
 /** Builds the service on the store's memory of routes. */
 export const make = Effect.fnUntraced(function* (policy: PausePolicy = defaults) {
+  yield* checkPausePolicy(policy)
   const memory = yield* RouteMemory
 
   const updatePause = <A>(key: string, fallback: A, update: (pause: Pause, now: number) => readonly [A, Pause]) =>
@@ -103,8 +105,15 @@ export const make = Effect.fnUntraced(function* (policy: PausePolicy = defaults)
   return RoutePauses.of({ claim, release, recordFailure, recordSuccess })
 })
 
-export const layer = (policy?: PausePolicy): Layer.Layer<RoutePauses, never, RouteMemory> =>
+export const layer = (policy?: PausePolicy): Layer.Layer<RoutePauses, InvalidPolicy, RouteMemory> =>
   Layer.effect(RoutePauses, make(policy))
+
+const checkPausePolicy = ({ afterFailures, durations }: PausePolicy): Checked =>
+  checkAll([
+    checkSetting("pauses.durations", durations.length > 0, "at least one duration", "none"),
+    ...durations.map((duration) => checkWhole("pauses.durations", duration)),
+    checkWhole("pauses.afterFailures", afterFailures, 1)
+  ])
 
 /**
  * The memory after a task has left the route with a failure. A failure of the whole route pauses it at once, because no

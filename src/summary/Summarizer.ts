@@ -11,9 +11,10 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
+import { checkAll } from "../model/InvalidSetting.ts"
 import type { ModelClients } from "../model/ModelClients.ts"
 import type { Exhausted, ModelError } from "../model/ModelError.ts"
-import { label, type Route } from "../model/Provider.ts"
+import { checkRoute, label, type Route } from "../model/Provider.ts"
 import * as Recovery from "../model/Recovery.ts"
 import type { Attempt, BudgetLeft } from "../session/CompressionResult.ts"
 import type { Logged } from "../session/Session.ts"
@@ -106,7 +107,10 @@ export class Summarizer extends Context.Tag("throughline/Summarizer")<
   }
 >() {}
 
-/** Builds the service. Without a route to a model the embedded summarizer writes every summary. */
+/**
+ * Builds the service. Without a route to a model the embedded summarizer writes every summary. Fails with `InvalidPolicy`
+ * if a budget, a recovery or a route cannot be followed: else it would fail a compression, or ask no model at all.
+ */
 export const make = Effect.fnUntraced(function* (options: SummarizerOptions) {
   const services = yield* Effect.context<ModelClients | RoutePauses>()
   const routes = options.routes.filter((route) => route.provider !== EMBEDDED)
@@ -117,6 +121,7 @@ export const make = Effect.fnUntraced(function* (options: SummarizerOptions) {
     instructions: options.instructions ?? null,
     counter: yield* inUse
   }
+  yield* checkAll([Budget.checkBudget(options), Recovery.checkPolicy(env.recovery), ...routes.map(checkRoute)])
 
   const summarize = Effect.fn("Summarizer.summarize")(function* (range: Range) {
     const isAnswered = range.isAnswered || hasTurnEnd(range.entries)

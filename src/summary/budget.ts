@@ -1,7 +1,9 @@
 /** Limits what one task may spend over all its retries, chunks and routes: calls, time, and tokens sent and received. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Ref from "effect/Ref"
+import { checkAll, checkDuration, type Checked, checkWhole } from "../model/InvalidSetting.ts"
 import type { Completion } from "../model/ModelClients.ts"
 import type { Route } from "../model/Provider.ts"
 import type { Attempt, BudgetLeft } from "../session/CompressionResult.ts"
@@ -19,6 +21,14 @@ export interface BudgetOptions {
   readonly maxTokens?: number | undefined
   readonly totalTimeout?: Duration.DurationInput | undefined
 }
+
+/** Refuses a budget that no task could keep. `maxTokens` may be infinite; 0 of anything allows no call. */
+export const checkBudget = ({ maxCalls = 0, maxTokens = Infinity, totalTimeout = 0 }: BudgetOptions): Checked =>
+  checkAll([
+    checkWhole("maxCalls", maxCalls),
+    maxTokens === Infinity ? Either.void : checkWhole("maxTokens", maxTokens),
+    checkDuration("totalTimeout", totalTimeout)
+  ])
 
 /** Defaults: 8 calls, 1.5 times the first route's timeout for all of them, and any number of tokens. */
 export const makeBudget = (first: Route | undefined, options: BudgetOptions): Budget => ({
@@ -68,9 +78,10 @@ export const startSpending = ({ maxCalls, maxTokens, totalTimeout }: Budget): Ef
 export const readBudgetLeft = (spending: Spending): Effect.Effect<BudgetLeft> =>
   Effect.gen(function* () {
     const tokens = yield* Ref.get(spending.tokensLeft)
+    const milliseconds = Math.max(0, Math.floor(yield* readTimeLeft(spending)))
     return {
       calls: yield* Ref.get(spending.callsLeft),
-      milliseconds: Math.max(0, Math.floor(yield* readTimeLeft(spending))),
+      milliseconds: Number.isSafeInteger(milliseconds) ? milliseconds : null,
       tokens: spending.maxTokens < Number.MAX_SAFE_INTEGER ? Math.max(0, tokens) : null
     }
   })

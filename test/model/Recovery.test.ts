@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, FastCheck as fc } from "effect"
+import { Arbitrary, Either, FastCheck as fc } from "effect"
 import { readFileSync } from "node:fs"
 import {
   ModelError,
@@ -15,7 +15,7 @@ import {
   Unauthorized
 } from "../../src/model/ModelError.ts"
 import * as Recovery from "../../src/model/Recovery.ts"
-import { failures } from "../support/models.ts"
+import { anyPolicyOf, anyRule, failures } from "../support/models.ts"
 
 const { Step, defaults, next, table } = Recovery
 const route = "m@host"
@@ -41,34 +41,13 @@ const condemned = { client: "fresh", pause: "task", isFinal: false } as const
 const refused = { client: "same", pause: "route", isFinal: true } as const
 
 const anyError: fc.Arbitrary<ModelError> = Arbitrary.make(ModelError)
-const anyPolicy: fc.Arbitrary<Recovery.Policy> = (() => {
-  const rule: fc.Arbitrary<Recovery.Rule> = fc.record({
-    action: fc.constantFrom<Recovery.Action>(
-      "fresh-client",
-      "retry",
-      "wait",
-      "new-credential",
-      "smaller-chunks",
-      "explain",
-      "back-off",
-      "none"
-    ),
-    times: fc.nat({ max: 5 }),
-    delay: fc.nat({ max: 10_000 })
-  })
-  return fc.record({
-    Timeout: rule,
-    ConnectionError: rule,
-    Interrupted: rule,
-    RateLimited: rule,
-    Unauthorized: rule,
-    QuotaExceeded: rule,
-    ModelUnavailable: rule,
-    ContextOverflow: rule,
-    InvalidSummary: rule,
-    ProviderError: rule
-  })
-})()
+const anyPolicy = anyPolicyOf(anyRule({ times: fc.nat({ max: 5 }), delay: fc.nat({ max: 10_000 }) }))
+
+/** Counts and delays as they come from a miscalculation or a configuration file. */
+const oddNumbers = fc.constantFrom(Number.NaN, Infinity, -Infinity, -1, -0, 0.5, 1.5, Number.MAX_VALUE)
+const anyOddPolicy = anyPolicyOf(
+  anyRule({ times: fc.oneof(fc.nat({ max: 5 }), oddNumbers), delay: fc.oneof(fc.nat({ max: 10_000 }), oddNumbers) })
+)
 
 describe("Recovery", () => {
   it("asks a fresh client once after a timeout or a broken connection", () => {
@@ -188,6 +167,44 @@ describe("Recovery", () => {
     },
     { fastCheck: { numRuns: 500 } }
   )
+
+  it.prop(
+    "9: bounded: a policy of odd numbers is refused, and if it is followed all the same it ends and waits no odd time",
+    [anyOddPolicy, fc.infiniteStream(anyError)],
+    ([policy, faults]) => {
+      const rules = Object.values(policy)
+      const isSound = rules.every(
+        ({ delay, times }) => Number.isSafeInteger(times) && times >= 0 && Number.isFinite(delay) && delay >= 0
+      )
+      assert.strictEqual(Either.isRight(Recovery.checkPolicy(policy)), isSound)
+      const times = rules.map((rule) => (rule.times > 0 ? Math.ceil(rule.times) : 0))
+      const run = playPolicy(
+        policy,
+        mapItems(faults, (error) => [error, 0]),
+        { routes: 0, maxCalls: 1_000, totalTimeout: 100_000 }
+      )
+      assert.isAtMost(run.calls, 1 + times.reduce((sum, n) => sum + n, 0))
+      assert.isAtMost(run.waited, 100_000)
+    },
+    { fastCheck: { numRuns: 500 } }
+  )
+
+  it("refuses what plain JavaScript and configuration files may pass for a policy", () => {
+    const rule = defaults.Timeout
+    const odd: Record<string, unknown> = {
+      "recovery.Timeout": undefined,
+      "recovery.Timeout.action": { ...rule, action: "again" },
+      "recovery.Timeout.times": { ...rule, times: "2" },
+      "recovery.Timeout.delay": { ...rule, delay: null },
+      "recovery.Timeout.pause": { ...rule, pause: "all" }
+    }
+    for (const [field, Timeout] of Object.entries(odd)) {
+      const policy: Recovery.Policy = Object.assign({ ...defaults }, { Timeout })
+      const error = Either.flip(Recovery.checkPolicy(policy))
+      assert.strictEqual(Either.isRight(error) ? error.right.field : "", field)
+    }
+    assert.isTrue(Either.isRight(Recovery.checkPolicy(defaults)))
+  })
 
   it.prop(
     "a retry fits into the remaining time, and only a failure that condemns the client asks for a fresh one",

@@ -14,6 +14,7 @@ import * as Budget from "../../src/summary/budget.ts"
 import { type ModelTask, runModelTask } from "../../src/summary/modelTask.ts"
 import * as RoutePauses from "../../src/summary/RoutePauses.ts"
 import * as ModelServer from "../support/ModelServer.ts"
+import { anyPolicyOf, anyRule } from "../support/models.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 import { onVirtualClock } from "../support/virtualClock.ts"
 
@@ -23,34 +24,13 @@ const TASK = "compression"
 
 type Tag = ModelError["_tag"]
 
-const anyRule: fc.Arbitrary<Recovery.Rule> = fc.record({
-  action: fc.constantFrom<Recovery.Action>(
-    "fresh-client",
-    "retry",
-    "wait",
-    "new-credential",
-    "smaller-chunks",
-    "explain",
-    "back-off",
-    "none"
-  ),
-  times: fc.nat({ max: 3 }),
-  delay: fc.constantFrom(0, 1_000, 7_000, 40_000),
-  pause: fc.constantFrom(undefined, "nothing", "task", "route")
-})
-
-const anyPolicy: fc.Arbitrary<Recovery.Policy> = fc.record({
-  Timeout: anyRule,
-  ConnectionError: anyRule,
-  Interrupted: anyRule,
-  RateLimited: anyRule,
-  Unauthorized: anyRule,
-  QuotaExceeded: anyRule,
-  ModelUnavailable: anyRule,
-  ContextOverflow: anyRule,
-  InvalidSummary: anyRule,
-  ProviderError: anyRule
-})
+const anyPolicy = anyPolicyOf(
+  anyRule({
+    times: fc.nat({ max: 3 }),
+    delay: fc.constantFrom(0, 1_000, 7_000, 40_000),
+    pause: fc.constantFrom(undefined, ...Recovery.pauseScopes)
+  })
+)
 
 /** Waits in whole milliseconds, so that the clock of the prediction and that of the program agree. */
 const anyError: fc.Arbitrary<ModelError> = fc

@@ -79,10 +79,10 @@ const FAULTS: ReadonlyArray<readonly [string, ModelServer.Answer, Expected]> = [
     refuse(429, {}, { "retry-after": "Wed, 21 Oct 2015 07:28:00 GMT" }),
     { _tag: "RateLimited", retryAfter: 0 }
   ],
-  ...["-5", "soon 5", "1.2.3", "30s", ""].map(
+  ...["-5", "soon 5", "1.2.3", "30s", "", "9".repeat(307)].map(
     (wait) =>
       [
-        `429 in ${JSON.stringify(wait)}`,
+        `429 in ${JSON.stringify(wait).slice(0, 20)}`,
         refuse(429, {}, { "retry-after": wait }),
         { _tag: "RateLimited", retryAfter: null }
       ] as const
@@ -99,6 +99,14 @@ const FAULTS: ReadonlyArray<readonly [string, ModelServer.Answer, Expected]> = [
     raw(200, "application/json", `{"error":{"message":"no","code":402}}`),
     { _tag: "QuotaExceeded" }
   ],
+  ...["500.5", "1e400", "1e20"].map(
+    (code) =>
+      [
+        `200 with ${code} for a status`,
+        raw(200, "application/json", `{"error":{"message":"no","code":${code}}}`),
+        { _tag: "ProviderError", status: 200 }
+      ] as const
+  ),
   [
     "200 with a whole answer",
     raw(200, "application/json", `{"object":"response"}`),

@@ -4,6 +4,7 @@ import * as ModelError from "../../src/model/ModelError.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
 import * as Message from "../../src/message/Message.ts"
 import { Provider } from "../../src/model/Provider.ts"
+import * as Recovery from "../../src/model/Recovery.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 
 /** A summary that tells which messages were read for it. */
@@ -121,3 +122,30 @@ export const counted = (outcomes: ReadonlyArray<Scripted.ScriptedOutcome>) => {
   ).pipe(Layer.provide(model.layer))
   return { layer, calls, model }
 }
+
+/** Any action, with the numbers and pauses that the test is about. */
+export const anyRule = (parts: {
+  readonly times: FastCheck.Arbitrary<number>
+  readonly delay: FastCheck.Arbitrary<number>
+  readonly pause?: FastCheck.Arbitrary<Recovery.PauseScope | undefined>
+}): FastCheck.Arbitrary<Recovery.Rule> =>
+  FastCheck.record({
+    pause: FastCheck.constant(undefined),
+    ...parts,
+    action: FastCheck.constantFrom(...Recovery.actions)
+  })
+
+/** A policy with a rule of its own for each error. */
+export const anyPolicyOf = (rule: FastCheck.Arbitrary<Recovery.Rule>): FastCheck.Arbitrary<Recovery.Policy> =>
+  FastCheck.record({
+    Timeout: rule,
+    ConnectionError: rule,
+    Interrupted: rule,
+    RateLimited: rule,
+    Unauthorized: rule,
+    QuotaExceeded: rule,
+    ModelUnavailable: rule,
+    ContextOverflow: rule,
+    InvalidSummary: rule,
+    ProviderError: rule
+  })
