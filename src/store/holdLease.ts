@@ -8,7 +8,7 @@ import type { StoreError, UnknownSession } from "../session/SessionError.ts"
 import type { Lease, LeaseRequest, SessionStore } from "./SessionStore.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
 
-/** Milliseconds between two requests for a lease that another holder has. */
+/** The longest time in milliseconds between two requests for a lease: its holder may give it back at any moment. */
 const POLL = 50
 
 /** Renewals in a lease's life: one that is late does no harm. */
@@ -55,13 +55,15 @@ export const make = (
     ): Effect.Effect<Held, E | Failure> =>
       Effect.flatMap(store.acquire(sessionId, request), (acquired): Effect.Effect<Held, E | Failure> => {
         if (acquired._tag === "Granted") return Effect.succeed({ lease: acquired.lease, waitedFor })
-        const { holder } = acquired
+        const { holder, remaining } = acquired
+        // The lease of a holder that crashed is free the moment it expires.
+        const poll = Math.min(POLL, remaining)
         const askAgainAfter = (milliseconds: number) =>
           Effect.zipRight(sleep(milliseconds), waitForLease(sessionId, request, sleep, patience, holder))
-        if (patience === undefined) return askAgainAfter(POLL)
+        if (patience === undefined) return askAgainAfter(poll)
         return Effect.flatMap(monotonicMillis, (now) =>
           now < patience.until
-            ? askAgainAfter(Math.min(POLL, patience.until - now))
+            ? askAgainAfter(Math.min(poll, patience.until - now))
             : Effect.fail(patience.late(holder))
         )
       })

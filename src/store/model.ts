@@ -41,8 +41,9 @@ export interface LeaseRequest {
 }
 
 /**
- * The lease is another holder's for `remaining` more milliseconds, unless that holder renews it. The store's own clock
- * computes the time left, because the clocks of two hosts differ.
+ * The lease is another holder's for `remaining` more milliseconds, at least one, unless that holder renews it or gives it
+ * back. A caller that waits asks again no later than then. The store's own clock computes the time left, because the
+ * clocks of two hosts differ.
  *
  * @since 0.1.0
  * @category models
