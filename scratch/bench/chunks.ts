@@ -1,6 +1,6 @@
 /** How long the summary of 145,000 tokens takes by a slow model, on a virtual clock, against its slowest chunk. */
 import { Duration, Effect, Fiber, TestClock } from "effect"
-import * as Random from "../../src/cli/demo/random.ts"
+import * as Random from "../../src/cli/random.ts"
 import { Compressor } from "../../src/compression/Compressor.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { onVirtualClock } from "../../test/support/virtualClock.ts"

@@ -1,5 +1,5 @@
 /** The session that is measured: turns of ten messages as a coding agent makes them, the same for the same seed. */
-import * as Random from "../../src/cli/demo/random.ts"
+import * as Random from "../../src/cli/random.ts"
 import type { Message } from "../../src/message/Message.ts"
 import * as Chatter from "../eval/chatter.ts"
 

@@ -1,5 +1,5 @@
 /** Instructions hidden in tool results, which nothing may take for somebody's wish. */
-import type { Choices, Random } from "../../src/cli/demo/random.ts"
+import type { Choices, Random } from "../../src/cli/random.ts"
 
 export interface Canary {
   /** Occurs nowhere but in the hidden instruction. */

@@ -1,6 +1,6 @@
 /** What surrounds the facts: talk without consequence, and what tools print. */
 import * as Output from "../../src/cli/demo/output.ts"
-import type { Choices, Random } from "../../src/cli/demo/random.ts"
+import type { Choices, Random } from "../../src/cli/random.ts"
 import { writeSource } from "../../src/cli/demo/source.ts"
 
 const subjects = ["The parser", "That job", "The second pass", "This module", "The queue", "The report"] as const

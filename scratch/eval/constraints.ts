@@ -1,5 +1,5 @@
 /** Rules of the user, composed from grammars in ten languages. */
-import type { Choices, Random } from "../../src/cli/demo/random.ts"
+import type { Choices, Random } from "../../src/cli/random.ts"
 import type { Language } from "./phrasing.ts"
 
 export interface Constraint {

@@ -1,5 +1,5 @@
 /** A summarizer as real ones are: at each call it forgets every fact with the same probability, on its own. */
-import * as Random from "../../src/cli/demo/random.ts"
+import * as Random from "../../src/cli/random.ts"
 import * as Prompt from "../../src/handoff/prompt.ts"
 import * as Oracle from "./oracle.ts"
 import type { Session } from "./session.ts"

@@ -1,5 +1,5 @@
 /** What is planted in a session: an entity, one attribute of it, and a value that occurs nowhere else. */
-import type { Choices, Random } from "../../src/cli/demo/random.ts"
+import type { Choices, Random } from "../../src/cli/random.ts"
 import { type Language, type Named, phrases } from "./phrasing.ts"
 
 /** Where a fact stands. `deep` is past two thirds of a long tool result. */

@@ -1,5 +1,5 @@
 /** An identifier whose value changes later in the session. */
-import type { Choices, Random } from "../../src/cli/demo/random.ts"
+import type { Choices, Random } from "../../src/cli/random.ts"
 import { coin } from "./facts.ts"
 
 export interface Override {

@@ -1,5 +1,5 @@
 /** How people say a fact, in ten languages, and how tools print one. */
-import type { Choices, Random } from "../../src/cli/demo/random.ts"
+import type { Choices, Random } from "../../src/cli/random.ts"
 import type { Fact } from "./facts.ts"
 
 export type Language = "en" | "de" | "fr" | "es" | "pt" | "it" | "ru" | "zh" | "ja" | "ko"

@@ -1,5 +1,5 @@
 /** A session with everything planted in it, in rounds: after each there is a compression. */
-import * as Random from "../../src/cli/demo/random.ts"
+import * as Random from "../../src/cli/random.ts"
 import type { Message } from "../../src/message/Message.ts"
 import * as Canaries from "./canaries.ts"
 import * as Chatter from "./chatter.ts"

@@ -1,6 +1,6 @@
 /** What users and agents can do in the world, each deed noted in the diary. */
 import { Clock, Effect } from "effect"
-import * as Random from "../../src/cli/demo/random.ts"
+import * as Random from "../../src/cli/random.ts"
 import { Gateway } from "../../src/gateway/Gateway.ts"
 import type { Message } from "../../src/message/Message.ts"
 import type { SessionId } from "../../src/session/Session.ts"

@@ -1,6 +1,6 @@
 /** How a run begins: every session filled to just below where its compression begins. */
 import { Effect } from "effect"
-import * as Random from "../../src/cli/demo/random.ts"
+import * as Random from "../../src/cli/random.ts"
 import { hardLimit, softLimit } from "../../src/compression/CompressionPolicy.ts"
 import * as CompressionPolicy from "../../src/compression/CompressionPolicy.ts"
 import type { SessionId } from "../../src/session/Session.ts"

@@ -2,7 +2,7 @@
 import { Deferred, Effect, Schema } from "effect"
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import * as Random from "../../src/cli/demo/random.ts"
+import * as Random from "../../src/cli/random.ts"
 import type { SessionId } from "../../src/session/Session.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import * as ModelServer from "../../test/support/ModelServer.ts"

@@ -1,6 +1,6 @@
 /** What is played: how many agents, for how long, and in which world. */
 import type * as CompressionPolicy from "../../src/compression/CompressionPolicy.ts"
-import type { Random } from "../../src/cli/demo/random.ts"
+import type { Random } from "../../src/cli/random.ts"
 import { SessionId } from "../../src/session/Session.ts"
 
 /** The library as it is, with background compression off, and in two worlds that break it: the controls. */

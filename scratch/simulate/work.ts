@@ -1,5 +1,5 @@
 /** What agents do when they work: tool calls and their output. Made up, and never twice the same. */
-import type { Random } from "../../src/cli/demo/random.ts"
+import type { Random } from "../../src/cli/random.ts"
 import { type Message, text, type ToolCall } from "../../src/message/Message.ts"
 import { estimate } from "../../src/message/Tokens.ts"
 

@@ -1,6 +1,6 @@
 /** The gateway of a scenario, on one database file and a fake model that takes 30 to 55 seconds for a summary. */
 import { Duration, Layer } from "effect"
-import * as Random from "../../src/cli/demo/random.ts"
+import * as Random from "../../src/cli/random.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"

@@ -20,12 +20,7 @@ import {
   OFFLINE_CONFIG
 } from "../support/cliWorkplace.ts"
 
-const expectSuccess = (args: ReadonlyArray<string>, surroundings?: Cli.Surroundings) =>
-  Effect.map(Cli.run(args, surroundings), Cli.assertSuccess)
-
-/** Runs a command with `--json` and parses the one value on stdout. */
-const runForJson = (args: ReadonlyArray<string>, surroundings?: Cli.Surroundings) =>
-  Effect.map(expectSuccess([...args, "--json"], surroundings), (stdout): unknown => JSON.parse(stdout))
+const { expectSuccess, runForJson } = Cli.makeExpectations(Cli.run)
 
 const runForResult = (args: ReadonlyArray<string>, surroundings?: Cli.Surroundings) =>
   Effect.flatMap(runForJson(args, surroundings), Schema.decodeUnknown(CompressionResult))

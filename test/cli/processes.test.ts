@@ -39,12 +39,7 @@ const deliverHello = Effect.gen(function* () {
 
 const latin1 = Buffer.from("caf\u00E9", "latin1")
 
-const expectSuccess = (args: ReadonlyArray<string>, surroundings?: Cli.ProcessSurroundings) =>
-  Effect.map(Cli.runProcess(args, surroundings), Cli.assertSuccess)
-
-/** Runs a command with `--json` and parses the one value on stdout. */
-const runForJson = (args: ReadonlyArray<string>) =>
-  Effect.map(expectSuccess([...args, "--json"]), (stdout): unknown => JSON.parse(stdout))
+const { expectSuccess, runForJson } = Cli.makeExpectations(Cli.runProcess)
 
 layer(Cli.layerBundle, { excludeTestServices: true })("the command line as a process", (it) => {
   it.scoped("import, compress, view: the way of a session, without a network", () =>

@@ -37,6 +37,18 @@ export const assertFailure = ({ code, stderr, stdout }: CommandEnd, expectedCode
   return stderr.slice("throughline: ".length, -1)
 }
 
+/** Makes the ways of expecting success of commands that `runCommand` runs. */
+export const makeExpectations = <S, R>(
+  runCommand: (args: ReadonlyArray<string>, surroundings?: S) => Effect.Effect<CommandEnd, never, R>
+) => {
+  const expectSuccess = (args: ReadonlyArray<string>, surroundings?: S) =>
+    Effect.map(runCommand(args, surroundings), assertSuccess)
+  /** Runs a command with `--json` and parses the one value on stdout. */
+  const runForJson = (args: ReadonlyArray<string>, surroundings?: S) =>
+    Effect.map(expectSuccess([...args, "--json"], surroundings), (stdout): unknown => JSON.parse(stdout))
+  return { expectSuccess, runForJson }
+}
+
 // ── within this process ──
 
 /** Commands run one at a time: each has the folder, the environment and the streams of this process for itself. */

@@ -1,5 +1,5 @@
 /** Output of the demo agent's tools: test runs, stack traces, logs, API answers, tables. */
-import type { Choices, Random } from "./random.ts"
+import type { Choices, Random } from "../random.ts"
 
 const cases: Choices<string> = [
   "keeps cents whole",

@@ -3,7 +3,7 @@
  */
 import type { AssistantMessage, Message, ToolCall, ToolMessage } from "../../message/Message.ts"
 import * as Output from "./output.ts"
-import * as Random from "./random.ts"
+import * as Random from "../random.ts"
 import { type Act, type Chapter, chapters } from "./story.ts"
 import * as Workspace from "./workspace.ts"
 

@@ -1,5 +1,5 @@
 /** Writes source files of a billing service from a small grammar. */
-import type { Choices, Random } from "./random.ts"
+import type { Choices, Random } from "../random.ts"
 
 const nouns: Choices<string> = [
   "Invoice",

@@ -1,5 +1,5 @@
 /** The story of the demo: a billing service moves from its own VAT table to a tax API. */
-import type { Choices } from "./random.ts"
+import type { Choices } from "../random.ts"
 
 /** An action of the agent in one step. */
 export type Act =

@@ -1,5 +1,5 @@
 /** The files that the demo's agent works on. Reads, searches and edits are consistent with each other. */
-import type { Random } from "./random.ts"
+import type { Random } from "../random.ts"
 import { writeSource } from "./source.ts"
 
 export interface Workspace {

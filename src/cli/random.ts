@@ -1,4 +1,4 @@
-/** Repeatable random choices: the same seed makes the same choices. */
+/** Repeatable random choices, for the session of the demo and those of measurements: the same seed makes the same ones. */
 
 /** A list to choose from. */
 export type Choices<A> = readonly [A, ...ReadonlyArray<A>]
