@@ -23,11 +23,12 @@ const ignoreLoggerDefects = (log: Effect.Effect<void>): Effect.Effect<void> =>
 const logWarning = (event: string, fields: Fields): Effect.Effect<void> =>
   ignoreLoggerDefects(Effect.logWarning(formatLine(event, fields)))
 
-const formatLine = (event: string, fields: Fields) =>
-  Object.entries(fields).reduce(
-    (text, [name, value]) => (value === null || value === undefined ? text : `${text} ${name}=${quoteValue(value)}`),
-    `${event}:`
+const formatLine = (event: string, fields: Fields): string => {
+  const shown = Object.entries(fields).flatMap(([name, value]) =>
+    value === null || value === undefined ? [] : [` ${name}=${quoteValue(value)}`]
   )
+  return shown.length === 0 ? event : `${event}:${shown.join("")}`
+}
 
 const quoteValue = (value: string | number): string => {
   if (typeof value === "number") return String(value)

@@ -109,12 +109,15 @@ const readHermesEvent = ({ says, writtenFor }: ParsedLayout): Event | undefined 
 }
 
 const SAYS =
-  /^(message (?:buffered|promoted)|compression (?:started|joined|done|failed|deferred)|deferral not followed|hook failed|segment healed|segments condensed|compressor opened):(.*)$/s
+  /^(message (?:buffered|promoted)|compression (?:started|joined|done|failed|deferred)|deferral not followed|hook failed|segment healed|segments condensed):(.*)$/s
+
+/** The line had a colon once. */
+const OPENED = /^compressor opened:?\s*$/
 
 const readOwnEvent = ({ says, writtenFor }: ParsedLayout): Event | undefined => {
+  if (OPENED.test(says)) return Event.Opened()
   const [, what, rest = ""] = SAYS.exec(says) ?? []
   if (what === undefined) return undefined
-  if (what === "compressor opened") return Event.Opened()
   const { arrival, operation, seq, session } = readFields(rest)
   if (session === undefined) return undefined
   if (what.startsWith("message")) {

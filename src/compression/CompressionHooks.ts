@@ -155,7 +155,8 @@ const runHook = <A>(
 const describeFailure = <A>(hook: Effect.Effect<A, unknown>): Effect.Effect<A, string> =>
   Effect.mapError(Effect.sandbox(hook), (cause) => {
     const error = Cause.squash(cause)
-    if (error instanceof Error) return shortenReason(`${error.name}: ${error.message}`)
+    if (error instanceof Error)
+      return shortenReason(error.message === "" ? error.name : `${error.name}: ${error.message}`)
     // Any other value may hold messages of the session: only its tag is logged.
     return Predicate.hasProperty(error, "_tag")
       ? shortenReason(String(error._tag))

@@ -8,6 +8,9 @@ import * as Schema from "effect/Schema"
 
 const common = { route: Schema.String }
 
+/** A server may refuse a call without a word. */
+const withDetail = (text: string, detail: string): string => (detail.trim() === "" ? text : `${text}: ${detail}`)
+
 /**
  * The call missed a deadline, in milliseconds: `idle` if no byte came for that long, `total` if the answer was not whole.
  *
@@ -35,7 +38,7 @@ export class ConnectionError extends Schema.TaggedError<ConnectionError>()("Conn
   detail: Schema.String
 }) {
   override get message() {
-    return `${this.route}: connection failed: ${this.detail}`
+    return withDetail(`${this.route}: connection failed`, this.detail)
   }
 }
 
@@ -80,7 +83,7 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthoriz
   detail: Schema.String
 }) {
   override get message() {
-    return `${this.route}: credential refused: ${this.detail}`
+    return withDetail(`${this.route}: credential refused`, this.detail)
   }
 }
 
@@ -95,7 +98,7 @@ export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>()("QuotaExc
   detail: Schema.String
 }) {
   override get message() {
-    return `${this.route}: quota exceeded: ${this.detail}`
+    return withDetail(`${this.route}: quota exceeded`, this.detail)
   }
 }
 
@@ -110,7 +113,7 @@ export class ModelUnavailable extends Schema.TaggedError<ModelUnavailable>()("Mo
   detail: Schema.String
 }) {
   override get message() {
-    return `${this.route}: model unavailable: ${this.detail}`
+    return withDetail(`${this.route}: model unavailable`, this.detail)
   }
 }
 
@@ -125,7 +128,7 @@ export class ContextOverflow extends Schema.TaggedError<ContextOverflow>()("Cont
   detail: Schema.String
 }) {
   override get message() {
-    return `${this.route}: input longer than the window: ${this.detail}`
+    return withDetail(`${this.route}: input longer than the window`, this.detail)
   }
 }
 
@@ -163,7 +166,7 @@ export class InvalidSummary extends Schema.TaggedError<InvalidSummary>()("Invali
   detail: Schema.String
 }) {
   override get message() {
-    return `${this.route}: summary rejected (${this.reason}): ${this.detail}`
+    return withDetail(`${this.route}: summary rejected (${this.reason})`, this.detail)
   }
 }
 
@@ -179,7 +182,7 @@ export class ProviderError extends Schema.TaggedError<ProviderError>()("Provider
   detail: Schema.String
 }) {
   override get message() {
-    return `${this.route}: provider failed${this.status === null ? "" : ` (${this.status})`}: ${this.detail}`
+    return withDetail(`${this.route}: provider failed${this.status === null ? "" : ` (${this.status})`}`, this.detail)
   }
 }
 

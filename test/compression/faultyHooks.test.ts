@@ -16,6 +16,7 @@ describe("a hook at fault", () => {
   const failing = (error: unknown) => () => Effect.fail(error)
   const broken: ReadonlyArray<readonly [string, () => Effect.Effect<CompressionHooks.Decision, unknown>, string]> = [
     ["fails", failing(new Error(`no disk\nfor ${secret}`)), '"Error: no disk for [redacted'],
+    ["fails without a message", failing(new TypeError("")), "TypeError\n"],
     [
       "fails with what is no error",
       () => Effect.fail({ content: "Please look at part 3." }),
