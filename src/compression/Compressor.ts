@@ -364,7 +364,7 @@ export const layer = (options: CompressorOptions) => Layer.scoped(Compressor, ma
 /** Returns what one compression adds to the counters of its session. */
 const countsOfResult = ({ outcome, tokensAfter, tokensBefore }: CompressionResult): SessionStats.Counts =>
   outcome === "committed" || outcome === "degraded"
-    ? { [outcome]: 1, tokensSaved: tokensBefore - tokensAfter }
+    ? { [outcome]: 1, tokensSaved: Math.max(0, tokensBefore - tokensAfter) }
     : { [outcome]: 1 }
 
 /**

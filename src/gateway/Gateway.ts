@@ -23,7 +23,7 @@ import * as HoldLease from "../store/holdLease.ts"
 import { withSpanIfTraced } from "../concurrency/fiberServices.ts"
 import * as StopSignals from "../concurrency/stopSignals.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
-import { makeTurn } from "./makeTurn.ts"
+import { makeNovelty, makeTurn } from "./makeTurn.ts"
 import * as KeyedLocks from "../concurrency/keyedLocks.ts"
 import * as Message from "../message/Message.ts"
 import * as RoutePauses from "../summary/RoutePauses.ts"
@@ -199,6 +199,7 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
   const process = randomUUID()
   const line = KeyedLocks.makeFairQueue<SessionId>()
   const stopSignals = StopSignals.make<SessionId>()
+  const isNew = makeNovelty()
   const leases = yield* HoldLease.make(store, options.leaseTtl)
 
   const deliver = (sessionId: SessionId, input: unknown, { key, kind = "request" }: Partial<Delivery> = {}) =>
@@ -238,7 +239,7 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
   ): Effect.Effect<A, E | TurnFailure, R> => {
     const interruptible = stopSignals.interruptible(sessionId, () => new TurnInterrupted({ sessionId }))
     const runAgent = ({ lease }: HoldLease.Held) => {
-      const { checkEnd, turn } = makeTurn({ store, counters, compressor, counter }, lease)
+      const { checkEnd, turn } = makeTurn({ store, counters, compressor, counter, isNew }, lease)
       return Effect.ensuring(interruptible(agent(turn)), checkEnd)
     }
     const answered = underTurnLease(sessionId, runAgent, wait)

@@ -75,7 +75,8 @@ export interface Turn {
   readonly append: (...messages: ReadonlyArray<Message>) => Effect.Effect<void, TurnError | InvalidMessage>
   /**
    * Reports how many input tokens the provider counted for the latest view, so that later estimates are calibrated by
-   * it. Never fails; a number that is not a count of tokens is ignored.
+   * it. Never fails; a number that is not a count of tokens is ignored. A report of less than half or more than three
+   * times the view's estimate corrects nothing, and a log line says so once per session and model.
    */
   readonly report: (usage: StepUsage) => Effect.Effect<void>
   /**

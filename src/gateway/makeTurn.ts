@@ -13,7 +13,7 @@ import type { Compressor } from "../compression/Compressor.ts"
 import type { InvalidMessage, Message } from "../message/Message.ts"
 import { isDegraded, type SessionId, type State } from "../session/Session.ts"
 import type { Lease, SessionCounters, SessionStore } from "../store/SessionStore.ts"
-import { type Counter, calibrate, overhead, total } from "../message/Tokens.ts"
+import { type Counter, calibrate, isCredible, overhead, total } from "../message/Tokens.ts"
 import type { StepOptions, StepUsage, Turn, TurnError } from "./Turn.ts"
 import type * as View from "../view/View.ts"
 import * as LogLines from "../audit/logLines.ts"
@@ -27,6 +27,8 @@ export interface TurnEnvironment {
   readonly counters: SessionCounters["Type"]
   readonly compressor: Compressor["Type"]
   readonly counter: Counter
+  /** Returns true for a text it was never asked about. */
+  readonly isNew: (text: string) => boolean
 }
 
 /** `checkEnd` runs once after the agent, however it ended. */
@@ -38,7 +40,10 @@ export interface TurnHandle {
 /** Compressions a step waits for, after the first, when the one before left too much. */
 const MOST_REPLANS = 2
 
-export const makeTurn = ({ compressor, counter, counters, store }: TurnEnvironment, lease: Lease): TurnHandle => {
+export const makeTurn = (
+  { compressor, counter, counters, isNew, store }: TurnEnvironment,
+  lease: Lease
+): TurnHandle => {
   const { sessionId } = lease
   const countWaiting = makeWaitCounter(counters, sessionId)
   let last: LastView | undefined
@@ -100,7 +105,9 @@ export const makeTurn = ({ compressor, counter, counters, store }: TurnEnvironme
       const { estimate, state } = last
       const usage = { generation: state.generation, seq: state.lastSeq, model, inputTokens, estimate }
       last = { ...last, state: { ...state, usage } }
-      return store.report(sessionId, usage)
+      const isTold = isCredible(usage) || !isNew(JSON.stringify([sessionId, model]))
+      const told = isTold ? Effect.void : LogLines.logUnbelieved(sessionId, model, inputTokens, estimate)
+      return Effect.zipRight(store.report(sessionId, usage), told)
     })
 
   const step: Turn["step"] = (call, options = {}) =>
@@ -206,6 +213,22 @@ const calibratePart = (estimate: number, { usage }: State, { model }: StepOption
   calibrate(estimate, -1, usage, model)
 
 const isOverflow = (error: unknown): boolean => Predicate.isTagged(error, "ContextOverflow")
+
+/** Makes a filter that tells each thing once. It forgets the oldest of very many, and may tell that again. */
+export const makeNovelty = (): TurnEnvironment["isNew"] => {
+  const known = new Set<string>()
+  return (text) => {
+    if (known.has(text)) return false
+    known.add(text)
+    for (const oldest of known) {
+      if (known.size <= MOST_KNOWN) break
+      known.delete(oldest)
+    }
+    return true
+  }
+}
+
+const MOST_KNOWN = 10_000
 
 // ── waiting ──
 

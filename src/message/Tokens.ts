@@ -119,16 +119,27 @@ export const total = (entries: ReadonlyArray<{ readonly tokens: number }>): numb
   entries.reduce((sum, { tokens }) => sum + tokens, 0)
 
 /**
+ * Returns whether a report may be about the view that it names. One of less than half or more than three times the
+ * estimate counts something else, such as only the tokens outside the cache, or the calls so far together.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isCredible = ({ estimate, inputTokens }: Pick<Usage, "estimate" | "inputTokens">): boolean =>
+  inputTokens >= SMALLEST_FACTOR * estimate && inputTokens <= LARGEST_FACTOR * estimate
+
+/**
  * Corrects the estimate of a view of `generation` for `model` by the last report: exact for the view that was reported,
- * scaled by the report's ratio for any other. A report of another model corrects nothing; a model without a name counts
- * as the same. The result grows with the estimate and is never negative.
+ * scaled by the report's ratio for any other. A report that is not credible corrects nothing, and so does one of another
+ * model; a model without a name counts as the same. The result grows with the estimate and is never negative.
  *
  * @since 0.1.0
  * @category getters
  */
 export const calibrate = (estimate: number, generation: number, usage: Usage | null, model = ""): number => {
-  if (usage === null || usage.estimate <= 0 || isOfAnother(usage, model)) return Math.max(0, Math.round(estimate))
-  const factor = Math.min(LARGEST_FACTOR, Math.max(SMALLEST_FACTOR, usage.inputTokens / usage.estimate))
+  const isOfUse = usage !== null && usage.estimate > 0 && !isOfAnother(usage, model) && isCredible(usage)
+  if (!isOfUse) return Math.max(0, Math.round(estimate))
+  const factor = usage.inputTokens / usage.estimate
   const tokens =
     usage.generation === generation ? usage.inputTokens + factor * (estimate - usage.estimate) : factor * estimate
   return Math.max(0, Math.round(tokens))
@@ -146,7 +157,7 @@ const countSafely = (count: () => number): number | undefined => {
   }
 }
 
-/** Limits of the ratio. A report beyond them is more likely about another view than about the text. */
+/** Limits of the ratio of a report to the estimate. */
 const SMALLEST_FACTOR = 0.5
 const LARGEST_FACTOR = 3
 

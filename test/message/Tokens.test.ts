@@ -101,9 +101,19 @@ describe("Tokens", () => {
       for (const same of ["m", ""]) assert.strictEqual(calibrate(1_100, 2, usage(2, 1_500, 1_000), same), 1_650)
     })
 
-    it("does not trust an absurd ratio", () => {
-      assert.strictEqual(calibrate(100, 3, usage(2, 1_000_000, 10)), 300)
-      assert.strictEqual(calibrate(100, 3, usage(2, 1, 1_000)), 50)
+    it("takes nothing from a report below half or above three times its estimate", () => {
+      assert.strictEqual(calibrate(100, 3, usage(2, 500, 1_000)), 50)
+      assert.strictEqual(calibrate(100, 3, usage(2, 3_000, 1_000)), 300)
+      for (const [reported, estimate] of [
+        [499, 1_000],
+        [0, 1_000],
+        [3_001, 1_000],
+        [1e15, 10]
+      ] as const) {
+        for (const generation of [2, 3]) {
+          assert.strictEqual(calibrate(100, generation, usage(2, reported, estimate)), 100)
+        }
+      }
     })
 
     it.prop(
