@@ -118,14 +118,19 @@ export class ModelUnavailable extends Schema.TaggedError<ModelUnavailable>()("Mo
 }
 
 /**
- * The input was longer than the model's window. An agent's own model call may fail with it too: see `Gateway.turn`.
+ * The input was longer than the model's window. `limit` is the window in tokens that the provider named; default null. An
+ * agent's own model call may fail with it too: see `Gateway.turn`.
  *
  * @since 0.1.0
  * @category errors
  */
 export class ContextOverflow extends Schema.TaggedError<ContextOverflow>()("ContextOverflow", {
   ...common,
-  detail: Schema.String
+  detail: Schema.String,
+  limit: Schema.NullOr(Schema.Number).pipe(
+    Schema.propertySignature,
+    Schema.withConstructorDefault(() => null)
+  )
 }) {
   override get message() {
     return withDetail(`${this.route}: input longer than the window`, this.detail)

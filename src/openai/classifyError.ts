@@ -14,6 +14,7 @@ import {
   Unauthorized
 } from "../model/ModelError.ts"
 import { label, type ResolvedRoute } from "../model/Provider.ts"
+import { isOverflow, readTokenLimit } from "../model/overflowText.ts"
 import { safeErrorText } from "../model/safeErrorText.ts"
 
 /** The refusal of a provider. Any part of it may be missing. `retryAfter` is in milliseconds. */
@@ -21,6 +22,8 @@ export interface Refusal {
   readonly status: number | null
   readonly code: string | null
   readonly text: string
+  /** The whole error object as text, which may say more than its message. */
+  readonly body?: string
   readonly retryAfter: number | null
 }
 
@@ -46,7 +49,9 @@ export const classifyRefusal = (route: ResolvedRoute, refusal: Refusal): ModelEr
   const why = { ...where, detail: safeDetail(route, text) }
   const hasCode = (...codes: ReadonlyArray<string>) => code !== null && codes.includes(code)
   if (hasCode("interrupted", "cancelled")) return new Interrupted({ ...where, by: "provider" })
-  if (hasCode("context_length_exceeded") || isTooLong(status, text)) return new ContextOverflow(why)
+  if (isOverflow(status, text) || (code !== null && OVERFLOW_CODE.test(code))) {
+    return new ContextOverflow({ ...why, limit: readTokenLimit(refusal.body ?? text) })
+  }
   if (status === 401 || hasCode("invalid_api_key")) return new Unauthorized(why)
   if (status === 402 || isOutOfQuota(refusal)) return new QuotaExceeded(why)
   if (status === 404 || hasCode("model_not_found")) return new ModelUnavailable(why)
@@ -66,6 +71,7 @@ const refusalOf = (error: APIError, now: number): Refusal => {
     status: statusOf(error.status, code),
     code: typeof code === "string" ? code : null,
     text: error.message,
+    body: JSON.stringify(error.error) ?? error.message,
     retryAfter: retryAfter(error.headers, now)
   }
 }
@@ -76,11 +82,9 @@ const statusOf = (status: number | undefined, code: unknown): number | null =>
     ? code
     : (status ?? null)
 
-const TOO_LONG = /context[ _](length|window|size)|too long|too many tokens|maximum number of tokens|reduce the length/i
-
-/** A body that is too large for the server (413) has the same remedy as one that is too large for the model. */
-const isTooLong = (status: number | null, text: string): boolean =>
-  status === 413 || ((status === null || status === 400 || status === 422) && TOO_LONG.test(text))
+/** A code may stand where the text says nothing. */
+const OVERFLOW_CODE =
+  /^(?:context_(?:length|window)_exceeded|model_context_window_exceeded|model_max_prompt_tokens_exceeded|request_too_large|string_above_max_length|1261)$/
 
 const isOutOfQuota = ({ code, status, text }: Refusal): boolean =>
   (code !== null && /^(insufficient_quota|billing_)/.test(code)) ||

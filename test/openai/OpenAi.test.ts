@@ -52,7 +52,40 @@ const FAULTS: ReadonlyArray<readonly [string, ModelServer.Answer, Expected]> = [
   ["end without end mark", ModelServer.endless("half a"), { _tag: "ConnectionError" }],
   ["incomplete chunked body", ModelServer.incompleteChunk("half a"), { _tag: "ConnectionError" }],
   ["400 context_length_exceeded", refuse(400, { code: "context_length_exceeded" }), { _tag: "ContextOverflow" }],
-  ["400 in words", refuse(400, { message: "maximum context length is 8192 tokens" }), { _tag: "ContextOverflow" }],
+  [
+    "400 in words",
+    refuse(400, { message: "maximum context length is 8192 tokens" }),
+    { _tag: "ContextOverflow", limit: 8_192 }
+  ],
+  [
+    "400 with the window beside the words",
+    raw(400, "application/json", `{"error":{"code":400,"message":"exceeds the available context size","n_ctx":4096}}`),
+    { _tag: "ContextOverflow", limit: 4_096 }
+  ],
+  [
+    "400 with a string for an error",
+    raw(
+      400,
+      "application/json",
+      `{"code":"invalid","error":"maximum prompt length is 131072 but the request contains 5"}`
+    ),
+    { _tag: "ContextOverflow", limit: 131_072 }
+  ],
+  [
+    "400 with a list for a body",
+    raw(400, "application/json", `[{"error":{"message":"exceeds the maximum number of tokens allowed (1048575)."}}]`),
+    { _tag: "ContextOverflow", limit: 1_048_575 }
+  ],
+  [
+    "500 in words",
+    refuse(500, { message: "ContextWindowExceededError: 213462 tokens > 200000 maximum" }),
+    { _tag: "ContextOverflow", limit: 200_000 }
+  ],
+  [
+    "429 that no wait can help",
+    refuse(429, { message: "Request too large for x on tokens per min (TPM): Limit 30000, Requested 45512." }),
+    { _tag: "ContextOverflow", limit: 30_000 }
+  ],
   ["400 prompt too long", refuse(400, { message: "prompt is too long" }), { _tag: "ContextOverflow" }],
   [
     "400 with an unwrapped error",
