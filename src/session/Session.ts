@@ -188,8 +188,54 @@ export const wholeLog: Manifest = {
 }
 
 /**
+ * A window that proved smaller than configured: the server refused a view of this size, or named this limit. `model` is
+ * the empty text if the steps name none.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const LearnedWindow = Schema.Struct({ model: Schema.String, contextLength: Schema.Int })
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type LearnedWindow = typeof LearnedWindow.Type
+
+/**
+ * Returns the smallest window learned for a model; infinite without one. A model without a name counts as the same.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const findLearnedWindow = (windows: ReadonlyArray<LearnedWindow>, model = ""): number =>
+  windows.reduce(
+    (least, window) =>
+      model === "" || window.model === "" || window.model === model ? Math.min(least, window.contextLength) : least,
+    Infinity
+  )
+
+/**
+ * Puts a window in place of the one learned before for the same model, or removes it. The oldest of very many are left
+ * out.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const replaceLearnedWindow = (
+  windows: ReadonlyArray<LearnedWindow>,
+  model: string,
+  contextLength: number | null
+): ReadonlyArray<LearnedWindow> => {
+  const others = windows.filter((window) => window.model !== model)
+  return contextLength === null ? others : [...others, { model, contextLength }].slice(-MOST_WINDOWS)
+}
+
+const MOST_WINDOWS = 16
+
+/**
  * Everything a view is derived from, at one moment: head, open requests and tail are the messages themselves.
- * `system` are the system messages the log begins with; they belong to no other part.
+ * `system` are the system messages the log begins with; they belong to no other part. `windows` are those that proved
+ * smaller than configured.
  *
  * `base` identifies what the log grows from. States with the same object as `base` differ only in what was appended in
  * between: manifest, head, segments and live requests are the same, and the shorter tail is the beginning of the longer.
@@ -210,6 +256,7 @@ export interface State {
   readonly live: ReadonlyArray<Logged>
   readonly tail: ReadonlyArray<Logged>
   readonly usage: Usage | null
+  readonly windows: ReadonlyArray<LearnedWindow>
 }
 
 /**

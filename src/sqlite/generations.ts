@@ -38,9 +38,9 @@ export const make = (connection: Connection) => {
   /** Reads the new base from disk. States that callers hold of the old one stay as they are. */
   const commitAndReload = (sessionId: SessionId, current: Resident, made: NewGeneration, now: number) => {
     const written = writeGeneration(sessionId, current, made, now)
-    const { lastSeq, usage } = current
+    const { lastSeq, usage, windows } = current
     const { generation } = written
-    const state = loadState(loader, { sessionId, generation, lastSeq, usage, manifest: made.manifest })
+    const state = loadState(loader, { sessionId, generation, lastSeq, usage, windows, manifest: made.manifest })
     onNewBase(sessionId, () => state)
     return (): Committed => {
       residents.forget(sessionId)
@@ -82,7 +82,9 @@ export const make = (connection: Connection) => {
       Either.map(findResident(sessionId), (current) => {
         const from = current.lastSeq + 1
         const manifest = { ...wholeLog, contextFrom: from, tailFrom: from, undone: current.manifest.undone }
-        return supersede(sessionId, current, { operationId: "reset", manifest, segments: [], ledger: null }, now)
+        sql.saveWindows.run(null, sessionId)
+        const made = { operationId: "reset", manifest, segments: [], ledger: null }
+        return supersede(sessionId, { ...current, windows: [] }, made, now)
       })
     )
 
@@ -102,7 +104,7 @@ export const make = (connection: Connection) => {
         const row = sql.generationBefore.get(sessionId, seq + 1)
         const manifest = { ...Rows.manifestOfGeneration(row), undone }
         const generation = row?.generation ?? 0
-        const state = loadState(loader, { sessionId, generation, lastSeq: seq, usage: null, manifest })
+        const state = loadState(loader, { sessionId, generation, lastSeq: seq, usage: null, windows: [], manifest })
         return () => state
       })
     )
@@ -122,7 +124,7 @@ export const make = (connection: Connection) => {
       const sessionId = SessionId.make(left.session_id)
       const { generation, left_seq: lastSeq } = left
       const manifest = Rows.manifestOfGeneration(sql.manifestOf.get(sessionId, generation))
-      const state = loadState(loader, { sessionId, generation, lastSeq, usage: null, manifest })
+      const state = loadState(loader, { sessionId, generation, lastSeq, usage: null, windows: [], manifest })
       return Either.right(() => state)
     })
 

@@ -11,7 +11,7 @@ import { type Resident, stateOfResident } from "../store/residentSessions.ts"
 import type { AfterCommit, Connection } from "./transaction.ts"
 import { verifyTurnLease } from "./transaction.ts"
 import * as Rows from "./rows.ts"
-import { dropUndone } from "../session/Session.ts"
+import { dropUndone, replaceLearnedWindow } from "../session/Session.ts"
 
 /** A message on its way to the log, with its text as the log will hold it. */
 interface Draft extends Omit<Logged, "seq"> {
@@ -126,6 +126,17 @@ export const make = (connection: Connection) => {
       return Either.right(() => {})
     })
 
+  const learnWindow = (sessionId: SessionId, model: string, contextLength: number | null) =>
+    commitRelaxed("learn a window", sessionId, () => {
+      const current = residents.current(sessionId)
+      if (current === undefined) return Either.right(() => {})
+      const windows = replaceLearnedWindow(current.windows, model, contextLength)
+      sql.saveWindows.run(JSON.stringify(windows), sessionId)
+      return Either.right(() => {
+        current.windows = windows
+      })
+    })
+
   const state = (sessionId: SessionId) =>
     readAhead(
       sessionId,
@@ -141,7 +152,7 @@ export const make = (connection: Connection) => {
       return Either.right(() => entries)
     })
 
-  return { importAll, promote, append, report, state, range }
+  return { importAll, promote, append, report, learnWindow, state, range }
 }
 
 /** One invalid row would make the whole session unreadable. */

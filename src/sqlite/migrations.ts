@@ -123,6 +123,8 @@ const merging = [
   `INSERT INTO recall (recall, rank) VALUES ('crisismerge', 32)`
 ]
 
+const windows = [`ALTER TABLE session ADD COLUMN windows TEXT`]
+
 const all = (statements: ReadonlyArray<string>) =>
   Effect.flatMap(SqlClient.SqlClient, (sql) =>
     Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
@@ -132,7 +134,8 @@ const migrations = {
   "0001_sessions": all(tables),
   "0002_merging_and_recall": all(mergingAndRecall),
   "0003_counters": all(counters),
-  "0004_merging_less_often": all(merging)
+  "0004_merging_less_often": all(merging),
+  "0005_learned_windows": all(windows)
 }
 
 /** The migrator takes a migration for done as soon as another process has begun it. */

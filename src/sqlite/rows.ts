@@ -2,7 +2,7 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import * as Message from "../message/Message.ts"
-import { DeliveryKind, Manifest, Usage, wholeLog } from "../session/Session.ts"
+import { DeliveryKind, LearnedWindow, Manifest, Usage, wholeLog } from "../session/Session.ts"
 import type { Logged, Segment } from "../session/Session.ts"
 import { StoreError } from "../session/SessionError.ts"
 import type { SessionLoader } from "../store/residentSessions.ts"
@@ -57,6 +57,13 @@ const makeReader =
 const childrenOfRow = makeReader("list of segments", Schema.Array(Schema.String))
 const manifestOfRow = makeReader("manifest", Manifest)
 const usageOfRow = makeReader("usage report", Usage)
+const readWindows = makeReader("list of windows", Schema.Array(LearnedWindow))
+
+/** The windows of a session, of which most have none. */
+export const windowsOfRow = (text: string | null): ReadonlyArray<LearnedWindow> =>
+  text === null ? NO_WINDOWS : readWindows(text)
+
+const NO_WINDOWS: ReadonlyArray<LearnedWindow> = []
 
 /** The manifest of the newest generation; before the first compression there is no row. */
 export const manifestOfGeneration = (row: Pick<GenerationRow, "manifest"> | undefined): Manifest =>
@@ -71,7 +78,7 @@ export const makeLoader = (sql: Statements, refresh: SessionLoader["refresh"]): 
     if (session === undefined) return undefined
     const { seq, total } = sql.last.get(sessionId) ?? { seq: 0, total: 0 }
     const { generation } = sql.generation.get(sessionId) ?? { generation: 0 }
-    return { epoch: session.epoch, generation, lastSeq: seq, total }
+    return { epoch: session.epoch, generation, lastSeq: seq, total, windows: windowsOfRow(session.windows) }
   },
   manifest: (sessionId) => manifestOfGeneration(sql.generation.get(sessionId)),
   usage: (sessionId) => {

@@ -69,13 +69,14 @@ export const prepareStatements = (db: Database.Database, append = appendHere(db)
   strict: prepareQuery<[]>(db, "PRAGMA synchronous = FULL"),
   dataVersion: prepareValue<[], number>(db, "PRAGMA data_version"),
 
-  session: prepareQuery<[string], { readonly epoch: number; readonly usage: string | null }>(
-    db,
-    "SELECT epoch, usage FROM session WHERE id = ?"
-  ),
+  session: prepareQuery<
+    [string],
+    { readonly epoch: number; readonly usage: string | null; readonly windows: string | null }
+  >(db, "SELECT epoch, usage, windows FROM session WHERE id = ?"),
   open: prepareQuery<[string, number]>(db, "INSERT INTO session (id, created) VALUES (?, ?) ON CONFLICT DO NOTHING"),
   nextEpoch: prepareQuery<[string]>(db, "UPDATE session SET epoch = epoch + 1, usage = NULL WHERE id = ?"),
   saveUsage: prepareQuery<[string, string]>(db, "UPDATE session SET usage = ? WHERE id = ?"),
+  saveWindows: prepareQuery<[string | null, string]>(db, "UPDATE session SET windows = ? WHERE id = ?"),
 
   deliver: prepareQuery<[string, string, number, string, number]>(
     db,

@@ -105,6 +105,15 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
     ) => Effect.Effect<ReadonlyArray<Logged>, TurnLost | Superseded | InvalidMessage | StoreError>
     /** Keeps how many tokens the provider counted for a view. Best effort: a crash may lose the report. */
     readonly report: (sessionId: SessionId, usage: Usage) => Effect.Effect<void>
+    /**
+     * Keeps the window that was learned for a model, in place of the one before; `null` forgets it. Does nothing for an
+     * unknown session. A reset forgets all windows of the session.
+     */
+    readonly learnWindow: (
+      sessionId: SessionId,
+      model: string,
+      contextLength: number | null
+    ) => Effect.Effect<void, StoreError>
 
     /** Reads what the session's view is made of now. */
     readonly state: (sessionId: SessionId) => Effect.Effect<State, UnknownSession | StoreError>

@@ -3,6 +3,7 @@ import { isSystem, type Message } from "../message/Message.ts"
 import { total } from "../message/Tokens.ts"
 import {
   type DeliveryKind,
+  type LearnedWindow,
   type Logged,
   type Manifest,
   type Segment,
@@ -27,6 +28,7 @@ export interface Session {
   base: object
   ledger: string | null
   usage: Usage | null
+  windows: ReadonlyArray<LearnedWindow>
   /** Resets and rewinds so far. */
   epoch: number
   readonly leases: Map<LeaseName, LeaseEntry>
@@ -70,6 +72,7 @@ export const newSession = (id: SessionId): Session => ({
   base: {},
   ledger: null,
   usage: null,
+  windows: [],
   epoch: 0,
   leases: new Map(),
   counters: new Map()
@@ -104,7 +107,8 @@ export const shownBetween = ({ log }: Session, { undone }: Manifest, fromSeq: nu
 export const stateNow = (session: Session, findSegment: FindSegment): State => ({
   ...stateUnder(session, manifestOf(session), session.generations.length, session.log.length, findSegment),
   base: session.base,
-  usage: session.usage
+  usage: session.usage,
+  windows: session.windows
 })
 
 /** The session up to `lastSeq` under a manifest of any generation. */
@@ -131,7 +135,8 @@ export const stateUnder = (
     segments: manifest.segments.flatMap((id) => findSegment(id) ?? []),
     live: manifest.live.flatMap((seq) => shown(seq, seq)),
     tail: shown(Math.max(start, manifest.tailFrom), lastSeq),
-    usage: null
+    usage: null,
+    windows: []
   }
 }
 

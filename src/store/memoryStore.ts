@@ -15,6 +15,7 @@ import {
   isUndone,
   type Logged,
   type Receipt,
+  replaceLearnedWindow,
   type Segment,
   type SessionId,
   snapshotId,
@@ -156,6 +157,12 @@ export const make = (counter: Counter) => {
       if (session !== undefined && session.generations.length === usage.generation) session.usage = usage
     })
 
+  const learnWindow = (sessionId: SessionId, model: string, contextLength: number | null) =>
+    Effect.sync(() => {
+      const session = sessions.get(sessionId)
+      if (session !== undefined) session.windows = replaceLearnedWindow(session.windows, model, contextLength)
+    })
+
   const range = (sessionId: SessionId, fromSeq: number, toSeq: number) =>
     atOnce(() => {
       const session = sessions.get(sessionId)
@@ -253,6 +260,7 @@ export const make = (counter: Counter) => {
       Either.map(find(sessionId), (session) => {
         const from = session.log.length + 1
         const manifest = { ...wholeLog, contextFrom: from, tailFrom: from, undone: manifestOf(session).undone }
+        session.windows = []
         return supersede(session, { operationId: "reset", manifest, segments: [], ledger: null }, now)
       })
     )
@@ -363,6 +371,7 @@ export const make = (counter: Counter) => {
       promote,
       append,
       report,
+      learnWindow,
       state,
       stateAt,
       ledger,

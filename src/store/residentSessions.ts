@@ -3,7 +3,7 @@
  * is validated inside the next transaction. It is bounded: the session that was used least recently is dropped first.
  */
 import * as Message from "../message/Message.ts"
-import type { Logged, Manifest, Segment, SessionId, State, Usage } from "../session/Session.ts"
+import type { LearnedWindow, Logged, Manifest, Segment, SessionId, State, Usage } from "../session/Session.ts"
 import { total } from "../message/Tokens.ts"
 import { dropUndone } from "../session/Session.ts"
 
@@ -32,6 +32,7 @@ export interface SessionLoader {
 
 /** Tells a session that has changed from one that has not. `total` is the tokens of its log. */
 export interface Position {
+  readonly windows: ReadonlyArray<LearnedWindow>
   readonly epoch: number
   readonly generation: number
   readonly lastSeq: number
@@ -56,6 +57,7 @@ export interface Resident extends Parts {
   readonly epoch: number
   readonly generation: number
   lastSeq: number
+  windows: ReadonlyArray<LearnedWindow>
   /** The log holds system messages only, so that one more belongs to `system`. */
   isAllSystem: boolean
   /** Tokens of the whole log. */
@@ -104,7 +106,8 @@ export const make = (loader: SessionLoader, capacity: number = CAPACITY) => {
       position !== undefined &&
       position.lastSeq === known.lastSeq &&
       position.generation === known.generation &&
-      position.epoch === known.epoch
+      position.epoch === known.epoch &&
+      JSON.stringify(position.windows) === JSON.stringify(known.windows)
     )
   }
 
@@ -212,7 +215,7 @@ export const advanceResident = (
 /** Reads a state that is not kept in memory, such as a snapshot's. */
 export const loadState = (
   loader: SessionLoader,
-  at: Pick<State, "sessionId" | "generation" | "lastSeq" | "manifest" | "usage">
+  at: Pick<State, "sessionId" | "generation" | "lastSeq" | "manifest" | "usage" | "windows">
 ): State => ({ ...at, ...loadParts(loader, at.sessionId, at.manifest, at.lastSeq, []) })
 
 /** Reads the messages and segments that a manifest names, up to `lastSeq`; none of those that were read `ahead`. */
@@ -281,5 +284,6 @@ export const stateOfResident = (sessionId: SessionId, resident: Resident): State
   segments: resident.segments,
   live: resident.live,
   tail: resident.tail.slice(),
-  usage: resident.usage
+  usage: resident.usage,
+  windows: resident.windows
 })

@@ -170,7 +170,7 @@ describe("SessionStore/Sqlite", () => {
         ALTER TABLE generation ADD COLUMN ledger TEXT NOT NULL DEFAULT '';
         UPDATE generation SET ledger = (SELECT body FROM ledger);
         DROP TABLE counter; DROP TABLE ledger; DROP TABLE recall; DROP TABLE recall_session; DROP INDEX segment_session;
-        ALTER TABLE segment DROP COLUMN children;
+        ALTER TABLE segment DROP COLUMN children; ALTER TABLE session DROP COLUMN windows;
         DELETE FROM effect_sql_migrations WHERE migration_id > 1`)
       db.close()
       const kept = yield* Effect.flatMap(SessionStore, (store) =>
@@ -235,6 +235,25 @@ describe("SessionStore/Sqlite", () => {
       yield* store.report(id, usage)
       assert.deepStrictEqual((yield* store.state(id)).usage, usage)
     }).pipe(Effect.provide(Sqlite.layerTemporary))
+  )
+
+  it.effect("a learned window survives a restart, and another connection sees it at once", () =>
+    Effect.gen(function* () {
+      const filename = join(folder(), "x.db")
+      const open = Effect.map(Layer.build(Sqlite.layer({ filename })), (context) => Effect.provide(context))
+      const here = yield* open
+      const there = yield* open
+      const windows = Effect.flatMap(SessionStore, (store) => Effect.map(store.state(id), ({ windows }) => windows))
+      const learned = [{ model: "m", contextLength: 4_096 }]
+      yield* here(
+        Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId: id, messages: [user("one")] }]))
+      )
+      assert.deepStrictEqual(yield* there(windows), [])
+      yield* here(Effect.flatMap(SessionStore, (store) => store.learnWindow(id, "m", 4_096)))
+      assert.deepStrictEqual(yield* here(windows), learned)
+      assert.deepStrictEqual(yield* there(windows), learned)
+      assert.deepStrictEqual(yield* (yield* open)(windows), learned)
+    }).pipe(Effect.scoped)
   )
 
   it.effect("two connections on one file see each other's messages at the next step", () =>

@@ -298,6 +298,34 @@ for (const [name, backend] of backends) {
         })
       )
 
+      it.effect("the windows learned for each model stay through compressions and rewinds, until a reset", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          const windows = Effect.map(store.state(id), ({ windows }) => windows)
+          yield* store.learnWindow(id, "m", 1_000)
+          yield* conversation(id, ["a", "b", "c", "d"].map(user))
+          assert.deepStrictEqual(yield* windows, [])
+          yield* store.learnWindow(id, "m", 9_000)
+          yield* store.learnWindow(id, "", 700)
+          yield* store.learnWindow(id, "m", 8_000)
+          const learned = [
+            { model: "", contextLength: 700 },
+            { model: "m", contextLength: 8_000 }
+          ]
+          assert.deepStrictEqual(yield* windows, learned)
+          const committed = yield* commit(yield* granted(id, "operation"), 0, 3)
+          assert.deepStrictEqual(committed.state.windows, learned)
+          assert.deepStrictEqual((yield* store.promote(yield* granted(id))).state.windows, learned)
+          const { manifest } = yield* store.stateAt(id, 3)
+          yield* store.rewind(id, { base: 1, seq: 3, manifest, ledger: null })
+          yield* store.learnWindow(id, "m", null)
+          assert.deepStrictEqual(yield* windows, learned.slice(0, 1))
+          assert.deepStrictEqual((yield* store.reset(id)).state.windows, [])
+          assert.deepStrictEqual(yield* windows, [])
+        })
+      )
+
       it.effect(
         "a rewind supersedes the turn and the operation begun before it, and voids the report; the log stays",
         () =>

@@ -43,6 +43,7 @@ type Call =
   | { readonly call: "reset"; readonly id: SessionId }
   | { readonly call: "rewind"; readonly id: SessionId; readonly seq: number; readonly back: number }
   | { readonly call: "report"; readonly id: SessionId; readonly back: number; readonly tokens: number }
+  | { readonly call: "learn"; readonly id: SessionId; readonly model: string; readonly window: number | null }
   | { readonly call: "publish"; readonly operation: string; readonly key: string; readonly outcome: string }
   | { readonly call: "count"; readonly id: SessionId; readonly counts: Counts }
   | { readonly call: "healTries"; readonly segment: string; readonly more: number }
@@ -114,6 +115,12 @@ const call: fc.Arbitrary<Call> = fc.oneof(
   fc.record({ call: fc.constant("reset" as const), id }),
   fc.record({ call: fc.constant("rewind" as const), id, seq, back }),
   fc.record({ call: fc.constant("report" as const), id, back, tokens: fc.nat(1_000) }),
+  fc.record({
+    call: fc.constant("learn" as const),
+    id,
+    model: fc.constantFrom("", "m"),
+    window: fc.option(fc.nat(9_000))
+  }),
   fc.record({
     call: fc.constant("publish" as const),
     operation: fc.constantFrom("o", "p"),
@@ -244,6 +251,8 @@ const run = (calls: ReadonlyArray<Call>) =>
               store.report(call.id, { generation, seq: 1, model: "m", inputTokens: call.tokens, estimate: 1 })
             )
           }
+          case "learn":
+            return yield* answer(store.learnWindow(call.id, call.model, call.window))
           case "publish":
             return yield* answer(
               store.publish({

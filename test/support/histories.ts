@@ -70,7 +70,8 @@ export const stateOf = (
     segments,
     live: conversation.filter(({ seq }) => manifest.live.includes(seq)),
     tail: conversation.filter(({ seq }) => seq >= manifest.tailFrom && seq > manifest.headTo),
-    usage: null
+    usage: null,
+    windows: []
   }
 }
 
