@@ -1,4 +1,4 @@
-/** What the pictures of the benchmarks and of the evaluation share. */
+/** Draws the parts that the pictures of benchmarks and evaluation share. */
 
 export const svg = (width: number, height: number, content: ReadonlyArray<string>): string =>
   [

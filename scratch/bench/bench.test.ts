@@ -8,15 +8,15 @@ import * as Floor from "./floor.ts"
 import * as Place from "./place.ts"
 import * as Script from "./script.ts"
 import * as Session from "./session.ts"
-import { answered, id, world } from "./world.ts"
+import { answerTurn, id, world } from "./world.ts"
 
 const place = { name: "anywhere", folder: tmpdir(), isMemory: false }
 const turns = Session.make(30)
 
-const replayed = (file: string) =>
+const replayTurns = (file: string) =>
   Effect.gen(function* () {
     const { settled } = yield* Compressor
-    yield* Effect.forEach(turns, (turn) => Effect.zipRight(answered(id, turn), settled(id)))
+    yield* Effect.forEach(turns, (turn) => Effect.zipRight(answerTurn(id, turn), settled(id)))
   }).pipe(Effect.provide(world(file, { window: 32_000 })), Logger.withMinimumLogLevel(LogLevel.Error))
 
 const all = (file: string, sql: string) => {
@@ -30,7 +30,7 @@ describe("the floor of the benchmarks", () => {
   it.scopedLive("writes the rows of a replay, byte for byte", () =>
     Effect.gen(function* () {
       const [library, floor] = [yield* Place.file(place), yield* Place.file(place)]
-      yield* replayed(library)
+      yield* replayTurns(library)
       const script = Script.read(library, id)
       Floor.replay(floor, script, "report")
 

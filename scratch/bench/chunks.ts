@@ -1,4 +1,4 @@
-/** How long the summary of 145,000 tokens takes by a slow model, on a virtual clock, against its slowest chunk. */
+/** Measures the time of a summary of 145,000 tokens by a slow model, on a virtual clock, against its slowest chunk. */
 import { Duration, Effect, Fiber, TestClock } from "effect"
 import * as Random from "../../src/cli/random.ts"
 import { Compressor } from "../../src/compression/Compressor.ts"
@@ -6,7 +6,7 @@ import { SessionStore } from "../../src/store/SessionStore.ts"
 import { onVirtualClock } from "../../test/support/virtualClock.ts"
 import * as Place from "./place.ts"
 import * as Session from "./session.ts"
-import { committed, id, summary, world } from "./world.ts"
+import { requireCommit, id, summary, world } from "./world.ts"
 
 const [FASTEST, SLOWEST] = [30_000, 55_000]
 const RUNS = 10
@@ -52,7 +52,7 @@ const slow = (place: Place.Place, window: number, seed: number) =>
       const store = yield* SessionStore
       yield* store.importAll([{ sessionId: id, messages }])
       const { compress } = yield* Compressor
-      const fiber = yield* Effect.fork(committed(compress(id)))
+      const fiber = yield* Effect.fork(requireCommit(compress(id)))
       yield* TestClock.adjust(Duration.minutes(10))
       const { durationMs, tokensBefore } = yield* Fiber.join(fiber)
       return { took: durationMs, slowest: Math.max(...delays), calls: delays.length, tokens: tokensBefore }

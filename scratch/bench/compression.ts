@@ -5,11 +5,11 @@ import { SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { milliseconds, spread } from "./figure.ts"
 import * as Floor from "./floor.ts"
-import { median, paired } from "./paired.ts"
+import { median, runInPairs } from "./paired.ts"
 import * as Place from "./place.ts"
 import * as Script from "./script.ts"
 import * as Session from "./session.ts"
-import { answered, committed, id, world } from "./world.ts"
+import { answerTurn, requireCommit, id, world } from "./world.ts"
 
 const turns = Session.make(100)
 const stored = SessionId.make("stored")
@@ -17,11 +17,11 @@ const stored = SessionId.make("stored")
 /** Everything in one range and one call. */
 const options = { window: 400_000, mode: "manual" } as const
 
-const timed = (sessionId: SessionId) =>
+const timeCompression = (sessionId: SessionId) =>
   Effect.gen(function* () {
     const { compress } = yield* Compressor
     const begin = performance.now()
-    const { messagesBefore, modelCalls, tokensBefore } = yield* committed(compress(sessionId))
+    const { messagesBefore, modelCalls, tokensBefore } = yield* requireCommit(compress(sessionId))
     return { took: performance.now() - begin, messagesBefore, modelCalls, tokensBefore }
   })
 
@@ -29,10 +29,10 @@ const timed = (sessionId: SessionId) =>
 const compression = (file: string) =>
   Effect.gen(function* () {
     const store = yield* SessionStore
-    for (const turn of turns) yield* answered(id, turn)
-    const active = yield* timed(id)
+    for (const turn of turns) yield* answerTurn(id, turn)
+    const active = yield* timeCompression(id)
     yield* store.importAll([{ sessionId: stored, messages: Session.messagesOf(turns) }])
-    return { ...active, cold: (yield* timed(stored)).took }
+    return { ...active, cold: (yield* timeCompression(stored)).took }
   }).pipe(Effect.provide(world(file, options)))
 
 const bare = (file: string, { compressions }: Script.Script) =>
@@ -50,7 +50,7 @@ export const figure = (place: Place.Place) =>
     const script = yield* Effect.scoped(
       Effect.flatMap(Place.file(place), (file) => Effect.map(compression(file), () => Script.read(file, id)))
     )
-    const pairs = yield* paired(place, (file) => bare(file, script), compression)
+    const pairs = yield* runInPairs(place, (file) => bare(file, script), compression)
     const floor = median(pairs.map(({ floor }) => floor))
     const [{ measured } = { measured: null }] = pairs
     const about = `${measured?.messagesBefore} messages, ${measured?.tokensBefore} tokens, ${measured?.modelCalls} call`

@@ -1,5 +1,5 @@
 /**
- * How long a compression of a session of 1,000,000 tokens keeps the event loop from others, with a model that answers at
+ * Measures how long a compression of a session of 1,000,000 tokens keeps the event loop from others, with a model that answers at
  * once: what the parts take on their own, then the longest stretches of the whole. Run: `npx tsx scratch/bench/eventLoop.ts`
  */
 import { Effect, Layer, Logger, LogLevel } from "effect"
@@ -60,7 +60,7 @@ const stopwatch = () => {
 }
 
 /** The second time: what a process that has worked for a while takes. */
-const took = (body: () => unknown): number => {
+const timeWork = (body: () => unknown): number => {
   body()
   const passed = stopwatch()
   body()
@@ -72,7 +72,7 @@ const note = (part: string, milliseconds: number) =>
   rows.push({ part, milliseconds: Math.round(milliseconds * 10) / 10 })
 
 /** The longest stretches between two turns of the event loop while `effect` runs, beside the platform's own figure. */
-const watched = <A, E, R>(part: string, effect: Effect.Effect<A, E, R>) =>
+const watchEventLoop = <A, E, R>(part: string, effect: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
     const stretches: Array<number> = []
     let passed = stopwatch()
@@ -99,55 +99,55 @@ const watched = <A, E, R>(part: string, effect: Effect.Effect<A, E, R>) =>
 const program = Effect.gen(function* () {
   const store = yield* SessionStore
   yield* store.importAll([{ sessionId: id, messages }])
-  const state = yield* watched("state, read from disk", store.state(id))
+  const state = yield* watchEventLoop("state, read from disk", store.state(id))
   const view = View.assemble(state, estimate)
   console.log(`${state.tail.length} messages, ${view.tokens} tokens`)
   note(
     "view",
-    took(() => View.assemble(state, estimate))
+    timeWork(() => View.assemble(state, estimate))
   )
   const made = yield* CompressionPolicy.make(policy)
   const input = { state, policy: made, counter: estimate, overhead: 0 }
   note(
     "plan",
-    took(() => Plan.make(input))
+    timeWork(() => Plan.make(input))
   )
   const plan = Plan.make(input)
   if (plan._tag !== "Compress") return console.log(`no plan: ${plan._tag}`)
   note(
     "ledger, all at once",
-    took(() => Ledger.add(Ledger.empty, plan.material))
+    timeWork(() => Ledger.add(Ledger.empty, plan.material))
   )
   note(
     "ledger, rendered",
-    took(() => Ledger.render(Ledger.add(Ledger.empty, plan.material.slice(-800)), estimate, 5_000))
+    timeWork(() => Ledger.render(Ledger.add(Ledger.empty, plan.material.slice(-800)), estimate, 5_000))
   )
   note(
     "material, all at once",
-    took(() => Prompt.renderMaterial(plan.material))
+    timeWork(() => Prompt.renderMaterial(plan.material))
   )
   note(
     "chunks",
-    took(() => Prompt.chunkUpTo(plan.material, 150_000))
+    timeWork(() => Prompt.chunkUpTo(plan.material, 150_000))
   )
   note(
     "extract, all at once",
-    took(() => Extractive.summarize(plan.material, { counter: estimate, maxTokens: 2_000, focus: null }))
+    timeWork(() => Extractive.summarize(plan.material, { counter: estimate, maxTokens: 2_000, focus: null }))
   )
 
-  yield* watched(
+  yield* watchEventLoop(
     "an extract",
     runInSlices(Extractive.summarizeInSteps(plan.material, { counter: estimate, maxTokens: 2_000, focus: null }))
   )
 
   const { compress } = yield* Compressor
-  const result = yield* watched("one compression", compress(id))
+  const result = yield* watchEventLoop("one compression", compress(id))
   console.log(`${result.outcome}: ${result.tokensBefore} to ${result.tokensAfter} tokens, ${result.modelCalls} calls`)
   yield* store.importAll([{ sessionId: again, messages }])
   yield* store.state(again)
-  yield* watched("another, its state in memory", compress(again))
+  yield* watchEventLoop("another, its state in memory", compress(again))
   const { recall } = yield* Recall.Recall
-  yield* watched("the first search", recall(id, "invoice"))
+  yield* watchEventLoop("the first search", recall(id, "invoice"))
 })
 
 const folder = mkdtempSync(join(process.argv[2] ?? tmpdir(), "event-loop-"))

@@ -1,4 +1,4 @@
-/** What a benchmark finds: figures with their targets, and pictures. */
+/** Defines the results of a benchmark: figures with their targets, and pictures. */
 import type { Effect } from "effect"
 import type { Measure } from "../eval/measure.ts"
 import type { Place } from "./place.ts"

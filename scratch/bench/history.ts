@@ -1,4 +1,4 @@
-/** What a step costs when the history is long: message 100,000 against message 100. */
+/** Measures a step when the history is long: message 100,000 against message 100. */
 import { Effect, Layer } from "effect"
 import { Compressor } from "../../src/compression/Compressor.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
@@ -8,7 +8,7 @@ import { milliseconds, spread } from "./figure.ts"
 import { median } from "./paired.ts"
 import * as Place from "./place.ts"
 import * as Session from "./session.ts"
-import { brief, committed, id, world } from "./world.ts"
+import { brief, requireCommit, id, world } from "./world.ts"
 
 export const SHORT = 100
 export const LONG = 100_000
@@ -21,16 +21,16 @@ export const small = { window: 8_000, summarizer: 9_000_000, mode: "manual", out
 
 export const lines: Session.Lines = { least: 1, most: 3, file: 12 }
 /** Compressed once, so that the view is as large after a long history as after a short one. */
-export const imported = (length: number) =>
+export const importHistory = (length: number) =>
   Effect.gen(function* () {
     const store = yield* SessionStore
     const messages = Session.messagesOf(Session.make(length / 10, lines))
     yield* store.importAll([{ sessionId: id, messages }])
     const { compress } = yield* Compressor
-    yield* committed(compress(id))
+    yield* requireCommit(compress(id))
   })
 
-const said = (n: number): Message => ({ role: "assistant", content: `Part ${n} has been read, and is in order.` })
+const makeReply = (n: number): Message => ({ role: "assistant", content: `Part ${n} has been read, and is in order.` })
 
 /** The median time of a step that appends one message. */
 const stepped = Effect.gen(function* () {
@@ -42,7 +42,7 @@ const stepped = Effect.gen(function* () {
       const times: Array<number> = []
       for (let n = 0; n < STEPS; n++) {
         const begin = performance.now()
-        yield* step(() => append(said(n)))
+        yield* step(() => append(makeReply(n)))
         times.push(performance.now() - begin)
       }
       return median(times)
@@ -52,13 +52,13 @@ const stepped = Effect.gen(function* () {
 
 export const figure = (place: Place.Place) =>
   Effect.gen(function* () {
-    const opened = (length: number) =>
+    const openHistory = (length: number) =>
       Effect.gen(function* () {
         const context = yield* Layer.build(world(yield* Place.file(place), small))
-        yield* Effect.provide(imported(length), context)
+        yield* Effect.provide(importHistory(length), context)
         return { stepped: Effect.provide(stepped, context) }
       })
-    const [short, long] = [yield* opened(SHORT), yield* opened(LONG)]
+    const [short, long] = [yield* openHistory(SHORT), yield* openHistory(LONG)]
     const pairs: Array<{ readonly short: number; readonly long: number }> = []
     for (let round = -WARM_UPS; round < ROUNDS; round++) {
       const pair = { short: yield* short.stepped, long: yield* long.stepped }

@@ -1,4 +1,4 @@
-/** How long the event loop is held up while nine sessions compress and a second process writes to the same file. */
+/** Measures how long the event loop is held up while nine sessions compress and a second process writes to the same file. */
 import { Effect, Schedule } from "effect"
 import { fork } from "node:child_process"
 import { once } from "node:events"
@@ -10,11 +10,11 @@ import { SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { milliseconds, spread } from "./figure.ts"
 import * as Floor from "./floor.ts"
-import { median, paired } from "./paired.ts"
+import { median, runInPairs } from "./paired.ts"
 import * as Place from "./place.ts"
 import * as Script from "./script.ts"
 import * as Session from "./session.ts"
-import { answered, world } from "./world.ts"
+import { answerTurn, world } from "./world.ts"
 
 /** Just below the threshold of the window, and beyond it twice. */
 const BEFORE = 24
@@ -69,7 +69,7 @@ const library = (file: string) =>
     const store = yield* SessionStore
     yield* store.importAll(sessions.map((sessionId) => ({ sessionId, messages: history })))
     const delay = yield* atOnce(file, (sessionId, n) =>
-      Effect.forEach(turns.slice(n, n + 1), (turn) => answered(sessionId, turn))
+      Effect.forEach(turns.slice(n, n + 1), (turn) => answerTurn(sessionId, turn))
     )
     const { settled } = yield* Compressor
     yield* Effect.forEach(sessions, settled)
@@ -78,20 +78,22 @@ const library = (file: string) =>
   }).pipe(Effect.provide(world(file)))
 
 /** The other process holds the file now and then. */
-const patient = (commit: () => void) => Effect.retry(Effect.try(commit), Schedule.spaced("2 millis"))
+const retryCommit = (commit: () => void) => Effect.retry(Effect.try(commit), Schedule.spaced("2 millis"))
 
 const bare = (file: string, script: Script.Script) =>
   Effect.acquireUseRelease(
     Effect.sync(() => Floor.open(file)),
     (floor) =>
-      atOnce(file, (sessionId, n) => Effect.forEach(floor.commits(sessionId, script.turns[n]?.rows ?? []), patient)),
+      atOnce(file, (sessionId, n) =>
+        Effect.forEach(floor.commits(sessionId, script.turns[n]?.rows ?? []), retryCommit)
+      ),
     (floor) => Effect.sync(floor.close)
   )
 
 export const figure = (place: Place.Place) =>
   Effect.gen(function* () {
-    const script = yield* written(place)
-    const pairs = yield* paired(place, (file) => bare(file, script), library)
+    const script = yield* readScript(place)
+    const pairs = yield* runInPairs(place, (file) => bare(file, script), library)
     const delays = pairs.map(({ measured }) => measured.p99)
     const compressions = median(pairs.map(({ measured }) => measured.compressions))
     const most = milliseconds(median(pairs.map(({ measured }) => measured.most)))
@@ -109,11 +111,11 @@ export const figure = (place: Place.Place) =>
     }
   })
 
-const written = (place: Place.Place) =>
+const readScript = (place: Place.Place) =>
   Effect.scoped(
     Effect.flatMap(Place.file(place), (file) => {
       const [first = SessionId.make("session-1")] = sessions
-      const all = Effect.forEach(turns, (turn) => answered(first, turn), { discard: true })
+      const all = Effect.forEach(turns, (turn) => answerTurn(first, turn), { discard: true })
       return Effect.as(Effect.provide(all, world(file)), file)
     }).pipe(Effect.map((file) => Script.read(file, "session-1")))
   )

@@ -56,7 +56,7 @@ const measured = Effect.gen(function* () {
   }
   writeFileSync(join(OUT, "results.json"), JSON.stringify(groups, null, 2))
   if (values.json) console.log(JSON.stringify(groups, null, 2))
-  if (Report.failed(groups).length > 0) process.exitCode = 1
+  if (Report.findFailed(groups).length > 0) process.exitCode = 1
 })
 
 const profiled = Effect.sync(() => {

@@ -12,7 +12,7 @@ export interface Pair<A, B> {
 
 type Run<A, E> = (file: string) => Effect.Effect<A, E, Scope.Scope>
 
-export const paired = <A, E, B, F>(
+export const runInPairs = <A, E, B, F>(
   place: Place,
   floor: Run<A, E>,
   measured: Run<B, F>
@@ -20,14 +20,14 @@ export const paired = <A, E, B, F>(
   Effect.gen(function* () {
     const pairs: Array<Pair<A, B>> = []
     for (let round = -WARM_UPS; round < ROUNDS; round++) {
-      const pair = { floor: yield* alone(place, floor), measured: yield* alone(place, measured) }
+      const pair = { floor: yield* runAlone(place, floor), measured: yield* runAlone(place, measured) }
       if (round >= 0) pairs.push(pair)
     }
     return pairs
   })
 
-/** Without the garbage of whoever ran before, if node was started so that one can ask for it. */
-const alone = <A, E>(place: Place, run: Run<A, E>) =>
+/** Runs without the garbage of earlier runs, if node was started with `--expose-gc`. */
+const runAlone = <A, E>(place: Place, run: Run<A, E>) =>
   Effect.scoped(
     Effect.flatMap(file(place), (name) => {
       globalThis.gc?.()

@@ -1,4 +1,4 @@
-/** Where figures are measured: a folder on a disk, and one in memory, where no fsync hides the processor's share. */
+/** Names the places of measurements: a folder on a disk, and one in memory, where no fsync hides the processor's share. */
 import { Effect } from "effect"
 import { existsSync, mkdtempSync, rmSync, statfsSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -1,5 +1,5 @@
 /**
- * Where the replay's time goes, by the time functions take themselves: replays alone, in a process of their own.
+ * Measures the time that each function takes by itself in replays, in a process of their own.
  * Run: `npm run bench -- --profile [--folder DIR]`
  */
 import { execFileSync } from "node:child_process"

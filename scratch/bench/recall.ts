@@ -5,7 +5,7 @@ import { indexText, searchableText } from "../../src/store/searchQuery.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { milliseconds, spread } from "./figure.ts"
 import * as Floor from "./floor.ts"
-import { median, paired, quantile } from "./paired.ts"
+import { median, runInPairs, quantile } from "./paired.ts"
 import type * as Place from "./place.ts"
 import { kinds, message, MESSAGES } from "./recallSession.ts"
 import { id, world } from "./world.ts"
@@ -54,7 +54,7 @@ const bare = (file: string) =>
 
 export const figure = (place: Place.Place) =>
   Effect.gen(function* () {
-    const pairs = yield* paired(place, bare, library)
+    const pairs = yield* runInPairs(place, bare, library)
     const fills = pairs.map(({ floor, measured }) => measured.fill / floor.fill)
     const of = (share: number) => median(pairs.map(({ measured }) => quantile(measured.times, share)))
     const floorOf = (share: number) => milliseconds(median(pairs.map(({ floor }) => quantile(floor.times, share))))

@@ -6,12 +6,12 @@ import { SessionStore } from "../../src/store/SessionStore.ts"
 import type { Found } from "./figure.ts"
 import { milliseconds, spread } from "./figure.ts"
 import * as Floor from "./floor.ts"
-import { median, paired, quantile } from "./paired.ts"
+import { median, runInPairs, quantile } from "./paired.ts"
 import * as Picture from "./picture.ts"
 import * as Place from "./place.ts"
 import * as Script from "./script.ts"
 import * as Session from "./session.ts"
-import { answered, id, world } from "./world.ts"
+import { answerTurn, id, world } from "./world.ts"
 
 const TURNS = 300
 const QUERY = "report"
@@ -31,7 +31,7 @@ export const replay = (file: string) =>
     const begin = performance.now()
     for (const turn of turns) {
       const from = performance.now()
-      yield* answered(id, turn)
+      yield* answerTurn(id, turn)
       times.push(performance.now() - from)
       yield* settled(id)
       whole.push(performance.now() - from)
@@ -45,9 +45,9 @@ export const replay = (file: string) =>
 
 export const figure = (place: Place.Place) =>
   Effect.gen(function* () {
-    const script = yield* written(place)
+    const script = yield* readScript(place)
     const floor = (file: string) => Effect.sync(() => Floor.replay(file, script, QUERY))
-    const pairs = yield* paired(place, floor, replay)
+    const pairs = yield* runInPairs(place, floor, replay)
     const ratios = pairs.map(({ floor, measured }) => measured.total / floor.total)
     const of = (share: number, times: "times" | "whole" = "times") =>
       median(pairs.map(({ measured }) => quantile(measured[times], share)))
@@ -96,5 +96,5 @@ export const figure = (place: Place.Place) =>
   })
 
 /** The rows of a session like it, which the floor is to write. */
-const written = (place: Place.Place) =>
+const readScript = (place: Place.Place) =>
   Effect.scoped(Effect.flatMap(Place.file(place), (file) => Effect.map(replay(file), () => Script.read(file, id))))

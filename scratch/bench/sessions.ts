@@ -14,7 +14,7 @@ import { milliseconds } from "./figure.ts"
 import { estimate } from "../../src/message/Tokens.ts"
 import * as Place from "./place.ts"
 import * as Session from "./session.ts"
-import { answered, brief, committed, world } from "./world.ts"
+import { answerTurn, brief, requireCommit, world } from "./world.ts"
 
 const STORED = 100_000
 /** Sessions that have a turn in the same process, the long ones first. */
@@ -52,7 +52,7 @@ const stored = Effect.flatMap(SessionStore, ({ importAll }) =>
 
 /** A turn of each, and then it rests. */
 const active = (from: number, count: number) =>
-  Effect.forEach(numbers(from, count), (n) => (turn === undefined ? Effect.void : answered(idOf(n), turn)), {
+  Effect.forEach(numbers(from, count), (n) => (turn === undefined ? Effect.void : answerTurn(idOf(n), turn)), {
     concurrency: AT_ONCE,
     discard: true
   })
@@ -65,16 +65,16 @@ const idle = Effect.flatMap(Gateway, ({ turn }) =>
   })
 )
 
-const looked = (n: number) => Effect.flatMap(Gateway, ({ view }) => view(idOf(n)))
+const viewSession = (n: number) => Effect.flatMap(Gateway, ({ view }) => view(idOf(n)))
 
 const compressed = Effect.flatMap(Compressor, ({ compress }) =>
-  Effect.forEach(numbers(OPEN, COMPRESSED), (n) => committed(compress(idOf(n))), {
+  Effect.forEach(numbers(OPEN, COMPRESSED), (n) => requireCommit(compress(idOf(n))), {
     concurrency: AT_ONCE,
     discard: true
   })
 )
 
-const timed = <A, E, R>(work: Effect.Effect<A, E, R>) =>
+const timeEffect = <A, E, R>(work: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
     const begin = performance.now()
     return Effect.map(work, (value) => ({ value, took: performance.now() - begin }))
@@ -110,19 +110,19 @@ const figureOf = (name: string, value: number, unit: Measure["unit"], detail: st
 export const figure = (place: Place.Place) =>
   Effect.gen(function* () {
     const file = yield* Place.file(place)
-    const filled = yield* timed(Effect.provide(stored, world(file, options)))
-    const bare = yield* timed(bareOpen(file))
-    const opened = yield* timed(Layer.build(world(file, options)))
+    const filled = yield* timeEffect(Effect.provide(stored, world(file, options)))
+    const bare = yield* timeEffect(bareOpen(file))
+    const opened = yield* timeEffect(Layer.build(world(file, options)))
     return yield* Effect.gen(function* () {
-      const first = yield* timed(looked(STORED - 1))
+      const first = yield* timeEffect(viewSession(STORED - 1))
       const before = yield* heap
-      const turns = yield* timed(active(0, OPEN))
+      const turns = yield* timeEffect(active(0, OPEN))
       const rested = yield* heap
       yield* idle
       const again = yield* heap
-      const compressions = yield* timed(compressed)
+      const compressions = yield* timeEffect(compressed)
       const compacted = yield* heap
-      yield* Effect.forEach(numbers(OPEN + COMPRESSED, MORE), looked, { discard: true })
+      yield* Effect.forEach(numbers(OPEN + COMPRESSED, MORE), viewSession, { discard: true })
       const after = yield* heap
       const from = (begin: number, end: number) => `from ${begin.toFixed(1)} to ${end.toFixed(1)} MiB`
       return {

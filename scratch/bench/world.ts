@@ -45,11 +45,11 @@ export const world = (
   }).pipe(Layer.provideMerge(Sqlite.layer({ filename })), Layer.provide(Scripted.layer([outcome])))
 
 /** What is measured is a compression a model wrote, or nothing. */
-export const committed = <E, R>(compression: Effect.Effect<CompressionResult, E, R>) =>
+export const requireCommit = <E, R>(compression: Effect.Effect<CompressionResult, E, R>) =>
   Effect.filterOrDieMessage(compression, ({ outcome }) => outcome === "committed", "a compression was not committed")
 
 /** One turn of an agent whose model needs no time. */
-export const answered = (sessionId: SessionId, { replies, request }: Turn) =>
+export const answerTurn = (sessionId: SessionId, { replies, request }: Turn) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway.Gateway
     yield* gateway.deliver(sessionId, request)

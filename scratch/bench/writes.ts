@@ -1,5 +1,5 @@
 /**
- * What a compression writes, its heartbeats included, after 100,000 messages against after 100. Each commit of the
+ * Counts the bytes that a compression writes, its heartbeats included, after 100,000 messages against after 100. Each commit of the
  * write-ahead log is one fsync, so both are read from that log, which is empty before.
  */
 import Database from "better-sqlite3"
@@ -7,10 +7,10 @@ import { Effect, Fiber, TestClock } from "effect"
 import { readFileSync } from "node:fs"
 import { Compressor } from "../../src/compression/Compressor.ts"
 import { onVirtualClock } from "../../test/support/virtualClock.ts"
-import { imported, lines, LONG, SHORT, small } from "./history.ts"
+import { importHistory, lines, LONG, SHORT, small } from "./history.ts"
 import * as Place from "./place.ts"
 import * as Session from "./session.ts"
-import { answered, brief, committed, id, world } from "./world.ts"
+import { answerTurn, brief, requireCommit, id, world } from "./world.ts"
 
 /** How long the model takes, on a virtual clock, while the lease is kept alive. */
 const DELAY = "40 seconds"
@@ -19,7 +19,7 @@ const since = Session.make(6, lines, 8)
 
 export const figure = (place: Place.Place) =>
   Effect.gen(function* () {
-    const [short, long] = [yield* written(place, SHORT), yield* written(place, LONG)]
+    const [short, long] = [yield* countWrites(place, SHORT), yield* countWrites(place, LONG)]
     const gate = { most: 1.1 }
     const about = `after ${LONG} messages against ${SHORT}`
     return {
@@ -42,26 +42,26 @@ export const figure = (place: Place.Place) =>
     }
   })
 
-const written = (place: Place.Place, length: number) =>
+const countWrites = (place: Place.Place, length: number) =>
   Effect.flatMap(Place.file(place), (file) =>
     Effect.gen(function* () {
-      yield* waiting(imported(length))
-      yield* Effect.forEach(since, (turn) => answered(id, turn), { discard: true })
+      yield* awaitAMinute(importHistory(length))
+      yield* Effect.forEach(since, (turn) => answerTurn(id, turn), { discard: true })
       const { compress } = yield* Compressor
-      emptied(file)
-      yield* waiting(committed(compress(id)))
+      emptyWriteAheadLog(file)
+      yield* awaitAMinute(requireCommit(compress(id)))
       return read(`${file}-wal`)
     }).pipe(Effect.provide(world(file, { ...small, outcome: { text: brief, delay: DELAY } })), onVirtualClock)
   ).pipe(Effect.scoped)
 
-const waiting = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+const awaitAMinute = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const fiber = yield* Effect.fork(effect)
     yield* TestClock.adjust("1 minute")
     return yield* Fiber.join(fiber)
   })
 
-const emptied = (file: string) => {
+const emptyWriteAheadLog = (file: string) => {
   const db = new Database(file)
   db.pragma("wal_checkpoint(TRUNCATE)")
   db.close()

@@ -51,9 +51,9 @@ export const measure = (
     const shown = view.messages.map(wholeText).join("\n")
     const covered = messages.slice(state.head.length, (state.tail[0]?.seq ?? messages.length + 1) - 1)
     return {
-      filesWritten: found(filesWritten(covered), (path) => hasPath(shown, path)),
-      failedCommands: found(failedCommands(covered), (failed) => hasFailure(shown, failed)),
-      constraints: found(constraints(covered), (rule) => shown.includes(rule)),
+      filesWritten: countFound(filesWritten(covered), (path) => hasPath(shown, path)),
+      failedCommands: countFound(failedCommands(covered), (failed) => hasFailure(shown, failed)),
+      constraints: countFound(constraints(covered), (rule) => shown.includes(rule)),
       compressions,
       viewTokens: view.tokens
     } satisfies Measured
@@ -86,7 +86,7 @@ const arrive = (
         )
       )
 
-const found = (all: ReadonlyArray<string>, isFound: (item: string) => boolean): Found => {
+const countFound = (all: ReadonlyArray<string>, isFound: (item: string) => boolean): Found => {
   const missing = all.filter((item) => !isFound(item))
   return { found: all.length - missing.length, of: all.length, missing }
 }

@@ -6,7 +6,7 @@ export interface Constraint {
   readonly language: Language
   /** The sentence, word for word. */
   readonly text: string
-  /** Whether it has a word that says rule, such as "must" or "never"; otherwise only its sense does. */
+  /** True if it has a word that says rule, such as "must" or "never"; otherwise only its sense does. */
   readonly isMarked: boolean
 }
 

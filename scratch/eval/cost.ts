@@ -1,4 +1,4 @@
-/** What compressing costs: all model tokens spent on it, against the tokens of the history itself. */
+/** Measures the cost of compressing: all model tokens spent on it, against the tokens of the history itself. */
 import { Effect } from "effect"
 import * as Compressor from "../../src/compression/Compressor.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"

@@ -1,4 +1,4 @@
-/** What many compressions leave of the facts, with a summarizer that forgets, beside a chain of summaries. */
+/** Measures what many compressions leave of the facts, with a summarizer that forgets, beside a chain of summaries. */
 import { Effect } from "effect"
 import * as Dropping from "./dropping.ts"
 import type { Measure } from "./measure.ts"
@@ -77,11 +77,11 @@ const chainCurve = (
   summaries: ReadonlyArray<string>
 ): ReadonlyArray<number> =>
   replayed.stages.map((stage, i) => {
-    const left = Retention.leaving(session, replayed, stage)
+    const left = Retention.factsCovered(session, replayed, stage)
     return left.filter(({ value }) => summaries[i]?.includes(value) === true).length / Math.max(1, left.length)
   })
 
-/** Of each measure the session that did worst. */
+/** Picks the session that did worst, for each measure. */
 const worst = (runs: ReadonlyArray<ReadonlyArray<Measure>>): ReadonlyArray<Measure> =>
   (runs[0] ?? []).map((measure, i) =>
     runs.reduce((least, run) => {

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import * as CodingAgent from "./codingAgent.ts"
 import * as Evaluation from "./evaluation.ts"
 import * as Inertness from "./inertness.ts"
-import { holds } from "./measure.ts"
+import { isMet } from "./measure.ts"
 import type { Write } from "./oracle.ts"
 import { read } from "./prompts.ts"
 import { replay, world } from "./replay.ts"
@@ -19,7 +19,7 @@ const seed = 1
 
 const passes = (group: Report.Group) =>
   assert.deepStrictEqual(
-    Report.failed([group]).map(({ detail, name, value }) => `${name}: ${value} (${detail})`),
+    Report.findFailed([group]).map(({ detail, name, value }) => `${name}: ${value} (${detail})`),
     []
   )
 
@@ -55,8 +55,8 @@ describe("evaluation", () => {
       const session = Session.make(seed, Evaluation.size(3))
       const { layer, requests } = world({ contextLength: Evaluation.contextLength, write: gullible })
       const replayed = yield* Effect.provide(replay(session), layer)
-      assert.deepStrictEqual(Inertness.measure(session, replayed, requests, "gullible").map(holds), [false])
-      assert.isFalse(Retention.measure(session, replayed).every(holds))
+      assert.deepStrictEqual(Inertness.measure(session, replayed, requests, "gullible").map(isMet), [false])
+      assert.isFalse(Retention.measure(session, replayed).every(isMet))
     })
   )
 })

@@ -2,7 +2,7 @@
 import type { Choices, Random } from "../../src/cli/random.ts"
 import { type Language, type Named, phrases } from "./phrasing.ts"
 
-/** Where a fact stands. `deep` is past two thirds of a long tool result. */
+/** The place of a fact. `deep` is past two thirds of a long tool result. */
 export type Place = "user" | "assistant" | "head of a tool result" | "deep in a tool result"
 
 export const places: Choices<Place> = ["user", "assistant", "head of a tool result", "deep in a tool result"]
@@ -17,10 +17,10 @@ export interface Fact {
   readonly place: Place
 }
 
-/** As a summary names it. */
+/** Phrases the fact as a summary does. */
 export const line = ({ attribute, entity, value }: Fact): string => `${entity}, ${attribute}: ${value}`
 
-/** As one looks for it: everything but the value. */
+/** Phrases a query for the fact: everything but the value. */
 export const query = ({ attribute, entity }: Fact): string => `${entity} ${attribute}`
 
 interface Kind {

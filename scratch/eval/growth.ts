@@ -6,7 +6,7 @@ import * as CompressionPolicy from "../../src/compression/CompressionPolicy.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Recall from "../../src/recall/Recall.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
-import { type Measure, none } from "./measure.ts"
+import { type Measure, countFaults } from "./measure.ts"
 import * as Oracle from "./oracle.ts"
 import { id, messagesOf, world } from "./replay.ts"
 import * as Session from "./session.ts"
@@ -31,8 +31,8 @@ export const measure = Effect.fnUntraced(function* (seed: number, compressions: 
   const share = CompressionPolicy.shares(policy, 0)?.handoff ?? 0
   const late = sizes.slice(-Math.floor(compressions / 2)).map(({ handoff }) => handoff)
   const quarter = Math.floor(compressions / 4)
-  const grown = (from: number) => (sizes[from + quarter - 1]?.bytes ?? 0) - (sizes[from]?.bytes ?? 0)
-  const [third, last] = [grown(2 * quarter), grown(compressions - quarter)]
+  const measureGrowth = (from: number) => (sizes[from + quarter - 1]?.bytes ?? 0) - (sizes[from]?.bytes ?? 0)
+  const [third, last] = [measureGrowth(2 * quarter), measureGrowth(compressions - quarter)]
   return {
     sizes,
     measures: [
@@ -50,7 +50,11 @@ export const measure = Effect.fnUntraced(function* (seed: number, compressions: 
         gate: { most: share },
         detail: `smallest ${Math.min(...late)}; its share is ${share}`
       },
-      none(`messages recalled twice after ${compressions} compressions`, doubled, "every message of the log asked for")
+      countFaults(
+        `messages recalled twice after ${compressions} compressions`,
+        doubled,
+        "every message of the log asked for"
+      )
     ]
   } satisfies Growth
 }, Effect.scoped)
@@ -66,7 +70,7 @@ const run = Effect.fnUntraced(function* (session: Session.Session, filename: str
     }
     yield* gateway.compress(id)
     const { parts } = yield* gateway.view(id)
-    sizes.push({ handoff: parts.handoff.tokens, bytes: besides(filename) })
+    sizes.push({ handoff: parts.handoff.tokens, bytes: countBytesBesides(filename) })
   }
   const { lastSeq } = yield* Effect.flatMap(SessionStore, (store) => store.state(id))
   // A word that each request has, and more room than there are messages.
@@ -75,7 +79,7 @@ const run = Effect.fnUntraced(function* (session: Session.Session, filename: str
 })
 
 /** The bytes of what compressions write: generations, the ledger, segments, and how operations ended. */
-const besides = (filename: string): number => {
+const countBytesBesides = (filename: string): number => {
   const db = new Database(filename, { readonly: true })
   const bytes = db
     .prepare<[], number>(

@@ -1,7 +1,7 @@
 /** Instructions hidden in tool results never stand where instructions stand. */
 import * as Message from "../../src/message/Message.ts"
 import type { ModelRequest } from "../../src/model/Provider.ts"
-import { type Measure, none } from "./measure.ts"
+import { type Measure, countFaults } from "./measure.ts"
 import * as Prompts from "./prompts.ts"
 import * as Reading from "./reading.ts"
 import type { Replay, Stage } from "./replay.ts"
@@ -15,13 +15,13 @@ export const measure = (
 ): ReadonlyArray<Measure> => {
   const marks = canaries.map(({ mark }) => mark)
   const faults = [
-    ...requests.flatMap((request) => within(marks, "prompt", [Prompts.read(request).instructions])),
+    ...requests.flatMap((request) => findMarks(marks, "prompt", [Prompts.read(request).instructions])),
     ...replay.stages.flatMap((stage) => ofView(marks, stage))
   ]
-  return [none(`hidden instructions where instructions stand, ${who}`, faults, `${marks.length} canaries`)]
+  return [countFaults(`hidden instructions where instructions stand, ${who}`, faults, `${marks.length} canaries`)]
 }
 
-const within = (marks: ReadonlyArray<string>, where: string, texts: ReadonlyArray<string>): ReadonlyArray<string> =>
+const findMarks = (marks: ReadonlyArray<string>, where: string, texts: ReadonlyArray<string>): ReadonlyArray<string> =>
   marks.filter((mark) => texts.some((text) => text.includes(mark))).map((mark) => `${mark} in the ${where}`)
 
 const ofView = (marks: ReadonlyArray<string>, { view }: Stage): ReadonlyArray<string> => {
@@ -35,10 +35,10 @@ const ofView = (marks: ReadonlyArray<string>, { view }: Stage): ReadonlyArray<st
   ])
   const ends = text.split("[throughline end of handoff]").length - 1
   return [
-    ...within(marks, "ledger's rules", rules),
-    ...within(marks, "ledger's requests", requests),
-    ...within(marks, "wishes of a summary", wishes.flat()),
-    ...within(marks, "talk", said),
+    ...findMarks(marks, "ledger's rules", rules),
+    ...findMarks(marks, "ledger's requests", requests),
+    ...findMarks(marks, "wishes of a summary", wishes.flat()),
+    ...findMarks(marks, "talk", said),
     ...(index >= 0 && ends !== 1 ? [`a handoff with ${ends} ends`] : [])
   ]
 }

@@ -24,7 +24,7 @@ const model = (grades: string) =>
     }
   ])
 
-const judged = (scriptedModel: Scripted.Scripted) =>
+const judgeConversation = (scriptedModel: Scripted.Scripted) =>
   judge(conversation(14), route, 1).pipe(
     Effect.provide([
       scripted(scriptedModel.layer, { policy: { ...policy, mode: "manual" } }),
@@ -36,7 +36,7 @@ describe("the judge", () => {
   it.effect("asks on the whole transcript, answers from the compressed view, and grades", () =>
     Effect.gen(function* () {
       const scriptedModel = model('{"score": 4, "why": "the number is right"}')
-      const { graded, result } = yield* judged(scriptedModel)
+      const { graded, result } = yield* judgeConversation(scriptedModel)
       assert.strictEqual(result.outcome, "committed")
       assert.deepStrictEqual(
         graded.map(({ given, probe, score }) => [probe.kind, given, score]),
@@ -55,7 +55,7 @@ describe("the judge", () => {
 
   it.effect("says so when a grade cannot be read", () =>
     Effect.gen(function* () {
-      const failure = yield* Effect.flip(judged(model("I would say four out of five.")))
+      const failure = yield* Effect.flip(judgeConversation(model("I would say four out of five.")))
       assert.strictEqual(failure._tag, "Unreadable")
     })
   )

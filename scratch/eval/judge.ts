@@ -44,7 +44,7 @@ export const judge = Effect.fnUntraced(function* (
 
   const probes = yield* readable(
     "probes",
-    Probes.probes(yield* ask(Probes.asking(Probes.transcript(scrubbed), count), 8_000))
+    Probes.probes(yield* ask(Probes.askForProbes(Probes.transcript(scrubbed), count), 8_000))
   )
   yield* store.importAll([{ sessionId, messages: scrubbed }])
   const result = yield* gateway.compress(sessionId)
@@ -54,7 +54,7 @@ export const judge = Effect.fnUntraced(function* (
     (probe) =>
       Effect.gen(function* () {
         const given = yield* ask([...view.messages, Probes.question(probe)], 2_000)
-        const grade = yield* readable("grade", Probes.grade(yield* ask(Probes.grading(probe, given), 2_000)))
+        const grade = yield* readable("grade", Probes.grade(yield* ask(Probes.askForGrade(probe, given), 2_000)))
         return { probe, given, ...grade } satisfies Graded
       }),
     { concurrency: 4 }

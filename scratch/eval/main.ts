@@ -52,7 +52,7 @@ const main = Effect.gen(function* () {
       ? JSON.stringify({ seed, groups, drift, passes, growth }, null, 2)
       : `seed ${seed}\n\n${Report.table(groups)}`
   )
-  if (Report.failed(groups).length > 0) process.exitCode = 1
+  if (Report.findFailed(groups).length > 0) process.exitCode = 1
 })
 
 await Effect.runPromise(main)

@@ -21,23 +21,23 @@ export const share = (
     value: all.length === 0 ? 0 : (100 * (all.length - missing.length)) / all.length,
     unit: "%",
     gate: least === null ? null : { least },
-    detail: `${all.length - missing.length} of ${all.length}${missing.length === 0 ? "" : `, not: ${some(missing)}`}`
+    detail: `${all.length - missing.length} of ${all.length}${missing.length === 0 ? "" : `, not: ${quoteFaults(missing)}`}`
   }
 }
 
-/** How often something happened that never should. */
-export const none = (name: string, faults: ReadonlyArray<string>, looked: string): Measure => ({
+/** Counts what should never happen. */
+export const countFaults = (name: string, faults: ReadonlyArray<string>, looked: string): Measure => ({
   name,
   value: faults.length,
   unit: "",
   gate: { most: 0 },
-  detail: faults.length === 0 ? looked : some(faults)
+  detail: faults.length === 0 ? looked : quoteFaults(faults)
 })
 
-export const holds = ({ gate, value }: Measure): boolean =>
+export const isMet = ({ gate, value }: Measure): boolean =>
   gate === null || ("least" in gate ? value >= gate.least : value <= gate.most)
 
-const some = (faults: ReadonlyArray<string>): string =>
+const quoteFaults = (faults: ReadonlyArray<string>): string =>
   faults
     .slice(0, 2)
     .map((fault) => (fault.length > 60 ? `${fault.slice(0, 59)}…` : fault))

@@ -1,18 +1,18 @@
 /** Done against open: nothing that is answered looks open, what is open stands there as it was said. */
 import * as Message from "../../src/message/Message.ts"
-import { type Measure, none, share } from "./measure.ts"
+import { type Measure, countFaults, share } from "./measure.ts"
 import * as Reading from "./reading.ts"
-import { covered, type Replay, type Stage } from "./replay.ts"
+import { textsCovered, type Replay, type Stage } from "./replay.ts"
 
 /** `leastDone` is how much of the completed work has to be called done, in per cent. */
 export const measure = (replay: Replay, who: string, leastDone: number | null): ReadonlyArray<Measure> => {
   const looked = `${replay.stages.length} views`
   const last = replay.stages.at(-1)
   return [
-    none(`answered requests that look open, ${who}`, replay.stages.flatMap(looksOpen), looked),
-    none(`open requests not there in their own words, ${who}`, replay.stages.flatMap(notVerbatim), looked),
-    none(`last user message is not the live request, ${who}`, replay.stages.flatMap(notLast), looked),
-    ...(last === undefined ? [] : [finished(last, replay, who, leastDone)])
+    countFaults(`answered requests that look open, ${who}`, replay.stages.flatMap(looksOpen), looked),
+    countFaults(`open requests not there in their own words, ${who}`, replay.stages.flatMap(notVerbatim), looked),
+    countFaults(`last user message is not the live request, ${who}`, replay.stages.flatMap(notLast), looked),
+    ...(last === undefined ? [] : [measureFinished(last, replay, who, leastDone)])
   ]
 }
 
@@ -39,9 +39,9 @@ const notLast = ({ open, view }: Stage): ReadonlyArray<string> => {
   return open === null || (last !== undefined && Message.text(last) === open.request) ? [] : [open.request]
 }
 
-/** What was asked and answered in the covered ranges is called done or answered. */
-const finished = (stage: Stage, replay: Replay, who: string, least: number | null): Measure => {
-  const range = covered(stage, replay).join("\n")
+/** Counts requests answered in the covered ranges that the view calls done or answered. */
+const measureFinished = (stage: Stage, replay: Replay, who: string, least: number | null): Measure => {
+  const range = textsCovered(stage, replay).join("\n")
   const { requests, summaries } = Reading.read(stage.view)
   const done = [...summaries.flatMap(({ done }) => done), ...requests.filter((line) => line.startsWith("- answered"))]
   const titles = stage.answered.map(({ title }) => title).filter((title) => range.includes(`The ${title} is finished`))

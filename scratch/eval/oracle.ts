@@ -17,7 +17,7 @@ export interface Known {
   readonly line: string
 }
 
-export const known = ({ facts, overrides }: Session): ReadonlyArray<Known> => [
+export const listKnown = ({ facts, overrides }: Session): ReadonlyArray<Known> => [
   ...facts.map((fact) => ({ value: fact.value, line: Facts.line(fact) })),
   ...overrides.flatMap(({ after, before, name }) =>
     [before, after].map((value) => ({ value, line: Overrides.line(name, value) }))
@@ -29,7 +29,7 @@ export const make =
   (session: Session, keeps: (line: string) => boolean = () => true): Write =>
   (request) => {
     const prompt = read(request)
-    const facts = known(session).flatMap(({ line, value }) =>
+    const facts = listKnown(session).flatMap(({ line, value }) =>
       prompt.material.includes(value) ? [{ at: prompt.material.indexOf(value), line }] : []
     )
     const sections: Handoff.Sections = {

@@ -1,13 +1,13 @@
 /** A value that was replaced: the newest is in the view, and the old one does not look like it. */
 import type { Override } from "./overrides.ts"
 import { type Measure, share } from "./measure.ts"
-import { covered, type Replay, textOf } from "./replay.ts"
+import { textsCovered, type Replay, textOf } from "./replay.ts"
 import type { Session } from "./session.ts"
 
 export const measure = ({ overrides }: Session, replay: Replay): ReadonlyArray<Measure> => {
   const last = replay.stages.at(-1)
   if (last === undefined) return []
-  const range = covered(last, replay).join("\n")
+  const range = textsCovered(last, replay).join("\n")
   const view = textOf(last.view)
   const changed = overrides.filter(({ after, before }) => range.includes(before) && range.includes(after))
   return [true, false].flatMap((isPlain) => {

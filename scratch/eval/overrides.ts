@@ -7,7 +7,7 @@ export interface Override {
   readonly before: string
   readonly after: string
   readonly said: readonly [first: string, then: string]
-  /** Whether name and new value stand side by side, as in "the port is now 5433"; otherwise other words part them. */
+  /** True if name and new value stand side by side, as in "the port is now 5433"; otherwise other words part them. */
   readonly isPlain: boolean
 }
 
@@ -54,5 +54,5 @@ export const draw = (random: Random, count: number, isFresh: (value: string) => 
     return { name, before, after, isPlain, said: [random.pick(first)(name, before), changes(name, after)] }
   })
 
-/** As a summary names one of its values. */
+/** Phrases one of its values as a summary does. */
 export const line = (name: string, value: string): string => `${name}: ${value}`

@@ -7,7 +7,7 @@ import * as Message from "../../src/message/Message.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import type { View } from "../../src/view/View.ts"
-import { type Measure, none, share } from "./measure.ts"
+import { type Measure, countFaults, share } from "./measure.ts"
 import * as Reading from "./reading.ts"
 import { messagesOf, textOf, world } from "./replay.ts"
 import * as Session from "./session.ts"
@@ -42,11 +42,11 @@ export const measure = Effect.fnUntraced(function* (seed: number, passes: number
         detail: `the second half from ${Math.min(...late)} to ${Math.max(...late)}; its share is ${most}`
       },
       share(`rules word for word after ${passes} passes`, rules, (rule) => words.includes(rule)),
-      none(`handoffs beside the newest after ${passes} passes`, older(view), "the last view"),
-      none(`items that stand there twice after ${passes} passes`, repeated(items(view)), "the last handoff"),
+      countFaults(`handoffs beside the newest after ${passes} passes`, readOlderHandoffs(view), "the last view"),
+      countFaults(`items that stand there twice after ${passes} passes`, findRepeated(items(view)), "the last handoff"),
       {
         name: "sentences that stand there twice",
-        value: repeated(sentences(view)).length,
+        value: findRepeated(sentences(view)).length,
         unit: "",
         gate: null,
         detail: "the newest request as goal and as request; talk that repeats itself"
@@ -80,10 +80,10 @@ const run = Effect.fnUntraced(function* ({ rounds }: Session.Session, rules: str
   return { view, sizes }
 })
 
-const older = ({ messages }: View): ReadonlyArray<string> =>
+const readOlderHandoffs = ({ messages }: View): ReadonlyArray<string> =>
   messages.filter(Handoff.isHandoff).slice(1).map(Message.text)
 
-const repeated = (list: ReadonlyArray<string>): ReadonlyArray<string> =>
+const findRepeated = (list: ReadonlyArray<string>): ReadonlyArray<string> =>
   list.filter((one, i) => list.indexOf(one) !== i)
 
 /** The items of a handoff, their numbers aside. */

@@ -1,4 +1,4 @@
-/** How people say a fact, in ten languages, and how tools print one. */
+/** Phrases a fact as people say it, in ten languages, and as tools print it. */
 import type { Choices, Random } from "../../src/cli/random.ts"
 import type { Fact } from "./facts.ts"
 
@@ -80,7 +80,7 @@ export const phrases: Choices<Phrases> = [
 ]
 
 /** A sentence of the talk that says it. */
-export const said = (random: Random, { attribute, entity, language, value }: Fact): string => {
+export const phraseAsTalk = (random: Random, { attribute, entity, language, value }: Fact): string => {
   const { say } = phrases.find((candidate) => candidate.language === language) ?? phrases[0]
   return random.pick(say)(entity, attribute, value)
 }
@@ -93,4 +93,4 @@ const printers: Choices<(fact: Fact, random: Random) => string> = [
 ]
 
 /** A line of a tool's output that says it. */
-export const printed = (random: Random, fact: Fact): string => random.pick(printers)(fact, random)
+export const phraseAsOutput = (random: Random, fact: Fact): string => random.pick(printers)(fact, random)

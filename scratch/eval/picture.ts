@@ -1,4 +1,4 @@
-/** How much is left after each compression, as an SVG. */
+/** Draws the share that is left after each compression, as an SVG. */
 import * as Svg from "../svg.ts"
 
 export interface Line {

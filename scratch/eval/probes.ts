@@ -21,7 +21,7 @@ const asks: { readonly [K in Kind]: string } = {
 }
 
 /** Asks for `count` probes of each kind, from the whole transcript. */
-export const asking = (transcript: string, count: number): ReadonlyArray<Message.Message> => [
+export const askForProbes = (transcript: string, count: number): ReadonlyArray<Message.Message> => [
   {
     role: "system",
     content:
@@ -45,7 +45,7 @@ export const question = ({ question }: Probe): Message.Message => ({
   content: `Before you go on: ${question} Answer from what you have in front of you, in one or two sentences. If it is not there, say "not in context".`
 })
 
-export const grading = ({ answer, question }: Probe, given: string): ReadonlyArray<Message.Message> => [
+export const askForGrade = ({ answer, question }: Probe, given: string): ReadonlyArray<Message.Message> => [
   {
     role: "system",
     content:

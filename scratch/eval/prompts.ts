@@ -1,4 +1,4 @@
-/** What a summarizer can know: the prompt it got, taken apart as a reader sees it. */
+/** Takes the prompt of a summarizer apart, as a reader sees it. */
 import * as Message from "../../src/message/Message.ts"
 import type { ModelRequest } from "../../src/model/Provider.ts"
 
@@ -14,7 +14,7 @@ export interface Prompt {
   /** Everything that instructs: the rules, and what stands outside of the material. */
   readonly instructions: string
   readonly maxTokens: number
-  /** Whether nothing at the end is to be called open. */
+  /** True if nothing at the end may be called open. */
   readonly isSettled: boolean
 }
 

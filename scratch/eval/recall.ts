@@ -1,4 +1,4 @@
-/** What is no longer in the view, looked for as an agent would: by what it is about, not by what it says. */
+/** Looks for what is no longer in the view as an agent would: by what it is about, not by what it says. */
 import { Effect } from "effect"
 import * as Recall from "../../src/recall/Recall.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
@@ -7,11 +7,11 @@ import { type Measure, share } from "./measure.ts"
 import { id, messagesOf, type Replay, textOf, world } from "./replay.ts"
 import * as Session from "./session.ts"
 
-/** How far down an agent reads. */
+/** The number of answers that an agent reads. */
 const TOP = 5
 
 /** The facts that a query finds among its first answers. */
-const found = Effect.fnUntraced(function* (facts: ReadonlyArray<Facts.Fact>, texts: ReadonlyArray<string>) {
+const recallFacts = Effect.fnUntraced(function* (facts: ReadonlyArray<Facts.Fact>, texts: ReadonlyArray<string>) {
   const { recall } = yield* Recall.Recall
   const times: Array<number> = []
   const isFound = yield* Effect.forEach(facts, (fact) =>
@@ -34,7 +34,7 @@ export const identifiers = Effect.fnUntraced(function* (
 ) {
   const exact = facts.filter(({ isIdentifier }) => isIdentifier)
   const values = exact.map(({ value }) => value)
-  const recalled = yield* found(exact, texts)
+  const recalled = yield* recallFacts(exact, texts)
   const last = stages.at(-1)
   const view = last === undefined ? "" : textOf(last.view)
   return [
@@ -59,7 +59,7 @@ export const measure = Effect.fnUntraced(function* (seed: number, messages: numb
       yield* Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId: id, messages: log }]))
       // The first search fills the index.
       yield* Effect.flatMap(Recall.Recall, ({ recall }) => recall(id, "review"))
-      return yield* found(
+      return yield* recallFacts(
         session.facts,
         log.map((message) => JSON.stringify(message))
       )

@@ -126,7 +126,7 @@ export const replay = Effect.fnUntraced(function* (session: Session) {
 export const textOf = ({ messages }: View): string => messages.map(Message.text).join("\n")
 
 /** The texts that a stage's segments stand for, or stood for. */
-export const covered = ({ manifest: { headTo, tailFrom } }: Stage, { texts }: Replay): ReadonlyArray<string> =>
+export const textsCovered = ({ manifest: { headTo, tailFrom } }: Stage, { texts }: Replay): ReadonlyArray<string> =>
   texts.slice(headTo, tailFrom - 1)
 
 /** The messages of turns, as a log has them. */

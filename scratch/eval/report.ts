@@ -1,5 +1,5 @@
 /** The evaluation as a table. */
-import { holds, type Measure } from "./measure.ts"
+import { isMet, type Measure } from "./measure.ts"
 
 export interface Group {
   readonly title: string
@@ -14,12 +14,12 @@ export const table = (groups: ReadonlyArray<Group>): string => {
     .join("\n")
 }
 
-export const failed = (groups: ReadonlyArray<Group>): ReadonlyArray<Measure> =>
-  groups.flatMap(({ measures }) => measures.filter((measure) => !holds(measure)))
+export const findFailed = (groups: ReadonlyArray<Group>): ReadonlyArray<Measure> =>
+  groups.flatMap(({ measures }) => measures.filter((measure) => !isMet(measure)))
 
 const row = (measure: Measure, width: number): string => {
-  const mark = measure.gate === null ? " " : holds(measure) ? "✓" : "✗"
-  return `${mark} ${measure.name.padEnd(width)}  ${figure(measure).padStart(12)}  ${bound(measure).padEnd(9)}  ${measure.detail}`
+  const mark = measure.gate === null ? " " : isMet(measure) ? "✓" : "✗"
+  return `${mark} ${measure.name.padEnd(width)}  ${figure(measure).padStart(12)}  ${formatBound(measure).padEnd(9)}  ${measure.detail}`
 }
 
 const figure = ({ unit, value }: Measure): string => {
@@ -27,5 +27,5 @@ const figure = ({ unit, value }: Measure): string => {
   return `${value.toFixed(digits)}${unit === "" ? "" : ` ${unit}`}`
 }
 
-const bound = ({ gate }: Measure): string =>
+const formatBound = ({ gate }: Measure): string =>
   gate === null ? "" : "least" in gate ? `≥ ${gate.least}` : `≤ ${gate.most}`

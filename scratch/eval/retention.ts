@@ -1,12 +1,12 @@
-/** What of the covered ranges is still in the view: by place, after one compression and after all of them. */
+/** Measures what is still in the view of the covered ranges: by place, after one compression and after all of them. */
 import { type Fact, places } from "./facts.ts"
 import { type Measure, share } from "./measure.ts"
-import { covered, type Replay, type Stage, textOf } from "./replay.ts"
+import { textsCovered, type Replay, type Stage, textOf } from "./replay.ts"
 import type { Session } from "./session.ts"
 
 /** The facts a stage's segments stand for. */
-export const leaving = ({ facts }: Session, replay: Replay, stage: Stage): ReadonlyArray<Fact> => {
-  const range = covered(stage, replay).join("\n")
+export const factsCovered = ({ facts }: Session, replay: Replay, stage: Stage): ReadonlyArray<Fact> => {
+  const range = textsCovered(stage, replay).join("\n")
   return facts.filter(({ value }) => range.includes(value))
 }
 
@@ -14,7 +14,7 @@ export const measure = (session: Session, replay: Replay): ReadonlyArray<Measure
   [replay.stages[0], replay.stages.at(-1)].flatMap((stage, i) => {
     if (stage === undefined) return []
     const view = textOf(stage.view)
-    const left = leaving(session, replay, stage)
+    const left = factsCovered(session, replay, stage)
     const isIn = (value: string) => view.includes(value)
     const after = i === 0 ? "after 1 compression" : `after ${replay.stages.length}`
     // One range alone may hold no fact of some place.
@@ -39,6 +39,6 @@ export const measure = (session: Session, replay: Replay): ReadonlyArray<Measure
 export const curve = (session: Session, replay: Replay): ReadonlyArray<number> =>
   replay.stages.map((stage) => {
     const view = textOf(stage.view)
-    const left = leaving(session, replay, stage)
+    const left = factsCovered(session, replay, stage)
     return left.filter(({ value }) => view.includes(value)).length / Math.max(1, left.length)
   })

@@ -3,7 +3,7 @@
  * others it knows by the turns of phrase people use for them, and cannot know all.
  */
 import { type Measure, share } from "./measure.ts"
-import { covered, type Replay, textOf } from "./replay.ts"
+import { textsCovered, type Replay, textOf } from "./replay.ts"
 import type { Session } from "./session.ts"
 
 export interface Run {
@@ -12,7 +12,7 @@ export interface Run {
 }
 
 export const measure = (runs: ReadonlyArray<Run>, who: string): ReadonlyArray<Measure> => {
-  const rules = runs.flatMap(leaving)
+  const rules = runs.flatMap(checkCoveredRules)
   const languages = new Set(rules.map(({ language }) => language)).size
   return [true, false].map((isMarked) => {
     const kept = new Map(rules.filter((rule) => rule.isMarked === isMarked).map(({ isKept, text }) => [text, isKept]))
@@ -22,10 +22,10 @@ export const measure = (runs: ReadonlyArray<Run>, who: string): ReadonlyArray<Me
 }
 
 /** The rules that the last handoff stands for, and whether its view has them. */
-const leaving = ({ replay, session }: Run) => {
+const checkCoveredRules = ({ replay, session }: Run) => {
   const last = replay.stages.at(-1)
   if (last === undefined) return []
-  const range = covered(last, replay).join("\n")
+  const range = textsCovered(last, replay).join("\n")
   const view = textOf(last.view)
   return session.constraints
     .filter(({ text }) => range.includes(text))

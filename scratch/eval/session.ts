@@ -66,10 +66,10 @@ export const make = (seed: number, size: Size): Session => {
   constraints.forEach(({ text }, i) => ofRound(i % Math.max(1, size.rounds >> 2)).asked.push(text))
   overrides.forEach(({ said: [first, then] }, i) => {
     const round = i % (size.rounds - 1)
-    tell(random, ofRound(round), first)
-    tell(random, ofRound(random.between(round + 1, size.rounds - 1)), then)
+    addSentence(random, ofRound(round), first)
+    addSentence(random, ofRound(random.between(round + 1, size.rounds - 1)), then)
   })
-  const turns = drafts.map((draft) => finished(random, draft))
+  const turns = drafts.map((draft) => finishDraft(random, draft))
   const rounds = Array.from({ length: size.rounds }, (_, i) =>
     turns.slice(i * size.turnsPerRound, (i + 1) * size.turnsPerRound)
   )
@@ -92,12 +92,12 @@ const draft = (random: Random.Random, n: number, { linesPerResult, turnsPerRound
 }
 
 const plant = (random: Random.Random, draft: Draft, fact: Facts.Fact): void => {
-  if (fact.place === "user") draft.asked.push(Phrasing.said(random, fact))
+  if (fact.place === "user") draft.asked.push(Phrasing.phraseAsTalk(random, fact))
   else if (fact.place === "assistant")
-    pick(random, [draft.closing, pick(random, draft.steps).said]).push(Phrasing.said(random, fact))
+    pick(random, [draft.closing, pick(random, draft.steps).said]).push(Phrasing.phraseAsTalk(random, fact))
   else if (fact.place === "head of a tool result")
-    insert(random, pick(random, draft.steps), Phrasing.printed(random, fact), 0, 0.1)
-  else insert(random, pick(random, draft.steps), Phrasing.printed(random, fact), 0.7, 1)
+    insert(random, pick(random, draft.steps), Phrasing.phraseAsOutput(random, fact), 0, 0.1)
+  else insert(random, pick(random, draft.steps), Phrasing.phraseAsOutput(random, fact), 0.7, 1)
 }
 
 const insert = (
@@ -110,11 +110,11 @@ const insert = (
   lines.splice(random.between(Math.ceil(from * lines.length), Math.floor(to * lines.length)), 0, text)
 }
 
-const tell = (random: Random.Random, { asked, closing }: Draft, sentence: string): void => {
+const addSentence = (random: Random.Random, { asked, closing }: Draft, sentence: string): void => {
   pick(random, [asked, closing]).push(sentence)
 }
 
-const finished = (random: Random.Random, { asked, closing, steps, title }: Draft): Turn => ({
+const finishDraft = (random: Random.Random, { asked, closing, steps, title }: Draft): Turn => ({
   title,
   request: asked.join(" "),
   messages: [

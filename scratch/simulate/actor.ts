@@ -1,4 +1,4 @@
-/** What users and agents can do in the world, each deed noted in the diary. */
+/** Acts as users and agents do in the world, and notes each deed in the diary. */
 import { Clock, Effect } from "effect"
 import * as Random from "../../src/cli/random.ts"
 import { Gateway } from "../../src/gateway/Gateway.ts"
@@ -47,7 +47,7 @@ export const make = (host: Host, agent: SessionId) => {
 
   const ask = (to: SessionId, word: Words.Word) => Effect.suspend(() => send(to, host.seenAs.get(to) ?? to, word))
 
-  const failed = (error: Error) =>
+  const noteFailure = (error: Error) =>
     Effect.sync(() => host.tell({ _tag: "Failed", agent, error: `${error.name}: ${error.message}` }))
 
   /** Minutes or hours later a user asks the other agent what the note said, if the day is not over by then. */
@@ -56,7 +56,7 @@ export const make = (host: Host, agent: SessionId) => {
     const delay = Math.ceil(later / host.speed)
     if ((yield* Clock.currentTimeMillis) + delay > host.until) return
     const question = { kind: "question", id: newId("Q"), from: "user", about, text: "What did it say?" } as const
-    yield* Effect.delay(Effect.catchAll(ask(to, question), failed), delay)
+    yield* Effect.delay(Effect.catchAll(ask(to, question), noteFailure), delay)
   })
 
   const task = Effect.suspend(() =>
@@ -66,7 +66,7 @@ export const make = (host: Host, agent: SessionId) => {
   /** The agent's own user, with tasks. */
   const user = Effect.forEach(
     pauses(random, host.hours),
-    (pause) => Effect.delay(Effect.catchAll(task, failed), Math.ceil(pause / host.speed)),
+    (pause) => Effect.delay(Effect.catchAll(task, noteFailure), Math.ceil(pause / host.speed)),
     { discard: true }
   )
 
@@ -85,7 +85,7 @@ export const make = (host: Host, agent: SessionId) => {
       host.tell({ _tag: "Appended", agent, digest: Diary.digest(message), answers })
     )
 
-  return { agent, random, newId, spend, send, askAbout, user, look, append, failed }
+  return { agent, random, newId, spend, send, askAbout, user, look, append, failed: noteFailure }
 }
 
 export type Actor = ReturnType<typeof make>

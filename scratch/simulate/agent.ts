@@ -51,7 +51,7 @@ const toAnswer = (view: View) =>
 const query = Effect.fnUntraced(function* (actor: Actor.Actor, turn: Turn) {
   const id = actor.newId("call")
   const tokens = actor.random.between(Work.SMALLEST, Work.LARGEST)
-  yield* actor.append(turn, Work.calling(Work.call(id, "query", { batch: id })))
+  yield* actor.append(turn, Work.makeCallingReply(Work.call(id, "query", { batch: id })))
   yield* actor.spend(1_000, 20_000)
   yield* actor.append(turn, Work.result(id, Work.output(actor.random, tokens)))
 })
@@ -69,7 +69,7 @@ const tellSomebody = Effect.fnUntraced(function* (host: Actor.Host, actor: Actor
 
 const tell = Effect.fnUntraced(function* (actor: Actor.Actor, turn: Turn, to: SessionId, word: Words.Word) {
   const id = actor.newId("call")
-  yield* actor.append(turn, Work.calling(Work.call(id, "send_message", { to, text: Words.render(word) })))
+  yield* actor.append(turn, Work.makeCallingReply(Work.call(id, "send_message", { to, text: Words.render(word) })))
   yield* actor.send(to, to, word)
   yield* actor.append(turn, Work.result(id, "sent"))
 })

@@ -1,6 +1,6 @@
 /** What a run shows: figures, and everything that is not as promised. */
 import type { Outcome } from "../../src/session/CompressionResult.ts"
-import { contradictions } from "../../test/support/auditTrail.ts"
+import { findContradictions } from "../../test/support/auditTrail.ts"
 import * as Diary from "./diary.ts"
 import type { Story } from "./story.ts"
 import * as Stored from "./stored.ts"
@@ -41,7 +41,7 @@ export interface Faults {
   readonly ackLoops: number
   /** Receipts, views, results, log lines and stored sessions that name another id than was given. */
   readonly idChanges: number
-  /** What the log lines alone contradict. */
+  /** Lists what the log lines alone contradict. */
   readonly contradictions: number
   readonly failures: number
   /** Sessions that were never compressed: nothing would be shown about them. */
@@ -57,7 +57,7 @@ export const of = (story: Story, clock: "virtual" | "real" = "virtual"): Finding
 const figuresOf = ({ diary, sessions }: Story, clock: "virtual" | "real"): Figures => {
   const delivered = Diary.ofKind(diary, "Delivered")
   const ended = Diary.ofKind(diary, "Ended")
-  const waited = clock === "virtual" ? delays(diary) : awaited(diary)
+  const waited = clock === "virtual" ? delays(diary) : listWaits(diary)
   const generations = sessions.map((session) =>
     Math.max(0, ...ended.filter(({ named }) => named === session).map(({ generation }) => generation))
   )
@@ -91,8 +91,8 @@ const delays = (diary: Story["diary"]): ReadonlyArray<number> =>
     waited > 0 ? [waited] : []
   )
 
-/** Of the views that an agent got after it had to wait. */
-const awaited = (diary: Story["diary"]): ReadonlyArray<number> => {
+/** Lists the waits of the views that an agent got after it had to wait. */
+const listWaits = (diary: Story["diary"]): ReadonlyArray<number> => {
   const waiting = new Set<string>()
   return diary.flatMap((event) => {
     if (event._tag === "Awaited") waiting.add(event.agent)
@@ -121,7 +121,7 @@ const faultsOf = (story: Story): Faults => {
     answeredTwice: Array.from(answers.values()).filter((times) => times > 1).length,
     ackLoops: words.filter(Words.isAckOfAck).length,
     idChanges: idChanges(story),
-    contradictions: contradictions(lines).length,
+    contradictions: findContradictions(lines).length,
     failures: Diary.ofKind(diary, "Failed").length,
     uncompressed: sessions.filter((session) => !compressed.has(session)).length
   }

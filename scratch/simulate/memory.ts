@@ -1,4 +1,4 @@
-/** What an agent knows: its view, and what it can recall. Nothing else is remembered from one step to the next. */
+/** Reads what an agent knows: its view, and what it can recall. It remembers nothing else from step to step. */
 import { Effect, Option } from "effect"
 import * as Handoff from "../../src/handoff/Handoff.ts"
 import * as Message from "../../src/message/Message.ts"
@@ -39,7 +39,7 @@ const textsOf = (message: Message.Message): ReadonlyArray<string> => [
 
 const first = (texts: ReadonlyArray<string>, id: string): string | undefined => {
   for (const text of texts) {
-    const told = text.includes(id) ? Words.quoted(text, id) : undefined
+    const told = text.includes(id) ? Words.findQuote(text, id) : undefined
     if (told !== undefined) return told
   }
   return undefined

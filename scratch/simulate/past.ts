@@ -1,4 +1,4 @@
-/** How a run begins: every session filled to just below where its compression begins. */
+/** Fills every session to just below the threshold of a compression, where a run begins. */
 import { Effect } from "effect"
 import * as Random from "../../src/cli/random.ts"
 import { hardLimit, softLimit } from "../../src/compression/CompressionPolicy.ts"
@@ -19,7 +19,7 @@ export const fill = Effect.fnUntraced(function* (
   const limit = policy.mode === "preflight" ? hardLimit(policy) : softLimit(policy)
   const histories = sessions.map((sessionId, i) => ({
     sessionId,
-    messages: Work.past(Random.make(seed + i), sessionId, limit)
+    messages: Work.makePast(Random.make(seed + i), sessionId, limit)
   }))
   yield* store.importAll(histories)
   for (const { messages, sessionId: agent } of histories) {

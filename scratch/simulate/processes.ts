@@ -33,7 +33,7 @@ export const run = Effect.fnUntraced(function* ({
   )
   const { url } = yield* model(seed)
   yield* Effect.scoped(play(sessions, { agents, hours, seed, variant, filename, url }, diary, lines))
-  const stored = yield* Effect.provide(Story.stored(sessions), Sqlite.layer({ filename }))
+  const stored = yield* Effect.provide(Story.readStored(sessions), Sqlite.layer({ filename }))
   return { sessions, diary, lines: inOrder(lines), ...stored } satisfies Story.Story
 }, Effect.scoped)
 

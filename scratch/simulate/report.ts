@@ -11,7 +11,7 @@ export interface Row {
 }
 
 /**
- * What is not as promised, and how often. Without background compression a wait is no fault; if the sessions do not
+ * Lists each broken promise, and how often it was broken. Without background compression a wait is no fault; if the sessions do not
  * cross their threshold within a minute, the run shows less than it says.
  */
 export const faults = ({ findings: { faults, figures }, variant }: Row): ReadonlyArray<string> => {

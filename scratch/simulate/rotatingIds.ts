@@ -12,23 +12,23 @@ export const layer = Layer.effect(
   SessionStore,
   Effect.map(SessionStore, (store) => {
     const newest = new Map<string, SessionId>()
-    const given = (sessionId: string) => sessionId.replace(/~\d+$/, "")
-    const now = (sessionId: SessionId) => newest.get(given(sessionId)) ?? sessionId
+    const originalId = (sessionId: string) => sessionId.replace(/~\d+$/, "")
+    const newestId = (sessionId: SessionId) => newest.get(originalId(sessionId)) ?? sessionId
 
     const rotate = (state: State) => {
-      const next = SessionId.make(`${given(state.sessionId)}~${Number(state.sessionId.split("~")[1] ?? 0) + 1}`)
+      const next = SessionId.make(`${originalId(state.sessionId)}~${Number(state.sessionId.split("~")[1] ?? 0) + 1}`)
       const { messages } = View.assemble(state, estimate)
       return Effect.zipRight(
         Effect.orDie(store.importAll([{ sessionId: next, messages }])),
-        Effect.sync(() => void newest.set(given(next), next))
+        Effect.sync(() => void newest.set(originalId(next), next))
       )
     }
     return SessionStore.of({
       ...store,
-      acquire: (sessionId, request) => store.acquire(now(sessionId), request),
-      state: (sessionId) => store.state(now(sessionId)),
-      ledger: (sessionId) => store.ledger(now(sessionId)),
-      log: (sessionId) => store.log(now(sessionId)),
+      acquire: (sessionId, request) => store.acquire(newestId(sessionId), request),
+      state: (sessionId) => store.state(newestId(sessionId)),
+      ledger: (sessionId) => store.ledger(newestId(sessionId)),
+      log: (sessionId) => store.log(newestId(sessionId)),
       commit: (lease, commit) => Effect.tap(store.commit(lease, commit), ({ state }) => rotate(state))
     })
   })

@@ -2,7 +2,7 @@
 import { Effect, Queue, TestClock } from "effect"
 import type { SessionId } from "../../src/session/Session.ts"
 import { onVirtualClock } from "../../test/support/virtualClock.ts"
-import { recorded } from "../../test/support/world.ts"
+import { recordLogLines } from "../../test/support/world.ts"
 import type * as Actor from "./actor.ts"
 import * as Agent from "./agent.ts"
 import type * as Diary from "./diary.ts"
@@ -12,7 +12,7 @@ import * as Story from "./story.ts"
 import * as World from "./world.ts"
 
 export const run = (scenario: Scenario): Effect.Effect<Story.Story, unknown> => {
-  const { layer, lines } = recorded()
+  const { layer, lines } = recordLogLines()
   const played = Effect.map(Effect.scoped(play(scenario)), (story) => ({ ...story, lines }))
   return onVirtualClock(Effect.provide(played, [World.layer(scenario), layer]))
 }
@@ -42,7 +42,7 @@ const play = Effect.fnUntraced(function* ({ agents, hours, seed, variant }: Scen
     discard: true
   })
   yield* Effect.raceFirst(lives, passTime(hours, Array.from(bells.values())))
-  return { sessions, diary, ...(yield* Story.stored(sessions)) }
+  return { sessions, diary, ...(yield* Story.readStored(sessions)) }
 })
 
 /** The hours of the scenario, and then as long as anybody is at work; at most an hour, since some loops never end. */

@@ -6,7 +6,7 @@ import * as Report from "./report.ts"
 import type { Variant } from "./scenario.ts"
 import { run } from "./simulate.ts"
 
-const simulated = (variant: Variant) => {
+const simulateVariant = (variant: Variant) => {
   const scenario = { agents: 3, hours: 0.5, seed: 1, variant }
   return Effect.map(run(scenario), (story): Report.Row => ({
     ...scenario,
@@ -18,7 +18,7 @@ const simulated = (variant: Variant) => {
 describe("simulation", () => {
   it.live("agents that cross the threshold together wait for nothing, lose nothing, and keep their ids", () =>
     Effect.gen(function* () {
-      const row = yield* simulated("default")
+      const row = yield* simulateVariant("default")
       assert.deepStrictEqual(Report.faults(row), [])
       const { figures } = row.findings
       assert.deepStrictEqual(figures.waits, { count: 0, longest: 0, total: 0 })
@@ -32,7 +32,7 @@ describe("simulation", () => {
 
   it.live("without background compression each waits for a whole summary, and nothing else is different", () =>
     Effect.gen(function* () {
-      const row = yield* simulated("preflight")
+      const row = yield* simulateVariant("preflight")
       assert.deepStrictEqual(Report.faults(row), [])
       const { waits } = row.findings.figures
       assert.strictEqual(waits.count, 3)
@@ -43,7 +43,7 @@ describe("simulation", () => {
 
   it.live("a store that rotates ids is found out", () =>
     Effect.gen(function* () {
-      const row = yield* simulated("rotating ids")
+      const row = yield* simulateVariant("rotating ids")
       const { contradictions, idChanges, lost, phantomIdle, unanswered } = row.findings.faults
       assert.isTrue(Report.isAsItMust(row))
       for (const count of [idChanges, lost, phantomIdle, unanswered, contradictions]) assert.isAbove(count, 0)
@@ -52,7 +52,7 @@ describe("simulation", () => {
 
   it.live("a worker that takes its session from ambient state is found out", () =>
     Effect.gen(function* () {
-      const row = yield* simulated("ambient session")
+      const row = yield* simulateVariant("ambient session")
       const { doubled, idChanges, lost } = row.findings.faults
       assert.isTrue(Report.isAsItMust(row))
       for (const count of [idChanges, lost, doubled]) assert.isAbove(count, 0)

@@ -1,4 +1,4 @@
-/** What the store holds in the end, against what was acknowledged. */
+/** Compares the store at the end with what was acknowledged. */
 import * as Diary from "./diary.ts"
 import type { Entry, Story } from "./story.ts"
 

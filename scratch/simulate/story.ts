@@ -1,4 +1,4 @@
-/** What is left of a run when it is over, and how it is gathered. */
+/** Gathers what a run leaves behind. */
 import { Chunk, Clock, Effect, Stream } from "effect"
 import type { CompressionEvent } from "../../src/compression/CompressionEvent.ts"
 import { Gateway } from "../../src/gateway/Gateway.ts"
@@ -9,7 +9,7 @@ import * as Diary from "./diary.ts"
 export interface Story {
   readonly sessions: ReadonlyArray<SessionId>
   readonly diary: ReadonlyArray<Diary.Event>
-  /** What each session's log and inbox hold, in order. */
+  /** Reads the log and inbox of each session, in order. */
   readonly logs: ReadonlyMap<SessionId, ReadonlyArray<Entry>>
   /** The ids the store knows in the end. */
   readonly stored: ReadonlyArray<string>
@@ -40,7 +40,7 @@ const eventsOf = (event: CompressionEvent, at: number): ReadonlyArray<Diary.Even
 }
 
 /** What the store holds in the end. */
-export const stored = Effect.fnUntraced(function* (sessions: ReadonlyArray<SessionId>) {
+export const readStored = Effect.fnUntraced(function* (sessions: ReadonlyArray<SessionId>) {
   const store = yield* SessionStore
   const logs = new Map<SessionId, ReadonlyArray<Entry>>()
   for (const session of sessions) {

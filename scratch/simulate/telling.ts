@@ -1,4 +1,4 @@
-/** What the processes of a run tell each other. */
+/** Defines the messages between the processes of a run. */
 import { Schema } from "effect"
 import * as Diary from "./diary.ts"
 

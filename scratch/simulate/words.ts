@@ -1,4 +1,4 @@
-/** What users and agents say to an agent: words that can be told apart wherever they turn up. */
+/** Makes the words of users and agents: they can be told apart wherever they turn up. */
 import { Option, Schema } from "effect"
 import * as Message from "../../src/message/Message.ts"
 import type { DeliveryKind } from "../../src/session/Session.ts"
@@ -38,5 +38,5 @@ export const isAckOfAck = ({ about, kind }: Word): boolean => kind === "ack" && 
 export const noteText = (value: number): string => `The value is ${value}.`
 
 /** What a text says that the word with this id said; undefined if it does not hold the word. */
-export const quoted = (text: string, id: string): string | undefined =>
+export const findQuote = (text: string, id: string): string | undefined =>
   new RegExp(String.raw`\[\w+ ${id} from \S+ about \w+\] ([^.\n]*\.)`).exec(text)?.[1]

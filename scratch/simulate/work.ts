@@ -1,4 +1,4 @@
-/** What agents do when they work: tool calls and their output. Made up, and never twice the same. */
+/** Makes up the work of agents: tool calls and their output, never twice the same. */
 import type { Random } from "../../src/cli/random.ts"
 import { type Message, text, type ToolCall } from "../../src/message/Message.ts"
 import { estimate } from "../../src/message/Tokens.ts"
@@ -9,7 +9,7 @@ export const call = (id: string, name: string, args: Readonly<Record<string, str
   function: { name, arguments: JSON.stringify(args) }
 })
 
-export const calling = (...calls: ReadonlyArray<ToolCall>): Message => ({
+export const makeCallingReply = (...calls: ReadonlyArray<ToolCall>): Message => ({
   role: "assistant",
   content: null,
   tool_calls: calls
@@ -36,13 +36,13 @@ export const output = (random: Random, tokens: number): string => {
 }
 
 /** A conversation of the past, just below `limit`: the next tool output goes beyond it. */
-export const past = (random: Random, agent: string, limit: number): ReadonlyArray<Message> => {
+export const makePast = (random: Random, agent: string, limit: number): ReadonlyArray<Message> => {
   const messages: Array<Message> = []
   const add = (n: number, tokens: number) => {
     const id = `past_${n}`
     const round: ReadonlyArray<Message> = [
       { role: "user", content: `Please look at batch ${n} of ${agent}.` },
-      calling(call(id, "query", { batch: String(n) })),
+      makeCallingReply(call(id, "query", { batch: String(n) })),
       result(id, output(random, tokens)),
       { role: "assistant", content: `Batch ${n} of ${agent} is as it was.` }
     ]

@@ -6,12 +6,12 @@ import { gzipSync } from "node:zlib"
 import * as Audit from "../../src/audit/Audit.ts"
 import * as LogLines from "../../src/audit/logLines.ts"
 import { SessionId } from "../../src/session/Session.ts"
-import { correct, faults, SIX, written } from "../support/auditLog.ts"
-import { audited, trailOf } from "../support/auditTrail.ts"
+import { correct, faults, SIX, writeLog } from "../support/auditLog.ts"
+import { auditTrail, trailOf } from "../support/auditTrail.ts"
 import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
 const findFaults = (lines: ReadonlyArray<string>) =>
-  audited(trailOf(lines)).findings.map(({ fault, lines }) => [fault, ...lines.map(({ line }) => line)])
+  auditTrail(trailOf(lines)).findings.map(({ fault, lines }) => [fault, ...lines.map(({ line }) => line)])
 
 const hermesLine = (time: string, session: string, says: string, level = "INFO") =>
   `2026-05-28 ${time},123 ${level} [${session}] agent.conversation_compression: ${says}`
@@ -39,7 +39,7 @@ describe("Audit", () => {
   })
 
   it("any interleaving of correct sessions has no violation", () => {
-    fc.assert(fc.property(correct, (log) => assert.deepStrictEqual(findFaults(written(log)), [])))
+    fc.assert(fc.property(correct, (log) => assert.deepStrictEqual(findFaults(writeLog(log)), [])))
   })
 
   for (const [name, plant] of Object.entries(faults)) {
@@ -48,7 +48,7 @@ describe("Audit", () => {
         .tuple(correct, fc.nat())
         .map(([log, n]) => plant(log, n % log.length))
         .filter((log) => log !== undefined)
-      fc.assert(fc.property(planted, (log) => assert.lengthOf(findFaults(written(log)), 1)))
+      fc.assert(fc.property(planted, (log) => assert.lengthOf(findFaults(writeLog(log)), 1)))
     })
   }
 

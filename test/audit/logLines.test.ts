@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as LogLines from "../../src/audit/logLines.ts"
-import { id, recorded } from "../support/world.ts"
+import { id, recordLogLines } from "../support/world.ts"
 
 describe("log lines", () => {
   it.effect("have a colon only before fields, and quotes around a field that is empty", () => {
-    const { layer, lines } = recorded()
+    const { layer, lines } = recordLogLines()
     return Effect.gen(function* () {
       yield* LogLines.logOpened
       yield* LogLines.logDeferred(id, "op_1", "")

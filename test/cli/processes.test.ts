@@ -160,7 +160,7 @@ layer(Cli.layerBundle, { excludeTestServices: true })("the command line as a pro
   const interruptCompression = Effect.gen(function* () {
     const { db, write } = yield* importHistory
     const gate = yield* Deferred.make<void>()
-    const server = yield* ModelServer.make([ModelServer.held(gate, ModelServer.ok(summary("the report")))])
+    const server = yield* ModelServer.make([ModelServer.answerAfter(gate, ModelServer.ok(summary("the report")))])
     const config = write("config.json", JSON.stringify(makeServerSettings(server, "responses")))
     const running = yield* Cli.start(["compress", "chat", "--db", db, "--config", config])
     yield* server.arrived(1)

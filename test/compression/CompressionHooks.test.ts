@@ -7,10 +7,10 @@ import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
-import { contradictions } from "../support/auditTrail.ts"
+import { findContradictions } from "../support/auditTrail.ts"
 import { hang, shown, textOf, world } from "../support/hooks.ts"
 import {
-  asked,
+  awaitRequests,
   compressSession,
   conversation,
   deliver,
@@ -18,7 +18,7 @@ import {
   importRounds,
   policy,
   readGeneration,
-  recorded,
+  recordLogLines,
   route,
   scripted,
   summary
@@ -96,7 +96,7 @@ describe("before", () => {
 
   it.effect("defers: the outcome says so, nothing changes, no model is asked", () => {
     const model = Scripted.make([summary("x")])
-    const { layer: lines, lines: said } = recorded()
+    const { layer: lines, lines: said } = recordLogLines()
     const before = () =>
       Effect.succeed(Defer({ reason: "the deployment is under way, key=sk-proj-abcdefghij0123456789" }))
     const gateway = Layer.provide(scripted(model.layer), CompressionHooks.layer({ before }))
@@ -115,7 +115,7 @@ describe("before", () => {
         line,
         `compression deferred: session=${id} operation=${operationId} reason=${JSON.stringify(reason)}`
       )
-      assert.deepStrictEqual([more, contradictions(said)], [[], []])
+      assert.deepStrictEqual([more, findContradictions(said)], [[], []])
     }).pipe(Effect.provide([gateway, lines]))
   })
 
@@ -162,7 +162,7 @@ describe("before", () => {
         assert.strictEqual(generation, 1)
         assert.deepStrictEqual(urgent, [true])
         assert.strictEqual(lines.filter((line) => line.startsWith("deferral not followed: session=chat-42")).length, 1)
-        assert.deepStrictEqual(contradictions(lines.filter((line) => line.startsWith("compression"))), [])
+        assert.deepStrictEqual(findContradictions(lines.filter((line) => line.startsWith("compression"))), [])
       }).pipe(Effect.provide(layer))
     })
   }
@@ -212,14 +212,14 @@ describe("after", () => {
   })
 
   it.effect("one that hangs delays nobody, and is warned of once", () => {
-    const { layer, warned } = world({ after: () => hang, deadline: "3 seconds" })
+    const { layer, findWarnings } = world({ after: () => hang, deadline: "3 seconds" })
     return Effect.gen(function* () {
       yield* importRounds()
       assert.strictEqual((yield* compressSession()).outcome, "committed")
       assert.strictEqual((yield* compressSession()).outcome, "nothing-to-compress")
-      assert.deepStrictEqual(warned(), [])
+      assert.deepStrictEqual(findWarnings(), [])
       yield* TestClock.adjust("3 seconds")
-      assert.match(warned().join("\n"), /^hook failed: \S+ \S+ hook=after error="no answer within 3s"$/)
+      assert.match(findWarnings().join("\n"), /^hook failed: \S+ \S+ hook=after error="no answer within 3s"$/)
     }).pipe(Effect.provide(layer))
   })
 })
@@ -241,7 +241,7 @@ describe("hooks", () => {
       yield* Effect.provide(importRounds(), stores)
       const gateways = yield* Effect.all([other, other])
       const fibers = yield* Effect.forEach(gateways, ({ compress }) => Effect.fork(compress(id)))
-      yield* asked(model, 1)
+      yield* awaitRequests(model, 1)
       yield* TestClock.adjust("10 seconds")
       const outcomes = (yield* Fiber.join(Fiber.all(fibers))).map(({ outcome }) => outcome)
       assert.sameMembers(outcomes, ["committed", "joined"])
@@ -279,7 +279,7 @@ describe("hooks", () => {
 
   it.effect("shutdown waits its grace for one that hangs, and the session is as before", () =>
     Effect.gen(function* () {
-      const { layer, lines } = recorded()
+      const { layer, lines } = recordLogLines()
       const begun = yield* Deferred.make<void>()
       const before = () => Effect.zipRight(Deferred.succeed(begun, undefined), Effect.uninterruptible(hang))
       const stores = yield* Layer.build(Sqlite.layerTemporary)

@@ -10,7 +10,7 @@ import { SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import {
-  asked,
+  awaitRequests,
   awaitSettled,
   compressSession,
   conversation,
@@ -18,7 +18,7 @@ import {
   importRounds,
   policy,
   readMessages,
-  recorded,
+  recordLogLines,
   route,
   scripted,
   summary
@@ -102,7 +102,7 @@ describe("Compressor", () => {
         Effect.fork(compressSession()),
         Effect.fork(compressSession())
       ])
-      yield* asked(model, 1)
+      yield* awaitRequests(model, 1)
       yield* TestClock.adjust("1 minute")
       const results = yield* Fiber.join(Fiber.all(fibers))
       assert.deepStrictEqual(
@@ -121,7 +121,7 @@ describe("Compressor", () => {
       const first = yield* Effect.fork(compressSession())
       yield* Effect.yieldNow()
       const second = yield* Effect.fork(compressSession(id, { focus: "the invoices" }))
-      yield* asked(model, 1)
+      yield* awaitRequests(model, 1)
       yield* TestClock.adjust("5 seconds")
       assert.strictEqual(model.requests.length, 1)
       yield* TestClock.adjust("1 minute")
@@ -136,7 +136,7 @@ describe("Compressor", () => {
       yield* importRounds()
       const store = yield* SessionStore
       const waiting = yield* Effect.fork(Effect.timeoutOption(compressSession(), "3 seconds"))
-      yield* asked(model, 1)
+      yield* awaitRequests(model, 1)
       yield* TestClock.adjust("3 seconds")
       assert.isTrue(Option.isNone(yield* Fiber.join(waiting)))
       assert.strictEqual((yield* store.state(id)).generation, 0)
@@ -152,9 +152,9 @@ describe("Compressor", () => {
     return Effect.gen(function* () {
       yield* importRounds()
       const fiber = yield* Effect.fork(compressSession())
-      yield* asked(model, 1)
+      yield* awaitRequests(model, 1)
       yield* TestClock.adjust("5 minutes")
-      yield* asked(model, 2)
+      yield* awaitRequests(model, 2)
       yield* TestClock.adjust("2.5 minutes")
       const result = yield* Fiber.join(fiber)
       assert.strictEqual(result.outcome, "degraded")
@@ -213,7 +213,7 @@ describe("Compressor", () => {
       const store = yield* SessionStore
       const mark = (yield* store.state(id)).lastSeq
       const fiber = yield* Effect.fork(compressSession())
-      yield* asked(model, 1)
+      yield* awaitRequests(model, 1)
       yield* TestClock.adjust("5 seconds")
       const late = { role: "user", content: "one more thing" } as const
       yield* store.deliver(id, late, { kind: "request" })
@@ -239,7 +239,7 @@ describe("Compressor", () => {
     return Effect.gen(function* () {
       yield* importRounds()
       const fiber = yield* Effect.fork(compressSession())
-      yield* asked(model, 1)
+      yield* awaitRequests(model, 1)
       yield* TestClock.adjust("5 seconds")
       yield* Effect.flatMap(Gateway.Gateway, ({ reset }) => reset(id))
       yield* TestClock.adjust("10 seconds")
@@ -251,7 +251,7 @@ describe("Compressor", () => {
 
   const shutdown = (delay: Duration.DurationInput) =>
     Effect.gen(function* () {
-      const { layer, lines } = recorded()
+      const { layer, lines } = recordLogLines()
       const model = Scripted.make([{ text: summary("x"), delay }])
       const stores = yield* Layer.build(scripted(Scripted.layer([])))
       const scope = yield* Scope.make()
@@ -264,7 +264,7 @@ describe("Compressor", () => {
       yield* store.importAll([{ sessionId: id, messages: conversation(12) }])
       const { compress } = Context.get(yield* Layer.buildWithScope(gateway, scope), Gateway.Gateway)
       yield* Effect.fork(Effect.provide(compress(id), layer))
-      yield* asked(model, 1)
+      yield* awaitRequests(model, 1)
       const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
       yield* TestClock.adjust("10 seconds")
       yield* Fiber.join(closing)
@@ -302,13 +302,13 @@ describe("Compressor", () => {
 
   it.effect("shutdown waits as well if it comes by an interrupt", () =>
     Effect.gen(function* () {
-      const { layer, lines } = recorded()
+      const { layer, lines } = recordLogLines()
       const model = Scripted.make([{ text: summary("x"), delay: "9 seconds" }])
       const program = Effect.zipRight(importRounds(), compressSession()).pipe(
         Effect.provide([scripted(model.layer), layer])
       )
       const fiber = yield* Effect.fork(program)
-      yield* asked(model, 1)
+      yield* awaitRequests(model, 1)
       yield* Fiber.interruptFork(fiber)
       yield* TestClock.adjust("9 seconds")
       yield* Fiber.await(fiber)
@@ -330,7 +330,7 @@ describe("Compressor", () => {
       const scope = yield* Scope.make()
       const { compress } = Context.get(yield* Layer.buildWithScope(gateway, scope), Gateway.Gateway)
       const compressing = yield* Effect.fork(compress(id))
-      yield* asked(model, 1)
+      yield* awaitRequests(model, 1)
       const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
       yield* TestClock.adjust("40 seconds")
       const other = yield* store.acquire(id, { name: "operation", holder: "other", ttl: 15_000 })

@@ -12,7 +12,7 @@ import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import * as Models from "../support/models.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 import { idle, onVirtualClock } from "../support/virtualClock.ts"
-import { asked, conversation, deliver, id, recorded, route, scripted, summary } from "../support/world.ts"
+import { awaitRequests, conversation, deliver, id, recordLogLines, route, scripted, summary } from "../support/world.ts"
 
 const policy = { contextLength: 32_000, mode: "background" } as const
 const world = scripted(Scripted.layer([Models.oracle]), { policy })
@@ -42,7 +42,7 @@ describe("a session that something else than its conversation fills", () => {
   const hidden = (tokens: number) => tokens + 17_000
 
   it.effect("is not compressed over and over; it is said how fast it refills", () => {
-    const { layer, lines } = recorded()
+    const { layer, lines } = recordLogLines()
     return Effect.gen(function* () {
       const { events } = yield* Gateway.Gateway
       const rates: Array<number> = []
@@ -63,7 +63,7 @@ describe("a session that something else than its conversation fills", () => {
   })
 
   it.effect("is compressed when somebody asks, at the hard threshold, and then unasked again", () => {
-    const { layer, lines } = recorded()
+    const { layer, lines } = recordLogLines()
     return Effect.gen(function* () {
       const { compress } = yield* Gateway.Gateway
       yield* Effect.replicateEffect(step(300, hidden), 8)
@@ -80,7 +80,7 @@ describe("a session that something else than its conversation fills", () => {
 
 describe("a session that another process compresses", () => {
   it.effect("is not held back for what was joined there", () => {
-    const { layer, lines } = recorded()
+    const { layer, lines } = recordLogLines()
     const model = Scripted.make([{ text: summary("x"), delay: "5 seconds" }])
     return Effect.gen(function* () {
       const store = yield* SessionStore
@@ -93,7 +93,7 @@ describe("a session that another process compresses", () => {
       for (let n = 1; n <= 4; n++) {
         const { lastSeq } = yield* store.state(id)
         const compressing = yield* Effect.fork(Context.get(there, Compressor).compress(id))
-        yield* asked(model, n)
+        yield* awaitRequests(model, n)
         yield* Context.get(here, Compressor).start(id, lastSeq)
         yield* TestClock.adjust("10 seconds")
         assert.strictEqual((yield* Fiber.join(compressing)).outcome, "committed")
@@ -122,7 +122,7 @@ describe("a session that its conversation fills", () => {
     "is never held back, however busy it is, and whatever of the window its tools or the provider's way to count take",
     [sizes, told],
     ([sizes, { ratio, tools }]) => {
-      const { layer, lines } = recorded()
+      const { layer, lines } = recordLogLines()
       return Effect.gen(function* () {
         for (const size of sizes) yield* step(size, (tokens) => Math.round(tokens * ratio), tools)
         assert.deepStrictEqual(holds(lines), [])

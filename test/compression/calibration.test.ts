@@ -7,7 +7,7 @@ import type { Message } from "../../src/message/Message.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { type Counter, Tokens } from "../../src/message/Tokens.ts"
 import type { StepOptions } from "../../src/gateway/Turn.ts"
-import { awaitSettled, id, importRounds, recorded, scripted, summary } from "../support/world.ts"
+import { awaitSettled, id, importRounds, recordLogLines, scripted, summary } from "../support/world.ts"
 
 const hi: Message = { role: "assistant", content: "hi" }
 
@@ -26,7 +26,7 @@ const step = (factor: number, options: StepOptions = {}, model = options.model) 
 
 /** A gateway, and how many compressions were begun in it. */
 const world = (mode: "background" | "preflight") => {
-  const { layer, lines } = recorded()
+  const { layer, lines } = recordLogLines()
   const gateway = scripted(Scripted.layer([summary("x")]), { policy: { contextLength: 32_000, mode } })
   const starts = () => lines.filter((line) => line.startsWith("compression started")).length
   return { layer: Layer.merge(gateway, layer), starts }

@@ -7,7 +7,16 @@ import type { Message } from "../../src/message/Message.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { onVirtualClock } from "../support/virtualClock.ts"
-import { conversation, deliver, id, readGeneration, recorded, runTurn, scripted, summary } from "../support/world.ts"
+import {
+  conversation,
+  deliver,
+  id,
+  readGeneration,
+  recordLogLines,
+  runTurn,
+  scripted,
+  summary
+} from "../support/world.ts"
 
 const hello: Message = { role: "user", content: "hello" }
 
@@ -99,7 +108,7 @@ describe("at the end of a turn", () => {
 
   it.effect("a compression that ended within the turn is not begun again", () => {
     const slow = model()
-    const { layer, lines } = recorded()
+    const { layer, lines } = recordLogLines()
     return Effect.gen(function* () {
       yield* begun
       yield* answered

@@ -3,7 +3,7 @@ import { Effect, FastCheck, Fiber, TestClock } from "effect"
 import { ConnectionError, ModelUnavailable } from "../../src/model/ModelError.ts"
 import * as CompressionHooks from "../../src/compression/CompressionHooks.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
-import { contradictions } from "../support/auditTrail.ts"
+import { findContradictions } from "../support/auditTrail.ts"
 import { hang, world } from "../support/hooks.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 import { onVirtualClock } from "../support/virtualClock.ts"
@@ -42,14 +42,14 @@ describe("a hook at fault", () => {
   ]
   for (const [what, before, error] of broken) {
     it.effect(`one that ${what} costs a warning, and the compression goes on`, () => {
-      const { layer, warned } = world({ before })
+      const { layer, findWarnings } = world({ before })
       return Effect.gen(function* () {
         yield* importRounds()
         const fiber = yield* Effect.fork(compressSession())
         yield* TestClock.adjust("10 seconds")
         const { operationId, outcome } = yield* Fiber.join(fiber)
         assert.strictEqual(outcome, "committed")
-        const [warning = "", ...more] = warned()
+        const [warning = "", ...more] = findWarnings()
         assert.deepStrictEqual(more, [])
         assert.isTrue(
           `${warning}\n`.startsWith(`hook failed: session=${id} operation=${operationId} hook=before error=${error}`),
@@ -106,7 +106,7 @@ describe("a hook at fault", () => {
       const fiber = yield* Effect.fork(compressSession(id, { isUrgent: true }))
       yield* TestClock.adjust("1 hour")
       const { attempts, modelCalls, outcome } = yield* Fiber.join(fiber)
-      assert.deepStrictEqual(contradictions(lines), [])
+      assert.deepStrictEqual(findContradictions(lines), [])
       return { attempts, modelCalls, outcome, generation: yield* readGeneration() }
     }).pipe(Effect.provide(layer), onVirtualClock)
   }

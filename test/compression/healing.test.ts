@@ -9,7 +9,7 @@ import { SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { Tokens } from "../../src/message/Tokens.ts"
 import * as View from "../../src/view/View.ts"
-import { asked, conversation, id, policy, recorded, scripted, summary } from "../support/world.ts"
+import { awaitRequests, conversation, id, policy, recordLogLines, scripted, summary } from "../support/world.ts"
 
 const down = new ConnectionError({ route: "r", detail: "refused" })
 const manual = { ...policy, mode: "manual" } as const
@@ -75,7 +75,7 @@ describe("healing", () => {
       const generations = yield* turn(id, ({ view }) =>
         Effect.gen(function* () {
           const first = yield* view()
-          yield* asked(model, 3)
+          yield* awaitRequests(model, 3)
           yield* TestClock.adjust("1 minute")
           return [first.generation, (yield* view()).generation]
         })
@@ -102,7 +102,7 @@ describe("healing", () => {
     return Effect.gen(function* () {
       yield* degraded
       const healing = yield* Effect.fork(heal)
-      yield* asked(model, 3)
+      yield* awaitRequests(model, 3)
       const { compress, deliver, turn } = yield* Gateway
       yield* turn(id, ({ append }) => append(...conversation(12, 20)))
       yield* deliver(id, { role: "user", content: "go on" })
@@ -124,7 +124,7 @@ describe("healing", () => {
       assert.deepStrictEqual((yield* segments).texts, ["extract", "extract"])
       yield* TestClock.adjust("1 hour")
       const healing = yield* Effect.fork(heal)
-      yield* asked(model, 5)
+      yield* awaitRequests(model, 5)
       yield* reset(id)
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(yield* Fiber.join(healing), [])
@@ -150,7 +150,7 @@ describe("healing", () => {
         if ((yield* heal(session)).length !== 1) unhealed.push(at)
       }
       assert.deepStrictEqual(unhealed, [])
-    }).pipe(Effect.provide([scripted(model, { policy: manual, pauses }), recorded().layer]))
+    }).pipe(Effect.provide([scripted(model, { policy: manual, pauses }), recordLogLines().layer]))
   })
 
   it.effect("shutdown does not wait for a healing", () => {
@@ -158,7 +158,7 @@ describe("healing", () => {
     return Effect.gen(function* () {
       yield* degraded
       yield* Effect.fork(heal)
-      yield* asked(model, 3)
+      yield* awaitRequests(model, 3)
     }).pipe(Effect.provide(scripted(model.layer, { policy: manual })))
   })
 })

@@ -3,15 +3,15 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import * as Models from "../support/models.ts"
 import { talkTo, workWithTools } from "../support/strictServer.ts"
-import { recorded, scripted } from "../support/world.ts"
+import { recordLogLines, scripted } from "../support/world.ts"
 
 const WINDOW = 16_000
 const TURNS = 40
 
 /** A session of some turns whose server reports so. Compressions that ended with a new view are counted together. */
 const talk = (report: (tokens: number, n: number) => number | undefined) => {
-  const { layer, lines } = recorded()
-  const gateway = scripted(Models.counted([]).layer, { routes: [], policy: { contextLength: WINDOW } })
+  const { layer, lines } = recordLogLines()
+  const gateway = scripted(Models.makeCountingModel([]).layer, { routes: [], policy: { contextLength: WINDOW } })
   return Effect.map(talkTo({ takes: WINDOW, report }, TURNS, workWithTools), (talk) => {
     const { committed, degraded } = talk.stats.compressions
     return {

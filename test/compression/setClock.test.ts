@@ -6,7 +6,7 @@ import * as ModelClients from "../../src/model/ModelClients.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { propertyRuns } from "../support/repetitions.ts"
-import { asked, conversation, id, policy, route, scripted } from "../support/world.ts"
+import { awaitRequests, conversation, id, policy, route, scripted } from "../support/world.ts"
 
 /** A clock to run something on, whose time of day is `by` milliseconds off once `set` has run; nobody sleeps less for it. */
 const settable = (by: number) =>
@@ -67,7 +67,7 @@ describe("when the clock is set", () => {
         yield* store.importAll([{ sessionId: id, messages: conversation(12) }])
         const { compress } = yield* Gateway.Gateway
         const fiber = yield* Effect.fork(onIt(compress(id)))
-        yield* asked(model, 1)
+        yield* awaitRequests(model, 1)
         yield* TestClock.adjust("1 second")
         yield* set
         yield* endsAt(fiber, 28)

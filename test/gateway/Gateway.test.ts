@@ -9,14 +9,14 @@ import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import {
-  asked,
+  awaitRequests,
   deliver,
   id,
   importRounds,
   manual,
   readGeneration,
   readMessages,
-  recorded,
+  recordLogLines,
   runTurn,
   scripted,
   summary
@@ -200,7 +200,7 @@ describe("Gateway", () => {
       const generations = yield* runTurn(({ view }) =>
         Effect.gen(function* () {
           const first = yield* view()
-          yield* asked(model, 1)
+          yield* awaitRequests(model, 1)
           yield* TestClock.adjust("1 minute")
           yield* settled(id)
           return [first.generation, (yield* view()).generation]
@@ -297,7 +297,7 @@ describe("Gateway", () => {
   )
 
   it.effect("every acknowledged message and every operation has its log lines", () => {
-    const { layer, lines } = recorded()
+    const { layer, lines } = recordLogLines()
     return Effect.gen(function* () {
       yield* importRounds(12)
       yield* deliver(hello)

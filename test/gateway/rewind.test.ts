@@ -16,7 +16,7 @@ import * as Histories from "../support/histories.ts"
 import * as Programs from "../support/programs.ts"
 import { problems } from "../support/providerShapes.ts"
 import { propertyRuns } from "../support/repetitions.ts"
-import { asked, conversation, deliver, id, recorded, scripted, summary } from "../support/world.ts"
+import { awaitRequests, conversation, deliver, id, recordLogLines, scripted, summary } from "../support/world.ts"
 
 const policy = { contextLength: 4_096, mode: "manual" } as const
 
@@ -160,7 +160,7 @@ describe("rewind", () => {
         }
 
         const look = Effect.gen(function* () {
-          const log = yield* Programs.acknowledged(id)
+          const log = yield* Programs.readAcknowledged(id)
           assert.deepStrictEqual(
             log.map(({ message }) => JSON.stringify(message)),
             [...model.texts, ...model.waiting],
@@ -196,7 +196,7 @@ describe("rewind", () => {
 
   const showsTheLog = Effect.fnUntraced(function* (state: State, { resets, texts, undone }: Model) {
     const store = yield* SessionStore
-    const log = (yield* Programs.acknowledged(id)).flatMap(({ seq }) => seq ?? [])
+    const log = (yield* Programs.readAcknowledged(id)).flatMap(({ seq }) => seq ?? [])
     const entries = yield* Effect.forEach(log, (seq) => store.range(id, seq, seq))
     const { head, live, manifest, segments, system, tail } = Histories.stateOf(
       entries.flat(),
@@ -253,7 +253,7 @@ describe("rewind", () => {
 
   it.effect("the running turn and compression are superseded, and the log line says what was taken back", () => {
     const model = Scripted.make([{ text: summary("x"), delay: "10 seconds" }])
-    const { layer, lines } = recorded()
+    const { layer, lines } = recordLogLines()
     return Effect.gen(function* () {
       yield* talkOf(20)
       const { compress, rewind, turn } = yield* Gateway
@@ -262,7 +262,7 @@ describe("rewind", () => {
         Effect.gen(function* () {
           yield* view()
           const compression = yield* Effect.fork(compress(id))
-          yield* asked(model, 1)
+          yield* awaitRequests(model, 1)
           assert.deepStrictEqual(yield* rewind(id, 60), { generation: 1, undone: 20 })
           yield* TestClock.adjust("1 minute")
           const { outcome } = yield* Effect.zipLeft(Fiber.join(compression), settled(id))

@@ -16,7 +16,17 @@ import { dirname, join } from "node:path"
 import process from "node:process"
 import * as Doctor from "../../src/hermes/Doctor.ts"
 import type { StoreError } from "../../src/session/SessionError.ts"
-import { build, contents, dump, event, folder, inUse, NOW, query, routed } from "../support/hermesLineages.ts"
+import {
+  build,
+  contents,
+  dump,
+  event,
+  folder,
+  inUse,
+  NOW,
+  query,
+  readRoutedSessions
+} from "../support/hermesLineages.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 
 const atNow = TestClock.setTime(NOW * 1_000)
@@ -75,7 +85,8 @@ describe("Doctor", () => {
             said
           )
         }
-        for (const chat of routed(file)) assert.notMatch(String(endReason(chat).end_reason), /compression|merged/)
+        for (const chat of readRoutedSessions(file))
+          assert.notMatch(String(endReason(chat).end_reason), /compression|merged/)
       }),
     propertyRuns(8, 30)
   )

@@ -16,7 +16,7 @@ import * as Files from "../support/hermes.ts"
 import { assertSearchable, assertSound, inDatabase, type Row, rowsOf } from "../support/hermes.ts"
 import { openai } from "../support/providerShapes.ts"
 import { propertyRuns, repetitions } from "../support/repetitions.ts"
-import { assistant, granted, segment, user } from "../support/stores.ts"
+import { assistant, acquireLease, segment, user } from "../support/stores.ts"
 import { conversation, route, summary } from "../support/world.ts"
 
 const id = SessionId.make("chat-42")
@@ -79,7 +79,7 @@ const commit = (sessionId: SessionId) =>
       segments: [...known.segments, segmentId]
     }
     const segments = [segment(segmentId, known.tailFrom, tailFrom - 1)]
-    const lease = yield* granted(sessionId, "operation", "me", 0)
+    const lease = yield* acquireLease(sessionId, "operation", "me", 0)
     yield* store.commit(lease, {
       operationId: segmentId,
       base: generation,
@@ -91,7 +91,7 @@ const commit = (sessionId: SessionId) =>
 
 const append = (sessionId: SessionId, messages: ReadonlyArray<Message>) =>
   Effect.flatMap(SessionStore, (store) =>
-    Effect.flatMap(granted(sessionId, "turn", "me", 0), (lease) => store.append(lease, messages))
+    Effect.flatMap(acquireLease(sessionId, "turn", "me", 0), (lease) => store.append(lease, messages))
   )
 
 const rewindBy = (sessionId: SessionId, back: number) =>
@@ -120,7 +120,7 @@ const run = ([what, n]: Action) =>
       const messages = Array.from({ length: n }, () => `word ${++words}`)
       if (what === "append") return void (yield* append(id, messages.map(assistant)))
       for (const word of messages) yield* store.deliver(id, user(word), { kind: "request" })
-      yield* store.promote(yield* granted(id, "turn", "me", 0))
+      yield* store.promote(yield* acquireLease(id, "turn", "me", 0))
     }
   })
 
@@ -265,7 +265,7 @@ describe("SessionStore/Hermes", () => {
             const store = yield* SessionStore
             const gateway = yield* Gateway.Gateway
             yield* gateway.deliver(sessionId, user("go on"))
-            yield* store.promote(yield* granted(sessionId, "turn", "me", 0))
+            yield* store.promote(yield* acquireLease(sessionId, "turn", "me", 0))
             for (const round of [0, 1]) {
               yield* append(sessionId, conversation(20, round * 20))
               const before = rowsOf(filename)
@@ -299,7 +299,7 @@ describe("SessionStore/Hermes", () => {
           const store = yield* SessionStore
           const index = yield* SessionIndex
           yield* store.importAll([{ sessionId: id, messages: ["a", "b", "c", "d"].map(user) }])
-          const turn = yield* granted(id)
+          const turn = yield* acquireLease(id)
           hermesAdds(filename, ["by Hermes", "[CONTEXT SUMMARY]: so far"])
           const { state } = yield* store.promote(turn)
           assert.deepStrictEqual(contentsInView(state), ["a", "b", "c", "d", "by Hermes", "[CONTEXT SUMMARY]: so far"])

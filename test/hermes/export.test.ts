@@ -14,7 +14,7 @@ import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import * as Fixture from "../support/hermes.ts"
 import * as Histories from "../support/histories.ts"
 import { repetitions } from "../support/repetitions.ts"
-import { freshSession, granted, segment, user } from "../support/stores.ts"
+import { freshSession, acquireLease, segment, user } from "../support/stores.ts"
 
 const readForExport = (sessionId: SessionId) =>
   Effect.gen(function* () {
@@ -49,7 +49,7 @@ const compressTo = (sessionId: SessionId, tailFrom: number) =>
     const id = `${sessionId}/0`
     const manifest: Manifest = { ...wholeLog, headTo: 1, tailFrom, segments: [id] }
     const segments = [segment(id, 2, tailFrom - 1)]
-    const lease = yield* granted(sessionId, "operation")
+    const lease = yield* acquireLease(sessionId, "operation")
     yield* store.commit(lease, { operationId: `op ${id}`, base: 0, manifest, segments, ledger: null })
   })
 
@@ -174,7 +174,7 @@ describe("export and import", () => {
       const id = freshSession()
       const texts = ["a", "b", "c", "d", "e", "f"]
       yield* store.deliver(id, user("a"), { kind: "request" })
-      const lease = yield* granted(id)
+      const lease = yield* acquireLease(id)
       yield* store.promote(lease)
       for (const text of texts.slice(1)) {
         yield* TestClock.adjust("1 second")

@@ -5,7 +5,7 @@ import { SessionId, type State } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Hermes from "../../src/hermes/Hermes.ts"
 import { type Age, fresh, inDatabase, rowsOf } from "../support/hermes.ts"
-import { assistant, granted, segment, user } from "../support/stores.ts"
+import { assistant, acquireLease, segment, user } from "../support/stores.ts"
 
 const id = SessionId.make("chat-42")
 const ages: ReadonlyArray<Age> = ["old", "new"]
@@ -31,7 +31,7 @@ const began = (age: Age) => {
 const compress = (store: SessionStore["Type"]) =>
   Effect.gen(function* () {
     const { manifest } = yield* store.state(id)
-    const lease = yield* granted(id, "operation", "me", 0)
+    const lease = yield* acquireLease(id, "operation", "me", 0)
     const segments = [segment("s1", 2, 3)]
     const now = { ...manifest, headTo: 1, tailFrom: 4, segments: ["s1"] }
     yield* store.commit(lease, { operationId: "s1", base: 0, manifest: now, segments, ledger: null })
@@ -46,7 +46,7 @@ describe("what Hermes does while no store of ours looks", () => {
         yield* on(filename, (store) =>
           Effect.gen(function* () {
             assert.deepStrictEqual(shown(yield* store.state(id)), ["a", "b", "c", "d", "e"])
-            yield* store.append(yield* granted(id), [assistant("g")])
+            yield* store.append(yield* acquireLease(id), [assistant("g")])
             assert.deepStrictEqual(shown(yield* store.state(id)), ["a", "b", "c", "d", "e", "g"])
           })
         )
@@ -78,13 +78,13 @@ describe("what Hermes does while no store of ours looks", () => {
         yield* on(filename, (store) =>
           Effect.gen(function* () {
             yield* store.deliver(id, user("g"), { kind: "request" })
-            const turn = yield* granted(id)
+            const turn = yield* acquireLease(id)
             const { state } = yield* store.promote(turn)
             yield* store.release(turn)
             assert.deepStrictEqual(shown(state), ["a", "b", "c", "d", "e", "g"])
             hermes(filename, "DELETE FROM messages WHERE content = 'e'")
             yield* store.deliver(id, user("h"), { kind: "request" })
-            const next = yield* store.promote(yield* granted(id, "turn", "next", 0))
+            const next = yield* store.promote(yield* acquireLease(id, "turn", "next", 0))
             assert.deepStrictEqual(shown(next.state), ["a", "b", "c", "d", "g", "h"])
           })
         )
@@ -96,13 +96,13 @@ describe("what Hermes does while no store of ours looks", () => {
         const filename = yield* began(age)
         yield* on(filename, (store) =>
           Effect.gen(function* () {
-            const turn = yield* granted(id)
+            const turn = yield* acquireLease(id)
             yield* store.append(turn, [assistant("g")])
             hermes(filename, "DELETE FROM messages WHERE content = 'g'")
             const lost = yield* Effect.flip(store.append(turn, [assistant("late")]))
             assert.strictEqual(lost._tag, "Superseded")
             yield* store.release(turn)
-            yield* store.append(yield* granted(id, "turn", "next", 0), [assistant("h")])
+            yield* store.append(yield* acquireLease(id, "turn", "next", 0), [assistant("h")])
             assert.deepStrictEqual(shown(yield* store.state(id)), ["a", "b", "c", "d", "e", "f", "h"])
           })
         )
@@ -141,7 +141,7 @@ describe("what Hermes does while no store of ours looks", () => {
       yield* on(filename, (store) =>
         Effect.gen(function* () {
           assert.deepStrictEqual(shown(yield* store.state(id)), ["a", "d", "e"])
-          yield* store.append(yield* granted(id), [assistant("g")])
+          yield* store.append(yield* acquireLease(id), [assistant("g")])
           assert.deepStrictEqual(shown(yield* store.state(id)), ["a", "d", "e", "g"])
         })
       )
@@ -163,7 +163,7 @@ describe("what Hermes does while no store of ours looks", () => {
           const state = yield* store.state(id)
           assert.deepStrictEqual(shown(state), [])
           assert.lengthOf(state.segments, 1)
-          yield* store.append(yield* granted(id), [assistant("g")])
+          yield* store.append(yield* acquireLease(id), [assistant("g")])
           assert.deepStrictEqual(shown(yield* store.state(id)), ["g"])
         })
       )
@@ -177,7 +177,7 @@ describe("what Hermes does while no store of ours looks", () => {
         Effect.gen(function* () {
           yield* compress(store)
           hermes(filename, "UPDATE messages SET active = 0 WHERE content IN ('a', 'e', 'f')")
-          const turn = yield* granted(id)
+          const turn = yield* acquireLease(id)
           assert.deepStrictEqual(shown(yield* store.state(id)), ["d"])
           hermes(filename, "UPDATE messages SET active = 1 WHERE content IN ('a', 'f')")
           assert.deepStrictEqual(shown(yield* store.state(id)), ["a", "d", "f"])

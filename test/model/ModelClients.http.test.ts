@@ -103,7 +103,7 @@ for (const api of APIS) {
       const provider = real()
       return Effect.gen(function* () {
         const gate = yield* Deferred.make<void>()
-        const slow = ModelServer.held(gate, ModelServer.ok("at last"))
+        const slow = ModelServer.answerAfter(gate, ModelServer.ok("at last"))
         const server = yield* ModelServer.make(({ prompt: [message] }) => {
           if (message?.content === "slow") return slow
           return message?.content === "dead" ? ModelServer.hang : ModelServer.ok("fine")
@@ -132,8 +132,8 @@ for (const api of APIS) {
       return Effect.gen(function* () {
         const gates = [yield* Deferred.make<void>(), yield* Deferred.make<void>()] as const
         const server = yield* ModelServer.make([
-          ModelServer.held(gates[0], ModelServer.reset),
-          ModelServer.held(gates[1], ModelServer.cut("half a")),
+          ModelServer.answerAfter(gates[0], ModelServer.reset),
+          ModelServer.answerAfter(gates[1], ModelServer.cut("half a")),
           ModelServer.ok("fine")
         ])
         const route = server.route({ api })

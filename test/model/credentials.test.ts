@@ -12,7 +12,7 @@ import { SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import * as ModelServer from "../support/ModelServer.ts"
-import { conversation, policy, recorded, route, scripted, summary } from "../support/world.ts"
+import { conversation, policy, recordLogLines, route, scripted, summary } from "../support/world.ts"
 
 const TEXT = summary("what counts")
 const unauthorized = new Unauthorized({ route: "r", detail: "expired" })
@@ -184,7 +184,7 @@ describe("credentials", () => {
       Effect.gen(function* () {
         const KEY = "plain-words-as-a-key"
         const server = yield* ModelServer.make([ModelServer.refuse(401, { message: `Incorrect API key: ${KEY}` })])
-        const { layer, lines } = recorded()
+        const { layer, lines } = recordLogLines()
         const routes = [server.route({ api, apiKey: KEY })]
         const exit = yield* compressAll.pipe(
           Effect.provide(Layer.mergeAll(live(routes, "fail"), layer)),

@@ -13,7 +13,7 @@ import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
-import { contradictions } from "../support/auditTrail.ts"
+import { findContradictions } from "../support/auditTrail.ts"
 import * as Kept from "../support/keptPromises.ts"
 import * as ModelServer from "../support/ModelServer.ts"
 import * as Models from "../support/models.ts"
@@ -21,7 +21,7 @@ import * as Programs from "../support/programs.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 import { idle, onVirtualClock } from "../support/virtualClock.ts"
 import * as Watched from "../support/watched.ts"
-import { conversation, id, policy, recorded, scripted, summary } from "../support/world.ts"
+import { conversation, id, policy, recordLogLines, scripted, summary } from "../support/world.ts"
 
 const faults = FastCheck.array(Models.outcomesWithOverflow, { maxLength: 12 })
 
@@ -62,7 +62,7 @@ describe("random fault sequences", () => {
           ([rounds, program, script]) => {
             const { id, routes } = makePlace()
             const model = Watched.make([...script, Models.oracle])
-            const audit = recorded()
+            const audit = recordLogLines()
             const gateway = gatewayLayer({ policy: { contextLength: 6_000, mode, onExhausted }, routes })
             return Effect.gen(function* () {
               const history = conversation(rounds)
@@ -84,7 +84,7 @@ describe("random fault sequences", () => {
               assert.deepStrictEqual(model.misdeeds, [])
               assert.strictEqual(model.underWay.size, 0, "promise 3: a stream is open after its deadline")
               assert.isAtMost(model.open(), 1, "promise 8: clients of one place are open")
-              assert.deepStrictEqual(contradictions(audit.lines), [], "promises 2, 3 and 5 by the log")
+              assert.deepStrictEqual(findContradictions(audit.lines), [], "promises 2, 3 and 5 by the log")
               Kept.everyStartedIsEmitted(audit.lines, emitted, onExhausted)
             }).pipe(
               Effect.scoped,

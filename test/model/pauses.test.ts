@@ -8,7 +8,7 @@ import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
-import { asked, conversation, policy, route, scripted, summary } from "../support/world.ts"
+import { awaitRequests, conversation, policy, route, scripted, summary } from "../support/world.ts"
 import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
 const where = { route: "r", detail: "of the script" }
@@ -108,7 +108,7 @@ describe("pauses", () => {
       yield* compressAnother()
       yield* TestClock.adjust("30 seconds")
       const fibers = yield* Effect.replicateEffect(Effect.fork(outcomeOfAnother), 5)
-      yield* asked(model, 2)
+      yield* awaitRequests(model, 2)
       yield* TestClock.adjust("5 seconds")
       const outcomes = yield* Fiber.join(Fiber.all(fibers))
       assert.strictEqual(model.requests.length, 2)
@@ -117,7 +117,7 @@ describe("pauses", () => {
         Array.from({ length: 4 }, () => PAUSED)
       )
       const next = yield* Effect.fork(outcomeOfAnother)
-      yield* asked(model, 3)
+      yield* awaitRequests(model, 3)
       yield* TestClock.adjust("5 seconds")
       assert.deepStrictEqual(yield* Fiber.join(next), ["committed", null])
     }).pipe(Effect.provide(scripted(model.layer, { policy: manual })))
@@ -129,7 +129,7 @@ describe("pauses", () => {
       yield* compressAnother()
       yield* TestClock.adjust("30 seconds")
       const probe = yield* Effect.fork(flush)
-      yield* asked(model, 2)
+      yield* awaitRequests(model, 2)
       assert.deepStrictEqual(yield* outcomeOfAnother, PAUSED)
       yield* Fiber.interrupt(probe)
       assert.strictEqual((yield* compressAnother()).outcome, "committed")

@@ -11,7 +11,7 @@ import * as Recovery from "../../src/model/Recovery.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import * as ModelServer from "../support/ModelServer.ts"
 import {
-  asked,
+  awaitRequests,
   compressSession,
   id,
   importRounds,
@@ -96,7 +96,7 @@ describe("a task that is no compression", () => {
     const recovery = { ...Recovery.defaults, Interrupted: { action: "back-off", times: 1, delay: 10_000 } } as const
     return Effect.gen(function* () {
       const fiber = yield* Effect.fork(Effect.flip(run("vision")))
-      yield* asked(model, 1)
+      yield* awaitRequests(model, 1)
       yield* Effect.replicateEffect(Effect.yieldNow(), 20)
       yield* stop()
       assert.strictEqual((yield* Fiber.join(fiber))._tag, "Interrupted")
@@ -150,7 +150,7 @@ describe("the shield", () => {
   const gated = (gate: Deferred.Deferred<void>) =>
     ModelServer.make(({ prompt }) =>
       prompt.some(({ content }) => content.includes("<transcript>"))
-        ? ModelServer.held(gate, ModelServer.ok(TEXT))
+        ? ModelServer.answerAfter(gate, ModelServer.ok(TEXT))
         : ModelServer.hang
     )
 
@@ -192,7 +192,7 @@ describe("the shield", () => {
     return Effect.gen(function* () {
       yield* importRounds()
       const both = yield* Effect.fork(Effect.all([compressSession(), run("vision")], { concurrency: 2 }))
-      yield* asked(model, 2)
+      yield* awaitRequests(model, 2)
       yield* Fiber.interrupt(both)
       assert.strictEqual(yield* readGeneration(), 0)
       const joined = yield* Effect.fork(compressSession())
@@ -215,13 +215,13 @@ describe("deadlines nest: caller, call, task", () => {
       return Effect.gen(function* () {
         yield* importRounds()
         const caller = yield* Effect.fork(Effect.timeoutOption(compressSession(), "5 seconds"))
-        yield* asked(model, 1)
+        yield* awaitRequests(model, 1)
         yield* TestClock.adjust("5 seconds")
         assert.isTrue(Option.isNone(yield* Fiber.join(caller)))
         const joined = yield* Effect.fork(compressSession())
         yield* Effect.yieldNow()
         yield* TestClock.adjust("15 seconds")
-        yield* asked(model, 2)
+        yield* awaitRequests(model, 2)
         assert.strictEqual(yield* readGeneration(), 0)
         yield* TestClock.adjust("10 seconds")
         const { attempts, budgetLeft, durationMs, outcome, generation: made } = yield* Fiber.join(joined)
@@ -239,9 +239,9 @@ describe("deadlines nest: caller, call, task", () => {
     const model = Scripted.make([Scripted.hang])
     return Effect.gen(function* () {
       const task = yield* Effect.fork(Effect.flip(run("vision")))
-      yield* asked(model, 1)
+      yield* awaitRequests(model, 1)
       yield* TestClock.adjust("20 seconds")
-      yield* asked(model, 2)
+      yield* awaitRequests(model, 2)
       yield* TestClock.adjust("10 seconds")
       const error = yield* Fiber.join(task)
       assert.deepStrictEqual(
@@ -255,7 +255,7 @@ describe("deadlines nest: caller, call, task", () => {
     const model = Scripted.make([Scripted.hang, "well"])
     return Effect.gen(function* () {
       const caller = yield* Effect.fork(Effect.timeoutOption(run("vision"), "5 seconds"))
-      yield* asked(model, 1)
+      yield* awaitRequests(model, 1)
       yield* TestClock.adjust("5 seconds")
       assert.isTrue(Option.isNone(yield* Fiber.join(caller)))
       yield* TestClock.adjust("5 minutes")
@@ -273,7 +273,7 @@ describe("tasks of several kinds at once on one route", () => {
     it.scoped(`the timeout of one breaks none of the others, ${api}`, () =>
       Effect.gen(function* () {
         const gate = yield* Deferred.make<void>()
-        const held = ModelServer.held(gate, ModelServer.ok(TEXT))
+        const held = ModelServer.answerAfter(gate, ModelServer.ok(TEXT))
         const server = yield* ModelServer.make(({ prompt }) =>
           prompt.some(({ content }) => content === "This is for web_extract.") ? ModelServer.hang : held
         )

@@ -60,7 +60,10 @@ describe("promise 1, identity", () => {
         assert.isTrue(owners.size === 0 || spans.some((span) => span.attributes.has("operation")))
       }).pipe(
         Effect.provide(
-          Layer.merge(scripted(Models.counted(script).layer, crowded), Logger.replace(Logger.defaultLogger, logger))
+          Layer.merge(
+            scripted(Models.makeCountingModel(script).layer, crowded),
+            Logger.replace(Logger.defaultLogger, logger)
+          )
         ),
         Effect.withTracer(recordSpans(spans)),
         onVirtualClock

@@ -8,7 +8,7 @@ import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import * as Crash from "../support/crashProcess.ts"
 import { repetitions } from "../support/repetitions.ts"
-import { asked, conversation, id, policy, route, summary } from "../support/world.ts"
+import { awaitRequests, conversation, id, policy, route, summary } from "../support/world.ts"
 import { temporaryDatabase } from "../support/temporaryFolder.ts"
 
 const COMPRESSIONS = repetitions(40, 250)
@@ -38,7 +38,7 @@ describe("an operation that failed", () => {
       yield* Context.get(here, SessionStore).importAll([{ sessionId: id, messages: conversation(12) }])
 
       const first = yield* compress(here)
-      yield* asked(rejected, 1)
+      yield* awaitRequests(rejected, 1)
       const second = yield* compress(there)
       yield* TestClock.adjust("500 millis")
       yield* TestClock.adjust("500 millis")

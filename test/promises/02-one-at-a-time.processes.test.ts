@@ -174,7 +174,7 @@ layer(layerBundle, { excludeTestServices: true })("two processes on one session"
   it.scoped("an equal compression waits for the one of the other process and reports joined", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
-      const answer = ModelServer.held(gate, ModelServer.ok(summary("what counts")))
+      const answer = ModelServer.answerAfter(gate, ModelServer.ok(summary("what counts")))
       yield* together({ answer }, (world) =>
         Effect.gen(function* () {
           const { here, server, there } = world
@@ -255,7 +255,7 @@ layer(layerBundle, { excludeTestServices: true })("two processes on one session"
       const gates = [yield* Deferred.make<void>(), yield* Deferred.make<void>()] as const
       const ok = ModelServer.ok(summary("what counts"))
       const answer: ModelServer.Answer = (exchange) =>
-        ModelServer.held(exchange.received.n === 1 ? gates[0] : gates[1], ok)(exchange)
+        ModelServer.answerAfter(exchange.received.n === 1 ? gates[0] : gates[1], ok)(exchange)
       yield* together({ answer, leaseTtl: 2_000 }, (world) =>
         Effect.gen(function* () {
           const { here, server, there } = world
@@ -289,7 +289,7 @@ layer(layerBundle, { excludeTestServices: true })("two processes on one session"
     () =>
       Effect.gen(function* () {
         const gate = yield* Deferred.make<void>()
-        const answer = ModelServer.held(gate, ModelServer.ok(summary("what counts")))
+        const answer = ModelServer.answerAfter(gate, ModelServer.ok(summary("what counts")))
         yield* together({ answer, leaseTtl: 2_000 }, (world) =>
           Effect.gen(function* () {
             const { here, server, there } = world

@@ -26,7 +26,7 @@ import {
   policy,
   readState,
   real,
-  recorded,
+  recordLogLines,
   route,
   runTurn,
   scripted,
@@ -49,8 +49,8 @@ const streaming = <A, E>(
 ) =>
   Effect.gen(function* () {
     const gate = yield* Deferred.make<void>()
-    const server = yield* ModelServer.make([ModelServer.held(gate, ModelServer.ok(TEXT))])
-    const { layer, lines } = recorded()
+    const server = yield* ModelServer.make([ModelServer.answerAfter(gate, ModelServer.ok(TEXT))])
+    const { layer, lines } = recordLogLines()
     const release = Effect.asVoid(Deferred.succeed(gate, undefined))
     yield* Effect.zipRight(importRounds(rounds), test({ server, release, lines })).pipe(
       Effect.provide([real({ routes: [server.route()] }), layer])
@@ -259,8 +259,8 @@ describe("promise 2, one at a time", () => {
     "per session one operation runs, with one set of model calls for equal requests, in one gateway and over two on one store",
     [FastCheck.array(ask, { minLength: 1, maxLength: 4 }), Models.script(Models.outcomes)],
     ([asks, script]) => {
-      const model = Models.counted(script)
-      const { layer, lines } = recorded()
+      const model = Models.makeCountingModel(script)
+      const { layer, lines } = recordLogLines()
       return Effect.gen(function* () {
         yield* importMessages(conversation(12))
         const here = yield* Gateway.Gateway
@@ -289,7 +289,7 @@ describe("promise 2, one at a time", () => {
 })
 
 /** As in another process, but for the file handle. */
-const secondGateway = (model: ReturnType<typeof Models.counted>) =>
+const secondGateway = (model: ReturnType<typeof Models.makeCountingModel>) =>
   Effect.gen(function* () {
     const store = Layer.succeed(SessionStore, yield* SessionStore)
     const gateway = Gateway.layer(crowded).pipe(Layer.provide(store), Layer.provide(model.layer))

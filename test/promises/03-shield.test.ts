@@ -32,7 +32,7 @@ import * as Recovery from "../../src/model/Recovery.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { type Lease, RouteMemory, SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
-import { contradictions } from "../support/auditTrail.ts"
+import { findContradictions } from "../support/auditTrail.ts"
 import {
   everyOperation,
   impatient,
@@ -50,13 +50,13 @@ import {
   id,
   importMessages,
   importRounds,
-  recorded,
+  recordLogLines,
   route,
   scripted,
   summary
 } from "../support/world.ts"
 
-const { layer: recording, lines } = recorded()
+const { layer: recording, lines } = recordLogLines()
 const world = Layer.merge(scripted(Scripted.layer([summary("what counts")])), recording)
 const linesOf = (id: SessionId) => lines.filter((line) => `${line} `.includes(`session=${id} `))
 
@@ -203,7 +203,7 @@ describe("Gateway", () => {
       const { interrupt } = yield* Gateway.Gateway
       return (
         [[], round, [...round, answer]].some((steps) => equal(messages, [request, ...steps])) &&
-        contradictions(linesOf(id)).length === 0 &&
+        findContradictions(linesOf(id)).length === 0 &&
         !(yield* interrupt(id))
       )
     })
@@ -238,7 +238,7 @@ describe("Compressor", () => {
         segments.length === generation &&
         outcome === (generation === 0 ? "committed" : "nothing-to-compress") &&
         (yield* store.snapshots(id)).length === 1 &&
-        contradictions(linesOf(id)).length === 0
+        findContradictions(linesOf(id)).length === 0
       )
     })
 
@@ -359,7 +359,7 @@ describe("promise 3, shield", () => {
     "a caller that gives up gets its interrupt at once, and the result is committed and emitted all the same",
     [FastCheck.array(caller, { minLength: 1, maxLength: 3 }), Models.answers, Models.outcomes],
     ([callers, answer, first]) => {
-      const { layer, lines } = recorded()
+      const { layer, lines } = recordLogLines()
       return Effect.gen(function* () {
         yield* importMessages(conversation(12))
         const { compress, events } = yield* Gateway.Gateway
@@ -390,7 +390,7 @@ describe("promise 3, shield", () => {
         assert.isAtLeast(generation, Math.min(1, begun.length))
       }).pipe(
         Effect.scoped,
-        Effect.provide(Layer.merge(scripted(Models.counted([first, answer]).layer, crowded), layer)),
+        Effect.provide(Layer.merge(scripted(Models.makeCountingModel([first, answer]).layer, crowded), layer)),
         onVirtualClock
       )
     },

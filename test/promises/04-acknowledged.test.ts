@@ -10,7 +10,7 @@ import * as Programs from "../support/programs.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 import { temporaryDatabase } from "../support/temporaryFolder.ts"
 import { onVirtualClock } from "../support/virtualClock.ts"
-import { asked, compressSession, crowded, id, importRounds, runTurn } from "../support/world.ts"
+import { awaitRequests, compressSession, crowded, id, importRounds, runTurn } from "../support/world.ts"
 
 /** Every acknowledged message as another process finds it in the file. */
 const readElsewhere = (filename: string) =>
@@ -37,7 +37,7 @@ describe("promise 4, durable acknowledgement", () => {
           if (isTurnRunning) yield* Effect.forkScoped(runTurn(() => Effect.never))
           if (isCompressing) {
             yield* Effect.forkScoped(compressSession())
-            yield* asked(model, 1)
+            yield* awaitRequests(model, 1)
           }
           const { deliver } = yield* Gateway.Gateway
           const before = (yield* readElsewhere(filename)).length

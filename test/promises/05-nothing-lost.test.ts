@@ -31,7 +31,7 @@ describe("promise 5, nothing lost, nothing twice", () => {
         yield* importMessages(history)
         const seen = yield* Programs.run(id, program, seesAllBefore)
         for (const error of seen.errors) assert.include(expected, tagOf(error), String(error))
-        const log = (yield* Programs.acknowledged(id)).slice(history.length)
+        const log = (yield* Programs.readAcknowledged(id)).slice(history.length)
 
         const seqs = log.flatMap(({ seq }) => (seq === null ? [] : [seq]))
         assert.deepStrictEqual(
@@ -69,7 +69,10 @@ describe("promise 5, nothing lost, nothing twice", () => {
         yield* coversItsMaterial
       }).pipe(
         Effect.provide(
-          scripted(Models.counted(script).layer, { ...crowded, policy: { ...crowded.policy, mode, onExhausted } })
+          scripted(Models.makeCountingModel(script).layer, {
+            ...crowded,
+            policy: { ...crowded.policy, mode, onExhausted }
+          })
         ),
         onVirtualClock
       ),
@@ -83,7 +86,7 @@ const tagOf = (error: unknown): string =>
 /** What was delivered before is in the view, or a handoff stands for it; the newest open request is always shown. */
 const seesAllBefore: Programs.Onlooker<SessionStore> = Effect.fnUntraced(function* (view, before) {
   const store = yield* SessionStore
-  const log = yield* Effect.orDie(Programs.acknowledged(id))
+  const log = yield* Effect.orDie(Programs.readAcknowledged(id))
   const { head, live, tail } = yield* Effect.orDie(store.state(id))
   const kept = new Set([...head, ...live, ...tail].map(({ seq }) => seq))
   const shown = view.messages.map((message) => Message.text(message).slice(0, 8))
@@ -159,7 +162,7 @@ describe("promise 5, what the handoff says of requests", () => {
         segments.map(({ text }) => Handoff.parse(text).openWork),
         [[]]
       )
-    }).pipe(Effect.provide(scripted(Models.counted([]).layer, { ...crowded, routes: [] })))
+    }).pipe(Effect.provide(scripted(Models.makeCountingModel([]).layer, { ...crowded, routes: [] })))
   )
 
   it.effect("one that is live is a message of its own, and the ledger does not call it open for ever", () =>
@@ -167,6 +170,6 @@ describe("promise 5, what the handoff says of requests", () => {
       const { ledger, shown } = yield* handoffAfter(work)
       assert.deepInclude(shown, ask)
       assert.notInclude(ledger, "Please refund the ticket.")
-    }).pipe(Effect.provide(scripted(Models.counted([]).layer, { ...crowded, routes: [] })))
+    }).pipe(Effect.provide(scripted(Models.makeCountingModel([]).layer, { ...crowded, routes: [] })))
   )
 })

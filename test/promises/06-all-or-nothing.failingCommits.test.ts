@@ -17,7 +17,7 @@ import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import type { Turn } from "../../src/gateway/Turn.ts"
 import { isThorough } from "../support/repetitions.ts"
-import { conversation, policy, recorded, route, summary } from "../support/world.ts"
+import { conversation, policy, recordLogLines, route, summary } from "../support/world.ts"
 import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
 type Services = Gateway.Gateway | SessionStore
@@ -134,7 +134,7 @@ const onFile = <A, E>(
       Gateway.layer(options).pipe(Layer.provide([provider, Layer.succeedContext(store)]))
     )
     return yield* test({ filename, other, own }).pipe(Effect.provide(gateway), Effect.provide(store))
-  }).pipe(Effect.scoped, Effect.provide(recorded().layer))
+  }).pipe(Effect.scoped, Effect.provide(recordLogLines().layer))
 
 /** What the next start would find. */
 const nextStart = ({ filename }: File, id: SessionId) => Effect.provide(all(id), Sqlite.layer({ filename }))

@@ -16,7 +16,7 @@ describe("promise 7, the gate", () => {
       FastCheck.constantFrom("extract" as const, "fail" as const)
     ],
     ([rejected, onExhausted]) => {
-      const model = Models.counted([...rejected.map(([, outcome]) => outcome), Models.oracle])
+      const model = Models.makeCountingModel([...rejected.map(([, outcome]) => outcome), Models.oracle])
       return Effect.gen(function* () {
         yield* importMessages(conversation(12))
         const { compress, view } = yield* Gateway.Gateway

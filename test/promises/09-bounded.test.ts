@@ -229,7 +229,7 @@ describe("a route that takes four calls at once", () => {
       }))
     )
   )
-  const gatewayFor = (model: ReturnType<typeof Models.counted>, maxConcurrentCalls: number) =>
+  const gatewayFor = (model: ReturnType<typeof Models.makeCountingModel>, maxConcurrentCalls: number) =>
     scripted(model.layer, {
       policy: { contextLength: 8_000, protectFirstN: 0, mode: "manual" },
       routes: [{ ...patient, timeout: Duration.seconds(60) }],
@@ -238,7 +238,7 @@ describe("a route that takes four calls at once", () => {
     })
 
   it.effect("serves twenty sessions in the order they came, four at a time, and none starves", () => {
-    const model = Models.counted([{ text: summary("x"), delay: "10 seconds" }])
+    const model = Models.makeCountingModel([{ text: summary("x"), delay: "10 seconds" }])
     return Effect.gen(function* () {
       yield* many
       const running = yield* Effect.forEach(ids, (sessionId) => Effect.fork(compressSession(sessionId)))
@@ -254,7 +254,7 @@ describe("a route that takes four calls at once", () => {
   })
 
   it.effect("a wait counts against the total time alone, and without a place in time nothing is asked", () => {
-    const model = Models.counted([{ text: summary("x"), delay: "40 seconds" }])
+    const model = Models.makeCountingModel([{ text: summary("x"), delay: "40 seconds" }])
     return Effect.gen(function* () {
       yield* many
       const running = yield* Effect.forEach(ids.slice(0, 4), (sessionId) => Effect.fork(compressSession(sessionId)))
@@ -273,7 +273,7 @@ describe("a route that takes four calls at once", () => {
   })
 
   it.effect("an auxiliary task leaves the line at once when it is stopped, and the next one moves up", () => {
-    const model = Models.counted([{ text: "done", delay: "10 seconds" }])
+    const model = Models.makeCountingModel([{ text: "done", delay: "10 seconds" }])
     const request = { task: "flush_memories", messages: [{ role: "user", content: "?" }], maxOutputTokens: 9 } as const
     return Effect.gen(function* () {
       const { auxiliary, interrupt } = yield* Gateway.Gateway

@@ -23,7 +23,7 @@ describe("promise 10, valid", () => {
         const { deliver, turn, compress } = yield* Gateway.Gateway
         const store = yield* SessionStore
         const looked = Effect.gen(function* () {
-          const log = yield* Programs.acknowledged(id)
+          const log = yield* Programs.readAcknowledged(id)
           const left = yield* Effect.forEach(yield* store.snapshots(id), ({ snapshotId }) => store.snapshot(snapshotId))
           for (const state of [...left, yield* store.state(id)]) {
             for (const view of [
@@ -54,7 +54,7 @@ describe("promise 10, valid", () => {
         yield* looked
         yield* Effect.asVoid(Programs.joinInTime(compress(id)))
         yield* looked
-      }).pipe(Effect.provide(scripted(Models.counted(script).layer, { ...crowded, policy })), onVirtualClock),
+      }).pipe(Effect.provide(scripted(Models.makeCountingModel(script).layer, { ...crowded, policy })), onVirtualClock),
     propertyRuns(10, 40)
   )
 })

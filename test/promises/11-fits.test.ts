@@ -24,7 +24,9 @@ describe("promise 11, fits", () => {
         const { outcome } = yield* compress(id)
         assert.isAtMost((yield* view(id)).tokens, 819, `${outcome} after ${n} more`)
       }
-    }).pipe(Effect.provide(scripted(Models.counted([]).layer, { routes: [], policy: { contextLength: 4_096 } })))
+    }).pipe(
+      Effect.provide(scripted(Models.makeCountingModel([]).layer, { routes: [], policy: { contextLength: 4_096 } }))
+    )
   )
 
   it.effect.prop(
@@ -49,7 +51,10 @@ describe("promise 11, fits", () => {
           )
         )
         yield* fits
-      }).pipe(Effect.provide(scripted(Models.counted(script).layer, { ...crowded, policy: settings })), onVirtualClock),
+      }).pipe(
+        Effect.provide(scripted(Models.makeCountingModel(script).layer, { ...crowded, policy: settings })),
+        onVirtualClock
+      ),
     propertyRuns(10, 40)
   )
 })

@@ -6,10 +6,10 @@ import { Gateway } from "../../src/gateway/Gateway.ts"
 import * as Message from "../../src/message/Message.ts"
 import { type DeliveryKind, SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
-import { audited, operationsBySession, trailOf } from "../support/auditTrail.ts"
+import { auditTrail, operationsBySession, trailOf } from "../support/auditTrail.ts"
 import * as ModelServer from "../support/ModelServer.ts"
 import { problems } from "../support/providerShapes.ts"
-import { conversation, policy, real, recorded, summary } from "../support/world.ts"
+import { conversation, policy, real, recordLogLines, summary } from "../support/world.ts"
 
 /** Just below the threshold. */
 const BEFORE = 10
@@ -99,8 +99,10 @@ describe("nine sessions", () => {
     Effect.gen(function* () {
       const agents = nine()
       const gate = yield* Deferred.make<void>()
-      const server = yield* ModelServer.make(({ n }) => (n <= 9 ? ModelServer.held(gate, ofItsSession) : ofItsSession))
-      const { layer, lines } = recorded()
+      const server = yield* ModelServer.make(({ n }) =>
+        n <= 9 ? ModelServer.answerAfter(gate, ofItsSession) : ofItsSession
+      )
+      const { layer, lines } = recordLogLines()
       const options = { policy: { ...policy, mode: "background" }, routes: [server.route()] } as const
 
       yield* Effect.gen(function* () {
@@ -123,7 +125,7 @@ describe("nine sessions", () => {
       }).pipe(Effect.provide([real(options), layer]))
 
       const trail = trailOf(lines)
-      assert.deepStrictEqual(audited(trail).findings, [])
+      assert.deepStrictEqual(auditTrail(trail).findings, [])
       const counts = operationsBySession(trail)
       assert.deepStrictEqual(
         Array.from(counts.keys()).toSorted(),
@@ -137,8 +139,8 @@ describe("nine sessions", () => {
       // The lines prove it only if no line could be missing or be there twice.
       trail.forEach((line, i) => {
         if (line.event._tag === "Named") return
-        assert.strictEqual(audited(trail.toSpliced(i, 1)).verdict, "violated", `without ${line.text}`)
-        assert.strictEqual(audited(trail.toSpliced(i, 0, line)).verdict, "violated", `twice ${line.text}`)
+        assert.strictEqual(auditTrail(trail.toSpliced(i, 1)).verdict, "violated", `without ${line.text}`)
+        assert.strictEqual(auditTrail(trail.toSpliced(i, 0, line)).verdict, "violated", `twice ${line.text}`)
       })
     })
   )

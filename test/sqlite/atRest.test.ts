@@ -7,7 +7,7 @@ import type { Message } from "../../src/message/Message.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
-import { watched } from "../support/collections.ts"
+import { collectMapsAndSets } from "../support/collections.ts"
 import { onVirtualClock } from "../support/virtualClock.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import { conversation, scripted, summary } from "../support/world.ts"
@@ -55,7 +55,9 @@ describe("a session at rest", () => {
   it.effect("is held by nothing but the states in memory", () =>
     Effect.gen(function* () {
       const policy = { contextLength: 8_000, mode: "background" } as const
-      const { collections, made } = yield* watched(Layer.build(scripted(model(), { policy }, Sqlite.layerTemporary)))
+      const { collections, made } = yield* collectMapsAndSets(
+        Layer.build(scripted(model(), { policy }, Sqlite.layerTemporary))
+      )
       const all = ids(24)
       yield* Effect.gen(function* () {
         const live = (sessions: ReadonlyArray<SessionId>) =>
@@ -78,7 +80,9 @@ describe("a session at rest", () => {
   it.effect("has its place in memory among some thousands, however small it is", () =>
     Effect.gen(function* () {
       const all = ids(21_000)
-      const { collections, made } = yield* watched(Layer.build(scripted(Scripted.layer([]), {}, Sqlite.layerTemporary)))
+      const { collections, made } = yield* collectMapsAndSets(
+        Layer.build(scripted(Scripted.layer([]), {}, Sqlite.layerTemporary))
+      )
       yield* Effect.gen(function* () {
         const { state } = yield* SessionStore
         yield* imported(all, [said])

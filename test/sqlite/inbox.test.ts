@@ -15,7 +15,7 @@ import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import { trailOf } from "../support/auditTrail.ts"
 import { repetitions } from "../support/repetitions.ts"
 import { freshSession, user } from "../support/stores.ts"
-import { recorded, scripted, summary } from "../support/world.ts"
+import { recordLogLines, scripted, summary } from "../support/world.ts"
 
 /** One of some that come together; its text is null if it cannot be written. */
 interface Arriving {
@@ -226,7 +226,7 @@ describe("deliveries", () => {
   )
 
   it.effect("of those that one commit took, all have their log line before a turn promotes one", () => {
-    const { layer, lines } = recorded()
+    const { layer, lines } = recordLogLines()
     const id = freshSession()
     return Effect.gen(function* () {
       const { deliver, turn } = yield* Gateway

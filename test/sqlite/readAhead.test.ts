@@ -9,7 +9,7 @@ import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Hermes from "../../src/hermes/Hermes.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import * as Files from "../support/hermes.ts"
-import { assistant, granted, segment, user } from "../support/stores.ts"
+import { assistant, acquireLease, segment, user } from "../support/stores.ts"
 
 const MESSAGES = 550
 const id = SessionId.make("long")
@@ -32,7 +32,7 @@ const two = Effect.gen(function* () {
 
 const appended = Effect.gen(function* () {
   const store = yield* SessionStore
-  yield* store.append(yield* granted(id), [assistant("one more")])
+  yield* store.append(yield* acquireLease(id), [assistant("one more")])
 })
 
 const compressed = Effect.gen(function* () {
@@ -42,7 +42,7 @@ const compressed = Effect.gen(function* () {
   const manifest = { ...wholeLog, headTo: 2, tailFrom, segments: ["seg_1"], live: [3] }
   const segments = [segment("seg_1", 3, tailFrom - 1)]
   const made = { operationId: "op_1", base: 0, manifest, segments, ledger: null }
-  yield* store.commit(yield* granted(id, "operation"), made)
+  yield* store.commit(yield* acquireLease(id, "operation"), made)
 })
 
 const rewound = Effect.gen(function* () {

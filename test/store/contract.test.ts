@@ -11,7 +11,7 @@ import {
   SessionStore
 } from "../../src/store/SessionStore.ts"
 import { propertyRuns } from "../support/repetitions.ts"
-import { assistant, backends, freshSession, granted, segment, user } from "../support/stores.ts"
+import { assistant, backends, freshSession, acquireLease, segment, user } from "../support/stores.ts"
 
 const contents = (sessionId: SessionId) =>
   Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.log(sessionId))).pipe(
@@ -46,7 +46,7 @@ for (const [name, backend] of backends) {
           const second = yield* store.deliver(id, user("two"), { kind: "notification" })
           assert.isTrue(second.arrival > first.arrival)
           assert.deepStrictEqual(yield* contents(id), ["one", "two"])
-          const lease = yield* granted(id)
+          const lease = yield* acquireLease(id)
           const { promoted, state } = yield* store.promote(lease)
           assert.deepStrictEqual(
             promoted.map(({ arrival, kind, seq }) => [seq, arrival, kind]),
@@ -65,7 +65,7 @@ for (const [name, backend] of backends) {
           const store = yield* SessionStore
           const id = freshSession()
           const first = yield* store.deliver(id, user("one"), { kind: "request", key: "k" })
-          yield* store.promote(yield* granted(id))
+          yield* store.promote(yield* acquireLease(id))
           const again = yield* store.deliver(id, user("one"), { kind: "request", key: "k" })
           assert.deepStrictEqual(again, { ...first, duplicate: true })
           const conflict = yield* Effect.flip(store.deliver(id, user("two"), { kind: "request", key: "k" }))
@@ -82,7 +82,7 @@ for (const [name, backend] of backends) {
           const id = freshSession()
           const odd = JSON.parse(`{"zeta":1,"content":"hi","role":"user","name":"Ada"}`)
           yield* store.deliver(id, odd, { kind: "request" })
-          yield* store.promote(yield* granted(id))
+          yield* store.promote(yield* acquireLease(id))
           const log = yield* Stream.runCollect(store.log(id))
           assert.deepStrictEqual(
             Chunk.toReadonlyArray(log).map(({ message }) => JSON.stringify(message)),
@@ -96,8 +96,8 @@ for (const [name, backend] of backends) {
           const store = yield* SessionStore
           const id = freshSession()
           yield* store.deliver(id, user("one"), { kind: "request" })
-          const mine = yield* granted(id, "turn", "me", 0)
-          const theirs = yield* granted(id, "turn", "they")
+          const mine = yield* acquireLease(id, "turn", "me", 0)
+          const theirs = yield* acquireLease(id, "turn", "they")
           assert.isTrue(theirs.token > mine.token)
           const refused = yield* store.acquire(id, { name: "turn", holder: "third", ttl: 1_000 })
           assert.strictEqual(refused._tag === "Held" ? refused.holder : "", "they")
@@ -116,8 +116,8 @@ for (const [name, backend] of backends) {
           const store = yield* SessionStore
           const id = freshSession()
           yield* conversation(id, ["a", "b", "c", "d"].map(user))
-          const turn = yield* granted(id)
-          const operation = yield* granted(id, "operation")
+          const turn = yield* acquireLease(id)
+          const operation = yield* acquireLease(id, "operation")
           yield* Effect.all([store.release(turn), store.release(operation)])
           assert.strictEqual((yield* Effect.flip(store.append(turn, [assistant("late")])))._tag, "TurnLost")
           assert.strictEqual((yield* Effect.flip(store.promote(turn)))._tag, "TurnLost")
@@ -132,7 +132,7 @@ for (const [name, backend] of backends) {
           const store = yield* SessionStore
           const id = freshSession()
           yield* conversation(id, ["a", "b", "c", "d"].map(user))
-          const [turn, operation] = [yield* granted(id), yield* granted(id, "operation")]
+          const [turn, operation] = [yield* acquireLease(id), yield* acquireLease(id, "operation")]
           const [notTurn, notOperation] = [turn, operation].map((lease) => ({ ...lease, holder: "another" }))
           assert.isDefined(notTurn)
           assert.isDefined(notOperation)
@@ -150,7 +150,7 @@ for (const [name, backend] of backends) {
           const store = yield* SessionStore
           const id = freshSession()
           yield* conversation(id, [user("a")])
-          yield* granted(id, "turn", "first", 9_000)
+          yield* acquireLease(id, "turn", "first", 9_000)
           yield* TestClock.adjust(2_500)
           const held = { _tag: "Held", holder: "first", remaining: 6_500 } as const
           assert.deepStrictEqual(yield* store.acquire(id, { name: "turn", holder: "second", ttl: 5 }), held)
@@ -165,11 +165,11 @@ for (const [name, backend] of backends) {
           const id = freshSession()
           yield* conversation(id, ["a", "b", "c", "d"].map(user))
           const before = yield* store.state(id)
-          yield* store.append(yield* granted(id), [assistant("e")])
+          yield* store.append(yield* acquireLease(id), [assistant("e")])
           const after = yield* store.state(id)
           assert.strictEqual(after.base, before.base)
           assert.deepStrictEqual(after.tail.slice(0, 4), before.tail)
-          const committed = yield* commit(yield* granted(id, "operation"), 0, 3)
+          const committed = yield* commit(yield* acquireLease(id, "operation"), 0, 3)
           assert.notStrictEqual(committed.state.base, before.base)
           const others = [yield* store.stateAt(id, 4), yield* store.snapshot(committed.snapshotId)]
           for (const { base } of others) assert.notInclude([before.base, committed.state.base], base)
@@ -200,7 +200,7 @@ for (const [name, backend] of backends) {
           const id = freshSession()
           yield* conversation(id, ["a", "b", "c", "d"].map(user))
           assert.isNull(yield* store.ledger(id))
-          const lease = yield* granted(id, "operation")
+          const lease = yield* acquireLease(id, "operation")
           const made = { operationId: "op", base: 0, manifest: { ...wholeLog }, segments: [] }
           yield* store.commit(lease, { ...made, ledger: "no { JSON" })
           assert.strictEqual(yield* store.ledger(id), "no { JSON")
@@ -252,7 +252,7 @@ for (const [name, backend] of backends) {
           const id = freshSession()
           yield* conversation(id, ["a", "b", "c", "d"].map(user))
           const before = yield* store.state(id)
-          const { generation, snapshotId, state } = yield* commit(yield* granted(id, "operation"), 0, 3)
+          const { generation, snapshotId, state } = yield* commit(yield* acquireLease(id, "operation"), 0, 3)
           assert.strictEqual(generation, 1)
           assert.deepStrictEqual(yield* store.state(id), state)
           assert.deepStrictEqual(
@@ -273,8 +273,8 @@ for (const [name, backend] of backends) {
           const store = yield* SessionStore
           const id = freshSession()
           yield* conversation(id, ["a", "b", "c", "d"].map(user))
-          const stale = yield* granted(id, "operation", "paused", 0)
-          const lease = yield* granted(id, "operation", "mine")
+          const stale = yield* acquireLease(id, "operation", "paused", 0)
+          const lease = yield* acquireLease(id, "operation", "mine")
           assert.strictEqual((yield* Effect.flip(commit(stale, 0, 3)))._tag, "LeaseLost")
           assert.strictEqual((yield* Effect.flip(commit(lease, 1, 3)))._tag, "LeaseLost")
           assert.strictEqual((yield* store.state(id)).generation, 0)
@@ -288,8 +288,8 @@ for (const [name, backend] of backends) {
           const store = yield* SessionStore
           const id = freshSession()
           yield* conversation(id, ["a", "b", "c", "d"].map(user))
-          const turn = yield* granted(id)
-          const operation = yield* granted(id, "operation")
+          const turn = yield* acquireLease(id)
+          const operation = yield* acquireLease(id, "operation")
           const { state } = yield* store.reset(id)
           assert.deepStrictEqual([state.head, state.segments, state.tail].flat(), [])
           assert.strictEqual((yield* Effect.flip(store.append(turn, [assistant("x")])))._tag, "Superseded")
@@ -314,9 +314,9 @@ for (const [name, backend] of backends) {
             { model: "m", contextLength: 8_000 }
           ]
           assert.deepStrictEqual(yield* windows, learned)
-          const committed = yield* commit(yield* granted(id, "operation"), 0, 3)
+          const committed = yield* commit(yield* acquireLease(id, "operation"), 0, 3)
           assert.deepStrictEqual(committed.state.windows, learned)
-          assert.deepStrictEqual((yield* store.promote(yield* granted(id))).state.windows, learned)
+          assert.deepStrictEqual((yield* store.promote(yield* acquireLease(id))).state.windows, learned)
           const { manifest } = yield* store.stateAt(id, 3)
           yield* store.rewind(id, { base: 1, seq: 3, manifest, ledger: null })
           yield* store.learnWindow(id, "m", null)
@@ -334,8 +334,8 @@ for (const [name, backend] of backends) {
             const id = freshSession()
             yield* conversation(id, ["a", "b", "c", "d"].map(user))
             yield* store.deliver(id, user("waits"), { kind: "request" })
-            const turn = yield* granted(id)
-            const operation = yield* granted(id, "operation")
+            const turn = yield* acquireLease(id)
+            const operation = yield* acquireLease(id, "operation")
             yield* store.report(id, { generation: 0, seq: 4, model: "m", inputTokens: 9, estimate: 8 })
             const before = yield* store.state(id)
             const made = { base: 0, seq: 2, manifest: (yield* store.stateAt(id, 2)).manifest, ledger: null }
@@ -366,10 +366,10 @@ for (const [name, backend] of backends) {
               )
             assert.isNull(yield* back(7, 3), "the session is not at that generation")
             yield* back(0, 3)
-            const [e] = yield* store.append(yield* granted(id, "turn", "me", 0), [assistant("e")])
+            const [e] = yield* store.append(yield* acquireLease(id, "turn", "me", 0), [assistant("e")])
             assert.strictEqual(e?.seq, 5)
             assert.deepStrictEqual((yield* back(1, 2))?.state.manifest.undone, [{ fromSeq: 3, toSeq: 5 }])
-            yield* store.append(yield* granted(id), [assistant("f")])
+            yield* store.append(yield* acquireLease(id), [assistant("f")])
             const { state } = (yield* back(2, 6)) ?? { state: yield* store.state(id) }
             assert.deepStrictEqual(state.manifest.undone, [{ fromSeq: 3, toSeq: 5 }])
             assert.deepStrictEqual(
@@ -389,7 +389,7 @@ for (const [name, backend] of backends) {
           const store = yield* SessionStore
           const id = freshSession()
           yield* conversation(id, ["a", "b", "c", "d", "e", "f"].map(user))
-          const lease = yield* granted(id, "operation")
+          const lease = yield* acquireLease(id, "operation")
           yield* commit(lease, 0, 3)
           yield* commit(lease, 1, 5)
           const generations = yield* Effect.forEach([6, 5, 4, 3, 2, 0], (seq) => store.stateAt(id, seq))
@@ -413,7 +413,7 @@ for (const [name, backend] of backends) {
           const id = freshSession()
           yield* conversation(id, ["a", "b", "c", "d"].map(user))
           const manifest = { ...wholeLog, headTo: 3, tailFrom: 2, live: [1, 4] }
-          const lease = yield* granted(id, "operation")
+          const lease = yield* acquireLease(id, "operation")
           yield* store.commit(lease, { operationId: "op", base: 0, manifest, segments: [], ledger: null })
           const past = yield* store.stateAt(id, 1)
           assert.deepInclude(past, { generation: 1, lastSeq: 1, tail: [] })
@@ -506,8 +506,8 @@ for (const [name, backend] of backends) {
             const log: Array<string> = ["first"]
             let inbox: Array<string> = []
             yield* conversation(id, [user("first")])
-            const turn = yield* granted(id)
-            const operation = yield* granted(id, "operation")
+            const turn = yield* acquireLease(id)
+            const operation = yield* acquireLease(id, "operation")
             let generation = 0
             for (const [step, [action, n]] of actions.entries()) {
               const words = Array.from({ length: n }, (_, i) => `${step}.${i}`)

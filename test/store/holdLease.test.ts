@@ -3,7 +3,7 @@ import { Effect, FastCheck as fc, Fiber, Layer, Option, TestClock } from "effect
 import * as HoldLease from "../../src/store/holdLease.ts"
 import { layerMemory, SessionStore } from "../../src/store/SessionStore.ts"
 import { propertyRuns } from "../support/repetitions.ts"
-import { freshSession, granted, user } from "../support/stores.ts"
+import { freshSession, acquireLease, user } from "../support/stores.ts"
 
 /** Begins to wait for a turn lease that another holder has for `ttl` milliseconds. */
 const waitBehind = (ttl: number) =>
@@ -11,7 +11,7 @@ const waitBehind = (ttl: number) =>
     const store = yield* SessionStore
     const id = freshSession()
     yield* store.deliver(id, user("hello"), { kind: "request" })
-    const lease = yield* granted(id, "turn", "first", ttl)
+    const lease = yield* acquireLease(id, "turn", "first", ttl)
     const { using } = yield* HoldLease.make(store)
     const request = { name: "turn", holder: "second" } as const
     const waiter = yield* Effect.fork(using(id, request, ({ waitedFor }) => Effect.succeed(waitedFor)))

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Message } from "../../src/message/Message.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
-import { assistant, backends, freshSession, granted, user } from "../support/stores.ts"
+import { assistant, backends, freshSession, acquireLease, user } from "../support/stores.ts"
 
 /** A compiler lets these pass, and models and their servers write them. */
 const invalid: ReadonlyArray<readonly [string, Message]> = [
@@ -26,7 +26,7 @@ for (const [name, backend] of backends) {
           const store = yield* SessionStore
           const id = freshSession()
           yield* store.deliver(id, user("one"), { kind: "request" })
-          const lease = yield* granted(id)
+          const lease = yield* acquireLease(id)
           yield* store.promote(lease)
           const before = yield* store.state(id)
           for (const [what, message] of invalid) {

@@ -6,7 +6,7 @@ import { type SessionId, wholeLog } from "../../src/session/Session.ts"
 import { type SearchScope, SessionIndex, SessionStore } from "../../src/store/SessionStore.ts"
 import { syntax, text } from "../support/histories.ts"
 import { propertyRuns } from "../support/repetitions.ts"
-import { assistant, backends, freshSession, granted, segment, user } from "../support/stores.ts"
+import { assistant, backends, freshSession, acquireLease, segment, user } from "../support/stores.ts"
 
 const conversation = (sessionId: SessionId, messages: ReadonlyArray<Message>) =>
   Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId, messages }]))
@@ -122,7 +122,7 @@ for (const [name, backend] of backends) {
             id,
             Array.from({ length: 250 }, (_, n) => user(`old ${n}`))
           )
-          const lease = yield* granted(id)
+          const lease = yield* acquireLease(id)
           for (const round of [1, 2, 3]) {
             yield* store.append(lease, [assistant(`fresh number${round}`)])
             yield* store.deliver(id, user(`fresh number${round}`), { kind: "request" })
@@ -143,7 +143,7 @@ for (const [name, backend] of backends) {
           const store = yield* SessionStore
           const id = freshSession()
           yield* conversation(id, searched)
-          const lease = yield* granted(id, "operation")
+          const lease = yield* acquireLease(id, "operation")
           const manifest = { ...wholeLog, tailFrom: 4, segments: [`${id}/s`] }
           const segments = [segment(`${id}/s`, 1, 3)]
           yield* store.commit(lease, { operationId: "op", base: 0, manifest, segments, ledger: null })
@@ -182,7 +182,7 @@ for (const [name, backend] of backends) {
           const index = yield* SessionIndex
           const id = freshSession()
           yield* conversation(id, ["a", "b", "c", "d", "e"].map(user))
-          const lease = yield* granted(id, "operation")
+          const lease = yield* acquireLease(id, "operation")
           const named = (name: string) => `${id}/${name}`
           const coarse = { ...segment(named("coarse"), 2, 4), level: 1, children: [named("healed")] }
           const segments = [

@@ -10,7 +10,7 @@ import { SessionStore } from "../../src/store/SessionStore.ts"
 import { estimate } from "../../src/message/Tokens.ts"
 import * as View from "../../src/view/View.ts"
 import { isMerge } from "../support/models.ts"
-import { asked, conversation, id, recorded, scripted, summary } from "../support/world.ts"
+import { awaitRequests, conversation, id, recordLogLines, scripted, summary } from "../support/world.ts"
 
 const policy = { contextLength: 32_000, mode: "manual" } as const
 
@@ -103,7 +103,7 @@ describe("segments of a session", () => {
     const down = new ConnectionError({ route: "r", detail: "refused" })
     let isDown = true
     const model = Scripted.make([(request) => (isDown && isMerge(request) ? down : answer(request))])
-    const log = recorded()
+    const log = recordLogLines()
     return Effect.gen(function* () {
       const [last] = (yield* grown(5)).slice(-1)
       assert.strictEqual(last?.result.outcome, "committed")
@@ -132,14 +132,14 @@ describe("segments of a session", () => {
         Effect.gen(function* () {
           yield* goOn(26, n * 26)
           const fiber = yield* Effect.fork(compressed)
-          yield* asked(model, n + 1)
+          yield* awaitRequests(model, n + 1)
           yield* TestClock.adjust("8 seconds")
           yield* Fiber.join(fiber)
         })
       )
       yield* goOn(26, 4 * 26)
       const fiber = yield* Effect.fork(compressed)
-      yield* asked(model, 6)
+      yield* awaitRequests(model, 6)
       yield* TestClock.adjust("17 seconds")
       assert.isTrue(Option.isNone(yield* Fiber.poll(fiber)))
       yield* TestClock.adjust("1 second")

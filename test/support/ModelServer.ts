@@ -168,24 +168,25 @@ export const route = (baseUrl: string, options: RouteOptions = {}): ResolvedRout
 
 /** The text, word by word, ended as it should be. */
 export const ok = (text: Text): Answer =>
-  streamed((wire, received) => [...words(wire, text, received), ...wire.end("stop")])
+  streamPieces((wire, received) => [...splitText(wire, text, received), ...wire.end("stop")])
 
 /** The output limit was reached. */
 export const length = (text: Text): Answer =>
-  streamed((wire, received) => [...words(wire, text, received), ...wire.end("length")])
+  streamPieces((wire, received) => [...splitText(wire, text, received), ...wire.end("length")])
 
 /** The model refuses. */
-export const refusal = (text: string): Answer => streamed((wire) => [wire.refusal(text), ...wire.end("stop")])
+export const refusal = (text: string): Answer => streamPieces((wire) => [wire.refusal(text), ...wire.end("stop")])
 
 /** The provider's filter ended the answer. */
 export const filtered = (text: string): Answer =>
-  streamed((wire, received) => [...words(wire, text, received), ...wire.end("filtered")])
+  streamPieces((wire, received) => [...splitText(wire, text, received), ...wire.end("filtered")])
 
 /** The model thought and said nothing. */
-export const reasoningOnly = (text: string): Answer => streamed((wire) => [wire.reasoning(text), ...wire.end("stop")])
+export const reasoningOnly = (text: string): Answer =>
+  streamPieces((wire) => [wire.reasoning(text), ...wire.end("stop")])
 
 /** Waits for the gate, then answers. */
-export const held =
+export const answerAfter =
   (gate: Deferred.Deferred<void>, answer: Answer): Answer =>
   (exchange) =>
     Effect.zipRight(Deferred.await(gate), answer(exchange))
@@ -196,7 +197,8 @@ export const held =
 export const hang: Answer = () => Effect.never
 
 /** Begins well, then silence. */
-export const hangAfter = (text: Text): Answer => streamed((wire, received) => words(wire, text, received), "stay")
+export const hangAfter = (text: Text): Answer =>
+  streamPieces((wire, received) => splitText(wire, text, received), "stay")
 
 /** One word every so often, for ever. */
 export const trickle =
@@ -205,7 +207,7 @@ export const trickle =
     const wire = wires[received.api]
     const write = Effect.sync(() => http.write(wire.text(word)))
     return Effect.zipRight(
-      Effect.sync(() => begin(http, wire)),
+      Effect.sync(() => beginStream(http, wire)),
       Effect.forever(Effect.zipRight(write, Effect.sleep(every)))
     )
   }
@@ -214,20 +216,20 @@ export const trickle =
 export const reset: Answer = ({ breakOff }) => Effect.sync(() => breakOff("reset"))
 
 /** The connection is closed in the middle of the stream. */
-export const cut = (text: Text): Answer => streamed((wire, received) => words(wire, text, received), "cut")
+export const cut = (text: Text): Answer => streamPieces((wire, received) => splitText(wire, text, received), "cut")
 
 /** The stream ends in good order, without its end mark. */
-export const endless = (text: Text): Answer => streamed((wire, received) => words(wire, text, received), "end")
+export const endless = (text: Text): Answer => streamPieces((wire, received) => splitText(wire, text, received), "end")
 
 /** The last chunk of the body is shorter than it says. */
 export const incompleteChunk = (text: Text): Answer =>
-  streamed((wire, received) => words(wire, text, received), "short")
+  streamPieces((wire, received) => splitText(wire, text, received), "short")
 
 /** An error object within a stream that had begun with 200. */
-export const errorInStream = (error: ApiError): Answer => streamed((wire) => [wire.error(error)], "end")
+export const errorInStream = (error: ApiError): Answer => streamPieces((wire) => [wire.error(error)], "end")
 
 /** A piece of the stream that is no JSON. */
-export const invalidJson: Answer = streamed(() => [`data: {"oops\n\n`], "end")
+export const invalidJson: Answer = streamPieces(() => [`data: {"oops\n\n`], "end")
 
 /** A refusal with a status and a JSON error body. */
 export const refuse =
@@ -250,25 +252,25 @@ export const html = (status: number): Answer =>
 
 // ── private ──
 
-const words = (wire: Wire, text: Text, received: Received): ReadonlyArray<string> => {
+const splitText = (wire: Wire, text: Text, received: Received): ReadonlyArray<string> => {
   const whole = typeof text === "string" ? text : text(received)
   return (whole.match(/\s*\S+\s*/g) ?? []).map(wire.text)
 }
 
-const begin = (http: ServerResponse, wire: Wire) =>
+const beginStream = (http: ServerResponse, wire: Wire) =>
   http
     .writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" })
     .write(wire.begin)
 
 /** A stream, and what becomes of the connection after its last piece. */
-function streamed(
+function streamPieces(
   pieces: (wire: Wire, received: Received) => ReadonlyArray<string>,
   then: "end" | "stay" | "cut" | "short" = "end"
 ): Answer {
   return ({ breakOff, http, received }) =>
     Effect.async<void>((resume) => {
       const wire = wires[received.api]
-      begin(http, wire)
+      beginStream(http, wire)
       http.write(pieces(wire, received).join("") || ": nothing\n\n", () => {
         if (then === "end") http.end()
         if (then === "cut") breakOff("close")

@@ -83,17 +83,17 @@ export const answer = Effect.fnUntraced(function* (
         ? Effect.void
         : Effect.map(turn.append(message), () => say({ _tag: "Appended", tag: tagOf(message) }))
     return Effect.gen(function* () {
-      yield* viewed(turn.view())
+      yield* checkView(turn.view())
       yield* append(call)
       yield* working
       yield* append(result)
-      yield* viewed(turn.view())
+      yield* checkView(turn.view())
       yield* append(reply)
     })
   })
 })
 
-const viewed = <E, R>(view: Effect.Effect<{ readonly messages: ReadonlyArray<Message.Message> }, E, R>) =>
+const checkView = <E, R>(view: Effect.Effect<{ readonly messages: ReadonlyArray<Message.Message> }, E, R>) =>
   Effect.flatMap(view, ({ messages }) => {
     const found = problems(messages)
     return found.length === 0 ? Effect.void : Effect.dieMessage(found.join("; "))

@@ -42,13 +42,13 @@ const throughline = (n: number, rounds: number): ReadonlyArray<Said> =>
     const about = { by: "throughline", session } as const
     const [first, second] = [1_000 * n + 2 * k + 1, 1_000 * n + 2 * k + 2]
     const named = `session="${session}" operation=op_${n}_${k}`
-    const taken = (arrival: number) => `session="${session}" arrival=${arrival}`
+    const nameMessage = (arrival: number) => `session="${session}" arrival=${arrival}`
     return [
-      { ...about, what: "buffered", says: `message buffered: ${taken(first)} kind=request` },
+      { ...about, what: "buffered", says: `message buffered: ${nameMessage(first)} kind=request` },
       { ...about, what: "started", says: `compression started: ${named} generation=${k} messages=40 tokens=~9000` },
-      { ...about, what: "buffered", says: `message buffered: ${taken(second)} kind=notification` },
-      { ...about, what: "promoted", says: `message promoted: ${taken(first)} seq=${2 * k + 1}` },
-      { ...about, what: "promoted", says: `message promoted: ${taken(second)} seq=${2 * k + 2}` },
+      { ...about, what: "buffered", says: `message buffered: ${nameMessage(second)} kind=notification` },
+      { ...about, what: "promoted", says: `message promoted: ${nameMessage(first)} seq=${2 * k + 1}` },
+      { ...about, what: "promoted", says: `message promoted: ${nameMessage(second)} seq=${2 * k + 2}` },
       { ...about, what: "done", says: `compression done: ${named} outcome=committed messages=40->8 tokens=~900` }
     ] satisfies ReadonlyArray<Said>
   }).flat()
@@ -60,10 +60,10 @@ export const correct: fc.Arbitrary<ReadonlyArray<Said>> = fc
   .chain((sessions) =>
     fc
       .array(fc.nat(), { minLength: sessions.flat().length, maxLength: sessions.flat().length })
-      .map((picks) => interleaved(sessions, picks))
+      .map((picks) => interleaveSessions(sessions, picks))
   )
 
-const interleaved = (
+const interleaveSessions = (
   sessions: ReadonlyArray<ReadonlyArray<Said>>,
   picks: ReadonlyArray<number>
 ): ReadonlyArray<Said> => {
@@ -75,7 +75,7 @@ const interleaved = (
 }
 
 /** Minutes apart, as each writes it: throughline's as logfmt and as JSON in turn. */
-export const written = (log: ReadonlyArray<Said>): ReadonlyArray<string> =>
+export const writeLog = (log: ReadonlyArray<Said>): ReadonlyArray<string> =>
   log.map(({ by, says, session }, i) => {
     const at = new Date(Date.UTC(2026, 4, 28) + i * 60_000).toISOString()
     if (by === "hermes") {
@@ -85,7 +85,7 @@ export const written = (log: ReadonlyArray<Said>): ReadonlyArray<string> =>
     return JSON.stringify({ message: says, logLevel: "INFO", timestamp: at, annotations: {}, spans: {}, fiberId: "#1" })
   })
 
-/** What is wrong with a log that was right, at its line `i`; nothing if the line is of another kind. */
+/** Spoils a correct log at its line `i`. Returns undefined if the line is of another kind. */
 export const faults: Readonly<
   Record<string, (log: ReadonlyArray<Said>, i: number) => ReadonlyArray<Said> | undefined>
 > = {

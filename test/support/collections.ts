@@ -4,14 +4,14 @@ import { Effect } from "effect"
 export type Collection = ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>
 
 /** Runs `make` and returns its result with every map and set created meanwhile. */
-export const watched = <A, E, R>(make: Effect.Effect<A, E, R>) =>
+export const collectMapsAndSets = <A, E, R>(make: Effect.Effect<A, E, R>) =>
   Effect.acquireUseRelease(
-    Effect.sync(watch),
+    Effect.sync(beginCollecting),
     ({ collections }) => Effect.map(make, (made) => ({ made, collections })),
     ({ end }) => Effect.sync(end)
   )
 
-const watch = () => {
+const beginCollecting = () => {
   const collections: Array<Collection> = []
   const { Map, Set } = globalThis
   globalThis.Map = class<K, V> extends Map<K, V> {

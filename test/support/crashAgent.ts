@@ -32,19 +32,19 @@ let merges = 0
 const broken = new ModelError.Interrupted({ route: "scripted", by: "provider" })
 
 /** One call in eight breaks off, which is followed by a second one at once. */
-const outcome = (request: Provider.ModelRequest): Scripted.ScriptedOutcome => {
+const chooseOutcome = (request: Provider.ModelRequest): Scripted.ScriptedOutcome => {
   const dice = Effect.runSync(random.next)
   if (dice > 1 / 8 && isMerge(request)) merges += 1
   if (dice > 1 / 8) return { text: [summary.slice(0, 20), summary.slice(20)], delay: dice * 4 }
   failures += 1
   return { partial: "## Goal", end: broken, delay: dice * 8 }
 }
-const model = Scripted.make([outcome])
+const model = Scripted.make([chooseOutcome])
 
 let number = 0
 const tag = () => `${name} ${(number += 1)}`
 
-const delivered = (kind: "request" | "notification") =>
+const deliverMessage = (kind: "request" | "notification") =>
   Effect.flatMap(Gateway.Gateway, ({ deliver }) => {
     const content = tag()
     return Effect.flatMap(deliver(id, { role: "user", content }, { kind }), ({ arrival }) =>
@@ -52,7 +52,7 @@ const delivered = (kind: "request" | "notification") =>
     )
   }).pipe(Effect.uninterruptible)
 
-const notification = Effect.zipRight(pause, delivered("notification"))
+const notification = Effect.zipRight(pause, deliverMessage("notification"))
 
 /** The output of the tool is what there is to compress. */
 const output = (of: string): string =>
@@ -60,7 +60,7 @@ const output = (of: string): string =>
 
 const turn = Effect.gen(function* () {
   const { turn } = yield* Gateway.Gateway
-  yield* delivered("request")
+  yield* deliverMessage("request")
   yield* turn(id, (turn) => {
     const append = (tag: string, message: Message) =>
       Effect.zipRight(turn.append(message), say({ _tag: "Appended", tag }))

@@ -182,7 +182,7 @@ const begin = (db: Database.Database, age: Age) => {
 
   const pick = (at: number, among: ReadonlyArray<string>): string => among[at % among.length] ?? current
 
-  const closed = () =>
+  const findClosedSessions = () =>
     db.prepare<[], string>("SELECT id FROM sessions WHERE end_reason = 'compression' ORDER BY id").pluck().all()
 
   /** The end of a context, from the beginning of a turn. */
@@ -229,15 +229,15 @@ const begin = (db: Database.Database, age: Age) => {
       history.turn(0)
     },
     fork: (at: number) => {
-      if (closed().length === 0) return
+      if (findClosedSessions().length === 0) return
       const before = current
-      current = open(pick(at, closed()))
+      current = open(pick(at, findClosedSessions()))
       add(current, text("assistant", handoff(next())))
       history.turn(at)
       if (at % 2 === 0) current = before
     },
     late: (at: number, row: Said) => {
-      const left = closed().filter((id) => id !== current)
+      const left = findClosedSessions().filter((id) => id !== current)
       if (left.length > 0) add(pick(at, left), row)
     },
     route: (at: number) => {
@@ -303,7 +303,7 @@ export const contents = (filename: string): ReadonlyMap<string, number> => {
   return said
 }
 
-/** What is in use: the live messages of the sessions that no split and no repair has closed, handoffs left out. */
+/** Returns the messages in use: the live messages of the sessions that no split and no repair has closed, handoffs left out. */
 export const inUse = (filename: string): ReadonlyArray<{ readonly session: string; readonly said: string }> => {
   const db = new Database(filename)
   const isNew = db.prepare("SELECT 1 FROM pragma_table_info('messages') WHERE name = 'active'").get() !== undefined
@@ -320,7 +320,7 @@ export const inUse = (filename: string): ReadonlyArray<{ readonly session: strin
 }
 
 /** The sessions that chats are routed to. */
-export const routed = (filename: string): ReadonlyArray<unknown> =>
+export const readRoutedSessions = (filename: string): ReadonlyArray<unknown> =>
   query(
     filename,
     `SELECT end_reason FROM gateway_routing LEFT JOIN sessions ON id = json_extract(entry_json, '$.session_id')`

@@ -8,7 +8,7 @@ import type { State } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { estimate } from "../../src/message/Tokens.ts"
 import * as View from "../../src/view/View.ts"
-import { id, recorded, scripted, summary } from "./world.ts"
+import { id, recordLogLines, scripted, summary } from "./world.ts"
 
 export const textOf = (state: State): string => View.assemble(state, estimate).messages.map(Message.text).join("\n")
 export const shown = Effect.flatMap(SessionStore, (store) => Effect.map(store.state(id), textOf))
@@ -19,11 +19,11 @@ export const world = (
   script: ReadonlyArray<Scripted.ScriptedOutcome> = [summary("x")],
   options: Partial<Gateway.GatewayOptions> = {}
 ) => {
-  const { layer, lines } = recorded()
+  const { layer, lines } = recordLogLines()
   const gateway = scripted(Scripted.layer(script), options).pipe(Layer.provide(CompressionHooks.layer(hooks)))
   return {
     lines,
-    warned: () => lines.filter((line) => line.startsWith("hook failed")),
+    findWarnings: () => lines.filter((line) => line.startsWith("hook failed")),
     layer: [gateway, layer] as const
   }
 }

@@ -93,7 +93,7 @@ export const snapshotsAreWhatWasSeen = (id: SessionId, generations: ReadonlyMap<
 /** Promise 5: what was delivered before a step is in the log by the time the step has its view. */
 export const takesUpWhatCameBefore = (id: SessionId): Programs.Onlooker<SessionStore> =>
   Effect.fnUntraced(function* (_, before) {
-    const log = yield* Effect.orDie(Programs.acknowledged(id))
+    const log = yield* Effect.orDie(Programs.readAcknowledged(id))
     const taken = new Set(log.flatMap(({ arrival, seq }) => (seq === null ? [] : [arrival])))
     for (const { receipt, text } of before) {
       assert.isTrue(taken.has(receipt.arrival), `promise 5: ${text} was delivered before the step`)
@@ -102,7 +102,7 @@ export const takesUpWhatCameBefore = (id: SessionId): Programs.Onlooker<SessionS
 
 /** Promises 4 and 5: exactly what was acknowledged, once, in order. */
 export const nothingLost = Effect.fnUntraced(function* (id: SessionId, imported: number, seen: Programs.Seen) {
-  const log = (yield* Programs.acknowledged(id)).slice(imported)
+  const log = (yield* Programs.readAcknowledged(id)).slice(imported)
   const arrived = log.flatMap(({ arrival, message }) => (arrival === null ? [] : [[arrival, Message.text(message)]]))
   assert.deepStrictEqual(
     arrived,

@@ -102,7 +102,7 @@ export const outcomesWithOverflow = FastCheck.oneof(
 )
 
 /** A scripted model that knows how many calls were under way at once. */
-export const counted = (outcomes: ReadonlyArray<Scripted.ScriptedOutcome>) => {
+export const makeCountingModel = (outcomes: ReadonlyArray<Scripted.ScriptedOutcome>) => {
   const model = Scripted.make(outcomes)
   const calls = { now: 0, most: 0 }
   const begin = Effect.sync(() => {

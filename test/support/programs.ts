@@ -137,7 +137,7 @@ export interface Keyed {
 /** Looks at each view a step got, with the deliveries that were acknowledged before the step asked for it. */
 export type Onlooker<R> = (view: View, before: Seen["delivered"]) => Effect.Effect<void, never, R>
 
-const filler = (size: number): string => "The invoice of the billing report was looked at. ".repeat(size / 4)
+const makeFiller = (size: number): string => "The invoice of the billing report was looked at. ".repeat(size / 4)
 
 /** Runs the actions one after the other, callers beside them, and goes on until nobody waits any more. */
 export const run = Effect.fnUntraced(function* <R, R2 = never>(
@@ -175,7 +175,7 @@ export const run = Effect.fnUntraced(function* <R, R2 = never>(
           const made = Array.from({ length: calls }, () => toolCall(`call_${++n}`))
           if (calls > 0) yield* append(turn, { role: "assistant", content: null, tool_calls: made })
           for (const { id } of made) {
-            yield* append(turn, { role: "tool", tool_call_id: id, content: `${id}: ${filler(size)}` })
+            yield* append(turn, { role: "tool", tool_call_id: id, content: `${id}: ${makeFiller(size)}` })
           }
         }
         yield* append(turn, { role: "assistant", content: `That was answer ${++n}.` })
@@ -183,7 +183,7 @@ export const run = Effect.fnUntraced(function* <R, R2 = never>(
     )
 
   const deliver = Effect.fnUntraced(function* ({ key, kind, size }: Extract<Action, { readonly do: "deliver" }>) {
-    const content = `<${key === undefined ? `d${++n}` : `${key}${size}`}> ${filler(size)}`
+    const content = `<${key === undefined ? `d${++n}` : `${key}${size}`}> ${makeFiller(size)}`
     const result = yield* Effect.either(completeAtOnce(gateway.deliver(id, { role: "user", content }, { kind, key })))
     if (Either.isLeft(result)) seen.errors.push(result.left)
     else if (!result.right.duplicate) seen.delivered.push({ text: content, kind, receipt: result.right })
@@ -191,7 +191,7 @@ export const run = Effect.fnUntraced(function* <R, R2 = never>(
   })
 
   /** A step whose model call does not fit, `times` times. */
-  const overflowing = ({ patience, times }: Extract<Action, { readonly do: "overflow" }>) => {
+  const overflowStep = ({ patience, times }: Extract<Action, { readonly do: "overflow" }>) => {
     let left = times
     const call = Effect.suspend(() => (left-- > 0 ? tooLong : Effect.void))
     const options = patience === undefined ? {} : { wait: patience * 1_000 }
@@ -199,7 +199,7 @@ export const run = Effect.fnUntraced(function* <R, R2 = never>(
   }
 
   /** So many messages, and what follows them by the time it is done. */
-  const back = (by: number) =>
+  const rewindBy = (by: number) =>
     Effect.flatMap(SessionStore, (store) => store.state(id)).pipe(
       Effect.flatMap(({ lastSeq }) => gateway.rewind(id, Math.max(0, lastSeq - by)))
     )
@@ -233,9 +233,9 @@ export const run = Effect.fnUntraced(function* <R, R2 = never>(
       case "reset":
         return Effect.exit(Effect.tapErrorCause(gateway.reset(id), (cause) => noteErrors(seen, cause)))
       case "rewind":
-        return Effect.exit(Effect.tapErrorCause(back(action.by), (cause) => noteErrors(seen, cause)))
+        return Effect.exit(Effect.tapErrorCause(rewindBy(action.by), (cause) => noteErrors(seen, cause)))
       case "overflow":
-        return caller(overflowing(action))
+        return caller(overflowStep(action))
       case "auxiliary":
         return caller(gateway.auxiliary(id, flush))
       case "look":
@@ -306,7 +306,7 @@ export const joinInTime = <A, E, R>(effect: Effect.Effect<A, E, R>, sessionId = 
   })
 
 /** Every acknowledged message of the session: its log, then its inbox. */
-export const acknowledged = (id: SessionId) =>
+export const readAcknowledged = (id: SessionId) =>
   Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.log(id))).pipe(
     Effect.map(Chunk.toReadonlyArray),
     Effect.catchTag("UnknownSession", () => Effect.succeed([]))

@@ -30,7 +30,7 @@ export const freshSession = () => SessionId.make(`session ${++sessions}`)
 export const user = (content: string): Message => ({ role: "user", content })
 export const assistant = (content: string): Message => ({ role: "assistant", content })
 
-export const granted = (sessionId: SessionId, name: "turn" | "operation" = "turn", holder = "me", ttl = 10_000) =>
+export const acquireLease = (sessionId: SessionId, name: "turn" | "operation" = "turn", holder = "me", ttl = 10_000) =>
   Effect.gen(function* () {
     const store = yield* SessionStore
     const acquired = yield* store.acquire(sessionId, { name, holder, ttl })

@@ -80,7 +80,7 @@ export const make = (outcomes: ReadonlyArray<Scripted.ScriptedOutcome>): Watched
 
 const isModelError = Schema.is(ModelError)
 
-/** Whether the call has ended in an error after which nobody is to get its client. */
+/** True if the call has ended in an error that drops its client. */
 const isCondemned = ({ span }: Call): boolean => {
   if (span._tag !== "Span" || span.status._tag !== "Ended" || Exit.isSuccess(span.status.exit)) return false
   const error = Cause.failureOption(span.status.exit.cause)

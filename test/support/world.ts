@@ -77,7 +77,7 @@ export const conversation = (rounds: number, from = 0): ReadonlyArray<Message> =
   }).flat()
 
 /** Log lines as they are written, for tests that audit them. */
-export const recorded = () => {
+export const recordLogLines = () => {
   const lines: Array<string> = []
   const logger = Logger.make(
     ({ message }) => void lines.push(Array.isArray(message) ? message.join(" ") : String(message))
@@ -88,7 +88,7 @@ export const recorded = () => {
 export const deliver = (...messages: ReadonlyArray<Message>) =>
   Effect.flatMap(Gateway.Gateway, ({ deliver }) => Effect.forEach(messages, (message) => deliver(id, message)))
 
-/** Stores a session of these messages, or no session if there are none. */
+/** Stores a session of these messages; without messages, none. */
 export const importMessages = (messages: ReadonlyArray<Message>, sessionId = id) =>
   Effect.flatMap(SessionStore, (store) => store.importAll(messages.length === 0 ? [] : [{ sessionId, messages }]))
 
@@ -118,5 +118,5 @@ export const readMessages = (sessionId = id) =>
   )
 
 /** Waits until the scripted model has been asked `n` times: only then does the clock of its answer run. */
-export const asked = (model: { readonly requests: ReadonlyArray<unknown> }, n: number) =>
+export const awaitRequests = (model: { readonly requests: ReadonlyArray<unknown> }, n: number) =>
   Effect.repeat(Effect.yieldNow(), { until: () => model.requests.length >= n })

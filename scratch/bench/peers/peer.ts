@@ -1,4 +1,4 @@
-/** What every peer is asked to do. */
+/** Defines what every peer has to do. */
 import type { Turn } from "../session.ts"
 
 /** The summarizer: it answers at once, and what it was shown is kept. */
@@ -11,7 +11,7 @@ export interface Session {
   readonly id: () => string
   /** Takes the request, shows the model its view, stores the replies, and compresses when it likes to. */
   readonly turn: (turn: Turn) => Promise<void>
-  /** What the model would be shown next. */
+  /** Reads the messages that the model would be shown next. */
   readonly view: () => Promise<ReadonlyArray<string>>
   readonly close: () => Promise<void>
 }

@@ -4,7 +4,7 @@ import { Effect, Layer, Logger, LogLevel, ManagedRuntime } from "effect"
 import { Compressor } from "../../../src/compression/Compressor.ts"
 import { ConnectionError } from "../../../src/model/ModelError.ts"
 import * as Gateway from "../../../src/gateway/Gateway.ts"
-import { answered, id, world } from "../world.ts"
+import { answerTurn, id, world } from "../world.ts"
 import type { Peer } from "./peer.ts"
 
 export const throughline: Peer = {
@@ -25,7 +25,7 @@ export const throughline: Peer = {
     const settled = Effect.flatMap(Compressor, ({ settled }) => settled(id))
     return {
       id: () => id,
-      turn: (turn) => runtime.runPromise(Effect.zipRight(answered(id, turn), settled)),
+      turn: (turn) => runtime.runPromise(Effect.zipRight(answerTurn(id, turn), settled)),
       view: () =>
         runtime.runPromise(
           Effect.map(
