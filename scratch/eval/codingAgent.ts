@@ -105,9 +105,9 @@ const callsOf = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<Call> 
     messages.flatMap((message) => (message.role === "tool" ? [[message.tool_call_id, Message.text(message)]] : []))
   )
   return messages.flatMap((message) =>
-    Message.toolCalls(message).map(({ function: made, id }) => {
-      const { command = "", path = "" } = JSON.parse(made.arguments)
-      return { name: made.name, path, command, result: results.get(id) ?? "" }
+    Message.toolCalls(message).map((call) => {
+      const { command = "", path = "" } = JSON.parse(Message.callInput(call))
+      return { name: Message.callName(call), path, command, result: results.get(call.id) ?? "" }
     })
   )
 }
@@ -155,7 +155,7 @@ const ORDERS = /\b(?:must|never|always|make sure|don't (?!ti?h?n?k|know|understa
 
 /** The words and the calls of a message as one text. */
 const wholeText = (message: Message.Message): string =>
-  [Message.text(message), ...Message.toolCalls(message).map((call) => call.function.arguments)].join("\n")
+  [Message.text(message), ...Message.toolCalls(message).map(Message.callInput)].join("\n")
 
 /** In full; or a line names a folder above it, and after it the rest. */
 const hasPath = (shown: string, path: string): boolean => {

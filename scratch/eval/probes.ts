@@ -71,7 +71,9 @@ const json = (text: string, open: string, close: string): string => {
 export const transcript = (messages: ReadonlyArray<Message.Message>): string =>
   messages
     .map((message, i) => {
-      const calls = Message.toolCalls(message).map((call) => `calls ${call.function.name} ${call.function.arguments}`)
+      const calls = Message.toolCalls(message).map(
+        (call) => `calls ${Message.callName(call)} ${Message.callInput(call)}`
+      )
       return [`#${i + 1} ${message.role}`, Message.text(message), ...calls].filter((line) => line !== "").join("\n")
     })
     .join("\n")

@@ -87,7 +87,7 @@ export const replay = Effect.fnUntraced(function* (session: Session) {
   let tokens = 0
 
   const note = (message: Message.Message) => {
-    texts.push([Message.text(message), ...Message.toolCalls(message).map((call) => call.function.arguments)].join("\n"))
+    texts.push([Message.text(message), ...Message.toolCalls(message).map(Message.callInput)].join("\n"))
     tokens += estimate.message(message)
   }
   const compress = (open: Turn | null) =>

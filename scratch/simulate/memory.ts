@@ -34,7 +34,7 @@ export const recollect = Effect.fnUntraced(function* (view: View, id: string) {
 
 const textsOf = (message: Message.Message): ReadonlyArray<string> => [
   Message.text(message),
-  ...Message.toolCalls(message).map((call) => call.function.arguments)
+  ...Message.toolCalls(message).map(Message.callInput)
 ]
 
 const first = (texts: ReadonlyArray<string>, id: string): string | undefined => {

@@ -9,7 +9,7 @@ export const call = (id: string, name: string, args: Readonly<Record<string, str
   function: { name, arguments: JSON.stringify(args) }
 })
 
-export const makeCallingReply = (...calls: ReadonlyArray<ToolCall>): Message => ({
+export const makeCallingReply = (...calls: Array<ToolCall>): Message => ({
   role: "assistant",
   content: null,
   tool_calls: calls

@@ -109,8 +109,8 @@ const escapeTag = (text: string): string => text.replace(/<(?=\s{0,8}\/?\s{0,8}t
 const renderCalls = ({ message, seq }: Logged): string =>
   Message.toolCalls(message)
     .map(
-      ({ function: made }, i) =>
-        `\n#${seq} calls ${toOneLine(made.name)}${indentBody(digestMessage(message).arguments[i] ?? "")}`
+      (call, i) =>
+        `\n#${seq} calls ${toOneLine(Message.callName(call))}${indentBody(digestMessage(message).arguments[i] ?? "")}`
     )
     .join("")
 
@@ -133,7 +133,7 @@ const renderResult = ({ message, seq }: Logged, caller: Logged | undefined, larg
 const describeOrigin = (message: Message.Message, caller: Logged | undefined): string => {
   if (message.role !== "tool" || caller === undefined) return ""
   const call = Message.toolCalls(caller.message).find(({ id }) => id === message.tool_call_id)
-  return call === undefined ? "" : ` of ${toOneLine(call.function.name)}, called in #${caller.seq}`
+  return call === undefined ? "" : ` of ${toOneLine(Message.callName(call))}, called in #${caller.seq}`
 }
 
 const LARGE_OUTPUT = 400

@@ -48,7 +48,7 @@ const LIST_PREFIX = "\0json:"
 
 /** Reads the message of a row. Its keys have a fixed order, so that equal rows give equal JSON. */
 export const messageOfRow = (row: MessageColumns): Either.Either<Message.Message, Message.InvalidMessage> =>
-  Either.flatMap(Either.try({ try: () => readFields(row), catch: failNotJson }), Message.parse)
+  Either.flatMap(Either.try({ try: () => readFields(row), catch: failNotJson }), Message.parseStored)
 
 /** Leaves the text out of the error, because it may hold a secret. */
 const failNotJson = () => new Message.InvalidMessage({ issue: "a column that should be JSON is not" })

@@ -2,7 +2,7 @@
  * Finds facts in messages. In prose: sentences that set rules or decide something, and identifiers. In tool calls and
  * their results: files, commands, exit codes, errors and identifiers.
  */
-import type { ToolCall } from "../message/Message.ts"
+import type { FunctionCall } from "../message/Message.ts"
 import { DECISION, IDLE, PREFERENCE, RULE } from "./ruleWords.ts"
 import { clipText, isProse, toOneLine, splitSentences } from "../message/text.ts"
 
@@ -188,7 +188,7 @@ export interface CallFacts {
 }
 
 /** Reads a call by the usual names of tools and arguments. Arguments that do not parse give no facts. */
-export const readCallFacts = ({ name, arguments: json }: ToolCall["function"]): CallFacts => {
+export const readCallFacts = ({ name, arguments: json }: FunctionCall): CallFacts => {
   const fields = parseFields(json)
   const paths = fields.flatMap(([key, value]) => (PATH_KEY.test(key) ? readTexts(value) : []))
   const patched = fields.flatMap(([, value]) => readTexts(value).flatMap(readPatchedPaths))

@@ -74,13 +74,13 @@ export const warmDigests = (entries: ReadonlyArray<{ readonly message: Message.M
   for (const { message } of entries) digestMessage(message)
 }
 
-/** Renders the content of a message as text. Not redacted. */
-export const renderBody = ({ content }: Message.Message): string => {
-  if (content === undefined || content === null) return ""
-  if (typeof content === "string") return content
-  return content
-    .map((part) => ("text" in part && typeof part.text === "string" ? part.text : `[${part.type.replace("_url", "")}]`))
-    .join("\n")
+/** Renders the words of a message as text, and names its other parts. Not redacted. */
+export const renderBody = (message: Message.Message): string => {
+  if (typeof message.content === "string" && message.role !== "assistant") return message.content
+  const parts = Message.parts(message)
+  if (parts.length === 0) return Message.text(message)
+  const shown = parts.map((part) => Message.partText(part) ?? `[${part.type.replace("_url", "")}]`)
+  return [...shown, ...Message.wordsBesideContent(message)].join("\n")
 }
 
 /**
@@ -106,7 +106,7 @@ const makeDigest = (message: Message.Message): Digest => {
   const seen = excerptForDigest(message)
   return {
     body,
-    arguments: Message.toolCalls(message).map((call) => redact(call.function.arguments)),
+    arguments: Message.toolCalls(message).map((call) => redact(Message.callInput(call))),
     facts: readFacts(message, seen, seen === raw ? body : redact(seen))
   }
 }
@@ -142,15 +142,21 @@ const readFacts = (message: Message.Message, raw: string, text: string): Message
   }
 }
 
-const readCall = ({ function: made, id }: Message.ToolCall): CallFact => {
-  const { command, files, identifiers } = readCallFacts(made)
+const readCall = (call: Message.ToolCall): CallFact => {
+  const { command, files, identifiers } = readCallFacts(toFunctionCall(call))
   return {
-    id,
+    id: call.id,
     command: command === null ? null : safeLine(command, LONGEST_COMMAND),
     files: files.map(({ access, path }) => ({ access, path: safeLine(path, LONGEST_PATH) })),
     identifiers: withoutSecrets(identifiers)
   }
 }
+
+/** The free text of a custom tool's input, such as a patch, is read like a function's only argument. */
+const toFunctionCall = (call: Message.ToolCall): Message.FunctionCall =>
+  call.type === "custom"
+    ? { name: call.custom.name, arguments: JSON.stringify({ input: call.custom.input }) }
+    : call.function
 
 /** Several values of one name in one message stand side by side. Identifiers that name themselves replace nothing. */
 const findSaid = (text: string): ReadonlyArray<SaidFact> => {

@@ -4,84 +4,53 @@
  * @since 0.1.0
  */
 import * as Either from "effect/Either"
-import * as ParseResult from "effect/ParseResult"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import { findForeign } from "./foreignParts.ts"
+import * as MessageSchema from "./messageSchema.ts"
+import * as Model from "./model.ts"
 
-const KNOWN_PARTS: ReadonlyArray<string> = ["text", "image_url"]
-
-const TextPart = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
-
-const ImagePart = Schema.Struct({
-  type: Schema.Literal("image_url"),
-  image_url: Schema.Struct({ url: Schema.String, detail: Schema.optional(Schema.String) })
-})
-
-/** Audio, files and parts to come: kept, counted by their size, never read. */
-const OtherPart = Schema.Struct({
-  type: Schema.String.pipe(
-    Schema.filter((type) => !KNOWN_PARTS.includes(type), { message: () => "a complete text or image_url part" })
-  )
-})
-
-const Content = Schema.Union(Schema.String, Schema.Array(Schema.Union(TextPart, ImagePart, OtherPart)))
+export type {
+  AssistantMessage,
+  AudioPart,
+  ContentPart,
+  CustomToolCall,
+  FilePart,
+  FunctionCall,
+  FunctionToolCall,
+  ImagePart,
+  RefusalPart,
+  SystemMessage,
+  TextPart,
+  ToolMessage,
+  UserMessage
+} from "./model.ts"
+export { Native } from "./model.ts"
 
 /**
- * One call of a tool by the model; `arguments` is the JSON text the model wrote.
+ * @since 0.1.0
+ * @category models
+ */
+export type Message = Model.Message
+/**
+ * Checks what the library reads. It lets through what the type does not show and servers do send, such as `tool_calls`
+ * of null, an image in a tool's result, or a part of a server's own type.
  *
  * @since 0.1.0
  * @category models
  */
-export const ToolCall = Schema.Struct({
-  id: Schema.NonEmptyString,
-  type: Schema.Literal("function"),
-  function: Schema.Struct({ name: Schema.String, arguments: Schema.String })
-})
+export const Message: Schema.Schema<Message> = Schema.make(MessageSchema.Message.ast)
+
 /**
  * @since 0.1.0
  * @category models
  */
-export type ToolCall = typeof ToolCall.Type
-
-const SystemMessage = Schema.Struct({ role: Schema.Literal("system", "developer"), content: Content })
-
-const UserMessage = Schema.Struct({ role: Schema.Literal("user"), content: Content })
-
-const AssistantMessage = Schema.Struct({
-  role: Schema.Literal("assistant"),
-  content: Schema.optional(Schema.NullOr(Content)),
-  tool_calls: Schema.optional(Schema.NullOr(Schema.Array(ToolCall)))
-})
-
-const ToolMessage = Schema.Struct({
-  role: Schema.Literal("tool"),
-  tool_call_id: Schema.NonEmptyString,
-  content: Content
-})
-
-/**
- * A chat message: system (or developer), user, assistant with `tool_calls`, or tool with `tool_call_id`.
- * Fields this schema does not name are allowed and kept.
- *
- * @since 0.1.0
- * @category models
- */
-export const Message = Schema.Union(SystemMessage, UserMessage, AssistantMessage, ToolMessage)
+export type ToolCall = Model.ToolCall
 /**
  * @since 0.1.0
  * @category models
  */
-export type Message = typeof Message.Type
-/**
- * @since 0.1.0
- * @category models
- */
-export type AssistantMessage = typeof AssistantMessage.Type
-/**
- * @since 0.1.0
- * @category models
- */
-export type ToolMessage = typeof ToolMessage.Type
+export const ToolCall: Schema.Schema<ToolCall> = Schema.make(MessageSchema.ToolCall.ast)
 
 /**
  * The value is not a chat message. `issue` names the field and what was expected there, never the value itself.
@@ -100,55 +69,40 @@ export class InvalidMessage extends Schema.TaggedError<InvalidMessage>()("Invali
 const isMessage = Schema.is(Message)
 
 /**
- * Checks a value and returns the very same object, so that unknown fields and the order of keys stay.
+ * Checks a value and returns the very same object, so that unknown fields and the order of keys stay. Messages of
+ * another API and parts of one in the content are refused, since nobody would see their words: the issue names the
+ * format of `MessageFormat` that reads them.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const parse = (input: unknown): Either.Either<Message, InvalidMessage> => {
+  const foreign = findForeign(input)
+  return foreign === undefined ? parseStored(input) : Either.left(new InvalidMessage({ issue: foreign }))
+}
+
+/** Checks a message of a log. An old log may hold parts of another API, and has to stay readable. */
+export const parseStored = (input: unknown): Either.Either<Message, InvalidMessage> => {
   if (isPlainMessage(input) || isMessage(input)) return Either.right(input)
-  return Either.left(new InvalidMessage({ issue: explainInvalid(input) }))
+  return Either.left(new InvalidMessage({ issue: MessageSchema.explainInvalid(input) }))
 }
-
-/** Explains what is wrong with it as a message of its own role. The issues of other roles would say nothing. */
-const explainInvalid = (input: unknown): string => {
-  if (!Predicate.isRecord(input)) return "Expected an object with a role"
-  const ofRole = explanations.find(({ roles }) => roles.some((role) => role === input["role"]))
-  if (ofRole === undefined) {
-    return `role: Expected ${explanations.flatMap(({ roles }) => roles.map((role) => `"${role}"`)).join(" | ")}`
-  }
-  return Either.match(ofRole.decode(input), {
-    // Only the first issue: a union reports one per member.
-    onLeft: (error) => ParseResult.ArrayFormatter.formatIssueSync(error).slice(0, 1).map(describeIssue).join(),
-    onRight: () => "unreadable"
-  })
-}
-
-const makeExplanation = <A>(roles: ReadonlyArray<string>, schema: Schema.Schema<A>) => {
-  const decode: (input: unknown) => Either.Either<unknown, ParseResult.ParseIssue> =
-    ParseResult.decodeUnknownEither(schema)
-  return { roles, decode }
-}
-
-const explanations = [
-  makeExplanation(["system", "developer"], SystemMessage),
-  makeExplanation(["user"], UserMessage),
-  makeExplanation(["assistant"], AssistantMessage),
-  makeExplanation(["tool"], ToolMessage)
-]
 
 /** Recognizes most messages at a tenth of the schema's price. Each stored row is checked when it is read. */
 const isPlainMessage = (input: unknown): input is Message => {
   if (!Predicate.isRecord(input)) return false
-  const { content, role, tool_call_id: id, tool_calls: calls } = input
+  const { content, native, role, tool_call_id: id, tool_calls: calls } = input
   const isText = typeof content === "string"
+  if (native !== undefined) return false
   if (role === "user" || role === "system" || role === "developer") return isText
   if (role === "tool") return isText && isId(id)
-  if (role !== "assistant" || !(isText || Predicate.isNullable(content))) return false
-  return Predicate.isNullable(calls) || (Array.isArray(calls) && calls.every(isCall))
+  if (role !== "assistant" || !(isText || Predicate.isNullable(content)) || !hasPlainWords(input)) return false
+  return Predicate.isNullable(calls) || (Array.isArray(calls) && calls.every(isFunctionCall))
 }
 
-const isCall = (input: unknown): boolean => {
+const hasPlainWords = ({ audio, function_call: call, refusal }: { [key: string]: unknown }): boolean =>
+  Predicate.isNullable(refusal) && Predicate.isNullable(audio) && Predicate.isNullable(call)
+
+const isFunctionCall = (input: unknown): boolean => {
   if (!Predicate.isRecord(input) || !isId(input["id"]) || input["type"] !== "function") return false
   const called = input["function"]
   return Predicate.isRecord(called) && typeof called["name"] === "string" && typeof called["arguments"] === "string"
@@ -156,23 +110,54 @@ const isCall = (input: unknown): boolean => {
 
 const isId = (input: unknown): boolean => typeof input === "string" && input !== ""
 
-/** Leaves out the value, which may hold a secret. */
-const describeIssue = ({ message, path }: ParseResult.ArrayFormatterIssue): string => {
-  const [expected = message] = message.split(", actual ", 1)
-  return path.length === 0 ? expected : `${path.map(String).join(".")}: ${expected}`
+/** The parts of a message's content; none if it is a string. */
+export const parts = ({ content }: Message): ReadonlyArray<Model.ContentPart> =>
+  content === undefined || content === null || typeof content === "string" ? [] : content
+
+/** The message with other content. Its role does not limit the parts, since messages from outside do not obey it. */
+export const withContent = <M extends Message>(
+  message: M,
+  content: string | ReadonlyArray<Model.ContentPart> | null
+): M => ({
+  ...message,
+  content
+})
+
+/** The message as a view shows it: its `native` stands under the symbol `Native`. */
+export const hideNative = (message: Message): Message => {
+  if (message.native === undefined) return message
+  const { native, ...rest } = message
+  return { ...rest, [Model.Native]: native }
+}
+
+/** The words of a part; `undefined` for images, audio, files, and parts of a server's own type without a text. */
+export const partText = (part: Model.ContentPart): string | undefined => {
+  const words = "text" in part ? part.text : "refusal" in part ? part.refusal : undefined
+  return typeof words === "string" ? words : undefined
+}
+
+/** The words of a message beside its content and its tool calls. */
+export const wordsBesideContent = (message: Message): ReadonlyArray<string> => {
+  if (message.role !== "assistant") return []
+  const { audio, function_call: call, refusal } = message
+  const words = [refusal, audio?.transcript, call && `${call.name} ${call.arguments}`]
+  return words.filter((word): word is string => typeof word === "string" && word !== "")
 }
 
 /**
- * The text of a message, its parts joined by line breaks. Images and other parts have no text.
+ * The words of a message, joined by line breaks: its texts, a refusal, the transcript of its audio, a legacy
+ * `function_call`. Images and files have none. What a model thought to itself (`reasoning_content` and the like) is no
+ * statement, so it is stored and counted but neither searched nor summarized.
  *
  * @since 0.1.0
  * @category getters
  */
 export const text = (message: Message): string => {
   const { content } = message
-  if (content === undefined || content === null) return ""
-  if (typeof content === "string") return content
-  return content.flatMap((part) => ("text" in part ? [part.text] : [])).join("\n")
+  const beside = wordsBesideContent(message)
+  if (typeof content === "string" && beside.length === 0) return content
+  const said = typeof content === "string" ? [content] : parts(message).map(partText)
+  return [...said, ...beside].filter((words) => words !== undefined).join("\n")
 }
 
 /**
@@ -185,12 +170,36 @@ export const toolCalls = (message: Message): ReadonlyArray<ToolCall> =>
   message.role === "assistant" ? (message.tool_calls ?? []) : []
 
 /**
- * Returns true if this message ends a turn: the assistant spoke and called no tool.
+ * The name of the tool that a call calls, of either kind.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const callName = (call: ToolCall): string => (call.type === "custom" ? call.custom : call.function).name
+
+/**
+ * What a call gives to its tool: the JSON text of its arguments, or the free text of a custom tool's input.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const callInput = (call: ToolCall): string =>
+  call.type === "custom" ? call.custom.input : call.function.arguments
+
+/** The call with another input; all else stays, fields of a server's own included. */
+export const withCallInput = (call: ToolCall, input: string): ToolCall =>
+  call.type === "custom"
+    ? { ...call, custom: { ...call.custom, input } }
+    : { ...call, function: { ...call.function, arguments: input } }
+
+/**
+ * Returns true if this message ends a turn: the assistant spoke and called nothing.
  *
  * @since 0.1.0
  * @category predicates
  */
-export const endsTurn = (message: Message): boolean => message.role === "assistant" && toolCalls(message).length === 0
+export const endsTurn = (message: Message): boolean =>
+  message.role === "assistant" && toolCalls(message).length === 0 && (message.function_call ?? null) === null
 
 /**
  * Returns true for an instruction (`system`, `developer`) as opposed to a part of the conversation.

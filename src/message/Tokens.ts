@@ -54,6 +54,8 @@ export interface Fixed {
 
 /**
  * Makes a counter from a function that counts text. Images count by their detail, never by the length of their data.
+ * What a message holds beside its text and its calls, such as reasoning and signatures, counts as the JSON text that a
+ * provider is sent.
  *
  * @since 0.1.0
  * @category constructors
@@ -61,8 +63,10 @@ export interface Fixed {
 export const make = (text: (s: string) => number): Counter => ({
   text,
   message: (m) => {
-    let tokens = MESSAGE + countContent(text, m)
-    for (const call of Message.toolCalls(m)) tokens += CALL + text(call.function.name) + text(call.function.arguments)
+    let tokens = MESSAGE + countContent(text, m) + countOthers(text, m, MESSAGE_FIELDS)
+    for (const call of Message.toolCalls(m)) tokens += countCall(text, call)
+    const native = m.native ?? m[Message.Native]
+    if (native !== undefined) tokens += text(JSON.stringify(native))
     return m.role === "tool" ? tokens + CALL_ID : tokens
   }
 })
@@ -182,11 +186,39 @@ const countQuarters = (s: string): number => {
 /** Kana, Han, Hangul and halves of surrogate pairs begin at U+2E80; dashes, arrows and frames at U+2000. */
 const quartersOf = (code: number): number => (code < 0x100 ? 1 : code < 0x2000 ? 2 : 4)
 
-const countContent = (text: Counter["text"], { content }: Message.Message): number => {
-  if (content === undefined || content === null) return 0
-  if (typeof content === "string") return text(content)
-  return content.reduce((sum, part) => {
-    if ("image_url" in part) return sum + (part.image_url.detail === "low" ? IMAGE_LOW : IMAGE)
-    return sum + text("text" in part && typeof part.text === "string" ? part.text : JSON.stringify(part))
-  }, 0)
+/** Counted on their own. */
+const MESSAGE_FIELDS: ReadonlySet<string> = new Set(["role", "content", "tool_calls", "tool_call_id", "native"])
+const CALL_FIELDS: ReadonlySet<string> = new Set(["id", "type", "function", "custom"])
+const CALLED_FIELDS: ReadonlySet<string> = new Set(["name", "arguments", "input"])
+const TEXT_FIELDS: ReadonlySet<string> = new Set(["type", "text"])
+const IMAGE_FIELDS: ReadonlySet<string> = new Set(["type", "image_url"])
+
+const countContent = (text: Counter["text"], message: Message.Message): number => {
+  if (typeof message.content === "string") return text(message.content)
+  return Message.parts(message).reduce((sum, part) => sum + countPart(text, part), 0)
+}
+
+const countPart = (text: Counter["text"], part: Message.ContentPart): number => {
+  if (part.type === "text") return text(part.text) + countOthers(text, part, TEXT_FIELDS)
+  if (part.type !== "image_url") return text(JSON.stringify(part))
+  return (part.image_url.detail === "low" ? IMAGE_LOW : IMAGE) + countOthers(text, part, IMAGE_FIELDS)
+}
+
+const countCall = (text: Counter["text"], call: Message.ToolCall): number =>
+  CALL +
+  text(Message.callName(call)) +
+  text(Message.callInput(call)) +
+  countOthers(text, call, CALL_FIELDS) +
+  countOthers(text, call.type === "custom" ? call.custom : call.function, CALLED_FIELDS)
+
+/** The JSON text of all fields that are not `known`. Most messages have none, and nothing is made for them. */
+const countOthers = (text: Counter["text"], of: object, known: ReadonlySet<string>): number => {
+  for (const key in of) if (!known.has(key)) return countJson(text, of, known)
+  return 0
+}
+
+/** Servers write null for what a message does not have. */
+const countJson = (text: Counter["text"], of: object, known: ReadonlySet<string>): number => {
+  const others = Object.entries(of).filter(([key, value]) => !known.has(key) && (value ?? null) !== null)
+  return others.length === 0 ? 0 : text(JSON.stringify(Object.fromEntries(others)))
 }

@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import { RECALL_MARK } from "../message/ownMarks.ts"
 import { splitQueryWords } from "../store/searchQuery.ts"
 import { LINE_BREAK, shortenText } from "../message/text.ts"
-import type { ToolCall, ToolMessage } from "../message/Message.ts"
+import { callInput, callName, type ToolCall, type ToolMessage } from "../message/Message.ts"
 import { type Expansion, type Found, Recall } from "./Recall.ts"
 import type { Logged, SessionId } from "../session/Session.ts"
 import type { StoreError, UnknownSession } from "../session/SessionError.ts"
@@ -88,7 +88,7 @@ export const definitions: ReadonlyArray<Definition> = [
  * @category predicates
  */
 export const isOurs = (call: ToolCall): boolean =>
-  definitions.some((definition) => definition.function.name === call.function.name)
+  definitions.some((definition) => definition.function.name === callName(call))
 
 const recallArguments = Schema.decodeUnknownEither(
   Schema.parseJson(
@@ -119,13 +119,13 @@ export const answer = (
   sessionId: SessionId,
   call: ToolCall
 ): Effect.Effect<ToolMessage, StoreError | UnknownSession, Recall> =>
-  Effect.map(answerText(sessionId, call.function), (text): ToolMessage => ({
+  Effect.map(answerText(sessionId, callName(call), callInput(call)), (text): ToolMessage => ({
     role: "tool",
     tool_call_id: call.id,
     content: `${RECALL_MARK} ${text}`
   }))
 
-const answerText = (sessionId: SessionId, { arguments: json, name }: ToolCall["function"]) => {
+const answerText = (sessionId: SessionId, name: string, json: string) => {
   if (name === "recall") {
     return Either.match(recallArguments(json), {
       onLeft: () =>

@@ -13,7 +13,7 @@ const corrupt = (what: string, detail: string) =>
   new StoreError({ operation: `read a ${what}`, reason: "corrupt", detail })
 
 export const messageOfRow = (body: string): Message.Message =>
-  Either.getOrThrowWith(Message.parse(parseJson(body)), (error) => corrupt("message", error.issue))
+  Either.getOrThrowWith(Message.parseStored(parseJson(body)), (error) => corrupt("message", error.issue))
 
 /** Fails without quoting the text; the error of `JSON.parse` would. */
 const parseJson = (body: string): unknown => {

@@ -3,11 +3,11 @@ import * as Handoff from "../handoff/Handoff.ts"
 import * as Message from "../message/Message.ts"
 import { isRecalledText } from "../message/ownMarks.ts"
 
-/** The text of a message, then the names and arguments of its tool calls. */
+/** The text of a message, then the names and inputs of its tool calls. */
 export const splitQueryWords = (message: Message.Message): string =>
   [Message.text(message), ...Message.toolCalls(message).map(ofCall)].filter((text) => text !== "").join("\n")
 
-const ofCall = ({ function: { arguments: json, name } }: Message.ToolCall): string => `${name} ${json}`
+const ofCall = (call: Message.ToolCall): string => `${Message.callName(call)} ${Message.callInput(call)}`
 
 /** Leaves out handoffs, recall calls and their results: they would be found in place of the messages they repeat. */
 export const searchableText = (message: Message.Message): string => {
@@ -19,8 +19,8 @@ export const searchableText = (message: Message.Message): string => {
     : splitQueryWords(message)
 }
 
-const isSearch = ({ function: { arguments: json, name } }: Message.ToolCall): boolean =>
-  name === "recall" && /^\s*\{\s*"query"/.test(json)
+const isSearch = (call: Message.ToolCall): boolean =>
+  Message.callName(call) === "recall" && /^\s*\{\s*"query"/.test(Message.callInput(call))
 
 /** Makes every character of a script without spaces a word of its own, so that a phrase finds a substring. */
 export const indexText = (text: string): string => (MAY_BE_UNSPACED.test(text) ? text.replace(UNSPACED, " $& ") : text)

@@ -13,8 +13,8 @@ export const makeImagePart = (url: string): Part => ({ type: "image_url", image_
 export const makeDataUrl = (mediaType: string, base64: string): string => `data:${mediaType};base64,${base64}`
 
 /** Makes the content of a user message: plain text if there is no image. */
-const makeUserContent = (parts: ReadonlyArray<Part>): string | ReadonlyArray<Part> =>
-  parts.every(({ type }) => type === "text") ? joinWords(parts) : parts
+const makeUserContent = (parts: ReadonlyArray<Part>): string | Array<Part> =>
+  parts.every(({ type }) => type === "text") ? joinWords(parts) : [...parts]
 
 /** Joins the text of the parts, for roles that may not send images. An image leaves the word `[image]`. */
 export const joinWords = (parts: ReadonlyArray<Part>): string =>

@@ -62,7 +62,7 @@ interface Cutter {
 }
 
 const countCharacters = (message: Message.Message): number =>
-  Message.toolCalls(message).reduce((sum, call) => sum + call.function.arguments.length, Message.text(message).length)
+  Message.toolCalls(message).reduce((sum, call) => sum + Message.callInput(call).length, Message.text(message).length)
 
 /** A message with fewer parts or calls, and a note that names what was left out. */
 interface Smaller {
@@ -73,12 +73,13 @@ interface Smaller {
 /** Leaves out what cannot be shortened: images, and the oldest calls of a batch. */
 const dropParts = (message: Message.Message, { seq }: Cutter, to: number, counter: Counter): Smaller => {
   if (message.role === "assistant") return keepNewestCalls(message, seq, to, counter)
-  const others = nonTextParts(message.content)
-  if (others.length === 0 || counter.message({ ...withoutContent(message), content: others }) <= to - LEAST_EXCERPT) {
+  const others = nonTextParts(message)
+  const bare = withoutContent(message)
+  if (others.length === 0 || counter.message(Message.withContent(bare, others)) <= to - LEAST_EXCERPT) {
     return { message, note: "" }
   }
   return {
-    message: { ...withoutContent(message), content: Message.text(message) },
+    message: { ...bare, content: Message.text(message) },
     note: noteLeftOut(others.length, "part", seq)
   }
 }
@@ -87,8 +88,8 @@ const dropParts = (message: Message.Message, { seq }: Cutter, to: number, counte
 const keepNewestCalls = (message: Message.AssistantMessage, seq: number, to: number, counter: Counter): Smaller => {
   const calls = Message.toolCalls(message)
   const text = Message.text(message)
-  const otherParts = nonTextParts(message.content ?? "").length
-  const count = (tool_calls: ReadonlyArray<Message.ToolCall>) =>
+  const otherParts = nonTextParts(message).length
+  const count = (tool_calls: Array<Message.ToolCall>) =>
     counter.message({ role: "assistant", content: null, tool_calls })
   const frame = count([])
   const leastTokens = (call: Message.ToolCall) => count([cutArguments(call, 0, { seq, perCharacter: 1 })]) - frame
@@ -117,24 +118,22 @@ const MARKER = 20
 const noteLeftOut = (count: number, what: string, seq: number): string =>
   `[… ${count} ${what}${count === 1 ? "" : "s"} left out; recall seq ${seq} …]`
 
-type Content = Extract<Message.Message, { readonly role: "user" }>["content"]
-
-const nonTextParts = (content: Content): Exclude<Content, string> =>
-  typeof content === "string" ? [] : content.filter((part) => !("text" in part && typeof part.text === "string"))
+const nonTextParts = (message: Message.Message): ReadonlyArray<Message.ContentPart> =>
+  Message.parts(message).filter((part) => Message.partText(part) === undefined)
 
 /** Drops all fields the library does not know: they may be of any size. */
-const withoutContent = (message: Exclude<Message.Message, Message.AssistantMessage>) =>
+const withoutContent = (message: Exclude<Message.Message, Message.AssistantMessage>): Message.Message =>
   message.role === "tool"
-    ? ({ role: "tool", tool_call_id: message.tool_call_id } as const)
-    : ({ role: message.role } as const)
+    ? { role: "tool", tool_call_id: message.tool_call_id, content: "" }
+    : { role: message.role, content: "" }
 
 /** Shortens every text of the message to at most `keep` characters. */
 const shortenTexts = ({ message, note }: Smaller, keep: number, cutter: Cutter): Message.Message => {
   const shown = joinLines([note, note !== "" && keep < SHORT ? "" : shortenMiddle(Message.text(message), keep, cutter)])
   if (message.role !== "assistant") {
-    const others = nonTextParts(message.content)
+    const others = nonTextParts(message)
     const spoken = shown === "" ? [] : [{ type: "text", text: shown } as const]
-    return { ...withoutContent(message), content: others.length === 0 ? shown : [...spoken, ...others] }
+    return Message.withContent(withoutContent(message), others.length === 0 ? shown : [...spoken, ...others])
   }
   const calls = Message.toolCalls(message).map((call) => cutArguments(call, keep, cutter))
   const spoken: Message.AssistantMessage = { role: "assistant", content: shown === "" ? null : shown }
@@ -144,10 +143,10 @@ const shortenTexts = ({ message, note }: Smaller, keep: number, cutter: Cutter):
 const joinLines = (texts: ReadonlyArray<string>): string => texts.filter((text) => text !== "").join("\n")
 
 const cutArguments = (call: Message.ToolCall, keep: number, cutter: Cutter): Message.ToolCall => {
-  const { id, type, function: made } = call
-  if (made.arguments.length <= Math.max(keep, SHORT)) return call
-  const shown = keep < SHORT ? `recall seq ${cutter.seq}` : shortenMiddle(made.arguments, keep, cutter)
-  return { id, type, function: { name: made.name, arguments: JSON.stringify({ excerpt: shown }) } }
+  const input = Message.callInput(call)
+  if (input.length <= Math.max(keep, SHORT)) return call
+  const shown = keep < SHORT ? `recall seq ${cutter.seq}` : shortenMiddle(input, keep, cutter)
+  return Message.withCallInput(call, call.type === "custom" ? shown : JSON.stringify({ excerpt: shown }))
 }
 
 /** Texts of this many characters are not worth a marker. */

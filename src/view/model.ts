@@ -50,7 +50,8 @@ export interface Size {
 export type Parts = { readonly [part in "system" | "head" | "handoff" | "live" | "tail"]: Size }
 
 /**
- * The messages of one model call, in order. A message that no repair names is the very object of the log.
+ * The messages of one model call, in order. A message that no repair names is the very object of the log; one with a
+ * `native` is a copy in which that stands under the symbol `Message.Native`.
  *
  * @since 0.1.0
  * @category models
@@ -58,7 +59,7 @@ export type Parts = { readonly [part in "system" | "head" | "handoff" | "live" |
 export interface View {
   readonly sessionId: SessionId
   readonly generation: number
-  readonly messages: ReadonlyArray<Message>
+  readonly messages: Array<Message>
   /** An estimate of all messages and of the step's tools. */
   readonly tokens: number
   /** Messages and tokens of each part, without the tools. */

@@ -116,7 +116,8 @@ const mendContent = (row: Row, context: RepairContext): Row | undefined =>
 
 const mendUnknown = (row: Row, context: RepairContext): Row | undefined => {
   const { seq } = row
-  const message = row.message.role === "assistant" ? mendCalls(row.message, seq, context) : row.message
+  const given = Message.hideNative(row.message)
+  const message = given.role === "assistant" ? mendCalls(given, seq, context) : given
   const content = withoutBlanks(message.content)
   if (isEmpty(content) && (Message.isSystem(message) || Message.endsTurn(message))) {
     context.note({ kind: "empty-message", seq })
@@ -130,7 +131,7 @@ const mendUnknown = (row: Row, context: RepairContext): Row | undefined => {
   return row
 }
 
-type Content = Message.Message["content"]
+type Content = string | ReadonlyArray<Message.ContentPart> | null | undefined
 
 const isEmpty = (content: Content): boolean => content === undefined || content === null || content.length === 0
 
@@ -145,10 +146,10 @@ const withoutBlanks = (content: Content): Content => {
   return parts.length === content.length ? content : parts
 }
 
-const withContent = (message: Message.Message, content: Content): Message.Message => {
-  if (message.role === "assistant") return { ...message, content: content ?? null }
-  return { ...message, content: content === undefined || content === null || content === "" ? EMPTY : content }
-}
+const withContent = (message: Message.Message, content: Content): Message.Message =>
+  message.role === "assistant"
+    ? Message.withContent(message, content ?? null)
+    : Message.withContent(message, content === undefined || content === null || content === "" ? EMPTY : content)
 
 const EMPTY = "[empty]"
 
@@ -163,7 +164,7 @@ const mendCalls = (
     if (!isEmpty(withoutBlanks(spoken.content))) context.note({ kind: "empty-content", seq })
     return spoken
   }
-  const invalid = new Set(calls.filter((call) => !isObject(call.function.arguments)))
+  const invalid = new Set(calls.filter((call) => call.type === "function" && !isObject(call.function.arguments)))
   if (invalid.size === 0) return message
   for (const { id } of invalid) context.note({ kind: "invalid-arguments", seq, toolCallId: id })
   return { ...message, tool_calls: calls.map((call) => (invalid.has(call) ? withObject(call) : call)) }
@@ -175,8 +176,8 @@ const isObject = (text: string): boolean =>
   text === "{}" || (text.trimStart().startsWith("{") && Option.exists(parseJson(text), Predicate.isRecord))
 
 const withObject = (call: Message.ToolCall): Message.ToolCall => {
-  const { name, arguments: raw } = call.function
-  return { ...call, function: { name, arguments: isBlank(raw) ? "{}" : JSON.stringify({ _raw: raw }) } }
+  const raw = Message.callInput(call)
+  return Message.withCallInput(call, isBlank(raw) ? "{}" : JSON.stringify({ _raw: raw }))
 }
 
 // ── calls and results ──
@@ -303,8 +304,8 @@ const showAsUser = (row: Row, context: RepairContext): Row => {
   const marked =
     typeof content === "string"
       ? `${AS_USER}\n${content}`
-      : [{ type: "text", text: AS_USER } as const, ...(content ?? [])]
-  return withMessage(row, { role: "user", content: marked }, context)
+      : [{ type: "text", text: AS_USER } as const, ...Message.parts(row.message)]
+  return withMessage(row, Message.withContent({ role: "user", content: "" }, marked), context)
 }
 
 const AS_USER = "[system message]"

@@ -6,7 +6,10 @@ import { propertyRuns } from "../support/repetitions.ts"
 
 const countCharacters = (message: Message.Message) =>
   Message.text(message).length +
-  Message.toolCalls(message).reduce((sum, call) => sum + call.function.name.length + call.function.arguments.length, 0)
+  Message.toolCalls(message).reduce(
+    (sum, call) => sum + Message.callName(call).length + Message.callInput(call).length,
+    0
+  )
 
 const seeds = FastCheck.integer()
 const few = propertyRuns(4, 15)
@@ -25,7 +28,7 @@ describe("a demo session", () => {
             results.map((result) => result.tool_call_id),
             calls.map(({ id }) => id)
           )
-          for (const call of calls) assert.isObject(JSON.parse(call.function.arguments))
+          for (const call of calls) assert.isObject(JSON.parse(Message.callInput(call)))
         }
       }
     },

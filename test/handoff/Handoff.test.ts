@@ -5,6 +5,7 @@ import * as Prompt from "../../src/handoff/prompt.ts"
 import * as Message from "../../src/message/Message.ts"
 import type { Logged, Segment } from "../../src/session/Session.ts"
 import * as Tokens from "../../src/message/Tokens.ts"
+import { ofWire } from "../support/histories.ts"
 
 const entry = (seq: number, message: Message.Message): Logged => ({
   seq,
@@ -255,14 +256,17 @@ describe("Prompt.renderMaterial", () => {
   it("shows calls, results in full, images by name, and a large output once", () => {
     const output = "line\n".repeat(100)
     const shown = Prompt.renderMaterial([
-      entry(4, {
-        role: "user",
-        content: [
-          { type: "text", text: "look" },
-          { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } },
-          { type: "input_audio" }
-        ]
-      }),
+      entry(
+        4,
+        ofWire({
+          role: "user",
+          content: [
+            { type: "text", text: "look" },
+            { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } },
+            { type: "input_audio" }
+          ]
+        })
+      ),
       entry(5, call("a", "read", `{"path":"x.ts"}`)),
       entry(6, { role: "tool", tool_call_id: "a", content: output }),
       entry(7, call("a", "read", `{"path":"x.ts"}`)),

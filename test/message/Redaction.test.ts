@@ -3,6 +3,7 @@ import { FastCheck as fc } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import type { Message } from "../../src/message/Message.ts"
 import { redact, redactMessage } from "../../src/message/Redaction.ts"
+import { ofWire } from "../support/histories.ts"
 
 /** Put together here, so that no scanner takes this file for a leak. */
 const of = (...parts: ReadonlyArray<string>): string => parts.join("")
@@ -349,10 +350,13 @@ describe("Redaction", () => {
         tool_call_id: "c1",
         content: hidden
       })
-      assert.deepStrictEqual(redactMessage({ role: "user", content: [{ type: "text", text }, { type: "audio" }] }), {
-        role: "user",
-        content: [{ type: "text", text: hidden }, { type: "audio" }]
-      })
+      assert.deepStrictEqual(
+        redactMessage(ofWire({ role: "user", content: [{ type: "text", text }, { type: "audio" }] })),
+        ofWire({
+          role: "user",
+          content: [{ type: "text", text: hidden }, { type: "audio" }]
+        })
+      )
       assert.deepStrictEqual(
         redactMessage({ role: "assistant", content: null, tool_calls: [call(text), call("ls")] }),
         {

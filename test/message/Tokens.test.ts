@@ -2,11 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck as fc } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import type { Message } from "../../src/message/Message.ts"
+import { ofWire } from "../support/histories.ts"
 import type { Usage } from "../../src/session/Session.ts"
 import { calibrate, estimate, make, overhead, Tokens } from "../../src/message/Tokens.ts"
 import * as GptTokenizer from "../../src/message/GptTokenizer.ts"
 
-const image = (url: string, detail?: string): Message => ({
+const image = (url: string, detail?: "low" | "high"): Message => ({
   role: "user",
   content: [{ type: "image_url", image_url: detail === undefined ? { url } : { url, detail } }]
 })
@@ -57,7 +58,7 @@ describe("Tokens", () => {
       assert.isAbove(estimate.message({ role: "tool", tool_call_id: "c1", content: "12345678" }), plain)
       const file = { type: "file", file_id: "f-123456" }
       assert.strictEqual(
-        estimate.message({ role: "user", content: [file, { type: "text", text: "12345678" }] }),
+        estimate.message(ofWire({ role: "user", content: [file, { type: "text", text: "12345678" }] })),
         plain + estimate.text(JSON.stringify(file))
       )
     })

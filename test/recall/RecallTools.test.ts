@@ -108,8 +108,8 @@ describe("RecallTools", () => {
         const long = `needle ${"x".repeat(shift)} ${secret} ${"nor here ".repeat(300)}`
         yield* importAll([{ role: "user", content: long }])
         const call = callOf("recall", { query: "needle", where: "everywhere" })
-        const messages = [
-          { role: "assistant", content: null, tool_calls: [call] } as const,
+        const messages: ReadonlyArray<Message.Message> = [
+          { role: "assistant", content: null, tool_calls: [call] },
           yield* RecallTools.answer(id, call)
         ]
         assert.notInclude(Prompt.renderMaterial(messages.map(logged)), "a1B2")

@@ -15,7 +15,8 @@ const invalid: ReadonlyArray<readonly [string, Message]> = [
     }
   ],
   ["a result without an id", { role: "tool", tool_call_id: "", content: "done" }],
-  ["a part without its text", { role: "user", content: [{ type: "text" }] }]
+  ["a part without its text", JSON.parse(`{"role":"user","content":[{"type":"text"}]}`)],
+  ["a part of another API", JSON.parse(`{"role":"user","content":[{"type":"tool_result"}]}`)]
 ]
 
 for (const [name, backend] of backends) {

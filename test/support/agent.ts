@@ -57,10 +57,11 @@ export const tagOf = (message: Message.Message): string => {
 
 const messagesOf = (tag: string, n: number): ReadonlyArray<Message.Message> => {
   const read = { id: tag, type: "function", function: { name: "read_file", arguments: "{}" } } as const
-  const output = conversation(1, n)[2]?.content ?? ""
+  const output = conversation(1, n)[2]
+
   return [
     { role: "assistant", content: null, tool_calls: [read] },
-    { role: "tool", tool_call_id: tag, content: output },
+    { role: "tool", tool_call_id: tag, content: output === undefined ? "" : Message.text(output) },
     { role: "assistant", content: tag }
   ]
 }

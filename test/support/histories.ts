@@ -1,8 +1,8 @@
 /**
  * Histories to test with: healthy ones, broken ones, and the state a log is in under a manifest, read naively.
  */
-import { FastCheck } from "effect"
-import type { Message, ToolCall } from "../../src/message/Message.ts"
+import { Either, FastCheck } from "effect"
+import { type ContentPart, type Message, parse, type ToolCall, withContent } from "../../src/message/Message.ts"
 import {
   type DeliveryKind,
   type Logged,
@@ -20,6 +20,9 @@ export interface Entry {
   readonly kind: DeliveryKind | null
 }
 
+/** A message as servers send it, which may hold what its type does not show. */
+export const ofWire = (value: unknown): Message => Either.getOrThrow(parse(value))
+
 export const request = (content: string): Entry => ({ message: { role: "user", content }, kind: "request" })
 export const notification = (content: string): Entry => ({ message: { role: "user", content }, kind: "notification" })
 export const plain = (message: Message): Entry => ({ message, kind: null })
@@ -31,8 +34,7 @@ export const call = (id: string, args: string = "{}"): ToolCall => ({
   type: "function",
   function: { name: "read_file", arguments: args }
 })
-export const calls = (...tool_calls: ReadonlyArray<ToolCall>): Entry =>
-  plain({ role: "assistant", content: null, tool_calls })
+export const calls = (...tool_calls: Array<ToolCall>): Entry => plain({ role: "assistant", content: null, tool_calls })
 
 export const logOf = (entries: ReadonlyArray<Entry>, counter: Counter = estimate): ReadonlyArray<Logged> =>
   entries.map(({ message, kind }, i) => ({
@@ -103,7 +105,7 @@ export const syntax: FastCheck.Arbitrary<string> = FastCheck.array(
 const visible = text.map((s) => `. ${s}`)
 
 const image = { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } } as const
-const content: FastCheck.Arbitrary<NonNullable<Message["content"]>> = FastCheck.oneof(
+const content: FastCheck.Arbitrary<string | Array<ContentPart>> = FastCheck.oneof(
   { weight: 4, arbitrary: text },
   { weight: 1, arbitrary: FastCheck.constantFrom("", " \n") },
   {
@@ -159,31 +161,28 @@ const someCall = FastCheck.tuple(
 ).map(([id, args]) => call(id, args))
 
 const anyMessage: FastCheck.Arbitrary<Message> = FastCheck.oneof(
-  { weight: 3, arbitrary: content.map((content): Message => ({ role: "user", content })) },
-  { weight: 1, arbitrary: content.map((content): Message => ({ role: "system", content })) },
+  { weight: 3, arbitrary: content.map((content) => withContent<Message>({ role: "user", content: "" }, content)) },
+  { weight: 1, arbitrary: content.map((content) => withContent<Message>({ role: "system", content: "" }, content)) },
   {
     weight: 4,
-    arbitrary: FastCheck.tuple(someId, content).map(([id, content]): Message => ({
-      role: "tool",
-      tool_call_id: id,
-      content
-    }))
+    arbitrary: FastCheck.tuple(someId, content).map(([id, content]) =>
+      withContent<Message>({ role: "tool", tool_call_id: id, content: "" }, content)
+    )
   },
   {
     weight: 2,
-    arbitrary: FastCheck.oneof(content, FastCheck.constant(null)).map((content): Message => ({
-      role: "assistant",
-      content
-    }))
+    arbitrary: FastCheck.oneof(content, FastCheck.constant(null)).map((content) =>
+      withContent<Message>({ role: "assistant" }, content)
+    )
   },
   {
     weight: 4,
     arbitrary: FastCheck.tuple(
       FastCheck.oneof(content, FastCheck.constant(null)),
       FastCheck.array(someCall, { maxLength: 3 })
-    ).map(([content, tool_calls]): Message => ({ role: "assistant", content, tool_calls }))
+    ).map(([content, tool_calls]) => withContent<Message>({ role: "assistant", tool_calls }, content))
   },
-  { weight: 1, arbitrary: FastCheck.constant<Message>({ role: "assistant", content: "done", tool_calls: null }) }
+  { weight: 1, arbitrary: FastCheck.constant(ofWire({ role: "assistant", content: "done", tool_calls: null })) }
 )
 
 /** Anything in any order: calls never answered, late, doubled and orphaned results, ids used again, empty contents. */

@@ -157,9 +157,10 @@ const blankBlocks = ({ role, content }: Message): ReadonlyArray<string> => {
 const sameMembers = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean =>
   a.length === b.length && a.toSorted().join("\n") === b.toSorted().join("\n")
 
-const isObjectJson = ({ function: { arguments: text } }: Call): boolean => {
+const isObjectJson = (call: Call): boolean => {
+  if (call.type === "custom") return true
   try {
-    const value: unknown = JSON.parse(text)
+    const value: unknown = JSON.parse(call.function.arguments)
     return typeof value === "object" && value !== null && !Array.isArray(value)
   } catch {
     return false

@@ -229,7 +229,7 @@ describe("Valid: every repair is listed", () => {
   it("arguments nobody can parse reach the model as text", () => {
     const [, made] = viewOf([request("go"), calls(call("a", '{"path": "x')), result("a", "1")]).messages
     const [first] = made === undefined ? [] : Message.toolCalls(made)
-    assert.strictEqual(first?.function.arguments, '{"_raw":"{\\"path\\": \\"x"}')
+    assert.strictEqual(first && Message.callInput(first), '{"_raw":"{\\"path\\": \\"x"}')
   })
 })
 
@@ -273,7 +273,9 @@ describe("an excerpt", () => {
     ([first]) => first?.message ?? { role: "user", content: "" }
   )
   const whole = (message: Message.Message): boolean =>
-    Message.toolCalls(message).every(({ function: { arguments: text } }) => text === "" || text.startsWith("{"))
+    Message.toolCalls(message).every(
+      (call) => call.type === "custom" || Message.callInput(call) === "" || Message.callInput(call).startsWith("{")
+    )
 
   it.prop(
     "takes no more than it may, and stays a message whose arguments parse",

@@ -10,7 +10,7 @@ export interface TranscriptLine {
 export const formatTranscript = (lines: ReadonlyArray<TranscriptLine>): ReadonlyArray<string> =>
   lines.flatMap(({ label, message }) => {
     const text = Message.text(message)
-    const calls = Message.toolCalls(message).map((call) => `→ ${call.function.name} ${call.function.arguments}`)
+    const calls = Message.toolCalls(message).map((call) => `→ ${Message.callName(call)} ${Message.callInput(call)}`)
     return [`── ${label}${message.role} ──`, ...(text === "" ? [] : [text]), ...calls, ""].map(showControls)
   })
 
