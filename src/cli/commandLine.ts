@@ -80,11 +80,11 @@ const runCommand = (argv: ReadonlyArray<string>) => {
 }
 
 /** Prints one line. An interrupt needs none: the user caused it. */
-const printFailure = (cause: Cause.Cause<unknown>, command: string | undefined): Effect.Effect<void> => {
+const printFailure = (cause: Cause.Cause<unknown>, args: ReadonlyArray<string>): Effect.Effect<void> => {
   if (Cause.isInterruptedOnly(cause)) return Effect.void
   const error = Cause.squash(cause)
   if (ValidationError.isValidationError(error))
-    return printNotice(`throughline: ${Help.explainUsageError(error, pages, command)}`)
+    return printNotice(`throughline: ${Help.explainUsageError(error, pages, args)}`)
   return printNotice(`throughline: ${replaceControls(error instanceof Error ? error.message : String(error))}`)
 }
 
@@ -98,7 +98,7 @@ export const exitCodeOf = (exit: Exit.Exit<unknown, unknown>): number => {
 /** Runs the command of `argv`, which is laid out like `process.argv`, and prints why it failed. */
 export const runCommandLine = (argv: ReadonlyArray<string>) =>
   runCommand(argv).pipe(
-    Effect.tapErrorCause((cause) => printFailure(cause, argv[2])),
+    Effect.tapErrorCause((cause) => printFailure(cause, argv.slice(2))),
     // Log lines are printed only with `--log-level`. The commands print what a user needs to know.
     Logger.withMinimumLogLevel(LogLevel.None),
     Effect.provide(Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))),

@@ -111,7 +111,7 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
      *
      * `message` is checked at run time, so it may come from outside unchecked; what is no chat message fails with
      * `InvalidMessage`. A delivery is a `request` unless its `kind` says otherwise. Another message under an
-     * idempotency `key` in use fails with `IdempotencyConflict`; the same message gets its first receipt again.
+     * idempotency `key` in use fails with `IdempotencyConflict`; the same JSON value gets its first receipt again.
      */
     readonly deliver: (
       sessionId: SessionId,

@@ -18,22 +18,32 @@ interface Arrival extends Delivery {
 
 type Refused = IdempotencyConflict | InvalidKey
 
+const digestDelivery = (kind: string, body: string): string =>
+  createHash("sha256").update(kind).update(body).digest("hex")
+
+/** A replacer for `JSON.stringify` that makes the text of a value the same whatever the order of its keys. */
+const sortKeys = (_key: string, value: unknown): unknown =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+    : value
+
 export const make = ({ counter, residents, sql, tryCommit }: Connection) => {
   /** Fails without having written anything. */
   const insertOrFindDelivery = (arrival: Arrival, now: number): Either.Either<Receipt, Refused> => {
     const { key, kind, message, sessionId } = arrival
     if (key !== undefined && !isStorable(key)) return Either.left(new InvalidKey({ sessionId, key }))
     const body = JSON.stringify(message)
-    const digest = key === undefined ? "" : createHash("sha256").update(kind).update(body).digest("hex")
+    const sorted = key === undefined ? "" : digestDelivery(kind, JSON.stringify(message, sortKeys))
     const earlier = key === undefined ? undefined : sql.key.get(sessionId, key)
     if (key !== undefined && earlier !== undefined) {
-      return earlier.digest === digest
+      // The second: earlier versions kept the digest of the text as it came.
+      return earlier.digest === sorted || earlier.digest === digestDelivery(kind, body)
         ? Either.right({ sessionId, arrival: earlier.arrival, duplicate: true })
         : Either.left(new IdempotencyConflict({ sessionId, key }))
     }
     if (residents.peek(sessionId) === undefined) sql.open.run(sessionId, now)
     const number = Number(sql.deliver.run(sessionId, kind, counter.message(message), body, now).lastInsertRowid)
-    if (key !== undefined) sql.saveKey.run(sessionId, key, number, digest)
+    if (key !== undefined) sql.saveKey.run(sessionId, key, number, sorted)
     return Either.right({ sessionId, arrival: number, duplicate: false })
   }
 

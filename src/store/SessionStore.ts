@@ -75,8 +75,8 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
     /**
      * Puts a message into the session's inbox and returns once it is on disk and numbered. The session begins with its
      * first delivery. A delivery with the key and the message of an earlier one returns that one's receipt; the key with
-     * another message fails with `IdempotencyConflict`. A key that is no text every store can keep fails with
-     * `InvalidKey`.
+     * another message fails with `IdempotencyConflict`. Messages are compared as JSON values: the order of their keys does
+     * not matter. A key that is no text every store can keep fails with `InvalidKey`.
      */
     readonly deliver: (
       sessionId: SessionId,

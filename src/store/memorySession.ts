@@ -21,7 +21,7 @@ export interface Session {
   /** Message `seq` is at `seq - 1`. */
   readonly log: Array<Logged>
   inbox: ReadonlyArray<Arrival>
-  readonly deliveries: Map<string, { readonly arrival: number; readonly content: string }>
+  readonly deliveries: Map<string, { readonly arrival: number; readonly content: unknown }>
   /** Generation `n` is at `n - 1`; generation 0 is the whole log. */
   readonly generations: Array<Generation>
   /** Changes with the generation. */

@@ -6,6 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
+import { isDeepStrictEqual } from "node:util"
 import { type InvalidMessage, type Message, parse } from "../message/Message.ts"
 import type { Counter } from "../message/Tokens.ts"
 import {
@@ -101,10 +102,10 @@ export const make = (counter: Counter) => {
   const deliver = (sessionId: SessionId, message: Message, { key, kind }: Delivery) =>
     atOnce((now): Either.Either<Receipt, IdempotencyConflict | InvalidKey> => {
       if (key !== undefined && !isStorable(key)) return Either.left(new InvalidKey({ sessionId, key }))
-      const content = JSON.stringify([kind, message])
+      const content: unknown = JSON.parse(JSON.stringify([kind, message]))
       const earlier = key === undefined ? undefined : sessions.get(sessionId)?.deliveries.get(key)
       if (key !== undefined && earlier !== undefined) {
-        return earlier.content === content
+        return isDeepStrictEqual(earlier.content, content)
           ? Either.right({ sessionId, arrival: earlier.arrival, duplicate: true })
           : Either.left(new IdempotencyConflict({ sessionId, key }))
       }

@@ -14,8 +14,26 @@ import { isClaudeCodeRow, readClaudeCode } from "./claudeCode.ts"
 import { isCodexRow, readCodex } from "./codex.ts"
 import { readHermes } from "./hermes.ts"
 import { isPiRow, readPi } from "./pi.ts"
-import { isJsonArray, isMessageRow, isSessionRow, readArray, readMessageRows, readSessionRows } from "./plainFormats.ts"
-import { ImportError, parseRows, type TranscriptRow, type TranscriptContents, type TranscriptSession } from "./rows.ts"
+import {
+  isMessageRow,
+  isSessionRow,
+  parseMessages,
+  readMessageRows,
+  readMessages,
+  readSessionRows
+} from "./plainFormats.ts"
+import {
+  ImportError,
+  leaveOut,
+  parseJson,
+  parseRows,
+  strict,
+  type Tolerance,
+  type TranscriptContents,
+  type TranscriptRow,
+  type TranscriptSession
+} from "./rows.ts"
+import { decodeLines, findOpening, type Line, salvageElements, salvageRows, splitLines } from "./salvage.ts"
 
 export {
   /**
@@ -38,7 +56,7 @@ export {
 /**
  * The format of a file:
  *
- * - `messages`: a JSON array of chat messages
+ * - `messages`: a JSON array of chat messages, or an object that has one under `messages`
  * - `jsonl`: one chat message per line
  * - `sessions`: one `{session, message}` per line
  * - `pi`, `claude-code`, `codex`: the session files of these agents
@@ -66,9 +84,14 @@ export interface Transcript {
   readonly sessions: ReadonlyArray<TranscriptSession>
   /** Counts, by kind, the lines or rows that are not messages of a conversation. */
   readonly skipped: { readonly [kind: string]: number }
+  /** What `salvage` left out because it could not be read: an error for each place, by lines. */
+  readonly left: ReadonlyArray<ImportError>
 }
 
 /**
+ * With `salvage`, lines that are torn, padded or not in the format are left out, and what is whole is read. Without it
+ * the first of them is an error. A Hermes database has no lines; there it changes nothing.
+ *
  * `format` is detected if it is `"auto"`, which is the default.
  *
  * @since 0.1.0
@@ -76,6 +99,7 @@ export interface Transcript {
  */
 export interface ReadOptions {
   readonly format?: Format | "auto" | undefined
+  readonly salvage?: boolean | undefined
 }
 
 /**
@@ -107,18 +131,64 @@ export const parse = (
   text: string,
   options: ReadOptions & { readonly file: string }
 ): Either.Either<Transcript, ImportError> => {
-  const { file, format = "auto" } = options
+  const { file, format = "auto", salvage = false } = options
   const source = text.replace(/^\uFEFF/, "")
   if (source.trim() === "") return Either.left(failEmpty(file, "an empty file"))
-  const isArray = format === "messages" || (format === "auto" && isJsonArray(source))
-  const transcript = isArray
-    ? Either.map(readArray(source, file), toTranscript("messages"))
-    : Either.flatMap(parseRows(source, file), (rows) => readRows(rows, file, format))
-  return Either.filterOrLeft(
-    transcript,
+  const parsed = salvage ? parseWhole(splitLines(source), file, format) : parseStrictly(source, file, format)
+  return requireSessions(parsed, file)
+}
+
+const requireSessions = (parsed: Either.Either<Transcript, ImportError>, file: string) =>
+  Either.filterOrLeft(
+    parsed,
     ({ sessions }) => sessions.length > 0,
     () => failEmpty(file, "none")
   )
+
+const parseStrictly = (
+  source: string,
+  file: string,
+  format: Format | "auto"
+): Either.Either<Transcript, ImportError> => {
+  const messages = format === "auto" ? parseMessages(source) : undefined
+  if (messages !== undefined || format === "messages") {
+    const value = messages === undefined ? parseJson(source) : messages.value
+    return Either.map(readMessages(value, file, strict), toTranscript("messages"))
+  }
+  return Either.flatMap(parseRows(source, file), (rows) => {
+    const found = format === "auto" ? detectFormat(rows) : findFormat(format)
+    return found === undefined
+      ? Either.left(failFormat(rows, file))
+      : Either.map(found.readRows(rows, strict), toTranscript(found.format))
+  })
+}
+
+/** Reads what is whole of a damaged file. */
+const parseWhole = (
+  lines: ReadonlyArray<Line>,
+  file: string,
+  format: Format | "auto"
+): Either.Either<Transcript, ImportError> => {
+  const unread: Array<ImportError> = []
+  const tolerance = leaveOut(unread)
+  const finish = (format: Format, left: ReadonlyArray<ImportError>) => (contents: TranscriptContents) => ({
+    ...toTranscript(format)(contents),
+    left: [...left, ...unread].sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
+  })
+  const mayBeArray = format === "messages" || format === "auto"
+  const text = lines.every(({ isUtf8 }) => isUtf8) ? lines.map(({ text }) => text).join("\n") : ""
+  const messages = mayBeArray ? parseMessages(text)?.value : undefined
+  if (messages !== undefined) return Either.map(readMessages(messages, file, tolerance), finish("messages", []))
+  const rows = salvageRows(lines, file)
+  const rowFormat = format === "auto" ? detectFormat(rows.taken) : findFormat(format)
+  const opening = mayBeArray ? findOpening(lines) : undefined
+  if (opening === "[" || (opening === "{" && rowFormat === undefined)) {
+    const { left, taken } = salvageElements(lines, file)
+    return Either.map(readMessages(taken, file, tolerance), finish("messages", left))
+  }
+  return rowFormat === undefined
+    ? Either.left(failFormat(rows.taken, file))
+    : Either.map(rowFormat.readRows(rows.taken, tolerance), finish(rowFormat.format, rows.left))
 }
 
 /**
@@ -132,36 +202,42 @@ export const parse = (
  */
 export const readFile = (
   filename: string,
-  { format = "auto" }: ReadOptions = {}
+  { format = "auto", salvage = false }: ReadOptions = {}
 ): Effect.Effect<Transcript, ImportError | StoreError | UnreadableTranscript> =>
   Effect.suspend((): Effect.Effect<Transcript, ImportError | StoreError | UnreadableTranscript> => {
     const isDatabase = format === "hermes" || (format === "auto" && isSqliteFile(filename))
-    if (!isDatabase) return Effect.flatMap(readText(filename), (text) => parse(text, { file: filename, format }))
-    return Effect.map(readHermes(filename), toTranscript("hermes")).pipe(
-      Effect.filterOrFail(
-        ({ sessions }) => sessions.length > 0,
-        () => failEmpty(filename, "none")
+    if (!isDatabase) {
+      if (!salvage) return Effect.flatMap(readText(filename), (text) => parse(text, { file: filename, format }))
+      return Effect.flatMap(readBytes(filename), (bytes) =>
+        requireSessions(parseWhole(decodeLines(bytes), filename, format), filename)
       )
+    }
+    return Effect.flatMap(readHermes(filename), (contents) =>
+      requireSessions(Either.right(toTranscript("hermes")(contents)), filename)
     )
   })
 
+const readBytes = (file: string): Either.Either<Uint8Array, UnreadableTranscript> =>
+  Either.try({
+    try: () => readFileSync(file),
+    catch: (cause) => new UnreadableTranscript({ file, reason: "unreadable", detail: systemErrorText(cause) })
+  })
+
 const readText = (file: string): Either.Either<string, UnreadableTranscript> =>
-  Either.flatMap(
+  Either.flatMap(readBytes(file), (bytes) =>
     Either.try({
-      try: () => readFileSync(file),
-      catch: (cause) => new UnreadableTranscript({ file, reason: "unreadable", detail: systemErrorText(cause) })
-    }),
-    (bytes) =>
-      Either.try({
-        try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
-        catch: (cause) => new UnreadableTranscript({ file, reason: "not-utf8", detail: String(cause) })
-      })
+      try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
+      catch: (cause) => new UnreadableTranscript({ file, reason: "not-utf8", detail: String(cause) })
+    })
   )
 
 interface RowFormat {
   readonly format: Format
   readonly isRow: (row: TranscriptRow) => boolean
-  readonly readRows: (rows: ReadonlyArray<TranscriptRow>) => Either.Either<TranscriptContents, ImportError>
+  readonly readRows: (
+    rows: ReadonlyArray<TranscriptRow>,
+    tolerance: Tolerance
+  ) => Either.Either<TranscriptContents, ImportError>
 }
 
 /** The format with the most specific mark comes first. */
@@ -173,16 +249,11 @@ const ROW_FORMATS: ReadonlyArray<RowFormat> = [
   { format: "jsonl", isRow: isMessageRow, readRows: readMessageRows }
 ]
 
-const readRows = (
-  rows: ReadonlyArray<TranscriptRow>,
-  file: string,
-  format: Format | "auto"
-): Either.Either<Transcript, ImportError> => {
-  const found = format === "auto" ? detectFormat(rows) : ROW_FORMATS.find((known) => known.format === format)
-  if (found !== undefined) return Either.map(found.readRows(rows), toTranscript(found.format))
-  const [first] = rows
+const findFormat = (format: Format): RowFormat | undefined => ROW_FORMATS.find((known) => known.format === format)
+
+const failFormat = ([first]: ReadonlyArray<TranscriptRow>, file: string): ImportError => {
   const expected = `the lines of a chat (${Format.literals.join(", ")})`
-  return Either.left(new ImportError({ file, line: first?.line ?? null, expected, found: "objects of another kind" }))
+  return new ImportError({ file, line: first?.line ?? null, expected, found: "objects of another kind" })
 }
 
 /** Decides by the first line that any format recognises. Agents write lines that no format knows before it. */
@@ -199,7 +270,8 @@ const toTranscript =
   ({ sessions, skipped }: TranscriptContents): Transcript => ({
     format,
     sessions: sessions.filter(({ messages }) => messages.length > 0),
-    skipped
+    skipped,
+    left: []
   })
 
 const failEmpty = (file: string, found: string): ImportError =>

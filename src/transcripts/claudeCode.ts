@@ -20,6 +20,7 @@ import {
   decodeWith,
   type ImportError,
   isObject,
+  type Tolerance,
   type TranscriptRow
 } from "./rows.ts"
 
@@ -79,7 +80,10 @@ export const isClaudeCodeRow = ({ value }: TranscriptRow): boolean =>
  * Reads the sessions of a file. A compaction is skipped, because the lines it stands for are in the file. At the beginning
  * of a session it stands for an earlier session, and stays.
  */
-export const readClaudeCode = (rows: ReadonlyArray<TranscriptRow>): Either.Either<TranscriptContents, ImportError> =>
+export const readClaudeCode = (
+  rows: ReadonlyArray<TranscriptRow>,
+  { attempt }: Tolerance
+): Either.Either<TranscriptContents, ImportError> =>
   Either.gen(function* () {
     const sessions = new Map<string | null, Array<ChatLine>>()
     const seen = new Set<string>()
@@ -88,7 +92,8 @@ export const readClaudeCode = (rows: ReadonlyArray<TranscriptRow>): Either.Eithe
       const { isCompactSummary, sessionId, uuid } = row.value
       const id = typeof sessionId === "string" && sessionId !== "" ? sessionId : null
       const spoken = sessions.get(id) ?? []
-      const item = yield* convertRow(row)
+      const item = yield* attempt(convertRow(row))
+      if (item === undefined) continue
       if (typeof item === "string") skipped.push(item)
       else if (isCompactSummary === true && spoken.length > 0) skipped.push("compaction")
       else if (typeof uuid === "string" && seen.has(uuid)) skipped.push("repeated")

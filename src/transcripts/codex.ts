@@ -1,7 +1,7 @@
 /** Reads rollout files of Codex. Lines are response items in an envelope with a `type`; before September 2025 without it. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import type { Message } from "../message/Message.ts"
+import { type Message, text as messageText } from "../message/Message.ts"
 import {
   makeAssistantMessage,
   type Call,
@@ -20,6 +20,7 @@ import {
   type ImportError,
   isObject,
   type JsonObject,
+  type Tolerance,
   type TranscriptRow
 } from "./rows.ts"
 
@@ -51,6 +52,17 @@ const decodeShellCall = decodeWith(
   }),
   "a local shell call with an action"
 )
+const decodeRollback = decodeWith(
+  Schema.Struct({ payload: Schema.Struct({ num_turns: Schema.NonNegativeInt }) }),
+  "a rollback with num_turns"
+)
+const decodeCompaction = decodeWith(
+  Schema.Struct({
+    message: Schema.String,
+    replacement_history: Schema.optional(Schema.NullOr(Schema.Array(Schema.Unknown)))
+  }),
+  "a compaction with its message"
+)
 const decodeOutput = decodeWith(
   Schema.Struct({ call_id: Id, output: Schema.Union(Content, Schema.Struct({ content: Content })) }),
   "the output of a call with its call_id"
@@ -71,16 +83,48 @@ const isBareItem = ({ call_id, content, type }: JsonObject) =>
     Array.isArray(content) &&
     content.some((part: unknown) => isObject(part) && (part.type === "input_text" || part.type === "output_text")))
 
-export const readCodex = (rows: ReadonlyArray<TranscriptRow>): Either.Either<TranscriptContents, ImportError> =>
+/**
+ * Reads the session of a file, without the turns that the user took back. A compaction is skipped, because the lines it
+ * stands for are in the file. At the beginning of a file it stands for an earlier one, and stays.
+ */
+export const readCodex = (
+  rows: ReadonlyArray<TranscriptRow>,
+  { attempt }: Tolerance
+): Either.Either<TranscriptContents, ImportError> =>
   Either.gen(function* () {
-    const items: Array<Item> = []
-    for (const row of rows) items.push(yield* convertRow(row))
-    const skipped = items.flatMap((item) => (item._tag === "Skipped" ? [item.kind] : []))
+    let items: Array<Item> = []
+    const skipped: Array<string> = []
+    for (const row of rows) {
+      if (isRollback(row)) {
+        const rollback = yield* attempt(decodeRollback(row))
+        const kept = dropTurns(items, rollback?.payload.num_turns ?? 0)
+        for (let left = items.length - kept.length; left > 0; left--) skipped.push("rolled back")
+        items = kept
+      } else if (row.value.type === "compacted" && !items.some(isSpoken)) {
+        const before = items
+        items = (yield* attempt(convertCompaction(row, before))) ?? before
+        if (items === before) skipped.push("compacted")
+      } else {
+        const item = yield* attempt(convertRow(row))
+        if (item === undefined) continue
+        if (typeof item === "string") skipped.push(item)
+        else items.push(item)
+      }
+    }
     return {
       sessions: [{ sessionId: findSessionId(rows), messages: mergeReplies(items) }],
       skipped: countKinds(skipped)
     }
   })
+
+const isRollback = ({ value: { payload, type } }: TranscriptRow): boolean =>
+  type === "event_msg" && isObject(payload) && payload.type === "thread_rolled_back"
+
+/** Leaves out the last turns, as Codex does. What is before the first turn stays. */
+const dropTurns = (items: Array<Item>, turns: number): Array<Item> => {
+  const starts = items.flatMap((item, index) => (isTurnStart(item) ? [index] : []))
+  return turns === 0 ? items : items.slice(0, starts[Math.max(0, starts.length - turns)])
+}
 
 /** Takes the id of the first header. A fork repeats the header of the session it came from after its own. */
 const findSessionId = (rows: ReadonlyArray<TranscriptRow>): string | null => {
@@ -91,24 +135,43 @@ const findSessionId = (rows: ReadonlyArray<TranscriptRow>): string | null => {
   return typeof id === "string" && id !== "" ? id : null
 }
 
-/** A row is a piece of the next assistant message, a whole message, or skipped. */
+/** A piece of the next assistant message, or a whole message. */
 type Item =
   | { readonly _tag: "Reply"; readonly parts: ReadonlyArray<Part>; readonly calls: ReadonlyArray<Call> }
   | { readonly _tag: "Whole"; readonly message: Message }
-  | { readonly _tag: "Skipped"; readonly kind: string }
 
 const makeReply = (parts: ReadonlyArray<Part>, calls: ReadonlyArray<Call>): Item => ({ _tag: "Reply", parts, calls })
 const makeWhole = (message: Message): Item => ({ _tag: "Whole", message })
 
-const convertRow = (row: TranscriptRow): Either.Either<Item, ImportError> => {
+/** Opens what Codex itself says in the name of the user. A turn begins with none of it. */
+const CONTEXT =
+  /^\s*(?:<(?:environment_context|user_instructions|user_shell_command|turn_aborted|subagent_notification|agents_md|skill|hook_prompt|context_update)>|# AGENTS\.md instructions)/i
+
+const isTurnStart = (item: Item): boolean =>
+  item._tag === "Whole" && item.message.role === "user" && !CONTEXT.test(messageText(item.message))
+
+const isSpoken = (item: Item): boolean => item._tag === "Reply" || isTurnStart(item)
+
+/** Converts a row, or returns its kind if it is not a message. */
+const convertRow = (row: TranscriptRow): Either.Either<Item | string, ImportError> => {
   const { payload, type } = row.value
   if (type === "response_item" || !ENVELOPES.includes(type)) {
     return convertItem(row, type === "response_item" ? payload : row.value)
   }
-  return Either.right({ _tag: "Skipped", kind: String(type) })
+  return Either.right(String(type))
 }
 
-const convertItem = (row: TranscriptRow, item: unknown): Either.Either<Item, ImportError> => {
+/** The history that Codex went on with, which holds the items before it. Older versions name only the text of it. */
+const convertCompaction = (row: TranscriptRow, before: Array<Item>): Either.Either<Array<Item>, ImportError> =>
+  Either.gen(function* () {
+    const { message, replacement_history } = yield* decodeCompaction(row, row.value.payload)
+    const converted = yield* Either.all((replacement_history ?? []).map((item) => convertItem(row, item)))
+    const history = converted.filter((item) => typeof item !== "string")
+    if (history.length > 0) return history
+    return message === "" ? before : [...before, makeWhole(makeUserMessage([makeTextPart(message)]))]
+  })
+
+const convertItem = (row: TranscriptRow, item: unknown): Either.Either<Item | string, ImportError> => {
   if (!isObject(item)) return Either.left(failImport(row, "a response item with a payload", "none"))
   switch (item.type) {
     case "message":
@@ -135,7 +198,7 @@ const convertItem = (row: TranscriptRow, item: unknown): Either.Either<Item, Imp
         makeWhole(makeToolMessage(call_id, convertOutput(output)))
       )
     default:
-      return Either.right({ _tag: "Skipped", kind: kindOf(item) })
+      return Either.right(kindOf(item))
   }
 }
 
@@ -173,7 +236,6 @@ const mergeReplies = (items: ReadonlyArray<Item>): ReadonlyArray<Message> => {
     calls = []
   }
   for (const item of items) {
-    if (item._tag === "Skipped") continue
     if (item._tag === "Reply") {
       parts = [...parts, ...item.parts]
       calls = [...calls, ...item.calls]

@@ -21,6 +21,7 @@ import {
   failImport,
   type ImportError,
   isObject,
+  type Tolerance,
   type TranscriptRow
 } from "./rows.ts"
 
@@ -59,8 +60,11 @@ const decodeBash = decodeWith(
 export const isPiRow = ({ value }: TranscriptRow): boolean =>
   (value.type === "session" && typeof value.id === "string") || (value.type === "message" && isObject(value.message))
 
-export const readPi = (rows: ReadonlyArray<TranscriptRow>): Either.Either<TranscriptContents, ImportError> =>
-  Either.map(Either.all(splitFiles(rows).map(readSession)), (sessions) => ({
+export const readPi = (
+  rows: ReadonlyArray<TranscriptRow>,
+  tolerance: Tolerance
+): Either.Either<TranscriptContents, ImportError> =>
+  Either.map(Either.all(splitFiles(rows).map((file) => readSession(file, tolerance))), (sessions) => ({
     sessions: sessions.map(({ messages, sessionId }) => ({ messages, sessionId })),
     skipped: countKinds(sessions.flatMap(({ skipped }) => skipped))
   }))
@@ -76,24 +80,32 @@ const splitFiles = (rows: ReadonlyArray<TranscriptRow>): ReadonlyArray<ReadonlyA
   return files
 }
 
-const readSession = (rows: ReadonlyArray<TranscriptRow>) =>
+const readSession = (rows: ReadonlyArray<TranscriptRow>, { attempt, isStrict }: Tolerance) =>
   Either.gen(function* () {
     const [first] = rows
-    const sessionId = first?.value.type === "session" ? (yield* decodeHeader(first)).id : null
+    const header = first?.value.type === "session" ? yield* attempt(decodeHeader(first)) : undefined
+    const sessionId = header?.id ?? null
     const entries = rows.filter(({ value }) => value.type !== "session")
-    const path = yield* findPath(entries)
+    const path = yield* findPath(entries, isStrict)
     const messages: Array<Message> = []
     const skipped: Array<string> = []
     for (const row of entries) {
-      const converted = path.has(row) ? yield* convertEntry(row) : "other branch"
+      const converted = path.has(row) ? yield* attempt(convertEntry(row)) : "other branch"
+      if (converted === undefined) continue
       if (typeof converted === "string") skipped.push(converted)
       else messages.push(converted)
     }
     return { sessionId, messages, skipped }
   })
 
-/** Finds the entries of the conversation. In files of the first version entries have no ids, and all of them belong to it. */
-const findPath = (entries: ReadonlyArray<TranscriptRow>): Either.Either<ReadonlySet<TranscriptRow>, ImportError> => {
+/**
+ * Finds the entries of the conversation. In files of the first version entries have no ids, and all of them belong to it.
+ * Unless strict, an entry whose parent is not there follows the one before it: a parent may be on a line that was lost.
+ */
+const findPath = (
+  entries: ReadonlyArray<TranscriptRow>,
+  isStrict: boolean
+): Either.Either<ReadonlySet<TranscriptRow>, ImportError> => {
   const place = new Map(entries.map(({ value }, index) => [value.id, index]))
   if (!entries.some(({ value }) => typeof value.id === "string")) return Either.right(new Set(entries))
   const path = new Set<TranscriptRow>()
@@ -103,10 +115,11 @@ const findPath = (entries: ReadonlyArray<TranscriptRow>): Either.Either<Readonly
     const parentId: unknown = row.value.parentId ?? null
     if (parentId === null) break
     const parent = place.get(parentId)
-    if (parent === undefined || parent >= index) {
+    const isThere = parent !== undefined && parent < index
+    if (!isThere && isStrict) {
       return Either.left(failImport(row, "a parentId that names an earlier entry", "one that does not"))
     }
-    index = parent
+    index = isThere ? parent : index - 1
   }
   return Either.right(path)
 }

@@ -10,25 +10,41 @@ import {
   isObject,
   parseJson,
   parseMessage,
+  type Tolerance,
   type TranscriptRow,
   type TranscriptContents
 } from "./rows.ts"
 
-/** True if the text can only be a JSON array. No line of another format begins with a bracket. */
-export const isJsonArray = (text: string): boolean => text.trimStart().startsWith("[")
-
-/** Reads a JSON array of messages. Errors count the messages, because an array may be one long line. */
-export const readArray = (text: string, file: string): Either.Either<TranscriptContents, ImportError> => {
-  const place = { file, line: null }
+/**
+ * Parses a text that can only be an array of messages, or an object such as the body of a request that has one under
+ * `messages`. Undefined for other texts: no line of another format begins with a bracket.
+ */
+export const parseMessages = (text: string): { readonly value: unknown } | undefined => {
+  if (text.trimStart().startsWith("[")) return { value: parseJson(text) }
   const value = parseJson(text)
-  if (!Array.isArray(value)) {
+  return isObject(value) && Array.isArray(value.messages) ? { value } : undefined
+}
+
+/** Reads an array of messages. Errors count the messages, because an array may be one long line. */
+export const readMessages = (
+  value: unknown,
+  file: string,
+  { attempt }: Tolerance
+): Either.Either<TranscriptContents, ImportError> => {
+  const place = { file, line: null }
+  const elements: unknown = isObject(value) ? value.messages : value
+  if (!Array.isArray(elements)) {
     return Either.left(
       new ImportError({ ...place, expected: "a JSON array of chat messages", found: describeValue(value) })
     )
   }
-  const elements: ReadonlyArray<unknown> = value
-  const messages = elements.map((element, index) =>
-    parseMessage(place, element, `element ${index + 1} of the array to be a chat message`)
+  if (isObject(value) && value.system !== undefined) {
+    const expected = "chat messages in the OpenAI format"
+    return Either.left(new ImportError({ ...place, expected, found: "a system prompt beside them" }))
+  }
+  const all: ReadonlyArray<unknown> = elements
+  const messages = all.map((element, index) =>
+    attempt(parseMessage(place, element, `element ${index + 1} of the array to be a chat message`))
   )
   return Either.map(Either.all(messages), withoutSession)
 }
@@ -36,11 +52,14 @@ export const readArray = (text: string, file: string): Either.Either<TranscriptC
 export const isMessageRow = ({ value }: TranscriptRow): boolean => typeof value.role === "string"
 
 /** Reads one message per line. */
-export const readMessageRows = (rows: ReadonlyArray<TranscriptRow>): Either.Either<TranscriptContents, ImportError> =>
-  Either.map(Either.all(rows.map((row) => parseMessage(row, row.value))), withoutSession)
+export const readMessageRows = (
+  rows: ReadonlyArray<TranscriptRow>,
+  { attempt }: Tolerance
+): Either.Either<TranscriptContents, ImportError> =>
+  Either.map(Either.all(rows.map((row) => attempt(parseMessage(row, row.value)))), withoutSession)
 
-const withoutSession = (messages: ReadonlyArray<Message>): TranscriptContents => ({
-  sessions: [{ sessionId: null, messages }],
+const withoutSession = (messages: ReadonlyArray<Message | undefined>): TranscriptContents => ({
+  sessions: [{ sessionId: null, messages: messages.filter((message) => message !== undefined) }],
   skipped: {}
 })
 
@@ -52,13 +71,22 @@ const decodeSessionRow = decodeWith(
   "a session id and a message"
 )
 
+const readSessionRow = (row: TranscriptRow) =>
+  Either.flatMap(decodeSessionRow(row), ({ message, session }) =>
+    Either.map(parseMessage(row, message), (message) => ({ session, message }))
+  )
+
 /** Reads one `{session, message}` per line. Sessions may alternate, and come in the order of their first message. */
-export const readSessionRows = (rows: ReadonlyArray<TranscriptRow>): Either.Either<TranscriptContents, ImportError> =>
+export const readSessionRows = (
+  rows: ReadonlyArray<TranscriptRow>,
+  { attempt }: Tolerance
+): Either.Either<TranscriptContents, ImportError> =>
   Either.gen(function* () {
     const sessions = new Map<string, Array<Message>>()
     for (const row of rows) {
-      const { message: value, session } = yield* decodeSessionRow(row)
-      const message = yield* parseMessage(row, value)
+      const read = yield* attempt(readSessionRow(row))
+      if (read === undefined) continue
+      const { message, session } = read
       const messages = sessions.get(session)
       if (messages === undefined) sessions.set(session, [message])
       else messages.push(message)

@@ -49,6 +49,26 @@ export interface TranscriptContents {
   readonly skipped: { readonly [kind: string]: number }
 }
 
+/** Decides what becomes of a line that cannot be read. */
+export interface Tolerance {
+  /** Returns undefined for a line that is left out. Fails if none may be left out. */
+  readonly attempt: <A>(read: Either.Either<A, ImportError>) => Either.Either<A | undefined, ImportError>
+  readonly isStrict: boolean
+}
+
+/** The first line that cannot be read ends the import. */
+export const strict: Tolerance = { attempt: (read) => read, isStrict: true }
+
+/** Leaves out each line that cannot be read, and adds its error to `left`. */
+export const leaveOut = (left: Array<ImportError>): Tolerance => ({
+  attempt: (read) => {
+    if (Either.isRight(read)) return read
+    left.push(read.left)
+    return Either.right(undefined)
+  },
+  isStrict: false
+})
+
 /** Parses the lines of a text. Blank lines are skipped; a line that is not a JSON object is an error. */
 export const parseRows = (text: string, file: string): Either.Either<ReadonlyArray<TranscriptRow>, ImportError> =>
   Either.all(

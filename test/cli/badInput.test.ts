@@ -15,6 +15,11 @@ describe("what a beginner types", () => {
   describe("is answered in one line", () => {
     const cases: ReadonlyArray<readonly [args: ReadonlyArray<string>, code: number, expected: string]> = [
       [["view", "-chat", "--db", "sessions.db"], 2, "the arguments are not understood; usage: throughline view --db "],
+      [
+        ["view", "-1001234567890", "--db", "sessions.db"],
+        2,
+        "the arguments are not understood; usage: throughline view --db "
+      ],
       [["help"], 2, "there is no command help; throughline --help lists them"],
       [["config"], 2, "not a call of config. Check a config file: throughline config check FILE [--json]"],
       [["config", "chek", "x"], 2, "not a call of config. Check a config file: throughline config check FILE [--json]"],
@@ -41,6 +46,24 @@ describe("what a beginner types", () => {
       })
     )
   })
+
+  it.scopedLive("an id that begins with a dash is taken behind two of them, and an error says so", () =>
+    Effect.gen(function* () {
+      const cwd = yield* makeWorkplace
+      const chat = "-1001234567890"
+      Cli.assertSuccess(yield* Cli.run(["deliver", "--db", "sessions.db", "--", chat], { cwd, stdin: "hello" }))
+      for (const command of ["view", "log", "snapshots", "stats", "compress", "deliver", "recall"]) {
+        const rest = command === "recall" ? ["hello"] : []
+        const { code, stderr } = yield* Cli.run([command, chat, ...rest, "--db", "sessions.db"], { cwd })
+        assert.strictEqual(code, 2)
+        assert.match(stderr, /; an id that begins with a dash goes to the end, after --\n$/)
+        if (command === "compress" || command === "deliver") continue
+        Cli.assertSuccess(yield* Cli.run([command, "--db", "sessions.db", "--", chat, ...rest], { cwd }))
+      }
+      const { stderr } = yield* Cli.run(["view", "--dbx", "sessions.db", "chat"], { cwd })
+      assert.notInclude(stderr, "begins with a dash")
+    })
+  )
 
   it.scopedLive("a key that no header can hold is told before a call is made", () =>
     Effect.gen(function* () {

@@ -194,6 +194,34 @@ describe("the command line", () => {
     })
   )
 
+  it.scopedLive("a damaged file is refused with a hint, and --salvage imports what is whole of it", () =>
+    Effect.gen(function* () {
+      const { db, write } = yield* makeWorkplace
+      const file = write("torn.jsonl", `${formatJsonl(history)}\n\0\0\0\n{"role":"user","content":"sk-secr`)
+      assert.strictEqual(
+        yield* expectFailure(["import", file, "--db", db]),
+        `${file}:${history.length + 1}: expected a JSON object, found text that is not JSON; ` +
+          `--salvage would import the ${history.length} messages that are whole`
+      )
+      const printed = yield* expectSuccess(["import", file, "--db", db, "--salvage"])
+      assert.deepStrictEqual(printed.trimEnd().split("\n"), [
+        `imported torn: ${history.length} messages`,
+        `left ${file}:${history.length + 1}: expected a JSON object, found NUL bytes`,
+        `left ${file}:${history.length + 2}: expected a JSON object, found text that is not JSON`
+      ])
+      assert.deepStrictEqual(yield* runForJson(["log", "torn", "--db", db]), history)
+      assert.deepStrictEqual(yield* runForJson(["import", file, "--db", db, "--session", "again", "--salvage"]), {
+        format: "jsonl",
+        sessions: [{ sessionId: "again", messages: history.length }],
+        skipped: {},
+        left: [
+          { line: history.length + 1, expected: "a JSON object", found: "NUL bytes" },
+          { line: history.length + 2, expected: "a JSON object", found: "text that is not JSON" }
+        ]
+      })
+    })
+  )
+
   it.scopedLive("a file of several sessions is imported whole, under the ids it names", () =>
     Effect.gen(function* () {
       const { db, write } = yield* makeWorkplace

@@ -32,6 +32,12 @@ const commit = (lease: Lease, base: number, toSeq: number) =>
     return store.commit(lease, { operationId: `op ${id}`, base, manifest, segments, ledger: null })
   })
 
+/** A replacer for `JSON.stringify`. */
+const reverseKeys = (_key: string, value: unknown): unknown =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).toReversed())
+    : value
+
 const conversation = (sessionId: SessionId, messages: ReadonlyArray<Message>) =>
   Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId, messages }]))
 
@@ -74,6 +80,32 @@ for (const [name, backend] of backends) {
           const elsewhere = yield* store.deliver(freshSession(), user("two"), { kind: "request", key: "k" })
           assert.isFalse(elsewhere.duplicate)
         })
+      )
+
+      it.effect.prop(
+        "a message under a key is the same in whatever order its keys come, and another if one value differs",
+        {
+          extra: fc.dictionary(fc.constantFrom("a", "b", "10", "9", "__proto__", "ключ"), fc.jsonValue({ maxDepth: 3 }))
+        },
+        ({ extra }) =>
+          Effect.gen(function* () {
+            const store = yield* SessionStore
+            const id = freshSession()
+            const message = { ...user("pay invoice 7"), metadata: [{ extra, of: ["x", "y"] }] }
+            const deliver = (json: string) => store.deliver(id, JSON.parse(json), { kind: "request", key: "k" })
+            const first = yield* deliver(JSON.stringify(message))
+            const again = yield* deliver(JSON.stringify(message, reverseKeys))
+            assert.deepStrictEqual(again, { ...first, duplicate: true })
+            const others = [
+              { ...message, metadata: [{ extra, of: ["y", "x"] }] },
+              { ...message, metadata: [{ extra: { ...extra, more: null }, of: ["x", "y"] }] },
+              { ...message, metadata: { 0: { extra, of: ["x", "y"] } } }
+            ]
+            for (const other of others) {
+              assert.strictEqual((yield* Effect.flip(deliver(JSON.stringify(other))))._tag, "IdempotencyConflict")
+            }
+          }),
+        propertyRuns(10, 50)
       )
 
       it.effect("unknown fields and the order of keys survive", () =>

@@ -74,6 +74,25 @@ describe("chat messages", () => {
     }
   )
 
+  it("are read from an object that has them under `messages`, such as the body of a request", () => {
+    const messages = [
+      { role: "system", content: "You are terse." },
+      { role: "user", content: "hi" }
+    ]
+    const body = { model: "m", tools: [{ type: "function" }], messages, temperature: 0 }
+    for (const text of [JSON.stringify(body), JSON.stringify(body, null, 2)]) {
+      for (const format of ["auto", "messages"] as const) {
+        const imported = read(text, format)
+        assert.strictEqual(imported.format, "messages")
+        same(imported.sessions, [{ sessionId: null, messages }])
+      }
+    }
+    assert.strictEqual(
+      error(JSON.stringify({ system: "You are terse.", messages })).message,
+      "chat.jsonl: expected chat messages in the OpenAI format, found a system prompt beside them"
+    )
+  })
+
   it("takes a byte order mark, CRLF, blank lines and a missing last line break", () => {
     const text = '\uFEFF{"role":"user","content":"a"}\r\n\r\n  \n{"role":"user","content":"b\\r\\n"}'
     assert.deepStrictEqual(only(text).map(Message.text), ["a", "b\r\n"])
@@ -432,6 +451,90 @@ describe("codex", () => {
     assert.strictEqual(imported.format, "codex")
     same(imported.sessions, [{ sessionId: "cx-0", messages }])
     assert.deepStrictEqual(imported.skipped, { session_meta: 1, state: 1, reasoning: 1 })
+  })
+
+  const said = (role: "user" | "assistant", text: string) => ({
+    type: "response_item",
+    payload: {
+      type: "message",
+      role,
+      content: [{ type: role === "user" ? "input_text" : "output_text", text }]
+    }
+  })
+  const rolledBack = (turns: number) => ({
+    type: "event_msg",
+    payload: { type: "thread_rolled_back", num_turns: turns }
+  })
+
+  it("leaves out the turns that the user took back", () => {
+    const imported = read(
+      lines(
+        { type: "session_meta", payload: { id: "cx1" } },
+        said("user", "use blue"),
+        said("assistant", "blue it is"),
+        said("user", "no wait, drop the production table"),
+        said("assistant", "dropping"),
+        rolledBack(1),
+        said("user", "just list the tables")
+      )
+    )
+    assert.deepStrictEqual(imported.sessions[0]?.messages.map(Message.text), [
+      "use blue",
+      "blue it is",
+      "just list the tables"
+    ])
+    assert.deepStrictEqual(imported.skipped, { session_meta: 1, "rolled back": 2 })
+  })
+
+  it("what Codex says in the name of the user begins no turn, and what is before the first turn stays", () => {
+    const opening = [
+      said("user", "# AGENTS.md instructions for /p"),
+      said("user", "<environment_context>\n  <cwd>/p</cwd>\n</environment_context>")
+    ]
+    const turn = [said("user", "go"), said("assistant", "gone"), said("user", "<turn_aborted> by the user")]
+    for (const turns of [1, 2, 4_294_967_295]) {
+      assert.strictEqual(only(lines(...opening, ...turn, rolledBack(turns))).length, 2)
+    }
+    assert.strictEqual(only(lines(...opening, ...turn, rolledBack(0))).length, 5)
+    assert.strictEqual(only(lines(...opening, rolledBack(1))).length, 2)
+  })
+
+  it.prop(
+    "a turn taken back leaves the conversation as if it had never been, whatever came between",
+    [FastCheck.array(FastCheck.oneof(FastCheck.integer({ min: 1, max: 3 }), FastCheck.constantFrom("say", "skip")))],
+    ([events]) => {
+      const kept: Array<string> = []
+      const rows = events.flatMap((event, index) => {
+        if (event === "skip") return [{ type: "event_msg", payload: { type: "token_count" } }]
+        if (event === "say") {
+          kept.push(`${index}`, `${index} done`)
+          return [said("user", `${index}`), said("assistant", `${index} done`)]
+        }
+        kept.splice(Math.max(0, kept.length - 2 * Number(event)))
+        return [rolledBack(Number(event))]
+      })
+      const imported = Transcripts.parse(lines(said("user", "<skill>"), ...rows), { file: "x" })
+      const messages = Either.getOrThrow(imported).sessions.flatMap(({ messages }) => messages)
+      assert.deepStrictEqual(messages.map(Message.text), ["<skill>", ...kept])
+    }
+  )
+
+  it("keeps a compaction at the beginning, whose lines are in another file", () => {
+    const compacted = (payload: object) => ({ type: "compacted", payload })
+    const after = [said("user", "go on"), compacted({ message: "a later one" }), said("assistant", "done")]
+    const texts = (...first: ReadonlyArray<unknown>) => only(lines(...first, ...after)).map(Message.text)
+    assert.deepStrictEqual(texts(compacted({ message: "The ledger is in euro." })), [
+      "The ledger is in euro.",
+      "go on",
+      "done"
+    ])
+    const history = [said("user", "in euro, please").payload, { type: "compaction", encrypted_content: "x" }]
+    assert.deepStrictEqual(texts(compacted({ message: "", replacement_history: history })), [
+      "in euro, please",
+      "go on",
+      "done"
+    ])
+    assert.deepStrictEqual(read(lines(compacted({ message: "" }), ...after)).skipped, { compacted: 2 })
   })
 
   it("an output that names no call is an error", () => {

@@ -1,4 +1,4 @@
-/** `throughline import FILE --db DB [--session ID]` */
+/** `throughline import FILE --db DB [--session ID] [--salvage]` */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -34,24 +34,53 @@ const format = Options.choice("format", formats).pipe(
   Options.withDefault("auto")
 )
 
-export const command = Command.make("import", { file, db: dbOption, session, format, json: jsonOption }, (args) =>
+const salvageOption = Options.boolean("salvage").pipe(
+  Options.withDescription("import what is whole of a damaged file, and list the lines that are not")
+)
+
+const options = { file, db: dbOption, session, format, salvage: salvageOption, json: jsonOption }
+
+export const command = Command.make("import", options, (args) =>
   Effect.gen(function* () {
-    const imported = yield* Transcripts.readFile(args.file, { format: args.format })
+    const imported = yield* readFile(args.file, args)
     const histories = yield* assignSessionIds(imported.sessions, args.file, args.session)
     yield* Effect.flatMap(SessionStore, (sessions) => sessions.importAll(histories)).pipe(
       Effect.provide(layerStore(args.db, true))
     )
     const sessions = histories.map(({ messages, sessionId }) => ({ sessionId, messages: messages.length }))
-    yield* printAnswer(args.json, { format: imported.format, sessions, skipped: imported.skipped }, () =>
+    const left = imported.left.map(({ line, expected, found }) => ({ line, expected, found }))
+    yield* printAnswer(args.json, { format: imported.format, sessions, skipped: imported.skipped, left }, () =>
       [
         ...sessions.map(({ messages, sessionId }) => `imported ${sessionId}: ${formatCount(messages)} messages`),
         ...Object.entries(imported.skipped).map(
           ([kind, lines]) => `skipped ${kind}: ${formatCount(lines)} ${imported.format === "hermes" ? "rows" : "lines"}`
-        )
+        ),
+        ...imported.left.map(({ message }) => `left ${message}`)
       ].map(replaceControls)
     )
   })
 ).pipe(Command.withDescription("Import the sessions of a file, all or none of them"))
+
+/** Reads a file. If it is damaged, the error tells what `--salvage` would import of it. */
+const readFile = (file: string, options: Transcripts.ReadOptions) => {
+  const read = Transcripts.readFile(file, options)
+  if (options.salvage === true) return read
+  return Effect.catchTags(read, {
+    ImportError: (error) => hintSalvage(file, options, error),
+    UnreadableTranscript: (error) => hintSalvage(file, options, error)
+  })
+}
+
+const hintSalvage = (file: string, options: Transcripts.ReadOptions, error: Error) =>
+  Effect.matchEffect(Transcripts.readFile(file, { ...options, salvage: true }), {
+    onFailure: () => new CommandError({ message: error.message }),
+    onSuccess: ({ sessions }) => {
+      const whole = formatCount(sessions.reduce((sum, { messages }) => sum + messages.length, 0))
+      return new CommandError({
+        message: `${error.message}; --salvage would import the ${whole} messages that are whole`
+      })
+    }
+  })
 
 /** Gives each session an id: the one of `--session`, the one in the file, or the name of the file. */
 const assignSessionIds = (

@@ -45,18 +45,23 @@ export const isHelpWanted = (pages: ReadonlyArray<Page>, args: ReadonlyArray<str
 
 export const isHelpOption = (arg: string): boolean => arg === "--help" || arg === "-h"
 
-/** Explains in one line what is wrong with a call. `name` is its first argument, perhaps a command. */
+/** Explains in one line what is wrong with a call of `args`, which begin with a command unless that is what is wrong. */
 export const explainUsageError = (
   error: ValidationError.ValidationError,
   pages: ReadonlyArray<Page>,
-  name: string | undefined
+  args: ReadonlyArray<string>
 ): string => {
+  const [name] = args
   const page = pages.find((page) => page.name === name)
   if (page === undefined) return `there is no command ${replaceControls(name ?? "")}; throughline --help lists them`
   if (page.usage === page.name) return `not a call of ${page.name}. ${page.description}`
   const issue = replaceControls(plainText(error.error).replaceAll(/\s+/g, " ")) || "the arguments are not understood"
-  return `${issue}; usage: throughline ${page.usage}`
+  const hint = args.some(isNegativeId) ? `; an id that begins with a dash goes to the end, after --` : ""
+  return `${issue}; usage: throughline ${page.usage}${hint}`
 }
+
+/** True for an argument that the parser takes for an option although no option is called so. */
+const isNegativeId = (arg: string): boolean => /^-(?:\d|[^-].)/.test(arg)
 
 /** The help of the command that `args` begin with, or of all commands. */
 export const formatHelp = (pages: ReadonlyArray<Page>, title: string, [name]: ReadonlyArray<string>): string => {
