@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
 import { isDeepStrictEqual } from "node:util"
-import { type InvalidMessage, type Message, parse } from "../message/Message.ts"
+import type { InvalidMessage, Message } from "../message/Message.ts"
 import type { Counter } from "../message/Tokens.ts"
 import {
   type DeliveryKind,
@@ -41,6 +41,7 @@ import { findFinest, searchEntries } from "./memoryIndex.ts"
 import {
   addCounts,
   addToLog,
+  checkAll,
   freeLease,
   type LeaseEntry,
   manifestOf,
@@ -396,6 +397,3 @@ export const make = (counter: Counter) => {
 /** One step of the fiber: nothing comes between its reads and its writes. It checks everything before it writes. */
 const atOnce = <A, E>(operation: (now: number) => Either.Either<A, E>): Effect.Effect<A, E> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => operation(Math.floor(now)))
-
-const checkAll = (messages: ReadonlyArray<Message>): Either.Either<unknown, InvalidMessage> =>
-  Either.all(messages.map(parse))
