@@ -80,9 +80,10 @@ const FORMAT_OF_FIELD: ReadonlyArray<readonly [type: string | undefined, field: 
 export const findForeign = (input: unknown): string | undefined => {
   if (!Predicate.isRecord(input)) return undefined
   const { content, parts, role, type } = input
-  if (role === "function") return explain(`role: "function"`, "legacy-functions")
+  if (role === "function") return explain(`the role "function"`, "legacy-functions")
   if (Array.isArray(parts)) return explainParts(parts)
-  if (role === undefined && FORMAT_OF_TYPE.has(type)) return explain(`a "${String(type)}"`, FORMAT_OF_TYPE.get(type))
+  if (role === undefined && FORMAT_OF_TYPE.has(type))
+    return explain(`the item "${String(type)}"`, FORMAT_OF_TYPE.get(type))
   if (!Array.isArray(content)) return undefined
   for (const [i, part] of content.entries()) {
     const issue = explainPart(part)
@@ -94,21 +95,20 @@ export const findForeign = (input: unknown): string | undefined => {
 /** UI messages of the AI SDK have parts with a type, contents of Gemini parts without one. */
 const explainParts = (parts: ReadonlyArray<unknown>): string =>
   explain(
-    "parts",
+    "the list of parts",
     parts.every((part) => Predicate.isRecord(part) && Predicate.isString(part["type"])) ? "ai-sdk-ui" : null
   )
 
 const explainPart = (part: unknown): string | undefined => {
   if (!Predicate.isRecord(part)) return undefined
   const { text, type } = part
-  if (type === "reasoning" && typeof text === "string") return explain(`a "reasoning" part`, "ai-sdk-model")
-  const format = FORMAT_OF_TYPE.get(type)
-  if (format !== undefined) return explain(`a "${String(type)}" part`, format)
+  if (type === "reasoning" && typeof text === "string") return explain(`the part "reasoning"`, "ai-sdk-model")
+  const ofType = FORMAT_OF_TYPE.get(type)
+  if (ofType !== undefined) return explain(`the part "${String(type)}"`, ofType)
   const found = FORMAT_OF_FIELD.find(([of, field]) => of === type && part[field] !== undefined)
-  return (
-    found &&
-    explain(found[0] === undefined ? `a part with "${found[1]}"` : `a "${found[0]}" part with "${found[1]}"`, found[2])
-  )
+  if (found === undefined) return undefined
+  const [of, field, format] = found
+  return explain(of === undefined ? `the part with "${field}"` : `the part "${of}" with "${field}"`, format)
 }
 
 const explain = (what: string, format: string | null | undefined): string =>

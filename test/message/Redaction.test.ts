@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import { existsSync, readFileSync } from "node:fs"
-import type { Message } from "../../src/message/Message.ts"
+import { hideNative, type Message } from "../../src/message/Message.ts"
 import { redact, redactMessage } from "../../src/message/Redaction.ts"
 import { ofWire } from "../support/histories.ts"
 
@@ -365,6 +365,41 @@ describe("Redaction", () => {
           tool_calls: [call(hidden), call("ls")]
         }
       )
+    })
+  })
+
+  describe("redactMessage, beyond content", () => {
+    const text = `export TOKEN=${opaque}`
+    const hidden = "export TOKEN=[redacted token]"
+    const call = { id: "c1", type: "function", function: { name: "read", arguments: "{}" } }
+    it.each<readonly [string, (words: string) => object]>([
+      ["a refusal", (refusal) => ({ refusal })],
+      ["a refused part", (refusal) => ({ content: [{ type: "refusal", refusal }] })],
+      ["an audio transcript", (transcript) => ({ audio: { id: "a", transcript } })],
+      ["a legacy call", (words) => ({ function_call: { name: "read", arguments: JSON.stringify({ words }) } })],
+      ["a name", (name) => ({ name })],
+      ["a custom call", (input) => ({ tool_calls: [{ id: "c1", type: "custom", custom: { name: "run", input } }] })],
+      ["a field of a call", (thought) => ({ tool_calls: [{ ...call, extra_content: { thought } }] })],
+      ["reasoning", (reasoning_content) => ({ reasoning_content })],
+      ["a list of thoughts", (text) => ({ reasoning_details: [{ type: "reasoning.text", text }, { text: 1 }] })],
+      ["a part of a server's own type", (words) => ({ content: [{ type: "thinking", thinking: [{ words }] }] })]
+    ])("takes the secret out of %s and leaves the rest", (_, fieldsOf) => {
+      const reply = (words: string) => ofWire({ role: "assistant", content: null, ...fieldsOf(words) })
+      assert.deepStrictEqual(redactMessage(reply(text)), reply(hidden))
+      const harmless = reply("ls -l")
+      assert.strictEqual(redactMessage(harmless), harmless)
+    })
+
+    it("knows a secret by the name of its field", () => {
+      const message = ofWire({ role: "user", content: "go", extra: { db: [{ password: `a"${opaque}` }], port: 5433 } })
+      const { extra } = JSON.parse(JSON.stringify(redactMessage(message)))
+      assert.deepStrictEqual(extra, { db: [{ password: "[redacted password]" }], port: 5433 })
+    })
+
+    it("leaves out what is native to a format", () => {
+      const message = ofWire({ role: "user", content: "go", native: { format: "anthropic", words: text } })
+      assert.deepStrictEqual(redactMessage(message), { role: "user", content: "go" })
+      assert.deepStrictEqual(redactMessage(hideNative(message)), { role: "user", content: "go" })
     })
   })
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck as fc } from "effect"
 import { existsSync, readFileSync } from "node:fs"
-import type { Message } from "../../src/message/Message.ts"
+import { hideNative, type Message } from "../../src/message/Message.ts"
 import { ofWire } from "../support/histories.ts"
 import type { Usage } from "../../src/session/Session.ts"
 import { calibrate, estimate, make, overhead, Tokens } from "../../src/message/Tokens.ts"
@@ -61,6 +61,49 @@ describe("Tokens", () => {
         estimate.message(ofWire({ role: "user", content: [file, { type: "text", text: "12345678" }] })),
         plain + estimate.text(JSON.stringify(file))
       )
+    })
+
+    it("counts every field that goes out, by its JSON text", () => {
+      const reasoning = "thinking about it ".repeat(2_500)
+      const signature = "s".repeat(1_500)
+      const bare = { id: "c1", type: "function", function: { name: "read", arguments: "{}" } }
+      const replies: ReadonlyArray<readonly [object, object]> = [
+        [{ reasoning_content: reasoning }, {}],
+        [{ reasoning_details: [{ type: "reasoning.text", text: reasoning }] }, {}],
+        [{ thinking_blocks: [{ type: "thinking", thinking: reasoning, signature }] }, {}],
+        [{ native: { format: "anthropic", signature: reasoning } }, {}],
+        [{ refusal: reasoning }, {}],
+        [{ audio: { id: "a", transcript: reasoning } }, {}],
+        [{ function_call: { name: "read", arguments: reasoning } }, {}],
+        [{ name: reasoning }, {}],
+        [{ content: [{ type: "text", text: "", cache: reasoning }] }, { content: [{ type: "text", text: "" }] }],
+        [{ content: [{ type: "thinking", thinking: reasoning }] }, {}],
+        [{ tool_calls: [{ ...bare, extra_content: reasoning }] }, { tool_calls: [bare] }],
+        [{ tool_calls: [{ ...bare, function: { ...bare.function, signature: reasoning } }] }, { tool_calls: [bare] }],
+        [
+          { tool_calls: [{ id: "c1", type: "custom", custom: { name: "read", input: reasoning } }] },
+          { tool_calls: [{ id: "c1", type: "custom", custom: { name: "read", input: "" } }] }
+        ]
+      ]
+      for (const [full, empty] of replies) {
+        const [more, less] = [full, empty].map((fields) => ofWire({ role: "assistant", content: null, ...fields }))
+        if (more === undefined || less === undefined) continue
+        const tokens = estimate.message(more) - estimate.message(less)
+        assert.isAtLeast(tokens, estimate.text(reasoning), Object.keys(full).join())
+        assert.isAtMost(tokens, estimate.text(JSON.stringify(full)) + 4, Object.keys(full).join())
+      }
+    })
+
+    it("counts what is native to a format the same in a log and in a view", () => {
+      const native = { format: "anthropic", signature: "s".repeat(1_500) }
+      const logged = ofWire({ role: "assistant", content: "yes", reasoning: "hm", native })
+      assert.strictEqual(estimate.message(hideNative(logged)), estimate.message(logged))
+    })
+
+    it("counts nothing for fields that servers leave null", () => {
+      const nothing = { refusal: null, audio: null, function_call: null, tool_calls: null, reasoning: null }
+      const plain = ofWire({ role: "assistant", content: "yes" })
+      assert.strictEqual(estimate.message(ofWire({ ...plain, ...nothing })), estimate.message(plain))
     })
 
     it("counts an image by its detail, not by its data", () => {
