@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Message } from "../../src/message/Message.ts"
-import { redact } from "../../src/message/Redaction.ts"
+import { redact, redactMessage } from "../../src/message/Redaction.ts"
 import { digestMessage, warmDigests } from "../../src/ledger/messageDigest.ts"
 import { renderMaterial } from "../../src/handoff/prompt.ts"
-import { any, logOf } from "../support/histories.ts"
+import { searchableText } from "../../src/store/searchQuery.ts"
+import { any, call, logOf, ofWire, repliesSaying } from "../support/histories.ts"
 
 const secret = ["hunter", "2"].join("")
 
@@ -48,6 +49,44 @@ describe("what is taken from a message", () => {
       { role: "tool", tool_call_id: "c1", content: `Error: password=${secret} was refused\nexit code 1` }
     ]
     for (const message of messages) assert.notInclude(JSON.stringify(digestMessage(message)), secret)
+  })
+
+  it("holds all words of a reply, wherever a server put them: the summarizer and a search are given each", () => {
+    for (const message of repliesSaying("wombats")) {
+      const at = JSON.stringify(message)
+      assert.include(renderMaterial(logOf([{ message, kind: null }])), "wombats", at)
+      assert.include(searchableText(message), "wombats", at)
+    }
+    for (const message of repliesSaying(`password=${secret}`)) {
+      assert.notInclude(JSON.stringify([digestMessage(message), redactMessage(message)]), secret)
+    }
+  })
+
+  it("takes a ledger's facts from words beside the content and from a custom tool's patch", () => {
+    const factsOf = (fields: object) => {
+      const { facts } = digestMessage(ofWire({ role: "assistant", content: null, ...fields }))
+      return facts.role === "assistant" ? facts : assert.fail(facts.role)
+    }
+    const said = "The order_id is o_4711."
+    assert.deepStrictEqual(factsOf({ refusal: said }).said, factsOf({ content: said }).said)
+    assert.lengthOf(factsOf({ refusal: said }).said, 1)
+    const input = "*** Begin Patch\n*** Update File: src/main.ts\n+let x\n*** End Patch"
+    const [patch] = factsOf({
+      tool_calls: [{ id: "c1", type: "custom", custom: { name: "apply_patch", input } }]
+    }).calls
+    assert.deepStrictEqual(patch?.files, [{ path: "src/main.ts", access: "written" }])
+  })
+
+  it("shows the summarizer no reasoning and nothing that it does not know", () => {
+    const message = ofWire({
+      role: "assistant",
+      content: "yes",
+      reasoning_content: "wombats",
+      tool_calls: [{ ...call("a"), extra_content: { google: "wombats" } }],
+      native: { format: "anthropic", signature: "wombats" }
+    })
+    assert.notInclude(renderMaterial(logOf([{ message, kind: null }])), "wombats")
+    assert.notInclude(searchableText(message), "wombats")
   })
 
   it("reads a giant result for the ledger at both ends, and shows all of it", () => {

@@ -15,7 +15,8 @@ describe("open requests", () => {
     const log = logOf(entries)
     const naive: Array<Logged> = []
     for (const entry of log) {
-      if (entry.message.role === "assistant" && (entry.message.tool_calls ?? []).length === 0) naive.length = 0
+      const { message } = entry
+      if (message.role === "assistant" && !message.tool_calls?.length && !message.function_call) naive.length = 0
       if (entry.kind === "request") naive.push(entry)
     }
     assert.deepStrictEqual(findOpenRequests(stateOf(log)), naive)

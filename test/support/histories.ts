@@ -113,6 +113,7 @@ const content: FastCheck.Arbitrary<string | Array<ContentPart>> = FastCheck.oneo
     arbitrary: FastCheck.array(
       FastCheck.oneof(
         text.map((text) => ({ type: "text" as const, text })),
+        text.map((refusal) => ({ type: "refusal" as const, refusal })),
         FastCheck.constant(image)
       ),
       {
@@ -150,6 +151,52 @@ export const healthy: FastCheck.Arbitrary<ReadonlyArray<Entry>> = FastCheck.tupl
   return hasSystem ? [system("You are an agent."), ...entries] : entries
 })
 
+/** What servers put beside a message, and want back: mostly nothing. */
+const fieldsOfServers: FastCheck.Arbitrary<object> = FastCheck.oneof(
+  { weight: 4, arbitrary: FastCheck.constant({}) },
+  {
+    weight: 1,
+    arbitrary: FastCheck.record(
+      {
+        name: FastCheck.constantFrom("Ada", "reader"),
+        reasoning_content: text,
+        reasoning_details: FastCheck.array(
+          text.map((text) => ({ type: "reasoning.text", text })),
+          { maxLength: 2 }
+        ),
+        thinking_blocks: text.map((thinking) => [{ type: "thinking", thinking, signature: "c2lnbmVk" }]),
+        extra_content: text.map((thought_signature) => ({ google: { thought_signature } })),
+        annotations: FastCheck.constant([]),
+        a_field_to_come: FastCheck.jsonValue({ maxDepth: 2 })
+      },
+      { requiredKeys: [] }
+    )
+  }
+)
+
+/** Replies whose only words are these, at each place where a server may put them. */
+export const repliesSaying = (words: string): ReadonlyArray<Message> =>
+  [
+    { content: words },
+    { content: [{ type: "text", text: words }] },
+    { content: [{ type: "refusal", refusal: words }] },
+    { content: null, refusal: words },
+    { content: null, audio: { id: "audio_1", transcript: words } },
+    { content: null, function_call: { name: "read_file", arguments: JSON.stringify({ path: words }) } },
+    { content: null, tool_calls: [call("a", JSON.stringify({ path: words }))] },
+    { content: null, tool_calls: [{ id: "a", type: "custom", custom: { name: "apply_patch", input: words } }] }
+  ].map((fields) => ofWire({ role: "assistant", ...fields }))
+
+/** Words of a reply that stand outside its content. */
+const wordsBeside: FastCheck.Arbitrary<object> = FastCheck.oneof(
+  { weight: 8, arbitrary: FastCheck.constant({}) },
+  { weight: 1, arbitrary: FastCheck.constant({ refusal: null, audio: null, function_call: null }) },
+  { weight: 1, arbitrary: text.map((refusal) => ({ refusal })) },
+  { weight: 1, arbitrary: text.map((transcript) => ({ audio: { id: "audio_1", transcript } })) }
+)
+
+const besideReply = FastCheck.tuple(fieldsOfServers, wordsBeside).map(([fields, words]) => ({ ...fields, ...words }))
+
 const someId = FastCheck.constantFrom("a", "b", "c", "call_1")
 const someCall = FastCheck.tuple(
   someId,
@@ -157,8 +204,13 @@ const someCall = FastCheck.tuple(
     text,
     text.map((s) => JSON.stringify({ s })),
     FastCheck.constantFrom("{}", "", "[]", "null", "{")
-  )
-).map(([id, args]) => call(id, args))
+  ),
+  FastCheck.boolean(),
+  fieldsOfServers
+).map(([id, args, isCustom, fields]): ToolCall => ({
+  ...(isCustom ? { id, type: "custom", custom: { name: "apply_patch", input: args } } : call(id, args)),
+  ...fields
+}))
 
 const anyMessage: FastCheck.Arbitrary<Message> = FastCheck.oneof(
   { weight: 3, arbitrary: content.map((content) => withContent<Message>({ role: "user", content: "" }, content)) },
@@ -171,16 +223,19 @@ const anyMessage: FastCheck.Arbitrary<Message> = FastCheck.oneof(
   },
   {
     weight: 2,
-    arbitrary: FastCheck.oneof(content, FastCheck.constant(null)).map((content) =>
-      withContent<Message>({ role: "assistant" }, content)
+    arbitrary: FastCheck.tuple(FastCheck.oneof(content, FastCheck.constant(null)), besideReply).map(
+      ([content, beside]) => withContent<Message>({ role: "assistant", ...beside }, content)
     )
   },
   {
     weight: 4,
     arbitrary: FastCheck.tuple(
       FastCheck.oneof(content, FastCheck.constant(null)),
-      FastCheck.array(someCall, { maxLength: 3 })
-    ).map(([content, tool_calls]) => withContent<Message>({ role: "assistant", tool_calls }, content))
+      FastCheck.array(someCall, { maxLength: 3 }),
+      besideReply
+    ).map(([content, tool_calls, beside]) =>
+      withContent<Message>({ role: "assistant", ...beside, tool_calls }, content)
+    )
   },
   { weight: 1, arbitrary: FastCheck.constant(ofWire({ role: "assistant", content: "done", tool_calls: null })) }
 )

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { makeExcerpt, LEAST_EXCERPT } from "../../src/view/excerpt.ts"
 import * as Message from "../../src/message/Message.ts"
 import { type Logged, type Manifest, type Segment, type State, wholeLog } from "../../src/session/Session.ts"
-import { estimate, overhead } from "../../src/message/Tokens.ts"
+import { estimate, overhead, total } from "../../src/message/Tokens.ts"
 import * as View from "../../src/view/View.ts"
 import {
   any,
@@ -13,6 +13,7 @@ import {
   type Entry,
   healthy,
   logOf,
+  ofWire,
   plain,
   request,
   result,
@@ -230,6 +231,17 @@ describe("Valid: every repair is listed", () => {
     const [, made] = viewOf([request("go"), calls(call("a", '{"path": "x')), result("a", "1")]).messages
     const [first] = made === undefined ? [] : Message.toolCalls(made)
     assert.strictEqual(first && Message.callInput(first), '{"_raw":"{\\"path\\": \\"x"}')
+  })
+})
+
+describe("what only its own format reads", () => {
+  it("stands in a view where no server gets it, and costs what it costs", () => {
+    const native = { format: "anthropic", signature: "s".repeat(400) }
+    const log = [request("go"), plain(ofWire({ role: "assistant", content: "done", native }))]
+    const { messages, tokens } = viewOf(log)
+    assert.deepStrictEqual(messages[1]?.[Message.Native], native)
+    assert.notInclude(JSON.stringify(messages), native.signature)
+    assert.strictEqual(tokens, total(logOf(log)))
   })
 })
 
