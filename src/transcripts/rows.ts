@@ -2,6 +2,7 @@
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import { findForeign } from "../message/foreignParts.ts"
 import * as Message from "../message/Message.ts"
 
 /**
@@ -119,7 +120,9 @@ export const parseMessage = (
 ): Either.Either<Message.Message, ImportError> => {
   const parsed = Message.parse(value)
   if (Either.isRight(parsed)) return Either.right(parsed.right)
-  const detail = Either.match(decodeMessage(value), { onLeft: describeField, onRight: () => "" })
+  const foreign = findForeign(value)
+  const invalid = Either.match(decodeMessage(value), { onLeft: describeField, onRight: () => "" })
+  const detail = foreign === undefined ? invalid : `: ${foreign}`
   return Either.left(
     new ImportError({ file: place.file, line: place.line, expected, found: describeValue(value) + detail })
   )

@@ -196,6 +196,14 @@ describe("GptTokenizer", () => {
       })
     )
 
+    it.effect("counts reasoning and whatever else goes out", () =>
+      Effect.gen(function* () {
+        const counter = yield* Tokens
+        const reply = ofWire({ role: "assistant", content: "yes", reasoning_content: "hello world ".repeat(100) })
+        assert.isAbove(counter.message(reply), 200)
+      })
+    )
+
     it.effect("takes special tokens for text", () =>
       Effect.gen(function* () {
         const counter = yield* Tokens

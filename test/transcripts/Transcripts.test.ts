@@ -119,6 +119,18 @@ describe("errors", () => {
     ["a number", "42", 1, "a number"],
     ["objects of another kind", lines({ a: 1 }), 1, "objects of another kind"],
     ["an array cut short", '[{"role":"user"', null, "text that is not JSON"],
+    [
+      "a part of another API",
+      lines({ role: "assistant", content: [{ type: "tool_use", id: "t1", name: "read", input: {} }] }),
+      1,
+      'an object: content.0: the part "tool_use" belongs to another API; MessageFormat "anthropic" reads it'
+    ],
+    [
+      "a message of another API",
+      lines({ role: "user", content: "a" }, { role: "assistant", parts: [{ type: "text", text: "b" }] }),
+      2,
+      'an object: the list of parts belongs to another API; MessageFormat "ai-sdk-ui" reads it'
+    ],
     ["a session without messages", lines({ type: "session", id: "s" }), null, "none"]
   ] as const) {
     it(`${what} is one`, () => {
