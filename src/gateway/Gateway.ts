@@ -25,7 +25,7 @@ import * as StopSignals from "../concurrency/stopSignals.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
 import { makeNovelty, makeTurn } from "./makeTurn.ts"
 import * as KeyedLocks from "../concurrency/keyedLocks.ts"
-import * as Message from "../message/Message.ts"
+import type * as Message from "../message/Message.ts"
 import * as RoutePauses from "../summary/RoutePauses.ts"
 import { distinctRoutes, label, type ModelRequest, type Route } from "../model/Provider.ts"
 import * as Recall from "../recall/Recall.ts"
@@ -202,11 +202,12 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
   const isNew = makeNovelty()
   const leases = yield* HoldLease.make(store, options.leaseTtl)
 
-  const deliver = (sessionId: SessionId, input: unknown, { key, kind = "request" }: Partial<Delivery> = {}) =>
-    Effect.flatMap(Message.parse(input), (message) => store.deliver(sessionId, message, { kind, key })).pipe(
-      Effect.tap((receipt) => (receipt.duplicate ? Effect.void : LogLines.logBuffered(receipt, kind))),
-      // Every stored delivery gets its log line.
-      Effect.uninterruptible
+  /** Uninterruptible: every stored delivery gets its log line. */
+  const deliver = (sessionId: SessionId, message: unknown, { key, kind = "request" }: Partial<Delivery> = {}) =>
+    Effect.uninterruptible(
+      Effect.tap(store.deliver(sessionId, message, { kind, key }), (receipt) =>
+        receipt.duplicate ? Effect.void : LogLines.logBuffered(receipt, kind)
+      )
     )
 
   let turns = 0

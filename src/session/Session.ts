@@ -233,6 +233,15 @@ export const replaceLearnedWindow = (
 const MOST_WINDOWS = 16
 
 /**
+ * Returns whether a log that ends with `lastSeq` has every message that the manifest names.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isWithinLog = ({ contextFrom, headTo, live, tailFrom }: Manifest, lastSeq: number): boolean =>
+  Math.max(contextFrom - 1, headTo, tailFrom - 1, ...live) <= lastSeq
+
+/**
  * Everything a view is derived from, at one moment: head, open requests and tail are the messages themselves.
  * `system` are the system messages the log begins with; they belong to no other part. `windows` are those that proved
  * smaller than configured.

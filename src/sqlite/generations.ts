@@ -2,7 +2,7 @@
 import * as Either from "effect/Either"
 import { SessionId, snapshotId, wholeLog } from "../session/Session.ts"
 import type { State } from "../session/Session.ts"
-import { UnknownSnapshot } from "../session/SessionError.ts"
+import { StoreError, UnknownSnapshot } from "../session/SessionError.ts"
 import type { UnknownSession } from "../session/SessionError.ts"
 import { LeaseLost } from "../store/SessionStore.ts"
 import type { Commit, Committed, Lease, PublishedOutcome, Rewind } from "../store/SessionStore.ts"
@@ -10,7 +10,14 @@ import { advanceResident, loadState, type Resident, stateOfResident } from "../s
 import type { AfterCommit, Connection } from "./transaction.ts"
 import { verifyLease } from "./transaction.ts"
 import * as Rows from "./rows.ts"
-import { undoAfter } from "../session/Session.ts"
+import { isWithinLog, undoAfter } from "../session/Session.ts"
+
+/** Thrown inside a transaction, which turns it into a failure of its effect. */
+const notInLog = new StoreError({
+  operation: "make a generation",
+  reason: "failed",
+  detail: "the manifest names messages that the log does not have"
+})
 
 type NewGeneration = Omit<Commit, "base">
 
@@ -20,6 +27,7 @@ export const make = (connection: Connection) => {
   /** Writes the next generation. Copies no message. */
   const writeGeneration = (sessionId: SessionId, current: Resident, made: NewGeneration, now: number) => {
     const { generation, lastSeq } = current
+    if (!isWithinLog(made.manifest, lastSeq)) throw notInLog
     // Later than the last one, so that names are unique even if the clock stands still.
     const at = Math.max(now, (sql.generation.get(sessionId)?.at ?? -1) + 1)
     const left = snapshotId(sessionId, at)
@@ -70,9 +78,9 @@ export const make = (connection: Connection) => {
   const commit = (lease: Lease, made: Commit) =>
     commitDurably("commit", lease.sessionId, (now): AfterCommit<Committed, LeaseLost> => {
       const verified = Either.filterOrLeft(
-        verifyLease(connection, lease),
+        verifyLease(connection, lease, "operation"),
         (current) => current.generation === made.base,
-        () => new LeaseLost({ name: lease.name, superseded: true })
+        () => new LeaseLost({ name: "operation", superseded: true })
       )
       return Either.map(verified, (current) => commitInMemory(lease.sessionId, current, made, now))
     })

@@ -1,9 +1,9 @@
 /** The inbox of the native store: what arrives together is on disk, numbered and acknowledged with one commit. */
 import * as Arr from "effect/Array"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { createHash } from "node:crypto"
-import type { Message } from "../message/Message.ts"
+import { type InvalidMessage, type Message, parse } from "../message/Message.ts"
 import { isStorable, type Receipt, type SessionId } from "../session/Session.ts"
 import { IdempotencyConflict, InvalidKey, type StoreError } from "../session/SessionError.ts"
 import type { Delivery } from "../store/SessionStore.ts"
@@ -56,8 +56,10 @@ export const make = ({ counter, residents, sql, tryCommit }: Connection) => {
 
   return (
     sessionId: SessionId,
-    message: Message,
+    input: unknown,
     { key, kind }: Delivery
-  ): Effect.Effect<Receipt, Refused | StoreError> =>
-    withSpanIfTraced("SessionStore.deliver", sessionId, commitWithOthers({ sessionId, message, key, kind }))
+  ): Effect.Effect<Receipt, InvalidMessage | Refused | StoreError> => {
+    const committed = Effect.flatMap(parse(input), (message) => commitWithOthers({ sessionId, message, key, kind }))
+    return withSpanIfTraced("SessionStore.deliver", sessionId, committed)
+  }
 }

@@ -97,15 +97,18 @@ export const make = (connection: Connection) => {
       "append",
       lease.sessionId,
       (now): AfterCommit<ReadonlyArray<Logged>, TurnLost | Superseded | InvalidMessage> =>
-        Either.map(Either.andThen(checkAll(messages), verifyTurnLease(connection, lease, messages)), (current) => {
-          const drafts = messages.map((message) => draftOf(message, null, now))
-          const appended = insertAll(lease.sessionId, current, drafts)
-          saveUsage(lease.sessionId, current)
-          return () => {
-            appendToResident(current, appended)
-            return appended
+        Either.map(
+          Either.andThen(checkAll(messages), () => verifyTurnLease(connection, lease, messages)),
+          (current) => {
+            const drafts = messages.map((message) => draftOf(message, null, now))
+            const appended = insertAll(lease.sessionId, current, drafts)
+            saveUsage(lease.sessionId, current)
+            return () => {
+              appendToResident(current, appended)
+              return appended
+            }
           }
-        })
+        )
     )
 
   const report = (sessionId: SessionId, usage: Usage) =>

@@ -65,7 +65,7 @@ export const make = (db: Database.Database, connection: Transaction.Connection):
 const makeCounters = ({ commitDurably, findResident, read, runRelaxed, sql }: Transaction.Connection) => {
   const count = (sessionId: SessionId, counts: SessionStats.Counts) =>
     runRelaxed("count", sessionId, () => {
-      sql.count.run(JSON.stringify(counts), sessionId)
+      sql.count.run(JSON.stringify(counts, roundNumber), sessionId)
       return Either.right(() => {})
     })
 
@@ -81,12 +81,14 @@ const makeCounters = ({ commitDurably, findResident, read, runRelaxed, sql }: Tr
   const healTries = (segmentId: string, more: number) =>
     (more === 0 ? read : commitDurably)("healTries", segmentId, () => {
       const tries = (sql.healTries.get(segmentId) ?? 0) + more
-      if (more > 0) sql.saveHealTries.run(segmentId, tries)
+      if (more !== 0) sql.saveHealTries.run(segmentId, tries)
       return Either.right(() => tries)
     })
 
   return { count, stats, healTries }
 }
+
+const roundNumber = (_: string, value: unknown) => (typeof value === "number" ? Math.round(value) : value)
 
 const makeRouteMemory = ({ commitDurably, read, sql }: Transaction.Connection) => {
   type Change<A> = (pause: Pause) => readonly [A, Pause]

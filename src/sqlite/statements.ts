@@ -218,7 +218,8 @@ export const prepareStatements = (db: Database.Database, append = appendHere(db)
   count: prepareQuery<[string, string]>(
     db,
     `INSERT INTO counter (session_id, name, value)
-       SELECT session.id, key, CAST(round(json_each.value) AS INTEGER) FROM session, json_each(?) WHERE session.id = ?
+       SELECT session.id, key, CASE key WHEN 'longestWaitMs' THEN max(0, json_each.value) ELSE json_each.value END
+       FROM session, json_each(?) WHERE session.id = ?
      ON CONFLICT DO UPDATE SET
        value = CASE name WHEN 'longestWaitMs' THEN max(value, excluded.value) ELSE value + excluded.value END`
   ),

@@ -14,7 +14,7 @@ import type { Counter } from "../message/Tokens.ts"
 import { type AnyFiber, chargeFiber } from "../concurrency/eventLoopBudget.ts"
 import { isUntraced, withSessionSpan } from "../concurrency/fiberServices.ts"
 import * as ResidentSessions from "../store/residentSessions.ts"
-import { type Acquired, type Lease, LeaseLost, type LeaseRequest } from "../store/SessionStore.ts"
+import { type Acquired, type Lease, LeaseLost, type LeaseName, type LeaseRequest } from "../store/SessionStore.ts"
 import { busyTimeout, toStoreError } from "./file.ts"
 import * as Rows from "./rows.ts"
 import { prepareStatements, type Query, type Statements } from "./statements.ts"
@@ -180,16 +180,18 @@ export const make = (
 /** A connection to the file, and the sessions it keeps in memory. */
 export type Connection = ReturnType<typeof make>
 
-/** The fence: a caller that no longer holds the lease writes nothing. Call it inside the transaction that writes. */
+/** The fence: a caller that does not hold the lease `name` writes nothing. Call it inside the transaction that writes. */
 export const verifyLease = (
   { residents, sql }: Connection,
-  lease: Lease
+  lease: Lease,
+  name: LeaseName
 ): Either.Either<ResidentSessions.Resident, LeaseLost> => {
   const row = sql.lease.get(lease.sessionId, lease.name)
   const current = residents.current(lease.sessionId)
   const superseded = current !== undefined && current.epoch !== lease.epoch
-  return current === undefined || superseded || row?.token !== lease.token || row.holder !== lease.holder
-    ? Either.left(new LeaseLost({ name: lease.name, superseded }))
+  const isHeld = lease.name === name && row?.token === lease.token && row.holder === lease.holder
+  return current === undefined || superseded || !isHeld
+    ? Either.left(new LeaseLost({ name, superseded }))
     : Either.right(current)
 }
 
@@ -199,7 +201,7 @@ export const verifyTurnLease = (
   lease: Lease,
   unstored: ReadonlyArray<Message>
 ): Either.Either<ResidentSessions.Resident, Superseded | TurnLost> =>
-  Either.mapLeft(verifyLease(connection, lease), ({ superseded }) => {
+  Either.mapLeft(verifyLease(connection, lease, "turn"), ({ superseded }) => {
     const lost = { sessionId: lease.sessionId, unstored }
     return superseded ? new Superseded(lost) : new TurnLost(lost)
   })

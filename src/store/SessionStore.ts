@@ -64,7 +64,8 @@ export type {
 } from "./model.ts"
 
 /**
- * The sessions themselves. Every method is atomic: it writes all it says, or nothing.
+ * The sessions themselves. Every method is atomic: it writes all it says, or nothing. What a caller gives to a method it
+ * never changes afterwards. A method that needs one lease treats another one as lost.
  *
  * @since 0.1.0
  * @category services
@@ -74,15 +75,16 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
   {
     /**
      * Puts a message into the session's inbox and returns once it is on disk and numbered. The session begins with its
-     * first delivery. A delivery with the key and the message of an earlier one returns that one's receipt; the key with
-     * another message fails with `IdempotencyConflict`. Messages are compared as JSON values: the order of their keys does
-     * not matter. A key that is no text every store can keep fails with `InvalidKey`.
+     * first delivery. `message` may come from outside unchecked; what is no message fails with `InvalidMessage`. A
+     * delivery with the key and the message of an earlier one returns that one's receipt; the key with another message
+     * fails with `IdempotencyConflict`. Messages are compared as JSON values: the order of their keys does not matter. A
+     * key that is no text every store can keep fails with `InvalidKey`.
      */
     readonly deliver: (
       sessionId: SessionId,
-      message: Message,
+      message: unknown,
       delivery: Delivery
-    ) => Effect.Effect<Receipt, IdempotencyConflict | InvalidKey | StoreError>
+    ) => Effect.Effect<Receipt, InvalidMessage | IdempotencyConflict | InvalidKey | StoreError>
     /** Makes sessions from whole histories, all or none. Fails with `SessionExists` if one of them is there already. */
     readonly importAll: (histories: Histories) => Effect.Effect<void, SessionExists | InvalidMessage | StoreError>
 
@@ -196,7 +198,7 @@ export class SessionIndex extends Context.Tag("throughline/SessionIndex")<
 export class SessionCounters extends Context.Tag("throughline/SessionCounters")<
   SessionCounters,
   {
-    /** Adds to the session's counters. Does nothing for an unknown session. */
+    /** Adds to the session's counters, each number rounded to the nearest. Does nothing for an unknown session. */
     readonly count: (sessionId: SessionId, counts: Counts) => Effect.Effect<void, StoreError>
     /** Reads the session's counters. */
     readonly stats: (sessionId: SessionId) => Effect.Effect<SessionStats, UnknownSession | StoreError>

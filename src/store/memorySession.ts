@@ -13,9 +13,10 @@ import {
   type Usage,
   wholeLog
 } from "../session/Session.ts"
-import { dropUndone } from "../session/Session.ts"
+import { dropUndone, isWithinLog } from "../session/Session.ts"
+import { StoreError } from "../session/SessionError.ts"
 import type { Counts } from "../session/SessionStats.ts"
-import type { Acquired, LeaseName, LeaseRequest, SessionSummary, Snapshot } from "./model.ts"
+import type { Acquired, Commit, LeaseName, LeaseRequest, SessionSummary, Snapshot } from "./model.ts"
 
 export interface Session {
   readonly id: SessionId
@@ -100,6 +101,28 @@ export const takeLease = (session: Session, { holder, name, ttl }: LeaseRequest,
 export const manifestOf = ({ generations }: Session, generation = generations.length): Manifest =>
   generations[generation - 1]?.manifest ?? wholeLog
 
+/** Begins an epoch: the turn and the operation under way may write no more. */
+export const startEpoch = (session: Session): void => {
+  session.epoch += 1
+  session.usage = null
+  const operation = session.leases.get("operation")
+  if (operation !== undefined) session.leases.set("operation", { ...freeLease, token: operation.token + 1 })
+}
+
+/** Fails if the generation cannot be made. */
+export const checkGeneration = (
+  operation: string,
+  { log }: Session,
+  { manifest, segments }: Pick<Commit, "manifest" | "segments">,
+  findSegment: FindSegment
+): Either.Either<void, StoreError> => {
+  const fail = (detail: string) => Either.left(new StoreError({ operation, reason: "failed", detail }))
+  if (!isWithinLog(manifest, log.length)) return fail("the manifest names messages that the log does not have")
+  const ids = segments.map(({ id }) => id)
+  const known = ids.find((id, i) => findSegment(id) !== undefined || ids.indexOf(id) !== i)
+  return known === undefined ? Either.void : fail(`there is a segment ${known} already`)
+}
+
 /** Messages of the log, both ends included, without those that `manifest` undoes. */
 export const shownBetween = ({ log }: Session, { undone }: Manifest, fromSeq: number, toSeq: number): Array<Logged> =>
   dropUndone(undone, log.slice(Math.max(0, fromSeq - 1), Math.max(0, toSeq)))
@@ -160,7 +183,7 @@ export const snapshotsOf = ({ generations, id }: Session): ReadonlyArray<Snapsho
     at
   }))
 
-/** Adds to the counters; the longest wait is a maximum. */
+/** Adds to the counters; the longest wait is a maximum, and at least 0. */
 export const addCounts = ({ counters }: Session, counts: Counts): void => {
   for (const [name, more] of Object.entries(counts)) {
     const before = counters.get(name) ?? 0

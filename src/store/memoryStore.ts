@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
 import { isDeepStrictEqual } from "node:util"
-import type { InvalidMessage, Message } from "../message/Message.ts"
+import { type InvalidMessage, type Message, parse } from "../message/Message.ts"
 import type { Counter } from "../message/Tokens.ts"
 import {
   type DeliveryKind,
@@ -29,7 +29,7 @@ import {
   IdempotencyConflict,
   InvalidKey,
   SessionExists,
-  StoreError,
+  type StoreError,
   Superseded,
   TurnLost,
   UnknownSegment,
@@ -42,7 +42,7 @@ import {
   addCounts,
   addToLog,
   checkAll,
-  freeLease,
+  checkGeneration,
   type LeaseEntry,
   manifestOf,
   newSession,
@@ -51,6 +51,7 @@ import {
   snapshotsOf,
   stateNow,
   stateUnder,
+  startEpoch,
   summaryOf,
   takeLease
 } from "./memorySession.ts"
@@ -62,6 +63,7 @@ import {
   type Histories,
   type Lease,
   LeaseLost,
+  type LeaseName,
   type LeaseRequest,
   noPause,
   type Pause,
@@ -92,16 +94,19 @@ export const make = (counter: Counter) => {
   }
 
   const entryOf = (message: Message, kind: DeliveryKind | null, at: number): Omit<Logged, "seq"> => ({
-    // A copy: the caller may change its own.
-    message: structuredClone(message),
+    // A copy, as its JSON text says it: what other stores keep.
+    message: JSON.parse(JSON.stringify(message)),
     tokens: counter.message(message),
     kind,
     arrival: null,
     at
   })
 
-  const deliver = (sessionId: SessionId, message: Message, { key, kind }: Delivery) =>
-    atOnce((now): Either.Either<Receipt, IdempotencyConflict | InvalidKey> => {
+  const deliver = (sessionId: SessionId, input: unknown, { key, kind }: Delivery) =>
+    atOnce((now): Either.Either<Receipt, InvalidMessage | IdempotencyConflict | InvalidKey> => {
+      const checked = parse(input)
+      if (Either.isLeft(checked)) return Either.left(checked.left)
+      const message = checked.right
       if (key !== undefined && !isStorable(key)) return Either.left(new InvalidKey({ sessionId, key }))
       const content: unknown = JSON.parse(JSON.stringify([kind, message]))
       const earlier = key === undefined ? undefined : sessions.get(sessionId)?.deliveries.get(key)
@@ -145,11 +150,13 @@ export const make = (counter: Counter) => {
 
   const append = (lease: Lease, messages: ReadonlyArray<Message>) =>
     atOnce((now) =>
-      Either.map(Either.andThen(checkAll(messages), verifyTurn(lease, messages)), (session) =>
-        addToLog(
-          session,
-          messages.map((message) => entryOf(message, null, now))
-        )
+      Either.map(
+        Either.andThen(checkAll(messages), () => verifyTurn(lease, messages)),
+        (session) =>
+          addToLog(
+            session,
+            messages.map((message) => entryOf(message, null, now))
+          )
       )
     )
 
@@ -206,16 +213,16 @@ export const make = (counter: Counter) => {
 
   const release = (lease: Lease) => Effect.sync(() => void changeLease(lease, { holder: null, expires: 0 }))
 
-  const verify = (lease: Lease): Either.Either<Session, LeaseLost> => {
+  const verify = (lease: Lease, name: LeaseName): Either.Either<Session, LeaseLost> => {
     const session = sessions.get(lease.sessionId)
     const superseded = session !== undefined && session.epoch !== lease.epoch
-    return session === undefined || superseded || entryOfLease(lease) === undefined
-      ? Either.left(new LeaseLost({ name: lease.name, superseded }))
+    return session === undefined || superseded || lease.name !== name || entryOfLease(lease) === undefined
+      ? Either.left(new LeaseLost({ name, superseded }))
       : Either.right(session)
   }
 
   const verifyTurn = (lease: Lease, unstored: ReadonlyArray<Message>): Either.Either<Session, TurnLost | Superseded> =>
-    Either.mapLeft(verify(lease), ({ superseded }) => {
+    Either.mapLeft(verify(lease, "turn"), ({ superseded }) => {
       const lost = { sessionId: lease.sessionId, unstored }
       return superseded ? new Superseded(lost) : new TurnLost(lost)
     })
@@ -234,26 +241,18 @@ export const make = (counter: Counter) => {
 
   const commit = (lease: Lease, made: Commit) =>
     atOnce((now): Either.Either<Committed, LeaseLost | StoreError> => {
-      const verified = verify(lease)
+      const verified = verify(lease, "operation")
       if (Either.isLeft(verified)) return Either.left(verified.left)
       const session = verified.right
       if (session.generations.length !== made.base) {
-        return Either.left(new LeaseLost({ name: lease.name, superseded: true }))
+        return Either.left(new LeaseLost({ name: "operation", superseded: true }))
       }
-      const known = made.segments.find(({ id }) => segments.has(id))
-      if (known !== undefined)
-        return Either.left(
-          new StoreError({ operation: "commit", reason: "failed", detail: `there is a segment ${known.id} already` })
-        )
-      return Either.right(addGeneration(session, made, now))
+      return Either.map(checkGeneration("commit", session, made, findSegment), () => addGeneration(session, made, now))
     })
 
   /** Makes a generation that ends the turn and the operation under way. */
   const supersede = (session: Session, made: Omit<Commit, "base">, now: number): Committed => {
-    session.epoch += 1
-    session.usage = null
-    const { token } = session.leases.get("operation") ?? freeLease
-    session.leases.set("operation", { ...freeLease, token: token + 1 })
+    startEpoch(session)
     return addGeneration(session, made, now)
   }
 
@@ -269,11 +268,11 @@ export const make = (counter: Counter) => {
 
   const rewind = (sessionId: SessionId, { base, ledger, manifest, seq }: Rewind) =>
     atOnce((now) =>
-      Either.map(find(sessionId), (session) => {
-        if (session.generations.length !== base) return null
+      Either.flatMap(find(sessionId), (session): Either.Either<Committed | null, StoreError> => {
+        if (session.generations.length !== base) return Either.right(null)
         const undone = undoAfter(manifestOf(session).undone, seq, session.log.length)
         const made = { operationId: "rewind", manifest: { ...manifest, undone }, segments: [], ledger }
-        return supersede(session, made, now)
+        return Either.map(checkGeneration("rewind", session, made, findSegment), () => supersede(session, made, now))
       })
     )
 

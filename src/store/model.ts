@@ -90,7 +90,8 @@ export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
 
 /**
  * A new generation. A store writes all of it in one transaction, or nothing. It refuses the commit if the session is no
- * longer at `base`. `ledger` is text the store keeps without reading it.
+ * longer at `base`. It fails if there is a segment with one of the ids already, or if `manifest` names messages that the
+ * log does not have yet: they would never be shown. `ledger` is text the store keeps without reading it.
  *
  * @since 0.1.0
  * @category models
@@ -104,8 +105,8 @@ export interface Commit {
 }
 
 /**
- * A generation in which the messages after `seq` are undone. A store refuses it if the session is no longer at `base`.
- * The store adds what is undone to `manifest` itself, because the log may have grown meanwhile.
+ * A generation in which the messages after `seq` are undone. A store refuses it if the session is no longer at `base`,
+ * and fails if `manifest` names messages that the log does not have yet. The store adds what is undone to `manifest` itself, because the log may have grown meanwhile.
  *
  * @since 0.1.0
  * @category models

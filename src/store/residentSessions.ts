@@ -3,7 +3,16 @@
  * is validated inside the next transaction. It is bounded: the session that was used least recently is dropped first.
  */
 import * as Message from "../message/Message.ts"
-import type { LearnedWindow, Logged, Manifest, Segment, SessionId, State, Usage } from "../session/Session.ts"
+import type {
+  LearnedWindow,
+  Logged,
+  Manifest,
+  Segment,
+  SessionId,
+  State,
+  UndoneRange,
+  Usage
+} from "../session/Session.ts"
 import { total } from "../message/Tokens.ts"
 import { dropUndone } from "../session/Session.ts"
 
@@ -205,12 +214,17 @@ export const advanceResident = (
     (head.at(-1)?.seq ?? 0) === manifest.headTo &&
     live.length === manifest.live.length &&
     segments.length === manifest.segments.length &&
-    (current.tail[0]?.seq ?? Infinity) <= manifest.tailFrom
+    (current.tail[0]?.seq ?? Infinity) <= manifest.tailFrom &&
+    // A range that was undone may be shown again, and is not in memory.
+    current.manifest.undone.every((range) => manifest.undone.some((other) => isSameRange(range, other))) &&
+    current.manifest.undone.length === manifest.undone.length
   if (!isWhole) return undefined
   const tail = current.tail.filter(({ seq }) => seq >= manifest.tailFrom)
   const next = { ...current, base: {}, generation: current.generation + 1, manifest, head, live, segments, tail }
   return { ...next, size: sizeOf(next) }
 }
+
+const isSameRange = (a: UndoneRange, b: UndoneRange): boolean => a.fromSeq === b.fromSeq && a.toSeq === b.toSeq
 
 /** Reads a state that is not kept in memory, such as a snapshot's. */
 export const loadState = (

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Gateway } from "../../src/gateway/Gateway.ts"
 import { yieldToLoop } from "../../src/concurrency/eventLoopBudget.ts"
-import type { Message } from "../../src/message/Message.ts"
+import type { InvalidMessage } from "../../src/message/Message.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import type { DeliveryKind, Receipt, SessionId } from "../../src/session/Session.ts"
 import type { IdempotencyConflict, InvalidKey, StoreError } from "../../src/session/SessionError.ts"
@@ -32,9 +32,9 @@ const arriving: fc.Arbitrary<Arriving> = fc.record({
   key: fc.option(fc.constantFrom("a", "b"), { nil: undefined })
 })
 
-const unwritable: Message = {
-  role: "user",
-  get content(): string {
+const unwritable = {
+  ...user("too long"),
+  toJSON: () => {
     throw new RangeError("Invalid string length")
   }
 }
@@ -58,7 +58,7 @@ const oneByOne = (all: ReadonlyArray<Arriving>) => {
 }
 
 const toldOf = Either.match({
-  onLeft: (error: StoreError | IdempotencyConflict | InvalidKey) => error._tag,
+  onLeft: (error: StoreError | InvalidMessage | IdempotencyConflict | InvalidKey) => error._tag,
   onRight: ({ duplicate }: Receipt): string => (duplicate ? "duplicate" : "taken")
 })
 

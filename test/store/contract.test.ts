@@ -177,6 +177,23 @@ for (const [name, backend] of backends) {
         })
       )
 
+      it.effect("a turn's lease makes no generation, and an operation's writes no message", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, ["a", "b", "c", "d"].map(user))
+          yield* store.deliver(id, user("e"), { kind: "request" })
+          const [turn, operation] = [yield* acquireLease(id), yield* acquireLease(id, "operation")]
+          const lost = yield* Effect.flip(commit(turn, 0, 3))
+          assert.deepInclude(lost, { _tag: "LeaseLost", name: "operation", superseded: false })
+          assert.strictEqual((yield* Effect.flip(store.promote(operation)))._tag, "TurnLost")
+          assert.strictEqual((yield* Effect.flip(store.append(operation, [assistant("x")])))._tag, "TurnLost")
+          assert.deepInclude(yield* store.state(id), { generation: 0, lastSeq: 4 })
+          assert.strictEqual((yield* commit(operation, 0, 3)).generation, 1)
+          assert.lengthOf((yield* store.promote(turn)).promoted, 1)
+        })
+      )
+
       it.effect("a lease that is held says for how long, by the store's own clock", () =>
         Effect.gen(function* () {
           const store = yield* SessionStore
@@ -272,9 +289,22 @@ for (const [name, backend] of backends) {
           assert.strictEqual(stats.compressions.committed, 3)
           const segmentId = `seg ${id}`
           assert.deepStrictEqual(
-            yield* Effect.forEach([0, 1, 2, 0], (more) => counters.healTries(segmentId, more)),
-            [0, 1, 3, 3]
+            yield* Effect.forEach([0, 1, 2, 0, -1, 0], (more) => counters.healTries(segmentId, more)),
+            [0, 1, 3, 3, 2, 2]
           )
+        })
+      )
+
+      it.effect("counters round to the nearest number, also below zero, and no wait is shorter than none", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const counters = yield* SessionCounters
+          const id = freshSession()
+          yield* store.deliver(id, user("one"), { kind: "request" })
+          yield* counters.count(id, { tokensSaved: -2.5, longestWaitMs: -3 })
+          assert.deepInclude(yield* counters.stats(id), { tokensSaved: -2, longestWaitMs: 0 })
+          yield* counters.count(id, { tokensSaved: -0.6, longestWaitMs: 0.5 })
+          assert.deepInclude(yield* counters.stats(id), { tokensSaved: -3, longestWaitMs: 1 })
         })
       )
 
@@ -436,6 +466,29 @@ for (const [name, backend] of backends) {
           yield* store.reset(id)
           assert.deepStrictEqual((yield* store.stateAt(id, 6)).tail, [])
           assert.deepStrictEqual((yield* store.stateAt(id, 5)).generation, 2)
+        })
+      )
+
+      it.effect("a generation that cannot be is not made: of messages to come, or with a segment there is", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, ["a", "b", "c", "d"].map(user))
+          const lease = yield* acquireLease(id, "operation")
+          const made = { operationId: "op", base: 0, manifest: wholeLog, segments: [], ledger: null }
+          const twice = segment(`twice in ${id}`, 2, 3)
+          for (const part of [{ headTo: 5 }, { tailFrom: 6 }, { contextFrom: 6 }, { live: [2, 5] }]) {
+            const manifest = { ...wholeLog, ...part }
+            const refused = { _tag: "StoreError", reason: "failed" } as const
+            assert.deepInclude(yield* Effect.flip(store.commit(lease, { ...made, manifest })), refused)
+            const rewind = { base: 0, seq: 2, manifest, ledger: null }
+            assert.deepInclude(yield* Effect.flip(store.rewind(id, rewind)), refused)
+          }
+          const repeated = yield* Effect.flip(store.commit(lease, { ...made, segments: [twice, twice] }))
+          assert.deepInclude(repeated, { _tag: "StoreError", reason: "failed" })
+          assert.deepInclude(yield* store.state(id), { generation: 0, manifest: wholeLog })
+          const end = { ...wholeLog, headTo: 4, tailFrom: 5 }
+          assert.strictEqual((yield* store.commit(lease, { ...made, manifest: end })).generation, 1)
         })
       )
 

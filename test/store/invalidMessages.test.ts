@@ -36,6 +36,24 @@ for (const [name, backend] of backends) {
           }
           assert.deepStrictEqual(yield* store.state(id), before)
           assert.lengthOf(yield* store.append(lease, [assistant("two")]), 1)
+          yield* store.release(lease)
+          for (const [what, message] of invalid) {
+            const error = yield* Effect.flip(store.append(lease, [message]))
+            assert.strictEqual(error._tag, "InvalidMessage", `${what}, under a lease that is lost`)
+          }
+        })
+      )
+
+      it.effect("is not delivered, and begins no session", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          for (const [what, message] of [...invalid, ["no object", null] as const]) {
+            const error = yield* Effect.flip(store.deliver(id, message, { kind: "request", key: "k" }))
+            assert.strictEqual(error._tag, "InvalidMessage", what)
+          }
+          assert.strictEqual((yield* Effect.flip(store.state(id)))._tag, "UnknownSession")
+          assert.isFalse((yield* store.deliver(id, user("one"), { kind: "request", key: "k" })).duplicate)
         })
       )
 
