@@ -9,6 +9,7 @@ import type { Commit, Committed, Lease, PublishedOutcome, Rewind } from "../stor
 import { advanceResident, loadState, type Resident, stateOfResident } from "../store/residentSessions.ts"
 import type { AfterCommit, Connection } from "./transaction.ts"
 import { verifyLease } from "./transaction.ts"
+import { saveUsage } from "./log.ts"
 import * as Rows from "./rows.ts"
 import { isWithinLog, undoAfter } from "../session/Session.ts"
 
@@ -46,6 +47,8 @@ export const make = (connection: Connection) => {
   /** Reads the new base from disk. States that callers hold of the old one stay as they are. */
   const commitAndReload = (sessionId: SessionId, current: Resident, made: NewGeneration, now: number) => {
     const written = writeGeneration(sessionId, current, made, now)
+    // The resident is dropped, and a report that only it holds would be lost.
+    saveUsage(connection, sessionId, current)
     const { lastSeq, usage, windows } = current
     const { generation } = written
     const state = loadState(loader, { sessionId, generation, lastSeq, usage, windows, manifest: made.manifest })

@@ -18,6 +18,11 @@ interface Draft extends Omit<Logged, "seq"> {
   readonly body: string
 }
 
+/** Takes a report that is in memory only to disk. Call it inside a transaction that writes. */
+export const saveUsage = ({ sql }: Connection, sessionId: SessionId, { isUsageUnsaved, usage }: Resident): void => {
+  if (isUsageUnsaved && usage !== null) sql.saveUsage.run(JSON.stringify(usage), sessionId)
+}
+
 export const make = (connection: Connection) => {
   const { commitDurably, commitRelaxed, counter, findResident, read, residents, runRelaxed, sql } = connection
   const readAhead = makeReadAhead(connection)
@@ -43,10 +48,6 @@ export const make = (connection: Connection) => {
       sql.append.run(sessionId, seq, arrival, kind, tokens, total, body, at)
       return { seq, message, tokens, kind, arrival, at }
     })
-  }
-
-  const saveUsage = (sessionId: SessionId, { isUsageUnsaved, usage }: Resident) => {
-    if (isUsageUnsaved && usage !== null) sql.saveUsage.run(JSON.stringify(usage), sessionId)
   }
 
   /** Brings memory up to what was just committed. */
@@ -83,7 +84,7 @@ export const make = (connection: Connection) => {
           const promoted = insertAll(lease.sessionId, current, arrivals)
           const upTo = promoted.at(-1)?.arrival ?? null
           if (upTo !== null) sql.clear.run(lease.sessionId, upTo)
-          saveUsage(lease.sessionId, current)
+          saveUsage(connection, lease.sessionId, current)
           return () => {
             appendToResident(current, promoted)
             return { promoted, state: stateOfResident(lease.sessionId, current) }
@@ -102,7 +103,7 @@ export const make = (connection: Connection) => {
           (current) => {
             const drafts = messages.map((message) => draftOf(message, null, now))
             const appended = insertAll(lease.sessionId, current, drafts)
-            saveUsage(lease.sessionId, current)
+            saveUsage(connection, lease.sessionId, current)
             return () => {
               appendToResident(current, appended)
               return appended

@@ -469,6 +469,22 @@ for (const [name, backend] of backends) {
         })
       )
 
+      it.effect("the provider's count outlives a commit, also one that shows more than the view before it", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, [{ role: "system", content: "s" }, ...["a", "b", "c"].map(user)])
+          const lease = yield* acquireLease(id, "operation")
+          yield* store.state(id)
+          const usage = { generation: 0, seq: 4, model: "m", inputTokens: 9, estimate: 8 }
+          yield* store.report(id, usage)
+          const made = { operationId: "op", base: 0, manifest: wholeLog, segments: [], ledger: null }
+          const { state } = yield* store.commit(lease, made)
+          assert.deepStrictEqual(state.usage, usage)
+          assert.deepInclude(yield* store.state(id), { generation: 1, usage })
+        })
+      )
+
       it.effect("a generation that cannot be is not made: of messages to come, or with a segment there is", () =>
         Effect.gen(function* () {
           const store = yield* SessionStore
