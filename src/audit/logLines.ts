@@ -52,7 +52,7 @@ export const logStarted = (
     readonly generation: number
     readonly messages: number
     readonly tokens: number
-    readonly model: string
+    readonly model: string | null
     readonly focus: string | null
   }
 ) =>
@@ -117,4 +117,21 @@ export const logUnbelieved = (sessionId: SessionId, model: string, reported: num
     model: model === "" ? null : model,
     reported,
     estimate: `~${estimate}`
+  })
+
+/** The server takes less than configured. `isNamed`: it named the limit itself; otherwise it refused a view of that size. */
+export const logWindowLearned = (
+  sessionId: SessionId,
+  window: {
+    readonly model: string
+    readonly configured: number
+    readonly learned: number
+    readonly isNamed: boolean
+  }
+) =>
+  logWarning("window learned", {
+    session: sessionId,
+    model: window.model === "" ? null : window.model,
+    configured: window.configured,
+    learned: window.isNamed ? window.learned : `~${window.learned}`
   })

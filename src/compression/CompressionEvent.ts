@@ -27,17 +27,31 @@ interface RunningEvent extends OperationEvent {
   readonly isWaitedFor: boolean
 }
 
+/** A window that proved smaller than configured: the server refused a view of `learned` tokens, or named that limit. */
+export interface WindowEvent {
+  readonly sessionId: SessionId
+  /** The empty text if the steps name no model. */
+  readonly model: string
+  readonly configured: number
+  readonly learned: number
+  readonly isNamed: boolean
+}
+
 /**
  * - `Started`: a model is about to be asked to summarize `messages` messages of `tokens` tokens
  * - `Progress`: tokens written so far and expected at most, by all model calls together; `millisecondsLeft` is null until
  *   the models have a speed
  * - `Joined`: an equal request waits for the same compression
  * - `Committed`, `Degraded`: a new handoff stands for the middle, written by a model or without one
+ * - `Shortened`: no message could leave, so the largest are shown as excerpts
  * - `Healed`: a degraded segment was summarized again by a model
  * - `NoHeadroom`, `Unchanged`: the compression ended, and the session is as before
  * - `Failed`: the compression ended without a result, and the session is as before
  * - `HeldBack`: three background compressions in a row each covered less than a quarter of the target, so none is begun
  *   in the background any more. The session refills by `tokensPerMinute`
+ *
+ * - `WindowLearned`: the server of the session's model takes less than configured, and from now on the session is kept
+ *   within `learned` tokens. Comes once for a session and model, until a reset
  *
  * Each `Started` is followed by one of `Committed`, `Degraded`, `Unchanged` and `Failed`.
  *
@@ -59,6 +73,8 @@ export type CompressionEvent = Data.TaggedEnum<{
   Unchanged: OperationEvent & { readonly result: CompressionResult }
   Failed: OperationEvent & { readonly reason: string }
   HeldBack: OperationEvent & { readonly tokensPerMinute: number }
+  Shortened: OperationEvent & { readonly result: CompressionResult }
+  WindowLearned: WindowEvent
 }>
 /**
  * @since 0.1.0
@@ -80,6 +96,8 @@ export const fromResult = (result: CompressionResult, isWaitedFor: boolean): Com
       return CompressionEvent.Committed(event)
     case "degraded":
       return CompressionEvent.Degraded(event)
+    case "shortened":
+      return CompressionEvent.Shortened(event)
     case "joined":
       return CompressionEvent.Joined({ sessionId, operationId, isWaitedFor })
     case "no-headroom":
@@ -119,6 +137,12 @@ export const notice: (event: CompressionEvent) => string | null = CompressionEve
   Degraded: ({ result }) =>
     `Shortened the earlier part of this conversation without a model, as none could be reached: ${describeSaving(result)}. A proper summary follows.`,
   Healed: () => "The earlier part of this conversation has its proper summary now.",
+  Shortened: () =>
+    "Shows the largest messages of this conversation shortened, as they would not fit otherwise. All of them can still be looked up.",
+  WindowLearned: ({ configured, isNamed, learned }) =>
+    `The model's window is set to ${formatCount(configured)} tokens, but its server ${
+      isNamed ? "says it takes" : "refused about"
+    } ${formatCount(learned)}. This conversation is kept smaller from now on; set the window to what the server has.`,
   NoHeadroom: () =>
     "This conversation cannot be compressed: its instructions and tools alone leave no room. A model with a larger window, or fewer tools, would help.",
   Unchanged: ({ result }) => (result.outcome === "failed" ? FAILED : null),
@@ -212,6 +236,7 @@ export const makeEventHub = Effect.gen(function* () {
       ),
     publishHeldBack: (observed: Observed, tokensPerMinute: number) =>
       publish(CompressionEvent.HeldBack({ ...operationOf(observed), tokensPerMinute })),
+    publishWindow: (window: WindowEvent) => publish(CompressionEvent.WindowLearned(window)),
     publishHealed: (sessionId: SessionId, operationId: string, segmentId: string, generation: number) =>
       publish(CompressionEvent.Healed({ sessionId, operationId, segmentId, generation }))
   }

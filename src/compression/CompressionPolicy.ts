@@ -103,6 +103,23 @@ export const forWindow = (
   return make({ ...policy, contextLength, reservedOutput: window.reservedOutput ?? own })
 }
 
+/**
+ * Narrows a policy to a window that proved smaller than configured, and may be smaller than one that can be configured.
+ * The target stays large enough for a handoff, and the reserve takes no more than its default for that window.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const narrow = (policy: CompressionPolicy, contextLength: number): CompressionPolicy =>
+  contextLength >= policy.contextLength
+    ? policy
+    : {
+        ...policy,
+        contextLength,
+        reservedOutput: Math.min(policy.reservedOutput, Math.floor(contextLength / 8)),
+        targetRatio: Math.max(policy.targetRatio, Math.min(0.8, (SMALLEST_TARGET + 1) / contextLength))
+      }
+
 interface Rule {
   readonly field: keyof CompressionPolicy
   readonly isValid: (policy: CompressionPolicy) => boolean

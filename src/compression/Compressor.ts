@@ -17,7 +17,7 @@ import * as Metric from "effect/Metric"
 import type * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
 import type { InvalidPolicy } from "../model/InvalidSetting.ts"
-import { type CompressionEvent, makeEventHub } from "./CompressionEvent.ts"
+import { type CompressionEvent, makeEventHub, type WindowEvent } from "./CompressionEvent.ts"
 import * as CompressionHooks from "./CompressionHooks.ts"
 import * as CompressionPolicy from "./CompressionPolicy.ts"
 import type { CompressionFailed, CompressionResult } from "../session/CompressionResult.ts"
@@ -46,6 +46,8 @@ export interface CompressionRequest extends CompressionPolicy.Window {
   readonly focus?: string | undefined
   /** Tokens of the system prompt and tools of the step that asks; default: those of the logged system prompt. */
   readonly overhead?: number | undefined
+  /** The size of a view that the model's server has just refused, or the limit it named: no larger window is planned for. */
+  readonly learnedWindow?: number | undefined
   /** A step cannot go on without the compression, so no hook defers it. */
   readonly isUrgent?: boolean | undefined
 }
@@ -112,6 +114,8 @@ export class Compressor extends Context.Tag("throughline/Compressor")<
     readonly settled: (sessionId: SessionId) => Effect.Effect<void>
     /** Emits what happens from now on, to all sessions. A slow consumer misses the oldest events. */
     readonly events: Stream.Stream<CompressionEvent>
+    /** Tells observers, once, that a session's window proved smaller than configured. */
+    readonly tellWindow: (window: WindowEvent) => Effect.Effect<void>
     /** The checked policy that this service compresses by. */
     readonly policy: CompressionPolicy.CompressionPolicy
   }
@@ -235,12 +239,10 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
   }
 
   /** Tells once that a session is held back. A joined result is another process's work and says nothing about gains. */
-  const noteGain = Effect.fnUntraced(function* (entry: Running, { coveredTokens, result }: Operation.OperationEnd) {
+  const noteGain = Effect.fnUntraced(function* (entry: Running, { result, ...gain }: Operation.OperationEnd) {
     if (result.snapshotId === null || result.outcome === "joined") return
-    const { origin, policy, sessionId } = entry
-    // Unscaled: the plan's window is smaller where the provider counts more tokens than we estimate.
-    const gain = { coveredTokens, targetTokens: policy.targetRatio * policy.contextLength, origin }
-    const refill = brake.noteGain(sessionId, gain, yield* Clock.currentTimeMillis)
+    const { origin, sessionId } = entry
+    const refill = brake.noteGain(sessionId, { ...gain, origin }, yield* Clock.currentTimeMillis)
     if (refill === undefined) return
     const tokensPerMinute = BackgroundBrake.refillPerMinute(refill)
     yield* LogLines.logHeldBack(sessionId, refill.times, tokensPerMinute)
@@ -251,7 +253,8 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
 
   /** Finds the equal operation under way or starts one. No other fiber runs between the look-up and the registration. */
   const findOrStart = (sessionId: SessionId, asked: CompressionRequest, origin: BackgroundBrake.Origin) =>
-    Effect.flatMap(CompressionPolicy.forWindow(env.policy, asked), (policy) => {
+    Effect.flatMap(CompressionPolicy.forWindow(env.policy, asked), (configured) => {
+      const policy = CompressionPolicy.narrow(configured, asked.learnedWindow ?? Infinity)
       const request = withoutSecrets(asked)
       const { contextLength, reservedOutput, targetRatio } = policy
       const key = JSON.stringify([request.focus ?? null, contextLength, reservedOutput, targetRatio])
@@ -346,7 +349,8 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
     })
 
   yield* LogLines.logOpened
-  return Compressor.of({ compress, start, heal, startHealing, settled, events: hub.events, policy })
+  const { events, publishWindow: tellWindow } = hub
+  return Compressor.of({ compress, start, heal, startHealing, settled, events, tellWindow, policy })
 })
 
 /** The focus goes into prompts, log lines, segments and the row of the operation. */
@@ -363,7 +367,7 @@ export const layer = (options: CompressorOptions) => Layer.scoped(Compressor, ma
 
 /** Returns what one compression adds to the counters of its session. */
 const countsOfResult = ({ outcome, tokensAfter, tokensBefore }: CompressionResult): SessionStats.Counts =>
-  outcome === "committed" || outcome === "degraded"
+  outcome === "committed" || outcome === "degraded" || outcome === "shortened"
     ? { [outcome]: 1, tokensSaved: Math.max(0, tokensBefore - tokensAfter) }
     : { [outcome]: 1 }
 

@@ -21,6 +21,7 @@ import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
 /**
  * - `Compress`: summarize `material`, the messages `fromSeq` to `toSeq` of `coveredTokens` tokens, in `summaryTokens`
  *   tokens, and condense segments as `merges` says. `headTo`, `tailFrom`, `live` and `excerpts` go into the manifest
+ * - `Shorten`: no message can leave, so the largest are shown as `excerpts`
  * - `NothingToCompress`: no message can leave, or too few to be worth a handoff
  * - `NoHeadroom`: system prompt and tools leave only `room` tokens of the usable window
  */
@@ -38,11 +39,17 @@ export type Plan = Data.TaggedEnum<{
     readonly merges: ReadonlyArray<SegmentTree.Merge>
     readonly shares: CompressionPolicy.Shares
   }
+  Shorten: {
+    readonly live: ReadonlyArray<number>
+    readonly excerpts: ReadonlyArray<Excerpt>
+    readonly shares: CompressionPolicy.Shares
+  }
   NothingToCompress: {}
   NoHeadroom: { readonly room: number }
 }>
 export type Compress = Data.TaggedEnum.Value<Plan, "Compress">
-export const { Compress, NothingToCompress, NoHeadroom } = Data.taggedEnum<Plan>()
+export type Shorten = Data.TaggedEnum.Value<Plan, "Shorten">
+export const { Compress, Shorten, NothingToCompress, NoHeadroom } = Data.taggedEnum<Plan>()
 
 /** `overhead` are the tokens of the step's system prompt and tools. */
 export interface PlanInput {
@@ -76,7 +83,10 @@ export function* planInSteps(input: PlanInput): Generator<void, Plan> {
   const everything = summarizeAll(inputs)
   const canSummarizeAll = isClosed(inputs) && (keepTail.from === 0 || isWorthwhile(inputs, everything))
   const choice = canSummarizeAll ? everything : keepTail
-  return choice.from === 0 ? NothingToCompress() : planCompress(inputs, choice)
+  if (choice.from > 0) return planCompress(inputs, choice)
+  // Before the first compression no head is kept apart, so that its requests are not shown twice.
+  const live = isFirst ? [] : choice.live.map(({ seq }) => seq)
+  return Shorten({ live, excerpts: choice.excerpts, shares })
 }
 
 const planCompress = (inputs: TailInputs, { from, live, excerpts }: TailChoice): Compress => {
@@ -318,6 +328,27 @@ export const draftCommit = (
     commit: { operationId, manifest: shown.manifest, segments: [...condensed, segment], ledger: Ledger.encode(ledger) },
     condensed,
     isNoSmaller: isNoSmaller(applyManifest(latest, shown.manifest, shown.segments), latest, counter),
+    latest
+  }
+}
+
+/** Drafts the commit of a plan that only shortens. `ledger` is the latest; it covers no more than before. */
+export const draftShortening = (
+  operationId: string,
+  plan: Shorten,
+  { ledger, latest }: Pick<DraftInput, "ledger" | "latest">,
+  counter: Counter
+): Draft => {
+  const live = keepOpen(plan.live, latest)
+  const segments = SegmentTree.selectFitting(latest.segments, SegmentTree.limitSegments(plan.shares, counter))
+  const room = latest.manifest.ledger === "" ? 0 : SegmentTree.ledgerTokens(plan.shares)
+  const rendered = Ledger.render(Ledger.withoutLive(ledger, live), counter, room)
+  const shown = { segments: segments.map(({ id }) => id), live, excerpts: plan.excerpts, ledger: rendered }
+  const manifest = { ...latest.manifest, ...shown }
+  return {
+    commit: { operationId, manifest, segments: [], ledger: Ledger.encode(ledger) },
+    condensed: [],
+    isNoSmaller: isNoSmaller(applyManifest(latest, manifest, segments), latest, counter),
     latest
   }
 }

@@ -4,8 +4,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { shares } from "./CompressionPolicy.ts"
-import { isDegraded, type Segment, type SessionId, type State } from "../session/Session.ts"
+import { narrow, shares } from "./CompressionPolicy.ts"
+import { findLearnedWindow, isDegraded, type Segment, type SessionId, type State } from "../session/Session.ts"
 import { isAnswered, listNewestRequests } from "../session/openRequests.ts"
 import type { StoreError, UnknownSession } from "../session/SessionError.ts"
 import type { Lease } from "../store/SessionStore.ts"
@@ -81,7 +81,7 @@ const healSegment = (env: OperationEnvironment, lease: Lease, state: State, degr
     const { counter, counters, policy, store, summarizer } = env
     const { sessionId } = state
     const entries = yield* store.range(sessionId, degraded.fromSeq, degraded.toSeq)
-    const share = shares(policy, total(state.system))?.segment ?? 0
+    const share = shares(narrow(policy, findLearnedWindow(state.windows)), total(state.system))?.segment ?? 0
     const result = yield* Effect.interruptible(
       Effect.either(
         summarizer.summarize({

@@ -8,15 +8,15 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { type ModelError, InvalidSummary } from "../model/ModelError.ts"
 import * as CompressionHooks from "./CompressionHooks.ts"
-import type { CompressionPolicy } from "./CompressionPolicy.ts"
+import { type CompressionPolicy, narrow } from "./CompressionPolicy.ts"
 import { CompressionFailed, CompressionResult, type Outcome } from "../session/CompressionResult.ts"
 import * as Ledger from "../ledger/Ledger.ts"
 import * as Plan from "./Plan.ts"
 import { isAnswered, listNewestRequests } from "../session/openRequests.ts"
-import type { Segment, SessionId, State } from "../session/Session.ts"
+import { findLearnedWindow, type Segment, type SessionId, type State } from "../session/Session.ts"
 import { StoreError, type UnknownSession } from "../session/SessionError.ts"
 import type { Lease, SessionCounters, SessionStore } from "../store/SessionStore.ts"
-import type { Summarizer, Summary } from "../summary/Summarizer.ts"
+import type { Summarizer } from "../summary/Summarizer.ts"
 import { type Counter, calibrate } from "../message/Tokens.ts"
 import * as LogLines from "../audit/logLines.ts"
 import { awaitBudget, chargeWork, foldInSlices, runInSlices } from "../concurrency/eventLoopBudget.ts"
@@ -53,10 +53,14 @@ export interface Operation {
   readonly onProgress: (progress: Progress) => Effect.Effect<void>
 }
 
-/** The end of an operation. `coveredTokens` are those of the messages this process summarized, 0 if it did not. */
+/**
+ * The end of an operation. `coveredTokens` are those of the messages this process summarized, 0 if it did not;
+ * `targetTokens` those that the conversation should have had after it, as the provider counts.
+ */
 export interface OperationEnd {
   readonly result: CompressionResult
   readonly coveredTokens: number
+  readonly targetTokens: number
 }
 
 export type OperationFailure = UnknownSession | StoreError | CompressionFailed
@@ -73,7 +77,9 @@ export const runOperation = (
 
 /** Turns the result of an operation into that of a caller who joined it. */
 export const joinResult = (result: CompressionResult): CompressionResult =>
-  result.outcome === "committed" || result.outcome === "degraded" ? { ...result, outcome: "joined" } : result
+  result.snapshotId === null ? result : { ...result, outcome: "joined" }
+
+const NO_GAIN = { coveredTokens: 0, targetTokens: 0 }
 
 const joinOrCompress = Effect.fnUntraced(function* (
   env: OperationEnvironment,
@@ -83,7 +89,7 @@ const joinOrCompress = Effect.fnUntraced(function* (
   const published = waitedFor === undefined ? undefined : yield* readOutcome(env, waitedFor, operation.key)
   if (published !== undefined) {
     yield* LogLines.logJoined(operation.sessionId, published.operationId)
-    return "errors" in published ? yield* published : { result: joinResult(published), coveredTokens: 0 }
+    return "errors" in published ? yield* published : { result: joinResult(published), ...NO_GAIN }
   }
   return yield* compress(env, operation, lease).pipe(
     Effect.tap(({ result }) => publish(env, operation, result)),
@@ -140,6 +146,8 @@ interface Baseline {
   readonly operation: Operation
   readonly state: State
   readonly view: ViewSize
+  /** The policy for the window as it is known to be. */
+  readonly policy: CompressionPolicy
   readonly startedAt: number
 }
 
@@ -149,15 +157,24 @@ const compress = Effect.fnUntraced(function* (env: OperationEnvironment, operati
   yield* awaitBudget
   const state = yield* env.store.state(sessionId)
   const view = yield* measureView(env, state, operation)
-  const baseline: Baseline = { operation, state, view, startedAt }
+  const policy = narrow(env.policy, findLearnedWindow(state.windows, operation.model))
+  const baseline: Baseline = { operation, state, view, policy, startedAt }
   yield* awaitBudget
 
-  const policy = scalePolicy(env.policy, state, operation)
-  const input = { state, policy, counter: env.counter, overhead: view.overhead }
+  const input = { state, policy: scalePolicy(policy, state, operation), counter: env.counter, overhead: view.overhead }
   const plan = yield* runInSlices(Plan.planInSteps(input))
   if (plan._tag === "NothingToCompress") return yield* endUnchanged(baseline, "nothing-to-compress", null)
   if (plan._tag === "NoHeadroom") {
     return yield* endUnchanged(baseline, "no-headroom", "system prompt and tools leave no room in the window")
+  }
+
+  const { messages, tokens } = view
+  const { generation } = state
+  if (plan._tag === "Shorten") {
+    const draft = yield* draftShortening(env, operation, plan)
+    if (draft.isNoSmaller) return yield* endUnchanged(baseline, "nothing-to-compress", null)
+    yield* LogLines.logStarted(sessionId, operationId, { messages, tokens, generation, model: null, focus })
+    return yield* Effect.onExit(commit(env, lease, baseline, draft, SHORTENED), (exit) => logEnd(operation, exit))
   }
 
   const decision = yield* CompressionHooks.runBefore(env.hooks, describeLeaving(operation, plan))
@@ -166,8 +183,6 @@ const compress = Effect.fnUntraced(function* (env: OperationEnvironment, operati
     return yield* endUnchanged(baseline, "deferred", decision.reason)
   }
 
-  const { messages, tokens } = view
-  const { generation } = state
   yield* LogLines.logStarted(sessionId, operationId, {
     messages,
     tokens,
@@ -194,7 +209,10 @@ const summarizeAndCommit = Effect.fnUntraced(function* (
   if (!isSuperseded && draft.isNoSmaller) {
     return yield* endUnchanged(baseline, "nothing-to-compress", "the view would be no smaller", summary)
   }
-  return yield* commit(env, lease, baseline, { plan, summary, draft })
+  const { coveredTokens } = plan
+  const { degraded: reason, model } = summary
+  const outcome = reason === null ? "committed" : "degraded"
+  return yield* commit(env, lease, baseline, draft, { outcome, reason, model, cost: summary, coveredTokens })
 })
 
 const summarize = (env: OperationEnvironment, { operation, state }: Baseline, plan: Plan.Compress) => {
@@ -236,14 +254,15 @@ const commit = Effect.fnUntraced(function* (
   env: OperationEnvironment,
   lease: Lease,
   baseline: Baseline,
-  { draft, plan, summary }: { readonly plan: Plan.Compress; readonly summary: Summary; readonly draft: Plan.Draft }
+  draft: Plan.Draft,
+  { cost, coveredTokens, ...ended }: Made
 ) {
   const { operation, state } = baseline
   const committed = yield* Effect.either(env.store.commit(lease, { ...draft.commit, base: state.generation }))
   if (committed._tag === "Left") {
     if (committed.left._tag === "StoreError") return yield* committed.left
     const { message, superseded } = committed.left
-    return yield* endUnchanged(baseline, superseded ? "superseded" : "failed", message, summary)
+    return yield* endUnchanged(baseline, superseded ? "superseded" : "failed", message, cost)
   }
   yield* Effect.forEach(
     draft.condensed,
@@ -252,17 +271,26 @@ const commit = Effect.fnUntraced(function* (
   )
   const { generation, snapshotId, state: next } = committed.right
   const after = yield* measureView(env, next, operation)
-  const result = yield* makeResult(baseline, {
-    outcome: summary.degraded === null ? "committed" : "degraded",
-    reason: summary.degraded,
-    cost: summary,
-    model: summary.model,
-    generation,
-    snapshotId,
-    after,
-    segments: next.segments
-  })
-  return { result, coveredTokens: plan.coveredTokens }
+  const { segments } = next
+  const result = yield* makeResult(baseline, { ...ended, cost, generation, snapshotId, after, segments })
+  const { contextLength, targetRatio } = baseline.policy
+  return { result, coveredTokens, targetTokens: targetRatio * contextLength }
+})
+
+/** What a commit was made with. */
+type Made = Pick<CompressionResult, "outcome" | "reason" | "model"> & {
+  readonly cost: Cost
+  readonly coveredTokens: number
+}
+
+const draftShortening = Effect.fnUntraced(function* (
+  { counter, store }: OperationEnvironment,
+  { operationId, sessionId }: Operation,
+  plan: Plan.Shorten
+) {
+  const ledger = yield* Ledger.decode(yield* store.ledger(sessionId))
+  const latest = yield* store.state(sessionId)
+  return yield* chargeWork(() => Plan.draftShortening(operationId, plan, { ledger, latest }, counter))
 })
 
 // ── results ──
@@ -271,10 +299,18 @@ type Cost = Pick<CompressionResult, "attempts" | "budgetLeft" | "modelCalls" | "
 
 const NO_COST: Cost = { attempts: [], budgetLeft: null, modelCalls: 0, tokensSpent: 0 }
 
+const SHORTENED: Made = {
+  outcome: "shortened",
+  reason: "no message could leave",
+  model: null,
+  cost: NO_COST,
+  coveredTokens: 0
+}
+
 /** Ends an operation that leaves the session as it was. */
 const endUnchanged = (
   baseline: Baseline,
-  outcome: Exclude<Outcome, "committed" | "degraded" | "joined">,
+  outcome: Exclude<Outcome, "committed" | "degraded" | "shortened" | "joined">,
   reason: string | null,
   cost: Cost = NO_COST
 ): Effect.Effect<OperationEnd> => {
@@ -282,7 +318,7 @@ const endUnchanged = (
   const unchanged = { model: null, generation, snapshotId: null, after: baseline.view, segments }
   return Effect.map(makeResult(baseline, { outcome, reason, cost, ...unchanged }), (result) => ({
     result,
-    coveredTokens: 0
+    ...NO_GAIN
   }))
 }
 

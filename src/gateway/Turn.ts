@@ -9,7 +9,7 @@ import type { CompressionFailed } from "../session/CompressionResult.ts"
 import type { Window } from "../compression/CompressionPolicy.ts"
 import type { InvalidMessage, Message } from "../message/Message.ts"
 import type { SessionId } from "../session/Session.ts"
-import type { StoreError, Superseded, TurnLost, UnknownSession } from "../session/SessionError.ts"
+import type { StoreError, Superseded, TurnLost, UnknownSession, WindowExceeded } from "../session/SessionError.ts"
 import type { View } from "../view/View.ts"
 
 /**
@@ -48,11 +48,19 @@ export interface StepUsage {
  * - `StoreError`: the store failed; nothing of the operation was written
  * - `CompressionFailed`: the step had to wait for a compression, which failed under `onExhausted: "fail"`
  * - `InvalidPolicy`: the step's window contradicts the policy
+ * - `WindowExceeded`: the model's server refused the step's view, and no more of it could be left out
  *
  * @since 0.1.0
  * @category errors
  */
-export type TurnError = TurnLost | Superseded | UnknownSession | StoreError | CompressionFailed | InvalidPolicy
+export type TurnError =
+  | TurnLost
+  | Superseded
+  | UnknownSession
+  | StoreError
+  | CompressionFailed
+  | InvalidPolicy
+  | WindowExceeded
 
 /**
  * The handle an agent answers with.
@@ -80,8 +88,12 @@ export interface Turn {
    */
   readonly report: (usage: StepUsage) => Effect.Effect<void>
   /**
-   * Gets a view and passes it to `call`, which makes the model call. If `call` fails with `ContextOverflow`, the session
-   * is compressed and `call` runs once more with the new view.
+   * Gets a view and passes it to `call`, which makes the model call. If `call` fails with an error of the tag
+   * `ContextOverflow`, the session is compressed for a window no larger than the refused view, and no larger than the
+   * `limit` in tokens that the error names; then `call` runs again with the new view, and so on while it gets smaller.
+   *
+   * Once a smaller view passes, the session remembers that window for the model, until a reset, or until a larger view
+   * is reported to have passed: later steps never come near it. Fails with `WindowExceeded` if nothing more can leave.
    */
   readonly step: <A, E, R>(
     call: (view: View) => Effect.Effect<A, E, R>,

@@ -5,15 +5,19 @@ import {
   type CompressionPolicy,
   forWindow,
   hardLimit,
+  narrow,
   shares,
   softLimit,
   type Window
 } from "../compression/CompressionPolicy.ts"
 import type { Compressor } from "../compression/Compressor.ts"
 import type { InvalidMessage, Message } from "../message/Message.ts"
-import { isDegraded, type SessionId, type State } from "../session/Session.ts"
+import { redact } from "../message/Redaction.ts"
+import { readTokenLimit } from "../model/overflowText.ts"
+import { findLearnedWindow, isDegraded, type SessionId, type State } from "../session/Session.ts"
+import { WindowExceeded } from "../session/SessionError.ts"
 import type { Lease, SessionCounters, SessionStore } from "../store/SessionStore.ts"
-import { type Counter, calibrate, isCredible, overhead, total } from "../message/Tokens.ts"
+import { type Counter, calibrate, isCredible, overhead, total, type Usage } from "../message/Tokens.ts"
 import type { StepOptions, StepUsage, Turn, TurnError } from "./Turn.ts"
 import type * as View from "../view/View.ts"
 import * as LogLines from "../audit/logLines.ts"
@@ -36,6 +40,9 @@ export interface TurnHandle {
   readonly turn: Turn
   readonly checkEnd: Effect.Effect<void>
 }
+
+/** Calls of one step after the first, each with a smaller view. Halving 2,000,000 tokens so often leaves fewer than 4,000. */
+const MOST_RESCUES = 9
 
 /** Compressions a step waits for, after the first, when the one before left too much. */
 const MOST_REPLANS = 2
@@ -63,29 +70,37 @@ export const makeTurn = (
       return yield* assembleStep(state, options)
     }).pipe(Effect.uninterruptible)
 
-  const compressNow = (options: StepOptions) =>
+  const compressNow = (options: StepOptions, learnedWindow: number | undefined) =>
     countWaiting(
-      compressor.compress(sessionId, { ...compressionRequest(counter, last?.state, options), isUrgent: true })
+      compressor.compress(sessionId, {
+        ...compressionRequest(counter, last?.state, options),
+        learnedWindow,
+        isUrgent: true
+      })
     )
 
-  const view = (options: StepOptions = {}): Effect.Effect<View.View, TurnError> =>
+  /** `most` is the window that a refused call of this step leaves, beside what the session remembers. */
+  const takeStep = (options: StepOptions, most?: number): Effect.Effect<Step, TurnError> =>
     Effect.gen(function* () {
-      const policy = yield* forWindow(compressor.policy, options)
+      const configured = yield* forWindow(compressor.policy, options)
       // Steps of many sessions follow one after the other instead of sharing one turn of the event loop.
       yield* EventLoopBudget.awaitBudget
       let step = yield* promoteInbox(options)
-      if (policy.mode === "manual") return step.view
+      const policy = narrow(configured, Math.min(most ?? Infinity, findLearned(step, options)))
+      if (policy.mode === "manual") return step
       const budgetOf = ({ state, tokens }: Step) => makeBudget(policy, counter, state, options, tokens)
       for (let plans = 0; plans <= MOST_REPLANS && isOverHard(budgetOf(step)); plans++) {
-        yield* compressNow(options)
+        yield* compressNow(options, most)
         step = yield* promoteInbox(options)
       }
       if (isOverSoft(budgetOf(step))) {
         yield* compressor.start(sessionId, step.state.lastSeq, compressionRequest(counter, step.state, options))
       }
       if (step.state.segments.some(isDegraded)) yield* compressor.startHealing(sessionId)
-      return step.view
+      return step
     })
+
+  const view = (options: StepOptions = {}) => Effect.map(takeStep(options), ({ view }) => view)
 
   const append = (...messages: ReadonlyArray<Message>): Effect.Effect<void, TurnError | InvalidMessage> =>
     messages.length === 0
@@ -107,13 +122,67 @@ export const makeTurn = (
       last = { ...last, state: { ...state, usage } }
       const isTold = isCredible(usage) || !isNew(JSON.stringify([sessionId, model]))
       const told = isTold ? Effect.void : LogLines.logUnbelieved(sessionId, model, inputTokens, estimate)
-      return Effect.zipRight(store.report(sessionId, usage), told)
+      return Effect.all([store.report(sessionId, usage), told, widen(last.state, usage)], { discard: true })
     })
 
-  const step: Turn["step"] = (call, options = {}) =>
-    Effect.catchIf(Effect.flatMap(view(options), call), isOverflow, () =>
-      Effect.zipRight(compressNow(options), Effect.flatMap(view(options), call))
+  /** A view that passed is no larger than the window, so a window that was learned to be smaller is larger after all. */
+  const widen = (state: State, { estimate, inputTokens, model }: Usage): Effect.Effect<void> => {
+    const learned = findLearnedWindow(state.windows, model)
+    if (inputTokens <= learned || learned === Infinity || !isCredible({ estimate, inputTokens })) return Effect.void
+    const widened = state.windows.filter((window) => findLearnedWindow([window], model) < inputTokens)
+    return Effect.ignoreLogged(
+      Effect.forEach(widened, (window) => store.learnWindow(sessionId, window.model, inputTokens), { discard: true })
     )
+  }
+
+  const step: Turn["step"] = (call, options = {}) =>
+    Effect.flatMap(takeStep(options), (step) =>
+      Effect.catchIf(call(step.view), isOverflow, (error) => rescue(call, options, step, error))
+    )
+
+  /** Calls again with ever smaller views, and remembers what was refused once one of them passes. */
+  const rescue = Effect.fnUntraced(function* <A, E, R>(
+    call: (view: View.View) => Effect.Effect<A, E, R>,
+    options: StepOptions,
+    refused: Step,
+    overflow: E
+  ) {
+    let error = overflow
+    let step = refused
+    let most = Infinity
+    let window: Refusal = { tokens: Infinity, limit: null }
+    for (let tries = 0; tries < MOST_RESCUES; tries++) {
+      window = addRefusal(window, step, error)
+      most = Math.min(most / 2, sizeOfRefusal(window))
+      const before = step
+      yield* compressNow(options, most)
+      step = yield* takeStep(options, most)
+      if (step.state.generation === before.state.generation && step.tokens >= before.tokens) break
+      const answered = yield* Effect.either(call(step.view))
+      if (answered._tag === "Right") {
+        yield* learn(step.state, options, window)
+        return answered.right
+      }
+      if (!isOverflow(answered.left)) return yield* Effect.fail(answered.left)
+      error = answered.left
+    }
+    const { contextLength } = yield* forWindow(compressor.policy, options)
+    const { limit, tokens } = window
+    return yield* new WindowExceeded({ sessionId, contextLength, refused: tokens, limit, detail: detailOf(error) })
+  })
+
+  /** Tells the user of the first window that is learned; later ones only make it more exact. */
+  const learn = Effect.fnUntraced(function* (state: State, options: StepOptions, refusal: Refusal) {
+    const { contextLength: configured } = yield* forWindow(compressor.policy, options)
+    const learned = sizeOfRefusal(refusal)
+    const before = findLearned({ state }, options)
+    if (learned >= Math.min(before, configured)) return
+    const model = options.model ?? ""
+    yield* store.learnWindow(sessionId, model, learned)
+    const window = { sessionId, model, configured, learned, isNamed: learned === refusal.limit }
+    yield* LogLines.logWindowLearned(sessionId, window)
+    if (before === Infinity) yield* compressor.tellWindow(window)
+  })
 
   /**
    * Begins a compression if the turn has added too much. No step waits for it. The running count decides whether to
@@ -133,6 +202,9 @@ export const makeTurn = (
 
   return { turn: { sessionId, view, append, report, step }, checkEnd }
 }
+
+const findLearned = ({ state }: Pick<Step, "state">, { model }: StepOptions): number =>
+  findLearnedWindow(state.windows, model)
 
 /** A view as a step gets it, and its tokens as the provider would count them. */
 interface Step {
@@ -212,7 +284,41 @@ const calibrateView = (estimate: number, { generation, usage }: State, { model }
 const calibratePart = (estimate: number, { usage }: State, { model }: StepOptions): number =>
   calibrate(estimate, -1, usage, model)
 
+// ── a server that takes less than configured ──
+
 const isOverflow = (error: unknown): boolean => Predicate.isTagged(error, "ContextOverflow")
+
+/** The smallest view that was refused, and the limit the server named, in tokens. */
+interface Refusal {
+  readonly tokens: number
+  readonly limit: number | null
+}
+
+const addRefusal = ({ limit, tokens }: Refusal, step: Step, error: unknown): Refusal => ({
+  tokens: Math.min(tokens, step.tokens),
+  limit: readLimit(error) ?? limit
+})
+
+/** The window is no larger than what was refused, and than the limit. */
+const sizeOfRefusal = ({ limit, tokens }: Refusal): number => Math.min(tokens, limit ?? Infinity)
+
+/** An agent's own error needs no more than the tag, so its other fields may be anything. */
+const readLimit = (error: unknown): number | null => {
+  const named = Predicate.hasProperty(error, "limit") ? error.limit : null
+  const limit = typeof named === "number" ? Math.floor(named) : readTokenLimit(detailOf(error))
+  return limit !== null && Number.isSafeInteger(limit) && limit >= LEAST_WINDOW ? limit : null
+}
+
+/** No model has fewer tokens: a smaller number is about something else. */
+const LEAST_WINDOW = 512
+
+const detailOf = (error: unknown): string => {
+  for (const name of ["detail", "message"] as const) {
+    const text = Predicate.hasProperty(error, name) ? error[name] : undefined
+    if (typeof text === "string" && text !== "") return redact(text)
+  }
+  return "it gave no reason"
+}
 
 /** Makes a filter that tells each thing once. It forgets the oldest of very many, and may tell that again. */
 export const makeNovelty = (): TurnEnvironment["isNew"] => {

@@ -81,6 +81,10 @@ export const selectShown = (segments: Segments, merged: Segments, added: Segment
   return dropOldestWhile(settled, (list) => list.length > 1 && sizeOfAll(list, limits) > ROOMY * limits.room)
 }
 
+/** Selects the newest segments that fit the room, if it has become smaller. The others leave the view for recall. */
+export const selectFitting = (segments: Segments, limits: SegmentLimits): Segments =>
+  dropOldestWhile(segments, (list) => list.length > 0 && sizeOfAll(list, limits) > limits.room)
+
 /** The part of the room that condensed segments may take before the oldest leaves. */
 const CROWDED = 0.6
 const ROOMY = 0.75

@@ -10,6 +10,7 @@ import { SessionId } from "./Session.ts"
 /**
  * - `committed`: a model's summary stands for the middle now
  * - `degraded`: the embedded summarizer's extract does, since every route failed; `reason` says why
+ * - `shortened`: no message could leave the view, so the largest are shown as excerpts
  * - `joined`: an equal request was under way; the figures are that one's
  * - `nothing-to-compress`, `no-headroom`, `superseded`, `deferred` (by a hook, with its `reason`), `failed`: the session
  *   is as before
@@ -20,6 +21,7 @@ import { SessionId } from "./Session.ts"
 export const Outcome = Schema.Literal(
   "committed",
   "degraded",
+  "shortened",
   "joined",
   "nothing-to-compress",
   "no-headroom",

@@ -107,6 +107,28 @@ export class Superseded extends Schema.TaggedError<Superseded>()("Superseded", {
 }
 
 /**
+ * The model's server refused the view, and nothing more of it can be left out. `contextLength` is the window that was
+ * configured, `refused` the tokens of the smallest view it refused, `limit` the window it named, null if it named none.
+ * Other than a summary's `ContextOverflow`, it needs a person: the window is set too large, or the system prompt and the
+ * tools alone fill it. `detail` is the server's own text.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class WindowExceeded extends Schema.TaggedError<WindowExceeded>()("WindowExceeded", {
+  ...common,
+  contextLength: Schema.Int,
+  refused: Schema.Int,
+  limit: Schema.NullOr(Schema.Int),
+  detail: Schema.String
+}) {
+  override get message() {
+    const seen = this.limit === null ? `refused a view of about ${this.refused}` : `says it takes ${this.limit}`
+    return `session ${this.sessionId} is set to a window of ${this.contextLength} tokens, but its model's server ${seen}, and no more can be left out: ${this.detail}`
+  }
+}
+
+/**
  * There is no message to rewind to: `seq` is not in the log of `lastSeq` messages (`no-such-message`), or an earlier
  * rewind has taken it back (`undone`). Nothing has changed.
  *

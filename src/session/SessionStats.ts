@@ -57,6 +57,7 @@ export const makeStats = (sessionId: SessionId, counts: Counts): SessionStats =>
     compressions: {
       committed: of("committed"),
       degraded: of("degraded"),
+      shortened: of("shortened"),
       joined: of("joined"),
       "nothing-to-compress": of("nothing-to-compress"),
       "no-headroom": of("no-headroom"),

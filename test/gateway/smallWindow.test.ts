@@ -1,0 +1,76 @@
+/** An overflow is believed: a session learns that the server takes less than configured, and keeps within it. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Stream } from "effect"
+import type { CompressionEvent } from "../../src/compression/CompressionEvent.ts"
+import { Gateway } from "../../src/gateway/Gateway.ts"
+import * as Models from "../support/models.ts"
+import { answerAtLength, type StrictServer, talkTo } from "../support/strictServer.ts"
+import { recordLogLines, scripted } from "../support/world.ts"
+
+const world = (contextLength: number) => {
+  const { layer, lines } = recordLogLines()
+  const gateway = scripted(Models.makeCountingModel([]).layer, { routes: [], policy: { contextLength } })
+  return { layer: Layer.merge(gateway, layer), lines }
+}
+
+/** The events of the window that are told while `effect` runs. */
+const watchWindow = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const { events } = yield* Gateway
+    const told: Array<CompressionEvent> = []
+    const watching = yield* Effect.fork(
+      Stream.runForEach(events, (event) =>
+        Effect.sync(() => {
+          if (event._tag === "WindowLearned") told.push(event)
+        })
+      )
+    )
+    yield* Effect.yieldNow()
+    const result = yield* effect
+    yield* Effect.yieldNow()
+    yield* Fiber.interrupt(watching)
+    return { ...result, told }
+  })
+
+const turnsToFill = (takes: number) => Math.ceil((takes * 4) / 1_900) * 3
+
+describe("a window said to be", () => {
+  for (const [said, takes] of [
+    [128_000, 4_096],
+    [128_000, 8_192],
+    [128_000, 16_384],
+    [128_000, 65_536],
+    [200_000, 8_000],
+    [200_000, 16_384],
+    [1_000_000, 14_000],
+    [1_000_000, 65_536]
+  ] as const) {
+    for (const [what, server] of [
+      ["that reports", { report: (tokens: number) => tokens }],
+      ["that names its limit", { describe: () => `This model's maximum context length is ${takes} tokens.` }],
+      ["that says no more than no", {}]
+    ] as const satisfies ReadonlyArray<readonly [string, Partial<StrictServer>]>) {
+      it.effect(
+        `${said}, of a server ${what} and takes ${takes}, fails no turn, and tells the user once`,
+        () => {
+          const { layer, lines } = world(said)
+          const { report, describe } = server as Partial<StrictServer>
+          const fields = { takes, ...(report ? { report } : {}), ...(describe ? { describe } : {}) }
+          return Effect.gen(function* () {
+            const talk = yield* watchWindow(talkTo(fields, turnsToFill(takes), answerAtLength))
+            assert.deepStrictEqual(talk.failed, [])
+            // At the soft threshold, half of what was said, the server has refused nothing yet.
+            const times = takes < said / 2 ? 1 : 0
+            assert.strictEqual(talk.told.length, times)
+            assert.strictEqual(
+              lines.filter((line) => line.startsWith("window learned: session=chat-42")).length > 0,
+              times > 0
+            )
+            assert.isAtMost(talk.refusals.length, 6)
+          }).pipe(Effect.provide(layer))
+        },
+        60_000
+      )
+    }
+  }
+})
