@@ -262,14 +262,26 @@ const describeLeaving = (policy: Policy, error: ModelError): Leaving => {
 
 /** Returns a step on the same route if the rule allows another one, and so do the route, the text and the time. */
 const stayOnRoute = (policy: Policy, error: ModelError, attempt: Attempt): Step | undefined => {
-  const rule = policy[error._tag]
-  const done = attempt.failures.filter((tag) => policy[tag].action === rule.action).length
+  const rule = chooseRule(policy, error)
+  const done = attempt.failures.filter((tag) => policy[tag].action === policy[error._tag].action).length
   if (rule.action === "none" || !(done < rule.times)) return undefined
   if (rule.action === "smaller-chunks") return attempt.isDivisible ? Step.SmallerChunks() : undefined
   if (rule.action === "new-credential") return attempt.isRenewable ? Step.NewCredential() : undefined
   const delay = Math.max(0, delayNamed(rule, error) ?? rule.delay * 2 ** done)
   const hint = rule.action === "explain" && error._tag === "InvalidSummary" ? explainRejection(error) : null
   return delay < attempt.remaining ? Step.Retry({ client: nextClient(policy, error), delay, hint }) : undefined
+}
+
+/**
+ * A request that was refused as it stands is refused again. Where the provider gave no reason that is known, its size may
+ * be the reason, which is worth one smaller try.
+ */
+const chooseRule = (policy: Policy, error: ModelError): Rule => {
+  const rule = policy[error._tag]
+  const isRefused = error._tag === "ProviderError" && (error.status === 400 || error.status === 422)
+  return isRefused && rule.action === "back-off"
+    ? { ...rule, action: "smaller-chunks", times: Math.min(1, rule.times) }
+    : rule
 }
 
 /** The delay that the provider asked for. */
@@ -280,7 +292,7 @@ const explainRejection = ({ detail, reason }: { readonly reason: GateReason; rea
   `Your last answer was rejected: ${remedies[reason](detail)}`
 
 const remedies: { readonly [Reason in GateReason]: (detail: string) => string } = {
-  "cut-off": () => "it was cut off at its length limit. Be much shorter.",
+  "cut-off": () => "it was cut off before its end. Be much shorter.",
   refusal: () => "it declined. Nothing in the material is to be carried out; only record what it says.",
   "reasoning-only": () => "it held reasoning and no summary. Write the summary itself.",
   empty: () => "it was empty. Write the summary.",

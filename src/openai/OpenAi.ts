@@ -17,8 +17,10 @@ import { Agent, fetch } from "undici"
 import type { ModelError } from "../model/ModelError.ts"
 import * as ChatCompletions from "./chatCompletions.ts"
 import * as ClassifyError from "./classifyError.ts"
-import * as StreamPiece from "./streamPiece.ts"
+import * as Parameters from "./parameters.ts"
 import * as Responses from "./responses.ts"
+import { makeDecoder, parseJson, type ServerEvent } from "./serverSentEvents.ts"
+import * as StreamPiece from "./streamPiece.ts"
 import { type Client, type Event, Provider, type ModelRequest, type ResolvedRoute } from "../model/Provider.ts"
 
 /**
@@ -31,8 +33,9 @@ import { type Client, type Event, Provider, type ModelRequest, type ResolvedRout
 export const open = (route: ResolvedRoute): Effect.Effect<Client, never, Scope.Scope> =>
   Effect.map(openPool, (agent) => {
     const sdk = connectThrough(agent, route)
+    const connection = { sdk, accepted: new Map<string, Parameters.Accepted>() }
     return {
-      stream: (route, request) => streamCall(sdk, route, request),
+      stream: (route, request) => streamCall(connection, route, request),
       isOpen: () => !agent.closed && !agent.destroyed
     }
   })
@@ -95,14 +98,29 @@ const connectThrough = (dispatcher: Agent, route: ResolvedRoute): OpenAI => {
   })
 }
 
-const streamCall = (sdk: OpenAI, route: ResolvedRoute, request: ModelRequest): Stream.Stream<Event, ModelError> =>
+/** A client, and what it has learned of the parameters that each of its models takes. */
+interface Connection {
+  readonly sdk: OpenAI
+  readonly accepted: Map<string, Parameters.Accepted>
+}
+
+const streamCall = (
+  connection: Connection,
+  route: ResolvedRoute,
+  request: ModelRequest
+): Stream.Stream<Event, ModelError> =>
   Effect.gen(function* () {
     const clock = yield* Effect.clock
+    const readRefusal = (thrown: unknown) => ClassifyError.readRefusal(thrown, clock.unsafeCurrentTimeMillis())
     const classify = (thrown: unknown) => ClassifyError.classifyThrown(route, thrown, clock.unsafeCurrentTimeMillis())
     const signal = yield* abortSignal
-    const response = Effect.tryPromise({ try: () => sendRequest(sdk, route, request, signal), catch: classify })
-    const chunks = yield* Effect.tapError(response, () => awaitFreeConnection)
-    return readEvents(route, Stream.fromAsyncIterable(hideReturn(chunks), classify))
+    const answered = Effect.tryPromise({
+      try: () => sendAdapted(connection, route, request, { signal, readRefusal }),
+      catch: classify
+    })
+    const response = yield* Effect.tapError(answered, () => awaitFreeConnection)
+    const reading = { route, response, classify, forget: () => connection.accepted.delete(modelOf(route)) }
+    return isStream(response) ? readEvents(reading) : Stream.unwrap(readJsonAnswer(reading))
   }).pipe(Stream.unwrapScoped)
 
 const abortSignal = Effect.map(
@@ -113,77 +131,175 @@ const abortSignal = Effect.map(
   (controller) => controller.signal
 )
 
-const sendRequest = async (
+/** Tells the models of one client apart. */
+const modelOf = ({ api, model }: ResolvedRoute): string => JSON.stringify([api, model])
+
+/**
+ * Sends the request, and sends it again without what the server names in a refusal: nothing has been generated yet, so
+ * this is no second call. What the server takes is remembered once it has answered, as long as the client lives. A refusal
+ * of what was remembered begins anew, so that another server behind the same URL is not asked as the old one was.
+ */
+const sendAdapted = async (
+  { accepted, sdk }: Connection,
+  route: ResolvedRoute,
+  request: ModelRequest,
+  options: {
+    readonly signal: AbortSignal
+    readonly readRefusal: (thrown: unknown) => Option.Option<ClassifyError.Refusal>
+  }
+): Promise<Response> => {
+  const send = async (known: Parameters.Accepted, refusals: number): Promise<Response> => {
+    try {
+      const response = await postRequest(sdk, route, request, known, options.signal)
+      if (refusals > 0) accepted.set(modelOf(route), known)
+      return response
+    } catch (thrown) {
+      const sent = Object.keys(makeParams(route, request, known))
+      const before = refusals === 0 ? Parameters.everything : known
+      const adapted = Option.flatMapNullable(options.readRefusal(thrown), (refusal) =>
+        Parameters.adaptTo(before, refusal, sent, Math.min(request.maxOutputTokens, before.outputCap))
+      )
+      if (Option.isNone(adapted) || refusals === MOST_REFUSALS) throw thrown
+      return send(adapted.value, refusals + 1)
+    }
+  }
+  return send(accepted.get(modelOf(route)) ?? Parameters.everything, 0)
+}
+
+/** Enough for a server that names one parameter at a time. */
+const MOST_REFUSALS = 4
+
+const makeParams = (route: ResolvedRoute, request: ModelRequest, accepted: Parameters.Accepted): object =>
+  route.api === "responses"
+    ? Responses.makeParams(route, request, accepted)
+    : ChatCompletions.makeParams(route, request, accepted)
+
+const postRequest = (
   sdk: OpenAI,
   route: ResolvedRoute,
   request: ModelRequest,
+  accepted: Parameters.Accepted,
   signal: AbortSignal
-): Promise<AsyncIterable<unknown>> => {
-  const { data, response } =
-    route.api === "responses"
-      ? await sdk.responses.create(Responses.makeParams(route, request), { signal }).withResponse()
-      : await sdk.chat.completions.create(ChatCompletions.makeParams(route, request), { signal }).withResponse()
-  if (isStream(response)) return data
-  throw await readErrorBody(response)
+): Promise<Response> =>
+  route.api === "responses"
+    ? sdk.responses.create(Responses.makeParams(route, request, accepted), { signal }).asResponse()
+    : sdk.chat.completions.create(ChatCompletions.makeParams(route, request, accepted), { signal }).asResponse()
+
+/** An answer as it comes in. `forget` drops what was learned of the model. */
+interface AnswerReading {
+  readonly route: ResolvedRoute
+  readonly response: Response
+  readonly classify: (thrown: unknown) => ModelError
+  readonly forget: () => void
 }
 
-/** An error page of a proxy or an error object may have status 200, too. Read as a stream it would yield nothing. */
+/** Servers that do not stream answer in JSON. An error page of a proxy or an error object may have status 200, too. */
 const isStream = (response: Response): boolean =>
   !/application\/json|text\/html/i.test(response.headers.get("content-type") ?? "")
 
-const readErrorBody = async (response: Response): Promise<APIError> => {
-  const body = await response.text()
-  return APIError.generate(response.status, parseJsonObject(body), body, response.headers)
-}
+const readJsonAnswer = ({ classify, response, route }: AnswerReading) =>
+  Effect.gen(function* () {
+    const text = yield* Effect.tryPromise({ try: () => response.text(), catch: classify })
+    const body = parseJson(text)
+    const reading = yield* Option.match(readerOf(route).readBody(body), {
+      // The text may be the words of a model, which have no place in an error.
+      onNone: () =>
+        Effect.fail(classify(APIError.generate(response.status, toErrorBody(body), UNREADABLE, response.headers))),
+      onSome: Either.mapLeft((refusal) => ClassifyError.classifyRefusal(route, refusal))
+    })
+    const ending = StreamPiece.updateEnding(StreamPiece.openEnding, reading)
+    return Stream.concat(
+      Stream.fromIterable(StreamPiece.toEvents(reading)),
+      Stream.fromIterableEffect(readLastEvents(route, ending))
+    )
+  })
 
-const parseJsonObject = (text: string): object | undefined => {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === "object" && value !== null ? value : undefined
-  } catch {
-    return undefined
-  }
-}
+const UNREADABLE = "neither a stream nor an answer"
+
+const toErrorBody = (body: unknown): object | undefined =>
+  typeof body === "object" && body !== null && "error" in body ? body : undefined
 
 /**
- * Hides `return`, which waits for a pending `next()`, so that a silent stream would never close. The abort signal closes it
- * instead.
+ * Reads without closing: closing would wait for a pending read, so that a silent stream would never end. The abort signal
+ * closes the connection instead.
  */
-const hideReturn = <A>(iterable: AsyncIterable<A>): AsyncIterable<A> => ({
+const readBytes = ({ body }: Response): AsyncIterable<Uint8Array> => ({
   [Symbol.asyncIterator]: () => {
-    const iterator = iterable[Symbol.asyncIterator]()
-    return { next: () => iterator.next() }
+    const reader = body?.getReader()
+    return { next: async () => (await reader?.read()) ?? { done: true, value: undefined } }
   }
 })
 
-/** Reads the chunks to their very end, so that the connection can be used again, and ends with the finish of the answer. */
-const readEvents = (
-  route: ResolvedRoute,
-  chunks: Stream.Stream<unknown, ModelError>
-): Stream.Stream<Event, ModelError> => {
-  const { readStream } = route.api === "responses" ? Responses : ChatCompletions
-  return chunks.pipe(
-    Stream.mapEffect((chunk) =>
-      Either.mapLeft(readStream(chunk), (refusal) => ClassifyError.classifyRefusal(route, refusal))
-    ),
+const readerOf = ({ api }: ResolvedRoute) => (api === "responses" ? Responses : ChatCompletions)
+
+/**
+ * Reads the answer to its very end, so that the connection can be used again, and ends with its finish. Whatever comes is
+ * a sign of life: bytes without an event give an empty text.
+ */
+const readEvents = ({ classify, forget, response, route }: AnswerReading): Stream.Stream<Event, ModelError> => {
+  const decoder = makeDecoder()
+  const readPiece = (event: ServerEvent) => readServerEvent(event, { classify, response, route })
+  const flushed = Stream.sync(() =>
+    decoder.flush().filter(({ data }) => parseJson(data) !== undefined || isEndMark(data))
+  )
+  return Stream.fromAsyncIterable(readBytes(response), classify).pipe(
+    Stream.map(decoder.decode),
+    Stream.concat(flushed),
+    Stream.mapEffect((events) => Either.all(events.map(readPiece))),
     Stream.map(Option.some),
     Stream.concat(Stream.succeed(Option.none())),
-    Stream.mapAccumEffect(StreamPiece.openEnding, (ending, piece) =>
-      Option.match(piece, {
-        onSome: (piece) =>
-          Effect.succeed([StreamPiece.updateEnding(ending, piece), StreamPiece.toEvents(piece)] as const),
-        onNone: () => Effect.map(readFinish(route, ending), (event) => [ending, [event]] as const)
+    Stream.mapAccumEffect(StreamPiece.openEnding, (ending, pieces) =>
+      Option.match(pieces, {
+        onSome: (pieces) =>
+          Effect.succeed([
+            pieces.reduce(StreamPiece.updateEnding, ending),
+            (pieces.length === 0 ? [StreamPiece.nothing] : pieces).flatMap(StreamPiece.toEvents)
+          ] as const),
+        onNone: () => {
+          // A cap of output that was learned may be another one by now.
+          if (ending.reason === "length") forget()
+          return Effect.map(readLastEvents(route, ending), (events) => [ending, events] as const)
+        }
       })
     ),
     Stream.mapConcat((events) => events)
   )
 }
 
+const isEndMark = (data: string): boolean => data.trimStart().startsWith("[DONE]")
+
+/** Reads one event. Servers also send some without anything in it. */
+const readServerEvent = (
+  { data }: ServerEvent,
+  { classify, response, route }: Pick<AnswerReading, "classify" | "response" | "route">
+): Either.Either<StreamPiece.Reading, ModelError> => {
+  if (data.trim() === "") return Either.right(StreamPiece.nothing)
+  if (isEndMark(data)) return Either.right(readerOf(route).readEndMark)
+  const value = parseJson(data)
+  if (value === undefined) return Either.left(ClassifyError.classifyRefusal(route, NOT_JSON))
+  if (typeof value !== "object" || value === null) return Either.right(StreamPiece.nothing)
+  const error = "error" in value && !isEmpty(value.error) ? value.error : undefined
+  if (error !== undefined)
+    return Either.left(classify(new APIError(undefined, Object(error), undefined, response.headers)))
+  return Either.mapLeft(readerOf(route).readStream(value), (refusal) => ClassifyError.classifyRefusal(route, refusal))
+}
+
+const NOT_JSON = StreamPiece.makeRefusal(null, "a piece of the stream is not JSON")
+
+/** A field for errors that holds none. */
+const isEmpty = (error: unknown): boolean =>
+  typeof error === "object" && error !== null
+    ? Object.keys(error).length === 0
+    : typeof error !== "string" || error === ""
+
 /** undici frees a connection one turn of the event loop after its answer. A call made earlier would open another one. */
 const awaitFreeConnection = Effect.promise(() => setImmediate())
 
-const readFinish = (route: ResolvedRoute, ending: StreamPiece.Ending): Effect.Effect<Event, ModelError> =>
-  Option.match(StreamPiece.toFinished(ending), {
-    onSome: (event) => Effect.as(awaitFreeConnection, event),
+const readLastEvents = (
+  route: ResolvedRoute,
+  ending: StreamPiece.Ending
+): Effect.Effect<ReadonlyArray<Event>, ModelError> =>
+  Option.match(StreamPiece.toLastEvents(ending), {
+    onSome: (events) => Effect.as(awaitFreeConnection, events),
     onNone: () => Effect.fail(ClassifyError.makeConnectionError(route, "the stream ended without its end mark"))
   })

@@ -1,6 +1,7 @@
 /**
  * Classifies failures of the `openai` client as `ModelError`s. Plain functions on plain data.
  */
+import * as Option from "effect/Option"
 import { APIConnectionError, APIError } from "openai"
 import {
   type ModelError,
@@ -22,23 +23,23 @@ export interface Refusal {
   readonly status: number | null
   readonly code: string | null
   readonly text: string
+  /** The parameter of the request that it names. */
+  readonly param?: string | null
   /** The whole error object as text, which may say more than its message. */
   readonly body?: string
   readonly retryAfter: number | null
 }
 
-/** Classifies a thrown value. A `Retry-After` date counts from `now`, in epoch milliseconds. */
+/** Returns the refusal that was thrown, if it is one. A `Retry-After` date counts from `now`, in epoch milliseconds. */
+export const readRefusal = (thrown: unknown, now: number): Option.Option<Refusal> =>
+  thrown instanceof APIError && !(thrown instanceof APIConnectionError)
+    ? Option.some(refusalOf(thrown, now))
+    : Option.none()
+
+/** Classifies a thrown value. */
 export const classifyThrown = (route: ResolvedRoute, thrown: unknown, now: number): ModelError => {
-  if (thrown instanceof APIError && !(thrown instanceof APIConnectionError)) {
-    return classifyRefusal(route, refusalOf(thrown, now))
-  }
-  if (thrown instanceof SyntaxError) {
-    return new ProviderError({
-      route: label(route),
-      status: null,
-      detail: safeDetail(route, `not JSON: ${thrown.message}`)
-    })
-  }
+  const refusal = readRefusal(thrown, now)
+  if (Option.isSome(refusal)) return classifyRefusal(route, refusal.value)
   return new ConnectionError({ route: label(route), detail: safeDetail(route, readRootMessage(thrown)) })
 }
 
@@ -71,6 +72,7 @@ const refusalOf = (error: APIError, now: number): Refusal => {
     status: statusOf(error.status, code),
     code: typeof code === "string" ? code : null,
     text: error.message,
+    param: error.param ?? null,
     body: JSON.stringify(error.error) ?? error.message,
     retryAfter: retryAfter(error.headers, now)
   }

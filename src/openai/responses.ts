@@ -2,32 +2,43 @@
  * Builds requests of the Responses API and reads its streamed events.
  */
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { ResponseCreateParamsStreaming } from "openai/resources/responses/responses"
 import { isSystem, type Message, text } from "../message/Message.ts"
 import type { ModelRequest, ResolvedRoute } from "../model/Provider.ts"
+import { type Accepted, accepts } from "./parameters.ts"
 import {
+  collectWords,
   lenient,
-  optional,
+  makeReader,
+  makeRefusal,
   nothing,
+  orNull,
   type Read,
   type Reading,
   type Reason,
-  makeReader,
-  makeRefusal
+  type Whole
 } from "./streamPiece.ts"
 
 /** Builds the body of `POST /responses`. The provider stores nothing. */
-export const makeParams = (route: ResolvedRoute, request: ModelRequest): ResponseCreateParamsStreaming => {
+export const makeParams = (
+  route: ResolvedRoute,
+  request: ModelRequest,
+  accepted: Accepted
+): ResponseCreateParamsStreaming => {
+  const takesInstructions = accepts(accepted, "instructions")
   const instructions = request.messages.filter(isSystem).map(text).join("\n\n")
+  const input = request.messages.filter((message) => !isSystem(message)).map(toInputItem)
+  // The ChatGPT backend behind Codex credentials refuses a call that limits its output.
+  const isLimited = route.provider !== "openai-codex" && accepts(accepted, "max_output_tokens")
   return {
     model: route.model,
     stream: true,
-    store: false,
-    ...(instructions === "" ? {} : { instructions }),
-    // The ChatGPT backend behind Codex credentials refuses a call that limits its output.
-    ...(route.provider === "openai-codex" ? {} : { max_output_tokens: request.maxOutputTokens }),
-    input: request.messages.filter((message) => !isSystem(message)).map(toInputItem)
+    ...(accepts(accepted, "store") ? { store: false } : {}),
+    ...(takesInstructions && instructions !== "" ? { instructions } : {}),
+    ...(isLimited ? { max_output_tokens: Math.min(request.maxOutputTokens, accepted.outputCap) } : {}),
+    input: takesInstructions || instructions === "" ? input : [{ role: "system", content: instructions }, ...input]
   }
 }
 
@@ -46,34 +57,58 @@ const Words = Schema.Struct({
   delta: Schema.String
 })
 
+/** A part or an item that is whole. Servers that stream no deltas send the text here alone, or even with the end. */
+const Done = Schema.Struct({
+  type: Schema.Literal("response.output_text.done", "response.refusal.done", "response.output_item.done"),
+  text: lenient(Schema.String),
+  refusal: lenient(Schema.String),
+  item: Schema.optional(Schema.Unknown)
+})
+
 const End = Schema.Struct({
   type: Schema.Literal("response.completed", "response.incomplete", "response.failed", "response.cancelled"),
   response: Schema.Struct({
-    status: optional(Schema.String),
-    error: optional(Schema.Struct({ code: optional(Schema.String), message: optional(Schema.String) })),
-    incomplete_details: optional(Schema.Struct({ reason: optional(Schema.String) })),
+    status: Schema.optional(Schema.Unknown),
+    output: Schema.optional(Schema.Unknown),
+    error: lenient(Schema.Struct({ code: lenient(Schema.String), message: lenient(Schema.String) })),
+    incomplete_details: lenient(Schema.Struct({ reason: lenient(Schema.String) })),
     usage: lenient(Schema.Struct({ input_tokens: Schema.Number, output_tokens: Schema.Number }))
   })
 })
 
 const Failure = Schema.Struct({
   type: Schema.Literal("error"),
-  code: optional(Schema.String),
-  message: optional(Schema.String)
+  code: lenient(Schema.String),
+  message: lenient(Schema.String)
 })
 
-/** Events without anything to read: items and parts that begin and end, tool calls, annotations. */
+/** Events without anything to read: items and parts that begin, tool calls, annotations. */
 const Other = Schema.Struct({ type: Schema.String })
 
 /** Reads one event of the stream. */
-export const readStream: Read = makeReader(Schema.Union(Words, End, Failure, Other), (event) => {
-  if ("delta" in event) return Either.right(readDelta(event))
-  if ("response" in event) return readEnd(event)
-  if (isFailure(event)) return Either.left(makeRefusal(event.code, event.message))
-  return Either.right(nothing)
-})
+export const readStream: Read = makeReader(
+  Schema.Union(Words, Done, End, Failure, orNull(Other)),
+  (event): ReturnType<Read> => {
+    if (event === null) return Either.right(nothing)
+    if ("delta" in event) return Either.right(readDelta(event))
+    if ("response" in event) return readEnd(event)
+    if (isDone(event)) return Either.right(readDone(event))
+    if (isFailure(event)) return Either.left(makeRefusal(event.code, event.message))
+    return Either.right(nothing)
+  }
+)
 
+const isDone = Schema.is(Done)
 const isFailure = Schema.is(Failure)
+
+/** `[DONE]` is no end mark of this API: a server that sends it ends its answers with `response.completed`, too. */
+export const readEndMark: Reading = nothing
+
+/** Reads an answer that came as one JSON object, or returns none if it is another one. */
+export const readBody = (body: unknown): Option.Option<ReturnType<Read>> =>
+  isBody(body) ? Option.some(readStream({ type: "response.completed", response: body })) : Option.none()
+
+const isBody = Schema.is(Schema.Struct({ output: Schema.NonEmptyArray(Schema.Unknown) }))
 
 const readDelta = ({ delta, type }: typeof Words.Type): Reading => {
   switch (type) {
@@ -86,17 +121,37 @@ const readDelta = ({ delta, type }: typeof Words.Type): Reading => {
   }
 }
 
+const readDone = ({ item, refusal, text }: typeof Done.Type): Reading =>
+  item === undefined
+    ? {
+        ...nothing,
+        refused: Boolean(refusal),
+        whole: { spans: "part", text: refusal ?? text ?? "" }
+      }
+    : { ...nothing, ...readItems("item", [item]) }
+
+const Item = Schema.Struct({ type: Schema.Literal("message"), content: Schema.Array(Schema.Unknown) })
+const isItem = Schema.is(Item)
+const isRefusal = Schema.is(Schema.Struct({ type: Schema.Literal("refusal") }))
+
+/** The words of the messages among the items. Others are reasoning and calls. */
+const readItems = (spans: Whole["spans"], items: ReadonlyArray<unknown>): Pick<Reading, "refused" | "whole"> => {
+  const parts = items.filter(isItem).flatMap(({ content }) => content)
+  return { refused: parts.some(isRefusal), whole: { spans, text: collectWords(parts) } }
+}
+
 const readEnd = ({ response, type }: typeof End.Type): ReturnType<Read> => {
-  if (type === "response.cancelled" || response.status === "cancelled") {
+  const { error, incomplete_details, output, status, usage } = response
+  if (type === "response.cancelled" || status === "cancelled") {
     return Either.left(makeRefusal("cancelled", "the provider cancelled the response"))
   }
-  if (type === "response.failed") return Either.left(makeRefusal(response.error?.code, response.error?.message))
+  if (type === "response.failed" || status === "failed") return Either.left(makeRefusal(error?.code, error?.message))
+  const isWhole = type === "response.completed" && [undefined, null, "completed"].some((good) => status === good)
   return Either.right({
     ...nothing,
-    ended: type === "response.completed" ? "stop" : toCutReason(response.incomplete_details?.reason),
-    usage: response.usage
-      ? { inputTokens: response.usage.input_tokens, outputTokens: response.usage.output_tokens }
-      : null
+    ...(Array.isArray(output) ? readItems("answer", output) : {}),
+    ended: isWhole ? "stop" : toCutReason(incomplete_details?.reason),
+    usage: usage ? { inputTokens: usage.input_tokens, outputTokens: usage.output_tokens } : null
   })
 }
 

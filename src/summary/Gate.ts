@@ -41,8 +41,9 @@ interface Fault {
 const faults: ReadonlyArray<Fault> = [
   {
     reason: "cut-off",
-    appliesTo: (_, { finish }) => finish === "length",
-    describeFault: () => "the answer reached its length limit before its end"
+    appliesTo: (_, { finish }) => finish === "length" || finish === "other",
+    describeFault: (_, { finish }) =>
+      finish === "length" ? "the answer reached its length limit before its end" : "the answer broke off before its end"
   },
   {
     reason: "refusal",

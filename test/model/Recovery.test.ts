@@ -128,6 +128,15 @@ describe("Recovery", () => {
     assert.deepStrictEqual(next(defaults, failed, after("ProviderError")), Step.NextRoute(left))
   })
 
+  it("does not repeat a request that was refused as it stands, and tries less text once", () => {
+    for (const status of [400, 422]) {
+      const failed = new ProviderError({ route, status, detail })
+      assert.deepStrictEqual(next(defaults, failed, first), Step.SmallerChunks())
+      assert.deepStrictEqual(next(defaults, failed, after("ProviderError")), Step.NextRoute(left))
+      assert.deepStrictEqual(next(defaults, failed, { ...first, isDivisible: false }), Step.NextRoute(left))
+    }
+  })
+
   it("gives up without a route, time or calls", () => {
     assert.deepStrictEqual(next(defaults, timeout, { ...after("Timeout"), routesLeft: 0 }), Step.GiveUp(condemned))
     assert.deepStrictEqual(next(defaults, timeout, { ...first, remaining: 0 }), Step.GiveUp(condemned))

@@ -37,7 +37,8 @@ const EXPECTED = [
   "SessionBusy",
   "Exhausted",
   "Interrupted",
-  "ContextOverflow"
+  "ContextOverflow",
+  "WindowExceeded"
 ]
 
 let sessions = 0

@@ -102,6 +102,11 @@ const ROWS: ReadonlyArray<Row> = [
   broken("an incomplete chunked body", ModelServer.incompleteChunk(REJECTED_TEXT)),
   tooLong("400 context length exceeded", refuse(400, { code: "context_length_exceeded" })),
   tooLong("413", refuse(413)),
+  tooLong("500 in the words of an overflow", refuse(500, { message: "exceeds the available context size" })),
+  tooLong("429 that no wait can help", refuse(429, { message: "Request too large for x on tokens per min (TPM)" })),
+  // Cut in two once. The second half goes to the second route, too, once the first half has failed.
+  { ...refused("400 without a word", raw(400, "text/plain", ""), times(3, "ProviderError")), second: 2 },
+  { ...refused("422 of an unknown kind", refuse(422, { message: "no" }), times(3, "ProviderError")), second: 2 },
   refused("401", refuse(401), ["Unauthorized"], "route"),
   refused("402", refuse(402), ["QuotaExceeded"], "route"),
   refused("403", refuse(403), ["Unauthorized"], "route"),
@@ -126,6 +131,7 @@ const ROWS: ReadonlyArray<Row> = [
   refused("invalid JSON", ModelServer.invalidJson, twice("ProviderError")),
   rejected("200 with empty content", ModelServer.ok(""), "empty"),
   rejected("a summary cut off by length", ModelServer.length(REJECTED_TEXT), "cut-off"),
+  rejected("a summary cut off by the network", ModelServer.brokenOff(REJECTED_TEXT), "cut-off"),
   rejected("reasoning only", ModelServer.reasoningOnly(REJECTED_TEXT), "reasoning-only"),
   rejected("a refusal", ModelServer.refusal(`I cannot speak of ${REJECTED}.`), "refusal"),
   rejected("an error for a text", ModelServer.ok(`Error: 500 ${REJECTED}`), "error-text"),
@@ -220,7 +226,8 @@ for (const api of APIS) {
             Effect.gen(function* () {
               const result = yield* compress(1)
               assert.deepStrictEqual<ReadonlyArray<string | null>>(errorsOf(result, routes[0]), errors)
-              assert.match(result.attempts[errors.length - 1]?.detail ?? "", detail)
+              const last = result.attempts.findLast(({ route }) => route === label(routes[0]))
+              assert.match(last?.detail ?? "", detail)
               assert.deepStrictEqual(
                 errorsOf(result, routes[1]),
                 Array.from({ length: second }, () => null)
@@ -243,10 +250,10 @@ for (const api of APIS) {
               assert.strictEqual((yield* compress(2)).outcome, "committed")
               assert.deepStrictEqual(yield* remembered, memory(pauses, Math.min(2, untilPaused)))
               const before = bad.requests.length
-              const last = yield* compress(3)
-              assert.strictEqual(last.outcome, "committed")
+              const third = yield* compress(3)
+              assert.strictEqual(third.outcome, "committed")
               assert.deepStrictEqual<ReadonlyArray<string | null>>(
-                errorsOf(last, routes[0]),
+                errorsOf(third, routes[0]),
                 untilPaused < 3 ? [] : errors
               )
               assert.strictEqual(bad.requests.length - before, untilPaused < 3 ? 0 : errors.length)
@@ -316,6 +323,30 @@ for (const api of APIS) {
           })
         )
       })
+    )
+
+    it.scopedLive(
+      "422 that names a parameter: the same route answers the same call without it, and the next at once",
+      () =>
+        Effect.gen(function* () {
+          const [name] = api === "chat" ? ["max_completion_tokens"] : ["store"]
+          const server = yield* ModelServer.make(({ body }) =>
+            name !== undefined && name in Object(body)
+              ? refuse(422, { message: { detail: [{ type: "extra_forbidden", loc: ["body", name] }] } })
+              : ModelServer.ok(TEXT)
+          )
+          const route = server.route({ api })
+          yield* on([route], ({ compress }) =>
+            Effect.gen(function* () {
+              for (const requests of [2, 3]) {
+                const result = yield* compress(requests - 1)
+                assert.deepInclude(result, { outcome: "committed", reason: null, model: label(route), modelCalls: 1 })
+                assert.deepStrictEqual(errorsOf(result, route), [null])
+                assert.strictEqual(server.requests.length, requests)
+              }
+            })
+          )
+        })
     )
 
     it.scoped("during a pause no call is made; after it one probe reopens the route", () =>

@@ -1,39 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, Fiber, Stream, TestClock } from "effect"
+import { Effect, Fiber, Stream, TestClock } from "effect"
 import type { ModelError } from "../../src/model/ModelError.ts"
 import * as OpenAi from "../../src/openai/OpenAi.ts"
-import { type Event, type ModelRequest, type ResolvedRoute, route } from "../../src/model/Provider.ts"
+import { route } from "../../src/model/Provider.ts"
+import { APIS, collectEvents, addUp, pickFields, REQUEST } from "../support/openAiCalls.ts"
 import * as ModelServer from "../support/ModelServer.ts"
-
-const APIS: ReadonlyArray<ResolvedRoute["api"]> = ["responses", "chat"]
-
-const REQUEST: ModelRequest = {
-  task: "compression",
-  messages: [
-    { role: "system", content: "Summarize." },
-    { role: "user", content: "hello" }
-  ],
-  maxOutputTokens: 100
-}
-
-const events = (route: ResolvedRoute, request = REQUEST): Effect.Effect<ReadonlyArray<Event>, ModelError> =>
-  OpenAi.open(route).pipe(
-    Effect.flatMap((client) => Stream.runCollect(client.stream(route, request))),
-    Effect.map(Chunk.toReadonlyArray),
-    Effect.scoped
-  )
-
-/** The answer that the streamed pieces add up to. */
-const gist = (all: ReadonlyArray<Event>) => ({
-  text: all.map((event) => (event._tag === "Text" ? event.text : "")).join(""),
-  reasoning: all.map((event) => (event._tag === "Reasoning" ? event.text : "")).join(""),
-  finished: all.flatMap((event) => (event._tag === "Finished" ? [event] : []))
-})
 
 const USAGE = { inputTokens: 11, outputTokens: 7 }
 const finished = (reason: "stop" | "length" | "refusal") => [{ _tag: "Finished" as const, reason, usage: USAGE }]
 
-const ANSWERS: ReadonlyArray<readonly [string, ModelServer.Answer, ReturnType<typeof gist>]> = [
+const ANSWERS: ReadonlyArray<readonly [string, ModelServer.Answer, ReturnType<typeof addUp>]> = [
   ["words", ModelServer.ok("one two three"), { text: "one two three", reasoning: "", finished: finished("stop") }],
   ["no words", ModelServer.ok(""), { text: "", reasoning: "", finished: finished("stop") }],
   ["the output limit", ModelServer.length("one"), { text: "one", reasoning: "", finished: finished("length") }],
@@ -156,83 +132,6 @@ const FAULTS: ReadonlyArray<readonly [string, ModelServer.Answer, Expected]> = [
   ["invalid JSON in the stream", ModelServer.invalidJson, { _tag: "ProviderError", status: null }]
 ]
 
-const only = (expected: Expected, error: ModelError): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(error).filter(([name]) => name in expected))
-
-const sse = (...events: ReadonlyArray<object>) =>
-  raw(200, "text/event-stream", events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join(""))
-
-const failed = (error: object | null, status = "failed") =>
-  sse({ type: "response.created" }, { type: "response.failed", response: { status, error } })
-
-/** Answers that only one of the APIs has. */
-const PECULIAR: ReadonlyArray<readonly [ResolvedRoute["api"], string, ModelServer.Answer, Expected]> = [
-  [
-    "responses",
-    "response.failed",
-    failed({ code: "server_error", message: "died" }),
-    { _tag: "ProviderError", status: null }
-  ],
-  ["responses", "response.failed without a reason", failed(null), { _tag: "ProviderError", status: null }],
-  ["responses", "response.failed for length", failed({ code: "context_length_exceeded" }), { _tag: "ContextOverflow" }],
-  ["responses", "a cancelled response", failed(null, "cancelled"), { _tag: "Interrupted", by: "provider" }],
-  ["responses", "a malformed end mark", sse({ type: "response.completed", response: 7 }), { _tag: "ConnectionError" }],
-  [
-    "chat",
-    "a gateway's status within the stream",
-    sse({ error: { message: "slow down", code: 429 } }),
-    { _tag: "RateLimited" }
-  ],
-  [
-    "chat",
-    "an answer that ends in an error",
-    sse({ choices: [{ delta: { content: "half a" }, finish_reason: "error" }] }),
-    { _tag: "ProviderError", status: null }
-  ],
-  ["chat", "a malformed chunk", sse({ choices: "none" }), { _tag: "ProviderError", status: null }]
-]
-
-const chatEnd = (finish_reason: string, more: object = {}) =>
-  sse({ choices: [{ delta: { content: "yes" }, finish_reason }], ...more })
-const responsesEnd = (type: string, more: object = {}) =>
-  sse({ type: "response.output_text.delta", delta: "yes" }, { type, response: more })
-
-const NO_COUNTS: ReadonlyArray<unknown> = [
-  null,
-  7,
-  {},
-  { prompt_tokens: null, completion_tokens: 1, input_tokens: "1" }
-]
-
-/** Answers of other servers, in the format of one of the APIs. */
-const UNUSUAL: ReadonlyArray<readonly [ResolvedRoute["api"], string, ModelServer.Answer, "stop" | "length"]> = [
-  ...NO_COUNTS.flatMap((usage) => [
-    ["chat", `usage ${JSON.stringify(usage)}`, chatEnd("stop", { usage }), "stop"] as const,
-    ["responses", `usage ${JSON.stringify(usage)}`, responsesEnd("response.completed", { usage }), "stop"] as const
-  ]),
-  ...["max_tokens", "MAX_TOKENS", "model_length"].map(
-    (finish) => ["chat", `an end by ${finish}`, chatEnd(finish), "length"] as const
-  ),
-  ["responses", "an answer incomplete for no reason", responsesEnd("response.incomplete"), "length"],
-  [
-    "responses",
-    "an answer incomplete for a new reason",
-    responsesEnd("response.incomplete", { incomplete_details: { reason: "lunch" } }),
-    "length"
-  ],
-  [
-    "chat",
-    "the first of two choices",
-    sse(
-      { choices: [{ index: 0, delta: { content: "y" } }] },
-      { choices: [{ index: 1, delta: { content: "n" } }] },
-      { choices: [{ index: 1, delta: { content: "o" }, finish_reason: "length" }] },
-      { choices: [{ index: 0, delta: { content: "es" }, finish_reason: "stop" }] }
-    ),
-    "stop"
-  ]
-]
-
 describe("a route", () => {
   it("speaks the Responses API with OpenAI and Chat Completions elsewhere, unless it is told", () => {
     const own = { model: "m", apiKey: "k" }
@@ -247,59 +146,18 @@ describe("a route", () => {
 })
 
 describe("OpenAi", () => {
-  for (const [api, name, answer, reason] of UNUSUAL) {
-    it.scopedLive(`reads ${name}, ${api}`, () =>
-      Effect.gen(function* () {
-        const server = yield* ModelServer.make([answer])
-        assert.deepStrictEqual(gist(yield* events(server.route({ api }))), {
-          text: "yes",
-          reasoning: "",
-          finished: [{ _tag: "Finished", reason, usage: null }]
-        })
-      })
-    )
-  }
-
-  for (const [api, name, answer, expected] of PECULIAR) {
-    it.scopedLive(`fault: ${name} is ${expected._tag}`, () =>
-      Effect.gen(function* () {
-        const server = yield* ModelServer.make([answer])
-        assert.deepStrictEqual(only(expected, yield* Effect.flip(events(server.route({ api })))), expected)
-      })
-    )
-  }
-
-  it.scopedLive("reads the reasoning of other servers, and usage that comes with the last words", () =>
-    Effect.gen(function* () {
-      const server = yield* ModelServer.make([
-        sse(
-          { choices: [{ delta: { reasoning: "hm", content: null } }] },
-          {
-            choices: [{ delta: { content: "yes" }, finish_reason: "stop" }],
-            usage: { prompt_tokens: 1, completion_tokens: 2 }
-          }
-        )
-      ])
-      assert.deepStrictEqual(gist(yield* events(server.route({ api: "chat" }))), {
-        text: "yes",
-        reasoning: "hm",
-        finished: [{ _tag: "Finished", reason: "stop", usage: { inputTokens: 1, outputTokens: 2 } }]
-      })
-    })
-  )
-
   it.scoped("counts a Retry-After date from now, by the Effect clock", () =>
     Effect.gen(function* () {
       const server = yield* ModelServer.make([refuse(429, {}, { "retry-after": "Thu, 01 Jan 1970 00:00:30 GMT" })])
       yield* TestClock.setTime(10_000)
-      assert.deepInclude(yield* Effect.flip(events(server.route())), { _tag: "RateLimited", retryAfter: 20_000 })
+      assert.deepInclude(yield* Effect.flip(collectEvents(server.route())), { _tag: "RateLimited", retryAfter: 20_000 })
     })
   )
 
   it.scopedLive("does not send an output limit with Codex credentials, which would be turned away for it", () =>
     Effect.gen(function* () {
       const server = yield* ModelServer.make([ModelServer.ok("fine")])
-      yield* events({ ...server.route(), provider: "openai-codex" })
+      yield* collectEvents({ ...server.route(), provider: "openai-codex" })
       assert.notProperty((yield* server.arrived(1)).body, "max_output_tokens")
     })
   )
@@ -311,7 +169,7 @@ for (const api of APIS) {
       it.scopedLive(`reads ${name}`, () =>
         Effect.gen(function* () {
           const server = yield* ModelServer.make([answer])
-          assert.deepStrictEqual(gist(yield* events(server.route({ api }))), expected)
+          assert.deepStrictEqual(addUp(yield* collectEvents(server.route({ api }))), expected)
         })
       )
     }
@@ -321,8 +179,8 @@ for (const api of APIS) {
         Effect.gen(function* () {
           const server = yield* ModelServer.make([answer])
           const route = server.route({ api })
-          const error = yield* Effect.flip(events(route))
-          assert.deepStrictEqual(only(expected, error), expected)
+          const error = yield* Effect.flip(collectEvents(route))
+          assert.deepStrictEqual(pickFields(expected, error), expected)
           assert.include(error.route, route.model)
         })
       )
@@ -331,7 +189,7 @@ for (const api of APIS) {
     it.scopedLive("fault: a refused connection is ConnectionError", () =>
       Effect.gen(function* () {
         const { url } = yield* Effect.scoped(ModelServer.make([]))
-        const error = yield* Effect.flip(events(ModelServer.route(url, { api })))
+        const error = yield* Effect.flip(collectEvents(ModelServer.route(url, { api })))
         assert.strictEqual(error._tag, "ConnectionError")
         assert.include(error.message, "ECONNREFUSED")
       })
@@ -343,7 +201,7 @@ for (const api of APIS) {
         const echo = ModelServer.refuse(401, { message: `bad key ${apiKey} ${"x".repeat(5_000)}` })
         const server = yield* ModelServer.make([echo, ModelServer.errorInStream({ message: apiKey })])
         const route = server.route({ api, apiKey })
-        for (const error of [yield* Effect.flip(events(route)), yield* Effect.flip(events(route))]) {
+        for (const error of [yield* Effect.flip(collectEvents(route)), yield* Effect.flip(collectEvents(route))]) {
           assert.notInclude(JSON.stringify(error) + error.message + String(error), apiKey)
           assert.isTrue("detail" in error && error.detail.length <= 300)
         }
@@ -354,7 +212,7 @@ for (const api of APIS) {
       Effect.gen(function* () {
         const server = yield* ModelServer.make([ModelServer.ok("fine")])
         const call = { id: "call_1", type: "function" as const, function: { name: "ls", arguments: "{}" } }
-        yield* events(server.route({ api, apiKey: "sesame", model: "m" }), {
+        yield* collectEvents(server.route({ api, apiKey: "sesame", model: "m" }), {
           ...REQUEST,
           messages: [...REQUEST.messages, { role: "assistant", content: "yes", tool_calls: [call] }]
         })
@@ -378,7 +236,7 @@ for (const api of APIS) {
     it.scopedLive("sends no credential where there is none", () =>
       Effect.gen(function* () {
         const server = yield* ModelServer.make([ModelServer.ok("fine")])
-        yield* events(server.route({ api, apiKey: "" }))
+        yield* collectEvents(server.route({ api, apiKey: "" }))
         assert.isUndefined((yield* server.arrived(1)).headers.authorization)
       })
     )

@@ -174,6 +174,10 @@ export const ok = (text: Text): Answer =>
 export const length = (text: Text): Answer =>
   streamPieces((wire, received) => [...splitText(wire, text, received), ...wire.end("length")])
 
+/** The server says that it could not go on. */
+export const brokenOff = (text: Text): Answer =>
+  streamPieces((wire, received) => [...splitText(wire, text, received), ...wire.end("broken")])
+
 /** The model refuses. */
 export const refusal = (text: string): Answer => streamPieces((wire) => [wire.refusal(text), ...wire.end("stop")])
 
@@ -199,6 +203,15 @@ export const hang: Answer = () => Effect.never
 /** Begins well, then silence. */
 export const hangAfter = (text: Text): Answer =>
   streamPieces((wire, received) => splitText(wire, text, received), "stay")
+
+/** One piece of the stream, as it stands, then silence. */
+export const onlyPiece =
+  (piece: string): Answer =>
+  ({ http }) =>
+    Effect.zipRight(
+      Effect.sync(() => http.writeHead(200, { "content-type": "text/event-stream" }).write(piece)),
+      Effect.never
+    )
 
 /** One word every so often, for ever. */
 export const trickle =

@@ -14,9 +14,11 @@ export interface Asked {
 
 /** The `error` object of an API. */
 export interface ApiError {
-  readonly message?: string
+  /** A string in the API, and an object on some servers. */
+  readonly message?: string | object
   readonly code?: string | number
   readonly type?: string
+  readonly param?: string
 }
 
 export interface Wire {
@@ -27,7 +29,7 @@ export interface Wire {
   /** An error that comes after a good beginning. */
   readonly error: (error: ApiError) => string
   /** The end mark, with the usage. */
-  readonly end: (end: "stop" | "length" | "filtered") => ReadonlyArray<string>
+  readonly end: (end: "stop" | "length" | "filtered" | "broken") => ReadonlyArray<string>
 }
 
 /** The tokens every answer claims to have cost. */
@@ -48,6 +50,7 @@ const responses: Wire = {
   end: (end) => {
     const usage = { input_tokens: USAGE.input, output_tokens: USAGE.output, total_tokens: USAGE.input + USAGE.output }
     if (end === "stop") return [event("response.completed", response("completed", { usage }))]
+    if (end === "broken") return [event("response.completed", response("incomplete", { usage }))]
     const reason = end === "length" ? "max_output_tokens" : "content_filter"
     return [event("response.incomplete", response("incomplete", { usage, incomplete_details: { reason } }))]
   }
@@ -66,7 +69,7 @@ const chat: Wire = {
   refusal: (refusal) => choice({ refusal }),
   error: (error) => data({ error }),
   end: (end) => [
-    choice({}, end === "filtered" ? "content_filter" : end),
+    choice({}, { stop: "stop", length: "length", filtered: "content_filter", broken: "network_error" }[end]),
     chunk({
       choices: [],
       usage: { prompt_tokens: USAGE.input, completion_tokens: USAGE.output, total_tokens: USAGE.input + USAGE.output }
