@@ -202,3 +202,7 @@ const splitMessage = (entry: Logged, counter: Counter): ReadonlyArray<Range> => 
     return [{ ...entry, message, tokens: counter.message(message) }]
   })
 }
+
+/** Returns whether any of the messages says something or calls a tool. Pictures and reasoning are no words. */
+export const hasWords = (entries: ReadonlyArray<Logged>): boolean =>
+  entries.some(({ message }) => Message.toolCalls(message).length > 0 || Message.text(message).trim() !== "")

@@ -20,7 +20,6 @@ import type { Attempt, BudgetLeft } from "../session/CompressionResult.ts"
 import type { Logged } from "../session/Session.ts"
 import * as Handoff from "../handoff/Handoff.ts"
 import * as Prompt from "../handoff/prompt.ts"
-import { showMessage } from "../handoff/prompt.ts"
 import type { Merge } from "../handoff/segmentTree.ts"
 import { hasTurnEnd } from "../session/openRequests.ts"
 import { type Counter, inUse, total } from "../message/Tokens.ts"
@@ -125,7 +124,10 @@ export const make = Effect.fnUntraced(function* (options: SummarizerOptions) {
 
   const summarize = Effect.fn("Summarizer.summarize")(function* (range: Range) {
     const isAnswered = range.isAnswered || hasTurnEnd(range.entries)
-    if (first === undefined) return yield* summarizeEmbedded(env, range, isAnswered)
+    // Nothing a model wrote of them could be true, and nobody may take it for a summary.
+    if (!Prompt.hasWords(range.entries))
+      return yield* summarizeEmbedded(env, { ...range, merges: [] }, isAnswered, WORDLESS)
+    if (first === undefined) return yield* summarizeEmbedded(env, range, isAnswered, null)
     const spending = yield* Budget.startSpending(Budget.makeBudget(first, options))
     yield* Effect.addFinalizer(() =>
       Effect.flatMap(readSpent(spending), (spent) => (spent.modelCalls === 0 ? Effect.void : range.onSpent(spent)))
@@ -191,8 +193,10 @@ interface Chunk {
   readonly cuts: ReadonlyArray<ModelError["_tag"]>
 }
 
-const summarizeEmbedded = (env: Environment, range: Range, isAnswered: boolean) =>
-  Effect.map(extract(env, range, range, null), (part) => ({
+const WORDLESS = "the messages that left the view have no words that can be read"
+
+const summarizeEmbedded = (env: Environment, range: Range, isAnswered: boolean, degraded: string | null) =>
+  Effect.map(extract(env, range, range, degraded), (part) => ({
     ...part,
     condensed: range.merges.map((merge) => ({
       children: merge.children,
@@ -213,11 +217,7 @@ const extract = (
 ): Effect.Effect<Part> =>
   Effect.map(
     runInSlices(Extractive.summarizeInSteps(entries, { counter, focus, isAnswered, maxTokens })),
-    (text): Part => ({
-      text,
-      model: EMBEDDED,
-      degraded
-    })
+    (text): Part => ({ text, model: EMBEDDED, degraded })
   )
 
 /** Summarizes the range whole, or in chunks if it is larger than the window. */
@@ -298,7 +298,7 @@ const summarizeChunks = Effect.fnUntraced(function* (
 
 /** Renders as `Prompt.renderMaterial` does, and yields to the event loop in between. */
 const renderMaterial = (entries: ReadonlyArray<Logged>) => {
-  const text = showMessage(entries)
+  const text = Prompt.showMessage(entries)
   return foldInSlices(entries, "", (before, entry, i) => (i === 0 ? text(entry, i) : `${before}\n${text(entry, i)}`))
 }
 

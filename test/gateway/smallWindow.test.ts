@@ -3,9 +3,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Stream } from "effect"
 import type { CompressionEvent } from "../../src/compression/CompressionEvent.ts"
 import { Gateway } from "../../src/gateway/Gateway.ts"
+import * as Sqlite from "../../src/sqlite/Sqlite.ts"
+import type { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Models from "../support/models.ts"
 import { answerAtLength, type StrictServer, talkTo } from "../support/strictServer.ts"
-import { recordLogLines, scripted } from "../support/world.ts"
+import { temporaryDatabase } from "../support/temporaryFolder.ts"
+import { id, readState, recordLogLines, scripted } from "../support/world.ts"
 
 const world = (contextLength: number) => {
   const { layer, lines } = recordLogLines()
@@ -73,4 +76,34 @@ describe("a window said to be", () => {
       )
     }
   }
+})
+
+describe("a window that a session has learned", () => {
+  it.scoped("is known after a restart, so that no later turn meets an overflow, and a reset forgets it", () =>
+    Effect.gen(function* () {
+      const file = yield* temporaryDatabase
+      const afterStart = <A, E>(program: Effect.Effect<A, E, Gateway | SessionStore>) =>
+        Effect.provide(
+          program,
+          scripted(
+            Models.makeCountingModel([]).layer,
+            { routes: [], policy: { contextLength: 128_000 } },
+            Sqlite.layer({ filename: file })
+          )
+        )
+      const first = yield* afterStart(talkTo({ takes: 8_192 }, 60, answerAtLength))
+      assert.isNotEmpty(first.refusals)
+      assert.isEmpty(first.failed)
+      const second = yield* afterStart(talkTo({ takes: 8_192 }, 60, answerAtLength, 60))
+      assert.isEmpty(second.refusals)
+      assert.isEmpty(second.failed)
+      const forgotten = yield* afterStart(
+        Effect.zipRight(
+          Effect.flatMap(Gateway, ({ reset }) => reset(id)),
+          Effect.map(readState(), ({ windows }) => windows)
+        )
+      )
+      assert.isEmpty(forgotten)
+    })
+  )
 })
