@@ -1,6 +1,8 @@
 /**
  * Text in any language: split into sentences and words, shortened to characters or tokens.
  */
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import { redact } from "./Redaction.ts"
 import type { Counter } from "./Tokens.ts"
 
@@ -60,6 +62,35 @@ export const shortenText = (text: string, counter: Counter, tokens: number): str
     else beyond = middle
   }
   return fits < 2 ? "" : clipText(text, fits)
+}
+
+export const isBlank = (text: string): boolean => !/\S/.test(text)
+
+/** Returns whether the text is the JSON text of an object. */
+export const isObjectJson = (text: string): boolean =>
+  text === "{}" || (text.trimStart().startsWith("{") && Option.exists(parseJson(text), Predicate.isRecord))
+
+const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
+
+/**
+ * A copy with U+FFFD for each half of a surrogate pair that stands alone, in every string of the object; the same object
+ * if there is none. JSON can carry such a half, but strict servers refuse the whole request.
+ */
+export const mendSurrogates = <A extends object>(of: A): A => {
+  const changed = Object.entries(of).flatMap(([key, value]) => {
+    const mended = mendValue(value)
+    return mended === value ? [] : [[key, mended] as const]
+  })
+  return changed.length === 0 ? of : { ...of, ...Object.fromEntries(changed) }
+}
+
+const mendValue = (value: unknown): unknown => {
+  if (typeof value === "string") return value.isWellFormed() ? value : value.toWellFormed()
+  if (Array.isArray(value)) {
+    const mended = value.map(mendValue)
+    return mended.some((item, i) => item !== value[i]) ? mended : value
+  }
+  return Predicate.isRecord(value) ? mendSurrogates(value) : value
 }
 
 /** A piece of text that may be left out. Pieces with a lower `rank` are kept first. */

@@ -10,8 +10,14 @@ import type { Counter } from "../message/Tokens.ts"
  * - `no-result`: the call was never answered; a result saying so follows it
  * - `moved-result`: a late result, shown after its call at `callSeq`
  * - `orphaned-result`, `duplicate-result`: a result without a call, or a second one; left out
- * - `renamed-call`: the id was used before in this view; its result is renamed with it
+ * - `renamed-call`: the id was used before in this view, is too long, or has characters that providers refuse; its result
+ *   is renamed with it
+ * - `renamed-tool`: a name of a tool that providers refuse, `from`, is shown as `to`
  * - `invalid-arguments`: not the text of a JSON object; shown as an object that holds the text
+ * - `lone-surrogate`: halves of surrogate pairs that stand alone are shown as U+FFFD
+ * - `words-as-text`: a refusal, the transcript of audio, or a legacy `function_call` is shown as the text of the message
+ * - `moved-parts`: pictures and other parts of a result, or of an assistant, stand in a user message after it
+ * - `left-out-parts`: such parts are left out, and a note says so
  * - `empty-message`: neither text nor call; left out
  * - `empty-content`: empty text, parts or lists of calls are left out, or replaced by stand-in text
  * - `bridge`: a short assistant message stands before it, since only an assistant may follow a tool
@@ -26,7 +32,8 @@ export type Repair =
   | { readonly kind: "no-result" | "invalid-arguments"; readonly seq: number; readonly toolCallId: string }
   | { readonly kind: "orphaned-result" | "duplicate-result"; readonly seq: number; readonly toolCallId: string }
   | { readonly kind: "moved-result"; readonly seq: number; readonly callSeq: number }
-  | { readonly kind: "renamed-call"; readonly seq: number; readonly from: string; readonly to: string }
+  | { readonly kind: "renamed-call" | "renamed-tool"; readonly seq: number; readonly from: string; readonly to: string }
+  | { readonly kind: "lone-surrogate" | "words-as-text" | "moved-parts" | "left-out-parts"; readonly seq: number }
   | { readonly kind: "empty-message" | "empty-content"; readonly seq: number }
   | { readonly kind: "bridge" | "system-as-user" | "opening"; readonly seq: number }
 
@@ -73,6 +80,8 @@ export interface Row {
   readonly seq: number
   readonly message: Message
   readonly tokens: number
+  /** True for a message made of parts that were moved out of the messages before it. */
+  readonly isMoved?: boolean
 }
 
 /** The tools of a repair: a counter for what it rewrites, and a list for what it did. */

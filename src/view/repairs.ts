@@ -3,10 +3,10 @@
  * that needs no repair stays the very same object.
  */
 import * as Message from "../message/Message.ts"
-import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
+import { isBlank, isObjectJson } from "../message/text.ts"
 import type { Counter } from "../message/Tokens.ts"
 import { makeExcerpt } from "./excerpt.ts"
+import { mendMessage, separateParts, SURROGATE_ESCAPE, TOOL_NAME } from "./messageRepairs.ts"
 import type { Parts, Repair, RepairContext, Row, Size } from "./model.ts"
 
 /** Messages that providers accept, and the repairs that made them so. */
@@ -26,7 +26,10 @@ export interface Mending extends Mended {
   readonly numbers: Map<string, number>
   /** Ids of the calls that have a result. */
   readonly answered: Set<string>
+  readonly imagesInToolResults: boolean
   roleBefore: Message.Message["role"] | undefined
+  /** True if the last message of the model has a field for its reasoning. */
+  hasReasoning: boolean
   /** True after the first row, system messages included. */
   hasRows: boolean
   /** True after the first row that is no system message. */
@@ -36,7 +39,11 @@ export interface Mending extends Mended {
 const EMPTY_PART: Size = { messages: 0, tokens: 0 }
 
 /** Begins with no rows. `excerpts` maps a `seq` to the tokens its message may take. */
-export const beginRepairs = (excerpts: ReadonlyMap<number, number>, counter: Counter): Mending => ({
+export const beginRepairs = (
+  excerpts: ReadonlyMap<number, number>,
+  counter: Counter,
+  imagesInToolResults = false
+): Mending => ({
   excerpts,
   counter,
   messages: [],
@@ -45,7 +52,9 @@ export const beginRepairs = (excerpts: ReadonlyMap<number, number>, counter: Cou
   used: new Set(),
   numbers: new Map(),
   answered: new Set(),
+  imagesInToolResults,
   roleBefore: undefined,
+  hasReasoning: false,
   hasRows: false,
   hasBegun: false
 })
@@ -111,74 +120,46 @@ const withMessage = (row: Row, message: Message.Message, { counter }: RepairCont
 const SOUND = new WeakSet<Message.Message>()
 
 /** Repairs what providers refuse within one message. Returns `undefined` for a message that says nothing. */
-const mendContent = (row: Row, context: RepairContext): Row | undefined =>
-  SOUND.has(row.message) ? row : mendUnknown(row, context)
-
-const mendUnknown = (row: Row, context: RepairContext): Row | undefined => {
-  const { seq } = row
-  const given = Message.hideNative(row.message)
-  const message = given.role === "assistant" ? mendCalls(given, seq, context) : given
-  const content = withoutBlanks(message.content)
-  if (isEmpty(content) && (Message.isSystem(message) || Message.endsTurn(message))) {
-    context.note({ kind: "empty-message", seq })
-    return undefined
-  }
-  const isSound = content === message.content && (message.role === "assistant" || !isEmpty(content))
-  if (!isSound) context.note({ kind: "empty-content", seq })
-  const full = isSound ? message : withContent(message, content)
-  if (full !== row.message) return withMessage(row, full, context)
-  SOUND.add(full)
+const mendContent = (row: Row, context: RepairContext): Row | undefined => {
+  const { message, seq } = row
+  if (SOUND.has(message)) return row
+  const mended = isPlain(message) ? message : mendMessage(message, seq, context)
+  if (mended === undefined) return undefined
+  if (mended !== message) return withMessage(row, mended, context)
+  SOUND.add(message)
   return row
 }
 
-type Content = string | ReadonlyArray<Message.ContentPart> | null | undefined
-
-const isEmpty = (content: Content): boolean => content === undefined || content === null || content.length === 0
-
-const isBlank = (text: string): boolean => !/\S/.test(text)
-
-/** Anthropic refuses blank text in any place. The empty string may stay, since every adapter drops it. */
-const withoutBlanks = (content: Content): Content => {
-  if (content === undefined || content === null || content === "") return content
-  if (typeof content === "string") return isBlank(content) ? null : content
-  const parts = content.filter((part) => !("text" in part && typeof part.text === "string" && isBlank(part.text)))
-  if (parts.length === 0) return null
-  return parts.length === content.length ? content : parts
+/** Recognizes most messages that need no repair, at a fraction of the price. */
+const isPlain = (message: Message.Message): boolean => {
+  for (const field in message) if (!PLAIN_FIELDS.has(field)) return false
+  const { content } = message
+  const calls = Message.toolCalls(message)
+  if (typeof content !== "string") return (content ?? null) === null && calls.length > 0 && calls.every(isPlainCall)
+  return !isBlank(content) && content.isWellFormed() && hasPlainCalls(message)
 }
 
-const withContent = (message: Message.Message, content: Content): Message.Message =>
-  message.role === "assistant"
-    ? Message.withContent(message, content ?? null)
-    : Message.withContent(message, content === undefined || content === null || content === "" ? EMPTY : content)
+const PLAIN_FIELDS: ReadonlySet<string> = new Set(["role", "content", "tool_calls", "tool_call_id"])
 
-const EMPTY = "[empty]"
+const hasPlainCalls = (message: Message.Message): boolean =>
+  message.role !== "assistant" ||
+  message.tool_calls === undefined ||
+  (message.tool_calls !== null && message.tool_calls.length > 0 && message.tool_calls.every(isPlainCall))
 
-const mendCalls = (
-  message: Message.AssistantMessage,
-  seq: number,
-  context: RepairContext
-): Message.AssistantMessage => {
-  const { tool_calls: calls, ...spoken } = message
-  if (calls === undefined) return message
-  if (calls === null || calls.length === 0) {
-    if (!isEmpty(withoutBlanks(spoken.content))) context.note({ kind: "empty-content", seq })
-    return spoken
-  }
-  const invalid = new Set(calls.filter((call) => call.type === "function" && !isObject(call.function.arguments)))
-  if (invalid.size === 0) return message
-  for (const { id } of invalid) context.note({ kind: "invalid-arguments", seq, toolCallId: id })
-  return { ...message, tool_calls: calls.map((call) => (invalid.has(call) ? withObject(call) : call)) }
+const isPlainCall = (call: Message.ToolCall): boolean => {
+  for (const field in call) if (!PLAIN_CALL_FIELDS.has(field)) return false
+  const name = Message.callName(call)
+  const input = Message.callInput(call)
+  return (
+    call.type === "function" &&
+    TOOL_NAME.test(name) &&
+    isObjectJson(input) &&
+    input.isWellFormed() &&
+    !SURROGATE_ESCAPE.test(input)
+  )
 }
 
-const parseJson = Option.liftThrowable((text: string): unknown => JSON.parse(text))
-
-const isObject = (text: string): boolean =>
-  text === "{}" || (text.trimStart().startsWith("{") && Option.exists(parseJson(text), Predicate.isRecord))
-
-const withObject = (call: Message.ToolCall): Message.ToolCall => {
-  const raw = Message.callInput(call)
-  return Message.withCallInput(call, isBlank(raw) ? "{}" : JSON.stringify({ _raw: raw }))
-}
+const PLAIN_CALL_FIELDS: ReadonlySet<string> = new Set(["id", "type", "function"])
 
 // ── calls and results ──
 
@@ -199,8 +180,9 @@ const mendPairs = (rows: ReadonlyArray<Row>, mending: Mending, context: RepairCo
     const calls = Message.toolCalls(message)
     const batch = calls.map((call, k) => ({ call, id: claimCallId(call.id, mending), result: results[i]?.[k] }))
     for (const { call, result } of batch) if (result !== undefined) answered.add(call.id)
-    paired.push(renameCalls(row, batch, context))
-    if (batch.length > 0) paired.push(...collectResults(row, i, batch, rows, context))
+    const spoken = [renameCalls(row, batch, context)]
+    if (batch.length > 0) spoken.push(...collectResults(row, i, batch, rows, context))
+    paired.push(...(message.role === "assistant" ? moveParts(spoken, mending, context) : spoken))
   }
   return paired
 }
@@ -212,12 +194,12 @@ interface Call {
 }
 
 /**
- * An id that no earlier call of the view has. It depends only on the ids before it, so a growing view keeps the ids it
- * has shown. Some models give every call the same id.
+ * An id that providers accept and that no earlier call of the view has. It depends only on the ids before it, so a
+ * growing view keeps the ids it has shown. Some models give every call the same id.
  */
 const claimCallId = (id: string, { numbers, used }: Mending): string => {
-  const stem = id.slice(0, 32)
-  let fresh = id
+  const stem = id.replace(/[^\w-]/g, "_").slice(0, 32)
+  let fresh = CALL_ID.test(id) ? id : stem
   for (let n = numbers.get(stem) ?? 2; used.has(fresh); n++) {
     fresh = `${stem}_${n}`
     numbers.set(stem, n)
@@ -225,6 +207,9 @@ const claimCallId = (id: string, { numbers, used }: Mending): string => {
   used.add(fresh)
   return fresh
 }
+
+/** OpenAI takes 40 characters, Anthropic none but these. */
+const CALL_ID = /^[\w-]{1,40}$/
 
 const renameCalls = (row: Row, batch: ReadonlyArray<Call>, context: RepairContext): Row => {
   const renamed = batch.filter(({ call, id }) => call.id !== id)
@@ -254,6 +239,28 @@ const collectResults = (
   })
 }
 
+/** Moves pictures and files of a reply and of its results into a user message behind them. */
+const moveParts = (rows: ReadonlyArray<Row>, mending: Mending, context: RepairContext): ReadonlyArray<Row> => {
+  if (!rows.some(({ message }) => Array.isArray(message.content))) return rows
+  const moved: Array<Message.ContentPart> = []
+  const kept = rows.map((row) => {
+    const separated =
+      row.message.role === "tool" && mending.imagesInToolResults ? undefined : separateParts(row.message)
+    if (separated === undefined) return row
+    const { message, parts } = separated
+    context.note({ kind: "moved-parts", seq: row.seq })
+    moved.push({ type: "text", text: nameSource(message) }, ...parts)
+    return withMessage(row, message, context)
+  })
+  const last = kept.at(-1)
+  if (last === undefined || moved.length === 0) return kept
+  const message = Message.withContent<Message.Message>({ role: "user", content: "" }, moved)
+  return [...kept, withMessage({ ...last, isMoved: true }, message, context)]
+}
+
+const nameSource = (message: Message.Message): string =>
+  message.role === "tool" ? `[of the result of call ${message.tool_call_id}]` : "[of the reply above]"
+
 const findEndOfResults = (rows: ReadonlyArray<Row>, from: number): number => {
   let end = from
   while (rows[end]?.message.role === "tool") end++
@@ -270,11 +277,13 @@ const mendOrder = (rows: ReadonlyArray<Row>, mending: Mending, context: RepairCo
       if (row.message.role !== "user") appendRow(mending, makeOpening(row.part, row.seq, context))
     }
     const { roleBefore } = mending
-    if (roleBefore === "tool" && (isSystem || row.message.role === "user")) appendRow(mending, makeBridge(row, context))
+    if (roleBefore === "tool" && (isSystem || row.message.role === "user"))
+      appendRow(mending, makeBridge(row, mending.hasReasoning, context))
     const isMisplaced = isSystem && (roleBefore === "tool" || roleBefore === "assistant")
     const shown = isMisplaced ? showAsUser(row, context) : row
     appendRow(mending, shown)
     mending.roleBefore = shown.message.role
+    if (shown.message.role === "assistant") mending.hasReasoning = "reasoning_content" in shown.message
   }
 }
 
@@ -291,12 +300,15 @@ const makeOpening = (part: Row["part"], seq: number, context: RepairContext): Ro
 
 const OPENING: Message.Message = { role: "user", content: "[the conversation goes on from here]" }
 
-const makeBridge = (row: Row, context: RepairContext): Row => {
+const makeBridge = (row: Row, hasReasoning: boolean, context: RepairContext): Row => {
   context.note({ kind: "bridge", seq: row.seq })
-  return withMessage(row, BRIDGE, context)
+  const bridge: Message.Message = {
+    role: "assistant",
+    content: row.isMoved === true ? "[the results are continued by the user]" : "[interrupted here]"
+  }
+  // Servers that want a reply's reasoning back refuse the request if any reply has no such field.
+  return withMessage(row, hasReasoning ? Object.assign(bridge, { reasoning_content: "" }) : bridge, context)
 }
-
-const BRIDGE: Message.Message = { role: "assistant", content: "[interrupted here]" }
 
 const showAsUser = (row: Row, context: RepairContext): Row => {
   context.note({ kind: "system-as-user", seq: row.seq })

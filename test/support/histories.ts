@@ -104,17 +104,24 @@ export const syntax: FastCheck.Arbitrary<string> = FastCheck.array(
 
 const visible = text.map((s) => `. ${s}`)
 
+/** Words with halves of surrogate pairs that stand alone, as a cut through an emoji leaves them. */
+const oddText = FastCheck.oneof(
+  { weight: 8, arbitrary: text },
+  { weight: 1, arbitrary: text.map((s) => `${s} cut \ud83d… and \ude00 on`) }
+)
+
 const image = { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } } as const
+const file = { type: "file", file: { file_id: "file-1" } } as const
 const content: FastCheck.Arbitrary<string | Array<ContentPart>> = FastCheck.oneof(
-  { weight: 4, arbitrary: text },
+  { weight: 4, arbitrary: oddText },
   { weight: 1, arbitrary: FastCheck.constantFrom("", " \n") },
   {
     weight: 1,
     arbitrary: FastCheck.array(
       FastCheck.oneof(
-        text.map((text) => ({ type: "text" as const, text })),
+        oddText.map((text) => ({ type: "text" as const, text })),
         text.map((refusal) => ({ type: "refusal" as const, refusal })),
-        FastCheck.constant(image)
+        FastCheck.constantFrom(image, file)
       ),
       {
         maxLength: 3
@@ -159,7 +166,7 @@ const fieldsOfServers: FastCheck.Arbitrary<object> = FastCheck.oneof(
     arbitrary: FastCheck.record(
       {
         name: FastCheck.constantFrom("Ada", "reader"),
-        reasoning_content: text,
+        reasoning_content: oddText,
         reasoning_details: FastCheck.array(
           text.map((text) => ({ type: "reasoning.text", text })),
           { maxLength: 2 }
@@ -192,23 +199,28 @@ const wordsBeside: FastCheck.Arbitrary<object> = FastCheck.oneof(
   { weight: 8, arbitrary: FastCheck.constant({}) },
   { weight: 1, arbitrary: FastCheck.constant({ refusal: null, audio: null, function_call: null }) },
   { weight: 1, arbitrary: text.map((refusal) => ({ refusal })) },
+  { weight: 1, arbitrary: text.map((text) => ({ function_call: { name: "read_file", arguments: text } })) },
   { weight: 1, arbitrary: text.map((transcript) => ({ audio: { id: "audio_1", transcript } })) }
 )
 
 const besideReply = FastCheck.tuple(fieldsOfServers, wordsBeside).map(([fields, words]) => ({ ...fields, ...words }))
 
-const someId = FastCheck.constantFrom("a", "b", "c", "call_1")
+const someId = FastCheck.constantFrom("a", "b", "c", "call_1", "call|fc", "functions.read:1", "x".repeat(75), "мир")
+const someName = FastCheck.constantFrom("read_file", "read_file", "", "  ", "web search/мир", "7zip", "t".repeat(100))
 const someCall = FastCheck.tuple(
   someId,
   FastCheck.oneof(
-    text,
-    text.map((s) => JSON.stringify({ s })),
-    FastCheck.constantFrom("{}", "", "[]", "null", "{")
+    oddText,
+    oddText.map((s) => JSON.stringify({ s })),
+    FastCheck.constantFrom("{}", "", "[]", "null", "{", '{"s":"\\\\ud83d"}', '{"s":"\\\\\\ud83d"}')
   ),
   FastCheck.boolean(),
+  someName,
   fieldsOfServers
-).map(([id, args, isCustom, fields]): ToolCall => ({
-  ...(isCustom ? { id, type: "custom", custom: { name: "apply_patch", input: args } } : call(id, args)),
+).map(([id, input, isCustom, name, fields]): ToolCall => ({
+  ...(isCustom
+    ? { id, type: "custom", custom: { name, input } }
+    : { id, type: "function", function: { name, arguments: input } }),
   ...fields
 }))
 

@@ -2,7 +2,7 @@
  * The checks of four providers on a conversation, written from their own rules and from nothing in `src`.
  * A validator returns the problems it found; none means accepted.
  */
-import type { Message } from "../../src/message/Message.ts"
+import type { AssistantMessage, Message } from "../../src/message/Message.ts"
 
 export type Validator = (messages: ReadonlyArray<Message>) => ReadonlyArray<string>
 
@@ -113,8 +113,65 @@ export const gemini: Validator = (messages) => {
 export const validators: { readonly [provider: string]: Validator } = { openai, anthropic, mistral, gemini }
 
 /** Every problem every provider has with these messages. */
-export const problems = (messages: ReadonlyArray<Message>): ReadonlyArray<string> =>
-  Object.entries(validators).flatMap(([name, validate]) => validate(messages).map((problem) => `${name}: ${problem}`))
+export const problems = (messages: ReadonlyArray<Message>): ReadonlyArray<string> => [
+  ...Object.entries(validators).flatMap(([name, validate]) =>
+    validate(messages).map((problem) => `${name}: ${problem}`)
+  ),
+  ...commonProblems(messages)
+]
+
+/** What each of the four refuses wherever it stands. */
+const commonProblems = (messages: ReadonlyArray<Message>): ReadonlyArray<string> =>
+  messages.flatMap((message, i) =>
+    [
+      ...(hasLoneSurrogate(message) ? ["a lone surrogate"] : []),
+      ...callsOf(message).flatMap(problemsOfCall),
+      ...(message.role === "tool" && !CALL_ID.test(message.tool_call_id) ? ["a bad tool_call_id"] : []),
+      ...(message.role !== "user" && hasPicture(message) ? [`a picture in a ${message.role} message`] : []),
+      ...(message.role === "assistant" ? wordsInOddPlaces(message) : []),
+      ...("native" in message ? ["an unknown field native"] : [])
+    ].map((problem) => `all: ${i}: ${problem}`)
+  )
+
+/** The pattern of Anthropic, and the length of OpenAI. */
+const CALL_ID = /^[a-zA-Z0-9_-]{1,40}$/
+/** The pattern of OpenAI, Anthropic and Mistral; Gemini wants a letter or an underscore first. */
+const TOOL_NAME = /^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$/
+
+const problemsOfCall = (call: Call): ReadonlyArray<string> => [
+  ...(CALL_ID.test(call.id) ? [] : [`a bad call id ${call.id}`]),
+  ...(TOOL_NAME.test(call.type === "custom" ? call.custom.name : call.function.name) ? [] : ["a bad tool name"]),
+  ...(call.type === "function" && hasLoneSurrogate(parse(call.function.arguments))
+    ? ["a lone surrogate in arguments"]
+    : [])
+]
+
+/** JSON text escapes a half that stands alone, and no pair. */
+const hasLoneSurrogate = (value: unknown): boolean =>
+  /\\ud[89a-f]/.test((JSON.stringify(value) ?? "").replaceAll("\\\\", ""))
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+const hasPicture = ({ content }: Message): boolean =>
+  Array.isArray(content) && content.some(({ type }) => ["image_url", "input_audio", "file"].includes(type))
+
+/** Only OpenAI knows these, so in a view they would be lost on the others. */
+const wordsInOddPlaces = ({ audio, content, function_call: call, refusal }: AssistantMessage): ReadonlyArray<string> =>
+  typeof refusal === "string" && refusal !== ""
+    ? ["words in refusal"]
+    : typeof audio?.transcript === "string" && audio.transcript !== ""
+      ? ["words in audio"]
+      : (call ?? null) !== null
+        ? ["a legacy call"]
+        : Array.isArray(content) && content.some(({ type }) => type === "refusal")
+          ? ["a refusal part"]
+          : []
 
 interface Turn {
   readonly role: "user" | "model"

@@ -102,7 +102,9 @@ describe("Valid: every repair is listed", () => {
     ([state]) => {
       const { messages, repairs, parts } = View.assemble(state, estimate)
       const handoff = state.segments.length > 0 || state.manifest.ledger !== "" ? 1 : 0
-      const expected = shownOf(state).length + handoff - repairs.filter(leavesOut).length + repairs.filter(adds).length
+      const moved = messages.filter((message) => message.role === "user" && /^\[of the re/.test(Message.text(message)))
+      const added = repairs.filter(adds).length + moved.length
+      const expected = shownOf(state).length + handoff - repairs.filter(leavesOut).length + added
       assert.strictEqual(messages.length, expected)
       assert.isAtLeast(parts.handoff.messages, handoff)
 
@@ -211,6 +213,147 @@ describe("Valid: every repair is listed", () => {
         roles
       )
     })
+
+  const odd = "\ud83d"
+  const picture = { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } } as const
+  const single: ReadonlyArray<readonly [string, ReadonlyArray<Entry>, View.Repair["kind"], unknown]> = [
+    [
+      "a half of an emoji in a result",
+      [request("go"), calls(call("a")), result("a", `cut ${odd}… end`)],
+      "lone-surrogate",
+      { role: "tool", tool_call_id: "a", content: "cut \ufffd… end" }
+    ],
+    [
+      "a half of an emoji in a user message",
+      [request(`cut ${odd}`)],
+      "lone-surrogate",
+      { role: "user", content: "cut \ufffd" }
+    ],
+    [
+      "a half of an emoji raw in arguments",
+      [request("go"), calls(call("a", `{"s":"${odd}"}`)), result("a", "1")],
+      "lone-surrogate",
+      calls(call("a", '{"s":"\ufffd"}')).message
+    ],
+    [
+      "a half of an emoji escaped in arguments, beside a whole one and a backslash",
+      [request("go"), calls(call("a", '{"s":"\\ud83d","t":"\\ud83d\\ude00\\\\ud83d"}')), result("a", "1")],
+      "lone-surrogate",
+      calls(call("a", '{"s":"\\ufffd","t":"\\ud83d\\ude00\\\\ud83d"}')).message
+    ],
+    [
+      "a half of an emoji in a field of the server's own",
+      [request("go"), plain(ofWire({ role: "assistant", content: "x", reasoning_content: `so ${odd}` }))],
+      "lone-surrogate",
+      { role: "assistant", content: "x", reasoning_content: "so \ufffd" }
+    ],
+    [
+      "an id of 75 characters",
+      [request("go"), calls(call(`call_${"x".repeat(70)}`)), result(`call_${"x".repeat(70)}`, "1")],
+      "renamed-call",
+      { role: "tool", tool_call_id: `call_${"x".repeat(27)}`, content: "1" }
+    ],
+    [
+      "an id with foreign characters",
+      [request("go"), calls(call("call_abc|fc:мир")), result("call_abc|fc:мир", "1")],
+      "renamed-call",
+      { role: "tool", tool_call_id: "call_abc_fc____", content: "1" }
+    ],
+    ...[
+      ["", "unnamed_tool"],
+      ["  ", "unnamed_tool"],
+      ["web search/мир", "web_search"],
+      ["7zip", "_7zip"],
+      ["t".repeat(100), "t".repeat(64)]
+    ].map(([from = "", name = ""]): (typeof single)[number] => [
+      `a tool named "${from.slice(0, 20)}"`,
+      [
+        request("go"),
+        calls({ id: "a", type: "function", function: { name: from, arguments: "{}" } }),
+        result("a", "1")
+      ],
+      "renamed-tool",
+      calls({ id: "a", type: "function", function: { name, arguments: "{}" } }).message
+    ]),
+    [
+      "a refusal",
+      [request("do bad"), plain({ role: "assistant", content: null, refusal: "I can't." }), request("then do good")],
+      "words-as-text",
+      { role: "assistant", content: "I can't." }
+    ],
+    [
+      "the transcript of audio",
+      [request("speak"), plain({ role: "assistant", audio: { id: "audio_1", transcript: "hello" } }), request("again")],
+      "words-as-text",
+      { role: "assistant", content: "hello" }
+    ],
+    [
+      "a legacy call",
+      [request("go"), plain({ role: "assistant", content: null, function_call: { name: "read", arguments: "{}" } })],
+      "words-as-text",
+      { role: "assistant", content: "read {}" }
+    ],
+    [
+      "a picture of an instruction",
+      [plain(ofWire({ role: "system", content: [{ type: "text", text: "so" }, picture] })), request("go")],
+      "left-out-parts",
+      {
+        role: "system",
+        content: [
+          { type: "text", text: "so" },
+          { type: "text", text: "[a picture or file was left out; recall seq 1]" }
+        ]
+      }
+    ]
+  ]
+  for (const [name, entries, kind, shown] of single)
+    it(`${name}: ${kind}`, () => {
+      const view = viewOf(entries)
+      assert.include(
+        view.repairs.map((repair) => repair.kind),
+        kind
+      )
+      assert.deepInclude(view.messages, shown)
+      assert.deepStrictEqual(problems(view.messages), [])
+    })
+
+  it("pictures of results stand in a user message behind the batch", () => {
+    const shot = (id: string) =>
+      plain(ofWire({ role: "tool", tool_call_id: id, content: [{ type: "text", text: `shot ${id}` }, picture] }))
+    const { messages, repairs } = viewOf([
+      request("go"),
+      calls(call("a"), call("b")),
+      shot("a"),
+      shot("b"),
+      says("I see")
+    ])
+    assert.deepStrictEqual<ReadonlyArray<unknown>>(messages.slice(2), [
+      ...["a", "b"].map((id) => ({
+        role: "tool",
+        tool_call_id: id,
+        content: [
+          { type: "text", text: `shot ${id}` },
+          { type: "text", text: "[1 part of this result stands in the next user message]" }
+        ]
+      })),
+      { role: "assistant", content: "[the results are continued by the user]" },
+      {
+        role: "user",
+        content: [
+          { type: "text", text: "[of the result of call a]" },
+          picture,
+          { type: "text", text: "[of the result of call b]" },
+          picture
+        ]
+      },
+      { role: "assistant", content: "I see" }
+    ])
+    assert.deepStrictEqual(repairs, [
+      { kind: "moved-parts", seq: 3 },
+      { kind: "moved-parts", seq: 4 },
+      { kind: "bridge", seq: 4 }
+    ])
+  })
 
   it("a renamed call takes its own result with it", () => {
     const entries = [
