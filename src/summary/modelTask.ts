@@ -9,6 +9,7 @@ import { type ModelError, ContextOverflow, Exhausted } from "../model/ModelError
 import * as Provider from "../model/Provider.ts"
 import * as Recovery from "../model/Recovery.ts"
 import { redactMessage } from "../message/Redaction.ts"
+import { mendSurrogates } from "../message/text.ts"
 import type { Counter } from "../message/Tokens.ts"
 import { chargeWork, awaitBudget } from "../concurrency/eventLoopBudget.ts"
 import * as Budget from "./budget.ts"
@@ -268,7 +269,7 @@ const attemptCall = <A>(
     const { route, spending, task } = run
     // The prompt of a chunk may be a megabyte long.
     yield* awaitBudget
-    const request = yield* chargeWork(() => task.request(hint))
+    const request = yield* chargeWork(() => makeRequest(task, hint))
     if (task.tokens + request.maxOutputTokens > route.contextLength) {
       const detail = `${task.tokens} tokens do not fit ${route.contextLength}`
       return Failed<A>({ error: new ContextOverflow({ route: Provider.label(route), detail }) })
@@ -284,6 +285,12 @@ const attemptCall = <A>(
     const late = Effect.sync(() => Skipped<A>({ why: state.isLeft ? "left" : "budget" }))
     return yield* withPlace(route, call, { wait: yield* Budget.readTimeLeft(spending), late })
   }).pipe(Effect.tap((attempted) => noteAttempt(run, attempted)))
+
+/** Strict servers refuse a request with half a character in it, and a log may hold any text. */
+const makeRequest = <A>(task: ModelTask<A>, hint: string | null): Provider.ModelRequest => {
+  const request = task.request(hint)
+  return { ...request, messages: request.messages.map(mendSurrogates) }
+}
 
 /** One call, within the time that is left. */
 const makeCall = <A>(

@@ -10,7 +10,7 @@ import { SessionStore } from "../../src/store/SessionStore.ts"
 import { estimate } from "../../src/message/Tokens.ts"
 import * as View from "../../src/view/View.ts"
 import { isMerge } from "../support/models.ts"
-import { awaitRequests, conversation, id, recordLogLines, scripted, summary } from "../support/world.ts"
+import { awaitRequests, conversation, id, importMessages, recordLogLines, scripted, summary } from "../support/world.ts"
 
 const policy = { contextLength: 32_000, mode: "manual" } as const
 
@@ -47,6 +47,21 @@ const handoffOf = (view: View.View): string => {
 }
 
 const world = (model: Scripted.Scripted) => scripted(model.layer, { policy })
+
+describe("a request to the summarizer", () => {
+  it.effect("holds no half of a surrogate pair, whatever the log holds", () => {
+    const model = Scripted.make([answer])
+    const odd = (message: Message.Message) => Message.withContent(message, `${Message.text(message)} cut \ud83d…`)
+    return Effect.gen(function* () {
+      yield* importMessages(conversation(26).map((message) => (message.role === "tool" ? odd(message) : message)))
+      const { result } = yield* compressed
+      assert.strictEqual(result.outcome, "committed")
+      const sent = model.requests.flatMap(({ messages }) => messages.map(Message.text)).join("\n")
+      assert.include(sent, "cut \ufffd")
+      assert.isTrue(sent.isWellFormed())
+    }).pipe(Effect.provide(world(model)))
+  })
+})
 
 describe("segments of a session", () => {
   it.effect("the bytes before the newest segment change only where four are condensed", () => {
