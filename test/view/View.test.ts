@@ -102,7 +102,9 @@ describe("Valid: every repair is listed", () => {
     ([state]) => {
       const { messages, repairs, parts } = View.assemble(state, estimate)
       const handoff = state.segments.length > 0 || state.manifest.ledger !== "" ? 1 : 0
-      const moved = messages.filter((message) => message.role === "user" && /^\[of the re/.test(Message.text(message)))
+      const moved = messages.filter(
+        (message) => message.role === "user" && Message.text(message).startsWith("[of the re")
+      )
       const added = repairs.filter(adds).length + moved.length
       const expected = shownOf(state).length + handoff - repairs.filter(leavesOut).length + added
       assert.strictEqual(messages.length, expected)
