@@ -10,7 +10,7 @@ const ROOT = join(import.meta.dirname, "..")
 /** From the ground up; folders of one floor know nothing of each other. */
 const FLOORS = [
   ["concurrency", "message"],
-  ["model"],
+  ["model", "format"],
   ["session", "openai"],
   ["audit", "ledger"],
   ["handoff"],

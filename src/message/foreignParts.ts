@@ -1,11 +1,15 @@
 /** Recognizes messages of other APIs, and parts of them inside a chat message, and says which format reads them. */
 import * as Predicate from "effect/Predicate"
+import * as Struct from "effect/Struct"
+
+/** The formats of other APIs that `MessageFormat` reads. */
+export type ForeignFormat = "anthropic" | "responses" | "ai-sdk-model" | "ai-sdk-ui" | "legacy-functions"
 
 /**
  * The part types that Chat Completions does not have, by the format that reads them. `refusal` is a part of Chat
  * Completions, and `thinking` one that Mistral and DeepSeek send in it.
  */
-const FOREIGN_PARTS: { readonly [format: string]: ReadonlyArray<string> } = {
+const FOREIGN_PARTS: { readonly [format in Exclude<ForeignFormat, "legacy-functions">]: ReadonlyArray<string> } = {
   anthropic: [
     "tool_use",
     "tool_result",
@@ -58,60 +62,78 @@ const FOREIGN_PARTS: { readonly [format: string]: ReadonlyArray<string> } = {
   "ai-sdk-ui": ["tool-invocation", "dynamic-tool", "step-start", "source-url", "source-document"]
 }
 
-const FORMAT_OF_TYPE: ReadonlyMap<unknown, string> = new Map(
-  Object.entries(FOREIGN_PARTS).flatMap(([format, types]) => types.map((type) => [type, format]))
+const FORMAT_OF_TYPE: ReadonlyMap<unknown, ForeignFormat> = new Map(
+  Struct.entries(FOREIGN_PARTS).flatMap(([format, types]) => types.map((type) => [type, format] as const))
 )
 
 /** Parts recognized by a field, because their type says too little or is none. `null`: no format reads them. */
-const FORMAT_OF_FIELD: ReadonlyArray<readonly [type: string | undefined, field: string, format: string | null]> = [
-  ["image", "source", "anthropic"],
-  ["image", "image", "ai-sdk-model"],
-  ["file", "data", "ai-sdk-model"],
-  [undefined, "functionCall", null],
-  [undefined, "functionResponse", null],
-  [undefined, "toolUse", null],
-  [undefined, "toolResult", null]
-]
+const FORMAT_OF_FIELD: ReadonlyArray<readonly [type: string | undefined, field: string, format: ForeignFormat | null]> =
+  [
+    ["image", "source", "anthropic"],
+    ["thinking", "signature", "anthropic"],
+    ["image", "image", "ai-sdk-model"],
+    ["file", "data", "ai-sdk-model"],
+    [undefined, "functionCall", null],
+    [undefined, "functionResponse", null],
+    [undefined, "toolUse", null],
+    [undefined, "toolResult", null]
+  ]
+
+/** What a message has that Chat Completions does not, and the format that reads it; `null` if none does. */
+interface Mark {
+  readonly what: string
+  readonly format: ForeignFormat | null
+}
 
 /**
  * Returns the issue with a message of another API, or `undefined` for one that has none: its content may be all that a
  * server of Chat Completions takes. Costs nothing for content that is a string.
  */
 export const findForeign = (input: unknown): string | undefined => {
+  const mark = findMark(input)
+  if (mark === undefined) return undefined
+  const reader = mark.format === null ? "no MessageFormat reads it" : `MessageFormat "${mark.format}" reads it`
+  return `${mark.what} belongs to another API; ${reader}`
+}
+
+/** Returns the format of a message that Chat Completions does not have, or that only another API writes in this way. */
+export const findForeignFormat = (input: unknown): ForeignFormat | undefined => {
+  const mark = findMark(input)
+  if (mark !== undefined) return mark.format ?? undefined
+  if (!Predicate.isRecord(input)) return undefined
+  if (input["role"] === "tool" && input["tool_call_id"] === undefined) return "ai-sdk-model"
+  if (input["type"] !== "message") return undefined
+  return "stop_reason" in input ? "anthropic" : "responses"
+}
+
+const findMark = (input: unknown): Mark | undefined => {
   if (!Predicate.isRecord(input)) return undefined
   const { content, parts, role, type } = input
-  if (role === "function") return explain(`the role "function"`, "legacy-functions")
-  if (Array.isArray(parts)) return explainParts(parts)
-  if (role === undefined && FORMAT_OF_TYPE.has(type))
-    return explain(`the item "${String(type)}"`, FORMAT_OF_TYPE.get(type))
+  if (role === "function") return { what: `the role "function"`, format: "legacy-functions" }
+  if (Array.isArray(parts)) return { what: "the list of parts", format: hasTypes(parts) ? "ai-sdk-ui" : null }
+  const ofItem = role === undefined ? FORMAT_OF_TYPE.get(type) : undefined
+  if (ofItem !== undefined) return { what: `the item "${String(type)}"`, format: ofItem }
   if (!Array.isArray(content)) return undefined
   for (const [i, part] of content.entries()) {
-    const issue = explainPart(part)
-    if (issue !== undefined) return `content.${i}: ${issue}`
+    const mark = findPartMark(part)
+    if (mark !== undefined) return { ...mark, what: `content.${i}: ${mark.what}` }
   }
   return undefined
 }
 
 /** UI messages of the AI SDK have parts with a type, contents of Gemini parts without one. */
-const explainParts = (parts: ReadonlyArray<unknown>): string =>
-  explain(
-    "the list of parts",
-    parts.every((part) => Predicate.isRecord(part) && Predicate.isString(part["type"])) ? "ai-sdk-ui" : null
-  )
+const hasTypes = (parts: ReadonlyArray<unknown>): boolean =>
+  parts.every((part) => Predicate.isRecord(part) && Predicate.isString(part["type"]))
 
-const explainPart = (part: unknown): string | undefined => {
+const findPartMark = (part: unknown): Mark | undefined => {
   if (!Predicate.isRecord(part)) return undefined
   const { text, type } = part
-  if (type === "reasoning" && typeof text === "string") return explain(`the part "reasoning"`, "ai-sdk-model")
-  const ofType = FORMAT_OF_TYPE.get(type)
-  if (ofType !== undefined) return explain(`the part "${String(type)}"`, ofType)
+  if (type === "reasoning" && typeof text === "string") return { what: `the part "reasoning"`, format: "ai-sdk-model" }
+  // As an item it is one of Responses.
+  const ofType = type === "compaction" ? "anthropic" : FORMAT_OF_TYPE.get(type)
+  if (ofType !== undefined) return { what: `the part "${String(type)}"`, format: ofType }
   const found = FORMAT_OF_FIELD.find(([of, field]) => of === type && part[field] !== undefined)
   if (found === undefined) return undefined
   const [of, field, format] = found
-  return explain(of === undefined ? `the part with "${field}"` : `the part "${of}" with "${field}"`, format)
+  return { what: of === undefined ? `the part with "${field}"` : `the part "${of}" with "${field}"`, format }
 }
-
-const explain = (what: string, format: string | null | undefined): string =>
-  `${what} belongs to another API; ${
-    typeof format === "string" ? `MessageFormat "${format}" reads it` : "no MessageFormat reads it"
-  }`

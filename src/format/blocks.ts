@@ -1,0 +1,232 @@
+/** Takes the blocks of a foreign message apart into the words of a chat message, and puts them together again. */
+import { isString, type JsonObject } from "./json.ts"
+import {
+  applyPatch,
+  type Call,
+  fingerprint,
+  isSame,
+  joinThoughts,
+  makeCall,
+  makePatch,
+  makeRaw,
+  makeText,
+  type Slot,
+  splitThoughts,
+  type Template,
+  textOfCall,
+  textOfPart,
+  type Words
+} from "./template.ts"
+
+/**
+ * What a block is in a chat message: a part, a call, thoughts, or blocks within it. `standIn` is the text of a block that
+ * chat messages cannot hold, and which goes back as it is. `form` asks the writer for another way to write it.
+ */
+export type Piece =
+  | { readonly part: JsonObject; readonly form?: string | undefined }
+  | { readonly call: Call; readonly isWhole?: boolean }
+  | { readonly thoughts: ReadonlyArray<ReadonlyArray<string>> }
+  | { readonly blocks: ReadonlyArray<JsonObject>; readonly form?: string | undefined }
+  | { readonly standIn: string }
+  | { readonly isWordless: true }
+
+/** How a format writes blocks. */
+export interface Dialect {
+  readonly read: (block: JsonObject) => Piece
+  /** Writes one part; undefined for one that cannot be sent, such as blank text. */
+  readonly writePart: (part: JsonObject, form?: string) => JsonObject | undefined
+  readonly writeCall: (call: Call) => JsonObject
+  /** The words of a call, if there are more of them than its own. */
+  readonly textOfCall?: (call: Call) => string
+  /** Writes thoughts of the texts given, by kind. */
+  readonly writeThought: (texts: ReadonlyArray<ReadonlyArray<string>>) => JsonObject
+  /** Writes reasoning that comes from elsewhere. */
+  readonly writeReasoning: (reasoning: string) => ReadonlyArray<JsonObject>
+  /** Returns true for a raw block that is only valid beside the unchanged thoughts. */
+  readonly isBoundToThoughts: (raw: JsonObject) => boolean
+  /** Returns true if thoughts may go back with other words than they came with. */
+  readonly canChangeThoughts: boolean
+  /** The dialect within blocks that hold blocks, and how these are written. */
+  readonly inner?: Dialect
+  readonly writeBlocks?: (blocks: ReadonlyArray<JsonObject>, form?: string) => JsonObject
+}
+
+/** The words of blocks, and the slots that put the blocks together again. */
+export interface Taken {
+  readonly parts: ReadonlyArray<JsonObject>
+  readonly calls: ReadonlyArray<Call>
+  readonly thoughts: ReadonlyArray<string>
+  readonly slots: ReadonlyArray<Slot>
+}
+
+export const takeApart = (dialect: Dialect, blocks: ReadonlyArray<JsonObject>): Taken => {
+  const parts: Array<JsonObject> = []
+  const calls: Array<Call> = []
+  const thoughts: Array<string> = []
+  const take = (dialect: Dialect, block: JsonObject): Slot => {
+    const piece = dialect.read(block)
+    if ("isWordless" in piece) return makeRaw(block)
+    if ("blocks" in piece) {
+      const inner = dialect.inner ?? dialect
+      const slots = piece.blocks.map((block) => take(inner, block))
+      const written = dialect.writeBlocks?.(putSlots(inner, { parts, calls, thoughts }, slots), piece.form) ?? {}
+      return { blocks: slots, ...withForm(piece.form), ...makePatch(written, block, "") }
+    }
+    if ("thoughts" in piece) {
+      const thought = [thoughts.length, ...piece.thoughts.map((texts) => texts.length)]
+      thoughts.push(...piece.thoughts.flat())
+      return { thought, ...makePatch(dialect.writeThought(piece.thoughts), block, "") }
+    }
+    if ("call" in piece) {
+      const words = (dialect.textOfCall ?? textOfCall)(piece.call)
+      const slot = { call: calls.push(piece.call) - 1 }
+      if (piece.isWhole === true) return { ...slot, ...makeRaw(block, words) }
+      return { ...slot, ...makePatch(dialect.writeCall(piece.call), block, words) }
+    }
+    const part = "standIn" in piece ? makeText(piece.standIn) : piece.part
+    const words = textOfPart(part)
+    const slot = { part: parts.push(part) - 1 }
+    if ("standIn" in piece) return { ...slot, ...makeRaw(block, words) }
+    const written = dialect.writePart(part, piece.form)
+    if (written === undefined) return { ...slot, ...makeRaw(block, words) }
+    return { ...slot, ...withForm(piece.form), ...makePatch(written, block, words) }
+  }
+  const slots = blocks.map((block) => take(dialect, block))
+  return { parts, calls, thoughts, slots }
+}
+
+const withForm = (form: string | undefined) => (form === undefined ? {} : { form })
+
+/** What the slots refer to. Thoughts are undefined if they have changed. */
+interface Referents {
+  readonly parts: ReadonlyArray<JsonObject>
+  readonly calls: ReadonlyArray<Call>
+  readonly thoughts: ReadonlyArray<string> | undefined
+  readonly reasoning?: string | undefined
+}
+
+const putSlots = (dialect: Dialect, referents: Referents, slots: ReadonlyArray<Slot>): ReadonlyArray<JsonObject> =>
+  slots.map((slot) => putSlot(dialect, referents, slot)).filter((block) => block !== undefined)
+
+const putSlot = (dialect: Dialect, referents: Referents, slot: Slot): JsonObject | undefined => {
+  const { blocks, call, form, part, raw, thought, was } = slot
+  if (blocks !== undefined) {
+    const filled = putSlots(dialect.inner ?? dialect, referents, blocks)
+    if (filled.length === 0 && blocks.length > 0) return undefined
+    const written = dialect.writeBlocks?.(filled, form)
+    return written && applyPatch(written, slot, "")
+  }
+  if (thought !== undefined) return putThought(dialect, referents, slot, thought)
+  if (part !== undefined) {
+    const words = referents.parts[part]
+    if (words === undefined) return undefined
+    if (raw !== undefined && was === fingerprint(textOfPart(words))) return raw
+    const written = dialect.writePart(words, form)
+    return written && (raw === undefined ? applyPatch(written, slot, textOfPart(words)) : written)
+  }
+  if (call !== undefined) {
+    const words = referents.calls[call]
+    if (words === undefined) return undefined
+    const written = dialect.writeCall(words)
+    if (raw === undefined) return applyPatch(written, slot, (dialect.textOfCall ?? textOfCall)(words))
+    // A block that goes back as it is still needs the id of its call, which a view may have renamed.
+    return was === fingerprint(textOfCall(words)) ? { ...raw, call_id: words.id } : written
+  }
+  const isStale = raw !== undefined && referents.thoughts === undefined && dialect.isBoundToThoughts(raw)
+  return isStale ? undefined : raw
+}
+
+const putThought = (
+  dialect: Dialect,
+  { reasoning, thoughts }: Referents,
+  slot: Slot,
+  [first = 0, ...counts]: ReadonlyArray<number>
+): JsonObject | undefined => {
+  if (thoughts === undefined && !dialect.canChangeThoughts) return undefined
+  let from = first
+  const texts = counts.map((count, kind) => {
+    // Changed reasoning can no longer be told apart: the first block gets all of it.
+    if (thoughts === undefined) return first === 0 && kind === 0 && reasoning !== undefined ? [reasoning] : []
+    from += count
+    return thoughts.slice(from - count, from)
+  })
+  return applyPatch(dialect.writeThought(texts), slot, "")
+}
+
+/** Puts the blocks of a message together: by its slots if it has any, and what no slot refers to at the end. */
+export const putTogether = (
+  dialect: Dialect,
+  { calls, parts, reasoning }: Words,
+  template: Template | undefined
+): ReadonlyArray<JsonObject> => {
+  const slots = template?.slots
+  if (slots === undefined) {
+    const thoughts = reasoning === undefined ? [] : dialect.writeReasoning(reasoning)
+    return [...thoughts, ...writeParts(dialect, parts), ...calls.map(dialect.writeCall)]
+  }
+  const thoughts = splitThoughts(reasoning, template?.thoughts)
+  const places = slots.flatMap((slot) => [slot, ...(slot.blocks ?? [])])
+  const usedParts = new Set(places.map(({ part }) => part))
+  const usedCalls = new Set(places.map(({ call }) => call))
+  return [
+    ...putSlots(dialect, { parts, calls, thoughts, reasoning }, slots),
+    ...writeParts(
+      dialect,
+      parts.filter((_, i) => !usedParts.has(i))
+    ),
+    ...calls.filter((_, i) => !usedCalls.has(i)).map(dialect.writeCall)
+  ]
+}
+
+const writeParts = (dialect: Dialect, parts: ReadonlyArray<JsonObject>): ReadonlyArray<JsonObject> => {
+  const { inner, writeBlocks } = dialect
+  const blocks = parts.map((part) => (inner ?? dialect).writePart(part)).filter((block) => block !== undefined)
+  return writeBlocks === undefined || blocks.length === 0 ? blocks : [writeBlocks(blocks)]
+}
+
+/** The slots and thoughts of a template, if the encoder would not write these blocks by itself. */
+export const keepSlots = (
+  dialect: Dialect,
+  taken: Taken,
+  blocks: ReadonlyArray<JsonObject>
+): Pick<Template, "slots" | "thoughts"> => {
+  const reasoning = reasoningOf(taken)
+  if (isSame(putTogether(dialect, { ...taken, reasoning }, undefined), blocks)) return {}
+  if (reasoning === undefined) return { slots: taken.slots }
+  const lengths = taken.thoughts.map(({ length }) => length)
+  return { slots: taken.slots, thoughts: { lengths, was: fingerprint(reasoning) } }
+}
+
+const reasoningOf = ({ thoughts }: Taken): string | undefined => {
+  const reasoning = joinThoughts(thoughts)
+  return reasoning === "" ? undefined : reasoning
+}
+
+/** The fields of an assistant's chat message. A single text is plain text. */
+export const assistantFields = (taken: Taken): JsonObject => {
+  const reasoning = reasoningOf(taken)
+  return {
+    content: taken.parts.length === 0 ? null : simplify(taken.parts),
+    ...(reasoning !== undefined && { reasoning_content: reasoning }),
+    ...(taken.calls.length > 0 && { tool_calls: taken.calls.map(makeCall) })
+  }
+}
+
+/** A single text as plain text. */
+export const simplify = (parts: ReadonlyArray<JsonObject>): string | ReadonlyArray<JsonObject> => {
+  const [first] = parts
+  return parts.length === 1 && first?.type === "text" && isString(first.text) ? first.text : parts
+}
+
+/** Blocks as text where there is a single one that is only a text, and that is asked for. */
+export const shapeContent = (
+  blocks: ReadonlyArray<JsonObject>,
+  isText: boolean
+): string | ReadonlyArray<JsonObject> => {
+  if (!isText) return blocks
+  if (blocks.length === 0) return ""
+  const [first] = blocks
+  return blocks.length === 1 && first !== undefined && Object.keys(first).length === 2 && isString(first.text)
+    ? first.text
+    : blocks
+}

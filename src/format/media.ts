@@ -1,0 +1,62 @@
+/** Pictures and files in the parts of chat messages, and words for what these cannot hold. */
+import { isObject, isString, type JsonObject } from "./json.ts"
+
+export const makeDataUrl = (mediaType: string, base64: string): string => `data:${mediaType};base64,${base64}`
+
+/** The media type and the base64 text of a data URL; undefined for any other URL. */
+export const readDataUrl = (url: string): { readonly mediaType: string; readonly data: string } | undefined => {
+  const [, mediaType, data] = /^data:([^,]*);base64,([^]*)$/.exec(url) ?? []
+  return mediaType === undefined || data === undefined ? undefined : { mediaType, data }
+}
+
+export const makeImage = (url: string): JsonObject => ({ type: "image_url", image_url: { url } })
+
+/** The URL of a picture; undefined for any other part. */
+export const imageUrlOf = (part: JsonObject): string | undefined =>
+  part.type === "image_url" && isObject(part.image_url) && isString(part.image_url.url) ? part.image_url.url : undefined
+
+export const makeFile = (mediaType: string, base64: string, filename: unknown): JsonObject => ({
+  type: "file",
+  file: { file_data: makeDataUrl(mediaType, base64), ...(isString(filename) && { filename }) }
+})
+
+/** The contents of a file part; undefined for any other part and for a file that is only named. */
+export const fileOf = (part: JsonObject) => {
+  if (part.type !== "file" || !isObject(part.file) || !isString(part.file.file_data)) return undefined
+  const contents = readDataUrl(part.file.file_data)
+  return contents && { ...contents, filename: isString(part.file.filename) ? part.file.filename : undefined }
+}
+
+/** The words of a text or a refusal; undefined for any other part. */
+export const wordsOfPart = (part: JsonObject): string | undefined => {
+  if (part.type === "refusal") return isString(part.refusal) ? part.refusal : undefined
+  return isString(part.text) ? part.text : undefined
+}
+
+/** Text in the place of a part that an API has no form for. */
+export const describePart = (part: JsonObject): string => wordsOfPart(part) ?? describeBlock(part)
+
+/** Fields of a block that hold no words. */
+const WORDLESS: ReadonlySet<string> = new Set([
+  "type",
+  "id",
+  "status",
+  "signature",
+  "cache_control",
+  "citations",
+  "providerMetadata",
+  "providerOptions",
+  "callProviderMetadata"
+])
+
+/** Text without a space that is as long as this is data. */
+const LONGEST_WORD = 200
+
+/** Text in the place of a block that chat messages cannot hold: its type and its words, without encrypted or binary data. */
+export const describeBlock = (block: JsonObject): string => {
+  const words = JSON.stringify(block, (key, value: unknown) => {
+    if (WORDLESS.has(key) || key.startsWith("encrypted")) return undefined
+    return isString(value) && value.length > LONGEST_WORD && !/\s/.test(value) ? undefined : value
+  })
+  return words === "{}" ? `[${String(block.type)}]` : `[${String(block.type)}] ${words}`
+}
