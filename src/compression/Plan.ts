@@ -74,7 +74,7 @@ export function* planInSteps(input: PlanInput): Generator<void, Plan> {
   const headExcerpts = planExcerpts(range.head, shares.head)
   const inputs: TailInputs = { ...range, state, policy, counter, shares, open, headExcerpts, handoffRoom }
   yield
-  const keepTail = yield* fitTail(inputs)
+  const keepTail = yield* fitTail(inputs, shares.tailWish)
   if (isWorthwhile(inputs, keepTail)) return planCompress(inputs, keepTail)
   yield
   const isOverTarget = countConversation(View.assemble(state, counter)) > shares.target
@@ -84,9 +84,11 @@ export function* planInSteps(input: PlanInput): Generator<void, Plan> {
   const canSummarizeAll = isClosed(inputs) && (keepTail.from === 0 || isWorthwhile(inputs, everything))
   const choice = canSummarizeAll ? everything : keepTail
   if (choice.from > 0) return planCompress(inputs, choice)
+  yield
+  // What stays is all there is, so it may have the whole target, but for a handoff if there is one.
+  const { excerpts, live } = yield* fitTail(isFirst ? { ...inputs, handoffRoom: 0 } : inputs, shares.target)
   // Before the first compression no head is kept apart, so that its requests are not shown twice.
-  const live = isFirst ? [] : choice.live.map(({ seq }) => seq)
-  return Shorten({ live, excerpts: choice.excerpts, shares })
+  return Shorten({ live: isFirst ? [] : live.map(({ seq }) => seq), excerpts, shares })
 }
 
 const planCompress = (inputs: TailInputs, { from, live, excerpts }: TailChoice): Compress => {
@@ -193,11 +195,11 @@ interface TailChoice {
 
 /**
  * Finds the longest tail that fits beside head, live requests and handoff. Repairs of a view take tokens too, so the
- * view of each choice is measured, and its excess is taken from the tail. One step for each measurement.
+ * view of each choice is measured, and its excess is taken from the tail, at first `most`. One step for each measurement.
  */
-function* fitTail(inputs: TailInputs): Generator<void, TailChoice> {
+function* fitTail(inputs: TailInputs, most: number): Generator<void, TailChoice> {
   const { counter, handoffRoom, shares } = inputs
-  let room = shares.tailWish
+  let room = most
   for (;;) {
     const choice = chooseTail(inputs, room)
     const { head, live, tail } = View.assemble(stateWithTail(inputs, choice), counter).parts
