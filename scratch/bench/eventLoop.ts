@@ -128,7 +128,7 @@ const program = Effect.gen(function* () {
   )
   note(
     "chunks",
-    timeWork(() => Prompt.chunkUpTo(plan.material, 150_000))
+    timeWork(() => Prompt.chunkUpTo(plan.material, 150_000, estimate))
   )
   note(
     "extract, all at once",

@@ -145,63 +145,143 @@ const LINE_BREAKS = new RegExp(LINE_BREAK, "g")
 
 type Range = ReadonlyArray<Logged>
 
+/** The tokens of the prompt beside the material. */
+export const PROMPT_TOKENS = 1_500
+
+/** Leaves room for the model's reasoning; the prompt asks for the length of the answer itself. */
+export const limitAnswer = (maxTokens: number): number => maxTokens * 2 + 1_000
+
+/** Keeps a summary within an eighth of the window, so that most of a small window is left to the material. */
+export const limitSummary = (maxTokens: number, window: number): number => Math.min(maxTokens, Math.floor(window / 8))
+
+/** The tokens of material that fit a window beside the prompt and the answer. */
+export const measureRoom = (window: number, maxTokens: number): number =>
+  Math.max(SMALLEST, window - PROMPT_TOKENS - limitAnswer(limitSummary(maxTokens, window)))
+
 /**
  * Cuts the range into few chunks of at most `limit` tokens. They are of about the same size, because the largest takes
- * longest. A group of messages that cannot be cut may be larger than `limit`.
+ * longest. A message that is larger is cut within its words, and only a group of messages that belong together may be
+ * larger than `limit`.
  */
-export const chunkUpTo = (entries: Range, limit: number): ReadonlyArray<Range> => {
+export const chunkUpTo = (entries: Range, limit: number, counter: Counter): ReadonlyArray<Range> => {
   const safe = Message.findSafeCuts(entries.map(({ message }) => message))
+  // Half the limit, so that the pieces fill the chunks evenly with the messages around them.
+  const pieces = entries.map((entry) => (entry.tokens > limit ? cutMessage(entry, limit / 2, counter) : [entry]))
+  const isCut = (index: number) => (pieces[index] ?? []).length > 1
   const chunks: Array<Range> = []
-  let left = total(entries)
-  let from = 0
+  let chunk: Array<Logged> = []
+  let left = total(pieces.flat())
   let size = 0
   let cut = { at: 0, size: 0 }
   const closeChunk = () => {
-    chunks.push(entries.slice(from, cut.at))
-    from = cut.at
+    chunks.push(chunk.slice(0, cut.at))
+    chunk = chunk.slice(cut.at)
     left -= cut.size
     size -= cut.size
-    cut = { at: from, size: 0 }
+    cut = { at: 0, size: 0 }
   }
-  entries.forEach((entry, index) => {
-    if (size + entry.tokens > limit && cut.at > from) closeChunk()
+  for (const [index, entry] of pieces.flatMap((own, index) => own.map((entry) => [index, entry] as const))) {
+    if (size + entry.tokens > limit && cut.at > 0) closeChunk()
+    chunk.push(entry)
     size += entry.tokens
-    if (safe[index + 1] !== true) return
-    cut = { at: index + 1, size }
+    if (safe[index + 1] !== true && !isCut(index) && !isCut(index + 1)) continue
+    cut = { at: chunk.length, size }
     // Closes the chunk once it has its even share of the rest.
     if (size < left && size >= left / Math.ceil(left / limit)) closeChunk()
-  })
-  chunks.push(entries.slice(from))
+  }
+  chunks.push(chunk)
   return chunks
 }
 
 /** An overflow of fewer tokens has another cause than the size of the range. */
 const SMALLEST = 500
 
-/** Returns whether cutting may help. A single message can be cut only if its content is text. */
+/** Returns whether cutting may help. A single message can be cut within its words. */
 export const canHalve = (entries: Range): boolean =>
-  total(entries) >= SMALLEST && (entries.length > 1 || typeof entries[0]?.message.content === "string")
+  total(entries) >= SMALLEST &&
+  (entries.length > 1 || entries.some((entry) => listWords(entry).join("").length > SMALLEST))
 
-/** Cuts the range into two chunks of about the same size. A single message is cut within its text. */
+/** Cuts the range into chunks that fit a window, or into halves if none is known or the range seemed to fit it. */
+export const splitToFit = (
+  { entries, maxTokens }: { readonly entries: Range; readonly maxTokens: number },
+  window: number | null,
+  counter: Counter
+): ReadonlyArray<Range> => {
+  const chunks = window === null ? [] : chunkUpTo(entries, measureRoom(window, maxTokens), counter)
+  return chunks.length > 1 ? chunks : splitInHalves(entries, counter)
+}
+
+/** Cuts the range into two chunks of about the same size. A single message is cut within its words. */
 export const splitInHalves = (entries: Range, counter: Counter): ReadonlyArray<Range> => {
   const [only] = entries
-  if (only !== undefined && entries.length === 1) return splitMessage(only, counter)
-  const chunks = chunkUpTo(entries, total(entries) / 2)
-  const [first = []] = chunks
-  const middle = chunks.length > 1 ? first.length : Math.ceil(entries.length / 2)
-  return [entries.slice(0, middle), entries.slice(middle)]
+  if (only !== undefined && entries.length === 1) return cutInPieces(only, 2, counter).map((piece) => [piece])
+  const chunks = chunkUpTo(entries, total(entries) / 2, counter)
+  const [first = [], ...others] = chunks
+  const middle = Math.ceil(entries.length / 2)
+  return others.length > 0 ? [first, others.flat()] : [entries.slice(0, middle), entries.slice(middle)]
 }
 
-const splitMessage = (entry: Logged, counter: Counter): ReadonlyArray<Range> => {
-  if (typeof entry.message.content !== "string") return [[entry]]
-  // Redact before cutting, because half a secret is not recognized.
-  const content = digestMessage(entry.message).body
-  const middle = cutAtCodePoint(content, Math.floor(content.length / 2))
-  return [content.slice(0, middle), content.slice(middle)].map((half) => {
-    const message: Message.Message = { ...entry.message, content: half }
-    return [{ ...entry, message, tokens: counter.message(message) }]
+/** The words of a message in the order in which they are shown: its content, then the input of each call. */
+const listWords = ({ message }: Logged): ReadonlyArray<string> => {
+  // Redacted before it is cut, because half a secret is not recognized.
+  const { arguments: inputs, body } = digestMessage(message)
+  return isRecalledText(renderBody(message)) ? [] : [body, ...inputs]
+}
+
+/** Cuts a message into pieces of at most about `limit` tokens. Returns it as it is if its words are not that many. */
+const cutMessage = (entry: Logged, limit: number, counter: Counter): Range => {
+  const tokens = listWords(entry).reduce((sum, text) => sum + counter.text(text), 0)
+  return tokens <= limit ? [entry] : cutInPieces(entry, Math.ceil(tokens / limit), counter)
+}
+
+/** Each piece is a message with its share of the words, and with all calls, so that none looks like the end of a turn. */
+const cutInPieces = (entry: Logged, count: number, counter: Counter): Range => {
+  const words = listWords(entry)
+  const share = Math.ceil(words.join("").length / count)
+  return Array.from({ length: count }, (_, n) => {
+    const [body = "", ...inputs] = sliceTexts(words, n * share, (n + 1) * share)
+    const message = replaceWords(entry.message, body, inputs, n === count - 1 ? "" : `/${n + 1}`)
+    return { ...entry, message, tokens: counter.message(message) }
   })
 }
+
+/** The part of each text that lies between two places of all texts together. */
+const sliceTexts = (texts: ReadonlyArray<string>, from: number, to: number): ReadonlyArray<string> => {
+  let begin = 0
+  return texts.map((text) => {
+    const [start, end] = [from, to].map((place) =>
+      cutAtCodePoint(text, Math.min(text.length, Math.max(0, place - begin)))
+    )
+    begin += text.length
+    return text.slice(start, end)
+  })
+}
+
+/** Only the last piece keeps the ids of its calls, so that the results belong to it. */
+const replaceWords = (
+  message: Message.Message,
+  content: string,
+  inputs: ReadonlyArray<string>,
+  mark: string
+): Message.Message => {
+  switch (message.role) {
+    case "assistant": {
+      const tool_calls = Message.toolCalls(message).map((call, i) =>
+        replaceInput(call, inputs[i] ?? "", `${call.id}${mark}`)
+      )
+      return { role: "assistant", content, ...(tool_calls.length === 0 ? {} : { tool_calls }) }
+    }
+    case "tool":
+      return { role: "tool", tool_call_id: message.tool_call_id, content }
+    default:
+      return { role: message.role, content }
+  }
+}
+
+const replaceInput = (call: Message.ToolCall, input: string, id: string): Message.ToolCall =>
+  call.type === "custom"
+    ? { id, type: "custom", custom: { name: call.custom.name, input } }
+    : { id, type: "function", function: { name: call.function.name, arguments: input } }
 
 /** Returns whether any of the messages says something or calls a tool. Pictures and reasoning are no words. */
 export const hasWords = (entries: ReadonlyArray<Logged>): boolean =>

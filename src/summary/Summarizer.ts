@@ -154,9 +154,6 @@ export const layer = (options: SummarizerOptions) => Layer.effect(Summarizer, ma
 
 const EMBEDDED = "embedded"
 
-/** The tokens of the summarizer's own instructions beside the material. */
-const PROMPT_TOKENS = 1_500
-
 /** Shared by all summaries of one summarizer. */
 interface Environment {
   readonly routes: ReadonlyArray<Route>
@@ -222,14 +219,13 @@ const extract = (
 
 /** Summarizes the range whole, or in chunks if it is larger than the window. */
 const summarizeWithin = (job: Job, contextLength: number) => {
-  const { range, tally } = job
-  const room = contextLength - PROMPT_TOKENS - 2 * range.maxTokens - 1_000
+  const { env, range, tally } = job
+  const room = Prompt.measureRoom(contextLength, range.maxTokens)
   const whole = { ...range, covered: range.tokens, cuts: [] }
-  const chunks = range.tokens <= room ? [range.entries] : Prompt.chunkUpTo(range.entries, room)
-  return chunks.length > 1
-    ? // All at once: the places of the route bound them.
-      summarizeChunks(job, whole, chunks, "unbounded")
-    : summarizeChunk(job, { ...whole, progress: tally.begin(range.maxTokens) })
+  const chunks = range.tokens <= room ? [range.entries] : Prompt.chunkUpTo(range.entries, room, env.counter)
+  if (chunks.length > 1) return summarizeChunks(job, whole, chunks, contextLength)
+  const maxTokens = Prompt.limitSummary(range.maxTokens, contextLength)
+  return summarizeChunk(job, { ...whole, maxTokens, progress: tally.begin(maxTokens) })
 }
 
 /** Asks the models for one summary, cuts the chunk if it is too large for them, and extracts if none answers. */
@@ -257,36 +253,38 @@ const summarizeChunk = (
         return { text: Gate.redactAndTrim(value, chunk.maxTokens, env.counter), model: route, degraded: null }
       }),
       Effect.catchTags({
-        // One after the other: the first half shows whether the route can take the second.
-        TooLarge: ({ error }) =>
-          summarizeChunks(
-            job,
-            { ...chunk, cuts: [...chunk.cuts, error._tag] },
-            Prompt.splitInHalves(chunk.entries, env.counter),
-            1
-          ),
+        TooLarge: ({ error }) => {
+          const window = error._tag === "ContextOverflow" ? error.limit : null
+          const chunks = Prompt.splitToFit(chunk, window, env.counter)
+          return summarizeChunks(job, { ...chunk, cuts: [...chunk.cuts, error._tag] }, chunks, window)
+        },
         Exhausted: (exhausted) =>
           range.onExhausted === "fail" ? exhausted : extract(env, range, chunk, describeExhaustion(exhausted))
       })
     )
   })
 
-/** Summarizes each chunk on its own and joins the sections by plain code, so that no word goes through two models. */
+/**
+ * Summarizes each chunk on its own and joins the sections by plain code, so that no word goes through two models. Chunks
+ * that fit a known `window` are summarized at once, bounded by the places of the route. Without one the first chunk shows
+ * whether the route can take the second.
+ */
 const summarizeChunks = Effect.fnUntraced(function* (
   job: Job,
   whole: Omit<Chunk, "progress">,
   chunks: ReadonlyArray<ReadonlyArray<Logged>>,
-  concurrency: 1 | "unbounded"
+  window: number | null
 ) {
   yield* Ref.update(job.spending.callsLeft, (calls) => calls + chunks.length - 1)
-  const maxTokens = Math.floor(Math.max(whole.maxTokens / 2, (whole.maxTokens * 1.5) / chunks.length))
+  const share = Math.floor(Math.max(whole.maxTokens / 2, (whole.maxTokens * 1.5) / chunks.length))
+  const maxTokens = Prompt.limitSummary(share, window ?? Infinity)
   const parts = yield* Effect.forEach(
     chunks.map((entries) => ({ entries, progress: job.tally.begin(maxTokens) })),
     ({ entries, progress }, index) => {
       const isAnswered = whole.isAnswered || chunks.slice(index + 1).some(hasTurnEnd)
       return summarizeChunk(job, { ...whole, entries, tokens: total(entries), isAnswered, maxTokens, progress })
     },
-    { concurrency }
+    { concurrency: window === null ? 1 : "unbounded" }
   )
   const sections = Handoff.merge(parts.map(({ text }) => Handoff.parse(text)))
   return {
@@ -325,12 +323,11 @@ const makeSummaryTask = (env: Environment, request: SummaryRequest): ModelTask<s
     ...env,
     name: "compression",
     cuts,
-    tokens: counter.text(material) + PROMPT_TOKENS,
+    tokens: counter.text(material) + Prompt.PROMPT_TOKENS,
     request: (hint) => ({
       task: "compression",
       messages: Prompt.renderPrompt({ ...request, instructions, rejected: hint }),
-      // Leaves room for the model's reasoning; the prompt asks for the length of the answer itself.
-      maxOutputTokens: maxTokens * 2 + 1_000
+      maxOutputTokens: Prompt.limitAnswer(maxTokens)
     }),
     accept: (route, { finish, reasoning, text }) => {
       const measure = { counter, coveredTokens: covered, maxTokens, missing: Handoff.findMissingHeadings }

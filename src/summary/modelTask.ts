@@ -271,8 +271,9 @@ const attemptCall = <A>(
     yield* awaitBudget
     const request = yield* chargeWork(() => makeRequest(task, hint))
     if (task.tokens + request.maxOutputTokens > route.contextLength) {
-      const detail = `${task.tokens} tokens do not fit ${route.contextLength}`
-      return Failed<A>({ error: new ContextOverflow({ route: Provider.label(route), detail }) })
+      const limit = route.contextLength
+      const detail = `${task.tokens} tokens do not fit ${limit}`
+      return Failed<A>({ error: new ContextOverflow({ route: Provider.label(route), detail, limit }) })
     }
     const { withPlace } = yield* ModelClients
     const call = Effect.suspend(() => {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck } from "effect"
-import { ConnectionError } from "../../src/model/ModelError.ts"
+import { ConnectionError, ContextOverflow } from "../../src/model/ModelError.ts"
 import { Compressor } from "../../src/compression/Compressor.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
 import * as Prompt from "../../src/handoff/prompt.ts"
@@ -33,25 +33,159 @@ const compressed = Effect.gen(function* () {
 
 const LONE_SURROGATE = /\p{Surrogate}/u
 
-describe("a message cut in two", () => {
-  const secret = `ghp_${"a1B2".repeat(9)}`
-  const logged = (content: string): Logged => {
-    const message = { role: "user", content } as const
-    return { seq: 1, arrival: 1, kind: "request", at: 0, message, tokens: estimate.message(message) }
-  }
+const secret = `ghp_${"a1B2".repeat(9)}`
 
-  it.prop(
-    "13: secrets stay: not even half a secret is in either half, nor half a character",
-    [FastCheck.integer({ min: 0, max: 80 }), FastCheck.constantFrom("word ", "🙂")],
-    ([shift, filler]) => {
-      const around = filler.repeat(60)
-      const halves = Prompt.splitInHalves([logged(`${around}${" ".repeat(shift)} ${secret} ${around}`)], estimate)
-      for (const half of halves) {
-        assert.notMatch(Prompt.renderMaterial(half), /ghp_|a1B2/)
-        assert.isTrue(half.every(({ message }) => !LONE_SURROGATE.test(Message.text(message))))
+const logged = (message: Message.Message): Logged => ({
+  seq: 1,
+  arrival: 1,
+  kind: "request",
+  at: 0,
+  message,
+  tokens: estimate.message(message)
+})
+
+/** Messages whose words are the given text, each in another place. */
+const CARRIERS: ReadonlyArray<readonly [string, (text: string) => Message.Message]> = [
+  ["a request", (content) => ({ role: "user", content })],
+  ["parts", (text) => ({ role: "user", content: [{ type: "text", text }] })],
+  [
+    "many parts",
+    (text) => ({
+      role: "user",
+      content: (text.match(/[^]{1,500}(?:\n|$)|[^]{1,500}/gu) ?? []).map((text) => ({ type: "text", text }))
+    })
+  ],
+  ["an answer", (content) => ({ role: "assistant", content })],
+  ["a result", (content) => ({ role: "tool", tool_call_id: "call_1", content })],
+  ["a result in parts", (text) => ({ role: "tool", tool_call_id: "call_1", content: [{ type: "text", text }] })],
+  [
+    "the arguments of a call",
+    (text) => ({
+      role: "assistant",
+      content: "I write it.",
+      tool_calls: [
+        { id: "call_1", type: "function", function: { name: "write_file", arguments: JSON.stringify({ text }) } }
+      ]
+    })
+  ],
+  [
+    "the input of a custom call",
+    (input) => ({
+      role: "assistant",
+      content: null,
+      tool_calls: [{ id: "call_1", type: "custom", custom: { name: "apply_patch", input } }]
+    })
+  ]
+]
+
+/** Material without its headers and indents. */
+const wordsIn = (range: ReadonlyArray<Logged>): string =>
+  Prompt.renderMaterial(range)
+    .split("\n")
+    .filter((line) => !line.startsWith("#"))
+    .map((line) => line.slice(1))
+    .join("")
+
+for (const [name, carry] of CARRIERS) {
+  describe(`a message cut within its words, ${name}`, () => {
+    it.prop(
+      "13: secrets stay: not even half a secret is in any piece, nor half a character",
+      [FastCheck.integer({ min: 0, max: 80 }), FastCheck.constantFrom("word ", "🙂")],
+      ([shift, filler]) => {
+        const around = filler.repeat(60)
+        const entry = logged(carry(`${around}${" ".repeat(shift)} ${secret} ${around}`))
+        for (const pieces of [Prompt.splitInHalves([entry], estimate), Prompt.chunkUpTo([entry], 30, estimate)]) {
+          assert.isAbove(pieces.length, 1)
+          for (const piece of pieces) {
+            assert.notMatch(Prompt.renderMaterial(piece), /ghp_|a1B2/)
+            assert.isTrue(piece.every(({ message }) => !LONE_SURROGATE.test(Message.text(message))))
+          }
+        }
       }
+    )
+
+    it.prop(
+      "together the pieces say all its words once, none is much larger than its share, and none looks like the end of a turn",
+      [
+        FastCheck.string({
+          minLength: 2_000,
+          maxLength: 6_000,
+          unit: FastCheck.constantFrom("a", "b", " ", "é", "字", "🙂")
+        }),
+        FastCheck.integer({ min: 100, max: 400 })
+      ],
+      ([text, limit]) => {
+        const entry = logged(carry(text))
+        const pieces = Prompt.chunkUpTo([entry], limit, estimate)
+        const isSpaced = (words: string) => words.replaceAll(/\s/g, "")
+        assert.strictEqual(isSpaced(pieces.map(wordsIn).join("")), isSpaced(wordsIn([entry])))
+        for (const piece of pieces) {
+          assert.isAtMost(
+            piece.reduce((sum, { tokens }) => sum + tokens, 0),
+            2 * limit + 50
+          )
+          for (const { message } of piece)
+            assert.strictEqual(Message.endsTurn(message), Message.endsTurn(entry.message))
+        }
+      },
+      { fastCheck: { numRuns: 30 } }
+    )
+
+    for (const times of [2, 8, 20]) {
+      it.effect(`${times} times as large as the window is summarized by the model, all of it`, () => {
+        const model = Scripted.make([answer])
+        const giant = Array.from({ length: times * 1_900 }, (_, n) => `line ${n} of the output\n`).join("")
+        const messages: ReadonlyArray<Message.Message> = [
+          { role: "user", content: "Go." },
+          ...withPartner(carry(giant)),
+          ...conversation(12)
+        ]
+        return Effect.gen(function* () {
+          const store = yield* SessionStore
+          yield* store.importAll([{ sessionId: id, messages }])
+          const { compress } = yield* Compressor
+          assert.deepInclude(yield* compress(id), { outcome: "committed", reason: null })
+          const shown = model.requests.map(materialOf).join("")
+          const lines = new Set(shown.match(/line \d+ of the output/g))
+          // A chunk may begin within a line.
+          assert.isAtLeast(lines.size, times * 1_900 - 2 * model.requests.length)
+        }).pipe(Effect.provide(scripted(model.layer, { policy, routes: [small] })))
+      })
     }
-  )
+  })
+}
+
+/** The message with the call or the result that belongs to it. */
+const withPartner = (message: Message.Message): ReadonlyArray<Message.Message> => {
+  const call = { id: "call_1", type: "function", function: { name: "read_file", arguments: "{}" } } as const
+  if (message.role === "tool") return [{ role: "assistant", content: null, tool_calls: [call] }, message]
+  const isCall = Message.toolCalls(message).length > 0
+  return isCall ? [message, { role: "tool", tool_call_id: "call_1", content: "done" }] : [message]
+}
+
+describe("a window that is smaller than the route says", () => {
+  for (const window of [4_096, 8_192, 16_384]) {
+    it.effect(
+      `is taken from the error, ${window} of 128,000: the range is cut to fit, and no call after the first is refused`,
+      () => {
+        const model = Scripted.make([
+          (request) => {
+            const size = estimate.text(materialOf(request)) + request.maxOutputTokens
+            const detail = `maximum context length is ${window} tokens`
+            return size > window ? new ContextOverflow({ route: "r", detail, limit: window }) : answer(request)
+          }
+        ])
+        return Effect.gen(function* () {
+          const { result } = yield* compressed
+          assert.deepInclude(result, { outcome: "committed", reason: null })
+          assert.deepStrictEqual(
+            result.attempts.filter(({ error }) => error !== null).map(({ error }) => error),
+            ["ContextOverflow"]
+          )
+        }).pipe(Effect.provide(scripted(model.layer, { policy, routes: [{ ...route, contextLength: 128_000 }] })))
+      }
+    )
+  }
 })
 
 describe("a range larger than the summarizer's window", () => {
