@@ -71,7 +71,7 @@ export function* planInSteps(input: PlanInput): Generator<void, Plan> {
   const range = isFirst ? findFirstRange(input, shares) : findLaterRange(state)
   const open = findOpenRequests(state)
   const handoffRoom = SegmentTree.roomForHandoff(shares, counter)
-  const headExcerpts = planExcerpts(range.head, shares.head)
+  const headExcerpts = planExcerpts(range.head, shares.head, counter)
   const inputs: TailInputs = { ...range, state, policy, counter, shares, open, headExcerpts, handoffRoom }
   yield
   const keepTail = yield* fitTail(inputs, shares.tailWish)
@@ -214,14 +214,14 @@ function* fitTail(inputs: TailInputs, most: number): Generator<void, TailChoice>
 
 /** Returns the longest whole tail within `room`; else the last group of messages, shortened; else no tail. */
 const chooseTail = (inputs: TailInputs, room: number): TailChoice => {
-  const { cuts, rest } = inputs
+  const { counter, cuts, rest } = inputs
   const from = findLongestTail(inputs, room)
   if (from !== undefined) return makeChoice(inputs, from, [])
   const lastCut = cuts.lastIndexOf(true, rest.length - 1)
   const lastGroup = rest.slice(lastCut)
-  const hasRoomForExcerpts = findTokenCap(lastGroup, room) >= LEAST_EXCERPT
+  const hasRoomForExcerpts = findTokenCap(lastGroup, room, counter) >= LEAST_EXCERPT
   return hasRoomForExcerpts || !isClosed(inputs)
-    ? makeChoice(inputs, lastCut, planExcerpts(lastGroup, room))
+    ? makeChoice(inputs, lastCut, planExcerpts(lastGroup, room, counter))
     : summarizeAll(inputs)
 }
 
@@ -244,12 +244,13 @@ const findLongestTail = ({ rest, cuts, shares, policy }: TailInputs, room: numbe
 const summarizeAll = (inputs: TailInputs): TailChoice => makeChoice(inputs, inputs.rest.length, [])
 
 const makeChoice = (inputs: TailInputs, from: number, tailExcerpts: ReadonlyArray<Excerpt>): TailChoice => {
+  const { counter } = inputs
   const share = inputs.shares.live
   const tailFrom = inputs.rest[from]?.seq ?? Infinity
   const open = inputs.open.filter(({ seq }) => seq < tailFrom)
   const newest = open.slice(-Math.max(1, Math.floor(share / LEAST_REQUEST)))
-  const live = findTokenCap(open, share) < LEAST_REQUEST ? newest : open
-  const excerpts = [...inputs.headExcerpts, ...planExcerpts(live, share), ...tailExcerpts]
+  const live = findTokenCap(open, share, counter) < LEAST_REQUEST ? newest : open
+  const excerpts = [...inputs.headExcerpts, ...planExcerpts(live, share, counter), ...tailExcerpts]
   return { from, live, excerpts: keepSmallest(excerpts, live) }
 }
 

@@ -12,7 +12,8 @@ export const LEAST_EXCERPT = 30
 
 /**
  * Shortens a message of `tokens` tokens to at most `to`, which must be `LEAST` or more. A message that fits is returned
- * as the very same object. The time taken does not depend on the size of the text left out.
+ * as the very same object. Fields that its provider may want back stay whole as far as they fit. The time taken does not
+ * depend on the size of the text left out.
  */
 export const makeExcerpt = (
   message: Message.Message,
@@ -20,23 +21,35 @@ export const makeExcerpt = (
   counter: Counter
 ): Message.Message => {
   if (tokens <= to) return message
-  const cutter: Cutter = { seq, perCharacter: Math.min(1, tokens / Math.max(1, countCharacters(message))) }
-  const smaller = dropParts(message, cutter, to, counter)
+  const smaller = dropParts(message, seq, to, counter)
+  const fixed = counter.message(shortenTexts(smaller, 0, { seq, perCharacter: 1 }))
+  const cutter: Cutter = { seq, perCharacter: Math.min(1, (tokens - fixed) / Math.max(1, countCharacters(message))) }
   let keep = 4 * to
   for (;;) {
     const shown = shortenTexts(smaller, keep, cutter)
     const cost = counter.message(shown)
     // `!(a > b)` rather than `a <= b`, so that a counter that returns NaN ends the loop too.
     if (!(cost > to && keep > 0)) return shown
-    keep = Math.floor(keep * Math.min(0.95, to / cost))
+    const share = fixed < to ? (to - fixed) / (cost - fixed) : to / cost
+    keep = Math.floor(keep * Math.min(0.95, share))
   }
 }
 
-/** The largest cap per entry with which all entries fit the room; infinite if they fit without one. */
-export const findTokenCap = (entries: ReadonlyArray<Logged>, room: number): number => {
-  let left = room
+/** The fields of a message that its excerpt has lost. */
+export const findLostFields = (message: Message.Message, excerpt: Message.Message): ReadonlyArray<string> => [
+  ...fieldsOf(message).flatMap(([name]) => (name in excerpt ? [] : [name])),
+  ...(hasNative(message) && !hasNative(excerpt) ? ["native"] : [])
+]
+
+/**
+ * The largest cap per entry with which all entries fit the room, without the fields that their providers may want back:
+ * these come on top. Infinite if the entries fit without a cap, and below zero if the fields alone do not fit.
+ */
+export const findTokenCap = (entries: ReadonlyArray<Logged>, room: number, counter: Counter): number => {
+  const sizes = entries.map(({ message, tokens }) => ({ tokens, fields: countFields(message, counter) }))
+  let left = room - sizes.reduce((sum, { fields }) => sum + fields, 0)
   let remaining = entries.length
-  for (const tokens of entries.map((entry) => entry.tokens).toSorted((a, b) => a - b)) {
+  for (const tokens of sizes.map(({ fields, tokens }) => tokens - fields).toSorted((a, b) => a - b)) {
     if (tokens * remaining > left) return Math.floor(left / remaining)
     left -= tokens
     remaining--
@@ -44,12 +57,21 @@ export const findTokenCap = (entries: ReadonlyArray<Logged>, room: number): numb
   return Infinity
 }
 
-/** The excerpts that make the entries fit the room. If even the shortest do not fit, the last entries are left out. */
-export const planExcerpts = (entries: ReadonlyArray<Logged>, room: number): ReadonlyArray<Excerpt> => {
-  const level = Math.max(LEAST_EXCERPT, findTokenCap(entries, room))
+/**
+ * The excerpts that make the entries fit the room. If even the shortest do not fit with their fields, they go without,
+ * and the last entries are left out.
+ */
+export const planExcerpts = (
+  entries: ReadonlyArray<Logged>,
+  room: number,
+  counter: Counter
+): ReadonlyArray<Excerpt> => {
+  const cap = findTokenCap(entries, room, counter)
+  const level = Math.max(LEAST_EXCERPT, cap)
   let left = room
-  return entries.flatMap(({ seq, tokens }) => {
-    const to = Math.min(level, tokens)
+  return entries.flatMap(({ message, seq, tokens }) => {
+    const fields = cap < LEAST_EXCERPT ? 0 : countFields(message, counter)
+    const to = Math.min(level + fields, tokens)
     if (to > left) return [{ seq, tokens: 0 }]
     left -= to
     return to < tokens ? [{ seq, tokens: to }] : []
@@ -62,44 +84,147 @@ interface Cutter {
 }
 
 const countCharacters = (message: Message.Message): number =>
-  Message.toolCalls(message).reduce((sum, call) => sum + Message.callInput(call).length, Message.text(message).length)
+  Message.toolCalls(message).reduce((sum, call) => sum + Message.callInput(call).length, 0) +
+  fieldsOf(message).reduce((sum, [name, value]) => sum + (isReasoning(name, value) ? value.length : 0), 0) +
+  Message.text(message).length
 
-/** A message with fewer parts or calls, and a note that names what was left out. */
+// ── fields ──
+
+type Fields = ReadonlyArray<readonly [name: string, value: unknown]>
+
+/** What a message has beside its words and its calls: reasoning, signatures, and whatever else its server put there. */
+const fieldsOf = (message: Message.Message): Fields =>
+  Object.entries(message).filter(([name, value]) => !OWN_FIELDS.has(name) && (value ?? null) !== null)
+
+const OWN_FIELDS: ReadonlySet<string> = new Set(
+  "role content tool_calls tool_call_id refusal audio function_call native".split(" ")
+)
+
+const hasNative = (message: Message.Message): boolean => nativeOf(message) !== undefined
+
+const nativeOf = (message: Message.Message): Message.Native | undefined => message.native ?? message[Message.Native]
+
+/** Reasoning that is plain text may be cut. Servers that want it back miss only the field. */
+const isReasoning = (name: string, value: unknown): value is string =>
+  (name === "reasoning_content" || name === "reasoning") && typeof value === "string"
+
+/** The tokens of the fields that an excerpt keeps whole, those of the calls included. */
+const countFields = (message: Message.Message, counter: Counter): number => {
+  const fields = fieldsOf(message)
+  const calls = Message.toolCalls(message).filter(hasOwnFields)
+  if (fields.length === 0 && calls.length === 0 && !hasNative(message)) return 0
+  const frame = counter.message(ASSISTANT)
+  const whole = withFields({ ...ASSISTANT }, cutReasoning(fields, 0, { seq: 0, perCharacter: 1 }), nativeOf(message))
+  const ofCalls = calls.map((call) => {
+    const bare = Message.withCallInput(call, "")
+    const known = pickKnown(bare)
+    return (
+      counter.message({ ...ASSISTANT, tool_calls: [bare] }) - counter.message({ ...ASSISTANT, tool_calls: [known] })
+    )
+  })
+  return ofCalls.reduce((sum, tokens) => sum + tokens, counter.message(whole) - frame)
+}
+
+const ASSISTANT: Message.AssistantMessage = { role: "assistant", content: null }
+
+const hasOwnFields = (call: Message.ToolCall): boolean =>
+  Object.keys(call).some((name) => name !== "id" && name !== "type" && name !== call.type)
+
+const pickKnown = (call: Message.ToolCall): Message.ToolCall =>
+  call.type === "custom"
+    ? { id: call.id, type: "custom", custom: call.custom }
+    : { id: call.id, type: "function", function: call.function }
+
+const withFields = (message: Message.Message, fields: Fields, native: Message.Native | undefined): Message.Message => ({
+  ...message,
+  ...Object.fromEntries(fields),
+  ...(native === undefined ? {} : { [Message.Native]: native })
+})
+
+const cutReasoning = (fields: Fields, keep: number, cutter: Cutter): Fields =>
+  fields.map(([name, value]) =>
+    isReasoning(name, value) && value.length > Math.max(keep, SHORT)
+      ? [name, keep < SHORT ? pointTo(cutter) : shortenMiddle(value, keep, cutter)]
+      : [name, value]
+  )
+
+const pointTo = ({ seq }: Cutter): string => `recall seq ${seq}`
+
+// ── what cannot be shortened ──
+
+/** A message with fewer fields, parts or calls, and a note that names the parts or calls left out. */
 interface Smaller {
+  /** Without fields; its text is whole. */
   readonly message: Message.Message
+  readonly fields: Fields
+  readonly native: Message.Native | undefined
   readonly note: string
 }
 
-/** Leaves out what cannot be shortened: images, and the oldest calls of a batch. */
-const dropParts = (message: Message.Message, { seq }: Cutter, to: number, counter: Counter): Smaller => {
-  if (message.role === "assistant") return keepNewestCalls(message, seq, to, counter)
+/** Leaves out what does not fit and cannot be shortened: fields, images, and the oldest calls of a batch. */
+const dropParts = (message: Message.Message, seq: number, to: number, counter: Counter): Smaller => {
+  const room = to - LEAST_EXCERPT
+  const { bare, fields, native } = keepFields(message, seq, room, counter)
   const others = nonTextParts(message)
-  const bare = withoutContent(message)
-  if (others.length === 0 || counter.message(Message.withContent(bare, others)) <= to - LEAST_EXCERPT) {
-    return { message, note: "" }
-  }
-  return {
-    message: { ...bare, content: Message.text(message) },
-    note: noteLeftOut(others.length, "part", seq)
-  }
+  const frameOf = (parts: ReadonlyArray<Message.ContentPart>) =>
+    withFields(Message.withContent(bare, parts), cutReasoning(fields, 0, { seq, perCharacter: 1 }), native)
+  const parts = others.length > 0 && counter.message(frameOf(others)) <= room ? others : []
+  const text = Message.text(message)
+  const calls = Message.toolCalls(message)
+  const kept = keepCalls(calls, { seq, to, hasWords: text !== "" || others.length > 0 }, frameOf(parts), counter)
+  const leftOut = calls.length - kept.length
+  const note =
+    leftOut > 0
+      ? noteLeftOut(leftOut, "tool call", seq)
+      : parts.length < others.length
+        ? noteLeftOut(others.length, "part", seq)
+        : ""
+  const shown = Message.withContent(bare, parts.length === 0 ? text : [{ type: "text", text }, ...parts])
+  return { message: shown.role === "assistant" ? { ...shown, tool_calls: kept } : shown, fields, native, note }
 }
 
-/** Keeps the newest calls: as many as fit when their arguments are cut to nothing. */
-const keepNewestCalls = (message: Message.AssistantMessage, seq: number, to: number, counter: Counter): Smaller => {
-  const calls = Message.toolCalls(message)
-  const text = Message.text(message)
-  const otherParts = nonTextParts(message).length
-  const count = (tool_calls: Array<Message.ToolCall>) =>
-    counter.message({ role: "assistant", content: null, tool_calls })
-  const frame = count([])
-  const leastTokens = (call: Message.ToolCall) => count([cutArguments(call, 0, { seq, perCharacter: 1 })]) - frame
+/** Keeps the fields that fit, and reasoning always, since it can be cut. */
+const keepFields = (message: Message.Message, seq: number, room: number, counter: Counter) => {
+  const bare = withoutFields(message)
+  let kept: Fields = fieldsOf(message).filter(([name, value]) => isReasoning(name, value))
+  let native: Message.Native | undefined
+  const fits = (fields: Fields, native: Message.Native | undefined) =>
+    counter.message(withFields(bare, cutReasoning(fields, 0, { seq, perCharacter: 1 }), native)) <= room
+  if (fits(kept, nativeOf(message))) native = nativeOf(message)
+  for (const field of fieldsOf(message)) {
+    if (!isReasoning(...field) && fits([...kept, field], native)) kept = [...kept, field]
+  }
+  return { bare, fields: kept, native }
+}
+
+const withoutFields = (message: Message.Message): Message.Message =>
+  message.role === "assistant"
+    ? ASSISTANT
+    : message.role === "tool"
+      ? { role: "tool", tool_call_id: message.tool_call_id, content: "" }
+      : { role: message.role, content: "" }
+
+/**
+ * Keeps as many calls as fit when their arguments are cut to nothing: first those with fields of their own, since a
+ * signature may stand for the whole batch, then the newest.
+ */
+const keepCalls = (
+  calls: ReadonlyArray<Message.ToolCall>,
+  { hasWords, seq, to }: { readonly seq: number; readonly to: number; readonly hasWords: boolean },
+  frame: Message.Message,
+  counter: Counter
+): Array<Message.ToolCall> => {
+  if (calls.length === 0) return []
+  const count = (tool_calls: Array<Message.ToolCall>) => counter.message({ ...ASSISTANT, tool_calls })
+  const none = count([])
+  const leastTokens = (call: Message.ToolCall) => count([cutArguments(call, 0, { seq, perCharacter: 1 })]) - none
+  const numbered = Array.from(calls.entries()).toReversed()
+  const order = numbered.toSorted(([, a], [, b]) => Number(hasOwnFields(b)) - Number(hasOwnFields(a)))
   // With all calls kept and nothing else in the message, no marker is needed.
-  const markerRoom = text === "" && otherParts === 0 ? MARKER : 0
-  const kept = countFitting(calls.toReversed().map(leastTokens), to - frame - MARKER, markerRoom)
-  const leftOut = calls.length - kept
-  const note =
-    leftOut > 0 ? noteLeftOut(leftOut, "tool call", seq) : otherParts > 0 ? noteLeftOut(otherParts, "part", seq) : ""
-  return { message: { role: "assistant", content: text, tool_calls: calls.slice(leftOut) }, note }
+  const room = to - counter.message(frame) - MARKER
+  const costs = order.map(([, call]) => leastTokens(call))
+  const kept = new Set(order.slice(0, countFitting(costs, room, hasWords ? 0 : MARKER)).map(([i]) => i))
+  return calls.filter((_, i) => kept.has(i))
 }
 
 /** The number of costs, from the first on, that fit the room. The last one may use `extra` as well. */
@@ -121,23 +246,21 @@ const noteLeftOut = (count: number, what: string, seq: number): string =>
 const nonTextParts = (message: Message.Message): ReadonlyArray<Message.ContentPart> =>
   Message.parts(message).filter((part) => Message.partText(part) === undefined)
 
-/** Drops all fields the library does not know: they may be of any size. */
-const withoutContent = (message: Exclude<Message.Message, Message.AssistantMessage>): Message.Message =>
-  message.role === "tool"
-    ? { role: "tool", tool_call_id: message.tool_call_id, content: "" }
-    : { role: message.role, content: "" }
+// ── text ──
 
 /** Shortens every text of the message to at most `keep` characters. */
-const shortenTexts = ({ message, note }: Smaller, keep: number, cutter: Cutter): Message.Message => {
+const shortenTexts = ({ fields, message, native, note }: Smaller, keep: number, cutter: Cutter): Message.Message => {
   const shown = joinLines([note, note !== "" && keep < SHORT ? "" : shortenMiddle(Message.text(message), keep, cutter)])
-  if (message.role !== "assistant") {
-    const others = nonTextParts(message)
-    const spoken = shown === "" ? [] : [{ type: "text", text: shown } as const]
-    return Message.withContent(withoutContent(message), others.length === 0 ? shown : [...spoken, ...others])
-  }
+  const others = nonTextParts(message)
+  const spoken = shown === "" ? [] : [{ type: "text", text: shown } as const]
+  const bare = withFields(withoutFields(message), cutReasoning(fields, keep, cutter), native)
+  const said = Message.withContent(bare, others.length === 0 ? shown : [...spoken, ...others])
+  if (said.role !== "assistant") return said
   const calls = Message.toolCalls(message).map((call) => cutArguments(call, keep, cutter))
-  const spoken: Message.AssistantMessage = { role: "assistant", content: shown === "" ? null : shown }
-  return calls.length === 0 ? spoken : { ...spoken, tool_calls: calls }
+  const content = said.content === "" ? null : said.content
+  return calls.length === 0
+    ? Message.withContent(said, content ?? null)
+    : { ...said, content: content ?? null, tool_calls: calls }
 }
 
 const joinLines = (texts: ReadonlyArray<string>): string => texts.filter((text) => text !== "").join("\n")
@@ -145,7 +268,7 @@ const joinLines = (texts: ReadonlyArray<string>): string => texts.filter((text) 
 const cutArguments = (call: Message.ToolCall, keep: number, cutter: Cutter): Message.ToolCall => {
   const input = Message.callInput(call)
   if (input.length <= Math.max(keep, SHORT)) return call
-  const shown = keep < SHORT ? `recall seq ${cutter.seq}` : shortenMiddle(input, keep, cutter)
+  const shown = keep < SHORT ? pointTo(cutter) : shortenMiddle(input, keep, cutter)
   return Message.withCallInput(call, call.type === "custom" ? shown : JSON.stringify({ excerpt: shown }))
 }
 

@@ -7,6 +7,7 @@ import type { Counter } from "../message/Tokens.ts"
  * One difference between a view and the log. `seq` is the message concerned, 0 for one that is not in the log.
  *
  * - `excerpt`: the message is shown in at most `tokens` tokens; 0 leaves it out
+ * - `left-out-fields`: fields that its provider may want back do not fit the excerpt
  * - `no-result`: the call was never answered; a result saying so follows it
  * - `moved-result`: a late result, shown after its call at `callSeq`
  * - `orphaned-result`, `duplicate-result`: a result without a call, or a second one; left out
@@ -29,6 +30,7 @@ import type { Counter } from "../message/Tokens.ts"
  */
 export type Repair =
   | { readonly kind: "excerpt"; readonly seq: number; readonly tokens: number }
+  | { readonly kind: "left-out-fields"; readonly seq: number; readonly fields: ReadonlyArray<string> }
   | { readonly kind: "no-result" | "invalid-arguments"; readonly seq: number; readonly toolCallId: string }
   | { readonly kind: "orphaned-result" | "duplicate-result"; readonly seq: number; readonly toolCallId: string }
   | { readonly kind: "moved-result"; readonly seq: number; readonly callSeq: number }

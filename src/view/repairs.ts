@@ -5,7 +5,7 @@
 import * as Message from "../message/Message.ts"
 import { isBlank, isObjectJson } from "../message/text.ts"
 import type { Counter } from "../message/Tokens.ts"
-import { makeExcerpt } from "./excerpt.ts"
+import { findLostFields, makeExcerpt } from "./excerpt.ts"
 import { mendMessage, separateParts, SURROGATE_ESCAPE, TOOL_NAME } from "./messageRepairs.ts"
 import type { Parts, Repair, RepairContext, Row, Size } from "./model.ts"
 
@@ -105,7 +105,11 @@ const shortenRow = (row: Row, to: number, context: RepairContext): Row | undefin
   if (row.tokens <= to) return row
   const { seq, tokens, message } = row
   context.note({ kind: "excerpt", seq, tokens: to })
-  return to === 0 ? undefined : withMessage(row, makeExcerpt(message, { seq, tokens, to }, context.counter), context)
+  if (to === 0) return undefined
+  const shown = makeExcerpt(message, { seq, tokens, to }, context.counter)
+  const fields = findLostFields(message, shown)
+  if (fields.length > 0) context.note({ kind: "left-out-fields", seq, fields })
+  return withMessage(row, shown, context)
 }
 
 // ── content ──

@@ -17,6 +17,7 @@ import {
   type Entry,
   logOf,
   notification,
+  ofWire,
   plain,
   request,
   result,
@@ -299,6 +300,34 @@ describe("the tail", () => {
       401,
       [402]
     ])
+  })
+  const signed = (characters: number): Entry =>
+    plain(
+      ofWire({
+        role: "assistant",
+        content: null,
+        reasoning_content: "I think ".repeat(300),
+        extra_content: { google: { thought_signature: "s".repeat(characters) } },
+        tool_calls: [call("a", JSON.stringify({ text: "word ".repeat(24_000) }))]
+      })
+    )
+  it("keeps reasoning and signature of a call that has just written a large file", () => {
+    const log = logOf([...talk(40), request("go"), signed(400), result("a", "ok")])
+    const state = stateOf(log)
+    const plan = planOf(state, { contextLength: 16_000 })
+    if (plan._tag !== "Compress") return assert.fail("there is no plan")
+    const { messages, repairs } = View.assemble(commit(log, state, plan), estimate)
+    const shown = Object.fromEntries(Object.entries(messages.at(-2) ?? {}))
+    assert.hasAllKeys(shown, ["role", "content", "reasoning_content", "extra_content", "tool_calls"])
+    assert.notInclude(
+      repairs.map(({ kind }) => kind),
+      "left-out-fields"
+    )
+  })
+  it("leaves a group to the handoff whose fields alone are larger than its wish", () => {
+    const log = logOf([...talk(40), request("go"), signed(40_000), result("a", "ok")])
+    const plan = planOf(stateOf(log), { contextLength: 16_000 })
+    assert.strictEqual(plan._tag === "Compress" ? plan.toSeq : 0, log.length)
   })
   it("is never cut after a call whose result may still come", () => {
     const tail = tailOf([...talk(40), calls(call("a"), call("b")), result("a", "x")])

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import { existsSync, readFileSync } from "node:fs"
-import { makeExcerpt, LEAST_EXCERPT } from "../../src/view/excerpt.ts"
+import { findTokenCap, LEAST_EXCERPT, makeExcerpt, planExcerpts } from "../../src/view/excerpt.ts"
 import * as Message from "../../src/message/Message.ts"
 import { type Logged, type Manifest, type Segment, type State, wholeLog } from "../../src/session/Session.ts"
 import { estimate, overhead, total } from "../../src/message/Tokens.ts"
@@ -474,6 +474,84 @@ describe("an excerpt", () => {
     const kept = Message.toolCalls(shown).map(({ id }) => id)
     assert.strictEqual(kept.at(-1), "c99")
     assert.strictEqual(Message.text(shown), `[… ${100 - kept.length} tool calls left out; recall seq 3 …]`)
+  })
+})
+
+describe("an excerpt keeps what its provider wants back", () => {
+  const details = [{ type: "reasoning.encrypted", data: "c2lnbmVk".repeat(20) }]
+  const blocks = [{ type: "thinking", thinking: "so", signature: "c2lnbmVk".repeat(20) }]
+  const google = { google: { thought_signature: "c2lnbmVk".repeat(20) } }
+  const native = { format: "anthropic", signature: "c2lnbmVk" }
+  const edit = { ...call("a", JSON.stringify({ text: "line of a file ".repeat(8_000) })), extra_content: google }
+  const reply = ofWire({
+    role: "assistant",
+    content: null,
+    reasoning_content: "I think ".repeat(4_000),
+    reasoning_details: details,
+    thinking_blocks: blocks,
+    extra_content: google,
+    a_field_to_come: { of: "a server" },
+    tool_calls: [edit],
+    native
+  })
+  const tokens = estimate.message(reply)
+
+  it("all fields of the message and of its calls, reasoning as text that may be cut", () => {
+    const shown = makeExcerpt(reply, { seq: 2, tokens, to: 1_000 }, estimate)
+    assert.isAtMost(estimate.message(shown), 1_000)
+    assert.isAtLeast(estimate.message(shown), 800)
+    const { reasoning_details, thinking_blocks, extra_content, a_field_to_come, reasoning_content, tool_calls } =
+      Object.fromEntries(Object.entries(shown))
+    assert.deepStrictEqual(
+      { reasoning_details, thinking_blocks, extra_content, a_field_to_come },
+      {
+        reasoning_details: details,
+        thinking_blocks: blocks,
+        extra_content: google,
+        a_field_to_come: { of: "a server" }
+      }
+    )
+    assert.match(String(reasoning_content), /^I think .*tokens left out; recall seq 2.* I think $/s)
+    assert.deepStrictEqual(shown[Message.Native], native)
+    assert.deepInclude(tool_calls[0], { id: "a", extra_content: google })
+  })
+
+  it("of reasoning at least a pointer, and what does not fit is listed", () => {
+    const shown = makeExcerpt(reply, { seq: 2, tokens, to: LEAST_EXCERPT }, estimate)
+    assert.isAtMost(estimate.message(shown), LEAST_EXCERPT)
+    assert.deepInclude(Object.fromEntries(Object.entries(shown)), { reasoning_content: "recall seq 2" })
+    const log = logOf([request("go"), plain(reply), result("a", "ok")])
+    const state = stateOf(log, { ...wholeLog, excerpts: [{ seq: 2, tokens: LEAST_EXCERPT }] })
+    const { repairs } = View.assemble(state, estimate)
+    const fields = ["reasoning_details", "thinking_blocks", "extra_content", "a_field_to_come", "native"]
+    assert.deepInclude(repairs, { kind: "left-out-fields", seq: 2, fields })
+  })
+
+  it("the call whose signature stands for the batch, before newer ones", () => {
+    const batch = [
+      edit,
+      ...Array.from({ length: 20 }, (_, i) => call(`c${i}`, JSON.stringify({ path: "x".repeat(200) })))
+    ]
+    const message = calls(...batch).message
+    const shown = makeExcerpt(message, { seq: 2, tokens: estimate.message(message), to: 200 }, estimate)
+    const kept = Message.toolCalls(shown)
+    assert.strictEqual(kept[0]?.id, "a")
+    assert.strictEqual(kept.at(-1)?.id, "c19")
+    assert.deepInclude(Object.fromEntries(Object.entries(kept[0] ?? {})), { extra_content: google })
+  })
+
+  it("planned within the share of the message, as far as the room allows", () => {
+    const log = logOf([request("go ".repeat(2_000)), plain(reply), result("a", "ok ".repeat(2_000))])
+    const [, planned] = planExcerpts(log, 1_500, estimate)
+    const fixed = estimate.message(makeExcerpt(reply, { seq: 2, tokens, to: 500 }, estimate))
+    assert.isAtLeast(planned?.tokens ?? 0, 400)
+    assert.isAtLeast(fixed, 300)
+    assert.isBelow(findTokenCap(log, 200, estimate), LEAST_EXCERPT)
+    const least = planExcerpts(log, 200, estimate)
+    assert.deepStrictEqual(
+      least.map(({ tokens }) => tokens),
+      [LEAST_EXCERPT, LEAST_EXCERPT, LEAST_EXCERPT]
+    )
   })
 })
 
