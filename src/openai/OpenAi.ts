@@ -13,11 +13,12 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import Sdk, { APIError } from "openai"
-import { Agent, fetch } from "undici"
+import { Agent, type Dispatcher, fetch, ProxyAgent } from "undici"
 import type { ModelError } from "../model/ModelError.ts"
 import * as ChatCompletions from "./chatCompletions.ts"
 import * as ClassifyError from "./classifyError.ts"
 import * as Parameters from "./parameters.ts"
+import { readProxy } from "./proxy.ts"
 import * as Responses from "./responses.ts"
 import { makeDecoder, parseJson, type ServerEvent } from "./serverSentEvents.ts"
 import * as StreamPiece from "./streamPiece.ts"
@@ -25,19 +26,17 @@ import { type Client, type Event, Provider, type ModelRequest, type ResolvedRout
 
 /**
  * Opens a client for the route's server and credential. The client connects when it is first used, retries nothing, has
- * no deadline of its own, and closes its sockets with its scope.
+ * no deadline of its own, and closes its sockets with its scope. It goes through the proxy that the variables
+ * `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` name for the server, if any.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const open = (route: ResolvedRoute): Effect.Effect<Client, never, Scope.Scope> =>
-  Effect.map(openPool, (agent) => {
-    const sdk = connectThrough(agent, route)
-    const connection = { sdk, accepted: new Map<string, Parameters.Accepted>() }
-    return {
-      stream: (route, request) => streamCall(connection, route, request),
-      isOpen: () => !agent.closed && !agent.destroyed
-    }
+  Effect.gen(function* () {
+    const pool = yield* openPool(yield* readProxy(route.baseUrl))
+    const connection = { sdk: connectThrough(pool.dispatcher, route), accepted: new Map<string, Parameters.Accepted>() }
+    return { stream: (route, request) => streamCall(connection, route, request), isOpen: () => pool.isOpen }
   })
 
 /**
@@ -49,10 +48,22 @@ export const open = (route: ResolvedRoute): Effect.Effect<Client, never, Scope.S
 export const layer: Layer.Layer<Provider> = Layer.succeed(Provider, { open })
 
 /** Zero switches a deadline off, so that the route's deadlines are the only ones. */
-const openPool = Effect.acquireRelease(
-  Effect.sync(() => new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 0 } })),
-  (agent) => Effect.promise(() => agent.destroy())
-)
+const WITHOUT_DEADLINES = { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 0 } }
+
+const openPool = (proxy: Option.Option<Redacted.Redacted>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => ({ dispatcher: makeDispatcher(proxy), isOpen: true })),
+    (pool) => {
+      pool.isOpen = false
+      return Effect.promise(() => pool.dispatcher.destroy())
+    }
+  )
+
+const makeDispatcher = (proxy: Option.Option<Redacted.Redacted>): Dispatcher =>
+  Option.match(proxy, {
+    onNone: () => new Agent(WITHOUT_DEADLINES),
+    onSome: (url) => new ProxyAgent({ ...WITHOUT_DEADLINES, uri: Redacted.value(url) })
+  })
 
 const LONGEST_TIMER = 2 ** 31 - 1
 
@@ -83,7 +94,7 @@ class OpenAI extends Sdk {
   }
 }
 
-const connectThrough = (dispatcher: Agent, route: ResolvedRoute): OpenAI => {
+const connectThrough = (dispatcher: Dispatcher, route: ResolvedRoute): OpenAI => {
   const apiKey = Redacted.value(route.apiKey)
   return new OpenAI({
     baseURL: route.baseUrl,
