@@ -101,7 +101,8 @@ export const findForeignFormat = (input: unknown): ForeignFormat | undefined => 
   const mark = findMark(input)
   if (mark !== undefined) return mark.format ?? undefined
   if (!Predicate.isRecord(input)) return undefined
-  if (input["role"] === "tool" && input["tool_call_id"] === undefined) return "ai-sdk-model"
+  if (input["role"] === "tool" && input["tool_call_id"] === undefined && Array.isArray(input["content"]))
+    return "ai-sdk-model"
   if (input["type"] !== "message") return undefined
   return "stop_reason" in input ? "anthropic" : "responses"
 }

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
+import * as MessageFormat from "../format/MessageFormat.ts"
 import { isSqliteFile } from "../hermes/file.ts"
 import { systemErrorText } from "../message/systemErrorText.ts"
 import type { StoreError } from "../session/SessionError.ts"
@@ -18,6 +19,8 @@ import {
   isMessageRow,
   isSessionRow,
   parseMessages,
+  readForeignMessages,
+  readForeignRows,
   readMessageRows,
   readMessages,
   readSessionRows
@@ -61,11 +64,25 @@ export {
  * - `sessions`: one `{session, message}` per line
  * - `pi`, `claude-code`, `codex`: the session files of these agents
  * - `hermes`: the database of a Hermes Agent
+ * - the formats of `MessageFormat`: a JSON array of such messages, the body of a request with them, or one per line
  *
  * @since 0.1.0
  * @category models
  */
-export const Format = Schema.Literal("messages", "jsonl", "sessions", "pi", "claude-code", "codex", "hermes")
+export const Format = Schema.Literal(
+  "messages",
+  "jsonl",
+  "sessions",
+  "pi",
+  "claude-code",
+  "codex",
+  "hermes",
+  "anthropic",
+  "responses",
+  "ai-sdk-model",
+  "ai-sdk-ui",
+  "legacy-functions"
+)
 /**
  * @since 0.1.0
  * @category models
@@ -150,10 +167,11 @@ const parseStrictly = (
   file: string,
   format: Format | "auto"
 ): Either.Either<Transcript, ImportError> => {
-  const messages = format === "auto" ? parseMessages(source) : undefined
+  const messages = mayBeArray(format) ? parseMessages(source) : undefined
   if (messages !== undefined || format === "messages") {
     const value = messages === undefined ? parseJson(source) : messages.value
-    return Either.map(readMessages(value, file, strict), toTranscript("messages"))
+    const found = findArrayFormat(format, value)
+    return Either.map(readArray(found, value, file, strict), toTranscript(found))
   }
   return Either.flatMap(parseRows(source, file), (rows) => {
     const found = format === "auto" ? detectFormat(rows) : findFormat(format)
@@ -162,6 +180,24 @@ const parseStrictly = (
       : Either.map(found.readRows(rows, strict), toTranscript(found.format))
   })
 }
+
+const mayBeArray = (format: Format | "auto"): boolean =>
+  format === "messages" || format === "auto" || isForeignFormat(format)
+
+/** The format of an array, or of an object that has one. */
+const findArrayFormat = (format: Format | "auto", value: unknown): ArrayFormat => {
+  if (format !== "auto") return isForeignFormat(format) ? format : "messages"
+  const detected = MessageFormat.detect(value)
+  return isForeignFormat(detected) ? detected : "messages"
+}
+
+type ArrayFormat = "messages" | Exclude<MessageFormat.MessageFormat, "chat">
+
+const isForeignFormat = (format: string | undefined): format is Exclude<ArrayFormat, "messages"> =>
+  format !== "chat" && Schema.is(MessageFormat.MessageFormat)(format)
+
+const readArray = (format: ArrayFormat, value: unknown, file: string, tolerance: Tolerance) =>
+  format === "messages" ? readMessages(value, file, tolerance) : readForeignMessages(format, value, file, tolerance)
 
 /** Reads what is whole of a damaged file. */
 const parseWhole = (
@@ -175,16 +211,19 @@ const parseWhole = (
     ...toTranscript(format)(contents),
     left: [...left, ...unread].sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
   })
-  const mayBeArray = format === "messages" || format === "auto"
   const text = lines.every(({ isUtf8 }) => isUtf8) ? lines.map(({ text }) => text).join("\n") : ""
-  const messages = mayBeArray ? parseMessages(text)?.value : undefined
-  if (messages !== undefined) return Either.map(readMessages(messages, file, tolerance), finish("messages", []))
+  const readAll = (values: unknown, left: ReadonlyArray<ImportError>) => {
+    const found = findArrayFormat(format, values)
+    return Either.map(readArray(found, values, file, tolerance), finish(found, left))
+  }
+  const messages = mayBeArray(format) ? parseMessages(text)?.value : undefined
+  if (messages !== undefined) return readAll(messages, [])
   const rows = salvageRows(lines, file)
   const rowFormat = format === "auto" ? detectFormat(rows.taken) : findFormat(format)
-  const opening = mayBeArray ? findOpening(lines) : undefined
+  const opening = mayBeArray(format) ? findOpening(lines) : undefined
   if (opening === "[" || (opening === "{" && rowFormat === undefined)) {
     const { left, taken } = salvageElements(lines, file)
-    return Either.map(readMessages(taken, file, tolerance), finish("messages", left))
+    return readAll(taken, left)
   }
   return rowFormat === undefined
     ? Either.left(failFormat(rows.taken, file))
@@ -249,20 +288,33 @@ const ROW_FORMATS: ReadonlyArray<RowFormat> = [
   { format: "jsonl", isRow: isMessageRow, readRows: readMessageRows }
 ]
 
-const findFormat = (format: Format): RowFormat | undefined => ROW_FORMATS.find((known) => known.format === format)
+const findFormat = (format: Format): RowFormat | undefined =>
+  isForeignFormat(format) ? makeForeignRows(format) : ROW_FORMATS.find((known) => known.format === format)
+
+const makeForeignRows = (format: Exclude<ArrayFormat, "messages">): RowFormat => ({
+  format,
+  isRow: () => true,
+  readRows: readForeignRows(format)
+})
 
 const failFormat = ([first]: ReadonlyArray<TranscriptRow>, file: string): ImportError => {
   const expected = `the lines of a chat (${Format.literals.join(", ")})`
   return new ImportError({ file, line: first?.line ?? null, expected, found: "objects of another kind" })
 }
 
-/** Decides by the first line that any format recognises. Agents write lines that no format knows before it. */
+/**
+ * Decides by the first line that any format recognises. Agents write lines that no format knows before it. Messages alone
+ * are chat messages unless one of them can only be of another API.
+ */
 const detectFormat = (rows: ReadonlyArray<TranscriptRow>): RowFormat | undefined => {
   for (const row of rows) {
     const found = ROW_FORMATS.find(({ isRow }) => isRow(row))
-    if (found !== undefined) return found
+    if (found !== undefined && found.format !== "jsonl") return found
+    if (found !== undefined) break
   }
-  return undefined
+  const detected = MessageFormat.detect(rows.map(({ value }) => value))
+  if (isForeignFormat(detected)) return makeForeignRows(detected)
+  return rows.some(isMessageRow) ? findFormat("jsonl") : undefined
 }
 
 const toTranscript =

@@ -2,6 +2,7 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { Message } from "../message/Message.ts"
+import * as MessageFormat from "../format/MessageFormat.ts"
 import { SessionId } from "../session/Session.ts"
 import {
   decodeWith,
@@ -62,6 +63,77 @@ const withoutSession = (messages: ReadonlyArray<Message | undefined>): Transcrip
   sessions: [{ sessionId: null, messages: messages.filter((message) => message !== undefined) }],
   skipped: {}
 })
+
+/** A message of another API and its place. */
+interface Element {
+  readonly file: string
+  readonly line: number | null
+  readonly value: unknown
+}
+
+/** Reads an array of messages of another API, or the body of a request to Anthropic's. */
+export const readForeignMessages = (
+  format: MessageFormat.MessageFormat,
+  body: unknown,
+  file: string,
+  tolerance: Tolerance
+): Either.Either<TranscriptContents, ImportError> => {
+  const place = { file, line: null }
+  const elements: unknown = isObject(body) ? body.messages : body
+  if (!Array.isArray(elements)) {
+    return Either.left(
+      new ImportError({ ...place, expected: `a JSON array of ${format} messages`, found: describeValue(body) })
+    )
+  }
+  const all: ReadonlyArray<unknown> = elements
+  const nameElement = (index: number) => `element ${index + 1} of the array to be of the format ${format}`
+  const rewrap = (values: ReadonlyArray<unknown>) => (isObject(body) ? { ...body, messages: values } : values)
+  const placed = all.map((value) => ({ ...place, value }))
+  return readElements(format, placed, nameElement, rewrap, tolerance)
+}
+
+/** Reads one message of another API per line. */
+export const readForeignRows =
+  (format: MessageFormat.MessageFormat) =>
+  (rows: ReadonlyArray<TranscriptRow>, tolerance: Tolerance): Either.Either<TranscriptContents, ImportError> =>
+    readElements(
+      format,
+      rows,
+      () => `a message of the format ${format}`,
+      (values) => values,
+      tolerance
+    )
+
+/** Checks each element by itself, to say which is at fault, and reads all at once, because results belong to calls. */
+const readElements = (
+  format: MessageFormat.MessageFormat,
+  elements: ReadonlyArray<Element>,
+  nameElement: (index: number) => string,
+  wrap: (values: ReadonlyArray<unknown>) => unknown,
+  { attempt }: Tolerance
+): Either.Either<TranscriptContents, ImportError> =>
+  Either.gen(function* () {
+    const whole: Array<unknown> = []
+    for (const [index, { file, line, value }] of elements.entries()) {
+      const decoded = Either.mapLeft(
+        MessageFormat.decode(format, [value]),
+        ({ issue }) =>
+          new ImportError({
+            file,
+            line,
+            expected: nameElement(index),
+            found: `${describeValue(value)}: ${issue.replace(/^.*?(?:messages|input)\.0[.:] ?/, "")}`
+          })
+      )
+      if ((yield* attempt(decoded)) !== undefined) whole.push(value)
+    }
+    const file = elements[0]?.file ?? ""
+    const messages = yield* Either.mapLeft(
+      MessageFormat.decode(format, wrap(whole)),
+      ({ issue }) => new ImportError({ file, line: null, expected: `the format ${format}`, found: issue })
+    )
+    return withoutSession(messages)
+  })
 
 export const isSessionRow = ({ value }: TranscriptRow): boolean =>
   typeof value.session === "string" && isObject(value.message)

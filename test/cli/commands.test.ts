@@ -205,6 +205,7 @@ describe("the command line", () => {
       )
       const printed = yield* expectSuccess(["import", file, "--db", db, "--salvage"])
       assert.deepStrictEqual(printed.trimEnd().split("\n"), [
+        "read as jsonl",
         `imported torn: ${history.length} messages`,
         `left ${file}:${history.length + 1}: expected a JSON object, found NUL bytes`,
         `left ${file}:${history.length + 2}: expected a JSON object, found text that is not JSON`
@@ -230,7 +231,7 @@ describe("the command line", () => {
       const half = history.length / 2
       assert.strictEqual(
         yield* expectSuccess(["import", file, "--db", db, "--format", "sessions"]),
-        `imported even: ${half} messages\nimported odd: ${half} messages\n`
+        `read as sessions\nimported even: ${half} messages\nimported odd: ${half} messages\n`
       )
       assert.deepStrictEqual(
         yield* runForJson(["log", "odd", "--db", db]),
@@ -409,7 +410,7 @@ describe("the command line", () => {
         const other = join(folder, "other.db")
         assert.strictEqual(
           yield* expectSuccess(["import", state, "--db", other]),
-          `imported chat: ${history.length} messages\n`
+          `read as hermes\nimported chat: ${history.length} messages\n`
         )
         assert.deepStrictEqual(
           yield* runForJson(["log", "chat", "--db", other]),

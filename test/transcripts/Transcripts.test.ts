@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Either, FastCheck } from "effect"
+import { Either, FastCheck, Schema } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import * as Transcripts from "../../src/transcripts/Transcripts.ts"
 import * as Message from "../../src/message/Message.ts"
@@ -88,7 +88,7 @@ describe("chat messages", () => {
       }
     }
     assert.strictEqual(
-      error(JSON.stringify({ system: "You are terse.", messages })).message,
+      error(JSON.stringify({ system: "You are terse.", messages }), "messages").message,
       "chat.jsonl: expected chat messages in the OpenAI format, found a system prompt beside them"
     )
   })
@@ -96,6 +96,92 @@ describe("chat messages", () => {
   it("takes a byte order mark, CRLF, blank lines and a missing last line break", () => {
     const text = '\uFEFF{"role":"user","content":"a"}\r\n\r\n  \n{"role":"user","content":"b\\r\\n"}'
     assert.deepStrictEqual(only(text).map(Message.text), ["a", "b\r\n"])
+  })
+})
+
+describe("messages of other APIs", () => {
+  const asked = { role: "user", content: "Which invoice is open?" }
+  const files = {
+    anthropic: [
+      asked,
+      { role: "assistant", content: [{ type: "tool_use", id: "call_1", name: "list", input: {} }] },
+      { role: "user", content: [{ type: "tool_result", tool_use_id: "call_1", content: "7" }] }
+    ],
+    responses: [
+      asked,
+      { type: "function_call", call_id: "call_1", name: "list", arguments: "{}" },
+      { type: "function_call_output", call_id: "call_1", output: "7" }
+    ],
+    "ai-sdk-model": [
+      asked,
+      { role: "assistant", content: [{ type: "tool-call", toolCallId: "call_1", toolName: "list", input: {} }] },
+      {
+        role: "tool",
+        content: [{ type: "tool-result", toolCallId: "call_1", toolName: "list", output: { type: "text", value: "7" } }]
+      }
+    ],
+    "ai-sdk-ui": [
+      { id: "message-0", role: "user", parts: [{ type: "text", text: "Which invoice is open?" }] },
+      {
+        id: "message-1",
+        role: "assistant",
+        parts: [
+          { type: "step-start" },
+          { type: "tool-list", toolCallId: "call_1", state: "output-available", input: {}, output: "7" }
+        ]
+      }
+    ],
+    "legacy-functions": [
+      asked,
+      { role: "assistant", content: null, function_call: { name: "list", arguments: "{}" } },
+      { role: "function", name: "list", content: "7" }
+    ]
+  } as const
+
+  for (const [format, messages] of Object.entries(files)) {
+    it(`${format} is read from JSON and from lines, detected or asked for`, () => {
+      const [id] = format === "legacy-functions" ? ["function_list"] : ["call_1"]
+      const expected = [
+        asked,
+        {
+          role: "assistant",
+          content: null,
+          tool_calls: [{ id, type: "function", function: { name: "list", arguments: "{}" } }]
+        },
+        { role: "tool", tool_call_id: id, content: "7" }
+      ]
+      // Lines of Responses items are what Codex wrote before it had envelopes.
+      const texts = [JSON.stringify(messages), ...(format === "responses" ? [] : [lines(...messages)])]
+      for (const text of texts) {
+        for (const asked of ["auto", Schema.decodeUnknownSync(Transcripts.Format)(format)] as const) {
+          const imported = read(text, asked)
+          assert.strictEqual(imported.format, format)
+          same(imported.sessions, [{ sessionId: null, messages: expected }])
+        }
+      }
+    })
+  }
+
+  it("the body of a request to Anthropic keeps its system prompt", () => {
+    const [, ...messages] = only(JSON.stringify({ model: "m", system: "You are terse.", messages: files.anthropic }))
+    assert.deepStrictEqual(messages, only(JSON.stringify(files.anthropic)))
+  })
+
+  it("an error names the element or the line, and salvage leaves it out", () => {
+    const wrong = { role: "user", content: [{ type: "tool_result", content: "sk-secret" }] }
+    const found = "an object: content.0.tool_use_id: Expected a non-empty string"
+    const array = JSON.stringify([...files.anthropic, wrong])
+    const rows = lines(...files.anthropic, wrong)
+    assert.strictEqual(
+      error(array).message,
+      `chat.jsonl: expected element 4 of the array to be of the format anthropic, found ${found}`
+    )
+    assert.strictEqual(error(rows).message, `chat.jsonl:4: expected a message of the format anthropic, found ${found}`)
+    for (const text of [array, rows]) {
+      const salvaged = Either.getOrThrow(Transcripts.parse(text, { file: "chat.jsonl", salvage: true }))
+      assert.strictEqual(salvaged.sessions[0]?.messages.length, files.anthropic.length)
+      assert.strictEqual(salvaged.left.length, 1)
+    }
   })
 })
 
@@ -121,15 +207,15 @@ describe("errors", () => {
     ["an array cut short", '[{"role":"user"', null, "text that is not JSON"],
     [
       "a part of another API",
-      lines({ role: "assistant", content: [{ type: "tool_use", id: "t1", name: "read", input: {} }] }),
+      lines({ role: "assistant", content: [{ functionCall: { name: "read" } }] }),
       1,
-      'an object: content.0: the part "tool_use" belongs to another API; MessageFormat "anthropic" reads it'
+      'an object: content.0: the part with "functionCall" belongs to another API; no MessageFormat reads it'
     ],
     [
       "a message of another API",
       lines({ role: "user", content: "a" }, { role: "assistant", parts: [{ type: "text", text: "b" }] }),
-      2,
-      'an object: the list of parts belongs to another API; MessageFormat "ai-sdk-ui" reads it'
+      1,
+      "an object: parts: Expected an array of objects with a type"
     ],
     ["a session without messages", lines({ type: "session", id: "s" }), null, "none"]
   ] as const) {

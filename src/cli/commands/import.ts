@@ -16,7 +16,9 @@ import { layerStore } from "../services.ts"
 import { formatCount, replaceControls } from "../terminal/terminal.ts"
 
 const file = Args.text({ name: "file" }).pipe(
-  Args.withDescription("chat messages as JSON or JSONL, or the state.db of a Hermes Agent")
+  Args.withDescription(
+    "messages of any known API as JSON or JSONL, a session file of an agent, or the state.db of a Hermes Agent"
+  )
 )
 
 const session = Options.text("session").pipe(
@@ -51,6 +53,7 @@ export const command = Command.make("import", options, (args) =>
     const left = imported.left.map(({ line, expected, found }) => ({ line, expected, found }))
     yield* printAnswer(args.json, { format: imported.format, sessions, skipped: imported.skipped, left }, () =>
       [
+        `read as ${imported.format}`,
         ...sessions.map(({ messages, sessionId }) => `imported ${sessionId}: ${formatCount(messages)} messages`),
         ...Object.entries(imported.skipped).map(
           ([kind, lines]) => `skipped ${kind}: ${formatCount(lines)} ${imported.format === "hermes" ? "rows" : "lines"}`
