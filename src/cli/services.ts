@@ -4,11 +4,15 @@ import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import process from "node:process"
 import * as Gateway from "../gateway/Gateway.ts"
 import * as Hermes from "../hermes/Hermes.ts"
 import * as OpenAi from "../openai/OpenAi.ts"
-import type { StoreError } from "../session/SessionError.ts"
+import { StoreError } from "../session/SessionError.ts"
+import { readDatabase } from "../sqlite/copy.ts"
 import { inspectFile } from "../sqlite/file.ts"
 import * as Sqlite from "../sqlite/Sqlite.ts"
 import { SessionStore } from "../store/SessionStore.ts"
@@ -24,9 +28,48 @@ export const layerStore = (db: string, create = false) =>
     )
   )
 
-/** Runs an effect on the store of a database file. */
+/**
+ * Gives the store of a database file to a command that only reads. If the file cannot be written, for which the command
+ * would not care, it gets a copy of it.
+ */
+export const provideReading =
+  (db: string) =>
+  <A, E, R>(read: Effect.Effect<A, E, R>) =>
+    Effect.catchIf(Effect.provide(read, layerStore(db)), isUnwritable, () =>
+      Effect.zipRight(printNotice(`throughline: ${db} cannot be written now; reading a copy of it`), read).pipe(
+        Effect.provide(layerCopy(db))
+      )
+    )
+
+const UNWRITABLE: ReadonlyArray<StoreError["reason"]> = ["readonly", "full", "unavailable", "unreadable"]
+
+const isUnwritable = (error: unknown): error is StoreError =>
+  error instanceof StoreError && UNWRITABLE.includes(error.reason)
+
+/** A copy of a database: throughline's in memory, Hermes' with its side file in a folder for temporary files. */
+const layerCopy = (db: string) =>
+  Layer.unwrapScoped(
+    Effect.gen(function* () {
+      if (!(yield* isHermesDatabase(db, false))) return Sqlite.layerCopy({ filename: db })
+      const copy = join(yield* makeTemporaryFolder, "state.db")
+      for (const [file, to] of [
+        [db, copy],
+        [Hermes.sideFile(db), Hermes.sideFile(copy)]
+      ] as const) {
+        if (existsSync(file)) writeFileSync(to, yield* readDatabase(file))
+      }
+      return Hermes.layer({ filename: copy, durability: "process" })
+    })
+  )
+
+const makeTemporaryFolder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "throughline-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+)
+
+/** Runs an effect that only reads on the store of a database file. */
 export const useStore = <A, E, R>(db: string, use: (store: SessionStore["Type"]) => Effect.Effect<A, E, R>) =>
-  Effect.provide(Effect.flatMap(SessionStore, use), layerStore(db))
+  provideReading(db)(Effect.flatMap(SessionStore, use))
 
 /** Tells false for a file that is neither, so that the native store explains what the file is. */
 const isHermesDatabase = (db: string, create: boolean): Effect.Effect<boolean, StoreError> =>

@@ -67,7 +67,7 @@ export const make = Effect.fnUntraced(function* ({ durability, filename }: Herme
   const db = yield* Effect.acquireRelease(connectFile(side, synchronous, APPLICATION_ID), (db) =>
     Effect.sync(() => db.close())
   )
-  yield* MakeStore.migrateFile(side)
+  yield* MakeStore.migrateFile(db)
   const counter = yield* inUse
   const hermes = yield* Effect.try({
     try: () => {

@@ -10,7 +10,17 @@ import { dirname } from "node:path"
 import process from "node:process"
 import type { StoreError } from "../session/SessionError.ts"
 import { type HermesLock, LOCK_TABLES, lockState, type World } from "./locks.ts"
-import { isSqlite, readHeader, refuseFile, toStoreError, cannotOpen } from "../sqlite/file.ts"
+import {
+  cannotOpen,
+  FORMAT_AT,
+  isNonEmptyFile,
+  isSqlite,
+  openBytes,
+  readHeader,
+  refuseFile,
+  toStoreError,
+  WAL_FORMAT
+} from "../sqlite/file.ts"
 
 /** The schema of a database. Versions of Hermes differ in their tables and columns. */
 export interface Shape {
@@ -33,37 +43,32 @@ const REQUIRED: { readonly [table: string]: ReadonlyArray<string> } = {
   messages: ["id", "session_id", "role", "content", "tool_call_id", "tool_calls", "timestamp"]
 }
 
-const ROLLBACK_FORMAT = 1
-const WAL_FORMAT = 2
-const WRITE_FORMAT_AT = 18
-
 /** Opens a database for reading. The bytes of the file do not change, and no file is left beside it. */
 export const openReadOnly = (filename: string): Effect.Effect<HermesFile, StoreError, Scope.Scope> =>
   Effect.flatMap(readDatabaseHeader(filename), (header) =>
     openFile(filename, () => {
       // The last connection to close a WAL database writes its log into the file, unless it is read-only. A database
       // without a log has nothing to write, but then only a connection that can write removes the files beside it.
-      const isIdle = header[WRITE_FORMAT_AT] === WAL_FORMAT && !isNonEmptyFile(`${filename}-wal`)
-      if (isIdle && !isWritable(dirname(filename))) return loadIntoMemory(filename)
-      const db = new Database(filename, { readonly: !isIdle, fileMustExist: true, timeout: 5_000 })
-      if (isIdle) db.pragma("query_only = ON")
-      return db
+      const isIdle = header[FORMAT_AT] === WAL_FORMAT && !isNonEmptyFile(`${filename}-wal`)
+      return isIdle ? openIdle(filename) : new Database(filename, { readonly: true, timeout: 5_000 })
     })
   )
 
-/** Reads the whole file, for folders in which SQLite cannot create the files that a WAL database needs beside it. */
-const loadIntoMemory = (filename: string): Database.Database => {
-  const bytes = readFileSync(filename)
-  bytes.fill(ROLLBACK_FORMAT, WRITE_FORMAT_AT, WRITE_FORMAT_AT + 2)
-  return new Database(bytes, { readonly: true })
-}
-
-const isWritable = (path: string): boolean => {
+/** Opens a database without a log. Where SQLite cannot create the files it needs beside it, reads all of it into memory. */
+const openIdle = (filename: string): Database.Database => {
   try {
-    accessSync(path, constants.W_OK)
-    return true
-  } catch {
-    return false
+    const db = new Database(filename, { fileMustExist: true, timeout: 5_000 })
+    try {
+      db.pragma("query_only = ON")
+      db.pragma("schema_version")
+      return db
+    } catch (cause) {
+      db.close()
+      throw cause
+    }
+  } catch (cause) {
+    if (!["readonly", "unreadable"].includes(toStoreError("open the database", cause).reason)) throw cause
+    return openBytes(readFileSync(filename), { readonly: true })
   }
 }
 
@@ -195,8 +200,6 @@ const isTruncated = (db: Database.Database, filename: string): boolean => {
   const [pages, size] = ["page_count", "page_size"].map((name) => Number(db.pragma(name, { simple: true })))
   return statSync(filename).size < (pages ?? 0) * (size ?? 0)
 }
-
-const isNonEmptyFile = (filename: string): boolean => (statSync(filename, { throwIfNoEntry: false })?.size ?? 0) > 0
 
 const attemptOpen = <A>(filename: string, run: () => A): Effect.Effect<A, StoreError> =>
   Effect.try({ try: run, catch: (cause) => cannotOpen(filename, cause) })

@@ -201,6 +201,7 @@ export class InvalidKey extends Schema.TaggedError<InvalidKey>()("InvalidKey", {
  * - `corrupt`: what is stored cannot be read back
  * - `unreadable`: there is no such file, or this process may not open it
  * - `not-a-database`: the file is another application's, or no database
+ * - `newer`: a newer version of this library has written the file, in a schema that this one does not know
  * - `failed`: anything else; `detail` says what
  *
  * @since 0.1.0
@@ -216,6 +217,7 @@ export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
     "corrupt",
     "unreadable",
     "not-a-database",
+    "newer",
     "failed"
   ),
   detail: Schema.String

@@ -11,7 +11,9 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Transaction from "./transaction.ts"
-import { connectFile, inspectFile } from "./file.ts"
+import { readDatabase } from "./copy.ts"
+import { cannotOpen, connectFile, hintSalvage, inspectFile, openBytes } from "./file.ts"
+import { migrateInMemory } from "./migrations.ts"
 import * as MakeStore from "./makeStore.ts"
 import { inUse } from "../message/Tokens.ts"
 
@@ -34,17 +36,49 @@ export interface SqliteOptions {
  * @since 0.1.0
  * @category constructors
  */
-export const make = Effect.fnUntraced(function* (options: SqliteOptions) {
-  yield* inspectFile(options.filename, options.create ?? true)
-  const counter = yield* inUse
-  const db = yield* Effect.acquireRelease(
-    connectFile(options.filename, options.durability === "process" ? "OFF" : "FULL"),
-    (db) => Effect.sync(() => db.close())
-  )
-  yield* MakeStore.migrateFile(options.filename)
-  yield* Effect.sync(() => db.pragma("busy_timeout = 0"))
-  return MakeStore.make(db, Transaction.make(db, counter))
-})
+export const make = Effect.fnUntraced(
+  function* (options: SqliteOptions) {
+    yield* inspectFile(options.filename, options.create ?? true)
+    const counter = yield* inUse
+    const db = yield* Effect.acquireRelease(
+      connectFile(options.filename, options.durability === "process" ? "OFF" : "FULL"),
+      (db) => Effect.sync(() => db.close())
+    )
+    yield* MakeStore.migrateFile(db)
+    yield* Effect.sync(() => db.pragma("busy_timeout = 0"))
+    return MakeStore.make(db, Transaction.make(db, counter))
+  },
+  (opened, { filename }) => Effect.mapError(opened, (error) => hintSalvage(error, filename))
+)
+
+/**
+ * Reads the file into memory and opens this copy, for a file that cannot be written: in a folder that is read-only, or
+ * on a disk that is full. What is written to the copy is gone with it. The file's bytes do not change.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeCopy = Effect.fnUntraced(
+  function* ({ filename }: Pick<SqliteOptions, "filename">) {
+    yield* inspectFile(filename, false)
+    const counter = yield* inUse
+    const bytes = yield* readDatabase(filename)
+    const db = yield* Effect.acquireRelease(
+      Effect.try({ try: () => openBytes(bytes), catch: (cause) => cannotOpen(filename, cause) }),
+      (db) => Effect.sync(() => db.close())
+    )
+    yield* MakeStore.requireKnownSchema(db, filename)
+    yield* Effect.try({ try: () => migrateInMemory(db), catch: (cause) => cannotOpen(filename, cause) })
+    return MakeStore.make(db, Transaction.make(db, counter, undefined, undefined, filename))
+  },
+  (opened, { filename }) => Effect.mapError(opened, (error) => hintSalvage(error, filename))
+)
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerCopy = (options: Pick<SqliteOptions, "filename">) => Layer.scopedContext(makeCopy(options))
 
 /**
  * @since 0.1.0

@@ -2,7 +2,7 @@
 import Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import { closeSync, openSync, readSync } from "node:fs"
+import { closeSync, openSync, readSync, statSync } from "node:fs"
 import { StoreError } from "../session/SessionError.ts"
 import { APPLICATION_ID } from "./migrations.ts"
 import { systemErrorText } from "../message/systemErrorText.ts"
@@ -13,6 +13,11 @@ const HEADER_LENGTH = 100
 
 /** For SQLite each connection to one of these is a database of its own. */
 const NO_FILES: ReadonlyArray<string> = ["", ":memory:"]
+
+/** Where the header says whether the database has a log beside it: two bytes. */
+export const FORMAT_AT = 18
+const ROLLBACK_FORMAT = 1
+export const WAL_FORMAT = 2
 
 /** Reads the header alone, so that a file that is not ours is left as it is, byte for byte. */
 export const inspectFile = (
@@ -58,6 +63,24 @@ export const readHeader = (filename: string): Buffer | "absent" => {
   } finally {
     closeSync(file)
   }
+}
+
+/** False also for a file that is not there. */
+export const isNonEmptyFile = (filename: string): boolean =>
+  (statSync(filename, { throwIfNoEntry: false })?.size ?? 0) > 0
+
+/** Opens a database that is in memory. It has no log beside it, whatever its header says. */
+export const openBytes = (bytes: Buffer, options: Database.Options = {}): Database.Database => {
+  bytes.fill(ROLLBACK_FORMAT, FORMAT_AT, FORMAT_AT + 2)
+  return new Database(bytes, options)
+}
+
+/** Adds to the error of a damaged database which file it is, and what can be done. */
+export const hintSalvage = (error: StoreError, filename: string): StoreError => {
+  if (error.reason !== "corrupt") return error
+  const what = error.detail.startsWith(filename) ? error.detail : `${filename}: ${error.detail}`
+  const detail = `${what}; \`throughline salvage ${filename} --out NEW\` brings out what can be read`
+  return new StoreError({ operation: error.operation, reason: "corrupt", detail })
 }
 
 /** Opens the store's own connection. It waits for a busy file until the store is ready to serve. */

@@ -20,16 +20,33 @@ import {
   SessionStore
 } from "../store/SessionStore.ts"
 import * as Inbox from "./inbox.ts"
-import { toStoreError } from "./file.ts"
+import { cannotOpen, refuseFile, toStoreError } from "./file.ts"
 import * as Generations from "./generations.ts"
 import * as Log from "./log.ts"
 import * as Listings from "./listings.ts"
-import { migrate } from "./migrations.ts"
+import { migrate, readSchemaVersion, SCHEMA_VERSION } from "./migrations.ts"
 import * as Search from "./search.ts"
 import * as Transaction from "./transaction.ts"
 
 /** Runs the migrations, on a connection of their own. */
-export const migrateFile = (filename: string): Effect.Effect<void, StoreError> =>
+export const migrateFile = (db: Database.Database): Effect.Effect<void, StoreError> =>
+  Effect.zipRight(requireKnownSchema(db), runMigrations(db.name))
+
+/** Refuses a schema that a newer version has made: this one would read and write it without knowing what it means. */
+export const requireKnownSchema = (db: Database.Database, filename = db.name): Effect.Effect<void, StoreError> =>
+  Effect.try({ try: () => readSchemaVersion(db), catch: (cause) => cannotOpen(filename, cause) }).pipe(
+    Effect.filterOrElse(
+      (version) => version <= SCHEMA_VERSION,
+      (version) =>
+        refuseFile(
+          "newer",
+          `${filename} is of a newer version of throughline: its schema is ${version}, this version knows ${SCHEMA_VERSION}`
+        )
+    ),
+    Effect.asVoid
+  )
+
+const runMigrations = (filename: string): Effect.Effect<void, StoreError> =>
   Effect.flatMap(SqliteClient.make({ filename }), (client) =>
     Effect.provideService(Effect.zipRight(client`PRAGMA busy_timeout = 0`, migrate), SqlClient.SqlClient, client)
   ).pipe(

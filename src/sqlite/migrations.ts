@@ -1,7 +1,9 @@
 /** The tables of the native store, as migrations. Nothing updates or deletes a row of `message` or `generation`. */
 import * as Migrator from "@effect/sql/Migrator"
 import * as SqlClient from "@effect/sql/SqlClient"
+import type Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
+import * as Record from "effect/Record"
 
 /** "thrl": written into the file's header, so that another application's database is never taken for ours. */
 export const APPLICATION_ID = 0x7468726c
@@ -131,11 +133,29 @@ const all = (statements: ReadonlyArray<string>) =>
   )
 
 const migrations = {
-  "0001_sessions": all(tables),
-  "0002_merging_and_recall": all(mergingAndRecall),
-  "0003_counters": all(counters),
-  "0004_merging_less_often": all(merging),
-  "0005_learned_windows": all(windows)
+  "0001_sessions": tables,
+  "0002_merging_and_recall": mergingAndRecall,
+  "0003_counters": counters,
+  "0004_merging_less_often": merging,
+  "0005_learned_windows": windows
+}
+
+/** The newest schema that this version knows. */
+export const SCHEMA_VERSION = Object.keys(migrations).length
+
+/** The schema of a database: 0 for one without tables. */
+export const readSchemaVersion = (db: Database.Database): number => {
+  const isMigrated = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'effect_sql_migrations'").get() !== undefined
+  const version = isMigrated
+    ? db.prepare<[], number | null>("SELECT max(migration_id) FROM effect_sql_migrations").pluck().get()
+    : 0
+  return version ?? 0
+}
+
+/** Brings a database up to date that only this connection sees. */
+export const migrateInMemory = (db: Database.Database): void => {
+  const missing = Object.values(migrations).slice(readSchemaVersion(db))
+  for (const statement of missing.flat()) db.exec(statement)
 }
 
 /** The migrator takes a migration for done as soon as another process has begun it. */
@@ -144,8 +164,11 @@ const isUpToDate = Effect.map(
     SqlClient.SqlClient,
     (sql) => sql<{ readonly done: number }>`SELECT COUNT(*) AS done FROM effect_sql_migrations`
   ),
-  ([row]) => row !== undefined && row.done >= Object.keys(migrations).length
+  ([row]) => row !== undefined && row.done >= SCHEMA_VERSION
 )
 
 /** Brings an empty or older file up to date. False while another process is about to: ask again. */
-export const migrate = Effect.zipRight(Migrator.make({})({ loader: Migrator.fromRecord(migrations) }), isUpToDate)
+export const migrate = Effect.zipRight(
+  Migrator.make({})({ loader: Migrator.fromRecord(Record.map(migrations, all)) }),
+  isUpToDate
+)

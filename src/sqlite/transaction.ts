@@ -15,7 +15,7 @@ import { type AnyFiber, chargeFiber } from "../concurrency/eventLoopBudget.ts"
 import { isUntraced, withSessionSpan } from "../concurrency/fiberServices.ts"
 import * as ResidentSessions from "../store/residentSessions.ts"
 import { type Acquired, type Lease, LeaseLost, type LeaseName, type LeaseRequest } from "../store/SessionStore.ts"
-import { busyTimeout, toStoreError } from "./file.ts"
+import { busyTimeout, hintSalvage, toStoreError } from "./file.ts"
 import * as Rows from "./rows.ts"
 import { prepareStatements, type Query, type Statements } from "./statements.ts"
 
@@ -68,7 +68,8 @@ export const make = (
   db: Database.Database,
   counter: Counter,
   sql: Statements = prepareStatements(db),
-  foreign: ForeignWriter = noForeignWriter
+  foreign: ForeignWriter = noForeignWriter,
+  filename = db.name
 ) => {
   const loader = Rows.makeLoader(sql, foreign.refresh)
   const residents = ResidentSessions.make(loader)
@@ -138,7 +139,8 @@ export const make = (
           : runTransaction(mode.begin, workNow)
       })
     } catch (cause) {
-      return Either.left(cause instanceof StoreError ? cause : toStoreError(name, cause))
+      const error = cause instanceof StoreError ? cause : toStoreError(name, cause)
+      return Either.left(foreign === noForeignWriter ? hintSalvage(error, filename) : error)
     }
   }
 

@@ -48,6 +48,41 @@ describe("SessionStore/Sqlite", () => {
     )
   }
 
+  it.effect("a file that a newer version has written is refused with both versions, and left as it is", () =>
+    Effect.gen(function* () {
+      const filename = join(folder(), "x.db")
+      yield* Effect.provide(deliver, Sqlite.layer({ filename }))
+      const db = new Database(filename)
+      db.exec("INSERT INTO effect_sql_migrations (migration_id, name) VALUES (999, 'telepathy')")
+      db.close()
+      const bytes = readFileSync(filename)
+      for (const layer of [Sqlite.layer({ filename }), Sqlite.layerCopy({ filename })]) {
+        const error = yield* Effect.flip(Effect.provide(SessionStore, layer))
+        assert.strictEqual(error.reason, "newer")
+        assert.isFalse(error.isRetryable)
+        assert.match(
+          error.message,
+          /^could not open the database: \S+x\.db is of a newer version of throughline: its schema is 999, this version knows \d+$/
+        )
+      }
+      assert.isTrue(bytes.equals(readFileSync(filename)))
+    })
+  )
+
+  it.effect("a file that is damaged is named, with what can be done", () =>
+    Effect.gen(function* () {
+      const filename = join(folder(), "x.db")
+      yield* Effect.provide(deliver, Sqlite.layer({ filename }))
+      const bytes = readFileSync(filename)
+      for (let page = 1; page < bytes.length / 4096; page++) bytes.fill(0x5a, page * 4096, page * 4096 + 64)
+      writeFileSync(filename, bytes)
+      const error = yield* Effect.flip(Effect.provide(deliver, Sqlite.layer({ filename })))
+      assert.strictEqual(error._tag === "StoreError" ? error.reason : error._tag, "corrupt")
+      assert.include(error.message, `${filename}: database disk image is malformed`)
+      assert.include(error.message, `throughline salvage ${filename} --out NEW`)
+    })
+  )
+
   it.effect("an absent file is made, unless it must be there", () =>
     Effect.gen(function* () {
       const filename = join(folder(), "x.db")

@@ -7,10 +7,10 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as HermesExport from "../../hermes/export.ts"
 import { SessionId } from "../../session/Session.ts"
-import { SessionStore } from "../../store/SessionStore.ts"
+import type { SessionStore } from "../../store/SessionStore.ts"
 import { printAnswer } from "../io.ts"
 import { dbOption, jsonOption, SessionName } from "../options.ts"
-import { layerStore } from "../services.ts"
+import { useStore } from "../services.ts"
 import { formatCount, replaceControls } from "../terminal/terminal.ts"
 
 const to = Options.text("to").pipe(
@@ -26,23 +26,25 @@ const chosen = Args.text({ name: "session" }).pipe(
 
 export const command = Command.make("export", { sessions: chosen, db: dbOption, to, json: jsonOption }, (args) =>
   Effect.gen(function* () {
-    const sessions = yield* SessionStore
-    const ids =
-      args.sessions.length > 0
-        ? args.sessions
-        : (yield* sessions.sessions).map(({ sessionId }) => SessionId.make(sessionId))
-    const leaving = yield* Effect.forEach(new Set(ids), (sessionId) =>
-      Effect.gen(function* () {
-        const log = Chunk.toReadonlyArray(yield* Stream.runCollect(sessions.log(sessionId)))
-        return { sessionId, log, state: yield* sessions.state(sessionId) }
-      })
-    )
+    const leaving = yield* useStore(args.db, (store) => readSessions(store, args.sessions))
     const exported = yield* HermesExport.writeExport(args.to, leaving)
     yield* printAnswer(args.json, { sessions: exported }, () => exported.flatMap(formatExported).map(replaceControls))
-  }).pipe(Effect.provide(layerStore(args.db)))
+  })
 ).pipe(
   Command.withDescription("Add sessions to a Hermes Agent's database, all or none of them; without ids, every session")
 )
+
+/** Reads the sessions that were chosen, or all of them. */
+const readSessions = (store: SessionStore["Type"], chosen: ReadonlyArray<SessionId>) =>
+  Effect.gen(function* () {
+    const ids = chosen.length > 0 ? chosen : (yield* store.sessions).map(({ sessionId }) => SessionId.make(sessionId))
+    return yield* Effect.forEach(new Set(ids), (sessionId) =>
+      Effect.gen(function* () {
+        const log = Chunk.toReadonlyArray(yield* Stream.runCollect(store.log(sessionId)))
+        return { sessionId, log, state: yield* store.state(sessionId) }
+      })
+    )
+  })
 
 const formatExported = ({
   messages,

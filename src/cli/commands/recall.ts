@@ -3,12 +3,11 @@ import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Recall from "../../recall/Recall.ts"
 import { CommandError, printAnswer } from "../io.ts"
 import { dbOption, jsonOption, sessionArg } from "../options.ts"
-import { layerStore } from "../services.ts"
+import { provideReading } from "../services.ts"
 import { showControls, formatTranscript } from "../terminal/transcript.ts"
 
 const queryArg = Args.text({ name: "query" }).pipe(
@@ -25,7 +24,9 @@ const limitOption = Options.integer("limit").pipe(
   Options.withDefault(10)
 )
 
-const layerRecall = (db: string) => Layer.provide(Recall.layer, layerStore(db))
+/** Runs an effect on the recall of a database file. */
+const useRecall = <A, E, R>(db: string, use: (recall: Recall.Recall["Type"]) => Effect.Effect<A, E, R>) =>
+  provideReading(db)(Effect.provide(Effect.flatMap(Recall.Recall, use), Recall.layer))
 
 export const recall = Command.make(
   "recall",
@@ -33,9 +34,7 @@ export const recall = Command.make(
   ({ db, json, limit, query, session }) =>
     Effect.gen(function* () {
       if (query.trim() === "") return yield* new CommandError({ message: "expected words to look for, found none" })
-      const found = yield* Effect.flatMap(Recall.Recall, ({ recall }) => recall(session, query, { limit })).pipe(
-        Effect.provide(layerRecall(db))
-      )
+      const found = yield* useRecall(db, ({ recall }) => recall(session, query, { limit }))
       yield* printAnswer(json, found, () =>
         found.length === 0
           ? ["nothing found"]
@@ -50,9 +49,7 @@ const segmentArg = Args.text({ name: "segment" }).pipe(Args.withDescription("the
 
 export const expand = Command.make("expand", { id: segmentArg, db: dbOption, json: jsonOption }, ({ db, id, json }) =>
   Effect.gen(function* () {
-    const { entries, segment, sessionId } = yield* Effect.flatMap(Recall.Recall, ({ expand }) => expand(id)).pipe(
-      Effect.provide(layerRecall(db))
-    )
+    const { entries, segment, sessionId } = yield* useRecall(db, ({ expand }) => expand(id))
     const messages = entries.map(({ at, message, seq }) => ({ seq, at, message }))
     yield* printAnswer(json, { sessionId, segment, messages }, () =>
       formatTranscript(entries.map(({ message, seq }) => ({ label: `#${seq} `, message })))

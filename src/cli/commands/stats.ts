@@ -5,7 +5,7 @@ import type { SessionStats } from "../../session/SessionStats.ts"
 import { SessionCounters } from "../../store/SessionStore.ts"
 import { printAnswer } from "../io.ts"
 import { dbOption, jsonOption, sessionArg } from "../options.ts"
-import { layerStore } from "../services.ts"
+import { provideReading } from "../services.ts"
 import { formatCount, alignColumns } from "../terminal/terminal.ts"
 
 export const command = Command.make(
@@ -14,7 +14,7 @@ export const command = Command.make(
   ({ db, json, session }) =>
     Effect.gen(function* () {
       const stats = yield* Effect.flatMap(SessionCounters, (counters) => counters.stats(session)).pipe(
-        Effect.provide(layerStore(db))
+        provideReading(db)
       )
       yield* printAnswer(json, stats, () => alignColumns(formatStats(stats)))
     })
