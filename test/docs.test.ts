@@ -47,6 +47,14 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
     assert.include(String(texts), "Notes, word for word:\n- ticket 4711 is closed")
     assert.deepStrictEqual(outcomes, ["committed"])
   },
+  "docs/formats.md, snippet 1": ({ answer, elsewhere, messages, result, sent }) => {
+    assert.deepStrictEqual(sent, { messages: [answer, result] })
+    assert.include(JSON.stringify(messages), "c2lnbmF0dXJl")
+    assert.deepStrictEqual(elsewhere, [
+      { type: "function_call", call_id: "toolu_1", name: "read_file", arguments: '{"path":"notes.md"}' },
+      { type: "function_call_output", call_id: "toolu_1", output: "Ticket 4711 is closed." }
+    ])
+  },
   "docs/hermes.md, snippet 1": ({ shown }) => assert.deepStrictEqual(shown, ["Where were we?"]),
   "docs/recall.md, snippet 1": ({ answer, before }) => {
     assert.strictEqual(answer, "The green one.")
