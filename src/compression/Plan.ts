@@ -11,7 +11,7 @@ import * as Message from "../message/Message.ts"
 import { findOpenRequests, isAnsweredInTail } from "../session/openRequests.ts"
 import type { Excerpt, Logged, Manifest, Segment, State } from "../session/Session.ts"
 import { type Counter, total } from "../message/Tokens.ts"
-import * as View from "../view/View.ts"
+import type * as View from "../view/View.ts"
 import * as IncrementalView from "../view/incrementalView.ts"
 import * as Ledger from "../ledger/Ledger.ts"
 import type { Commit } from "../store/SessionStore.ts"
@@ -77,7 +77,7 @@ export function* planInSteps(input: PlanInput): Generator<void, Plan> {
   const keepTail = yield* fitTail(inputs, shares.tailWish)
   if (isWorthwhile(inputs, keepTail)) return planCompress(inputs, keepTail)
   yield
-  const isOverTarget = countConversation(View.assemble(state, counter)) > shares.target
+  const isOverTarget = countConversation(IncrementalView.assembleWhole(state, counter)) > shares.target
   if (!isOverTarget) return NothingToCompress()
   // The tail is a last group so large that hardly anything lies before it: it is summarized itself.
   const everything = summarizeAll(inputs)
@@ -162,7 +162,7 @@ const chooseHeadLength = (
   const longest = imported < 0 ? state.tail.length : imported
   for (let length = Math.min(policy.protectFirstN, longest); length > 0; length--) {
     const head = state.tail.slice(0, length)
-    const view = () => View.assemble({ ...state, head: [], live: [], tail: head }, counter)
+    const view = () => IncrementalView.assembleWhole({ ...state, head: [], live: [], tail: head }, counter)
     if (cuts[length] === true && !endsInTools(head) && countConversation(view()) <= share) return length
   }
   return 0
@@ -202,7 +202,7 @@ function* fitTail(inputs: TailInputs, most: number): Generator<void, TailChoice>
   let room = most
   for (;;) {
     const choice = chooseTail(inputs, room)
-    const { head, live, tail } = View.assemble(stateWithTail(inputs, choice), counter).parts
+    const { head, live, tail } = IncrementalView.assembleWhole(stateWithTail(inputs, choice), counter).parts
     const excess = head.tokens + live.tokens + tail.tokens - (shares.target - handoffRoom)
     // With a counter that returns NaN no comparison holds, and the loop ends.
     const isOver = excess > 0 && room > 0
@@ -395,4 +395,4 @@ const applyManifest = (latest: State, manifest: Manifest, segments: ReadonlyArra
 }
 
 const isNoSmaller = (next: State, latest: State, counter: Counter): boolean =>
-  View.assemble(next, counter).tokens >= IncrementalView.assembleView(latest, counter).tokens
+  IncrementalView.assembleWhole(next, counter).tokens >= IncrementalView.assembleView(latest, counter).tokens

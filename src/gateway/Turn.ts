@@ -11,15 +11,16 @@ import type { InvalidMessage, Message } from "../message/Message.ts"
 import type { SessionId } from "../session/Session.ts"
 import type { StoreError, Superseded, TurnLost, UnknownSession, WindowExceeded } from "../session/SessionError.ts"
 import type { View } from "../view/View.ts"
+import type { WireLimits } from "../view/WireLimits.ts"
 
 /**
- * The system prompt, tools and model of a step. A step whose model is not the policy's names the window of its own;
+ * The system prompt, tools and model of a step, and what its provider takes, such as `...WireLimits.anthropic`. A step whose model is not the policy's names the window of its own;
  * an agent that switches models does so in every step.
  *
  * @since 0.1.0
  * @category models
  */
-export interface StepOptions extends Window {
+export interface StepOptions extends Window, WireLimits {
   /** Replaces a system prompt in the log. */
   readonly system?: string | Message | undefined
   /** Tool definitions as they are sent to the model, counted in tokens. */

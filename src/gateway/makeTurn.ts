@@ -25,6 +25,7 @@ import { warmDigests } from "../ledger/messageDigest.ts"
 import * as EventLoopBudget from "../concurrency/eventLoopBudget.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
 import * as IncrementalView from "../view/incrementalView.ts"
+import * as WireLimits from "../view/WireLimits.ts"
 
 export interface TurnEnvironment {
   readonly store: SessionStore["Type"]
@@ -55,11 +56,14 @@ export const makeTurn = (
   const countWaiting = makeWaitCounter(counters, sessionId)
   let last: LastView | undefined
 
-  const assembleStep = (state: State, options: StepOptions): Effect.Effect<Step> =>
-    Effect.map(EventLoopBudget.runInSlices(IncrementalView.assembleInSlices(state, counter, options)), (view) => {
+  const assembleStep = (state: State, options: StepOptions): Effect.Effect<Step> => {
+    const limited = { ...options, limits: WireLimits.resolve(options) }
+    const assembled = EventLoopBudget.runInSlices(IncrementalView.assembleInSlices(state, counter, limited))
+    return Effect.map(assembled, (view) => {
       last = { state, options, estimate: view.tokens, appended: 0 }
       return { state, view, tokens: calibrateView(view.tokens, state, options) }
     })
+  }
 
   /** Uninterruptible: every promoted message gets its log line. */
   const promoteInbox = (options: StepOptions): Effect.Effect<Step, TurnError> =>

@@ -9,12 +9,18 @@ import * as Tokens from "../message/Tokens.ts"
 import type { Logged, State } from "../session/Session.ts"
 import type { Row, View } from "./model.ts"
 import * as Repairs from "./repairs.ts"
+import type { Limits } from "./WireLimits.ts"
+
+/** The fixed part of a step, and what its provider takes; without `limits` no picture leaves. */
+export interface ViewOptions extends Tokens.Fixed {
+  readonly limits?: Limits | undefined
+}
 
 /** Assembles a view from nothing but its state. */
-export const assembleWhole = (state: State, counter: Tokens.Counter, options: Tokens.Fixed = {}): View => {
-  const mending = Repairs.beginRepairs(listExcerpts(state), counter)
+export const assembleWhole = (state: State, counter: Tokens.Counter, options: ViewOptions = {}): View => {
+  const mending = Repairs.beginRepairs(listExcerpts(state), counter, takesImages(options))
   Repairs.addRepairs(mending, [...makeBaseRows(state, counter, options.system), ...makeTailRows(state.tail)])
-  return makeView(state, Repairs.finishRepairs(mending), counter, options)
+  return makeView(state, Repairs.finishRepairs(mending, options.limits, options.tools), counter, options)
 }
 
 /** A base and the beginning of its tail, mended so far: the first `taken` messages of the tail, up to `lastSeq`. */
@@ -22,6 +28,7 @@ interface Memory {
   readonly instructions: number
   readonly counter: Tokens.Counter
   readonly system: Tokens.Fixed["system"]
+  readonly imagesInToolResults: boolean
   readonly mending: Repairs.Mending
   hasBase: boolean
   taken: number
@@ -39,14 +46,14 @@ const KEPT = 2
 const SLICE = 500
 
 /** Assembles a view, mending only what no earlier call has mended. */
-export const assembleView = (state: State, counter: Tokens.Counter, options: Tokens.Fixed = {}): View =>
+export const assembleView = (state: State, counter: Tokens.Counter, options: ViewOptions = {}): View =>
   runAtOnce(assembleInSlices(state, counter, options))
 
 /** Like `assembleView`, but a generator: the caller can yield to the event loop between slices. */
 export function* assembleInSlices(
   state: State,
   counter: Tokens.Counter,
-  options: Tokens.Fixed = {},
+  options: ViewOptions = {},
   slice: number = SLICE
 ): Generator<void, View> {
   // An excerpt of 0 tokens leaves a message out, after which a later result may belong to an earlier call.
@@ -54,7 +61,7 @@ export function* assembleInSlices(
   let upTo = 0
   for (;;) {
     // Looked up again after each yield: another caller may have mended further than this state reaches.
-    const memory = findMemory(state, counter, options.system)
+    const memory = findMemory(state, counter, options)
     upTo = Math.min(Math.max(upTo, memory.taken) + slice, state.tail.length)
     const open = mendNewRows(memory, state, upTo, options.system)
     if (upTo === state.tail.length) return viewOfMemory(memory, open, state, options)
@@ -83,44 +90,46 @@ const viewOfMemory = (
   { counter, mending }: Memory,
   open: ReadonlyArray<Row>,
   state: State,
-  options: Tokens.Fixed
+  options: ViewOptions
 ): View => {
-  if (open.length === 0) return makeView(state, Repairs.finishRepairs(mending), counter, options)
+  if (open.length === 0)
+    return makeView(state, Repairs.finishRepairs(mending, options.limits, options.tools), counter, options)
   const withOpen = Repairs.forkRepairs(mending)
   Repairs.addRepairs(withOpen, open)
-  return makeView(state, Repairs.finishRepairs(withOpen), counter, options)
+  return makeView(state, Repairs.finishRepairs(withOpen, options.limits, options.tools), counter, options)
 }
 
-const findMemory = (state: State, counter: Tokens.Counter, system: Tokens.Fixed["system"]): Memory => {
+const takesImages = ({ limits }: ViewOptions): boolean => limits?.imagesInToolResults === true
+
+const findMemory = (state: State, counter: Tokens.Counter, options: ViewOptions): Memory => {
   const kept = memories.get(state.base) ?? []
-  const known = kept.find((memory) => isContinuationOf(memory, state, counter, system))
+  const known = kept.find((memory) => isContinuationOf(memory, state, counter, options))
   if (known !== undefined) return known
-  const made = newMemory(state, counter, system)
-  memories.set(state.base, [made, ...kept.filter((memory) => memory.system !== system)].slice(0, KEPT))
+  const made = newMemory(state, counter, options)
+  memories.set(state.base, [made, ...kept.filter((memory) => !isFor(memory, options))].slice(0, KEPT))
   return made
 }
 
-const newMemory = (state: State, counter: Tokens.Counter, system: Tokens.Fixed["system"]): Memory => ({
+const newMemory = (state: State, counter: Tokens.Counter, options: ViewOptions): Memory => ({
   instructions: state.system.length,
   counter,
-  system,
-  mending: Repairs.beginRepairs(listExcerpts(state), counter),
+  system: options.system,
+  imagesInToolResults: takesImages(options),
+  mending: Repairs.beginRepairs(listExcerpts(state), counter, takesImages(options)),
   hasBase: false,
   taken: 0,
   lastSeq: undefined
 })
 
 /** True if the state only adds to the tail that this memory has mended. */
-const isContinuationOf = (
-  memory: Memory,
-  state: State,
-  counter: Tokens.Counter,
-  system: Tokens.Fixed["system"]
-): boolean =>
+const isContinuationOf = (memory: Memory, state: State, counter: Tokens.Counter, options: ViewOptions): boolean =>
   memory.counter === counter &&
-  memory.system === system &&
+  isFor(memory, options) &&
   memory.instructions === state.system.length &&
   (memory.taken === 0 || state.tail[memory.taken - 1]?.seq === memory.lastSeq)
+
+const isFor = ({ imagesInToolResults, system }: Memory, options: ViewOptions): boolean =>
+  system === options.system && imagesInToolResults === takesImages(options)
 
 // ── from a state to rows, and from repaired rows to a view ──
 

@@ -7,7 +7,9 @@ import { isBlank, isObjectJson } from "../message/text.ts"
 import type { Counter } from "../message/Tokens.ts"
 import { findLostFields, makeExcerpt } from "./excerpt.ts"
 import { mendMessage, separateParts, SURROGATE_ESCAPE, TOOL_NAME } from "./messageRepairs.ts"
+import * as RequestSize from "./requestSize.ts"
 import type { Parts, Repair, RepairContext, Row, Size } from "./model.ts"
+import type { Limits } from "./WireLimits.ts"
 
 /** Messages that providers accept, and the repairs that made them so. */
 export interface Mended {
@@ -17,7 +19,9 @@ export interface Mended {
 }
 
 /** Repairs in progress: rows are added in pieces. */
-export interface Mending extends Mended {
+export interface Mending extends Mended, RequestSize.Request {
+  readonly messages: Array<Message.Message>
+  readonly pictured: Array<RequestSize.Pictured>
   readonly excerpts: ReadonlyMap<number, number>
   readonly counter: Counter
   /** Ids of the calls so far. */
@@ -47,6 +51,9 @@ export const beginRepairs = (
   excerpts,
   counter,
   messages: [],
+  pictured: [],
+  measured: 0,
+  bytes: 0,
   parts: { system: EMPTY_PART, head: EMPTY_PART, handoff: EMPTY_PART, live: EMPTY_PART, tail: EMPTY_PART },
   repairs: [],
   used: new Set(),
@@ -63,6 +70,7 @@ export const beginRepairs = (
 export const forkRepairs = (mending: Mending): Mending => ({
   ...mending,
   messages: mending.messages.slice(),
+  pictured: mending.pictured.slice(),
   parts: { ...mending.parts },
   repairs: mending.repairs.slice(),
   used: new Set(mending.used),
@@ -92,13 +100,24 @@ export const addRepairs = (mending: Mending, rows: ReadonlyArray<Row>): void => 
 export const isClosed = (rows: ReadonlyArray<Row>): boolean =>
   Message.pairToolCalls(rows.map(({ message }) => message)).results.every((results) => !results.includes(undefined))
 
-/** The rows so far as messages, repairs ordered by `seq`. A copy, because more rows may follow. */
-export const finishRepairs = ({ counter, hasBegun, hasRows, ...mending }: Mending): Mended => {
-  const repairs = mending.repairs.toSorted((a, b) => a.seq - b.seq)
-  const shown = { messages: mending.messages.slice(), parts: { ...mending.parts } }
+/**
+ * The rows so far as messages, repairs ordered by `seq`. A copy, because more rows may follow. With `limits` its pictures
+ * leave until it can be sent, together with `tools`.
+ */
+export const finishRepairs = (
+  mending: Mending,
+  limits: Limits | undefined,
+  tools: ReadonlyArray<unknown> | undefined
+): Mended => {
+  const { counter, hasBegun, hasRows } = mending
+  const repairs = mending.repairs.slice()
+  const shown = { messages: mending.messages.slice(), pictured: [], parts: { ...mending.parts }, repairs }
+  if (limits !== undefined && mending.pictured.length > 0) {
+    RequestSize.fitRequest(shown, mending, { counter, limits, tools })
+  }
   if (!hasBegun && hasRows)
     appendRow(shown, makeOpening("tail", 0, { counter, note: (repair) => repairs.unshift(repair) }))
-  return { ...shown, repairs }
+  return { ...shown, repairs: repairs.sort((a, b) => a.seq - b.seq) }
 }
 
 const shortenRow = (row: Row, to: number, context: RepairContext): Row | undefined => {
@@ -243,23 +262,22 @@ const collectResults = (
   })
 }
 
-/** Moves pictures and files of a reply and of its results into a user message behind them. */
+/** Moves pictures and files of a reply and of its results into user messages behind them. */
 const moveParts = (rows: ReadonlyArray<Row>, mending: Mending, context: RepairContext): ReadonlyArray<Row> => {
   if (!rows.some(({ message }) => Array.isArray(message.content))) return rows
-  const moved: Array<Message.ContentPart> = []
+  const moved: Array<Row> = []
   const kept = rows.map((row) => {
     const separated =
       row.message.role === "tool" && mending.imagesInToolResults ? undefined : separateParts(row.message)
     if (separated === undefined) return row
     const { message, parts } = separated
     context.note({ kind: "moved-parts", seq: row.seq })
-    moved.push({ type: "text", text: nameSource(message) }, ...parts)
+    const shown = [{ type: "text", text: nameSource(message) } as const, ...parts]
+    const asUser = Message.withContent<Message.Message>({ role: "user", content: "" }, shown)
+    moved.push(withMessage({ ...row, isMoved: true }, asUser, context))
     return withMessage(row, message, context)
   })
-  const last = kept.at(-1)
-  if (last === undefined || moved.length === 0) return kept
-  const message = Message.withContent<Message.Message>({ role: "user", content: "" }, moved)
-  return [...kept, withMessage({ ...last, isMoved: true }, message, context)]
+  return [...kept, ...moved]
 }
 
 const nameSource = (message: Message.Message): string =>
@@ -291,7 +309,9 @@ const mendOrder = (rows: ReadonlyArray<Row>, mending: Mending, context: RepairCo
   }
 }
 
-const appendRow = ({ messages, parts }: Omit<Mended, "repairs">, { message, part, tokens }: Row): void => {
+const appendRow = ({ messages, parts, pictured }: Pick<Mending, "messages" | "parts" | "pictured">, row: Row): void => {
+  const { message, part, tokens } = row
+  if (Array.isArray(message.content)) pictured.push(...RequestSize.findPictures(row, messages.length))
   messages.push(message)
   const before = parts[part]
   parts[part] = { messages: before.messages + 1, tokens: before.tokens + tokens }

@@ -111,6 +111,7 @@ const oddText = FastCheck.oneof(
 )
 
 const image = { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } } as const
+const screenshot = { type: "image_url", image_url: { url: `data:image/png;base64,${"AAAA".repeat(300)}` } } as const
 const file = { type: "file", file: { file_id: "file-1" } } as const
 const content: FastCheck.Arbitrary<string | Array<ContentPart>> = FastCheck.oneof(
   { weight: 4, arbitrary: oddText },
@@ -121,7 +122,7 @@ const content: FastCheck.Arbitrary<string | Array<ContentPart>> = FastCheck.oneo
       FastCheck.oneof(
         oddText.map((text) => ({ type: "text" as const, text })),
         text.map((refusal) => ({ type: "refusal" as const, refusal })),
-        FastCheck.constantFrom(image, file)
+        FastCheck.constantFrom(image, screenshot, file)
       ),
       {
         maxLength: 3

@@ -4,6 +4,7 @@ import * as IncrementalView from "../../src/view/incrementalView.ts"
 import type { State } from "../../src/session/Session.ts"
 import { estimate } from "../../src/message/Tokens.ts"
 import * as View from "../../src/view/View.ts"
+import * as WireLimits from "../../src/view/WireLimits.ts"
 import { any, call, calls, type Entry, logOf, request, result, says, stateOf } from "../support/histories.ts"
 
 /** The state as its tail grows by one message after the other; all but the tail stays the same objects. */
@@ -14,18 +15,30 @@ const growing = (entries: ReadonlyArray<Entry>): ReadonlyArray<State> => {
 }
 
 describe("the view of a session that grows", () => {
-  it("is the view as it is assembled anew, whatever the history and whenever it is looked at", () => {
+  it("is the view as it is assembled anew, whatever the history, the limits, and whenever it is looked at", () => {
     const looks = FastCheck.array(FastCheck.boolean(), { maxLength: 40 })
+    const options = FastCheck.record({
+      system: FastCheck.constantFrom(undefined, "be brief"),
+      maxRequestBytes: FastCheck.constantFrom(undefined, 3_000, 6_000),
+      maxImages: FastCheck.constantFrom(undefined, 1, 4),
+      imagesInToolResults: FastCheck.boolean()
+    })
     FastCheck.assert(
-      FastCheck.property(any, looks, FastCheck.constantFrom(undefined, "be brief"), (entries, looks, system) => {
-        for (const [n, state] of growing(entries).entries()) {
-          if (looks[n % Math.max(1, looks.length)] === false) continue
-          assert.deepStrictEqual(
-            IncrementalView.assembleView(state, estimate, { system }),
-            View.assemble(state, estimate, { system })
-          )
+      FastCheck.property(
+        any,
+        looks,
+        FastCheck.array(options, { minLength: 1, maxLength: 2 }),
+        (entries, looks, steps) => {
+          for (const [n, state] of growing(entries).entries()) {
+            if (looks[n % Math.max(1, looks.length)] === false) continue
+            const step = steps[n % steps.length] ?? {}
+            assert.deepStrictEqual(
+              IncrementalView.assembleView(state, estimate, { ...step, limits: WireLimits.resolve(step) }),
+              View.assemble(state, estimate, step)
+            )
+          }
         }
-      })
+      )
     )
   })
 
@@ -42,7 +55,7 @@ describe("the view of a session that grows", () => {
             if (other !== undefined) IncrementalView.assembleView(other, estimate)
             step = work.next()
           }
-          assert.deepStrictEqual(step.value, View.assemble(state, estimate))
+          assert.deepStrictEqual(step.value, IncrementalView.assembleWhole(state, estimate))
         }
       })
     )

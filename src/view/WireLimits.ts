@@ -1,0 +1,87 @@
+/**
+ * What a provider takes of a request beside its window: bytes, pictures, and where pictures may stand.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * Options of a step. What is not given is that of `strictest`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface WireLimits {
+  /**
+   * The largest body of a request in bytes, its messages and tools as JSON. The oldest pictures, audio and files leave
+   * a view that is larger, each replaced by a note that says how to recall it.
+   */
+  readonly maxRequestBytes?: number | undefined
+  /** The most pictures of a request. The oldest leave first. */
+  readonly maxImages?: number | undefined
+  /** Whether the result of a tool may hold pictures and files. Else they stand in a user message behind the results. */
+  readonly imagesInToolResults?: boolean | undefined
+}
+
+/**
+ * The API of OpenAI.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const openai = { maxRequestBytes: 50_000_000, maxImages: 500, imagesInToolResults: false } as const
+
+/**
+ * The Messages API of Anthropic, for an agent that translates tool results with their pictures.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const anthropic = { maxRequestBytes: 32_000_000, maxImages: 100, imagesInToolResults: true } as const
+
+/**
+ * The Gemini API, with pictures inline.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const gemini = { maxRequestBytes: 20_000_000, maxImages: 3_000, imagesInToolResults: false } as const
+
+/**
+ * The API of Mistral. It names a limit for pictures only, so the bytes are those of `strictest`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const mistral = { maxRequestBytes: 20_000_000, maxImages: 8, imagesInToolResults: false } as const
+
+/**
+ * What all four take. The default of every option.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const strictest = { maxRequestBytes: 20_000_000, maxImages: 8, imagesInToolResults: false } as const
+
+/**
+ * The limits with a value for each, those of `strictest` where the options have none.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const resolve = ({ imagesInToolResults, maxImages, maxRequestBytes }: WireLimits): Limits => ({
+  maxRequestBytes: maxRequestBytes ?? strictest.maxRequestBytes,
+  maxImages: maxImages ?? strictest.maxImages,
+  imagesInToolResults: imagesInToolResults ?? strictest.imagesInToolResults
+})
+
+/**
+ * Limits of which none is missing.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Limits {
+  readonly maxRequestBytes: number
+  readonly maxImages: number
+  readonly imagesInToolResults: boolean
+}

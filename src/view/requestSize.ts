@@ -1,0 +1,156 @@
+/** Keeps a request within what its provider takes in bytes and pictures: the oldest pictures leave first. */
+import * as Message from "../message/Message.ts"
+import type { Counter } from "../message/Tokens.ts"
+import type { Parts, Repair, Row, Size } from "./model.ts"
+import type { Limits } from "./WireLimits.ts"
+
+/** A picture, audio or file at the index `at` of a content, and the bytes that it takes in a request. */
+interface Picture {
+  readonly at: number
+  readonly bytes: number
+  readonly isImage: boolean
+}
+
+/** The message at `index` of a view, and its pictures. */
+export interface Pictured {
+  readonly index: number
+  readonly row: Row
+  readonly pictures: ReadonlyArray<Picture>
+  /** What it is without some of its pictures, by their places: kept, because each step leaves the same ones out. */
+  readonly without: Map<string, Row>
+}
+
+/** The messages of a request, of which the first `measured` take `bytes`. */
+export interface Request {
+  readonly messages: ReadonlyArray<Message.Message>
+  readonly pictured: ReadonlyArray<Pictured>
+  measured: number
+  bytes: number
+}
+
+export const findPictures = (row: Row, index: number): ReadonlyArray<Pictured> => {
+  const pictures = Message.parts(row.message).flatMap((part, at) =>
+    PICTURES.has(part.type) ? [{ at, bytes: countPart(part), isImage: part.type === "image_url" }] : []
+  )
+  return pictures.length === 0 ? [] : [{ index, row, pictures, without: new Map() }]
+}
+
+const PICTURES: ReadonlySet<string> = new Set(["image_url", "input_audio", "file"])
+
+/** Measures the messages that were added since the last time. */
+const measureRequest = (request: Request): void => {
+  for (; request.measured < request.messages.length; request.measured++) {
+    const message = request.messages[request.measured]
+    if (message !== undefined) request.bytes += countBytes(message)
+  }
+}
+
+/** A view before it is sent. */
+interface Shown {
+  readonly messages: Array<Message.Message>
+  readonly parts: { -readonly [part in keyof Parts]: Size }
+  readonly repairs: Array<Repair>
+}
+
+/** Takes pictures out of what is shown until the request fits. `tools` are sent with it. */
+export const fitRequest = (
+  shown: Shown,
+  request: Request,
+  { counter, limits, tools }: { readonly counter: Counter; readonly limits: Limits; readonly tools: unknown }
+): void => {
+  const all = request.pictured.flatMap(({ pictures }) => pictures)
+  if (all.length === 0) return
+  measureRequest(request)
+  const bytes = request.bytes + BODY + (tools === undefined ? 0 : countJson(tools))
+  const leaving = new Set([
+    ...choosePictures(all, ({ bytes }) => (bytes > SMALL ? bytes : 0), bytes, limits.maxRequestBytes),
+    ...choosePictures(all, ({ isImage }) => (isImage ? 1 : 0), undefined, limits.maxImages)
+  ])
+  if (leaving.size === 0) return
+  for (const pictured of request.pictured) {
+    const left = pictured.pictures.filter((picture) => leaving.has(picture))
+    if (left.length > 0) replaceMessage(shown, pictured, left, counter)
+  }
+}
+
+/** The oldest pictures without which the sum is within the limit; `whole` is the sum, unless it is of pictures alone. */
+const choosePictures = (
+  all: ReadonlyArray<Picture>,
+  weigh: (picture: Picture) => number,
+  whole: number | undefined,
+  limit: number
+): ReadonlyArray<Picture> => {
+  const heavy = all.filter((picture) => weigh(picture) > 0)
+  const excess = (whole ?? heavy.reduce((sum, picture) => sum + weigh(picture), 0)) - limit
+  if (!(excess > 0)) return []
+  // A quarter at a time: most steps leave out what the step before left out, so that a provider's cache holds.
+  const step = Math.max(1, Math.floor(limit / 4))
+  const wish = Math.ceil(excess / step) * step
+  let freed = 0
+  const length = heavy.findIndex((picture, i) => {
+    if (freed >= wish || (freed >= excess && i === heavy.length - 1)) return true
+    freed += weigh(picture)
+    return false
+  })
+  return length < 0 ? heavy : heavy.slice(0, length)
+}
+
+/** The model and the parameters of a request. */
+const BODY = 1_000
+
+/** A note takes about as much. */
+const SMALL = 200
+
+const replaceMessage = (
+  { messages, parts, repairs }: Shown,
+  { index, row, without }: Pictured,
+  left: ReadonlyArray<Picture>,
+  counter: Counter
+): void => {
+  const places = new Set(left.map(({ at }) => at))
+  const key = Array.from(places).join()
+  const replaced = without.get(key) ?? leavePictures(row, places, counter)
+  without.set(key, replaced)
+  messages[index] = replaced.message
+  const part = parts[row.part]
+  parts[row.part] = { ...part, tokens: part.tokens + replaced.tokens - row.tokens }
+  repairs.push({ kind: "left-out-parts", seq: row.seq })
+}
+
+const leavePictures = (row: Row, places: ReadonlySet<number>, counter: Counter): Row => {
+  const pointer = row.seq === 0 ? "" : `; recall seq ${row.seq}`
+  const note: Message.TextPart = { type: "text", text: `[left out, since the request would be too large${pointer}]` }
+  const parts = Message.parts(row.message).map((part, at) => (places.has(at) ? note : part))
+  const message = Message.withContent(row.message, parts)
+  return { ...row, message, tokens: counter.message(message) }
+}
+
+// ── bytes ──
+
+/** Messages never change, so each is measured once. */
+const SIZES = new WeakMap<Message.Message, number>()
+
+const countBytes = (message: Message.Message): number => {
+  const known = SIZES.get(message)
+  if (known !== undefined) return known
+  const parts = Message.parts(message)
+  const bytes =
+    parts.length === 0
+      ? countJson(message)
+      : parts.reduce((sum, part) => sum + countPart(part), countJson({ ...message, content: [] }))
+  SIZES.set(message, bytes)
+  return bytes
+}
+
+/** Data of megabytes is not turned into JSON to be measured: base64 has nothing to escape. */
+const countPart = (part: Message.ContentPart): number => {
+  if (part.type === "image_url") return FRAME + part.image_url.url.length
+  if (part.type === "input_audio") return FRAME + part.input_audio.data.length
+  if (part.type === "file" && part.file.file_data !== undefined) return FRAME + part.file.file_data.length
+  return countJson(part)
+}
+
+/** The names and brackets around the data of a part. */
+const FRAME = 80
+
+const countJson = (value: unknown): number => Buffer.byteLength(JSON.stringify(value)) + 1
