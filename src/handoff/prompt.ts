@@ -158,6 +158,17 @@ export const limitSummary = (maxTokens: number, window: number): number => Math.
 export const measureRoom = (window: number, maxTokens: number): number =>
   Math.max(SMALLEST, window - PROMPT_TOKENS - limitAnswer(limitSummary(maxTokens, window)))
 
+/** Counts entries by what the material shows of them: reasoning, signatures and pictures are not shown. */
+export function* countInSteps(entries: Range, counter: Counter): Generator<void, Range> {
+  const counted: Array<Logged> = []
+  for (const entry of entries) {
+    const [body = "", ...inputs] = listWords(entry)
+    counted.push({ ...entry, tokens: counter.message(replaceWords(entry.message, body, inputs, "")) })
+    yield
+  }
+  return counted
+}
+
 /**
  * Cuts the range into few chunks of at most `limit` tokens. They are of about the same size, because the largest takes
  * longest. A message that is larger is cut within its words, and only a group of messages that belong together may be

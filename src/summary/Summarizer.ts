@@ -22,7 +22,7 @@ import * as Handoff from "../handoff/Handoff.ts"
 import * as Prompt from "../handoff/prompt.ts"
 import type { Merge } from "../handoff/segmentTree.ts"
 import { hasTurnEnd } from "../session/openRequests.ts"
-import { type Counter, inUse, total } from "../message/Tokens.ts"
+import { type Counter, inUse } from "../message/Tokens.ts"
 import { chargeWork, runInSlices, foldInSlices } from "../concurrency/eventLoopBudget.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
 import * as Budget from "./budget.ts"
@@ -180,7 +180,6 @@ interface Part {
 /** A chunk of the range, and within how many tokens to summarize it. */
 interface Chunk {
   readonly entries: ReadonlyArray<Logged>
-  readonly tokens: number
   readonly maxTokens: number
   readonly isAnswered: boolean
   readonly progress: Progress.Part
@@ -218,15 +217,16 @@ const extract = (
   )
 
 /** Summarizes the range whole, or in chunks if it is larger than the window. */
-const summarizeWithin = (job: Job, contextLength: number) => {
+const summarizeWithin = Effect.fnUntraced(function* (job: Job, contextLength: number) {
   const { env, range, tally } = job
   const room = Prompt.measureRoom(contextLength, range.maxTokens)
   const whole = { ...range, covered: range.tokens, cuts: [] }
-  const chunks = range.tokens <= room ? [range.entries] : Prompt.chunkUpTo(range.entries, room, env.counter)
-  if (chunks.length > 1) return summarizeChunks(job, whole, chunks, contextLength)
+  const counted = range.tokens <= room ? [] : yield* runInSlices(Prompt.countInSteps(range.entries, env.counter))
+  const chunks = Prompt.chunkUpTo(counted, room, env.counter)
+  if (chunks.length > 1) return yield* summarizeChunks(job, whole, chunks, contextLength)
   const maxTokens = Prompt.limitSummary(range.maxTokens, contextLength)
-  return summarizeChunk(job, { ...whole, maxTokens, progress: tally.begin(maxTokens) })
-}
+  return yield* summarizeChunk(job, { ...whole, maxTokens, progress: tally.begin(maxTokens) })
+})
 
 /** Asks the models for one summary, cuts the chunk if it is too large for them, and extracts if none answers. */
 const summarizeChunk = (
@@ -253,11 +253,12 @@ const summarizeChunk = (
         return { text: Gate.redactAndTrim(value, chunk.maxTokens, env.counter), model: route, degraded: null }
       }),
       Effect.catchTags({
-        TooLarge: ({ error }) => {
-          const window = error._tag === "ContextOverflow" ? error.limit : null
-          const chunks = Prompt.splitToFit(chunk, window, env.counter)
-          return summarizeChunks(job, { ...chunk, cuts: [...chunk.cuts, error._tag] }, chunks, window)
-        },
+        TooLarge: ({ error }) =>
+          Effect.flatMap(runInSlices(Prompt.countInSteps(chunk.entries, env.counter)), (entries) => {
+            const window = error._tag === "ContextOverflow" ? error.limit : null
+            const chunks = Prompt.splitToFit({ ...chunk, entries }, window, env.counter)
+            return summarizeChunks(job, { ...chunk, cuts: [...chunk.cuts, error._tag] }, chunks, window)
+          }),
         Exhausted: (exhausted) =>
           range.onExhausted === "fail" ? exhausted : extract(env, range, chunk, describeExhaustion(exhausted))
       })
@@ -282,7 +283,7 @@ const summarizeChunks = Effect.fnUntraced(function* (
     chunks.map((entries) => ({ entries, progress: job.tally.begin(maxTokens) })),
     ({ entries, progress }, index) => {
       const isAnswered = whole.isAnswered || chunks.slice(index + 1).some(hasTurnEnd)
-      return summarizeChunk(job, { ...whole, entries, tokens: total(entries), isAnswered, maxTokens, progress })
+      return summarizeChunk(job, { ...whole, entries, isAnswered, maxTokens, progress })
     },
     { concurrency: window === null ? 1 : "unbounded" }
   )

@@ -208,6 +208,32 @@ describe("a range larger than the summarizer's window", () => {
     }).pipe(Effect.provide(scripted(model.layer, { policy, routes: [small] })))
   })
 
+  it.effect("only with what the material does not show, such as reasoning and pictures, costs no call more", () => {
+    const unseen = "I weigh it. ".repeat(2_000)
+    const thinking = conversation(12).map((message): Message.Message => {
+      const field = message.role === "assistant" ? { reasoning_content: unseen } : { native: { format: "x", unseen } }
+      return { ...message, ...field }
+    })
+    const countCalls = (messages: ReadonlyArray<Message.Message>) => {
+      const model = Scripted.make([answer])
+      return Effect.gen(function* () {
+        const store = yield* SessionStore
+        yield* store.importAll([{ sessionId: id, messages }])
+        const { compress } = yield* Compressor
+        assert.deepInclude(yield* compress(id), { outcome: "committed", reason: null })
+        return model.requests.length
+      }).pipe(Effect.provide(scripted(model.layer, { policy, routes: [{ ...route, contextLength: 32_000 }] })))
+    }
+    return Effect.gen(function* () {
+      assert.strictEqual(yield* countCalls(thinking), 1)
+      // Its words are cut as if nothing else were there.
+      const large = { role: "user", content: "a line of output\n".repeat(6_000) } as const
+      const calls = yield* countCalls([large, ...conversation(12)])
+      assert.isAbove(calls, 1)
+      assert.strictEqual(yield* countCalls([large, ...thinking]), calls)
+    })
+  })
+
   it.effect("of which some chunks are smaller than any summary is none the worse for it", () => {
     const model = Scripted.make([answer])
     const giant = "a line of output\n".repeat(20_000)
