@@ -86,20 +86,21 @@ export const columnsOfMessage = (message: Message.Message): MessageColumns => {
   return {
     role: message.role,
     content: writeContent(message.content ?? null),
-    tool_call_id: typeof id === "string" ? id : null,
+    tool_call_id: textOrNull(id),
     tool_calls: calls.length === 0 ? null : JSON.stringify(calls),
-    tool_name: typeof name === "string" ? name : null,
+    tool_name: textOrNull(name),
     ...Object.fromEntries(TEXT_FIELDS.map((column) => [column, textOrNull(fields[column])])),
     ...Object.fromEntries(JSON_FIELDS.map((column) => [column, jsonOrNull(fields[column])]))
   }
 }
 
-const textOrNull = (field: unknown): string | null => (typeof field === "string" ? field : null)
+/** Python refuses to read a column that is no UTF-8, as half of a surrogate pair would make it. */
+const textOrNull = (field: unknown): string | null => (typeof field === "string" ? field.toWellFormed() : null)
 
 const jsonOrNull = (field: unknown): string | null => (Predicate.isNullable(field) ? null : JSON.stringify(field))
 
 const writeContent = (content: unknown): string | null =>
-  content === null || typeof content === "string" ? content : LIST_PREFIX + JSON.stringify(content)
+  content === null || typeof content === "string" ? textOrNull(content) : LIST_PREFIX + JSON.stringify(content)
 
 /** True if the message, given as JSON, is read back unchanged from those of its columns that the schema has. */
 export const isHeldByColumns = (body: string, columns: MessageColumns, names: ReadonlySet<string>): boolean => {

@@ -49,7 +49,8 @@ layer(Cli.layerBundle, { excludeTestServices: true })("the command line as a pro
       assert.deepStrictEqual(yield* runForJson(["import", file, "--db", db, "--session", "chat"]), {
         format: "jsonl",
         sessions: [{ sessionId: "chat", messages: history.length }],
-        skipped: {}
+        skipped: {},
+        left: []
       })
       const before = yield* expectSuccess(["view", "chat", "--db", db, "--json"])
       assert.deepStrictEqual(JSON.parse(before), history)
