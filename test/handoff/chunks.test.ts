@@ -164,6 +164,19 @@ const withPartner = (message: Message.Message): ReadonlyArray<Message.Message> =
 }
 
 describe("a window that is smaller than the route says", () => {
+  it.effect("costs no more calls than a few halvings if hundreds of chunks would be needed", () => {
+    const detail = "maximum context length is 300 tokens"
+    const model = Scripted.make([new ContextOverflow({ route: "r", detail, limit: 300 })])
+    return Effect.gen(function* () {
+      const store = yield* SessionStore
+      yield* store.importAll([{ sessionId: id, messages: conversation(300) }])
+      const { compress } = yield* Compressor
+      const result = yield* compress(id)
+      assert.strictEqual(result.outcome, "degraded")
+      assert.isAtMost(result.modelCalls, 8)
+    }).pipe(Effect.provide(scripted(model.layer, { policy, routes: [{ ...route, contextLength: 1_000_000 }] })))
+  })
+
   for (const window of [4_096, 8_192, 16_384]) {
     it.effect(
       `is taken from the error, ${window} of 128,000: the range is cut to fit, and no call after the first is refused`,
