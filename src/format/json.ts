@@ -24,7 +24,7 @@ export const listObjects = (value: unknown): ReadonlyArray<JsonObject> =>
 export const getString = (value: unknown): string => (isString(value) ? value : "")
 
 /** What a field of a foreign message must be. A `?` allows it to be missing or null. */
-export type Kind = "object" | "string" | "string?" | "id" | "blocks" | "blocks?" | "content" | "content?"
+export type Kind = "object" | "string" | "string?" | "id" | "blocks" | "blocks?" | "content" | "content?" | "output"
 
 const FITS: { readonly [kind in Kind]: readonly [expected: string, fits: (value: unknown) => boolean] } = {
   object: ["an object", isObject],
@@ -34,6 +34,10 @@ const FITS: { readonly [kind in Kind]: readonly [expected: string, fits: (value:
   blocks: ["an array of objects with a type", (value) => isBlocks(value)],
   "blocks?": ["an array of objects with a type", (value) => isMissing(value) || isBlocks(value)],
   content: ["a string or an array of objects with a type", (value) => isString(value) || isBlocks(value)],
+  output: [
+    "a string, an object or an array of objects with a type",
+    (value) => isString(value) || isObject(value) || isBlocks(value)
+  ],
   "content?": [
     "a string or an array of objects with a type",
     (value) => isMissing(value) || isString(value) || isBlocks(value)

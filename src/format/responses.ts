@@ -30,8 +30,9 @@ const ITEMS: { readonly [type: string]: Fields } = {
   message: { role: "string", content: "content" },
   function_call: { call_id: "id", name: "string", arguments: "string" },
   custom_tool_call: { call_id: "id", name: "string", input: "string" },
-  function_call_output: { call_id: "id" },
-  custom_tool_call_output: { call_id: "id" },
+  function_call_output: { call_id: "id", output: "output" },
+  local_shell_call: { call_id: "id" },
+  custom_tool_call_output: { call_id: "id", output: "output" },
   reasoning: { summary: "blocks?", content: "blocks?" }
 }
 
@@ -145,7 +146,7 @@ const readItem = (item: JsonObject): Piece => {
   // A shell command, a patch, a click: the client runs it as it runs a function, and answers with a result.
   const { id: _id, status: _status, type: _type, call_id: _callId, ...asked } = item
   const input = JSON.stringify(asked.action ?? asked.operation ?? asked)
-  return { call: { id: callId, name: getString(type), input, isCustom: false }, isWhole: true }
+  return { call: { id: callId, name: getString(type).replace(/_call$/, ""), input, isCustom: false }, isWhole: true }
 }
 
 const isMessage = ({ role, type }: JsonObject): boolean => type === "message" || (type === undefined && isString(role))

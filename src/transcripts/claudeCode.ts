@@ -3,74 +3,18 @@
  * the path from the root to the newest line, without the sidechains of subagents.
  */
 import * as Either from "effect/Either"
-import * as Schema from "effect/Schema"
+import * as MessageFormat from "../format/MessageFormat.ts"
 import type { Message } from "../message/Message.ts"
-import {
-  makeAssistantMessage,
-  makeDataUrl,
-  makeImagePart,
-  type Part,
-  makeTextPart,
-  makeToolMessage,
-  makeUserMessage
-} from "./content.ts"
 import {
   type TranscriptContents,
   countKinds,
-  decodeWith,
+  failImport,
   type ImportError,
   isObject,
+  type JsonObject,
   type Tolerance,
   type TranscriptRow
 } from "./rows.ts"
-
-const KNOWN: ReadonlyArray<string> = ["text", "image", "thinking", "redacted_thinking", "tool_use", "tool_result"]
-
-const Text = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
-const Image = Schema.Struct({
-  type: Schema.Literal("image"),
-  source: Schema.Union(
-    Schema.Struct({ media_type: Schema.String, data: Schema.String }),
-    Schema.Struct({ url: Schema.String })
-  )
-})
-const Thinking = Schema.Struct({ type: Schema.Literal("thinking", "redacted_thinking") })
-const ToolUse = Schema.Struct({
-  type: Schema.Literal("tool_use"),
-  id: Schema.NonEmptyString,
-  name: Schema.String,
-  input: Schema.Unknown
-})
-/** Documents, references and results of the provider's own tools are imported as their type alone, such as `[document]`. */
-const Other = Schema.transform(
-  Schema.Struct({ type: Schema.String.pipe(Schema.filter((type) => !KNOWN.includes(type))) }),
-  Schema.Struct({ type: Schema.Literal("other"), name: Schema.String }),
-  {
-    strict: true,
-    decode: (block): { readonly type: "other"; readonly name: string } => ({ type: "other", name: block.type }),
-    encode: ({ name }) => ({ type: name })
-  }
-)
-const Shown = Schema.Union(Text, Image, Other)
-const ToolResult = Schema.Struct({
-  type: Schema.Literal("tool_result"),
-  tool_use_id: Schema.NonEmptyString,
-  content: Schema.optional(Schema.NullOr(Schema.Union(Schema.String, Schema.Array(Shown))))
-})
-const Block = Schema.Union(Text, Image, Thinking, ToolUse, ToolResult, Other)
-type Block = typeof Block.Type
-
-const Line = Schema.Struct({
-  message: Schema.Struct({
-    id: Schema.optional(Schema.NullOr(Schema.String)),
-    content: Schema.Union(Schema.String, Schema.Array(Block))
-  })
-})
-const decodeLine = decodeWith(Line, "a message with content")
-const Queued = Schema.Struct({
-  attachment: Schema.Struct({ prompt: Schema.Union(Schema.String, Schema.Array(Block)) })
-})
-const decodeQueued = decodeWith(Queued, "a queued command with its prompt")
 
 export const isClaudeCodeRow = ({ value }: TranscriptRow): boolean =>
   ((value.type === "user" || value.type === "assistant") && isObject(value.message)) ||
@@ -107,9 +51,10 @@ export const readClaudeCode = (
     const kept = [...sessions].map(([sessionId, spoken]) => {
       const current = findBranch(spoken, parent)
       for (let left = spoken.length - current.length; left > 0; left--) skipped.push("other branch")
-      return { sessionId, messages: mergeReplies(current).flatMap(makeMessages) }
+      const messages = mergeReplies(current).filter(({ blocks }) => blocks.length > 0)
+      return Either.map(Either.all(messages.map(makeMessages)), (made) => ({ sessionId, messages: made.flat() }))
     })
-    return { sessions: kept, skipped: countKinds(skipped) }
+    return { sessions: yield* Either.all(kept), skipped: countKinds(skipped) }
   })
 
 /** A line of the conversation. Lines of one assistant message have the same `reply` id. */
@@ -117,27 +62,40 @@ interface ChatLine {
   readonly row: TranscriptRow
   readonly role: "user" | "assistant"
   readonly reply: string | null
-  readonly blocks: ReadonlyArray<Block>
+  readonly blocks: ReadonlyArray<JsonObject>
 }
 
 /** Converts a line, or returns its kind if the model never saw it. */
 const convertRow = (row: TranscriptRow): Either.Either<ChatLine | string, ImportError> => {
-  const { attachment, isApiErrorMessage, isSidechain, type } = row.value
+  const { attachment, isApiErrorMessage, isSidechain, message, type } = row.value
   if (isSidechain === true) return Either.right("sidechain")
   if (type === "attachment" && isObject(attachment) && attachment.type === "queued_command") {
-    return Either.map(decodeQueued(row), ({ attachment }) => makeChatLine(row, "user", null, attachment.prompt))
+    return makeChatLine(row, "user", null, attachment.prompt)
   }
   if (type !== "user" && type !== "assistant") return Either.right(typeof type === "string" ? type : "unknown")
   if (isApiErrorMessage === true) return Either.right("api error")
-  return Either.map(decodeLine(row), ({ message }) => makeChatLine(row, type, message.id ?? null, message.content))
+  const { content, id } = isObject(message) ? message : {}
+  return makeChatLine(row, type, typeof id === "string" ? id : null, content)
 }
+
+/** Thinking is left out: it is no part of what was said. */
+const THINKING: ReadonlyArray<unknown> = ["thinking", "redacted_thinking"]
 
 const makeChatLine = (
   row: TranscriptRow,
   role: ChatLine["role"],
   reply: string | null,
-  content: string | ReadonlyArray<Block>
-): ChatLine => ({ row, role, reply, blocks: typeof content === "string" ? [{ type: "text", text: content }] : content })
+  content: unknown
+): Either.Either<ChatLine, ImportError> => {
+  const blocks: ReadonlyArray<unknown> = Array.isArray(content) ? content : [{ type: "text", text: content }]
+  const spoken = blocks.filter(isObject).filter(({ type }) => !THINKING.includes(type))
+  return Either.map(decodeTurn(row, role, blocks), () => ({ row, role, reply, blocks: spoken }))
+}
+
+const decodeTurn = (row: TranscriptRow, role: string, content: unknown) =>
+  Either.mapLeft(MessageFormat.decode("anthropic", [{ role, content }]), ({ issue }) =>
+    failImport(row, "a message of Anthropic's API", issue)
+  )
 
 /**
  * Finds the parent of each line. A compaction has no parent but names the line before it in another field. A line whose
@@ -199,29 +157,11 @@ const mergeReplies = (spoken: ReadonlyArray<ChatLine>): ReadonlyArray<ChatLine> 
   return merged
 }
 
-const makeMessages = ({ blocks, role }: ChatLine): ReadonlyArray<Message> => {
-  const words = convertBlocks(blocks)
-  if (role === "assistant") {
-    const calls = new Map(blocks.flatMap((block) => (block.type === "tool_use" ? [[block.id, block]] : [])))
-    return words.length + calls.size === 0 ? [] : [makeAssistantMessage(words, [...calls.values()])]
-  }
-  const results = blocks.flatMap((block) =>
-    block.type === "tool_result" ? [makeToolMessage(block.tool_use_id, resultParts(block.content ?? ""))] : []
-  )
-  return words.length === 0 ? results : [...results, makeUserMessage(words)]
+/** A call stands once in a message, however many lines repeat it. Lone text of the user is plain text. */
+const makeMessages = ({ blocks, role, row }: ChatLine): Either.Either<ReadonlyArray<Message>, ImportError> => {
+  const isFirst = ({ id, type }: JsonObject, index: number) =>
+    type !== "tool_use" || blocks.findIndex((other) => other.type === "tool_use" && other.id === id) === index
+  const [first] = blocks
+  const isText = role === "user" && blocks.length === 1 && first?.type === "text" && Object.keys(first).length === 2
+  return decodeTurn(row, role, isText ? first.text : blocks.filter(isFirst))
 }
-
-const resultParts = (content: string | ReadonlyArray<Block>): ReadonlyArray<Part> =>
-  typeof content === "string" ? [makeTextPart(content)] : convertBlocks(content)
-
-const convertBlocks = (blocks: ReadonlyArray<Block>): ReadonlyArray<Part> =>
-  blocks.flatMap((block) => {
-    if (block.type === "text") return [makeTextPart(block.text)]
-    if (block.type === "image")
-      return [
-        makeImagePart(
-          "url" in block.source ? block.source.url : makeDataUrl(block.source.media_type, block.source.data)
-        )
-      ]
-    return block.type === "other" ? [makeTextPart(`[${block.name}]`)] : []
-  })

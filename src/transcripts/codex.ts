@@ -1,23 +1,14 @@
 /** Reads rollout files of Codex. Lines are response items in an envelope with a `type`; before September 2025 without it. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import * as MessageFormat from "../format/MessageFormat.ts"
 import { type Message, text as messageText } from "../message/Message.ts"
-import {
-  makeAssistantMessage,
-  type Call,
-  makeImagePart,
-  type Part,
-  makeTextPart,
-  makeToolMessage,
-  makeUserMessage,
-  joinWords
-} from "./content.ts"
 import {
   type TranscriptContents,
   countKinds,
   decodeWith,
   failImport,
-  type ImportError,
+  ImportError,
   isObject,
   type JsonObject,
   type Tolerance,
@@ -26,32 +17,17 @@ import {
 
 const ENVELOPES: ReadonlyArray<unknown> = ["session_meta", "response_item", "event_msg", "turn_context", "compacted"]
 
-const Block = Schema.Struct({
-  type: Schema.String,
-  text: Schema.optional(Schema.String),
-  image_url: Schema.optional(Schema.String)
-})
-const Content = Schema.Union(Schema.String, Schema.Array(Block))
-const ChatItem = Schema.Struct({ role: Schema.Literal("user", "assistant", "system", "developer"), content: Content })
-const Id = Schema.NonEmptyString
+/** The items that are said; all others are skipped, reasoning too. */
+const SAID: ReadonlyArray<unknown> = [
+  "message",
+  "function_call",
+  "function_call_output",
+  "custom_tool_call",
+  "custom_tool_call_output",
+  "local_shell_call",
+  "local_shell_call_output"
+]
 
-const decodeChatItem = decodeWith(ChatItem, "a response item with role and content")
-const decodeFunctionCall = decodeWith(
-  Schema.Struct({ call_id: Id, name: Schema.String, arguments: Schema.String }),
-  "a function call with call_id, name and arguments"
-)
-const decodeCustomCall = decodeWith(
-  Schema.Struct({ call_id: Id, name: Schema.String, input: Schema.String }),
-  "a custom tool call with call_id, name and input"
-)
-const decodeShellCall = decodeWith(
-  Schema.Struct({
-    call_id: Schema.optional(Schema.NullOr(Id)),
-    id: Schema.optional(Schema.NullOr(Id)),
-    action: Schema.Unknown
-  }),
-  "a local shell call with an action"
-)
 const decodeRollback = decodeWith(
   Schema.Struct({ payload: Schema.Struct({ num_turns: Schema.NonNegativeInt }) }),
   "a rollback with num_turns"
@@ -63,11 +39,6 @@ const decodeCompaction = decodeWith(
   }),
   "a compaction with its message"
 )
-const decodeOutput = decodeWith(
-  Schema.Struct({ call_id: Id, output: Schema.Union(Content, Schema.Struct({ content: Content })) }),
-  "the output of a call with its call_id"
-)
-
 export const isCodexRow = ({ value }: TranscriptRow): boolean =>
   (ENVELOPES.includes(value.type) && isObject(value.payload)) ||
   value.record_type === "state" ||
@@ -111,10 +82,16 @@ export const readCodex = (
         else items.push(item)
       }
     }
-    return {
-      sessions: [{ sessionId: findSessionId(rows), messages: mergeReplies(items) }],
-      skipped: countKinds(skipped)
-    }
+    // All at once, because the text and the calls of one reply are items of their own.
+    const messages = yield* Either.mapLeft(
+      MessageFormat.decode(
+        "responses",
+        items.map(({ value }) => value)
+      ),
+      ({ issue }) =>
+        new ImportError({ file: rows[0]?.file ?? "", line: null, expected: "response items", found: issue })
+    )
+    return { sessions: [{ sessionId: findSessionId(rows), messages }], skipped: countKinds(skipped) }
   })
 
 const isRollback = ({ value: { payload, type } }: TranscriptRow): boolean =>
@@ -135,22 +112,19 @@ const findSessionId = (rows: ReadonlyArray<TranscriptRow>): string | null => {
   return typeof id === "string" && id !== "" ? id : null
 }
 
-/** A piece of the next assistant message, or a whole message. */
-type Item =
-  | { readonly _tag: "Reply"; readonly parts: ReadonlyArray<Part>; readonly calls: ReadonlyArray<Call> }
-  | { readonly _tag: "Whole"; readonly message: Message }
-
-const makeReply = (parts: ReadonlyArray<Part>, calls: ReadonlyArray<Call>): Item => ({ _tag: "Reply", parts, calls })
-const makeWhole = (message: Message): Item => ({ _tag: "Whole", message })
+/** A response item, and the message that it is by itself. */
+interface Item {
+  readonly value: JsonObject
+  readonly message: Message | undefined
+}
 
 /** Opens what Codex itself says in the name of the user. A turn begins with none of it. */
 const CONTEXT =
   /^\s*(?:<(?:environment_context|user_instructions|user_shell_command|turn_aborted|subagent_notification|agents_md|skill|hook_prompt|context_update)>|# AGENTS\.md instructions)/i
 
-const isTurnStart = (item: Item): boolean =>
-  item._tag === "Whole" && item.message.role === "user" && !CONTEXT.test(messageText(item.message))
+const isTurnStart = ({ message }: Item): boolean => message?.role === "user" && !CONTEXT.test(messageText(message))
 
-const isSpoken = (item: Item): boolean => item._tag === "Reply" || isTurnStart(item)
+const isSpoken = (item: Item): boolean => item.message?.role === "assistant" || isTurnStart(item)
 
 /** Converts a row, or returns its kind if it is not a message. */
 const convertRow = (row: TranscriptRow): Either.Either<Item | string, ImportError> => {
@@ -168,82 +142,24 @@ const convertCompaction = (row: TranscriptRow, before: Array<Item>): Either.Eith
     const converted = yield* Either.all((replacement_history ?? []).map((item) => convertItem(row, item)))
     const history = converted.filter((item) => typeof item !== "string")
     if (history.length > 0) return history
-    return message === "" ? before : [...before, makeWhole(makeUserMessage([makeTextPart(message)]))]
+    if (message === "") return before
+    return [...before, yield* decodeItem(row, { role: "user", content: message })]
   })
 
 const convertItem = (row: TranscriptRow, item: unknown): Either.Either<Item | string, ImportError> => {
   if (!isObject(item)) return Either.left(failImport(row, "a response item with a payload", "none"))
-  switch (item.type) {
-    case "message":
-      return Either.map(decodeChatItem(row, item), convertChatItem)
-    case "function_call":
-      return Either.map(decodeFunctionCall(row, item), (call) =>
-        makeReply([], [{ id: call.call_id, name: call.name, input: call.arguments }])
-      )
-    case "custom_tool_call":
-      return Either.map(decodeCustomCall(row, item), ({ call_id, input, name }) =>
-        makeReply([], [{ id: call_id, name, input: { input } }])
-      )
-    case "local_shell_call":
-      return Either.flatMap(decodeShellCall(row, item), ({ action, call_id, id }) => {
-        const callId = call_id ?? id
-        return typeof callId === "string"
-          ? Either.right(makeReply([], [{ id: callId, name: "local_shell", input: action }]))
-          : Either.left(failImport(row, "a local shell call with a call_id", "one without"))
-      })
-    case "function_call_output":
-    case "custom_tool_call_output":
-    case "local_shell_call_output":
-      return Either.map(decodeOutput(row, item), ({ call_id, output }) =>
-        makeWhole(makeToolMessage(call_id, convertOutput(output)))
-      )
-    default:
-      return Either.right(kindOf(item))
-  }
+  if (!SAID.includes(item.type)) return Either.right(kindOf(item))
+  // A shell call of the Responses API has two ids, one of Codex' own may have only one.
+  return decodeItem(row, item.type === "local_shell_call" ? { ...item, call_id: item.call_id ?? item.id } : item)
 }
+
+const decodeItem = (row: TranscriptRow, value: JsonObject): Either.Either<Item, ImportError> =>
+  Either.mapBoth(MessageFormat.decode("responses", [value]), {
+    onLeft: ({ issue }) => failImport(row, "an item of the Responses API", issue),
+    onRight: ([message]) => ({ value, message })
+  })
 
 const kindOf = (item: JsonObject): string => {
   if (typeof item.type === "string") return item.type
   return isBareHeader(item) ? "session_meta" : "state"
-}
-
-const convertChatItem = ({ content, role }: typeof ChatItem.Type): Item => {
-  if (role === "assistant") return makeReply(convertContent(content), [])
-  return makeWhole(
-    role === "user" ? makeUserMessage(convertContent(content)) : { role, content: joinWords(convertContent(content)) }
-  )
-}
-
-const convertContent = (content: typeof Content.Type): ReadonlyArray<Part> =>
-  typeof content === "string" ? [makeTextPart(content)] : content.map(convertBlock)
-
-const convertBlock = (block: typeof Block.Type): Part => {
-  if (block.text !== undefined) return makeTextPart(block.text)
-  return block.image_url === undefined ? makeTextPart(`[${block.type}]`) : makeImagePart(block.image_url)
-}
-
-const convertOutput = (output: typeof Content.Type | { readonly content: typeof Content.Type }): ReadonlyArray<Part> =>
-  convertContent(typeof output === "object" && "content" in output ? output.content : output)
-
-/** Merges the pieces of each assistant message. Codex writes its text and its calls as separate items. */
-const mergeReplies = (items: ReadonlyArray<Item>): ReadonlyArray<Message> => {
-  const messages: Array<Message> = []
-  let parts: ReadonlyArray<Part> = []
-  let calls: ReadonlyArray<Call> = []
-  const finishReply = () => {
-    if (parts.length + calls.length > 0) messages.push(makeAssistantMessage(parts, calls))
-    parts = []
-    calls = []
-  }
-  for (const item of items) {
-    if (item._tag === "Reply") {
-      parts = [...parts, ...item.parts]
-      calls = [...calls, ...item.calls]
-    } else {
-      finishReply()
-      messages.push(item.message)
-    }
-  }
-  finishReply()
-  return messages
 }

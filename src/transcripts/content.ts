@@ -1,4 +1,4 @@
-/** Makes chat messages in the OpenAI format from the content blocks of other agents. */
+/** Makes chat messages in the OpenAI format from the content blocks of pi. */
 import type { AssistantMessage, Message, ToolCall, ToolMessage } from "../message/Message.ts"
 
 /** A content part in the OpenAI format. */

@@ -12,7 +12,15 @@ const read = (text: string, format: Transcripts.Format | "auto" = "auto") => {
   return imported
 }
 
-const same = (actual: unknown, expected: unknown) => assert.deepStrictEqual(actual, expected)
+/** What only `MessageFormat` reads is a matter of its own tests. */
+const same = (actual: ReadonlyArray<Transcripts.TranscriptSession>, expected: unknown) =>
+  assert.deepStrictEqual<unknown>(
+    actual.map(({ messages, sessionId }) => ({
+      sessionId,
+      messages: messages.map(({ native: _native, ...message }) => message)
+    })),
+    expected
+  )
 
 const only = (text: string, format: Transcripts.Format | "auto" = "auto") => {
   const { sessions } = read(text, format)
@@ -390,8 +398,8 @@ describe("claude-code", () => {
             content: "Reading.",
             tool_calls: [call("t1", "Read", '{"file":"t1"}'), call("t2", "Read", '{"file":"t2"}')]
           },
-          { role: "tool", tool_call_id: "t1", content: "text of t1" },
-          { role: "tool", tool_call_id: "t2", content: "text of t2" },
+          { role: "tool", tool_call_id: "t1", content: [{ type: "text", text: "text of t1" }] },
+          { role: "tool", tool_call_id: "t2", content: [{ type: "text", text: "text of t2" }] },
           { role: "user", content: "and hurry" },
           { role: "assistant", content: "Done." }
         ]
@@ -450,16 +458,24 @@ describe("claude-code", () => {
         attachment: { type: "queued_command", prompt: "also this" }
       })
     )
-    same(messages, [
-      {
-        role: "user",
-        content: [
-          { type: "image_url", image_url: { url: "data:image/png;base64,AA" } },
-          { type: "text", text: "[document]" }
-        ]
-      },
-      { role: "user", content: "also this" }
-    ])
+    same(
+      [{ sessionId: null, messages }],
+      [
+        {
+          sessionId: null,
+          messages: [
+            {
+              role: "user",
+              content: [
+                { type: "image_url", image_url: { url: "data:image/png;base64,AA" } },
+                { type: "text", text: '[document] {"source":{}}' }
+              ]
+            },
+            { role: "user", content: "also this" }
+          ]
+        }
+      ]
+    )
   })
 
   it("keeps sessions in one file apart", () => {
@@ -502,8 +518,8 @@ describe("codex", () => {
     { type: "message", role: "assistant", content: [{ type: "output_text", text: "Done." }] }
   ]
   const messages = [
-    { role: "developer", content: "rules" },
-    { role: "user", content: "fix it" },
+    { role: "developer", content: [{ type: "text", text: "rules" }] },
+    { role: "user", content: [{ type: "text", text: "fix it" }] },
     {
       role: "assistant",
       content: "On it.",
@@ -514,8 +530,19 @@ describe("codex", () => {
     },
     { role: "tool", tool_call_id: "c1", content: "a.ts" },
     { role: "tool", tool_call_id: "c2", content: "/p" },
-    { role: "assistant", content: null, tool_calls: [call("c3", "apply_patch", '{"input":"*** Begin"}')] },
-    { role: "tool", tool_call_id: "c3", content: "ok\n[image]" },
+    {
+      role: "assistant",
+      content: null,
+      tool_calls: [{ id: "c3", type: "custom", custom: { name: "apply_patch", input: "*** Begin" } }]
+    },
+    {
+      role: "tool",
+      tool_call_id: "c3",
+      content: [
+        { type: "text", text: "ok" },
+        { type: "image_url", image_url: { url: "data:," } }
+      ]
+    },
     { role: "assistant", content: "Done." }
   ]
 
