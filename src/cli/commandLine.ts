@@ -25,6 +25,7 @@ import * as Export from "./commands/export.ts"
 import * as Import from "./commands/import.ts"
 import * as Inspect from "./commands/inspect.ts"
 import * as Recall from "./commands/recall.ts"
+import * as Salvage from "./commands/salvage.ts"
 import * as Stats from "./commands/stats.ts"
 import * as Help from "./terminal/help.ts"
 import { printAnswer } from "./io.ts"
@@ -50,6 +51,7 @@ const commands = [
   Rewind.reset,
   Config.command,
   Doctor.command,
+  Salvage.command,
   Audit.command
 ] as const
 

@@ -54,7 +54,7 @@ const makeReader =
   (text: string): A =>
     Either.getOrThrowWith(Schema.decodeEither(Schema.parseJson(schema))(text), (error) => corrupt(what, error.message))
 
-const childrenOfRow = makeReader("list of segments", Schema.Array(Schema.String))
+export const childrenOfRow = makeReader("list of segments", Schema.Array(Schema.String))
 const manifestOfRow = makeReader("manifest", Manifest)
 const usageOfRow = makeReader("usage report", Usage)
 const readWindows = makeReader("list of windows", Schema.Array(LearnedWindow))

@@ -51,7 +51,7 @@ describe("the command line", () => {
       Effect.gen(function* () {
         const help = yield* expectSuccess([])
         const names =
-          "demo import export compress view log recall expand snapshots snapshot sessions stats deliver rewind reset config"
+          "demo import export compress view log recall expand snapshots snapshot sessions stats deliver rewind reset config salvage"
         for (const name of names.split(" ")) {
           assert.match(help, new RegExp(`^ {2}${name} +\\S`, "m"))
         }
@@ -219,6 +219,36 @@ describe("the command line", () => {
           { line: history.length + 1, expected: "a JSON object", found: "NUL bytes" },
           { line: history.length + 2, expected: "a JSON object", found: "text that is not JSON" }
         ]
+      })
+    })
+  )
+
+  it.scopedLive("salvage brings a damaged database into a new one, and lists what is lost", () =>
+    Effect.gen(function* () {
+      const { db, folder } = yield* importHistory
+      const damaged = new Database(db)
+      damaged.exec("UPDATE message SET body = '{sk-secret' WHERE seq = 3").close()
+      const last = history.length - 1
+      const out = join(folder, "new.db")
+      assert.strictEqual(
+        yield* expectSuccess(["salvage", db, "--out", out]),
+        `${out}: 1 session, ${last} messages, 0 waiting, 0 segments, 0 generations\n` +
+          "lost of chat: message #3: its text is not JSON\n"
+      )
+      const log = yield* decodeMessages(yield* runForJson(["log", "chat", "--db", out]))
+      assert.deepStrictEqual([log.slice(0, 2), log.slice(3)], [history.slice(0, 2), history.slice(3)])
+      assert.match(String(log[2]?.content), /was lost/)
+      assert.strictEqual(
+        yield* expectFailure(["salvage", db, "--out", out]),
+        `could not open the database: ${out} exists already`
+      )
+      assert.deepStrictEqual(yield* runForJson(["salvage", db, "--out", `${out}2`]), {
+        sessions: 1,
+        messages: last,
+        waiting: 0,
+        segments: 0,
+        generations: 0,
+        lost: [{ sessionId: "chat", what: "message #3: its text is not JSON" }]
       })
     })
   )

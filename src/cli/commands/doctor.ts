@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Doctor from "../../hermes/Doctor.ts"
 import { CommandError, printAnswer } from "../io.ts"
 import { jsonOption } from "../options.ts"
-import { formatCount, replaceControls } from "../terminal/terminal.ts"
+import { formatQuantity, replaceControls } from "../terminal/terminal.ts"
 
 const fileArg = Args.text({ name: "state-db" }).pipe(Args.withDescription("a Hermes database"))
 
@@ -71,5 +71,3 @@ const formatFinding = ({ damage, detail, noticed, repair, sessionIds }: Doctor.F
   `  noticed: ${noticed}`,
   `  repair:  ${repair}`
 ]
-
-const formatQuantity = (n: number, what: string): string => `${formatCount(n)} ${what}${n === 1 ? "" : "s"}`

@@ -76,5 +76,7 @@ export const wrapWords = (text: string, width: number, indent = ""): ReadonlyArr
 
 export const formatCount = (n: number): string => n.toLocaleString("en-US")
 
+export const formatQuantity = (n: number, what: string): string => `${formatCount(n)} ${what}${n === 1 ? "" : "s"}`
+
 /** Replaces control characters, so that foreign text on a line cannot steer the terminal. */
 export const replaceControls = (text: string): string => text.replaceAll(/\p{Cc}/gu, "·")
