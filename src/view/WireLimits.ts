@@ -5,7 +5,7 @@
  */
 
 /**
- * Options of a step. What is not given is that of `strictest`.
+ * Options of a step. What is not given is that of `defaults`.
  *
  * @since 0.1.0
  * @category models
@@ -47,7 +47,7 @@ export const anthropic = { maxRequestBytes: 32_000_000, maxImages: 100, imagesIn
 export const gemini = { maxRequestBytes: 20_000_000, maxImages: 3_000, imagesInToolResults: false } as const
 
 /**
- * The API of Mistral. It names a limit for pictures only, so the bytes are those of `strictest`.
+ * The API of Mistral. It names a limit for pictures only, so the bytes are those of `defaults`.
  *
  * @since 0.1.0
  * @category constructors
@@ -55,23 +55,23 @@ export const gemini = { maxRequestBytes: 20_000_000, maxImages: 3_000, imagesInT
 export const mistral = { maxRequestBytes: 20_000_000, maxImages: 8, imagesInToolResults: false } as const
 
 /**
- * What all four take. The default of every option.
+ * What OpenAI, Anthropic and Gemini take, and Mistral but for its few pictures. The default of every option.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const strictest = { maxRequestBytes: 20_000_000, maxImages: 8, imagesInToolResults: false } as const
+export const defaults = { maxRequestBytes: 20_000_000, maxImages: 100, imagesInToolResults: false } as const
 
 /**
- * The limits with a value for each, those of `strictest` where the options have none.
+ * The limits with a value for each, those of `defaults` where the options have none.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const resolve = ({ imagesInToolResults, maxImages, maxRequestBytes }: WireLimits): Limits => ({
-  maxRequestBytes: maxRequestBytes ?? strictest.maxRequestBytes,
-  maxImages: maxImages ?? strictest.maxImages,
-  imagesInToolResults: imagesInToolResults ?? strictest.imagesInToolResults
+  maxRequestBytes: maxRequestBytes ?? defaults.maxRequestBytes,
+  maxImages: maxImages ?? defaults.maxImages,
+  imagesInToolResults: imagesInToolResults ?? defaults.imagesInToolResults
 })
 
 /**

@@ -64,7 +64,7 @@ describe("a request within its bytes", () => {
     const count = (options?: WireLimits.WireLimits) => picturesOf(View.assemble(state, estimate, options)).length
     assert.strictEqual(count(WireLimits.openai), 30)
     assert.strictEqual(count(WireLimits.mistral), 8)
-    assert.strictEqual(count(), 8)
+    assert.strictEqual(count(), 30)
     assert.strictEqual(count({ maxImages: 0 }), 0)
     assert.strictEqual(count({ maxImages: Number.NaN }), 30)
   })
