@@ -212,20 +212,15 @@ export const canHalve = (entries: Range): boolean =>
   total(entries) >= SMALLEST &&
   (entries.length > 1 || entries.some((entry) => listWords(entry).join("").length > SMALLEST))
 
-/**
- * Cuts the range into chunks that fit a window. Cuts it into halves if none is known, if the range seemed to fit it, or if
- * so many calls would be needed that the window is not worth it, or is a misreading.
- */
+/** Cuts the range into chunks that fit a window, or into halves if none is known or the range seemed to fit it. */
 export const splitToFit = (
   { entries, maxTokens }: { readonly entries: Range; readonly maxTokens: number },
   window: number | null,
   counter: Counter
 ): ReadonlyArray<Range> => {
   const chunks = window === null ? [] : chunkUpTo(entries, measureRoom(window, maxTokens), counter)
-  return chunks.length > 1 && chunks.length <= MOST_CHUNKS ? chunks : splitInHalves(entries, counter)
+  return chunks.length > 1 ? chunks : splitInHalves(entries, counter)
 }
-
-const MOST_CHUNKS = 64
 
 /** Cuts the range into two chunks of about the same size. A single message is cut within its words. */
 export const splitInHalves = (entries: Range, counter: Counter): ReadonlyArray<Range> => {

@@ -75,4 +75,4 @@ const readNumber = ({ groups = {} }: RegExpMatchArray): number =>
 const UNITS: Readonly<Record<string, number>> = { k: 1_000, m: 1_000_000 }
 
 /** No model has a smaller window. A smaller number is an error code, a count of retries or an index. */
-const SMALLEST_LIMIT = 256
+const SMALLEST_LIMIT = 1_000

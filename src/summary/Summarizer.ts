@@ -266,9 +266,9 @@ const summarizeChunk = (
   })
 
 /**
- * Summarizes each chunk on its own and joins the sections by plain code, so that no word goes through two models. Chunks
- * that fit a known `window` are summarized at once, bounded by the places of the route. Without one the first chunk shows
- * whether the route can take the second.
+ * Summarizes each chunk on its own and joins the sections by plain code, so that no word goes through two models. They
+ * go all at once, bounded by the places of the route. After a refusal the first one shows whether the route takes the
+ * others.
  */
 const summarizeChunks = Effect.fnUntraced(function* (
   job: Job,
@@ -279,14 +279,15 @@ const summarizeChunks = Effect.fnUntraced(function* (
   yield* Ref.update(job.spending.callsLeft, (calls) => calls + chunks.length - 1)
   const share = Math.floor(Math.max(whole.maxTokens / 2, (whole.maxTokens * 1.5) / chunks.length))
   const maxTokens = Prompt.limitSummary(share, window ?? Infinity)
-  const parts = yield* Effect.forEach(
-    chunks.map((entries) => ({ entries, progress: job.tally.begin(maxTokens) })),
-    ({ entries, progress }, index) => {
-      const isAnswered = whole.isAnswered || chunks.slice(index + 1).some(hasTurnEnd)
-      return summarizeChunk(job, { ...whole, entries, isAnswered, maxTokens, progress })
-    },
-    { concurrency: window === null ? 1 : "unbounded" }
-  )
+  const summaries = chunks.map((entries, index) => {
+    const isAnswered = whole.isAnswered || chunks.slice(index + 1).some(hasTurnEnd)
+    return summarizeChunk(job, { ...whole, entries, isAnswered, maxTokens, progress: job.tally.begin(maxTokens) })
+  })
+  const probes = whole.cuts.length === 0 ? [] : summaries.slice(0, 1)
+  const parts = [
+    ...(yield* Effect.all(probes)),
+    ...(yield* Effect.all(summaries.slice(probes.length), { concurrency: "unbounded" }))
+  ]
   const sections = Handoff.merge(parts.map(({ text }) => Handoff.parse(text)))
   return {
     text: Handoff.render(Handoff.fit(sections, job.env.counter, whole.maxTokens)),

@@ -164,9 +164,8 @@ const withPartner = (message: Message.Message): ReadonlyArray<Message.Message> =
 }
 
 describe("a window that is smaller than the route says", () => {
-  it.effect("costs no more calls than a few halvings if hundreds of chunks would be needed", () => {
-    const detail = "maximum context length is 300 tokens"
-    const model = Scripted.make([new ContextOverflow({ route: "r", detail, limit: 300 })])
+  it.effect("costs a few calls, not one for each chunk, if the server does not take what it names", () => {
+    const model = Scripted.make([new ContextOverflow({ route: "r", detail: "too long", limit: 2_000 })])
     return Effect.gen(function* () {
       const store = yield* SessionStore
       yield* store.importAll([{ sessionId: id, messages: conversation(300) }])
