@@ -7,15 +7,31 @@ import * as Either from "effect/Either"
 import { readFileSync } from "node:fs"
 import { isDeepStrictEqual } from "node:util"
 import * as MessageFormat from "../../src/format/MessageFormat.ts"
-import type { Message } from "../../src/message/Message.ts"
+import * as Message from "../../src/message/Message.ts"
 import * as Tokens from "../../src/message/Tokens.ts"
 import * as Transcripts from "../../src/transcripts/Transcripts.ts"
 
 const words = (messages: ReadonlyArray<object>): string =>
   JSON.stringify(messages.map((message) => ({ ...message, native: undefined })))
 
-const countTokens = (messages: ReadonlyArray<Message>): number =>
+const countTokens = (messages: ReadonlyArray<Message.Message>): number =>
   messages.reduce((sum, message) => sum + Tokens.estimate.message(message), 0)
+
+/** All that is said, wherever one message ends, with calls as values: formats that hold values know no spaces between. */
+const listWords = (messages: ReadonlyArray<Message.Message>): string =>
+  messages
+    .flatMap((message) => [
+      Message.text(message),
+      ...Message.toolCalls(message).map((call) => `${Message.callName(call)} ${compact(Message.callInput(call))}`)
+    ])
+    .filter((words) => words !== "")
+    .join("\n")
+
+const compact = (input: string): string =>
+  Either.getOrElse(
+    Either.try(() => JSON.stringify(JSON.parse(input))),
+    () => input
+  )
 
 const plainSize = (value: unknown): number => JSON.stringify(value).length
 
@@ -27,6 +43,7 @@ for (const file of process.argv.slice(2)) {
   for (const format of MessageFormat.MessageFormat.literals) {
     let there = 0
     let equal = 0
+    let said = 0
     let back = 0
     let bytes = 0
     let nativeBytes = 0
@@ -37,6 +54,7 @@ for (const file of process.argv.slice(2)) {
       const encoded = MessageFormat.encode(format, messages)
       const decoded = Either.getOrThrow(MessageFormat.decode(format, encoded))
       there += isDeepStrictEqual(decoded, messages) ? 1 : 0
+      said += listWords(decoded) === listWords(messages) ? 1 : 0
       equal += decoded.filter((message, i) => isDeepStrictEqual(message, messages[i])).length
       back += isDeepStrictEqual(MessageFormat.encode(format, decoded), encoded) ? 1 : 0
       bytes += plainSize(decoded)
@@ -46,7 +64,8 @@ for (const file of process.argv.slice(2)) {
     }
     const milliseconds = performance.now() - started
     console.log(
-      `  ${format.padEnd(16)} there ${there}/${sessions.length} sessions (${equal}/${count} messages in place), ` +
+      `  ${format.padEnd(16)} there ${there}/${sessions.length} sessions (${equal}/${count} messages in place, ` +
+        `words of ${said} sessions), ` +
         `back ${back}/${sessions.length}, native ${nativeBytes} of ${bytes} characters, ` +
         `tokens ${tokens}/${plainTokens}, ${milliseconds.toFixed(0)} ms`
     )

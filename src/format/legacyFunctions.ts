@@ -56,30 +56,46 @@ export const readLegacyFunctions = (messages: ReadonlyArray<JsonObject>): Readon
     return withTemplate({ ...kept, role, tool_calls: [made] }, { format: FORMAT, own })
   })
 
-/** A message has one call at most, so of several calls each but the first is written before its result. */
+/** A message has one call at most, so of several calls each but the first is a message of its own, before its result. */
 export const writeLegacyFunctions = (messages: ReadonlyArray<Draft>): ReadonlyArray<JsonObject> => {
   const answered = findAnswered(messages)
   const unwritten = new Map<string, Call>()
-  return messages.flatMap((message, i) => {
+  const writeOthers = () => {
+    const others = Array.from(unwritten.values(), makeCallMessage)
+    unwritten.clear()
+    return others
+  }
+  const written = messages.flatMap((message, i) => {
     const template = getTemplate(message, FORMAT)
     const { [Native]: _hidden, native: _native, tool_call_id: id, tool_calls: _calls, ...rest } = message
     if (template?.form === "chat")
       return [{ ...rest, ...pick(message, "tool_call_id"), ...pick(message, "tool_calls") }]
     if (message.role === "assistant") {
+      const before = writeOthers()
       const [call, ...others] = wordsOf(message).calls
       for (const other of others) unwritten.set(other.id, other)
-      return [call === undefined ? rest : { ...rest, function_call: { ...writeCall(call), ...template?.own?.add } }]
+      return [
+        ...before,
+        call === undefined ? rest : { ...rest, function_call: { ...writeCall(call), ...template?.own?.add } }
+      ]
     }
-    if (message.role !== "tool") return [rest]
+    if (message.role !== "tool") return [...writeOthers(), rest]
     const name = answered[i]?.name ?? getString(id).replace(ID, "")
     const content = isString(message.content) ? message.content : wordsOf(message).parts.map(describePart).join("\n")
     const result = { ...rest, role: "function", name, content, ...(content === "" && template?.own?.add) }
     const call = unwritten.get(getString(id))
     if (call === undefined) return [result]
     unwritten.delete(call.id)
-    return [{ role: "assistant", content: null, function_call: writeCall(call) }, result]
+    return [makeCallMessage(call), result]
   })
+  return [...written, ...writeOthers()]
 }
+
+const makeCallMessage = (call: Call): JsonObject => ({
+  role: "assistant",
+  content: null,
+  function_call: writeCall(call)
+})
 
 const writeCall = ({ input, isCustom, name }: Call) => ({
   name,

@@ -5,7 +5,7 @@ import type { FastCheck } from "effect"
 import * as Message from "../../src/message/Message.ts"
 import * as MessageFormat from "../../src/format/MessageFormat.ts"
 import * as Foreign from "../support/foreignMessages.ts"
-import { any, healthy, ofWire } from "../support/histories.ts"
+import { any, call, calls, healthy, ofWire, result } from "../support/histories.ts"
 
 const decode = (format: MessageFormat.MessageFormat, input: unknown): ReadonlyArray<Message.Message> =>
   Either.getOrThrow(MessageFormat.decode(format, input))
@@ -116,6 +116,16 @@ describe("encode", () => {
         ]
       }
     ])
+  })
+
+  it("gives legacy functions every call, also those without a result", () => {
+    const { message: reply } = calls(call("a"), call("b"), call("c"))
+    const { message: answer } = result("c", "read")
+    const written = MessageFormat.encode("legacy-functions", [reply, answer, { role: "user", content: "go on" }])
+    assert.deepStrictEqual(
+      written.map(({ role }) => role),
+      ["assistant", "assistant", "function", "assistant", "user"]
+    )
   })
 
   it("sends no thoughts under a signature that is not theirs", () => {
