@@ -60,14 +60,18 @@ const PAGE_SIZE_AT = 16
 const PAGE_COUNT_AT = 28
 const LARGEST_PAGE = 65_536
 
-/** Fills up a file that was cut short: SQLite reads nothing of a file that has fewer pages than its header says. */
+/**
+ * Fills up a file that was cut short: SQLite reads nothing of a file that has fewer pages than its header says. Leaves out
+ * a page that is there in part: the bytes that it lacks would be read as zeros.
+ */
 const restoreLength = (filename: string) => {
   const header = readHeader(filename)
   if (header === "absent") return
   const written = header.readUInt16BE(PAGE_SIZE_AT)
   const pageSize = written === 1 ? LARGEST_PAGE : written
-  const pages = Math.max(header.readUInt32BE(PAGE_COUNT_AT), Math.ceil(statSync(filename).size / pageSize))
-  truncateSync(filename, pages * pageSize)
+  const whole = Math.floor(statSync(filename).size / pageSize)
+  truncateSync(filename, whole * pageSize)
+  truncateSync(filename, Math.max(header.readUInt32BE(PAGE_COUNT_AT), whole) * pageSize)
 }
 
 const fillNew = (damaged: Database.Database, filename: string, out: string) =>

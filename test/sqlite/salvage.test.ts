@@ -281,6 +281,6 @@ describe("salvage", () => {
         if (result.right.messages < 602) assert.isNotEmpty(result.right.lost)
         assert.isAtMost(result.right.messages + lost, 602)
       }),
-    propertyRuns(10, 150)
+    propertyRuns(10, 60)
   )
 })
