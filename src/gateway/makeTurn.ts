@@ -14,7 +14,7 @@ import type { Compressor } from "../compression/Compressor.ts"
 import type { InvalidMessage, Message } from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
 import { readTokenLimit } from "../model/overflowText.ts"
-import { findLearnedWindow, isDegraded, type SessionId, type State } from "../session/Session.ts"
+import { findLearnedWindow, isDegraded, replaceLearnedWindow, type SessionId, type State } from "../session/Session.ts"
 import { WindowExceeded } from "../session/SessionError.ts"
 import type { Lease, SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import { type Counter, calibrate, isCredible, overhead, total, type Usage } from "../message/Tokens.ts"
@@ -90,7 +90,7 @@ export const makeTurn = (
       // Steps of many sessions follow one after the other instead of sharing one turn of the event loop.
       yield* EventLoopBudget.awaitBudget
       let step = yield* promoteInbox(options)
-      const policy = narrow(configured, Math.min(most ?? Infinity, findLearned(step, options)))
+      const policy = narrow(narrowToLearned(configured, step.state, options), most ?? Infinity)
       if (policy.mode === "manual") return step
       const budgetOf = ({ state, tokens }: Step) => makeBudget(policy, counter, state, options, tokens)
       for (let plans = 0; plans <= MOST_REPLANS && isOverHard(budgetOf(step)); plans++) {
@@ -179,10 +179,12 @@ export const makeTurn = (
   const learn = Effect.fnUntraced(function* (state: State, options: StepOptions, refusal: Refusal) {
     const { contextLength: configured } = yield* forWindow(compressor.policy, options)
     const learned = sizeOfRefusal(refusal)
-    const before = findLearned({ state }, options)
+    const before = findLearnedWindow(state.windows, options.model)
     if (learned >= Math.min(before, configured)) return
     const model = options.model ?? ""
     yield* store.learnWindow(sessionId, model, learned)
+    const windows = replaceLearnedWindow(state.windows, model, learned)
+    if (last !== undefined) last = { ...last, state: { ...last.state, windows } }
     const window = { sessionId, model, configured, learned, isNamed: learned === refusal.limit }
     yield* LogLines.logWindowLearned(sessionId, window)
     if (before === Infinity) yield* compressor.tellWindow(window)
@@ -195,7 +197,8 @@ export const makeTurn = (
   const checkEnd = Effect.gen(function* () {
     if (last === undefined) return
     const { appended, estimate, options, state } = last
-    const policy = yield* forWindow(compressor.policy, options)
+    const configured = yield* forWindow(compressor.policy, options)
+    const policy = narrowToLearned(configured, state, options)
     const counted = calibrateView(estimate + appended, state, options)
     if (appended === 0 || !isOverSoft(makeBudget(policy, counter, state, options, counted))) return
     const now = yield* store.state(sessionId)
@@ -207,8 +210,8 @@ export const makeTurn = (
   return { turn: { sessionId, view, append, report, step }, checkEnd }
 }
 
-const findLearned = ({ state }: Pick<Step, "state">, { model }: StepOptions): number =>
-  findLearnedWindow(state.windows, model)
+const narrowToLearned = (policy: CompressionPolicy, { windows }: State, { model }: StepOptions): CompressionPolicy =>
+  narrow(policy, findLearnedWindow(windows, model))
 
 /** A view as a step gets it, and its tokens as the provider would count them. */
 interface Step {

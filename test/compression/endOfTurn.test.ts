@@ -1,6 +1,6 @@
 /** Nobody waits for a session that has just answered: what its turn has added is compressed then. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, TestClock } from "effect"
+import { Effect, Fiber, TestClock } from "effect"
 import { Compressor } from "../../src/compression/Compressor.ts"
 import type { CompressionPolicy } from "../../src/compression/CompressionPolicy.ts"
 import type { Message } from "../../src/message/Message.ts"
@@ -47,6 +47,37 @@ describe("at the end of a turn", () => {
       assert.strictEqual((yield* runTurn(({ view }) => view())).generation, 1)
       assert.strictEqual(slow.requests.length, 1)
     }).pipe(Effect.provide(world(slow)), onVirtualClock)
+  })
+
+  it.effect("so it is in a window that proved smaller than configured", () => {
+    const slow = model()
+    const wide = scripted(slow.layer, { policy: { contextLength: 128_000 } })
+    return Effect.gen(function* () {
+      yield* begun
+      yield* Effect.flatMap(SessionStore, (store) => store.learnWindow(id, "", 8_000))
+      yield* answered
+      yield* waited
+      assert.deepStrictEqual([yield* readGeneration(), slow.requests.length], [1, 1])
+    }).pipe(Effect.provide(wide), onVirtualClock)
+  })
+
+  it.effect("and in one that the turn itself has learned", () => {
+    const slow = model()
+    const wide = scripted(slow.layer, { policy: { contextLength: 128_000 } })
+    return Effect.gen(function* () {
+      yield* begun
+      const overflow = { _tag: "ContextOverflow", limit: 2_000 } as const
+      const call = runTurn(({ append, step }) =>
+        step(({ generation }): Effect.Effect<void, unknown> =>
+          generation === 0 ? Effect.fail(overflow) : append(...replies)
+        )
+      )
+      const turn = yield* Effect.fork(call)
+      yield* waited
+      yield* Fiber.join(turn)
+      yield* waited
+      assert.deepStrictEqual([yield* readGeneration(), slow.requests.length], [2, 2])
+    }).pipe(Effect.provide(wide), onVirtualClock)
   })
 
   it.effect("so it is when the agent has failed after it appended", () => {
