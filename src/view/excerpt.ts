@@ -5,7 +5,7 @@
 import * as Message from "../message/Message.ts"
 import type { Excerpt, Logged } from "../session/Session.ts"
 import { cutAtCodePoint } from "../message/text.ts"
-import type { Counter } from "../message/Tokens.ts"
+import { type Counter, estimate } from "../message/Tokens.ts"
 
 /** With fewer tokens an excerpt would be nothing but its marker. */
 export const LEAST_EXCERPT = 30
@@ -142,11 +142,14 @@ const withFields = (message: Message.Message, fields: Fields, native: Message.Na
 })
 
 const cutReasoning = (fields: Fields, keep: number, cutter: Cutter): Fields =>
-  fields.map(([name, value]) =>
-    isReasoning(name, value) && value.length > Math.max(keep, SHORT)
-      ? [name, keep < SHORT ? pointTo(cutter) : shortenMiddle(value, keep, cutter)]
-      : [name, value]
-  )
+  fields.map(([name, value]) => [name, isReasoning(name, value) ? cutThought(value, keep, cutter) : value])
+
+/** Beyond Latin a few characters may cost more than the pointer does. */
+const cutThought = (text: string, keep: number, cutter: Cutter): string => {
+  if (keep >= SHORT) return shortenMiddle(text, keep, cutter)
+  const pointer = pointTo(cutter)
+  return estimate.text(text) > estimate.text(pointer) ? pointer : text
+}
 
 const pointTo = ({ seq }: Cutter): string => `recall seq ${seq}`
 
