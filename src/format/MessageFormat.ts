@@ -87,8 +87,10 @@ interface Codec<F extends MessageFormat> {
 const listMessages = (input: unknown): unknown => (isObject(input) ? input.messages : input)
 const toBody = (input: unknown): JsonObject => (isObject(input) ? input : { messages: input })
 
-const checkArray = (findFault: (items: ReadonlyArray<unknown>) => string | undefined) => (input: unknown) =>
-  Array.isArray(input) ? findFault(input) : "Expected an array"
+const checkArray = (findFault: (items: ReadonlyArray<unknown>) => string | undefined) => (input: unknown) => {
+  const messages = listMessages(input)
+  return Array.isArray(messages) ? findFault(messages) : "Expected an array, or an object with one as its messages"
+}
 
 const findNoObject = (messages: ReadonlyArray<unknown>): string | undefined =>
   messages.map((message, i) => findFault(message, `messages.${i}`, {})).find((fault) => fault !== undefined)
@@ -101,7 +103,7 @@ const write =
 
 const CODECS: { readonly [F in MessageFormat]: Codec<F> } = {
   chat: {
-    findFault: (input) => checkArray(findNoObject)(listMessages(input)),
+    findFault: checkArray(findNoObject),
     read: (input) => listObjects(listMessages(input)),
     write: (messages) => messages.map(Message.hideNative)
   },
@@ -112,22 +114,22 @@ const CODECS: { readonly [F in MessageFormat]: Codec<F> } = {
   },
   responses: {
     findFault: checkArray(findResponsesFault),
-    read: (input) => readResponses(listObjects(input)),
+    read: (input) => readResponses(listObjects(listMessages(input))),
     write: write(writeResponses)
   },
   "ai-sdk-model": {
     findFault: checkArray(findModelMessageFault),
-    read: (input) => readModelMessages(listObjects(input)),
+    read: (input) => readModelMessages(listObjects(listMessages(input))),
     write: write(writeModelMessages)
   },
   "ai-sdk-ui": {
     findFault: checkArray(findUiMessageFault),
-    read: (input) => readUiMessages(listObjects(input)),
+    read: (input) => readUiMessages(listObjects(listMessages(input))),
     write: write(writeUiMessages)
   },
   "legacy-functions": {
     findFault: checkArray(findLegacyFault),
-    read: (input) => readLegacyFunctions(listObjects(input)),
+    read: (input) => readLegacyFunctions(listObjects(listMessages(input))),
     write: write(writeLegacyFunctions)
   }
 }

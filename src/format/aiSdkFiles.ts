@@ -15,13 +15,26 @@ export const readBinary = (data: unknown, mediaType: string): string | undefined
 /** Names the form that a file is in; undefined for the text of a URL. */
 export const binaryForm = (data: unknown): string | undefined => {
   if (isString(data)) return isUrlText(data) ? undefined : "base64"
-  return data instanceof URL ? "url" : "bytes"
+  if (data instanceof URL) return "url"
+  return data instanceof ArrayBuffer ? "array-buffer" : Buffer.isBuffer(data) ? "buffer" : "bytes"
 }
 
 /** Writes a file in a form again. */
 export const writeBinary = (url: string, form: string | undefined): unknown => {
   const inline = readDataUrl(url)
   if (form === "url" && URL.canParse(url)) return new URL(url)
-  if (form === "bytes" && inline !== undefined) return Uint8Array.from(Buffer.from(inline.data, "base64"))
-  return form === "base64" && inline !== undefined ? inline.data : url
+  if (inline === undefined) return url
+  const bytes = () => Uint8Array.from(Buffer.from(inline.data, "base64"))
+  switch (form) {
+    case "base64":
+      return inline.data
+    case "bytes":
+      return bytes()
+    case "buffer":
+      return Buffer.from(inline.data, "base64")
+    case "array-buffer":
+      return bytes().buffer
+    default:
+      return url
+  }
 }

@@ -13,6 +13,7 @@ export const parseJson = (text: string): unknown => Either.getOrUndefined(Either
 
 /** Parses the arguments of a call. Text that is no JSON object is wrapped in one, since strict servers want an object. */
 export const parseInput = (text: string): JsonObject => {
+  if (text.trim() === "") return {}
   const value = parseJson(text)
   return isObject(value) ? value : { input: text }
 }

@@ -36,7 +36,7 @@ export const wordsOfPart = (part: JsonObject): string | undefined => {
 /** Text in the place of a part that an API has no form for. */
 export const describePart = (part: JsonObject): string => wordsOfPart(part) ?? describeBlock(part)
 
-/** Fields of a block that hold no words. */
+/** Fields of a block itself that hold no words. In its input or output the same names may. */
 const WORDLESS: ReadonlySet<string> = new Set([
   "type",
   "id",
@@ -49,14 +49,17 @@ const WORDLESS: ReadonlySet<string> = new Set([
   "callProviderMetadata"
 ])
 
-/** Text without a space that is as long as this is data. */
+/** Base64 as long as this is data. */
 const LONGEST_WORD = 200
+const BASE64 = /^[A-Za-z0-9+/_-]+={0,2}$/
 
 /** Text in the place of a block that chat messages cannot hold: its type and its words, without encrypted or binary data. */
 export const describeBlock = (block: JsonObject): string => {
-  const words = JSON.stringify(block, (key, value: unknown) => {
-    if (WORDLESS.has(key) || key.startsWith("encrypted")) return undefined
-    return isString(value) && value.length > LONGEST_WORD && !/\s/.test(value) ? undefined : value
+  const own = Object.fromEntries(Object.entries(block).filter(([name]) => !WORDLESS.has(name)))
+  const words = JSON.stringify(own, (key, value: unknown) => {
+    if (key.startsWith("encrypted")) return undefined
+    return isString(value) && value.length > LONGEST_WORD && BASE64.test(value) ? undefined : value
   })
-  return words === "{}" ? `[${String(block.type)}]` : `[${String(block.type)}] ${words}`
+  const name = isString(block.type) ? block.type : "result"
+  return words === "{}" ? `[${name}]` : `[${name}] ${words}`
 }

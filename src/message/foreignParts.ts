@@ -111,7 +111,8 @@ const findMark = (input: unknown): Mark | undefined => {
   if (!Predicate.isRecord(input)) return undefined
   const { content, parts, role, type } = input
   if (role === "function") return { what: `the role "function"`, format: "legacy-functions" }
-  if (Array.isArray(parts)) return { what: "the list of parts", format: hasTypes(parts) ? "ai-sdk-ui" : null }
+  if (Array.isArray(parts) && (parts.length > 0 || content === undefined))
+    return { what: "the list of parts", format: hasTypes(parts) ? "ai-sdk-ui" : null }
   const ofItem = role === undefined ? FORMAT_OF_TYPE.get(type) : undefined
   if (ofItem !== undefined) return { what: `the item "${String(type)}"`, format: ofItem }
   if (!Array.isArray(content)) return undefined
@@ -133,7 +134,7 @@ const findPartMark = (part: unknown): Mark | undefined => {
   // As an item it is one of Responses.
   const ofType = type === "compaction" ? "anthropic" : FORMAT_OF_TYPE.get(type)
   if (ofType !== undefined) return { what: `the part "${String(type)}"`, format: ofType }
-  const found = FORMAT_OF_FIELD.find(([of, field]) => of === type && part[field] !== undefined)
+  const found = FORMAT_OF_FIELD.find(([of, field]) => of === type && (part[field] ?? null) !== null)
   if (found === undefined) return undefined
   const [of, field, format] = found
   return { what: of === undefined ? `the part with "${field}"` : `the part "${of}" with "${field}"`, format }

@@ -198,3 +198,59 @@ describe("decode", () => {
     )
   })
 })
+
+describe("real traffic, decoded", () => {
+  const wordsOf = (format: MessageFormat.MessageFormat, input: unknown) =>
+    Either.getOrThrow(MessageFormat.decode(format, input)).map(Message.text).join("\n")
+
+  it("keeps the words of tools that the provider runs, whatever their fields are called and their script", () => {
+    const words = wordsOf("anthropic", [
+      {
+        role: "assistant",
+        content: [
+          { type: "mcp_tool_use", id: "m", name: "orders", server_name: "shop", input: { id: "ORD-4711" } },
+          {
+            type: "mcp_tool_result",
+            tool_use_id: "m",
+            content: [{ type: "text", text: "港口是四七一一。".repeat(40) }]
+          }
+        ]
+      }
+    ])
+    assert.include(words, "ORD-4711")
+    assert.include(words, "港口是四七一一。".repeat(40))
+  })
+
+  it("gives bytes back in the class they came in, also after the log", () => {
+    for (const image of [Buffer.from([137, 80, 78, 71]), Uint8Array.from([1, 2, 3]), Uint8Array.from([4, 5]).buffer]) {
+      const messages = [{ role: "user", content: [{ type: "image", image, mediaType: "image/png" }] }]
+      const decoded = Either.getOrThrow(MessageFormat.decode("ai-sdk-model", messages))
+      const logged = decoded.map((message) => Either.getOrThrow(Message.parse(JSON.parse(JSON.stringify(message)))))
+      assert.deepStrictEqual<unknown>(MessageFormat.encode("ai-sdk-model", logged), messages)
+    }
+  })
+
+  it("reads the body in which messages were detected", () => {
+    const body = { id: "x", messages: [{ id: "1", role: "user", parts: [{ type: "text", text: "hello" }] }] }
+    assert.strictEqual(MessageFormat.detect(body), "ai-sdk-ui")
+    assert.strictEqual(wordsOf("ai-sdk-ui", body), "hello")
+  })
+
+  it("takes an empty list of parts and an empty mark for none", () => {
+    for (const message of [
+      { role: "user", content: "x", parts: [] },
+      { role: "assistant", content: [{ type: "thinking", thinking: [], signature: null }] }
+    ])
+      assert.isTrue(Either.isRight(Message.parse(message)), JSON.stringify(message))
+  })
+
+  it("writes a call without arguments as one with none", () => {
+    const call = { id: "a", type: "function", function: { name: "now", arguments: "" } } as const
+    const { messages } = MessageFormat.encode("anthropic", [
+      { role: "user", content: "When?" },
+      { role: "assistant", content: null, tool_calls: [call] },
+      { role: "tool", tool_call_id: "a", content: "noon" }
+    ])
+    assert.deepInclude(messages[1]?.["content"], { type: "tool_use", id: "a", name: "now", input: {} })
+  })
+})

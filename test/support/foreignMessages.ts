@@ -236,7 +236,9 @@ export const responses: FastCheck.Arbitrary<ReadonlyArray<Json>> = FastCheck.arr
 const options = {
   providerOptions: FastCheck.constantFrom({ anthropic: { signature: "c2ln" } }, { openai: { itemId: "rs_1" } })
 }
-const bytes = FastCheck.uint8Array({ maxLength: 12 })
+const bytes = FastCheck.uint8Array({ maxLength: 12 }).chain((bytes) =>
+  FastCheck.constantFrom<Uint8Array | ArrayBuffer>(bytes, Buffer.from(bytes), Uint8Array.from(bytes).buffer)
+)
 const data = FastCheck.oneof(
   url,
   base64,
