@@ -1,7 +1,7 @@
 // The packed package and a representative part of the suite on newer versions of Node.js: `node .ci/nodes.js 22 24`.
 // Each version comes from npm, with its headers, and gets a copy of this checkout whose better-sqlite3 is built for it.
 import { execFileSync } from "node:child_process"
-import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs"
+import { chmodSync, cpSync, existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, delimiter, join, resolve } from "node:path"
 
@@ -30,6 +30,8 @@ const majors = process.argv.slice(2)
 
 const checkOn = (major) => {
   const folder = mkdtempSync(join(tmpdir(), `throughline-node-${major}-`))
+  // Some tests run as a user who may not write, and who must be let in.
+  chmodSync(folder, 0o755)
   try {
     execFileSync(
       "npm",

@@ -11,8 +11,20 @@ import * as Hermes from "../support/hermes.ts"
 
 const NOBODY = 65_534
 const isRoot = process.geteuid?.() === 0
-/** To root no folder is read-only, so that it runs commands as another user. A worker thread cannot. */
-const canTry = !isRoot || typeof process.seteuid === "function"
+/** To root no folder is read-only, so that it runs commands as another user: who must be let into this folder. */
+const canBecomeOther = (): boolean => {
+  if (typeof process.seteuid !== "function") return false
+  process.seteuid(NOBODY)
+  try {
+    readdirSync(join(process.cwd(), "src"))
+    return true
+  } catch {
+    return false
+  } finally {
+    process.seteuid(0)
+  }
+}
+const canTry = !isRoot || canBecomeOther()
 const reason = canTry ? "" : " (left out: root cannot become another user here)"
 
 /** Runs an effect as a user that may not write where root may. */
