@@ -59,7 +59,7 @@ const readOutputCap = (text: string, asked: number): number | null => {
   return null
 }
 
-const NUMBER = String.raw`["'\x60(]?(\d[\d,_]*\d)`
+const NUMBER = String.raw`["'\x60(]?(?<![\d,_])(\d[\d,_]*\d)`
 
 /** How servers name the largest number, and by how much their number is above it. */
 const CAPS = [
@@ -68,7 +68,7 @@ const CAPS = [
   [String.raw`(?:<=|≤|less than or equal to|at most|no more than|up to|between \d+ and) ?${NUMBER}`, 0],
   [String.raw`(?:< |less than )${NUMBER}`, 1],
   [String.raw`\d ?> ?${NUMBER}`, 0],
-  [String.raw`(?:max(?:imum)?|limit|cap)(?: \w+){0,5}(?: is| of|:)? ?${NUMBER}`, 0]
+  [String.raw`(?:max(?:imum)?|limit|cap)(?: [a-z_]+){0,5}:? ?${NUMBER}`, 0]
 ].map(([source, less]) => [new RegExp(String(source), "i"), Number(less)] as const)
 
 /** A smaller number is not a cap of output: no summary would fit. */

@@ -66,9 +66,11 @@ export const parseJson = (text: string): unknown => {
   try {
     return JSON.parse(text)
   } catch {
+    if (!/NaN|Infinity/.test(text)) return undefined
     const plain = text.replaceAll(STRING_OR_NO_NUMBER, (piece) => (piece.startsWith('"') ? piece : "null"))
     return plain === text ? undefined : parseJson(plain)
   }
 }
 
-const STRING_OR_NO_NUMBER = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g
+/** A string that never ends is taken to the end of the text, so that no character is read twice. */
+const STRING_OR_NO_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*(?:"|$)|-?\b(?:NaN|Infinity)\b/g

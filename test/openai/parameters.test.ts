@@ -165,7 +165,14 @@ const CAPS: ReadonlyArray<readonly [string, number]> = [
   ["Invalid max_tokens value, the valid range of max_tokens is [1, 8192]", 8_192],
   ["Range of max_tokens should be [1, 8192]", 8_192],
   ["max_tokens must be <= 8192", 8_192],
-  ["The maximum number of output tokens is 4,096", 4_096]
+  ["The maximum number of output tokens is 4,096", 4_096],
+  ["max_tokens exceeds the maximum of 8192", 8_192],
+  ["max_tokens: the maximum value is 4096", 4_096],
+  ["max_tokens: limit of 4096 exceeded", 4_096],
+  ["max_tokens is too large, max 4096", 4_096],
+  ["max_tokens exceeds model limit 16384", 16_384],
+  ["Maximum output tokens 8192, see max_tokens", 8_192],
+  ["max_tokens is above max allowed 4096", 4_096]
 ]
 
 describe("a cap of output", () => {
