@@ -327,7 +327,7 @@ const isCode = (text: string): boolean =>
   /^(?:process\.env|import\.meta|os\.(?:environ|getenv)|env[.[(]|ENV\[)/.test(text) ||
   /^[A-Za-z_$][\w$]*(?:(?:\?\.|!?\.|::|->)[A-Za-z_$#][\w$]*)*[([]/.test(text) ||
   /^[A-Za-z_$]+\d?(?:(?:\?\.|!?\.|::|->)[A-Za-z_$#]+\d?)+!?$/.test(text) ||
-  /^[a-z]\w*(?:Token|Key|Secret|Password)$|^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/.test(text)
+  /^[a-z]\w*(?:Token|Key|Secret|Password)$|^[A-Z]+\d*(?:_(?:[A-Z]+\d*|\d+))+$/.test(text)
 
 /** Found in every text that the rules of names, `basic` and `bearer` can change. */
 const NAME_HINT = /pass|pwd|kennwort|contrase|senha|пароль|密码|secret|token|key|auth|x-amz|basic|bearer/i
