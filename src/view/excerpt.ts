@@ -45,11 +45,22 @@ export const findLostFields = (message: Message.Message, excerpt: Message.Messag
  * The largest cap per entry with which all entries fit the room, without the fields that their providers may want back:
  * these come on top. Infinite if the entries fit without a cap, and below zero if the fields alone do not fit.
  */
-export const findTokenCap = (entries: ReadonlyArray<Logged>, room: number, counter: Counter): number => {
-  const sizes = entries.map(({ message, tokens }) => ({ tokens, fields: countFields(message, counter) }))
-  let left = room - sizes.reduce((sum, { fields }) => sum + fields, 0)
-  let remaining = entries.length
-  for (const tokens of sizes.map(({ fields, tokens }) => tokens - fields).toSorted((a, b) => a - b)) {
+export const findTokenCap = (entries: ReadonlyArray<Logged>, room: number, counter: Counter): number =>
+  findCap(measureEntries(entries, counter), room)
+
+/** An entry, and how many of its tokens are fields that its provider may want back. */
+interface Measured {
+  readonly entry: Logged
+  readonly fields: number
+}
+
+const measureEntries = (entries: ReadonlyArray<Logged>, counter: Counter): ReadonlyArray<Measured> =>
+  entries.map((entry) => ({ entry, fields: countFields(entry.message, counter) }))
+
+const findCap = (measured: ReadonlyArray<Measured>, room: number): number => {
+  let left = room - measured.reduce((sum, { fields }) => sum + fields, 0)
+  let remaining = measured.length
+  for (const tokens of measured.map(({ entry, fields }) => entry.tokens - fields).toSorted((a, b) => a - b)) {
     if (tokens * remaining > left) return Math.floor(left / remaining)
     left -= tokens
     remaining--
@@ -66,12 +77,12 @@ export const planExcerpts = (
   room: number,
   counter: Counter
 ): ReadonlyArray<Excerpt> => {
-  const cap = findTokenCap(entries, room, counter)
+  const measured = measureEntries(entries, counter)
+  const cap = findCap(measured, room)
   const level = Math.max(LEAST_EXCERPT, cap)
   let left = room
-  return entries.flatMap(({ message, seq, tokens }) => {
-    const fields = cap < LEAST_EXCERPT ? 0 : countFields(message, counter)
-    const to = Math.min(level + fields, tokens)
+  return measured.flatMap(({ entry: { seq, tokens }, fields }) => {
+    const to = Math.min(level + (cap < LEAST_EXCERPT ? 0 : fields), tokens)
     if (to > left) return [{ seq, tokens: 0 }]
     left -= to
     return to < tokens ? [{ seq, tokens: to }] : []
