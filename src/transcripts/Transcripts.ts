@@ -28,7 +28,6 @@ import {
 import {
   ImportError,
   leaveOut,
-  parseJson,
   parseRows,
   strict,
   type Tolerance,
@@ -36,6 +35,7 @@ import {
   type TranscriptRow,
   type TranscriptSession
 } from "./rows.ts"
+import { parseJson } from "../format/json.ts"
 import { decodeLines, findOpening, type Line, salvageElements, salvageRows, splitLines } from "./salvage.ts"
 
 export {

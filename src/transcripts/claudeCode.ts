@@ -10,11 +10,10 @@ import {
   countKinds,
   failImport,
   type ImportError,
-  isObject,
-  type JsonObject,
   type Tolerance,
   type TranscriptRow
 } from "./rows.ts"
+import { isObject, type JsonObject } from "../format/json.ts"
 
 export const isClaudeCodeRow = ({ value }: TranscriptRow): boolean =>
   ((value.type === "user" || value.type === "assistant") && isObject(value.message)) ||

@@ -9,11 +9,10 @@ import {
   decodeWith,
   failImport,
   ImportError,
-  isObject,
-  type JsonObject,
   type Tolerance,
   type TranscriptRow
 } from "./rows.ts"
+import { isObject, type JsonObject } from "../format/json.ts"
 
 const ENVELOPES: ReadonlyArray<unknown> = ["session_meta", "response_item", "event_msg", "turn_context", "compacted"]
 

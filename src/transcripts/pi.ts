@@ -20,10 +20,10 @@ import {
   decodeWith,
   failImport,
   type ImportError,
-  isObject,
   type Tolerance,
   type TranscriptRow
 } from "./rows.ts"
+import { isObject } from "../format/json.ts"
 
 const Text = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
 const Image = Schema.Struct({ type: Schema.Literal("image"), data: Schema.String, mimeType: Schema.String })

@@ -8,13 +8,12 @@ import {
   decodeWith,
   describeValue,
   ImportError,
-  isObject,
-  parseJson,
   parseMessage,
   type Tolerance,
   type TranscriptRow,
   type TranscriptContents
 } from "./rows.ts"
+import { isObject, parseJson } from "../format/json.ts"
 
 /**
  * Parses a text that can only be an array of messages, or an object such as the body of a request that has one under

@@ -1,5 +1,6 @@
 /** Parses and checks the lines of a file, which are JSON objects in most formats. */
 import * as Either from "effect/Either"
+import { isObject, type JsonObject, parseJson } from "../format/json.ts"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { findForeign } from "../message/foreignParts.ts"
@@ -30,8 +31,6 @@ export interface TranscriptRow {
   readonly line: number
   readonly value: JsonObject
 }
-
-export type JsonObject = { readonly [key: string]: unknown }
 
 /**
  * The messages of one session, in order. `sessionId` is null if the format has no session ids.
@@ -82,12 +81,6 @@ const parseRow = (content: string, file: string, line: number): Either.Either<Tr
     ? Either.right({ file, line, value })
     : Either.left(new ImportError({ file, line, expected: "a JSON object", found: describeValue(value) }))
 }
-
-/** Returns undefined if the text is not JSON. */
-export const parseJson = (text: string): unknown => Either.getOrUndefined(Either.try((): unknown => JSON.parse(text)))
-
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** Names the type of a value without showing it, because the file may hold secrets. */
 export const describeValue = (value: unknown): string => {

@@ -1,5 +1,6 @@
 /** Finds what is whole in damaged text: JSON objects in torn, padded or joined lines, and in an array that was cut short. */
-import { ImportError, isObject, type JsonObject, describeValue, parseJson, type TranscriptRow } from "./rows.ts"
+import { ImportError, describeValue, type TranscriptRow } from "./rows.ts"
+import { isObject, type JsonObject, parseJson } from "../format/json.ts"
 
 /** A line of a file. `isUtf8` is false if its bytes are not text: then its text has U+FFFD in their place. */
 export interface Line {

@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import process from "node:process"
 import { buffer } from "node:stream/consumers"
 import type * as Message from "../../message/Message.ts"
+import { parseJson } from "../../format/json.ts"
 import * as Rows from "../../transcripts/rows.ts"
 import { systemErrorText } from "../../message/systemErrorText.ts"
 import { CommandError, decodeUtf8, printAnswer } from "../io.ts"
@@ -58,6 +59,6 @@ const readStdin = Effect.suspend(() => {
 const parseInput = (text: string): Either.Either<Message.Message, Rows.ImportError | CommandError> => {
   if (text.trim() === "") return Either.left(EMPTY)
   return /^\s*\{\s*"/.test(text)
-    ? Rows.parseMessage({ file: "stdin", line: null }, Rows.parseJson(text))
+    ? Rows.parseMessage({ file: "stdin", line: null }, parseJson(text))
     : Either.right({ role: "user", content: text.trimEnd() })
 }
