@@ -88,7 +88,8 @@ const readPart = (part: JsonObject): Piece => {
       return { part: makeFile(inline.mediaType, inline.data, filename), form: binaryForm(data) ?? "text" }
     }
   }
-  return { standIn: describeBlock(part) }
+  const isAboutCall = type === "tool-approval-request"
+  return { standIn: describeBlock(part), names: isAboutCall ? toolCallId : undefined }
 }
 
 /** Input that is plain text is that of a custom tool. */
@@ -124,6 +125,7 @@ const writePart = (part: JsonObject, form?: string): JsonObject | undefined => {
 const parts: Dialect = {
   read: readPart,
   writePart,
+  idField: "toolCallId",
   writeCall: (call) => ({ type: "tool-call", toolCallId: call.id, toolName: call.name, input: writeInput(call) }),
   writeThought: ([texts]) => ({ type: "reasoning", text: texts?.[0] ?? "" }),
   writeReasoning: (text) => [{ type: "reasoning", text }],

@@ -1,5 +1,6 @@
 /** Takes the blocks of a foreign message apart into the words of a chat message, and puts them together again. */
-import { isString, type JsonObject } from "./json.ts"
+import { getString, isString, type JsonObject } from "./json.ts"
+import { readDescription } from "./media.ts"
 import {
   applyPatch,
   type Call,
@@ -8,7 +9,6 @@ import {
   joinThoughts,
   makeCall,
   makePatch,
-  makeRaw,
   makeText,
   type Slot,
   splitThoughts,
@@ -19,15 +19,16 @@ import {
 } from "./template.ts"
 
 /**
- * What a block is in a chat message: a part, a call, thoughts, or blocks within it. `standIn` is the text of a block that
- * chat messages cannot hold, and which goes back as it is. `form` asks the writer for another way to write it.
+ * What a block is in a chat message: a part, a call, thoughts, or blocks within it. `standIn` describes a block that chat
+ * messages cannot hold; `names` is the id of the call that it is about. `form` asks the writer for another way to write
+ * it, which for a call holds only as long as its words are the same. `beside` are words that the block has beside these.
  */
 export type Piece =
-  | { readonly part: JsonObject; readonly form?: string | undefined }
-  | { readonly call: Call; readonly isWhole?: boolean }
+  | { readonly part: JsonObject; readonly form?: string | undefined; readonly beside?: string | undefined }
+  | { readonly call: Call; readonly form?: string | undefined; readonly beside?: string | undefined }
   | { readonly thoughts: ReadonlyArray<ReadonlyArray<string>> }
   | { readonly blocks: ReadonlyArray<JsonObject>; readonly form?: string | undefined }
-  | { readonly standIn: string }
+  | { readonly standIn: string; readonly names?: unknown }
   | { readonly isWordless: true }
 
 /** How a format writes blocks. */
@@ -35,7 +36,9 @@ export interface Dialect {
   readonly read: (block: JsonObject) => Piece
   /** Writes one part; undefined for one that cannot be sent, such as blank text. */
   readonly writePart: (part: JsonObject, form?: string) => JsonObject | undefined
-  readonly writeCall: (call: Call) => JsonObject
+  readonly writeCall: (call: Call, form?: string) => JsonObject
+  /** The field in which a block names a call. */
+  readonly idField?: string
   /** The words of a call, if there are more of them than its own. */
   readonly textOfCall?: (call: Call) => string
   /** Writes thoughts of the texts given, by kind. */
@@ -65,7 +68,7 @@ export const takeApart = (dialect: Dialect, blocks: ReadonlyArray<JsonObject>): 
   const thoughts: Array<string> = []
   const take = (dialect: Dialect, block: JsonObject): Slot => {
     const piece = dialect.read(block)
-    if ("isWordless" in piece) return makeRaw(block)
+    if ("isWordless" in piece) return { raw: block }
     if ("blocks" in piece) {
       const inner = dialect.inner ?? dialect
       const slots = piece.blocks.map((block) => take(inner, block))
@@ -77,23 +80,38 @@ export const takeApart = (dialect: Dialect, blocks: ReadonlyArray<JsonObject>): 
       thoughts.push(...piece.thoughts.flat())
       return { thought, ...makePatch(dialect.writeThought(piece.thoughts), block, "") }
     }
+    const beside = "beside" in piece && piece.beside !== undefined && piece.beside !== "" ? piece.beside : undefined
+    const about = beside === undefined ? {} : { beside: parts.push(makeText(beside)) - 1 }
     if ("call" in piece) {
       const words = (dialect.textOfCall ?? textOfCall)(piece.call)
-      const slot = { call: calls.push(piece.call) - 1 }
-      if (piece.isWhole === true) return { ...slot, ...makeRaw(block, words) }
-      return { ...slot, ...makePatch(dialect.writeCall(piece.call), block, words) }
+      const slot = { call: calls.push(piece.call) - 1, ...about, ...withForm(piece.form) }
+      const patch = makePatch(dialect.writeCall(piece.call, piece.form), block, words)
+      return { ...slot, ...patch, ...(piece.form !== undefined && { was: fingerprint(words) }) }
     }
-    const part = "standIn" in piece ? makeText(piece.standIn) : piece.part
-    const words = textOfPart(part)
-    const slot = { part: parts.push(part) - 1 }
-    if ("standIn" in piece) return { ...slot, ...makeRaw(block, words) }
-    const written = dialect.writePart(part, piece.form)
-    if (written === undefined) return { ...slot, ...makeRaw(block, words) }
+    if ("standIn" in piece) {
+      const part = makeText(piece.standIn)
+      const words = textOfPart(part)
+      const names = piece.names === undefined ? -1 : calls.findLastIndex(({ id }) => id === piece.names)
+      return {
+        part: parts.push(part) - 1,
+        form: WHOLE,
+        ...makePatch(readDescription(piece.standIn), block, words),
+        was: fingerprint(words),
+        ...(names >= 0 && { names })
+      }
+    }
+    const words = textOfPart(piece.part)
+    const slot = { part: parts.push(piece.part) - 1, ...about }
+    const written = dialect.writePart(piece.part, piece.form)
+    if (written === undefined) return { ...slot, raw: block, was: fingerprint(words) }
     return { ...slot, ...withForm(piece.form), ...makePatch(written, block, words) }
   }
   const slots = blocks.map((block) => take(dialect, block))
   return { parts, calls, thoughts, slots }
 }
+
+/** The form of a stand-in. Its block is read from the words again, so that no word is stored or counted twice. */
+const WHOLE = "whole"
 
 const withForm = (form: string | undefined) => (form === undefined ? {} : { form })
 
@@ -117,23 +135,37 @@ const putSlot = (dialect: Dialect, referents: Referents, slot: Slot): JsonObject
     return written && applyPatch(written, slot, "")
   }
   if (thought !== undefined) return putThought(dialect, referents, slot, thought)
-  if (part !== undefined) {
-    const words = referents.parts[part]
-    if (words === undefined) return undefined
-    if (raw !== undefined && was === fingerprint(textOfPart(words))) return raw
-    const written = dialect.writePart(words, form)
-    return written && (raw === undefined ? applyPatch(written, slot, textOfPart(words)) : written)
-  }
   if (call !== undefined) {
     const words = referents.calls[call]
     if (words === undefined) return undefined
-    const written = dialect.writeCall(words)
-    if (raw === undefined) return applyPatch(written, slot, (dialect.textOfCall ?? textOfCall)(words))
-    // A block that goes back as it is still needs the id of its call, which a view may have renamed.
-    return was === fingerprint(textOfCall(words)) ? { ...raw, call_id: words.id } : written
+    const text = (dialect.textOfCall ?? textOfCall)(words)
+    if (form !== undefined && was !== fingerprint(text)) return dialect.writeCall(words)
+    return applyPatch(dialect.writeCall(words, form), slot, text)
+  }
+  if (part !== undefined) {
+    const words = referents.parts[part]
+    if (words === undefined) return undefined
+    const isSameText = was === fingerprint(textOfPart(words))
+    if (raw !== undefined && isSameText) return raw
+    if (form === WHOLE) return isSameText ? putWhole(dialect, referents, slot, words) : dialect.writePart(words)
+    const written = dialect.writePart(words, form)
+    return written && (raw === undefined ? applyPatch(written, slot, textOfPart(words)) : written)
   }
   const isStale = raw !== undefined && referents.thoughts === undefined && dialect.isBoundToThoughts(raw)
   return isStale ? undefined : raw
+}
+
+/** A view may have renamed the call that the block is about, or have left it out. */
+const putWhole = (
+  { idField }: Dialect,
+  { calls }: Referents,
+  slot: Slot,
+  words: JsonObject
+): JsonObject | undefined => {
+  const block = applyPatch(readDescription(getString(words.text)), slot, textOfPart(words))
+  if (slot.names === undefined || idField === undefined) return block
+  const call = calls[slot.names]
+  return call && { ...block, [idField]: call.id }
 }
 
 const putThought = (
@@ -162,11 +194,11 @@ export const putTogether = (
   const slots = template?.slots
   if (slots === undefined) {
     const thoughts = reasoning === undefined ? [] : dialect.writeReasoning(reasoning)
-    return [...thoughts, ...writeParts(dialect, parts), ...calls.map(dialect.writeCall)]
+    return [...thoughts, ...writeParts(dialect, parts), ...calls.map((call) => dialect.writeCall(call))]
   }
   const thoughts = splitThoughts(reasoning, template?.thoughts)
   const places = slots.flatMap((slot) => [slot, ...(slot.blocks ?? [])])
-  const usedParts = new Set(places.map(({ part }) => part))
+  const usedParts = new Set(places.flatMap(({ beside, part }) => [beside, part]))
   const usedCalls = new Set(places.map(({ call }) => call))
   return [
     ...putSlots(dialect, { parts, calls, thoughts, reasoning }, slots),
@@ -174,7 +206,7 @@ export const putTogether = (
       dialect,
       parts.filter((_, i) => !usedParts.has(i))
     ),
-    ...calls.filter((_, i) => !usedCalls.has(i)).map(dialect.writeCall)
+    ...calls.filter((_, i) => !usedCalls.has(i)).map((call) => dialect.writeCall(call))
   ]
 }
 

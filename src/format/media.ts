@@ -1,5 +1,5 @@
 /** Pictures and files in the parts of chat messages, and words for what these cannot hold. */
-import { isObject, isString, type JsonObject } from "./json.ts"
+import { isObject, isString, type JsonObject, parseJson } from "./json.ts"
 
 export const makeDataUrl = (mediaType: string, base64: string): string => `data:${mediaType};base64,${base64}`
 
@@ -62,4 +62,11 @@ export const describeBlock = (block: JsonObject): string => {
   })
   const name = isString(block.type) ? block.type : "result"
   return words === "{}" ? `[${name}]` : `[${name}] ${words}`
+}
+
+/** The fields of the block that a description shows. */
+export const readDescription = (text: string): JsonObject => {
+  const [, type, words] = /^\[([^\]]*)\](?: (.*))?$/s.exec(text) ?? []
+  const own = parseJson(words ?? "{}")
+  return { ...(type !== undefined && { type }), ...(isObject(own) && own) }
 }

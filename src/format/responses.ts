@@ -8,23 +8,23 @@ import {
   isObject,
   isString,
   type JsonObject,
-  listObjects
+  listObjects,
+  parseJson
 } from "./json.ts"
 import { findAnswered } from "./calls.ts"
-import { describeBlock, describePart, imageUrlOf, wordsOfPart } from "./media.ts"
+import { describeBlock } from "./media.ts"
+import { FORMAT, readContent, spoken, textOf, writeCall, writeContent } from "./responsesContent.ts"
+import { isOutput, readResult, writeFunctionOutput, writeResult } from "./responsesResults.ts"
 import {
   applyPatch,
   type Call,
   type Draft,
   getTemplate,
   makePatch,
-  makeText,
   type Template,
   withTemplate,
   wordsOf
 } from "./template.ts"
-
-const FORMAT = "responses"
 
 const ITEMS: { readonly [type: string]: Fields } = {
   message: { role: "string", content: "content" },
@@ -65,65 +65,6 @@ export const findResponsesFault = (items: ReadonlyArray<unknown>): string | unde
   return undefined
 }
 
-// ── the content of a message ──
-
-type TextType = "input_text" | "output_text"
-
-const readBlock = (block: JsonObject, textType: TextType): Piece => {
-  const { file_data: data, file_id: fileId, filename, image_url: url, input_audio: audio, text, type } = block
-  if ((type === "input_text" || type === "output_text") && isString(text)) {
-    if (text === "") return { isWordless: true }
-    return { part: makeText(text), form: type === textType ? undefined : type }
-  }
-  if (type === "refusal" && isString(block.refusal)) return { part: { type, refusal: block.refusal } }
-  if (type === "input_image" && isString(url) && url !== "") {
-    return { part: { type: "image_url", image_url: { url, ...(isString(block.detail) && { detail: block.detail }) } } }
-  }
-  if (type === "input_file" && (isString(data) || isString(fileId))) {
-    const fields = Object.entries({ file_data: data, file_id: fileId, filename }).filter(([, field]) => isString(field))
-    return { part: { type: "file", file: Object.fromEntries(fields) } }
-  }
-  if (type === "input_audio" && isObject(audio)) return { part: { type, input_audio: audio } }
-  return { standIn: describeBlock(block) }
-}
-
-const writePart = (part: JsonObject, textType: TextType, form: string | undefined): JsonObject | undefined => {
-  if (part.type === "refusal" && textType === "output_text") return { type: "refusal", refusal: part.refusal }
-  const text = wordsOfPart(part)
-  if (text !== undefined) return text === "" ? undefined : { type: form ?? textType, text }
-  const url = imageUrlOf(part)
-  if (url !== undefined && isObject(part.image_url)) {
-    const { detail } = part.image_url
-    return { type: "input_image", image_url: url, ...(isString(detail) && { detail }) }
-  }
-  if (part.type === "file" && isObject(part.file)) return { type: "input_file", ...part.file }
-  if (part.type === "input_audio") return { type: "input_audio", input_audio: part.input_audio }
-  return { type: textType, text: describePart(part) }
-}
-
-const writeCall = ({ id, input, isCustom, name }: Call): JsonObject =>
-  isCustom
-    ? { type: "custom_tool_call", call_id: id, name, input }
-    : { type: "function_call", call_id: id, name, arguments: input }
-
-const makeContentDialect = (textType: TextType): Dialect => ({
-  read: (block) => readBlock(block, textType),
-  writePart: (part, form) => writePart(part, textType, form),
-  writeCall,
-  writeThought: ([summary = [], content = []]) => ({
-    type: "reasoning",
-    summary: summary.map((text) => ({ type: "summary_text", text })),
-    ...(content.length > 0 && { content: content.map((text) => ({ type: "reasoning_text", text })) })
-  }),
-  // A server takes back its own reasoning only.
-  writeReasoning: () => [],
-  isBoundToThoughts: () => false,
-  canChangeThoughts: true
-})
-
-const given = makeContentDialect("input_text")
-const spoken = makeContentDialect("output_text")
-
 // ── the items of the assistant ──
 
 const readItem = (item: JsonObject): Piece => {
@@ -145,8 +86,21 @@ const readItem = (item: JsonObject): Piece => {
   }
   // A shell command, a patch, a click: the client runs it as it runs a function, and answers with a result.
   const { id: _id, status: _status, type: _type, call_id: _callId, ...asked } = item
-  const input = JSON.stringify(asked.action ?? asked.operation ?? asked)
-  return { call: { id: callId, name: getString(type).replace(/_call$/, ""), input, isCustom: false }, isWhole: true }
+  const field = ASKING.find((name) => (asked[name] ?? null) !== null) ?? ""
+  const input = JSON.stringify(field === "" ? asked : asked[field])
+  const call = { id: callId, name: getString(type).replace(/_call$/, ""), input, isCustom: false }
+  return { call, form: `${field} ${getString(type)}` }
+}
+
+/** The fields in which an item of its own type says what is to be done. */
+const ASKING = ["action", "operation", "arguments"]
+
+const writeItem = (call: Call, form: string | undefined): JsonObject => {
+  if (form === undefined) return writeCall(call)
+  const [field = ""] = form.split(" ", 1)
+  const asked = parseJson(call.input)
+  const fields = field !== "" ? { [field]: asked } : isObject(asked) ? asked : {}
+  return { ...fields, type: form.slice(field.length + 1), call_id: call.id }
 }
 
 const isMessage = ({ role, type }: JsonObject): boolean => type === "message" || (type === undefined && isString(role))
@@ -154,6 +108,7 @@ const isMessage = ({ role, type }: JsonObject): boolean => type === "message" ||
 const items: Dialect = {
   ...spoken,
   read: readItem,
+  writeCall: writeItem,
   inner: spoken,
   writeBlocks: (blocks, form) => ({
     type: "message",
@@ -172,23 +127,19 @@ export const readResponses = (input: ReadonlyArray<JsonObject>): ReadonlyArray<D
     drafts.push(...splitRun(run).map(readReply))
     run = []
   }
-  const answered = new Map<string, Call>()
+  const asked = new Map<unknown, JsonObject>()
   for (const item of input) {
     if (isOutput(item) || (isMessage(item) && item.role !== "assistant")) {
       finishRun()
-      drafts.push(isMessage(item) ? readInput(item) : readResult(item, answered.get(getString(item.call_id))))
+      drafts.push(isMessage(item) ? readInput(item) : readResult(item, asked.get(item.call_id)))
     } else {
       run.push(item)
-      const piece = readItem(item)
-      if ("call" in piece) answered.set(piece.call.id, piece.call)
+      if ("call" in readItem(item)) asked.set(item.call_id, item)
     }
   }
   finishRun()
   return drafts
 }
-
-const isOutput = ({ call_id: id, type }: JsonObject): boolean =>
-  isString(type) && type.endsWith("_output") && isString(id) && id !== ""
 
 /**
  * Begins a chat message for each message item and the reasoning before it. After a call none begins, because the results
@@ -225,60 +176,32 @@ const readInput = (item: JsonObject): Draft => {
   return withTemplate(draft, { ...template, own: makePatch(writeInput(draft, template), item, textOf(draft)) })
 }
 
-/** Reads blocks that are a whole content. Without words it is the empty text. */
-const readContent = (blocks: ReadonlyArray<JsonObject> | undefined) => {
-  const taken = takeApart(given, blocks ?? [])
-  const isEmpty = taken.parts.length === 0
-  const form = blocks !== undefined && isEmpty ? "blocks" : undefined
-  return {
-    words: isEmpty ? "" : taken.parts,
-    template: { format: FORMAT, form, ...keepSlots(given, taken, blocks ?? []) } satisfies Template
-  }
-}
-
-const textOf = ({ content }: Draft): string => JSON.stringify(content)
-
-const readResult = (item: JsonObject, call: Call | undefined): Draft => {
-  const { output } = item
-  const blocks = Array.isArray(output) ? listObjects(output) : undefined
-  const { template, words } = readContent(blocks)
-  const content = blocks === undefined ? readOutput(output) : words
-  const draft = { role: "tool", tool_call_id: getString(item.call_id), content }
-  return withTemplate(draft, { ...template, own: makePatch(writeResult(draft, call, template), item, textOf(draft)) })
-}
-
-/** Reads an output that is no list of blocks: text, the picture of a screen, text in an object, or any other value. */
-const readOutput = (output: unknown): string | ReadonlyArray<JsonObject> => {
-  if (isString(output)) return output
-  if (isObject(output) && isString(output.image_url))
-    return [{ type: "image_url", image_url: { url: output.image_url } }]
-  if (isObject(output) && isString(output.content)) return output.content
-  return output === undefined ? "" : JSON.stringify(output)
-}
-
 // ── encoding ──
 
 export const writeResponses = (messages: ReadonlyArray<Draft>): ReadonlyArray<JsonObject> => {
   const answered = findAnswered(messages)
-  return messages.flatMap((message, i) => {
+  const written: Array<JsonObject> = []
+  const places = new Map<unknown, number>()
+  for (const [i, message] of messages.entries()) {
     const template = getTemplate(message, FORMAT)
-    if (message.role === "assistant") return putTogether(items, wordsOf(message), template)
-    const write = message.role === "tool" ? writeResult(message, answered[i], template) : writeInput(message, template)
-    return [applyPatch(write, template?.own, textOf(message))]
-  })
+    if (message.role === "assistant") {
+      for (const item of putTogether(items, wordsOf(message), template)) {
+        const place = written.push(item) - 1
+        if (item.call_id !== undefined) places.set(item.call_id, place)
+      }
+    } else if (message.role === "tool") {
+      const place = places.get(message.tool_call_id) ?? -1
+      const call = answered[i]
+      const result = writeResult(message, written[place], template)
+      // Nothing answers such a call in these words, but a function takes any.
+      if (result === undefined && call !== undefined) written[place] = writeCall({ ...call, isCustom: false })
+      written.push(result ?? writeFunctionOutput(message, template))
+    } else written.push(applyPatch(writeInput(message, template), template?.own, textOf(message)))
+  }
+  return written
 }
 
 const writeInput = ({ content, role }: Draft, template: Template | undefined): JsonObject =>
   isString(content) && template?.form === undefined && template?.slots === undefined
     ? { role, content }
-    : { type: "message", role, content: putTogether(given, wordsOf({ content }), template) }
-
-const writeResult = (message: Draft, call: Call | undefined, template: Template | undefined): JsonObject => {
-  const { content } = message
-  const isText = isString(content) && template?.form === undefined && template?.slots === undefined
-  return {
-    type: call?.isCustom === true ? "custom_tool_call_output" : "function_call_output",
-    call_id: message.tool_call_id,
-    output: isText ? content : putTogether(given, wordsOf({ content }), template)
-  }
-}
+    : { type: "message", role, content: writeContent(content, template) }

@@ -26,12 +26,15 @@ export type Patch = typeof Patch.Type
 
 /**
  * The place of one block. It refers to a part, a call, or thoughts of the message (the first, and how many texts of each
- * kind), or holds other blocks. A `raw` block is sent as it is, as long as the words it stands for are still the same.
+ * kind), or holds other blocks. A `raw` block is sent as it is. `beside` is a part with words that the block has beside
+ * its own, and `names` the call whose id the block repeats.
  */
 const Place = {
   ...patchFields,
   part: Schema.optional(Schema.Number),
+  beside: Schema.optional(Schema.Number),
   call: Schema.optional(Schema.Number),
+  names: Schema.optional(Schema.Number),
   thought: Schema.optional(Schema.Array(Schema.Number)),
   raw: Schema.optional(Json),
   form: Schema.optional(Schema.String)
@@ -110,10 +113,6 @@ export const applyPatch = (written: JsonObject, patch: Patch | undefined, words:
 }
 
 export const isSame = (a: unknown, b: unknown): boolean => isDeepStrictEqual(a, b)
-
-/** The place of a raw block or of one that stands as the encoder would write it, but for a patch. */
-export const makeRaw = (raw: JsonObject, words?: string): Pick<Slot, "raw" | "was"> =>
-  words === undefined ? { raw } : { raw, was: fingerprint(words) }
 
 const THOUGHT_BREAK = "\n\n"
 

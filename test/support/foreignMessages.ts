@@ -209,17 +209,33 @@ const responsesItem = FastCheck.oneof(
   },
   object(
     {
-      type: FastCheck.constantFrom("local_shell_call", "shell_call", "apply_patch_call", "computer_call"),
+      type: FastCheck.constantFrom(
+        "local_shell_call",
+        "shell_call",
+        "apply_patch_call",
+        "computer_call",
+        "tool_search_call"
+      ),
       call_id: callId
     },
-    { ...status, action: value, operation: value }
+    { ...status, action: value, operation: value, arguments: value, environment: value }
   ),
   object(
     {
-      type: FastCheck.constantFrom("local_shell_call_output", "shell_call_output", "computer_call_output"),
+      type: FastCheck.constantFrom(
+        "local_shell_call_output",
+        "shell_call_output",
+        "computer_call_output",
+        "apply_patch_call_output",
+        "tool_search_output"
+      ),
       call_id: callId
     },
-    { output: FastCheck.oneof(value, object({ ...isOfType("computer_screenshot"), image_url: url })) }
+    {
+      ...status,
+      output: FastCheck.oneof(value, words, object({ ...isOfType("computer_screenshot"), image_url: url })),
+      tools: value
+    }
   ),
   object({ ...isOfType("compaction"), encrypted_content: base64 }, { id }),
   object({ ...isOfType("item_reference"), id }),
