@@ -4,24 +4,22 @@
  *
  * @since 0.1.0
  */
-import { setImmediate } from "node:timers/promises"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import Sdk, { APIError } from "openai"
+import Sdk from "openai"
 import { Agent, type Dispatcher, fetch, ProxyAgent } from "undici"
 import type { ModelError } from "../model/ModelError.ts"
 import * as ChatCompletions from "./chatCompletions.ts"
 import * as ClassifyError from "./classifyError.ts"
 import * as Parameters from "./parameters.ts"
 import { readProxy } from "./proxy.ts"
+import { awaitFreeConnection, readAnswer } from "./readAnswer.ts"
+import type { Refusal } from "./refusal.ts"
 import * as Responses from "./responses.ts"
-import { makeDecoder, parseJson, type ServerEvent } from "./serverSentEvents.ts"
-import * as StreamPiece from "./streamPiece.ts"
 import { type Client, type Event, Provider, type ModelRequest, type ResolvedRoute } from "../model/Provider.ts"
 
 /**
@@ -73,10 +71,7 @@ const LONGEST_TIMER = 2 ** 31 - 1
  */
 const ownFetch = fetch as unknown as typeof globalThis.fetch
 
-/**
- * Keeps the errors of servers that do not wrap them in `error`, which the client would drop. The name of the class is the
- * user agent.
- */
+/** Keeps the whole body of an error, of which the client would drop all but `error`. The name of the class is the user agent. */
 class OpenAI extends Sdk {
   protected override makeStatusError(
     status: number,
@@ -84,13 +79,7 @@ class OpenAI extends Sdk {
     text: string | undefined,
     headers: Headers
   ) {
-    const answer = body ?? {}
-    return super.makeStatusError(
-      status,
-      typeof answer === "object" && "error" in answer ? answer : { error: body },
-      text,
-      headers
-    )
+    return super.makeStatusError(status, { error: body ?? undefined }, text, headers)
   }
 }
 
@@ -131,7 +120,7 @@ const streamCall = (
     })
     const response = yield* Effect.tapError(answered, () => awaitFreeConnection)
     const reading = { route, response, classify, forget: () => connection.accepted.delete(modelOf(route)) }
-    return isStream(response) ? readEvents(reading) : Stream.unwrap(readJsonAnswer(reading))
+    return readAnswer(reading)
   }).pipe(Stream.unwrapScoped)
 
 const abortSignal = Effect.map(
@@ -156,7 +145,7 @@ const sendAdapted = async (
   request: ModelRequest,
   options: {
     readonly signal: AbortSignal
-    readonly readRefusal: (thrown: unknown) => Option.Option<ClassifyError.Refusal>
+    readonly readRefusal: (thrown: unknown) => Option.Option<Refusal>
   }
 ): Promise<Response> => {
   const send = async (known: Parameters.Accepted, refusals: number): Promise<Response> => {
@@ -195,122 +184,3 @@ const postRequest = (
   route.api === "responses"
     ? sdk.responses.create(Responses.makeParams(route, request, accepted), { signal }).asResponse()
     : sdk.chat.completions.create(ChatCompletions.makeParams(route, request, accepted), { signal }).asResponse()
-
-/** An answer as it comes in. `forget` drops what was learned of the model. */
-interface AnswerReading {
-  readonly route: ResolvedRoute
-  readonly response: Response
-  readonly classify: (thrown: unknown) => ModelError
-  readonly forget: () => void
-}
-
-/** Servers that do not stream answer in JSON. An error page of a proxy or an error object may have status 200, too. */
-const isStream = (response: Response): boolean =>
-  !/application\/json|text\/html/i.test(response.headers.get("content-type") ?? "")
-
-const readJsonAnswer = ({ classify, response, route }: AnswerReading) =>
-  Effect.gen(function* () {
-    const text = yield* Effect.tryPromise({ try: () => response.text(), catch: classify })
-    const body = parseJson(text)
-    const reading = yield* Option.match(readerOf(route).readBody(body), {
-      // The text may be the words of a model, which have no place in an error.
-      onNone: () =>
-        Effect.fail(classify(APIError.generate(response.status, toErrorBody(body), UNREADABLE, response.headers))),
-      onSome: Either.mapLeft((refusal) => ClassifyError.classifyRefusal(route, refusal))
-    })
-    const ending = StreamPiece.updateEnding(StreamPiece.openEnding, reading)
-    return Stream.concat(
-      Stream.fromIterable(StreamPiece.toEvents(reading)),
-      Stream.fromIterableEffect(readLastEvents(route, ending))
-    )
-  })
-
-const UNREADABLE = "neither a stream nor an answer"
-
-const toErrorBody = (body: unknown): object | undefined =>
-  typeof body === "object" && body !== null && "error" in body ? body : undefined
-
-/**
- * Reads without closing: closing would wait for a pending read, so that a silent stream would never end. The abort signal
- * closes the connection instead.
- */
-const readBytes = ({ body }: Response): AsyncIterable<Uint8Array> => ({
-  [Symbol.asyncIterator]: () => {
-    const reader = body?.getReader()
-    return { next: async () => (await reader?.read()) ?? { done: true, value: undefined } }
-  }
-})
-
-const readerOf = ({ api }: ResolvedRoute) => (api === "responses" ? Responses : ChatCompletions)
-
-/**
- * Reads the answer to its very end, so that the connection can be used again, and ends with its finish. Whatever comes is
- * a sign of life: bytes without an event give an empty text.
- */
-const readEvents = ({ classify, forget, response, route }: AnswerReading): Stream.Stream<Event, ModelError> => {
-  const decoder = makeDecoder()
-  const readPiece = (event: ServerEvent) => readServerEvent(event, { classify, response, route })
-  const flushed = Stream.sync(() =>
-    decoder.flush().filter(({ data }) => parseJson(data) !== undefined || isEndMark(data))
-  )
-  return Stream.fromAsyncIterable(readBytes(response), classify).pipe(
-    Stream.map(decoder.decode),
-    Stream.concat(flushed),
-    Stream.mapEffect((events) => Either.all(events.map(readPiece))),
-    Stream.map(Option.some),
-    Stream.concat(Stream.succeed(Option.none())),
-    Stream.mapAccumEffect(StreamPiece.openEnding, (ending, pieces) =>
-      Option.match(pieces, {
-        onSome: (pieces) =>
-          Effect.succeed([
-            pieces.reduce(StreamPiece.updateEnding, ending),
-            (pieces.length === 0 ? [StreamPiece.nothing] : pieces).flatMap(StreamPiece.toEvents)
-          ] as const),
-        onNone: () => {
-          // A cap of output that was learned may be another one by now.
-          if (ending.reason === "length") forget()
-          return Effect.map(readLastEvents(route, ending), (events) => [ending, events] as const)
-        }
-      })
-    ),
-    Stream.mapConcat((events) => events)
-  )
-}
-
-const isEndMark = (data: string): boolean => data.trimStart().startsWith("[DONE]")
-
-/** Reads one event. Servers also send some without anything in it. */
-const readServerEvent = (
-  { data }: ServerEvent,
-  { classify, response, route }: Pick<AnswerReading, "classify" | "response" | "route">
-): Either.Either<StreamPiece.Reading, ModelError> => {
-  if (data.trim() === "") return Either.right(StreamPiece.nothing)
-  if (isEndMark(data)) return Either.right(readerOf(route).readEndMark)
-  const value = parseJson(data)
-  if (value === undefined) return Either.left(ClassifyError.classifyRefusal(route, NOT_JSON))
-  if (typeof value !== "object" || value === null) return Either.right(StreamPiece.nothing)
-  const error = "error" in value && !isEmpty(value.error) ? value.error : undefined
-  if (error !== undefined)
-    return Either.left(classify(new APIError(undefined, Object(error), undefined, response.headers)))
-  return Either.mapLeft(readerOf(route).readStream(value), (refusal) => ClassifyError.classifyRefusal(route, refusal))
-}
-
-const NOT_JSON = StreamPiece.makeRefusal(null, "a piece of the stream is not JSON")
-
-/** A field for errors that holds none. */
-const isEmpty = (error: unknown): boolean =>
-  typeof error === "object" && error !== null
-    ? Object.keys(error).length === 0
-    : typeof error !== "string" || error === ""
-
-/** undici frees a connection one turn of the event loop after its answer. A call made earlier would open another one. */
-const awaitFreeConnection = Effect.promise(() => setImmediate())
-
-const readLastEvents = (
-  route: ResolvedRoute,
-  ending: StreamPiece.Ending
-): Effect.Effect<ReadonlyArray<Event>, ModelError> =>
-  Option.match(StreamPiece.toLastEvents(ending), {
-    onSome: (events) => Effect.as(awaitFreeConnection, events),
-    onNone: () => Effect.fail(ClassifyError.makeConnectionError(route, "the stream ended without its end mark"))
-  })

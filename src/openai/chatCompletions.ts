@@ -11,11 +11,11 @@ import type {
 import { type Message, text } from "../message/Message.ts"
 import type { ModelRequest, ResolvedRoute } from "../model/Provider.ts"
 import { type Accepted, accepts } from "./parameters.ts"
+import { makeRefusal } from "./refusal.ts"
 import {
   collectWords,
   lenient,
   makeReader,
-  makeRefusal,
   nothing,
   optional,
   orNull,
@@ -71,7 +71,7 @@ const Chunk = Schema.Struct({
 /** Reads one chunk of the stream and its first choice. The last chunk has the usage and no choice. */
 export const readStream: Read = makeReader(Chunk, ({ choices, usage }) => {
   const choice = choices?.find((choice) => choice !== null && Number(choice.index ?? 0) === 0)
-  if (choice?.finish_reason === "error") return Either.left(makeRefusal(null, "the answer ended in an error"))
+  if (choice?.finish_reason === "error") return Either.left(makeRefusal("the answer ended in an error"))
   const message = readDelta(choice?.message)
   return Either.right({
     ...readDelta(choice?.delta),

@@ -17,18 +17,7 @@ import {
 import { label, type ResolvedRoute } from "../model/Provider.ts"
 import { isOverflow, readTokenLimit } from "../model/overflowText.ts"
 import { safeErrorText } from "../model/safeErrorText.ts"
-
-/** The refusal of a provider. Any part of it may be missing. `retryAfter` is in milliseconds. */
-export interface Refusal {
-  readonly status: number | null
-  readonly code: string | null
-  readonly text: string
-  /** The parameter of the request that it names. */
-  readonly param?: string | null
-  /** The whole error object as text, which may say more than its message. */
-  readonly body?: string
-  readonly retryAfter: number | null
-}
+import { makeRefusal, readError, type Refusal } from "./refusal.ts"
 
 /** Returns the refusal that was thrown, if it is one. A `Retry-After` date counts from `now`, in epoch milliseconds. */
 export const readRefusal = (thrown: unknown, now: number): Option.Option<Refusal> =>
@@ -66,23 +55,12 @@ export const classifyRefusal = (route: ResolvedRoute, refusal: Refusal): ModelEr
 export const makeConnectionError = (route: ResolvedRoute, reason: string): ModelError =>
   new ConnectionError({ route: label(route), detail: safeDetail(route, reason) })
 
-const refusalOf = (error: APIError, now: number): Refusal => {
-  const code: unknown = error.code ?? error.type
-  return {
-    status: statusOf(error.status, code),
-    code: typeof code === "string" ? code : null,
-    text: error.message,
-    param: error.param ?? null,
-    body: JSON.stringify(error.error) ?? error.message,
-    retryAfter: retryAfter(error.headers, now)
-  }
+/** A server puts the status of the server behind it into an error whose own status is 200. */
+const refusalOf = ({ error, headers, message, status }: APIError, now: number): Refusal => {
+  const stated = error === undefined ? makeRefusal(message) : readError(error)
+  const isStated = stated.status !== null && (status === undefined || status === 200)
+  return { ...stated, status: isStated ? stated.status : (status ?? null), retryAfter: retryAfter(headers, now) }
 }
-
-/** A proxy puts the status of its server into an error within a stream whose own status is 200. */
-const statusOf = (status: number | undefined, code: unknown): number | null =>
-  (status === undefined || status === 200) && typeof code === "number" && code >= 400 && Number.isSafeInteger(code)
-    ? code
-    : (status ?? null)
 
 /** A code may stand where the text says nothing. */
 const OVERFLOW_CODE =

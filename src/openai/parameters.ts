@@ -3,7 +3,7 @@
  * Plain functions on plain data.
  */
 import { isOverflow } from "../model/overflowText.ts"
-import type { Refusal } from "./classifyError.ts"
+import type { Refusal } from "./refusal.ts"
 
 /** What a server takes of our requests, as far as its refusals have told. */
 export interface Accepted {

@@ -8,11 +8,11 @@ import type { ResponseCreateParamsStreaming } from "openai/resources/responses/r
 import { isSystem, type Message, text } from "../message/Message.ts"
 import type { ModelRequest, ResolvedRoute } from "../model/Provider.ts"
 import { type Accepted, accepts } from "./parameters.ts"
+import { makeRefusal, readError } from "./refusal.ts"
 import {
   collectWords,
   lenient,
   makeReader,
-  makeRefusal,
   nothing,
   orNull,
   type Read,
@@ -70,36 +70,25 @@ const End = Schema.Struct({
   response: Schema.Struct({
     status: Schema.optional(Schema.Unknown),
     output: Schema.optional(Schema.Unknown),
-    error: lenient(Schema.Struct({ code: lenient(Schema.String), message: lenient(Schema.String) })),
+    error: Schema.optional(Schema.Unknown),
     incomplete_details: lenient(Schema.Struct({ reason: lenient(Schema.String) })),
     usage: lenient(Schema.Struct({ input_tokens: Schema.Number, output_tokens: Schema.Number }))
   })
-})
-
-const Failure = Schema.Struct({
-  type: Schema.Literal("error"),
-  code: lenient(Schema.String),
-  message: lenient(Schema.String)
 })
 
 /** Events without anything to read: items and parts that begin, tool calls, annotations. */
 const Other = Schema.Struct({ type: Schema.String })
 
 /** Reads one event of the stream. */
-export const readStream: Read = makeReader(
-  Schema.Union(Words, Done, End, Failure, orNull(Other)),
-  (event): ReturnType<Read> => {
-    if (event === null) return Either.right(nothing)
-    if ("delta" in event) return Either.right(readDelta(event))
-    if ("response" in event) return readEnd(event)
-    if (isDone(event)) return Either.right(readDone(event))
-    if (isFailure(event)) return Either.left(makeRefusal(event.code, event.message))
-    return Either.right(nothing)
-  }
-)
+export const readStream: Read = makeReader(Schema.Union(Words, Done, End, orNull(Other)), (event): ReturnType<Read> => {
+  if (event === null) return Either.right(nothing)
+  if ("delta" in event) return Either.right(readDelta(event))
+  if ("response" in event) return readEnd(event)
+  if (isDone(event)) return Either.right(readDone(event))
+  return Either.right(nothing)
+})
 
 const isDone = Schema.is(Done)
-const isFailure = Schema.is(Failure)
 
 /** `[DONE]` is no end mark of this API: a server that sends it ends its answers with `response.completed`, too. */
 export const readEndMark: Reading = nothing
@@ -143,9 +132,9 @@ const readItems = (spans: Whole["spans"], items: ReadonlyArray<unknown>): Pick<R
 const readEnd = ({ response, type }: typeof End.Type): ReturnType<Read> => {
   const { error, incomplete_details, output, status, usage } = response
   if (type === "response.cancelled" || status === "cancelled") {
-    return Either.left(makeRefusal("cancelled", "the provider cancelled the response"))
+    return Either.left(makeRefusal("the provider cancelled the response", "cancelled"))
   }
-  if (type === "response.failed" || status === "failed") return Either.left(makeRefusal(error?.code, error?.message))
+  if (type === "response.failed" || status === "failed") return Either.left(readError(error))
   const isWhole = type === "response.completed" && [undefined, null, "completed"].some((good) => status === good)
   return Either.right({
     ...nothing,

@@ -5,7 +5,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { CallUsage, Event } from "../model/Provider.ts"
-import type { Refusal } from "./classifyError.ts"
+import { makeRefusal, type Refusal } from "./refusal.ts"
 
 /** The reason why an answer ended. */
 export type Reason = Extract<Event, { readonly _tag: "Finished" }>["reason"]
@@ -34,14 +34,6 @@ export type Read = (chunk: unknown) => Either.Either<Reading, Refusal>
 /** An empty piece. */
 export const nothing: Reading = { text: "", reasoning: "", refused: false, whole: null, ended: null, usage: null }
 
-/** Makes a refusal that came without an HTTP status. */
-export const makeRefusal = (code: string | null | undefined, text: string | null | undefined): Refusal => ({
-  status: null,
-  code: code ?? null,
-  text: text ?? code ?? "the provider gave no reason",
-  retryAfter: null
-})
-
 /** A field that servers leave out or set to null. */
 export const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 
@@ -60,7 +52,7 @@ export const makeReader = <A, I>(
   const decode = Schema.decodeUnknownEither(schema)
   return (chunk) =>
     Either.flatMap(
-      Either.mapLeft(decode(chunk), () => makeRefusal(null, "a piece of the stream is not what the API promises")),
+      Either.mapLeft(decode(chunk), () => makeRefusal("a piece of the stream is not what the API promises")),
       read
     )
 }

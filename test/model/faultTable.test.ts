@@ -128,6 +128,21 @@ const ROWS: ReadonlyArray<Row> = [
     raw(200, "application/json", `{"error":{"message":"no"}}`),
     twice("ProviderError")
   ),
+  tooLong(
+    "a stream with an overflow for an error",
+    raw(200, "text/event-stream", `data: {"object":"error","message":"prompt is too long","code":400}\n\n`)
+  ),
+  refused(
+    "a stream with the frame of a rate limit",
+    raw(200, "text/event-stream", `event: error\ndata: {"type":"error","error":{"type":"rate_limit_error"}}\n\n`),
+    times(3, "RateLimited")
+  ),
+  refused(
+    "a stream whose choice is overloaded",
+    raw(200, "text/event-stream", `data: {"choices":[{"delta":{"content":"${REJECTED}"},"error":{"code":529}}]}\n\n`),
+    twice("ProviderError")
+  ),
+  refused("a stream for a body in words", raw(200, "text/event-stream", `{"detail":"busy"}`), twice("ProviderError")),
   refused("invalid JSON", ModelServer.invalidJson, twice("ProviderError")),
   rejected("200 with empty content", ModelServer.ok(""), "empty"),
   rejected("a summary cut off by length", ModelServer.length(REJECTED_TEXT), "cut-off"),

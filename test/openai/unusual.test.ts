@@ -207,6 +207,15 @@ const UNUSUAL: ReadonlyArray<readonly [ResolvedRoute["api"], string, ModelServer
       sseText(data({ type: "response.output_text.delta", delta: null }), RESPONSES_TEXT, RESPONSES_END),
       "stop"
     ],
+    [
+      "responses",
+      "types in the frames alone",
+      sseText(
+        `event: response.output_text.delta\n${data({ delta: "yes" })}`,
+        `event: response.completed\n${data({ response: { status: "completed" } })}`
+      ),
+      "stop"
+    ],
     ...["stop", "STOP", "end_turn", "stop_sequence", "eos", "eos_token", "endoftext", "COMPLETE"].map(
       (finish) => ["chat", `an end by ${finish}`, chatEnd(finish), "stop"] as const
     ),

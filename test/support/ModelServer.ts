@@ -253,11 +253,11 @@ export const refuse =
       http.end(JSON.stringify({ error: { message: `status ${status}`, type: "error", ...error } }))
     })
 
-/** A body of any kind. */
+/** A body of any kind, without a content type if it is null. */
 export const raw =
-  (status: number, contentType: string, body: string): Answer =>
+  (status: number, contentType: string | null, body: string): Answer =>
   ({ http }) =>
-    Effect.sync(() => http.writeHead(status, { "content-type": contentType }).end(body))
+    Effect.sync(() => http.writeHead(status, contentType === null ? {} : { "content-type": contentType }).end(body))
 
 /** A proxy's error page. */
 export const html = (status: number): Answer =>

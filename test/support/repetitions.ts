@@ -13,3 +13,7 @@ export const repetitions = (small: number, thorough: number): number => (isThoro
 export const propertyRuns = (small: number, thorough: number) => ({
   fastCheck: { numRuns: repetitions(small, thorough) }
 })
+
+/** Picks every `step`th case, beginning with one that `n` chooses, so that tests with other `n` run the others. */
+export const sampleCases = <A>(cases: ReadonlyArray<A>, n: number, step: number): ReadonlyArray<A> =>
+  isThorough ? cases : cases.filter((_, i) => (i + n) % step === 0)
