@@ -6,6 +6,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Message from "./Message.ts"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 
 /**
@@ -53,9 +54,15 @@ export interface Fixed {
 }
 
 /**
- * Makes a counter from a function that counts text. Images count by their detail, never by the length of their data.
- * What a message holds beside its text and its calls, such as reasoning and signatures, counts as the JSON text that a
- * provider is sent.
+ * Makes a counter from a function that counts text. What a message holds beside its text and its calls, such as reasoning
+ * and signatures, counts as the JSON text that a provider is sent.
+ *
+ * Pictures and files count as providers bill them, never by the length of their base64, wherever in the message they are:
+ *
+ * - a picture: 1,000 tokens, or 85 for the detail `low`
+ * - a PDF, and any other document: 2,500 tokens a page, one page for each 50,000 bytes, at most 100 pages
+ * - sound and video: one token for each 500 bytes
+ * - a file of text: one token for each 4 bytes
  *
  * @since 0.1.0
  * @category constructors
@@ -66,7 +73,7 @@ export const make = (text: (s: string) => number): Counter => ({
     let tokens = MESSAGE + countContent(text, m) + countOthers(text, m, MESSAGE_FIELDS)
     for (const call of Message.toolCalls(m)) tokens += countCall(text, call)
     const native = m.native ?? m[Message.Native]
-    if (native !== undefined) tokens += text(JSON.stringify(native))
+    if (native !== undefined) tokens += countValue(text, native)
     return m.role === "tool" ? tokens + CALL_ID : tokens
   }
 })
@@ -174,6 +181,18 @@ const CALL_ID = 4
 const IMAGE_LOW = 85
 const IMAGE = 1_000
 
+/**
+ * Providers show a model each page of a document as text (1,500 to 3,000 tokens at Anthropic) or as a picture (258 tokens
+ * at Gemini), or as both, and take at most 100 pages. No document is decoded, so its size tells the number of pages.
+ */
+const PAGE = 2_500
+const PAGE_BYTES = 50_000
+const MOST_PAGES = 100
+
+/** Gemini bills 32 tokens for a second of sound, which is 16,000 bytes of MP3. */
+const MEDIA_BYTES = 500
+const TEXT_BYTES = 4
+
 /** V8 answers this at once for a string that it stores as one byte per character, as it does most. */
 const BEYOND_LATIN_1 = /[\u0100-\uffff]/
 
@@ -200,7 +219,7 @@ const countContent = (text: Counter["text"], message: Message.Message): number =
 
 const countPart = (text: Counter["text"], part: Message.ContentPart): number => {
   if (part.type === "text") return text(part.text) + countOthers(text, part, TEXT_FIELDS)
-  if (part.type !== "image_url") return text(JSON.stringify(part))
+  if (part.type !== "image_url") return countValue(text, part)
   return (part.image_url.detail === "low" ? IMAGE_LOW : IMAGE) + countOthers(text, part, IMAGE_FIELDS)
 }
 
@@ -220,5 +239,54 @@ const countOthers = (text: Counter["text"], of: object, known: ReadonlySet<strin
 /** Servers write null for what a message does not have. */
 const countJson = (text: Counter["text"], of: object, known: ReadonlySet<string>): number => {
   const others = Object.entries(of).filter(([key, value]) => !known.has(key) && (value ?? null) !== null)
-  return others.length === 0 ? 0 : text(JSON.stringify(Object.fromEntries(others)))
+  return others.length === 0 ? 0 : countValue(text, Object.fromEntries(others))
 }
+
+/** The JSON text of a value, with the pictures and files in it by what they are. */
+const countValue = (text: Counter["text"], value: unknown): number => {
+  let files = 0
+  const json = JSON.stringify(value, function (_key, inner: unknown) {
+    const tokens = typeof inner === "string" && inner.length >= SHORTEST_FILE ? countFile(inner, this) : undefined
+    if (tokens === undefined) return inner
+    files += tokens
+    return ""
+  })
+  return files + text(json)
+}
+
+/** Shorter base64 costs no more as text than as a file. */
+const SHORTEST_FILE = 200
+
+/** The tokens of a string that holds a file in base64; undefined for any other. */
+const countFile = (data: string, holder: unknown): number | undefined => {
+  const type = findMediaType(data, holder)
+  if (type === undefined) return undefined
+  const bytes = (data.length * 3) / 4
+  if (type.startsWith("image/")) return IMAGE
+  if (type.startsWith("audio/") || type.startsWith("video/")) return Math.ceil(bytes / MEDIA_BYTES)
+  if (TEXTUAL.test(type)) return Math.ceil(bytes / TEXT_BYTES)
+  return PAGE * Math.min(MOST_PAGES, Math.ceil(bytes / PAGE_BYTES))
+}
+
+/** Tells the media type of base64 by its data URL, by the fields beside it, or by its first bytes. */
+const findMediaType = (data: string, holder: unknown): string | undefined => {
+  const start = data.slice(0, SHORTEST_FILE)
+  if (start.startsWith("data:")) return /^data:([^,]*);base64,/.exec(start)?.[1]
+  if (!BASE64.test(start)) return undefined
+  if (Predicate.isRecord(holder)) {
+    const type = MEDIA_TYPE_FIELDS.map((field) => holder[field]).find(Predicate.isString)
+    if (type !== undefined) return type
+    if (Predicate.isString(holder["format"])) return `audio/${holder["format"]}`
+  }
+  const bytes = Buffer.from(start, "base64").toString("latin1")
+  return MARKS.find(([mark]) => mark.test(bytes))?.[1]
+}
+
+const TEXTUAL = /^text\/|[/+](?:json|xml|yaml|javascript)$/
+const BASE64 = /^[A-Za-z0-9+/]+$/
+const MEDIA_TYPE_FIELDS = ["media_type", "mediaType", "mimeType", "mime_type"]
+const MARKS: ReadonlyArray<readonly [mark: RegExp, type: string]> = [
+  [/^(?:\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP)/s, "image/*"],
+  [/^(?:RIFF....WAVE|ID3|OggS|fLaC)/s, "audio/*"],
+  [/^%PDF/, "application/pdf"]
+]

@@ -106,6 +106,40 @@ describe("Tokens", () => {
       assert.strictEqual(estimate.message(ofWire({ ...plain, ...nothing })), estimate.message(plain))
     })
 
+    it("counts pictures and files by what they are, wherever they are, never by their base64", () => {
+      const megabyte = (mark: string) => Buffer.from(mark.padEnd(999_900, "\u0000"), "latin1").toString("base64")
+      const picture = megabyte("\u0089PNG")
+      const pdf = megabyte("%PDF-1.7")
+      const unmarked = megabyte("")
+      const places = (field: string, data: string, beside = {}) => [
+        { content: [{ type: "future", [field]: data, ...beside }] },
+        {
+          content: "",
+          native: { format: "responses", slots: [{ raw: { type: "future", [field]: data, ...beside } }] }
+        },
+        { content: "", future: [{ [field]: data, ...beside }] }
+      ]
+      const files: ReadonlyArray<readonly [tokens: number, holders: ReadonlyArray<object>]> = [
+        [1_000, places("result", picture)],
+        [1_000, places("image_url", `data:image/png;base64,${unmarked}`)],
+        [1_000, places("data", unmarked, { media_type: "image/png" })],
+        [20 * 2_500, places("data", pdf)],
+        [20 * 2_500, places("file_data", `data:application/pdf;base64,${unmarked}`)],
+        [20 * 2_500, [{ content: [{ type: "file", file: { file_data: pdf } }] }]],
+        [100 * 2_500, places("data", pdf.repeat(8), { mediaType: "application/pdf" })],
+        [2_000, places("data", unmarked, { format: "wav" })],
+        [2_000, places("data", `data:audio/mpeg;base64,${unmarked}`)],
+        [250_000, places("data", unmarked, { mediaType: "text/csv" })],
+        [unmarked.length / 4, places("signature", unmarked)]
+      ]
+      for (const [tokens, holders] of files) {
+        for (const holder of holders) {
+          const counted = estimate.message(ofWire({ role: "user", content: "", ...holder }))
+          assert.approximately(counted, tokens, 50, Object.keys(holder).join())
+        }
+      }
+    })
+
     it("counts an image by its detail, not by its data", () => {
       const data = `data:image/png;base64,${"A".repeat(4_000_000)}`
       assert.strictEqual(estimate.message(image(data)), estimate.message(image("https://x.test/a.png")))
