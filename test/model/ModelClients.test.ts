@@ -29,7 +29,7 @@ import {
   type Route
 } from "../../src/model/Provider.ts"
 import * as ModelServer from "../support/ModelServer.ts"
-import { propertyRuns } from "../support/repetitions.ts"
+import { propertyRuns, repetitions } from "../support/repetitions.ts"
 
 const APIS: ReadonlyArray<Route["api"]> = ["responses", "chat"]
 
@@ -267,7 +267,7 @@ describe("complete", () => {
   // Needs the real clock: an interrupt in the wrong place would jam the semaphore of the test clock.
   it.live("a caller interrupted at any of its operations harms no other, and gives its client back", () =>
     Effect.gen(function* () {
-      for (let at = 1, ended = false; !ended; at++) {
+      for (let at = 1, ended = false; !ended; at += repetitions(4, 1)) {
         const model = Scripted.make([({ task }) => (task === "cut" ? { partial: "", end: "cut" } : "fine")])
         const scheduler = new InterruptingScheduler(at)
         yield* Effect.gen(function* () {

@@ -222,8 +222,10 @@ const memory = (pauses: Row["pauses"], compressions: number): ReadonlyArray<Reme
   return [{ failures: compressions, level: pauses === "route" ? 1 : compressions - 1 }]
 }
 
-// Each row runs with a second route and without one: in a thorough run over both APIs, else over one API each.
-const runsOn = (api: ResolvedRoute["api"], n: number): boolean => isThorough || APIS[n % APIS.length] === api
+// Each row runs with a second route and without one, over both APIs: in a thorough run all four, else one of the four,
+// and rows beside each other run differently.
+const WAYS = APIS.flatMap((api) => [`${api}, second route`, `${api}, no second route`])
+const runsAs = (way: string, row: number): boolean => isThorough || WAYS[row % WAYS.length] === way
 
 for (const api of APIS) {
   describe.concurrent(`the fault table, ${api}`, () => {
@@ -232,7 +234,7 @@ for (const api of APIS) {
       /** The number of compressions that fail on the route before it is paused. */
       const untilPaused = { task: 2, route: 1, nothing: Infinity }[pauses]
 
-      it.scopedLive.runIf(runsOn(api, i))(`${what}: the second route answers`, () =>
+      it.scopedLive.runIf(runsAs(`${api}, second route`, i))(`${what}: the second route answers`, () =>
         Effect.gen(function* () {
           const bad = yield* ModelServer.make([answer])
           const good = yield* ModelServer.make([ModelServer.ok(TEXT)])
@@ -277,7 +279,7 @@ for (const api of APIS) {
         })
       )
 
-      it.scopedLive.runIf(runsOn(api, i + 1))(
+      it.scopedLive.runIf(runsAs(`${api}, no second route`, i))(
         `${what}: without a second route the extract stands in, and says why`,
         () =>
           Effect.gen(function* () {

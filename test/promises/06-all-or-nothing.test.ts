@@ -11,11 +11,11 @@ import { temporaryDatabase } from "../support/temporaryFolder.ts"
 
 /** Set it to repeat the moments; what a process has reached by then is its own. */
 const SEED = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000)
-const FILES = repetitions(2, 8)
+const FILES = repetitions(1, 8)
 const KILLS = repetitions(6, 25)
 /** Of Hermes, one; by hand, more. */
 const HERMES_FILES = Number(process.env.CRASH_HERMES_FILES ?? 1)
-const HERMES_KILLS = repetitions(4, 20)
+const HERMES_KILLS = repetitions(3, 20)
 
 /** What one agent may have written without having said so: an arrival, a second one, a message of its turn. */
 const UNHEARD = 3

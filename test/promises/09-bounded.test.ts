@@ -175,7 +175,7 @@ describe("budgets", () => {
         // A range of 90 rounds goes in 8 chunks at most, each cut into 8 pieces at most.
         assert.isAtMost(calls, maxCalls + 64)
       }),
-    propertyRuns(20, 60)
+    propertyRuns(10, 60)
   )
 })
 
