@@ -23,7 +23,7 @@ import type { Draft } from "./template.ts"
  * - `anthropic`: `{system, messages}` of Anthropic's Messages API, or its messages alone
  * - `responses`: the input items and the output items of OpenAI's Responses API
  * - `ai-sdk-model`: the `ModelMessage`s of the AI SDK, versions 5 and 6
- * - `ai-sdk-ui`: the `UIMessage`s of the AI SDK, versions 5 and 6
+ * - `ai-sdk-ui`: the `UIMessage`s of the AI SDK, versions 4 to 6, where 4 is read as far as it has parts
  * - `legacy-functions`: messages of Chat Completions with `function_call` and the role `function`
  *
  * @since 0.1.0

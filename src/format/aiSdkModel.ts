@@ -17,12 +17,16 @@ import {
 import {
   describeBlock,
   describePart,
+  documentForm,
+  encodeText,
   fileOf,
   imageUrlOf,
   makeDataUrl,
   makeFile,
   makeImage,
   readDataUrl,
+  readDocumentForm,
+  readTextFile,
   wordsOfPart
 } from "./media.ts"
 import {
@@ -84,6 +88,11 @@ const readPart = (part: JsonObject): Piece => {
       return { part: makeImage(url), form: `file ${binaryForm(data) ?? "text"}` }
     }
     const inline = url === undefined ? undefined : readDataUrl(url)
+    const words = inline && readTextFile(inline.mediaType, inline.data)
+    if (inline !== undefined && words !== undefined) {
+      const form = documentForm(binaryForm(data) ?? "text", inline.mediaType)
+      return { part: makeText(words), form, beside: getString(filename) }
+    }
     if (inline !== undefined) {
       return { part: makeFile(inline.mediaType, inline.data, filename), form: binaryForm(data) ?? "text" }
     }
@@ -104,6 +113,11 @@ export const writeInput = ({ input, isCustom }: Call): unknown => (isCustom ? in
 
 const writePart = (part: JsonObject, form?: string): JsonObject | undefined => {
   const text = wordsOfPart(part)
+  const document = readDocumentForm(form)
+  if (text !== undefined && text !== "" && document !== undefined) {
+    const { binary = "base64", mediaType } = document
+    return { type: "file", data: writeBinary(makeDataUrl(mediaType, encodeText(text)), binary), mediaType }
+  }
   if (text !== undefined) return text === "" ? undefined : makeText(text)
   const url = imageUrlOf(part)
   if (url !== undefined) {
@@ -144,9 +158,18 @@ const outputs: Dialect = {
     if (!isData || !isString(data) || !isString(mediaType)) return { standIn: describeBlock(part) }
     const form = type === "media" ? undefined : type
     if (mediaType.startsWith("image/")) return { part: makeImage(makeDataUrl(mediaType, data)), form }
+    const words = readTextFile(mediaType, data)
+    if (words !== undefined)
+      return { part: makeText(words), form: documentForm(type, mediaType), beside: getString(filename) }
     return { part: makeFile(mediaType, data, filename), form }
   },
   writePart: (part, form) => {
+    const document = readDocumentForm(form)
+    const words = wordsOfPart(part)
+    if (document !== undefined && words !== undefined && words !== "") {
+      const { binary = "media", mediaType } = document
+      return { type: binary, data: encodeText(words), mediaType }
+    }
     const url = imageUrlOf(part)
     const inline = url === undefined ? fileOf(part) : readDataUrl(url)
     if (inline !== undefined) return { type: form ?? "media", data: inline.data, mediaType: inline.mediaType }
@@ -311,6 +334,6 @@ const writeMessage = (message: Draft, template: Template | undefined): ReadonlyA
     const written = { role: "assistant", content: shapeContent(blocks, form === "text" && slots === undefined) }
     return [applyPatch(written, group, "")]
   }
-  const isText = isString(content) && form !== "blocks" && slots === undefined
+  const isText = isString(content) && form !== "blocks" && slots === undefined && words.documents.size === 0
   return [applyPatch({ role: "user", content: isText ? content : blocks }, group, "")]
 }

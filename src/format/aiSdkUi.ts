@@ -1,4 +1,4 @@
-/** The UI messages of the AI SDK, versions 5 and 6. One of them holds all steps of an answer, with the results of tools. */
+/** The UI messages of the AI SDK, versions 4 to 6. One of them holds all steps of an answer, with the results of tools. */
 import { DENIED, readCall, writeInput } from "./aiSdkModel.ts"
 import { assistantFields, type Dialect, keepSlots, type Piece, putTogether, simplify, takeApart } from "./blocks.ts"
 import {
@@ -15,12 +15,16 @@ import {
 import {
   describeBlock,
   describePart,
+  documentForm,
+  encodeText,
   fileOf,
   imageUrlOf,
   makeDataUrl,
   makeFile,
   makeImage,
   readDataUrl,
+  readDocumentForm,
+  readTextFile,
   wordsOfPart
 } from "./media.ts"
 import {
@@ -40,7 +44,6 @@ const FORMAT = "ai-sdk-ui"
 
 const PARTS: { readonly [type: string]: Fields } = {
   text: { text: "string" },
-  reasoning: { text: "string" },
   "dynamic-tool": { toolCallId: "id", toolName: "string" }
 }
 
@@ -55,8 +58,15 @@ export const findUiMessageFault = (messages: ReadonlyArray<unknown>): string | u
     if (!isObject(message)) continue
     if (!ROLES.includes(message.role)) return `${path}.role: Expected ${ROLES.join(" | ")}`
     const tools = Object.fromEntries(
-      listObjects(message.parts).flatMap(({ type }) => (isTool(type) ? [[type, TOOL] as const] : []))
+      listObjects(message.parts).flatMap(({ type }) =>
+        isTool(type) && type !== INVOCATION ? [[type, TOOL] as const] : []
+      )
     )
+    for (const [k, { toolInvocation, type }] of listObjects(message.parts).entries()) {
+      const place = `${path}.parts.${k}.toolInvocation`
+      const fault = type === INVOCATION ? findFault(toolInvocation, place, { ...TOOL, toolName: "string" }) : undefined
+      if (fault !== undefined) return fault
+    }
     const inParts = findBlockFault(message.parts, `${path}.parts`, { ...tools, ...PARTS })
     if (inParts !== undefined) return inParts
   }
@@ -73,24 +83,30 @@ const isTool = (type: unknown): type is string =>
 const STEP: JsonObject = { type: "step-start" }
 
 const readPart = (part: JsonObject): Piece => {
-  const { filename, mediaType, text, type, url } = part
+  const { filename, mediaType, type, url } = part
+  // Version 4 names the text of reasoning after its type.
+  const text = part.text ?? (type === "reasoning" ? part.reasoning : undefined)
   if (type === "text" && isString(text)) return text === "" ? { isWordless: true } : { part: makeText(text) }
   if (type === "reasoning" && isString(text)) return text === "" ? { isWordless: true } : { thoughts: [[text]] }
   if (type === STEP.type) return { isWordless: true }
-  if (isTool(type) && part.providerExecuted !== true) return { call: readToolCall(part) }
   if (type === "file" && isString(url) && isString(mediaType)) {
     if (mediaType.startsWith("image/")) return { part: makeImage(url) }
     const inline = readDataUrl(url)
+    const words = inline && readTextFile(inline.mediaType, inline.data)
+    if (inline !== undefined && words !== undefined)
+      return { part: makeText(words), form: documentForm("text", inline.mediaType), beside: getString(filename) }
     if (inline !== undefined) return { part: makeFile(inline.mediaType, inline.data, filename) }
   }
   return { standIn: describeBlock(part) }
 }
 
-const readToolCall = ({ input, toolCallId, toolName, type }: JsonObject): Call =>
-  readCall(toolCallId, type === "dynamic-tool" ? toolName : getString(type).slice("tool-".length), input)
-
-const writePart = (part: JsonObject): JsonObject | undefined => {
+const writePart = (part: JsonObject, form?: string): JsonObject | undefined => {
   const text = wordsOfPart(part)
+  const document = readDocumentForm(form)
+  if (text !== undefined && text !== "" && document !== undefined) {
+    const { mediaType } = document
+    return { type: "file", mediaType, url: makeDataUrl(mediaType, encodeText(text)) }
+  }
   if (text !== undefined) return text === "" ? undefined : makeText(text)
   const url = imageUrlOf(part)
   if (url !== undefined) return { type: "file", mediaType: readDataUrl(url)?.mediaType ?? "image/*", url }
@@ -110,29 +126,57 @@ interface Result {
   readonly message: Draft
   readonly template: Template | undefined
 }
+type Results = ReadonlyMap<Call, Result>
 
-const writeTool = (call: Call, result: Result | undefined): JsonObject => {
-  const written = { type: `tool-${call.name}`, toolCallId: call.id, input: writeInput(call) }
+const writeTool = (call: Call, result: Result | undefined, form?: string): JsonObject => {
+  if (form?.startsWith(INVOCATION) === true) return writeInvocation(call, result, form)
+  const input = form === RAW_INPUT ? { rawInput: call.input } : { input: writeInput(call) }
+  const written = { type: `tool-${call.name}`, toolCallId: call.id, ...input }
   if (result === undefined) return { ...written, state: "input-available" }
-  const { message, template } = result
-  const { content } = message
-  if (template?.form === "error") return { ...written, state: "output-error", errorText: content }
-  const value = template?.form === "json" && isString(content) ? parseJson(content) : undefined
-  return { ...written, state: "output-available", output: value ?? (value === null ? null : content) }
+  if (result.template?.form === "error") {
+    return { ...written, state: "output-error", errorText: result.message.content }
+  }
+  return { ...written, state: "output-available", output: readOutput(result) }
 }
 
-const makeDialect = (results: ReadonlyMap<string, Result>): Dialect => ({
-  read: readPart,
+const readOutput = ({ message, template }: Result): unknown => {
+  const { content } = message
+  const value = template?.form === "json" && isString(content) ? parseJson(content) : undefined
+  return value === undefined ? content : value
+}
+
+/** The form of a call whose arguments the AI SDK could not parse. */
+const RAW_INPUT = "raw"
+
+/** The form of a call in version 4 of the AI SDK, before the step. */
+const INVOCATION = "tool-invocation"
+
+const writeInvocation = (call: Call, result: Result | undefined, form: string): JsonObject => {
+  const step = form.slice(INVOCATION.length + 1)
+  const toolInvocation = {
+    state: result === undefined ? "call" : "result",
+    ...(step !== "" && { step: Number(step) }),
+    toolCallId: call.id,
+    toolName: call.name,
+    args: writeInput(call),
+    ...(result !== undefined && { result: readOutput(result) })
+  }
+  return { type: INVOCATION, toolInvocation }
+}
+
+const makeDialect = (results: Results, tools: ReadonlyMap<JsonObject, Tool>): Dialect => ({
+  read: (part) => tools.get(part)?.piece ?? readPart(part),
   writePart,
-  writeCall: (call) => writeTool(call, results.get(call.id)),
-  textOfCall: (call) => `${textOfCall(call)} ${JSON.stringify(results.get(call.id)?.message.content)}`,
+  writeCall: (call, form) => writeTool(call, results.get(call), form),
+  textOfCall: (call) => `${textOfCall(call)} ${JSON.stringify(results.get(call)?.message.content)}`,
   writeThought: ([texts]) => ({ type: "reasoning", text: texts?.[0] ?? "" }),
   writeReasoning: (text) => [{ type: "reasoning", text }],
   isBoundToThoughts: ({ type }) => type === "reasoning",
   canChangeThoughts: false
 })
 
-const NO_RESULTS: ReadonlyMap<string, Result> = new Map()
+const NO_RESULTS: Results = new Map()
+const NO_TOOLS: ReadonlyMap<JsonObject, Tool> = new Map()
 
 // ── decoding ──
 
@@ -150,7 +194,7 @@ export const readUiMessages = (messages: ReadonlyArray<JsonObject>): ReadonlyArr
 const makeId = (index: number): string => `message-${index}`
 
 const readInput = (role: string, blocks: ReadonlyArray<JsonObject>): readonly [Draft, Template] => {
-  const dialect = makeDialect(NO_RESULTS)
+  const dialect = makeDialect(NO_RESULTS, NO_TOOLS)
   const taken = takeApart(dialect, blocks)
   const content = taken.parts.length === 0 ? "" : simplify(taken.parts)
   return [
@@ -161,8 +205,11 @@ const readInput = (role: string, blocks: ReadonlyArray<JsonObject>): readonly [D
 
 const readSteps = (parts: ReadonlyArray<JsonObject>): ReadonlyArray<readonly [Draft, Template]> =>
   splitSteps(parts).flatMap((blocks) => {
-    const results = blocks.map(readResult).filter((result) => result !== undefined)
-    const dialect = makeDialect(new Map(results.map((result) => [getString(result.message.tool_call_id), result])))
+    const tools = readTools(blocks)
+    const results = new Map(
+      Array.from(tools.values()).flatMap(({ piece, result }) => (result ? [[piece.call, result] as const] : []))
+    )
+    const dialect = makeDialect(results, tools)
     const taken = takeApart(dialect, blocks)
     const hasStart = blocks[0]?.type === STEP.type
     const isUsual =
@@ -173,7 +220,11 @@ const readSteps = (parts: ReadonlyArray<JsonObject>): ReadonlyArray<readonly [Dr
       { role: "assistant", ...assistantFields(taken) },
       { format: FORMAT, ...kept }
     ]
-    return [reply, ...results.map(({ message, template }) => [message, template ?? { format: FORMAT }] as const)]
+    const answers = Array.from(
+      results.values(),
+      ({ message, template }) => [message, template ?? { format: FORMAT }] as const
+    )
+    return [reply, ...answers]
   })
 
 /** Splits an answer where its steps begin. A step without a part of its own belongs to the one before it. */
@@ -188,19 +239,74 @@ const splitSteps = (parts: ReadonlyArray<JsonObject>): ReadonlyArray<ReadonlyArr
   return steps
 }
 
-/** The result in the part of a tool; undefined while there is none. */
-const readResult = (part: JsonObject): Result | undefined => {
-  if (!isTool(part.type) || part.providerExecuted === true) return undefined
-  const { approval, errorText, output, state, toolCallId } = part
-  const make = (content: string, form?: string) => ({
-    message: { role: "tool", tool_call_id: getString(toolCallId), content },
-    template: { format: FORMAT, form }
-  })
-  if (state === "output-error") return make(getString(errorText), "error")
-  if (state === "output-denied") return make(isObject(approval) && isString(approval.reason) ? approval.reason : DENIED)
-  if (state !== "output-available") return undefined
-  return isString(output) || output === undefined ? make(getString(output)) : make(JSON.stringify(output), "json")
+/** The part of a tool that the client runs. */
+interface Tool {
+  readonly piece: { readonly call: Call; readonly form?: string; readonly beside?: string | undefined }
+  readonly result: Result | undefined
 }
+
+/** Reads the tools of a step. If an id repeats, the later call gets one of its own, so that each has its result. */
+const readTools = (blocks: ReadonlyArray<JsonObject>): ReadonlyMap<JsonObject, Tool> => {
+  const tools = new Map<JsonObject, Tool>()
+  const given = blocks.map(({ toolCallId, toolInvocation }) =>
+    isObject(toolInvocation) ? toolInvocation.toolCallId : toolCallId
+  )
+  const taken = new Set<unknown>()
+  for (const [i, block] of blocks.entries()) {
+    if (!isTool(block.type) || block.providerExecuted === true) continue
+    const id = getString(given[i])
+    let own = id
+    for (let n = 2; taken.has(own) || (n > 2 && given.includes(own)); n++) own = `${id}_${n}`
+    taken.add(own)
+    tools.set(block, block.type === INVOCATION ? readInvocation(own, block) : readTool(own, block))
+  }
+  return tools
+}
+
+const readTool = (id: string, part: JsonObject): Tool => {
+  const { approval, input, rawInput, state, toolName, type } = part
+  const name = type === "dynamic-tool" ? toolName : getString(type).slice("tool-".length)
+  const isRaw = input === undefined && isString(rawInput)
+  const reason = isObject(approval) && state !== "output-denied" ? getString(approval.reason) : ""
+  const unread = isRaw || rawInput === undefined ? "" : isString(rawInput) ? rawInput : JSON.stringify(rawInput)
+  return {
+    piece: {
+      call: readCall(id, name, isRaw ? rawInput : input),
+      ...(isRaw && { form: RAW_INPUT }),
+      beside: [reason, unread].filter((words) => words.trim() !== "").join("\n")
+    },
+    result: readResult(id, part)
+  }
+}
+
+const readInvocation = (id: string, { toolInvocation }: JsonObject): Tool => {
+  const { args, result, state, step, toolName } = isObject(toolInvocation) ? toolInvocation : {}
+  return {
+    piece: {
+      call: readCall(id, toolName, args),
+      form: typeof step === "number" ? `${INVOCATION} ${step}` : INVOCATION
+    },
+    result: state === "result" ? makeOutput(id, result) : undefined
+  }
+}
+
+/** The result in the part of a tool; undefined while there is none. */
+const readResult = (id: string, { approval, errorText, output, state }: JsonObject): Result | undefined => {
+  if (state === "output-error") return makeResult(id, getString(errorText), "error")
+  if (state === "output-denied")
+    return makeResult(id, isObject(approval) && isString(approval.reason) ? approval.reason : DENIED)
+  return state === "output-available" ? makeOutput(id, output) : undefined
+}
+
+const makeOutput = (id: string, output: unknown): Result =>
+  isString(output) || output === undefined
+    ? makeResult(id, getString(output))
+    : makeResult(id, JSON.stringify(output), "json")
+
+const makeResult = (id: string, content: string, form?: string): Result => ({
+  message: { role: "tool", tool_call_id: id, content },
+  template: { format: FORMAT, form }
+})
 
 // ── encoding ──
 
@@ -222,7 +328,12 @@ export const writeUiMessages = (messages: ReadonlyArray<Draft>): ReadonlyArray<J
     else {
       const role = message.role === "user" ? "user" : "system"
       written.push(
-        makeMessage(written.length, role, putTogether(makeDialect(NO_RESULTS), wordsOf(message), template), template)
+        makeMessage(
+          written.length,
+          role,
+          putTogether(makeDialect(NO_RESULTS, NO_TOOLS), wordsOf(message), template),
+          template
+        )
       )
     }
   }
@@ -238,26 +349,30 @@ const makeMessage = (
 ): JsonObject => ({ ...applyPatch({ id: makeId(index) }, template?.group, ""), role, parts })
 
 const writeSteps = (answer: ReadonlyArray<Draft>): ReadonlyArray<JsonObject> =>
-  answer.flatMap((message, i) => {
-    if (message.role === "tool") return isAnswered(answer, i) ? [] : [writeOrphan(message)]
-    const template = getTemplate(message, FORMAT)
-    const parts = putTogether(makeDialect(resultsAfter(answer, i)), wordsOf(message), template)
-    return template?.slots === undefined ? [STEP, ...parts] : parts
+  splitAnswer(answer).flatMap(([asked, ...answers]) => {
+    if (asked === undefined) return []
+    if (asked.role === "tool") return [asked, ...answers].map(writeOrphan)
+    const template = getTemplate(asked, FORMAT)
+    const words = wordsOf(asked)
+    const results = new Map<Call, Result>()
+    const orphans = answers.filter((message) => {
+      const call = words.calls.find((call) => call.id === message.tool_call_id && !results.has(call))
+      if (call !== undefined) results.set(call, { message, template: getTemplate(message, FORMAT) })
+      return call === undefined
+    })
+    const parts = putTogether(makeDialect(results, NO_TOOLS), words, template)
+    return [...(template?.slots === undefined ? [STEP] : []), ...parts, ...orphans.map(writeOrphan)]
   })
 
-const resultsAfter = (answer: ReadonlyArray<Draft>, index: number): ReadonlyMap<string, Result> => {
-  const results = new Map<string, Result>()
-  for (let i = index + 1; answer[i]?.role === "tool"; i++) {
-    const message = answer[i]
-    const id = getString(message?.tool_call_id)
-    if (message !== undefined && !results.has(id)) results.set(id, { message, template: getTemplate(message, FORMAT) })
+/** Each reply with the results after it. */
+const splitAnswer = (answer: ReadonlyArray<Draft>): ReadonlyArray<ReadonlyArray<Draft>> => {
+  const steps: Array<Array<Draft>> = []
+  for (const message of answer) {
+    const last = steps.at(-1)
+    if (message.role === "tool" && last !== undefined) last.push(message)
+    else steps.push([message])
   }
-  return results
-}
-
-const isAnswered = (answer: ReadonlyArray<Draft>, index: number): boolean => {
-  const asked = answer.slice(0, index).findLast(({ role }) => role === "assistant")
-  return asked !== undefined && wordsOf(asked).calls.some(({ id }) => id === answer[index]?.tool_call_id)
+  return steps
 }
 
 /** A result whose call is gone. */

@@ -33,6 +33,7 @@ import {
 } from "./media.ts"
 import {
   applyPatch,
+  DOCUMENT,
   type Draft,
   getTemplate,
   makePatch,
@@ -68,7 +69,7 @@ export const findAnthropicFault = ({ messages, system }: JsonObject): string | u
 }
 
 const readBlock = (block: JsonObject): Piece => {
-  const { source, text, thinking, title, type } = block
+  const { context, source, text, thinking, title, type } = block
   if (type === "text" && isString(text)) return text.trim() === "" ? { isWordless: true } : { part: makeText(text) }
   if (type === "thinking" && isString(thinking)) {
     return thinking === "" ? { isWordless: true } : { thoughts: [[thinking]] }
@@ -83,9 +84,10 @@ const readBlock = (block: JsonObject): Piece => {
     const isInline = source.type === "base64" && isString(data) && isString(mediaType)
     if (type === "image" && isInline) return { part: makeImage(makeDataUrl(mediaType, data)) }
     if (type === "image" && source.type === "url" && isString(url)) return { part: makeImage(url) }
-    if (type === "document" && isInline) return { part: makeFile(mediaType, data, title) }
+    const beside = [title, context].filter((words) => isString(words) && words.trim() !== "").join("\n")
+    if (type === "document" && isInline) return { part: makeFile(mediaType, data, title), beside }
     if (type === "document" && source.type === "text" && isString(data) && data.trim() !== "") {
-      return { part: makeText(data), form: "document" }
+      return { part: makeText(data), form: DOCUMENT, beside }
     }
   }
   return { standIn: describeBlock(block) }
@@ -93,7 +95,7 @@ const readBlock = (block: JsonObject): Piece => {
 
 const writePart = (part: JsonObject, form?: string): JsonObject | undefined => {
   const text = wordsOfPart(part)
-  if (form === "document") {
+  if (form === DOCUMENT && text?.trim() !== "") {
     return { type: "document", source: { type: "text", media_type: "text/plain", data: text ?? describePart(part) } }
   }
   if (text !== undefined) return text.trim() === "" ? undefined : makeText(text)

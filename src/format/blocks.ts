@@ -3,6 +3,7 @@ import { getString, isString, type JsonObject } from "./json.ts"
 import { readDescription } from "./media.ts"
 import {
   applyPatch,
+  DOCUMENT,
   type Call,
   fingerprint,
   isSame,
@@ -21,11 +22,12 @@ import {
 /**
  * What a block is in a chat message: a part, a call, thoughts, or blocks within it. `standIn` describes a block that chat
  * messages cannot hold; `names` is the id of the call that it is about. `form` asks the writer for another way to write
- * it, which for a call holds only as long as its words are the same. `beside` are words that the block has beside these.
+ * it, and `whole` for one that holds only as long as the words are the same. `beside` are words that the block has beside
+ * these.
  */
 export type Piece =
   | { readonly part: JsonObject; readonly form?: string | undefined; readonly beside?: string | undefined }
-  | { readonly call: Call; readonly form?: string | undefined; readonly beside?: string | undefined }
+  | { readonly call: Call; readonly form?: string; readonly whole?: string; readonly beside?: string | undefined }
   | { readonly thoughts: ReadonlyArray<ReadonlyArray<string>> }
   | { readonly blocks: ReadonlyArray<JsonObject>; readonly form?: string | undefined }
   | { readonly standIn: string; readonly names?: unknown }
@@ -85,8 +87,14 @@ export const takeApart = (dialect: Dialect, blocks: ReadonlyArray<JsonObject>): 
     if ("call" in piece) {
       const words = (dialect.textOfCall ?? textOfCall)(piece.call)
       const slot = { call: calls.push(piece.call) - 1, ...about, ...withForm(piece.form) }
-      const patch = makePatch(dialect.writeCall(piece.call, piece.form), block, words)
-      return { ...slot, ...patch, ...(piece.form !== undefined && { was: fingerprint(words) }) }
+      const { whole } = piece
+      if (whole === undefined) return { ...slot, ...makePatch(dialect.writeCall(piece.call, piece.form), block, words) }
+      return {
+        ...slot,
+        whole,
+        ...makePatch(dialect.writeCall(piece.call, whole), block, words),
+        was: fingerprint(words)
+      }
     }
     if ("standIn" in piece) {
       const part = makeText(piece.standIn)
@@ -94,7 +102,7 @@ export const takeApart = (dialect: Dialect, blocks: ReadonlyArray<JsonObject>): 
       const names = piece.names === undefined ? -1 : calls.findLastIndex(({ id }) => id === piece.names)
       return {
         part: parts.push(part) - 1,
-        form: WHOLE,
+        whole: DESCRIBED,
         ...makePatch(readDescription(piece.standIn), block, words),
         was: fingerprint(words),
         ...(names >= 0 && { names })
@@ -104,14 +112,16 @@ export const takeApart = (dialect: Dialect, blocks: ReadonlyArray<JsonObject>): 
     const slot = { part: parts.push(piece.part) - 1, ...about }
     const written = dialect.writePart(piece.part, piece.form)
     if (written === undefined) return { ...slot, raw: block, was: fingerprint(words) }
-    return { ...slot, ...withForm(piece.form), ...makePatch(written, block, words) }
+    const isDocument = piece.form?.startsWith(DOCUMENT) === true
+    const patch = makePatch(written, block, words)
+    return { ...slot, ...withForm(piece.form), ...patch, ...(isDocument && { was: fingerprint(words) }) }
   }
   const slots = blocks.map((block) => take(dialect, block))
   return { parts, calls, thoughts, slots }
 }
 
 /** The form of a stand-in. Its block is read from the words again, so that no word is stored or counted twice. */
-const WHOLE = "whole"
+const DESCRIBED = "described"
 
 const withForm = (form: string | undefined) => (form === undefined ? {} : { form })
 
@@ -127,7 +137,7 @@ const putSlots = (dialect: Dialect, referents: Referents, slots: ReadonlyArray<S
   slots.map((slot) => putSlot(dialect, referents, slot)).filter((block) => block !== undefined)
 
 const putSlot = (dialect: Dialect, referents: Referents, slot: Slot): JsonObject | undefined => {
-  const { blocks, call, form, part, raw, thought, was } = slot
+  const { blocks, call, form, part, raw, thought, was, whole } = slot
   if (blocks !== undefined) {
     const filled = putSlots(dialect.inner ?? dialect, referents, blocks)
     if (filled.length === 0 && blocks.length > 0) return undefined
@@ -139,15 +149,15 @@ const putSlot = (dialect: Dialect, referents: Referents, slot: Slot): JsonObject
     const words = referents.calls[call]
     if (words === undefined) return undefined
     const text = (dialect.textOfCall ?? textOfCall)(words)
-    if (form !== undefined && was !== fingerprint(text)) return dialect.writeCall(words)
-    return applyPatch(dialect.writeCall(words, form), slot, text)
+    if (whole !== undefined && was !== fingerprint(text)) return dialect.writeCall(words)
+    return applyPatch(dialect.writeCall(words, whole ?? form), slot, text)
   }
   if (part !== undefined) {
     const words = referents.parts[part]
     if (words === undefined) return undefined
     const isSameText = was === fingerprint(textOfPart(words))
     if (raw !== undefined && isSameText) return raw
-    if (form === WHOLE) return isSameText ? putWhole(dialect, referents, slot, words) : dialect.writePart(words)
+    if (whole !== undefined) return isSameText ? putWhole(dialect, referents, slot, words) : dialect.writePart(words)
     const written = dialect.writePart(words, form)
     return written && (raw === undefined ? applyPatch(written, slot, textOfPart(words)) : written)
   }
@@ -188,13 +198,13 @@ const putThought = (
 /** Puts the blocks of a message together: by its slots if it has any, and what no slot refers to at the end. */
 export const putTogether = (
   dialect: Dialect,
-  { calls, parts, reasoning }: Words,
+  { calls, documents, parts, reasoning }: Words,
   template: Template | undefined
 ): ReadonlyArray<JsonObject> => {
   const slots = template?.slots
   if (slots === undefined) {
     const thoughts = reasoning === undefined ? [] : dialect.writeReasoning(reasoning)
-    return [...thoughts, ...writeParts(dialect, parts), ...calls.map((call) => dialect.writeCall(call))]
+    return [...thoughts, ...writeParts(dialect, parts, documents), ...calls.map((call) => dialect.writeCall(call))]
   }
   const thoughts = splitThoughts(reasoning, template?.thoughts)
   const places = slots.flatMap((slot) => [slot, ...(slot.blocks ?? [])])
@@ -204,15 +214,22 @@ export const putTogether = (
     ...putSlots(dialect, { parts, calls, thoughts, reasoning }, slots),
     ...writeParts(
       dialect,
-      parts.filter((_, i) => !usedParts.has(i))
+      parts.filter((_, i) => !usedParts.has(i)),
+      new Set()
     ),
     ...calls.filter((_, i) => !usedCalls.has(i)).map((call) => dialect.writeCall(call))
   ]
 }
 
-const writeParts = (dialect: Dialect, parts: ReadonlyArray<JsonObject>): ReadonlyArray<JsonObject> => {
-  const { inner, writeBlocks } = dialect
-  const blocks = parts.map((part) => (inner ?? dialect).writePart(part)).filter((block) => block !== undefined)
+const writeParts = (
+  dialect: Dialect,
+  parts: ReadonlyArray<JsonObject>,
+  documents: Words["documents"]
+): ReadonlyArray<JsonObject> => {
+  const { inner = dialect, writeBlocks } = dialect
+  const blocks = parts
+    .map((part, i) => inner.writePart(part, documents.has(i) ? DOCUMENT : undefined))
+    .filter((block) => block !== undefined)
   return writeBlocks === undefined || blocks.length === 0 ? blocks : [writeBlocks(blocks)]
 }
 
@@ -223,7 +240,7 @@ export const keepSlots = (
   blocks: ReadonlyArray<JsonObject>
 ): Pick<Template, "slots" | "thoughts"> => {
   const reasoning = reasoningOf(taken)
-  if (isSame(putTogether(dialect, { ...taken, reasoning }, undefined), blocks)) return {}
+  if (isSame(putTogether(dialect, { ...taken, reasoning, documents: new Set() }, undefined), blocks)) return {}
   if (reasoning === undefined) return { slots: taken.slots }
   const lengths = taken.thoughts.map(({ length }) => length)
   return { slots: taken.slots, thoughts: { lengths, was: fingerprint(reasoning) } }

@@ -1,5 +1,6 @@
 /** Pictures and files in the parts of chat messages, and words for what these cannot hold. */
 import { isObject, isString, type JsonObject, parseJson } from "./json.ts"
+import { DOCUMENT } from "./template.ts"
 
 export const makeDataUrl = (mediaType: string, base64: string): string => `data:${mediaType};base64,${base64}`
 
@@ -69,4 +70,25 @@ export const readDescription = (text: string): JsonObject => {
   const [, type, words] = /^\[([^\]]*)\](?: (.*))?$/s.exec(text) ?? []
   const own = parseJson(words ?? "{}")
   return { ...(type !== undefined && { type }), ...(isObject(own) && own) }
+}
+
+/** The text of a file of text, if it is one and its base64 is that of this text. */
+export const readTextFile = (mediaType: string, base64: string): string | undefined => {
+  if (!mediaType.startsWith("text/")) return undefined
+  const text = Buffer.from(base64, "base64").toString("utf8")
+  return text.trim() !== "" && encodeText(text) === base64 ? text : undefined
+}
+
+export const encodeText = (text: string): string => Buffer.from(text, "utf8").toString("base64")
+
+/** How a file of text was written: the form of its data, and its media type. */
+export const documentForm = (form: string, mediaType: string): string => `${DOCUMENT} ${form} ${mediaType}`
+
+/** Reads a form that `documentForm` has made, or the bare one of another format. */
+export const readDocumentForm = (
+  form: string | undefined
+): { readonly binary: string | undefined; readonly mediaType: string } | undefined => {
+  if (form?.startsWith(DOCUMENT) !== true) return undefined
+  const [, binary, ...mediaType] = form.split(" ")
+  return { binary, mediaType: mediaType.length === 0 ? "text/plain" : mediaType.join(" ") }
 }

@@ -89,7 +89,7 @@ const readItem = (item: JsonObject): Piece => {
   const field = ASKING.find((name) => (asked[name] ?? null) !== null) ?? ""
   const input = JSON.stringify(field === "" ? asked : asked[field])
   const call = { id: callId, name: getString(type).replace(/_call$/, ""), input, isCustom: false }
-  return { call, form: `${field} ${getString(type)}` }
+  return { call, whole: `${field} ${getString(type)}` }
 }
 
 /** The fields in which an item of its own type says what is to be done. */

@@ -2,7 +2,7 @@
 import { type Dialect, keepSlots, type Piece, putTogether, takeApart } from "./blocks.ts"
 import { isObject, isString, type JsonObject } from "./json.ts"
 import { describeBlock, describePart, imageUrlOf, wordsOfPart } from "./media.ts"
-import { type Call, type Draft, makeText, type Template, wordsOf } from "./template.ts"
+import { type Call, DOCUMENT, type Draft, makeText, type Template, wordsOf } from "./template.ts"
 
 export const FORMAT = "responses"
 
@@ -29,7 +29,8 @@ const readBlock = (block: JsonObject, textType: TextType): Piece => {
 const writePart = (part: JsonObject, textType: TextType, form: string | undefined): JsonObject | undefined => {
   if (part.type === "refusal" && textType === "output_text") return { type: "refusal", refusal: part.refusal }
   const text = wordsOfPart(part)
-  if (text !== undefined) return text === "" ? undefined : { type: form ?? textType, text }
+  if (text !== undefined)
+    return text === "" ? undefined : { type: form === undefined || form === DOCUMENT ? textType : form, text }
   const url = imageUrlOf(part)
   if (url !== undefined && isObject(part.image_url)) {
     const { detail } = part.image_url

@@ -26,7 +26,8 @@ export type Patch = typeof Patch.Type
 
 /**
  * The place of one block. It refers to a part, a call, or thoughts of the message (the first, and how many texts of each
- * kind), or holds other blocks. A `raw` block is sent as it is. `beside` is a part with words that the block has beside
+ * kind), or holds other blocks. A `raw` block is sent as it is. `form` is another way to write it, and `whole` one that
+ * holds only as long as the words are the same. `beside` is a part with words that the block has beside
  * its own, and `names` the call whose id the block repeats.
  */
 const Place = {
@@ -37,7 +38,8 @@ const Place = {
   names: Schema.optional(Schema.Number),
   thought: Schema.optional(Schema.Array(Schema.Number)),
   raw: Schema.optional(Json),
-  form: Schema.optional(Schema.String)
+  form: Schema.optional(Schema.String),
+  whole: Schema.optional(Schema.String)
 }
 const InnerSlot = Schema.Struct(Place)
 const Slot = Schema.Struct({ ...Place, blocks: Schema.optional(Schema.Array(InnerSlot)) })
@@ -69,9 +71,11 @@ const isTemplate = Schema.is(Template)
 
 /** The template of a message of a log or of a view, if it is one of this format. */
 export const getTemplate = (message: object, format: string): Template | undefined => {
-  const native: unknown = "native" in message ? message.native : Reflect.get(message, Native)
+  const native = nativeOf(message)
   return isTemplate(native) && native.format === format ? native : undefined
 }
+
+const nativeOf = (message: object): unknown => ("native" in message ? message.native : Reflect.get(message, Native))
 
 /** A chat message in the making. */
 export type Draft = JsonObject & { readonly role: string; readonly [Native]?: unknown }
@@ -152,21 +156,40 @@ export interface Words {
   readonly parts: ReadonlyArray<JsonObject>
   readonly calls: ReadonlyArray<Call>
   readonly reasoning: string | undefined
+  /** The parts that came as files of text, from any format. */
+  readonly documents: ReadonlySet<number>
 }
 
 export const wordsOf = (message: object): Words => {
-  if (!isObject(message)) return { parts: [], calls: [], reasoning: undefined }
+  if (!isObject(message)) return { parts: [], calls: [], reasoning: undefined, documents: new Set() }
   const { audio, content, function_call: legacy, reasoning_content: reasoning, refusal, tool_calls: calls } = message
   const beside = [
     isString(refusal) && refusal !== "" ? { type: "refusal", refusal } : undefined,
     isObject(audio) && isString(audio.transcript) ? makeText(audio.transcript) : undefined,
     isObject(legacy) ? makeText(`${getString(legacy.name)}(${getString(legacy.arguments)})`) : undefined
   ].filter((part) => part !== undefined)
+  const parts = [...partsOf(content), ...beside]
   return {
-    parts: [...partsOf(content), ...beside],
+    parts,
+    documents: findDocuments(message, parts),
     calls: Array.isArray(calls) ? calls.filter(isObject).map(readCall) : [],
     reasoning: isString(reasoning) && reasoning !== "" ? reasoning : undefined
   }
+}
+
+/** The form of a text that came as a file. Every format may read it, since it gives away no more than that. */
+export const DOCUMENT = "document"
+
+const findDocuments = (message: object, parts: ReadonlyArray<JsonObject>): ReadonlySet<number> => {
+  const native = nativeOf(message)
+  const slots = isTemplate(native) ? (native.slots ?? []) : []
+  return new Set(
+    slots.flatMap(({ form, part, was }) => {
+      const words = part === undefined ? undefined : parts[part]
+      const isDocument = words !== undefined && form?.startsWith(DOCUMENT) === true
+      return isDocument && part !== undefined && was === fingerprint(textOfPart(words)) ? [part] : []
+    })
+  )
 }
 
 /** The parts of a content. Text is one part, empty text none. */

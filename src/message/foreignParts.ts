@@ -55,7 +55,13 @@ const FOREIGN_PARTS: { readonly [format in Exclude<ForeignFormat, "legacy-functi
     "mcp_list_tools",
     "mcp_approval_request",
     "mcp_approval_response",
+    "tool_search_call",
+    "tool_search_output",
+    "additional_tools",
+    "program",
+    "program_output",
     "compaction",
+    "compaction_trigger",
     "item_reference"
   ],
   "ai-sdk-model": ["tool-call", "tool-result", "tool-error", "tool-approval-request", "tool-approval-response"],

@@ -18,6 +18,10 @@ const words = FastCheck.oneof(
   { weight: 1, arbitrary: FastCheck.constantFrom("", " ", "\n\n", "null", "{}", '{"a":1}', "\ud83d", "[image]") }
 )
 const base64 = FastCheck.base64String({ maxLength: 24 })
+const textBase64 = FastCheck.oneof(
+  base64,
+  FastCheck.string({ unit: "grapheme", maxLength: 30 }).map((text) => Buffer.from(text).toString("base64"))
+)
 const id = FastCheck.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 20 })
 const callId = FastCheck.oneof(FastCheck.constantFrom("call_1", "call_2", "toolu_01", "fc|x"), id)
 const name = FastCheck.constantFrom("read_file", "bash", "web search", "")
@@ -31,8 +35,13 @@ const input = FastCheck.oneof(
   },
   { weight: 1, arbitrary: value }
 )
-const mediaType = FastCheck.constantFrom("image/png", "image/jpeg", "application/pdf", "text/plain")
-const url = FastCheck.constantFrom("https://example.com/a.png", "data:image/png;base64,AAAA", "data:text/plain,x")
+const mediaType = FastCheck.constantFrom("image/png", "image/jpeg", "application/pdf", "text/plain", "text/csv")
+const url = FastCheck.oneof(
+  FastCheck.constantFrom("https://example.com/a.png", "data:image/png;base64,AAAA", "data:text/plain,x"),
+  FastCheck.tuple(FastCheck.constantFrom("text/plain", "text/csv;charset=utf-8", "text/markdown"), textBase64).map(
+    ([type, data]) => `data:${type};base64,${data}`
+  )
+)
 const flag = FastCheck.boolean()
 
 const unknownBlock = (type: FastCheck.Arbitrary<string>) => object({ type }, { id, name, text: words, content: value })
@@ -257,7 +266,7 @@ const bytes = FastCheck.uint8Array({ maxLength: 12 }).chain((bytes) =>
 )
 const data = FastCheck.oneof(
   url,
-  base64,
+  textBase64,
   bytes,
   url.map((text) => new URL(text))
 )
@@ -274,7 +283,10 @@ const toolOutput = FastCheck.oneof(
     value: FastCheck.array(
       FastCheck.oneof(
         modelText,
-        object({ type: FastCheck.constantFrom("media", "image-data", "file-data"), data: base64, mediaType }, options),
+        object(
+          { type: FastCheck.constantFrom("media", "image-data", "file-data"), data: textBase64, mediaType },
+          { ...options, filename: name }
+        ),
         object({ type: FastCheck.constantFrom("image-url", "file-url"), url }, options),
         unknownBlock(is("custom"))
       ),
@@ -362,7 +374,7 @@ const toolPart = FastCheck.tuple(
     object({ toolCallId: callId, state: is("output-available"), input: anyInput, output: words }, toolFields),
     object(
       { toolCallId: callId, state: is("output-error"), errorText: words },
-      { ...toolFields, input: anyInput, rawInput: value }
+      { ...toolFields, input: anyInput, rawInput: FastCheck.oneof(value, words) }
     ),
     object({ toolCallId: callId, state: is("output-denied"), input: anyInput }, toolFields),
     object({ toolCallId: callId, state: is("output-available") }, toolFields),
@@ -375,6 +387,14 @@ const toolPart = FastCheck.tuple(
     )
   )
 ).map(([type, fields]): Json => ({ ...type, ...fields }))
+/** A tool, as version 4 has it. */
+const invocation = object({
+  type: is("tool-invocation"),
+  toolInvocation: object(
+    { state: FastCheck.constantFrom("partial-call", "call", "result"), toolCallId: callId, toolName: name },
+    { step: FastCheck.nat({ max: 3 }), args: anyInput, result: FastCheck.oneof(value, words) }
+  )
+})
 const uiText = object({ type: is("text"), text: words }, { ...uiState, ...metadata })
 const uiFile = object({ type: is("file"), mediaType, url }, { ...metadata, filename: name })
 const uiData = object({ type: is("data-weather"), data: value }, { id, transient: flag })
@@ -385,18 +405,19 @@ const uiMessage = FastCheck.tuple(
     object({ role: is("user"), parts: parts(uiText, uiFile, uiData) }),
     object({
       role: is("assistant"),
-      // The id of a call names its part: the AI SDK puts the result where the call stands.
-      parts: FastCheck.uniqueArray(
+      parts: FastCheck.array(
         FastCheck.oneof(
           { weight: 3, arbitrary: FastCheck.constant({ type: "step-start" }).map((step): Json => ({ ...step })) },
           { weight: 3, arbitrary: toolPart },
+          invocation,
           uiText,
           object({ type: is("reasoning"), text: words }, { ...uiState, ...metadata }),
+          object({ type: is("reasoning"), reasoning: words }, { details: value }),
           uiFile,
           uiData,
           object({ type: is("source-url"), sourceId: id, url }, { title: words })
         ),
-        { maxLength: 8, selector: (part) => part["toolCallId"] ?? part }
+        { maxLength: 8 }
       )
     })
   )
