@@ -11,7 +11,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import Sdk from "openai"
-import { Agent, type Dispatcher, fetch, ProxyAgent } from "undici"
+import { Agent, type Dispatcher, fetch, Pool, ProxyAgent } from "undici"
 import type { ModelError } from "../model/ModelError.ts"
 import * as ChatCompletions from "./chatCompletions.ts"
 import * as ClassifyError from "./classifyError.ts"
@@ -46,7 +46,8 @@ export const open = (route: ResolvedRoute): Effect.Effect<Client, never, Scope.S
 export const layer: Layer.Layer<Provider> = Layer.succeed(Provider, { open })
 
 /** Zero switches a deadline off, so that the route's deadlines are the only ones. */
-const WITHOUT_DEADLINES = { headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 0 } }
+const ANSWERING = { headersTimeout: 0, bodyTimeout: 0 }
+const CONNECTING = { timeout: 0 }
 
 const openPool = (proxy: Option.Option<Redacted.Redacted>) =>
   Effect.acquireRelease(
@@ -59,9 +60,28 @@ const openPool = (proxy: Option.Option<Redacted.Redacted>) =>
 
 const makeDispatcher = (proxy: Option.Option<Redacted.Redacted>): Dispatcher =>
   Option.match(proxy, {
-    onNone: () => new Agent(WITHOUT_DEADLINES),
-    onSome: (url) => new ProxyAgent({ ...WITHOUT_DEADLINES, uri: Redacted.value(url) })
+    onNone: () => new Agent({ ...ANSWERING, connect: CONNECTING }),
+    onSome: (url) =>
+      new ProxyAgent({
+        ...ANSWERING,
+        proxyTls: CONNECTING,
+        requestTls: CONNECTING,
+        uri: Redacted.value(url),
+        // Proxies often refuse tunnels to servers without TLS.
+        proxyTunnel: false,
+        factory: (origin, options) => new Pool(origin, { ...options, ...ANSWERING }),
+        clientFactory: (origin, options) => new Pool(origin, options).compose(failForGood)
+      })
   })
+
+/** undici opens a tunnel that was closed before it was one again and again, without a pause, unless it failed otherwise. */
+const failForGood: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) =>
+  dispatch(
+    options,
+    Object.assign(Object.create(handler), {
+      onError: (cause: Error) => handler.onError?.(new Error("the proxy closed the connection", { cause }))
+    })
+  )
 
 const LONGEST_TIMER = 2 ** 31 - 1
 
