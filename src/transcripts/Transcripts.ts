@@ -299,7 +299,10 @@ const makeForeignRows = (format: Exclude<ArrayFormat, "messages">): RowFormat =>
 
 const failFormat = ([first]: ReadonlyArray<TranscriptRow>, file: string): ImportError => {
   const expected = `the lines of a chat (${Format.literals.join(", ")})`
-  return new ImportError({ file, line: first?.line ?? null, expected, found: "objects of another kind" })
+  const found = Array.isArray(first?.value.messages)
+    ? "a list of messages in each line; save each line as a file of its own"
+    : "objects of another kind"
+  return new ImportError({ file, line: first?.line ?? null, expected, found })
 }
 
 /**

@@ -212,6 +212,12 @@ describe("errors", () => {
     ["a line cut short", `${lines({ role: "user", content: "a" })}{"role":"us`, 2, "text that is not JSON"],
     ["a number", "42", 1, "a number"],
     ["objects of another kind", lines({ a: 1 }), 1, "objects of another kind"],
+    [
+      "several requests",
+      lines({ messages: [{ role: "user", content: "a" }] }, { messages: [{ role: "user", content: "b" }] }),
+      1,
+      "a list of messages in each line; save each line as a file of its own"
+    ],
     ["an array cut short", '[{"role":"user"', null, "text that is not JSON"],
     [
       "a part of another API",
