@@ -14,7 +14,8 @@ import { findAnthropicFault, readAnthropic, writeAnthropic } from "./anthropic.t
 import { findFault, isObject, isString, type JsonObject, listObjects } from "./json.ts"
 import { findLegacyFault, readLegacyFunctions, writeLegacyFunctions } from "./legacyFunctions.ts"
 import { findResponsesFault, readResponses, writeResponses } from "./responses.ts"
-import type { Draft } from "./template.ts"
+import { recallWhole, rememberOrigins, type Run, splitByOrigin } from "./origins.ts"
+import { type Draft, isSame, makeDraft, showNative } from "./template.ts"
 
 /**
  * The format of messages:
@@ -77,12 +78,14 @@ export interface Encoded {
   readonly "legacy-functions": ReadonlyArray<Item>
 }
 
-interface Codec<F extends MessageFormat> {
+interface Codec<A> {
   readonly findFault: (input: unknown) => string | undefined
   /** Reads input that has no fault. */
-  readonly read: (input: unknown) => ReadonlyArray<unknown>
-  readonly write: (messages: ReadonlyArray<Message.Message>) => Encoded[F]
+  readonly read: (input: unknown) => Read
+  readonly write: (messages: ReadonlyArray<Message.Message>) => A
 }
+
+type Read = Either.Either<ReadonlyArray<Message.Message>, Message.InvalidMessage>
 
 const listMessages = (input: unknown): unknown => (isObject(input) ? input.messages : input)
 const toBody = (input: unknown): JsonObject => (isObject(input) ? input : { messages: input })
@@ -95,43 +98,96 @@ const checkArray = (findFault: (items: ReadonlyArray<unknown>) => string | undef
 const findNoObject = (messages: ReadonlyArray<unknown>): string | undefined =>
   messages.map((message, i) => findFault(message, `messages.${i}`, {})).find((fault) => fault !== undefined)
 
-/** Gives a copy of the messages to a writer, which knows no type of theirs. */
-const write =
-  <A>(writeDrafts: (messages: ReadonlyArray<Draft>) => A) =>
-  (messages: ReadonlyArray<Message.Message>): A =>
-    writeDrafts(messages.map((message) => ({ ...message })))
+/** How a format reads the body of a request or an answer, and writes one of what it has written. */
+interface Converter<A extends object> {
+  readonly findFault: (input: unknown) => string | undefined
+  readonly read: (body: JsonObject) => ReadonlyArray<Draft>
+  readonly write: (messages: ReadonlyArray<Draft>) => Written
+  readonly wrap: (items: ReadonlyArray<Item>, system: AnthropicInput["system"]) => A
+}
 
-const CODECS: { readonly [F in MessageFormat]: Codec<F> } = {
+interface Written {
+  readonly runs: ReadonlyArray<Run>
+  readonly system?: AnthropicInput["system"]
+}
+
+const itemsOf = ({ runs }: Written): ReadonlyArray<Item> => runs.flatMap(({ items }) => items)
+
+const parseDrafts = (drafts: ReadonlyArray<Draft>): Read => Either.all(drafts.map(Message.parse))
+
+/**
+ * A codec that takes the messages of which input was written, if writing them again gives this input: whatever has changed
+ * is read for what it says now.
+ */
+const makeCodec = <A extends object>({ findFault, read, wrap, write }: Converter<A>): Codec<A> => {
+  const isWritten = (body: JsonObject, messages: ReadonlyArray<Draft>): boolean => {
+    const written = write(messages.map(makeDraft))
+    return isSame(written.system, body.system) && isSame(itemsOf(written), body.messages)
+  }
+  const recall = (input: unknown): ReadonlyArray<Draft> | undefined => {
+    const body = toBody(input)
+    const whole = recallWhole(input)
+    if (whole !== undefined && isWritten(body, whole)) return whole
+    const stretches = splitByOrigin(listObjects(body.messages))
+    if (stretches.every(({ messages }) => messages === undefined)) return undefined
+    const beside = read({ ...body, messages: [] })
+    const drafts = stretches.flatMap(({ items, messages }) => messages ?? read({ messages: items }))
+    return isWritten(body, [...beside, ...drafts]) ? [...beside, ...drafts] : undefined
+  }
+  return {
+    findFault,
+    read: (input) => {
+      const recalled = recall(input)
+      return recalled === undefined ? parseDrafts(read(toBody(input))) : parseDrafts(recalled)
+    },
+    write: (messages) => {
+      const drafts = messages.map(makeDraft)
+      const written = write(drafts)
+      const whole = wrap(itemsOf(written), written.system)
+      rememberOrigins(whole, drafts, written.runs)
+      return whole
+    }
+  }
+}
+
+interface ItemConverter {
+  readonly findFault: (items: ReadonlyArray<unknown>) => string | undefined
+  readonly read: (items: ReadonlyArray<Item>) => ReadonlyArray<Draft>
+  readonly write: (messages: ReadonlyArray<Draft>) => ReadonlyArray<Run>
+}
+
+const makeItemCodec = ({ findFault, read, write }: ItemConverter): Codec<ReadonlyArray<Item>> =>
+  makeCodec({
+    findFault: checkArray(findFault),
+    read: ({ messages }) => read(listObjects(messages)),
+    write: (messages) => ({ runs: write(messages) }),
+    wrap: (items) => items
+  })
+
+const CODECS: { readonly [F in MessageFormat]: Codec<Encoded[F]> } = {
   chat: {
     findFault: checkArray(findNoObject),
-    read: (input) => listObjects(listMessages(input)),
+    read: (input) => Either.all(listObjects(listMessages(input)).map(showNative).map(Message.parse)),
     write: (messages) => messages.map(Message.hideNative)
   },
-  anthropic: {
+  anthropic: makeCodec<AnthropicInput>({
     findFault: (input) => findAnthropicFault(toBody(input)),
-    read: (input) => readAnthropic(toBody(input)),
-    write: write(writeAnthropic)
-  },
-  responses: {
-    findFault: checkArray(findResponsesFault),
-    read: (input) => readResponses(listObjects(listMessages(input))),
-    write: write(writeResponses)
-  },
-  "ai-sdk-model": {
-    findFault: checkArray(findModelMessageFault),
-    read: (input) => readModelMessages(listObjects(listMessages(input))),
-    write: write(writeModelMessages)
-  },
-  "ai-sdk-ui": {
-    findFault: checkArray(findUiMessageFault),
-    read: (input) => readUiMessages(listObjects(listMessages(input))),
-    write: write(writeUiMessages)
-  },
-  "legacy-functions": {
-    findFault: checkArray(findLegacyFault),
-    read: (input) => readLegacyFunctions(listObjects(listMessages(input))),
-    write: write(writeLegacyFunctions)
-  }
+    read: readAnthropic,
+    write: writeAnthropic,
+    wrap: (messages, system) => (system === undefined ? { messages } : { system, messages })
+  }),
+  responses: makeItemCodec({ findFault: findResponsesFault, read: readResponses, write: writeResponses }),
+  "ai-sdk-model": makeItemCodec({
+    findFault: findModelMessageFault,
+    read: readModelMessages,
+    write: writeModelMessages
+  }),
+  "ai-sdk-ui": makeItemCodec({ findFault: findUiMessageFault, read: readUiMessages, write: writeUiMessages }),
+  "legacy-functions": makeItemCodec({
+    findFault: findLegacyFault,
+    read: readLegacyFunctions,
+    write: writeLegacyFunctions
+  })
 }
 
 /**
@@ -170,7 +226,7 @@ export const decode = (
   const codec = CODECS[format]
   const fault = codec.findFault(input)
   if (fault !== undefined) return Either.left(new Message.InvalidMessage({ issue: `${format}: ${fault}` }))
-  return Either.all(codec.read(input).map(Message.parse))
+  return codec.read(input)
 }
 
 /**

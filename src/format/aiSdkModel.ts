@@ -29,6 +29,7 @@ import {
   readTextFile,
   wordsOfPart
 } from "./media.ts"
+import type { Run } from "./origins.ts"
 import {
   applyPatch,
   type Call,
@@ -290,19 +291,22 @@ const writeResult = (message: Draft, call: Call | undefined, template: Template 
 }
 
 /** The results of a message's calls become one tool message. */
-export const writeModelMessages = (messages: ReadonlyArray<Draft>): ReadonlyArray<JsonObject> => {
+export const writeModelMessages = (messages: ReadonlyArray<Draft>): ReadonlyArray<Run> => {
   const answered = findAnswered(messages)
-  const written: Array<JsonObject> = []
+  const written: Array<Run> = []
+  let answers: Array<Draft> = []
   let results: Array<{ readonly part: JsonObject; readonly at: number | undefined }> = []
   let group: Template["group"]
   const finishResults = () => {
     if (results.length === 0) return
     const isPlaced = results.some(({ at }) => at !== undefined)
     const sorted = isPlaced ? results.toSorted((a, b) => (a.at ?? Infinity) - (b.at ?? Infinity)) : results
-    written.push(applyPatch({ role: "tool", content: sorted.map(({ part }) => part) }, group, ""))
+    const item = applyPatch({ role: "tool", content: sorted.map(({ part }) => part) }, group, "")
+    written.push({ messages: answers, items: [item] })
     results = []
+    answers = []
   }
-  for (const [i, message] of messages.entries()) {
+  for (const message of messages) {
     const template = getTemplate(message, FORMAT)
     const joins = template?.joins === true && results.length > 0
     if ((message.role !== "tool" && !joins) || template?.begins === true) finishResults()
@@ -310,9 +314,10 @@ export const writeModelMessages = (messages: ReadonlyArray<Draft>): ReadonlyArra
       if (results.length === 0) group = template?.group
       const blocks = joins
         ? putTogether(parts, wordsOf(message), template)
-        : [writeResult(message, answered[i], template)]
+        : [writeResult(message, answered.get(message), template)]
       results.push(...blocks.map((part, k) => ({ part, at: template?.at?.[k] })))
-    } else written.push(...writeMessage(message, template))
+      answers.push(message)
+    } else written.push({ messages: [message], items: writeMessage(message, template) })
   }
   finishResults()
   return written

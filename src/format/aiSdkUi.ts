@@ -27,6 +27,7 @@ import {
   readTextFile,
   wordsOfPart
 } from "./media.ts"
+import type { Run } from "./origins.ts"
 import {
   applyPatch,
   type Call,
@@ -311,13 +312,14 @@ const makeResult = (id: string, content: string, form?: string): Result => ({
 // ── encoding ──
 
 /** The steps of an answer and the results of its calls become one message. */
-export const writeUiMessages = (messages: ReadonlyArray<Draft>): ReadonlyArray<JsonObject> => {
-  const written: Array<JsonObject> = []
+export const writeUiMessages = (messages: ReadonlyArray<Draft>): ReadonlyArray<Run> => {
+  const written: Array<Run> = []
   let answer: Array<Draft> = []
   const finishAnswer = () => {
     const [first] = answer
     if (first === undefined) return
-    written.push(makeMessage(written.length, "assistant", writeSteps(answer), getTemplate(first, FORMAT)))
+    const item = makeMessage(written.length, "assistant", writeSteps(answer), getTemplate(first, FORMAT))
+    written.push({ messages: answer, items: [item] })
     answer = []
   }
   for (const message of messages) {
@@ -327,14 +329,8 @@ export const writeUiMessages = (messages: ReadonlyArray<Draft>): ReadonlyArray<J
     if (isAnswer) answer.push(message)
     else {
       const role = message.role === "user" ? "user" : "system"
-      written.push(
-        makeMessage(
-          written.length,
-          role,
-          putTogether(makeDialect(NO_RESULTS, NO_TOOLS), wordsOf(message), template),
-          template
-        )
-      )
+      const parts = putTogether(makeDialect(NO_RESULTS, NO_TOOLS), wordsOf(message), template)
+      written.push({ messages: [message], items: [makeMessage(written.length, role, parts, template)] })
     }
   }
   finishAnswer()

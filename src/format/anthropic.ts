@@ -31,6 +31,7 @@ import {
   readDataUrl,
   wordsOfPart
 } from "./media.ts"
+import type { Run } from "./origins.ts"
 import {
   applyPatch,
   DOCUMENT,
@@ -233,7 +234,7 @@ const writeResult = (message: Draft, template: Template | undefined): JsonObject
 /** Writes the system prompt and the messages. Neighbours of one side become one message, as the API wants it. */
 export const writeAnthropic = (
   messages: ReadonlyArray<Draft>
-): { readonly system?: string | ReadonlyArray<JsonObject>; readonly messages: ReadonlyArray<JsonObject> } => {
+): { readonly system?: string | ReadonlyArray<JsonObject>; readonly runs: ReadonlyArray<Run> } => {
   const system = messages.filter(isInstruction)
   const turns: Array<Turn> = []
   for (const message of messages) {
@@ -250,7 +251,8 @@ export const writeAnthropic = (
     if (last?.role === role && template?.begins !== true) last.members.push(member)
     else turns.push({ role, members: [member] })
   }
-  return { ...writeSystem(system), messages: turns.map(writeTurn) }
+  const runs = turns.map((turn) => ({ messages: turn.members.map(({ message }) => message), items: [writeTurn(turn)] }))
+  return { ...writeSystem(system), runs }
 }
 
 const isInstruction = ({ role }: Draft): boolean => role === "system" || role === "developer"

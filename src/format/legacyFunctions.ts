@@ -1,8 +1,8 @@
 /** Chat messages with functions, as they were before tools: one `function_call` a message, answered by role `function`. */
 import { type Fields, findFault, getString, isObject, isString, type JsonObject } from "./json.ts"
-import { Native } from "../message/model.ts"
 import { findAnswered } from "./calls.ts"
 import { describePart } from "./media.ts"
+import type { Run } from "./origins.ts"
 import { type Call, type Draft, getTemplate, makeCall, withTemplate, wordsOf } from "./template.ts"
 
 const FORMAT = "legacy-functions"
@@ -56,39 +56,54 @@ export const readLegacyFunctions = (messages: ReadonlyArray<JsonObject>): Readon
     return withTemplate({ ...kept, role, tool_calls: [made] }, { format: FORMAT, own })
   })
 
-/** A message has one call at most, so of several calls each but the first is a message of its own, before its result. */
-export const writeLegacyFunctions = (messages: ReadonlyArray<Draft>): ReadonlyArray<JsonObject> => {
+/**
+ * A message has one call at most, so of several calls each but the first is a message of its own, before its result. Only
+ * so is it clear which of two calls of one function a result answers.
+ */
+export const writeLegacyFunctions = (messages: ReadonlyArray<Draft>): ReadonlyArray<Run> => {
   const answered = findAnswered(messages)
-  const unwritten = new Map<string, Call>()
-  const writeOthers = () => {
-    const others = Array.from(unwritten.values(), makeCallMessage)
-    unwritten.clear()
-    return others
-  }
-  const written = messages.flatMap((message, i) => {
-    const template = getTemplate(message, FORMAT)
-    const { [Native]: _hidden, native: _native, tool_call_id: id, tool_calls: _calls, ...rest } = message
-    if (template?.form === "chat")
-      return [{ ...rest, ...pick(message, "tool_call_id"), ...pick(message, "tool_calls") }]
-    if (message.role === "assistant") {
-      const before = writeOthers()
-      const [call, ...others] = wordsOf(message).calls
-      for (const other of others) unwritten.set(other.id, other)
-      return [
-        ...before,
-        call === undefined ? rest : { ...rest, function_call: { ...writeCall(call), ...template?.own?.add } }
-      ]
-    }
-    if (message.role !== "tool") return [...writeOthers(), rest]
-    const name = answered[i]?.name ?? getString(id).replace(ID, "")
-    const content = isString(message.content) ? message.content : wordsOf(message).parts.map(describePart).join("\n")
-    const result = { ...rest, role: "function", name, content, ...(content === "" && template?.own?.add) }
-    const call = unwritten.get(getString(id))
-    if (call === undefined) return [result]
-    unwritten.delete(call.id)
-    return [makeCallMessage(call), result]
+  return splitRounds(messages).map((round) => {
+    const [reply] = round
+    const [, ...others] = reply?.role === "assistant" && !isChat(reply) ? wordsOf(reply).calls : []
+    const unwritten = new Map(others.map((call) => [call.id, call]))
+    const items = round.flatMap((message) => {
+      if (message.role !== "tool" || isChat(message)) return [writeMessage(message)]
+      const id = getString(message.tool_call_id)
+      const call = unwritten.get(id)
+      unwritten.delete(id)
+      const result = writeResult(message, answered.get(message)?.name ?? id.replace(ID, ""))
+      return call === undefined ? [result] : [makeCallMessage(call), result]
+    })
+    return { messages: round, items: [...items, ...Array.from(unwritten.values(), makeCallMessage)] }
   })
-  return [...written, ...writeOthers()]
+}
+/** Splits messages before each that is no result. */
+const splitRounds = (messages: ReadonlyArray<Draft>): ReadonlyArray<ReadonlyArray<Draft>> => {
+  const rounds: Array<Array<Draft>> = []
+  for (const message of messages) {
+    const last = rounds.at(-1)
+    if (message.role === "tool" && last !== undefined) last.push(message)
+    else rounds.push([message])
+  }
+  return rounds
+}
+
+const isChat = (message: Draft): boolean => getTemplate(message, FORMAT)?.form === "chat"
+
+const writeMessage = (message: Draft): JsonObject => {
+  const { native: _native, ...chat } = message
+  if (isChat(message)) return chat
+  const { tool_call_id: _id, tool_calls: _calls, ...rest } = chat
+  const [call] = message.role === "assistant" ? wordsOf(message).calls : []
+  if (call === undefined) return rest
+  return { ...rest, function_call: { ...writeCall(call), ...getTemplate(message, FORMAT)?.own?.add } }
+}
+
+const writeResult = (message: Draft, name: string): JsonObject => {
+  const { native: _native, tool_call_id: _id, tool_calls: _calls, ...rest } = message
+  const content = isString(message.content) ? message.content : wordsOf(message).parts.map(describePart).join("\n")
+  const add = content === "" ? getTemplate(message, FORMAT)?.own?.add : undefined
+  return { ...rest, role: "function", name, content, ...add }
 }
 
 const makeCallMessage = (call: Call): JsonObject => ({
@@ -101,5 +116,3 @@ const writeCall = ({ input, isCustom, name }: Call) => ({
   name,
   arguments: isCustom ? JSON.stringify({ input }) : input
 })
-
-const pick = (message: Draft, field: string) => (field in message ? { [field]: message[field] } : {})

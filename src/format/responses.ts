@@ -15,6 +15,7 @@ import { findAnswered } from "./calls.ts"
 import { describeBlock } from "./media.ts"
 import { FORMAT, readContent, spoken, textOf, writeCall, writeContent } from "./responsesContent.ts"
 import { isOutput, readResult, writeFunctionOutput, writeResult } from "./responsesResults.ts"
+import type { Run } from "./origins.ts"
 import {
   applyPatch,
   type Call,
@@ -178,25 +179,27 @@ const readInput = (item: JsonObject): Draft => {
 
 // ── encoding ──
 
-export const writeResponses = (messages: ReadonlyArray<Draft>): ReadonlyArray<JsonObject> => {
+export const writeResponses = (messages: ReadonlyArray<Draft>): ReadonlyArray<Run> => {
   const answered = findAnswered(messages)
-  const written: Array<JsonObject> = []
-  const places = new Map<unknown, number>()
-  for (const [i, message] of messages.entries()) {
+  const written: Array<{ readonly messages: ReadonlyArray<Draft>; readonly items: Array<JsonObject> }> = []
+  const places = new Map<unknown, readonly [items: Array<JsonObject>, at: number]>()
+  for (const message of messages) {
     const template = getTemplate(message, FORMAT)
+    const own: Array<JsonObject> = []
     if (message.role === "assistant") {
       for (const item of putTogether(items, wordsOf(message), template)) {
-        const place = written.push(item) - 1
-        if (item.call_id !== undefined) places.set(item.call_id, place)
+        const at = own.push(item) - 1
+        if (item.call_id !== undefined) places.set(item.call_id, [own, at])
       }
     } else if (message.role === "tool") {
-      const place = places.get(message.tool_call_id) ?? -1
-      const call = answered[i]
-      const result = writeResult(message, written[place], template)
+      const [asked, at] = places.get(message.tool_call_id) ?? [[], 0]
+      const call = answered.get(message)
+      const result = writeResult(message, asked[at], template)
       // Nothing answers such a call in these words, but a function takes any.
-      if (result === undefined && call !== undefined) written[place] = writeCall({ ...call, isCustom: false })
-      written.push(result ?? writeFunctionOutput(message, template))
-    } else written.push(applyPatch(writeInput(message, template), template?.own, textOf(message)))
+      if (result === undefined && call !== undefined) asked[at] = writeCall({ ...call, isCustom: false })
+      own.push(result ?? writeFunctionOutput(message, template))
+    } else own.push(applyPatch(writeInput(message, template), template?.own, textOf(message)))
+    written.push({ messages: [message], items: own })
   }
   return written
 }

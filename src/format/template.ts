@@ -80,6 +80,18 @@ const nativeOf = (message: object): unknown => ("native" in message ? message.na
 /** A chat message in the making. */
 export type Draft = JsonObject & { readonly role: string; readonly [Native]?: unknown }
 
+/** A message of a view as a log holds it; any other as it is. */
+export const showNative = <A extends object>(message: A): A | (A & { readonly native: unknown }) => {
+  const native: unknown = Reflect.get(message, Native)
+  if (native === undefined) return message
+  const shown = { ...message, native }
+  Reflect.deleteProperty(shown, Native)
+  return shown
+}
+
+/** A copy of a message of a log or of a view, as a log holds it. */
+export const makeDraft = <A extends { readonly role: string }>(message: A): Draft => ({ ...showNative(message) })
+
 /** The message with what is left of its template when fields without a value are gone; without one if none is left. */
 export const withTemplate = (draft: Draft, { format, ...rest }: Template): Draft => {
   const kept = Object.entries(rest).filter(([, value]) => value !== undefined && value !== false)

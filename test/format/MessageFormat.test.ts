@@ -1,7 +1,8 @@
 /** What other APIs say goes through chat messages and comes back, and what chat messages say goes through other APIs. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Either from "effect/Either"
-import type { FastCheck } from "effect"
+import { FastCheck } from "effect"
+import { isRecord } from "effect/Predicate"
 import * as Message from "../../src/message/Message.ts"
 import * as MessageFormat from "../../src/format/MessageFormat.ts"
 import * as Foreign from "../support/foreignMessages.ts"
@@ -44,7 +45,38 @@ for (const [format, input] of GENERATED) {
       }
     })
 
-    it.prop("says what chat messages say, and gives them back", [healthy], ([entries]) => {
+    it.prop(
+      "gives back any messages that it was made from, of a log and of a view",
+      [any, input],
+      ([entries, input]) => {
+        const messages = [...entries.map(({ message }) => message), ...decode(format, input)]
+        const encoded = MessageFormat.encode(format, messages)
+        if (listItems(encoded).length === 0) return
+        assert.deepStrictEqual(decode(format, encoded), messages)
+        const ofView = MessageFormat.encode(format, messages.map(Message.hideNative))
+        assert.deepStrictEqual(decode(format, ofView), messages)
+      }
+    )
+
+    it.prop(
+      "reads edited items for what they say",
+      [any, any, FastCheck.array(edit, { minLength: 1, maxLength: 3 })],
+      ([entries, others, edits]) => {
+        const [first, second] = [entries, others].map((entries) =>
+          MessageFormat.encode(
+            format,
+            entries.map(({ message }) => message)
+          )
+        )
+        let items = [...listItems(first), ...listItems(second)]
+        for (const edit of edits) items = edit(items)
+        const edited = format === "anthropic" ? { ...first, messages: items } : items
+        assert.deepStrictEqual<unknown>(MessageFormat.encode(format, decode(format, edited)), edited)
+      },
+      { fastCheck: { numRuns: 300 } }
+    )
+
+    it.prop("says what chat messages say, also through JSON", [healthy], ([entries]) => {
       const messages = entries
         .map(({ message }) => message)
         .filter((message) => format !== "legacy-functions" || hasPlainFunctions(message))
@@ -60,6 +92,48 @@ for (const [format, input] of GENERATED) {
     })
   })
 }
+
+type Items = Array<Record<string, unknown>>
+
+const listItems = (encoded: unknown): Items => {
+  const items = isRecord(encoded) ? encoded["messages"] : encoded
+  return Array.isArray(items) ? items.filter(isRecord) : []
+}
+
+const WORDS: ReadonlySet<string> = new Set(["text", "thinking", "content", "arguments", "output", "value", "errorText"])
+
+/** Changes the first words within a value, in place. Returns false if there are none. */
+const changeWords = (value: unknown): boolean => {
+  if (Array.isArray(value)) return value.some(changeWords)
+  if (!isRecord(value)) return false
+  return Object.entries(value).some(([key, field]) => {
+    if (!WORDS.has(key) || typeof field !== "string") return changeWords(field)
+    value[key] = `${field}!`
+    return true
+  })
+}
+
+const place = FastCheck.nat({ max: 60 })
+
+/** What a caller does to the items of a request, by copy and in place. */
+const edit: FastCheck.Arbitrary<(items: Items) => Items> = FastCheck.oneof(
+  FastCheck.tuple(place, place).map(
+    ([from, length]) =>
+      (items: Items) =>
+        items.slice(from % (items.length + 1), length)
+  ),
+  place.map((at) => (items: Items) => items.filter((_, i) => i !== at % items.length)),
+  place.map((at) => (items: Items) => items.toSpliced(at, 0, ...items.slice(at, at + 2))),
+  place.map((at) => (items: Items) => {
+    items.unshift(...items.splice(at, 1))
+    return items
+  }),
+  place.map((at) => (items: Items) => {
+    changeWords(items[at % items.length])
+    return items
+  }),
+  place.map((at) => (items: Items) => items.map((item, i) => (i === at % items.length ? structuredClone(item) : item)))
+)
 
 /** Ids of calls, and several calls in one message, are more than functions can say. */
 const hasPlainFunctions = (message: Message.Message): boolean =>
@@ -172,6 +246,32 @@ describe("encode", () => {
 })
 
 describe("decode", () => {
+  const asked = ofWire({ role: "user", name: "Ada", content: "Read both." })
+  const { message: reply } = calls(call("a", '{ "path": "x" }'), call("b", '{ "path": "y" }'))
+  const messages = [
+    ofWire({ role: "developer", content: "Be brief." }),
+    asked,
+    ofWire({ role: "user", content: "Now." }),
+    reply,
+    ofWire({ role: "tool", name: "read_file", tool_call_id: "b", content: "of y" }),
+    ofWire({ role: "tool", name: "read_file", tool_call_id: "a", content: "of x" })
+  ]
+  const [added] = [ofWire({ role: "assistant", content: "Both are short." })]
+
+  for (const [format] of GENERATED) {
+    it(`${format}: gives back the messages beside a changed and an added item`, () => {
+      const before = [asked, { role: "assistant" as const, content: "Which?" }, ...messages]
+      const sent = listItems(MessageFormat.encode(format, before.slice(0, -3)))
+      const [last] = [sent.at(-1)]
+      assert.isTrue(changeWords(last))
+      const answer = listItems(MessageFormat.encode(format, [added]))
+      const decoded = decode(format, [...sent, ...throughJson(answer)])
+      assert.deepStrictEqual(decoded[0], asked)
+      assert.deepStrictEqual(Message.text(decoded.at(-1) ?? added), Message.text(added))
+      assert.include(decoded.map(Message.text).join("\n"), "!")
+    })
+  }
+
   it("refuses what is not in the format, and names the field without its value", () => {
     const inputs = [
       ["anthropic", { messages: [{ role: "tool", content: "secret" }] }],
