@@ -1,7 +1,7 @@
 /**
  * Sends real sessions through every format and prints what came back: `npx tsx scratch/formats/roundTrips.ts FILE...`
  *
- * There: chat messages -> format -> chat messages. And back: the format's messages -> chat messages -> format.
+ * There: chat messages -> format -> chat messages, and the same through JSON. And back: the format's messages -> chat messages -> format.
  */
 import * as Either from "effect/Either"
 import { readFileSync } from "node:fs"
@@ -42,7 +42,9 @@ for (const file of process.argv.slice(2)) {
   console.log(`${file}: ${fileFormat}, ${sessions.length} sessions, ${count} messages`)
   for (const format of MessageFormat.MessageFormat.literals) {
     let there = 0
+    let same = 0
     let equal = 0
+    let copied = 0
     let said = 0
     let back = 0
     let bytes = 0
@@ -52,8 +54,11 @@ for (const file of process.argv.slice(2)) {
     const started = performance.now()
     for (const { messages } of sessions) {
       const encoded = MessageFormat.encode(format, messages)
-      const decoded = Either.getOrThrow(MessageFormat.decode(format, encoded))
-      there += isDeepStrictEqual(decoded, messages) ? 1 : 0
+      const recalled = Either.getOrThrow(MessageFormat.decode(format, encoded))
+      const decoded = Either.getOrThrow(MessageFormat.decode(format, JSON.parse(JSON.stringify(encoded))))
+      same += recalled.filter((message, i) => isDeepStrictEqual(message, messages[i])).length
+      there += isDeepStrictEqual(recalled, messages) ? 1 : 0
+      copied += isDeepStrictEqual(decoded, messages) ? 1 : 0
       said += listWords(decoded) === listWords(messages) ? 1 : 0
       equal += decoded.filter((message, i) => isDeepStrictEqual(message, messages[i])).length
       back += isDeepStrictEqual(MessageFormat.encode(format, decoded), encoded) ? 1 : 0
@@ -64,7 +69,8 @@ for (const file of process.argv.slice(2)) {
     }
     const milliseconds = performance.now() - started
     console.log(
-      `  ${format.padEnd(16)} there ${there}/${sessions.length} sessions (${equal}/${count} messages in place, ` +
+      `  ${format.padEnd(16)} there ${there}/${sessions.length} sessions (${same}/${count} messages in place), ` +
+        `through JSON ${copied}/${sessions.length} sessions (${equal}/${count} messages in place, ` +
         `words of ${said} sessions), ` +
         `back ${back}/${sessions.length}, native ${nativeBytes} of ${bytes} characters, ` +
         `tokens ${tokens}/${plainTokens}, ${milliseconds.toFixed(0)} ms`
