@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util"
 
-type Json = { readonly [key: string]: unknown }
+export type Json = { readonly [key: string]: unknown }
 
 /** An answer in the shape of its API, or why there is none. */
 export type Reply = { readonly answer: ReadonlyArray<Json> } | { readonly refusal: string }
@@ -14,8 +14,9 @@ export interface ForeignServer {
   readonly answer: (request: unknown) => Reply
 }
 
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
-const listObjects = (value: unknown): ReadonlyArray<Json> => (Array.isArray(value) ? value.filter(isObject) : [])
+export const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+export const listObjects = (value: unknown): ReadonlyArray<Json> => (Array.isArray(value) ? value.filter(isObject) : [])
 const countTokens = (request: unknown): number => Math.ceil(JSON.stringify(request).length / 4)
 
 /** What a server answers in step `n`. Every fifth answer ends a turn. */
@@ -34,6 +35,16 @@ export const makeAnthropicServer = (takes: number): ForeignServer => {
     const messages = listObjects(request.messages)
     if (messages[0]?.role !== "user") return "the first message is not the user's"
     if (messages.at(-1)?.role !== "user") return "nothing to answer"
+    const blocksOf = messages.flatMap(({ content }) => listObjects(content))
+    const marked = [...blocksOf, ...listObjects(request.system)].filter((block) => "cache_control" in block)
+    if (marked.length > 4) return `a maximum of 4 blocks with cache_control may be provided, found ${marked.length}`
+    const ids = idsOf(
+      blocksOf.filter(({ type }) => type === "tool_use"),
+      "id"
+    )
+    if (new Set(ids).size < ids.length) return "tool_use ids must be unique"
+    const odd = ids.find((id) => !/^[a-zA-Z0-9_-]+$/.test(id))
+    if (odd !== undefined) return `tool_use.id: string should match pattern '^[a-zA-Z0-9_-]+$': ${odd}`
     const lastAsk = messages.findLastIndex(({ content, role }) => role === "user" && !hasType(content, "tool_result"))
     for (const [i, { content, role, ...rest }] of messages.entries()) {
       if (Object.keys(rest).length > 0) return `messages.${i}: extra inputs are not permitted: ${Object.keys(rest)}`
@@ -66,7 +77,8 @@ export const makeAnthropicServer = (takes: number): ForeignServer => {
 
   return {
     answer: (request) => {
-      if (countTokens(request) > takes) return { refusal: "prompt is too long" }
+      if (countTokens(request) > takes)
+        return { refusal: `prompt is too long: ${countTokens(request)} tokens > ${takes} maximum` }
       const fault = findFault(request)
       if (fault !== undefined) return { refusal: fault }
       const thoughts: ReadonlyArray<Json> = [
@@ -129,7 +141,7 @@ export const makeResponsesServer = (takes: number): ForeignServer => {
 
   return {
     answer: (request) => {
-      if (countTokens(request) > takes) return { refusal: "your input exceeds the context window" }
+      if (countTokens(request) > takes) return { refusal: "Your input exceeds the context window of this model." }
       const fault = findFault(listObjects(request))
       if (fault !== undefined) return { refusal: fault }
       const reasoning = {
