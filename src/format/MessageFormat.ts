@@ -212,6 +212,9 @@ export const detect = (input: unknown): MessageFormat | undefined => {
  * Reads messages of a format as chat messages. What these cannot hold is kept in their field `native`; a block without a
  * chat form, such as a search of the provider, also stands in the content as text. `encode` gives back what was read.
  *
+ * Items that `encode` returned, and that still say the same, come back as the messages they were made from. This holds for
+ * the objects themselves; a copy, also one through JSON, is read for what it says.
+ *
  * Messages may be decoded one by one as they arrive, an answer of Anthropic's API as it is: `{ messages: [answer] }`.
  *
  * Fails with `InvalidMessage` if the input is not in the format. The issue names the field, never its value.
