@@ -93,8 +93,8 @@ export interface Turn {
    * `ContextOverflow`, the session is compressed for a window no larger than the refused view, and no larger than the
    * `limit` in tokens that the error names; then `call` runs again with the new view, and so on while it gets smaller.
    *
-   * Once a smaller view passes, the session remembers that window for the model, until a reset, or until a larger view
-   * is reported to have passed: later steps never come near it. Fails with `WindowExceeded` if nothing more can leave.
+   * Once a smaller view passes, the session remembers that window for the model until a reset, and later steps keep
+   * within it. A step tries a larger one now and then, ever more rarely as long as it is refused. Fails with `WindowExceeded` if nothing more can leave.
    */
   readonly step: <A, E, R>(
     call: (view: View) => Effect.Effect<A, E, R>,

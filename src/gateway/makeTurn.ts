@@ -1,6 +1,5 @@
 /** The handle of one turn: gives each step its view, compresses a view that does not fit, and checks its end. */
 import * as Effect from "effect/Effect"
-import * as Predicate from "effect/Predicate"
 import {
   type CompressionPolicy,
   forWindow,
@@ -12,12 +11,26 @@ import {
 } from "../compression/CompressionPolicy.ts"
 import type { Compressor } from "../compression/Compressor.ts"
 import type { InvalidMessage, Message } from "../message/Message.ts"
-import { redact } from "../message/Redaction.ts"
-import { readTokenLimit } from "../model/overflowText.ts"
-import { findLearnedWindow, isDegraded, replaceLearnedWindow, type SessionId, type State } from "../session/Session.ts"
+import {
+  findLearnedWindow,
+  type LearnedWindow,
+  isDegraded,
+  replaceLearnedWindow,
+  type SessionId,
+  type State
+} from "../session/Session.ts"
 import { WindowExceeded } from "../session/SessionError.ts"
 import type { Lease, SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import { type Counter, calibrate, isCredible, overhead, total, type Usage } from "../message/Tokens.ts"
+import {
+  addRefusal,
+  detailOf,
+  isOverflow,
+  learnFrom,
+  listTrials,
+  type Refusal,
+  sizeOfRefusal
+} from "./learnedWindow.ts"
 import type { StepOptions, StepUsage, Turn, TurnError } from "./Turn.ts"
 import type * as View from "../view/View.ts"
 import * as LogLines from "../audit/logLines.ts"
@@ -83,14 +96,20 @@ export const makeTurn = (
       })
     )
 
-  /** `most` is the window that a refused call of this step leaves, beside what the session remembers. */
-  const takeStep = (options: StepOptions, most?: number): Effect.Effect<Step, TurnError> =>
+  /**
+   * `most` is the window that a refused call of this step leaves, beside what the session remembers. Only where a refused
+   * call can be rescued `isTrying` a larger window.
+   */
+  const takeStep = (
+    options: StepOptions,
+    { isTrying = false, most }: { readonly isTrying?: boolean; readonly most?: number } = {}
+  ): Effect.Effect<Step, TurnError> =>
     Effect.gen(function* () {
       const configured = yield* forWindow(compressor.policy, options)
       // Steps of many sessions follow one after the other instead of sharing one turn of the event loop.
       yield* EventLoopBudget.awaitBudget
       let step = yield* promoteInbox(options)
-      const policy = narrow(narrowToLearned(configured, step.state, options), most ?? Infinity)
+      const policy = narrow(narrowToLearned(configured, step.state, options, isTrying), most ?? Infinity)
       if (policy.mode === "manual") return step
       const budgetOf = ({ state, tokens }: Step) => makeBudget(policy, counter, state, options, tokens)
       for (let plans = 0; plans <= MOST_REPLANS && isOverHard(budgetOf(step)); plans++) {
@@ -133,15 +152,39 @@ export const makeTurn = (
   const widen = (state: State, { estimate, inputTokens, model }: Usage): Effect.Effect<void> => {
     const learned = findLearnedWindow(state.windows, model)
     if (inputTokens <= learned || learned === Infinity || !isCredible({ estimate, inputTokens })) return Effect.void
-    const widened = state.windows.filter((window) => findLearnedWindow([window], model) < inputTokens)
-    return Effect.ignoreLogged(
-      Effect.forEach(widened, (window) => store.learnWindow(sessionId, window.model, inputTokens), { discard: true })
+    return widenTo(
+      state.windows.map((window) => ({ ...window, contextLength: inputTokens })),
+      state,
+      model
     )
   }
 
+  /** Keeps those windows that are larger than the ones learned for the model. */
+  const widenTo = (wider: ReadonlyArray<LearnedWindow>, { windows }: State, model: string | undefined) =>
+    Effect.ignoreLogged(
+      Effect.forEach(
+        wider.filter((window, i) => findLearnedWindow(windows.slice(i, i + 1), model) < window.contextLength),
+        ({ contextLength, model, probe }) => store.learnWindow(sessionId, model, contextLength, probe),
+        { discard: true }
+      )
+    )
+
+  /** A view larger than the learned window has passed, so the trial succeeded. The next one may follow at once. */
+  const keepTrial = (step: Step, options: StepOptions): Effect.Effect<void> =>
+    step.tokens <= findLearnedWindow(step.state.windows, options.model)
+      ? Effect.void
+      : Effect.flatMap(Effect.either(forWindow(compressor.policy, options)), (configured) =>
+          configured._tag === "Left"
+            ? Effect.void
+            : widenTo(listTrials(step.state, options.model, configured.right), step.state, options.model)
+        )
+
   const step: Turn["step"] = (call, options = {}) =>
-    Effect.flatMap(takeStep(options), (step) =>
-      Effect.catchIf(call(step.view), isOverflow, (error) => rescue(call, options, step, error))
+    Effect.flatMap(takeStep(options, { isTrying: true }), (step) =>
+      call(step.view).pipe(
+        Effect.tap(() => keepTrial(step, options)),
+        Effect.catchIf(isOverflow, (error) => rescue(call, options, step, error))
+      )
     )
 
   /** Calls again with ever smaller views, and remembers what was refused once one of them passes. */
@@ -160,7 +203,7 @@ export const makeTurn = (
       most = Math.min(most / 2, sizeOfRefusal(window))
       const before = step
       yield* compressNow(options, most)
-      step = yield* takeStep(options, most)
+      step = yield* takeStep(options, { most })
       if (step.state.generation === before.state.generation && step.tokens >= before.tokens) break
       const answered = yield* Effect.either(call(step.view))
       if (answered._tag === "Right") {
@@ -178,14 +221,15 @@ export const makeTurn = (
   /** Tells the user of the first window that is learned; later ones only make it more exact. */
   const learn = Effect.fnUntraced(function* (state: State, options: StepOptions, refusal: Refusal) {
     const { contextLength: configured } = yield* forWindow(compressor.policy, options)
-    const learned = sizeOfRefusal(refusal)
-    const before = findLearnedWindow(state.windows, options.model)
-    if (learned >= Math.min(before, configured)) return
     const model = options.model ?? ""
-    yield* store.learnWindow(sessionId, model, learned)
-    const windows = replaceLearnedWindow(state.windows, model, learned)
+    const before = findLearnedWindow(state.windows, model)
+    const { contextLength: learned, isNamed, probe } = learnFrom(refusal, state, model)
+    if (learned >= configured) return
+    yield* store.learnWindow(sessionId, model, learned, probe)
+    const windows = replaceLearnedWindow(state.windows, model, learned, probe)
     if (last !== undefined) last = { ...last, state: { ...last.state, windows } }
-    const window = { sessionId, model, configured, learned, isNamed: learned === refusal.limit }
+    if (learned >= before) return
+    const window = { sessionId, model, configured, learned, isNamed }
     yield* LogLines.logWindowLearned(sessionId, window)
     if (before === Infinity) yield* compressor.tellWindow(window)
   })
@@ -198,7 +242,7 @@ export const makeTurn = (
     if (last === undefined) return
     const { appended, estimate, options, state } = last
     const configured = yield* forWindow(compressor.policy, options)
-    const policy = narrowToLearned(configured, state, options)
+    const policy = narrowToLearned(configured, state, options, true)
     const counted = calibrateView(estimate + appended, state, options)
     if (appended === 0 || !isOverSoft(makeBudget(policy, counter, state, options, counted))) return
     const now = yield* store.state(sessionId)
@@ -210,8 +254,13 @@ export const makeTurn = (
   return { turn: { sessionId, view, append, report, step }, checkEnd }
 }
 
-const narrowToLearned = (policy: CompressionPolicy, { windows }: State, { model }: StepOptions): CompressionPolicy =>
-  narrow(policy, findLearnedWindow(windows, model))
+const narrowToLearned = (
+  policy: CompressionPolicy,
+  state: State,
+  { model }: StepOptions,
+  isTrying: boolean
+): CompressionPolicy =>
+  narrow(policy, findLearnedWindow(isTrying ? listTrials(state, model, policy) : state.windows, model))
 
 /** A view as a step gets it, and its tokens as the provider would count them. */
 interface Step {
@@ -290,42 +339,6 @@ const calibrateView = (estimate: number, { generation, usage }: State, { model }
 /** An estimate of a part of the view: only the ratio of the provider's report applies. */
 const calibratePart = (estimate: number, { usage }: State, { model }: StepOptions): number =>
   calibrate(estimate, -1, usage, model)
-
-// ── a server that takes less than configured ──
-
-const isOverflow = (error: unknown): boolean => Predicate.isTagged(error, "ContextOverflow")
-
-/** The smallest view that was refused, and the limit the server named, in tokens. */
-interface Refusal {
-  readonly tokens: number
-  readonly limit: number | null
-}
-
-const addRefusal = ({ limit, tokens }: Refusal, step: Step, error: unknown): Refusal => ({
-  tokens: Math.min(tokens, step.tokens),
-  limit: readLimit(error) ?? limit
-})
-
-/** The window is no larger than what was refused, and than the limit. */
-const sizeOfRefusal = ({ limit, tokens }: Refusal): number => Math.min(tokens, limit ?? Infinity)
-
-/** An agent's own error needs no more than the tag, so its other fields may be anything. */
-const readLimit = (error: unknown): number | null => {
-  const named = Predicate.hasProperty(error, "limit") ? error.limit : null
-  const limit = typeof named === "number" ? Math.floor(named) : readTokenLimit(detailOf(error))
-  return limit !== null && Number.isSafeInteger(limit) && limit >= LEAST_WINDOW ? limit : null
-}
-
-/** No model has fewer tokens: a smaller number is about something else. */
-const LEAST_WINDOW = 512
-
-const detailOf = (error: unknown): string => {
-  for (const name of ["detail", "message"] as const) {
-    const text = Predicate.hasProperty(error, name) ? error[name] : undefined
-    if (typeof text === "string" && text !== "") return redact(text)
-  }
-  return "it gave no reason"
-}
 
 /** Makes a filter that tells each thing once. It forgets the oldest of very many, and may tell that again. */
 export const makeNovelty = (): TurnEnvironment["isNew"] => {

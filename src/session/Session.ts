@@ -189,12 +189,17 @@ export const wholeLog: Manifest = {
 
 /**
  * A window that proved smaller than configured: the server refused a view of this size, or named this limit. `model` is
- * the empty text if the steps name none.
+ * the empty text if the steps name none. From the message `fromSeq` on a larger window is tried; once the server refuses
+ * that too, the next trial is `wait` messages later. Without `probe` none is tried.
  *
  * @since 0.1.0
  * @category models
  */
-export const LearnedWindow = Schema.Struct({ model: Schema.String, contextLength: Schema.Int })
+export const LearnedWindow = Schema.Struct({
+  model: Schema.String,
+  contextLength: Schema.Int,
+  probe: Schema.optional(Schema.Struct({ fromSeq: Schema.Int, wait: Schema.Int }))
+})
 /**
  * @since 0.1.0
  * @category models
@@ -215,6 +220,14 @@ export const findLearnedWindow = (windows: ReadonlyArray<LearnedWindow>, model =
   )
 
 /**
+ * What is learned of the window of `model`; a `contextLength` of null forgets it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type LearnedWindowChange = readonly [model: string, contextLength: number | null, probe?: LearnedWindow["probe"]]
+
+/**
  * Puts a window in place of the one learned before for the same model, or removes it. The oldest of very many are left
  * out.
  *
@@ -223,11 +236,11 @@ export const findLearnedWindow = (windows: ReadonlyArray<LearnedWindow>, model =
  */
 export const replaceLearnedWindow = (
   windows: ReadonlyArray<LearnedWindow>,
-  model: string,
-  contextLength: number | null
+  ...[model, contextLength, probe]: LearnedWindowChange
 ): ReadonlyArray<LearnedWindow> => {
   const others = windows.filter((window) => window.model !== model)
-  return contextLength === null ? others : [...others, { model, contextLength }].slice(-MOST_WINDOWS)
+  if (contextLength === null) return others
+  return [...others, { model, contextLength, ...(probe && { probe }) }].slice(-MOST_WINDOWS)
 }
 
 const MOST_WINDOWS = 16

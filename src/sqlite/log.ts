@@ -11,7 +11,7 @@ import { type Resident, stateOfResident } from "../store/residentSessions.ts"
 import type { AfterCommit, Connection } from "./transaction.ts"
 import { verifyTurnLease } from "./transaction.ts"
 import * as Rows from "./rows.ts"
-import { dropUndone, replaceLearnedWindow } from "../session/Session.ts"
+import { dropUndone, type LearnedWindowChange, replaceLearnedWindow } from "../session/Session.ts"
 
 /** A message on its way to the log, with its text as the log will hold it. */
 interface Draft extends Omit<Logged, "seq"> {
@@ -130,11 +130,11 @@ export const make = (connection: Connection) => {
       return Either.right(() => {})
     })
 
-  const learnWindow = (sessionId: SessionId, model: string, contextLength: number | null) =>
+  const learnWindow = (sessionId: SessionId, ...learned: LearnedWindowChange) =>
     commitRelaxed("learn a window", sessionId, () => {
       const current = residents.current(sessionId)
       if (current === undefined) return Either.right(() => {})
-      const windows = replaceLearnedWindow(current.windows, model, contextLength)
+      const windows = replaceLearnedWindow(current.windows, ...learned)
       sql.saveWindows.run(JSON.stringify(windows), sessionId)
       return Either.right(() => {
         current.windows = windows

@@ -11,7 +11,7 @@ import type * as Stream from "effect/Stream"
 import type { InvalidMessage, Message } from "../message/Message.ts"
 import { inUse } from "../message/Tokens.ts"
 import type { Counts, SessionStats } from "../session/SessionStats.ts"
-import type { Logged, Receipt, Segment, SessionId, State, Usage } from "../session/Session.ts"
+import type { LearnedWindowChange, Logged, Receipt, Segment, SessionId, State, Usage } from "../session/Session.ts"
 import type {
   IdempotencyConflict,
   InvalidKey,
@@ -108,14 +108,11 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
     /** Keeps how many tokens the provider counted for a view. Best effort: a crash may lose the report. */
     readonly report: (sessionId: SessionId, usage: Usage) => Effect.Effect<void>
     /**
-     * Keeps the window that was learned for a model, in place of the one before; `null` forgets it. Does nothing for an
+     * Keeps the window that was learned for a model, in place of the one before, and when a larger one is to be tried;
+     * `null` forgets it. Does nothing for an
      * unknown session. A reset forgets all windows of the session.
      */
-    readonly learnWindow: (
-      sessionId: SessionId,
-      model: string,
-      contextLength: number | null
-    ) => Effect.Effect<void, StoreError>
+    readonly learnWindow: (sessionId: SessionId, ...learned: LearnedWindowChange) => Effect.Effect<void, StoreError>
 
     /** Reads what the session's view is made of now. */
     readonly state: (sessionId: SessionId) => Effect.Effect<State, UnknownSession | StoreError>

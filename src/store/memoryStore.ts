@@ -16,6 +16,7 @@ import {
   isUndone,
   type Logged,
   type Receipt,
+  type LearnedWindowChange,
   replaceLearnedWindow,
   type Segment,
   type SessionId,
@@ -166,10 +167,10 @@ export const make = (counter: Counter) => {
       if (session !== undefined && session.generations.length === usage.generation) session.usage = usage
     })
 
-  const learnWindow = (sessionId: SessionId, model: string, contextLength: number | null) =>
+  const learnWindow = (sessionId: SessionId, ...learned: LearnedWindowChange) =>
     Effect.sync(() => {
       const session = sessions.get(sessionId)
-      if (session !== undefined) session.windows = replaceLearnedWindow(session.windows, model, contextLength)
+      if (session !== undefined) session.windows = replaceLearnedWindow(session.windows, ...learned)
     })
 
   const range = (sessionId: SessionId, fromSeq: number, toSeq: number) =>

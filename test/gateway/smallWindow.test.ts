@@ -40,16 +40,9 @@ const turnsToFill = (takes: number) => Math.ceil((takes * 4) / 1_900) * 3
 
 describe("a window said to be", () => {
   let row = 0
-  for (const [said, takes] of [
-    [128_000, 4_096],
-    [128_000, 8_192],
-    [128_000, 16_384],
-    [128_000, 65_536],
-    [200_000, 8_000],
-    [200_000, 16_384],
-    [1_000_000, 14_000],
-    [1_000_000, 65_536]
-  ] as const) {
+  for (const [said, takes] of [128_000, 200_000, 1_000_000].flatMap((said) =>
+    [4_096, 8_192, 16_384, 65_536].map((takes) => [said, takes] as const)
+  )) {
     const servers = [
       ["that reports", { report: (tokens: number) => tokens }],
       ["that names its limit", { describe: () => `This model's maximum context length is ${takes} tokens.` }],
@@ -96,10 +89,11 @@ describe("a window that a session has learned", () => {
             Sqlite.layer({ filename: file })
           )
         )
-      const first = yield* afterStart(talkTo({ takes: 8_192 }, 60, answerAtLength))
+      const server = { takes: 8_192, describe: () => "This model's maximum context length is 8192 tokens." }
+      const first = yield* afterStart(talkTo(server, 60, answerAtLength))
       assert.isNotEmpty(first.refusals)
       assert.isEmpty(first.failed)
-      const second = yield* afterStart(talkTo({ takes: 8_192 }, 60, answerAtLength, 60))
+      const second = yield* afterStart(talkTo(server, 60, answerAtLength, 60))
       assert.isEmpty(second.refusals)
       assert.isEmpty(second.failed)
       const forgotten = yield* afterStart(
@@ -110,5 +104,53 @@ describe("a window that a session has learned", () => {
       )
       assert.isEmpty(forgotten)
     })
+  )
+
+  for (const [what, describe] of [
+    ["names no window", undefined],
+    ["names its window", (takes: number) => () => `This model's maximum context length is ${takes} tokens.`]
+  ] as const) {
+    it.effect(
+      `of a server that ${what} grows with the server, which refuses few calls on the way`,
+      () => {
+        const { layer } = world(128_000)
+        const server = (takes: number) => ({ takes, ...(describe ? { describe: describe(takes) } : {}) })
+        return Effect.gen(function* () {
+          const small = yield* talkTo(server(4_096), 60, answerAtLength)
+          const grown = yield* talkTo(server(16_384), describe ? 900 : 300, answerAtLength, 60)
+          assert.deepStrictEqual([...small.failed, ...grown.failed], [])
+          assert.isAbove(grown.largest, 8_192)
+          assert.isAtMost(grown.refusals.length, 6)
+        }).pipe(Effect.provide(layer))
+      },
+      60_000
+    )
+
+    it.effect(
+      `of a server that ${what} and never grows is tried ever more rarely`,
+      () => {
+        const { layer } = world(128_000)
+        return Effect.gen(function* () {
+          const talk = yield* talkTo(
+            { takes: 4_096, ...(describe ? { describe: describe(4_096) } : {}) },
+            900,
+            answerAtLength
+          )
+          assert.deepStrictEqual(talk.failed, [])
+          // The waits double from 64 messages on, or from 1,024, and 1,800 messages hold few of them.
+          assert.isAtMost(talk.refusals.length, describe ? 4 : 9)
+          if (!describe) assert.isAtLeast(talk.refusals.length, 3)
+        }).pipe(Effect.provide(layer))
+      },
+      60_000
+    )
+  }
+
+  it.effect("of a server that names none is never smaller than 2,048 tokens", () =>
+    Effect.gen(function* () {
+      yield* talkTo({ takes: 1_500 }, 30, answerAtLength)
+      const { windows } = yield* readState()
+      assert.isAtLeast(Math.min(...windows.map(({ contextLength }) => contextLength)), 2_048)
+    }).pipe(Effect.provide(world(128_000).layer))
   )
 })

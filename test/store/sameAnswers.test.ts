@@ -59,7 +59,13 @@ type Call =
   | { readonly call: "reset"; readonly id: SessionId }
   | { readonly call: "rewind"; readonly id: SessionId; readonly seq: number; readonly back: number }
   | { readonly call: "report"; readonly id: SessionId; readonly back: number; readonly tokens: number }
-  | { readonly call: "learn"; readonly id: SessionId; readonly model: string; readonly window: number | null }
+  | {
+      readonly call: "learn"
+      readonly id: SessionId
+      readonly model: string
+      readonly window: number | null
+      readonly wait: number | null
+    }
   | { readonly call: "publish"; readonly operation: string; readonly key: string; readonly outcome: string }
   | { readonly call: "count"; readonly id: SessionId; readonly counts: Counts }
   | { readonly call: "healTries"; readonly segment: string; readonly more: number }
@@ -144,7 +150,8 @@ const call: fc.Arbitrary<Call> = fc.oneof(
     call: fc.constant("learn" as const),
     id,
     model: fc.constantFrom("", "m"),
-    window: fc.option(fc.nat(9_000))
+    window: fc.option(fc.nat(9_000)),
+    wait: fc.option(fc.nat(9))
   }),
   fc.record({
     call: fc.constant("publish" as const),
@@ -285,7 +292,14 @@ const run = (calls: ReadonlyArray<Call>) =>
             )
           }
           case "learn":
-            return yield* answer(store.learnWindow(call.id, call.model, call.window))
+            return yield* answer(
+              store.learnWindow(
+                call.id,
+                call.model,
+                call.window,
+                call.wait === null ? undefined : { fromSeq: 3, wait: call.wait }
+              )
+            )
           case "publish":
             return yield* answer(
               store.publish({
