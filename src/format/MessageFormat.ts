@@ -15,6 +15,7 @@ import { findFault, isObject, isString, type JsonObject, listObjects } from "./j
 import { findLegacyFault, readLegacyFunctions, writeLegacyFunctions } from "./legacyFunctions.ts"
 import { findResponsesFault, readResponses, writeResponses } from "./responses.ts"
 import { recallWhole, rememberOrigins, type Run, splitByOrigin } from "./origins.ts"
+import type * as Wire from "./wireTypes.ts"
 import { type Draft, isSame, makeDraft, showNative } from "./template.ts"
 
 /**
@@ -45,37 +46,31 @@ export const MessageFormat = Schema.Literal(
 export type MessageFormat = typeof MessageFormat.Type
 
 /**
- * A message, an item or a block of a foreign API, as JSON.
- *
- * @since 0.1.0
- * @category models
- */
-export type Item = JsonObject
-
-/**
  * What Anthropic's API takes: the system prompt stands beside the messages. `system` is missing if there is none.
  *
  * @since 0.1.0
  * @category models
  */
 export interface AnthropicInput {
-  readonly system?: string | ReadonlyArray<Item>
-  readonly messages: ReadonlyArray<Item>
+  system?: string | Array<Wire.AnthropicText>
+  messages: Array<Wire.AnthropicMessage>
 }
 
 /**
- * What `encode` returns for each format.
+ * What `encode` returns for each format, as the types of the SDKs take it without a cast: `Anthropic.MessageParam[]`,
+ * `ResponseInputItem[]`, `ModelMessage[]`, `UIMessage[]` and `ChatCompletionMessageParam[]`. The types name what most
+ * messages are made of; a block of any other type that was decoded is there at run time.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Encoded {
-  readonly chat: ReadonlyArray<Message.Message>
-  readonly anthropic: AnthropicInput
-  readonly responses: ReadonlyArray<Item>
-  readonly "ai-sdk-model": ReadonlyArray<Item>
-  readonly "ai-sdk-ui": ReadonlyArray<Item>
-  readonly "legacy-functions": ReadonlyArray<Item>
+  chat: Array<Message.Message>
+  anthropic: AnthropicInput
+  responses: Array<Wire.ResponsesItem>
+  "ai-sdk-model": Array<Wire.ModelMessage>
+  "ai-sdk-ui": Array<Wire.UiMessage>
+  "legacy-functions": Array<Message.Message | Wire.FunctionMessage>
 }
 
 interface Codec<A> {
@@ -99,19 +94,21 @@ const findNoObject = (messages: ReadonlyArray<unknown>): string | undefined =>
   messages.map((message, i) => findFault(message, `messages.${i}`, {})).find((fault) => fault !== undefined)
 
 /** How a format reads the body of a request or an answer, and writes one of what it has written. */
-interface Converter<A extends object> {
+interface Converter {
   readonly findFault: (input: unknown) => string | undefined
   readonly read: (body: JsonObject) => ReadonlyArray<Draft>
   readonly write: (messages: ReadonlyArray<Draft>) => Written
-  readonly wrap: (items: ReadonlyArray<Item>, system: AnthropicInput["system"]) => A
+  readonly wrap: (items: ReadonlyArray<JsonObject>, system: System | undefined) => object
 }
+
+type System = string | ReadonlyArray<JsonObject>
 
 interface Written {
   readonly runs: ReadonlyArray<Run>
-  readonly system?: AnthropicInput["system"]
+  readonly system?: System
 }
 
-const itemsOf = ({ runs }: Written): ReadonlyArray<Item> => runs.flatMap(({ items }) => items)
+const itemsOf = ({ runs }: Written): ReadonlyArray<JsonObject> => runs.flatMap(({ items }) => items)
 
 const parseDrafts = (drafts: ReadonlyArray<Draft>): Read => Either.all(drafts.map(Message.parse))
 
@@ -119,7 +116,7 @@ const parseDrafts = (drafts: ReadonlyArray<Draft>): Read => Either.all(drafts.ma
  * A codec that takes the messages of which input was written, if writing them again gives this input: whatever has changed
  * is read for what it says now.
  */
-const makeCodec = <A extends object>({ findFault, read, wrap, write }: Converter<A>): Codec<A> => {
+const makeCodec = <A extends object>({ findFault, read, wrap, write }: Converter): Codec<A> => {
   const isWritten = (body: JsonObject, messages: ReadonlyArray<Draft>): boolean => {
     const written = write(messages.map(makeDraft))
     return isSame(written.system, body.system) && isSame(itemsOf(written), body.messages)
@@ -145,18 +142,21 @@ const makeCodec = <A extends object>({ findFault, read, wrap, write }: Converter
       const written = write(drafts)
       const whole = wrap(itemsOf(written), written.system)
       rememberOrigins(whole, drafts, written.runs)
-      return whole
+      return giveType<A>(whole)
     }
   }
 }
 
+/** A writer knows no type of its items, which may hold whatever was decoded. This is where they get theirs. */
+const giveType = <A extends object>(written: object): A => written as A
+
 interface ItemConverter {
   readonly findFault: (items: ReadonlyArray<unknown>) => string | undefined
-  readonly read: (items: ReadonlyArray<Item>) => ReadonlyArray<Draft>
+  readonly read: (items: ReadonlyArray<JsonObject>) => ReadonlyArray<Draft>
   readonly write: (messages: ReadonlyArray<Draft>) => ReadonlyArray<Run>
 }
 
-const makeItemCodec = ({ findFault, read, write }: ItemConverter): Codec<ReadonlyArray<Item>> =>
+const makeItemCodec = <A extends object>({ findFault, read, write }: ItemConverter): Codec<A> =>
   makeCodec({
     findFault: checkArray(findFault),
     read: ({ messages }) => read(listObjects(messages)),

@@ -237,7 +237,7 @@ describe("encode", () => {
       if (!Array.isArray(content)) continue
       const types = content.map(({ type }) => type)
       assert.isNotEmpty(types)
-      assert.isTrue(content.every(({ text, type }) => type !== "text" || text.trim() !== ""))
+      assert.isTrue(content.every((block) => block.type !== "text" || block.text.trim() !== ""))
       const others = types.findIndex((type) => type !== "tool_result")
       assert.isTrue(others < 0 || !types.slice(others).includes("tool_result"))
     }
@@ -351,6 +351,6 @@ describe("real traffic, decoded", () => {
       { role: "assistant", content: null, tool_calls: [call] },
       { role: "tool", tool_call_id: "a", content: "noon" }
     ])
-    assert.deepInclude(messages[1]?.["content"], { type: "tool_use", id: "a", name: "now", input: {} })
+    assert.deepStrictEqual(messages[1]?.content, [{ type: "tool_use", id: "a", name: "now", input: {} }])
   })
 })

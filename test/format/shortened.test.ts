@@ -64,7 +64,12 @@ const isObject = (value: unknown): value is { readonly [key: string]: unknown } 
 const has = (value: unknown, ...fields: ReadonlyArray<string>) =>
   isObject(value) && fields.every((field) => field in value)
 const isOutput = (value: unknown) => isText(value) || Array.isArray(value)
-type Check = (item: MessageFormat.Item) => boolean
+/** The types of items name only those that most sessions have. */
+type Item = { readonly [key: string]: unknown }
+type Check = (item: Item) => boolean
+const encode = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<Item> =>
+  MessageFormat.encode("responses", messages)
+
 const VALID: { readonly [type: string]: readonly [answer: string, isValid: Check, isValidAnswer: Check] } = {
   shell_call: [
     "shell_call_output",
@@ -103,7 +108,7 @@ const VALID: { readonly [type: string]: readonly [answer: string, isValid: Check
   ]
 }
 
-const assertPairs = (items: ReadonlyArray<MessageFormat.Item>) => {
+const assertPairs = (items: ReadonlyArray<Item>) => {
   const calls = new Map(items.filter(({ type }) => String(type).endsWith("_call")).map((item) => [item.call_id, item]))
   const results = items.filter(({ type }) => String(type).endsWith("_output"))
   assert.strictEqual(results.length, calls.size)
@@ -141,10 +146,9 @@ describe("Responses", () => {
       const items = session(kinds)
       const messages = isApart ? items.flatMap((item) => decode("responses", [item])) : decode("responses", items)
       const kept = messages.map((message, i) => (isShortened[i] === true ? shorten(message) : message))
-      assertPairs(MessageFormat.encode("responses", kept))
-      assertPairs(MessageFormat.encode("responses", kept.map(Message.hideNative)))
-      if (!kept.some((message, i) => message !== messages[i]))
-        assert.deepStrictEqual<unknown>(MessageFormat.encode("responses", kept), items)
+      assertPairs(encode(kept))
+      assertPairs(encode(kept.map(Message.hideNative)))
+      if (!kept.some((message, i) => message !== messages[i])) assert.deepStrictEqual<unknown>(encode(kept), items)
     }
   )
 
@@ -156,7 +160,7 @@ describe("Responses", () => {
         if (item.type.endsWith("_call")) return decode("responses", [item])
         return [{ role: "tool", tool_call_id: item.call_id, content: "done" }]
       })
-      const items = MessageFormat.encode("responses", messages)
+      const items = encode(messages)
       assertPairs(items.map((item) => (item.type === "apply_patch_call_output" ? { ...item, status: "failed" } : item)))
     }
   )
@@ -165,7 +169,7 @@ describe("Responses", () => {
     const kept = decode("responses", session(["shell", "patch"])).map((message) =>
       message.role === "tool" ? shorten(message) : message
     )
-    const [, shell, , patch] = MessageFormat.encode("responses", kept)
+    const [, shell, , patch] = encode(kept)
     const text = "a li[… left out …]"
     assert.deepStrictEqual<unknown>(
       [shell, patch],
