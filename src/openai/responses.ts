@@ -66,7 +66,14 @@ const Done = Schema.Struct({
 })
 
 const End = Schema.Struct({
-  type: Schema.Literal("response.completed", "response.incomplete", "response.failed", "response.cancelled"),
+  // Some servers use the older name of the end, which the Realtime API kept.
+  type: Schema.Literal(
+    "response.completed",
+    "response.done",
+    "response.incomplete",
+    "response.failed",
+    "response.cancelled"
+  ),
   response: Schema.Struct({
     status: Schema.optional(Schema.Unknown),
     output: Schema.optional(Schema.Unknown),
@@ -135,7 +142,7 @@ const readEnd = ({ response, type }: typeof End.Type): ReturnType<Read> => {
     return Either.left(makeRefusal("the provider cancelled the response", "cancelled"))
   }
   if (type === "response.failed" || status === "failed") return Either.left(readError(error))
-  const isWhole = type === "response.completed" && [undefined, null, "completed"].some((good) => status === good)
+  const isWhole = type !== "response.incomplete" && [undefined, null, "completed"].some((good) => status === good)
   return Either.right({
     ...nothing,
     ...(Array.isArray(output) ? readItems("answer", output) : {}),
