@@ -135,3 +135,7 @@ export const logWindowLearned = (
     configured: window.configured,
     learned: window.isNamed ? window.learned : `~${window.learned}`
   })
+
+/** The server refused the bytes or pictures of a request, so the session sends fewer pictures while this process lives. */
+export const logFewerImages = (sessionId: SessionId, refused: number, most: number) =>
+  logWarning("fewer pictures", { session: sessionId, refused, most })

@@ -200,6 +200,7 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
   const line = KeyedLocks.makeFairQueue<SessionId>()
   const stopSignals = StopSignals.make<SessionId>()
   const isNew = makeNovelty()
+  const mostImages = new Map<SessionId, number>()
   const leases = yield* HoldLease.make(store, options.leaseTtl)
 
   /** Uninterruptible: every stored delivery gets its log line. */
@@ -240,7 +241,7 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
   ): Effect.Effect<A, E | TurnFailure, R> => {
     const interruptible = stopSignals.interruptible(sessionId, () => new TurnInterrupted({ sessionId }))
     const runAgent = ({ lease }: HoldLease.Held) => {
-      const { checkEnd, turn } = makeTurn({ store, counters, compressor, counter, isNew }, lease)
+      const { checkEnd, turn } = makeTurn({ store, counters, compressor, counter, isNew, mostImages }, lease)
       return Effect.ensuring(interruptible(agent(turn)), checkEnd)
     }
     const answered = underTurnLease(sessionId, runAgent, wait)

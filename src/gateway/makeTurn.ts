@@ -11,6 +11,7 @@ import {
 } from "../compression/CompressionPolicy.ts"
 import type { Compressor } from "../compression/Compressor.ts"
 import type { InvalidMessage, Message } from "../message/Message.ts"
+import { isAboutBytes } from "../model/overflowText.ts"
 import {
   findLearnedWindow,
   type LearnedWindow,
@@ -24,6 +25,7 @@ import type { Lease, SessionCounters, SessionStore } from "../store/SessionStore
 import { type Counter, calibrate, isCredible, overhead, total, type Usage } from "../message/Tokens.ts"
 import {
   addRefusal,
+  countImages,
   detailOf,
   isOverflow,
   learnFrom,
@@ -47,6 +49,8 @@ export interface TurnEnvironment {
   readonly counter: Counter
   /** Returns true for a text it was never asked about. */
   readonly isNew: (text: string) => boolean
+  /** The most pictures of a request of a session, where a server has refused more. */
+  readonly mostImages: Map<SessionId, number>
 }
 
 /** `checkEnd` runs once after the agent, however it ended. */
@@ -62,7 +66,7 @@ const MOST_RESCUES = 9
 const MOST_REPLANS = 2
 
 export const makeTurn = (
-  { compressor, counter, counters, isNew, store }: TurnEnvironment,
+  { compressor, counter, counters, isNew, mostImages, store }: TurnEnvironment,
   lease: Lease
 ): TurnHandle => {
   const { sessionId } = lease
@@ -70,7 +74,9 @@ export const makeTurn = (
   let last: LastView | undefined
 
   const assembleStep = (state: State, options: StepOptions): Effect.Effect<Step> => {
-    const limited = { ...options, limits: WireLimits.resolve(options) }
+    const wanted = WireLimits.resolve(options)
+    const maxImages = Math.min(wanted.maxImages, mostImages.get(sessionId) ?? Infinity)
+    const limited = { ...options, limits: { ...wanted, maxImages } }
     const assembled = EventLoopBudget.runInSlices(IncrementalView.assembleInSlices(state, counter, limited))
     return Effect.map(assembled, (view) => {
       last = { state, options, estimate: view.tokens, appended: 0 }
@@ -187,7 +193,7 @@ export const makeTurn = (
       )
     )
 
-  /** Calls again with ever smaller views, and remembers what was refused once one of them passes. */
+  /** Calls again with ever smaller views, or fewer pictures, and remembers the window that was refused once one passes. */
   const rescue = Effect.fnUntraced(function* <A, E, R>(
     call: (view: View.View) => Effect.Effect<A, E, R>,
     options: StepOptions,
@@ -198,16 +204,27 @@ export const makeTurn = (
     let step = refused
     let most = Infinity
     let window: Refusal = { tokens: Infinity, limit: null }
+    let isOfTokens = true
     for (let tries = 0; tries < MOST_RESCUES; tries++) {
       window = addRefusal(window, step, error)
-      most = Math.min(most / 2, sizeOfRefusal(window))
+      const isOfBytes = isAboutBytes(detailOf(error))
+      const images = isOfBytes ? countImages(step.view) : 0
+      isOfTokens &&= !isOfBytes
       const before = step
-      yield* compressNow(options, most)
+      if (images > 0) {
+        mostImages.set(sessionId, Math.floor(images / 2))
+        yield* LogLines.logFewerImages(sessionId, images, Math.floor(images / 2))
+      } else {
+        most = Math.min(most / 2, sizeOfRefusal(window))
+        yield* compressNow(options, most)
+      }
       step = yield* takeStep(options, { most })
-      if (step.state.generation === before.state.generation && step.tokens >= before.tokens) break
+      if (images > 0) {
+        if (countImages(step.view) >= images) break
+      } else if (step.state.generation === before.state.generation && step.tokens >= before.tokens) break
       const answered = yield* Effect.either(call(step.view))
       if (answered._tag === "Right") {
-        yield* learn(step.state, options, window)
+        if (isOfTokens) yield* learn(step.state, options, window)
         return answered.right
       }
       if (!isOverflow(answered.left)) return yield* Effect.fail(answered.left)

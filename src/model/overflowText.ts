@@ -26,6 +26,13 @@ export const readTokenLimit = (text: string): number | null => {
   return null
 }
 
+/** Returns whether the text of an overflow is about bytes, or the number or size of pictures, and so not about tokens. */
+export const isAboutBytes = (text: string): boolean => !TOKENS.test(text) && BYTES.test(text)
+
+const TOKENS = /tokens?\b|\bTPM\b|context[ _-]?(?:length|window|size|limit)|string too long/i
+const BYTES =
+  /\bbytes?\b|\b\d+ ?[kmg]i?b\b|payload|entity too large|request_too_large|body size|maximum (?:allowed )?size|\bpixels?\b|\bimages?\b|image dimensions/i
+
 /** A request of its own size, with the limit per minute: "Request too large … TPM: Limit 30000, Requested 45512". */
 const LARGER_THAN_RATE = /request too large\b.*\b(?:tokens per|TPM)\b/is
 

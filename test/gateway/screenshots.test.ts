@@ -60,6 +60,12 @@ describe("a session of screenshots", () => {
     )
   }
 
+  it.effect("sends fewer pictures where the server takes fewer bytes, and learns no window", () =>
+    Effect.map(takeScreenshots("user", 100_000, 20_000), (asked) => {
+      assert.isAtMost(asked.filter((bytes) => bytes > 100_000).length, 2)
+    })
+  )
+
   it.effect("of 4 MB each lives on a server that takes 32 MB, with no option given", () =>
     Effect.map(takeScreenshots("user", 32_000_000, 4_000_000), (asked) => assert.lengthOf(asked, 40))
   )

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { isOverflow, readTokenLimit } from "../../src/model/overflowText.ts"
+import { isAboutBytes, isOverflow, readTokenLimit } from "../../src/model/overflowText.ts"
 
 /** The status, the wording and the limit that it names, as servers send them. */
 const OVERFLOWS: ReadonlyArray<readonly [status: number, text: string, limit: number | null]> = [
@@ -106,6 +106,21 @@ const OVERFLOWS: ReadonlyArray<readonly [status: number, text: string, limit: nu
   [400, "Please reduce the length of the messages or completion.", null]
 ]
 
+const BYTES = [
+  "413 Payload Too Large",
+  "413 request_too_large",
+  "HTTP 413: Request Entity Too Large",
+  "Maximum request body size 1048576 exceeded, actual body size 1056562",
+  "Decompressed request body exceeds 268435456 bytes",
+  "Request payload size exceeds the limit: 20971520 bytes.",
+  "Request exceeds the maximum size",
+  "messages.88.content.1.image.source.base64.data: At least one of the image dimensions exceed max allowed size for " +
+    "many-image requests: 2000 pixels",
+  "Image 0 failed: Image exceeds the maximum allowed total pixels.",
+  "At most 5 image(s) may be provided in one request.",
+  "The request contains too many images: 11 images were provided, but the model supports a maximum of 10 images."
+]
+
 /** Refusals of another kind, some of which talk of tokens or of length. */
 const OTHERS: ReadonlyArray<readonly [status: number | null, text: string]> = [
   [429, "Rate limit reached for gpt-4.1 on tokens per min (TPM): Limit 30000, Used 29000, Requested 4551."],
@@ -128,6 +143,14 @@ describe("the words of an overflow", () => {
       assert.strictEqual(readTokenLimit(text), limit)
     })
   }
+
+  for (const text of BYTES) {
+    it(`"${text.slice(0, 60)}" is about bytes or pictures`, () => assert.isTrue(isAboutBytes(text)))
+  }
+
+  it("that name a window are not about bytes", () => {
+    for (const [, text, limit] of OVERFLOWS) if (limit !== null) assert.isFalse(isAboutBytes(text), text)
+  })
 
   for (const [status, text] of OTHERS) {
     it(`${status} "${text.slice(0, 60)}" is none`, () => assert.isFalse(isOverflow(status, text)))
