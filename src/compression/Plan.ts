@@ -5,11 +5,18 @@
 import * as Data from "effect/Data"
 import * as CompressionPolicy from "./CompressionPolicy.ts"
 import * as Handoff from "../handoff/Handoff.ts"
-import { findTokenCap, LEAST_EXCERPT, planExcerpts } from "../view/excerpt.ts"
+import { countLeast, keepSmallest, LEAST_EXCERPT, planExcerpts, showsResults } from "../view/excerpt.ts"
 import * as SegmentTree from "../handoff/segmentTree.ts"
 import * as Message from "../message/Message.ts"
-import { findOpenRequests, isAnsweredInTail } from "../session/openRequests.ts"
-import type { Excerpt, Logged, Manifest, Segment, State } from "../session/Session.ts"
+import { findOpenRequests, isAnsweredInTail, keepOpen } from "../session/openRequests.ts"
+import {
+  applyManifest,
+  type Excerpt,
+  type Logged,
+  type Manifest,
+  type Segment,
+  type State
+} from "../session/Session.ts"
 import { type Counter, total } from "../message/Tokens.ts"
 import type * as View from "../view/View.ts"
 import * as IncrementalView from "../view/incrementalView.ts"
@@ -72,16 +79,18 @@ export function* planInSteps(input: PlanInput): Generator<void, Plan> {
   const open = findOpenRequests(state)
   const handoffRoom = SegmentTree.roomForHandoff(shares, counter)
   const headExcerpts = planExcerpts(range.head, shares.head, counter)
-  const inputs: TailInputs = { ...range, state, policy, counter, shares, open, headExcerpts, handoffRoom }
+  const last = findLastGroup(range, shares.target, counter)
+  const inputs: TailInputs = { ...range, state, policy, counter, shares, open, headExcerpts, handoffRoom, last }
   yield
-  const keepTail = yield* fitTail(inputs, shares.tailWish)
+  const most = Math.max(shares.tailWish, last.isUnread ? Math.min(last.least, shares.target) : 0)
+  const keepTail = yield* fitTail(inputs, most)
   if (isWorthwhile(inputs, keepTail)) return planCompress(inputs, keepTail)
   yield
   const isOverTarget = countConversation(IncrementalView.assembleWhole(state, counter)) > shares.target
   if (!isOverTarget) return NothingToCompress()
-  // The tail is a last group so large that hardly anything lies before it: it is summarized itself.
+  // The tail is a last group so large that hardly anything lies before it. Once read, it is summarized itself.
   const everything = summarizeAll(inputs)
-  const canSummarizeAll = isClosed(inputs) && (keepTail.from === 0 || isWorthwhile(inputs, everything))
+  const canSummarizeAll = !last.isUnread && (keepTail.from === 0 || isWorthwhile(inputs, everything))
   const choice = canSummarizeAll ? everything : keepTail
   if (choice.from > 0) return planCompress(inputs, choice)
   yield
@@ -184,6 +193,31 @@ interface TailInputs extends Range {
   readonly open: ReadonlyArray<Logged>
   readonly headExcerpts: ReadonlyArray<Excerpt>
   readonly handoffRoom: number
+  readonly last: LastGroup
+}
+
+/**
+ * The messages from index `from` of the rest on, which stay or leave together. Excerpts of them take `least` tokens or
+ * more. `isUnread` if the model has not seen them: what it never sees of a result, it calls for again and again.
+ */
+interface LastGroup {
+  readonly from: number
+  readonly entries: ReadonlyArray<Logged>
+  readonly least: number
+  readonly isUnread: boolean
+}
+
+/** Finds the last calls with all that came since, unless that is too much; else what follows the last cut. */
+const findLastGroup = ({ cuts, rest }: Range, room: number, counter: Counter): LastGroup => {
+  const spoken = rest.findLastIndex(({ message }) => message.role === "assistant")
+  const reply = rest[spoken]?.message
+  const hasCalls = reply !== undefined && Message.toolCalls(reply).length > 0
+  const later = rest.slice(spoken + 1).filter(({ message }) => message.role !== "tool")
+  const index = hasCalls && countLeast(later, LEAST_EXCERPT, counter) <= room / 2 ? spoken : rest.length - 1
+  const from = cuts.lastIndexOf(true, index)
+  const entries = rest.slice(from)
+  const isUnread = (hasCalls && from <= spoken) || entries.at(-1)?.kind === "notification"
+  return { from, entries, least: countLeast(entries, LEAST_EXCERPT, counter), isUnread }
 }
 
 /** A tail from index `from` of the rest on, the open requests before it, and the messages to be shown shortened. */
@@ -214,15 +248,13 @@ function* fitTail(inputs: TailInputs, most: number): Generator<void, TailChoice>
 
 /** Returns the longest whole tail within `room`; else the last group of messages, shortened; else no tail. */
 const chooseTail = (inputs: TailInputs, room: number): TailChoice => {
-  const { counter, cuts, rest } = inputs
+  const { counter, last } = inputs
   const from = findLongestTail(inputs, room)
-  if (from !== undefined) return makeChoice(inputs, from, [])
-  const lastCut = cuts.lastIndexOf(true, rest.length - 1)
-  const lastGroup = rest.slice(lastCut)
-  const hasRoomForExcerpts = findTokenCap(lastGroup, room, counter) >= LEAST_EXCERPT
-  return hasRoomForExcerpts || !isClosed(inputs)
-    ? makeChoice(inputs, lastCut, planExcerpts(lastGroup, room, counter))
-    : summarizeAll(inputs)
+  if (from !== undefined && from <= last.from) return makeChoice(inputs, from, [])
+  const excerpts = planExcerpts(last.entries, room, counter)
+  const isSeen = !(last.least > room) || (last.isUnread && showsResults(last.entries, excerpts, room, counter))
+  if (isSeen || !isClosed(inputs)) return makeChoice(inputs, last.from, excerpts)
+  return from === undefined ? summarizeAll(inputs) : makeChoice(inputs, from, [])
 }
 
 /** Returns whether every call at the end has its result. Where a result may still come, its call must stay in the tail. */
@@ -249,24 +281,13 @@ const makeChoice = (inputs: TailInputs, from: number, tailExcerpts: ReadonlyArra
   const tailFrom = inputs.rest[from]?.seq ?? Infinity
   const open = inputs.open.filter(({ seq }) => seq < tailFrom)
   const newest = open.slice(-Math.max(1, Math.floor(share / LEAST_REQUEST)))
-  const live = findTokenCap(open, share, counter) < LEAST_REQUEST ? newest : open
+  const live = countLeast(open, LEAST_REQUEST, counter) > share ? newest : open
   const excerpts = [...inputs.headExcerpts, ...planExcerpts(live, share, counter), ...tailExcerpts]
   return { from, live, excerpts: keepSmallest(excerpts, live) }
 }
 
 /** An open request in fewer tokens says nothing. The oldest of too many are left to the summary and to recall. */
 const LEAST_REQUEST = 40
-
-/** Keeps one excerpt per message, the smallest, but never drops a live request: one of the head is shown twice. */
-const keepSmallest = (excerpts: ReadonlyArray<Excerpt>, live: ReadonlyArray<Logged>): ReadonlyArray<Excerpt> => {
-  const pinned = new Set(live.map(({ seq }) => seq))
-  const smallest = new Map<number, number>()
-  for (const { seq, tokens } of excerpts) {
-    const to = pinned.has(seq) ? Math.max(LEAST_EXCERPT, tokens) : tokens
-    smallest.set(seq, Math.min(to, smallest.get(seq) ?? to))
-  }
-  return [...smallest].map(([seq, tokens]) => ({ seq, tokens })).toSorted((a, b) => a.seq - b.seq)
-}
 
 /** Below twice its frame a handoff would take about as much as the messages it stands for. */
 const isWorthwhile = ({ rest, counter }: TailInputs, { from }: TailChoice): boolean =>
@@ -372,26 +393,6 @@ export const makeManifest = (
   const { headTo, tailFrom, live, excerpts } = plan
   const shown = { segments: segments.map(({ id }) => id), live, excerpts, ledger, renderer: Handoff.RENDERER }
   return { manifest: { ...state.manifest, headTo, tailFrom, ...shown }, segments }
-}
-
-/** Keeps the live requests that no turn has answered since the plan was made. */
-const keepOpen = (live: ReadonlyArray<number>, latest: State): ReadonlyArray<number> => {
-  const open = new Set(findOpenRequests(latest).map(({ seq }) => seq))
-  return live.filter((seq) => open.has(seq))
-}
-
-/** Returns the state as a commit of this manifest would make it. */
-const applyManifest = (latest: State, manifest: Manifest, segments: ReadonlyArray<Segment>): State => {
-  const shown = new Map([...latest.head, ...latest.live, ...latest.tail].map((entry) => [entry.seq, entry] as const))
-  const entries = Array.from(shown.values())
-  return {
-    ...latest,
-    manifest,
-    segments,
-    head: entries.filter(({ seq }) => seq <= manifest.headTo),
-    live: entries.filter(({ seq }) => manifest.live.includes(seq)),
-    tail: entries.filter(({ seq }) => seq >= manifest.tailFrom)
-  }
 }
 
 const isNoSmaller = (next: State, latest: State, counter: Counter): boolean =>

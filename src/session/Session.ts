@@ -282,6 +282,24 @@ export interface State {
 }
 
 /**
+ * The state as a commit of the manifest and its segments makes it. All that the manifest shows is shown now.
+ *
+ * @internal
+ */
+export const applyManifest = (state: State, manifest: Manifest, segments: ReadonlyArray<Segment>): State => {
+  const shown = new Map([...state.head, ...state.live, ...state.tail].map((entry) => [entry.seq, entry] as const))
+  const entries = Array.from(shown.values())
+  return {
+    ...state,
+    manifest,
+    segments,
+    head: entries.filter(({ seq }) => seq <= manifest.headTo),
+    live: entries.filter(({ seq }) => manifest.live.includes(seq)),
+    tail: entries.filter(({ seq }) => seq >= manifest.tailFrom)
+  }
+}
+
+/**
  * The name of the snapshot left behind at `at` (epoch milliseconds), e.g. `chat-42.snapshot.2026-05-28T16:12:31.004Z`.
  *
  * @since 0.1.0

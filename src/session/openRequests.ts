@@ -26,6 +26,12 @@ export const findOpenRequests = ({ head, live, manifest, tail }: State): Readonl
   return [...before, ...tail].filter(({ kind }) => kind === "request")
 }
 
+/** Keeps those of the requests with the seqs `live` that no turn has answered since. */
+export const keepOpen = (live: ReadonlyArray<number>, latest: State): ReadonlyArray<number> => {
+  const open = new Set(findOpenRequests(latest).map(({ seq }) => seq))
+  return live.filter((seq) => open.has(seq))
+}
+
 /**
  * Returns whether no request of a range that ends with `toSeq` is to be called open by its summary: a later turn has
  * answered it, or it stands behind the handoff in its own words, as the requests `live` do.

@@ -42,25 +42,23 @@ export const findLostFields = (message: Message.Message, excerpt: Message.Messag
 ]
 
 /**
- * The largest cap per entry with which all entries fit the room, without the fields that their providers may want back:
- * these come on top. Infinite if the entries fit without a cap, and below zero if the fields alone do not fit.
+ * The tokens that the entries take as excerpts which have `least` each for their words. What an excerpt needs beside them
+ * comes on top: fields that a provider may want back, and the calls that the results of a batch belong to.
  */
-export const findTokenCap = (entries: ReadonlyArray<Logged>, room: number, counter: Counter): number =>
-  findCap(measureEntries(entries, counter), room)
+export const countLeast = (entries: ReadonlyArray<Logged>, least: number, counter: Counter): number =>
+  entries.reduce((sum, entry) => sum + Math.min(entry.tokens, countFixed(entry, counter) + least), 0)
 
-/** An entry, and how many of its tokens are fields that its provider may want back. */
+/** An entry, and how many of its tokens every excerpt of it takes. */
 interface Measured {
   readonly entry: Logged
-  readonly fields: number
+  readonly fixed: number
 }
 
-const measureEntries = (entries: ReadonlyArray<Logged>, counter: Counter): ReadonlyArray<Measured> =>
-  entries.map((entry) => ({ entry, fields: countFields(entry.message, counter) }))
-
+/** The largest cap per entry, beside what is fixed, with which all fit the room: infinite if they fit without one. */
 const findCap = (measured: ReadonlyArray<Measured>, room: number): number => {
-  let left = room - measured.reduce((sum, { fields }) => sum + fields, 0)
+  let left = room - measured.reduce((sum, { fixed }) => sum + fixed, 0)
   let remaining = measured.length
-  for (const tokens of measured.map(({ entry, fields }) => entry.tokens - fields).toSorted((a, b) => a - b)) {
+  for (const tokens of measured.map(({ entry, fixed }) => entry.tokens - fixed).toSorted((a, b) => a - b)) {
     if (tokens * remaining > left) return Math.floor(left / remaining)
     left -= tokens
     remaining--
@@ -68,25 +66,73 @@ const findCap = (measured: ReadonlyArray<Measured>, room: number): number => {
   return Infinity
 }
 
-/**
- * The excerpts that make the entries fit the room. If even the shortest do not fit with their fields, they go without,
- * and the last entries are left out.
- */
+/** The excerpts that make the entries fit the room. If even the shortest do not fit, see `planFewest`. */
 export const planExcerpts = (
   entries: ReadonlyArray<Logged>,
   room: number,
   counter: Counter
 ): ReadonlyArray<Excerpt> => {
-  const measured = measureEntries(entries, counter)
+  const measured = entries.map((entry) => ({ entry, fixed: countFixed(entry, counter) }))
   const cap = findCap(measured, room)
-  const level = Math.max(LEAST_EXCERPT, cap)
-  let left = room
-  return measured.flatMap(({ entry: { seq, tokens }, fields }) => {
-    const to = Math.min(level + (cap < LEAST_EXCERPT ? 0 : fields), tokens)
-    if (to > left) return [{ seq, tokens: 0 }]
-    left -= to
+  const shares = cap < LEAST_EXCERPT ? planFewest(entries, room, counter) : measured.map(({ fixed }) => cap + fixed)
+  return entries.flatMap(({ seq, tokens }, i) => {
+    const to = shares[i] ?? 0
     return to < tokens ? [{ seq, tokens: to }] : []
   })
+}
+
+/**
+ * The share of each entry where not all fit. Of a batch the oldest calls leave, each with its result, so that what they
+ * would take is left to the others. Of other messages the last are left out.
+ */
+const planFewest = (entries: ReadonlyArray<Logged>, room: number, counter: Counter): ReadonlyArray<number> => {
+  const { results } = Message.pairToolCalls(entries.map(({ message }) => message))
+  let left = room
+  const take = (tokens: number): number => {
+    if (tokens > left) return 0
+    left -= tokens
+    return tokens
+  }
+  const shares = entries.map(({ message, tokens }) => {
+    if (message.role === "tool") return 0
+    if (Message.toolCalls(message).length === 0) return take(Math.min(LEAST_EXCERPT, tokens))
+    return take(LEAST_EXCERPT + countFields(message, counter)) || take(LEAST_EXCERPT)
+  })
+  for (const [i, { message, seq }] of Array.from(entries.entries()).toReversed()) {
+    if (shares[i] === 0) continue
+    for (const [k, call] of orderCalls(Message.toolCalls(message))) {
+      const answer = results[i]?.[k]
+      const ofResult = Math.min(LEAST_EXCERPT, answer === undefined ? 0 : (entries[answer]?.tokens ?? 0))
+      const ofCall = countCalls([call], seq, counter)
+      if (take(ofCall + ofResult) === 0) break
+      shares[i] = (shares[i] ?? 0) + ofCall
+      if (answer !== undefined) shares[answer] = ofResult
+    }
+  }
+  return shares
+}
+
+/** Returns whether these excerpts show the results of a batch, at least some, and all fields that its provider may want. */
+export const showsResults = (
+  entries: ReadonlyArray<Logged>,
+  excerpts: ReadonlyArray<Excerpt>,
+  room: number,
+  counter: Counter
+): boolean => {
+  const leftOut = new Set(excerpts.flatMap(({ seq, tokens }) => (tokens === 0 ? [seq] : [])))
+  const fields = entries.reduce((sum, { message }) => sum + countFields(message, counter), 0)
+  return fields < room && entries.some(({ message, seq }) => message.role === "tool" && !leftOut.has(seq))
+}
+
+/** Keeps one excerpt per message, the smallest, but never drops a live request: one of the head is shown twice. */
+export const keepSmallest = (excerpts: ReadonlyArray<Excerpt>, live: ReadonlyArray<Logged>): ReadonlyArray<Excerpt> => {
+  const pinned = new Set(live.map(({ seq }) => seq))
+  const smallest = new Map<number, number>()
+  for (const { seq, tokens } of excerpts) {
+    const to = pinned.has(seq) ? Math.max(LEAST_EXCERPT, tokens) : tokens
+    smallest.set(seq, Math.min(to, smallest.get(seq) ?? to))
+  }
+  return [...smallest].map(([seq, tokens]) => ({ seq, tokens })).toSorted((a, b) => a.seq - b.seq)
 }
 
 interface Cutter {
@@ -119,32 +165,30 @@ const nativeOf = (message: Message.Message): Message.Native | undefined => messa
 const isReasoning = (name: string, value: unknown): value is string =>
   (name === "reasoning_content" || name === "reasoning") && typeof value === "string"
 
-/** The tokens of the fields that an excerpt keeps whole, those of the calls included. */
+/** The tokens that every excerpt takes: fields, and calls whose arguments are cut to nothing. */
+const countFixed = ({ message, seq }: Logged, counter: Counter): number => {
+  const calls = Message.toolCalls(message)
+  return countFields(message, counter) + (calls.length === 0 ? 0 : countCalls(calls, seq, counter))
+}
+
+/** The tokens of the fields that an excerpt keeps whole. */
 const countFields = (message: Message.Message, counter: Counter): number => {
   const fields = fieldsOf(message)
-  const calls = Message.toolCalls(message).filter(hasOwnFields)
-  if (fields.length === 0 && calls.length === 0 && !hasNative(message)) return 0
-  const frame = counter.message(ASSISTANT)
+  if (fields.length === 0 && !hasNative(message)) return 0
   const whole = withFields({ ...ASSISTANT }, cutReasoning(fields, 0, { seq: 0, perCharacter: 1 }), nativeOf(message))
-  const ofCalls = calls.map((call) => {
-    const bare = Message.withCallInput(call, "")
-    const known = pickKnown(bare)
-    return (
-      counter.message({ ...ASSISTANT, tool_calls: [bare] }) - counter.message({ ...ASSISTANT, tool_calls: [known] })
-    )
-  })
-  return ofCalls.reduce((sum, tokens) => sum + tokens, counter.message(whole) - frame)
+  return counter.message(whole) - counter.message(ASSISTANT)
+}
+
+/** The tokens of calls whose arguments are cut to nothing. */
+const countCalls = (calls: ReadonlyArray<Message.ToolCall>, seq: number, counter: Counter): number => {
+  const tool_calls = calls.map((call) => cutArguments(call, 0, { seq, perCharacter: 1 }))
+  return counter.message({ ...ASSISTANT, tool_calls }) - counter.message(ASSISTANT)
 }
 
 const ASSISTANT: Message.AssistantMessage = { role: "assistant", content: null }
 
 const hasOwnFields = (call: Message.ToolCall): boolean =>
   Object.keys(call).some((name) => name !== "id" && name !== "type" && name !== call.type)
-
-const pickKnown = (call: Message.ToolCall): Message.ToolCall =>
-  call.type === "custom"
-    ? { id: call.id, type: "custom", custom: call.custom }
-    : { id: call.id, type: "function", function: call.function }
 
 const withFields = (message: Message.Message, fields: Fields, native: Message.Native | undefined): Message.Message => ({
   ...message,
@@ -177,14 +221,16 @@ interface Smaller {
 
 /** Leaves out what does not fit and cannot be shortened: fields, images, and the oldest calls of a batch. */
 const dropParts = (message: Message.Message, seq: number, to: number, counter: Counter): Smaller => {
-  const room = to - LEAST_EXCERPT
+  const calls = Message.toolCalls(message)
+  const [first] = orderCalls(calls)
+  // A signature without its call is of no use, and neither is a result.
+  const room = to - LEAST_EXCERPT - (first === undefined ? 0 : countCalls([first[1]], seq, counter))
   const { bare, fields, native } = keepFields(message, seq, room, counter)
   const others = nonTextParts(message)
   const frameOf = (parts: ReadonlyArray<Message.ContentPart>) =>
     withFields(Message.withContent(bare, parts), cutReasoning(fields, 0, { seq, perCharacter: 1 }), native)
   const parts = others.length > 0 && counter.message(frameOf(others)) <= room ? others : []
   const text = Message.text(message)
-  const calls = Message.toolCalls(message)
   const kept = keepCalls(calls, { seq, to, hasWords: text !== "" || others.length > 0 }, frameOf(parts), counter)
   const leftOut = calls.length - kept.length
   const note =
@@ -218,10 +264,7 @@ const withoutFields = (message: Message.Message): Message.Message =>
       ? { role: "tool", tool_call_id: message.tool_call_id, content: "" }
       : { role: message.role, content: "" }
 
-/**
- * Keeps as many calls as fit when their arguments are cut to nothing: first those with fields of their own, since a
- * signature may stand for the whole batch, then the newest.
- */
+/** Keeps as many calls as fit when their arguments are cut to nothing. */
 const keepCalls = (
   calls: ReadonlyArray<Message.ToolCall>,
   { hasWords, seq, to }: { readonly seq: number; readonly to: number; readonly hasWords: boolean },
@@ -229,17 +272,19 @@ const keepCalls = (
   counter: Counter
 ): Array<Message.ToolCall> => {
   if (calls.length === 0) return []
-  const count = (tool_calls: Array<Message.ToolCall>) => counter.message({ ...ASSISTANT, tool_calls })
-  const none = count([])
-  const leastTokens = (call: Message.ToolCall) => count([cutArguments(call, 0, { seq, perCharacter: 1 })]) - none
-  const numbered = Array.from(calls.entries()).toReversed()
-  const order = numbered.toSorted(([, a], [, b]) => Number(hasOwnFields(b)) - Number(hasOwnFields(a)))
+  const order = orderCalls(calls)
   // With all calls kept and nothing else in the message, no marker is needed.
   const room = to - counter.message(frame) - MARKER
-  const costs = order.map(([, call]) => leastTokens(call))
+  const costs = order.map(([, call]) => countCalls([call], seq, counter))
   const kept = new Set(order.slice(0, countFitting(costs, room, hasWords ? 0 : MARKER)).map(([i]) => i))
   return calls.filter((_, i) => kept.has(i))
 }
+
+/** Calls in the order they are kept: first those with fields, since a signature may stand for all, then the newest. */
+const orderCalls = (calls: ReadonlyArray<Message.ToolCall>): ReadonlyArray<readonly [number, Message.ToolCall]> =>
+  Array.from(calls.entries())
+    .toReversed()
+    .toSorted(([, a], [, b]) => Number(hasOwnFields(b)) - Number(hasOwnFields(a)))
 
 /** The number of costs, from the first on, that fit the room. The last one may use `extra` as well. */
 const countFitting = (costs: ReadonlyArray<number>, room: number, extra: number): number => {

@@ -3,6 +3,7 @@ import { Either, FastCheck } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import * as CompressionPolicy from "../../src/compression/CompressionPolicy.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
+import * as Ledger from "../../src/ledger/Ledger.ts"
 import * as Message from "../../src/message/Message.ts"
 import * as Plan from "../../src/compression/Plan.ts"
 import * as SegmentTree from "../../src/handoff/segmentTree.ts"
@@ -111,9 +112,46 @@ const check = (log: ReadonlyArray<Logged>, state: State, plan: Plan.Compress): S
     log.filter(({ seq }) => seq >= firstSeq && !covers(seq, next))
   )
   assert.isAtMost(conversation(next), plan.shares.target, "Fits")
-  assert.deepStrictEqual(problems(View.assemble(next, estimate).messages), [])
+  checkView(log, next)
   return next
 }
+
+/** What every plan keeps to that only shortens. */
+const checkShorten = (log: ReadonlyArray<Logged>, state: State, plan: Plan.Shorten): State => {
+  const draft = Plan.draftShortening("op", plan, { ledger: Ledger.empty, latest: state }, estimate)
+  const { manifest } = draft.commit
+  const segments = state.segments.filter(({ id }) => manifest.segments.includes(id))
+  const next = stateOf(log, manifest, segments, state.generation + 1)
+  assert.isAtMost(conversation(next), plan.shares.target, "Fits")
+  checkView(log, next)
+  return next
+}
+
+const checkView = (log: ReadonlyArray<Logged>, state: State): void => {
+  const { messages } = View.assemble(state, estimate)
+  assert.deepStrictEqual(problems(messages), [])
+  const unread = listUnread(log)
+  const isSeen = messages.some(
+    (message) => message.role === "tool" && unread.some((text) => isExcerptOf(message, text))
+  )
+  if (unread.length > 0) assert.isTrue(isSeen, "the model never sees the results of its calls")
+}
+
+/** The texts of the last results, if the model has not answered to them. Of a batch broken off the newest calls stay. */
+const listUnread = (log: ReadonlyArray<Logged>): ReadonlyArray<string> => {
+  const called = log.findLast(({ message }) => message.role === "assistant")
+  if (called === undefined || Message.toolCalls(called.message).length === 0) return []
+  const answers = new Set(pairsOf(log).flatMap(([from, to]) => (from === called.seq ? [to] : [])))
+  if (answers.size < Message.toolCalls(called.message).length) return []
+  // Fields may leave no room, and a group that an older late result holds together may be too large.
+  if (/reasoning|thinking|extra_|_field_/.test(Object.keys(called.message).join() + JSON.stringify(called))) return []
+  if (Message.findSafeCuts(log.map(({ message }) => message))[called.seq - 1] !== true) return []
+  return log.filter(({ seq }) => answers.has(seq)).map(({ message }) => Message.text(message))
+}
+
+/** Lone surrogates and blank texts are mended, and pictures leave a result for a message of their own. */
+const isExcerptOf = (shown: Message.Message, text: string): boolean =>
+  Message.text(shown).slice(0, 3).toWellFormed() === text.slice(0, 3).toWellFormed() || !/\S{3}/.test(text)
 
 const covers = (seq: number, { manifest }: State) => seq > manifest.headTo && seq < manifest.tailFrom
 
@@ -127,6 +165,7 @@ const live = (pieces: ReadonlyArray<readonly [ReadonlyArray<Entry>, CompressionP
     const state = base === undefined ? stateOf(log) : stateOf(log, base.manifest, base.segments, base.generation)
     const plan = planOf(state, options)
     if (plan._tag === "Compress") base = check(log, state, plan)
+    if (plan._tag === "Shorten") base = checkShorten(log, state, plan)
     if (plan._tag === "NothingToCompress") assert.isTrue(mayStay(state, options), "over its target for no reason")
   }
   return base?.generation ?? 0
@@ -332,6 +371,55 @@ describe("the tail", () => {
   it("is never cut after a call whose result may still come", () => {
     const tail = tailOf([...talk(40), calls(call("a"), call("b")), result("a", "x")])
     assert.isTrue(tail.some(({ message }) => Message.toolCalls(message).length > 0))
+  })
+})
+
+describe("results that the model has not read", () => {
+  const words = (tokens: number) => "The log says ok. ".repeat(tokens / 4)
+  const batch = (n: number, tokens: number): ReadonlyArray<Entry> => {
+    const made = Array.from({ length: n }, (_, i) => call(`c${i}`, JSON.stringify({ path: "x".repeat(60) })))
+    return [calls(...made), ...made.map(({ id }) => result(id, words(tokens)))]
+  }
+  const talk = (n: number) => Array.from({ length: n }, () => [request("and now?"), says("word ".repeat(220))]).flat()
+  const go = request("read the log")
+  const shown = (entries: ReadonlyArray<Entry>, contextLength = 32_768) => {
+    const log = logOf(entries)
+    const state = stateOf(log)
+    const plan = planOf(state, { contextLength })
+    if (plan._tag !== "Shorten" && plan._tag !== "Compress") return assert.fail(`there is no plan: ${plan._tag}`)
+    const next = plan._tag === "Shorten" ? checkShorten(log, state, plan) : check(log, state, plan)
+    const view = View.assemble(next, estimate)
+    return { tokens: conversation(next), view, results: view.messages.filter(({ role }) => role === "tool") }
+  }
+
+  for (const turns of [0, 1, 2, 8, 40])
+    it(`are shown as excerpts after ${turns} turns, however large they are`, () => {
+      assert.lengthOf(shown([...talk(turns), go, ...batch(1, 45_000)]).results, 1)
+      assert.lengthOf(shown([...talk(turns), go, ...batch(4, 10_000)]).results, 4)
+      assert.lengthOf(shown([...talk(turns), go, ...batch(1, 400_000)]).results, 1)
+    })
+  it("have the whole target where there is nothing else", () => {
+    assert.isAtLeast(shown([go, ...batch(1, 45_000)]).tokens, 6_000)
+  })
+  it("are all shown where excerpts of all fit the target", () => {
+    for (const turns of [0, 8]) assert.lengthOf(shown([...talk(turns), go, ...batch(60, 1_000)]).results, 60)
+  })
+  it("are shown as far as they fit, the newest, where there are too many", () => {
+    const { results, tokens } = shown([go, ...batch(1_000, 100)])
+    assert.isAbove(results.length, 80)
+    assert.isAtLeast(tokens, 6_000)
+  })
+  it("are shown with a message that was delivered after them", () => {
+    assert.lengthOf(shown([...talk(8), go, ...batch(2, 20_000), notification("a build is done")]).results, 2)
+    assert.lengthOf(shown([...talk(8), go, ...batch(2, 20_000), request("are you there?")]).results, 2)
+  })
+  it("as calls that still wait, with what they have so far", () => {
+    assert.lengthOf(shown([go, ...batch(100, 1_000).slice(0, -1)]).results, 100)
+    assert.isAbove(shown([go, ...batch(300, 1_000).slice(0, -1)]).results.length, 80)
+  })
+  it("and notifications, as excerpts", () => {
+    const { view } = shown([go, notification(words(45_000))])
+    assert.include(Message.text(view.messages.at(-1) ?? go.message), "The log says ok.")
   })
 })
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import { existsSync, readFileSync } from "node:fs"
-import { findTokenCap, LEAST_EXCERPT, makeExcerpt, planExcerpts } from "../../src/view/excerpt.ts"
+import { countLeast, LEAST_EXCERPT, makeExcerpt, planExcerpts } from "../../src/view/excerpt.ts"
 import * as Message from "../../src/message/Message.ts"
 import { type Logged, type Manifest, type Segment, type State, wholeLog } from "../../src/session/Session.ts"
 import { estimate, overhead, total } from "../../src/message/Tokens.ts"
@@ -468,6 +468,56 @@ describe("an excerpt", () => {
   })
 })
 
+describe("the excerpts of a batch of calls", () => {
+  const batch = (n: number, words: number, size: number) => {
+    const made = Array.from({ length: n }, (_, i) => call(`c${i}`, JSON.stringify({ text: "line ".repeat(words) })))
+    return logOf([calls(...made), ...made.map(({ id }) => result(id, "out ".repeat(size)))])
+  }
+  const shown = (log: ReadonlyArray<Logged>, room: number) => {
+    const state = stateOf(log, { ...wholeLog, excerpts: planExcerpts(log, room, estimate) })
+    const { messages, tokens } = View.assemble(state, estimate)
+    return { tokens, kept: messages.flatMap((message) => Message.toolCalls(message)), messages }
+  }
+  it("keep all calls while each may have a pointer for its arguments and an excerpt of its result", () => {
+    for (const [n, room] of [
+      [20, 1_500],
+      [100, 6_500]
+    ] as const) {
+      const { kept, tokens } = shown(batch(n, 400, 400), room)
+      assert.lengthOf(kept, n)
+      assert.isAtMost(tokens, room + 20)
+      assert.isAtLeast(tokens, 0.85 * room)
+    }
+  })
+  it("leave the oldest out with their results, whose room the others take", () => {
+    const { kept, messages, tokens } = shown(batch(300, 400, 400), 6_500)
+    assert.isAtLeast(kept.length, 100)
+    assert.strictEqual(kept.at(-1)?.id, "c299")
+    assert.isAtMost(tokens, 6_520)
+    assert.isAtLeast(tokens, 5_500)
+    assert.strictEqual(messages.filter(({ role }) => role === "tool").length, kept.length)
+  })
+  it.prop(
+    "fit the room, and use it, whatever they hold",
+    [
+      FastCheck.nat(60),
+      FastCheck.nat(300),
+      FastCheck.integer({ min: 1, max: 300 }),
+      FastCheck.integer({ min: 200, max: 4_000 })
+    ],
+    ([n, words, size, room]) => {
+      const log = batch(n + 1, words, size)
+      const { kept, tokens } = shown(log, room)
+      // An opening stands before the batch.
+      assert.isAtMost(tokens, room + 20)
+      assert.isAbove(kept.length, 0)
+      const whole = log.reduce((sum, entry) => sum + entry.tokens, 0)
+      assert.isAtLeast(tokens, Math.min(whole, 0.6 * room - 100))
+    },
+    propertyRuns(100, 1_000)
+  )
+})
+
 describe("an excerpt keeps what its provider wants back", () => {
   const details = [{ type: "reasoning.encrypted", data: "c2lnbmVk".repeat(20) }]
   const blocks = [{ type: "thinking", thinking: "so", signature: "c2lnbmVk".repeat(20) }]
@@ -537,12 +587,13 @@ describe("an excerpt keeps what its provider wants back", () => {
     const fixed = estimate.message(makeExcerpt(reply, { seq: 2, tokens, to: 500 }, estimate))
     assert.isAtLeast(planned?.tokens ?? 0, 400)
     assert.isAtLeast(fixed, 300)
-    assert.isBelow(findTokenCap(log, 200, estimate), LEAST_EXCERPT)
+    assert.isAbove(countLeast(log, LEAST_EXCERPT, estimate), 200)
     const least = planExcerpts(log, 200, estimate)
     assert.deepStrictEqual(
       least.map(({ tokens }) => tokens),
-      [LEAST_EXCERPT, LEAST_EXCERPT, LEAST_EXCERPT]
+      [LEAST_EXCERPT, LEAST_EXCERPT + 72, LEAST_EXCERPT]
     )
+    assert.lengthOf(Message.toolCalls(makeExcerpt(reply, { seq: 2, tokens, to: LEAST_EXCERPT + 72 }, estimate)), 1)
   })
 })
 
