@@ -68,6 +68,7 @@ export const takeApart = (dialect: Dialect, blocks: ReadonlyArray<JsonObject>): 
   const parts: Array<JsonObject> = []
   const calls: Array<Call> = []
   const thoughts: Array<string> = []
+  const takeBeside = (part: JsonObject) => ({ part: parts.push(part) - 1, was: fingerprint(textOfPart(part)) })
   const take = (dialect: Dialect, block: JsonObject): Slot => {
     const piece = dialect.read(block)
     if ("isWordless" in piece) return { raw: block }
@@ -83,7 +84,7 @@ export const takeApart = (dialect: Dialect, blocks: ReadonlyArray<JsonObject>): 
       return { thought, ...makePatch(dialect.writeThought(piece.thoughts), block, "") }
     }
     const beside = "beside" in piece && piece.beside !== undefined && piece.beside !== "" ? piece.beside : undefined
-    const about = beside === undefined ? {} : { beside: parts.push(makeText(beside)) - 1 }
+    const about = beside === undefined ? {} : { beside: takeBeside(makeText(beside)) }
     if ("call" in piece) {
       const words = (dialect.textOfCall ?? textOfCall)(piece.call)
       const slot = { call: calls.push(piece.call) - 1, ...about, ...withForm(piece.form) }
@@ -208,7 +209,13 @@ export const putTogether = (
   }
   const thoughts = splitThoughts(reasoning, template?.thoughts)
   const places = slots.flatMap((slot) => [slot, ...(slot.blocks ?? [])])
-  const usedParts = new Set(places.flatMap(({ beside, part }) => [beside, part]))
+  // Words beside a block are written if they have changed, or if the block is gone.
+  const hasBeside = ({ beside, call, part }: Slot): boolean => {
+    const words = beside && parts[beside.part]
+    const isThere = call === undefined ? part === undefined || part < parts.length : call < calls.length
+    return words !== undefined && isThere && fingerprint(textOfPart(words)) === beside?.was
+  }
+  const usedParts = new Set(places.flatMap((slot) => (hasBeside(slot) ? [slot.part, slot.beside?.part] : [slot.part])))
   const usedCalls = new Set(places.map(({ call }) => call))
   return [
     ...putSlots(dialect, { parts, calls, thoughts, reasoning }, slots),

@@ -79,10 +79,11 @@ export const writeResult = (
   const patch = template?.own
   const words = textOf(message)
   const own = ownForm(template)?.type
-  const fits = own === undefined || own === item.type || patch?.instead?.type !== undefined
+  const isOfType = own === undefined || own === item.type
+  const fits = isOfType || patch?.instead?.type !== undefined
   if (patch?.was === fingerprint(words) && fits) return applyPatch(item, patch, words)
   if (!isValid) return undefined
-  return fits ? applyPatch(item, patch, words) : item
+  return isOfType ? applyPatch(item, patch, words) : item
 }
 
 /** Writes a result as that of a function, which takes any words. */
@@ -101,11 +102,11 @@ const makeResult = (message: Draft, asked: JsonObject | undefined, template: Tem
   const own = ownForm(template)
   const type = chooseType(asked?.type, own?.type)
   if (GENERAL.includes(type)) return { item: writeFunctionOutput(message, template, type), isValid: true }
-  const named = { type, call_id: message.tool_call_id }
   const isChanged = template?.own !== undefined && template.own.was !== fingerprint(textOf(message))
   const fields =
     own?.type === type && !isChanged ? writeAsRead(own.way, message) : writeAnew(type, message, template?.output?.add)
-  return { item: { ...fields, ...named }, isValid: fields !== undefined }
+  if (fields === undefined) return { item: writeFunctionOutput(message, template, type), isValid: false }
+  return { item: { ...fields, type, call_id: message.tool_call_id }, isValid: true }
 }
 
 /** The type of the result of a call: its own if that belongs to the call, else the one that the call wants. */

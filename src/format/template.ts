@@ -28,12 +28,12 @@ export type Patch = typeof Patch.Type
  * The place of one block. It refers to a part, a call, or thoughts of the message (the first, and how many texts of each
  * kind), or holds other blocks. A `raw` block is sent as it is. `form` is another way to write it, and `whole` one that
  * holds only as long as the words are the same. `beside` is a part with words that the block has beside
- * its own, and `names` the call whose id the block repeats.
+ * its own, and their fingerprint, and `names` the call whose id the block repeats.
  */
 const Place = {
   ...patchFields,
   part: Schema.optional(Schema.Number),
-  beside: Schema.optional(Schema.Number),
+  beside: Schema.optional(Schema.Struct({ part: Schema.Number, was: Schema.Number })),
   call: Schema.optional(Schema.Number),
   names: Schema.optional(Schema.Number),
   thought: Schema.optional(Schema.Array(Schema.Number)),

@@ -4,6 +4,7 @@ import * as Either from "effect/Either"
 import { FastCheck } from "effect"
 import * as Message from "../../src/message/Message.ts"
 import * as MessageFormat from "../../src/format/MessageFormat.ts"
+import * as Foreign from "../support/foreignMessages.ts"
 
 const decode = (format: MessageFormat.MessageFormat, input: unknown): ReadonlyArray<Message.Message> =>
   Either.getOrThrow(MessageFormat.decode(format, input))
@@ -225,4 +226,50 @@ describe("what chat messages cannot hold", () => {
       assert.strictEqual(JSON.stringify(message).split("four thousand").length - 1, 200)
     assert.strictEqual(JSON.stringify(picture).split("A".repeat(4000)).length - 1, 1)
   })
+})
+
+/** What a view leaves of a message: all of it, a text and the pictures, a text alone, or one call less. */
+type Cut = "nothing" | "words" | "everything" | "call"
+const TEXT = "zanzibar"
+const TEXT_OUT = new RegExp(`${TEXT}|${Buffer.from(TEXT).toString("base64")}`)
+
+const cut = (message: Message.Message, how: Cut): Message.Message => {
+  if (how === "nothing" || (how === "call" && message.role !== "assistant")) return message
+  const others = Message.parts(message).filter((part) => Message.partText(part) === undefined)
+  const calls = Message.toolCalls(shorten(message)).slice(how === "call" ? 1 : 0)
+  const bare = message.role === "assistant" && calls.length > 0 ? { ...message, tool_calls: calls } : message
+  const content = [{ type: "text", text: TEXT } as const, ...others]
+  return Message.withContent(bare, how === "words" && others.length > 0 ? content : TEXT)
+}
+
+const GENERATED = [
+  ["anthropic", Foreign.anthropic],
+  ["responses", Foreign.responses],
+  ["ai-sdk-model", Foreign.aiSdkModel],
+  ["ai-sdk-ui", Foreign.aiSdkUi]
+] as const
+const cuts = FastCheck.array(FastCheck.constantFrom<Cut>("nothing", "words", "everything", "call"), {
+  minLength: 40,
+  maxLength: 40
+})
+
+describe("shortened messages of any kind", () => {
+  for (const [format, arbitrary] of GENERATED) {
+    // Bytes hide their words in JSON.
+    const given: FastCheck.Arbitrary<unknown> = arbitrary
+    const input = given.map((input): unknown => JSON.parse(JSON.stringify(input)))
+    it.prop(
+      `of ${format} go out with the words that are left, once, and are read again`,
+      [input, cuts],
+      ([input, cuts]) => {
+        const messages = decode(format, input).map((message, i) => cut(message, cuts[i] ?? "nothing"))
+        const isCut = ({ content }: Message.Message) => JSON.stringify(content ?? "").includes(TEXT)
+        for (const to of MessageFormat.MessageFormat.literals) {
+          const written = JSON.stringify(MessageFormat.encode(to, messages.map(Message.hideNative)))
+          assert.isTrue(Either.isRight(MessageFormat.decode(to, JSON.parse(written))))
+          if (to === format) assert.strictEqual(written.split(TEXT_OUT).length - 1, messages.filter(isCut).length)
+        }
+      }
+    )
+  }
 })
