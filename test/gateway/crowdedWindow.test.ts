@@ -45,7 +45,6 @@ describe("a window of 32,000 tokens", () => {
     [0.6, true, true],
     [0.6, false, true],
     [0.6, false, false],
-    [0.9, true, true],
     [0.9, false, true]
   ] as const)
     it.effect(
@@ -54,8 +53,8 @@ describe("a window of 32,000 tokens", () => {
         Effect.gen(function* () {
           const { failed, refusals } = yield* talk(32_000, 32_000 * share, isTold, reports)
           assert.strictEqual(failed, 0)
-          // Where hardly any room is left, the smallest view is found by being refused.
-          assert.isAtMost(refusals, isTold && share < 0.9 ? 0 : TURNS)
+          // Tools that nobody told of are found by being refused.
+          assert.isAtMost(refusals, isTold ? 0 : TURNS)
         })
     )
 
