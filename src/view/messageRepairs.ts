@@ -9,7 +9,7 @@ export const mendMessage = (
   seq: number,
   context: RepairContext
 ): Message.Message | undefined => {
-  const formed = mendText(Message.hideNative(message), seq, context)
+  const formed = mendAuthor(mendText(Message.hideNative(message), seq, context), seq, context)
   const spoken =
     formed.role === "assistant"
       ? mendCalls(showWords(formed, seq, context), seq, context)
@@ -40,6 +40,23 @@ const withoutBlanks = (content: Content): Content => {
   if (parts.length === 0) return null
   return parts.length === content.length ? content : parts
 }
+
+/** The name of a tool message is that of its call, which see. */
+const mendAuthor = (message: Message.Message, seq: number, context: RepairContext): Message.Message => {
+  if (message.role === "tool" || !("name" in message)) return message
+  const { name, ...rest } = message
+  if (typeof name === "string" && AUTHOR.test(name)) return message
+  const from = typeof name === "string" ? name : ""
+  const to = from
+    .replace(/[\s<|\\/>]+/g, "_")
+    .replace(/^_+|_+$/g, "")
+    .slice(0, 64)
+  context.note({ kind: "renamed-author", seq, from, to })
+  return to === "" ? rest : { ...rest, name: to }
+}
+
+/** The pattern and the length of OpenAI. */
+const AUTHOR = /^[^\s<|\\/>]{1,64}$/
 
 // ── text ──
 

@@ -14,6 +14,7 @@ import type { Counter } from "../message/Tokens.ts"
  * - `renamed-call`: the id was used before in this view, is too long, or has characters that providers refuse; its result
  *   is renamed with it
  * - `renamed-tool`: a name of a tool that providers refuse, `from`, is shown as `to`
+ * - `renamed-author`: the `name` of a message that providers refuse, `from`, is shown as `to`; left out if that is empty
  * - `invalid-arguments`: not the text of a JSON object; shown as an object that holds the text
  * - `lone-surrogate`: halves of surrogate pairs that stand alone are shown as U+FFFD
  * - `words-as-text`: a refusal, the transcript of audio, or a legacy `function_call` is shown as the text of the message
@@ -24,6 +25,7 @@ import type { Counter } from "../message/Tokens.ts"
  * - `bridge`: a short assistant message stands before it, since only an assistant may follow a tool
  * - `system-as-user`: an instruction in a place where none may stand, shown as a marked user message
  * - `opening`: a short user message stands before it, since a conversation has to begin with a user
+ * - `closing`: a short user message stands at the end, since what the model has to answer is left out or moved
  *
  * @since 0.1.0
  * @category models
@@ -34,10 +36,15 @@ export type Repair =
   | { readonly kind: "no-result" | "invalid-arguments"; readonly seq: number; readonly toolCallId: string }
   | { readonly kind: "orphaned-result" | "duplicate-result"; readonly seq: number; readonly toolCallId: string }
   | { readonly kind: "moved-result"; readonly seq: number; readonly callSeq: number }
-  | { readonly kind: "renamed-call" | "renamed-tool"; readonly seq: number; readonly from: string; readonly to: string }
+  | {
+      readonly kind: "renamed-call" | "renamed-tool" | "renamed-author"
+      readonly seq: number
+      readonly from: string
+      readonly to: string
+    }
   | { readonly kind: "lone-surrogate" | "words-as-text" | "moved-parts" | "left-out-parts"; readonly seq: number }
   | { readonly kind: "empty-message" | "empty-content"; readonly seq: number }
-  | { readonly kind: "bridge" | "system-as-user" | "opening"; readonly seq: number }
+  | { readonly kind: "bridge" | "system-as-user" | "opening" | "closing"; readonly seq: number }
 
 /**
  * The size of one part of a view.

@@ -32,6 +32,8 @@ export interface Mending extends Mended, RequestSize.Request {
   readonly answered: Set<string>
   readonly imagesInToolResults: boolean
   roleBefore: Message.Message["role"] | undefined
+  /** The last row as it was added, and not yet mended. */
+  lastRow: Row | undefined
   /** True if the last message of the model has a field for its reasoning. */
   hasReasoning: boolean
   /** True after the first row, system messages included. */
@@ -61,6 +63,7 @@ export const beginRepairs = (
   answered: new Set(),
   imagesInToolResults,
   roleBefore: undefined,
+  lastRow: undefined,
   hasReasoning: false,
   hasRows: false,
   hasBegun: false
@@ -87,6 +90,7 @@ export const addRepairs = (mending: Mending, rows: ReadonlyArray<Row>): void => 
   const context: RepairContext = { counter, note: (repair) => repairs.push(repair) }
   const sound: Array<Row> = []
   mending.hasRows ||= rows.length > 0
+  mending.lastRow = rows.at(-1) ?? mending.lastRow
   for (const row of rows) {
     const mended = mendContent(row, context)
     const to = excerpts.get(row.seq)
@@ -109,7 +113,7 @@ export const finishRepairs = (
   limits: Limits | undefined,
   tools: ReadonlyArray<unknown> | undefined
 ): Mended => {
-  const { counter, hasBegun, hasRows } = mending
+  const { counter, hasBegun, hasRows, lastRow, roleBefore } = mending
   const repairs = mending.repairs.slice()
   const shown = { messages: mending.messages.slice(), pictured: [], parts: { ...mending.parts }, repairs }
   if (limits !== undefined && mending.pictured.length > 0) {
@@ -117,6 +121,8 @@ export const finishRepairs = (
   }
   if (!hasBegun && hasRows)
     appendRow(shown, makeOpening("tail", 0, { counter, note: (repair) => repairs.unshift(repair) }))
+  if (roleBefore === "assistant" && lastRow !== undefined && !Message.endsTurn(lastRow.message))
+    appendRow(shown, makeClosing(lastRow, { counter, note: (repair) => repairs.push(repair) }))
   return { ...shown, repairs: repairs.sort((a, b) => a.seq - b.seq) }
 }
 
@@ -258,8 +264,23 @@ const collectResults = (
       return withMessage(row, { role: "tool", tool_call_id: id, content: NO_RESULT }, context)
     }
     if (result >= end) context.note({ kind: "moved-result", seq: came.seq, callSeq: row.seq })
-    return id === call.id ? came : withMessage(came, { ...came.message, tool_call_id: id }, context)
+    const named = nameAfterCall(came.message, call, came.seq, context)
+    if (id === call.id && named === came.message) return came
+    return withMessage(came, { ...named, tool_call_id: id }, context)
   })
+}
+
+/** A result that names its tool names it as its call does. */
+const nameAfterCall = (
+  message: Message.ToolMessage,
+  call: Message.ToolCall,
+  seq: number,
+  context: RepairContext
+): Message.ToolMessage => {
+  const to = Message.callName(call)
+  if (!("name" in message) || message.name === to) return message
+  context.note({ kind: "renamed-tool", seq, from: String(message.name), to })
+  return Object.assign({ ...message }, { name: to })
 }
 
 /** Moves pictures and files of a reply and of its results into user messages behind them. */
@@ -323,6 +344,12 @@ const makeOpening = (part: Row["part"], seq: number, context: RepairContext): Ro
 }
 
 const OPENING: Message.Message = { role: "user", content: "[the conversation goes on from here]" }
+
+/** Servers take an assistant at the end for the beginning of the answer, or refuse it. */
+const makeClosing = (row: Row, context: RepairContext): Row => {
+  context.note({ kind: "closing", seq: row.seq })
+  return withMessage(row, OPENING, context)
+}
 
 const makeBridge = (row: Row, hasReasoning: boolean, context: RepairContext): Row => {
   context.note({ kind: "bridge", seq: row.seq })

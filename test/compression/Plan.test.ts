@@ -26,7 +26,7 @@ import {
   stateOf,
   system
 } from "../support/histories.ts"
-import { problems } from "../support/providerShapes.ts"
+import { problems, problemsAtEnd } from "../support/providerShapes.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 
 const policyOf = (options: CompressionPolicy.PolicyOptions) => Either.getOrThrow(CompressionPolicy.make(options))
@@ -130,6 +130,8 @@ const checkShorten = (log: ReadonlyArray<Logged>, state: State, plan: Plan.Short
 const checkView = (log: ReadonlyArray<Logged>, state: State): void => {
   const { messages } = View.assemble(state, estimate)
   assert.deepStrictEqual(problems(messages), [])
+  const last = log.at(-1)?.message
+  assert.deepStrictEqual(problemsAtEnd(messages, last !== undefined && !Message.endsTurn(last)), [])
   const unread = listUnread(log)
   const isSeen = messages.some(
     (message) => message.role === "tool" && unread.some((text) => isExcerptOf(message, text))

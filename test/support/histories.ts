@@ -166,7 +166,16 @@ const fieldsOfServers: FastCheck.Arbitrary<object> = FastCheck.oneof(
     weight: 1,
     arbitrary: FastCheck.record(
       {
-        name: FastCheck.constantFrom("Ada", "reader"),
+        name: FastCheck.constantFrom(
+          "Ada",
+          "reader",
+          "Ada Lovelace",
+          "<ops|team>",
+          "мир/a\\b",
+          " ",
+          "",
+          "x".repeat(80)
+        ),
         reasoning_content: oddText,
         reasoning_details: FastCheck.array(
           text.map((text) => ({ type: "reasoning.text", text })),

@@ -120,6 +120,10 @@ export const problems = (messages: ReadonlyArray<Message>): ReadonlyArray<string
   ...commonProblems(messages)
 ]
 
+/** An assistant at the end is a prefill to Anthropic and Mistral; others refuse it. It is sound where no answer is due. */
+export const problemsAtEnd = (messages: ReadonlyArray<Message>, isAnswerDue: boolean): ReadonlyArray<string> =>
+  isAnswerDue && messages.at(-1)?.role === "assistant" ? ["all: the last message is of the assistant"] : []
+
 /** What each of the four refuses wherever it stands. */
 const commonProblems = (messages: ReadonlyArray<Message>): ReadonlyArray<string> =>
   messages.flatMap((message, i) =>
@@ -127,6 +131,7 @@ const commonProblems = (messages: ReadonlyArray<Message>): ReadonlyArray<string>
       ...(hasLoneSurrogate(message) ? ["a lone surrogate"] : []),
       ...callsOf(message).flatMap(problemsOfCall),
       ...(message.role === "tool" && !CALL_ID.test(message.tool_call_id) ? ["a bad tool_call_id"] : []),
+      ...problemsOfName(message),
       ...(message.role !== "user" && hasPicture(message) ? [`a picture in a ${message.role} message`] : []),
       ...(message.role === "assistant" ? wordsInOddPlaces(message) : []),
       ...("native" in message ? ["an unknown field native"] : [])
@@ -137,6 +142,10 @@ const commonProblems = (messages: ReadonlyArray<Message>): ReadonlyArray<string>
 const CALL_ID = /^[a-zA-Z0-9_-]{1,40}$/
 /** The pattern of OpenAI, Anthropic and Mistral; Gemini wants a letter or an underscore first. */
 const TOOL_NAME = /^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$/
+
+/** The pattern and the length of OpenAI. */
+const problemsOfName = (message: Message): ReadonlyArray<string> =>
+  "name" in message && !/^[^\s<|\\/>]{1,64}$/.test(String(message.name)) ? ["a bad name"] : []
 
 const problemsOfCall = (call: Call): ReadonlyArray<string> => [
   ...(CALL_ID.test(call.id) ? [] : [`a bad call id ${call.id}`]),

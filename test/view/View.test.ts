@@ -21,7 +21,7 @@ import {
   stateOf,
   system
 } from "../support/histories.ts"
-import { problems } from "../support/providerShapes.ts"
+import { problems, problemsAtEnd } from "../support/providerShapes.ts"
 import { propertyRuns, repetitions } from "../support/repetitions.ts"
 
 const viewOf = (entries: ReadonlyArray<Entry>) => View.assemble(stateOf(logOf(entries)), estimate)
@@ -94,7 +94,7 @@ describe("Valid: every repair is listed", () => {
   const leavesOut = (repair: View.Repair) =>
     ["orphaned-result", "duplicate-result", "empty-message"].includes(repair.kind) ||
     (repair.kind === "excerpt" && repair.tokens === 0)
-  const adds = ({ kind }: View.Repair) => ["no-result", "bridge", "opening", "moved-parts"].includes(kind)
+  const adds = ({ kind }: View.Repair) => ["no-result", "bridge", "opening", "closing", "moved-parts"].includes(kind)
 
   const changes = ({ kind }: View.Repair) => kind === "moved-parts"
 
@@ -145,8 +145,11 @@ describe("Valid: every repair is listed", () => {
     [
       "a late result",
       [request("go"), calls(call("a")), says("wait"), result("a", "1")],
-      [{ kind: "moved-result", seq: 4, callSeq: 2 }],
-      ["user", "assistant", "tool", "assistant"]
+      [
+        { kind: "moved-result", seq: 4, callSeq: 2 },
+        { kind: "closing", seq: 4 }
+      ],
+      ["user", "assistant", "tool", "assistant", "user"]
     ],
     [
       "an orphaned and a doubled result",
@@ -370,6 +373,52 @@ describe("Valid: every repair is listed", () => {
   })
 })
 
+describe("names of authors and tools", () => {
+  const nameOf = (message: Message.Message | undefined) =>
+    Object.entries(message ?? {}).find(([key]) => key === "name")?.[1]
+  const shown = (...entries: ReadonlyArray<Entry>) => View.assemble(stateOf(logOf(entries)), estimate)
+  it("of a message: characters that OpenAI refuses are replaced, and nothing stays of a name of nothing", () => {
+    for (const [from, to] of [
+      ["Ada Lovelace", "Ada_Lovelace"],
+      ["<ops|team>/a\\b", "ops_team_a_b"],
+      ["мир", "мир"],
+      ["x".repeat(65), "x".repeat(64)],
+      [" ", ""],
+      ["", ""]
+    ] as const) {
+      const { messages, repairs } = shown(plain(ofWire({ role: "user", content: "hi", name: from })))
+      assert.strictEqual(nameOf(messages[0]), to === "" ? undefined : to)
+      assert.deepStrictEqual(repairs, from === "мир" ? [] : [{ kind: "renamed-author", seq: 1, from, to }])
+      assert.deepStrictEqual(problems(messages), [])
+    }
+  })
+  it("of a result: that of its call, as it is shown", () => {
+    const named = { ...call("a"), function: { name: "web search", arguments: "{}" } }
+    const answer = plain(ofWire({ role: "tool", tool_call_id: "a", name: "web search", content: "ok" }))
+    const { messages, repairs } = shown(request("go"), calls(named), answer)
+    assert.strictEqual(nameOf(messages[2]), "web_search")
+    assert.deepInclude(repairs, { kind: "renamed-tool", seq: 3, from: "web search", to: "web_search" })
+    assert.deepStrictEqual(problems(messages), [])
+  })
+})
+
+describe("the end of a view", () => {
+  it("is no message of the model while it has something to answer", () => {
+    const batch = Array.from({ length: 40 }, (_, i) => call(`c${i}`, JSON.stringify({ text: "x".repeat(400) })))
+    const log = logOf([request("go"), calls(...batch), ...batch.map(({ id }) => result(id, "ok"))])
+    const state = stateOf(log, { ...wholeLog, excerpts: [{ seq: 2, tokens: LEAST_EXCERPT }] })
+    const { messages, repairs } = View.assemble(state, estimate)
+    assert.strictEqual(messages.at(-1)?.role, "user")
+    assert.deepInclude(repairs, { kind: "closing", seq: log.length })
+    assert.strictEqual(View.assemble(stateOf(logOf([request("go"), says("ok")])), estimate).messages.length, 2)
+  })
+  it.prop("whatever the history", [any], ([entries]) => {
+    const last = entries.at(-1)?.message
+    const { messages } = View.assemble(stateOf(logOf(entries)), estimate)
+    assert.deepStrictEqual(problemsAtEnd(messages, last !== undefined && !Message.endsTurn(last)), [])
+  })
+})
+
 describe("what only its own format reads", () => {
   it("stands in a view where no server gets it, and costs what it costs", () => {
     const native = { format: "anthropic", signature: "s".repeat(400) }
@@ -508,8 +557,8 @@ describe("the excerpts of a batch of calls", () => {
     ([n, words, size, room]) => {
       const log = batch(n + 1, words, size)
       const { kept, tokens } = shown(log, room)
-      // An opening stands before the batch.
-      assert.isAtMost(tokens, room + 20)
+      // An opening stands before the batch, and a pointer may be longer than the arguments it stands for.
+      assert.isAtMost(tokens, room + 80)
       assert.isAbove(kept.length, 0)
       const whole = log.reduce((sum, entry) => sum + entry.tokens, 0)
       assert.isAtLeast(tokens, Math.min(whole, 0.6 * room - 100))
