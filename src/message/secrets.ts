@@ -1,4 +1,7 @@
-/** Recognizes secrets in text, by their shape or by the name they stand behind. */
+/**
+ * Recognizes secrets in text, by their shape or by the name they stand behind. Anyone can write the text, so the time must
+ * grow in proportion to it: the number of rounds is fixed, and each expression reads a character a bounded number of times.
+ */
 
 /**
  * Replaces each secret in the text by `[redacted <kind>]`. Text without secrets is returned unchanged. Idempotent.
@@ -10,10 +13,34 @@
  * @category combinators
  */
 export const redact = (text: string): string => {
-  const once = applyRules(RULES, text)
-  // Removing one secret can expose another. Each round removes at least one, so this ends.
-  return once === text ? text : redact(once)
+  let rest = text
+  // A second round is enough for nearly all that people and tools write.
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const once = redactOnce(rest)
+    if (once === rest) return rest
+    rest = once
+  }
+  return concealUnsettled(rest)
 }
+
+const MOST_ROUNDS = 5
+
+/**
+ * Conceals the lines that a further round would change; the whole text, if even then it is not settled. The arguments of
+ * a call are concealed as a whole, since they have to stay JSON.
+ */
+const concealUnsettled = (text: string): string => {
+  if (redactOnce(text) === text) return text
+  if (text.startsWith("{")) return JSON.stringify({ redacted: formatMark("secret") })
+  const rest = text
+    .split("\n")
+    .map((line) => (redactOnce(line) === line ? line : formatMark("secret")))
+    .join("\n")
+  return redactOnce(rest) === rest ? rest : formatMark("secret")
+}
+
+/** Replaces the secrets that one round finds. Removing one can expose another. */
+const redactOnce = (text: string): string => applyRules(RULES, text)
 
 type Rule = (text: string) => string
 
@@ -54,13 +81,25 @@ const SHAPES: ReadonlyArray<readonly [kind: string, source: string]> = [
 /** Outside of a word. An escaped line break, a percent code, a colour code or the sign of a diff may stand before it. */
 const EDGE = String.raw`(?:(?<![\w-])|(?<=(?:^|\\[nrt])-|\\[nrtbf]|\\u[0-9a-f]{4}|%[0-9A-F]{2}|\[[0-9;]{0,9}m))`
 
-const SHAPE = new RegExp(`${EDGE}(?:${SHAPES.map(([, source]) => `(${source})`).join("|")})`, "gm")
+const ANY_SHAPE = `(?:${SHAPES.map(([, source]) => `(${source})`).join("|")})`
+const SHAPE = new RegExp(`${EDGE}${ANY_SHAPE}`, "gm")
+/** Behind a token its end is the edge, since tokens may stand one behind the other without a sign between them. */
+const NEXT_SHAPE = new RegExp(ANY_SHAPE, "y")
 
-const redactShapes: Rule = (text) =>
-  text.replace(SHAPE, (...groups) => {
-    const kind = SHAPES[groups.slice(1).findIndex((group) => group !== undefined)]
-    return formatMark(kind === undefined ? "secret" : kind[0])
-  })
+const redactShapes: Rule = (text) => {
+  let redacted = ""
+  let from = 0
+  SHAPE.lastIndex = 0
+  for (let found = SHAPE.exec(text); found !== null; found = matchAt(NEXT_SHAPE, text, from) ?? SHAPE.exec(text)) {
+    redacted += text.slice(from, found.index) + formatMark(shapeKindOf(found))
+    from = found.index + found[0].length
+    SHAPE.lastIndex = from
+  }
+  return from === 0 ? text : redacted + text.slice(from)
+}
+
+const shapeKindOf = (found: RegExpExecArray): string =>
+  SHAPES[found.slice(1).findIndex((group) => group !== undefined)]?.[0] ?? "secret"
 
 const PRIVATE_KEY = String.raw`(?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----`
 const PEM = new RegExp(
@@ -76,8 +115,11 @@ const redactPrivateKeys: Rule = (text) =>
 
 const URL_PASSWORD = /(:\/\/[^\s:@/"'`<>\\]{0,200}:)([^\s/"'`<>\\]{1,300})(?=@)/g
 const DSN_PASSWORD = /(\w:)([^\s:"'`<>\\]{1,200})(?=@(?:tcp|unix)\()/g
-const CURL_USER = /(\bcurl\b[^\n|;]{0,300}?\s(?:-u|--user)[ =]?[\\"']{0,4}[^\s:"'\\]{1,100}:)([^\s"'\\]{1,200})/g
-const CLIENT_PASSWORD = /(\bsshpass\s+-p\s*[\\"']{0,4}|\bmysql\w*\b[^\n|;]{0,300}?\s-p[\\"']{0,4})([^\s"'\\]{1,200})/g
+// What stands between a command and its option holds no further such command, so that no character is read for many.
+const CURL_USER =
+  /(\bcurl\b(?:(?!\bcurl\b)[^\n|;]){0,300}?\s(?:-u|--user)[ =]?[\\"']{0,4}[^\s:"'\\]{1,100}:)([^\s"'\\]{1,200})/g
+const CLIENT_PASSWORD =
+  /(\bsshpass\s+-p\s*[\\"']{0,4}|\bmysql\w*\b(?:(?!\bmysql)[^\n|;]){0,300}?\s-p[\\"']{0,4})([^\s"'\\]{1,200})/g
 const redactPasswordsIn = (pattern: RegExp) => (text: string) =>
   text.replace(pattern, (all, before: string, value: string) =>
     isPlaceholder(value) ? all : before + formatMark("password")

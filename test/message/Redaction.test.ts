@@ -288,6 +288,32 @@ describe("Redaction", () => {
     { fastCheck: { numRuns: 2_000 } }
   )
 
+  describe("chains: secrets one behind the other", () => {
+    // A round for each link would take minutes, or end in a stack overflow.
+    const links = 13_000
+
+    it.each([
+      ["of one length", of("AI", "za", alnum(35))],
+      ["of hexadecimal digits", of("shp", "at_", hex(32))],
+      ["of two kinds", of("shp", "at_", hex(32), "AI", "za", alnum(35))]
+    ])("takes out each link: %s", (_, link) => {
+      const rest = redact(`a page: ${link.repeat(links)} and its end`)
+      assert.match(rest, /^a page: (?:\[redacted [a-z ]+\])+ and its end$/)
+      assert.isAtLeast(rest.split("[redacted").length, links)
+    })
+
+    it("conceals lines that a few rounds do not settle, and no other line", () => {
+      const knot = "://a:[0m--token "
+      const rest = redact(`first\n${knot.repeat(20_000)}\nlast`)
+      assert.strictEqual(rest, "first\n[redacted secret]\nlast")
+    })
+
+    it("keeps the arguments of a call JSON where it conceals them", () => {
+      const rest = redact(JSON.stringify({ text: "://a:[0m--token ".repeat(100) }))
+      assert.strictEqual(rest, JSON.stringify({ redacted: "[redacted secret]" }))
+    })
+  })
+
   it.prop(
     "13: hashes, ids, UUIDs and paths are not mistaken for secrets",
     [fc.array(fc.oneof(innocentId(), fc.constantFrom(...innocent), word()), { maxLength: 12 })],
@@ -300,9 +326,12 @@ describe("Redaction", () => {
 
   it.prop(
     "redaction is idempotent and total",
-    [fc.array(fc.oneof(fragment(), fc.string({ unit: "binary" })), { maxLength: 30 })],
-    ([pieces]) => {
-      const once = redact(pieces.join(""))
+    [
+      fc.array(fc.oneof(fragment(), fc.string({ unit: "binary" })), { maxLength: 30 }),
+      fc.oneof({ weight: 4, arbitrary: fc.constant(1) }, fc.integer({ min: 2, max: 12 }))
+    ],
+    ([pieces, times]) => {
+      const once = redact(pieces.join("").repeat(times))
       assert.strictEqual(redact(once), once)
     },
     { fastCheck: { numRuns: 2_000 } }
