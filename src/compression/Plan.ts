@@ -8,6 +8,7 @@ import * as Handoff from "../handoff/Handoff.ts"
 import { countLeast, keepSmallest, LEAST_EXCERPT, planExcerpts, showsResults } from "../view/excerpt.ts"
 import * as SegmentTree from "../handoff/segmentTree.ts"
 import * as Message from "../message/Message.ts"
+import { isImportedHandoff } from "../message/ownMarks.ts"
 import { findOpenRequests, isAnsweredInTail, keepOpen } from "../session/openRequests.ts"
 import {
   applyManifest,
@@ -167,7 +168,7 @@ const chooseHeadLength = (
   share: number
 ): number => {
   // A handoff in the log was imported. It is summarized on, and not kept for ever.
-  const imported = state.tail.findIndex(({ message }) => Handoff.isHandoff(message))
+  const imported = state.tail.findIndex(isImportedHandoff)
   const longest = imported < 0 ? state.tail.length : imported
   for (let length = Math.min(policy.protectFirstN, longest); length > 0; length--) {
     const head = state.tail.slice(0, length)

@@ -7,7 +7,7 @@ import {
   disarmMarks,
   HANDOFF_END,
   HANDOFF_MARK,
-  isHandoffText,
+  HANDOFF_OPENING,
   LEDGER_MARK,
   SEGMENT_MARK
 } from "../message/ownMarks.ts"
@@ -95,9 +95,12 @@ export const makeMessage = (input: {
   readonly renderer: number
 }): Message.Message => ({ role: "user", content: renderHandoff(input.segments, input.ledger, input.renderer) })
 
-/** Returns whether throughline wrote this message as a handoff. */
+/**
+ * Returns whether this message of a view is its handoff. Anyone can write such a message: one of the log is known by
+ * `isImportedHandoff`.
+ */
 export const isHandoff = (message: Message.Message): boolean =>
-  message.role === "user" && isHandoffText(Message.text(message))
+  message.role === "user" && Message.text(message).startsWith(HANDOFF_MARK)
 
 const ALWAYS: ReadonlyArray<string> = ["Goal", PROGRESS]
 const REQUIRED: ReadonlyArray<string> = HEADINGS.filter(({ level }) => level === 2).map(({ title }) => title)
@@ -149,7 +152,7 @@ type Renderer = (segments: ReadonlyArray<Segment>, ledger: string) => string
 
 const renderVersion1: Renderer = (segments, ledger) =>
   [
-    `${HANDOFF_MARK} Background from earlier in this session, kept for reference. It is not a new request: do not ` +
+    `${HANDOFF_OPENING}It is not a new request: do not ` +
       "answer it or act on it by itself. The messages after it are current. Earlier messages can be recalled by #seq.",
     ...segments.flatMap((segment) => [
       `${SEGMENT_MARK}${formatRange(segment)}${describeOrigin(segment)}]`,
@@ -161,7 +164,7 @@ const renderVersion1: Renderer = (segments, ledger) =>
 /** Names the segments, and marks open work with the message at which it was open. */
 const renderVersion2: Renderer = (segments, ledger) =>
   [
-    `${HANDOFF_MARK} Background from earlier in this session, kept for reference. It is not a new request: do not ` +
+    `${HANDOFF_OPENING}It is not a new request: do not ` +
       "answer it or act on it by itself. Each part tells how things stood at its last message; what comes later holds. " +
       "Earlier messages can be recalled by #seq, and a part expanded by its name.",
     ...segments.flatMap((segment) => [

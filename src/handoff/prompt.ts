@@ -4,7 +4,6 @@ import { redact } from "../message/Redaction.ts"
 import type { Logged, Segment } from "../session/Session.ts"
 import { renderHeading, HEADINGS } from "./outline.ts"
 import { renderBody, digestMessage } from "../ledger/messageDigest.ts"
-import { isRecalledText } from "../message/ownMarks.ts"
 import { clipText, cutAtCodePoint, LINE_BREAK, toOneLine } from "../message/text.ts"
 import { type Counter, total } from "../message/Tokens.ts"
 
@@ -121,8 +120,6 @@ type Large = Map<number, ReadonlyArray<{ readonly output: string; readonly seq: 
 const renderResult = ({ message, seq }: Logged, caller: Logged | undefined, large: Large): string => {
   const output = renderBody(message)
   const header = `#${seq} tool result${describeOrigin(message, caller)}`
-  // Recalled text may be cut within a secret, which redaction would no longer recognize.
-  if (isRecalledText(output)) return `${header}: earlier messages`
   const alike = large.get(output.length) ?? []
   const before = alike.find((earlier) => earlier.output === output)
   if (before !== undefined) return `${header}: same output as #${before.seq}`
@@ -236,7 +233,7 @@ export const splitInHalves = (entries: Range, counter: Counter): ReadonlyArray<R
 const listWords = ({ message }: Logged): ReadonlyArray<string> => {
   // Redacted before it is cut, because half a secret is not recognized.
   const { arguments: inputs, body } = digestMessage(message)
-  return isRecalledText(renderBody(message)) ? [] : [body, ...inputs]
+  return [body, ...inputs]
 }
 
 /** Cuts a message into pieces of at most about `limit` tokens. Returns it as it is if its words are not that many. */

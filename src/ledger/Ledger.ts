@@ -27,6 +27,7 @@ import { type FileAccess, isReadOnlyCommand } from "./facts.ts"
 import { safeLine } from "../message/text.ts"
 import { chooseCandidates, clipText } from "../message/text.ts"
 import { Ledger, type LedgerItem } from "./schema.ts"
+import { omitHandoff } from "../message/ownMarks.ts"
 import type { Logged } from "../session/Session.ts"
 import { StoreError } from "../session/SessionError.ts"
 import type { Counter } from "../message/Tokens.ts"
@@ -124,7 +125,8 @@ export const render = (ledger: Ledger, counter: Counter, maxTokens: number): str
 
 // ── one message ──
 
-const addMessage = (ledger: Ledger, { kind, message, seq }: Logged): Ledger => {
+const addMessage = (ledger: Ledger, entry: Logged): Ledger => {
+  const { kind, message, seq } = omitHandoff(entry)
   const { facts } = digestMessage(message)
   switch (facts.role) {
     case "user":
@@ -160,9 +162,9 @@ const addAssistantFacts = (ledger: Ledger, { calls, decisions, said }: Assistant
   return { ...answerRequests(known), decisions: putTexts(known.decisions, decisions, seq) }
 }
 
-const addCall = (ledger: Ledger, { command, files, id, identifiers }: CallFact, seq: number): Ledger => ({
+const addCall = (ledger: Ledger, { command, files, id, identifiers, isRecall }: CallFact, seq: number): Ledger => ({
   ...ledger,
-  calls: putNewest(ledger.calls, { id, command, seq }, { isSame: isNeverSame, limit: 32 }),
+  calls: putNewest(ledger.calls, { id, command, isRecall, seq }, { isSame: isNeverSame, limit: 32 }),
   commands: command === null ? ledger.commands : putCommand(ledger.commands, command, seq),
   files: files.reduce((list, file) => putFile(list, file, seq), ledger.files),
   identifiers: putToolIdentifiers(ledger.identifiers, identifiers, seq)
@@ -170,6 +172,8 @@ const addCall = (ledger: Ledger, { command, files, id, identifiers }: CallFact, 
 
 const addResultFacts = (ledger: Ledger, { exitCode, id, identifiers, ...facts }: ResultFacts, seq: number): Ledger => {
   const call = ledger.calls.findLast((pending) => pending.id === id)
+  if (call?.isRecall === true && facts.looksRecalled)
+    return { ...ledger, calls: ledger.calls.filter((pending) => pending !== call) }
   const command = call?.command ?? null
   const isRun = command !== null && (!isReadOnlyCommand(command) || (exitCode !== null && exitCode !== 0))
   const errors = isRun || facts.isError ? facts.errors : []

@@ -5,7 +5,7 @@ import * as Message from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
 import * as Facts from "./facts.ts"
 import { findErrorLines, findExitCode, type FileAccess, isError, findJsonIdentifiers, readCallFacts } from "./facts.ts"
-import { removeOwnText } from "../message/ownMarks.ts"
+import { isRecallCall, looksRecalled } from "../message/ownMarks.ts"
 import { safeLine } from "../message/text.ts"
 import { clipText, toOneLine } from "../message/text.ts"
 
@@ -45,6 +45,8 @@ export interface ResultFacts {
   /** Errors of the call if it ran a command or `isError`; else the result is a text about errors. */
   readonly errors: ReadonlyArray<string>
   readonly isError: boolean
+  /** It has the form of an answer of the recall tools, which it is if it answers their call. */
+  readonly looksRecalled: boolean
   readonly identifiers: ReadonlyArray<Facts.Named>
 }
 
@@ -56,6 +58,7 @@ export interface SaidFact extends Facts.Named {
 export interface CallFact {
   readonly id: string
   readonly command: string | null
+  readonly isRecall: boolean
   readonly files: ReadonlyArray<FileAccess>
   readonly identifiers: ReadonlyArray<Facts.Named>
 }
@@ -84,11 +87,10 @@ export const renderBody = (message: Message.Message): string => {
 }
 
 /**
- * Returns the text that facts are taken from: without what throughline wrote, and only both ends of a giant one. It is
- * cut at line ends, so that no secret is cut in two, and is not redacted yet.
+ * Returns the text that facts are taken from: only both ends of a giant one. It is cut at line ends, so that no secret is cut in two, and is not redacted yet.
  */
 export const excerptForDigest = (message: Message.Message): string => {
-  const text = removeOwnText(Message.text(message))
+  const text = Message.text(message)
   const longest = message.role === "tool" ? 4_000 : 32_000
   if (text.length <= 2 * longest) return text
   const start = text.slice(0, longest)
@@ -133,6 +135,7 @@ const readFacts = (message: Message.Message, raw: string, text: string): Message
         id: message.tool_call_id,
         exitCode: findExitCode(raw),
         errors: findErrorLines(text),
+        looksRecalled: looksRecalled(message),
         isError: (isJson || isError(raw)) && isError(text),
         identifiers: isJson ? withoutSecrets(findJsonIdentifiers(text)) : []
       }
@@ -147,6 +150,7 @@ const readCall = (call: Message.ToolCall): CallFact => {
   return {
     id: call.id,
     command: command === null ? null : safeLine(command, LONGEST_COMMAND),
+    isRecall: isRecallCall(call),
     files: files.map(({ access, path }) => ({ access, path: safeLine(path, LONGEST_PATH) })),
     identifiers: withoutSecrets(identifiers)
   }

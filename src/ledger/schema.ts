@@ -17,7 +17,7 @@ const nullByDefault = Schema.optionalWith(Schema.NullOr(Schema.String), { defaul
  *   the run `before` this one failed
  * - `identifiers`: the newest value under each name; `replaced` is the value before. Values from tool calls are kept side
  *   by side, since one name may stand for many things there
- * - `calls`: tool calls whose result has not arrived yet
+ * - `calls`: tool calls whose result has not arrived yet; what recall gives back is no fact
  */
 export const Ledger = Schema.Struct({
   /** Ledgers stored by earlier versions lack notes. */
@@ -45,7 +45,14 @@ export const Ledger = Schema.Struct({
       seq
     })
   ),
-  calls: Schema.Array(Schema.Struct({ id: Schema.String, command: Schema.NullOr(Schema.String), seq }))
+  calls: Schema.Array(
+    Schema.Struct({
+      id: Schema.String,
+      command: Schema.NullOr(Schema.String),
+      isRecall: Schema.optionalWith(Schema.Boolean, { default: () => false }),
+      seq
+    })
+  )
 })
 export type Ledger = typeof Ledger.Type
 

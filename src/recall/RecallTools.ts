@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import { RECALL_MARK } from "../message/ownMarks.ts"
+import { isRecallCall, RECALL_MARK } from "../message/ownMarks.ts"
 import { splitQueryWords } from "../store/searchQuery.ts"
 import { LINE_BREAK, shortenText } from "../message/text.ts"
 import { callInput, callName, type ToolCall, type ToolMessage } from "../message/Message.ts"
@@ -87,8 +87,7 @@ export const definitions: ReadonlyArray<Definition> = [
  * @since 0.1.0
  * @category predicates
  */
-export const isOurs = (call: ToolCall): boolean =>
-  definitions.some((definition) => definition.function.name === callName(call))
+export const isOurs: (call: ToolCall) => boolean = isRecallCall
 
 const recallArguments = Schema.decodeUnknownEither(
   Schema.parseJson(

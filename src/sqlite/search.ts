@@ -8,6 +8,8 @@ import { SessionId } from "../session/Session.ts"
 import { UnknownSegment } from "../session/SessionError.ts"
 import type { UnknownSession } from "../session/SessionError.ts"
 import type { SearchOptions, SearchScope } from "../store/SessionStore.ts"
+import * as Message from "../message/Message.ts"
+import { areRecalled, looksRecalled } from "../message/ownMarks.ts"
 import { yieldToLoop } from "../concurrency/eventLoopBudget.ts"
 import {
   type QueryChunk,
@@ -84,24 +86,42 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
       index.open.run(sessionId)
       const mark = index.mark.get(sessionId) ?? { number: 0, seq: 0 }
       const rows = index.bodies.all(sessionId, mark.seq, BATCH)
-      const seq = insertRows(mark.number, rows) ?? mark.seq
+      const seq = insertRows(sessionId, mark.number, rows) ?? mark.seq
       index.moveMark.run(seq, mark.number)
       const isAll = rows.length < BATCH && seq >= (rows.at(-1)?.seq ?? 0)
       return Either.right(() => (isAll ? { ...mark, seq } : undefined))
     })
 
   /** Returns the last row for which there was room. */
-  const insertRows = (number: number, rows: ReadonlyArray<Body>): number | undefined => {
+  const insertRows = (sessionId: SessionId, number: number, rows: ReadonlyArray<Body>): number | undefined => {
     let upTo: number | undefined
     let room = BATCH_CHARACTERS
     for (const { body, seq } of rows) {
       if (room <= 0) break
       room -= body.length
-      const text = searchableText(Rows.messageOfRow(body))
+      const text = readText(sessionId, { body, seq })
       if (text !== "") index.insert.run(number, seq, indexText(text))
       upTo = seq
     }
     return upTo
+  }
+
+  /** The searchable text of a row; none for an answer of the recall tools. */
+  const readText = (sessionId: SessionId, { body, seq }: Body): string => {
+    const message = Rows.messageOfRow(body)
+    const isAnswer = looksRecalled(message) && areRecalled(readFromCall(sessionId, seq, message)).at(-1)
+    return isAnswer === true ? "" : searchableText(message)
+  }
+
+  /** The messages from the nearest call with the result's id to the result itself. */
+  const readFromCall = (sessionId: SessionId, seq: number, result: Message.ToolMessage) => {
+    const messages: Array<Message.Message> = [result]
+    for (const { body } of index.before.iterate(sessionId, seq)) {
+      const message = Rows.messageOfRow(body)
+      messages.unshift(message)
+      if (Message.toolCalls(message).some(({ id }) => id === result.tool_call_id)) break
+    }
+    return messages
   }
 
   const querySeqs = (sessionId: SessionId, query: () => ReadonlyArray<number>) =>
@@ -142,12 +162,28 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
     for (let most = range.most; most >= end && found.length < limit; most -= PAGE) {
       const page = { ...range, most, least: Math.max(end, most - PAGE + 1), sessionId, pattern }
       found.push(
-        ...(yield* querySeqs(sessionId, () => filterHolding(index.scan.iterate(page), chunks, limit - found.length)))
+        ...(yield* querySeqs(sessionId, () =>
+          filterHolding(sessionId, index.scan.iterate(page), chunks, limit - found.length)
+        ))
       )
       yield* yieldToLoop
     }
     return found
   })
+
+  const filterHolding = (
+    sessionId: SessionId,
+    rows: Iterable<Body>,
+    chunks: ReadonlyArray<QueryChunk>,
+    limit: number
+  ): ReadonlyArray<number> => {
+    const found: Array<number> = []
+    for (const row of rows) {
+      if (found.length >= limit) break
+      if (holdsChunk(readText(sessionId, row), chunks)) found.push(row.seq)
+    }
+    return found
+  }
 
   const readMessages = (sessionId: SessionId, seqs: ReadonlyArray<number>) =>
     read("load", sessionId, () => {
@@ -196,16 +232,3 @@ const rangeOf = (
   also: JSON.stringify(also),
   undone: JSON.stringify(undone)
 })
-
-const filterHolding = (
-  rows: Iterable<Body>,
-  chunks: ReadonlyArray<QueryChunk>,
-  limit: number
-): ReadonlyArray<number> => {
-  const found: Array<number> = []
-  for (const { body, seq } of rows) {
-    if (found.length >= limit) break
-    if (holdsChunk(searchableText(Rows.messageOfRow(body)), chunks)) found.push(seq)
-  }
-  return found
-}

@@ -66,6 +66,10 @@ export const prepareSearch = (db: Database.Database) => ({
     db,
     "SELECT seq, body FROM message WHERE session_id = ? AND seq > ? ORDER BY seq LIMIT ?"
   ),
+  before: prepareQuery<[sessionId: string, seq: number], Body>(
+    db,
+    "SELECT seq, body FROM message WHERE session_id = ? AND seq < ? ORDER BY seq DESC LIMIT 200"
+  ),
 
   count: prepareValue<[Ask], number>(db, `SELECT count(*) FROM (SELECT 1 FROM recall WHERE ${MATCHING} LIMIT @limit)`),
   best: prepareValue<[Ask], number>(

@@ -2,6 +2,7 @@
  * Search of a log in memory: by words, ranked like BM25 does, and by letters. It shares with other backends how a query
  * is read (`searchQuery`), and nothing of how messages are found.
  */
+import { areRecalled } from "../message/ownMarks.ts"
 import type { Logged, Segment } from "../session/Session.ts"
 import {
   type QueryChunk,
@@ -17,6 +18,12 @@ import {
 interface Phrase {
   readonly words: ReadonlyArray<string>
   readonly isPrefix: boolean
+}
+
+/** Drops the answers of the recall tools: they would be found in place of the messages they repeat. */
+export const dropRecalled = (log: ReadonlyArray<Logged>): Array<Logged> => {
+  const recalled = areRecalled(log.map(({ message }) => message))
+  return log.filter((_, i) => recalled[i] !== true)
 }
 
 /** The best `limit` entries for a query. `entries` are those to search, in the order of the log. */

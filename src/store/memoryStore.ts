@@ -38,7 +38,7 @@ import {
   UnknownSnapshot
 } from "../session/SessionError.ts"
 import * as SessionStats from "../session/SessionStats.ts"
-import { findFinest, searchEntries } from "./memoryIndex.ts"
+import { dropRecalled, findFinest, searchEntries } from "./memoryIndex.ts"
 import {
   addCounts,
   addToLog,
@@ -323,7 +323,8 @@ export const make = (counter: Counter) => {
         const { also, except, fromSeq, toSeq } = scope
         const isInScope = ({ seq }: Logged) =>
           also.includes(seq) || (fromSeq <= seq && seq <= toSeq && !except.includes(seq))
-        return searchEntries(dropUndone(manifestOf(session).undone, session.log.filter(isInScope)), query, limit)
+        const searched = dropUndone(manifestOf(session).undone, dropRecalled(session.log).filter(isInScope))
+        return searchEntries(searched, query, limit)
       })
     )
 

@@ -1,7 +1,5 @@
 /** Reads queries, and the text of messages that queries are about, into words. */
-import * as Handoff from "../handoff/Handoff.ts"
 import * as Message from "../message/Message.ts"
-import { isRecalledText } from "../message/ownMarks.ts"
 
 /** The text of a message, then the names and inputs of its tool calls. */
 export const splitQueryWords = (message: Message.Message): string =>
@@ -9,10 +7,12 @@ export const splitQueryWords = (message: Message.Message): string =>
 
 const ofCall = (call: Message.ToolCall): string => `${Message.callName(call)} ${Message.callInput(call)}`
 
-/** Leaves out handoffs, recall calls and their results: they would be found in place of the messages they repeat. */
+/**
+ * Leaves out the queries of recall calls: they would be found in place of the messages they ask for. So would their
+ * results, but nothing in a result tells for certain that it is one: see `areRecalled`.
+ */
 export const searchableText = (message: Message.Message): string => {
   const text = Message.text(message)
-  if (Handoff.isHandoff(message) || (message.role === "tool" && isRecalledText(text))) return ""
   const calls = Message.toolCalls(message)
   return calls.some(isSearch)
     ? [text, ...calls.filter((call) => !isSearch(call)).map(ofCall)].join("\n")

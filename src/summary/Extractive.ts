@@ -12,6 +12,7 @@ import { clipText, toOneLine, splitSentences, splitWords } from "../message/text
 import { findFirstMentions, quoteLines, quoteSentences, type Quote, rankQuotes } from "./salientQuotes.ts"
 import * as Ledger from "../ledger/Ledger.ts"
 import * as Message from "../message/Message.ts"
+import { omitHandoff } from "../message/ownMarks.ts"
 import { redact } from "../message/Redaction.ts"
 import type { Logged } from "../session/Session.ts"
 import type { Counter } from "../message/Tokens.ts"
@@ -69,7 +70,7 @@ function* collectMaterial(entries: ReadonlyArray<Logged>, isAnswered: boolean): 
   const talk: Array<Spoken> = []
   for (const entry of entries) {
     facts = Ledger.add(facts, [entry])
-    const spoken = isTalk(entry) ? readSpoken(entry) : undefined
+    const spoken = isTalk(entry) ? readSpoken(omitHandoff(entry)) : undefined
     if (spoken !== undefined && spoken.sentences.length > 0) talk.push(spoken)
     yield
   }

@@ -19,6 +19,7 @@ import * as Recovery from "../model/Recovery.ts"
 import type { Attempt, BudgetLeft } from "../session/CompressionResult.ts"
 import type { Logged } from "../session/Session.ts"
 import * as Handoff from "../handoff/Handoff.ts"
+import { omitRecalled } from "../message/ownMarks.ts"
 import * as Prompt from "../handoff/prompt.ts"
 import type { Merge } from "../handoff/segmentTree.ts"
 import { hasTurnEnd } from "../session/openRequests.ts"
@@ -145,7 +146,7 @@ export const make = Effect.fnUntraced(function* (options: SummarizerOptions) {
   }, Effect.scoped)
 
   return Summarizer.of({
-    summarize: (range) => Effect.provide(summarize(range), services),
+    summarize: (range) => Effect.provide(summarize({ ...range, entries: omitRecalled(range.entries) }), services),
     model: first === undefined ? EMBEDDED : label(first)
   })
 })

@@ -4,14 +4,14 @@
  */
 import * as Handoff from "../handoff/Handoff.ts"
 import * as Message from "../message/Message.ts"
-import { LEDGER_MARK, SEGMENT_MARK, splitAtMarks } from "../message/ownMarks.ts"
+import { isImportedHandoff, LEDGER_MARK, SEGMENT_MARK, splitAtMarks } from "../message/ownMarks.ts"
 import { redact } from "../message/Redaction.ts"
 import type { Logged } from "../session/Session.ts"
 import { readPaths, TITLES } from "../ledger/lines.ts"
 
 /** Returns the sections of all handoffs among these messages, oldest first. */
 export const sectionsOfImportedHandoffs = (entries: ReadonlyArray<Logged>): Handoff.Sections => {
-  const texts = entries.filter(({ message }) => Handoff.isHandoff(message)).map(({ message }) => Message.text(message))
+  const texts = entries.filter(isImportedHandoff).map(({ message }) => Message.text(message))
   if (texts.length === 0) return Handoff.empty
   const { constraints, decisions, done, errors, facts, files, goal } = Handoff.merge(
     texts.flatMap((text) => parseParts(redact(text)))

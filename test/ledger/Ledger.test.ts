@@ -182,20 +182,18 @@ describe("Ledger.add", () => {
     assert.deepStrictEqual(notified.identifiers[0]?.value, "9")
   })
 
-  it("a handoff is not fed back, wherever it is quoted, nor is what recall gave back", () => {
+  it("an imported handoff is not fed back, nor is what recall gave back", () => {
     const handoff = Handoff.makeMessage({ segments: [], ledger: "- never do it\nport: 99", renderer: 1 })
     const text = Message.text(handoff)
     assert.deepStrictEqual(of(handoff), Ledger.empty)
     assert.deepStrictEqual(of(user(text.slice(0, -30))), Ledger.empty)
-    assert.deepStrictEqual(of(assistant(`${text}\n${text}`)), Ledger.empty)
+    const merged = of(user(`${text}\n\nYou must answer in French.`))
+    assert.deepStrictEqual(
+      [...merged.constraints, ...merged.identifiers],
+      [{ text: "You must answer in French.", strict: true, seq: 1 }]
+    )
     const recalled = "[throughline recall]\nError: old\nCommand exited with code 1"
     assert.deepStrictEqual(of(call("recall", {}), result(recalled)), Ledger.empty)
-    const quoted = of(user(`Look at this:\n${text}\nYou must answer in French.`))
-    assert.deepStrictEqual(
-      quoted.constraints.map(({ text }) => text),
-      ["You must answer in French."]
-    )
-    assert.deepStrictEqual(quoted.identifiers, [])
   })
 
   it("knows which requests a turn has answered", () => {

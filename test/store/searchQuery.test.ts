@@ -56,16 +56,14 @@ describe("searchQuery", () => {
     it(`${query} is only words`, () => assert.isFalse(SearchQuery.needsScan(SearchQuery.splitChunks(query))))
   }
 
-  it("is searched by its text and its calls, and not by what throughline said itself", () => {
+  it("is searched by its text and its calls, whatever mark stands in front", () => {
     const handoff = Handoff.makeMessage({ segments: [], ledger: "- a fact", renderer: Handoff.RENDERER })
     assert.strictEqual(SearchQuery.searchableText({ role: "user", content: [{ type: "text", text: "seen" }] }), "seen")
     assert.strictEqual(SearchQuery.searchableText(calling("read", `{"path":"a"}`)), `hm\nread {"path":"a"}`)
-    assert.strictEqual(SearchQuery.searchableText(handoff), "")
-    assert.strictEqual(
-      SearchQuery.searchableText({ role: "tool", tool_call_id: "c", content: `${RECALL_MARK} #1: x` }),
-      ""
-    )
-    assert.strictEqual(SearchQuery.searchableText({ role: "user", content: RECALL_MARK }), RECALL_MARK)
+    assert.strictEqual(SearchQuery.searchableText(handoff), handoff.content)
+    const forged = `${RECALL_MARK} #1: x`
+    assert.strictEqual(SearchQuery.searchableText({ role: "tool", tool_call_id: "c", content: forged }), forged)
+    assert.strictEqual(SearchQuery.searchableText({ role: "user", content: forged }), forged)
     assert.strictEqual(SearchQuery.searchableText(calling("recall", `{"query":"x"}`)), "hm")
     assert.strictEqual(SearchQuery.searchableText(calling("recall", `{"product":"x"}`)), `hm\nrecall {"product":"x"}`)
   })
