@@ -29,7 +29,8 @@ import * as Salvage from "./commands/salvage.ts"
 import * as Stats from "./commands/stats.ts"
 import * as Help from "./terminal/help.ts"
 import { printAnswer } from "./io.ts"
-import { replaceControls, printNotice } from "./terminal/terminal.ts"
+import { escapeHidden } from "./terminal/printable.ts"
+import { printNotice } from "./terminal/terminal.ts"
 
 const description = "Sessions that outlive their model's window"
 
@@ -69,7 +70,7 @@ const runCommand = (argv: ReadonlyArray<string>) => {
   const { version } = manifest
   const args = argv.slice(2)
   if (Help.isHelpWanted(pages, args)) {
-    return printAnswer(false, null, () => [Help.formatHelp(pages, `throughline ${version}: ${description}`, args)])
+    return printAnswer(false, null, () => Help.formatHelp(pages, `throughline ${version}: ${description}`, args))
   }
   // Without the help option, which makes the parser print the help of all commands for a command that does not exist.
   const call = argv.filter((arg) => !Help.isHelpOption(arg))
@@ -87,7 +88,7 @@ const printFailure = (cause: Cause.Cause<unknown>, args: ReadonlyArray<string>):
   const error = Cause.squash(cause)
   if (ValidationError.isValidationError(error))
     return printNotice(`throughline: ${Help.explainUsageError(error, pages, args)}`)
-  return printNotice(`throughline: ${replaceControls(error instanceof Error ? error.message : String(error))}`)
+  return printNotice(`throughline: ${error instanceof Error ? error.message : String(error)}`)
 }
 
 /** The exit code of a process that ran the command line. */
@@ -97,12 +98,15 @@ export const exitCodeOf = (exit: Exit.Exit<unknown, unknown>): number => {
   return ValidationError.isValidationError(Cause.squash(exit.cause)) ? 2 : 1
 }
 
+/** Session ids and whatever else a line names come from outside. */
+const stderrLogger = Logger.withConsoleError(Logger.map(Logger.logfmtLogger, escapeHidden))
+
 /** Runs the command of `argv`, which is laid out like `process.argv`, and prints why it failed. */
 export const runCommandLine = (argv: ReadonlyArray<string>) =>
   runCommand(argv).pipe(
     Effect.tapErrorCause((cause) => printFailure(cause, argv.slice(2))),
     // Log lines are printed only with `--log-level`. The commands print what a user needs to know.
     Logger.withMinimumLogLevel(LogLevel.None),
-    Effect.provide(Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))),
+    Effect.provide(Logger.replace(Logger.defaultLogger, stderrLogger)),
     Effect.provide(NodeContext.layer)
   )

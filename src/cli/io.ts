@@ -4,19 +4,20 @@ import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
 import { systemErrorText } from "../message/systemErrorText.ts"
+import { escapeHidden } from "./terminal/printable.ts"
 import { writeStdout } from "./terminal/terminal.ts"
 
 /** A command cannot go on. The user reads `message`, one line. */
 export class CommandError extends Schema.TaggedError<CommandError>()("CommandError", { message: Schema.String }) {}
 
-/** Prints the answer of a command on stdout: one JSON value, or the lines that `format` returns. */
+/** Prints the answer of a command on stdout: one JSON value, or the lines that `format` returns, each without a break. */
 export const printAnswer = (
   isJson: boolean,
   value: unknown,
   format: () => ReadonlyArray<string>
 ): Effect.Effect<void, CommandError> =>
   Effect.mapError(
-    writeStdout(isJson ? JSON.stringify(value) : format().join("\n")),
+    writeStdout(isJson ? [escapeHidden(JSON.stringify(value))] : format()),
     (cause) => new CommandError({ message: `cannot write the answer: ${systemErrorText(cause)}` })
   )
 

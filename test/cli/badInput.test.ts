@@ -28,7 +28,7 @@ describe("what a beginner types", () => {
         2,
         "'first' is not a integer; usage: throughline rewind --db "
       ],
-      [["view", "a\nb\u001B[31m", "--db", "sessions.db"], 1, "there is no session a\u00B7b\u00B7[31m"],
+      [["view", "a\nb\u001B[31m", "--db", "sessions.db"], 1, "there is no session a\u240Ab\u241B[31m"],
       [["view", "chat", "--db", "."], 1, "could not open the database: .: illegal operation on a directory"],
       [["view", "chat", "--db", ""], 1, 'could not open the database: expected the path of a file, not ""'],
       [["audit", "gone.log"], 1, "cannot read gone.log: no such file or directory"],

@@ -14,6 +14,8 @@ const after = [
 
 const plainStyle = (width: number) => ({ width, color: false })
 
+const drawWindow = (...args: Parameters<typeof Bars.drawWindow>) => Bars.drawWindow(...args).join("\n")
+
 const stripColors = (colored: string) =>
   colored
     .split("\u001B[")
@@ -23,7 +25,7 @@ const stripColors = (colored: string) =>
 describe("windowBar", () => {
   it("shows each part to scale, and what is free", () => {
     assert.strictEqual(
-      Bars.drawWindow(after, 100_000, plainStyle(42)),
+      drawWindow(after, 100_000, plainStyle(42)),
       [
         "[██▓▓▓▓▒▒································]",
         "  █ system    5,000    5.0%",
@@ -36,18 +38,18 @@ describe("windowBar", () => {
 
   it("says so when the parts are over the window", () => {
     assert.strictEqual(
-      Bars.drawWindow([{ name: "messages", tokens: 150 }], 100, plainStyle(12)),
+      drawWindow([{ name: "messages", tokens: 150 }], 100, plainStyle(12)),
       ["[██████████!", "  █ messages         150  150.0%", "  ! over the window   50   50.0%"].join("\n")
     )
   })
 
   it("shows an empty window", () => {
-    assert.strictEqual(Bars.drawWindow([], 100, plainStyle(12)), "[··········]\n  · free  100  100.0%")
+    assert.strictEqual(drawWindow([], 100, plainStyle(12)), "[··········]\n  · free  100  100.0%")
   })
 
   it("leaves what is empty out of the legend, and the others their glyphs", () => {
     assert.strictEqual(
-      Bars.drawWindow(
+      drawWindow(
         [
           { name: "system", tokens: 0 },
           { name: "tail", tokens: 50 }
@@ -60,9 +62,9 @@ describe("windowBar", () => {
   })
 
   it("differs from its coloured form by the colours alone", () => {
-    const colored = Bars.drawWindow(after, 100_000, { width: 80, color: true })
+    const colored = drawWindow(after, 100_000, { width: 80, color: true })
     assert.include(colored, "\u001B[34m██")
-    assert.strictEqual(stripColors(colored), Bars.drawWindow(after, 100_000, plainStyle(80)))
+    assert.strictEqual(stripColors(colored), drawWindow(after, 100_000, plainStyle(80)))
   })
 
   it("gives every part that the legend names a column, as long as there are columns", () => {
@@ -84,7 +86,7 @@ describe("windowBar", () => {
     "is as wide as it was asked to be, and filled to within a column",
     [parts, FastCheck.integer({ min: 12, max: 200 })],
     ([parts, width]) => {
-      const [bar = ""] = Bars.drawWindow(parts, 200_000, plainStyle(width)).split("\n")
+      const [bar = ""] = drawWindow(parts, 200_000, plainStyle(width)).split("\n")
       assert.strictEqual(bar.length, width)
       const tokens = parts.reduce((sum, part) => sum + part.tokens, 0)
       const filled = width - 2 - [...bar].filter((glyph) => glyph === "·").length

@@ -1,6 +1,7 @@
 /** The timeline of an audit: a row for each session, time to the right, violations in red. */
 import type { Report, Span } from "../../audit/Audit.ts"
-import { replaceControls, type Style } from "../terminal/terminal.ts"
+import { makePrintable, paintGlyphs } from "../terminal/printable.ts"
+import type { Style } from "../terminal/terminal.ts"
 
 /** A session with its operations, and the times of its violations. */
 export interface TimelineRow {
@@ -76,17 +77,15 @@ const drawRow = (row: TimelineRow, columnOf: (at: number) => number, width: numb
   for (const { from, isFaulty, to } of row.spans) if (isFaulty) fillColumns(from, to, FAULTY)
   for (const at of row.marks) fillColumns(at, at, FAULTY)
   const line = glyphs.join("")
-  return color ? line.replaceAll(/█+|!+/g, (run) => paintRun(run, run.startsWith(FAULTY) ? RED : BLUE)) : line
+  return color ? line.replaceAll(/█+|!+/g, (run) => paintGlyphs(run, run.startsWith(FAULTY) ? RED : BLUE)) : line
 }
-
-const paintRun = (text: string, color: number): string => `\u001B[${color}m${text}\u001B[0m`
 
 const timesOfSpan = ({ from, isFaulty, to }: Span): ReadonlyArray<TimeRange> =>
   from === null ? [] : [{ from, to: Math.max(from, to ?? from), isFaulty }]
 
 /** Keeps both ends of an id: most ids begin with a date, so that the start alone does not tell them apart. */
 export const shortenSessionId = (session: string, width: number): string => {
-  const name = replaceControls(session)
+  const name = makePrintable(session)
   if (name.length <= width) return name
   const left = Math.ceil((width - 1) / 2)
   return `${name.slice(0, left)}…${name.slice(name.length - (width - 1 - left))}`

@@ -11,7 +11,7 @@ import * as Audit from "../../audit/Audit.ts"
 import { systemErrorText } from "../../message/systemErrorText.ts"
 import { CommandError, printAnswer } from "../io.ts"
 import { jsonOption } from "../options.ts"
-import { formatCount, printNotice, replaceControls, styleOf } from "../terminal/terminal.ts"
+import { formatCount, printNotice, styleOf } from "../terminal/terminal.ts"
 import * as Timeline from "../audit/timeline.ts"
 import * as TimelineSvg from "../audit/timelineSvg.ts"
 
@@ -61,8 +61,8 @@ const formatReport = (report: Audit.Report, timeline: Timeline.Timeline | undefi
   const more = report.violations - report.findings.length
   return [
     ...report.findings.flatMap(({ fault, lines, text }) => [
-      `${fault}: ${replaceControls(text)}`,
-      ...lines.map(({ file, line, text }) => `  ${file}:${line}: ${replaceControls(text)}`),
+      `${fault}: ${text}`,
+      ...lines.map(({ file, line, text }) => `  ${file}:${line}: ${text}`),
       ""
     ]),
     ...(more > 0 ? [`and ${formatCount(more)} more`, ""] : []),

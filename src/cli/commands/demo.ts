@@ -15,7 +15,9 @@ const contextLength = 200_000
 
 export const command = Command.make("demo", { json: jsonOption }, ({ json }) =>
   Effect.gen(function* () {
-    const replaying = replaySession(json ? () => Effect.void : (event) => printNotice(formatEvent(event).join("\n")))
+    const replaying = replaySession((event) =>
+      json ? Effect.void : Effect.forEach(formatEvent(event), printNotice, { discard: true })
+    )
     const outcome = yield* Effect.provide(replaying, layerDemo(contextLength))
     const { checks, result } = outcome
     yield* printAnswer(json, { result, checks }, () => formatOutcome(outcome))

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Doctor from "../../hermes/Doctor.ts"
 import { CommandError, printAnswer } from "../io.ts"
 import { jsonOption } from "../options.ts"
-import { formatQuantity, replaceControls } from "../terminal/terminal.ts"
+import { formatQuantity } from "../terminal/terminal.ts"
 
 const fileArg = Args.text({ name: "state-db" }).pipe(Args.withDescription("a Hermes database"))
 
@@ -33,12 +33,10 @@ export const command = Command.make(
 const diagnoseFile = (file: string, json: boolean) =>
   Effect.gen(function* () {
     const report = yield* Doctor.diagnose(file)
-    yield* printAnswer(json, report, () =>
-      [
-        `${file}: ${formatQuantity(report.sessions, "session")}, ${formatQuantity(report.messages, "message")}`,
-        ...(report.findings.length === 0 ? ["no damage"] : report.findings.flatMap(formatFinding))
-      ].map(replaceControls)
-    )
+    yield* printAnswer(json, report, () => [
+      `${file}: ${formatQuantity(report.sessions, "session")}, ${formatQuantity(report.messages, "message")}`,
+      ...(report.findings.length === 0 ? ["no damage"] : report.findings.flatMap(formatFinding))
+    ])
     return report.findings.length
   })
 
@@ -46,7 +44,7 @@ const diagnoseFile = (file: string, json: boolean) =>
 const repairFile = (file: string, dryRun: boolean, json: boolean) =>
   Effect.gen(function* () {
     const report = yield* Doctor.repair(file, { dryRun })
-    yield* printAnswer(json, report, () => formatRepairs(report).map(replaceControls))
+    yield* printAnswer(json, report, () => formatRepairs(report))
     return dryRun ? report.mended.flatMap(({ findings }) => findings).length : report.remaining.length
   })
 

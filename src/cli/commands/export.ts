@@ -11,7 +11,7 @@ import type { SessionStore } from "../../store/SessionStore.ts"
 import { printAnswer } from "../io.ts"
 import { dbOption, jsonOption, SessionName } from "../options.ts"
 import { useStore } from "../services.ts"
-import { formatCount, replaceControls } from "../terminal/terminal.ts"
+import { formatCount } from "../terminal/terminal.ts"
 
 const to = Options.text("to").pipe(
   Options.withPseudoName("file"),
@@ -28,7 +28,7 @@ export const command = Command.make("export", { sessions: chosen, db: dbOption, 
   Effect.gen(function* () {
     const leaving = yield* useStore(args.db, (store) => readSessions(store, args.sessions))
     const exported = yield* HermesExport.writeExport(args.to, leaving)
-    yield* printAnswer(args.json, { sessions: exported }, () => exported.flatMap(formatExported).map(replaceControls))
+    yield* printAnswer(args.json, { sessions: exported }, () => exported.flatMap(formatExported))
   })
 ).pipe(
   Command.withDescription("Add sessions to a Hermes Agent's database, all or none of them; without ids, every session")

@@ -13,7 +13,7 @@ import * as Transcripts from "../../transcripts/Transcripts.ts"
 import { CommandError, printAnswer } from "../io.ts"
 import { dbOption, jsonOption, SessionName } from "../options.ts"
 import { layerStore } from "../services.ts"
-import { formatCount, replaceControls } from "../terminal/terminal.ts"
+import { formatCount } from "../terminal/terminal.ts"
 
 const file = Args.text({ name: "file" }).pipe(
   Args.withDescription(
@@ -51,16 +51,14 @@ export const command = Command.make("import", options, (args) =>
     )
     const sessions = histories.map(({ messages, sessionId }) => ({ sessionId, messages: messages.length }))
     const left = imported.left.map(({ line, expected, found }) => ({ line, expected, found }))
-    yield* printAnswer(args.json, { format: imported.format, sessions, skipped: imported.skipped, left }, () =>
-      [
-        `read as ${imported.format}`,
-        ...sessions.map(({ messages, sessionId }) => `imported ${sessionId}: ${formatCount(messages)} messages`),
-        ...Object.entries(imported.skipped).map(
-          ([kind, lines]) => `skipped ${kind}: ${formatCount(lines)} ${imported.format === "hermes" ? "rows" : "lines"}`
-        ),
-        ...imported.left.map(({ message }) => `left ${message}`)
-      ].map(replaceControls)
-    )
+    yield* printAnswer(args.json, { format: imported.format, sessions, skipped: imported.skipped, left }, () => [
+      `read as ${imported.format}`,
+      ...sessions.map(({ messages, sessionId }) => `imported ${sessionId}: ${formatCount(messages)} messages`),
+      ...Object.entries(imported.skipped).map(
+        ([kind, lines]) => `skipped ${kind}: ${formatCount(lines)} ${imported.format === "hermes" ? "rows" : "lines"}`
+      ),
+      ...imported.left.map(({ message }) => `left ${message}`)
+    ])
   })
 ).pipe(Command.withDescription("Import the sessions of a file, all or none of them"))
 

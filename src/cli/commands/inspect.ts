@@ -120,7 +120,7 @@ const printView = (state: State, flags: { readonly json: boolean; readonly expla
       ...formatTranscript(messages.map((message) => ({ label: "", message }))),
       ...(flags.explain
         ? [
-            drawWindow(partsOfView(view), contextLength, styleOf(process.stdout)),
+            ...drawWindow(partsOfView(view), contextLength, styleOf(process.stdout)),
             ...segments.map((s) => `segment ${s.id}: ${s.fromSeq} to ${s.toSeq}, ~${s.tokens} tokens, ${s.model}`),
             ...repairs.map(formatRepair)
           ]

@@ -8,7 +8,7 @@ import * as Recall from "../../recall/Recall.ts"
 import { CommandError, printAnswer } from "../io.ts"
 import { dbOption, jsonOption, sessionArg } from "../options.ts"
 import { provideReading } from "../services.ts"
-import { showControls, formatTranscript } from "../terminal/transcript.ts"
+import { formatTranscript } from "../terminal/transcript.ts"
 
 const queryArg = Args.text({ name: "query" }).pipe(
   Args.withDescription('words, a path, a "phrase" or #12 for message 12')
@@ -38,8 +38,9 @@ export const recall = Command.make(
       yield* printAnswer(json, found, () =>
         found.length === 0
           ? ["nothing found"]
-          : found.map(({ excerpt, role, segment, seq }) =>
-              showControls(`#${seq} ${role}${segment === null ? "" : ` (${segment})`}  ${excerpt}`)
+          : found.map(
+              ({ excerpt, role, segment, seq }) =>
+                `#${seq} ${role}${segment === null ? "" : ` (${segment})`}  ${excerpt}`
             )
       )
     })

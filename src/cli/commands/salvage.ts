@@ -7,7 +7,7 @@ import type { LostPart, SalvageReport } from "../../sqlite/bringOver.ts"
 import { salvageFile } from "../../sqlite/salvage.ts"
 import { printAnswer } from "../io.ts"
 import { jsonOption } from "../options.ts"
-import { formatCount, formatQuantity, replaceControls } from "../terminal/terminal.ts"
+import { formatCount, formatQuantity } from "../terminal/terminal.ts"
 
 const fileArg = Args.text({ name: "db" }).pipe(Args.withDescription("a damaged database, which is only read"))
 
@@ -22,7 +22,7 @@ export const command = Command.make(
   ({ file, json, out }) =>
     Effect.gen(function* () {
       const report = yield* salvageFile(file, out)
-      yield* printAnswer(json, report, () => formatReport(out, report).map(replaceControls))
+      yield* printAnswer(json, report, () => formatReport(out, report))
     })
 ).pipe(Command.withDescription("Bring what can be read of a damaged database into a new one, and list what is lost"))
 

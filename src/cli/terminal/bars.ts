@@ -1,4 +1,5 @@
 /** Bars for a terminal: how full a context window is, and of what. */
+import { paintGlyphs } from "./printable.ts"
 import { formatCount, type Style } from "./terminal.ts"
 
 /** One part of a context window. */
@@ -24,7 +25,7 @@ const FREE = "·"
 export const drawBar = (parts: ReadonlyArray<Part>, contextLength: number, style: Style): string => {
   const inner = Math.max(1, style.width - 2)
   const widths = divideColumns(parts, contextLength, inner)
-  const pieces = widths.map((width, index) => paintGlyphs(glyphOf(index).repeat(width), index, style))
+  const pieces = widths.map((width, index) => paintPart(glyphOf(index).repeat(width), index, style))
   const free = inner - widths.reduce((sum, width) => sum + width, 0)
   return `[${pieces.join("")}${FREE.repeat(free)}${sumTokens(parts) > contextLength ? "!" : "]"}`
 }
@@ -55,7 +56,7 @@ export const drawProgress = (done: number, all: number, style: Style): string =>
   drawBar([{ name: "done", tokens: done }], Math.max(1, done, all), style)
 
 /** Draws a window as a bar with a legend below, a line for each part. The bar is cut at the edge of the window. */
-export const drawWindow = (parts: ReadonlyArray<Part>, contextLength: number, style: Style): string => {
+export const drawWindow = (parts: ReadonlyArray<Part>, contextLength: number, style: Style): ReadonlyArray<string> => {
   const rows = listLegend(parts, contextLength, style)
   const names = Math.max(...rows.map(({ name }) => name.length))
   const figures = Math.max(...rows.map(({ tokens }) => formatCount(tokens).length))
@@ -63,7 +64,7 @@ export const drawWindow = (parts: ReadonlyArray<Part>, contextLength: number, st
     const share = formatPercent(tokens / contextLength).padStart(6)
     return `  ${mark} ${name.padEnd(names)}  ${formatCount(tokens).padStart(figures)}  ${share}`
   })
-  return [drawBar(parts, contextLength, style), ...lines].join("\n")
+  return [drawBar(parts, contextLength, style), ...lines]
 }
 
 /** Draws a window before and after a compression on one scale, with the legend of the window after. */
@@ -94,7 +95,7 @@ const listLegend = (parts: ReadonlyArray<Part>, contextLength: number, style: St
   const left = contextLength - sumTokens(parts)
   return [
     ...parts.flatMap(({ name, tokens }, index) =>
-      tokens === 0 ? [] : [{ mark: paintGlyphs(glyphOf(index), index, style), name, tokens }]
+      tokens === 0 ? [] : [{ mark: paintPart(glyphOf(index), index, style), name, tokens }]
     ),
     { mark: left < 0 ? "!" : FREE, name: left < 0 ? "over the window" : "free", tokens: Math.abs(left) }
   ]
@@ -102,10 +103,10 @@ const listLegend = (parts: ReadonlyArray<Part>, contextLength: number, style: St
 
 const sumTokens = (parts: ReadonlyArray<Part>): number => parts.reduce((sum, { tokens }) => sum + tokens, 0)
 
-const fillOf = (index: number) => FILLS[index % FILLS.length] ?? ["█", 37]
+const fillOf = (index: number): (typeof FILLS)[number] => FILLS[index % FILLS.length] ?? ["█", 37]
 const glyphOf = (index: number): string => fillOf(index)[0]
 
-const paintGlyphs = (text: string, index: number, { color }: Style): string =>
-  color && text !== "" ? `\u001B[${fillOf(index)[1]}m${text}\u001B[0m` : text
+const paintPart = (glyphs: string, index: number, { color }: Style): string =>
+  color && glyphs !== "" ? paintGlyphs(glyphs, fillOf(index)[1]) : glyphs
 
 const formatPercent = (share: number): string => `${(share * 100).toFixed(1)}%`

@@ -5,7 +5,7 @@ import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Usage from "@effect/cli/Usage"
 import type * as ValidationError from "@effect/cli/ValidationError"
 import { stripVTControlCharacters } from "node:util"
-import { replaceControls, alignColumns } from "./terminal.ts"
+import { alignColumns } from "./terminal.ts"
 
 /** The help of one command. */
 export interface Page {
@@ -53,9 +53,9 @@ export const explainUsageError = (
 ): string => {
   const [name] = args
   const page = pages.find((page) => page.name === name)
-  if (page === undefined) return `there is no command ${replaceControls(name ?? "")}; throughline --help lists them`
+  if (page === undefined) return `there is no command ${name ?? ""}; throughline --help lists them`
   if (page.usage === page.name) return `not a call of ${page.name}. ${page.description}`
-  const issue = replaceControls(plainText(error.error).replaceAll(/\s+/g, " ")) || "the arguments are not understood"
+  const issue = plainText(error.error).replaceAll(/\s+/g, " ") || "the arguments are not understood"
   const hint = args.some(isNegativeId) ? `; an id that begins with a dash goes to the end, after --` : ""
   return `${issue}; usage: throughline ${page.usage}${hint}`
 }
@@ -64,13 +64,17 @@ export const explainUsageError = (
 const isNegativeId = (arg: string): boolean => /^-(?:\d|[^-].)/.test(arg)
 
 /** The help of the command that `args` begin with, or of all commands. */
-export const formatHelp = (pages: ReadonlyArray<Page>, title: string, [name]: ReadonlyArray<string>): string => {
+export const formatHelp = (
+  pages: ReadonlyArray<Page>,
+  title: string,
+  [name]: ReadonlyArray<string>
+): ReadonlyArray<string> => {
   const page = pages.find((page) => page.name === name)
   if (page !== undefined) {
-    return [`throughline ${page.usage}`, "", page.description, "", ...indentTable(page.rows)].join("\n")
+    return [`throughline ${page.usage}`, "", page.description, "", ...indentTable(page.rows)]
   }
   const commands = indentTable(pages.map(({ description, name }) => [name, description]))
-  return [title, "", ...commands, "", FOOTER].join("\n")
+  return [title, "", ...commands, "", FOOTER]
 }
 
 const listBlocks = (doc: HelpDoc.HelpDoc): ReadonlyArray<HelpDoc.HelpDoc> =>

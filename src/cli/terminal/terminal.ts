@@ -2,6 +2,7 @@
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import process from "node:process"
+import { makePrintable, showLine } from "./printable.ts"
 
 const CLEAR_LINE = "\r\u001b[K"
 
@@ -22,19 +23,19 @@ const isDumb = (): boolean => process.env.TERM === "dumb"
 export const canReplaceLine = (): boolean => process.stderr.isTTY && !isDumb()
 
 /** Writes a line to stderr. It replaces a line of `replaceLine`. */
-export const printNotice = (text: string): Effect.Effect<void> =>
-  Console.error((canReplaceLine() ? CLEAR_LINE : "") + text)
+export const printNotice = (line: string): Effect.Effect<void> =>
+  Effect.suspend(() => Console.error((canReplaceLine() ? CLEAR_LINE : "") + showLine(line, hasColor(process.stderr))))
 
 /** Writes a line to stderr that the next line replaces. Does nothing where lines cannot be replaced. */
-export const replaceLine = (text: string): Effect.Effect<void> =>
+export const replaceLine = (line: string): Effect.Effect<void> =>
   Effect.sync(() => {
-    if (canReplaceLine()) process.stderr.write(CLEAR_LINE + text)
+    if (canReplaceLine()) process.stderr.write(CLEAR_LINE + showLine(line, hasColor(process.stderr)))
   })
 
-/** Writes an answer to stdout. A reader that closes the pipe early, such as `head`, is no error. */
-export const writeStdout = (text: string): Effect.Effect<void, Error> =>
+/** Writes the lines of an answer to stdout. A reader that closes the pipe early, such as `head`, is no error. */
+export const writeStdout = (lines: ReadonlyArray<string>): Effect.Effect<void, Error> =>
   Effect.async((resume) => {
-    process.stdout.write(`${text}\n`, (error) =>
+    process.stdout.write(lines.map((line) => `${showLine(line, hasColor(process.stdout))}\n`).join(""), (error) =>
       resume(error === null || error === undefined || isReaderGone(error) ? Effect.void : Effect.fail(error))
     )
   })
@@ -52,13 +53,16 @@ const terminalWidth = (stream: Terminal): number => Math.min(100, stream.columns
 const hasColor = (stream: Terminal): boolean => stream.isTTY && !isDumb() && process.env.NO_COLOR === undefined
 
 /** Aligns rows in columns, each as wide as its widest cell. */
-export const alignColumns = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> =>
-  rows.map((row) =>
+export const alignColumns = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
+  const table = rows.map((row) => row.map((cell) => makePrintable(cell).replaceAll("\t", " ")))
+  const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)))
+  return table.map((row) =>
     row
-      .map((cell, column) => replaceControls(cell).padEnd(Math.max(...rows.map((other) => other[column]?.length ?? 0))))
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
       .join("  ")
       .trimEnd()
   )
+}
 
 /** Breaks a paragraph between words into lines of at most `width` columns. Only a longer word exceeds it. */
 export const wrapWords = (text: string, width: number, indent = ""): ReadonlyArray<string> => {
@@ -77,6 +81,3 @@ export const wrapWords = (text: string, width: number, indent = ""): ReadonlyArr
 export const formatCount = (n: number): string => n.toLocaleString("en-US")
 
 export const formatQuantity = (n: number, what: string): string => `${formatCount(n)} ${what}${n === 1 ? "" : "s"}`
-
-/** Replaces control characters, so that foreign text on a line cannot steer the terminal. */
-export const replaceControls = (text: string): string => text.replaceAll(/\p{Cc}/gu, "·")

@@ -11,12 +11,5 @@ export const formatTranscript = (lines: ReadonlyArray<TranscriptLine>): Readonly
   lines.flatMap(({ label, message }) => {
     const text = Message.text(message)
     const calls = Message.toolCalls(message).map((call) => `→ ${Message.callName(call)} ${Message.callInput(call)}`)
-    return [`── ${label}${message.role} ──`, ...(text === "" ? [] : [text]), ...calls, ""].map(showControls)
-  })
-
-/** Replaces control characters with visible symbols, so that a message cannot steer the terminal. */
-export const showControls = (text: string): string =>
-  text.replace(/\r\n/g, "\n").replace(/[^\P{Cc}\n\t]/gu, (control) => {
-    const code = control.charCodeAt(0)
-    return code < 32 ? String.fromCharCode(0x2400 + code) : "\uFFFD"
+    return [`── ${label}${message.role} ──`, ...(text === "" ? [] : text.split(/\r?\n/)), ...calls, ""]
   })

@@ -1,0 +1,52 @@
+/** Makes text of any origin fit for a terminal, which must not be steered by it nor show another order than it has. */
+
+/**
+ * One line that shows whatever a terminal would obey or hide: control characters as their symbols, all others by their
+ * number. Line breaks count as controls. What makes up letters and pictures stays, and so do tabs.
+ */
+export const makePrintable = (line: string): string =>
+  line.replaceAll(HIDDEN, (hidden) => {
+    const code = hidden.codePointAt(0) ?? 0
+    if (code < 0x20) return String.fromCodePoint(SYMBOLS + code)
+    return code === DELETE ? "␡" : `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`
+  })
+
+/** Gives glyphs of a drawing an ANSI color. */
+export const paintGlyphs = (glyphs: string, color: number): string => `\u001B[${color}m${glyphs}\u001B[0m`
+
+/** A painted run. Foreign text can paint such glyphs too, but nothing else, and the color ends with them. */
+const PAINTED = new RegExp(String.raw`(\u001B\[\d\dm[█▓▒▚▤▦◆●!]+\u001B\[0m)`)
+
+/** Makes a line printable but for the colors of its drawings. All that the command line writes for a reader passes here. */
+export const showLine = (line: string, hasColor: boolean): string =>
+  hasColor
+    ? line
+        .split(PAINTED)
+        .map((piece, index) => (index % 2 === 1 ? piece : makePrintable(piece)))
+        .join("")
+    : makePrintable(line)
+
+/** Writes the same characters as JSON escapes, which leaves the value of a JSON text as it is. */
+export const escapeHidden = (json: string): string =>
+  json.replaceAll(HIDDEN, (hidden) =>
+    Array.from({ length: hidden.length }, (_, i) => `\\u${hidden.charCodeAt(i).toString(16).padStart(4, "0")}`).join("")
+  )
+
+const SYMBOLS = 0x2400
+const DELETE = 0x7f
+
+/**
+ * Joiners between letters of scripts that are written with them, joiners within a picture, and the style of a picture.
+ * Elsewhere nobody sees them, so that two names that differ look the same.
+ */
+const SCRIPTS = ["Arab", "Deva", "Beng", "Guru", "Gujr", "Orya", "Taml", "Telu", "Knda", "Mlym", "Sinh", "Mong"]
+const LETTER = `[${SCRIPTS.map((script) => String.raw`\p{Script=${script}}`).join("")}]`
+const JOINER = String.raw`(?<=${LETTER})[\u200c\u200d](?=${LETTER})`
+const PICTURE_JOINER = String.raw`(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])\u200d(?=\p{Extended_Pictographic})`
+const STYLE = String.raw`(?<=\p{Emoji})[\ufe0e\ufe0f]`
+
+/** Controls, halves of a pair, separators of lines, and all that Unicode lets a program leave out when it draws a text. */
+const HIDDEN = new RegExp(
+  String.raw`(?!${JOINER}|${PICTURE_JOINER}|${STYLE}|\t)[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]`,
+  "gu"
+)
