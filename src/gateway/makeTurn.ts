@@ -129,7 +129,8 @@ export const makeTurn = (
       return step
     })
 
-  const view = (options: StepOptions = {}) => Effect.map(takeStep(options), ({ view }) => view)
+  const view = (options: StepOptions = {}) =>
+    Effect.map(takeStep(options), ({ view }) => IncrementalView.copyView(view))
 
   const append = (...messages: ReadonlyArray<Message>): Effect.Effect<void, TurnError | InvalidMessage> =>
     messages.length === 0
@@ -187,7 +188,7 @@ export const makeTurn = (
 
   const step: Turn["step"] = (call, options = {}) =>
     Effect.flatMap(takeStep(options, { isTrying: true }), (step) =>
-      call(step.view).pipe(
+      call(IncrementalView.copyView(step.view)).pipe(
         Effect.tap(() => keepTrial(step, options)),
         Effect.catchIf(isOverflow, (error) => rescue(call, options, step, error))
       )
@@ -222,7 +223,7 @@ export const makeTurn = (
       if (images > 0) {
         if (countImages(step.view) >= images) break
       } else if (step.state.generation === before.state.generation && step.tokens >= before.tokens) break
-      const answered = yield* Effect.either(call(step.view))
+      const answered = yield* Effect.either(call(IncrementalView.copyView(step.view)))
       if (answered._tag === "Right") {
         if (isOfTokens) yield* learn(step.state, options, window)
         return answered.right

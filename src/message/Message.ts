@@ -110,6 +110,90 @@ const isFunctionCall = (input: unknown): boolean => {
 
 const isId = (input: unknown): boolean => typeof input === "string" && input !== ""
 
+/** A message as a store keeps it: its JSON text, and the value that this text says. */
+export interface SerializedMessage {
+  readonly message: Message
+  readonly body: string
+}
+
+/**
+ * Writes a message as JSON and checks what that text says: whoever reads it back gets this value, whatever getters,
+ * `toJSON` or a proxy make of the object that was given.
+ */
+export const serialize = (input: unknown): Either.Either<SerializedMessage, InvalidMessage> => {
+  const body = stringifyIfPossible(input)
+  if (body === undefined) return Either.left(NOT_JSON)
+  const value: unknown = JSON.parse(body)
+  return Either.flatMap(parse(value), (message) =>
+    isPlainMessage(value) && hasPlainFields(value) ? Either.right({ message, body }) : keepIfShallow(message, body)
+  )
+}
+
+/** All of them or none: one invalid row would make the whole session unreadable. */
+export const serializeAll = (
+  messages: ReadonlyArray<Message>
+): Either.Either<ReadonlyArray<SerializedMessage>, InvalidMessage> => Either.all(messages.map(serialize))
+
+const NOT_JSON = new InvalidMessage({
+  issue: "Expected what JSON can hold: no cycle, no bigint, no field that cannot be read, and not too deep"
+})
+
+/** Undefined also for a getter that throws. */
+const stringifyIfPossible = (input: unknown): string | undefined => {
+  try {
+    return JSON.stringify(input)
+  } catch {
+    return undefined
+  }
+}
+
+const keepIfShallow = (message: Message, body: string): Either.Either<SerializedMessage, InvalidMessage> =>
+  isDeeperThan(message, MOST_LEVELS) ? Either.left(NOT_JSON) : Either.right({ message, body })
+
+/** Any reader of JSON follows so many levels: Python stops at 1,000. */
+const MOST_LEVELS = 200
+
+const isDeeperThan = (value: unknown, levels: number): boolean => {
+  if (typeof value !== "object" || value === null) return false
+  return levels === 0 || Object.values(value).some((field) => isDeeperThan(field, levels - 1))
+}
+
+const hasPlainFields = (value: object): boolean => {
+  for (const field in value) if (!PLAIN_FIELDS.has(field)) return false
+  return true
+}
+
+/** Fields whose depth `isPlainMessage` limits. */
+const PLAIN_FIELDS: ReadonlySet<string> = new Set(["role", "content", "tool_call_id"])
+
+/** A copy that its reader may change, as SDKs do. Texts are shared, so it costs as much as the message has fields. */
+export const copyMessage = (message: Message): Message => {
+  const copy: Message & { [field: string]: unknown } = { ...message }
+  for (const key in copy) {
+    const field = copy[key]
+    if (typeof field === "object" && field !== null) {
+      copy[key] = key === "tool_calls" ? toolCalls(message).map(copyCall) : copyJson(field)
+    }
+  }
+  const native = message[Model.Native]
+  return native === undefined ? copy : { ...copy, [Model.Native]: { ...native, ...copyFields(native) } }
+}
+
+/** Copies a call faster than `copyJson` does, for a view holds many. */
+const copyCall = (call: ToolCall): ToolCall =>
+  call.type === "custom" ? { ...call, custom: { ...call.custom } } : { ...call, function: { ...call.function } }
+
+const copyJson = (value: unknown): unknown => {
+  if (typeof value !== "object" || value === null) return value
+  return Array.isArray(value) ? value.map(copyJson) : copyFields(value)
+}
+
+const copyFields = (value: object): { [field: string]: unknown } => {
+  const copy: { [field: string]: unknown } = { ...value }
+  for (const field in copy) copy[field] = copyJson(copy[field])
+  return copy
+}
+
 /** The parts of a message's content; none if it is a string. */
 export const parts = ({ content }: Message): ReadonlyArray<Model.ContentPart> =>
   content === undefined || content === null || typeof content === "string" ? [] : content

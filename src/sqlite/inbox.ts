@@ -3,7 +3,7 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { createHash } from "node:crypto"
-import { type InvalidMessage, type Message, parse } from "../message/Message.ts"
+import { type InvalidMessage, serialize, type SerializedMessage } from "../message/Message.ts"
 import { isStorable, type Receipt, type SessionId } from "../session/Session.ts"
 import { IdempotencyConflict, InvalidKey, type StoreError } from "../session/SessionError.ts"
 import type { Delivery } from "../store/SessionStore.ts"
@@ -11,9 +11,8 @@ import * as GroupCommit from "./groupCommit.ts"
 import { withSpanIfTraced } from "../concurrency/fiberServices.ts"
 import type { Connection } from "./transaction.ts"
 
-interface Arrival extends Delivery {
+interface Arrival extends Delivery, SerializedMessage {
   readonly sessionId: SessionId
-  readonly message: Message
 }
 
 type Refused = IdempotencyConflict | InvalidKey
@@ -30,9 +29,8 @@ const sortKeys = (_key: string, value: unknown): unknown =>
 export const make = ({ counter, residents, sql, tryCommit }: Connection) => {
   /** Fails without having written anything. */
   const insertOrFindDelivery = (arrival: Arrival, now: number): Either.Either<Receipt, Refused> => {
-    const { key, kind, message, sessionId } = arrival
+    const { body, key, kind, message, sessionId } = arrival
     if (key !== undefined && !isStorable(key)) return Either.left(new InvalidKey({ sessionId, key }))
-    const body = JSON.stringify(message)
     const sorted = key === undefined ? "" : digestDelivery(kind, JSON.stringify(message, sortKeys))
     const earlier = key === undefined ? undefined : sql.key.get(sessionId, key)
     if (key !== undefined && earlier !== undefined) {
@@ -59,7 +57,10 @@ export const make = ({ counter, residents, sql, tryCommit }: Connection) => {
     input: unknown,
     { key, kind }: Delivery
   ): Effect.Effect<Receipt, InvalidMessage | Refused | StoreError> => {
-    const committed = Effect.flatMap(parse(input), (message) => commitWithOthers({ sessionId, message, key, kind }))
+    const committed = Effect.flatMap(
+      Effect.suspend(() => serialize(input)),
+      (serialized) => commitWithOthers({ ...serialized, sessionId, key, kind })
+    )
     return withSpanIfTraced("SessionStore.deliver", sessionId, committed)
   }
 }

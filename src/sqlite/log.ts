@@ -1,7 +1,7 @@
 /** The log of the native store: import, promote, append, and the state they add up to. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { type InvalidMessage, type Message, parse } from "../message/Message.ts"
+import { type InvalidMessage, type Message, serializeAll, type SerializedMessage } from "../message/Message.ts"
 import type { DeliveryKind, Logged, SessionId, State, Usage } from "../session/Session.ts"
 import { SessionExists } from "../session/SessionError.ts"
 import type { StoreError, Superseded, TurnLost, UnknownSession } from "../session/SessionError.ts"
@@ -27,9 +27,9 @@ export const make = (connection: Connection) => {
   const { commitDurably, commitRelaxed, counter, findResident, read, residents, runRelaxed, sql } = connection
   const readAhead = makeReadAhead(connection)
 
-  const draftOf = (message: Message, kind: DeliveryKind | null, at: number): Draft => ({
+  const draftOf = ({ body, message }: SerializedMessage, kind: DeliveryKind | null, at: number): Draft => ({
     message,
-    body: JSON.stringify(message),
+    body,
     kind,
     at,
     arrival: null,
@@ -62,11 +62,13 @@ export const make = (connection: Connection) => {
       histories.map(({ sessionId }) => sessionId).join(" "),
       (now): AfterCommit<void, SessionExists | InvalidMessage> => {
         for (const { messages, sessionId } of histories) {
-          const checked = checkAll(messages)
-          if (Either.isLeft(checked)) return Either.left(checked.left)
+          const serialized = serializeAll(messages)
+          if (Either.isLeft(serialized)) return Either.left(serialized.left)
           if (residents.current(sessionId) !== undefined) return Either.left(new SessionExists({ sessionId }))
           sql.open.run(sessionId, now)
-          const drafts = messages.map((message) => draftOf(message, message.role === "user" ? "request" : null, now))
+          const drafts = serialized.right.map((one) =>
+            draftOf(one, one.message.role === "user" ? "request" : null, now)
+          )
           insertAll(sessionId, { lastSeq: 0, total: 0 }, drafts)
         }
         return Either.right(() => {})
@@ -98,17 +100,16 @@ export const make = (connection: Connection) => {
       "append",
       lease.sessionId,
       (now): AfterCommit<ReadonlyArray<Logged>, TurnLost | Superseded | InvalidMessage> =>
-        Either.map(
-          Either.andThen(checkAll(messages), () => verifyTurnLease(connection, lease, messages)),
-          (current) => {
-            const drafts = messages.map((message) => draftOf(message, null, now))
+        Either.flatMap(serializeAll(messages), (serialized) =>
+          Either.map(verifyTurnLease(connection, lease, messages), (current) => {
+            const drafts = serialized.map((one) => draftOf(one, null, now))
             const appended = insertAll(lease.sessionId, current, drafts)
             saveUsage(connection, lease.sessionId, current)
             return () => {
               appendToResident(current, appended)
               return appended
             }
-          }
+          })
         )
     )
 
@@ -158,10 +159,6 @@ export const make = (connection: Connection) => {
 
   return { importAll, promote, append, report, learnWindow, state, range }
 }
-
-/** One invalid row would make the whole session unreadable. */
-const checkAll = (messages: ReadonlyArray<Message>): Either.Either<unknown, InvalidMessage> =>
-  Either.all(messages.map(parse))
 
 /** The largest slice read at once, in messages and characters: a few milliseconds. */
 const SLICE = 100

@@ -1,6 +1,6 @@
 /** A session of the store in memory: plain data, and what can be computed from it alone. */
 import * as Either from "effect/Either"
-import { type InvalidMessage, isSystem, type Message, parse } from "../message/Message.ts"
+import { isSystem, type Message } from "../message/Message.ts"
 import { total } from "../message/Tokens.ts"
 import {
   type DeliveryKind,
@@ -190,6 +190,3 @@ export const addCounts = ({ counters }: Session, counts: Counts): void => {
     counters.set(name, name === "longestWaitMs" ? Math.max(before, Math.round(more)) : before + Math.round(more))
   }
 }
-
-export const checkAll = (messages: ReadonlyArray<Message>): Either.Either<unknown, InvalidMessage> =>
-  Either.all(messages.map(parse))

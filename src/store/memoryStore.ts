@@ -2,12 +2,13 @@
  * A backend in plain memory. It is written for its own sake, without anything of the SQLite store: where the two differ,
  * the contract tests show it.
  */
+import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
 import { isDeepStrictEqual } from "node:util"
-import { type InvalidMessage, type Message, parse } from "../message/Message.ts"
+import { copyMessage, type InvalidMessage, type Message, serialize, serializeAll } from "../message/Message.ts"
 import type { Counter } from "../message/Tokens.ts"
 import {
   type DeliveryKind,
@@ -42,7 +43,6 @@ import { dropRecalled, findFinest, searchEntries } from "./memoryIndex.ts"
 import {
   addCounts,
   addToLog,
-  checkAll,
   checkGeneration,
   type LeaseEntry,
   manifestOf,
@@ -95,8 +95,7 @@ export const make = (counter: Counter) => {
   }
 
   const entryOf = (message: Message, kind: DeliveryKind | null, at: number): Omit<Logged, "seq"> => ({
-    // A copy, as its JSON text says it: what other stores keep.
-    message: JSON.parse(JSON.stringify(message)),
+    message,
     tokens: counter.message(message),
     kind,
     arrival: null,
@@ -105,11 +104,11 @@ export const make = (counter: Counter) => {
 
   const deliver = (sessionId: SessionId, input: unknown, { key, kind }: Delivery) =>
     atOnce((now): Either.Either<Receipt, InvalidMessage | IdempotencyConflict | InvalidKey> => {
-      const checked = parse(input)
-      if (Either.isLeft(checked)) return Either.left(checked.left)
-      const message = checked.right
+      const serialized = serialize(input)
+      if (Either.isLeft(serialized)) return Either.left(serialized.left)
+      const { message } = serialized.right
       if (key !== undefined && !isStorable(key)) return Either.left(new InvalidKey({ sessionId, key }))
-      const content: unknown = JSON.parse(JSON.stringify([kind, message]))
+      const content = [kind, message]
       const earlier = key === undefined ? undefined : sessions.get(sessionId)?.deliveries.get(key)
       if (key !== undefined && earlier !== undefined) {
         return isDeepStrictEqual(earlier.content, content)
@@ -126,15 +125,15 @@ export const make = (counter: Counter) => {
   const importAll = (histories: Histories) =>
     atOnce((now): Either.Either<void, SessionExists | InvalidMessage> => {
       const ids = histories.map(({ sessionId }) => sessionId)
-      const invalid = checkAll(histories.flatMap(({ messages }) => messages))
-      if (Either.isLeft(invalid)) return Either.left(invalid.left)
+      const serialized = Either.all(histories.map(({ messages }) => serializeAll(messages)))
+      if (Either.isLeft(serialized)) return Either.left(serialized.left)
       const taken = ids.find((id, i) => sessions.has(id) || ids.indexOf(id) !== i)
       if (taken !== undefined) return Either.left(new SessionExists({ sessionId: taken }))
-      for (const { messages, sessionId } of histories) {
+      for (const [id, messages] of Arr.zip(ids, serialized.right)) {
         const kindOf = ({ role }: Message) => (role === "user" ? "request" : null)
         addToLog(
-          open(sessionId),
-          messages.map((message) => entryOf(message, kindOf(message), now))
+          open(id),
+          messages.map(({ message }) => entryOf(message, kindOf(message), now))
         )
       }
       return Either.right(undefined)
@@ -151,13 +150,13 @@ export const make = (counter: Counter) => {
 
   const append = (lease: Lease, messages: ReadonlyArray<Message>) =>
     atOnce((now) =>
-      Either.map(
-        Either.andThen(checkAll(messages), () => verifyTurn(lease, messages)),
-        (session) =>
+      Either.flatMap(serializeAll(messages), (serialized) =>
+        Either.map(verifyTurn(lease, messages), (session) =>
           addToLog(
             session,
-            messages.map((message) => entryOf(message, null, now))
+            serialized.map(({ message }) => entryOf(message, null, now))
           )
+        )
       )
     )
 
@@ -186,7 +185,7 @@ export const make = (counter: Counter) => {
         return [
           ...session.log.map((entry) => ({ ...entry, undone: isUndone(undone, entry.seq) })),
           ...session.inbox.map((entry) => ({ ...entry, seq: null, undone: false }))
-        ]
+        ].map((entry) => ({ ...entry, message: copyMessage(entry.message) }))
       })
     )
     return Stream.unwrap(Effect.map(all, Stream.fromIterable))

@@ -23,4 +23,7 @@ export const assemble = (
   state: State,
   counter: Tokens.Counter,
   options: Tokens.Fixed & WireLimits.WireLimits = {}
-): View => IncrementalView.assembleWhole(state, counter, { ...options, limits: WireLimits.resolve(options) })
+): View =>
+  IncrementalView.copyView(
+    IncrementalView.assembleWhole(state, counter, { ...options, limits: WireLimits.resolve(options) })
+  )

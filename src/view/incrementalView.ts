@@ -4,7 +4,7 @@
  */
 import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
 import * as Handoff from "../handoff/Handoff.ts"
-import type { Message } from "../message/Message.ts"
+import { copyMessage, type Message } from "../message/Message.ts"
 import * as Tokens from "../message/Tokens.ts"
 import type { Logged, State } from "../session/Session.ts"
 import type { Row, View } from "./model.ts"
@@ -22,6 +22,9 @@ export const assembleWhole = (state: State, counter: Tokens.Counter, options: Vi
   Repairs.addRepairs(mending, [...makeBaseRows(state, counter, options.system), ...makeTailRows(state.tail)])
   return makeView(state, Repairs.finishRepairs(mending, options.limits, options.tools), counter, options)
 }
+
+/** The view as its reader gets it, who may change it: of the messages that later views share, it holds copies. */
+export const copyView = (view: View): View => ({ ...view, messages: view.messages.map(copyMessage) })
 
 /** A base and the beginning of its tail, mended so far: the first `taken` messages of the tail, up to `lastSeq`. */
 interface Memory {

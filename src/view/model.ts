@@ -66,8 +66,8 @@ export interface Size {
 export type Parts = { readonly [part in "system" | "head" | "handoff" | "live" | "tail"]: Size }
 
 /**
- * The messages of one model call, in order. A message that no repair names is the very object of the log; one with a
- * `native` is a copy in which that stands under the symbol `Message.Native`.
+ * The messages of one model call, in order. They are copies that their reader may change. A message that no repair names
+ * equals that of the log, except that its `native` stands under the symbol `Message.Native`.
  *
  * @since 0.1.0
  * @category models

@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { Gateway } from "../../src/gateway/Gateway.ts"
 import { yieldToLoop } from "../../src/concurrency/eventLoopBudget.ts"
 import type { InvalidMessage } from "../../src/message/Message.ts"
+import { estimate, Tokens } from "../../src/message/Tokens.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import type { DeliveryKind, Receipt, SessionId } from "../../src/session/Session.ts"
 import type { IdempotencyConflict, InvalidKey, StoreError } from "../../src/session/SessionError.ts"
@@ -32,12 +33,13 @@ const arriving: fc.Arbitrary<Arriving> = fc.record({
   key: fc.option(fc.constantFrom("a", "b"), { nil: undefined })
 })
 
-const unwritable = {
-  ...user("too long"),
-  toJSON: () => {
-    throw new RangeError("Invalid string length")
-  }
-}
+const unwritable = user("unwritable")
+
+/** Counts more tokens than a column can hold. */
+const failing = Layer.succeed(Tokens, {
+  text: estimate.text,
+  message: (message) => (message.content === unwritable.content ? 1e300 : estimate.message(message))
+})
 
 /** What each of them is to be told, and what is to be in each session, when they are taken one after the other. */
 const oneByOne = (all: ReadonlyArray<Arriving>) => {
@@ -96,7 +98,7 @@ const commitsDuring = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   })
 
 describe("deliveries", () => {
-  it.layer(Sqlite.layerTemporary)((it) => {
+  it.layer(Layer.provide(Sqlite.layerTemporary, failing))((it) => {
     it.effect("whatever comes together, each is acknowledged once and in order, and what is wrong fails alone", () =>
       Effect.gen(function* () {
         const runtime = yield* Effect.runtime<SessionStore>()
