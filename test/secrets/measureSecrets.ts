@@ -1,0 +1,59 @@
+/**
+ * Measures which share of the corpus the redaction keeps back, and which of the look-alikes it changes.
+ * Run: `npx tsx test/secrets/measureSecrets.ts [--misses]`, where `--misses` lists what is not held out.
+ */
+import { fileURLToPath } from "node:url"
+import { redact } from "../../src/message/Redaction.ts"
+import { INNOCENTS, isLeaked, SECRETS } from "./corpus.ts"
+
+/** What is kept back of one group, or of all. */
+export interface Share {
+  readonly name: string
+  readonly total: number
+  readonly kept: number
+}
+
+/** Measures by group; `isHeldOut` chooses the kinds. */
+export const measureGroups = (isHeldOut: boolean): ReadonlyArray<Share> => {
+  const shares = new Map<string, { total: number; kept: number }>()
+  for (const { group, secret, text, ...kind } of SECRETS) {
+    if (kind.isHeldOut !== isHeldOut) continue
+    const share = shares.get(group) ?? { total: 0, kept: 0 }
+    shares.set(group, { total: share.total + 1, kept: share.kept + (isLeaked(redact(text), secret) ? 0 : 1) })
+  }
+  return Array.from(shares, ([name, share]) => ({ name, ...share }))
+}
+
+export const addShares = (name: string, shares: ReadonlyArray<Share>): Share => ({
+  name,
+  total: shares.reduce((sum, { total }) => sum + total, 0),
+  kept: shares.reduce((sum, { kept }) => sum + kept, 0)
+})
+
+/** The look-alikes that the redaction changes. */
+export const listChangedInnocents = (isHeldOut: boolean) =>
+  INNOCENTS.filter((innocent) => innocent.isHeldOut === isHeldOut && redact(innocent.text) !== innocent.text)
+
+const formatShare = ({ kept, total }: Share): string => `${kept} of ${total} (${((kept / total) * 100).toFixed(1)} %)`
+
+const printTable = (): void => {
+  const seen = measureGroups(false)
+  const held = measureGroups(true)
+  console.log("| group | seen kinds | held out |\n| --- | --- | --- |")
+  for (const [i, share] of [...seen, addShares("**all**", seen)].entries())
+    console.log(`| ${share.name} | ${formatShare(share)} | ${formatShare(held[i] ?? addShares("all", held))} |`)
+  const count = (isHeldOut: boolean) =>
+    `${listChangedInnocents(isHeldOut).length} of ${INNOCENTS.filter((innocent) => innocent.isHeldOut === isHeldOut).length}`
+  console.log(`| look-alikes changed | ${count(false)} | ${count(true)} |`)
+}
+
+const printMisses = (): void => {
+  for (const { group, isHeldOut, kind, secret, text } of SECRETS)
+    if (!isHeldOut && isLeaked(redact(text), secret)) console.log(`${group} | ${kind} | ${JSON.stringify(text)}`)
+  for (const { kind, text } of listChangedInnocents(false)) console.log(`changed | ${kind} | ${text} | ${redact(text)}`)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  printTable()
+  if (process.argv.includes("--misses")) printMisses()
+}

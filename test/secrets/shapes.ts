@@ -1,0 +1,116 @@
+/**
+ * Tokens as their vendors document them: what they begin with, how long they are and of which characters. The text
+ * around them does not name them.
+ */
+import type { Draw } from "./draw.ts"
+
+export type MakeToken = (draw: Draw) => string
+
+const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url")
+
+export const SHAPES: Readonly<Record<string, MakeToken>> = {
+  "GitHub user to server": ({ alnum }) => `ghu_${alnum(36)}`,
+  "GitHub refresh": ({ alnum }) => `ghr_${alnum(76)}`,
+  "GitHub fine-grained": ({ alnum }) => `github_pat_${alnum(22)}_${alnum(59)}`,
+  "GitLab deploy": ({ url64 }) => `gldt-${url64(20)}`,
+  "GitLab OAuth application": ({ hex }) => `gloas-${hex(64)}`,
+  "GitLab runner registration": ({ alnum }) => `GR1348941${alnum(20)}`,
+  "Slack rotated": ({ upper }) => `xoxe.xoxp-1-${upper(160)}`,
+  "Slack browser cookie": ({ alnum }) => `xoxd-${alnum(120)}`,
+  "Slack workflow hook": ({ alnum, digits, upper }) =>
+    `https://hooks.slack.com/workflows/T0${upper(9)}/A0${upper(9)}/${digits(18)}/${alnum(24)}`,
+  "Stripe restricted test": ({ alnum }) => `rk_test_${alnum(40)}`,
+  "AWS Bedrock": ({ base64 }) => `ABSK${base64(120)}=`,
+  "AWS key in a list": ({ upper }) => `AKIA${upper(16).replaceAll(/[0189]/g, "Q")}`,
+  "AWS session": ({ base64 }) => `IQoJb3JpZ2luX2Vj${base64(200)}`,
+  "OpenAI admin": ({ url64 }) => `sk-admin-${url64(58)}T3BlbkFJ${url64(58)}`,
+  "OpenAI project": ({ url64 }) => `sk-proj-${url64(74)}T3BlbkFJ${url64(74)}`,
+  "Anthropic OAuth": ({ url64 }) => `sk-ant-oat01-${url64(86)}AA`,
+  "Google OAuth access": ({ url64 }) => `ya29.a0${url64(150)}`,
+  "Firebase messaging": ({ alnum, url64 }) => `AAAA${alnum(7)}:APA91b${url64(134)}`,
+  "Plaid access": ({ uuid }) => `access-production-${uuid()}`,
+  EasyPost: ({ alnum }) => `EZAK${alnum(54)}`,
+  Flutterwave: ({ hex }) => `FLWSECK-${hex(32)}-X`,
+  Paystack: ({ hex }) => `sk_live_${hex(40)}`,
+  Razorpay: ({ alnum }) => `rzp_live_${alnum(14)}`,
+  Paddle: ({ alnum, lower }) => `pdl_live_apikey_01${lower(24)}_${alnum(22)}_${alnum(3)}`,
+  "Frame.io": ({ url64 }) => `fio-u-${url64(64)}`,
+  ReadMe: ({ lower }) => `rdme_${lower(70)}`,
+  Shippo: ({ hex }) => `shippo_live_${hex(40)}`,
+  Sourcegraph: ({ hex }) => `sgp_${hex(16)}_${hex(40)}`,
+  Scalingo: ({ url64 }) => `tk-us-${url64(48)}`,
+  OpenShift: ({ url64 }) => `sha256~${url64(43)}`,
+  Octopus: ({ upper }) => `API-${upper(26)}`,
+  MaxMind: ({ alnum }) => `${alnum(6)}_${alnum(29)}_mmk`,
+  Clojars: ({ hex }) => `CLOJARS_${hex(60)}`,
+  SettleMint: ({ alnum }) => `sm_pat_${alnum(16)}`,
+  "Harness personal": ({ alnum, hex }) => `pat.${alnum(22)}.${hex(24)}.${alnum(20)}`,
+  "Kubernetes bootstrap": ({ lower }) => `${lower(6)}.${lower(16)}`,
+  "Neon password": ({ alnum }) => `npg_${alnum(12)}`,
+  "Neon key": ({ lower }) => `napi_${lower(64)}`,
+  Inngest: ({ hex }) => `signkey-prod-${hex(64)}`,
+  "Trigger.dev": ({ alnum }) => `tr_prod_${alnum(20)}`,
+  "Deno Deploy": ({ alnum }) => `ddp_${alnum(36)}`,
+  Polar: ({ alnum }) => `polar_oat_${alnum(43)}`,
+  Together: ({ alnum }) => `tgp_v1_${alnum(43)}`,
+  Jina: ({ alnum, hex }) => `jina_${hex(32)}${alnum(28)}`,
+  LlamaCloud: ({ alnum }) => `llx-${alnum(48)}`,
+  Helicone: ({ lower }) => `sk-helicone-${lower(7)}-${lower(7)}-${lower(7)}-${lower(7)}`,
+  Anyscale: ({ lower }) => `esecret_${lower(26)}`,
+  Apify: ({ alnum }) => `apify_api_${alnum(36)}`,
+  Browserbase: ({ url64 }) => `bb_live_${url64(27)}`,
+  Asana: ({ digits, hex }) => `1/${digits(16)}:${hex(32)}`,
+  ClickUp: ({ digits, upper }) => `pk_${digits(8)}_${upper(32)}`,
+  Trello: ({ hex }) => `ATTA${hex(64)}${hex(8).toUpperCase()}`,
+  "Snyk service account": ({ alnum, hex }) => `snyk_uat.${hex(8)}.${alnum(60)}`,
+  Checkly: ({ hex }) => `cu_${hex(32)}`,
+  Honeycomb: ({ lower }) => `hcaik_01${lower(58)}`,
+  Axiom: ({ uuid }) => `xaat-${uuid()}`,
+  MailerSend: ({ hex }) => `mlsn.${hex(64)}`,
+  Brevo: ({ alnum, hex }) => `xkeysib-${hex(64)}-${alnum(16)}`,
+  Statsig: ({ alnum }) => `secret-${alnum(43)}`,
+  LaunchDarkly: ({ uuid }) => `api-${uuid()}`,
+  Unleash: ({ hex }) => `*:production.${hex(56)}`,
+  OneSignal: ({ lower }) => `os_v2_app_${lower(103)}`,
+  Ably: ({ alnum, url64 }) => `${alnum(6)}.${alnum(6)}:${url64(43)}`,
+  "Tailscale API": ({ alnum }) => `tskey-api-${alnum(12)}CNTRL-${alnum(32)}`,
+  "Terraform Cloud": ({ alnum, url64 }) => `${alnum(14)}.atlasv1.${url64(67)}`,
+  "Vault service": ({ url64 }) => `hvs.CAESI${url64(90)}`,
+  "Vault recovery": ({ url64 }) => `hvr.${url64(24)}`,
+  Doppler: ({ alnum }) => `dp.st.prd.${alnum(43)}`,
+  "1Password secret key": ({ upper }) => `A3-${upper(6)}-${upper(6)}-${[5, 5, 5, 5].map(upper).join("-")}`,
+  Infisical: ({ alnum, hex }) => `st.${alnum(24)}.${hex(32)}.${hex(32)}`,
+  Prefect: ({ alnum }) => `pnu_${alnum(36)}`,
+  Grafana: ({ alnum, hex }) => `glsa_${alnum(32)}_${hex(8)}`,
+  "New Relic insert": ({ url64 }) => `NRII-${url64(32)}`,
+  "New Relic licence": ({ hex }) => `${hex(36)}NRAL`,
+  "Sentry organisation": ({ base64 }) => `sntrys_eyJpYXQiO${base64(120)}_${base64(43)}`,
+  "Databricks OAuth": ({ hex }) => `dose${hex(32)}`,
+  "Docker organisation": ({ url64 }) => `dckr_oat_${url64(32)}`,
+  "npm granular": ({ alnum }) => `npm_${alnum(36)}`,
+  "RubyGems key": ({ hex }) => `rubygems_${hex(48)}`,
+  "crates.io key": ({ alnum }) => `cio${alnum(32)}`,
+  "Test PyPI": ({ url64 }) => `pypi-AgENdGVzdC5weXBpLm9yZ${url64(140)}`,
+  "Hugging Face organisation": ({ alnum }) => `api_org_${alnum(34)}`,
+  Groq: ({ alnum }) => `gsk_${alnum(52)}`,
+  OpenRouter: ({ hex }) => `sk-or-v1-${hex(64)}`,
+  "Shopify partner": ({ hex }) => `prtapi_${hex(32)}`,
+  "HubSpot private app": ({ uuid }) => `pat-eu1-${uuid()}`,
+  "Square sandbox": ({ url64 }) => `sandbox-sq0csb-${url64(43)}`,
+  "Telegram bot": ({ digits, url64 }) => `${digits(10)}:AA${url64(33)}`,
+  "Discord bot": ({ digits, url64 }) => `${Buffer.from(digits(18)).toString("base64url")}.${url64(6)}.${url64(38)}`,
+  "JSON web token": ({ lower, url64 }) =>
+    `${encode({ alg: "RS256", kid: lower(8) })}.${encode({ iss: "https://id.test", aud: lower(9) })}.${url64(342)}`,
+  "encrypted JSON web token": ({ url64 }) =>
+    `${encode({ alg: "dir", enc: "A256GCM" })}..${url64(16)}.${url64(80)}.${url64(22)}`,
+  "extended private key": ({ alnum }) => `xprv${alnum(107).replaceAll(/[0OIl]/g, "z")}`,
+  "age identity": ({ pick }) =>
+    `AGE-SECRET-KEY-1${Array.from({ length: 58 }, () => pick(Array.from("QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"))).join("")}`
+}
+
+/** Sentences and lines that hold a token without a word for what it is. */
+export const AROUND: ReadonlyArray<(token: string) => string> = [
+  (token) => `We rotated ${token} last night, so deploys may fail.`,
+  (token) => `12:04:51 worker-3 sent ${token} to upstream`,
+  (token) => `<li>${token}</li>`
+]
