@@ -2,6 +2,30 @@
  * Recognizes secrets in text, by their shape or by the name they stand behind. Anyone can write the text, so the time must
  * grow in proportion to it: the number of rounds is fixed, and each expression reads a character a bounded number of times.
  */
+import {
+  BARE,
+  FLAG_SIGNS,
+  FLAGS,
+  IS_PASSWORD,
+  LINE_ENDS,
+  NAME_HINT,
+  NAMES,
+  QUOTED,
+  type Sign,
+  SIGNS
+} from "./secretNames.ts"
+import { CLIENT_PASSWORD, CURL_USER, DSN_PASSWORD, PEM, URL_PASSWORD, WEBHOOK } from "./secretPlaces.ts"
+import {
+  EDGE,
+  GLUED,
+  INNER_EDGE,
+  NEXT_LINE,
+  SHAPES_BY_START,
+  type TokenShape,
+  WHOLE_TOKEN,
+  WHOLE_TOKENS
+} from "./secretShapes.ts"
+import { LABEL, PROSE, RESERVED, WORDY } from "./secretValues.ts"
 
 /**
  * Replaces each secret in the text by `[redacted <kind>]`. Text without secrets is returned unchanged. Idempotent.
@@ -60,66 +84,132 @@ const onlyWith =
 
 // -- secrets recognized by their shape ------------------------------------------------------------------------
 
-const SHAPES: ReadonlyArray<readonly [kind: string, source: string]> = [
-  ["api key", String.raw`sk-(?:(?:proj|svcacct|admin|None|ant|or|lf)-[\w-]{16,}|[A-Za-z0-9]{20,})`],
-  ["api key", String.raw`(?:xai-|gsk_|pplx-)[A-Za-z0-9]{32,}|AIza[\w-]{35}|GOCSPX-[\w-]{20,}|ya29\.[\w-]{20,}`],
-  ["aws key", String.raw`(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])`],
-  ["github token", String.raw`gh[opsur]_[A-Za-z0-9]{30,}|github_pat_\w{22,}`],
-  ["gitlab token", String.raw`gl(?:pat|dt|rt|ptt|soat|cbt|ft|agent)-[\w-]{20,}`],
-  ["slack token", String.raw`xox[abeoprs]-[A-Za-z0-9-]{10,}|xapp-\d-[A-Za-z0-9-]{10,}`],
-  ["slack webhook", String.raw`(?<=hooks\.slack\.com/services/)T\w{6,}/B\w{6,}/\w{16,}`],
-  ["stripe key", String.raw`[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/]{24,}={0,2}`],
-  ["npm token", String.raw`npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])`],
-  ["token", String.raw`hf_[A-Za-z0-9]{30,}|dop_v1_[0-9a-f]{64}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}`],
-  ["token", String.raw`pypi-AgE[\w-]{40,}|hvs\.[\w-]{24,}|lin_api_[A-Za-z0-9]{32,}|dckr_pat_[\w-]{20,}`],
-  ["sendgrid key", String.raw`SG\.[\w-]{16,}\.[\w-]{16,}`],
-  ["api key", String.raw`SK[0-9a-f]{32}(?![0-9A-Za-z])(?<=(?:twilio|Twilio|TWILIO)[^\n]{0,120})`],
-  ["telegram token", String.raw`(?:bot)?\d{8,10}:AA[\w-]{32,}`],
-  ["jwt", String.raw`eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]+)*`]
-]
+/** A token and its place in the text. */
+interface Token {
+  readonly kind: string
+  readonly start: number
+  readonly end: number
+}
 
-/** Outside of a word. An escaped line break, a percent code, a colour code or the sign of a diff may stand before it. */
-const EDGE = String.raw`(?:(?<![\w-])|(?<=(?:^|\\[nrt])-|\\[nrtbf]|\\u[0-9a-f]{4}|%[0-9A-F]{2}|\[[0-9;]{0,9}m))`
-
-const ANY_SHAPE = `(?:${SHAPES.map(([, source]) => `(${source})`).join("|")})`
-const SHAPE = new RegExp(`${EDGE}${ANY_SHAPE}`, "gm")
-/** Behind a token its end is the edge, since tokens may stand one behind the other without a sign between them. */
-const NEXT_SHAPE = new RegExp(ANY_SHAPE, "y")
-
+/** Reads runs of the characters of tokens, one after the other, and looks for tokens where one may begin. */
 const redactShapes: Rule = (text) => {
   let redacted = ""
   let from = 0
-  SHAPE.lastIndex = 0
-  for (let found = SHAPE.exec(text); found !== null; found = matchAt(NEXT_SHAPE, text, from) ?? SHAPE.exec(text)) {
-    redacted += text.slice(from, found.index) + formatMark(shapeKindOf(found))
-    from = found.index + found[0].length
-    SHAPE.lastIndex = from
+  for (let end = 0, start = findTokenChar(text, 0); start < text.length; start = findTokenChar(text, end)) {
+    end = findRunEnd(text, start)
+    if (end - start < SHORTEST_RUN) continue
+    let token = findToken(text, start, end)
+    while (token !== undefined) {
+      redacted += text.slice(from, token.start) + formatMark(token.kind)
+      from = token.end
+      end = Math.max(end, from)
+      token = findToken(text, from, end)
+    }
   }
   return from === 0 ? text : redacted + text.slice(from)
 }
 
-const shapeKindOf = (found: RegExpExecArray): string =>
-  SHAPES[found.slice(1).findIndex((group) => group !== undefined)]?.[0] ?? "secret"
+const SHORTEST_RUN = 8
 
-const PRIVATE_KEY = String.raw`(?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----`
-const PEM = new RegExp(
-  // Up to the end mark or, in a key that was cut off, all lines of base64. Line breaks may be escaped in any way.
-  String.raw`-----BEGIN ${PRIVATE_KEY}(?:(?:[^-]|-(?!----)){32,16384}-----END ${PRIVATE_KEY}|` +
-    String.raw`(?:(?:\\+[nr]|[^A-Za-z0-9"'-]){1,12}[A-Za-z0-9+/=]{24,})+)`,
-  "g"
+const IS_TOKEN_CHAR = Uint8Array.from({ length: 128 }, (_, code) =>
+  /[A-Za-z0-9_.~:-]/.test(String.fromCharCode(code)) ? 1 : 0
 )
+/** One for each pair of characters, as `first * 128 + second`, with which a token may begin. */
+const IS_START = new Uint8Array(128 * 128)
+for (const start of SHAPES_BY_START.keys()) IS_START[start.charCodeAt(0) * 128 + start.charCodeAt(1)] = 1
+
+const findTokenChar = (text: string, from: number): number => {
+  let at = from
+  while (at < text.length && IS_TOKEN_CHAR[text.charCodeAt(at)] !== 1) at++
+  return at
+}
+
+const findRunEnd = (text: string, from: number): number => {
+  let at = from
+  while (at < text.length && IS_TOKEN_CHAR[text.charCodeAt(at)] === 1) at++
+  return at
+}
+
+/** The first token that begins between `from` and `end`, where a run ends. */
+const findToken = (text: string, from: number, end: number): Token | undefined => {
+  let cuts = 0
+  for (let at = from; at < end - 1; at++) {
+    const isWhole =
+      end - at >= SHORTEST_WHOLE &&
+      (at === from || text[at - 1] === ":" || text[at - 2] === "\\") &&
+      isTrueAt(WHOLE_TOKEN, text, at)
+    const found = (isWhole ? matchShape(WHOLE_TOKENS, text, at) : undefined) ?? matchStart(text, at, from)
+    if (found === undefined) continue
+    if (found === CUT) {
+      const cut = end - at <= LONGEST_CUT && cuts++ < 2 ? findCutToken(text, at, end) : undefined
+      if (cut !== undefined) return cut
+    } else if (isVaried(text, found)) return { ...found, end: findTokenEnd(text, found.end) }
+    else at = found.end - 1
+  }
+  return undefined
+}
+
+/** No run as short as this is known by its middle or its end. */
+const SHORTEST_WHOLE = 30
+
+/** Stands for a token that begins but does not go on as its shape says. */
+const CUT = "cut"
+
+const matchStart = (text: string, at: number, from: number): Token | typeof CUT | undefined => {
+  if (IS_START[text.charCodeAt(at) * 128 + text.charCodeAt(at + 1)] !== 1) return undefined
+  const isOutside = at === from || isTrueAt(EDGE, text, at)
+  if (!isOutside && !isTrueAt(INNER_EDGE, text, at)) return undefined
+  const shapes = SHAPES_BY_START.get(text.slice(at, at + 2)) ?? []
+  return matchShape(isOutside ? shapes : shapes.filter(({ isTelling }) => isTelling), text, at) ?? CUT
+}
+
+const isTrueAt = (pattern: RegExp, text: string, at: number): boolean => {
+  pattern.lastIndex = at
+  return pattern.test(text)
+}
+
+const matchShape = (shapes: ReadonlyArray<TokenShape>, text: string, at: number): Token | undefined => {
+  const shape = shapes.find(({ pattern }) => isTrueAt(pattern, text, at))
+  return shape === undefined ? undefined : { kind: shape.kind, start: at, end: shape.pattern.lastIndex }
+}
+
+/** False for `xxxxxxxx` and other text that only holds the place of a token. */
+const isVaried = (text: string, { end, start }: Token): boolean =>
+  new Set(text.slice(Math.max(start, end - 24), end)).size > 7 && !/^[a-z_-]+$/.test(text.slice(start, start + 64))
+
+/** A token may go on behind its shape, in the next line, or behind a sign that nobody sees. */
+const findTokenEnd = (text: string, from: number): number => {
+  let end = from
+  // What is glued to a token belongs to it, if it is no token of its own.
+  if (typeof matchStart(text, end, end) !== "object" && isTrueAt(GLUED, text, end)) end = GLUED.lastIndex
+  for (let next = matchAt(NEXT_LINE, text, end); next !== null; next = matchAt(NEXT_LINE, text, end))
+    end += next[0].length
+  return end
+}
+
+/** A token that a line break or an invisible sign parts before its shape is complete. */
+const findCutToken = (text: string, start: number, cut: number): Token | undefined => {
+  const next = matchAt(NEXT_LINE, text, cut)
+  if (next === null) return undefined
+  const joined = text.slice(start, cut) + (next.groups?.["rest"] ?? next.groups?.["next"] ?? "")
+  const found = matchShape(SHAPES_BY_START.get(joined.slice(0, 2)) ?? [], joined, 0)
+  return found === undefined || !isVaried(joined, found)
+    ? undefined
+    : { kind: found.kind, start, end: findTokenEnd(text, cut + next[0].length) }
+}
+
+const LONGEST_CUT = 80
+const redactWebhooks: Rule = (text) =>
+  text.replace(
+    WEBHOOK,
+    (_, before: string) => before + formatMark(before.includes("slack") ? "slack webhook" : "webhook")
+  )
+
 const redactPrivateKeys: Rule = (text) =>
   text.replace(PEM, (block) => (/[A-Za-z0-9+/]{24}/.test(block) ? formatMark("private key") : block))
 
 // -- secrets recognized by their place ------------------------------------------------------------------------
 
-const URL_PASSWORD = /(:\/\/[^\s:@/"'`<>\\]{0,200}:)([^\s/"'`<>\\]{1,300})(?=@)/g
-const DSN_PASSWORD = /(\w:)([^\s:"'`<>\\]{1,200})(?=@(?:tcp|unix)\()/g
-// What stands between a command and its option holds no further such command, so that no character is read for many.
-const CURL_USER =
-  /(\bcurl\b(?:(?!\bcurl\b)[^\n|;]){0,300}?\s(?:-u|--user)[ =]?[\\"']{0,4}[^\s:"'\\]{1,100}:)([^\s"'\\]{1,200})/g
-const CLIENT_PASSWORD =
-  /(\bsshpass\s+-p\s*[\\"']{0,4}|\bmysql\w*\b(?:(?!\bmysql)[^\n|;]){0,300}?\s-p[\\"']{0,4})([^\s"'\\]{1,200})/g
 const redactPasswordsIn = (pattern: RegExp) => (text: string) =>
   text.replace(pattern, (all, before: string, value: string) =>
     isPlaceholder(value) ? all : before + formatMark("password")
@@ -143,69 +233,6 @@ const isUserAndPassword = (value: string): boolean => {
 }
 
 // -- secrets recognized by their name -------------------------------------------------------------------------
-
-const PASSWORD = String.raw`pass(?:word|wd|phrase|code)|pwd|pass(?:(?<=(?:[_.&?;-]|db|user|root|smtp)pass)|(?<=["']pass)(?=\\{0,7}["']))|passwort|kennwort|contraseña|senha|пароль|密码`
-const TOKEN = String.raw`token(?<!(?:next|prev|page|paging|pagination|continuation|sync|pad|eos|bos|unk|sep|cls|mask|stop|special|max|min|num|cancel|cancellation|abort|idempotency)[_-]?token)`
-const KEY = String.raw`(?:api|access|account|private|encryption|signing|master|auth|service|storage|subscription|app|deploy)[ _-]?key`
-const NAME = String.raw`(?<name>${PASSWORD}|secret(?<!arn:[\w:-]{0,80}secret)(?:[_-]?(?:access[_-]?)?key)?|${TOKEN}|${KEY}|authorization|x-amz-signature)(?<!\[redacted [a-z ]{0,24})`
-
-/** The name of a secret, also with a suffix: `API_KEY_PROD`, `token2`. Only where a sign can follow. */
-const NAMES = new RegExp(
-  String.raw`${NAME}(?:[_-]?(?:base|prod|live|dev|test|staging|\d{1,2}))?(?=[\s\\"'\`*\]:=!>,：])`,
-  "gi"
-)
-
-/** The name of a secret in an option of a command: `--api-key`. */
-const FLAGS = new RegExp(String.raw`--(?=[a-z])[a-z-]{0,40}?${NAME}(?=[ \t])`, "gi")
-
-/**
- * A sign between a name and its value. An `assignment` makes nearly any value a secret, a `mention` or a `blank` only
- * one that is too irregular to be a word.
- */
-interface Sign {
-  readonly kind: "assignment" | "mention" | "blank"
-  readonly pattern: RegExp
-}
-
-/** Marks that may close the name before its sign: `"password": `, `**Password**: `. */
-const CLOSING = String.raw`[\\"'\`*\]]{0,6}`
-
-const makeSign = (kind: Sign["kind"], source: string, closing = CLOSING): Sign => ({
-  kind,
-  pattern: new RegExp(`${closing}(?<sign>${source})`, "iy")
-})
-
-/** The first sign that is followed by a value counts. */
-const SIGNS: ReadonlyArray<Sign> = [
-  // `name = value`, `name: string = value`, `name := value`, `name => value`, `name: value`, `<name>value</name>`
-  makeSign(
-    "assignment",
-    String.raw`(?:[ \t]?:[ \t]?(?:&?str(?:ing)?|text))?[ \t]{0,12}(?::=|=>|!?={1,3}|[:：]|>(?=[^<>\s]{1,200}<\/))\*{0,2}[ \t]{0,12}`
-  ),
-  // `"name": "token", "value": "…"`
-  makeSign("assignment", String.raw`(?:[\s,"'\\]|\\[nrt]){1,40}(?:value|val)[\\"']{0,4}[ \t]?[:=][ \t]?`),
-  // `the token is: value`
-  makeSign("assignment", String.raw`\s(?:is|was)[ \t]?:[ \t]`),
-  // `the token is value`
-  makeSign("mention", String.raw`\s(?:is|was)[ \t]{1,2}`),
-  // `"token", "value"`
-  makeSign("mention", String.raw`(?<=["']),[ \t]{0,4}(?=\\{0,3}["'])`),
-  // `token value`
-  makeSign("blank", String.raw`[ \t]{1,4}`)
-]
-
-const FLAG_SIGNS: ReadonlyArray<Sign> = [makeSign("blank", String.raw`[ \t]{1,4}(?!-)`, "")]
-
-const SCHEME = String.raw`(?:(?:bearer|basic|token|apikey|key)[ \t]+)?`
-const QUOTED = new RegExp(
-  String.raw`(?:[bfru](?=["']))?(?<quote>\\{0,7}["'\`])${SCHEME}(?!\k<quote>)(?<value>[^\r\n]{1,400}?)(?:(?<!\\)|(?<=[^\\](?:\\\\){1,8})(?=["'\`]))\k<quote>`,
-  "iy"
-)
-const STOP = String.raw`[\s"'\`\\]|$|[\w.-]{1,40}["']?\s?[=:]`
-const BARE = new RegExp(
-  String.raw`(?:["'\`]{3}|\\{0,7}["'\`]?)${SCHEME}(?<value>(?:[^\s"'\`\\,;&|(){}[\]<>.:]|\\(?![nrtu"'\`\\])|[.:](?![\s"'\`\\]|$)|(?!<\/)[,;&|(){}[\]<>](?!${STOP})){1,8192})`,
-  "iy"
-)
 
 /** A value as it stands in the text; `isLast` is true if its line ends after it. */
 interface Value {
@@ -276,9 +303,6 @@ const matchAt = (pattern: RegExp, text: string, at: number): RegExpExecArray | n
   return pattern.exec(text)
 }
 
-const LINE_ENDS = /^[ \t]*(?:$|\r?\n|\\+[nr]|\\*["'`])/
-
-const IS_PASSWORD = new RegExp(`^(?:${PASSWORD}|pass)$`, "i")
 const isPassword = (name: string): boolean => IS_PASSWORD.test(name)
 
 const kindOf = (name: string): string => {
@@ -343,19 +367,6 @@ const isLiteral = (text: string): boolean =>
   (!/^(?:~|\.{1,2})?\/|^[A-Za-z]:[\\/]|^[a-z]+:\/\//.test(text) || /^[A-Za-z0-9+/]{40}$/.test(text)) &&
   !/^#[0-9a-f]{3,8}$/i.test(text)
 
-const RESERVED =
-  /^(?:string|str|text|varchar|char|bytes?|int(?:eger)?|number|bool(?:ean)?|any|unknown|object|null|nil|none|undefined|void|true|false|optional|required|yes|no|on|off|empty|missing|invalid|incorrect|wrong|expired|hidden|masked|encrypted|hashed|unchanged|changed|change|reset|set|unset|not|must|should|is|are|was|were|will|can|cannot|may|has|have|the|a|an|and|or|for|to|of|by|at|in|into|it|its|with|without|from|via|if|when|as|be|so|this|that|flag|options?|argument|parameter|value|field|file|stdin|env|prompt|input|ok|passe?d?|fail(?:ed)?|basic|bearer|include|omit|default|disabled|enabled|generated|protected|rejected|accepted|length)[?.,;:!)]*$/i
-
-const LABEL =
-  /^(?=.*(?:pass|pwd|secret|token|key|credential))(?:(?:new|old|current|confirm(?:ed|ation)?|repeat|user|db|database|my|your|the|enter|plain|raw|hashed|encrypted|api|access|client|auth|app|admin|root|form|login|account|password|passwort|passwd|pass|pwd|passphrase|secrets?|tokens?|keys?|credentials?|id|name|field|label|value)[\s_.-]?){1,6}$/i
-
-const PROSE =
-  /\b(?:the|a|an|your|you|my|must|is|are|was|of|for|to|be|should|enter|required|invalid|please|at|or|not|does|do|with|in|if|no|when|used?|password|token|secret|key|least|characters?)\b/i
-
-/** Words with a number: `color-primary-500`, `sha256-hashed`, `24h`. */
-const WORDY =
-  /^[a-z]{2,}(?:[-_.:/][a-z]{2,})*[-_.:/]v?\d{1,4}$|^[a-z]{2,}(?:[-_.:/][a-z]{2,})+\d{0,2}$|^(?:base|sha|md|utf|rsa|aes|argon|pbkdf|oauth|http|ipv|iso|rfc|ed|hs|rs|es)[-_]?\d{1,5}(?:[-_.]?[a-z]{1,12}){0,2}$|^\d+(?:\.\d+)?(?:-[a-z]{1,12}|[a-z]{1,2}|chars?|bits?|bytes?)$/i
-
 const isPlaceholder = (text: string): boolean =>
   text.includes("[redacted") ||
   /\$[{(]|\{\{|%\(|#\{|^<.*>?$|^\{.*\}$|^\[|^%\w*%?$|^@\w+@$|^:\w+$|^[*•.x…_?-]+$|^\$(?:[A-Za-z_]\w*|\d)$/i.test(
@@ -371,15 +382,6 @@ const isCode = (text: string): boolean =>
   /^[A-Za-z_$]+\d?(?:(?:\?\.|!?\.|::|->)[A-Za-z_$#]+\d?)+!?$/.test(text) ||
   /^[a-z]\w*(?:Token|Key|Secret|Password)$|^[A-Z]+\d*(?:_(?:[A-Z]+\d*|\d+))+$/.test(text)
 
-/** Found in every text that the rules of names, `basic` and `bearer` can change. */
-const NAME_HINT = /pass|pwd|kennwort|contrase|senha|пароль|密码|secret|token|key|auth|x-amz|basic|bearer/i
-/** Found in every text with a shape. It begins with rare characters, so that few places look at what stands before. */
-const SHAPE_HINT = new RegExp(
-  String.raw`[-_.:AJKz](?<=(?:sk|xai|pplx|GOCSPX|gl[a-z]{2,5}|xox[a-z]|xapp|pypi)-|` +
-    String.raw`(?:[sr]k|gsk|gh[a-z]|_pat|whsec|npm|hf|dop_v1|shp[a-z]{2}|lin_api)_|(?:ya29|slack|SG|hvs)\.|` +
-    String.raw`:A|eyJ|AIz|[KS]IA|SK(?=[0-9a-f]))`
-)
-
 const RULES: ReadonlyArray<Rule> = [
   redactPrivateKeys,
   onlyWith("@", redactPasswordsIn(URL_PASSWORD), redactPasswordsIn(DSN_PASSWORD)),
@@ -392,5 +394,6 @@ const RULES: ReadonlyArray<Rule> = [
     onlyWith("--", redactNamed(FLAGS, FLAG_SIGNS, isFlaggedSecret)),
     redactBearer
   ),
-  onlyWith(SHAPE_HINT, redactShapes)
+  redactShapes,
+  onlyWith("/", redactWebhooks)
 ]

@@ -1,0 +1,187 @@
+/**
+ * Shapes of tokens, as their vendors document them or gitleaks publishes them: what one begins with, and what follows.
+ * What follows is long enough that no word continues so.
+ */
+import * as Array from "effect/Array"
+
+/** A kind of token, what it begins with, and the source of the expression for the rest. */
+type Shape = readonly [kind: string, beginnings: string, rest: string]
+
+const HEX32 = "[0-9a-fA-F]{32}"
+const UUID = "[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
+
+/** Beginnings are literal and parted by blanks. */
+const SHAPES: ReadonlyArray<Shape> = [
+  ["api key", "sk-proj- sk-svcacct- sk-admin- sk-None- sk-ant- sk-or- sk-lf-", String.raw`[\w-]{16,}`],
+  ["api key", "sk- csk- fc- rnd_ tvly-", "[A-Za-z0-9]{20,}"],
+  ["api key", "tvly-dev- tvly-prod- fw_ tgp_v1_ jina_", "[A-Za-z0-9_-]{24,}"],
+  ["api key", "sk-helicone-", "[a-z0-9]{7}(?:-[a-z0-9]{7}){3}"],
+  ["api key", "xai- gsk_ pplx-", "[A-Za-z0-9]{32,}"],
+  ["api key", "AIza", String.raw`[\w-]{35}`],
+  ["api key", "GOCSPX- ya29. 1//0 nvapi-", String.raw`[\w-]{20,}`],
+  ["api key", "r8_ e2b_ pul- squ_ sqp_ sqa_ bkua_ sbp_", "[A-Za-z0-9]{37,}"],
+  ["api key", "sb_secret_ bb_live_ bb_test_ ak_ pa-", String.raw`[\w-]{20,}`],
+  ["api key", "lsv2_pt_ lsv2_sk_", "[0-9a-f]{32}_[0-9a-f]{10}"],
+  ["api key", "pcsk_", "[A-Za-z0-9]{5,6}_[A-Za-z0-9]{50,}"],
+  ["api key", "BSA", String.raw`[\w-]{28}(?![\w-])`],
+  ["api key", "as-", "[A-Za-z0-9]{22}(?![A-Za-z0-9])"],
+  ["api key", "sk_ ak-", "[0-9a-f]{40,}"],
+  ["api key", "esecret_ napi_ tr_prod_ tr_dev_ ddp_", "[A-Za-z0-9]{20,}"],
+  ["api key", "npg_", "[A-Za-z0-9]{12,}"],
+  ["api key", "rzp_live_ rzp_test_", "[A-Za-z0-9]{14,}"],
+  ["api key", "os_v2_app_ os_v2_org_ hcaik_ hcaik_01", "[a-z0-9]{50,}"],
+  ["api key", "xaat- xapt- access-sandbox- access-development- access-production- sdk- HRKU- sk-lf-", UUID],
+  ["api key", "pat-na1- pat-na2- pat-eu1- pat-ap1-", UUID],
+  ["api key", "HRKU-AA", String.raw`[\w-]{58}`],
+  ["api key", "NRAK- NRII- NRJS- NRSP- API- PMAK-", "[A-Za-z0-9_-]{19,}"],
+  ["api key", "EZAK EZTK", "[A-Za-z0-9]{54}"],
+  ["api key", "LTAI", "[A-Za-z0-9]{20}(?![A-Za-z0-9])"],
+  ["api key", "AKID", "[A-Za-z0-9]{32}(?![A-Za-z0-9])"],
+  ["api key", "SCW", "[A-Z0-9]{17}(?![A-Za-z0-9])"],
+  ["api key", "SK", "[0-9a-f]{32}(?![0-9A-Za-z])"],
+  ["api key", "key-", "[0-9a-f]{32}(?![0-9A-Za-z])"],
+  ["api key", "FLWSECK_TEST-", "[A-Za-z0-9]{12,}(?:-X)?"],
+  ["api key", "shippo_live_ shippo_test_ duffel_live_ duffel_test_ fio-u- s-s4t2ud- s-s4t2af-", String.raw`[\w-]{40,}`],
+  ["api key", "ico- pnu_ pnb_ prtapi_ p8e- phx_ phs_ rdme_ nfp_ nfc_", "[A-Za-z0-9]{30,}"],
+  ["api key", "4b1d", "[A-Za-z0-9]{38}(?![A-Za-z0-9])"],
+  ["api key", "re_", "[A-Za-z0-9]{8}_[A-Za-z0-9]{20,}"],
+  ["api key", "secret_ secret-", "[A-Za-z0-9]{43}(?![A-Za-z0-9])"],
+  ["api key", "sk.eyJ", String.raw`[\w-]{40,}\.[\w-]{20,}`],
+  ["aws key", "AKIA ASIA ABIA ACCA", "[A-Z0-9]{16}(?![A-Za-z0-9])"],
+  ["aws key", "ABSK bedrock-api-key-", "[A-Za-z0-9+/]{80,}={0,2}"],
+  ["aws key", "IQoJb3JpZ2lu FwoGZXIvYXdz", "[A-Za-z0-9+/]{80,}={0,2}"],
+  ["github token", "ghp_ gho_ ghs_ ghu_ ghr_", "[A-Za-z0-9]{30,}"],
+  ["github token", "github_pat_", String.raw`\w{22,}`],
+  [
+    "gitlab token",
+    "glpat- gldt- glrt- glptt- glsoat- glcbt- glft- glffct- glimt- glagent- gloas-",
+    String.raw`[\w-]{20,}(?:\.[0-9a-z]{2}\.?[0-9a-z]{7,})?`
+  ],
+  ["gitlab token", "GR1348941", String.raw`[\w-]{20,}`],
+  ["slack token", "xoxa- xoxb- xoxc- xoxd- xoxe- xoxo- xoxp- xoxr- xoxs-", "[A-Za-z0-9-]{10,}"],
+  ["slack token", "xoxe.xoxb- xoxe.xoxp- xapp-1- xapp-2-", "[A-Za-z0-9-]{10,}"],
+  ["stripe key", "sk_live_ sk_test_ sk_prod_ rk_live_ rk_test_ rk_prod_", "[A-Za-z0-9]{16,}"],
+  ["stripe key", "whsec_", "[A-Za-z0-9+/]{24,}={0,2}"],
+  ["npm token", "npm_", "[A-Za-z0-9]{36,}"],
+  ["token", "hf_ api_org_", "[A-Za-z0-9]{30,}"],
+  ["token", "dop_v1_ doo_v1_ dor_v1_", "[0-9a-f]{64}"],
+  ["token", "shpat_ shpca_ shppa_ shpss_", HEX32],
+  ["token", "pypi-AgE pypi-AgEN", String.raw`[\w-]{40,}`],
+  ["token", "hvs. hvb. hvr.", String.raw`[\w-]{24,}`],
+  ["token", "s.", "(?=[A-Za-z]*[0-9])[A-Za-z0-9]{24}(?![A-Za-z0-9.])"],
+  ["token", "lin_api_ lin_oauth_ dckr_pat_ dckr_oat_", String.raw`[\w-]{20,}`],
+  ["token", "dapi dose dkea", "[0-9a-f]{32}(?:-[0-9])?(?![0-9A-Za-z])"],
+  ["token", "ntn_", "[0-9]{11}[A-Za-z0-9]{35}"],
+  ["token", "ATATT3 ATCTT3", "[A-Za-z0-9_=-]{60,}"],
+  ["token", "ATBB ATTA", "[A-Za-z0-9]{32,}"],
+  ["token", "xkeysib- xsmtpsib-", "[0-9a-f]{64}-[A-Za-z0-9]{16}"],
+  ["token", "mlsn.", "[0-9a-f]{64}"],
+  ["token", "sq0atp- sq0csp- sq0csb- sq0idb-", String.raw`[\w-]{22,}`],
+  ["token", "EAAA", String.raw`[\w-]{22,60}(?![\w-])`],
+  ["token", "EAAC EAAM EAAB EAAG", "[A-Za-z0-9]{80,}"],
+  ["token", "access_token$production$ access_token$sandbox$", String.raw`[a-z0-9]{16}\$[0-9a-f]{32}`],
+  ["token", "pscale_tkn_ pscale_pw_ pscale_oauth_", "[A-Za-z0-9_.=-]{32,}"],
+  ["token", "sntrys_", "[A-Za-z0-9+/=_-]{40,}"],
+  ["token", "sntryu_ sntrya_", "[0-9a-f]{64}"],
+  ["token", "glsa_", "[A-Za-z0-9]{32}_[0-9a-fA-F]{8}"],
+  ["token", "glc_", "[A-Za-z0-9+/]{32,}={0,3}"],
+  ["token", "dp.pt. dp.st. dp.sa. dp.ct. dp.scim. dp.audit.", "(?:[a-z0-9_-]{2,35}[.])?[A-Za-z0-9]{40,}"],
+  ["token", "ops_eyJ", "[A-Za-z0-9+/_-]{150,}={0,3}"],
+  ["token", "A3-", "[A-Z0-9]{6}-[A-Z0-9]{6}(?:-?[A-Z0-9]{5}){4}"],
+  ["token", "AGE-SECRET-KEY-1", "[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}"],
+  ["token", "rubygems_", "[0-9a-f]{48}"],
+  ["token", "cio", "[A-Za-z0-9]{32}(?![A-Za-z0-9])"],
+  ["token", "AKCp", "[A-Za-z0-9]{69}"],
+  ["token", "cmVmd", "[A-Za-z0-9]{59}"],
+  ["token", "oy2", "[a-z0-9]{43}(?![A-Za-z0-9])"],
+  ["token", "dt0c01. dt0s01. dt0s16.", "[A-Z0-9]{24}[.][A-Z0-9]{64}"],
+  ["token", "CFPAT- figd_ figo_ tfp_ fo1_ tk-us-", String.raw`[\w-]{40,}`],
+  ["token", "vercel_blob_rw_ vcp_ vci_ vck_", "[A-Za-z0-9_]{24,}"],
+  ["token", "fm1a_ fm1r_ fm2_", "[A-Za-z0-9+/]{100,}={0,3}"],
+  ["token", "v1.0-", "[0-9a-f]{24}-[0-9a-f]{146}"],
+  ["token", "CCIPAT_ CCIPRJ_", "[A-Za-z0-9]{22}_[0-9a-f]{40}"],
+  [
+    "token",
+    "tskey-auth- tskey-api- tskey-client- tskey-scim- tskey-webhook-",
+    "[A-Za-z0-9]{8,}(?:CNTRL)?-[A-Za-z0-9]{20,}"
+  ],
+  ["token", "sgp_", "(?:(?:[0-9a-fA-F]{16}|local)_)?[0-9a-fA-F]{40}"],
+  ["token", "sm_pat_ sm_aat_ sm_sat_", "[A-Za-z0-9]{16,}"],
+  ["token", "snyk_uat. snyk_sat.", "[0-9a-f]{8}[.][A-Za-z0-9_-]{40,}"],
+  ["token", "pat. sat.", String.raw`[\w-]{22}\.[A-Za-z0-9]{24}\.[A-Za-z0-9]{20}`],
+  ["token", "st.", "[A-Za-z0-9-]{24,36}[.][0-9a-f]{32}[.][0-9a-f]{32}"],
+  ["token", "sha256~", String.raw`[\w-]{43}`],
+  ["token", "CLOJARS_", "[0-9a-z]{60}"],
+  ["token", "PMAK-", "[0-9a-f]{24}-[0-9a-f]{34}"],
+  ["token", "xprv", "[1-9A-HJ-NP-Za-km-z]{100,}"],
+  ["token", "5H 5J 5K", "[1-9A-HJ-NP-Za-km-z]{49}(?![A-Za-z0-9])"],
+  ["sendgrid key", "SG.", String.raw`[\w-]{16,}\.[\w-]{16,}`],
+  // A further `eyJ` behind a dash would be another token, and no character is read for two of them.
+  ["jwt", "eyJ", String.raw`(?:[A-Za-z0-9]|[-_](?!eyJ)){8,}\.(?:[\w-]{8,}(?:\.[\w-]+)*|\.[\w-]{8,}(?:\.[\w-]+)*)`]
+]
+
+/** Tokens known by their middle or their end. They begin where no character of a token stands before. */
+const WHOLE_SHAPES: ReadonlyArray<readonly [kind: string, source: string]> = [
+  ["telegram token", String.raw`(?:bot)?[0-9]{8,10}:AA[\w-]{32,}`],
+  ["token", String.raw`[\w-]{0,30}:(?:development|production|staging)\.[0-9a-f]{50,}`],
+  ["token", "[0-9]{16}:[0-9a-f]{32}(?![0-9A-Za-z])"],
+  ["token", String.raw`[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,}`],
+  ["token", String.raw`pat[A-Za-z0-9]{14}\.[0-9a-f]{64}`],
+  ["token", String.raw`[MNO][\w-]{22,27}\.[\w-]{6}\.[\w-]{27,}`],
+  ["api key", String.raw`[A-Za-z0-9_~.]{3}[0-9]Q~[\w~.-]{31,}`],
+  ["api key", "[0-9a-f]{32}-us[0-9]{1,2}(?![0-9a-z])"],
+  ["api key", "[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk"],
+  ["api key", "[0-9a-f]{36}NRAL"],
+  ["token", "[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{20,}"],
+  ["token", "[A-Za-z0-9]{27}_[A-Za-z0-9]{21}(?![A-Za-z0-9_])"]
+]
+
+/** A shape with all its beginnings in one expression, which is tried where a token may begin. */
+export interface TokenShape {
+  readonly kind: string
+  readonly pattern: RegExp
+  /** True if the beginning is so telling that letters may stand before it: `TOKENghp_`. */
+  readonly isTelling: boolean
+}
+
+/** The shapes by the first two characters that they begin with, longer beginnings first. */
+export const SHAPES_BY_START: ReadonlyMap<string, ReadonlyArray<TokenShape>> = new Map(
+  Object.entries(
+    Array.groupBy(
+      SHAPES.flatMap(([kind, beginnings, rest]) =>
+        beginnings.split(" ").map((beginning) => ({ beginning, kind, rest }))
+      ).toSorted((a, b) => b.beginning.length - a.beginning.length),
+      ({ beginning }) => beginning.slice(0, 2)
+    )
+  ).map(([start, shapes]) => [
+    start,
+    shapes.map(({ beginning, kind, rest }) => ({
+      kind,
+      pattern: new RegExp(beginning.replaceAll(/[.$/]/g, String.raw`\$&`) + rest, "y"),
+      isTelling: beginning.length > 3 && /[-_.]/.test(beginning)
+    }))
+  ])
+)
+
+/** Matches where any of `WHOLE_TOKENS` begins. */
+export const WHOLE_TOKEN = new RegExp(WHOLE_SHAPES.map(([, source]) => source).join("|"), "y")
+
+export const WHOLE_TOKENS: ReadonlyArray<TokenShape> = WHOLE_SHAPES.map(([kind, source]) => ({
+  kind,
+  pattern: new RegExp(source, "y"),
+  isTelling: false
+}))
+
+/** Outside of a word. An escaped line break, a percent code, a colour code or the sign of a diff may stand before it. */
+export const EDGE = /(?:(?<![\w-])|(?<=(?:^|\\[nrt])-|\\[nrtbf]|\\u[0-9a-f]{4}|%[0-9A-F]{2}|\[[0-9;]{0,9}m))/my
+/** Between the parts of a word: `my-ghp_`, `TOKENghp_`. */
+export const INNER_EDGE = /(?<=[-_]|[A-Z](?![A-Z])|[0-9](?![0-9]))/y
+
+/** Too irregular to be a word. */
+const STRONG = String.raw`(?=[\w+/=.-]{0,40}[0-9])(?=[\w+/=.-]{0,40}[A-Za-z])`
+export const GLUED = new RegExp(String.raw`${STRONG}[\w-]{16,}`, "y")
+export const NEXT_LINE = new RegExp(
+  String.raw`(?:[\u200b-\u200d\u2060\ufeff\u00ad]{1,4}|["'][ \t]{0,4}[+.][ \t]{0,4}(?:\\?\r?\n[ \t]{0,12})?["'])(?<rest>[\w+/=.-]{2,})|` +
+    String.raw`(?:=?\r?\n[ \t>|+*]{0,12}|\\\r?\n[ \t]{0,12}|\\n[ \t]{0,8})${STRONG}(?<next>[\w+/-]{8,}=*)(?=[\s"'\\]|$)`,
+  "y"
+)
