@@ -83,6 +83,8 @@ export const make = Effect.fnUntraced(function* ({ durability, filename }: Herme
   const connection = Transaction.make(db, counter, sql, {
     refresh: changes.refresh,
     recover: recovery.recover,
+    beforeCommit: recovery.beforeCommit,
+    isOwnFileCommitted: recovery.isOwnFileCommitted,
     afterTransaction: (outcome) => {
       recovery.afterTransaction(outcome)
       if (outcome !== "committed") changes.forgetAdopted()
@@ -90,10 +92,10 @@ export const make = Effect.fnUntraced(function* ({ durability, filename }: Herme
     onNewBase: (sessionId, state) => ShowView.showView(hermes, sessionId, state())
   })
   yield* connection.commitDurably("recover", filename, () => Either.right(() => {}))
-  // Forgets what was pending. The next start could not tell what Hermes deleted from what a crash kept from it.
+  // Finishes and forgets what is pending. The next start could not tell what Hermes deleted from what a crash kept from it.
   yield* Effect.addFinalizer(() =>
     Effect.withFiberRuntime((fiber) => {
-      if (recovery.isAgreed()) connection.tryCommit(fiber, "close", () => Either.right(() => {}))
+      connection.tryCommit(fiber, "close", () => Either.right(() => {}))
       return Effect.void
     })
   )

@@ -192,7 +192,8 @@ export class InvalidKey extends Schema.TaggedError<InvalidKey>()("InvalidKey", {
 }
 
 /**
- * The store could not do what was asked. Nothing of it was written. `reason` is what a caller can decide by:
+ * The store could not do what was asked. Nothing of it was written, unless `reason` is `unknown`. `reason` is what a
+ * caller can decide by:
  *
  * - `busy`: another process holds the file or the rows
  * - `unavailable`: the disk or the server does not answer now, or too many files are open
@@ -202,6 +203,8 @@ export class InvalidKey extends Schema.TaggedError<InvalidKey>()("InvalidKey", {
  * - `unreadable`: there is no such file, or this process may not open it
  * - `not-a-database`: the file is another application's, or no database
  * - `newer`: a newer version of this library has written the file, in a schema that this one does not know
+ * - `unknown`: the disk failed at the commit, and again when the store tried to find out: it may have been written or not.
+ *   A delivery with an idempotency key can be repeated
  * - `failed`: anything else; `detail` says what
  *
  * @since 0.1.0
@@ -218,6 +221,7 @@ export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
     "unreadable",
     "not-a-database",
     "newer",
+    "unknown",
     "failed"
   ),
   detail: Schema.String

@@ -8,7 +8,7 @@
  * - Meanwhile: every other caller queues its item.
  *
  * A caller is resumed after the commit that holds its item. If a commit fails, each item is tried alone, so that one bad
- * item fails by itself.
+ * item fails by itself. An item that may be on disk is not tried again.
  */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
@@ -60,7 +60,7 @@ export const make = <A, B, E>(commitItems: CommitItems<A, B, E>) => {
 
   const commitGroup = (items: Arr.NonEmptyReadonlyArray<A>) =>
     Effect.catchAll(commitWhenFree(items), (error) =>
-      isBusy(error) || items.length === 1
+      isBusy(error) || error.reason === "unknown" || items.length === 1
         ? Effect.succeed(Arr.map(items, () => Either.left(error)))
         : Effect.forEach(items, commitAlone)
     )

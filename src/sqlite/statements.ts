@@ -67,6 +67,8 @@ export const prepareStatements = (db: Database.Database, append = appendHere(db)
   /** A commit then is on disk when the next one is: enough for what a power cut ends anyway. */
   relax: prepareQuery<[]>(db, "PRAGMA synchronous = NORMAL"),
   strict: prepareQuery<[]>(db, "PRAGMA synchronous = FULL"),
+  /** Writes the first page of the file. Nothing uses the number. */
+  rewriteHeader: prepareQuery<[]>(db, "PRAGMA main.user_version = 0"),
   dataVersion: prepareValue<[], number>(db, "PRAGMA data_version"),
 
   session: prepareQuery<

@@ -32,7 +32,7 @@ export const retryWhileBusy = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.
 const retryPatiently = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.retry(effect, { while: isBusy, schedule: busyTimeout })
 
-/** After a COMMIT that failed it is not known what is on disk. */
+/** `unknown`: COMMIT failed, and the disk did not let the store find out what became of the transaction. */
 export type TransactionOutcome = "committed" | "rolled back" | "unknown"
 
 /** Another application that writes to the same sessions. */
@@ -41,17 +41,32 @@ export interface ForeignWriter {
   readonly refresh: ResidentSessions.SessionLoader["refresh"]
   /** Shows it a session's new base, in the transaction that makes it. */
   readonly onNewBase: (sessionId: SessionId, state: () => State) => void
-  /** Finishes what a crash left half-done. Called at the beginning of a transaction that writes. */
-  readonly recover: (state: (sessionId: SessionId) => State | undefined) => void
+  /**
+   * Finishes what a crash or a failed COMMIT left half-done. Called at the beginning of a transaction that writes. True if
+   * it wrote something: that is committed before anything else is written.
+   */
+  readonly recover: (state: (sessionId: SessionId) => State | undefined) => boolean
+  /** The last step of a transaction before COMMIT. */
+  readonly beforeCommit: () => void
+  /**
+   * Tells after a COMMIT that failed whether the store's own file, which is committed first, has the transaction.
+   * Undefined if another process has written to it since.
+   */
+  readonly isOwnFileCommitted: () => boolean | undefined
   readonly afterTransaction: (outcome: TransactionOutcome) => void
 }
 
 const noForeignWriter: ForeignWriter = {
   refresh: () => ({ isChanged: false, isMore: false }),
   onNewBase: () => {},
-  recover: () => {},
+  recover: () => false,
+  beforeCommit: () => {},
+  isOwnFileCommitted: () => false,
   afterTransaction: () => {}
 }
+
+const toUnknown = ({ detail, operation }: StoreError): StoreError =>
+  new StoreError({ operation, reason: "unknown", detail })
 
 /** The way in which an operation reaches the disk. */
 interface Mode {
@@ -83,7 +98,12 @@ export const make = (
 
   const beginWriting = () => {
     sql.begin.run()
-    foreign.recover(stateNow)
+    while (foreign.recover(stateNow)) {
+      foreign.beforeCommit()
+      sql.commit.run()
+      foreign.afterTransaction("committed")
+      sql.begin.run()
+    }
   }
 
   const reading: Mode = { begin: () => void sql.beginRead.run(), isDurable: undefined }
@@ -100,15 +120,25 @@ export const make = (
   }
 
   /** Does all of `work` or nothing of it: a Left or a throw rolls back. */
-  const runTransaction = <A, E>(begin: () => void, work: () => AfterCommit<A, E>): Either.Either<A, E> => {
+  const runTransaction = <A, E>(
+    name: string,
+    begin: () => void,
+    work: () => AfterCommit<A, E>
+  ): Either.Either<A, E> => {
     let outcome: TransactionOutcome = "rolled back"
     try {
       begin()
       const done = work()
       if (Either.isLeft(done)) return Either.left(done.left)
-      outcome = "unknown"
-      sql.commit.run()
-      outcome = "committed"
+      foreign.beforeCommit()
+      try {
+        sql.commit.run()
+        outcome = "committed"
+      } catch (cause) {
+        outcome = settle(cause)
+        if (outcome === "unknown") throw toUnknown(toStoreError(name, cause))
+        if (outcome === "rolled back") throw cause
+      }
       afterTransaction(outcome)
       return Either.right(done.right())
     } finally {
@@ -117,7 +147,24 @@ export const make = (
     }
   }
 
+  /** Finds out what became of a transaction whose COMMIT failed. */
+  const settle = (cause: unknown): TransactionOutcome => {
+    try {
+      const isOpen = db.inTransaction
+      if (isOpen) sql.rollback.run()
+      const isCommitted = foreign.isOwnFileCommitted()
+      if (isCommitted === undefined) return "unknown"
+      if (isCommitted) return "committed"
+      // What could not be flushed stands in the log of the file, and a crash would bring it back. Any write takes its place.
+      if (!isOpen && toStoreError("commit", cause).reason === "unavailable") sql.rewriteHeader.run()
+      return "rolled back"
+    } catch {
+      return "unknown"
+    }
+  }
+
   const afterTransaction = (outcome: TransactionOutcome) => {
+    if (outcome === "unknown") residents.forgetAll()
     residents.afterTransaction(outcome === "committed")
     foreign.afterTransaction(outcome)
   }
@@ -136,7 +183,7 @@ export const make = (
         setDurability(mode)
         return mode.begin === undefined
           ? Either.map(workNow(), (afterCommit) => afterCommit())
-          : runTransaction(mode.begin, workNow)
+          : runTransaction(name, mode.begin, workNow)
       })
     } catch (cause) {
       const error = cause instanceof StoreError ? cause : toStoreError(name, cause)
@@ -229,11 +276,23 @@ const takeLease = (
 
 export const makeLeases = (connection: Connection) => {
   const { runRelaxed, sql } = connection
+  /** Leases that a full or failing disk kept this process from giving back, by session and name. */
+  const unreleased = new Map<string, Lease>()
+
+  const free = (lease: Lease) => {
+    const { holder, name, sessionId, token } = lease
+    const key = `${name} ${sessionId}`
+    unreleased.set(key, lease)
+    sql.freeLease.run(sessionId, name, token, holder)
+    unreleased.delete(key)
+  }
 
   const acquire = (sessionId: SessionId, request: LeaseRequest) =>
-    runRelaxed("acquire", sessionId, (now) =>
-      Either.map(takeLease(connection, sessionId, request, now), (acquired) => () => acquired)
-    )
+    runRelaxed("acquire", sessionId, (now) => {
+      const left = unreleased.get(`${request.name} ${sessionId}`)
+      if (left !== undefined) free(left)
+      return Either.map(takeLease(connection, sessionId, request, now), (acquired) => () => acquired)
+    })
 
   const renew = ({ holder, name, sessionId, token }: Lease, ttl: number) =>
     runRelaxed("renew", sessionId, (now) => {
@@ -241,9 +300,9 @@ export const makeLeases = (connection: Connection) => {
       return Either.right(() => changes === 1)
     })
 
-  const release = ({ holder, name, sessionId, token }: Lease) =>
-    runRelaxed("release", sessionId, () => {
-      sql.freeLease.run(sessionId, name, token, holder)
+  const release = (lease: Lease) =>
+    runRelaxed("release", lease.sessionId, () => {
+      free(lease)
       return Either.right(() => {})
     })
 

@@ -156,11 +156,18 @@ export const make = (loader: SessionLoader, capacity: number = CAPACITY) => {
     loadedInThisTransaction.clear()
   }
 
+  /** Drops all sessions: it is not known which of them are still what is on disk. */
+  const forgetAll = (): void => {
+    residents.clear()
+    held = 0
+  }
+
   return {
     current,
     refresh,
     append,
     forget,
+    forgetAll,
     afterTransaction,
     /** Puts a session that is at another base now in place of the old one. */
     replace: keep,

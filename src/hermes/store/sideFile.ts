@@ -47,7 +47,12 @@ const TABLES = [
   `CREATE TABLE IF NOT EXISTS shown (
     session_id TEXT PRIMARY KEY,
     handoff    TEXT
-  ) STRICT, WITHOUT ROWID`
+  ) STRICT, WITHOUT ROWID`,
+  // The last transaction that wrote to both files. Tells after a COMMIT that failed whether this file has it.
+  `CREATE TABLE IF NOT EXISTS last_commit (
+    id   INTEGER PRIMARY KEY CHECK (id = 1),
+    mark TEXT NOT NULL
+  ) STRICT`
 ]
 
 /** Stands in the log for a message whose row Hermes deleted. No view shows it. */

@@ -13,8 +13,15 @@ export interface RowPlace {
 export interface Pending extends RowPlace {
   readonly session_id: string
   readonly body: string
+  readonly at: number
   readonly former: number | null
   readonly former_home: number | null
+}
+
+/** The handoff that the last transaction showed in Hermes' table; null if it showed none. */
+export interface ShownContext {
+  readonly session_id: string
+  readonly handoff: string | null
 }
 
 const PLACE = "seq, row_id, home"
@@ -126,34 +133,35 @@ export const prepare = (db: Database.Database, shape: Shape) => {
       db,
       "UPDATE place SET row_id = ?, home = ? WHERE session_id = ? AND seq = ?"
     ),
-    entry: prepareQuery<[string, number], { readonly at: number }>(
-      db,
-      "SELECT at FROM place WHERE session_id = ? AND seq = ?"
-    ),
     body: prepareValue<[string, number], string>(db, "SELECT body FROM message WHERE session_id = ? AND seq = ?"),
 
     isPending: prepareValue<[string, string], number>(
       db,
       `SELECT EXISTS (SELECT 1 FROM pending WHERE session_id = ?) OR EXISTS (SELECT 1 FROM shown WHERE session_id = ?)`
     ),
+    isAnyPending: prepareValue<[], number>(db, "SELECT EXISTS (SELECT 1 FROM pending) OR EXISTS (SELECT 1 FROM shown)"),
     pending: prepareQuery<[], Pending>(
       db,
-      "SELECT session_id, seq, q.body, row_id, home, former, former_home FROM pending q JOIN place USING (session_id, seq)"
+      "SELECT session_id, seq, q.body, at, row_id, home, former, former_home FROM pending q JOIN place USING (session_id, seq)"
     ),
     keep: prepareQuery<[string, number, string, number | null, number | null]>(
       db,
       "INSERT OR REPLACE INTO pending (session_id, seq, body, former, former_home) VALUES (?, ?, ?, ?, ?)"
     ),
-    shown: prepareQuery<[], { readonly session_id: string; readonly handoff: string | null }>(
-      db,
-      "SELECT session_id, handoff FROM shown"
-    ),
+    shown: prepareQuery<[], ShownContext>(db, "SELECT session_id, handoff FROM shown"),
     keepShown: prepareQuery<[string, string | null]>(
       db,
       "INSERT OR REPLACE INTO shown (session_id, handoff) VALUES (?, ?)"
     ),
     forgetPending: prepareQuery<[]>(db, "DELETE FROM pending"),
-    forgetShown: prepareQuery<[]>(db, "DELETE FROM shown")
+    forgetShown: prepareQuery<[]>(db, "DELETE FROM shown"),
+    mark: prepareValue<[], string>(db, "SELECT mark FROM last_commit"),
+    /** Only a transaction that writes to Hermes' file leaves something pending. */
+    saveMark: prepareQuery<[string]>(
+      db,
+      `INSERT OR REPLACE INTO last_commit (id, mark) SELECT 1, ?
+       WHERE EXISTS (SELECT 1 FROM pending) OR EXISTS (SELECT 1 FROM shown)`
+    )
   }
 }
 
