@@ -105,7 +105,7 @@ export const forWindow = (
 
 /**
  * Narrows a policy to a window that proved smaller than configured, and may be smaller than one that can be configured.
- * The target stays large enough for a handoff, and the reserve takes no more than its default for that window.
+ * The reserve takes no more than its default for that window.
  *
  * @since 0.1.0
  * @category combinators
@@ -116,8 +116,7 @@ export const narrow = (policy: CompressionPolicy, contextLength: number): Compre
     : {
         ...policy,
         contextLength,
-        reservedOutput: Math.min(policy.reservedOutput, Math.floor(contextLength / 8)),
-        targetRatio: Math.max(policy.targetRatio, Math.min(0.8, (SMALLEST_TARGET + 1) / contextLength))
+        reservedOutput: Math.min(policy.reservedOutput, Math.floor(contextLength / 8))
       }
 
 interface Rule {
@@ -214,13 +213,18 @@ export interface Shares {
  * Returns the shares of a view whose system prompt and tools take `overhead` tokens; undefined if these leave no room.
  * Head 12 %, live requests 13 %, tail 25 to 35 %, handoff the rest, 40 %.
  *
+ * Beside a large overhead the reserve gives way: the conversation has room for an eighth of the window, or for half of
+ * what the overhead leaves.
+ *
  * @since 0.1.0
  * @category getters
  */
 export const shares = (policy: CompressionPolicy, overhead: number): Shares | undefined => {
-  const room = usableWindow(policy) - overhead
-  const target = Math.floor(Math.min(policy.targetRatio * policy.contextLength, 0.8 * room))
-  if (target < SMALLEST_TARGET) return undefined
+  const left = policy.contextLength - overhead
+  if (!(left >= SMALLEST_TARGET)) return undefined
+  const room = Math.max(left - policy.reservedOutput, Math.min(policy.contextLength / 8, left / 2))
+  const wish = Math.floor(Math.min(policy.targetRatio * policy.contextLength, 0.8 * room))
+  const target = Math.max(SMALLEST_TARGET, wish)
   const handoff = Math.floor(0.4 * target)
   return {
     target,
@@ -232,6 +236,13 @@ export const shares = (policy: CompressionPolicy, overhead: number): Shares | un
     segment: Math.min(LEAST_SUMMARY, Math.floor(0.5 * handoff))
   }
 }
+
+/**
+ * Returns the largest overhead beside which the smallest conversation fits.
+ *
+ * @internal
+ */
+export const mostOverhead = ({ contextLength }: CompressionPolicy): number => contextLength - SMALLEST_TARGET
 
 /** With fewer tokens a handoff would be headings without content. */
 const SMALLEST_TARGET = 400

@@ -31,7 +31,7 @@ import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
  *   tokens, and condense segments as `merges` says. `headTo`, `tailFrom`, `live` and `excerpts` go into the manifest
  * - `Shorten`: no message can leave, so the largest are shown as `excerpts`
  * - `NothingToCompress`: no message can leave, or too few to be worth a handoff
- * - `NoHeadroom`: system prompt and tools leave only `room` tokens of the usable window
+ * - `NoHeadroom`: system prompt and tools leave only `room` tokens of the window
  */
 export type Plan = Data.TaggedEnum<{
   Compress: {
@@ -74,7 +74,7 @@ export const make = (input: PlanInput): Plan => runAtOnce(planInSteps(input))
 export function* planInSteps(input: PlanInput): Generator<void, Plan> {
   const { state, policy, counter, overhead } = input
   const shares = CompressionPolicy.shares(policy, overhead)
-  if (shares === undefined) return NoHeadroom({ room: CompressionPolicy.usableWindow(policy) - overhead })
+  if (shares === undefined) return NoHeadroom({ room: policy.contextLength - overhead })
   const isFirst = state.head.length === 0 && state.segments.length === 0
   const range = isFirst ? findFirstRange(input, shares) : findLaterRange(state)
   const open = findOpenRequests(state)

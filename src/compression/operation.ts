@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { type ModelError, InvalidSummary } from "../model/ModelError.ts"
 import * as CompressionHooks from "./CompressionHooks.ts"
-import { type CompressionPolicy, narrow } from "./CompressionPolicy.ts"
+import { type CompressionPolicy, mostOverhead, narrow } from "./CompressionPolicy.ts"
 import { CompressionFailed, CompressionResult, type Outcome } from "../session/CompressionResult.ts"
 import * as Ledger from "../ledger/Ledger.ts"
 import * as Plan from "./Plan.ts"
@@ -161,7 +161,10 @@ const compress = Effect.fnUntraced(function* (env: OperationEnvironment, operati
   const baseline: Baseline = { operation, state, view, policy, startedAt }
   yield* awaitBudget
 
-  const input = { state, policy: scalePolicy(policy, state, operation), counter: env.counter, overhead: view.overhead }
+  const scaled = scalePolicy(policy, state, operation)
+  // The overhead is an estimate: a view that has been refused is made as small as it can be before its turn fails.
+  const overhead = operation.isUrgent ? Math.min(view.overhead, mostOverhead(scaled)) : view.overhead
+  const input = { state, policy: scaled, counter: env.counter, overhead }
   const plan = yield* runInSlices(Plan.planInSteps(input))
   if (plan._tag === "NothingToCompress") return yield* endUnchanged(baseline, "nothing-to-compress", null)
   if (plan._tag === "NoHeadroom") {

@@ -216,7 +216,8 @@ export const makeTurn = (
         mostImages.set(sessionId, Math.floor(images / 2))
         yield* LogLines.logFewerImages(sessionId, images, Math.floor(images / 2))
       } else {
-        most = Math.min(most / 2, sizeOfRefusal(window))
+        // Only what stands beside system prompt and tools can become smaller.
+        most = Math.min((most + calibrateOverhead(counter, step.state, options)) / 2, sizeOfRefusal(window))
         yield* compressNow(options, most)
       }
       step = yield* takeStep(options, { most })
@@ -302,11 +303,8 @@ interface Budget {
   readonly tokens: number
   readonly hard: number
   readonly soft: number
-  /**
-   * True if the conversation is larger than `factor` times the target of a compression. Within it, a compression would
-   * gain nothing. A function, because counting the tools takes time and most views are below every limit.
-   */
-  readonly exceedsTarget: (factor: number) => boolean
+  /** Whether a compression is worth its cost. A function: counting the tools takes time, and few views exceed a limit. */
+  readonly exceedsTarget: () => boolean
 }
 
 const makeBudget = (
@@ -319,20 +317,20 @@ const makeBudget = (
   tokens,
   hard: hardLimit(policy),
   soft: policy.mode === "background" ? softLimit(policy) : Infinity,
-  exceedsTarget: (factor) => {
-    const overhead = calibratePart(countOverhead(counter, state, options), state, options)
+  exceedsTarget: () => {
+    const overhead = calibrateOverhead(counter, state, options)
     const target = shares(policy, overhead)?.target ?? Infinity
-    return tokens - overhead > factor * target
+    return tokens - overhead > WORTHWHILE * target
   }
 })
 
 /** The step has to wait for a compression. */
-const isOverHard = ({ exceedsTarget, hard, tokens }: Budget): boolean => tokens > hard && exceedsTarget(1)
+const isOverHard = ({ exceedsTarget, hard, tokens }: Budget): boolean => tokens > hard && exceedsTarget()
 
 /** A compression should begin in the background. */
-const isOverSoft = ({ exceedsTarget, soft, tokens }: Budget): boolean => tokens > soft && exceedsTarget(WORTHWHILE)
+const isOverSoft = ({ exceedsTarget, soft, tokens }: Budget): boolean => tokens > soft && exceedsTarget()
 
-/** A conversation this many times its target is worth a compression that no step waits for. */
+/** A conversation this many times its target fits the usable window, and one any larger is worth a compression. */
 const WORTHWHILE = 1.25
 
 /** Tokens of the step that no compression can remove: its system prompt and its tools. */
@@ -354,9 +352,9 @@ const compressionRequest = (
 const calibrateView = (estimate: number, { generation, usage }: State, { model }: StepOptions): number =>
   calibrate(estimate, generation, usage, model)
 
-/** An estimate of a part of the view: only the ratio of the provider's report applies. */
-const calibratePart = (estimate: number, { usage }: State, { model }: StepOptions): number =>
-  calibrate(estimate, -1, usage, model)
+/** The overhead is a part of the view: only the ratio of the provider's report applies. */
+const calibrateOverhead = (counter: Counter, state: State, options: StepOptions): number =>
+  calibrate(countOverhead(counter, state, options), -1, state.usage, options.model)
 
 /** Makes a filter that tells each thing once. It forgets the oldest of very many, and may tell that again. */
 export const makeNovelty = (): TurnEnvironment["isNew"] => {

@@ -54,7 +54,7 @@ describe("Compressor", () => {
       Effect.gen(function* () {
         if (outcome === "no-headroom") {
           const store = yield* SessionStore
-          const messages = [{ role: "system", content: "rule ".repeat(900) } as const, ...conversation(3)]
+          const messages = [{ role: "system", content: "rule ".repeat(1_500) } as const, ...conversation(3)]
           yield* store.importAll([{ sessionId: id, messages }])
         } else yield* importRounds()
         const before = yield* readMessages()

@@ -461,7 +461,7 @@ describe("nothing to do", () => {
       policy: policyOf({ contextLength: 8_000 }),
       counter: estimate
     }
-    assert.deepStrictEqual(Plan.make({ ...input, overhead: 6_800 }), Plan.NoHeadroom({ room: 200 }))
+    assert.deepStrictEqual(Plan.make({ ...input, overhead: 7_800 }), Plan.NoHeadroom({ room: 200 }))
   })
 })
 
