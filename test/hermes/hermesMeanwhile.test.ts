@@ -190,3 +190,32 @@ describe("what Hermes does while no store of ours looks", () => {
     })
   )
 })
+
+describe("a schema with additions of somebody else", () => {
+  it.effect("columns of any name keep their values where a message gets another row", () =>
+    Effect.gen(function* () {
+      const filename = fresh("new")
+      for (const name of ['"order"', '"my note"', '"x\'; DROP TABLE sessions; --"', '"a""b"']) {
+        hermes(filename, `ALTER TABLE messages ADD COLUMN ${name} TEXT DEFAULT 'kept'`)
+      }
+      yield* on(filename, (store) =>
+        Effect.gen(function* () {
+          yield* store.importAll([{ sessionId: id, messages: ["a", "b", "c", "d", "e", "f"].map(user) }])
+          yield* compress(store)
+          assert.deepStrictEqual(shown(yield* store.state(id)), ["a", "d", "e", "f"])
+        })
+      )
+      const values = rowsOf(filename).map((row) => Object.values(row).filter((value) => value === "kept").length)
+      assert.deepStrictEqual(values, Array(7).fill(4))
+    })
+  )
+
+  it.effect("where a trigger needs a table that is gone, opening fails and names it", () =>
+    Effect.gen(function* () {
+      const filename = fresh("new")
+      hermes(filename, "DROP TABLE messages_fts")
+      const error = yield* Effect.flip(Effect.scoped(Hermes.make({ filename })))
+      assert.include(error.message, "messages_fts")
+    })
+  )
+})

@@ -29,11 +29,16 @@ const PLACE = "seq, row_id, home"
 const timeIn = (column: string) => `iif(${column} BETWEEN 0 AND 8640000000000, ${column}, 0)`
 const ROW = "m.id = p.row_id AND m.session_id = p.session_id"
 
+/** A column can have any name: `order`, `my note`. */
+const quoteName = (name: string) => `"${name.replaceAll('"', '""')}"`
+
 export const prepare = (db: Database.Database, shape: Shape) => {
   const hasColumn = (table: string, column: string) => shape.tables.get(table)?.has(column) === true
   const held = HermesRows.COLUMNS.filter((name) => hasColumn("messages", name))
   const read = HermesRows.COLUMNS.map((name) => (hasColumn("messages", name) ? name : `NULL AS ${name}`)).join(", ")
-  const all = Array.from(shape.tables.get("messages") ?? []).filter((name) => name !== "id")
+  const all = Array.from(shape.tables.get("messages") ?? [])
+    .filter((name) => name !== "id")
+    .map(quoteName)
   const isActive = shape.canArchive ? "m.active = 1" : "TRUE"
   const isCounting = ["message_count", "tool_call_count"].every((name) => hasColumn("sessions", name))
 
