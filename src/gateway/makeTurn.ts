@@ -33,6 +33,7 @@ import {
   type Refusal,
   sizeOfRefusal
 } from "./learnedWindow.ts"
+import type { PictureLimits } from "./pictureLimits.ts"
 import type { StepOptions, StepUsage, Turn, TurnError } from "./Turn.ts"
 import type * as View from "../view/View.ts"
 import * as LogLines from "../audit/logLines.ts"
@@ -49,8 +50,7 @@ export interface TurnEnvironment {
   readonly counter: Counter
   /** Returns true for a text it was never asked about. */
   readonly isNew: (text: string) => boolean
-  /** The most pictures of a request of a session, where a server has refused more. */
-  readonly mostImages: Map<SessionId, number>
+  readonly pictureLimits: PictureLimits
 }
 
 /** `checkEnd` runs once after the agent, however it ended. */
@@ -66,7 +66,7 @@ const MOST_RESCUES = 9
 const MOST_REPLANS = 2
 
 export const makeTurn = (
-  { compressor, counter, counters, isNew, mostImages, store }: TurnEnvironment,
+  { compressor, counter, counters, isNew, pictureLimits, store }: TurnEnvironment,
   lease: Lease
 ): TurnHandle => {
   const { sessionId } = lease
@@ -75,7 +75,7 @@ export const makeTurn = (
 
   const assembleStep = (state: State, options: StepOptions): Effect.Effect<Step> => {
     const wanted = WireLimits.resolve(options)
-    const maxImages = Math.min(wanted.maxImages, mostImages.get(sessionId) ?? Infinity)
+    const maxImages = Math.min(wanted.maxImages, pictureLimits.find(sessionId))
     const limited = { ...options, limits: { ...wanted, maxImages } }
     const assembled = EventLoopBudget.runInSlices(IncrementalView.assembleInSlices(state, counter, limited))
     return Effect.map(assembled, (view) => {
@@ -213,8 +213,8 @@ export const makeTurn = (
       isOfTokens &&= !isOfBytes
       const before = step
       if (images > 0) {
-        mostImages.set(sessionId, Math.floor(images / 2))
-        yield* LogLines.logFewerImages(sessionId, images, Math.floor(images / 2))
+        const left = pictureLimits.lower(sessionId, images, detailOf(error))
+        yield* LogLines.logFewerImages(sessionId, images, left)
       } else {
         // Only what stands beside system prompt and tools can become smaller.
         most = Math.min((most + calibrateOverhead(counter, step.state, options)) / 2, sizeOfRefusal(window))

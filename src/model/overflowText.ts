@@ -26,6 +26,15 @@ export const readTokenLimit = (text: string): number | null => {
   return null
 }
 
+/** Returns the most pictures of a request that the text names, such as "at most 5 images"; null if it names none. */
+export const readImageLimit = (text: string): number | null => {
+  const count = IMAGES.exec(text)?.groups?.["count"]
+  return count === undefined ? null : Number(count)
+}
+
+const IMAGES =
+  /(?:at most|up to|no more than|max(?:imum)?(?: of)?|limit(?:ed)? (?:of|is|to)) (?<count>[1-9]\d{0,3}) (?:images?|pictures?)\b/i
+
 /** Returns whether the text of an overflow is about bytes, or the number or size of pictures, and so not about tokens. */
 export const isAboutBytes = (text: string): boolean => !TOKENS.test(text) && BYTES.test(text)
 

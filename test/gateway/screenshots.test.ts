@@ -1,8 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Gateway } from "../../src/gateway/Gateway.ts"
+import { countImages } from "../../src/gateway/learnedWindow.ts"
+import { makePictureLimits } from "../../src/gateway/pictureLimits.ts"
 import { ContextOverflow } from "../../src/model/ModelError.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
+import { SessionId } from "../../src/session/Session.ts"
 import { call, ofWire } from "../support/histories.ts"
 import { id, scripted, summary } from "../support/world.ts"
 
@@ -65,6 +68,53 @@ describe("a session of screenshots", () => {
       assert.isAtMost(asked.filter((bytes) => bytes > 100_000).length, 2)
     })
   )
+
+  it.effect(
+    "sends as many pictures as the server names in its refusal, which comes once, and again after a reset",
+    () =>
+      Effect.gen(function* () {
+        const { deliver, reset, turn } = yield* Gateway
+        const counts: Array<number> = []
+        const answerScreenshots = (from: number) =>
+          Effect.forEach(
+            Array.from({ length: 9 }, (_, k) => screenshot(100, from + k)),
+            (content) =>
+              Effect.gen(function* () {
+                yield* deliver(id, ofWire({ role: "user", content }))
+                yield* turn(id, ({ append, step }) =>
+                  Effect.flatMap(
+                    step((view) => {
+                      counts.push(countImages(view))
+                      return (counts.at(-1) ?? 0) > 5
+                        ? Effect.fail(
+                            new ContextOverflow({
+                              route: "m",
+                              detail: "At most 5 image(s) may be provided in one prompt."
+                            })
+                          )
+                        : Effect.succeed(ofWire({ role: "assistant", content: "I see" }))
+                    }),
+                    append
+                  )
+                )
+              })
+          )
+        yield* answerScreenshots(0)
+        assert.deepStrictEqual(counts, [1, 2, 3, 4, 5, 6, 5, 5, 5, 5])
+        yield* reset(id)
+        yield* answerScreenshots(9)
+        assert.deepStrictEqual(counts.slice(10), [1, 2, 3, 4, 5, 6, 5, 5, 5, 5])
+      }).pipe(Effect.provide(scripted(Scripted.layer([summary("what counts")]))))
+  )
+
+  it("remembers the refusals of many sessions, and forgets the oldest of very many", () => {
+    const limits = makePictureLimits(2)
+    for (const name of ["a", "b", "a", "c"]) limits.lower(SessionId.make(name), 8, "too many bytes")
+    assert.deepStrictEqual(
+      ["a", "b", "c"].map((name) => limits.find(SessionId.make(name))),
+      [4, Infinity, 4]
+    )
+  })
 
   it.effect("of 4 MB each lives on a server that takes 32 MB, with no option given", () =>
     Effect.map(takeScreenshots("user", 32_000_000, 4_000_000), (asked) => assert.lengthOf(asked, 40))

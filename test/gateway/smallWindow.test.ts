@@ -7,7 +7,7 @@ import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import type { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Models from "../support/models.ts"
 import { isThorough } from "../support/repetitions.ts"
-import { answerAtLength, type StrictServer, talkTo } from "../support/strictServer.ts"
+import { answerAtLength, countWire, type StrictServer, talkTo } from "../support/strictServer.ts"
 import { temporaryDatabase } from "../support/temporaryFolder.ts"
 import { id, readState, recordLogLines, scripted } from "../support/world.ts"
 
@@ -73,6 +73,43 @@ describe("a window said to be", () => {
         60_000
       )
     }
+  }
+})
+
+describe("500,000 tokens that came at once", () => {
+  for (const shape of ["as requests", "in the results of one turn"] as const) {
+    it.effect(
+      `${shape} are answered by a server of 4,096 within few calls`,
+      () =>
+        Effect.gen(function* () {
+          const { deliver, turn } = yield* Gateway
+          const text = "word and ".repeat(2_200)
+          const sizes: Array<number> = []
+          const requests = shape === "as requests" ? 100 : 1
+          for (let n = 0; n < requests; n++) yield* deliver(id, { role: "user", content: `say ${n}: ${text}` })
+          yield* turn(id, ({ append, step, view }) =>
+            Effect.gen(function* () {
+              yield* view()
+              for (let n = requests; n < 100; n++) {
+                const call = { id: `c${n}`, type: "function", function: { name: "run", arguments: "{}" } } as const
+                yield* append(
+                  { role: "assistant", content: null, tool_calls: [call] },
+                  { role: "tool", tool_call_id: call.id, content: text }
+                )
+              }
+              yield* step(({ messages }) => {
+                sizes.push(countWire(messages))
+                return (sizes.at(-1) ?? 0) > 4_096
+                  ? Effect.fail({ _tag: "ContextOverflow", detail: "no" } as const)
+                  : Effect.void
+              })
+            })
+          )
+          assert.isAbove(sizes[0] ?? 0, 400_000)
+          assert.isAtMost(sizes.length, 5, sizes.join())
+        }).pipe(Effect.provide(world(1_000_000).layer)),
+      60_000
+    )
   }
 })
 
