@@ -146,7 +146,7 @@ const normalizeTitle = (title: string): string =>
     : title
         .toLowerCase()
         .replace(/&/g, "and")
-        .replace(/^[^\p{L}]+|[^\p{L}]+$/gu, "")
+        .replace(/^\P{L}+|(?<=\p{L})\P{L}+$/gu, "")
 
 /** Earlier headings win: "open issues" are open work, "critical context" is facts, "task status" is progress. */
 const BY_SPECIFICITY = ["openWork", "inProgress", "done", "blocked", "constraints", "decisions", "errors", "files"]

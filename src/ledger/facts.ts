@@ -141,7 +141,8 @@ const findSettings = (text: string): ReadonlyArray<Named> =>
     .filter(({ value }) => value !== "" && value.length <= LONGEST_VALUE && !value.includes("[redacted"))
 
 const VARIABLE = /\b([A-Z][A-Z0-9_]{2,80})=([^\s"'`;,)]{1,400})/g
-const PACKAGE = /((?:@[\w.-]{1,80}\/)?[\w.-]{1,80})@v?(\d+\.\d[\w.+-]{0,40})/g
+/** Starts from the at sign, which is rare. */
+const PACKAGE = /(?<=((?:@[\w.-]{1,80}\/)?[\w.-]{1,80}))@v?(\d{1,10}\.\d[\w.+-]{0,40})/g
 
 /** Returns all matches. `matchAll` would compile the expression again for each text, which is slow for a long one. */
 const matchIdentifiers = (pattern: RegExp, text: string): ReadonlyArray<RegExpExecArray> => {
@@ -151,7 +152,7 @@ const matchIdentifiers = (pattern: RegExp, text: string): ReadonlyArray<RegExpEx
   return found
 }
 
-const trimMarks = (value: string): string => value.replace(/[.,:;!?)\]}'"`*]+$/, "")
+const trimMarks = (value: string): string => value.replace(/(?<![.,:;!?)\]}'"`*])[.,:;!?)\]}'"`*]+$/, "")
 
 /** Returns whether a word can be a value: it has a digit, an inner mark, or only capitals. */
 export const isIdentifier = (value: string): boolean =>
@@ -291,7 +292,7 @@ const JSON_PAIR = new RegExp(
 )
 
 const EXIT_CODE =
-  /(?:exit(?:ed)?(?: with)?[ _-]?(?:code|status)|return ?code|"exit_?[cC]ode")["']?\s*[:=]?\s*(-?\d{1,10})\b/i
+  /(?:exit(?:ed)?(?: with)?[ _-]?(?:code|status)|return ?code|"exit_?[cC]ode")["']?\s{0,8}[:=]?\s{0,8}(-?\d{1,10})\b/i
 
 /** An error may begin with its position: "a.ts(3,4):", "a.c:3:4:". */
 const PLACE = String.raw`(?:[^\s:]+(?:\(\d+,\d+\)|:\d+(?::\d+)?):?\s*(?:-\s*)?)?`
@@ -333,7 +334,8 @@ const findTargets = ([name = "", ...rest]: ReadonlyArray<string>): ReadonlyArray
 
 const WRITES = />|\b(?:tee|touch|cp|mv|install|sed)\s/
 const COPIES = /^(?:cp|mv|install)$/
-const QUOTED = /'[^']*'|"(?:\\.|[^"\\])*"/g
+/** What is escaped is taken as well, so that an escaped quote never begins a search for its end. */
+const QUOTED = /\\[^]|'[^']*'|"[^"\\]*(?:\\[^][^"\\]*)*"/g
 const SEPARATOR = /&&|\|\|?|;|\n/
 const REDIRECTION = /(?:^|[\s\d&])>{1,2}\|?\s*([^\s&|;<>()]+)/g
 const WENT_TO = /^\s*cd\s+([^\s;&|']+)\s*(?:&&|;|\n)/

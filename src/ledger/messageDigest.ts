@@ -1,6 +1,7 @@
 /**
  * Digests one message, once: its text without secrets, and its facts for the ledger.
  */
+import * as Option from "effect/Option"
 import * as Message from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
 import * as Facts from "./facts.ts"
@@ -67,7 +68,7 @@ export interface CallFact {
 export const digestMessage = (message: Message.Message): Digest => {
   const known = digests.get(message)
   if (known !== undefined) return known
-  const digest = makeDigest(message)
+  const digest = Option.getOrElse(makeDigest(message), () => concealDigest(message))
   digests.set(message, digest)
   return digest
 }
@@ -102,7 +103,8 @@ export const excerptForDigest = (message: Message.Message): string => {
 /** Weak, so that a digest is dropped with its message. */
 const digests = new WeakMap<Message.Message, Digest>()
 
-const makeDigest = (message: Message.Message): Digest => {
+/** None for a message that cannot be read, such as one that needs more memory than V8 has for an expression. */
+const makeDigest = Option.liftThrowable((message: Message.Message): Digest => {
   const raw = renderBody(message)
   const body = redact(raw)
   const seen = excerptForDigest(message)
@@ -111,7 +113,23 @@ const makeDigest = (message: Message.Message): Digest => {
     arguments: Message.toolCalls(message).map((call) => redact(Message.callInput(call))),
     facts: readFacts(message, seen, seen === raw ? body : redact(seen))
   }
+})
+
+/** Takes a message that cannot be read for a secret as a whole. It says so, and ends no turn. */
+const concealDigest = (message: Message.Message): Digest => {
+  const concealed: Message.Message =
+    message.role === "tool"
+      ? { role: "tool", tool_call_id: message.tool_call_id, content: UNREADABLE }
+      : { role: message.role, content: UNREADABLE }
+  const calls = message.role === "assistant" ? (message.tool_calls ?? []) : []
+  return {
+    body: UNREADABLE,
+    arguments: calls.map(() => UNREADABLE),
+    facts: readFacts(concealed, UNREADABLE, UNREADABLE)
+  }
 }
+
+const UNREADABLE = "[redacted message, which could not be read for secrets]"
 
 const readFacts = (message: Message.Message, raw: string, text: string): MessageFacts => {
   switch (message.role) {

@@ -2,6 +2,7 @@
  * Recognizes secrets in text, by their shape or by the name they stand behind. Anyone can write the text, so the time must
  * grow in proportion to it: the number of rounds is fixed, and each expression reads a character a bounded number of times.
  */
+import * as Option from "effect/Option"
 import {
   BARE,
   FLAG_SIGNS,
@@ -28,7 +29,8 @@ import {
 import { LABEL, PROSE, RESERVED, WORDY } from "./secretValues.ts"
 
 /**
- * Replaces each secret in the text by `[redacted <kind>]`. Text without secrets is returned unchanged. Idempotent.
+ * Replaces each secret in the text by `[redacted <kind>]`. Text without secrets is returned unchanged. Idempotent. Text
+ * that cannot be read, such as a word of megabytes, is replaced as a whole.
  *
  * @example
  * redact("export DB_PASSWORD=hunter2") // "export DB_PASSWORD=[redacted password]"
@@ -36,18 +38,18 @@ import { LABEL, PROSE, RESERVED, WORDY } from "./secretValues.ts"
  * @since 0.1.0
  * @category combinators
  */
-export const redact = (text: string): string => {
+export const redact = (text: string): string => Option.getOrElse(redactInRounds(text), () => formatMark("secret"))
+
+const redactInRounds = Option.liftThrowable((text: string): string => {
   let rest = text
   // A second round is enough for nearly all that people and tools write.
-  for (let round = 0; round < MOST_ROUNDS; round++) {
+  for (let round = 0; round < 5; round++) {
     const once = redactOnce(rest)
     if (once === rest) return rest
     rest = once
   }
   return concealUnsettled(rest)
-}
-
-const MOST_ROUNDS = 5
+})
 
 /**
  * Conceals the lines that a further round would change; the whole text, if even then it is not settled. The arguments of
@@ -56,10 +58,8 @@ const MOST_ROUNDS = 5
 const concealUnsettled = (text: string): string => {
   if (redactOnce(text) === text) return text
   if (text.startsWith("{")) return JSON.stringify({ redacted: formatMark("secret") })
-  const rest = text
-    .split("\n")
-    .map((line) => (redactOnce(line) === line ? line : formatMark("secret")))
-    .join("\n")
+  const concealLine = (line: string) => (redactOnce(line) === line ? line : formatMark("secret"))
+  const rest = text.split("\n").map(concealLine).join("\n")
   return redactOnce(rest) === rest ? rest : formatMark("secret")
 }
 
@@ -228,8 +228,8 @@ const redactBasicAuth: Rule = (text) =>
 
 /** True for base64 of a printable `user:password`, which no word happens to be. */
 const isUserAndPassword = (value: string): boolean => {
-  const bare = value.replace(/=+$/, "")
-  return bare.length % 4 !== 1 && /^[ -~]+:[ -~]+$/.test(atob(bare))
+  const bare = value.replace(/={1,2}$/, "")
+  return bare.length % 4 !== 1 && /^(?=[ -~]+$).[^:]*:./.test(atob(bare))
 }
 
 // -- secrets recognized by their name -------------------------------------------------------------------------

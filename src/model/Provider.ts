@@ -213,7 +213,7 @@ const endpointKeys = new WeakMap<Route["apiKey"], Map<string, string>>()
 const normalizeUrl = (baseUrl: string): string => {
   if (!URL.canParse(baseUrl)) return baseUrl
   const { origin, pathname, search } = new URL(baseUrl)
-  return `${origin}${pathname.replace(/\/+$/, "")}${search}`
+  return `${origin}${pathname.replace(/(?<!\/)\/+$/, "")}${search}`
 }
 
 const hashCredential = (apiKey: Route["apiKey"]): string =>

@@ -43,7 +43,7 @@ const BYTES =
   /\bbytes?\b|\b\d+ ?[kmg]i?b\b|payload|entity too large|request_too_large|body size|maximum (?:allowed )?size|\bpixels?\b|\bimages?\b|image dimensions/i
 
 /** A request of its own size, with the limit per minute: "Request too large … TPM: Limit 30000, Requested 45512". */
-const LARGER_THAN_RATE = /request too large\b.*\b(?:tokens per|TPM)\b/is
+const LARGER_THAN_RATE = /request too large\b(?:(?!request too large\b).)*\b(?:tokens per|TPM)\b/is
 
 const RATE = /rate[ _-]?limit|too many requests|\bper (?:second|min(?:ute)?|hour|day)\b|quota|billing|throttl/i
 
@@ -70,7 +70,7 @@ const TOO_LARGE = new RegExp(
 const TOO_LONG = /too long|tokens must be reduced/i
 
 /** A number of tokens, with its thousands marked or not. What comes before a plus is a part of the size that was sent. */
-const NUMBER = String.raw`(?<number>\d{1,3}(?:[,_]\d{3})+|\d+)(?![,_]?\d)\s?(?<unit>k|m)?\b(?!\s*(?:bytes?|[kmg]i?b|char\w*|images?|\+))`
+const NUMBER = String.raw`(?<number>\d{1,3}(?:[,_]\d{3}){1,5}|\d{1,15})(?![,_]?\d)\s?(?<unit>k|m)?\b(?!\s*(?:bytes?|[kmg]i?b|char\w*|images?|\+))`
 const LINK = String.raw`(?:[ _]limit)?(?: (?:is|of|was|to))?(?: only| at most)?["'\x60]?\s?[:=(]?\s?`
 
 /** Ordered so that a limit that names itself goes before a mere comparison. */
@@ -80,7 +80,7 @@ const LIMITS = [
   String.raw`\bn_ctx${LINK}${NUMBER}`,
   String.raw`(?<!^)${NUMBER}(?: tokens?)? max(?:imum)?\b`,
   String.raw`\blimit(?: (?:is|of|to))?:? ${NUMBER}`,
-  String.raw`\[\s?\d+, ?${NUMBER}\s?\]`,
+  String.raw`\[\s?\d{1,15}, ?${NUMBER}\s?\]`,
   String.raw`(?:<=?|≤|less than(?: or equal to)?|at most|no more than) ?${NUMBER}`,
   String.raw`(?:\d|tokens) ?> ?${NUMBER}`
 ].map((source) => new RegExp(source, "gi"))

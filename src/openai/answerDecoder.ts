@@ -101,4 +101,4 @@ export const parseJson = (text: string): unknown => {
 }
 
 /** A string that never ends is taken to the end of the text, so that no character is read twice. */
-const STRING_OR_NO_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*(?:"|$)|-?\b(?:NaN|Infinity)\b/g
+const STRING_OR_NO_NUMBER = /"[^"\\]*(?:\\[^][^"\\]*)*(?:"|\\?$)|-?\b(?:NaN|Infinity)\b/g

@@ -84,7 +84,7 @@ const HTTP_DATE = /^\s*[A-Z][a-z]{2,8},? .* GMT\s*$/
 /** A decimal number times `unit`; null if it is not finite. */
 const parseDecimal = (text: string | null | undefined, unit = 1): number | null => {
   const n = Number.parseFloat(text ?? "") * unit
-  return /^\s*(?:\d+\.?\d*|\.\d+)\s*$/.test(text ?? "") && Number.isFinite(n) ? n : null
+  return /^\s*(?:\d+(?:\.\d*)?|\.\d+)\s*$/.test(text ?? "") && Number.isFinite(n) ? n : null
 }
 
 /** Reads the innermost cause, because messages such as `fetch failed` and `terminated` say nothing. */

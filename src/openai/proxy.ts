@@ -38,14 +38,14 @@ const readVariable = (name: string): Effect.Effect<string> =>
   )
 
 /** Removes what addresses and names only have in a URL: brackets, and the dot at the end of a full name. */
-const toHost = (hostname: string): string => hostname.replace(/^\[|\]$/g, "").replace(/\.+$/, "")
+const toHost = (hostname: string): string => hostname.replace(/^\[|\]$/g, "").replace(/(?<!\.)\.+$/, "")
 
 /** A proxy cannot reach what only this machine can. */
 const isOfThisMachine = (host: string): boolean =>
   /^(?:.*\.)?localhost$/.test(host) || ["127.0.0.0/8", "0.0.0.0", "::1", "::"].some((entry) => isWithin(entry, host))
 
 /** A host, an address or a range of addresses, with or without a port. Only an address in brackets has a port. */
-const ENTRY = /^(?:\*?\.)?(?:\[([^\]]+)\]|([^/:]+|[^/]*:[^/]*:[^/]*))(\/\d+)?(?::(\d+))?$/
+const ENTRY = /^(?:\*?\.)?(?:\[([^\]]+)\]|([^/:]+|[^/:]*:[^/:]*:[^/]*))(\/\d+)?(?::(\d+))?$/
 
 /** An entry is a host and all below it, or addresses, with or without a port; a star is every host. */
 const isExcepted = (exceptions: string, host: string, port: string): boolean =>

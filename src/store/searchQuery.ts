@@ -87,10 +87,10 @@ export const likePattern = (text: string): string =>
     .slice(1, -1)
     .replaceAll(/[\\%_]/g, "\\$&")}%`
 
-const CHUNK = /"([^"]*[^"\s][^"]*)"|\S+/g
+const CHUNK = /"(\s*[^"\s][^"]*)"|\S+/g
 const WORD = /[\p{L}\p{M}\p{N}\p{Co}]+/gu
 const MARKED = /^[^\p{L}\p{M}\p{N}]|[^\p{L}\p{M}\p{N}]$/u
-const SENTENCE_MARKS = /^["'“‘«(¿¡]+|["'”’»),.;:!?…。、，！？]+$/gu
+const SENTENCE_MARKS = /^["'“‘«(¿¡]+|(?<!["'”’»),.;:!?…。、，！？])["'”’»),.;:!?…。、，！？]+$/gu
 
 /** V8 answers this at once for strings of one byte a character, which most are. */
 const MAY_BE_UNSPACED = /[\u0e00-\uffff]/

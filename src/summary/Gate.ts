@@ -86,14 +86,35 @@ const SLACK = 2
 const LEADING_REASONING = /^\s*<(think|thinking|thought|reasoning)>[^]*?(?:<\/\1>|$)/i
 const UNOPENED_REASONING =
   /(?<![^])(?:(?!<think)[^])*?(?:<\/think(?:ing)?>(?<=^[ \t]*<\/think(?:ing)?>)[ \t]*$|<\/think(?:ing)?>\s*(?=#{1,6} ))/im
-const INNER_REASONING = /^[ \t]*<(think|thinking|thought|reasoning)>[^]*?<\/\1>[ \t]*$/gim
+const INNER_REASONING =
+  /^[ \t]*<(?<opened>think|thinking|thought|reasoning)>|<\/(?<closed>think|thinking|thought|reasoning)>[ \t]*$/gim
 
 /** Repeats until nothing more comes off, because a fence may hold reasoning, and reasoning a fence. */
 const removeWrapping = (text: string, layers = MOST_LAYERS): string => {
   const once = removeFence(
-    text.replace(LEADING_REASONING, "").replace(INNER_REASONING, "").replace(UNOPENED_REASONING, "").trim()
+    removeInnerReasoning(text.replace(LEADING_REASONING, "")).replace(UNOPENED_REASONING, "").trim()
   )
   return once === text || layers === 0 ? once : removeWrapping(once, layers - 1)
+}
+
+/** One pass over the tags: an expression would look for the end again from each opening that has none. */
+const removeInnerReasoning = (text: string): string => {
+  const removed: Array<{ readonly start: number; readonly end: number }> = []
+  const opened = new Map<string, number>()
+  for (const { 0: tag, groups = {}, index } of text.matchAll(INNER_REASONING)) {
+    const name = (groups["opened"] ?? groups["closed"] ?? "").toLowerCase()
+    const start = opened.get(name)
+    if (groups["closed"] === undefined) {
+      if (start === undefined) opened.set(name, index)
+    } else if (start !== undefined) {
+      // What was removed within is a part of this.
+      while ((removed.at(-1)?.start ?? -1) > start) removed.pop()
+      removed.push({ start, end: index + tag.length })
+      for (const [other, at] of opened) if (at >= start) opened.delete(other)
+    }
+  }
+  const starts = [0, ...removed.map(({ end }) => end)]
+  return starts.map((from, i) => text.slice(from, removed[i]?.start)).join("")
 }
 
 /** No summary is wrapped deeper. */

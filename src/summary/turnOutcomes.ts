@@ -57,6 +57,6 @@ function* makeContentTest(talk: ReadonlyArray<Spoken>): Generator<void, (text: s
 
 /** Needed because small words may be rare in a short talk. Scripts whose letters are words have no small ones. */
 const SMALL = /^[^\d\u0e00-\uffff]{1,3}$/
-const QUESTION = /[?？؟]\W*$/
+const QUESTION = /[?？؟][^\w?？؟]*$/
 const LONGEST_ASKED = 100
 const LONGEST_RESULT = 200

@@ -49,7 +49,7 @@ const mendAuthor = (message: Message.Message, seq: number, context: RepairContex
   const from = typeof name === "string" ? name : ""
   const to = from
     .replace(/[\s<|\\/>]+/g, "_")
-    .replace(/^_+|_+$/g, "")
+    .replace(/^_+|(?<!_)_+$/g, "")
     .slice(0, 64)
   context.note({ kind: "renamed-author", seq, from, to })
   return to === "" ? rest : { ...rest, name: to }
@@ -153,7 +153,7 @@ export const TOOL_NAME = /^[A-Za-z_][\w-]{0,63}$/
 
 /** Depends on the name alone, so that a tool has the same name in every view. */
 const makeToolName = (name: string): string => {
-  const known = name.replace(/[^\w-]+/g, "_").replace(/^_+|_+$/g, "")
+  const known = name.replace(/[^\w-]+/g, "_").replace(/^_+|(?<!_)_+$/g, "")
   if (known === "") return "unnamed_tool"
   return (/^[A-Za-z]/.test(known) ? known : `_${known}`).slice(0, 64)
 }

@@ -97,3 +97,17 @@ describe("what is taken from a message", () => {
     assert.strictEqual(facts.role === "tool" ? facts.exitCode : null, 3)
   })
 })
+
+describe("a message that cannot be read", () => {
+  it("counts as a secret as a whole, and says so", () => {
+    const message: Message = {
+      role: "user",
+      get content(): string {
+        throw new RangeError("Maximum call stack size exceeded")
+      }
+    }
+    const { body, facts } = digestMessage(message)
+    assert.include(body, "could not be read")
+    assert.deepInclude(facts, { role: "user", request: body, rules: [] })
+  })
+})
