@@ -13,12 +13,13 @@ import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as ScopedCache from "effect/ScopedCache"
 import * as Stream from "effect/Stream"
 import { checkWhole, type InvalidPolicy } from "./InvalidSetting.ts"
-import { safeErrorText } from "./safeErrorText.ts"
-import { type ModelError, ConnectionError, ProviderError, Timeout } from "./ModelError.ts"
+import { safeErrorText, textOf } from "./safeErrorText.ts"
+import { ConnectionError, ModelError, ProviderError, Timeout } from "./ModelError.ts"
 import {
   type CallUsage,
   endpointKey,
@@ -29,7 +30,8 @@ import {
   Provider,
   resolve,
   type ResolvedRoute,
-  type Route
+  type Route,
+  validUsage
 } from "./Provider.ts"
 import * as Recovery from "./Recovery.ts"
 import * as KeyedLocks from "../concurrency/keyedLocks.ts"
@@ -141,8 +143,7 @@ export const make = Effect.fnUntraced(function* ({ maxConcurrentCalls = 16 }: Mo
       const stream = Effect.gen(function* () {
         // Fetching a key that expires counts as time of the call.
         const resolved = yield* resolve(route)
-        const { client, key } = yield* takeClient(resolved)
-        used = key
+        const client = yield* takeClient(resolved, (key) => (used = key))
         return client.stream(resolved, request)
       })
       const dropOnFailure = (cause: Cause.Cause<ModelError>) =>
@@ -150,9 +151,8 @@ export const make = Effect.fnUntraced(function* ({ maxConcurrentCalls = 16 }: Mo
         Option.exists(Cause.failureOption(cause), (error) => Recovery.dropsClient(recovery, error))
           ? dropClient(used)
           : Effect.void
-      return readAnswer(route, stream, onProgress).pipe(
-        // A defect of one provider must not keep the task from the next route.
-        Effect.catchAllDefect((defect) => Effect.fail(describeDefect(route, used, defect))),
+      const makeError = (thrown: unknown) => describeThrown(route, used, thrown)
+      return readAnswer(route, stream, mostCharacters(request), makeError, onProgress).pipe(
         Effect.flatMap(accept),
         Effect.onError(dropOnFailure)
       )
@@ -204,7 +204,7 @@ const makeClientCache = Effect.gen(function* () {
           Effect.sync(() => forgetKey(key))
         )
       ),
-      Effect.flatMap((own) => Scope.extend(provider.open(key.route), own))
+      Effect.flatMap((own) => Effect.interruptible(Scope.extend(provider.open(key.route), own)))
     )
 
   const clients = yield* ScopedCache.make({
@@ -228,33 +228,49 @@ const makeClientCache = Effect.gen(function* () {
   /** A call that fails late finds its key forgotten and leaves the fresh client alone. */
   const dropClient = (key: ClientKey) => Effect.suspend(() => (forgetKey(key) ? clients.invalidate(key) : Effect.void))
 
-  const takeOpenClient = Effect.fnUntraced(function* (route: ResolvedRoute) {
+  const takeOpenClient = Effect.fnUntraced(function* (route: ResolvedRoute, onKey: (key: ClientKey) => void) {
     const key = yield* currentKey(route)
-    const client = yield* clients.get(key)
-    if (client.isOpen()) return { client, key }
+    onKey(key)
+    // The cache would keep a failure as it keeps a client.
+    const client = yield* Effect.onError(clients.get(key), () => dropClient(key))
+    if (client.isOpen()) return client
     yield* dropClient(key)
     return yield* new ConnectionError({ route: label(route), detail: "the client was closed" })
   })
 
+  const openings = new Set<Fiber.Fiber<unknown, unknown>>()
+  yield* Effect.addFinalizer(() => Effect.forEach(openings, Fiber.interruptFork, { discard: true }))
+
   // A ScopedCache passes the interruption of its first caller on to the others, hence a daemon fiber. Without a yield
-  // in it, choosing a key and opening its client are one step.
-  const openAndTake = (route: ResolvedRoute) =>
-    takeOpenClient(route).pipe(
+  // in it, choosing a key and opening its client are one step. It ends by itself, since its caller may not wait for it.
+  const openAndTake = (route: ResolvedRoute, onKey: (key: ClientKey) => void) =>
+    takeOpenClient(route, onKey).pipe(
       Effect.withMaxOpsBeforeYield(Number.MAX_SAFE_INTEGER),
+      Effect.timeoutFail({
+        duration: route.timeout,
+        onTimeout: () => new ConnectionError({ route: label(route), detail: "the client was not opened in time" })
+      }),
+      Effect.interruptible,
       Effect.forkDaemon,
-      Effect.flatMap(Fiber.join),
+      Effect.tap((fiber) =>
+        Effect.sync(() => {
+          openings.add(fiber)
+          fiber.addObserver(() => openings.delete(fiber))
+        })
+      ),
+      Effect.flatMap((fiber) => Effect.interruptible(Fiber.join(fiber))),
       Effect.retry({ times: 1 })
     )
 
-  const takeClient = (route: ResolvedRoute) =>
+  const takeClient = (route: ResolvedRoute, onKey: (key: ClientKey) => void) =>
     Effect.suspend(() => {
       const key = current.get(endpointKey(route))
-      if (key === undefined) return openAndTake(route)
-      return Effect.flatMap(clients.getOptionComplete(key), (cached) =>
-        Option.isSome(cached) && cached.value.isOpen()
-          ? Effect.succeed({ client: cached.value, key })
-          : openAndTake(route)
-      )
+      if (key === undefined) return openAndTake(route, onKey)
+      return Effect.flatMap(clients.getOptionComplete(key), (cached) => {
+        if (Option.isNone(cached) || !cached.value.isOpen()) return openAndTake(route, onKey)
+        onKey(key)
+        return Effect.succeed(cached.value)
+      })
     }).pipe(Effect.uninterruptible)
 
   return { takeClient, dropClient }
@@ -264,17 +280,33 @@ const makeClientCache = Effect.gen(function* () {
 const readAnswer = (
   route: Route,
   stream: Effect.Effect<Stream.Stream<Event, ModelError>, ModelError, Scope.Scope>,
+  most: number,
+  makeError: (thrown: unknown) => ModelError,
   onProgress: CompleteOptions["onProgress"]
 ): Effect.Effect<Completion, ModelError, Scope.Scope> =>
   withDeadlines(route, (onActivity) =>
     Effect.flatMap(Effect.flatMap(stream, Stream.toPull), (pull) =>
-      collectEvents(pull, (answer, before) =>
-        countCharacters(answer) === countCharacters(before)
-          ? onActivity
-          : Effect.zipRight(onActivity, onProgress?.(countCharacters(answer)) ?? Effect.void)
-      )
+      collectEvents(pull, (answer, before) => {
+        const characters = countCharacters(answer)
+        if (characters === countCharacters(before)) return onActivity
+        if (characters > most) return Effect.fail(makeError("the answer is much longer than what was asked for"))
+        return Effect.zipRight(onActivity, onProgress?.(characters) ?? Effect.void)
+      })
+    ).pipe(
+      // Defects, interrupts and errors of no type of ours, too: none of them may keep the task from the next route. An
+      // interrupt that comes from outside does not pass here.
+      Effect.catchAllCause((cause) => {
+        const thrown = Cause.squash(cause)
+        return Effect.fail(Schema.is(ModelError)(thrown) ? thrown : makeError(thrown))
+      })
     )
   ).pipe(Effect.flatMap((answer) => finishAnswer(route, answer)))
+
+/**
+ * The characters of the longest answer to a request. A token is longer in no language; the rest is for reasoning, which
+ * not every server counts. No answer that long is of use, and a server that never stops fills the memory.
+ */
+const mostCharacters = ({ maxOutputTokens }: ModelRequest): number => 500_000 + 64 * maxOutputTokens
 
 /**
  * Runs `read`, which reports each sign of life through `onActivity`. One sleeper watches both deadlines, because a race
@@ -300,15 +332,22 @@ const withDeadlines = <A, E, R>(
     return Effect.uninterruptibleMask((restore) =>
       Effect.raceWith(restore(read(onActivity)), Effect.interruptible(watch), {
         onSelfDone: (exit, watching) => Effect.zipRight(Fiber.interrupt(watching), exit),
-        onOtherDone: (exit, running) => Effect.zipRight(Fiber.interrupt(running), exit)
+        onOtherDone: (exit, running) => Effect.zipRight(stopRunning(running), exit)
       })
     )
   })
 
+/** Waits until the connection is closed, but not for ever: a provider of the application may be deaf to interrupts. */
+const stopRunning = (running: Fiber.Fiber<unknown, unknown>) =>
+  Effect.zipRight(
+    Fiber.interruptFork(running),
+    Effect.interruptible(Effect.timeoutOption(Fiber.await(running), "1 second"))
+  )
+
 /** Pulls until the end. Running the stream with a sink would take twice as many steps. */
 const collectEvents = (
   pull: Effect.Effect<Chunk.Chunk<Event>, Option.Option<ModelError>>,
-  onGrown: (answer: PartialAnswer, before: PartialAnswer) => Effect.Effect<void>,
+  onGrown: (answer: PartialAnswer, before: PartialAnswer) => Effect.Effect<void, ModelError>,
   answer = emptyAnswer
 ): Effect.Effect<PartialAnswer, ModelError> =>
   Effect.matchEffect(pull, {
@@ -319,8 +358,8 @@ const collectEvents = (
     }
   })
 
-const describeDefect = (route: Route, used: ClientKey | undefined, defect: unknown) =>
-  new ProviderError({ route: label(route), status: null, detail: safeErrorText(used?.route.apiKey, String(defect)) })
+const describeThrown = (route: Route, used: ClientKey | undefined, thrown: unknown): ModelError =>
+  new ProviderError({ route: label(route), status: null, detail: safeErrorText(used?.route.apiKey, textOf(thrown)) })
 
 interface PartialAnswer {
   readonly text: string
@@ -332,7 +371,9 @@ const emptyAnswer: PartialAnswer = { text: "", reasoning: "", ends: [] }
 
 const countCharacters = (answer: PartialAnswer): number => answer.text.length + answer.reasoning.length
 
+/** Throws on what is no event, since a provider may be written without types. */
 const addEvent = (answer: PartialAnswer, event: Event): PartialAnswer => {
+  if (event._tag !== "Finished" && typeof event.text !== "string") throw new TypeError("an event is no text")
   switch (event._tag) {
     case "Text":
       return { ...answer, text: answer.text + event.text }
@@ -356,9 +397,3 @@ const finishAnswer = (
   }
   return Effect.succeed({ text, reasoning, finish: end.reason, usage: validUsage(end.usage) })
 }
-
-/** Budgets are kept and stored by these counts, so an estimate is better than a number that counts nothing. */
-const validUsage = (usage: CallUsage | null): CallUsage | null =>
-  usage !== null && [usage.inputTokens, usage.outputTokens].every((n) => Number.isSafeInteger(n) && n >= 0)
-    ? usage
-    : null

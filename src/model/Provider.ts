@@ -14,6 +14,7 @@ import type * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
 import { checkWhole, type InvalidPolicy } from "./InvalidSetting.ts"
 import { type ModelError, Unauthorized } from "./ModelError.ts"
+import { textOf } from "./safeErrorText.ts"
 import type { Message } from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
 
@@ -144,7 +145,7 @@ const isCredential = (key: Route["apiKey"]): key is Credential => !Redacted.isRe
 const catchDefects = <A>(fetched: Effect.Effect<A, unknown>) => Effect.catchAllDefect(fetched, Effect.fail)
 
 const refuseKey = (route: Route) => (cause: unknown) =>
-  new Unauthorized({ route: label(route), detail: redact(`no key to be had: ${String(cause)}`) })
+  new Unauthorized({ route: label(route), detail: redact(`no key to be had: ${textOf(cause)}`) })
 
 /**
  * Names a route in errors and log lines: model and host, never a credential.
@@ -282,7 +283,21 @@ export interface Client {
 export class Provider extends Context.Tag("throughline/Provider")<
   Provider,
   {
-    /** Opens a client for the route's server and credential. Opening is synchronous and makes no connection. */
+    /**
+     * Opens a client for the route's server and credential. Opening is synchronous and makes no connection; one that waits
+     * counts as time of the call.
+     */
     readonly open: (route: ResolvedRoute) => Effect.Effect<Client, never, Scope.Scope>
   }
 >() {}
+
+/**
+ * The usage, if it is one. Budgets are kept and stored by these counts, so an estimate is better than a number that counts
+ * nothing.
+ *
+ * @internal
+ */
+export const validUsage = (usage: CallUsage | null): CallUsage | null =>
+  usage != null && [usage.inputTokens, usage.outputTokens].every((n) => Number.isSafeInteger(n) && n >= 0)
+    ? usage
+    : null

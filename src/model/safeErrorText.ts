@@ -9,3 +9,12 @@ export const safeErrorText = (apiKey: Redacted.Redacted | undefined, text: strin
   const key = apiKey === undefined ? "" : Redacted.value(apiKey)
   return safeLine(key === "" ? text : text.replaceAll(key, "<redacted>"), LONGEST)
 }
+
+/** The text of anything that was thrown. Some objects have none, and others throw when they are asked for it. */
+export const textOf = (thrown: unknown): string => {
+  try {
+    return String(thrown)
+  } catch {
+    return "it threw what has no text"
+  }
+}

@@ -11,13 +11,22 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import Sdk from "openai"
-import { Agent, type Dispatcher, fetch, Pool, ProxyAgent } from "undici"
+import {
+  Agent,
+  type Dispatcher,
+  fetch,
+  Pool,
+  ProxyAgent,
+  type RequestInfo,
+  type RequestInit,
+  Response as OwnResponse
+} from "undici"
 import type { ModelError } from "../model/ModelError.ts"
 import * as ChatCompletions from "./chatCompletions.ts"
 import * as ClassifyError from "./classifyError.ts"
 import * as Parameters from "./parameters.ts"
 import { readProxy } from "./proxy.ts"
-import { awaitFreeConnection, readAnswer } from "./readAnswer.ts"
+import { awaitFreeConnection, mostBytes, readAnswer } from "./readAnswer.ts"
 import type { Refusal } from "./refusal.ts"
 import * as Responses from "./responses.ts"
 import { type Client, type Event, Provider, type ModelRequest, type ResolvedRoute } from "../model/Provider.ts"
@@ -86,10 +95,26 @@ const failForGood: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (opti
 const LONGEST_TIMER = 2 ** 31 - 1
 
 /**
- * A pool works only with the `fetch` of its own undici. The cast is needed because that function lacks `Response.bytes`
+ * A pool works only with the `fetch` of its own undici. Bodies of refusals are cut. The cast is needed because that function lacks `Response.bytes`
  * and `Symbol.dispose` of the DOM's type, which the client does not use.
  */
-const ownFetch = fetch as unknown as typeof globalThis.fetch
+const ownFetch = (async (input: RequestInfo, init?: RequestInit) => {
+  const response = await fetch(input, init)
+  const { body, headers, ok, status, statusText } = response
+  return ok || body === null ? response : new OwnResponse(cutBody(body), { headers, status, statusText })
+}) as unknown as typeof globalThis.fetch
+
+/** The client reads the whole body of a refusal, which need not end. */
+async function* cutBody(body: AsyncIterable<Uint8Array>) {
+  let left = LONGEST_REFUSAL
+  for await (const bytes of body) {
+    yield bytes.subarray(0, left)
+    left -= bytes.length
+    if (left <= 0) return
+  }
+}
+
+const LONGEST_REFUSAL = 2 ** 20
 
 /** Keeps the whole body of an error, of which the client would drop all but `error`. The name of the class is the user agent. */
 class OpenAI extends Sdk {
@@ -139,8 +164,8 @@ const streamCall = (
       catch: classify
     })
     const response = yield* Effect.tapError(answered, () => awaitFreeConnection)
-    const reading = { route, response, classify, forget: () => connection.accepted.delete(modelOf(route)) }
-    return readAnswer(reading)
+    const forget = () => connection.accepted.delete(modelOf(route))
+    return readAnswer({ route, response, classify, forget, mostBytes: mostBytes(request) })
   }).pipe(Stream.unwrapScoped)
 
 const abortSignal = Effect.map(

@@ -4,11 +4,7 @@
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type {
-  ChatCompletionCreateParamsStreaming,
-  ChatCompletionMessageParam
-} from "openai/resources/chat/completions/completions"
-import { type Message, text } from "../message/Message.ts"
+import type { ChatCompletionCreateParamsStreaming } from "openai/resources/chat/completions/completions"
 import type { ModelRequest, ResolvedRoute } from "../model/Provider.ts"
 import { type Accepted, accepts } from "./parameters.ts"
 import { makeRefusal } from "./refusal.ts"
@@ -23,6 +19,7 @@ import {
   type Reading,
   type Reason
 } from "./streamPiece.ts"
+import { toChatMessages } from "./wireMessages.ts"
 
 /** The body of `POST /chat/completions`. */
 export const makeParams = (
@@ -34,7 +31,7 @@ export const makeParams = (
   stream: true,
   ...(accepts(accepted, "stream_options") ? { stream_options: { include_usage: true } } : {}),
   ...limitOutput(Math.min(request.maxOutputTokens, accepted.outputCap), accepted),
-  messages: request.messages.map(toPlainMessage)
+  messages: toChatMessages(request.messages)
 })
 
 /** Mistral's servers know only the older name of the limit, and OpenAI's newer models only the newer one. */
@@ -42,11 +39,6 @@ const limitOutput = (tokens: number, accepted: Accepted) => {
   if (accepts(accepted, "max_completion_tokens")) return { max_completion_tokens: tokens }
   return accepts(accepted, "max_tokens") ? { max_tokens: tokens } : {}
 }
-
-const toPlainMessage = (message: Message): ChatCompletionMessageParam => ({
-  role: message.role === "tool" ? "user" : message.role,
-  content: text(message)
-})
 
 /** Servers other than OpenAI's stream reasoning as `reasoning_content` or `reasoning`, and words as lists of parts. */
 const Delta = Schema.Struct({

@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { APIError } from "openai"
 import type { ModelError } from "../model/ModelError.ts"
-import type { Event, ResolvedRoute } from "../model/Provider.ts"
+import type { Event, ModelRequest, ResolvedRoute } from "../model/Provider.ts"
 import { makeAnswerDecoder, parseJson, type Piece } from "./answerDecoder.ts"
 import * as ChatCompletions from "./chatCompletions.ts"
 import * as ClassifyError from "./classifyError.ts"
@@ -22,6 +22,8 @@ interface AnswerReading {
   readonly response: Response
   readonly classify: (thrown: unknown) => ModelError
   readonly forget: () => void
+  /** The bytes after which the answer is refused. */
+  readonly mostBytes: number
 }
 
 /**
@@ -29,10 +31,10 @@ interface AnswerReading {
  * a sign of life: bytes without an event give an empty text.
  */
 export const readAnswer = (reading: AnswerReading): Stream.Stream<Event, ModelError> => {
-  const { classify, forget, response, route } = reading
+  const { classify, forget, mostBytes, response, route } = reading
   const decoder = makeAnswerDecoder()
   const flushed = Stream.sync(() => decoder.flush().filter(isUncut))
-  return Stream.fromAsyncIterable(readBytes(response), classify).pipe(
+  return Stream.fromAsyncIterable(readBytes(response, mostBytes), classify).pipe(
     Stream.map(decoder.decode),
     Stream.concat(flushed),
     Stream.mapEffect((pieces) => Either.all(pieces.map((piece) => readPiece(piece, reading)))),
@@ -61,12 +63,28 @@ export const readAnswer = (reading: AnswerReading): Stream.Stream<Event, ModelEr
  * Reads without closing: closing would wait for a pending read, so that a silent stream would never end. The abort signal
  * closes the connection instead.
  */
-const readBytes = ({ body }: Response): AsyncIterable<Uint8Array> => ({
+const readBytes = ({ body, headers, status }: Response, most: number): AsyncIterable<Uint8Array> => ({
   [Symbol.asyncIterator]: () => {
     const reader = body?.getReader()
-    return { next: async () => (await reader?.read()) ?? { done: true, value: undefined } }
+    let left = most
+    const next = async () => {
+      const read = await reader?.read()
+      if (read === undefined || read.done) return { done: true, value: undefined } as const
+      left -= read.value.length
+      if (left < 0) throw new APIError(status, undefined, ENDLESS, headers)
+      return read
+    }
+    return { next }
   }
 })
+
+const ENDLESS = "the answer is much longer than what was asked for"
+
+/**
+ * The bytes of the longest answer to a request. A token comes in an event of some hundred bytes; the rest is for the
+ * reasoning, which not every server counts, and for what servers repeat of a request.
+ */
+export const mostBytes = ({ maxOutputTokens }: ModelRequest): number => 2 ** 24 + 4_096 * maxOutputTokens
 
 /** The last event of a stream may be half a one. */
 const isUncut = ({ data, kind }: Piece): boolean => kind === "body" || parseJson(data) !== undefined || isEndMark(data)

@@ -5,7 +5,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { ResponseCreateParamsStreaming } from "openai/resources/responses/responses"
-import { isSystem, type Message, text } from "../message/Message.ts"
+import { isSystem, text } from "../message/Message.ts"
 import type { ModelRequest, ResolvedRoute } from "../model/Provider.ts"
 import { type Accepted, accepts } from "./parameters.ts"
 import { makeRefusal, readError } from "./refusal.ts"
@@ -20,6 +20,7 @@ import {
   type Reason,
   type Whole
 } from "./streamPiece.ts"
+import { toInputItems } from "./wireMessages.ts"
 
 /** Builds the body of `POST /responses`. The provider stores nothing. */
 export const makeParams = (
@@ -29,7 +30,7 @@ export const makeParams = (
 ): ResponseCreateParamsStreaming => {
   const takesInstructions = accepts(accepted, "instructions")
   const instructions = request.messages.filter(isSystem).map(text).join("\n\n")
-  const input = request.messages.filter((message) => !isSystem(message)).map(toInputItem)
+  const input = toInputItems(request.messages.filter((message) => !isSystem(message)))
   // The ChatGPT backend behind Codex credentials refuses a call that limits its output.
   const isLimited = route.provider !== "openai-codex" && accepts(accepted, "max_output_tokens")
   return {
@@ -41,11 +42,6 @@ export const makeParams = (
     input: takesInstructions || instructions === "" ? input : [{ role: "system", content: instructions }, ...input]
   }
 }
-
-const toInputItem = (message: Message) => ({
-  role: message.role === "assistant" ? ("assistant" as const) : ("user" as const),
-  content: text(message)
-})
 
 const Words = Schema.Struct({
   type: Schema.Literal(

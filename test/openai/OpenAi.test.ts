@@ -220,7 +220,7 @@ for (const api of APIS) {
         assert.deepStrictEqual(prompt, [
           { role: "system", content: "Summarize." },
           { role: "user", content: "hello" },
-          { role: "assistant", content: "yes" }
+          { role: "assistant", content: "yes\n[calls ls {}]" }
         ])
         assert.strictEqual(headers.authorization, "Bearer sesame")
         assert.deepInclude(

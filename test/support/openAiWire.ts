@@ -81,7 +81,10 @@ const chat: Wire = {
 /** The stream format of each API. */
 export const wires: Record<Route["api"], Wire> = { responses, chat }
 
-const Prompt = Schema.Array(Schema.Struct({ role: Schema.String, content: Schema.String }))
+/** Items of the Responses API have no role, and messages with pictures a list. */
+const Prompt = Schema.Array(
+  Schema.Struct({ role: Schema.optional(Schema.String), content: Schema.optional(Schema.Unknown) })
+)
 const Body = Schema.Struct({
   stream: Schema.Literal(true),
   instructions: Schema.optional(Schema.String),
@@ -89,7 +92,7 @@ const Body = Schema.Struct({
   messages: Schema.optional(Prompt)
 })
 
-/** Reads a request; anything but a streaming call with plain text in it is an error. */
+/** Reads a request; anything but a streaming call is an error. */
 export const read = async (request: IncomingMessage): Promise<Asked> => {
   const pieces: Array<Buffer> = []
   for await (const piece of request) pieces.push(piece)
@@ -99,6 +102,8 @@ export const read = async (request: IncomingMessage): Promise<Asked> => {
   return {
     api: request.url === "/v1/responses" ? "responses" : "chat",
     body,
-    prompt: [...system, ...(input ?? []), ...(messages ?? [])]
+    prompt: [...system, ...(input ?? []), ...(messages ?? [])].flatMap(({ content, role }) =>
+      role === undefined ? [] : [{ role, content: typeof content === "string" ? content : "" }]
+    )
   }
 }
