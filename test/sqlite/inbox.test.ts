@@ -48,10 +48,10 @@ const oneByOne = (all: ReadonlyArray<Arriving>) => {
   const told = all.map((one) => {
     const key = one.key && `${one.session} ${one.key}`
     const earlier = key === undefined ? undefined : first.get(key)
-    if (one.text === null) return "StoreError"
     if (earlier !== undefined) {
       return earlier.text === one.text && earlier.kind === one.kind ? "duplicate" : "IdempotencyConflict"
     }
+    if (one.text === null) return "StoreError"
     if (key !== undefined) first.set(key, one)
     logs.set(one.session, [...(logs.get(one.session) ?? []), one.text])
     return "taken"
