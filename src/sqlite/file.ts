@@ -91,6 +91,7 @@ export const connectFile = (
 ): Effect.Effect<Database.Database, StoreError> =>
   Effect.try({
     try: () => {
+      createPrivate(filename)
       const db = new Database(filename, { timeout: 5_000 })
       try {
         // The first write to an empty file, so that no process ever sees a nameless database of ours.
@@ -108,6 +109,9 @@ export const connectFile = (
     },
     catch: (cause) => cannotOpen(filename, cause)
   })
+
+/** Conversations are for their user alone. SQLite gives the files beside the database the same mode. */
+const createPrivate = (filename: string): void => closeSync(openSync(filename, "a", 0o600))
 
 /** Classifies what SQLite or the file system threw. */
 export const toStoreError = (operation: string, cause: unknown): StoreError =>

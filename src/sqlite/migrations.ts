@@ -127,6 +127,9 @@ const merging = [
 
 const windows = [`ALTER TABLE session ADD COLUMN windows TEXT`]
 
+/** How long the holder said that the lease would last. A holder of an earlier version said nothing. */
+const lives = [`ALTER TABLE lease ADD COLUMN ttl INTEGER`]
+
 const all = (statements: ReadonlyArray<string>) =>
   Effect.flatMap(SqlClient.SqlClient, (sql) =>
     Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
@@ -137,7 +140,8 @@ const migrations = {
   "0002_merging_and_recall": mergingAndRecall,
   "0003_counters": counters,
   "0004_merging_less_often": merging,
-  "0005_learned_windows": windows
+  "0005_learned_windows": windows,
+  "0006_lives_of_leases": lives
 }
 
 /** The newest schema that this version knows. */

@@ -1,5 +1,6 @@
 /** Every statement of the hot path, prepared once per connection. */
 import type Database from "better-sqlite3"
+import { MOST_LIVES } from "../store/model.ts"
 import type { Pause } from "../store/SessionStore.ts"
 import type { SessionSummary, Snapshot } from "../store/SessionStore.ts"
 
@@ -32,6 +33,9 @@ export interface GenerationRow {
 }
 
 const MESSAGE = "seq, arrival, kind, tokens, body, at"
+
+/** An hour for a holder of an earlier version, which did not write it. */
+const LIFE = "ifnull(lease.ttl, 3600000)"
 
 /** A prepared statement: what it takes, and the rows it gives. */
 export interface Query<P extends Array<unknown>, R> {
@@ -163,17 +167,17 @@ export const prepareStatements = (db: Database.Database, append = appendHere(db)
 
   lease: prepareQuery<
     [string, string],
-    { readonly token: number; readonly holder: string | null; readonly expires: number }
-  >(db, "SELECT token, holder, expires FROM lease WHERE session_id = ? AND name = ?"),
+    { readonly token: number; readonly holder: string | null; readonly expires: number; readonly ttl: number }
+  >(db, `SELECT token, holder, expires, ${LIFE} AS ttl FROM lease WHERE session_id = ? AND name = ?`),
   /** Gives no row if another holder has it, or if there is no such session. It is committed once all rows are read. */
   takeLease: prepareQuery<
-    [name: string, holder: string, expires: number, sessionId: string, now: number],
+    [name: string, holder: string, expires: number, ttl: number, sessionId: string, now: number],
     { readonly token: number; readonly epoch: number }
   >(
     db,
-    `INSERT INTO lease (session_id, name, token, holder, expires) SELECT id, ?, 1, ?, ? FROM session WHERE id = ?
-     ON CONFLICT DO UPDATE SET token = token + 1, holder = excluded.holder, expires = excluded.expires
-       WHERE lease.holder IS NULL OR lease.expires <= ?
+    `INSERT INTO lease (session_id, name, token, holder, expires, ttl) SELECT id, ?, 1, ?, ?, ? FROM session WHERE id = ?
+     ON CONFLICT DO UPDATE SET token = token + 1, holder = excluded.holder, expires = excluded.expires, ttl = excluded.ttl
+       WHERE lease.holder IS NULL OR ? NOT BETWEEN lease.expires - ${MOST_LIVES} * ${LIFE} AND lease.expires - 1
      RETURNING token, (SELECT epoch FROM session WHERE id = session_id) AS epoch`
   ),
   renewLease: prepareQuery<[expires: number, sessionId: string, name: string, token: number, holder: string]>(

@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import { statSync } from "node:fs"
 import { StoreError, Superseded, TurnLost, UnknownSession } from "../session/SessionError.ts"
 import type { SessionId, State } from "../session/Session.ts"
 import type { Message } from "../message/Message.ts"
@@ -14,6 +15,7 @@ import type { Counter } from "../message/Tokens.ts"
 import { type AnyFiber, chargeFiber } from "../concurrency/eventLoopBudget.ts"
 import { isUntraced, withSessionSpan } from "../concurrency/fiberServices.ts"
 import * as ResidentSessions from "../store/residentSessions.ts"
+import { MOST_LIVES } from "../store/model.ts"
 import { type Acquired, type Lease, LeaseLost, type LeaseName, type LeaseRequest } from "../store/SessionStore.ts"
 import { busyTimeout, hintSalvage, toStoreError } from "./file.ts"
 import * as Rows from "./rows.ts"
@@ -89,6 +91,7 @@ export const make = (
   const loader = Rows.makeLoader(sql, foreign.refresh)
   const residents = ResidentSessions.make(loader)
   const canRelax = db.pragma("synchronous", { simple: true }) === FULL
+  const checkFiles = watchFiles(db)
   let isRelaxed = false
 
   const stateNow = (sessionId: SessionId) => {
@@ -106,8 +109,14 @@ export const make = (
     }
   }
 
+  /** An acknowledgement that is written to a file without a name is lost with the process. */
+  const beginDurably = () => {
+    checkFiles()
+    beginWriting()
+  }
+
   const reading: Mode = { begin: () => void sql.beginRead.run(), isDurable: undefined }
-  const durable: Mode = { begin: beginWriting, isDurable: true }
+  const durable: Mode = { begin: beginDurably, isDurable: true }
   const relaxed: Mode = { begin: beginWriting, isDurable: false }
   const statement: Mode = { begin: undefined, isDurable: false }
 
@@ -226,6 +235,35 @@ export const make = (
   }
 }
 
+/**
+ * Returns a check that the files of a connection are still at their paths. SQLite does not look: it goes on writing to a
+ * file that was deleted or replaced, where nobody will read it.
+ */
+const watchFiles = (db: Database.Database): (() => void) => {
+  const files = db
+    .prepare<[], { readonly file: string }>("PRAGMA database_list")
+    .all()
+    .flatMap(({ file }) => (file === "" ? [] : [{ file, opened: readIdentity(file) }]))
+  const refuse = (file: string, reason: StoreError["reason"], what: string) =>
+    new StoreError({ operation: "write to the database", reason, detail: `${file} ${what} since it was opened` })
+  return () => {
+    for (const { file, opened } of files) {
+      const now = readIdentity(file)
+      if (now === undefined) throw refuse(file, "gone", "was deleted or moved")
+      if (now.inode !== opened?.inode || now.device !== opened.device) throw refuse(file, "gone", "was replaced")
+      if (!now.isWritable && opened.isWritable) throw refuse(file, "readonly", "was made read-only")
+    }
+  }
+}
+
+/** Tells one file from another at the same path. */
+const readIdentity = (file: string) => {
+  const found = statSync(file, { throwIfNoEntry: false })
+  return found && { inode: found.ino, device: found.dev, isWritable: (found.mode & WRITABLE) !== 0 }
+}
+
+const WRITABLE = 0o222
+
 /** A connection to the file, and the sessions it keeps in memory. */
 export type Connection = ReturnType<typeof make>
 
@@ -255,7 +293,7 @@ export const verifyTurnLease = (
     return superseded ? new Superseded(lost) : new TurnLost(lost)
   })
 
-/** Takes the lease if it is free or has expired. */
+/** Takes the lease if it is free, has expired, or ends too late to be believed. */
 const takeLease = (
   connection: Connection,
   sessionId: SessionId,
@@ -264,12 +302,12 @@ const takeLease = (
 ): Either.Either<Acquired, UnknownSession> => {
   const { sql } = connection
   const { holder, name, ttl } = request
-  const [taken] = sql.takeLease.all(name, holder, Math.ceil(now + ttl), sessionId, now)
+  const [taken] = sql.takeLease.all(name, holder, Math.ceil(now + ttl), Math.ceil(ttl), sessionId, now)
   if (taken !== undefined) return Either.right({ _tag: "Granted", lease: { sessionId, name, holder, ...taken } })
   const row = sql.lease.get(sessionId, name)
   if (row === undefined) return Either.left(new UnknownSession({ sessionId }))
   // Another process may have released it between the two statements.
-  return row.holder === null || row.expires <= now
+  return row.holder === null || row.expires <= now || row.expires > now + MOST_LIVES * row.ttl
     ? takeLease(connection, sessionId, request, now)
     : Either.right({ _tag: "Held", holder: row.holder, remaining: row.expires - now })
 }

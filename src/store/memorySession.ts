@@ -16,7 +16,8 @@ import {
 import { dropUndone, isWithinLog } from "../session/Session.ts"
 import { StoreError } from "../session/SessionError.ts"
 import type { Counts } from "../session/SessionStats.ts"
-import type { Acquired, Commit, LeaseName, LeaseRequest, SessionSummary, Snapshot } from "./model.ts"
+import { type Acquired, type Commit, type LeaseName, type LeaseRequest, MOST_LIVES } from "./model.ts"
+import type { SessionSummary, Snapshot } from "./model.ts"
 
 export interface Session {
   readonly id: SessionId
@@ -58,9 +59,10 @@ export interface LeaseEntry {
   readonly token: number
   readonly holder: string | null
   readonly expires: number
+  readonly ttl: number
 }
 
-export const freeLease: LeaseEntry = { token: 0, holder: null, expires: 0 }
+export const freeLease: LeaseEntry = { token: 0, holder: null, expires: 0, ttl: 0 }
 
 /** Finds a segment that some session has committed. */
 export type FindSegment = (id: string) => Segment | undefined
@@ -90,11 +92,11 @@ export const addToLog = (session: Session, entries: ReadonlyArray<Omit<Logged, "
 /** Takes the lease if it is free or has expired. */
 export const takeLease = (session: Session, { holder, name, ttl }: LeaseRequest, now: number): Acquired => {
   const entry = session.leases.get(name) ?? freeLease
-  if (entry.holder !== null && entry.expires > now) {
+  if (entry.holder !== null && entry.expires > now && entry.expires <= now + MOST_LIVES * entry.ttl) {
     return { _tag: "Held", holder: entry.holder, remaining: entry.expires - now }
   }
   const token = entry.token + 1
-  session.leases.set(name, { token, holder, expires: Math.ceil(now + ttl) })
+  session.leases.set(name, { token, holder, ttl, expires: Math.ceil(now + ttl) })
   return { _tag: "Granted", lease: { sessionId: session.id, name, holder, token, epoch: session.epoch } }
 }
 

@@ -41,6 +41,12 @@ export interface LeaseRequest {
 }
 
 /**
+ * A lease that ends later than so many of its lives from now was taken by a clock that ran ahead. It is not believed, or
+ * it would lock its session until that time comes.
+ */
+export const MOST_LIVES = 4
+
+/**
  * The lease is another holder's for `remaining` more milliseconds, at least one, unless that holder renews it or gives it
  * back. A caller that waits asks again no later than then. The store's own clock computes the time left, because the
  * clocks of two hosts differ.

@@ -61,7 +61,7 @@ export const make = Effect.fnUntraced(function* (policy: PausePolicy = defaults)
 
   const claimKey = (key: string) =>
     updatePause(key, true, (pause, now) => {
-      const admission = admit(pause, now)
+      const admission = admit(policy, pause, now)
       if (admission !== "probe") return [admission === "allowed", pause]
       const probing = probePause(policy, pause, now)
       probes.set(key, probing.until)
@@ -82,7 +82,8 @@ export const make = Effect.fnUntraced(function* (policy: PausePolicy = defaults)
 
   const forgetKey = (key: string) => updatePause(key, undefined, () => [undefined, noPause])
 
-  const isPaused = (key: string) => updatePause(key, false, (pause, now) => [admit(pause, now) === "paused", pause])
+  const isPaused = (key: string) =>
+    updatePause(key, false, (pause, now) => [admit(policy, pause, now) === "paused", pause])
 
   /** Checks the task first, so that a paused task does not use up the probe of the route. */
   const claim = Effect.fnUntraced(function* (route: Route, task: string) {
@@ -126,9 +127,10 @@ export const afterFailure = (policy: PausePolicy, pause: Pause, scope: "task" | 
 }
 
 /** Returns whether calls may go to the route: `allowed`, `paused` for now, or `probe` for the one caller that claims it. */
-export const admit = ({ until }: Pause, now: number): "allowed" | "paused" | "probe" => {
+export const admit = ({ durations }: PausePolicy, { until }: Pause, now: number): "allowed" | "paused" | "probe" => {
   if (until === 0) return "allowed"
-  return now < until ? "paused" : "probe"
+  // A pause that ends later than any can was begun by a clock that ran ahead.
+  return now < until && until <= now + 4 * Math.max(...durations) ? "paused" : "probe"
 }
 
 /** The memory while a probe is under way: paused for as long as the last pause was. */

@@ -50,6 +50,10 @@ describe("throughline audit", () => {
         ["another-session", "changed-id"]
       )
       const svg = readFileSync(path("timeline.svg"), "utf8")
+      assert.strictEqual((yield* Cli.run(["audit", log, "--svg", path("timeline.svg")])).code, code)
+      const before = readFileSync(log)
+      assert.include((yield* Cli.run(["audit", log, "--svg", log])).stderr, "is no SVG")
+      assert.isTrue(readFileSync(log).equals(before))
       assert.strictEqual(svg.match(/<rect [^>]*fill="#d22"/g)?.length, 2)
       assert.strictEqual(svg.match(/<rect [^>]*fill="#36c"/g)?.length, 1)
       assert.include(svg, "a&lt;b&gt;&amp;c")

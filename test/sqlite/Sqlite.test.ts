@@ -1,7 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
 import { Context, Effect, Fiber, Layer, Option, TestClock } from "effect"
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { SessionId, wholeLog } from "../../src/session/Session.ts"
@@ -47,6 +57,58 @@ describe("SessionStore/Sqlite", () => {
       })
     )
   }
+
+  const backUp = (file: string) => {
+    const db = new Database(file)
+    db.exec(`VACUUM INTO '${file}.bak'`)
+    db.close()
+  }
+  const changes: ReadonlyArray<readonly [string, string, (file: string) => void]> = [
+    ["deleted", "gone", (file) => rmSync(file)],
+    ["deleted with its log", "gone", (file) => ["", "-wal", "-shm"].forEach((end) => rmSync(file + end))],
+    ["moved", "gone", (file) => renameSync(file, `${file}.moved`)],
+    [
+      "replaced by its backup",
+      "gone",
+      (file) => {
+        backUp(file)
+        renameSync(`${file}.bak`, file)
+      }
+    ],
+    ["made read-only", "readonly", (file) => chmodSync(file, 0o444)]
+  ]
+  for (const [what, reason, change] of changes) {
+    it.effect(`a file that is ${what} while it is open acknowledges nothing more, and says why`, () =>
+      Effect.gen(function* () {
+        const filename = join(folder(), "x.db")
+        const store = yield* opened(filename)
+        yield* store.deliver(id, user("one"), { kind: "request" })
+        const acquired = yield* store.acquire(id, { name: "turn", holder: "me", ttl: 9_000 })
+        const lease = acquired._tag === "Granted" ? acquired.lease : assert.fail("nobody else has it")
+        change(filename)
+        const errors = [
+          yield* Effect.flip(store.deliver(id, user("two"), { kind: "request" })),
+          yield* Effect.flip(store.importAll([{ sessionId: SessionId.make("t"), messages: [user("three")] }])),
+          yield* Effect.flip(store.append(lease, [user("four")])),
+          yield* Effect.flip(store.reset(id))
+        ]
+        for (const error of errors) assert.strictEqual(error._tag === "StoreError" ? error.reason : error._tag, reason)
+        if (reason === "readonly") chmodSync(filename, 0o644)
+        else if (what === "moved") renameSync(`${filename}.moved`, filename)
+        else return
+        yield* store.deliver(id, user("five"), { kind: "request" })
+      }).pipe(Effect.scoped)
+    )
+  }
+
+  it.effect("a file that is created, and the files beside it, are for their user alone", () =>
+    Effect.gen(function* () {
+      const filename = join(folder(), "x.db")
+      const store = yield* opened(filename)
+      yield* store.deliver(id, user("one"), { kind: "request" })
+      for (const end of ["", "-wal", "-shm"]) assert.strictEqual(statSync(filename + end).mode & 0o777, 0o600)
+    }).pipe(Effect.scoped)
+  )
 
   it.effect("a file that a newer version has written is refused with both versions, and left as it is", () =>
     Effect.gen(function* () {
@@ -206,6 +268,7 @@ describe("SessionStore/Sqlite", () => {
         UPDATE generation SET ledger = (SELECT body FROM ledger);
         DROP TABLE counter; DROP TABLE ledger; DROP TABLE recall; DROP TABLE recall_session; DROP INDEX segment_session;
         ALTER TABLE segment DROP COLUMN children; ALTER TABLE session DROP COLUMN windows;
+        ALTER TABLE lease DROP COLUMN ttl;
         DELETE FROM effect_sql_migrations WHERE migration_id > 1`)
       db.close()
       const kept = yield* Effect.flatMap(SessionStore, (store) =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, FastCheck as fc, Schema, Stream, TestClock } from "effect"
+import { Chunk, Clock, Effect, FastCheck as fc, Schema, Stream, TestClock } from "effect"
 import type { Message } from "../../src/message/Message.ts"
 import { type Manifest, SessionId, wholeLog } from "../../src/session/Session.ts"
 import {
@@ -205,6 +205,23 @@ for (const [name, backend] of backends) {
           assert.deepStrictEqual(yield* store.acquire(id, { name: "turn", holder: "second", ttl: 5 }), held)
           yield* TestClock.adjust(6_500)
           assert.strictEqual((yield* store.acquire(id, { name: "turn", holder: "fourth", ttl: 5 }))._tag, "Granted")
+        })
+      )
+
+      it.effect("a lease of a holder whose clock ran a day ahead is not believed", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, [user("a")])
+          const now = yield* Clock.currentTimeMillis
+          yield* TestClock.setTime(now + 86_400_000)
+          const ahead = yield* acquireLease(id, "turn", "ahead", 15_000)
+          yield* TestClock.setTime(now)
+          const request = { name: "turn", holder: "second", ttl: 15_000 } as const
+          const granted = yield* store.acquire(id, request)
+          assert.strictEqual(granted._tag, "Granted")
+          assert.strictEqual((yield* Effect.flip(store.append(ahead, [assistant("x")])))._tag, "TurnLost")
+          assert.strictEqual((yield* store.acquire(id, { ...request, holder: "third" }))._tag, "Held")
         })
       )
 

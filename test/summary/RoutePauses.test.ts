@@ -23,7 +23,12 @@ describe("RoutePauses", () => {
   })
 
   it("a route that has not failed is allowed", () => {
-    assert.strictEqual(RoutePauses.admit(noPause, 0), "allowed")
+    assert.strictEqual(RoutePauses.admit(RoutePauses.defaults, noPause, 0), "allowed")
+  })
+
+  it("a pause that ends later than any can is not believed: the clock that began it ran ahead", () => {
+    const pause = failAt(RoutePauses.defaults, "route", [86_400_000])
+    assert.strictEqual(RoutePauses.admit(RoutePauses.defaults, pause, 0), "probe")
   })
 
   it.prop(
@@ -33,7 +38,7 @@ describe("RoutePauses", () => {
       const sorted = times.toSorted((a, b) => a - b)
       const pause = failAt(policy, scope, sorted)
       const isPatient = scope === "task" && times.length < policy.afterFailures
-      assert.strictEqual(RoutePauses.admit(pause, sorted.at(-1) ?? 0), isPatient ? "allowed" : "paused")
+      assert.strictEqual(RoutePauses.admit(policy, pause, sorted.at(-1) ?? 0), isPatient ? "allowed" : "paused")
       assert.strictEqual(pause.failures, times.length)
     }
   )
@@ -43,12 +48,12 @@ describe("RoutePauses", () => {
     [anyPolicy, FastCheck.integer({ min: 1, max: 8 }), anyTime],
     ([policy, n, now]) => {
       const pause = failAt(policy, "route", Array<number>(n).fill(now))
-      assert.strictEqual(RoutePauses.admit(pause, pause.until - 1), "paused")
-      assert.strictEqual(RoutePauses.admit(pause, pause.until), "probe")
+      assert.strictEqual(RoutePauses.admit(policy, pause, pause.until - 1), "paused")
+      assert.strictEqual(RoutePauses.admit(policy, pause, pause.until), "probe")
       const probing = RoutePauses.probePause(policy, pause, pause.until)
       assert.strictEqual(probing.until - pause.until, pause.until - now)
-      assert.strictEqual(RoutePauses.admit(probing, probing.until - 1), "paused")
-      assert.strictEqual(RoutePauses.admit(probing, probing.until), "probe")
+      assert.strictEqual(RoutePauses.admit(policy, probing, probing.until - 1), "paused")
+      assert.strictEqual(RoutePauses.admit(policy, probing, probing.until), "probe")
     }
   )
 

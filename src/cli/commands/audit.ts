@@ -4,11 +4,12 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { writeFileSync } from "node:fs"
+import { statSync, writeFileSync } from "node:fs"
 import process from "node:process"
 import { setFlagsFromString } from "node:v8"
 import * as Audit from "../../audit/Audit.ts"
 import { systemErrorText } from "../../message/systemErrorText.ts"
+import { readHeader } from "../../sqlite/file.ts"
 import { CommandError, printAnswer } from "../io.ts"
 import { jsonOption } from "../options.ts"
 import { formatCount, printNotice, styleOf } from "../terminal/terminal.ts"
@@ -52,10 +53,27 @@ export const command = Command.make("audit", { logs, json: jsonOption, running, 
 const writeSvg = (file: string, timeline: Timeline.Timeline | undefined, title: string) =>
   timeline === undefined
     ? printNotice(`throughline: the lines have no times: no timeline in ${file}`)
-    : Effect.try({
-        try: () => writeFileSync(file, TimelineSvg.drawTimelineSvg(timeline, title)),
-        catch: (cause) => new CommandError({ message: `cannot write ${file}: ${systemErrorText(cause)}` })
-      })
+    : Effect.flatMap(
+        Effect.try({
+          try: () => {
+            if (isOtherFile(file)) return false
+            writeFileSync(file, TimelineSvg.drawTimelineSvg(timeline, title), { mode: 0o600 })
+            return true
+          },
+          catch: (cause) => new CommandError({ message: `cannot write ${file}: ${systemErrorText(cause)}` })
+        }),
+        (isWritten) =>
+          isWritten
+            ? Effect.void
+            : new CommandError({ message: `${file} is there already and is no SVG: it stays as it is` })
+      )
+
+/** True for a file that is no earlier picture, such as the database of the sessions. */
+const isOtherFile = (file: string): boolean => {
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return false
+  const header = readHeader(file)
+  return header !== "absent" && header.length > 0 && !header.includes("<svg")
+}
 
 const formatReport = (report: Audit.Report, timeline: Timeline.Timeline | undefined): ReadonlyArray<string> => {
   const more = report.violations - report.findings.length
