@@ -8,7 +8,7 @@ import * as Handoff from "../handoff/Handoff.ts"
 import { countLeast, keepSmallest, LEAST_EXCERPT, planExcerpts, showsResults } from "../view/excerpt.ts"
 import * as SegmentTree from "../handoff/segmentTree.ts"
 import * as Message from "../message/Message.ts"
-import { isImportedHandoff } from "../message/ownMarks.ts"
+import { isImportedHandoff } from "../message/whoseWords.ts"
 import { findOpenRequests, isAnsweredInTail, keepOpen } from "../session/openRequests.ts"
 import {
   applyManifest,

@@ -10,7 +10,7 @@ import {
   HANDOFF_OPENING,
   LEDGER_MARK,
   SEGMENT_MARK
-} from "../message/ownMarks.ts"
+} from "../message/whoseWords.ts"
 import * as Message from "../message/Message.ts"
 import type { Segment } from "../session/Session.ts"
 import type { Counter } from "../message/Tokens.ts"

@@ -27,7 +27,7 @@ import { type FileAccess, isReadOnlyCommand } from "./facts.ts"
 import { safeLine } from "../message/text.ts"
 import { chooseCandidates, clipText } from "../message/text.ts"
 import { Ledger, type LedgerItem } from "./schema.ts"
-import { omitHandoff } from "../message/ownMarks.ts"
+import { omitHandoff } from "../message/whoseWords.ts"
 import type { Logged } from "../session/Session.ts"
 import { StoreError } from "../session/SessionError.ts"
 import type { Counter } from "../message/Tokens.ts"
@@ -144,7 +144,7 @@ const addUserFacts = (ledger: Ledger, facts: UserFacts, isNotification: boolean,
   const known = {
     ...ledger,
     errors: putTexts(ledger.errors, facts.errors, seq),
-    identifiers: putSaidIdentifiers(ledger.identifiers, facts.said, seq)
+    identifiers: putIdentifiers(ledger.identifiers, facts, seq)
   }
   if (isNotification) return known
   return {
@@ -155,8 +155,9 @@ const addUserFacts = (ledger: Ledger, facts: UserFacts, isNotification: boolean,
   }
 }
 
-const addAssistantFacts = (ledger: Ledger, { calls, decisions, said }: AssistantFacts, seq: number): Ledger => {
-  const identifiers = putSaidIdentifiers(ledger.identifiers, said, seq)
+const addAssistantFacts = (ledger: Ledger, facts: AssistantFacts, seq: number): Ledger => {
+  const { calls, decisions } = facts
+  const identifiers = putIdentifiers(ledger.identifiers, facts, seq)
   const known = identifiers === ledger.identifiers ? ledger : { ...ledger, identifiers }
   if (calls.length > 0) return calls.reduce((before, call) => addCall(before, call, seq), known)
   return { ...answerRequests(known), decisions: putTexts(known.decisions, decisions, seq) }
@@ -282,6 +283,13 @@ const putFile = (list: Ledger["files"], { path, ...file }: FileAccess, seq: numb
 }
 
 type Identifiers = Ledger["identifiers"]
+
+/** Those that are only quoted count like a tool's: they replace nothing that was said. */
+const putIdentifiers = (
+  all: Identifiers,
+  { quoted, said }: Pick<UserFacts, "quoted" | "said">,
+  seq: number
+): Identifiers => putSaidIdentifiers(putToolIdentifiers(all, quoted, seq), said, seq)
 
 const putSaidIdentifiers = (all: Identifiers, said: ReadonlyArray<SaidFact>, seq: number): Identifiers =>
   said.reduce((list, { name, replaces, value }) => {

@@ -81,6 +81,7 @@ const keepIdentifyingLines = (text: string): string => {
 
 const LONGEST_RULE = 400
 const LONGEST_VALUE = 120
+const LONGEST_NAME = 80
 
 /** Returns whether a sentence has the words of a rule and sets none, as plain questions do. */
 const isIdle = (sentence: string): boolean => IDLE.test(sentence) || (QUESTION.test(sentence) && !PLEASE.test(sentence))
@@ -270,7 +271,7 @@ const readPatchedPaths = (text: string): ReadonlyArray<string> =>
 const asWritten = (path: string): FileAccess => ({ path, access: "written" })
 
 /** Spells a key as people write it, so that "reservation_id" and "reservation ID" are the same. */
-const spellName = (key: string): string => key.replace(/[_-]+/g, " ").toLowerCase()
+const spellName = (key: string): string => clipText(toOneLine(key.replace(/[_-]+/g, " ").toLowerCase()), LONGEST_NAME)
 
 /** Returns whether a key of JSON arguments or results names an identifier, and its value is one. */
 const isIdentifying = (key: string, value: string): boolean =>

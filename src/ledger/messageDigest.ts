@@ -6,14 +6,18 @@ import * as Message from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
 import * as Facts from "./facts.ts"
 import { findErrorLines, findExitCode, type FileAccess, isError, findJsonIdentifiers, readCallFacts } from "./facts.ts"
-import { isRecallCall, looksRecalled } from "../message/ownMarks.ts"
+import { isRecallCall, looksRecalled, separateQuotes, type Voices } from "../message/whoseWords.ts"
 import { safeLine } from "../message/text.ts"
-import { clipText, toOneLine } from "../message/text.ts"
+import { clipText, isBlank, keepEnds, toOneLine } from "../message/text.ts"
 
 /** Redacted. Most messages hold no secret, and the digest shares their strings. */
 export interface Digest {
   /** The content as text. */
   readonly body: string
+  /** The writer's own words, without what they quote. A tool has none. Only both ends of a giant text. */
+  readonly said: string
+  /** The words that are only quoted, and all that a tool returned. Only both ends of a giant text. */
+  readonly quoted: string
   /** The arguments of its tool calls, in their order. */
   readonly arguments: ReadonlyArray<string>
   readonly facts: MessageFacts
@@ -25,6 +29,7 @@ export type MessageFacts = UserFacts | AssistantFacts | ResultFacts | { readonly
 export interface UserFacts {
   readonly role: "user"
   readonly said: ReadonlyArray<SaidFact>
+  readonly quoted: ReadonlyArray<Facts.Named>
   readonly errors: ReadonlyArray<string>
   readonly rules: ReadonlyArray<Facts.Rule>
   readonly decisions: ReadonlyArray<string>
@@ -34,6 +39,7 @@ export interface UserFacts {
 export interface AssistantFacts {
   readonly role: "assistant"
   readonly said: ReadonlyArray<SaidFact>
+  readonly quoted: ReadonlyArray<Facts.Named>
   readonly decisions: ReadonlyArray<string>
   readonly calls: ReadonlyArray<CallFact>
 }
@@ -87,19 +93,6 @@ export const renderBody = (message: Message.Message): string => {
   return [...shown, ...Message.wordsBesideContent(message)].join("\n")
 }
 
-/**
- * Returns the text that facts are taken from: only both ends of a giant one. It is cut at line ends, so that no secret is cut in two, and is not redacted yet.
- */
-export const excerptForDigest = (message: Message.Message): string => {
-  const text = Message.text(message)
-  const longest = message.role === "tool" ? 4_000 : 32_000
-  if (text.length <= 2 * longest) return text
-  const start = text.slice(0, longest)
-  const end = text.slice(-longest)
-  const first = end.indexOf("\n")
-  return `${start.slice(0, start.lastIndexOf("\n") + 1)}${first < 0 ? "" : end.slice(first + 1)}`
-}
-
 /** Weak, so that a digest is dropped with its message. */
 const digests = new WeakMap<Message.Message, Digest>()
 
@@ -107,11 +100,14 @@ const digests = new WeakMap<Message.Message, Digest>()
 const makeDigest = Option.liftThrowable((message: Message.Message): Digest => {
   const raw = renderBody(message)
   const body = redact(raw)
-  const seen = excerptForDigest(message)
+  const words = Message.text(message)
+  const { quoted, said } = separateVoices(message, words === raw ? body : redact(words))
   return {
     body,
     arguments: Message.toolCalls(message).map((call) => redact(Message.callInput(call))),
-    facts: readFacts(message, seen, seen === raw ? body : redact(seen))
+    said,
+    quoted,
+    facts: readFacts(message, words, said, quoted)
   }
 })
 
@@ -122,29 +118,41 @@ const concealDigest = (message: Message.Message): Digest => {
       ? { role: "tool", tool_call_id: message.tool_call_id, content: UNREADABLE }
       : { role: message.role, content: UNREADABLE }
   const calls = message.role === "assistant" ? (message.tool_calls ?? []) : []
+  const voices = separateVoices(message, UNREADABLE)
   return {
     body: UNREADABLE,
     arguments: calls.map(() => UNREADABLE),
-    facts: readFacts(concealed, UNREADABLE, UNREADABLE)
+    ...voices,
+    facts: readFacts(concealed, UNREADABLE, voices.said, voices.quoted)
   }
 }
 
 const UNREADABLE = "[redacted message, which could not be read for secrets]"
 
-const readFacts = (message: Message.Message, raw: string, text: string): MessageFacts => {
+/** Separates the whole text before it cuts it: what is said may stand far behind what is quoted. */
+const separateVoices = ({ role }: Message.Message, text: string): Voices => {
+  if (role === "tool") return { said: "", quoted: keepEnds(text, LONGEST_OUTPUT) }
+  const { quoted, said } = separateQuotes(text)
+  return { said: keepEnds(said, LONGEST_TEXT), quoted: keepEnds(quoted, LONGEST_TEXT) }
+}
+
+/** `raw` is not redacted. */
+const readFacts = (message: Message.Message, raw: string, said: string, quoted: string): MessageFacts => {
   switch (message.role) {
     case "user":
       return {
         role: "user",
-        said: findSaid(text),
-        errors: findErrorLines(text),
-        rules: Facts.findRules(text),
-        decisions: Facts.findDecisions(text),
-        request: clipText(toOneLine(text), LONGEST_REQUEST)
+        said: findSaid(said),
+        quoted: findQuoted(quoted),
+        errors: findErrorLines(`${said}\n${quoted}`),
+        rules: Facts.findRules(said),
+        decisions: Facts.findDecisions(said),
+        request: clipText(toOneLine(isBlank(said) ? quoted : said), LONGEST_REQUEST)
       }
     case "assistant": {
-      const decisions = Message.endsTurn(message) ? Facts.findDecisions(text) : []
-      return { role: "assistant", said: findSaid(text), decisions, calls: Message.toolCalls(message).map(readCall) }
+      const decisions = Message.endsTurn(message) ? Facts.findDecisions(said) : []
+      const calls = Message.toolCalls(message).map(readCall)
+      return { role: "assistant", said: findSaid(said), quoted: findQuoted(quoted), decisions, calls }
     }
     case "tool": {
       const isJson = /^\s*[{[]/.test(raw)
@@ -152,10 +160,10 @@ const readFacts = (message: Message.Message, raw: string, text: string): Message
         role: "tool",
         id: message.tool_call_id,
         exitCode: findExitCode(raw),
-        errors: findErrorLines(text),
+        errors: findErrorLines(quoted),
         looksRecalled: looksRecalled(message),
-        isError: (isJson || isError(raw)) && isError(text),
-        identifiers: isJson ? withoutSecrets(findJsonIdentifiers(text)) : []
+        isError: (isJson || isError(raw)) && isError(quoted),
+        identifiers: isJson ? withoutSecrets(findJsonIdentifiers(quoted)) : []
       }
     }
     default:
@@ -190,9 +198,17 @@ const findSaid = (text: string): ReadonlyArray<SaidFact> => {
   }))
 }
 
+const findQuoted = (text: string): ReadonlyArray<Facts.Named> =>
+  Facts.findIdentifiers(text)
+    .slice(0, 16)
+    .map(({ name, value }) => ({ name, value }))
+
 const withoutSecrets = (found: ReadonlyArray<Facts.Named>): ReadonlyArray<Facts.Named> =>
   found.slice(0, 8).filter(({ value }) => redact(value) === value)
 
+/** The longest ends that are kept, in characters. */
+const LONGEST_TEXT = 32_000
+const LONGEST_OUTPUT = 4_000
 const LONGEST_REQUEST = 240
 const LONGEST_COMMAND = 160
 const LONGEST_PATH = 240

@@ -7,16 +7,12 @@ import { redact } from "./Redaction.ts"
 import type { Counter } from "./Tokens.ts"
 
 /**
- * Splits a text into sentences, word for word. Fenced code and the marks of lists and headings are left out. A line
- * break ends a sentence.
+ * Splits a text into sentences, word for word. The marks of lists and headings are left out. A line break ends a
+ * sentence.
  */
 export const splitSentences = (text: string): ReadonlyArray<string> => {
   const found: Array<string> = []
-  let fenced = false
-  for (const raw of text.split(LINE_BREAK)) {
-    if (FENCE.test(raw)) fenced = !fenced
-    else if (!fenced) collectSentences(raw.replace(MARKUP, "").trim(), found)
-  }
+  for (const line of text.split(LINE_BREAK)) collectSentences(line.replace(MARKUP, "").trim(), found)
   return found
 }
 
@@ -43,6 +39,19 @@ export const clipText = (text: string, length: number): string => {
 
 /** Makes text of any origin fit for a log line: without secrets, in one line, of at most `length` characters. */
 export const safeLine = (text: string, length: number): string => clipText(toOneLine(redact(text)), length)
+
+/**
+ * Both ends of a text that is longer than twice `length`, cut between lines or else between words. Redact it before: a
+ * secret that is cut in two is not recognized.
+ */
+export const keepEnds = (text: string, length: number): string => {
+  if (text.length <= 2 * length) return text
+  const start = text.slice(0, length)
+  const end = text.slice(-length)
+  const startEnd = [start.lastIndexOf("\n"), start.lastIndexOf(" ")].find((at) => at > length / 2) ?? length
+  const endStart = [end.indexOf("\n"), end.indexOf(" ")].find((at) => at >= 0 && at < length / 2) ?? 0
+  return `${start.slice(0, cutAtCodePoint(text, startEnd))}\n${end.slice(endStart).replace(/^[\udc00-\udfff]/, "")}`
+}
 
 /** The index, moved back by one where it would part the halves of a surrogate pair. */
 export const cutAtCodePoint = (text: string, index: number): number => {
@@ -167,10 +176,9 @@ const WORDS = new Intl.Segmenter("en", { granularity: "word" })
 const IS_WIDE = /[^\S ]|\u0085|\s\s|^\s|\s$/
 /** U+0085 is a line break that `\s` does not match. */
 const WIDE = /[\s\u0085]+/g
-const FENCE = /^\s*(?:```|~~~)/
 const MARKUP = /^(?:\s|[#>*+•-]+\s|\d{1,3}[.)]\s|\[[ x]\]\s)+/
 const INNER_END = /[.!?…؟।]["'”’)*`]*\s+\S|[。！？]/
 const UNSPACED = /[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff]/
 const SPACED_WORD = /[\p{L}\p{M}\p{N}_]{2,}/gu
 const CODE_LINE =
-  /[{};]$|^\s*(?:at |[|>$➜+@]|\/\/|\/\*|<\/?[a-z]|import |export |const |let |def |class |return )|^\S*[\w/]:\d+(?::\d+)?\b|^\w*(?:Error|Exception)\b/
+  /[{};]$|\s(?:\/\/|\/\*)\s|^\s*"[\w$-]+"\s*:|^\W{0,2}\d{4}-\d\d-\d\d[T ]\d|^\s*(?:at |[|>$➜+@]|\/\/|\/\*|<\/?[a-z]|import |export |const |let |def |class |return )|^\S*[\w/]:\d+(?::\d+)?\b|^\w*(?:Error|Exception)\b/

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import { isRecallCall, RECALL_MARK } from "../message/ownMarks.ts"
+import { isRecallCall, RECALL_MARK } from "../message/whoseWords.ts"
 import { splitQueryWords } from "../store/searchQuery.ts"
 import { LINE_BREAK, shortenText } from "../message/text.ts"
 import { callInput, callName, type ToolCall, type ToolMessage } from "../message/Message.ts"

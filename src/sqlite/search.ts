@@ -9,7 +9,7 @@ import { UnknownSegment } from "../session/SessionError.ts"
 import type { UnknownSession } from "../session/SessionError.ts"
 import type { SearchOptions, SearchScope } from "../store/SessionStore.ts"
 import * as Message from "../message/Message.ts"
-import { areRecalled, looksRecalled } from "../message/ownMarks.ts"
+import { areRecalled, looksRecalled } from "../message/whoseWords.ts"
 import { yieldToLoop } from "../concurrency/eventLoopBudget.ts"
 import {
   type QueryChunk,

@@ -2,7 +2,7 @@
  * Search of a log in memory: by words, ranked like BM25 does, and by letters. It shares with other backends how a query
  * is read (`searchQuery`), and nothing of how messages are found.
  */
-import { areRecalled } from "../message/ownMarks.ts"
+import { areRecalled } from "../message/whoseWords.ts"
 import type { Logged, Segment } from "../session/Session.ts"
 import {
   type QueryChunk,

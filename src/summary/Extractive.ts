@@ -6,14 +6,13 @@ import * as Handoff from "../handoff/Handoff.ts"
 import type { Merge } from "../handoff/segmentTree.ts"
 import { sectionsOfImportedHandoffs } from "./importedHandoffs.ts"
 import { groupByFolder } from "../ledger/lines.ts"
-import { excerptForDigest } from "../ledger/messageDigest.ts"
+import { digestMessage } from "../ledger/messageDigest.ts"
 import { findTurnOutcomes, type Spoken } from "./turnOutcomes.ts"
 import { clipText, toOneLine, splitSentences, splitWords } from "../message/text.ts"
 import { findFirstMentions, quoteLines, quoteSentences, type Quote, rankQuotes } from "./salientQuotes.ts"
 import * as Ledger from "../ledger/Ledger.ts"
 import * as Message from "../message/Message.ts"
-import { omitHandoff } from "../message/ownMarks.ts"
-import { redact } from "../message/Redaction.ts"
+import { omitHandoff } from "../message/whoseWords.ts"
 import type { Logged } from "../session/Session.ts"
 import type { Counter } from "../message/Tokens.ts"
 import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
@@ -85,7 +84,7 @@ const readSpoken = ({ kind, message, seq }: Logged): Spoken => ({
   role: message.role,
   isRequest: message.role === "user" && kind !== "notification",
   endsTurn: Message.endsTurn(message),
-  sentences: splitSentences(redact(excerptForDigest(message)))
+  sentences: splitSentences(digestMessage(message).said)
 })
 
 /** Removes from imported sections what these messages say themselves. */
@@ -157,9 +156,11 @@ function* selectQuotes(
     yield
   }
   const fromTools: Array<Quote> = []
-  for (const { message, seq } of entries) {
+  for (const entry of entries) {
+    const { message, seq } = entry
+    if (isTalk(entry)) fromTalk.push(...quoteQuoted(entry))
     if (message.role === "tool")
-      fromTools.push(...removeSecretLines(quoteLines(excerptForDigest(message), seq, firstMentions, topic), message))
+      fromTools.push(...removeSecretLines(quoteLines(digestMessage(message).quoted, seq, firstMentions, topic)))
     yield
   }
   return interleave(
@@ -168,12 +169,18 @@ function* selectQuotes(
   ).map(addSeq)
 }
 
-/** Removes lines that hold a secret. Redacts only where lines are quoted at all, because redacting is what costs. */
-const removeSecretLines = (lines: ReadonlyArray<Quote>, message: Message.Message): ReadonlyArray<Quote> => {
-  if (lines.length === 0) return lines
-  const safe = toOneLine(redact(excerptForDigest(message)))
-  return lines.filter(({ text }) => safe.includes(text))
+/** Sentences that a message only quotes, each behind a mark. */
+const quoteQuoted = (entry: Logged): ReadonlyArray<Quote> => {
+  const { quoted } = digestMessage(omitHandoff(entry).message)
+  if (quoted === "") return []
+  return quoteSentences(splitSentences(quoted), entry.seq, QUOTED_BONUS).map((quote) => ({
+    ...quote,
+    text: `> ${quote.text}`
+  }))
 }
+
+const removeSecretLines = (lines: ReadonlyArray<Quote>): ReadonlyArray<Quote> =>
+  lines.filter(({ text }) => !text.includes("[redacted"))
 
 /** Merges two lists evenly, so that neither is dropped before the other when room is short. */
 const interleave = <A>(some: ReadonlyArray<A>, others: ReadonlyArray<A>): ReadonlyArray<A> =>
@@ -215,6 +222,8 @@ const renderWithin = (sections: Handoff.Sections, { counter, maxTokens }: Extrac
 /** Stands before the headings, where parsing does not take it for the content of a section. */
 const NO_MODEL = "(An extract: quotes, not a model's summary.)"
 const NOTHING_ASKED = "No request in these messages."
+/** What a message only quotes is worth less than what it says. */
+const QUOTED_BONUS = 0.8
 const LONGEST_GIST = 200
 const MOST_SENTENCES = 10
 const MOST_LINES = 4

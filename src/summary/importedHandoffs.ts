@@ -4,7 +4,7 @@
  */
 import * as Handoff from "../handoff/Handoff.ts"
 import * as Message from "../message/Message.ts"
-import { isImportedHandoff, LEDGER_MARK, SEGMENT_MARK, splitAtMarks } from "../message/ownMarks.ts"
+import { isImportedHandoff, LEDGER_MARK, SEGMENT_MARK, splitAtMarks } from "../message/whoseWords.ts"
 import { redact } from "../message/Redaction.ts"
 import type { Logged } from "../session/Session.ts"
 import { readPaths, TITLES } from "../ledger/lines.ts"
@@ -47,13 +47,14 @@ const replaceTitles = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
   })
 }
 
+/** The titles of every version begin like this. */
 const HEADINGS: ReadonlyArray<readonly [title: string, heading: string]> = [
   [TITLES.rules, "Constraints and preferences"],
   [TITLES.decisions, "Decisions"],
-  [TITLES.identifiers, "Critical facts"],
+  ["Identifiers", "Critical facts"],
   [TITLES.written, "Files"],
-  [TITLES.failed, "Errors and fixes"],
-  [TITLES.errors, "Errors and fixes"]
+  ["Commands that failed", "Errors and fixes"],
+  ["Errors", "Errors and fixes"]
 ]
 
 const removeSeqs = (items: ReadonlyArray<string>): ReadonlyArray<string> =>

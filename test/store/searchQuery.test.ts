@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
-import { RECALL_MARK } from "../../src/message/ownMarks.ts"
+import { RECALL_MARK } from "../../src/message/whoseWords.ts"
 import * as SearchQuery from "../../src/store/searchQuery.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
 import type { Message } from "../../src/message/Message.ts"
