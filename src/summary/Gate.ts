@@ -89,10 +89,30 @@ const UNOPENED_REASONING =
 const INNER_REASONING =
   /^[ \t]*<(?<opened>think|thinking|thought|reasoning)>|<\/(?<closed>think|thinking|thought|reasoning)>[ \t]*$/gim
 
+/** The marks of models that do not write `<think>`: Magistral, Seed, Kimi, and gpt-oss without its template. */
+const THOUGHT_MARKS: ReadonlyArray<readonly [opening: string, closing: string]> = [
+  ["[THINK]", "[/THINK]"],
+  ["<seed:think>", "</seed:think>"],
+  ["◁think▷", "◁/think▷"],
+  ["<|channel|>analysis<|message|>", "<|end|>"]
+]
+const ANSWER_MARKS = /^(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>|<\|(?:return|end)\|>$/g
+
+/** Removes one thought before the answer, to the end of the text if it does not end, and the marks of the answer. */
+const removeForeignThought = (text: string): string => {
+  const answer = text.trim().replace(ANSWER_MARKS, "")
+  const marks = THOUGHT_MARKS.find(([opening]) => answer.startsWith(opening))
+  if (marks === undefined) return answer
+  const end = answer.indexOf(marks[1])
+  return end < 0 ? "" : answer.slice(end + marks[1].length)
+}
+
 /** Repeats until nothing more comes off, because a fence may hold reasoning, and reasoning a fence. */
 const removeWrapping = (text: string, layers = MOST_LAYERS): string => {
   const once = removeFence(
-    removeInnerReasoning(text.replace(LEADING_REASONING, "")).replace(UNOPENED_REASONING, "").trim()
+    removeInnerReasoning(removeForeignThought(text).replace(LEADING_REASONING, ""))
+      .replace(UNOPENED_REASONING, "")
+      .trim()
   )
   return once === text || layers === 0 ? once : removeWrapping(once, layers - 1)
 }

@@ -28,12 +28,20 @@ const DRESSED: ReadonlyArray<readonly [string, text: string, outcome: "taken" | 
   ["as a thought", `<think>${PLAN}</think>`, "reasoning-only"],
   [
     "behind channels",
-    `<|channel|>analysis<|message|>${PLAN}<|end|><|channel|>final<|message|>${SUMMARY}`,
-    "sections-missing"
+    `<|channel|>analysis<|message|>${PLAN}<|end|><|start|>assistant<|channel|>final<|message|>${SUMMARY}<|return|>`,
+    "taken"
   ],
-  ["behind a thought in marks of its own", `<seed:think>${PLAN}</seed:think>${SUMMARY}`, "sections-missing"],
-  ["behind a thought in triangles", `◁think▷${PLAN}◁/think▷${SUMMARY}`, "sections-missing"],
-  ["behind a thought in brackets", `[THINK]${PLAN}[/THINK]${SUMMARY}`, "sections-missing"],
+  [
+    "behind channels of which only one is named",
+    `<|channel|>analysis<|message|>${PLAN}<|end|><|channel|>final<|message|>${SUMMARY}`,
+    "taken"
+  ],
+  ["within a channel that does not end", `<|channel|>analysis<|message|>${PLAN}\n${SUMMARY}`, "reasoning-only"],
+  ["behind a thought in marks of its own", `<seed:think>${PLAN}</seed:think>${SUMMARY}`, "taken"],
+  ["behind a thought in triangles", `◁think▷${PLAN}◁/think▷${SUMMARY}`, "taken"],
+  ["behind a thought in brackets", `[THINK]${PLAN}[/THINK]${SUMMARY}`, "taken"],
+  ["behind thoughts in two kinds of marks", `[THINK]${PLAN}[/THINK]\n<think>${PLAN}</think>${SUMMARY}`, "taken"],
+  ["as a thought in brackets", `[THINK]${PLAN}[/THINK]`, "reasoning-only"],
   ["with bold headings", headings("**"), "sections-missing"],
   ["as JSON", JSON.stringify({ summary: SUMMARY }), "sections-missing"],
   ["as a call", `<tool_call>{"name":"read","arguments":{"path":"a"}}</tool_call>`, "sections-missing"],
