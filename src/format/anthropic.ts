@@ -252,7 +252,47 @@ export const writeAnthropic = (
     else turns.push({ role, members: [member] })
   }
   const runs = turns.map((turn) => ({ messages: turn.members.map(({ message }) => message), items: [writeTurn(turn)] }))
-  return { ...writeSystem(system), runs }
+  return limitCacheMarks({ ...writeSystem(system), runs })
+}
+
+// ── marks of the cache ──
+
+type Written = ReturnType<typeof writeAnthropic>
+
+/** The API refuses a request with more blocks that have `cache_control`. */
+const MOST_MARKS = 4
+
+/**
+ * Keeps the newest marks, as the old ones are before them in the cache anyway, and one of the system prompt, which stays
+ * in the cache when a compression has changed what follows it.
+ */
+const limitCacheMarks = ({ runs, system }: Written): Written => {
+  const ofSystem = countMarks(system)
+  const ofMessages = runs.reduce((sum, { items }) => sum + countMarks(items), 0)
+  if (ofSystem + ofMessages <= MOST_MARKS) return system === undefined ? { runs } : { system, runs }
+  const limitItems = makeMarkLimit(MOST_MARKS - Math.min(1, ofSystem))
+  const limited = runs.toReversed().map((run) => ({ ...run, items: limitItems(run.items) }))
+  const limitSystem = makeMarkLimit(MOST_MARKS - Math.min(ofMessages, MOST_MARKS - 1))
+  const shown = typeof system === "object" ? limitSystem(system) : system
+  return { ...(shown !== undefined && { system: shown }), runs: limited.toReversed() }
+}
+
+const hasMark = ({ cache_control: mark }: JsonObject): boolean => (mark ?? null) !== null
+
+const countMarks = (content: unknown): number =>
+  listObjects(content).reduce((sum, block) => sum + Number(hasMark(block)) + countMarks(block.content), 0)
+
+/** Makes a function that removes the marks of blocks beyond the last `most`. It is to be given the newest blocks first. */
+const makeMarkLimit = (most: number) => {
+  let left = most
+  const limitBlock = (block: JsonObject): JsonObject => {
+    const { cache_control: _, ...unmarked } = block
+    const kept = hasMark(block) && left-- <= 0 ? unmarked : block
+    return Array.isArray(block.content) ? { ...kept, content: limitBlocks(listObjects(block.content)) } : kept
+  }
+  const limitBlocks = (blocks: ReadonlyArray<JsonObject>): ReadonlyArray<JsonObject> =>
+    blocks.toReversed().map(limitBlock).toReversed()
+  return limitBlocks
 }
 
 const isInstruction = ({ role }: Draft): boolean => role === "system" || role === "developer"

@@ -192,6 +192,30 @@ describe("encode", () => {
     ])
   })
 
+  it("keeps four marks of Anthropic's cache: one of the system prompt, and the newest", () => {
+    const mark = { cache_control: { type: "ephemeral" } }
+    const block = (text: string, isMarked = true) => ({ type: "text", text, ...(isMarked && mark) })
+    const bodyOf = (isKept: (text: string) => boolean) => ({
+      system: [block("x", false), block("y")],
+      messages: [
+        { role: "user", content: [block("a", isKept("a")), block("b", isKept("b"))] },
+        { role: "assistant", content: [block("c", isKept("c"))] },
+        { role: "user", content: [block("d", isKept("d")), block("e", isKept("e"))] }
+      ]
+    })
+    const encoded = MessageFormat.encode(
+      "anthropic",
+      decode(
+        "anthropic",
+        bodyOf(() => true)
+      )
+    )
+    assert.deepStrictEqual<unknown>(
+      encoded,
+      bodyOf((text) => "cde".includes(text))
+    )
+  })
+
   it("gives legacy functions every call, also those without a result", () => {
     const { message: reply } = calls(call("a"), call("b"), call("c"))
     const { message: answer } = result("c", "read")

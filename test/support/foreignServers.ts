@@ -36,7 +36,8 @@ export const makeAnthropicServer = (takes: number): ForeignServer => {
     if (messages[0]?.role !== "user") return "the first message is not the user's"
     if (messages.at(-1)?.role !== "user") return "nothing to answer"
     const blocksOf = messages.flatMap(({ content }) => listObjects(content))
-    const marked = [...blocksOf, ...listObjects(request.system)].filter((block) => "cache_control" in block)
+    const inResults = blocksOf.flatMap(({ content }) => listObjects(content))
+    const marked = [...blocksOf, ...inResults, ...listObjects(request.system)].filter((block) => block.cache_control)
     if (marked.length > 4) return `a maximum of 4 blocks with cache_control may be provided, found ${marked.length}`
     const ids = idsOf(
       blocksOf.filter(({ type }) => type === "tool_use"),
