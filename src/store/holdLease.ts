@@ -44,8 +44,6 @@ export const make = (
   timeToLive: Duration.DurationInput = "15 seconds"
 ): Effect.Effect<Leases, never, Scope.Scope> => {
   const ttl = Duration.toMillis(timeToLive)
-  /** Leases that could not be given back, such as on a full disk. */
-  const owed = new Map<string, Lease>()
 
   return Effect.map(makeRenewer(store, ttl), ({ keepAlive, letGo }) => {
     const waitForLease = <E>(
@@ -73,32 +71,14 @@ export const make = (
     const release = (lease: Lease) =>
       Effect.suspend(() => {
         letGo(lease)
-        const place = placeOf(lease.sessionId, lease)
-        return store.release(lease).pipe(
-          Effect.tapErrorCause(() => Effect.sync(() => owed.set(place, lease))),
-          Effect.ignoreLogged
-        )
-      })
-
-    /** Gives back what could not be given back before, or this process would wait for itself. */
-    const payOwed = (sessionId: SessionId, request: Pick<LeaseRequest, "name">) =>
-      Effect.suspend(() => {
-        const place = placeOf(sessionId, request)
-        const lease = owed.get(place)
-        if (lease === undefined) return Effect.void
-        owed.delete(place)
-        return release(lease)
+        return Effect.ignoreLogged(store.release(lease))
       })
 
     return {
       using: (sessionId, request, use, patience) =>
         Effect.uninterruptibleMask((restore) => {
           const sleep = (milliseconds: number) => restore(Effect.sleep(milliseconds))
-          const acquired = Effect.zipRight(
-            payOwed(sessionId, request),
-            waitForLease(sessionId, { ...request, ttl }, sleep, patience)
-          )
-          return Effect.flatMap(acquired, (held) => {
+          return Effect.flatMap(waitForLease(sessionId, { ...request, ttl }, sleep, patience), (held) => {
             // Suspended: an agent may throw instead of failing.
             const used = Effect.suspend(() => use(held))
             return Effect.ensuring(restore(Effect.zipRight(keepAlive(held.lease), used)), release(held.lease))
@@ -107,8 +87,6 @@ export const make = (
     }
   })
 }
-
-const placeOf = (sessionId: SessionId, { name }: Pick<LeaseRequest, "name">): string => `${name} ${sessionId}`
 
 /**
  * Renews all leases of a process in one fiber. A turn costs an entry in a set, not a fiber: most turns end long before

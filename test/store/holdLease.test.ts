@@ -1,8 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck as fc, Fiber, Layer, Option, TestClock } from "effect"
 import * as HoldLease from "../../src/store/holdLease.ts"
-import { StoreError } from "../../src/session/SessionError.ts"
-import { layerMemory, type Lease, SessionStore } from "../../src/store/SessionStore.ts"
+import { layerMemory, SessionStore } from "../../src/store/SessionStore.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 import { freshSession, acquireLease, user } from "../support/stores.ts"
 
@@ -46,25 +45,6 @@ describe("a lease that another holder has", () => {
       yield* TestClock.adjust(110)
       yield* store.release(lease)
       yield* assertHeldAfter(waiter, 40)
-    }).pipe(Effect.provide(layerMemory))
-  )
-})
-
-describe("a lease that could not be given back", () => {
-  it.scoped("is given back by this process before it asks for another, so that it never waits for itself", () =>
-    Effect.gen(function* () {
-      const store = yield* SessionStore
-      const id = freshSession()
-      yield* store.deliver(id, user("one"), { kind: "request" })
-      let isFull = true
-      const full = new StoreError({ operation: "release", reason: "full", detail: "no space" })
-      const release = (lease: Lease) => (isFull ? Effect.fail(full) : store.release(lease))
-      const leases = yield* HoldLease.make({ ...store, release })
-      const use = (holder: string) =>
-        leases.using(id, { name: "turn", holder }, ({ waitedFor }) => Effect.succeed(waitedFor ?? "nobody"))
-      assert.strictEqual(yield* use("first"), "nobody")
-      isFull = false
-      assert.strictEqual(yield* use("second"), "nobody")
     }).pipe(Effect.provide(layerMemory))
   )
 })
