@@ -4,7 +4,7 @@ import { redact } from "../message/Redaction.ts"
 import type { Logged, Segment } from "../session/Session.ts"
 import { renderHeading, HEADINGS } from "./outline.ts"
 import { renderBody, digestMessage } from "../ledger/messageDigest.ts"
-import { clipText, cutAtCodePoint, LINE_BREAK, toOneLine } from "../message/text.ts"
+import { clipText, cutAtCodePoint, LINE_BREAK, safeLine, toOneLine } from "../message/text.ts"
 import { type Counter, total } from "../message/Tokens.ts"
 
 export interface PromptInput {
@@ -110,7 +110,7 @@ const renderCalls = ({ message, seq }: Logged): string =>
   Message.toolCalls(message)
     .map(
       (call, i) =>
-        `\n#${seq} calls ${toOneLine(Message.callName(call))}${indentBody(digestMessage(message).arguments[i] ?? "")}`
+        `\n#${seq} calls ${safeLine(Message.callName(call), LONGEST_TOOL_NAME)}${indentBody(digestMessage(message).arguments[i] ?? "")}`
     )
     .join("")
 
@@ -131,8 +131,13 @@ const renderResult = ({ message, seq }: Logged, caller: Logged | undefined, larg
 const describeOrigin = (message: Message.Message, caller: Logged | undefined): string => {
   if (message.role !== "tool" || caller === undefined) return ""
   const call = Message.toolCalls(caller.message).find(({ id }) => id === message.tool_call_id)
-  return call === undefined ? "" : ` of ${toOneLine(Message.callName(call))}, called in #${caller.seq}`
+  return call === undefined
+    ? ""
+    : ` of ${safeLine(Message.callName(call), LONGEST_TOOL_NAME)}, called in #${caller.seq}`
 }
+
+/** Models make names up, so that one may be of any length. */
+const LONGEST_TOOL_NAME = 80
 
 const LARGE_OUTPUT = 400
 

@@ -185,3 +185,18 @@ export const NEXT_LINE = new RegExp(
     String.raw`(?:=?\r?\n[ \t>|+*]{0,12}|\\\r?\n[ \t]{0,12}|\\n[ \t]{0,8})${STRONG}(?<next>[\w+/-]{8,}=*)(?=[\s"'\\]|$)`,
   "y"
 )
+
+/** A token and its place in the text. */
+export interface Token {
+  readonly kind: string
+  readonly start: number
+  readonly end: number
+}
+
+/** One for each character of tokens. It has a place for every UTF-16 unit, since reads beyond a table are slow. */
+export const IS_TOKEN_CHAR = new Uint8Array(65_536)
+for (let code = 0; code < 128; code++) IS_TOKEN_CHAR[code] = /[\w.~:-]/.test(String.fromCharCode(code)) ? 1 : 0
+
+/** One for each pair of characters, as `first * 128 + second`, with which a token may begin. */
+export const IS_START = new Uint8Array(128 * 128)
+for (const start of SHAPES_BY_START.keys()) IS_START[start.charCodeAt(0) * 128 + start.charCodeAt(1)] = 1

@@ -3,30 +3,10 @@
  * grow in proportion to it: the number of rounds is fixed, and each expression reads a character a bounded number of times.
  */
 import * as Option from "effect/Option"
-import {
-  BARE,
-  FLAG_SIGNS,
-  FLAGS,
-  IS_PASSWORD,
-  LINE_ENDS,
-  NAME_HINT,
-  NAMES,
-  QUOTED,
-  type Sign,
-  SIGNS
-} from "./secretNames.ts"
-import { CLIENT_PASSWORD, CURL_USER, DSN_PASSWORD, PEM, URL_PASSWORD, WEBHOOK } from "./secretPlaces.ts"
-import {
-  EDGE,
-  GLUED,
-  INNER_EDGE,
-  NEXT_LINE,
-  SHAPES_BY_START,
-  type TokenShape,
-  WHOLE_TOKEN,
-  WHOLE_TOKENS
-} from "./secretShapes.ts"
-import { LABEL, PROSE, RESERVED, WORDY } from "./secretValues.ts"
+import * as Names from "./secretNames.ts"
+import * as Places from "./secretPlaces.ts"
+import * as Shapes from "./secretShapes.ts"
+import * as Values from "./secretValues.ts"
 
 /**
  * Replaces each secret in the text by `[redacted <kind>]`. Text without secrets is returned unchanged. Idempotent. Text
@@ -78,18 +58,13 @@ const applyRules = (rules: ReadonlyArray<Rule>, text: string): string => {
 
 /** Applies the rules only to text with the hint. A literal hint that begins with a rare character is found fastest. */
 const onlyWith =
-  (hint: string | RegExp, ...rules: ReadonlyArray<Rule>): Rule =>
+  (hint: string | ReadonlyArray<string> | RegExp, ...rules: ReadonlyArray<Rule>): Rule =>
   (text) =>
-    (typeof hint === "string" ? text.includes(hint) : hint.test(text)) ? applyRules(rules, text) : text
+    (hint instanceof RegExp ? hint.test(text) : [hint].flat().some((word) => text.includes(word)))
+      ? applyRules(rules, text)
+      : text
 
 // -- secrets recognized by their shape ------------------------------------------------------------------------
-
-/** A token and its place in the text. */
-interface Token {
-  readonly kind: string
-  readonly start: number
-  readonly end: number
-}
 
 /** Reads runs of the characters of tokens, one after the other, and looks for tokens where one may begin. */
 const redactShapes: Rule = (text) => {
@@ -109,36 +84,29 @@ const redactShapes: Rule = (text) => {
   return from === 0 ? text : redacted + text.slice(from)
 }
 
-const SHORTEST_RUN = 8
-
-const IS_TOKEN_CHAR = Uint8Array.from({ length: 128 }, (_, code) =>
-  /[A-Za-z0-9_.~:-]/.test(String.fromCharCode(code)) ? 1 : 0
-)
-/** One for each pair of characters, as `first * 128 + second`, with which a token may begin. */
-const IS_START = new Uint8Array(128 * 128)
-for (const start of SHAPES_BY_START.keys()) IS_START[start.charCodeAt(0) * 128 + start.charCodeAt(1)] = 1
+const { IS_START: isStart, IS_TOKEN_CHAR: isTokenChar } = Shapes
 
 const findTokenChar = (text: string, from: number): number => {
   let at = from
-  while (at < text.length && IS_TOKEN_CHAR[text.charCodeAt(at)] !== 1) at++
+  while (at < text.length && isTokenChar[text.charCodeAt(at)] !== 1) at++
   return at
 }
 
 const findRunEnd = (text: string, from: number): number => {
   let at = from
-  while (at < text.length && IS_TOKEN_CHAR[text.charCodeAt(at)] === 1) at++
+  while (at < text.length && isTokenChar[text.charCodeAt(at)] === 1) at++
   return at
 }
 
 /** The first token that begins between `from` and `end`, where a run ends. */
-const findToken = (text: string, from: number, end: number): Token | undefined => {
+const findToken = (text: string, from: number, end: number): Shapes.Token | undefined => {
   let cuts = 0
   for (let at = from; at < end - 1; at++) {
+    // Behind a colon, or behind the letter of an escaped sign.
     const isWhole =
-      end - at >= SHORTEST_WHOLE &&
-      (at === from || text[at - 1] === ":" || text[at - 2] === "\\") &&
-      isTrueAt(WHOLE_TOKEN, text, at)
-    const found = (isWhole ? matchShape(WHOLE_TOKENS, text, at) : undefined) ?? matchStart(text, at, from)
+      end - at >= SHORTEST_WHOLE && (at === from || text.charCodeAt(at - 1) === 58 || text.charCodeAt(at - 2) === 92)
+    if (!isWhole && isStart[text.charCodeAt(at) * 128 + text.charCodeAt(at + 1)] !== 1) continue
+    const found = (isWhole ? matchWhole(text, at) : undefined) ?? matchStart(text, at, from)
     if (found === undefined) continue
     if (found === CUT) {
       const cut = end - at <= LONGEST_CUT && cuts++ < 2 ? findCutToken(text, at, end) : undefined
@@ -149,17 +117,22 @@ const findToken = (text: string, from: number, end: number): Token | undefined =
   return undefined
 }
 
-/** No run as short as this is known by its middle or its end. */
+/** Lengths of the text of a token: of any, of one known by its middle or its end, and of the part before a line break. */
+const SHORTEST_RUN = 8
 const SHORTEST_WHOLE = 30
+const LONGEST_CUT = 80
 
 /** Stands for a token that begins but does not go on as its shape says. */
 const CUT = "cut"
 
-const matchStart = (text: string, at: number, from: number): Token | typeof CUT | undefined => {
-  if (IS_START[text.charCodeAt(at) * 128 + text.charCodeAt(at + 1)] !== 1) return undefined
-  const isOutside = at === from || isTrueAt(EDGE, text, at)
-  if (!isOutside && !isTrueAt(INNER_EDGE, text, at)) return undefined
-  const shapes = SHAPES_BY_START.get(text.slice(at, at + 2)) ?? []
+const matchWhole = (text: string, at: number): Shapes.Token | undefined =>
+  isTrueAt(Shapes.WHOLE_TOKEN, text, at) ? matchShape(Shapes.WHOLE_TOKENS, text, at) : undefined
+
+const matchStart = (text: string, at: number, from: number): Shapes.Token | typeof CUT | undefined => {
+  if (isStart[text.charCodeAt(at) * 128 + text.charCodeAt(at + 1)] !== 1) return undefined
+  const isOutside = at === from || isTrueAt(Shapes.EDGE, text, at)
+  if (!isOutside && !isTrueAt(Shapes.INNER_EDGE, text, at)) return undefined
+  const shapes = Shapes.SHAPES_BY_START.get(text.slice(at, at + 2)) ?? []
   return matchShape(isOutside ? shapes : shapes.filter(({ isTelling }) => isTelling), text, at) ?? CUT
 }
 
@@ -168,56 +141,102 @@ const isTrueAt = (pattern: RegExp, text: string, at: number): boolean => {
   return pattern.test(text)
 }
 
-const matchShape = (shapes: ReadonlyArray<TokenShape>, text: string, at: number): Token | undefined => {
+const matchShape = (shapes: ReadonlyArray<Shapes.TokenShape>, text: string, at: number): Shapes.Token | undefined => {
   const shape = shapes.find(({ pattern }) => isTrueAt(pattern, text, at))
   return shape === undefined ? undefined : { kind: shape.kind, start: at, end: shape.pattern.lastIndex }
 }
 
 /** False for `xxxxxxxx` and other text that only holds the place of a token. */
-const isVaried = (text: string, { end, start }: Token): boolean =>
-  new Set(text.slice(Math.max(start, end - 24), end)).size > 7 && !/^[a-z_-]+$/.test(text.slice(start, start + 64))
+const isVaried = (text: string, { end, start }: Shapes.Token): boolean =>
+  new Set(text.slice(Math.max(start, end - 24), end)).size > 3 && !/^[a-z_-]+$/.test(text.slice(start, start + 64))
 
 /** A token may go on behind its shape, in the next line, or behind a sign that nobody sees. */
 const findTokenEnd = (text: string, from: number): number => {
   let end = from
   // What is glued to a token belongs to it, if it is no token of its own.
-  if (typeof matchStart(text, end, end) !== "object" && isTrueAt(GLUED, text, end)) end = GLUED.lastIndex
-  for (let next = matchAt(NEXT_LINE, text, end); next !== null; next = matchAt(NEXT_LINE, text, end))
+  if (typeof matchStart(text, end, end) !== "object" && isTrueAt(Shapes.GLUED, text, end)) end = Shapes.GLUED.lastIndex
+  for (let next = matchAt(Shapes.NEXT_LINE, text, end); next !== null; next = matchAt(Shapes.NEXT_LINE, text, end))
     end += next[0].length
   return end
 }
 
 /** A token that a line break or an invisible sign parts before its shape is complete. */
-const findCutToken = (text: string, start: number, cut: number): Token | undefined => {
-  const next = matchAt(NEXT_LINE, text, cut)
+const findCutToken = (text: string, start: number, cut: number): Shapes.Token | undefined => {
+  const next = matchAt(Shapes.NEXT_LINE, text, cut)
   if (next === null) return undefined
   const joined = text.slice(start, cut) + (next.groups?.["rest"] ?? next.groups?.["next"] ?? "")
-  const found = matchShape(SHAPES_BY_START.get(joined.slice(0, 2)) ?? [], joined, 0)
+  const found = matchShape(Shapes.SHAPES_BY_START.get(joined.slice(0, 2)) ?? [], joined, 0)
   return found === undefined || !isVaried(joined, found)
     ? undefined
     : { kind: found.kind, start, end: findTokenEnd(text, cut + next[0].length) }
 }
 
-const LONGEST_CUT = 80
-const redactWebhooks: Rule = (text) =>
-  text.replace(
-    WEBHOOK,
-    (_, before: string) => before + formatMark(before.includes("slack") ? "slack webhook" : "webhook")
-  )
-
 const redactPrivateKeys: Rule = (text) =>
-  text.replace(PEM, (block) => (/[A-Za-z0-9+/]{24}/.test(block) ? formatMark("private key") : block))
+  text.replace(Places.PEM, (block) => (/[A-Za-z0-9+/]{24}/.test(block) ? formatMark("private key") : block))
 
 // -- secrets recognized by their place ------------------------------------------------------------------------
 
 const redactPasswordsIn = (pattern: RegExp) => (text: string) =>
   text.replace(pattern, (all, before: string, value: string) =>
-    isPlaceholder(value) ? all : before + formatMark("password")
+    isPlaceholder(value) ||
+    Values.RESERVED.test(value) ||
+    Values.LABEL.test(value) ||
+    /^(?:-|\d{1,5}(?:[:/]\d{1,5})?$)/.test(value)
+      ? all
+      : before + formatMark("password")
   )
 
-const redactBearer: Rule = (text) =>
-  text.replace(/(\bbearer\s+)([\w.~+/:-]{16,}={0,2})/gi, (all, before: string, value: string) =>
-    isStrong(value, 16) ? before + formatMark("credential") : all
+const redactColumn = (pattern: RegExp) => (text: string) =>
+  text.replace(pattern, (all, before: string, value: string) =>
+    isMentionedSecret("password", "mention", { text: value, isQuoted: false }) ? before + formatMark("password") : all
+  )
+
+/** Redacts words of letters, digits and signs with a word for a password near them. */
+const redactSaid: Rule = (text) => {
+  const kindOfUnit = Values.KINDS
+  let redacted = ""
+  let from = 0
+  for (let end = 0, start = 0, kinds = 0; end <= text.length; end++) {
+    const kind = end < text.length ? (kindOfUnit[text.charCodeAt(end)] ?? 0) : 0
+    kinds |= kind
+    if (kind > 0) continue
+    if ((kinds & 7) === 7 && end - start > 6 && end - start < 42) {
+      const value = text.slice(start, end).replace(/[.,!?]$/, "")
+      if (isSaidSecret(value, text.slice(Math.max(0, start - 80), start), text.slice(end, end + 40))) {
+        redacted += text.slice(from, start) + formatMark("password")
+        from = start + value.length
+      }
+    }
+    start = end + 1
+    kinds = 0
+  }
+  return from === 0 ? text : redacted + text.slice(from)
+}
+
+const isSaidSecret = (value: string, before: string, behind: string): boolean =>
+  !Values.WORDLIKE.test(value) &&
+  (Places.SAID_BEFORE.test(before) || Places.SAID_BEHIND.test(behind)) &&
+  isMentionedSecret("password", "mention", { text: value, isQuoted: false })
+
+const redactPlaces = ([hints, patterns]: (typeof Places.RARE)[number]): Rule =>
+  onlyWith(hints, ...patterns.map(redactPasswordsIn))
+
+/** Redacts what opens a place, if it is too irregular to be a word. */
+const redactStrongIn = (pattern: RegExp, kind: string) => (text: string) =>
+  text.replace(pattern, (all, before: string, value: string) =>
+    isStrong(value.replaceAll(/%[0-9A-F]{2}/g, "x1"), 16) ? before + formatMark(kind) : all
+  )
+
+const redactCookies: Rule = (text) =>
+  text.replace(
+    Places.COOKIE,
+    (_, before: string, fields: string) =>
+      before +
+      fields.replace(Places.COOKIE_FIELD, (field, name: string, value: string) =>
+        isPlaceholder(value) || !isStrong(value.replaceAll(/%[0-9A-F]{2}/g, "x1"), 16)
+          ? field
+          : name + formatMark("cookie")
+      )
   )
 
 const redactBasicAuth: Rule = (text) =>
@@ -234,28 +253,12 @@ const isUserAndPassword = (value: string): boolean => {
 
 // -- secrets recognized by their name -------------------------------------------------------------------------
 
-/** A value as it stands in the text; `isLast` is true if its line ends after it. */
-interface Value {
-  readonly text: string
-  readonly start: number
-  readonly end: number
-  readonly isQuoted: boolean
-  readonly isLast: boolean
-}
-
-/** A value with the sign before it: `sign` is its text. */
-interface Assignment {
-  readonly kind: Sign["kind"]
-  readonly sign: string
-  readonly value: Value
-}
-
 /** Says whether a value under this name is a secret. */
-type IsSecret = (name: string, assignment: Assignment) => boolean
+type IsSecret = (name: string, assignment: Names.Assignment) => boolean
 
 /** Redacts what is assigned to a secret's name: reads a name, a sign and a value, and lets `isSecret` decide. */
 const redactNamed =
-  (names: RegExp, signs: ReadonlyArray<Sign>, isSecret: IsSecret): Rule =>
+  (names: RegExp, signs: ReadonlyArray<Names.Sign>, isSecret: IsSecret): Rule =>
   (text) => {
     let redacted = ""
     let from = 0
@@ -278,7 +281,7 @@ const redactNamed =
     return from === 0 ? text : redacted + text.slice(from)
   }
 
-const readAssignment = (text: string, at: number, signs: ReadonlyArray<Sign>): Assignment | undefined => {
+const readAssignment = (text: string, at: number, signs: ReadonlyArray<Names.Sign>): Names.Assignment | undefined => {
   for (const { kind, pattern } of signs) {
     const found = matchAt(pattern, text, at)
     const value = found === null ? undefined : readValue(text, at + found[0].length)
@@ -287,13 +290,13 @@ const readAssignment = (text: string, at: number, signs: ReadonlyArray<Sign>): A
   return undefined
 }
 
-const readValue = (text: string, at: number): Value | undefined => {
-  const quoted = matchAt(QUOTED, text, at)
-  const found = quoted ?? matchAt(BARE, text, at)
+const readValue = (text: string, at: number): Names.Value | undefined => {
+  const quoted = matchAt(Names.QUOTED, text, at)
+  const found = quoted ?? matchAt(Names.BARE, text, at)
   if (found === null) return undefined
   const value = found.groups?.["value"] ?? ""
   const end = at + found[0].length - (quoted?.groups?.["quote"] ?? "").length
-  const isLast = LINE_ENDS.test(text.slice(end, end + 16))
+  const isLast = Names.LINE_ENDS.test(text.slice(end, end + 16))
   return { text: value, start: end - value.length, end, isQuoted: quoted !== null, isLast }
 }
 
@@ -303,7 +306,7 @@ const matchAt = (pattern: RegExp, text: string, at: number): RegExpExecArray | n
   return pattern.exec(text)
 }
 
-const isPassword = (name: string): boolean => IS_PASSWORD.test(name)
+const isPassword = (name: string): boolean => Names.IS_PASSWORD.test(name)
 
 const kindOf = (name: string): string => {
   if (isPassword(name)) return "password"
@@ -314,11 +317,12 @@ const kindOf = (name: string): string => {
 
 /** Judges `name = value`, in any language, and `the name is value`. */
 const isAssignedSecret: IsSecret = (name, { kind, sign, value }) => {
-  if (isPlaceholder(value.text) || LABEL.test(value.text)) return false
+  if (isPlaceholder(value.text) || Values.LABEL.test(value.text)) return false
   if (kind !== "assignment") return isMentionedSecret(name, kind, value)
   if (sign === "=" && name === name.toUpperCase()) return isLiteral(value.text) && value.text.length > 3
   if (isCode(value.text)) return false
-  if (/^pass$/i.test(name) && /^\d+$/.test(value.text)) return false // a count of tests
+  if (/^pass$/i.test(name) && !value.isQuoted && sign !== "=" && !/[^\w.]/.test(value.text)) return false // tests passed
+  if (/^mnemonic$/i.test(name)) return /^(?:[a-z]{3,10} ){11,23}[a-z]{3,10}$/.test(value.text)
   if (isPassword(name)) return value.isQuoted ? isPassphrase(value.text) : isBarePassword(sign, value)
   if (/^secret$/i.test(name) && value.isQuoted && /^[A-Za-z]{8,}$/.test(value.text)) return true
   return isStrong(value.text, /^secret$/i.test(name) ? 6 : 8)
@@ -327,18 +331,22 @@ const isAssignedSecret: IsSecret = (name, { kind, sign, value }) => {
 /** Judges `--name value`. */
 const isFlaggedSecret: IsSecret = (name, { value }) =>
   !isPlaceholder(value.text) &&
-  !LABEL.test(value.text) &&
+  !Values.LABEL.test(value.text) &&
   (isPassword(name) ? isLiteral(value.text) : isStrong(value.text, 8))
 
 /** Judges a value after `is`, a comma or a blank, where a plain word is likelier than a secret. */
-const isMentionedSecret = (name: string, kind: Sign["kind"], { isQuoted, text }: Value): boolean => {
+const isMentionedSecret = (
+  name: string,
+  kind: Names.Sign["kind"],
+  { isQuoted, text }: Pick<Names.Value, "isQuoted" | "text">
+): boolean => {
   if (text.length < 6 || !/[A-Za-z]/.test(text) || !/[\d!@#$%^&*]/.test(text)) return false
-  if (!isLiteral(text) || isCode(text) || WORDY.test(text)) return false
+  if (!isLiteral(text) || isCode(text) || Values.WORDY.test(text)) return false
   if (kind === "mention") return true
   return isPassword(name) ? isQuoted || !/^[a-z]+\d{0,3}$/i.test(text) : isStrong(text, 16)
 }
 
-const isBarePassword = (sign: string, { isLast, text }: Value): boolean => {
+const isBarePassword = (sign: string, { isLast, text }: Names.Value): boolean => {
   if (!isLiteral(text)) return false
   if (/^\d+$/.test(text)) return text.length > 3
   if (/^[a-z]+(?:-[a-z]+)*$/i.test(text)) {
@@ -350,50 +358,43 @@ const isBarePassword = (sign: string, { isLast, text }: Value): boolean => {
 
 const isPassphrase = (text: string): boolean =>
   /\s/.test(text)
-    ? text.trim().split(/\s+/).length > 2 && !PROSE.test(text) && /^[ -~]+$/.test(text)
+    ? text.trim().split(/\s+/).length > 2 && !Values.PROSE.test(text) && /^[ -~]+$/.test(text)
     : text.length > 2 && isLiteral(text) && !/^[^ -~]+$/.test(text)
 
 /** True if it is too irregular to be words: letters and digits mixed, or letters that no language would combine. */
 const isStrong = (text: string, atLeast: number): boolean => {
   if (text.length < atLeast || /\s/.test(text) || !/[A-Za-z]/.test(text) || !isLiteral(text)) return false
-  if (/\d/.test(text)) return !WORDY.test(text)
+  if (/\d/.test(text)) return !Values.WORDY.test(text)
   const words = text.split(/[^A-Za-z]+|(?<=[a-z])(?=[A-Z])/)
   return text.length > 15 && (text.length / words.length < 3.5 || words.some((word) => word.length > 17))
 }
 
 /** False for a path, a type or a word of prose. Base64 may begin like a path, and is told by its length. */
 const isLiteral = (text: string): boolean =>
-  !RESERVED.test(text) &&
+  !Values.RESERVED.test(text) &&
   (!/^(?:~|\.{1,2})?\/|^[A-Za-z]:[\\/]|^[a-z]+:\/\//.test(text) || /^[A-Za-z0-9+/]{40}$/.test(text)) &&
   !/^#[0-9a-f]{3,8}$/i.test(text)
 
 const isPlaceholder = (text: string): boolean =>
-  text.includes("[redacted") ||
-  /\$[{(]|\{\{|%\(|#\{|^<.*>?$|^\{.*\}$|^\[|^%\w*%?$|^@\w+@$|^:\w+$|^[*•.x…_?-]+$|^\$(?:[A-Za-z_]\w*|\d)$/i.test(
-    text
-  ) ||
-  /^(?:your|insert|enter|example|sample|placeholder|dummy|replace|redacted)(?![A-Za-z])|[-_]here$|^.{0,16}(?:\.\.|…)$/i.test(
-    text
-  )
+  text.includes("[redacted") || Values.PLACEHOLDERS.some((pattern) => pattern.test(text))
 
-const isCode = (text: string): boolean =>
-  /^(?:process\.env|import\.meta|os\.(?:environ|getenv)|env[.[(]|ENV\[)/.test(text) ||
-  /^[A-Za-z_$][\w$]*(?:(?:\?\.|!?\.|::|->)[A-Za-z_$#][\w$]*)*[([]/.test(text) ||
-  /^[A-Za-z_$]+\d?(?:(?:\?\.|!?\.|::|->)[A-Za-z_$#]+\d?)+!?$/.test(text) ||
-  /^[a-z]\w*(?:Token|Key|Secret|Password)$|^[A-Z]+\d*(?:_(?:[A-Z]+\d*|\d+))+$/.test(text)
+const isCode = (text: string): boolean => Values.CODE.some((pattern) => pattern.test(text))
 
 const RULES: ReadonlyArray<Rule> = [
   redactPrivateKeys,
-  onlyWith("@", redactPasswordsIn(URL_PASSWORD), redactPasswordsIn(DSN_PASSWORD)),
-  onlyWith("-u", redactPasswordsIn(CURL_USER)),
-  onlyWith("-p", redactPasswordsIn(CLIENT_PASSWORD)),
+  ...Places.COMMON.map(redactPlaces),
+  onlyWith(Places.HINT, ...Places.RARE.map(redactPlaces)),
+  onlyWith("=", redactStrongIn(Places.PARAMETER, "credential")),
+  onlyWith(/cookie|-b /i, redactCookies),
   onlyWith(
-    NAME_HINT,
+    Names.NAME_HINT,
     redactBasicAuth,
-    redactNamed(NAMES, SIGNS, isAssignedSecret),
-    onlyWith("--", redactNamed(FLAGS, FLAG_SIGNS, isFlaggedSecret)),
-    redactBearer
+    redactNamed(Names.NAMES, Names.SIGNS, isAssignedSecret),
+    onlyWith("--", redactNamed(Names.FLAGS, Names.FLAG_SIGNS, isFlaggedSecret)),
+    redactStrongIn(Places.BEARER, "credential")
   ),
-  redactShapes,
-  onlyWith("/", redactWebhooks)
+  onlyWith(Names.ABROAD, redactNamed(Names.NAMES_ABROAD, Names.SIGNS, isAssignedSecret)),
+  onlyWith(Places.COLUMN_HINT, ...Places.COLUMNS.map(redactColumn)),
+  redactSaid,
+  redactShapes
 ]
