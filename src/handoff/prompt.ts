@@ -4,6 +4,7 @@ import { redact } from "../message/Redaction.ts"
 import type { Logged, Segment } from "../session/Session.ts"
 import { renderHeading, HEADINGS } from "./outline.ts"
 import { renderBody, digestMessage } from "../ledger/messageDigest.ts"
+import { omitRecalled } from "../message/whoseWords.ts"
 import { clipText, cutAtCodePoint, LINE_BREAK, safeLine, toOneLine } from "../message/text.ts"
 import { type Counter, total } from "../message/Tokens.ts"
 
@@ -31,13 +32,16 @@ export interface PromptInput {
 export const renderMaterial = (entries: ReadonlyArray<Logged>): string => entries.map(showMessage(entries)).join("\n")
 
 /** Returns a renderer for these messages. Call it in their order, since outputs it has rendered before are only named. */
-export const showMessage = (entries: ReadonlyArray<Logged>): ((entry: Logged, index: number) => string) => {
+export const showMessage = (all: ReadonlyArray<Logged>): ((entry: Logged, index: number) => string) => {
+  const entries = omitRecalled(all)
   const { answers } = Message.pairToolCalls(entries.map(({ message }) => message))
   const large: Large = new Map()
-  return (entry, index) =>
-    entry.message.role === "tool"
+  return (given, index) => {
+    const entry = entries[index] ?? given
+    return entry.message.role === "tool"
       ? renderResult(entry, entries[answers[index] ?? -1], large)
       : `#${entry.seq} ${entry.message.role}${indentBody(digestMessage(entry.message).body)}${renderCalls(entry)}`
+  }
 }
 
 /** Renders segments that are to be condensed into one. */

@@ -69,7 +69,7 @@ const delivered = (messages: ReadonlyArray<Message>): ReadonlyArray<Logged> =>
 
 describe("throughline's own marks", () => {
   it.prop("hide nothing from the summarizer, whoever writes them", [message], ([messages]) => {
-    assert.include(renderMaterial(omitRecalled(delivered(messages))), "The zebra grazes.")
+    assert.include(renderMaterial(delivered(messages)), "The zebra grazes.")
   })
 
   it.prop("hide no fact of a tool, no rule and no request from the ledger", [mark, mark], ([a, b]) => {
@@ -103,7 +103,7 @@ describe("throughline's own marks", () => {
       asking("recall"),
       answering('[throughline recall] {"order_id": "o_4711"}\nError: zebra')
     ])
-    assert.notInclude(renderMaterial(omitRecalled(messages)), "o_4711")
+    assert.notInclude(renderMaterial(messages), "o_4711")
     assert.deepStrictEqual(Ledger.add(Ledger.empty, messages), Ledger.empty)
     const options = { counter: estimate, maxTokens: 400, focus: "zebra" }
     assert.notInclude(Extractive.summarize(omitRecalled(messages), options), "zebra")
