@@ -23,7 +23,6 @@ import {
   type Pump,
   type Reader
 } from "./support/pump.ts"
-import { isThorough } from "./support/repetitions.ts"
 
 const digestCall: Reader = (command) =>
   digestMessage({
@@ -101,7 +100,10 @@ const BOUNDED: ReadonlyArray<string> = [
 
 const MOST_EXPONENT = 1.15
 
-describe.runIf(isThorough)("time in proportion to the text, whatever the text", () => {
+/** It takes more than an hour, and measures: `TEST_PUMP=1 npx vitest run --mode thorough test/linear.test.ts`. */
+const isPumped = process.env.TEST_PUMP === "1"
+
+describe.runIf(isPumped)("time in proportion to the text, whatever the text", () => {
   it("each expression of src, with its own alphabet", { timeout: 3_600_000 }, async () => {
     const expressions = (await listExpressions()).filter(
       ({ pattern }) => !pattern.sticky && !BOUNDED.some((start) => pattern.source.startsWith(start))

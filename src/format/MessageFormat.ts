@@ -18,6 +18,28 @@ import { recallWhole, rememberOrigins, type Run, splitByOrigin } from "./origins
 import type * as Wire from "./wireTypes.ts"
 import { type Draft, isSame, makeDraft, showNative } from "./template.ts"
 
+export type {
+  AnthropicBlock,
+  AnthropicDocument,
+  AnthropicImage,
+  AnthropicMessage,
+  AnthropicResult,
+  AnthropicText,
+  Cached,
+  Data,
+  FunctionMessage,
+  Json,
+  ModelFile,
+  ModelMessage,
+  ModelResult,
+  ModelText,
+  ResponsesBlock,
+  ResponsesItem,
+  ResponsesOutput,
+  UiCall,
+  UiMessage
+} from "./wireTypes.ts"
+
 /**
  * The format of messages:
  *

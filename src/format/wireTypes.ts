@@ -5,16 +5,16 @@
 
 // ── Anthropic ──
 
-type Cached = { cache_control?: { type: "ephemeral"; ttl?: "5m" | "1h" } | null }
+export type Cached = { cache_control?: { type: "ephemeral"; ttl?: "5m" | "1h" } | null }
 
 export type AnthropicText = Cached & { type: "text"; text: string }
-type AnthropicImage = Cached & {
+export type AnthropicImage = Cached & {
   type: "image"
   source:
     | { type: "base64"; media_type: "image/jpeg" | "image/png" | "image/gif" | "image/webp"; data: string }
     | { type: "url"; url: string }
 }
-type AnthropicDocument = Cached & {
+export type AnthropicDocument = Cached & {
   type: "document"
   source:
     | { type: "base64"; media_type: "application/pdf"; data: string }
@@ -22,13 +22,13 @@ type AnthropicDocument = Cached & {
   title?: string | null
   context?: string | null
 }
-type AnthropicResult = Cached & {
+export type AnthropicResult = Cached & {
   type: "tool_result"
   tool_use_id: string
   content?: string | Array<AnthropicText | AnthropicImage | AnthropicDocument>
   is_error?: boolean
 }
-type AnthropicBlock =
+export type AnthropicBlock =
   | AnthropicText
   | AnthropicImage
   | AnthropicDocument
@@ -41,11 +41,11 @@ export type AnthropicMessage = { role: "user" | "assistant"; content: string | A
 
 // ── Responses ──
 
-type ResponsesBlock =
+export type ResponsesBlock =
   | { type: "input_text"; text: string }
   | { type: "input_image"; detail: "auto" | "low" | "high"; image_url?: string | null; file_id?: string | null }
   | { type: "input_file"; file_data?: string; file_id?: string | null; filename?: string }
-type ResponsesOutput = { call_id: string; output: string | Array<ResponsesBlock> }
+export type ResponsesOutput = { call_id: string; output: string | Array<ResponsesBlock> }
 
 export type ResponsesItem =
   | {
@@ -66,11 +66,11 @@ export type ResponsesItem =
 
 // ── AI SDK ──
 
-type Json = null | string | number | boolean | Array<Json> | { [key: string]: Json }
-type Data = string | Uint8Array | ArrayBuffer | URL
-type ModelText = { type: "text"; text: string }
-type ModelFile = { type: "file"; data: Data; mediaType: string; filename?: string }
-type ModelResult = {
+export type Json = null | string | number | boolean | Array<Json> | { [key: string]: Json }
+export type Data = string | Uint8Array | ArrayBuffer | URL
+export type ModelText = { type: "text"; text: string }
+export type ModelFile = { type: "file"; data: Data; mediaType: string; filename?: string }
+export type ModelResult = {
   type: "tool-result"
   toolCallId: string
   toolName: string
@@ -93,7 +93,7 @@ export type ModelMessage =
     }
   | { role: "tool"; content: Array<ModelResult> }
 
-type UiCall = { type: `tool-${string}`; toolCallId: string; input: unknown }
+export type UiCall = { type: `tool-${string}`; toolCallId: string; input: unknown }
 
 export type UiMessage = {
   id: string
