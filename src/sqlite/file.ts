@@ -111,7 +111,11 @@ export const connectFile = (
   })
 
 /** Conversations are for their user alone. SQLite gives the files beside the database the same mode. */
-const createPrivate = (filename: string): void => closeSync(openSync(filename, "a", 0o600))
+const createPrivate = (filename: string): void => {
+  // Fails before the file is there if the native part of better-sqlite3 is missing.
+  new Database(":memory:").close()
+  closeSync(openSync(filename, "a", 0o600))
+}
 
 /** Classifies what SQLite or the file system threw. */
 export const toStoreError = (operation: string, cause: unknown): StoreError =>
