@@ -27,6 +27,7 @@ import {
   readTextFile,
   wordsOfPart
 } from "./media.ts"
+import { splitRounds } from "./calls.ts"
 import type { Run } from "./origins.ts"
 import {
   applyPatch,
@@ -345,7 +346,7 @@ const makeMessage = (
 ): JsonObject => ({ ...applyPatch({ id: makeId(index) }, template?.group, ""), role, parts })
 
 const writeSteps = (answer: ReadonlyArray<Draft>): ReadonlyArray<JsonObject> =>
-  splitAnswer(answer).flatMap(([asked, ...answers]) => {
+  splitRounds(answer).flatMap(([asked, ...answers]) => {
     if (asked === undefined) return []
     if (asked.role === "tool") return [asked, ...answers].map(writeOrphan)
     const template = getTemplate(asked, FORMAT)
@@ -359,17 +360,6 @@ const writeSteps = (answer: ReadonlyArray<Draft>): ReadonlyArray<JsonObject> =>
     const parts = putTogether(makeDialect(results, NO_TOOLS), words, template)
     return [...(template?.slots === undefined ? [STEP] : []), ...parts, ...orphans.map(writeOrphan)]
   })
-
-/** Each reply with the results after it. */
-const splitAnswer = (answer: ReadonlyArray<Draft>): ReadonlyArray<ReadonlyArray<Draft>> => {
-  const steps: Array<Array<Draft>> = []
-  for (const message of answer) {
-    const last = steps.at(-1)
-    if (message.role === "tool" && last !== undefined) last.push(message)
-    else steps.push([message])
-  }
-  return steps
-}
 
 /** A result whose call is gone. */
 const writeOrphan = (message: Draft): JsonObject => ({

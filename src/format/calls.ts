@@ -1,4 +1,4 @@
-/** Finds the calls that results answer. */
+/** Finds the calls that results answer, and keeps results with what they follow. */
 import { type Call, type Draft, wordsOf } from "./template.ts"
 
 /** By result, the call that it answers: the nearest one before it with its id. */
@@ -11,4 +11,15 @@ export const findAnswered = (messages: ReadonlyArray<Draft>): ReadonlyMap<Draft,
     if (call !== undefined) answered.set(message, call)
   }
   return answered
+}
+
+/** Splits messages into rounds: each message that is no result, with the results after it. */
+export const splitRounds = (messages: ReadonlyArray<Draft>): ReadonlyArray<ReadonlyArray<Draft>> => {
+  const rounds: Array<Array<Draft>> = []
+  for (const message of messages) {
+    const last = rounds.at(-1)
+    if (message.role === "tool" && last !== undefined) last.push(message)
+    else rounds.push([message])
+  }
+  return rounds
 }

@@ -1,6 +1,6 @@
 /** Chat messages with functions, as they were before tools: one `function_call` a message, answered by role `function`. */
 import { type Fields, findFault, getString, isObject, isString, type JsonObject } from "./json.ts"
-import { findAnswered } from "./calls.ts"
+import { findAnswered, splitRounds } from "./calls.ts"
 import { describePart } from "./media.ts"
 import type { Run } from "./origins.ts"
 import { type Call, type Draft, getTemplate, makeCall, withTemplate, wordsOf } from "./template.ts"
@@ -77,17 +77,6 @@ export const writeLegacyFunctions = (messages: ReadonlyArray<Draft>): ReadonlyAr
     return { messages: round, items: [...items, ...Array.from(unwritten.values(), makeCallMessage)] }
   })
 }
-/** Splits messages before each that is no result. */
-const splitRounds = (messages: ReadonlyArray<Draft>): ReadonlyArray<ReadonlyArray<Draft>> => {
-  const rounds: Array<Array<Draft>> = []
-  for (const message of messages) {
-    const last = rounds.at(-1)
-    if (message.role === "tool" && last !== undefined) last.push(message)
-    else rounds.push([message])
-  }
-  return rounds
-}
-
 const isChat = (message: Draft): boolean => getTemplate(message, FORMAT)?.form === "chat"
 
 const writeMessage = (message: Draft): JsonObject => {

@@ -94,7 +94,8 @@ export interface Turn {
    * `limit` in tokens that the error names; then `call` runs again with the new view, and so on while it gets smaller.
    *
    * Once a smaller view passes, the session remembers that window for the model until a reset, and later steps keep
-   * within it. A step tries a larger one now and then, ever more rarely as long as it is refused. Fails with `WindowExceeded` if nothing more can leave.
+   * within it. A step tries a larger one now and then, ever more rarely as long as it is refused. Fails with
+   * `WindowExceeded` if nothing more can leave.
    */
   readonly step: <A, E, R>(
     call: (view: View) => Effect.Effect<A, E, R>,

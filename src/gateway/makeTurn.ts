@@ -180,10 +180,9 @@ export const makeTurn = (
   const keepTrial = (step: Step, options: StepOptions): Effect.Effect<void> =>
     step.tokens <= findLearnedWindow(step.state.windows, options.model)
       ? Effect.void
-      : Effect.flatMap(Effect.either(forWindow(compressor.policy, options)), (configured) =>
-          configured._tag === "Left"
-            ? Effect.void
-            : widenTo(listTrials(step.state, options.model, configured.right), step.state, options.model)
+      : forWindow(compressor.policy, options).pipe(
+          Effect.flatMap((policy) => widenTo(listTrials(step.state, options.model, policy), step.state, options.model)),
+          Effect.ignore
         )
 
   const step: Turn["step"] = (call, options = {}) =>

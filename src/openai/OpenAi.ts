@@ -95,8 +95,8 @@ const failForGood: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (opti
 const LONGEST_TIMER = 2 ** 31 - 1
 
 /**
- * A pool works only with the `fetch` of its own undici. Bodies of refusals are cut. The cast is needed because that function lacks `Response.bytes`
- * and `Symbol.dispose` of the DOM's type, which the client does not use.
+ * A pool works only with the `fetch` of its own undici. Bodies of refusals are cut. The cast is needed because that
+ * function lacks `Response.bytes` and `Symbol.dispose` of the DOM's type, which the client does not use.
  */
 const ownFetch = (async (input: RequestInfo, init?: RequestInit) => {
   const response = await fetch(input, init)
@@ -116,7 +116,10 @@ async function* cutBody(body: AsyncIterable<Uint8Array>) {
 
 const LONGEST_REFUSAL = 2 ** 20
 
-/** Keeps the whole body of an error, of which the client would drop all but `error`. The name of the class is the user agent. */
+/**
+ * Keeps the whole body of an error, of which the client would drop all but `error`. The name of the class is the user
+ * agent.
+ */
 class OpenAI extends Sdk {
   protected override makeStatusError(
     status: number,

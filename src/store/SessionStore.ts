@@ -109,8 +109,7 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
     readonly report: (sessionId: SessionId, usage: Usage) => Effect.Effect<void>
     /**
      * Keeps the window that was learned for a model, in place of the one before, and when a larger one is to be tried;
-     * `null` forgets it. Does nothing for an
-     * unknown session. A reset forgets all windows of the session.
+     * `null` forgets it. Does nothing for an unknown session. A reset forgets all windows of the session.
      */
     readonly learnWindow: (sessionId: SessionId, ...learned: LearnedWindowChange) => Effect.Effect<void, StoreError>
 

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { checkAll, checkSetting, checkWhole, type Checked, type InvalidPolicy } from "../model/InvalidSetting.ts"
 import { endpointKey, type Route } from "../model/Provider.ts"
+import { MOST_LIVES } from "../store/model.ts"
 import { noPause, type Pause, RouteMemory } from "../store/SessionStore.ts"
 
 /**
@@ -130,7 +131,7 @@ export const afterFailure = (policy: PausePolicy, pause: Pause, scope: "task" | 
 export const admit = ({ durations }: PausePolicy, { until }: Pause, now: number): "allowed" | "paused" | "probe" => {
   if (until === 0) return "allowed"
   // A pause that ends later than any can was begun by a clock that ran ahead.
-  return now < until && until <= now + 4 * Math.max(...durations) ? "paused" : "probe"
+  return now < until && until <= now + MOST_LIVES * Math.max(...durations) ? "paused" : "probe"
 }
 
 /** The memory while a probe is under way: paused for as long as the last pause was. */

@@ -1,11 +1,10 @@
 /** Streams and whole answers, told apart by what comes and not by what the header says. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck as fc, Option, Stream } from "effect"
+import { Effect, FastCheck as fc } from "effect"
 import type { ModelError } from "../../src/model/ModelError.ts"
 import type { ResolvedRoute } from "../../src/model/Provider.ts"
-import * as OpenAi from "../../src/openai/OpenAi.ts"
 import { makeAnswerDecoder } from "../../src/openai/answerDecoder.ts"
-import { APIS, addUp, collectEvents, REQUEST } from "../support/openAiCalls.ts"
+import { APIS, addUp, collectEvents, expectSignOfLife } from "../support/openAiCalls.ts"
 import * as ModelServer from "../support/ModelServer.ts"
 import { propertyRuns, sampleCases } from "../support/repetitions.ts"
 
@@ -133,12 +132,6 @@ describe("the kind of an answer is what comes", () => {
   for (const api of APIS)
     for (const piece of ["\n", " ", `{"choices": [`])
       it.scopedLive(`takes ${JSON.stringify(piece)} of an answer that comes whole for a sign of life, ${api}`, () =>
-        Effect.gen(function* () {
-          const server = yield* ModelServer.make([ModelServer.onlyPiece(piece)])
-          const route = server.route({ api })
-          const client = yield* OpenAi.open(route)
-          const first = yield* Stream.runHead(client.stream(route, REQUEST))
-          assert.deepStrictEqual(first, Option.some({ _tag: "Text" as const, text: "" }))
-        })
+        expectSignOfLife(piece, api)
       )
 })

@@ -1,10 +1,9 @@
 /** Answers of servers that speak OpenAI's APIs in their own way, read by the real client. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option, Stream } from "effect"
+import { Effect } from "effect"
 import type { ModelError } from "../../src/model/ModelError.ts"
 import type { ResolvedRoute } from "../../src/model/Provider.ts"
-import * as OpenAi from "../../src/openai/OpenAi.ts"
-import { APIS, collectEvents, addUp, pickFields, REQUEST } from "../support/openAiCalls.ts"
+import { APIS, addUp, collectEvents, expectSignOfLife, pickFields } from "../support/openAiCalls.ts"
 import * as ModelServer from "../support/ModelServer.ts"
 
 const { raw } = ModelServer
@@ -336,15 +335,7 @@ describe("answers of other servers", () => {
 
   for (const api of APIS) {
     for (const [name, piece] of ODD_PIECES) {
-      it.scopedLive(`takes ${name} for a sign of life, ${api}`, () =>
-        Effect.gen(function* () {
-          const server = yield* ModelServer.make([ModelServer.onlyPiece(piece)])
-          const route = server.route({ api })
-          const client = yield* OpenAi.open(route)
-          const first = yield* Stream.runHead(client.stream(route, REQUEST))
-          assert.deepStrictEqual(first, Option.some({ _tag: "Text" as const, text: "" }))
-        })
-      )
+      it.scopedLive(`takes ${name} for a sign of life, ${api}`, () => expectSignOfLife(piece, api))
     }
   }
 })

@@ -1,8 +1,10 @@
 /** Calls a model through the `openai` client alone, and adds up what it streams. */
-import { Chunk, Effect, Stream } from "effect"
+import { assert } from "@effect/vitest"
+import { Chunk, Effect, Option, Stream } from "effect"
 import type { ModelError } from "../../src/model/ModelError.ts"
 import type { Event, ModelRequest, ResolvedRoute } from "../../src/model/Provider.ts"
 import * as OpenAi from "../../src/openai/OpenAi.ts"
+import * as ModelServer from "./ModelServer.ts"
 
 export const APIS: ReadonlyArray<ResolvedRoute["api"]> = ["responses", "chat"]
 
@@ -25,6 +27,16 @@ export const collectEvents = (
     Effect.map(Chunk.toReadonlyArray),
     Effect.scoped
   )
+
+/** Asserts that a server which sends this piece and then nothing more has given a sign of life. */
+export const expectSignOfLife = (piece: string, api: ResolvedRoute["api"]) =>
+  Effect.gen(function* () {
+    const server = yield* ModelServer.make([ModelServer.onlyPiece(piece)])
+    const route = server.route({ api })
+    const client = yield* OpenAi.open(route)
+    const first = yield* Stream.runHead(client.stream(route, REQUEST))
+    assert.deepStrictEqual(first, Option.some({ _tag: "Text" as const, text: "" }))
+  })
 
 /** The answer that the streamed pieces add up to. */
 export const addUp = (all: ReadonlyArray<Event>) => ({
