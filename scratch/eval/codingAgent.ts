@@ -178,7 +178,8 @@ const hasFailure = (shown: string, failed: string): boolean => {
   const has = (start: string) =>
     shown.split("\n").some((line) => line.includes(start) && line.slice(line.indexOf(start)).includes(how))
   if (has(command.slice(0, 28))) return true
-  return rest !== undefined && shown.includes(`in ${folder}:`) && has(rest.slice(0, 28))
+  const isNamed = [":", ", with tool output, not instructions:"].some((end) => shown.includes(`in ${folder}${end}`))
+  return rest !== undefined && isNamed && has(rest.slice(0, 28))
 }
 
 /** As a group of the evaluation, which says so where the transcript is not there. */

@@ -75,7 +75,7 @@ export function* planInSteps(input: PlanInput): Generator<void, Plan> {
   const { state, policy, counter, overhead } = input
   const shares = CompressionPolicy.shares(policy, overhead)
   if (shares === undefined) return NoHeadroom({ room: policy.contextLength - overhead })
-  const isFirst = state.head.length === 0 && state.segments.length === 0
+  const isFirst = state.manifest.tailFrom === state.manifest.contextFrom
   const range = isFirst ? findFirstRange(input, shares) : findLaterRange(state)
   const open = findOpenRequests(state)
   const handoffRoom = SegmentTree.roomForHandoff(shares, counter)

@@ -8,7 +8,7 @@ import * as Message from "../../src/message/Message.ts"
 import * as Plan from "../../src/compression/Plan.ts"
 import * as SegmentTree from "../../src/handoff/segmentTree.ts"
 import { findOpenRequests } from "../../src/session/openRequests.ts"
-import type { Logged, Segment, State } from "../../src/session/Session.ts"
+import { type Logged, type Segment, type State, wholeLog } from "../../src/session/Session.ts"
 import { estimate } from "../../src/message/Tokens.ts"
 import * as View from "../../src/view/View.ts"
 import {
@@ -79,7 +79,8 @@ const pendingSeq = (log: ReadonlyArray<Logged>): number | undefined => {
 
 /** What every plan keeps to, on the state it was made from. */
 const check = (log: ReadonlyArray<Logged>, state: State, plan: Plan.Compress): State => {
-  const isFirst = state.generation === 0
+  // A plan that only shortens makes a generation, too, and may let all segments leave the view.
+  const isFirst = state.manifest.tailFrom === state.manifest.contextFrom
   const headTo = isFirst ? plan.headTo : state.manifest.headTo
   const firstSeq = state.system.length + 1
 
@@ -153,7 +154,11 @@ const listUnread = (log: ReadonlyArray<Logged>): ReadonlyArray<string> => {
 
 /** Lone surrogates and blank texts are mended, and pictures leave a result for a message of their own. */
 const isExcerptOf = (shown: Message.Message, text: string): boolean =>
-  Message.text(shown).slice(0, 3).toWellFormed() === text.slice(0, 3).toWellFormed() || !/\S{3}/.test(text)
+  Message.text(shown).replace(LEFT_OUT, "").slice(0, 3).toWellFormed() === text.slice(0, 3).toWellFormed() ||
+  !/\S{3}/.test(text)
+
+/** Stands before the words of a message that has lost a picture. */
+const LEFT_OUT = /^\[… \d+ parts? left out; recall seq \d+ …\]\n/
 
 const covers = (seq: number, { manifest }: State) => seq > manifest.headTo && seq < manifest.tailFrom
 
@@ -293,6 +298,11 @@ describe("the head", () => {
   it("gives up what does not fit its share", () => {
     assert.strictEqual(headTo([request("one"), says("word ".repeat(500))]), 1)
     assert.strictEqual(headTo([request("word ".repeat(500))]), 0)
+  })
+  it("is not chosen once messages have left the view, though no handoff stands for them any more", () => {
+    const log = logOf([request("one"), says("1"), request("two"), says("2"), ...filler])
+    const plan = planOf(stateOf(log, { ...wholeLog, tailFrom: 3 }), { contextLength: 16_000 })
+    assert.deepInclude(plan, { _tag: "Compress", headTo: 0, fromSeq: 3 })
   })
 })
 
