@@ -24,7 +24,7 @@ const UNHEARD = 3
 const killed = (place: Crash.Place, random: Random.Random) =>
   Effect.gen(function* () {
     const agent = yield* Crash.agent(place)
-    const words = yield* random.nextIntBetween(0, 40)
+    const words = yield* random.nextIntBetween(0, 60)
     yield* agent.hasSaid(words)
     yield* Effect.sleep(yield* random.nextIntBetween(0, words === 0 ? 80 : 6))
     yield* agent.signal("SIGKILL")
