@@ -111,5 +111,12 @@ describe("the documents", () => {
       )
       assert.deepStrictEqual(missing, [])
     })
+
+    it(`${page} links only files that its npm package has`, () => {
+      const unpacked = linksIn(readFileSync(page, "utf8")).filter(
+        (link) => !/^(src|docs)\/|^README\.md$/.test(join(dirname(page), link))
+      )
+      assert.deepStrictEqual(unpacked, [])
+    })
   }
 })

@@ -34,7 +34,7 @@ const FAULTS: ReadonlyArray<readonly [what: string, open: () => Effect.Effect<un
   ["gives events of no kind", streaming(() => Stream.make({ _tag: "What" }, END))],
   ["gives words that are no text", streaming(() => Stream.make({ _tag: "Text", text: 5 }, END))],
   ["gives words without a text", streaming(() => Stream.make({ _tag: "Reasoning" }, END))],
-  ["gives no client", () => Effect.succeed(undefined)],
+  ["gives no client", () => Effect.void],
   ["interrupts its opening", () => Effect.interrupt],
   ["gives no effect", () => Reflect.get({}, "open")],
   ["never stops", streaming(() => Stream.forever(Stream.succeed({ _tag: "Text", text: "word ".repeat(2_000) })))],
@@ -137,7 +137,7 @@ describe("a credential that", () => {
     ["dies", Effect.die(noText)],
     ["interrupts itself", Effect.interrupt],
     ["gives a plain text", Effect.succeed("key")],
-    ["gives nothing", Effect.succeed(undefined)],
+    ["gives nothing", Effect.void],
     ["is no effect", undefined]
   ]
   for (const [what, current] of FAULTY) {

@@ -121,7 +121,8 @@ const openProxy = (port: number) =>
       asked.push(url, headers["proxy-authorization"])
       const upstream = connect(port, "127.0.0.1", () => {
         client.write("HTTP/1.1 200 Connection Established\r\n\r\n")
-        client.pipe(upstream).pipe(client)
+        client.pipe(upstream)
+        upstream.pipe(client)
       })
       for (const socket of [client, upstream]) sockets.add(socket.on("error", () => undefined))
     })

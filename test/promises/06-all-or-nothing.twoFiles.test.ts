@@ -47,9 +47,12 @@ const inProcess = <A, E>(filename: string, use: Effect.Effect<A, E, Gateway.Gate
   const gateway = Gateway.layer({ policy: manual, routes: [route] })
   return use.pipe(
     Effect.provide(
-      gateway.pipe(Layer.provide(Scripted.layer([() => summary("the invoices")])), Layer.provideMerge(store))
-    ),
-    Effect.provide(recordLogLines().layer)
+      gateway.pipe(
+        Layer.provide(Scripted.layer([() => summary("the invoices")])),
+        Layer.provideMerge(store),
+        Layer.provideMerge(recordLogLines().layer)
+      )
+    )
   )
 }
 
