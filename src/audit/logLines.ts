@@ -4,6 +4,7 @@ import * as FiberRef from "effect/FiberRef"
 import * as LogLevel from "effect/LogLevel"
 import type { CompressionResult } from "../session/CompressionResult.ts"
 import { redact } from "../message/Redaction.ts"
+import { escapeId, escapeInvisible } from "../message/text.ts"
 import type { Logged, Receipt, Segment, SessionId } from "../session/Session.ts"
 
 type Fields = Readonly<Record<string, string | number | null | undefined>>
@@ -25,16 +26,32 @@ const logWarning = (event: string, fields: Fields): Effect.Effect<void> =>
 
 const formatLine = (event: string, fields: Fields): string => {
   const shown = Object.entries(fields).flatMap(([name, value]) =>
-    value === null || value === undefined ? [] : [` ${name}=${quoteValue(value)}`]
+    value === null || value === undefined ? [] : [` ${name}=${name === "session" ? quoteId(value) : quoteValue(value)}`]
   )
   return shown.length === 0 ? event : `${event}:${shown.join("")}`
+}
+
+const BARE = /^[^\s"=]+$/
+
+/**
+ * The id is never redacted: the audit could not tell two sessions apart. It holds neither quotes nor backslashes once it
+ * is escaped, because Effect's default logger writes those in a way that cannot be read back.
+ */
+const quoteId = (id: string | number): string => {
+  const text = escapeId(String(id))
+  return BARE.test(text) ? text : `"${text}"`
 }
 
 const quoteValue = (value: string | number): string => {
   if (typeof value === "number") return String(value)
   const text = redact(value)
-  return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text)
+  return escapeInvisible(BARE.test(text) ? text : JSON.stringify(text))
 }
+
+/** Annotates log lines, those of the application included, with a session id that no logger can break. */
+export const annotateSession = (sessionId: SessionId): Readonly<Record<"session", string>> => ({
+  session: escapeId(sessionId)
+})
 
 /** Tells the audit that a process began, so that operations of an earlier one may never end. */
 export const logOpened = logInfo("compressor opened", {})

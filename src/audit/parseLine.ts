@@ -4,7 +4,7 @@
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import { redact } from "../message/Redaction.ts"
+import { readEscapedId } from "../message/text.ts"
 import { Event, type Line, type LinePlace, type OperationFields } from "./trail.ts"
 
 /** A line taken apart by the format of its logger. */
@@ -57,8 +57,7 @@ const parseLayout = (text: string): ParsedLayout | undefined => {
 const makeOwnLayout = (time: string | undefined, says: string, session: string | null = null): ParsedLayout => ({
   at: time === undefined ? null : parseTime(time),
   says,
-  // Lines redact secrets in session names, the annotation does not.
-  writtenFor: session === null ? null : redact(session),
+  writtenFor: session === null ? null : readEscapedId(session),
   by: "throughline"
 })
 
@@ -118,8 +117,9 @@ const readOwnEvent = ({ says, writtenFor }: ParsedLayout): Event | undefined => 
   if (OPENED.test(says)) return Event.Opened()
   const [, what, rest = ""] = SAYS.exec(says) ?? []
   if (what === undefined) return undefined
-  const { arrival, operation, seq, session } = readFields(rest)
-  if (session === undefined) return undefined
+  const { arrival, operation, seq, session: written } = readFields(rest)
+  if (written === undefined) return undefined
+  const session = readEscapedId(written)
   if (what.startsWith("message")) {
     if (arrival === undefined || !/^\d+$/.test(arrival)) return undefined
     const message = { session, arrival: Number(arrival) }
@@ -145,13 +145,16 @@ const makeOperationEvent = (what: string, fields: OperationFields): Event => {
   }
 }
 
-/** Reads the fields one after the other, so that text in a quoted value is not taken for a field. */
+/**
+ * Reads the fields one after the other, so that text in a quoted value is not taken for a field. The first of a name
+ * counts: `session` and `operation` stand before all text of other origin.
+ */
 const readFields = (text: string): { readonly [name: string]: string | undefined } => {
   const field = /\s*([\w-]+)=("(?:[^"\\]|\\.)*"|\S+)/y
   const found: Record<string, string> = {}
   for (let match = field.exec(text); match !== null; match = field.exec(text)) {
     const [, name = "", value = ""] = match
-    found[name] = value.startsWith(`"`) ? unquote(value) : value
+    found[name] ??= value.startsWith(`"`) ? unquote(value) : value
   }
   return found
 }

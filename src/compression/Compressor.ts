@@ -201,7 +201,7 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
       Effect.withSpan("Compressor.compress", { attributes: { session: sessionId, operation: operationId } }),
       // Callers have the result by now, so that a hook never delays them.
       Effect.tap((result) => CompressionHooks.runAfter(env.hooks, result)),
-      Effect.annotateLogs({ session: sessionId, operation: operationId })
+      Effect.annotateLogs({ ...LogLines.annotateSession(sessionId), operation: operationId })
     )
   }
 

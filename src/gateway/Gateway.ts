@@ -246,7 +246,11 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
       return Effect.ensuring(interruptible(agent(turn)), checkEnd)
     }
     const answered = underTurnLease(sessionId, runAgent, wait)
-    return withSpanIfTraced("Gateway.turn", sessionId, Effect.annotateLogs(answered, { session: sessionId }))
+    return withSpanIfTraced(
+      "Gateway.turn",
+      sessionId,
+      Effect.annotateLogs(answered, LogLines.annotateSession(sessionId))
+    )
   }
 
   const view = (sessionId: SessionId) => Effect.map(store.state(sessionId), (state) => View.assemble(state, counter))

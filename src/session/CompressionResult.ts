@@ -5,6 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { ModelError } from "../model/ModelError.ts"
+import { escapeId } from "../message/text.ts"
 import { SessionId } from "./Session.ts"
 
 /**
@@ -116,6 +117,6 @@ export class CompressionFailed extends Schema.TaggedError<CompressionFailed>()("
 }) {
   override get message() {
     const last = this.errors.at(-1)
-    return `compression of session ${this.sessionId} failed: ${last === undefined ? "no route" : last.message}`
+    return `compression of session ${escapeId(this.sessionId)} failed: ${last === undefined ? "no route" : last.message}`
   }
 }

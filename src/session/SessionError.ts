@@ -5,6 +5,8 @@
  */
 import * as Schema from "effect/Schema"
 import { Message } from "../message/Message.ts"
+import { redact } from "../message/Redaction.ts"
+import { escapeId } from "../message/text.ts"
 import { SessionId } from "./Session.ts"
 
 const common = { sessionId: SessionId }
@@ -17,7 +19,7 @@ const common = { sessionId: SessionId }
  */
 export class UnknownSession extends Schema.TaggedError<UnknownSession>()("UnknownSession", common) {
   override get message() {
-    return `there is no session ${this.sessionId}`
+    return `there is no session ${escapeId(this.sessionId)}`
   }
 }
 
@@ -31,7 +33,7 @@ export class UnknownSnapshot extends Schema.TaggedError<UnknownSnapshot>()("Unkn
   snapshotId: Schema.String
 }) {
   override get message() {
-    return `there is no snapshot ${this.snapshotId}`
+    return `there is no snapshot ${escapeId(this.snapshotId)}`
   }
 }
 
@@ -45,7 +47,7 @@ export class UnknownSegment extends Schema.TaggedError<UnknownSegment>()("Unknow
   segmentId: Schema.String
 }) {
   override get message() {
-    return `there is no segment ${this.segmentId}`
+    return `there is no segment ${escapeId(this.segmentId)}`
   }
 }
 
@@ -57,7 +59,7 @@ export class UnknownSegment extends Schema.TaggedError<UnknownSegment>()("Unknow
  */
 export class SessionExists extends Schema.TaggedError<SessionExists>()("SessionExists", common) {
   override get message() {
-    return `session ${this.sessionId} already holds messages`
+    return `session ${escapeId(this.sessionId)} already holds messages`
   }
 }
 
@@ -72,7 +74,7 @@ export class SessionBusy extends Schema.TaggedError<SessionBusy>()("SessionBusy"
   holder: Schema.String
 }) {
   override get message() {
-    return `session ${this.sessionId} is busy: its turn is held by ${this.holder}`
+    return `session ${escapeId(this.sessionId)} is busy: its turn is held by ${this.holder}`
   }
 }
 
@@ -87,7 +89,7 @@ export class TurnLost extends Schema.TaggedError<TurnLost>()("TurnLost", {
   unstored: Schema.Array(Message)
 }) {
   override get message() {
-    return `the turn on session ${this.sessionId} was lost; ${this.unstored.length} messages are not stored`
+    return `the turn on session ${escapeId(this.sessionId)} was lost; ${this.unstored.length} messages are not stored`
   }
 }
 
@@ -102,7 +104,7 @@ export class Superseded extends Schema.TaggedError<Superseded>()("Superseded", {
   unstored: Schema.Array(Message)
 }) {
   override get message() {
-    return `session ${this.sessionId} was reset or rewound during this turn; ${this.unstored.length} messages are not stored`
+    return `session ${escapeId(this.sessionId)} was reset or rewound during this turn; ${this.unstored.length} messages are not stored`
   }
 }
 
@@ -124,7 +126,7 @@ export class WindowExceeded extends Schema.TaggedError<WindowExceeded>()("Window
 }) {
   override get message() {
     const seen = this.limit === null ? `refused a view of about ${this.refused}` : `says it takes ${this.limit}`
-    return `session ${this.sessionId} is set to a window of ${this.contextLength} tokens, but its model's server ${seen}, and no more can be left out: ${this.detail}`
+    return `session ${escapeId(this.sessionId)} is set to a window of ${this.contextLength} tokens, but its model's server ${seen}, and no more can be left out: ${this.detail}`
   }
 }
 
@@ -143,8 +145,8 @@ export class InvalidRewind extends Schema.TaggedError<InvalidRewind>()("InvalidR
 }) {
   override get message() {
     return this.reason === "undone"
-      ? `cannot rewind session ${this.sessionId} to #${this.seq}: it was taken back before`
-      : `cannot rewind session ${this.sessionId} to #${this.seq}: its log has #1 to #${this.lastSeq}, 0 is its beginning`
+      ? `cannot rewind session ${escapeId(this.sessionId)} to #${this.seq}: it was taken back before`
+      : `cannot rewind session ${escapeId(this.sessionId)} to #${this.seq}: its log has #1 to #${this.lastSeq}, 0 is its beginning`
   }
 }
 
@@ -156,7 +158,7 @@ export class InvalidRewind extends Schema.TaggedError<InvalidRewind>()("InvalidR
  */
 export class TurnInterrupted extends Schema.TaggedError<TurnInterrupted>()("TurnInterrupted", common) {
   override get message() {
-    return `the turn on session ${this.sessionId} was interrupted`
+    return `the turn on session ${escapeId(this.sessionId)} was interrupted`
   }
 }
 
@@ -171,7 +173,7 @@ export class IdempotencyConflict extends Schema.TaggedError<IdempotencyConflict>
   key: Schema.String
 }) {
   override get message() {
-    return `session ${this.sessionId} has already taken another message under the key ${this.key}`
+    return `session ${escapeId(this.sessionId)} has already taken another message under the key ${escapeId(redact(this.key))}`
   }
 }
 
@@ -187,7 +189,7 @@ export class InvalidKey extends Schema.TaggedError<InvalidKey>()("InvalidKey", {
   key: Schema.String
 }) {
   override get message() {
-    return `the idempotency key ${JSON.stringify(this.key)} holds a NUL character or half of a surrogate pair`
+    return `the idempotency key ${escapeId(redact(this.key))} holds a NUL character or half of a surrogate pair`
   }
 }
 

@@ -6,6 +6,7 @@ import * as Models from "../support/models.ts"
 import * as Programs from "../support/programs.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 import { onVirtualClock } from "../support/virtualClock.ts"
+import { escapeId } from "../../src/message/text.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { conversation, crowded, importMessages, scripted } from "../support/world.ts"
 
@@ -50,8 +51,9 @@ describe("promise 1, identity", () => {
         for (const { session, text } of lines) {
           const owner = [...owners].find(([operation]) => text.includes(operation))?.[1]
           if (owner === undefined) continue
-          assert.include(text, ` session=${/^[^\s"=]+$/.test(owner) ? owner : JSON.stringify(owner)} `)
-          if (!text.startsWith("compression joined")) assert.strictEqual(session, owner)
+          const shown = escapeId(owner)
+          assert.include(text, ` session=${/^[^\s"=]+$/.test(shown) ? shown : `"${shown}"`} `)
+          if (!text.startsWith("compression joined")) assert.strictEqual(session, shown)
         }
         for (const span of spans) {
           const owner = owners.get(String(span.attributes.get("operation")))

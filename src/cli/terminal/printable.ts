@@ -1,4 +1,5 @@
 /** Makes text of any origin fit for a terminal, which must not be steered by it nor show another order than it has. */
+import { INVISIBLE, nameCharacter } from "../../message/text.ts"
 
 /**
  * One line that shows whatever a terminal would obey or hide: control characters as their symbols, all others by their
@@ -8,7 +9,7 @@ export const makePrintable = (line: string): string =>
   line.replaceAll(HIDDEN, (hidden) => {
     const code = hidden.codePointAt(0) ?? 0
     if (code < 0x20) return String.fromCodePoint(SYMBOLS + code)
-    return code === DELETE ? "␡" : `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`
+    return code === DELETE ? "␡" : nameCharacter(hidden)
   })
 
 /** Gives glyphs of a drawing an ANSI color. */
@@ -45,8 +46,4 @@ const JOINER = String.raw`(?<=${LETTER})[\u200c\u200d](?=${LETTER})`
 const PICTURE_JOINER = String.raw`(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])\u200d(?=\p{Extended_Pictographic})`
 const STYLE = String.raw`(?<=\p{Emoji})[\ufe0e\ufe0f]`
 
-/** Controls, halves of a pair, separators of lines, and all that Unicode lets a program leave out when it draws a text. */
-const HIDDEN = new RegExp(
-  String.raw`(?!${JOINER}|${PICTURE_JOINER}|${STYLE}|\t)[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]`,
-  "gu"
-)
+const HIDDEN = new RegExp(`(?!${JOINER}|${PICTURE_JOINER}|${STYLE}|\\t)[${INVISIBLE}]`, "gu")
