@@ -18,6 +18,8 @@ export interface WireLimits {
   readonly maxRequestBytes?: number | undefined
   /** The most pictures of a request. The oldest leave first. */
   readonly maxImages?: number | undefined
+  /** The largest picture in bytes of its base64. A larger one leaves, however new it is. */
+  readonly maxImageBytes?: number | undefined
   /** Whether the result of a tool may hold pictures and files. Else they stand in a user message behind the results. */
   readonly imagesInToolResults?: boolean | undefined
 }
@@ -28,7 +30,12 @@ export interface WireLimits {
  * @since 0.1.0
  * @category constructors
  */
-export const openai = { maxRequestBytes: 50_000_000, maxImages: 500, imagesInToolResults: false } as const
+export const openai = {
+  maxRequestBytes: 50_000_000,
+  maxImages: 500,
+  maxImageBytes: 20_000_000,
+  imagesInToolResults: false
+} as const
 
 /**
  * The Messages API of Anthropic, for an agent that translates tool results with their pictures.
@@ -36,7 +43,12 @@ export const openai = { maxRequestBytes: 50_000_000, maxImages: 500, imagesInToo
  * @since 0.1.0
  * @category constructors
  */
-export const anthropic = { maxRequestBytes: 32_000_000, maxImages: 100, imagesInToolResults: true } as const
+export const anthropic = {
+  maxRequestBytes: 32_000_000,
+  maxImages: 100,
+  maxImageBytes: 5_000_000,
+  imagesInToolResults: true
+} as const
 
 /**
  * The Gemini API, with pictures inline.
@@ -44,7 +56,12 @@ export const anthropic = { maxRequestBytes: 32_000_000, maxImages: 100, imagesIn
  * @since 0.1.0
  * @category constructors
  */
-export const gemini = { maxRequestBytes: 20_000_000, maxImages: 3_000, imagesInToolResults: false } as const
+export const gemini = {
+  maxRequestBytes: 20_000_000,
+  maxImages: 3_000,
+  maxImageBytes: 7_000_000,
+  imagesInToolResults: false
+} as const
 
 /**
  * The API of Mistral. It names a limit for pictures only, so the bytes are those of `defaults`.
@@ -52,7 +69,12 @@ export const gemini = { maxRequestBytes: 20_000_000, maxImages: 3_000, imagesInT
  * @since 0.1.0
  * @category constructors
  */
-export const mistral = { maxRequestBytes: 20_000_000, maxImages: 8, imagesInToolResults: false } as const
+export const mistral = {
+  maxRequestBytes: 20_000_000,
+  maxImages: 8,
+  maxImageBytes: 10_000_000,
+  imagesInToolResults: false
+} as const
 
 /**
  * What OpenAI, Anthropic and Gemini take, and Mistral but for its few pictures. The default of every option.
@@ -60,7 +82,12 @@ export const mistral = { maxRequestBytes: 20_000_000, maxImages: 8, imagesInTool
  * @since 0.1.0
  * @category constructors
  */
-export const defaults = { maxRequestBytes: 20_000_000, maxImages: 100, imagesInToolResults: false } as const
+export const defaults = {
+  maxRequestBytes: 20_000_000,
+  maxImages: 100,
+  maxImageBytes: 5_000_000,
+  imagesInToolResults: false
+} as const
 
 /**
  * The limits with a value for each, those of `defaults` where the options have none.
@@ -68,10 +95,11 @@ export const defaults = { maxRequestBytes: 20_000_000, maxImages: 100, imagesInT
  * @since 0.1.0
  * @category constructors
  */
-export const resolve = ({ imagesInToolResults, maxImages, maxRequestBytes }: WireLimits): Limits => ({
-  maxRequestBytes: maxRequestBytes ?? defaults.maxRequestBytes,
-  maxImages: maxImages ?? defaults.maxImages,
-  imagesInToolResults: imagesInToolResults ?? defaults.imagesInToolResults
+export const resolve = (options: WireLimits): Limits => ({
+  maxRequestBytes: options.maxRequestBytes ?? defaults.maxRequestBytes,
+  maxImages: options.maxImages ?? defaults.maxImages,
+  maxImageBytes: options.maxImageBytes ?? defaults.maxImageBytes,
+  imagesInToolResults: options.imagesInToolResults ?? defaults.imagesInToolResults
 })
 
 /**
@@ -83,5 +111,6 @@ export const resolve = ({ imagesInToolResults, maxImages, maxRequestBytes }: Wir
 export interface Limits {
   readonly maxRequestBytes: number
   readonly maxImages: number
+  readonly maxImageBytes: number
   readonly imagesInToolResults: boolean
 }

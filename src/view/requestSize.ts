@@ -1,4 +1,7 @@
-/** Keeps a request within what its provider takes in bytes and pictures: the oldest pictures leave first. */
+/**
+ * Keeps a request within what its provider takes in bytes and pictures: first those leave that are too large for
+ * themselves, then the oldest.
+ */
 import * as Message from "../message/Message.ts"
 import type { Counter } from "../message/Tokens.ts"
 import type { Parts, Repair, Row, Size } from "./model.ts"
@@ -9,6 +12,8 @@ interface Picture {
   readonly at: number
   readonly bytes: number
   readonly isImage: boolean
+  /** The length of its base64, which providers limit; 0 for a picture that they fetch. */
+  readonly data: number
 }
 
 /** The message at `index` of a view, and its pictures. */
@@ -30,10 +35,17 @@ export interface Request {
 
 export const findPictures = (row: Row, index: number): ReadonlyArray<Pictured> => {
   const pictures = Message.parts(row.message).flatMap((part, at) =>
-    PICTURES.has(part.type) ? [{ at, bytes: countPart(part), isImage: part.type === "image_url" }] : []
+    PICTURES.has(part.type)
+      ? [{ at, bytes: countPart(part), isImage: part.type === "image_url", data: countData(part) }]
+      : []
   )
   return pictures.length === 0 ? [] : [{ index, row, pictures, without: new Map() }]
 }
+
+const countData = (part: Message.ContentPart): number =>
+  part.type === "image_url" && part.image_url.url.startsWith("data:")
+    ? part.image_url.url.length - part.image_url.url.indexOf(",") - 1
+    : 0
 
 const PICTURES: ReadonlySet<string> = new Set(["image_url", "input_audio", "file"])
 
@@ -61,16 +73,31 @@ export const fitRequest = (
   const all = request.pictured.flatMap(({ pictures }) => pictures)
   if (all.length === 0) return
   measureRequest(request)
-  const bytes = request.bytes + BODY + (tools === undefined ? 0 : countJson(tools))
-  const leaving = new Set([
-    ...choosePictures(all, ({ bytes }) => (bytes > SMALL ? bytes : 0), bytes, limits.maxRequestBytes),
-    ...choosePictures(all, ({ isImage }) => (isImage ? 1 : 0), undefined, limits.maxImages)
+  const tooLarge = new Set(all.filter(({ data }) => data > limits.maxImageBytes))
+  const others = tooLarge.size === 0 ? all : all.filter((picture) => !tooLarge.has(picture))
+  const bytes = request.bytes + BODY + (tools === undefined ? 0 : countJson(tools)) - sumBytes(tooLarge)
+  const oldest = new Set([
+    ...choosePictures(others, ({ bytes }) => (bytes > SMALL ? bytes : 0), bytes, limits.maxRequestBytes),
+    ...choosePictures(others, ({ isImage }) => (isImage ? 1 : 0), undefined, limits.maxImages)
   ])
-  if (leaving.size === 0) return
+  if (tooLarge.size + oldest.size === 0) return
   for (const pictured of request.pictured) {
-    const left = pictured.pictures.filter((picture) => leaving.has(picture))
-    if (left.length > 0) replaceMessage(shown, pictured, left, counter)
+    const left = new Map<number, string>()
+    for (const picture of pictured.pictures) {
+      if (tooLarge.has(picture)) left.set(picture.at, TOO_LARGE)
+      else if (oldest.has(picture)) left.set(picture.at, OLD)
+    }
+    if (left.size > 0) replaceMessage(shown, pictured, left, counter)
   }
+}
+
+const TOO_LARGE = "it is larger than the model's server takes"
+const OLD = "the request would be too large"
+
+const sumBytes = (pictures: Iterable<Picture>): number => {
+  let sum = 0
+  for (const { bytes } of pictures) sum += bytes
+  return sum
 }
 
 /** The oldest pictures without which the sum is within the limit; `whole` is the sum, unless it is of pictures alone. */
@@ -101,15 +128,15 @@ const BODY = 1_000
 /** A note takes about as much. */
 const SMALL = 200
 
+/** `left` says of each place why its picture leaves. */
 const replaceMessage = (
   { messages, parts, repairs }: Shown,
   { index, row, without }: Pictured,
-  left: ReadonlyArray<Picture>,
+  left: ReadonlyMap<number, string>,
   counter: Counter
 ): void => {
-  const places = new Set(left.map(({ at }) => at))
-  const key = Array.from(places).join()
-  const replaced = without.get(key) ?? leavePictures(row, places, counter)
+  const key = Array.from(left).join()
+  const replaced = without.get(key) ?? leavePictures(row, left, counter)
   without.set(key, replaced)
   messages[index] = replaced.message
   const part = parts[row.part]
@@ -117,10 +144,13 @@ const replaceMessage = (
   repairs.push({ kind: "left-out-parts", seq: row.seq })
 }
 
-const leavePictures = (row: Row, places: ReadonlySet<number>, counter: Counter): Row => {
+const leavePictures = (row: Row, left: ReadonlyMap<number, string>, counter: Counter): Row => {
   const pointer = row.seq === 0 ? "" : `; recall seq ${row.seq}`
-  const note: Message.TextPart = { type: "text", text: `[left out, since the request would be too large${pointer}]` }
-  const parts = Message.parts(row.message).map((part, at) => (places.has(at) ? note : part))
+  const makeNote = (why: string): Message.TextPart => ({ type: "text", text: `[left out, since ${why}${pointer}]` })
+  const parts = Message.parts(row.message).map((part, at) => {
+    const why = left.get(at)
+    return why === undefined ? part : makeNote(why)
+  })
   const message = Message.withContent(row.message, parts)
   return { ...row, message, tokens: counter.message(message) }
 }

@@ -21,6 +21,7 @@ describe("the view of a session that grows", () => {
       system: FastCheck.constantFrom(undefined, "be brief"),
       maxRequestBytes: FastCheck.constantFrom(undefined, 3_000, 6_000),
       maxImages: FastCheck.constantFrom(undefined, 1, 4),
+      maxImageBytes: FastCheck.constantFrom(undefined, 1_000),
       imagesInToolResults: FastCheck.boolean()
     })
     FastCheck.assert(

@@ -69,6 +69,27 @@ describe("a request within its bytes", () => {
     assert.strictEqual(count({ maxImages: Number.NaN }), 30)
   })
 
+  it("shows no picture larger than its provider takes, however new, and keeps all others", () => {
+    const sizes = [300, 900, 40, 901, 900]
+    const log = logOf(sizes.flatMap((size, n) => turn("user", size, n)))
+    const view = View.assemble(stateOf(log), estimate, { maxImageBytes: 900 })
+    assert.deepStrictEqual(
+      picturesOf(view),
+      sizes.flatMap((size, n) => (size <= 900 ? [shot(size, n)] : []))
+    )
+    assert.deepStrictEqual(view.repairs, [{ kind: "left-out-parts", seq: 7 }])
+    assert.include(JSON.stringify(view.messages[6]), "larger than the model's server takes; recall seq 7]")
+    const fetched = { type: "image_url", image_url: { url: `https://example.com/${"a".repeat(2_000)}` } } as const
+    const url = logOf([{ message: ofWire({ role: "user", content: [fetched] }), kind: "request" }])
+    assert.deepStrictEqual(picturesOf(View.assemble(stateOf(url), estimate, { maxImageBytes: 900 })), [fetched])
+  })
+
+  it("makes room with the pictures that are too large before the oldest leave", () => {
+    const log = logOf([...turns("user", 4_000, 3), ...turn("user", 90_000, 3)])
+    const view = View.assemble(stateOf(log), estimate, { maxRequestBytes: 20_000, maxImageBytes: 50_000 })
+    assert.lengthOf(picturesOf(view), 3)
+  })
+
   it("lets results keep their pictures where the provider takes them", () => {
     const log = logOf(turns("tool", 40, 3))
     const view = View.assemble(stateOf(log), estimate, WireLimits.anthropic)
