@@ -1,10 +1,11 @@
 /** Copies the rows of a damaged database that are whole into a new one, and notes what is lost. */
 import Database from "better-sqlite3"
 import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
 import * as Ledger from "../ledger/Ledger.ts"
 import type { Message } from "../message/Message.ts"
 import type { Counter } from "../message/Tokens.ts"
-import { isWithinLog, type Manifest, wholeLog } from "../session/Session.ts"
+import { isWithinLog, type Manifest, SessionId, wholeLog } from "../session/Session.ts"
 import { StoreError } from "../session/SessionError.ts"
 import { countMostRows, readByKey, readByNumber, type Row } from "./damagedTables.ts"
 import { childrenOfRow, manifestOfGeneration, messageOfRow, windowsOfRow } from "./rows.ts"
@@ -42,7 +43,7 @@ interface Progress {
 export const bringOver = (from: Database.Database, to: Database.Database, counter: Counter): SalvageReport => {
   const lost: Array<LostPart> = []
   const lose = (sessionId: unknown, what: string) =>
-    void lost.push({ sessionId: typeof sessionId === "string" ? sessionId : null, what })
+    void lost.push({ sessionId: isSessionId(sessionId) ? sessionId : null, what })
   const numbered = (table: string, columns: ReadonlyArray<string>, index = `sqlite_autoindex_${table}_1`) =>
     readByNumber(from, table, columns, index, (what) => lose(null, `table ${table}: ${what}`))
   const keyed = (table: string, columns: ReadonlyArray<string>, key: ReadonlyArray<string>) =>
@@ -60,9 +61,9 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
     if (isSeq(arrival)) lastArrival = Math.max(lastArrival, arrival)
   }
 
-  /** The log of a session, which begins anew if the session's own row is lost. Undefined for a row that names none. */
+  /** The log of a session, which begins anew if the session's own row is lost. Undefined for a row whose id is damaged. */
   const findLog = (sessionId: unknown): Progress | undefined => {
-    if (typeof sessionId !== "string") return undefined
+    if (!isSessionId(sessionId)) return undefined
     const known = logs.get(sessionId)
     if (known !== undefined) return known
     insert("session", { id: sessionId, created: 0 })
@@ -77,7 +78,10 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
 
   const copySessions = () => {
     for (const row of keyed("session", ["id", "epoch", "created", "windows"], ["id"])) {
-      if (typeof row.id !== "string") continue
+      if (!isSessionId(row.id)) {
+        lose(null, "a session whose id is damaged, unless its messages name it")
+        continue
+      }
       const windows = typeof row.windows === "string" ? row.windows : null
       insert("session", { ...row, windows: isReadable(() => windowsOfRow(windows)) ? windows : null })
       addLog(row.id)
@@ -143,9 +147,12 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
   const copyInbox = () => {
     const columns = ["arrival", "session_id", "kind", "tokens", "body", "at"]
     for (const row of numbered("inbox", columns, "inbox_session")) {
-      if (!isSeq(row.arrival) || kept.has(row.arrival) || findLog(row.session_id) === undefined) continue
+      if (!isSeq(row.arrival) || kept.has(row.arrival)) continue
       meetArrival(row.arrival)
-      const damage = findDamage(() => messageOfRow(String(row.body)))
+      const damage =
+        findLog(row.session_id) === undefined
+          ? "its session is damaged"
+          : findDamage(() => messageOfRow(String(row.body)))
       if (damage === undefined && insert("inbox", row)) {
         kept.add(row.arrival)
         counts.waiting += 1
@@ -273,6 +280,9 @@ const showWholeLog = (manifest: Manifest | undefined, lastSeq: number): Manifest
 
 const formatRange = (what: string, first: number, last: number): string =>
   first === last ? `${what} #${first}` : `${what}s #${first} to #${last}`
+
+/** Nobody could ask for a session of another id. */
+const isSessionId = Schema.is(SessionId)
 
 const isNumber = (value: unknown): value is number => typeof value === "number"
 

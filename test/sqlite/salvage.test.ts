@@ -211,6 +211,31 @@ describe("salvage", () => {
     })
   )
 
+  it.scopedLive("has no session whose id is damaged, which nobody could ask for, and tells of it", () =>
+    Effect.gen(function* () {
+      const { filename, out } = yield* makeFile
+      const db = new Database(filename)
+      db.pragma("foreign_keys = OFF")
+      db.exec("UPDATE session SET id = 'o' || char(0) || 'e' WHERE id = 'one'")
+      db.exec("UPDATE inbox SET session_id = char(0) WHERE session_id = 'two'")
+      db.close()
+      const { lost, sessions } = yield* salvageFile(filename, out)
+      assert.strictEqual(sessions, 2)
+      assert.deepStrictEqual(
+        lost.map(({ what }) => what),
+        ["a session whose id is damaged, unless its messages name it", "arrival 4 of the inbox: its session is damaged"]
+      )
+      const all = yield* Effect.provide(readAll, open(out))
+      assert.deepStrictEqual(
+        all.map(({ log, summary }) => [summary.sessionId, log.length]),
+        [
+          ["one", 302],
+          ["two", 301]
+        ]
+      )
+    })
+  )
+
   it.scopedLive("refuses a new file that is there already, and leaves none if there is nothing to bring over", () =>
     Effect.gen(function* () {
       const { filename, out } = yield* makeFile
