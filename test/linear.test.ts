@@ -10,7 +10,7 @@ import { findWrittenFiles } from "../src/ledger/facts.ts"
 import { digestMessage } from "../src/ledger/messageDigest.ts"
 import { redact } from "../src/message/Redaction.ts"
 import { splitSentences, splitWords, toOneLine } from "../src/message/text.ts"
-import { isOverflow, readTokenLimit } from "../src/model/overflowText.ts"
+import { isOverflow, readSizeRefusal, readTokenLimit } from "../src/model/overflowText.ts"
 import { parseJson } from "../src/openai/answerDecoder.ts"
 import * as Gate from "../src/summary/Gate.ts"
 import { listExpressions } from "./support/expressions.ts"
@@ -55,7 +55,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   "one line": toOneLine,
   gate: check,
   handoff: (text) => Handoff.render(Handoff.parse(text)),
-  overflow: (text) => [isOverflow(400, text), readTokenLimit(text)],
+  overflow: (text) => [isOverflow(400, text), readTokenLimit(text), readSizeRefusal(text)],
   "JSON of a server": parseJson,
   "log line": (text) => parseLine(text, { file: "a.log", line: 1 })
 }

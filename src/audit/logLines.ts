@@ -153,6 +153,8 @@ export const logWindowLearned = (
     learned: window.isNamed ? window.learned : `~${window.learned}`
   })
 
-/** The server refused the bytes or pictures of a request, so the session sends fewer pictures while this process lives. */
-export const logFewerImages = (sessionId: SessionId, refused: number, most: number) =>
-  logWarning("fewer pictures", { session: sessionId, refused, most })
+/** The server refused the bytes or pictures of a request, so the session sends no more than `most` while this process lives. */
+export const logLimitLearned = (
+  sessionId: SessionId,
+  { limit, most, refused }: { readonly limit: string; readonly refused: number; readonly most: number }
+) => logWarning("limit learned", { session: sessionId, limit, refused, most })

@@ -24,7 +24,7 @@ import { withSpanIfTraced } from "../concurrency/fiberServices.ts"
 import * as StopSignals from "../concurrency/stopSignals.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
 import { makeNovelty, makeTurn } from "./makeTurn.ts"
-import { makePictureLimits } from "./pictureLimits.ts"
+import { makeLearnedLimits } from "./learnedLimits.ts"
 import * as KeyedLocks from "../concurrency/keyedLocks.ts"
 import type * as Message from "../message/Message.ts"
 import * as RoutePauses from "../summary/RoutePauses.ts"
@@ -201,7 +201,7 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
   const line = KeyedLocks.makeFairQueue<SessionId>()
   const stopSignals = StopSignals.make<SessionId>()
   const isNew = makeNovelty()
-  const pictureLimits = makePictureLimits()
+  const learnedLimits = makeLearnedLimits()
   const leases = yield* HoldLease.make(store, options.leaseTtl)
 
   /** Uninterruptible: every stored delivery gets its log line. */
@@ -242,7 +242,7 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
   ): Effect.Effect<A, E | TurnFailure, R> => {
     const interruptible = stopSignals.interruptible(sessionId, () => new TurnInterrupted({ sessionId }))
     const runAgent = ({ lease }: HoldLease.Held) => {
-      const { checkEnd, turn } = makeTurn({ store, counters, compressor, counter, isNew, pictureLimits }, lease)
+      const { checkEnd, turn } = makeTurn({ store, counters, compressor, counter, isNew, learnedLimits }, lease)
       return Effect.ensuring(interruptible(agent(turn)), checkEnd)
     }
     const answered = underTurnLease(sessionId, runAgent, wait)
@@ -256,7 +256,7 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
   const view = (sessionId: SessionId) => Effect.map(store.state(sessionId), (state) => View.assemble(state, counter))
 
   const reset = (sessionId: SessionId) =>
-    Effect.tap(Rewind.resetSession(store, sessionId), () => Effect.sync(() => pictureLimits.forget(sessionId)))
+    Effect.tap(Rewind.resetSession(store, sessionId), () => Effect.sync(() => learnedLimits.forget(sessionId)))
   const rewind = (sessionId: SessionId, seq: number) => Rewind.rewindSession(store, counter, sessionId, seq)
 
   const auxiliary = (sessionId: SessionId, request: AuxiliaryRequest) => {

@@ -1,11 +1,9 @@
 /** What a refused call tells of the server's window, and when a larger window than the learned one is tried. */
 import * as Predicate from "effect/Predicate"
 import type { CompressionPolicy } from "../compression/CompressionPolicy.ts"
-import { parts } from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
 import { readTokenLimit } from "../model/overflowText.ts"
 import { findLearnedWindow, type LearnedWindow, type State } from "../session/Session.ts"
-import type { View } from "../view/View.ts"
 
 export const isOverflow = (error: unknown): boolean => Predicate.isTagged(error, "ContextOverflow")
 
@@ -40,9 +38,6 @@ export const detailOf = (error: unknown): string => {
   }
   return "it gave no reason"
 }
-
-export const countImages = ({ messages }: View): number =>
-  messages.reduce((sum, message) => sum + parts(message).filter(({ type }) => type === "image_url").length, 0)
 
 // ── learning ──
 

@@ -6,12 +6,10 @@ import {
   hardLimit,
   narrow,
   shares,
-  softLimit,
-  type Window
+  softLimit
 } from "../compression/CompressionPolicy.ts"
-import type { Compressor } from "../compression/Compressor.ts"
+import type { CompressionRequest, Compressor } from "../compression/Compressor.ts"
 import type { InvalidMessage, Message } from "../message/Message.ts"
-import { isAboutBytes } from "../model/overflowText.ts"
 import {
   findLearnedWindow,
   type LearnedWindow,
@@ -25,7 +23,6 @@ import type { Lease, SessionCounters, SessionStore } from "../store/SessionStore
 import { type Counter, calibrate, isCredible, overhead, total, type Usage } from "../message/Tokens.ts"
 import {
   addRefusal,
-  countImages,
   detailOf,
   isOverflow,
   learnFrom,
@@ -33,7 +30,7 @@ import {
   type Refusal,
   sizeOfRefusal
 } from "./learnedWindow.ts"
-import type { PictureLimits } from "./pictureLimits.ts"
+import { findWindowOfBytes, isSmaller, type LearnedLimits } from "./learnedLimits.ts"
 import type { StepOptions, StepUsage, Turn, TurnError } from "./Turn.ts"
 import type * as View from "../view/View.ts"
 import * as LogLines from "../audit/logLines.ts"
@@ -50,7 +47,7 @@ export interface TurnEnvironment {
   readonly counter: Counter
   /** Returns true for a text it was never asked about. */
   readonly isNew: (text: string) => boolean
-  readonly pictureLimits: PictureLimits
+  readonly learnedLimits: LearnedLimits
 }
 
 /** `checkEnd` runs once after the agent, however it ended. */
@@ -66,7 +63,7 @@ const MOST_RESCUES = 9
 const MOST_REPLANS = 2
 
 export const makeTurn = (
-  { compressor, counter, counters, isNew, pictureLimits, store }: TurnEnvironment,
+  { compressor, counter, counters, isNew, learnedLimits, store }: TurnEnvironment,
   lease: Lease
 ): TurnHandle => {
   const { sessionId } = lease
@@ -74,13 +71,13 @@ export const makeTurn = (
   let last: LastView | undefined
 
   const assembleStep = (state: State, options: StepOptions): Effect.Effect<Step> => {
-    const wanted = WireLimits.resolve(options)
-    const maxImages = Math.min(wanted.maxImages, pictureLimits.find(sessionId))
-    const limited = { ...options, limits: { ...wanted, maxImages } }
-    const assembled = EventLoopBudget.runInSlices(IncrementalView.assembleInSlices(state, counter, limited))
-    return Effect.map(assembled, (view) => {
+    const limits = learnedLimits.narrow(sessionId, WireLimits.resolve(options))
+    const slices = IncrementalView.assembleInSlices(state, counter, { ...options, limits })
+    return Effect.map(EventLoopBudget.runInSlices(slices), (view) => {
       last = { state, options, estimate: view.tokens, appended: 0 }
-      return { state, view, tokens: calibrateView(view.tokens, state, options) }
+      const tokens = calibrateView(view.tokens, state, options)
+      const byteWindow = findWindowOfBytes({ view, tokens }, options.tools, limits.maxRequestBytes)
+      return { state, view, tokens, byteWindow }
     })
   }
 
@@ -93,11 +90,10 @@ export const makeTurn = (
       return yield* assembleStep(state, options)
     }).pipe(Effect.uninterruptible)
 
-  const compressNow = (options: StepOptions, learnedWindow: number | undefined) =>
+  const compressNow = (options: StepOptions, learnedWindow: number) =>
     countWaiting(
       compressor.compress(sessionId, {
-        ...compressionRequest(counter, last?.state, options),
-        learnedWindow,
+        ...compressionRequest(counter, last?.state, options, learnedWindow),
         isUrgent: true
       })
     )
@@ -108,22 +104,24 @@ export const makeTurn = (
    */
   const takeStep = (
     options: StepOptions,
-    { isTrying = false, most }: { readonly isTrying?: boolean; readonly most?: number } = {}
+    { isTrying = false, most = Infinity }: { readonly isTrying?: boolean; readonly most?: number } = {}
   ): Effect.Effect<Step, TurnError> =>
     Effect.gen(function* () {
       const configured = yield* forWindow(compressor.policy, options)
       // Steps of many sessions follow one after the other instead of sharing one turn of the event loop.
       yield* EventLoopBudget.awaitBudget
       let step = yield* promoteInbox(options)
-      const policy = narrow(narrowToLearned(configured, step.state, options, isTrying), most ?? Infinity)
+      const policy = narrow(narrowToLearned(configured, step.state, options, isTrying), most)
       if (policy.mode === "manual") return step
-      const budgetOf = ({ state, tokens }: Step) => makeBudget(policy, counter, state, options, tokens)
+      const budgetOf = ({ byteWindow, state, tokens }: Step) =>
+        makeBudget(narrow(policy, byteWindow), counter, state, options, tokens)
       for (let plans = 0; plans <= MOST_REPLANS && isOverHard(budgetOf(step)); plans++) {
-        yield* compressNow(options, most)
+        yield* compressNow(options, Math.min(most, step.byteWindow))
         step = yield* promoteInbox(options)
       }
       if (isOverSoft(budgetOf(step))) {
-        yield* compressor.start(sessionId, step.state.lastSeq, compressionRequest(counter, step.state, options))
+        const request = compressionRequest(counter, step.state, options, step.byteWindow)
+        yield* compressor.start(sessionId, step.state.lastSeq, request)
       }
       if (step.state.segments.some(isDegraded)) yield* compressor.startHealing(sessionId)
       return step
@@ -206,23 +204,20 @@ export const makeTurn = (
     let window: Refusal = { tokens: Infinity, limit: null }
     let isOfTokens = true
     for (let tries = 0; tries < MOST_RESCUES; tries++) {
-      window = addRefusal(window, step, error)
-      const isOfBytes = isAboutBytes(detailOf(error))
-      const images = isOfBytes ? countImages(step.view) : 0
-      isOfTokens &&= !isOfBytes
       const before = step
-      if (images > 0) {
-        const left = pictureLimits.lower(sessionId, images, detailOf(error))
-        yield* LogLines.logFewerImages(sessionId, images, left)
-      } else {
+      const lesson = learnedLimits.learn(sessionId, step.view, options.tools, detailOf(error))
+      window = addRefusal(window, step, lesson === null ? error : null)
+      isOfTokens &&= lesson === null
+      if (lesson !== null) yield* LogLines.logLimitLearned(sessionId, lesson)
+      if (lesson === null || lesson.hasTooManyWords) {
         // Only what stands beside system prompt and tools can become smaller.
-        most = Math.min((most + calibrateOverhead(counter, step.state, options)) / 2, sizeOfRefusal(window))
+        const halved = (most + calibrateOverhead(counter, step.state, options)) / 2
+        const byteWindow = lesson === null ? Infinity : findWindowOfBytes(step, options.tools, lesson.most)
+        most = Math.min(halved, sizeOfRefusal(window), byteWindow)
         yield* compressNow(options, most)
       }
       step = yield* takeStep(options, { most })
-      if (images > 0) {
-        if (countImages(step.view) >= images) break
-      } else if (step.state.generation === before.state.generation && step.tokens >= before.tokens) break
+      if (!isSmaller(step, before)) break
       const answered = yield* Effect.either(call(IncrementalView.copyView(step.view)))
       if (answered._tag === "Right") {
         if (isOfTokens) yield* learn(step.state, options, window)
@@ -266,7 +261,7 @@ export const makeTurn = (
     const now = yield* store.state(sessionId)
     const { tokens } = yield* assembleStep(now, options)
     if (!isOverSoft(makeBudget(policy, counter, now, options, tokens))) return
-    yield* compressor.start(sessionId, now.lastSeq, compressionRequest(counter, now, options))
+    yield* compressor.start(sessionId, now.lastSeq, compressionRequest(counter, now, options, Infinity))
   }).pipe(Effect.catchAll((error) => Effect.logDebug(`the end of a turn was not checked: ${error.message}`)))
 
   return { turn: { sessionId, view, append, report, step }, checkEnd }
@@ -285,6 +280,8 @@ interface Step {
   readonly state: State
   readonly view: View.View
   readonly tokens: number
+  /** The tokens of a view whose words fill the bytes that the server takes. */
+  readonly byteWindow: number
 }
 
 /** The latest view of the turn: its estimated tokens, and those of the messages appended since. */
@@ -341,10 +338,11 @@ const countOverhead = (counter: Counter, state: State | undefined, options: Step
 const compressionRequest = (
   counter: Counter,
   state: State | undefined,
-  options: StepOptions
-): Window & { readonly overhead: number } => {
+  options: StepOptions,
+  learnedWindow: number
+): CompressionRequest => {
   const { contextLength, model, reservedOutput } = options
-  return { overhead: countOverhead(counter, state, options), contextLength, reservedOutput, model }
+  return { overhead: countOverhead(counter, state, options), contextLength, reservedOutput, model, learnedWindow }
 }
 
 /** An estimate of the whole view, as the provider would count it. */

@@ -26,21 +26,51 @@ export const readTokenLimit = (text: string): number | null => {
   return null
 }
 
-/** Returns the most pictures of a request that the text names, such as "at most 5 images"; null if it names none. */
-export const readImageLimit = (text: string): number | null => {
+/** What a server refused of a request, other than its tokens, and the most that it says it takes. */
+export interface SizeRefusal {
+  /** The bytes of the request, the bytes of one picture, or the number of pictures. */
+  readonly of: "request" | "image" | "images"
+  /** null if the text names none. */
+  readonly limit: number | null
+}
+
+/** Returns what the text of an overflow says of bytes and pictures; null if it is about tokens. */
+export const readSizeRefusal = (text: string): SizeRefusal | null => {
+  if (TOKENS.test(text)) return null
   const count = IMAGES.exec(text)?.groups?.["count"]
-  return count === undefined ? null : Number(count)
+  if (count !== undefined) return { of: "images", limit: Number(count) }
+  if (MANY_IMAGES.test(text)) return { of: "images", limit: null }
+  if (IMAGE.test(text)) return { of: "image", limit: readByteLimit(text) }
+  const isOfBytes = BYTES.test(text) || (STATUS_413.test(text) && !INPUT_WORD.test(text))
+  return isOfBytes ? { of: "request", limit: readByteLimit(text) } : null
 }
 
 const IMAGES =
   /(?:at most|up to|no more than|max(?:imum)?(?: of)?|limit(?:ed)? (?:of|is|to)) (?<count>[1-9]\d{0,3}) (?:images?|pictures?)\b/i
-
-/** Returns whether the text of an overflow is about bytes, or the number or size of pictures, and so not about tokens. */
-export const isAboutBytes = (text: string): boolean => !TOKENS.test(text) && BYTES.test(text)
-
-const TOKENS = /tokens?\b|\bTPM\b|context[ _-]?(?:length|window|size|limit)|string too long/i
+const MANY_IMAGES = /many[ -]?(?:images?|pictures)|number of (?:images|pictures)|\b\d+ images?\b/i
+const IMAGE = /\bimage\b|\bimages? dimensions|\bimage_url\b|\bpixels?\b/i
+const TOKENS = /tokens?\b|\bTPM\b|context[ _-]?(?:length|window|size|limit)/i
 const BYTES =
-  /\bbytes?\b|\b\d+ ?[kmg]i?b\b|payload|entity too large|request_too_large|body size|maximum (?:allowed )?size|\bpixels?\b|\bimages?\b|image dimensions/i
+  /\bbytes?\b|\b\d+ ?[kmg]i?b\b|payload|entity too large|request_too_large|body size|maximum (?:allowed )?size|string too long|string value length|\bimages\b/i
+
+/** A status alone is one of the body, since servers give the status of any other error to a prompt that is too long. */
+const STATUS_413 = /^\W*413\b|\b(?:status(?: code)?|http(?:\/[\d.]+)?|code)[:/ ]+413\b/i
+const INPUT_WORD = /\b(?:prompt|input)\b/i
+
+/** The smallest of the sizes that the text names: what was refused is larger than the limit. */
+const readByteLimit = (text: string): number | null => {
+  const sizes = SIZES.flatMap((wording) => Array.from(text.matchAll(wording), readNumber))
+  const limits = sizes.filter((bytes) => bytes >= SMALLEST_BODY)
+  return limits.length === 0 ? null : Math.min(...limits)
+}
+
+const SIZES = [
+  /(?<![\d.,_])(?<number>\d{1,3}(?:[,_]\d{3}){1,5}|\d{1,15}(?:\.\d{1,3})?)\s?(?<unit>bytes?|[kmg]i?b)\b/gi,
+  /\bmax(?:imum)?\b[a-z ]{0,40}[ :=(]{1,2}(?<number>\d{4,15})\b/gi
+]
+
+/** No server takes less. A smaller number is about something else, such as the length of an id. */
+const SMALLEST_BODY = 10_000
 
 /** A request of its own size, with the limit per minute: "Request too large … TPM: Limit 30000, Requested 45512". */
 const LARGER_THAN_RATE = /request too large\b(?:(?!request too large\b).)*\b(?:tokens per|TPM)\b/is
@@ -88,7 +118,16 @@ const LIMITS = [
 const readNumber = ({ groups = {} }: RegExpMatchArray): number =>
   Number((groups["number"] ?? "").replaceAll(/[,_]/g, "")) * (UNITS[groups["unit"]?.toLowerCase() ?? ""] ?? 1)
 
-const UNITS: Readonly<Record<string, number>> = { k: 1_000, m: 1_000_000 }
+const UNITS: Readonly<Record<string, number>> = {
+  k: 1_000,
+  m: 1_000_000,
+  kb: 1_000,
+  mb: 1_000_000,
+  gb: 1_000_000_000,
+  kib: 1_024,
+  mib: 1_048_576,
+  gib: 1_073_741_824
+}
 
 /** No model has a smaller window. A smaller number is an error code, a count of retries or an index. */
 const SMALLEST_LIMIT = 1_000

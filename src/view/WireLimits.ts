@@ -13,7 +13,8 @@
 export interface WireLimits {
   /**
    * The largest body of a request in bytes, its messages and tools as JSON. The oldest pictures, audio and files leave
-   * a view that is larger, each replaced by a note that says how to recall it.
+   * a view that is larger, each replaced by a note that says how to recall it. A step whose words alone come near the limit
+   * is compressed.
    */
   readonly maxRequestBytes?: number | undefined
   /** The most pictures of a request. The oldest leave first. */

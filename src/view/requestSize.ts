@@ -34,13 +34,16 @@ export interface Request {
 }
 
 export const findPictures = (row: Row, index: number): ReadonlyArray<Pictured> => {
-  const pictures = Message.parts(row.message).flatMap((part, at) =>
+  const pictures = listPictures(row.message)
+  return pictures.length === 0 ? [] : [{ index, row, pictures, without: new Map() }]
+}
+
+const listPictures = (message: Message.Message): ReadonlyArray<Picture> =>
+  Message.parts(message).flatMap((part, at) =>
     PICTURES.has(part.type)
       ? [{ at, bytes: countPart(part), isImage: part.type === "image_url", data: countData(part) }]
       : []
   )
-  return pictures.length === 0 ? [] : [{ index, row, pictures, without: new Map() }]
-}
 
 const countData = (part: Message.ContentPart): number =>
   part.type === "image_url" && part.image_url.url.startsWith("data:")
@@ -75,7 +78,7 @@ export const fitRequest = (
   measureRequest(request)
   const tooLarge = new Set(all.filter(({ data }) => data > limits.maxImageBytes))
   const others = tooLarge.size === 0 ? all : all.filter((picture) => !tooLarge.has(picture))
-  const bytes = request.bytes + BODY + (tools === undefined ? 0 : countJson(tools)) - sumBytes(tooLarge)
+  const bytes = request.bytes + countFixed(tools) - sumBytes(tooLarge)
   const oldest = new Set([
     ...choosePictures(others, ({ bytes }) => (bytes > SMALL ? bytes : 0), bytes, limits.maxRequestBytes),
     ...choosePictures(others, ({ isImage }) => (isImage ? 1 : 0), undefined, limits.maxImages)
@@ -156,6 +159,29 @@ const leavePictures = (row: Row, left: ReadonlyMap<number, string>, counter: Cou
 }
 
 // ── bytes ──
+
+/** What a request holds. */
+export interface Measured {
+  readonly bytes: number
+  /** The bytes that remain without its pictures. */
+  readonly words: number
+  readonly images: number
+  /** The base64 of its largest picture; 0 if it has none. */
+  readonly largestImage: number
+}
+
+export const measure = (messages: ReadonlyArray<Message.Message>, tools: unknown): Measured => {
+  const pictures = messages.flatMap((message) => listPictures(message))
+  const bytes = messages.reduce((sum, message) => sum + countBytes(message), countFixed(tools))
+  return {
+    bytes,
+    words: bytes - sumBytes(pictures.filter(({ bytes }) => bytes > SMALL)),
+    images: pictures.filter(({ isImage }) => isImage).length,
+    largestImage: pictures.reduce((largest, { data }) => Math.max(largest, data), 0)
+  }
+}
+
+const countFixed = (tools: unknown): number => BODY + (tools === undefined ? 0 : countJson(tools))
 
 /** Messages never change, so each is measured once. */
 const SIZES = new WeakMap<Message.Message, number>()

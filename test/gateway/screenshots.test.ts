@@ -1,12 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Gateway } from "../../src/gateway/Gateway.ts"
-import { countImages } from "../../src/gateway/learnedWindow.ts"
-import { makePictureLimits } from "../../src/gateway/pictureLimits.ts"
+import { makeLearnedLimits } from "../../src/gateway/learnedLimits.ts"
 import { ContextOverflow } from "../../src/model/ModelError.ts"
+import { parts } from "../../src/message/Message.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
-import { call, ofWire } from "../support/histories.ts"
+import * as Tokens from "../../src/message/Tokens.ts"
+import { assemble, type View } from "../../src/view/View.ts"
+import * as WireLimits from "../../src/view/WireLimits.ts"
+import { call, logOf, ofWire, request, stateOf } from "../support/histories.ts"
 import { id, scripted, summary } from "../support/world.ts"
 
 const screenshot = (characters: number, n: number) => [
@@ -24,6 +27,9 @@ const countBytes = (value: unknown): number => {
   })
   return data + Buffer.byteLength(rest)
 }
+
+const countImages = ({ messages }: View): number =>
+  messages.reduce((sum, message) => sum + parts(message).filter(({ type }) => type === "image_url").length, 0)
 
 /** A session in which each turn takes a screenshot, on a server that takes `limit` bytes; the bytes of each request. */
 const takeScreenshots = (shape: "user" | "tool", limit: number, characters: number, options = {}) =>
@@ -108,13 +114,45 @@ describe("a session of screenshots", () => {
   )
 
   it("remembers the refusals of many sessions, and forgets the oldest of very many", () => {
-    const limits = makePictureLimits(2)
-    for (const name of ["a", "b", "a", "c"]) limits.lower(SessionId.make(name), 8, "too many bytes")
+    const limits = makeLearnedLimits(2)
+    const images = [{ type: "image_url", image_url: { url: "https://example.com/a.png" } } as const]
+    const log = logOf(Array.from({ length: 8 }, () => ({ ...request(""), message: { role: "user", content: images } })))
+    const view = assemble(stateOf(log), Tokens.estimate)
+    for (const name of ["a", "b", "a", "c"]) limits.learn(SessionId.make(name), view, undefined, "too many images")
     assert.deepStrictEqual(
-      ["a", "b", "c"].map((name) => limits.find(SessionId.make(name))),
-      [4, Infinity, 4]
+      ["a", "b", "c"].map((name) => limits.narrow(SessionId.make(name), WireLimits.openai).maxImages),
+      [4, 500, 4]
     )
   })
+
+  for (const [what, text] of [
+    ["names its limit", "messages.3.content.1.image.source.base64: image exceeds 30 KB: 40000 bytes > 30000 bytes"],
+    ["names none", "image is too large"]
+  ] as const)
+    it.effect(`sends on without a picture too large for a server that ${what}, and with all others`, () =>
+      Effect.gen(function* () {
+        const { deliver, turn } = yield* Gateway
+        const views: Array<View> = []
+        for (const [n, characters] of [20_000, 40_000, 25_000, 24_000].entries()) {
+          yield* deliver(id, ofWire({ role: "user", content: screenshot(characters, n) }))
+          yield* turn(id, ({ append, step }) =>
+            Effect.flatMap(
+              step((view) => {
+                views.push(view)
+                return JSON.stringify(view.messages).includes("A".repeat(30_000))
+                  ? Effect.fail(new ContextOverflow({ route: "m", detail: text }))
+                  : Effect.succeed(ofWire({ role: "assistant", content: "I see" }))
+              }),
+              append
+            )
+          )
+        }
+        assert.deepStrictEqual(views.map(countImages), [1, 2, 1, 2, 3])
+        const left = views[2]?.repairs.filter(({ kind }) => kind === "left-out-parts")
+        assert.deepStrictEqual(left, [{ kind: "left-out-parts", seq: 3 }])
+        assert.include(JSON.stringify(views.at(-1)?.messages), "larger than the model's server takes; recall seq 3]")
+      }).pipe(Effect.provide(scripted(Scripted.layer([summary("what counts")]))))
+    )
 
   it.effect("of 4 MB each lives on a server that takes 32 MB, with no option given", () =>
     Effect.map(takeScreenshots("user", 32_000_000, 4_000_000), (asked) => assert.lengthOf(asked, 40))

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { isAboutBytes, isOverflow, readTokenLimit } from "../../src/model/overflowText.ts"
+import { isOverflow, readSizeRefusal, readTokenLimit, type SizeRefusal } from "../../src/model/overflowText.ts"
 
 /** The status, the wording and the limit that it names, as servers send them. */
 const OVERFLOWS: ReadonlyArray<readonly [status: number, text: string, limit: number | null]> = [
@@ -106,19 +106,60 @@ const OVERFLOWS: ReadonlyArray<readonly [status: number, text: string, limit: nu
   [400, "Please reduce the length of the messages or completion.", null]
 ]
 
-const BYTES = [
-  "413 Payload Too Large",
-  "413 request_too_large",
-  "HTTP 413: Request Entity Too Large",
-  "Maximum request body size 1048576 exceeded, actual body size 1056562",
-  "Decompressed request body exceeds 268435456 bytes",
-  "Request payload size exceeds the limit: 20971520 bytes.",
-  "Request exceeds the maximum size",
-  "messages.88.content.1.image.source.base64.data: At least one of the image dimensions exceed max allowed size for " +
-    "many-image requests: 2000 pixels",
-  "Image 0 failed: Image exceeds the maximum allowed total pixels.",
-  "At most 5 image(s) may be provided in one request.",
-  "The request contains too many images: 11 images were provided, but the model supports a maximum of 10 images."
+/** What is refused other than tokens, and the limit that the text names. */
+const SIZES: ReadonlyArray<readonly [text: string, of: SizeRefusal["of"], limit: number | null]> = [
+  ["413 Payload Too Large", "request", null],
+  ["413 request_too_large", "request", null],
+  ["413 status code (no body)", "request", null],
+  ["Error code: 413", "request", null],
+  ["HTTP 413: Request Entity Too Large", "request", null],
+  [
+    `413 {"type":"error","error":{"type":"request_too_large","message":"Request exceeds the maximum size"}}`,
+    "request",
+    null
+  ],
+  ["Request exceeds the maximum size", "request", null],
+  ["Request exceeds the maximum allowed size of 33,554,432 bytes", "request", 33_554_432],
+  ["Payload is larger than the limit of 32 MB", "request", 32_000_000],
+  ["Maximum request body size 1048576 exceeded, actual body size 1056562", "request", 1_048_576],
+  ["Decompressed request body exceeds 268435456 bytes", "request", 268_435_456],
+  ["Request payload size exceeds the limit: 20971520 bytes.", "request", 20_971_520],
+  ["the body takes 3.5MiB, and 2 MiB is the most", "request", 2_097_152],
+  [
+    "Invalid 'messages[1].content': string too long. Expected a string with maximum length 10485760, but got a string " +
+      "with length 11000000 instead.",
+    "request",
+    10_485_760
+  ],
+  ["Invalid 'messages[1].name': string too long. Expected a string with maximum length 64.", "request", null],
+  [
+    "String value length (20054016) exceeds the maximum allowed (20000000, from `StreamReadConstraints.getMaxStringLength()`)",
+    "request",
+    20_000_000
+  ],
+  [
+    "messages.0.content.1.image.source.base64: image exceeds 5 MB maximum: 7240764 bytes > 5242880 bytes",
+    "image",
+    5_000_000
+  ],
+  [
+    "Invalid 'messages[0].content[1].image_url.url': string too long. Expected a string with maximum length 20971520",
+    "image",
+    20_971_520
+  ],
+  ["Image 0 failed: Image exceeds the maximum allowed total pixels.", "image", null],
+  [
+    "messages.88.content.1.image.source.base64.data: At least one of the image dimensions exceed max allowed size for " +
+      "many-image requests: 2000 pixels",
+    "images",
+    null
+  ],
+  ["At most 5 image(s) may be provided in one request.", "images", 5],
+  [
+    "The request contains too many images: 11 images were provided, but the model supports a maximum of 10 images.",
+    "images",
+    10
+  ]
 ]
 
 /** Refusals of another kind, some of which talk of tokens or of length. */
@@ -144,12 +185,14 @@ describe("the words of an overflow", () => {
     })
   }
 
-  for (const text of BYTES) {
-    it(`"${text.slice(0, 60)}" is about bytes or pictures`, () => assert.isTrue(isAboutBytes(text)))
+  for (const [text, of, limit] of SIZES) {
+    it(`"${text.slice(0, 60)}" is about ${of}, ${limit ?? "unlimited"}`, () =>
+      assert.deepStrictEqual(readSizeRefusal(text), { of, limit }))
   }
 
-  it("that name a window are not about bytes", () => {
-    for (const [, text, limit] of OVERFLOWS) if (limit !== null) assert.isFalse(isAboutBytes(text), text)
+  it("that are about tokens are not about bytes, whatever the status", () => {
+    for (const [, text, limit] of OVERFLOWS) if (limit !== null) assert.isNull(readSizeRefusal(text), text)
+    assert.isNull(readSizeRefusal(`413 {"error":{"message":"Prompt is too long"}}`))
   })
 
   for (const [status, text] of OTHERS) {
