@@ -1,32 +1,48 @@
-/** Names that secrets stand behind, the signs between a name and its value, and how a value ends. */
+/** Recognizes secrets by the name they stand behind. */
+import {
+  isCode,
+  isLiteral,
+  isNoValue,
+  isPassphrase,
+  isStrong,
+  isTrueAt,
+  isUnlikeWords,
+  matchAt,
+  type Rule
+} from "./secretValues.ts"
+
+// -- names, the signs between a name and its value, and how a value ends ------------------------------------------
 
 const PASSWORD = String.raw`pass(?:word|wd|phrase|code)|pwd|pass(?:(?<=(?:[_.&?;-]|db|user|root|smtp|require|store|key)pass)|(?<=["']pass)(?=\\{0,7}["'])|(?<![A-Za-z]pass)(?=\s?:\s))|passwort|pw(?:(?<=(?:_|root)pw)|(?<![A-Za-z]pw)(?=\s?[:=]))|psk(?<![A-Za-z]psk)|masterauth`
 const PASSWORD_ABROAD = String.raw`kennwort|contraseñ?n?a|senha|пароль|密码|密碼|口令|mot de passe|wachtwoord|lösenord|adgangskode|passord|salasana|has[łl]o|heslo|jelszó|parol[aăei]?|lozinka|[şs]ifre|mật khẩu|kata sandi|nenosiri|パスワード|暗証番号|비밀번호|암호|كلمة (?:المرور|السر)|رمز عبور|पासवर्ड|পাসওয়ার্ড`
 const TOKEN = String.raw`token(?<!(?:next|prev|page|paging|pagination|continuation|sync|pad|eos|bos|unk|sep|cls|mask|stop|special|max|min|num|cancel|cancellation|abort|idempotency)[_-]?token)`
-const KEY = String.raw`(?:api|access|account|private|encryption|signing|master|auth|service|storage|subscription|app|deploy|client|license|licence)[ _-]?key(?:[_-]data|[_-]id(?<=private_key_id)(?=[^A-Za-z]{1,6}[0-9a-f]{32}))?|key(?<=[a-z]_key)(?<!(?:cache|partition|primary|foreign|public|idempotency|sort|range|hash|host|dedup|group|object|map|row|column|config|unique|translation|message|lookup|composite|index|pub|registry|event|routing|entity|project|issue|state|lock)_key)`
+const KEY = String.raw`key(?<=(?:api|access|account|private|encryption|signing|master|auth|service|storage|subscription|app|deploy|client|licen[cs]e)[ _-]?key)(?:[_-]data|[_-]id(?<=private_key_id)(?=[^A-Za-z]{1,6}[0-9a-f]{32}))?|key(?<=[a-z]_key)(?<!(?:cache|partition|primary|foreign|public|idempotency|sort|range|hash|host|dedup|group|object|map|row|column|config|unique|translation|message|lookup|composite|index|pub|registry|event|routing|entity|project|issue|state|lock)_key)`
 const NAME = String.raw`(?<name>${PASSWORD}|secret(?<!arn:[\w:-]{0,80}secret)(?:[_-]?(?:access[_-]?)?key)?|${TOKEN}|${KEY}|authorization|x-amz-signature|mnemonic|salt(?<=(?:auth|nonce|logged_in|secure_auth|signing)_salt))(?<!\[redacted [a-z ]{0,24})`
 
 const SUFFIX = String.raw`(?:[_-]?(?:base|prod|live|dev|test|staging|plain|confirmation|\d{1,2})|s(?=\\{0,7}["']?\s?:)|\.value)?(?=[\s\\"'\`*\]:=!>,：.([&—–→-]|%22|\x1b)`
 
-/** The name of a secret, also with a suffix: `API_KEY_PROD`, `token2`. Only where a sign can follow. */
-export const NAMES = new RegExp(NAME + SUFFIX, "gi")
+/** The name of a secret, or its last part, also with a suffix: `API_KEY_PROD`, `token2`. Only where a sign can follow. */
+const NAMES = new RegExp(NAME + SUFFIX, "iy")
+const WORDS = "pass pwd pw psk masterauth secret token key authorization x-amz-signature mnemonic salt".split(" ")
 
 /** Words for a password in other languages than English. */
-export const NAMES_ABROAD = new RegExp(`(?<name>${PASSWORD_ABROAD})${SUFFIX}`, "gi")
-
-/** Found in every text with such a word. The first letter is left out, since it may be large. */
-export const ABROAD =
-  /ennwort|ontrase|enha|ароль|АРОЛЬ|密|口令|[dD][eE] passe|achtwoord|senord|dgangskode|assord|alasana|asło|aslo|eslo|elsz|arol|ozinka|ifre|khẩu|sandi|enosiri|パス|暗証|비밀|암호|كلمة|رمز|पास|পাস/
+const NAMES_ABROAD = new RegExp(`(?<name>${PASSWORD_ABROAD})${SUFFIX}`, "iy")
+const WORDS_ABROAD =
+  "kennwort|contrase|senha|пароль|密码|密碼|口令|mot de passe|wachtwoord|lösenord|adgangskode|passord|salasana|hasło|hasŁo|haslo|heslo|jelszó|parol|lozinka|şifre|Şifre|sifre|mật khẩu|MẬT KHẨU|kata sandi|nenosiri|パスワード|暗証番号|비밀번호|암호|كلمة|رمز عبور|पासवर्ड|পাসওয়ার্ড".split(
+    "|"
+  )
 
 /** The name of a secret in an option of a command: `--api-key`. */
-export const FLAGS = new RegExp(String.raw`--(?=[a-z])[a-z-]{0,40}?${NAME}(?=[ \t])`, "gi")
+const FLAGS = new RegExp(String.raw`(?<=--[a-z-]{0,40})${NAME}(?=[ \t])`, "iy")
 
 /**
  * A sign between a name and its value. An `assignment` makes nearly any value a secret, a `mention` or a `blank` only
  * one that is too irregular to be a word.
  */
-export interface Sign {
+interface Sign {
   readonly kind: "assignment" | "mention" | "blank"
+  /** The characters it can begin with behind blanks; any if left out. */
+  readonly starts?: string | undefined
   readonly pattern: RegExp
 }
 
@@ -34,70 +50,90 @@ export interface Sign {
 const CLOSING = String.raw`(?:[\\"'\`*\]]|&quot;|%22|\x1b\[[0-9;]{0,8}m){0,6}`
 const BLANK = String.raw`[ \t\u00a0\u202f]`
 
-const makeSign = (kind: Sign["kind"], source: string, closing = CLOSING): Sign => ({
+const makeSign = (kind: Sign["kind"], starts: string | undefined, source: string, closing = CLOSING): Sign => ({
   kind,
+  starts,
   pattern: new RegExp(`${closing}(?<sign>${source})`, "iy")
 })
 
 /** The first sign that is followed by a value counts. */
-export const SIGNS: ReadonlyArray<Sign> = [
+const SIGNS: ReadonlyArray<Sign> = [
   // `name = value`, `name: string = value`, `name := value`, `name => value`, `name: value`, `<name>value</name>`
   makeSign(
     "assignment",
+    ":=：!>",
     String.raw`(?:[ \t]?:[ \t]?(?:&?str(?:ing)?|text))?[ \t]{0,12}(?::=|=>|!?={1,3}|[:：]|>(?=[^<>\s]{1,200}<\/))\*{0,2}[ \t]{0,12}`
   ),
   // `password:` with the value in the next line, as a list, a map or a block
   makeSign(
     "assignment",
+    ":",
     String.raw`${BLANK}?:${BLANK}{0,4}(?:[|>][-+]?${BLANK}{0,4}\r?\n\s{1,24}|\r?\n\s{0,24}-${BLANK}|[{[]\s{0,24}(?:\\{0,7}["'][\w.-]{1,40}\\{0,7}["']\s?:${BLANK}?)?)`
   ),
   makeSign(
     "mention",
+    ":：iI\n\r",
     String.raw`(?<!(?:token|secret|key|authorization)\W{0,6})(?:\sis)?${BLANK}?[:：]${BLANK}{0,4}\r?\n\s{0,24}`
   ),
   // An escaped sign, a bracket or dots before it, an escaped line break behind it
   makeSign(
     "assignment",
+    "&%(.=",
     String.raw`${BLANK}?(?:&(?:#58|#x3a|colon|#61|#x3d|equals);|%3[AaDd](?:%22)?|\([^()\n]{1,30}\)${BLANK}?[:=]|\.{3,30}:?|=\\\r?\n)${BLANK}{0,4}(?:&quot;)?`
   ),
-  makeSign("assignment", String.raw`${BLANK}{0,4}[:=：][ \t\u00a0\u202f]{0,12}(?:&quot;|\x1b\[[0-9;]{0,8}m|[“«「])`),
-  makeSign("assignment", String.raw`[\u00a0\u202f][:=：]${BLANK}{0,4}|[:=：][\u00a0\u202f]${BLANK}{0,4}`),
-  makeSign("mention", String.raw`${BLANK}{0,2}(?:->|→|—|–|-(?= )|\[)${BLANK}{0,2}`),
+  makeSign(
+    "assignment",
+    ":=：",
+    String.raw`${BLANK}{0,4}[:=：][ \t\u00a0\u202f]{0,12}(?:&quot;|\x1b\[[0-9;]{0,8}m|[“«「])`
+  ),
+  makeSign("assignment", ":=：", String.raw`[\u00a0\u202f][:=：]${BLANK}{0,4}|[:=：][\u00a0\u202f]${BLANK}{0,4}`),
+  makeSign("mention", "->→—–[", String.raw`${BLANK}{0,2}(?:->|→|—|–|-(?= )|\[)${BLANK}{0,2}`),
   // `"name": "token", "value": "…"`
-  makeSign("assignment", String.raw`(?:[\s,"'\\]|\\[nrt]){1,40}(?:value|val)[\\"']{0,4}[ \t]?[:=][ \t]?`),
+  makeSign(
+    "assignment",
+    ",\"'\\\\vVnrt\n\r\f\v",
+    String.raw`(?:[\s,"'\\]|\\[nrt]){1,40}(?:value|val)[\\"']{0,4}[ \t]?[:=][ \t]?`
+  ),
   // `the token is: value`
-  makeSign("assignment", String.raw`\s(?:is|was)[ \t]?:[ \t]`),
+  makeSign("assignment", "iIwW\n\r\f\v", String.raw`\s(?:is|was)[ \t]?:[ \t]`),
   // `the token is value`
-  makeSign("mention", String.raw`\s(?:is|was)[ \t]{1,2}`),
+  makeSign("mention", "iIwW\n\r\f\v", String.raw`\s(?:is|was)[ \t]{1,2}`),
   // `"token", "value"`
-  makeSign("mention", String.raw`(?<=["']),[ \t]{0,4}(?=\\{0,3}["'])`),
+  makeSign("mention", ",", String.raw`(?<=["']),[ \t]{0,4}(?=\\{0,3}["'])`),
   // `token value`
-  makeSign("blank", String.raw`[ \t]{1,4}`)
+  makeSign("blank", undefined, String.raw`[ \t]{1,4}`)
 ]
 
-export const FLAG_SIGNS: ReadonlyArray<Sign> = [makeSign("blank", String.raw`[ \t]{1,4}(?!-)`, "")]
+const FLAG_SIGNS: ReadonlyArray<Sign> = [makeSign("blank", undefined, String.raw`[ \t]{1,4}(?!-)`, "")]
 
-const SCHEME = String.raw`(?:(?:bearer|basic|token|apikey|key)[ \t]+)?`
-export const QUOTED = new RegExp(
+const SCHEMES = "bearer|basic|token|apikey|key"
+const SCHEME = String.raw`(?:(?:${SCHEMES})[ \t]+)?`
+const QUOTED = new RegExp(
   String.raw`(?:[bfru](?=["']))?(?<quote>\\{0,7}["'\`])${SCHEME}(?!\k<quote>)(?<value>[^\r\n]{1,400}?)(?:(?<!\\)|(?<=[^\\](?:\\\\){1,8})(?=["'\`]))\k<quote>`,
   "iy"
 )
 const STOP = String.raw`[\s"'\`\\]|$|[\w.-]{1,40}["']?\s?[=:]`
-export const BARE = new RegExp(
+const BARE = new RegExp(
   String.raw`(?:["'\`]{3}|\\{0,7}["'\`]?)${SCHEME}(?<value>(?:[^\s"'\`\\,;&|(){}[\]<>.:]|\\(?![nrtu"'\`\\])|[.:](?![\s"'\`\\]|$)|(?!<\/)[,;&|(){}[\]<>](?!${STOP})){1,8192})`,
   "iy"
 )
 
+/** The first character of a sign. */
+const FIRST = new RegExp(String.raw`${CLOSING}[ \t\u00a0\u202f]{0,40}([^])`, "y")
+
+/** Found where a name is followed by a plain word, as in most sentences: no sign and no secret. */
+const PLAIN_WORD = new RegExp(
+  String.raw`[ \t]{1,4}(?!(?:is|was|val)\b|value)(?:(?!(?:${SCHEMES})[ \t])|(?:${SCHEMES})[ \t]+)[a-z\u00c0-\u024f\u0370-\u1fff\u3040-\u30ff\u4e00-\ud7ff]+(?=[.,;!?]?(?:\s|$))`,
+  "iy"
+)
+
 /** Found behind the last value of a line. */
-export const LINE_ENDS = /^[ \t]*(?:$|\r?\n|\\+[nr]|\\*["'`])/
+const LINE_ENDS = /^[ \t]*(?:$|\r?\n|\\+[nr]|\\*["'`])/
 
-export const IS_PASSWORD = new RegExp(`^(?:${PASSWORD}|${PASSWORD_ABROAD}|pass|pw)$`, "i")
-
-/** Found in every text that the rules of names, `basic` and `bearer` can change. */
-export const NAME_HINT = /pass|pwd|secret|token|key|auth|pw|psk|mnemonic|salt|x-amz|basic|bearer/i
+const IS_PASSWORD = new RegExp(`^(?:${PASSWORD}|${PASSWORD_ABROAD}|pass|pw)$`, "i")
 
 /** A value as it stands in the text; `isLast` is true if its line ends after it. */
-export interface Value {
+interface Value {
   readonly text: string
   readonly start: number
   readonly end: number
@@ -106,8 +142,117 @@ export interface Value {
 }
 
 /** A value with the sign before it: `sign` is its text. */
-export interface Assignment {
+interface Assignment {
   readonly kind: Sign["kind"]
   readonly sign: string
   readonly value: Value
 }
+
+// -- reading and judging an assignment ----------------------------------------------------------------------------
+
+/** Says whether a value under this name is a secret. */
+type IsSecret = (name: string, assignment: Assignment) => boolean
+
+/** How a name is written, what may stand between it and its value, and which values are secrets. */
+interface Naming {
+  readonly names: RegExp
+  readonly signs: ReadonlyArray<Sign>
+  readonly isSecret: IsSecret
+}
+
+/** Redacts what is assigned to a secret's name: reads a name, a sign and a value, and lets `isSecret` decide. */
+const redactNamed = (words: ReadonlyArray<string>, ...namings: ReadonlyArray<Naming>): Rule => ({
+  words,
+  steps: 4,
+  find: (text, at, found) => {
+    let next = at
+    for (const { isSecret, names, signs } of namings) {
+      const match = matchAt(names, text, at)
+      const assignment = match === null ? undefined : readAssignment(text, at + match[0].length, signs)
+      if (assignment === undefined) continue
+      const name = match?.groups?.["name"] ?? ""
+      const { end, start, text: value } = assignment.value
+      if (isSecret(name, assignment)) {
+        found.push({ start, end, kind: kindOf(name) })
+        return end
+      }
+      // A refused value may itself hold an assignment, unless it is too long to read again.
+      next = value.length < 1024 ? start : end
+    }
+    return next
+  }
+})
+
+const readAssignment = (text: string, at: number, signs: ReadonlyArray<Sign>): Assignment | undefined => {
+  if (isTrueAt(PLAIN_WORD, text, at)) return undefined
+  const first = matchAt(FIRST, text, at)?.[1] ?? ""
+  for (const { kind, pattern, starts } of signs) {
+    if (starts !== undefined && !starts.includes(first)) continue
+    const found = matchAt(pattern, text, at)
+    const value = found === null ? undefined : readValue(text, at + found[0].length)
+    if (found !== null && value !== undefined) return { kind, sign: found.groups?.["sign"] ?? "", value }
+  }
+  return undefined
+}
+
+const readValue = (text: string, at: number): Value | undefined => {
+  const quoted = matchAt(QUOTED, text, at)
+  const found = quoted ?? matchAt(BARE, text, at)
+  if (found === null) return undefined
+  const value = found.groups?.["value"] ?? ""
+  const end = at + found[0].length - (quoted?.groups?.["quote"] ?? "").length
+  const isLast = LINE_ENDS.test(text.slice(end, end + 16))
+  return { text: value, start: end - value.length, end, isQuoted: quoted !== null, isLast }
+}
+
+const isPassword = (name: string): boolean => IS_PASSWORD.test(name)
+
+const kindOf = (name: string): string => {
+  if (isPassword(name)) return "password"
+  if (/token$/i.test(name)) return "token"
+  if (/^secret$/i.test(name)) return "secret"
+  return /key$/i.test(name) ? "api key" : "credential"
+}
+
+/** Judges `name = value`, in any language, and `the name is value`. */
+const isAssignedSecret: IsSecret = (name, { kind, sign, value }) => {
+  if (kind !== "assignment") return isMentionedSecret(name, kind, value)
+  if (isNoValue(value.text)) return false
+  if (sign === "=" && name === name.toUpperCase()) return isLiteral(value.text) && value.text.length > 3
+  if (isCode(value.text)) return false
+  if (/^pass$/i.test(name) && !value.isQuoted && sign !== "=" && !/[^\w.]/.test(value.text)) return false // tests passed
+  if (/^mnemonic$/i.test(name)) return /^(?:[a-z]{3,10} ){11,23}[a-z]{3,10}$/.test(value.text)
+  if (isPassword(name)) return value.isQuoted ? isPassphrase(value.text) : isBarePassword(sign, value)
+  if (/^secret$/i.test(name) && value.isQuoted && /^[A-Za-z]{8,}$/.test(value.text)) return true
+  return isStrong(value.text, /^secret$/i.test(name) ? 6 : 8)
+}
+
+/** Judges `--name value`. */
+const isFlaggedSecret: IsSecret = (name, { value }) =>
+  !isNoValue(value.text) && (isPassword(name) ? isLiteral(value.text) : isStrong(value.text, 8))
+
+/** Judges a value after `is`, a comma or a blank, where a plain word is likelier than a secret. */
+const isMentionedSecret = (name: string, kind: Sign["kind"], { isQuoted, text }: Value): boolean => {
+  if (!isUnlikeWords(text) || isNoValue(text)) return false
+  if (kind === "mention") return true
+  return isPassword(name) ? isQuoted || !/^[a-z]+\d{0,3}$/i.test(text) : isStrong(text, 16)
+}
+
+const isBarePassword = (sign: string, { isLast, text }: Value): boolean => {
+  if (!isLiteral(text)) return false
+  if (/^\d+$/.test(text)) return text.length > 3
+  if (/^[a-z]+(?:-[a-z]+)*$/i.test(text)) {
+    const words = text.split("-").length
+    return words > 3 || (words === 1 && isLast && (sign === "=" ? text.length > 3 : /^[a-z]{6,}$/.test(text)))
+  }
+  return text.length > 3 && !/^[A-Za-z_]+$/.test(text)
+}
+
+export const NAMED: ReadonlyArray<Rule> = [
+  redactNamed(
+    WORDS,
+    { names: NAMES, signs: SIGNS, isSecret: isAssignedSecret },
+    { names: FLAGS, signs: FLAG_SIGNS, isSecret: isFlaggedSecret }
+  ),
+  redactNamed(WORDS_ABROAD, { names: NAMES_ABROAD, signs: SIGNS, isSecret: isAssignedSecret })
+]

@@ -1,16 +1,20 @@
-/** Places at which a secret is one whatever it looks like: in a URL, behind an option of a command, in an armour. */
-import * as Array from "effect/Array"
+/** Recognizes secrets by their place, whatever they look like: in a URL, behind an option of a command, in an armour. */
+import {
+  isPasswordAtPlace,
+  isSaidPassword,
+  isStrongInUrl,
+  isTrueAt,
+  isUnlikeWords,
+  matchAt,
+  MIXED_WORD,
+  type Rule
+} from "./secretValues.ts"
 
-const PRIVATE_KEY = String.raw`(?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----`
-export const PEM = new RegExp(
-  // Up to the end mark or, in a key that was cut off, all lines of base64. Line breaks may be escaped in any way.
-  String.raw`-----BEGIN ${PRIVATE_KEY}(?:(?:[^-]|-(?!----)){32,16384}-----END ${PRIVATE_KEY}|` +
-    String.raw`(?:(?:\\+[nr]|[^A-Za-z0-9"'-]){1,12}[A-Za-z0-9+/=]{24,})+)`,
-  "g"
-)
-
-/** A place of passwords: texts of which one must be there at all, parted by commas, and an expression for what stands before and for the value. */
-export type Place = readonly [hints: string, pattern: RegExp]
+/**
+ * The words at one of which a place begins, parted by commas, and the expression for what stands there, whose only group
+ * is the secret. A word may hold no comma.
+ */
+type Place = readonly [words: string, pattern: RegExp]
 
 const QUOTES = String.raw`[\\"']{0,4}`
 const VALUE = String.raw`([^\s"'\\|;]{1,200})`
@@ -21,34 +25,60 @@ const VALUE = String.raw`([^\s"'\\|;]{1,200})`
  */
 const afterOption = (commands: string, options: string): RegExp =>
   new RegExp(
-    String.raw`(\b(?:${commands})\b(?:(?!\b(?:${commands})\b)(?:[^\n|;\\]|\\[^])){0,300}?\s(?:${options})${QUOTES})${VALUE}`,
-    "g"
+    String.raw`(?:${commands})\b(?:(?!\b(?:${commands})\b)(?:[^\n|;\\]|\\[^])){0,300}?\s(?:${options})${QUOTES}${VALUE}`,
+    "dy"
   )
 
-const after = (before: string): RegExp => new RegExp(`(${before}${QUOTES})${VALUE}`, "gi")
+const after = (before: string): RegExp => new RegExp(`${before}${QUOTES}${VALUE}`, "diy")
 
 const USER = String.raw`[^\s:"'\\]{1,100}:`
 
-const ALL: ReadonlyArray<Place> = [
+/** A word for a password near them is part of the expressions. They begin at another word, which is rarer there. */
+const NEAR_PASSWORD: ReadonlyArray<Place> = [
+  ["n'", /(?<=\bpassw(?:or)?d\w{0,16}\s{0,9}=\s{0,9})N'([^'\n]{1,200})(?=')/diy],
+  ["password(,passwd(", /passw(?:or)?d\(\s{0,3}\\?["']([^"'\\\n\s]{3,100})(?=\\?["'])/diy],
+  [
+    ".fill(,.type(,.sendkeys(,.send_keys(,.presssequentially(,.setvalue(",
+    /(?<=passw(?:or)?d?[^\n]{0,40})\.\w{4,17}\(\s{0,3}\\?["']([^"'\n]{1,200}?)(?=\\?["'])/diy
+  ],
+  [
+    "text,value,default",
+    /(?<=passw(?:or)?d?[^"'\n]{0,30}\\{0,3}["']\s?(?:,\s?\\{0,3}["']\w{1,20}\\{0,3}["']\s?:\s?\\{0,3}["'][^"'\n]{0,60}["']){0,3},\s?\\{0,3}["'])(?:text|value|default)\\{0,3}["']\s?:\s?\\{0,3}["']([^"'\n]{3,200}?)(?=\\{0,3}["'])/diy
+  ],
+  [
+    "value",
+    /(?<=["'])value\\{0,3}["']\s?:\s?\\{0,3}["']([^"'\n]{1,200}?)(?=\\{0,3}["'],\s?\\{0,3}["'](?:name|key)\\{0,3}["']\s?:\s?\\{0,3}["'][^"'\n]{0,40}passw)/diy
+  ],
+  ["<input", /<input\b(?=[^>\n]{0,300}(?:passw|name=["']pw))[^>\n]{0,300}?\bvalue=["']([^"'\n]{1,200})/diy],
+  ["send,type", /(?<=passw(?:or)?d[^\n]{0,10}["']\s{1,8})(?:send|typed?)\s+\\?["']([^"'\s\\]{1,200})/diy],
+  ["</", /(?<=passw(?:or)?d["'*`]{0,3}\s?)<\/\w{1,10}>\s{0,8}<\w{1,10}>([^<>\s]{1,200})/diy],
+  ["\">,'>,\" >,' >", /(?<=\bname=["'][^"'\n]{0,60}passw(?:or)?d)["']\s?>\s{0,8}(?:<value>)?([^<>\s]{1,200})(?=<)/diy],
+  ["<value>", /(?<=passw(?:or)?d>\s{0,8})<value>([^<>\s]{1,200})(?=<)/diy]
+]
+
+const PLACES: ReadonlyArray<Place> = [
   // The last part of the address is what lets everyone post.
   [
-    "hooks.,webhook,IncomingWebhook",
-    /(hooks\.slack\.com\/(?:services|workflows|triggers)\/T\w{6,}\/\w{6,}\/(?:\d{6,}\/)?|discord(?:app)?\.com\/api\/(?:v\d+\/)?webhooks\/\d{17,20}\/|\/IncomingWebhook\/|hooks\.zapier\.com\/hooks\/catch\/\d{3,}\/)([\w-]{6,})/g
+    "hooks.slack.com/,discord.com/api/,discordapp.com/api/,/incomingwebhook/,hooks.zapier.com/",
+    /(?:hooks\.slack\.com\/(?:services|workflows|triggers)\/T\w{6,}\/\w{6,}\/(?:\d{6,}\/)?|discord(?:app)?\.com\/api\/(?:v\d+\/)?webhooks\/\d{17,20}\/|\/IncomingWebhook\/|hooks\.zapier\.com\/hooks\/catch\/\d{3,}\/)([\w-]{6,})/dy
   ],
-  ["@", /(:\/\/[^\s:@/"'`<>\\]{0,200}:)([^\s/"'`<>\\]{1,300})(?=@)/g],
-  ["@", /(\w:)([^\s:"'`<>\\]{1,200})(?=@(?:tcp|unix)\()/g],
-  ["@", /((?:\bsqlplus\s+(?:-\w+\s+)?|jdbc:oracle:thin:)\w{1,60}\/)([^\s"'`<>\\@/]{1,200})(?=@)/g],
+  ["://", /:\/\/[^\s:@/"'`<>\\]{0,200}:([^\s/"'`<>\\]{1,300})(?=@)/dy],
+  ["@tcp(,@unix(", /(?<=\w:([^\s:"'`<>\\]{1,200}))@/dy],
   [
-    "curl,http ,https -",
-    afterOption("curl|https?", String.raw`(?:-[uUa]|--user|--proxy-user|--auth)[ =]?${QUOTES}${USER}`)
+    "sqlplus,jdbc:oracle:thin:",
+    /(?:\bsqlplus\s+(?:-\w+\s+)?|jdbc:oracle:thin:)\w{1,60}\/([^\s"'`<>\\@/]{1,200})(?=@)/dy
+  ],
+  [
+    "curl,http ,https ",
+    afterOption("curl|https?(?= )", String.raw`(?:-[uUa]|--user|--proxy-user|--auth)[ =]?${QUOTES}${USER}`)
   ],
   ["sshpass", after(String.raw`\bsshpass\s+-p\s*`)],
   ["mysql,mariadb", afterOption(String.raw`mysql\w*|mariadb\w*`, "-p")],
   [
     "login",
-    afterOption(
-      String.raw`(?:docker|podman|nerdctl|buildah|skopeo|helm|az|oc|crane|oras)(?:\s+registry)?\s+login`,
-      String.raw`-p\s+`
+    new RegExp(
+      String.raw`(?<=\b(?:docker|podman|nerdctl|buildah|skopeo|helm|az|oc|crane|oras)(?:\s{1,9}registry)?\s{1,9})${afterOption("login", String.raw`-p\s+`).source}`,
+      "dy"
     )
   ],
   [
@@ -56,131 +86,219 @@ const ALL: ReadonlyArray<Place> = [
     afterOption(String.raw`mongo\w*|cqlsh|rabbitmqadmin|ncftp\w*`, String.raw`-p\s+`)
   ],
   ["redis-cli", afterOption("redis-cli", String.raw`(?:-a|--pass|AUTH|auth)\s+`)],
-  ["-P", afterOption("zip|unzip|sqlcmd|bcp|t?isql", String.raw`-P\s*`)],
-  ["7z,rar ", afterOption("7z[arz]?|rar|unrar", "-p(?!-)")],
+  ["zip,unzip,sqlcmd,bcp,isql,tisql", afterOption("zip|unzip|sqlcmd|bcp|t?isql", String.raw`-P\s*`)],
+  ["7z,rar ,unrar", afterOption("7z[arz]?|rar|unrar", "-p(?!-)")],
   ["ldap", afterOption(String.raw`ldap\w+`, String.raw`-w\s+`)],
   ["openssl", afterOption("openssl", String.raw`(?:-k\s+|-pass(?:in|out)?\s+${QUOTES}pass:)`)],
   ["smbclient,rpcclient", afterOption("smbclient|rpcclient", String.raw`-U\s*${QUOTES}[^\s%"']{1,60}%`)],
-  ["freerdp,rdesktop", afterOption("[xw]?l?freerdp|rdesktop", String.raw`(?:\/p:|-p\s+)`)],
+  ["freerdp,xfreerdp,wlfreerdp,rdesktop", afterOption("[xw]?l?freerdp|rdesktop", String.raw`(?:\/p:|-p\s+)`)],
   ["lftp", afterOption("lftp", String.raw`-u\s*${QUOTES}[^\s,"']{1,60},`)],
   ["htpasswd", after(String.raw`\bhtpasswd\s+-\w*b\w*\s+\S{1,100}\s+[\w.@-]{1,60}\s+`)],
-  ["keypass,storepass", after(String.raw`\s-(?:(?:src|dest)?store|key)pass(?:word)?\s+`)],
+  ["keypass,storepass", after(String.raw`(?<=\s-(?:src|dest)?)(?:store|key)pass(?:word)?\s+`)],
   ["rabbitmqctl", after(String.raw`\brabbitmqctl\s+(?:add_user|change_password)\s+${QUOTES}[\w.@-]{1,60}${QUOTES}\s+`)],
-  ["net use,net user,NET USE,Net use", after(String.raw`\bnet\s+user\s+[\w.-]{1,60}\s+(?!\/)`)],
-  ["net use,net user,NET USE,Net use", after(String.raw`\bnet\s+use\b[^\n|;]{0,120}?\/user:\S{1,80}\s+(?!\/)`)],
-  ["net use,net user,NET USE,Net use", /(\bnet\s+use\s+(?:[A-Z]:\s+)?\\\\\S{1,100}\s+(?!\/))([^\s"'|;]{1,200})/gi],
+  ["net user", after(String.raw`\bnet user\s+[\w.-]{1,60}\s+(?!\/)`)],
+  ["net use", after(String.raw`\bnet use\b[^\n|;]{0,120}?\/user:\S{1,80}\s+(?!\/)`)],
+  ["net use", /\bnet use\s+(?:[A-Z]:\s+)?\\\\\S{1,100}\s+(?!\/)([^\s"'|;]{1,200})/diy],
   ["wpa_passphrase", after(String.raw`\bwpa_passphrase\s+${QUOTES}[^\s"']{1,60}${QUOTES}\s+`)],
-  ["vault,wandb", after(String.raw`\b(?:vault|wandb)\s+login\s+(?!-)`)],
+  ["vault login,wandb login", after(String.raw`\b(?:vault|wandb) login\s+(?!-)`)],
   ["secret set", afterOption("secret set", String.raw`(?:--body|-b)[ =]`)],
-  ["from-literal,kv put", after(String.raw`(?:--from-literal=${QUOTES}|\bkv\s+put\s+\S{1,100}\s+)[\w.-]{1,60}=`)],
+  ["--from-literal=,kv put", after(String.raw`(?:--from-literal=${QUOTES}|\bkv put\s+\S{1,100}\s+)[\w.-]{1,60}=`)],
   [
-    "|",
-    /(\b(?:echo|printf)\s+(?:-\w+\s+)?(?:\\?["']%s(?:\\+n)?\\?["']\s+)?\\?["']?(?:[\w.-]{1,40}:(?=[^\n|]{1,200}chpasswd))?)([^\s"'|]{1,200})(?=\\?["']?\s*\|\s*(?:sudo\s+(?:-S\b|chpasswd|passwd)|chpasswd|passwd|cryptsetup|(?:[\w-]+\s+){1,3}login\b))/g
+    "echo,printf",
+    /\b(?:echo|printf)\s+(?:-\w+\s+)?(?:\\?["']%s(?:\\+n)?\\?["']\s+)?\\?["']?(?:[\w.-]{1,40}:(?=[^\n|]{1,200}chpasswd))?([^\s"'|]{1,200})(?=\\?["']?\s*\|\s*(?:sudo\s+(?:-S\b|chpasswd|passwd)|chpasswd|passwd|cryptsetup|(?:[\w-]+\s+){1,3}login\b))/dy
   ],
-  ["<<<", /(\bsudo\s+-S\b[^\n|;]{0,100}?<<<\s*\\?["']?)([^\s"'|\\]{1,200})/g],
+  ["sudo", /\bsudo\s+-S\b[^\n|;]{0,100}?<<<\s*\\?["']?([^\s"'|\\]{1,200})/dy],
+  ["identified", /\bidentified\s+(?:with\s+\w{1,40}\s+)?by\s+\\?["']([^"'\n]{1,200}?)(?=\\?["'])/diy],
+  ["convertto-securestring", /ConvertTo-SecureString\s+(?:-String\s+)?["']([^"'\n]{1,200})(?=["'])/diy],
+  ...NEAR_PASSWORD,
   [
-    "IDENTIFIED,identified,Identified",
-    /(\bidentified\s+(?:with\s+\w{1,40}\s+)?by\s+\\?["'])([^"'\n]{1,200}?)(?=\\?["'])/gi
+    "stringdata:",
+    /\bstringData:\s{1,12}(?:[\w.-]{1,60}:\s\S{1,200}\s{1,12}){0,3}[\w.-]{1,60}:\s["']?([^\s"']{1,200})/dy
   ],
-  ["passw,Passw,PASSW", /(\bpassw(?:or)?d\w{0,16}\s*=\s*N')([^'\n]{1,200})(?=')/gi],
-  ["passw,Passw,PASSW", /(passw(?:or)?d\(\s{0,3}\\?["'])([^"'\\\n\s]{3,100})(?=\\?["'])/gi],
-  ["SecureString", /(ConvertTo-SecureString\s+(?:-String\s+)?["'])([^"'\n]{1,200})(?=["'])/gi],
+  ["wifi:", /\bWIFI:[^\n]{0,100}?;P:([^;\n]{1,100})/dy],
   [
-    "passw,Passw,PASSW",
-    /(passw(?:or)?d?[^\n]{0,40}?\.(?:fill|type|send_?keys|pressSequentially|setValue)\(\s{0,3}\\?["'])([^"'\n]{1,200}?)(?=\\?["'])/gi
+    ":5432:,:5433:,:6432:,:3306:",
+    /(?<=(?:^|\s)[\w.*-]{1,80}):\d{4}:[\w*-]{1,60}:[\w*-]{1,60}:([^\s:"'\\]{4,100})(?=\s|$)/dmy
   ],
+  ["chpasswd:", /\bchpasswd:\s{1,8}list:\s\|\s{1,8}[\w-]{1,40}:([^\s"']{1,200})/dy],
+  [":$1$,:$2,:$5$,:$6$,:$y$,:$apr1$", /:(\$(?:apr1|1|2[aby]?|5|6|y)\$[\w./$=,-]{30,200})/dy],
+  ["private-lines", /\bPrivate-Lines: \d{1,3}\s{1,4}([A-Za-z0-9+/=]{20,100}(?:\r?\n[A-Za-z0-9+/=]{4,100}){0,60})/dy],
+  // A key whose beginning was cut off
   [
-    "passw,Passw,PASSW",
-    /(passw(?:or)?d?[^"'\n]{0,30}\\{0,3}["']\s?(?:,\s?\\{0,3}["']\w{1,20}\\{0,3}["']\s?:\s?\\{0,3}["'][^"'\n]{0,60}["']){0,3},\s?\\{0,3}["'](?:text|value|default)\\{0,3}["']\s?:\s?\\{0,3}["'])([^"'\n]{3,200}?)(?=\\{0,3}["'])/gi
+    "-----end ",
+    /(?<=((?<![A-Za-z0-9+/]{40}={0,2}\r?)(?:(?:^|\n)(?:(?!--)[^\n]){0,60}?[A-Za-z0-9+/]{40,80}={0,2}\r?){1,400})\n[^\n]{0,60})-----END [A-Z ]{0,40}PRIVATE KEY/dy
   ],
+  ["wallet(,accounts", /\b(?:Wallet\(|accounts:?\s?\[)\s?["']((?:0x)?[0-9a-fA-F]{64})(?=["'])/dy],
+  ["digest,aws4", /\b(?:Digest|AWS4-HMAC-SHA256)\b[^\n]{0,400}?\b(?:response="|Signature=)([0-9a-f]{32,128})/dy],
+  ["://", /:\/\/([0-9a-f]{32})(?=@[\w.-]{1,80}sentry)/dy],
+  ["://", /:\/\/([\w-]{20,200})(?=:x-oauth-basic@)/dy],
+  ["akia", /\bAKIA[A-Z0-9]{16},([A-Za-z0-9+/]{40})(?![A-Za-z0-9+/])/dy],
+  ["algoliasearch(,twilio", /\b(?:algoliasearch|twilio(?:\.Client)?)\(\s?["']\w{2,40}["'],\s?["']([0-9a-f]{32})/diy],
   [
-    "passw,Passw,PASSW",
-    /(["']value\\{0,3}["']\s?:\s?\\{0,3}["'])([^"'\n]{1,200}?)(?=\\{0,3}["'],\s?\\{0,3}["'](?:name|key)\\{0,3}["']\s?:\s?\\{0,3}["'][^"'\n]{0,40}passw)/gi
-  ],
-  ["<input,<INPUT", /(<input\b(?=[^>\n]{0,300}(?:passw|name=["']pw))[^>\n]{0,300}?\bvalue=["'])([^"'\n]{1,200})/gi],
-  ["passw,Passw,PASSW", /(passw(?:or)?d[^\n]{0,10}["']\s{1,8}(?:send|typed?)\s+\\?["'])([^"'\s\\]{1,200})/gi],
-  ["passw,Passw,PASSW", /(passw(?:or)?d["'*`]{0,3}\s?<\/\w{1,10}>\s{0,8}<\w{1,10}>)([^<>\s]{1,200})/gi],
-  ["passw,Passw,PASSW", /(\bname=["'][^"'\n]{0,60}passw(?:or)?d["']\s?>\s{0,8}(?:<value>)?)([^<>\s]{1,200})(?=<)/gi],
-  ["passw,Passw,PASSW", /(passw(?:or)?d>\s{0,8}<value>)([^<>\s]{1,200})(?=<)/gi],
-  [
-    "stringData",
-    /(\bstringData:\s{1,12}(?:[\w.-]{1,60}:\s\S{1,200}\s{1,12}){0,3}[\w.-]{1,60}:\s["']?)([^\s"']{1,200})/g
-  ],
-  ["WIFI:", /(\bWIFI:[^\n]{0,100}?;P:)([^;\n]{1,100})/g],
-  [":5432:,:3306:,pgpass", /((?:^|\s)[\w.*-]{1,80}:\d{4,5}:[\w*-]{1,60}:[\w*-]{1,60}:)([^\s:"'\\]{4,100})(?=\s|$)/gm],
-  ["chpasswd:", /(\bchpasswd:\s{1,8}list:\s\|\s{1,8}[\w-]{1,40}:)([^\s"']{1,200})/g],
-  [":$1$,:$2,:$5$,:$6$,:$y$,:$apr1$", /(:)(\$(?:apr1|1|2[aby]?|5|6|y)\$[\w./$=,-]{30,200})/g],
-  ["kty", /("(?:d|k|p|q|dp|dq|qi)"\s?:\s?")([\w-]{20,2000})/g],
-  ["Private-Lines", /(\bPrivate-Lines: \d{1,3}\s{1,4})([A-Za-z0-9+/=]{20,100}(?:\r?\n[A-Za-z0-9+/=]{4,100}){0,60})/g],
-  [
-    "PRIVATE KEY",
-    /()((?<![A-Za-z0-9+/]{40}={0,2}\r?)(?:(?:^|\n)[^\n]{0,60}?[A-Za-z0-9+/]{40,80}={0,2}\r?){1,400})(?=\n[^\n]{0,60}-----END [A-Z ]{0,40}PRIVATE KEY)/g
-  ],
-  ["Wallet(,accounts:", /(\b(?:Wallet\(|accounts:?\s?\[)\s?["'])((?:0x)?[0-9a-fA-F]{64})(?=["'])/g],
-  ["Digest,AWS4", /(\b(?:Digest|AWS4-HMAC-SHA256)\b[^\n]{0,400}?\b(?:response="|Signature=))([0-9a-f]{32,128})/g],
-  ["sentry", /(:\/\/)([0-9a-f]{32})(?=@[\w.-]{1,80}sentry)/g],
-  [":x-oauth-basic@", /(:\/\/)([\w-]{20,200})(?=:x-oauth-basic@)/g],
-  ["AKIA", /(\bAKIA[A-Z0-9]{16},)([A-Za-z0-9+/]{40})(?![A-Za-z0-9+/])/g],
-  ["algoliasearch,twilio", /(\b(?:algoliasearch|twilio(?:\.Client)?)\(\s?["']\w{2,40}["'],\s?["'])([0-9a-f]{32})/gi],
-  [
-    "/reset,/magic/,/invite/,/verify/,password-reset/",
-    /(\/(?:reset-password|password-reset|reset|magic|invite|verify)\/)([\w-]{24,200})(?![\w.-])/g
+    "/reset,/password-reset/,/magic/,/invite/,/verify/",
+    /\/(?:reset-password|password-reset|reset|magic|invite|verify)\/([\w-]{24,200})(?![\w.-])/dy
   ],
   [
     "phrase,mnemonic",
-    /((?:(?:seed|recovery|secret|backup)[ _]phrase|mnemonic)["']?(?:\s(?:is|was))?\s?[:=]\s?["']?)((?:[a-z]{3,10} ){11,23}[a-z]{3,10})/gi
+    /(?:(?<=(?:seed|recovery|secret|backup)[ _])phrase|mnemonic)["']?(?:\s(?:is|was))?\s?[:=]\s?["']?((?:[a-z]{3,10} ){11,23}[a-z]{3,10})/diy
   ],
   [
-    "codes:,Codes:,CODES:,codes are",
-    /((?:recovery|backup)[ -]codes?:\s{1,4}(?:\d{1,2}[.)]\s)?)([A-Za-z0-9]{4,8}[ -][A-Za-z0-9]{4,8}(?:\s{1,4}(?:\d{1,2}[.)]\s)?[A-Za-z0-9]{4,8}[ -][A-Za-z0-9]{4,8}){0,15})/gi
+    "code:,codes:",
+    /(?<=(?:recovery|backup)[ -])codes?:\s{1,4}(?:\d{1,2}[.)]\s)?([A-Za-z0-9]{4,8}[ -][A-Za-z0-9]{4,8}(?:\s{1,4}(?:\d{1,2}[.)]\s)?[A-Za-z0-9]{4,8}[ -][A-Za-z0-9]{4,8}){0,15})/diy
   ],
-  ["TOTP,2FA,OTP", /(\b(?:TOTP|2FA|OTP)\b[ \w]{0,16}(?::|=|\sis)\s?)([A-Z2-7]{16,64})\b/gi],
+  ["totp,2fa,otp", /\b(?:TOTP|2FA|OTP)\b[ \w]{0,16}(?::|=|\sis)\s?([A-Z2-7]{16,64})\b/diy],
   [
-    "PIN is,PIN was,code is,code was",
-    /(\b(?:PIN|(?:pass|verification|security|one[- ]time) ?code)\s(?:is|was)\s)(\d{4,10})\b/g
+    "pin is,pin was,code is,code was",
+    /(?:\bPIN|(?<=\b(?:pass|verification|security|one[- ]time) ?)code)\s(?:is|was)\s(\d{4,10})\b/dy
   ]
 ]
-
-/** The places by what must be in the text, so that it is looked for once. Most of it is rare, a single sign is not. */
-const BY_HINTS = Object.entries(Array.groupBy(ALL, ([hints]) => hints)).map(
-  ([hints, places]) => [hints.split(","), places.map(([, pattern]) => pattern)] as const
-)
-export const [RARE, COMMON] = Array.partition(BY_HINTS, ([hints]) => hints.join("").length === 1)
-
-/** Found in every text with a rare hint, at less cost than each by itself. */
-export const HINT = new RegExp(
-  RARE.flatMap(([hints]) => hints.map((hint) => hint.replaceAll(/[$|(]/g, String.raw`\$&`))).join("|")
-)
 
 /** Words for a password, wherever people write. */
 const WORD = String.raw`passw(?:or)?[dt]|passphrase|passcode|\bpw\b|kennwort|mot de passe|contrase[nñ]|\bclave\b|senha|wachtwoord|l[oö]senord|adgangskode|passord|salasana|has[lł]o|heslo|jelsz[oó]|parol|lozinka|[sş]ifre|m[aậ]t kh[aẩ]u|kata (?:sandi|laluan)|nenosiri|пароль|парол|κωδικ|סיסמ|كلمة (?:المرور|السر)|رمز|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|zugangsdaten|zugang|\bcreds?\b|credentials|\blog ?in\b|\bsign ?in\b`
 
 /** Ends in front of a password that someone says, or begins behind one. */
-export const SAID_BEFORE = new RegExp(
+const SAID_BEFORE = new RegExp(
   String.raw`(?:${WORD})(?:[^\n\u0e00-\uffff]{0,50}[ \t\u00a0"'\`“«:：/→>]{1,6}|[^\x00-\x7f]{1,10}[\s「：]{0,2}|[^\n:(){}[\]=<>"']{0,30}[:：]\**\s{1,4})$`,
   "i"
 )
-export const SAID_BEHIND = /^ (?:as )?(?:a|the|my|your) [\w ]{0,12}password/
+const SAID_BEHIND = /^ (?:as )?(?:a|the|my|your) [\w ]{0,12}password/
 
-/** A column with passwords: its head, and the value in the first row. */
-export const COLUMNS: ReadonlyArray<RegExp> = ["|", ",", String.raw`\t`].flatMap((sign) =>
-  [0, 1, 2, 3].map((nth) => {
-    const cells = String.raw`(?:[^${sign}\n]{0,60}[${sign}]){${nth + (sign === "|" ? 1 : 0)}}`
-    return new RegExp(
-      String.raw`(passw(?:or)?[dt](?<=^${cells}[ "'*]{0,3}passw(?:or)?[dt])["'* ]{0,40}(?:[${sign}][^\n]{0,200})?\r?\n(?:[-|:+ \t]{3,200}\r?\n)?${cells}[ "'\`]{0,30})([^\s"'\`|,;]{4,200})`,
-      "gim"
-    )
-  })
+const MIXED = /[\w!#$%&*?+~^=.@-]+/y
+
+// -- rules ----------------------------------------------------------------------------------------------------------
+
+type Judge = (value: string) => boolean
+
+/** Redacts the group of the pattern if it is a secret. */
+const redactGroup = (words: ReadonlyArray<string>, pattern: RegExp, kind: string, isSecret: Judge): Rule => ({
+  words,
+  find: (text, at, found) => {
+    const match = matchAt(pattern, text, at)
+    const [start, end] = match?.indices?.[1] ?? [at, at]
+    if (match === null || !isSecret(match[1] ?? "")) return at
+    found.push({ start, end, kind })
+    return end
+  }
+})
+
+/** Redacts words of letters, digits and signs with a word for a password near them. */
+const redactSaid: Rule = {
+  words: [MIXED_WORD],
+  steps: 1,
+  find: (text, start, found) => {
+    const word = matchAt(MIXED, text, start)?.[0] ?? ""
+    const value = word.replace(/[.,!?]$/, "")
+    const end = start + value.length
+    if (!isSaidPassword(value)) return start
+    const isNear =
+      SAID_BEFORE.test(text.slice(Math.max(0, start - 80), start)) ||
+      SAID_BEHIND.test(text.slice(start + word.length, start + word.length + 40))
+    if (isNear) found.push({ start, end, kind: "password" })
+    return end
+  }
+}
+
+/** Redacts the first value of a column of passwords: below its head, in the same column. */
+const redactColumn: Rule = {
+  words: ["passw"],
+  find: (text, at, found) => {
+    const line = text.slice(Math.max(0, at - LONGEST_HEAD), at)
+    const head = line.slice(line.lastIndexOf("\n") + 1)
+    if (!isTrueAt(HEAD, text, at) || (head === line && at > LONGEST_HEAD)) return at
+    for (const sign of ["|", ",", "\t"]) {
+      const nth = head.split(sign).length - 1
+      if (nth > 4 || !/^[ "'*]{0,3}$/.test(head.slice(head.lastIndexOf(sign) + 1)) || (sign === "|" && nth === 0))
+        continue
+      const match = matchAt(makeColumn(sign, nth), text, at)
+      const [start, end] = match?.indices?.[1] ?? [at, at]
+      if (match === null || !isUnlikeWords(match[1] ?? "")) continue
+      found.push({ start, end, kind: "password" })
+      return end
+    }
+    return at
+  }
+}
+
+const LONGEST_HEAD = 250
+const HEAD = /passw(?:or)?[dt]["'* ]{0,40}(?:\r?\n|[|,\t])/iy
+
+const makeColumn = (sign: string, nth: number): RegExp => {
+  const cells = String.raw`(?:[^${sign}\n]{0,60}[${sign}]){${nth}}`
+  return new RegExp(
+    String.raw`passw(?:or)?[dt]["'* ]{0,40}(?:[${sign}][^\n]{0,200})?\r?\n(?:[-|:+ \t]{3,200}\r?\n)?${cells}[ "'\`]{0,30}([^\s"'\`|,;]{4,200})`,
+    "diy"
+  )
+}
+
+const PEM_BEGINNING = String.raw`-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----`
+const PEM = new RegExp(
+  // Up to the end mark or, in a key that was cut off, all lines of base64. Line breaks may be escaped in any way.
+  String.raw`(${PEM_BEGINNING}(?:(?:[^-]|-(?!----)){32,16384}-----END (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----|` +
+    String.raw`(?:(?:\\+[nr]|[^A-Za-z0-9"'-]){1,12}[A-Za-z0-9+/=]{24,})+))`,
+  "dy"
 )
 
-/** Parameters of a query that let their bearer in, and the fields of a cookie. */
-export const PARAMETER =
-  /([?&#;](?:key|sig|signature|code|appid|api_?key|x-goog-signature|x-amz-signature|x-amz-security-token)=)([\w%.~+/-]{16,}={0,2})/gi
-export const COOKIE = /((?:\bcookie\\{0,3}["']?\s?[:=]\s?|(?:\s-b|--cookie)[ =])\\{0,3}["']?)([^\n"']{10,4000})/gi
-export const COOKIE_FIELD = /([\w.-]{1,60}=)([^;\s"'\\]{16,})/g
+/** Redacts each field of a cookie that is too irregular to be a word. */
+const redactCookies: Rule = {
+  words: ["cookie", "-b ", "-b="],
+  find: (text, at, found) => {
+    const [from, end] = matchAt(COOKIE, text, at)?.indices?.[1] ?? [at, at]
+    for (const { 0: field, index } of text.slice(from, end).matchAll(COOKIE_FIELD)) {
+      const value = field.slice(field.indexOf("=") + 1)
+      const start = from + index + field.length - value.length
+      if (isStrongInUrl(value)) found.push({ start, end: start + value.length, kind: "cookie" })
+    }
+    return end
+  }
+}
 
-/** Found behind the head of a column, or in its last place. */
-export const COLUMN_HINT =
-  /^(?:[|"]|[\w-]{1,30}["']?[\t;,] ?|(?=passw))[^\n(){}=]{0,100}(?<![^\W_])passw(?:or)?[dt]["'* ]{0,40}(?:[|,\t][^\n(){}=]{0,200})?\r?$/im
+const COOKIE = /(?:\bcookie\\{0,3}["']?\s?[:=]\s?|(?:(?<=\s)-b|(?<=--)cookie)[ =])\\{0,3}["']?([^\n"']{10,4000})/diy
+const COOKIE_FIELD = /[\w.-]{1,60}=[^;\s"'\\]{16,}/g
 
-export const BEARER = /(\bbearer\s+)([\w.~+/:-]{16,}={0,2})/gi
+/** Redacts the private parts of a key in JSON. */
+const redactJsonKey: Rule = {
+  words: ['"kty"'],
+  find: (text, at, found) => {
+    const from = Math.max(0, at - LONGEST_JSON_KEY)
+    const begin = from + text.slice(from, at).lastIndexOf("{") + 1
+    const rest = text.slice(begin, at + LONGEST_JSON_KEY)
+    const end = rest.indexOf("}", at - begin)
+    for (const { 0: all, 1: value = "", index } of rest.slice(0, end < 0 ? undefined : end).matchAll(JSON_KEY_PART)) {
+      const start = begin + index + all.length - value.length
+      if (isPasswordAtPlace(value)) found.push({ start, end: start + value.length, kind: "password" })
+    }
+    return begin + (end < 0 ? rest.length : end)
+  }
+}
+
+const LONGEST_JSON_KEY = 6_000
+const JSON_KEY_PART = /"(?:d|k|p|q|dp|dq|qi)"\s?:\s?"([\w-]{20,2000})/g
+
+/** True for base64 of a printable `user:password`, which no word happens to be. */
+const isUserAndPassword = (value: string): boolean => {
+  const bare = value.replace(/={1,2}$/, "")
+  return bare.length % 4 !== 1 && /^(?=[ -~]+$).[^:]*:./.test(atob(bare))
+}
+
+const BASIC = /(?:\bbasic\s+|auth\\{0,3}["']\s*:\s*\\{0,3}["'])([A-Za-z0-9+/]{6,}={0,2})/diy
+const BEARER = /\bbearer\s+([\w.~+/:-]{16,}={0,2})/diy
+/** Parameters of a query that let their bearer in. */
+const PARAMETER =
+  /(?<=[?&#;](?:api_?|x-goog-|x-amz-|x-amz-security-)?)(?:key|sig|signature|code|appid|token)=([\w%.~+/-]{16,}={0,2})/diy
+
+/** In front of names, */
+export const AT_PLACES: ReadonlyArray<Rule> = [
+  redactGroup(["-----begin "], PEM, "private key", (block) => /[A-Za-z0-9+/]{24}/.test(block)),
+  ...PLACES.map(([words, pattern]) => redactGroup(words.split(","), pattern, "password", isPasswordAtPlace)),
+  redactJsonKey,
+  redactGroup("key=,sig=,signature=,code=,appid=,token=".split(","), PARAMETER, "credential", isStrongInUrl),
+  redactCookies,
+  redactGroup(["basic", "auth"], BASIC, "credential", isUserAndPassword)
+]
+
+/** and behind them. */
+export const NEAR_WORDS: ReadonlyArray<Rule> = [
+  redactGroup(["bearer"], BEARER, "credential", isStrongInUrl),
+  redactColumn,
+  redactSaid
+]

@@ -1,8 +1,9 @@
 /**
- * Shapes of tokens, as their vendors document them or gitleaks publishes them: what one begins with, and what follows.
+ * Recognizes tokens by their shapes, as their vendors document them or gitleaks publishes them: what one begins with, and what follows.
  * What follows is long enough that no word continues so.
  */
 import * as Array from "effect/Array"
+import { isTrueAt, LONG_RUN, matchAt, type Rule, type Secret } from "./secretValues.ts"
 
 /** A kind of token, what it begins with, and the source of the expression for the rest. */
 type Shape = readonly [kind: string, beginnings: string, rest: string]
@@ -137,7 +138,7 @@ const WHOLE_SHAPES: ReadonlyArray<readonly [kind: string, source: string]> = [
 ]
 
 /** A shape with all its beginnings in one expression, which is tried where a token may begin. */
-export interface TokenShape {
+interface TokenShape {
   readonly kind: string
   readonly pattern: RegExp
   /** True if the beginning is so telling that letters may stand before it: `TOKENghp_`. */
@@ -145,7 +146,7 @@ export interface TokenShape {
 }
 
 /** The shapes by the first two characters that they begin with, longer beginnings first. */
-export const SHAPES_BY_START: ReadonlyMap<string, ReadonlyArray<TokenShape>> = new Map(
+const SHAPES_BY_START: ReadonlyMap<string, ReadonlyArray<TokenShape>> = new Map(
   Object.entries(
     Array.groupBy(
       SHAPES.flatMap(([kind, beginnings, rest]) =>
@@ -164,39 +165,128 @@ export const SHAPES_BY_START: ReadonlyMap<string, ReadonlyArray<TokenShape>> = n
 )
 
 /** Matches where any of `WHOLE_TOKENS` begins. */
-export const WHOLE_TOKEN = new RegExp(WHOLE_SHAPES.map(([, source]) => source).join("|"), "y")
+const WHOLE_TOKEN = new RegExp(WHOLE_SHAPES.map(([, source]) => source).join("|"), "y")
 
-export const WHOLE_TOKENS: ReadonlyArray<TokenShape> = WHOLE_SHAPES.map(([kind, source]) => ({
+const WHOLE_TOKENS: ReadonlyArray<TokenShape> = WHOLE_SHAPES.map(([kind, source]) => ({
   kind,
   pattern: new RegExp(source, "y"),
   isTelling: false
 }))
 
 /** Outside of a word. An escaped line break, a percent code, a colour code or the sign of a diff may stand before it. */
-export const EDGE = /(?:(?<![\w-])|(?<=(?:^|\\[nrt])-|\\[nrtbf]|\\u[0-9a-f]{4}|%[0-9A-F]{2}|\[[0-9;]{0,9}m))/my
+const EDGE = /(?:(?<![\w-])|(?<=(?:^|\\[nrt])-|\\[nrtbf]|\\u[0-9a-f]{4}|%[0-9A-F]{2}|\[[0-9;]{0,9}m))/my
 /** Between the parts of a word: `my-ghp_`, `TOKENghp_`. */
-export const INNER_EDGE = /(?<=[-_]|[A-Z](?![A-Z])|[0-9](?![0-9]))/y
+const INNER_EDGE = /(?<=[-_]|[A-Z](?![A-Z])|[0-9](?![0-9]))/y
 
 /** Too irregular to be a word. */
 const STRONG = String.raw`(?=[\w+/=.-]{0,40}[0-9])(?=[\w+/=.-]{0,40}[A-Za-z])`
-export const GLUED = new RegExp(String.raw`${STRONG}[\w-]{16,}`, "y")
-export const NEXT_LINE = new RegExp(
+const GLUED = new RegExp(String.raw`${STRONG}[\w-]{16,}`, "y")
+const NEXT_LINE = new RegExp(
   String.raw`(?:[\u200b-\u200d\u2060\ufeff\u00ad]{1,4}|["'][ \t]{0,4}[+.][ \t]{0,4}(?:\\?\r?\n[ \t]{0,12})?["'])(?<rest>[\w+/=.-]{2,})|` +
     String.raw`(?:=?\r?\n[ \t>|+*]{0,12}|\\\r?\n[ \t]{0,12}|\\n[ \t]{0,8})${STRONG}(?<next>[\w+/-]{8,}=*)(?=[\s"'\\]|$)`,
   "y"
 )
 
-/** A token and its place in the text. */
-export interface Token {
-  readonly kind: string
-  readonly start: number
-  readonly end: number
+/** The token that begins at a place, or in the line that ends before it is complete. */
+const findToken = (text: string, at: number, isOutside: boolean): Secret | undefined => {
+  const shapes = findShapes(text, at, isOutside)
+  const found = matchShape(shapes, text, at) ?? (shapes.length === 0 ? undefined : findCutToken(text, at))
+  return found !== undefined && isVaried(text, found) ? { ...found, end: findTokenEnd(text, found.end) } : undefined
 }
 
-/** One for each character of tokens. It has a place for every UTF-16 unit, since reads beyond a table are slow. */
-export const IS_TOKEN_CHAR = new Uint8Array(65_536)
-for (let code = 0; code < 128; code++) IS_TOKEN_CHAR[code] = /[\w.~:-]/.test(String.fromCharCode(code)) ? 1 : 0
+const findShapes = (text: string, at: number, isOutside: boolean): ReadonlyArray<TokenShape> => {
+  const shapes = SHAPES_BY_START.get(text.slice(at, at + 2)) ?? []
+  if (shapes.length === 0 || isOutside || isTrueAt(EDGE, text, at)) return shapes
+  return isTrueAt(INNER_EDGE, text, at) ? shapes.filter(({ isTelling }) => isTelling) : []
+}
 
-/** One for each pair of characters, as `first * 128 + second`, with which a token may begin. */
-export const IS_START = new Uint8Array(128 * 128)
-for (const start of SHAPES_BY_START.keys()) IS_START[start.charCodeAt(0) * 128 + start.charCodeAt(1)] = 1
+const matchShape = (shapes: ReadonlyArray<TokenShape>, text: string, at: number): Secret | undefined => {
+  const shape = shapes.find(({ pattern }) => isTrueAt(pattern, text, at))
+  return shape === undefined ? undefined : { kind: shape.kind, start: at, end: shape.pattern.lastIndex }
+}
+
+/** False for `xxxxxxxx` and other text that only holds the place of a token. */
+const isVaried = (text: string, { end, start }: Secret): boolean =>
+  new Set(text.slice(Math.max(start, end - 24), end)).size > 3 && !/^[a-z_-]+$/.test(text.slice(start, start + 64))
+
+/** A token may go on behind its shape, in the next line, or behind a sign that nobody sees. */
+const findTokenEnd = (text: string, from: number): number => {
+  let end = from
+  // What is glued to a token belongs to it, if it is no token of its own.
+  const isNext = matchShape(findShapes(text, end, true), text, end) !== undefined
+  if (!isNext && isTrueAt(GLUED, text, end)) end = GLUED.lastIndex
+  for (let next = matchAt(NEXT_LINE, text, end); next !== null; next = matchAt(NEXT_LINE, text, end))
+    end += next[0].length
+  return end
+}
+
+/** A token that a line break or an invisible sign parts before its shape is complete. */
+const findCutToken = (text: string, start: number): Secret | undefined => {
+  const part = matchAt(PART, text, start)?.[0] ?? ""
+  if (part.length > LONGEST_PART) return undefined
+  const next = matchAt(NEXT_LINE, text, start + part.length)
+  if (next === null) return undefined
+  const joined = part + (next.groups?.["rest"] ?? next.groups?.["next"] ?? "")
+  const found = matchShape(SHAPES_BY_START.get(joined.slice(0, 2)) ?? [], joined, 0)
+  return found !== undefined && isVaried(joined, found)
+    ? { kind: found.kind, start, end: start + part.length + next[0].length }
+    : undefined
+}
+
+/** The part of a token before a line break. */
+const PART = /[\w.~:-]{2,81}/y
+const LONGEST_PART = 80
+
+const findWholeToken = (text: string, at: number): Secret | undefined => {
+  const found = isTrueAt(WHOLE_TOKEN, text, at) ? matchShape(WHOLE_TOKENS, text, at) : undefined
+  return found !== undefined && isVaried(text, found) ? { ...found, end: findTokenEnd(text, found.end) } : undefined
+}
+
+/** Looks at the beginning of a run, behind the letter of an escaped sign, and behind each colon. */
+const findWholeTokens: Rule["find"] = (text, start, found) => {
+  const run = matchAt(RUN, text, start)?.[0] ?? ""
+  let next = start
+  const look = (at: number) => {
+    const token = at < next ? undefined : findWholeToken(text, at)
+    if (token === undefined) return
+    found.push(token)
+    next = token.end
+  }
+  look(start)
+  if (text.charCodeAt(start - 1) === 92) look(start + 1)
+  for (let colon = run.indexOf(":"); colon >= 0; colon = run.indexOf(":", colon + 1)) look(start + colon + 1)
+  return start + run.length
+}
+
+const RUN = /[\w.~:-]+/y
+
+/** Looks behind the letters and digits in front of a word that ends, or goes on in, a run of nothing else. */
+const findTokensBefore: Rule["find"] = (text, at, found) => {
+  const start = at - (matchAt(BEFORE, text, at)?.[1]?.length ?? 0)
+  const token = start < at ? findWholeToken(text, start) : undefined
+  if (token !== undefined) found.push(token)
+  return token?.end ?? at
+}
+
+const BEFORE = /(?<=(?<![\w.~:-])([A-Za-z0-9]{36,52}))/y
+
+/** Without the words that begin with another of them. */
+const withoutLonger = (words: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const kept: Array<string> = []
+  for (const word of words.toSorted()) if (!word.startsWith(kept.at(-1) ?? "\n")) kept.push(word)
+  return kept
+}
+
+export const TOKENS: ReadonlyArray<Rule> = [
+  {
+    words: withoutLonger(SHAPES.flatMap(([, beginnings]) => beginnings.split(" "))),
+    isExact: true,
+    find: (text, at, found) => {
+      const token = findToken(text, at, found.at(-1)?.end === at)
+      if (token !== undefined) found.push(token)
+      return token?.end ?? at
+    }
+  },
+  { words: [LONG_RUN], find: findWholeTokens },
+  { words: ["NRAL", "JQQJ99"], isExact: true, find: findTokensBefore }
+]

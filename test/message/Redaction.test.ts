@@ -304,8 +304,27 @@ describe("Redaction", () => {
 
     it("conceals lines that a few rounds do not settle, and no other line", () => {
       const knot = "://a:[0m--token "
-      const rest = redact(`first\n${knot.repeat(20_000)}\nlast`)
+      const rest = redact(`first\n${knot.repeat(100)}\nlast`)
       assert.strictEqual(rest, "first\n[redacted secret]\nlast")
+    })
+
+    it("gives up a long text of nothing but knots, and conceals it as a whole", () => {
+      const rest = redact(`first\n${"://a:[0m--token ".repeat(20_000)}\nlast`)
+      assert.strictEqual(rest, "[redacted secret]")
+    })
+
+    it.each([
+      [
+        "a log of refused passwords",
+        "Nov 29 12:04:51 db1 sshd[4711]: Failed password for root from 10.0.0.7 port 5022 ssh2\n"
+      ],
+      ["names of hosts", "node-101 node-102 node-103 "],
+      ["settings", "DB_PASSWORD=${DB_PASSWORD}\nAPI_TOKEN=${API_TOKEN}\n"],
+      ["addresses", "see https://api.example.com/v1/users/1?page=2 and http://localhost:5432/\n"],
+      ["code", "const token = await readToken(options.token, { password: options.password })\n"]
+    ])("does not give up a long text that people and tools write: %s", (_, line) => {
+      const text = line.repeat(100_000 / line.length)
+      assert.strictEqual(redact(text), text)
     })
 
     it("keeps the arguments of a call JSON where it conceals them", () => {
