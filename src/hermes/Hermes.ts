@@ -22,6 +22,7 @@ import * as HermesStatements from "./store/statements.ts"
 import { makeReadAhead } from "../sqlite/log.ts"
 import * as Transaction from "../sqlite/transaction.ts"
 import { connectFile, inspectFile, toStoreError } from "../sqlite/file.ts"
+import { acquireFileWatch } from "../sqlite/fileWatch.ts"
 import * as Statements from "../sqlite/statements.ts"
 import * as MakeStore from "../sqlite/makeStore.ts"
 import { SessionId } from "../session/Session.ts"
@@ -64,6 +65,7 @@ export const make = Effect.fnUntraced(function* ({ durability, filename }: Herme
     schedule: moment
   })
   yield* inspectFile(side, true, APPLICATION_ID)
+  const watch = yield* acquireFileWatch
   const db = yield* Effect.acquireRelease(connectFile(side, synchronous, APPLICATION_ID), (db) =>
     Effect.sync(() => db.close())
   )
@@ -80,7 +82,8 @@ export const make = Effect.fnUntraced(function* ({ durability, filename }: Herme
   const sql = Statements.prepareStatements(db, AppendRow.appendRow(hermes))
   const recovery = CrashRecovery.make(sql, hermes)
   const changes = ForeignChanges.make(sql, hermes, counter, recovery.isAgreed)
-  const connection = Transaction.make(db, counter, sql, {
+  const watched = yield* watch.start(db)
+  const foreign: Transaction.ForeignWriter = {
     refresh: changes.refresh,
     recover: recovery.recover,
     beforeCommit: recovery.beforeCommit,
@@ -90,7 +93,8 @@ export const make = Effect.fnUntraced(function* ({ durability, filename }: Herme
       if (outcome !== "committed") changes.forgetAdopted()
     },
     onNewBase: (sessionId, state) => ShowView.showView(hermes, sessionId, state())
-  })
+  }
+  const connection = Transaction.make(db, counter, { sql, foreign, watched })
   yield* connection.commitDurably("recover", filename, () => Either.right(() => {}))
   // Finishes and forgets what is pending. The next start could not tell what Hermes deleted from what a crash kept from it.
   yield* Effect.addFinalizer(() =>

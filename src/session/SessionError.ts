@@ -201,7 +201,8 @@ export class InvalidKey extends Schema.TaggedError<InvalidKey>()("InvalidKey", {
  * - `unavailable`: the disk or the server does not answer now, or too many files are open
  * - `full`: there is no space left
  * - `readonly`: the store may be read but not written
- * - `gone`: the file that was opened is no longer at its path, because it was deleted, moved or replaced; open it again
+ * - `gone`: the file is no longer the one that was opened, because it was deleted, moved, replaced or overwritten by a
+ *   backup; open it again
  * - `corrupt`: what is stored cannot be read back
  * - `unreadable`: there is no such file, or this process may not open it
  * - `not-a-database`: the file is another application's, or no database

@@ -12,6 +12,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Transaction from "./transaction.ts"
 import { readDatabase } from "./copy.ts"
+import { acquireFileWatch } from "./fileWatch.ts"
 import { cannotOpen, connectFile, hintSalvage, inspectFile, openBytes } from "./file.ts"
 import { migrateInMemory } from "./migrations.ts"
 import * as MakeStore from "./makeStore.ts"
@@ -40,13 +41,14 @@ export const make = Effect.fnUntraced(
   function* (options: SqliteOptions) {
     yield* inspectFile(options.filename, options.create ?? true)
     const counter = yield* inUse
+    const watch = yield* acquireFileWatch
     const db = yield* Effect.acquireRelease(
       connectFile(options.filename, options.durability === "process" ? "OFF" : "FULL"),
       (db) => Effect.sync(() => db.close())
     )
     yield* MakeStore.migrateFile(db)
     yield* Effect.sync(() => db.pragma("busy_timeout = 0"))
-    return MakeStore.make(db, Transaction.make(db, counter))
+    return MakeStore.make(db, Transaction.make(db, counter, { watched: yield* watch.start(db) }))
   },
   (opened, { filename }) => Effect.mapError(opened, (error) => hintSalvage(error, filename))
 )
@@ -69,7 +71,7 @@ export const makeCopy = Effect.fnUntraced(
     )
     yield* MakeStore.requireKnownSchema(db, filename)
     yield* Effect.try({ try: () => migrateInMemory(db), catch: (cause) => cannotOpen(filename, cause) })
-    return MakeStore.make(db, Transaction.make(db, counter, undefined, undefined, filename))
+    return MakeStore.make(db, Transaction.make(db, counter, { filename }))
   },
   (opened, { filename }) => Effect.mapError(opened, (error) => hintSalvage(error, filename))
 )

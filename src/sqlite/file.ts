@@ -9,7 +9,7 @@ import { systemErrorText } from "../message/systemErrorText.ts"
 
 const MAGIC = "SQLite format 3\0"
 const APPLICATION_ID_AT = 68
-const HEADER_LENGTH = 100
+export const HEADER_LENGTH = 100
 
 /** For SQLite each connection to one of these is a database of its own. */
 const NO_FILES: ReadonlyArray<string> = ["", ":memory:"]
@@ -50,7 +50,6 @@ export const cannotOpen = (filename: string, cause: unknown): StoreError => {
 
 /** The first bytes of a file, without opening it as a database. */
 export const readHeader = (filename: string): Buffer | "absent" => {
-  const header = Buffer.alloc(HEADER_LENGTH)
   let file: number
   try {
     file = openSync(filename, "r")
@@ -59,10 +58,16 @@ export const readHeader = (filename: string): Buffer | "absent" => {
     throw cause
   }
   try {
-    return header.subarray(0, readSync(file, header, 0, header.length, 0))
+    return readFirstBytes(file, HEADER_LENGTH)
   } finally {
     closeSync(file)
   }
+}
+
+/** Fewer bytes if the file has no more. */
+export const readFirstBytes = (descriptor: number, length: number): Buffer => {
+  const bytes = Buffer.alloc(length)
+  return bytes.subarray(0, readSync(descriptor, bytes, 0, length, 0))
 }
 
 /** False also for a file that is not there. */

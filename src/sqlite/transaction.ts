@@ -18,6 +18,7 @@ import * as ResidentSessions from "../store/residentSessions.ts"
 import { MOST_LIVES } from "../store/model.ts"
 import { type Acquired, type Lease, LeaseLost, type LeaseName, type LeaseRequest } from "../store/SessionStore.ts"
 import { busyTimeout, hintSalvage, toStoreError } from "./file.ts"
+import { checkContent, refuseWrite, type WatchedFile } from "./fileWatch.ts"
 import * as Rows from "./rows.ts"
 import { prepareStatements, type Query, type Statements } from "./statements.ts"
 
@@ -81,17 +82,22 @@ interface Mode {
 /** PRAGMA synchronous: each commit waits for the disk. */
 const FULL = 2
 
+/** `filename` is what errors call the file. `watched` are the files that have to be what they were when they were opened. */
+export interface ConnectionOptions {
+  readonly sql?: Statements
+  readonly foreign?: ForeignWriter
+  readonly filename?: string
+  readonly watched?: ReadonlyArray<WatchedFile>
+}
+
 export const make = (
   db: Database.Database,
   counter: Counter,
-  sql: Statements = prepareStatements(db),
-  foreign: ForeignWriter = noForeignWriter,
-  filename = db.name
+  { filename = db.name, foreign = noForeignWriter, sql = prepareStatements(db), watched = [] }: ConnectionOptions
 ) => {
   const loader = Rows.makeLoader(sql, foreign.refresh)
   const residents = ResidentSessions.make(loader)
   const canRelax = db.pragma("synchronous", { simple: true }) === FULL
-  const checkFiles = watchFiles(db)
   let isRelaxed = false
 
   const stateNow = (sessionId: SessionId) => {
@@ -111,7 +117,7 @@ export const make = (
 
   /** An acknowledgement that is written to a file without a name is lost with the process. */
   const beginDurably = () => {
-    checkFiles()
+    for (const file of watched) checkFile(file)
     beginWriting()
   }
 
@@ -235,34 +241,20 @@ export const make = (
   }
 }
 
-/**
- * Returns a check that the files of a connection are still at their paths. SQLite does not look: it goes on writing to a
- * file that was deleted or replaced, where nobody will read it.
- */
-const watchFiles = (db: Database.Database): (() => void) => {
-  const files = db
-    .prepare<[], { readonly file: string }>("PRAGMA database_list")
-    .all()
-    .flatMap(({ file }) => (file === "" ? [] : [{ file, opened: readIdentity(file) }]))
-  const refuse = (file: string, reason: StoreError["reason"], what: string) =>
-    new StoreError({ operation: "write to the database", reason, detail: `${file} ${what} since it was opened` })
-  return () => {
-    for (const { file, opened } of files) {
-      const now = readIdentity(file)
-      if (now === undefined) throw refuse(file, "gone", "was deleted or moved")
-      if (now.inode !== opened?.inode || now.device !== opened.device) throw refuse(file, "gone", "was replaced")
-      if (!now.isWritable && opened.isWritable) throw refuse(file, "readonly", "was made read-only")
-    }
+/** SQLite goes on writing to a file that was deleted or replaced, where nobody will read it. */
+const checkFile = (watched: WatchedFile): void => {
+  const { file } = watched
+  const now = statSync(file, { throwIfNoEntry: false })
+  if (now === undefined) throw refuseWrite(file, "gone", "was deleted or moved since it was opened")
+  if (now.ino !== watched.inode || now.dev !== watched.device) {
+    throw refuseWrite(file, "gone", "was replaced since it was opened")
   }
-}
-
-/** Tells one file from another at the same path. */
-const readIdentity = (file: string) => {
-  const found = statSync(file, { throwIfNoEntry: false })
-  return found && { inode: found.ino, device: found.dev, isWritable: (found.mode & WRITABLE) !== 0 }
+  if (isWritable(watched.mode) && !isWritable(now.mode)) throw refuseWrite(file, "readonly", "was made read-only")
+  if (now.mtimeMs !== watched.modified || now.size !== watched.size) checkContent(watched, now.mtimeMs, now.size)
 }
 
 const WRITABLE = 0o222
+const isWritable = (mode: number): boolean => (mode & WRITABLE) !== 0
 
 /** A connection to the file, and the sessions it keeps in memory. */
 export type Connection = ReturnType<typeof make>
