@@ -91,14 +91,18 @@ const tables = [
   ) STRICT, WITHOUT ROWID`
 ]
 
-const mergingAndRecall = [
-  `ALTER TABLE segment ADD COLUMN children TEXT NOT NULL DEFAULT '[]'`,
-  `CREATE INDEX segment_session ON segment (session_id, from_seq)`,
+const recallTables = [
   `CREATE TABLE recall_session (
     number     INTEGER PRIMARY KEY,
     session_id TEXT NOT NULL UNIQUE,
     seq        INTEGER NOT NULL
   ) STRICT`,
+  `CREATE VIRTUAL TABLE recall USING fts5 (body, content = '', tokenize = 'unicode61 remove_diacritics 2')`
+]
+
+const mergingAndRecall = [
+  `ALTER TABLE segment ADD COLUMN children TEXT NOT NULL DEFAULT '[]'`,
+  `CREATE INDEX segment_session ON segment (session_id, from_seq)`,
   // Only the newest ledger is ever read: one for each generation would be most of what a compression writes.
   `CREATE TABLE ledger (
     session_id TEXT PRIMARY KEY REFERENCES session (id),
@@ -107,7 +111,7 @@ const mergingAndRecall = [
   `INSERT INTO ledger SELECT session_id, ledger FROM generation g
     WHERE generation = (SELECT max(generation) FROM generation WHERE session_id = g.session_id)`,
   `ALTER TABLE generation DROP COLUMN ledger`,
-  `CREATE VIRTUAL TABLE recall USING fts5 (body, content = '', tokenize = 'unicode61 remove_diacritics 2')`
+  ...recallTables
 ]
 
 const counters = [
@@ -124,6 +128,9 @@ const merging = [
   `INSERT INTO recall (recall, rank) VALUES ('automerge', 16)`,
   `INSERT INTO recall (recall, rank) VALUES ('crisismerge', 32)`
 ]
+
+/** Makes an empty index of recall, which a search fills from the log. */
+export const newIndex: ReadonlyArray<string> = [...recallTables, ...merging]
 
 const windows = [`ALTER TABLE session ADD COLUMN windows TEXT`]
 

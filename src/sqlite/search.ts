@@ -23,7 +23,7 @@ import {
 } from "../store/searchQuery.ts"
 import type { AfterCommit, Connection } from "./transaction.ts"
 import * as Rows from "./rows.ts"
-import { type Ask, type Body, type Mark, prepareSearch, type Range } from "./searchStatements.ts"
+import { type Ask, type Body, makeIndex, type Mark, prepareLogReading, type Range } from "./searchStatements.ts"
 
 /** The largest slice indexed at once, in messages and characters. */
 const BATCH = 200
@@ -37,9 +37,25 @@ const FARTHEST = 10_000
 const COMMON = 1_000
 
 export const make = (db: Database.Database, { commitDurably, findResident, read, sql }: Connection) => {
-  const index = prepareSearch(db)
+  const index = makeIndex(db)
+  const logged = prepareLogReading(db)
 
-  const search = (sessionId: SessionId, query: string, { limit, scope }: SearchOptions) =>
+  const search = (sessionId: SessionId, query: string, options: SearchOptions) =>
+    Effect.catchIf(searchOnce(sessionId, query, options), index.isDamaged, () =>
+      Effect.zipRight(startNewIndex(sessionId), searchOnce(sessionId, query, options))
+    )
+
+  /** The log has all that the index had: searches fill the new one again, in slices. */
+  const startNewIndex = (sessionId: SessionId) =>
+    Effect.zipRight(
+      commitDurably("index", sessionId, () => {
+        index.reset()
+        return Either.right(() => {})
+      }),
+      Effect.logWarning("the index of recall was damaged; searches fill a new one from the log")
+    )
+
+  const searchOnce = (sessionId: SessionId, query: string, { limit, scope }: SearchOptions) =>
     Effect.gen(function* () {
       const mark = yield* fillIndex(sessionId)
       const chunks = splitChunks(query)
@@ -75,7 +91,7 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
   const findFullMark = (sessionId: SessionId) =>
     read("find", sessionId, (): AfterCommit<Mark | undefined, UnknownSession> =>
       Either.map(findResident(sessionId), ({ lastSeq }) => {
-        const mark = index.mark.get(sessionId)
+        const mark = index.use(({ mark }) => mark.get(sessionId))
         return () => (mark !== undefined && mark.seq >= lastSeq ? mark : undefined)
       })
     )
@@ -83,11 +99,13 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
   /** Reads the mark in the transaction that moves it, so that no process indexes a row twice or misses one. */
   const fillSlice = (sessionId: SessionId) =>
     commitDurably("index", sessionId, (): AfterCommit<Mark | undefined, never> => {
-      index.open.run(sessionId)
-      const mark = index.mark.get(sessionId) ?? { number: 0, seq: 0 }
-      const rows = index.bodies.all(sessionId, mark.seq, BATCH)
+      const mark = index.use(({ mark, open }) => {
+        open.run(sessionId)
+        return mark.get(sessionId) ?? { number: 0, seq: 0 }
+      })
+      const rows = logged.bodies.all(sessionId, mark.seq, BATCH)
       const seq = insertRows(sessionId, mark.number, rows) ?? mark.seq
-      index.moveMark.run(seq, mark.number)
+      index.use(({ moveMark }) => moveMark.run(seq, mark.number))
       const isAll = rows.length < BATCH && seq >= (rows.at(-1)?.seq ?? 0)
       return Either.right(() => (isAll ? { ...mark, seq } : undefined))
     })
@@ -100,7 +118,7 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
       if (room <= 0) break
       room -= body.length
       const text = readText(sessionId, { body, seq })
-      if (text !== "") index.insert.run(number, seq, indexText(text))
+      if (text !== "") index.use(({ insert }) => insert.run(number, seq, indexText(text)))
       upTo = seq
     }
     return upTo
@@ -116,7 +134,7 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
   /** The messages from the nearest call with the result's id to the result itself. */
   const readFromCall = (sessionId: SessionId, seq: number, result: Message.ToolMessage) => {
     const messages: Array<Message.Message> = [result]
-    for (const { body } of index.before.iterate(sessionId, seq)) {
+    for (const { body } of logged.before.iterate(sessionId, seq)) {
       const message = Rows.messageOfRow(body)
       messages.unshift(message)
       if (Message.toolCalls(message).some(({ id }) => id === result.tool_call_id)) break
@@ -135,18 +153,20 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
     const terms = chunks.flatMap(({ phrase, prefix }) => {
       if (phrase === null || prefix === null) return []
       const isWord = !phrase.includes(" ")
-      const isCommon = isWord && (index.count.get({ ...ask, match: phrase, limit: COMMON }) ?? 0) >= COMMON
+      const isCommon = isWord && countUpTo({ ...ask, match: phrase, limit: COMMON }) >= COMMON
       return [{ isCommon, match: isCommon ? phrase : prefix }]
     })
     if (terms.length === 0) return []
     const rarer = terms.filter(({ isCommon }) => !isCommon).map(({ match }) => match)
     const match = terms.map(({ match }) => match).join(" AND ")
-    const all = (rarer.length === 0 ? index.newest : index.best).all({ ...ask, match })
+    const all = index.use(({ best, newest }) => (rarer.length === 0 ? newest : best).all({ ...ask, match }))
     return all.length >= ask.limit || terms.length === 1 ? all : [...all, ...findAny(rarer, ask)]
   }
 
   const findAny = (matches: ReadonlyArray<string>, ask: Omit<Ask, "match">): ReadonlyArray<number> =>
-    matches.length === 0 ? [] : index.best.all({ ...ask, match: matches.join(" OR ") })
+    matches.length === 0 ? [] : index.use(({ best }) => best.all({ ...ask, match: matches.join(" OR ") }))
+
+  const countUpTo = (ask: Ask): number => index.use(({ count }) => count.get(ask) ?? 0)
 
   /** Messages that hold every chunk letter for letter, the newest first. */
   const scanLog = Effect.fnUntraced(function* (
@@ -163,7 +183,7 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
       const page = { ...range, most, least: Math.max(end, most - PAGE + 1), sessionId, pattern }
       found.push(
         ...(yield* querySeqs(sessionId, () =>
-          filterHolding(sessionId, index.scan.iterate(page), chunks, limit - found.length)
+          filterHolding(sessionId, logged.scan.iterate(page), chunks, limit - found.length)
         ))
       )
       yield* yieldToLoop
@@ -201,7 +221,7 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
 
   const segmentOver = (sessionId: SessionId, seq: number) =>
     read("segmentOver", sessionId, () => {
-      const id = index.segmentOver.get(sessionId, seq, seq) ?? null
+      const id = logged.segmentOver.get(sessionId, seq, seq) ?? null
       return Either.right(() => id)
     })
 

@@ -2,7 +2,8 @@
  * The statements of the full-text index. A row's id is the session's number and the message's `seq` in one, so that a
  * session is a range of ids and the rows of others cost nothing.
  */
-import type Database from "better-sqlite3"
+import Database from "better-sqlite3"
+import { newIndex } from "./migrations.ts"
 import { prepareQuery, prepareValue } from "./statements.ts"
 
 /** A session's number in the index, and the last message that is in it. */
@@ -54,14 +55,8 @@ const isWithin = (seq: string) =>
 
 const MATCHING = `recall MATCH @match AND rowid BETWEEN ${rowid("@least")} AND ${rowid("@most")} AND ${isWithin(SEQ)}`
 
-export const prepareSearch = (db: Database.Database) => ({
-  mark: prepareQuery<[string], Mark>(db, "SELECT number, seq FROM recall_session WHERE session_id = ?"),
-  open: prepareQuery<[string]>(db, "INSERT INTO recall_session (session_id, seq) VALUES (?, 0) ON CONFLICT DO NOTHING"),
-  moveMark: prepareQuery<[number, number]>(db, "UPDATE recall_session SET seq = ? WHERE number = ?"),
-  insert: prepareQuery<[number: number, seq: number, text: string]>(
-    db,
-    `INSERT INTO recall (rowid, body) VALUES ((? << ${SEQ_BITS}) + ?, ?)`
-  ),
+/** Statements that read the log. */
+export const prepareLogReading = (db: Database.Database) => ({
   bodies: prepareQuery<[sessionId: string, after: number, limit: number], Body>(
     db,
     "SELECT seq, body FROM message WHERE session_id = ? AND seq > ? ORDER BY seq LIMIT ?"
@@ -69,16 +64,6 @@ export const prepareSearch = (db: Database.Database) => ({
   before: prepareQuery<[sessionId: string, seq: number], Body>(
     db,
     "SELECT seq, body FROM message WHERE session_id = ? AND seq < ? ORDER BY seq DESC LIMIT 200"
-  ),
-
-  count: prepareValue<[Ask], number>(db, `SELECT count(*) FROM (SELECT 1 FROM recall WHERE ${MATCHING} LIMIT @limit)`),
-  best: prepareValue<[Ask], number>(
-    db,
-    `SELECT ${SEQ} FROM recall WHERE ${MATCHING} ORDER BY rank, rowid DESC LIMIT @limit`
-  ),
-  newest: prepareValue<[Ask], number>(
-    db,
-    `SELECT ${SEQ} FROM recall WHERE ${MATCHING} ORDER BY rowid DESC LIMIT @limit`
   ),
   scan: prepareQuery<[Scan], Body>(
     db,
@@ -92,3 +77,78 @@ export const prepareSearch = (db: Database.Database) => ({
      ORDER BY level, degraded IS NOT NULL, rowid DESC LIMIT 1`
   )
 })
+
+/** Statements that touch nothing but the index. SQLite prepares none of them where the index is badly damaged. */
+const prepareIndex = (db: Database.Database) => ({
+  mark: prepareQuery<[string], Mark>(db, "SELECT number, seq FROM recall_session WHERE session_id = ?"),
+  open: prepareQuery<[string]>(db, "INSERT INTO recall_session (session_id, seq) VALUES (?, 0) ON CONFLICT DO NOTHING"),
+  moveMark: prepareQuery<[number, number]>(db, "UPDATE recall_session SET seq = ? WHERE number = ?"),
+  insert: prepareQuery<[number: number, seq: number, text: string]>(
+    db,
+    `INSERT INTO recall (rowid, body) VALUES ((? << ${SEQ_BITS}) + ?, ?)`
+  ),
+  count: prepareValue<[Ask], number>(db, `SELECT count(*) FROM (SELECT 1 FROM recall WHERE ${MATCHING} LIMIT @limit)`),
+  best: prepareValue<[Ask], number>(
+    db,
+    `SELECT ${SEQ} FROM recall WHERE ${MATCHING} ORDER BY rank, rowid DESC LIMIT @limit`
+  ),
+  newest: prepareValue<[Ask], number>(
+    db,
+    `SELECT ${SEQ} FROM recall WHERE ${MATCHING} ORDER BY rowid DESC LIMIT @limit`
+  )
+})
+
+/** The index, prepared at its first use, so that a damaged one keeps no store shut. */
+export const makeIndex = (db: Database.Database) => {
+  let statements: ReturnType<typeof prepareIndex> | undefined
+  let isDamaged = false
+
+  const use = <A>(ask: (index: ReturnType<typeof prepareIndex>) => A): A => {
+    try {
+      return ask((statements ??= prepareIndex(db)))
+    } catch (cause) {
+      isDamaged ||= isDamage(cause)
+      throw cause
+    }
+  }
+
+  /** Puts an empty index in the place of a damaged one. Call it inside a transaction. */
+  const reset = () => {
+    replaceTables(db)
+    statements = undefined
+    isDamaged = false
+  }
+
+  return { use, reset, isDamaged: () => isDamaged }
+}
+
+const isDamage = (cause: unknown): boolean =>
+  cause instanceof Database.SqliteError && (cause.code.startsWith("SQLITE_CORRUPT") || DAMAGE.test(cause.message))
+
+const DAMAGE = /vtable constructor failed|fts5 file format|no such table: (?:main\.)?recall/
+
+/**
+ * Takes the tables out of the schema without dropping them: their pages would be freed on the word of damaged pages, which
+ * may name those of the log. They stay unused until VACUUM.
+ */
+export const replaceTables = (db: Database.Database): void => {
+  db.unsafeMode(true)
+  try {
+    db.pragma("writable_schema = ON")
+    db.exec(`DELETE FROM main.sqlite_schema WHERE tbl_name IN (${INDEX_TABLES.map((name) => `'${name}'`).join()})`)
+    db.pragma("writable_schema = RESET")
+    for (const statement of newIndex) db.exec(statement)
+  } finally {
+    db.pragma("writable_schema = OFF")
+    db.unsafeMode(false)
+  }
+}
+
+export const INDEX_TABLES: ReadonlyArray<string> = [
+  "recall",
+  "recall_config",
+  "recall_data",
+  "recall_docsize",
+  "recall_idx",
+  "recall_session"
+]
