@@ -62,17 +62,19 @@ export function* assembleInSlices(
   // An excerpt of 0 tokens leaves a message out, after which a later result may belong to an earlier call.
   if (state.manifest.excerpts.some(({ tokens }) => tokens === 0)) return assembleWhole(state, counter, options)
   let upTo = 0
+  let open: ReadonlyArray<Row> = []
   for (;;) {
     // Looked up again after each yield: another caller may have mended further than this state reaches.
     const memory = findMemory(state, counter, options)
-    upTo = Math.min(Math.max(upTo, memory.taken) + slice, state.tail.length)
-    const open = mendNewRows(memory, state, upTo, options.system)
+    // Open rows are looked at again with the next slice, so that one is at least as long.
+    upTo = Math.min(Math.max(upTo, memory.taken) + Math.max(slice, open.length), state.tail.length)
+    open = mendNewRows(memory, state, upTo, options.system)
     if (upTo === state.tail.length) return viewOfMemory(memory, open, state, options)
     yield
   }
 }
 
-/** Mends the base and the tail up to `upTo`. Returns the rows instead while one of their calls awaits its result. */
+/** Mends the base and the tail up to `upTo`. Returns the rows behind the last place at which no call awaits its result. */
 const mendNewRows = (
   memory: Memory,
   state: State,
@@ -81,12 +83,13 @@ const mendNewRows = (
 ): ReadonlyArray<Row> => {
   const base = memory.hasBase ? [] : makeBaseRows(state, memory.counter, system)
   const rows = [...base, ...makeTailRows(state.tail.slice(memory.taken, upTo))]
-  if (!Repairs.isClosed(rows)) return rows
-  Repairs.addRepairs(memory.mending, rows)
+  const closed = Repairs.countClosed(rows)
+  if (closed < base.length) return rows
+  Repairs.addRepairs(memory.mending, rows.slice(0, closed))
   memory.hasBase = true
-  memory.taken = upTo
-  memory.lastSeq = state.tail[upTo - 1]?.seq
-  return []
+  memory.taken += closed - base.length
+  memory.lastSeq = state.tail[memory.taken - 1]?.seq
+  return rows.slice(closed)
 }
 
 const viewOfMemory = (

@@ -83,7 +83,7 @@ export const forkRepairs = (mending: Mending): Mending => ({
 
 /**
  * Repairs further rows. The result equals that of adding all rows at once, provided that the rows of each earlier call
- * were closed: see `isClosed`.
+ * were closed: see `countClosed`.
  */
 export const addRepairs = (mending: Mending, rows: ReadonlyArray<Row>): void => {
   const { counter, excerpts, repairs } = mending
@@ -100,9 +100,16 @@ export const addRepairs = (mending: Mending, rows: ReadonlyArray<Row>): void => 
   mendOrder(mendPairs(sound, mending, context), mending, context)
 }
 
-/** True if every call has its result among these rows: no later row can change how they are shown. */
-export const isClosed = (rows: ReadonlyArray<Row>): boolean =>
-  Message.pairToolCalls(rows.map(({ message }) => message)).results.every((results) => !results.includes(undefined))
+/** Counts the first rows in which every call has its result, as far as they go: no later row can change how they are shown. */
+export const countClosed = (rows: ReadonlyArray<Row>): number => {
+  let closed = 0
+  let reach = 0
+  for (const [i, results] of Message.pairToolCalls(rows.map(({ message }) => message)).results.entries()) {
+    for (const result of results) reach = Math.max(reach, result ?? Infinity)
+    if (reach <= i) closed = i + 1
+  }
+  return closed
+}
 
 /**
  * The rows so far as messages, repairs ordered by `seq`. A copy, because more rows may follow. With `limits` its pictures

@@ -88,6 +88,28 @@ describe("the view of a session that grows", () => {
     assert.strictEqual(counted, once)
   })
 
+  describe("a long tail, read in slices", () => {
+    const ids = Array.from({ length: 400 }, (_, n) => `c${n}`)
+    it.each([
+      ["all calls, then all results", [...ids.map((id) => calls(call(id))), ...ids.map((id) => result(id, "r"))]],
+      ["pairs that slices part", ids.flatMap((id) => [calls(call(id)), result(id, "r")])],
+      ["calls that are never answered", ids.map((id) => calls(call(id)))]
+    ])("takes each message a few times only: %s", (_, entries) => {
+      let taken = 0
+      const whole = stateOf([])
+      const tail = logOf([request("go"), ...entries]).map(({ message, ...entry }) => ({
+        ...entry,
+        get message() {
+          taken++
+          return message
+        }
+      }))
+      const work = IncrementalView.assembleInSlices({ ...whole, tail }, estimate, {}, 9)
+      while (work.next().done !== true);
+      assert.isAtMost(taken, 4 * tail.length)
+    })
+  })
+
   it("begins anew with another system prompt", () => {
     const [, , state] = growing([request("hello"), says("hi")])
     if (state === undefined) return assert.fail("there is no state")
