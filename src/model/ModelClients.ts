@@ -359,7 +359,7 @@ const collectEvents = (
   })
 
 const describeThrown = (route: Route, used: ClientKey | undefined, thrown: unknown): ModelError =>
-  new ProviderError({ route: label(route), status: null, detail: safeErrorText(used?.route.apiKey, textOf(thrown)) })
+  new ProviderError({ route: label(route), status: null, detail: safeErrorText(used?.route ?? route, textOf(thrown)) })
 
 interface PartialAnswer {
   readonly text: string

@@ -7,12 +7,12 @@
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Either from "effect/Either"
+import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
-import { checkWhole, type InvalidPolicy } from "./InvalidSetting.ts"
+import { checkAll, checkWhole, InvalidPolicy } from "./InvalidSetting.ts"
 import { type ModelError, Unauthorized } from "./ModelError.ts"
 import { textOf } from "./safeErrorText.ts"
 import type { Message } from "../message/Message.ts"
@@ -190,13 +190,38 @@ export const modelKey = (route: Route): string => JSON.stringify([route.model, r
 export const isSameRoute = (a: Route, b: Route): boolean => modelKey(a) === modelKey(b)
 
 /**
- * Refuses a route whose `contextLength` is not a whole number from 1 on.
+ * Refuses a route whose `contextLength` is not a whole number from 1 on, and one whose `baseUrl` has a user or password:
+ * no request can be made of such a URL.
  *
  * @since 0.1.0
  * @category getters
  */
 export const checkRoute = (route: Route): Either.Either<void, InvalidPolicy> =>
-  checkWhole(`${label(route)}.contextLength`, route.contextLength, 1)
+  checkAll([
+    checkWhole(`${label(route)}.contextLength`, route.contextLength, 1),
+    hasUser(route.baseUrl)
+      ? Either.left(new InvalidPolicy({ field: `${label(route)}.baseUrl`, issue: NO_USER }))
+      : Either.void
+  ])
+
+/**
+ * Returns whether a URL has a user or password.
+ *
+ * @internal
+ */
+export const hasUser = (url: string): boolean => {
+  if (!URL.canParse(url)) return false
+  const { password, username } = new URL(url)
+  return username !== "" || password !== ""
+}
+
+/**
+ * Says what to do about it.
+ *
+ * @internal
+ */
+export const NO_USER =
+  "expected a URL without a user and password, of which no request can be made; give the key by itself"
 
 /**
  * Keeps the first of all routes that reach the same model, in order.

@@ -134,7 +134,7 @@ class OpenAI extends Sdk {
 const connectThrough = (dispatcher: Dispatcher, route: ResolvedRoute): OpenAI => {
   const apiKey = Redacted.value(route.apiKey)
   return new OpenAI({
-    baseURL: route.baseUrl,
+    ...splitQuery(route.baseUrl),
     // Without a key, none is sent: the client would otherwise take one from the environment.
     ...(apiKey === "" ? { apiKey: "none", defaultHeaders: { Authorization: null } } : { apiKey }),
     adminAPIKey: null,
@@ -144,6 +144,13 @@ const connectThrough = (dispatcher: Dispatcher, route: ResolvedRoute): OpenAI =>
     fetch: ownFetch,
     fetchOptions: { dispatcher }
   })
+}
+
+/** The client writes the path of a request behind the whole URL, which must not be behind its query. */
+const splitQuery = (url: string) => {
+  if (!URL.canParse(url)) return { baseURL: url }
+  const { searchParams } = new URL(url)
+  return { baseURL: url.replace(/[?#].*$/s, ""), defaultQuery: Object.fromEntries(searchParams) }
 }
 
 /** A client, and what it has learned of the parameters that each of its models takes. */

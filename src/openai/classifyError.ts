@@ -94,4 +94,4 @@ const readRootMessage = (thrown: unknown): string => {
   return thrown.message || ("code" in thrown ? String(thrown.code) : thrown.name)
 }
 
-const safeDetail = (route: ResolvedRoute, text: string): string => safeErrorText(route.apiKey, text)
+const safeDetail = (route: ResolvedRoute, text: string): string => safeErrorText(route, text)

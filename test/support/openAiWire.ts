@@ -100,7 +100,7 @@ export const read = async (request: IncomingMessage): Promise<Asked> => {
   const { input, instructions, messages } = Schema.decodeUnknownSync(Body)(body)
   const system = instructions === undefined ? [] : [{ role: "system", content: instructions }]
   return {
-    api: request.url === "/v1/responses" ? "responses" : "chat",
+    api: request.url?.startsWith("/v1/responses") === true ? "responses" : "chat",
     body,
     prompt: [...system, ...(input ?? []), ...(messages ?? [])].flatMap(({ content, role }) =>
       role === undefined ? [] : [{ role, content: typeof content === "string" ? content : "" }]

@@ -3,7 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import * as CompressionPolicy from "../../compression/CompressionPolicy.ts"
-import { isSameRoute, type ResolvedRoute as Route } from "../../model/Provider.ts"
+import { hasUser, isSameRoute, NO_USER, type ResolvedRoute as Route } from "../../model/Provider.ts"
 import { type Config, ConfigError, isUnset, readConfig, type TaskConfig } from "./file.ts"
 
 /** The settings that commands work with. */
@@ -192,6 +192,7 @@ const makeNetworkRoute = (
   if (isUnset(model)) return failAt("model", "expected the name of a model")
   if (isUnset(base_url)) return failAt("base_url", `expected a URL such as ${OPENAI}`)
   if (!isHttpUrl(base_url)) return failAt("base_url", "expected an http or https URL")
+  if (hasUser(base_url)) return failAt("base_url", NO_USER)
   if (isUnset(api_key)) return failAt("api_key", "expected a key (any text for a server that asks for none)")
   if (!isHeaderText(api_key.trim())) return failAt("api_key", "expected a key of plain ASCII letters, digits and signs")
   if (provider === "openai-codex" && api === "chat") {
