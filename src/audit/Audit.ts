@@ -175,6 +175,8 @@ export const check = (state: State, line: Line): State => {
   switch (event._tag) {
     case "Opened":
       return { ...state, operations: CheckOperations.forgetRunning(state.operations) }
+    case "Superseded":
+      return { ...state, operations: CheckOperations.supersedeRunning(state.operations, event.session) }
     case "Buffered":
     case "Promoted": {
       const { findings, state: messages } = CheckMessages.checkMessage(state.messages, { ...line, event })

@@ -22,7 +22,7 @@ interface OpenOperation extends OperationFields {
   readonly overlaps: TimedLine | null
   /** True if another operation started meanwhile. That is reported with the other one, so never ending is excused. */
   readonly isOvertaken: boolean
-  /** True if a process opened after the start, so that the process of this operation may be gone. */
+  /** True if its process may be gone, since another one opened, or if a reset or rewind has taken its lease. */
   readonly isCut: boolean
 }
 
@@ -48,6 +48,8 @@ export interface OperationCheckResult {
 
 /** More sessions with open operations are not remembered: the operations of the older half are given up. */
 const MOST_OPEN = 2_000
+/** Of one session. The oldest are given up. */
+const MOST_CUT = 4
 
 export const noOperations: OperationState = { open: HashMap.empty(), started: 0 }
 
@@ -68,6 +70,17 @@ export const forgetRunning = (state: OperationState): OperationState => ({
   ...state,
   open: HashMap.map(state.open, (ops) => ops.map((op) => ({ ...op, isCut: true })))
 })
+
+/**
+ * Excuses the open operations of a session: a reset or rewind has taken their lease, and another operation may begin
+ * before they notice. Its line may come after the line of that other one.
+ */
+export const supersedeRunning = (state: OperationState, session: string): OperationState =>
+  setOpen(
+    state,
+    session,
+    openIn(state, session).map((op) => ({ ...op, overlaps: null, isOvertaken: false, isCut: true }))
+  )
 
 /** Reports the operations that are open at the end of the log. */
 export const concludeOperations = (state: OperationState): OperationCheckResult =>
@@ -95,8 +108,10 @@ const startOperation = (state: OperationState, line: Line<OperationLine>): Opera
   }
   const running = overtaken === undefined ? [started] : [{ ...overtaken, isOvertaken: true }, started]
   const others = ops.filter((op) => op !== overtaken)
-  const next = { ...setOpen(state, session, running), started: state.started + 1 }
-  return boundOpen(makeResult(next, others.map(giveUp)))
+  // Those that are cut may still end. Only throughline's lines name them then.
+  const kept = others.filter((op) => op.isCut && op.operation !== null).slice(-MOST_CUT)
+  const next = { ...setOpen(state, session, [...kept, ...running]), started: state.started + 1 }
+  return boundOpen(makeResult(next, others.filter((op) => !kept.includes(op)).map(giveUp)))
 }
 
 const endOperation = (state: OperationState, line: Line<OperationLine>): OperationCheckResult => {

@@ -29,7 +29,7 @@ export const parseLine = (text: string, { file, line }: LinePlace): Line | undef
 const MOST_SHOWN = 400
 
 const WORTH_READING =
-  /compression|message (?:buffered|promoted)|segments? |hook failed|deferral|compressor opened|Starting/
+  /compression|message (?:buffered|promoted)|segments? |hook failed|deferral|compressor opened|Starting|\bre(?:set|wind): /
 
 /** Copies the line. A part of a string keeps the whole string in memory, here the block that was read. */
 const copyText = (text: string): string => Buffer.from(text).toString()
@@ -108,7 +108,7 @@ const readHermesEvent = ({ says, writtenFor }: ParsedLayout): Event | undefined 
 }
 
 const SAYS =
-  /^(message (?:buffered|promoted)|compression (?:started|joined|done|failed|deferred)|deferral not followed|hook failed|segment healed|segments condensed):(.*)$/s
+  /^(message (?:buffered|promoted)|compression (?:started|joined|done|failed|deferred)|deferral not followed|hook failed|segment healed|segments condensed|reset|rewind):(.*)$/s
 
 /** The line had a colon once. */
 const OPENED = /^compressor opened:?\s*$/
@@ -120,6 +120,7 @@ const readOwnEvent = ({ says, writtenFor }: ParsedLayout): Event | undefined => 
   const { arrival, operation, seq, session: written } = readFields(rest)
   if (written === undefined) return undefined
   const session = readEscapedId(written)
+  if (what === "reset" || what === "rewind") return Event.Superseded({ session })
   if (what.startsWith("message")) {
     if (arrival === undefined || !/^\d+$/.test(arrival)) return undefined
     const message = { session, arrival: Number(arrival) }

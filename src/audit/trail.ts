@@ -35,6 +35,7 @@ export interface MessageFields {
  * - `Deferred`: an operation will not start
  * - `Named`: any other line that names an operation
  * - `Opened`: a process began to work, so the one before it may be gone
+ * - `Superseded`: a reset or rewind, which takes the lease from an operation that runs
  *
  * @since 0.1.0
  * @category models
@@ -48,10 +49,11 @@ export type Event = Data.TaggedEnum<{
   Buffered: MessageFields
   Promoted: MessageFields & { readonly seq: number | null }
   Opened: {}
+  Superseded: { readonly session: string }
 }>
 export const Event = Data.taggedEnum<Event>()
 
-export type OperationLine = Exclude<Event, { readonly _tag: "Buffered" | "Promoted" | "Opened" }>
+export type OperationLine = Exclude<Event, { readonly _tag: "Buffered" | "Promoted" | "Opened" | "Superseded" }>
 export type MessageEvent = Extract<Event, { readonly _tag: "Buffered" | "Promoted" }>
 
 /** A line about an event. `at` is in epoch milliseconds, read as UTC, and null if the line has no time. */

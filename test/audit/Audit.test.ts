@@ -107,6 +107,30 @@ describe("Audit", () => {
     assert.deepStrictEqual(findFaults([...killed, "compressor opened: or not", ...after]), [["overlap", 3, 5]])
   })
 
+  it("an operation that a reset or rewind took the lease from may end after the next one has begun", () => {
+    const message = ["message buffered: session=s arrival=1", "message promoted: session=s arrival=1 seq=1"]
+    const line = (what: string, operation: number) => `compression ${what}: session=s operation=op_${operation}`
+    const late = [line("started", 2), line("failed", 1), line("done", 2)]
+    assert.deepStrictEqual(findFaults([...message, line("started", 1), ...late]), [["overlap", 3, 4]])
+    for (const superseded of ["rewind: session=s to=1 undone=2 generation=3", "reset: session=s generation=3"]) {
+      assert.deepStrictEqual(findFaults([...message, line("started", 1), superseded, ...late]), [])
+      // The process that took the lease may be slower to say so than the one that goes on.
+      assert.deepStrictEqual(
+        findFaults([...message, line("started", 1), line("started", 2), superseded, ...late.slice(1)]),
+        []
+      )
+      const other = superseded.replace("=s ", "=t ")
+      assert.deepStrictEqual(findFaults([...message, line("started", 1), other, ...late]), [["overlap", 3, 5]])
+    }
+  })
+
+  it("an operation may end after another process opened and the next one began", () => {
+    const message = ["message buffered: session=s arrival=1", "message promoted: session=s arrival=1 seq=1"]
+    const line = (what: string, operation: number) => `compression ${what}: session=s operation=op_${operation}`
+    const lines = [line("started", 1), "compressor opened", line("started", 2), line("failed", 1), line("done", 2)]
+    assert.deepStrictEqual(findFaults([...message, ...lines]), [])
+  })
+
   it("a log of throughline without lines of messages proves nothing about them", () => {
     const lines = ["compression started: session=s operation=op_1", "compression done: session=s operation=op_1"]
     assert.deepStrictEqual(findFaults(lines), [["no-message-lines", 1]])
