@@ -1,6 +1,6 @@
 /** Hermes databases: made from schemas of two ages, as little of them as a session needs. */
-import { assert } from "@effect/vitest"
 import Database from "better-sqlite3"
+import { strict as assert } from "node:assert"
 import { copyFileSync, existsSync, mkdtempSync, readdirSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
