@@ -1,25 +1,17 @@
-/** What a refused call tells of the server's window, and when a larger window than the learned one is tried. */
+/** What a refused step tells of the server's window, and when a larger window than the learned one is tried. */
 import * as Predicate from "effect/Predicate"
 import type { CompressionPolicy } from "../compression/CompressionPolicy.ts"
 import { redact } from "../message/Redaction.ts"
 import { readTokenLimit } from "../model/overflowText.ts"
+import { growIfDue, type Patience, type Refusal } from "../session/learnedWindow.ts"
 import { findLearnedWindow, type LearnedWindow, type State } from "../session/Session.ts"
 
 export const isOverflow = (error: unknown): boolean => Predicate.isTagged(error, "ContextOverflow")
-
-/** The smallest view that was refused, and the limit the server named, in tokens. */
-export interface Refusal {
-  readonly tokens: number
-  readonly limit: number | null
-}
 
 export const addRefusal = ({ limit, tokens }: Refusal, step: { readonly tokens: number }, error: unknown): Refusal => ({
   tokens: Math.min(tokens, step.tokens),
   limit: readLimit(error) ?? limit
 })
-
-/** The window is no larger than what was refused, and than the limit. */
-export const sizeOfRefusal = ({ limit, tokens }: Refusal): number => Math.min(tokens, limit ?? Infinity)
 
 /** An agent's own error needs no more than the tag, so its other fields may be anything. */
 const readLimit = (error: unknown): number | null => {
@@ -39,48 +31,20 @@ export const detailOf = (error: unknown): string => {
   return "it gave no reason"
 }
 
-// ── learning ──
+// ── trials ──
 
-/** The window that a refusal leaves, beside the one learned before. */
-export interface Lesson {
-  readonly contextLength: number
-  readonly isNamed: boolean
-  readonly probe: NonNullable<LearnedWindow["probe"]>
-}
+/** In messages. A view of fewer than 2,048 tokens is refused for another reason, as long as the server does not name it. */
+export const PATIENCE: Patience = { wait: 64, waitNamed: 1_024, least: 2_048 }
 
-/**
- * What is learned of a refusal after which a smaller view has passed. A refusal that names no limit never widens the
- * window: it was refused at a trial, so the next trial comes later.
- */
-export const learnFrom = (refusal: Refusal, { lastSeq, windows }: State, model: string): Lesson => {
-  const size = sizeOfRefusal(refusal)
-  const isNamed = size === refusal.limit
-  const known = windows.find((window) => window.model === model)
-  const unnamed = Math.min(findLearnedWindow(windows, model), Math.max(size, LEAST_UNNAMED))
-  const wait = known?.probe?.wait ?? (refusal.limit === null ? WAIT : WAIT_NAMED)
-  return {
-    contextLength: refusal.limit === null ? unnamed : size,
-    isNamed,
-    probe: { fromSeq: lastSeq + wait, wait: wait * 2 }
-  }
-}
-
-/** A smaller view is refused for another reason than the window, as long as the server does not name it. */
-const LEAST_UNNAMED = 2_048
-
-/** Messages until a larger window is tried for the first time. A server that names its window is believed for longer. */
-const WAIT = 64
-const WAIT_NAMED = 1_024
-
-/** The windows learned for a model that are due for a trial, each as large as it is to be tried. */
+/** The windows as a step is to try them, those that are due for a trial larger than they were learned. */
 export const listTrials = (
   { lastSeq, windows }: State,
   model: string | undefined,
   { threshold }: CompressionPolicy
-): ReadonlyArray<LearnedWindow> =>
-  windows.map((window) => {
-    const { contextLength, probe } = window
-    if (findLearnedWindow([window], model) === Infinity || probe === undefined || lastSeq < probe.fromSeq) return window
-    // Background compressions begin at the threshold, and only a view larger than the learned window tests another one.
-    return { ...window, contextLength: Math.ceil(contextLength * Math.max(2, 1.25 / threshold)) }
-  })
+): ReadonlyArray<LearnedWindow> => {
+  // Background compressions begin at the threshold, and only a view larger than the learned window tests another one.
+  const growth = Math.max(2, 1.25 / threshold)
+  return windows.map((window) =>
+    findLearnedWindow([window], model) === Infinity ? window : growIfDue(window, lastSeq, growth)
+  )
+}

@@ -21,15 +21,8 @@ import {
 import { WindowExceeded } from "../session/SessionError.ts"
 import type { Lease, SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import { type Counter, calibrate, isCredible, overhead, total, type Usage } from "../message/Tokens.ts"
-import {
-  addRefusal,
-  detailOf,
-  isOverflow,
-  learnFrom,
-  listTrials,
-  type Refusal,
-  sizeOfRefusal
-} from "./learnedWindow.ts"
+import { learnFrom, type Refusal, sizeOfRefusal } from "../session/learnedWindow.ts"
+import { addRefusal, detailOf, isOverflow, listTrials, PATIENCE } from "./learnedWindow.ts"
 import { findWindowOfBytes, isSmaller, type LearnedLimits } from "./learnedLimits.ts"
 import type { StepOptions, StepUsage, Turn, TurnError } from "./Turn.ts"
 import type * as View from "../view/View.ts"
@@ -236,7 +229,7 @@ export const makeTurn = (
     const { contextLength: configured } = yield* forWindow(compressor.policy, options)
     const model = options.model ?? ""
     const before = findLearnedWindow(state.windows, model)
-    const { contextLength: learned, isNamed, probe } = learnFrom(refusal, state, model)
+    const { contextLength: learned, isNamed, probe } = learnFrom(refusal, state, model, PATIENCE)
     if (learned >= configured) return
     yield* store.learnWindow(sessionId, model, learned, probe)
     const windows = replaceLearnedWindow(state.windows, model, learned, probe)
