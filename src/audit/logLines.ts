@@ -136,22 +136,29 @@ export const logUnbelieved = (sessionId: SessionId, model: string, reported: num
     estimate: `~${estimate}`
   })
 
-/** The server takes less than configured. `isNamed`: it named the limit itself; otherwise it refused a view of that size. */
-export const logWindowLearned = (
-  sessionId: SessionId,
-  window: {
-    readonly model: string
-    readonly configured: number
-    readonly learned: number
-    readonly isNamed: boolean
-  }
-) =>
+/** A window smaller than configured. `isNamed`: the server named the limit itself; otherwise it refused a call of that size. */
+interface SmallWindow {
+  readonly configured: number
+  readonly learned: number
+  readonly isNamed: boolean
+}
+
+/** The server takes less than configured. */
+export const logWindowLearned = (sessionId: SessionId, window: SmallWindow & { readonly model: string }) =>
   logWarning("window learned", {
     session: sessionId,
     model: window.model === "" ? null : window.model,
-    configured: window.configured,
-    learned: window.isNamed ? window.learned : `~${window.learned}`
+    ...describeWindow(window)
   })
+
+/** The server of a route takes less than its route says. Summaries are made within that from now on. */
+export const logRouteWindow = (route: string, window: SmallWindow) =>
+  logWarning("window learned", { route, ...describeWindow(window) })
+
+const describeWindow = ({ configured, isNamed, learned }: SmallWindow): Fields => ({
+  configured,
+  learned: isNamed ? learned : `~${learned}`
+})
 
 /** The server refused the bytes or pictures of a request, so the session sends no more than `most` while this process lives. */
 export const logLimitLearned = (

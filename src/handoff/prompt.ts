@@ -31,8 +31,19 @@ export interface PromptInput {
  */
 export const renderMaterial = (entries: ReadonlyArray<Logged>): string => entries.map(showMessage(entries)).join("\n")
 
+/** Renders as `renderMaterial` does, a message a step. */
+export function* renderInSteps(entries: ReadonlyArray<Logged>): Generator<void, string> {
+  const show = showMessage(entries)
+  let text = ""
+  for (const [index, entry] of entries.entries()) {
+    text += `${index === 0 ? "" : "\n"}${show(entry, index)}`
+    yield
+  }
+  return text
+}
+
 /** Returns a renderer for these messages. Call it in their order, since outputs it has rendered before are only named. */
-export const showMessage = (all: ReadonlyArray<Logged>): ((entry: Logged, index: number) => string) => {
+const showMessage = (all: ReadonlyArray<Logged>): ((entry: Logged, index: number) => string) => {
   const entries = omitRecalled(all)
   const { answers } = Message.pairToolCalls(entries.map(({ message }) => message))
   const large: Large = new Map()
@@ -155,15 +166,19 @@ type Range = ReadonlyArray<Logged>
 /** The tokens of the prompt beside the material. */
 export const PROMPT_TOKENS = 1_500
 
-/** Leaves room for the model's reasoning; the prompt asks for the length of the answer itself. */
-export const limitAnswer = (maxTokens: number): number => maxTokens * 2 + 1_000
+/**
+ * Leaves room for the model's reasoning; the prompt asks for the length of the answer itself. No more than a quarter of
+ * the window: the answer must not take what the material needs.
+ */
+export const limitAnswer = (maxTokens: number, window: number): number =>
+  Math.min(maxTokens * 2 + 1_000, Math.floor(window / 4))
 
 /** Keeps a summary within an eighth of the window, so that most of a small window is left to the material. */
 export const limitSummary = (maxTokens: number, window: number): number => Math.min(maxTokens, Math.floor(window / 8))
 
 /** The tokens of material that fit a window beside the prompt and the answer. */
 export const measureRoom = (window: number, maxTokens: number): number =>
-  Math.max(SMALLEST, window - PROMPT_TOKENS - limitAnswer(limitSummary(maxTokens, window)))
+  Math.max(SMALLEST, window - PROMPT_TOKENS - limitAnswer(limitSummary(maxTokens, window), window))
 
 /** Counts entries by what the material shows of them: reasoning, signatures and pictures are not shown. */
 export function* countInSteps(entries: Range, counter: Counter): Generator<void, Range> {
@@ -211,8 +226,18 @@ export const chunkUpTo = (entries: Range, limit: number, counter: Counter): Read
   return chunks
 }
 
-/** An overflow of fewer tokens has another cause than the size of the range. */
-const SMALLEST = 500
+/** An overflow of fewer tokens has another cause than the size of the range: a smaller window is of no use. */
+const SMALLEST = 800
+
+/** A prompt with the least material, and the window that it needs. */
+export const LEAST_TEXT = PROMPT_TOKENS + SMALLEST
+export const LEAST_WINDOW = Math.ceil((LEAST_TEXT * 4) / 3)
+
+/** The window that holds a share of a prompt's material beside the rest of the prompt and the answer. */
+export const measureWindow = (text: number, answer: number, share: number): number => {
+  const least = PROMPT_TOKENS + (text - PROMPT_TOKENS) * share
+  return Math.floor(Math.min(least + answer, (least * 4) / 3))
+}
 
 /** Returns whether cutting may help. A single message can be cut within its words. */
 export const canHalve = (entries: Range): boolean =>

@@ -155,7 +155,7 @@ const defaultPauses: { readonly [Tag in ModelError["_tag"]]: PauseScope } = {
 }
 
 /**
- * The default policy.
+ * The default policy. Nine refusals lead from a window of 1,000,000 tokens to the smallest in which a summary can be made.
  *
  * @since 0.1.0
  * @category constructors
@@ -168,7 +168,7 @@ export const defaults: Policy = {
   Unauthorized: { action: "new-credential", times: 1, delay: 0, pause: defaultPauses.Unauthorized },
   QuotaExceeded: { action: "none", times: 0, delay: 0, pause: defaultPauses.QuotaExceeded },
   ModelUnavailable: { action: "none", times: 0, delay: 0, pause: defaultPauses.ModelUnavailable },
-  ContextOverflow: { action: "smaller-chunks", times: 3, delay: 0, pause: defaultPauses.ContextOverflow },
+  ContextOverflow: { action: "smaller-chunks", times: 9, delay: 0, pause: defaultPauses.ContextOverflow },
   InvalidSummary: { action: "explain", times: 1, delay: 0, pause: defaultPauses.InvalidSummary },
   ProviderError: { action: "back-off", times: 1, delay: 1_000, pause: defaultPauses.ProviderError }
 }

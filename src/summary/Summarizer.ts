@@ -23,13 +23,13 @@ import { omitRecalled } from "../message/whoseWords.ts"
 import * as Prompt from "../handoff/prompt.ts"
 import type { Merge } from "../handoff/segmentTree.ts"
 import { hasTurnEnd } from "../session/openRequests.ts"
-import { type Counter, inUse } from "../message/Tokens.ts"
-import { chargeWork, runInSlices, foldInSlices } from "../concurrency/eventLoopBudget.ts"
+import { type Counter, inUse, total } from "../message/Tokens.ts"
+import { chargeWork, runInSlices } from "../concurrency/eventLoopBudget.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
 import * as Budget from "./budget.ts"
 import * as Extractive from "./Extractive.ts"
 import * as Gate from "./Gate.ts"
-import { type ModelTask, runModelTask } from "./modelTask.ts"
+import { type ModelTask, runModelTask, type TooLarge } from "./modelTask.ts"
 import * as Progress from "./progress.ts"
 import type { RoutePauses } from "./RoutePauses.ts"
 
@@ -64,20 +64,14 @@ export interface Range {
   /** Receives the progress of all calls together. */
   readonly onProgress: (progress: Progress.Progress) => Effect.Effect<void>
   /** Runs once at the end, also after a failure or an interrupt, if a model was asked. */
-  readonly onSpent: (spent: Spent) => Effect.Effect<void>
-}
-
-/** Calls made, and tokens that they sent and received, as their provider counted them or as estimated. */
-export interface Spent {
-  readonly modelCalls: number
-  readonly tokensSpent: number
+  readonly onSpent: (spent: Budget.Spent) => Effect.Effect<void>
 }
 
 /**
  * A summary that passed the gate. `degraded` says why no model wrote it, or a part of it. `condensed` are the merges
  * that succeeded.
  */
-export interface Summary extends Spent {
+export interface Summary extends Budget.Spent {
   readonly text: string
   readonly model: string
   readonly degraded: string | null
@@ -121,6 +115,7 @@ export const make = Effect.fnUntraced(function* (options: SummarizerOptions) {
     instructions: options.instructions ?? null,
     counter: yield* inUse
   }
+  const beginWindows = Budget.makeRouteWindows()
   yield* checkAll([Budget.checkBudget(options), Recovery.checkPolicy(env.recovery), ...routes.map(checkRoute)])
 
   const summarize = Effect.fn("Summarizer.summarize")(function* (range: Range) {
@@ -129,18 +124,22 @@ export const make = Effect.fnUntraced(function* (options: SummarizerOptions) {
     if (!Prompt.hasWords(range.entries))
       return yield* summarizeEmbedded(env, { ...range, merges: [] }, isAnswered, WORDLESS)
     if (first === undefined) return yield* summarizeEmbedded(env, range, isAnswered, null)
-    const spending = yield* Budget.startSpending(Budget.makeBudget(first, options))
+    const spending = yield* Budget.startSpending(Budget.makeBudget(first, options), beginWindows())
     yield* Effect.addFinalizer(() =>
-      Effect.flatMap(readSpent(spending), (spent) => (spent.modelCalls === 0 ? Effect.void : range.onSpent(spent)))
+      Effect.flatMap(Budget.readSpent(spending), (spent) =>
+        spent.modelCalls === 0 ? Effect.void : range.onSpent(spent)
+      )
     )
-    const job = { env, range, spending, tally: Progress.makeTally(range.onProgress) }
+    const tally = Progress.makeTally(range.onProgress)
+    const job: Job = { env, range, spending, tally, learning: yield* Effect.makeSemaphore(1) }
     const condensing = yield* beginCondensing(job, isAnswered)
-    const part = yield* summarizeWithin(job, first.contextLength)
+    const progress = tally.begin(range.maxTokens)
+    const part = yield* summarizeWithin(job, { ...range, isAnswered, progress, covered: range.tokens, cuts: [] })
     return {
       ...part,
       condensed: yield* condensing,
       attempts: yield* Ref.get(spending.attempts),
-      ...(yield* readSpent(spending)),
+      ...(yield* Budget.readSpent(spending)),
       budgetLeft: yield* Budget.readBudgetLeft(spending)
     }
   }, Effect.scoped)
@@ -169,6 +168,8 @@ interface Job {
   readonly range: Range
   readonly spending: Budget.Spending
   readonly tally: Progress.Tally
+  /** Held by the chunk that finds out what the server takes, while others that it has refused wait. */
+  readonly learning: Effect.Semaphore
 }
 
 /** The summary of the range or of one chunk of it. */
@@ -181,6 +182,7 @@ interface Part {
 /** A chunk of the range, and within how many tokens to summarize it. */
 interface Chunk {
   readonly entries: ReadonlyArray<Logged>
+  readonly tokens: number
   readonly maxTokens: number
   readonly isAnswered: boolean
   readonly progress: Progress.Part
@@ -217,32 +219,31 @@ const extract = (
     (text): Part => ({ text, model: EMBEDDED, degraded })
   )
 
-/** Summarizes the range whole, or in chunks if it is larger than the window. */
-const summarizeWithin = Effect.fnUntraced(function* (job: Job, contextLength: number) {
-  const { env, range, tally } = job
-  const room = Prompt.measureRoom(contextLength, range.maxTokens)
-  const whole = { ...range, covered: range.tokens, cuts: [] }
-  const counted = range.tokens <= room ? [] : yield* runInSlices(Prompt.countInSteps(range.entries, env.counter))
-  const chunks = Prompt.chunkUpTo(counted, room, env.counter)
-  if (chunks.length > 1) return yield* summarizeChunks(job, whole, chunks, contextLength)
-  const maxTokens = Prompt.limitSummary(range.maxTokens, contextLength)
-  return yield* summarizeChunk(job, { ...whole, maxTokens, progress: tally.begin(maxTokens) })
-})
+type Summarizing = Effect.Effect<Part, Exhausted, ModelClients | RoutePauses | Scope.Scope>
+
+/** Summarizes the range whole, or in chunks if it is larger than the window is believed to be. */
+const summarizeWithin = (job: Job, whole: Chunk): Summarizing =>
+  Effect.gen(function* () {
+    const { env, spending } = job
+    const { isUncertain, tokens: window } = Budget.findWindow(spending, env.routes)
+    const room = Prompt.measureRoom(window, whole.maxTokens)
+    const counted = whole.tokens <= room ? [] : yield* runInSlices(Prompt.countInSteps(whole.entries, env.counter))
+    const chunks = Prompt.chunkUpTo(counted, room, env.counter)
+    if (chunks.length === 1) return yield* summarizeChunk(job, whole, window)
+    return yield* summarizeChunks(job, whole, chunks, isUncertain)
+  })
 
 /** Asks the models for one summary, cuts the chunk if it is too large for them, and extracts if none answers. */
-const summarizeChunk = (
-  job: Job,
-  chunk: Chunk
-): Effect.Effect<Part, Exhausted, ModelClients | RoutePauses | Scope.Scope> =>
+const summarizeChunk = (job: Job, whole: Chunk, window: number): Summarizing =>
   Effect.gen(function* () {
     const { env, range, spending } = job
-    const material = yield* renderMaterial(chunk.entries)
-    const cuts = Prompt.canHalve(chunk.entries) ? chunk.cuts : null
+    const chunk = { ...whole, maxTokens: Prompt.limitSummary(whole.maxTokens, window) }
+    const material = yield* runInSlices(Prompt.renderInSteps(chunk.entries))
     const task = yield* chargeWork(() =>
       makeSummaryTask(env, {
         ...chunk,
         material,
-        cuts,
+        cuts: Prompt.canHalve(chunk.entries) ? chunk.cuts : null,
         focus: range.focus,
         requests: range.requests,
         onProgress: chunk.progress.onProgress
@@ -250,41 +251,47 @@ const summarizeChunk = (
     )
     return yield* runModelTask(task, spending).pipe(
       Effect.ensuring(chunk.progress.end),
-      Effect.map(({ route, value }): Part => {
-        return { text: Gate.redactAndTrim(value, chunk.maxTokens, env.counter), model: route, degraded: null }
+      Effect.map(({ route: model, value }): Part => {
+        return { text: Gate.redactAndTrim(value, chunk.maxTokens, env.counter), model, degraded: null }
       }),
       Effect.catchTags({
-        TooLarge: ({ error }) =>
-          Effect.flatMap(runInSlices(Prompt.countInSteps(chunk.entries, env.counter)), (entries) => {
-            const window = error._tag === "ContextOverflow" ? error.limit : null
-            const chunks = Prompt.splitToFit({ ...chunk, entries }, window, env.counter)
-            return summarizeChunks(job, { ...chunk, cuts: [...chunk.cuts, error._tag] }, chunks, window)
-          }),
+        TooLarge: (refused) => job.learning.withPermits(whole.cuts.length === 0 ? 1 : 0)(cutAgain(job, whole, refused)),
         Exhausted: (exhausted) =>
           range.onExhausted === "fail" ? exhausted : extract(env, range, chunk, describeExhaustion(exhausted))
       })
     )
   })
 
+/** The refused call was the first of its chunk, so each piece has one of its own. */
+const cutAgain = (job: Job, whole: Chunk, { error, window }: TooLarge): Summarizing =>
+  Effect.gen(function* () {
+    const { env, spending } = job
+    const entries = yield* runInSlices(Prompt.countInSteps(whole.entries, env.counter))
+    const chunks = Prompt.splitToFit({ ...whole, entries }, window, env.counter)
+    yield* Ref.update(spending.callsLeft, (calls) => calls + 1)
+    return yield* summarizeChunks(job, { ...whole, cuts: [...whole.cuts, error._tag] }, chunks, true)
+  })
+
 /**
  * Summarizes each chunk on its own and joins the sections by plain code, so that no word goes through two models. They
  * go all at once, bounded by the places of the route. After a refusal the first one shows whether the route takes the
- * others.
+ * others, which are cut again if it does not.
  */
 const summarizeChunks = Effect.fnUntraced(function* (
   job: Job,
-  whole: Omit<Chunk, "progress">,
+  whole: Chunk,
   chunks: ReadonlyArray<ReadonlyArray<Logged>>,
-  window: number | null
+  isProbing: boolean
 ) {
+  yield* whole.progress.end
   yield* Ref.update(job.spending.callsLeft, (calls) => calls + chunks.length - 1)
-  const share = Math.floor(Math.max(whole.maxTokens / 2, (whole.maxTokens * 1.5) / chunks.length))
-  const maxTokens = Prompt.limitSummary(share, window ?? Infinity)
+  const maxTokens = Math.floor(Math.max(whole.maxTokens / 2, (whole.maxTokens * 1.5) / chunks.length))
   const summaries = chunks.map((entries, index) => {
     const isAnswered = whole.isAnswered || chunks.slice(index + 1).some(hasTurnEnd)
-    return summarizeChunk(job, { ...whole, entries, isAnswered, maxTokens, progress: job.tally.begin(maxTokens) })
+    const progress = job.tally.begin(maxTokens)
+    return summarizeWithin(job, { ...whole, entries, tokens: total(entries), isAnswered, maxTokens, progress })
   })
-  const probes = whole.cuts.length === 0 ? [] : summaries.slice(0, 1)
+  const probes = isProbing ? summaries.slice(0, 1) : []
   const parts = [
     ...(yield* Effect.all(probes)),
     ...(yield* Effect.all(summaries.slice(probes.length), { concurrency: "unbounded" }))
@@ -297,20 +304,11 @@ const summarizeChunks = Effect.fnUntraced(function* (
   } satisfies Part
 })
 
-/** Renders as `Prompt.renderMaterial` does, and yields to the event loop in between. */
-const renderMaterial = (entries: ReadonlyArray<Logged>) => {
-  const text = Prompt.showMessage(entries)
-  return foldInSlices(entries, "", (before, entry, i) => (i === 0 ? text(entry, i) : `${before}\n${text(entry, i)}`))
-}
-
 /** The reason is stored with the segment, so it must not quote a rejected summary. */
 const describeExhaustion = ({ errors, message }: Exhausted): string => {
   const last = errors.at(-1)
   return last?._tag === "InvalidSummary" ? `${last.route}: summary rejected (${last.reason})` : message
 }
-
-const readSpent = ({ calls, maxTokens, tokensLeft }: Budget.Spending): Effect.Effect<Spent> =>
-  Effect.all({ modelCalls: Ref.get(calls), tokensSpent: Effect.map(Ref.get(tokensLeft), (left) => maxTokens - left) })
 
 /** `covered` are the tokens that the material stands for, `cuts` those of a `ModelTask`. */
 interface SummaryRequest extends Omit<Prompt.PromptInput, "instructions" | "rejected"> {
@@ -327,10 +325,10 @@ const makeSummaryTask = (env: Environment, request: SummaryRequest): ModelTask<s
     name: "compression",
     cuts,
     tokens: counter.text(material) + Prompt.PROMPT_TOKENS,
-    request: (hint) => ({
+    request: (hint, window) => ({
       task: "compression",
       messages: Prompt.renderPrompt({ ...request, instructions, rejected: hint }),
-      maxOutputTokens: Prompt.limitAnswer(maxTokens)
+      maxOutputTokens: Prompt.limitAnswer(maxTokens, window)
     }),
     accept: (route, { finish, reasoning, text }) => {
       const measure = { counter, coveredTokens: covered, maxTokens, missing: Handoff.findMissingHeadings }

@@ -1,13 +1,20 @@
-/** Limits what one task may spend over all its retries, chunks and routes: calls, time, and tokens sent and received. */
+/**
+ * Limits what one task may spend over all its retries, chunks and routes: calls, time, and tokens sent and received; and
+ * what one call may hold, where a server has proved to take less than its route says.
+ */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Ref from "effect/Ref"
 import { checkAll, checkDuration, type Checked, checkWhole } from "../model/InvalidSetting.ts"
 import type { Completion } from "../model/ModelClients.ts"
-import type { Route } from "../model/Provider.ts"
+import * as Prompt from "../handoff/prompt.ts"
+import { label, type Route } from "../model/Provider.ts"
 import type { Attempt, BudgetLeft } from "../session/CompressionResult.ts"
+import { logRouteWindow } from "../audit/logLines.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
+import { growIfDue, learnFrom, type Learned, type Patience, type Refusal } from "../session/learnedWindow.ts"
+import { findLearnedWindow, type LearnedWindowChange, replaceLearnedWindow } from "../session/Session.ts"
 
 export interface Budget {
   readonly maxCalls: number
@@ -53,6 +60,7 @@ export interface Spending {
   readonly calls: Ref.Ref<number>
   readonly attempts: Ref.Ref<ReadonlyArray<Attempt>>
   readonly routes: Map<Route, RouteState>
+  readonly windows: TaskWindows
 }
 
 /**
@@ -65,14 +73,18 @@ export interface RouteState {
   isLeft: boolean
 }
 
-export const startSpending = ({ maxCalls, maxTokens, totalTimeout }: Budget): Effect.Effect<Spending> =>
+export const startSpending = (
+  { maxCalls, maxTokens, totalTimeout }: Budget,
+  windows: TaskWindows = makeRouteWindows()()
+): Effect.Effect<Spending> =>
   Effect.gen(function* () {
     const deadline = (yield* monotonicMillis) + Duration.toMillis(totalTimeout)
     const callsLeft = yield* Ref.make(maxCalls)
     const tokensLeft = yield* Ref.make(maxTokens)
     const calls = yield* Ref.make(0)
     const attempts = yield* Ref.make<ReadonlyArray<Attempt>>([])
-    return { deadline, callsLeft, maxTokens, tokensLeft, calls, attempts, routes: new Map<Route, RouteState>() }
+    const routes = new Map<Route, RouteState>()
+    return { deadline, callsLeft, maxTokens, tokensLeft, calls, attempts, routes, windows }
   })
 
 export const readBudgetLeft = (spending: Spending): Effect.Effect<BudgetLeft> =>
@@ -85,6 +97,15 @@ export const readBudgetLeft = (spending: Spending): Effect.Effect<BudgetLeft> =>
       tokens: spending.maxTokens < Number.MAX_SAFE_INTEGER ? Math.max(0, tokens) : null
     }
   })
+
+/** Calls made, and tokens that they sent and received, as their provider counted them or as estimated. */
+export interface Spent {
+  readonly modelCalls: number
+  readonly tokensSpent: number
+}
+
+export const readSpent = ({ calls, maxTokens, tokensLeft }: Spending): Effect.Effect<Spent> =>
+  Effect.all({ modelCalls: Ref.get(calls), tokensSpent: Effect.map(Ref.get(tokensLeft), (left) => maxTokens - left) })
 
 /** Milliseconds until the deadline; negative after it. */
 export const readTimeLeft = ({ deadline }: Spending): Effect.Effect<number> =>
@@ -109,4 +130,109 @@ const takeFrom = (from: Ref.Ref<number>, amount: number) =>
 export const chargeAnswer = ({ tokensLeft }: Spending, reserved: number, { text, usage }: Completion) => {
   const cost = usage === null ? Math.ceil(text.length / 4) : usage.inputTokens + usage.outputTokens - reserved
   return Ref.update(tokensLeft, (left) => left - cost)
+}
+
+// ── windows ──
+
+/** The windows of the routes as the calls of one task find them, in tokens sent and asked for together. */
+export interface TaskWindows {
+  /** The most that a call may hold. */
+  readonly find: (route: Route) => number
+  /** Returns whether no call has passed since the window was changed, so that one chunk should go before the others. */
+  readonly isUncertain: (route: Route) => boolean
+  /** Makes the window smaller after a refusal: as small as the `limit` that the server named, or as a part of the text needs. */
+  readonly refuse: (route: Route, call: CallSize, limit: number | null) => void
+  /** Remembers the window in which the call has passed, and tells the user of the first one of a route. */
+  readonly pass: (route: Route, call: CallSize) => Effect.Effect<void>
+}
+
+/** The window of the route that a chunk asks first. */
+export const findWindow = ({ routes, windows }: Spending, all: ReadonlyArray<Route>) => {
+  const route = all.find((route) => routes.get(route)?.isLeft !== true)
+  return route === undefined
+    ? { tokens: Infinity, isUncertain: false }
+    : { tokens: windows.find(route), isUncertain: windows.isUncertain(route) }
+}
+
+/** The tokens that a call sends, and the most that it asks for. */
+export interface CallSize {
+  readonly text: number
+  readonly answer: number
+}
+
+/** In tasks. */
+const PATIENCE: Patience = { wait: 2, waitNamed: 64, least: Prompt.LEAST_WINDOW }
+
+/**
+ * The share of the material that is tried after a first refusal, and after each further one in a row. The first lets two
+ * chunks of whole messages hold the text. Many refusals cost more than a window that is too small, which grows again.
+ */
+const SHARES = { first: 0.6, further: 0.4 }
+
+/** A window that was learned is tried so many times as large now and then. */
+const GROWTH = 1.25
+
+/** Remembers the windows of routes that proved smaller, as long as the process lives. Each task begins with what is known. */
+export const makeRouteWindows = (): (() => TaskWindows) => {
+  let known: Learned = { lastSeq: 0, windows: [] }
+  const keep = (...change: LearnedWindowChange) => {
+    known = { ...known, windows: replaceLearnedWindow(known.windows, ...change) }
+  }
+  return () => {
+    known = { ...known, lastSeq: known.lastSeq + 1 }
+    const changed = new Map<string, ChangedWindow>()
+    for (const learned of known.windows) {
+      const { contextLength: tokens } = growIfDue(learned, known.lastSeq, GROWTH)
+      const safe = learned.contextLength
+      if (tokens > safe) changed.set(learned.model, { is: "grown", tokens, limit: null, safe, before: known })
+    }
+    const find = (route: Route) =>
+      Math.min(route.contextLength, changed.get(label(route))?.tokens ?? findLearnedWindow(known.windows, label(route)))
+
+    const isUncertain = (route: Route) => (changed.get(label(route))?.is ?? "certain") !== "certain"
+
+    const refuse: TaskWindows["refuse"] = (route, { answer, text }, limit) => {
+      const name = label(route)
+      const [size, window, learned] = [text + answer, find(route), findLearnedWindow(known.windows, name)]
+      const named = limit !== null && limit < size ? limit : null
+      // Another chunk of the task has been refused meanwhile.
+      if (named === null && size > window) return
+      const share = changed.get(name)?.is === "refused" ? SHARES.further : SHARES.first
+      const [unnamed, safe] = size > learned ? [learned, learned] : [Prompt.measureWindow(text, answer, share), 0]
+      const tokens = Math.min(window, Math.max(Prompt.LEAST_WINDOW, named ?? unnamed))
+      changed.set(name, { is: "refused", tokens, limit: named === null ? null : tokens, safe, before: known })
+    }
+
+    const pass: TaskWindows["pass"] = (route, { answer, text }) =>
+      Effect.suspend(() => {
+        const name = label(route)
+        const window = changed.get(name)
+        if (window === undefined) return Effect.void
+        const safe = Math.max(window.safe, text + answer)
+        changed.set(name, { ...window, is: "certain", safe })
+        const { before, limit } = window
+        const probe = before.windows.find(({ model }) => model === name)?.probe
+        if (limit === null && window.tokens > findLearnedWindow(before.windows, name)) {
+          return Effect.sync(() => keep(name, safe < route.contextLength ? safe : null, probe))
+        }
+        const learned = learnFrom({ tokens: limit ?? safe, limit }, before, name, PATIENCE)
+        keep(name, learned.contextLength, learned.probe)
+        return window.is === "certain" || findLearnedWindow(before.windows, name) < Infinity
+          ? Effect.void
+          : logRouteWindow(name, { configured: route.contextLength, ...learned, learned: learned.contextLength })
+      })
+
+    return { find, isUncertain, refuse, pass }
+  }
+}
+
+/**
+ * A window that a task has changed: `grown` for a trial, `refused` as long as nothing smaller has passed. `safe` is the
+ * largest call known to pass, and is what the next task begins with if the server names no limit.
+ */
+interface ChangedWindow extends Refusal {
+  readonly is: "grown" | "refused" | "certain"
+  readonly safe: number
+  /** What was known before. */
+  readonly before: Learned
 }

@@ -9,6 +9,7 @@ import { type ModelError, ContextOverflow, Exhausted } from "../model/ModelError
 import * as Provider from "../model/Provider.ts"
 import * as Recovery from "../model/Recovery.ts"
 import { redactMessage } from "../message/Redaction.ts"
+import { LEAST_TEXT } from "../handoff/prompt.ts"
 import { mendSurrogates } from "../message/text.ts"
 import type { Counter } from "../message/Tokens.ts"
 import { chargeWork, awaitBudget } from "../concurrency/eventLoopBudget.ts"
@@ -20,8 +21,8 @@ export interface ModelTask<A> {
   readonly name: string
   readonly routes: ReadonlyArray<Provider.Route>
   readonly recovery: Recovery.Policy
-  /** Builds the request; `hint` tells the model why its last answer was rejected. */
-  readonly request: (hint: string | null) => Provider.ModelRequest
+  /** Builds the request for a window; `hint` tells the model why its last answer was rejected. */
+  readonly request: (hint: string | null, window: number) => Provider.ModelRequest
   /** The size of the request's text in tokens. A route with a smaller window is not asked. */
   readonly tokens: number
   /** The errors because of which the text has been cut so far; null if it cannot be cut. */
@@ -36,8 +37,11 @@ export interface Answer<A> {
   readonly route: string
 }
 
-/** The text has to be cut into smaller chunks because of `error`. */
-export class TooLarge extends Data.TaggedError("TooLarge")<{ readonly error: ModelError }> {}
+/** The text has to be cut because of `error`: into chunks that fit `window`, or in halves if it is null. */
+export class TooLarge extends Data.TaggedError("TooLarge")<{
+  readonly error: ModelError
+  readonly window: number | null
+}> {}
 
 /**
  * Asks the routes in order until one gives an answer that is accepted. Paused routes are not asked. Fails with `TooLarge`
@@ -94,7 +98,7 @@ const askRoutes = <A>(
       case "Answered":
         return end.answer
       case "TooLarge":
-        return yield* new TooLarge({ error: end.error })
+        return yield* new TooLarge(end)
       case "GivenUp":
         return yield* new Exhausted({ ...tried, errors })
       case "Left": {
@@ -115,7 +119,7 @@ interface RouteRun<A> {
 /** The end of a route. `errors` are those of its calls; a route that was left without any was not asked. */
 type RouteEnd<A> = { readonly errors: ReadonlyArray<ModelError> } & (
   | { readonly _tag: "Answered"; readonly answer: Answer<A> }
-  | { readonly _tag: "TooLarge"; readonly error: ModelError }
+  | { readonly _tag: "TooLarge"; readonly error: ModelError; readonly window: number | null }
   | { readonly _tag: "Left" }
   | { readonly _tag: "GivenUp" }
 )
@@ -176,8 +180,10 @@ const askUntilLeft = <A>(
             return yield* Effect.delay(askUntilLeft(run, state, errors, step.hint), step.delay)
           case "NewCredential":
             return yield* askUntilLeft(run, state, errors, hint)
-          case "SmallerChunks":
-            return { _tag: "TooLarge", error, errors }
+          case "SmallerChunks": {
+            const window = error._tag === "ContextOverflow" ? run.spending.windows.find(run.route) : null
+            return { _tag: "TooLarge", error, window, errors }
+          }
           default:
             yield* leaveRoute(run, state, step)
             return { _tag: step._tag === "NextRoute" ? "Left" : "GivenUp", errors }
@@ -230,7 +236,10 @@ const renewCredential = <A>({ route, spending }: RouteRun<A>) =>
     return yield* Effect.orElseSucceed(Effect.timeout(Provider.renew(route), timeout), () => false)
   })
 
-/** Remembers the failure of the route, once for all chunks of the task. */
+/**
+ * Remembers the failure of the route, once for all chunks of the task. A text that cannot be cut may be too large for a
+ * window that takes the others.
+ */
 const leaveRoute = <A>(
   { route, task }: RouteRun<A>,
   state: Budget.RouteState,
@@ -239,7 +248,8 @@ const leaveRoute = <A>(
   if (step._tag !== "NextRoute" && step._tag !== "GiveUp") return Effect.void
   const isFirst = !state.hasFailed
   state.hasFailed = true
-  state.isLeft ||= step.isFinal
+  const isOfAll = step.pause === "route" || task.cuts !== null || task.tokens <= LEAST_TEXT
+  state.isLeft ||= step.isFinal && isOfAll
   if (!isFirst || step.pause === "nothing") return Effect.void
   const { pause } = step
   return Effect.flatMap(RoutePauses, ({ recordFailure }) => recordFailure(route, task.name, pause))
@@ -269,9 +279,9 @@ const attemptCall = <A>(
     const { route, spending, task } = run
     // The prompt of a chunk may be a megabyte long.
     yield* awaitBudget
-    const request = yield* chargeWork(() => makeRequest(task, hint))
-    if (task.tokens + request.maxOutputTokens > route.contextLength) {
-      const limit = route.contextLength
+    const limit = spending.windows.find(route)
+    const request = yield* chargeWork(() => makeRequest(task, hint, limit))
+    if (task.tokens + request.maxOutputTokens > limit) {
       const detail = `${task.tokens} tokens do not fit ${limit}`
       return Failed<A>({ error: new ContextOverflow({ route: Provider.label(route), detail, limit }) })
     }
@@ -288,28 +298,30 @@ const attemptCall = <A>(
   }).pipe(Effect.tap((attempted) => noteAttempt(run, attempted)))
 
 /** Strict servers refuse a request with half a character in it, and a log may hold any text. */
-const makeRequest = <A>(task: ModelTask<A>, hint: string | null): Provider.ModelRequest => {
-  const request = task.request(hint)
+const makeRequest = <A>(task: ModelTask<A>, hint: string | null, window: number): Provider.ModelRequest => {
+  const request = task.request(hint, window)
   return { ...request, messages: request.messages.map(mendSurrogates) }
 }
 
-/** One call, within the time that is left. */
+/** One call, within the time that is left. A server that answers at all takes a request of this size. */
 const makeCall = <A>(
   { route, spending, task }: RouteRun<A>,
   request: Provider.ModelRequest
 ): Effect.Effect<Attempted<A>, never, ModelClients> =>
   Effect.gen(function* () {
     const { completeWith } = yield* ModelClients
+    const { windows } = spending
+    const size = { text: task.tokens, answer: request.maxOutputTokens }
     yield* Ref.update(spending.calls, (calls) => calls + 1)
     const accept = (completion: Completion) =>
-      Effect.zipRight(
-        Budget.chargeAnswer(spending, task.tokens, completion),
-        task.accept(Provider.label(route), completion)
+      Budget.chargeAnswer(spending, task.tokens, completion).pipe(
+        Effect.zipRight(windows.pass(route, size)),
+        Effect.zipRight(task.accept(Provider.label(route), completion))
       )
     return yield* completeWith(yield* limitToBudget(route, spending), request, accept, {
       onProgress: task.onProgress,
       recovery: task.recovery
-    })
+    }).pipe(Effect.tapErrorTag("ContextOverflow", ({ limit }) => Effect.sync(() => windows.refuse(route, size, limit))))
   }).pipe(Effect.match({ onFailure: (error) => Failed<A>({ error }), onSuccess: (value) => Accepted({ value }) }))
 
 const limitToBudget = (route: Provider.Route, spending: Budget.Spending): Effect.Effect<Provider.Route> =>

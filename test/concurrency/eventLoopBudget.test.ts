@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { yieldToLoop, foldInSlices } from "../../src/concurrency/eventLoopBudget.ts"
-import { renderMaterial, showMessage } from "../../src/handoff/prompt.ts"
+import { yieldToLoop, foldInSlices, runAtOnce } from "../../src/concurrency/eventLoopBudget.ts"
+import { renderInSteps, renderMaterial } from "../../src/handoff/prompt.ts"
 import * as Ledger from "../../src/ledger/Ledger.ts"
 import { any, logOf } from "../support/histories.ts"
 
@@ -60,8 +60,7 @@ describe("long work in pieces", () => {
 
   it.prop("what a summarizer reads and the ledger are the same in pieces", [any], ([history]) => {
     const log = logOf(history)
-    const show = showMessage(log)
-    assert.strictEqual(log.map((entry, i) => show(entry, i)).join("\n"), renderMaterial(log))
+    assert.strictEqual(runAtOnce(renderInSteps(log)), renderMaterial(log))
     const oneByOne = log.reduce((ledger, entry) => Ledger.add(ledger, [entry]), Ledger.empty)
     assert.deepStrictEqual(oneByOne, Ledger.add(Ledger.empty, log))
   })

@@ -105,7 +105,7 @@ describe("Recovery", () => {
     const overflow = new ContextOverflow({ route, detail })
     assert.deepStrictEqual(next(defaults, overflow, { ...first, routesLeft: 0 }), Step.SmallerChunks())
     assert.deepStrictEqual(
-      next(defaults, overflow, after("ContextOverflow", "ContextOverflow", "ContextOverflow")),
+      next(defaults, overflow, after(...Array.from({ length: 9 }, () => overflow._tag))),
       Step.NextRoute({ ...left, isFinal: true })
     )
     assert.deepStrictEqual(

@@ -102,7 +102,7 @@ describe("budgets", () => {
       const { model, result } = yield* compressRounds(12, script, { routes: [route, other] })
       assert.strictEqual(result.outcome, "committed")
       const asked = model.requests.map(({ route }) => route.model)
-      assert.deepStrictEqual(asked.filter((name) => name === route.model).length, 4)
+      assert.deepStrictEqual(asked.filter((name) => name === route.model).length, 3)
     })
   )
 
