@@ -22,7 +22,7 @@ export interface Lesson {
   readonly hasTooManyWords: boolean
 }
 
-type Learned = Omit<Limits, "imagesInToolResults">
+type Learned = Pick<Limits, "maxRequestBytes" | "maxImages" | "maxImageBytes">
 
 /** Forgets the session that was refused longest ago if there are more than `mostSessions`, which then learns again. */
 export const makeLearnedLimits = (mostSessions = 10_000): LearnedLimits => {

@@ -23,7 +23,20 @@ export interface WireLimits {
   readonly maxImageBytes?: number | undefined
   /** Whether the result of a tool may hold pictures and files. Else they stand in a user message behind the results. */
   readonly imagesInToolResults?: boolean | undefined
+  /**
+   * The ids of calls that the provider takes: up to 40 letters, digits, `_` and `-` (`common`), or exactly nine letters and
+   * digits (`mistral`). Any other id is renamed, to the same in every view.
+   */
+  readonly callIds?: CallIds | undefined
 }
+
+/**
+ * A rule for the ids of calls, named after the provider that has it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type CallIds = "common" | "mistral"
 
 /**
  * The API of OpenAI.
@@ -35,7 +48,8 @@ export const openai = {
   maxRequestBytes: 50_000_000,
   maxImages: 500,
   maxImageBytes: 20_000_000,
-  imagesInToolResults: false
+  imagesInToolResults: false,
+  callIds: "common"
 } as const
 
 /**
@@ -48,7 +62,8 @@ export const anthropic = {
   maxRequestBytes: 32_000_000,
   maxImages: 100,
   maxImageBytes: 5_000_000,
-  imagesInToolResults: true
+  imagesInToolResults: true,
+  callIds: "common"
 } as const
 
 /**
@@ -61,7 +76,8 @@ export const gemini = {
   maxRequestBytes: 20_000_000,
   maxImages: 3_000,
   maxImageBytes: 7_000_000,
-  imagesInToolResults: false
+  imagesInToolResults: false,
+  callIds: "common"
 } as const
 
 /**
@@ -74,11 +90,12 @@ export const mistral = {
   maxRequestBytes: 20_000_000,
   maxImages: 8,
   maxImageBytes: 10_000_000,
-  imagesInToolResults: false
+  imagesInToolResults: false,
+  callIds: "mistral"
 } as const
 
 /**
- * What OpenAI, Anthropic and Gemini take, and Mistral but for its few pictures. The default of every option.
+ * What OpenAI, Anthropic and Gemini take, and Mistral but for its few pictures and short ids. The default of every option.
  *
  * @since 0.1.0
  * @category constructors
@@ -87,7 +104,8 @@ export const defaults = {
   maxRequestBytes: 20_000_000,
   maxImages: 100,
   maxImageBytes: 5_000_000,
-  imagesInToolResults: false
+  imagesInToolResults: false,
+  callIds: "common"
 } as const
 
 /**
@@ -100,7 +118,8 @@ export const resolve = (options: WireLimits): Limits => ({
   maxRequestBytes: options.maxRequestBytes ?? defaults.maxRequestBytes,
   maxImages: options.maxImages ?? defaults.maxImages,
   maxImageBytes: options.maxImageBytes ?? defaults.maxImageBytes,
-  imagesInToolResults: options.imagesInToolResults ?? defaults.imagesInToolResults
+  imagesInToolResults: options.imagesInToolResults ?? defaults.imagesInToolResults,
+  callIds: options.callIds ?? defaults.callIds
 })
 
 /**
@@ -114,4 +133,5 @@ export interface Limits {
   readonly maxImages: number
   readonly maxImageBytes: number
   readonly imagesInToolResults: boolean
+  readonly callIds: CallIds
 }

@@ -9,7 +9,7 @@ import * as Tokens from "../message/Tokens.ts"
 import type { Logged, State } from "../session/Session.ts"
 import type { Row, View } from "./model.ts"
 import * as Repairs from "./repairs.ts"
-import type { Limits } from "./WireLimits.ts"
+import { defaults, type Limits } from "./WireLimits.ts"
 
 /** The fixed part of a step, and what its provider takes; without `limits` no picture leaves. */
 export interface ViewOptions extends Tokens.Fixed {
@@ -18,7 +18,7 @@ export interface ViewOptions extends Tokens.Fixed {
 
 /** Assembles a view from nothing but its state. */
 export const assembleWhole = (state: State, counter: Tokens.Counter, options: ViewOptions = {}): View => {
-  const mending = Repairs.beginRepairs(listExcerpts(state), counter, takesImages(options))
+  const mending = Repairs.beginRepairs(listExcerpts(state), counter, options.limits)
   Repairs.addRepairs(mending, [...makeBaseRows(state, counter, options.system), ...makeTailRows(state.tail)])
   return makeView(state, Repairs.finishRepairs(mending, options.limits, options.tools), counter, options)
 }
@@ -31,7 +31,7 @@ interface Memory {
   readonly instructions: number
   readonly counter: Tokens.Counter
   readonly system: Tokens.Fixed["system"]
-  readonly imagesInToolResults: boolean
+  readonly limits: Repairs.MessageLimits
   readonly mending: Repairs.Mending
   hasBase: boolean
   taken: number
@@ -105,8 +105,6 @@ const viewOfMemory = (
   return makeView(state, Repairs.finishRepairs(withOpen, options.limits, options.tools), counter, options)
 }
 
-const takesImages = ({ limits }: ViewOptions): boolean => limits?.imagesInToolResults === true
-
 const findMemory = (state: State, counter: Tokens.Counter, options: ViewOptions): Memory => {
   const kept = memories.get(state.base) ?? []
   const known = kept.find((memory) => isContinuationOf(memory, state, counter, options))
@@ -120,8 +118,8 @@ const newMemory = (state: State, counter: Tokens.Counter, options: ViewOptions):
   instructions: state.system.length,
   counter,
   system: options.system,
-  imagesInToolResults: takesImages(options),
-  mending: Repairs.beginRepairs(listExcerpts(state), counter, takesImages(options)),
+  limits: options.limits ?? defaults,
+  mending: Repairs.beginRepairs(listExcerpts(state), counter, options.limits),
   hasBase: false,
   taken: 0,
   lastSeq: undefined
@@ -134,8 +132,10 @@ const isContinuationOf = (memory: Memory, state: State, counter: Tokens.Counter,
   memory.instructions === state.system.length &&
   (memory.taken === 0 || state.tail[memory.taken - 1]?.seq === memory.lastSeq)
 
-const isFor = ({ imagesInToolResults, system }: Memory, options: ViewOptions): boolean =>
-  system === options.system && imagesInToolResults === takesImages(options)
+const isFor = ({ limits, system }: Memory, options: ViewOptions): boolean => {
+  const { callIds, imagesInToolResults } = options.limits ?? defaults
+  return system === options.system && limits.imagesInToolResults === imagesInToolResults && limits.callIds === callIds
+}
 
 // ── from a state to rows, and from repaired rows to a view ──
 

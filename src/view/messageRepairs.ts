@@ -1,7 +1,9 @@
 /** Repairs what providers refuse within one message. Only messages that are not plain come here. */
+import { createHash } from "node:crypto"
 import * as Message from "../message/Message.ts"
 import { isBlank, isObjectJson, mendSurrogates } from "../message/text.ts"
 import type { RepairContext } from "./model.ts"
+import type { CallIds } from "./WireLimits.ts"
 
 /** The message as providers accept it, the very same object if it needs no repair; `undefined` if it says nothing. */
 export const mendMessage = (
@@ -156,6 +158,31 @@ const makeToolName = (name: string): string => {
   const known = name.replace(/[^\w-]+/g, "_").replace(/^_+|(?<!_)_+$/g, "")
   if (known === "") return "unnamed_tool"
   return (/^[A-Za-z]/.test(known) ? known : `_${known}`).slice(0, 64)
+}
+
+interface CallIdRule {
+  readonly isSound: (id: string) => boolean
+  readonly makeStem: (id: string) => string
+  /** The id of the `n`th call with this stem. */
+  readonly makeId: (stem: string, n: number) => string
+}
+
+/** How ids of calls are renamed that a provider refuses. */
+export const CALL_IDS: Readonly<Record<CallIds, CallIdRule>> = {
+  // OpenAI takes 40 characters, Anthropic none but these.
+  common: {
+    isSound: (id) => /^[\w-]{1,40}$/.test(id),
+    makeStem: (id) => id.replace(/[^\w-]/g, "_").slice(0, 32),
+    makeId: (stem, n) => (n === 1 ? stem : `${stem}_${n}`)
+  },
+  mistral: {
+    isSound: (id) => /^[a-zA-Z0-9]{9}$/.test(id),
+    makeStem: (id) => id,
+    makeId: (stem, n) => {
+      const hash = createHash("sha256").update(`${n} ${stem}`).digest("hex").slice(0, 16)
+      return BigInt(`0x${hash}`).toString(36).padStart(9, "0").slice(-9)
+    }
+  }
 }
 
 // ── pictures, audio and files ──

@@ -11,8 +11,8 @@ import type { Counter } from "../message/Tokens.ts"
  * - `no-result`: the call was never answered; a result saying so follows it
  * - `moved-result`: a late result, shown after its call at `callSeq`
  * - `orphaned-result`, `duplicate-result`: a result without a call, or a second one; left out
- * - `renamed-call`: the id was used before in this view, is too long, or has characters that providers refuse; its result
- *   is renamed with it
+ * - `renamed-call`: the id was used before in this view, is too long, or has characters that providers refuse, or is not
+ *   as long as its provider wants; its result is renamed with it
  * - `renamed-tool`: a name of a tool that providers refuse, `from`, is shown as `to`
  * - `renamed-author`: the `name` of a message that providers refuse, `from`, is shown as `to`; left out if that is empty
  * - `invalid-arguments`: not the text of a JSON object; shown as an object that holds the text

@@ -6,10 +6,13 @@ import * as Message from "../message/Message.ts"
 import { isBlank, isObjectJson } from "../message/text.ts"
 import type { Counter } from "../message/Tokens.ts"
 import { findLostFields, makeExcerpt } from "./excerpt.ts"
-import { mendMessage, separateParts, SURROGATE_ESCAPE, TOOL_NAME } from "./messageRepairs.ts"
+import { CALL_IDS, mendMessage, separateParts, SURROGATE_ESCAPE, TOOL_NAME } from "./messageRepairs.ts"
 import * as RequestSize from "./requestSize.ts"
 import type { Parts, Repair, RepairContext, Row, Size } from "./model.ts"
-import type { Limits } from "./WireLimits.ts"
+import { defaults, type Limits } from "./WireLimits.ts"
+
+/** What a provider takes in a single message: other limits leave messages out as a whole. */
+export type MessageLimits = Pick<Limits, "imagesInToolResults" | "callIds">
 
 /** Messages that providers accept, and the repairs that made them so. */
 export interface Mended {
@@ -30,7 +33,7 @@ export interface Mending extends Mended, RequestSize.Request {
   readonly numbers: Map<string, number>
   /** Ids of the calls that have a result. */
   readonly answered: Set<string>
-  readonly imagesInToolResults: boolean
+  readonly limits: MessageLimits
   roleBefore: Message.Message["role"] | undefined
   /** The last row as it was added, and not yet mended. */
   lastRow: Row | undefined
@@ -48,7 +51,7 @@ const EMPTY_PART: Size = { messages: 0, tokens: 0 }
 export const beginRepairs = (
   excerpts: ReadonlyMap<number, number>,
   counter: Counter,
-  imagesInToolResults = false
+  limits: MessageLimits = defaults
 ): Mending => ({
   excerpts,
   counter,
@@ -61,7 +64,7 @@ export const beginRepairs = (
   used: new Set(),
   numbers: new Map(),
   answered: new Set(),
-  imagesInToolResults,
+  limits,
   roleBefore: undefined,
   lastRow: undefined,
   hasReasoning: false,
@@ -233,19 +236,17 @@ interface Call {
  * An id that providers accept and that no earlier call of the view has. It depends only on the ids before it, so a
  * growing view keeps the ids it has shown. Some models give every call the same id.
  */
-const claimCallId = (id: string, { numbers, used }: Mending): string => {
-  const stem = id.replace(/[^\w-]/g, "_").slice(0, 32)
-  let fresh = CALL_ID.test(id) ? id : stem
+const claimCallId = (id: string, { limits, numbers, used }: Mending): string => {
+  const { isSound, makeId, makeStem } = CALL_IDS[limits.callIds]
+  const stem = makeStem(id)
+  let fresh = isSound(id) ? id : makeId(stem, 1)
   for (let n = numbers.get(stem) ?? 2; used.has(fresh); n++) {
-    fresh = `${stem}_${n}`
+    fresh = makeId(stem, n)
     numbers.set(stem, n)
   }
   used.add(fresh)
   return fresh
 }
-
-/** OpenAI takes 40 characters, Anthropic none but these. */
-const CALL_ID = /^[\w-]{1,40}$/
 
 const renameCalls = (row: Row, batch: ReadonlyArray<Call>, context: RepairContext): Row => {
   const renamed = batch.filter(({ call, id }) => call.id !== id)
@@ -296,7 +297,7 @@ const moveParts = (rows: ReadonlyArray<Row>, mending: Mending, context: RepairCo
   const moved: Array<Row> = []
   const kept = rows.map((row) => {
     const separated =
-      row.message.role === "tool" && mending.imagesInToolResults ? undefined : separateParts(row.message)
+      row.message.role === "tool" && mending.limits.imagesInToolResults ? undefined : separateParts(row.message)
     if (separated === undefined) return row
     const { message, parts } = separated
     context.note({ kind: "moved-parts", seq: row.seq })

@@ -15,7 +15,7 @@ const talk = (describe: string, policy = {}, options = {}) => {
     policy: { contextLength: 200_000, ...policy }
   })
   return Effect.gen(function* () {
-    const talk = yield* talkTo({ takes: TAKES / 4, describe: () => describe, options }, 150, answerAtLength)
+    const talk = yield* talkTo({ takes: TAKES / 4, describe: () => describe, options }, 120, answerAtLength)
     return { ...talk, state: yield* readState(id), lines }
   }).pipe(Effect.provide(Layer.merge(gateway, layer)))
 }
@@ -23,10 +23,8 @@ const talk = (describe: string, policy = {}, options = {}) => {
 describe("a session of words on a server that takes 120,000 bytes of a window of 200,000 tokens", () => {
   for (const [text, refusals] of [
     ["Request exceeds the maximum allowed size of 120,000 bytes", 1],
-    ["413 request body too large: 130 kB, limit 120 kB", 1],
     ["Invalid 'messages[9].content': string too long. Expected a string with maximum length 120000.", 1],
-    ["413 status code (no body)", 1],
-    ["413 request_too_large", 1]
+    ["413 status code (no body)", 1]
   ] as const)
     it.effect(
       `and refuses with "${text}" is answered in every turn, is refused ${refusals} time, and learns no window`,

@@ -5,14 +5,39 @@ import * as Gateway from "../../src/gateway/Gateway.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { estimate } from "../../src/message/Tokens.ts"
 import * as View from "../../src/view/View.ts"
+import * as WireLimits from "../../src/view/WireLimits.ts"
 import * as Histories from "../support/histories.ts"
 import * as Models from "../support/models.ts"
 import * as Programs from "../support/programs.ts"
-import { problems } from "../support/providerShapes.ts"
+import { mistralIds, problems } from "../support/providerShapes.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 import { onVirtualClock } from "../support/virtualClock.ts"
 import type { Logged } from "../../src/session/Session.ts"
 import { crowded, id, importMessages, scripted } from "../support/world.ts"
+
+/** Every view of the session, now and as compressions left it. */
+const checkViews = Effect.gen(function* () {
+  const store = yield* SessionStore
+  const log = yield* Programs.readAcknowledged(id)
+  const left = yield* Effect.forEach(yield* store.snapshots(id), ({ snapshotId }) => store.snapshot(snapshotId))
+  for (const state of [...left, yield* store.state(id)]) {
+    const mistral = View.assemble(state, estimate, WireLimits.mistral)
+    assert.deepStrictEqual(mistralIds(mistral.messages), [])
+    for (const view of [
+      View.assemble(state, estimate),
+      View.assemble(state, estimate, { system: "You are an agent." }),
+      mistral
+    ]) {
+      if (view.messages.length > 0) assert.deepStrictEqual(problems(view.messages), [])
+      const shown = new Set(view.messages.map((message) => JSON.stringify(message)))
+      for (const entry of [...state.head, ...state.live, ...state.tail]) {
+        const logged = log.find(({ seq }) => seq === entry.seq)
+        if (logged === undefined || isNamedAsRepaired(view, entry)) continue
+        assert.isTrue(shown.has(JSON.stringify(logged.message)), `#${entry.seq} is neither shown as it is nor repaired`)
+      }
+    }
+  }
+})
 
 describe("promise 10, valid", () => {
   it.effect.prop(
@@ -21,39 +46,17 @@ describe("promise 10, valid", () => {
     ([first, second, policy, script]) =>
       Effect.gen(function* () {
         const { deliver, turn, compress } = yield* Gateway.Gateway
-        const store = yield* SessionStore
-        const looked = Effect.gen(function* () {
-          const log = yield* Programs.readAcknowledged(id)
-          const left = yield* Effect.forEach(yield* store.snapshots(id), ({ snapshotId }) => store.snapshot(snapshotId))
-          for (const state of [...left, yield* store.state(id)]) {
-            for (const view of [
-              View.assemble(state, estimate),
-              View.assemble(state, estimate, { system: "You are an agent." })
-            ]) {
-              if (view.messages.length > 0) assert.deepStrictEqual(problems(view.messages), [])
-              const shown = new Set(view.messages.map((message) => JSON.stringify(message)))
-              for (const entry of [...state.head, ...state.live, ...state.tail]) {
-                const logged = log.find(({ seq }) => seq === entry.seq)
-                if (logged === undefined || isNamedAsRepaired(view, entry)) continue
-                assert.isTrue(
-                  shown.has(JSON.stringify(logged.message)),
-                  `#${entry.seq} is neither shown as it is nor repaired`
-                )
-              }
-            }
-          }
-        })
         yield* importMessages(first)
         yield* Effect.asVoid(Programs.joinInTime(compress(id)))
-        yield* looked
+        yield* checkViews
         yield* turn(id, ({ append, view }) =>
           Effect.forEach(second, (message) =>
-            message.role === "user" ? Effect.zipRight(deliver(id, message), view()) : append(message)
+            message.role === "user" ? Effect.asVoid(Effect.zipRight(deliver(id, message), view())) : append(message)
           )
         )
-        yield* looked
+        yield* checkViews
         yield* Effect.asVoid(Programs.joinInTime(compress(id)))
-        yield* looked
+        yield* checkViews
       }).pipe(Effect.provide(scripted(Models.makeCountingModel(script).layer, { ...crowded, policy })), onVirtualClock),
     propertyRuns(10, 40)
   )

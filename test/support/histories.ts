@@ -215,7 +215,9 @@ const wordsBeside: FastCheck.Arbitrary<object> = FastCheck.oneof(
 
 const besideReply = FastCheck.tuple(fieldsOfServers, wordsBeside).map(([fields, words]) => ({ ...fields, ...words }))
 
-const someId = FastCheck.constantFrom("a", "b", "c", "call_1", "call|fc", "functions.read:1", "x".repeat(75), "мир")
+/** Ids of several servers, of which only one is nine letters and digits. */
+const ids = ["a", "b", "c", "call_1", "call_1234", "Ab3dE6gH9", "call|fc", "functions.read:1", "x".repeat(75), "мир"]
+const someId = FastCheck.constantFrom(...ids)
 const someName = FastCheck.constantFrom("read_file", "read_file", "", "  ", "web search/мир", "7zip", "t".repeat(100))
 const someCall = FastCheck.tuple(
   someId,

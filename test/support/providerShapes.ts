@@ -84,6 +84,14 @@ export const mistral: Validator = (messages) => {
   return problems
 }
 
+/** What Mistral wants of the ids of calls, which no other provider wants and few give. */
+export const mistralIds: Validator = (messages) =>
+  messages.flatMap((message, i) =>
+    [...callsOf(message).map(({ id }) => id), ...(message.role === "tool" ? [message.tool_call_id] : [])]
+      .filter((id) => !/^[a-zA-Z0-9]{9}$/.test(id))
+      .map((id) => `mistral: ${i}: tool call id was ${id} but must be a-z, A-Z, 0-9, with a length of 9`)
+  )
+
 const mayFollow = {
   start: ["system", "user", "assistant"],
   system: ["system", "user", "assistant"],

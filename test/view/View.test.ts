@@ -6,6 +6,7 @@ import * as Message from "../../src/message/Message.ts"
 import { type Logged, type Manifest, type Segment, type State, wholeLog } from "../../src/session/Session.ts"
 import { estimate, overhead, total } from "../../src/message/Tokens.ts"
 import * as View from "../../src/view/View.ts"
+import * as WireLimits from "../../src/view/WireLimits.ts"
 import {
   any,
   call,
@@ -21,7 +22,7 @@ import {
   stateOf,
   system
 } from "../support/histories.ts"
-import { problems, problemsAtEnd } from "../support/providerShapes.ts"
+import { mistralIds, problems, problemsAtEnd } from "../support/providerShapes.ts"
 import { propertyRuns, repetitions } from "../support/repetitions.ts"
 
 const viewOf = (entries: ReadonlyArray<Entry>) => View.assemble(stateOf(logOf(entries)), estimate)
@@ -120,6 +121,27 @@ describe("Valid: every repair is listed", () => {
       }
     },
     propertyRuns(150, 1_000)
+  )
+
+  it.prop(
+    "ids at Mistral are nine letters and digits, the same in every view for the same id, and no two calls have one",
+    [any],
+    ([entries]) => {
+      const shorten = (entries: ReadonlyArray<Entry>) =>
+        View.assemble(stateOf(logOf(entries)), estimate, WireLimits.mistral)
+      const { messages, repairs } = shorten(entries)
+      assert.deepStrictEqual(mistralIds(messages), [])
+      const ids = messages.flatMap(Message.toolCalls).map(({ id }) => id)
+      assert.strictEqual(new Set(ids).size, ids.length)
+      const seen = new Set<string>()
+      for (const repair of repairs) {
+        if (repair.kind !== "renamed-call" || repair.from === "Ab3dE6gH9" || seen.has(repair.from)) continue
+        seen.add(repair.from)
+        const [, alone] = shorten([request("go"), calls(call(repair.from)), result(repair.from, "1")]).messages
+        assert.strictEqual(repair.to, alone === undefined ? undefined : Message.toolCalls(alone)[0]?.id)
+      }
+    },
+    propertyRuns(100, 1_000)
   )
 
   it("a model that uses one id for every call costs no more the longer it goes on", () => {

@@ -22,7 +22,8 @@ describe("the view of a session that grows", () => {
       maxRequestBytes: FastCheck.constantFrom(undefined, 3_000, 6_000),
       maxImages: FastCheck.constantFrom(undefined, 1, 4),
       maxImageBytes: FastCheck.constantFrom(undefined, 1_000),
-      imagesInToolResults: FastCheck.boolean()
+      imagesInToolResults: FastCheck.boolean(),
+      callIds: FastCheck.constantFrom(undefined, "common", "mistral")
     })
     FastCheck.assert(
       FastCheck.property(
