@@ -34,6 +34,7 @@ import {
   type Call,
   type Draft,
   getTemplate,
+  isSame,
   makePatch,
   makeText,
   type Template,
@@ -186,11 +187,26 @@ const NO_TOOLS: ReadonlyMap<JsonObject, Tool> = new Map()
 export const readUiMessages = (messages: ReadonlyArray<JsonObject>): ReadonlyArray<Draft> =>
   messages.flatMap((message, i) => {
     const { parts, role, ...rest } = message
-    const group = makePatch({ id: makeId(i) }, rest, "")
+    const repeated = Object.entries(repeatParts(listObjects(parts))).filter(([key, value]) => isSame(rest[key], value))
+    const repeats = repeated.map(([key]) => key)
+    const others = Object.fromEntries(Object.entries(rest).filter(([key]) => !repeats.includes(key)))
+    const group = makePatch({ id: makeId(i) }, others, "")
     const begins = role === "assistant" && messages[i - 1]?.role === "assistant"
     const read = role === "assistant" ? readSteps(listObjects(parts)) : [readInput(getString(role), listObjects(parts))]
-    return read.map(([draft, template], k) => withTemplate(draft, k === 0 ? { ...template, begins, group } : template))
+    return read.map(([draft, template], k) =>
+      withTemplate(draft, k === 0 ? { ...template, begins, group, ...(repeats.length > 0 && { repeats }) } : template)
+    )
   })
+
+/** The fields in which version 4 of the AI SDK says once more what the parts say. */
+const repeatParts = (parts: ReadonlyArray<JsonObject>): JsonObject => ({
+  content: joinTexts(parts, "text", "text"),
+  reasoning: joinTexts(parts, "reasoning", "reasoning"),
+  toolInvocations: parts.flatMap(({ toolInvocation, type }) => (type === INVOCATION ? [toolInvocation] : []))
+})
+
+const joinTexts = (parts: ReadonlyArray<JsonObject>, type: string, field: string): string =>
+  parts.map((part) => (part.type === type ? getString(part[field]) : "")).join("")
 
 /** Every UI message needs an id. */
 const makeId = (index: number): string => `message-${index}`
@@ -343,7 +359,14 @@ const makeMessage = (
   role: string,
   parts: ReadonlyArray<JsonObject>,
   template: Template | undefined
-): JsonObject => ({ ...applyPatch({ id: makeId(index) }, template?.group, ""), role, parts })
+): JsonObject => ({
+  ...applyPatch({ id: makeId(index) }, template?.group, ""),
+  ...Object.fromEntries(
+    Object.entries(repeatParts(parts)).filter(([key]) => template?.repeats?.includes(key) === true)
+  ),
+  role,
+  parts
+})
 
 const writeSteps = (answer: ReadonlyArray<Draft>): ReadonlyArray<JsonObject> =>
   splitRounds(answer).flatMap(([asked, ...answers]) => {

@@ -53,6 +53,8 @@ const Template = Schema.Struct({
   joins: Schema.optional(Schema.Boolean),
   /** The foreign message that this message is, or is the first of. */
   group: Schema.optional(Patch),
+  /** Fields of the foreign message that say once more what its parts say. */
+  repeats: Schema.optional(Schema.Array(Schema.String)),
   /** The result of a tool within it. */
   own: Schema.optional(Patch),
   /** The output within that result. */

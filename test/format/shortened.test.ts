@@ -4,6 +4,7 @@ import * as Either from "effect/Either"
 import { FastCheck } from "effect"
 import * as Message from "../../src/message/Message.ts"
 import * as MessageFormat from "../../src/format/MessageFormat.ts"
+import { estimate } from "../../src/message/Tokens.ts"
 import * as Foreign from "../support/foreignMessages.ts"
 
 const decode = (format: MessageFormat.MessageFormat, input: unknown): ReadonlyArray<Message.Message> =>
@@ -253,6 +254,10 @@ const cuts = FastCheck.array(FastCheck.constantFrom<Cut>("nothing", "words", "ev
   maxLength: 40
 })
 
+/** Version 4 of the AI SDK says in these fields what the parts say. */
+const leaveRepeats = (key: string, value: unknown): unknown =>
+  key === "content" || key === "toolInvocations" ? undefined : value
+
 describe("shortened messages of any kind", () => {
   for (const [format, arbitrary] of GENERATED) {
     // Bytes hide their words in JSON.
@@ -267,9 +272,32 @@ describe("shortened messages of any kind", () => {
         for (const to of MessageFormat.MessageFormat.literals) {
           const written = JSON.stringify(MessageFormat.encode(to, messages.map(Message.hideNative)))
           assert.isTrue(Either.isRight(MessageFormat.decode(to, JSON.parse(written))))
-          if (to === format) assert.strictEqual(written.split(TEXT_OUT).length - 1, messages.filter(isCut).length)
+          if (to !== format) continue
+          const once = format === "ai-sdk-ui" ? JSON.stringify(JSON.parse(written), leaveRepeats) : written
+          assert.strictEqual(once.split(TEXT_OUT).length - 1, messages.filter(isCut).length)
         }
       }
     )
   }
+})
+
+describe("what version 4 of the AI SDK says twice", () => {
+  const parts = [{ type: "text", text: long }]
+  const decodeReply = (fields: object) => {
+    const [reply] = decode("ai-sdk-ui", [{ id: "message-0", role: "assistant", parts, ...fields }])
+    assert.isDefined(reply)
+    return reply
+  }
+
+  it("is counted once", () => {
+    const twice = estimate.message(decodeReply({ content: long, toolInvocations: [] }))
+    assert.isAtMost(twice - estimate.message(decodeReply({})), 30)
+  })
+
+  it("is shortened in both places", () => {
+    const shortened = Message.withContent(decodeReply({ content: long }), "short")
+    const [written] = MessageFormat.encode("ai-sdk-ui", [shortened])
+    assert.include(JSON.stringify(written), `"content":"short"`)
+    assert.notInclude(JSON.stringify(written), long.slice(0, 40))
+  })
 })

@@ -430,10 +430,24 @@ const uiMessage = FastCheck.tuple(
   )
 ).map(([rest, message]): Json => ({ ...rest, ...message }))
 
-export const aiSdkUi: FastCheck.Arbitrary<ReadonlyArray<Json>> = FastCheck.array(uiMessage, {
-  minLength: 1,
-  maxLength: 6
+/** Version 4 says most things twice. */
+const repeating = FastCheck.tuple(uiMessage, flag, flag).map(([message, says, calls]): Json => {
+  const parts = Array.isArray(message["parts"]) ? message["parts"] : []
+  const texts = parts.map((part) => (part.type === "text" ? part.text : ""))
+  return {
+    ...message,
+    ...(says && { content: texts.join("") }),
+    ...(calls && { toolInvocations: parts.flatMap(({ toolInvocation }) => toolInvocation ?? []) })
+  }
 })
+
+export const aiSdkUi: FastCheck.Arbitrary<ReadonlyArray<Json>> = FastCheck.array(
+  FastCheck.oneof(uiMessage, repeating),
+  {
+    minLength: 1,
+    maxLength: 6
+  }
+)
 
 // ── functions of Chat Completions, as they were before tools ──
 
