@@ -86,8 +86,10 @@ const SLACK = 2
 const LEADING_REASONING = /^\s*<(think|thinking|thought|reasoning)>[^]*?(?:<\/\1>|$)/i
 const UNOPENED_REASONING =
   /(?<![^])(?:(?!<think)[^])*?(?:<\/think(?:ing)?>(?<=^[ \t]*<\/think(?:ing)?>)[ \t]*$|<\/think(?:ing)?>\s*(?=#{1,6} ))/im
+const REASONING_IN_LINE = /^[ \t]*<(think|thinking|thought|reasoning)>.*?<\/\1>/gim
+/** Tags at the beginning or the end of a line. */
 const INNER_REASONING =
-  /^[ \t]*<(?<opened>think|thinking|thought|reasoning)>|<\/(?<closed>think|thinking|thought|reasoning)>[ \t]*$/gim
+  /^[ \t]*<(?<close>\/?)(?<name>think|thinking|thought|reasoning)>|<(?<closeAtEnd>\/?)(?<nameAtEnd>think|thinking|thought|reasoning)>[ \t]*$/gim
 
 /** The marks of models that do not write `<think>`: Magistral, Seed, Kimi, and gpt-oss without its template. */
 const THOUGHT_MARKS: ReadonlyArray<readonly [opening: string, closing: string]> = [
@@ -110,7 +112,7 @@ const removeForeignThought = (text: string): string => {
 /** Repeats until nothing more comes off, because a fence may hold reasoning, and reasoning a fence. */
 const removeWrapping = (text: string, layers = MOST_LAYERS): string => {
   const once = removeFence(
-    removeInnerReasoning(removeForeignThought(text).replace(LEADING_REASONING, ""))
+    removeInnerReasoning(removeForeignThought(text).replace(LEADING_REASONING, "").replace(REASONING_IN_LINE, ""))
       .replace(UNOPENED_REASONING, "")
       .trim()
   )
@@ -122,9 +124,10 @@ const removeInnerReasoning = (text: string): string => {
   const removed: Array<{ readonly start: number; readonly end: number }> = []
   const opened = new Map<string, number>()
   for (const { 0: tag, groups = {}, index } of text.matchAll(INNER_REASONING)) {
-    const name = (groups["opened"] ?? groups["closed"] ?? "").toLowerCase()
+    const name = (groups["name"] ?? groups["nameAtEnd"] ?? "").toLowerCase()
+    const isClosing = (groups["close"] ?? groups["closeAtEnd"]) === "/"
     const start = opened.get(name)
-    if (groups["closed"] === undefined) {
+    if (!isClosing) {
       if (start === undefined) opened.set(name, index)
     } else if (start !== undefined) {
       // What was removed within is a part of this.

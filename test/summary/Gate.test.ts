@@ -100,6 +100,9 @@ describe("Gate", () => {
       `Let me see what matters here.\n</think>\n${summary}`,
       `Let me see.</think>\n\n${summary}`,
       `${summary}\n<think>\nis that all?\n</think>`,
+      `${summary}<think>\nis that all?\n</think>`,
+      `${summary.slice(0, summary.indexOf("\n") + 1)}<think>what else?</think>${summary.slice(summary.indexOf("\n") + 1)}`,
+      `${summary}\n<think>is that all?\nIt is.\n</think> `,
       "```\n" + summary + "\n```",
       "```markdown\n" + summary + "\n```\n",
       `<think>fence it</think>\n\`\`\`md\n${summary}\n\`\`\``
