@@ -175,7 +175,7 @@ const parseStrictly = (
   }
   return Either.flatMap(parseRows(source, file), (rows) => {
     const found = format === "auto" ? detectFormat(rows) : findFormat(format)
-    return found === undefined
+    return found === undefined || holdsLists(found, rows)
       ? Either.left(failFormat(rows, file))
       : Either.map(found.readRows(rows, strict), toTranscript(found.format))
   })
@@ -299,11 +299,18 @@ const makeForeignRows = (format: Exclude<ArrayFormat, "messages">): RowFormat =>
 
 const failFormat = ([first]: ReadonlyArray<TranscriptRow>, file: string): ImportError => {
   const expected = `the lines of a chat (${Format.literals.join(", ")})`
-  const found = Array.isArray(first?.value.messages)
+  const found = isList(first)
     ? "a list of messages in each line; save each line as a file of its own"
     : "objects of another kind"
   return new ImportError({ file, line: first?.line ?? null, expected, found })
 }
+
+const isList = (row: TranscriptRow | undefined): boolean =>
+  Array.isArray(row?.value.messages) && row.value.role === undefined
+
+/** Lines with lists are read by no format of one message per line, and its own error would not say why. */
+const holdsLists = ({ format }: RowFormat, [first]: ReadonlyArray<TranscriptRow>): boolean =>
+  (format === "jsonl" || isForeignFormat(format)) && isList(first)
 
 /**
  * Decides by the first line that any format recognises. Agents write lines that no format knows before it. Messages alone

@@ -204,6 +204,14 @@ describe("errors", () => {
     )
   })
 
+  for (const format of ["jsonl", "anthropic", "ai-sdk-model"] as const) {
+    it(`says of several requests what to do, where they are said to be ${format}`, () => {
+      const request = { messages: [{ role: "user", content: "a" }] }
+      const error = Either.flip(Transcripts.parse(lines(request, request), { file: "a.jsonl", format }))
+      assert.include(Either.getOrThrow(error).message, "save each line as a file of its own")
+    })
+  }
+
   for (const [what, text, line, found] of [
     ["an empty file", "", null, "an empty file"],
     ["a file of blank lines", "\uFEFF\r\n\n", null, "an empty file"],
