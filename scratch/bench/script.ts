@@ -1,7 +1,7 @@
 /** The rows that a replay left in its file, in the order they were written: what the floor writes again. */
 import Database from "better-sqlite3"
 import { indexText, searchableText } from "../../src/store/searchQuery.ts"
-import { messageOfRow } from "../../src/sqlite/rows.ts"
+import { messageOfBody } from "../../src/sqlite/rows.ts"
 
 export interface Row {
   readonly seq: number
@@ -71,7 +71,7 @@ export const read = (file: string, sessionId: string): Script => {
   return {
     turns,
     compressions,
-    words: rows.map(({ body }) => indexText(searchableText(messageOfRow(body)))),
+    words: rows.map(({ body }) => indexText(searchableText(messageOfBody(body)))),
     tokens: rows.at(-1)?.total ?? 0
   }
 }

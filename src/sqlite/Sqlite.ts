@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import type Database from "better-sqlite3"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -16,7 +17,7 @@ import { acquireFileWatch } from "./fileWatch.ts"
 import { cannotOpen, connectFile, hintSalvage, inspectFile, openBytes } from "./file.ts"
 import { migrateInMemory } from "./migrations.ts"
 import * as MakeStore from "./makeStore.ts"
-import { inUse } from "../message/Tokens.ts"
+import { type Counter, inUse } from "../message/Tokens.ts"
 
 /**
  * `create: false` refuses a file that is not there yet. `durability: "process"` leaves flushing to the operating
@@ -48,7 +49,7 @@ export const make = Effect.fnUntraced(
     )
     yield* MakeStore.migrateFile(db)
     yield* Effect.sync(() => db.pragma("busy_timeout = 0"))
-    return MakeStore.make(db, Transaction.make(db, counter, { watched: yield* watch.start(db) }))
+    return yield* makeServices(db, counter, { filename: options.filename, watched: yield* watch.start(db) })
   },
   (opened, { filename }) => Effect.mapError(opened, (error) => hintSalvage(error, filename))
 )
@@ -71,10 +72,21 @@ export const makeCopy = Effect.fnUntraced(
     )
     yield* MakeStore.requireKnownSchema(db, filename)
     yield* Effect.try({ try: () => migrateInMemory(db), catch: (cause) => cannotOpen(filename, cause) })
-    return MakeStore.make(db, Transaction.make(db, counter, { filename }))
+    return yield* makeServices(db, counter, { filename })
   },
   (opened, { filename }) => Effect.mapError(opened, (error) => hintSalvage(error, filename))
 )
+
+/** Prepares the statements, which a damaged schema refuses. */
+const makeServices = (
+  db: Database.Database,
+  counter: Counter,
+  options: Transaction.ConnectionOptions & { readonly filename: string }
+) =>
+  Effect.try({
+    try: () => MakeStore.make(db, Transaction.make(db, counter, options)),
+    catch: (cause) => cannotOpen(options.filename, cause)
+  })
 
 /**
  * @since 0.1.0

@@ -8,7 +8,8 @@ import type { Counter } from "../message/Tokens.ts"
 import { isWithinLog, type Manifest, SessionId, wholeLog } from "../session/Session.ts"
 import { StoreError } from "../session/SessionError.ts"
 import { countMostRows, readByKey, readByNumber, type Row } from "./damagedTables.ts"
-import { childrenOfRow, manifestOfGeneration, messageOfRow, windowsOfRow } from "./rows.ts"
+import { checksumOfRow, childrenOfRow, loggedOfRow, manifestOfGeneration, windowsOfRow } from "./rows.ts"
+import type { MessageRow } from "./statements.ts"
 
 /** Something that is lost: whose it was, if that is known. */
 export interface LostPart {
@@ -114,24 +115,21 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
     while (log.seq < seq) appendLost(sessionId, log, at)
   }
 
-  const appendLost = (sessionId: string, log: Progress, at: unknown) =>
-    append(log, {
-      session_id: sessionId,
-      arrival: null,
-      kind: null,
-      tokens: counter.message(LOST),
-      body: JSON.stringify(LOST),
-      at: isNumber(at) ? at : 0
-    })
+  const appendLost = (sessionId: string, log: Progress, time: unknown) => {
+    const at = isNumber(time) ? time : 0
+    const row = { arrival: null, kind: null, tokens: counter.message(LOST), body: JSON.stringify(LOST), at }
+    const checksum = checksumOfRow(sessionId, { ...row, seq: log.seq + 1 })
+    return append(log, { ...row, session_id: sessionId, checksum })
+  }
 
   const copyMessages = () => {
-    const columns = ["session_id", "seq", "arrival", "kind", "tokens", "body", "at"]
+    const columns = ["session_id", "seq", "arrival", "kind", "tokens", "body", "at", "checksum"]
     for (const row of numbered("message", columns)) {
-      const { at, body, seq, session_id, tokens } = row
+      const { at, seq, session_id, tokens } = row
       const log = findLog(session_id)
       if (log === undefined || typeof session_id !== "string" || !isSeq(seq) || seq <= log.seq) continue
       fillUpTo(session_id, log, seq - 1, at)
-      const damage = findDamage(() => messageOfRow(String(body)))
+      const damage = findDamage(session_id, { ...row, seq })
       if (damage === undefined && isNumber(tokens) && append(log, { ...row, tokens })) {
         meetArrival(row.arrival)
         kept.add(row.arrival)
@@ -145,14 +143,14 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
   }
 
   const copyInbox = () => {
-    const columns = ["arrival", "session_id", "kind", "tokens", "body", "at"]
+    const columns = ["arrival", "session_id", "kind", "tokens", "body", "at", "checksum"]
     for (const row of numbered("inbox", columns, "inbox_session")) {
       if (!isSeq(row.arrival) || kept.has(row.arrival)) continue
       meetArrival(row.arrival)
       const damage =
         findLog(row.session_id) === undefined
           ? "its session is damaged"
-          : findDamage(() => messageOfRow(String(row.body)))
+          : findDamage(String(row.session_id), { ...row, seq: 0, arrival: null })
       if (damage === undefined && insert("inbox", row)) {
         kept.add(row.arrival)
         counts.waiting += 1
@@ -286,15 +284,18 @@ const isSessionId = Schema.is(SessionId)
 
 const isNumber = (value: unknown): value is number => typeof value === "number"
 
-/** Tells what is wrong with a row, without its content. */
-const findDamage = (read: () => unknown): string | undefined => {
-  try {
-    read()
-    return undefined
-  } catch (cause) {
-    if (cause instanceof StoreError) return cause.detail
-    throw cause
+/** Tells what is wrong with the row of a message, without its content. */
+const findDamage = (sessionId: string, { arrival, at, body, checksum, kind, seq, tokens }: Row): string | undefined => {
+  const row: MessageRow = {
+    seq: isNumber(seq) ? seq : -1,
+    arrival: isNumber(arrival) ? arrival : null,
+    kind: typeof kind === "string" ? kind : null,
+    tokens: isNumber(tokens) ? tokens : -1,
+    body: typeof body === "string" ? body : "",
+    at: isNumber(at) ? at : -1,
+    checksum: isNumber(checksum) ? checksum : null
   }
+  return loggedOfRow(sessionId, row).unreadable
 }
 
 const readOrUndefined = <A>(read: () => A): A | undefined => {
@@ -306,4 +307,4 @@ const readOrUndefined = <A>(read: () => A): A | undefined => {
   }
 }
 
-const isReadable = (read: () => unknown): boolean => findDamage(read) === undefined
+const isReadable = (read: () => unknown): boolean => readOrUndefined(() => [read()]) !== undefined

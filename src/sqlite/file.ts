@@ -130,6 +130,9 @@ export const toStoreError = (operation: string, cause: unknown): StoreError =>
     detail: isBindingFailure(cause) ? BINDING_HELP : systemErrorText(cause)
   })
 
+/** Returns whether SQLite found a page damaged. */
+export const isDamage = (cause: unknown): boolean => reasonOf(codeOf(cause)) === "corrupt"
+
 const BINDING_HELP =
   `the native part of better-sqlite3 is missing or was built for another runtime than Node.js ${process.version}. ` +
   "Run `npm rebuild better-sqlite3`, or with pnpm `pnpm approve-builds` and `pnpm rebuild better-sqlite3`. " +

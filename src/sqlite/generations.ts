@@ -111,12 +111,13 @@ export const make = (connection: Connection) => {
 
   const stateAt = (sessionId: SessionId, seq: number) =>
     read("stateAt", sessionId, (): AfterCommit<State, UnknownSession> =>
-      Either.map(findResident(sessionId), ({ manifest: { undone } }) => {
+      Either.map(findResident(sessionId), ({ lastSeq, manifest: { undone } }) => {
         const row = sql.generationBefore.get(sessionId, seq + 1)
         const manifest = { ...Rows.manifestOfGeneration(row), undone }
         const generation = row?.generation ?? 0
-        const state = loadState(loader, { sessionId, generation, lastSeq: seq, usage: null, windows: [], manifest })
-        return () => state
+        const at = { sessionId, generation, usage: null, windows: [], manifest }
+        const state = loadState(loader, { ...at, lastSeq: Math.min(seq, lastSeq) })
+        return () => ({ ...state, lastSeq: seq })
       })
     )
 

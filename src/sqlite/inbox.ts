@@ -10,6 +10,7 @@ import type { Delivery } from "../store/SessionStore.ts"
 import * as GroupCommit from "./groupCommit.ts"
 import { withSpanIfTraced } from "../concurrency/fiberServices.ts"
 import type { Connection } from "./transaction.ts"
+import { checksumOfRow } from "./rows.ts"
 
 interface Arrival extends Delivery, SerializedMessage {
   readonly sessionId: SessionId
@@ -40,7 +41,9 @@ export const make = ({ counter, residents, sql, tryCommit }: Connection) => {
         : Either.left(new IdempotencyConflict({ sessionId, key }))
     }
     if (residents.peek(sessionId) === undefined) sql.open.run(sessionId, now)
-    const number = Number(sql.deliver.run(sessionId, kind, counter.message(message), body, now).lastInsertRowid)
+    const tokens = counter.message(message)
+    const checksum = checksumOfRow(sessionId, { seq: 0, arrival: null, kind, tokens, body, at: now })
+    const number = Number(sql.deliver.run(sessionId, kind, tokens, body, now, checksum).lastInsertRowid)
     if (key !== undefined) sql.saveKey.run(sessionId, key, number, sorted)
     return Either.right({ sessionId, arrival: number, duplicate: false })
   }

@@ -33,16 +33,20 @@ export const make = ({ findResident, loader, read, sql }: Connection) => {
   const readPage = (sessionId: SessionId, after: number) =>
     read("log", sessionId, () => {
       const { undone } = loader.manifest(sessionId)
-      const rows: ReadonlyArray<Acknowledged> = sql.page
-        .all(sessionId, after, PAGE)
-        .map((row) => ({ ...Rows.loggedOfRow(row), undone: isUndone(undone, row.seq) }))
-      const isLast = rows.length < PAGE
+      const lastSeq = loader.position(sessionId)?.lastSeq ?? 0
+      const upTo = Math.min(after + PAGE, lastSeq)
+      const entries = Rows.readLog(sql, sessionId, after + 1, upTo)
+      const rows: ReadonlyArray<Acknowledged> = entries.map((entry) => ({
+        ...entry,
+        undone: isUndone(undone, entry.seq)
+      }))
+      const isLast = upTo === lastSeq
       const waiting = isLast
         ? sql.waiting
             .all(sessionId)
-            .map((row) => ({ ...Rows.loggedOfRow({ seq: 0, ...row }), seq: null, undone: false }))
+            .map((row) => ({ ...Rows.loggedOfArrival(sessionId, row), seq: null, undone: false }))
         : []
-      const next = isLast ? Option.none<number>() : Option.fromNullable(rows.at(-1)?.seq)
+      const next = isLast ? Option.none<number>() : Option.some(upTo)
       return Either.right(() => [Chunk.unsafeFromArray([...rows, ...waiting]), next] as const)
     })
 

@@ -11,7 +11,9 @@ import { type Resident, stateOfResident } from "../store/residentSessions.ts"
 import type { AfterCommit, Connection } from "./transaction.ts"
 import { verifyTurnLease } from "./transaction.ts"
 import * as Rows from "./rows.ts"
-import { dropUndone, type LearnedWindowChange, replaceLearnedWindow } from "../session/Session.ts"
+import { dropUndone, type LearnedWindowChange, replaceLearnedWindow, wholeLog } from "../session/Session.ts"
+import { isDamage } from "./file.ts"
+import type { MessageRow } from "./statements.ts"
 
 /** A message on its way to the log, with its text as the log will hold it. */
 interface Draft extends Omit<Logged, "seq"> {
@@ -36,17 +38,26 @@ export const make = (connection: Connection) => {
     tokens: counter.message(message)
   })
 
+  const draftOfArrival = (sessionId: SessionId, row: Omit<MessageRow, "seq">): Draft => {
+    const entry = Rows.loggedOfArrival(sessionId, row)
+    if (entry.unreadable === undefined) return { ...entry, body: row.body }
+    const body = Rows.markDamaged(row.body)
+    return { ...Rows.loggedOfArrival(sessionId, { ...row, body, checksum: null }), body }
+  }
+
   const insertAll = (
     sessionId: SessionId,
     end: Pick<Resident, "lastSeq" | "total">,
     drafts: ReadonlyArray<Draft>
   ): ReadonlyArray<Logged> => {
     let { lastSeq: seq, total } = end
-    return drafts.map(({ arrival, at, body, kind, message, tokens }): Logged => {
+    return drafts.map(({ body, ...entry }): Logged => {
+      const { arrival, at, kind, tokens } = entry
       seq += 1
       total += tokens
-      sql.append.run(sessionId, seq, arrival, kind, tokens, total, body, at)
-      return { seq, message, tokens, kind, arrival, at }
+      const checksum = Rows.checksumOfRow(sessionId, { seq, arrival, kind, tokens, body, at })
+      sql.append.run(sessionId, seq, arrival, kind, tokens, total, body, at, checksum)
+      return { ...entry, seq }
     })
   }
 
@@ -81,8 +92,7 @@ export const make = (connection: Connection) => {
       lease.sessionId,
       commitRelaxed("promote", lease.sessionId, (): AfterCommit<Promotion, TurnLost | Superseded> =>
         Either.map(verifyTurnLease(connection, lease, []), (current) => {
-          const rows = sql.waiting.all(lease.sessionId)
-          const arrivals = rows.map((row) => ({ ...Rows.loggedOfRow({ seq: 0, ...row }), body: row.body }))
+          const arrivals = sql.waiting.all(lease.sessionId).map((row) => draftOfArrival(lease.sessionId, row))
           const promoted = insertAll(lease.sessionId, current, arrivals)
           const upTo = promoted.at(-1)?.arrival ?? null
           if (upTo !== null) sql.clear.run(lease.sessionId, upTo)
@@ -152,9 +162,10 @@ export const make = (connection: Connection) => {
 
   const range = (sessionId: SessionId, fromSeq: number, toSeq: number) =>
     read("range", sessionId, () => {
-      const undone = residents.current(sessionId)?.manifest.undone ?? []
-      const entries = dropUndone(undone, sql.between.all(sessionId, fromSeq, toSeq).map(Rows.loggedOfRow))
-      return Either.right(() => entries)
+      const { lastSeq, manifest } = residents.current(sessionId) ?? { lastSeq: 0, manifest: wholeLog }
+      const entries = Rows.readLog(sql, sessionId, Math.max(1, fromSeq), Math.min(toSeq, lastSeq))
+      const shown = dropUndone(manifest.undone, entries)
+      return Either.right(() => shown)
     })
 
   return { importAll, promote, append, report, learnWindow, state, range }
@@ -163,6 +174,22 @@ export const make = (connection: Connection) => {
 /** The largest slice read at once, in messages and characters: a few milliseconds. */
 const SLICE = 100
 const SLICE_CHARACTERS = 100_000
+
+/** Reads a slice, or its rows before one that SQLite cannot read: whoever reads the rest reads around the damage. */
+const readUntilDamage = (page: Iterable<MessageRow>): ReadonlyArray<MessageRow> => {
+  const rows: Array<MessageRow> = []
+  let left = SLICE_CHARACTERS
+  try {
+    for (const row of page) {
+      rows.push(row)
+      left -= row.body.length
+      if (left <= 0) break
+    }
+  } catch (cause) {
+    if (!isDamage(cause)) throw cause
+  }
+  return rows
+}
 
 /**
  * Reads a long session in slices before the transaction that takes it into memory, which would hold the event loop for
@@ -181,13 +208,8 @@ export const makeReadAhead = ({ loader, read, residents, sql }: Connection) => {
 
   const readSlice = (sessionId: SessionId, after: number) =>
     read("state", sessionId, () => {
-      const entries: Array<Logged> = []
-      let left = SLICE_CHARACTERS
-      for (const row of sql.page.iterate(sessionId, after, SLICE)) {
-        entries.push(Rows.loggedOfRow(row))
-        left -= row.body.length
-        if (left <= 0) break
-      }
+      const rows = readUntilDamage(sql.page.iterate(sessionId, after, SLICE))
+      const entries = Rows.loggedOfRows(sessionId, rows, after + 1, rows.at(-1)?.seq ?? after)
       return Either.right(() => entries)
     })
 

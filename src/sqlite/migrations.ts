@@ -137,6 +137,9 @@ const windows = [`ALTER TABLE session ADD COLUMN windows TEXT`]
 /** How long the holder said that the lease would last. A holder of an earlier version said nothing. */
 const lives = [`ALTER TABLE lease ADD COLUMN ttl INTEGER`]
 
+/** Tells a row whose bits have changed on disk. Rows of earlier versions have none. */
+const checksums = [`ALTER TABLE message ADD COLUMN checksum INTEGER`, `ALTER TABLE inbox ADD COLUMN checksum INTEGER`]
+
 const all = (statements: ReadonlyArray<string>) =>
   Effect.flatMap(SqlClient.SqlClient, (sql) =>
     Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
@@ -148,7 +151,8 @@ const migrations = {
   "0003_counters": counters,
   "0004_merging_less_often": merging,
   "0005_learned_windows": windows,
-  "0006_lives_of_leases": lives
+  "0006_lives_of_leases": lives,
+  "0007_checksums": checksums
 }
 
 /** The newest schema that this version knows. */

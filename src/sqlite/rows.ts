@@ -1,39 +1,147 @@
-/** Turns rows into values. A body is checked once, where it enters memory. */
+/**
+ * Turns rows into values. A body is checked once, where it enters memory. A message that cannot be read costs itself alone:
+ * another one stands in its place.
+ */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { crc32 } from "node:zlib"
 import * as Message from "../message/Message.ts"
+import { estimate } from "../message/Tokens.ts"
 import { DeliveryKind, LearnedWindow, Manifest, Usage, wholeLog } from "../session/Session.ts"
 import type { Logged, Segment } from "../session/Session.ts"
 import { StoreError } from "../session/SessionError.ts"
 import type { SessionLoader } from "../store/residentSessions.ts"
+import { isDamage } from "./file.ts"
 import type { GenerationRow, MessageRow, SegmentRow, Statements } from "./statements.ts"
 
 /** Thrown inside a transaction, which turns it into a failure of its effect. */
 const corrupt = (what: string, detail: string) =>
   new StoreError({ operation: `read a ${what}`, reason: "corrupt", detail })
 
-export const messageOfRow = (body: string): Message.Message =>
-  Either.getOrThrowWith(Message.parseStored(parseJson(body)), (error) => corrupt("message", error.issue))
+/**
+ * The CRC-32 of a row's columns. A row of the inbox has `seq` 0 and no `arrival`: neither is known when it is written.
+ *
+ * A flipped bit in a text mostly leaves it valid JSON, so nothing else would tell it. `crc32` of `node:zlib` takes about
+ * 1 µs for a message of 1,000 characters: a third of a CRC by table, and an eighth of a hash of `node:crypto`.
+ */
+export const checksumOfRow = (sessionId: string, row: Omit<MessageRow, "checksum">): number =>
+  crc32(row.body, crc32(`${sessionId} ${row.seq} ${row.arrival} ${row.kind} ${row.tokens} ${row.at} `))
 
-/** Fails without quoting the text; the error of `JSON.parse` would. */
-const parseJson = (body: string): unknown => {
+/** Reads the text of a message. Fails without quoting it; the error of `JSON.parse` would. */
+const parseBody = (body: unknown): Either.Either<Message.Message, Message.InvalidMessage> => {
   try {
-    return JSON.parse(body)
+    return typeof body === "string" ? Message.parseStored(JSON.parse(body)) : Either.left(NOT_JSON)
   } catch {
-    throw corrupt("message", "its text is not JSON")
+    return Either.left(NOT_JSON)
   }
 }
 
+const NOT_JSON = new Message.InvalidMessage({ issue: "its text is not JSON" })
+
+/** The message that a text holds, or the one that stands in its place. */
+export const messageOfBody = (body: string): Message.Message =>
+  Either.getOrElse(parseBody(body), () => makeStandIn(undefined))
+
 const isKind = Schema.is(DeliveryKind)
 
-export const loggedOfRow = (row: MessageRow): Logged => ({
-  seq: row.seq,
-  message: messageOfRow(row.body),
-  tokens: row.tokens,
-  kind: row.kind !== null && isKind(row.kind) ? row.kind : null,
-  arrival: row.arrival,
-  at: row.at
+export const loggedOfRow = (sessionId: string, row: MessageRow): Logged => {
+  const parsed = parseBody(row.body)
+  if (Either.isLeft(parsed)) return standInForRow(row, makeStandIn(undefined), parsed.left.issue)
+  const isUnchanged = row.checksum === null || row.checksum === checksumOfRow(sessionId, row)
+  return isUnchanged
+    ? entryOfRow(row, parsed.right)
+    : standInForRow(row, makeStandIn(parsed.right), "it is not what was written: its checksum is another")
+}
+
+const entryOfRow = ({ arrival, at, kind, seq, tokens }: MessageRow, message: Message.Message): Logged => ({
+  seq,
+  message,
+  tokens,
+  kind: kind !== null && isKind(kind) ? kind : null,
+  arrival,
+  at
 })
+
+/** Reads a row of the inbox. */
+export const loggedOfArrival = (sessionId: string, row: Omit<MessageRow, "seq">): Logged => ({
+  ...loggedOfRow(sessionId, { ...row, seq: 0, arrival: null }),
+  arrival: row.arrival
+})
+
+/**
+ * Makes the text with which a damaged arrival moves to the log. It stays unreadable there, and keeps what the inbox held
+ * for a person to look at.
+ */
+export const markDamaged = (body: string): string => `damaged: ${body}`
+
+/** Reads the log from `fromSeq` to `toSeq`. There is an entry for each number, also if its row cannot be read. */
+export const readLog = (sql: Statements, sessionId: string, fromSeq: number, toSeq: number): Array<Logged> =>
+  fromSeq > toSeq ? [] : loggedOfRows(sessionId, readAroundDamage(sql, sessionId, fromSeq, toSeq), fromSeq, toSeq)
+
+/** Where SQLite cannot read a row, all of them are read again in halves. */
+const readAroundDamage = (sql: Statements, sessionId: string, fromSeq: number, toSeq: number): Array<MessageRow> => {
+  try {
+    return sql.between.all(sessionId, fromSeq, toSeq)
+  } catch (cause) {
+    if (!isDamage(cause)) throw cause
+    if (fromSeq === toSeq) return []
+    const middle = Math.floor((fromSeq + toSeq) / 2)
+    return [
+      ...readAroundDamage(sql, sessionId, fromSeq, middle),
+      ...readAroundDamage(sql, sessionId, middle + 1, toSeq)
+    ]
+  }
+}
+
+/** Makes an entry for each number from `fromSeq` to `toSeq`: a damaged index finds rows in another order, or not at all. */
+export const loggedOfRows = (
+  sessionId: string,
+  rows: ReadonlyArray<MessageRow>,
+  fromSeq: number,
+  toSeq: number
+): Array<Logged> => {
+  const entries: Array<Logged> = []
+  let next = fromSeq
+  const fillUpTo = (seq: number) => {
+    if (seq - next > MOST_MISSING) throw corrupt("log", `messages #${next} to #${seq - 1} are not found`)
+    while (next < seq) entries.push(standInForMissing(next++))
+  }
+  for (const row of rows) {
+    if (row.seq >= next && row.seq <= toSeq) {
+      fillUpTo(row.seq)
+      entries.push(loggedOfRow(sessionId, row))
+      next = row.seq + 1
+    }
+  }
+  fillUpTo(toSeq + 1)
+  return entries
+}
+
+/** A page holds fewer messages. Where more are gone, the database is to be salvaged. */
+const MOST_MISSING = 200
+
+const standInForMissing = (seq: number): Logged =>
+  standInForRow(
+    { seq, arrival: null, kind: null, tokens: 0, body: "", at: 0, checksum: null },
+    makeStandIn(undefined),
+    "its row is not found"
+  )
+
+const standInForRow = (row: MessageRow, message: Message.Message, unreadable: string): Logged => {
+  const at = Number.isNaN(new Date(row.at).getTime()) ? 0 : row.at
+  const arrival = Number.isSafeInteger(row.arrival) ? row.arrival : null
+  return { ...entryOfRow({ ...row, at, arrival, tokens: estimate.message(message) }, message), unreadable }
+}
+
+/** Keeps of a damaged message what holds it together with others: its role, and the calls that results answer. */
+const makeStandIn = (damaged: Message.Message | undefined): Message.Message => {
+  if (damaged?.role === "tool") return { role: "tool", tool_call_id: damaged.tool_call_id, content: UNREADABLE }
+  if (damaged?.role !== "assistant") return { role: damaged?.role ?? "user", content: UNREADABLE }
+  const calls = Message.toolCalls(damaged).map((call) => Message.withCallInput(call, "{}"))
+  return { role: "assistant", content: UNREADABLE, ...(calls.length > 0 && { tool_calls: calls }) }
+}
+
+const UNREADABLE = "[This message cannot be read: what is stored of it is damaged.]"
 
 export const segmentOfRow = (row: SegmentRow): Segment => ({
   id: row.id,
@@ -77,14 +185,16 @@ export const makeLoader = (sql: Statements, refresh: SessionLoader["refresh"]): 
     const session = sql.session.get(sessionId)
     if (session === undefined) return undefined
     const { seq, total } = sql.last.get(sessionId) ?? { seq: 0, total: 0 }
-    const { generation } = sql.generation.get(sessionId) ?? { generation: 0 }
-    return { epoch: session.epoch, generation, lastSeq: seq, total, windows: windowsOfRow(session.windows) }
+    // A damaged index may not find the end of the log.
+    const { generation, left_seq } = sql.generation.get(sessionId) ?? { generation: 0, left_seq: 0 }
+    const windows = windowsOfRow(session.windows)
+    return { epoch: session.epoch, generation, lastSeq: Math.max(seq, left_seq), total, windows }
   },
   manifest: (sessionId) => manifestOfGeneration(sql.generation.get(sessionId)),
   usage: (sessionId) => {
     const text = sql.session.get(sessionId)?.usage ?? null
     return text === null ? null : usageOfRow(text)
   },
-  messages: (sessionId, fromSeq, toSeq) => sql.between.all(sessionId, fromSeq, toSeq).map(loggedOfRow),
+  messages: (sessionId, fromSeq, toSeq) => readLog(sql, sessionId, fromSeq, toSeq),
   segments: (ids) => ids.flatMap((id) => sql.segment.all(id).map(segmentOfRow))
 })

@@ -126,7 +126,7 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
 
   /** The searchable text of a row; none for an answer of the recall tools. */
   const readText = (sessionId: SessionId, { body, seq }: Body): string => {
-    const message = Rows.messageOfRow(body)
+    const message = Rows.messageOfBody(body)
     const isAnswer = looksRecalled(message) && areRecalled(readFromCall(sessionId, seq, message)).at(-1)
     return isAnswer === true ? "" : searchableText(message)
   }
@@ -135,7 +135,7 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
   const readFromCall = (sessionId: SessionId, seq: number, result: Message.ToolMessage) => {
     const messages: Array<Message.Message> = [result]
     for (const { body } of logged.before.iterate(sessionId, seq)) {
-      const message = Rows.messageOfRow(body)
+      const message = Rows.messageOfBody(body)
       messages.unshift(message)
       if (Message.toolCalls(message).some(({ id }) => id === result.tool_call_id)) break
     }
@@ -207,8 +207,9 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
 
   const readMessages = (sessionId: SessionId, seqs: ReadonlyArray<number>) =>
     read("load", sessionId, () => {
-      const entries = seqs.flatMap((seq) => sql.message.all(sessionId, seq)).map(Rows.loggedOfRow)
-      return Either.right(() => entries)
+      const entries = seqs.flatMap((seq) => Rows.readLog(sql, sessionId, seq, seq))
+      const found = entries.filter(({ unreadable }) => unreadable === undefined)
+      return Either.right(() => found)
     })
 
   const segment = (segmentId: string) =>

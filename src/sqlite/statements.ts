@@ -11,6 +11,8 @@ export interface MessageRow {
   readonly tokens: number
   readonly body: string
   readonly at: number
+  /** Null in rows of earlier versions. */
+  readonly checksum: number | null
 }
 
 export interface SegmentRow {
@@ -29,10 +31,11 @@ export interface SegmentRow {
 export interface GenerationRow {
   readonly generation: number
   readonly manifest: string
+  readonly left_seq: number
   readonly at: number
 }
 
-const MESSAGE = "seq, arrival, kind, tokens, body, at"
+const MESSAGE = "seq, arrival, kind, tokens, body, at, checksum"
 
 /** An hour for a holder of an earlier version, which did not write it. */
 const LIFE = "ifnull(lease.ttl, 3600000)"
@@ -53,14 +56,28 @@ export const prepareValue = <P extends Array<unknown>, R>(db: Database.Database,
 
 /** Writes one message of the log. */
 export type Append = Pick<
-  Query<[string, number, number | null, string | null, number, number, string, number], never>,
+  Query<
+    [
+      sessionId: string,
+      seq: number,
+      arrival: number | null,
+      kind: string | null,
+      tokens: number,
+      total: number,
+      body: string,
+      at: number,
+      checksum: number
+    ],
+    never
+  >,
   "run"
 >
 
 const appendHere = (db: Database.Database): Append =>
   prepareQuery(
     db,
-    "INSERT INTO message (session_id, seq, arrival, kind, tokens, total, body, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    `INSERT INTO message (session_id, seq, arrival, kind, tokens, total, body, at, checksum)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
   )
 
 export const prepareStatements = (db: Database.Database, append = appendHere(db)) => ({
@@ -84,13 +101,13 @@ export const prepareStatements = (db: Database.Database, append = appendHere(db)
   saveUsage: prepareQuery<[string, string]>(db, "UPDATE session SET usage = ? WHERE id = ?"),
   saveWindows: prepareQuery<[string | null, string]>(db, "UPDATE session SET windows = ? WHERE id = ?"),
 
-  deliver: prepareQuery<[string, string, number, string, number]>(
+  deliver: prepareQuery<[string, string, number, string, number, checksum: number]>(
     db,
-    "INSERT INTO inbox (session_id, kind, tokens, body, at) VALUES (?, ?, ?, ?, ?)"
+    "INSERT INTO inbox (session_id, kind, tokens, body, at, checksum) VALUES (?, ?, ?, ?, ?, ?)"
   ),
   waiting: prepareQuery<[string], Omit<MessageRow, "seq">>(
     db,
-    "SELECT arrival, kind, tokens, body, at FROM inbox WHERE session_id = ? ORDER BY arrival"
+    "SELECT arrival, kind, tokens, body, at, checksum FROM inbox WHERE session_id = ? ORDER BY arrival"
   ),
   clear: prepareQuery<[string, number]>(db, "DELETE FROM inbox WHERE session_id = ? AND arrival <= ?"),
   key: prepareQuery<[string, string], { readonly arrival: number; readonly digest: string }>(
@@ -107,10 +124,6 @@ export const prepareStatements = (db: Database.Database, append = appendHere(db)
     db,
     "SELECT seq, total FROM message WHERE session_id = ? ORDER BY seq DESC LIMIT 1"
   ),
-  message: prepareQuery<[string, number], MessageRow>(
-    db,
-    `SELECT ${MESSAGE} FROM message WHERE session_id = ? AND seq = ?`
-  ),
   between: prepareQuery<[string, number, number], MessageRow>(
     db,
     `SELECT ${MESSAGE} FROM message WHERE session_id = ? AND seq BETWEEN ? AND ? ORDER BY seq`
@@ -122,10 +135,10 @@ export const prepareStatements = (db: Database.Database, append = appendHere(db)
 
   generation: prepareQuery<[string], GenerationRow>(
     db,
-    `SELECT generation, manifest, at FROM generation
+    `SELECT generation, manifest, left_seq, at FROM generation
      WHERE session_id = ? ORDER BY generation DESC LIMIT 1`
   ),
-  generationBefore: prepareQuery<[string, number], GenerationRow>(
+  generationBefore: prepareQuery<[string, number], Omit<GenerationRow, "left_seq">>(
     db,
     `SELECT generation, manifest, at FROM generation
      WHERE session_id = ? AND json_extract(manifest, '$.tailFrom') <= ? ORDER BY generation DESC LIMIT 1`

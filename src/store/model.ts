@@ -202,6 +202,7 @@ export interface Acknowledged {
   readonly message: Message
   readonly at: number
   readonly undone: boolean
+  readonly unreadable?: string
 }
 
 /**

@@ -160,7 +160,10 @@ const makeBaseRows = (state: State, counter: Tokens.Counter, system: Tokens.Fixe
 const makeTailRows = (tail: ReadonlyArray<Logged>): ReadonlyArray<Row> => rowsOfLog("tail", tail)
 
 const rowsOfLog = (part: Row["part"], entries: ReadonlyArray<Logged>): ReadonlyArray<Row> =>
-  entries.map(({ seq, message, tokens }) => ({ part, seq, message, tokens }))
+  entries.map(({ message, seq, tokens, unreadable }) => {
+    const row = { part, seq, message, tokens }
+    return unreadable === undefined ? row : { ...row, isUnreadable: true }
+  })
 
 const systemMessage = (system: string | Message): Message =>
   typeof system === "string" ? { role: "system", content: system } : system

@@ -6,6 +6,7 @@ import type { Counter } from "../message/Tokens.ts"
 /**
  * One difference between a view and the log. `seq` is the message concerned, 0 for one that is not in the log.
  *
+ * - `unreadable`: what is stored of the message is damaged; another one stands in its place and says so
  * - `excerpt`: the message is shown in at most `tokens` tokens; 0 leaves it out
  * - `left-out-fields`: fields that its provider may want back do not fit the excerpt
  * - `no-result`: the call was never answered; a result saying so follows it
@@ -43,7 +44,7 @@ export type Repair =
       readonly to: string
     }
   | { readonly kind: "lone-surrogate" | "words-as-text" | "moved-parts" | "left-out-parts"; readonly seq: number }
-  | { readonly kind: "empty-message" | "empty-content"; readonly seq: number }
+  | { readonly kind: "unreadable" | "empty-message" | "empty-content"; readonly seq: number }
   | { readonly kind: "bridge" | "system-as-user" | "opening" | "closing"; readonly seq: number }
 
 /**
@@ -89,6 +90,8 @@ export interface Row {
   readonly seq: number
   readonly message: Message
   readonly tokens: number
+  /** True for a message that stands in the place of one that cannot be read. */
+  readonly isUnreadable?: boolean
   /** True for a message made of parts that were moved out of the messages before it. */
   readonly isMoved?: boolean
 }

@@ -95,6 +95,7 @@ export const addRepairs = (mending: Mending, rows: ReadonlyArray<Row>): void => 
   mending.hasRows ||= rows.length > 0
   mending.lastRow = rows.at(-1) ?? mending.lastRow
   for (const row of rows) {
+    if (row.isUnreadable === true) context.note({ kind: "unreadable", seq: row.seq })
     const mended = mendContent(row, context)
     const to = excerpts.get(row.seq)
     const shown = mended === undefined || to === undefined ? mended : shortenRow(mended, to, context)

@@ -46,8 +46,8 @@ export const log = Command.make(
       const value = explain ? entries.map(describeEntry) : entries.map(({ message }) => message)
       yield* printAnswer(json, value, () =>
         formatTranscript(
-          entries.map(({ message, seq, undone }) => ({
-            label: `#${seq ?? "inbox"} ${undone ? "(undone) " : ""}`,
+          entries.map(({ message, seq, undone, unreadable }) => ({
+            label: `#${seq ?? "inbox"} ${undone ? "(undone) " : ""}${unreadable === undefined ? "" : "(unreadable) "}`,
             message
           }))
         )
@@ -55,12 +55,13 @@ export const log = Command.make(
     })
 ).pipe(Command.withDescription("Print every acknowledged message of a session, first the log, then the inbox"))
 
-const describeEntry = ({ arrival, at, kind, message, seq, undone }: Acknowledged) => ({
+const describeEntry = ({ arrival, at, kind, message, seq, undone, unreadable }: Acknowledged) => ({
   seq,
   arrival,
   kind,
   at,
   undone,
+  ...(unreadable === undefined ? {} : { unreadable }),
   message
 })
 

@@ -7,7 +7,7 @@ import type { Append } from "../../sqlite/statements.ts"
 
 /** Writes the row, and the session if Hermes does not have it. Returns the id of the row, and whether it holds all. */
 export const writeRow = (hermes: HermesStatements, sessionId: string, body: string, at: number) => {
-  const message = Rows.messageOfRow(body)
+  const message = Rows.messageOfBody(body)
   const columns = HermesRows.columnsOfMessage(message)
   hermes.open.run(sessionId, at / 1_000, sessionId)
   const rowId = hermes.insert(sessionId, at / 1_000, columns)

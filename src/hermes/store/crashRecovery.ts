@@ -83,7 +83,7 @@ export const make = (sql: Statements, hermes: HermesStatements) => {
   /** Compares contents, and the time of a message that was added: Hermes may have given the id to another row since. */
   const isWritten = ({ at, body, former, row_id, session_id }: Pending): boolean => {
     const row = hermes.row.get(row_id, session_id)
-    const columns = columnsOfMessage(Rows.messageOfRow(body))
+    const columns = columnsOfMessage(Rows.messageOfBody(body))
     return (
       row !== undefined &&
       (former !== null || row.timestamp === at / 1_000) &&

@@ -65,7 +65,7 @@ const columnOrNull = (shape: Shape) => (name: string) =>
 const messageView = (shape: Shape): string => `
   CREATE TEMP VIEW message AS
   SELECT p.session_id, p.seq, p.arrival, p.kind, p.tokens, p.total, p.at,
-    coalesce(q.body, p.body, throughline_body(${HermesRows.COLUMNS.map(columnOrNull(shape)).join(", ")}), '${DELETED}') AS body
+    NULL AS checksum, coalesce(q.body, p.body, throughline_body(${HermesRows.COLUMNS.map(columnOrNull(shape)).join(", ")}), '${DELETED}') AS body
   FROM main.place p
     LEFT JOIN hermes.messages m ON m.id = p.row_id AND m.session_id = p.session_id
     LEFT JOIN main.pending q ON q.session_id = p.session_id AND q.seq = p.seq`
@@ -84,7 +84,7 @@ export const joinSideFile = (
   db.exec(messageView(shape))
 }
 
-/** Makes the JSON of a message from the columns of its row; null if they hold no valid message. */
+/** Makes the JSON of a message from the columns of its row: null if there is no row, no JSON if they hold no valid message. */
 const makeBody = (...values: ReadonlyArray<unknown>): string | null => {
   const textOf = (name: (typeof HermesRows.COLUMNS)[number]): string | null => {
     const value = values[HermesRows.COLUMNS.indexOf(name)]
@@ -101,7 +101,7 @@ const makeBody = (...values: ReadonlyArray<unknown>): string | null => {
     tool_name: textOf("tool_name")
   }
   return Either.match(HermesRows.messageOfRow({ ...rest, ...columns }), {
-    onLeft: () => null,
+    onLeft: () => "",
     onRight: (m) => JSON.stringify(m)
   })
 }
