@@ -26,8 +26,10 @@ import {
   readSessionRows
 } from "./plainFormats.ts"
 import {
+  failRepeatedKey,
   ImportError,
   leaveOut,
+  type NumberAsText,
   parseRows,
   strict,
   type Tolerance,
@@ -35,7 +37,7 @@ import {
   type TranscriptRow,
   type TranscriptSession
 } from "./rows.ts"
-import { parseJson } from "../format/json.ts"
+import { NO_JSON, parseExactly } from "./exactJson.ts"
 import { decodeLines, findOpening, type Line, salvageElements, salvageRows, splitLines } from "./salvage.ts"
 
 export {
@@ -47,6 +49,14 @@ export {
    * @category errors
    */
   ImportError,
+  /**
+   * A number that no double holds, such as 9007199254740993 or 1e400. It was read as the text of it. `path` are the keys and
+   * indexes that lead to it, joined by dots. `line` is null in a file that is one array.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  type NumberAsText,
   /**
    * The messages of one session, in order. `sessionId` is null if the format has no session ids.
    *
@@ -101,6 +111,8 @@ export interface Transcript {
   readonly sessions: ReadonlyArray<TranscriptSession>
   /** Counts, by kind, the lines or rows that are not messages of a conversation. */
   readonly skipped: { readonly [kind: string]: number }
+  /** The numbers that no double holds: each is kept as the text of it. */
+  readonly numbersAsText: ReadonlyArray<NumberAsText>
   /** What `salvage` left out because it could not be read: an error for each place, by lines. */
   readonly left: ReadonlyArray<ImportError>
 }
@@ -169,15 +181,16 @@ const parseStrictly = (
 ): Either.Either<Transcript, ImportError> => {
   const messages = mayBeArray(format) ? parseMessages(source) : undefined
   if (messages !== undefined || format === "messages") {
-    const value = messages === undefined ? parseJson(source) : messages.value
+    const { numbersAsText, repeatedKey, value } = messages ?? parseExactly(source) ?? NO_JSON
+    if (repeatedKey !== undefined) return Either.left(failRepeatedKey({ file, line: null }, repeatedKey))
     const found = findArrayFormat(format, value)
-    return Either.map(readArray(found, value, file, strict), toTranscript(found))
+    return Either.map(readArray(found, value, file, strict), toTranscript(found, inArray(numbersAsText)))
   }
   return Either.flatMap(parseRows(source, file), (rows) => {
     const found = format === "auto" ? detectFormat(rows) : findFormat(format)
     return found === undefined || holdsLists(found, rows)
       ? Either.left(failFormat(rows, file))
-      : Either.map(found.readRows(rows, strict), toTranscript(found.format))
+      : Either.map(found.readRows(rows, strict), toTranscript(found.format, inRows(rows)))
   })
 }
 
@@ -207,27 +220,30 @@ const parseWhole = (
 ): Either.Either<Transcript, ImportError> => {
   const unread: Array<ImportError> = []
   const tolerance = leaveOut(unread)
-  const finish = (format: Format, left: ReadonlyArray<ImportError>) => (contents: TranscriptContents) => ({
-    ...toTranscript(format)(contents),
-    left: [...left, ...unread].sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
-  })
+  const finish =
+    (format: Format, numbers: ReadonlyArray<NumberAsText>, left: ReadonlyArray<ImportError>) =>
+    (contents: TranscriptContents) => ({
+      ...toTranscript(format, numbers)(contents),
+      left: [...left, ...unread].sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
+    })
   const text = lines.every(({ isUtf8 }) => isUtf8) ? lines.map(({ text }) => text).join("\n") : ""
-  const readAll = (values: unknown, left: ReadonlyArray<ImportError>) => {
+  const readAll = (values: unknown, numbersAsText: ReadonlyArray<string>, left: ReadonlyArray<ImportError>) => {
     const found = findArrayFormat(format, values)
-    return Either.map(readArray(found, values, file, tolerance), finish(found, left))
+    return Either.map(readArray(found, values, file, tolerance), finish(found, inArray(numbersAsText), left))
   }
-  const messages = mayBeArray(format) ? parseMessages(text)?.value : undefined
-  if (messages !== undefined) return readAll(messages, [])
+  const messages = mayBeArray(format) ? parseMessages(text) : undefined
+  if (messages?.value !== undefined && messages.repeatedKey === undefined)
+    return readAll(messages.value, messages.numbersAsText, [])
   const rows = salvageRows(lines, file)
   const rowFormat = format === "auto" ? detectFormat(rows.taken) : findFormat(format)
   const opening = mayBeArray(format) ? findOpening(lines) : undefined
   if (opening === "[" || (opening === "{" && rowFormat === undefined)) {
-    const { left, taken } = salvageElements(lines, file)
-    return readAll(taken, left)
+    const { left, numbersAsText, taken } = salvageElements(lines, file)
+    return readAll(taken, numbersAsText, left)
   }
   return rowFormat === undefined
     ? Either.left(failFormat(rows.taken, file))
-    : Either.map(rowFormat.readRows(rows.taken, tolerance), finish(rowFormat.format, rows.left))
+    : Either.map(rowFormat.readRows(rows.taken, tolerance), finish(rowFormat.format, inRows(rows.taken), rows.left))
 }
 
 /**
@@ -252,7 +268,7 @@ export const readFile = (
       )
     }
     return Effect.flatMap(readHermes(filename), (contents) =>
-      requireSessions(Either.right(toTranscript("hermes")(contents)), filename)
+      requireSessions(Either.right(toTranscript("hermes", [])(contents)), filename)
     )
   })
 
@@ -328,13 +344,20 @@ const detectFormat = (rows: ReadonlyArray<TranscriptRow>): RowFormat | undefined
 }
 
 const toTranscript =
-  (format: Format) =>
+  (format: Format, numbersAsText: ReadonlyArray<NumberAsText>) =>
   ({ sessions, skipped }: TranscriptContents): Transcript => ({
     format,
     sessions: sessions.filter(({ messages }) => messages.length > 0),
     skipped,
+    numbersAsText,
     left: []
   })
+
+const inRows = (rows: ReadonlyArray<TranscriptRow>): ReadonlyArray<NumberAsText> =>
+  rows.flatMap(({ line, numbersAsText }) => numbersAsText.map((path) => ({ line, path })))
+
+const inArray = (paths: ReadonlyArray<string>): ReadonlyArray<NumberAsText> =>
+  paths.map((path) => ({ line: null, path }))
 
 const failEmpty = (file: string, found: string): ImportError =>
   new ImportError({ file, line: null, expected: "at least one chat message", found })

@@ -1,6 +1,7 @@
 /** Parses and checks the lines of a file, which are JSON objects in most formats. */
 import * as Either from "effect/Either"
-import { isObject, type JsonObject, parseJson } from "../format/json.ts"
+import { isObject, type JsonObject } from "../format/json.ts"
+import { parseExactly } from "./exactJson.ts"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { findForeign } from "../message/foreignParts.ts"
@@ -25,11 +26,24 @@ export class ImportError extends Schema.TaggedError<ImportError>()("ImportError"
   }
 }
 
-/** One line of a file: a JSON object and its place. */
+/** One line of a file: a JSON object and its place. `numbersAsText` are paths within it. */
 export interface TranscriptRow {
   readonly file: string
   readonly line: number
   readonly value: JsonObject
+  readonly numbersAsText: ReadonlyArray<string>
+}
+
+/**
+ * A number that no double holds, such as 9007199254740993 or 1e400. It was read as the text of it. `path` are the keys and
+ * indexes that lead to it, joined by dots. `line` is null in a file that is one array.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface NumberAsText {
+  readonly line: number | null
+  readonly path: string
 }
 
 /**
@@ -76,10 +90,20 @@ export const parseRows = (text: string, file: string): Either.Either<ReadonlyArr
   )
 
 const parseRow = (content: string, file: string, line: number): Either.Either<TranscriptRow, ImportError> => {
-  const value = parseJson(content)
+  const { numbersAsText = [], repeatedKey, value } = parseExactly(content) ?? {}
+  if (repeatedKey !== undefined) return Either.left(failRepeatedKey({ file, line }, repeatedKey))
   return isObject(value)
-    ? Either.right({ file, line, value })
+    ? Either.right({ file, line, value, numbersAsText })
     : Either.left(new ImportError({ file, line, expected: "a JSON object", found: describeValue(value) }))
+}
+
+/** One of the two values would be lost. */
+export const failRepeatedKey = (place: Place, path: string): ImportError =>
+  new ImportError({ ...place, expected: "each key of an object once", found: `${path} twice` })
+
+interface Place {
+  readonly file: string
+  readonly line: number | null
 }
 
 /** Names the type of a value without showing it, because the file may hold secrets. */
@@ -107,7 +131,7 @@ const describeField = (error: ParseResult.ParseError): string => {
 
 /** Checks that a value is a chat message, and returns the same object. */
 export const parseMessage = (
-  place: { readonly file: string; readonly line: number | null },
+  place: Place,
   value: unknown,
   expected = "a chat message"
 ): Either.Either<Message.Message, ImportError> => {

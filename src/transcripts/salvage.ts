@@ -1,6 +1,7 @@
 /** Finds what is whole in damaged text: JSON objects in torn, padded or joined lines, and in an array that was cut short. */
-import { ImportError, describeValue, type TranscriptRow } from "./rows.ts"
+import { ImportError, describeValue, failRepeatedKey, type TranscriptRow } from "./rows.ts"
 import { isObject, type JsonObject, parseJson } from "../format/json.ts"
+import { NO_JSON, parseExactly } from "./exactJson.ts"
 
 /** A line of a file. `isUtf8` is false if its bytes are not text: then its text has U+FFFD in their place. */
 export interface Line {
@@ -49,11 +50,12 @@ const salvageLine = ({ isUtf8, text }: Line, file: string, line: number): Salvag
   const source = trimPadding(text)
   const leave = (found: string) => [new ImportError({ file, line, expected: "a JSON object", found })]
   if (source === "") return { taken: [], left: text.includes("\0") ? leave("NUL bytes") : [] }
-  const { isDamaged, objects } = findObjects(source)
-  const whole = isUtf8 ? objects : objects.filter((object) => !holdsReplacement(object))
-  const taken = whole.map((value) => ({ file, line, value }))
+  const { isDamaged, objects, repeatedKey } = findObjects(source)
+  const whole = isUtf8 ? objects : objects.filter(({ value }) => !holdsReplacement(value))
+  const taken = whole.map((object) => ({ file, line, ...object }))
   const beside = taken.length === 0 ? "" : " beside it"
   if (!isUtf8) return { taken, left: leave(`bytes that are not UTF-8${beside}`) }
+  if (repeatedKey !== undefined) return { taken, left: [failRepeatedKey({ file, line }, repeatedKey)] }
   if (isDamaged) return { taken, left: leave(describeValue(parseJson(source)) + beside) }
   return { taken, left: text.includes("\0") ? leave("NUL bytes beside it") : [] }
 }
@@ -71,26 +73,33 @@ export const findOpening = (lines: ReadonlyArray<Line>): "[" | "{" | undefined =
 }
 
 /** Takes the elements that are whole out of an array of messages. Ends where the text cannot be read on. */
-export const salvageElements = (lines: ReadonlyArray<Line>, file: string): Salvaged<JsonObject> => {
+export const salvageElements = (
+  lines: ReadonlyArray<Line>,
+  file: string
+): Salvaged<JsonObject> & { readonly numbersAsText: ReadonlyArray<string> } => {
   const text = lines.map(({ text }) => text).join("\n")
   const isUtf8 = lines.every(({ isUtf8 }) => isUtf8)
   const taken: Array<JsonObject> = []
+  const numbers: Array<string> = []
   const left: Array<ImportError> = []
   let place = ARRAY_START.exec(text)?.[0].length ?? 0
   for (let number = 1; ; number++) {
     while (isBetween(text.charCodeAt(place))) place++
     if (text[place] === "]") break
     const end = text[place] === "{" ? findEnd(text, place) : undefined
-    const value = end === undefined ? undefined : parseJson(text.slice(place, end))
-    if (isObject(value) && (isUtf8 || !holdsReplacement(value))) taken.push(value)
-    else {
+    const { numbersAsText, repeatedKey, value } = parseExactly(text.slice(place, end ?? place)) ?? NO_JSON
+    if (repeatedKey !== undefined) left.push(failRepeatedKey({ file, line: null }, `${number - 1}.${repeatedKey}`))
+    else if (isObject(value) && (isUtf8 || !holdsReplacement(value))) {
+      numbers.push(...numbersAsText.map((path) => `${taken.length}.${path}`))
+      taken.push(value)
+    } else {
       const expected = `element ${number} of the array to be a whole object, and a closing bracket`
       left.push(new ImportError({ file, line: null, expected, found: "text that is not JSON" }))
     }
     if (end === undefined) break
     place = end
   }
-  return { taken, left }
+  return { taken, numbersAsText: numbers, left }
 }
 
 const holdsReplacement = (value: JsonObject): boolean => JSON.stringify(value).includes(REPLACEMENT)
@@ -112,17 +121,20 @@ const trimPadding = (text: string): string => {
  * Finds the objects that stand on a line by themselves. After a crash, an agent that goes on writes behind the line that
  * was torn; an object that is part of a torn one is not taken for a line.
  */
-const findObjects = (text: string): { readonly objects: ReadonlyArray<JsonObject>; readonly isDamaged: boolean } => {
-  const objects: Array<JsonObject> = []
+const findObjects = (text: string) => {
+  const objects: Array<Pick<TranscriptRow, "value" | "numbersAsText">> = []
+  let repeatedKey: string | undefined
   let isDamaged = false
   let isString = false
   for (let place = 0; place < text.length; place++) {
     // Within a string of a line that is whole, this quotation mark could only be its end.
     const isStart = text.startsWith('{"', place) && (isString || !isValueExpected(text, place))
     const end = isStart ? findEnd(text, place) : undefined
-    const value = end === undefined ? undefined : parseJson(text.slice(place, end))
+    const parsed = end === undefined ? NO_JSON : (parseExactly(text.slice(place, end)) ?? NO_JSON)
+    const { numbersAsText, value } = parsed
     if (end !== undefined && isObject(value)) {
-      objects.push(value)
+      if (parsed.repeatedKey === undefined) objects.push({ value, numbersAsText })
+      repeatedKey ??= parsed.repeatedKey
       isString = false
       place = end - 1
     } else if (!isPadding(text.charCodeAt(place))) {
@@ -131,7 +143,7 @@ const findObjects = (text: string): { readonly objects: ReadonlyArray<JsonObject
       else if (text[place] === "\\" && isString && text[place + 1] !== "{") place++
     }
   }
-  return { objects, isDamaged }
+  return { objects, isDamaged, repeatedKey }
 }
 
 const isValueExpected = (text: string, place: number): boolean => {

@@ -215,10 +215,29 @@ describe("the command line", () => {
         format: "jsonl",
         sessions: [{ sessionId: "again", messages: history.length }],
         skipped: {},
+        numbersAsText: [],
         left: [
           { line: history.length + 1, expected: "a JSON object", found: "NUL bytes" },
           { line: history.length + 2, expected: "a JSON object", found: "text that is not JSON" }
         ]
+      })
+    })
+  )
+
+  it.scopedLive("an import lists the numbers that it keeps as text", () =>
+    Effect.gen(function* () {
+      const { db, write } = yield* makeWorkplace
+      const lines = Array.from({ length: 22 }, () => `{"role":"user","content":"hi","id":9007199254740993}\n`)
+      const printed = yield* expectSuccess(["import", write("odd.jsonl", lines.join("")), "--db", db])
+      const listed = Array.from({ length: 20 }, (_, n) => `kept as text line ${n + 1}: id, since no number holds it`)
+      assert.deepStrictEqual(printed.trimEnd().split("\n"), [
+        "read as jsonl",
+        "imported odd: 22 messages",
+        ...listed,
+        "kept as text 2 more"
+      ])
+      assert.deepInclude((yield* decodeMessages(yield* runForJson(["log", "odd", "--db", db])))[0], {
+        id: "9007199254740993"
       })
     })
   )
@@ -408,7 +427,17 @@ describe("the command line", () => {
         "stdin: expected a chat message, found an object with a missing or wrong role",
         `{"a":1}`
       ],
-      ["deliver chat --db new.db", "stdin: expected a chat message, found text that is not JSON", `{"role":"user",`]
+      ["deliver chat --db new.db", "stdin: expected a chat message, found text that is not JSON", `{"role":"user",`],
+      [
+        "deliver chat --db new.db",
+        "not a chat message: meta.id: Expected a number that a double holds, or text",
+        `{"role":"user","content":"x","meta":{"id":1e400}}`
+      ],
+      [
+        "deliver chat --db new.db",
+        "not a chat message: content: Expected each key of an object once",
+        `{"role":"user","content":"x","content":"y"}`
+      ]
     ]
 
     it.scopedLive(`${cases.length} ways to be wrong`, () =>

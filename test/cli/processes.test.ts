@@ -55,6 +55,7 @@ layer(Cli.layerBundle, { excludeTestServices: true })("the command line as a pro
         format: "jsonl",
         sessions: [{ sessionId: "chat", messages: history.length }],
         skipped: {},
+        numbersAsText: [],
         left: []
       })
       const before = yield* expectSuccess(["view", "chat", "--db", db, "--json"])

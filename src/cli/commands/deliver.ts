@@ -6,8 +6,8 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import process from "node:process"
 import { buffer } from "node:stream/consumers"
-import type * as Message from "../../message/Message.ts"
-import { parseJson } from "../../format/json.ts"
+import * as Message from "../../message/Message.ts"
+import { NO_JSON, parseExactly } from "../../transcripts/exactJson.ts"
 import * as Rows from "../../transcripts/rows.ts"
 import { systemErrorText } from "../../message/systemErrorText.ts"
 import { CommandError, decodeUtf8, printAnswer } from "../io.ts"
@@ -56,9 +56,17 @@ const readStdin = Effect.suspend(() => {
 })
 
 /** Text that begins like a JSON object must be a chat message. All other text is the content of a user message. */
-const parseInput = (text: string): Either.Either<Message.Message, Rows.ImportError | CommandError> => {
+const parseInput = (
+  text: string
+): Either.Either<Message.Message, Rows.ImportError | Message.InvalidMessage | CommandError> => {
   if (text.trim() === "") return Either.left(EMPTY)
-  return /^\s*\{\s*"/.test(text)
-    ? Rows.parseMessage({ file: "stdin", line: null }, parseJson(text))
-    : Either.right({ role: "user", content: text.trimEnd() })
+  if (!/^\s*\{\s*"/.test(text)) return Either.right({ role: "user", content: text.trimEnd() })
+  const { numbersAsText, repeatedKey, value } = parseExactly(text) ?? NO_JSON
+  const [number] = numbersAsText
+  if (number !== undefined) return refuse(`${number}: Expected a number that a double holds, or text`)
+  if (repeatedKey !== undefined) return refuse(`${repeatedKey}: Expected each key of an object once`)
+  return Rows.parseMessage({ file: "stdin", line: null }, value)
 }
+
+/** Who sends one message can send it again, with the number as text. */
+const refuse = (issue: string) => Either.left(new Message.InvalidMessage({ issue }))

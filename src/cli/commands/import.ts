@@ -51,16 +51,29 @@ export const command = Command.make("import", options, (args) =>
     )
     const sessions = histories.map(({ messages, sessionId }) => ({ sessionId, messages: messages.length }))
     const left = imported.left.map(({ line, expected, found }) => ({ line, expected, found }))
-    yield* printAnswer(args.json, { format: imported.format, sessions, skipped: imported.skipped, left }, () => [
-      `read as ${imported.format}`,
+    const { format, numbersAsText, skipped } = imported
+    yield* printAnswer(args.json, { format, sessions, skipped, numbersAsText, left }, () => [
+      `read as ${format}`,
       ...sessions.map(({ messages, sessionId }) => `imported ${sessionId}: ${formatCount(messages)} messages`),
-      ...Object.entries(imported.skipped).map(
-        ([kind, lines]) => `skipped ${kind}: ${formatCount(lines)} ${imported.format === "hermes" ? "rows" : "lines"}`
+      ...Object.entries(skipped).map(
+        ([kind, lines]) => `skipped ${kind}: ${formatCount(lines)} ${format === "hermes" ? "rows" : "lines"}`
       ),
+      ...listNumbers(numbersAsText),
       ...imported.left.map(({ message }) => `left ${message}`)
     ])
   })
 ).pipe(Command.withDescription("Import the sessions of a file, all or none of them"))
+
+/** A file of another agent may have one in each of its lines. */
+const listNumbers = (numbers: ReadonlyArray<Transcripts.NumberAsText>): ReadonlyArray<string> => {
+  const shown = numbers
+    .slice(0, MOST_NUMBERS)
+    .map(({ line, path }) => `kept as text ${line === null ? "" : `line ${line}: `}${path}, since no number holds it`)
+  const more = numbers.length - shown.length
+  return more > 0 ? [...shown, `kept as text ${formatCount(more)} more`] : shown
+}
+
+const MOST_NUMBERS = 20
 
 /** Reads a file. If it is damaged, the error tells what `--salvage` would import of it. */
 const readFile = (file: string, options: Transcripts.ReadOptions) => {

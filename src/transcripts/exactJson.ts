@@ -1,0 +1,156 @@
+/**
+ * Parses JSON without changing what it says. `JSON.parse` rounds numbers to doubles and drops all but the last of equal keys,
+ * and says neither.
+ */
+import { parseJson } from "../format/json.ts"
+
+/** A parsed text. Paths are keys and indexes, joined by dots. */
+export interface ExactJson {
+  /** The value. A number that no double holds is the text of it instead. */
+  readonly value: unknown
+  /** The paths of these numbers. */
+  readonly numbersAsText: ReadonlyArray<string>
+  /** The path of the first key that its object has twice. All but the last of them are missing in the value. */
+  readonly repeatedKey: string | undefined
+}
+
+/** Stands for a text that is not JSON. */
+export const NO_JSON: ExactJson = { value: undefined, numbersAsText: [], repeatedKey: undefined }
+
+/** Returns undefined if the text is not JSON. */
+export const parseExactly = (text: string): ExactJson | undefined => {
+  const value = parseJson(text)
+  if (value === undefined) return undefined
+  const { numbers, repeatedKey } = findInexact(text)
+  if (numbers.length === 0) return { value, numbersAsText: [], repeatedKey }
+  return { value: parseJson(quoteNumbers(text, numbers)), numbersAsText: numbers.map(({ path }) => path), repeatedKey }
+}
+
+interface NumberPlace {
+  readonly start: number
+  readonly end: number
+  readonly path: string
+}
+
+/** An object, with the keys it has so far, or an array. `at` is the key or the index of the value under way. */
+interface Level {
+  readonly keys: Set<string> | undefined
+  at: string | number
+}
+
+/** Scans a text that is known to be JSON: a loop, since it may be nested deeply, that jumps over strings. */
+const findInexact = (text: string) => {
+  const levels: Array<Level> = []
+  const numbers: Array<NumberPlace> = []
+  let repeatedKey: string | undefined
+  let isKey = false
+  const showPath = () =>
+    levels
+      .map(({ at }) => at)
+      .join(".")
+      .slice(0, LONGEST_PATH)
+  const addKey = (level: Level, key: string) => {
+    level.at = key
+    if (level.keys?.has(key) === true) repeatedKey ??= showPath()
+    level.keys?.add(key)
+  }
+  for (let i = 0; i < text.length; i++) {
+    const level = levels.at(-1)
+    const code = text.charCodeAt(i)
+    if (code === QUOTE) {
+      const end = findEndOfString(text, i)
+      if (isKey && level !== undefined) addKey(level, readKey(text.slice(i, end)))
+      isKey = false
+      i = end - 1
+    } else if (code === OPEN_OBJECT) {
+      levels.push({ keys: new Set(), at: "" })
+      isKey = true
+    } else if (code === OPEN_ARRAY) levels.push({ keys: undefined, at: 0 })
+    else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) {
+      levels.pop()
+      isKey = false
+    } else if (code === COMMA && level !== undefined) {
+      if (typeof level.at === "number") level.at += 1
+      else isKey = true
+    } else if (code === MINUS || (code >= ZERO && code <= NINE)) {
+      const end = findEndOfNumber(text, i)
+      if (!isExact(text.slice(i, end))) numbers.push({ start: i, end, path: showPath() })
+      i = end - 1
+    }
+  }
+  return { numbers, repeatedKey }
+}
+
+/** A path is shown in errors. */
+const LONGEST_PATH = 200
+
+const QUOTE = 0x22
+const COMMA = 0x2c
+const MINUS = 0x2d
+const ZERO = 0x30
+const NINE = 0x39
+const OPEN_ARRAY = 0x5b
+const BACKSLASH = 0x5c
+const CLOSE_ARRAY = 0x5d
+const OPEN_OBJECT = 0x7b
+const CLOSE_OBJECT = 0x7d
+
+/** The place behind the string that begins at `start`. */
+const findEndOfString = (text: string, start: number): number => {
+  let end = text.indexOf('"', start + 1)
+  while (isEscaped(text, end)) end = text.indexOf('"', end + 1)
+  return end + 1
+}
+
+/** True behind an odd number of backslashes. */
+const isEscaped = (text: string, place: number): boolean => {
+  let before = place
+  while (text.charCodeAt(before - 1) === BACKSLASH) before--
+  return (place - before) % 2 === 1
+}
+
+const readKey = (quoted: string): string => (quoted.includes("\\") ? JSON.parse(quoted) : quoted.slice(1, -1))
+
+const NUMBER = /[-+.\deE]*/y
+
+const findEndOfNumber = (text: string, start: number): number => {
+  NUMBER.lastIndex = start
+  NUMBER.test(text)
+  return NUMBER.lastIndex
+}
+
+/** True if the number is the same once it has been a double: `1.0` and `1`, `-0` and `0` are the same. */
+const isExact = (number: string): boolean =>
+  (number.length < SAFE_LENGTH && !/e/i.test(number)) || normalize(number) === normalize(String(Number(number)))
+
+/** A double holds any 15 digits. */
+const SAFE_LENGTH = 16
+
+/** The digits of a number without zeros around them, and its exponent; undefined for what is no number, such as Infinity. */
+const normalize = (number: string): string | undefined => {
+  const [, sign = "", whole = "", fraction = "", exponent = "0"] =
+    /^(-?)(\d+)(?:\.(\d+))?(?:e([-+]?\d+))?$/i.exec(number) ?? []
+  if (whole === "") return undefined
+  const digits = trimZeros(whole + fraction)
+  if (digits.text === "") return "0"
+  return `${sign}${digits.text}e${Number(exponent) + digits.after - fraction.length}`
+}
+
+/** A loop: a regular expression takes quadratic time for long runs of zeros within the digits. */
+const trimZeros = (digits: string): { readonly text: string; readonly after: number } => {
+  let start = 0
+  let end = digits.length
+  while (start < end && digits.charCodeAt(start) === ZERO) start++
+  while (end > start && digits.charCodeAt(end - 1) === ZERO) end--
+  return { text: digits.slice(start, end), after: digits.length - end }
+}
+
+const quoteNumbers = (text: string, numbers: ReadonlyArray<NumberPlace>): string => {
+  const pieces: Array<string> = []
+  let from = 0
+  for (const { end, start } of numbers) {
+    pieces.push(text.slice(from, start), `"${text.slice(start, end)}"`)
+    from = end
+  }
+  return [...pieces, text.slice(from)].join("")
+}
