@@ -9,6 +9,7 @@ import { DAMAGES, describeDamage, findDamage, type FoundDamage } from "./doctor/
 import { type HermesFacts, readFacts } from "./doctor/facts.ts"
 import { backUpFile, type HermesFile, openForWriting, openReadOnly, readWorld } from "./file.ts"
 import { MERGED } from "./lineage.ts"
+import { findWriteObstacle } from "./writeObstacle.ts"
 import { planRepairs, type RepairStep } from "./doctor/repairPlan.ts"
 import { writeChanges } from "./doctor/writeChanges.ts"
 import { refuseFile, toStoreError } from "../sqlite/file.ts"
@@ -27,7 +28,7 @@ import type { StoreError } from "../session/SessionError.ts"
  * @category models
  */
 export class Finding extends Schema.Class<Finding>("Finding")({
-  damage: Schema.Literal(...DAMAGES),
+  damage: Schema.Literal(...DAMAGES, "unwritable-messages"),
   sessionIds: Schema.Array(Schema.String),
   rows: Schema.Array(Schema.Int),
   detail: Schema.String,
@@ -98,7 +99,10 @@ export const diagnose = (filename: string): Effect.Effect<Report, StoreError> =>
         schemaVersion: file.shape.version,
         sessions: facts.sessions.length,
         messages: Array.from(facts.messages.values()).reduce((sum, rows) => sum + rows.length, 0),
-        findings: findDamage(facts, yield* readWorld).flatMap(([, found]) => found.map(toFinding))
+        findings: [
+          ...findDamage(facts, yield* readWorld).flatMap(([, found]) => found.map(toFinding)),
+          ...(yield* findUnwritable(file))
+        ]
       })
     })
   )
@@ -117,21 +121,25 @@ export const repair = (
 ): Effect.Effect<RepairReport, StoreError> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const before = yield* Effect.scoped(Effect.flatMap(openReadOnly(filename), loadFacts))
+      const { before, unwritable } = yield* Effect.scoped(
+        Effect.flatMap(openReadOnly(filename), (file) =>
+          Effect.all({ before: loadFacts(file), unwritable: findUnwritable(file) })
+        )
+      )
+      const report = { filename, dryRun, unwritable }
       const dry = planRepairs(before, yield* readWorld)
-      if (dryRun || dry.steps.length === 0) return yield* makeRepairReport(filename, dryRun, null, dry.steps, dry.after)
+      if (dryRun || dry.steps.length === 0) return yield* makeRepairReport(report, null, dry.steps, dry.after)
       const file = yield* openForWriting(filename)
       const checked = yield* loadCheckedFacts(file)
       const { steps } = planRepairs(checked.facts, yield* readWorld)
       const backup = yield* backUpFile(file)
       yield* Effect.forEach(steps, (step) => writeStep(file, checked.version, step), { discard: true })
-      return yield* makeRepairReport(filename, dryRun, backup, steps, yield* loadFacts(file))
+      return yield* makeRepairReport(report, backup, steps, yield* loadFacts(file))
     })
   )
 
 const makeRepairReport = (
-  filename: string,
-  dryRun: boolean,
+  { dryRun, filename, unwritable }: RepairedFile,
   backup: string | null,
   steps: ReadonlyArray<RepairStep>,
   after: HermesFacts
@@ -144,9 +152,28 @@ const makeRepairReport = (
         dryRun,
         backup,
         mended: steps.map(toMendedLineage),
-        remaining: findDamage(after, world).flatMap(([, found]) => found.map(toFinding))
+        remaining: [...findDamage(after, world).flatMap(([, found]) => found.map(toFinding)), ...unwritable]
       })
   )
+
+interface RepairedFile {
+  readonly filename: string
+  readonly dryRun: boolean
+  readonly unwritable: ReadonlyArray<Finding>
+}
+
+/** Finds what also keeps a store from being opened. */
+const findUnwritable = (file: HermesFile): Effect.Effect<ReadonlyArray<Finding>, StoreError> =>
+  Effect.try({
+    try: () => {
+      const detail = findWriteObstacle(file.db)
+      if (detail === undefined) return []
+      const noticed = "messages were not stored"
+      const repair = "nothing: a person has to mend the trigger or the table"
+      return [new Finding({ damage: "unwritable-messages", sessionIds: [], rows: [], detail, noticed, repair })]
+    },
+    catch: (cause) => toStoreError("read the database", cause)
+  })
 
 const toMendedLineage = ({ after, found, home, lineage }: RepairStep): MendedLineage => {
   const own = new Set(lineage.sessions.map(({ id }) => id))

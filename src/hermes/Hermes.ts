@@ -14,7 +14,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as ForeignChanges from "./store/foreignChanges.ts"
 import * as ShowView from "./store/showView.ts"
-import { openForWriting, openReadOnly } from "./file.ts"
+import { openForWriting, openReadOnly, requireWritableMessages } from "./file.ts"
 import * as AppendRow from "./store/appendRow.ts"
 import * as CrashRecovery from "./store/crashRecovery.ts"
 import { APPLICATION_ID, joinSideFile } from "./store/sideFile.ts"
@@ -60,7 +60,7 @@ export const sideFile = (filename: string): string => `${filename}.throughline`
 export const make = Effect.fnUntraced(function* ({ durability, filename }: HermesOptions) {
   const side = sideFile(filename)
   const synchronous = durability === "process" ? "OFF" : "FULL"
-  const { shape } = yield* Effect.retry(Effect.scoped(openForWriting(filename)), {
+  const { shape } = yield* Effect.retry(Effect.scoped(Effect.tap(openForWriting(filename), requireWritableMessages)), {
     while: ({ reason }) => reason === "busy",
     schedule: moment
   })

@@ -5,22 +5,14 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Struct from "effect/Struct"
-import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs"
+import { accessSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import process from "node:process"
 import type { StoreError } from "../session/SessionError.ts"
 import { type HermesLock, LOCK_TABLES, lockState, type World } from "./locks.ts"
-import {
-  cannotOpen,
-  FORMAT_AT,
-  isNonEmptyFile,
-  isSqlite,
-  openBytes,
-  readHeader,
-  refuseFile,
-  toStoreError,
-  WAL_FORMAT
-} from "../sqlite/file.ts"
+import { findWriteObstacle } from "./writeObstacle.ts"
+import { openForReading } from "../sqlite/copy.ts"
+import { cannotOpen, isNonEmptyFile, isSqlite, readHeader, refuseFile, toStoreError } from "../sqlite/file.ts"
 
 /** The schema of a database. Versions of Hermes differ in their tables and columns. */
 export interface Shape {
@@ -45,32 +37,17 @@ const REQUIRED: { readonly [table: string]: ReadonlyArray<string> } = {
 
 /** Opens a database for reading. The bytes of the file do not change, and no file is left beside it. */
 export const openReadOnly = (filename: string): Effect.Effect<HermesFile, StoreError, Scope.Scope> =>
-  Effect.flatMap(readDatabaseHeader(filename), (header) =>
-    openFile(filename, () => {
-      // The last connection to close a WAL database writes its log into the file, unless it is read-only. A database
-      // without a log has nothing to write, but then only a connection that can write removes the files beside it.
-      const isIdle = header[FORMAT_AT] === WAL_FORMAT && !isNonEmptyFile(`${filename}-wal`)
-      return isIdle ? openIdle(filename) : new Database(filename, { readonly: true, timeout: 5_000 })
-    })
+  Effect.zipRight(
+    requireDatabase(filename),
+    openFile(filename, () => openForReading(filename))
   )
 
-/** Opens a database without a log. Where SQLite cannot create the files it needs beside it, reads all of it into memory. */
-const openIdle = (filename: string): Database.Database => {
-  try {
-    const db = new Database(filename, { fileMustExist: true, timeout: 5_000 })
-    try {
-      db.pragma("query_only = ON")
-      db.pragma("schema_version")
-      return db
-    } catch (cause) {
-      db.close()
-      throw cause
-    }
-  } catch (cause) {
-    if (!["readonly", "unreadable"].includes(toStoreError("open the database", cause).reason)) throw cause
-    return openBytes(readFileSync(filename), { readonly: true })
-  }
-}
+/** Refuses a database whose own triggers or constraints keep messages out, before the first of them is lost to it. */
+export const requireWritableMessages = ({ db, filename }: HermesFile): Effect.Effect<void, StoreError> =>
+  Effect.flatMap(
+    attemptOpen(filename, () => findWriteObstacle(db)),
+    (obstacle) => (obstacle === undefined ? Effect.void : refuseFile("failed", `${filename}: ${obstacle}`))
+  )
 
 /** Opens a database for writing. Refuses it as `busy` while a running process holds one of its sessions, or writes. */
 export const openForWriting = (filename: string): Effect.Effect<HermesFile, StoreError, Scope.Scope> =>
@@ -92,7 +69,10 @@ export const backUpFile = ({ db, filename }: HermesFile): Effect.Effect<string, 
     const copy = `${filename}.${DateTime.formatIso(now).replaceAll(/[-:]|\.\d+/g, "")}.bak`
     if (existsSync(copy)) return yield* refuseFile("failed", `${copy} exists already`)
     yield* Effect.tryPromise({
-      try: () => db.backup(copy),
+      try: () => {
+        closeSync(openSync(copy, "wx", 0o600))
+        return db.backup(copy)
+      },
       catch: (cause) => toStoreError("back up the database", cause)
     })
     return copy
@@ -132,14 +112,12 @@ const isRunning = (pid: number): boolean => {
   }
 }
 
-const readDatabaseHeader = (filename: string): Effect.Effect<Buffer, StoreError> =>
+const requireDatabase = (filename: string): Effect.Effect<void, StoreError> =>
   Effect.flatMap(
     attemptOpen(filename, () => readHeader(filename)),
     (header) => {
       if (header === "absent") return refuseFile("unreadable", `there is no file ${filename}`)
-      return isSqlite(header)
-        ? Effect.succeed(header)
-        : refuseFile("not-a-database", `${filename} is not a SQLite database`)
+      return isSqlite(header) ? Effect.void : refuseFile("not-a-database", `${filename} is not a SQLite database`)
     }
   )
 

@@ -5,7 +5,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { StoreError } from "../session/SessionError.ts"
-import { cannotOpen, isNonEmptyFile } from "./file.ts"
+import { cannotOpen, FORMAT_AT, isNonEmptyFile, openBytes, readHeader, toStoreError, WAL_FORMAT } from "./file.ts"
 
 /**
  * Reads all pages of a database, those in its log included.
@@ -19,6 +19,31 @@ export const readDatabase = (filename: string): Effect.Effect<Buffer, StoreError
     try: () => readWithoutLog(filename) ?? readWithLog(filename) ?? readCopied(filename),
     catch: (cause) => cannotOpen(filename, cause)
   })
+
+/**
+ * Opens a database for reading. Its bytes do not change, and no file is left beside it. Reads all of it into memory where
+ * SQLite cannot create the files it needs beside it.
+ */
+export const openForReading = (filename: string): Database.Database => {
+  const header = readHeader(filename)
+  // The last connection to close a WAL database writes its log into the file, unless it is read-only. A database without a
+  // log has nothing to write, but then only a connection that can write removes the files beside it.
+  const isIdle = header !== "absent" && header[FORMAT_AT] === WAL_FORMAT && !isNonEmptyFile(logOf(filename))
+  try {
+    const db = new Database(filename, { readonly: !isIdle, fileMustExist: true, timeout: 5_000 })
+    try {
+      db.pragma("query_only = ON")
+      db.pragma("schema_version")
+      return db
+    } catch (cause) {
+      db.close()
+      throw cause
+    }
+  } catch (cause) {
+    if (!["readonly", "unreadable"].includes(toStoreError("open the database", cause).reason)) throw cause
+    return openBytes(readWithoutLog(filename) ?? readCopied(filename), { readonly: true })
+  }
+}
 
 /** Undefined if there is a log, or if a process wrote to the file meanwhile. */
 const readWithoutLog = (filename: string): Buffer | undefined => {
