@@ -43,7 +43,7 @@ export interface Scan extends Range {
 }
 
 /** Far more messages than a session has. */
-const SEQ_BITS = 28
+export const SEQ_BITS = 28
 const SEQ = `(recall.rowid & ((1 << ${SEQ_BITS}) - 1))`
 const rowid = (seq: string) => `((@number << ${SEQ_BITS}) + ${seq})`
 

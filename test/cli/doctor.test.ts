@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import Database from "better-sqlite3"
 import { Effect, Schema } from "effect"
 import * as Doctor from "../../src/hermes/Doctor.ts"
 import * as Cli from "../support/cli.ts"
+import { importHistory } from "../support/cliWorkplace.ts"
 import { build, dump } from "../support/hermesLineages.ts"
 
 const report = Schema.decodeUnknown(Schema.parseJson(Doctor.Report))
@@ -39,6 +41,40 @@ describe("throughline doctor", () => {
       const mended = yield* repaired((yield* Cli.run(["doctor", file, "--repair", "--json"])).stdout)
       assert.deepStrictEqual([mended.mended.length, mended.remaining], [1, []])
       assert.isNotNull(mended.backup)
+    })
+  )
+
+  it.scopedLive("says of a native database what is wrong and what to do, a finding a line, and mends the index", () =>
+    Effect.gen(function* () {
+      const { db } = yield* importHistory
+      Cli.assertSuccess(yield* Cli.run(["recall", "chat", "part", "--db", db]))
+      const whole = yield* Cli.run(["doctor", db])
+      assert.deepStrictEqual([whole.code, whole.stdout], [0, `${db}: 1 session, 80 messages\nno damage\n`])
+      const harm = new Database(db)
+      harm.exec("UPDATE recall_session SET seq = 99; UPDATE message SET body = '{' WHERE seq = 2")
+      harm.close()
+      const index = "damaged-index  chat  it has messages up to #99, and 0 more; the log has 80"
+      const message = "unreadable-messages  chat  #2 (its text is not JSON)"
+      const salvage = `\`throughline salvage ${db} --out NEW\` brings out what can be read`
+      const found = yield* Cli.run(["doctor", db])
+      assert.deepStrictEqual(found, {
+        code: 1,
+        stdout: [
+          `${db}: 1 session, 80 messages`,
+          `${message}; ${salvage}`,
+          `${index}; \`throughline doctor ${db} --repair\` mends it`,
+          ""
+        ].join("\n"),
+        stderr: `throughline: ${db} has 2 problems\n`
+      })
+      const dry = yield* Cli.run(["doctor", db, "--repair", "--dry-run"])
+      assert.deepStrictEqual([dry.code, dry.stdout], [1, `would be mended: ${index}\n${message}; ${salvage}\n`])
+      const mended = yield* Cli.run(["doctor", db, "--repair"])
+      assert.deepStrictEqual([mended.code, mended.stdout], [1, `mended: ${index}\n${message}; ${salvage}\n`])
+      const left = yield* Cli.run(["doctor", db, "--json"])
+      assert.deepStrictEqual(JSON.parse(left.stdout).findings, [
+        { damage: "unreadable-messages", sessionId: "chat", detail: "#2 (its text is not JSON)" }
+      ])
     })
   )
 

@@ -1,17 +1,21 @@
-/** `throughline doctor STATE_DB [--json] [--repair [--dry-run]]` */
+/** `throughline doctor FILE [--json] [--repair [--dry-run]]` */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Doctor from "../../hermes/Doctor.ts"
+import * as NativeDoctor from "../../sqlite/doctor.ts"
+import { inspectFile } from "../../sqlite/file.ts"
 import { CommandError, printAnswer } from "../io.ts"
 import { jsonOption } from "../options.ts"
 import { formatQuantity } from "../terminal/terminal.ts"
 
-const fileArg = Args.text({ name: "state-db" }).pipe(Args.withDescription("a Hermes database"))
+const fileArg = Args.text({ name: "file" }).pipe(Args.withDescription("a database of throughline or of Hermes"))
 
 const repairOption = Options.boolean("repair").pipe(
-  Options.withDescription("repair the damage, after a backup; without it nothing is written")
+  Options.withDescription(
+    "repair what can be repaired, in a Hermes database after a backup; without it nothing is written"
+  )
 )
 
 const dryRunOption = Options.boolean("dry-run").pipe(
@@ -24,10 +28,57 @@ export const command = Command.make(
   ({ dryRun, file, json, repair }) =>
     Effect.gen(function* () {
       if (dryRun && !repair) return yield* new CommandError({ message: "--dry-run needs --repair" })
-      const left = yield* repair ? repairFile(file, dryRun, json) : diagnoseFile(file, json)
+      const left = yield* (yield* Effect.isSuccess(inspectFile(file, false)))
+        ? repair
+          ? repairNative(file, dryRun, json)
+          : diagnoseNative(file, json)
+        : repair
+          ? repairFile(file, dryRun, json)
+          : diagnoseFile(file, json)
       if (left > 0) return yield* new CommandError({ message: `${file} has ${formatQuantity(left, "problem")}` })
     })
-).pipe(Command.withDescription("Find damage that earlier versions left in a Hermes database, and repair it"))
+).pipe(
+  Command.withDescription(
+    "Find damage in a database, and what earlier versions of Hermes broke in theirs, and repair it"
+  )
+)
+
+/** Prints the findings and returns their number. */
+const diagnoseNative = (file: string, json: boolean) =>
+  Effect.gen(function* () {
+    const report = yield* NativeDoctor.diagnoseFile(file)
+    yield* printAnswer(json, report, () => [
+      `${file}: ${formatQuantity(report.sessions, "session")}, ${formatQuantity(report.messages, "message")}`,
+      ...(report.findings.length === 0 ? ["no damage"] : report.findings.map((finding) => formatNative(file, finding)))
+    ])
+    return report.findings.length
+  })
+
+/** Repairs the file and returns the number of findings that are left. */
+const repairNative = (file: string, dryRun: boolean, json: boolean) =>
+  Effect.gen(function* () {
+    const report = yield* NativeDoctor.repairFile(file, dryRun)
+    const { mended, remaining } = report
+    yield* printAnswer(json, report, () =>
+      mended.length + remaining.length === 0
+        ? ["no damage, nothing written"]
+        : [
+            ...mended.map((finding) => `${dryRun ? "would be mended" : "mended"}: ${describeNative(finding)}`),
+            ...remaining.map((finding) => formatNative(file, finding))
+          ]
+    )
+    return dryRun ? mended.length + remaining.length : remaining.length
+  })
+
+const formatNative = (file: string, finding: NativeDoctor.Finding): string =>
+  `${describeNative(finding)}; ${
+    NativeDoctor.isRepairable(finding)
+      ? `\`throughline doctor ${file} --repair\` mends it`
+      : `\`throughline salvage ${file} --out NEW\` brings out what can be read`
+  }`
+
+const describeNative = ({ damage, detail, sessionId }: NativeDoctor.Finding): string =>
+  `${damage}${sessionId === null ? "" : `  ${sessionId}`}  ${detail}`
 
 /** Prints the findings and returns their number. */
 const diagnoseFile = (file: string, json: boolean) =>
