@@ -111,6 +111,18 @@ export const logDeferralIgnored = (sessionId: SessionId, operationId: string, re
 export const logHookFailure = (sessionId: SessionId, operationId: string, hook: "before" | "after", error: string) =>
   logWarning("hook failed", { session: sessionId, operation: operationId, hook, error })
 
+/** Returns the reason, if there is one to log. */
+export const logConcealed = (
+  { operationId, sessionId }: { readonly sessionId: SessionId; readonly operationId: string },
+  reason: string | null
+) =>
+  Effect.as(
+    reason === null
+      ? Effect.void
+      : logWarning("words concealed", { session: sessionId, operation: operationId, reason }),
+    reason
+  )
+
 export const logHealed = (sessionId: SessionId, operationId: string, segment: Segment, generation: number) =>
   logInfo("segment healed", { session: sessionId, operation: operationId, segment: segment.id, generation })
 

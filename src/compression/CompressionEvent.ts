@@ -134,7 +134,9 @@ export const notice: (event: CompressionEvent) => string | null = CompressionEve
         : " This has happened many times: where one piece of work ends and another begins, consider a reset."
     }`,
   Degraded: ({ result }) =>
-    `Shortened the earlier part of this conversation without a model, as none could be reached: ${describeSaving(result)}. A proper summary follows.`,
+    result.model === "embedded"
+      ? `Shortened the earlier part of this conversation without a model, as none could be reached: ${describeSaving(result)}. A proper summary follows.`
+      : `Compressed the earlier part of this conversation, but could not summarize all of it: ${describeSaving(result)}. All of it can still be looked up.`,
   Healed: () => "The earlier part of this conversation has its proper summary now.",
   Shortened: () =>
     "Shows the largest messages of this conversation shortened, as they would not fit otherwise. All of them can still be looked up.",

@@ -19,6 +19,7 @@ import type { Lease, SessionCounters, SessionStore } from "../store/SessionStore
 import type { Summarizer } from "../summary/Summarizer.ts"
 import { type Counter, calibrate } from "../message/Tokens.ts"
 import * as LogLines from "../audit/logLines.ts"
+import { describeConcealed } from "../ledger/messageDigest.ts"
 import { awaitBudget, chargeWork, foldInSlices, runInSlices } from "../concurrency/eventLoopBudget.ts"
 import * as IncrementalView from "../view/incrementalView.ts"
 import type { Held, Leases } from "../store/holdLease.ts"
@@ -213,7 +214,9 @@ const summarizeAndCommit = Effect.fnUntraced(function* (
     return yield* endUnchanged(baseline, "nothing-to-compress", "the view would be no smaller", summary)
   }
   const { coveredTokens } = plan
-  const { degraded: reason, model } = summary
+  const { degraded, model } = summary
+  const concealed = yield* LogLines.logConcealed(baseline.operation, describeConcealed(plan.material))
+  const reason = degraded ?? concealed
   const outcome = reason === null ? "committed" : "degraded"
   return yield* commit(env, lease, baseline, draft, { outcome, reason, model, cost: summary, coveredTokens })
 })

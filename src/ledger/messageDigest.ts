@@ -3,7 +3,8 @@
  */
 import * as Option from "effect/Option"
 import * as Message from "../message/Message.ts"
-import { redact } from "../message/Redaction.ts"
+import type { Logged } from "../session/Session.ts"
+import { redact, redactReadable } from "../message/Redaction.ts"
 import * as Facts from "./facts.ts"
 import { findErrorLines, findExitCode, type FileAccess, isError, findJsonIdentifiers, readCallFacts } from "./facts.ts"
 import { isRecallCall, looksRecalled, separateQuotes, type Voices } from "../message/whoseWords.ts"
@@ -21,6 +22,8 @@ export interface Digest {
   /** The arguments of its tool calls, in their order. */
   readonly arguments: ReadonlyArray<string>
   readonly facts: MessageFacts
+  /** It could not be read for secrets, so that a placeholder stands for all its words. */
+  readonly isConcealed: boolean
 }
 
 /** Redacted and clipped. */
@@ -74,7 +77,7 @@ export interface CallFact {
 export const digestMessage = (message: Message.Message): Digest => {
   const known = digests.get(message)
   if (known !== undefined) return known
-  const digest = Option.getOrElse(makeDigest(message), () => concealDigest(message))
+  const digest = Option.getOrElse(Option.flatten(makeDigest(message)), () => concealDigest(message))
   digests.set(message, digest)
   return digest
 }
@@ -82,6 +85,14 @@ export const digestMessage = (message: Message.Message): Digest => {
 /** Makes the digests that a later compression needs, so that it does not have to make them all at once. */
 export const warmDigests = (entries: ReadonlyArray<{ readonly message: Message.Message }>): void => {
   for (const { message } of entries) digestMessage(message)
+}
+
+/** Names the messages that could not be read for secrets; null if all could. */
+export const describeConcealed = (entries: ReadonlyArray<Logged>): string | null => {
+  const found = entries.filter(({ message }) => digestMessage(message).isConcealed).map(({ seq }) => `#${seq}`)
+  return found.length === 0
+    ? null
+    : `kept from the summary, since they could not be read for secrets: ${clipText(found.join(", "), LONGEST_COMMAND)}`
 }
 
 /** Renders the words of a message as text, and names its other parts. Not redacted. */
@@ -96,19 +107,17 @@ export const renderBody = (message: Message.Message): string => {
 /** Weak, so that a digest is dropped with its message. */
 const digests = new WeakMap<Message.Message, Digest>()
 
-/** None for a message that cannot be read, such as one that needs more memory than V8 has for an expression. */
-const makeDigest = Option.liftThrowable((message: Message.Message): Digest => {
+/** None for a message that cannot be read for secrets; throws where one needs more memory than V8 has for an expression. */
+const makeDigest = Option.liftThrowable((message: Message.Message): Option.Option<Digest> => {
   const raw = renderBody(message)
-  const body = redact(raw)
   const words = Message.text(message)
-  const { quoted, said } = separateVoices(message, words === raw ? body : redact(words))
-  return {
-    body,
-    arguments: Message.toolCalls(message).map((call) => redact(Message.callInput(call))),
-    said,
-    quoted,
-    facts: readFacts(message, words, said, quoted)
-  }
+  return Option.gen(function* () {
+    const body = yield* redactReadable(raw)
+    const inputs = yield* Option.all(Message.toolCalls(message).map((call) => redactReadable(Message.callInput(call))))
+    const { quoted, said } = separateVoices(message, words === raw ? body : yield* redactReadable(words))
+    const facts = readFacts(message, words, said, quoted)
+    return { body, arguments: inputs, said, quoted, facts, isConcealed: false }
+  })
 })
 
 /** Takes a message that cannot be read for a secret as a whole. It says so, and ends no turn. */
@@ -123,11 +132,12 @@ const concealDigest = (message: Message.Message): Digest => {
     body: UNREADABLE,
     arguments: calls.map(() => UNREADABLE),
     ...voices,
-    facts: readFacts(concealed, UNREADABLE, voices.said, voices.quoted)
+    facts: readFacts(concealed, UNREADABLE, voices.said, voices.quoted),
+    isConcealed: true
   }
 }
 
-const UNREADABLE = "[redacted message, which could not be read for secrets]"
+const UNREADABLE = "[redacted message, which could not be read for secrets; recall still shows it by its #number]"
 
 /** Separates the whole text before it cuts it: what is said may stand far behind what is quoted. */
 const separateVoices = ({ role }: Message.Message, text: string): Voices => {

@@ -9,7 +9,7 @@ import * as Predicate from "effect/Predicate"
 import * as Message from "./Message.ts"
 import { redact } from "./secrets.ts"
 
-export { redact } from "./secrets.ts"
+export { redact, redactReadable } from "./secrets.ts"
 
 /**
  * The message with every text in it redacted: words, calls, and fields of a server's own; the same object if nothing

@@ -23,7 +23,12 @@ import { formatMark, LONG_RUN, MIXED_WORD, type Rule, type Secret } from "./secr
  */
 export const redact = (text: string): string => Option.getOrElse(redactReadable(text), () => conceal(text))
 
-/** Like `redact`, but none for a text that cannot be read. */
+/**
+ * Like `redact`, but none for a text that cannot be read.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
 export const redactReadable = (text: string): Option.Option<string> =>
   Option.flatten(
     Option.liftThrowable(redactInRounds)(text, { stepsLeft: LEAST_STEPS + text.length / CHARACTERS_A_STEP })

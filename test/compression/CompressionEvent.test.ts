@@ -230,6 +230,10 @@ describe("the notice", () => {
     ],
     [
       fromResult(result("degraded"), false),
+      "Compressed the earlier part of this conversation, but could not summarize all of it: 1,212 messages are 23 now. All of it can still be looked up."
+    ],
+    [
+      fromResult({ ...result("degraded"), model: "embedded" }, false),
       "Shortened the earlier part of this conversation without a model, as none could be reached: 1,212 messages are 23 now. A proper summary follows."
     ],
     [
