@@ -9,11 +9,14 @@ import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import { checkDuration } from "../model/InvalidSetting.ts"
 import * as LogLines from "../audit/logLines.ts"
 import { safeLine } from "../message/text.ts"
 import type { CompressionResult } from "../session/CompressionResult.ts"
@@ -107,6 +110,10 @@ export const runBefore = ({ before, deadline }: Hooks, leaving: Leaving): Effect
     if (before === undefined) return proceed
     const answer = yield* runHook("before", leaving, () => before(leaving), deadline)
     if (Option.isNone(answer)) return proceed
+    if (!isDecision(answer.value)) {
+      yield* LogLines.logHookFailure(leaving.sessionId, leaving.operationId, "before", "it gave no decision")
+      return proceed
+    }
     if (answer.value._tag === "Proceed") return answer.value
     const reason = shortenReason(answer.value.reason)
     if (!leaving.isUrgent) return Decision.Defer({ reason })
@@ -126,14 +133,23 @@ export const runAfter = ({ after, deadline }: Hooks, result: CompressionResult):
     : Effect.asVoid(runHook("after", result, () => after(result), deadline))
 }
 
+/** The hook may be of an application without types. */
+const isDecision = Schema.is(
+  Schema.Union(
+    Schema.TaggedStruct("Proceed", { notes: Schema.Array(Schema.String) }),
+    Schema.TaggedStruct("Defer", { reason: Schema.String })
+  )
+)
+
 /** Returns the hook's value if it succeeds in time; else logs why not. */
 const runHook = <A>(
   name: "before" | "after",
   { operationId, sessionId }: Pick<Leaving, "operationId" | "sessionId">,
   hook: () => Effect.Effect<A, unknown>,
-  deadline: Duration.DurationInput = DEADLINE
+  given: Duration.DurationInput = DEADLINE
 ): Effect.Effect<Option.Option<A>> =>
   Effect.gen(function* () {
+    const deadline = Either.isRight(checkDuration("deadline", given)) ? given : DEADLINE
     // A fiber of its own keeps the hook's interrupts from ours. An uninterruptible hook is left behind at its deadline.
     const fiber = yield* Effect.forkDaemon(Effect.interruptible(describeFailure(Effect.suspend(hook))))
     const exit = yield* Fiber.await(fiber).pipe(

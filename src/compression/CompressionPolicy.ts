@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Either from "effect/Either"
-import { InvalidPolicy } from "../model/InvalidSetting.ts"
+import { InvalidPolicy, isAnyNumber, isOneOf, isText, readOptions } from "../model/InvalidSetting.ts"
 
 export { InvalidPolicy }
 
@@ -55,8 +55,11 @@ export type PolicyOptions = { readonly [K in keyof CompressionPolicy]?: Compress
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: PolicyOptions): Either.Either<CompressionPolicy, InvalidPolicy> => {
-  const { contextLength } = options
+export const make = (options: PolicyOptions): Either.Either<CompressionPolicy, InvalidPolicy> =>
+  Either.flatMap(readOptions<Partial<PolicyOptions>>(options, POLICY_FIELDS), checkPolicy)
+
+const checkPolicy = (options: Partial<PolicyOptions>): Either.Either<CompressionPolicy, InvalidPolicy> => {
+  const { contextLength = Number.NaN } = options
   const policy: CompressionPolicy = {
     mode: options.mode ?? "background",
     contextLength,
@@ -73,6 +76,22 @@ export const make = (options: PolicyOptions): Either.Either<CompressionPolicy, I
     ? Either.right(policy)
     : Either.left(new InvalidPolicy({ field: problem.field, issue: problem.describeIssue(policy) }))
 }
+
+/** What the rules can compare. */
+const POLICY_FIELDS = {
+  mode: isOneOf("background", "preflight", "manual"),
+  contextLength: isAnyNumber,
+  reservedOutput: isAnyNumber,
+  threshold: isAnyNumber,
+  hardThreshold: isAnyNumber,
+  targetRatio: isAnyNumber,
+  protectFirstN: isAnyNumber,
+  protectLastN: isAnyNumber,
+  onExhausted: isOneOf("extract", "fail")
+}
+
+/** The checks of `Window`, for `readOptions`. Its numbers are compared with the policy by `forWindow`. */
+export const WINDOW_FIELDS = { contextLength: isAnyNumber, reservedOutput: isAnyNumber, model: isText }
 
 /**
  * The window of the model in use, if it is not the policy's. `model` is its name: token counts reported for another model
@@ -100,7 +119,7 @@ export const forWindow = (
 ): Either.Either<CompressionPolicy, InvalidPolicy> => {
   const { contextLength = policy.contextLength } = window
   const own = contextLength === policy.contextLength ? policy.reservedOutput : undefined
-  return make({ ...policy, contextLength, reservedOutput: window.reservedOutput ?? own })
+  return checkPolicy({ ...policy, contextLength, reservedOutput: window.reservedOutput ?? own })
 }
 
 /**

@@ -16,7 +16,7 @@ import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import type * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
-import type { InvalidPolicy } from "../model/InvalidSetting.ts"
+import { type InvalidPolicy, isAmount, isFlag, isNumber, isText, readOptions } from "../model/InvalidSetting.ts"
 import { type CompressionEvent, makeEventHub, type WindowEvent } from "./CompressionEvent.ts"
 import * as CompressionHooks from "./CompressionHooks.ts"
 import * as CompressionPolicy from "./CompressionPolicy.ts"
@@ -26,10 +26,11 @@ import * as HoldLease from "../store/holdLease.ts"
 import * as Healing from "./healing.ts"
 import * as Operation from "./operation.ts"
 import * as BackgroundBrake from "./backgroundBrake.ts"
+import { makeServiceFibers } from "../concurrency/fiberServices.ts"
 import * as KeyedLocks from "../concurrency/keyedLocks.ts"
 import { redact } from "../message/Redaction.ts"
-import type { SessionId } from "../session/Session.ts"
-import type { StoreError, UnknownSession } from "../session/SessionError.ts"
+import { isSessionId, type SessionId } from "../session/Session.ts"
+import { type StoreError, UnknownSession } from "../session/SessionError.ts"
 import type * as SessionStats from "../session/SessionStats.ts"
 import { SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import { Summarizer } from "../summary/Summarizer.ts"
@@ -252,8 +253,10 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
   // ── requests ──
 
   /** Finds the equal operation under way or starts one. No other fiber runs between the look-up and the registration. */
-  const findOrStart = (sessionId: SessionId, asked: CompressionRequest, origin: BackgroundBrake.Origin) =>
-    Effect.flatMap(CompressionPolicy.forWindow(env.policy, asked), (configured) => {
+  const findOrStart = (sessionId: SessionId, given: CompressionRequest | undefined, origin: BackgroundBrake.Origin) =>
+    Effect.gen(function* () {
+      const asked = given === undefined ? {} : yield* readOptions(given, REQUEST_FIELDS)
+      const configured = yield* CompressionPolicy.forWindow(env.policy, asked)
       const policy = CompressionPolicy.narrow(configured, asked.learnedWindow ?? Infinity)
       const request = withoutSecrets(asked)
       const { contextLength, reservedOutput, targetRatio } = policy
@@ -262,22 +265,26 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
       const equal = running.get(sessionId)?.get(key)
       if (equal !== undefined) {
         if (isWaitedFor) equal.isWaitedFor = true
-        return Effect.succeed({ entry: equal, isNew: false })
+        return { entry: equal, isNew: false, asked }
       }
       const result = Deferred.unsafeMake<CompressionResult, Operation.OperationFailure>(FiberId.none)
       const operationId = makeOperationId()
       const entry: Running = { sessionId, operationId, key, policy, request, origin, result, isWaitedFor }
       register(entry)
-      return stopHealing(sessionId).pipe(Effect.zipRight(fork(runOperation(entry))), Effect.as({ entry, isNew: true }))
+      yield* Effect.zipRight(stopHealing(sessionId), fork(runOperation(entry)))
+      return { entry, isNew: true, asked }
     })
 
   const compress = (
     sessionId: SessionId,
-    request: CompressionRequest = {}
+    request?: CompressionRequest
   ): Effect.Effect<CompressionResult, CompressionFailure> =>
     Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(findOrStart(sessionId, request, { _tag: "Asked" }), ({ entry, isNew }) =>
-        restore(isNew ? Deferred.await(entry.result) : joinOrRestart(entry, request))
+      requireId(sessionId).pipe(
+        Effect.zipRight(findOrStart(sessionId, request, { _tag: "Asked" })),
+        Effect.flatMap(({ asked, entry, isNew }) =>
+          restore(isNew ? Deferred.await(entry.result) : joinOrRestart(entry, asked))
+        )
       )
     )
 
@@ -301,9 +308,9 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
         : Effect.succeed(result)
     )
 
-  const start = (sessionId: SessionId, seq: number, request: CompressionRequest = {}) =>
+  const start = (sessionId: SessionId, seq: number, request?: CompressionRequest) =>
     Effect.suspend(() =>
-      brake.mayStart(sessionId, seq)
+      isSessionId(sessionId) && brake.mayStart(sessionId, seq)
         ? Effect.asVoid(Effect.uninterruptible(findOrStart(sessionId, request, { _tag: "Background", seq })))
         : Effect.void
     )
@@ -338,7 +345,10 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
 
   const heal = (sessionId: SessionId) =>
     Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(findOrStartHealing(sessionId), (fiber) => restore(Effect.flatten(Fiber.await(fiber))))
+      requireId(sessionId).pipe(
+        Effect.zipRight(findOrStartHealing(sessionId)),
+        Effect.flatMap((fiber) => restore(Effect.flatten(Fiber.await(fiber))))
+      )
     )
 
   /** Does not wait for the end of the healing: the compression waits for its permit anyway. */
@@ -352,6 +362,18 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
   const { events, publishWindow: tellWindow } = hub
   return Compressor.of({ compress, start, heal, startHealing, settled, events, tellWindow, policy })
 })
+
+/** No store has a session of a name that is none. */
+const requireId = (sessionId: SessionId): Effect.Effect<void, UnknownSession> =>
+  isSessionId(sessionId) ? Effect.void : Effect.fail(new UnknownSession({ sessionId }))
+
+const REQUEST_FIELDS = {
+  ...CompressionPolicy.WINDOW_FIELDS,
+  focus: isText,
+  overhead: isAmount,
+  learnedWindow: isNumber,
+  isUrgent: isFlag
+}
 
 /** The focus goes into prompts, log lines, segments and the row of the operation. */
 const withoutSecrets = ({ focus, ...rest }: CompressionRequest): CompressionRequest => ({
@@ -370,28 +392,3 @@ const countsOfResult = ({ outcome, tokensAfter, tokensBefore }: CompressionResul
   outcome === "committed" || outcome === "degraded" || outcome === "shortened"
     ? { [outcome]: 1, tokensSaved: Math.max(0, tokensBefore - tokensAfter) }
     : { [outcome]: 1 }
-
-/**
- * Forks effects that must outlive their callers. They run uninterruptibly until the scope closes; `grace` after that
- * they are interrupted, which only regions marked interruptible notice.
- */
-const makeServiceFibers = (grace: Duration.DurationInput) =>
-  Effect.gen(function* () {
-    const fibers = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
-    const awaitAll = Effect.suspend(() => Fiber.awaitAll(fibers))
-    // In a fiber of its own: if the closing fiber was interrupted, nothing interruptible runs in it any more.
-    const waitForAll = Effect.forkDaemon(Effect.interruptible(Effect.timeoutOption(awaitAll, grace)))
-    yield* Effect.addFinalizer(() =>
-      Effect.zipRight(
-        Effect.flatMap(waitForAll, Fiber.await),
-        Effect.suspend(() => Fiber.interruptAll(fibers))
-      )
-    )
-    return <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Fiber.RuntimeFiber<A, E>> =>
-      Effect.tap(Effect.forkDaemon(Effect.uninterruptible(effect)), (fiber) =>
-        Effect.sync(() => {
-          fibers.add(fiber)
-          fiber.addObserver(() => fibers.delete(fiber))
-        })
-      )
-  })

@@ -1,9 +1,10 @@
-/** Reads services that every fiber carries: its clock, and its tracer if one is installed. */
+/** Services that every fiber carries, its clock and its tracer if one is installed, and fibers that outlive their callers. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import type * as Duration from "effect/Duration"
+import * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 
 /**
@@ -34,3 +35,28 @@ export const withSessionSpan = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.withSpan(effect, name, { captureStackTrace: false, attributes: { session: subject } })
+
+/**
+ * Forks effects that must outlive their callers. They run uninterruptibly until the scope closes; `grace` after that
+ * they are interrupted, which only regions marked interruptible notice.
+ */
+export const makeServiceFibers = (grace: Duration.DurationInput) =>
+  Effect.gen(function* () {
+    const fibers = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
+    const awaitAll = Effect.suspend(() => Fiber.awaitAll(fibers))
+    // In a fiber of its own: if the closing fiber was interrupted, nothing interruptible runs in it any more.
+    const waitForAll = Effect.forkDaemon(Effect.interruptible(Effect.timeoutOption(awaitAll, grace)))
+    yield* Effect.addFinalizer(() =>
+      Effect.zipRight(
+        Effect.flatMap(waitForAll, Fiber.await),
+        Effect.suspend(() => Fiber.interruptAll(fibers))
+      )
+    )
+    return <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Fiber.RuntimeFiber<A, E>> =>
+      Effect.tap(Effect.forkDaemon(Effect.uninterruptible(effect)), (fiber) =>
+        Effect.sync(() => {
+          fibers.add(fiber)
+          fiber.addObserver(() => fibers.delete(fiber))
+        })
+      )
+  })

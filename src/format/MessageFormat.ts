@@ -248,6 +248,8 @@ export const decode = (
   format: MessageFormat,
   input: unknown
 ): Either.Either<ReadonlyArray<Message.Message>, Message.InvalidMessage> => {
+  if (!Schema.is(MessageFormat)(format))
+    return Either.left(new Message.InvalidMessage({ issue: "the format is unknown" }))
   const codec = CODECS[format]
   const fault = codec.findFault(input)
   if (fault !== undefined) return Either.left(new Message.InvalidMessage({ issue: `${format}: ${fault}` }))

@@ -6,6 +6,7 @@
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
@@ -14,7 +15,7 @@ import { type Exhausted, Interrupted } from "../model/ModelError.ts"
 import * as ModelTask from "../summary/modelTask.ts"
 import type { CompressionEvent } from "../compression/CompressionEvent.ts"
 import * as Compressor from "../compression/Compressor.ts"
-import type { InvalidPolicy } from "../model/InvalidSetting.ts"
+import { checkDuration, type InvalidPolicy, readOptions } from "../model/InvalidSetting.ts"
 import type { CompressionFailed, CompressionResult } from "../session/CompressionResult.ts"
 import type { SessionStats } from "../session/SessionStats.ts"
 import * as LogLines from "../audit/logLines.ts"
@@ -23,22 +24,23 @@ import * as HoldLease from "../store/holdLease.ts"
 import { withSpanIfTraced } from "../concurrency/fiberServices.ts"
 import * as StopSignals from "../concurrency/stopSignals.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
-import { makeNovelty, makeTurn } from "./makeTurn.ts"
+import { makeTurn } from "./makeTurn.ts"
 import { makeLearnedLimits } from "./learnedLimits.ts"
 import * as KeyedLocks from "../concurrency/keyedLocks.ts"
 import type * as Message from "../message/Message.ts"
 import * as RoutePauses from "../summary/RoutePauses.ts"
 import { distinctRoutes, label, type ModelRequest, type Route } from "../model/Provider.ts"
 import * as Recall from "../recall/Recall.ts"
-import type { Receipt, SessionId } from "../session/Session.ts"
+import { isSessionId, type Receipt, type SessionId } from "../session/Session.ts"
 import {
   type IdempotencyConflict,
   type InvalidKey,
   type InvalidRewind,
+  makeMisuse,
   SessionBusy,
   type StoreError,
   TurnInterrupted,
-  type UnknownSession
+  UnknownSession
 } from "../session/SessionError.ts"
 import { type Delivery, SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import * as Summarizer from "../summary/Summarizer.ts"
@@ -91,11 +93,12 @@ export type AuxiliaryRequest = ModelRequest
  * - `TurnInterrupted`: `interrupt` stopped the turn
  * - `UnknownSession`: the session was never delivered to
  * - `StoreError`: the store failed
+ * - `InvalidPolicy`: `wait` is no duration
  *
  * @since 0.1.0
  * @category errors
  */
-export type TurnFailure = SessionBusy | TurnInterrupted | UnknownSession | StoreError
+export type TurnFailure = SessionBusy | TurnInterrupted | UnknownSession | StoreError | InvalidPolicy
 
 /**
  * Sessions as an agent host sees them: messages in, turns, compressions, and the way back.
@@ -205,12 +208,16 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
   const leases = yield* HoldLease.make(store, options.leaseTtl)
 
   /** Uninterruptible: every stored delivery gets its log line. */
-  const deliver = (sessionId: SessionId, message: unknown, { key, kind = "request" }: Partial<Delivery> = {}) =>
-    Effect.uninterruptible(
+  const deliver = (sessionId: SessionId, message: unknown, delivery?: Partial<Delivery>) => {
+    const read = Either.try({ try: () => ({ ...delivery }), catch: (cause) => makeMisuse("deliver", cause) })
+    if (Either.isLeft(read)) return Effect.fail(read.left)
+    const { key, kind = "request" } = read.right
+    return Effect.uninterruptible(
       Effect.tap(store.deliver(sessionId, message, { kind, key }), (receipt) =>
         receipt.duplicate ? Effect.void : LogLines.logBuffered(receipt, kind)
       )
     )
+  }
 
   let turns = 0
   /** Names a holder that no turn before it had. */
@@ -238,8 +245,12 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
   const turn = <A, E, R>(
     sessionId: SessionId,
     agent: (turn: Turn) => Effect.Effect<A, E, R>,
-    { wait }: TurnOptions = {}
+    options?: TurnOptions
   ): Effect.Effect<A, E | TurnFailure, R> => {
+    if (!isSessionId(sessionId)) return Effect.fail(new UnknownSession({ sessionId }))
+    const asked = readOptions(options, TURN_FIELDS)
+    if (Either.isLeft(asked)) return Effect.fail(asked.left)
+    const { wait } = asked.right
     const interruptible = stopSignals.interruptible(sessionId, () => new TurnInterrupted({ sessionId }))
     const runAgent = ({ lease }: HoldLease.Held) => {
       const { checkEnd, turn } = makeTurn({ store, counters, compressor, counter, isNew, learnedLimits }, lease)
@@ -284,6 +295,8 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
   })
 })
 
+const TURN_FIELDS = { wait: checkDuration }
+
 /**
  * The whole library on a `SessionStore` and a `Provider`.
  *
@@ -302,3 +315,19 @@ export const layer = (options: GatewayOptions) =>
     Layer.provide(Summarizer.layer({ ...options, routes: distinctRoutes(options.routes) })),
     Layer.provide([ModelClients.layer(options), RoutePauses.layer(options.pauses)])
   )
+
+/** Makes a filter that tells each thing once. It forgets the oldest of very many, and may tell that again. */
+const makeNovelty = (): ((text: string) => boolean) => {
+  const known = new Set<string>()
+  return (text) => {
+    if (known.has(text)) return false
+    known.add(text)
+    for (const oldest of known) {
+      if (known.size <= MOST_KNOWN) break
+      known.delete(oldest)
+    }
+    return true
+  }
+}
+
+const MOST_KNOWN = 10_000

@@ -1,5 +1,6 @@
 /** The handle of one turn: gives each step its view, compresses a view that does not fit, and checks its end. */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import {
   type CompressionPolicy,
   forWindow,
@@ -24,6 +25,8 @@ import { type Counter, calibrate, isCredible, overhead, total, type Usage } from
 import { learnFrom, type Refusal, sizeOfRefusal } from "../session/learnedWindow.ts"
 import { addRefusal, detailOf, isOverflow, listTrials, PATIENCE } from "./learnedWindow.ts"
 import { findWindowOfBytes, isSmaller, type LearnedLimits } from "./learnedLimits.ts"
+import { readOptions } from "../model/InvalidSetting.ts"
+import { STEP_FIELDS, USAGE_FIELDS } from "./stepFields.ts"
 import type { StepOptions, StepUsage, Turn, TurnError } from "./Turn.ts"
 import type * as View from "../view/View.ts"
 import * as LogLines from "../audit/logLines.ts"
@@ -120,8 +123,11 @@ export const makeTurn = (
       return step
     })
 
-  const view = (options: StepOptions = {}) =>
-    Effect.map(takeStep(options), ({ view }) => IncrementalView.copyView(view))
+  const view = (options?: StepOptions) =>
+    readOptions(options, STEP_FIELDS).pipe(
+      Effect.flatMap(takeStep),
+      Effect.map(({ view }) => IncrementalView.copyView(view))
+    )
 
   const append = (...messages: ReadonlyArray<Message>): Effect.Effect<void, TurnError | InvalidMessage> =>
     messages.length === 0
@@ -133,11 +139,14 @@ export const makeTurn = (
           })
         )
 
-  const report = ({ inputTokens: reported, model = last?.options.model ?? "" }: StepUsage) =>
+  const report = (reported: StepUsage) =>
     Effect.suspend(() => {
-      const inputTokens = Math.round(reported)
       // Anything but a count of tokens would make the stored session unreadable.
-      if (last === undefined || !Number.isSafeInteger(inputTokens) || inputTokens < 0) return Effect.void
+      const read = Either.getOrUndefined(readOptions(reported, USAGE_FIELDS))
+      if (last === undefined || read?.inputTokens === undefined) return Effect.void
+      const inputTokens = Math.round(read.inputTokens)
+      if (!Number.isSafeInteger(inputTokens)) return Effect.void
+      const model = read.model ?? last.options.model ?? ""
       const { estimate, state } = last
       const usage = { generation: state.generation, seq: state.lastSeq, model, inputTokens, estimate }
       last = { ...last, state: { ...state, usage } }
@@ -176,13 +185,15 @@ export const makeTurn = (
           Effect.ignore
         )
 
-  const step: Turn["step"] = (call, options = {}) =>
-    Effect.flatMap(takeStep(options, { isTrying: true }), (step) =>
-      call(IncrementalView.copyView(step.view)).pipe(
+  const step: Turn["step"] = (call, given) =>
+    Effect.gen(function* () {
+      const options = yield* readOptions(given, STEP_FIELDS)
+      const step = yield* takeStep(options, { isTrying: true })
+      return yield* call(IncrementalView.copyView(step.view)).pipe(
         Effect.tap(() => keepTrial(step, options)),
         Effect.catchIf(isOverflow, (error) => rescue(call, options, step, error))
       )
-    )
+    })
 
   /** Calls again with ever smaller views, or fewer pictures, and remembers the window that was refused once one passes. */
   const rescue = Effect.fnUntraced(function* <A, E, R>(
@@ -345,22 +356,6 @@ const calibrateView = (estimate: number, { generation, usage }: State, { model }
 /** The overhead is a part of the view: only the ratio of the provider's report applies. */
 const calibrateOverhead = (counter: Counter, state: State, options: StepOptions): number =>
   calibrate(countOverhead(counter, state, options), -1, state.usage, options.model)
-
-/** Makes a filter that tells each thing once. It forgets the oldest of very many, and may tell that again. */
-export const makeNovelty = (): TurnEnvironment["isNew"] => {
-  const known = new Set<string>()
-  return (text) => {
-    if (known.has(text)) return false
-    known.add(text)
-    for (const oldest of known) {
-      if (known.size <= MOST_KNOWN) break
-      known.delete(oldest)
-    }
-    return true
-  }
-}
-
-const MOST_KNOWN = 10_000
 
 // ── waiting ──
 

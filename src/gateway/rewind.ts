@@ -67,7 +67,7 @@ export const rewindSession = (
 
 const checkTarget = ({ lastSeq, manifest, sessionId }: State, seq: number): Effect.Effect<void, InvalidRewind> => {
   const reject = (reason: InvalidRewind["reason"]) =>
-    Effect.fail(new InvalidRewind({ sessionId, seq, lastSeq, reason }))
+    Effect.fail(new InvalidRewind({ sessionId, seq: typeof seq === "number" ? seq : Number.NaN, lastSeq, reason }))
   if (!Number.isInteger(seq) || seq < 0 || seq > lastSeq) return reject("no-such-message")
   return isUndone(manifest.undone, seq) ? reject("undone") : Effect.void
 }

@@ -13,7 +13,7 @@ import { findWriteObstacle } from "./writeObstacle.ts"
 import { planRepairs, type RepairStep } from "./doctor/repairPlan.ts"
 import { writeChanges } from "./doctor/writeChanges.ts"
 import { refuseFile, toStoreError } from "../sqlite/file.ts"
-import type { StoreError } from "../session/SessionError.ts"
+import { makeMisuse, type StoreError } from "../session/SessionError.ts"
 
 /**
  * One piece of damage.
@@ -117,10 +117,14 @@ export const diagnose = (filename: string): Effect.Effect<Report, StoreError> =>
  */
 export const repair = (
   filename: string,
-  { dryRun = false }: { readonly dryRun?: boolean } = {}
+  options?: { readonly dryRun?: boolean }
 ): Effect.Effect<RepairReport, StoreError> =>
   Effect.scoped(
     Effect.gen(function* () {
+      const { dryRun = false } = yield* Effect.try({
+        try: () => ({ ...options }),
+        catch: (cause) => makeMisuse("repair", cause)
+      })
       const { before, unwritable } = yield* Effect.scoped(
         Effect.flatMap(openReadOnly(filename), (file) =>
           Effect.all({ before: loadFacts(file), unwritable: findUnwritable(file) })

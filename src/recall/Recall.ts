@@ -121,11 +121,8 @@ export const make = Effect.gen(function* () {
       segment
     }))
 
-  const recall = Effect.fn("Recall.recall")(function* (
-    sessionId: SessionId,
-    query: string,
-    { limit = LIMIT, where = "everywhere" }: RecallOptions = {}
-  ) {
+  const recall = Effect.fn("Recall.recall")(function* (sessionId: SessionId, query: string, options?: RecallOptions) {
+    const { limit = LIMIT, where = "everywhere" } = options ?? {}
     const state = yield* store.state(sessionId)
     const scope = where === "everywhere" ? scopeOfLog(state) : scopeOutOfView(state)
     const most = Math.min(MOST, Math.floor(limit))
@@ -145,10 +142,8 @@ export const make = Effect.gen(function* () {
   const readMessage = ({ lastSeq, sessionId }: State, seq: number) =>
     seq >= 1 && seq <= lastSeq ? store.range(sessionId, seq, seq) : Effect.succeed([])
 
-  const expand = Effect.fn("Recall.expand")(function* (
-    segmentId: string,
-    { fromSeq = 1, maxTokens = Number.POSITIVE_INFINITY }: ExpandOptions = {}
-  ) {
+  const expand = Effect.fn("Recall.expand")(function* (segmentId: string, options?: ExpandOptions) {
+    const { fromSeq = 1, maxTokens = Number.POSITIVE_INFINITY } = options ?? {}
     const { segment, sessionId } = yield* index.segment(segmentId)
     const entries: Array<Logged> = []
     let room = maxTokens
@@ -195,4 +190,5 @@ const scopeOutOfView = ({ manifest, system }: State): SearchScope => ({
 })
 
 /** The `seq` in `#12`, `seq 12` or `recall seq 12`, as views and handoffs write it; 0 without one. */
-const addressOf = (query: string): number => Number(/^\s*(?:recall\s+)?(?:#|seq\s+#?)(\d+)\s*$/i.exec(query)?.[1] ?? 0)
+const addressOf = (query: string): number =>
+  typeof query !== "string" ? 0 : Number(/^\s*(?:recall\s+)?(?:#|seq\s+#?)(\d+)\s*$/i.exec(query)?.[1] ?? 0)

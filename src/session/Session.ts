@@ -38,6 +38,11 @@ export const SessionId = Schema.NonEmptyString.pipe(
 export type SessionId = typeof SessionId.Type
 
 /**
+ * @internal
+ */
+export const isSessionId = Schema.is(SessionId)
+
+/**
  * The purpose of an arrival: a `request` is to be answered, a `notification` only to be known.
  *
  * @since 0.1.0

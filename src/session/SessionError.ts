@@ -7,9 +7,15 @@ import * as Schema from "effect/Schema"
 import { Message } from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
 import { escapeId } from "../message/text.ts"
-import { SessionId } from "./Session.ts"
+import { textOf } from "../model/safeErrorText.ts"
+import { isSessionId, SessionId } from "./Session.ts"
 
 const common = { sessionId: SessionId }
+
+/** Names what was given for a name, whatever it is. */
+const nameAny = (given: unknown): string => (typeof given === "string" ? given : `(${typeof given})`)
+
+const nameSession = (given: unknown): SessionId => (isSessionId(given) ? given : SessionId.make(nameAny(given), true))
 
 /**
  * No session of this id has ever been delivered to or imported.
@@ -18,6 +24,10 @@ const common = { sessionId: SessionId }
  * @category errors
  */
 export class UnknownSession extends Schema.TaggedError<UnknownSession>()("UnknownSession", common) {
+  /** Also names what was given for an id and is none. */
+  constructor({ sessionId }: { readonly sessionId: SessionId }) {
+    super({ sessionId: nameSession(sessionId) }, true)
+  }
   override get message() {
     return `there is no session ${escapeId(this.sessionId)}`
   }
@@ -32,6 +42,9 @@ export class UnknownSession extends Schema.TaggedError<UnknownSession>()("Unknow
 export class UnknownSnapshot extends Schema.TaggedError<UnknownSnapshot>()("UnknownSnapshot", {
   snapshotId: Schema.String
 }) {
+  constructor({ snapshotId }: { readonly snapshotId: string }) {
+    super({ snapshotId: nameAny(snapshotId) })
+  }
   override get message() {
     return `there is no snapshot ${escapeId(this.snapshotId)}`
   }
@@ -46,6 +59,9 @@ export class UnknownSnapshot extends Schema.TaggedError<UnknownSnapshot>()("Unkn
 export class UnknownSegment extends Schema.TaggedError<UnknownSegment>()("UnknownSegment", {
   segmentId: Schema.String
 }) {
+  constructor({ segmentId }: { readonly segmentId: string }) {
+    super({ segmentId: nameAny(segmentId) })
+  }
   override get message() {
     return `there is no segment ${escapeId(this.segmentId)}`
   }
@@ -178,8 +194,8 @@ export class IdempotencyConflict extends Schema.TaggedError<IdempotencyConflict>
 }
 
 /**
- * An idempotency key that not every store can keep: it holds a NUL character or half of a surrogate pair. Nothing was
- * delivered.
+ * An idempotency key that not every store can keep: it is no text, or it holds a NUL character or half of a surrogate pair.
+ * Nothing was delivered.
  *
  * @since 0.1.0
  * @category errors
@@ -188,8 +204,11 @@ export class InvalidKey extends Schema.TaggedError<InvalidKey>()("InvalidKey", {
   ...common,
   key: Schema.String
 }) {
+  constructor({ key, sessionId }: { readonly sessionId: SessionId; readonly key: string }) {
+    super({ sessionId, key: nameAny(key) })
+  }
   override get message() {
-    return `the idempotency key ${escapeId(redact(this.key))} holds a NUL character or half of a surrogate pair`
+    return `the idempotency key ${escapeId(redact(this.key))} is no text, or holds a NUL character or half of a surrogate pair`
   }
 }
 
@@ -239,3 +258,11 @@ export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
     return this.reason === "busy" || this.reason === "unavailable"
   }
 }
+
+/**
+ * The error of a store that was given something else than it takes.
+ *
+ * @internal
+ */
+export const makeMisuse = (operation: string, cause: unknown): StoreError =>
+  new StoreError({ operation, reason: "failed", detail: textOf(cause) })

@@ -6,6 +6,7 @@ import { closeSync, openSync, readSync, statSync } from "node:fs"
 import { StoreError } from "../session/SessionError.ts"
 import { APPLICATION_ID } from "./migrations.ts"
 import { systemErrorText } from "../message/systemErrorText.ts"
+import { textOf } from "../model/safeErrorText.ts"
 
 const MAGIC = "SQLite format 3\0"
 const APPLICATION_ID_AT = 68
@@ -45,7 +46,7 @@ export const refuseFile = (reason: StoreError["reason"], detail: string) =>
 
 export const cannotOpen = (filename: string, cause: unknown): StoreError => {
   const { detail, operation, reason } = toStoreError("open the database", cause)
-  return new StoreError({ operation, reason, detail: `${filename}: ${detail}` })
+  return new StoreError({ operation, reason, detail: `${textOf(filename)}: ${detail}` })
 }
 
 /** The first bytes of a file, without opening it as a database. */

@@ -4,8 +4,9 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { createHash } from "node:crypto"
 import { type InvalidMessage, serialize, type SerializedMessage } from "../message/Message.ts"
-import { isStorable, type Receipt, type SessionId } from "../session/Session.ts"
-import { IdempotencyConflict, InvalidKey, type StoreError } from "../session/SessionError.ts"
+import type { Receipt, SessionId } from "../session/Session.ts"
+import { IdempotencyConflict, type InvalidKey, type StoreError } from "../session/SessionError.ts"
+import { checkDelivery } from "../store/model.ts"
 import type { Delivery } from "../store/SessionStore.ts"
 import * as GroupCommit from "./groupCommit.ts"
 import { withSpanIfTraced } from "../concurrency/fiberServices.ts"
@@ -31,7 +32,6 @@ export const make = ({ counter, residents, sql, tryCommit }: Connection) => {
   /** Fails without having written anything. */
   const insertOrFindDelivery = (arrival: Arrival, now: number): Either.Either<Receipt, Refused> => {
     const { body, key, kind, message, sessionId } = arrival
-    if (key !== undefined && !isStorable(key)) return Either.left(new InvalidKey({ sessionId, key }))
     const sorted = key === undefined ? "" : digestDelivery(kind, JSON.stringify(message, sortKeys))
     const earlier = key === undefined ? undefined : sql.key.get(sessionId, key)
     if (key !== undefined && earlier !== undefined) {
@@ -61,7 +61,7 @@ export const make = ({ counter, residents, sql, tryCommit }: Connection) => {
     { key, kind }: Delivery
   ): Effect.Effect<Receipt, InvalidMessage | Refused | StoreError> => {
     const committed = Effect.flatMap(
-      Effect.suspend(() => serialize(input)),
+      Effect.suspend(() => Either.flatMap(checkDelivery(sessionId, { key, kind }), () => serialize(input))),
       (serialized) => commitWithOthers({ ...serialized, sessionId, key, kind })
     )
     return withSpanIfTraced("SessionStore.deliver", sessionId, committed)

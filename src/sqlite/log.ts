@@ -5,6 +5,7 @@ import { type InvalidMessage, type Message, serializeAll, type SerializedMessage
 import type { DeliveryKind, Logged, SessionId, State, Usage } from "../session/Session.ts"
 import { SessionExists } from "../session/SessionError.ts"
 import type { StoreError, Superseded, TurnLost, UnknownSession } from "../session/SessionError.ts"
+import { checkHistories } from "../store/model.ts"
 import type { Histories, Lease, Promotion } from "../store/SessionStore.ts"
 import { awaitBudget } from "../concurrency/eventLoopBudget.ts"
 import { type Resident, stateOfResident } from "../store/residentSessions.ts"
@@ -71,7 +72,9 @@ export const make = (connection: Connection) => {
     commitDurably(
       "import",
       histories.map(({ sessionId }) => sessionId).join(" "),
-      (now): AfterCommit<void, SessionExists | InvalidMessage> => {
+      (now): AfterCommit<void, SessionExists | InvalidMessage | StoreError> => {
+        const checked = checkHistories(histories)
+        if (Either.isLeft(checked)) return Either.left(checked.left)
         for (const { messages, sessionId } of histories) {
           const serialized = serializeAll(messages)
           if (Either.isLeft(serialized)) return Either.left(serialized.left)

@@ -66,17 +66,19 @@ const runMigrations = (filename: string): Effect.Effect<void, StoreError> =>
 export const make = (db: Database.Database, connection: Transaction.Connection): Context.Context<Services> =>
   Context.make(
     SessionStore,
-    SessionStore.of({
-      deliver: Inbox.make(connection),
-      ...Log.make(connection),
-      ...Transaction.makeLeases(connection),
-      ...Generations.make(connection),
-      ...Listings.make(connection)
-    })
+    Transaction.failInsteadOfThrowing(
+      SessionStore.of({
+        deliver: Inbox.make(connection),
+        ...Log.make(connection),
+        ...Transaction.makeLeases(connection),
+        ...Generations.make(connection),
+        ...Listings.make(connection)
+      })
+    )
   ).pipe(
-    Context.add(SessionIndex, SessionIndex.of(Search.make(db, connection))),
-    Context.add(SessionCounters, SessionCounters.of(makeCounters(connection))),
-    Context.add(RouteMemory, RouteMemory.of(makeRouteMemory(connection)))
+    Context.add(SessionIndex, Transaction.failInsteadOfThrowing(SessionIndex.of(Search.make(db, connection)))),
+    Context.add(SessionCounters, Transaction.failInsteadOfThrowing(SessionCounters.of(makeCounters(connection)))),
+    Context.add(RouteMemory, Transaction.failInsteadOfThrowing(RouteMemory.of(makeRouteMemory(connection))))
   )
 
 const makeCounters = ({ commitDurably, findResident, read, runRelaxed, sql }: Transaction.Connection) => {

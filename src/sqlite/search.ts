@@ -22,6 +22,7 @@ import {
   searchableText
 } from "../store/searchQuery.ts"
 import type { AfterCommit, Connection } from "./transaction.ts"
+import { toStoreError } from "./file.ts"
 import * as Rows from "./rows.ts"
 import { type Ask, type Body, makeIndex, type Mark, prepareLogReading, type Range } from "./searchStatements.ts"
 
@@ -60,7 +61,11 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
       const mark = yield* fillIndex(sessionId)
       const chunks = splitChunks(query)
       if (chunks.length === 0) return []
-      const range = rangeOf(scope, mark.seq, yield* readUndone(sessionId))
+      const undone = yield* readUndone(sessionId)
+      const range = yield* Effect.try({
+        try: () => rangeOf(scope, mark.seq, undone),
+        catch: (cause) => toStoreError("search", cause)
+      })
       const ask = { ...range, number: mark.number, limit }
       const byWords = querySeqs(sessionId, () => findWords(chunks, ask))
       const byLetters = scanLog(sessionId, chunks, range, limit)

@@ -338,3 +338,22 @@ export const makeLeases = (connection: Connection) => {
 
   return { acquire, renew, release }
 }
+
+/**
+ * Makes the methods of a store fail with a `StoreError` where they would throw before there is an effect that can fail,
+ * because they were given something else than they take.
+ */
+export const failInsteadOfThrowing = <S extends object>(service: S): S => {
+  const guarded = { ...service }
+  for (const [name, method] of Object.entries(service)) {
+    if (typeof method !== "function") continue
+    Reflect.set(guarded, name, (...given: ReadonlyArray<unknown>): unknown => {
+      try {
+        return Reflect.apply(method, undefined, given)
+      } catch (cause) {
+        return Effect.fail(toStoreError(name, cause))
+      }
+    })
+  }
+  return guarded
+}

@@ -1,4 +1,6 @@
 /** A session of the store in memory: plain data, and what can be computed from it alone. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { isSystem, type Message } from "../message/Message.ts"
 import { total } from "../message/Tokens.ts"
@@ -14,7 +16,7 @@ import {
   wholeLog
 } from "../session/Session.ts"
 import { dropUndone, isWithinLog } from "../session/Session.ts"
-import { StoreError } from "../session/SessionError.ts"
+import { makeMisuse, StoreError } from "../session/SessionError.ts"
 import type { Counts } from "../session/SessionStats.ts"
 import { type Acquired, type Commit, type LeaseName, type LeaseRequest, MOST_LIVES } from "./model.ts"
 import type { SessionSummary, Snapshot } from "./model.ts"
@@ -192,3 +194,16 @@ export const addCounts = ({ counters }: Session, counts: Counts): void => {
     counters.set(name, name === "longestWaitMs" ? Math.max(before, Math.round(more)) : before + Math.round(more))
   }
 }
+
+/**
+ * One step of the fiber: nothing comes between its reads and its writes. It checks everything before it writes. Fails as
+ * the store on disk does if it was given something else than it takes.
+ */
+export const atOnce = <A, E>(operation: (now: number) => Either.Either<A, E>): Effect.Effect<A, E | StoreError> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now): Either.Either<A, E | StoreError> => {
+    try {
+      return operation(Math.floor(now))
+    } catch (cause) {
+      return Either.left(makeMisuse("run the operation", cause))
+    }
+  })

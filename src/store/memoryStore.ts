@@ -3,7 +3,6 @@
  * the contract tests show it.
  */
 import * as Arr from "effect/Array"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
@@ -13,7 +12,6 @@ import type { Counter } from "../message/Tokens.ts"
 import {
   type DeliveryKind,
   dropUndone,
-  isStorable,
   isUndone,
   type Logged,
   type Receipt,
@@ -29,7 +27,7 @@ import {
 } from "../session/Session.ts"
 import {
   IdempotencyConflict,
-  InvalidKey,
+  type InvalidKey,
   SessionExists,
   type StoreError,
   Superseded,
@@ -43,6 +41,7 @@ import { dropRecalled, findFinest, searchEntries } from "./memoryIndex.ts"
 import {
   addCounts,
   addToLog,
+  atOnce,
   checkGeneration,
   type LeaseEntry,
   manifestOf,
@@ -58,6 +57,8 @@ import {
 } from "./memorySession.ts"
 import {
   type Acknowledged,
+  checkDelivery,
+  checkHistories,
   type Commit,
   type Committed,
   type Delivery,
@@ -102,12 +103,12 @@ export const make = (counter: Counter) => {
     at
   })
 
-  const deliver = (sessionId: SessionId, input: unknown, { key, kind }: Delivery) =>
-    atOnce((now): Either.Either<Receipt, InvalidMessage | IdempotencyConflict | InvalidKey> => {
-      const serialized = serialize(input)
+  const deliver = (sessionId: SessionId, input: unknown, delivery: Delivery) =>
+    atOnce((now): Either.Either<Receipt, InvalidMessage | IdempotencyConflict | InvalidKey | StoreError> => {
+      const { key, kind } = delivery
+      const serialized = Either.flatMap(checkDelivery(sessionId, { key, kind }), () => serialize(input))
       if (Either.isLeft(serialized)) return Either.left(serialized.left)
       const { message } = serialized.right
-      if (key !== undefined && !isStorable(key)) return Either.left(new InvalidKey({ sessionId, key }))
       const content = [kind, message]
       const earlier = key === undefined ? undefined : sessions.get(sessionId)?.deliveries.get(key)
       if (key !== undefined && earlier !== undefined) {
@@ -123,9 +124,11 @@ export const make = (counter: Counter) => {
     })
 
   const importAll = (histories: Histories) =>
-    atOnce((now): Either.Either<void, SessionExists | InvalidMessage> => {
+    atOnce((now): Either.Either<void, SessionExists | InvalidMessage | StoreError> => {
       const ids = histories.map(({ sessionId }) => sessionId)
-      const serialized = Either.all(histories.map(({ messages }) => serializeAll(messages)))
+      const serialized = Either.flatMap(checkHistories(histories), () =>
+        Either.all(histories.map(({ messages }) => serializeAll(messages)))
+      )
       if (Either.isLeft(serialized)) return Either.left(serialized.left)
       const taken = ids.find((id, i) => sessions.has(id) || ids.indexOf(id) !== i)
       if (taken !== undefined) return Either.left(new SessionExists({ sessionId: taken }))
@@ -197,7 +200,7 @@ export const make = (counter: Counter) => {
   /** The entry of a lease that is still its holder's. */
   const entryOfLease = ({ holder, name, sessionId, token }: Lease): LeaseEntry | undefined => {
     const entry = sessions.get(sessionId)?.leases.get(name)
-    return entry?.token === token && entry.holder === holder ? entry : undefined
+    return entry !== undefined && entry.token === token && entry.holder === holder ? entry : undefined
   }
 
   /** Changes a lease that is still its holder's. Returns whether it was. */
@@ -211,7 +214,7 @@ export const make = (counter: Counter) => {
   const renew = (lease: Lease, ttl: number) =>
     atOnce((now) => Either.right(changeLease(lease, { expires: Math.ceil(now + ttl) })))
 
-  const release = (lease: Lease) => Effect.sync(() => void changeLease(lease, { holder: null, expires: 0 }))
+  const release = (lease: Lease) => atOnce(() => Either.right(void changeLease(lease, { holder: null, expires: 0 })))
 
   const verify = (lease: Lease, name: LeaseName): Either.Either<Session, LeaseLost> => {
     const session = sessions.get(lease.sessionId)
@@ -266,9 +269,10 @@ export const make = (counter: Counter) => {
       })
     )
 
-  const rewind = (sessionId: SessionId, { base, ledger, manifest, seq }: Rewind) =>
+  const rewind = (sessionId: SessionId, asked: Rewind) =>
     atOnce((now) =>
       Either.flatMap(find(sessionId), (session): Either.Either<Committed | null, StoreError> => {
+        const { base, ledger, manifest, seq } = asked
         if (session.generations.length !== base) return Either.right(null)
         const undone = undoAfter(manifestOf(session).undone, seq, session.log.length)
         const made = { operationId: "rewind", manifest: { ...manifest, undone }, segments: [], ledger }
@@ -307,18 +311,19 @@ export const make = (counter: Counter) => {
     )
   )
 
-  const publish = ({ operationId, outcome, requestKey }: PublishedOutcome) =>
-    Effect.sync(() => void outcomes.set(operationId, { requestKey, outcome }))
+  const publish = (published: PublishedOutcome) =>
+    atOnce(() => Either.right(void outcomes.set(published.operationId, published)))
 
   const outcome = (operationId: string, requestKey: string) =>
     Effect.sync(() => {
       const found = outcomes.get(operationId)
-      return found?.requestKey === requestKey ? found.outcome : null
+      return found !== undefined && found.requestKey === requestKey ? found.outcome : null
     })
 
-  const search = (sessionId: SessionId, query: string, { limit, scope }: SearchOptions) =>
+  const search = (sessionId: SessionId, query: string, options: SearchOptions) =>
     atOnce(() =>
       Either.map(find(sessionId), (session) => {
+        const { limit, scope } = options
         const { also, except, fromSeq, toSeq } = scope
         const isInScope = ({ seq }: Logged) =>
           also.includes(seq) || (fromSeq <= seq && seq <= toSeq && !except.includes(seq))
@@ -338,9 +343,9 @@ export const make = (counter: Counter) => {
     })
 
   const count = (sessionId: SessionId, counts: SessionStats.Counts) =>
-    Effect.sync(() => {
+    atOnce(() => {
       const session = sessions.get(sessionId)
-      if (session !== undefined) addCounts(session, counts)
+      return Either.right(session === undefined ? undefined : addCounts(session, counts))
     })
 
   const stats = (sessionId: SessionId) =>
@@ -349,18 +354,18 @@ export const make = (counter: Counter) => {
     )
 
   const healTries = (segmentId: string, more: number) =>
-    Effect.sync(() => {
+    atOnce(() => {
       const tries = (healTriesOf.get(segmentId) ?? 0) + more
       healTriesOf.set(segmentId, tries)
-      return tries
+      return Either.right(tries)
     })
 
   const modify = <A>(key: string, change: (pause: Pause) => readonly [A, Pause]) =>
-    Effect.sync(() => {
+    atOnce(() => {
       const [result, after] = change(pauses.get(key) ?? noPause)
       if (after.failures === 0) pauses.delete(key)
       else pauses.set(key, { ...after, until: Math.ceil(after.until) })
-      return result
+      return Either.right(result)
     })
 
   return {
@@ -393,7 +398,3 @@ export const make = (counter: Counter) => {
     routes: { modify }
   }
 }
-
-/** One step of the fiber: nothing comes between its reads and its writes. It checks everything before it writes. */
-const atOnce = <A, E>(operation: (now: number) => Either.Either<A, E>): Effect.Effect<A, E> =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) => operation(Math.floor(now)))

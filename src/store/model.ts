@@ -1,7 +1,18 @@
 /** The values a store takes and returns. */
+import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { Message } from "../message/Message.ts"
-import type { DeliveryKind, Logged, Manifest, Segment, SessionId, State } from "../session/Session.ts"
+import {
+  type DeliveryKind,
+  isSessionId,
+  isStorable,
+  type Logged,
+  type Manifest,
+  type Segment,
+  type SessionId,
+  type State
+} from "../session/Session.ts"
+import { InvalidKey, makeMisuse, type StoreError } from "../session/SessionError.ts"
 
 /**
  * The purpose of a lease: the agent answers (`turn`), or an operation changes the view's base (`operation`).
@@ -268,3 +279,23 @@ export interface Pause {
  * @category constructors
  */
 export const noPause: Pause = { failures: 0, level: 0, until: 0 }
+
+/** Refuses a session that cannot be begun, and a kind or key that could not be read back. */
+export const checkDelivery = (
+  sessionId: SessionId,
+  { key, kind }: Delivery
+): Either.Either<void, InvalidKey | StoreError> => {
+  if (!isSessionId(sessionId)) return Either.left(makeMisuse("deliver", NO_ID))
+  if (kind !== "request" && kind !== "notification") {
+    return Either.left(makeMisuse("deliver", "the kind of a delivery is request or notification"))
+  }
+  return key === undefined || (typeof key === "string" && isStorable(key))
+    ? Either.void
+    : Either.left(new InvalidKey({ sessionId, key }))
+}
+
+/** Refuses histories of sessions that cannot be begun. */
+export const checkHistories = (histories: Histories): Either.Either<void, StoreError> =>
+  histories.every(({ sessionId }) => isSessionId(sessionId)) ? Either.void : Either.left(makeMisuse("import", NO_ID))
+
+const NO_ID = "the id of a session has 1 to 512 characters, no NUL and no half of a surrogate pair"

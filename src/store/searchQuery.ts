@@ -47,7 +47,9 @@ export const splitChunks = (query: string): ReadonlyArray<QueryChunk> => {
     .map((text) => ({ text, ...phrasesOf(text) }))
 }
 
-const cutQuery = (query: string): string => query.slice(0, LONGEST_QUERY).replace(/[\ud800-\udbff]$/, "")
+/** Without words if it is no text. */
+const cutQuery = (query: string): string =>
+  typeof query === "string" ? query.slice(0, LONGEST_QUERY).replace(/[\ud800-\udbff]$/, "") : ""
 
 const phrasesOf = (text: string): Omit<QueryChunk, "text"> => {
   const words = indexText(text).match(WORD) ?? []

@@ -4,10 +4,12 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Ref from "effect/Ref"
+import * as Schema from "effect/Schema"
 import { ModelClients, type Completion } from "../model/ModelClients.ts"
-import { type ModelError, ContextOverflow, Exhausted } from "../model/ModelError.ts"
+import { type ModelError, ContextOverflow, Exhausted, ProviderError } from "../model/ModelError.ts"
 import * as Provider from "../model/Provider.ts"
 import * as Recovery from "../model/Recovery.ts"
+import { Message } from "../message/Message.ts"
 import { redactMessage } from "../message/Redaction.ts"
 import { LEAST_TEXT } from "../handoff/prompt.ts"
 import { mendSurrogates } from "../message/text.ts"
@@ -60,6 +62,7 @@ export const runAuxiliaryRequest = Effect.fnUntraced(function* (
   }
 ) {
   const routes = Provider.distinctRoutes(options.routes.filter(({ provider }) => provider !== "embedded"))
+  if (!isRequest(request)) return yield* new Exhausted({ errors: [NO_REQUEST], paused: [] })
   const messages = request.messages.map(redactMessage)
   const spending = yield* Budget.startSpending(Budget.makeBudget(routes[0], options))
   const task: ModelTask<Completion> = {
@@ -76,6 +79,16 @@ export const runAuxiliaryRequest = Effect.fnUntraced(function* (
     Effect.fail(new Exhausted({ errors: [error], paused: [] }))
   )
   return value
+})
+
+const isRequest = Schema.is(
+  Schema.Struct({ task: Schema.String, messages: Schema.Array(Message), maxOutputTokens: Schema.Positive })
+)
+
+const NO_REQUEST = new ProviderError({
+  route: "none",
+  status: null,
+  detail: "the request has no task, no chat messages or no number of output tokens above 0"
 })
 
 /** The results of the routes asked so far. */

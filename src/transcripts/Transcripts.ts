@@ -160,7 +160,10 @@ export const parse = (
   text: string,
   options: ReadOptions & { readonly file: string }
 ): Either.Either<Transcript, ImportError> => {
-  const { file, format = "auto", salvage = false } = options
+  const read = Either.try(() => ({ ...options }))
+  if (Either.isLeft(read)) return Either.left(failEmpty("", "options that cannot be read"))
+  const { file = "", format = "auto", salvage = false } = read.right
+  if (typeof text !== "string" || typeof file !== "string") return Either.left(failEmpty("", "what is no text"))
   const source = text.replace(/^\uFEFF/, "")
   if (source.trim() === "") return Either.left(failEmpty(file, "an empty file"))
   const parsed = salvage ? parseWhole(splitLines(source), file, format) : parseStrictly(source, file, format)
@@ -257,9 +260,18 @@ const parseWhole = (
  */
 export const readFile = (
   filename: string,
-  { format = "auto", salvage = false }: ReadOptions = {}
+  options?: ReadOptions
 ): Effect.Effect<Transcript, ImportError | StoreError | UnreadableTranscript> =>
   Effect.suspend((): Effect.Effect<Transcript, ImportError | StoreError | UnreadableTranscript> => {
+    const read = Either.try({
+      try: () => ({ ...options }),
+      catch: () => new UnreadableTranscript({ file: "", reason: "unreadable", detail: "its options cannot be read" })
+    })
+    if (Either.isLeft(read)) return read.left
+    const { format = "auto", salvage = false } = read.right
+    if (typeof filename !== "string") {
+      return new UnreadableTranscript({ file: "", reason: "unreadable", detail: "the name of a file is text" })
+    }
     const isDatabase = format === "hermes" || (format === "auto" && isSqliteFile(filename))
     if (!isDatabase) {
       if (!salvage) return Effect.flatMap(readText(filename), (text) => parse(text, { file: filename, format }))
