@@ -2,7 +2,15 @@
 import * as Either from "effect/Either"
 import { WINDOW_FIELDS } from "../compression/CompressionPolicy.ts"
 import { serialize } from "../message/Message.ts"
-import { checkSetting, type CheckField, isAmount, isFlag, isJsonList, isText } from "../model/InvalidSetting.ts"
+import {
+  checkSetting,
+  type CheckField,
+  isAmount,
+  isFlag,
+  isJsonList,
+  isOneOf,
+  isText
+} from "../model/InvalidSetting.ts"
 
 const isPrompt: CheckField = (field, value) =>
   checkSetting(field, typeof value === "string" || Either.isRight(serialize(value)), "text or a message", value)
@@ -14,7 +22,8 @@ export const STEP_FIELDS = {
   maxRequestBytes: isAmount,
   maxImages: isAmount,
   maxImageBytes: isAmount,
-  imagesInToolResults: isFlag
+  imagesInToolResults: isFlag,
+  callIds: isOneOf("common", "mistral")
 }
 
 export const USAGE_FIELDS = { inputTokens: isAmount, model: isText }
