@@ -18,6 +18,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { checkDuration } from "../model/InvalidSetting.ts"
 import * as LogLines from "../audit/logLines.ts"
+import { suspendForeign } from "../concurrency/fiberServices.ts"
 import { safeLine } from "../message/text.ts"
 import type { CompressionResult } from "../session/CompressionResult.ts"
 import type { Logged, SessionId } from "../session/Session.ts"
@@ -151,7 +152,7 @@ const runHook = <A>(
   Effect.gen(function* () {
     const deadline = Either.isRight(checkDuration("deadline", given)) ? given : DEADLINE
     // A fiber of its own keeps the hook's interrupts from ours. An uninterruptible hook is left behind at its deadline.
-    const fiber = yield* Effect.forkDaemon(Effect.interruptible(describeFailure(Effect.suspend(hook))))
+    const fiber = yield* Effect.forkDaemon(Effect.interruptible(describeFailure(suspendForeign(hook))))
     const exit = yield* Fiber.await(fiber).pipe(
       Effect.timeoutTo({
         duration: deadline,

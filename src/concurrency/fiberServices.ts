@@ -1,4 +1,7 @@
-/** Services that every fiber carries, its clock and its tracer if one is installed, and fibers that outlive their callers. */
+/**
+ * Services that every fiber carries, its clock and its tracer if one is installed; fibers that outlive their callers; and
+ * effects that callers' code makes.
+ */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
@@ -20,6 +23,16 @@ const silent = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 /** True if the fiber has the default tracer, which drops every span. */
 export const isUntraced = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean =>
   Context.get(fiber.currentDefaultServices, Tracer.Tracer) === silent
+
+/**
+ * Runs what a caller's function returns, and dies if that is no effect. Effect itself says so by printing the value, and
+ * a value that cannot be printed stops its fiber for ever.
+ */
+export const suspendForeign = <A, E, R>(make: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.suspend(() => {
+    const made = make()
+    return Effect.isEffect(made) ? made : Effect.dieMessage("it returned what is no effect")
+  })
 
 /** Wraps `effect` in a span about a session if a tracer is installed, so that the hot path does not pay for spans. */
 export const withSpanIfTraced = <A, E, R>(

@@ -11,7 +11,6 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
-import * as Schema from "effect/Schema"
 import * as ForeignChanges from "./store/foreignChanges.ts"
 import * as ShowView from "./store/showView.ts"
 import { openForWriting, openReadOnly, requireWritableMessages } from "./file.ts"
@@ -25,7 +24,7 @@ import { connectFile, inspectFile, toStoreError } from "../sqlite/file.ts"
 import { acquireFileWatch } from "../sqlite/fileWatch.ts"
 import * as Statements from "../sqlite/statements.ts"
 import * as MakeStore from "../sqlite/makeStore.ts"
-import { SessionId } from "../session/Session.ts"
+import { isSessionId, type SessionId } from "../session/Session.ts"
 import type { StoreError } from "../session/SessionError.ts"
 import { type Services, SessionStore } from "../store/SessionStore.ts"
 import { inUse } from "../message/Tokens.ts"
@@ -105,8 +104,6 @@ export const make = Effect.fnUntraced(function* ({ durability, filename }: Herme
   )
   return adoptBeforeUse(MakeStore.make(db, connection), connection, hermes)
 })
-
-const isSessionId = Schema.is(SessionId)
 
 /** Another process may be at a commit. One that holds a session holds it longer. */
 const moment = Schedule.upTo(Schedule.spaced("50 millis"), "1 second")

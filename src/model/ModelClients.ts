@@ -35,7 +35,7 @@ import {
 } from "./Provider.ts"
 import * as Recovery from "./Recovery.ts"
 import * as KeyedLocks from "../concurrency/keyedLocks.ts"
-import { monotonicMillis } from "../concurrency/fiberServices.ts"
+import { monotonicMillis, suspendForeign } from "../concurrency/fiberServices.ts"
 
 /**
  * `maxConcurrentCalls` bounds the calls that are under way to one model for all tasks together; default 16.
@@ -196,16 +196,14 @@ const makeClientCache = Effect.gen(function* () {
   const forgetKey = (key: ClientKey): boolean => current.get(key.endpoint) === key && current.delete(key.endpoint)
 
   // The client has a scope of its own, because the cache leaves a client open that is in use when the cache closes.
-  const openClient = (key: ClientKey) =>
-    Effect.acquireRelease(Scope.fork(scope, ExecutionStrategy.sequential), Scope.close).pipe(
-      Effect.tap((own) =>
-        Scope.addFinalizer(
-          own,
-          Effect.sync(() => forgetKey(key))
-        )
-      ),
-      Effect.flatMap((own) => Effect.interruptible(Scope.extend(provider.open(key.route), own)))
+  const openClient = (key: ClientKey) => {
+    const forget = Effect.sync(() => forgetKey(key))
+    const opened = suspendForeign(() => provider.open(key.route))
+    return Effect.acquireRelease(Scope.fork(scope, ExecutionStrategy.sequential), Scope.close).pipe(
+      Effect.tap((own) => Scope.addFinalizer(own, forget)),
+      Effect.flatMap((own) => Effect.interruptible(Scope.extend(opened, own)))
     )
+  }
 
   const clients = yield* ScopedCache.make({
     capacity: MAX_CLIENTS,

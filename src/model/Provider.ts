@@ -17,6 +17,7 @@ import { type ModelError, Unauthorized } from "./ModelError.ts"
 import { textOf } from "./safeErrorText.ts"
 import type { Message } from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
+import { suspendForeign } from "../concurrency/fiberServices.ts"
 
 /**
  * A key that expires, e.g. an OAuth token. `current` is run before every call, `renew` once after the key was refused.
@@ -113,10 +114,13 @@ export const route = (options: RouteOptions): Route => ({
 export const resolve = (route: Route): Effect.Effect<ResolvedRoute, Unauthorized> => {
   const { apiKey } = route
   if (!isCredential(apiKey)) return Effect.succeed({ ...route, apiKey })
-  return Effect.mapBoth(catchDefects(apiKey.current), {
-    onFailure: refuseKey(route),
-    onSuccess: (current) => ({ ...route, apiKey: current })
-  })
+  return Effect.mapBoth(
+    catchDefects(() => apiKey.current),
+    {
+      onFailure: refuseKey(route),
+      onSuccess: (current) => ({ ...route, apiKey: current })
+    }
+  )
 }
 
 /**
@@ -128,7 +132,10 @@ export const resolve = (route: Route): Effect.Effect<ResolvedRoute, Unauthorized
 export const renew = (route: Route): Effect.Effect<boolean, Unauthorized> => {
   const { apiKey } = route
   if (!isCredential(apiKey)) return Effect.succeed(false)
-  return Effect.mapBoth(catchDefects(apiKey.renew), { onFailure: refuseKey(route), onSuccess: () => true })
+  return Effect.mapBoth(
+    catchDefects(() => apiKey.renew),
+    { onFailure: refuseKey(route), onSuccess: () => true }
+  )
 }
 
 /**
@@ -142,7 +149,8 @@ export const isRenewable = (route: Route): boolean => isCredential(route.apiKey)
 const isCredential = (key: Route["apiKey"]): key is Credential => !Redacted.isRedacted(key)
 
 /** The caller's effects may throw as well as fail. */
-const catchDefects = <A>(fetched: Effect.Effect<A, unknown>) => Effect.catchAllDefect(fetched, Effect.fail)
+const catchDefects = <A>(fetch: () => Effect.Effect<A, unknown>) =>
+  Effect.catchAllDefect(suspendForeign(fetch), Effect.fail)
 
 const refuseKey = (route: Route) => (cause: unknown) =>
   new Unauthorized({ route: label(route), detail: redact(`no key to be had: ${textOf(cause)}`) })

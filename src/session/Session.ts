@@ -37,9 +37,7 @@ export const SessionId = Schema.NonEmptyString.pipe(
  */
 export type SessionId = typeof SessionId.Type
 
-/**
- * @internal
- */
+/** @internal */
 export const isSessionId = Schema.is(SessionId)
 
 /**
@@ -73,8 +71,7 @@ export type Receipt = typeof Receipt.Type
  * A message of the log with its place. `kind` and `arrival` are there if it came by delivery; `at` is in epoch
  * milliseconds; `tokens` is the estimate made when it was appended.
  *
- * What is stored of a message may be damaged: a bit has flipped, or its text is torn. Then `unreadable` says what is wrong
- * with it, and `message` is another one that stands in its place and says so.
+ * What is stored of a message may be damaged. Then `unreadable` says how, and `message` stands in its place and says so.
  *
  * @since 0.1.0
  * @category models

@@ -1,11 +1,10 @@
 /** Copies the rows of a damaged database that are whole into a new one, and notes what is lost. */
 import Database from "better-sqlite3"
 import * as Either from "effect/Either"
-import * as Schema from "effect/Schema"
 import * as Ledger from "../ledger/Ledger.ts"
 import type { Message } from "../message/Message.ts"
 import type { Counter } from "../message/Tokens.ts"
-import { isWithinLog, type Manifest, SessionId, wholeLog } from "../session/Session.ts"
+import { isSessionId, isWithinLog, type Manifest, wholeLog } from "../session/Session.ts"
 import { StoreError } from "../session/SessionError.ts"
 import { countMostRows, readByKey, readByNumber, type Row } from "./damagedTables.ts"
 import { checksumOfRow, childrenOfRow, loggedOfRow, manifestOfGeneration, windowsOfRow } from "./rows.ts"
@@ -280,7 +279,6 @@ const formatRange = (what: string, first: number, last: number): string =>
   first === last ? `${what} #${first}` : `${what}s #${first} to #${last}`
 
 /** Nobody could ask for a session of another id. */
-const isSessionId = Schema.is(SessionId)
 
 const isNumber = (value: unknown): value is number => typeof value === "number"
 

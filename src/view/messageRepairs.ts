@@ -161,7 +161,7 @@ const makeToolName = (name: string): string => {
 }
 
 interface CallIdRule {
-  readonly isSound: (id: string) => boolean
+  readonly sound: RegExp
   readonly makeStem: (id: string) => string
   /** The id of the `n`th call with this stem. */
   readonly makeId: (stem: string, n: number) => string
@@ -171,12 +171,12 @@ interface CallIdRule {
 export const CALL_IDS: Readonly<Record<CallIds, CallIdRule>> = {
   // OpenAI takes 40 characters, Anthropic none but these.
   common: {
-    isSound: (id) => /^[\w-]{1,40}$/.test(id),
+    sound: /^[\w-]{1,40}$/,
     makeStem: (id) => id.replace(/[^\w-]/g, "_").slice(0, 32),
     makeId: (stem, n) => (n === 1 ? stem : `${stem}_${n}`)
   },
   mistral: {
-    isSound: (id) => /^[a-zA-Z0-9]{9}$/.test(id),
+    sound: /^[a-zA-Z0-9]{9}$/,
     makeStem: (id) => id,
     makeId: (stem, n) => {
       const hash = createHash("sha256").update(`${n} ${stem}`).digest("hex").slice(0, 16)

@@ -238,15 +238,21 @@ interface Call {
  * growing view keeps the ids it has shown. Some models give every call the same id.
  */
 const claimCallId = (id: string, { limits, numbers, used }: Mending): string => {
-  const { isSound, makeId, makeStem } = CALL_IDS[limits.callIds]
+  const { makeId, makeStem, sound } = CALL_IDS[limits.callIds]
+  const isSound = sound.test(id)
+  if (isSound && !used.has(id)) return claim(id, used)
   const stem = makeStem(id)
-  let fresh = isSound(id) ? id : makeId(stem, 1)
+  let fresh = isSound ? id : makeId(stem, 1)
   for (let n = numbers.get(stem) ?? 2; used.has(fresh); n++) {
     fresh = makeId(stem, n)
     numbers.set(stem, n)
   }
-  used.add(fresh)
-  return fresh
+  return claim(fresh, used)
+}
+
+const claim = (id: string, used: Set<string>): string => {
+  used.add(id)
+  return id
 }
 
 const renameCalls = (row: Row, batch: ReadonlyArray<Call>, context: RepairContext): Row => {

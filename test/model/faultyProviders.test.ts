@@ -37,6 +37,7 @@ const FAULTS: ReadonlyArray<readonly [what: string, open: () => Effect.Effect<un
   ["gives no client", () => Effect.void],
   ["interrupts its opening", () => Effect.interrupt],
   ["gives no effect", () => Reflect.get({}, "open")],
+  ["gives no effect, and what cannot be printed", () => Reflect.get({ open: Object.create(null) }, "open")],
   ["never stops", streaming(() => Stream.forever(Stream.succeed({ _tag: "Text", text: "word ".repeat(2_000) })))],
   [
     "never stops thinking",
@@ -138,7 +139,8 @@ describe("a credential that", () => {
     ["interrupts itself", Effect.interrupt],
     ["gives a plain text", Effect.succeed("key")],
     ["gives nothing", Effect.void],
-    ["is no effect", undefined]
+    ["is no effect", undefined],
+    ["is no effect and cannot be printed", Object.create(null)]
   ]
   for (const [what, current] of FAULTY) {
     it.effect(`${what} costs a typed error`, () =>
