@@ -7,6 +7,8 @@
 export const isOverflow = (status: number | null, text: string): boolean => {
   // A body that is too large for the server has the same remedy as one that is too large for the model.
   if (status === 413) return true
+  // Cerebras says nothing else. The client writes these words in place of a body.
+  if (status === 400 && text === "400 status code (no body)") return true
   // A request that is larger than the rate of a minute is refused however long one waits.
   if (LARGER_THAN_RATE.test(text)) return true
   if (RATE.test(text)) return false

@@ -107,8 +107,8 @@ const ROWS: ReadonlyArray<Row> = [
   tooLong("413", refuse(413)),
   tooLong("500 in the words of an overflow", refuse(500, { message: "exceeds the available context size" })),
   tooLong("429 that no wait can help", refuse(429, { message: "Request too large for x on tokens per min (TPM)" })),
+  tooLong("400 without a word", raw(400, "text/plain", "")),
   // Cut in two once. The second half goes to the second route, too, once the first half has failed.
-  { ...refused("400 without a word", raw(400, "text/plain", ""), times(3, "ProviderError")), second: 2 },
   { ...refused("422 of an unknown kind", refuse(422, { message: "no" }), times(3, "ProviderError")), second: 2 },
   refused("401", refuse(401), ["Unauthorized"], "route"),
   refused("402", refuse(402), ["QuotaExceeded"], "route"),

@@ -4,6 +4,7 @@ import { isOverflow, readSizeRefusal, readTokenLimit, type SizeRefusal } from ".
 /** The status, the wording and the limit that it names, as servers send them. */
 const OVERFLOWS: ReadonlyArray<readonly [status: number, text: string, limit: number | null]> = [
   [400, "Your input exceeds the context window of this model.", null],
+  [400, "400 status code (no body)", null],
   [400, "prompt is too long: 213462 tokens > 200000 maximum", 200_000],
   [400, "input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000, decrease input length", 200_000],
   [
@@ -174,7 +175,8 @@ const OTHERS: ReadonlyArray<readonly [status: number | null, text: string]> = [
   [504, "upstream request timeout: the request took too long"],
   [503, "the queue is too long"],
   [null, "Overloaded"],
-  [400, "400 status code (no body)"]
+  [422, "422 status code (no body)"],
+  [500, "500 status code (no body)"]
 ]
 
 describe("the words of an overflow", () => {
