@@ -185,7 +185,7 @@ export function* countInSteps(entries: Range, counter: Counter): Generator<void,
   const counted: Array<Logged> = []
   for (const entry of entries) {
     const [body = "", ...inputs] = listWords(entry)
-    counted.push({ ...entry, tokens: counter.message(replaceWords(entry.message, body, inputs, "")) })
+    counted.push({ ...entry, tokens: counter.message(replaceWords(entry.message, body, inputs)) })
     yield
   }
   return counted
@@ -277,13 +277,14 @@ const cutMessage = (entry: Logged, limit: number, counter: Counter): Range => {
   return tokens <= limit ? [entry] : cutInPieces(entry, Math.ceil(tokens / limit), counter)
 }
 
-/** Each piece is a message with its share of the words, and with all calls, so that none looks like the end of a turn. */
+/** Each piece is a message with its share of the words and with the calls they belong to. */
 const cutInPieces = (entry: Logged, count: number, counter: Counter): Range => {
   const words = listWords(entry)
   const share = Math.ceil(words.join("").length / count)
   return Array.from({ length: count }, (_, n) => {
-    const [body = "", ...inputs] = sliceTexts(words, n * share, (n + 1) * share)
-    const message = replaceWords(entry.message, body, inputs, n === count - 1 ? "" : `/${n + 1}`)
+    const [from, to] = [n * share, n === count - 1 ? Infinity : (n + 1) * share]
+    const [body = "", ...inputs] = sliceTexts(words, from, to)
+    const message = keepCalls(replaceWords(entry.message, body, inputs), words, from, to)
     return { ...entry, message, tokens: counter.message(message) }
   })
 }
@@ -300,18 +301,32 @@ const sliceTexts = (texts: ReadonlyArray<string>, from: number, to: number): Rea
   })
 }
 
-/** Only the last piece keeps the ids of its calls, so that the results belong to it. */
-const replaceWords = (
+/**
+ * Keeps the calls whose words lie between two places, and one of them in any case, so that no piece looks like the end of
+ * a turn. The result of a call belongs to the piece with the end of its words, so the others rename the call.
+ */
+const keepCalls = (
   message: Message.Message,
-  content: string,
-  inputs: ReadonlyArray<string>,
-  mark: string
+  words: ReadonlyArray<string>,
+  from: number,
+  to: number
 ): Message.Message => {
+  let end = words[0]?.length ?? 0
+  const places = Message.toolCalls(message).map((call, i) => {
+    const begin = end
+    end += words[i + 1]?.length ?? 0
+    const isWithin = begin < to && (end > from || begin >= from)
+    return { call: isWithin && end <= to ? call : { ...call, id: `${call.id}/${from}` }, isWithin }
+  })
+  if (message.role !== "assistant" || places.length === 0) return message
+  const within = places.filter(({ isWithin }) => isWithin)
+  return { ...message, tool_calls: (within.length > 0 ? within : places.slice(0, 1)).map(({ call }) => call) }
+}
+
+const replaceWords = (message: Message.Message, content: string, inputs: ReadonlyArray<string>): Message.Message => {
   switch (message.role) {
     case "assistant": {
-      const tool_calls = Message.toolCalls(message).map((call, i) =>
-        replaceInput(call, inputs[i] ?? "", `${call.id}${mark}`)
-      )
+      const tool_calls = Message.toolCalls(message).map((call, i) => replaceInput(call, inputs[i] ?? ""))
       return { role: "assistant", content, ...(tool_calls.length === 0 ? {} : { tool_calls }) }
     }
     case "tool":
@@ -321,10 +336,10 @@ const replaceWords = (
   }
 }
 
-const replaceInput = (call: Message.ToolCall, input: string, id: string): Message.ToolCall =>
+const replaceInput = (call: Message.ToolCall, input: string): Message.ToolCall =>
   call.type === "custom"
-    ? { id, type: "custom", custom: { name: call.custom.name, input } }
-    : { id, type: "function", function: { name: call.function.name, arguments: input } }
+    ? { id: call.id, type: "custom", custom: { name: call.custom.name, input } }
+    : { id: call.id, type: "function", function: { name: call.function.name, arguments: input } }
 
 /** Returns whether any of the messages says something or calls a tool. Pictures and reasoning are no words. */
 export const hasWords = (entries: ReadonlyArray<Logged>): boolean =>

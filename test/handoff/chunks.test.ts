@@ -163,6 +163,27 @@ const withPartner = (message: Message.Message): ReadonlyArray<Message.Message> =
   return isCall ? [message, { role: "tool", tool_call_id: "call_1", content: "done" }] : [message]
 }
 
+it("a batch of many calls is cut into pieces that each hold their own calls, and no call is lost", () => {
+  const tool_calls = Array.from({ length: 300 }, (_, n) => {
+    const input = JSON.stringify({ text: `words of ${n} `.repeat(40) })
+    return { id: `call_${n}`, type: "function", function: { name: "write_file", arguments: input } } as const
+  })
+  const pieces = Prompt.chunkUpTo([logged({ role: "assistant", content: null, tool_calls })], 1_000, estimate)
+  for (const piece of pieces) {
+    assert.isAtMost(
+      piece.reduce((sum, { tokens }) => sum + tokens, 0),
+      1_500
+    )
+    for (const { message } of piece) assert.isFalse(Message.endsTurn(message))
+  }
+  // Each call keeps its id once, where its words end.
+  const ids = pieces.flat().flatMap(({ message }) => Message.toolCalls(message).map(({ id }) => id))
+  assert.deepStrictEqual(
+    ids.filter((id) => !id.includes("/")),
+    tool_calls.map(({ id }) => id)
+  )
+})
+
 describe("a window that is smaller than the route says", () => {
   it.effect("costs a few calls, not one for each chunk, if the server does not take what it names", () => {
     const model = Scripted.make([new ContextOverflow({ route: "r", detail: "too long", limit: 2_000 })])
