@@ -240,19 +240,19 @@ interface Call {
 const claimCallId = (id: string, { limits, numbers, used }: Mending): string => {
   const { makeId, makeStem, sound } = CALL_IDS[limits.callIds]
   const isSound = sound.test(id)
-  if (isSound && !used.has(id)) return claim(id, used)
+  // Most calls come by here, and need no stem.
+  if (isSound && !used.has(id)) {
+    used.add(id)
+    return id
+  }
   const stem = makeStem(id)
   let fresh = isSound ? id : makeId(stem, 1)
   for (let n = numbers.get(stem) ?? 2; used.has(fresh); n++) {
     fresh = makeId(stem, n)
     numbers.set(stem, n)
   }
-  return claim(fresh, used)
-}
-
-const claim = (id: string, used: Set<string>): string => {
-  used.add(id)
-  return id
+  used.add(fresh)
+  return fresh
 }
 
 const renameCalls = (row: Row, batch: ReadonlyArray<Call>, context: RepairContext): Row => {
