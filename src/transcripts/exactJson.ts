@@ -34,7 +34,9 @@ interface NumberPlace {
 
 /** An object, with the keys it has so far, or an array. `at` is the key or the index of the value under way. */
 interface Level {
-  readonly keys: Set<string> | undefined
+  readonly keys: Array<string> | undefined
+  /** The keys of an object that has very many. */
+  known: Set<string> | undefined
   at: string | number
 }
 
@@ -43,6 +45,7 @@ const findInexact = (text: string) => {
   const levels: Array<Level> = []
   const numbers: Array<NumberPlace> = []
   let repeatedKey: string | undefined
+  let level: Level | undefined
   let isKey = false
   const showPath = () =>
     levels
@@ -51,23 +54,22 @@ const findInexact = (text: string) => {
       .slice(0, LONGEST_PATH)
   const addKey = (level: Level, key: string) => {
     level.at = key
-    if (level.keys?.has(key) === true) repeatedKey ??= showPath()
-    level.keys?.add(key)
+    if (hasKey(level, key)) repeatedKey ??= showPath()
   }
   for (let i = 0; i < text.length; i++) {
-    const level = levels.at(-1)
     const code = text.charCodeAt(i)
     if (code === QUOTE) {
       const end = findEndOfString(text, i)
-      if (isKey && level !== undefined) addKey(level, readKey(text.slice(i, end)))
+      if (isKey && level !== undefined) addKey(level, readKey(text, i, end))
       isKey = false
       i = end - 1
-    } else if (code === OPEN_OBJECT) {
-      levels.push({ keys: new Set(), at: "" })
-      isKey = true
-    } else if (code === OPEN_ARRAY) levels.push({ keys: undefined, at: 0 })
-    else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) {
+    } else if (code === OPEN_OBJECT || code === OPEN_ARRAY) {
+      isKey = code === OPEN_OBJECT
+      level = isKey ? { keys: [], known: undefined, at: "" } : { keys: undefined, known: undefined, at: 0 }
+      levels.push(level)
+    } else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) {
       levels.pop()
+      level = levels.at(-1)
       isKey = false
     } else if (code === COMMA && level !== undefined) {
       if (typeof level.at === "number") level.at += 1
@@ -80,6 +82,18 @@ const findInexact = (text: string) => {
   }
   return { numbers, repeatedKey }
 }
+
+/** Adds a key. True if the object had it before. Most objects have so few that looking at each is faster than a set. */
+const hasKey = (level: Level, key: string): boolean => {
+  const { keys = [] } = level
+  if (keys.length === MOST_KEYS) level.known ??= new Set(keys)
+  const wasThere = level.known === undefined ? keys.includes(key) : level.known.has(key)
+  if (level.known === undefined) keys.push(key)
+  else level.known.add(key)
+  return wasThere
+}
+
+const MOST_KEYS = 16
 
 /** A path is shown in errors. */
 const LONGEST_PATH = 200
@@ -109,15 +123,18 @@ const isEscaped = (text: string, place: number): boolean => {
   return (place - before) % 2 === 1
 }
 
-const readKey = (quoted: string): string => (quoted.includes("\\") ? JSON.parse(quoted) : quoted.slice(1, -1))
-
-const NUMBER = /[-+.\deE]*/y
+const readKey = (text: string, start: number, end: number): string => {
+  const key = text.slice(start + 1, end - 1)
+  return key.includes("\\") ? JSON.parse(`"${key}"`) : key
+}
 
 const findEndOfNumber = (text: string, start: number): number => {
-  NUMBER.lastIndex = start
-  NUMBER.test(text)
-  return NUMBER.lastIndex
+  let end = start + 1
+  while (end < text.length && NUMBER.includes(text.charAt(end))) end++
+  return end
 }
+
+const NUMBER = "0123456789.eE+-"
 
 /** True if the number is the same once it has been a double: `1.0` and `1`, `-0` and `0` are the same. */
 const isExact = (number: string): boolean =>
