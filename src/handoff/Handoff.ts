@@ -82,6 +82,9 @@ export const fit = (sections: Sections, counter: Counter, maxTokens: number): Se
   return assemble(chooseCandidates(items, (chosen) => render(assemble(chosen)), counter, maxTokens))
 }
 
+/** Why a segment is degraded that stands in the place of one which the store has lost. A healing writes it anew. */
+export const LOST_SEGMENT = "the summary that was stored is lost"
+
 /** The version of the wording of new handoffs. */
 export const RENDERER = 2
 

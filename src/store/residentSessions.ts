@@ -13,8 +13,10 @@ import type {
   UndoneRange,
   Usage
 } from "../session/Session.ts"
-import { total } from "../message/Tokens.ts"
+import { LOST_SEGMENT, RENDERER } from "../handoff/Handoff.ts"
+import { estimate, total } from "../message/Tokens.ts"
 import { dropUndone } from "../session/Session.ts"
+import { StoreError } from "../session/SessionError.ts"
 
 /** All sessions in memory together hold about this many tokens of messages at most. */
 const CAPACITY = 4_000_000
@@ -257,11 +259,55 @@ const loadParts = (
     manifest,
     system: dropUndone(manifest.undone, system),
     head: readShown(start, manifest.headTo),
-    segments: loader.segments(manifest.segments),
+    segments: readSegments(loader, manifest, start),
     live: manifest.live.flatMap((seq) => readShown(seq, seq)),
     tail: readShown(Math.max(start, manifest.tailFrom), lastSeq)
   }
 }
+
+/**
+ * A segment that is lost has another in its place, which names its messages: they are those between its neighbours. Of
+ * several in a row, the first stands for all.
+ */
+const readSegments = (loader: SessionLoader, manifest: Manifest, start: number): ReadonlyArray<Segment> => {
+  const { headTo, renderer, segments: ids, tailFrom } = manifest
+  if (renderer > RENDERER) throw refuseRenderer(renderer)
+  const found = loader.segments(ids)
+  if (found.length === ids.length) return found
+  let next = Math.max(start, headTo + 1)
+  return ids.flatMap((id, i) => {
+    const known = found.find((segment) => segment.id === id)
+    const later = found.find((segment) => ids.indexOf(segment.id) > i)
+    const segment = known ?? makeLostSegment(id, next, (later?.fromSeq ?? tailFrom) - 1)
+    if (segment.toSeq < segment.fromSeq) return []
+    next = segment.toSeq + 1
+    return [segment]
+  })
+}
+
+const makeLostSegment = (id: string, fromSeq: number, toSeq: number): Segment => {
+  const text = "The summary of these messages is lost. The messages are not: each can be recalled."
+  const tokens = estimate.text(text)
+  return {
+    id,
+    level: 0,
+    children: [],
+    fromSeq,
+    toSeq,
+    text,
+    tokens,
+    degraded: LOST_SEGMENT,
+    focus: null,
+    model: "none"
+  }
+}
+
+const refuseRenderer = (renderer: number) =>
+  new StoreError({
+    operation: "read a view",
+    reason: "newer",
+    detail: `its handoff has the wording ${renderer} of a newer version, this one knows ${RENDERER}`
+  })
 
 type LogReader = (fromSeq: number, toSeq: number) => Array<Logged>
 

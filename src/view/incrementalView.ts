@@ -6,8 +6,8 @@ import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
 import * as Handoff from "../handoff/Handoff.ts"
 import { copyMessage, type Message } from "../message/Message.ts"
 import * as Tokens from "../message/Tokens.ts"
-import type { Logged, State } from "../session/Session.ts"
-import type { Row, View } from "./model.ts"
+import type { Logged, Segment, State } from "../session/Session.ts"
+import type { Repair, Row, View } from "./model.ts"
 import * as Repairs from "./repairs.ts"
 import { defaults, type Limits } from "./WireLimits.ts"
 
@@ -173,7 +173,7 @@ const listExcerpts = ({ manifest }: State): ReadonlyMap<number, number> =>
   new Map(manifest.excerpts.map(({ seq, tokens }) => [seq, tokens] as const))
 
 const makeView = (
-  { generation, sessionId }: State,
+  { generation, segments, sessionId }: State,
   { messages, parts, repairs }: Repairs.Mended,
   counter: Tokens.Counter,
   { tools }: Tokens.Fixed
@@ -183,5 +183,7 @@ const makeView = (
   messages,
   tokens: Object.values(parts).reduce((sum, { tokens }) => sum + tokens, Tokens.overhead(counter, { tools })),
   parts,
-  repairs
+  repairs: [...segments.filter(({ degraded }) => degraded === Handoff.LOST_SEGMENT).map(noteLost), ...repairs]
 })
+
+const noteLost = ({ fromSeq, toSeq }: Segment): Repair => ({ kind: "lost-segment", seq: fromSeq, toSeq })

@@ -7,6 +7,7 @@ import type { Counter } from "../message/Tokens.ts"
  * One difference between a view and the log. `seq` is the message concerned, 0 for one that is not in the log.
  *
  * - `unreadable`: what is stored of the message is damaged; another one stands in its place and says so
+ * - `lost-segment`: the summary of the messages from `seq` to `toSeq` is lost; the handoff says so
  * - `excerpt`: the message is shown in at most `tokens` tokens; 0 leaves it out
  * - `left-out-fields`: fields that its provider may want back do not fit the excerpt
  * - `no-result`: the call was never answered; a result saying so follows it
@@ -32,6 +33,7 @@ import type { Counter } from "../message/Tokens.ts"
  * @category models
  */
 export type Repair =
+  | { readonly kind: "lost-segment"; readonly seq: number; readonly toSeq: number }
   | { readonly kind: "excerpt"; readonly seq: number; readonly tokens: number }
   | { readonly kind: "left-out-fields"; readonly seq: number; readonly fields: ReadonlyArray<string> }
   | { readonly kind: "no-result" | "invalid-arguments"; readonly seq: number; readonly toolCallId: string }

@@ -156,6 +156,45 @@ describe("a damaged row", () => {
     })
   )
 
+  it.scopedLive("of a segment is told by the view, keeps the handoff, and is healed from the log", () =>
+    Effect.gen(function* () {
+      const filename = yield* temporaryDatabase
+      const layer = scripted(Scripted.layer([() => summary("x")]), {}, open(filename))
+      yield* Effect.provide(Effect.zipRight(importRounds(12), compressSession(id)), layer)
+      yield* alter(filename, "DELETE FROM segment")
+      yield* Effect.gen(function* () {
+        const { heal, view } = yield* Gateway.Gateway
+        const broken = yield* view(id)
+        const [repair] = broken.repairs
+        assert.strictEqual(repair?.kind, "lost-segment")
+        const [segment] = (yield* Effect.flatMap(SessionStore, ({ state }) => state(id))).segments
+        assert.deepStrictEqual(
+          [segment?.fromSeq, segment?.toSeq],
+          [repair?.seq, repair && "toSeq" in repair && repair.toSeq]
+        )
+        assert.include(JSON.stringify(broken.messages), "The summary of these messages is lost.")
+        assert.lengthOf(yield* heal(id), 1)
+        const healed = yield* view(id)
+        assert.deepStrictEqual(healed.repairs, [])
+        assert.include(JSON.stringify(healed.messages), "go on with x")
+      }).pipe(Effect.provide(layer))
+      assert.lengthOf(yield* Effect.provide(readLog(), layer), 48)
+    }).pipe(Effect.provide(silent))
+  )
+
+  it.scopedLive("of a manifest with a wording of the future is refused with its number", () =>
+    Effect.gen(function* () {
+      const filename = yield* temporaryDatabase
+      const layer = scripted(Scripted.layer([() => summary("x")]), {}, open(filename))
+      yield* Effect.provide(Effect.zipRight(importRounds(12), compressSession(id)), layer)
+      yield* alter(filename, "UPDATE generation SET manifest = json_set(manifest, '$.renderer', 9)")
+      const state = Effect.flatMap(SessionStore, ({ state }) => state(id))
+      const error = yield* Effect.flip(Effect.provide(state, layer))
+      assert.strictEqual(error._tag === "StoreError" ? error.reason : error._tag, "newer")
+      assert.include(error.message, "wording 9")
+    }).pipe(Effect.provide(silent))
+  )
+
   const sessions = ["a", "b"].map((name) => SessionId.make(name))
 
   /** Two sessions with a generation each, and a message that waits. */
