@@ -4,15 +4,15 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Ledger from "../ledger/Ledger.ts"
-import * as Message from "../message/Message.ts"
 import { isWithinLog } from "../session/Session.ts"
 import { StoreError } from "../session/SessionError.ts"
 import { openForReading } from "./copy.ts"
 import { cannotOpen, connectFile, inspectFile, toStoreError } from "./file.ts"
 import * as MakeStore from "./makeStore.ts"
 import { readSchemaVersion } from "./migrations.ts"
-import { childrenOfRow, manifestOfGeneration, windowsOfRow } from "./rows.ts"
+import { childrenOfRow, loggedOfArrival, loggedOfRow, manifestOfGeneration, windowsOfRow } from "./rows.ts"
 import { INDEX_TABLES, replaceTables, SEQ_BITS } from "./searchStatements.ts"
+import type { MessageRow } from "./statements.ts"
 
 /**
  * One piece of damage. `sessionId` is null if it is about no session in particular.
@@ -180,15 +180,16 @@ interface Row {
   readonly [column: string]: unknown
 }
 
-/** Tells what is wrong with the text of a message, without quoting it. */
-const findIssue = ({ body }: Row): string | undefined => {
-  try {
-    const parsed = Message.parseStored(JSON.parse(String(body)))
-    return Either.isLeft(parsed) ? parsed.left.issue : undefined
-  } catch {
-    return "its text is not JSON"
-  }
-}
+const messageOfRow = (row: Row): MessageRow => ({
+  seq: Number(row.seq),
+  arrival: row.arrival === null ? null : Number(row.arrival),
+  kind: textOrNull(row.kind),
+  tokens: Number(row.tokens),
+  body: String(row.body),
+  at: Number(row.at),
+  // Rows of an older schema have none.
+  checksum: typeof row.checksum === "number" ? row.checksum : null
+})
 
 const checkLogs: Check = function* (db) {
   const logged = db.prepare<[string], Row>("SELECT * FROM message WHERE session_id = ? ORDER BY seq")
@@ -198,15 +199,14 @@ const checkLogs: Check = function* (db) {
     const unreadable: Array<string> = []
     let last = 0
     for (const row of logged.iterate(id)) {
-      const seq = Number(row.seq)
+      const { seq, unreadable: issue } = loggedOfRow(id, messageOfRow(row))
       if (seq > last + 1) missing.push(seq === last + 2 ? `#${last + 1}` : `#${last + 1} to #${seq - 1}`)
       last = seq
-      const issue = findIssue(row)
       if (issue !== undefined) unreadable.push(`#${seq} (${issue})`)
     }
     for (const row of waiting.iterate(id)) {
-      const issue = findIssue(row)
-      if (issue !== undefined) unreadable.push(`arrival ${Number(row.arrival)} of the inbox (${issue})`)
+      const { arrival, unreadable: issue } = loggedOfArrival(id, messageOfRow(row))
+      if (issue !== undefined) unreadable.push(`arrival ${arrival} of the inbox (${issue})`)
     }
     if (missing.length > 0) yield makeFinding("missing-messages", listSome(missing), id)
     if (unreadable.length > 0) yield makeFinding("unreadable-messages", listSome(unreadable), id)

@@ -100,6 +100,13 @@ const cases: ReadonlyArray<readonly [string, string | null, RegExp, (filename: s
   ],
   ["unreadable-messages", "s", /^arrival 2 of the inbox \(/, (file) => runSql(file, "UPDATE inbox SET body = '{'")],
   [
+    "unreadable-messages",
+    "s",
+    /^#4 \(.*its checksum is another\)$/,
+    (file) => runSql(file, "UPDATE message SET body = replace(body, 'lorem', 'lorex') WHERE seq = 4")
+  ],
+  ["unreadable-messages", "s", /^arrival 2 .*checksum/, (file) => runSql(file, "UPDATE inbox SET at = at + 1")],
+  [
     "doubled-arrivals",
     "s",
     /^2 are in the log and in the inbox$/,
