@@ -221,7 +221,7 @@ export class InvalidKey extends Schema.TaggedError<InvalidKey>()("InvalidKey", {
  * - `full`: there is no space left
  * - `readonly`: the store may be read but not written
  * - `gone`: the file is no longer the one that was opened, because it was deleted, moved, replaced or overwritten by a
- *   backup; open it again
+ *   backup, or lost the log beside it; open it again
  * - `corrupt`: what is stored cannot be read back
  * - `unreadable`: there is no such file, or this process may not open it
  * - `not-a-database`: the file is another application's, or no database

@@ -15,6 +15,8 @@ export interface WatchedFile {
   readonly inode: number
   readonly device: number
   readonly mode: number
+  /** What is flushed to the log is acknowledged. Undefined for a file that had none when it was opened. */
+  readonly logInode: number | undefined
   /** When and how the file itself was written last. In WAL mode only a checkpoint does that. */
   modified: number
   size: number
@@ -62,6 +64,7 @@ const watchFile = (file: string): WatchedFile => {
     inode: ino,
     device: dev,
     mode,
+    logInode: statSync(`${file}-wal`, { throwIfNoEntry: false })?.ino,
     modified: mtimeMs,
     size,
     log: readLogHeader(file),

@@ -250,8 +250,13 @@ const checkFile = (watched: WatchedFile): void => {
     throw refuseWrite(file, "gone", "was replaced since it was opened")
   }
   if (isWritable(watched.mode) && !isWritable(now.mode)) throw refuseWrite(file, "readonly", "was made read-only")
+  if (watched.logInode !== undefined && readInode(`${file}-wal`) !== watched.logInode) {
+    throw refuseWrite(file, "gone", "has lost the log beside it since it was opened")
+  }
   if (now.mtimeMs !== watched.modified || now.size !== watched.size) checkContent(watched, now.mtimeMs, now.size)
 }
+
+const readInode = (file: string): number | undefined => statSync(file, { throwIfNoEntry: false })?.ino
 
 const WRITABLE = 0o222
 const isWritable = (mode: number): boolean => (mode & WRITABLE) !== 0

@@ -75,6 +75,12 @@ describe("SessionStore/Sqlite", () => {
         renameSync(`${file}.bak`, file)
       }
     ],
+    ["deprived of its log", "gone", (file) => rmSync(`${file}-wal`)],
+    [
+      "deprived of its log and the index of it",
+      "gone",
+      (file) => ["-wal", "-shm"].forEach((end) => rmSync(file + end))
+    ],
     ["made read-only", "readonly", (file) => chmodSync(file, 0o444)]
   ]
   for (const [what, reason, change] of changes) {

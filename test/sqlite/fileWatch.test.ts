@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
 import { Context, Effect, Layer } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
-import { copyFileSync, readFileSync, utimesSync, writeFileSync } from "node:fs"
+import { copyFileSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import * as Hermes from "../../src/hermes/Hermes.ts"
 import { SessionId } from "../../src/session/Session.ts"
@@ -103,6 +103,20 @@ describe("an open store", () => {
       copyFileSync(backup, file)
       yield* store.deliver(id, user("two"), { kind: "request" })
       assert.deepStrictEqual(textsOf(file), ["one", "two"])
+    })
+  )
+
+  it.scopedLive("has all that it acknowledged before its log was deleted, once it is closed", () =>
+    Effect.gen(function* () {
+      const file = yield* temporaryDatabase
+      yield* Effect.gen(function* () {
+        const store = yield* SessionStore
+        yield* store.deliver(id, user("one"), { kind: "request" })
+        rmSync(`${file}-wal`)
+        const error = yield* Effect.flip(store.deliver(id, user("two"), { kind: "request" }))
+        assert.include(error.message, `${file} has lost the log beside it since it was opened`)
+      }).pipe(Effect.provide(Sqlite.layer({ filename: file })))
+      assert.deepStrictEqual(textsOf(file), ["one"])
     })
   )
 
