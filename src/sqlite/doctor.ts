@@ -11,7 +11,7 @@ import { cannotOpen, connectFile, inspectFile, toStoreError } from "./file.ts"
 import * as MakeStore from "./makeStore.ts"
 import { readSchemaVersion } from "./migrations.ts"
 import { childrenOfRow, loggedOfArrival, loggedOfRow, manifestOfGeneration, windowsOfRow } from "./rows.ts"
-import { INDEX_TABLES, replaceTables, SEQ_BITS } from "./searchStatements.ts"
+import { INDEX_TABLES, replaceIndexTables, SEQ_BITS } from "./searchStatements.ts"
 import type { MessageRow } from "./statements.ts"
 
 /**
@@ -78,7 +78,8 @@ export const repairFile = (filename: string, dryRun: boolean): Effect.Effect<Rep
     yield* MakeStore.migrateFile(db)
     yield* Effect.try({
       try: () => {
-        if (mended.some(({ damage }) => damage === "damaged-index")) db.transaction(() => replaceTables(db)).immediate()
+        if (mended.some(({ damage }) => damage === "damaged-index"))
+          db.transaction(() => replaceIndexTables(db)).immediate()
         if (remaining.every(({ damage }) => damage !== "damaged-pages")) db.exec("VACUUM")
       },
       catch: (cause) => toStoreError("repair the database", cause)

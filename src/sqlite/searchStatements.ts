@@ -114,7 +114,7 @@ export const makeIndex = (db: Database.Database) => {
 
   /** Puts an empty index in the place of a damaged one. Call it inside a transaction. */
   const reset = () => {
-    replaceTables(db)
+    replaceIndexTables(db)
     statements = undefined
     isDamaged = false
   }
@@ -131,7 +131,7 @@ const DAMAGE = /vtable constructor failed|fts5 file format|no such table: (?:mai
  * Takes the tables out of the schema without dropping them: their pages would be freed on the word of damaged pages, which
  * may name those of the log. They stay unused until VACUUM.
  */
-export const replaceTables = (db: Database.Database): void => {
+export const replaceIndexTables = (db: Database.Database): void => {
   db.unsafeMode(true)
   try {
     db.pragma("writable_schema = ON")
