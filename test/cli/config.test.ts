@@ -281,10 +281,17 @@ describe("errors name the file, the key and what was expected", () => {
     ],
     ["auxiliary: { vision: 7 }", "auxiliary.vision: expected a mapping"],
     ["just text", "expected a mapping"],
-    ["model: {}\nmodel: {}", "line 2: expected YAML or JSON: DUPLICATE_KEY"]
+    ["model: {}\nmodel: {}", "line 2: expected YAML or JSON: DUPLICATE_KEY"],
+    ["x:\n  - a: 1\n    a: 2", "line 3: expected YAML or JSON: DUPLICATE_KEY"],
+    ["#".repeat(1_000_001), "expected a config, got 1000001 characters"]
   ] as const) {
     it(expected, () => assert.strictEqual(messageOf(parseText(text)), `config.yaml: ${expected}`))
   }
+
+  it("reads a file of many unknown keys, which the parser would compare each with each, and tells of them", () => {
+    const text = Array.from({ length: 40_000 }, (_, n) => `key${n}: 1`).join("\n")
+    assert.lengthOf(Either.getOrThrow(parseText(text)).ignored, 40_000)
+  })
 
   it.prop(
     "no error quotes a key (promise 13)",

@@ -174,13 +174,13 @@ layer(Cli.layerBundle, { excludeTestServices: true })("the command line as a pro
     const config = write("config.json", JSON.stringify(makeServerSettings(server, "responses")))
     const running = yield* Cli.start(["compress", "chat", "--db", db, "--config", config])
     yield* server.arrived(1)
-    yield* running.interrupt
+    yield* running.interrupt("SIGHUP")
     yield* running.says("throughline: interrupted, waiting up to 10 seconds for the compression under way\n")
     return { running, gate, generation: Effect.map(Cli.run(["sessions", "--db", db]), generationOf) }
   })
   const generationOf = (sessions: Cli.CommandEnd) => /generation (\d)/.exec(Cli.assertSuccess(sessions))?.[1]
 
-  it.scoped("an interrupt waits for the summary that streams, and it is committed", () =>
+  it.scoped("a hangup waits for the summary that streams, and it is committed", () =>
     Effect.gen(function* () {
       const { gate, generation, running } = yield* interruptCompression
       yield* Deferred.succeed(gate, undefined)
@@ -195,10 +195,10 @@ layer(Cli.layerBundle, { excludeTestServices: true })("the command line as a pro
     })
   )
 
-  it.scoped("a second interrupt ends it at once, and the session is as before", () =>
+  it.scoped("a second signal ends it at once, and the session is as before", () =>
     Effect.gen(function* () {
       const { generation, running } = yield* interruptCompression
-      yield* running.interrupt
+      yield* running.interrupt("SIGINT")
       assert.isNull((yield* running.ended).code)
       assert.strictEqual(yield* generation, "0")
     })

@@ -122,7 +122,7 @@ const makeSink = () => {
 
 /** A command that runs: what it has said on stderr so far, and its end. */
 export interface RunningCommand {
-  readonly interrupt: Effect.Effect<void>
+  readonly interrupt: (signal: "SIGINT" | "SIGTERM" | "SIGHUP") => Effect.Effect<void>
   readonly says: (text: string) => Effect.Effect<void>
   readonly ended: Effect.Effect<CommandEnd>
 }
@@ -176,7 +176,7 @@ const spawnCommand = (
   // A command may end without having read it.
   child.stdin?.on("error", () => {}).end(stdin)
   return {
-    interrupt: Effect.sync(() => void child.kill("SIGINT")),
+    interrupt: (signal) => Effect.sync(() => void child.kill(signal)),
     says: (text) =>
       Effect.async<void>((resume) => {
         const listener = () => {

@@ -2,7 +2,7 @@
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import { LineCounter, parseDocument } from "yaml"
+import { type Document, isScalar, LineCounter, parseDocument, visit } from "yaml"
 
 /**
  * The settings cannot be used as they are. `path` is the key at fault (`auxiliary.compression.timeout`) or the name of
@@ -102,18 +102,44 @@ export const readConfig = (text: string, file: string): Either.Either<Config, Co
 
 /** Also parses JSON, a subset of YAML. `prettyErrors` would quote the faulty line, and with it perhaps a key. */
 const parseYaml = (text: string, file: string): Either.Either<unknown, ConfigError> => {
-  const lineCounter = new LineCounter()
-  const document = parseDocument(text, { lineCounter, prettyErrors: false })
-  const [error] = document.errors
   const makeError = (issue: string) => new ConfigError({ file, path: null, issue })
-  if (error !== undefined) {
-    const { line } = lineCounter.linePos(error.pos[0])
-    return Either.left(makeError(`line ${line}: expected YAML or JSON: ${error.code}`))
-  }
-  return Either.try({
-    try: (): unknown => document.toJS(),
-    catch: () => makeError("expected YAML whose aliases resolve")
+  if (text.length > LONGEST_FILE) return Either.left(makeError(`expected a config, got ${text.length} characters`))
+  const lineCounter = new LineCounter()
+  // The parser would compare each key of a mapping with all before it.
+  const document = parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: false })
+  const refuse = (code: string, at: number) =>
+    Either.left(makeError(`line ${lineCounter.linePos(at).line}: expected YAML or JSON: ${code}`))
+  const [error] = document.errors
+  if (error !== undefined) return refuse(error.code, error.pos[0])
+  return Either.flatMap(
+    Either.try({
+      try: (): Either.Either<unknown, ConfigError> => {
+        const duplicate = findDuplicateKey(document)
+        return duplicate === undefined ? Either.right(document.toJS()) : refuse("DUPLICATE_KEY", duplicate)
+      },
+      catch: () => makeError("expected YAML whose aliases resolve")
+    }),
+    (read) => read
+  )
+}
+
+/** In characters. */
+const LONGEST_FILE = 1_000_000
+
+const findDuplicateKey = (document: Document): number | undefined => {
+  let at: number | undefined
+  visit(document, {
+    Map: (_, { items }) => {
+      const known = new Set<unknown>()
+      for (const { key } of items) {
+        if (!isScalar(key)) continue
+        if (known.has(key.value)) at ??= key.range?.[0] ?? 0
+        known.add(key.value)
+      }
+      return at === undefined ? undefined : visit.BREAK
+    }
   })
+  return at
 }
 
 /** True for a setting that is absent or left empty. */
