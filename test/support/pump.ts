@@ -52,22 +52,28 @@ export const measureGrowth = (read: Reader, pump: Pump): Growth => {
   }
 }
 
-/** Tries many pumps on short texts and returns the slowest few, each with another unit. */
-export const findSlowest = (
-  read: Reader,
-  pumps: Iterable<Pump>,
-  { count, length }: { readonly count: number; readonly length: number }
-): ReadonlyArray<Pump> => {
-  const tried = Array.from(pumps, (pump) => ({ pump, ms: timeOf(read, fill(pump, length), 1) }))
-  // A second look at those that seemed slow, since the first runs of an expression also compile it.
-  return tried
+/**
+ * Tries many pumps on short texts and measures those that look steep: slow for their length, or several times slower for
+ * four times the length. Without one, `isAlwaysMeasured` measures the slowest.
+ */
+export const findSteepest = (read: Reader, pumps: Iterable<Pump>, isAlwaysMeasured: boolean): ReadonlyArray<Growth> => {
+  const slowest = Array.from(pumps, (pump) => ({ pump, ms: timeOf(read, fill(pump, SHORT), 1) }))
     .toSorted((a, b) => b.ms - a.ms)
-    .slice(0, count * 8)
-    .map(({ pump }) => ({ pump, ms: timeOf(read, fill(pump, 4 * length), 2) }))
-    .toSorted((a, b) => b.ms - a.ms)
-    .slice(0, count)
-    .map(({ pump }) => pump)
+    .slice(0, 8)
+    // A second look, since the first runs of an expression also compile it.
+    .map(({ pump }) => ({ pump, short: timeOf(read, fill(pump, SHORT), 2), long: timeOf(read, fill(pump, LONG), 2) }))
+    .toSorted((a, b) => b.long - a.long)
+  const steep = slowest.filter(({ long, short }) => long > SUSPICIOUS && (long > 6 * short || long > LONG_ALLOWED))
+  return (steep.length === 0 && isAlwaysMeasured ? slowest.slice(0, 1) : steep.slice(0, 2)).map(({ pump }) =>
+    measureGrowth(read, pump)
+  )
 }
+
+const SHORT = 8_192
+const LONG = 32_768
+/** Milliseconds for a long text: below the one it cannot be told from noise, above the other it is more than allowed. */
+const SUSPICIOUS = 0.4
+const LONG_ALLOWED = 1.6
 
 /** All pairs and, as far as `most` allows, triples of an alphabet, with starts and ends from it; the same each time. */
 export function* combineAlphabet(alphabet: ReadonlyArray<string>, most: number): Generator<Pump> {

@@ -1,0 +1,45 @@
+/** Measures how the time of expressions and readers grows with the texts that are slowest for them. */
+import { listExpressions } from "./expressions.ts"
+import { alphabetOf, combineAlphabet, findSteepest, type Growth, type Reader } from "./pump.ts"
+import { FRAGMENTS } from "./fragments.ts"
+
+/** The growth of one reader. */
+export interface Measured {
+  readonly name: string
+  readonly growth: Growth
+}
+
+/** Both are more than noise gives: a text that is only slow is in proportion to its length. */
+export const isSteep = ({ exponent, msPerMegabyte }: Growth): boolean =>
+  exponent > MOST_EXPONENT && msPerMegabyte > MOST_MILLISECONDS
+
+export const MOST_EXPONENT = 1.15
+export const MOST_MILLISECONDS = 50
+
+/** They read a few dozen characters, whatever the text. */
+const BOUNDED: ReadonlyArray<string> = [
+  // `NOTHING` reads items of at most 40 characters.
+  "^[\\s(*_[`]*(?:none",
+  // `JOINED` and the qualifiers of a name read at most 120 characters before it.
+  "(?:[\\p{L}\\p{N}]{1,40}[_-]){1,4}$",
+  "((?:(?<![\\p{L}\\p{N}-])\\p{L}[\\p{L}\\p{N}_-]* ){0,2})"
+]
+
+/** Measures the expressions of `src` that look steep, each with its own alphabet. A sticky one reads at one place. */
+export const measureExpressions = async () => {
+  const expressions = (await listExpressions()).filter(
+    ({ pattern }) => !pattern.sticky && !BOUNDED.some((start) => pattern.source.startsWith(start))
+  )
+  const measured = expressions.flatMap(({ file, pattern }): ReadonlyArray<Measured> => {
+    const read: Reader = pattern.global ? (text) => text.replace(pattern, "") : (text) => pattern.test(text)
+    const growths = findSteepest(read, combineAlphabet(alphabetOf(pattern), 200), false)
+    return growths.map((growth) => ({ name: `${file}: ${String(pattern)}`, growth }))
+  })
+  return { count: expressions.length, measured }
+}
+
+/** Measures each reader with the text that is slowest for it. */
+export const measureReaders = (readers: Readonly<Record<string, Reader>>): ReadonlyArray<Measured> =>
+  Object.entries(readers).flatMap(([name, read]) =>
+    findSteepest(read, combineAlphabet(FRAGMENTS, 1_000), true).map((growth) => ({ name, growth }))
+  )
