@@ -172,6 +172,7 @@ type Judge = (value: string) => boolean
 /** Redacts the group of the pattern if it is a secret. */
 const redactGroup = (words: ReadonlyArray<string>, pattern: RegExp, kind: string, isSecret: Judge): Rule => ({
   words,
+  steps: 4,
   find: (text, at, found) => {
     const match = matchAt(pattern, text, at)
     const [start, end] = match?.indices?.[1] ?? [at, at]
