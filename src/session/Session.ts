@@ -157,7 +157,7 @@ export type UndoneRange = typeof UndoneRange.Type
  * @category models
  */
 export const Manifest = Schema.Struct({
-  /** Manifests were stored without it once. */
+  /** Manifests were stored without it once, and without `undone`. */
   contextFrom: Schema.optionalWith(Schema.Int, { default: () => 1 }),
   headTo: Schema.Int,
   tailFrom: Schema.Int,
@@ -166,7 +166,6 @@ export const Manifest = Schema.Struct({
   excerpts: Schema.Array(Excerpt),
   ledger: Schema.String,
   renderer: Schema.Int,
-  /** Manifests were stored without it once. */
   undone: Schema.optionalWith(Schema.Array(UndoneRange), { default: () => [] })
 })
 /**
@@ -287,11 +286,7 @@ export interface State {
   readonly windows: ReadonlyArray<LearnedWindow>
 }
 
-/**
- * The state as a commit of the manifest and its segments makes it. All that the manifest shows is shown now.
- *
- * @internal
- */
+/** The state as a commit of the manifest and its segments makes it: all that it shows is shown now. @internal */
 export const applyManifest = (state: State, manifest: Manifest, segments: ReadonlyArray<Segment>): State => {
   const shown = new Map([...state.head, ...state.live, ...state.tail].map((entry) => [entry.seq, entry] as const))
   const entries = Array.from(shown.values())
@@ -315,13 +310,20 @@ export const snapshotId = (sessionId: SessionId, at: number): string =>
   `${sessionId}.snapshot.${new Date(at).toISOString()}`
 
 /**
- * Returns whether a message is undone.
+ * Returns whether a message is undone. Looks it up by halves, as the ranges are in order and do not overlap.
  *
  * @since 0.1.0
  * @category predicates
  */
-export const isUndone = (ranges: ReadonlyArray<UndoneRange>, seq: number): boolean =>
-  ranges.some(({ fromSeq, toSeq }) => fromSeq <= seq && seq <= toSeq)
+export const isUndone = (ranges: ReadonlyArray<UndoneRange>, seq: number): boolean => {
+  let low = 0
+  for (let high = ranges.length; low < high;) {
+    const middle = (low + high) >> 1
+    if ((ranges[middle]?.toSeq ?? Infinity) < seq) low = middle + 1
+    else high = middle
+  }
+  return (ranges[low]?.fromSeq ?? Infinity) <= seq
+}
 
 /**
  * Leaves out the entries that are undone.

@@ -225,15 +225,17 @@ export const advanceResident = (
     segments.length === manifest.segments.length &&
     (current.tail[0]?.seq ?? Infinity) <= manifest.tailFrom &&
     // A range that was undone may be shown again, and is not in memory.
-    current.manifest.undone.every((range) => manifest.undone.some((other) => isSameRange(range, other))) &&
-    current.manifest.undone.length === manifest.undone.length
+    areSameRanges(current.manifest.undone, manifest.undone)
   if (!isWhole) return undefined
   const tail = current.tail.filter(({ seq }) => seq >= manifest.tailFrom)
   const next = { ...current, base: {}, generation: current.generation + 1, manifest, head, live, segments, tail }
   return { ...next, size: sizeOf(next) }
 }
 
-const isSameRange = (a: UndoneRange, b: UndoneRange): boolean => a.fromSeq === b.fromSeq && a.toSeq === b.toSeq
+/** Both are in order. */
+const areSameRanges = (a: ReadonlyArray<UndoneRange>, b: ReadonlyArray<UndoneRange>): boolean =>
+  a === b ||
+  (a.length === b.length && a.every(({ fromSeq, toSeq }, i) => fromSeq === b[i]?.fromSeq && toSeq === b[i].toSeq))
 
 /** Reads a state that is not kept in memory, such as a snapshot's. */
 export const loadState = (
