@@ -2,7 +2,7 @@
  * Soaks throughline: load, faults, restarts and wrong clocks beside a model of the promises. Run: `npm run soak --
  * [--minutes N] [--seed S] [--json FILE]`. Fails if a promise was broken.
  */
-import { Effect, Logger, LogLevel } from "effect"
+import { Effect } from "effect"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -71,4 +71,4 @@ const shuffle = <A>(random: Random.Random, items: ReadonlyArray<A>): ReadonlyArr
     .toSorted((a, b) => a.at - b.at)
     .map(({ item }) => item)
 
-await Effect.runPromise(Logger.withMinimumLogLevel(Effect.scoped(main), LogLevel.Info))
+await Effect.runPromise(Effect.scoped(main))

@@ -1,6 +1,6 @@
 /** The run: round after round, each on one store and with one kind of fault, and after each a look at what it left. */
 import Database from "better-sqlite3"
-import { Effect, Scope } from "effect"
+import { Effect, Option, Scope } from "effect"
 import { mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import * as Random from "../../src/cli/random.ts"
@@ -159,9 +159,9 @@ export const make = Effect.fnUntraced(function* (plan: Plan) {
     const broken = all.flatMap((child): Array<Promises.Broken> =>
       child.hasFailed() ? [{ promise: "answers", text: `process ${child.place.name} ended with an error` }] : []
     )
-    if (usage._tag === "None") broken.push({ promise: "answers", text: "a process does not rest" })
+    if (Option.isNone(usage)) broken.push({ promise: "answers", text: "a process does not rest" })
     if (!steady.isAlive()) broken.push({ promise: "answers", text: "the steady process has ended" })
-    return { journals, faults, broken, usage: usage._tag === "Some" ? usage.value : null }
+    return { journals, faults, broken, usage: Option.getOrNull(usage) }
   }, Effect.scoped)
 
   const eventsOf = (journals: ReadonlyArray<string>) => journals.flatMap((journal) => Journal.reader(journal)())
@@ -203,7 +203,7 @@ export const make = Effect.fnUntraced(function* (plan: Plan) {
     const folder = join(plan.folder, name)
     const filename = openStore(folder, store)
     const how = random.pick<"deleted" | "moved" | "replaced">(["deleted", "moved", "replaced"])
-    const { journal, kept, takenAt } = yield* Effect.scoped(
+    const { isResting, journal, kept, takenAt } = yield* Effect.scoped(
       Effect.gen(function* () {
         const child = yield* start({ filename, store, url: null }, folder)
         yield* child.ready
@@ -213,8 +213,8 @@ export const make = Effect.fnUntraced(function* (plan: Plan) {
         if (how === "replaced") vacuumInto(filename, backup)
         const kept = Faults.takeAway(child.place, how, backup)
         const takenAt = monotonic()
-        yield* child.rested
-        return { journal: child.place.journal, kept, takenAt }
+        const rested = yield* Effect.timeoutOption(child.rested, STUCK + plan.work.milliseconds)
+        return { isResting: Option.isSome(rested), journal: child.place.journal, kept, takenAt }
       })
     )
     const heard = eventsOf([journal])
@@ -227,6 +227,7 @@ export const make = Effect.fnUntraced(function* (plan: Plan) {
     Promises.remember(memory, seen)
     const events = [...heard, ...seen]
     const broken = [
+      ...(isResting ? [] : [{ promise: "answers", text: "a process does not rest" }]),
       ...examined.broken,
       ...Promises.judge(memory, examined.logs),
       ...brokenIn(events),

@@ -75,8 +75,8 @@ export const make = ({ name, random, tell }: Host) => {
       const message: Message = { role: "user", content: `${tag} ${words(600)}` }
       const key = random.chance(0.3) ? tag : undefined
       const known: Keyed | undefined = key === undefined ? key : { session, key, message, tag, receipt: undefined }
-      if (known !== undefined) keyed.splice(0, keyed.length > 20 ? 1 : 0)
       if (known !== undefined) keyed.push(known)
+      keyed.splice(0, keyed.length - MOST_KEYED)
       const kind = random.chance(0.1) ? "notification" : "request"
       const receipt = yield* recorded(
         session,
@@ -99,7 +99,8 @@ export const make = ({ name, random, tell }: Host) => {
       if (receipt !== undefined && random.chance(0.2)) {
         const other = newTag("x")
         const conflicting = gateway.deliver(session, { role: "user", content: other }, { key })
-        yield* Effect.ignore(recorded(session, [other], conflicting))
+        const exit = yield* Effect.exit(recorded(session, [other], conflicting))
+        if (Exit.isSuccess(exit)) broke("doubled", `${other} was taken under the key of ${tag}`)
         return
       }
       const delivered = gateway.deliver(session, message, { key })
@@ -267,6 +268,9 @@ export const make = ({ name, random, tell }: Host) => {
     tell({ _tag: "Did", at: monotonic(), verb, outcome })
   })
 }
+
+/** Deliveries with a key that a process remembers. */
+const MOST_KEYED = 20
 
 /** No verb takes so long while nothing is stopped for longer than some seconds. */
 const STUCK = 45_000
