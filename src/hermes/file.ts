@@ -97,11 +97,12 @@ export const readLocks = ({ db, shape }: HermesFile): ReadonlyArray<HermesLock> 
   )
 
 const refuseIfHeld = (file: HermesFile) =>
-  Effect.flatMap(readWorld, (world) => {
-    const held = readLocks(file).find((lock) => lockState(lock, world) === "held")
-    return held === undefined
-      ? Effect.void
-      : refuseFile("busy", `${file.filename}: session ${held.sessionId} is held by ${held.holder}`)
+  Effect.gen(function* () {
+    const world = yield* readWorld
+    const locks = yield* attemptOpen(file.filename, () => readLocks(file))
+    const held = locks.find((lock) => lockState(lock, world) === "held")
+    if (held === undefined) return
+    return yield* refuseFile("busy", `${file.filename}: session ${held.sessionId} is held by ${held.holder}`)
   })
 
 const isRunning = (pid: number): boolean => {
