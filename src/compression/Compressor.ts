@@ -30,7 +30,7 @@ import { makeServiceFibers } from "../concurrency/fiberServices.ts"
 import * as KeyedLocks from "../concurrency/keyedLocks.ts"
 import { redact } from "../message/Redaction.ts"
 import { isSessionId, type SessionId } from "../session/Session.ts"
-import { type StoreError, UnknownSession } from "../session/SessionError.ts"
+import { makeUnknownSession, type StoreError, type UnknownSession } from "../session/SessionError.ts"
 import type * as SessionStats from "../session/SessionStats.ts"
 import { SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import { Summarizer } from "../summary/Summarizer.ts"
@@ -365,7 +365,7 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
 
 /** No store has a session of a name that is none. */
 const requireId = (sessionId: SessionId): Effect.Effect<void, UnknownSession> =>
-  isSessionId(sessionId) ? Effect.void : Effect.fail(new UnknownSession({ sessionId }))
+  isSessionId(sessionId) ? Effect.void : Effect.fail(makeUnknownSession(sessionId))
 
 const REQUEST_FIELDS = {
   ...CompressionPolicy.WINDOW_FIELDS,

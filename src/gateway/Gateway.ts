@@ -40,7 +40,8 @@ import {
   SessionBusy,
   type StoreError,
   TurnInterrupted,
-  UnknownSession
+  makeUnknownSession,
+  type UnknownSession
 } from "../session/SessionError.ts"
 import { type Delivery, SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import * as Summarizer from "../summary/Summarizer.ts"
@@ -247,7 +248,7 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
     agent: (turn: Turn) => Effect.Effect<A, E, R>,
     options?: TurnOptions
   ): Effect.Effect<A, E | TurnFailure, R> => {
-    if (!isSessionId(sessionId)) return Effect.fail(new UnknownSession({ sessionId }))
+    if (!isSessionId(sessionId)) return Effect.fail(makeUnknownSession(sessionId))
     const asked = readOptions(options, TURN_FIELDS)
     if (Either.isLeft(asked)) return Effect.fail(asked.left)
     const { wait } = asked.right

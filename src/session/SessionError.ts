@@ -12,11 +12,6 @@ import { isSessionId, SessionId } from "./Session.ts"
 
 const common = { sessionId: SessionId }
 
-/** Names what was given for a name, whatever it is. */
-const nameAny = (given: unknown): string => (typeof given === "string" ? given : `(${typeof given})`)
-
-const nameSession = (given: unknown): SessionId => (isSessionId(given) ? given : SessionId.make(nameAny(given), true))
-
 /**
  * No session of this id has ever been delivered to or imported.
  *
@@ -24,14 +19,18 @@ const nameSession = (given: unknown): SessionId => (isSessionId(given) ? given :
  * @category errors
  */
 export class UnknownSession extends Schema.TaggedError<UnknownSession>()("UnknownSession", common) {
-  /** Also names what was given for an id and is none. */
-  constructor({ sessionId }: { readonly sessionId: SessionId }) {
-    super({ sessionId: nameSession(sessionId) }, true)
-  }
   override get message() {
     return `there is no session ${escapeId(this.sessionId)}`
   }
 }
+
+/** @internal Names what was given for an id, whatever it is. */
+export const makeUnknownSession = (given: unknown): UnknownSession => {
+  const sessionId = isSessionId(given) ? given : SessionId.make(nameAny(given), true)
+  return new UnknownSession({ sessionId }, true)
+}
+
+const nameAny = (given: unknown): string => (typeof given === "string" ? given : `(${typeof given})`)
 
 /**
  * No generation was left behind under this name.
@@ -42,13 +41,14 @@ export class UnknownSession extends Schema.TaggedError<UnknownSession>()("Unknow
 export class UnknownSnapshot extends Schema.TaggedError<UnknownSnapshot>()("UnknownSnapshot", {
   snapshotId: Schema.String
 }) {
-  constructor({ snapshotId }: { readonly snapshotId: string }) {
-    super({ snapshotId: nameAny(snapshotId) })
-  }
   override get message() {
     return `there is no snapshot ${escapeId(this.snapshotId)}`
   }
 }
+
+/** @internal Names what was given for an id, whatever it is. */
+export const makeUnknownSnapshot = (given: unknown): UnknownSnapshot =>
+  new UnknownSnapshot({ snapshotId: nameAny(given) })
 
 /**
  * No segment was ever committed under this id.
@@ -59,13 +59,13 @@ export class UnknownSnapshot extends Schema.TaggedError<UnknownSnapshot>()("Unkn
 export class UnknownSegment extends Schema.TaggedError<UnknownSegment>()("UnknownSegment", {
   segmentId: Schema.String
 }) {
-  constructor({ segmentId }: { readonly segmentId: string }) {
-    super({ segmentId: nameAny(segmentId) })
-  }
   override get message() {
     return `there is no segment ${escapeId(this.segmentId)}`
   }
 }
+
+/** @internal Names what was given for an id, whatever it is. */
+export const makeUnknownSegment = (given: unknown): UnknownSegment => new UnknownSegment({ segmentId: nameAny(given) })
 
 /**
  * An import would have written into a session that already holds messages.
@@ -204,13 +204,14 @@ export class InvalidKey extends Schema.TaggedError<InvalidKey>()("InvalidKey", {
   ...common,
   key: Schema.String
 }) {
-  constructor({ key, sessionId }: { readonly sessionId: SessionId; readonly key: string }) {
-    super({ sessionId, key: nameAny(key) })
-  }
   override get message() {
     return `the idempotency key ${escapeId(redact(this.key))} is no text, or holds a NUL character or half of a surrogate pair`
   }
 }
+
+/** @internal Names what was given for a key, whatever it is. */
+export const makeInvalidKey = (sessionId: SessionId, given: unknown): InvalidKey =>
+  new InvalidKey({ sessionId, key: nameAny(given) })
 
 /**
  * The store could not do what was asked. Nothing of it was written, unless `reason` is `unknown`. `reason` is what a

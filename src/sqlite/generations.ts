@@ -2,8 +2,7 @@
 import * as Either from "effect/Either"
 import { SessionId, snapshotId, wholeLog } from "../session/Session.ts"
 import type { State } from "../session/Session.ts"
-import { StoreError, UnknownSnapshot } from "../session/SessionError.ts"
-import type { UnknownSession } from "../session/SessionError.ts"
+import { makeUnknownSnapshot, StoreError, type UnknownSession, type UnknownSnapshot } from "../session/SessionError.ts"
 import { LeaseLost } from "../store/SessionStore.ts"
 import type { Commit, Committed, Lease, PublishedOutcome, Rewind } from "../store/SessionStore.ts"
 import { advanceResident, loadState, type Resident, stateOfResident } from "../store/residentSessions.ts"
@@ -132,7 +131,7 @@ export const make = (connection: Connection) => {
   const snapshot = (id: string) =>
     read("snapshot", id, (): AfterCommit<State, UnknownSnapshot> => {
       const left = sql.leftBehind.get(id)
-      if (left === undefined) return Either.left(new UnknownSnapshot({ snapshotId: id }))
+      if (left === undefined) return Either.left(makeUnknownSnapshot(id))
       const sessionId = SessionId.make(left.session_id)
       const { generation, left_seq: lastSeq } = left
       const manifest = Rows.manifestOfGeneration(sql.manifestOf.get(sessionId, generation))

@@ -5,8 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { Segment, UndoneRange } from "../session/Session.ts"
 import { SessionId } from "../session/Session.ts"
-import { UnknownSegment } from "../session/SessionError.ts"
-import type { UnknownSession } from "../session/SessionError.ts"
+import { makeUnknownSegment, type UnknownSegment, type UnknownSession } from "../session/SessionError.ts"
 import type { SearchOptions, SearchScope } from "../store/SessionStore.ts"
 import * as Message from "../message/Message.ts"
 import { areRecalled, looksRecalled } from "../message/whoseWords.ts"
@@ -220,7 +219,7 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
   const segment = (segmentId: string) =>
     read("segment", segmentId, (): AfterCommit<{ sessionId: SessionId; segment: Segment }, UnknownSegment> => {
       const row = sql.segment.get(segmentId)
-      if (row === undefined) return Either.left(new UnknownSegment({ segmentId }))
+      if (row === undefined) return Either.left(makeUnknownSegment(segmentId))
       const found = { sessionId: SessionId.make(row.session_id), segment: Rows.segmentOfRow(row) }
       return Either.right(() => found)
     })

@@ -8,7 +8,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { statSync } from "node:fs"
-import { StoreError, Superseded, TurnLost, UnknownSession } from "../session/SessionError.ts"
+import { makeUnknownSession, StoreError, Superseded, TurnLost, type UnknownSession } from "../session/SessionError.ts"
 import type { SessionId, State } from "../session/Session.ts"
 import type { Message } from "../message/Message.ts"
 import type { Counter } from "../message/Tokens.ts"
@@ -225,7 +225,7 @@ export const make = (
     onNewBase: foreign.onNewBase,
     /** The session in memory, read first if need be. Call it inside a transaction. */
     findResident: (sessionId: SessionId): Either.Either<ResidentSessions.Resident, UnknownSession> =>
-      Either.fromNullable(residents.current(sessionId), () => new UnknownSession({ sessionId })),
+      Either.fromNullable(residents.current(sessionId), () => makeUnknownSession(sessionId)),
     read: runner(reading),
     commitDurably: runner(durable),
     /**
@@ -302,7 +302,7 @@ const takeLease = (
   const [taken] = sql.takeLease.all(name, holder, Math.ceil(now + ttl), Math.ceil(ttl), sessionId, now)
   if (taken !== undefined) return Either.right({ _tag: "Granted", lease: { sessionId, name, holder, ...taken } })
   const row = sql.lease.get(sessionId, name)
-  if (row === undefined) return Either.left(new UnknownSession({ sessionId }))
+  if (row === undefined) return Either.left(makeUnknownSession(sessionId))
   // Another process may have released it between the two statements.
   return row.holder === null || row.expires <= now || row.expires > now + MOST_LIVES * row.ttl
     ? takeLease(connection, sessionId, request, now)

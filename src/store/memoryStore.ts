@@ -32,9 +32,9 @@ import {
   type StoreError,
   Superseded,
   TurnLost,
-  UnknownSegment,
-  UnknownSession,
-  UnknownSnapshot
+  makeUnknownSegment,
+  makeUnknownSession,
+  makeUnknownSnapshot
 } from "../session/SessionError.ts"
 import * as SessionStats from "../session/SessionStats.ts"
 import { dropRecalled, findFinest, searchEntries } from "./memoryIndex.ts"
@@ -84,8 +84,8 @@ export const make = (counter: Counter) => {
   const healTriesOf = new Map<string, number>()
   let arrivals = 0
 
-  const find = (sessionId: SessionId): Either.Either<Session, UnknownSession> =>
-    Either.fromNullable(sessions.get(sessionId), () => new UnknownSession({ sessionId }))
+  const find = (sessionId: SessionId) =>
+    Either.fromNullable(sessions.get(sessionId), () => makeUnknownSession(sessionId))
 
   const findSegment = (id: string): Segment | undefined => segments.get(id)?.segment
 
@@ -295,12 +295,12 @@ export const make = (counter: Counter) => {
   const ledger = (sessionId: SessionId) => atOnce(() => Either.map(find(sessionId), (session) => session.ledger))
 
   const snapshot = (id: string) =>
-    atOnce((): Either.Either<State, UnknownSnapshot> => {
-      const found = snapshots.get(id)
-      if (found === undefined) return Either.left(new UnknownSnapshot({ snapshotId: id }))
-      const { generation, session } = found
-      const lastSeq = session.generations[generation]?.leftSeq ?? 0
-      return Either.right(stateUnder(session, manifestOf(session, generation), generation, lastSeq, findSegment))
+    atOnce(() => {
+      const found = Either.fromNullable(snapshots.get(id), () => makeUnknownSnapshot(id))
+      return Either.map(found, ({ generation, session }) => {
+        const lastSeq = session.generations[generation]?.leftSeq ?? 0
+        return stateUnder(session, manifestOf(session, generation), generation, lastSeq, findSegment)
+      })
     })
 
   const listSnapshots = (sessionId: SessionId) => atOnce(() => Either.map(find(sessionId), snapshotsOf))
@@ -333,7 +333,7 @@ export const make = (counter: Counter) => {
     )
 
   const segment = (segmentId: string) =>
-    atOnce(() => Either.fromNullable(segments.get(segmentId), () => new UnknownSegment({ segmentId })))
+    atOnce(() => Either.fromNullable(segments.get(segmentId), () => makeUnknownSegment(segmentId)))
 
   const segmentOver = (sessionId: SessionId, seq: number) =>
     Effect.sync(() => {

@@ -12,7 +12,7 @@ import {
   type SessionId,
   type State
 } from "../session/Session.ts"
-import { InvalidKey, makeMisuse, type StoreError } from "../session/SessionError.ts"
+import { type InvalidKey, makeInvalidKey, makeMisuse, type StoreError } from "../session/SessionError.ts"
 
 /**
  * The purpose of a lease: the agent answers (`turn`), or an operation changes the view's base (`operation`).
@@ -291,7 +291,7 @@ export const checkDelivery = (
   }
   return key === undefined || (typeof key === "string" && isStorable(key))
     ? Either.void
-    : Either.left(new InvalidKey({ sessionId, key }))
+    : Either.left(makeInvalidKey(sessionId, key))
 }
 
 /** Refuses histories of sessions that cannot be begun. */
