@@ -1,4 +1,5 @@
-/** The pieces of which texts that are slow to read may consist. */
+/** Texts that were slow to read, and the pieces of which others may consist. */
+import type { Pump } from "./pump.ts"
 export const FRAGMENTS: ReadonlyArray<string> = [
   "a",
   "A",
@@ -80,4 +81,31 @@ export const FRAGMENTS: ReadonlyArray<string> = [
   "AKIA",
   "----BEGIN PRIVATE KEY-----",
   "<value>"
+]
+
+const pump = (unit: string, prefix = "", suffix = ""): Pump => ({ prefix, unit, suffix })
+
+/** By the reader that each was slow for. */
+export const KNOWN_TEXTS: ReadonlyArray<readonly [reader: string, Pump]> = [
+  ["redact", pump("://a:[0m--token ")],
+  ["redact", pump("<--token @tcp(api_key")],
+  ["redact", pump("curl -u ")],
+  ["redact", pump("password ")],
+  ["redact", pump("password\n")],
+  ["redact", pump("a:b@tcp(")],
+  ["redact", pump("sk-")],
+  ["redact", pump("token: a")],
+  ["redact", pump("mysql -p")],
+  ["redact", pump("The staging server is up again, and the tests pass. ")],
+  ["redact", pump("-----BEGIN PRIVATE KEY-----\n")],
+  ["the digest of a user's message", pump("7", "Is this “prime”?\n")],
+  ["the digest of a user's message", pump('{"id":"a"')],
+  ["the digest of a user's message", pump("port @&& ", "é“")],
+  ["files of a command", pump('\\"#', '## Goal\n"', " tee x")],
+  ["files of a command", pump('\\"', '"', "\n> x")],
+  ["gate", pump("<think>\n", "a\n")],
+  ["gate", pump("<think>\n", "a\n", "</reasoning>")],
+  ["overflow", pump("request too large ")],
+  ["overflow", pump("0", "G")],
+  ["JSON of a server", pump('\\"', '{"a": NaN, "', "\\")]
 ]
