@@ -190,8 +190,7 @@ const NEXT_LINE = new RegExp(
 /** The token that begins at a place, or in the line that ends before it is complete. */
 const findToken = (text: string, at: number, isOutside: boolean): Secret | undefined => {
   const shapes = findShapes(text, at, isOutside)
-  const found = matchShape(shapes, text, at) ?? (shapes.length === 0 ? undefined : findCutToken(text, at))
-  return found !== undefined && isVaried(text, found) ? { ...found, end: findTokenEnd(text, found.end) } : undefined
+  return matchShape(shapes, text, at) ?? (shapes.length === 0 ? undefined : findCutToken(text, at))
 }
 
 const findShapes = (text: string, at: number, isOutside: boolean): ReadonlyArray<TokenShape> => {
@@ -283,8 +282,12 @@ export const TOKENS: ReadonlyArray<Rule> = [
     isExact: true,
     find: (text, at, found) => {
       const token = findToken(text, at, found.at(-1)?.end === at)
-      if (token !== undefined) found.push(token)
-      return token?.end ?? at
+      if (token === undefined) return at
+      // What only holds the place of a token is not read again for the tokens that begin within it.
+      if (!isVaried(text, token)) return token.end
+      const end = findTokenEnd(text, token.end)
+      found.push({ ...token, end })
+      return end
     }
   },
   { words: [LONG_RUN], find: findWholeTokens },

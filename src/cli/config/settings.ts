@@ -201,7 +201,7 @@ const makeNetworkRoute = (
   return Either.right({
     provider,
     model,
-    baseUrl: base_url.replace(/\/+$/, ""),
+    baseUrl: base_url.replace(/(?<!\/)\/+$/, ""),
     apiKey: Redacted.make(api_key.trim()),
     api: provider === "openai-codex" ? "responses" : (api ?? "chat"),
     ...limits
