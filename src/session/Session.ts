@@ -383,11 +383,9 @@ export const restoreMessages = (
     (left, seq) =>
       left.flatMap((range) => {
         if (seq < range.fromSeq || seq > range.toSeq) return [range]
-        const parts = [
-          { fromSeq: range.fromSeq, toSeq: seq - 1 },
-          { fromSeq: seq + 1, toSeq: range.toSeq }
-        ]
-        return parts.filter(({ fromSeq, toSeq }) => fromSeq <= toSeq)
+        const before = { ...range, toSeq: seq - 1 }
+        const after = { ...range, fromSeq: seq + 1 }
+        return [before, after].filter(({ fromSeq, toSeq }) => fromSeq <= toSeq)
       }),
     ranges
   )

@@ -20,7 +20,6 @@ import {
   type Segment,
   type SessionId,
   snapshotId,
-  type State,
   undoAfter,
   type Usage,
   wholeLog
