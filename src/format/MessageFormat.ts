@@ -219,7 +219,11 @@ const CODECS: { readonly [F in MessageFormat]: Codec<Encoded[F]> } = {
  * @since 0.1.0
  * @category getters
  */
-export const detect = (input: unknown): MessageFormat | undefined => {
+export const detect = (input: unknown): MessageFormat | undefined =>
+  Either.getOrUndefined(Either.try(() => findFormat(input)))
+
+/** Throws where a field of the input does. */
+const findFormat = (input: unknown): MessageFormat | undefined => {
   const messages = listMessages(input)
   if (!Array.isArray(messages) || !messages.every(isObject)) return undefined
   if (isObject(input) && (isString(input.system) || Array.isArray(input.system))) return "anthropic"
@@ -251,9 +255,13 @@ export const decode = (
   if (!Schema.is(MessageFormat)(format))
     return Either.left(new Message.InvalidMessage({ issue: "the format is unknown" }))
   const codec = CODECS[format]
-  const fault = codec.findFault(input)
-  if (fault !== undefined) return Either.left(new Message.InvalidMessage({ issue: `${format}: ${fault}` }))
-  return codec.read(input)
+  const refuse = (issue: string) => Either.left(new Message.InvalidMessage({ issue: `${format}: ${issue}` }))
+  try {
+    const fault = codec.findFault(input)
+    return fault === undefined ? codec.read(input) : refuse(fault)
+  } catch {
+    return refuse("a field of the input cannot be read")
+  }
 }
 
 /**

@@ -10,7 +10,7 @@ import { excerptAroundHit } from "./foundExcerpt.ts"
 import { type QueryChunk, splitChunks, splitQueryWords } from "../store/searchQuery.ts"
 import type { Message } from "../message/Message.ts"
 import type { Logged, Segment, SessionId, State } from "../session/Session.ts"
-import type { StoreError, UnknownSegment, UnknownSession } from "../session/SessionError.ts"
+import { makeMisuse, type StoreError, type UnknownSegment, type UnknownSession } from "../session/SessionError.ts"
 import { type SearchScope, SessionIndex, SessionStore } from "../store/SessionStore.ts"
 
 /**
@@ -122,7 +122,7 @@ export const make = Effect.gen(function* () {
     }))
 
   const recall = Effect.fn("Recall.recall")(function* (sessionId: SessionId, query: string, options?: RecallOptions) {
-    const { limit = LIMIT, where = "everywhere" } = options ?? {}
+    const { limit = LIMIT, where = "everywhere" } = yield* copyOptions("recall", options)
     const state = yield* store.state(sessionId)
     const scope = where === "everywhere" ? scopeOfLog(state) : scopeOutOfView(state)
     const most = Math.min(MOST, Math.floor(limit))
@@ -143,7 +143,7 @@ export const make = Effect.gen(function* () {
     seq >= 1 && seq <= lastSeq ? store.range(sessionId, seq, seq) : Effect.succeed([])
 
   const expand = Effect.fn("Recall.expand")(function* (segmentId: string, options?: ExpandOptions) {
-    const { fromSeq = 1, maxTokens = Number.POSITIVE_INFINITY } = options ?? {}
+    const { fromSeq = 1, maxTokens = Number.POSITIVE_INFINITY } = yield* copyOptions("expand", options)
     const { segment, sessionId } = yield* index.segment(segmentId)
     const entries: Array<Logged> = []
     let room = maxTokens
@@ -170,6 +170,18 @@ export const make = Effect.gen(function* () {
  * @category layers
  */
 export const layer: Layer.Layer<Recall, never, SessionStore | SessionIndex> = Layer.effect(Recall, make)
+
+/** Reads options of any origin: a field of another type than its own counts as not given. */
+const copyOptions = (operation: string, options: RecallOptions & ExpandOptions = {}) =>
+  Effect.try({
+    try: () => {
+      const { fromSeq, limit, maxTokens, where } = options ?? {}
+      return { fromSeq: numberOf(fromSeq), limit: numberOf(limit), maxTokens: numberOf(maxTokens), where }
+    },
+    catch: (cause) => makeMisuse(operation, cause)
+  })
+
+const numberOf = (given: number | undefined): number | undefined => (typeof given === "number" ? given : undefined)
 
 const LIMIT = 10
 const MOST = 1_000
