@@ -28,11 +28,11 @@ describe("what a beginner types", () => {
         2,
         "'first' is not a integer; usage: throughline rewind --db "
       ],
-      [["view", "a\nb\u001B[31m", "--db", "sessions.db"], 1, "there is no session a\u240Ab\u241B[31m"],
+      [["view", "a\nb\u001B[31m", "--db", "sessions.db"], 1, "there is no session a<U+000A>b<U+001B>[31m"],
       [["view", "chat", "--db", "."], 1, "could not open the database: .: illegal operation on a directory"],
       [["view", "chat", "--db", ""], 1, 'could not open the database: expected the path of a file, not ""'],
       [["audit", "gone.log"], 1, "cannot read gone.log: no such file or directory"],
-      [["doctor", "sessions.db"], 1, "could not open the database: sessions.db is not a Hermes database: it has no "]
+      [["doctor", "gone.db"], 1, "could not open the database: there is no file gone.db"]
     ]
     it.scopedLive("whatever is wrong", () =>
       Effect.gen(function* () {
