@@ -166,12 +166,15 @@ export const make = (
   const settle = (cause: unknown): TransactionOutcome => {
     try {
       const isOpen = db.inTransaction
+      const { reason } = toStoreError("commit", cause)
       if (isOpen) sql.rollback.run()
+      // SQLite takes the locks of all files before it writes to any. Other processes may have written since.
+      if (isOpen && reason === "busy") return "rolled back"
       const isCommitted = foreign.isOwnFileCommitted()
       if (isCommitted === undefined) return "unknown"
       if (isCommitted) return "committed"
       // What could not be flushed stands in the log of the file, and a crash would bring it back. Any write takes its place.
-      if (!isOpen && toStoreError("commit", cause).reason === "unavailable") sql.rewriteHeader.run()
+      if (!isOpen && reason === "unavailable") sql.rewriteHeader.run()
       return "rolled back"
     } catch {
       return "unknown"
