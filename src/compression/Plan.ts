@@ -87,16 +87,17 @@ export function* planInSteps(input: PlanInput): Generator<void, Plan> {
   const keepTail = yield* fitTail(inputs, most)
   if (isWorthwhile(inputs, keepTail)) return planCompress(inputs, keepTail)
   yield
-  const isOverTarget = countConversation(IncrementalView.assembleWhole(state, counter)) > shares.target
-  if (!isOverTarget) return NothingToCompress()
+  if (!(countConversation(IncrementalView.assembleWhole(state, counter)) > shares.target)) return NothingToCompress()
   // The tail is a last group so large that hardly anything lies before it. Once read, it is summarized itself.
   const everything = summarizeAll(inputs)
   const canSummarizeAll = !last.isUnread && (keepTail.from === 0 || isWorthwhile(inputs, everything))
   const choice = canSummarizeAll ? everything : keepTail
-  if (choice.from > 0) return planCompress(inputs, choice)
+  const compress = planCompress(inputs, choice)
+  if (compress.coveredTokens >= SegmentTree.countEmptyHandoff(counter)) return compress
   yield
   // What stays is all there is, so it may have the whole target, but for a handoff if there is one.
-  const { excerpts, live } = yield* fitTail(isFirst ? { ...inputs, handoffRoom: 0 } : inputs, shares.target)
+  const others = compress.coveredTokens + (isFirst ? 0 : handoffRoom)
+  const { excerpts, live } = yield* fitTail({ ...inputs, handoffRoom: others }, shares.target)
   // Before the first compression no head is kept apart, so that its requests are not shown twice.
   return Shorten({ live: isFirst ? [] : live.map(({ seq }) => seq), excerpts, shares })
 }
@@ -240,8 +241,7 @@ function* fitTail(inputs: TailInputs, most: number): Generator<void, TailChoice>
     const { head, live, tail } = IncrementalView.assembleWhole(stateWithTail(inputs, choice), counter).parts
     const excess = head.tokens + live.tokens + tail.tokens - (shares.target - handoffRoom)
     // With a counter that returns NaN no comparison holds, and the loop ends.
-    const isOver = excess > 0 && room > 0
-    if (!isOver) return choice
+    if (!(excess > 0 && room > 0)) return choice
     room = Math.min(room, tail.tokens) - excess
     yield
   }
@@ -292,7 +292,7 @@ const LEAST_REQUEST = 40
 
 /** Below twice its frame a handoff would take about as much as the messages it stands for. */
 const isWorthwhile = ({ rest, counter }: TailInputs, { from }: TailChoice): boolean =>
-  from > 0 && total(rest.slice(0, from)) >= 2 * SegmentTree.countHandoffTokens([], "", counter)
+  from > 0 && total(rest.slice(0, from)) >= 2 * SegmentTree.countEmptyHandoff(counter)
 
 /** Returns the state after a compression with this choice, still without its handoff. */
 const stateWithTail = ({ state, head, rest }: TailInputs, { from, live, excerpts }: TailChoice): State => ({

@@ -152,7 +152,10 @@ const LEDGER_PART = 0.3
 /** Returns the tokens that the rendered ledger may take. */
 export const ledgerTokens = ({ handoff }: HandoffShares): number => Math.floor(LEDGER_PART * handoff)
 
-export const countHandoffTokens = (segments: Segments, ledger: string, counter: Counter): number =>
+/** What is smaller is not worth a summary. */
+export const countEmptyHandoff = (counter: Counter): number => countHandoffTokens([], "", counter)
+
+const countHandoffTokens = (segments: Segments, ledger: string, counter: Counter): number =>
   counter.message(Handoff.makeMessage({ segments, ledger, renderer: Handoff.RENDERER }))
 
 /**
@@ -179,7 +182,7 @@ const countBesides = (shares: HandoffShares, counter: Counter): number =>
 /** Counts the line before a segment, and what rendering adds to its headings. */
 const countFrame = (segment: Segment, counter: Counter): number =>
   countHandoffTokens([{ ...segment, text: HEADINGS }], "", counter) -
-  countHandoffTokens([], "", counter) -
+  countEmptyHandoff(counter) -
   counter.text(HEADINGS) +
   1
 
