@@ -1,6 +1,6 @@
 /** Measures how the time of expressions and readers grows with the texts that are slowest for them. */
 import { listExpressions } from "./expressions.ts"
-import { alphabetOf, combineAlphabet, findSteepest, type Growth, type Reader } from "./pump.ts"
+import { alphabetOf, combineAlphabet, findSteepest, type Growth, measureGrowth, type Reader } from "./pump.ts"
 import { FRAGMENTS } from "./fragments.ts"
 
 /** The growth of one reader. */
@@ -9,12 +9,20 @@ export interface Measured {
   readonly growth: Growth
 }
 
-/** Both are more than noise gives: a text that is only slow is in proportion to its length. */
+/** A text that is only slow is in proportion to its length. */
 export const isSteep = ({ exponent, msPerMegabyte }: Growth): boolean =>
   exponent > MOST_EXPONENT && msPerMegabyte > MOST_MILLISECONDS
 
-export const MOST_EXPONENT = 1.15
-export const MOST_MILLISECONDS = 50
+/** V8 itself has 1.25 for the replacement of a million words, since it collects garbage meanwhile. A square has 2. */
+const MOST_EXPONENT = 1.5
+const MOST_MILLISECONDS = 50
+
+/** What looks steep is measured again, for whatever else the machine does only adds to it. */
+const confirm = (read: Reader, growth: Growth): Growth => {
+  if (!isSteep(growth)) return growth
+  const again = measureGrowth(read, growth.pump)
+  return again.exponent < growth.exponent ? again : growth
+}
 
 /** They read a few dozen characters, whatever the text. */
 const BOUNDED: ReadonlyArray<string> = [
@@ -33,7 +41,7 @@ export const measureExpressions = async () => {
   const measured = expressions.flatMap(({ file, pattern }): ReadonlyArray<Measured> => {
     const read: Reader = pattern.global ? (text) => text.replace(pattern, "") : (text) => pattern.test(text)
     const growths = findSteepest(read, combineAlphabet(alphabetOf(pattern), 200), false)
-    return growths.map((growth) => ({ name: `${file}: ${String(pattern)}`, growth }))
+    return growths.map((growth) => ({ name: `${file}: ${String(pattern)}`, growth: confirm(read, growth) }))
   })
   return { count: expressions.length, measured }
 }
@@ -41,5 +49,8 @@ export const measureExpressions = async () => {
 /** Measures each reader with the text that is slowest for it. */
 export const measureReaders = (readers: Readonly<Record<string, Reader>>): ReadonlyArray<Measured> =>
   Object.entries(readers).flatMap(([name, read]) =>
-    findSteepest(read, combineAlphabet(FRAGMENTS, 1_000), true).map((growth) => ({ name, growth }))
+    findSteepest(read, combineAlphabet(FRAGMENTS, 1_000), true).map((growth) => ({
+      name,
+      growth: confirm(read, growth)
+    }))
   )

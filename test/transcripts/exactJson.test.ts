@@ -41,7 +41,7 @@ const inexact = [
 const number = fc.oneof(
   fc.constantFrom(...exact).map(([text, value]): Said => ({ text, value })),
   fc.constantFrom(...inexact).map((text): Said => ({ text, value: text, inexact: true })),
-  fc.double({ noNaN: true, noDefaultInfinity: true }).map((n): Said => ({ text: JSON.stringify(n), value: n })),
+  fc.double({ noNaN: true, noDefaultInfinity: true }).map((n): Said => ({ text: JSON.stringify(n), value: n + 0 })),
   fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n }).map((n): Said => {
     const text = String(n)
     return BigInt(String(Number(n))) === n ? { text, value: Number(n) } : { text, value: text, inexact: true }
