@@ -48,7 +48,7 @@ export interface OperationCheckResult {
 
 /** More sessions with open operations are not remembered: the operations of the older half are given up. */
 const MOST_OPEN = 2_000
-/** Of one session. The oldest are given up. */
+/** Most open operations of one session. The oldest are given up. */
 const MOST_CUT = 4
 
 export const noOperations: OperationState = { open: HashMap.empty(), started: 0 }

@@ -139,7 +139,7 @@ export const logRewind = (sessionId: SessionId, to: number, undone: number, gene
 export const logHeldBack = (sessionId: SessionId, after: number, tokensPerMinute: number) =>
   logWarning("compression held back", { session: sessionId, after, "tokens-per-minute": `~${tokensPerMinute}` })
 
-/** What a provider reported cannot be the count of the view, so the thresholds go by the estimate. */
+/** The provider's report cannot be the count of the view, so the thresholds go by the estimate. */
 export const logUnbelieved = (sessionId: SessionId, model: string, reported: number, estimate: number) =>
   logWarning("report not believed", {
     session: sessionId,

@@ -77,7 +77,7 @@ const checkPolicy = (options: Partial<PolicyOptions>): Either.Either<Compression
     : Either.left(new InvalidPolicy({ field: problem.field, issue: problem.describeIssue(policy) }))
 }
 
-/** What the rules can compare. */
+/** The numbers that the rules compare. */
 const POLICY_FIELDS = {
   mode: isOneOf("background", "preflight", "manual"),
   contextLength: isAnyNumber,

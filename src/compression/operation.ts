@@ -283,7 +283,7 @@ const commit = Effect.fnUntraced(function* (
   return { result, coveredTokens, targetTokens: targetRatio * contextLength }
 })
 
-/** What a commit was made with. */
+/** The outcome of a commit, and what it cost. */
 type Made = Pick<CompressionResult, "outcome" | "reason" | "model"> & {
   readonly cost: Cost
   readonly coveredTokens: number

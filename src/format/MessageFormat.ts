@@ -115,7 +115,7 @@ const checkArray = (findFault: (items: ReadonlyArray<unknown>) => string | undef
 const findNoObject = (messages: ReadonlyArray<unknown>): string | undefined =>
   messages.map((message, i) => findFault(message, `messages.${i}`, {})).find((fault) => fault !== undefined)
 
-/** How a format reads the body of a request or an answer, and writes one of what it has written. */
+/** Reads the body of a request or an answer, and writes one of what it has written. */
 interface Converter {
   readonly findFault: (input: unknown) => string | undefined
   readonly read: (body: JsonObject) => ReadonlyArray<Draft>

@@ -242,7 +242,7 @@ const readToolMessage = (
   return read.map(([draft, template], i) => withTemplate(draft, i === 0 ? { ...template, begins, group } : template))
 }
 
-/** What the AI SDK itself tells a model. */
+/** The words that the AI SDK itself tells a model. */
 export const DENIED = "Tool execution denied."
 
 const readResult = (block: JsonObject, call: Call | undefined): readonly [Draft, Template] => {

@@ -33,7 +33,7 @@ export type Piece =
   | { readonly standIn: string; readonly names?: unknown }
   | { readonly isWordless: true }
 
-/** How a format writes blocks. */
+/** Writes the blocks of a format. */
 export interface Dialect {
   readonly read: (block: JsonObject) => Piece
   /** Writes one part; undefined for one that cannot be sent, such as blank text. */
@@ -126,7 +126,7 @@ const DESCRIBED = "described"
 
 const withForm = (form: string | undefined) => (form === undefined ? {} : { form })
 
-/** What the slots refer to. Thoughts are undefined if they have changed. */
+/** The things that slots refer to. Thoughts are undefined if they have changed. */
 interface Referents {
   readonly parts: ReadonlyArray<JsonObject>
   readonly calls: ReadonlyArray<Call>

@@ -24,7 +24,7 @@ export const listObjects = (value: unknown): ReadonlyArray<JsonObject> =>
 
 export const getString = (value: unknown): string => (isString(value) ? value : "")
 
-/** What a field of a foreign message must be. A `?` allows it to be missing or null. */
+/** The type that a field of a foreign message must have. A `?` allows it to be missing or null. */
 export type Kind = "object" | "string" | "string?" | "id" | "blocks" | "blocks?" | "content" | "content?" | "output"
 
 const FITS: { readonly [kind in Kind]: readonly [expected: string, fits: (value: unknown) => boolean] } = {

@@ -81,7 +81,7 @@ export const readTextFile = (mediaType: string, base64: string): string | undefi
 
 export const encodeText = (text: string): string => Buffer.from(text, "utf8").toString("base64")
 
-/** How a file of text was written: the form of its data, and its media type. */
+/** The form in which a file of text was written: that of its data, and its media type. */
 export const documentForm = (form: string, mediaType: string): string => `${DOCUMENT} ${form} ${mediaType}`
 
 /** Reads a form that `documentForm` has made, or the bare one of another format. */

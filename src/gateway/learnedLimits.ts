@@ -88,7 +88,7 @@ interface Sized {
   readonly tokens: number
 }
 
-/** Whether there is anything to be gained by sending a view in place of a refused one. */
+/** Returns whether sending this view in place of a refused one can gain anything. */
 export const isSmaller = ({ tokens, view }: Sized, refused: Sized): boolean => {
   if (view.generation !== refused.view.generation || tokens < refused.tokens) return true
   const now = RequestSize.measure(view.messages, undefined)

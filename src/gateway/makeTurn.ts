@@ -303,7 +303,7 @@ interface Budget {
   readonly tokens: number
   readonly hard: number
   readonly soft: number
-  /** Whether a compression is worth its cost. A function: counting the tools takes time, and few views exceed a limit. */
+  /** Tells whether a compression is worth its cost. A function: counting the tools takes time, and few views exceed a limit. */
   readonly exceedsTarget: () => boolean
 }
 

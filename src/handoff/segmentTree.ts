@@ -152,7 +152,7 @@ const LEDGER_PART = 0.3
 /** Returns the tokens that the rendered ledger may take. */
 export const ledgerTokens = ({ handoff }: HandoffShares): number => Math.floor(LEDGER_PART * handoff)
 
-/** What is smaller is not worth a summary. */
+/** Counts the frame of a handoff. Messages of fewer tokens are not worth a summary. */
 export const countEmptyHandoff = (counter: Counter): number => countHandoffTokens([], "", counter)
 
 const countHandoffTokens = (segments: Segments, ledger: string, counter: Counter): number =>

@@ -335,7 +335,7 @@ const findTargets = ([name = "", ...rest]: ReadonlyArray<string>): ReadonlyArray
 
 const WRITES = />|\b(?:tee|touch|cp|mv|install|sed)\s/
 const COPIES = /^(?:cp|mv|install)$/
-/** What is escaped is taken as well, so that an escaped quote never begins a search for its end. */
+/** Takes escaped characters as well, so that an escaped quote never begins a search for its end. */
 const QUOTED = /\\[^]|'[^']*'|"[^"\\]*(?:\\[^][^"\\]*)*"/g
 const SEPARATOR = /&&|\|\|?|;|\n/
 const REDIRECTION = /(?:^|[\s\d&])>{1,2}\|?\s*([^\s&|;<>()]+)/g

@@ -153,7 +153,7 @@ interface Assignment {
 /** Says whether a value under this name is a secret. */
 type IsSecret = (name: string, assignment: Assignment) => boolean
 
-/** How a name is written, what may stand between it and its value, and which values are secrets. */
+/** Describes how a name is written, what may stand between it and its value, and which values are secrets. */
 interface Naming {
   readonly names: RegExp
   readonly signs: ReadonlyArray<Sign>

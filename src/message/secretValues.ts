@@ -12,7 +12,7 @@ export interface Rule {
   /** Words at which it looks, in any case unless it `isExact`; `MIXED_WORD` and `LONG_RUN` stand for what they name. */
   readonly words: ReadonlyArray<string>
   readonly isExact?: boolean
-  /** What a look costs beside those of the other rules; 2 if left out. */
+  /** The steps that one look costs; 2 if left out. */
   readonly steps?: number
   /** Adds the secrets found at a place, and returns the place before which it need not look again. */
   readonly find: (text: string, at: number, found: Array<Secret>) => number

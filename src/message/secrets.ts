@@ -47,7 +47,7 @@ const redactInRounds = (text: string, budget: Budget): Option.Option<string> => 
   return Option.none()
 }
 
-/** What reading the text may still cost. A count and no clock, so that a text always gives the same. */
+/** The steps that reading the text may still take. A count and no clock, so that a text always gives the same. */
 interface Budget {
   stepsLeft: number
 }
@@ -172,10 +172,10 @@ const findRule = (word: string): number => RULES.findIndex(({ words }) => words.
 const LONG_RUN_RULE = findRule(LONG_RUN)
 const MIXED_WORD_RULE = findRule(MIXED_WORD)
 
-/** Of a run that may be a token as a whole. */
+/** The length of a run that may be a token as a whole. */
 const SHORTEST_RUN = 30
 
-/** What the pass knows of a UTF-16 unit: a sign that is the same for `A` and `a`, and bits for what it may be part of. */
+/** The facts that the pass has about a UTF-16 unit: a sign that is the same for `A` and `a`, and bits for what it may be part of. */
 const UNITS = new Uint16Array(65_536)
 const SIGN = 127
 /** Part of a token, and a sign in one that is neither letter nor digit. */

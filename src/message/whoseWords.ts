@@ -303,7 +303,7 @@ const TAG_END = /<\/([a-z][\w:.-]{0,63})\s{0,8}>|"""|'''|\[throughline end of ha
 /** Tags that quote nothing: they format a few words, stand alone, or hold what a host says the user has said. */
 const SAYING =
   /^(?:b|i|u|s|em|strong|code|kbd|mark|small|sub|sup|del|ins|span|a|br|hr|img|input|link|meta|user[-_]?(?:query|message|request|input|prompt)|task|feedback)$/i
-/** What a host puts around the words of its user. */
+/** Tags that a host puts around the words of its user. */
 const SAID = /<\/?(?:user[-_]?(?:query|message|request|input|prompt)|task|feedback)>/gi
 /** Tags that talk about code mentions in its lines, and that the code below then ends. */
 const HTML = /^(?:div|p|ul|ol|li|table|t[rdh]|h[1-6]|script|style|form|button|label|svg|pre)$/i

@@ -28,7 +28,7 @@ export const readTokenLimit = (text: string): number | null => {
   return null
 }
 
-/** What a server refused of a request, other than its tokens, and the most that it says it takes. */
+/** The part of a request that a server refused, other than its tokens, and the most that it says it takes. */
 export interface SizeRefusal {
   /** The bytes of the request, the bytes of one picture, or the number of pictures. */
   readonly of: "request" | "image" | "images"

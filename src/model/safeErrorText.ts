@@ -22,7 +22,7 @@ export const safeErrorText = ({ apiKey, baseUrl }: Called, text: string): string
   return safeLine(safe, LONGEST)
 }
 
-/** What of a URL may be a secret, the longest part first, in each form in which servers and clients write it. */
+/** Lists the parts of a URL that may be secrets, the longest first, in each form in which servers and clients write it. */
 const listUrlSecrets = (baseUrl: string): ReadonlyArray<string> => {
   if (!URL.canParse(baseUrl)) return [baseUrl]
   const { password, search, searchParams, username } = new URL(baseUrl)

@@ -5,7 +5,7 @@
 import { isOverflow } from "../model/overflowText.ts"
 import type { Refusal } from "./refusal.ts"
 
-/** What a server takes of our requests, as far as its refusals have told. */
+/** The parameters that a server takes, as far as its refusals have told. */
 export interface Accepted {
   readonly refused: ReadonlyArray<string>
   /** The most tokens of output that it lets a request ask for. */
@@ -61,7 +61,7 @@ const readOutputCap = (text: string, asked: number): number | null => {
 
 const NUMBER = String.raw`["'\x60(]?(?<![\d,_])(\d[\d,_]*\d)`
 
-/** How servers name the largest number, and by how much their number is above it. */
+/** Wordings in which servers name the largest number, and by how much their number is above it. */
 const CAPS = [
   [String.raw`\[\s?\d+, ?${NUMBER}\s?\]`, 0],
   [String.raw`\bto ${NUMBER}["'\x60]? \(exclusive\)`, 1],

@@ -93,7 +93,7 @@ const readRouted = (layer: unknown): ReadonlyArray<string> => toText(fieldOf(fie
 const toLine = (fields: Fields): string =>
   JSON.stringify(Object.fromEntries(Object.entries(fields).filter(([, value]) => typeof value !== "object")))
 
-/** Where servers write the code or the kind of an error, in a number or in words. */
+/** The fields in which servers write the code or the kind of an error, in a number or in words. */
 const CODE_FIELDS = ["code", "type", "error_type", "status", "status_code", "http_code"]
 
 const readCodes = (layer: unknown): ReadonlyArray<string> =>
@@ -121,7 +121,7 @@ const CODES: ReadonlyArray<readonly [number, RegExp]> = [
   [400, /invalid.?(?:request|argument|parameter)|bad.?request|validation/i]
 ]
 
-/** What servers write where they give no code. */
+/** Wordings of servers that give no code. */
 const WORDINGS: ReadonlyArray<readonly [number, RegExp]> = [
   [429, /\brate.?limit|\btoo many requests/i],
   [401, /\bnot authenticated|\bunauthori[sz]ed|\b(?:incorrect|invalid|missing) (?:api.?key|authentication)/i]

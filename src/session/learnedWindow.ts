@@ -20,7 +20,7 @@ export interface Lesson {
   readonly probe: NonNullable<LearnedWindow["probe"]>
 }
 
-/** What was learned so far, and the number of the newest message or task. */
+/** The window learned so far, and the number of the newest message or task. */
 export type Learned = Pick<State, "lastSeq" | "windows">
 
 /**

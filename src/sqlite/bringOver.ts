@@ -29,7 +29,7 @@ export interface SalvageReport {
 /** Stands in the log for a message that is lost: the numbers of a log have no gaps, and its reader should know. */
 const LOST: Message = { role: "user", content: "[This message was lost when the database was damaged.]" }
 
-/** How far the log of a session has been copied. `end` is the last message that it is known to have had. */
+/** Tells how far the log of a session has been copied. `end` is the last message that it is known to have had. */
 interface Progress {
   seq: number
   total: number
@@ -269,7 +269,7 @@ const keepArrivalsUnique = (db: Database.Database, last: number) => {
   }
 }
 
-/** What was reset or taken back stays so, if that is known. */
+/** Messages that were reset or taken back stay so, if that is known. */
 const showWholeLog = (manifest: Manifest | undefined, lastSeq: number): Manifest =>
   manifest === undefined || manifest.contextFrom > lastSeq + 1
     ? wholeLog

@@ -84,7 +84,7 @@ const findLastNumber = (db: Database.Database, table: string, index: string): nu
   return Math.min(read(table) ?? read(`${table} INDEXED BY ${index}`) ?? Infinity, countMostRows(db))
 }
 
-/** How many rows the database has at most. */
+/** An upper bound for the rows of the database. */
 export const countMostRows = (db: Database.Database): number =>
   Math.ceil(
     (Number(db.pragma("page_count", { simple: true })) * Number(db.pragma("page_size", { simple: true }))) /

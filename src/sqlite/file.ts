@@ -15,7 +15,7 @@ export const HEADER_LENGTH = 100
 /** For SQLite each connection to one of these is a database of its own. */
 const NO_FILES: ReadonlyArray<string> = ["", ":memory:"]
 
-/** Where the header says whether the database has a log beside it: two bytes. */
+/** The place in the header of the two bytes that say whether the database has a log beside it. */
 export const FORMAT_AT = 18
 const ROLLBACK_FORMAT = 1
 export const WAL_FORMAT = 2

@@ -8,14 +8,14 @@ import { closeSync, openSync, readSync, statSync } from "node:fs"
 import { StoreError } from "../session/SessionError.ts"
 import { cannotOpen, FORMAT_AT, HEADER_LENGTH, isNonEmptyFile, readFirstBytes, WAL_FORMAT } from "./file.ts"
 
-/** What is known of a file since the last look at it. */
+/** The facts about a file at the last look at it. */
 export interface WatchedFile {
   readonly file: string
   readonly descriptor: number
   readonly inode: number
   readonly device: number
   readonly mode: number
-  /** What is flushed to the log is acknowledged. Undefined for a file that had none when it was opened. */
+  /** Transactions flushed to the log are acknowledged. Undefined for a file that had none when it was opened. */
   readonly logInode: number | undefined
   /** When and how the file itself was written last. In WAL mode only a checkpoint does that. */
   modified: number
@@ -79,7 +79,7 @@ const watchFile = (file: string): WatchedFile => {
  */
 export const checkContent = (watched: WatchedFile, modified: number, size: number): void => {
   const { file } = watched
-  // What a transaction without a log has written so far can be taken back.
+  // A transaction without a log can take back all that it has written so far.
   if (isNonEmptyFile(`${file}-journal`)) return
   // In this order: a log that begins anew in between is another one at the next look.
   const log = readLogHeader(file)

@@ -134,7 +134,7 @@ export const newIndex: ReadonlyArray<string> = [...recallTables, ...merging]
 
 const windows = [`ALTER TABLE session ADD COLUMN windows TEXT`]
 
-/** How long the holder said that the lease would last. A holder of an earlier version said nothing. */
+/** The time for which the holder took the lease, in milliseconds. A holder of an earlier version said nothing. */
 const lives = [`ALTER TABLE lease ADD COLUMN ttl INTEGER`]
 
 /** Tells a row whose bits have changed on disk. Rows of earlier versions have none. */

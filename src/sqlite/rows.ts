@@ -78,7 +78,7 @@ export const markDamaged = (body: string): string => `damaged: ${body}`
 export const readLog = (sql: Statements, sessionId: string, fromSeq: number, toSeq: number): Array<Logged> =>
   fromSeq > toSeq ? [] : loggedOfRows(sessionId, readAroundDamage(sql, sessionId, fromSeq, toSeq), fromSeq, toSeq)
 
-/** Where SQLite cannot read a row, all of them are read again in halves. */
+/** Reads rows again in halves where SQLite cannot read one of them. */
 const readAroundDamage = (sql: Statements, sessionId: string, fromSeq: number, toSeq: number): Array<MessageRow> => {
   try {
     return sql.between.all(sessionId, fromSeq, toSeq)

@@ -222,7 +222,7 @@ const renderWithin = (sections: Handoff.Sections, { counter, maxTokens }: Extrac
 /** Stands before the headings, where parsing does not take it for the content of a section. */
 const NO_MODEL = "(An extract: quotes, not a model's summary.)"
 const NOTHING_ASKED = "No request in these messages."
-/** What a message only quotes is worth less than what it says. */
+/** Quoted words are worth less than what a message says itself. */
 const QUOTED_BONUS = 0.8
 const LONGEST_GIST = 200
 const MOST_SENTENCES = 10

@@ -233,6 +233,6 @@ export const makeRouteWindows = (): (() => TaskWindows) => {
 interface ChangedWindow extends Refusal {
   readonly is: "grown" | "refused" | "certain"
   readonly safe: number
-  /** What was known before. */
+  /** The window as it was known before. */
   readonly before: Learned
 }

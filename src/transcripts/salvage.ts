@@ -34,7 +34,7 @@ export const decodeLines = (bytes: Uint8Array): ReadonlyArray<Line> => {
   return lines
 }
 
-/** What was taken of a file, and an error for each place where something was left. */
+/** The sessions taken from a file, and an error for each place where something was left. */
 interface Salvaged<A> {
   readonly taken: ReadonlyArray<A>
   readonly left: ReadonlyArray<ImportError>

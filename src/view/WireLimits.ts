@@ -21,7 +21,7 @@ export interface WireLimits {
   readonly maxImages?: number | undefined
   /** The largest picture in bytes of its base64. A larger one leaves, however new it is. */
   readonly maxImageBytes?: number | undefined
-  /** Whether the result of a tool may hold pictures and files. Else they stand in a user message behind the results. */
+  /** Allows pictures and files in the result of a tool. Else they stand in a user message behind the results. */
   readonly imagesInToolResults?: boolean | undefined
   /**
    * The ids of calls that the provider takes: up to 40 letters, digits, `_` and `-` (`common`), or exactly nine letters and

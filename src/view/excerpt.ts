@@ -149,7 +149,7 @@ const countCharacters = (message: Message.Message): number =>
 
 type Fields = ReadonlyArray<readonly [name: string, value: unknown]>
 
-/** What a message has beside its words and its calls: reasoning, signatures, and whatever else its server put there. */
+/** Lists the fields of a message beside its words and its calls: reasoning, signatures, and whatever else its server put there. */
 const fieldsOf = (message: Message.Message): Fields =>
   Object.entries(message).filter(([name, value]) => !OWN_FIELDS.has(name) && (value ?? null) !== null)
 

@@ -167,7 +167,7 @@ interface CallIdRule {
   readonly makeId: (stem: string, n: number) => string
 }
 
-/** How ids of calls are renamed that a provider refuses. */
+/** Renames ids of calls that a provider refuses. */
 export const CALL_IDS: Readonly<Record<CallIds, CallIdRule>> = {
   // OpenAI takes 40 characters, Anthropic none but these.
   common: {

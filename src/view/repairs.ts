@@ -11,7 +11,7 @@ import * as RequestSize from "./requestSize.ts"
 import type { Parts, Repair, RepairContext, Row, Size } from "./model.ts"
 import { defaults, type Limits } from "./WireLimits.ts"
 
-/** What a provider takes in a single message: other limits leave messages out as a whole. */
+/** The rules of a provider for a single message: other limits leave messages out as a whole. */
 export type MessageLimits = Pick<Limits, "imagesInToolResults" | "callIds">
 
 /** Messages that providers accept, and the repairs that made them so. */

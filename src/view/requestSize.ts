@@ -21,7 +21,7 @@ export interface Pictured {
   readonly index: number
   readonly row: Row
   readonly pictures: ReadonlyArray<Picture>
-  /** What it is without some of its pictures, by their places: kept, because each step leaves the same ones out. */
+  /** The message without some of its pictures, by their places: kept, because each step leaves the same ones out. */
   readonly without: Map<string, Row>
 }
 
@@ -160,7 +160,7 @@ const leavePictures = (row: Row, left: ReadonlyMap<number, string>, counter: Cou
 
 // ── bytes ──
 
-/** What a request holds. */
+/** The contents of a request, counted. */
 export interface Measured {
   readonly bytes: number
   /** The bytes that remain without its pictures. */

@@ -21,7 +21,7 @@ export interface Timeline {
   readonly rows: ReadonlyArray<TimelineRow>
   readonly from: number
   readonly to: number
-  /** Of operations without a violation, one in this many is drawn. */
+  /** Draws one in this many of the operations without a violation. */
   readonly oneSpanIn: number
 }
 

@@ -68,5 +68,5 @@ const parseInput = (
   return Rows.parseMessage({ file: "stdin", line: null }, value)
 }
 
-/** Who sends one message can send it again, with the number as text. */
+/** The sender of one message can send it again, with the number as text. */
 const refuse = (issue: string) => Either.left(new Message.InvalidMessage({ issue }))

@@ -35,7 +35,7 @@ export const make = (sql: Statements, hermes: HermesStatements) => {
     const isMarked = hermes.mark.get() === mark
     const isUnchanged = sql.dataVersion.get() === writingAt
     if (!isMarked) return isUnchanged ? false : undefined
-    // Whether Hermes' file was committed, too, is seen before the next write.
+    // The next write finds out whether Hermes' file was committed, too.
     agreedAt = undefined
     writingAt = undefined
     return true
