@@ -19,7 +19,7 @@ if (isSearch) {
 // Loaded afterwards, since expressions are found while modules load.
 const { READERS } = await import("../test/support/readers.ts")
 console.log("| reader | text | exponent | ms a MB |\n| --- | --- | --- | --- |")
-if (isSearch) for (const reader of measureReaders(READERS)) console.log(format(reader))
+if (isSearch) for (const reader of await measureReaders(READERS)) console.log(format(reader))
 else
   for (const [name, pump] of KNOWN_TEXTS) {
     const read = READERS[name]

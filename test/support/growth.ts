@@ -1,4 +1,5 @@
 /** Measures how the time of expressions and readers grows with the texts that are slowest for them. */
+import { setImmediate as letOthersRun } from "node:timers/promises"
 import { listExpressions } from "./expressions.ts"
 import { alphabetOf, combineAlphabet, findSteepest, type Growth, measureGrowth, type Reader } from "./pump.ts"
 import { FRAGMENTS } from "./fragments.ts"
@@ -38,19 +39,23 @@ export const measureExpressions = async () => {
   const expressions = (await listExpressions()).filter(
     ({ pattern }) => !pattern.sticky && !BOUNDED.some((start) => pattern.source.startsWith(start))
   )
-  const measured = expressions.flatMap(({ file, pattern }): ReadonlyArray<Measured> => {
+  const measured: Array<Measured> = []
+  for (const { file, pattern } of expressions) {
     const read: Reader = pattern.global ? (text) => text.replace(pattern, "") : (text) => pattern.test(text)
     const growths = findSteepest(read, combineAlphabet(alphabetOf(pattern), 200), false)
-    return growths.map((growth) => ({ name: `${file}: ${String(pattern)}`, growth: confirm(read, growth) }))
-  })
+    measured.push(...growths.map((growth) => ({ name: `${file}: ${String(pattern)}`, growth: confirm(read, growth) })))
+    await letOthersRun()
+  }
   return { count: expressions.length, measured }
 }
 
 /** Measures each reader with the text that is slowest for it. */
-export const measureReaders = (readers: Readonly<Record<string, Reader>>): ReadonlyArray<Measured> =>
-  Object.entries(readers).flatMap(([name, read]) =>
-    findSteepest(read, combineAlphabet(FRAGMENTS, 1_000), true).map((growth) => ({
-      name,
-      growth: confirm(read, growth)
-    }))
-  )
+export const measureReaders = async (readers: Readonly<Record<string, Reader>>): Promise<ReadonlyArray<Measured>> => {
+  const measured: Array<Measured> = []
+  for (const [name, read] of Object.entries(readers)) {
+    const growths = findSteepest(read, combineAlphabet(FRAGMENTS, 1_000), true)
+    measured.push(...growths.map((growth) => ({ name, growth: confirm(read, growth) })))
+    await letOthersRun()
+  }
+  return measured
+}
