@@ -42,7 +42,7 @@ export const measureExpressions = async () => {
   const measured: Array<Measured> = []
   for (const { file, pattern } of expressions) {
     const read: Reader = pattern.global ? (text) => text.replace(pattern, "") : (text) => pattern.test(text)
-    const growths = findSteepest(read, combineAlphabet(alphabetOf(pattern), 200), false)
+    const growths = await findSteepest(read, combineAlphabet(alphabetOf(pattern), 200), false)
     measured.push(...growths.map((growth) => ({ name: `${file}: ${String(pattern)}`, growth: confirm(read, growth) })))
     await letOthersRun()
   }
@@ -53,7 +53,7 @@ export const measureExpressions = async () => {
 export const measureReaders = async (readers: Readonly<Record<string, Reader>>): Promise<ReadonlyArray<Measured>> => {
   const measured: Array<Measured> = []
   for (const [name, read] of Object.entries(readers)) {
-    const growths = findSteepest(read, combineAlphabet(FRAGMENTS, 1_000), true)
+    const growths = await findSteepest(read, combineAlphabet(FRAGMENTS, 1_000), true)
     measured.push(...growths.map((growth) => ({ name, growth: confirm(read, growth) })))
     await letOthersRun()
   }

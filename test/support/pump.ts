@@ -1,4 +1,5 @@
 /** Looks for the text on which a reader is slowest, and measures how its time grows with the length of such a text. */
+import { setImmediate as letOthersRun } from "node:timers/promises"
 
 /** Reads a text; only its time matters. */
 export type Reader = (text: string) => unknown
@@ -56,17 +57,29 @@ export const measureGrowth = (read: Reader, pump: Pump): Growth => {
  * Tries many pumps on short texts and measures those that look steep: slow for their length, or several times slower for
  * four times the length. Without one, `isAlwaysMeasured` measures the slowest.
  */
-export const findSteepest = (read: Reader, pumps: Iterable<Pump>, isAlwaysMeasured: boolean): ReadonlyArray<Growth> => {
-  const slowest = Array.from(pumps, (pump) => ({ pump, ms: timeOf(read, fill(pump, SHORT), 1) }))
+export const findSteepest = async (
+  read: Reader,
+  pumps: Iterable<Pump>,
+  isAlwaysMeasured: boolean
+): Promise<ReadonlyArray<Growth>> => {
+  const tried: Array<{ readonly pump: Pump; readonly ms: number }> = []
+  for (const pump of pumps) {
+    tried.push({ pump, ms: timeOf(read, fill(pump, SHORT), 1) })
+    await letOthersRun()
+  }
+  const slowest = tried
     .toSorted((a, b) => b.ms - a.ms)
     .slice(0, 8)
     // A second look, since the first runs of an expression also compile it.
     .map(({ pump }) => ({ pump, short: timeOf(read, fill(pump, SHORT), 2), long: timeOf(read, fill(pump, LONG), 2) }))
     .toSorted((a, b) => b.long - a.long)
   const steep = slowest.filter(({ long, short }) => long > SUSPICIOUS && (long > 6 * short || long > LONG_ALLOWED))
-  return (steep.length === 0 && isAlwaysMeasured ? slowest.slice(0, 1) : steep.slice(0, 2)).map(({ pump }) =>
-    measureGrowth(read, pump)
-  )
+  const growths: Array<Growth> = []
+  for (const { pump } of steep.length === 0 && isAlwaysMeasured ? slowest.slice(0, 1) : steep.slice(0, 2)) {
+    await letOthersRun()
+    growths.push(measureGrowth(read, pump))
+  }
+  return growths
 }
 
 const SHORT = 8_192
