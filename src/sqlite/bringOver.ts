@@ -5,9 +5,15 @@ import * as Ledger from "../ledger/Ledger.ts"
 import type { Message } from "../message/Message.ts"
 import type { Counter } from "../message/Tokens.ts"
 import { isSessionId, isWithinLog, type Manifest, wholeLog } from "../session/Session.ts"
-import { StoreError } from "../session/SessionError.ts"
 import { countMostRows, readByKey, readByNumber, type Row } from "./damagedTables.ts"
-import { checksumOfRow, childrenOfRow, loggedOfRow, manifestOfGeneration, windowsOfRow } from "./rows.ts"
+import {
+  checksumOfRow,
+  childrenOfRow,
+  loggedOfRow,
+  manifestOfGeneration,
+  readOrUndefined,
+  windowsOfRow
+} from "./rows.ts"
 import type { MessageRow } from "./statements.ts"
 
 /** Something that is lost: whose it was, if that is known. */
@@ -294,15 +300,6 @@ const findDamage = (sessionId: string, { arrival, at, body, checksum, kind, seq,
     checksum: isNumber(checksum) ? checksum : null
   }
   return loggedOfRow(sessionId, row).unreadable
-}
-
-const readOrUndefined = <A>(read: () => A): A | undefined => {
-  try {
-    return read()
-  } catch (cause) {
-    if (cause instanceof StoreError) return undefined
-    throw cause
-  }
 }
 
 const isReadable = (read: () => unknown): boolean => readOrUndefined(() => [read()]) !== undefined

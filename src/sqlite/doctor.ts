@@ -5,12 +5,19 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Ledger from "../ledger/Ledger.ts"
 import { isWithinLog } from "../session/Session.ts"
-import { StoreError } from "../session/SessionError.ts"
+import type { StoreError } from "../session/SessionError.ts"
 import { openForReading } from "./copy.ts"
-import { cannotOpen, connectFile, inspectFile, toStoreError } from "./file.ts"
+import { cannotOpen, connectFile, inspectFile, isDamage, toStoreError } from "./file.ts"
 import * as MakeStore from "./makeStore.ts"
 import { readSchemaVersion } from "./migrations.ts"
-import { childrenOfRow, loggedOfArrival, loggedOfRow, manifestOfGeneration, windowsOfRow } from "./rows.ts"
+import {
+  childrenOfRow,
+  loggedOfArrival,
+  loggedOfRow,
+  manifestOfGeneration,
+  readOrUndefined,
+  windowsOfRow
+} from "./rows.ts"
 import { INDEX_TABLES, replaceIndexTables, SEQ_BITS } from "./searchStatements.ts"
 import type { MessageRow } from "./statements.ts"
 
@@ -119,8 +126,7 @@ const runCheck = (check: Check, db: Database.Database): ReadonlyArray<Finding> =
 
 /** True for damaged pages, and for a table that an older schema does not have. */
 const isUnreadable = (cause: unknown): cause is InstanceType<typeof Database.SqliteError> =>
-  cause instanceof Database.SqliteError &&
-  (cause.code.startsWith("SQLITE_CORRUPT") || cause.message.startsWith("no such table"))
+  cause instanceof Database.SqliteError && (isDamage(cause) || cause.message.startsWith("no such table"))
 
 /** Finds the damaged pages of each table and its indexes, then pages that belong to nothing. */
 const checkPages: Check = function* (db) {
@@ -303,15 +309,5 @@ const readColumn = (db: Database.Database, query: string): ReadonlyArray<string>
   db.prepare<[], string>(query).pluck().all()
 
 const textOrNull = (value: unknown): string | null => (typeof value === "string" ? value : null)
-
-/** Undefined for a text that is damaged. */
-const readOrUndefined = <A>(read: () => A): A | undefined => {
-  try {
-    return read()
-  } catch (cause) {
-    if (cause instanceof StoreError) return undefined
-    throw cause
-  }
-}
 
 const DAMAGED_TEXT = "its text is damaged"

@@ -18,6 +18,16 @@ import type { GenerationRow, MessageRow, SegmentRow, Statements } from "./statem
 const corrupt = (what: string, detail: string) =>
   new StoreError({ operation: `read a ${what}`, reason: "corrupt", detail })
 
+/** Undefined for a text that is damaged. */
+export const readOrUndefined = <A>(read: () => A): A | undefined => {
+  try {
+    return read()
+  } catch (cause) {
+    if (cause instanceof StoreError) return undefined
+    throw cause
+  }
+}
+
 /**
  * The CRC-32 of a row's columns. A row of the inbox has `seq` 0 and no `arrival`: neither is known when it is written.
  *

@@ -3,6 +3,7 @@
  * session is a range of ids and the rows of others cost nothing.
  */
 import Database from "better-sqlite3"
+import { isDamage } from "./file.ts"
 import { newIndex } from "./migrations.ts"
 import { prepareQuery, prepareValue } from "./statements.ts"
 
@@ -107,7 +108,7 @@ export const makeIndex = (db: Database.Database) => {
     try {
       return ask((statements ??= prepareIndex(db)))
     } catch (cause) {
-      isDamaged ||= isDamage(cause)
+      isDamaged ||= isIndexDamage(cause)
       throw cause
     }
   }
@@ -122,8 +123,8 @@ export const makeIndex = (db: Database.Database) => {
   return { use, reset, isDamaged: () => isDamaged }
 }
 
-const isDamage = (cause: unknown): boolean =>
-  cause instanceof Database.SqliteError && (cause.code.startsWith("SQLITE_CORRUPT") || DAMAGE.test(cause.message))
+const isIndexDamage = (cause: unknown): boolean =>
+  isDamage(cause) || (cause instanceof Database.SqliteError && DAMAGE.test(cause.message))
 
 const DAMAGE = /vtable constructor failed|fts5 file format|no such table: (?:main\.)?recall/
 

@@ -59,7 +59,7 @@ export interface ForeignWriter {
   readonly afterTransaction: (outcome: TransactionOutcome) => void
 }
 
-const noForeignWriter: ForeignWriter = {
+export const noForeignWriter: ForeignWriter = {
   refresh: () => ({ isChanged: false, isMore: false }),
   onNewBase: () => {},
   recover: () => false,

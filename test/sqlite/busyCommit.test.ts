@@ -8,14 +8,7 @@ import { SessionStore } from "../../src/store/SessionStore.ts"
 import { temporaryDatabase } from "../support/temporaryFolder.ts"
 
 /** Another application whose file was written meanwhile, so that nothing can be told from it. */
-const foreign: Transaction.ForeignWriter = {
-  refresh: () => ({ isChanged: false, isMore: false }),
-  onNewBase: () => {},
-  recover: () => false,
-  beforeCommit: () => {},
-  isOwnFileCommitted: () => undefined,
-  afterTransaction: () => {}
-}
+const foreign: Transaction.ForeignWriter = { ...Transaction.noForeignWriter, isOwnFileCommitted: () => undefined }
 
 const openFile = (filename: string) =>
   Effect.acquireRelease(
