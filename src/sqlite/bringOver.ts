@@ -5,7 +5,7 @@ import * as Ledger from "../ledger/Ledger.ts"
 import type { Message } from "../message/Message.ts"
 import type { Counter } from "../message/Tokens.ts"
 import { isSessionId, isWithinLog, type Manifest, wholeLog } from "../session/Session.ts"
-import { countMostRows, readByKey, readByNumber, type Row } from "./damagedTables.ts"
+import { countMostRows, findLastNumber, readByKey, readByNumber, type Row } from "./damagedTables.ts"
 import {
   checksumOfRow,
   childrenOfRow,
@@ -94,19 +94,6 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
     }
   }
 
-  /** The index of the log is on other pages than its rows. */
-  const findEnds = (generations: ReadonlyArray<Row>) => {
-    const source = "message INDEXED BY sqlite_autoindex_message_1"
-    const keys = readByKey(from, source, ["session_id", "seq"], ["session_id", "seq"], () => {})
-    for (const { seq, session_id } of [
-      ...keys,
-      ...generations.map(({ left_seq, session_id }) => ({ session_id, seq: left_seq }))
-    ]) {
-      const log = findLog(session_id)
-      if (log !== undefined && isSeq(seq)) log.end = Math.max(log.end, seq)
-    }
-  }
-
   const append = (log: Progress, row: Row & { readonly tokens: number }): boolean => {
     const [seq, total] = [log.seq + 1, log.total + row.tokens]
     const isStored = insert("message", { ...row, seq, total })
@@ -127,14 +114,46 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
     return append(log, { ...row, session_id: sessionId, checksum })
   }
 
+  /**
+   * Finds messages that were after the last one whose row can be read. The index of the log is on other pages than its
+   * rows. A number that stands alone there may be damaged itself, and so may that of a generation: nothing says so of
+   * it, but all logs together have no more messages than the table has numbers.
+   */
+  const fillEnds = (generations: ReadonlyArray<Row>) => {
+    const source = "message INDEXED BY sqlite_autoindex_message_1"
+    const keys = readByKey(from, source, ["session_id", "seq"], ["session_id", "seq"], () => {})
+    let before: Row | undefined
+    for (const key of keys) {
+      const isNext = key.seq === 1 || (before?.session_id === key.session_id && before?.seq === Number(key.seq) - 1)
+      if (isNext) meetEnd(findLog(key.session_id), key.seq)
+      before = key
+    }
+    for (const { left_seq, session_id } of generations) {
+      if (isSessionId(session_id)) meetEnd(logs.get(session_id), left_seq)
+    }
+    let room = findLastNumber(from, "message", "sqlite_autoindex_message_1")
+    for (const log of logs.values()) room -= log.seq
+    for (const [sessionId, log] of logs) {
+      if (log.end - log.seq > room) continue
+      room -= Math.max(0, log.end - log.seq)
+      fillUpTo(sessionId, log, log.end, 0)
+    }
+  }
+
+  const meetEnd = (log: Progress | undefined, seq: unknown) => {
+    if (log !== undefined && isSeq(seq)) log.end = Math.max(log.end, seq)
+  }
+
+  /** Neither the session nor the number of a damaged row is believed, unless the row is the next one of its log. */
   const copyMessages = () => {
     const columns = ["session_id", "seq", "arrival", "kind", "tokens", "body", "at", "checksum"]
     for (const row of numbered("message", columns)) {
       const { at, seq, session_id, tokens } = row
-      const log = findLog(session_id)
-      if (log === undefined || typeof session_id !== "string" || !isSeq(seq) || seq <= log.seq) continue
-      fillUpTo(session_id, log, seq - 1, at)
+      if (!isSessionId(session_id) || !isSeq(seq)) continue
       const damage = findDamage(session_id, { ...row, seq })
+      const log = damage === undefined ? findLog(session_id) : logs.get(session_id)
+      if (log === undefined || seq <= log.seq || (damage !== undefined && seq > log.seq + 1)) continue
+      fillUpTo(session_id, log, seq - 1, at)
       if (damage === undefined && isNumber(tokens) && append(log, { ...row, tokens })) {
         meetArrival(row.arrival)
         kept.add(row.arrival)
@@ -144,7 +163,6 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
         appendLost(session_id, log, at)
       }
     }
-    for (const [sessionId, log] of logs) fillUpTo(sessionId, log, log.end, 0)
   }
 
   const copyInbox = () => {
@@ -191,7 +209,8 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
       const isWhole =
         manifest !== undefined && isWithinLog(manifest, log.seq) && manifest.segments.every((id) => segments.has(id))
       const stored = JSON.stringify(isWhole ? manifest : showWholeLog(manifest, log.seq))
-      if (!insert("generation", { ...row, manifest: stored })) {
+      const left = isNumber(row.left_seq) ? Math.min(row.left_seq, log.seq) : row.left_seq
+      if (!insert("generation", { ...row, manifest: stored, left_seq: left })) {
         lose(session_id, `generation #${generation}: its columns are damaged`)
         continue
       }
@@ -241,8 +260,8 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
   const generations = [
     ...numbered("generation", ["session_id", "generation", "manifest", "left_seq", "snapshot_id", "operation_id", "at"])
   ].sort((a, b) => Number(a.generation) - Number(b.generation))
-  findEnds(generations)
   copyMessages()
+  fillEnds(generations)
   copyInbox()
   copyRest(copyGenerations(generations, copySegments()))
   keepArrivalsUnique(to, lastArrival)

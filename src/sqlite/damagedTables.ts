@@ -78,7 +78,7 @@ const decodeBody = (row: Row): Row => {
 }
 
 /** Asks the table, then its index, of which another page may be damaged. A number can be damaged, too. */
-const findLastNumber = (db: Database.Database, table: string, index: string): number => {
+export const findLastNumber = (db: Database.Database, table: string, index: string): number => {
   const read = (source: string) =>
     attemptRead(() => db.prepare<[], number | null>(`SELECT max(rowid) FROM ${source}`).pluck().get() ?? 0)
   return Math.min(read(table) ?? read(`${table} INDEXED BY ${index}`) ?? Infinity, countMostRows(db))

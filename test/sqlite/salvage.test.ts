@@ -236,6 +236,26 @@ describe("salvage", () => {
     })
   )
 
+  const numbers = [
+    ["the number of a message", "UPDATE message SET seq = 431 WHERE session_id = 'one' AND seq = 200", 601],
+    ["the last number of a log", "UPDATE message SET seq = 431 WHERE session_id = 'one' AND seq = 301", 601],
+    ["the session of a message", "UPDATE message SET session_id = 'onf' WHERE session_id = 'one' AND seq = 131", 601],
+    ["the number of a generation", "UPDATE generation SET left_seq = 431 WHERE session_id = 'one'", 602]
+  ] as const
+  it.scopedLive.each(numbers)("makes up no message where %s is damaged", ([, change, whole]) =>
+    Effect.gen(function* () {
+      const { filename, out } = yield* makeFile
+      const original = yield* Effect.provide(readAll, open(filename))
+      const db = new Database(filename)
+      db.pragma("foreign_keys = OFF")
+      db.exec(change)
+      db.close()
+      const { messages, sessions } = yield* salvageFile(filename, out)
+      assert.deepStrictEqual([sessions, messages], [2, whole])
+      assert.isAtMost(messages + (yield* assertSound(out, original)), 602)
+    })
+  )
+
   it.scopedLive("refuses a new file that is there already, and leaves none if there is nothing to bring over", () =>
     Effect.gen(function* () {
       const { filename, out } = yield* makeFile
@@ -264,6 +284,12 @@ describe("salvage", () => {
         minLength: 1,
         maxLength: 6
       })
+    }),
+    fc.record({
+      how: fc.constant("number" as const),
+      column: fc.constantFrom("message.seq", "message.arrival", "generation.left_seq", "generation.generation"),
+      row: fc.nat(),
+      value: fc.nat(1_000)
     })
   )
   it.scopedLive.prop(
@@ -275,6 +301,13 @@ describe("salvage", () => {
         const original = yield* Effect.provide(readAll, open(whole.filename))
         const filename = join(dirname(whole.filename), "damaged.db")
         copyFileSync(whole.filename, filename)
+        if (damage.how === "number") {
+          const [table, column] = damage.column.split(".")
+          const db = new Database(filename)
+          const change = `UPDATE OR IGNORE ${table} SET ${column} = ? WHERE rowid = 1 + ? % (SELECT max(rowid) FROM ${table})`
+          db.prepare(change).run(damage.value, damage.row)
+          db.close()
+        }
         const bytes = readFileSync(filename)
         const pages = bytes.length / PAGE
         if (damage.how === "zero") {
