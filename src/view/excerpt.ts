@@ -10,6 +10,20 @@ import { type Counter, estimate } from "../message/Tokens.ts"
 /** With fewer tokens an excerpt would be nothing but its marker. */
 export const LEAST_EXCERPT = 30
 
+/** Stands in a view for the result of a call that has none. */
+export const NO_RESULT = "[no result: this call was never answered]"
+
+/** What becomes of a message: its tokens, and those it may take. Calls that are known to be `answered` leave last. */
+interface ExcerptInput {
+  readonly seq: number
+  readonly tokens: number
+  readonly to: number
+  readonly answered?: Answered | undefined
+}
+
+/** For each call of a message the place of its result; undefined for one without a result. */
+type Answered = ReadonlyArray<number | undefined>
+
 /**
  * Shortens a message of `tokens` tokens to at most `to`, which must be `LEAST` or more. A message that fits is returned
  * as the very same object. Fields that its provider may want back stay whole as far as they fit. The time taken does not
@@ -17,11 +31,11 @@ export const LEAST_EXCERPT = 30
  */
 export const makeExcerpt = (
   message: Message.Message,
-  { seq, tokens, to }: { readonly seq: number; readonly tokens: number; readonly to: number },
+  { answered, seq, to, tokens }: ExcerptInput,
   counter: Counter
 ): Message.Message => {
   if (tokens <= to) return message
-  const smaller = dropParts(message, seq, to, counter)
+  const smaller = dropParts(message, { seq, to, order: orderCalls(Message.toolCalls(message), answered) }, counter)
   const fixed = counter.message(shortenTexts(smaller, 0, { seq, perCharacter: 1 }))
   const cutter: Cutter = { seq, perCharacter: Math.min(1, (tokens - fixed) / Math.max(1, countCharacters(message))) }
   let keep = 4 * to
@@ -66,15 +80,21 @@ const findCap = (measured: ReadonlyArray<Measured>, room: number): number => {
   return Infinity
 }
 
-/** The excerpts that make the entries fit the room. If even the shortest do not fit, see `planFewest`. */
+/**
+ * The excerpts that make the entries fit the room, with the stand-ins for results that are missing. If even the shortest
+ * do not fit, see `planFewest`.
+ */
 export const planExcerpts = (
   entries: ReadonlyArray<Logged>,
   room: number,
   counter: Counter
 ): ReadonlyArray<Excerpt> => {
   const measured = entries.map((entry) => ({ entry, fixed: countFixed(entry, counter) }))
-  const cap = findCap(measured, room)
-  const shares = cap < LEAST_EXCERPT ? planFewest(entries, room, counter) : measured.map(({ fixed }) => cap + fixed)
+  const { results } = Message.pairToolCalls(entries.map(({ message }) => message))
+  const missing = results.reduce((sum, ofCalls) => sum + ofCalls.filter((result) => result === undefined).length, 0)
+  const cap = findCap(measured, room - missing * countStandIn(counter))
+  const shares =
+    cap < LEAST_EXCERPT ? planFewest(entries, results, room, counter) : measured.map(({ fixed }) => cap + fixed)
   return entries.flatMap(({ seq, tokens }, i) => {
     const to = shares[i] ?? 0
     return to < tokens ? [{ seq, tokens: to }] : []
@@ -82,11 +102,16 @@ export const planExcerpts = (
 }
 
 /**
- * The share of each entry where not all fit. Of a batch the oldest calls leave, each with its result, so that what they
- * would take is left to the others. Of other messages the last are left out.
+ * The share of each entry where not all fit. Of a batch those calls leave that nobody answered, and then the oldest, each
+ * with its result, so that what they would take is left to the others. Of other messages the last are left out.
  */
-const planFewest = (entries: ReadonlyArray<Logged>, room: number, counter: Counter): ReadonlyArray<number> => {
-  const { results } = Message.pairToolCalls(entries.map(({ message }) => message))
+const planFewest = (
+  entries: ReadonlyArray<Logged>,
+  results: ReadonlyArray<Answered>,
+  room: number,
+  counter: Counter
+): ReadonlyArray<number> => {
+  const standIn = countStandIn(counter)
   let left = room
   const take = (tokens: number): number => {
     if (tokens > left) return 0
@@ -100,9 +125,9 @@ const planFewest = (entries: ReadonlyArray<Logged>, room: number, counter: Count
   })
   for (const [i, { message, seq }] of Array.from(entries.entries()).toReversed()) {
     if (shares[i] === 0) continue
-    for (const [k, call] of orderCalls(Message.toolCalls(message))) {
+    for (const [k, call] of orderCalls(Message.toolCalls(message), results[i])) {
       const answer = results[i]?.[k]
-      const ofResult = Math.min(LEAST_EXCERPT, answer === undefined ? 0 : (entries[answer]?.tokens ?? 0))
+      const ofResult = answer === undefined ? standIn : Math.min(LEAST_EXCERPT, entries[answer]?.tokens ?? 0)
       const ofCall = countCalls([call], seq, counter)
       if (take(ofCall + ofResult) === 0) break
       shares[i] = (shares[i] ?? 0) + ofCall
@@ -185,6 +210,9 @@ const countCalls = (calls: ReadonlyArray<Message.ToolCall>, seq: number, counter
   return counter.message({ ...ASSISTANT, tool_calls }) - counter.message(ASSISTANT)
 }
 
+const countStandIn = (counter: Counter): number =>
+  counter.message({ role: "tool", tool_call_id: "-", content: NO_RESULT })
+
 const ASSISTANT: Message.AssistantMessage = { role: "assistant", content: null }
 
 const hasOwnFields = (call: Message.ToolCall): boolean =>
@@ -219,10 +247,13 @@ interface Smaller {
   readonly note: string
 }
 
-/** Leaves out what does not fit and cannot be shortened: fields, images, and the oldest calls of a batch. */
-const dropParts = (message: Message.Message, seq: number, to: number, counter: Counter): Smaller => {
-  const calls = Message.toolCalls(message)
-  const [first] = orderCalls(calls)
+/** Leaves out what does not fit and cannot be shortened: fields, images, and the last calls of a batch by `order`. */
+const dropParts = (
+  message: Message.Message,
+  { order, seq, to }: { readonly seq: number; readonly to: number; readonly order: Order },
+  counter: Counter
+): Smaller => {
+  const [first] = order
   // A signature without its call is of no use, and neither is a result.
   const room = to - LEAST_EXCERPT - (first === undefined ? 0 : countCalls([first[1]], seq, counter))
   const { bare, fields, native } = keepFields(message, seq, room, counter)
@@ -231,8 +262,8 @@ const dropParts = (message: Message.Message, seq: number, to: number, counter: C
     withFields(Message.withContent(bare, parts), cutReasoning(fields, 0, { seq, perCharacter: 1 }), native)
   const parts = others.length > 0 && counter.message(frameOf(others)) <= room ? others : []
   const text = Message.text(message)
-  const kept = keepCalls(calls, { seq, to, hasWords: text !== "" || others.length > 0 }, frameOf(parts), counter)
-  const leftOut = calls.length - kept.length
+  const kept = keepCalls(order, { seq, to, hasWords: text !== "" || others.length > 0 }, frameOf(parts), counter)
+  const leftOut = order.length - kept.length
   const note =
     leftOut > 0
       ? noteLeftOut(leftOut, "tool call", seq)
@@ -266,25 +297,33 @@ const withoutFields = (message: Message.Message): Message.Message =>
 
 /** Keeps as many calls as fit when their arguments are cut to nothing. */
 const keepCalls = (
-  calls: ReadonlyArray<Message.ToolCall>,
+  order: Order,
   { hasWords, seq, to }: { readonly seq: number; readonly to: number; readonly hasWords: boolean },
   frame: Message.Message,
   counter: Counter
 ): Array<Message.ToolCall> => {
-  if (calls.length === 0) return []
-  const order = orderCalls(calls)
+  if (order.length === 0) return []
   // With all calls kept and nothing else in the message, no marker is needed.
   const room = to - counter.message(frame) - MARKER
   const costs = order.map(([, call]) => countCalls([call], seq, counter))
-  const kept = new Set(order.slice(0, countFitting(costs, room, hasWords ? 0 : MARKER)).map(([i]) => i))
-  return calls.filter((_, i) => kept.has(i))
+  const kept = order.slice(0, countFitting(costs, room, hasWords ? 0 : MARKER))
+  return kept.toSorted(([a], [b]) => a - b).map(([, call]) => call)
 }
 
-/** Calls in the order they are kept: first those with fields, since a signature may stand for all, then the newest. */
-const orderCalls = (calls: ReadonlyArray<Message.ToolCall>): ReadonlyArray<readonly [number, Message.ToolCall]> =>
-  Array.from(calls.entries())
+/** Calls with their places, in the order they are kept. */
+type Order = ReadonlyArray<readonly [place: number, call: Message.ToolCall]>
+
+/**
+ * Keeps calls with fields first, since a signature may stand for all; then those with a result, since it would leave with
+ * its call; then the newest.
+ */
+const orderCalls = (calls: ReadonlyArray<Message.ToolCall>, answered: Answered | undefined): Order => {
+  const weigh = ([place, call]: Order[number]) =>
+    2 * Number(hasOwnFields(call)) + Number(answered?.[place] !== undefined)
+  return Array.from(calls.entries())
     .toReversed()
-    .toSorted(([, a], [, b]) => Number(hasOwnFields(b)) - Number(hasOwnFields(a)))
+    .toSorted((a, b) => weigh(b) - weigh(a))
+}
 
 /** The number of costs, from the first on, that fit the room. The last one may use `extra` as well. */
 const countFitting = (costs: ReadonlyArray<number>, room: number, extra: number): number => {

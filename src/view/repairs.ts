@@ -5,7 +5,7 @@
 import * as Message from "../message/Message.ts"
 import { isBlank, isObjectJson } from "../message/text.ts"
 import type { Counter } from "../message/Tokens.ts"
-import { findLostFields, makeExcerpt } from "./excerpt.ts"
+import { findLostFields, makeExcerpt, NO_RESULT } from "./excerpt.ts"
 import { CALL_IDS, mendMessage, separateParts, SURROGATE_ESCAPE, TOOL_NAME } from "./messageRepairs.ts"
 import * as RequestSize from "./requestSize.ts"
 import type { Parts, Repair, RepairContext, Row, Size } from "./model.ts"
@@ -94,11 +94,14 @@ export const addRepairs = (mending: Mending, rows: ReadonlyArray<Row>): void => 
   const sound: Array<Row> = []
   mending.hasRows ||= rows.length > 0
   mending.lastRow = rows.at(-1) ?? mending.lastRow
-  for (const row of rows) {
+  const pairs = rows.some(({ message, seq }) => excerpts.has(seq) && Message.toolCalls(message).length > 1)
+    ? Message.pairToolCalls(rows.map(({ message }) => message))
+    : undefined
+  for (const [i, row] of rows.entries()) {
     if (row.isUnreadable === true) context.note({ kind: "unreadable", seq: row.seq })
     const mended = mendContent(row, context)
     const to = excerpts.get(row.seq)
-    const shown = mended === undefined || to === undefined ? mended : shortenRow(mended, to, context)
+    const shown = mended === undefined || to === undefined ? mended : shortenRow(mended, to, pairs?.results[i], context)
     if (shown !== undefined) sound.push(shown)
   }
   mendOrder(mendPairs(sound, mending, context), mending, context)
@@ -137,12 +140,17 @@ export const finishRepairs = (
   return { ...shown, repairs: repairs.sort((a, b) => a.seq - b.seq) }
 }
 
-const shortenRow = (row: Row, to: number, context: RepairContext): Row | undefined => {
+const shortenRow = (
+  row: Row,
+  to: number,
+  answered: ReadonlyArray<number | undefined> | undefined,
+  context: RepairContext
+): Row | undefined => {
   if (row.tokens <= to) return row
   const { seq, tokens, message } = row
   context.note({ kind: "excerpt", seq, tokens: to })
   if (to === 0) return undefined
-  const shown = makeExcerpt(message, { seq, tokens, to }, context.counter)
+  const shown = makeExcerpt(message, { seq, tokens, to, answered }, context.counter)
   const fields = findLostFields(message, shown)
   if (fields.length > 0) context.note({ kind: "left-out-fields", seq, fields })
   return withMessage(row, shown, context)
@@ -202,8 +210,6 @@ const isPlainCall = (call: Message.ToolCall): boolean => {
 const PLAIN_CALL_FIELDS: ReadonlySet<string> = new Set(["id", "type", "function"])
 
 // ── calls and results ──
-
-const NO_RESULT = "[no result: this call was never answered]"
 
 const mendPairs = (rows: ReadonlyArray<Row>, mending: Mending, context: RepairContext): ReadonlyArray<Row> => {
   const { answered } = mending

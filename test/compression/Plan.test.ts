@@ -141,12 +141,11 @@ const checkView = (log: ReadonlyArray<Logged>, state: State): void => {
   if (unread.length > 0) assert.isTrue(isSeen, "the model never sees the results of its calls")
 }
 
-/** The texts of the last results, if the model has not answered to them. Of a batch broken off the newest calls stay. */
+/** The texts of the last results, if the model has not answered to them. */
 const listUnread = (log: ReadonlyArray<Logged>): ReadonlyArray<string> => {
   const called = log.findLast(({ message }) => message.role === "assistant")
   if (called === undefined || Message.toolCalls(called.message).length === 0) return []
   const answers = new Set(pairsOf(log).flatMap(([from, to]) => (from === called.seq ? [to] : [])))
-  if (answers.size < Message.toolCalls(called.message).length) return []
   // Fields may leave no room, and a group that an older late result holds together may be too large.
   if (/reasoning|thinking|extra_|_field_/.test(Object.keys(called.message).join() + JSON.stringify(called))) return []
   if (Message.findSafeCuts(log.map(({ message }) => message))[called.seq - 1] !== true) return []
@@ -429,6 +428,21 @@ describe("results that the model has not read", () => {
   it("as calls that still wait, with what they have so far", () => {
     assert.lengthOf(shown([go, ...batch(100, 1_000).slice(0, -1)]).results, 100)
     assert.isAbove(shown([go, ...batch(300, 1_000).slice(0, -1)]).results.length, 80)
+  })
+  it("before calls that nobody answered", () => {
+    for (const turns of [0, 8])
+      for (const answered of [1, 20, 70, 150]) {
+        const { results } = shown([...talk(turns), go, ...batch(300, 1_000).slice(0, 1 + answered)])
+        const read = results.filter((message) => Message.text(message).startsWith("The log says ok."))
+        assert.isAtLeast(read.length, Math.min(answered, 60), `${turns} turns, ${answered} answered`)
+      }
+  })
+  it("with all their calls, however long the arguments", () => {
+    for (const answered of [0, 19, 20]) {
+      const made = Array.from({ length: 20 }, (_, i) => call(`c${i}`, JSON.stringify({ text: "word ".repeat(1_500) })))
+      const results = made.slice(0, answered).map(({ id }) => result(id, words(1_000)))
+      assert.lengthOf(shown([...talk(8), go, calls(...made), ...results]).results, 20)
+    }
   })
   it("and notifications, as excerpts", () => {
     const { view } = shown([go, notification(words(45_000))])
