@@ -37,12 +37,40 @@ const LENGTHS = [65_536, 131_072, 262_144, 524_288, 1_048_576, 2_097_152]
 /** A reader that needs longer for one text has failed already. */
 const TOO_LONG = 3_000
 
-export const measureGrowth = (read: Reader, pump: Pump): Growth => {
+export const measureGrowth = (read: Reader, pump: Pump): Growth => growthOf(pump, measureTimes(read, pump))
+
+/**
+ * Measures up to `most` times, as long as it looks steep: whatever else the machine does only adds to a time, so that the
+ * least time of each length counts.
+ */
+export const measureSteepGrowth = (
+  read: Reader,
+  pump: Pump,
+  isSteep: (growth: Growth) => boolean,
+  most: number
+): Growth => {
+  let times = measureTimes(read, pump)
+  for (let measured = 1; measured < most && isSteep(growthOf(pump, times)); measured++) {
+    times = leastOfEach(times, measureTimes(read, pump))
+  }
+  return growthOf(pump, times)
+}
+
+const measureTimes = (read: Reader, pump: Pump): ReadonlyArray<number> => {
   const times: Array<number> = []
   for (const length of LENGTHS) {
     times.push(timeOf(read, fill(pump, length), 3))
     if ((times.at(-1) ?? 0) > TOO_LONG) break
   }
+  return times
+}
+
+const leastOfEach = (some: ReadonlyArray<number>, others: ReadonlyArray<number>): ReadonlyArray<number> =>
+  LENGTHS.slice(0, Math.max(some.length, others.length)).map((_, i) =>
+    Math.min(some[i] ?? Infinity, others[i] ?? Infinity)
+  )
+
+const growthOf = (pump: Pump, times: ReadonlyArray<number>): Growth => {
   // Times below a millisecond are mostly noise.
   const slopes = times.map((ms) => Math.log2(Math.max(ms, 1)))
   const last = times.length - 1
