@@ -60,7 +60,8 @@ export interface Fixed {
  * Pictures and files count as providers bill them, never by the length of their base64, wherever in the message they are:
  *
  * - a picture: 1,000 tokens, or 85 for the detail `low`
- * - a PDF, and any other document: 2,500 tokens a page, one page for each 50,000 bytes, at most 100 pages
+ * - a PDF, and any other document: 2,500 tokens a page, one page for each 50,000 bytes, at most 100 pages; four pages if
+ *   the message only names it, by an id or a URL
  * - sound and video: one token for each 500 bytes
  * - a file of text: one token for each 4 bytes
  *
@@ -189,6 +190,9 @@ const PAGE = 2_500
 const PAGE_BYTES = 50_000
 const MOST_PAGES = 100
 
+/** The size of a file that is only named is not known. A report of the provider corrects the count up to three times. */
+const NAMED = 4 * PAGE
+
 /** Gemini bills 32 tokens for a second of sound, which is 16,000 bytes of MP3. */
 const MEDIA_BYTES = 500
 const TEXT_BYTES = 4
@@ -246,6 +250,13 @@ const countJson = (text: Counter["text"], of: object, known: ReadonlySet<string>
 const countValue = (text: Counter["text"], value: unknown): number => {
   let files = 0
   const json = JSON.stringify(value, function (_key, inner: unknown) {
+    if (Predicate.isRecord(inner)) {
+      const named = countNamed(inner)
+      if (named === undefined) return inner
+      files += named
+      // What names the file is no part of its own.
+      return { ...inner, source: undefined }
+    }
     const tokens = typeof inner === "string" && inner.length >= SHORTEST_FILE ? countFile(inner, this) : undefined
     if (tokens === undefined) return inner
     files += tokens
@@ -253,6 +264,24 @@ const countValue = (text: Counter["text"], value: unknown): number => {
   })
   return files + text(json)
 }
+
+/** The tokens of a part that only names its file; undefined for any other value, such as a citation. */
+const countNamed = (part: { readonly [name: string]: unknown }): number | undefined => {
+  const tokens = Predicate.isString(part["type"]) ? NAMED_PARTS.get(part["type"]) : undefined
+  if (tokens === undefined) return undefined
+  const file = [part["source"], part["file"]].find(Predicate.isRecord) ?? part
+  const isUrl = (url: unknown) => Predicate.isString(url) && /^https?:/i.test(url)
+  const isNamed = Predicate.isString(file["file_id"]) || isUrl(file["file_url"]) || isUrl(file["url"])
+  return isNamed && !Predicate.isString(file["file_data"]) ? tokens : undefined
+}
+
+const NAMED_PARTS: ReadonlyMap<string, number> = new Map([
+  ["file", NAMED],
+  ["input_file", NAMED],
+  ["document", NAMED],
+  ["image", IMAGE],
+  ["input_image", IMAGE]
+])
 
 /** Shorter base64 costs no more as text than as a file. */
 const SHORTEST_FILE = 200

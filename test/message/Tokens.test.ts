@@ -59,7 +59,7 @@ describe("Tokens", () => {
       const file = { type: "file", file_id: "f-123456" }
       assert.strictEqual(
         estimate.message(ofWire({ role: "user", content: [file, { type: "text", text: "12345678" }] })),
-        plain + estimate.text(JSON.stringify(file))
+        plain + 10_000 + estimate.text(JSON.stringify(file))
       )
     })
 
@@ -92,6 +92,37 @@ describe("Tokens", () => {
         assert.isAtLeast(tokens, estimate.text(reasoning), Object.keys(full).join())
         assert.isAtMost(tokens, estimate.text(JSON.stringify(full)) + 4, Object.keys(full).join())
       }
+    })
+
+    it("counts files that are only named, by an id or a URL, as those of a few pages", () => {
+      const url = "https://files.example/report"
+      const named: ReadonlyArray<readonly [tokens: number, part: object]> = [
+        [10_000, { type: "file", file: { file_id: "file-1" } }],
+        [10_000, { type: "file", file_id: "file-1" }],
+        [10_000, { type: "input_file", file_id: "file-1" }],
+        [10_000, { type: "input_file", file_url: url }],
+        [10_000, { type: "document", source: { type: "url", url } }],
+        [10_000, { type: "document", source: { type: "file", file_id: "file-1" } }],
+        [1_000, { type: "input_image", file_id: "file-1" }],
+        [1_000, { type: "image", source: { type: "file", file_id: "file-1" } }],
+        [0, { type: "file_citation", file_id: "file-1", url }],
+        [0, { type: "container_upload", file_id: "file-1" }]
+      ]
+      for (const [tokens, part] of named) {
+        const places = [
+          // Parts of another API are refused here.
+          ...("type" in part && part.type === "file" ? [{ content: [part] }] : []),
+          { content: "", native: { format: "responses", slots: [{ raw: part }] } },
+          { content: "", future: [part] }
+        ]
+        for (const place of places) {
+          const counted = estimate.message(ofWire({ role: "user", ...place }))
+          assert.closeTo(counted, tokens, 60, JSON.stringify(place))
+        }
+      }
+      const raw = { type: "document", source: { type: "url", url }, context: "words ".repeat(400) }
+      const native = { format: "anthropic", slots: [{ raw }] }
+      assert.isAbove(estimate.message(ofWire({ role: "user", content: "", native })), 10_600)
     })
 
     it("counts what is native to a format the same in a log and in a view", () => {
