@@ -99,7 +99,7 @@ interface Codec<A> {
   readonly findFault: (input: unknown) => string | undefined
   /** Reads input that has no fault. */
   readonly read: (input: unknown) => Read
-  readonly write: (messages: ReadonlyArray<Message.Message>) => A
+  readonly write: (messages: ReadonlyArray<Message.Message>, tools: unknown) => A
 }
 
 type Read = Either.Either<ReadonlyArray<Message.Message>, Message.InvalidMessage>
@@ -119,7 +119,7 @@ const findNoObject = (messages: ReadonlyArray<unknown>): string | undefined =>
 interface Converter {
   readonly findFault: (input: unknown) => string | undefined
   readonly read: (body: JsonObject) => ReadonlyArray<Draft>
-  readonly write: (messages: ReadonlyArray<Draft>) => Written
+  readonly write: (messages: ReadonlyArray<Draft>, tools: unknown) => Written
   readonly wrap: (items: ReadonlyArray<JsonObject>, system: System | undefined) => object
 }
 
@@ -139,8 +139,12 @@ const parseDrafts = (drafts: ReadonlyArray<Draft>): Read => Either.all(drafts.ma
  * is read for what it says now.
  */
 const makeCodec = <A extends object>({ findFault, read, wrap, write }: Converter): Codec<A> => {
+  /** By what was written, the tools that were sent along. */
+  const toolsOf = new WeakMap<object, unknown>()
+  const findTools = (body: JsonObject): unknown =>
+    [body, ...listObjects(body.messages)].map((written) => toolsOf.get(written)).find((tools) => tools !== undefined)
   const isWritten = (body: JsonObject, messages: ReadonlyArray<Draft>): boolean => {
-    const written = write(messages.map(makeDraft))
+    const written = write(messages.map(makeDraft), findTools(body))
     return isSame(written.system, body.system) && isSame(itemsOf(written), body.messages)
   }
   const recall = (input: unknown): ReadonlyArray<Draft> | undefined => {
@@ -159,10 +163,11 @@ const makeCodec = <A extends object>({ findFault, read, wrap, write }: Converter
       const recalled = recall(input)
       return recalled === undefined ? parseDrafts(read(toBody(input))) : parseDrafts(recalled)
     },
-    write: (messages) => {
+    write: (messages, tools) => {
       const drafts = messages.map(makeDraft)
-      const written = write(drafts)
+      const written = write(drafts, tools)
       const whole = wrap(itemsOf(written), written.system)
+      if (tools !== undefined) for (const made of [whole, ...itemsOf(written)]) toolsOf.set(made, tools)
       rememberOrigins(whole, drafts, written.runs)
       return giveType<A>(whole)
     }
@@ -265,14 +270,36 @@ export const decode = (
 }
 
 /**
+ * What is sent beside the messages. Anthropic's API counts marks of its cache in `tools`, too: so many fewer stay in the
+ * messages.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EncodeOptions {
+  readonly tools?: ReadonlyArray<unknown> | undefined
+}
+
+/**
  * Writes chat messages in a format, as its API takes them; where APIs differ, as the strictest does. A message that was
  * decoded from this format is written as it came, with its words as they are now. Signatures and encrypted reasoning of
  * another format are left out, and so are signed thoughts whose words have changed.
  *
- * Takes the messages of a view as well as those of a log.
+ * Takes the messages of a view as well as those of a log. Throws `InvalidMessage` if the format is unknown or the messages
+ * cannot be read.
  *
  * @since 0.1.0
  * @category conversions
  */
-export const encode = <F extends MessageFormat>(format: F, messages: ReadonlyArray<Message.Message>): Encoded[F] =>
-  CODECS[format].write(messages)
+export const encode = <F extends MessageFormat>(
+  format: F,
+  messages: ReadonlyArray<Message.Message>,
+  options: EncodeOptions = {}
+): Encoded[F] => {
+  if (!Schema.is(MessageFormat)(format)) throw new Message.InvalidMessage({ issue: "the format is unknown" })
+  try {
+    return CODECS[format].write(messages, options.tools)
+  } catch {
+    throw new Message.InvalidMessage({ issue: `${format}: the messages cannot be read` })
+  }
+}

@@ -231,9 +231,13 @@ const writeResult = (message: Draft, template: Template | undefined): JsonObject
   return applyPatch(written, template?.own, JSON.stringify(message.content))
 }
 
-/** Writes the system prompt and the messages. Neighbours of one side become one message, as the API wants it. */
+/**
+ * Writes the system prompt and the messages. Neighbours of one side become one message, as the API wants it. `tools` are
+ * sent with them.
+ */
 export const writeAnthropic = (
-  messages: ReadonlyArray<Draft>
+  messages: ReadonlyArray<Draft>,
+  tools: unknown
 ): { readonly system?: string | ReadonlyArray<JsonObject>; readonly runs: ReadonlyArray<Run> } => {
   const system = messages.filter(isInstruction)
   const turns: Array<Turn> = []
@@ -252,7 +256,7 @@ export const writeAnthropic = (
     else turns.push({ role, members: [member] })
   }
   const runs = turns.map((turn) => ({ messages: turn.members.map(({ message }) => message), items: [writeTurn(turn)] }))
-  return limitCacheMarks({ ...writeSystem(system), runs })
+  return limitCacheMarks({ ...writeSystem(system), runs }, Math.max(0, MOST_MARKS - countMarks(tools)))
 }
 
 // ── marks of the cache ──
@@ -263,16 +267,16 @@ type Written = ReturnType<typeof writeAnthropic>
 const MOST_MARKS = 4
 
 /**
- * Keeps the newest marks, as the old ones are before them in the cache anyway, and one of the system prompt, which stays
- * in the cache when a compression has changed what follows it.
+ * Keeps `most` marks: the newest, as the old ones are before them in the cache anyway, and one of the system prompt, which
+ * stays in the cache when a compression has changed what follows it.
  */
-const limitCacheMarks = ({ runs, system }: Written): Written => {
+const limitCacheMarks = ({ runs, system }: Written, most: number): Written => {
   const ofSystem = countMarks(system)
   const ofMessages = runs.reduce((sum, { items }) => sum + countMarks(items), 0)
-  if (ofSystem + ofMessages <= MOST_MARKS) return system === undefined ? { runs } : { system, runs }
-  const limitItems = makeMarkLimit(MOST_MARKS - Math.min(1, ofSystem))
+  if (ofSystem + ofMessages <= most) return system === undefined ? { runs } : { system, runs }
+  const limitItems = makeMarkLimit(most - Math.min(1, ofSystem))
   const limited = runs.toReversed().map((run) => ({ ...run, items: limitItems(run.items) }))
-  const limitSystem = makeMarkLimit(MOST_MARKS - Math.min(ofMessages, MOST_MARKS - 1))
+  const limitSystem = makeMarkLimit(most - Math.min(ofMessages, Math.max(0, most - 1)))
   const shown = typeof system === "object" ? limitSystem(system) : system
   return { ...(shown !== undefined && { system: shown }), runs: limited.toReversed() }
 }

@@ -216,6 +216,42 @@ describe("encode", () => {
     )
   })
 
+  it("counts the marks of the tools that are sent along", () => {
+    const mark = { cache_control: { type: "ephemeral" } }
+    const block = (text: string) => ({ type: "text", text, ...mark })
+    const messages = decode("anthropic", {
+      system: [block("s")],
+      messages: ["a", "b", "c", "d"].map((text, i) => ({
+        role: i % 2 === 0 ? "user" : "assistant",
+        content: [block(text)]
+      }))
+    })
+    const marksOf = (value: unknown) =>
+      Array.from(JSON.stringify(value).matchAll(/"text":"(.)","cache_control"/g), ([, text]) => text).join("")
+    const toolsOf = (marked: number) =>
+      Array.from({ length: 6 }, (_, i) => ({ name: `t${i}`, ...(i < marked && mark) }))
+    const kept = [0, 1, 2, 3, 4, 5].map((marked) => {
+      const tools = toolsOf(marked)
+      const encoded = MessageFormat.encode("anthropic", messages, { tools })
+      assert.deepStrictEqual(decode("anthropic", encoded), messages)
+      return marksOf(encoded)
+    })
+    assert.deepStrictEqual(kept, ["sbcd", "scd", "sd", "s", "", ""])
+  })
+
+  it("throws a typed error for a format that is unknown, and for messages that cannot be read", () => {
+    const refused: ReadonlyArray<ReadonlyArray<unknown>> = [
+      ["xml", []],
+      ["__proto__", []],
+      ["anthropic", "hello"],
+      ["anthropic", [], null],
+      ["chat", 7],
+      ["responses", [null]]
+    ]
+    for (const given of refused)
+      assert.throws(() => Reflect.apply(MessageFormat.encode, undefined, given), Message.InvalidMessage)
+  })
+
   it("gives legacy functions every call, also those without a result", () => {
     const { message: reply } = calls(call("a"), call("b"), call("c"))
     const { message: answer } = result("c", "read")
