@@ -187,13 +187,12 @@ const redactSaid: Rule = {
   words: [MIXED_WORD],
   steps: 1,
   find: (text, start, found) => {
-    const word = matchAt(MIXED, text, start)?.[0] ?? ""
-    const value = word.replace(/[.,!?]$/, "")
-    const end = start + value.length
-    if (!isSaidPassword(value)) return start
+    const wordEnd = isTrueAt(MIXED, text, start) ? MIXED.lastIndex : start
+    const end = ".!?".includes(text.charAt(wordEnd - 1)) ? wordEnd - 1 : wordEnd
+    if (!isSaidPassword(text.slice(start, end))) return start
     const isNear =
       SAID_BEFORE.test(text.slice(Math.max(0, start - 80), start)) ||
-      SAID_BEHIND.test(text.slice(start + word.length, start + word.length + 40))
+      SAID_BEHIND.test(text.slice(wordEnd, wordEnd + 40))
     if (isNear) found.push({ start, end, kind: "password" })
     return end
   }

@@ -6,6 +6,7 @@
  * and the number of looks is bounded as well. Text that would need more is given up.
  */
 import * as Option from "effect/Option"
+import { endianness } from "node:os"
 import { NAMED } from "./secretNames.ts"
 import { AT_PLACES, NEAR_WORDS } from "./secretPlaces.ts"
 import { TOKENS } from "./secretShapes.ts"
@@ -29,13 +30,11 @@ export const redact = (text: string): string => Option.getOrElse(redactReadable(
  * @since 0.1.0
  * @category combinators
  */
-export const redactReadable = (text: string): Option.Option<string> =>
-  Option.flatten(
-    Option.liftThrowable(redactInRounds)(text, { stepsLeft: LEAST_STEPS + text.length / CHARACTERS_A_STEP })
-  )
+export const redactReadable = (text: string): Option.Option<string> => Option.flatten(redactInRounds(text))
 
-/** Throws where V8 has too little memory for an expression. */
-const redactInRounds = (text: string, budget: Budget): Option.Option<string> => {
+/** Catches what V8 throws where it has too little memory for an expression. */
+const redactInRounds = Option.liftThrowable((text: string): Option.Option<string> => {
+  const budget: Budget = { stepsLeft: LEAST_STEPS + text.length / CHARACTERS_A_STEP }
   let rest = text
   // A second round is enough for nearly all that people and tools write: taking a secret out can expose another.
   for (let round = 0; round < 5; round++) {
@@ -45,7 +44,7 @@ const redactInRounds = (text: string, budget: Budget): Option.Option<string> => 
     rest = round < 3 ? replaceSecrets(rest, secrets) : concealLines(rest, secrets)
   }
   return Option.none()
-}
+})
 
 /** The steps that reading the text may still take. A count and no clock, so that a text always gives the same. */
 interface Budget {
@@ -89,10 +88,12 @@ const concealLines = (text: string, secrets: ReadonlyArray<Secret>): string => {
 
 /** Finds the secrets that one round finds, in the order of the text; where two overlap, that of the earlier rule. */
 const findSecrets = (text: string, budget: Budget): ReadonlyArray<Secret> => {
-  const found = findPlaces(text).flatMap((places, i) => {
-    const rule = RULES[i]
-    return rule === undefined ? [] : applyRule(rule, text, places, budget).map((secret) => ({ ...secret, rank: i }))
-  })
+  const found: Array<Secret & { readonly rank: number }> = []
+  for (const [rank, places] of findPlaces(text)) {
+    const rule = RULES[rank]
+    if (rule !== undefined) for (const secret of applyRule(rule, text, places, budget)) found.push({ ...secret, rank })
+  }
+  if (found.length === 0) return found
   const chosen: Array<(typeof found)[number]> = []
   for (const secret of found.toSorted((a, b) => a.start - b.start || a.rank - b.rank)) {
     const last = chosen.at(-1)
@@ -120,19 +121,22 @@ const RULES: ReadonlyArray<Rule> = [...AT_PLACES, ...NAMED, ...NEAR_WORDS, ...TO
 
 // -- one pass over the text -------------------------------------------------------------------------------------------
 
+type Places = Map<number, Array<number>>
+
 /** The places at which each rule has to look, by the rule's index. */
-const findPlaces = (text: string): ReadonlyArray<ReadonlyArray<number>> => {
-  const places: Array<Array<number>> = []
-  let before = 0
+const findPlaces = (text: string): Places => {
+  const units = readUnits(text)
+  const places: Places = new Map()
+  let triple = 0
   let run = 0
   let runStart = 0
   let word = 0
   let wordStart = 0
-  for (let at = 0; at <= text.length; at++) {
-    const unit = at < text.length ? (UNITS[text.charCodeAt(at)] ?? 0) : 0
-    const list = PAIRS[(before << 7) | (unit & SIGN)] ?? 0
-    if (list !== 0) addWords(places, WORDS_BY_PAIR[list] ?? [], text, at)
-    before = unit & SIGN
+  for (let at = 0; at <= units.length; at++) {
+    const unit = at < units.length ? (UNITS[units[at] ?? 0] ?? 0) : 0
+    triple = addSign(triple, unit & SIGN)
+    const list = LISTS[triple] ?? 0
+    if (list !== 0) addWords(places, WORDS[list] ?? [], units, at)
     run |= unit
     word |= unit
     if ((unit & INNER) === INNER) continue
@@ -151,16 +155,31 @@ const findPlaces = (text: string): ReadonlyArray<ReadonlyArray<number>> => {
   return places
 }
 
-const addWords = (places: Array<Array<number>>, words: ReadonlyArray<Word>, text: string, at: number): void => {
+/** Copies the UTF-16 units of a text, since each is read much faster from an array than from a string. */
+const readUnits = (text: string): Uint16Array => {
+  const bytes = text.length > MOST_REUSED ? Buffer.allocUnsafeSlow(2 * text.length) : REUSED
+  const written = bytes.write(text, "utf16le")
+  if (endianness() === "BE") bytes.subarray(0, written).swap16()
+  return new Uint16Array(bytes.buffer, bytes.byteOffset, text.length)
+}
+
+const MOST_REUSED = 32_768
+const REUSED = Buffer.allocUnsafeSlow(2 * MOST_REUSED)
+
+const addWords = (places: Places, words: ReadonlyArray<Word>, units: Uint16Array, at: number): void => {
   for (let i = 0; i < words.length; i++) {
     const word = words[i]
-    if (word !== undefined && isWordAt(word, text, at - word.last)) addPlace(places, word.rule, at - word.last)
+    if (word !== undefined && isWordAt(word, units, at - word.last)) addPlace(places, word.rule, at - word.last)
   }
 }
 
 /** Keeps the places in order: of two words that overlap, the one that begins later may be found first. */
-const addPlace = (places: Array<Array<number>>, rule: number, at: number): void => {
-  const known = (places[rule] ??= [])
+const addPlace = (places: Places, rule: number, at: number): void => {
+  const known = places.get(rule)
+  if (known === undefined) {
+    places.set(rule, [at])
+    return
+  }
   let i = known.length
   while (i > 0 && (known[i - 1] ?? 0) > at) i--
   if (known[i - 1] === at) return
@@ -208,19 +227,19 @@ for (let unit = 0; unit < 128; unit++) {
 for (let unit = 128; unit < 160; unit++) UNITS[unit] = 65 + (unit % 26)
 for (let length = 32; length < 65_536 - 128; length *= 2) UNITS.copyWithin(128 + length, 128, 128 + length)
 
-/** A word, the place in it of the last of its two rarest characters side by side, and the rule that looks there. */
+/** A word, the place in it of the last of its three rarest characters side by side, and the rule that looks there. */
 interface Word {
-  readonly text: string
+  readonly units: Uint16Array
   readonly last: number
   readonly rule: number
   readonly isExact: boolean
 }
 
-const isWordAt = ({ isExact, text: word }: Word, text: string, at: number): boolean => {
-  if (at < 0) return false
+const isWordAt = ({ isExact, units: word }: Word, units: Uint16Array, at: number): boolean => {
+  if (at < 0 || at + word.length > units.length) return false
   for (let i = 0; i < word.length; i++) {
-    const unit = text.charCodeAt(at + i)
-    const wanted = word.charCodeAt(i)
+    const unit = units[at + i] ?? 0
+    const wanted = word[i] ?? 0
     if (unit !== wanted && (isExact || signOf(unit) !== signOf(wanted))) return false
   }
   return true
@@ -236,13 +255,13 @@ const rarityOf = (character: string): number => {
   return at < 0 ? COMMON.length : at
 }
 
-/** The rarest pair, by the place of its second character. A pair of one character twice may fill a whole text. */
-const findRarestPair = (word: string): number => {
-  let rarest = 1
+/** The rarest triple, by the place of its last character. A triple of one character may fill a whole text. */
+const findRarestTriple = (word: string): number => {
+  let rarest = 2
   let most = -1
-  for (let at = 1; at < word.length; at++) {
-    const [first, second] = [word.charAt(at - 1), word.charAt(at)]
-    const rarity = first === second ? 0 : rarityOf(first) + rarityOf(second)
+  for (let at = 2; at < word.length; at++) {
+    const triple = word.slice(at - 2, at + 1)
+    const rarity = new Set(triple).size === 1 ? 0 : [...triple].reduce((sum, character) => sum + rarityOf(character), 0)
     if (rarity <= most) continue
     most = rarity
     rarest = at
@@ -250,16 +269,27 @@ const findRarestPair = (word: string): number => {
   return rarest
 }
 
-/** For each two signs the index of the words with them in `WORDS_BY_PAIR`, where 0 stands for none. */
-const PAIRS = new Uint16Array(128 * 128)
-const WORDS_BY_PAIR: Array<Array<Word>> = [[]]
+/** A number for the last three signs: all bits of the latest two, mixed, and the last five of the one before. */
+const addSign = (triple: number, sign: number): number => ((triple << 5) ^ sign) & LARGEST_TRIPLE
+const LARGEST_TRIPLE = 32_767
+
+/** For each triple the index of its words in `WORDS`, where 0 stands for none. */
+const LISTS = new Uint16Array(LARGEST_TRIPLE + 1)
+const WORDS: Array<Array<Word>> = [[]]
 
 const addWord = (text: string, rule: number, isExact: boolean): void => {
-  const last = findRarestPair(text)
-  const pair = (signOf(text.charCodeAt(last - 1)) << 7) | signOf(text.charCodeAt(last))
-  const known = WORDS_BY_PAIR[PAIRS[pair] ?? 0]
-  if (PAIRS[pair] === 0) PAIRS[pair] = WORDS_BY_PAIR.push([{ text, last, rule, isExact }]) - 1
-  else known?.push({ text, last, rule, isExact })
+  const units = Uint16Array.from(text, (character) => character.charCodeAt(0))
+  const last = text.length < 3 ? text.length - 1 : findRarestTriple(text)
+  const word = { units, last, rule, isExact }
+  const signs = Array.from(units.subarray(Math.max(0, last - 2), last + 1), signOf)
+  // Any character may stand before a word of two.
+  const befores = text.length < 3 ? Array.from({ length: 32 }, (_, sign) => sign) : [0]
+  for (const before of befores) {
+    const triple = signs.reduce(addSign, before)
+    const known = WORDS[LISTS[triple] ?? 0]
+    if (LISTS[triple] === 0) LISTS[triple] = WORDS.push([word]) - 1
+    else known?.push(word)
+  }
 }
 
 for (const [rule, { isExact = false, words }] of RULES.entries())
