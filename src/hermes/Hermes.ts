@@ -13,7 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as ForeignChanges from "./store/foreignChanges.ts"
 import * as ShowView from "./store/showView.ts"
-import { openForWriting, openReadOnly, requireWritableMessages } from "./file.ts"
+import { openForWriting, openReadOnly, requireUnheld, requireWritableMessages } from "./file.ts"
 import * as AppendRow from "./store/appendRow.ts"
 import * as CrashRecovery from "./store/crashRecovery.ts"
 import { APPLICATION_ID, joinSideFile } from "./store/sideFile.ts"
@@ -59,10 +59,10 @@ export const sideFile = (filename: string): string => `${filename}.throughline`
 export const make = Effect.fnUntraced(function* ({ durability, filename }: HermesOptions) {
   const side = sideFile(filename)
   const synchronous = durability === "process" ? "OFF" : "FULL"
-  const { shape } = yield* Effect.retry(Effect.scoped(Effect.tap(openForWriting(filename), requireWritableMessages)), {
-    while: ({ reason }) => reason === "busy",
-    schedule: moment
-  })
+  yield* Effect.retry(requireUnheld(filename), { while: Transaction.isBusy, schedule: moment })
+  const { shape } = yield* Transaction.retryWhileBusy(
+    Effect.scoped(Effect.tap(openForWriting(filename), requireWritableMessages))
+  )
   yield* inspectFile(side, true, APPLICATION_ID)
   const watch = yield* acquireFileWatch
   const db = yield* Effect.acquireRelease(connectFile(side, synchronous, APPLICATION_ID), (db) =>
@@ -105,7 +105,7 @@ export const make = Effect.fnUntraced(function* ({ durability, filename }: Herme
   return adoptBeforeUse(MakeStore.make(db, connection), connection, hermes)
 })
 
-/** Another process may be at a commit. One that holds a session holds it longer. */
+/** A process that holds a session mostly holds it longer than one would wait. */
 const moment = Schedule.upTo(Schedule.spaced("50 millis"), "1 second")
 
 /** Adopts sessions that only Hermes has worked with so far, before they are used. */

@@ -52,7 +52,7 @@ export const requireWritableMessages = ({ db, filename }: HermesFile): Effect.Ef
 /** Opens a database for writing. Refuses it as `busy` while a running process holds one of its sessions, or writes. */
 export const openForWriting = (filename: string): Effect.Effect<HermesFile, StoreError, Scope.Scope> =>
   Effect.gen(function* () {
-    yield* Effect.scoped(Effect.flatMap(openReadOnly(filename), refuseIfHeld))
+    yield* requireUnheld(filename)
     yield* requireWritable(filename)
     const file = yield* openFile(filename, () => new Database(filename, { fileMustExist: true, timeout: 0 }))
     yield* attemptOpen(filename, () => {
@@ -95,6 +95,10 @@ export const readLocks = ({ db, shape }: HermesFile): ReadonlyArray<HermesLock> 
           .map((lock) => ({ table, ...lock }))
       : []
   )
+
+/** Refuses a database as `busy` while a running process holds one of its sessions. */
+export const requireUnheld = (filename: string): Effect.Effect<void, StoreError> =>
+  Effect.scoped(Effect.flatMap(openReadOnly(filename), refuseIfHeld))
 
 const refuseIfHeld = (file: HermesFile) =>
   Effect.gen(function* () {

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, Either, FastCheck as fc, Layer, Stream } from "effect"
+import { Chunk, Effect, Either, FastCheck as fc, Fiber, Layer, Stream, TestClock } from "effect"
+import Database from "better-sqlite3"
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
@@ -409,6 +410,26 @@ describe("SessionStore/Hermes", () => {
       })
     )
   }
+})
+
+describe("a Hermes database that another process writes to", () => {
+  it.scoped("is opened once the other is done, waited for as long as with any write", () =>
+    Effect.gen(function* () {
+      const filename = join(mkdtempSync(join(tmpdir(), "hermes-")), "state.db")
+      Files.fresh("new", filename)
+      const open = Layer.build(Hermes.layer({ filename, durability: "process" }))
+      const other = new Database(filename)
+      other.exec("BEGIN IMMEDIATE")
+      const refused = yield* Effect.fork(Effect.flip(open))
+      yield* TestClock.adjust("11 seconds")
+      assert.strictEqual((yield* Fiber.join(refused)).reason, "busy")
+      const opened = yield* Effect.fork(open)
+      yield* TestClock.adjust("5 seconds")
+      other.close()
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(opened)
+    })
+  )
 })
 
 const contentsInView = ({ head, live, system, tail }: State) =>
