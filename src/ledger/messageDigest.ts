@@ -111,13 +111,14 @@ const digests = new WeakMap<Message.Message, Digest>()
 const makeDigest = Option.liftThrowable((message: Message.Message): Option.Option<Digest> => {
   const raw = renderBody(message)
   const words = Message.text(message)
-  return Option.gen(function* () {
-    const body = yield* redactReadable(raw)
-    const inputs = yield* Option.all(Message.toolCalls(message).map((call) => redactReadable(Message.callInput(call))))
-    const { quoted, said } = separateVoices(message, words === raw ? body : yield* redactReadable(words))
-    const facts = readFacts(message, words, said, quoted)
-    return { body, arguments: inputs, said, quoted, facts, isConcealed: false }
-  })
+  const body = redactReadable(raw)
+  const spoken = words === raw ? body : redactReadable(words)
+  const inputs = Message.toolCalls(message).map((call) => redactReadable(Message.callInput(call)))
+  if (Option.isNone(body) || Option.isNone(spoken) || !inputs.every(Option.isSome)) return Option.none()
+  const { quoted, said } = separateVoices(message, spoken.value)
+  const facts = readFacts(message, words, said, quoted)
+  const read = inputs.map(({ value }) => value)
+  return Option.some({ body: body.value, arguments: read, said, quoted, facts, isConcealed: false })
 })
 
 /** Takes a message that cannot be read for a secret as a whole. It says so, and ends no turn. */
