@@ -121,13 +121,50 @@ export interface SerializedMessage {
  * `toJSON` or a proxy make of the object that was given.
  */
 export const serialize = (input: unknown): Either.Either<SerializedMessage, InvalidMessage> => {
-  const body = stringifyIfPossible(input)
+  const copy = orUndefined(() => copyIfPlain(input))
+  const body = orUndefined(() => JSON.stringify(copy ?? input))
   if (body === undefined) return Either.left(NOT_JSON)
-  const value: unknown = JSON.parse(body)
-  return Either.flatMap(parse(value), (message) =>
-    isPlainMessage(value) && hasPlainFields(value) ? Either.right({ message, body }) : keepIfShallow(message, body)
-  )
+  return isPlainMessage(copy)
+    ? Either.right({ message: copy, body })
+    : Either.flatMap(parse(JSON.parse(body)), (message) => keepIfShallow(message, body))
 }
+
+/** Undefined for a value that it does not copy. */
+type Copy = (value: unknown) => unknown
+
+/** Copies an object that has no other fields than these texts, which may be null, and `others`. */
+const copyOnly = (texts: ReadonlyArray<string>, others: { readonly [field: string]: Copy } = {}): Copy => {
+  const copies = new Map([...texts.map((field) => [field, copyText] as const), ...Object.entries(others)])
+  return (input) => {
+    if (!Predicate.isRecord(input) || "toJSON" in input) return undefined
+    const copy: { [field: string]: unknown } = {}
+    for (const field of Object.keys(input)) {
+      const copied = copies.get(field)?.(input[field])
+      if (copied === undefined) return undefined
+      copy[field] = copied
+    }
+    return copy
+  }
+}
+
+const copyText: Copy = (value) => (typeof value === "string" || value === null ? value : undefined)
+
+const copyPlainCall = copyOnly(["id", "type"], { function: copyOnly(["name", "arguments"]) })
+
+/** Stops at the first item that is no plain call: an array may claim any length. */
+const copyPlainCalls: Copy = (input) => {
+  if (!Array.isArray(input) || "toJSON" in input) return undefined
+  const calls: Array<unknown> = []
+  for (const item of input) {
+    const call = copyPlainCall(item)
+    if (call === undefined) return undefined
+    calls.push(call)
+  }
+  return calls
+}
+
+/** Copies a message of texts and calls of functions, as most are. The copy is what its JSON says, which is then not read. */
+const copyIfPlain = copyOnly(["role", "content", "name", "refusal", "tool_call_id"], { tool_calls: copyPlainCalls })
 
 /** All of them or none: one invalid row would make the whole session unreadable. */
 export const serializeAll = (
@@ -138,10 +175,10 @@ const NOT_JSON = new InvalidMessage({
   issue: "Expected what JSON can hold: no cycle, no bigint, no field that cannot be read, and not too deep"
 })
 
-/** Undefined also for a getter that throws. */
-const stringifyIfPossible = (input: unknown): string | undefined => {
+/** Getters may throw, too. */
+const orUndefined = <A>(read: () => A): A | undefined => {
   try {
-    return JSON.stringify(input)
+    return read()
   } catch {
     return undefined
   }
@@ -157,14 +194,6 @@ const isDeeperThan = (value: unknown, levels: number): boolean => {
   if (typeof value !== "object" || value === null) return false
   return levels === 0 || Object.values(value).some((field) => isDeeperThan(field, levels - 1))
 }
-
-const hasPlainFields = (value: object): boolean => {
-  for (const field in value) if (!PLAIN_FIELDS.has(field)) return false
-  return true
-}
-
-/** Fields whose depth `isPlainMessage` limits. */
-const PLAIN_FIELDS: ReadonlySet<string> = new Set(["role", "content", "tool_call_id"])
 
 /** A copy that its reader may change, as SDKs do. Texts are shared, so it costs as much as the message has fields. */
 export const copyMessage = (message: Message): Message => {

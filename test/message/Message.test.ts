@@ -27,6 +27,36 @@ const nearly = fc.record(
   { requiredKeys: [] }
 )
 
+/** What most messages are. */
+const plain = fc.oneof(
+  fc.record(
+    { role: fc.constantFrom("user", "assistant"), content: fc.string({ unit: "binary" }), name: fc.string() },
+    { requiredKeys: ["role", "content"] }
+  ),
+  fc.record({ role: fc.constant("tool"), tool_call_id: fc.constant("a"), content: fc.string() }),
+  fc.record({
+    role: fc.constant("assistant"),
+    content: fc.constantFrom("hello", null),
+    tool_calls: fc.array(
+      fc.record({
+        id: fc.constant("a"),
+        type: fc.constant("function"),
+        function: fc.record({ name: fc.string(), arguments: fc.string() })
+      })
+    )
+  })
+)
+
+/** Things that JSON leaves out, or asks instead. */
+const dresses: ReadonlyArray<(message: object) => object> = [
+  (message) => message,
+  (message) => ({ ...message, [Symbol("mine")]: 1 }),
+  (message) => ({ ...message, extra: undefined, refusal: null }),
+  (message) => ({ ...message, toJSON: () => ({ role: "user", content: "something else" }) }),
+  (message) => Object.assign(Object.create({ toJSON: () => ({ role: "user", content: "something else" }) }), message),
+  (message) => Object.defineProperty({ ...message }, "hidden", { value: 1 })
+]
+
 const issues: ReadonlyArray<readonly [unknown, string]> = [
   [null, "Expected an object with a role"],
   ["hello", "Expected an object with a role"],
@@ -185,4 +215,26 @@ describe("Message", () => {
     },
     { fastCheck: { numRuns: 3_000 } }
   )
+
+  it.prop(
+    "what is stored of a message is what its JSON says, and none of the objects that were given",
+    [fc.oneof(plain, nearly), fc.constantFrom(...dresses)],
+    ([message, dress]) => {
+      const input = dress(message)
+      const body = JSON.stringify(input)
+      const said: unknown = JSON.parse(body)
+      const stored = Either.getOrUndefined(Message.serialize(input))
+      assert.deepStrictEqual<unknown>(stored, isMessage(said) ? { message: said, body } : undefined)
+      const given = new Set(listObjects(input))
+      assert.deepStrictEqual(
+        listObjects(stored).filter((object) => given.has(object)),
+        []
+      )
+    },
+    { fastCheck: { numRuns: 1_000 } }
+  )
 })
+
+function listObjects(value: unknown): ReadonlyArray<object> {
+  return typeof value === "object" && value !== null ? [value, ...Object.values(value).flatMap(listObjects)] : []
+}
