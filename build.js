@@ -7,7 +7,7 @@ import { build } from "esbuild"
 
 // Run-time dependencies stay imports. Packages that only the command line needs are bundled: the library does not depend
 // on them.
-const dependencies = ["better-sqlite3", "openai", "undici", "gpt-tokenizer"]
+const dependencies = ["@orama/stemmers", "better-sqlite3", "openai", "undici", "gpt-tokenizer"]
 
 // @effect/platform-node loads these only if they are there.
 const optional = ["@parcel/watcher", "msgpackr-extract"]

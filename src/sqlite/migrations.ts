@@ -129,8 +129,27 @@ const merging = [
   `INSERT INTO recall (recall, rank) VALUES ('crisismerge', 32)`
 ]
 
+/** One column for each level of weight: a word stands in the column of the weight that it has in the message. */
+export const WEIGHT_COLUMNS: ReadonlyArray<string> = Array.from({ length: 16 }, (_, level) => `"${level}"`)
+
+/**
+ * The index of stems. It has a mark of its own, so that a search fills it for a log that is in the older index already. Its
+ * keys are made before (`wordKeys`), so its tokenizer only separates them.
+ */
+const stemTables = [
+  `CREATE TABLE recall_stem_session (
+    number INTEGER PRIMARY KEY,
+    seq    INTEGER NOT NULL
+  ) STRICT`,
+  `CREATE VIRTUAL TABLE recall_stem USING fts5 (
+    ${WEIGHT_COLUMNS.join(", ")}, content = '', detail = column, columnsize = 0, tokenize = 'ascii')`,
+  `CREATE VIRTUAL TABLE recall_posting USING fts5vocab (recall_stem, instance)`,
+  `INSERT INTO recall_stem (recall_stem, rank) VALUES ('automerge', 16)`,
+  `INSERT INTO recall_stem (recall_stem, rank) VALUES ('crisismerge', 32)`
+]
+
 /** Makes an empty index of recall, which a search fills from the log. */
-export const newIndex: ReadonlyArray<string> = [...recallTables, ...merging]
+export const newIndex: ReadonlyArray<string> = [...recallTables, ...merging, ...stemTables]
 
 const windows = [`ALTER TABLE session ADD COLUMN windows TEXT`]
 
@@ -152,7 +171,8 @@ const migrations = {
   "0004_merging_less_often": merging,
   "0005_learned_windows": windows,
   "0006_lives_of_leases": lives,
-  "0007_checksums": checksums
+  "0007_checksums": checksums,
+  "0008_stems": stemTables
 }
 
 /** The newest schema that this version knows. */

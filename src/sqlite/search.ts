@@ -21,7 +21,10 @@ import {
   searchableText
 } from "../store/searchQuery.ts"
 import type { AfterCommit, Connection } from "./transaction.ts"
+import { rankByWords, rankHoldingAll } from "../store/rankByWords.ts"
+import { readQuery, type Term, weighKeys, weightOf } from "../store/wordKeys.ts"
 import { toStoreError } from "./file.ts"
+import { WEIGHT_COLUMNS } from "./migrations.ts"
 import * as Rows from "./rows.ts"
 import { type Ask, type Body, makeIndex, type Mark, prepareLogReading, type Range } from "./searchStatements.ts"
 
@@ -35,6 +38,9 @@ const FARTHEST = 10_000
 
 /** A word that is in so many messages says too little to rank by. */
 const COMMON = 1_000
+
+/** A stem that is in so many messages is left out: reading where it stands would take longer than it helps. */
+const MOST_POSTINGS = 10_000
 
 export const make = (db: Database.Database, { commitDurably, findResident, read, sql }: Connection) => {
   const index = makeIndex(db)
@@ -66,10 +72,16 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
         catch: (cause) => toStoreError("search", cause)
       })
       const ask = { ...range, number: mark.number, limit }
-      const byWords = querySeqs(sessionId, () => findWords(chunks, ask))
+      const isSearched = makeIsSearched(scope, undone)
+      const { exact, isQuestion, telling, terms } = readQuery(chunks)
+      const byWords = [
+        ...exact.map((chunks) => querySeqs(sessionId, () => findAll(chunks, ask))),
+        querySeqs(sessionId, () => findByStems(sessionId, terms, isQuestion, mark, isSearched, limit)),
+        querySeqs(sessionId, () => findAny(matchesOf(telling, ask).rarer, ask))
+      ]
       const byLetters = scanLog(sessionId, chunks, range, limit)
       const byPairs = querySeqs(sessionId, () => findAny(pairCharacters(chunks), ask))
-      const found = yield* collectUntil(limit, needsScan(chunks) ? [byLetters, byWords] : [byWords, byLetters])
+      const found = yield* collectUntil(limit, needsScan(chunks) ? [byLetters, ...byWords] : [...byWords, byLetters])
       return yield* readMessages(sessionId, found.length > 0 ? found : yield* byPairs)
     })
 
@@ -96,7 +108,7 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
     read("find", sessionId, (): AfterCommit<Mark | undefined, UnknownSession> =>
       Either.map(findResident(sessionId), ({ lastSeq }) => {
         const mark = index.use(({ mark }) => mark.get(sessionId))
-        return () => (mark !== undefined && mark.seq >= lastSeq ? mark : undefined)
+        return () => (mark !== undefined && Math.min(mark.seq, mark.stemSeq) >= lastSeq ? mark : undefined)
       })
     )
 
@@ -105,27 +117,39 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
     commitDurably("index", sessionId, (): AfterCommit<Mark | undefined, never> => {
       const mark = index.use(({ mark, open }) => {
         open.run(sessionId)
-        return mark.get(sessionId) ?? { number: 0, seq: 0 }
+        return mark.get(sessionId) ?? { number: 0, seq: 0, stemSeq: 0 }
       })
-      const rows = logged.bodies.all(sessionId, mark.seq, BATCH)
-      const seq = insertRows(sessionId, mark.number, rows) ?? mark.seq
-      index.use(({ moveMark }) => moveMark.run(seq, mark.number))
+      const from = Math.min(mark.seq, mark.stemSeq)
+      const rows = logged.bodies.all(sessionId, from, BATCH)
+      const seq = insertRows(sessionId, mark, rows) ?? from
+      index.use(({ moveMark, moveStemMark }) => {
+        moveMark.run(seq, mark.number)
+        moveStemMark.run(mark.number, seq)
+      })
       const isAll = rows.length < BATCH && seq >= (rows.at(-1)?.seq ?? 0)
-      return Either.right(() => (isAll ? { ...mark, seq } : undefined))
+      return Either.right(() => (isAll ? { ...mark, seq, stemSeq: seq } : undefined))
     })
 
   /** Returns the last row for which there was room. */
-  const insertRows = (sessionId: SessionId, number: number, rows: ReadonlyArray<Body>): number | undefined => {
+  const insertRows = (sessionId: SessionId, mark: Mark, rows: ReadonlyArray<Body>): number | undefined => {
     let upTo: number | undefined
     let room = BATCH_CHARACTERS
     for (const { body, seq } of rows) {
       if (room <= 0) break
       room -= body.length
       const text = readText(sessionId, { body, seq })
-      if (text !== "") index.use(({ insert }) => insert.run(number, seq, indexText(text)))
+      if (text !== "" && seq > mark.seq) index.use(({ insert }) => insert.run(mark.number, seq, indexText(text)))
+      if (text !== "" && seq > mark.stemSeq) insertStems(mark.number, seq, text)
       upTo = seq
     }
     return upTo
+  }
+
+  const insertStems = (number: number, seq: number, text: string) => {
+    const columns = WEIGHT_COLUMNS.map((): Array<string> => [])
+    for (const [key, level] of weighKeys(text)) columns[level]?.push(nameKey(number, key))
+    const cells = columns.map((keys) => (keys.length === 0 ? null : keys.join(" ")))
+    index.use(({ insertStems }) => insertStems.run(number, seq, ...cells))
   }
 
   /** The searchable text of a row; none for an answer of the recall tools. */
@@ -152,19 +176,62 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
       return Either.right(() => seqs)
     })
 
-  /** Messages with all the words, then those with any of the rarer ones, best first. */
-  const findWords = (chunks: ReadonlyArray<QueryChunk>, ask: Omit<Ask, "match">): ReadonlyArray<number> => {
+  /** Messages with all the words, best first. */
+  const findAll = (chunks: ReadonlyArray<QueryChunk>, ask: Omit<Ask, "match">): ReadonlyArray<number> => {
+    const { all, rarer } = matchesOf(chunks, ask)
+    const match = all.join(" AND ")
+    return all.length === 0
+      ? []
+      : index.use(({ best, newest }) => (rarer.length === 0 ? newest : best).all({ ...ask, match }))
+  }
+
+  const matchesOf = (chunks: ReadonlyArray<QueryChunk>, ask: Omit<Ask, "match">) => {
     const terms = chunks.flatMap(({ phrase, prefix }) => {
       if (phrase === null || prefix === null) return []
       const isWord = !phrase.includes(" ")
       const isCommon = isWord && countUpTo({ ...ask, match: phrase, limit: COMMON }) >= COMMON
       return [{ isCommon, match: isCommon ? phrase : prefix }]
     })
-    if (terms.length === 0) return []
-    const rarer = terms.filter(({ isCommon }) => !isCommon).map(({ match }) => match)
-    const match = terms.map(({ match }) => match).join(" AND ")
-    const all = index.use(({ best, newest }) => (rarer.length === 0 ? newest : best).all({ ...ask, match }))
-    return all.length >= ask.limit || terms.length === 1 ? all : [...all, ...findAny(rarer, ask)]
+    const matches = (found: typeof terms) => found.map(({ match }) => match)
+    return { all: matches(terms), rarer: matches(terms.filter(({ isCommon }) => !isCommon)) }
+  }
+
+  /** Messages by the stems of the query's words, those of a question also by their neighbours'. */
+  const findByStems = (
+    sessionId: SessionId,
+    terms: ReadonlyArray<Term>,
+    isQuestion: boolean,
+    { number, seq }: Mark,
+    isSearched: (seq: number) => boolean,
+    limit: number
+  ): ReadonlyArray<number> => {
+    const words = terms.map(({ isNeeded, keys }) => ({ isNeeded, weights: readWeights(number, keys, isSearched) }))
+    const found: Array<number> = []
+    for (const ranked of isQuestion ? rankByWords(words, seq) : rankHoldingAll(words, seq)) {
+      if (found.length >= limit) break
+      if (ranked.isHolding || (isSearched(ranked.seq) && hasText(sessionId, ranked.seq))) found.push(ranked.seq)
+    }
+    return found
+  }
+
+  const readWeights = (number: number, keys: ReadonlyArray<string>, isSearched: (seq: number) => boolean) => {
+    const weights = new Map<number, number>()
+    for (const key of keys) {
+      const postings = index.use(({ postings }) => postings.all(nameKey(number, key), MOST_POSTINGS))
+      if (postings.length >= MOST_POSTINGS) return new Map<number, number>()
+      for (const posting of postings) {
+        const seq = Math.floor(posting / 100)
+        const weight = weightOf(posting % 100)
+        if (isSearched(seq) && weight > (weights.get(seq) ?? 0)) weights.set(seq, weight)
+      }
+    }
+    return weights
+  }
+
+  /** True for a message that words can find, if it has them: not for an answer of the recall tools. */
+  const hasText = (sessionId: SessionId, seq: number): boolean => {
+    const [row] = logged.bodies.all(sessionId, seq - 1, 1)
+    return row?.seq === seq && readText(sessionId, row) !== ""
   }
 
   const findAny = (matches: ReadonlyArray<string>, ask: Omit<Ask, "match">): ReadonlyArray<number> =>
@@ -243,6 +310,16 @@ const collectUntil = <E>(
       ? Effect.succeed(found)
       : Effect.map(strategy, (more) => Array.from(new Set([...found, ...more])).slice(0, limit))
   )
+
+/** Names a key in the index. Each session has its own, so that the messages of others cost nothing. */
+const nameKey = (number: number, key: string): string => `${number}·${key}`
+
+const makeIsSearched = ({ also, except, fromSeq, toSeq }: SearchScope, undone: ReadonlyArray<UndoneRange>) => {
+  const [out, inside] = [new Set(except), new Set(also)]
+  return (seq: number): boolean =>
+    ((seq >= fromSeq && seq <= toSeq && !out.has(seq)) || inside.has(seq)) &&
+    !undone.some((range) => range.fromSeq <= seq && seq <= range.toSeq)
+}
 
 const rangeOf = (
   { also, except, fromSeq, toSeq }: SearchScope,

@@ -4,13 +4,14 @@
  */
 import Database from "better-sqlite3"
 import { isDamage } from "./file.ts"
-import { newIndex } from "./migrations.ts"
+import { newIndex, WEIGHT_COLUMNS } from "./migrations.ts"
 import { prepareQuery, prepareValue } from "./statements.ts"
 
-/** A session's number in the index, and the last message that is in it. */
+/** A session's number in the index, and the last messages that are in its tables: of words, and of stems. */
 export interface Mark {
   readonly number: number
   readonly seq: number
+  readonly stemSeq: number
 }
 
 /** A message of the log, as its text is there. */
@@ -81,12 +82,33 @@ export const prepareLogReading = (db: Database.Database) => ({
 
 /** Statements that touch nothing but the index. SQLite prepares none of them where the index is badly damaged. */
 const prepareIndex = (db: Database.Database) => ({
-  mark: prepareQuery<[string], Mark>(db, "SELECT number, seq FROM recall_session WHERE session_id = ?"),
+  mark: prepareQuery<[string], Mark>(
+    db,
+    `SELECT number, r.seq, ifnull(s.seq, 0) AS stemSeq
+     FROM recall_session r LEFT JOIN recall_stem_session s USING (number) WHERE session_id = ?`
+  ),
   open: prepareQuery<[string]>(db, "INSERT INTO recall_session (session_id, seq) VALUES (?, 0) ON CONFLICT DO NOTHING"),
-  moveMark: prepareQuery<[number, number]>(db, "UPDATE recall_session SET seq = ? WHERE number = ?"),
+  moveMark: prepareQuery<[seq: number, number: number]>(
+    db,
+    "UPDATE recall_session SET seq = max(seq, ?) WHERE number = ?"
+  ),
+  moveStemMark: prepareQuery<[number: number, seq: number]>(
+    db,
+    "INSERT INTO recall_stem_session (number, seq) VALUES (?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq"
+  ),
   insert: prepareQuery<[number: number, seq: number, text: string]>(
     db,
     `INSERT INTO recall (rowid, body) VALUES ((? << ${SEQ_BITS}) + ?, ?)`
+  ),
+  insertStems: prepareQuery<[number: number, seq: number, ...keys: ReadonlyArray<string | null>]>(
+    db,
+    `INSERT INTO recall_stem (rowid, ${WEIGHT_COLUMNS.join(", ")})
+     VALUES ((? << ${SEQ_BITS}) + ?, ${WEIGHT_COLUMNS.map(() => "?").join(", ")})`
+  ),
+  /** Each message with the key, as `seq * 100` plus the level of its weight. */
+  postings: prepareValue<[key: string, limit: number], number>(
+    db,
+    `SELECT (doc & ((1 << ${SEQ_BITS}) - 1)) * 100 + col FROM recall_posting WHERE term = ? LIMIT ?`
   ),
   count: prepareValue<[Ask], number>(db, `SELECT count(*) FROM (SELECT 1 FROM recall WHERE ${MATCHING} LIMIT @limit)`),
   best: prepareValue<[Ask], number>(
@@ -151,5 +173,11 @@ export const INDEX_TABLES: ReadonlyArray<string> = [
   "recall_data",
   "recall_docsize",
   "recall_idx",
-  "recall_session"
+  "recall_posting",
+  "recall_session",
+  "recall_stem",
+  "recall_stem_config",
+  "recall_stem_data",
+  "recall_stem_idx",
+  "recall_stem_session"
 ]

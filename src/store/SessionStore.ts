@@ -168,8 +168,8 @@ export class SessionIndex extends Context.Tag("throughline/SessionIndex")<
   SessionIndex,
   {
     /**
-     * Finds messages that hold words of the query, best first, each once. Leaves out what throughline itself wrote, and
-     * what a rewind took back. Sees everything that was appended before.
+     * Finds messages that hold words of the query, best first, each once; of a query of several words also messages
+     * beside such. Leaves out what throughline itself wrote, and what a rewind took back. Sees everything that was appended before.
      */
     readonly search: (
       sessionId: SessionId,

@@ -1,6 +1,6 @@
 /**
  * Search of a log in memory: by words, ranked like BM25 does, and by letters. It shares with other backends how a query
- * is read (`searchQuery`), and nothing of how messages are found.
+ * is read and how stems rank (`searchQuery`, `wordKeys`, `rankByWords`), and nothing of how messages are found.
  */
 import { areRecalled } from "../message/whoseWords.ts"
 import type { Logged, Segment } from "../session/Session.ts"
@@ -13,6 +13,8 @@ import {
   searchableText,
   splitChunks
 } from "./searchQuery.ts"
+import { rankByWords, rankHoldingAll } from "./rankByWords.ts"
+import { readQuery, type Term, weighKeys, weightOf } from "./wordKeys.ts"
 
 /** Words in a row, the last of which may go on. */
 interface Phrase {
@@ -26,33 +28,64 @@ export const dropRecalled = (log: ReadonlyArray<Logged>): Array<Logged> => {
   return log.filter((_, i) => recalled[i] !== true)
 }
 
-/** The best `limit` entries for a query. `entries` are those to search, in the order of the log. */
-export const searchEntries = (entries: ReadonlyArray<Logged>, query: string, limit: number): ReadonlyArray<Logged> => {
+/**
+ * The best `limit` entries for a query. `entries` are those to search, in the order of the log, whose last message is
+ * `lastSeq`.
+ */
+export const searchEntries = (
+  entries: ReadonlyArray<Logged>,
+  query: string,
+  limit: number,
+  lastSeq: number
+): ReadonlyArray<Logged> => {
   const chunks = splitChunks(query)
   if (chunks.length === 0) return []
-  const byWords = () => findByWords(entries, chunks, limit)
+  const { exact, isQuestion, telling, terms } = readQuery(chunks)
+  const byWords = [
+    ...exact.map((chunks) => () => findAll(entries, phrasesOf(chunks))),
+    () => findByStems(entries, terms, isQuestion, lastSeq),
+    () => findAny(entries, phrasesOf(telling))
+  ]
   const byLetters = () => findByLetters(entries, chunks)
   const found = new Set<Logged>()
-  for (const find of needsScan(chunks) ? [byLetters, byWords] : [byWords, byLetters]) {
+  for (const find of needsScan(chunks) ? [byLetters, ...byWords] : [...byWords, byLetters]) {
     if (found.size < limit) find().forEach((entry) => found.add(entry))
   }
   if (found.size === 0) findAny(entries, pairsOf(chunks)).forEach((entry) => found.add(entry))
   return Array.from(found).slice(0, limit)
 }
 
-/** Entries with all words, then those with any. */
-const findByWords = (
-  entries: ReadonlyArray<Logged>,
-  chunks: ReadonlyArray<QueryChunk>,
-  limit: number
-): ReadonlyArray<Logged> => {
-  const phrases = chunks.flatMap(({ phrase, prefix }): ReadonlyArray<Phrase> =>
+const phrasesOf = (chunks: ReadonlyArray<QueryChunk>): ReadonlyArray<Phrase> =>
+  chunks.flatMap(({ phrase, prefix }) =>
     phrase === null ? [] : [{ words: wordsOfText(phrase), isPrefix: prefix !== phrase }]
   )
-  if (phrases.length === 0) return []
+
+const findAll = (entries: ReadonlyArray<Logged>, phrases: ReadonlyArray<Phrase>): ReadonlyArray<Logged> => {
   const holdsAll = (entry: Logged) => phrases.every((phrase) => countPhrase(wordsOf(entry), phrase) > 0)
-  const all = rankEntries(entries.filter(holdsAll), phrases, entries)
-  return all.length >= limit || phrases.length === 1 ? all : [...all, ...findAny(entries, phrases)]
+  return phrases.length === 0 ? [] : rankEntries(entries.filter(holdsAll), phrases, entries)
+}
+
+/** Entries by the stems of the query's words, those of a question also by their neighbours'. */
+const findByStems = (
+  entries: ReadonlyArray<Logged>,
+  terms: ReadonlyArray<Term>,
+  isQuestion: boolean,
+  lastSeq: number
+): ReadonlyArray<Logged> => {
+  const words = terms.map(({ isNeeded, keys }) => ({
+    isNeeded,
+    weights: new Map(
+      entries.flatMap((entry) => {
+        const levels = keys.flatMap((key) => levelsOf(entry).get(key) ?? [])
+        return levels.length === 0 ? [] : [[entry.seq, weightOf(Math.min(...levels))] as const]
+      })
+    )
+  }))
+  const ranked = isQuestion ? rankByWords(words, lastSeq) : rankHoldingAll(words, lastSeq)
+  const withText = new Map(
+    entries.filter(({ message }) => searchableText(message) !== "").map((entry) => [entry.seq, entry])
+  )
+  return ranked.flatMap(({ seq }) => withText.get(seq) ?? [])
 }
 
 const findAny = (entries: ReadonlyArray<Logged>, phrases: ReadonlyArray<Phrase>): ReadonlyArray<Logged> => {
@@ -117,6 +150,15 @@ const wordsOf = (entry: Logged): ReadonlyArray<string> => {
   return words
 }
 
+const levelsOf = (entry: Logged): ReadonlyMap<string, number> => {
+  const known = levelsByEntry.get(entry)
+  if (known !== undefined) return known
+  const levels = weighKeys(searchableText(entry.message))
+  levelsByEntry.set(entry, levels)
+  return levels
+}
+
+const levelsByEntry = new WeakMap<Logged, ReadonlyMap<string, number>>()
 const wordsByEntry = new WeakMap<Logged, ReadonlyArray<string>>()
 
 /** Words in lower case, without diacritics. */

@@ -327,7 +327,7 @@ export const make = (counter: Counter) => {
         const isInScope = ({ seq }: Logged) =>
           also.includes(seq) || (fromSeq <= seq && seq <= toSeq && !except.includes(seq))
         const searched = dropUndone(manifestOf(session).undone, dropRecalled(session.log).filter(isInScope))
-        return searchEntries(searched, query, limit)
+        return searchEntries(searched, query, limit, session.log.length)
       })
     )
 

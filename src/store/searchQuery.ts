@@ -22,13 +22,49 @@ export const searchableText = (message: Message.Message): string => {
 const isSearch = (call: Message.ToolCall): boolean =>
   Message.callName(call) === "recall" && /^\s*\{\s*"query"/.test(Message.callInput(call))
 
-/** Makes every character of a script without spaces a word of its own, so that a phrase finds a substring. */
-export const indexText = (text: string): string => (MAY_BE_UNSPACED.test(text) ? text.replace(UNSPACED, " $& ") : text)
+/**
+ * The text as the index of words has it. Every character of a script without spaces is a word of its own, so that a phrase
+ * finds a substring.
+ */
+export const indexText = (text: string): string => {
+  const folded = foldLetters(text)
+  return MAY_BE_UNSPACED.test(folded) ? folded.replace(UNSPACED, " $& ") : folded
+}
+
+/** Writes letters that are written in two ways in one of them: full and half width, ß and ss, Arabic vowel signs. */
+export const foldLetters = (text: string): string =>
+  MAY_FOLD.test(text) ? text.normalize("NFKC").replace(FOLDED, (letter) => FOLDS[letter] ?? "") : text
+
+const FOLDS: Readonly<Record<string, string>> = {
+  ß: "ss",
+  ẞ: "SS",
+  œ: "oe",
+  Œ: "OE",
+  æ: "ae",
+  Æ: "AE",
+  ø: "o",
+  Ø: "O",
+  ł: "l",
+  Ł: "L",
+  đ: "d",
+  Đ: "D",
+  ı: "i",
+  أ: "ا",
+  إ: "ا",
+  آ: "ا",
+  ى: "ي",
+  ة: "ه"
+}
+
+/** The letters above, and the vowel signs of Arabic and Hebrew, which most texts leave out. */
+const FOLDED = new RegExp(`[${Object.keys(FOLDS).join("")}\\u0591-\\u05c7\\u0640\\u064b-\\u065f\\u0670]`, "g")
+const MAY_FOLD = /[\u00c6\u00d8\u00df\u00e6\u00f8\u0100-\uffff]/
 
 /** A piece of a query: text in quotes, or a run without white space. */
 export interface QueryChunk {
-  /** The piece as the caller wrote it. */
+  /** The piece as the caller wrote it, without its quotes. */
   readonly text: string
+  readonly isQuoted: boolean
   /** One quoted phrase of the full-text index, without syntax. Null if the piece has no words. */
   readonly phrase: string | null
   /** The phrase with its last word as a prefix, if that word is long enough. */
@@ -41,17 +77,20 @@ const MOST_CHUNKS = 32
 
 /** The pieces of a query, each once. */
 export const splitChunks = (query: string): ReadonlyArray<QueryChunk> => {
-  const found = Array.from(cutQuery(query).matchAll(CHUNK), ([whole, quoted]) => quoted ?? whole)
-  return Array.from(new Set(found))
+  const found = Array.from(
+    cutQuery(query).matchAll(CHUNK),
+    ([whole, quoted]) => [quoted ?? whole, quoted !== undefined] as const
+  )
+  return Array.from(new Map(found))
     .slice(0, MOST_CHUNKS)
-    .map((text) => ({ text, ...phrasesOf(text) }))
+    .map(([text, isQuoted]) => ({ text, isQuoted, ...phrasesOf(text) }))
 }
 
 /** Without words if it is no text. */
 const cutQuery = (query: string): string =>
   typeof query === "string" ? query.slice(0, LONGEST_QUERY).replace(/[\ud800-\udbff]$/, "") : ""
 
-const phrasesOf = (text: string): Omit<QueryChunk, "text"> => {
+const phrasesOf = (text: string): Pick<QueryChunk, "phrase" | "prefix"> => {
   const words = indexText(text).match(WORD) ?? []
   const last = words.at(-1)
   if (last === undefined) return { phrase: null, prefix: null }
@@ -63,15 +102,27 @@ const SHORTEST_PREFIX = 3
 
 /** Pairs of neighbours in scripts without spaces, for a question that the log does not hold as it was asked. */
 export const pairCharacters = (chunks: ReadonlyArray<QueryChunk>): ReadonlyArray<string> =>
-  Array.from(new Set(chunks.flatMap(({ text }) => text.match(UNSPACED_RUN) ?? []).flatMap(pairNeighbours))).slice(
-    0,
-    MOST_CHUNKS
-  )
+  Array.from(
+    new Set(
+      chunks
+        .flatMap(({ text }) => foldLetters(text).match(UNSPACED_RUN) ?? [])
+        .filter((run) => Array.from(run).length > 1)
+        .flatMap(pairNeighbours)
+        .map((pair) => `"${Array.from(pair).join(" ")}"`)
+    )
+  ).slice(0, MOST_CHUNKS)
 
-const pairNeighbours = (run: string): ReadonlyArray<string> => {
+/** Every two characters of a run that stand together; the run itself if it is one character. */
+export const pairNeighbours = (run: string): ReadonlyArray<string> => {
   const characters = Array.from(run)
-  return characters.slice(1).map((character, i) => `"${characters[i]} ${character}"`)
+  return characters.length < 2 ? [run] : characters.slice(1).map((character, i) => `${characters[i]}${character}`)
 }
+
+/** The runs of a word: of a script without spaces, and of others. */
+export const splitRuns = (word: string): ReadonlyArray<{ readonly run: string; readonly isUnspaced: boolean }> =>
+  MAY_BE_UNSPACED.test(word)
+    ? Array.from(word.matchAll(RUN), ([run, unspaced]) => ({ run, isUnspaced: unspaced !== undefined }))
+    : [{ run: word, isUnspaced: false }]
 
 /** True if the query holds marks (`&&`, `C++`, `--force`), which an index of words does not know. */
 export const needsScan = (chunks: ReadonlyArray<QueryChunk>): boolean =>
@@ -90,7 +141,8 @@ export const likePattern = (text: string): string =>
     .replaceAll(/[\\%_]/g, "\\$&")}%`
 
 const CHUNK = /"(\s*[^"\s][^"]*)"|\S+/g
-const WORD = /[\p{L}\p{M}\p{N}\p{Co}]+/gu
+/** The words of a text. */
+export const WORD = /[\p{L}\p{M}\p{N}\p{Co}]+/gu
 const MARKED = /^[^\p{L}\p{M}\p{N}]|[^\p{L}\p{M}\p{N}]$/u
 const SENTENCE_MARKS = /^["'“‘«(¿¡]+|(?<!["'”’»),.;:!?…。、，！？])["'”’»),.;:!?…。、，！？]+$/gu
 
@@ -101,3 +153,4 @@ const SCRIPTS =
   "\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}ー"
 const UNSPACED = new RegExp(`[${SCRIPTS}]`, "gu")
 const UNSPACED_RUN = new RegExp(`[${SCRIPTS}]+`, "gu")
+const RUN = new RegExp(`([${SCRIPTS}]+)|[^${SCRIPTS}]+`, "gu")

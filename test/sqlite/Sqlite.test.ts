@@ -273,6 +273,7 @@ describe("SessionStore/Sqlite", () => {
         ALTER TABLE generation ADD COLUMN ledger TEXT NOT NULL DEFAULT '';
         UPDATE generation SET ledger = (SELECT body FROM ledger);
         DROP TABLE counter; DROP TABLE ledger; DROP TABLE recall; DROP TABLE recall_session; DROP INDEX segment_session;
+        DROP TABLE recall_posting; DROP TABLE recall_stem; DROP TABLE recall_stem_session;
         ALTER TABLE segment DROP COLUMN children; ALTER TABLE session DROP COLUMN windows;
         ALTER TABLE lease DROP COLUMN ttl;
         ALTER TABLE message DROP COLUMN checksum; ALTER TABLE inbox DROP COLUMN checksum;
@@ -411,6 +412,28 @@ describe("SessionStore/Sqlite", () => {
       assert.deepStrictEqual(yield* restarted.ledger(id), second)
       yield* here.reset(id)
       assert.isNull(yield* here.ledger(id))
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect("a file whose index has no stems yet gets them from its next search, and keeps its index of words", () =>
+    Effect.gen(function* () {
+      const filename = join(folder(), "x.db")
+      const messages = Array.from({ length: 450 }, (_, n) => ({ role: "user", content: `apples ${n}` }) as const)
+      const options = { limit: 1_000, scope: { fromSeq: 1, toSeq: 1_000, except: [], also: [] } }
+      const search = (query: string) => Effect.flatMap(SessionIndex, (index) => index.search(id, query, options))
+      const onFile = Effect.provide(Sqlite.layer({ filename }))
+      const fill = Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId: id, messages }]))
+      yield* onFile(Effect.zipRight(fill, search("apples")))
+      const db = yield* Effect.acquireRelease(
+        Effect.sync(() => new Database(filename)),
+        (db) => Effect.sync(() => db.close())
+      )
+      db.exec(`DROP TABLE recall_posting; DROP TABLE recall_stem; DROP TABLE recall_stem_session;
+        DELETE FROM effect_sql_migrations WHERE migration_id > 7`)
+      assert.lengthOf(yield* onFile(search("appled")), 450)
+      const words = db.prepare("SELECT count(*) FROM recall_docsize").pluck().get()
+      const stems = db.prepare("SELECT count(*) FROM recall_posting WHERE term = '1·appl'").pluck().get()
+      assert.deepStrictEqual([words, stems], [450, 450])
     }).pipe(Effect.scoped)
   )
 

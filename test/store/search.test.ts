@@ -32,7 +32,7 @@ const searches: ReadonlyArray<readonly [string, ...ReadonlyArray<number>]> = [
   [" \n"],
   ["absent"],
   ["listens", 1],
-  ["LISTENS Billing", 1, 7, 3],
+  ["LISTENS Billing", 1, 2, 3, 4, 7, 6, 5],
   ["8123", 1],
   ["src/billing/report.ts", 3],
   ["report.ts", 3],
@@ -41,7 +41,12 @@ const searches: ReadonlyArray<readonly [string, ...ReadonlyArray<number>]> = [
   ["9f86d081", 4],
   ["86d081884c", 4],
   ["&&", 2],
-  ["npm test", 2],
+  ["npm test", 2, 3, 1, 4, 5],
+  ["tests", 2],
+  ["listened", 1],
+  ["user-name", 4],
+  ["8080 10.0.0.7", 3, 4, 2, 5, 1, 6],
+  ["ｐｏｒｔ", 1, 7],
   ["!=", 4],
   ["C++", 4],
   ["UserName", 4],
@@ -58,7 +63,42 @@ const searches: ReadonlyArray<readonly [string, ...ReadonlyArray<number>]> = [
   ['"quoted"', 6],
   ["%", 6],
   ["%%"],
-  ["where does the billing service listen?", 1, 7, 6, 3]
+  ["where does the billing service listen?", 1, 2, 3, 4, 7, 6, 5]
+]
+
+/** A word, and a message that has it in another form or spelling. */
+const forms: ReadonlyArray<readonly [word: string, said: string]> = [
+  ["painted", "She paints every evening."],
+  ["company", "The companies have merged."],
+  ["Rechnung", "Die Rechnungen sind bezahlt und liegen im Ordner."],
+  ["Haus", "Wir haben die Häuser verkauft."],
+  ["Goethestrasse", "Er wohnt in der Goethestraße."],
+  ["Schroeder", "Frag bitte Schröder."],
+  ["Schröder", "Ask Schroeder please."],
+  ["facture", "La facturation est en retard pour le client."],
+  ["oeuvre", "Les œuvres de la ville sont au musée."],
+  ["decisión", "Las decisiones de la empresa son buenas."],
+  ["decisioni", "La decisione del direttore è giusta."],
+  ["hus", "Husen på gatan är gamla."],
+  ["talo", "Hän on talossa nyt."],
+  ["kitap", "Bu kitaplar çok iyi."],
+  ["isik", "Odada ışık yok."],
+  ["Lodz", "Mieszkam w Łodzi."],
+  ["серверы", "Сервер упал ночью."],
+  ["память", "Не хватает памяти."],
+  ["памяти", "Кончилась память."],
+  ["кошка", "Мы видели кошек и кошку."],
+  ["كتاب", "قرأت الكتاب أمس"],
+  ["والكتاب", "عندي كتاب جديد"],
+  ["مدرسة", "ذهب إلى المَدْرَسَة"],
+  ["サーバー", "ｻｰﾊﾞｰが落ちました"],
+  ["ｓｅｒｖｅｒ１２", "It runs on server12."],
+  ["session manager", "Look at sessionManager.ts first."],
+  ["user account service", "class UserAccountService {}"],
+  ["get_user_account_by_id", "It calls getUserAccountById."],
+  ["maxRetryCount", "MAX_RETRY_COUNT = 3"],
+  ["MAX_RETRY_COUNT", "const maxRetryCount = 3"],
+  ["10.0.0.7:5433", "host 10.0.0.7, port 5433"]
 ]
 
 const everywhere: SearchScope = { fromSeq: 1, toSeq: 1_000, except: [], also: [] }
@@ -76,6 +116,35 @@ for (const [name, backend] of backends) {
           yield* conversation(id, searched)
           yield* conversation(freshSession(), searched)
           for (const [query, ...expected] of searches) assert.deepStrictEqual(yield* found(id, query), expected, query)
+        })
+      )
+
+      it.effect("a word is found in its other forms and spellings, and a part of an identifier as a word", () =>
+        Effect.gen(function* () {
+          const id = freshSession()
+          const others = Array.from({ length: 5 }, (_, n) => assistant(`nothing to see here ${n}`))
+          yield* conversation(
+            id,
+            forms.flatMap(([, said]) => [user(said), ...others])
+          )
+          const missed = yield* Effect.filter(Array.from(forms.entries()), ([i, [word]]) =>
+            Effect.map(found(id, word, { limit: 3 }), (seqs) => !seqs.includes(i * (others.length + 1) + 1))
+          )
+          assert.deepStrictEqual(
+            missed.map(([, [word]]) => word),
+            []
+          )
+        })
+      )
+
+      it.effect("a question is answered by the message beside its words, and its function words find nothing", () =>
+        Effect.gen(function* () {
+          const id = freshSession()
+          const others = Array.from({ length: 20 }, (_, n) => assistant(`What was it that she did when ${n} came?`))
+          const talk = [user("And how did the pottery workshop go?"), assistant("Terrible: every bowl cracked.")]
+          yield* conversation(id, [...others, ...talk, ...others])
+          assert.deepStrictEqual(yield* found(id, "What was it with the pottery?", { limit: 2 }), [21, 22])
+          assert.deepStrictEqual(yield* found(id, "pottery"), [21])
         })
       )
 
