@@ -21,7 +21,7 @@ import {
   searchableText
 } from "../store/searchQuery.ts"
 import type { AfterCommit, Connection } from "./transaction.ts"
-import { rankByWords, rankHoldingAll } from "../store/rankByWords.ts"
+import { rankByWords } from "../store/rankByWords.ts"
 import { readQuery, type Term, weighKeys, weightOf } from "../store/wordKeys.ts"
 import { toStoreError } from "./file.ts"
 import { WEIGHT_COLUMNS } from "./migrations.ts"
@@ -29,8 +29,8 @@ import * as Rows from "./rows.ts"
 import { type Ask, type Body, makeIndex, type Mark, prepareLogReading, type Range } from "./searchStatements.ts"
 
 /** The largest slice indexed at once, in messages and characters. */
-const BATCH = 200
-const BATCH_CHARACTERS = 200_000
+const BATCH = 100
+const BATCH_CHARACTERS = 70_000
 
 /** The messages scanned in one slice, and by one search at most, the newest first. */
 const PAGE = 500
@@ -73,11 +73,14 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
       })
       const ask = { ...range, number: mark.number, limit }
       const isSearched = makeIsSearched(scope, undone)
+      const isCommon = makeIsCommon(ask)
       const { exact, isQuestion, telling, terms } = readQuery(chunks)
       const byWords = [
-        ...exact.map((chunks) => querySeqs(sessionId, () => findAll(chunks, ask))),
-        querySeqs(sessionId, () => findByStems(sessionId, terms, isQuestion, mark, isSearched, limit)),
-        querySeqs(sessionId, () => findAny(matchesOf(telling, ask).rarer, ask))
+        ...exact.map((chunks) => querySeqs(sessionId, () => findAll(matchesOf(chunks, isCommon), ask))),
+        querySeqs(sessionId, () =>
+          isQuestion ? rankByStems(sessionId, terms, mark, isSearched, limit) : findHoldingAll(terms, ask)
+        ),
+        querySeqs(sessionId, () => findAny(matchesOf(telling, isCommon).rarer, ask))
       ]
       const byLetters = scanLog(sessionId, chunks, range, limit)
       const byPairs = querySeqs(sessionId, () => findAny(pairCharacters(chunks), ask))
@@ -177,52 +180,64 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
     })
 
   /** Messages with all the words, best first. */
-  const findAll = (chunks: ReadonlyArray<QueryChunk>, ask: Omit<Ask, "match">): ReadonlyArray<number> => {
-    const { all, rarer } = matchesOf(chunks, ask)
+  const findAll = ({ all, rarer }: Matches, ask: Omit<Ask, "match">): ReadonlyArray<number> => {
     const match = all.join(" AND ")
     return all.length === 0
       ? []
       : index.use(({ best, newest }) => (rarer.length === 0 ? newest : best).all({ ...ask, match }))
   }
 
-  const matchesOf = (chunks: ReadonlyArray<QueryChunk>, ask: Omit<Ask, "match">) => {
-    const terms = chunks.flatMap(({ phrase, prefix }) => {
-      if (phrase === null || prefix === null) return []
-      const isWord = !phrase.includes(" ")
-      const isCommon = isWord && countUpTo({ ...ask, match: phrase, limit: COMMON }) >= COMMON
-      return [{ isCommon, match: isCommon ? phrase : prefix }]
-    })
-    const matches = (found: typeof terms) => found.map(({ match }) => match)
-    return { all: matches(terms), rarer: matches(terms.filter(({ isCommon }) => !isCommon)) }
+  /** Counts each word once in a search. */
+  const makeIsCommon = (ask: Omit<Ask, "match">) => {
+    const known = new Map<string, boolean>()
+    return (phrase: string): boolean => {
+      const isCommon = known.get(phrase) ?? countUpTo({ ...ask, match: phrase, limit: COMMON }) >= COMMON
+      known.set(phrase, isCommon)
+      return isCommon
+    }
   }
 
-  /** Messages by the stems of the query's words, those of a question also by their neighbours'. */
-  const findByStems = (
+  /** Messages with the stems of all words, the newest first. */
+  const findHoldingAll = (terms: ReadonlyArray<Term>, ask: Omit<Ask, "match">): ReadonlyArray<number> => {
+    const needed = terms.filter(({ isNeeded }) => isNeeded)
+    const nameAny = ({ keys }: Term) => `(${keys.map((key) => `"${nameKey(ask.number, key)}"`).join(" OR ")})`
+    const match = needed.map(nameAny).join(" AND ")
+    return needed.length === 0 ? [] : index.use(({ holding }) => holding.all({ ...ask, match }))
+  }
+
+  /** Messages by the stems of their own words and their neighbours'. */
+  const rankByStems = (
     sessionId: SessionId,
     terms: ReadonlyArray<Term>,
-    isQuestion: boolean,
-    { number, seq }: Mark,
+    { number, seq: lastSeq }: Mark,
     isSearched: (seq: number) => boolean,
     limit: number
   ): ReadonlyArray<number> => {
-    const words = terms.map(({ isNeeded, keys }) => ({ isNeeded, weights: readWeights(number, keys, isSearched) }))
+    const words = terms.map(({ isNeeded, keys }) => {
+      return { isNeeded, weights: readWeights(number, keys, lastSeq, isSearched) }
+    })
     const found: Array<number> = []
-    for (const ranked of isQuestion ? rankByWords(words, seq) : rankHoldingAll(words, seq)) {
+    for (const { isHolding, seq } of rankByWords(words)) {
       if (found.length >= limit) break
-      if (ranked.isHolding || (isSearched(ranked.seq) && hasText(sessionId, ranked.seq))) found.push(ranked.seq)
+      if (isHolding || (isSearched(seq) && hasText(sessionId, seq))) found.push(seq)
     }
     return found
   }
 
-  const readWeights = (number: number, keys: ReadonlyArray<string>, isSearched: (seq: number) => boolean) => {
-    const weights = new Map<number, number>()
+  const readWeights = (
+    number: number,
+    keys: ReadonlyArray<string>,
+    lastSeq: number,
+    isSearched: (seq: number) => boolean
+  ) => {
+    const weights = new Float64Array(lastSeq + 1)
     for (const key of keys) {
       const postings = index.use(({ postings }) => postings.all(nameKey(number, key), MOST_POSTINGS))
-      if (postings.length >= MOST_POSTINGS) return new Map<number, number>()
+      if (postings.length >= MOST_POSTINGS) return new Float64Array(lastSeq + 1)
       for (const posting of postings) {
         const seq = Math.floor(posting / 100)
         const weight = weightOf(posting % 100)
-        if (isSearched(seq) && weight > (weights.get(seq) ?? 0)) weights.set(seq, weight)
+        if (isSearched(seq) && weight > (weights[seq] ?? 0)) weights[seq] = weight
       }
     }
     return weights
@@ -310,6 +325,24 @@ const collectUntil = <E>(
       ? Effect.succeed(found)
       : Effect.map(strategy, (more) => Array.from(new Set([...found, ...more])).slice(0, limit))
   )
+
+/** A query in the index's syntax, of each chunk: of all, and of those that are not single common words. */
+interface Matches {
+  readonly all: ReadonlyArray<string>
+  readonly rarer: ReadonlyArray<string>
+}
+
+const matchesOf = (chunks: ReadonlyArray<QueryChunk>, isCommon: (phrase: string) => boolean): Matches => {
+  const all: Array<string> = []
+  const rarer: Array<string> = []
+  for (const { phrase, prefix } of chunks) {
+    if (phrase === null || prefix === null) continue
+    const isOften = !phrase.includes(" ") && isCommon(phrase)
+    all.push(isOften ? phrase : prefix)
+    if (!isOften) rarer.push(prefix)
+  }
+  return { all, rarer }
+}
 
 /** Names a key in the index. Each session has its own, so that the messages of others cost nothing. */
 const nameKey = (number: number, key: string): string => `${number}·${key}`

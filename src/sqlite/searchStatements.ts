@@ -46,16 +46,21 @@ export interface Scan extends Range {
 
 /** Far more messages than a session has. */
 export const SEQ_BITS = 28
-const SEQ = `(recall.rowid & ((1 << ${SEQ_BITS}) - 1))`
+const seqOf = (rowid: string) => `(${rowid} & ((1 << ${SEQ_BITS}) - 1))`
 const rowid = (seq: string) => `((@number << ${SEQ_BITS}) + ${seq})`
 
 const isWithin = (seq: string) =>
   `(${seq} BETWEEN @fromSeq AND @toSeq AND ${seq} NOT IN (SELECT value FROM json_each(@except))
     OR ${seq} IN (SELECT value FROM json_each(@also)))
-   AND NOT EXISTS (SELECT 1 FROM json_each(@undone)
-     WHERE ${seq} BETWEEN json_extract(value, '$.fromSeq') AND json_extract(value, '$.toSeq'))`
+   AND (@undone = '[]' OR NOT EXISTS (SELECT 1 FROM json_each(@undone)
+     WHERE ${seq} BETWEEN json_extract(value, '$.fromSeq') AND json_extract(value, '$.toSeq')))`
 
-const MATCHING = `recall MATCH @match AND rowid BETWEEN ${rowid("@least")} AND ${rowid("@most")} AND ${isWithin(SEQ)}`
+const matching = (index: string) =>
+  `${index} MATCH @match AND ${index}.rowid BETWEEN ${rowid("@least")} AND ${rowid("@most")}`
+
+/** The messages that an index finds within the range, as the beginning of a query. */
+const findIn = (index: string, seq = seqOf(`${index}.rowid`)) =>
+  `SELECT ${seq} FROM ${index} WHERE ${matching(index)} AND ${isWithin(seq)}`
 
 /** Statements that read the log. */
 export const prepareLogReading = (db: Database.Database) => ({
@@ -108,17 +113,15 @@ const prepareIndex = (db: Database.Database) => ({
   /** Each message with the key, as `seq * 100` plus the level of its weight. */
   postings: prepareValue<[key: string, limit: number], number>(
     db,
-    `SELECT (doc & ((1 << ${SEQ_BITS}) - 1)) * 100 + col FROM recall_posting WHERE term = ? LIMIT ?`
+    `SELECT ${seqOf("doc")} * 100 + col FROM recall_posting WHERE term = ? LIMIT ?`
   ),
-  count: prepareValue<[Ask], number>(db, `SELECT count(*) FROM (SELECT 1 FROM recall WHERE ${MATCHING} LIMIT @limit)`),
-  best: prepareValue<[Ask], number>(
+  holding: prepareValue<[Ask], number>(db, `${findIn("recall_stem")} ORDER BY rowid DESC LIMIT @limit`),
+  count: prepareValue<[Ask], number>(
     db,
-    `SELECT ${SEQ} FROM recall WHERE ${MATCHING} ORDER BY rank, rowid DESC LIMIT @limit`
+    `SELECT count(*) FROM (SELECT 1 FROM recall WHERE ${matching("recall")} LIMIT @limit)`
   ),
-  newest: prepareValue<[Ask], number>(
-    db,
-    `SELECT ${SEQ} FROM recall WHERE ${MATCHING} ORDER BY rowid DESC LIMIT @limit`
-  )
+  best: prepareValue<[Ask], number>(db, `${findIn("recall")} ORDER BY rank, rowid DESC LIMIT @limit`),
+  newest: prepareValue<[Ask], number>(db, `${findIn("recall")} ORDER BY rowid DESC LIMIT @limit`)
 })
 
 /** The index, prepared at its first use, so that a damaged one keeps no store shut. */

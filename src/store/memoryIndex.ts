@@ -13,7 +13,7 @@ import {
   searchableText,
   splitChunks
 } from "./searchQuery.ts"
-import { rankByWords, rankHoldingAll } from "./rankByWords.ts"
+import { rankByWords } from "./rankByWords.ts"
 import { readQuery, type Term, weighKeys, weightOf } from "./wordKeys.ts"
 
 /** Words in a row, the last of which may go on. */
@@ -43,7 +43,7 @@ export const searchEntries = (
   const { exact, isQuestion, telling, terms } = readQuery(chunks)
   const byWords = [
     ...exact.map((chunks) => () => findAll(entries, phrasesOf(chunks))),
-    () => findByStems(entries, terms, isQuestion, lastSeq),
+    () => (isQuestion ? rankByStems(entries, terms, lastSeq) : findHoldingAll(entries, terms)),
     () => findAny(entries, phrasesOf(telling))
   ]
   const byLetters = () => findByLetters(entries, chunks)
@@ -65,27 +65,30 @@ const findAll = (entries: ReadonlyArray<Logged>, phrases: ReadonlyArray<Phrase>)
   return phrases.length === 0 ? [] : rankEntries(entries.filter(holdsAll), phrases, entries)
 }
 
-/** Entries by the stems of the query's words, those of a question also by their neighbours'. */
-const findByStems = (
+/** Entries with the stems of all words, the newest first. */
+const findHoldingAll = (entries: ReadonlyArray<Logged>, terms: ReadonlyArray<Term>): ReadonlyArray<Logged> => {
+  const needed = terms.filter(({ isNeeded }) => isNeeded)
+  const holds = (entry: Logged, { keys }: Term) => keys.some((key) => levelsOf(entry).has(key))
+  return needed.length === 0 ? [] : entries.filter((entry) => needed.every((term) => holds(entry, term))).toReversed()
+}
+
+/** Entries by the stems of their own words and their neighbours'. */
+const rankByStems = (
   entries: ReadonlyArray<Logged>,
   terms: ReadonlyArray<Term>,
-  isQuestion: boolean,
   lastSeq: number
 ): ReadonlyArray<Logged> => {
-  const words = terms.map(({ isNeeded, keys }) => ({
-    isNeeded,
-    weights: new Map(
-      entries.flatMap((entry) => {
-        const levels = keys.flatMap((key) => levelsOf(entry).get(key) ?? [])
-        return levels.length === 0 ? [] : [[entry.seq, weightOf(Math.min(...levels))] as const]
-      })
-    )
-  }))
-  const ranked = isQuestion ? rankByWords(words, lastSeq) : rankHoldingAll(words, lastSeq)
-  const withText = new Map(
-    entries.filter(({ message }) => searchableText(message) !== "").map((entry) => [entry.seq, entry])
-  )
-  return ranked.flatMap(({ seq }) => withText.get(seq) ?? [])
+  const words = terms.map(({ isNeeded, keys }) => {
+    const weights = new Float64Array(lastSeq + 1)
+    for (const entry of entries) {
+      const levels = keys.flatMap((key) => levelsOf(entry).get(key) ?? [])
+      if (levels.length > 0) weights[entry.seq] = weightOf(Math.min(...levels))
+    }
+    return { isNeeded, weights }
+  })
+  const withText = entries.filter(({ message }) => searchableText(message) !== "")
+  const bySeq = new Map(withText.map((entry) => [entry.seq, entry]))
+  return rankByWords(words).flatMap(({ seq }) => bySeq.get(seq) ?? [])
 }
 
 const findAny = (entries: ReadonlyArray<Logged>, phrases: ReadonlyArray<Phrase>): ReadonlyArray<Logged> => {

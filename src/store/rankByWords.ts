@@ -3,9 +3,9 @@
  * to a question often stands in the next message, without the question's words.
  */
 
-/** The messages that hold a word, with the weight it has in each. */
+/** The weight that a word has in each message, by `seq`; 0 where the message does not hold it. */
 export interface Postings {
-  readonly weights: ReadonlyMap<number, number>
+  readonly weights: Float64Array
   /** False for a word that a message with all words may lack. */
   readonly isNeeded: boolean
 }
@@ -21,49 +21,48 @@ const LENT = [0.6, 0.4, 0.25]
 
 /**
  * Messages with all words first, then those with the most weight of their own and their neighbours' words, equal ones the
- * newest first. `total` is the `seq` of the last message.
+ * newest first.
  */
-export const rankByWords = (words: ReadonlyArray<Postings>, total: number): ReadonlyArray<Ranked> => {
-  const known = words.filter(({ weights }) => weights.size > 0)
-  const needed = known.filter(({ isNeeded }) => isNeeded)
-  const scores = new Float64Array(total + 1)
-  const held = new Uint16Array(total + 1)
-  for (const { weights } of known) addScores(scores, scoreMessages(weights, total))
-  for (const { weights } of needed) for (const seq of weights.keys()) held[seq] = (held[seq] ?? 0) + 1
+export const rankByWords = (words: ReadonlyArray<Postings>): ReadonlyArray<Ranked> => {
+  const size = words[0]?.weights.length ?? 0
+  const scores = new Float64Array(size)
+  const held = new Uint16Array(size)
+  const heldNeeded = new Uint16Array(size)
+  let needed = 0
+  for (const { isNeeded, weights } of words) {
+    const holding = weights.reduce((count, weight) => (weight > 0 ? count + 1 : count), 0)
+    if (holding === 0) continue
+    if (isNeeded) needed += 1
+    addScores(scores, weights, Math.log(1 + (size - holding - 0.5) / (holding + 0.5)))
+    weights.forEach((weight, seq) => {
+      if (weight === 0) return
+      held[seq] = 1
+      if (isNeeded) heldNeeded[seq] = (heldNeeded[seq] ?? 0) + 1
+    })
+  }
   const found: Array<Ranked & { readonly holdsAll: number; readonly score: number }> = []
   scores.forEach((score, seq) => {
-    if (score === 0) return
-    const isHolding = known.some(({ weights }) => weights.has(seq))
-    found.push({ seq, isHolding, score, holdsAll: Number(held[seq] === needed.length) })
+    if (score > 0) {
+      found.push({ seq, score, isHolding: held[seq] === 1, holdsAll: Number(heldNeeded[seq] === needed) })
+    }
   })
   return found.sort((a, b) => b.holdsAll - a.holdsAll || b.score - a.score || b.seq - a.seq)
 }
 
-/** Messages that hold every needed word themselves, the best first. */
-export const rankHoldingAll = (words: ReadonlyArray<Postings>, total: number): ReadonlyArray<Ranked> => {
-  const needed = words.filter(({ isNeeded }) => isNeeded)
-  const holdsAll = (seq: number) => needed.every(({ weights }) => weights.has(seq))
-  return needed.length === 0 ? [] : rankByWords(words, total).filter(({ seq }) => holdsAll(seq))
-}
-
-const addScores = (scores: Float64Array, more: Float64Array): void => {
-  for (let seq = 0; seq < scores.length; seq++) scores[seq] = (scores[seq] ?? 0) + (more[seq] ?? 0)
-}
-
-/** What one word gives each message: the most of what it has itself and what its neighbours lend. */
-const scoreMessages = (weights: ReadonlyMap<number, number>, total: number): Float64Array => {
-  const rarity = Math.log(1 + (total - weights.size + 0.5) / (weights.size + 0.5))
-  const best = new Float64Array(total + 1)
-  const raise = (seq: number, score: number) => {
-    if (seq >= 1 && seq <= total && score > (best[seq] ?? 0)) best[seq] = score
+/** Adds what one word gives each message: the most of what it has itself and what its neighbours lend. */
+const addScores = (scores: Float64Array, weights: Float64Array, rarity: number): void => {
+  const best = Float64Array.from(weights)
+  const raise = (seq: number, weight: number) => {
+    if (seq >= 1 && seq < best.length && weight > (best[seq] ?? 0)) best[seq] = weight
   }
-  for (const [seq, weight] of weights) {
-    const score = rarity * weight
-    raise(seq, score)
-    for (const [i, share] of LENT.entries()) {
-      raise(seq - i - 1, share * score)
-      raise(seq + i + 1, share * score)
-    }
-  }
-  return best
+  weights.forEach((weight, seq) => {
+    if (weight === 0) return
+    LENT.forEach((share, i) => {
+      raise(seq - i - 1, share * weight)
+      raise(seq + i + 1, share * weight)
+    })
+  })
+  best.forEach((weight, seq) => {
+    if (weight > 0) scores[seq] = (scores[seq] ?? 0) + rarity * weight
+  })
 }
