@@ -2,6 +2,7 @@
  * The embedded summarizer: plain code fills the sections with quotes. It needs no network, works in any language, and
  * always answers.
  */
+import { partition } from "effect/Array"
 import * as Handoff from "../handoff/Handoff.ts"
 import type { Merge } from "../handoff/segmentTree.ts"
 import { sectionsOfImportedHandoffs } from "./importedHandoffs.ts"
@@ -9,7 +10,14 @@ import { groupByFolder } from "../ledger/lines.ts"
 import { digestMessage } from "../ledger/messageDigest.ts"
 import { findTurnOutcomes, type Spoken } from "./turnOutcomes.ts"
 import { clipText, toOneLine, splitSentences, splitWords } from "../message/text.ts"
-import { findFirstMentions, quoteLines, quoteSentences, type Quote, rankQuotes } from "./salientQuotes.ts"
+import {
+  findFirstMentions,
+  quoteLines,
+  quoteSentences,
+  type Quote,
+  coverRareWords,
+  makeQuote
+} from "./salientQuotes.ts"
 import * as Ledger from "../ledger/Ledger.ts"
 import * as Message from "../message/Message.ts"
 import { omitHandoff } from "../message/whoseWords.ts"
@@ -39,7 +47,7 @@ export const summarize = (entries: ReadonlyArray<Logged>, options: ExtractOption
 /** Summarizes as a generator, so that a caller can yield to the event loop between its steps. */
 export function* summarizeInSteps(entries: ReadonlyArray<Logged>, options: ExtractOptions): Generator<void, string> {
   const material = yield* collectMaterial(entries, options.isAnswered ?? false)
-  const sections = yield* selectSections(material, options.focus)
+  const sections = yield* selectSections(material, options)
   return renderWithin(sections, options)
 }
 
@@ -101,15 +109,15 @@ const removeRepeats = (imported: Handoff.Sections, ledger: Ledger.Ledger): Hando
   }
 }
 
-/** Chooses what each section says. Facts come last, because they leave out what the other sections say. */
-function* selectSections(material: Material, focus: string | null): Generator<void, Handoff.Sections> {
+/** Chooses what each section says. Facts come last: they say what the other sections do not, in the room that is left. */
+function* selectSections(material: Material, options: ExtractOptions): Generator<void, Handoff.Sections> {
   const { imported, isAnswered, ledger, talk } = material
-  const topic = focus === null ? new Set<string>() : findTopicWords(focus, talk)
-  const done = putTopicLast((yield* findTurnOutcomes(talk)).map(addSeq), topic)
+  const topic = options.focus === null ? new Set<string>() : findTopicWords(options.focus, talk)
+  const done = putTopicLast(yield* selectOutcomes(talk, topic, options), topic)
   const inProgress = isAnswered ? [] : findLastTurn(talk).filter(isByAssistant).map(clipGist)
   const inLedger = [...ledger.constraints, ...ledger.requests, ...ledger.decisions, ...ledger.errors]
   const alreadySaid = [...done, ...inProgress, ...imported.facts, ...inLedger.map(({ text }) => text)].join("\n")
-  return {
+  const sections: Handoff.Sections = {
     goal: selectGoal(ledger, imported),
     constraints: imported.constraints,
     done: [...imported.done, ...done],
@@ -119,9 +127,30 @@ function* selectSections(material: Material, focus: string | null): Generator<vo
     errors: imported.errors,
     files: groupByFolder(Array.from(new Set([...imported.files, ...findWrittenFiles(ledger)]))),
     openWork: findEarlierRequests(ledger).map(addSeq),
-    facts: [...imported.facts, ...(yield* selectQuotes(material, topic, alreadySaid))]
+    facts: imported.facts
+  }
+  const room = options.maxTokens - options.counter.text(renderExtract(sections))
+  return {
+    ...sections,
+    facts: [...imported.facts, ...(yield* selectQuotes(material, topic, alreadySaid, room, options.counter))]
   }
 }
+
+/** Selects outcomes of turns. Where they are too many for their share of the summary, those that say most stay. */
+function* selectOutcomes(
+  talk: ReadonlyArray<Spoken>,
+  topic: ReadonlySet<string>,
+  { counter, maxTokens }: ExtractOptions
+): Generator<void, ReadonlyArray<string>> {
+  const outcomes = (yield* findTurnOutcomes(talk)).map(({ seq, text }) => makeQuote(text, seq, 1))
+  const countTokens = makeQuoteCounter(counter)
+  const tokens = maxTokens * OUTCOME_SHARE
+  if (outcomes.reduce((sum, outcome) => sum + countTokens(outcome), 0) <= tokens) return outcomes.map(addSeq)
+  const chosen = yield* coverRareWords([{ quotes: outcomes, tokens }], { topic, countTokens, isNew: () => true })
+  return chosen.toSorted((a, b) => a.seq - b.seq).map(addSeq)
+}
+
+const makeQuoteCounter = (counter: Counter) => (quote: Quote) => counter.text(`- ${addSeq(quote)}\n`)
 
 /** The newest request, or else the goal of an imported handoff. */
 const selectGoal = ({ requests }: Ledger.Ledger, { goal }: Handoff.Sections): ReadonlyArray<string> => {
@@ -140,19 +169,23 @@ const findWrittenFiles = ({ files }: Ledger.Ledger): ReadonlyArray<string> =>
     .slice(-MOST_FILES)
 
 /**
- * Selects the most salient sentences of the talk and lines of tool output, the best last, without those that occur in
- * `alreadySaid`.
+ * Selects what fills the room, without what occurs in `alreadySaid`: lines of tool output in a small part of it,
+ * sentences of the user, then of all talk. The best come last, where they stay longest; what is on topic, behind them.
  */
 function* selectQuotes(
   { entries, talk }: Material,
   topic: ReadonlySet<string>,
-  alreadySaid: string
+  alreadySaid: string,
+  room: number,
+  counter: Counter
 ): Generator<void, ReadonlyArray<string>> {
   const firstMentions = yield* findFirstMentions(talk)
-  const isNew = ({ text }: Quote) => !alreadySaid.includes(text)
+  const fromUser: Array<Quote> = []
   const fromTalk: Array<Quote> = []
   for (const { role, sentences, seq } of talk) {
-    fromTalk.push(...quoteSentences(sentences, seq, role === "user" ? 1.3 : 1))
+    const quotes = quoteSentences(sentences, seq, role === "user" ? 1.3 : 1)
+    fromTalk.push(...quotes)
+    if (role === "user") fromUser.push(...quotes)
     yield
   }
   const fromTools: Array<Quote> = []
@@ -163,10 +196,20 @@ function* selectQuotes(
       fromTools.push(...removeSecretLines(quoteLines(digestMessage(message).quoted, seq, firstMentions, topic)))
     yield
   }
-  return interleave(
-    yield* rankQuotes(fromTalk, topic, MOST_SENTENCES, isNew),
-    yield* rankQuotes(fromTools, topic, MOST_LINES, isNew)
-  ).map(addSeq)
+  const countTokens = makeQuoteCounter(counter)
+  const options = { topic, countTokens, isNew: ({ text }: Quote) => !alreadySaid.includes(text) }
+  const lines = yield* coverRareWords([{ quotes: fromTools, tokens: room * TOOL_SHARE }], options)
+  const left = room - lines.reduce((sum, line) => sum + countTokens(line), 0)
+  const sentences = yield* coverRareWords(
+    [
+      { quotes: fromUser, tokens: left * USER_SHARE },
+      { quotes: fromTalk, tokens: left }
+    ],
+    options
+  )
+  const isOnTopic = ({ words }: Quote) => Array.from(words).some((word) => topic.has(word))
+  const [others, onTopic] = partition(interleave(sentences, lines), isOnTopic)
+  return [...others, ...onTopic].map(addSeq)
 }
 
 /** Sentences that a message only quotes, each behind a mark. */
@@ -214,10 +257,10 @@ const clipGist = ({ sentences, seq }: Spoken): string =>
 
 const addSeq = ({ seq, text }: { readonly text: string; readonly seq: number }): string => `${text} (#${seq})`
 
-const renderWithin = (sections: Handoff.Sections, { counter, maxTokens }: ExtractOptions): string => {
-  const room = maxTokens - counter.text(`${NO_MODEL}\n`)
-  return `${NO_MODEL}\n${Handoff.render(Handoff.fit(sections, counter, room))}`
-}
+const renderExtract = (sections: Handoff.Sections): string => `${NO_MODEL}\n${Handoff.render(sections)}`
+
+const renderWithin = (sections: Handoff.Sections, { counter, maxTokens }: ExtractOptions): string =>
+  renderExtract(Handoff.fit(sections, counter, maxTokens - counter.text(`${NO_MODEL}\n`)))
 
 /** Stands before the headings, where parsing does not take it for the content of a section. */
 const NO_MODEL = "(An extract: quotes, not a model's summary.)"
@@ -225,8 +268,11 @@ const NOTHING_ASKED = "No request in these messages."
 /** Quoted words are worth less than what a message says itself. */
 const QUOTED_BONUS = 0.8
 const LONGEST_GIST = 200
-const MOST_SENTENCES = 10
-const MOST_LINES = 4
+/** The most that tool output may take of the room, and the user's own sentences before others of the talk may. */
+const TOOL_SHARE = 0.25
+const USER_SHARE = 0.4
+/** The most that outcomes of turns may take of a summary. */
+const OUTCOME_SHARE = 0.4
 const MOST_FILES = 12
 const MOST_OFF_TOPIC = 3
 /** A word that this share of the talk uses names no topic. */

@@ -1,4 +1,4 @@
-/** Ranks sentences of the talk and lines of tool output by the words that they share, in any language. */
+/** Chooses sentences of the talk and lines of tool output by their rare words, in any language. */
 import { isProse, LINE_BREAK, toOneLine, splitWords } from "../message/text.ts"
 
 /** A sentence or line that may be quoted. `bonus` multiplies the worth of its words. */
@@ -58,39 +58,96 @@ const isSoonAfter = (said: number | undefined, seq: number): boolean =>
 const keepEnds = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
   lines.length <= 40 ? lines : [...lines.slice(0, 20), ...lines.slice(-20)]
 
-/**
- * Returns the `most` best quotes, the best last. A word counts if several quotes share it, but not if nearly all do, as
- * they share the small words of any language. Leaves out quotes that resemble a better one or are not `isNew`.
- */
-export function* rankQuotes(
-  all: ReadonlyArray<Quote>,
-  topic: ReadonlySet<string>,
-  most: number,
-  isNew: (quote: Quote) => boolean
-): Generator<void, ReadonlyArray<Quote>> {
-  const weights = yield* weighWords(all)
-  const scored: Array<{ readonly quote: Quote; readonly score: number }> = []
-  for (const quote of all) {
-    scored.push({ quote, score: scoreQuote(quote, weights, topic) })
-    yield
-  }
-  scored.sort((a, b) => b.score - a.score)
-  const taken: Array<Quote> = []
-  for (const { quote } of scored) {
-    if (taken.length === most) break
-    if (!taken.some((other) => measureOverlap(quote, other) > 0.6) && isNew(quote)) taken.push(quote)
-    yield
-  }
-  return taken.toReversed()
+/** What a choice of quotes is bounded by and about. */
+export interface CoverOptions {
+  readonly topic: ReadonlySet<string>
+  /** What a quote costs, in tokens. */
+  readonly countTokens: (quote: Quote) => number
+  readonly isNew: (quote: Quote) => boolean
 }
 
-const makeQuote = (text: string, seq: number, bonus: number): Quote => ({
+/**
+ * Chooses quotes that together say most rare words in few tokens, in portions: each portion names its candidates and the
+ * tokens that all portions up to it may take. A word that is said already counts less each time it is said again, and
+ * small words, which nearly all quotes share in any language, count nothing. Quotes that are not `isNew`, or that
+ * resemble a chosen one and have no new word, stay out. Returns the best last.
+ */
+export function* coverRareWords(
+  portions: ReadonlyArray<{ readonly quotes: ReadonlyArray<Quote>; readonly tokens: number }>,
+  { countTokens, isNew, topic }: CoverOptions
+): Generator<void, ReadonlyArray<Quote>> {
+  const weights = yield* weighWords(Array.from(new Set(portions.flatMap(({ quotes }) => quotes))))
+  const timesSaid = new Map<string, number>()
+  const chosen = new Set<Quote>()
+  let spent = 0
+
+  const score = ({ bonus, words }: Quote, cost: number): number => {
+    let sum = 0
+    let hits = 0
+    for (const word of words) {
+      sum += (weights.get(word) ?? 0) * REPEATED ** (timesSaid.get(word) ?? 0)
+      if (topic.has(word)) hits++
+    }
+    return (bonus * sum * (1 + 4 * hits) + 10 * hits) / cost ** 0.9
+  }
+
+  const choose = (quote: Quote, cost: number) => {
+    chosen.add(quote)
+    spent += cost
+    for (const word of quote.words) timesSaid.set(word, (timesSaid.get(word) ?? 0) + 1)
+  }
+
+  const saysMore = (quote: Quote): boolean =>
+    Array.from(quote.words).some((word) => weights.get(word) !== 0 && !timesSaid.has(word)) ||
+    !resemblesAny(quote, chosen)
+
+  for (const { quotes, tokens } of portions) {
+    let rest: Array<Candidate> = []
+    for (const quote of quotes) {
+      const cost = countTokens(quote)
+      if (!chosen.has(quote)) rest.push({ quote, cost, score: score(quote, cost) })
+      yield
+    }
+    // A score only falls while others are chosen. So a few rounds over all candidates, each with a lower bar than the one
+    // before, choose nearly as well as looking for the best one each time.
+    const highest = rest.reduce((most, candidate) => Math.max(most, candidate.score), 0)
+    for (let bar = highest * BAR_STEP; bar > highest * LOWEST_BAR && rest.length > 0; bar *= BAR_STEP) {
+      const later: Array<Candidate> = []
+      for (const candidate of rest) {
+        const { cost, quote } = candidate
+        if (candidate.score >= bar) yield
+        const current = candidate.score >= bar ? score(quote, cost) : candidate.score
+        if (spent + cost > tokens) continue
+        if (current < bar) later.push({ ...candidate, score: current })
+        else if (isNew(quote) && saysMore(quote)) choose(quote, cost)
+      }
+      rest = later
+    }
+  }
+  return Array.from(chosen).toReversed()
+}
+
+interface Candidate {
+  readonly quote: Quote
+  readonly cost: number
+  readonly score: number
+}
+
+/** What a word is worth that has been said, for each time. */
+const REPEATED = 0.4
+const BAR_STEP = 0.8
+/** Quotes that are worth less than this share of the best one say nothing new. */
+const LOWEST_BAR = 0.01
+
+/** Makes a quote. One with a number, code or a path says more. */
+export const makeQuote = (text: string, seq: number, bonus: number): Quote => ({
   text: toOneLine(text),
   seq,
   words: new Set(splitWords(text)),
   bonus: /\d|`|[\w-][/_][\w-]/.test(text) ? bonus * 1.4 : bonus
 })
 
+/** A word that only one quote has may be a slip of the pen, and counts less than one that comes back. */
 function* weighWords(all: ReadonlyArray<Quote>): Generator<void, ReadonlyMap<string, number>> {
   const counts = new Map<string, number>()
   for (const { words } of all) {
@@ -98,21 +155,13 @@ function* weighWords(all: ReadonlyArray<Quote>): Generator<void, ReadonlyMap<str
     yield
   }
   const common = Math.max(5, all.length / 12)
-  return new Map(Array.from(counts, ([word, count]) => [word, count > common ? 0 : Math.log1p(count)]))
+  const weigh = (count: number) => Math.log1p(all.length / count) * (count > 1 ? 1 : 0.6)
+  return new Map(Array.from(counts, ([word, count]) => [word, count > common ? 0 : weigh(count)]))
 }
 
-const scoreQuote = (
-  { bonus, words }: Quote,
-  weights: ReadonlyMap<string, number>,
-  topic: ReadonlySet<string>
-): number => {
-  let sum = 0
-  let hits = 0
-  for (const word of words) {
-    sum += weights.get(word) ?? 0
-    if (topic.has(word)) hits++
-  }
-  return ((bonus * sum) / Math.sqrt(words.size)) * (1 + 4 * hits) + 10 * hits
+const resemblesAny = (quote: Quote, others: Iterable<Quote>): boolean => {
+  for (const other of others) if (measureOverlap(quote, other) > 0.6) return true
+  return false
 }
 
 const measureOverlap = (a: Quote, b: Quote): number => {

@@ -122,6 +122,20 @@ describe("Extractive.summarize", () => {
     assert.lengthOf(learned("tracking: 9Z-4411-K", "Nothing to tell."), 0)
   })
 
+  it("fills the room that it is given, and says what is rare before it repeats what is common", () => {
+    const places = ["Aarhus", "Bergen", "Cadiz", "Dover", "Espoo", "Faro", "Gdansk", "Haarlem"]
+    const talk = Array.from({ length: 400 }, (_, n) => [
+      user(`Did anything come of the trip to ${places[n % 8]} number ${n}, or was it all quiet as ever?`),
+      assistant(`We had a lovely time there as ever. The guide of trip ${n} was called Person${n * 7}.`)
+    ]).flat()
+    for (const maxTokens of [1_000, 2_000, 4_000]) {
+      const summary = summarize(talk, { maxTokens, isAnswered: true })
+      assert.isAtLeast(Tokens.estimate.text(summary), 0.9 * maxTokens)
+      const facts = Handoff.parse(summary).facts.join("\n")
+      assert.isAbove(facts.match(/Person\d+/g)?.length ?? 0, (facts.match(/lovely time/g)?.length ?? 0) * 4)
+    }
+  })
+
   it("says so when nothing was asked for", () => {
     assert.deepStrictEqual(Handoff.parse(summarize([])).goal, ["No request in these messages."])
   })
@@ -164,7 +178,9 @@ describe("Extractive.summarize", () => {
       user(`Please check the ${topic} of customer ${n} for the audit of part ${n}.`),
       assistant(`The ${topic} of customer ${n} pass the audit of part ${n}, with ${n * 7} rows compared.`)
     ]
-    const given = Array.from({ length: 20 }, (_, n) => [...turn("shipments", n), ...turn("invoices", n)]).flat()
+    // Neither topic always comes first: the second to say something says less that is new.
+    const topics = (n: number) => (n % 2 === 0 ? ["shipments", "invoices"] : ["invoices", "shipments"])
+    const given = Array.from({ length: 20 }, (_, n) => topics(n).flatMap((topic) => turn(topic, n))).flat()
     const share = (focus: string | null) => {
       const items = Object.values(Handoff.parse(summarize(given, { focus, maxTokens: 400 }))).flat()
       const room = (of: ReadonlyArray<string>) => of.reduce((sum, item) => sum + Tokens.estimate.text(item), 0)
