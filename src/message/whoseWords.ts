@@ -29,9 +29,18 @@ export const RECALL_MARK = `${MARK} recall]`
 /** Begins every handoff of every version. */
 export const HANDOFF_OPENING = `${HANDOFF_MARK} Background from earlier in this session, kept for reference. `
 
-/** Returns whether a message of the log is a handoff: it came with an imported history, not by delivery. */
-export const isImportedHandoff = ({ arrival, message }: Origin): boolean =>
-  arrival === null && message.role === "user" && Message.text(message).startsWith(HANDOFF_OPENING)
+/**
+ * Returns whether a message of the log is a handoff: it came with an imported history, not by delivery, and stands where
+ * the views of throughline have theirs. Anywhere else in a history it is what somebody has sent.
+ */
+export const isImportedHandoff = ({ arrival, kind, message, seq }: Origin): boolean =>
+  arrival === null &&
+  (kind === null || seq <= LAST_PLACE) &&
+  message.role === "user" &&
+  Message.text(message).startsWith(HANDOFF_OPENING)
+
+/** Only the system prompt and the head of a view stand before its handoff. What Hermes put into its rows has no kind. */
+const LAST_PLACE = 10
 
 /** Leaves of an imported handoff what a host has put behind it. Returns any other entry as it is. */
 export const omitHandoff = <A extends Origin>(entry: A): A => {
@@ -43,7 +52,9 @@ export const omitHandoff = <A extends Origin>(entry: A): A => {
 }
 
 interface Origin {
+  readonly seq: number
   readonly message: Message.Message
+  readonly kind: string | null
   readonly arrival: number | null
 }
 
