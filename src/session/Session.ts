@@ -233,8 +233,7 @@ export const findLearnedWindow = (windows: ReadonlyArray<LearnedWindow>, model =
 export type LearnedWindowChange = readonly [model: string, contextLength: number | null, probe?: LearnedWindow["probe"]]
 
 /**
- * Puts a window in place of the one learned before for the same model, or removes it. The oldest of very many are left
- * out.
+ * Puts a window in the place of the one of the same model, or removes it. Ignores what is none. Keeps the newest 16.
  *
  * @since 0.1.0
  * @category combinators
@@ -245,7 +244,8 @@ export const replaceLearnedWindow = (
 ): ReadonlyArray<LearnedWindow> => {
   const others = windows.filter((window) => window.model !== model)
   if (contextLength === null) return others
-  return [...others, { model, contextLength, ...(probe && { probe }) }].slice(-MOST_WINDOWS)
+  const learned = { model, contextLength, ...(probe && { probe }) }
+  return Schema.is(LearnedWindow)(learned) ? [...others, learned].slice(-MOST_WINDOWS) : windows
 }
 
 const MOST_WINDOWS = 16

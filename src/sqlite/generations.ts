@@ -5,19 +5,18 @@ import type { State } from "../session/Session.ts"
 import { makeUnknownSnapshot, StoreError, type UnknownSession, type UnknownSnapshot } from "../session/SessionError.ts"
 import { LeaseLost } from "../store/SessionStore.ts"
 import type { Commit, Committed, Lease, PublishedOutcome, Rewind } from "../store/SessionStore.ts"
-import { advanceResident, loadState, type Resident, stateOfResident } from "../store/residentSessions.ts"
+import {
+  advanceResident,
+  findGenerationFault,
+  loadState,
+  type Resident,
+  stateOfResident
+} from "../store/residentSessions.ts"
 import type { AfterCommit, Connection } from "./transaction.ts"
 import { verifyLease } from "./transaction.ts"
 import { saveUsage } from "./log.ts"
 import * as Rows from "./rows.ts"
-import { isWithinLog, undoAfter } from "../session/Session.ts"
-
-/** Thrown inside a transaction, which turns it into a failure of its effect. */
-const notInLog = new StoreError({
-  operation: "make a generation",
-  reason: "failed",
-  detail: "the manifest names messages that the log does not have"
-})
+import { undoAfter } from "../session/Session.ts"
 
 type NewGeneration = Omit<Commit, "base">
 
@@ -27,7 +26,9 @@ export const make = (connection: Connection) => {
   /** Writes the next generation. Copies no message. */
   const writeGeneration = (sessionId: SessionId, current: Resident, made: NewGeneration, now: number) => {
     const { generation, lastSeq } = current
-    if (!isWithinLog(made.manifest, lastSeq)) throw notInLog
+    const fault = findGenerationFault(made, lastSeq)
+    // The transaction turns it into a failure of its effect.
+    if (fault !== undefined) throw new StoreError({ operation: "make a generation", reason: "failed", detail: fault })
     // Later than the last one, so that names are unique even if the clock stands still.
     const at = Math.max(now, (sql.generation.get(sessionId)?.at ?? -1) + 1)
     const left = snapshotId(sessionId, at)

@@ -5,7 +5,7 @@ import { type InvalidMessage, type Message, serializeAll, type SerializedMessage
 import type { DeliveryKind, Logged, SessionId, State, Usage } from "../session/Session.ts"
 import { SessionExists } from "../session/SessionError.ts"
 import type { StoreError, Superseded, TurnLost, UnknownSession } from "../session/SessionError.ts"
-import { checkHistories } from "../store/model.ts"
+import { checkHistories, isUsage } from "../store/model.ts"
 import type { Histories, Lease, Promotion } from "../store/SessionStore.ts"
 import { awaitBudget } from "../concurrency/eventLoopBudget.ts"
 import { type Resident, stateOfResident } from "../store/residentSessions.ts"
@@ -128,6 +128,7 @@ export const make = (connection: Connection) => {
 
   const report = (sessionId: SessionId, usage: Usage) =>
     Effect.suspend(() => {
+      if (!isUsage(usage)) return Effect.void
       const current = residents.peek(sessionId)
       if (current === undefined) return Effect.ignoreLogged(reportToDisk(sessionId, usage))
       if (current.generation !== usage.generation) return Effect.void

@@ -15,10 +15,11 @@ import {
   type Usage,
   wholeLog
 } from "../session/Session.ts"
-import { dropUndone, isWithinLog } from "../session/Session.ts"
+import { dropUndone } from "../session/Session.ts"
 import { makeMisuse, StoreError } from "../session/SessionError.ts"
 import type { Counts } from "../session/SessionStats.ts"
 import { type Acquired, type Commit, type LeaseName, type LeaseRequest, MOST_LIVES } from "./model.ts"
+import { findGenerationFault } from "./residentSessions.ts"
 import type { SessionSummary, Snapshot } from "./model.ts"
 
 export interface Session {
@@ -117,12 +118,13 @@ export const startEpoch = (session: Session): void => {
 export const checkGeneration = (
   operation: string,
   { log }: Session,
-  { manifest, segments }: Pick<Commit, "manifest" | "segments">,
+  made: Omit<Commit, "base">,
   findSegment: FindSegment
 ): Either.Either<void, StoreError> => {
   const fail = (detail: string) => Either.left(new StoreError({ operation, reason: "failed", detail }))
-  if (!isWithinLog(manifest, log.length)) return fail("the manifest names messages that the log does not have")
-  const ids = segments.map(({ id }) => id)
+  const fault = findGenerationFault(made, log.length)
+  if (fault !== undefined) return fail(fault)
+  const ids = made.segments.map(({ id }) => id)
   const known = ids.find((id, i) => findSegment(id) !== undefined || ids.indexOf(id) !== i)
   return known === undefined ? Either.void : fail(`there is a segment ${known} already`)
 }

@@ -62,6 +62,7 @@ import {
   type Committed,
   type Delivery,
   type Histories,
+  isUsage,
   type Lease,
   LeaseLost,
   type LeaseName,
@@ -165,13 +166,14 @@ export const make = (counter: Counter) => {
   const report = (sessionId: SessionId, usage: Usage) =>
     Effect.sync(() => {
       const session = sessions.get(sessionId)
-      if (session !== undefined && session.generations.length === usage.generation) session.usage = usage
+      if (isUsage(usage) && session?.generations.length === usage.generation) session.usage = usage
     })
 
   const learnWindow = (sessionId: SessionId, ...learned: LearnedWindowChange) =>
-    Effect.sync(() => {
+    atOnce(() => {
       const session = sessions.get(sessionId)
       if (session !== undefined) session.windows = replaceLearnedWindow(session.windows, ...learned)
+      return Either.void
     })
 
   const range = (sessionId: SessionId, fromSeq: number, toSeq: number) =>
@@ -242,15 +244,13 @@ export const make = (counter: Counter) => {
   }
 
   const commit = (lease: Lease, made: Commit) =>
-    atOnce((now): Either.Either<Committed, LeaseLost | StoreError> => {
-      const verified = verify(lease, "operation")
-      if (Either.isLeft(verified)) return Either.left(verified.left)
-      const session = verified.right
-      if (session.generations.length !== made.base) {
-        return Either.left(new LeaseLost({ name: "operation", superseded: true }))
-      }
-      return Either.map(checkGeneration("commit", session, made, findSegment), () => addGeneration(session, made, now))
-    })
+    atOnce((now) =>
+      Either.flatMap(verify(lease, "operation"), (session): Either.Either<Committed, LeaseLost | StoreError> =>
+        session.generations.length === made.base
+          ? Either.map(checkGeneration("commit", session, made, findSegment), () => addGeneration(session, made, now))
+          : Either.left(new LeaseLost({ name: "operation", superseded: true }))
+      )
+    )
 
   /** Makes a generation that ends the turn and the operation under way. */
   const supersede = (session: Session, made: Omit<Commit, "base">, now: number): Committed => {

@@ -12,6 +12,7 @@ import {
   type SessionId,
   type State
 } from "../session/Session.ts"
+import { Usage } from "../message/Tokens.ts"
 import { type InvalidKey, makeInvalidKey, makeMisuse, type StoreError } from "../session/SessionError.ts"
 
 /**
@@ -292,6 +293,15 @@ export const checkDelivery = (
   return key === undefined || (typeof key === "string" && isStorable(key))
     ? Either.void
     : Either.left(makeInvalidKey(sessionId, key))
+}
+
+/** Returns whether a report could be read back. Reading anything else may throw. */
+export const isUsage = (usage: unknown): usage is Usage => {
+  try {
+    return Schema.is(Usage)(usage)
+  } catch {
+    return false
+  }
 }
 
 /** Refuses histories of sessions that cannot be begun. */

@@ -2,21 +2,14 @@
  * Active sessions, kept in memory so that a step reads nothing it has read before. Memory changes only after COMMIT and
  * is validated inside the next transaction. It is bounded: the session that was used least recently is dropped first.
  */
+import * as Schema from "effect/Schema"
 import * as Message from "../message/Message.ts"
-import type {
-  LearnedWindow,
-  Logged,
-  Manifest,
-  Segment,
-  SessionId,
-  State,
-  UndoneRange,
-  Usage
-} from "../session/Session.ts"
+import type { LearnedWindow, Logged, Segment, SessionId, State, UndoneRange, Usage } from "../session/Session.ts"
 import { LOST_SEGMENT, RENDERER } from "../handoff/Handoff.ts"
 import { estimate, total } from "../message/Tokens.ts"
-import { dropUndone } from "../session/Session.ts"
+import { dropUndone, isWithinLog, Manifest } from "../session/Session.ts"
 import { StoreError } from "../session/SessionError.ts"
+import type { Commit } from "./model.ts"
 
 /** All sessions in memory together hold about this many tokens of messages at most. */
 const CAPACITY = 4_000_000
@@ -356,3 +349,31 @@ export const stateOfResident = (sessionId: SessionId, resident: Resident): State
   usage: resident.usage,
   windows: resident.windows
 })
+
+/** Says why a generation cannot be made of a log that ends with `lastSeq`, or could not be read back. */
+export const findGenerationFault = (made: Omit<Commit, "base">, lastSeq: number): string | undefined => {
+  if (!isGeneration(made)) return "the commit is not of the form that is read back"
+  return isWithinLog(made.manifest, lastSeq) ? undefined : "the manifest names messages that the log does not have"
+}
+
+const isGeneration = Schema.is(
+  Schema.Struct({
+    operationId: Schema.String,
+    manifest: Schema.typeSchema(Manifest),
+    segments: Schema.Array(
+      Schema.Struct({
+        id: Schema.String,
+        level: Schema.Int,
+        children: Schema.Array(Schema.String),
+        fromSeq: Schema.Int,
+        toSeq: Schema.Int,
+        text: Schema.String,
+        tokens: Schema.Int,
+        degraded: Schema.NullOr(Schema.String),
+        focus: Schema.NullOr(Schema.String),
+        model: Schema.String
+      })
+    ),
+    ledger: Schema.NullOr(Schema.String)
+  })
+)

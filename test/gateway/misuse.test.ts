@@ -12,6 +12,9 @@ import { Recall } from "../../src/recall/Recall.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import { layerMemory, SessionCounters, SessionIndex, SessionStore } from "../../src/store/SessionStore.ts"
 import * as Transcripts from "../../src/transcripts/Transcripts.ts"
+import { InvalidMessage } from "../../src/message/Message.ts"
+import { wholeLog } from "../../src/session/Session.ts"
+import { segment } from "../support/stores.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 import {
   compressSession,
@@ -166,6 +169,14 @@ const methods: Effect.Effect<
     ["store.stateAt", store.stateAt, after(session, anything)],
     ["store.ledger", store.ledger, after(session)],
     ["store.commit", store.commit, after(lease, optionsOf("manifest", "segments", "ledger", "base"))],
+    [
+      "store.commit under a lease",
+      (made: never, ofIt: never) => Effect.provideService(commitUnderLease(made, ofIt), SessionStore, store),
+      generation
+    ],
+    ["store.publish", store.publish, after(optionsOf("sessionId", "operationId", "requestKey", "outcome"))],
+    ["store.learnWindow", store.learnWindow, after(session, anything, anything, anything)],
+    ["store.report", store.report, after(session, optionsOf("generation", "seq", "model", "inputTokens", "estimate"))],
     ["store.outcome", store.outcome, list],
     ["store.range", store.range, after(session, anything, anything)],
     ["store.log", (sessionId: never) => Stream.runCollect(store.log(sessionId)), after(session)],
@@ -185,6 +196,15 @@ const methods: Effect.Effect<
         anything
       )
     ],
+    [
+      "MessageFormat.encode",
+      (...given: ReadonlyArray<never>) => encodeOrFail(given),
+      after(
+        fc.oneof(anything, fc.constantFrom("chat", "anthropic", "responses", "ai-sdk-ui", "ai-sdk-model")),
+        fc.oneof(anything, fc.array(optionsOf("role", "content", "tool_calls", "native"), { maxLength: 2 })),
+        optionsOf("tools")
+      )
+    ],
     ["MessageFormat.detect", (input: never) => Effect.sync(() => MessageFormat.detect(input)), list],
     [
       "CompressionPolicy.make",
@@ -197,6 +217,43 @@ const methods: Effect.Effect<
     ["Doctor.repair", Doctor.repair, after(anything, optionsOf("dryRun"))]
   ]
 })
+
+/** What replaces a field of a commit, and a field of its manifest and of its segment. */
+const generation = fc.tuple(
+  fc.dictionary(fc.constantFrom("operationId", "manifest", "segments", "ledger"), anything, { maxKeys: 1 }),
+  fc.dictionary(
+    fc.constantFrom(...Object.keys(wholeLog), ...Object.keys(segment("any", 1, 2))),
+    fc.oneof(anything, fc.constant([{ seq: 1 }]), fc.constant(-1)),
+    { maxKeys: 1 }
+  )
+)
+
+/** Commits a generation that is right but for what is given. */
+const commitUnderLease = (made: object, ofIt: object) =>
+  Effect.gen(function* () {
+    const store = yield* SessionStore
+    const acquired = yield* store.acquire(id, { name: "operation", holder: "me", ttl: 60_000 })
+    // A compression of another call may be under way.
+    if (acquired._tag === "Held") return
+    const { lease } = acquired
+    const { generation, manifest } = yield* store.state(id)
+    const segments = [{ ...segment(`s${generation}`, 1, 2), ...ofIt }]
+    const commit = { operationId: "op", base: generation, ledger: "", segments, manifest: { ...manifest, ...ofIt } }
+    return yield* Effect.ensuring(
+      callWith(store.commit, [lease, { ...commit, ...made }]),
+      Effect.ignore(store.release(lease))
+    )
+  })
+
+/** Anything but its own error is a defect. */
+const encodeOrFail = (given: ReadonlyArray<unknown>) =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed<unknown>(Reflect.apply(MessageFormat.encode, undefined, given))
+    } catch (error) {
+      return error instanceof InvalidMessage ? Effect.fail(error) : Effect.die(error)
+    }
+  })
 
 const STORES = { "in memory": layerMemory, "on disk": Sqlite.layerTemporary }
 
@@ -222,7 +279,7 @@ describe("whatever is passed", () => {
         }).pipe(
           Effect.provide([scripted(Scripted.layer([summary("it")]), { policy: manual }, store), recordLogLines().layer])
         ),
-      propertyRuns(6, 200)
+      propertyRuns(6, 100)
     )
   }
 
