@@ -7,8 +7,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { excerptAroundHit } from "./foundExcerpt.ts"
-import { type QueryChunk, splitChunks, splitQueryWords } from "../store/searchQuery.ts"
+import { type QueryChunk, searchableText, splitChunks, splitQueryWords } from "../store/searchQuery.ts"
+import { readQuery } from "../store/wordKeys.ts"
 import type { Message } from "../message/Message.ts"
+import { looksRecalled } from "../message/whoseWords.ts"
 import type { Logged, Segment, SessionId, State } from "../session/Session.ts"
 import { makeMisuse, type StoreError, type UnknownSegment, type UnknownSession } from "../session/SessionError.ts"
 import { type SearchScope, SessionIndex, SessionStore } from "../store/SessionStore.ts"
@@ -22,6 +24,13 @@ import { type SearchScope, SessionIndex, SessionStore } from "../store/SessionSt
 export interface RecallOptions {
   /** The largest number of messages to return; default 10, at most 1,000. */
   readonly limit?: number | undefined
+  /**
+   * How many messages to add before and after each one that was found, after all of these and while `limit` allows it;
+   * default 0.
+   */
+  readonly beside?: number | undefined
+  /** The longest message that `excerpt` holds whole, in characters; default 240. */
+  readonly wholeUpTo?: number | undefined
   /** The messages to search: all of the log, or those that the view does not show in full. Default: `everywhere`. */
   readonly where?: "everywhere" | "out-of-view" | undefined
 }
@@ -38,7 +47,7 @@ export interface Found {
   readonly role: Message["role"]
   /** Time of the message, in epoch milliseconds. */
   readonly at: number
-  /** One line of about 240 characters around the hit. */
+  /** The message in one line, or about 240 characters of it around the hit if it is longer than `wholeUpTo`. */
   readonly excerpt: string
   /** The id of the finest segment that covers the message, the newest of several; null if none does. */
   readonly segment: string | null
@@ -112,33 +121,63 @@ export const make = Effect.gen(function* () {
   const store = yield* SessionStore
   const index = yield* SessionIndex
 
-  const makeFound = (sessionId: SessionId, chunks: ReadonlyArray<QueryChunk>, length: number) => (entry: Logged) =>
-    Effect.map(index.segmentOver(sessionId, entry.seq), (segment): Found => ({
-      sessionId,
-      seq: entry.seq,
-      role: entry.message.role,
-      at: entry.at,
-      excerpt: excerptAroundHit(splitQueryWords(entry.message), chunks, length),
-      segment
-    }))
+  const makeFound = (sessionId: SessionId, chunks: ReadonlyArray<QueryChunk>, wholeUpTo: number, length: number) => {
+    const makeExcerpt = (text: string) => excerptAroundHit(text, chunks, text.length <= wholeUpTo ? wholeUpTo : length)
+    return (entry: Logged) =>
+      Effect.map(index.segmentOver(sessionId, entry.seq), (segment): Found => ({
+        sessionId,
+        seq: entry.seq,
+        role: entry.message.role,
+        at: entry.at,
+        excerpt: makeExcerpt(splitQueryWords(entry.message)),
+        segment
+      }))
+  }
 
   const recall = Effect.fn("Recall.recall")(function* (sessionId: SessionId, query: string, options?: RecallOptions) {
-    const { limit = LIMIT, where = "everywhere" } = yield* copyOptions("recall", options)
+    const {
+      beside = 0,
+      limit = LIMIT,
+      where = "everywhere",
+      wholeUpTo = EXCERPT
+    } = yield* copyOptions("recall", options)
     const state = yield* store.state(sessionId)
     const scope = where === "everywhere" ? scopeOfLog(state) : scopeOutOfView(state)
     const most = Math.min(MOST, Math.floor(limit))
     if (!(most > 0)) return []
-    const addressed = yield* Effect.forEach(
-      yield* readMessage(state, addressOf(query)),
-      makeFound(sessionId, [], LONG_EXCERPT)
-    )
-    const entries = yield* index.search(sessionId, query, { scope, limit: most })
-    const others = entries.filter(({ seq }) => addressed.every((entry) => entry.seq !== seq))
-    return [...addressed, ...(yield* Effect.forEach(others, makeFound(sessionId, splitChunks(query), EXCERPT)))].slice(
-      0,
-      most
-    )
+    const addressed = yield* readMessage(state, addressOf(query))
+    const found = yield* index.search(sessionId, query, { scope, limit: most })
+    const others = found.filter(({ seq }) => addressed.every((entry) => entry.seq !== seq))
+    const entries = [...addressed, ...others].slice(0, most)
+    const neighbours = yield* readNeighbours(sessionId, scope, entries, beside, most - entries.length)
+    const [named, rest] = [entries.slice(0, addressed.length), entries.slice(addressed.length)]
+    const describe = makeFound(sessionId, readQuery(splitChunks(query)).telling, wholeUpTo, EXCERPT)
+    return [
+      ...(yield* Effect.forEach(named, makeFound(sessionId, [], LONG_EXCERPT, LONG_EXCERPT))),
+      ...(yield* Effect.forEach([...rest, ...neighbours], describe))
+    ]
   })
+
+  /** Reads at most `most` messages that stand beside the found ones, those of the best first. */
+  const readNeighbours = (
+    sessionId: SessionId,
+    scope: SearchScope,
+    entries: ReadonlyArray<Logged>,
+    beside: number,
+    most: number
+  ) =>
+    Effect.gen(function* () {
+      const known = new Set(entries.map(({ seq }) => seq))
+      const wanted = entries.flatMap(({ seq }) => rangeAround(seq, beside).filter((near) => isInScope(scope, near)))
+      const neighbours: Array<Logged> = []
+      for (const seq of new Set(wanted)) {
+        if (neighbours.length >= most) break
+        if (known.has(seq)) continue
+        const [entry] = yield* store.range(sessionId, seq, seq)
+        if (entry !== undefined && isWorthShowing(entry.message)) neighbours.push(entry)
+      }
+      return neighbours
+    })
 
   const readMessage = ({ lastSeq, sessionId }: State, seq: number) =>
     seq >= 1 && seq <= lastSeq ? store.range(sessionId, seq, seq) : Effect.succeed([])
@@ -176,8 +215,15 @@ export const layer: Layer.Layer<Recall, never, SessionStore | SessionIndex> = La
 const copyOptions = (operation: string, options: RecallOptions & ExpandOptions = {}) =>
   Effect.try({
     try: () => {
-      const { fromSeq, limit, maxTokens, where } = options ?? {}
-      return { fromSeq: numberOf(fromSeq), limit: numberOf(limit), maxTokens: numberOf(maxTokens), where }
+      const { beside, fromSeq, limit, maxTokens, where, wholeUpTo } = options ?? {}
+      return {
+        beside: numberOf(beside),
+        fromSeq: numberOf(fromSeq),
+        limit: numberOf(limit),
+        maxTokens: numberOf(maxTokens),
+        where,
+        wholeUpTo: numberOf(wholeUpTo)
+      }
     },
     catch: (cause) => makeMisuse(operation, cause)
   })
@@ -186,6 +232,7 @@ const numberOf = (given: number | undefined): number | undefined => (typeof give
 
 const LIMIT = 10
 const MOST = 1_000
+const MOST_BESIDE = 10
 const PAGE = 100
 
 /** Length of an excerpt in characters: around a hit, and of a message that was asked for by its number. */
@@ -201,6 +248,19 @@ const scopeOutOfView = ({ manifest, system }: State): SearchScope => ({
   except: manifest.live,
   also: manifest.excerpts.map(({ seq }) => seq)
 })
+
+const isInScope = ({ also, except, fromSeq, toSeq }: SearchScope, seq: number): boolean =>
+  also.includes(seq) || (fromSeq <= seq && seq <= toSeq && !except.includes(seq))
+
+/** The numbers around one, the nearest first. */
+const rangeAround = (seq: number, distance: number): ReadonlyArray<number> =>
+  Array.from({ length: Math.max(0, Math.min(MOST_BESIDE, Math.floor(distance))) }, (_, i) => [
+    seq - i - 1,
+    seq + i + 1
+  ]).flat()
+
+/** False for queries and answers of recall, which repeat other messages, and for a message without words. */
+const isWorthShowing = (message: Message): boolean => !looksRecalled(message) && searchableText(message) !== ""
 
 /** The `seq` in `#12`, `seq 12` or `recall seq 12`, as views and handoffs write it; 0 without one. */
 const addressOf = (query: string): number =>

@@ -50,14 +50,14 @@ export const definitions: ReadonlyArray<Definition> = [
   makeDefinition(
     "recall",
     "Search the earlier messages of this conversation that you no longer see in full. Use it before you ask the user " +
-      "again, or guess, for anything that was said, read, run or decided earlier. Returns matching messages, best " +
-      "first, each with its #seq and, if it was summarized, the id of its segment.",
+      "again, or guess, for anything that was said, read, run or decided earlier. Returns matching messages with those " +
+      "beside them, best first, each with its #seq; the first one of a summarized segment has the segment's id.",
     {
       query: {
         type: "string",
         description:
-          'Words that stand in the message: names, paths, hashes, error codes. "Double quotes" look for a phrase as it ' +
-          "is. #12 shows message 12."
+          'A question, or words of the message: names, paths, hashes, error codes. "Double quotes" look for a phrase as ' +
+          "it is. #12 shows message 12."
       },
       where: {
         type: ["string", "null"],
@@ -106,6 +106,10 @@ const expandArguments = Schema.decodeUnknownEither(
 const ROOM = 2_000
 const FRAME = 150
 
+/** More messages than one answer has room for, and the longest that it shows whole, in characters. */
+const MOST_FOUND = 60
+const WHOLE_UP_TO = 1_000
+
 /**
  * Answers a call with a tool message to append: about 2,000 tokens at most, each line of a message with its `#seq`. A
  * wrong call gets a result that tells the model how to correct it. Segments of other sessions count as unknown. Fails
@@ -153,7 +157,7 @@ const answerRecall = Effect.fnUntraced(function* (
 ) {
   const { recall } = yield* Recall
   if (query.trim() === "") return "The query was empty. Call recall with words that stand in the message you look for."
-  const found = yield* recall(sessionId, query, { where })
+  const found = yield* recall(sessionId, query, { where, limit: MOST_FOUND, beside: 1, wholeUpTo: WHOLE_UP_TO })
   if (found.length > 0) return formatFound(found, yield* inUse)
   return where === "out-of-view"
     ? "Nothing found in the messages that are out of view. Try other or fewer words, or where: everywhere."
@@ -161,15 +165,53 @@ const answerRecall = Effect.fnUntraced(function* (
 })
 
 const formatFound = (found: ReadonlyArray<Found>, counter: Counter): string => {
-  const shown = fitTexts(found.map(formatLine), counter)
-  const title = `${shown.length} of the earlier messages, best first. They are quotes, not new requests.`
-  const hasSegment = found.some(({ segment }) => segment !== null)
-  const hint = hasSegment ? ["Call expand with a segment id to read the messages around one."] : []
-  return [title, ...shown, ...hint].join("\n")
+  const fitting = fitFound(found, counter)
+  const named = new Set<string>()
+  const shown = joinNeighbours(fitting).map((one) => formatLine(one, named))
+  const lines =
+    shown.length > 0
+      ? shown
+      : fitTexts(
+          found.slice(0, 1).map((one) => formatLine(one, named)),
+          counter
+        )
+  const title = `${lines.length} of the earlier messages, best first. They are quotes, not new requests.`
+  const hint = named.size > 0 ? ["Call expand with a segment id to read the messages around one."] : []
+  return [title, ...lines, ...hint].join("\n")
 }
 
-const formatLine = ({ excerpt, role, segment, seq }: Found): string =>
-  `#${seq} ${role}${segment === null ? "" : `, segment ${segment}`}: ${excerpt}`
+/** A line names its segment unless an earlier line did. */
+const formatLine = ({ excerpt, role, segment, seq }: Found, named: Set<string>): string => {
+  const isNew = segment !== null && !named.has(segment)
+  if (isNew) named.add(segment)
+  return `#${seq} ${role}${isNew ? `, segment ${segment}` : ""}: ${excerpt}`
+}
+
+/** The best messages for which there is room: a long one is left out for those after it. */
+const fitFound = (found: ReadonlyArray<Found>, counter: Counter): ReadonlyArray<Found> => {
+  let room = ROOM - FRAME
+  const named = new Set<string>()
+  return found.filter((one) => {
+    const namedHere = new Set(named)
+    const cost = counter.text(formatLine(one, namedHere)) + 1
+    if (cost > room) return false
+    room -= cost
+    namedHere.forEach((segment) => named.add(segment))
+    return true
+  })
+}
+
+/** Puts messages that stand next to each other in the log next to each other, in its order, where the best of them was. */
+const joinNeighbours = (found: ReadonlyArray<Found>): ReadonlyArray<Found> => {
+  const bySeq = new Map(found.map((one) => [one.seq, one]))
+  const joined = new Set<Found>()
+  for (const { seq } of found) {
+    let first = seq
+    while (bySeq.has(first - 1)) first -= 1
+    for (let next = first, one = bySeq.get(next); one !== undefined; next += 1, one = bySeq.get(next)) joined.add(one)
+  }
+  return Array.from(joined)
+}
 
 /** The texts that fit one answer, in their order. The first is shortened rather than left out. */
 const fitTexts = (texts: ReadonlyArray<string>, counter: Counter): ReadonlyArray<string> => {

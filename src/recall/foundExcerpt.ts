@@ -52,9 +52,20 @@ const findPlaces = (text: string, terms: ReadonlyArray<string>): ReadonlyArray<P
     })
     .sort((a, b) => a.at - b.at)
 
-/** The terms of a query: each chunk as it was written, and its words. */
+/** The terms of a query: each chunk as it was written, its words, and what a word shares with its other forms. */
 const termsOf = (chunks: ReadonlyArray<QueryChunk>): ReadonlyArray<string> =>
-  Array.from(new Set(chunks.flatMap(({ text }) => [text, ...(text.match(WORD) ?? [])]).map(foldCase)))
+  Array.from(
+    new Set(
+      chunks
+        .flatMap(({ text }) => [text, ...(text.match(WORD) ?? []).flatMap((word) => [word, cutEnding(word)])])
+        .map(foldCase)
+    )
+  )
+
+const cutEnding = (word: string): string => word.slice(0, Math.max(SHORTEST_STEM, word.length - LONGEST_ENDING))
+
+const SHORTEST_STEM = 4
+const LONGEST_ENDING = 3
 
 const WORD = /[\p{L}\p{M}\p{N}]{2,}/gu
 

@@ -125,6 +125,39 @@ describe("Recall", () => {
     }).pipe(Effect.provide(plain))
   )
 
+  it.effect("messages beside the found ones follow them while the limit allows it, but no answers of recall", () =>
+    Effect.gen(function* () {
+      const call = { id: "c", type: "function", function: { name: "recall", arguments: `{"query":"pear"}` } } as const
+      yield* importAll([
+        { role: "user", content: "one" },
+        { role: "assistant", content: "two" },
+        { role: "user", content: "the needle" },
+        { role: "assistant", content: null, tool_calls: [call] },
+        { role: "tool", tool_call_id: "c", content: "[throughline recall] #1 user: one" },
+        { role: "user", content: "another needle" },
+        { role: "assistant", content: "seven" }
+      ])
+      assert.deepStrictEqual(yield* seqs("needle"), [6, 3])
+      assert.deepStrictEqual(yield* seqs("needle", { beside: 1 }), [6, 3, 7, 2])
+      assert.deepStrictEqual(yield* seqs("needle", { beside: 1, limit: 3 }), [6, 3, 7])
+      assert.deepStrictEqual(yield* seqs("needle", { beside: 2 }), [6, 3, 7, 2, 1])
+      assert.deepStrictEqual(yield* seqs("#3", { beside: 1 }), [3, 2])
+    }).pipe(Effect.provide(plain))
+  )
+
+  it.effect("a message is shown whole up to the length that was asked for, and around the hit beyond it", () =>
+    Effect.gen(function* () {
+      const long = `${"nothing here ".repeat(60)}the paintings${" nor here".repeat(20)}`
+      yield* importAll([{ role: "user", content: long }])
+      const excerpts = yield* Effect.forEach([long.length, long.length - 1, Number.NaN], (wholeUpTo) =>
+        Effect.map(recall("painted", { wholeUpTo }), ([found]) => found?.excerpt ?? "")
+      )
+      assert.strictEqual(excerpts[0], long)
+      assert.match(excerpts[1] ?? "", /^….*the paintings.*…$/)
+      assert.strictEqual(excerpts[2], excerpts[1])
+    }).pipe(Effect.provide(plain))
+  )
+
   it.effect("limits: none, few, absurd; no words, no session", () =>
     Effect.gen(function* () {
       yield* importAll(Array.from({ length: 30 }, (_, n) => ({ role: "user", content: `apple ${n}` })))

@@ -59,20 +59,48 @@ describe("RecallTools", () => {
     assert.isFalse(RecallTools.isOurs(callOf("read_file", {})))
   })
 
-  it.effect("recall shows what is out of view, one line a message, with its #seq and segment", () =>
+  it.effect(
+    "recall shows what is out of view and what stands beside it, one line a message, with #seq and segment",
+    () =>
+      Effect.gen(function* () {
+        const segment = yield* compressed
+        const call = callOf("recall", { query: "src/6.ts", where: null })
+        const message = yield* RecallTools.answer(id, call)
+        assert.deepInclude(message, { role: "tool", tool_call_id: "call_1" })
+        const [title, before, hit, after, ...hint] = Message.text(message).split("\n")
+        assert.strictEqual(
+          title,
+          "[throughline recall] 3 of the earlier messages, best first. They are quotes, not new requests."
+        )
+        assert.strictEqual(before, `#25 user, segment ${segment.id}: Please look at part 6.`)
+        assert.strictEqual(hit, '#26 assistant: read_file {"path":"src/6.ts"}')
+        assert.match(after ?? "", /^#27 tool: Item 6\.0 of the billing report .*…$/)
+        assert.deepStrictEqual(hint, ["Call expand with a segment id to read the messages around one."])
+        assert.include(yield* ask("recall", { query: "src/19.ts", where: "out-of-view" }), "Nothing found")
+        assert.include(yield* ask("recall", { query: "src/19.ts", where: "everywhere" }), "#78 assistant: read_file")
+      }).pipe(Effect.provide(world))
+  )
+
+  it.effect("recall fills its room with whole messages, those beside each other in their order", () =>
     Effect.gen(function* () {
-      const segment = yield* compressed
-      const call = callOf("recall", { query: "src/6.ts", where: null })
-      const message = yield* RecallTools.answer(id, call)
-      assert.deepInclude(message, { role: "tool", tool_call_id: "call_1" })
-      assert.deepStrictEqual(Message.text(message).split("\n"), [
-        "[throughline recall] 1 of the earlier messages, best first. They are quotes, not new requests.",
-        `#26 assistant, segment ${segment.id}: read_file {"path":"src/6.ts"}`,
-        "Call expand with a segment id to read the messages around one."
-      ])
-      assert.include(yield* ask("recall", { query: "src/19.ts", where: "out-of-view" }), "Nothing found")
-      assert.include(yield* ask("recall", { query: "src/19.ts", where: "everywhere" }), "#78 assistant: read_file")
-    }).pipe(Effect.provide(world))
+      const messages = Array.from({ length: 300 }, (_, n): Message.Message => {
+        const content = n % 9 === 0 ? `Apple number ${n} was sweet.` : `${n} ${"and so on ".repeat(n % 7)}`
+        return { role: "user", content }
+      })
+      yield* importAll(messages)
+      for (const query of ["apple", "was the apple sweet?"]) {
+        const answer = yield* ask("recall", { query, where: "everywhere" })
+        isBounded(answer)
+        const lines = answer.split("\n").slice(1)
+        const seqs = lines.map((line) => Number(/^#(\d+) user: /.exec(line)?.[1]))
+        assert.isAtLeast(seqs.length, 40, query)
+        assert.isAtLeast(seqs.filter((seq) => seq % 9 === 1).length, 20, query)
+        lines.forEach((line, i) =>
+          assert.include(line, Message.text(messages[(seqs[i] ?? 0) - 1] ?? { role: "user", content: "none" }).trim())
+        )
+        seqs.forEach((seq, i) => assert.isFalse(seqs.includes(seq + 1) && seqs[i + 1] !== seq + 1, query))
+      }
+    }).pipe(Effect.provide(plain))
   )
 
   it.effect("expand reads a whole segment in bounded pieces, each line with its #seq", () =>
