@@ -1,7 +1,7 @@
 /**
  * What of a real coding session is still in the view once it is compressed without any model: the files that were
- * written, the commands that failed, the user's rules. The three sets are read from the transcript by plain code of
- * this file's own. Run: `npx tsx scratch/eval/codingAgent.ts`
+ * written, the commands that failed, the rules that the ledger finds. The other two sets are read from the transcript by
+ * plain code of this file's own. Run: `npx tsx scratch/eval/codingAgent.ts`
  */
 import { Effect, Layer, Logger, LogLevel } from "effect"
 import { pathToFileURL } from "node:url"
@@ -10,6 +10,7 @@ import * as Message from "../../src/message/Message.ts"
 import * as OpenAi from "../../src/openai/OpenAi.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
+import { rulesAfter } from "../../test/support/rules.ts"
 import { absence, codingAgent, areHere, type Transcript } from "../../test/support/transcripts.ts"
 import type { Measure } from "./measure.ts"
 import type { Group } from "./report.ts"
@@ -141,15 +142,9 @@ const failure = (result: string): string | undefined => {
   return /^\S+\(\d+,\d+\): (error TS\d+)|^(npm error)|^(\w*Error: .{20})/m.exec(result)?.slice(1).find(Boolean)
 }
 
-/** The sentences in which the user orders or forbids; what was pasted from a terminal is no sentence. */
+/** Those that the ledger finds. Which of them the user meant, no code can tell. */
 const constraints = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<string> =>
-  messages
-    .filter(({ role }) => role === "user")
-    .flatMap((message) => Message.text(message).split(/\n|(?<=[.!?]) /))
-    .filter((sentence) => ORDERS.test(sentence) && !/\?$|[{};│─]/.test(sentence))
-    .map((sentence) => sentence.trim())
-
-const ORDERS = /\b(?:must|never|always|make sure|don't (?!ti?h?n?k|know|understand)\w+|no \w+(?: \w+)?!)/i
+  messages.filter(({ role }) => role === "user").flatMap((message) => rulesAfter(Message.text(message)))
 
 // -- whether the view has them ----------------------------------------------------------------------------------------
 

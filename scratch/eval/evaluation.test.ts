@@ -10,6 +10,7 @@ import { read } from "./prompts.ts"
 import { replay, world } from "./replay.ts"
 import * as Report from "./report.ts"
 import * as Retention from "./retention.ts"
+import * as RuleSentences from "./ruleSentences.ts"
 import * as Session from "./session.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
 import { absence } from "../../test/support/transcripts.ts"
@@ -36,6 +37,9 @@ describe("evaluation", () => {
   )
   it.live("without a model rules, newest values and what is open are right all the same", () =>
     Effect.map(Evaluation.extractive(seed, 6), passes)
+  )
+  it.live("nine of ten rules in the words of many people are in the view, word for word", () =>
+    Effect.map(RuleSentences.measure(seed), passes)
   )
   it.live("twenty passes over its own output neither grow the handoff nor lose a rule", () =>
     Effect.map(Evaluation.passes(seed), ({ measures }) => passes({ title: "passes", measures }))

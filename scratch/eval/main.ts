@@ -7,6 +7,7 @@ import * as CodingAgent from "./codingAgent.ts"
 import * as Evaluation from "./evaluation.ts"
 import * as Picture from "./picture.ts"
 import * as Report from "./report.ts"
+import * as RuleSentences from "./ruleSentences.ts"
 
 const main = Effect.gen(function* () {
   const { values } = parseArgs({
@@ -22,6 +23,7 @@ const main = Effect.gen(function* () {
     yield* Evaluation.recall(seed, 3_000),
     { title: "A summarizer that forgets", measures: drift.measures },
     yield* Evaluation.extractive(seed, 10),
+    yield* RuleSentences.measure(seed),
     yield* CodingAgent.group,
     { title: "Its own output, again and again, window 32k, no model", measures: passes.measures },
     { title: "A session that grows, window 32k", measures: growth.measures },

@@ -1,11 +1,15 @@
 /**
  * Sentences by which people set rules, and sentences of plain talk, in four languages. They were written down before the
- * detector's words were looked at, and know nothing of them. Half of each list may be read while words are chosen; the
- * other half is only counted. `npx tsx scratch/eval/ruleSentences.ts [--wrong]` lists what is wrong in the first half.
+ * detector's words were looked at. One half of each list may be read while words are chosen; the other half is only
+ * counted. `npx tsx scratch/eval/ruleSentences.ts [--wrong]` lists what is wrong in the first half.
  */
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import * as Ledger from "../../src/ledger/Ledger.ts"
+import { Effect } from "effect"
+import { isTakenForRule } from "../../test/support/rules.ts"
+import { type Measure, share } from "./measure.ts"
+import { replay, textOf, textsCovered, world } from "./replay.ts"
+import * as Session from "./session.ts"
 
 const LANGUAGES = ["english", "german", "french", "spanish"] as const
 
@@ -13,17 +17,63 @@ type Language = (typeof LANGUAGES)[number]
 type Half = "open" | "held out"
 
 /** The sentences of a list, one a line; headings begin with `#`. */
-export const readSentences = (language: Language, kind: "rules" | "talk", half: Half): ReadonlyArray<string> =>
+const readSentences = (language: Language, kind: "rules" | "talk", half: Half): ReadonlyArray<string> =>
   readFileSync(new URL(`ruleSentences/${language}.${kind}.txt`, import.meta.url), "utf8")
     .split("\n")
     .filter((line) => line !== "" && !line.startsWith("#"))
     .filter((_, i) => i % 2 === (half === "open" ? 0 : 1))
 
-/** Returns whether the ledger takes a sentence that the user says for a rule, word for word. */
-export const isTakenForRule = (sentence: string): boolean =>
-  Ledger.add(Ledger.empty, [
-    { seq: 1, message: { role: "user", content: sentence }, tokens: 0, kind: "request", arrival: 1, at: 0 }
-  ]).constraints.some(({ text }) => sentence.includes(text) && text.length * 2 > sentence.length)
+/** What the detector makes of the half that is only counted, and how much of it is in the view after two compressions. */
+export const measure = Effect.fnUntraced(function* (seed: number) {
+  const rules = LANGUAGES.flatMap((language) => readSentences(language, "rules", "held out"))
+  const kept = yield* Effect.forEach(cut(rules, RULES_OF_A_SESSION), (texts, i) => listKept(seed + i, texts))
+  const inView = new Set(kept.flat())
+  return {
+    title: "Rules in the words of many people, the half that was not looked at",
+    measures: [
+      ...LANGUAGES.flatMap((language): ReadonlyArray<Measure> => {
+        const talk = readSentences(language, "talk", "held out")
+        return [
+          share(`rules found, ${language}`, readSentences(language, "rules", "held out"), isTakenForRule, null),
+          share(`talk taken for rules, ${language}`, talk, isTakenForRule, null)
+        ]
+      }),
+      share("rules set in mid-session, word for word in the view", rules, (text) => inView.has(text), 90)
+    ]
+  }
+})
+
+const RULES_OF_A_SESSION = 32
+
+/** Returns those of the rules that a session's view has after the messages that set them have left it. */
+const listKept = Effect.fnUntraced(function* (seed: number, rules: ReadonlyArray<string>) {
+  const plain = Session.make(seed, SIZE)
+  const [first = [], ...others] = plain.rounds
+  // The first request stands in the head, which never leaves the view.
+  const told = first.map((turn, i) => {
+    const set = rules.filter((_, n) => n % (first.length - 1) === i - 1)
+    return { ...turn, request: [turn.request, ...set].join("\n") }
+  })
+  const { layer } = world({ contextLength: 128_000, write: null })
+  const replayed = yield* Effect.provide(replay({ ...plain, rounds: [told, ...others] }), layer)
+  const last = replayed.stages.at(-1)
+  if (last === undefined) return []
+  const covered = textsCovered(last, replayed).join("\n")
+  const view = textOf(last.view)
+  return rules.filter((text) => covered.includes(text) && view.includes(text))
+})
+
+const SIZE: Session.Size = {
+  rounds: 6,
+  turnsPerRound: 8,
+  linesPerResult: 60,
+  factsPerRound: 8,
+  constraints: 0,
+  overrides: 2
+}
+
+const cut = (all: ReadonlyArray<string>, size: number): ReadonlyArray<ReadonlyArray<string>> =>
+  Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size))
 
 const printShares = (): void => {
   for (const half of ["open", "held out"] as const)

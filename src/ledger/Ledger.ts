@@ -23,6 +23,7 @@ import {
   TIGHT
 } from "./lines.ts"
 import type { Named, Rule } from "./facts.ts"
+import { isTakenBack, type Retraction } from "./rules.ts"
 import { type FileAccess, isReadOnlyCommand } from "./facts.ts"
 import { safeLine } from "../message/text.ts"
 import { chooseCandidates, clipText } from "../message/text.ts"
@@ -149,7 +150,7 @@ const addUserFacts = (ledger: Ledger, facts: UserFacts, isNotification: boolean,
   if (isNotification) return known
   return {
     ...known,
-    constraints: putRules(ledger.constraints, facts.rules, seq),
+    constraints: putRules(takeBackRules(ledger.constraints, facts.retractions, seq), facts.rules, seq),
     decisions: putTexts(ledger.decisions, facts.decisions, seq),
     requests: facts.request === "" ? ledger.requests : putRequest(ledger.requests, facts.request, seq)
   }
@@ -248,6 +249,17 @@ const putRules = (list: Ledger["constraints"], rules: ReadonlyArray<Rule>, seq: 
       ),
     list
   )
+
+/** Removes the rules that were taken back. In their place stands the sentence that did it. */
+const takeBackRules = (
+  list: Ledger["constraints"],
+  retractions: ReadonlyArray<Retraction>,
+  seq: number
+): Ledger["constraints"] =>
+  retractions.reduce((before, retraction) => {
+    const kept = before.filter(({ text }) => !isTakenBack(text, retraction))
+    return kept.length === before.length ? before : putRules(kept, [{ text: retraction.text, isStrict: false }], seq)
+  }, list)
 
 const putRequest = (list: Ledger["requests"], text: string, seq: number): Ledger["requests"] =>
   putNewest(

@@ -3,32 +3,41 @@
  * their results: files, commands, exit codes, errors and identifiers.
  */
 import type { FunctionCall } from "../message/Message.ts"
-import { DECISION, IDLE, PREFERENCE, RULE } from "./ruleWords.ts"
-import { clipText, isProse, toOneLine, splitSentences } from "../message/text.ts"
+import { DECISION_WORDS, readRetraction, type Retraction, RULE_WORDS, TAKING_BACK, weighSentence } from "./rules.ts"
+import { clipText, isProse, type Phrases, splitSentences, toOneLine } from "../message/text.ts"
 
 export interface Rule {
   readonly text: string
   readonly isStrict: boolean
 }
 
-/** Returns the sentences that set a rule or express a preference, word for word. */
+/** Returns the sentences that set a rule or express a wish, word for word. */
 export const findRules = (text: string): ReadonlyArray<Rule> => {
-  const all = text.toLowerCase()
-  if (!RULE.test(all) && !PREFERENCE.test(all)) return []
+  if (!hasOneOf(RULE_WORDS, text)) return []
   const found = splitSentences(text).flatMap((sentence) => {
-    const lower = sentence.toLowerCase()
-    const isStrict = RULE.test(lower)
-    if (!isStrict && !PREFERENCE.test(lower)) return []
-    return isProse(sentence) && !isIdle(lower) ? [{ text: clipText(toOneLine(sentence), LONGEST_RULE), isStrict }] : []
+    const force = isProse(sentence) ? weighSentence(sentence) : null
+    return force === null ? [] : [{ text: clipText(toOneLine(sentence), LONGEST_RULE), isStrict: force === "rule" }]
   })
   return found.slice(0, 12)
 }
 
+/** Returns the sentences that take a rule back. */
+export const findRetractions = (text: string): ReadonlyArray<Retraction> => {
+  if (!hasOneOf(TAKING_BACK, text)) return []
+  const sentences = splitSentences(text).filter(isProse)
+  return sentences.flatMap((sentence) => readRetraction(clipText(toOneLine(sentence), LONGEST_RULE)) ?? []).slice(0, 4)
+}
+
+const hasOneOf = (finders: ReadonlyArray<Phrases>, text: string): boolean => {
+  const lower = text.toLowerCase().replace(/[’‘´]/g, "'")
+  return finders.some((phrases) => phrases.has(lower))
+}
+
 /** Returns the sentences that say what was decided. */
 export const findDecisions = (text: string): ReadonlyArray<string> => {
-  if (!DECISION.test(text.toLowerCase())) return []
+  if (!hasOneOf(DECISION_WORDS, text)) return []
   return splitSentences(text)
-    .filter((sentence) => sentence.length <= LONGEST_RULE && DECISION.test(sentence.toLowerCase()) && isProse(sentence))
+    .filter((sentence) => sentence.length <= LONGEST_RULE && hasOneOf(DECISION_WORDS, sentence) && isProse(sentence))
     .filter((sentence) => !QUESTION.test(sentence))
     .map(toOneLine)
     .slice(0, 4)
@@ -83,12 +92,7 @@ const LONGEST_RULE = 400
 const LONGEST_VALUE = 120
 const LONGEST_NAME = 80
 
-/** Returns whether a sentence has the words of a rule and sets none, as plain questions do. */
-const isIdle = (sentence: string): boolean => IDLE.test(sentence) || (QUESTION.test(sentence) && !PLEASE.test(sentence))
-
 const QUESTION = /[?？؟]["'”’)]*$/
-const PLEASE = /^(?:please|can|could|would|will) |\bplease\b|\bbitte\b/i
-
 const NOUNS =
   "port|version|branch|commit|revision|sha|hash|tag|url|uri|endpoint|host|hostname|ticket|issue|pr|build|region|bucket|database|table|schema|e-?mail|account|number|model|channel|cluster|container|namespace|deployment|release"
 /** A quick check that a text may hold an identifier. */

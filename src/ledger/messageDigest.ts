@@ -6,6 +6,7 @@ import * as Message from "../message/Message.ts"
 import type { Logged } from "../session/Session.ts"
 import { redact, redactReadable } from "../message/Redaction.ts"
 import * as Facts from "./facts.ts"
+import type { Retraction } from "./rules.ts"
 import { findErrorLines, findExitCode, type FileAccess, isError, findJsonIdentifiers, readCallFacts } from "./facts.ts"
 import { isRecallCall, looksRecalled, separateQuotes, type Voices } from "../message/whoseWords.ts"
 import { safeLine } from "../message/text.ts"
@@ -35,6 +36,7 @@ export interface UserFacts {
   readonly quoted: ReadonlyArray<Facts.Named>
   readonly errors: ReadonlyArray<string>
   readonly rules: ReadonlyArray<Facts.Rule>
+  readonly retractions: ReadonlyArray<Retraction>
   readonly decisions: ReadonlyArray<string>
   readonly request: string
 }
@@ -157,6 +159,7 @@ const readFacts = (message: Message.Message, raw: string, said: string, quoted: 
         quoted: findQuoted(quoted),
         errors: findErrorLines(`${said}\n${quoted}`),
         rules: Facts.findRules(said),
+        retractions: Facts.findRetractions(said),
         decisions: Facts.findDecisions(said),
         request: clipText(toOneLine(isBlank(said) ? quoted : said), LONGEST_REQUEST)
       }

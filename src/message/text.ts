@@ -176,6 +176,82 @@ export const isProse = (line: string): boolean => {
 /** Every line break that Unicode knows, so that no reader sees two lines where we saw one. */
 export const LINE_BREAK = /\r\n|[\n\r\v\f\u0085\u2028\u2029]/
 
+/** Finds the phrases of a list in a text. */
+export interface Phrases {
+  /** Returns the longest phrase at the start of the text; the empty text if there is none. */
+  readonly matchStart: (text: string) => string
+  /** Returns the first phrase of the text and where it stands. */
+  readonly find: (text: string) => { readonly index: number; readonly phrase: string } | undefined
+  readonly has: (text: string) => boolean
+}
+
+/** Reads a list of phrases, parted by `|` or a new line. */
+export const readPhrases = (list: string | undefined): ReadonlyArray<string> =>
+  (list ?? "")
+    .split(/[|\n]/)
+    .map((phrase) => phrase.trim())
+    .filter((phrase) => phrase !== "")
+
+/**
+ * Makes a finder of phrases: `*` stands for any ending of a word, `…` for a few words, `#` for a number.
+ *
+ * Sorts them by how they begin, so that few are tried at each place, and compiles those that are needed.
+ */
+export const makePhrases = (list: ReadonlyArray<string>, hasSpaces: boolean): Phrases => {
+  // Longer phrases come first, so that "do not" is not taken for "do".
+  const phrases = list.toSorted((a, b) => b.length - a.length)
+  const byStart = new Map<string, Array<string>>()
+  for (const phrase of phrases) {
+    const start = startOf(phrase)
+    const others = byStart.get(start)
+    if (others === undefined) byStart.set(start, [phrase])
+    else others.push(phrase)
+  }
+  const compiled = new Map<string, RegExp>()
+
+  const matchAt = (text: string, index: number): string => {
+    for (const start of [text.slice(index, index + 2), text.slice(index, index + 1), ""]) {
+      const candidates = byStart.get(start)
+      if (candidates === undefined) continue
+      const pattern = compiled.get(start) ?? compilePhrases(candidates, hasSpaces)
+      compiled.set(start, pattern)
+      pattern.lastIndex = index
+      const found = pattern.exec(text)?.[0]
+      if (found !== undefined) return found
+    }
+    return ""
+  }
+  const find = (text: string) => {
+    if (phrases.length === 0) return undefined
+    for (let index = 0; index < text.length; index++) {
+      if (hasSpaces && index > 0 && isInWord(text.charCodeAt(index - 1))) continue
+      const phrase = matchAt(text, index)
+      if (phrase !== "") return { index, phrase }
+    }
+    return undefined
+  }
+  return { matchStart: (text) => matchAt(text, 0), find, has: (text) => find(text) !== undefined }
+}
+
+/** The first two characters, as far as they are letters of the phrase itself. */
+const startOf = (phrase: string): string => /^[^*#…]{0,2}/.exec(phrase)?.[0] ?? ""
+
+/** Returns whether a character can stand within a word. Every letter beyond ASCII can. */
+const isInWord = (code: number): boolean =>
+  code > 191 || code === 39 || (code > 47 && code < 58) || (code > 64 && code < 91) || (code > 96 && code < 123)
+
+/** Each repetition is bounded, so that no text is slow to read. */
+const compilePhrases = (phrases: ReadonlyArray<string>, hasSpaces: boolean): RegExp => {
+  const alternatives = phrases.map((phrase) =>
+    phrase
+      .replace(/[.?()[\]{}+^$\\]/g, String.raw`\$&`)
+      .replace(/ ?… ?/g, ".{1,60}")
+      .replace(/\*/g, String.raw`\p{L}{0,20}`)
+      .replace(/#/g, String.raw`\p{N}{1,12}`)
+  )
+  return new RegExp(`(?:${alternatives.join("|")})${hasSpaces ? String.raw`(?![\p{L}\p{N}'])` : ""}`, "uy")
+}
+
 const collectSentences = (line: string, found: Array<string>): void => {
   if (line === "") return
   if (!INNER_END.test(line)) {

@@ -130,10 +130,11 @@ export const separateQuotes = (text: string): Voices => {
   let at: Place = { line: 0, column: 0 }
   while (at.line < lines.length) {
     const rest = (lines[at.line] ?? "").slice(at.column)
-    const block = findBlock(at, rest)
+    const wasCode: boolean = isCode
+    const isIndented = at.column === 0 && INDENTED.test(rest)
+    // A mark within indented code begins no block of its own.
+    const block = wasCode && isIndented ? undefined : findBlock(at, rest)
     if (block === undefined) {
-      const wasCode: boolean = isCode
-      const isIndented = at.column === 0 && INDENTED.test(rest)
       isCode = isIndented && (isCode || (isAfterBlank && !hasList && !LIST_ITEM.test(rest)))
       if (isCode || (at.column === 0 && QUOTED_LINE.test(rest))) quoted.push(rest)
       else {

@@ -1,0 +1,114 @@
+import type { Language } from "./Language.ts"
+
+export const german: Language = {
+  name: "German",
+  hasSpaces: true,
+  words: {
+    common: `
+      der|die|das|und|ist|nicht|ich|du|sie|wir|ein|eine|einen|mit|auf|für|im|zu|den|dem|es|auch|bitte|immer|nie|kein|keine
+      keinen|nur|muss|soll|bei|von|vor|nach|aus|dass|wenn|oder|aber|noch|mich|mir|dir|mal|alle|jede|jeder|jedes|bis|sich|er|ja
+      nein|was|wie|hat|habe|haben|wird|sein|sind|ab|lass|niemals|als|kann|am`,
+    talk: `
+      haha|lol|ich glaube|ich denke|ich hoffe|ich wünsch*|ich vergesse|ich hätte|hätte ich|hätte meine|hat gesagt
+      hat mir gesagt|haben gesagt|sagte|laut vertrag|laut gesetz|die anleitung|angeblich|früher|gewesen|für dich da
+      ich weiß nicht|ich verstehe|ich habe nie|wir haben nie|hatte|hatten|waren|war|wurde|gestern|letzte woche
+      letztes jahr|dich lieb|lieb habe|grüß|liebe grüße|mein chef|meine schwester|mein bruder|der arzt|muss ich
+      darf ich|soll ich|man lernt|macht nichts|sie hat mir|er hat mir|werde rot|viel spaß|viel erfolg
+      vergiss was ich|wohnt sie|wohnt er|bin ich im|in ruhe gelassen|von nun an wohnt|von nun an ist|hätte das
+      hätten`,
+    lead: `
+      bitte|und|aber|also|dann|ok|okay|gut|jetzt|nun|ja|oh|ach|hey|hallo|so|auch|noch mal|nochmal|wie gesagt|ich sagte|denn
+      merk dir|denk daran|denk dran|grundsätzlich|generell|übrigens|standardmäßig|wenn möglich|danke`,
+    idle: `
+      keine sorge|keine ahnung|kein problem|kein wunder|keine zeit|keine lust|kein ding|kein stress|keine eile
+      keine frage|kein kommentar|keine antwort|keine fehler|keine änderung|kein glück|nie im leben|nie gehört
+      nie wieder|nie gesehen|nie da|immer gern|immer diese|immer noch|immer wieder|immer das|immer der|immer die
+      immer auf|nur ein scherz|nur so|nur zwei|nur einer|nur eine|nur ein|nur mal|nur weil|nur wenn|nur noch zwei
+      nichts passiert|nichts neues|nichts geändert|lass uns|lass dich|lass es dir|lass mal|bleib gesund|bleib so
+      bleib stark|pass auf dich|halt durch|halt die ohren|vergiss nicht, dass ich|denk an mich|sei nicht so
+      sei nicht traurig|hör auf, ich|hör auf ich|mach's|machs gut|mach dir|mach dir nichts|nicht schlecht
+      nicht wirklich|nicht so|nicht ganz|nicht mehr|nicht schlimm|nicht dass|nicht nur|nicht immer|warte mal
+      warte kurz|nimm dir zeit|nimm's|kein mensch|alles wird|alles muss raus|niemand hat|niemand ist|frag nicht
+      frag mich nicht|frag mal|lass mich in ruhe|bleib bei mir|halt dich fest|halt dich warm|nimm dir|nimm es nicht
+      ich will nicht mehr|lieber nicht|lieber später|lieber morgen|immer ich|nur ich|nur geträumt|sprich dich aus`,
+    labels: `
+      vorgabe|vorgaben|regel|regeln|neue regel|hausregel|bedingung|bedingungen|anforderung|anforderungen|wichtig|richtlinie
+      einschränkung|einschränkungen|beachte|achtung|grundsatz`,
+    always: `
+      ab jetzt|ab sofort|von nun an|in zukunft bitte|künftig|für den rest der sitzung|für den rest dieser
+      für den rest des gesprächs|bis auf weiteres|auf keinen fall|unter keinen umständen|in keinem fall
+      ohne ausnahme|in jeder antwort|in allen antworten|bei jeder antwort|bei jeder mail|wenn nicht anders
+      sofern nicht anders|ist tabu|tabu|ist verboten|sind verboten|ist untersagt|nicht erlaubt|nicht gestattet
+      nicht zulässig|ist nicht erlaubt|finger von|wird nichts geändert|nichts ändern|frag mich zuerst
+      frage mich zuerst|frag mich vorher|frag vorher|frag zuerst|wie es ist|wie er ist|wie sie ist|so lassen
+      in kopie zu setzen|mindestens #|höchstens #|nicht mehr als #|ausnahmslos|ausschließlich|bevor sie etwas
+      in höchstens|ab heute nur|ab heute bitte|ab heute immer`,
+    orders: `
+      behalt*|lass|lasst|lassen sie|vermeid*|verzichte*|unterlass*|hör auf|hören sie auf|stopp|verwende*|nutz*
+      benutz*|nimm|nehmen sie|halte dich|halten sie sich|beschränk*|beachte*|achte*|achten sie|stell sicher
+      stelle sicher|sorg dafür|sorge dafür|denk dran|denk daran|denke daran|vergiss nicht|vergessen sie nicht|frag*
+      duze*|sieze*|nenn mich|sprich|antworte*|schreib auf|schreibe auf|bleib bei|bleib beim|bleiben sie bei
+      warte auf|warte bis|warten sie|mach keine|mach keinen|mache keine|geh zurück|stell es wieder|setz es zurück
+      setze zurück|fass * nicht an|fass … nicht|ändere nichts|ändere nur|ändere nie|fasse dich kurz|fass dich kurz
+      sei kurz|sei knapp|halte * kurz|halt dich|kurz und|tu so als|behandle*|ignorier*|du darfst nicht
+      du darfst … nicht|sie dürfen … nicht|du darfst nur|du darfst kein*|sie dürfen nicht|sie dürfen kein*
+      sie dürfen nur|du sollst|sie sollen|du musst immer|niemals|keinesfalls|statt|anstatt|anstelle|immer erst
+      immer nur|immer zuerst|nur auf|rundet|runde|mach … rückgängig|rückgängig machen|nimm … zurück|bevor du`,
+    wishes: `
+      ich möchte nicht, dass du|ich möchte nur|ich möchte, dass|ich möchte dass|ich will nicht|ich will keine*|ich will, dass
+      ich will dass|ich will nur|ich will immer|ich möchte kein*|ich hätte gern, dass|mir ist wichtig|es ist wichtig, dass|ich bevorzuge|wir wollen, dass|wir wollen kein*
+      wir verwenden|wir nutzen nur|wir unterstützen nur|wir machen kein*|lieber|bevorzug*|mir wäre lieber|mir ist lieber`,
+    corrections: `nein|falsch|ne|nee|nö|nicht so|stopp|halt`,
+    adverbs: `nie|niemals|immer|nur|stets|grundsätzlich|keinesfalls|ausschließlich`,
+    verbs: `
+      schreib*|mach*|zeig*|gib|geben sie|nimm|lies|les*|führ*|frag*|sag*|lösch*|änder*|füg*|prüf*|teste*|starte*|erklär*
+      übersetz*|fass*|liste*|nenn*|erstell*|benenn*|verschieb*|speicher*|schick*|send*|such*|find*|leg*|stell*|setz*|antwort*
+      verwend*|benutz*|nutz*|lass*|behalt*|warte*|melde*|informier*|ruf*|kopier*|installier*|aktualisier*|bau*|rechn*|rund*
+      zitier*|markier*|sortier*|kürz*|nehm*|sprich|sprech*|duz*|siez*|commit*|push*|force push|dokumentier*|ergänz*|entschuldig*
+      unterschreib*|weiterleit*|leit*|buch*|kauf*|koch*|plan*|vereinbar*|bestell*`,
+    standing: `
+      immer|stets|jedes mal|jeweils|bei jedem|bei jeder|für jede|für jeden|für jedes|überall|bis|ohne|statt|nie|niemals
+      höchstens|mindestens|nur|ausschließlich|keine|keinen|kein|nicht|vor jeder|vor jedem|nach jeder|nach jedem|zuerst
+      vorher|solange|in jedem fall|an`,
+    conditions: `
+      wenn|falls|bevor|nachdem|sobald|solange|jedes mal, wenn|bei jedem|bei jeder|vor jedem|vor jeder|nach jedem|nach jeder|bis
+      sofern|immer wenn|statt|für jede|für jeden|für jedes|außer`,
+    asks: `kannst du|könntest du|würdest du|können sie|könnten sie|würden sie|bitte`,
+    duties: `
+      muss|müssen|darf nicht|dürfen nicht|darf kein*|darf nur|dürfen nur|darf|dürfen|soll|sollen|sollte|sollten
+      sollte nicht|hat zu|haben zu|gehört|gehören|bleibt|bleiben|kommt in|kommen in|wird immer|werden immer|kommt
+      sind in|sind immer|muss … bleiben`,
+    strongDuties: `darf nicht|dürfen nicht|darf nur|dürfen nur|darf nie|darf kein*|dürfen kein*|muss immer|müssen immer`,
+    guesses: `
+      gewesen|am cache|jetzt gehen|reichen|doch nicht wahr|morgen|um sechs|kaputt|schön|los|ja|wohl|bald|gleich|wieder|über|da
+      an der|am|drei monate|ihre taschen|abgestürzt|es sein|mal`,
+    works: `
+      antwort*|nachricht*|mail*|e-mail*|brief*|entwurf*|text*|zusammenfassung*|kapitel*|titel*|überschrift*|absatz
+      satz|sätze|tabelle*|quelle*|bericht*|name*|funktion*|datei*|ordner|test|tests|commit*|branch*|fehler*
+      kommentar*|code|build|schrift*|farbe*|knopf|button*|seite*|bild*|logo|kopfzeile|formular*|zahl*|betrag
+      beträge|preis*|budget|kosten|datum|liste*|rezept*|termin*|rechnung*|vertrag|klausel*|kunde*|nutzer|parser
+      wert*|id|passwort|api|log|logs|version|doku*|einheit*|rolle*|ton`,
+    others: `
+      ich|er|sie|wir|man|das|dies|es|du|mein*|unser*|sein*|ihr*|kinder|leute|besucher|der mieter|der server|der test|jeder|alle
+      niemand|der arzt|mein chef|die leute|studenten|menschen|hunde|katzen`,
+    each: `jede|jeder|jedes|alle|sämtliche|kein|keine|keiner|niemand`,
+    has: `
+      muss|müssen|braucht|brauchen|bekommt|bekommen|enthält|enthalten|endet|enden|beginnt|hat zu|haben zu|ist in|sind in|gehört
+      gehören|nennt|nennen|trägt|tragen`,
+    without: `kein|keine|keinen|keinerlei|nur|nichts|ohne|bloß keine|nie wieder`,
+    nothing: `
+      sorge|ahnung|problem|wunder|zeit|lust|ding|stress|eile|frage|mensch|ist|war|hat|hatte|haben|habe|zwei|drei|ein|eine|einer
+      scherz|spaß|grund|platz|geld|empfang|netz|chance|mehr da|gehört|los|neues`,
+    endings: `tabu|nur|bitte nicht|verboten|ausnahmslos|erst mal bleiben|bitte keine|bitte kurz`,
+    joints: `und|aber|denn|weil|sondern`,
+    takenBack: `
+      vergiss, was ich über|vergiss was ich über|vergiss, was ich zu|vergiss was ich zu|vergessen sie, was ich
+      die regel … gilt nicht mehr|die regel … nicht mehr|ich nehme zurück, was ich`,
+    allowedAgain: `
+      du darfst … wieder|sie dürfen … wieder|du kannst … wieder
+      ist wieder erlaubt|sind wieder erlaubt|wieder erlaubt`,
+    forbids: `
+      nie|niemals|nicht|kein*|keine|nichts|lass*|vermeid*|ohne|tabu|verboten|finger|stopp|hör auf|niemand`,
+    decisions: `entschieden|beschlossen|wir nehmen|wir verwenden|wir bleiben`
+  }
+}

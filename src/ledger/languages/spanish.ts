@@ -1,0 +1,89 @@
+import type { Language } from "./Language.ts"
+
+export const spanish: Language = {
+  name: "Spanish",
+  hasSpaces: true,
+  words: {
+    common: `
+      el|la|los|las|un|una|de|del|y|es|no|que|en|por|para|con|al|se|lo|me|te|su|sus|mi|tu|yo|ella|usted|siempre|nunca|más|si|sí
+      este|esta|ese|eso|cada|todo|todos|todas|favor|hay|debe|ya|muy|a|sin|solo|sólo|bajo|ahora|antes|cuando|desde|hasta|sé|usa
+      está|estoy|haz|hagas|deja|ninguna|ningún`,
+    talk: `
+      jaja|creo que|pienso que|espero que|me parece|se me olvida|no sé|no entiendo|no recuerdo|habría|me dijo|dijo que|dicen que|dice que
+      según|el manual|era|eran|fue|fueron|íbamos|había|tenía|nunca ha|nunca han|nunca me|nunca tuvimos|nunca tuve|nunca lo|debió|haberse
+      haber sido|ayer|el año pasado|la semana pasada|te quiero|para ti|suerte|besos|un beso|mi jefe|mi hermana|mi hermano|el médico|debe de
+      debes de|me pongo|contármelo|hay que decir|hay que ver|olvida lo que dije|nos quedamos|me devuelvan|estoy aquí|no me lo
+      la verdad`,
+    lead: `
+      por favor|y|pero|entonces|pues|así que|vale|ok|bueno|ahora|sí|oh|ah|oye|hola|también|además|como dije|recuerda que|en general|por defecto
+      si es posible|gracias`,
+    idle: `
+      sin problema*|sin duda|sin querer|sin más|sin novedad|ni idea|ni hablar|nada nuevo|nada ha|nada más|nada que|nada grave|nada de eso
+      nunca en la|nunca más|nunca he|nunca es|nunca se|nunca lleva|siempre la|siempre el|siempre es|siempre lo|siempre estoy|siempre igual
+      siempre he|solo quedaban|solo era|solo quería|solo dos|solo una|solo un|solo si|solo porque|no te preocupes|no se preocupe|no pasa
+      no puede ser|no puedo|no hay|no como|no bebo|no quiero volver|no he|no entiendo|no fue|no, no|no olvides que te|no te rindas|no tengo|no es
+      no era|no está|no estoy|no creo|no me|no importa|no gracias|no lo|no sé|no te olvides de mí|no seas|no llores|no tienes que
+      mantente|cuídate|ten cuidado|ten paciencia|deja de reír|deja que te|para, que|piensa en mí|sigue así|todavía no|tengo que|tienes que contar
+      sigue sin|sigue`,
+    labels: `
+      restricción|restricciones|regla|reglas|nueva regla|norma|normas|requisito|requisitos|importante|condición|condiciones|convención|nota|aviso`,
+    always: `
+      a partir de ahora|de ahora en adelante, cada|de ahora en adelante usa|en adelante, sin|en adelante sin|desde ahora|durante el resto de|hasta nuevo aviso
+      por el resto de la sesión|en todas tus respuestas|en cada respuesta|en ningún caso se|en ningún caso debes|bajo ninguna circunstancia|bajo ningún concepto
+      sin excepción|está prohibido|queda prohibido|prohibido|no se puede|no se debe|no está permitido|no se permite|salvo que diga|a menos que yo
+      como está|como están|en paz|intacto|intacta|pregúntame antes|pregúntame primero|antes de borrar|al menos #|como mínimo #|como máximo #|no más de #
+      como máximo|por debajo de #|fuera de límites|de ahora en adelante no`,
+    orders: `
+      mantén|mantenga|conserva|conserve|deja de|deje de|deja el|deja la|deja los|deja las|deja *|evita|evite|usa
+      use|utiliza|utilice|respeta|respete|limítate|asegúrate|asegúrese|recuerda|recuerde|ten en cuenta
+      tenga en cuenta|procura|procure|trata de usted|trate|tutéame|tutéa*|llámame|responde|responda|habla|hable
+      escribe en|escriba en|deshaz|deshaga|revierte|revierta|vuelve a|restaura|sé breve|sé|sea|espera a|espera mi
+      espere|ignora|ignore|considera|modifica únicamente|modifica solo|pregúntame|pregúnteme|consúltame|consúlteme
+      consulta conmigo|en lugar de|en vez de|nada de|se acabó|basta de|hay que|no debe|no debes|no puedes
+      no debería|no deberías|no hagas|no haga|no toques|no toque|no cambies|no cambie|no borres|no borre
+      no escribas|no modifiques|no uses|no use|no menciones|no mencione|no olvides|no olvide|no envíes|no ejecutes
+      no añadas|no pongas|no digas|no des|no inventes|no repitas|no respondas|no empieces|no termines|no publiques
+      no subas|no elimines|no agregues|no muevas|no incluyas|no reveles|no ofrezcas|no instales|no adivines
+      no preguntes|no abras|no cierres|no rompas|no confirmes|no reserves|ponga|pon siempre|cita siempre
+      tienes que usar|debes usar|debes|debe usar|jamás|nunca|siempre hay que|siempre debes|siempre debe`,
+    wishes: `
+      quiero que|no quiero que|no quiero ver|no quiero ningún*|quisiera que|me gustaría que|prefiero|preferimos|preferiría|necesito que|es importante que|queremos que|mi preferencia
+      solo quiero`,
+    corrections: `no|mal|incorrecto|que no|así no|no no`,
+    adverbs: `nunca|siempre|jamás|solo|sólo|únicamente|exclusivamente|solamente`,
+    verbs: `
+      escribe|haz|haga|da|dame|muestra|muéstra*|ejecuta|resume|traduce|añade|agrega|borra|elimina|modifica|modifique|cambia|pon|ponga|usa|use|uses|hagas|utiliza|toma
+      di|dime|explica|pregunta*|corrige|verifica|comprueba|prueba|crea|renombra|mueve|envía|busca|responde|responda|habla|sigue|deja|avisa*|redondea|ordena|lista|reserva
+      propone|indica|firma|copia|instala|abre|cierra|lee|espera|compara|calcula|actualiza|cita|cites|toques|menciones|borres|cambies|escribas|envíes|ofrece|saluda|confirma`,
+    standing: `
+      siempre|cada|cada vez|en todas partes|nunca|solo|sólo|únicamente|sin|en lugar de|en vez de|hasta que|a menos que|todos los|todas las|primero|como máximo|como mínimo
+      antes de|antes de cada|después de cada|solamente|exclusivamente|en español|en inglés|nada`,
+    conditions: `
+      si|cuando|antes de|antes de cada|después de|en cuanto|mientras|cada vez que|siempre que|para cada|en cada|hasta que|en lugar de|en vez de|salvo|de ahora en adelante`,
+    asks: `puedes|podrías|puede|podría|quieres|me puedes|por favor`,
+    duties: `
+      debe|deben|no debe|no deben|debería|deberían|tiene que|tienen que|no puede|no pueden|va en|van en|va junto|van junto|queda|quedan|se queda|son siempre|es siempre|ha de`,
+    strongDuties: `no debe|no deben|debe siempre|deben siempre|nunca debe|nunca deben|no puede|no pueden`,
+    guesses: `
+      funcionar|bastar|llegar|ser la caché|ser el|volver|estar|haber|tener|ser fácil|ser bonito|llamar|vernos|avisar|dejar sus|ser verdad|mañana|tener más|ser una`,
+    works: `
+      respuesta*|mensaje*|correo*|carta*|borrador*|texto*|resumen|capítulo*|título*|párrafo*|frase*|tabla*|fuente*|informe*|nombre*|función|funciones|archivo*|carpeta*
+      prueba*|commit*|rama*|error*|comentario*|código|letra*|color*|botón|botones|página*|imagen*|logo|formulario*|número*|cifra*|importe*|precio*|presupuesto|coste*|fecha*
+      lista*|receta*|cita*|factura*|contrato*|cláusula*|cliente*|usuario*|valor*|versión|unidad*|tono|nota*`,
+    others: `
+      yo|él|ella|eso|esto|ese|esta|tú|ellos|ellas|nosotros|mi|mis|su|sus|nuestro|los niños|la gente|los visitantes|el inquilino|el servidor|la prueba|todos|nadie|el médico|ya`,
+    each: `cada|todos|todas|todo|toda|ningún|ninguna`,
+    has: `debe|deben|necesita|necesitan|recibe|lleva|llevan|termina|empieza|contiene|tiene que|tienen que|va|van`,
+    without: `nada de|sin|ningún|ninguna|solo|sólo|solamente|únicamente|ni`,
+    nothing: `problema*|duda|idea|querer|embargo|más|eso|quedan|quedaban|era|es|quería|dos|tres|un|una|si|porque|él|ella|ti|mí|hablar|siquiera|he|son`,
+    endings: `solamente|únicamente|nada más|prohibido|nada de vuelos`,
+    joints: `y|pero|porque|sino|así que`,
+    takenBack: `
+      olvida lo que dije|olvide lo que dije|olvida la regla|la regla … ya no vale|retiro lo que dije`,
+    allowedAgain: `
+      puedes … otra vez|puede … otra vez|puedes volver a|puede volver a|vuelve a estar permitido|ya se puede`,
+    forbids: `
+      nunca|no|nada|jamás|evita*|evite*|deja de|deja*|sin|prohibido|ningún*`,
+    decisions: `decidido|decidimos|decidió|decidí|elegi*|usaremos|vamos a usar`
+  }
+}

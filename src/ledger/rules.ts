@@ -1,0 +1,244 @@
+/**
+ * Finds the sentences by which users set rules, from the words of each language's data file. A sentence is a rule if it
+ * tells the agent what to do or leave for more than once; a request, a story and talk among friends are none.
+ */
+import { chinese } from "./languages/chinese.ts"
+import { english } from "./languages/english.ts"
+import { french } from "./languages/french.ts"
+import { german } from "./languages/german.ts"
+import { italian } from "./languages/italian.ts"
+import { japanese } from "./languages/japanese.ts"
+import { korean } from "./languages/korean.ts"
+import { portuguese } from "./languages/portuguese.ts"
+import { russian } from "./languages/russian.ts"
+import { spanish } from "./languages/spanish.ts"
+import type { Language, RuleWords } from "./languages/Language.ts"
+import { makePhrases, type Phrases, readPhrases, splitWords } from "../message/text.ts"
+
+/** How a sentence binds: a rule, or a wish, which leaves first where room is short. */
+export type Force = "rule" | "wish"
+
+/** Returns how a sentence binds; null if it is no rule. */
+export const weighSentence = (sentence: string): Force | null => {
+  if (sentence.length > LONGEST_SENTENCE) return null
+  const text = normalizeSentence(sentence)
+  const languages = guessLanguages(text)
+  if (languages.some(({ talk }) => talk.has(text))) return null
+  const isQuestion = QUESTION.test(text) && !languages.some(({ asks }) => isAtStart(asks, text))
+  if (isQuestion && !TAG_QUESTION.test(text)) return null
+  if (languages.some(({ always }) => always.has(text))) return "rule"
+  // Where it may be of several languages, what is talk in one of them is no rule in another.
+  if (languages.length > 1 && languages.some(({ idle }) => isAtStart(idle, text))) return null
+  for (const words of languages) {
+    const force = weighText(words, text)
+    if (force !== null) return force
+  }
+  return null
+}
+
+/** Rules that a sentence takes back: those with all words of its topic and, if it allows something, that forbid something. */
+export interface Retraction {
+  readonly text: string
+  readonly topic: ReadonlyArray<string>
+  readonly isPermission: boolean
+}
+
+/** Returns what a sentence takes back; undefined if it takes back nothing, or does not say what. */
+export const readRetraction = (sentence: string): Retraction | undefined => {
+  const text = normalizeSentence(sentence)
+  if (sentence.length > LONGEST_SENTENCE || text.includes("?")) return undefined
+  const isPermission = LANGUAGES.some(({ allowedAgain }) => allowedAgain.has(text))
+  if (!isPermission && !LANGUAGES.some(({ takenBack }) => takenBack.has(text))) return undefined
+  const topic = splitWords(text).filter((word) => !LANGUAGES.some(({ empty }) => empty.has(word)))
+  return topic.length === 0 ? undefined : { text: sentence, topic, isPermission }
+}
+
+/** Returns whether a rule is among those that were taken back. A word may have another ending in it. */
+export const isTakenBack = (rule: string, { isPermission, topic }: Retraction): boolean => {
+  const text = normalizeSentence(rule)
+  const words = splitWords(text)
+  const isNamed = topic.every((word) => words.some((other) => other.slice(0, STEM) === word.slice(0, STEM)))
+  return isNamed && (!isPermission || LANGUAGES.some(({ forbids }) => forbids.has(text)))
+}
+
+const STEM = 5
+const LONGEST_SENTENCE = 1_000
+
+/** Turns a sentence into lower case and one kind of apostrophe. What stands in quotes is no word of the user's. */
+const normalizeSentence = (sentence: string): string =>
+  sentence.toLowerCase().replace(APOSTROPHE, "'").replace(IN_QUOTES, "x").replace(MARK, "").trim()
+
+const APOSTROPHE = /[’‘´]/g
+const IN_QUOTES = /"[^"]{0,200}"|“[^”]{0,200}”|„[^“”]{0,200}[“”]|«[^»]{0,200}»|「[^」]{0,200}」/g
+const MARK = /[*_`#¡¿]|<\/?(?:b|i|u|em|strong|code|mark)>/g
+
+// ── what a language's words match ──
+
+interface Words extends Readonly<Record<Exclude<keyof RuleWords, "common" | "joints">, Phrases>> {
+  readonly common: ReadonlySet<string>
+  /** Words of a retraction that say nothing about its topic. */
+  readonly empty: ReadonlySet<string>
+  readonly joint: RegExp
+}
+
+const makeWords = ({ hasSpaces, words }: Language): Words => {
+  const make = (name: keyof RuleWords) => makePhrases(readPhrases(words[name]), hasSpaces)
+  const joints = readPhrases(words.joints).map((joint) => String.raw`|\s${joint}\s`)
+  return {
+    common: new Set(readPhrases(words.common)),
+    empty: new Set(
+      [words.common, words.lead, words.takenBack, words.allowedAgain].flatMap((list) => splitWords(list ?? ""))
+    ),
+    joint: new RegExp(String.raw`[,;:–—!.?]+\s|[，；：、]|\s(?:-+|->|/)\s${joints.join("")}`, "u"),
+    talk: make("talk"),
+    lead: make("lead"),
+    idle: make("idle"),
+    labels: make("labels"),
+    always: make("always"),
+    orders: make("orders"),
+    wishes: make("wishes"),
+    corrections: make("corrections"),
+    adverbs: make("adverbs"),
+    verbs: make("verbs"),
+    standing: make("standing"),
+    conditions: make("conditions"),
+    asks: make("asks"),
+    duties: make("duties"),
+    strongDuties: make("strongDuties"),
+    guesses: make("guesses"),
+    works: make("works"),
+    others: make("others"),
+    each: make("each"),
+    has: make("has"),
+    without: make("without"),
+    nothing: make("nothing"),
+    endings: make("endings"),
+    takenBack: make("takenBack"),
+    allowedAgain: make("allowedAgain"),
+    forbids: make("forbids"),
+    decisions: make("decisions")
+  }
+}
+
+const ALL: ReadonlyArray<Language> = [
+  chinese,
+  english,
+  french,
+  german,
+  italian,
+  japanese,
+  korean,
+  portuguese,
+  russian,
+  spanish
+]
+
+const LANGUAGES = ALL.map(makeWords)
+
+/** Makes finders of the phrases of these lists in all languages. */
+const makeFinders = (lists: ReadonlyArray<keyof RuleWords>): ReadonlyArray<Phrases> =>
+  [true, false].map((hasSpaces) => {
+    const languages = ALL.filter((language) => language.hasSpaces === hasSpaces)
+    const phrases = languages.flatMap(({ words }) => lists.flatMap((list) => readPhrases(words[list])))
+    return makePhrases(phrases, hasSpaces)
+  })
+
+/** For a quick look at a whole text in lower case: without one of these phrases it has no rule. */
+export const RULE_WORDS = makeFinders([
+  "labels",
+  "always",
+  "orders",
+  "wishes",
+  "corrections",
+  "adverbs",
+  "standing",
+  "conditions",
+  "duties",
+  "each",
+  "without",
+  "endings"
+])
+
+/** For a quick look as well: without one of these phrases nothing is taken back. */
+export const TAKING_BACK = makeFinders(["takenBack", "allowedAgain"])
+
+/** A sentence with one of these says what was decided. */
+export const DECISION_WORDS = makeFinders(["decisions"])
+
+/** Returns the languages whose frequent words the text has most. */
+const guessLanguages = (text: string): ReadonlyArray<Words> => {
+  const words = text.match(WORD_OR_SIGN) ?? []
+  const counts = LANGUAGES.map(({ common }) => words.filter((word) => common.has(word)).length)
+  const most = Math.max(...counts)
+  return LANGUAGES.filter((_, i) => counts[i] === most)
+}
+
+/** A sign of a script without spaces counts by itself. Parts of paths and hashes are no words. */
+const WORD_OR_SIGN = /[\u3040-\u9fff\uac00-\ud7a3]|(?<![\p{N}\p{L}/._-])[\p{L}']{1,40}(?![\p{N}\p{L}/_-])/gu
+
+// ── what a sentence says ──
+
+const weighText = (words: Words, text: string): Force | null => {
+  if (LABEL_END.test(cutStart(words.labels, text))) return "rule"
+  const start = skipLead(words, text)
+  if (isAtStart(words.wishes, start) && !isAtStart(words.idle, start)) return "wish"
+  let isOrdered = false
+  for (const clause of cutStart(words.asks, text).split(words.joint)) {
+    const said = skipLead(words, clause)
+    const force = weighClause(words, said, isOrdered)
+    if (force !== null) return force
+    isOrdered ||= isAtStart(words.conditions, said) || isAll(words.corrections, clause.trim())
+  }
+  return null
+}
+
+const QUESTION = /[?？؟]["')]*$/
+const TAG_QUESTION = /, (?:ok|okay|right|please)\?$/
+const LABEL_END = /^(?::| [-–—] )/
+
+/** An order that stands alone is a request. One that `isOrdered` by a condition or a correction before it is a rule. */
+const weighClause = (words: Words, clause: string, isOrdered: boolean): Force | null => {
+  if (clause === "" || isAtStart(words.idle, clause)) return null
+  if (isAtStart(words.orders, clause)) return "rule"
+  if (isAtStart(words.wishes, clause)) return "wish"
+  const adverb = words.adverbs.matchStart(clause)
+  if (adverb !== "" && isAtStart(words.verbs, clause.slice(adverb.length).trim())) return "rule"
+  if (isAtStart(words.verbs, clause) && (isOrdered || words.standing.has(clause))) return "rule"
+  return namesWhatIsUnwanted(words, clause) || hasDuty(words, clause) ? "rule" : null
+}
+
+/** "No emojis" and "short answers only" do without a verb. */
+const namesWhatIsUnwanted = (words: Words, clause: string): boolean => {
+  const without = words.without.matchStart(clause)
+  const behind = clause.slice(without.length).trim()
+  if (without !== "" && behind !== "") return !isAtStart(words.nothing, behind)
+  const ending = words.endings.find(clause)
+  return (
+    ending !== undefined && ending.index + ending.phrase.length === clause.length && !isAtStart(words.others, clause)
+  )
+}
+
+/** Returns whether the clause says that something has to be so which the agent works on. */
+const hasDuty = (words: Words, clause: string): boolean => {
+  const isAboutEach = isAtStart(words.each, clause)
+  if (isAboutEach && words.works.has(clause) && words.has.has(clause)) return true
+  const duty = words.duties.find(clause)
+  if (duty === undefined) return false
+  const subject = clause.slice(0, duty.index).trim()
+  const behind = clause.slice(duty.index + duty.phrase.length).trim()
+  if (behind === "" || isAtStart(words.guesses, behind) || isAtStart(words.others, subject)) return false
+  return (
+    subject === "" || isAboutEach || words.strongDuties.has(clause) || words.works.has(subject) || /\p{N}/u.test(behind)
+  )
+}
+
+/** Leaves out the words in front of what a clause says, and the marks at its end. */
+const skipLead = (words: Words, clause: string): string => {
+  let rest = clause.replace(/[.!?\s]{1,9}$/, "").trim()
+  for (let i = 0; i < 4; i++) rest = cutStart(words.lead, rest).replace(/^[,.!:;\s]+/, "")
+  return rest
+}
+
+const isAtStart = (phrases: Phrases, text: string): boolean => phrases.matchStart(text) !== ""
+const isAll = (phrases: Phrases, text: string): boolean => text !== "" && phrases.matchStart(text) === text
+const cutStart = (phrases: Phrases, text: string): string => text.slice(phrases.matchStart(text).length)
