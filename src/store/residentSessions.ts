@@ -2,12 +2,12 @@
  * Active sessions, kept in memory so that a step reads nothing it has read before. Memory changes only after COMMIT and
  * is validated inside the next transaction. It is bounded: the session that was used least recently is dropped first.
  */
-import * as Schema from "effect/Schema"
+import { isString } from "effect/Predicate"
 import * as Message from "../message/Message.ts"
 import type { LearnedWindow, Logged, Segment, SessionId, State, UndoneRange, Usage } from "../session/Session.ts"
 import { LOST_SEGMENT, RENDERER } from "../handoff/Handoff.ts"
 import { estimate, total } from "../message/Tokens.ts"
-import { dropUndone, isWithinLog, Manifest } from "../session/Session.ts"
+import { dropUndone, isWithinLog, type Manifest } from "../session/Session.ts"
 import { StoreError } from "../session/SessionError.ts"
 import type { Commit } from "./model.ts"
 
@@ -356,24 +356,26 @@ export const findGenerationFault = (made: Omit<Commit, "base">, lastSeq: number)
   return isWithinLog(made.manifest, lastSeq) ? undefined : "the manifest names messages that the log does not have"
 }
 
-const isGeneration = Schema.is(
-  Schema.Struct({
-    operationId: Schema.String,
-    manifest: Schema.typeSchema(Manifest),
-    segments: Schema.Array(
-      Schema.Struct({
-        id: Schema.String,
-        level: Schema.Int,
-        children: Schema.Array(Schema.String),
-        fromSeq: Schema.Int,
-        toSeq: Schema.Int,
-        text: Schema.String,
-        tokens: Schema.Int,
-        degraded: Schema.NullOr(Schema.String),
-        focus: Schema.NullOr(Schema.String),
-        model: Schema.String
-      })
-    ),
-    ledger: Schema.NullOr(Schema.String)
-  })
-)
+/** By hand, since a schema takes half a millisecond for it. Reading something else may throw. */
+const isGeneration = ({ ledger, manifest, operationId, segments }: Omit<Commit, "base">): boolean =>
+  isString(operationId) && isTextOrNull(ledger) && isManifest(manifest) && areAll(segments, isSegment)
+
+const isManifest = ({ excerpts, ledger, live, segments, undone, ...fields }: Manifest): boolean =>
+  [fields.contextFrom, fields.headTo, fields.tailFrom, fields.renderer].every(Number.isSafeInteger) &&
+  isString(ledger) &&
+  areAll(segments, isString) &&
+  areAll(live, Number.isSafeInteger) &&
+  areAll(excerpts, ({ seq, tokens }) => [seq, tokens].every(Number.isSafeInteger)) &&
+  areAll(undone, ({ fromSeq, toSeq }) => [fromSeq, toSeq].every(Number.isSafeInteger))
+
+const isSegment = ({ children, degraded, focus, id, model, text, ...numbers }: Segment): boolean =>
+  [id, model, text].every(isString) &&
+  [degraded, focus].every(isTextOrNull) &&
+  [numbers.level, numbers.fromSeq, numbers.toSeq, numbers.tokens].every(Number.isSafeInteger) &&
+  areAll(children, isString)
+
+const isTextOrNull = (value: unknown): boolean => value === null || isString(value)
+
+/** Looks at the gaps of an array, too. */
+const areAll = <A>(values: ReadonlyArray<A>, is: (value: A) => boolean): boolean =>
+  Array.isArray(values) && Array.from(values).every(is)
