@@ -71,6 +71,9 @@ const WORD = /[\p{L}\p{M}\p{N}]{2,}/gu
 
 /** Lower case without accents. The accents stay where removing them would change the length, and so the places. */
 const foldCase = (text: string): string => {
+  if (IS_PLAIN.test(text)) return text.toLowerCase()
   const plain = text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase()
   return plain.length === text.length ? plain : text.toLowerCase()
 }
+
+const IS_PLAIN = /^[\0-\u007f]*$/

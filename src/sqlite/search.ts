@@ -18,7 +18,8 @@ import {
   needsScan,
   likePattern,
   pairCharacters,
-  searchableText
+  searchableText,
+  tailPhrase
 } from "../store/searchQuery.ts"
 import type { AfterCommit, Connection } from "./transaction.ts"
 import { rankByWords } from "../store/rankByWords.ts"
@@ -35,6 +36,9 @@ const BATCH_CHARACTERS = 70_000
 /** The messages scanned in one slice, and by one search at most, the newest first. */
 const PAGE = 500
 const FARTHEST = 10_000
+
+/** So many messages that the index names are faster read than the log. */
+const FEW = 100
 
 /** A word that is in so many messages says too little to rank by. */
 const COMMON = 1_000
@@ -82,7 +86,7 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
         ),
         querySeqs(sessionId, () => findAny(matchesOf(telling, isCommon).rarer, ask))
       ]
-      const byLetters = scanLog(sessionId, chunks, range, limit)
+      const byLetters = findByLetters(sessionId, chunks, ask)
       const byPairs = querySeqs(sessionId, () => findAny(pairCharacters(chunks), ask))
       const found = yield* collectUntil(limit, needsScan(chunks) ? [byLetters, ...byWords] : [...byWords, byLetters])
       return yield* readMessages(sessionId, found.length > 0 ? found : yield* byPairs)
@@ -254,7 +258,22 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
 
   const countUpTo = (ask: Ask): number => index.use(({ count }) => count.get(ask) ?? 0)
 
-  /** Messages that hold every chunk letter for letter, the newest first. */
+  /** Messages that hold every chunk letter for letter, the newest first: a few that the index names, or any. */
+  const findByLetters = Effect.fnUntraced(function* (
+    sessionId: SessionId,
+    chunks: ReadonlyArray<QueryChunk>,
+    ask: Omit<Ask, "match">
+  ) {
+    const [tail] = chunks.flatMap((chunk) => tailPhrase(chunk) ?? [])
+    if (tail === undefined) return yield* scanLog(sessionId, chunks, ask, ask.limit)
+    const named = yield* querySeqs(sessionId, () =>
+      index.use(({ newest }) => newest.all({ ...ask, match: tail, limit: FEW }))
+    )
+    if (named.length >= FEW) return yield* scanLog(sessionId, chunks, ask, ask.limit)
+    const readBodies = () => named.flatMap((seq) => logged.bodies.all(sessionId, seq - 1, 1))
+    return yield* querySeqs(sessionId, () => filterHolding(sessionId, readBodies(), chunks, ask.limit))
+  })
+
   const scanLog = Effect.fnUntraced(function* (
     sessionId: SessionId,
     chunks: ReadonlyArray<QueryChunk>,

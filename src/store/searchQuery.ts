@@ -128,6 +128,17 @@ export const splitRuns = (word: string): ReadonlyArray<{ readonly run: string; r
 export const needsScan = (chunks: ReadonlyArray<QueryChunk>): boolean =>
   chunks.some(({ phrase, text }) => phrase === null || MARKED.test(text.replace(SENTENCE_MARKS, "")))
 
+/**
+ * One phrase of the full-text index that every message with the chunk in it has, whatever stands before: all words of the
+ * chunk but the first, the last as a prefix. Null if the chunk has no second word, or other letters than ASCII.
+ */
+export const tailPhrase = ({ text }: QueryChunk): string | null => {
+  const [, ...words] = IS_ASCII.test(text) ? (text.match(WORD) ?? []) : []
+  return words.length === 0 ? null : `"${words.join(" ")}" *`
+}
+
+const IS_ASCII = /^[\0-\u007f]*$/
+
 /** True if a text holds every chunk as it was written. Ignores case. */
 export const holdsChunk = (text: string, chunks: ReadonlyArray<QueryChunk>): boolean => {
   const lower = text.toLowerCase()
