@@ -14,7 +14,6 @@ import {
   type QueryChunk,
   splitChunks,
   holdsChunk,
-  indexText,
   needsScan,
   likePattern,
   pairCharacters,
@@ -23,15 +22,19 @@ import {
 } from "../store/searchQuery.ts"
 import type { AfterCommit, Connection } from "./transaction.ts"
 import { rankByWords } from "../store/rankByWords.ts"
-import { readQuery, type Term, weighKeys, weightOf } from "../store/wordKeys.ts"
+import { readQuery, type Term, weightOf } from "../store/wordKeys.ts"
 import { toStoreError } from "./file.ts"
-import { WEIGHT_COLUMNS } from "./migrations.ts"
 import * as Rows from "./rows.ts"
-import { type Ask, type Body, makeIndex, type Mark, prepareLogReading, type Range } from "./searchStatements.ts"
-
-/** The largest slice indexed at once, in messages and characters. */
-const BATCH = 100
-const BATCH_CHARACTERS = 70_000
+import {
+  type Ask,
+  type Body,
+  makeIndex,
+  type Mark,
+  nameKey,
+  type Part,
+  prepareLogReading,
+  type Range
+} from "./searchStatements.ts"
 
 /** The messages scanned in one slice, and by one search at most, the newest first. */
 const PAGE = 500
@@ -67,7 +70,7 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
 
   const searchOnce = (sessionId: SessionId, query: string, { limit, scope }: SearchOptions) =>
     Effect.gen(function* () {
-      const mark = yield* fillIndex(sessionId)
+      const mark = yield* fillIndex(sessionId, index.words)
       const chunks = splitChunks(query)
       if (chunks.length === 0) return []
       const undone = yield* readUndone(sessionId)
@@ -81,8 +84,10 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
       const { exact, isQuestion, telling, terms } = readQuery(chunks)
       const byWords = [
         ...exact.map((chunks) => querySeqs(sessionId, () => findAll(matchesOf(chunks, isCommon), ask))),
-        querySeqs(sessionId, () =>
-          isQuestion ? rankByStems(sessionId, terms, mark, isSearched, limit) : findHoldingAll(terms, ask)
+        Effect.flatMap(fillIndex(sessionId, index.stems), (mark) =>
+          querySeqs(sessionId, () =>
+            isQuestion ? rankByStems(sessionId, terms, mark, isSearched, limit) : findHoldingAll(terms, ask)
+          )
         ),
         querySeqs(sessionId, () => findAny(matchesOf(telling, isCommon).rarer, ask))
       ]
@@ -102,61 +107,57 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
       )
     )
 
-  /** Adds to the index what it lacks of the session, in slices. Returns the session's mark. */
-  const fillIndex = (sessionId: SessionId) =>
-    Effect.flatMap(findFullMark(sessionId), (mark) =>
+  /** Adds to a part of the index what it lacks of the session, in slices. Returns the session's mark. */
+  const fillIndex = (sessionId: SessionId, part: Part) =>
+    Effect.flatMap(findFullMark(sessionId, part), (mark) =>
       mark === undefined
-        ? Effect.repeat(Effect.zipLeft(fillSlice(sessionId), yieldToLoop), { until: (mark) => mark !== undefined })
+        ? Effect.repeat(Effect.zipLeft(fillSlice(sessionId, part), yieldToLoop), {
+            until: (mark) => mark !== undefined
+          })
         : Effect.succeed(mark)
     )
 
-  /** The mark of a session whose whole log is in the index. */
-  const findFullMark = (sessionId: SessionId) =>
+  /** The mark of a session whose whole log is in the part. */
+  const findFullMark = (sessionId: SessionId, { lastOf }: Part) =>
     read("find", sessionId, (): AfterCommit<Mark | undefined, UnknownSession> =>
       Either.map(findResident(sessionId), ({ lastSeq }) => {
         const mark = index.use(({ mark }) => mark.get(sessionId))
-        return () => (mark !== undefined && Math.min(mark.seq, mark.stemSeq) >= lastSeq ? mark : undefined)
+        return () => (mark !== undefined && lastOf(mark) >= lastSeq ? mark : undefined)
       })
     )
 
   /** Reads the mark in the transaction that moves it, so that no process indexes a row twice or misses one. */
-  const fillSlice = (sessionId: SessionId) =>
+  const fillSlice = (sessionId: SessionId, part: Part) =>
     commitDurably("index", sessionId, (): AfterCommit<Mark | undefined, never> => {
       const mark = index.use(({ mark, open }) => {
         open.run(sessionId)
         return mark.get(sessionId) ?? { number: 0, seq: 0, stemSeq: 0 }
       })
-      const from = Math.min(mark.seq, mark.stemSeq)
-      const rows = logged.bodies.all(sessionId, from, BATCH)
-      const seq = insertRows(sessionId, mark, rows) ?? from
-      index.use(({ moveMark, moveStemMark }) => {
-        moveMark.run(seq, mark.number)
-        moveStemMark.run(mark.number, seq)
-      })
-      const isAll = rows.length < BATCH && seq >= (rows.at(-1)?.seq ?? 0)
-      return Either.right(() => (isAll ? { ...mark, seq, stemSeq: seq } : undefined))
+      const rows = logged.bodies.all(sessionId, part.lastOf(mark), part.batch)
+      const seq = insertRows(sessionId, mark.number, rows, part) ?? part.lastOf(mark)
+      part.moveMark(mark.number, seq)
+      const isAll = rows.length < part.batch && seq >= (rows.at(-1)?.seq ?? 0)
+      const full = isAll ? index.use(({ mark }) => mark.get(sessionId)) : undefined
+      return Either.right(() => full)
     })
 
   /** Returns the last row for which there was room. */
-  const insertRows = (sessionId: SessionId, mark: Mark, rows: ReadonlyArray<Body>): number | undefined => {
+  const insertRows = (
+    sessionId: SessionId,
+    number: number,
+    rows: ReadonlyArray<Body>,
+    { characters, insert }: Part
+  ): number | undefined => {
     let upTo: number | undefined
-    let room = BATCH_CHARACTERS
+    let room = characters
     for (const { body, seq } of rows) {
       if (room <= 0) break
       room -= body.length
       const text = readText(sessionId, { body, seq })
-      if (text !== "" && seq > mark.seq) index.use(({ insert }) => insert.run(mark.number, seq, indexText(text)))
-      if (text !== "" && seq > mark.stemSeq) insertStems(mark.number, seq, text)
+      if (text !== "") insert(number, seq, text)
       upTo = seq
     }
     return upTo
-  }
-
-  const insertStems = (number: number, seq: number, text: string) => {
-    const columns = WEIGHT_COLUMNS.map((): Array<string> => [])
-    for (const [key, level] of weighKeys(text)) columns[level]?.push(nameKey(number, key))
-    const cells = columns.map((keys) => (keys.length === 0 ? null : keys.join(" ")))
-    index.use(({ insertStems }) => insertStems.run(number, seq, ...cells))
   }
 
   /** The searchable text of a row; none for an answer of the recall tools. */
@@ -213,15 +214,15 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
   const rankByStems = (
     sessionId: SessionId,
     terms: ReadonlyArray<Term>,
-    { number, seq: lastSeq }: Mark,
+    { number, stemSeq: lastSeq }: Mark,
     isSearched: (seq: number) => boolean,
     limit: number
   ): ReadonlyArray<number> => {
-    const words = terms.map(({ isNeeded, keys }) => {
+    const postings = terms.map(({ isNeeded, keys }) => {
       return { isNeeded, weights: readWeights(number, keys, lastSeq, isSearched) }
     })
     const found: Array<number> = []
-    for (const { isHolding, seq } of rankByWords(words)) {
+    for (const { isHolding, seq } of rankByWords(postings)) {
       if (found.length >= limit) break
       if (isHolding || (isSearched(seq) && hasText(sessionId, seq))) found.push(seq)
     }
@@ -362,9 +363,6 @@ const matchesOf = (chunks: ReadonlyArray<QueryChunk>, isCommon: (phrase: string)
   }
   return { all, rarer }
 }
-
-/** Names a key in the index. Each session has its own, so that the messages of others cost nothing. */
-const nameKey = (number: number, key: string): string => `${number}·${key}`
 
 const makeIsSearched = ({ also, except, fromSeq, toSeq }: SearchScope, undone: ReadonlyArray<UndoneRange>) => {
   const [out, inside] = [new Set(except), new Set(also)]

@@ -3,6 +3,8 @@
  * session is a range of ids and the rows of others cost nothing.
  */
 import Database from "better-sqlite3"
+import { indexText } from "../store/searchQuery.ts"
+import { weighKeys } from "../store/wordKeys.ts"
 import { isDamage } from "./file.ts"
 import { newIndex, WEIGHT_COLUMNS } from "./migrations.ts"
 import { prepareQuery, prepareValue } from "./statements.ts"
@@ -93,10 +95,7 @@ const prepareIndex = (db: Database.Database) => ({
      FROM recall_session r LEFT JOIN recall_stem_session s USING (number) WHERE session_id = ?`
   ),
   open: prepareQuery<[string]>(db, "INSERT INTO recall_session (session_id, seq) VALUES (?, 0) ON CONFLICT DO NOTHING"),
-  moveMark: prepareQuery<[seq: number, number: number]>(
-    db,
-    "UPDATE recall_session SET seq = max(seq, ?) WHERE number = ?"
-  ),
+  moveMark: prepareQuery<[seq: number, number: number]>(db, "UPDATE recall_session SET seq = ? WHERE number = ?"),
   moveStemMark: prepareQuery<[number: number, seq: number]>(
     db,
     "INSERT INTO recall_stem_session (number, seq) VALUES (?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq"
@@ -124,6 +123,20 @@ const prepareIndex = (db: Database.Database) => ({
   newest: prepareValue<[Ask], number>(db, `${findIn("recall")} ORDER BY rowid DESC LIMIT @limit`)
 })
 
+/** A part of the index, and the largest slice of the log that is added to it at once. */
+export interface Part {
+  /** In messages. */
+  readonly batch: number
+  readonly characters: number
+  /** The last message that is in the part. */
+  readonly lastOf: (mark: Mark) => number
+  readonly insert: (number: number, seq: number, text: string) => void
+  readonly moveMark: (number: number, seq: number) => void
+}
+
+/** Names a key in the index. Each session has its own, so that the messages of others cost nothing. */
+export const nameKey = (number: number, key: string): string => `${number}·${key}`
+
 /** The index, prepared at its first use, so that a damaged one keeps no store shut. */
 export const makeIndex = (db: Database.Database) => {
   let statements: ReturnType<typeof prepareIndex> | undefined
@@ -145,7 +158,30 @@ export const makeIndex = (db: Database.Database) => {
     isDamaged = false
   }
 
-  return { use, reset, isDamaged: () => isDamaged }
+  const insertStems = (number: number, seq: number, text: string) => {
+    const columns = WEIGHT_COLUMNS.map((): Array<string> => [])
+    for (const [key, level] of weighKeys(text)) columns[level]?.push(nameKey(number, key))
+    const cells = columns.map((keys) => (keys.length === 0 ? null : keys.join(" ")))
+    use(({ insertStems }) => insertStems.run(number, seq, ...cells))
+  }
+
+  const words: Part = {
+    batch: 200,
+    characters: 200_000,
+    lastOf: ({ seq }) => seq,
+    insert: (number, seq, text) => use(({ insert }) => insert.run(number, seq, indexText(text))),
+    moveMark: (number, seq) => use(({ moveMark }) => moveMark.run(seq, number))
+  }
+
+  const stems: Part = {
+    batch: 100,
+    characters: 70_000,
+    lastOf: ({ stemSeq }) => stemSeq,
+    insert: insertStems,
+    moveMark: (number, seq) => use(({ moveStemMark }) => moveStemMark.run(number, seq))
+  }
+
+  return { use, reset, isDamaged: () => isDamaged, words, stems }
 }
 
 const isIndexDamage = (cause: unknown): boolean =>
