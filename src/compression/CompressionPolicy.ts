@@ -4,9 +4,27 @@
  * @since 0.1.0
  */
 import * as Either from "effect/Either"
-import { InvalidPolicy, isAnyNumber, isOneOf, isText, readOptions } from "../model/InvalidSetting.ts"
+import * as Predicate from "effect/Predicate"
+import {
+  type CheckField,
+  checkSetting,
+  InvalidPolicy,
+  isAnyNumber,
+  isOneOf,
+  isText,
+  readOptions
+} from "../model/InvalidSetting.ts"
 
 export { InvalidPolicy }
+
+/**
+ * A ratio of the window, or tokens whatever the window. Most of what a long session costs is to read its view again at every
+ * step, so that a large window is dear unless the threshold is given in tokens.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Threshold = number | { readonly tokens: number }
 
 /**
  * All token figures are tokens of the conversation's model; all ratios are of `contextLength`.
@@ -22,8 +40,8 @@ export interface CompressionPolicy {
   readonly contextLength: number
   /** Tokens kept free for the model's answer. The rest of the window is the usable window. */
   readonly reservedOutput: number
-  /** The soft threshold. Default 0.50. */
-  readonly threshold: number
+  /** The soft threshold. Default 0.50. In tokens, it also bounds the view after a compression, to half of them. */
+  readonly threshold: Threshold
   /** The hard threshold: a step does not start above it. Default 0.85. */
   readonly hardThreshold: number
   /** The part for head, handoff, live requests and tail together after a compression. Default 0.20. */
@@ -64,7 +82,7 @@ const checkPolicy = (options: Partial<PolicyOptions>): Either.Either<Compression
     mode: options.mode ?? "background",
     contextLength,
     reservedOutput: options.reservedOutput ?? Math.min(16_384, Math.floor(contextLength / 8)),
-    threshold: options.threshold ?? 0.5,
+    threshold: copyThreshold(options.threshold ?? 0.5),
     hardThreshold: options.hardThreshold ?? 0.85,
     targetRatio: options.targetRatio ?? 0.2,
     protectFirstN: options.protectFirstN ?? 3,
@@ -77,12 +95,21 @@ const checkPolicy = (options: Partial<PolicyOptions>): Either.Either<Compression
     : Either.left(new InvalidPolicy({ field: problem.field, issue: problem.describeIssue(policy) }))
 }
 
+/** The caller may change its own object later. */
+const copyThreshold = (threshold: Threshold): Threshold =>
+  typeof threshold === "number" ? threshold : { tokens: threshold.tokens }
+
+const isThreshold: CheckField = (field, value) => {
+  const isInTokens = Predicate.hasProperty(value, "tokens") && typeof value.tokens === "number"
+  return checkSetting(field, typeof value === "number" || isInTokens, "a ratio or { tokens }", value)
+}
+
 /** The numbers that the rules compare. */
 const POLICY_FIELDS = {
   mode: isOneOf("background", "preflight", "manual"),
   contextLength: isAnyNumber,
   reservedOutput: isAnyNumber,
-  threshold: isAnyNumber,
+  threshold: isThreshold,
   hardThreshold: isAnyNumber,
   targetRatio: isAnyNumber,
   protectFirstN: isAnyNumber,
@@ -91,11 +118,16 @@ const POLICY_FIELDS = {
 }
 
 /** The checks of `Window`, for `readOptions`. Its numbers are compared with the policy by `forWindow`. */
-export const WINDOW_FIELDS = { contextLength: isAnyNumber, reservedOutput: isAnyNumber, model: isText }
+export const WINDOW_FIELDS = {
+  contextLength: isAnyNumber,
+  reservedOutput: isAnyNumber,
+  threshold: isThreshold,
+  model: isText
+}
 
 /**
- * The window of the model in use, if it is not the policy's. `model` is its name: token counts reported for another model
- * do not correct the estimates for this one.
+ * The window of the model in use and its soft threshold, if they are not the policy's. `model` is its name: token counts
+ * reported for another model do not correct the estimates for this one.
  *
  * @since 0.1.0
  * @category models
@@ -103,6 +135,7 @@ export const WINDOW_FIELDS = { contextLength: isAnyNumber, reservedOutput: isAny
 export interface Window {
   readonly contextLength?: number | undefined
   readonly reservedOutput?: number | undefined
+  readonly threshold?: Threshold | undefined
   readonly model?: string | undefined
 }
 
@@ -119,7 +152,12 @@ export const forWindow = (
 ): Either.Either<CompressionPolicy, InvalidPolicy> => {
   const { contextLength = policy.contextLength } = window
   const own = contextLength === policy.contextLength ? policy.reservedOutput : undefined
-  return checkPolicy({ ...policy, contextLength, reservedOutput: window.reservedOutput ?? own })
+  return checkPolicy({
+    ...policy,
+    contextLength,
+    reservedOutput: window.reservedOutput ?? own,
+    threshold: window.threshold ?? policy.threshold
+  })
 }
 
 /**
@@ -137,6 +175,18 @@ export const narrow = (policy: CompressionPolicy, contextLength: number): Compre
         contextLength,
         reservedOutput: Math.min(policy.reservedOutput, Math.floor(contextLength / 8))
       }
+
+/**
+ * Changes all figures of a policy that are tokens.
+ *
+ * @internal
+ */
+export const mapTokens = (policy: CompressionPolicy, change: (tokens: number) => number): CompressionPolicy => ({
+  ...policy,
+  contextLength: change(policy.contextLength),
+  reservedOutput: change(policy.reservedOutput),
+  threshold: typeof policy.threshold === "number" ? policy.threshold : { tokens: change(policy.threshold.tokens) }
+})
 
 interface Rule {
   readonly field: keyof CompressionPolicy
@@ -165,13 +215,21 @@ const rules: ReadonlyArray<Rule> = [
   },
   {
     field: "threshold",
-    isValid: (p) => isWithin(p.threshold, 0.05, 1) && p.threshold > p.targetRatio,
-    describeIssue: (p) => `expected a ratio above the target ratio ${p.targetRatio} and at most 1, got ${p.threshold}`
+    isValid: ({ targetRatio, threshold }) =>
+      typeof threshold === "number"
+        ? isWithin(threshold, 0.05, 1) && threshold > targetRatio
+        : Number.isInteger(threshold.tokens) && isWithin(threshold.tokens, 1_024, 10_000_000),
+    describeIssue: ({ targetRatio, threshold }) =>
+      typeof threshold === "number"
+        ? `expected a ratio above the target ratio ${targetRatio} and at most 1, got ${threshold}`
+        : `expected a whole number of tokens from 1024 to 10000000, got ${threshold.tokens}`
   },
   {
     field: "hardThreshold",
-    isValid: (p) => isWithin(p.hardThreshold, p.threshold, 1),
-    describeIssue: (p) => `expected a ratio from the threshold ${p.threshold} to 1, got ${p.hardThreshold}`
+    isValid: ({ hardThreshold, threshold }) =>
+      isWithin(hardThreshold, typeof threshold === "number" ? threshold : 0.05, 1),
+    describeIssue: ({ hardThreshold, threshold }) =>
+      `expected a ratio from ${typeof threshold === "number" ? `the threshold ${threshold}` : "0.05"} to 1, got ${hardThreshold}`
   },
   {
     field: "protectFirstN",
@@ -200,7 +258,9 @@ export const usableWindow = (policy: CompressionPolicy): number => policy.contex
  * @category getters
  */
 export const softLimit = (policy: CompressionPolicy): number =>
-  Math.floor(Math.min(policy.threshold * policy.contextLength, usableWindow(policy)))
+  typeof policy.threshold === "number"
+    ? Math.floor(Math.min(policy.threshold * policy.contextLength, usableWindow(policy)))
+    : Math.min(policy.threshold.tokens, hardLimit(policy))
 
 /**
  * Returns the tokens above which no step begins.
@@ -242,7 +302,9 @@ export const shares = (policy: CompressionPolicy, overhead: number): Shares | un
   const left = policy.contextLength - overhead
   if (!(left >= SMALLEST_TARGET)) return undefined
   const room = Math.max(left - policy.reservedOutput, Math.min(policy.contextLength / 8, left / 2))
-  const wish = Math.floor(Math.min(policy.targetRatio * policy.contextLength, 0.8 * room))
+  const wish = Math.floor(
+    Math.min(policy.targetRatio * policy.contextLength, mostTarget(policy.threshold, overhead), 0.8 * room)
+  )
   const target = Math.max(SMALLEST_TARGET, wish)
   const handoff = Math.floor(0.4 * target)
   return {
@@ -255,6 +317,10 @@ export const shares = (policy: CompressionPolicy, overhead: number): Shares | un
     segment: Math.min(LEAST_SUMMARY, Math.floor(0.5 * handoff))
   }
 }
+
+/** A view that came near a threshold of tokens would be over it again at once. */
+const mostTarget = (threshold: Threshold, overhead: number): number =>
+  typeof threshold === "number" ? Infinity : Math.min(threshold.tokens / 2, 0.8 * (threshold.tokens - overhead))
 
 /**
  * Returns the largest overhead beside which the smallest conversation fits.

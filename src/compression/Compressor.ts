@@ -259,8 +259,8 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
       const configured = yield* CompressionPolicy.forWindow(env.policy, asked)
       const policy = CompressionPolicy.narrow(configured, asked.learnedWindow ?? Infinity)
       const request = withoutSecrets(asked)
-      const { contextLength, reservedOutput, targetRatio } = policy
-      const key = JSON.stringify([request.focus ?? null, contextLength, reservedOutput, targetRatio])
+      const { contextLength, reservedOutput, targetRatio, threshold } = policy
+      const key = JSON.stringify([request.focus ?? null, contextLength, reservedOutput, targetRatio, threshold])
       const isWaitedFor = request.isUrgent === true
       const equal = running.get(sessionId)?.get(key)
       if (equal !== undefined) {

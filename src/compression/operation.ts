@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { type ModelError, InvalidSummary } from "../model/ModelError.ts"
 import * as CompressionHooks from "./CompressionHooks.ts"
-import { type CompressionPolicy, mostOverhead, narrow } from "./CompressionPolicy.ts"
+import { type CompressionPolicy, mapTokens, mostOverhead, narrow } from "./CompressionPolicy.ts"
 import { CompressionFailed, CompressionResult, type Outcome } from "../session/CompressionResult.ts"
 import * as Ledger from "../ledger/Ledger.ts"
 import * as Plan from "./Plan.ts"
@@ -394,5 +394,5 @@ const measureView = ({ counter }: OperationEnvironment, state: State, operation:
 const scalePolicy = (policy: CompressionPolicy, { usage }: State, { model }: Operation): CompressionPolicy => {
   const factor = calibrate(1_000_000, -1, usage, model) / 1_000_000
   const scale = (tokens: number) => Math.floor(tokens / factor)
-  return { ...policy, contextLength: scale(policy.contextLength), reservedOutput: scale(policy.reservedOutput) }
+  return mapTokens(policy, scale)
 }

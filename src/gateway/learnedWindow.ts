@@ -1,6 +1,6 @@
 /** What a refused step tells of the server's window, and when a larger window than the learned one is tried. */
 import * as Predicate from "effect/Predicate"
-import type { CompressionPolicy } from "../compression/CompressionPolicy.ts"
+import { type CompressionPolicy, softLimit } from "../compression/CompressionPolicy.ts"
 import { redact } from "../message/Redaction.ts"
 import { readTokenLimit } from "../model/overflowText.ts"
 import { growIfDue, type Patience, type Refusal } from "../session/learnedWindow.ts"
@@ -40,10 +40,10 @@ export const PATIENCE: Patience = { wait: 64, waitNamed: 1_024, least: 2_048 }
 export const listTrials = (
   { lastSeq, windows }: State,
   model: string | undefined,
-  { threshold }: CompressionPolicy
+  policy: CompressionPolicy
 ): ReadonlyArray<LearnedWindow> => {
   // Background compressions begin at the threshold, and only a view larger than the learned window tests another one.
-  const growth = Math.max(2, 1.25 / threshold)
+  const growth = Math.max(2, (1.25 * policy.contextLength) / softLimit(policy))
   return windows.map((window) =>
     findLearnedWindow([window], model) === Infinity ? window : growIfDue(window, lastSeq, growth)
   )

@@ -345,8 +345,9 @@ const compressionRequest = (
   options: StepOptions,
   learnedWindow: number
 ): CompressionRequest => {
-  const { contextLength, model, reservedOutput } = options
-  return { overhead: countOverhead(counter, state, options), contextLength, reservedOutput, model, learnedWindow }
+  const { contextLength, model, reservedOutput, threshold } = options
+  const overhead = countOverhead(counter, state, options)
+  return { overhead, contextLength, reservedOutput, threshold, model, learnedWindow }
 }
 
 /** An estimate of the whole view, as the provider would count it. */

@@ -70,6 +70,16 @@ describe("a config that is checked", () => {
       "compression.threshold: expected a ratio above the target ratio 0.2 and at most 1, got 2",
       "auxiliary.vision.timeout: 1 s cut off calls that would have answered; set at least 30"
     ],
+    ["compression: { threshold: { tokens: 64000 } }"],
+    [
+      "compression: { threshold: { tokens: 230000 } }",
+      "compression.threshold: a compression that begins at 230,000 tokens has no time before turns wait for it; " +
+        "set it to 208,080 tokens or less"
+    ],
+    [
+      "compression: { threshold: { tokens: 100 } }",
+      "compression.threshold: expected a whole number of tokens from 1024 to 10000000, got 100"
+    ],
     ["compression: [1]", "compression: expected a mapping"]
   ] as const) {
     it(`is told of ${text}`, () => assert.deepStrictEqual(listFindings(text), [...expected]))

@@ -44,6 +44,49 @@ describe("a policy for another window", () => {
   })
 })
 
+describe("a threshold in tokens", () => {
+  const inTokens = (contextLength: number, tokens: number) =>
+    Effect.runSync(CompressionPolicy.make({ contextLength, threshold: { tokens } }))
+
+  it("is the same in every window, and at most the hard threshold", () => {
+    for (const contextLength of [128_000, 200_000, 1_000_000]) {
+      const policy = inTokens(contextLength, 64_000)
+      assert.strictEqual(CompressionPolicy.softLimit(policy), 64_000)
+      assert.isAtMost(CompressionPolicy.shares(policy, 8_000)?.target ?? Infinity, 32_000)
+    }
+    const small = inTokens(32_000, 64_000)
+    assert.strictEqual(CompressionPolicy.softLimit(small), CompressionPolicy.hardLimit(small))
+  })
+
+  it("can be given for one model, and is checked", () => {
+    const policy = inTokens(200_000, 64_000)
+    const other = Effect.runSync(
+      CompressionPolicy.forWindow(policy, { contextLength: 1_000_000, threshold: { tokens: 90_000 } })
+    )
+    assert.strictEqual(CompressionPolicy.softLimit(other), 90_000)
+    for (const tokens of [0, -1, 1.5, Number.NaN, 1e9]) {
+      const error = Effect.runSync(Effect.flip(CompressionPolicy.forWindow(policy, { threshold: { tokens } })))
+      assert.strictEqual(error.field, "threshold")
+    }
+  })
+
+  it.effect("begins a compression beside the turn once the view has so many", () => {
+    const { layer, requests } = Scripted.make([summary("x")])
+    return Effect.gen(function* () {
+      yield* importRounds(60)
+      assert.isAbove((yield* viewStep({ contextLength: 1_000_000 })).tokens, 3_000)
+      const { settled } = yield* Compressor
+      yield* settled(id)
+      assert.strictEqual(requests.length, 0)
+      yield* viewStep({ contextLength: 1_000_000, threshold: { tokens: 3_000 } })
+      yield* settled(id)
+      const view = yield* viewStep({ contextLength: 1_000_000 })
+      assert.strictEqual(view.generation, 1)
+      assert.isAtMost(view.tokens, 1_500)
+    }).pipe(Effect.provide(scripted(layer, { policy: { contextLength: LARGE } })))
+  })
+})
+
 describe("a smaller window", () => {
   it.effect("is compressed for before the next send", () => {
     const { layer, requests } = Scripted.make([summary("x")])

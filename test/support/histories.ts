@@ -303,5 +303,6 @@ export const anyMessages = FastCheck.oneof(
 export const anyPolicy = FastCheck.record({
   contextLength: FastCheck.constantFrom(2_048, 4_096, 8_000, 32_000),
   mode: FastCheck.constant("manual" as const),
+  threshold: FastCheck.constantFrom(0.5, { tokens: 1_500 }),
   targetRatio: FastCheck.constantFrom(0.1, 0.2, 0.4)
 })

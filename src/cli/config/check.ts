@@ -59,6 +59,7 @@ const AT_MOST = 0.9
 
 const checkThresholds = (policy: CompressionPolicy.CompressionPolicy): ReadonlyArray<ConfigFinding> => {
   const { contextLength, hardThreshold, reservedOutput, targetRatio, threshold } = policy
+  if (typeof threshold !== "number") return checkTokens(threshold.tokens, policy)
   const usable = CompressionPolicy.usableWindow(policy) / contextLength
   const ceiling = Math.min(hardThreshold, usable)
   const findings: Array<ConfigFinding> = []
@@ -77,6 +78,14 @@ const checkThresholds = (policy: CompressionPolicy.CompressionPolicy): ReadonlyA
     findings.push({ path: "compression.target_ratio", issue: `${soon}; set it to ${adviseRatio(threshold)} or less` })
   }
   return findings
+}
+
+const checkTokens = (tokens: number, policy: CompressionPolicy.CompressionPolicy): ReadonlyArray<ConfigFinding> => {
+  const ceiling = CompressionPolicy.hardLimit(policy)
+  if (tokens <= AT_MOST * ceiling) return []
+  const late = `a compression that begins at ${formatCount(tokens)} tokens has no time before turns wait for it`
+  const advice = `set it to ${formatCount(Math.floor(AT_MOST * ceiling))} tokens or less`
+  return [{ path: "compression.threshold", issue: `${late}; ${advice}` }]
 }
 
 const adviseRatio = (ceiling: number) => Math.floor(1_000 * AT_MOST * ceiling) / 1_000

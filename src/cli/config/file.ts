@@ -47,7 +47,10 @@ const Model = Schema.Struct({
 })
 const Compression = Schema.Struct({
   enabled: optionalSetting(Schema.Boolean, "true or false"),
-  threshold: ratio,
+  threshold: optionalSetting(
+    Schema.Union(Schema.Number, Schema.Struct({ tokens: Schema.Int })),
+    "a ratio, or tokens as { tokens: 64000 }"
+  ),
   hard_threshold: ratio,
   target_ratio: ratio,
   protect_first_n: wholeNumber,
