@@ -12,7 +12,7 @@ import {
   type SessionId,
   type State
 } from "../session/Session.ts"
-import { Usage } from "../message/Tokens.ts"
+import type { Usage } from "../message/Tokens.ts"
 import { type InvalidKey, makeInvalidKey, makeMisuse, type StoreError } from "../session/SessionError.ts"
 
 /**
@@ -295,10 +295,11 @@ export const checkDelivery = (
     : Either.left(makeInvalidKey(sessionId, key))
 }
 
-/** Returns whether a report could be read back. Reading anything else may throw. */
-export const isUsage = (usage: unknown): usage is Usage => {
+/** Returns whether a report could be read back. By hand, since steps report, and reading anything else may throw. */
+export const isUsage = (usage: Usage): boolean => {
   try {
-    return Schema.is(Usage)(usage)
+    const { estimate, generation, inputTokens, model, seq } = usage
+    return typeof model === "string" && [estimate, generation, inputTokens, seq].every(Number.isSafeInteger)
   } catch {
     return false
   }
