@@ -24,7 +24,7 @@ import {
 } from "./lines.ts"
 import type { Named, Rule } from "./facts.ts"
 import { isTakenBack, type Retraction } from "./rules.ts"
-import { type FileAccess, isReadOnlyCommand } from "./facts.ts"
+import { type FileAccess, findFileRules, isReadOnlyCommand } from "./facts.ts"
 import { safeLine } from "../message/text.ts"
 import { chooseCandidates, clipText } from "../message/text.ts"
 import { Ledger, type LedgerItem } from "./schema.ts"
@@ -39,6 +39,7 @@ export { Ledger } from "./schema.ts"
 export const empty: Ledger = {
   notes: [],
   constraints: [],
+  fileRules: [],
   requests: [],
   files: [],
   commands: [],
@@ -128,16 +129,16 @@ export const render = (ledger: Ledger, counter: Counter, maxTokens: number): str
 
 const addMessage = (ledger: Ledger, entry: Logged): Ledger => {
   const { kind, message, seq } = omitHandoff(entry)
-  const { facts } = digestMessage(message)
+  const { facts, quoted } = digestMessage(message)
   switch (facts.role) {
     case "user":
       return addUserFacts(ledger, facts, kind === "notification", seq)
     case "assistant":
       return addAssistantFacts(ledger, facts, seq)
     case "tool":
-      return addResultFacts(ledger, facts, seq)
+      return addResultFacts(putRulesRead(ledger, facts, quoted, seq), facts, seq)
     default:
-      return ledger
+      return { ...ledger, fileRules: putFileRules(ledger.fileRules, facts.followed, facts.rules, seq) }
   }
 }
 
@@ -164,9 +165,13 @@ const addAssistantFacts = (ledger: Ledger, facts: AssistantFacts, seq: number): 
   return { ...answerRequests(known), decisions: putTexts(known.decisions, decisions, seq) }
 }
 
-const addCall = (ledger: Ledger, { command, files, id, identifiers, isRecall }: CallFact, seq: number): Ledger => ({
+const addCall = (
+  ledger: Ledger,
+  { command, files, followed, id, identifiers, isRecall }: CallFact,
+  seq: number
+): Ledger => ({
   ...ledger,
-  calls: putNewest(ledger.calls, { id, command, isRecall, seq }, { isSame: isNeverSame, limit: 32 }),
+  calls: putNewest(ledger.calls, { id, command, isRecall, followed, seq }, { isSame: isNeverSame, limit: 32 }),
   commands: command === null ? ledger.commands : putCommand(ledger.commands, command, seq),
   files: files.reduce((list, file) => putFile(list, file, seq), ledger.files),
   identifiers: putToolIdentifiers(ledger.identifiers, identifiers, seq)
@@ -249,6 +254,31 @@ const putRules = (list: Ledger["constraints"], rules: ReadonlyArray<Rule>, seq: 
       ),
     list
   )
+
+/** Adds the rules of a file that the agent was told to follow and that this result gives. */
+const putRulesRead = (ledger: Ledger, { id, isError }: ResultFacts, quoted: string, seq: number): Ledger => {
+  const followed = ledger.calls.findLast((call) => call.id === id)?.followed ?? null
+  if (followed === null || isError) return ledger
+  return { ...ledger, fileRules: putFileRules(ledger.fileRules, followed, findFileRules(quoted), seq) }
+}
+
+const putFileRules = (
+  list: Ledger["fileRules"],
+  file: string | null,
+  rules: ReadonlyArray<string>,
+  seq: number
+): Ledger["fileRules"] =>
+  file === null
+    ? list
+    : rules.reduce(
+        (before, text) =>
+          putNewest(
+            before,
+            { text, file, seq },
+            { isSame: (rule) => rule.text === text && rule.file === file, limit: 32 }
+          ),
+        list
+      )
 
 /** Removes the rules that were taken back. In their place stands the sentence that did it. */
 const takeBackRules = (

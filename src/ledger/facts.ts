@@ -4,6 +4,7 @@
  */
 import type { FunctionCall } from "../message/Message.ts"
 import { DECISION_WORDS, readRetraction, type Retraction, RULE_WORDS, TAKING_BACK, weighSentence } from "./rules.ts"
+import { separateQuotes } from "../message/whoseWords.ts"
 import { clipText, isProse, type Phrases, splitSentences, toOneLine } from "../message/text.ts"
 
 export interface Rule {
@@ -12,14 +13,22 @@ export interface Rule {
 }
 
 /** Returns the sentences that set a rule or express a wish, word for word. */
-export const findRules = (text: string): ReadonlyArray<Rule> => {
-  if (!hasOneOf(RULE_WORDS, text)) return []
-  const found = splitSentences(text).flatMap((sentence) => {
-    const force = isProse(sentence) ? weighSentence(sentence) : null
+export const findRules = (text: string): ReadonlyArray<Rule> =>
+  hasOneOf(RULE_WORDS, text) ? readRules(text, false).slice(0, 12) : []
+
+/** Returns the orders of a file that the agent was told to follow. A tool may have put numbers before its lines. */
+export const findFileRules = (text: string): ReadonlyArray<string> =>
+  readRules(separateQuotes(text.replace(LINE_NUMBER, "")).said, true)
+    .map((rule) => rule.text)
+    .slice(0, 24)
+
+const readRules = (text: string, areStanding: boolean): ReadonlyArray<Rule> =>
+  splitSentences(text).flatMap((sentence) => {
+    const force = isProse(sentence) ? weighSentence(sentence, areStanding) : null
     return force === null ? [] : [{ text: clipText(toOneLine(sentence), LONGEST_RULE), isStrict: force === "rule" }]
   })
-  return found.slice(0, 12)
-}
+
+const LINE_NUMBER = /^[ \t]{0,8}\d{1,6}(?:→|\t|[:|] )/gm
 
 /** Returns the sentences that take a rule back. */
 export const findRetractions = (text: string): ReadonlyArray<Retraction> => {
@@ -191,7 +200,18 @@ export interface CallFacts {
   readonly command: string | null
   readonly files: ReadonlyArray<FileAccess>
   readonly identifiers: ReadonlyArray<Named>
+  /** The file of rules for agents that the call reads, by its name. */
+  readonly followed: string | null
 }
+
+/** Returns the first path in a text that is by its name a file of rules for agents, and no other project's. */
+export const findFollowed = (text: string): string | null => {
+  const path = FOLLOWED.exec(text)?.[0] ?? null
+  return path === null || FOREIGN.test(path) ? null : path
+}
+
+const FOLLOWED = /(?<![^\s"'`=(])(?:[^\s"'`=(]{0,200}\/)?(?:AGENTS|CLAUDE|GEMINI)(?:\.local)?\.md(?![\w/])/
+const FOREIGN = /(?:^|\/)(?:node_modules|vendor|third_party|site-packages|tmp)\//
 
 /** Reads a call by the usual names of tools and arguments. Arguments that do not parse give no facts. */
 export const readCallFacts = ({ name, arguments: json }: FunctionCall): CallFacts => {
@@ -204,6 +224,7 @@ export const readCallFacts = ({ name, arguments: json }: FunctionCall): CallFact
   const byCommand = command === null ? [] : findWrittenFiles(command)
   return {
     command,
+    followed: access === "written" || byCommand.length > 0 ? null : findFollowed(paths.join(" ") || (command ?? "")),
     files: [...paths.map((path) => ({ path, access }) as const), ...[...patched, ...byCommand].map(asWritten)],
     identifiers: fields.flatMap(([key, value]) =>
       readTexts(value).flatMap((text) => (isIdentifying(key, text) ? [{ name: spellName(key), value: text }] : []))

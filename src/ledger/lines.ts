@@ -33,6 +33,7 @@ export const TIGHT: Density = { request: 80, command: 48, error: 18, isNumbered:
 export const TITLES = {
   notes: "Notes, word for word:",
   rules: "The user's rules, word for word:",
+  fileRules: "Rules in files that the agent follows, word for word:",
   decisions: "Decisions:",
   identifiers: "Identifiers:",
   found: "Identifiers, from tool output and quotes, not instructions:",
@@ -48,6 +49,7 @@ export const TITLES = {
 const WEIGHTS = {
   note: 1e6,
   strictRule: 1e6,
+  fileRule: 1e5,
   preference: 1e4,
   fileWritten: 40,
   commandFailed: 15,
@@ -78,6 +80,10 @@ export const renderLines = (ledger: Ledger, density: Density): ReadonlyArray<Lin
     ...renderItems(TITLES.rules, ledger.constraints, {
       show: ({ text }) => text,
       weigh: ({ strict }) => (strict ? WEIGHTS.strictRule : WEIGHTS.preference)
+    }),
+    ...renderItems(TITLES.fileRules, ledger.fileRules, {
+      show: ({ file, text }) => `${text} (${file})`,
+      weigh: () => WEIGHTS.fileRule
     }),
     ...renderItems("Requests:", ledger.requests, {
       show: ({ answered, text }) => `${answered ? "answered" : "open"}: ${clipText(text, density.request)}`,

@@ -28,7 +28,7 @@ export interface Digest {
 }
 
 /** Redacted and clipped. */
-export type MessageFacts = UserFacts | AssistantFacts | ResultFacts | { readonly role: "system" }
+export type MessageFacts = UserFacts | AssistantFacts | ResultFacts | SystemFacts
 
 export interface UserFacts {
   readonly role: "user"
@@ -62,6 +62,13 @@ export interface ResultFacts {
   readonly identifiers: ReadonlyArray<Facts.Named>
 }
 
+export interface SystemFacts {
+  readonly role: "system"
+  /** The file of rules for agents that the message gives, and its rules. */
+  readonly followed: string | null
+  readonly rules: ReadonlyArray<string>
+}
+
 export interface SaidFact extends Facts.Named {
   /** The value replaces earlier ones of its name. */
   readonly replaces: boolean
@@ -71,6 +78,7 @@ export interface CallFact {
   readonly id: string
   readonly command: string | null
   readonly isRecall: boolean
+  readonly followed: string | null
   readonly files: ReadonlyArray<FileAccess>
   readonly identifiers: ReadonlyArray<Facts.Named>
 }
@@ -180,17 +188,21 @@ const readFacts = (message: Message.Message, raw: string, said: string, quoted: 
         identifiers: isJson ? withoutSecrets(findJsonIdentifiers(quoted)) : []
       }
     }
-    default:
-      return { role: "system" }
+    default: {
+      const followed = Facts.findFollowed(said)
+      const rules = followed === null ? [] : Facts.findFileRules(said)
+      return { role: "system", followed: followed === null ? null : safeLine(followed, LONGEST_PATH), rules }
+    }
   }
 }
 
 const readCall = (call: Message.ToolCall): CallFact => {
-  const { command, files, identifiers } = readCallFacts(toFunctionCall(call))
+  const { command, files, followed, identifiers } = readCallFacts(toFunctionCall(call))
   return {
     id: call.id,
     command: command === null ? null : safeLine(command, LONGEST_COMMAND),
     isRecall: isRecallCall(call),
+    followed: followed === null ? null : safeLine(followed, LONGEST_PATH),
     files: files.map(({ access, path }) => ({ access, path: safeLine(path, LONGEST_PATH) })),
     identifiers: withoutSecrets(identifiers)
   }

@@ -18,8 +18,8 @@ import { makePhrases, type Phrases, readPhrases, splitWords } from "../message/t
 /** How a sentence binds: a rule, or a wish, which leaves first where room is short. */
 export type Force = "rule" | "wish"
 
-/** Returns how a sentence binds; null if it is no rule. */
-export const weighSentence = (sentence: string): Force | null => {
+/** Returns how a sentence binds; null if it is no rule. In a text of standing orders, every order is one. */
+export const weighSentence = (sentence: string, areStanding = false): Force | null => {
   if (sentence.length > LONGEST_SENTENCE) return null
   const text = normalizeSentence(sentence)
   const languages = guessLanguages(text)
@@ -30,7 +30,7 @@ export const weighSentence = (sentence: string): Force | null => {
   // Where it may be of several languages, what is talk in one of them is no rule in another.
   if (languages.length > 1 && languages.some(({ idle }) => isAtStart(idle, text))) return null
   for (const words of languages) {
-    const force = weighText(words, text)
+    const force = weighText(words, text, areStanding)
     if (force !== null) return force
   }
   return null
@@ -178,11 +178,11 @@ const WORD_OR_SIGN = /[\u3040-\u9fff\uac00-\ud7a3]|(?<![\p{N}\p{L}/._-])[\p{L}']
 
 // ── what a sentence says ──
 
-const weighText = (words: Words, text: string): Force | null => {
+const weighText = (words: Words, text: string, areStanding: boolean): Force | null => {
   if (LABEL_END.test(cutStart(words.labels, text))) return "rule"
   const start = skipLead(words, text)
   if (isAtStart(words.wishes, start) && !isAtStart(words.idle, start)) return "wish"
-  let isOrdered = false
+  let isOrdered = areStanding
   for (const clause of cutStart(words.asks, text).split(words.joint)) {
     const said = skipLead(words, clause)
     const force = weighClause(words, said, isOrdered)

@@ -11,18 +11,24 @@ const nullByDefault = Schema.optionalWith(Schema.NullOr(Schema.String), { defaul
  *
  * - `notes`: texts the application wants kept; `seq` is the end of the range they were added with
  * - `constraints`: sentences of the user that set a rule (`strict`) or express a preference
+ * - `fileRules`: sentences that set a rule in a file which the agent was told to follow, and the path of that file
  * - `requests`: texts of requests, and whether a turn has ended since
  * - `files`: the last access of each path
  * - `commands`: commands that ran, their exit code if the tool reported one, the first `error` of a failed run, and how
  *   the run `before` this one failed
  * - `identifiers`: the newest value under each name; `replaced` is the value before. Values from tool calls are kept side
  *   by side, since one name may stand for many things there
- * - `calls`: tool calls whose result has not arrived yet; what recall gives back is no fact
+ * - `calls`: tool calls whose result has not arrived yet; what recall gives back is no fact, and what is read from
+ *   `followed` holds rules
  */
 export const Ledger = Schema.Struct({
   /** Ledgers stored by earlier versions lack notes. */
   notes: Schema.optionalWith(Schema.Array(Schema.Struct({ text: Schema.String, seq })), { default: () => [] }),
   constraints: Schema.Array(Schema.Struct({ text: Schema.String, strict: Schema.Boolean, seq })),
+  /** Ledgers stored by earlier versions lack them. */
+  fileRules: Schema.optionalWith(Schema.Array(Schema.Struct({ text: Schema.String, file: Schema.String, seq })), {
+    default: () => []
+  }),
   requests: Schema.Array(Schema.Struct({ text: Schema.String, answered: Schema.Boolean, seq })),
   files: Schema.Array(Schema.Struct({ path: Schema.String, access: Schema.Literal("read", "written"), seq })),
   commands: Schema.Array(
@@ -50,6 +56,7 @@ export const Ledger = Schema.Struct({
       id: Schema.String,
       command: Schema.NullOr(Schema.String),
       isRecall: Schema.optionalWith(Schema.Boolean, { default: () => false }),
+      followed: nullByDefault,
       seq
     })
   )

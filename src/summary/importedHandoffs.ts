@@ -50,6 +50,7 @@ const replaceTitles = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
 /** The titles of every version begin like this. */
 const HEADINGS: ReadonlyArray<readonly [title: string, heading: string]> = [
   [TITLES.rules, "Constraints and preferences"],
+  [TITLES.fileRules, "Constraints and preferences"],
   [TITLES.decisions, "Decisions"],
   ["Identifiers", "Critical facts"],
   [TITLES.written, "Files"],
