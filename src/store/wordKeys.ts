@@ -13,7 +13,7 @@ export interface Term {
 }
 
 /** How much a key weighs in a message, from `LEVELS - 1` (little) to 0. An index stores levels; see `weightOf`. */
-export const LEVELS = 16
+const LEVELS = 16
 
 /** BM25's k1 and b for short turns, and the length in words of a message that b neither favours nor punishes. */
 const SATURATION = 0.9
@@ -40,13 +40,9 @@ export const weighKeys = (text: string): ReadonlyMap<string, number> => {
   for (const [word, times] of countEach(words)) {
     for (const key of keysOf(word, language)) counts.set(key, (counts.get(key) ?? 0) + times)
   }
-  const levels = new Map<number, number>()
-  for (const [key, times] of counts) {
-    const level = levels.get(times) ?? levelOf(times, words.length)
-    levels.set(times, level)
-    counts.set(key, level)
-  }
-  return counts
+  const levels = new Map<string, number>()
+  for (const [key, times] of counts) levels.set(key, levelOf(times, words.length))
+  return levels
 }
 
 const splitWords = (text: string): ReadonlyArray<string> =>
@@ -64,32 +60,32 @@ const countEach = (words: ReadonlyArray<string>): ReadonlyMap<string, number> =>
  * neighbours' words. What stands alone in quotes is looked for as it is.
  */
 export const readQuery = (chunks: ReadonlyArray<QueryChunk>) => {
-  const telling = dropFunctionWords(chunks)
+  const guessed = guessLanguage(chunks.flatMap(({ text }) => splitWords(text)))
+  const telling = dropFunctionWords(chunks, guessed)
   const isQuestion = chunks.filter(({ phrase }) => phrase !== null).length > 1
   return {
     exact: telling.length < chunks.length ? [chunks, telling] : [chunks],
     telling,
     isQuestion,
-    terms: isQuestion || chunks[0]?.isQuoted !== true ? readTerms(telling) : []
+    terms: isQuestion || chunks[0]?.isQuoted !== true ? readTerms(telling, guessed) : []
   }
 }
 
-/** The terms of a query, each once. */
-const readTerms = (chunks: ReadonlyArray<QueryChunk>): ReadonlyArray<Term> => {
-  const words = chunks.flatMap(({ text }) => splitWords(text))
-  const guessed = guessLanguage(words)
+/** The terms of a query, each once. Nothing tells the language of names and keywords: they are stemmed in every one. */
+const readTerms = (chunks: ReadonlyArray<QueryChunk>, guessed: Language | undefined): ReadonlyArray<Term> => {
   const languages = guessed === undefined ? LATIN_LANGUAGES : Array.from(new Set([guessed, ENGLISH]))
-  const terms = words.flatMap((word) => termsOf(word, languages))
+  const terms = chunks.flatMap(({ text }) => splitWords(text)).flatMap((word) => termsOf(word, languages))
   return Array.from(new Map(terms.map((term) => [term.keys.join(" "), term])).values())
 }
 
 /** The chunks without the function words of their language; all of them if nothing else is there. */
-const dropFunctionWords = (chunks: ReadonlyArray<QueryChunk>): ReadonlyArray<QueryChunk> => {
-  const wordsOf = ({ text }: QueryChunk) => (text.match(WORD) ?? []).map(lowerCase)
-  const guessed = guessLanguage(chunks.flatMap(wordsOf))
+const dropFunctionWords = (
+  chunks: ReadonlyArray<QueryChunk>,
+  guessed: Language | undefined
+): ReadonlyArray<QueryChunk> => {
   const isFunctionWord = (word: string) => (languageOfScript(word) ?? guessed)?.functionWords.has(word) === true
-  const rest = chunks.filter((chunk) => {
-    const words = wordsOf(chunk)
+  const rest = chunks.filter(({ text }) => {
+    const words = splitWords(text).map(lowerCase)
     return words.length === 0 || !words.every(isFunctionWord)
   })
   return rest.length > 0 ? rest : chunks
