@@ -265,19 +265,24 @@ const findMissing = (ids: ReadonlyArray<string>, known: ReadonlySet<string>): st
 
 /** Finds an index that is whole, but not one of this log. */
 const checkIndex: Check = function* (db) {
-  const query = `SELECT session_id, seq,
-      ifnull((SELECT max(seq) FROM message m WHERE m.session_id = r.session_id), 0) AS last,
+  const last = "ifnull((SELECT max(seq) FROM message m WHERE m.session_id = r.session_id), 0)"
+  const query = `SELECT session_id, seq, ${last} AS last,
       (SELECT count(*) FROM recall_docsize WHERE id BETWEEN ((number << ${SEQ_BITS}) + r.seq + 1) AND ((number + 1) << ${SEQ_BITS}) - 1) AS more
     FROM recall_session r`
-  for (const row of db.prepare<[], Row>(query).iterate()) {
-    const [seq, last, more] = [row.seq, row.last, row.more].map(Number)
-    if ((seq ?? 0) > (last ?? 0) || (more ?? 0) > 0) {
-      yield makeFinding(
-        "damaged-index",
-        `it has messages up to #${seq}, and ${more} more; the log has ${last}`,
-        row.session_id
-      )
-    }
+  const ofStems = `SELECT session_id, s.seq, ${last} AS last, 0 AS more
+    FROM recall_stem_session s JOIN recall_session r USING (number)`
+  for (const row of db.prepare<[], Row>(query).iterate()) yield* checkMark(row)
+  for (const row of db.prepare<[], Row>(ofStems).iterate()) yield* checkMark(row)
+}
+
+const checkMark = function* (row: Row): Generator<Finding> {
+  const [seq, last, more] = [row.seq, row.last, row.more].map(Number)
+  if ((seq ?? 0) > (last ?? 0) || (more ?? 0) > 0) {
+    yield makeFinding(
+      "damaged-index",
+      `it has messages up to #${seq}, and ${more} more; the log has ${last}`,
+      row.session_id
+    )
   }
 }
 

@@ -117,12 +117,13 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
         : Effect.succeed(mark)
     )
 
-  /** The mark of a session whose whole log is in the part. */
+  /** The mark of a session whose whole log is in the part. A damaged mark may name messages that are not there. */
   const findFullMark = (sessionId: SessionId, { lastOf }: Part) =>
     read("find", sessionId, (): AfterCommit<Mark | undefined, UnknownSession> =>
       Either.map(findResident(sessionId), ({ lastSeq }) => {
         const mark = index.use(({ mark }) => mark.get(sessionId))
-        return () => (mark !== undefined && lastOf(mark) >= lastSeq ? mark : undefined)
+        const isFull = mark !== undefined && lastOf(mark) >= lastSeq
+        return () => (isFull ? { ...mark, stemSeq: Math.min(mark.stemSeq, lastSeq) } : undefined)
       })
     )
 

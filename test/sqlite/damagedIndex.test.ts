@@ -15,7 +15,7 @@ const id = SessionId.make("s")
 const MESSAGES = 450
 
 const options = { limit: 5, scope: { fromSeq: 1, toSeq: 1_000, except: [], also: [] } }
-const queries = ["apple", "word7", "word33 word34", `"number 301"`, "appl"]
+const queries = ["apples", "word7", "word33 word34", `"number 301"`, "appl"]
 
 const readAll = Effect.gen(function* () {
   const store = yield* SessionStore
@@ -105,6 +105,17 @@ describe("a damaged index of recall", () => {
           propertyRuns(15, 300).fastCheck
         )
       )
+    })
+  )
+
+  it.scopedLive("whose mark of stems names messages that are not there finds the same", () =>
+    Effect.gen(function* () {
+      const { filename, whole } = yield* makeFile
+      const db = new Database(filename)
+      db.exec("INSERT OR REPLACE INTO recall_stem_session SELECT number, 1 << 60 FROM recall_session")
+      db.close()
+      const read = yield* readAll.pipe(Effect.provide(Sqlite.layer({ filename, durability: "process" })))
+      assert.deepStrictEqual(read, whole)
     })
   )
 

@@ -74,6 +74,12 @@ const cases: ReadonlyArray<readonly [string, string | null, RegExp, (filename: s
   [
     "damaged-index",
     "s",
+    /^it has messages up to #999/,
+    (file) => runSql(file, "INSERT OR REPLACE INTO recall_stem_session SELECT number, 999 FROM recall_session")
+  ],
+  [
+    "damaged-index",
+    "s",
     /^it has messages up to #9, and /,
     (file) => runSql(file, "UPDATE recall_session SET seq = 9")
   ],
