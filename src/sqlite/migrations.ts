@@ -130,7 +130,7 @@ const merging = [
 ]
 
 /** One column for each level of weight: a word stands in the column of the weight that it has in the message. */
-export const WEIGHT_COLUMNS: ReadonlyArray<string> = Array.from({ length: 16 }, (_, level) => `"${level}"`)
+export const WEIGHT_COLUMNS: ReadonlyArray<string> = Array.from({ length: 32 }, (_, level) => `"${level}"`)
 
 /**
  * The index of stems. It has a mark of its own, so that a search fills it for a log that is in the older index already. Its

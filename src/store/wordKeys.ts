@@ -13,15 +13,15 @@ export interface Term {
 }
 
 /** How much a key weighs in a message, from `LEVELS - 1` (little) to 0. An index stores levels; see `weightOf`. */
-const LEVELS = 16
+const LEVELS = 32
 
 /** BM25's k1 and b for short turns, and the length in words of a message that b neither favours nor punishes. */
 const SATURATION = 0.9
 const LENGTH_WEIGHT = 0.4
-const USUAL_LENGTH = 60
+const USUAL_LENGTH = 40
 
 const MOST_WEIGHT = SATURATION + 1
-const STEP = 0.8
+const STEP = 0.9
 
 /** The share of BM25 that depends on the message alone. */
 export const weightOf = (level: number): number => MOST_WEIGHT * STEP ** level

@@ -34,13 +34,13 @@ describe("wordKeys", () => {
     assert.isAbove(weight(`an apple ${"and pears ".repeat(9_000)}`), 0)
   })
 
-  it("no key of any text has a character that would separate it in an index, and each has one of 16 weights", () =>
+  it("no key of any text has a character that would separate it in an index, and each has one of 32 weights", () =>
     fc.assert(
       fc.property(text, (said) => {
         for (const [key, level] of weighKeys(said)) {
           assert.match(key, /^[\p{L}\p{M}\p{N}\p{Co}]+$/u)
           assert.include(
-            Array.from({ length: 16 }, (_, i) => i),
+            Array.from({ length: 32 }, (_, i) => i),
             level
           )
         }
