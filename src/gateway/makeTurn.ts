@@ -68,7 +68,7 @@ export const makeTurn = (
 
   const assembleStep = (state: State, options: StepOptions): Effect.Effect<Step> => {
     const limits = learnedLimits.narrow(sessionId, WireLimits.resolve(options))
-    const slices = IncrementalView.assembleInSlices(state, counter, { ...options, limits })
+    const slices = IncrementalView.assembleInSlices(state, counter, { ...options, limits, isSent: true })
     return Effect.map(EventLoopBudget.runInSlices(slices), (view) => {
       last = { state, options, estimate: view.tokens, appended: 0 }
       const tokens = calibrateView(view.tokens, state, options)

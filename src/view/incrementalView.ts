@@ -9,18 +9,16 @@ import * as Tokens from "../message/Tokens.ts"
 import type { Logged, Segment, State } from "../session/Session.ts"
 import type { Repair, Row, View } from "./model.ts"
 import * as Repairs from "./repairs.ts"
-import { defaults, type Limits } from "./WireLimits.ts"
+import { defaults } from "./WireLimits.ts"
 
 /** The fixed part of a step, and what its provider takes; without `limits` no picture leaves. */
-export interface ViewOptions extends Tokens.Fixed {
-  readonly limits?: Limits | undefined
-}
+export interface ViewOptions extends Tokens.Fixed, Repairs.FinishOptions {}
 
 /** Assembles a view from nothing but its state. */
 export const assembleWhole = (state: State, counter: Tokens.Counter, options: ViewOptions = {}): View => {
   const mending = Repairs.beginRepairs(listExcerpts(state), counter, options.limits)
   Repairs.addRepairs(mending, [...makeBaseRows(state, counter, options.system), ...makeTailRows(state.tail)])
-  return makeView(state, Repairs.finishRepairs(mending, options.limits, options.tools), counter, options)
+  return makeView(state, Repairs.finishRepairs(mending, options), counter, options)
 }
 
 /** The view as its reader gets it, who may change it: of the messages that later views share, it holds copies. */
@@ -98,11 +96,10 @@ const viewOfMemory = (
   state: State,
   options: ViewOptions
 ): View => {
-  if (open.length === 0)
-    return makeView(state, Repairs.finishRepairs(mending, options.limits, options.tools), counter, options)
+  if (open.length === 0) return makeView(state, Repairs.finishRepairs(mending, options), counter, options)
   const withOpen = Repairs.forkRepairs(mending)
   Repairs.addRepairs(withOpen, open)
-  return makeView(state, Repairs.finishRepairs(withOpen, options.limits, options.tools), counter, options)
+  return makeView(state, Repairs.finishRepairs(withOpen, options), counter, options)
 }
 
 const findMemory = (state: State, counter: Tokens.Counter, options: ViewOptions): Memory => {

@@ -26,7 +26,8 @@ import type { Counter } from "../message/Tokens.ts"
  * - `empty-content`: empty text, parts or lists of calls are left out, or replaced by stand-in text
  * - `bridge`: a short assistant message stands before it, since only an assistant may follow a tool
  * - `system-as-user`: an instruction in a place where none may stand, shown as a marked user message
- * - `opening`: a short user message stands before it, since a conversation has to begin with a user
+ * - `opening`: a short user message stands before it, since a conversation has to begin with a user; also where a step has
+ *   no message at all, with the `seq` 0
  * - `closing`: a short user message stands at the end, since what the model has to answer is left out or moved
  *
  * @since 0.1.0

@@ -118,22 +118,25 @@ export const countClosed = (rows: ReadonlyArray<Row>): number => {
   return closed
 }
 
+/** What is sent beside the rows, and how much may be. No provider takes a view that `isSent` without a message. */
+export interface FinishOptions {
+  readonly limits?: Limits | undefined
+  readonly tools?: ReadonlyArray<unknown> | undefined
+  readonly isSent?: boolean
+}
+
 /**
  * The rows so far as messages, repairs ordered by `seq`. A copy, because more rows may follow. With `limits` its pictures
  * leave until it can be sent, together with `tools`.
  */
-export const finishRepairs = (
-  mending: Mending,
-  limits: Limits | undefined,
-  tools: ReadonlyArray<unknown> | undefined
-): Mended => {
+export const finishRepairs = (mending: Mending, { isSent = false, limits, tools }: FinishOptions): Mended => {
   const { counter, hasBegun, hasRows, lastRow, roleBefore } = mending
   const repairs = mending.repairs.slice()
   const shown = { messages: mending.messages.slice(), pictured: [], parts: { ...mending.parts }, repairs }
   if (limits !== undefined && mending.pictured.length > 0) {
     RequestSize.fitRequest(shown, mending, { counter, limits, tools })
   }
-  if (!hasBegun && hasRows)
+  if (!hasBegun && (hasRows || isSent))
     appendRow(shown, makeOpening("tail", 0, { counter, note: (repair) => repairs.unshift(repair) }))
   if (roleBefore === "assistant" && lastRow !== undefined && !Message.endsTurn(lastRow.message))
     appendRow(shown, makeClosing(lastRow, { counter, note: (repair) => repairs.push(repair) }))

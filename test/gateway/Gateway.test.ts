@@ -8,6 +8,7 @@ import type { Message } from "../../src/message/Message.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
+import { problems } from "../support/providerShapes.ts"
 import {
   awaitRequests,
   deliver,
@@ -167,7 +168,8 @@ describe("Gateway", () => {
       )
       assert.strictEqual(error._tag, "Superseded")
       assert.deepStrictEqual(error._tag === "Superseded" ? error.unstored : [], [hi])
-      assert.deepStrictEqual((yield* runTurn(({ view }) => view())).messages, [])
+      const { messages, repairs } = yield* runTurn(({ view }) => view())
+      assert.deepStrictEqual([problems(messages), repairs], [[], [{ kind: "opening", seq: 0 }]])
       assert.deepStrictEqual(
         (yield* readMessages()).map(({ content }) => content),
         ["hello"]
