@@ -256,8 +256,8 @@ const MOST_WINDOWS = 16
  * @since 0.1.0
  * @category predicates
  */
-export const isWithinLog = ({ contextFrom, headTo, live, tailFrom }: Manifest, lastSeq: number): boolean =>
-  Math.max(contextFrom - 1, headTo, tailFrom - 1, ...live) <= lastSeq
+export const isWithinLog = (manifest: Omit<Manifest, "undone">, lastSeq: number): boolean =>
+  Math.max(manifest.contextFrom - 1, manifest.headTo, manifest.tailFrom - 1, ...manifest.live) <= lastSeq
 
 /**
  * Everything a view is derived from, at one moment: head, open requests and tail are the messages themselves.

@@ -4,17 +4,18 @@ import * as Either from "effect/Either"
 import * as Ledger from "../ledger/Ledger.ts"
 import type { Message } from "../message/Message.ts"
 import type { Counter } from "../message/Tokens.ts"
-import { isSessionId, isWithinLog, type Manifest, wholeLog } from "../session/Session.ts"
+import { isSessionId, isWithinLog, type UndoneRange, wholeLog } from "../session/Session.ts"
 import { countMostRows, findLastNumber, readByKey, readByNumber, type Row } from "./damagedTables.ts"
 import {
   checksumOfRow,
   childrenOfRow,
   loggedOfRow,
-  manifestOfGeneration,
+  parseManifest,
   readOrUndefined,
+  type StoredManifest,
   windowsOfRow
 } from "./rows.ts"
-import type { MessageRow } from "./statements.ts"
+import { type MessageRow, prepareUndoneCount } from "./statements.ts"
 
 /** Something that is lost: whose it was, if that is known. */
 export interface LostPart {
@@ -194,6 +195,17 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
     return segments
   }
 
+  /** Manifests of earlier versions have the ranges in themselves. */
+  const copyUndone = () => {
+    const columns = ["session_id", "until", "from_seq", "to_seq", "since"]
+    for (const row of keyed("undone", columns, ["session_id", "until", "from_seq"])) {
+      const { from_seq: fromSeq, session_id, to_seq: toSeq } = row
+      const log = findLog(session_id)
+      if (log === undefined || !isNumber(fromSeq) || !isNumber(toSeq)) continue
+      for (const range of keepWithin(log.seq, [{ fromSeq, toSeq }])) insert("undone", { ...row, to_seq: range.toSeq })
+    }
+  }
+
   /**
    * A view whose segments are not all there would hide what they stood for: it shows the log itself instead. Returns the
    * sessions whose newest view is such a one.
@@ -201,14 +213,19 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
   const copyGenerations = (generations: ReadonlyArray<Row>, segments: ReadonlySet<unknown>): ReadonlySet<unknown> => {
     const newest = new Map<unknown, number>()
     const anew = new Set<unknown>()
+    const undoneCount = prepareUndoneCount(to)
     for (const row of generations) {
       const { generation, manifest: text, session_id } = row
       const log = findLog(session_id)
       if (log === undefined || !isNumber(generation)) continue
-      const manifest = readOrUndefined(() => manifestOfGeneration({ manifest: String(text) }))
+      const manifest = readOrUndefined(() => parseManifest(String(text)))
+      const undone =
+        manifest !== undefined && typeof manifest.undone !== "number"
+          ? keepWithin(log.seq, manifest.undone)
+          : (undoneCount.get({ sessionId: String(session_id), generation }) ?? 0)
       const isWhole =
         manifest !== undefined && isWithinLog(manifest, log.seq) && manifest.segments.every((id) => segments.has(id))
-      const stored = JSON.stringify(isWhole ? manifest : showWholeLog(manifest, log.seq))
+      const stored = JSON.stringify({ ...(isWhole ? manifest : showWholeLog(manifest, log.seq)), undone })
       const left = isNumber(row.left_seq) ? Math.min(row.left_seq, log.seq) : row.left_seq
       if (!insert("generation", { ...row, manifest: stored, left_seq: left })) {
         lose(session_id, `generation #${generation}: its columns are damaged`)
@@ -222,6 +239,9 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
       if (isWhole) anew.delete(session_id)
       else anew.add(session_id)
       if (!isWhole) lose(session_id, `the view of generation #${generation}, which shows the whole log`)
+      if (typeof undone === "number" && manifest !== undefined && manifest.undone !== undone) {
+        lose(session_id, `which ${manifest.undone} messages are undone in generation #${generation}: ${undone} are`)
+      }
       newest.set(session_id, generation)
       counts.generations += 1
     }
@@ -263,6 +283,7 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
   copyMessages()
   fillEnds(generations)
   copyInbox()
+  copyUndone()
   copyRest(copyGenerations(generations, copySegments()))
   keepArrivalsUnique(to, lastArrival)
   return { sessions: logs.size, ...counts, lost }
@@ -295,15 +316,19 @@ const keepArrivalsUnique = (db: Database.Database, last: number) => {
 }
 
 /** Messages that were reset or taken back stay so, if that is known. */
-const showWholeLog = (manifest: Manifest | undefined, lastSeq: number): Manifest =>
+const showWholeLog = (manifest: StoredManifest | undefined, lastSeq: number): StoredManifest =>
   manifest === undefined || manifest.contextFrom > lastSeq + 1
     ? wholeLog
-    : { ...wholeLog, contextFrom: manifest.contextFrom, tailFrom: manifest.contextFrom, undone: manifest.undone }
+    : { ...wholeLog, contextFrom: manifest.contextFrom, tailFrom: manifest.contextFrom }
+
+/** A message that is yet to come is not undone. */
+const keepWithin = (lastSeq: number, undone: ReadonlyArray<UndoneRange>): ReadonlyArray<UndoneRange> =>
+  undone
+    .filter(({ fromSeq }) => fromSeq <= lastSeq)
+    .map(({ fromSeq, toSeq }) => ({ fromSeq, toSeq: Math.min(toSeq, lastSeq) }))
 
 const formatRange = (what: string, first: number, last: number): string =>
   first === last ? `${what} #${first}` : `${what}s #${first} to #${last}`
-
-/** Nobody could ask for a session of another id. */
 
 const isNumber = (value: unknown): value is number => typeof value === "number"
 

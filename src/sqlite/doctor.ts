@@ -14,12 +14,13 @@ import {
   childrenOfRow,
   loggedOfArrival,
   loggedOfRow,
-  manifestOfGeneration,
+  parseManifest,
   readOrUndefined,
+  type StoredManifest,
   windowsOfRow
 } from "./rows.ts"
 import { INDEX_TABLES, replaceIndexTables, SEQ_BITS } from "./searchStatements.ts"
-import type { MessageRow } from "./statements.ts"
+import { type MessageRow, prepareUndoneCount } from "./statements.ts"
 
 /**
  * One piece of damage. `sessionId` is null if it is about no session in particular.
@@ -244,18 +245,29 @@ const checkViews: Check = function* (db) {
       )
     }
   }
+  const isUndoneThere = makeUndoneCheck(db)
   for (const { generation, manifest: text, session_id } of db.prepare<[], Row>("SELECT * FROM generation").iterate()) {
-    const manifest = readOrUndefined(() => manifestOfGeneration({ manifest: String(text) }))
+    const manifest = readOrUndefined(() => parseManifest(String(text)))
     const issue =
       manifest === undefined
         ? DAMAGED_TEXT
-        : (findMissing(manifest.segments, known) ??
-          (isWithinLog(manifest, lastOf.get(String(session_id)) ?? 0) ? undefined : "it shows messages beyond the log"))
+        : !isWithinLog(manifest, lastOf.get(String(session_id)) ?? 0)
+          ? "it shows messages beyond the log"
+          : isUndoneThere(String(session_id), Number(generation), manifest.undone)
+            ? findMissing(manifest.segments, known)
+            : "other messages are undone than it says"
     if (issue !== undefined) yield makeFinding("damaged-view", `generation ${String(generation)}: ${issue}`, session_id)
   }
   for (const { body, session_id } of db.prepare<[], Row>("SELECT session_id, body FROM ledger").iterate()) {
     if (Either.isLeft(Ledger.decode(String(body)))) yield makeFinding("damaged-ledger", DAMAGED_TEXT, session_id)
   }
+}
+
+/** Compares what a manifest says is undone with the rows of it, which older schemas do not have. */
+const makeUndoneCheck = (db: Database.Database) => {
+  let count: ReturnType<typeof prepareUndoneCount> | undefined
+  return (sessionId: string, generation: number, undone: StoredManifest["undone"]): boolean =>
+    typeof undone !== "number" || (count ??= prepareUndoneCount(db)).get({ sessionId, generation }) === undone
 }
 
 const findMissing = (ids: ReadonlyArray<string>, known: ReadonlySet<string>): string | undefined => {

@@ -1,47 +1,136 @@
 /** Generations of the native store: commit, reset, rewind, and the snapshots they leave behind. */
 import * as Either from "effect/Either"
 import { SessionId, snapshotId, wholeLog } from "../session/Session.ts"
-import type { State } from "../session/Session.ts"
+import type { Logged, Manifest, Segment, State, UndoneRange } from "../session/Session.ts"
 import { makeUnknownSnapshot, StoreError, type UnknownSession, type UnknownSnapshot } from "../session/SessionError.ts"
 import { LeaseLost } from "../store/SessionStore.ts"
 import type { Commit, Committed, Lease, PublishedOutcome, Rewind } from "../store/SessionStore.ts"
 import {
-  advanceResident,
+  countSameRanges,
   findGenerationFault,
   loadState,
   type Resident,
-  stateOfResident
+  sizeOf,
+  stateOfResident,
+  stateOfResidentAt
 } from "../store/residentSessions.ts"
 import type { AfterCommit, Connection } from "./transaction.ts"
 import { verifyLease } from "./transaction.ts"
 import { saveUsage } from "./log.ts"
 import * as Rows from "./rows.ts"
-import { undoAfter } from "../session/Session.ts"
+import type { Statements } from "./statements.ts"
+import { countUndone, isUndone, undoAfter } from "../session/Session.ts"
 
 type NewGeneration = Omit<Commit, "base">
+
+/** A generation to be written, and how many messages the log has. */
+interface GenerationDraft {
+  readonly manifest: Manifest
+  readonly operationId: string
+  readonly lastSeq: number
+  readonly at: number
+}
+
+/**
+ * Writes the generation after the newest one, in which `undone` is undone. Of what is undone it writes what has changed.
+ * Its time is later than that of the one before, so that names of snapshots are unique even if the clock stands still.
+ */
+export const saveGeneration = (
+  sql: Statements,
+  sessionId: SessionId,
+  undone: ReadonlyArray<UndoneRange>,
+  { at: now, lastSeq, manifest: { undone: made, ...manifest }, operationId }: GenerationDraft
+): Omit<Committed, "state"> => {
+  const newest = sql.generation.get(sessionId)
+  const generation = (newest?.generation ?? 0) + 1
+  const at = Math.max(now, (newest?.at ?? -1) + 1)
+  const left = snapshotId(sessionId, at)
+  // A process of an earlier version may have written the newest generation. It leaves no rows of what is undone.
+  const stored = newest && Rows.readOrUndefined(() => Rows.parseManifest(newest.manifest))
+  const kept = typeof stored?.undone === "number" ? countSameRanges(undone, made) : 0
+  sql.endUndone.run(generation, sessionId, made[kept - 1]?.fromSeq ?? -Infinity)
+  for (const { fromSeq, toSeq } of made.slice(kept)) sql.saveUndone.run(sessionId, fromSeq, toSeq, generation)
+  const text = JSON.stringify({ ...manifest, undone: countUndone(made) })
+  sql.saveGeneration.run(sessionId, generation, text, lastSeq, left, operationId, at)
+  return { generation, snapshotId: left }
+}
+
+/**
+ * The session once it is at `manifest`, made of what is in memory: a compression only takes messages out of a view, and so
+ * does a rewind to a message after the last compression, so that none has to be read again. Undefined if the manifest
+ * names something that is not in memory.
+ */
+const advanceResident = (current: Resident, manifest: Manifest, made: ReadonlyArray<Segment>): Resident | undefined => {
+  const { contextFrom, headTo } = manifest
+  const isSameHead = headTo === current.manifest.headTo && contextFrom === current.manifest.contextFrom
+  const isHeadInTail = findTailStart(current.manifest) <= contextFrom || headTo < contextFrom
+  const shown = dropNewlyUndone(current, manifest)
+  const known = [...shown.live, ...shown.tail]
+  const head = isSameHead ? shown.head : shown.tail.filter(({ seq }) => seq >= contextFrom && seq <= headTo)
+  const live = manifest.live.flatMap((seq) => known.find((entry) => entry.seq === seq) ?? [])
+  const segments = manifest.segments.flatMap((id) => [...current.segments, ...made].find((s) => s.id === id) ?? [])
+  const isWhole =
+    (isSameHead || isHeadInTail) &&
+    live.length === manifest.live.length &&
+    segments.length === manifest.segments.length &&
+    findTailStart(current.manifest) <= findTailStart(manifest) &&
+    // A range that was undone may be shown again, and is not in memory.
+    containsRanges(manifest.undone, current.manifest.undone)
+  if (!isWhole) return undefined
+  const tail = shown.tail.filter(({ seq }) => seq >= findTailStart(manifest))
+  const next = {
+    ...shown,
+    base: {},
+    generation: current.generation + 1,
+    manifest,
+    head,
+    live,
+    segments,
+    tail
+  }
+  return { ...next, size: sizeOf(next) }
+}
+
+/** Leaves out what is undone in `manifest`: nothing before the first range that is new. */
+const dropNewlyUndone = (current: Resident, { undone }: Manifest): Resident => {
+  if (undone === current.manifest.undone) return current
+  const from = undone[countSameRanges(current.manifest.undone, undone)]?.fromSeq ?? Infinity
+  const isShown = ({ seq }: Logged) => seq < from || !isUndone(undone, seq)
+  const { head, live, system, tail } = current
+  const left = { head: head.filter(isShown), live: live.filter(isShown) }
+  return { ...current, ...left, system: system.filter(isShown), tail: tail.filter(isShown) }
+}
+
+const findTailStart = ({ contextFrom, tailFrom }: Manifest): number => Math.max(contextFrom, tailFrom)
+
+/** Returns whether each range of `parts` lies within one of `ranges`. */
+export const containsRanges = (ranges: Manifest["undone"], parts: Manifest["undone"]): boolean => {
+  let i = 0
+  return parts.every(({ fromSeq, toSeq }) => {
+    while ((ranges[i]?.toSeq ?? Infinity) < fromSeq) i++
+    const range = ranges[i]
+    return range !== undefined && range.fromSeq <= fromSeq && toSeq <= range.toSeq
+  })
+}
 
 export const make = (connection: Connection) => {
   const { commitDurably, findResident, loader, onNewBase, read, residents, runRelaxed, sql } = connection
 
   /** Writes the next generation. Copies no message. */
   const writeGeneration = (sessionId: SessionId, current: Resident, made: NewGeneration, now: number) => {
-    const { generation, lastSeq } = current
+    const { lastSeq } = current
+    const { manifest, operationId } = made
     const fault = findGenerationFault(made, lastSeq)
     // The transaction turns it into a failure of its effect.
     if (fault !== undefined) throw new StoreError({ operation: "make a generation", reason: "failed", detail: fault })
-    // Later than the last one, so that names are unique even if the clock stands still.
-    const at = Math.max(now, (sql.generation.get(sessionId)?.at ?? -1) + 1)
-    const left = snapshotId(sessionId, at)
     for (const segment of made.segments) {
       const { children, degraded, focus, fromSeq, id, level, model, text, toSeq, tokens } = segment
       const ids = JSON.stringify(children)
       sql.saveSegment.run(id, sessionId, level, ids, fromSeq, toSeq, tokens, text, degraded, focus, model)
     }
-    const manifest = JSON.stringify(made.manifest)
-    sql.saveGeneration.run(sessionId, generation + 1, manifest, lastSeq, left, made.operationId, at)
     if (made.ledger === null) sql.clearLedger.run(sessionId)
     else sql.saveLedger.run(sessionId, made.ledger)
-    return { generation: generation + 1, snapshotId: left }
+    return saveGeneration(sql, sessionId, current.manifest.undone, { manifest, operationId, lastSeq, at: now })
   }
 
   /** Reads the new base from disk. States that callers hold of the old one stay as they are. */
@@ -75,7 +164,8 @@ export const make = (connection: Connection) => {
   const supersede = (sessionId: SessionId, current: Resident, made: NewGeneration, now: number) => {
     sql.nextEpoch.run(sessionId)
     sql.revokeLease.run(sessionId, "operation")
-    return commitAndReload(sessionId, { ...current, usage: null }, made, now)
+    const next = { ...current, epoch: current.epoch + 1, usage: null, isUsageUnsaved: false }
+    return commitInMemory(sessionId, next, made, now)
   }
 
   const commit = (lease: Lease, made: Commit) =>
@@ -111,12 +201,14 @@ export const make = (connection: Connection) => {
 
   const stateAt = (sessionId: SessionId, seq: number) =>
     read("stateAt", sessionId, (): AfterCommit<State, UnknownSession> =>
-      Either.map(findResident(sessionId), ({ lastSeq, manifest: { undone } }) => {
+      Either.map(findResident(sessionId), (current) => {
         const row = sql.generationBefore.get(sessionId, seq + 1)
-        const manifest = { ...Rows.manifestOfGeneration(row), undone }
         const generation = row?.generation ?? 0
+        if (generation === current.generation) return () => stateOfResidentAt(sessionId, current, seq)
+        const { undone } = current.manifest
+        const manifest = row === undefined ? { ...wholeLog, undone } : { ...Rows.parseManifest(row.manifest), undone }
         const at = { sessionId, generation, usage: null, windows: [], manifest }
-        const state = loadState(loader, { ...at, lastSeq: Math.min(seq, lastSeq) })
+        const state = loadState(loader, { ...at, lastSeq: Math.min(seq, current.lastSeq) })
         return () => ({ ...state, lastSeq: seq })
       })
     )
@@ -135,7 +227,7 @@ export const make = (connection: Connection) => {
       if (left === undefined) return Either.left(makeUnknownSnapshot(id))
       const sessionId = SessionId.make(left.session_id)
       const { generation, left_seq: lastSeq } = left
-      const manifest = Rows.manifestOfGeneration(sql.manifestOf.get(sessionId, generation))
+      const manifest = Rows.readManifest(sql, sessionId, sql.manifestOf.get(sessionId, generation))
       const state = loadState(loader, { sessionId, generation, lastSeq, usage: null, windows: [], manifest })
       return Either.right(() => state)
     })

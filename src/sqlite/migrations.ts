@@ -159,6 +159,21 @@ const lives = [`ALTER TABLE lease ADD COLUMN ttl INTEGER`]
 /** Tells a row whose bits have changed on disk. Rows of earlier versions have none. */
 const checksums = [`ALTER TABLE message ADD COLUMN checksum INTEGER`, `ALTER TABLE inbox ADD COLUMN checksum INTEGER`]
 
+/**
+ * What rewinds took back: the messages of a range are undone from generation `since` on, before generation `until`. The
+ * key begins with the ranges that are in force, however many others there were.
+ */
+const undone = [
+  `CREATE TABLE undone (
+    session_id TEXT NOT NULL REFERENCES session (id),
+    until      INTEGER NOT NULL DEFAULT ${Number.MAX_SAFE_INTEGER},
+    from_seq   INTEGER NOT NULL,
+    to_seq     INTEGER NOT NULL,
+    since      INTEGER NOT NULL,
+    PRIMARY KEY (session_id, until, from_seq)
+  ) STRICT, WITHOUT ROWID`
+]
+
 const all = (statements: ReadonlyArray<string>) =>
   Effect.flatMap(SqlClient.SqlClient, (sql) =>
     Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
@@ -172,7 +187,8 @@ const migrations = {
   "0005_learned_windows": windows,
   "0006_lives_of_leases": lives,
   "0007_checksums": checksums,
-  "0008_stems": stemTables
+  "0008_stems": stemTables,
+  "0009_undone_ranges": undone
 }
 
 /** The newest schema that this version knows. */

@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import { crc32 } from "node:zlib"
 import * as Message from "../message/Message.ts"
 import { estimate } from "../message/Tokens.ts"
-import { DeliveryKind, LearnedWindow, Manifest, Usage, wholeLog } from "../session/Session.ts"
+import { countUndone, DeliveryKind, LearnedWindow, Manifest, UndoneRange, Usage, wholeLog } from "../session/Session.ts"
 import type { Logged, Segment } from "../session/Session.ts"
 import { StoreError } from "../session/SessionError.ts"
 import type { SessionLoader } from "../store/residentSessions.ts"
@@ -173,7 +173,16 @@ const makeReader =
     Either.getOrThrowWith(Schema.decodeEither(Schema.parseJson(schema))(text), (error) => corrupt(what, error.message))
 
 export const childrenOfRow = makeReader("list of segments", Schema.Array(Schema.String))
-const manifestOfRow = makeReader("manifest", Manifest)
+/**
+ * A manifest as it is stored. `undone` is the number of messages that are undone; the ranges are rows of their own, since
+ * a list of all of them in each generation would grow with the square of the rewinds. Versions before 0009 wrote the list.
+ */
+const StoredManifest = Schema.Struct({
+  ...Manifest.fields,
+  undone: Schema.optionalWith(Schema.Union(Schema.Int, Schema.Array(UndoneRange)), { default: () => [] })
+})
+export type StoredManifest = typeof StoredManifest.Type
+export const parseManifest = makeReader("manifest", StoredManifest)
 const usageOfRow = makeReader("usage report", Usage)
 const readWindows = makeReader("list of windows", Schema.Array(LearnedWindow))
 
@@ -183,9 +192,22 @@ export const windowsOfRow = (text: string | null): ReadonlyArray<LearnedWindow> 
 
 const NO_WINDOWS: ReadonlyArray<LearnedWindow> = []
 
-/** The manifest of the newest generation; before the first compression there is no row. */
-export const manifestOfGeneration = (row: Pick<GenerationRow, "manifest"> | undefined): Manifest =>
-  row === undefined ? wholeLog : manifestOfRow(row.manifest)
+/** The manifest of a generation; before the first one there is no row. */
+export const readManifest = (
+  sql: Statements,
+  sessionId: string,
+  row: Pick<GenerationRow, "generation" | "manifest"> | undefined
+): Manifest => {
+  if (row === undefined) return wholeLog
+  const { undone: stored, ...manifest } = parseManifest(row.manifest)
+  if (typeof stored !== "number") return { ...manifest, undone: stored }
+  const { generation } = row
+  const undone = stored === 0 ? wholeLog.undone : sql.undone.all({ sessionId, generation })
+  const count = countUndone(undone)
+  if (count !== stored)
+    throw corrupt("manifest", `generation ${generation} has ${stored} messages undone, not ${count}`)
+  return { ...manifest, undone }
+}
 
 /** Reads sessions into memory. */
 export const makeLoader = (sql: Statements, refresh: SessionLoader["refresh"]): SessionLoader => ({
@@ -200,7 +222,7 @@ export const makeLoader = (sql: Statements, refresh: SessionLoader["refresh"]): 
     const windows = windowsOfRow(session.windows)
     return { epoch: session.epoch, generation, lastSeq: Math.max(seq, left_seq), total, windows }
   },
-  manifest: (sessionId) => manifestOfGeneration(sql.generation.get(sessionId)),
+  manifest: (sessionId) => readManifest(sql, sessionId, sql.generation.get(sessionId)),
   usage: (sessionId) => {
     const text = sql.session.get(sessionId)?.usage ?? null
     return text === null ? null : usageOfRow(text)

@@ -1,5 +1,6 @@
 /** Every statement of the hot path, prepared once per connection. */
 import type Database from "better-sqlite3"
+import type { UndoneRange } from "../session/Session.ts"
 import { MOST_LIVES } from "../store/model.ts"
 import type { Pause } from "../store/SessionStore.ts"
 import type { SessionSummary, Snapshot } from "../store/SessionStore.ts"
@@ -80,6 +81,15 @@ const appendHere = (db: Database.Database): Append =>
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
   )
 
+const IN_GENERATION = "session_id = @sessionId AND until > @generation AND since <= @generation"
+
+/** Counts the messages that the rows of `undone` name for a generation. */
+export const prepareUndoneCount = (db: Database.Database) =>
+  prepareValue<[{ readonly sessionId: string; readonly generation: number }], number>(
+    db,
+    `SELECT ifnull(sum(to_seq - from_seq + 1), 0) FROM undone WHERE ${IN_GENERATION}`
+  )
+
 export const prepareStatements = (db: Database.Database, append = appendHere(db)) => ({
   begin: prepareQuery<[]>(db, "BEGIN IMMEDIATE"),
   beginRead: prepareQuery<[]>(db, "BEGIN"),
@@ -155,9 +165,22 @@ export const prepareStatements = (db: Database.Database, append = appendHere(db)
     [string],
     { readonly session_id: string; readonly generation: number; readonly left_seq: number }
   >(db, "SELECT session_id, generation - 1 AS generation, left_seq FROM generation WHERE snapshot_id = ?"),
-  manifestOf: prepareQuery<[string, number], Pick<GenerationRow, "manifest">>(
+  manifestOf: prepareQuery<[string, number], Pick<GenerationRow, "generation" | "manifest">>(
     db,
-    "SELECT manifest FROM generation WHERE session_id = ? AND generation = ?"
+    "SELECT generation, manifest FROM generation WHERE session_id = ? AND generation = ?"
+  ),
+  undone: prepareQuery<[{ readonly sessionId: string; readonly generation: number }], UndoneRange>(
+    db,
+    `SELECT from_seq AS fromSeq, to_seq AS toSeq FROM undone WHERE ${IN_GENERATION} ORDER BY from_seq`
+  ),
+  saveUndone: prepareQuery<[string, fromSeq: number, toSeq: number, since: number]>(
+    db,
+    "INSERT INTO undone (session_id, from_seq, to_seq, since) VALUES (?, ?, ?, ?)"
+  ),
+  /** Ends the ranges in force that begin after `fromSeq`. */
+  endUndone: prepareQuery<[until: number, sessionId: string, fromSeq: number]>(
+    db,
+    `UPDATE undone SET until = ? WHERE session_id = ? AND until = ${Number.MAX_SAFE_INTEGER} AND from_seq > ?`
   ),
   segment: prepareQuery<[string], SegmentRow & { readonly session_id: string }>(
     db,

@@ -12,14 +12,15 @@ import {
   type Segment,
   type SessionId,
   type State,
+  type UndoneRange,
   type Usage,
   wholeLog
 } from "../session/Session.ts"
 import { dropUndone } from "../session/Session.ts"
+import { countSameRanges, findGenerationFault } from "./residentSessions.ts"
 import { makeMisuse, StoreError } from "../session/SessionError.ts"
 import type { Counts } from "../session/SessionStats.ts"
 import { type Acquired, type Commit, type LeaseName, type LeaseRequest, MOST_LIVES } from "./model.ts"
-import { findGenerationFault } from "./residentSessions.ts"
 import type { SessionSummary, Snapshot } from "./model.ts"
 
 export interface Session {
@@ -30,6 +31,8 @@ export interface Session {
   readonly deliveries: Map<string, { readonly arrival: number; readonly content: unknown }>
   /** Generation `n` is at `n - 1`; generation 0 is the whole log. */
   readonly generations: Array<Generation>
+  /** What is undone in the newest generation. */
+  undone: ReadonlyArray<UndoneRange>
   /** Changes with the generation. */
   base: object
   ledger: string | null
@@ -51,10 +54,17 @@ interface Arrival {
 
 /** A generation, and the snapshot of the one before it. */
 interface Generation {
-  readonly manifest: Manifest
+  readonly manifest: Omit<Manifest, "undone">
+  readonly undone: UndoneChain | undefined
   readonly snapshotId: string
   readonly leftSeq: number
   readonly at: number
+}
+
+/** Ranges from the last to the first. Generations share those that they have in common. */
+interface UndoneChain {
+  readonly last: UndoneRange
+  readonly before: UndoneChain | undefined
 }
 
 /** The entry stays when the lease is free, so that tokens never repeat. */
@@ -76,6 +86,7 @@ export const newSession = (id: SessionId): Session => ({
   inbox: [],
   deliveries: new Map(),
   generations: [],
+  undone: [],
   base: {},
   ledger: null,
   usage: null,
@@ -103,8 +114,31 @@ export const takeLease = (session: Session, { holder, name, ttl }: LeaseRequest,
   return { _tag: "Granted", lease: { sessionId: session.id, name, holder, token, epoch: session.epoch } }
 }
 
-export const manifestOf = ({ generations }: Session, generation = generations.length): Manifest =>
-  generations[generation - 1]?.manifest ?? wholeLog
+export const manifestOf = ({ generations, undone }: Session, generation = generations.length): Manifest => {
+  const found = generations[generation - 1]
+  if (found === undefined) return wholeLog
+  return { ...found.manifest, undone: generation === generations.length ? undone : listChain(found.undone) }
+}
+
+/** Puts a generation after the newest one. */
+export const pushGeneration = (
+  session: Session,
+  { undone, ...manifest }: Manifest,
+  left: Pick<Generation, "snapshotId" | "at">
+): void => {
+  const kept = countSameRanges(session.undone, undone)
+  let chain = session.generations.at(-1)?.undone
+  for (let more = session.undone.length - kept; more > 0; more--) chain = chain?.before
+  for (const last of undone.slice(kept)) chain = { last, before: chain }
+  session.undone = undone
+  session.generations.push({ manifest, undone: chain, leftSeq: session.log.length, ...left })
+}
+
+const listChain = (chain: UndoneChain | undefined): ReadonlyArray<UndoneRange> => {
+  const ranges: Array<UndoneRange> = []
+  for (let rest = chain; rest !== undefined; rest = rest.before) ranges.push(rest.last)
+  return ranges.toReversed()
+}
 
 /** Begins an epoch: the turn and the operation under way may write no more. */
 export const startEpoch = (session: Session): void => {

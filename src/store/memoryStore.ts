@@ -45,6 +45,7 @@ import {
   type LeaseEntry,
   manifestOf,
   newSession,
+  pushGeneration,
   type Session,
   shownBetween,
   snapshotsOf,
@@ -236,7 +237,7 @@ export const make = (counter: Counter) => {
     const at = Math.max(now, (session.generations.at(-1)?.at ?? -1) + 1)
     const left = snapshotId(session.id, at)
     for (const segment of made.segments) segments.set(segment.id, { sessionId: session.id, segment })
-    session.generations.push({ manifest: made.manifest, snapshotId: left, leftSeq: session.log.length, at })
+    pushGeneration(session, made.manifest, { snapshotId: left, at })
     session.base = {}
     session.ledger = made.ledger
     snapshots.set(left, { session, generation })

@@ -4,7 +4,7 @@
  */
 import { isString } from "effect/Predicate"
 import * as Message from "../message/Message.ts"
-import type { LearnedWindow, Logged, Segment, SessionId, State, UndoneRange, Usage } from "../session/Session.ts"
+import type { LearnedWindow, Logged, Segment, SessionId, State, Usage } from "../session/Session.ts"
 import { LOST_SEGMENT, RENDERER } from "../handoff/Handoff.ts"
 import { estimate, total } from "../message/Tokens.ts"
 import { dropUndone, isWithinLog, type Manifest } from "../session/Session.ts"
@@ -196,39 +196,8 @@ const loadResident = (
 const isAllSystem = (loader: SessionLoader, sessionId: SessionId, { tail }: Parts, { lastSeq }: Position): boolean =>
   tail.length === 0 && readLeadingSystem(makeLogReader(loader, sessionId, []), lastSeq).length === lastSeq
 
-const sizeOf = ({ head, live, system, tail }: Parts): number => total([system, head, live, tail].flat())
-
-/**
- * The session once it is at `manifest`, made of what is in memory: a compression only takes messages out of a view, so
- * that none has to be read again. Undefined if the manifest names something that is not in memory.
- */
-export const advanceResident = (
-  current: Resident,
-  manifest: Manifest,
-  made: ReadonlyArray<Segment>
-): Resident | undefined => {
-  const isFirst = current.head.length === 0 && current.segments.length === 0
-  const known = [...current.live, ...current.tail]
-  const head = isFirst ? current.tail.filter(({ seq }) => seq <= manifest.headTo) : current.head
-  const live = manifest.live.flatMap((seq) => known.find((entry) => entry.seq === seq) ?? [])
-  const segments = manifest.segments.flatMap((id) => [...current.segments, ...made].find((s) => s.id === id) ?? [])
-  const isWhole =
-    (head.at(-1)?.seq ?? 0) === manifest.headTo &&
-    live.length === manifest.live.length &&
-    segments.length === manifest.segments.length &&
-    (current.tail[0]?.seq ?? Infinity) <= manifest.tailFrom &&
-    // A range that was undone may be shown again, and is not in memory.
-    areSameRanges(current.manifest.undone, manifest.undone)
-  if (!isWhole) return undefined
-  const tail = current.tail.filter(({ seq }) => seq >= manifest.tailFrom)
-  const next = { ...current, base: {}, generation: current.generation + 1, manifest, head, live, segments, tail }
-  return { ...next, size: sizeOf(next) }
-}
-
-/** Both are in order. */
-const areSameRanges = (a: ReadonlyArray<UndoneRange>, b: ReadonlyArray<UndoneRange>): boolean =>
-  a === b ||
-  (a.length === b.length && a.every(({ fromSeq, toSeq }, i) => fromSeq === b[i]?.fromSeq && toSeq === b[i].toSeq))
+/** Tokens of the messages that a session keeps in memory. */
+export const sizeOf = ({ head, live, system, tail }: Parts): number => total([system, head, live, tail].flat())
 
 /** Reads a state that is not kept in memory, such as a snapshot's. */
 export const loadState = (
@@ -334,6 +303,23 @@ const readLeadingSystem = (readLog: LogReader, lastSeq: number): Array<Logged> =
 /** Most logs begin with one system message. */
 const LEADING_PAGE = 2
 
+/** The session as it was at `seq`, under the manifest of now. */
+export const stateOfResidentAt = (sessionId: SessionId, resident: Resident, seq: number): State => {
+  const isBefore = (entry: Logged) => entry.seq <= seq
+  const state = stateOfResident(sessionId, resident)
+  return {
+    ...state,
+    base: {},
+    lastSeq: seq,
+    system: state.system.filter(isBefore),
+    head: state.head.filter(isBefore),
+    live: state.live.filter(isBefore),
+    tail: state.tail.filter(isBefore),
+    usage: null,
+    windows: []
+  }
+}
+
 /** A copy for callers to keep: later appends do not reach it. */
 export const stateOfResident = (sessionId: SessionId, resident: Resident): State => ({
   sessionId,
@@ -349,6 +335,12 @@ export const stateOfResident = (sessionId: SessionId, resident: Resident): State
   usage: resident.usage,
   windows: resident.windows
 })
+
+/** Counts the ranges at the beginning that both lists have. */
+export const countSameRanges = (a: Manifest["undone"], b: Manifest["undone"]): number => {
+  const other = a.findIndex(({ fromSeq, toSeq }, i) => fromSeq !== b[i]?.fromSeq || toSeq !== b[i].toSeq)
+  return other < 0 ? a.length : other
+}
 
 /** Says why a generation cannot be made of a log that ends with `lastSeq`, or could not be read back. */
 export const findGenerationFault = (made: Omit<Commit, "base">, lastSeq: number): string | undefined => {

@@ -99,7 +99,7 @@ describe("a database in a folder that is read-only", () => {
       (db) => {
         const opened = new Database(db)
         opened.exec(
-          "ALTER TABLE session DROP COLUMN windows; ALTER TABLE lease DROP COLUMN ttl; ALTER TABLE message DROP COLUMN checksum; ALTER TABLE inbox DROP COLUMN checksum; DELETE FROM effect_sql_migrations WHERE migration_id >= 5"
+          "DROP TABLE undone; DROP TABLE recall_posting; DROP TABLE recall_stem; DROP TABLE recall_stem_session; ALTER TABLE session DROP COLUMN windows; ALTER TABLE lease DROP COLUMN ttl; ALTER TABLE message DROP COLUMN checksum; ALTER TABLE inbox DROP COLUMN checksum; DELETE FROM effect_sql_migrations WHERE migration_id >= 5"
         )
         opened.close()
       }

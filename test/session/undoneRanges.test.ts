@@ -9,6 +9,8 @@ import {
   undoMessages,
   type UndoneRange
 } from "../../src/session/Session.ts"
+import { containsRanges } from "../../src/sqlite/generations.ts"
+import { countSameRanges } from "../../src/store/residentSessions.ts"
 
 const LOG = 40
 const seqs = Array.from({ length: LOG }, (_, i) => i + 1)
@@ -55,6 +57,34 @@ describe("ranges that are undone", () => {
             LOG - undone.size
           )
         }
+      })
+    ))
+
+  const ranges = fc.array(fc.constantFrom(...seqs), { maxLength: 12 }).map((some) => undoMessages([], some))
+
+  it("lie within others only if these name all of their messages", () =>
+    fc.assert(
+      fc.property(ranges, ranges, (all, some) => {
+        const isWithin = seqs.every((seq) => !isUndone(some, seq) || isUndone(all, seq))
+        assert.strictEqual(containsRanges(all, some), isWithin)
+        assert.isTrue(
+          containsRanges(
+            undoMessages(
+              all,
+              seqs.filter((seq) => isUndone(some, seq))
+            ),
+            some
+          )
+        )
+      })
+    ))
+
+  it("are the same up to the first that is not", () =>
+    fc.assert(
+      fc.property(ranges, ranges, (a, b) => {
+        const count = countSameRanges(a, b)
+        assert.deepStrictEqual(a.slice(0, count), b.slice(0, count))
+        assert.isTrue(count === a.length || JSON.stringify(a[count]) !== JSON.stringify(b[count]))
       })
     ))
 })

@@ -273,7 +273,7 @@ describe("SessionStore/Sqlite", () => {
         ALTER TABLE generation ADD COLUMN ledger TEXT NOT NULL DEFAULT '';
         UPDATE generation SET ledger = (SELECT body FROM ledger);
         DROP TABLE counter; DROP TABLE ledger; DROP TABLE recall; DROP TABLE recall_session; DROP INDEX segment_session;
-        DROP TABLE recall_posting; DROP TABLE recall_stem; DROP TABLE recall_stem_session;
+        DROP TABLE recall_posting; DROP TABLE recall_stem; DROP TABLE recall_stem_session; DROP TABLE undone;
         ALTER TABLE segment DROP COLUMN children; ALTER TABLE session DROP COLUMN windows;
         ALTER TABLE lease DROP COLUMN ttl;
         ALTER TABLE message DROP COLUMN checksum; ALTER TABLE inbox DROP COLUMN checksum;
@@ -428,7 +428,7 @@ describe("SessionStore/Sqlite", () => {
         Effect.sync(() => new Database(filename)),
         (db) => Effect.sync(() => db.close())
       )
-      db.exec(`DROP TABLE recall_posting; DROP TABLE recall_stem; DROP TABLE recall_stem_session;
+      db.exec(`DROP TABLE recall_posting; DROP TABLE recall_stem; DROP TABLE recall_stem_session; DROP TABLE undone;
         DELETE FROM effect_sql_migrations WHERE migration_id > 7`)
       assert.lengthOf(yield* onFile(search("appled")), 450)
       const words = db.prepare("SELECT count(*) FROM recall_docsize").pluck().get()

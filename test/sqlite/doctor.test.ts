@@ -132,6 +132,12 @@ const cases: ReadonlyArray<readonly [string, string | null, RegExp, (filename: s
     /^generation 1: it shows messages beyond the log$/,
     (file) => runSql(file, "UPDATE generation SET manifest = json_set(manifest, '$.tailFrom', 400)")
   ],
+  [
+    "damaged-view",
+    "s",
+    /^generation 1: other messages are undone than it says$/,
+    (file) => runSql(file, "INSERT INTO undone (session_id, from_seq, to_seq, since) VALUES ('s', 101, 102, 1)")
+  ],
   ["damaged-ledger", "s", /^its text is damaged$/, (file) => runSql(file, "UPDATE ledger SET body = '{'")]
 ]
 

@@ -3,7 +3,19 @@
  * every answer is compared. A counterexample is shrunk, and printed with its seed.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Clock, Effect, FastCheck as fc, Layer, Stream, TestClock, TestContext } from "effect"
+import {
+  Chunk,
+  Clock,
+  Context,
+  Effect,
+  FastCheck as fc,
+  Layer,
+  type Scope,
+  Stream,
+  Struct,
+  TestClock,
+  TestContext
+} from "effect"
 import type { Message } from "../../src/message/Message.ts"
 import { type DeliveryKind, type Segment, SessionId, type State, wholeLog } from "../../src/session/Session.ts"
 import type { Counts } from "../../src/session/SessionStats.ts"
@@ -14,12 +26,12 @@ import {
   layerMemory,
   type Pause,
   RouteMemory,
-  type Services,
   SessionCounters,
   SessionIndex,
   SessionStore
 } from "../../src/store/SessionStore.ts"
 import { repetitions } from "../support/repetitions.ts"
+import { temporaryDatabase } from "../support/temporaryFolder.ts"
 
 /**
  * One call. `lease` counts back from the lease that was granted last, so that stale ones are used too; those of `name`
@@ -58,6 +70,7 @@ type Call =
     }
   | { readonly call: "reset"; readonly id: SessionId }
   | { readonly call: "rewind"; readonly id: SessionId; readonly seq: number; readonly back: number }
+  | { readonly call: "askAndRewind"; readonly id: SessionId; readonly lengths: ReadonlyArray<number> }
   | { readonly call: "report"; readonly id: SessionId; readonly back: number; readonly tokens: number }
   | {
       readonly call: "learn"
@@ -145,6 +158,14 @@ const call: fc.Arbitrary<Call> = fc.oneof(
   },
   fc.record({ call: fc.constant("reset" as const), id }),
   fc.record({ call: fc.constant("rewind" as const), id, seq, back }),
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      call: fc.constant("askAndRewind" as const),
+      id,
+      lengths: fc.array(fc.constantFrom(0, 1, 1, 2, 3, 5, 8), { minLength: 1, maxLength: 6 })
+    })
+  },
   fc.record({ call: fc.constant("report" as const), id, back, tokens: fc.nat(1_000) }),
   fc.record({
     call: fc.constant("learn" as const),
@@ -213,8 +234,8 @@ const plain = (value: unknown): unknown =>
 const isStoreError = (value: unknown): value is { readonly _tag: string; readonly reason: string } =>
   typeof value === "object" && value !== null && "_tag" in value && value._tag === "StoreError" && "reason" in value
 
-/** Runs a program and gives every answer, and what every session is after each call that may have changed it. */
-const run = (calls: ReadonlyArray<Call>) =>
+/** Runs a program and gives every answer, and what every session is after it, also to a store that `reopen` opens then. */
+const run = <E, R>(calls: ReadonlyArray<Call>, reopen: Effect.Effect<SessionStore["Type"], E, R>) =>
   Effect.gen(function* () {
     const store = yield* SessionStore
     const index = yield* SessionIndex
@@ -223,8 +244,8 @@ const run = (calls: ReadonlyArray<Call>) =>
     const leases: Array<Lease> = []
     let holders = 0
 
-    const stateOf = (id: SessionId): Effect.Effect<Pick<State, "generation" | "manifest">> =>
-      Effect.orElseSucceed(store.state(id), () => ({ generation: 0, manifest: wholeLog }))
+    const stateOf = (id: SessionId): Effect.Effect<Pick<State, "generation" | "lastSeq" | "manifest">> =>
+      Effect.orElseSucceed(store.state(id), () => ({ generation: 0, lastSeq: 0, manifest: wholeLog }))
     const generationOf = (id: SessionId) => Effect.map(stateOf(id), ({ generation }) => generation)
     const acquire = (id: SessionId, name: LeaseName, ttl: number) =>
       Effect.tap(store.acquire(id, { name, holder: `holder ${++holders}`, ttl }), (acquired) => {
@@ -234,6 +255,14 @@ const run = (calls: ReadonlyArray<Call>) =>
       const lease = leases.filter((lease) => name === undefined || lease.name === name).at(-1 - back)
       return lease === undefined ? Effect.succeed("no lease yet") : answer(use(lease))
     }
+
+    const rewind = (id: SessionId, seq: number, back: number) =>
+      Effect.gen(function* () {
+        const base = (yield* generationOf(id)) - back
+        const at = yield* Effect.option(store.stateAt(id, seq))
+        const manifest = at._tag === "Some" ? at.value.manifest : wholeLog
+        return yield* answer(store.rewind(id, { base, seq, manifest, ledger: null }))
+      })
 
     const runCall = (call: Call): Effect.Effect<unknown> =>
       Effect.gen(function* () {
@@ -279,12 +308,17 @@ const run = (calls: ReadonlyArray<Call>) =>
             )
           case "reset":
             return yield* answer(store.reset(call.id))
-          case "rewind": {
-            const base = (yield* generationOf(call.id)) - call.back
-            const at = yield* Effect.option(store.stateAt(call.id, call.seq))
-            const manifest = at._tag === "Some" ? at.value.manifest : wholeLog
-            return yield* answer(store.rewind(call.id, { base, seq: call.seq, manifest, ledger: null }))
-          }
+          case "rewind":
+            return yield* rewind(call.id, call.seq, call.back)
+          case "askAndRewind":
+            return yield* Effect.forEach(call.lengths, (length) =>
+              Effect.gen(function* () {
+                yield* answer(store.deliver(call.id, userMessage, { kind: "request" }))
+                yield* answer(acquire(call.id, "turn", 0))
+                yield* withLease(0, store.promote, "turn")
+                return yield* rewind(call.id, (yield* stateOf(call.id)).lastSeq - length, 0)
+              })
+            )
           case "report": {
             const generation = (yield* generationOf(call.id)) - call.back
             return yield* answer(
@@ -330,20 +364,29 @@ const run = (calls: ReadonlyArray<Call>) =>
         }
       })
 
-    const look = (sessionId: SessionId) =>
+    const readStored = (store: SessionStore["Type"], sessionId: SessionId) =>
       Effect.gen(function* () {
         const log = yield* answer(Effect.map(Stream.runCollect(store.log(sessionId)), Chunk.toReadonlyArray))
         const snapshots = yield* Effect.orElseSucceed(store.snapshots(sessionId), () => [])
         return {
           log,
-          state: yield* answer(store.state(sessionId)),
+          // A report is in memory only until the next write.
+          state: yield* answer(Effect.map(store.state(sessionId), Struct.omit("usage"))),
           at: yield* Effect.forEach([-1, 0, 2, 5, 99], (seq) => answer(store.stateAt(sessionId, seq))),
           range: yield* answer(store.range(sessionId, 0, 4)),
           odd: yield* answer(store.range(sessionId, 4, 2)),
           ledger: yield* answer(store.ledger(sessionId)),
-          stats: yield* answer(counters.stats(sessionId)),
           snapshots: snapshots.map((snapshot) => ({ ...snapshot })),
-          left: yield* Effect.forEach(snapshots, ({ snapshotId }) => answer(store.snapshot(snapshotId))),
+          left: yield* Effect.forEach(snapshots, ({ snapshotId }) => answer(store.snapshot(snapshotId)))
+        }
+      })
+
+    const look = (sessionId: SessionId) =>
+      Effect.gen(function* () {
+        return {
+          stored: yield* readStored(store, sessionId),
+          state: yield* answer(store.state(sessionId)),
+          stats: yield* answer(counters.stats(sessionId)),
           over: yield* Effect.forEach([0, 1, 4, 11], (seq) => answer(index.segmentOver(sessionId, seq)))
         }
       })
@@ -354,9 +397,16 @@ const run = (calls: ReadonlyArray<Call>) =>
         return { call: call.call, given, sessions: yield* answer(store.sessions) }
       })
     )
+    const after = yield* Effect.forEach(ids, look)
+    const reopened = yield* reopen
+    const again = yield* Effect.forEach(ids, (id) => readStored(reopened, id))
+    assert.deepStrictEqual(
+      again,
+      after.map(({ stored }) => stored)
+    )
     return {
       answers,
-      after: yield* Effect.forEach(ids, look),
+      after,
       segments: yield* Effect.forEach(["s1", "s2", "s3", "__proto__"], (id) => answer(index.segment(id))),
       outcomes: yield* Effect.forEach(["o", "p"], (id) => answer(store.outcome(id, "k"))),
       now: yield* Clock.currentTimeMillis
@@ -376,8 +426,15 @@ const segmentCalled = (id: string, fromSeq: number, toSeq: number): Segment => (
   model: "m"
 })
 
-const runOn = (backend: Layer.Layer<Services, unknown>, calls: ReadonlyArray<Call>) =>
-  Effect.scoped(Effect.flatMap(Layer.build(backend), (services) => Effect.provide(run(calls), services)))
+const runInMemory = (calls: ReadonlyArray<Call>) => Effect.provide(run(calls, SessionStore), layerMemory)
+
+const runOnFile = (calls: ReadonlyArray<Call>) =>
+  Effect.gen(function* () {
+    const backend = Sqlite.layer({ filename: yield* temporaryDatabase, durability: "process" })
+    // Each build opens the file anew.
+    const open = Effect.map(Layer.build(Layer.fresh(backend)), Context.get(SessionStore))
+    return yield* Effect.provide(run(calls, open), backend)
+  })
 
 const systemMessage: Message = { role: "system", content: "" }
 const userMessage: Message = { role: "user", content: "" }
@@ -427,9 +484,9 @@ describe("the store in memory and the store on SQLite", () => {
   it("give the same answers to the same calls", { timeout: 120_000 }, () =>
     fc.assert(
       fc.asyncProperty(program, async (calls) => {
-        const answersOf = (backend: Layer.Layer<Services, unknown>) =>
-          Effect.runPromise(Effect.provide(runOn(backend, calls), TestContext.TestContext))
-        assert.deepStrictEqual(await answersOf(layerMemory), await answersOf(Sqlite.layerTemporary))
+        const answersOf = <A, E>(program: Effect.Effect<A, E, Scope.Scope>) =>
+          Effect.runPromise(Effect.provide(Effect.scoped(program), TestContext.TestContext))
+        assert.deepStrictEqual(await answersOf(runInMemory(calls)), await answersOf(runOnFile(calls)))
       }),
       {
         numRuns: repetitions(25, 300),

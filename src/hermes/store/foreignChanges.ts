@@ -3,12 +3,13 @@
  * view, and come back if Hermes shows them again. A row of the log stays one.
  */
 import * as Either from "effect/Either"
-import { type Manifest, type SessionId, snapshotId, wholeLog } from "../../session/Session.ts"
+import { type Manifest, type SessionId, wholeLog } from "../../session/Session.ts"
 import type { Counter } from "../../message/Tokens.ts"
 import { isHandoffContent } from "../marks.ts"
 import * as HermesRows from "../rows.ts"
 import type { HermesStatements } from "./statements.ts"
-import { manifestOfGeneration } from "../../sqlite/rows.ts"
+import { saveGeneration } from "../../sqlite/generations.ts"
+import { readManifest } from "../../sqlite/rows.ts"
 import type { Statements } from "../../sqlite/statements.ts"
 import type { Refreshed } from "../../store/residentSessions.ts"
 import { isUndone, undoMessages, restoreMessages } from "../../session/Session.ts"
@@ -83,15 +84,14 @@ export const make = (sql: Statements, hermes: HermesStatements, counter: Counter
   const findRestored = (sessionId: SessionId): ReadonlyArray<number> => {
     const returned = hermes.archiving?.returned.all(sessionId) ?? []
     if (returned.length === 0) return []
-    const { contextFrom, headTo, tailFrom, undone } = manifestOfGeneration(sql.generation.get(sessionId))
+    const { contextFrom, headTo, tailFrom, undone } = readManifest(sql, sessionId, sql.generation.get(sessionId))
     const isInView = (seq: number) => seq >= tailFrom || (seq >= contextFrom && seq <= headTo)
     return returned.filter((seq) => isInView(seq) && isUndone(undone, seq))
   }
 
   /** Writes the generation that shows what Hermes shows, and supersedes the turn and the operation under way. */
   const writeGeneration = (sessionId: SessionId, { hidden, isReplaced, restored, shown }: ShownChange) => {
-    const row = sql.generation.get(sessionId)
-    const known = manifestOfGeneration(row)
+    const known = readManifest(sql, sessionId, sql.generation.get(sessionId))
     const lastSeq = sql.last.get(sessionId)?.seq ?? 0
     const from = shown[0] ?? lastSeq + 1
     const nowUndone = isReplaced ? hermes.hiddenFrom.all(sessionId, from) : hidden
@@ -99,11 +99,8 @@ export const make = (sql: Statements, hermes: HermesStatements, counter: Counter
     const manifest: Manifest = isReplaced
       ? { ...wholeLog, contextFrom: from, tailFrom: from, undone }
       : { ...known, undone }
-    const written = Math.ceil((hermes.lastWritten.get(sessionId) ?? 0) * 1_000)
-    const at = Math.max(written, (row?.at ?? -1) + 1)
-    const generation = (row?.generation ?? 0) + 1
-    const leftBehind = snapshotId(sessionId, at)
-    sql.saveGeneration.run(sessionId, generation, JSON.stringify(manifest), lastSeq, leftBehind, "hermes", at)
+    const at = Math.ceil((hermes.lastWritten.get(sessionId) ?? 0) * 1_000)
+    saveGeneration(sql, sessionId, known.undone, { manifest, operationId: "hermes", lastSeq, at })
     if (isReplaced) sql.clearLedger.run(sessionId)
     sql.nextEpoch.run(sessionId)
     sql.revokeLease.run(sessionId, "operation")
