@@ -148,6 +148,20 @@ for (const [name, backend] of backends) {
         })
       )
 
+      it.effect("what a rewind took back is not found, and lends its words to no message", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, [user("one"), assistant("two"), user("the rare needle"), assistant("four")])
+          assert.deepStrictEqual(yield* found(id, "rare needles"), [3, 4, 2, 1])
+          const { manifest } = yield* store.state(id)
+          yield* store.rewind(id, { base: 0, seq: 2, manifest, ledger: null })
+          for (const query of ["rare needles", "needles", "needle", "eedle"]) {
+            assert.deepStrictEqual(yield* found(id, query), [], query)
+          }
+        })
+      )
+
       it.effect("search looks only where it is told, and finds at most what was asked for", () =>
         Effect.gen(function* () {
           const id = freshSession()
