@@ -92,8 +92,7 @@ export class Recall extends Context.Tag("throughline/Recall")<
     /**
      * Finds the messages of a session that hold the words of the query, in any form, or stand beside such, best first.
      * Text in "double quotes" and anything without white space (a path, a hash) is searched for literally first; `#12`
-     * finds message 12. Fails with
-     * `UnknownSession` if the session was never delivered to.
+     * finds message 12. Fails with `UnknownSession` if the session was never delivered to.
      */
     readonly recall: (
       sessionId: SessionId,

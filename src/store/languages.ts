@@ -16,8 +16,9 @@ import { stemmer as russian } from "@orama/stemmers/russian"
 import { stemmer as spanish } from "@orama/stemmers/spanish"
 import { stemmer as swedish } from "@orama/stemmers/swedish"
 import { stemmer as turkish } from "@orama/stemmers/turkish"
+import { foldLetters } from "./searchQuery.ts"
 
-/** A language: a function that stems a word in lower case, and words that say nothing of what a text is about. */
+/** A language: a function that stems a word in lower case, and words, folded, that say nothing of what a text is about. */
 export interface Language {
   readonly stem: (word: string) => string
   readonly functionWords: ReadonlySet<string>
@@ -25,7 +26,7 @@ export interface Language {
 
 const makeLanguage = (stem: (word: string) => string, functionWords: string): Language => ({
   stem,
-  functionWords: new Set(functionWords.split(" "))
+  functionWords: new Set(foldLetters(functionWords).split(" "))
 })
 
 /** Names that are also such words ("Will", "May") are left out of the lists. */

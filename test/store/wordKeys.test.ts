@@ -13,6 +13,8 @@ describe("wordKeys", () => {
     ["Wann wurde die Rechnung bezahlt?", ["Rechnung", "bezahlt?"]],
     ["Où est la facture de Lyon ?", ["facture", "Lyon", "?"]],
     ["какой сервер упал", ["сервер", "упал"]],
+    ["أين ذهب إلى المدرسة", ["ذهب", "المدرسة"]],
+    ["Hvornår skal rapporten være færdig?", ["rapporten", "færdig?"]],
     ["who are you", ["who", "are", "you"]],
     ["bin directory", ["bin", "directory"]]
   ]
