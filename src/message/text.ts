@@ -224,7 +224,7 @@ export const makePhrases = (list: ReadonlyArray<string>, hasSpaces: boolean): Ph
   const find = (text: string) => {
     if (phrases.length === 0) return undefined
     for (let index = 0; index < text.length; index++) {
-      if (hasSpaces && index > 0 && isInWord(text.charCodeAt(index - 1))) continue
+      if (hasSpaces && index > 0 && isInWord(text, index - 1)) continue
       const phrase = matchAt(text, index)
       if (phrase !== "") return { index, phrase }
     }
@@ -236,9 +236,14 @@ export const makePhrases = (list: ReadonlyArray<string>, hasSpaces: boolean): Ph
 /** The first two characters, as far as they are letters of the phrase itself. */
 const startOf = (phrase: string): string => /^[^*#…]{0,2}/.exec(phrase)?.[0] ?? ""
 
-/** Returns whether a character can stand within a word. Every letter beyond ASCII can. */
-const isInWord = (code: number): boolean =>
-  code > 191 || code === 39 || (code > 47 && code < 58) || (code > 64 && code < 91) || (code > 96 && code < 123)
+/**
+ * What can stand within a word: every character beyond Latin 1 but punctuation. A class of Unicode would be exact, and takes
+ * milliseconds to compile for each expression that has it.
+ */
+const IN_WORD = "0-9A-Za-z\u00c0-\u1fff\u2c00-\u2fff\u3040-\uffff"
+
+const isInWord = (text: string, index: number): boolean => A_SIGN_IN_WORD.test(text[index] ?? "")
+const A_SIGN_IN_WORD = new RegExp(`[${IN_WORD}']`)
 
 /** Each repetition is bounded, so that no text is slow to read. */
 const compilePhrases = (phrases: ReadonlyArray<string>, hasSpaces: boolean): RegExp => {
@@ -246,10 +251,10 @@ const compilePhrases = (phrases: ReadonlyArray<string>, hasSpaces: boolean): Reg
     phrase
       .replace(/[.?()[\]{}+^$\\]/g, String.raw`\$&`)
       .replace(/ ?… ?/g, ".{1,60}")
-      .replace(/\*/g, String.raw`\p{L}{0,20}`)
-      .replace(/#/g, String.raw`\p{N}{1,12}`)
+      .replace(/\*/g, `[${IN_WORD}]{0,20}`)
+      .replace(/#/g, "[0-9]{1,12}")
   )
-  return new RegExp(`(?:${alternatives.join("|")})${hasSpaces ? String.raw`(?![\p{L}\p{N}'])` : ""}`, "uy")
+  return new RegExp(`(?:${alternatives.join("|")})${hasSpaces ? `(?![${IN_WORD}'])` : ""}`, "y")
 }
 
 const collectSentences = (line: string, found: Array<string>): void => {

@@ -3,7 +3,8 @@
  * a language; a speaker can mend it without reading code.
  *
  * Each field is a list of phrases in lower case, parted by `|` or by a new line. In a phrase, `*` stands for any ending of a
- * word, `…` for a few words, `#` for a number. Phrases match whole words where `hasSpaces`.
+ * word, `…` for a few words, `#` for a number. A phrase begins with a sign of its own, so that few are tried at each place.
+ * Phrases match whole words where `hasSpaces`.
  */
 export interface RuleWords {
   /** Frequent short words, by which the language of a sentence is told. Not needed without spaces. */

@@ -103,10 +103,9 @@ export const english: Language = {
       stays out of|stay out of|is to be|are to be|is never to be|are never to be|not to be|i said do not
       i said don't|don't you dare|that's not how we|this is not how we|thats not how we|we agreed on
       by all means avoid|for every file|every single time|at least # copies|at most # words|in no more than
-      not …ly but|is mine, so|is final, so|are not, okay|are off the table|strictly no|absolutely no
-      with no exceptions|only until|at all times|behind my back|on my behalf|without my consent|without my okay
-      without my permission|without my approval|without asking|without a plan|back the way it was|as it was before
-      how it was before|for my go|for my okay`,
+      are off the table|strictly no|absolutely no|with no exceptions|only until|at all times|on my behalf
+      without my consent|without my okay|without my permission|without my approval|without asking|without a plan
+      back the way it was|as it was before|how it was before|for my go|for my okay`,
     orders: `
       keep|reply to|leave|avoid|refrain|stick|revert|undo|roll back|put it back|put them back|put that back
       change it back|go back to|restore the old|restore the original|limit|restrict|confine|assume|exclude|omit

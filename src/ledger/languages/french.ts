@@ -84,7 +84,8 @@ export const french: Language = {
     without: `pas de|pas d'*|aucun|aucune|seulement|uniquement|rien que|sans|jamais de|jamais d'*|ni`,
     nothing: `
       souci|problème|chance|réponse|idée|doute|blague|quoi|deux|trois|si|parce|raison|temps|erreur|elle|lui|moi|toi`,
-    endings: `uniquement|seulement|interdit|interdite|pas d'avion|s'il te plaît pas`,
+    endings: `
+      uniquement|seulement|interdit|interdite`,
     joints: `et|mais|donc|parce que|car`,
     takenBack: `
       oublie ce que j'ai dit|oubliez ce que j'ai dit|oublie la règle|la règle … ne vaut plus

@@ -76,7 +76,8 @@ export const spanish: Language = {
     has: `debe|deben|necesita|necesitan|recibe|lleva|llevan|termina|empieza|contiene|tiene que|tienen que|va|van`,
     without: `nada de|sin|ningún|ninguna|solo|sólo|solamente|únicamente|ni`,
     nothing: `problema*|duda|idea|querer|embargo|más|eso|quedan|quedaban|era|es|quería|dos|tres|un|una|si|porque|él|ella|ti|mí|hablar|siquiera|he|son`,
-    endings: `solamente|únicamente|nada más|prohibido|nada de vuelos`,
+    endings: `
+      solamente|únicamente|nada más|prohibido`,
     joints: `y|pero|porque|sino|así que`,
     takenBack: `
       olvida lo que dije|olvide lo que dije|olvida la regla|la regla … ya no vale|retiro lo que dije`,
