@@ -135,8 +135,7 @@ const findPlaces = (text: string): Places => {
   for (let at = 0; at <= units.length; at++) {
     const unit = at < units.length ? (UNITS[units[at] ?? 0] ?? 0) : 0
     triple = addSign(triple, unit & SIGN)
-    const list = LISTS[triple] ?? 0
-    if (list !== 0) addWords(places, WORDS[list] ?? [], units, at)
+    if (((TRIPLES[triple >> 5] ?? 0) >> triple) & 1) addWords(places, WORDS.get(triple) ?? [], units, at)
     run |= unit
     word |= unit
     if ((unit & INNER) === INNER) continue
@@ -273,9 +272,9 @@ const findRarestTriple = (word: string): number => {
 const addSign = (triple: number, sign: number): number => ((triple << 5) ^ sign) & LARGEST_TRIPLE
 const LARGEST_TRIPLE = 32_767
 
-/** For each triple the index of its words in `WORDS`, where 0 stands for none. */
-const LISTS = new Uint16Array(LARGEST_TRIPLE + 1)
-const WORDS: Array<Array<Word>> = [[]]
+/** The words by their triple, and a bit for each triple that has words, so that all of them stay in the nearest cache. */
+const WORDS = new Map<number, Array<Word>>()
+const TRIPLES = new Int32Array((LARGEST_TRIPLE + 1) / 32)
 
 const addWord = (text: string, rule: number, isExact: boolean): void => {
   const units = Uint16Array.from(text, (character) => character.charCodeAt(0))
@@ -286,9 +285,8 @@ const addWord = (text: string, rule: number, isExact: boolean): void => {
   const befores = text.length < 3 ? Array.from({ length: 32 }, (_, sign) => sign) : [0]
   for (const before of befores) {
     const triple = signs.reduce(addSign, before)
-    const known = WORDS[LISTS[triple] ?? 0]
-    if (LISTS[triple] === 0) LISTS[triple] = WORDS.push([word]) - 1
-    else known?.push(word)
+    WORDS.set(triple, [...(WORDS.get(triple) ?? []), word])
+    TRIPLES[triple >> 5] = (TRIPLES[triple >> 5] ?? 0) | (1 << triple)
   }
 }
 
