@@ -89,7 +89,8 @@ const concealLines = (text: string, secrets: ReadonlyArray<Secret>): string => {
 /** Finds the secrets that one round finds, in the order of the text; where two overlap, that of the earlier rule. */
 const findSecrets = (text: string, budget: Budget): ReadonlyArray<Secret> => {
   const found: Array<Secret & { readonly rank: number }> = []
-  for (const [rank, places] of findPlaces(text)) {
+  // The rules at the front take more of the budget for the time they need, so that a hostile text is given up sooner.
+  for (const [rank, places] of Array.from(findPlaces(text)).sort(([a], [b]) => a - b)) {
     const rule = RULES[rank]
     if (rule !== undefined) for (const secret of applyRule(rule, text, places, budget)) found.push({ ...secret, rank })
   }
