@@ -24,7 +24,7 @@ import {
 } from "./lines.ts"
 import type { Named, Rule } from "./facts.ts"
 import { isTakenBack, type Retraction } from "./rules.ts"
-import { type FileAccess, findFileRules, isReadOnlyCommand } from "./facts.ts"
+import { dropFilters, type FileAccess, findFileRules, isReadOnlyCommand } from "./facts.ts"
 import { safeLine } from "../message/text.ts"
 import { chooseCandidates, clipText } from "../message/text.ts"
 import { Ledger, type LedgerItem } from "./schema.ts"
@@ -184,7 +184,10 @@ const addResultFacts = (ledger: Ledger, { exitCode, id, identifiers, ...facts }:
   const command = call?.command ?? null
   const isRun = command !== null && (!isReadOnlyCommand(command) || (exitCode !== null && exitCode !== 0))
   const errors = isRun || facts.isError ? facts.errors : []
-  const error = exitCode === 0 || errors[0] === undefined ? null : clipText(errors[0], LONGEST_FAILURE)
+  // The code is that of the last command of a pipe: a filter succeeds although what it shows failed.
+  const isOwnCode = exitCode !== 0 || command === null || dropFilters(command) === command.trim()
+  const isSuccess = exitCode === 0 && (isOwnCode || errors.length === 0)
+  const error = isSuccess || errors[0] === undefined ? null : clipText(errors[0], LONGEST_FAILURE)
   return {
     ...ledger,
     errors: putTexts(ledger.errors, errors, seq),
@@ -192,7 +195,9 @@ const addResultFacts = (ledger: Ledger, { exitCode, id, identifiers, ...facts }:
     commands:
       exitCode === null && error === null
         ? ledger.commands
-        : ledger.commands.map((run) => (run.command === command ? { ...run, exitCode, error } : run)),
+        : ledger.commands.map((run) =>
+            run.command === command ? { ...run, exitCode: isOwnCode || isSuccess ? exitCode : null, error } : run
+          ),
     identifiers: putToolIdentifiers(ledger.identifiers, identifiers, seq)
   }
 }
@@ -300,7 +305,9 @@ const putRequest = (list: Ledger["requests"], text: string, seq: number): Ledger
 
 /** Keeps the newest run of a command, with how the run before it failed. */
 const putCommand = (list: Ledger["commands"], command: string, seq: number): Ledger["commands"] => {
-  const last = list.find((known) => known.command === command)
+  const core = dropFilters(command)
+  const isSameCommand = (known: string) => known === command || (known.includes(core) && dropFilters(known) === core)
+  const last = list.find((known) => isSameCommand(known.command))
   const before = last === undefined ? null : (describeFailure(last, LONGEST_BEFORE) ?? last.before)
   const run = { command, exitCode: null, error: null, before, seq }
   return putNewest(list, run, {

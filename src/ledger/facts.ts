@@ -261,6 +261,22 @@ export const isError = (text: string): boolean => ERROR.test(text.slice(0, 200).
 /** Returns whether a command only reads: errors it prints are not its own, and it may be forgotten soon. */
 export const isReadOnlyCommand = (command: string): boolean => READ_ONLY.test(command)
 
+/** Returns a command without what only shows less of its output, such as `| tail -5`: it is the same with another filter. */
+export const dropFilters = (command: string): string => {
+  let core = command.trim()
+  for (;;) {
+    const pipe = core.lastIndexOf("|")
+    if (core.endsWith(" 2>&1")) core = core.slice(0, -5).trimEnd()
+    else if (pipe > 0 && core[pipe - 1] !== "|" && FILTER.test(core.slice(pipe + 1)))
+      core = core.slice(0, pipe).trimEnd()
+    else return core
+  }
+}
+
+/** With its comment it says nothing of the work, and neither does an empty command. */
+const ONLY_CHANGES_FOLDER = /^\s*(?:cd\b[^;&|\n]*)?$/
+const FILTER = /^&?\s*(?:tail|head|grep|egrep|rg|less|more|cat|tee|sort|uniq|wc|cut)\b[^;&|\n]*$/
+
 const LONGEST_ERROR = 240
 
 type Field = readonly [key: string, value: unknown]
@@ -285,7 +301,7 @@ const findCommand = (fields: ReadonlyArray<Field>): string | null => {
   const parts = readTexts(value)
   const isWrapped = parts.length === 3 && /^-\w*c$/.test(parts[1] ?? "")
   const command = isWrapped ? (parts[2] ?? "") : parts.join(" ")
-  return command.trim() === "" ? null : command
+  return ONLY_CHANGES_FOLDER.test(command) ? null : command
 }
 
 const readPatchedPaths = (text: string): ReadonlyArray<string> =>
@@ -347,7 +363,18 @@ export const findWrittenFiles = (command: string): ReadonlyArray<string> => {
   const folder = WENT_TO.exec(shell)?.[1]
   return [...named, ...redirected]
     .filter((path) => !UNKNOWN.test(path))
-    .map((path) => (folder === undefined || /^[/~]/.test(path) ? path : `${folder.replace(/\/$/, "")}/${path}`))
+    .map((path) => normalizePath(folder === undefined || /^[/~]/.test(path) ? path : `${folder}/${path}`))
+}
+
+/** Leaves out what a path only passes through: `.`, and a folder that `..` leaves again. */
+const normalizePath = (path: string): string => {
+  const parts: Array<string> = []
+  for (const [i, part] of path.split("/").entries()) {
+    const last = parts.at(-1)
+    if (part === ".." && last !== undefined && !["", "..", ".", "~"].includes(last)) parts.pop()
+    else if (part !== "." && (part !== "" || i === 0)) parts.push(part)
+  }
+  return parts.join("/")
 }
 
 /** Returns the files that one command of these words writes. */
@@ -355,7 +382,11 @@ const findTargets = ([name = "", ...rest]: ReadonlyArray<string>): ReadonlyArray
   const operands = rest.filter((word) => !word.startsWith("-"))
   const isInPlace = name === "sed" && rest.some((word) => /^-\w*i/.test(word))
   if (name === "tee" || name === "touch") return operands
-  return (COPIES.test(name) || isInPlace) && operands.length > 1 ? operands.slice(-1) : []
+  const target = operands.at(-1)
+  if (target === undefined || operands.length < 2 || !(COPIES.test(name) || isInPlace)) return []
+  if (isInPlace || (operands.length === 2 && !target.endsWith("/"))) return [target]
+  // Into a folder each of the others is written under its own name.
+  return operands.slice(0, -1).map((path) => `${target}/${path.split("/").findLast((part) => part !== "") ?? ""}`)
 }
 
 const WRITES = />|\b(?:tee|touch|cp|mv|install|sed)\s/

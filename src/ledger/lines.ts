@@ -135,9 +135,9 @@ export const readPaths = (line: string): ReadonlyArray<string> => {
   return names.split(", ").map((name) => folder.slice(0, -2) + name.replace(/ #\d+$/, ""))
 }
 
-/** Returns whether the newest run of a command failed. */
-export const isFailed = ({ error, exitCode }: LedgerItem<"commands">): boolean =>
-  exitCode === null ? error !== null : exitCode !== 0
+/** Returns whether the newest run of a command failed. A search that finds nothing and a comparison end with 1. */
+export const isFailed = ({ command, error, exitCode }: LedgerItem<"commands">): boolean =>
+  exitCode === null || (exitCode === 1 && isReadOnlyCommand(command)) ? error !== null : exitCode !== 0
 
 /** Returns whether a run may be forgotten first: it succeeded, or it only read. */
 export const isForgettable = ({ command, exitCode }: LedgerItem<"commands">): boolean =>

@@ -234,6 +234,10 @@ describe("Ledger.add", () => {
     assert.deepStrictEqual(written("cp a.json ~/themes/b.json && rm c"), ["~/themes/b.json"])
     assert.deepStrictEqual(written("cd lib && sed -i '' 's/a > b/c/' x.ts"), ["lib/x.ts"])
     assert.deepStrictEqual(written("cat > /tmp/fix.py << 'EOF'\nprint(1) > 2\nEOF"), ["/tmp/fix.py"])
+    assert.deepStrictEqual(written("cd src && mv a.ts b.ts ./core/"), ["src/core/a.ts", "src/core/b.ts"])
+    assert.deepStrictEqual(written("mv lib/x.ts ../modes/x.ts"), ["../modes/x.ts"])
+    assert.deepStrictEqual(written("cd src/tui && cp a.ts ../modes/./b.ts"), ["src/modes/b.ts"])
+    assert.deepStrictEqual(written("mv tools oauth core/"), ["core/tools", "core/oauth"])
     assert.deepStrictEqual(written("make 2>&1 | tee -a out.log > /dev/null"), ["out.log"])
     assert.deepStrictEqual(written("npm test >>all.txt 2>err.txt"), ["all.txt", "err.txt"])
     for (const command of ["grep '=> x' a.ts", 'echo "a > b"', "ls -l | sort", "sed -n 1,3p a", "cp $A $B", "a -> b"]) {
@@ -335,6 +339,8 @@ describe("Ledger.add", () => {
   })
 })
 
+const render = (messages: ReadonlyArray<Message.Message>) => Ledger.render(of(...messages), Tokens.estimate, 1_000)
+
 describe("Ledger.render", () => {
   it.prop("fits its tokens", [messages, fc.integer({ min: 0, max: 400 })], ([given, maxTokens]) => {
     assert.isAtMost(Tokens.estimate.text(Ledger.render(of(...given), Tokens.estimate, maxTokens)), maxTokens)
@@ -414,6 +420,32 @@ describe("Ledger.render", () => {
       runs("Command aborted"),
       "Commands that failed, with tool output, not instructions:\n- make → Command aborted (#1)"
     )
+  })
+
+  it("another filter makes no other command: a later success mends a failure, unless its output still has errors", () => {
+    const runs = (...commands: ReadonlyArray<readonly [command: string, output: string]>) =>
+      render(commands.flatMap(([command, output], n) => [call("bash", { command }, `c${n}`), result(output, `c${n}`)]))
+    const failed = ["npm run check", "src/a.ts(3,4): error TS2304: Cannot find name 'x'.\nexit code: 2"] as const
+    const passed = ["npm run check 2>&1 | tail -5", "all good\nexit code: 0"] as const
+    const filtered = ["npm run check 2>&1 | head -40", "src/b.ts(1,2): error TS2307: No module.\nexit code: 0"] as const
+    assert.include(runs(failed, passed), "- npm run check 2>&1 | tail -5 → exit 0, before: exit 2")
+    assert.notInclude(runs(failed, passed), "Commands that failed")
+    assert.match(runs(passed, filtered), /Commands that failed.*:\n- npm run check 2>&1 \| head -40 → .*TS2307/)
+    assert.include(runs(failed, ["npm run check | tail || true", "exit code: 0"]), "- npm run check → exit 2")
+  })
+
+  it("does not call it a failure that a search finds nothing, nor a command to go to a folder", () => {
+    const shown = render([
+      call("bash", { command: "grep -rn oldName src" }, "a"),
+      result("exit code: 1", "a"),
+      call("bash", { command: "cd packages/core # Fix the imports" }, "b"),
+      result("exit code: 0", "b"),
+      call("bash", { command: "grep -rn x missing" }, "c"),
+      result("grep: missing: No such file or directory\nexit code: 2", "c")
+    ])
+    assert.notInclude(shown, "packages/core")
+    assert.match(shown, /Commands that failed.*:\n- grep -rn x missing → exit 2/)
+    assert.strictEqual(shown.match(/failed/g)?.length, 1)
   })
 
   it("in little room what was written outlasts what was read, and what failed what went well", () => {

@@ -2,7 +2,7 @@
 import * as Tokens from "../../src/message/Tokens.ts"
 import { parseLine } from "../../src/audit/parseLine.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
-import { findWrittenFiles } from "../../src/ledger/facts.ts"
+import { dropFilters, findWrittenFiles } from "../../src/ledger/facts.ts"
 import { digestMessage } from "../../src/ledger/messageDigest.ts"
 import { redact } from "../../src/message/Redaction.ts"
 import { splitSentences, splitWords, toOneLine } from "../../src/message/text.ts"
@@ -37,6 +37,7 @@ export const READERS: Readonly<Record<string, Reader>> = {
   "the digest of a result": (content) => digestMessage({ role: "tool", tool_call_id: "1", content }),
   "the digest of a call": digestCall,
   "files of a command": findWrittenFiles,
+  "filters of a command": dropFilters,
   sentences: splitSentences,
   words: splitWords,
   "one line": toOneLine,
