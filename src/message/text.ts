@@ -208,8 +208,14 @@ export const makePhrases = (list: ReadonlyArray<string>, hasSpaces: boolean): Ph
     else others.push(phrase)
   }
   const compiled = new Map<string, RegExp>()
+  const starts = new Set(Array.from(byStart.keys(), (start) => numberOfStart(start, 0, start.length)))
+
+  /** At most places no phrase begins. Cutting their characters out would take most of the time of a search. */
+  const mayStartAt = (text: string, index: number): boolean =>
+    starts.has(numberOfStart(text, index, 2)) || starts.has(numberOfStart(text, index, 1)) || byStart.has("")
 
   const matchAt = (text: string, index: number): string => {
+    if (!mayStartAt(text, index)) return ""
     for (const start of [text.slice(index, index + 2), text.slice(index, index + 1), ""]) {
       const candidates = byStart.get(start)
       if (candidates === undefined) continue
@@ -235,6 +241,12 @@ export const makePhrases = (list: ReadonlyArray<string>, hasSpaces: boolean): Ph
 
 /** The first two characters, as far as they are letters of the phrase itself. */
 const startOf = (phrase: string): string => /^[^*#…]{0,2}/.exec(phrase)?.[0] ?? ""
+
+/** A number for up to two characters. There are fewer at the end of a text. */
+const numberOfStart = (text: string, index: number, length: number): number =>
+  length < 2 || index + 1 >= text.length
+    ? text.charCodeAt(index)
+    : (text.charCodeAt(index) << 16) | text.charCodeAt(index + 1)
 
 /**
  * What can stand within a word: every character beyond Latin 1 but punctuation. A class of Unicode would be exact, and takes
