@@ -133,13 +133,13 @@ const overheard = () => {
   }
 }
 
-/** Every row of every table but the log and the inbox. */
+/** Every row of every table but the log and the inbox. The index of stems has no rows of its own, only those beside it. */
 const stored = (filename: string): ReadonlyArray<readonly [table: string, rows: unknown]> => {
   const db = new Database(filename, { readonly: true })
   try {
     const tables = db.prepare<[], string>("SELECT name FROM sqlite_master WHERE type = 'table'").pluck().all()
     return tables
-      .filter((table) => table !== "message" && table !== "inbox")
+      .filter((table) => !["message", "inbox", "recall_stem"].includes(table))
       .map((table) => [table, db.prepare(`SELECT * FROM ${table}`).all()] as const)
   } finally {
     db.close()
