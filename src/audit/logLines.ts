@@ -135,6 +135,9 @@ export const logReset = (sessionId: SessionId, generation: number) =>
 export const logRewind = (sessionId: SessionId, to: number, undone: number, generation: number) =>
   logInfo("rewind", { session: sessionId, to, undone, generation })
 
+export const logPins = (sessionId: SessionId, pins: number, generation: number) =>
+  logInfo("pins changed", { session: sessionId, pins, generation })
+
 /** Automatic compressions below the hard threshold are held back. */
 export const logHeldBack = (sessionId: SessionId, after: number, tokensPerMinute: number) =>
   logWarning("compression held back", { session: sessionId, after, "tokens-per-minute": `~${tokensPerMinute}` })

@@ -16,6 +16,7 @@ import * as LogLevel from "effect/LogLevel"
 import manifest from "../../package.json" with { type: "json" }
 import * as Audit from "./commands/audit.ts"
 import * as Rewind from "./commands/rewind.ts"
+import * as Pin from "./commands/pin.ts"
 import * as Compress from "./commands/compress.ts"
 import * as Config from "./commands/config.ts"
 import * as Deliver from "./commands/deliver.ts"
@@ -50,6 +51,8 @@ const commands = [
   Deliver.command,
   Rewind.rewind,
   Rewind.reset,
+  Pin.pin,
+  Pin.unpin,
   Config.command,
   Doctor.command,
   Salvage.command,

@@ -97,11 +97,14 @@ export const layerGateway = (db: string, { instructions, policy, routes, totalTi
 export const useGateway = <A, E, R>(
   db: string,
   use: (gateway: Gateway.Gateway["Type"]) => Effect.Effect<A, E, R>,
-  create = false
+  {
+    create = false,
+    policy = { contextLength: Settings.WINDOW }
+  }: { readonly create?: boolean; readonly policy?: Gateway.GatewayOptions["policy"] } = {}
 ) =>
   Effect.flatMap(Gateway.Gateway, use).pipe(
     Effect.provide(
-      Gateway.layer({ policy: { contextLength: Settings.WINDOW }, routes: [] }).pipe(
+      Gateway.layer({ policy, routes: [] }).pipe(
         Layer.provide([layerStore(db, create), OpenAi.layer]),
         Layer.locally(FiberRef.currentMinimumLogLevel, LogLevel.None)
       )

@@ -366,7 +366,7 @@ export const draftShortening = (
 ): Draft => {
   const live = keepOpen(plan.live, latest)
   const segments = SegmentTree.selectFitting(latest.segments, SegmentTree.limitSegments(plan.shares, counter))
-  const room = latest.manifest.ledger === "" ? 0 : SegmentTree.ledgerTokens(plan.shares)
+  const room = latest.manifest.ledger === "" && ledger.pins.length === 0 ? 0 : SegmentTree.ledgerTokens(plan.shares)
   const rendered = Ledger.render(Ledger.withoutLive(ledger, live), counter, room)
   const shown = { segments: segments.map(({ id }) => id), live, excerpts: plan.excerpts, ledger: rendered }
   const manifest = { ...latest.manifest, ...shown }

@@ -20,6 +20,7 @@ import type { CompressionFailed, CompressionResult } from "../session/Compressio
 import type { SessionStats } from "../session/SessionStats.ts"
 import * as LogLines from "../audit/logLines.ts"
 import * as Rewind from "./rewind.ts"
+import * as Pins from "./pins.ts"
 import * as HoldLease from "../store/holdLease.ts"
 import { withSpanIfTraced } from "../concurrency/fiberServices.ts"
 import * as StopSignals from "../concurrency/stopSignals.ts"
@@ -34,9 +35,11 @@ import * as Recall from "../recall/Recall.ts"
 import { isSessionId, type Receipt, type SessionId } from "../session/Session.ts"
 import {
   type IdempotencyConflict,
+  type InvalidPin,
   type InvalidKey,
   type InvalidRewind,
   makeMisuse,
+  type PinTooLarge,
   SessionBusy,
   type StoreError,
   TurnInterrupted,
@@ -76,6 +79,7 @@ export interface TurnOptions {
 }
 
 export type { ResetResult, Rewound } from "./rewind.ts"
+export { type Pin, PinRequest } from "./pins.ts"
 export type { PausePolicy } from "../summary/RoutePauses.ts"
 export type { SummarizerOptions } from "../summary/Summarizer.ts"
 
@@ -172,6 +176,21 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
       sessionId: SessionId,
       seq: number
     ) => Effect.Effect<Rewind.Rewound, InvalidRewind | UnknownSession | StoreError>
+    /**
+     * Keeps messages or a text in every view, word for word and redacted, until it is unpinned, a reset ends the context,
+     * or a rewind takes back its last message (for a text: what the log ended with). A pin of the same name is replaced.
+     * Waits for a compression under way. The view shows the pin at once if it shows the words nowhere else; otherwise the
+     * next compression does. Pins are never cut: what does not fit into their share of the window fails with
+     * `PinTooLarge`, which says how much room there is. What is no request, or has no words, fails with `InvalidPin`.
+     */
+    readonly pin: (
+      sessionId: SessionId,
+      request: Pins.PinRequest
+    ) => Effect.Effect<Pins.Pin, InvalidPin | PinTooLarge | UnknownSession | StoreError>
+    /** Lets the pin of this name leave the view at the next compression. Returns whether there was such a pin. */
+    readonly unpin: (sessionId: SessionId, name: string) => Effect.Effect<boolean, UnknownSession | StoreError>
+    /** Lists what is pinned, oldest first. */
+    readonly pins: (sessionId: SessionId) => Effect.Effect<ReadonlyArray<Pins.Pin>, UnknownSession | StoreError>
     /**
      * Makes a model call for the task that the request names, on the task's routes, with secrets removed from its
      * messages. Interruptible, unlike a compression. Fails with `Exhausted` if no route gave an answer, and with
@@ -271,6 +290,10 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
     Effect.tap(Rewind.resetSession(store, sessionId), () => Effect.sync(() => learnedLimits.forget(sessionId)))
   const rewind = (sessionId: SessionId, seq: number) => Rewind.rewindSession(store, counter, sessionId, seq)
 
+  let pinChanges = 0
+  const makeHolder = () => `pin ${++pinChanges} of ${process}`
+  const pinning: Pins.PinEnvironment = { store, counter, leases, policy: compressor.policy, makeHolder }
+
   const auxiliary = (sessionId: SessionId, request: AuxiliaryRequest) => {
     const routes = options.taskRoutes?.(request.task) ?? options.routes
     const first = routes.find(({ provider }) => provider !== "embedded")
@@ -291,6 +314,9 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
     view,
     reset,
     rewind,
+    pin: (sessionId, request) => Pins.pinWords(pinning, sessionId, request),
+    unpin: (sessionId, name) => Pins.unpinWords(pinning, sessionId, name),
+    pins: (sessionId) => Pins.listPins(store, sessionId),
     auxiliary,
     interrupt: stopSignals.stopAll
   })

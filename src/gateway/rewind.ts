@@ -78,8 +78,10 @@ const countTakenBack = ({ lastSeq, manifest: { undone } }: State, seq: number): 
 const planRewind = Effect.fnUntraced(function* (store: Store, counter: Counter, now: State, seq: number) {
   const base = yield* store.stateAt(now.sessionId, seq)
   const { endedAt, open } = yield* findRequestsBeforeTail(store, base)
-  const ledger = markAnswered(yield* readLedgerAt(store, now, base), endedAt)
-  const text = Ledger.render(Ledger.withoutLive(ledger, open), counter, counter.text(base.manifest.ledger))
+  const known = markAnswered(yield* readLedgerAt(store, now, base), endedAt)
+  const ledger = { ...known, pins: known.pins.filter((pin) => pin.seq <= seq) }
+  const room = Math.max(counter.text(base.manifest.ledger), Ledger.countPins(ledger, counter))
+  const text = Ledger.render(Ledger.withoutLive(ledger, open), counter, room)
   const excerpts = base.manifest.excerpts.filter((excerpt) => excerpt.seq <= seq)
   const manifest = { ...base.manifest, live: open, excerpts, ledger: text }
   return { base: now.generation, seq, manifest, ledger: Ledger.encode(ledger) } satisfies Rewind
@@ -123,7 +125,8 @@ const readLedgerAt = Effect.fnUntraced(function* (store: Store, now: State, base
   const latest = yield* Ledger.decode(yield* store.ledger(now.sessionId))
   if (base.generation === now.generation) return latest
   const { contextFrom, headTo, tailFrom } = base.manifest
-  let ledger: Ledger.Ledger = { ...Ledger.empty, notes: latest.notes.filter(({ seq }) => seq < tailFrom) }
+  const notes = latest.notes.filter(({ seq }) => seq < tailFrom)
+  let ledger: Ledger.Ledger = { ...Ledger.empty, pins: latest.pins, notes }
   for (let from = Math.max(contextFrom, headTo + 1); from < tailFrom; from += PAGE) {
     ledger = Ledger.add(ledger, yield* store.range(now.sessionId, from, Math.min(tailFrom - 1, from + PAGE - 1)))
     yield* yieldToLoop

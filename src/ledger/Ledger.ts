@@ -37,6 +37,7 @@ export { Ledger } from "./schema.ts"
 
 /** The ledger of a session without messages. */
 export const empty: Ledger = {
+  pins: [],
   notes: [],
   constraints: [],
   fileRules: [],
@@ -94,6 +95,21 @@ export const addNotes = (ledger: Ledger, notes: ReadonlyArray<string>, seq: numb
   return { ...ledger, notes: putTexts(ledger.notes, lines, seq) }
 }
 
+/** Adds a pin, which its caller has redacted. The pin of the same name is replaced. */
+export const putPin = (ledger: Ledger, pin: LedgerItem<"pins">): Ledger => ({
+  ...ledger,
+  pins: [...removePin(ledger, pin.name).pins, pin]
+})
+
+export const removePin = (ledger: Ledger, name: string): Ledger => ({
+  ...ledger,
+  pins: ledger.pins.filter((pin) => pin.name !== name)
+})
+
+/** Counts the tokens of the pins as they are rendered. */
+export const countPins = ({ pins }: Ledger, counter: Counter): number =>
+  counter.text(joinLines(renderLines({ ...empty, pins }, TIGHT)))
+
 /** Marks every request answered: a turn has ended after the ledger's last message. */
 export const answerRequests = (ledger: Ledger): Ledger =>
   ledger.requests.every(({ answered }) => answered)
@@ -113,9 +129,9 @@ export const withoutLive = (ledger: Ledger, live: ReadonlyArray<number>): Ledger
 })
 
 /**
- * Renders the ledger within `maxTokens` tokens, notes and constraints first; an empty ledger gives the empty text. With
+ * Renders the ledger within `maxTokens` tokens, pins, notes and constraints first; an empty ledger gives the empty text. With
  * little room the lines get shorter, then the least important leave. Recall still finds by its `#seq` what has left, but
- * for notes.
+ * for notes and pinned texts.
  */
 export const render = (ledger: Ledger, counter: Counter, maxTokens: number): string => {
   for (const density of DENSITIES) {

@@ -9,6 +9,8 @@ const nullByDefault = Schema.optionalWith(Schema.NullOr(Schema.String), { defaul
 /**
  * The facts of a session's messages by kind, oldest first. Every text is redacted and clipped.
  *
+ * - `pins`: texts kept until they are unpinned, in lines of their own, never clipped; `fromSeq` is null for a text that is
+ *   no message, whose `seq` is the end of the log at that time
  * - `notes`: texts the application wants kept; `seq` is the end of the range they were added with
  * - `constraints`: sentences of the user that set a rule (`strict`) or express a preference
  * - `fileRules`: sentences that set a rule in a file which the agent was told to follow, and the path of that file
@@ -22,6 +24,11 @@ const nullByDefault = Schema.optionalWith(Schema.NullOr(Schema.String), { defaul
  *   `followed` holds rules
  */
 export const Ledger = Schema.Struct({
+  /** Ledgers stored by earlier versions lack pins. */
+  pins: Schema.optionalWith(
+    Schema.Array(Schema.Struct({ name: Schema.String, text: Schema.String, fromSeq: Schema.NullOr(seq), seq })),
+    { default: () => [] }
+  ),
   /** Ledgers stored by earlier versions lack notes. */
   notes: Schema.optionalWith(Schema.Array(Schema.Struct({ text: Schema.String, seq })), { default: () => [] }),
   constraints: Schema.Array(Schema.Struct({ text: Schema.String, strict: Schema.Boolean, seq })),

@@ -167,6 +167,43 @@ export class InvalidRewind extends Schema.TaggedError<InvalidRewind>()("InvalidR
 }
 
 /**
+ * What was to be pinned takes `tokens` or more, and only `room` is left for pins in the configured window. Nothing has
+ * changed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class PinTooLarge extends Schema.TaggedError<PinTooLarge>()("PinTooLarge", {
+  ...common,
+  tokens: Schema.Int,
+  room: Schema.Int
+}) {
+  override get message() {
+    return `cannot pin this in session ${escapeId(this.sessionId)}: it takes ${this.tokens} tokens, and there is room for ${this.room}`
+  }
+}
+
+/**
+ * There is nothing to pin: a message is not in the log of `lastSeq` messages or was taken back (`no-such-message`), it
+ * has no words (`empty`), or the request is none (`malformed`). Nothing has changed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidPin extends Schema.TaggedError<InvalidPin>()("InvalidPin", {
+  ...common,
+  reason: Schema.Literal("no-such-message", "empty", "malformed"),
+  lastSeq: Schema.NullOr(Schema.Int)
+}) {
+  override get message() {
+    const cannot = `cannot pin in session ${escapeId(this.sessionId)}`
+    if (this.reason === "empty") return `${cannot}: there are no words to pin`
+    if (this.reason === "malformed") return `${cannot}: expected messages from fromSeq to toSeq, or a text`
+    return `${cannot}: its log has #1 to #${this.lastSeq ?? 0}, without those that were taken back`
+  }
+}
+
+/**
  * `Gateway.interrupt` stopped the turn.
  *
  * @since 0.1.0

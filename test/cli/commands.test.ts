@@ -51,7 +51,7 @@ describe("the command line", () => {
       Effect.gen(function* () {
         const help = yield* expectSuccess([])
         const names =
-          "demo import export compress view log recall expand snapshots snapshot sessions stats deliver rewind reset config salvage"
+          "demo import export compress view log recall expand snapshots snapshot sessions stats deliver rewind reset pin unpin config salvage"
         for (const name of names.split(" ")) {
           assert.match(help, new RegExp(`^ {2}${name} +\\S`, "m"))
         }
@@ -83,6 +83,40 @@ describe("the command line", () => {
       )
     )
   })
+
+  it.scopedLive("pin keeps messages and a plan in view through compressions; unpin lets them go", () =>
+    Effect.gen(function* () {
+      const { db } = yield* importHistory
+      const config = yield* Effect.map(makeWorkplace, ({ write }) => write("config.yaml", OFFLINE_CONFIG))
+      assert.strictEqual(yield* expectSuccess(["pin", "chat", "9", "--db", db]), "pinned: session chat, 9\n")
+      assert.deepStrictEqual(
+        yield* runForJson([
+          "pin",
+          "chat",
+          "--text",
+          "1. read the diary",
+          "--as",
+          "plan",
+          "--db",
+          db,
+          "--config",
+          config
+        ]),
+        { sessionId: "chat", name: "plan", text: "1. read the diary", fromSeq: null, toSeq: null }
+      )
+      yield* expectSuccess(["compress", "chat", "--db", db, "--config", config])
+      const view = JSON.stringify(yield* runForJson(["view", "chat", "--db", db]))
+      assert.include(view, "Pinned, word for word")
+      assert.include(view, "- plan: 1. read the diary (#")
+      assert.match(
+        yield* expectFailure(["pin", "chat", "1", "80", "--db", db, "--config", config]),
+        /there is room for \d+$/
+      )
+      assert.match(yield* expectFailure(["pin", "chat", "--db", db]), /expected the number of a message, or --text/)
+      assert.match(yield* expectSuccess(["unpin", "chat", "9", "--db", db]), /leaves the view at the next compression/)
+      assert.match(yield* expectSuccess(["unpin", "chat", "9", "--db", db]), /has no such pin/)
+    })
+  )
 
   it.scopedLive("rewind takes messages back, which the log keeps and marks; reset ends the context", () =>
     Effect.gen(function* () {

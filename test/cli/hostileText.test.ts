@@ -82,6 +82,8 @@ describe("hostile text on a terminal", () => {
         [["recall", ...db, session, "zebra"]],
         [["stats", ...db, session]],
         [["snapshots", ...db, session]],
+        [["pin", ...db, "--text", words, "--as", words, session]],
+        [["unpin", ...db, session, words]],
         [["rewind", ...db, session, "1"]],
         [["reset", ...db, session]],
         [["reset", ...db, `no ${words}`]],

@@ -291,6 +291,32 @@ describe("SessionStore/Hermes", () => {
     )
   }
 
+  it.effect("what is pinned is shown to Hermes too, through compressions and restarts", () =>
+    Effect.gen(function* () {
+      const filename = Files.fresh("new")
+      const sessionId = SessionId.make("a new one")
+      const compressOn = Effect.gen(function* () {
+        const store = yield* SessionStore
+        const { compress, view } = yield* Gateway.Gateway
+        yield* append(sessionId, conversation(20))
+        assert.strictEqual((yield* compress(sessionId)).outcome, "committed")
+        assertShown(filename, yield* store.state(sessionId))
+        assert.include(JSON.stringify((yield* view(sessionId)).messages), "- plan: 1. go on")
+      })
+      yield* Effect.gen(function* () {
+        const { deliver, pin } = yield* Gateway.Gateway
+        const store = yield* SessionStore
+        yield* deliver(sessionId, user("go on"))
+        yield* store.promote(yield* acquireLease(sessionId, "turn", "me", 0))
+        yield* pin(sessionId, { as: "plan", text: "1. go on" })
+        assertShown(filename, yield* store.state(sessionId))
+        yield* compressOn
+      }).pipe(Effect.provide(compressing(filename)))
+      yield* compressOn.pipe(Effect.provide(compressing(filename)))
+      assertSearchable(filename)
+    })
+  )
+
   it.effect("rows that Hermes adds, undoes or compacts are taken in; those that go leave the view, not the log", () =>
     Effect.gen(function* () {
       const filename = Files.fresh("new")

@@ -33,7 +33,9 @@ export const command = Command.make(
     Effect.gen(function* () {
       const message = yield* parseInput(yield* readStdin)
       const delivery = { kind: args.kind, key: Option.getOrUndefined(args.key) }
-      const receipt = yield* useGateway(args.db, ({ deliver }) => deliver(args.session, message, delivery), true)
+      const receipt = yield* useGateway(args.db, ({ deliver }) => deliver(args.session, message, delivery), {
+        create: true
+      })
       yield* printAnswer(args.json, receipt, () => [
         `${receipt.duplicate ? "already delivered" : "delivered"} to ${receipt.sessionId} as arrival ${receipt.arrival}`
       ])
