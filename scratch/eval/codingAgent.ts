@@ -126,12 +126,20 @@ const filesWritten = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<s
   return [...new Set(paths)]
 }
 
-/** `command ⇒ how it failed`, where the newest run of the command failed. */
+/**
+ * `command ⇒ how it failed`, where the newest run of the command failed. What is behind the first pipe of a command only
+ * shows less of its output. A search that finds nothing has not failed.
+ */
 const failedCommands = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<string> => {
-  const outcomes = new Map(
-    callsOf(messages).flatMap(({ command, result }) => (command === "" ? [] : [[command, failure(result)]]))
-  )
-  return [...outcomes].flatMap(([command, how]) => (how === undefined ? [] : [`${command} ⇒ ${how}`]))
+  const newest = new Map<string, readonly [command: string, how: string | undefined]>()
+  for (const { command, result } of callsOf(messages)) {
+    const [run = ""] = command.split(/ 2>&1| \|(?!\|)/)
+    const isVainSearch =
+      /^(?:cd \S+ && )?grep /.test(command) && /^(?:\(no output\))?\s*Command exited with code 1$/.test(result)
+    newest.delete(run.trim())
+    if (run.trim() !== "") newest.set(run.trim(), [command, isVainSearch ? undefined : failure(result)])
+  }
+  return [...newest.values()].flatMap(([command, how]) => (how === undefined ? [] : [`${command} ⇒ ${how}`]))
 }
 
 const failure = (result: string): string | undefined => {

@@ -166,7 +166,7 @@ export const alphabetOf = ({ flags, source }: RegExp, most = 40): ReadonlyArray<
 
 const SIGNS = ["a", "A", "0", " ", "\n", "_", "-", "\\", '"', "."]
 const TOKEN =
-  /\(\?<?[=!:]|\(\?<\w+>|\[(?:\\[^]|[^\]\\])*\]|\\u[0-9a-f]{4}|\\[pP]\{\w+\}|\\k<\w+>|\\[^]|\{\d+(?:,\d*)?\}\??|[^]/gi
+  /\(\?<?[=!:]|\(\?<\w+>|\[(?:\\[^]|[^\]\\])*\]|\\u[0-9a-f]{4}|\\[pP]\{[\w=]+\}|\\k<\w+>|\\[^]|\{\d+(?:,\d*)?\}\??|[^]/gi
 
 const readLiteral = (token: string): string | undefined => {
   if (/^\\u/i.test(token)) return String.fromCharCode(Number.parseInt(token.slice(2), 16))
