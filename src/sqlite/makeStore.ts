@@ -1,12 +1,14 @@
 /** The native store put together from its parts, and the file it stands on brought up to date. */
 import * as Reactivity from "@effect/experimental/Reactivity"
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
+import { MigrationError } from "@effect/sql/Migrator"
 import * as SqlClient from "@effect/sql/SqlClient"
 import type Database from "better-sqlite3"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type { SessionId } from "../session/Session.ts"
 import { StoreError } from "../session/SessionError.ts"
 import * as SessionStats from "../session/SessionStats.ts"
@@ -52,7 +54,9 @@ const runMigrations = (filename: string): Effect.Effect<void, StoreError> =>
   ).pipe(
     Effect.scoped,
     Effect.provide(Reactivity.layer),
-    Effect.mapError((error) => toStoreError("prepare the database", error.cause ?? error)),
+    // The migrator dies of a migration that fails, because the disk is full or the file is damaged.
+    Effect.catchAllDefect((defect) => (defect instanceof MigrationError ? Effect.fail(defect) : Effect.die(defect))),
+    Effect.mapError((error) => toStoreError("prepare the database", findFirstCause(error))),
     Effect.filterOrFail(
       Boolean,
       () =>
@@ -61,6 +65,10 @@ const runMigrations = (filename: string): Effect.Effect<void, StoreError> =>
     Transaction.retryWhileBusy,
     Effect.asVoid
   )
+
+/** The error of SQLite, which has the code, is the cause of a cause. */
+const findFirstCause = (error: unknown): unknown =>
+  Predicate.hasProperty(error, "cause") && error.cause !== undefined ? findFirstCause(error.cause) : error
 
 /** All services of a backend on one connection. */
 export const make = (db: Database.Database, connection: Transaction.Connection): Context.Context<Services> =>

@@ -195,6 +195,18 @@ describe("a damaged row", () => {
     }).pipe(Effect.provide(silent))
   )
 
+  it.scopedLive("that says which migrations were made is a typed error where one of them fails", () =>
+    Effect.gen(function* () {
+      const filename = yield* temporaryDatabase
+      yield* Effect.provide(importRounds(1), scripted(Scripted.layer([]), {}, open(filename)))
+      yield* alter(filename, "DELETE FROM effect_sql_migrations")
+      const error = yield* Effect.flip(Effect.provide(SessionStore, open(filename)))
+      assert.instanceOf(error, StoreError)
+      assert.strictEqual(error.operation, "prepare the database")
+      assert.include(error.message, "already exists")
+    }).pipe(Effect.provide(silent))
+  )
+
   const sessions = ["a", "b"].map((name) => SessionId.make(name))
 
   /** Two sessions with a generation each, and a message that waits. */
