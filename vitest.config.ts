@@ -7,7 +7,7 @@ export default defineConfig(({ mode }) => ({
     // the exception, since it checks the promises.
     include: ["test/**/*.test.ts", mode === "thorough" ? "scratch/**/*.test.ts" : "scratch/soak/*.test.ts"],
     // What runs in full also runs on busy machines.
-    testTimeout: mode === "thorough" ? 180_000 : 60_000,
+    testTimeout: mode === "thorough" ? 600_000 : 60_000,
     // @effect/vitest brings its own clock: faking the platform's timers would stall sockets and SQLite retries.
     fakeTimers: { toFake: [] },
     // The modules of Effect take longer to load than most files take to run: the files of a worker share them.

@@ -45,7 +45,7 @@ describe("log lines", () => {
           assert.include(trailOf(lines)[1]?.event, { _tag: "Ended", operation: "op_1" })
         }
       }),
-    propertyRuns(50, 5_000)
+    propertyRuns(50, 1_000)
   )
 
   it.effect("of sessions with hostile names prove that nothing went wrong", () => {
