@@ -3,7 +3,8 @@
  * their results: files, commands, exit codes, errors and identifiers.
  */
 import type { FunctionCall } from "../message/Message.ts"
-import { DECISION_WORDS, readRetraction, type Retraction, RULE_WORDS, TAKING_BACK, weighSentence } from "./rules.ts"
+import { DECISION_WORDS, RULE_WORDS, TAKING_BACK, TELLING_WORDS } from "./rules.ts"
+import { readRetraction, type Retraction, weighSentence } from "./rules.ts"
 import { separateQuotes } from "../message/whoseWords.ts"
 import { clipText, isProse, type Phrases, splitSentences, toOneLine } from "../message/text.ts"
 
@@ -12,28 +13,28 @@ export interface Rule {
   readonly isStrict: boolean
 }
 
-/** Returns the sentences that set a rule or express a wish, word for word. */
-export const findRules = (text: string): ReadonlyArray<Rule> =>
-  hasOneOf(RULE_WORDS, text) ? readRules(text, false).slice(0, 12) : []
+/** Returns the sentences of a user that set, take back or decide something, word for word. Most texts have none. */
+export const findTold = (text: string) =>
+  hasOneOf(TELLING_WORDS, text)
+    ? { rules: readRules(text, false).slice(0, 12), retractions: findRetractions(text), decisions: findDecisions(text) }
+    : { rules: [], retractions: [], decisions: [] }
 
 /** Returns the orders of a file that the agent was told to follow. A tool may have put numbers before its lines. */
 export const findFileRules = (text: string): ReadonlyArray<string> =>
-  readRules(separateQuotes(text.replace(LINE_NUMBER, "")).said, true)
-    .map((rule) => rule.text)
-    .slice(0, 24)
+  Array.from(readRules(separateQuotes(text.replace(LINE_NUMBER, "")).said, true).slice(0, 24), (rule) => rule.text)
 
 const readRules = (text: string, areStanding: boolean): ReadonlyArray<Rule> =>
   splitSentences(text).flatMap((sentence) => {
-    const force = isProse(sentence) ? weighSentence(sentence, areStanding) : null
+    const mayBind = (areStanding || hasOneOf(RULE_WORDS, sentence)) && isProse(sentence)
+    const force = mayBind ? weighSentence(sentence, areStanding) : null
     return force === null ? [] : [{ text: clipText(toOneLine(sentence), LONGEST_RULE), isStrict: force === "rule" }]
   })
 
 const LINE_NUMBER = /^[ \t]{0,8}\d{1,6}(?:→|\t|[:|] )/gm
 
 /** Returns the sentences that take a rule back. */
-export const findRetractions = (text: string): ReadonlyArray<Retraction> => {
-  if (!hasOneOf(TAKING_BACK, text)) return []
-  const sentences = splitSentences(text).filter(isProse)
+const findRetractions = (text: string): ReadonlyArray<Retraction> => {
+  const sentences = hasOneOf(TAKING_BACK, text) ? splitSentences(text).filter(isProse) : []
   return sentences.flatMap((sentence) => readRetraction(clipText(toOneLine(sentence), LONGEST_RULE)) ?? []).slice(0, 4)
 }
 
@@ -255,7 +256,7 @@ export const findErrorLines = (text: string): ReadonlyArray<string> => {
   return Array.from(new Set(lines.map((line) => clipText(toOneLine(line), LONGEST_ERROR)))).slice(0, 3)
 }
 
-/** Returns whether the text as a whole is an error, and not a text about errors. */
+/** Returns whether the text as a whole is an error, not a text about errors. */
 export const isError = (text: string): boolean => ERROR.test(text.slice(0, 200).split("\n", 1)[0] ?? "")
 
 /** Returns whether a command only reads: errors it prints are not its own, and it may be forgotten soon. */

@@ -166,9 +166,7 @@ const readFacts = (message: Message.Message, raw: string, said: string, quoted: 
         said: findSaid(said),
         quoted: findQuoted(quoted),
         errors: findErrorLines(`${said}\n${quoted}`),
-        rules: Facts.findRules(said),
-        retractions: Facts.findRetractions(said),
-        decisions: Facts.findDecisions(said),
+        ...Facts.findTold(said),
         request: clipText(toOneLine(isBlank(said) ? quoted : said), LONGEST_REQUEST)
       }
     case "assistant": {

@@ -143,8 +143,7 @@ const makeFinders = (lists: ReadonlyArray<keyof RuleWords>): ReadonlyArray<Phras
     return makePhrases(phrases, hasSpaces)
   })
 
-/** For a quick look at a whole text in lower case: without one of these phrases it has no rule. */
-export const RULE_WORDS = makeFinders([
+const LISTS_OF_RULES = [
   "labels",
   "always",
   "orders",
@@ -157,13 +156,20 @@ export const RULE_WORDS = makeFinders([
   "each",
   "without",
   "endings"
-])
+] as const
+const LISTS_OF_RETRACTIONS = ["takenBack", "allowedAgain"] as const
 
-/** For a quick look as well: without one of these phrases nothing is taken back. */
-export const TAKING_BACK = makeFinders(["takenBack", "allowedAgain"])
+/** For a quick look at a text in lower case: without one of these phrases it has no rule. */
+export const RULE_WORDS = makeFinders(LISTS_OF_RULES)
+
+/** Without one of these phrases nothing is taken back. */
+export const TAKING_BACK = makeFinders(LISTS_OF_RETRACTIONS)
 
 /** A sentence with one of these says what was decided. */
 export const DECISION_WORDS = makeFinders(["decisions"])
+
+/** All of these at once. */
+export const TELLING_WORDS = makeFinders([...LISTS_OF_RULES, ...LISTS_OF_RETRACTIONS, "decisions"])
 
 /** Returns the languages whose frequent words the text has most. */
 const guessLanguages = (text: string): ReadonlyArray<Words> => {
