@@ -96,7 +96,7 @@ export function* planInSteps(input: PlanInput): Generator<void, Plan> {
   if (compress.coveredTokens >= SegmentTree.countEmptyHandoff(counter)) return compress
   yield
   // What stays is all there is, so it may have the whole target, but for a handoff if there is one.
-  const others = compress.coveredTokens + (isFirst ? 0 : handoffRoom)
+  const others = compress.coveredTokens + (isFirst && state.manifest.ledger === "" ? 0 : handoffRoom)
   const { excerpts, live } = yield* fitTail({ ...inputs, handoffRoom: others }, shares.target)
   // Before the first compression no head is kept apart, so that its requests are not shown twice.
   return Shorten({ live: isFirst ? [] : live.map(({ seq }) => seq), excerpts, shares })

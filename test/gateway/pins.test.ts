@@ -17,6 +17,7 @@ import {
   conversation,
   deliver,
   id,
+  importMessages,
   importRounds,
   readState,
   runTurn,
@@ -211,6 +212,24 @@ describe("pins", () => {
       assert.include(yield* viewText, "- plan: 1. wait")
     }).pipe(Effect.provide(scripted(model.layer, { policy })))
   })
+
+  it.effect("messages that can only be shortened leave room for what is pinned", () =>
+    Effect.gen(function* () {
+      const { compress, pin, view } = yield* Gateway
+      const words = Array.from({ length: 3_000 }, (_, i) => `word${i}`).join(" ")
+      const call = { id: "call_1", type: "function", function: { name: "read", arguments: "{}" } } as const
+      yield* importMessages([
+        { role: "user", content: "Read it." },
+        { role: "assistant", content: null, tool_calls: [call] },
+        { role: "tool", tool_call_id: call.id, content: words }
+      ])
+      yield* pin(id, { as: "plan", text: "step by step ".repeat(20) })
+      const { outcome } = yield* compress(id)
+      assert.strictEqual(outcome, "shortened")
+      assert.include(yield* viewText, "- plan: step by step")
+      assert.isAtMost((yield* view(id)).tokens, 0.2 * policy.contextLength)
+    }).pipe(Effect.provide(scripted(provider(), { policy: { ...policy, targetRatio: 0.2 } })))
+  )
 
   it.effect("the newest plan replaces the older one", () =>
     Effect.gen(function* () {
