@@ -138,6 +138,9 @@ export const logRewind = (sessionId: SessionId, to: number, undone: number, gene
 export const logPins = (sessionId: SessionId, pins: number, generation: number) =>
   logInfo("pins changed", { session: sessionId, pins, generation })
 
+export const logRestore = (sessionId: SessionId, snapshot: string, generation: number) =>
+  logInfo("restore", { session: sessionId, snapshot, generation })
+
 /** Automatic compressions below the hard threshold are held back. */
 export const logHeldBack = (sessionId: SessionId, after: number, tokensPerMinute: number) =>
   logWarning("compression held back", { session: sessionId, after, "tokens-per-minute": `~${tokensPerMinute}` })

@@ -50,6 +50,7 @@ const commands = [
   Stats.command,
   Deliver.command,
   Rewind.rewind,
+  Rewind.restore,
   Rewind.reset,
   Pin.pin,
   Pin.unpin,

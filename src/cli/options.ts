@@ -13,6 +13,8 @@ export const sessionArg = Args.text({ name: "session" }).pipe(
   Args.withDescription("the id of the session")
 )
 
+export const snapshotArg = Args.text({ name: "snapshot" }).pipe(Args.withDescription("the id of a snapshot"))
+
 export const dbOption = Options.text("db").pipe(
   Options.withPseudoName("file"),
   Options.withDescription("the database of the sessions")

@@ -19,6 +19,7 @@ import { checkDuration, type InvalidPolicy, readOptions } from "../model/Invalid
 import type { CompressionFailed, CompressionResult } from "../session/CompressionResult.ts"
 import type { SessionStats } from "../session/SessionStats.ts"
 import * as LogLines from "../audit/logLines.ts"
+import * as Restore from "./restore.ts"
 import * as Rewind from "./rewind.ts"
 import * as Pins from "./pins.ts"
 import * as HoldLease from "../store/holdLease.ts"
@@ -37,6 +38,7 @@ import {
   type IdempotencyConflict,
   type InvalidPin,
   type InvalidKey,
+  type InvalidRestore,
   type InvalidRewind,
   makeMisuse,
   type PinTooLarge,
@@ -44,7 +46,8 @@ import {
   type StoreError,
   TurnInterrupted,
   makeUnknownSession,
-  type UnknownSession
+  type UnknownSession,
+  type UnknownSnapshot
 } from "../session/SessionError.ts"
 import { type Delivery, SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import * as Summarizer from "../summary/Summarizer.ts"
@@ -78,6 +81,7 @@ export interface TurnOptions {
   readonly wait?: Duration.DurationInput | undefined
 }
 
+export type { Restored } from "./restore.ts"
 export type { ResetResult, Rewound } from "./rewind.ts"
 export { type Pin, PinRequest } from "./pins.ts"
 export type { PausePolicy } from "../summary/RoutePauses.ts"
@@ -192,6 +196,16 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
     /** Lists what is pinned, oldest first. */
     readonly pins: (sessionId: SessionId) => Effect.Effect<ReadonlyArray<Pins.Pin>, UnknownSession | StoreError>
     /**
+     * Makes the view what it was at a snapshot, in a new generation. Messages that came since follow it; those that a
+     * rewind took back since are shown again if the snapshot had them. A turn under way goes on and sees the restored
+     * view at its next step. Fails with `InvalidRestore`, which says what to do, if the snapshot is another session's, if
+     * a compression is under way, or if the view would not fit the window; with `UnknownSnapshot` if there is none.
+     */
+    readonly restore: (
+      sessionId: SessionId,
+      snapshotId: string
+    ) => Effect.Effect<Restore.Restored, InvalidRestore | UnknownSnapshot | UnknownSession | StoreError>
+    /**
      * Makes a model call for the task that the request names, on the task's routes, with secrets removed from its
      * messages. Interruptible, unlike a compression. Fails with `Exhausted` if no route gave an answer, and with
      * `Interrupted` if `interrupt` stopped it.
@@ -293,6 +307,10 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
   let pinChanges = 0
   const makeHolder = () => `pin ${++pinChanges} of ${process}`
   const pinning: Pins.PinEnvironment = { store, counter, leases, policy: compressor.policy, makeHolder }
+  const restore = (sessionId: SessionId, snapshotId: string) => {
+    const holder = `restore ${++turns} of ${process}`
+    return Restore.restoreSnapshot({ store, leases, holder, counter, policy: compressor.policy }, sessionId, snapshotId)
+  }
 
   const auxiliary = (sessionId: SessionId, request: AuxiliaryRequest) => {
     const routes = options.taskRoutes?.(request.task) ?? options.routes
@@ -317,6 +335,7 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
     pin: (sessionId, request) => Pins.pinWords(pinning, sessionId, request),
     unpin: (sessionId, name) => Pins.unpinWords(pinning, sessionId, name),
     pins: (sessionId) => Pins.listPins(store, sessionId),
+    restore,
     auxiliary,
     interrupt: stopSignals.stopAll
   })

@@ -134,7 +134,7 @@ const readLedgerAt = Effect.fnUntraced(function* (store: Store, now: State, base
   return ledger
 })
 
-const markAnswered = (ledger: Ledger.Ledger, endedAt: number): Ledger.Ledger => ({
+export const markAnswered = (ledger: Ledger.Ledger, endedAt: number): Ledger.Ledger => ({
   ...ledger,
   requests: ledger.requests.map((request) => ({ ...request, answered: request.seq < endedAt }))
 })

@@ -84,7 +84,10 @@ const LedgerText = Schema.parseJson(Ledger)
  * Adds messages in the order of the log. Adding them one by one or all at once gives the same ledger, and costs only
  * what the new messages cost. A kind that has too many items loses the least useful one.
  */
-export const add = (ledger: Ledger, entries: ReadonlyArray<Logged>): Ledger => entries.reduce(addMessage, ledger)
+export const add = (ledger: Ledger, entries: ReadonlyArray<LedgerEntry>): Ledger => entries.reduce(addMessage, ledger)
+
+/** What the ledger reads of a message of the log. */
+export type LedgerEntry = Pick<Logged, "seq" | "message" | "kind" | "arrival">
 
 /**
  * Adds notes of the application, each redacted, in one line and clipped. The newest 16 are kept; a note that is added
@@ -143,7 +146,7 @@ export const render = (ledger: Ledger, counter: Counter, maxTokens: number): str
 
 // ── one message ──
 
-const addMessage = (ledger: Ledger, entry: Logged): Ledger => {
+const addMessage = (ledger: Ledger, entry: LedgerEntry): Ledger => {
   const { kind, message, seq } = omitHandoff(entry)
   const { facts, quoted } = digestMessage(message)
   switch (facts.role) {

@@ -204,6 +204,25 @@ export class InvalidPin extends Schema.TaggedError<InvalidPin>()("InvalidPin", {
 }
 
 /**
+ * A snapshot cannot be restored: it is of `another-session`, another operation is `busy` with the session, or what it shows is
+ * `too-large`: with all that came since, it would not leave the window room for an answer. `detail` says what to do.
+ * Nothing has changed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidRestore extends Schema.TaggedError<InvalidRestore>()("InvalidRestore", {
+  ...common,
+  snapshotId: Schema.String,
+  reason: Schema.Literal("another-session", "busy", "too-large"),
+  detail: Schema.String
+}) {
+  override get message() {
+    return `cannot restore ${escapeId(this.snapshotId)} in session ${escapeId(this.sessionId)}: ${this.detail}`
+  }
+}
+
+/**
  * `Gateway.interrupt` stopped the turn.
  *
  * @since 0.1.0

@@ -9,7 +9,7 @@ export const hasTurnEnd = (entries: ReadonlyArray<Logged>): boolean =>
   entries.some(({ message }) => Message.endsTurn(message))
 
 /** Returns the `seq` of the last message that ends a turn; undefined if none does. */
-export const findLastTurnEnd = (entries: ReadonlyArray<Logged>): number | undefined =>
+export const findLastTurnEnd = (entries: ReadonlyArray<Pick<Logged, "seq" | "message">>): number | undefined =>
   entries.findLast(({ message }) => Message.endsTurn(message))?.seq
 
 /** Returns the requests after `seq`, oldest first. */

@@ -8,6 +8,7 @@ import type { Commit, Committed, Lease, PublishedOutcome, Rewind } from "../stor
 import {
   countSameRanges,
   findGenerationFault,
+  isBaseFor,
   loadState,
   type Resident,
   sizeOf,
@@ -199,14 +200,24 @@ export const make = (connection: Connection) => {
       })
     )
 
+  /** Finds the newest generation that covers nothing after `seq` and that a rewind may go back to. */
+  const findBase = (sessionId: SessionId, current: Resident, seq: number): Pick<State, "generation" | "manifest"> => {
+    if (current.manifest.tailFrom <= seq + 1) return current
+    for (let later = current.generation; ;) {
+      const row = sql.generationBefore.get(sessionId, seq + 1, later)
+      if (row === undefined) return { generation: 0, manifest: wholeLog }
+      const manifest = Rows.readManifest(sql, sessionId, row)
+      if (isBaseFor(seq, manifest, current.manifest)) return { generation: row.generation, manifest }
+      later = row.generation
+    }
+  }
+
   const stateAt = (sessionId: SessionId, seq: number) =>
     read("stateAt", sessionId, (): AfterCommit<State, UnknownSession> =>
       Either.map(findResident(sessionId), (current) => {
-        const row = sql.generationBefore.get(sessionId, seq + 1)
-        const generation = row?.generation ?? 0
+        const { generation, manifest: base } = findBase(sessionId, current, seq)
         if (generation === current.generation) return () => stateOfResidentAt(sessionId, current, seq)
-        const { undone } = current.manifest
-        const manifest = row === undefined ? { ...wholeLog, undone } : { ...Rows.parseManifest(row.manifest), undone }
+        const manifest = { ...base, undone: current.manifest.undone }
         const at = { sessionId, generation, usage: null, windows: [], manifest }
         const state = loadState(loader, { ...at, lastSeq: Math.min(seq, current.lastSeq) })
         return () => ({ ...state, lastSeq: seq })

@@ -148,10 +148,11 @@ export const prepareStatements = (db: Database.Database, append = appendHere(db)
     `SELECT generation, manifest, left_seq, at FROM generation
      WHERE session_id = ? ORDER BY generation DESC LIMIT 1`
   ),
-  generationBefore: prepareQuery<[string, number], Omit<GenerationRow, "left_seq">>(
+  generationBefore: prepareQuery<[string, tailFrom: number, later: number], Omit<GenerationRow, "left_seq">>(
     db,
     `SELECT generation, manifest, at FROM generation
-     WHERE session_id = ? AND json_extract(manifest, '$.tailFrom') <= ? ORDER BY generation DESC LIMIT 1`
+     WHERE session_id = ? AND json_extract(manifest, '$.tailFrom') <= ? AND generation < ?
+     ORDER BY generation DESC LIMIT 1`
   ),
   saveGeneration: prepareQuery<[string, number, string, number, string, string, number]>(
     db,

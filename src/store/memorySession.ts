@@ -17,7 +17,7 @@ import {
   wholeLog
 } from "../session/Session.ts"
 import { dropUndone } from "../session/Session.ts"
-import { countSameRanges, findGenerationFault } from "./residentSessions.ts"
+import { countSameRanges, findGenerationFault, isBaseFor } from "./residentSessions.ts"
 import { makeMisuse, StoreError } from "../session/SessionError.ts"
 import type { Counts } from "../session/SessionStats.ts"
 import { type Acquired, type Commit, type LeaseName, type LeaseRequest, MOST_LIVES } from "./model.ts"
@@ -174,6 +174,15 @@ export const stateNow = (session: Session, findSegment: FindSegment): State => (
   usage: session.usage,
   windows: session.windows
 })
+
+/** The session up to `seq` under the newest generation that a rewind to it goes back to. */
+export const stateBefore = (session: Session, seq: number, findSegment: FindSegment): State => {
+  const now = manifestOf(session)
+  const index = session.generations.findLastIndex(
+    ({ manifest }, i) => manifest.tailFrom <= seq + 1 && isBaseFor(seq, manifestOf(session, i + 1), now)
+  )
+  return stateUnder(session, { ...manifestOf(session, index + 1), undone: now.undone }, index + 1, seq, findSegment)
+}
 
 /** The session up to `lastSeq` under a manifest of any generation. */
 export const stateUnder = (

@@ -50,6 +50,7 @@ import {
   shownBetween,
   snapshotsOf,
   stateNow,
+  stateBefore,
   stateUnder,
   startEpoch,
   summaryOf,
@@ -284,13 +285,7 @@ export const make = (counter: Counter) => {
     atOnce(() => Either.map(find(sessionId), (session) => stateNow(session, findSegment)))
 
   const stateAt = (sessionId: SessionId, seq: number) =>
-    atOnce(() =>
-      Either.map(find(sessionId), (session) => {
-        const index = session.generations.findLastIndex(({ manifest }) => manifest.tailFrom <= seq + 1)
-        const manifest = { ...manifestOf(session, index + 1), undone: manifestOf(session).undone }
-        return stateUnder(session, manifest, index + 1, seq, findSegment)
-      })
-    )
+    atOnce(() => Either.map(find(sessionId), (session) => stateBefore(session, seq, findSegment)))
 
   const ledger = (sessionId: SessionId) => atOnce(() => Either.map(find(sessionId), (session) => session.ledger))
 

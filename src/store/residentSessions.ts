@@ -336,6 +336,19 @@ export const stateOfResident = (sessionId: SessionId, resident: Resident): State
   windows: resident.windows
 })
 
+/**
+ * Returns whether a rewind to `seq` may go back to an earlier generation. After a restore it may not go back to each: what
+ * one covers may be undone now or shown again, and one may begin at a reset that was taken back.
+ */
+export const isBaseFor = (seq: number, base: Manifest, now: Manifest): boolean => {
+  const { contextFrom, headTo, tailFrom } = base
+  const from = Math.max(contextFrom, headTo + 1)
+  const ofCovered = ({ undone }: Manifest) => undone.filter((range) => range.toSeq >= from && range.fromSeq < tailFrom)
+  const [before, after] = [ofCovered(base), ofCovered(now)]
+  const isSameContext = contextFrom === now.contextFrom || now.contextFrom > seq + 1
+  return isSameContext && before.length === after.length && countSameRanges(before, after) === before.length
+}
+
 /** Counts the ranges at the beginning that both lists have. */
 export const countSameRanges = (a: Manifest["undone"], b: Manifest["undone"]): number => {
   const other = a.findIndex(({ fromSeq, toSeq }, i) => fromSeq !== b[i]?.fromSeq || toSeq !== b[i].toSeq)

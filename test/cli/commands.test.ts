@@ -51,7 +51,7 @@ describe("the command line", () => {
       Effect.gen(function* () {
         const help = yield* expectSuccess([])
         const names =
-          "demo import export compress view log recall expand snapshots snapshot sessions stats deliver rewind reset pin unpin config salvage"
+          "demo import export compress view log recall expand snapshots snapshot sessions stats deliver rewind restore reset pin unpin config salvage"
         for (const name of names.split(" ")) {
           assert.match(help, new RegExp(`^ {2}${name} +\\S`, "m"))
         }
@@ -153,6 +153,28 @@ describe("the command line", () => {
       assert.include(stderr, "reset: session=chat generation=4")
       assert.deepStrictEqual(yield* runForJson(["view", "chat", "--db", db]), [])
       assert.match(yield* expectFailure(["reset", "nobody", "--db", db]), /^there is no session nobody$/)
+    })
+  )
+
+  it.scopedLive("restore shows again what a snapshot showed, also what a reset ended and a rewind took back", () =>
+    Effect.gen(function* () {
+      const { db } = yield* importHistory
+      const config = yield* Effect.map(makeWorkplace, ({ write }) => write("config.yaml", OFFLINE_CONFIG))
+      yield* expectSuccess(["compress", "chat", "--db", db, "--config", config])
+      const compressed = yield* runForJson(["view", "chat", "--db", db])
+      yield* expectSuccess(["rewind", "chat", "8", "--db", db])
+      yield* expectSuccess(["reset", "chat", "--db", db])
+      const ids = (yield* expectSuccess(["snapshots", "chat", "--db", db]))
+        .split("\n")
+        .flatMap((line) => /^\S+/.exec(line) ?? [])
+      const [whole = "", beforeRewind = ""] = ids
+      const text = yield* expectSuccess(["restore", beforeRewind, "--db", db])
+      assert.match(text, /^restored: session chat, generation 4\nthe view before: chat\.snapshot\.\S+\n$/)
+      assert.deepStrictEqual(yield* runForJson(["view", "chat", "--db", db]), compressed)
+      assert.deepInclude(yield* runForJson(["restore", whole, "--db", db]), { sessionId: "chat", generation: 5 })
+      assert.deepStrictEqual(yield* runForJson(["view", "chat", "--db", db]), history)
+      assert.match(yield* expectSuccess(["doctor", db]), /no damage/)
+      assert.match(yield* expectFailure(["restore", "none", "--db", db]), /^there is no snapshot none$/)
     })
   )
 

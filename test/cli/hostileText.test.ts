@@ -88,6 +88,7 @@ describe("hostile text on a terminal", () => {
         [["reset", ...db, session]],
         [["reset", ...db, `no ${words}`]],
         [["snapshot", ...db, words]],
+        [["restore", ...db, words]],
         [["expand", ...db, words]],
         [["export", ...db, "--to", "state.db", session]],
         [["audit", "a.log"]],

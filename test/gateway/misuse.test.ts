@@ -155,6 +155,7 @@ const methods: Effect.Effect<
     ["pin", gateway.pin, after(session, optionsOf("text", "as", "fromSeq", "toSeq"))],
     ["unpin", gateway.unpin, after(session, anything)],
     ["pins", gateway.pins, after(session)],
+    ["restore", gateway.restore, after(session, anything)],
     ["auxiliary", gateway.auxiliary, after(session, optionsOf("task", "messages", "maxOutputTokens"))],
     ["interrupt", gateway.interrupt, after(session)],
     ["start", compressor.start, after(session, anything, request)],

@@ -54,6 +54,7 @@ type Action =
   | { readonly do: "compress" }
   | { readonly do: "rewind"; readonly to: number }
   | { readonly do: "reset" }
+  | { readonly do: "restore"; readonly back: number }
 
 const actions: FastCheck.Arbitrary<ReadonlyArray<Action>> = FastCheck.array(
   FastCheck.oneof(
@@ -74,7 +75,14 @@ const actions: FastCheck.Arbitrary<ReadonlyArray<Action>> = FastCheck.array(
         to: FastCheck.double({ min: 0, max: 1, noNaN: true })
       })
     },
-    { weight: 1, arbitrary: FastCheck.constant({ do: "reset" as const }) }
+    { weight: 1, arbitrary: FastCheck.constant({ do: "reset" as const }) },
+    {
+      weight: 3,
+      arbitrary: FastCheck.record({
+        do: FastCheck.constant("restore" as const),
+        back: FastCheck.integer({ min: 1, max: 4 })
+      })
+    }
   ),
   { minLength: 4, maxLength: 22, size: "max" }
 )
@@ -93,10 +101,11 @@ describe("rewind", () => {
     [FastCheck.integer({ min: 0, max: 12 }), actions],
     ([rounds, actions]) =>
       Effect.gen(function* () {
-        const { compress, reset, rewind, turn } = yield* Gateway
+        const { compress, reset, restore, rewind, turn } = yield* Gateway
         const store = yield* SessionStore
         const model: Model = { texts: [], undone: new Set(), resets: [], waiting: [] }
         const views = new Map<number, string>()
+        const pasts = new Map<number, Pick<Model, "resets" | "undone"> & { readonly length: number }>()
         let n = 0
         const start = [{ role: "system", content: "You are an agent." } as const, ...conversation(rounds)]
         yield* store.importAll([{ sessionId: id, messages: start }])
@@ -142,6 +151,46 @@ describe("rewind", () => {
           yield* ledgerIsThatOfTheLog(after)
         })
 
+        const goBackTo = Effect.fnUntraced(function* (back: number) {
+          const before = yield* store.state(id)
+          const left = (yield* store.snapshots(id)).at(-back)
+          if (left === undefined) return
+          const snapshot = yield* store.snapshot(left.snapshotId)
+          const since = yield* store.range(id, left.lastSeq + 1, before.lastSeq)
+          const restored = yield* Effect.either(restore(id, left.snapshotId))
+          const after = yield* store.state(id)
+          if (restored._tag === "Left") {
+            assert.deepInclude(restored.left, { _tag: "InvalidRestore", reason: "too-large" })
+            assert.deepStrictEqual(after, before)
+            return
+          }
+          assert.strictEqual(restored.right.generation, before.generation + 1)
+          const { live, head, segments, system } = after
+          assert.deepStrictEqual(
+            { live, head, segments, system },
+            {
+              live: snapshot.live,
+              head: snapshot.head,
+              segments: snapshot.segments,
+              system: snapshot.system
+            }
+          )
+          assert.strictEqual(after.manifest.ledger, snapshot.manifest.ledger)
+          assert.deepStrictEqual(after.tail, [...snapshot.tail, ...since], "what came since follows the old view")
+          const { contextFrom, headTo, tailFrom } = after.manifest
+          const shown = yield* store.range(id, contextFrom, after.lastSeq)
+          yield* ledgerReads(
+            shown.filter(({ seq }) => seq > headTo && seq < tailFrom),
+            shown.findLast(({ message }) => Message.endsTurn(message))?.seq ?? 0
+          )
+          const past = pasts.get(left.generation)
+          if (past === undefined) return assert.fail("each generation was looked at")
+          const taken = [...model.undone].filter((seq) => seq > past.length)
+          model.undone.clear()
+          for (const seq of [...past.undone, ...taken]) model.undone.add(seq)
+          model.resets = past.resets
+        })
+
         const perform = (action: Action) => {
           switch (action.do) {
             case "talk":
@@ -154,6 +203,8 @@ describe("rewind", () => {
               return compress(id)
             case "rewind":
               return back(action.to)
+            case "restore":
+              return goBackTo(action.back)
             case "reset":
               return Effect.map(reset(id), () => (model.resets = [...model.resets, model.texts.length + 1]))
           }
@@ -176,8 +227,11 @@ describe("rewind", () => {
           const view = View.assemble(state, estimate)
           if (view.messages.some(({ role }) => role !== "system")) assert.deepStrictEqual(problems(view.messages), [])
           views.set(state.generation, baseOf(state))
+          const { resets, texts, undone } = model
+          pasts.set(state.generation, { resets, undone: new Set(undone), length: texts.length })
         })
 
+        yield* look
         for (const action of actions) {
           yield* perform(action)
           yield* look
@@ -240,6 +294,11 @@ describe("rewind", () => {
     const endedAt = all.findLast(({ message }) => Message.endsTurn(message))?.seq ?? 0
     const open = all.filter(({ kind, seq }) => kind === "request" && seq > endedAt && seq < manifest.tailFrom)
     assert.deepStrictEqual(seqsOf(live), seqsOf(open), "a request whose answer was taken back is open again")
+    yield* ledgerReads(covered, endedAt)
+  })
+
+  const ledgerReads = Effect.fnUntraced(function* (covered: ReadonlyArray<Logged>, endedAt: number) {
+    const store = yield* SessionStore
     const { requests, ...facts } = Ledger.add(Ledger.empty, covered)
     const ledger = yield* Ledger.decode(yield* store.ledger(id))
     assert.deepStrictEqual(ledger, {

@@ -104,9 +104,21 @@ const rewindBy = (sessionId: SessionId, back: number) =>
     yield* store.rewind(sessionId, { base: generation, seq, manifest, ledger: null })
   })
 
-type Action = readonly ["deliver" | "append" | "commit" | "rewind" | "reset", number]
+/** As the gateway does it: the manifest of a snapshot, in a new generation. */
+const restore = (sessionId: SessionId, newest: number) =>
+  Effect.gen(function* () {
+    const store = yield* SessionStore
+    const snapshot = (yield* store.snapshots(sessionId)).at(-newest)
+    if (snapshot === undefined) return
+    const { manifest } = yield* store.snapshot(snapshot.snapshotId)
+    const { generation } = yield* store.state(sessionId)
+    const lease = yield* acquireLease(sessionId, "operation", "me", 0)
+    yield* store.commit(lease, { operationId: "restore", base: generation, manifest, segments: [], ledger: null })
+  })
+
+type Action = readonly ["deliver" | "append" | "commit" | "rewind" | "reset" | "restore", number]
 const action: fc.Arbitrary<Action> = fc.tuple(
-  fc.constantFrom<Array<Action[0]>>("deliver", "append", "append", "commit", "commit", "rewind", "reset"),
+  fc.constantFrom<Array<Action[0]>>("deliver", "append", "append", "commit", "commit", "rewind", "reset", "restore"),
   fc.integer({ min: 1, max: 9 })
 )
 
@@ -115,6 +127,7 @@ const run = ([what, n]: Action) =>
   Effect.gen(function* () {
     const store = yield* SessionStore
     if (what === "reset") yield* store.reset(id)
+    else if (what === "restore") yield* restore(id, n)
     else if (what === "rewind") yield* rewindBy(id, n)
     else if (what === "commit") yield* commit(id)
     else {

@@ -486,6 +486,53 @@ for (const [name, backend] of backends) {
         })
       )
 
+      it.effect("a rewind does not go back to a generation of what was restored away", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const names = (id: SessionId, seq: number) =>
+            Effect.map(store.stateAt(id, seq), ({ generation, tail }) => [generation, tail.map(({ seq }) => seq)])
+          const make = (id: SessionId, base: number, manifest: Partial<Manifest>) =>
+            Effect.flatMap(acquireLease(id, "operation", "me", 0), (lease) =>
+              store.commit(lease, {
+                operationId: "op",
+                base,
+                manifest: { ...wholeLog, ...manifest },
+                segments: [],
+                ledger: null
+              })
+            )
+          const append = (id: SessionId) =>
+            Effect.flatMap(acquireLease(id, "turn", "me", 0), (lease) =>
+              store.append(lease, ["e", "f", "g", "h"].map(user))
+            )
+          const rewound = freshSession()
+          yield* conversation(rewound, ["a", "b", "c", "d"].map(user))
+          const undone = [{ fromSeq: 3, toSeq: 4 }]
+          yield* store.rewind(rewound, { base: 0, seq: 2, manifest: wholeLog, ledger: null })
+          yield* append(rewound)
+          yield* make(rewound, 1, { tailFrom: 8, undone })
+          yield* make(rewound, 2, {})
+          yield* make(rewound, 3, { tailFrom: 6 })
+          yield* make(rewound, 4, { tailFrom: 8, undone })
+          assert.deepStrictEqual(
+            yield* names(rewound, 6),
+            [3, [1, 2, 5, 6]],
+            "generation 4 covers what is undone again"
+          )
+
+          const reset = freshSession()
+          yield* conversation(reset, ["a", "b", "c", "d"].map(user))
+          yield* make(reset, 0, { tailFrom: 2 })
+          yield* store.reset(reset)
+          yield* append(reset)
+          yield* make(reset, 2, { tailFrom: 2 })
+          yield* make(reset, 3, { tailFrom: 8 })
+          yield* make(reset, 4, { contextFrom: 5, tailFrom: 5 })
+          yield* make(reset, 5, { tailFrom: 8 })
+          assert.deepStrictEqual(yield* names(reset, 6), [3, [2, 3, 4, 5, 6]], "generation 5 begins at the reset")
+        })
+      )
+
       it.effect("the provider's count outlives a commit, also one that shows more than the view before it", () =>
         Effect.gen(function* () {
           const store = yield* SessionStore

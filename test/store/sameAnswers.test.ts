@@ -69,6 +69,7 @@ type Call =
       readonly segments: ReadonlyArray<string>
     }
   | { readonly call: "reset"; readonly id: SessionId }
+  | { readonly call: "restore"; readonly id: SessionId; readonly newest: number }
   | { readonly call: "rewind"; readonly id: SessionId; readonly seq: number; readonly back: number }
   | { readonly call: "askAndRewind"; readonly id: SessionId; readonly lengths: ReadonlyArray<number> }
   | { readonly call: "report"; readonly id: SessionId; readonly back: number; readonly tokens: number }
@@ -157,6 +158,10 @@ const call: fc.Arbitrary<Call> = fc.oneof(
     })
   },
   fc.record({ call: fc.constant("reset" as const), id }),
+  {
+    weight: 3,
+    arbitrary: fc.record({ call: fc.constant("restore" as const), id, newest: fc.integer({ min: 1, max: 4 }) })
+  },
   fc.record({ call: fc.constant("rewind" as const), id, seq, back }),
   {
     weight: 3,
@@ -264,6 +269,19 @@ const run = <E, R>(calls: ReadonlyArray<Call>, reopen: Effect.Effect<SessionStor
         return yield* answer(store.rewind(id, { base, seq, manifest, ledger: null }))
       })
 
+    /** As the gateway does it: the manifest of a snapshot, under a lease of its own. */
+    const restore = (id: SessionId, newest: number) =>
+      Effect.gen(function* () {
+        const snapshots = yield* Effect.orElseSucceed(store.snapshots(id), () => [])
+        const { generation } = yield* stateOf(id)
+        yield* answer(acquire(id, "operation", 0))
+        return yield* withLease(0, (lease) =>
+          Effect.flatMap(store.snapshot(snapshots.at(-newest)?.snapshotId ?? ""), ({ manifest }) =>
+            store.commit(lease, { operationId: "restore", base: generation, manifest, segments: [], ledger: null })
+          )
+        )
+      })
+
     const runCall = (call: Call): Effect.Effect<unknown> =>
       Effect.gen(function* () {
         switch (call.call) {
@@ -308,6 +326,8 @@ const run = <E, R>(calls: ReadonlyArray<Call>, reopen: Effect.Effect<SessionStor
             )
           case "reset":
             return yield* answer(store.reset(call.id))
+          case "restore":
+            return yield* restore(call.id, call.newest)
           case "rewind":
             return yield* rewind(call.id, call.seq, call.back)
           case "askAndRewind":

@@ -1,5 +1,4 @@
 /** The commands that only read: `sessions`, `log`, `view`, `snapshots`, `snapshot`. */
-import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -13,7 +12,7 @@ import * as View from "../../view/View.ts"
 import { WINDOW } from "../config/settings.ts"
 import { type Part, drawWindow } from "../terminal/bars.ts"
 import { printAnswer } from "../io.ts"
-import { configOption, dbOption, explainOption, jsonOption, sessionArg } from "../options.ts"
+import { configOption, dbOption, explainOption, jsonOption, sessionArg, snapshotArg } from "../options.ts"
 import { loadSettings, useStore } from "../services.ts"
 import { alignColumns, formatCount, styleOf } from "../terminal/terminal.ts"
 import { formatTranscript } from "../terminal/transcript.ts"
@@ -91,8 +90,6 @@ export const snapshots = Command.make(
       )
     })
 ).pipe(Command.withDescription("List the snapshots of a session, each a view before a compression"))
-
-const snapshotArg = Args.text({ name: "snapshot" }).pipe(Args.withDescription("the id of a snapshot"))
 
 export const snapshot = Command.make(
   "snapshot",

@@ -1,10 +1,10 @@
-/** `throughline rewind ID SEQ --db DB` and `throughline reset ID --db DB` */
+/** `throughline rewind ID SEQ --db DB`, `throughline reset ID --db DB` and `throughline restore SNAPSHOT --db DB` */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { printAnswer } from "../io.ts"
-import { dbOption, jsonOption, sessionArg } from "../options.ts"
-import { useGateway } from "../services.ts"
+import { configOption, dbOption, jsonOption, sessionArg, snapshotArg } from "../options.ts"
+import { loadSettings, useGateway, useStore } from "../services.ts"
 import { formatCount } from "../terminal/terminal.ts"
 
 const seqArg = Args.integer({ name: "seq" }).pipe(
@@ -35,3 +35,18 @@ export const reset = Command.make("reset", { session: sessionArg, db: dbOption, 
     ])
   })
 ).pipe(Command.withDescription("End the working context of a session; the log remains and can be searched"))
+
+export const restore = Command.make(
+  "restore",
+  { id: snapshotArg, db: dbOption, config: configOption, json: jsonOption },
+  ({ config, db, id, json }) =>
+    Effect.gen(function* () {
+      const { policy } = yield* loadSettings(config)
+      const { sessionId } = yield* useStore(db, (store) => store.snapshot(id))
+      const restored = yield* useGateway(db, ({ restore }) => restore(sessionId, id), { policy })
+      yield* printAnswer(json, { sessionId, ...restored }, () => [
+        `restored: session ${sessionId}, generation ${restored.generation}`,
+        `the view before: ${restored.snapshotId}`
+      ])
+    })
+).pipe(Command.withDescription("Show again what a session showed at a snapshot, and after it what came since"))
