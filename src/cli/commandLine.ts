@@ -41,6 +41,7 @@ const commands = [
   Export.command,
   Compress.command,
   Inspect.view,
+  Inspect.handoff,
   Inspect.log,
   Recall.recall,
   Recall.expand,

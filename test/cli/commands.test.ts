@@ -51,7 +51,7 @@ describe("the command line", () => {
       Effect.gen(function* () {
         const help = yield* expectSuccess([])
         const names =
-          "demo import export compress view log recall expand snapshots snapshot sessions stats deliver rewind restore reset pin unpin config salvage"
+          "demo import export compress view handoff log recall expand snapshots snapshot sessions stats deliver rewind restore reset pin unpin config salvage"
         for (const name of names.split(" ")) {
           assert.match(help, new RegExp(`^ {2}${name} +\\S`, "m"))
         }
@@ -162,6 +162,8 @@ describe("the command line", () => {
       const config = yield* Effect.map(makeWorkplace, ({ write }) => write("config.yaml", OFFLINE_CONFIG))
       yield* expectSuccess(["compress", "chat", "--db", db, "--config", config])
       const compressed = yield* runForJson(["view", "chat", "--db", db])
+      const handoff = yield* expectSuccess(["handoff", "chat", "--db", db])
+      assert.include(JSON.stringify(compressed), `"content":${JSON.stringify(handoff.trimEnd())}`)
       yield* expectSuccess(["rewind", "chat", "8", "--db", db])
       yield* expectSuccess(["reset", "chat", "--db", db])
       const ids = (yield* expectSuccess(["snapshots", "chat", "--db", db]))
@@ -173,6 +175,7 @@ describe("the command line", () => {
       assert.deepStrictEqual(yield* runForJson(["view", "chat", "--db", db]), compressed)
       assert.deepInclude(yield* runForJson(["restore", whole, "--db", db]), { sessionId: "chat", generation: 5 })
       assert.deepStrictEqual(yield* runForJson(["view", "chat", "--db", db]), history)
+      assert.match(yield* expectSuccess(["handoff", "chat", "--db", db]), /^no handoff: /)
       assert.match(yield* expectSuccess(["doctor", db]), /no damage/)
       assert.match(yield* expectFailure(["restore", "none", "--db", db]), /^there is no snapshot none$/)
     })

@@ -77,6 +77,7 @@ describe("hostile text on a terminal", () => {
         [["sessions", ...db, "--json"]],
         [["view", ...db, "--explain", session]],
         [["view", ...db, "--json", session]],
+        [["handoff", ...db, session]],
         [["log", ...db, session]],
         [["log", ...db, "--json", session]],
         [["recall", ...db, session, "zebra"]],
