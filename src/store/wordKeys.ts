@@ -110,7 +110,8 @@ const termsOf = (word: string, languages: ReadonlyArray<Language>): ReadonlyArra
         isNeeded: !possible.some(({ functionWords }) => functionWords.has(part))
       }
     })
-    return whole === undefined ? needed : [...needed, { keys: [whole], isNeeded: false }]
+    const readable = needed.filter(({ keys }) => keys.length > 0)
+    return whole === undefined ? readable : [...readable, { keys: [whole], isNeeded: false }]
   })
 
 const keysOf = (word: string, language: Language): ReadonlyArray<string> => {
@@ -160,7 +161,10 @@ const PART = /\p{N}+|\p{Lu}+(?!\p{Ll})|\p{Lu}?[^\p{Lu}\p{N}]+/gu
 
 /** The stem of a word in lower case, and that of its other spelling. */
 const stemsOf = (word: string, language: Language): ReadonlyArray<string> => {
-  if (!/\p{L}{3}/u.test(word)) return [dropAccents(word)]
+  const plain = dropAccents(word)
+  // A sign that is only an accent, such as U+1FED, is no word.
+  if (plain === "") return []
+  if (!/\p{L}{3}/u.test(word)) return [plain]
   const other = word.replaceAll(OTHER_SPELLING, (letter) => SPELLINGS[letter] ?? "")
   const stem = dropAccents(language.stem(word))
   return other === word ? [stem] : [stem, dropAccents(language.stem(other))]

@@ -36,6 +36,8 @@ describe("wordKeys", () => {
     assert.isAbove(weight(`an apple ${"and pears ".repeat(9_000)}`), 0)
   })
 
+  it("a sign that is only an accent has no key", () => assert.deepStrictEqual([...weighKeys("῭ x῭").keys()], ["x"]))
+
   it("no key of any text has a character that would separate it in an index, and each has one of 32 weights", () =>
     fc.assert(
       fc.property(text, (said) => {
