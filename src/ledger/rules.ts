@@ -89,7 +89,7 @@ const makeWords = ({ hasSpaces, words }: Language): Words => {
     empty: new Set(
       [words.common, words.lead, words.takenBack, words.allowedAgain].flatMap((list) => splitWords(list ?? ""))
     ),
-    joint: new RegExp(String.raw`[,;:–—!.?]+\s|[，；：、]|\s(?:-+|->|/)\s${joints.join("")}`, "u"),
+    joint: new RegExp(String.raw`(?<![,;:–—!.?])[,;:–—!.?]+\s|[，；：、]|\s(?:-+|->|/)\s${joints.join("")}`, "u"),
     talk: make("talk"),
     lead: make("lead"),
     idle: make("idle"),
