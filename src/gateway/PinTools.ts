@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { type FunctionTool, makeFunctionTool } from "../message/functionTool.ts"
 import { callInput, callName, type ToolCall, type ToolMessage } from "../message/Message.ts"
 import type { SessionId } from "../session/Session.ts"
 import type { StoreError, UnknownSession } from "../session/SessionError.ts"
@@ -17,24 +18,7 @@ import { Gateway, type Pin, type PinRequest } from "./Gateway.ts"
  * @since 0.1.0
  * @category models
  */
-export interface Definition {
-  readonly type: "function"
-  readonly function: {
-    readonly name: "pin" | "unpin"
-    readonly description: string
-    readonly strict: true
-    readonly parameters: Readonly<Record<string, unknown>>
-  }
-}
-
-const makeDefinition = (
-  name: Definition["function"]["name"],
-  description: string,
-  properties: Readonly<Record<string, unknown>>
-): Definition => {
-  const parameters = { type: "object", properties, required: Object.keys(properties), additionalProperties: false }
-  return { type: "function", function: { name, description, strict: true, parameters } }
-}
+export type Definition = FunctionTool<"pin" | "unpin">
 
 /**
  * The tools `pin` and `unpin`. Give them to the model with each step.
@@ -43,7 +27,7 @@ const makeDefinition = (
  * @category constructors
  */
 export const definitions: ReadonlyArray<Definition> = [
-  makeDefinition(
+  makeFunctionTool(
     "pin",
     "Keep a text in view word for word, however long this conversation gets: a rule, a plan, a todo list. Room is small, " +
       "so pin only what you need at every step, and unpin it when it is done.",
@@ -55,7 +39,7 @@ export const definitions: ReadonlyArray<Definition> = [
       }
     }
   ),
-  makeDefinition("unpin", "Let a pinned text leave the view.", {
+  makeFunctionTool("unpin", "Let a pinned text leave the view.", {
     name: { type: "string", description: "The name of the pin, as pin returned it." }
   })
 ]

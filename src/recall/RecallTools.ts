@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import { isRecallCall, RECALL_MARK } from "../message/whoseWords.ts"
 import { splitQueryWords } from "../store/searchQuery.ts"
 import { LINE_BREAK, shortenText } from "../message/text.ts"
+import { type FunctionTool, makeFunctionTool } from "../message/functionTool.ts"
 import { callInput, callName, type ToolCall, type ToolMessage } from "../message/Message.ts"
 import { type Expansion, type Found, Recall } from "./Recall.ts"
 import type { Logged, SessionId } from "../session/Session.ts"
@@ -21,24 +22,7 @@ import { type Counter, inUse } from "../message/Tokens.ts"
  * @since 0.1.0
  * @category models
  */
-export interface Definition {
-  readonly type: "function"
-  readonly function: {
-    readonly name: "recall" | "expand"
-    readonly description: string
-    readonly strict: true
-    readonly parameters: Readonly<Record<string, unknown>>
-  }
-}
-
-const makeDefinition = (
-  name: Definition["function"]["name"],
-  description: string,
-  properties: Readonly<Record<string, unknown>>
-): Definition => {
-  const parameters = { type: "object", properties, required: Object.keys(properties), additionalProperties: false }
-  return { type: "function", function: { name, description, strict: true, parameters } }
-}
+export type Definition = FunctionTool<"recall" | "expand">
 
 /**
  * The tools `recall` and `expand`. Give them to the model with each step.
@@ -47,7 +31,7 @@ const makeDefinition = (
  * @category constructors
  */
 export const definitions: ReadonlyArray<Definition> = [
-  makeDefinition(
+  makeFunctionTool(
     "recall",
     "Search the earlier messages of this conversation that you no longer see in full. Use it before you ask the user " +
       "again, or guess, for anything that was said, read, run or decided earlier. Returns matching messages with those " +
@@ -66,7 +50,7 @@ export const definitions: ReadonlyArray<Definition> = [
       }
     }
   ),
-  makeDefinition(
+  makeFunctionTool(
     "expand",
     "Read the original messages that a segment, a summary of earlier messages, stands for. Takes a segment id as " +
       "recall returns it.",
