@@ -13,6 +13,7 @@ import type { Message } from "../message/Message.ts"
 import { looksRecalled } from "../message/whoseWords.ts"
 import type { Logged, Segment, SessionId, State } from "../session/Session.ts"
 import { makeMisuse, type StoreError, type UnknownSegment, type UnknownSession } from "../session/SessionError.ts"
+import { isInScope } from "../store/model.ts"
 import { type SearchScope, SessionIndex, SessionStore } from "../store/SessionStore.ts"
 
 /**
@@ -247,9 +248,6 @@ const scopeOutOfView = ({ manifest, system }: State): SearchScope => ({
   except: manifest.live,
   also: manifest.excerpts.map(({ seq }) => seq)
 })
-
-const isInScope = ({ also, except, fromSeq, toSeq }: SearchScope, seq: number): boolean =>
-  also.includes(seq) || (fromSeq <= seq && seq <= toSeq && !except.includes(seq))
 
 /** The numbers around one, the nearest first. */
 const rangeAround = (seq: number, distance: number): ReadonlyArray<number> =>

@@ -64,6 +64,7 @@ import {
   type Committed,
   type Delivery,
   type Histories,
+  isInScope,
   isUsage,
   type Lease,
   LeaseLost,
@@ -319,10 +320,8 @@ export const make = (counter: Counter) => {
     atOnce(() =>
       Either.map(find(sessionId), (session) => {
         const { limit, scope } = options
-        const { also, except, fromSeq, toSeq } = scope
-        const isInScope = ({ seq }: Logged) =>
-          also.includes(seq) || (fromSeq <= seq && seq <= toSeq && !except.includes(seq))
-        const searched = dropUndone(manifestOf(session).undone, dropRecalled(session.log).filter(isInScope))
+        const entries = dropRecalled(session.log).filter(({ seq }) => isInScope(scope, seq))
+        const searched = dropUndone(manifestOf(session).undone, entries)
         return searchEntries(searched, query, limit, session.log.length)
       })
     )

@@ -249,6 +249,9 @@ export interface SearchScope {
   readonly also: ReadonlyArray<number>
 }
 
+export const isInScope = ({ also, except, fromSeq, toSeq }: SearchScope, seq: number): boolean =>
+  also.includes(seq) || (fromSeq <= seq && seq <= toSeq && !except.includes(seq))
+
 /**
  * The messages to search, and the largest number to find.
  *
