@@ -60,8 +60,8 @@ export const restoreSnapshot = (
   }
 
   /** A reset or rewind needs no lease and may come between. */
-  const commitUnder = (lease: Lease): Effect.Effect<Restored, Failure> =>
-    planRestore(services, sessionId, snapshotId).pipe(
+  const commitUnder = (lease: Lease, snapshot: State): Effect.Effect<Restored, Failure> =>
+    planRestore(services, snapshot).pipe(
       Effect.tap(checkRoom),
       Effect.flatMap(({ commit }) => commitRestore(store, lease, snapshotId, commit)),
       Effect.catchTag("LeaseLost", () => fail("busy", "it was changed meanwhile; restore again"))
@@ -76,7 +76,10 @@ export const restoreSnapshot = (
       return yield* fail("another-session", "it is a snapshot of another session; list those of this one")
     }
     const request = { name: "operation", holder } as const
-    return yield* leases.using(sessionId, request, ({ lease }) => commitUnder(lease), { until: -Infinity, late })
+    return yield* leases.using(sessionId, request, ({ lease }) => commitUnder(lease, snapshot), {
+      until: -Infinity,
+      late
+    })
   })
 }
 
@@ -87,13 +90,9 @@ interface RestorePlan extends Pick<State, "windows"> {
   readonly commit: Commit
 }
 
-const planRestore = Effect.fnUntraced(function* (
-  { counter, store }: RestoreServices,
-  sessionId: SessionId,
-  snapshotId: string
-) {
+const planRestore = Effect.fnUntraced(function* ({ counter, store }: RestoreServices, snapshot: State) {
+  const { sessionId } = snapshot
   const now = yield* store.state(sessionId)
-  const snapshot = yield* store.snapshot(snapshotId)
   const undone = joinUndone(snapshot, now)
   const ledger = yield* readLedger(store, { ...now, manifest: { ...snapshot.manifest, undone } })
   const manifest = { ...snapshot.manifest, undone, ledger: renderWithPins(snapshot, ledger, counter) }
