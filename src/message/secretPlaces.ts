@@ -163,6 +163,9 @@ const SAID_BEFORE = new RegExp(
 )
 const SAID_BEHIND = /^ (?:as )?(?:a|the|my|your) [\w ]{0,12}password/
 
+/** The path or the base64 that a word is the end of. A word for a password in there says nothing about it. */
+const GLUED_PATH = /(?<=[\s"'`“«:：→>]|^)[^\s"'`“«:：→>]{0,80}\/$/
+
 const MIXED = /[\w!#$%&*?+~^=.@-]+/y
 
 // -- rules ----------------------------------------------------------------------------------------------------------
@@ -190,9 +193,8 @@ const redactSaid: Rule = {
     const wordEnd = isTrueAt(MIXED, text, start) ? MIXED.lastIndex : start
     const end = ".!?".includes(text.charAt(wordEnd - 1)) ? wordEnd - 1 : wordEnd
     if (!isSaidPassword(text.slice(start, end))) return start
-    const isNear =
-      SAID_BEFORE.test(text.slice(Math.max(0, start - 80), start)) ||
-      SAID_BEHIND.test(text.slice(wordEnd, wordEnd + 40))
+    const before = text.slice(Math.max(0, start - 80), start).replace(GLUED_PATH, "")
+    const isNear = SAID_BEFORE.test(before) || SAID_BEHIND.test(text.slice(wordEnd, wordEnd + 40))
     if (isNear) found.push({ start, end, kind: "password" })
     return end
   }

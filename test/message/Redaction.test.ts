@@ -534,6 +534,16 @@ function innocentId() {
     chars(ALL, 24).map((s) => `toolu_01${s}`),
     chars(ALL, 24).map((s) => `call_${s}`),
     chars(ALL + "+/", 64, 300),
+    // Words for secrets stand in long base64 and in paths by chance.
+    fc
+      .array(
+        fc.tuple(
+          fc.oneof(fc.constantFrom("pw", "login", "creds", "PW", "clave"), chars(ALL, 1, 30)),
+          fc.constantFrom("/", "+")
+        ),
+        { minLength: 4, maxLength: 12 }
+      )
+      .map((pieces) => pieces.flat().join("")),
     fc.array(word(), { minLength: 1, maxLength: 6 }).map((names) => `/${names.join("/")}.ts`),
     fc.integer().map((n) => `"max_tokens": ${n}`)
   )
