@@ -1,0 +1,108 @@
+/** Replays a transcript through the library itself: a gateway on a real store, the stand-in as its summarizer. */
+import { Duration, Effect, Layer, Logger, LogLevel, Redacted } from "effect"
+import * as Compressor from "../../src/compression/Compressor.ts"
+import type { PolicyOptions } from "../../src/compression/CompressionPolicy.ts"
+import * as Gateway from "../../src/gateway/Gateway.ts"
+import type * as Message from "../../src/message/Message.ts"
+import type { Route } from "../../src/model/Provider.ts"
+import * as Scripted from "../../src/model/Scripted.ts"
+import { SessionId } from "../../src/session/Session.ts"
+import * as Sqlite from "../../src/sqlite/Sqlite.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
+import { estimate } from "../../src/message/Tokens.ts"
+import { type Auxiliary, type Call, countCached, type Run, tokensOf } from "./account.ts"
+import { answer } from "./standIn.ts"
+import { type Transcript, unitsOf } from "./transcript.ts"
+
+/** A system prompt and tools of 8,000 tokens, as coding agents have them. */
+export const SYSTEM = "You are a coding agent. ".repeat(1_334)
+
+export interface Options {
+  readonly name: string
+  readonly policy: PolicyOptions
+  /** No model at all. */
+  readonly isEmbedded?: boolean
+}
+
+const id = SessionId.make("priced")
+
+const route = (contextLength: number): Route => ({
+  provider: "openai",
+  model: "fake",
+  baseUrl: "http://fake.invalid/v1",
+  apiKey: Redacted.make("fake"),
+  api: "chat",
+  contextLength,
+  timeout: Duration.minutes(5),
+  idleTimeout: Duration.minutes(1)
+})
+
+/** Each compression ends before the next step, so that a run has one result only. */
+export const replay = ({ isEmbedded = false, name, policy }: Options, transcript: Transcript): Effect.Effect<Run> => {
+  const calls: Array<Call> = []
+  const auxiliary: Array<Auxiliary> = []
+  const model = Scripted.make([
+    (request) => {
+      const text = answer(request, transcript)
+      const sent = request.messages.flatMap(unitsOf)
+      const cached = countCached({ ...BYTES }, sent, calls.at(-1)?.request ?? [])
+      auxiliary.push({ input: tokensOf(sent), cached, output: estimate.text(text) })
+      return text
+    }
+  ])
+  const layer = Gateway.layer({ policy, routes: isEmbedded ? [] : [route(policy.contextLength)] }).pipe(
+    Layer.provideMerge(Sqlite.layerTemporary),
+    Layer.provide(model.layer),
+    Layer.provideMerge(Logger.minimumLogLevel(LogLevel.Error))
+  )
+  return Effect.gen(function* () {
+    yield* live(transcript.messages, calls)
+    const { generation } = yield* Effect.flatMap(SessionStore, (store) => store.state(id))
+    return { name, calls, auxiliary, compressions: generation } satisfies Run
+  }).pipe(Effect.provide(layer), Effect.orDie)
+}
+
+const BYTES = { read: 0.1, write: 1, output: 0, least: 1_024, step: 128, isOfParts: false }
+
+/** The agent does what the transcript says, and every call of its model has the view of that moment. */
+const live = Effect.fnUntraced(function* (messages: ReadonlyArray<Message.Message>, calls: Array<Call>) {
+  const gateway = yield* Gateway.Gateway
+  const compressor = yield* Compressor.Compressor
+  const isUser = (i: number) => messages[i]?.role === "user" || messages[i]?.role === "system"
+  for (let i = 0; i < messages.length;) {
+    if (isUser(i)) {
+      yield* gateway.deliver(id, messages[i]!)
+      i++
+      continue
+    }
+    const from = i
+    while (i < messages.length && !isUser(i)) i++
+    const steps = splitSteps(messages.slice(from, i))
+    let seq = from + 1
+    yield* gateway.turn(id, (turn) =>
+      Effect.forEach(steps, (step) =>
+        Effect.gen(function* () {
+          if (step[0]?.role === "assistant") {
+            const note = (view: { readonly messages: ReadonlyArray<Message.Message> }) =>
+              Effect.sync(() => calls.push({ seq, request: view.messages.flatMap(unitsOf), isFirst: isUser(seq - 2) }))
+            yield* turn.step(note, { system: SYSTEM })
+          }
+          yield* turn.append(...step)
+          seq += step.length
+          yield* compressor.settled(id)
+        })
+      )
+    )
+    yield* compressor.settled(id)
+  }
+})
+
+/** An answer with the results of its calls. */
+const splitSteps = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<ReadonlyArray<Message.Message>> => {
+  const steps: Array<Array<Message.Message>> = []
+  for (const message of messages) {
+    if (message.role === "tool" && steps.length > 0) steps.at(-1)!.push(message)
+    else steps.push([message])
+  }
+  return steps
+}

@@ -1,0 +1,52 @@
+/** Stands in for every model that summarizes: it copies the lines with most rare words for their tokens. */
+import * as Handoff from "../../src/handoff/Handoff.ts"
+import { estimate } from "../../src/message/Tokens.ts"
+import * as Message from "../../src/message/Message.ts"
+import type { ModelRequest } from "../../src/model/Provider.ts"
+import { rareIn, type Rarity } from "./transcript.ts"
+
+const LONGEST_LINE = 300
+
+/** Lines of `text` in their order, within the room. A word counts less each time, and more towards the end. */
+export const chooseLines = (text: string, maxTokens: number, rarity: Rarity): ReadonlyArray<string> => {
+  const all = text.split("\n").flatMap((line) => (line.trim().length > 15 ? [line.trim().slice(0, LONGEST_LINE)] : []))
+  const lines = Array.from(new Set(all)).map((line, i, { length }) => ({
+    line,
+    index: i,
+    words: rareIn(line, rarity),
+    cost: estimate.text(line) + 3,
+    weight: 1 + i / length
+  }))
+  const taken = new Map<string, number>()
+  const kept: typeof lines = []
+  let left = lines.filter(({ words }) => words.length > 0)
+  for (let room = maxTokens; ;) {
+    left = left.filter(({ cost }) => cost <= room)
+    let best: (typeof lines)[number] | undefined
+    let most = 0
+    for (const entry of left) {
+      const worth =
+        entry.words.reduce((sum, word) => sum + 0.3 ** (taken.get(word) ?? 0) * entry.weight, 0) / entry.cost
+      if (worth > most) [best, most] = [entry, worth]
+    }
+    if (best === undefined) break
+    kept.push(best)
+    left.splice(left.indexOf(best), 1)
+    room -= best.cost
+    for (const word of best.words) taken.set(word, (taken.get(word) ?? 0) + 1)
+  }
+  return kept.sort((a, b) => a.index - b.index).map(({ line }) => line)
+}
+
+const MOST_TOKENS = 2_500
+
+/** The answer to a summarizer's request of this library, whatever its prompt. */
+export const answer = ({ messages }: ModelRequest, rarity: Rarity): string => {
+  const asked = messages.map(Message.text).join("\n")
+  const [, told = "1000"] = /at most (\d+) tokens/.exec(Message.text(messages.at(-1)!)) ?? []
+  const room = Math.min(MOST_TOKENS, Number(told))
+  const [, material = asked] = /<transcript>\n([^]*?)\n<\/transcript>/.exec(asked) ?? []
+  const facts = chooseLines(material, room - 150, rarity)
+  const goal = ["go on with the user's request"]
+  return Handoff.render(Handoff.fit({ ...Handoff.empty, goal, facts }, estimate, room))
+}
