@@ -7,15 +7,20 @@ import type { Counter } from "../message/Tokens.ts"
 import { isSessionId, isWithinLog, type UndoneRange, wholeLog } from "../session/Session.ts"
 import { countMostRows, findLastNumber, readByKey, readByNumber, type Row } from "./damagedTables.ts"
 import {
+  checksumOfGeneration,
   checksumOfRow,
-  childrenOfRow,
+  isGenerationIntact,
   loggedOfRow,
+  parseGenerationRow,
   parseManifest,
+  parseMessageRow,
+  parseSegmentRow,
   readOrUndefined,
+  segmentOfRow,
   type StoredManifest,
   windowsOfRow
 } from "./rows.ts"
-import { type MessageRow, prepareUndoneCount } from "./statements.ts"
+import { prepareUndoneCount } from "./statements.ts"
 
 /** Something that is lost: whose it was, if that is known. */
 export interface LostPart {
@@ -129,8 +134,9 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
       if (isNext) meetEnd(findLog(key.session_id), key.seq)
       before = key
     }
-    for (const { left_seq, session_id } of generations) {
-      if (isSessionId(session_id)) meetEnd(logs.get(session_id), left_seq)
+    for (const row of generations) {
+      const { left_seq, session_id } = row
+      if (isSessionId(session_id) && isIntact(row)) meetEnd(logs.get(session_id), left_seq)
     }
     let room = findLastNumber(from, "message", "sqlite_autoindex_message_1")
     for (const log of logs.values()) room -= log.seq
@@ -185,9 +191,9 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
   const copySegments = (): ReadonlySet<unknown> => {
     const columns = ["id", "session_id", "level", "children", "from_seq", "to_seq", "tokens", "body"]
     const segments = new Set<unknown>()
-    for (const row of numbered("segment", [...columns, "degraded", "focus", "model"])) {
+    for (const row of numbered("segment", [...columns, "degraded", "focus", "model", "checksum"])) {
       if (findLog(row.session_id) === undefined) continue
-      const isWhole = isReadable(() => childrenOfRow(String(row.children ?? "[]")))
+      const isWhole = isReadable(() => segmentOfRow(parseSegmentRow(row)))
       if (isWhole && insert("segment", row)) segments.add(row.id)
       else lose(row.session_id, `segment ${String(row.id)}: its columns are damaged`)
     }
@@ -224,10 +230,15 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
           ? keepWithin(log.seq, manifest.undone)
           : (undoneCount.get({ sessionId: String(session_id), generation }) ?? 0)
       const isWhole =
-        manifest !== undefined && isWithinLog(manifest, log.seq) && manifest.segments.every((id) => segments.has(id))
+        manifest !== undefined &&
+        isIntact(row) &&
+        isWithinLog(manifest, log.seq) &&
+        manifest.segments.every((id) => segments.has(id))
       const stored = JSON.stringify({ ...(isWhole ? manifest : showWholeLog(manifest, log.seq)), undone })
       const left = isNumber(row.left_seq) ? Math.min(row.left_seq, log.seq) : row.left_seq
-      if (!insert("generation", { ...row, manifest: stored, left_seq: left })) {
+      const draft = { ...row, manifest: stored, left_seq: left }
+      const checksum = checksumOfGeneration(String(session_id), parseGenerationRow(draft))
+      if (!insert("generation", { ...draft, checksum })) {
         lose(session_id, `generation #${generation}: its columns are damaged`)
         continue
       }
@@ -257,7 +268,7 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
       ["delivery_key", ["session_id", "key", "arrival", "digest"], ["session_id", "key"]],
       ["counter", ["session_id", "name", "value"], ["session_id", "name"]],
       ["heal_try", ["segment_id", "tries"], ["segment_id"]],
-      ["ledger", ["session_id", "body"], ["session_id"]]
+      ["ledger", ["session_id", "body", "checksum"], ["session_id"]]
     ] as const
     for (const [table, columns, key] of rest) {
       for (const row of keyed(table, columns, key)) {
@@ -278,7 +289,16 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
 
   copySessions()
   const generations = [
-    ...numbered("generation", ["session_id", "generation", "manifest", "left_seq", "snapshot_id", "operation_id", "at"])
+    ...numbered("generation", [
+      "session_id",
+      "generation",
+      "manifest",
+      "left_seq",
+      "snapshot_id",
+      "operation_id",
+      "at",
+      "checksum"
+    ])
   ].sort((a, b) => Number(a.generation) - Number(b.generation))
   copyMessages()
   fillEnds(generations)
@@ -330,20 +350,13 @@ const keepWithin = (lastSeq: number, undone: ReadonlyArray<UndoneRange>): Readon
 const formatRange = (what: string, first: number, last: number): string =>
   first === last ? `${what} #${first}` : `${what}s #${first} to #${last}`
 
+const isIntact = (generation: Row): boolean =>
+  isGenerationIntact(String(generation.session_id), parseGenerationRow(generation))
+
 const isNumber = (value: unknown): value is number => typeof value === "number"
 
 /** Tells what is wrong with the row of a message, without its content. */
-const findDamage = (sessionId: string, { arrival, at, body, checksum, kind, seq, tokens }: Row): string | undefined => {
-  const row: MessageRow = {
-    seq: isNumber(seq) ? seq : -1,
-    arrival: isNumber(arrival) ? arrival : null,
-    kind: typeof kind === "string" ? kind : null,
-    tokens: isNumber(tokens) ? tokens : -1,
-    body: typeof body === "string" ? body : "",
-    at: isNumber(at) ? at : -1,
-    checksum: isNumber(checksum) ? checksum : null
-  }
-  return loggedOfRow(sessionId, row).unreadable
-}
+const findDamage = (sessionId: string, row: Row): string | undefined =>
+  loggedOfRow(sessionId, parseMessageRow(row)).unreadable
 
 const isReadable = (read: () => unknown): boolean => readOrUndefined(() => [read()]) !== undefined

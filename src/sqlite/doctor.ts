@@ -7,20 +7,28 @@ import * as Ledger from "../ledger/Ledger.ts"
 import { isWithinLog } from "../session/Session.ts"
 import type { StoreError } from "../session/SessionError.ts"
 import { openForReading } from "./copy.ts"
+import type { Row } from "./damagedTables.ts"
 import { cannotOpen, connectFile, inspectFile, isDamage, toStoreError } from "./file.ts"
 import * as MakeStore from "./makeStore.ts"
 import { readSchemaVersion } from "./migrations.ts"
 import {
   childrenOfRow,
+  isGenerationIntact,
+  isLedgerIntact,
   loggedOfArrival,
   loggedOfRow,
+  OTHER_CHECKSUM,
+  parseGenerationRow,
   parseManifest,
+  parseMessageRow,
+  parseSegmentRow,
   readOrUndefined,
+  segmentOfRow,
   type StoredManifest,
   windowsOfRow
 } from "./rows.ts"
 import { INDEX_TABLES, replaceIndexTables, SEQ_BITS } from "./searchStatements.ts"
-import { type MessageRow, prepareUndoneCount } from "./statements.ts"
+import { prepareUndoneCount } from "./statements.ts"
 
 /**
  * One piece of damage. `sessionId` is null if it is about no session in particular.
@@ -183,22 +191,6 @@ const checkSessions: Check = function* (db) {
   }
 }
 
-/** A row of any table: older schemas have fewer columns. */
-interface Row {
-  readonly [column: string]: unknown
-}
-
-const messageOfRow = (row: Row): MessageRow => ({
-  seq: Number(row.seq),
-  arrival: row.arrival === null ? null : Number(row.arrival),
-  kind: textOrNull(row.kind),
-  tokens: Number(row.tokens),
-  body: String(row.body),
-  at: Number(row.at),
-  // Rows of an older schema have none.
-  checksum: typeof row.checksum === "number" ? row.checksum : null
-})
-
 const checkLogs: Check = function* (db) {
   const logged = db.prepare<[string], Row>("SELECT * FROM message WHERE session_id = ? ORDER BY seq")
   const waiting = db.prepare<[string], Row>("SELECT * FROM inbox WHERE session_id = ? ORDER BY arrival")
@@ -207,13 +199,13 @@ const checkLogs: Check = function* (db) {
     const unreadable: Array<string> = []
     let last = 0
     for (const row of logged.iterate(id)) {
-      const { seq, unreadable: issue } = loggedOfRow(id, messageOfRow(row))
+      const { seq, unreadable: issue } = loggedOfRow(id, parseMessageRow(row))
       if (seq > last + 1) missing.push(seq === last + 2 ? `#${last + 1}` : `#${last + 1} to #${seq - 1}`)
       last = seq
       if (issue !== undefined) unreadable.push(`#${seq} (${issue})`)
     }
     for (const row of waiting.iterate(id)) {
-      const { arrival, unreadable: issue } = loggedOfArrival(id, messageOfRow(row))
+      const { arrival, unreadable: issue } = loggedOfArrival(id, parseMessageRow(row))
       if (issue !== undefined) unreadable.push(`arrival ${arrival} of the inbox (${issue})`)
     }
     if (missing.length > 0) yield makeFinding("missing-messages", listSome(missing), id)
@@ -233,34 +225,39 @@ const checkArrivals: Check = function* (db) {
 const checkViews: Check = function* (db) {
   const known = new Set(readColumn(db, "SELECT id FROM segment"))
   const lastOf = db.prepare<[string], number>("SELECT ifnull(max(seq), 0) FROM message WHERE session_id = ?").pluck()
-  for (const { children, id, session_id, to_seq } of db.prepare<[], Row>("SELECT * FROM segment").iterate()) {
-    const parts = readOrUndefined(() => childrenOfRow(String(children ?? "[]")))
-    const issue = parts === undefined ? DAMAGED_TEXT : findMissing(parts, known)
-    const isBeyond = Number(to_seq) > (lastOf.get(String(session_id)) ?? 0)
-    if (issue !== undefined || isBeyond) {
-      yield makeFinding(
-        "damaged-segment",
-        `${String(id)}: ${issue ?? "it stands for messages beyond the log"}`,
-        session_id
-      )
-    }
+  for (const row of db.prepare<[], Row>("SELECT * FROM segment").iterate()) {
+    const issue = findSegmentIssue(row, known, lastOf.get(String(row.session_id)) ?? 0)
+    if (issue !== undefined) yield makeFinding("damaged-segment", `${String(row.id)}: ${issue}`, row.session_id)
   }
   const isUndoneThere = makeUndoneCheck(db)
-  for (const { generation, manifest: text, session_id } of db.prepare<[], Row>("SELECT * FROM generation").iterate()) {
+  const findViewIssue = (row: Row): string | undefined => {
+    const { generation, manifest: text, session_id } = row
     const manifest = readOrUndefined(() => parseManifest(String(text)))
-    const issue =
-      manifest === undefined
-        ? DAMAGED_TEXT
-        : !isWithinLog(manifest, lastOf.get(String(session_id)) ?? 0)
-          ? "it shows messages beyond the log"
-          : isUndoneThere(String(session_id), Number(generation), manifest.undone)
-            ? findMissing(manifest.segments, known)
-            : "other messages are undone than it says"
-    if (issue !== undefined) yield makeFinding("damaged-view", `generation ${String(generation)}: ${issue}`, session_id)
+    if (manifest === undefined) return DAMAGED_TEXT
+    if (!isWithinLog(manifest, lastOf.get(String(session_id)) ?? 0)) return "it shows messages beyond the log"
+    if (!isUndoneThere(String(session_id), Number(generation), manifest.undone))
+      return "other messages are undone than it says"
+    const isIntact = isGenerationIntact(String(session_id), parseGenerationRow(row))
+    return findMissing(manifest.segments, known) ?? (isIntact ? undefined : OTHER_CHECKSUM)
   }
-  for (const { body, session_id } of db.prepare<[], Row>("SELECT session_id, body FROM ledger").iterate()) {
-    if (Either.isLeft(Ledger.decode(String(body)))) yield makeFinding("damaged-ledger", DAMAGED_TEXT, session_id)
+  for (const row of db.prepare<[], Row>("SELECT * FROM generation").iterate()) {
+    const issue = findViewIssue(row)
+    const generation = `generation ${String(row.generation)}`
+    if (issue !== undefined) yield makeFinding("damaged-view", `${generation}: ${issue}`, row.session_id)
   }
+  for (const row of db.prepare<[], Row>("SELECT * FROM ledger").iterate()) {
+    const isReadable = Either.isRight(Ledger.decode(String(row.body)))
+    if (!isReadable || !isLedgerIntact(row))
+      yield makeFinding("damaged-ledger", isReadable ? OTHER_CHECKSUM : DAMAGED_TEXT, row.session_id)
+  }
+}
+
+const findSegmentIssue = (row: Row, known: ReadonlySet<string>, lastSeq: number): string | undefined => {
+  const children = readOrUndefined(() => childrenOfRow(String(row.children ?? "[]")))
+  if (children === undefined) return DAMAGED_TEXT
+  if (Number(row.to_seq) > lastSeq) return "it stands for messages beyond the log"
+  const isIntact = readOrUndefined(() => segmentOfRow(parseSegmentRow(row))) !== undefined
+  return findMissing(children, known) ?? (isIntact ? undefined : OTHER_CHECKSUM)
 }
 
 /** Compares what a manifest says is undone with the rows of it, which older schemas do not have. */

@@ -52,7 +52,8 @@ export const saveGeneration = (
   sql.endUndone.run(generation, sessionId, made[kept - 1]?.fromSeq ?? -Infinity)
   for (const { fromSeq, toSeq } of made.slice(kept)) sql.saveUndone.run(sessionId, fromSeq, toSeq, generation)
   const text = JSON.stringify({ ...manifest, undone: countUndone(made) })
-  sql.saveGeneration.run(sessionId, generation, text, lastSeq, left, operationId, at)
+  const checksum = Rows.checksumOfGeneration(sessionId, { generation, manifest: text, left_seq: lastSeq, at })
+  sql.saveGeneration.run(sessionId, generation, text, lastSeq, left, operationId, at, checksum)
   return { generation, snapshotId: left }
 }
 
@@ -124,13 +125,9 @@ export const make = (connection: Connection) => {
     const fault = findGenerationFault(made, lastSeq)
     // The transaction turns it into a failure of its effect.
     if (fault !== undefined) throw new StoreError({ operation: "make a generation", reason: "failed", detail: fault })
-    for (const segment of made.segments) {
-      const { children, degraded, focus, fromSeq, id, level, model, text, toSeq, tokens } = segment
-      const ids = JSON.stringify(children)
-      sql.saveSegment.run(id, sessionId, level, ids, fromSeq, toSeq, tokens, text, degraded, focus, model)
-    }
+    for (const segment of made.segments) sql.saveSegment.run(Rows.rowOfSegment(sessionId, segment))
     if (made.ledger === null) sql.clearLedger.run(sessionId)
-    else sql.saveLedger.run(sessionId, made.ledger)
+    else sql.saveLedger.run(sessionId, made.ledger, Rows.checksumOfLedger(sessionId, made.ledger))
     return saveGeneration(sql, sessionId, current.manifest.undone, { manifest, operationId, lastSeq, at: now })
   }
 

@@ -174,6 +174,11 @@ const undone = [
   ) STRICT, WITHOUT ROWID`
 ]
 
+/** Tells the same of what a compression writes. */
+const checksumsOfHandoffs = ["segment", "generation", "ledger"].map(
+  (table) => `ALTER TABLE ${table} ADD COLUMN checksum INTEGER`
+)
+
 const all = (statements: ReadonlyArray<string>) =>
   Effect.flatMap(SqlClient.SqlClient, (sql) =>
     Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
@@ -188,7 +193,8 @@ const migrations = {
   "0006_lives_of_leases": lives,
   "0007_checksums": checksums,
   "0008_stems": stemTables,
-  "0009_undone_ranges": undone
+  "0009_undone_ranges": undone,
+  "0010_checksums_of_handoffs": checksumsOfHandoffs
 }
 
 /** The newest schema that this version knows. */

@@ -11,6 +11,7 @@ import { countUndone, DeliveryKind, LearnedWindow, Manifest, UndoneRange, Usage,
 import type { Logged, Segment } from "../session/Session.ts"
 import { StoreError } from "../session/SessionError.ts"
 import type { SessionLoader } from "../store/residentSessions.ts"
+import type { Row } from "./damagedTables.ts"
 import { isDamage } from "./file.ts"
 import type { GenerationRow, MessageRow, SegmentRow, Statements } from "./statements.ts"
 
@@ -37,6 +38,20 @@ export const readOrUndefined = <A>(read: () => A): A | undefined => {
 export const checksumOfRow = (sessionId: string, row: Omit<MessageRow, "checksum">): number =>
   crc32(row.body, crc32(`${sessionId} ${row.seq} ${row.arrival} ${row.kind} ${row.tokens} ${row.at} `))
 
+/** The same of the other rows: of their columns, and of their long text last. */
+const checksumOf = (columns: ReadonlyArray<string | number | null>, text: string): number =>
+  crc32(text, crc32(JSON.stringify(columns)))
+
+export const checksumOfSegment = (row: Omit<SegmentRow, "checksum">): number => {
+  const { body, children, degraded, focus, from_seq, id, level, model, session_id, to_seq, tokens } = row
+  return checksumOf([id, session_id, level, children, from_seq, to_seq, tokens, degraded, focus, model], body)
+}
+
+export const checksumOfGeneration = (sessionId: string, row: Omit<GenerationRow, "checksum">): number =>
+  checksumOf([sessionId, row.generation, row.left_seq, row.at], row.manifest)
+
+export const checksumOfLedger = (sessionId: string, text: string): number => checksumOf([sessionId], text)
+
 /** Reads the text of a message. Fails without quoting it; the error of `JSON.parse` would. */
 const parseBody = (body: unknown): Either.Either<Message.Message, Message.InvalidMessage> => {
   try {
@@ -58,10 +73,11 @@ export const loggedOfRow = (sessionId: string, row: MessageRow): Logged => {
   const parsed = parseBody(row.body)
   if (Either.isLeft(parsed)) return standInForRow(row, makeStandIn(undefined), parsed.left.issue)
   const isUnchanged = row.checksum === null || row.checksum === checksumOfRow(sessionId, row)
-  return isUnchanged
-    ? entryOfRow(row, parsed.right)
-    : standInForRow(row, makeStandIn(parsed.right), "it is not what was written: its checksum is another")
+  return isUnchanged ? entryOfRow(row, parsed.right) : standInForRow(row, makeStandIn(parsed.right), OTHER_CHECKSUM)
 }
+
+/** Said of a row whose bits have changed on disk. */
+export const OTHER_CHECKSUM = "it is not what was written: its checksum is another"
 
 const entryOfRow = ({ arrival, at, kind, seq, tokens }: MessageRow, message: Message.Message): Logged => ({
   seq,
@@ -153,18 +169,31 @@ const makeStandIn = (damaged: Message.Message | undefined): Message.Message => {
 
 const UNREADABLE = "[This message cannot be read: what is stored of it is damaged.]"
 
-export const segmentOfRow = (row: SegmentRow): Segment => ({
-  id: row.id,
-  level: row.level,
-  children: childrenOfRow(row.children),
-  fromSeq: row.from_seq,
-  toSeq: row.to_seq,
-  text: row.body,
-  tokens: row.tokens,
-  degraded: row.degraded,
-  focus: row.focus,
-  model: row.model
-})
+export const segmentOfRow = (row: SegmentRow): Segment => {
+  const { body, degraded, focus, id, level, model, tokens } = row
+  if (row.checksum !== null && row.checksum !== checksumOfSegment(row))
+    throw corrupt("segment", `${id}: ${OTHER_CHECKSUM}`)
+  const range = { fromSeq: row.from_seq, toSeq: row.to_seq }
+  return { id, level, children: childrenOfRow(row.children), ...range, text: body, tokens, degraded, focus, model }
+}
+
+export const rowOfSegment = (sessionId: string, segment: Segment): SegmentRow => {
+  const { children, degraded, focus, fromSeq, id, level, model, text, toSeq, tokens } = segment
+  const range = { from_seq: fromSeq, to_seq: toSeq }
+  const session = { id, session_id: sessionId }
+  const row = {
+    ...session,
+    level,
+    children: JSON.stringify(children),
+    ...range,
+    tokens,
+    body: text,
+    degraded,
+    focus,
+    model
+  }
+  return { ...row, checksum: checksumOfSegment(row) }
+}
 
 /** A reader of JSON text of a known shape. */
 const makeReader =
@@ -192,13 +221,13 @@ export const windowsOfRow = (text: string | null): ReadonlyArray<LearnedWindow> 
 
 const NO_WINDOWS: ReadonlyArray<LearnedWindow> = []
 
+export const isGenerationIntact = (sessionId: string, row: GenerationRow): boolean =>
+  row.checksum === null || row.checksum === checksumOfGeneration(sessionId, row)
+
 /** The manifest of a generation; before the first one there is no row. */
-export const readManifest = (
-  sql: Statements,
-  sessionId: string,
-  row: Pick<GenerationRow, "generation" | "manifest"> | undefined
-): Manifest => {
+export const readManifest = (sql: Statements, sessionId: string, row: GenerationRow | undefined): Manifest => {
   if (row === undefined) return wholeLog
+  if (!isGenerationIntact(sessionId, row)) throw corrupt("manifest", `generation ${row.generation}: ${OTHER_CHECKSUM}`)
   const { undone: stored, ...manifest } = parseManifest(row.manifest)
   if (typeof stored !== "number") return { ...manifest, undone: stored }
   const { generation } = row
@@ -228,5 +257,48 @@ export const makeLoader = (sql: Statements, refresh: SessionLoader["refresh"]): 
     return text === null ? null : usageOfRow(text)
   },
   messages: (sessionId, fromSeq, toSeq) => readLog(sql, sessionId, fromSeq, toSeq),
-  segments: (ids) => ids.flatMap((id) => sql.segment.all(id).map(segmentOfRow))
+  // One that is damaged is lost like one that is gone: another stands in its place, and is healed from the log.
+  segments: (ids) => ids.flatMap((id) => readOrUndefined(() => sql.segment.all(id).map(segmentOfRow)) ?? [])
 })
+
+// -- rows of a file that may be damaged, and of an older schema, which has fewer columns ----------------------------
+
+const textOf = (value: unknown): string | null => (typeof value === "string" ? value : null)
+const numberOf = (value: unknown): number => (typeof value === "number" ? value : -1)
+const checksumIn = ({ checksum }: Row): number | null => (typeof checksum === "number" ? checksum : null)
+
+export const parseMessageRow = (row: Row): MessageRow => ({
+  seq: numberOf(row.seq),
+  arrival: typeof row.arrival === "number" ? row.arrival : null,
+  kind: textOf(row.kind),
+  tokens: numberOf(row.tokens),
+  body: textOf(row.body) ?? "",
+  at: numberOf(row.at),
+  checksum: checksumIn(row)
+})
+
+export const parseSegmentRow = (row: Row): SegmentRow => ({
+  id: String(row.id),
+  session_id: String(row.session_id),
+  level: numberOf(row.level),
+  children: textOf(row.children) ?? "[]",
+  from_seq: numberOf(row.from_seq),
+  to_seq: numberOf(row.to_seq),
+  tokens: numberOf(row.tokens),
+  body: String(row.body),
+  degraded: textOf(row.degraded),
+  focus: textOf(row.focus),
+  model: String(row.model),
+  checksum: checksumIn(row)
+})
+
+export const parseGenerationRow = (row: Row): GenerationRow => ({
+  generation: numberOf(row.generation),
+  manifest: String(row.manifest),
+  left_seq: numberOf(row.left_seq),
+  at: numberOf(row.at),
+  checksum: checksumIn(row)
+})
+
+export const isLedgerIntact = (row: Row): boolean =>
+  checksumIn(row) === null || checksumIn(row) === checksumOfLedger(String(row.session_id), String(row.body))

@@ -18,6 +18,7 @@ export interface MessageRow {
 
 export interface SegmentRow {
   readonly id: string
+  readonly session_id: string
   readonly level: number
   readonly children: string
   readonly from_seq: number
@@ -27,6 +28,8 @@ export interface SegmentRow {
   readonly degraded: string | null
   readonly focus: string | null
   readonly model: string
+  /** Null in rows of earlier versions. */
+  readonly checksum: number | null
 }
 
 export interface GenerationRow {
@@ -34,9 +37,13 @@ export interface GenerationRow {
   readonly manifest: string
   readonly left_seq: number
   readonly at: number
+  /** Null in rows of earlier versions. */
+  readonly checksum: number | null
 }
 
 const MESSAGE = "seq, arrival, kind, tokens, body, at, checksum"
+const SEGMENT = "id, session_id, level, children, from_seq, to_seq, tokens, body, degraded, focus, model, checksum"
+const GENERATION = "generation, manifest, left_seq, at, checksum"
 
 /** An hour for a holder of an earlier version, which did not write it. */
 const LIFE = "ifnull(lease.ttl, 3600000)"
@@ -145,30 +152,32 @@ export const prepareStatements = (db: Database.Database, append = appendHere(db)
 
   generation: prepareQuery<[string], GenerationRow>(
     db,
-    `SELECT generation, manifest, left_seq, at FROM generation
-     WHERE session_id = ? ORDER BY generation DESC LIMIT 1`
+    `SELECT ${GENERATION} FROM generation WHERE session_id = ? ORDER BY generation DESC LIMIT 1`
   ),
-  generationBefore: prepareQuery<[string, tailFrom: number, later: number], Omit<GenerationRow, "left_seq">>(
+  generationBefore: prepareQuery<[string, tailFrom: number, later: number], GenerationRow>(
     db,
-    `SELECT generation, manifest, at FROM generation
+    `SELECT ${GENERATION} FROM generation
      WHERE session_id = ? AND json_extract(manifest, '$.tailFrom') <= ? AND generation < ?
      ORDER BY generation DESC LIMIT 1`
   ),
-  saveGeneration: prepareQuery<[string, number, string, number, string, string, number]>(
+  saveGeneration: prepareQuery<[string, number, string, number, string, string, number, checksum: number]>(
     db,
-    `INSERT INTO generation (session_id, generation, manifest, left_seq, snapshot_id, operation_id, at)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`
+    `INSERT INTO generation (session_id, generation, manifest, left_seq, snapshot_id, operation_id, at, checksum)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
   ),
   ledger: prepareValue<[string], string>(db, "SELECT body FROM ledger WHERE session_id = ?"),
-  saveLedger: prepareQuery<[string, string]>(db, "INSERT OR REPLACE INTO ledger (session_id, body) VALUES (?, ?)"),
+  saveLedger: prepareQuery<[string, string, checksum: number]>(
+    db,
+    "INSERT OR REPLACE INTO ledger (session_id, body, checksum) VALUES (?, ?, ?)"
+  ),
   clearLedger: prepareQuery<[string]>(db, "DELETE FROM ledger WHERE session_id = ?"),
   leftBehind: prepareQuery<
     [string],
     { readonly session_id: string; readonly generation: number; readonly left_seq: number }
   >(db, "SELECT session_id, generation - 1 AS generation, left_seq FROM generation WHERE snapshot_id = ?"),
-  manifestOf: prepareQuery<[string, number], Pick<GenerationRow, "generation" | "manifest">>(
+  manifestOf: prepareQuery<[string, number], GenerationRow>(
     db,
-    "SELECT generation, manifest FROM generation WHERE session_id = ? AND generation = ?"
+    `SELECT ${GENERATION} FROM generation WHERE session_id = ? AND generation = ?`
   ),
   undone: prepareQuery<[{ readonly sessionId: string; readonly generation: number }], UndoneRange>(
     db,
@@ -183,17 +192,10 @@ export const prepareStatements = (db: Database.Database, append = appendHere(db)
     db,
     `UPDATE undone SET until = ? WHERE session_id = ? AND until = ${Number.MAX_SAFE_INTEGER} AND from_seq > ?`
   ),
-  segment: prepareQuery<[string], SegmentRow & { readonly session_id: string }>(
+  segment: prepareQuery<[string], SegmentRow>(db, `SELECT ${SEGMENT} FROM segment WHERE id = ?`),
+  saveSegment: prepareQuery<[SegmentRow]>(
     db,
-    `SELECT id, session_id, level, children, from_seq, to_seq, tokens, body, degraded, focus, model
-     FROM segment WHERE id = ?`
-  ),
-  saveSegment: prepareQuery<
-    [string, string, number, string, number, number, number, string, string | null, string | null, string]
-  >(
-    db,
-    `INSERT INTO segment (id, session_id, level, children, from_seq, to_seq, tokens, body, degraded, focus, model)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+    `INSERT INTO segment (${SEGMENT}) VALUES (${SEGMENT.replaceAll(/\w+/g, "@$&")})`
   ),
 
   healTries: prepareValue<[string], number>(db, "SELECT tries FROM heal_try WHERE segment_id = ?"),

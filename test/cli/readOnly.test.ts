@@ -8,6 +8,7 @@ import { dirname, join } from "node:path"
 import * as Cli from "../support/cli.ts"
 import { importHistory, OFFLINE_CONFIG } from "../support/cliWorkplace.ts"
 import * as Hermes from "../support/hermes.ts"
+import { takeBackSchema } from "../support/olderSchema.ts"
 
 const NOBODY = 65_534
 const isRoot = process.geteuid?.() === 0
@@ -98,9 +99,7 @@ describe("a database in a folder that is read-only", () => {
       "of an older schema",
       (db) => {
         const opened = new Database(db)
-        opened.exec(
-          "DROP TABLE undone; DROP TABLE recall_posting; DROP TABLE recall_stem; DROP TABLE recall_stem_session; ALTER TABLE session DROP COLUMN windows; ALTER TABLE lease DROP COLUMN ttl; ALTER TABLE message DROP COLUMN checksum; ALTER TABLE inbox DROP COLUMN checksum; DELETE FROM effect_sql_migrations WHERE migration_id >= 5"
-        )
+        takeBackSchema(opened, 4)
         opened.close()
       }
     ]

@@ -19,6 +19,7 @@ import type { InvalidMessage } from "../../src/message/Message.ts"
 import type { StoreError, Superseded, TurnLost } from "../../src/session/SessionError.ts"
 import { type Lease, type LeaseLost, SessionIndex, SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
+import { takeBackSchema } from "../support/olderSchema.ts"
 import { user } from "../support/stores.ts"
 
 const folder = () => mkdtempSync(join(tmpdir(), "sqlite-"))
@@ -269,15 +270,7 @@ describe("SessionStore/Sqlite", () => {
         })
       ).pipe(Effect.provide(Sqlite.layer({ filename })))
       const db = new Database(filename)
-      db.exec(`
-        ALTER TABLE generation ADD COLUMN ledger TEXT NOT NULL DEFAULT '';
-        UPDATE generation SET ledger = (SELECT body FROM ledger);
-        DROP TABLE counter; DROP TABLE ledger; DROP TABLE recall; DROP TABLE recall_session; DROP INDEX segment_session;
-        DROP TABLE recall_posting; DROP TABLE recall_stem; DROP TABLE recall_stem_session; DROP TABLE undone;
-        ALTER TABLE segment DROP COLUMN children; ALTER TABLE session DROP COLUMN windows;
-        ALTER TABLE lease DROP COLUMN ttl;
-        ALTER TABLE message DROP COLUMN checksum; ALTER TABLE inbox DROP COLUMN checksum;
-        DELETE FROM effect_sql_migrations WHERE migration_id > 1`)
+      takeBackSchema(db, 1)
       db.close()
       const kept = yield* Effect.flatMap(SessionStore, (store) =>
         Effect.all({ ledger: store.ledger(id), segments: Effect.map(store.state(id), ({ segments }) => segments) })
@@ -428,8 +421,7 @@ describe("SessionStore/Sqlite", () => {
         Effect.sync(() => new Database(filename)),
         (db) => Effect.sync(() => db.close())
       )
-      db.exec(`DROP TABLE recall_posting; DROP TABLE recall_stem; DROP TABLE recall_stem_session; DROP TABLE undone;
-        DELETE FROM effect_sql_migrations WHERE migration_id > 7`)
+      takeBackSchema(db, 7)
       assert.lengthOf(yield* onFile(search("appled")), 450)
       const words = db.prepare("SELECT count(*) FROM recall_docsize").pluck().get()
       const stems = db.prepare("SELECT count(*) FROM recall_posting WHERE term = '1·appl'").pluck().get()

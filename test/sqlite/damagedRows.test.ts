@@ -156,12 +156,18 @@ describe("a damaged row", () => {
     })
   )
 
-  it.scopedLive("of a segment is told by the view, keeps the handoff, and is healed from the log", () =>
+  it.scopedLive.each([
+    "DELETE FROM segment",
+    "UPDATE segment SET body = replace(body, 'x', 'y')",
+    "UPDATE segment SET to_seq = to_seq - 1",
+    "UPDATE segment SET model = 'another'",
+    "UPDATE segment SET children = '['"
+  ])("of a segment is told by the view, keeps the handoff, and is healed from the log: %s", (damage) =>
     Effect.gen(function* () {
       const filename = yield* temporaryDatabase
       const layer = scripted(Scripted.layer([() => summary("x")]), {}, open(filename))
       yield* Effect.provide(Effect.zipRight(importRounds(12), compressSession(id)), layer)
-      yield* alter(filename, "DELETE FROM segment")
+      yield* alter(filename, damage)
       yield* Effect.gen(function* () {
         const { heal, view } = yield* Gateway.Gateway
         const broken = yield* view(id)
@@ -182,12 +188,33 @@ describe("a damaged row", () => {
     }).pipe(Effect.provide(silent))
   )
 
+  it.scopedLive.each([
+    "UPDATE generation SET manifest = json_set(manifest, '$.headTo', 2)",
+    "UPDATE generation SET left_seq = left_seq - 1",
+    "UPDATE generation SET at = at + 1"
+  ])("of a generation is refused, never shown otherwise: %s", (damage) =>
+    Effect.gen(function* () {
+      const filename = yield* temporaryDatabase
+      const layer = scripted(Scripted.layer([() => summary("x")]), {}, open(filename))
+      yield* Effect.provide(Effect.zipRight(importRounds(12), compressSession(id)), layer)
+      yield* alter(filename, damage)
+      const error = yield* Effect.flip(
+        Effect.provide(
+          Effect.flatMap(SessionStore, ({ state }) => state(id)),
+          layer
+        )
+      )
+      assert.strictEqual(error._tag === "StoreError" ? error.reason : error._tag, "corrupt")
+      assert.include(error.message, "generation 1: it is not what was written")
+    }).pipe(Effect.provide(silent))
+  )
+
   it.scopedLive("of a manifest with a wording of the future is refused with its number", () =>
     Effect.gen(function* () {
       const filename = yield* temporaryDatabase
       const layer = scripted(Scripted.layer([() => summary("x")]), {}, open(filename))
       yield* Effect.provide(Effect.zipRight(importRounds(12), compressSession(id)), layer)
-      yield* alter(filename, "UPDATE generation SET manifest = json_set(manifest, '$.renderer', 9)")
+      yield* alter(filename, "UPDATE generation SET checksum = NULL, manifest = json_set(manifest, '$.renderer', 9)")
       const state = Effect.flatMap(SessionStore, ({ state }) => state(id))
       const error = yield* Effect.flip(Effect.provide(state, layer))
       assert.strictEqual(error._tag === "StoreError" ? error.reason : error._tag, "newer")

@@ -87,7 +87,7 @@ const cases: ReadonlyArray<readonly [string, string | null, RegExp, (filename: s
     "broken-references",
     null,
     /^1 rows of ledger name a session that is not there$/,
-    (file) => runSql(file, `INSERT INTO ledger VALUES ('gone', '${Ledger.encode(Ledger.empty)}')`)
+    (file) => runSql(file, `INSERT INTO ledger (session_id, body) VALUES ('gone', '${Ledger.encode(Ledger.empty)}')`)
   ],
   [
     "missing-migrations",
@@ -124,6 +124,24 @@ const cases: ReadonlyArray<readonly [string, string | null, RegExp, (filename: s
     "s",
     /^s\/1: it stands for messages beyond the log$/,
     (file) => runSql(file, "UPDATE segment SET to_seq = 302")
+  ],
+  [
+    "damaged-segment",
+    "s",
+    /^s\/1: .*its checksum is another$/,
+    (file) => runSql(file, "UPDATE segment SET body = body || '.'")
+  ],
+  [
+    "damaged-view",
+    "s",
+    /^generation 1: .*its checksum is another$/,
+    (file) => runSql(file, "UPDATE generation SET at = at + 1")
+  ],
+  [
+    "damaged-ledger",
+    "s",
+    /^it is not what was written: its checksum is another$/,
+    (file) => runSql(file, `UPDATE ledger SET body = replace(body, '[]', '[ ]')`)
   ],
   ["damaged-view", "s", /^generation 1: there is no segment s\/1$/, (file) => runSql(file, "DELETE FROM segment")],
   [
