@@ -11,7 +11,7 @@ const ROOT = join(import.meta.dirname, "..")
 const FLOORS = [
   ["concurrency", "message"],
   ["model", "format"],
-  ["session", "openai"],
+  ["session", "openai", "cost"],
   ["audit", "ledger"],
   ["handoff"],
   ["store", "view"],
