@@ -42,7 +42,11 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
     assert.strictEqual(text, "pong")
     assert.include(model, { opened: 2 })
   },
-  "docs/compression-flow.md, snippet 1": ({ memories, outcomes, texts }) => {
+  "docs/compression-flow.md, snippet 1": ({ ofChatAgent, ofOtherAgent }) => {
+    assert.include(ofChatAgent, { api: "chat", inPlace: true })
+    assert.include(ofOtherAgent, { api: "responses" })
+  },
+  "docs/compression-flow.md, snippet 2": ({ memories, outcomes, texts }) => {
     assert.match(String(memories), /^\d+ messages of chat-43$/)
     assert.include(String(texts), "Notes, word for word:\n- ticket 4711 is closed")
     assert.deepStrictEqual(outcomes, ["committed"])

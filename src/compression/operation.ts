@@ -232,6 +232,7 @@ const summarize = (env: OperationEnvironment, { operation, state }: Baseline, pl
       requests: listNewestRequests(plan.material),
       isAnswered: isAnswered(plan.toSeq, plan.live, state),
       merges: plan.merges,
+      sent: IncrementalView.findSent(state),
       onExhausted: env.policy.onExhausted,
       onProgress: operation.onProgress,
       onSpent: (spent) => Effect.ignoreLogged(env.counters.count(sessionId, spent))

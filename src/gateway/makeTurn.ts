@@ -123,11 +123,13 @@ export const makeTurn = (
       return step
     })
 
-  const view = (options?: StepOptions) =>
-    readOptions(options, STEP_FIELDS).pipe(
-      Effect.flatMap(takeStep),
-      Effect.map(({ view }) => IncrementalView.copyView(view))
-    )
+  const view = (given?: StepOptions) =>
+    Effect.gen(function* () {
+      const options = yield* readOptions(given, STEP_FIELDS)
+      const step = yield* takeStep(options)
+      rememberStep(step, options)
+      return IncrementalView.copyView(step.view)
+    })
 
   const append = (...messages: ReadonlyArray<Message>): Effect.Effect<void, TurnError | InvalidMessage> =>
     messages.length === 0
@@ -190,7 +192,10 @@ export const makeTurn = (
       const options = yield* readOptions(given, STEP_FIELDS)
       const step = yield* takeStep(options, { isTrying: true })
       return yield* call(IncrementalView.copyView(step.view)).pipe(
-        Effect.tap(() => keepTrial(step, options)),
+        Effect.tap(() => {
+          rememberStep(step, options)
+          return keepTrial(step, options)
+        }),
         Effect.catchIf(isOverflow, (error) => rescue(call, options, step, error))
       )
     })
@@ -224,6 +229,7 @@ export const makeTurn = (
       if (!isSmaller(step, before)) break
       const answered = yield* Effect.either(call(IncrementalView.copyView(step.view)))
       if (answered._tag === "Right") {
+        rememberStep(step, options)
         if (isOfTokens) yield* learn(step.state, options, window)
         return answered.right
       }
@@ -295,6 +301,9 @@ interface LastView {
   readonly estimate: number
   appended: number
 }
+
+const rememberStep = ({ state, tokens, view }: Step, { model, tools }: StepOptions): void =>
+  IncrementalView.rememberSent(state, { view, lastSeq: state.lastSeq, tokens, tools, model })
 
 // ── the budget of a step ──
 

@@ -12,7 +12,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
-import { checkAll, checkWhole, InvalidPolicy } from "./InvalidSetting.ts"
+import { checkAll, checkSetting, checkWhole, InvalidPolicy } from "./InvalidSetting.ts"
 import { type ModelError, Unauthorized } from "./ModelError.ts"
 import { textOf } from "./safeErrorText.ts"
 import type { Message } from "../message/Message.ts"
@@ -65,12 +65,38 @@ export interface RouteWith<Key> {
   readonly contextLength: number
   readonly timeout: Duration.Duration
   readonly idleTimeout: Duration.Duration
+  readonly inPlace?: boolean | MakeBody | undefined
 }
+
+/**
+ * The agent's last request, to be continued: the messages of its view with an instruction behind them, and the tools of
+ * its step.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Continued {
+  readonly messages: ReadonlyArray<Message>
+  readonly tools: ReadonlyArray<unknown> | undefined
+}
+
+/**
+ * Makes the body of a request as the agent itself makes it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type MakeBody = (request: Continued) => object
 
 /**
  * The options of `route`. Without a `baseUrl` the route leads to OpenAI's Responses API; with one it uses Chat
  * Completions, because most other servers speak nothing else. Defaults: a window of 128,000 tokens, 5 minutes for a call
  * and 1 minute for a silence in it.
+ *
+ * `inPlace` says that this route is the agent's own: the same server, model and credentials. A summary then continues the
+ * agent's last request, which the server reads from its prompt cache. `true` stands for an agent that sends
+ * `{ model, messages: view.messages, tools }` to Chat Completions; any other gives the function with which it makes its
+ * bodies. What cannot be summarized in place is summarized as on any other route.
  *
  * @since 0.1.0
  * @category models
@@ -83,6 +109,7 @@ export interface RouteOptions {
   readonly contextLength?: number | undefined
   readonly timeout?: Duration.DurationInput | undefined
   readonly idleTimeout?: Duration.DurationInput | undefined
+  readonly inPlace?: boolean | MakeBody | undefined
 }
 
 /**
@@ -102,7 +129,8 @@ export const route = (options: RouteOptions): Route => ({
   api: options.api ?? (options.baseUrl === undefined ? "responses" : "chat"),
   contextLength: options.contextLength ?? 128_000,
   timeout: Duration.decode(options.timeout ?? "5 minutes"),
-  idleTimeout: Duration.decode(options.idleTimeout ?? "1 minute")
+  idleTimeout: Duration.decode(options.idleTimeout ?? "1 minute"),
+  ...(options.inPlace === undefined ? {} : { inPlace: options.inPlace })
 })
 
 /**
@@ -198,8 +226,8 @@ export const modelKey = (route: Route): string => JSON.stringify([route.model, r
 export const isSameRoute = (a: Route, b: Route): boolean => modelKey(a) === modelKey(b)
 
 /**
- * Refuses a route whose `contextLength` is not a whole number from 1 on, and one whose `baseUrl` has a user or password:
- * no request can be made of such a URL.
+ * Refuses a route whose `contextLength` is not a whole number from 1 on, one whose `baseUrl` has a user or password, since
+ * no request can be made of such a URL, and one to the Responses API whose `inPlace` is true instead of a function.
  *
  * @since 0.1.0
  * @category getters
@@ -209,7 +237,13 @@ export const checkRoute = (route: Route): Either.Either<void, InvalidPolicy> =>
     checkWhole(`${label(route)}.contextLength`, route.contextLength, 1),
     hasUser(route.baseUrl)
       ? Either.left(new InvalidPolicy({ field: `${label(route)}.baseUrl`, issue: NO_USER }))
-      : Either.void
+      : Either.void,
+    checkSetting(
+      `${label(route)}.inPlace`,
+      route.inPlace !== true || route.api === "chat",
+      "a function that makes the body of a request to the Responses API",
+      route.inPlace
+    )
   ])
 
 /**
@@ -265,6 +299,8 @@ export interface ModelRequest {
   readonly task: string
   readonly messages: ReadonlyArray<Message>
   readonly maxOutputTokens: number
+  /** Set if the messages continue the agent's last request. They are sent as they are, with these tools of its step. */
+  readonly continues?: Pick<Continued, "tools"> | undefined
 }
 
 /**

@@ -224,10 +224,33 @@ const sendAdapted = async (
 /** Enough for a server that names one parameter at a time. */
 const MOST_REFUSALS = 4
 
-const makeParams = (route: ResolvedRoute, request: ModelRequest, accepted: Parameters.Accepted): object =>
-  route.api === "responses"
-    ? Responses.makeParams(route, request, accepted)
-    : ChatCompletions.makeParams(route, request, accepted)
+const makeParams = (route: ResolvedRoute, request: ModelRequest, accepted: Parameters.Accepted): object => {
+  const params =
+    route.api === "responses"
+      ? Responses.makeParams(route, request, accepted)
+      : ChatCompletions.makeParams(route, request, accepted)
+  return request.continues === undefined ? params : continueBody(route, request, request.continues, params)
+}
+
+/**
+ * Keeps each field of the agent's body in its place, so that the server finds the beginning of the request in its cache.
+ * Only what says how the answer comes is that of the usual `params`.
+ */
+const continueBody = (
+  { inPlace, model }: ResolvedRoute,
+  { messages }: ModelRequest,
+  { tools }: NonNullable<ModelRequest["continues"]>,
+  params: object
+): object => {
+  const agents = typeof inPlace === "function" ? inPlace({ messages, tools }) : { model, messages, tools }
+  const isOwn = (field: string) => ANSWER_FIELDS.includes(field)
+  const ofAgent = Object.entries(agents).filter(([field]) => !isOwn(field))
+  const ofAnswer = Object.entries(params).filter(([field]) => isOwn(field))
+  return Object.fromEntries([...ofAgent, ...ofAnswer])
+}
+
+/** The fields of a body that say how long the answer may be and how it is sent. */
+const ANSWER_FIELDS = ["stream", "stream_options", "max_completion_tokens", "max_tokens", "max_output_tokens", "store"]
 
 const postRequest = (
   sdk: OpenAI,
@@ -236,6 +259,10 @@ const postRequest = (
   accepted: Parameters.Accepted,
   signal: AbortSignal
 ): Promise<Response> =>
-  route.api === "responses"
-    ? sdk.responses.create(Responses.makeParams(route, request, accepted), { signal }).asResponse()
-    : sdk.chat.completions.create(ChatCompletions.makeParams(route, request, accepted), { signal }).asResponse()
+  sdk
+    .post(route.api === "responses" ? "/responses" : "/chat/completions", {
+      body: makeParams(route, request, accepted),
+      stream: true,
+      signal
+    })
+    .asResponse()

@@ -38,7 +38,9 @@ export const Outcome = Schema.Literal(
 export type Outcome = typeof Outcome.Type
 
 /**
- * One model call of a compression: the route, and the tag of the error it ended with, if it did.
+ * One model call of a compression: the route, and the tag of the error it ended with, if it did. `inPlace` is true for a
+ * call that continued the agent's last request. Where that was not possible, the error is `NotInPlace`, the detail says
+ * why, and no call was made.
  *
  * @since 0.1.0
  * @category models
@@ -46,7 +48,8 @@ export type Outcome = typeof Outcome.Type
 export const Attempt = Schema.Struct({
   route: Schema.String,
   error: Schema.NullOr(Schema.String),
-  detail: Schema.NullOr(Schema.String)
+  detail: Schema.NullOr(Schema.String),
+  inPlace: Schema.optionalWith(Schema.Boolean, { exact: true })
 })
 /**
  * @since 0.1.0

@@ -1,6 +1,6 @@
 /** Checks that a model's answer can stand for a part of the conversation. */
 import * as Either from "effect/Either"
-import { InvalidSummary, type GateReason } from "../model/ModelError.ts"
+import { type Exhausted, InvalidSummary, type GateReason } from "../model/ModelError.ts"
 import * as Handoff from "../handoff/Handoff.ts"
 import { redact } from "../message/Redaction.ts"
 import { safeLine } from "../message/text.ts"
@@ -190,4 +190,10 @@ const quoteStart = (text: string): string => safeLine(text, 160)
 export const redactAndTrim = (summary: string, maxTokens: number, counter: Counter): string => {
   const text = redact(summary)
   return counter.text(text) <= maxTokens ? text : Handoff.render(Handoff.fit(Handoff.parse(text), counter, maxTokens))
+}
+
+/** Says why no model wrote a summary. The text is stored with the segment, so it must not quote a rejected summary. */
+export const describeExhaustion = ({ errors, message }: Exhausted): string => {
+  const last = errors.at(-1)
+  return last?._tag === "InvalidSummary" ? `${last.route}: summary rejected (${last.reason})` : message
 }

@@ -29,9 +29,11 @@ import { monotonicMillis } from "../concurrency/fiberServices.ts"
 import * as Budget from "./budget.ts"
 import * as Extractive from "./Extractive.ts"
 import * as Gate from "./Gate.ts"
+import { continueSent } from "./inPlace.ts"
 import { type ModelTask, runModelTask, type TooLarge } from "./modelTask.ts"
 import * as Progress from "./progress.ts"
 import type { RoutePauses } from "./RoutePauses.ts"
+import type { SentView } from "../view/incrementalView.ts"
 
 /**
  * The routes and the budget of summaries. `maxCalls` bounds the calls of one compression beyond the first
@@ -60,6 +62,8 @@ export interface Range {
   readonly isAnswered: boolean
   /** Segments before the range, to be condensed beside it. */
   readonly merges: ReadonlyArray<Merge>
+  /** The last view that the agent's model was sent, which a route that is the agent's own may continue. */
+  readonly sent?: SentView | undefined
   readonly onExhausted: "extract" | "fail"
   /** Receives the progress of all calls together. */
   readonly onProgress: (progress: Progress.Progress) => Effect.Effect<void>
@@ -134,7 +138,8 @@ export const make = Effect.fnUntraced(function* (options: SummarizerOptions) {
     const job: Job = { env, range, spending, tally, learning: yield* Effect.makeSemaphore(1) }
     const condensing = yield* beginCondensing(job, isAnswered)
     const progress = tally.begin(range.maxTokens)
-    const part = yield* summarizeWithin(job, { ...range, isAnswered, progress, covered: range.tokens, cuts: [] })
+    const whole = { ...range, isAnswered, progress, covered: range.tokens, cuts: [], isWhole: true }
+    const part = yield* summarizeWithin(job, whole)
     return {
       ...part,
       condensed: yield* condensing,
@@ -188,6 +193,8 @@ interface Chunk {
   readonly progress: Progress.Part
   /** The tokens of the range before it was cut. The summary has to be smaller. */
   readonly covered: number
+  /** True for the range itself. */
+  readonly isWhole: boolean
   /** The errors because of which the chunk has been cut out of a larger one. */
   readonly cuts: ReadonlyArray<ModelError["_tag"]>
 }
@@ -239,14 +246,15 @@ const summarizeChunk = (job: Job, whole: Chunk, window: number): Summarizing =>
     const { env, range, spending } = job
     const chunk = { ...whole, maxTokens: Prompt.limitSummary(whole.maxTokens, window) }
     const material = yield* runInSlices(Prompt.renderInSteps(chunk.entries))
+    const { focus, requests, sent } = range
+    const input = { ...chunk, focus, requests, instructions: env.instructions, rejected: null }
     const task = yield* chargeWork(() =>
       makeSummaryTask(env, {
-        ...chunk,
+        ...input,
         material,
         cuts: Prompt.canHalve(chunk.entries) ? chunk.cuts : null,
-        focus: range.focus,
-        requests: range.requests,
-        onProgress: chunk.progress.onProgress
+        onProgress: chunk.progress.onProgress,
+        inPlace: whole.isWhole ? (route) => continueSent(sent, route, input, env.counter) : undefined
       })
     )
     return yield* runModelTask(task, spending).pipe(
@@ -257,7 +265,7 @@ const summarizeChunk = (job: Job, whole: Chunk, window: number): Summarizing =>
       Effect.catchTags({
         TooLarge: (refused) => job.learning.withPermits(whole.cuts.length === 0 ? 1 : 0)(cutAgain(job, whole, refused)),
         Exhausted: (exhausted) =>
-          range.onExhausted === "fail" ? exhausted : extract(env, range, chunk, describeExhaustion(exhausted))
+          range.onExhausted === "fail" ? exhausted : extract(env, range, chunk, Gate.describeExhaustion(exhausted))
       })
     )
   })
@@ -289,7 +297,8 @@ const summarizeChunks = Effect.fnUntraced(function* (
   const summaries = chunks.map((entries, index) => {
     const isAnswered = whole.isAnswered || chunks.slice(index + 1).some(hasTurnEnd)
     const progress = job.tally.begin(maxTokens)
-    return summarizeWithin(job, { ...whole, entries, tokens: total(entries), isAnswered, maxTokens, progress })
+    const own = { entries, tokens: total(entries), isAnswered, maxTokens, progress, isWhole: false }
+    return summarizeWithin(job, { ...whole, ...own })
   })
   const probes = isProbing ? summaries.slice(0, 1) : []
   const parts = [
@@ -304,22 +313,13 @@ const summarizeChunks = Effect.fnUntraced(function* (
   } satisfies Part
 })
 
-/** The reason is stored with the segment, so it must not quote a rejected summary. */
-const describeExhaustion = ({ errors, message }: Exhausted): string => {
-  const last = errors.at(-1)
-  return last?._tag === "InvalidSummary" ? `${last.route}: summary rejected (${last.reason})` : message
-}
-
 /** `covered` are the tokens that the material stands for, `cuts` those of a `ModelTask`. */
-interface SummaryRequest extends Omit<Prompt.PromptInput, "instructions" | "rejected"> {
-  readonly covered: number
-  readonly cuts: ModelTask<string>["cuts"]
-  readonly onProgress: ModelTask<string>["onProgress"]
-}
+type SummaryRequest = Omit<Prompt.PromptInput, "instructions" | "rejected"> &
+  Pick<ModelTask<string>, "cuts" | "onProgress" | "inPlace"> & { readonly covered: number }
 
 const makeSummaryTask = (env: Environment, request: SummaryRequest): ModelTask<string> => {
   const { counter, instructions } = env
-  const { covered, cuts, material, maxTokens, onProgress } = request
+  const { covered, cuts, inPlace, material, maxTokens, onProgress } = request
   return {
     ...env,
     name: "compression",
@@ -334,7 +334,8 @@ const makeSummaryTask = (env: Environment, request: SummaryRequest): ModelTask<s
       const measure = { counter, coveredTokens: covered, maxTokens, missing: Handoff.findMissingHeadings }
       return Gate.checkSummary({ route, text, reasoning, finish, ...measure })
     },
-    onProgress
+    onProgress,
+    inPlace
   }
 }
 

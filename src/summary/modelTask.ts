@@ -15,7 +15,9 @@ import { LEAST_TEXT } from "../handoff/prompt.ts"
 import { mendSurrogates } from "../message/text.ts"
 import type { Counter } from "../message/Tokens.ts"
 import { chargeWork, awaitBudget } from "../concurrency/eventLoopBudget.ts"
+import type { Attempt } from "../session/CompressionResult.ts"
 import * as Budget from "./budget.ts"
+import type { InPlaceRequest } from "./inPlace.ts"
 import { RoutePauses } from "./RoutePauses.ts"
 
 /** A task: what to ask, and which answers to accept. */
@@ -31,6 +33,8 @@ export interface ModelTask<A> {
   readonly cuts: ReadonlyArray<ModelError["_tag"]> | null
   readonly accept: (route: string, completion: Completion) => Either.Either<A, ModelError>
   readonly onProgress: (characters: number) => Effect.Effect<void>
+  /** Asks a route for the same in place, with the reason where that is not possible. */
+  readonly inPlace?: ((route: Provider.Route) => Either.Either<InPlaceRequest, string>) | undefined
 }
 
 /** An accepted answer and the label of the route that gave it. */
@@ -127,6 +131,7 @@ interface RouteRun<A> {
   readonly spending: Budget.Spending
   readonly route: Provider.Route
   readonly routesLeft: number
+  readonly isInPlace?: boolean
 }
 
 /** The end of a route. `errors` are those of its calls; a route that was left without any was not asked. */
@@ -145,7 +150,7 @@ const askRoute = <A>(run: RouteRun<A>): Effect.Effect<RouteEnd<A>, never, ModelC
     const state = yield* shareRouteState(spending.routes, route, pauses.claim(route, task.name))
     const asked: Effect.Effect<RouteEnd<A>, never, ModelClients | RoutePauses> = Effect.flatMap(
       state.isLeft ? Effect.succeed(false) : state.claim,
-      (isClaimed) => (isClaimed ? askUntilLeft(run, state, [], null) : Effect.succeed({ _tag: "Left", errors: [] }))
+      (isClaimed) => (isClaimed ? askInPlaceFirst(run, state) : Effect.succeed({ _tag: "Left", errors: [] }))
     )
     return yield* asked.pipe(
       Effect.tap(({ _tag }) => (_tag === "Answered" ? pauses.recordSuccess(route, task.name) : Effect.void)),
@@ -164,6 +169,34 @@ const shareRouteState = Effect.fnUntraced(function* (
   return state
 })
 
+/**
+ * Makes one call in place if the route is the agent's own. What the server or the gate has against that request says
+ * nothing against the usual one, which then follows as if it were the first. Any other failure is one of the route.
+ */
+const askInPlaceFirst = <A>(
+  run: RouteRun<A>,
+  state: Budget.RouteState
+): Effect.Effect<RouteEnd<A>, never, ModelClients | RoutePauses> =>
+  Effect.gen(function* () {
+    const { route, task } = run
+    const isAgents = route.inPlace !== undefined && route.inPlace !== false
+    const prepared = isAgents ? task.inPlace?.(route) : undefined
+    if (prepared === undefined) return yield* askUntilLeft(run, state, [], null)
+    if (Either.isLeft(prepared)) {
+      yield* noteEnd(run, { error: "NotInPlace", detail: prepared.left, inPlace: true })
+      return yield* askUntilLeft(run, state, [], null)
+    }
+    const inPlace = { ...run, task: { ...task, ...prepared.right }, isInPlace: true }
+    const attempted = yield* attemptCall(inPlace, state, null)
+    const isRefused = attempted._tag === "Failed" && OF_REQUEST.includes(attempted.error._tag)
+    return attempted._tag === "Skipped" || isRefused
+      ? yield* askUntilLeft(run, state, [], null)
+      : yield* continueAfter(run, state, { before: [], hint: null }, attempted)
+  })
+
+/** Failures of a request in place that another request on the same route need not share. */
+const OF_REQUEST: ReadonlyArray<ModelError["_tag"]> = ["ContextOverflow", "InvalidSummary", "ProviderError"]
+
 /** Attempts the route again and again, as long as `Recovery` stays on it. */
 const askUntilLeft = <A>(
   run: RouteRun<A>,
@@ -171,8 +204,15 @@ const askUntilLeft = <A>(
   before: ReadonlyArray<ModelError>,
   hint: string | null
 ): Effect.Effect<RouteEnd<A>, never, ModelClients | RoutePauses> =>
+  Effect.flatMap(attemptCall(run, state, hint), (attempted) => continueAfter(run, state, { before, hint }, attempted))
+
+const continueAfter = <A>(
+  run: RouteRun<A>,
+  state: Budget.RouteState,
+  { before, hint }: { readonly before: ReadonlyArray<ModelError>; readonly hint: string | null },
+  attempted: Attempted<A>
+): Effect.Effect<RouteEnd<A>, never, ModelClients | RoutePauses> =>
   Effect.gen(function* () {
-    const attempted = yield* attemptCall(run, state, hint)
     switch (attempted._tag) {
       case "Accepted": {
         const answer = { value: attempted.value, route: Provider.label(run.route) }
@@ -343,9 +383,12 @@ const limitToBudget = (route: Provider.Route, spending: Budget.Spending): Effect
     timeout: Duration.min(route.timeout, Duration.millis(left))
   }))
 
-const noteAttempt = <A>({ route, spending }: RouteRun<A>, attempted: Attempted<A>): Effect.Effect<void> => {
+const noteAttempt = <A>(run: RouteRun<A>, attempted: Attempted<A>): Effect.Effect<void> => {
   if (attempted._tag === "Skipped") return Effect.void
   const error = attempted._tag === "Failed" ? attempted.error : undefined
-  const attempt = { route: Provider.label(route), error: error?._tag ?? null, detail: error?.message ?? null }
-  return Ref.update(spending.attempts, (attempts) => [...attempts, attempt])
+  const ended = { error: error?._tag ?? null, detail: error?.message ?? null }
+  return noteEnd(run, run.isInPlace === true ? { ...ended, inPlace: true } : ended)
 }
+
+const noteEnd = <A>({ route, spending }: RouteRun<A>, ended: Omit<Attempt, "route">): Effect.Effect<void> =>
+  Ref.update(spending.attempts, (attempts) => [...attempts, { route: Provider.label(route), ...ended }])

@@ -24,6 +24,24 @@ export const assembleWhole = (state: State, counter: Tokens.Counter, options: Vi
 /** The view as its reader gets it, who may change it: of the messages that later views share, it holds copies. */
 export const copyView = (view: View): View => ({ ...view, messages: view.messages.map(copyMessage) })
 
+/** The last view of a base that went to its model: its log up to `lastSeq`, and what was sent along. */
+export interface SentView {
+  readonly view: View
+  readonly lastSeq: number
+  /** The tokens of the view and its tools, as the provider counts them. */
+  readonly tokens: number
+  readonly tools: ReadonlyArray<unknown> | undefined
+  readonly model: string | undefined
+}
+
+const sentViews = new WeakMap<State["base"], SentView>()
+
+/** Remembers the view as long as its base is in use, so that a summary can continue the request that it was part of. */
+export const rememberSent = ({ base }: State, sent: SentView): void => void sentViews.set(base, sent)
+
+/** Returns the last view of this base that went to its model in this process. */
+export const findSent = ({ base }: State): SentView | undefined => sentViews.get(base)
+
 /** A base and the beginning of its tail, mended so far: the first `taken` messages of the tail, up to `lastSeq`. */
 interface Memory {
   readonly instructions: number

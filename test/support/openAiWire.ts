@@ -8,6 +8,8 @@ import type { Route } from "../../src/model/Provider.ts"
 /** A request as it was read. `prompt` is the same for both APIs. */
 export interface Asked {
   readonly api: Route["api"]
+  /** The body as it came, and as JSON. */
+  readonly raw: string
   readonly body: unknown
   readonly prompt: ReadonlyArray<{ readonly role: string; readonly content: string }>
 }
@@ -96,11 +98,13 @@ const Body = Schema.Struct({
 export const read = async (request: IncomingMessage): Promise<Asked> => {
   const pieces: Array<Buffer> = []
   for await (const piece of request) pieces.push(piece)
-  const body: unknown = JSON.parse(Buffer.concat(pieces).toString("utf8"))
+  const raw = Buffer.concat(pieces).toString("utf8")
+  const body: unknown = JSON.parse(raw)
   const { input, instructions, messages } = Schema.decodeUnknownSync(Body)(body)
   const system = instructions === undefined ? [] : [{ role: "system", content: instructions }]
   return {
     api: request.url?.startsWith("/v1/responses") === true ? "responses" : "chat",
+    raw,
     body,
     prompt: [...system, ...(input ?? []), ...(messages ?? [])].flatMap(({ content, role }) =>
       role === undefined ? [] : [{ role, content: typeof content === "string" ? content : "" }]
