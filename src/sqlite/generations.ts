@@ -28,6 +28,7 @@ type NewGeneration = Omit<Commit, "base">
 interface GenerationDraft {
   readonly manifest: Manifest
   readonly operationId: string
+  readonly receipt?: string | undefined
   readonly lastSeq: number
   readonly at: number
 }
@@ -40,7 +41,7 @@ export const saveGeneration = (
   sql: Statements,
   sessionId: SessionId,
   undone: ReadonlyArray<UndoneRange>,
-  { at: now, lastSeq, manifest: { undone: made, ...manifest }, operationId }: GenerationDraft
+  { at: now, lastSeq, manifest: { undone: made, ...manifest }, operationId, receipt }: GenerationDraft
 ): Omit<Committed, "state"> => {
   const newest = sql.generation.get(sessionId)
   const generation = (newest?.generation ?? 0) + 1
@@ -51,7 +52,7 @@ export const saveGeneration = (
   const kept = typeof stored?.undone === "number" ? countSameRanges(undone, made) : 0
   sql.endUndone.run(generation, sessionId, made[kept - 1]?.fromSeq ?? -Infinity)
   for (const { fromSeq, toSeq } of made.slice(kept)) sql.saveUndone.run(sessionId, fromSeq, toSeq, generation)
-  const text = JSON.stringify({ ...manifest, undone: countUndone(made) })
+  const text = JSON.stringify({ ...manifest, undone: countUndone(made), receipt })
   const checksum = Rows.checksumOfGeneration(sessionId, { generation, manifest: text, left_seq: lastSeq, at })
   sql.saveGeneration.run(sessionId, generation, text, lastSeq, left, operationId, at, checksum)
   return { generation, snapshotId: left }
@@ -121,14 +122,14 @@ export const make = (connection: Connection) => {
   /** Writes the next generation. Copies no message. */
   const writeGeneration = (sessionId: SessionId, current: Resident, made: NewGeneration, now: number) => {
     const { lastSeq } = current
-    const { manifest, operationId } = made
+    const { manifest, operationId, receipt } = made
     const fault = findGenerationFault(made, lastSeq)
     // The transaction turns it into a failure of its effect.
     if (fault !== undefined) throw new StoreError({ operation: "make a generation", reason: "failed", detail: fault })
     for (const segment of made.segments) sql.saveSegment.run(Rows.rowOfSegment(sessionId, segment))
     if (made.ledger === null) sql.clearLedger.run(sessionId)
     else sql.saveLedger.run(sessionId, made.ledger, Rows.checksumOfLedger(sessionId, made.ledger))
-    return saveGeneration(sql, sessionId, current.manifest.undone, { manifest, operationId, lastSeq, at: now })
+    return saveGeneration(sql, sessionId, current.manifest.undone, { manifest, operationId, receipt, lastSeq, at: now })
   }
 
   /** Reads the new base from disk. States that callers hold of the old one stay as they are. */
@@ -240,6 +241,14 @@ export const make = (connection: Connection) => {
       return Either.right(() => state)
     })
 
+  const receipt = (id: string) =>
+    read("receipt", id, (): AfterCommit<string | null, UnknownSnapshot> => {
+      const text = sql.manifestAfter.get(id)
+      if (text === undefined) return Either.left(makeUnknownSnapshot(id))
+      const { receipt = null } = Rows.parseManifest(text)
+      return Either.right(() => receipt)
+    })
+
   const publish = ({ operationId, outcome, requestKey, sessionId }: PublishedOutcome) =>
     runRelaxed("publish", sessionId, () => {
       sql.publish.run(operationId, sessionId, requestKey, outcome)
@@ -252,5 +261,5 @@ export const make = (connection: Connection) => {
       return Either.right(() => text)
     })
 
-  return { commit, reset, rewind, stateAt, ledger, snapshot, publish, outcome }
+  return { commit, reset, rewind, stateAt, ledger, snapshot, receipt, publish, outcome }
 }

@@ -208,7 +208,9 @@ export const childrenOfRow = makeReader("list of segments", Schema.Array(Schema.
  */
 const StoredManifest = Schema.Struct({
   ...Manifest.fields,
-  undone: Schema.optionalWith(Schema.Union(Schema.Int, Schema.Array(UndoneRange)), { default: () => [] })
+  undone: Schema.optionalWith(Schema.Union(Schema.Int, Schema.Array(UndoneRange)), { default: () => [] }),
+  /** Beside the manifest, since it is written with it and read without it. */
+  receipt: Schema.optional(Schema.String)
 })
 export type StoredManifest = typeof StoredManifest.Type
 export const parseManifest = makeReader("manifest", StoredManifest)
@@ -228,7 +230,7 @@ export const isGenerationIntact = (sessionId: string, row: GenerationRow): boole
 export const readManifest = (sql: Statements, sessionId: string, row: GenerationRow | undefined): Manifest => {
   if (row === undefined) return wholeLog
   if (!isGenerationIntact(sessionId, row)) throw corrupt("manifest", `generation ${row.generation}: ${OTHER_CHECKSUM}`)
-  const { undone: stored, ...manifest } = parseManifest(row.manifest)
+  const { receipt: _, undone: stored, ...manifest } = parseManifest(row.manifest)
   if (typeof stored !== "number") return { ...manifest, undone: stored }
   const { generation } = row
   const undone = stored === 0 ? wholeLog.undone : sql.undone.all({ sessionId, generation })

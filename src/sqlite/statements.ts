@@ -175,6 +175,7 @@ export const prepareStatements = (db: Database.Database, append = appendHere(db)
     [string],
     { readonly session_id: string; readonly generation: number; readonly left_seq: number }
   >(db, "SELECT session_id, generation - 1 AS generation, left_seq FROM generation WHERE snapshot_id = ?"),
+  manifestAfter: prepareValue<[string], string>(db, "SELECT manifest FROM generation WHERE snapshot_id = ?"),
   manifestOf: prepareQuery<[string, number], GenerationRow>(
     db,
     `SELECT ${GENERATION} FROM generation WHERE session_id = ? AND generation = ?`

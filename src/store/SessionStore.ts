@@ -155,6 +155,8 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
     readonly snapshots: (sessionId: SessionId) => Effect.Effect<ReadonlyArray<Snapshot>, UnknownSession | StoreError>
     /** Reads what the view of a snapshot is made of. */
     readonly snapshot: (snapshotId: string) => Effect.Effect<State, UnknownSnapshot | StoreError>
+    /** Reads the receipt of the commit that left a snapshot behind. Returns `null` if it has none. */
+    readonly receipt: (snapshotId: string) => Effect.Effect<string | null, UnknownSnapshot | StoreError>
   }
 >() {}
 

@@ -55,6 +55,7 @@ interface Arrival {
 /** A generation, and the snapshot of the one before it. */
 interface Generation {
   readonly manifest: Omit<Manifest, "undone">
+  readonly receipt: string | null
   readonly undone: UndoneChain | undefined
   readonly snapshotId: string
   readonly leftSeq: number
@@ -124,7 +125,7 @@ export const manifestOf = ({ generations, undone }: Session, generation = genera
 export const pushGeneration = (
   session: Session,
   { undone, ...manifest }: Manifest,
-  left: Pick<Generation, "snapshotId" | "at">
+  left: Pick<Generation, "snapshotId" | "at" | "receipt">
 ): void => {
   const kept = countSameRanges(session.undone, undone)
   let chain = session.generations.at(-1)?.undone

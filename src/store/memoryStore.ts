@@ -239,7 +239,7 @@ export const make = (counter: Counter) => {
     const at = Math.max(now, (session.generations.at(-1)?.at ?? -1) + 1)
     const left = snapshotId(session.id, at)
     for (const segment of made.segments) segments.set(segment.id, { sessionId: session.id, segment })
-    pushGeneration(session, made.manifest, { snapshotId: left, at })
+    pushGeneration(session, made.manifest, { snapshotId: left, at, receipt: made.receipt ?? null })
     session.base = {}
     session.ledger = made.ledger
     snapshots.set(left, { session, generation })
@@ -290,14 +290,20 @@ export const make = (counter: Counter) => {
 
   const ledger = (sessionId: SessionId) => atOnce(() => Either.map(find(sessionId), (session) => session.ledger))
 
+  const findSnapshot = (id: string) => Either.fromNullable(snapshots.get(id), () => makeUnknownSnapshot(id))
+
   const snapshot = (id: string) =>
-    atOnce(() => {
-      const found = Either.fromNullable(snapshots.get(id), () => makeUnknownSnapshot(id))
-      return Either.map(found, ({ generation, session }) => {
+    atOnce(() =>
+      Either.map(findSnapshot(id), ({ generation, session }) => {
         const lastSeq = session.generations[generation]?.leftSeq ?? 0
         return stateUnder(session, manifestOf(session, generation), generation, lastSeq, findSegment)
       })
-    })
+    )
+
+  const receipt = (id: string) =>
+    atOnce(() =>
+      Either.map(findSnapshot(id), ({ generation, session }) => session.generations[generation]?.receipt ?? null)
+    )
 
   const listSnapshots = (sessionId: SessionId) => atOnce(() => Either.map(find(sessionId), snapshotsOf))
 
@@ -307,8 +313,7 @@ export const make = (counter: Counter) => {
     )
   )
 
-  const publish = (published: PublishedOutcome) =>
-    atOnce(() => Either.right(void outcomes.set(published.operationId, published)))
+  const publish = (ended: PublishedOutcome) => Effect.sync(() => void outcomes.set(ended.operationId, ended))
 
   const outcome = (operationId: string, requestKey: string) =>
     Effect.sync(() => {
@@ -385,7 +390,8 @@ export const make = (counter: Counter) => {
       log,
       sessions: listSessions,
       snapshots: listSnapshots,
-      snapshot
+      snapshot,
+      receipt
     },
     index: { search, segment, segmentOver },
     counters: { count, stats, healTries },

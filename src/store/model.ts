@@ -109,7 +109,7 @@ export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
 /**
  * A new generation. A store writes all of it in one transaction, or nothing. It refuses the commit if the session is no
  * longer at `base`. It fails if there is a segment with one of the ids already, or if `manifest` names messages that the
- * log does not have yet: they would never be shown. `ledger` is text the store keeps without reading it.
+ * log does not have yet: they would never be shown. `ledger` and `receipt` are text the store keeps without reading it.
  *
  * @since 0.1.0
  * @category models
@@ -120,6 +120,8 @@ export interface Commit {
   readonly manifest: Manifest
   readonly segments: ReadonlyArray<Segment>
   readonly ledger: string | null
+  /** What the commit can show for itself later. It stays with its generation. */
+  readonly receipt?: string | undefined
 }
 
 /**

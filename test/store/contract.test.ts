@@ -24,12 +24,12 @@ const undone = (sessionId: SessionId) =>
   )
 
 /** Covers everything up to `toSeq`. */
-const commit = (lease: Lease, base: number, toSeq: number) =>
+const commit = (lease: Lease, base: number, toSeq: number, receipt?: string) =>
   Effect.flatMap(SessionStore, (store) => {
     const id = `${lease.sessionId}/${base}`
     const manifest: Manifest = { ...wholeLog, headTo: 1, tailFrom: toSeq + 1, segments: [id] }
     const segments = [segment(id, 2, toSeq)]
-    return store.commit(lease, { operationId: `op ${id}`, base, manifest, segments, ledger: null })
+    return store.commit(lease, { operationId: `op ${id}`, base, manifest, segments, ledger: null, receipt })
   })
 
 /** A replacer for `JSON.stringify`. */
@@ -347,6 +347,23 @@ for (const [name, backend] of backends) {
         })
       )
 
+      it.effect("a receipt is text the store keeps with its generation, and with no other", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, ["a", "b", "c", "d"].map(user))
+          const lease = yield* acquireLease(id, "operation")
+          const first = yield* commit(lease, 0, 2, "no { JSON, \u{1f511}")
+          const second = yield* commit(lease, 1, 3)
+          const { snapshotId } = yield* store.reset(id)
+          assert.strictEqual(yield* store.receipt(first.snapshotId), "no { JSON, \u{1f511}")
+          assert.isNull(yield* store.receipt(second.snapshotId))
+          assert.isNull(yield* store.receipt(snapshotId))
+          assert.notProperty(first.state.manifest, "receipt")
+          assert.notProperty((yield* store.snapshot(second.snapshotId)).manifest, "receipt")
+        })
+      )
+
       it.effect("a commit is refused from another generation or without the lease, and writes nothing", () =>
         Effect.gen(function* () {
           const store = yield* SessionStore
@@ -645,6 +662,7 @@ for (const [name, backend] of backends) {
           const nothing = { base: 0, seq: 0, manifest: wholeLog, ledger: null }
           assert.strictEqual((yield* Effect.flip(store.rewind(nobody, nothing)))._tag, "UnknownSession")
           assert.strictEqual((yield* Effect.flip(store.snapshot("nothing")))._tag, "UnknownSnapshot")
+          assert.strictEqual((yield* Effect.flip(store.receipt("nothing")))._tag, "UnknownSnapshot")
           const index = yield* SessionIndex
           const scope = { fromSeq: 1, toSeq: 1, except: [], also: [] }
           assert.strictEqual((yield* Effect.flip(index.segment("nothing")))._tag, "UnknownSegment")

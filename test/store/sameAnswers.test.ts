@@ -319,7 +319,8 @@ const run = <E, R>(calls: ReadonlyArray<Call>, reopen: Effect.Effect<SessionStor
                       undone: call.isUndoneKept ? undone : []
                     },
                     segments: made,
-                    ledger: call.segments[0] ?? null
+                    ledger: call.segments[0] ?? null,
+                    receipt: call.segments[1]
                   })
                 }),
               call.name
@@ -397,7 +398,8 @@ const run = <E, R>(calls: ReadonlyArray<Call>, reopen: Effect.Effect<SessionStor
           odd: yield* answer(store.range(sessionId, 4, 2)),
           ledger: yield* answer(store.ledger(sessionId)),
           snapshots: snapshots.map((snapshot) => ({ ...snapshot })),
-          left: yield* Effect.forEach(snapshots, ({ snapshotId }) => answer(store.snapshot(snapshotId)))
+          left: yield* Effect.forEach(snapshots, ({ snapshotId }) => answer(store.snapshot(snapshotId))),
+          receipts: yield* Effect.forEach(snapshots, ({ snapshotId }) => answer(store.receipt(snapshotId)))
         }
       })
 
