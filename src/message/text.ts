@@ -200,35 +200,36 @@ export const readPhrases = (list: string | undefined): ReadonlyArray<string> =>
 export const makePhrases = (list: ReadonlyArray<string>, hasSpaces: boolean): Phrases => {
   // Longer phrases come first, so that "do not" is not taken for "do".
   const phrases = list.toSorted((a, b) => b.length - a.length)
-  const byStart = new Map<string, Array<string>>()
+  const starts = new Map<number, Start>()
+  /** For each first character, a bit for each that may come second: at most places no phrase begins. */
+  const seconds = new Int32Array(FIRSTS)
   for (const phrase of phrases) {
-    const start = startOf(phrase)
-    const others = byStart.get(start)
-    if (others === undefined) byStart.set(start, [phrase])
-    else others.push(phrase)
+    const literal = /^[^*#…]{1,2}/.exec(phrase)?.[0] ?? ""
+    const start = starts.get(numberOfStart(literal, 0)) ?? { phrases: [], thirds: 0, pattern: undefined }
+    start.phrases.push(phrase)
+    start.thirds |= /^[^*#…]{2}(?! …)[^*#…]/.test(phrase) ? bitOfUnit(phrase, 2) : ANY_UNIT
+    starts.set(numberOfStart(literal, 0), start)
+    const first = firstOf(literal, 0)
+    seconds[first] = (seconds[first] ?? 0) | (literal.length < 2 ? ANY_UNIT : bitOfUnit(literal, 1))
   }
-  const compiled = new Map<string, RegExp>()
-  const starts = new Set(Array.from(byStart.keys(), (start) => numberOfStart(start, 0, start.length)))
 
-  /** At most places no phrase begins. Cutting their characters out would take most of the time of a search. */
-  const mayStartAt = (text: string, index: number): boolean =>
-    starts.has(numberOfStart(text, index, 2)) || starts.has(numberOfStart(text, index, 1)) || byStart.has("")
-
+  const matchStart = (start: Start | undefined, text: string, index: number): string => {
+    if (start === undefined || (start.thirds & bitOfUnit(text, index + 2)) === 0) return ""
+    start.pattern ??= compilePhrases(start.phrases, hasSpaces)
+    start.pattern.lastIndex = index
+    return start.pattern.exec(text)?.[0] ?? ""
+  }
   const matchAt = (text: string, index: number): string => {
-    if (!mayStartAt(text, index)) return ""
-    for (const start of [text.slice(index, index + 2), text.slice(index, index + 1), ""]) {
-      const candidates = byStart.get(start)
-      if (candidates === undefined) continue
-      const pattern = compiled.get(start) ?? compilePhrases(candidates, hasSpaces)
-      compiled.set(start, pattern)
-      pattern.lastIndex = index
-      const found = pattern.exec(text)?.[0]
-      if (found !== undefined) return found
-    }
-    return ""
+    if (((seconds[firstOf(text, index)] ?? 0) & bitOfUnit(text, index + 1)) === 0) return ""
+    const phrase = matchStart(starts.get(numberOfStart(text, index)), text, index)
+    return phrase === "" ? matchStart(starts.get(text.charCodeAt(index)), text, index) : phrase
   }
+
+  const firsts = new Set(phrases.map((phrase) => phrase.slice(0, 1).replace(/[\\\]^-]/, String.raw`\$&`)))
+  const mayHave = new RegExp(`[${[...firsts].join("")}]`)
   const find = (text: string) => {
-    if (phrases.length === 0) return undefined
+    // Tells at once that a text of Latin letters has no phrase in signs of another script.
+    if (!mayHave.test(text)) return undefined
     for (let index = 0; index < text.length; index++) {
       if (hasSpaces && index > 0 && isInWord(text, index - 1)) continue
       const phrase = matchAt(text, index)
@@ -239,14 +240,25 @@ export const makePhrases = (list: ReadonlyArray<string>, hasSpaces: boolean): Ph
   return { matchStart: (text) => matchAt(text, 0), find, has: (text) => find(text) !== undefined }
 }
 
-/** The first two characters, as far as they are letters of the phrase itself. */
-const startOf = (phrase: string): string => /^[^*#…]{0,2}/.exec(phrase)?.[0] ?? ""
+/** Phrases that begin with the same two characters, as far as these are letters of the phrases themselves. */
+interface Start {
+  readonly phrases: Array<string>
+  /** A bit for each character that may come third, so that few expressions are tried in vain. */
+  thirds: number
+  /** Compiled when it is first needed. */
+  pattern: RegExp | undefined
+}
+
+/** All characters beyond ASCII count as one. */
+const firstOf = (text: string, index: number): number => Math.min(text.charCodeAt(index), FIRSTS - 1)
+const FIRSTS = 129
+
+const bitOfUnit = (text: string, index: number): number => 1 << (text.charCodeAt(index) & 31)
+const ANY_UNIT = -1
 
 /** A number for up to two characters. There are fewer at the end of a text. */
-const numberOfStart = (text: string, index: number, length: number): number =>
-  length < 2 || index + 1 >= text.length
-    ? text.charCodeAt(index)
-    : (text.charCodeAt(index) << 16) | text.charCodeAt(index + 1)
+const numberOfStart = (text: string, index: number): number =>
+  index + 1 >= text.length ? text.charCodeAt(index) : (text.charCodeAt(index) << 16) | text.charCodeAt(index + 1)
 
 /**
  * What can stand within a word: every character beyond Latin 1 but punctuation. A class of Unicode would be exact, and takes
