@@ -94,7 +94,13 @@ const readBlock = (block: JsonObject): Piece => {
   return { standIn: describeBlock(block) }
 }
 
+/** A part of a chat message may have a mark of the cache, as servers that translate for Anthropic take it. */
 const writePart = (part: JsonObject, form?: string): JsonObject | undefined => {
+  const block = writeWords(part, form)
+  return block !== undefined && hasMark(part) ? { ...block, cache_control: part.cache_control } : block
+}
+
+const writeWords = (part: JsonObject, form?: string): JsonObject | undefined => {
   const text = wordsOfPart(part)
   if (form === DOCUMENT && text?.trim() !== "") {
     return { type: "document", source: { type: "text", media_type: "text/plain", data: text ?? describePart(part) } }

@@ -23,7 +23,8 @@ export const STEP_FIELDS = {
   maxImages: isAmount,
   maxImageBytes: isAmount,
   imagesInToolResults: isFlag,
-  callIds: isOneOf("common", "mistral")
+  callIds: isOneOf("common", "mistral"),
+  cacheMarks: isFlag
 }
 
 export const USAGE_FIELDS = { inputTokens: isAmount, model: isText }

@@ -28,6 +28,13 @@ export interface WireLimits {
    * digits (`mistral`). Any other id is renamed, to the same in every view.
    */
   readonly callIds?: CallIds | undefined
+  /**
+   * The provider caches a prompt up to the blocks that `cache_control` marks. The handoff then stands in content parts, those
+   * first that stay: a part for each segment, of which up to two are marked, and its ledger at the end. Marks in the
+   * tools and messages of the step are counted, so that a request has at most four. Else the handoff is one text, which
+   * every server takes.
+   */
+  readonly cacheMarks?: boolean | undefined
 }
 
 /**
@@ -49,7 +56,8 @@ export const openai = {
   maxImages: 500,
   maxImageBytes: 20_000_000,
   imagesInToolResults: false,
-  callIds: "common"
+  callIds: "common",
+  cacheMarks: false
 } as const
 
 /**
@@ -63,7 +71,8 @@ export const anthropic = {
   maxImages: 100,
   maxImageBytes: 5_000_000,
   imagesInToolResults: true,
-  callIds: "common"
+  callIds: "common",
+  cacheMarks: true
 } as const
 
 /**
@@ -77,7 +86,8 @@ export const gemini = {
   maxImages: 3_000,
   maxImageBytes: 7_000_000,
   imagesInToolResults: false,
-  callIds: "common"
+  callIds: "common",
+  cacheMarks: false
 } as const
 
 /**
@@ -91,7 +101,8 @@ export const mistral = {
   maxImages: 8,
   maxImageBytes: 10_000_000,
   imagesInToolResults: false,
-  callIds: "mistral"
+  callIds: "mistral",
+  cacheMarks: false
 } as const
 
 /**
@@ -105,7 +116,8 @@ export const defaults = {
   maxImages: 100,
   maxImageBytes: 5_000_000,
   imagesInToolResults: false,
-  callIds: "common"
+  callIds: "common",
+  cacheMarks: false
 } as const
 
 /**
@@ -119,7 +131,8 @@ export const resolve = (options: WireLimits): Limits => ({
   maxImages: options.maxImages ?? defaults.maxImages,
   maxImageBytes: options.maxImageBytes ?? defaults.maxImageBytes,
   imagesInToolResults: options.imagesInToolResults ?? defaults.imagesInToolResults,
-  callIds: options.callIds ?? defaults.callIds
+  callIds: options.callIds ?? defaults.callIds,
+  cacheMarks: options.cacheMarks ?? defaults.cacheMarks
 })
 
 /**
@@ -134,4 +147,5 @@ export interface Limits {
   readonly maxImageBytes: number
   readonly imagesInToolResults: boolean
   readonly callIds: CallIds
+  readonly cacheMarks: boolean
 }

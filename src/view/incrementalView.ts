@@ -8,6 +8,7 @@ import { copyMessage, type Message } from "../message/Message.ts"
 import * as Tokens from "../message/Tokens.ts"
 import type { Logged, Segment, State } from "../session/Session.ts"
 import type { Repair, Row, View } from "./model.ts"
+import { limitMarks, splitHandoff } from "./cacheMarks.ts"
 import * as Repairs from "./repairs.ts"
 import { defaults } from "./WireLimits.ts"
 
@@ -17,7 +18,7 @@ export interface ViewOptions extends Tokens.Fixed, Repairs.FinishOptions {}
 /** Assembles a view from nothing but its state. */
 export const assembleWhole = (state: State, counter: Tokens.Counter, options: ViewOptions = {}): View => {
   const mending = Repairs.beginRepairs(listExcerpts(state), counter, options.limits)
-  Repairs.addRepairs(mending, [...makeBaseRows(state, counter, options.system), ...makeTailRows(state.tail)])
+  Repairs.addRepairs(mending, [...makeBaseRows(state, counter, options), ...makeTailRows(state.tail)])
   return makeView(state, Repairs.finishRepairs(mending, options), counter, options)
 }
 
@@ -84,20 +85,15 @@ export function* assembleInSlices(
     const memory = findMemory(state, counter, options)
     // Open rows are looked at again with the next slice, so that one is at least as long.
     upTo = Math.min(Math.max(upTo, memory.taken) + Math.max(slice, open.length), state.tail.length)
-    open = mendNewRows(memory, state, upTo, options.system)
+    open = mendNewRows(memory, state, upTo, options)
     if (upTo === state.tail.length) return viewOfMemory(memory, open, state, options)
     yield
   }
 }
 
 /** Mends the base and the tail up to `upTo`. Returns the rows behind the last place at which no call awaits its result. */
-const mendNewRows = (
-  memory: Memory,
-  state: State,
-  upTo: number,
-  system: Tokens.Fixed["system"]
-): ReadonlyArray<Row> => {
-  const base = memory.hasBase ? [] : makeBaseRows(state, memory.counter, system)
+const mendNewRows = (memory: Memory, state: State, upTo: number, options: ViewOptions): ReadonlyArray<Row> => {
+  const base = memory.hasBase ? [] : makeBaseRows(state, memory.counter, options)
   const rows = [...base, ...makeTailRows(state.tail.slice(memory.taken, upTo))]
   const closed = Repairs.countClosed(rows)
   if (closed < base.length) return rows
@@ -148,14 +144,15 @@ const isContinuationOf = (memory: Memory, state: State, counter: Tokens.Counter,
   (memory.taken === 0 || state.tail[memory.taken - 1]?.seq === memory.lastSeq)
 
 const isFor = ({ limits, system }: Memory, options: ViewOptions): boolean => {
-  const { callIds, imagesInToolResults } = options.limits ?? defaults
-  return system === options.system && limits.imagesInToolResults === imagesInToolResults && limits.callIds === callIds
+  const { cacheMarks, callIds, imagesInToolResults } = options.limits ?? defaults
+  const isForOrder = limits.imagesInToolResults === imagesInToolResults && limits.callIds === callIds
+  return system === options.system && isForOrder && limits.cacheMarks === cacheMarks
 }
 
 // ── from a state to rows, and from repaired rows to a view ──
 
 /** The rows before the tail. They stay the same for a whole generation, as long as the system prompt does. */
-const makeBaseRows = (state: State, counter: Tokens.Counter, system: Tokens.Fixed["system"]): ReadonlyArray<Row> => {
+const makeBaseRows = (state: State, counter: Tokens.Counter, { limits, system }: ViewOptions): ReadonlyArray<Row> => {
   const makeRow = (part: Row["part"], message: Message): Row => ({
     part,
     seq: 0,
@@ -164,10 +161,14 @@ const makeBaseRows = (state: State, counter: Tokens.Counter, system: Tokens.Fixe
   })
   const { renderer, ledger } = state.manifest
   const handsOff = state.segments.length > 0 || ledger !== ""
+  const makeHandoffRow = (): Row => {
+    const row = makeRow("handoff", Handoff.makeMessage({ segments: state.segments, ledger, renderer }))
+    return limits?.cacheMarks === true ? { ...row, message: splitHandoff(row.message, state.segments) } : row
+  }
   return [
     ...(system === undefined ? rowsOfLog("system", state.system) : [makeRow("system", systemMessage(system))]),
     ...rowsOfLog("head", state.head),
-    ...(handsOff ? [makeRow("handoff", Handoff.makeMessage({ segments: state.segments, ledger, renderer }))] : []),
+    ...(handsOff ? [makeHandoffRow()] : []),
     ...rowsOfLog("live", state.live)
   ]
 }
@@ -191,11 +192,15 @@ const makeView = (
   { generation, segments, sessionId }: State,
   { messages, parts, repairs }: Repairs.Mended,
   counter: Tokens.Counter,
-  { tools }: Tokens.Fixed
+  { limits, tools }: ViewOptions
 ): View => ({
   sessionId,
   generation,
-  messages,
+  // The handoff is the last message of its part: a bridge may stand before it.
+  messages:
+    limits?.cacheMarks === true && parts.handoff.messages > 0
+      ? limitMarks(messages, tools, parts.system.messages + parts.head.messages + parts.handoff.messages - 1)
+      : messages,
   tokens: Object.values(parts).reduce((sum, { tokens }) => sum + tokens, Tokens.overhead(counter, { tools })),
   parts,
   repairs: [...segments.filter(({ degraded }) => degraded === Handoff.LOST_SEGMENT).map(noteLost), ...repairs]

@@ -12,7 +12,7 @@ import type { Parts, Repair, RepairContext, Row, Size } from "./model.ts"
 import { defaults, type Limits } from "./WireLimits.ts"
 
 /** The rules of a provider for a single message: other limits leave messages out as a whole. */
-export type MessageLimits = Pick<Limits, "imagesInToolResults" | "callIds">
+export type MessageLimits = Pick<Limits, "imagesInToolResults" | "callIds" | "cacheMarks">
 
 /** Messages that providers accept, and the repairs that made them so. */
 export interface Mended {

@@ -10,7 +10,8 @@ import { any, call, calls, type Entry, logOf, request, result, says, stateOf } f
 /** The state as its tail grows by one message after the other; all but the tail stays the same objects. */
 const growing = (entries: ReadonlyArray<Entry>): ReadonlyArray<State> => {
   const whole = stateOf(logOf(entries))
-  const base = { ...whole, manifest: { ...whole.manifest } }
+  const ledger = entries.length % 2 === 0 ? "" : "- a fact"
+  const base = { ...whole, manifest: { ...whole.manifest, ledger } }
   return Array.from({ length: whole.tail.length + 1 }, (_, n) => ({ ...base, tail: whole.tail.slice(0, n) }))
 }
 
@@ -23,7 +24,8 @@ describe("the view of a session that grows", () => {
       maxImages: FastCheck.constantFrom(undefined, 1, 4),
       maxImageBytes: FastCheck.constantFrom(undefined, 1_000),
       imagesInToolResults: FastCheck.boolean(),
-      callIds: FastCheck.constantFrom(undefined, "common", "mistral")
+      callIds: FastCheck.constantFrom(undefined, "common", "mistral"),
+      cacheMarks: FastCheck.boolean()
     })
     FastCheck.assert(
       FastCheck.property(
