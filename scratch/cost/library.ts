@@ -22,6 +22,10 @@ export interface Options {
   readonly policy: PolicyOptions
   /** No model at all. */
   readonly isEmbedded?: boolean
+  /** Summaries continue the agent's last request. */
+  readonly inPlace?: boolean
+  /** The handoff is sent in parts. */
+  readonly cacheMarks?: boolean
 }
 
 const id = SessionId.make("priced")
@@ -38,7 +42,10 @@ const route = (contextLength: number): Route => ({
 })
 
 /** Each compression ends before the next step, so that a run has one result only. */
-export const replay = ({ isEmbedded = false, name, policy }: Options, transcript: Transcript): Effect.Effect<Run> => {
+export const replay = (
+  { cacheMarks = false, inPlace = false, isEmbedded = false, name, policy }: Options,
+  transcript: Transcript
+): Effect.Effect<Run> => {
   const calls: Array<Call> = []
   const auxiliary: Array<Auxiliary> = []
   const model = Scripted.make([
@@ -50,13 +57,13 @@ export const replay = ({ isEmbedded = false, name, policy }: Options, transcript
       return text
     }
   ])
-  const layer = Gateway.layer({ policy, routes: isEmbedded ? [] : [route(policy.contextLength)] }).pipe(
+  const layer = Gateway.layer({ policy, routes: isEmbedded ? [] : [{ ...route(policy.contextLength), inPlace }] }).pipe(
     Layer.provideMerge(Sqlite.layerTemporary),
     Layer.provide(model.layer),
     Layer.provideMerge(Logger.minimumLogLevel(LogLevel.Error))
   )
   return Effect.gen(function* () {
-    yield* live(transcript.messages, calls)
+    yield* live(transcript.messages, calls, cacheMarks)
     const { generation } = yield* Effect.flatMap(SessionStore, (store) => store.state(id))
     return { name, calls, auxiliary, compressions: generation } satisfies Run
   }).pipe(Effect.provide(layer), Effect.orDie)
@@ -65,7 +72,11 @@ export const replay = ({ isEmbedded = false, name, policy }: Options, transcript
 const BYTES = { read: 0.1, write: 1, output: 0, least: 1_024, step: 128, isOfParts: false }
 
 /** The agent does what the transcript says, and every call of its model has the view of that moment. */
-const live = Effect.fnUntraced(function* (messages: ReadonlyArray<Message.Message>, calls: Array<Call>) {
+const live = Effect.fnUntraced(function* (
+  messages: ReadonlyArray<Message.Message>,
+  calls: Array<Call>,
+  cacheMarks: boolean
+) {
   const gateway = yield* Gateway.Gateway
   const compressor = yield* Compressor.Compressor
   const isUser = (i: number) => messages[i]?.role === "user" || messages[i]?.role === "system"
@@ -85,7 +96,7 @@ const live = Effect.fnUntraced(function* (messages: ReadonlyArray<Message.Messag
           if (step[0]?.role === "assistant") {
             const note = (view: { readonly messages: ReadonlyArray<Message.Message> }) =>
               Effect.sync(() => calls.push({ seq, request: view.messages.flatMap(unitsOf), isFirst: isUser(seq - 2) }))
-            yield* turn.step(note, { system: SYSTEM })
+            yield* turn.step(note, { system: SYSTEM, cacheMarks })
           }
           yield* turn.append(...step)
           seq += step.length

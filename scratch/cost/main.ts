@@ -1,7 +1,8 @@
 /**
  * The price simulator: what a session costs with a prefix cache, by window and policy.
  *
- *     npm run cost -- FILE… [--window N]… [--policy JSON]… [--embedded] [--sketches] [--cold] [--json]
+ *     npm run cost -- FILE… [--window N]… [--policy JSON]… [--embedded] [--in-place] [--parts]
+ *                         [--sketches] [--cold] [--json]
  *
  * Windows are 32k, 128k, 200k, 272k and 1M, unless given. Each `--policy` is a JSON object of policy options; without any,
  * it is the default. `--policy '{"threshold":0.5}'` is the ratio that was the default once.
@@ -19,8 +20,10 @@ const WINDOWS = ["32000", "128000", "200000", "272000", "1000000"]
 const measure = Effect.fnUntraced(function* (transcript: Transcript, contextLength: number) {
   const own = yield* Effect.forEach(values.policy, (text) => {
     const policy: PolicyOptions = { ...JSON.parse(text), contextLength }
-    const name = `throughline ${text === "{}" ? "default" : text}${values.embedded ? ", no model" : ""}`
-    return replay({ name, policy, isEmbedded: values.embedded }, transcript)
+    const { embedded: isEmbedded, "in-place": inPlace, parts: cacheMarks } = values
+    const how = `${isEmbedded ? ", no model" : ""}${inPlace ? ", in place" : ""}${cacheMarks ? ", handoff in parts" : ""}`
+    const name = `throughline ${text === "{}" ? "default" : text}${how}`
+    return replay({ name, policy, isEmbedded, inPlace, cacheMarks }, transcript)
   })
   const others = values.sketches ? play(transcript, contextLength) : []
   return [...own, ...others].map((run) => account(run, transcript, values.cold))
@@ -69,6 +72,8 @@ const { positionals, values } = parseArgs({
     window: { type: "string", multiple: true, default: WINDOWS },
     policy: { type: "string", multiple: true, default: ["{}"] },
     embedded: { type: "boolean", default: false },
+    "in-place": { type: "boolean", default: false },
+    parts: { type: "boolean", default: false },
     sketches: { type: "boolean", default: false },
     cold: { type: "boolean", default: false },
     json: { type: "boolean", default: false }

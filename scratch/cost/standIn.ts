@@ -41,12 +41,29 @@ export const chooseLines = (text: string, maxTokens: number, rarity: Rarity): Re
 const MOST_TOKENS = 2_500
 
 /** The answer to a summarizer's request of this library, whatever its prompt. */
-export const answer = ({ messages }: ModelRequest, rarity: Rarity): string => {
-  const asked = messages.map(Message.text).join("\n")
+export const answer = ({ continues, messages }: ModelRequest, rarity: Rarity): string => {
+  const asked = (continues === undefined ? messages : findRange(messages)).map(Message.text).join("\n")
   const [, told = "1000"] = /at most (\d+) tokens/.exec(Message.text(messages.at(-1)!)) ?? []
   const room = Math.min(MOST_TOKENS, Number(told))
   const [, material = asked] = /<transcript>\n([^]*?)\n<\/transcript>/.exec(asked) ?? []
   const facts = chooseLines(material, room - 150, rarity)
   const goal = ["go on with the user's request"]
   return Handoff.render(Handoff.fit({ ...Handoff.empty, goal, facts }, estimate, room))
+}
+
+/** The messages that an instruction in place is about: it quotes the first and the last one. */
+const findRange = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<Message.Message> => {
+  const instruction = Message.text(messages.at(-1)!)
+  const [first, last] = ["first", "last"].map((which) => {
+    const [, role = "", quote = ""] =
+      new RegExp(`^- the ${which} is of the (\\w+): "(.*?)…?"$`, "m").exec(instruction) ?? []
+    return (message: Message.Message) => message.role === role && lineOf(message).startsWith(quote)
+  })
+  const from = Math.max(0, messages.findIndex(first!))
+  return messages.slice(from, messages.slice(0, -1).findLastIndex(last!) + 1)
+}
+
+const lineOf = (message: Message.Message): string => {
+  const calls = Message.toolCalls(message).map((call) => `${Message.callName(call)} ${Message.callInput(call)}`)
+  return [Message.text(message), ...calls].join(" ").trim().replaceAll(/\s+/g, " ")
 }

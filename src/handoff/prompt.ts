@@ -71,16 +71,21 @@ export const renderPrompt = (input: PromptInput): ReadonlyArray<Message.Message>
 const TAG = "transcript"
 
 /**
- * Renders the instruction that follows the agent's own last request, whose messages show the range already. It has to say
- * which of them to summarize: those before stand in the view as they are, and those after stay.
+ * Renders the instruction that follows the agent's own last request, whose messages show the range already, but for those
+ * that are `cut`. It has to say which of them to summarize: those before stand in the view as they are, and those after stay.
  */
-export const renderInstruction = (input: Omit<PromptInput, "material">, entries: ReadonlyArray<Logged>): string =>
+export const renderInstruction = (
+  input: Omit<PromptInput, "material">,
+  entries: ReadonlyArray<Logged>,
+  cut: ReadonlyArray<Logged>
+): string =>
   [
     "[throughline] This message is not the user's. Do not go on with the work, call no tool and answer no earlier message.",
     `Write the handoff of ${entries.length} messages of this conversation, which are about to leave it:`,
     ...entries.slice(0, 1).map((entry) => `- the first is ${quoteEntry(entry)}`),
     ...entries.slice(-1).map((entry) => `- the last is ${quoteEntry(entry)}`),
     "The messages before and after them stay. Use them to understand what was meant, and record nothing of them.",
+    ...(cut.length === 0 ? [] : [SHORTENED, `<${TAG}>`, escapeTag(renderMaterial(cut)), `</${TAG}>`]),
     "",
     `${TASK} those messages, only what you write.`,
     "",
@@ -90,6 +95,8 @@ decided and found.",
     "",
     renderTask({ ...input, material: "" })
   ].join("\n")
+
+const SHORTENED = "Some of those to record are shown in part. In full they are:"
 
 const quoteEntry = ({ message }: Logged): string => {
   const { arguments: inputs, body } = digestMessage(message)

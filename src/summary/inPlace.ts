@@ -4,7 +4,7 @@
  */
 import * as Either from "effect/Either"
 import { limitAnswer, type PromptInput, renderInstruction } from "../handoff/prompt.ts"
-import type { Counter } from "../message/Tokens.ts"
+import { type Counter, total } from "../message/Tokens.ts"
 import type { ModelRequest, Route } from "../model/Provider.ts"
 import type { Logged } from "../session/Session.ts"
 import type { SentView } from "../view/incrementalView.ts"
@@ -17,7 +17,7 @@ export interface InPlaceRequest {
 
 /**
  * Continues the last request of the agent with the instruction to summarize these entries, or says why it cannot: its
- * model has not seen them all, or not whole.
+ * model has not seen them all. Those that it was shown as excerpts follow in full, unless they are most of the range.
  */
 export const continueSent = (
   sent: SentView | undefined,
@@ -30,8 +30,10 @@ export const continueSent = (
     return Either.left(`the agent's last request was to ${sent.model}`)
   if (entries.some(({ seq }) => seq > sent.lastSeq))
     return Either.left("the agent's last request is older than the range")
-  if (isCut(sent, entries)) return Either.left("the agent's last request shows excerpts of the range")
-  const instruction = renderInstruction(input, entries)
+  const cut = listCut(sent, entries)
+  if (2 * total(cut) > total(entries))
+    return Either.left("the agent's last request shows most of the range in excerpts")
+  const instruction = renderInstruction(input, entries, cut)
   return Either.right({
     tokens: sent.tokens + counter.text(instruction),
     request: (_hint, window) => ({
@@ -43,10 +45,8 @@ export const continueSent = (
   })
 }
 
-/** Returns whether the view shows less of an entry than the log has. */
-const isCut = ({ view }: SentView, entries: ReadonlyArray<Logged>): boolean => {
-  const cut = new Set(view.repairs.flatMap(({ kind, seq }) => (CUTS.includes(kind) ? [seq] : [])))
-  return entries.some(({ seq }) => cut.has(seq))
+/** Lists the entries of which the view shows less than the log has. */
+const listCut = ({ view }: SentView, entries: ReadonlyArray<Logged>): ReadonlyArray<Logged> => {
+  const cut = new Set(view.repairs.flatMap(({ kind, seq }) => (kind === "excerpt" ? [seq] : [])))
+  return entries.filter(({ seq }) => cut.has(seq))
 }
-
-const CUTS: ReadonlyArray<string> = ["excerpt", "unreadable"]

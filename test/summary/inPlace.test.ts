@@ -113,6 +113,21 @@ describe("a summary in place", () => {
     })
   )
 
+  it.scopedLive("shows in full what the agent was shown as an excerpt", () =>
+    Effect.gen(function* () {
+      const { own, server } = yield* serve([ModelServer.ok(summary("the report"))])
+      const compressed = importMessages(withOutput(1_000)).pipe(
+        Effect.zipRight(growAfterExcerpt),
+        Effect.zipRight(compressSession())
+      )
+      const { attempts } = yield* Effect.provide(compressed, real({ policy: manual, routes: [own] }))
+      assert.deepStrictEqual(attempts, [{ route: attempts[0]?.route ?? "", error: null, detail: null, inPlace: true }])
+      const words = (server.requests[0]?.prompt ?? []).map(({ content }) => content.split("one line").length - 1)
+      assert.strictEqual(words.at(-1), 1_000)
+      assert.isBelow(Math.max(...words.slice(0, -1)), 1_000)
+    })
+  )
+
   const refusals: ReadonlyArray<readonly [string, ModelServer.Answer, string]> = [
     ["a tool call", callTool, "InvalidSummary"],
     ["an answer without sections", ModelServer.ok("Part 3 is fine."), "InvalidSummary"],
@@ -146,6 +161,19 @@ describe("a summary in place", () => {
       )
     })
   )
+})
+
+/** A turn under way that waits for an answer to an output of so many lines. */
+const withOutput = (lines: number) =>
+  conversation(1)
+    .slice(0, 3)
+    .map((message) => (message.role === "tool" ? { ...message, content: "one line\n".repeat(lines) } : message))
+
+/** A compression that can but show the output as an excerpt, then many messages and a step. */
+const growAfterExcerpt = Effect.gen(function* () {
+  yield* compressSession()
+  yield* runTurn(({ append }) => append(...conversation(12, 12)))
+  return yield* makeStep()
 })
 
 describe("whatever the history", () => {
@@ -230,18 +258,12 @@ describe("a summary is not asked for in place", () => {
     )
   )
 
-  it.scopedLive("if the view shows only excerpts of the range", () =>
+  it.scopedLive("if the view shows most of the range in excerpts", () =>
     expectUsual(
-      "the agent's last request shows excerpts of the range",
-      Effect.gen(function* () {
-        yield* compressSession()
-        yield* runTurn(({ append }) => append(...conversation(12, 12)))
-        yield* makeStep()
-      }),
+      "the agent's last request shows most of the range in excerpts",
+      growAfterExcerpt,
       true,
-      conversation(1)
-        .slice(0, 3)
-        .map((message) => (message.role === "tool" ? { ...message, content: "one line\n".repeat(5_000) } : message))
+      withOutput(5_000)
     )
   )
 })
