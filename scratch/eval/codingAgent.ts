@@ -150,9 +150,9 @@ const failure = (result: string): string | undefined => {
   return /^\S+\(\d+,\d+\): (error TS\d+)|^(npm error)|^(\w*Error: .{20})/m.exec(result)?.slice(1).find(Boolean)
 }
 
-/** Those that the ledger finds. Which of them the user meant, no code can tell. */
+/** Those that the ledger finds and no later message takes back. Which of them the user meant, no code can tell. */
 const constraints = (messages: ReadonlyArray<Message.Message>): ReadonlyArray<string> =>
-  messages.filter(({ role }) => role === "user").flatMap((message) => rulesAfter(Message.text(message)))
+  rulesAfter(...messages.filter(({ role }) => role === "user").map(Message.text))
 
 // -- whether the view has them ----------------------------------------------------------------------------------------
 

@@ -10,14 +10,8 @@ import * as SegmentTree from "../handoff/segmentTree.ts"
 import * as Message from "../message/Message.ts"
 import { isImportedHandoff } from "../message/whoseWords.ts"
 import { findOpenRequests, isAnsweredInTail, keepOpen } from "../session/openRequests.ts"
-import {
-  applyManifest,
-  type Excerpt,
-  type Logged,
-  type Manifest,
-  type Segment,
-  type State
-} from "../session/Session.ts"
+import { applyManifest, type Excerpt, type Logged } from "../session/Session.ts"
+import type { Manifest, Segment, State } from "../session/Session.ts"
 import { type Counter, total } from "../message/Tokens.ts"
 import type * as View from "../view/View.ts"
 import * as IncrementalView from "../view/incrementalView.ts"
@@ -347,8 +341,9 @@ export const draftCommit = (
     return SegmentTree.condenseSegments(children, { id, text, model, tokens: counter.text(text) })
   })
   const live = keepOpen(plan.live, latest)
-  const rendered = Ledger.render(Ledger.withoutLive(ledger, live), counter, SegmentTree.ledgerTokens(plan.shares))
-  const shown = makeManifest({ ...plan, live }, latest, { segment, condensed, ledger: rendered }, counter)
+  const unsaid = Ledger.withoutLive(ledger, live, [...latest.segments, segment])
+  const made = { segment, condensed, ledger: Ledger.render(unsaid, counter, SegmentTree.ledgerTokens(plan.shares)) }
+  const shown = makeManifest({ ...plan, live }, latest, made, counter)
   return {
     commit: { operationId, manifest: shown.manifest, segments: [...condensed, segment], ledger: Ledger.encode(ledger) },
     condensed,
@@ -367,7 +362,7 @@ export const draftShortening = (
   const live = keepOpen(plan.live, latest)
   const segments = SegmentTree.selectFitting(latest.segments, SegmentTree.limitSegments(plan.shares, counter))
   const room = latest.manifest.ledger === "" && ledger.pins.length === 0 ? 0 : SegmentTree.ledgerTokens(plan.shares)
-  const rendered = Ledger.render(Ledger.withoutLive(ledger, live), counter, room)
+  const rendered = Ledger.render(Ledger.withoutLive(ledger, live, segments), counter, room)
   const shown = { segments: segments.map(({ id }) => id), live, excerpts: plan.excerpts, ledger: rendered }
   const manifest = { ...latest.manifest, ...shown }
   return {

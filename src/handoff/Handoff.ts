@@ -57,11 +57,20 @@ export const findMissingHeadings = (text: string): ReadonlyArray<string> => {
   return others.length > 1 ? absent : absent.filter((title) => ALWAYS.includes(title))
 }
 
-/** Renders sections as the text of a summary, which `parse` reads back to the same sections. */
-export const render = (sections: Sections): string =>
+/** Renders sections as the text of a complete summary, which `parse` reads back to the same sections. */
+export const render = (sections: Sections): string => renderWhere(sections, ({ level }) => level === 2)
+
+/** Renders sections without the headings of empty ones. `parse` reads the text back to the same sections. */
+export const renderBriefly = (sections: Sections): string => {
+  const hasProgress = HEADINGS.some(({ level, section }) => level === 3 && sections[section].length > 0)
+  return renderWhere(sections, ({ title }) => title === PROGRESS && hasProgress)
+}
+
+/** Renders headings with items, and those without any for which `isShown` holds. */
+const renderWhere = (sections: Sections, isShown: (heading: Heading) => boolean): string =>
   HEADINGS.flatMap((heading) => {
     const items = heading.title === PROGRESS ? [] : sections[heading.section].map(renderBullet)
-    return heading.level === 3 && items.length === 0 ? [] : [renderHeading(heading), ...items]
+    return items.length > 0 || isShown(heading) ? [renderHeading(heading), ...items] : []
   }).join("\n")
 
 /** Merges summaries of neighbouring ranges, oldest first; an item that occurs twice is kept once. */
@@ -69,17 +78,17 @@ export const merge = (list: ReadonlyArray<Sections>): Sections =>
   mapSections((section) => Array.from(new Set(list.flatMap((sections) => sections[section]))))
 
 /**
- * Shortens sections until their text takes at most `maxTokens` tokens; from about 120 tokens on it always fits. Older
+ * Shortens sections until `renderBriefly` takes at most `maxTokens` tokens. Older
  * items leave before newer ones; constraints leave last, before them goal and facts. An item that would take more than a
  * quarter of the room is cut.
  */
 export const fit = (sections: Sections, counter: Counter, maxTokens: number): Sections => {
-  if (counter.text(render(sections)) <= maxTokens) return sections
-  const longest = Math.floor((maxTokens - counter.text(render(empty))) / 4)
+  if (counter.text(renderBriefly(sections)) <= maxTokens) return sections
+  const longest = Math.floor((maxTokens - counter.text(renderBriefly(empty))) / 4)
   const items = HEADINGS.flatMap((heading) => rankItems(heading, sections, counter, longest))
   const assemble = (chosen: ReadonlyArray<Item>) =>
     mapSections((section) => chosen.filter((item) => item.section === section).map(({ item }) => item))
-  return assemble(chooseCandidates(items, (chosen) => render(assemble(chosen)), counter, maxTokens))
+  return assemble(chooseCandidates(items, (chosen) => renderBriefly(assemble(chosen)), counter, maxTokens))
 }
 
 /** Why a segment is degraded that stands in the place of one which the store has lost. A healing writes it anew. */

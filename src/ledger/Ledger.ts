@@ -12,27 +12,19 @@ import {
   type SaidFact,
   type UserFacts
 } from "./messageDigest.ts"
-import {
-  DENSITIES,
-  describeFailure,
-  isFailed,
-  isForgettable,
-  joinLines,
-  LONGEST_FAILURE,
-  renderLines,
-  TIGHT
-} from "./lines.ts"
-import type { Named, Rule } from "./facts.ts"
+import { describeFailure, isFailed, isForgettable, joinLines, LONGEST_FAILURE, renderLines, TIGHT } from "./lines.ts"
+import { dropFilters, isReadOnlyCommand } from "./commands.ts"
+import { type FileAccess, findFileRules, type Named, type Rule, statesTask } from "./facts.ts"
 import { isTakenBack, type Retraction } from "./rules.ts"
-import { dropFilters, type FileAccess, findFileRules, isReadOnlyCommand } from "./facts.ts"
 import { safeLine } from "../message/text.ts"
-import { chooseCandidates, clipText } from "../message/text.ts"
+import { clipText } from "../message/text.ts"
 import { Ledger, type LedgerItem } from "./schema.ts"
 import { omitHandoff } from "../message/whoseWords.ts"
 import type { Logged } from "../session/Session.ts"
 import { StoreError } from "../session/SessionError.ts"
 import type { Counter } from "../message/Tokens.ts"
 
+export { render, withoutLive } from "./lines.ts"
 export { Ledger } from "./schema.ts"
 
 /** The ledger of a session without messages. */
@@ -113,36 +105,16 @@ export const removePin = (ledger: Ledger, name: string): Ledger => ({
 export const countPins = ({ pins }: Ledger, counter: Counter): number =>
   counter.text(joinLines(renderLines({ ...empty, pins }, TIGHT)))
 
-/** Marks every request answered: a turn has ended after the ledger's last message. */
+/** Marks every request answered: a turn has ended after the ledger's last message. One that states no task is gone. */
 export const answerRequests = (ledger: Ledger): Ledger =>
   ledger.requests.every(({ answered }) => answered)
     ? ledger
     : {
         ...ledger,
-        requests: ledger.requests.map((request) => (request.answered ? request : { ...request, answered: true }))
+        requests: ledger.requests
+          .filter(({ answered, text }) => answered || statesTask(text))
+          .map((request) => (request.answered ? request : { ...request, answered: true }))
       }
-
-/**
- * Removes the requests that the view shows behind the handoff in their own words. The rendered ledger would go on calling
- * them open after a turn has answered them.
- */
-export const withoutLive = (ledger: Ledger, live: ReadonlyArray<number>): Ledger => ({
-  ...ledger,
-  requests: ledger.requests.filter(({ seq }) => !live.includes(seq))
-})
-
-/**
- * Renders the ledger within `maxTokens` tokens, pins, notes and constraints first; an empty ledger gives the empty text. With
- * little room the lines get shorter, then the least important leave. Recall still finds by its `#seq` what has left, but
- * for notes and pinned texts.
- */
-export const render = (ledger: Ledger, counter: Counter, maxTokens: number): string => {
-  for (const density of DENSITIES) {
-    const whole = joinLines(renderLines(ledger, density))
-    if (counter.text(whole) <= maxTokens) return whole
-  }
-  return joinLines(chooseCandidates(renderLines(ledger, TIGHT), joinLines, counter, maxTokens))
-}
 
 // ── one message ──
 
@@ -164,15 +136,25 @@ const addMessage = (ledger: Ledger, entry: LedgerEntry): Ledger => {
 const addUserFacts = (ledger: Ledger, facts: UserFacts, isNotification: boolean, seq: number): Ledger => {
   const known = {
     ...ledger,
-    errors: putTexts(ledger.errors, facts.errors, seq),
+    errors: putErrors(ledger.errors, facts.errors, null, seq),
     identifiers: putIdentifiers(ledger.identifiers, facts, seq)
   }
   if (isNotification) return known
+  const { constraints, requests } = facts.takesBack ? takeBackOrder(ledger) : ledger
   return {
     ...known,
-    constraints: putRules(takeBackRules(ledger.constraints, facts.retractions, seq), facts.rules, seq),
+    constraints: putRules(takeBackRules(constraints, facts.retractions, seq), facts.rules, seq),
     decisions: putTexts(ledger.decisions, facts.decisions, seq),
-    requests: facts.request === "" ? ledger.requests : putRequest(ledger.requests, facts.request, seq)
+    requests: facts.request === "" ? requests : putRequest(requests, facts.request, seq)
+  }
+}
+
+/** Removes the last order, and the rule that it is if it says nothing else. */
+const takeBackOrder = ({ constraints, requests }: Ledger): Pick<Ledger, "constraints" | "requests"> => {
+  const order = requests.findLast(({ text }) => statesTask(text))
+  return {
+    constraints: constraints.filter(({ seq, text }) => seq !== order?.seq || text !== order.text),
+    requests: requests.filter((request) => request !== order)
   }
 }
 
@@ -209,7 +191,7 @@ const addResultFacts = (ledger: Ledger, { exitCode, id, identifiers, ...facts }:
   const error = isSuccess || errors[0] === undefined ? null : clipText(errors[0], LONGEST_FAILURE)
   return {
     ...ledger,
-    errors: putTexts(ledger.errors, errors, seq),
+    errors: putErrors(ledger.errors, errors, command, seq),
     calls: call === undefined ? ledger.calls : ledger.calls.filter((pending) => pending !== call),
     commands:
       exitCode === null && error === null
@@ -262,11 +244,26 @@ const findLeastWorth = <A>(list: ReadonlyArray<A>, worthOf: (a: A) => number): n
 const isNeverSame = (): boolean => false
 const worthNothing = (): number => 0
 
-const putTexts = (list: Ledger["errors"], texts: ReadonlyArray<string>, seq: number): Ledger["errors"] =>
+const putTexts = (list: Ledger["notes"], texts: ReadonlyArray<string>, seq: number): Ledger["notes"] =>
   texts.reduce(
     (before, text) => putNewest(before, { text, seq }, { isSame: (item) => item.text === text, limit: 16 }),
     list
   )
+
+/** Replaces the errors of earlier runs of a command by those of the newest, which may have none. */
+const putErrors = (
+  list: Ledger["errors"],
+  texts: ReadonlyArray<string>,
+  run: string | null,
+  seq: number
+): Ledger["errors"] => {
+  const command = run === null ? null : dropFilters(run)
+  const others = command === null ? list : list.filter((error) => error.command !== command)
+  return texts.reduce(
+    (before, text) => putNewest(before, { text, command, seq }, { isSame: (item) => item.text === text, limit: 16 }),
+    others
+  )
+}
 
 const putRules = (list: Ledger["constraints"], rules: ReadonlyArray<Rule>, seq: number): Ledger["constraints"] =>
   rules.reduce(
@@ -331,7 +328,7 @@ const putCommand = (list: Ledger["commands"], command: string, seq: number): Led
   const run = { command, exitCode: null, error: null, before, seq }
   return putNewest(list, run, {
     isSame: (known) => known === last,
-    limit: 40,
+    limit: 32,
     // The result of the new run is still to come.
     worthOf: (known) => (known === run ? Infinity : worthOfRun(known))
   })

@@ -3,21 +3,30 @@
  * their results: files, commands, exit codes, errors and identifiers.
  */
 import type { FunctionCall } from "../message/Message.ts"
-import { DECISION_WORDS, RULE_WORDS, TAKING_BACK, TELLING_WORDS } from "./rules.ts"
-import { readRetraction, type Retraction, weighSentence } from "./rules.ts"
+import { DECISION_WORDS, REVERTING, RULE_WORDS, TAKING_BACK, TELLING_WORDS } from "./rules.ts"
+import { readRetraction, type Retraction, takesOrderBack, weighSentence } from "./rules.ts"
+import { findWrittenFiles } from "./commands.ts"
 import { separateQuotes } from "../message/whoseWords.ts"
-import { clipText, isProse, type Phrases, splitSentences, toOneLine } from "../message/text.ts"
+import { clipText, isProse, type Phrases, splitSentences, splitWords, toOneLine } from "../message/text.ts"
 
 export interface Rule {
   readonly text: string
   readonly isStrict: boolean
 }
 
-/** Returns the sentences of a user that set, take back or decide something, word for word. Most texts have none. */
+/**
+ * Returns the sentences of a user that set, take back or decide something, word for word, and whether one takes back the
+ * order before it. Most texts have none.
+ */
 export const findTold = (text: string) =>
   hasOneOf(TELLING_WORDS, text)
-    ? { rules: readRules(text, false).slice(0, 12), retractions: findRetractions(text), decisions: findDecisions(text) }
-    : { rules: [], retractions: [], decisions: [] }
+    ? {
+        rules: readRules(text, false).slice(0, 12),
+        retractions: findRetractions(text),
+        takesBack: hasOneOf(REVERTING, text) && splitSentences(text).some(takesOrderBack),
+        decisions: findDecisions(text)
+      }
+    : { rules: [], retractions: [], takesBack: false, decisions: [] }
 
 /** Returns the orders of a file that the agent was told to follow. A tool may have put numbers before its lines. */
 export const findFileRules = (text: string): ReadonlyArray<string> =>
@@ -48,10 +57,28 @@ export const findDecisions = (text: string): ReadonlyArray<string> => {
   if (!hasOneOf(DECISION_WORDS, text)) return []
   return splitSentences(text)
     .filter((sentence) => sentence.length <= LONGEST_RULE && hasOneOf(DECISION_WORDS, sentence) && isProse(sentence))
-    .filter((sentence) => !QUESTION.test(sentence))
+    .filter((sentence) => !ASKS.test(sentence))
     .map(toOneLine)
     .slice(0, 4)
 }
+
+/**
+ * Returns whether a request states a task. "Continue", "wow, it works" and "/mode" do not: with a few words and no value,
+ * name or path they say nothing without what stands before them.
+ */
+export const statesTask = (request: string): boolean => {
+  if (HAS_VALUE.test(request)) return true
+  const words = splitWords(request)
+  return words.length >= FEW_WORDS || (UNSPACED.test(request) && request.length >= FEW_SIGNS)
+}
+
+const HAS_VALUE = /\d|[\p{L}\p{N}][./_@#-][\p{L}\p{N}]|[`"“«「]/u
+const UNSPACED = /[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uac00-\ud7af]/
+const FEW_WORDS = 4
+const FEW_SIGNS = 8
+
+const LONGEST_RULE = 400
+const ASKS = /[?？؟]["'”’)]*$/
 
 export interface Named {
   readonly name: string
@@ -98,11 +125,9 @@ const keepIdentifyingLines = (text: string): string => {
   return lines.filter((_, i) => isIdentifying[i] === true || isIdentifying[i + 1] === true).join("\n")
 }
 
-const LONGEST_RULE = 400
 const LONGEST_VALUE = 120
 const LONGEST_NAME = 80
 
-const QUESTION = /[?？؟]["'”’)]*$/
 const NOUNS =
   "port|version|branch|commit|revision|sha|hash|tag|url|uri|endpoint|host|hostname|ticket|issue|pr|build|region|bucket|database|table|schema|e-?mail|account|number|model|channel|cluster|container|namespace|deployment|release"
 /** A quick check that a text may hold an identifier. */
@@ -259,25 +284,8 @@ export const findErrorLines = (text: string): ReadonlyArray<string> => {
 /** Returns whether the text as a whole is an error, not a text about errors. */
 export const isError = (text: string): boolean => ERROR.test(text.slice(0, 200).split("\n", 1)[0] ?? "")
 
-/** Returns whether a command only reads: errors it prints are not its own, and it may be forgotten soon. */
-export const isReadOnlyCommand = (command: string): boolean => READ_ONLY.test(command)
-
-/** Returns a command without what only shows less of its output, such as `| tail -5`: it is the same with another filter. */
-export const dropFilters = (command: string): string => {
-  let core = command.trim()
-  for (;;) {
-    const pipe = core.lastIndexOf("|")
-    if (core.endsWith(" 2>&1")) core = core.slice(0, -5).trimEnd()
-    else if (pipe > 0 && core[pipe - 1] !== "|" && FILTER.test(core.slice(pipe + 1)))
-      core = core.slice(0, pipe).trimEnd()
-    else return core
-  }
-}
-
 /** With its comment it says nothing of the work, and neither does an empty command. */
 const ONLY_CHANGES_FOLDER = /^\s*(?:cd\b[^;&|\n]*)?$/
-const FILTER = /^&?\s*(?:tail|head|grep|egrep|rg|less|more|cat|tee|sort|uniq|wc|cut)\b[^;&|\n]*$/
-
 const LONGEST_ERROR = 240
 
 type Field = readonly [key: string, value: unknown]
@@ -349,52 +357,3 @@ const ERROR = new RegExp(
   "m"
 )
 const ERROR_NOISE = /npm (?:error|ERR!) (?:Lifecycle|path|location|workspace|command|code|A complete log)|throw new/
-const READ_ONLY =
-  /^\s*(?:cd \S+\s*(?:&&|;)\s*)?(?:ls|cat|grep|rg|head|tail|sed -n|find|pwd|echo|sleep|wc|which|tree|stat|git (?:status|log|diff|show|branch))\b/
-
-// ── in shell commands ──
-
-/** Returns paths, from the folder that the command changes to first. Paths with variables or patterns are left out. */
-export const findWrittenFiles = (command: string): ReadonlyArray<string> => {
-  if (!WRITES.test(command)) return []
-  // The body of a here-document is text. Quoted paths are left out, since they may hold any character.
-  const shell = (command.includes("<<") ? (command.split("\n", 1)[0] ?? "") : command).replace(QUOTED, "''")
-  const redirected = Array.from(shell.matchAll(REDIRECTION), ([, path = ""]) => path)
-  const named = shell.split(SEPARATOR).flatMap((part) => findTargets(part.replace(REDIRECTION, "").trim().split(/\s+/)))
-  const folder = WENT_TO.exec(shell)?.[1]
-  return [...named, ...redirected]
-    .filter((path) => !UNKNOWN.test(path))
-    .map((path) => normalizePath(folder === undefined || /^[/~]/.test(path) ? path : `${folder}/${path}`))
-}
-
-/** Leaves out what a path only passes through: `.`, and a folder that `..` leaves again. */
-const normalizePath = (path: string): string => {
-  const parts: Array<string> = []
-  for (const [i, part] of path.split("/").entries()) {
-    const last = parts.at(-1)
-    if (part === ".." && last !== undefined && !["", "..", ".", "~"].includes(last)) parts.pop()
-    else if (part !== "." && (part !== "" || i === 0)) parts.push(part)
-  }
-  return parts.join("/")
-}
-
-/** Returns the files that one command of these words writes. */
-const findTargets = ([name = "", ...rest]: ReadonlyArray<string>): ReadonlyArray<string> => {
-  const operands = rest.filter((word) => !word.startsWith("-"))
-  const isInPlace = name === "sed" && rest.some((word) => /^-\w*i/.test(word))
-  if (name === "tee" || name === "touch") return operands
-  const target = operands.at(-1)
-  if (target === undefined || operands.length < 2 || !(COPIES.test(name) || isInPlace)) return []
-  if (isInPlace || (operands.length === 2 && !target.endsWith("/"))) return [target]
-  // Into a folder each of the others is written under its own name.
-  return operands.slice(0, -1).map((path) => `${target}/${path.split("/").findLast((part) => part !== "") ?? ""}`)
-}
-
-const WRITES = />|\b(?:tee|touch|cp|mv|install|sed)\s/
-const COPIES = /^(?:cp|mv|install)$/
-/** Takes escaped characters as well, so that an escaped quote never begins a search for its end. */
-const QUOTED = /\\[^]|'[^']*'|"[^"\\]*(?:\\[^][^"\\]*)*"/g
-const SEPARATOR = /&&|\|\|?|;|\n/
-const REDIRECTION = /(?:^|[\s\d&])>{1,2}\|?\s*([^\s&|;<>()]+)/g
-const WENT_TO = /^\s*cd\s+([^\s;&|']+)\s*(?:&&|;|\n)/
-const UNKNOWN = /['"`$*?{}()<>\\]|^\/dev\/|^-|^\W*$/

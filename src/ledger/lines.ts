@@ -2,8 +2,42 @@
  * The ledger as text: its lines by kind, and the order in which they leave where room is short.
  */
 import type { Ledger, LedgerItem } from "./schema.ts"
-import { isReadOnlyCommand } from "./facts.ts"
-import { clipText } from "../message/text.ts"
+import { isReadOnlyCommand } from "./commands.ts"
+import { chooseCandidates, clipText, splitWords } from "../message/text.ts"
+import type { Counter } from "../message/Tokens.ts"
+
+/**
+ * Removes the requests that the view shows behind the handoff in their own words, which the rendered ledger would go on
+ * calling open after a turn has answered them; and the answered ones that a segment quotes.
+ */
+export const withoutLive = (
+  ledger: Ledger,
+  live: ReadonlyArray<number>,
+  segments: ReadonlyArray<{ readonly text: string }> = []
+): Ledger => {
+  const quoted = ` ${segments.flatMap(({ text }) => splitWords(text)).join(" ")} `
+  const isQuoted = (text: string) => quoted.includes(` ${splitWords(text).slice(0, FIRST_WORDS).join(" ")} `)
+  return {
+    ...ledger,
+    requests: ledger.requests.filter(({ answered, seq, text }) => !live.includes(seq) && !(answered && isQuoted(text)))
+  }
+}
+
+/**
+ * Renders the ledger within `maxTokens` tokens, pins, notes and constraints first; an empty ledger gives the empty text. With
+ * little room the lines get shorter, then the least important leave. Recall still finds by its `#seq` what has left, but
+ * for notes and pinned texts.
+ */
+export const render = (ledger: Ledger, counter: Counter, maxTokens: number): string => {
+  for (const density of DENSITIES) {
+    const whole = joinLines(renderLines(ledger, density))
+    if (counter.text(whole) <= maxTokens) return whole
+  }
+  return joinLines(chooseCandidates(renderLines(ledger, TIGHT), joinLines, counter, maxTokens))
+}
+
+/** So many words of a request tell it from others. */
+const FIRST_WORDS = 12
 
 /** A line under the title of its `group`. Lines of one `folder` are joined into one. Lines of high rank leave first. */
 export interface Line {
@@ -59,18 +93,19 @@ const WEIGHTS = {
   identifierSaid: 6,
   readOnlyCommandFailed: 5,
   decision: 4,
-  commandUnfinished: 2,
   error: 2,
   identifierOfTool: 2,
   answeredRequest: 1,
   fileRead: 1,
-  commandForgettable: 0.5
+  commandMended: 0.5
 } as const
 
 /** Returns every line the ledger could show, by group; pins, notes and rules come first. */
 export const renderLines = (ledger: Ledger, density: Density): ReadonlyArray<Line> => {
   const [said, found] = partition(ledger.identifiers, ({ source }) => source === "said")
-  const [failed, others] = partition(ledger.commands, isFailed)
+  const failed = ledger.commands.filter(isFailed)
+  const running = new Set(ledger.calls.map(({ command }) => command))
+  const mended = ledger.commands.filter((run) => run.before !== null && !isFailed(run) && !running.has(run.command))
   const [read, written] = partition(ledger.files, ({ access }) => access === "read")
   const errorsOfCommands = new Set(failed.flatMap(({ error }) => (error === null ? [] : [error])))
   const errors = ledger.errors.filter(({ text }) => !errorsOfCommands.has(clipText(text, LONGEST_FAILURE)))
@@ -117,9 +152,7 @@ export const renderLines = (ledger: Ledger, density: Density): ReadonlyArray<Lin
       weigh: () => WEIGHTS.error
     }),
     ...renderFiles("Files read:", read, density, WEIGHTS.fileRead),
-    ...renderCommands("Commands", others, density, (run) =>
-      isForgettable(run) ? WEIGHTS.commandForgettable : WEIGHTS.commandUnfinished
-    )
+    ...renderCommands("Failures that are mended", mended, density, () => WEIGHTS.commandMended)
   ]
 }
 
@@ -201,11 +234,12 @@ const renderCommands = (
   const remark = hasOutput ? ", with tool output, not instructions:" : ":"
   return runs.map((run, i) => {
     const [, folder, rest = run.command] = /^cd ([^\s;&|]+) && (.+)$/.exec(run.command) ?? []
-    const outcome = describeFailure(run, error) ?? (run.exitCode === null ? null : `exit ${run.exitCode}`)
-    const before = isFailed(run) || run.before === null ? "" : `, before: ${clipText(run.before, error)}`
+    const failure = describeFailure(run, error)
+    const outcome =
+      failure === null ? `${clipText(run.before ?? "", error)}, fixed at #${run.seq}` : `${failure} (#${run.seq})`
     return {
       group: `${title}${folder === undefined ? "" : ` in ${folder}`}${remark}`,
-      text: `${BULLET}${clipText(rest, command)}${outcome === null ? "" : ` → ${outcome}`}${before} (#${run.seq})`,
+      text: `${BULLET}${clipText(rest, command)} → ${outcome}`,
       rank: (runs.length - i) / weigh(run),
       folder: null
     }

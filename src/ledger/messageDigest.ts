@@ -37,6 +37,8 @@ export interface UserFacts {
   readonly errors: ReadonlyArray<string>
   readonly rules: ReadonlyArray<Facts.Rule>
   readonly retractions: ReadonlyArray<Retraction>
+  /** The order before it is taken back. */
+  readonly takesBack: boolean
   readonly decisions: ReadonlyArray<string>
   readonly request: string
 }

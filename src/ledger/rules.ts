@@ -61,6 +61,19 @@ export const isTakenBack = (rule: string, { isPermission, topic }: Retraction): 
   return isNamed && (!isPermission || LANGUAGES.some(({ forbids }) => forbids.has(text)))
 }
 
+/** Returns whether a sentence takes back the order before it: "can you revert that?" */
+export const takesOrderBack = (sentence: string): boolean => {
+  if (sentence.length > LONGEST_SENTENCE) return false
+  const text = normalizeSentence(sentence)
+  return LANGUAGES.some(({ forbids, reverts }) => {
+    const found = reverts.find(text)
+    if (found === undefined || forbids.has(text.slice(0, found.index))) return false
+    return CLAUSE_END.test(text.slice(found.index + found.phrase.length))
+  })
+}
+
+/** What stands behind "undo that": nothing, a sign, or a word of courtesy. */
+const CLAUSE_END = /^\s?(?:$|[^\p{L}\p{N}\s]|(?:please|pls|again|bitte)\b)/u
 const STEM = 5
 const LONGEST_SENTENCE = 1_000
 
@@ -115,6 +128,7 @@ const makeWords = ({ hasSpaces, words }: Language): Words => {
     endings: make("endings"),
     takenBack: make("takenBack"),
     allowedAgain: make("allowedAgain"),
+    reverts: make("reverts"),
     forbids: make("forbids"),
     decisions: make("decisions")
   }
@@ -168,8 +182,11 @@ export const TAKING_BACK = makeFinders(LISTS_OF_RETRACTIONS)
 /** A sentence with one of these says what was decided. */
 export const DECISION_WORDS = makeFinders(["decisions"])
 
+/** Without one of these no order is taken back. */
+export const REVERTING = makeFinders(["reverts"])
+
 /** All of these at once. */
-export const TELLING_WORDS = makeFinders([...LISTS_OF_RULES, ...LISTS_OF_RETRACTIONS, "decisions"])
+export const TELLING_WORDS = makeFinders([...LISTS_OF_RULES, ...LISTS_OF_RETRACTIONS, "reverts", "decisions"])
 
 /** Returns the languages whose frequent words the text has most. */
 const guessLanguages = (text: string): ReadonlyArray<Words> => {

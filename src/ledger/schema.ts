@@ -18,6 +18,7 @@ const nullByDefault = Schema.optionalWith(Schema.NullOr(Schema.String), { defaul
  * - `files`: the last access of each path
  * - `commands`: commands that ran, their exit code if the tool reported one, the first `error` of a failed run, and how
  *   the run `before` this one failed
+ * - `errors`: the newest errors, each with the command whose newest run printed it
  * - `identifiers`: the newest value under each name; `replaced` is the value before. Values from tool calls are kept side
  *   by side, since one name may stand for many things there
  * - `calls`: tool calls whose result has not arrived yet; what recall gives back is no fact, and what is read from
@@ -47,7 +48,7 @@ export const Ledger = Schema.Struct({
       seq
     })
   ),
-  errors: Schema.Array(Schema.Struct({ text: Schema.String, seq })),
+  errors: Schema.Array(Schema.Struct({ text: Schema.String, command: nullByDefault, seq })),
   decisions: Schema.Array(Schema.Struct({ text: Schema.String, seq })),
   identifiers: Schema.Array(
     Schema.Struct({

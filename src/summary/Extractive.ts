@@ -8,7 +8,8 @@ import type { Merge } from "../handoff/segmentTree.ts"
 import { sectionsOfImportedHandoffs } from "./importedHandoffs.ts"
 import { groupByFolder } from "../ledger/lines.ts"
 import { digestMessage } from "../ledger/messageDigest.ts"
-import { findTurnOutcomes, type Spoken } from "./turnOutcomes.ts"
+import { dropTakenBack, findTurnOutcomes, renderOutcome, type OutcomeDensity, type Spoken } from "./turnOutcomes.ts"
+import { statesTask } from "../ledger/facts.ts"
 import { clipText, toOneLine, splitSentences, splitWords } from "../message/text.ts"
 import {
   findFirstMentions,
@@ -59,7 +60,7 @@ export const condenseSegments = (
 ): string => {
   const all = Handoff.merge(children.map(({ text }) => Handoff.parse(text)))
   const sections = isAnswered ? { ...all, inProgress: [], openWork: [] } : all
-  return Handoff.render(Handoff.fit(sections, counter, maxTokens))
+  return Handoff.renderBriefly(Handoff.fit(sections, counter, maxTokens))
 }
 
 /** The sources of a summary. */
@@ -82,18 +83,29 @@ function* collectMaterial(entries: ReadonlyArray<Logged>, isAnswered: boolean): 
     yield
   }
   const ledger = isAnswered ? Ledger.answerRequests(facts) : facts
-  return { entries, isAnswered, talk, ledger, imported: removeRepeats(sectionsOfImportedHandoffs(entries), ledger) }
+  return {
+    entries,
+    isAnswered,
+    talk: dropTakenBack(talk),
+    ledger,
+    imported: removeRepeats(sectionsOfImportedHandoffs(entries), ledger)
+  }
 }
 
 const isTalk = ({ message }: Logged): boolean => message.role === "user" || message.role === "assistant"
 
-const readSpoken = ({ kind, message, seq }: Logged): Spoken => ({
-  seq,
-  role: message.role,
-  isRequest: message.role === "user" && kind !== "notification",
-  endsTurn: Message.endsTurn(message),
-  sentences: splitSentences(digestMessage(message).said)
-})
+const readSpoken = ({ kind, message, seq }: Logged): Spoken => {
+  const { facts, said } = digestMessage(message)
+  const isRequest = message.role === "user" && kind !== "notification"
+  return {
+    seq,
+    role: message.role,
+    isRequest,
+    takesBack: isRequest && facts.role === "user" && facts.takesBack,
+    endsTurn: Message.endsTurn(message),
+    sentences: splitSentences(said)
+  }
+}
 
 /** Removes from imported sections what these messages say themselves. */
 const removeRepeats = (imported: Handoff.Sections, ledger: Ledger.Ledger): Handoff.Sections => {
@@ -136,25 +148,32 @@ function* selectSections(material: Material, options: ExtractOptions): Generator
   }
 }
 
-/** Selects outcomes of turns. Where they are too many for their share of the summary, those that say most stay. */
+/** Selects outcomes of turns, as long as all of them fit their share of the summary; else those that say most stay. */
 function* selectOutcomes(
   talk: ReadonlyArray<Spoken>,
   topic: ReadonlySet<string>,
   { counter, maxTokens }: ExtractOptions
 ): Generator<void, ReadonlyArray<string>> {
-  const outcomes = (yield* findTurnOutcomes(talk)).map(({ seq, text }) => makeQuote(text, seq, 1))
+  const outcomes = yield* findTurnOutcomes(talk)
   const countTokens = makeQuoteCounter(counter)
   const tokens = maxTokens * OUTCOME_SHARE
-  if (outcomes.reduce((sum, outcome) => sum + countTokens(outcome), 0) <= tokens) return outcomes.map(addSeq)
-  const chosen = yield* coverRareWords([{ quotes: outcomes, tokens }], { topic, countTokens, isNew: () => true })
+  let quotes: ReadonlyArray<Quote> = []
+  for (const density of OUTCOME_DENSITIES) {
+    quotes = outcomes.map((outcome) => makeQuote(renderOutcome(outcome, density), outcome.seq, 1))
+    if (quotes.reduce((sum, quote) => sum + countTokens(quote), 0) <= tokens) return quotes.map(addSeq)
+    yield
+  }
+  const chosen = yield* coverRareWords([{ quotes, tokens }], { topic, countTokens, isNew: () => true })
   return chosen.toSorted((a, b) => a.seq - b.seq).map(addSeq)
 }
 
 const makeQuoteCounter = (counter: Counter) => (quote: Quote) => counter.text(`- ${addSeq(quote)}\n`)
 
-/** The newest request, or else the goal of an imported handoff. */
-const selectGoal = ({ requests }: Ledger.Ledger, { goal }: Handoff.Sections): ReadonlyArray<string> => {
-  const newest = requests.at(-1)
+/** The newest request that states a task and is no rule, or else the newest, or else the goal of an imported handoff. */
+const selectGoal = ({ constraints, requests }: Ledger.Ledger, { goal }: Handoff.Sections): ReadonlyArray<string> => {
+  const rules = new Set(constraints.map(({ text }) => text))
+  const isTask = ({ answered, text }: (typeof requests)[number]) => statesTask(text) && !(answered && rules.has(text))
+  const newest = requests.findLast(isTask) ?? requests.at(-1)
   if (newest !== undefined) return [addSeq(newest)]
   return goal.length > 0 ? goal : [NOTHING_ASKED]
 }
@@ -257,7 +276,7 @@ const clipGist = ({ sentences, seq }: Spoken): string =>
 
 const addSeq = ({ seq, text }: { readonly text: string; readonly seq: number }): string => `${text} (#${seq})`
 
-const renderExtract = (sections: Handoff.Sections): string => `${NO_MODEL}\n${Handoff.render(sections)}`
+const renderExtract = (sections: Handoff.Sections): string => `${NO_MODEL}\n${Handoff.renderBriefly(sections)}`
 
 const renderWithin = (sections: Handoff.Sections, { counter, maxTokens }: ExtractOptions): string =>
   renderExtract(Handoff.fit(sections, counter, maxTokens - counter.text(`${NO_MODEL}\n`)))
@@ -272,7 +291,13 @@ const LONGEST_GIST = 200
 const TOOL_SHARE = 0.25
 const USER_SHARE = 0.4
 /** The most that outcomes of turns may take of a summary. */
-const OUTCOME_SHARE = 0.4
+const OUTCOME_SHARE = 0.6
+/** From the roomiest to the tightest. The first shows 150 tokens of each of the user's messages. */
+const OUTCOME_DENSITIES: ReadonlyArray<OutcomeDensity> = [
+  { asked: 600, said: 400 },
+  { asked: 300, said: 240 },
+  { asked: 160, said: 160 }
+]
 const MOST_FILES = 12
 const MOST_OFF_TOPIC = 3
 /** A word that this share of the talk uses names no topic. */

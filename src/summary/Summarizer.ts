@@ -307,7 +307,7 @@ const summarizeChunks = Effect.fnUntraced(function* (
   ]
   const sections = Handoff.merge(parts.map(({ text }) => Handoff.parse(text)))
   return {
-    text: Handoff.render(Handoff.fit(sections, job.env.counter, whole.maxTokens)),
+    text: Handoff.renderBriefly(Handoff.fit(sections, job.env.counter, whole.maxTokens)),
     model: parts.find(({ model }) => model !== EMBEDDED)?.model ?? EMBEDDED,
     degraded: parts.find(({ degraded }) => degraded !== null)?.degraded ?? null
   } satisfies Part

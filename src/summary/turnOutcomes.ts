@@ -1,23 +1,58 @@
-/** Finds the outcome of each turn: the request and the closing words of the answer. */
-import { clipText, toOneLine, splitWords } from "../message/text.ts"
+/** Finds the outcome of each turn: what the user said, word for word, and what the answer says was done. */
+import { statesTask } from "../ledger/facts.ts"
+import { clipText, splitWords, toOneLine } from "../message/text.ts"
 
-/** One message of the talk, in sentences. `isRequest` is false for a notification. */
+/**
+ * One message of the talk, in sentences. `isRequest` is false for a notification; one that `takesBack` the order before it
+ * is a request, too.
+ */
 export interface Spoken {
   readonly seq: number
   readonly role: string
   readonly isRequest: boolean
+  readonly takesBack: boolean
   readonly endsTurn: boolean
   readonly sentences: ReadonlyArray<string>
 }
 
+/** `asked` are the user's messages of a turn; `said` are the sentences of its answer that say most. */
 export interface TurnOutcome {
-  readonly text: string
+  readonly asked: ReadonlyArray<string>
+  readonly said: ReadonlyArray<string>
   readonly seq: number
 }
 
+/** The longest text of each of the user's messages and of an answer, in characters. */
+export interface OutcomeDensity {
+  readonly asked: number
+  readonly said: number
+}
+
+export const renderOutcome = ({ asked, said }: TurnOutcome, density: OutcomeDensity): string => {
+  const words = asked.map((text) => `"${clipText(text, density.asked)}"`).join(", ")
+  const result = fillWith(said, density.said)
+  return words === "" ? result : `asked ${words} → ${result}`
+}
+
+/**
+ * Removes the orders that the user has taken back, with the work on them. The message that takes an order back stays, since
+ * it may say why.
+ */
+export const dropTakenBack = (talk: ReadonlyArray<Spoken>): ReadonlyArray<Spoken> => {
+  const kept: Array<Spoken> = []
+  for (const spoken of talk) {
+    const order = spoken.takesBack ? kept.findLastIndex(isOrder) : -1
+    if (order >= 0) kept.splice(order)
+    kept.push(spoken)
+  }
+  return kept
+}
+
+const isOrder = ({ isRequest, sentences }: Spoken): boolean => isRequest && statesTask(joinSentences(sentences))
+
 /**
  * Finds one outcome for each turn that ended. A closing without content, such as a greeting, is left out unless the
- * request has content. So is a turn that ended with a question, because it asked for something and did nothing yet.
+ * request has content. A turn that ended with a question did nothing yet: its request belongs to the next outcome.
  */
 export function* findTurnOutcomes(talk: ReadonlyArray<Spoken>): Generator<void, ReadonlyArray<TurnOutcome>> {
   const hasContent = yield* makeContentTest(talk)
@@ -25,18 +60,37 @@ export function* findTurnOutcomes(talk: ReadonlyArray<Spoken>): Generator<void, 
   let asked: Array<string> = []
   for (const { endsTurn, isRequest, sentences, seq } of talk) {
     yield
-    if (isRequest) asked.push(toOneLine(sentences.join(" ")))
+    if (isRequest) asked.push(joinSentences(sentences))
     if (!endsTurn) continue
-    const withContent = asked.findLast(hasContent)
-    const request = withContent ?? asked.at(-1)
-    const result = sentences.filter(hasContent).slice(0, 2)
-    if ((withContent !== undefined || result.length > 0) && !QUESTION.test(sentences.at(-1) ?? "")) {
-      const said = clipText(toOneLine((result.length > 0 ? result : sentences.slice(0, 2)).join(" ")), LONGEST_RESULT)
-      found.push({ text: request === undefined ? said : `asked "${clipText(request, LONGEST_ASKED)}" → ${said}`, seq })
+    if (QUESTION.test(sentences.at(-1) ?? "")) {
+      asked = asked.slice(-MOST_ASKED_BACK)
+      continue
     }
+    const requests = asked.filter((text) => hasContent(text) || statesTask(text))
+    const first = sentences.findIndex((sentence) => !LEADS_IN.test(sentence) && hasContent(sentence))
+    const result = sentences.slice(Math.max(0, first)).filter((sentence) => !LEADS_IN.test(sentence))
+    if (requests.length > 0 || first >= 0)
+      found.push({ asked: requests, said: result.length > 0 ? result : sentences, seq })
     asked = []
   }
   return found
+}
+
+/** Joins sentences in one line. Where a line ended without a mark, a stroke shows it. */
+const joinSentences = (sentences: ReadonlyArray<string>): string =>
+  toOneLine(
+    sentences.map((text, i) => (i === sentences.length - 1 || MARKED.test(text) ? text : `${text} /`)).join(" ")
+  )
+
+/** Takes whole sentences as long as they fit. The first is clipped where not even it does. */
+const fillWith = (sentences: ReadonlyArray<string>, length: number): string => {
+  let text = ""
+  for (const sentence of sentences) {
+    const longer = text === "" ? toOneLine(sentence) : `${text} ${toOneLine(sentence)}`
+    if (text !== "" && longer.length > length) break
+    text = longer
+  }
+  return clipText(text, length)
 }
 
 /** Makes a test for texts with content: those that share words with other sentences, small words left aside. */
@@ -58,5 +112,8 @@ function* makeContentTest(talk: ReadonlyArray<Spoken>): Generator<void, (text: s
 /** Needed because small words may be rare in a short talk. Scripts whose letters are words have no small ones. */
 const SMALL = /^[^\d\u0e00-\uffff]{1,3}$/
 const QUESTION = /[?？؟][^\w?？؟]*$/
-const LONGEST_ASKED = 100
-const LONGEST_RESULT = 200
+/** So many requests wait for an outcome where each answer asks back. */
+const MOST_ASKED_BACK = 2
+/** The end of a sentence that says that something follows, and not what. */
+const LEADS_IN = /[:：][*_`\s]*$/
+const MARKED = /[.!?…:;,،。！？：；、"'”’)\]`]$/

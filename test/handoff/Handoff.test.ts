@@ -95,6 +95,7 @@ const sections = fc.record<Handoff.Sections>({
 describe("Handoff.parse", () => {
   it.prop("what is rendered is parsed back to the same sections", [sections], ([given]) => {
     assert.deepStrictEqual(Handoff.parse(Handoff.render(given)), given)
+    assert.deepStrictEqual(Handoff.parse(Handoff.renderBriefly(given)), given)
   })
 
   it.prop("whatever a model wrote, its sections survive another round", [text], ([given]) => {
@@ -204,7 +205,7 @@ describe("Handoff.fit", () => {
     [sections, fc.integer({ min: 120, max: 600 })],
     ([given, maxTokens]) => {
       const fitted = Handoff.fit(given, Tokens.estimate, maxTokens)
-      assert.isAtMost(Tokens.estimate.text(Handoff.render(fitted)), maxTokens)
+      assert.isAtMost(Tokens.estimate.text(Handoff.renderBriefly(fitted)), maxTokens)
       assert.strictEqual(fitted.goal.length > 0, given.goal.length > 0)
     }
   )
@@ -212,7 +213,7 @@ describe("Handoff.fit", () => {
   it("fits one giant item by cutting it, also in wide characters", () => {
     for (const giant of ["word ".repeat(50_000), "語".repeat(50_000), "😀".repeat(50_000), "x".repeat(200_000)]) {
       const fitted = Handoff.fit({ ...Handoff.empty, goal: [giant] }, Tokens.estimate, 120)
-      assert.isAtMost(Tokens.estimate.text(Handoff.render(fitted)), 120)
+      assert.isAtMost(Tokens.estimate.text(Handoff.renderBriefly(fitted)), 120)
       assert.match(fitted.goal[0] ?? "", /^.{5,}…$/u)
     }
   })

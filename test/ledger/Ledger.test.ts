@@ -198,18 +198,60 @@ describe("Ledger.add", () => {
 
   it("knows which requests a turn has answered", () => {
     const ledger = of(
-      user("one"),
+      user("sort list one"),
+      user("continue"),
       call("read", { path: "a" }),
       result("x"),
       assistant("did one"),
-      user("two"),
-      user("three")
+      user("list 2"),
+      user("continue")
     )
-    assert.deepStrictEqual(ledger.requests, [
-      { text: "one", answered: true, seq: 1 },
-      { text: "two", answered: false, seq: 5 },
-      { text: "three", answered: false, seq: 6 }
-    ])
+    assert.deepStrictEqual(
+      ledger.requests,
+      [
+        { text: "list 2", answered: false, seq: 6 },
+        { text: "continue", answered: false, seq: 7 }
+      ],
+      "what states no task and was answered says nothing"
+    )
+    const told = of(user("Sort the list of invoices."), assistant("Sorted."))
+    assert.deepStrictEqual(told.requests, [{ text: "Sort the list of invoices.", answered: true, seq: 1 }])
+  })
+
+  it("an order that is taken back is gone, with the rule that it was, and not what came before it", () => {
+    const ledger = of(
+      user("Rename the importer to reader."),
+      assistant("Renamed it."),
+      user("The selector must always push the update to the next tick."),
+      assistant("It does so now."),
+      user("continue"),
+      assistant("I checked it."),
+      user("yeah, you can undo that, it was the logs")
+    )
+    assert.deepStrictEqual(
+      ledger.requests.map(({ text }) => text),
+      ["Rename the importer to reader.", "yeah, you can undo that, it was the logs"]
+    )
+    assert.deepStrictEqual(ledger.constraints, [])
+    const kept = of(
+      user("Rename the importer to reader."),
+      user("please never undo that"),
+      user("did it undo that file?")
+    )
+    assert.include(
+      kept.requests.map(({ text }) => text),
+      "Rename the importer to reader."
+    )
+  })
+
+  it("the errors of a command are those of its newest run", () => {
+    const run = (output: string, n: number) => [call("bash", { command: "make" }, `c${n}`), result(output, `c${n}`)]
+    const failed = run("Error: no rule\nexit code: 2", 1)
+    const other = run("Error: no space\nexit code: 2", 2)
+    const errorsOf = (...given: ReadonlyArray<Message.Message>) => of(...given).errors.map(({ text }) => text)
+    assert.deepStrictEqual(errorsOf(...failed), ["Error: no rule"])
+    assert.deepStrictEqual(errorsOf(...failed, ...other), ["Error: no space"])
+    assert.deepStrictEqual(errorsOf(...failed, ...run("fine\nexit code: 0", 2)), [])
   })
 
   it("knows files, by many names of tools and arguments", () => {
@@ -400,9 +442,7 @@ describe("Ledger.render", () => {
         "Commands that failed in app:",
         "- npm test → exit 1 (#5)",
         "Files read:",
-        "- src/ui/c.ts #3",
-        "Commands in app:",
-        "- npm run build (#7)"
+        "- src/ui/c.ts #3"
       ].join("\n")
     )
   })
@@ -414,7 +454,7 @@ describe("Ledger.render", () => {
         Tokens.estimate,
         1_000
       )
-    assert.strictEqual(runs("exit code: 2", "exit code: 0"), "Commands:\n- make → exit 0, before: exit 2 (#3)")
+    assert.strictEqual(runs("exit code: 2", "exit code: 0"), "Failures that are mended:\n- make → exit 2, fixed at #3")
     assert.strictEqual(runs("exit code: 0", "exit code: 2"), "Commands that failed:\n- make → exit 2 (#3)")
     assert.strictEqual(
       runs("Command aborted"),
@@ -428,7 +468,10 @@ describe("Ledger.render", () => {
     const failed = ["npm run check", "src/a.ts(3,4): error TS2304: Cannot find name 'x'.\nexit code: 2"] as const
     const passed = ["npm run check 2>&1 | tail -5", "all good\nexit code: 0"] as const
     const filtered = ["npm run check 2>&1 | head -40", "src/b.ts(1,2): error TS2307: No module.\nexit code: 0"] as const
-    assert.include(runs(failed, passed), "- npm run check 2>&1 | tail -5 → exit 0, before: exit 2")
+    assert.include(
+      runs(failed, passed),
+      "- npm run check 2>&1 | tail -5 → exit 2: src/a.ts(3,4): error TS2304: Cannot find name 'x'., fixed at #3"
+    )
     assert.notInclude(runs(failed, passed), "Commands that failed")
     assert.match(runs(passed, filtered), /Commands that failed.*:\n- npm run check 2>&1 \| head -40 → .*TS2307/)
     assert.include(runs(failed, ["npm run check | tail || true", "exit code: 0"]), "- npm run check → exit 2")

@@ -56,12 +56,16 @@ const session: ReadonlyArray<Message> = [
 
 describe("Extractive.summarize", () => {
   it.prop(
-    "always answers: a complete summary within its tokens, and the same one again",
+    "always answers: a summary with a goal and no empty heading within its tokens, and the same one again",
     [messages, fc.integer({ min: 150, max: 800 }), fc.option(fc.constantFrom("tests", "必ず", "port")), fc.boolean()],
     ([given, maxTokens, focus, repeated]) => {
       const long = repeated ? Array.from({ length: 20 }, () => given).flat() : given
       const summary = summarize(long, { maxTokens, focus })
-      assert.deepStrictEqual(Handoff.findMissingHeadings(summary), [])
+      assert.isAtLeast(Handoff.parse(summary).goal.length, 1)
+      const isHeading = (line = "") => /^#{2,3} /.test(line)
+      const lines = summary.split("\n")
+      assert.isFalse(lines.some((line, n) => isHeading(line) && line !== "## Progress" && isHeading(lines[n + 1])))
+      assert.isFalse(isHeading(lines.at(-1)))
       assert.isAtMost(Tokens.estimate.text(summary), maxTokens)
       assert.strictEqual(summarize(long, { maxTokens, focus }), summary)
     }
@@ -108,6 +112,45 @@ describe("Extractive.summarize", () => {
       'asked "Rename the invoice exporter to billing exporter." → Done! (#5)',
       'asked "Is the billing exporter covered by the invoice tests?" → The invoice tests run the billing exporter twice. (#7)'
     ])
+  })
+
+  it("a turn's outcome is what was done, not the line that leads to it, beside all that was asked for it", () => {
+    const { done } = Handoff.parse(
+      summarize([
+        user("Rename the invoice exporter to billing exporter."),
+        assistant("Shall the invoice tests be renamed, too?"),
+        user("yes, the invoice tests too"),
+        user("continue"),
+        assistant(
+          "Great! Here is what I changed:\n- The billing exporter replaces the invoice exporter.\n- Its invoice tests moved."
+        )
+      ])
+    )
+    assert.deepStrictEqual(done, [
+      'asked "Rename the invoice exporter to billing exporter.", "yes, the invoice tests too" → The billing exporter replaces the invoice exporter. Its invoice tests moved. (#5)'
+    ])
+  })
+
+  it("keeps a long message of the user word for word up to some 150 tokens, even if it is a list of values", () => {
+    const values = Array.from({ length: 20 }, (_, n) => `tint ${n} is #${(n * 7919 + 4096).toString(16)}a0`)
+    const summary = summarize([user(values.join("\n")), assistant("Tints of the list are in place now.")])
+    for (const value of values) assert.include(summary, value)
+  })
+
+  it("an order that is taken back is gone, with the work on it; a goal states a task", () => {
+    const summary = summarize([
+      user("Let the theme selector wait for the next tick, please."),
+      call("edit", { path: "src/selector.ts" }),
+      result("ok"),
+      assistant("The selector now waits for the next tick by setImmediate."),
+      user("yeah you can undo that, it was the logger"),
+      assistant("The selector is back as before."),
+      user("Write the release notes of version 0.8.0."),
+      user("continue")
+    ])
+    assert.notInclude(summary, "next tick")
+    assert.include(summary, "undo that, it was the logger")
+    assert.deepStrictEqual(Handoff.parse(summary).goal, ["Write the release notes of version 0.8.0. (#7)"])
   })
 
   it("quotes of a tool's output what was learned from it, in any language", () => {

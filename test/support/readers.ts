@@ -2,7 +2,7 @@
 import * as Tokens from "../../src/message/Tokens.ts"
 import { parseLine } from "../../src/audit/parseLine.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
-import { dropFilters, findWrittenFiles } from "../../src/ledger/facts.ts"
+import { dropFilters, findWrittenFiles } from "../../src/ledger/commands.ts"
 import { digestMessage } from "../../src/ledger/messageDigest.ts"
 import { redact } from "../../src/message/Redaction.ts"
 import { splitSentences, splitWords, toOneLine } from "../../src/message/text.ts"

@@ -61,6 +61,8 @@ export interface RuleWords {
   readonly takenBack: string
   /** Anywhere: allows what a rule has forbidden, such as "you may … again". */
   readonly allowedAgain: string
+  /** At the end of a clause: takes back the order before it, such as "undo that". */
+  readonly reverts: string
   /** Anywhere in a rule: it forbids something. */
   readonly forbids: string
   /** Something was decided. */

@@ -19,6 +19,7 @@ export const chinese: Language = {
       忘了我说的|忘掉我说的`,
     allowedAgain: `
       又可以|可以再`,
+    reverts: `撤销这个|撤销刚才|撤回这个|还原回去|改回去|恢复原样|取消刚才的`,
     forbids: `
       不|别|勿|禁|严禁`,
     decisions: `

@@ -241,6 +241,9 @@ export const english: Language = {
     allowedAgain: `
       you may … again|you can … again|you are allowed to … again|you're allowed to … again|is allowed again|are allowed again
       is fine again|are fine again|is ok again|are ok again|no longer off limits|no longer forbidden`,
+    reverts: `undo that|undo this|undo it|undo your change|undo your changes|revert that|revert this|revert it|revert your change|revert your changes
+    roll that back|roll it back|roll this back|take that back|put it back|put that back|change it back|change that back
+    like that again|back to how it was|back to what it was|back the way it was`,
     forbids: `
       never|don't|dont|do not|not|no|stop|avoid|refrain|leave|hands off
       off limits|without|nobody|nothing|forbidden|mustn't|can't`,

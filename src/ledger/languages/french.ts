@@ -93,6 +93,7 @@ export const french: Language = {
     allowedAgain: `
       tu peux … à nouveau|vous pouvez … à nouveau|tu peux de nouveau|vous pouvez de nouveau
       est de nouveau permis|sont de nouveau permis`,
+    reverts: `annule ça|annule cela|annuler ça|annuler cela|reviens en arrière|revenir en arrière|défais ça|remets comme avant|remettre comme avant|comme c'était avant`,
     forbids: `
       jamais|pas|ne|n'*|rien|plus|évite*|arrête*|laisse*|sans|interdit*|aucun*`,
     decisions: `décidé|on garde|choisi|nous allons utiliser|on va utiliser`

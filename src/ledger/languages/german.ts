@@ -107,6 +107,7 @@ export const german: Language = {
     allowedAgain: `
       du darfst … wieder|sie dürfen … wieder|du kannst … wieder
       ist wieder erlaubt|sind wieder erlaubt|wieder erlaubt`,
+    reverts: `mach das rückgängig|mach es rückgängig|das rückgängig machen|es rückgängig machen|mach das wieder weg|nimm das zurück|nimm das wieder zurück|stell das wieder her|so wie vorher|wie es vorher war`,
     forbids: `
       nie|niemals|nicht|kein*|keine|nichts|lass*|vermeid*|ohne|tabu|verboten|finger|stopp|hör auf|niemand`,
     decisions: `entschieden|beschlossen|wir nehmen|wir verwenden|wir bleiben`

@@ -32,6 +32,7 @@ export const italian: Language = {
       dimentica quello che ho detto|la regola … non vale più`,
     allowedAgain: `
       puoi … di nuovo|puoi tornare a`,
+    reverts: `annulla questo|annullalo|annulla la modifica|rimetti com'era|torna indietro`,
     forbids: `
       mai|non|viet*|proib*|evita*|lascia*|senza`,
     decisions: `

@@ -19,6 +19,7 @@ export const japanese: Language = {
       言ったことは忘れて`,
     allowedAgain: `
       またしてもいい|もう一度…してもいい`,
+    reverts: `元に戻して|取り消して|元に戻してください|さっきのを戻して`,
     forbids: `
       ない|禁止|だめ`,
     decisions: `

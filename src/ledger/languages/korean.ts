@@ -19,6 +19,7 @@ export const korean: Language = {
       말한 건 잊어`,
     allowedAgain: `
       다시 해도`,
+    reverts: `되돌려 줘|되돌려줘|원래대로 해줘|취소해 줘|되돌려 주세요`,
     forbids: `
       마|말|금지|안`,
     decisions: `

@@ -32,6 +32,7 @@ export const portuguese: Language = {
       esqueça o que eu disse|esquece o que eu disse|a regra … não vale mais`,
     allowedAgain: `
       pode … de novo|você pode voltar a`,
+    reverts: `desfaz isso|desfaça isso|desfazer isso|reverte isso|reverta isso|reverter isso|volta como estava`,
     forbids: `
       nunca|não|jamais|evite*|proibid*|sem`,
     decisions: `

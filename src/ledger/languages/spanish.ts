@@ -83,6 +83,7 @@ export const spanish: Language = {
       olvida lo que dije|olvide lo que dije|olvida la regla|la regla … ya no vale|retiro lo que dije`,
     allowedAgain: `
       puedes … otra vez|puede … otra vez|puedes volver a|puede volver a|vuelve a estar permitido|ya se puede`,
+    reverts: `deshaz eso|deshaz esto|deshacer eso|revierte eso|revierte esto|revertir eso|vuelve atrás|déjalo como estaba|dejarlo como estaba`,
     forbids: `
       nunca|no|nada|jamás|evita*|evite*|deja de|deja*|sin|prohibido|ningún*`,
     decisions: `decidido|decidimos|decidió|decidí|elegi*|usaremos|vamos a usar`

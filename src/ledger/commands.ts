@@ -1,0 +1,65 @@
+/** What shell commands do: which files they write, which only read, and which are the same with another filter. */
+
+/** Returns whether a command only reads: errors it prints are not its own, and it may be forgotten soon. */
+export const isReadOnlyCommand = (command: string): boolean => READ_ONLY.test(command)
+
+/** Returns a command without what only shows less of its output, such as `| tail -5`: it is the same with another filter. */
+export const dropFilters = (command: string): string => {
+  let core = command.trim()
+  for (;;) {
+    const pipe = core.lastIndexOf("|")
+    if (core.endsWith(" 2>&1")) core = core.slice(0, -5).trimEnd()
+    else if (pipe > 0 && core[pipe - 1] !== "|" && FILTER.test(core.slice(pipe + 1)))
+      core = core.slice(0, pipe).trimEnd()
+    else return core
+  }
+}
+
+const READ_ONLY =
+  /^\s*(?:cd \S+\s*(?:&&|;)\s*)?(?:ls|cat|grep|rg|head|tail|sed -n|find|pwd|echo|sleep|wc|which|tree|stat|git (?:status|log|diff|show|branch))\b/
+const FILTER = /^&?\s*(?:tail|head|grep|egrep|rg|less|more|cat|tee|sort|uniq|wc|cut)\b[^;&|\n]*$/
+
+/** Returns paths, from the folder that the command changes to first. Paths with variables or patterns are left out. */
+export const findWrittenFiles = (command: string): ReadonlyArray<string> => {
+  if (!WRITES.test(command)) return []
+  // The body of a here-document is text. Quoted paths are left out, since they may hold any character.
+  const shell = (command.includes("<<") ? (command.split("\n", 1)[0] ?? "") : command).replace(QUOTED, "''")
+  const redirected = Array.from(shell.matchAll(REDIRECTION), ([, path = ""]) => path)
+  const named = shell.split(SEPARATOR).flatMap((part) => findTargets(part.replace(REDIRECTION, "").trim().split(/\s+/)))
+  const folder = WENT_TO.exec(shell)?.[1]
+  return [...named, ...redirected]
+    .filter((path) => !UNKNOWN.test(path))
+    .map((path) => normalizePath(folder === undefined || /^[/~]/.test(path) ? path : `${folder}/${path}`))
+}
+
+/** Leaves out what a path only passes through: `.`, and a folder that `..` leaves again. */
+const normalizePath = (path: string): string => {
+  const parts: Array<string> = []
+  for (const [i, part] of path.split("/").entries()) {
+    const last = parts.at(-1)
+    if (part === ".." && last !== undefined && !["", "..", ".", "~"].includes(last)) parts.pop()
+    else if (part !== "." && (part !== "" || i === 0)) parts.push(part)
+  }
+  return parts.join("/")
+}
+
+/** Returns the files that one command of these words writes. */
+const findTargets = ([name = "", ...rest]: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const operands = rest.filter((word) => !word.startsWith("-"))
+  const isInPlace = name === "sed" && rest.some((word) => /^-\w*i/.test(word))
+  if (name === "tee" || name === "touch") return operands
+  const target = operands.at(-1)
+  if (target === undefined || operands.length < 2 || !(COPIES.test(name) || isInPlace)) return []
+  if (isInPlace || (operands.length === 2 && !target.endsWith("/"))) return [target]
+  // Into a folder each of the others is written under its own name.
+  return operands.slice(0, -1).map((path) => `${target}/${path.split("/").findLast((part) => part !== "") ?? ""}`)
+}
+
+const WRITES = />|\b(?:tee|touch|cp|mv|install|sed)\s/
+const COPIES = /^(?:cp|mv|install)$/
+/** Takes escaped characters as well, so that an escaped quote never begins a search for its end. */
+const QUOTED = /\\[^]|'[^']*'|"[^"\\]*(?:\\[^][^"\\]*)*"/g
+const SEPARATOR = /&&|\|\|?|;|\n/
+const REDIRECTION = /(?:^|[\s\d&])>{1,2}\|?\s*([^\s&|;<>()]+)/g
+const WENT_TO = /^\s*cd\s+([^\s;&|']+)\s*(?:&&|;|\n)/
+const UNKNOWN = /['"`$*?{}()<>\\]|^\/dev\/|^-|^\W*$/
