@@ -39,11 +39,13 @@ const compress = (messages: ReadonlyArray<Message.Message>, cut: number, context
     const sessionId = SessionId.make("read-by-hand")
     yield* importAll([{ sessionId, messages: messages.slice(0, PORTION) }])
     for (let from = PORTION; from < cut; from += PORTION) {
-      yield* gateway.turn(sessionId, ({ append, view }) =>
+      yield* gateway.turn(sessionId, (turn) =>
         Effect.forEach(
           messages.slice(from, Math.min(cut, from + PORTION)),
           (message) =>
-            message.role === "user" ? Effect.zipRight(gateway.deliver(sessionId, message), view()) : append(message),
+            message.role === "user"
+              ? Effect.zipRight(gateway.deliver(sessionId, message), Effect.asVoid(turn.view()))
+              : turn.append(message),
           { discard: true }
         )
       )
