@@ -8,14 +8,15 @@ import type { Counter } from "../message/Tokens.ts"
 
 /**
  * Removes the requests that the view shows behind the handoff in their own words, which the rendered ledger would go on
- * calling open after a turn has answered them; and the answered ones that a segment quotes.
+ * calling open after a turn has answered them; and the answered ones that a segment quotes beside their outcome.
  */
 export const withoutLive = (
   ledger: Ledger,
   live: ReadonlyArray<number>,
   segments: ReadonlyArray<{ readonly text: string }> = []
 ): Ledger => {
-  const quoted = ` ${segments.flatMap(({ text }) => splitWords(text)).join(" ")} `
+  const outcomes = segments.flatMap(({ text }) => text.split("\n").filter((line) => line.includes(OUTCOME)))
+  const quoted = ` ${outcomes.flatMap(splitWords).join(" ")} `
   const isQuoted = (text: string) => quoted.includes(` ${splitWords(text).slice(0, FIRST_WORDS).join(" ")} `)
   return {
     ...ledger,
@@ -36,6 +37,8 @@ export const render = (ledger: Ledger, counter: Counter, maxTokens: number): str
   return joinLines(chooseCandidates(renderLines(ledger, TIGHT), joinLines, counter, maxTokens))
 }
 
+/** Stands between a request and its outcome. */
+export const OUTCOME = " → "
 /** So many words of a request tell it from others. */
 const FIRST_WORDS = 12
 

@@ -1,5 +1,6 @@
 /** Finds the outcome of each turn: what the user said, word for word, and what the answer says was done. */
 import { statesTask } from "../ledger/facts.ts"
+import { OUTCOME } from "../ledger/lines.ts"
 import { clipText, splitWords, toOneLine } from "../message/text.ts"
 
 /**
@@ -31,7 +32,7 @@ export interface OutcomeDensity {
 export const renderOutcome = ({ asked, said }: TurnOutcome, density: OutcomeDensity): string => {
   const words = asked.map((text) => `"${clipText(text, density.asked)}"`).join(", ")
   const result = fillWith(said, density.said)
-  return words === "" ? result : `asked ${words} → ${result}`
+  return words === "" ? result : `asked ${words}${OUTCOME}${result}`
 }
 
 /**
