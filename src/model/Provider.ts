@@ -240,11 +240,13 @@ export const checkRoute = (route: Route): Either.Either<void, InvalidPolicy> =>
       : Either.void,
     checkSetting(
       `${label(route)}.inPlace`,
-      route.inPlace !== true || route.api === "chat",
-      "a function that makes the body of a request to the Responses API",
+      isFunctionOrFlag(route.inPlace) && (route.inPlace !== true || route.api === "chat"),
+      "true, false or a function, and a function that makes the body for the Responses API",
       route.inPlace
     )
   ])
+
+const isFunctionOrFlag = (value: unknown): boolean => ["undefined", "boolean", "function"].includes(typeof value)
 
 /**
  * Returns whether a URL has a user or password.

@@ -186,7 +186,10 @@ const askInPlaceFirst = <A>(
       yield* noteEnd(run, { error: "NotInPlace", detail: prepared.left, inPlace: true })
       return yield* askUntilLeft(run, state, [], null)
     }
-    const inPlace = { ...run, task: { ...task, ...prepared.right }, isInPlace: true }
+    const { conceal, ...request } = prepared.right
+    const accept: typeof task.accept = (label, completion) =>
+      task.accept(label, { ...completion, text: conceal(completion.text) })
+    const inPlace = { ...run, task: { ...task, ...request, accept }, isInPlace: true }
     const attempted = yield* attemptCall(inPlace, state, null)
     const isRefused = attempted._tag === "Failed" && OF_REQUEST.includes(attempted.error._tag)
     return attempted._tag === "Skipped" || isRefused

@@ -97,21 +97,39 @@ describe("a summary in place", () => {
     })
   )
 
-  it.scopedLive("keeps no secret of its answer", () =>
-    Effect.gen(function* () {
-      const { own } = yield* serve([ModelServer.ok(summary(`the key ${SECRET}`))])
-      const texts = Effect.gen(function* () {
-        yield* importMessages([{ role: "user", content: `use ${SECRET}` }, ...conversation(12)])
-        yield* makeStep()
-        const { attempts } = yield* compressSession()
-        assert.deepStrictEqual(attempts[0]?.inPlace, true)
-        return (yield* readState()).segments.map(({ text }) => text)
+  const secrets = [
+    ["by their shape", `use ${SECRET}`, SECRET, `the key ${SECRET}`],
+    [
+      "by what stands before them in the conversation alone",
+      "the password is Tr0ub4dor_x9",
+      "Tr0ub4dor_x9",
+      "the door opens to Tr0ub4dor_x9"
+    ],
+    ["in arguments of calls", "go on", "q7Wd-ppL2-zz81", "q7Wd-ppL2-zz81 goes with it"]
+  ] as const
+  for (const [how, asked, secret, answer] of secrets) {
+    it.scopedLive(`keeps no secret of its answer, known ${how}`, () =>
+      Effect.gen(function* () {
+        const { own } = yield* serve([ModelServer.ok(summary(answer))])
+        const login = { name: "login", arguments: JSON.stringify({ user: "me", password: "q7Wd-ppL2-zz81" }) }
+        const texts = Effect.gen(function* () {
+          yield* importMessages([
+            { role: "user", content: asked },
+            { role: "assistant", content: null, tool_calls: [{ id: "c", type: "function", function: login }] },
+            { role: "tool", tool_call_id: "c", content: "welcome" },
+            ...conversation(12)
+          ])
+          yield* makeStep()
+          const { attempts } = yield* compressSession()
+          assert.deepStrictEqual(attempts[0]?.inPlace, true)
+          return (yield* readState()).segments.map(({ text }) => text)
+        })
+        const [text] = yield* Effect.provide(texts, real({ policy: manual, routes: [own] }))
+        assert.include(text, "[redacted")
+        assert.notInclude(text, secret)
       })
-      const [text] = yield* Effect.provide(texts, real({ policy: manual, routes: [own] }))
-      assert.include(text, "the key [redacted")
-      assert.notInclude(text, SECRET)
-    })
-  )
+    )
+  }
 
   it.scopedLive("shows in full what the agent was shown as an excerpt", () =>
     Effect.gen(function* () {
@@ -148,6 +166,22 @@ describe("a summary in place", () => {
       })
     )
   }
+
+  it.scopedLive("gives way to the usual request if the agent's function throws", () =>
+    Effect.gen(function* () {
+      const makeBody = () => {
+        throw new Error("no body")
+      }
+      const { own, server } = yield* serve([ModelServer.ok(summary("the report"))], makeBody)
+      const { result } = yield* compressAfterStep(own)
+      assert.strictEqual(result.outcome, "committed")
+      assert.deepStrictEqual(server.requests.map(isUsual), [true])
+      assert.deepStrictEqual(
+        result.attempts.map(({ error }) => error),
+        ["ConnectionError", null]
+      )
+    })
+  )
 
   it.scopedLive("is not tried again after a failure of the route, which counts as of any request", () =>
     Effect.gen(function* () {
