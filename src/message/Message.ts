@@ -253,6 +253,7 @@ export const partText = (part: Model.ContentPart): string | undefined => {
 export const wordsBesideContent = (message: Message): ReadonlyArray<string> => {
   if (message.role !== "assistant") return []
   const { audio, function_call: call, refusal } = message
+  if ((audio ?? call ?? refusal ?? null) === null) return []
   const words = [refusal, audio?.transcript, call && `${call.name} ${call.arguments}`]
   return words.filter((word): word is string => typeof word === "string" && word !== "")
 }

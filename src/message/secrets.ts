@@ -89,8 +89,10 @@ const concealLines = (text: string, secrets: ReadonlyArray<Secret>): string => {
 /** Finds the secrets that one round finds, in the order of the text; where two overlap, that of the earlier rule. */
 const findSecrets = (text: string, budget: Budget): ReadonlyArray<Secret> => {
   const found: Array<Secret & { readonly rank: number }> = []
+  const allPlaces = findPlaces(text)
+  if (allPlaces.size === 0) return found
   // The rules at the front take more of the budget for the time they need, so that a hostile text is given up sooner.
-  for (const [rank, places] of Array.from(findPlaces(text)).sort(([a], [b]) => a - b)) {
+  for (const [rank, places] of Array.from(allPlaces).sort(([a], [b]) => a - b)) {
     const rule = RULES[rank]
     if (rule !== undefined) for (const secret of applyRule(rule, text, places, budget)) found.push({ ...secret, rank })
   }
@@ -133,10 +135,10 @@ const findPlaces = (text: string): Places => {
   let runStart = 0
   let word = 0
   let wordStart = 0
-  for (let at = 0; at <= units.length; at++) {
-    const unit = at < units.length ? (UNITS[units[at] ?? 0] ?? 0) : 0
+  for (let at = 0; at <= text.length; at++) {
+    const unit = at < text.length ? (UNITS[units[at] ?? 0] ?? 0) : 0
     triple = addSign(triple, unit & SIGN)
-    if (((TRIPLES[triple >> 5] ?? 0) >> triple) & 1) addWords(places, WORDS.get(triple) ?? [], units, at)
+    if (((TRIPLES[triple >> 5] ?? 0) >> triple) & 1) addWords(places, WORDS.get(triple) ?? [], units, text.length, at)
     run |= unit
     word |= unit
     if ((unit & INNER) === INNER) continue
@@ -155,21 +157,30 @@ const findPlaces = (text: string): Places => {
   return places
 }
 
-/** Copies the UTF-16 units of a text, since each is read much faster from an array than from a string. */
+/**
+ * Copies the UTF-16 units of a text, since each is read much faster from an array than from a string. Most texts are
+ * short, and share one array: what stands behind the text in it is of another.
+ */
 const readUnits = (text: string): Uint16Array => {
-  const bytes = text.length > MOST_REUSED ? Buffer.allocUnsafeSlow(2 * text.length) : REUSED
+  const [units, bytes] = text.length > MOST_REUSED ? makeUnits(text.length) : REUSED
   const written = bytes.write(text, "utf16le")
   if (endianness() === "BE") bytes.subarray(0, written).swap16()
-  return new Uint16Array(bytes.buffer, bytes.byteOffset, text.length)
+  return units
+}
+
+const makeUnits = (length: number): readonly [Uint16Array, Buffer] => {
+  const units = new Uint16Array(length)
+  return [units, Buffer.from(units.buffer)]
 }
 
 const MOST_REUSED = 32_768
-const REUSED = Buffer.allocUnsafeSlow(2 * MOST_REUSED)
+const REUSED = makeUnits(MOST_REUSED)
 
-const addWords = (places: Places, words: ReadonlyArray<Word>, units: Uint16Array, at: number): void => {
+const addWords = (places: Places, words: ReadonlyArray<Word>, units: Uint16Array, length: number, at: number): void => {
   for (let i = 0; i < words.length; i++) {
     const word = words[i]
-    if (word !== undefined && isWordAt(word, units, at - word.last)) addPlace(places, word.rule, at - word.last)
+    if (word === undefined || at - word.last + word.units.length > length) continue
+    if (isWordAt(word, units, at - word.last)) addPlace(places, word.rule, at - word.last)
   }
 }
 
@@ -236,7 +247,7 @@ interface Word {
 }
 
 const isWordAt = ({ isExact, units: word }: Word, units: Uint16Array, at: number): boolean => {
-  if (at < 0 || at + word.length > units.length) return false
+  if (at < 0) return false
   for (let i = 0; i < word.length; i++) {
     const unit = units[at + i] ?? 0
     const wanted = word[i] ?? 0

@@ -118,6 +118,7 @@ export interface Voices {
  * its first paragraph: so it cannot hide what is said after it. A mail goes on to the end of the text.
  */
 export const separateQuotes = (text: string): Voices => {
+  if (!MAY_QUOTE.test(text)) return { said: text.replace(SAID, ""), quoted: "" }
   const lines = text.split(LINE_BREAK)
   const findBlock = makeBlockFinder(lines)
   const said: Array<string> = []
@@ -301,6 +302,9 @@ const INDENTED = /^(?: {4}|\t)\s*\S/
 
 /** A quick check that a block may begin in a line. Most have none. */
 const MAY_BEGIN = /`{3}|~{3}|"{3}|'{3}|<[a-z]|[:：@]|BEGIN|START|^(?:diff|Index|\[thr)|--/i
+
+/** A quick check that a text may hold a block, a quoted line or indented code. Most have none. */
+const MAY_QUOTE = /`{3}|~{3}|"{3}|'{3}|<[a-z]|[:：@>＞»\t]|&gt;|BEGIN|START|diff|Index|\[thr|--| {4}/i
 
 const FENCE = /`{3,}|~{3,}/
 const FENCE_END = /(?:^|[^`~])(`{3,}|~{3,})\s*$/
