@@ -98,50 +98,58 @@ export const hang: ScriptedOutcome = { partial: "", end: "hang" }
  */
 export const make = (outcomes: ReadonlyArray<ScriptedOutcome>): Scripted => {
   const requests: Array<Call> = []
-  let opened = 0
-  let closed = 0
-
-  const streamNext = (route: ResolvedRoute, request: ModelRequest) =>
-    Stream.suspend(() => {
-      const outcome = outcomes[Math.min(requests.length, outcomes.length - 1)] ?? ""
-      requests.push({ ...request, route })
-      return playOutcome(outcome, request, route)
-    })
-
-  const openClient = Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(() => {
-        opened += 1
-        return { isOpen: true }
-      }),
-      (client) =>
-        Effect.sync(() => {
-          client.isOpen = false
-          closed += 1
-        })
-    ),
-    (client): Client => ({ stream: streamNext, isOpen: () => client.isOpen })
-  )
-
+  const clients = { opened: 0, closed: 0 }
   return {
-    layer: Layer.succeed(Provider, { open: (): Effect.Effect<Client, never, Scope.Scope> => openClient }),
+    layer: layerTelling(outcomes, clients, (call) => void requests.push(call)),
     requests,
     get opened() {
-      return opened
+      return clients.opened
     },
     get closed() {
-      return closed
+      return clients.closed
     }
   }
 }
 
 /**
- * Makes the layer alone, for a test that does not look at the calls.
+ * Makes the layer alone, for a test that does not look at the calls. It keeps none of them, so it can play for hours.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer = (outcomes: ReadonlyArray<ScriptedOutcome>): Layer.Layer<Provider> => make(outcomes).layer
+export const layer = (outcomes: ReadonlyArray<ScriptedOutcome>): Layer.Layer<Provider> =>
+  layerTelling(outcomes, { opened: 0, closed: 0 }, () => {})
+
+/** Counts the clients, and tells of each call before it plays its outcome. */
+const layerTelling = (
+  outcomes: ReadonlyArray<ScriptedOutcome>,
+  clients: { opened: number; closed: number },
+  tell: (call: Call) => void
+): Layer.Layer<Provider> => {
+  let calls = 0
+  const streamNext = (route: ResolvedRoute, request: ModelRequest) =>
+    Stream.suspend(() => {
+      const outcome = outcomes[Math.min(calls, outcomes.length - 1)] ?? ""
+      calls += 1
+      tell({ ...request, route })
+      return playOutcome(outcome, request, route)
+    })
+  const openClient = Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        clients.opened += 1
+        return { isOpen: true }
+      }),
+      (client) =>
+        Effect.sync(() => {
+          client.isOpen = false
+          clients.closed += 1
+        })
+    ),
+    (client): Client => ({ stream: streamNext, isOpen: () => client.isOpen })
+  )
+  return Layer.succeed(Provider, { open: (): Effect.Effect<Client, never, Scope.Scope> => openClient })
+}
 
 const playOutcome = (
   outcome: ScriptedOutcome,
