@@ -120,13 +120,16 @@ const FRAME_HEADER_LENGTH = 24
 const isFirstPageInLog = (file: string, header: Buffer): boolean => {
   const descriptor = openSync(`${file}-wal`, "r")
   try {
-    const pageSize = readFirstBytes(descriptor, LOG_HEADER_LENGTH).readUInt32BE(PAGE_SIZE_AT)
+    const log = readFirstBytes(descriptor, LOG_HEADER_LENGTH)
+    // Another process has cut the log off since it was looked at, or is about to begin it.
+    if (log.length < LOG_HEADER_LENGTH) return false
+    const pageSize = log.readUInt32BE(PAGE_SIZE_AT)
     const step = FRAME_HEADER_LENGTH + pageSize
     const frame = Buffer.alloc(FRAME_HEADER_LENGTH + HEADER_LENGTH)
     const count = Math.floor((statSync(`${file}-wal`).size - LOG_HEADER_LENGTH) / step)
     for (let n = count - 1; n >= 0; n--) {
-      readSync(descriptor, frame, 0, frame.length, LOG_HEADER_LENGTH + n * step)
-      if (frame.readUInt32BE(0) === 1 && frame.subarray(FRAME_HEADER_LENGTH).equals(header)) return true
+      const isWhole = readSync(descriptor, frame, 0, frame.length, LOG_HEADER_LENGTH + n * step) === frame.length
+      if (isWhole && frame.readUInt32BE(0) === 1 && frame.subarray(FRAME_HEADER_LENGTH).equals(header)) return true
     }
     return false
   } finally {

@@ -1,5 +1,6 @@
 /** The inbox of the native store: what arrives together is on disk, numbered and acknowledged with one commit. */
 import * as Arr from "effect/Array"
+import type Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { createHash } from "node:crypto"
@@ -11,7 +12,9 @@ import type { Delivery } from "../store/SessionStore.ts"
 import * as GroupCommit from "./groupCommit.ts"
 import { withSpanIfTraced } from "../concurrency/fiberServices.ts"
 import type { Connection } from "./transaction.ts"
-import { checksumOfRow } from "./rows.ts"
+import { isDamage } from "./file.ts"
+import { checksumOfRow, loggedOfArrival } from "./rows.ts"
+import { type MessageRow, prepareQuery } from "./statements.ts"
 
 interface Arrival extends Delivery, SerializedMessage {
   readonly sessionId: SessionId
@@ -27,6 +30,24 @@ const sortKeys = (_key: string, value: unknown): unknown =>
   typeof value === "object" && value !== null && !Array.isArray(value)
     ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
     : value
+
+const HIDDEN = `SELECT session_id, arrival, kind, tokens, body, at, checksum FROM inbox AS row NOT INDEXED WHERE NOT EXISTS
+  (SELECT 1 FROM inbox AS found INDEXED BY inbox_session WHERE found.session_id = row.session_id AND found.arrival = row.arrival)`
+
+/**
+ * Makes the index of the inbox anew if it hides an arrival from its session, which would never be answered. A row whose
+ * own session id is damaged is found by the index alone: then the index stays.
+ */
+export const repairInboxIndex = (db: Database.Database): void => {
+  try {
+    const hidden = prepareQuery<[], Omit<MessageRow, "seq"> & { readonly session_id: string }>(db, HIDDEN).all()
+    const isWhole = hidden.every((row) => loggedOfArrival(row.session_id, row).unreadable === undefined)
+    if (hidden.length > 0 && isWhole) db.exec("REINDEX inbox_session")
+  } catch (cause) {
+    // What cannot be read is told where it is read.
+    if (!isDamage(cause)) throw cause
+  }
+}
 
 export const make = ({ counter, residents, sql, tryCommit }: Connection) => {
   /** Fails without having written anything. */

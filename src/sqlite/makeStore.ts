@@ -30,9 +30,19 @@ import { migrate, readSchemaVersion, SCHEMA_VERSION } from "./migrations.ts"
 import * as Search from "./search.ts"
 import * as Transaction from "./transaction.ts"
 
-/** Runs the migrations, on a connection of their own. */
+/** Runs the migrations, on a connection of their own, and repairs what would hide messages. */
 export const migrateFile = (db: Database.Database): Effect.Effect<void, StoreError> =>
-  Effect.zipRight(requireKnownSchema(db), runMigrations(db.name))
+  requireKnownSchema(db).pipe(
+    Effect.zipRight(runMigrations(db.name)),
+    Effect.zipRight(
+      Transaction.retryWhileBusy(
+        Effect.try({
+          try: () => Inbox.repairInboxIndex(db),
+          catch: (cause) => toStoreError("prepare the database", cause)
+        })
+      )
+    )
+  )
 
 /** Refuses a schema that a newer version has made: this one would read and write it without knowing what it means. */
 export const requireKnownSchema = (db: Database.Database, filename = db.name): Effect.Effect<void, StoreError> =>

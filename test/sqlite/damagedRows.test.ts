@@ -254,6 +254,22 @@ describe("a damaged row", () => {
     return { filename, logs: yield* Effect.provide(Effect.forEach(sessions, readLog), open(filename)) }
   })
 
+  it.scopedLive("of the index of the inbox hides no message that waits", () =>
+    Effect.gen(function* () {
+      const { filename, logs } = yield* makeFile
+      const db = new Database(filename)
+      const page = db.prepare<[], number>("SELECT rootpage FROM sqlite_schema WHERE name = 'inbox_session'").pluck()
+      const begin = ((page.get() ?? 0) - 1) * 4_096
+      db.close()
+      const bytes = readFileSync(filename)
+      const place = bytes.subarray(begin, begin + 4_096).lastIndexOf("a")
+      assert.isAbove(place, 0)
+      bytes.writeUInt8(bytes.readUInt8(begin + place) ^ 1, begin + place)
+      writeFileSync(filename, bytes)
+      assert.deepStrictEqual(yield* Effect.provide(Effect.forEach(sessions, readLog), open(filename)), logs)
+    })
+  )
+
   it.scopedLive.prop(
     "a bit that flips anywhere in the file changes no message silently",
     {

@@ -3,11 +3,13 @@ import { assert, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
 import { Context, Effect, Layer } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
-import { copyFileSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs"
+import { closeSync, copyFileSync, openSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import * as Hermes from "../../src/hermes/Hermes.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
+import { StoreError } from "../../src/session/SessionError.ts"
+import { checkContent } from "../../src/sqlite/fileWatch.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { fresh } from "../support/hermes.ts"
 import { repetitions } from "../support/repetitions.ts"
@@ -104,6 +106,27 @@ describe("an open store", () => {
       yield* store.deliver(id, user("two"), { kind: "request" })
       assert.deepStrictEqual(textsOf(file), ["one", "two"])
     })
+  )
+
+  it.scopedLive.each([0, 1, 31, 32, 90])(
+    "takes a log cut off at byte %i for one that another process is writing",
+    (length) =>
+      Effect.gen(function* () {
+        const file = yield* temporaryDatabase
+        runSql(file, "PRAGMA journal_mode = WAL; CREATE TABLE t (x)")
+        const descriptor = yield* Effect.acquireRelease(
+          Effect.sync(() => openSync(file, "r")),
+          (opened) => Effect.sync(() => closeSync(opened))
+        )
+        const log = Buffer.concat([Buffer.alloc(8), Buffer.of(0, 0, 16, 0), Buffer.alloc(88)]).subarray(0, length)
+        writeFileSync(`${file}-wal`, log)
+        const header = readFileSync(file).subarray(0, 100)
+        const before = Buffer.from(header)
+        before.writeUInt32BE(before.readUInt32BE(24) + 1, 24)
+        const facts = { inode: 0, device: 0, mode: 0, logInode: 0, modified: 0, size: 0, suspect: "" }
+        const watched = { ...facts, file, descriptor, header: before, log: log.subarray(0, 32).toString("hex") }
+        assert.throws(() => checkContent(watched, 1, 1), StoreError, "is being written by another process")
+      })
   )
 
   it.scopedLive("has all that it acknowledged before its log was deleted, once it is closed", () =>
