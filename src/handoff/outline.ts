@@ -65,7 +65,7 @@ export const HEADINGS: ReadonlyArray<Heading> = [
     title: "Done",
     asks: "what is finished, with file names and results",
     alias: /\b(?:done|completed?|accomplish\w*|finished)\b/,
-    weight: 2
+    weight: 4
   },
   {
     section: "inProgress",

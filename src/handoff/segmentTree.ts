@@ -146,11 +146,15 @@ export interface HandoffShares {
   readonly segment: number
 }
 
-/** The ledger's part of the handoff's share. */
-const LEDGER_PART = 0.3
+/** Returns the tokens that the rendered ledger may take. In a small window rules alone would take a fifth of the handoff. */
+export const ledgerTokens = ({ handoff }: HandoffShares): number =>
+  Math.floor(Math.max(LEDGER_PART * handoff, Math.min(MOST_LEDGER_PART * handoff, LEDGER_OF_SOME_RULES)))
 
-/** Returns the tokens that the rendered ledger may take. */
-export const ledgerTokens = ({ handoff }: HandoffShares): number => Math.floor(LEDGER_PART * handoff)
+/** The ledger's part of the handoff's share, and the most that it may be. */
+const LEDGER_PART = 0.2
+const MOST_LEDGER_PART = 0.45
+/** Tokens for some fifteen rules, and the files beside them. */
+const LEDGER_OF_SOME_RULES = 1_100
 
 /** Counts the frame of a handoff. Messages of fewer tokens are not worth a summary. */
 export const countEmptyHandoff = (counter: Counter): number => countHandoffTokens([], "", counter)

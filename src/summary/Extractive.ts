@@ -59,7 +59,8 @@ export const condenseSegments = (
   counter: Counter
 ): string => {
   const all = Handoff.merge(children.map(({ text }) => Handoff.parse(text)))
-  const sections = isAnswered ? { ...all, inProgress: [], openWork: [] } : all
+  const current = { ...all, goal: all.goal.filter((goal) => goal !== NOTHING_ASKED).slice(-1) }
+  const sections = isAnswered ? { ...current, inProgress: [], openWork: [] } : current
   return Handoff.renderBriefly(Handoff.fit(sections, counter, maxTokens))
 }
 
@@ -201,8 +202,8 @@ function* selectQuotes(
   const firstMentions = yield* findFirstMentions(talk)
   const fromUser: Array<Quote> = []
   const fromTalk: Array<Quote> = []
-  for (const { role, sentences, seq } of talk) {
-    const quotes = quoteSentences(sentences, seq, role === "user" ? 1.3 : 1)
+  for (const { endsTurn, role, sentences, seq } of talk) {
+    const quotes = quoteSentences(sentences, seq, role === "user" ? 1.3 : endsTurn ? 1 : REMARK_BONUS)
     fromTalk.push(...quotes)
     if (role === "user") fromUser.push(...quotes)
     yield
@@ -286,6 +287,8 @@ const NO_MODEL = "(An extract: quotes, not a model's summary.)"
 const NOTHING_ASKED = "No request in these messages."
 /** Quoted words are worth less than what a message says itself. */
 const QUOTED_BONUS = 0.8
+/** What an agent says between two calls is mostly what it is about to do. */
+const REMARK_BONUS = 0.6
 const LONGEST_GIST = 200
 /** The most that tool output may take of the room, and the user's own sentences before others of the talk may. */
 const TOOL_SHARE = 0.25

@@ -42,6 +42,7 @@ export const quoteLines = (
     .filter((line) => line.length >= SHORTEST && line.length <= LONGEST_LINE)
     .flatMap((line) => {
       const text = line.replace(MARKUP, "").trim()
+      if (text.length < SHORTEST || SAYS_NOTHING.test(text)) return []
       const all = splitWords(text)
       const learned = all.filter((word) => isSoonAfter(firstMentions.get(word), seq))
       const isLearned = learned.some((word) => /\d/.test(word)) || (learned.length > 1 && isProse(line))
@@ -174,3 +175,6 @@ const SHORTEST = 8
 const LONGEST = 400
 const LONGEST_LINE = 200
 const MARKUP = /^(?:\s|[#>*+•-]+\s|\d+[.):]\s)+/
+/** What tools say whatever they did: that they did it, that there is more, that something failed. */
+const SAYS_NOTHING =
+  /^(?:Successfully |Successful|The file .{1,200} has been |File (?:created|updated|written|saved)|\(?no output|Command (?:exited|finished|completed)|Process exited|Debugger |Waiting for |npm (?:error|ERR!) (?:Lifecycle|path|location|workspace|command|code|A complete log)|[[(.… ]{0,6}\d+ more lines|\d{1,7}:#)/i
