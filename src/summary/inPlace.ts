@@ -3,6 +3,7 @@
  * The server has seen these words, secrets included, and nothing else is sent but an instruction.
  */
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import { limitAnswer, type PromptInput, renderInstruction } from "../handoff/prompt.ts"
 import { digestMessage, renderBody } from "../ledger/messageDigest.ts"
 import * as Message from "../message/Message.ts"
@@ -63,10 +64,22 @@ const listCut = ({ view }: SentView, entries: ReadonlyArray<Logged>): ReadonlyAr
 // ── secrets that the model was shown ──
 
 const concealSecrets = (answer: string, secrets: ReadonlyArray<string>): string =>
-  secrets
+  Array.from(new Set(secrets.flatMap(listForms)))
     .filter(isTelling)
     .toSorted((a, b) => b.length - a.length)
     .reduce((text, secret) => text.replaceAll(secret, "[redacted secret]"), answer)
+
+/** A secret may stand behind a name or a scheme, or be written for a URL. */
+const listForms = (secret: string): ReadonlyArray<string> => [
+  secret,
+  Option.getOrElse(decodeUrl(secret), () => secret),
+  ...secret.split(/[\s=:]+/).filter(({ length }) => length >= LONG_PIECE)
+]
+
+const decodeUrl = Option.liftThrowable(decodeURIComponent)
+
+/** Shorter pieces are words such as `base64`. */
+const LONG_PIECE = 10
 
 /** A short word that somebody has as a password may mean itself elsewhere. */
 const isTelling = (secret: string): boolean =>

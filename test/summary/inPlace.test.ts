@@ -1,6 +1,6 @@
 /** Summaries in place: the request continues the agent's own last one. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Either } from "effect"
 import type { Compressor } from "../../src/compression/Compressor.ts"
 import type { Gateway } from "../../src/gateway/Gateway.ts"
 import type { StepOptions } from "../../src/gateway/Turn.ts"
@@ -9,7 +9,12 @@ import { type Message, text, withContent } from "../../src/message/Message.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import type { Continued, Route } from "../../src/model/Provider.ts"
 import * as ModelServer from "../support/ModelServer.ts"
-import { anyMessages, anyPolicy } from "../support/histories.ts"
+import { redact } from "../../src/message/secrets.ts"
+import { estimate } from "../../src/message/Tokens.ts"
+import { continueSent } from "../../src/summary/inPlace.ts"
+import * as View from "../../src/view/View.ts"
+import { isLeaked, SECRETS } from "../secrets/corpus.ts"
+import { anyMessages, anyPolicy, logOf, request, stateOf } from "../support/histories.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 import {
   compressSession,
@@ -238,6 +243,21 @@ describe("whatever the history", () => {
   )
 
   it("most histories lead to one", () => assert.isAbove(tried, 3))
+})
+
+describe("of the secrets of the corpus that no summarizer gets to see", () => {
+  it("an answer in place keeps hardly any, though nothing in it tells what they are", () => {
+    const kept = SECRETS.filter(({ secret, text }) => !isLeaked(redact(text), secret))
+    const missed = kept.filter(({ secret, text }) => {
+      const log = logOf([request(text)])
+      const view = View.assemble(stateOf(log), estimate)
+      const sent = { view, lastSeq: 1, tokens: view.tokens, tools: undefined, model: undefined }
+      const input = { entries: log, focus: null, instructions: null, requests: [], maxTokens: 500, rejected: null }
+      const { conceal } = Either.getOrThrow(continueSent(sent, route, input, estimate))
+      return isLeaked(redact(conceal(`they agreed on ${secret} for it`)), secret)
+    })
+    assert.isAtMost(missed.length / kept.length, 0.05, missed.map(({ text }) => text).join("\n"))
+  })
 })
 
 describe("a summary is not asked for in place", () => {
