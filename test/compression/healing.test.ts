@@ -118,7 +118,7 @@ describe("healing", () => {
     return Effect.gen(function* () {
       yield* degraded
       const { compress, reset, turn } = yield* Gateway
-      yield* turn(id, ({ append }) => append(...conversation(12, 20)))
+      yield* turn(id, ({ append }) => append(...conversation(6, 20)))
       yield* TestClock.adjust("1 hour")
       yield* compress(id)
       assert.deepStrictEqual((yield* segments).texts, ["extract", "extract"])

@@ -114,7 +114,7 @@ describe("a caller that is interrupted while it waits", () => {
   const shown = Effect.flatMap(SessionStore, (store) =>
     Effect.map(store.state(id), ({ segments }) => outcomeOf(segments))
   )
-  const longer = Effect.flatMap(Gateway, ({ turn }) => turn(id, ({ append }) => append(...conversation(12, 20))))
+  const longer = Effect.flatMap(Gateway, ({ turn }) => turn(id, ({ append }) => append(...conversation(6, 20))))
 
   it.effect("a caller of heal that gives up gets its interrupt at once, and the segment is healed all the same", () =>
     Effect.gen(function* () {
