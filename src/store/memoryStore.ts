@@ -313,7 +313,7 @@ export const make = (counter: Counter) => {
     )
   )
 
-  const publish = (ended: PublishedOutcome) => Effect.sync(() => void outcomes.set(ended.operationId, ended))
+  const publish = (ended: PublishedOutcome) => atOnce(() => Either.right(void outcomes.set(ended.operationId, ended)))
 
   const outcome = (operationId: string, requestKey: string) =>
     Effect.sync(() => {
