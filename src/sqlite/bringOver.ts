@@ -9,7 +9,7 @@ import { countMostRows, findLastNumber, readByKey, readByNumber, type Row } from
 import {
   checksumOfGeneration,
   checksumOfRow,
-  isGenerationIntact,
+  isGenerationRowIntact,
   loggedOfRow,
   parseGenerationRow,
   parseManifest,
@@ -136,7 +136,7 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
     }
     for (const row of generations) {
       const { left_seq, session_id } = row
-      if (isSessionId(session_id) && isIntact(row)) meetEnd(logs.get(session_id), left_seq)
+      if (isSessionId(session_id) && isGenerationRowIntact(row)) meetEnd(logs.get(session_id), left_seq)
     }
     let room = findLastNumber(from, "message", "sqlite_autoindex_message_1")
     for (const log of logs.values()) room -= log.seq
@@ -231,7 +231,7 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
           : (undoneCount.get({ sessionId: String(session_id), generation }) ?? 0)
       const isWhole =
         manifest !== undefined &&
-        isIntact(row) &&
+        isGenerationRowIntact(row) &&
         isWithinLog(manifest, log.seq) &&
         manifest.segments.every((id) => segments.has(id))
       const stored = JSON.stringify({ ...(isWhole ? manifest : showWholeLog(manifest, log.seq)), undone })
@@ -349,9 +349,6 @@ const keepWithin = (lastSeq: number, undone: ReadonlyArray<UndoneRange>): Readon
 
 const formatRange = (what: string, first: number, last: number): string =>
   first === last ? `${what} #${first}` : `${what}s #${first} to #${last}`
-
-const isIntact = (generation: Row): boolean =>
-  isGenerationIntact(String(generation.session_id), parseGenerationRow(generation))
 
 const isNumber = (value: unknown): value is number => typeof value === "number"
 

@@ -13,12 +13,11 @@ import * as MakeStore from "./makeStore.ts"
 import { readSchemaVersion } from "./migrations.ts"
 import {
   childrenOfRow,
-  isGenerationIntact,
+  isGenerationRowIntact,
   isLedgerIntact,
   loggedOfArrival,
   loggedOfRow,
   OTHER_CHECKSUM,
-  parseGenerationRow,
   parseManifest,
   parseMessageRow,
   parseSegmentRow,
@@ -237,8 +236,7 @@ const checkViews: Check = function* (db) {
     if (!isWithinLog(manifest, lastOf.get(String(session_id)) ?? 0)) return "it shows messages beyond the log"
     if (!isUndoneThere(String(session_id), Number(generation), manifest.undone))
       return "other messages are undone than it says"
-    const isIntact = isGenerationIntact(String(session_id), parseGenerationRow(row))
-    return findMissing(manifest.segments, known) ?? (isIntact ? undefined : OTHER_CHECKSUM)
+    return findMissing(manifest.segments, known) ?? (isGenerationRowIntact(row) ? undefined : OTHER_CHECKSUM)
   }
   for (const row of db.prepare<[], Row>("SELECT * FROM generation").iterate()) {
     const issue = findViewIssue(row)

@@ -223,7 +223,7 @@ export const windowsOfRow = (text: string | null): ReadonlyArray<LearnedWindow> 
 
 const NO_WINDOWS: ReadonlyArray<LearnedWindow> = []
 
-export const isGenerationIntact = (sessionId: string, row: GenerationRow): boolean =>
+const isGenerationIntact = (sessionId: string, row: GenerationRow): boolean =>
   row.checksum === null || row.checksum === checksumOfGeneration(sessionId, row)
 
 /** The manifest of a generation; before the first one there is no row. */
@@ -301,6 +301,9 @@ export const parseGenerationRow = (row: Row): GenerationRow => ({
   at: numberOf(row.at),
   checksum: checksumIn(row)
 })
+
+export const isGenerationRowIntact = (row: Row): boolean =>
+  isGenerationIntact(String(row.session_id), parseGenerationRow(row))
 
 export const isLedgerIntact = (row: Row): boolean =>
   checksumIn(row) === null || checksumIn(row) === checksumOfLedger(String(row.session_id), String(row.body))
