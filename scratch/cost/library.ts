@@ -1,10 +1,10 @@
 /** Replays a transcript through the library itself: a gateway on a real store, the stand-in as its summarizer. */
-import { Duration, Effect, Layer, Logger, LogLevel, Redacted } from "effect"
+import { Effect, Layer, Logger, LogLevel, Redacted } from "effect"
 import * as Compressor from "../../src/compression/Compressor.ts"
 import type { PolicyOptions } from "../../src/compression/CompressionPolicy.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import type * as Message from "../../src/message/Message.ts"
-import type { Route } from "../../src/model/Provider.ts"
+import * as Provider from "../../src/model/Provider.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
@@ -30,16 +30,7 @@ export interface Options {
 
 const id = SessionId.make("priced")
 
-const route = (contextLength: number): Route => ({
-  provider: "openai",
-  model: "fake",
-  baseUrl: "http://fake.invalid/v1",
-  apiKey: Redacted.make("fake"),
-  api: "chat",
-  contextLength,
-  timeout: Duration.minutes(5),
-  idleTimeout: Duration.minutes(1)
-})
+const fake = { model: "fake", baseUrl: "http://fake.invalid/v1", apiKey: Redacted.make("fake") }
 
 /** Each compression ends before the next step, so that a run has one result only. */
 export const replay = (
@@ -57,7 +48,10 @@ export const replay = (
       return text
     }
   ])
-  const layer = Gateway.layer({ policy, routes: isEmbedded ? [] : [{ ...route(policy.contextLength), inPlace }] }).pipe(
+  const layer = Gateway.layer({
+    policy,
+    routes: isEmbedded ? [] : [Provider.route({ ...fake, contextLength: policy.contextLength, inPlace })]
+  }).pipe(
     Layer.provideMerge(Sqlite.layerTemporary),
     Layer.provide(model.layer),
     Layer.provideMerge(Logger.minimumLogLevel(LogLevel.Error))

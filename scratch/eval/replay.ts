@@ -1,9 +1,9 @@
 /** A session told to a gateway, turn by turn, compressed after each round, and looked at after each compression. */
-import { Duration, Effect, Layer, Logger, LogLevel, Redacted } from "effect"
+import { Effect, Layer, Logger, LogLevel, Redacted } from "effect"
 import type { CompressionResult } from "../../src/session/CompressionResult.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Message from "../../src/message/Message.ts"
-import type { Route } from "../../src/model/Provider.ts"
+import * as Provider from "../../src/model/Provider.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { type Manifest, SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
@@ -31,16 +31,7 @@ export interface Replay {
   readonly tokens: number
 }
 
-const route = (contextLength: number): Route => ({
-  provider: "openai",
-  model: "fake",
-  baseUrl: "http://fake.invalid/v1",
-  apiKey: Redacted.make("fake"),
-  api: "chat",
-  contextLength,
-  timeout: Duration.minutes(5),
-  idleTimeout: Duration.minutes(1)
-})
+const fake = { model: "fake", baseUrl: "http://fake.invalid/v1", apiKey: Redacted.make("fake") }
 
 export interface World {
   readonly contextLength: number
@@ -66,7 +57,7 @@ export const world = ({ contextLength, filename, mode = "manual", window, write 
   ])
   const layer = Gateway.layer({
     policy: { contextLength, mode },
-    routes: write === null ? [] : [route(window ?? contextLength)]
+    routes: write === null ? [] : [Provider.route({ ...fake, contextLength: window ?? contextLength })]
   }).pipe(
     Layer.provideMerge(
       filename === undefined ? Sqlite.layerTemporary : Sqlite.layer({ filename, durability: "process" })
