@@ -26,47 +26,46 @@ const VALUE = String.raw`([^\s"'\\|;]{1,200})`
 const afterOption = (commands: string, options: string): RegExp =>
   new RegExp(
     String.raw`(?:${commands})\b(?:(?!\b(?:${commands})\b)(?:[^\n|;\\]|\\[^])){0,300}?\s(?:${options})${QUOTES}${VALUE}`,
-    "dy"
+    "y"
   )
 
-const after = (before: string): RegExp => new RegExp(`${before}${QUOTES}${VALUE}`, "diy")
+const after = (before: string): RegExp => new RegExp(`${before}${QUOTES}${VALUE}`, "iy")
 
 const USER = String.raw`[^\s:"'\\]{1,100}:`
 
 /** A word for a password near them is part of the expressions. They begin at another word, which is rarer there. */
 const NEAR_PASSWORD: ReadonlyArray<Place> = [
-  ["n'", /(?<=\bpassw(?:or)?d\w{0,16}\s{0,9}=\s{0,9})N'([^'\n]{1,200})(?=')/diy],
-  ["password(,passwd(", /passw(?:or)?d\(\s{0,3}\\?["']([^"'\\\n\s]{3,100})(?=\\?["'])/diy],
+  ["n'", /(?<=\bpassw(?:or)?d\w{0,16}\s{0,9}=\s{0,9})N'([^'\n]{1,200})(?=')/iy],
+  ["password(,passwd(", /passw(?:or)?d\(\s{0,3}\\?["']([^"'\\\n\s]{3,100})(?=\\?["'])/iy],
   [
     ".fill(,.type(,.sendkeys(,.send_keys(,.presssequentially(,.setvalue(",
-    /(?<=passw(?:or)?d?[^\n]{0,40})\.\w{4,17}\(\s{0,3}\\?["']([^"'\n]{1,200}?)(?=\\?["'])/diy
+    /(?<=passw(?:or)?d?[^\n]{0,40})\.\w{4,17}\(\s{0,3}\\?["']([^"'\n]{1,200}?)(?=\\?["'])/iy
   ],
   [
     "text,value,default",
-    /(?<=passw(?:or)?d?[^"'\n]{0,30}\\{0,3}["']\s?(?:,\s?\\{0,3}["']\w{1,20}\\{0,3}["']\s?:\s?\\{0,3}["'][^"'\n]{0,60}["']){0,3},\s?\\{0,3}["'])(?:text|value|default)\\{0,3}["']\s?:\s?\\{0,3}["']([^"'\n]{3,200}?)(?=\\{0,3}["'])/diy
+    /(?<=passw(?:or)?d?[^"'\n]{0,30}\\{0,3}["']\s?(?:,\s?\\{0,3}["']\w{1,20}\\{0,3}["']\s?:\s?\\{0,3}["'][^"'\n]{0,60}["']){0,3},\s?\\{0,3}["'])(?:text|value|default)\\{0,3}["']\s?:\s?\\{0,3}["']([^"'\n]{3,200}?)(?=\\{0,3}["'])/iy
   ],
   [
     "value",
-    /(?<=["'])value\\{0,3}["']\s?:\s?\\{0,3}["']([^"'\n]{1,200}?)(?=\\{0,3}["'],\s?\\{0,3}["'](?:name|key)\\{0,3}["']\s?:\s?\\{0,3}["'][^"'\n]{0,40}passw)/diy
+    /(?<=["'])value\\{0,3}["']\s?:\s?\\{0,3}["']([^"'\n]{1,200}?)(?=\\{0,3}["'],\s?\\{0,3}["'](?:name|key)\\{0,3}["']\s?:\s?\\{0,3}["'][^"'\n]{0,40}passw)/iy
   ],
-  ["<input", /<input\b(?=[^>\n]{0,300}(?:passw|name=["']pw))[^>\n]{0,300}?\bvalue=["']([^"'\n]{1,200})/diy],
-  ["send,type", /(?<=passw(?:or)?d[^\n]{0,10}["']\s{1,8})(?:send|typed?)\s+\\?["']([^"'\s\\]{1,200})/diy],
-  ["</", /(?<=passw(?:or)?d["'*`]{0,3}\s?)<\/\w{1,10}>\s{0,8}<\w{1,10}>([^<>\s]{1,200})/diy],
-  ["\">,'>,\" >,' >", /(?<=\bname=["'][^"'\n]{0,60}passw(?:or)?d)["']\s?>\s{0,8}(?:<value>)?([^<>\s]{1,200})(?=<)/diy],
-  ["<value>", /(?<=passw(?:or)?d>\s{0,8})<value>([^<>\s]{1,200})(?=<)/diy]
+  ["<input", /<input\b(?=[^>\n]{0,300}(?:passw|name=["']pw))[^>\n]{0,300}?\bvalue=["']([^"'\n]{1,200})/iy],
+  ["send,type", /(?<=passw(?:or)?d[^\n]{0,10}["']\s{1,8})(?:send|typed?)\s+\\?["']([^"'\s\\]{1,200})/iy],
+  ["</", /(?<=passw(?:or)?d["'*`]{0,3}\s?)<\/\w{1,10}>\s{0,8}<\w{1,10}>([^<>\s]{1,200})/iy],
+  ["\">,'>,\" >,' >", /(?<=\bname=["'][^"'\n]{0,60}passw(?:or)?d)["']\s?>\s{0,8}(?:<value>)?([^<>\s]{1,200})(?=<)/iy],
+  ["<value>", /(?<=passw(?:or)?d>\s{0,8})<value>([^<>\s]{1,200})(?=<)/iy]
 ]
 
 const PLACES: ReadonlyArray<Place> = [
   // The last part of the address is what lets everyone post.
   [
     "hooks.slack.com/,discord.com/api/,discordapp.com/api/,/incomingwebhook/,hooks.zapier.com/",
-    /(?:hooks\.slack\.com\/(?:services|workflows|triggers)\/T\w{6,}\/\w{6,}\/(?:\d{6,}\/)?|discord(?:app)?\.com\/api\/(?:v\d+\/)?webhooks\/\d{17,20}\/|\/IncomingWebhook\/|hooks\.zapier\.com\/hooks\/catch\/\d{3,}\/)([\w-]{6,})/dy
+    /(?:hooks\.slack\.com\/(?:services|workflows|triggers)\/T\w{6,}\/\w{6,}\/(?:\d{6,}\/)?|discord(?:app)?\.com\/api\/(?:v\d+\/)?webhooks\/\d{17,20}\/|\/IncomingWebhook\/|hooks\.zapier\.com\/hooks\/catch\/\d{3,}\/)([\w-]{6,})/y
   ],
-  ["://", /:\/\/[^\s:@/"'`<>\\]{0,200}:([^\s/"'`<>\\]{1,300})(?=@)/dy],
-  ["@tcp(,@unix(", /(?<=\w:([^\s:"'`<>\\]{1,200}))@/dy],
+  ["://", /:\/\/[^\s:@/"'`<>\\]{0,200}:([^\s/"'`<>\\]{1,300})(?=@)/y],
   [
     "sqlplus,jdbc:oracle:thin:",
-    /(?:\bsqlplus\s+(?:-\w+\s+)?|jdbc:oracle:thin:)\w{1,60}\/([^\s"'`<>\\@/]{1,200})(?=@)/dy
+    /(?:\bsqlplus\s+(?:-\w+\s+)?|jdbc:oracle:thin:)\w{1,60}\/([^\s"'`<>\\@/]{1,200})(?=@)/y
   ],
   [
     "curl,http ,https ",
@@ -78,7 +77,7 @@ const PLACES: ReadonlyArray<Place> = [
     "login",
     new RegExp(
       String.raw`(?<=\b(?:docker|podman|nerdctl|buildah|skopeo|helm|az|oc|crane|oras)(?:\s{1,9}registry)?\s{1,9})${afterOption("login", String.raw`-p\s+`).source}`,
-      "dy"
+      "y"
     )
   ],
   [
@@ -98,58 +97,53 @@ const PLACES: ReadonlyArray<Place> = [
   ["rabbitmqctl", after(String.raw`\brabbitmqctl\s+(?:add_user|change_password)\s+${QUOTES}[\w.@-]{1,60}${QUOTES}\s+`)],
   ["net user", after(String.raw`\bnet user\s+[\w.-]{1,60}\s+(?!\/)`)],
   ["net use", after(String.raw`\bnet use\b[^\n|;]{0,120}?\/user:\S{1,80}\s+(?!\/)`)],
-  ["net use", /\bnet use\s+(?:[A-Z]:\s+)?\\\\\S{1,100}\s+(?!\/)([^\s"'|;]{1,200})/diy],
+  ["net use", /\bnet use\s+(?:[A-Z]:\s+)?\\\\\S{1,100}\s+(?!\/)([^\s"'|;]{1,200})/iy],
   ["wpa_passphrase", after(String.raw`\bwpa_passphrase\s+${QUOTES}[^\s"']{1,60}${QUOTES}\s+`)],
   ["vault login,wandb login", after(String.raw`\b(?:vault|wandb) login\s+(?!-)`)],
   ["secret set", afterOption("secret set", String.raw`(?:--body|-b)[ =]`)],
   ["--from-literal=,kv put", after(String.raw`(?:--from-literal=${QUOTES}|\bkv put\s+\S{1,100}\s+)[\w.-]{1,60}=`)],
   [
     "echo,printf",
-    /\b(?:echo|printf)\s+(?:-\w+\s+)?(?:\\?["']%s(?:\\+n)?\\?["']\s+)?\\?["']?(?:[\w.-]{1,40}:(?=[^\n|]{1,200}chpasswd))?([^\s"'|]{1,200})(?=\\?["']?\s*\|\s*(?:sudo\s+(?:-S\b|chpasswd|passwd)|chpasswd|passwd|cryptsetup|(?:[\w-]+\s+){1,3}login\b))/dy
+    /\b(?:echo|printf)\s+(?:-\w+\s+)?(?:\\?["']%s(?:\\+n)?\\?["']\s+)?\\?["']?(?:[\w.-]{1,40}:(?=[^\n|]{1,200}chpasswd))?([^\s"'|]{1,200})(?=\\?["']?\s*\|\s*(?:sudo\s+(?:-S\b|chpasswd|passwd)|chpasswd|passwd|cryptsetup|(?:[\w-]+\s+){1,3}login\b))/y
   ],
-  ["sudo", /\bsudo\s+-S\b[^\n|;]{0,100}?<<<\s*\\?["']?([^\s"'|\\]{1,200})/dy],
-  ["identified", /\bidentified\s+(?:with\s+\w{1,40}\s+)?by\s+\\?["']([^"'\n]{1,200}?)(?=\\?["'])/diy],
-  ["convertto-securestring", /ConvertTo-SecureString\s+(?:-String\s+)?["']([^"'\n]{1,200})(?=["'])/diy],
+  ["sudo", /\bsudo\s+-S\b[^\n|;]{0,100}?<<<\s*\\?["']?([^\s"'|\\]{1,200})/y],
+  ["identified", /\bidentified\s+(?:with\s+\w{1,40}\s+)?by\s+\\?["']([^"'\n]{1,200}?)(?=\\?["'])/iy],
+  ["convertto-securestring", /ConvertTo-SecureString\s+(?:-String\s+)?["']([^"'\n]{1,200})(?=["'])/iy],
   ...NEAR_PASSWORD,
   [
     "stringdata:",
-    /\bstringData:\s{1,12}(?:[\w.-]{1,60}:\s\S{1,200}\s{1,12}){0,3}[\w.-]{1,60}:\s["']?([^\s"']{1,200})/dy
+    /\bstringData:\s{1,12}(?:[\w.-]{1,60}:\s\S{1,200}\s{1,12}){0,3}[\w.-]{1,60}:\s["']?([^\s"']{1,200})/y
   ],
-  ["wifi:", /\bWIFI:[^\n]{0,100}?;P:([^;\n]{1,100})/dy],
+  ["wifi:", /\bWIFI:[^\n]{0,100}?;P:([^;\n]{1,100})/y],
   [
     ":5432:,:5433:,:6432:,:3306:",
-    /(?<=(?:^|\s)[\w.*-]{1,80}):\d{4}:[\w*-]{1,60}:[\w*-]{1,60}:([^\s:"'\\]{4,100})(?=\s|$)/dmy
+    /(?<=(?:^|\s)[\w.*-]{1,80}):\d{4}:[\w*-]{1,60}:[\w*-]{1,60}:([^\s:"'\\]{4,100})(?=\s|$)/my
   ],
-  ["chpasswd:", /\bchpasswd:\s{1,8}list:\s\|\s{1,8}[\w-]{1,40}:([^\s"']{1,200})/dy],
-  [":$1$,:$2,:$5$,:$6$,:$y$,:$apr1$", /:(\$(?:apr1|1|2[aby]?|5|6|y)\$[\w./$=,-]{30,200})/dy],
-  ["private-lines", /\bPrivate-Lines: \d{1,3}\s{1,4}([A-Za-z0-9+/=]{20,100}(?:\r?\n[A-Za-z0-9+/=]{4,100}){0,60})/dy],
-  // A key whose beginning was cut off
-  [
-    "-----end ",
-    /(?<=((?<![A-Za-z0-9+/]{40}={0,2}\r?)(?:(?:^|\n)(?:(?!--)[^\n]){0,60}?[A-Za-z0-9+/]{40,80}={0,2}\r?){1,400})\n[^\n]{0,60})-----END [A-Z ]{0,40}PRIVATE KEY/dy
-  ],
-  ["wallet(,accounts", /\b(?:Wallet\(|accounts:?\s?\[)\s?["']((?:0x)?[0-9a-fA-F]{64})(?=["'])/dy],
-  ["digest,aws4", /\b(?:Digest|AWS4-HMAC-SHA256)\b[^\n]{0,400}?\b(?:response="|Signature=)([0-9a-f]{32,128})/dy],
-  ["://", /:\/\/([0-9a-f]{32})(?=@[\w.-]{1,80}sentry)/dy],
-  ["://", /:\/\/([\w-]{20,200})(?=:x-oauth-basic@)/dy],
-  ["akia", /\bAKIA[A-Z0-9]{16},([A-Za-z0-9+/]{40})(?![A-Za-z0-9+/])/dy],
-  ["algoliasearch(,twilio", /\b(?:algoliasearch|twilio(?:\.Client)?)\(\s?["']\w{2,40}["'],\s?["']([0-9a-f]{32})/diy],
+  ["chpasswd:", /\bchpasswd:\s{1,8}list:\s\|\s{1,8}[\w-]{1,40}:([^\s"']{1,200})/y],
+  [":$1$,:$2,:$5$,:$6$,:$y$,:$apr1$", /:(\$(?:apr1|1|2[aby]?|5|6|y)\$[\w./$=,-]{30,200})/y],
+  ["private-lines", /\bPrivate-Lines: \d{1,3}\s{1,4}([A-Za-z0-9+/=]{20,100}(?:\r?\n[A-Za-z0-9+/=]{4,100}){0,60})/y],
+  ["wallet(,accounts", /\b(?:Wallet\(|accounts:?\s?\[)\s?["']((?:0x)?[0-9a-fA-F]{64})(?=["'])/y],
+  ["digest,aws4", /\b(?:Digest|AWS4-HMAC-SHA256)\b[^\n]{0,400}?\b(?:response="|Signature=)([0-9a-f]{32,128})/y],
+  ["://", /:\/\/([0-9a-f]{32})(?=@[\w.-]{1,80}sentry)/y],
+  ["://", /:\/\/([\w-]{20,200})(?=:x-oauth-basic@)/y],
+  ["akia", /\bAKIA[A-Z0-9]{16},([A-Za-z0-9+/]{40})(?![A-Za-z0-9+/])/y],
+  ["algoliasearch(,twilio", /\b(?:algoliasearch|twilio(?:\.Client)?)\(\s?["']\w{2,40}["'],\s?["']([0-9a-f]{32})/iy],
   [
     "/reset,/password-reset/,/magic/,/invite/,/verify/",
-    /\/(?:reset-password|password-reset|reset|magic|invite|verify)\/([\w-]{24,200})(?![\w.-])/dy
+    /\/(?:reset-password|password-reset|reset|magic|invite|verify)\/([\w-]{24,200})(?![\w.-])/y
   ],
   [
     "phrase,mnemonic",
-    /(?:(?<=(?:seed|recovery|secret|backup)[ _])phrase|mnemonic)["']?(?:\s(?:is|was))?\s?[:=]\s?["']?((?:[a-z]{3,10} ){11,23}[a-z]{3,10})/diy
+    /(?:(?<=(?:seed|recovery|secret|backup)[ _])phrase|mnemonic)["']?(?:\s(?:is|was))?\s?[:=]\s?["']?((?:[a-z]{3,10} ){11,23}[a-z]{3,10})/iy
   ],
   [
     "code:,codes:",
-    /(?<=(?:recovery|backup)[ -])codes?:\s{1,4}(?:\d{1,2}[.)]\s)?([A-Za-z0-9]{4,8}[ -][A-Za-z0-9]{4,8}(?:\s{1,4}(?:\d{1,2}[.)]\s)?[A-Za-z0-9]{4,8}[ -][A-Za-z0-9]{4,8}){0,15})/diy
+    /(?<=(?:recovery|backup)[ -])codes?:\s{1,4}(?:\d{1,2}[.)]\s)?([A-Za-z0-9]{4,8}[ -][A-Za-z0-9]{4,8}(?:\s{1,4}(?:\d{1,2}[.)]\s)?[A-Za-z0-9]{4,8}[ -][A-Za-z0-9]{4,8}){0,15})/iy
   ],
-  ["totp,2fa,otp", /\b(?:TOTP|2FA|OTP)\b[ \w]{0,16}(?::|=|\sis)\s?([A-Z2-7]{16,64})\b/diy],
+  ["totp,2fa,otp", /\b(?:TOTP|2FA|OTP)\b[ \w]{0,16}(?::|=|\sis)\s?([A-Z2-7]{16,64})\b/iy],
   [
     "pin is,pin was,code is,code was",
-    /(?:\bPIN|(?<=\b(?:pass|verification|security|one[- ]time) ?)code)\s(?:is|was)\s(\d{4,10})\b/dy
+    /(?:\bPIN|(?<=\b(?:pass|verification|security|one[- ]time) ?)code)\s(?:is|was)\s(\d{4,10})\b/y
   ]
 ]
 
@@ -172,16 +166,29 @@ const MIXED = /[\w!#$%&*?+~^=.@-]+/y
 
 type Judge = (value: string) => boolean
 
-/** Redacts the group of the pattern if it is a secret. */
+/** Redacts the group of the pattern if it is a secret. The pattern ends with it. */
 const redactGroup = (words: ReadonlyArray<string>, pattern: RegExp, kind: string, isSecret: Judge): Rule => ({
   words,
   steps: 4,
   find: (text, at, found) => {
-    const match = matchAt(pattern, text, at)
-    const [start, end] = match?.indices?.[1] ?? [at, at]
-    if (match === null || !isSecret(match[1] ?? "")) return at
-    found.push({ start, end, kind })
+    const value = matchAt(pattern, text, at)?.[1]
+    if (value === undefined || !isSecret(value)) return at
+    const end = pattern.lastIndex
+    found.push({ start: end - value.length, end, kind })
     return end
+  }
+})
+
+/** Redacts what the first group of the pattern finds before a place; the second stands between. */
+const redactBefore = (words: ReadonlyArray<string>, pattern: RegExp): Rule => ({
+  words,
+  steps: 4,
+  find: (text, at, found) => {
+    const [, value, between = ""] = matchAt(pattern, text, at) ?? []
+    if (value === undefined || !isPasswordAtPlace(value)) return at
+    const end = at - between.length
+    found.push({ start: end - value.length, end, kind: "password" })
+    return at
   }
 })
 
@@ -207,14 +214,15 @@ const redactColumn: Rule = {
     const line = text.slice(Math.max(0, at - LONGEST_HEAD), at)
     const head = line.slice(line.lastIndexOf("\n") + 1)
     if (!isTrueAt(HEAD, text, at) || (head === line && at > LONGEST_HEAD)) return at
-    for (const sign of ["|", ",", "\t"]) {
+    for (const sign of COLUMNS.keys()) {
       const nth = head.split(sign).length - 1
       if (nth > 4 || !/^[ "'*]{0,3}$/.test(head.slice(head.lastIndexOf(sign) + 1)) || (sign === "|" && nth === 0))
         continue
-      const match = matchAt(makeColumn(sign, nth), text, at)
-      const [start, end] = match?.indices?.[1] ?? [at, at]
-      if (match === null || !isUnlikeWords(match[1] ?? "")) continue
-      found.push({ start, end, kind: "password" })
+      const pattern = COLUMNS.get(sign)?.[nth]
+      const value = pattern === undefined ? undefined : matchAt(pattern, text, at)?.[1]
+      if (pattern === undefined || value === undefined || !isUnlikeWords(value)) continue
+      const end = pattern.lastIndex
+      found.push({ start: end - value.length, end, kind: "password" })
       return end
     }
     return at
@@ -228,24 +236,41 @@ const makeColumn = (sign: string, nth: number): RegExp => {
   const cells = String.raw`(?:[^${sign}\n]{0,60}[${sign}]){${nth}}`
   return new RegExp(
     String.raw`passw(?:or)?[dt]["'* ]{0,40}(?:[${sign}][^\n]{0,200})?\r?\n(?:[-|:+ \t]{3,200}\r?\n)?${cells}[ "'\`]{0,30}([^\s"'\`|,;]{4,200})`,
-    "diy"
+    "iy"
   )
 }
+
+/** By the sign that parts them, the expression for each column that a head may stand in. */
+const COLUMNS: ReadonlyMap<string, ReadonlyArray<RegExp>> = new Map(
+  ["|", ",", "\t"].map((sign) => [sign, Array.from({ length: 5 }, (_, nth) => makeColumn(sign, nth))])
+)
+
+/** The password of an address, which is known by what follows it, and a key whose beginning was cut off. */
+const BEFORE_PLACES: ReadonlyArray<Rule> = [
+  redactBefore(["@tcp(", "@unix("], /(?<=\w:([^\s:"'`<>\\]{1,200}))@/y),
+  redactBefore(
+    ["-----end "],
+    /(?<=((?<![A-Za-z0-9+/]{40}={0,2}\r?)(?:(?:^|\n)(?:(?!--)[^\n]){0,60}?[A-Za-z0-9+/]{40,80}={0,2}\r?){1,400})(\n[^\n]{0,60}))-----END [A-Z ]{0,40}PRIVATE KEY/y
+  )
+]
 
 const PEM_BEGINNING = String.raw`-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----`
 const PEM = new RegExp(
   // Up to the end mark or, in a key that was cut off, all lines of base64. Line breaks may be escaped in any way.
   String.raw`(${PEM_BEGINNING}(?:(?:[^-]|-(?!----)){32,16384}-----END (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----|` +
     String.raw`(?:(?:\\+[nr]|[^A-Za-z0-9"'-]){1,12}[A-Za-z0-9+/=]{24,})+))`,
-  "dy"
+  "y"
 )
 
 /** Redacts each field of a cookie that is too irregular to be a word. */
 const redactCookies: Rule = {
   words: ["cookie", "-b ", "-b="],
   find: (text, at, found) => {
-    const [from, end] = matchAt(COOKIE, text, at)?.indices?.[1] ?? [at, at]
-    for (const { 0: field, index } of text.slice(from, end).matchAll(COOKIE_FIELD)) {
+    const cookie = matchAt(COOKIE, text, at)?.[1]
+    if (cookie === undefined) return at
+    const end = COOKIE.lastIndex
+    const from = end - cookie.length
+    for (const { 0: field, index } of cookie.matchAll(COOKIE_FIELD)) {
       const value = field.slice(field.indexOf("=") + 1)
       const start = from + index + field.length - value.length
       if (isStrongInUrl(value)) found.push({ start, end: start + value.length, kind: "cookie" })
@@ -254,7 +279,7 @@ const redactCookies: Rule = {
   }
 }
 
-const COOKIE = /(?:\bcookie\\{0,3}["']?\s?[:=]\s?|(?:(?<=\s)-b|(?<=--)cookie)[ =])\\{0,3}["']?([^\n"']{10,4000})/diy
+const COOKIE = /(?:\bcookie\\{0,3}["']?\s?[:=]\s?|(?:(?<=\s)-b|(?<=--)cookie)[ =])\\{0,3}["']?([^\n"']{10,4000})/iy
 const COOKIE_FIELD = /[\w.-]{1,60}=[^;\s"'\\]{16,}/g
 
 /** Redacts the private parts of a key in JSON. */
@@ -282,16 +307,17 @@ const isUserAndPassword = (value: string): boolean => {
   return bare.length % 4 !== 1 && /^(?=[ -~]+$).[^:]*:./.test(atob(bare))
 }
 
-const BASIC = /(?:\bbasic\s+|auth\\{0,3}["']\s*:\s*\\{0,3}["'])([A-Za-z0-9+/]{6,}={0,2})/diy
-const BEARER = /\bbearer\s+([\w.~+/:-]{16,}={0,2})/diy
+const BASIC = /(?:\bbasic\s+|auth\\{0,3}["']\s*:\s*\\{0,3}["'])([A-Za-z0-9+/]{6,}={0,2})/iy
+const BEARER = /\bbearer\s+([\w.~+/:-]{16,}={0,2})/iy
 /** Parameters of a query that let their bearer in. */
 const PARAMETER =
-  /(?<=[?&#;](?:api_?|x-goog-|x-amz-|x-amz-security-)?)(?:key|sig|signature|code|appid|token)=([\w%.~+/-]{16,}={0,2})/diy
+  /(?<=[?&#;](?:api_?|x-goog-|x-amz-|x-amz-security-)?)(?:key|sig|signature|code|appid|token)=([\w%.~+/-]{16,}={0,2})/iy
 
 /** In front of names, */
 export const AT_PLACES: ReadonlyArray<Rule> = [
   redactGroup(["-----begin "], PEM, "private key", (block) => /[A-Za-z0-9+/]{24}/.test(block)),
   ...PLACES.map(([words, pattern]) => redactGroup(words.split(","), pattern, "password", isPasswordAtPlace)),
+  ...BEFORE_PLACES,
   redactJsonKey,
   redactGroup("key=,sig=,signature=,code=,appid=,token=".split(","), PARAMETER, "credential", isStrongInUrl),
   redactCookies,

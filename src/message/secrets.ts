@@ -88,22 +88,26 @@ const concealLines = (text: string, secrets: ReadonlyArray<Secret>): string => {
 
 /** Finds the secrets that one round finds, in the order of the text; where two overlap, that of the earlier rule. */
 const findSecrets = (text: string, budget: Budget): ReadonlyArray<Secret> => {
-  const found: Array<Secret & { readonly rank: number }> = []
-  const allPlaces = findPlaces(text)
-  if (allPlaces.size === 0) return found
+  const found: Array<Found> = []
   // The rules at the front take more of the budget for the time they need, so that a hostile text is given up sooner.
-  for (const [rank, places] of Array.from(allPlaces).sort(([a], [b]) => a - b)) {
+  for (const [rank, places] of Array.from(findPlaces(text)).sort(([a], [b]) => a - b)) {
     const rule = RULES[rank]
-    if (rule !== undefined) for (const secret of applyRule(rule, text, places, budget)) found.push({ ...secret, rank })
+    if (rule === undefined) continue
+    for (const { end, kind, start } of applyRule(rule, text, places, budget)) found.push({ start, end, kind, rank })
+    if (budget.stepsLeft < 0) return []
   }
-  if (found.length === 0) return found
-  const chosen: Array<(typeof found)[number]> = []
-  for (const secret of found.toSorted((a, b) => a.start - b.start || a.rank - b.rank)) {
+  const chosen: Array<Found> = []
+  for (const secret of found.sort((a, b) => a.start - b.start || a.rank - b.rank)) {
     const last = chosen.at(-1)
     if (last === undefined || secret.start >= last.end) chosen.push(secret)
     else if (secret.rank < last.rank) chosen[chosen.length - 1] = secret
   }
   return chosen
+}
+
+/** A secret and the index of the rule that found it. */
+interface Found extends Secret {
+  readonly rank: number
 }
 
 const applyRule = (rule: Rule, text: string, places: ReadonlyArray<number>, budget: Budget): ReadonlyArray<Secret> => {
