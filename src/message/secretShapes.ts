@@ -2,7 +2,7 @@
  * Recognizes tokens by their shapes, as their vendors document them or gitleaks publishes them: what one begins with, and what follows.
  * What follows is long enough that no word continues so.
  */
-import * as Array from "effect/Array"
+import * as Arr from "effect/Array"
 import { isTrueAt, LONG_RUN, matchAt, type Rule, type Secret } from "./secretValues.ts"
 
 /** A kind of token, what it begins with, and the source of the expression for the rest. */
@@ -137,41 +137,51 @@ const WHOLE_SHAPES: ReadonlyArray<readonly [kind: string, source: string]> = [
   ["token", "[A-Za-z0-9]{27}_[A-Za-z0-9]{21}(?![A-Za-z0-9_])"]
 ]
 
-/** A shape with all its beginnings in one expression, which is tried where a token may begin. */
+/** A kind of token and the expression for it. */
 interface TokenShape {
   readonly kind: string
   readonly pattern: RegExp
-  /** True if the beginning is so telling that letters may stand before it: `TOKENghp_`. */
-  readonly isTelling: boolean
 }
 
-/** The shapes by the first two characters that they begin with, longer beginnings first. */
-const SHAPES_BY_START: ReadonlyMap<string, ReadonlyArray<TokenShape>> = new Map(
+/** Some shapes, and an expression for any of them, since most places hold none. */
+interface Shapes {
+  readonly any: RegExp
+  readonly each: ReadonlyArray<TokenShape>
+}
+
+const makeShapes = (sources: ReadonlyArray<readonly [kind: string, source: string]>): Shapes => ({
+  any: new RegExp(sources.map(([, source]) => source).join("|") || "(?!)", "y"),
+  each: sources.map(([kind, source]) => ({ kind, pattern: new RegExp(source, "y") }))
+})
+
+/** The shapes that begin with two characters, and those of them so telling that letters may stand before: `TOKENghp_`. */
+interface Start {
+  readonly shapes: Shapes
+  readonly telling: Shapes
+}
+
+const numberOfStart = (text: string, at: number): number => (text.charCodeAt(at) << 16) | text.charCodeAt(at + 1)
+
+/** By the number of their first two characters. Longer beginnings come first. */
+const STARTS: ReadonlyMap<number, Start> = new Map(
   Object.entries(
-    Array.groupBy(
+    Arr.groupBy(
       SHAPES.flatMap(([kind, beginnings, rest]) =>
         beginnings.split(" ").map((beginning) => ({ beginning, kind, rest }))
       ).toSorted((a, b) => b.beginning.length - a.beginning.length),
       ({ beginning }) => beginning.slice(0, 2)
     )
-  ).map(([start, shapes]) => [
-    start,
-    shapes.map(({ beginning, kind, rest }) => ({
-      kind,
-      pattern: new RegExp(beginning.replaceAll(/[.$/]/g, String.raw`\$&`) + rest, "y"),
-      isTelling: beginning.length > 3 && /[-_.]/.test(beginning)
-    }))
-  ])
+  ).map(([start, begun]) => {
+    const makeBegun = (some: ReadonlyArray<(typeof begun)[number]>): Shapes =>
+      makeShapes(
+        some.map(({ beginning, kind, rest }) => [kind, beginning.replaceAll(/[.$/]/g, String.raw`\$&`) + rest])
+      )
+    const isTelling = ({ beginning }: (typeof begun)[number]) => beginning.length > 3 && /[-_.]/.test(beginning)
+    return [numberOfStart(start, 0), { shapes: makeBegun(begun), telling: makeBegun(begun.filter(isTelling)) }]
+  })
 )
 
-/** Matches where any of `WHOLE_TOKENS` begins. */
-const WHOLE_TOKEN = new RegExp(WHOLE_SHAPES.map(([, source]) => source).join("|"), "y")
-
-const WHOLE_TOKENS: ReadonlyArray<TokenShape> = WHOLE_SHAPES.map(([kind, source]) => ({
-  kind,
-  pattern: new RegExp(source, "y"),
-  isTelling: false
-}))
+const WHOLE = makeShapes(WHOLE_SHAPES)
 
 /** Outside of a word. An escaped line break, a percent code, a colour code or the sign of a diff may stand before it. */
 const EDGE = /(?:(?<![\w-])|(?<=(?:^|\\[nrt])-|\\[nrtbf]|\\u[0-9a-f]{4}|%[0-9A-F]{2}|\[[0-9;]{0,9}m))/my
@@ -189,18 +199,16 @@ const NEXT_LINE = new RegExp(
 
 /** The token that begins at a place, or in the line that ends before it is complete. */
 const findToken = (text: string, at: number, isOutside: boolean): Secret | undefined => {
-  const shapes = findShapes(text, at, isOutside)
-  return matchShape(shapes, text, at) ?? (shapes.length === 0 ? undefined : findCutToken(text, at))
+  const start = STARTS.get(numberOfStart(text, at))
+  const token = start === undefined ? undefined : (matchShape(start.shapes, text, at) ?? findCutToken(text, at))
+  if (start === undefined || token === undefined || isOutside || isTrueAt(EDGE, text, at)) return token
+  if (start.telling.each.length === 0 || !isTrueAt(INNER_EDGE, text, at)) return undefined
+  return matchShape(start.telling, text, at) ?? findCutToken(text, at)
 }
 
-const findShapes = (text: string, at: number, isOutside: boolean): ReadonlyArray<TokenShape> => {
-  const shapes = SHAPES_BY_START.get(text.slice(at, at + 2)) ?? []
-  if (shapes.length === 0 || isOutside || isTrueAt(EDGE, text, at)) return shapes
-  return isTrueAt(INNER_EDGE, text, at) ? shapes.filter(({ isTelling }) => isTelling) : []
-}
-
-const matchShape = (shapes: ReadonlyArray<TokenShape>, text: string, at: number): Secret | undefined => {
-  const shape = shapes.find(({ pattern }) => isTrueAt(pattern, text, at))
+const matchShape = ({ any, each }: Shapes, text: string, at: number): Secret | undefined => {
+  if (!isTrueAt(any, text, at)) return undefined
+  const shape = each.find(({ pattern }) => isTrueAt(pattern, text, at))
   return shape === undefined ? undefined : { kind: shape.kind, start: at, end: shape.pattern.lastIndex }
 }
 
@@ -212,7 +220,8 @@ const isVaried = (text: string, { end, start }: Secret): boolean =>
 const findTokenEnd = (text: string, from: number): number => {
   let end = from
   // What is glued to a token belongs to it, if it is no token of its own.
-  const isNext = matchShape(findShapes(text, end, true), text, end) !== undefined
+  const next = STARTS.get(numberOfStart(text, end))
+  const isNext = next !== undefined && isTrueAt(next.shapes.any, text, end)
   if (!isNext && isTrueAt(GLUED, text, end)) end = GLUED.lastIndex
   for (let next = matchAt(NEXT_LINE, text, end); next !== null; next = matchAt(NEXT_LINE, text, end))
     end += next[0].length
@@ -221,23 +230,34 @@ const findTokenEnd = (text: string, from: number): number => {
 
 /** A token that a line break or an invisible sign parts before its shape is complete. */
 const findCutToken = (text: string, start: number): Secret | undefined => {
-  const part = matchAt(PART, text, start)?.[0] ?? ""
-  if (part.length > LONGEST_PART) return undefined
-  const next = matchAt(NEXT_LINE, text, start + part.length)
+  const partEnd = findPartEnd(text, start)
+  const next = CUTS.has(text.charCodeAt(partEnd)) ? matchAt(NEXT_LINE, text, partEnd) : null
   if (next === null) return undefined
-  const joined = part + (next.groups?.["rest"] ?? next.groups?.["next"] ?? "")
-  const found = matchShape(SHAPES_BY_START.get(joined.slice(0, 2)) ?? [], joined, 0)
+  const joined = text.slice(start, partEnd) + (next.groups?.["rest"] ?? next.groups?.["next"] ?? "")
+  const shapes = STARTS.get(numberOfStart(joined, 0))?.shapes
+  const found = shapes === undefined ? undefined : matchShape(shapes, joined, 0)
   return found !== undefined && isVaried(joined, found)
-    ? { kind: found.kind, start, end: start + part.length + next[0].length }
+    ? { kind: found.kind, start, end: partEnd + next[0].length }
     : undefined
 }
 
-/** The part of a token before a line break. */
-const PART = /[\w.~:-]{2,81}/y
+/** What `NEXT_LINE` begins with. */
+const CUTS: ReadonlySet<number> = new Set(
+  Array.from("\u200b\u200c\u200d\u2060\ufeff\u00ad\"'=\r\n\\", (cut) => cut.charCodeAt(0))
+)
+
+/** The end of the part of a token before a line break; one so long that it goes on is none. */
+const findPartEnd = (text: string, start: number): number => {
+  let end = start
+  while (end - start <= LONGEST_PART && IN_PART[text.charCodeAt(end)] === true) end++
+  return end
+}
+
 const LONGEST_PART = 80
+const IN_PART = Array.from({ length: 128 }, (_, unit) => /[\w.~:-]/.test(String.fromCharCode(unit)))
 
 const findWholeToken = (text: string, at: number): Secret | undefined => {
-  const found = isTrueAt(WHOLE_TOKEN, text, at) ? matchShape(WHOLE_TOKENS, text, at) : undefined
+  const found = matchShape(WHOLE, text, at)
   return found !== undefined && isVaried(text, found) ? { ...found, end: findTokenEnd(text, found.end) } : undefined
 }
 
