@@ -17,16 +17,17 @@ const PASSWORD = String.raw`pass(?:word|wd|phrase|code)|pwd|pass(?:(?<=(?:[_.&?;
 const PASSWORD_ABROAD = String.raw`kennwort|contraseñ?n?a|senha|пароль|密码|密碼|口令|mot de passe|wachtwoord|lösenord|adgangskode|passord|salasana|has[łl]o|heslo|jelszó|parol[aăei]?|lozinka|[şs]ifre|mật khẩu|kata sandi|nenosiri|パスワード|暗証番号|비밀번호|암호|كلمة (?:المرور|السر)|رمز عبور|पासवर्ड|পাসওয়ার্ড`
 const TOKEN = String.raw`token(?<!(?:next|prev|page|paging|pagination|continuation|sync|pad|eos|bos|unk|sep|cls|mask|stop|special|max|min|num|cancel|cancellation|abort|idempotency)[_-]?token)`
 const KEY = String.raw`key(?<=(?:api|access|account|private|encryption|signing|master|auth|service|storage|subscription|app|deploy|client|licen[cs]e)[ _-]?key)(?:[_-]data|[_-]id(?<=private_key_id)(?=[^A-Za-z]{1,6}[0-9a-f]{32}))?|key(?<=[a-z]_key)(?<!(?:cache|partition|primary|foreign|public|idempotency|sort|range|hash|host|dedup|group|object|map|row|column|config|unique|translation|message|lookup|composite|index|pub|registry|event|routing|entity|project|issue|state|lock)_key)`
-const NAME = String.raw`(?<name>${PASSWORD}|secret(?<!arn:[\w:-]{0,80}secret)(?:[_-]?(?:access[_-]?)?key)?|${TOKEN}|${KEY}|authorization|x-amz-signature|mnemonic|salt(?<=(?:auth|nonce|logged_in|secure_auth|signing)_salt))(?<!\[redacted [a-z ]{0,24})`
+const NAME = String.raw`(${PASSWORD}|secret(?<!arn:[\w:-]{0,80}secret)(?:[_-]?(?:access[_-]?)?key)?|${TOKEN}|${KEY}|authorization|x-amz-signature|mnemonic|salt(?<=(?:auth|nonce|logged_in|secure_auth|signing)_salt))(?<!\[redacted [a-z ]{0,24})`
 
 const SUFFIX = String.raw`(?:[_-]?(?:base|prod|live|dev|test|staging|plain|confirmation|\d{1,2})|s(?=\\{0,7}["']?\s?:)|\.value)?(?=[\s\\"'\`*\]:=!>,：.([&—–→-]|%22|\x1b)`
 
+// Groups have no names here, since an object for them takes longer than the match itself.
 /** The name of a secret, or its last part, also with a suffix: `API_KEY_PROD`, `token2`. Only where a sign can follow. */
 const NAMES = new RegExp(NAME + SUFFIX, "iy")
 const WORDS = "pass pwd pw psk masterauth secret token key authorization x-amz-signature mnemonic salt".split(" ")
 
 /** Words for a password in other languages than English. */
-const NAMES_ABROAD = new RegExp(`(?<name>${PASSWORD_ABROAD})${SUFFIX}`, "iy")
+const NAMES_ABROAD = new RegExp(`(${PASSWORD_ABROAD})${SUFFIX}`, "iy")
 const WORDS_ABROAD =
   "kennwort|contrase|senha|пароль|密码|密碼|口令|mot de passe|wachtwoord|lösenord|adgangskode|passord|salasana|hasło|hasŁo|haslo|heslo|jelszó|parol|lozinka|şifre|Şifre|sifre|mật khẩu|MẬT KHẨU|kata sandi|nenosiri|パスワード|暗証番号|비밀번호|암호|كلمة|رمز عبور|पासवर्ड|পাসওয়ার্ড".split(
     "|"
@@ -53,7 +54,7 @@ const BLANK = String.raw`[ \t\u00a0\u202f]`
 const makeSign = (kind: Sign["kind"], starts: string | undefined, source: string, closing = CLOSING): Sign => ({
   kind,
   starts,
-  pattern: new RegExp(`${closing}(?<sign>${source})`, "iy")
+  pattern: new RegExp(`${closing}(${source})`, "iy")
 })
 
 /** The first sign that is followed by a value counts. */
@@ -109,17 +110,17 @@ const FLAG_SIGNS: ReadonlyArray<Sign> = [makeSign("blank", undefined, String.raw
 const SCHEMES = "bearer|basic|token|apikey|key"
 const SCHEME = String.raw`(?:(?:${SCHEMES})[ \t]+)?`
 const QUOTED = new RegExp(
-  String.raw`(?:[bfru](?=["']))?(?<quote>\\{0,7}["'\`])${SCHEME}(?!\k<quote>)(?<value>[^\r\n]{1,400}?)(?:(?<!\\)|(?<=[^\\](?:\\\\){1,8})(?=["'\`]))\k<quote>`,
+  String.raw`(?:[bfru](?=["']))?(\\{0,7}["'\`])${SCHEME}(?!\1)([^\r\n]{1,400}?)(?:(?<!\\)|(?<=[^\\](?:\\\\){1,8})(?=["'\`]))\1`,
   "iy"
 )
 const STOP = String.raw`[\s"'\`\\]|$|[\w.-]{1,40}["']?\s?[=:]`
 const BARE = new RegExp(
-  String.raw`(?:["'\`]{3}|\\{0,7}["'\`]?)${SCHEME}(?<value>(?:[^\s"'\`\\,;&|(){}[\]<>.:]|\\(?![nrtu"'\`\\])|[.:](?![\s"'\`\\]|$)|(?!<\/)[,;&|(){}[\]<>](?!${STOP})){1,8192})`,
+  String.raw`(?:["'\`]{3}|\\{0,7}["'\`]?)${SCHEME}((?:[^\s"'\`\\,;&|(){}[\]<>.:]|\\(?![nrtu"'\`\\])|[.:](?![\s"'\`\\]|$)|(?!<\/)[,;&|(){}[\]<>](?!${STOP})){1,8192})`,
   "iy"
 )
 
-/** The first character of a sign. */
-const FIRST = new RegExp(String.raw`${CLOSING}[ \t\u00a0\u202f]{0,40}([^])`, "y")
+/** Ends with the first character of a sign. */
+const FIRST = new RegExp(String.raw`${CLOSING}[ \t\u00a0\u202f]{0,40}[^]`, "y")
 
 /** Found where a name is followed by a plain word, as in most sentences: no sign and no secret. */
 const PLAIN_WORD = new RegExp(
@@ -128,7 +129,7 @@ const PLAIN_WORD = new RegExp(
 )
 
 /** Found behind the last value of a line. */
-const LINE_ENDS = /^[ \t]*(?:$|\r?\n|\\+[nr]|\\*["'`])/
+const LINE_ENDS = /[ \t]{0,16}(?:$|\r?\n|\\{1,16}[nr]|\\{0,16}["'`])/y
 
 const IS_PASSWORD = new RegExp(`^(?:${PASSWORD}|${PASSWORD_ABROAD}|pass|pw)$`, "i")
 
@@ -170,7 +171,7 @@ const redactNamed = (words: ReadonlyArray<string>, ...namings: ReadonlyArray<Nam
       const match = matchAt(names, text, at)
       const assignment = match === null ? undefined : readAssignment(text, at + match[0].length, signs)
       if (assignment === undefined) continue
-      const name = match?.groups?.["name"] ?? ""
+      const name = match?.[1] ?? ""
       const { end, start, text: value } = assignment.value
       if (isSecret(name, assignment)) {
         found.push({ start, end, kind: kindOf(name) })
@@ -185,25 +186,33 @@ const redactNamed = (words: ReadonlyArray<string>, ...namings: ReadonlyArray<Nam
 
 const readAssignment = (text: string, at: number, signs: ReadonlyArray<Sign>): Assignment | undefined => {
   if (isTrueAt(PLAIN_WORD, text, at)) return undefined
-  const first = matchAt(FIRST, text, at)?.[1] ?? ""
+  const first = isTrueAt(FIRST, text, at) ? text.charAt(FIRST.lastIndex - 1) : ""
   for (const { kind, pattern, starts } of signs) {
     if (starts !== undefined && !starts.includes(first)) continue
     const found = matchAt(pattern, text, at)
     const value = found === null ? undefined : readValue(text, at + found[0].length)
-    if (found !== null && value !== undefined) return { kind, sign: found.groups?.["sign"] ?? "", value }
+    if (found !== null && value !== undefined) return { kind, sign: found[1] ?? "", value }
   }
   return undefined
 }
 
 const readValue = (text: string, at: number): Value | undefined => {
   const quoted = matchAt(QUOTED, text, at)
-  const found = quoted ?? matchAt(BARE, text, at)
-  if (found === null) return undefined
-  const value = found.groups?.["value"] ?? ""
-  const end = at + found[0].length - (quoted?.groups?.["quote"] ?? "").length
-  const isLast = LINE_ENDS.test(text.slice(end, end + 16))
-  return { text: value, start: end - value.length, end, isQuoted: quoted !== null, isLast }
+  if (quoted !== null) {
+    const [, quote = "", value = ""] = quoted
+    return makeValue(text, value, QUOTED.lastIndex - quote.length, true)
+  }
+  const bare = matchAt(BARE, text, at)
+  return bare === null ? undefined : makeValue(text, bare[1] ?? "", BARE.lastIndex, false)
 }
+
+const makeValue = (text: string, value: string, end: number, isQuoted: boolean): Value => ({
+  text: value,
+  start: end - value.length,
+  end,
+  isQuoted,
+  isLast: isTrueAt(LINE_ENDS, text, end)
+})
 
 const isPassword = (name: string): boolean => IS_PASSWORD.test(name)
 
@@ -217,19 +226,24 @@ const kindOf = (name: string): string => {
 /** Judges `name = value`, in any language, and `the name is value`. */
 const isAssignedSecret: IsSecret = (name, { kind, sign, value }) => {
   if (kind !== "assignment") return isMentionedSecret(name, kind, value)
-  if (isNoValue(value.text)) return false
-  if (sign === "=" && name === name.toUpperCase()) return isLiteral(value.text) && value.text.length > 3
-  if (isCode(value.text)) return false
-  if (/^pass$/i.test(name) && !value.isQuoted && sign !== "=" && !/[^\w.]/.test(value.text)) return false // tests passed
-  if (/^mnemonic$/i.test(name)) return /^(?:[a-z]{3,10} ){11,23}[a-z]{3,10}$/.test(value.text)
-  if (isPassword(name)) return value.isQuoted ? isPassphrase(value.text) : isBarePassword(sign, value)
-  if (/^secret$/i.test(name) && value.isQuoted && /^[A-Za-z]{8,}$/.test(value.text)) return true
-  return isStrong(value.text, /^secret$/i.test(name) ? 6 : 8)
+  // Most values are told by their letters, so names of programs and what only holds a place are looked for last.
+  if (sign === "=" && name === name.toUpperCase())
+    return value.text.length > 3 && isLiteral(value.text) && !isNoValue(value.text)
+  return isSecretOf(name.toLowerCase(), sign, value) && !isNoValue(value.text) && !isCode(value.text)
+}
+
+const isSecretOf = (name: string, sign: string, value: Value): boolean => {
+  const { isQuoted, text } = value
+  if (name === "pass" && !isQuoted && sign !== "=" && !/[^\w.]/.test(text)) return false // tests passed
+  if (name === "mnemonic") return /^(?:[a-z]{3,10} ){11,23}[a-z]{3,10}$/.test(text)
+  if (isPassword(name)) return isQuoted ? isPassphrase(text) : isBarePassword(sign, value)
+  const isCalledSecret = name === "secret"
+  return (isCalledSecret && isQuoted && /^[A-Za-z]{8,}$/.test(text)) || isStrong(text, isCalledSecret ? 6 : 8)
 }
 
 /** Judges `--name value`. */
 const isFlaggedSecret: IsSecret = (name, { value }) =>
-  !isNoValue(value.text) && (isPassword(name) ? isLiteral(value.text) : isStrong(value.text, 8))
+  (isPassword(name) ? isLiteral(value.text) : isStrong(value.text, 8)) && !isNoValue(value.text)
 
 /** Judges a value after `is`, a comma or a blank, where a plain word is likelier than a secret. */
 const isMentionedSecret = (name: string, kind: Sign["kind"], { isQuoted, text }: Value): boolean => {
@@ -239,13 +253,13 @@ const isMentionedSecret = (name: string, kind: Sign["kind"], { isQuoted, text }:
 }
 
 const isBarePassword = (sign: string, { isLast, text }: Value): boolean => {
-  if (!isLiteral(text)) return false
-  if (/^\d+$/.test(text)) return text.length > 3
+  if (text.length < 4 || !isLiteral(text)) return false
+  if (/^\d+$/.test(text)) return true
   if (/^[a-z]+(?:-[a-z]+)*$/i.test(text)) {
     const words = text.split("-").length
-    return words > 3 || (words === 1 && isLast && (sign === "=" ? text.length > 3 : /^[a-z]{6,}$/.test(text)))
+    return words > 3 || (words === 1 && isLast && (sign === "=" || /^[a-z]{6,}$/.test(text)))
   }
-  return text.length > 3 && !/^[A-Za-z_]+$/.test(text)
+  return !/^[A-Za-z_]+$/.test(text)
 }
 
 export const NAMED: ReadonlyArray<Rule> = [

@@ -200,7 +200,8 @@ const redactSaid: Rule = {
     const wordEnd = isTrueAt(MIXED, text, start) ? MIXED.lastIndex : start
     const end = ".!?".includes(text.charAt(wordEnd - 1)) ? wordEnd - 1 : wordEnd
     if (!isSaidPassword(text.slice(start, end))) return start
-    const before = text.slice(Math.max(0, start - 80), start).replace(GLUED_PATH, "")
+    const near = text.slice(Math.max(0, start - 80), start)
+    const before = near.endsWith("/") ? near.replace(GLUED_PATH, "") : near
     const isNear = SAID_BEFORE.test(before) || SAID_BEHIND.test(text.slice(wordEnd, wordEnd + 40))
     if (isNear) found.push({ start, end, kind: "password" })
     return end
