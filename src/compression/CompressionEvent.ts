@@ -10,10 +10,8 @@ import * as Exit from "effect/Exit"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import type { CompressionResult } from "../session/CompressionResult.ts"
-import { type Progress, progressShare, throttleProgress } from "../summary/progress.ts"
 import type { SessionId } from "../session/Session.ts"
-
-export { progressShare }
+import { monotonicMillis } from "../concurrency/fiberServices.ts"
 
 /** The compression or healing an event belongs to. */
 interface OperationEvent {
@@ -217,8 +215,9 @@ export const makeEventHub = Effect.gen(function* () {
         messages = count
         return publish(CompressionEvent.Started({ ...describe(), tokens }))
       })
-    const onProgress: (progress: Progress) => Effect.Effect<void> = throttleProgress((progress, millisecondsLeft) =>
-      publish(CompressionEvent.Progress({ ...describe(), ...progress, millisecondsLeft }))
+    const onProgress: (progress: Omit<Sample, "at">) => Effect.Effect<void> = throttleProgress(
+      (progress, millisecondsLeft) =>
+        publish(CompressionEvent.Progress({ ...describe(), ...progress, millisecondsLeft }))
     )
     return { onStarted, onProgress }
   }
@@ -250,3 +249,44 @@ const describeCause = (cause: Cause.Cause<Error>): string => {
   const error = Cause.squash(cause)
   return error instanceof Error ? error.message : String(error)
 }
+
+// ── progress ──
+
+/** The progress at a moment of the monotonic clock. @internal */
+export interface Sample {
+  readonly at: number
+  readonly tokensWritten: number
+  readonly tokensExpected: number
+}
+
+/** Estimates from the speed since the first words came; null before that. @internal */
+export const estimateMillisecondsLeft = (first: Sample, now: Sample): number | null => {
+  const written = now.tokensWritten - first.tokensWritten
+  const elapsed = now.at - first.at
+  return written <= 0 || elapsed <= 0 ? null : Math.ceil((elapsed * (now.tokensExpected - now.tokensWritten)) / written)
+}
+
+/** Reports each percent once. @internal */
+export const throttleProgress = (
+  report: (progress: Omit<Sample, "at">, millisecondsLeft: number | null) => Effect.Effect<void>
+) => {
+  let first: Sample | undefined
+  let lastShare = -1
+  return (progress: Omit<Sample, "at">): Effect.Effect<void> =>
+    Effect.flatMap(monotonicMillis, (at) => {
+      const now = { ...progress, at }
+      first ??= now
+      if (progressShare(now) === lastShare) return Effect.void
+      lastShare = progressShare(now)
+      return report(progress, estimateMillisecondsLeft(first, now))
+    })
+}
+
+/**
+ * Returns how far a compression is, in whole percent from 0 to 100.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const progressShare = (progress: { readonly tokensWritten: number; readonly tokensExpected: number }): number =>
+  Math.floor((100 * progress.tokensWritten) / Math.max(1, progress.tokensExpected))

@@ -23,7 +23,7 @@ import { describeConcealed } from "../ledger/messageDigest.ts"
 import { awaitBudget, chargeWork, foldInSlices, runInSlices } from "../concurrency/eventLoopBudget.ts"
 import * as IncrementalView from "../view/incrementalView.ts"
 import type { Held, Leases } from "../store/holdLease.ts"
-import type { Progress } from "../summary/progress.ts"
+import type { Progress } from "../summary/budget.ts"
 import * as SegmentTree from "../handoff/segmentTree.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
 

@@ -31,7 +31,6 @@ import * as Extractive from "./Extractive.ts"
 import * as Gate from "./Gate.ts"
 import { continueSent } from "./inPlace.ts"
 import { type ModelTask, runModelTask, type TooLarge } from "./modelTask.ts"
-import * as Progress from "./progress.ts"
 import type { RoutePauses } from "./RoutePauses.ts"
 import type { SentView } from "../view/incrementalView.ts"
 
@@ -66,7 +65,7 @@ export interface Range {
   readonly sent?: SentView | undefined
   readonly onExhausted: "extract" | "fail"
   /** Receives the progress of all calls together. */
-  readonly onProgress: (progress: Progress.Progress) => Effect.Effect<void>
+  readonly onProgress: (progress: Budget.Progress) => Effect.Effect<void>
   /** Runs once at the end, also after a failure or an interrupt, if a model was asked. */
   readonly onSpent: (spent: Budget.Spent) => Effect.Effect<void>
 }
@@ -134,7 +133,7 @@ export const make = Effect.fnUntraced(function* (options: SummarizerOptions) {
         spent.modelCalls === 0 ? Effect.void : range.onSpent(spent)
       )
     )
-    const tally = Progress.makeTally(range.onProgress)
+    const tally = Budget.makeTally(range.onProgress)
     const job: Job = { env, range, spending, tally, learning: yield* Effect.makeSemaphore(1) }
     const condensing = yield* beginCondensing(job, isAnswered)
     const progress = tally.begin(range.maxTokens)
@@ -172,7 +171,7 @@ interface Job {
   readonly env: Environment
   readonly range: Range
   readonly spending: Budget.Spending
-  readonly tally: Progress.Tally
+  readonly tally: Budget.Tally
   /** Held by the chunk that finds out what the server takes, while others that it has refused wait. */
   readonly learning: Effect.Semaphore
 }
@@ -190,7 +189,7 @@ interface Chunk {
   readonly tokens: number
   readonly maxTokens: number
   readonly isAnswered: boolean
-  readonly progress: Progress.Part
+  readonly progress: Budget.PartProgress
   /** The tokens of the range before it was cut. The summary has to be smaller. */
   readonly covered: number
   /** True for the range itself. */

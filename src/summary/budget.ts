@@ -1,6 +1,6 @@
 /**
  * Limits what one task may spend over all its retries, chunks and routes: calls, time, and tokens sent and received; and
- * what one call may hold, where a server has proved to take less than its route says.
+ * what one call may hold, where a server has proved to take less than its route says. Adds up how much of it is written.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -236,3 +236,52 @@ interface ChangedWindow extends Refusal {
   /** The window as it was known before. */
   readonly before: Learned
 }
+
+// ── progress, over all calls of one summary: chunks, retries and merges ──
+
+/** Tokens written so far, and the most that are expected. */
+export interface Progress {
+  readonly tokensWritten: number
+  readonly tokensExpected: number
+}
+
+/** The part of one answer. Until its `end`, the answer is expected to fill all its room. */
+export interface PartProgress {
+  readonly onProgress: (characters: number) => Effect.Effect<void>
+  readonly end: Effect.Effect<void>
+}
+
+/** Starts a tally. `begin` adds an answer of at most `maxTokens`. The tokens written never shrink, also after a retry. */
+export const makeTally = (report: (progress: Progress) => Effect.Effect<void>) => {
+  const total = { tokensWritten: 0, tokensExpected: 0 }
+  const reportTotal = Effect.suspend(() => (total.tokensWritten === 0 ? Effect.void : report({ ...total })))
+
+  const begin = (maxTokens: number): PartProgress => {
+    let written = 0
+    let expected = maxTokens
+    total.tokensExpected += expected
+    const onProgress = (characters: number) =>
+      Effect.suspend(() => {
+        const tokens = Math.min(expected, Math.ceil(characters / CHARACTERS_PER_TOKEN))
+        if (tokens <= written) return Effect.void
+        total.tokensWritten += tokens - written
+        written = tokens
+        return reportTotal
+      })
+    // Most answers end before they have filled their room.
+    const end = Effect.suspend(() => {
+      if (expected === written) return Effect.void
+      total.tokensExpected -= expected - written
+      expected = written
+      return reportTotal
+    })
+    return { onProgress, end }
+  }
+
+  return { begin }
+}
+
+export type Tally = ReturnType<typeof makeTally>
+
+/** An estimate, close enough for a progress bar. */
+const CHARACTERS_PER_TOKEN = 4

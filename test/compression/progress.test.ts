@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck, TestClock } from "effect"
-import { progressShare } from "../../src/compression/CompressionEvent.ts"
-import * as Progress from "../../src/summary/progress.ts"
+import { estimateMillisecondsLeft, progressShare, throttleProgress } from "../../src/compression/CompressionEvent.ts"
+import { makeTally, type Progress } from "../../src/summary/budget.ts"
 import { onVirtualClock } from "../support/virtualClock.ts"
 
 const PARTS = 4
@@ -20,8 +20,8 @@ const act: FastCheck.Arbitrary<Act> = FastCheck.record({
 
 const reports = (rooms: ReadonlyArray<number>, acts: ReadonlyArray<Act>) =>
   Effect.gen(function* () {
-    const heard: Array<Progress.Progress> = []
-    const tally = Progress.makeTally((progress) => Effect.sync(() => heard.push(progress)))
+    const heard: Array<Progress> = []
+    const tally = makeTally((progress) => Effect.sync(() => heard.push(progress)))
     const parts = rooms.map((room) => tally.begin(room))
     for (const { characters, part } of acts) {
       const { end, onProgress } = parts[part] ?? tally.begin(1)
@@ -64,19 +64,17 @@ describe("progress", () => {
       const tokensExpected = before + 3 * written
       const first = { tokensWritten: before, tokensExpected, at: 5_000 }
       const now = { tokensWritten: before + written, tokensExpected, at: 5_000 + elapsed }
-      assert.isNull(Progress.estimateMillisecondsLeft(first, first))
-      assert.isNull(Progress.estimateMillisecondsLeft(first, { ...first, at: now.at }))
-      assert.strictEqual(Progress.estimateMillisecondsLeft(first, now), 2 * elapsed)
-      assert.strictEqual(Progress.estimateMillisecondsLeft(first, { ...now, tokensWritten: tokensExpected }), 0)
+      assert.isNull(estimateMillisecondsLeft(first, first))
+      assert.isNull(estimateMillisecondsLeft(first, { ...first, at: now.at }))
+      assert.strictEqual(estimateMillisecondsLeft(first, now), 2 * elapsed)
+      assert.strictEqual(estimateMillisecondsLeft(first, { ...now, tokensWritten: tokensExpected }), 0)
     }
   )
 
   it.effect("each percent is told once, however many pieces come", () =>
     Effect.gen(function* () {
       const told: Array<readonly [number, number | null]> = []
-      const hear = Progress.throttleProgress((progress, left) =>
-        Effect.sync(() => told.push([progressShare(progress), left]))
-      )
+      const hear = throttleProgress((progress, left) => Effect.sync(() => told.push([progressShare(progress), left])))
       for (let tokensWritten = 1; tokensWritten <= 1_000; tokensWritten++) {
         yield* hear({ tokensWritten, tokensExpected: 1_000 })
         yield* TestClock.adjust("1 millis")
