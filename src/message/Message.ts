@@ -58,11 +58,13 @@ export const ToolCall: Schema.Schema<ToolCall> = Schema.make(MessageSchema.ToolC
  * @since 0.1.0
  * @category errors
  */
-export class InvalidMessage extends Schema.TaggedError<InvalidMessage>()("InvalidMessage", {
-  issue: Schema.String
-}) {
+export class InvalidMessage extends Schema.TaggedError<InvalidMessage>()("InvalidMessage", { issue: Schema.String }) {
   override get message() {
     return `not a chat message: ${this.issue}`
+  }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return false
   }
 }
 

@@ -17,6 +17,10 @@ export class InvalidPolicy extends Schema.TaggedError<InvalidPolicy>()("InvalidP
   override get message() {
     return `${this.field}: ${this.issue}`
   }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return false
+  }
 }
 
 /** The result of a check. */

@@ -25,6 +25,10 @@ export class Timeout extends Schema.TaggedError<Timeout>()("Timeout", {
   override get message() {
     return `${this.route}: no ${this.phase === "idle" ? "sign of life" : "complete answer"} within ${this.deadline} ms`
   }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return true
+  }
 }
 
 /**
@@ -39,6 +43,10 @@ export class ConnectionError extends Schema.TaggedError<ConnectionError>()("Conn
 }) {
   override get message() {
     return withDetail(`${this.route}: connection failed`, this.detail)
+  }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return true
   }
 }
 
@@ -55,6 +63,10 @@ export class Interrupted extends Schema.TaggedError<Interrupted>()("Interrupted"
   override get message() {
     return `${this.route}: interrupted by the ${this.by}`
   }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return this.by === "provider"
+  }
 }
 
 /**
@@ -69,6 +81,10 @@ export class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited"
 }) {
   override get message() {
     return `${this.route}: rate limited${this.retryAfter === null ? "" : `, retry after ${this.retryAfter} ms`}`
+  }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return true
   }
 }
 
@@ -85,6 +101,10 @@ export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthoriz
   override get message() {
     return withDetail(`${this.route}: credential refused`, this.detail)
   }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return false
+  }
 }
 
 /**
@@ -100,6 +120,10 @@ export class QuotaExceeded extends Schema.TaggedError<QuotaExceeded>()("QuotaExc
   override get message() {
     return withDetail(`${this.route}: quota exceeded`, this.detail)
   }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return false
+  }
 }
 
 /**
@@ -114,6 +138,10 @@ export class ModelUnavailable extends Schema.TaggedError<ModelUnavailable>()("Mo
 }) {
   override get message() {
     return withDetail(`${this.route}: model unavailable`, this.detail)
+  }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return false
   }
 }
 
@@ -134,6 +162,10 @@ export class ContextOverflow extends Schema.TaggedError<ContextOverflow>()("Cont
 }) {
   override get message() {
     return withDetail(`${this.route}: input longer than the window`, this.detail)
+  }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return false
   }
 }
 
@@ -173,6 +205,10 @@ export class InvalidSummary extends Schema.TaggedError<InvalidSummary>()("Invali
   override get message() {
     return withDetail(`${this.route}: summary rejected (${this.reason})`, this.detail)
   }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return true
+  }
 }
 
 /**
@@ -188,6 +224,10 @@ export class ProviderError extends Schema.TaggedError<ProviderError>()("Provider
 }) {
   override get message() {
     return withDetail(`${this.route}: provider failed${this.status === null ? "" : ` (${this.status})`}`, this.detail)
+  }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return this.status === null || this.status >= 500
   }
 }
 
@@ -229,5 +269,9 @@ export class Exhausted extends Schema.TaggedError<Exhausted>()("Exhausted", {
     if (last !== undefined) return last.message
     if (this.paused.length > 0) return `paused after failures: ${this.paused.join(", ")}`
     return "no route to a model, or too little left of the budget to ask one"
+  }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return this.paused.length > 0 || this.errors.some(({ isRetryable }) => isRetryable)
   }
 }

@@ -123,4 +123,8 @@ export class CompressionFailed extends Schema.TaggedError<CompressionFailed>()("
     const last = this.errors.at(-1)
     return `compression of session ${escapeId(this.sessionId)} failed: ${last === undefined ? "no route" : last.message}`
   }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return this.errors.some(({ isRetryable }) => isRetryable)
+  }
 }

@@ -22,6 +22,10 @@ export class UnknownSession extends Schema.TaggedError<UnknownSession>()("Unknow
   override get message() {
     return `there is no session ${escapeId(this.sessionId)}`
   }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return false
+  }
 }
 
 /** @internal Names what was given for an id, whatever it is. */
@@ -44,6 +48,10 @@ export class UnknownSnapshot extends Schema.TaggedError<UnknownSnapshot>()("Unkn
   override get message() {
     return `there is no snapshot ${escapeId(this.snapshotId)}`
   }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return false
+  }
 }
 
 /** @internal Names what was given for an id, whatever it is. */
@@ -62,6 +70,10 @@ export class UnknownSegment extends Schema.TaggedError<UnknownSegment>()("Unknow
   override get message() {
     return `there is no segment ${escapeId(this.segmentId)}`
   }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return false
+  }
 }
 
 /** @internal Names what was given for an id, whatever it is. */
@@ -76,6 +88,10 @@ export const makeUnknownSegment = (given: unknown): UnknownSegment => new Unknow
 export class SessionExists extends Schema.TaggedError<SessionExists>()("SessionExists", common) {
   override get message() {
     return `session ${escapeId(this.sessionId)} already holds messages`
+  }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return false
   }
 }
 
@@ -92,6 +108,10 @@ export class SessionBusy extends Schema.TaggedError<SessionBusy>()("SessionBusy"
   override get message() {
     return `session ${escapeId(this.sessionId)} is busy: its turn is held by ${this.holder}`
   }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return true
+  }
 }
 
 /**
@@ -107,6 +127,10 @@ export class TurnLost extends Schema.TaggedError<TurnLost>()("TurnLost", {
   override get message() {
     return `the turn on session ${escapeId(this.sessionId)} was lost; ${this.unstored.length} messages are not stored`
   }
+  /** True: the turn can be run again, on the log as it is then. */
+  get isRetryable(): boolean {
+    return true
+  }
 }
 
 /**
@@ -121,6 +145,10 @@ export class Superseded extends Schema.TaggedError<Superseded>()("Superseded", {
 }) {
   override get message() {
     return `session ${escapeId(this.sessionId)} was reset or rewound during this turn; ${this.unstored.length} messages are not stored`
+  }
+  /** True: the turn can be run again, on the log as it is then. */
+  get isRetryable(): boolean {
+    return true
   }
 }
 
@@ -144,6 +172,10 @@ export class WindowExceeded extends Schema.TaggedError<WindowExceeded>()("Window
     const seen = this.limit === null ? `refused a view of about ${this.refused}` : `says it takes ${this.limit}`
     return `session ${escapeId(this.sessionId)} is set to a window of ${this.contextLength} tokens, but its model's server ${seen}, and no more can be left out: ${this.detail}`
   }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return false
+  }
 }
 
 /**
@@ -164,6 +196,10 @@ export class InvalidRewind extends Schema.TaggedError<InvalidRewind>()("InvalidR
       ? `cannot rewind session ${escapeId(this.sessionId)} to #${this.seq}: it was taken back before`
       : `cannot rewind session ${escapeId(this.sessionId)} to #${this.seq}: its log has #1 to #${this.lastSeq}, 0 is its beginning`
   }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return false
+  }
 }
 
 /**
@@ -180,6 +216,10 @@ export class PinTooLarge extends Schema.TaggedError<PinTooLarge>()("PinTooLarge"
 }) {
   override get message() {
     return `cannot pin this in session ${escapeId(this.sessionId)}: it takes ${this.tokens} tokens, and there is room for ${this.room}`
+  }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return false
   }
 }
 
@@ -201,6 +241,10 @@ export class InvalidPin extends Schema.TaggedError<InvalidPin>()("InvalidPin", {
     if (this.reason === "malformed") return `${cannot}: expected messages from fromSeq to toSeq, or a text`
     return `${cannot}: its log has #1 to #${this.lastSeq ?? 0}, without those that were taken back`
   }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return false
+  }
 }
 
 /**
@@ -220,6 +264,10 @@ export class InvalidRestore extends Schema.TaggedError<InvalidRestore>()("Invali
   override get message() {
     return `cannot restore ${escapeId(this.snapshotId)} in session ${escapeId(this.sessionId)}: ${this.detail}`
   }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return this.reason === "busy"
+  }
 }
 
 /**
@@ -231,6 +279,10 @@ export class InvalidRestore extends Schema.TaggedError<InvalidRestore>()("Invali
 export class TurnInterrupted extends Schema.TaggedError<TurnInterrupted>()("TurnInterrupted", common) {
   override get message() {
     return `the turn on session ${escapeId(this.sessionId)} was interrupted`
+  }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return false
   }
 }
 
@@ -247,6 +299,10 @@ export class IdempotencyConflict extends Schema.TaggedError<IdempotencyConflict>
   override get message() {
     return `session ${escapeId(this.sessionId)} has already taken another message under the key ${escapeId(redact(this.key))}`
   }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return false
+  }
 }
 
 /**
@@ -262,6 +318,10 @@ export class InvalidKey extends Schema.TaggedError<InvalidKey>()("InvalidKey", {
 }) {
   override get message() {
     return `the idempotency key ${escapeId(redact(this.key))} is no text, or holds a NUL character or half of a surrogate pair`
+  }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return false
   }
 }
 
