@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
-import { afterAll } from "vitest"
+import { afterAll, vi } from "vitest"
 import * as Recovery from "../src/model/Recovery.ts"
 import * as HermesFiles from "./support/hermes.ts"
 
@@ -34,11 +34,12 @@ const onSource = (code: string) =>
     .replaceAll(`"state.db"`, JSON.stringify(join(folder, "state.db")))
 
 const expectations: { readonly [name: string]: (exported: { readonly [name: string]: unknown }) => void } = {
-  "README.md, snippet 1": ({ durable, reply }) => {
+  "README.md, snippet 1": ({ ask }) => assert.isFunction(ask),
+  "README.md, snippet 2": ({ durable, reply }) => {
     assert.deepStrictEqual(reply, { role: "assistant", content: "I see 1 message" })
     assert.deepStrictEqual(durable, reply)
   },
-  "README.md, snippet 2": ({ model, text }) => {
+  "README.md, snippet 3": ({ model, text }) => {
     assert.strictEqual(text, "pong")
     assert.include(model, { opened: 2 })
   },
@@ -60,6 +61,7 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
     ])
   },
   "docs/hermes.md, snippet 1": ({ shown }) => assert.deepStrictEqual(shown, ["Where were we?"]),
+  "docs/promise.md, snippet 1": ({ ask }) => assert.isFunction(ask),
   "docs/recall.md, snippet 1": ({ answer, before }) => {
     assert.strictEqual(answer, "The green one.")
     assert.notInclude(JSON.stringify(before), "teapot")
@@ -76,7 +78,11 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
 describe("the documents' snippets", () => {
   mkdirSync(folder, { recursive: true })
   HermesFiles.fresh("new", join(folder, "state.db"))
-  afterAll(() => rmSync(folder, { recursive: true }))
+  vi.stubEnv("OPENAI_API_KEY", "sk-test")
+  afterAll(() => {
+    vi.unstubAllEnvs()
+    rmSync(folder, { recursive: true })
+  })
 
   it("are all expected", () => {
     assert.deepStrictEqual(

@@ -18,6 +18,7 @@ const FLOORS = [
   ["sqlite", "summary", "recall"],
   ["compression", "hermes"],
   ["gateway", "transcripts"],
+  ["promise"],
   ["index.ts", "cli"]
 ]
 
@@ -27,7 +28,7 @@ const LEAVES: Readonly<Record<string, ReadonlyArray<string>>> = {
   hermes: ["transcripts"],
   openai: []
 }
-const EDGES = ["cli", "index.ts"]
+const EDGES = ["promise", "cli", "index.ts"]
 
 const MOST_FILES_OF_A_FOLDER = 20
 const LARGEST_SHARE = 0.15
