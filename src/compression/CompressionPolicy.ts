@@ -5,6 +5,7 @@
  */
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
+import * as PromptCache from "../cost/PromptCache.ts"
 import {
   type CheckField,
   checkSetting,
@@ -18,13 +19,14 @@ import {
 export { InvalidPolicy }
 
 /**
- * A ratio of the window, or tokens whatever the window. Most of what a long session costs is to read its view again at every
- * step, so that a large window is dear unless the threshold is given in tokens.
+ * A ratio of the window, tokens whatever the window, or `"cost"`. Most of what a long session costs is to read its view again
+ * at every step. `"cost"` compresses once reading what could leave has cost as much as a compression costs, and at half of
+ * the window at the latest.
  *
  * @since 0.1.0
  * @category models
  */
-export type Threshold = number | { readonly tokens: number }
+export type Threshold = number | "cost" | { readonly tokens: number }
 
 /**
  * All token figures are tokens of the conversation's model; all ratios are of `contextLength`.
@@ -42,10 +44,17 @@ export interface CompressionPolicy {
   readonly reservedOutput: number
   /** The soft threshold. Default 0.50. In tokens, it also bounds the view after a compression, to half of them. */
   readonly threshold: Threshold
+  /** The prices by which `threshold: "cost"` decides. Default: those of `kind: "anthropic"`. */
+  readonly promptCache: PromptCache.PromptCache
+  /** With `threshold: "cost"`, the share by which a session may cost more than without compressions, at whatever step it
+   * ends. Default 0.10. */
+  readonly costTolerance: number
   /** The hard threshold: a step does not start above it. Default 0.85. */
   readonly hardThreshold: number
   /** The part for head, handoff, live requests and tail together after a compression. Default 0.20. */
   readonly targetRatio: number
+  /** The most tokens for these, however large the window. Default 20,000 with `threshold: "cost"`, else no bound. */
+  readonly targetTokens: number | undefined
   /** Messages that the head keeps if they fit. Default 3. */
   readonly protectFirstN: number
   /** Messages that the tail keeps if they fit. Default 20. */
@@ -60,8 +69,11 @@ export interface CompressionPolicy {
  * @since 0.1.0
  * @category models
  */
-export type PolicyOptions = { readonly [K in keyof CompressionPolicy]?: CompressionPolicy[K] | undefined } & {
+export type PolicyOptions = {
+  readonly [K in Exclude<keyof CompressionPolicy, "promptCache">]?: CompressionPolicy[K] | undefined
+} & {
   readonly contextLength: number
+  readonly promptCache?: PromptCache.PromptCacheOptions | undefined
 }
 
 /**
@@ -76,15 +88,29 @@ export type PolicyOptions = { readonly [K in keyof CompressionPolicy]?: Compress
 export const make = (options: PolicyOptions): Either.Either<CompressionPolicy, InvalidPolicy> =>
   Either.flatMap(readOptions<Partial<PolicyOptions>>(options, POLICY_FIELDS), checkPolicy)
 
-const checkPolicy = (options: Partial<PolicyOptions>): Either.Either<CompressionPolicy, InvalidPolicy> => {
-  const { contextLength = Number.NaN } = options
+const checkPolicy = (options: Partial<PolicyOptions>): Either.Either<CompressionPolicy, InvalidPolicy> =>
+  Either.flatMap(
+    Either.mapLeft(
+      PromptCache.make(options.promptCache),
+      ({ field, issue }) => new InvalidPolicy({ field: `promptCache.${field}`, issue })
+    ),
+    (promptCache) => checkNumbers({ ...options, promptCache })
+  )
+
+const checkNumbers = (
+  options: Partial<PolicyOptions> & Pick<CompressionPolicy, "promptCache">
+): Either.Either<CompressionPolicy, InvalidPolicy> => {
+  const { contextLength = Number.NaN, promptCache } = options
   const policy: CompressionPolicy = {
     mode: options.mode ?? "background",
     contextLength,
     reservedOutput: options.reservedOutput ?? Math.min(16_384, Math.floor(contextLength / 8)),
     threshold: copyThreshold(options.threshold ?? 0.5),
+    promptCache,
+    costTolerance: options.costTolerance ?? 0.1,
     hardThreshold: options.hardThreshold ?? 0.85,
     targetRatio: options.targetRatio ?? 0.2,
+    targetTokens: options.targetTokens,
     protectFirstN: options.protectFirstN ?? 3,
     protectLastN: options.protectLastN ?? 20,
     onExhausted: options.onExhausted ?? "extract"
@@ -97,12 +123,15 @@ const checkPolicy = (options: Partial<PolicyOptions>): Either.Either<Compression
 
 /** The caller may change its own object later. */
 const copyThreshold = (threshold: Threshold): Threshold =>
-  typeof threshold === "number" ? threshold : { tokens: threshold.tokens }
+  typeof threshold === "object" ? { tokens: threshold.tokens } : threshold
 
 const isThreshold: CheckField = (field, value) => {
   const isInTokens = Predicate.hasProperty(value, "tokens") && typeof value.tokens === "number"
-  return checkSetting(field, typeof value === "number" || isInTokens, "a ratio or { tokens }", value)
+  const isValid = typeof value === "number" || value === "cost" || isInTokens
+  return checkSetting(field, isValid, '"cost", a ratio or { tokens }', value)
 }
+
+const isObject: CheckField = (field, value) => checkSetting(field, typeof value === "object", "an object", value)
 
 /** The numbers that the rules compare. */
 const POLICY_FIELDS = {
@@ -110,8 +139,11 @@ const POLICY_FIELDS = {
   contextLength: isAnyNumber,
   reservedOutput: isAnyNumber,
   threshold: isThreshold,
+  promptCache: isObject,
+  costTolerance: isAnyNumber,
   hardThreshold: isAnyNumber,
   targetRatio: isAnyNumber,
+  targetTokens: isAnyNumber,
   protectFirstN: isAnyNumber,
   protectLastN: isAnyNumber,
   onExhausted: isOneOf("extract", "fail")
@@ -185,7 +217,8 @@ export const mapTokens = (policy: CompressionPolicy, change: (tokens: number) =>
   ...policy,
   contextLength: change(policy.contextLength),
   reservedOutput: change(policy.reservedOutput),
-  threshold: typeof policy.threshold === "number" ? policy.threshold : { tokens: change(policy.threshold.tokens) }
+  threshold: typeof policy.threshold === "object" ? { tokens: change(policy.threshold.tokens) } : policy.threshold,
+  targetTokens: Number.isFinite(mostTargetTokens(policy)) ? change(mostTargetTokens(policy)) : undefined
 })
 
 interface Rule {
@@ -214,15 +247,25 @@ const rules: ReadonlyArray<Rule> = [
     describeIssue: (p) => `expected a ratio from 0.02 to 0.8, got ${p.targetRatio}`
   },
   {
+    field: "targetTokens",
+    isValid: ({ targetTokens = 1_024 }) => Number.isInteger(targetTokens) && isWithin(targetTokens, 1_024, 10_000_000),
+    describeIssue: (p) => `expected a whole number of tokens from 1024 to 10000000, got ${p.targetTokens}`
+  },
+  {
     field: "threshold",
     isValid: ({ targetRatio, threshold }) =>
-      typeof threshold === "number"
-        ? isWithin(threshold, 0.05, 1) && threshold > targetRatio
-        : Number.isInteger(threshold.tokens) && isWithin(threshold.tokens, 1_024, 10_000_000),
+      typeof threshold === "object"
+        ? Number.isInteger(threshold.tokens) && isWithin(threshold.tokens, 1_024, 10_000_000)
+        : isWithin(latestRatio(threshold), 0.05, 1) && latestRatio(threshold) > targetRatio,
     describeIssue: ({ targetRatio, threshold }) =>
-      typeof threshold === "number"
-        ? `expected a ratio above the target ratio ${targetRatio} and at most 1, got ${threshold}`
-        : `expected a whole number of tokens from 1024 to 10000000, got ${threshold.tokens}`
+      typeof threshold === "object"
+        ? `expected a whole number of tokens from 1024 to 10000000, got ${threshold.tokens}`
+        : `expected a ratio above the target ratio ${targetRatio} and at most 1, got ${latestRatio(threshold)}`
+  },
+  {
+    field: "costTolerance",
+    isValid: (p) => isWithin(p.costTolerance, 0, 1),
+    describeIssue: (p) => `expected a ratio from 0 to 1, got ${p.costTolerance}`
   },
   {
     field: "hardThreshold",
@@ -252,15 +295,20 @@ const rules: ReadonlyArray<Rule> = [
 export const usableWindow = (policy: CompressionPolicy): number => policy.contextLength - policy.reservedOutput
 
 /**
- * Returns the tokens above which a compression is worth its cost.
+ * Returns the tokens above which a compression begins in the background; with `threshold: "cost"`, at the latest.
  *
  * @since 0.1.0
  * @category getters
  */
-export const softLimit = (policy: CompressionPolicy): number =>
-  typeof policy.threshold === "number"
-    ? Math.floor(Math.min(policy.threshold * policy.contextLength, usableWindow(policy)))
-    : Math.min(policy.threshold.tokens, hardLimit(policy))
+export const softLimit = (policy: CompressionPolicy): number => {
+  const { contextLength, threshold } = policy
+  if (typeof threshold === "object") return Math.min(threshold.tokens, hardLimit(policy))
+  const most = threshold === "cost" ? hardLimit(policy) : usableWindow(policy)
+  return Math.floor(Math.min(latestRatio(threshold) * contextLength, most))
+}
+
+/** The ratio of the window at which a compression begins, whatever it costs. */
+const latestRatio = (threshold: number | "cost"): number => (threshold === "cost" ? 0.5 : threshold)
 
 /**
  * Returns the tokens above which no step begins.
@@ -303,7 +351,12 @@ export const shares = (policy: CompressionPolicy, overhead: number): Shares | un
   if (!(left >= SMALLEST_TARGET)) return undefined
   const room = Math.max(left - policy.reservedOutput, Math.min(policy.contextLength / 8, left / 2))
   const wish = Math.floor(
-    Math.min(policy.targetRatio * policy.contextLength, mostTarget(policy.threshold, overhead), 0.8 * room)
+    Math.min(
+      policy.targetRatio * policy.contextLength,
+      mostTargetTokens(policy),
+      mostTarget(policy, overhead),
+      0.8 * room
+    )
   )
   const target = Math.max(SMALLEST_TARGET, wish)
   const handoff = Math.floor(0.4 * target)
@@ -319,8 +372,14 @@ export const shares = (policy: CompressionPolicy, overhead: number): Shares | un
 }
 
 /** A view that came near a threshold of tokens would be over it again at once. */
-const mostTarget = (threshold: Threshold, overhead: number): number =>
-  typeof threshold === "number" ? Infinity : Math.min(threshold.tokens / 2, 0.8 * (threshold.tokens - overhead))
+const mostTarget = ({ threshold }: CompressionPolicy, overhead: number): number =>
+  typeof threshold === "object" ? Math.min(threshold.tokens / 2, 0.8 * (threshold.tokens - overhead)) : Infinity
+
+const mostTargetTokens = ({ targetTokens, threshold }: CompressionPolicy): number =>
+  targetTokens ?? (threshold === "cost" ? ENOUGH : Infinity)
+
+/** What a head, a few segments and the last messages of an agent take. More of it is read at every step, and used at few. */
+const ENOUGH = 20_000
 
 /**
  * Returns the largest overhead beside which the smallest conversation fits.

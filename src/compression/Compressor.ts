@@ -259,8 +259,9 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
       const configured = yield* CompressionPolicy.forWindow(env.policy, asked)
       const policy = CompressionPolicy.narrow(configured, asked.learnedWindow ?? Infinity)
       const request = withoutSecrets(asked)
-      const { contextLength, reservedOutput, targetRatio, threshold } = policy
-      const key = JSON.stringify([request.focus ?? null, contextLength, reservedOutput, targetRatio, threshold])
+      const { contextLength, reservedOutput, targetRatio, targetTokens, threshold } = policy
+      const sizes = [contextLength, reservedOutput, targetRatio, targetTokens, threshold]
+      const key = JSON.stringify([request.focus ?? null, ...sizes])
       const isWaitedFor = request.isUrgent === true
       const equal = running.get(sessionId)?.get(key)
       if (equal !== undefined) {

@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { type ModelError, InvalidSummary } from "../model/ModelError.ts"
 import * as CompressionHooks from "./CompressionHooks.ts"
-import { type CompressionPolicy, mapTokens, mostOverhead, narrow } from "./CompressionPolicy.ts"
+import { type CompressionPolicy, mapTokens, mostOverhead, narrow, shares } from "./CompressionPolicy.ts"
 import { CompressionFailed, CompressionResult, type Outcome } from "../session/CompressionResult.ts"
 import * as Ledger from "../ledger/Ledger.ts"
 import * as Plan from "./Plan.ts"
@@ -280,8 +280,8 @@ const commit = Effect.fnUntraced(function* (
   const after = yield* measureView(env, next, operation)
   const { segments } = next
   const result = yield* makeResult(baseline, { ...ended, cost, generation, snapshotId, after, segments })
-  const { contextLength, targetRatio } = baseline.policy
-  return { result, coveredTokens, targetTokens: targetRatio * contextLength }
+  const targetTokens = shares(baseline.policy, baseline.view.overhead)?.target ?? 0
+  return { result, coveredTokens, targetTokens }
 })
 
 /** The outcome of a commit, and what it cost. */

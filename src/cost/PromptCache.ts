@@ -50,10 +50,13 @@ export interface PromptCache extends Prices {
   readonly kind: Kind
   /** The time from its last use for which a prefix is kept. */
   readonly ttl: Duration.Duration
+  /** A token of the model that writes summaries, where that is not the agent's own; the agent's costs 1. */
+  readonly summary: number
 }
 
 /**
- * A kind of cache, default `anthropic`, and what differs from that kind. `read` is at most `write`.
+ * A kind of cache, default `anthropic`, and what differs from that kind. `read` is at most `write`; `summary` is 1 unless a
+ * cheaper model writes the summaries.
  *
  * @since 0.1.0
  * @category models
@@ -63,6 +66,7 @@ export interface PromptCacheOptions {
   readonly read?: number | undefined
   readonly write?: number | undefined
   readonly output?: number | undefined
+  readonly summary?: number | undefined
   readonly ttl?: Duration.DurationInput | undefined
 }
 
@@ -87,7 +91,7 @@ const RULES: { readonly [K in Kind]: Rules } = {
 }
 
 /** As the providers publish them; for llama.cpp by the time that a token takes. */
-const DEFAULTS: { readonly [K in Kind]: Omit<PromptCache, "kind"> } = {
+const DEFAULTS: { readonly [K in Kind]: Omit<PromptCache, "kind" | "summary"> } = {
   anthropic: { read: 0.1, write: 1.25, output: 5, ttl: Duration.minutes(5) },
   "openai-automatic": { read: 0.1, write: 1, output: 8, ttl: Duration.minutes(5) },
   "openai-explicit": { read: 0.1, write: 1.25, output: 8, ttl: Duration.minutes(30) },
@@ -103,6 +107,7 @@ const FIELDS = {
   read: isPrice,
   write: isPrice,
   output: isPrice,
+  summary: isPrice,
   ttl: checkDuration
 }
 
@@ -120,12 +125,13 @@ export const make = (options: PromptCacheOptions = {}): Either.Either<PromptCach
     const kind = given.kind ?? "anthropic"
     const own = DEFAULTS[kind]
     const ttl = given.ttl === undefined ? own.ttl : Duration.decode(given.ttl)
-    const { output = own.output, read = own.read, write = Math.max(own.write, read) } = given
+    const { output = own.output, read = own.read, summary = 1, write = Math.max(own.write, read) } = given
     return Either.map(checkSetting("read", read <= write, `at most the ${write} of write`, read), () => ({
       kind,
       read,
       write,
       output,
+      summary,
       ttl
     }))
   })
@@ -251,6 +257,34 @@ export interface CompressionCost {
  */
 export const priceCompression = (prices: Prices, cost: CompressionCost, covered: number): number =>
   priceWithoutMaterial(prices, cost) + covered
+
+/**
+ * The writer of a summary: `in-place` continues the agent's last request, which it reads from the cache; a `model` reads
+ * what leaves; `embedded` is no model and costs nothing.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Writer = "in-place" | "model" | "embedded"
+
+/**
+ * Prices a compression by its writer. `view` are the tokens of the request before it.
+ *
+ * @since 0.1.0
+ * @category pricing
+ */
+export const priceBy = (
+  writer: Writer,
+  cache: PromptCache,
+  cost: CompressionCost,
+  { covered, view }: { readonly covered: number; readonly view: number }
+): number => {
+  const rewriting = (cache.write - cache.read) * cost.rewritten
+  const told = { ...cost, rewritten: 0 }
+  if (writer === "embedded") return rewriting
+  if (writer === "in-place") return rewriting + cache.read * view + priceWithoutMaterial(cache, told)
+  return rewriting + cache.summary * priceCompression(cache, told, covered)
+}
 
 const priceWithoutMaterial = ({ output, read, write }: Prices, { rewritten, summary, task }: CompressionCost): number =>
   (write - read) * rewritten + output * summary + task

@@ -28,6 +28,7 @@ import * as StopSignals from "../concurrency/stopSignals.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
 import { makeTurn } from "./makeTurn.ts"
 import { makeLearnedLimits } from "./learnedLimits.ts"
+import { findWriter } from "./stepBudget.ts"
 import * as KeyedLocks from "../concurrency/keyedLocks.ts"
 import type * as Message from "../message/Message.ts"
 import * as RoutePauses from "../summary/RoutePauses.ts"
@@ -240,6 +241,8 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
   const isNew = makeNovelty()
   const learnedLimits = makeLearnedLimits()
   const leases = yield* HoldLease.make(store, options.leaseTtl)
+  const writer = findWriter(options.routes)
+  const env = { store, counters, compressor, counter, isNew, learnedLimits, writer }
 
   /** Uninterruptible: every stored delivery gets its log line. */
   const deliver = (sessionId: SessionId, message: unknown, delivery?: Partial<Delivery>) => {
@@ -287,7 +290,7 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
     const { wait } = asked.right
     const interruptible = stopSignals.interruptible(sessionId, () => new TurnInterrupted({ sessionId }))
     const runAgent = ({ lease }: HoldLease.Held) => {
-      const { checkEnd, turn } = makeTurn({ store, counters, compressor, counter, isNew, learnedLimits }, lease)
+      const { checkEnd, turn } = makeTurn(env, lease)
       return Effect.ensuring(interruptible(agent(turn)), checkEnd)
     }
     const answered = underTurnLease(sessionId, runAgent, wait)

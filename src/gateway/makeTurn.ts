@@ -1,14 +1,7 @@
 /** The handle of one turn: gives each step its view, compresses a view that does not fit, and checks its end. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import {
-  type CompressionPolicy,
-  forWindow,
-  hardLimit,
-  narrow,
-  shares,
-  softLimit
-} from "../compression/CompressionPolicy.ts"
+import { type CompressionPolicy, forWindow, narrow } from "../compression/CompressionPolicy.ts"
 import type { CompressionRequest, Compressor } from "../compression/Compressor.ts"
 import type { InvalidMessage, Message } from "../message/Message.ts"
 import {
@@ -21,12 +14,23 @@ import {
 } from "../session/Session.ts"
 import { WindowExceeded } from "../session/SessionError.ts"
 import type { Lease, SessionCounters, SessionStore } from "../store/SessionStore.ts"
-import { type Counter, calibrate, isCredible, overhead, total, type Usage } from "../message/Tokens.ts"
+import type { Writer } from "../cost/PromptCache.ts"
+import { type Counter, calibrate, isCredible, total, type Usage } from "../message/Tokens.ts"
 import { learnFrom, type Refusal, sizeOfRefusal } from "../session/learnedWindow.ts"
 import { addRefusal, detailOf, isOverflow, listTrials, PATIENCE } from "./learnedWindow.ts"
 import { findWindowOfBytes, isSmaller, type LearnedLimits } from "./learnedLimits.ts"
 import { readOptions } from "../model/InvalidSetting.ts"
 import { STEP_FIELDS, USAGE_FIELDS } from "./stepFields.ts"
+import {
+  calibrateOverhead,
+  countOverhead,
+  type BudgetInput,
+  type Estimate,
+  estimateOf,
+  isOverHard,
+  isOverSoft,
+  makeBudget
+} from "./stepBudget.ts"
 import type { StepOptions, StepUsage, Turn, TurnError } from "./Turn.ts"
 import type * as View from "../view/View.ts"
 import * as LogLines from "../audit/logLines.ts"
@@ -44,6 +48,8 @@ export interface TurnEnvironment {
   /** Returns true for a text it was never asked about. */
   readonly isNew: (text: string) => boolean
   readonly learnedLimits: LearnedLimits
+  /** Who would write a summary. */
+  readonly writer: Writer
 }
 
 /** `checkEnd` runs once after the agent, however it ended. */
@@ -59,7 +65,7 @@ const MOST_RESCUES = 9
 const MOST_REPLANS = 2
 
 export const makeTurn = (
-  { compressor, counter, counters, isNew, learnedLimits, store }: TurnEnvironment,
+  { compressor, counter, counters, isNew, learnedLimits, store, writer }: TurnEnvironment,
   lease: Lease
 ): TurnHandle => {
   const { sessionId } = lease
@@ -70,7 +76,7 @@ export const makeTurn = (
     const limits = learnedLimits.narrow(sessionId, WireLimits.resolve(options))
     const slices = IncrementalView.assembleInSlices(state, counter, { ...options, limits, isSent: true })
     return Effect.map(EventLoopBudget.runInSlices(slices), (view) => {
-      last = { state, options, estimate: view.tokens, appended: 0 }
+      last = { state, options, size: estimateOf(view), appended: 0 }
       const tokens = calibrateView(view.tokens, state, options)
       const byteWindow = findWindowOfBytes({ view, tokens }, options.tools, limits.maxRequestBytes)
       return { state, view, tokens, byteWindow }
@@ -85,6 +91,9 @@ export const makeTurn = (
       yield* EventLoopBudget.chargeWork(() => warmDigests(promoted))
       return yield* assembleStep(state, options)
     }).pipe(Effect.uninterruptible)
+
+  const budgetFor = (policy: CompressionPolicy, step: Pick<BudgetInput, "state" | "options" | "tokens" | "view">) =>
+    makeBudget({ policy, counter, writer, ...step })
 
   const compressNow = (options: StepOptions, learnedWindow: number) =>
     countWaiting(
@@ -109,8 +118,8 @@ export const makeTurn = (
       let step = yield* promoteInbox(options)
       const policy = narrow(narrowToLearned(configured, step.state, options, isTrying), most)
       if (policy.mode === "manual") return step
-      const budgetOf = ({ byteWindow, state, tokens }: Step) =>
-        makeBudget(narrow(policy, byteWindow), counter, state, options, tokens)
+      const budgetOf = ({ byteWindow, state, tokens, view }: Step) =>
+        budgetFor(narrow(policy, byteWindow), { state, options, tokens, view: estimateOf(view) })
       for (let plans = 0; plans <= MOST_REPLANS && isOverHard(budgetOf(step)); plans++) {
         yield* compressNow(options, Math.min(most, step.byteWindow))
         step = yield* promoteInbox(options)
@@ -149,7 +158,8 @@ export const makeTurn = (
       const inputTokens = Math.round(read.inputTokens)
       if (!Number.isSafeInteger(inputTokens)) return Effect.void
       const model = read.model ?? last.options.model ?? ""
-      const { estimate, state } = last
+      const { size, state } = last
+      const estimate = size.tokens
       const usage = { generation: state.generation, seq: state.lastSeq, model, inputTokens, estimate }
       last = { ...last, state: { ...state, usage } }
       const isTold = isCredible(usage) || !isNew(JSON.stringify([sessionId, model]))
@@ -263,14 +273,14 @@ export const makeTurn = (
    */
   const checkEnd = Effect.gen(function* () {
     if (last === undefined) return
-    const { appended, estimate, options, state } = last
+    const { appended, options, size, state } = last
     const configured = yield* forWindow(compressor.policy, options)
     const policy = narrowToLearned(configured, state, options, true)
-    const counted = calibrateView(estimate + appended, state, options)
-    if (appended === 0 || !isOverSoft(makeBudget(policy, counter, state, options, counted))) return
+    const counted = calibrateView(size.tokens + appended, state, options)
+    if (appended === 0 || !isOverSoft(budgetFor(policy, { state, options, tokens: counted, view: size }))) return
     const now = yield* store.state(sessionId)
-    const { tokens } = yield* assembleStep(now, options)
-    if (!isOverSoft(makeBudget(policy, counter, now, options, tokens))) return
+    const { tokens, view } = yield* assembleStep(now, options)
+    if (!isOverSoft(budgetFor(policy, { state: now, options, tokens, view: estimateOf(view) }))) return
     yield* compressor.start(sessionId, now.lastSeq, compressionRequest(counter, now, options, Infinity))
   }).pipe(Effect.catchAll((error) => Effect.logDebug(`the end of a turn was not checked: ${error.message}`)))
 
@@ -294,59 +304,16 @@ interface Step {
   readonly byteWindow: number
 }
 
-/** The latest view of the turn: its estimated tokens, and those of the messages appended since. */
+/** The latest view of the turn, and the tokens of the messages appended since. */
 interface LastView {
   readonly state: State
   readonly options: StepOptions
-  readonly estimate: number
+  readonly size: Estimate
   appended: number
 }
 
 const rememberStep = ({ state, tokens, view }: Step, { model, tools }: StepOptions): void =>
   IncrementalView.rememberSent(state, { view, lastSeq: state.lastSeq, tokens, tools, model })
-
-// ── the budget of a step ──
-
-/** A view against the limits of its policy, in tokens as the provider counts them. */
-interface Budget {
-  readonly tokens: number
-  readonly hard: number
-  readonly soft: number
-  /** Tells whether a compression is worth its cost. A function: counting the tools takes time, and few views exceed a limit. */
-  readonly exceedsTarget: () => boolean
-}
-
-const makeBudget = (
-  policy: CompressionPolicy,
-  counter: Counter,
-  state: State,
-  options: StepOptions,
-  tokens: number
-): Budget => ({
-  tokens,
-  hard: hardLimit(policy),
-  soft: policy.mode === "background" ? softLimit(policy) : Infinity,
-  exceedsTarget: () => {
-    const overhead = calibrateOverhead(counter, state, options)
-    const target = shares(policy, overhead)?.target ?? Infinity
-    return tokens - overhead > WORTHWHILE * target
-  }
-})
-
-/** The step has to wait for a compression. */
-const isOverHard = ({ exceedsTarget, hard, tokens }: Budget): boolean => tokens > hard && exceedsTarget()
-
-/** A compression should begin in the background. */
-const isOverSoft = ({ exceedsTarget, soft, tokens }: Budget): boolean => tokens > soft && exceedsTarget()
-
-/** A conversation this many times its target fits the usable window, and one any larger is worth a compression. */
-const WORTHWHILE = 1.25
-
-/** Tokens of the step that no compression can remove: its system prompt and its tools. */
-const countOverhead = (counter: Counter, state: State | undefined, options: StepOptions): number => {
-  const logged = options.system === undefined ? (state?.system ?? []) : []
-  return overhead(counter, options) + total(logged)
-}
 
 const compressionRequest = (
   counter: Counter,
@@ -362,10 +329,6 @@ const compressionRequest = (
 /** An estimate of the whole view, as the provider would count it. */
 const calibrateView = (estimate: number, { generation, usage }: State, { model }: StepOptions): number =>
   calibrate(estimate, generation, usage, model)
-
-/** The overhead is a part of the view: only the ratio of the provider's report applies. */
-const calibrateOverhead = (counter: Counter, state: State, options: StepOptions): number =>
-  calibrate(countOverhead(counter, state, options), -1, state.usage, options.model)
 
 // ── waiting ──
 

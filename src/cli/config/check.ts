@@ -59,6 +59,7 @@ const AT_MOST = 0.9
 
 const checkThresholds = (policy: CompressionPolicy.CompressionPolicy): ReadonlyArray<ConfigFinding> => {
   const { contextLength, hardThreshold, reservedOutput, targetRatio, threshold } = policy
+  if (threshold === "cost") return []
   if (typeof threshold !== "number") return checkTokens(threshold.tokens, policy)
   const usable = CompressionPolicy.usableWindow(policy) / contextLength
   const ceiling = Math.min(hardThreshold, usable)

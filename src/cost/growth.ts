@@ -1,0 +1,73 @@
+/**
+ * When to compress, by cost. Every step reads its view again, so what could leave costs something at each of them, and nobody
+ * knows how many will follow. As one who rents skis buys them once the rent has come to their price, a compression waits until
+ * what could leave has cost as much to read as the compression itself costs. Pure.
+ */
+import { priceBy, type Prices, type PromptCache, type Writer } from "./PromptCache.ts"
+
+/** The steps since the last compression, in tokens that they sent and received together. */
+export interface Growth {
+  readonly steps: number
+  readonly read: number
+  /** What of `read` was not in the cache yet. */
+  readonly written: number
+  /** What of `read` a compression would have left out. */
+  readonly excess: number
+  readonly output: number
+}
+
+export const none: Growth = { steps: 0, read: 0, written: 0, excess: 0, output: 0 }
+
+/** One model call: its request, what of it is new, and its answer, in tokens. */
+export interface Step {
+  readonly view: number
+  readonly written: number
+  readonly output: number
+}
+
+/** Adds a step. A compression leaves at most `floor` tokens of a request. */
+export const addStep = (growth: Growth, { output, view, written }: Step, floor: number): Growth => ({
+  steps: growth.steps + 1,
+  read: growth.read + view,
+  written: growth.written + written,
+  excess: growth.excess + Math.max(0, view - floor),
+  output: growth.output + output
+})
+
+/** A compression to be decided about: `fixed` are the tokens of system prompt and tools, `target` those of the rest after it. */
+export interface Candidate {
+  readonly view: number
+  readonly fixed: number
+  readonly target: number
+  readonly writer: Writer
+}
+
+/** Prices a compression before it is made, so that it is hardly ever dearer: the whole target is written anew. */
+export const estimateCost = (cache: PromptCache, { fixed, target, view, writer }: Candidate): number => {
+  const cost = { rewritten: target, summary: SUMMARY * target, task: TASK }
+  return priceBy(writer, cache, cost, { covered: Math.max(0, view - fixed - TAIL * target), view })
+}
+
+/** Shares of the target: a new segment, and the least tail, which is not summarized. */
+const SUMMARY = 0.1
+const TAIL = 0.25
+
+/** The tokens of the instruction. */
+const TASK = 700
+
+/** What the steps have cost so far. */
+export const priceSteps = ({ output, read, write }: Prices, growth: Growth): number =>
+  read * (growth.read - growth.written) + write * growth.written + output * growth.output
+
+/**
+ * Returns whether a compression pays: what could have left has cost as much to read as it will cost, and it costs at most the
+ * share `tolerance` of what the steps since the last one have cost.
+ *
+ * So a session costs at most `1 + tolerance` times what it would cost without compressions, at whatever step it ends. For the
+ * steps of each generation cost no more than they would without the ones before, and its end adds at most that share.
+ */
+export const isDue = (cache: PromptCache, growth: Growth, candidate: Candidate, tolerance: number): boolean => {
+  const cost = estimateCost(cache, candidate)
+  const carried = cache.read * growth.excess
+  return carried > 0 && carried >= cost && cost <= tolerance * priceSteps(cache, growth)
+}

@@ -1,0 +1,126 @@
+/** The budget of a step: its view against the limits of the policy, and whether a compression pays. */
+import { type CompressionPolicy, hardLimit, shares, softLimit } from "../compression/CompressionPolicy.ts"
+import * as Growth from "../cost/growth.ts"
+import type { Writer } from "../cost/PromptCache.ts"
+import { type Counter, calibrate, overhead, total } from "../message/Tokens.ts"
+import type { Route } from "../model/Provider.ts"
+import type { State } from "../session/Session.ts"
+import type { StepOptions } from "./Turn.ts"
+import type { View } from "../view/View.ts"
+
+/** A view by its estimated tokens; `fixed` are those of system prompt and tools. */
+export interface Estimate {
+  readonly tokens: number
+  readonly fixed: number
+}
+
+export const estimateOf = ({ parts, tokens }: View): Estimate => ({
+  tokens,
+  fixed: tokens - parts.head.tokens - parts.handoff.tokens - parts.live.tokens - parts.tail.tokens
+})
+
+/** A view against the limits of its policy, in tokens as the provider counts them. */
+export interface Budget {
+  readonly tokens: number
+  readonly hard: number
+  readonly soft: number
+  /** Tells whether a compression is worth its cost. A function: counting the tools takes time, and few views exceed a limit. */
+  readonly exceedsTarget: () => boolean
+  /** Tells whether a compression pays before the view exceeds the soft limit. */
+  readonly isDue: () => boolean
+}
+
+/** `writer` is that of the summary. `tokens` are those of the view as the provider counts them. */
+export interface BudgetInput {
+  readonly policy: CompressionPolicy
+  readonly counter: Counter
+  readonly writer: Writer
+  readonly state: State
+  readonly options: StepOptions
+  readonly view: Estimate
+  readonly tokens: number
+}
+
+export const makeBudget = ({ counter, options, policy, state, tokens, view, writer }: BudgetInput): Budget => ({
+  tokens,
+  hard: hardLimit(policy),
+  soft: policy.mode === "background" ? softLimit(policy) : Infinity,
+  exceedsTarget: () => {
+    const overhead = calibrateOverhead(counter, state, options)
+    const target = shares(policy, overhead)?.target ?? Infinity
+    return tokens - overhead > WORTHWHILE * target
+  },
+  isDue: () => {
+    if (policy.mode !== "background" || policy.threshold !== "cost") return false
+    const target = shares(policy, view.fixed)?.target ?? Infinity
+    const growth = measureGrowth(state, view, target)
+    const candidate = { view: view.tokens, fixed: view.fixed, target, writer }
+    return Growth.isDue(policy.promptCache, growth, candidate, policy.costTolerance)
+  }
+})
+
+/** The step has to wait for a compression. */
+export const isOverHard = ({ exceedsTarget, hard, tokens }: Budget): boolean => tokens > hard && exceedsTarget()
+
+/** A compression should begin in the background. */
+export const isOverSoft = ({ exceedsTarget, isDue, soft, tokens }: Budget): boolean =>
+  (tokens > soft || isDue()) && exceedsTarget()
+
+/** A conversation this many times its target fits the usable window, and one any larger is worth a compression. */
+const WORTHWHILE = 1.25
+
+/** Tokens of the step that no compression can remove: its system prompt and its tools. */
+export const countOverhead = (counter: Counter, state: State | undefined, options: StepOptions): number => {
+  const logged = options.system === undefined ? (state?.system ?? []) : []
+  return overhead(counter, options) + total(logged)
+}
+
+/** The overhead is a part of the view: only the ratio of the provider's report applies. */
+export const calibrateOverhead = (counter: Counter, state: State, options: StepOptions): number =>
+  calibrate(countOverhead(counter, state, options), -1, state.usage, options.model)
+
+/** Who would write the next summary, by the routes of summaries. */
+export const findWriter = (routes: ReadonlyArray<Pick<Route, "provider" | "inPlace">>): Writer => {
+  const first = routes.find(({ provider }) => provider !== "embedded")
+  if (first === undefined) return "embedded"
+  return first.inPlace === undefined || first.inPlace === false ? "model" : "in-place"
+}
+
+// ── growth ──
+
+/** The steps of a base so far: those in the first `taken` messages of its tail, the last of which had `view` tokens. */
+interface Measured {
+  readonly growth: Growth.Growth
+  readonly taken: number
+  readonly view: number
+}
+
+/** Keyed by the state's base, so that each message is looked at once, and a process begins where another has ended. */
+const measured = new WeakMap<State["base"], Measured>()
+
+/**
+ * Measures what the steps since the last compression have read. Every answer in the tail tells of a step, whose view was all
+ * that stands before it. What a compression has left in the tail is below its target, and is of earlier steps.
+ */
+export const measureGrowth = (state: State, { fixed, tokens }: Estimate, target: number): Growth.Growth => {
+  const { contextFrom, tailFrom } = state.manifest
+  const isCompressed = tailFrom > contextFrom
+  const floor = fixed + target
+  const known = measured.get(state.base) ?? { growth: Growth.none, taken: 0, view: isCompressed ? floor : 0 }
+  if (known.taken >= state.tail.length) return known.growth
+  const steps: Array<{ readonly view: number; readonly output: number }> = []
+  let view = tokens
+  for (let i = state.tail.length - 1; i >= known.taken; i--) {
+    const { message, tokens } = state.tail[i]!
+    view -= tokens
+    if (isCompressed && view <= floor) break
+    if (message.role === "assistant") steps.push({ view, output: tokens })
+  }
+  let { growth, view: last } = known
+  for (const { output, view } of steps.toReversed()) {
+    growth = Growth.addStep(growth, { view, written: Math.max(0, view - last), output }, floor)
+    last = Math.max(last, view)
+  }
+  measured.set(state.base, { growth, taken: state.tail.length, view: last })
+  return growth
+}
