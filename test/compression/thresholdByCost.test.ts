@@ -1,0 +1,158 @@
+/** A threshold by cost: when a session is compressed by itself, whatever its window. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, FastCheck as fc } from "effect"
+import type { PolicyOptions } from "../../src/compression/CompressionPolicy.ts"
+import { findWriter, measureGrowth } from "../../src/gateway/stepBudget.ts"
+import type { Message } from "../../src/message/Message.ts"
+import * as Scripted from "../../src/model/Scripted.ts"
+import { type Logged, type State, wholeLog } from "../../src/session/Session.ts"
+import { repetitions } from "../support/repetitions.ts"
+import {
+  awaitSettled,
+  conversation,
+  deliver,
+  id,
+  readGeneration,
+  route,
+  runTurn,
+  scripted,
+  summary
+} from "../support/world.ts"
+
+/** The sizes of the views of an agent's steps, and the number of compressions: each ends before the next step. */
+const work = Effect.fnUntraced(function* (rounds: number) {
+  const sizes: Array<number> = []
+  for (let n = 0; n < rounds; n++) {
+    const [request, ...replies] = conversation(1, n)
+    yield* deliver(request!)
+    yield* runTurn(({ append, step }) =>
+      Effect.zipRight(
+        step(({ tokens }) => Effect.sync(() => sizes.push(tokens))),
+        append(...replies)
+      )
+    )
+    yield* awaitSettled()
+  }
+  return { sizes, compressions: yield* readGeneration() }
+})
+
+const million = { contextLength: 1_000_000, threshold: "cost" } as const
+
+const workBy = (rounds: number, policy: PolicyOptions) =>
+  work(rounds).pipe(Effect.provide(scripted(Scripted.layer([summary("x")]), { policy })))
+
+describe("with a threshold by cost", () => {
+  it.effect("a session is compressed far below half of a large window, over and over", () =>
+    Effect.gen(function* () {
+      const { compressions, sizes } = yield* workBy(500, { ...million, targetTokens: 4_000 })
+      assert.isAtLeast(compressions, 5)
+      assert.isBelow(Math.max(...sizes), 60_000)
+    })
+  )
+
+  it.effect("it is never compressed for its cost where reading is free", () =>
+    Effect.gen(function* () {
+      const { compressions } = yield* workBy(300, { ...million, promptCache: { kind: "llama.cpp" } })
+      assert.strictEqual(compressions, 0)
+    })
+  )
+
+  it.effect("the dearer reading is, the sooner it is compressed", () =>
+    Effect.gen(function* () {
+      const largestBy = (read: number) =>
+        Effect.map(workBy(300, { ...million, targetTokens: 4_000, promptCache: { read } }), ({ sizes }) =>
+          Math.max(...sizes)
+        )
+      assert.isBelow(yield* largestBy(0.5), yield* largestBy(0.1))
+    })
+  )
+
+  it.effect("half of a small window is the latest", () =>
+    Effect.gen(function* () {
+      const { compressions, sizes } = yield* workBy(60, { contextLength: 8_000, threshold: "cost" })
+      assert.isAtLeast(compressions, 1)
+      assert.isBelow(Math.max(...sizes), 5_000)
+    })
+  )
+
+  it.effect("nothing begins by itself in the modes that leave it to others", () =>
+    Effect.gen(function* () {
+      const { compressions } = yield* workBy(300, { ...million, targetTokens: 4_000, mode: "manual" })
+      assert.strictEqual(compressions, 0)
+    })
+  )
+})
+
+describe("what its steps have read", () => {
+  const entries = fc.array(fc.tuple(fc.constantFrom("user", "assistant", "tool"), fc.nat(3_000)), { maxLength: 60 })
+  const logged = (drawn: ReadonlyArray<readonly [string, number]>): ReadonlyArray<Logged> =>
+    drawn.map(([role, tokens], i) => {
+      const message: Message =
+        role === "tool"
+          ? { role, tool_call_id: "call", content: "x" }
+          : { role: role === "user" ? "user" : "assistant", content: "x" }
+      return { seq: i + 1, message, tokens, kind: null, arrival: null, at: 0 }
+    })
+  const makeState = (tail: ReadonlyArray<Logged>, base: object, isCompressed: boolean): State => ({
+    sessionId: id,
+    base,
+    generation: 0,
+    lastSeq: tail.length,
+    manifest: { ...wholeLog, contextFrom: isCompressed ? 0 : 1 },
+    system: [],
+    head: [],
+    segments: [],
+    live: [],
+    tail,
+    usage: null,
+    windows: []
+  })
+  const sum = (tail: ReadonlyArray<Logged>) => tail.reduce((all, { tokens }) => all + tokens, 0)
+
+  it("is the same whether it is measured step by step or at once", () => {
+    fc.assert(
+      fc.property(entries, fc.array(fc.nat(60)), fc.boolean(), fc.nat(20_000), (drawn, cuts, isCompressed, target) => {
+        const tail = logged(drawn)
+        const measure = (length: number, base: object) =>
+          measureGrowth(
+            makeState(tail.slice(0, length), base, isCompressed),
+            { tokens: 9_000 + sum(tail.slice(0, length)), fixed: 5_000 },
+            target
+          )
+        const base = {}
+        for (const cut of cuts.toSorted((a, b) => a - b)) measure(Math.min(cut, tail.length), base)
+        assert.deepStrictEqual(measure(tail.length, base), measure(tail.length, {}))
+      }),
+      { numRuns: repetitions(200, 5_000) }
+    )
+  })
+
+  it("counts each answer as a step that read all before it, and what is above the target as excess", () => {
+    const tail = logged([
+      ["user", 1_000],
+      ["assistant", 200],
+      ["tool", 3_000],
+      ["assistant", 300]
+    ])
+    const view = { tokens: 2_000 + 4_500, fixed: 2_000 }
+    assert.deepStrictEqual(measureGrowth(makeState(tail, {}, false), view, 1_500), {
+      steps: 2,
+      read: 3_000 + 6_200,
+      written: 6_200,
+      excess: 6_200 - 3_500,
+      output: 500
+    })
+  })
+})
+
+describe("the writer of a summary", () => {
+  it("is that of the first route that leads to a model", () => {
+    const embedded = { provider: "embedded" } as const
+    assert.strictEqual(findWriter([]), "embedded")
+    assert.strictEqual(findWriter([embedded]), "embedded")
+    assert.strictEqual(findWriter([embedded, route]), "model")
+    assert.strictEqual(findWriter([{ ...route, inPlace: true }, route]), "in-place")
+    assert.strictEqual(findWriter([{ ...route, inPlace: (body) => body }]), "in-place")
+    assert.strictEqual(findWriter([{ ...route, inPlace: false }]), "model")
+  })
+})
