@@ -86,18 +86,17 @@ export type PolicyOptions = {
  * @category constructors
  */
 export const make = (options: PolicyOptions): Either.Either<CompressionPolicy, InvalidPolicy> =>
-  Either.flatMap(readOptions<Partial<PolicyOptions>>(options, POLICY_FIELDS), checkPolicy)
-
-const checkPolicy = (options: Partial<PolicyOptions>): Either.Either<CompressionPolicy, InvalidPolicy> =>
-  Either.flatMap(
-    Either.mapLeft(
-      PromptCache.make(options.promptCache),
-      ({ field, issue }) => new InvalidPolicy({ field: `promptCache.${field}`, issue })
-    ),
-    (promptCache) => checkNumbers({ ...options, promptCache })
+  Either.flatMap(readOptions<Partial<PolicyOptions>>(options, POLICY_FIELDS), (given) =>
+    Either.flatMap(readPrices(given), (promptCache) => checkPolicy({ ...given, promptCache }))
   )
 
-const checkNumbers = (
+const readPrices = (options: Partial<PolicyOptions>) =>
+  Either.mapLeft(
+    PromptCache.make(options.promptCache),
+    ({ field, issue }) => new InvalidPolicy({ field: `promptCache.${field}`, issue })
+  )
+
+const checkPolicy = (
   options: Partial<PolicyOptions> & Pick<CompressionPolicy, "promptCache">
 ): Either.Either<CompressionPolicy, InvalidPolicy> => {
   const { contextLength = Number.NaN, promptCache } = options
