@@ -7,7 +7,7 @@
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Message from "./Message.ts"
-import { redact } from "./secrets.ts"
+import { hasPlaces, redact } from "./secrets.ts"
 
 export { redact, redactReadable } from "./secrets.ts"
 
@@ -68,7 +68,7 @@ const redactValue: ChangeField = (value, key) => {
 
 /** Some secrets are known by the name of their field alone, as they are in JSON. */
 const redactNamedText = (key: string, value: string): string => {
-  if (value.length > LONGEST_NAMED) return value
+  if (value.length > LONGEST_NAMED || !hasPlaces(key)) return value
   const text = JSON.stringify({ [key]: value })
   const redacted = redact(text)
   if (redacted === text) return value

@@ -7,6 +7,7 @@ import {
   isUnlikeWords,
   matchAt,
   MIXED_WORD,
+  NEAR_BEFORE,
   type Rule
 } from "./secretValues.ts"
 
@@ -150,6 +151,12 @@ const PLACES: ReadonlyArray<Place> = [
 /** Words for a password, wherever people write. */
 const WORD = String.raw`passw(?:or)?[dt]|passphrase|passcode|\bpw\b|kennwort|mot de passe|contrase[nñ]|\bclave\b|senha|wachtwoord|l[oö]senord|adgangskode|passord|salasana|has[lł]o|heslo|jelsz[oó]|parol|lozinka|[sş]ifre|m[aậ]t kh[aẩ]u|kata (?:sandi|laluan)|nenosiri|пароль|парол|κωδικ|סיסמ|كلمة (?:المرور|السر)|رمز|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|zugangsdaten|zugang|\bcreds?\b|credentials|\blog ?in\b|\bsign ?in\b`
 
+/** How each alternative of `WORD` begins, or what is always in it, as the pass over the text finds it. */
+const WORDS_NEAR =
+  "passw|passphrase|passcode|pw|kennwort|mot de passe|contrase|clave|senha|wachtwoord|senord|adgangskode|passord|salasana|hasło|hasŁo|haslo|heslo|jelsz|parol|lozinka|ifre|t kh|kata |nenosiri|парол|Парол|ПАРОЛ|κωδικ|Κωδικ|ΚΩΔΙΚ|סיסמ|كلمة|رمز|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|zugang|cred|login|log in|signin|sign in".split(
+    "|"
+  )
+
 /** Ends in front of a password that someone says, or begins behind one. */
 const SAID_BEFORE = new RegExp(
   String.raw`(?:${WORD})(?:[^\n\u0e00-\uffff]{0,50}[ \t\u00a0"'\`“«:：/→>]{1,6}|[^\x00-\x7f]{1,10}[\s「：]{0,2}|[^\n:(){}[\]=<>"']{0,30}[:：]\**\s{1,4})$`,
@@ -195,12 +202,12 @@ const redactBefore = (words: ReadonlyArray<string>, pattern: RegExp): Rule => ({
 /** Redacts words of letters, digits and signs with a word for a password near them. */
 const redactSaid: Rule = {
   words: [MIXED_WORD],
-  steps: 1,
+  near: WORDS_NEAR,
   find: (text, start, found) => {
     const wordEnd = isTrueAt(MIXED, text, start) ? MIXED.lastIndex : start
     const end = ".!?".includes(text.charAt(wordEnd - 1)) ? wordEnd - 1 : wordEnd
     if (!isSaidPassword(text.slice(start, end))) return start
-    const near = text.slice(Math.max(0, start - 80), start)
+    const near = text.slice(Math.max(0, start - NEAR_BEFORE), start)
     const before = near.endsWith("/") ? near.replace(GLUED_PATH, "") : near
     const isNear = SAID_BEFORE.test(before) || SAID_BEHIND.test(text.slice(wordEnd, wordEnd + 40))
     if (isNear) found.push({ start, end, kind: "password" })

@@ -10,7 +10,7 @@ import { endianness } from "node:os"
 import { NAMED } from "./secretNames.ts"
 import { AT_PLACES, NEAR_WORDS } from "./secretPlaces.ts"
 import { TOKENS } from "./secretShapes.ts"
-import { formatMark, LONG_RUN, MIXED_WORD, type Rule, type Secret } from "./secretValues.ts"
+import { formatMark, LONG_RUN, MIXED_WORD, NEAR_BEFORE, NEAR_BEHIND, type Rule, type Secret } from "./secretValues.ts"
 
 /**
  * Replaces each secret in the text by `[redacted <kind>]`. Text without secrets is returned unchanged. Idempotent. Text
@@ -90,10 +90,13 @@ const concealLines = (text: string, secrets: ReadonlyArray<Secret>): string => {
 const findSecrets = (text: string, budget: Budget): ReadonlyArray<Secret> => {
   const found: Array<Found> = []
   // The rules at the front take more of the budget for the time they need, so that a hostile text is given up sooner.
-  for (const [rank, places] of Array.from(findPlaces(text)).sort(([a], [b]) => a - b)) {
+  const places = findPlaces(text)
+  if (places.size === 0) return found
+  for (const [rank, ofRule] of Array.from(places).sort(([a], [b]) => a - b)) {
     const rule = RULES[rank]
     if (rule === undefined) continue
-    for (const { end, kind, start } of applyRule(rule, text, places, budget)) found.push({ start, end, kind, rank })
+    const near = rule.near === undefined ? ofRule : keepNear(ofRule, places.get(numberOfNear(rank)) ?? [])
+    for (const { end, kind, start } of applyRule(rule, text, near, budget)) found.push({ start, end, kind, rank })
     if (budget.stepsLeft < 0) return []
   }
   const chosen: Array<Found> = []
@@ -108,6 +111,15 @@ const findSecrets = (text: string, budget: Budget): ReadonlyArray<Secret> => {
 /** A secret and the index of the rule that found it. */
 interface Found extends Secret {
   readonly rank: number
+}
+
+/** The places with one of the words near them. */
+const keepNear = (places: ReadonlyArray<number>, words: ReadonlyArray<number>): ReadonlyArray<number> => {
+  let next = 0
+  return places.filter((at) => {
+    while (next < words.length && (words[next] ?? 0) < at - NEAR_BEFORE) next++
+    return (words[next] ?? Infinity) < at + NEAR_BEHIND
+  })
 }
 
 const applyRule = (rule: Rule, text: string, places: ReadonlyArray<number>, budget: Budget): ReadonlyArray<Secret> => {
@@ -126,11 +138,17 @@ const applyRule = (rule: Rule, text: string, places: ReadonlyArray<number>, budg
 /** In the order of their precedence. */
 const RULES: ReadonlyArray<Rule> = [...AT_PLACES, ...NAMED, ...NEAR_WORDS, ...TOKENS]
 
+/** The words near the places of a rule are numbered behind all rules. */
+const numberOfNear = (rank: number): number => RULES.length + rank
+
 // -- one pass over the text -------------------------------------------------------------------------------------------
 
 type Places = Map<number, Array<number>>
 
-/** The places at which each rule has to look, by the rule's index. */
+/** False if the text holds no word at which any rule looks. */
+export const hasPlaces = (text: string): boolean => findPlaces(text).size > 0
+
+/** The places at which each rule has to look, by the rule's index, and those of the words near them. */
 const findPlaces = (text: string): Places => {
   const units = readUnits(text)
   const places: Places = new Map()
@@ -306,5 +324,7 @@ const addWord = (text: string, rule: number, isExact: boolean): void => {
   }
 }
 
-for (const [rule, { isExact = false, words }] of RULES.entries())
+for (const [rule, { isExact = false, near = [], words }] of RULES.entries()) {
   for (const word of words) if (word !== LONG_RUN && word !== MIXED_WORD) addWord(word, rule, isExact)
+  for (const word of near) addWord(word, numberOfNear(rule), false)
+}
