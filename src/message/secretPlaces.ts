@@ -7,7 +7,7 @@ import {
   isUnlikeWords,
   matchAt,
   MIXED_WORD,
-  NEAR_BEFORE,
+  type Near,
   type Rule
 } from "./secretValues.ts"
 
@@ -56,6 +56,9 @@ const NEAR_PASSWORD: ReadonlyArray<Place> = [
   ["\">,'>,\" >,' >", /(?<=\bname=["'][^"'\n]{0,60}passw(?:or)?d)["']\s?>\s{0,8}(?:<value>)?([^<>\s]{1,200})(?=<)/iy],
   ["<value>", /(?<=passw(?:or)?d>\s{0,8})<value>([^<>\s]{1,200})(?=<)/iy]
 ]
+
+/** The expressions above read no farther. */
+const PASSWORD_NEAR: Near = { words: ["passw", 'name="pw', "name='pw"], before: 400, behind: 400 }
 
 const PLACES: ReadonlyArray<Place> = [
   // The last part of the address is what lets everyone post.
@@ -110,7 +113,6 @@ const PLACES: ReadonlyArray<Place> = [
   ["sudo", /\bsudo\s+-S\b[^\n|;]{0,100}?<<<\s*\\?["']?([^\s"'|\\]{1,200})/y],
   ["identified", /\bidentified\s+(?:with\s+\w{1,40}\s+)?by\s+\\?["']([^"'\n]{1,200}?)(?=\\?["'])/iy],
   ["convertto-securestring", /ConvertTo-SecureString\s+(?:-String\s+)?["']([^"'\n]{1,200})(?=["'])/iy],
-  ...NEAR_PASSWORD,
   [
     "stringdata:",
     /\bstringData:\s{1,12}(?:[\w.-]{1,60}:\s\S{1,200}\s{1,12}){0,3}[\w.-]{1,60}:\s["']?([^\s"']{1,200})/y
@@ -152,7 +154,7 @@ const PLACES: ReadonlyArray<Place> = [
 const WORD = String.raw`passw(?:or)?[dt]|passphrase|passcode|\bpw\b|kennwort|mot de passe|contrase[nñ]|\bclave\b|senha|wachtwoord|l[oö]senord|adgangskode|passord|salasana|has[lł]o|heslo|jelsz[oó]|parol|lozinka|[sş]ifre|m[aậ]t kh[aẩ]u|kata (?:sandi|laluan)|nenosiri|пароль|парол|κωδικ|סיסמ|كلمة (?:المرور|السر)|رمز|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|zugangsdaten|zugang|\bcreds?\b|credentials|\blog ?in\b|\bsign ?in\b`
 
 /** How each alternative of `WORD` begins, or what is always in it, as the pass over the text finds it. */
-const WORDS_NEAR =
+const WORDS =
   "passw|passphrase|passcode|pw|kennwort|mot de passe|contrase|clave|senha|wachtwoord|senord|adgangskode|passord|salasana|hasło|hasŁo|haslo|heslo|jelsz|parol|lozinka|ifre|t kh|kata |nenosiri|парол|Парол|ПАРОЛ|κωδικ|Κωδικ|ΚΩΔΙΚ|סיסמ|كلمة|رمز|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|zugang|cred|login|log in|signin|sign in".split(
     "|"
   )
@@ -167,6 +169,7 @@ const SAID_BEHIND = /^ (?:as )?(?:a|the|my|your) [\w ]{0,12}password/
 /** The path or the base64 that a word is the end of. A word for a password in there says nothing about it. */
 const GLUED_PATH = /(?<=[\s"'`“«:：→>]|^)[^\s"'`“«:：→>]{0,80}\/$/
 
+const LONGEST_BEFORE = 80
 const MIXED = /[\w!#$%&*?+~^=.@-]+/y
 
 // -- rules ----------------------------------------------------------------------------------------------------------
@@ -174,8 +177,15 @@ const MIXED = /[\w!#$%&*?+~^=.@-]+/y
 type Judge = (value: string) => boolean
 
 /** Redacts the group of the pattern if it is a secret. The pattern ends with it. */
-const redactGroup = (words: ReadonlyArray<string>, pattern: RegExp, kind: string, isSecret: Judge): Rule => ({
+const redactGroup = (
+  words: ReadonlyArray<string>,
+  pattern: RegExp,
+  kind: string,
+  isSecret: Judge,
+  near?: Near
+): Rule => ({
   words,
+  ...(near === undefined ? {} : { near }),
   steps: 4,
   find: (text, at, found) => {
     const value = matchAt(pattern, text, at)?.[1]
@@ -202,12 +212,12 @@ const redactBefore = (words: ReadonlyArray<string>, pattern: RegExp): Rule => ({
 /** Redacts words of letters, digits and signs with a word for a password near them. */
 const redactSaid: Rule = {
   words: [MIXED_WORD],
-  near: WORDS_NEAR,
+  near: { words: WORDS, before: LONGEST_BEFORE, behind: 90 },
   find: (text, start, found) => {
     const wordEnd = isTrueAt(MIXED, text, start) ? MIXED.lastIndex : start
     const end = ".!?".includes(text.charAt(wordEnd - 1)) ? wordEnd - 1 : wordEnd
     if (!isSaidPassword(text.slice(start, end))) return start
-    const near = text.slice(Math.max(0, start - NEAR_BEFORE), start)
+    const near = text.slice(Math.max(0, start - LONGEST_BEFORE), start)
     const before = near.endsWith("/") ? near.replace(GLUED_PATH, "") : near
     const isNear = SAID_BEFORE.test(before) || SAID_BEHIND.test(text.slice(wordEnd, wordEnd + 40))
     if (isNear) found.push({ start, end, kind: "password" })
@@ -326,6 +336,9 @@ export const AT_PLACES: ReadonlyArray<Rule> = [
   redactGroup(["-----begin "], PEM, "private key", (block) => /[A-Za-z0-9+/]{24}/.test(block)),
   ...PLACES.map(([words, pattern]) => redactGroup(words.split(","), pattern, "password", isPasswordAtPlace)),
   ...BEFORE_PLACES,
+  ...NEAR_PASSWORD.map(([words, pattern]) =>
+    redactGroup(words.split(","), pattern, "password", isPasswordAtPlace, PASSWORD_NEAR)
+  ),
   redactJsonKey,
   redactGroup("key=,sig=,signature=,code=,appid=,token=".split(","), PARAMETER, "credential", isStrongInUrl),
   redactCookies,

@@ -12,16 +12,20 @@ export interface Rule {
   /** Words at which it looks, in any case unless it `isExact`; `MIXED_WORD` and `LONG_RUN` stand for what they name. */
   readonly words: ReadonlyArray<string>
   readonly isExact?: boolean
-  /** Words one of which stands near, up to `NEAR_BEFORE` characters before the place and `NEAR_BEHIND` behind it. */
-  readonly near?: ReadonlyArray<string>
+  /** Without one of these words near a place, it need not look there. */
+  readonly near?: Near
   /** The steps that one look costs; 2 if left out. */
   readonly steps?: number
   /** Adds the secrets found at a place, and returns the place before which it need not look again. */
   readonly find: (text: string, at: number, found: Array<Secret>) => number
 }
 
-export const NEAR_BEFORE = 80
-export const NEAR_BEHIND = 90
+/** Words that stand near a place, in any case, and how many characters before it or behind it one may begin. */
+export interface Near {
+  readonly words: ReadonlyArray<string>
+  readonly before: number
+  readonly behind: number
+}
 
 /** Each word of letters, digits and signs, such as a password would be. */
 export const MIXED_WORD = "a mixed word"

@@ -10,7 +10,7 @@ import { endianness } from "node:os"
 import { NAMED } from "./secretNames.ts"
 import { AT_PLACES, NEAR_WORDS } from "./secretPlaces.ts"
 import { TOKENS } from "./secretShapes.ts"
-import { formatMark, LONG_RUN, MIXED_WORD, NEAR_BEFORE, NEAR_BEHIND, type Rule, type Secret } from "./secretValues.ts"
+import { formatMark, LONG_RUN, MIXED_WORD, type Near, type Rule, type Secret } from "./secretValues.ts"
 
 /**
  * Replaces each secret in the text by `[redacted <kind>]`. Text without secrets is returned unchanged. Idempotent. Text
@@ -95,7 +95,8 @@ const findSecrets = (text: string, budget: Budget): ReadonlyArray<Secret> => {
   for (const [rank, ofRule] of Array.from(places).sort(([a], [b]) => a - b)) {
     const rule = RULES[rank]
     if (rule === undefined) continue
-    const near = rule.near === undefined ? ofRule : keepNear(ofRule, places.get(numberOfNear(rank)) ?? [])
+    const near =
+      rule.near === undefined ? ofRule : keepNear(rule.near, ofRule, places.get(numberOfNear(rule.near)) ?? [])
     for (const { end, kind, start } of applyRule(rule, text, near, budget)) found.push({ start, end, kind, rank })
     if (budget.stepsLeft < 0) return []
   }
@@ -114,11 +115,15 @@ interface Found extends Secret {
 }
 
 /** The places with one of the words near them. */
-const keepNear = (places: ReadonlyArray<number>, words: ReadonlyArray<number>): ReadonlyArray<number> => {
+const keepNear = (
+  { before, behind }: Near,
+  places: ReadonlyArray<number>,
+  words: ReadonlyArray<number>
+): ReadonlyArray<number> => {
   let next = 0
   return places.filter((at) => {
-    while (next < words.length && (words[next] ?? 0) < at - NEAR_BEFORE) next++
-    return (words[next] ?? Infinity) < at + NEAR_BEHIND
+    while (next < words.length && (words[next] ?? 0) < at - before) next++
+    return (words[next] ?? Infinity) <= at + behind
   })
 }
 
@@ -138,8 +143,10 @@ const applyRule = (rule: Rule, text: string, places: ReadonlyArray<number>, budg
 /** In the order of their precedence. */
 const RULES: ReadonlyArray<Rule> = [...AT_PLACES, ...NAMED, ...NEAR_WORDS, ...TOKENS]
 
-/** The words near the places of a rule are numbered behind all rules. */
-const numberOfNear = (rank: number): number => RULES.length + rank
+const NEAR: ReadonlyArray<Near> = Array.from(new Set(RULES.flatMap(({ near = [] }) => near)))
+
+/** Words near places are numbered behind all rules. */
+const numberOfNear = (near: Near): number => RULES.length + NEAR.indexOf(near)
 
 // -- one pass over the text -------------------------------------------------------------------------------------------
 
@@ -324,7 +331,6 @@ const addWord = (text: string, rule: number, isExact: boolean): void => {
   }
 }
 
-for (const [rule, { isExact = false, near = [], words }] of RULES.entries()) {
+for (const [rule, { isExact = false, words }] of RULES.entries())
   for (const word of words) if (word !== LONG_RUN && word !== MIXED_WORD) addWord(word, rule, isExact)
-  for (const word of near) addWord(word, numberOfNear(rule), false)
-}
+for (const near of NEAR) for (const word of near.words) addWord(word, numberOfNear(near), false)
