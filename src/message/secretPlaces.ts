@@ -186,7 +186,7 @@ const redactGroup = (
 ): Rule => ({
   words,
   ...(near === undefined ? {} : { near }),
-  steps: 4,
+  steps: 3,
   find: (text, at, found) => {
     const value = matchAt(pattern, text, at)?.[1]
     if (value === undefined || !isSecret(value)) return at
@@ -199,7 +199,7 @@ const redactGroup = (
 /** Redacts what the first group of the pattern finds before a place; the second stands between. */
 const redactBefore = (words: ReadonlyArray<string>, pattern: RegExp): Rule => ({
   words,
-  steps: 4,
+  steps: 3,
   find: (text, at, found) => {
     const [, value, between = ""] = matchAt(pattern, text, at) ?? []
     if (value === undefined || !isPasswordAtPlace(value)) return at

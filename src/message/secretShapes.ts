@@ -300,6 +300,7 @@ export const TOKENS: ReadonlyArray<Rule> = [
   {
     words: withoutLonger(SHAPES.flatMap(([, beginnings]) => beginnings.split(" "))),
     isExact: true,
+    steps: 3,
     find: (text, at, found) => {
       const token = findToken(text, at, found.at(-1)?.end === at)
       if (token === undefined) return at

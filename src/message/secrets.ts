@@ -10,7 +10,7 @@ import { endianness } from "node:os"
 import { NAMED } from "./secretNames.ts"
 import { AT_PLACES, NEAR_WORDS } from "./secretPlaces.ts"
 import { TOKENS } from "./secretShapes.ts"
-import { formatMark, LONG_RUN, MIXED_WORD, type Near, type Rule, type Secret } from "./secretValues.ts"
+import { formatMark, isTrueAt, LONG_RUN, MIXED_WORD, type Near, type Rule, type Secret } from "./secretValues.ts"
 
 /**
  * Replaces each secret in the text by `[redacted <kind>]`. Text without secrets is returned unchanged. Idempotent. Text
@@ -52,8 +52,8 @@ interface Budget {
 }
 
 /** Several times what texts take that people and tools write. */
-const LEAST_STEPS = 40_000
-const CHARACTERS_A_STEP = 4
+const LEAST_STEPS = 60_000
+const CHARACTERS_A_STEP = 7
 const STEPS_A_SECRET = 4
 
 /** The arguments of a call are concealed as a whole, since they have to stay JSON. */
@@ -132,11 +132,11 @@ const applyRule = (rule: Rule, text: string, places: ReadonlyArray<number>, budg
   let next = 0
   for (const at of places) {
     if (at < next) continue
-    budget.stepsLeft -= rule.steps ?? 2
-    if (budget.stepsLeft < 0) break
+    const before = found.length
     next = Math.max(next, rule.find(text, at, found))
+    budget.stepsLeft -= (rule.steps ?? 2) + (found.length - before) * STEPS_A_SECRET
+    if (budget.stepsLeft < 0) break
   }
-  budget.stepsLeft -= found.length * STEPS_A_SECRET
   return found
 }
 
@@ -164,10 +164,14 @@ const findPlaces = (text: string): Places => {
   let runStart = 0
   let word = 0
   let wordStart = 0
+  let markEnd = 0
   for (let at = 0; at <= text.length; at++) {
     const unit = at < text.length ? (UNITS[units[at] ?? 0] ?? 0) : 0
     triple = addSign(triple, unit & SIGN)
-    if (((TRIPLES[triple >> 5] ?? 0) >> triple) & 1) addWords(places, WORDS.get(triple) ?? [], units, text.length, at)
+    if (((TRIPLES[triple >> 5] ?? 0) >> triple) & 1) {
+      if (triple === MARK_TRIPLE) markEnd = findMarkEnd(text, at - 2)
+      if (at >= markEnd) addWords(places, WORDS.get(triple) ?? [], units, text.length, at)
+    }
     run |= unit
     word |= unit
     if ((unit & INNER) === INNER) continue
@@ -185,6 +189,10 @@ const findPlaces = (text: string): Places => {
   }
   return places
 }
+
+/** The end of the mark of a secret that was taken out, whose words are no names; 0 if there is none. */
+const findMarkEnd = (text: string, at: number): number => (isTrueAt(REDACTED, text, at) ? REDACTED.lastIndex : 0)
+const REDACTED = /\[redacted [a-z ]{1,24}\]/y
 
 /**
  * Copies the UTF-16 units of a text, since each is read much faster from an array than from a string. Most texts are
@@ -330,6 +338,10 @@ const addWord = (text: string, rule: number, isExact: boolean): void => {
     TRIPLES[triple >> 5] = (TRIPLES[triple >> 5] ?? 0) | (1 << triple)
   }
 }
+
+/** The first three signs of a mark. */
+const MARK_TRIPLE = Array.from("[re", (character) => signOf(character.charCodeAt(0))).reduce(addSign, 0)
+TRIPLES[MARK_TRIPLE >> 5] = (TRIPLES[MARK_TRIPLE >> 5] ?? 0) | (1 << MARK_TRIPLE)
 
 for (const [rule, { isExact = false, words }] of RULES.entries())
   for (const word of words) if (word !== LONG_RUN && word !== MIXED_WORD) addWord(word, rule, isExact)

@@ -321,7 +321,9 @@ describe("Redaction", () => {
       ["names of hosts", "node-101 node-102 node-103 "],
       ["settings", "DB_PASSWORD=${DB_PASSWORD}\nAPI_TOKEN=${API_TOKEN}\n"],
       ["addresses", "see https://api.example.com/v1/users/1?page=2 and http://localhost:5432/\n"],
-      ["code", "const token = await readToken(options.token, { password: options.password })\n"]
+      ["code", "const token = await readToken(options.token, { password: options.password })\n"],
+      ["a page of HTML", '<li><a class="type" href="#x"><code>text</code></a>, <code>value</code></li>\n'],
+      ["what was redacted before", "DB_PASSWORD=[redacted password]\napi key: [redacted api key]\n"]
     ])("does not give up a long text that people and tools write: %s", (_, line) => {
       const text = line.repeat(100_000 / line.length)
       assert.strictEqual(redact(text), text)
