@@ -1,9 +1,11 @@
 /** Schemas that people and other programs have changed: they work, or the store and the doctor say the same of them. */
 import { assert, describe, it } from "@effect/vitest"
+import Database from "better-sqlite3"
 import { Effect } from "effect"
 import { readFileSync, statSync } from "node:fs"
 import * as Doctor from "../../src/hermes/Doctor.ts"
 import * as Hermes from "../../src/hermes/Hermes.ts"
+import { findWriteObstacle } from "../../src/hermes/writeObstacle.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { fresh, inDatabase } from "../support/hermes.ts"
@@ -83,6 +85,21 @@ describe("a Hermes database that others have changed", () => {
       })
     )
   }
+
+  it("is not taken for one while another process writes to it", () => {
+    const filename = fresh("old")
+    const db = new Database(filename, { timeout: 0 })
+    const writer = new Database(filename, { timeout: 0 })
+    try {
+      writer.exec("BEGIN EXCLUSIVE")
+      assert.throws(() => findWriteObstacle(db), /database is locked/)
+      writer.exec("ROLLBACK")
+      assert.isUndefined(findWriteObstacle(db))
+    } finally {
+      writer.close()
+      db.close()
+    }
+  })
 
   it.effect("is backed up before a repair for its user alone", () =>
     Effect.gen(function* () {
