@@ -57,20 +57,26 @@ export const yieldToLoop: Effect.Effect<void> = Effect.promise(waitInLine)
 /** Runs the steps of some work to its result, and yields to the event loop whenever this turn's budget is spent. */
 export const runInSlices = <A>(work: Iterator<unknown, A>): Effect.Effect<A> => {
   const slice: Effect.Effect<A> = Effect.withFiberRuntime((fiber) => {
-    const passed = startStopwatch(fiber)
-    const end = left
-    let now = 0
-    while (now < end) {
-      const step = work.next()
-      now = passed()
-      if (step.done !== true) continue
-      spendBudget(now)
-      return Effect.succeed(step.value)
-    }
-    spendBudget(now)
-    return Effect.zipRight(yieldToLoop, slice)
+    const last = runSlice(work, fiber)
+    return last === undefined ? Effect.zipRight(yieldToLoop, slice) : Effect.succeed(last.value)
   })
   return slice
+}
+
+/** Runs steps until the budget of this turn is spent. Returns the last one if the work ends before. */
+const runSlice = <A>(work: Iterator<unknown, A>, fiber: AnyFiber): IteratorReturnResult<A> | undefined => {
+  const clock = clockOf(fiber)
+  const begin = clock.unsafeCurrentTimeNanos()
+  const end = left
+  let now = 0
+  let last: IteratorReturnResult<A> | undefined
+  while (now < end && last === undefined) {
+    const step = work.next()
+    now = Number(clock.unsafeCurrentTimeNanos() - begin)
+    if (step.done === true) last = step
+  }
+  spendBudget(now)
+  return last
 }
 
 /** Runs the steps of some work to its result, without letting others have the event loop in between. */
@@ -90,18 +96,14 @@ export const chargeWork = <A>(work: () => A): Effect.Effect<A> =>
 
 /** `chargeWork` for synchronous code within a fiber. */
 export const chargeFiber = <A>(fiber: AnyFiber, work: () => A): A => {
-  const passed = startStopwatch(fiber)
+  const clock = clockOf(fiber)
+  const begin = clock.unsafeCurrentTimeNanos()
   const result = work()
-  spendBudget(passed())
+  spendBudget(Number(clock.unsafeCurrentTimeNanos() - begin))
   return result
 }
 
-/** Returns a function that reads the nanoseconds since this call. */
-const startStopwatch = (fiber: AnyFiber): (() => number) => {
-  const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
-  const begin = clock.unsafeCurrentTimeNanos()
-  return () => Number(clock.unsafeCurrentTimeNanos() - begin)
-}
+const clockOf = (fiber: AnyFiber): Clock.Clock => Context.get(fiber.currentDefaultServices, Clock.Clock)
 
 /** Folds the entries in slices. */
 export const foldInSlices = <A, B>(

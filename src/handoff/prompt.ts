@@ -1,4 +1,5 @@
 /** Renders the material that a summarizer reads, cuts it to size, and renders the prompt that asks for a summary. */
+import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
 import * as Message from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
 import type { Logged, Segment } from "../session/Session.ts"
@@ -29,31 +30,27 @@ export interface PromptInput {
  * Renders messages as text: a line `#seq role` before each, its content indented by a space, so that no content can look
  * like the next message. Redacted. Tool results are shown in full; one that was shown before is only named.
  */
-export const renderMaterial = (entries: ReadonlyArray<Logged>): string => entries.map(showMessage(entries)).join("\n")
+export const renderMaterial = (entries: ReadonlyArray<Logged>): string => runAtOnce(renderInSteps(entries))
 
 /** Renders as `renderMaterial` does, a message a step. */
-export function* renderInSteps(entries: ReadonlyArray<Logged>): Generator<void, string> {
-  const show = showMessage(entries)
+export function* renderInSteps(all: ReadonlyArray<Logged>): Generator<void, string> {
+  const entries = omitRecalled(all)
+  const { answers } = Message.pairToolCalls(entries.map(({ message }) => message))
+  const large: Large = new Map()
   let text = ""
-  for (const [index, entry] of entries.entries()) {
-    text += `${index === 0 ? "" : "\n"}${show(entry, index)}`
+  let index = 0
+  for (const entry of entries) {
+    if (index > 0) text += "\n"
+    text +=
+      entry.message.role === "tool" ? renderResult(entry, entries[answers[index] ?? -1], large) : renderSaid(entry)
+    index += 1
     yield
   }
   return text
 }
 
-/** Returns a renderer for these messages. Call it in their order, since outputs it has rendered before are only named. */
-const showMessage = (all: ReadonlyArray<Logged>): ((entry: Logged, index: number) => string) => {
-  const entries = omitRecalled(all)
-  const { answers } = Message.pairToolCalls(entries.map(({ message }) => message))
-  const large: Large = new Map()
-  return (given, index) => {
-    const entry = entries[index] ?? given
-    return entry.message.role === "tool"
-      ? renderResult(entry, entries[answers[index] ?? -1], large)
-      : `#${entry.seq} ${entry.message.role}${indentBody(digestMessage(entry.message).body)}${renderCalls(entry)}`
-  }
-}
+const renderSaid = (entry: Logged): string =>
+  `#${entry.seq} ${entry.message.role}${indentBody(digestMessage(entry.message).body)}${renderCalls(entry)}`
 
 /** Renders segments that are to be condensed into one. */
 export const renderSegments = (segments: ReadonlyArray<Segment>): string =>

@@ -2,6 +2,7 @@
  * Finds facts in messages. In prose: sentences that set rules or decide something, and identifiers. In tool calls and
  * their results: files, commands, exit codes, errors and identifiers.
  */
+import * as Predicate from "effect/Predicate"
 import type { FunctionCall } from "../message/Message.ts"
 import { DECISION_WORDS, REVERTING, RULE_WORDS, TAKING_BACK, TELLING_WORDS } from "./rules.ts"
 import { readRetraction, type Retraction, takesOrderBack, weighSentence } from "./rules.ts"
@@ -18,15 +19,17 @@ export interface Rule {
  * Returns the sentences of a user that set, take back or decide something, word for word, and whether one takes back the
  * order before it. Most texts have none.
  */
-export const findTold = (text: string) =>
-  hasOneOf(TELLING_WORDS, text)
+export const findTold = (text: string) => {
+  const lower = lowerWords(text)
+  return hasOneOf(TELLING_WORDS, lower)
     ? {
         rules: readRules(text, false).slice(0, 12),
-        retractions: findRetractions(text),
-        takesBack: hasOneOf(REVERTING, text) && splitSentences(text).some(takesOrderBack),
-        decisions: findDecisions(text)
+        retractions: hasOneOf(TAKING_BACK, lower) ? readRetractions(text) : [],
+        takesBack: hasOneOf(REVERTING, lower) && splitSentences(text).some(takesOrderBack),
+        decisions: hasOneOf(DECISION_WORDS, lower) ? readDecisions(text) : []
       }
     : { rules: [], retractions: [], takesBack: false, decisions: [] }
+}
 
 /** Returns the orders of a file that the agent was told to follow. A tool may have put numbers before its lines. */
 export const findFileRules = (text: string): ReadonlyArray<string> =>
@@ -34,7 +37,7 @@ export const findFileRules = (text: string): ReadonlyArray<string> =>
 
 const readRules = (text: string, areStanding: boolean): ReadonlyArray<Rule> =>
   splitSentences(text).flatMap((sentence) => {
-    const mayBind = (areStanding || hasOneOf(RULE_WORDS, sentence)) && isProse(sentence)
+    const mayBind = (areStanding || hasOneOf(RULE_WORDS, lowerWords(sentence))) && isProse(sentence)
     const force = mayBind ? weighSentence(sentence, areStanding) : null
     return force === null ? [] : [{ text: clipText(toOneLine(sentence), LONGEST_RULE), isStrict: force === "rule" }]
   })
@@ -42,25 +45,30 @@ const readRules = (text: string, areStanding: boolean): ReadonlyArray<Rule> =>
 const LINE_NUMBER = /^[ \t]{0,8}\d{1,6}(?:→|\t|[:|] )/gm
 
 /** Returns the sentences that take a rule back. */
-const findRetractions = (text: string): ReadonlyArray<Retraction> => {
-  const sentences = hasOneOf(TAKING_BACK, text) ? splitSentences(text).filter(isProse) : []
-  return sentences.flatMap((sentence) => readRetraction(clipText(toOneLine(sentence), LONGEST_RULE)) ?? []).slice(0, 4)
-}
+const readRetractions = (text: string): ReadonlyArray<Retraction> =>
+  splitSentences(text)
+    .filter(isProse)
+    .flatMap((sentence) => readRetraction(clipText(toOneLine(sentence), LONGEST_RULE)) ?? [])
+    .slice(0, 4)
 
-const hasOneOf = (finders: ReadonlyArray<Phrases>, text: string): boolean => {
-  const lower = text.toLowerCase().replace(/[’‘´]/g, "'")
-  return finders.some((phrases) => phrases.has(lower))
+/** The words as the lists of phrases have them. */
+const lowerWords = (text: string): string => text.toLowerCase().replace(/[’‘´]/g, "'")
+
+const hasOneOf = (finders: ReadonlyArray<Phrases>, lower: string): boolean => {
+  for (const phrases of finders) if (phrases.has(lower)) return true
+  return false
 }
 
 /** Returns the sentences that say what was decided. */
-export const findDecisions = (text: string): ReadonlyArray<string> => {
-  if (!hasOneOf(DECISION_WORDS, text)) return []
-  return splitSentences(text)
-    .filter((sentence) => sentence.length <= LONGEST_RULE && hasOneOf(DECISION_WORDS, sentence) && isProse(sentence))
-    .filter((sentence) => !ASKS.test(sentence))
+export const findDecisions = (text: string): ReadonlyArray<string> =>
+  hasOneOf(DECISION_WORDS, lowerWords(text)) ? readDecisions(text) : []
+
+const readDecisions = (text: string): ReadonlyArray<string> =>
+  splitSentences(text)
+    .filter((sentence) => sentence.length <= LONGEST_RULE && hasOneOf(DECISION_WORDS, lowerWords(sentence)))
+    .filter((sentence) => isProse(sentence) && !ASKS.test(sentence))
     .map(toOneLine)
     .slice(0, 4)
-}
 
 /**
  * Returns whether a request states a task. "Continue", "wow, it works" and "/mode" do not: with a few words and no value,
@@ -242,28 +250,38 @@ const FOREIGN = /(?:^|\/)(?:node_modules|vendor|third_party|site-packages|tmp)\/
 /** Reads a call by the usual names of tools and arguments. Arguments that do not parse give no facts. */
 export const readCallFacts = ({ name, arguments: json }: FunctionCall): CallFacts => {
   const fields = parseFields(json)
-  const paths = fields.flatMap(([key, value]) => (PATH_KEY.test(key) ? readTexts(value) : []))
-  const patched = fields.flatMap(([, value]) => readTexts(value).flatMap(readPatchedPaths))
-  const isView = fields.some(([key, value]) => key === "command" && value === "view")
-  const access = WRITING.test(name) && !isView ? "written" : "read"
+  const paths: Array<string> = []
+  const patched: Array<string> = []
+  const identifiers: Array<Named> = []
+  for (const key of Object.keys(fields)) {
+    for (const text of readTexts(fields[key])) {
+      if (PATH_KEY.test(key)) paths.push(text)
+      if (text.startsWith(PATCH)) patched.push(...readPatchedPaths(text))
+      addIdentifier(identifiers, key, text)
+    }
+  }
+  const access = WRITING.test(name) && fields["command"] !== "view" ? "written" : "read"
   const command = paths.length === 0 || SHELL.test(name) ? findCommand(fields) : null
   const byCommand = command === null ? [] : findWrittenFiles(command)
   return {
     command,
     followed: access === "written" || byCommand.length > 0 ? null : findFollowed(paths.join(" ") || (command ?? "")),
     files: [...paths.map((path) => ({ path, access }) as const), ...[...patched, ...byCommand].map(asWritten)],
-    identifiers: fields.flatMap(([key, value]) =>
-      readTexts(value).flatMap((text) => (isIdentifying(key, text) ? [{ name: spellName(key), value: text }] : []))
-    )
+    identifiers
   }
 }
 
 /** Finds the pairs of a JSON text whose keys name identifiers. */
-export const findJsonIdentifiers = (text: string): ReadonlyArray<Named> =>
-  matchIdentifiers(JSON_PAIR, text).flatMap(([, name = "", quoted, bare]) => {
-    const value = quoted ?? bare ?? ""
-    return isIdentifying(name, value) ? [{ name: spellName(name), value }] : []
-  })
+export const findJsonIdentifiers = (text: string): ReadonlyArray<Named> => {
+  const found: Array<Named> = []
+  for (const match of matchIdentifiers(JSON_PAIR, text))
+    addIdentifier(found, match[1] ?? "", match[2] ?? match[3] ?? "")
+  return found
+}
+
+const addIdentifier = (found: Array<Named>, key: string, value: string): void => {
+  if (isIdentifying(key, value)) found.push({ name: spellName(key), value })
+}
 
 /** Finds the exit code that a tool reported. */
 export const findExitCode = (text: string): number | null => {
@@ -288,14 +306,14 @@ export const isError = (text: string): boolean => ERROR.test(text.slice(0, 200).
 const ONLY_CHANGES_FOLDER = /^\s*(?:cd\b[^;&|\n]*)?$/
 const LONGEST_ERROR = 240
 
-type Field = readonly [key: string, value: unknown]
+type Fields = { readonly [key: string]: unknown }
 
-const parseFields = (json: string): ReadonlyArray<Field> => {
+const parseFields = (json: string): Fields => {
   try {
     const value: unknown = JSON.parse(json)
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : []
+    return Predicate.isRecord(value) ? value : {}
   } catch {
-    return []
+    return {}
   }
 }
 
@@ -305,18 +323,19 @@ const readTexts = (value: unknown): ReadonlyArray<string> => {
 }
 
 /** Finds a command line, also in the form `["bash", "-lc", "…"]`. */
-const findCommand = (fields: ReadonlyArray<Field>): string | null => {
-  const [, value] = fields.find(([key]) => COMMAND_KEY.test(key)) ?? []
-  const parts = readTexts(value)
+const findCommand = (fields: Fields): string | null => {
+  const key = Object.keys(fields).find((key) => COMMAND_KEY.test(key))
+  const parts = key === undefined ? [] : readTexts(fields[key])
   const isWrapped = parts.length === 3 && /^-\w*c$/.test(parts[1] ?? "")
   const command = isWrapped ? (parts[2] ?? "") : parts.join(" ")
   return ONLY_CHANGES_FOLDER.test(command) ? null : command
 }
 
+/** How a patch begins. */
+const PATCH = "*** Begin Patch"
+
 const readPatchedPaths = (text: string): ReadonlyArray<string> =>
-  text.startsWith("*** Begin Patch")
-    ? Array.from(text.matchAll(/^\*\*\* (?:Add|Update|Delete) File: (.+)$/gm)).map(([, path = ""]) => path)
-    : []
+  Array.from(text.matchAll(/^\*\*\* (?:Add|Update|Delete) File: (.+)$/gm)).map(([, path = ""]) => path)
 
 const asWritten = (path: string): FileAccess => ({ path, access: "written" })
 
