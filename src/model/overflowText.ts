@@ -110,7 +110,7 @@ const LIMITS = [
   String.raw`(?<!string with (?:a )?)\b(?!max_(?:completion_|output_|new_)?tokens)max(?:imum)?(?:\b|_)(?! output)[\w ]{0,40}?(?:length|len|tokens?|window|context|allowed|size)${LINK}${NUMBER}`,
   String.raw`context[ _-]?(?:length|window|size|limit)${LINK}${NUMBER}`,
   String.raw`\bn_ctx${LINK}${NUMBER}`,
-  String.raw`(?<!^)${NUMBER}(?: tokens?)? max(?:imum)?\b`,
+  String.raw`(?<!^|\d)${NUMBER}(?: tokens?)? max(?:imum)?\b`,
   String.raw`\blimit(?: (?:is|of|to))?:? ${NUMBER}`,
   String.raw`\[\s?\d{1,15}, ?${NUMBER}\s?\]`,
   String.raw`(?:<=?|≤|less than(?: or equal to)?|at most|no more than) ?${NUMBER}`,

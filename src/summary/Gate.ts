@@ -24,58 +24,63 @@ export interface GateAnswer {
 
 /** Returns the answer's summary without reasoning and without a fence around it, or the first reason to reject it. */
 export const checkSummary = (answer: GateAnswer): Either.Either<string, InvalidSummary> => {
-  const summary = removeWrapping(answer.text)
-  const fault = faults.find(({ appliesTo }) => appliesTo(summary, answer))
-  if (fault === undefined) return Either.right(summary)
-  const { describeFault, reason } = fault
-  return Either.left(new InvalidSummary({ route: answer.route, reason, detail: describeFault(summary, answer) }))
+  const summary = removeWrapping(answer.text.trim())
+  for (const { describeFault, reason } of faults) {
+    const detail = describeFault(summary, answer)
+    if (detail !== undefined) return Either.left(new InvalidSummary({ route: answer.route, reason, detail }))
+  }
+  return Either.right(summary)
 }
 
 interface Fault {
   readonly reason: GateReason
-  readonly appliesTo: (summary: string, answer: GateAnswer) => boolean
-  readonly describeFault: (summary: string, answer: GateAnswer) => string
+  /** Returns undefined if the summary has no such fault. */
+  readonly describeFault: (summary: string, answer: GateAnswer) => string | undefined
 }
 
 /** Ordered so that the first fault that applies explains most. */
 const faults: ReadonlyArray<Fault> = [
   {
     reason: "cut-off",
-    appliesTo: (_, { finish }) => finish === "length" || finish === "other",
-    describeFault: (_, { finish }) =>
-      finish === "length" ? "the answer reached its length limit before its end" : "the answer broke off before its end"
+    describeFault: (_, { finish }) => {
+      if (finish === "length") return "the answer reached its length limit before its end"
+      return finish === "other" ? "the answer broke off before its end" : undefined
+    }
   },
   {
     reason: "refusal",
-    appliesTo: (summary, { finish }) =>
-      finish === "refusal" || (isScant(summary) && REFUSAL.test(readOpening(summary))),
-    describeFault: (summary) => quoteStart(summary)
+    describeFault: (summary, { finish }) =>
+      quoteStartIf(finish === "refusal" || (isScant(summary) && REFUSAL.test(readOpening(summary))), summary)
   },
   {
     reason: "reasoning-only",
-    appliesTo: (summary, { reasoning = "", text }) => isBlank(summary) && !(isBlank(text) && isBlank(reasoning)),
-    describeFault: () => "the answer held reasoning and no summary"
+    describeFault: (summary, { reasoning = "", text }) =>
+      isBlank(summary) && !(isBlank(text) && isBlank(reasoning))
+        ? "the answer held reasoning and no summary"
+        : undefined
   },
-  { reason: "empty", appliesTo: (summary) => isBlank(summary), describeFault: () => "the answer was empty" },
-  { reason: "html", appliesTo: (summary) => HTML.test(summary), describeFault: (summary) => quoteStart(summary) },
+  { reason: "empty", describeFault: (summary) => (isBlank(summary) ? "the answer was empty" : undefined) },
+  { reason: "html", describeFault: (summary) => quoteStartIf(HTML.test(summary), summary) },
   {
     reason: "error-text",
-    appliesTo: (summary) => isErrorObject(summary) || (isScant(summary) && ERROR.test(readOpening(summary))),
-    describeFault: (summary) => quoteStart(summary)
+    describeFault: (summary) =>
+      quoteStartIf(isErrorObject(summary) || (isScant(summary) && ERROR.test(readOpening(summary))), summary)
   },
   {
     reason: "sections-missing",
-    appliesTo: (summary, { missing }) => missing(summary).length > 0,
-    describeFault: (summary, { missing }) => `without ${missing(summary).join(", ")}`
+    describeFault: (summary, { missing }) => {
+      const absent = missing(summary)
+      return absent.length > 0 ? `without ${absent.join(", ")}` : undefined
+    }
   },
   {
     reason: "not-smaller",
-    appliesTo: (summary, { counter, coveredTokens, maxTokens }) => {
+    describeFault: (summary, { counter, coveredTokens, maxTokens }) => {
       const tokens = counter.text(summary)
       return tokens >= coveredTokens || tokens > SLACK * maxTokens
-    },
-    describeFault: (summary, { counter, coveredTokens, maxTokens }) =>
-      `${counter.text(summary)} tokens for ${coveredTokens}, where ${maxTokens} were asked for`
+        ? `${tokens} tokens for ${coveredTokens}, where ${maxTokens} were asked for`
+        : undefined
+    }
   }
 ]
 
@@ -87,9 +92,9 @@ const LEADING_REASONING = /^\s*<(think|thinking|thought|reasoning)>[^]*?(?:<\/\1
 const UNOPENED_REASONING =
   /(?<![^])(?:(?!<think)[^])*?(?:<\/think(?:ing)?>(?<=^[ \t]*<\/think(?:ing)?>)[ \t]*$|<\/think(?:ing)?>\s*(?=#{1,6} ))/im
 const REASONING_IN_LINE = /^[ \t]*<(think|thinking|thought|reasoning)>.*?<\/\1>/gim
-/** Tags at the beginning or the end of a line. */
-const INNER_REASONING =
-  /^[ \t]*<(?<close>\/?)(?<name>think|thinking|thought|reasoning)>|<(?<closeAtEnd>\/?)(?<nameAtEnd>think|thinking|thought|reasoning)>[ \t]*$/gim
+/** The tag of a thought, and the rest of a line behind it. */
+const THOUGHT_TAG = /<\/?(?:think|thinking|thought|reasoning)>/iy
+const LINE_REST = /[ \t]*(?:$|(?=[\n\r\u2028\u2029]))/y
 
 /** The marks of models that do not write `<think>`: Magistral, Seed, Kimi, and gpt-oss without its template. */
 const THOUGHT_MARKS: ReadonlyArray<readonly [opening: string, closing: string]> = [
@@ -121,24 +126,47 @@ const removeWrapping = (text: string, layers = MOST_LAYERS): string => {
 
 /** One pass over the tags: an expression would look for the end again from each opening that has none. */
 const removeInnerReasoning = (text: string): string => {
-  const removed: Array<{ readonly start: number; readonly end: number }> = []
-  const opened = new Map<string, number>()
-  for (const { 0: tag, groups = {}, index } of text.matchAll(INNER_REASONING)) {
-    const name = (groups["name"] ?? groups["nameAtEnd"] ?? "").toLowerCase()
-    const isClosing = (groups["close"] ?? groups["closeAtEnd"]) === "/"
+  const removed: Array<Span> = []
+  // No two names are of the same length.
+  const opened = new Map<number, number>()
+  for (let at = text.indexOf("<"); at >= 0; at = text.indexOf("<", at + 1)) {
+    const tag = findLineTag(text, at)
+    if (tag === undefined) continue
+    const isClosing = text[at + 1] === "/"
+    const name = tag.nameEnd - at - (isClosing ? 2 : 1)
     const start = opened.get(name)
     if (!isClosing) {
-      if (start === undefined) opened.set(name, index)
+      if (start === undefined) opened.set(name, tag.start)
     } else if (start !== undefined) {
       // What was removed within is a part of this.
       while ((removed.at(-1)?.start ?? -1) > start) removed.pop()
-      removed.push({ start, end: index + tag.length })
-      for (const [other, at] of opened) if (at >= start) opened.delete(other)
+      removed.push({ start, end: tag.end })
+      for (const [other, begin] of opened) if (begin >= start) opened.delete(other)
     }
   }
   const starts = [0, ...removed.map(({ end }) => end)]
   return starts.map((from, i) => text.slice(from, removed[i]?.start)).join("")
 }
+
+interface Span {
+  readonly start: number
+  readonly end: number
+}
+
+/** A tag at the beginning of a line, with the blanks before it, or at the end of one, with those behind it. */
+const findLineTag = (text: string, at: number): (Span & { readonly nameEnd: number }) | undefined => {
+  THOUGHT_TAG.lastIndex = at
+  if (!THOUGHT_TAG.test(text)) return undefined
+  const end = THOUGHT_TAG.lastIndex
+  let start = at
+  while (text[start - 1] === " " || text[start - 1] === "\t") start--
+  if (start === 0 || LINE_BREAKS.has(text.charCodeAt(start - 1))) return { start, end, nameEnd: end - 1 }
+  LINE_REST.lastIndex = end
+  return LINE_REST.test(text) ? { start: at, end: LINE_REST.lastIndex, nameEnd: end - 1 } : undefined
+}
+
+/** What an expression takes for the end of a line. */
+const LINE_BREAKS: ReadonlySet<number> = new Set([10, 13, 0x2028, 0x2029])
 
 /** No summary is wrapped deeper. */
 const MOST_LAYERS = 16
@@ -184,7 +212,7 @@ const isErrorObject = (text: string): boolean => {
   }
 }
 
-const quoteStart = (text: string): string => safeLine(text, 160)
+const quoteStartIf = (isFault: boolean, text: string): string | undefined => (isFault ? safeLine(text, 160) : undefined)
 
 /** A model may know a secret from elsewhere, invent something that looks like one, or write more than it was asked for. */
 export const redactAndTrim = (summary: string, maxTokens: number, counter: Counter): string => {
