@@ -65,7 +65,7 @@ const run = Effect.fnUntraced(function* (session: Session.Session, filename: str
   const sizes: Array<{ readonly handoff: number; readonly bytes: number }> = []
   for (const turns of session.rounds) {
     for (const [request, ...replies] of turns.map((turn) => messagesOf([turn]))) {
-      yield* gateway.deliver(id, request)
+      if (request !== undefined) yield* gateway.deliver(id, request)
       yield* gateway.turn(id, ({ append, view }) => Effect.zipRight(view(), append(...replies)))
     }
     yield* gateway.compress(id)

@@ -12,6 +12,7 @@ import { SessionStore } from "../../src/store/SessionStore.ts"
 import type { View } from "../../src/view/View.ts"
 import { problems } from "../../test/support/providerShapes.ts"
 import { type Event, monotonic } from "./telling.ts"
+import { passForMessage } from "../../test/support/untyped.ts"
 
 export interface Host {
   /** Unlike that of any other process of the run. */
@@ -115,7 +116,7 @@ export const make = ({ name, random, tell }: Host) => {
     Effect.gen(function* () {
       const gateway = yield* Gateway
       const garbage = random.pick<unknown>([{ role: 7 }, null, { role: "user", content: { deep: 1n } }])
-      const exit = yield* Effect.exit(gateway.deliver(session, garbage))
+      const exit = yield* Effect.exit(gateway.deliver(session, passForMessage(garbage)))
       if (Exit.isSuccess(exit)) broke("from nowhere", `what is no message was taken by ${session}`)
     })
 

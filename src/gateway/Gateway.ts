@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -53,7 +54,8 @@ import {
 import { type Delivery, SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import * as Summarizer from "../summary/Summarizer.ts"
 import { inUse } from "../message/Tokens.ts"
-import type { Turn } from "./Turn.ts"
+import { refuseNested, withinTurn } from "./nestedTurns.ts"
+import type { NestedTurn, Turn } from "./Turn.ts"
 import * as View from "../view/View.ts"
 
 /**
@@ -100,6 +102,7 @@ export type AuxiliaryRequest = ModelRequest
  * The failures of `turn` besides those of its agent.
  *
  * - `SessionBusy`: another turn held the session for longer than `wait`
+ * - `NestedTurn`: the agent of the session's own turn asked for it
  * - `TurnInterrupted`: `interrupt` stopped the turn
  * - `UnknownSession`: the session was never delivered to
  * - `StoreError`: the store failed
@@ -108,7 +111,7 @@ export type AuxiliaryRequest = ModelRequest
  * @since 0.1.0
  * @category errors
  */
-export type TurnFailure = SessionBusy | TurnInterrupted | UnknownSession | StoreError | InvalidPolicy
+export type TurnFailure = SessionBusy | NestedTurn | TurnInterrupted | UnknownSession | StoreError | InvalidPolicy
 
 /**
  * Sessions as an agent host sees them: messages in, turns, compressions, and the way back.
@@ -123,13 +126,12 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
      * Stores a message in the session's inbox and returns its receipt once it is on disk and numbered. The session
      * begins with its first delivery. Never waits for a turn or a compression.
      *
-     * `message` is checked at run time, so it may come from outside unchecked; what is no chat message fails with
-     * `InvalidMessage`. A delivery is a `request` unless its `kind` says otherwise. Another message under an
+     * `message` is checked at run time, too: what is no chat message fails with `InvalidMessage`. A delivery is a `request` unless its `kind` says otherwise. Another message under an
      * idempotency `key` in use fails with `IdempotencyConflict`; the same JSON value gets its first receipt again.
      */
     readonly deliver: (
       sessionId: SessionId,
-      message: unknown,
+      message: Message.Message,
       delivery?: Partial<Delivery>
     ) => Effect.Effect<Receipt, Message.InvalidMessage | IdempotencyConflict | InvalidKey | StoreError>
     /**
@@ -291,9 +293,9 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
     const interruptible = stopSignals.interruptible(sessionId, () => new TurnInterrupted({ sessionId }))
     const runAgent = ({ lease }: HoldLease.Held) => {
       const { checkEnd, turn } = makeTurn(env, lease)
-      return Effect.ensuring(interruptible(agent(turn)), checkEnd)
+      return Effect.ensuring(interruptible(withinTurn(sessionId, agent(turn))), checkEnd)
     }
-    const answered = underTurnLease(sessionId, runAgent, wait)
+    const answered = Effect.zipRight(refuseNested(sessionId), underTurnLease(sessionId, runAgent, wait))
     return withSpanIfTraced(
       "Gateway.turn",
       sessionId,
@@ -364,6 +366,21 @@ export const layer = (options: GatewayOptions) =>
     Layer.provide(Summarizer.layer({ ...options, routes: distinctRoutes(options.routes) })),
     Layer.provide([ModelClients.layer(options), RoutePauses.layer(options.pauses)])
   )
+
+/**
+ * The same from a `Config`, e.g. of the environment: each option may be one, and so may all of them together.
+ *
+ * @example
+ * Gateway.layerConfig({
+ *   policy: { contextLength: Config.integer("CONTEXT_LENGTH") },
+ *   routes: Config.all([Provider.routeConfig({ model: Config.string("MODEL"), apiKey: Config.redacted("OPENAI_API_KEY") })])
+ * })
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (options: Config.Config.Wrap<GatewayOptions>) =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
 
 /** Makes a filter that tells each thing once. It forgets the oldest of very many, and may tell that again. */
 const makeNovelty = (): ((text: string) => boolean) => {

@@ -4,11 +4,13 @@
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import type { InvalidPolicy } from "../model/InvalidSetting.ts"
 import type { CompressionFailed } from "../session/CompressionResult.ts"
 import type { Window } from "../compression/CompressionPolicy.ts"
 import type { InvalidMessage, Message } from "../message/Message.ts"
-import type { SessionId } from "../session/Session.ts"
+import { SessionId } from "../session/Session.ts"
+import { escapeId } from "../message/text.ts"
 import type { StoreError, Superseded, TurnLost, UnknownSession, WindowExceeded } from "../session/SessionError.ts"
 import type { View } from "../view/View.ts"
 import type { WireLimits } from "../view/WireLimits.ts"
@@ -62,6 +64,25 @@ export type TurnError =
   | CompressionFailed
   | InvalidPolicy
   | WindowExceeded
+
+/**
+ * An agent asked for a turn of the session whose turn it is answering, which would wait for itself for ever. Use the turn
+ * that it has, or begin the other one outside.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NestedTurn extends Schema.TaggedError<NestedTurn>()("NestedTurn", {
+  sessionId: SessionId
+}) {
+  override get message() {
+    return `session ${escapeId(this.sessionId)} is in a turn already, and this one would wait for its end`
+  }
+  /** False: it would wait for itself again. */
+  get isRetryable(): boolean {
+    return false
+  }
+}
 
 /**
  * The handle an agent answers with.

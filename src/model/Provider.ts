@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -132,6 +133,15 @@ export const route = (options: RouteOptions): Route => ({
   idleTimeout: Duration.decode(options.idleTimeout ?? "1 minute"),
   ...(options.inPlace === undefined ? {} : { inPlace: options.inPlace })
 })
+
+/**
+ * The same from a `Config`, e.g. of the environment.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const routeConfig = (options: Config.Config.Wrap<RouteOptions>): Config.Config<Route> =>
+  Config.map(Config.unwrap(options), route)
 
 /**
  * Fetches the key that the next call on the route uses.

@@ -9,6 +9,7 @@ import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Schema from "effect/Schema"
 import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
+import { AsyncLocalStorage } from "node:async_hooks"
 import type { CompressionEvent } from "../compression/CompressionEvent.ts"
 import type { CompressionRequest } from "../compression/Compressor.ts"
 import * as MessageFormat from "../format/MessageFormat.ts"
@@ -27,6 +28,7 @@ import type { View } from "../view/View.ts"
 import { makeLayer, type OpenOptions } from "./openOptions.ts"
 import { callForeign, callModel, runPromise } from "./runPromise.ts"
 
+export { NestedTurn } from "../gateway/Turn.ts"
 export { InvalidMessage } from "../message/Message.ts"
 export { InvalidPolicy } from "../model/InvalidSetting.ts"
 export { CompressionFailed } from "../session/CompressionResult.ts"
@@ -236,9 +238,18 @@ type Services = Gateway | Recall
 
 const makeSessions = (runtime: Runtime.Runtime<Services>, dispose: () => Promise<void>): Sessions => {
   let closed: Promise<void> | undefined
-  const runExit = Runtime.runPromiseExit(runtime)
+  const runtimeOfTurn = new AsyncLocalStorage<Runtime.Runtime<Services>>()
   const run = <A, E>(effect: Effect.Effect<A, E, Services>, { signal }: CallOptions = {}): Promise<A> =>
-    closed === undefined ? runPromise(runExit, effect, signal) : Promise.reject(new Closed())
+    closed === undefined
+      ? runPromise(Runtime.runPromiseExit(runtimeOfTurn.getStore() ?? runtime), effect, signal)
+      : Promise.reject(new Closed())
+  /** What an agent asks of these sessions runs within its turn, so that a turn within its own turn is noticed. */
+  const runAgent =
+    <A>(agent: (turn: Turn) => A | PromiseLike<A>) =>
+    (turn: GatewayTurn.Turn) =>
+      Effect.flatMap(Effect.runtime<Services>(), (runtime) =>
+        callForeign((signal) => runtimeOfTurn.run(runtime, () => agent(makeTurn(turn, runtime, signal))))
+      )
   const close = () => (closed ??= dispose())
 
   return {
@@ -280,13 +291,6 @@ const makeSessions = (runtime: Runtime.Runtime<Services>, dispose: () => Promise
 
 /** Each operation of the gateway checks its id itself. */
 const name = (id: string): SessionId => SessionId.make(id, true)
-
-const runAgent =
-  <A>(agent: (turn: Turn) => A | PromiseLike<A>) =>
-  (turn: GatewayTurn.Turn) =>
-    Effect.flatMap(Effect.runtime<Services>(), (runtime) =>
-      callForeign((signal) => agent(makeTurn(turn, runtime, signal)))
-    )
 
 /** What a turn runs ends with it. */
 const makeTurn = (turn: GatewayTurn.Turn, runtime: Runtime.Runtime<Services>, signal: AbortSignal): Turn => {

@@ -22,6 +22,7 @@ import {
   scripted,
   summary
 } from "../support/world.ts"
+import { passForMessage } from "../support/untyped.ts"
 
 const hello: Message = { role: "user", content: "hello" }
 const hi: Message = { role: "assistant", content: "hi" }
@@ -62,7 +63,7 @@ describe("Gateway", () => {
         { role: "tool", content: "x" },
         { role: "robot", content: "x" }
       ]) {
-        assert.strictEqual((yield* Effect.flip(deliver(id, bad)))._tag, "InvalidMessage")
+        assert.strictEqual((yield* Effect.flip(deliver(id, passForMessage(bad))))._tag, "InvalidMessage")
       }
       assert.deepStrictEqual(yield* Effect.flatMap(SessionStore, (store) => store.sessions), [])
     }).pipe(Effect.provide(scripted(Scripted.layer([]))))

@@ -197,6 +197,21 @@ describe("turn", () => {
     await first
   })
 
+  it("refuses a turn within its own turn, which would wait for ever", async () => {
+    await using sessions = await open(WINDOW)
+    for (const chat of ["chat-1", "chat-2"]) await sessions.deliver(chat, user("hello"))
+    const inner = () => sessions.turn("chat-1", () => "inner")
+    const nested = await sessions.turn("chat-1", async () => [
+      await thrownBy(inner()),
+      await sessions.turn("chat-2", () => thrownBy(inner())),
+      await sessions.turn("chat-2", () => "another session")
+    ])
+    assert.instanceOf(nested[0], Sessions.NestedTurn)
+    assert.instanceOf(nested[1], Sessions.NestedTurn)
+    assert.strictEqual(nested[2], "another session")
+    assert.strictEqual(await inner(), "inner")
+  })
+
   it("appends nothing after its end", async () => {
     await using sessions = await open(WINDOW)
     await sessions.deliver("chat-1", user("hello"))

@@ -14,6 +14,7 @@ import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import * as ModelServer from "../support/ModelServer.ts"
 import { conversation, id, policy, readMessages, real, summary } from "../support/world.ts"
 import { temporaryDatabase } from "../support/temporaryFolder.ts"
+import { passForMessage } from "../support/untyped.ts"
 
 /** Put together here, so that no scanner takes this file for a leak. */
 const of = (...parts: ReadonlyArray<string>): string => parts.join("")
@@ -174,7 +175,7 @@ const seen = Effect.fnUntraced(function* (routes: ReadonlyArray<Route>, onExhaus
     yield* store.importAll([{ sessionId: id, messages: planted.slice(0, -1) }])
     if (last !== undefined) yield* deliver(id, last)
     for (const message of unreadable) {
-      const error = yield* Effect.flip(deliver(id, message))
+      const error = yield* Effect.flip(deliver(id, passForMessage(message)))
       heard.push(error, String(error))
     }
     yield* turn(id, (turn) => turn.view())

@@ -26,7 +26,7 @@ const goOn = (rounds: number, from: number) =>
     const { deliver, turn } = yield* Gateway
     for (let n = 0; n < rounds; n++) {
       const [request, ...replies] = conversation(1, from + n)
-      yield* deliver(id, request)
+      if (request !== undefined) yield* deliver(id, request)
       yield* turn(id, ({ append, view }) => Effect.zipRight(view(), append(...replies)))
     }
   })
