@@ -27,6 +27,7 @@ import * as HoldLease from "../store/holdLease.ts"
 import { withSpanIfTraced } from "../concurrency/fiberServices.ts"
 import * as StopSignals from "../concurrency/stopSignals.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
+import { makeNovelty } from "./novelty.ts"
 import { makeTurn } from "./makeTurn.ts"
 import { makeLearnedLimits } from "./learnedLimits.ts"
 import { findWriter } from "./stepBudget.ts"
@@ -381,19 +382,3 @@ export const layer = (options: GatewayOptions) =>
  */
 export const layerConfig = (options: Config.Config.Wrap<GatewayOptions>) =>
   Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
-
-/** Makes a filter that tells each thing once. It forgets the oldest of very many, and may tell that again. */
-const makeNovelty = (): ((text: string) => boolean) => {
-  const known = new Set<string>()
-  return (text) => {
-    if (known.has(text)) return false
-    known.add(text)
-    for (const oldest of known) {
-      if (known.size <= MOST_KNOWN) break
-      known.delete(oldest)
-    }
-    return true
-  }
-}
-
-const MOST_KNOWN = 10_000
