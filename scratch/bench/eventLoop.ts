@@ -11,6 +11,7 @@ import { Compressor } from "../../src/compression/Compressor.ts"
 import * as CompressionPolicy from "../../src/compression/CompressionPolicy.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
+import { renderSummary } from "../../test/support/summaryText.ts"
 import * as Prompt from "../../src/handoff/prompt.ts"
 import { runInSlices } from "../../src/concurrency/eventLoopBudget.ts"
 import * as Ledger from "../../src/ledger/Ledger.ts"
@@ -45,7 +46,7 @@ const round = (n: number): ReadonlyArray<Message> => {
 }
 const messages = Array.from({ length: ROUNDS }, (_, n) => round(n)).flat()
 
-const summary = Handoff.render({ ...Handoff.empty, goal: ["go on"], done: ["read it all"], facts: ["port 8123"] })
+const summary = renderSummary({ ...Handoff.empty, goal: ["go on"], done: ["read it all"], facts: ["port 8123"] })
 
 /** What this process has computed so far, in milliseconds: unlike the clock, it does not see who else is at work. */
 const processor = () => {

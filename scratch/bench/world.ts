@@ -4,6 +4,7 @@ import type * as CompressionPolicy from "../../src/compression/CompressionPolicy
 import type { CompressionResult } from "../../src/session/CompressionResult.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
+import { renderSummary } from "../../test/support/summaryText.ts"
 import * as Provider from "../../src/model/Provider.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
@@ -13,7 +14,7 @@ import type { Turn } from "./session.ts"
 export const id = SessionId.make("measured")
 
 /** As long as a model's answer. */
-export const summary = Handoff.render({
+export const summary = renderSummary({
   ...Handoff.empty,
   goal: ["go through every part of the report and say what is wrong with it"],
   done: Array.from({ length: 30 }, (_, n) => `part ${n + 1} was read, compared with the one before, and is in order`),
@@ -23,7 +24,7 @@ export const summary = Handoff.render({
 })
 
 /** For ranges that are not much longer than that. */
-export const brief = Handoff.render({ ...Handoff.empty, goal: ["go through the report"], done: ["read the parts"] })
+export const brief = renderSummary({ ...Handoff.empty, goal: ["go through the report"], done: ["read the parts"] })
 
 const route = Provider.route({ model: "fake", apiKey: "fake", baseUrl: "http://fake.invalid/v1" })
 

@@ -1,5 +1,6 @@
 /** Stands in for every model that summarizes: it copies the lines with most rare words for their tokens. */
 import * as Handoff from "../../src/handoff/Handoff.ts"
+import { renderSummary } from "../../test/support/summaryText.ts"
 import { estimate } from "../../src/message/Tokens.ts"
 import * as Message from "../../src/message/Message.ts"
 import type { ModelRequest } from "../../src/model/Provider.ts"
@@ -48,7 +49,7 @@ export const answer = ({ continues, messages }: ModelRequest, rarity: Rarity): s
   const [, material = asked] = /<transcript>\n([^]*?)\n<\/transcript>/.exec(asked) ?? []
   const facts = chooseLines(material, room - 150, rarity)
   const goal = ["go on with the user's request"]
-  return Handoff.render(Handoff.fit({ ...Handoff.empty, goal, facts }, estimate, room))
+  return renderSummary(Handoff.fit({ ...Handoff.empty, goal, facts }, estimate, room))
 }
 
 /** The messages that an instruction in place is about: it quotes the first and the last one. */

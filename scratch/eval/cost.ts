@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import * as Compressor from "../../src/compression/Compressor.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
+import { renderSummary } from "../../test/support/summaryText.ts"
 import { estimate } from "../../src/message/Tokens.ts"
 import type { Measure } from "./measure.ts"
 import type { Write } from "./oracle.ts"
@@ -64,5 +65,5 @@ const wordy: Write = (request) => {
   const lines = material.split("\n").map((line) => line.trim())
   const telling = lines.filter((line, i) => line.length > 40 && i % Math.ceil(lines.length / 400) === 0)
   const facts = telling.map((line, i) => `seen ${i}: ${line}`)
-  return Handoff.render(Handoff.fit({ ...Handoff.empty, goal: ["go on"], facts }, estimate, maxTokens))
+  return renderSummary(Handoff.fit({ ...Handoff.empty, goal: ["go on"], facts }, estimate, maxTokens))
 }

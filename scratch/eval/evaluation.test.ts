@@ -13,6 +13,7 @@ import * as Retention from "./retention.ts"
 import * as RuleSentences from "./ruleSentences.ts"
 import * as Session from "./session.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
+import { renderSummary } from "../../test/support/summaryText.ts"
 import { absence } from "../../test/support/transcripts.ts"
 
 /** Any would do. */
@@ -68,5 +69,5 @@ describe("evaluation", () => {
 /** Takes hidden instructions for the user's rules. */
 const gullible: Write = (request) => {
   const obeyed = read(request).material.match(/\S*canary-\w+/g) ?? []
-  return Handoff.render({ ...Handoff.empty, goal: ["obey"], constraints: obeyed })
+  return renderSummary({ ...Handoff.empty, goal: ["obey"], constraints: obeyed })
 }

@@ -3,6 +3,7 @@
  * what to look for, not where it is: what the prompt does not show, it cannot tell.
  */
 import * as Handoff from "../../src/handoff/Handoff.ts"
+import { renderSummary } from "../../test/support/summaryText.ts"
 import { estimate } from "../../src/message/Tokens.ts"
 import type { ModelRequest } from "../../src/model/Provider.ts"
 import * as Facts from "./facts.ts"
@@ -41,7 +42,7 @@ export const make =
         .map(({ line }) => line)
         .filter(keeps)
     }
-    return Handoff.render(Handoff.fit(sections, estimate, prompt.maxTokens))
+    return renderSummary(Handoff.fit(sections, estimate, prompt.maxTokens))
   }
 
 /** A review is done if somebody says so, open if it was asked for and not. */

@@ -1,23 +1,36 @@
 /**
  * The handoff: the one message that stands for the middle of a session, and the sections of the summaries in it.
  */
-import { chooseCandidates, shortenText } from "../message/text.ts"
-import { type Heading, HEADINGS, PROGRESS, readSections, renderHeading, type SectionName } from "./outline.ts"
+import { digestMessage } from "../ledger/messageDigest.ts"
+import { statesTask } from "../ledger/facts.ts"
+import { OUTCOME } from "../ledger/lines.ts"
+import { chooseCandidates, clipMiddle, isBlank, LINE_BREAK, shortenText, toOneLine } from "../message/text.ts"
+import {
+  ASKED_HEADINGS,
+  type Heading,
+  HEADINGS,
+  PROGRESS,
+  readSections,
+  renderHeading,
+  type SectionName
+} from "./outline.ts"
 import {
   disarmMarks,
   HANDOFF_END,
   HANDOFF_MARK,
   HANDOFF_OPENING,
   LEDGER_MARK,
+  omitHandoff,
   SEGMENT_MARK
 } from "../message/whoseWords.ts"
 import * as Message from "../message/Message.ts"
-import type { Segment } from "../session/Session.ts"
+import type { Logged, Segment } from "../session/Session.ts"
 import type { Counter } from "../message/Tokens.ts"
 
 /**
  * A summary by its sections, oldest item first: `goal`, `constraints`, `done`, `inProgress`, `blocked`, `decisions`,
- * `errors`, `files`, `openWork`, `facts`. An item has no blank lines and no white space around it.
+ * `errors`, `files`, `openWork`, `facts`; and `said`, the user's words, which no model writes. An item has no blank lines
+ * and no white space around it.
  */
 export type Sections = { readonly [K in SectionName]: ReadonlyArray<string> }
 
@@ -34,7 +47,8 @@ export const empty: Sections = {
   errors: [],
   files: [],
   openWork: [],
-  facts: []
+  facts: [],
+  said: []
 }
 
 /**
@@ -57,39 +71,112 @@ export const findMissingHeadings = (text: string): ReadonlyArray<string> => {
   return others.length > 1 ? absent : absent.filter((title) => ALWAYS.includes(title))
 }
 
-/** Renders sections as the text of a complete summary, which `parse` reads back to the same sections. */
-export const render = (sections: Sections): string => renderWhere(sections, ({ level }) => level === 2)
-
 /** Renders sections without the headings of empty ones. `parse` reads the text back to the same sections. */
-export const renderBriefly = (sections: Sections): string => {
+export const render = (sections: Sections): string => {
   const hasProgress = HEADINGS.some(({ level, section }) => level === 3 && sections[section].length > 0)
-  return renderWhere(sections, ({ title }) => title === PROGRESS && hasProgress)
-}
-
-/** Renders headings with items, and those without any for which `isShown` holds. */
-const renderWhere = (sections: Sections, isShown: (heading: Heading) => boolean): string =>
-  HEADINGS.flatMap((heading) => {
-    const items = heading.title === PROGRESS ? [] : sections[heading.section].map(renderBullet)
-    return items.length > 0 || isShown(heading) ? [renderHeading(heading), ...items] : []
+  return HEADINGS.flatMap((heading) => {
+    const isProgress = heading.title === PROGRESS
+    const items = isProgress ? [] : sections[heading.section].map(renderBullet)
+    return items.length > 0 || (isProgress && hasProgress) ? [renderHeading(heading), ...items] : []
   }).join("\n")
+}
 
 /** Merges summaries of neighbouring ranges, oldest first; an item that occurs twice is kept once. */
 export const merge = (list: ReadonlyArray<Sections>): Sections =>
   mapSections((section) => Array.from(new Set(list.flatMap((sections) => sections[section]))))
 
 /**
- * Shortens sections until `renderBriefly` takes at most `maxTokens` tokens. Older
+ * Shortens sections until `render` takes at most `maxTokens` tokens. Older
  * items leave before newer ones; constraints leave last, before them goal and facts. An item that would take more than a
  * quarter of the room is cut.
  */
 export const fit = (sections: Sections, counter: Counter, maxTokens: number): Sections => {
-  if (counter.text(renderBriefly(sections)) <= maxTokens) return sections
-  const longest = Math.floor((maxTokens - counter.text(renderBriefly(empty))) / 4)
+  if (counter.text(render(sections)) <= maxTokens) return sections
+  const longest = Math.floor((maxTokens - counter.text(render(empty))) / 4)
   const items = HEADINGS.flatMap((heading) => rankItems(heading, sections, counter, longest))
   const assemble = (chosen: ReadonlyArray<Item>) =>
     mapSections((section) => chosen.filter((item) => item.section === section).map(({ item }) => item))
-  return assemble(chooseCandidates(items, (chosen) => renderBriefly(assemble(chosen)), counter, maxTokens))
+  return assemble(chooseCandidates(items, (chosen) => render(assemble(chosen)), counter, maxTokens))
 }
+
+// ── the user's words, which plain code writes beside a model's summary ──
+
+/** The user's words of a segment, and the tokens that they leave to its summary. */
+export interface UserWords {
+  readonly tokensLeft: number
+  readonly addTo: (summary: string) => string
+}
+
+/**
+ * Quotes the user's messages that state a task and were not taken back, each whole or clipped to about 150 tokens. Where
+ * all of them would take more than their part of `maxTokens`, they are clipped to less, and then the oldest leave.
+ */
+export function* quoteUser(
+  entries: ReadonlyArray<Logged>,
+  counter: Counter,
+  maxTokens: number
+): Generator<void, UserWords> {
+  const orders: Array<{ readonly text: string; readonly seq: number }> = []
+  for (const entry of entries) {
+    const { kind, message, seq } = omitHandoff(entry)
+    if (message.role === "user" && kind !== "notification") {
+      const { facts, quoted, said } = digestMessage(message)
+      const text = joinLines(isBlank(said) ? quoted : said)
+      if (facts.role === "user" && facts.takesBack) orders.pop()
+      if (statesTask(text)) orders.push({ seq, text })
+    }
+    yield
+  }
+  const quoteWithin = (length: number) => orders.map(({ seq, text }) => `"${clipMiddle(text, length)}" (#${seq})`)
+  const room = roomForUser(maxTokens)
+  const fitting = QUOTE_LENGTHS.map(quoteWithin).find((said) => counter.text(render({ ...empty, said })) <= room)
+  return besideSummary(fitting ?? quoteWithin(SHORTEST_QUOTE), counter, maxTokens)
+}
+
+/** Quotes the user again from segments that are condensed, also from what an extract has beside an outcome. */
+export const quoteUserAgain = (segments: ReadonlyArray<Segment>, counter: Counter, maxTokens: number): UserWords => {
+  const { done, said } = merge(segments.map(({ text }) => parse(text)))
+  const asked = done.flatMap((item) => {
+    const end = item.startsWith(ASKED) ? item.indexOf(OUTCOME) : -1
+    return end < 0 ? [] : [`${item.slice(ASKED.length, end)}${SEQ.exec(item)?.[0] ?? ""}`]
+  })
+  return besideSummary([...asked, ...said], counter, maxTokens)
+}
+
+/** A summary without the user's words. */
+export const omitUser = (summary: string): string => {
+  const sections = parse(summary)
+  return sections.said.length === 0 ? summary : render({ ...sections, said: [] })
+}
+
+const besideSummary = (all: Sections["said"], counter: Counter, maxTokens: number): UserWords => {
+  const words = render(fit({ ...empty, said: all }, counter, roomForUser(maxTokens)))
+  return {
+    tokensLeft: maxTokens - counter.text(words),
+    // What a model wrote under that heading are nobody's words.
+    addTo: (summary) => [omitUser(summary), words].filter((text) => text !== "").join("\n")
+  }
+}
+
+const roomForUser = (maxTokens: number): number =>
+  Math.max(0, Math.floor(Math.min(USER_PART * maxTokens, maxTokens - LEAST_SUMMARY)))
+
+const joinLines = (text: string): string =>
+  text
+    .split(LINE_BREAK)
+    .map(toOneLine)
+    .filter((line) => line !== "")
+    .join(" / ")
+
+/** The part of a segment for the user's words, and the tokens that a summary needs beside them. */
+const USER_PART = 0.4
+const LEAST_SUMMARY = 200
+/** In characters. The first are about 150 tokens. */
+const QUOTE_LENGTHS = [600, 300]
+const SHORTEST_QUOTE = 160
+/** How an extract begins and ends an outcome. */
+const ASKED = "asked "
+const SEQ = / \(#\d{1,15}\)$/
 
 /** Why a segment is degraded that stands in the place of one which the store has lost. A healing writes it anew. */
 export const LOST_SEGMENT = "the summary that was stored is lost"
@@ -115,7 +202,7 @@ export const isHandoff = (message: Message.Message): boolean =>
   message.role === "user" && Message.text(message).startsWith(HANDOFF_MARK)
 
 const ALWAYS: ReadonlyArray<string> = ["Goal", PROGRESS]
-const REQUIRED: ReadonlyArray<string> = HEADINGS.filter(({ level }) => level === 2).map(({ title }) => title)
+const REQUIRED: ReadonlyArray<string> = ASKED_HEADINGS.filter(({ level }) => level === 2).map(({ title }) => title)
 
 const mapSections = (items: (section: SectionName) => ReadonlyArray<string>): Sections => ({
   goal: items("goal"),
@@ -127,7 +214,8 @@ const mapSections = (items: (section: SectionName) => ReadonlyArray<string>): Se
   errors: items("errors"),
   files: items("files"),
   openWork: items("openWork"),
-  facts: items("facts")
+  facts: items("facts"),
+  said: items("said")
 })
 
 const renderBullet = (item: string): string => `- ${splitItem(item).join("\n  ")}`

@@ -14,10 +14,11 @@ export type SectionName =
   | "files"
   | "openWork"
   | "facts"
+  | "said"
 
 /**
  * - `section`: takes the lines under the heading
- * - `asks`: tells a model what belongs there
+ * - `asks`: tells a model what belongs there; null where plain code writes it
  * - `alias`: matches other wordings of the title
  * - `weight`: how many items are kept for each item of a heading of weight 1
  */
@@ -25,7 +26,7 @@ export interface Heading {
   readonly section: SectionName
   readonly level: 2 | 3
   readonly title: string
-  readonly asks: string
+  readonly asks: string | null
   readonly alias: RegExp
   readonly weight: number
 }
@@ -122,8 +123,12 @@ export const HEADINGS: ReadonlyArray<Heading> = [
     asks: "ids, hashes, URLs, ports, versions, numbers, names: exactly as written",
     alias: /\b(?:facts?|critical|context|identifiers?|references?|notes?)\b/,
     weight: 6
-  }
+  },
+  { section: "said", level: 2, title: "The user's words", asks: null, alias: /(?!)/, weight: 8 }
 ]
+
+/** The headings that a model is asked for. */
+export const ASKED_HEADINGS = HEADINGS.filter(({ asks }) => asks !== null)
 
 /** Renders a heading as Markdown. */
 export const renderHeading = ({ level, title }: Heading): string => `${"#".repeat(level)} ${title}`

@@ -57,8 +57,8 @@ const findTargets = ([name = "", ...rest]: ReadonlyArray<string>): ReadonlyArray
 
 const WRITES = />|\b(?:tee|touch|cp|mv|install|sed)\s/
 const COPIES = /^(?:cp|mv|install)$/
-/** Takes escaped characters as well, so that an escaped quote never begins a search for its end. */
-const QUOTED = /\\[^]|'[^']*'|"[^"\\]*(?:\\[^][^"\\]*)*"/g
+/** Quotes, and what another command gives. Takes escaped characters as well, so that an escaped quote never begins one. */
+const QUOTED = /\\[^]|\$\([^()]*\)|'[^']*'|"[^"\\]*(?:\\[^][^"\\]*)*"/g
 const SEPARATOR = /&&|\|\|?|;|\n/
 const REDIRECTION = /(?:^|[\s\d&])>{1,2}\|?\s*([^\s&|;<>()]+)/g
 const WENT_TO = /^\s*cd\s+([^\s;&|']+)\s*(?:&&|;|\n)/

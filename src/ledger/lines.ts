@@ -8,14 +8,14 @@ import type { Counter } from "../message/Tokens.ts"
 
 /**
  * Removes the requests that the view shows behind the handoff in their own words, which the rendered ledger would go on
- * calling open after a turn has answered them; and the answered ones that a segment quotes beside their outcome.
+ * calling open after a turn has answered them; and the answered ones that a segment quotes.
  */
 export const withoutLive = (
   ledger: Ledger,
   live: ReadonlyArray<number>,
   segments: ReadonlyArray<{ readonly text: string }> = []
 ): Ledger => {
-  const outcomes = segments.flatMap(({ text }) => text.split("\n").filter((line) => line.includes(OUTCOME)))
+  const outcomes = segments.flatMap(({ text }) => text.split("\n").filter(quotesUser))
   const quoted = ` ${outcomes.flatMap(splitWords).join(" ")} `
   const isQuoted = (text: string) => quoted.includes(` ${splitWords(text).slice(0, FIRST_WORDS).join(" ")} `)
   return {
@@ -39,6 +39,9 @@ export const render = (ledger: Ledger, counter: Counter, maxTokens: number): str
 
 /** Stands between a request and its outcome. */
 export const OUTCOME = " → "
+
+const quotesUser = (line: string): boolean => line.includes(OUTCOME) || line.startsWith('- "')
+
 /** So many words of a request tell it from others. */
 const FIRST_WORDS = 12
 

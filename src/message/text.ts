@@ -82,6 +82,10 @@ export const keepEnds = (text: string, length: number): string => {
   return `${start.slice(0, cutAtCodePoint(text, startEnd))}\n${end.slice(endStart).replace(/^[\udc00-\udfff]/, "")}`
 }
 
+/** Both ends of a text in one line that is longer than `length`: a request stands before or behind what is pasted into it. */
+export const clipMiddle = (text: string, length: number): string =>
+  text.length <= length ? text : keepEnds(text, Math.floor(length / 2)).replace("\n", " … ")
+
 /** The index, moved back by one where it would part the halves of a surrogate pair. */
 export const cutAtCodePoint = (text: string, index: number): number => {
   const isInside = index > 0 && /^[\ud800-\udbff][\udc00-\udfff]$/.test(text.slice(index - 1, index + 1))

@@ -8,7 +8,14 @@ import type { Merge } from "../handoff/segmentTree.ts"
 import { sectionsOfImportedHandoffs } from "./importedHandoffs.ts"
 import { groupByFolder } from "../ledger/lines.ts"
 import { digestMessage } from "../ledger/messageDigest.ts"
-import { dropTakenBack, findTurnOutcomes, renderOutcome, type OutcomeDensity, type Spoken } from "./turnOutcomes.ts"
+import {
+  dropTakenBack,
+  findTurnOutcomes,
+  readSpoken,
+  renderOutcome,
+  type OutcomeDensity,
+  type Spoken
+} from "./turnOutcomes.ts"
 import { statesTask } from "../ledger/facts.ts"
 import { clipText, toOneLine, splitSentences, splitWords } from "../message/text.ts"
 import {
@@ -16,11 +23,11 @@ import {
   quoteLines,
   quoteSentences,
   type Quote,
+  coverItems,
   coverRareWords,
   makeQuote
 } from "./salientQuotes.ts"
 import * as Ledger from "../ledger/Ledger.ts"
-import * as Message from "../message/Message.ts"
 import { omitHandoff } from "../message/whoseWords.ts"
 import type { Logged } from "../session/Session.ts"
 import type { Counter } from "../message/Tokens.ts"
@@ -61,8 +68,28 @@ export const condenseSegments = (
   const all = Handoff.merge(children.map(({ text }) => Handoff.parse(text)))
   const current = { ...all, goal: all.goal.filter((goal) => goal !== NOTHING_ASKED).slice(-1) }
   const sections = isAnswered ? { ...current, inProgress: [], openWork: [] } : current
-  return Handoff.renderBriefly(Handoff.fit(sections, counter, maxTokens))
+  return Handoff.render(Handoff.fit(selectTelling(sections, counter, maxTokens), counter, maxTokens))
 }
+
+/** Selects the outcomes, facts and words of the user that together say most, whatever their age. */
+const selectTelling = (sections: Handoff.Sections, counter: Counter, maxTokens: number): Handoff.Sections => {
+  const { done, facts, said } = sections
+  const items = [
+    ...done.map((text) => ({ text, bonus: 1.5 })),
+    ...[...facts, ...said].map((text) => ({ text, bonus: 1 }))
+  ]
+  const rest = counter.text(Handoff.render({ ...sections, done: [], facts: [], said: [] }))
+  const chosen = coverItems(items, counter, maxTokens - rest - counter.text(HEADINGS_OF_TELLING))
+  const keepFrom = (start: number) => (_: string, i: number) => chosen.has(start + i)
+  return {
+    ...sections,
+    done: done.filter(keepFrom(0)),
+    facts: facts.filter(keepFrom(done.length)),
+    said: said.filter(keepFrom(done.length + facts.length))
+  }
+}
+
+const HEADINGS_OF_TELLING = Handoff.render({ ...Handoff.empty, done: [""], facts: [""], said: [""] })
 
 /** The sources of a summary. */
 interface Material {
@@ -95,19 +122,6 @@ function* collectMaterial(entries: ReadonlyArray<Logged>, isAnswered: boolean): 
 
 const isTalk = ({ message }: Logged): boolean => message.role === "user" || message.role === "assistant"
 
-const readSpoken = ({ kind, message, seq }: Logged): Spoken => {
-  const { facts, said } = digestMessage(message)
-  const isRequest = message.role === "user" && kind !== "notification"
-  return {
-    seq,
-    role: message.role,
-    isRequest,
-    takesBack: isRequest && facts.role === "user" && facts.takesBack,
-    endsTurn: Message.endsTurn(message),
-    sentences: splitSentences(said)
-  }
-}
-
 /** Removes from imported sections what these messages say themselves. */
 const removeRepeats = (imported: Handoff.Sections, ledger: Ledger.Ledger): Handoff.Sections => {
   const rules = new Set(ledger.constraints.map(({ text }) => text))
@@ -138,9 +152,10 @@ function* selectSections(material: Material, options: ExtractOptions): Generator
     blocked: [],
     decisions: imported.decisions,
     errors: imported.errors,
-    files: groupByFolder(Array.from(new Set([...imported.files, ...findWrittenFiles(ledger)]))),
+    files: groupByFolder(imported.files),
     openWork: findEarlierRequests(ledger).map(addSeq),
-    facts: imported.facts
+    facts: imported.facts,
+    said: imported.said
   }
   const room = options.maxTokens - options.counter.text(renderExtract(sections))
   return {
@@ -175,18 +190,13 @@ const selectGoal = ({ constraints, requests }: Ledger.Ledger, { goal }: Handoff.
   const rules = new Set(constraints.map(({ text }) => text))
   const isTask = ({ answered, text }: (typeof requests)[number]) => statesTask(text) && !(answered && rules.has(text))
   const newest = requests.findLast(isTask) ?? requests.at(-1)
-  if (newest !== undefined) return [addSeq(newest)]
+  if (newest !== undefined)
+    return [addSeq(newest.answered ? { ...newest, text: clipText(newest.text, LONGEST_GIST) } : newest)]
   return goal.length > 0 ? goal : [NOTHING_ASKED]
 }
 
 /** The open requests before the newest one, which is the goal. */
 const findEarlierRequests = ({ requests }: Ledger.Ledger) => requests.slice(0, -1).filter(({ answered }) => !answered)
-
-const findWrittenFiles = ({ files }: Ledger.Ledger): ReadonlyArray<string> =>
-  files
-    .filter(({ access }) => access === "written")
-    .map(({ path }) => path)
-    .slice(-MOST_FILES)
 
 /**
  * Selects what fills the room, without what occurs in `alreadySaid`: lines of tool output in a small part of it,
@@ -277,7 +287,7 @@ const clipGist = ({ sentences, seq }: Spoken): string =>
 
 const addSeq = ({ seq, text }: { readonly text: string; readonly seq: number }): string => `${text} (#${seq})`
 
-const renderExtract = (sections: Handoff.Sections): string => `${NO_MODEL}\n${Handoff.renderBriefly(sections)}`
+const renderExtract = (sections: Handoff.Sections): string => `${NO_MODEL}\n${Handoff.render(sections)}`
 
 const renderWithin = (sections: Handoff.Sections, { counter, maxTokens }: ExtractOptions): string =>
   renderExtract(Handoff.fit(sections, counter, maxTokens - counter.text(`${NO_MODEL}\n`)))
@@ -294,14 +304,14 @@ const LONGEST_GIST = 200
 const TOOL_SHARE = 0.25
 const USER_SHARE = 0.4
 /** The most that outcomes of turns may take of a summary. */
-const OUTCOME_SHARE = 0.6
+const OUTCOME_SHARE = 0.8
 /** From the roomiest to the tightest. The first shows 150 tokens of each of the user's messages. */
 const OUTCOME_DENSITIES: ReadonlyArray<OutcomeDensity> = [
-  { asked: 600, said: 400 },
-  { asked: 300, said: 240 },
-  { asked: 160, said: 160 }
+  { asked: 600, said: 600 },
+  { asked: 600, said: 300 },
+  { asked: 600, said: 160 },
+  { asked: 300, said: 100 }
 ]
-const MOST_FILES = 12
 const MOST_OFF_TOPIC = 3
 /** A word that this share of the talk uses names no topic. */
 const COMMON_SHARE = 0.8

@@ -217,9 +217,7 @@ const quoteStartIf = (isFault: boolean, text: string): string | undefined => (is
 /** A model may know a secret from elsewhere, invent something that looks like one, or write more than it was asked for. */
 export const redactAndTrim = (summary: string, maxTokens: number, counter: Counter): string => {
   const text = redact(summary)
-  return counter.text(text) <= maxTokens
-    ? text
-    : Handoff.renderBriefly(Handoff.fit(Handoff.parse(text), counter, maxTokens))
+  return counter.text(text) <= maxTokens ? text : Handoff.render(Handoff.fit(Handoff.parse(text), counter, maxTokens))
 }
 
 /** Says why no model wrote a summary. The text is stored with the segment, so it must not quote a rejected summary. */

@@ -84,11 +84,7 @@ export interface Summary extends Budget.Spent {
 }
 
 /** Segments condensed into one text. */
-export interface Condensed {
-  readonly children: Merge["children"]
-  readonly text: string
-  readonly model: string
-}
+export type Condensed = Pick<Merge, "children"> & Pick<Part, "text" | "model">
 
 /** Summarizes ranges of the log. */
 export class Summarizer extends Context.Tag("throughline/Summarizer")<
@@ -136,11 +132,15 @@ export const make = Effect.fnUntraced(function* (options: SummarizerOptions) {
     const tally = Budget.makeTally(range.onProgress)
     const job: Job = { env, range, spending, tally, learning: yield* Effect.makeSemaphore(1) }
     const condensing = yield* beginCondensing(job, isAnswered)
-    const progress = tally.begin(range.maxTokens)
-    const whole = { ...range, isAnswered, progress, covered: range.tokens, cuts: [], isWhole: true }
+    const { addTo, tokensLeft: maxTokens } = yield* runInSlices(
+      Handoff.quoteUser(range.entries, env.counter, range.maxTokens)
+    )
+    const progress = tally.begin(maxTokens)
+    const whole = { ...range, maxTokens, isAnswered, progress, covered: range.tokens, cuts: [], isWhole: true }
     const part = yield* summarizeWithin(job, whole)
     return {
       ...part,
+      text: part.model === EMBEDDED ? part.text : addTo(part.text),
       condensed: yield* condensing,
       attempts: yield* Ref.get(spending.attempts),
       ...(yield* Budget.readSpent(spending)),
@@ -245,6 +245,7 @@ const summarizeChunk = (job: Job, whole: Chunk, window: number): Summarizing =>
     const { env, range, spending } = job
     const chunk = { ...whole, maxTokens: Prompt.limitSummary(whole.maxTokens, window) }
     const material = yield* runInSlices(Prompt.renderInSteps(chunk.entries))
+    const own = whole.isWhole ? { ...whole, maxTokens: range.maxTokens } : chunk
     const { focus, requests, sent } = range
     const input = { ...chunk, focus, requests, instructions: env.instructions, rejected: null }
     const task = yield* chargeWork(() =>
@@ -264,7 +265,7 @@ const summarizeChunk = (job: Job, whole: Chunk, window: number): Summarizing =>
       Effect.catchTags({
         TooLarge: (refused) => job.learning.withPermits(whole.cuts.length === 0 ? 1 : 0)(cutAgain(job, whole, refused)),
         Exhausted: (exhausted) =>
-          range.onExhausted === "fail" ? exhausted : extract(env, range, chunk, Gate.describeExhaustion(exhausted))
+          range.onExhausted === "fail" ? exhausted : extract(env, range, own, Gate.describeExhaustion(exhausted))
       })
     )
   })
@@ -306,7 +307,7 @@ const summarizeChunks = Effect.fnUntraced(function* (
   ]
   const sections = Handoff.merge(parts.map(({ text }) => Handoff.parse(text)))
   return {
-    text: Handoff.renderBriefly(Handoff.fit(sections, job.env.counter, whole.maxTokens)),
+    text: Handoff.render(Handoff.fit(sections, job.env.counter, whole.maxTokens)),
     model: parts.find(({ model }) => model !== EMBEDDED)?.model ?? EMBEDDED,
     degraded: parts.find(({ degraded }) => degraded !== null)?.degraded ?? null
   } satisfies Part
@@ -362,19 +363,18 @@ const beginCondensing = Effect.fnUntraced(function* (job: Job, isAnswered: boole
 
 /** Calls that merges leave to the range for its retries and routes. */
 const CALLS_KEPT_FOR_RANGE = 4
-
 /** Merges are made only if the budget has this many times the tokens of the range. */
 const MERGE_TOKENS_RATIO = 2
-
-/** The least time that a merge gets after its range, in milliseconds. */
+/** The least time in milliseconds that a merge gets after its range. */
 const MIN_MERGE_PATIENCE = 10_000
 
 /** Makes one call and no more, because the retries belong to the range. */
 const condense = Effect.fnUntraced(function* (
   { env, spending, tally }: Job,
-  { children, maxTokens }: Merge,
+  { children, maxTokens: room }: Merge,
   isAnswered: boolean
 ) {
+  const { addTo, tokensLeft: maxTokens } = Handoff.quoteUserAgain(children, env.counter, room)
   const progress = tally.begin(maxTokens)
   const task = makeSummaryTask(env, {
     material: Prompt.renderSegments(children),
@@ -392,7 +392,7 @@ const condense = Effect.fnUntraced(function* (
   )
   return {
     children,
-    text: Gate.redactAndTrim(answer.value, maxTokens, env.counter),
+    text: addTo(Gate.redactAndTrim(answer.value, maxTokens, env.counter)),
     model: answer.route
   } satisfies Condensed
 })

@@ -13,7 +13,7 @@ import { readPaths, TITLES } from "../ledger/lines.ts"
 export const sectionsOfImportedHandoffs = (entries: ReadonlyArray<Logged>): Handoff.Sections => {
   const texts = entries.filter(isImportedHandoff).map(({ message }) => Message.text(message))
   if (texts.length === 0) return Handoff.empty
-  const { constraints, decisions, done, errors, facts, files, goal } = Handoff.merge(
+  const { constraints, decisions, done, errors, facts, files, goal, said } = Handoff.merge(
     texts.flatMap((text) => parseParts(redact(text)))
   )
   return {
@@ -24,7 +24,8 @@ export const sectionsOfImportedHandoffs = (entries: ReadonlyArray<Logged>): Hand
     decisions: removeSeqs(decisions),
     errors: removeSeqs(errors),
     files: Array.from(new Set(files.flatMap(readPaths))),
-    facts: removeSeqs(facts)
+    facts: removeSeqs(facts),
+    said: removeSeqs(said)
   }
 }
 

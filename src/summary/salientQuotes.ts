@@ -1,5 +1,7 @@
 /** Chooses sentences of the talk and lines of tool output by their rare words, in any language. */
 import { isProse, LINE_BREAK, toOneLine, splitWords } from "../message/text.ts"
+import type { Counter } from "../message/Tokens.ts"
+import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
 
 /** A sentence or line that may be quoted. `bonus` multiplies the worth of its words. */
 export interface Quote {
@@ -126,6 +128,18 @@ export function* coverRareWords(
     }
   }
   return Array.from(chosen).toReversed()
+}
+
+/** Chooses items of lists that together say most rare words in `room` tokens, and returns their places. */
+export const coverItems = (
+  items: ReadonlyArray<{ readonly text: string; readonly bonus: number }>,
+  counter: Counter,
+  room: number
+): ReadonlySet<number> => {
+  const quotes = items.map(({ bonus, text }, place) => makeQuote(text, place, bonus))
+  const countTokens = ({ seq }: Quote) => counter.text(`- ${items[seq]?.text ?? ""}\n`)
+  const options = { topic: new Set<string>(), countTokens, isNew: () => true }
+  return new Set(runAtOnce(coverRareWords([{ quotes, tokens: room }], options)).map(({ seq }) => seq))
 }
 
 interface Candidate {

@@ -1,7 +1,10 @@
 /** Finds the outcome of each turn: what the user said, word for word, and what the answer says was done. */
 import { statesTask } from "../ledger/facts.ts"
+import { digestMessage } from "../ledger/messageDigest.ts"
 import { OUTCOME } from "../ledger/lines.ts"
-import { clipText, splitWords, toOneLine } from "../message/text.ts"
+import * as Message from "../message/Message.ts"
+import { clipMiddle, clipText, splitSentences, splitWords, toOneLine } from "../message/text.ts"
+import type { Logged } from "../session/Session.ts"
 
 /**
  * One message of the talk, in sentences. `isRequest` is false for a notification; one that `takesBack` the order before it
@@ -29,8 +32,22 @@ export interface OutcomeDensity {
   readonly said: number
 }
 
+/** Reads what a message says itself. */
+export const readSpoken = ({ kind, message, seq }: Logged): Spoken => {
+  const { facts, said } = digestMessage(message)
+  const isRequest = message.role === "user" && kind !== "notification"
+  return {
+    seq,
+    role: message.role,
+    isRequest,
+    takesBack: isRequest && facts.role === "user" && facts.takesBack,
+    endsTurn: Message.endsTurn(message),
+    sentences: splitSentences(said)
+  }
+}
+
 export const renderOutcome = ({ asked, said }: TurnOutcome, density: OutcomeDensity): string => {
-  const words = asked.map((text) => `"${clipText(text, density.asked)}"`).join(", ")
+  const words = asked.map((text) => `"${clipMiddle(text, density.asked)}"`).join(", ")
   const result = fillWith(said, density.said)
   return words === "" ? result : `asked ${words}${OUTCOME}${result}`
 }

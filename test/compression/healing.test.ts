@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Scheduler, TestClock } from "effect"
 import type { RuntimeFiber } from "effect/Fiber"
+import * as Handoff from "../../src/handoff/Handoff.ts"
 import { ConnectionError } from "../../src/model/ModelError.ts"
 import { Compressor } from "../../src/compression/Compressor.ts"
 import { Gateway } from "../../src/gateway/Gateway.ts"
@@ -26,7 +27,7 @@ const degraded = Effect.gen(function* () {
 const segments = Effect.flatMap(SessionStore, (store) =>
   Effect.map(store.state(id), ({ generation, segments }) => ({
     generation,
-    texts: segments.map(({ degraded, text }) => (degraded === null ? text : "extract"))
+    texts: segments.map(({ degraded, text }) => (degraded === null ? Handoff.omitUser(text) : "extract"))
   }))
 )
 

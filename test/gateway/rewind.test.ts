@@ -4,6 +4,7 @@ import { Effect, FastCheck, Fiber, Layer, TestClock } from "effect"
 import { Compressor } from "../../src/compression/Compressor.ts"
 import { Gateway } from "../../src/gateway/Gateway.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
+import { renderSummary } from "../support/summaryText.ts"
 import * as Ledger from "../../src/ledger/Ledger.ts"
 import * as Message from "../../src/message/Message.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
@@ -25,7 +26,7 @@ const oracle: Scripted.ScriptedOutcome = ({ messages }) => {
   const text = messages.map((message) => Message.text(message)).join("\n")
   const direct = [...text.matchAll(/^#(\d+) /gm)].map(([, seq]) => Number(seq))
   const through = [...text.matchAll(/read (\d+)-(\d+)/g)].flatMap(([, from, to]) => spread(Number(from), Number(to)))
-  return Handoff.render({
+  return renderSummary({
     ...Handoff.empty,
     goal: ["go on"],
     done: ["most of it"],

@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import * as Handoff from "../../src/handoff/Handoff.ts"
+import { renderSummary } from "../support/summaryText.ts"
 import * as Prompt from "../../src/handoff/prompt.ts"
 import * as Message from "../../src/message/Message.ts"
 import type { Logged, Segment } from "../../src/session/Session.ts"
 import * as Tokens from "../../src/message/Tokens.ts"
+import { runAtOnce } from "../../src/concurrency/eventLoopBudget.ts"
 import { ofWire } from "../support/histories.ts"
 
 const entry = (seq: number, message: Message.Message): Logged => ({
@@ -89,18 +91,19 @@ const sections = fc.record<Handoff.Sections>({
   errors: items,
   files: items,
   openWork: items,
-  facts: items
+  facts: items,
+  said: items
 })
 
 describe("Handoff.parse", () => {
   it.prop("what is rendered is parsed back to the same sections", [sections], ([given]) => {
+    assert.deepStrictEqual(Handoff.parse(renderSummary(given)), given)
     assert.deepStrictEqual(Handoff.parse(Handoff.render(given)), given)
-    assert.deepStrictEqual(Handoff.parse(Handoff.renderBriefly(given)), given)
   })
 
   it.prop("whatever a model wrote, its sections survive another round", [text], ([given]) => {
     const once = Handoff.parse(given)
-    assert.deepStrictEqual(Handoff.parse(Handoff.render(once)), once)
+    assert.deepStrictEqual(Handoff.parse(renderSummary(once)), once)
   })
 
   it("takes headings as models write them", () => {
@@ -148,7 +151,8 @@ describe("Handoff.parse", () => {
       errors: ["ENOENT\n# not a heading"],
       files: ["src/a.ts", "test/a.test.ts"],
       openWork: ["release"],
-      facts: ["port 8080"]
+      facts: ["port 8080"],
+      said: []
     })
   })
 
@@ -157,8 +161,53 @@ describe("Handoff.parse", () => {
   })
 })
 
+describe("the user's words beside a summary", () => {
+  const user = (content: string, seq: number): Logged => ({
+    seq,
+    message: { role: "user", content },
+    kind: "request",
+    arrival: null,
+    at: 0,
+    tokens: 0
+  })
+  const quote = (entries: ReadonlyArray<Logged>, maxTokens: number) =>
+    runAtOnce(Handoff.quoteUser(entries, Tokens.estimate, maxTokens))
+
+  it("stand there word for word, whatever the model wrote", () => {
+    const colours = "the green of a diff is #b5bd68\nits red is #cc6666\nthe accent is #8abeb7"
+    const paste = `this broke when I started it again\n${"    at somewhere (file.ts:1:1)\n".repeat(100)}it must never break`
+    const words = quote([user("hi", 1), user(colours, 2), user("continue", 3), user(paste, 4)], 2_000)
+    const text = words.addTo(renderSummary({ ...Handoff.empty, goal: ["paint"], said: ["make it all pink"] }))
+    const { goal, said } = Handoff.parse(text)
+    assert.deepStrictEqual(goal, ["paint"])
+    assert.deepStrictEqual(said.length, 2)
+    assert.strictEqual(said[0], `"${colours.replaceAll("\n", " / ")}" (#2)`)
+    assert.match(said[1] ?? "", /^"this broke when I started it again .* … .* it must never break" \(#4\)$/)
+    assert.isAtMost(Tokens.estimate.text(said[1] ?? ""), 240)
+    assert.strictEqual(Handoff.omitUser(text), Handoff.render({ ...Handoff.empty, goal: ["paint"] }))
+  })
+
+  it.prop(
+    "take no more than their part, and leave the summary what it needs",
+    [fc.array(text, { maxLength: 30 }), fc.integer({ min: 200, max: 2_000 })],
+    ([texts, maxTokens]) => {
+      const words = quote(texts.map(user), maxTokens)
+      assert.isAtLeast(words.tokensLeft, 200)
+      assert.isAtMost(Tokens.estimate.text(words.addTo("")), maxTokens - words.tokensLeft + 1)
+    }
+  )
+
+  it("are carried on where segments are condensed, those of an extract too", () => {
+    const extract = Handoff.render({ ...Handoff.empty, done: ['asked "the port is 5433" → The tests pass. (#12)'] })
+    const written = Handoff.render({ ...Handoff.empty, goal: ["go on"], said: ['"the region is eu-west-3" (#20)'] })
+    const segments = [segment({ text: extract }), segment({ text: written })]
+    const { said } = Handoff.parse(Handoff.quoteUserAgain(segments, Tokens.estimate, 1_000).addTo("## Goal\n- go on"))
+    assert.deepStrictEqual(said, ['"the port is 5433" (#12)', '"the region is eu-west-3" (#20)'])
+  })
+})
+
 describe("Handoff.missing", () => {
-  const full = Handoff.render({ ...Handoff.empty, facts: ["x"] })
+  const full = renderSummary({ ...Handoff.empty, facts: ["x"] })
   const without = (...titles: ReadonlyArray<string>) =>
     full
       .split("\n")
@@ -176,12 +225,12 @@ describe("Handoff.missing", () => {
 
   it("names what is absent", () => {
     assert.deepStrictEqual(Handoff.findMissingHeadings(without("Goal")), ["Goal"])
-    assert.deepStrictEqual(Handoff.findMissingHeadings(without("Progress", "Files")), ["Progress"])
+    assert.deepStrictEqual(Handoff.findMissingHeadings(without("Progress", "In progress", "Files")), ["Progress"])
     assert.deepStrictEqual(Handoff.findMissingHeadings(without("Decisions", "Files")), ["Decisions", "Files"])
   })
 
   it("counts a form that nobody filled in as missing altogether", () => {
-    assert.strictEqual(Handoff.findMissingHeadings(Handoff.render(Handoff.empty)).length, 8)
+    assert.strictEqual(Handoff.findMissingHeadings(renderSummary(Handoff.empty)).length, 8)
     assert.strictEqual(Handoff.findMissingHeadings("I'm sorry, I cannot help with that.").length, 8)
     assert.strictEqual(Handoff.findMissingHeadings("").length, 8)
   })
@@ -205,7 +254,7 @@ describe("Handoff.fit", () => {
     [sections, fc.integer({ min: 120, max: 600 })],
     ([given, maxTokens]) => {
       const fitted = Handoff.fit(given, Tokens.estimate, maxTokens)
-      assert.isAtMost(Tokens.estimate.text(Handoff.renderBriefly(fitted)), maxTokens)
+      assert.isAtMost(Tokens.estimate.text(Handoff.render(fitted)), maxTokens)
       assert.strictEqual(fitted.goal.length > 0, given.goal.length > 0)
     }
   )
@@ -213,7 +262,7 @@ describe("Handoff.fit", () => {
   it("fits one giant item by cutting it, also in wide characters", () => {
     for (const giant of ["word ".repeat(50_000), "語".repeat(50_000), "😀".repeat(50_000), "x".repeat(200_000)]) {
       const fitted = Handoff.fit({ ...Handoff.empty, goal: [giant] }, Tokens.estimate, 120)
-      assert.isAtMost(Tokens.estimate.text(Handoff.renderBriefly(fitted)), 120)
+      assert.isAtMost(Tokens.estimate.text(Handoff.render(fitted)), 120)
       assert.match(fitted.goal[0] ?? "", /^.{5,}…$/u)
     }
   })

@@ -3,6 +3,7 @@ import { Effect, FastCheck } from "effect"
 import { ConnectionError, ContextOverflow } from "../../src/model/ModelError.ts"
 import { Compressor } from "../../src/compression/Compressor.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
+import { renderSummary } from "../support/summaryText.ts"
 import * as Prompt from "../../src/handoff/prompt.ts"
 import * as Message from "../../src/message/Message.ts"
 import type { ModelRequest } from "../../src/model/Provider.ts"
@@ -20,7 +21,7 @@ const materialOf = ({ messages }: ModelRequest): string => messages.map(Message.
 /** Answers with the place where its material begins. */
 const answer = (request: ModelRequest): string => {
   const [, from = ""] = /^#(\d+) /m.exec(materialOf(request)) ?? []
-  return Handoff.render({ ...Handoff.empty, goal: ["go on"], done: [`read from #${from} on`], facts: ["port 8123"] })
+  return renderSummary({ ...Handoff.empty, goal: ["go on"], done: [`read from #${from} on`], facts: ["port 8123"] })
 }
 
 const compressed = Effect.gen(function* () {

@@ -274,6 +274,7 @@ describe("Ledger.add", () => {
   it("knows the files a shell command writes", () => {
     const written = (command: string) => of(call("bash", { command })).files.map(({ path }) => path)
     assert.deepStrictEqual(written("cp a.json ~/themes/b.json && rm c"), ["~/themes/b.json"])
+    assert.deepStrictEqual(written("cp $(npm root -g)/pi/dark.json ~/themes/b.json"), ["~/themes/b.json"])
     assert.deepStrictEqual(written("cd lib && sed -i '' 's/a > b/c/' x.ts"), ["lib/x.ts"])
     assert.deepStrictEqual(written("cat > /tmp/fix.py << 'EOF'\nprint(1) > 2\nEOF"), ["/tmp/fix.py"])
     assert.deepStrictEqual(written("cd src && mv a.ts b.ts ./core/"), ["src/core/a.ts", "src/core/b.ts"])

@@ -1,6 +1,7 @@
 /** Promise 2, one at a time: equal requests join one operation, and what may be stopped meanwhile. */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, FastCheck, Fiber, Layer, Option, Scope, TestClock } from "effect"
+import * as Handoff from "../../src/handoff/Handoff.ts"
 import type { Compressor } from "../../src/compression/Compressor.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import type { Message } from "../../src/message/Message.ts"
@@ -63,7 +64,7 @@ const committedOnce = (server: ModelServer.ModelServer) =>
     const { generation, segments } = yield* readState()
     assert.strictEqual(generation, 1)
     assert.deepStrictEqual(
-      segments.map(({ text }) => text),
+      segments.map(({ text }) => Handoff.omitUser(text)),
       [TEXT]
     )
     assert.deepStrictEqual(server.counts(), { requests: 1, opened: 1, open: 1, aborted: 0 })

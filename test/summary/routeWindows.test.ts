@@ -173,5 +173,5 @@ it.effect("segments that are too large to be condensed leave their route to the 
     }
     assert.isAbove(merges, 0)
     assert.isAbove((yield* readState()).segments.length, 4)
-  }).pipe(Effect.provide(scripted(model.layer, { policy: { contextLength: 16_000, mode: "manual" } })))
+  }).pipe(Effect.provide(scripted(model.layer, { policy: { contextLength: 32_000, mode: "manual" } })))
 })

@@ -8,6 +8,7 @@ import { Effect, Layer, Logger, Random, Schema } from "effect"
 import * as ModelError from "../../src/model/ModelError.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
+import { renderSummary } from "./summaryText.ts"
 import type { Message } from "../../src/message/Message.ts"
 import * as Provider from "../../src/model/Provider.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
@@ -22,7 +23,7 @@ const encode = Schema.encodeSync(Schema.parseJson(Said))
 // At once and whole, so that what was acknowledged is heard although the next instruction is the last.
 const say = (said: Said) => Effect.sync(() => void writeSync(1, `${encode(said)}\n`))
 
-const summary = Handoff.render({ ...Handoff.empty, goal: ["go on"], done: ["most of it"], facts: ["port 8123"] })
+const summary = renderSummary({ ...Handoff.empty, goal: ["go on"], done: ["most of it"], facts: ["port 8123"] })
 
 const random = Random.make(`${name} ${seed}`)
 const pause = Effect.flatMap(random.nextIntBetween(0, jitter + 1), (millis) => Effect.sleep(millis))

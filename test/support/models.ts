@@ -2,6 +2,7 @@
 import { Effect, FastCheck, Layer, Stream } from "effect"
 import * as ModelError from "../../src/model/ModelError.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
+import { renderSummary } from "./summaryText.ts"
 import * as Message from "../../src/message/Message.ts"
 import { Provider } from "../../src/model/Provider.ts"
 import * as Recovery from "../../src/model/Recovery.ts"
@@ -12,7 +13,7 @@ export const oracle = ({ messages }: { readonly messages: ReadonlyArray<Message.
   const seqs = messages.flatMap((message) =>
     [...Message.text(message).matchAll(/^#(\d+)(?:-(\d+))? /gm)].flatMap(([, n, to = n]) => [Number(n), Number(to)])
   )
-  return Handoff.render({
+  return renderSummary({
     ...Handoff.empty,
     goal: ["go on"],
     done: ["most of it"],
@@ -48,7 +49,7 @@ export const failures: ReadonlyArray<ModelError.ModelError> = [
 /** In every answer the gate turns away. */
 export const REJECTED = "marzipan"
 
-const complete = Handoff.render({ ...Handoff.empty, goal: [REJECTED], done: [REJECTED] })
+const complete = renderSummary({ ...Handoff.empty, goal: [REJECTED], done: [REJECTED] })
 
 /** Answers that the gate rejects, each with its reason; those with words hold `REJECTED`. */
 export const rejected: ReadonlyArray<readonly [ModelError.GateReason, Scripted.ScriptedOutcome]> = [
@@ -62,7 +63,7 @@ export const rejected: ReadonlyArray<readonly [ModelError.GateReason, Scripted.S
   ["reasoning-only", `<think>${REJECTED}</think>`],
   ["cut-off", { text: complete, finish: "length" }],
   ["sections-missing", `We spoke about ${REJECTED} for a while, and then about other things.`],
-  ["not-smaller", Handoff.render({ ...Handoff.empty, goal: [`${REJECTED} `.repeat(4_000)], done: ["x"] })]
+  ["not-smaller", renderSummary({ ...Handoff.empty, goal: [`${REJECTED} `.repeat(4_000)], done: ["x"] })]
 ]
 
 const seconds = (most: number) => FastCheck.integer({ min: 0, max: most })

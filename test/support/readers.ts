@@ -2,6 +2,7 @@
 import * as Tokens from "../../src/message/Tokens.ts"
 import { parseLine } from "../../src/audit/parseLine.ts"
 import * as Handoff from "../../src/handoff/Handoff.ts"
+import { renderSummary } from "./summaryText.ts"
 import { dropFilters, findWrittenFiles } from "../../src/ledger/commands.ts"
 import { digestMessage } from "../../src/ledger/messageDigest.ts"
 import { redact } from "../../src/message/Redaction.ts"
@@ -42,7 +43,7 @@ export const READERS: Readonly<Record<string, Reader>> = {
   words: splitWords,
   "one line": toOneLine,
   gate: check,
-  handoff: (text) => Handoff.render(Handoff.parse(text)),
+  handoff: (text) => renderSummary(Handoff.parse(text)),
   overflow: (text) => [isOverflow(400, text), readTokenLimit(text), readSizeRefusal(text)],
   "JSON of a server": parseJson,
   "log line": (text) => parseLine(text, { file: "a.log", line: 1 })

@@ -3,7 +3,7 @@ import { Chunk, Effect, Layer, Logger, Stream } from "effect"
 import { Compressor, type CompressionRequest } from "../../src/compression/Compressor.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import type { StepOptions, Turn } from "../../src/gateway/Turn.ts"
-import * as Handoff from "../../src/handoff/Handoff.ts"
+import { renderSummary } from "./summaryText.ts"
 import type { Message } from "../../src/message/Message.ts"
 import type { Provider } from "../../src/model/Provider.ts"
 import * as OpenAi from "../../src/openai/OpenAi.ts"
@@ -18,7 +18,7 @@ export const id = SessionId.make("chat-42")
 
 /** Summaries that pass the gate. */
 export const summary = (what: string): string =>
-  Handoff.render({
+  renderSummary({
     goal: [`go on with ${what}`],
     constraints: ["never touch the migrations"],
     done: [`read about ${what}`],
@@ -28,7 +28,8 @@ export const summary = (what: string): string =>
     errors: ["none that matter"],
     files: ["src/a.ts: read"],
     openWork: [`finish ${what}`],
-    facts: ["port 8123"]
+    facts: ["port 8123"],
+    said: []
   })
 
 /** A window of 8,000 tokens, in which a conversation of some dozens of messages is long. */
