@@ -15,6 +15,7 @@ import {
   isText,
   readOptions
 } from "../model/InvalidSetting.ts"
+import { calibrate, type Usage } from "../message/Tokens.ts"
 
 export { InvalidPolicy }
 
@@ -208,17 +209,21 @@ export const narrow = (policy: CompressionPolicy, contextLength: number): Compre
       }
 
 /**
- * Changes all figures of a policy that are tokens.
+ * Scales a policy by estimated tokens per token of the provider, since a plan counts in estimates.
  *
  * @internal
  */
-export const mapTokens = (policy: CompressionPolicy, change: (tokens: number) => number): CompressionPolicy => ({
-  ...policy,
-  contextLength: change(policy.contextLength),
-  reservedOutput: change(policy.reservedOutput),
-  threshold: typeof policy.threshold === "object" ? { tokens: change(policy.threshold.tokens) } : policy.threshold,
-  targetTokens: Number.isFinite(mostTargetTokens(policy)) ? change(mostTargetTokens(policy)) : undefined
-})
+export const scaleToEstimates = (policy: CompressionPolicy, usage: Usage | null, model?: string): CompressionPolicy => {
+  const factor = calibrate(1_000_000, -1, usage, model) / 1_000_000
+  const scale = (tokens: number) => Math.floor(tokens / factor)
+  return {
+    ...policy,
+    contextLength: scale(policy.contextLength),
+    reservedOutput: scale(policy.reservedOutput),
+    threshold: typeof policy.threshold === "object" ? { tokens: scale(policy.threshold.tokens) } : policy.threshold,
+    targetTokens: Number.isFinite(mostTargetTokens(policy)) ? scale(mostTargetTokens(policy)) : undefined
+  }
+}
 
 interface Rule {
   readonly field: keyof CompressionPolicy

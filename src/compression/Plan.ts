@@ -309,12 +309,17 @@ export interface DraftInput {
   readonly latest: State
 }
 
-/** `isNoSmaller`: the view after the commit would take at least as many tokens as the one now. */
+/**
+ * `next` and `view` are the session as the commit makes it. `isNoSmaller`: its view would take at least as many tokens as
+ * the one now.
+ */
 export interface Draft {
   readonly commit: Omit<Commit, "base">
   readonly condensed: ReadonlyArray<Segment>
   readonly isNoSmaller: boolean
   readonly latest: State
+  readonly next: State
+  readonly view: View.View
 }
 
 export const draftCommit = (
@@ -347,8 +352,7 @@ export const draftCommit = (
   return {
     commit: { operationId, manifest: shown.manifest, segments: [...condensed, segment], ledger: Ledger.encode(ledger) },
     condensed,
-    isNoSmaller: isNoSmaller(applyManifest(latest, shown.manifest, shown.segments), latest, counter),
-    latest
+    ...showNext(applyManifest(latest, shown.manifest, shown.segments), latest, counter)
   }
 }
 
@@ -368,8 +372,7 @@ export const draftShortening = (
   return {
     commit: { operationId, manifest, segments: [], ledger: Ledger.encode(ledger) },
     condensed: [],
-    isNoSmaller: isNoSmaller(applyManifest(latest, manifest, segments), latest, counter),
-    latest
+    ...showNext(applyManifest(latest, manifest, segments), latest, counter)
   }
 }
 
@@ -391,5 +394,7 @@ export const makeManifest = (
   return { manifest: { ...state.manifest, headTo, tailFrom, ...shown }, segments }
 }
 
-const isNoSmaller = (next: State, latest: State, counter: Counter): boolean =>
-  IncrementalView.assembleWhole(next, counter).tokens >= IncrementalView.assembleView(latest, counter).tokens
+const showNext = (next: State, latest: State, counter: Counter): Omit<Draft, "commit" | "condensed"> => {
+  const view = IncrementalView.assembleWhole(next, counter)
+  return { isNoSmaller: view.tokens >= IncrementalView.assembleView(latest, counter).tokens, latest, next, view }
+}

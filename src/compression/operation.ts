@@ -8,9 +8,10 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { type ModelError, InvalidSummary } from "../model/ModelError.ts"
 import * as CompressionHooks from "./CompressionHooks.ts"
-import { type CompressionPolicy, mapTokens, mostOverhead, narrow, shares } from "./CompressionPolicy.ts"
+import { type CompressionPolicy, mostOverhead, narrow, scaleToEstimates, shares } from "./CompressionPolicy.ts"
 import { CompressionFailed, CompressionResult, type Outcome } from "../session/CompressionResult.ts"
 import * as Ledger from "../ledger/Ledger.ts"
+import { draftWithReceipt } from "./makeReceipt.ts"
 import * as Plan from "./Plan.ts"
 import { isAnswered, listNewestRequests } from "../session/openRequests.ts"
 import { findLearnedWindow, type Segment, type SessionId, type State } from "../session/Session.ts"
@@ -162,7 +163,7 @@ const compress = Effect.fnUntraced(function* (env: OperationEnvironment, operati
   const baseline: Baseline = { operation, state, view, policy, startedAt }
   yield* awaitBudget
 
-  const scaled = scalePolicy(policy, state, operation)
+  const scaled = scaleToEstimates(policy, state.usage, operation.model)
   // The overhead is an estimate: a view that has been refused is made as small as it can be before its turn fails.
   const overhead = operation.isUrgent ? Math.min(view.overhead, mostOverhead(scaled)) : view.overhead
   const input = { state, policy: scaled, counter: env.counter, overhead }
@@ -254,7 +255,7 @@ const draftOnLatest = Effect.fnUntraced(function* (
   const ledger = yield* foldInSlices(made.plan.material, covered, (before, entry) => Ledger.add(before, [entry]))
   yield* awaitBudget
   const latest = yield* store.state(sessionId)
-  return yield* chargeWork(() => Plan.draftCommit(operation, { ...made, ledger, latest }, counter))
+  return yield* runInSlices(draftWithReceipt(operation, { ...made, ledger, latest }, counter))
 })
 
 const commit = Effect.fnUntraced(function* (
@@ -390,10 +391,3 @@ const measureView = ({ counter }: OperationEnvironment, state: State, operation:
     const tokens = calibrate(estimate, state.generation, state.usage, operation.model)
     return { messages: view.messages.length, tokens, overhead }
   })
-
-/** Scales the window by estimated tokens per token of the provider, since the plan counts in estimates. */
-const scalePolicy = (policy: CompressionPolicy, { usage }: State, { model }: Operation): CompressionPolicy => {
-  const factor = calibrate(1_000_000, -1, usage, model) / 1_000_000
-  const scale = (tokens: number) => Math.floor(tokens / factor)
-  return mapTokens(policy, scale)
-}

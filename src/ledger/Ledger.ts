@@ -90,6 +90,12 @@ export const addNotes = (ledger: Ledger, notes: ReadonlyArray<string>, seq: numb
   return { ...ledger, notes: putTexts(ledger.notes, lines, seq) }
 }
 
+/** Adds what messages use of others and recall would not find. Its caller has redacted it. */
+export const addReference = (ledger: Ledger, value: string, seq: number): Ledger => ({
+  ...ledger,
+  identifiers: putSaidIdentifiers(ledger.identifiers, [{ name: "in use", value, replaces: false }], seq)
+})
+
 /** Adds a pin, which its caller has redacted. The pin of the same name is replaced. */
 export const putPin = (ledger: Ledger, pin: LedgerItem<"pins">): Ledger => ({
   ...ledger,
