@@ -43,6 +43,10 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
     assert.strictEqual(text, "pong")
     assert.include(model, { opened: 2 })
   },
+  "docs/audit.md, snippet 1": ({ left, report }) => {
+    assert.isNotEmpty(left)
+    assert.deepInclude(report, { receipts: 1, without: 0, findings: [] })
+  },
   "docs/compression-flow.md, snippet 1": ({ ofChatAgent, ofOtherAgent }) => {
     assert.include(ofChatAgent, { api: "chat", inPlace: true })
     assert.include(ofOtherAgent, { api: "responses" })

@@ -26,6 +26,7 @@ import * as Export from "./commands/export.ts"
 import * as Import from "./commands/import.ts"
 import * as Inspect from "./commands/inspect.ts"
 import * as Recall from "./commands/recall.ts"
+import * as Receipt from "./commands/receipt.ts"
 import * as Salvage from "./commands/salvage.ts"
 import * as Stats from "./commands/stats.ts"
 import * as Help from "./terminal/help.ts"
@@ -47,6 +48,7 @@ const commands = [
   Recall.expand,
   Inspect.snapshots,
   Inspect.snapshot,
+  Receipt.command,
   Inspect.sessions,
   Stats.command,
   Deliver.command,

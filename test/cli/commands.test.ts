@@ -51,7 +51,7 @@ describe("the command line", () => {
       Effect.gen(function* () {
         const help = yield* expectSuccess([])
         const names =
-          "demo import export compress view handoff log recall expand snapshots snapshot sessions stats deliver rewind restore reset pin unpin config salvage"
+          "demo import export compress view handoff log recall expand snapshots snapshot receipt sessions stats deliver rewind restore reset pin unpin config salvage"
         for (const name of names.split(" ")) {
           assert.match(help, new RegExp(`^ {2}${name} +\\S`, "m"))
         }
@@ -178,6 +178,35 @@ describe("the command line", () => {
       assert.match(yield* expectSuccess(["handoff", "chat", "--db", db]), /^no handoff: /)
       assert.match(yield* expectSuccess(["doctor", db]), /no damage/)
       assert.match(yield* expectFailure(["restore", "none", "--db", db]), /^there is no snapshot none$/)
+    })
+  )
+
+  it.scopedLive("receipt prints what a compression can show for itself, and audit --db checks it again", () =>
+    Effect.gen(function* () {
+      const { db } = yield* importHistory
+      const config = yield* Effect.map(makeWorkplace, ({ write }) => write("config.yaml", OFFLINE_CONFIG))
+      yield* expectSuccess(["compress", "chat", "--db", db, "--config", config])
+      const [snapshot = ""] = /^\S+/.exec(yield* expectSuccess(["snapshots", "chat", "--db", db])) ?? []
+      const text = yield* expectSuccess(["receipt", snapshot, "--db", db])
+      assert.match(text, /^\d+ messages left the view, #\d+ to #\d+:\n {2}#\d+ to #\d+ +[0-9a-f]{32}\n/)
+      assert.match(text, /\nthe view shows #1 to #\d+, the handoff of 1 segments?, and from #\d+ on\n/)
+      const receipt = yield* runForJson(["receipt", snapshot, "--db", db])
+      assert.deepInclude(receipt, { version: 1, sessionId: "chat" })
+      assert.match(
+        yield* expectSuccess(["audit", "--db", db]),
+        /^no loss: 1 receipts? of 1 sessions?, with \d+ references?\n$/
+      )
+      const opened = new Database(db)
+      opened.exec("DELETE FROM message WHERE seq = 9")
+      opened.close()
+      const { code, stdout, stderr } = yield* Cli.run(["audit", "--db", db, "--json"])
+      assert.deepStrictEqual([code, stderr], [1, "throughline: 1 loss\n"])
+      assert.deepStrictEqual(
+        JSON.parse(stdout).receipts.findings.map(({ fault }: { readonly fault: string }) => fault),
+        ["lost-message"]
+      )
+      assert.match(yield* expectFailure(["receipt", "none", "--db", db]), /^there is no snapshot none$/)
+      assert.match(yield* expectFailure(["audit"]), /^expected log files, or --db for the receipts of a database$/)
     })
   )
 

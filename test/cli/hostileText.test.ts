@@ -90,6 +90,8 @@ describe("hostile text on a terminal", () => {
         [["reset", ...db, `no ${words}`]],
         [["snapshot", ...db, words]],
         [["restore", ...db, words]],
+        [["receipt", ...db, words]],
+        [["audit", ...db]],
         [["expand", ...db, words]],
         [["export", ...db, "--to", "state.db", session]],
         [["audit", "a.log"]],

@@ -66,6 +66,8 @@ const makeCompressed = Effect.gen(function* () {
     ["expand", ask("SELECT id FROM segment")],
     ["snapshots", "chat"],
     ["snapshot", ask("SELECT snapshot_id FROM generation")],
+    ["receipt", ask("SELECT snapshot_id FROM generation")],
+    ["audit"],
     ["stats", "chat"]
   ]
   const readAll = (file: string, chosen = calls) =>

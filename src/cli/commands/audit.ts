@@ -1,4 +1,4 @@
-/** `throughline audit LOG… [--running] [--svg FILE]` */
+/** `throughline audit [LOG…] [--db FILE] [--running] [--svg FILE]` */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -8,19 +8,30 @@ import { statSync, writeFileSync } from "node:fs"
 import process from "node:process"
 import { setFlagsFromString } from "node:v8"
 import * as Audit from "../../audit/Audit.ts"
+import * as ReceiptAudit from "../../compression/ReceiptAudit.ts"
 import { systemErrorText } from "../../message/systemErrorText.ts"
+import * as Recall from "../../recall/Recall.ts"
+import { SessionId } from "../../session/Session.ts"
 import { readHeader } from "../../sqlite/file.ts"
+import { SessionStore } from "../../store/SessionStore.ts"
 import { CommandError, printAnswer } from "../io.ts"
 import { jsonOption } from "../options.ts"
+import { provideReading } from "../services.ts"
 import { formatCount, printNotice, styleOf } from "../terminal/terminal.ts"
 import * as Timeline from "../audit/timeline.ts"
 import * as TimelineSvg from "../audit/timelineSvg.ts"
 
 const logs = Args.text({ name: "log" }).pipe(
-  Args.atLeast(1),
+  Args.repeated,
   Args.withDescription(
     "log files of Hermes or throughline, plain or gzip; several files are read as one log, in order of time"
   )
+)
+
+const db = Options.text("db").pipe(
+  Options.withPseudoName("file"),
+  Options.withDescription("a database of sessions: also check the receipts of their compressions"),
+  Options.optional
 )
 
 const running = Options.boolean("running").pipe(
@@ -33,7 +44,38 @@ const svg = Options.text("svg").pipe(
   Options.optional
 )
 
-export const command = Command.make("audit", { logs, json: jsonOption, running, svg }, ({ json, logs, running, svg }) =>
+export const command = Command.make(
+  "audit",
+  { logs, db, json: jsonOption, running, svg },
+  ({ db, json, logs, running, svg }) =>
+    Effect.gen(function* () {
+      if (logs.length === 0 && Option.isNone(db)) {
+        return yield* new CommandError({ message: "expected log files, or --db for the receipts of a database" })
+      }
+      const ofLogs = logs.length === 0 ? [] : [yield* auditLogs(logs, { running, svg })]
+      const ofReceipts = Option.isNone(db) ? [] : [yield* checkReceipts(db.value)]
+      const value = { ...ofLogs[0]?.value, ...(ofReceipts[0] && { receipts: ofReceipts[0] }) }
+      yield* printAnswer(json, value, () => [
+        ...ofLogs.flatMap(({ lines }) => lines),
+        ...ofReceipts.flatMap(formatReceipts)
+      ])
+      const faults = [
+        ...ofLogs.flatMap(({ verdict }) => verdict ?? []),
+        ...ofReceipts.flatMap(({ findings }) => (findings.length === 0 ? [] : countLosses(findings.length)))
+      ]
+      if (faults.length > 0) return yield* new CommandError({ message: faults.join("; ") })
+    })
+).pipe(
+  Command.withDescription(
+    "Check from log lines that no id changed, no operations overlapped and nothing was lost; with --db, receipts too"
+  )
+)
+
+/** The verdict is null if there is nothing to complain of. */
+const auditLogs = (
+  logs: ReadonlyArray<string>,
+  { running, svg }: { readonly running: boolean; readonly svg: Option.Option<string> }
+) =>
   Effect.gen(function* () {
     // Makes the garbage of a long log be collected early instead of filling the memory first.
     setFlagsFromString("--optimize-for-size")
@@ -41,14 +83,41 @@ export const command = Command.make("audit", { logs, json: jsonOption, running, 
     const timeline = Timeline.makeTimeline(report)
     if (Option.isSome(svg)) yield* writeSvg(svg.value, timeline, formatVerdict(report))
     const { oneSpanIn: _, spans: __, ...value } = report
-    yield* printAnswer(json, value, () => formatReport(report, timeline))
-    if (report.verdict !== "clean") return yield* new CommandError({ message: formatVerdict(report) })
+    const verdict = report.verdict === "clean" ? null : formatVerdict(report)
+    return { value, lines: formatReport(report, timeline), verdict }
   })
-).pipe(
-  Command.withDescription(
-    "Check from log lines alone that no id changed, no operations overlapped and nothing was lost"
-  )
-)
+
+// ── receipts ──
+
+/** Checks the receipts of every session. */
+const checkReceipts = (file: string) =>
+  Effect.gen(function* () {
+    const { sessions } = yield* SessionStore
+    const reports = yield* Effect.forEach(yield* sessions, ({ sessionId }) =>
+      ReceiptAudit.checkSession(SessionId.make(sessionId))
+    )
+    const addUp = (numberOf: (report: ReceiptAudit.ReceiptReport) => number) =>
+      reports.reduce((sum, report) => sum + numberOf(report), 0)
+    return {
+      sessions: reports.length,
+      receipts: addUp(({ receipts }) => receipts),
+      references: addUp(({ references }) => references),
+      without: addUp(({ without }) => without),
+      findings: reports.flatMap(({ findings }) => findings)
+    }
+  }).pipe(Effect.provide(Recall.layer), provideReading(file))
+
+const formatReceipts = (report: Effect.Effect.Success<ReturnType<typeof checkReceipts>>): ReadonlyArray<string> => [
+  ...report.findings.flatMap(({ fault, snapshotId, text }) => [`${fault}: ${text}`, `  ${snapshotId}`, ""]),
+  `${report.findings.length === 0 ? "no loss" : countLosses(report.findings.length)}: ` +
+    `${formatCount(report.receipts)} receipts of ${formatCount(report.sessions)} sessions, with ` +
+    `${formatCount(report.references)} references` +
+    (report.without === 0 ? "" : `; ${formatCount(report.without)} compressions have none`)
+]
+
+const countLosses = (losses: number): string => (losses === 1 ? "1 loss" : `${formatCount(losses)} losses`)
+
+// ── logs ──
 
 const writeSvg = (file: string, timeline: Timeline.Timeline | undefined, title: string) =>
   timeline === undefined
