@@ -9,22 +9,21 @@ const include = ["reasoning.encrypted_content" as const]
 const request = { model: "gpt-5.5", tools, store: false, include }
 
 export const ask = async (chat: string, text: string) => {
-  await sessions.deliver(chat, { role: "user", content: text })
-  return sessions.turn(chat, async (turn) => {
-    for (;;) {
-      const { output, output_text } = await turn.step(
+  const { arrival } = await sessions.deliver(chat, { role: "user", content: text })
+  await sessions.turn(chat, async (turn) => {
+    while ((await turn.view()).open.length > 0) {
+      const { output } = await turn.step(
         ({ messages }, signal) =>
           openai.responses.create({ ...request, input: encode("responses", messages) }, { signal }),
         { tools }
       )
       const replies = decode("responses", output)
       await turn.append(...replies)
-      const calls = replies.flatMap((reply) => (reply.role === "assistant" ? (reply.tool_calls ?? []) : []))
-      if (calls.length === 0) return output_text
-      for (const call of calls) {
+      for (const call of replies.flatMap((reply) => ("tool_calls" in reply ? (reply.tool_calls ?? []) : []))) {
         const result = await turn.answer(call)
         await turn.append(result ?? { role: "tool", tool_call_id: call.id, content: "There is no such tool." })
       }
     }
   })
+  return (await sessions.reply(chat, arrival))?.message.content
 }

@@ -27,6 +27,7 @@ import * as HoldLease from "../store/holdLease.ts"
 import { withSpanIfTraced } from "../concurrency/fiberServices.ts"
 import * as StopSignals from "../concurrency/stopSignals.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
+import { findReply } from "./reply.ts"
 import { makeNovelty } from "./novelty.ts"
 import { makeTurn } from "./makeTurn.ts"
 import { makeLearnedLimits } from "./learnedLimits.ts"
@@ -36,7 +37,7 @@ import type * as Message from "../message/Message.ts"
 import * as RoutePauses from "../summary/RoutePauses.ts"
 import { distinctRoutes, label, type ModelRequest, type Route } from "../model/Provider.ts"
 import * as Recall from "../recall/Recall.ts"
-import { isSessionId, type Receipt, type SessionId } from "../session/Session.ts"
+import { isSessionId, type Logged, type Receipt, type SessionId } from "../session/Session.ts"
 import {
   type IdempotencyConflict,
   type InvalidPin,
@@ -144,6 +145,11 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
       agent: (turn: Turn) => Effect.Effect<A, E, R>,
       options?: TurnOptions
     ) => Effect.Effect<A, E | TurnFailure, R>
+    /**
+     * Returns the message that answered a delivery: the one that ended the turn which took it up. Null while the delivery
+     * awaits its answer, and after it was taken back. `arrival` is that of the receipt. Reads back from the end of the log.
+     */
+    readonly reply: (sessionId: SessionId, arrival: number) => Effect.Effect<Logged | null, UnknownSession | StoreError>
     /**
      * Compresses the session now, or joins an equal compression under way, and returns what came of it. A caller that
      * is interrupted stops waiting; the compression goes on and is committed. Fails with `InvalidPolicy` if the
@@ -331,6 +337,7 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
   return Gateway.of({
     deliver,
     turn,
+    reply: (sessionId, arrival) => findReply(store, sessionId, arrival),
     compress: compressor.compress,
     heal: compressor.heal,
     events: compressor.events,

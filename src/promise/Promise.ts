@@ -21,7 +21,7 @@ import type { Message, ToolCall, ToolMessage } from "../message/Message.ts"
 import { type Expansion, type ExpandOptions, type Found, Recall, type RecallOptions } from "../recall/Recall.ts"
 import * as RecallTools from "../recall/RecallTools.ts"
 import type { CompressionResult } from "../session/CompressionResult.ts"
-import { type Receipt, SessionId } from "../session/Session.ts"
+import { type Logged, type Receipt, SessionId } from "../session/Session.ts"
 import type { SessionStats } from "../session/SessionStats.ts"
 import type { Delivery } from "../store/SessionStore.ts"
 import type { View } from "../view/View.ts"
@@ -57,6 +57,7 @@ export type {
   Expansion,
   ExpandOptions,
   Found,
+  Logged,
   Message,
   Pin,
   PinRequest,
@@ -151,6 +152,11 @@ export interface Sessions extends AsyncDisposable {
    * that share the file. What the agent throws is thrown.
    */
   readonly turn: <A>(sessionId: string, agent: (turn: Turn) => A | PromiseLike<A>, options?: TurnOptions) => Promise<A>
+  /**
+   * Returns the message that answered a delivery, by the `arrival` of its receipt; null while it awaits its answer, and after
+   * it was taken back.
+   */
+  readonly reply: (sessionId: string, arrival: number) => Promise<Logged | null>
   /** Stops the session's turn in this process: it throws `TurnInterrupted`. Returns whether there was one. */
   readonly interrupt: (sessionId: string) => Promise<boolean>
   /** Compresses the session now, or waits for the compression under way, and returns what came of it. */
@@ -263,6 +269,7 @@ const makeSessions = (runtime: Runtime.Runtime<Services>, dispose: () => Promise
         Effect.flatMap(Gateway, ({ turn }) => turn(name(id), runAgent(agent), { wait })),
         options
       ),
+    reply: (id, arrival) => run(Effect.flatMap(Gateway, ({ reply }) => reply(name(id), arrival))),
     interrupt: (id) => run(Effect.flatMap(Gateway, ({ interrupt }) => interrupt(name(id)))),
     compress: (id, { signal, ...request } = {}) =>
       run(

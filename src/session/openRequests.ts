@@ -18,8 +18,8 @@ export const findRequestsAfter = (seq: number | undefined, entries: ReadonlyArra
 
 /** Returns every open request of the session, oldest first. */
 export const findOpenRequests = ({ head, live, manifest, tail }: State): ReadonlyArray<Logged> => {
-  const endInTail = findLastTurnEnd(tail)
-  if (endInTail !== undefined) return findRequestsAfter(endInTail, tail)
+  const endInTail = tail.findLastIndex(({ message }) => Message.endsTurn(message))
+  if (endInTail >= 0) return tail.slice(endInTail + 1).filter(({ kind }) => kind === "request")
   // Once messages after the head are covered, the manifest names the open requests among and before them.
   const isHeadInFrontOfTail = head.length > 0 && manifest.tailFrom === manifest.headTo + 1
   const before = isHeadInFrontOfTail ? findRequestsAfter(findLastTurnEnd(head), head) : live

@@ -11,6 +11,7 @@ import type { Repair, Row, View } from "./model.ts"
 import { limitMarks, splitHandoff } from "./cacheMarks.ts"
 import * as Repairs from "./repairs.ts"
 import { defaults } from "./WireLimits.ts"
+import { findOpenRequests } from "../session/openRequests.ts"
 
 /** The fixed part of a step, and what its provider takes; without `limits` no picture leaves. */
 export interface ViewOptions extends Tokens.Fixed, Repairs.FinishOptions {}
@@ -189,13 +190,13 @@ const listExcerpts = ({ manifest }: State): ReadonlyMap<number, number> =>
   new Map(manifest.excerpts.map(({ seq, tokens }) => [seq, tokens] as const))
 
 const makeView = (
-  { generation, segments, sessionId }: State,
+  state: State,
   { messages, parts, repairs }: Repairs.Mended,
   counter: Tokens.Counter,
   { limits, tools }: ViewOptions
 ): View => ({
-  sessionId,
-  generation,
+  sessionId: state.sessionId,
+  generation: state.generation,
   // The handoff is the last message of its part: a bridge may stand before it.
   messages:
     limits?.cacheMarks === true && parts.handoff.messages > 0
@@ -203,7 +204,8 @@ const makeView = (
       : messages,
   tokens: Object.values(parts).reduce((sum, { tokens }) => sum + tokens, Tokens.overhead(counter, { tools })),
   parts,
-  repairs: [...segments.filter(({ degraded }) => degraded === Handoff.LOST_SEGMENT).map(noteLost), ...repairs]
+  repairs: [...state.segments.filter(({ degraded }) => degraded === Handoff.LOST_SEGMENT).map(noteLost), ...repairs],
+  open: findOpenRequests(state).map(({ arrival, seq }) => ({ seq, arrival }))
 })
 
 const noteLost = ({ fromSeq, toSeq }: Segment): Repair => ({ kind: "lost-segment", seq: fromSeq, toSeq })

@@ -70,6 +70,17 @@ export interface Size {
 export type Parts = { readonly [part in "system" | "head" | "handoff" | "live" | "tail"]: Size }
 
 /**
+ * A request that no turn has answered yet. `arrival` is that of its receipt; null if it did not come by delivery.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OpenRequest {
+  readonly seq: number
+  readonly arrival: number | null
+}
+
+/**
  * The messages of one model call, in order. They are copies that their reader may change. A message that no repair names
  * equals that of the log, except that its `native` stands under the symbol `Message.Native`.
  *
@@ -85,6 +96,8 @@ export interface View {
   /** Messages and tokens of each part, without the tools. */
   readonly parts: Parts
   readonly repairs: ReadonlyArray<Repair>
+  /** What awaits an answer, oldest first. Without any there is nothing to ask the model. */
+  readonly open: ReadonlyArray<OpenRequest>
 }
 
 /** A message on its way into a view; `seq` is 0 if it is not in the log. */

@@ -58,6 +58,13 @@ describe("the examples", () => {
     })
   }
 
+  it("asks the model once for ten requests that come at once, and gives each its reply", async () => {
+    const ask = await start("chat", 3)
+    const replies = await Promise.all(Array.from({ length: 10 }, (_, n) => ask("chat-44", `hello ${n}`)))
+    assert.isAtMost(server.calls.length, 2)
+    for (const reply of replies) assert.include(reply, "You said: hello")
+  })
+
   it("keeps the encrypted reasoning of the Responses API in the view", async () => {
     const ask = await start("responses", 3)
     await ask("chat-43", "hello")
