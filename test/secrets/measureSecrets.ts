@@ -1,9 +1,11 @@
 /**
  * Measures which share of the corpus the redaction keeps back, and which of the look-alikes it changes.
- * Run: `npx tsx test/secrets/measureSecrets.ts [--misses]`, where `--misses` lists what is not held out.
+ * Run: `npx tsx test/secrets/measureSecrets.ts [--misses] [--third]`, where `--misses` lists what is not held out, and
+ * `--third` measures the third corpus.
  */
 import { fileURLToPath } from "node:url"
 import { redact } from "../../src/message/Redaction.ts"
+import { CARRIED, CARRIED_INNOCENTS } from "./carriers.ts"
 import { INNOCENTS, isLeaked, SECRETS } from "./corpus.ts"
 
 /** What is kept back of one group, or of all. */
@@ -23,6 +25,18 @@ export const measureGroups = (isHeldOut: boolean): ReadonlyArray<Share> => {
   }
   return Array.from(shares, ([name, share]) => ({ name, ...share }))
 }
+
+/** Measures the third corpus by group. */
+export const measureCarried = (): ReadonlyArray<Share> => {
+  const groups = new Set(CARRIED.map(({ group }) => group))
+  return Array.from(groups, (name) => {
+    const cases = CARRIED.filter(({ group }) => group === name)
+    return { name, total: cases.length, kept: cases.filter((one) => !isLeaked(redact(one.text), one.secret)).length }
+  })
+}
+
+/** The look-alikes of the third corpus that the redaction changes. */
+export const listChangedCarried = (): ReadonlyArray<string> => CARRIED_INNOCENTS.filter((text) => redact(text) !== text)
 
 export const addShares = (name: string, shares: ReadonlyArray<Share>): Share => ({
   name,
@@ -47,6 +61,14 @@ const printTable = (): void => {
   console.log(`| look-alikes changed | ${count(false)} | ${count(true)} |`)
 }
 
+const printThird = (): void => {
+  const carried = measureCarried()
+  console.log("| group | third corpus |\n| --- | --- |")
+  for (const share of [...carried, addShares("**all**", carried)])
+    console.log(`| ${share.name} | ${formatShare(share)} |`)
+  console.log(`| look-alikes changed | ${listChangedCarried().length} of ${CARRIED_INNOCENTS.length} |`)
+}
+
 const printMisses = (): void => {
   for (const { group, isHeldOut, kind, secret, text } of SECRETS)
     if (!isHeldOut && isLeaked(redact(text), secret)) console.log(`${group} | ${kind} | ${JSON.stringify(text)}`)
@@ -54,6 +76,7 @@ const printMisses = (): void => {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  printTable()
+  if (process.argv.includes("--third")) printThird()
+  else printTable()
   if (process.argv.includes("--misses")) printMisses()
 }
