@@ -121,6 +121,14 @@ const SHAPES: ReadonlyArray<Shape> = [
   ["jwt", "eyJ", String.raw`(?:[A-Za-z0-9]|[-_](?!eyJ)){8,}\.(?:[\w-]{8,}(?:\.[\w-]+)*|\.[\w-]{8,}(?:\.[\w-]+)*)`]
 ]
 
+/** Looks ahead for what no words have: digits, and letters of both cases. */
+const MIXED_OF = (length: number): string => `(?=[A-Za-z]{0,${length - 1}}[0-9])(?=[0-9]{0,${length - 1}}[A-Za-z])`
+const MIXED_CASE_OF = (length: number): string =>
+  String.raw`(?=[A-Za-z_-]{0,${length - 1}}[0-9])(?=[^A-Z]{0,${length - 1}}[A-Z])(?=[^a-z]{0,${length - 1}}[a-z])`
+
+/** A vendor's name with a word that says what follows. A tag of an image may end in the hash of a commit. */
+const NAMED_BEGINNING = String.raw`(?!pk[_-])(?:[a-z][a-z0-9]{0,15}[_-]){0,2}(?:[a-z]{0,8}(?<!cache|public)key|tok(?:en)?|secret|[po]at|(?:api|live|prod)(?![_-][0-9a-f]{40}(?![0-9A-Za-z])))[_-](?:(?:live|prod|test|v?[0-9]{1,2}|[a-z]{0,6}key)[_-])?`
+
 /** Tokens known by their middle or their end. They begin where no character of a token stands before. */
 const WHOLE_SHAPES: ReadonlyArray<readonly [kind: string, source: string]> = [
   ["telegram token", String.raw`(?:bot)?[0-9]{8,10}:AA[\w-]{32,}`],
@@ -134,7 +142,12 @@ const WHOLE_SHAPES: ReadonlyArray<readonly [kind: string, source: string]> = [
   ["api key", "[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk"],
   ["api key", "[0-9a-f]{36}NRAL"],
   ["token", "[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{20,}"],
-  ["token", "[A-Za-z0-9]{27}_[A-Za-z0-9]{21}(?![A-Za-z0-9_])"]
+  ["token", "[A-Za-z0-9]{27}_[A-Za-z0-9]{21}(?![A-Za-z0-9_])"],
+  // Vendors that are not known here write the same way: a name, what the token is for, and its random part.
+  ["api key", String.raw`${NAMED_BEGINNING}(?:${UUID}|${MIXED_OF(20)}[A-Za-z0-9]{20,}[\w-]*)`],
+  ["api key", String.raw`(?!pk)[a-z]{2,6}[_-]${MIXED_CASE_OF(32)}[A-Za-z0-9]{32,}(?![A-Za-z0-9])`],
+  // An id, a colon, and the random part.
+  ["credential", String.raw`(?!sha|md)[\w.-]{6,24}:${MIXED_CASE_OF(40)}[\w-]{40,}`]
 ]
 
 /** A kind of token and the expression for it. */
@@ -231,7 +244,8 @@ const findTokenEnd = (text: string, from: number): number => {
 /** A token that a line break or an invisible sign parts before its shape is complete. */
 const findCutToken = (text: string, start: number): Secret | undefined => {
   const partEnd = findPartEnd(text, start)
-  const next = CUTS.has(text.charCodeAt(partEnd)) ? matchAt(NEXT_LINE, text, partEnd) : null
+  const isCut = partEnd - start <= LONGEST_PART && CUTS.has(text.charCodeAt(partEnd))
+  const next = isCut ? matchAt(NEXT_LINE, text, partEnd) : null
   if (next === null) return undefined
   const joined = text.slice(start, partEnd) + (next.groups?.["rest"] ?? next.groups?.["next"] ?? "")
   const shapes = STARTS.get(numberOfStart(joined, 0))?.shapes
@@ -249,12 +263,12 @@ const CUTS: ReadonlySet<number> = new Set(
 /** The end of the part of a token before a line break; one so long that it goes on is none. */
 const findPartEnd = (text: string, start: number): number => {
   let end = start
-  while (end - start <= LONGEST_PART && IN_PART[text.charCodeAt(end)] === true) end++
+  while (end - start <= LONGEST_PART && IN_PART[text.charCodeAt(end)] === 1) end++
   return end
 }
 
 const LONGEST_PART = 80
-const IN_PART = Array.from({ length: 128 }, (_, unit) => /[\w.~:-]/.test(String.fromCharCode(unit)))
+const IN_PART = Uint8Array.from({ length: 128 }, (_, unit) => (/[\w.~:-]/.test(String.fromCharCode(unit)) ? 1 : 0))
 
 const findWholeToken = (text: string, at: number): Secret | undefined => {
   const found = matchShape(WHOLE, text, at)
@@ -300,7 +314,7 @@ export const TOKENS: ReadonlyArray<Rule> = [
   {
     words: withoutLonger(SHAPES.flatMap(([, beginnings]) => beginnings.split(" "))),
     isExact: true,
-    steps: 3,
+    steps: 4,
     find: (text, at, found) => {
       const token = findToken(text, at, found.at(-1)?.end === at)
       if (token === undefined) return at

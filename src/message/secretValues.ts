@@ -65,7 +65,7 @@ const WORDY =
 /** Hold the place of a value, or refer to it. */
 const PLACEHOLDERS: ReadonlyArray<RegExp> = [
   /^(?:vault|op|ssm|env|ref|file):|^ENC\[|\$[{(]|\{\{|%\(|#\{|^<.*>?$|^\{.*\}$|^\[|^%\w*%?$|^@\w+@$|^:\w+$|^[*•.x…_?-]+$|^\$(?:[A-Za-z_]\w*|\d)$/i,
-  /^(?:your|insert|enter|example|sample|placeholder|dummy|replace|redacted)(?![A-Za-z])|[-_]here$|^.{0,16}(?:\.\.|…)$/i
+  /^(?:your|insert|enter|example|sample|placeholder|dummy|replace|redacted)(?![A-Za-z])|[-_]here$|^.{0,16}(?:\.\.|…)$|x{8}/i
 ]
 
 /** Names and calls of programs. */
@@ -73,6 +73,7 @@ const CODE: ReadonlyArray<RegExp> = [
   /^(?:process\.env|import\.meta|os\.(?:environ|getenv)|env[.[(]|ENV\[)/,
   /^[A-Za-z_$][\w$]*(?:(?:\?\.|!?\.|::|->)[A-Za-z_$#][\w$]*)*[([]/,
   /^[A-Za-z_$]+\d?(?:(?:\?\.|!?\.|::|->)[A-Za-z_$#]+\d?)+!?$/,
+  /^[A-Z]\w*<[\w<>, ]{1,60}>?$/,
   /^[a-z]\w*(?:Token|Key|Secret|Password)$|^[A-Z]+\d*(?:_(?:[A-Z]+\d*|\d+))+$/
 ]
 

@@ -52,7 +52,7 @@ interface Budget {
 }
 
 /** Several times what texts take that people and tools write. */
-const LEAST_STEPS = 60_000
+const LEAST_STEPS = 70_000
 const CHARACTERS_A_STEP = 7
 const STEPS_A_SECRET = 4
 

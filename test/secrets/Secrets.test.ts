@@ -8,6 +8,8 @@ describe("13: secrets stay, measured on a corpus", () => {
   }
 
   it("keeps back nine of ten secrets", () => assert.isAtLeast(shareOf(false), 0.9))
-  it("keeps back most of the kinds that no rule was written for", () => assert.isAtLeast(shareOf(true), 0.85))
-  it("changes no more than one look-alike of a hundred", () => assert.isAtMost(listChangedInnocents(false).length, 1))
+  it("keeps back nine of ten of the kinds that were held out at first", () => assert.isAtLeast(shareOf(true), 0.9))
+  it("changes no more than one look-alike of a hundred", () => {
+    assert.isAtMost(listChangedInnocents(false).length + listChangedInnocents(true).length, 1)
+  })
 })
