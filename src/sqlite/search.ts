@@ -21,8 +21,8 @@ import {
   tailPhrase
 } from "../store/searchQuery.ts"
 import type { AfterCommit, Connection } from "./transaction.ts"
-import { rankByWords } from "../store/rankByWords.ts"
-import { readQuery, type Term, weightOf } from "../store/wordKeys.ts"
+import { preferAsked, rankByWords } from "../store/rankByWords.ts"
+import { listWords, readQuery, type Term, weightOf } from "../store/wordKeys.ts"
 import { toStoreError } from "./file.ts"
 import * as Rows from "./rows.ts"
 import {
@@ -81,12 +81,12 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
       const ask = { ...range, number: mark.number, limit }
       const isSearched = makeIsSearched(scope, undone)
       const isCommon = makeIsCommon(ask)
-      const { exact, isQuestion, telling, terms } = readQuery(chunks)
+      const { asked, exact, isQuestion, telling, terms } = readQuery(chunks)
       const byWords = [
         ...exact.map((chunks) => querySeqs(sessionId, () => findAll(matchesOf(chunks, isCommon), ask))),
         Effect.flatMap(fillIndex(sessionId, index.stems), (mark) =>
           querySeqs(sessionId, () =>
-            isQuestion ? rankByStems(sessionId, terms, mark, isSearched, limit) : findHoldingAll(terms, ask)
+            isQuestion ? rankByStems(sessionId, { asked, terms }, mark, isSearched, limit) : findHoldingAll(terms, ask)
           )
         ),
         querySeqs(sessionId, () => findAny(matchesOf(telling, isCommon).rarer, ask))
@@ -214,7 +214,7 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
   /** Messages by the stems of their own words and their neighbours'. */
   const rankByStems = (
     sessionId: SessionId,
-    terms: ReadonlyArray<Term>,
+    { asked, terms }: { readonly asked: ReadonlySet<string>; readonly terms: ReadonlyArray<Term> },
     { number, stemSeq: lastSeq }: Mark,
     isSearched: (seq: number) => boolean,
     limit: number
@@ -223,9 +223,10 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
       return { isNeeded, weights: readWeights(number, keys, lastSeq, isSearched) }
     })
     const found: Array<number> = []
-    for (const { isHolding, seq } of rankByWords(postings)) {
+    const readWords = (seq: number) => listWords(readTextAt(sessionId, seq))
+    for (const { isHolding, seq } of preferAsked(rankByWords(postings), asked, readWords)) {
       if (found.length >= limit) break
-      if (isHolding || (isSearched(seq) && hasText(sessionId, seq))) found.push(seq)
+      if (isHolding || (isSearched(seq) && readTextAt(sessionId, seq) !== "")) found.push(seq)
     }
     return found
   }
@@ -249,10 +250,10 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
     return weights
   }
 
-  /** True for a message that words can find, if it has them: not for an answer of the recall tools. */
-  const hasText = (sessionId: SessionId, seq: number): boolean => {
+  /** The text by which words can find a message; none of an answer of the recall tools. */
+  const readTextAt = (sessionId: SessionId, seq: number): string => {
     const [row] = logged.bodies.all(sessionId, seq - 1, 1)
-    return row?.seq === seq && readText(sessionId, row) !== ""
+    return row?.seq === seq ? readText(sessionId, row) : ""
   }
 
   const findAny = (matches: ReadonlyArray<string>, ask: Omit<Ask, "match">): ReadonlyArray<number> =>

@@ -13,8 +13,8 @@ import {
   searchableText,
   splitChunks
 } from "./searchQuery.ts"
-import { rankByWords } from "./rankByWords.ts"
-import { readQuery, type Term, weighKeys, weightOf } from "./wordKeys.ts"
+import { preferAsked, rankByWords } from "./rankByWords.ts"
+import { listWords, readQuery, type Term, weighKeys, weightOf } from "./wordKeys.ts"
 
 /** Words in a row, the last of which may go on. */
 interface Phrase {
@@ -40,10 +40,10 @@ export const searchEntries = (
 ): ReadonlyArray<Logged> => {
   const chunks = splitChunks(query)
   if (chunks.length === 0) return []
-  const { exact, isQuestion, telling, terms } = readQuery(chunks)
+  const { asked, exact, isQuestion, telling, terms } = readQuery(chunks)
   const byWords = [
     ...exact.map((chunks) => () => findAll(entries, phrasesOf(chunks))),
-    () => (isQuestion ? rankByStems(entries, terms, lastSeq) : findHoldingAll(entries, terms)),
+    () => (isQuestion ? rankByStems(entries, { asked, terms }, lastSeq) : findHoldingAll(entries, terms)),
     () => findAny(entries, phrasesOf(telling))
   ]
   const byLetters = () => findByLetters(entries, chunks)
@@ -75,7 +75,7 @@ const findHoldingAll = (entries: ReadonlyArray<Logged>, terms: ReadonlyArray<Ter
 /** Entries by the stems of their own words and their neighbours'. */
 const rankByStems = (
   entries: ReadonlyArray<Logged>,
-  terms: ReadonlyArray<Term>,
+  { asked, terms }: { readonly asked: ReadonlySet<string>; readonly terms: ReadonlyArray<Term> },
   lastSeq: number
 ): ReadonlyArray<Logged> => {
   const words = terms.map(({ isNeeded, keys }) => {
@@ -88,7 +88,12 @@ const rankByStems = (
   })
   const withText = entries.filter(({ message }) => searchableText(message) !== "")
   const bySeq = new Map(withText.map((entry) => [entry.seq, entry]))
-  return rankByWords(words).flatMap(({ seq }) => bySeq.get(seq) ?? [])
+  const textAt = (seq: number) => {
+    const entry = bySeq.get(seq)
+    return entry === undefined ? "" : searchableText(entry.message)
+  }
+  const ranked = preferAsked(rankByWords(words), asked, (seq) => listWords(textAt(seq)))
+  return ranked.flatMap(({ seq }) => bySeq.get(seq) ?? [])
 }
 
 const findAny = (entries: ReadonlyArray<Logged>, phrases: ReadonlyArray<Phrase>): ReadonlyArray<Logged> => {

@@ -10,10 +10,12 @@ export interface Postings {
   readonly isNeeded: boolean
 }
 
-/** A message that was found, and whether it holds a word itself. */
+/** A message that was found, whether it holds a word itself, and all of those that are needed. */
 export interface Ranked {
   readonly seq: number
   readonly isHolding: boolean
+  readonly holdsAll: boolean
+  readonly score: number
 }
 
 /** The share of a word's score that a message gets from one at distance 1, 2 and 3. */
@@ -40,14 +42,42 @@ export const rankByWords = (words: ReadonlyArray<Postings>): ReadonlyArray<Ranke
       if (isNeeded) heldNeeded[seq] = (heldNeeded[seq] ?? 0) + 1
     })
   }
-  const found: Array<Ranked & { readonly holdsAll: number; readonly score: number }> = []
+  const found: Array<Ranked> = []
   scores.forEach((score, seq) => {
-    if (score > 0) {
-      found.push({ seq, score, isHolding: held[seq] === 1, holdsAll: Number(heldNeeded[seq] === needed) })
-    }
+    if (score > 0) found.push({ seq, score, isHolding: held[seq] === 1, holdsAll: heldNeeded[seq] === needed })
   })
-  return found.sort((a, b) => b.holdsAll - a.holdsAll || b.score - a.score || b.seq - a.seq)
+  return found.sort((a, b) => Number(b.holdsAll) - Number(a.holdsAll) || b.score - a.score || b.seq - a.seq)
 }
+
+/**
+ * Puts those of the first messages that are about as good as another before it if they hold more of the `asked` words,
+ * which are all words of a question as it was asked: where nothing else tells them apart, "the harp" is nearer to "the harp"
+ * than "a harp" is.
+ */
+export const preferAsked = (
+  ranked: ReadonlyArray<Ranked>,
+  asked: ReadonlySet<string>,
+  readWords: (seq: number) => ReadonlySet<string>
+): ReadonlyArray<Ranked> => {
+  if (asked.size === 0) return ranked
+  let leader: Ranked | undefined
+  let group = 0
+  const first = ranked.slice(0, FEW).map((message) => {
+    if (leader?.holdsAll !== message.holdsAll || message.score < ABOUT_AS_GOOD * leader.score) {
+      leader = message
+      group += 1
+    }
+    // Whatever a message says that was found by its neighbours, it was not asked with these words.
+    const words = message.isHolding ? readWords(message.seq) : new Set()
+    return { message, group, hits: Array.from(asked).filter((word) => words.has(word)).length }
+  })
+  const better = first.toSorted((a, b) => a.group - b.group || b.hits - a.hits).map(({ message }) => message)
+  return [...better, ...ranked.slice(FEW)]
+}
+
+/** Reading more messages would take longer than it helps. */
+const FEW = 10
+const ABOUT_AS_GOOD = 0.94
 
 /** Adds what one word gives each message: the most of what it has itself and what its neighbours lend. */
 const addScores = (scores: Float64Array, weights: Float64Array, rarity: number): void => {

@@ -57,7 +57,8 @@ const countEach = (words: ReadonlyArray<string>): ReadonlyMap<string, number> =>
 /**
  * How the words of a query are looked for. `exact` are the chunks of which a message holds all: first every one, then those
  * that are no function words. `terms` are the words of the latter. `isQuestion` tells whether a message may be found by its
- * neighbours' words. What stands alone in quotes is looked for as it is.
+ * neighbours' words. `asked` are all words of a question with function words. What stands alone in quotes is looked for as it
+ * is.
  */
 export const readQuery = (chunks: ReadonlyArray<QueryChunk>) => {
   const guessed = guessLanguage(chunks.flatMap(({ text }) => splitWords(text)))
@@ -67,9 +68,17 @@ export const readQuery = (chunks: ReadonlyArray<QueryChunk>) => {
     exact: telling.length < chunks.length ? [chunks, telling] : [chunks],
     telling,
     isQuestion,
+    asked: listWords(telling.length < chunks.length ? chunks.map(({ text }) => text).join(" ") : ""),
     terms: isQuestion || chunks[0]?.isQuoted !== true ? readTerms(telling, guessed) : []
   }
 }
+
+/** The words at the beginning of a text as they were written, in lower case. */
+export const listWords = (text: string): ReadonlySet<string> =>
+  new Set(splitWords(text.slice(0, LONGEST_BEGINNING)).map(lowerCase))
+
+/** In characters. */
+const LONGEST_BEGINNING = 2_000
 
 /** The terms of a query, each once. Nothing tells the language of names and keywords: they are stemmed in every one. */
 const readTerms = (chunks: ReadonlyArray<QueryChunk>, guessed: Language | undefined): ReadonlyArray<Term> => {

@@ -94,7 +94,10 @@ const forms: ReadonlyArray<readonly [word: string, said: string]> = [
   ["サーバー", "ｻｰﾊﾞｰが落ちました"],
   ["ｓｅｒｖｅｒ１２", "It runs on server12."],
   ["session manager", "Look at sessionManager.ts first."],
+  ["sessionManager", "the session manager of the gateway"],
   ["user account service", "class UserAccountService {}"],
+  ["UserAccountService", "the user account service is down"],
+  ["getUserAccountById", "def get_user_account_by_id(id):"],
   ["get_user_account_by_id", "It calls getUserAccountById."],
   ["maxRetryCount", "MAX_RETRY_COUNT = 3"],
   ["MAX_RETRY_COUNT", "const maxRetryCount = 3"],
@@ -145,6 +148,18 @@ for (const [name, backend] of backends) {
           yield* conversation(id, [...others, ...talk, ...others])
           assert.deepStrictEqual(yield* found(id, "What was it with the pottery?", { limit: 2 }), [21, 22])
           assert.deepStrictEqual(yield* found(id, "pottery"), [21])
+        })
+      )
+
+      it.effect("of messages that hold the same rare word, the one with more words of the question comes first", () =>
+        Effect.gen(function* () {
+          const id = freshSession()
+          const others = Array.from({ length: 20 }, (_, n) => assistant(`What was it that she did when ${n} came?`))
+          const told = user("They moved the regatta to Tampere.")
+          const idle = [user("Found an old photo with a regatta."), user("My cousin likes a regatta too.")]
+          yield* conversation(id, [...others, told, ...others, ...idle.flatMap((message) => [message, ...others])])
+          assert.deepStrictEqual(yield* found(id, "Where is the regatta going to be held?", { limit: 1 }), [21])
+          assert.deepStrictEqual(yield* found(id, "regatta held", { limit: 1 }), [63])
         })
       )
 
