@@ -43,12 +43,12 @@ export interface CompressionPolicy {
   readonly contextLength: number
   /** Tokens kept free for the model's answer. The rest of the window is the usable window. */
   readonly reservedOutput: number
-  /** The soft threshold. Default 0.50. In tokens, it also bounds the view after a compression, to half of them. */
+  /** The soft threshold. Default `"cost"`. In tokens, it also bounds the view after a compression, to half of them. */
   readonly threshold: Threshold
   /** The prices by which `threshold: "cost"` decides. Default: those of `kind: "anthropic"`. */
   readonly promptCache: PromptCache.PromptCache
   /** With `threshold: "cost"`, the share by which a session may cost more than without compressions, at whatever step it
-   * ends. Default 0.10. */
+   * ends. Default 0.15. */
   readonly costTolerance: number
   /** The hard threshold: a step does not start above it. Default 0.85. */
   readonly hardThreshold: number
@@ -105,9 +105,9 @@ const checkPolicy = (
     mode: options.mode ?? "background",
     contextLength,
     reservedOutput: options.reservedOutput ?? Math.min(16_384, Math.floor(contextLength / 8)),
-    threshold: copyThreshold(options.threshold ?? 0.5),
+    threshold: copyThreshold(options.threshold ?? "cost"),
     promptCache,
-    costTolerance: options.costTolerance ?? 0.1,
+    costTolerance: options.costTolerance ?? 0.15,
     hardThreshold: options.hardThreshold ?? 0.85,
     targetRatio: options.targetRatio ?? 0.2,
     targetTokens: options.targetTokens,

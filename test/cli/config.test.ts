@@ -264,9 +264,12 @@ describe("errors name the file, the key and what was expected", () => {
       "compression: { threshold: 1.5 }",
       "compression.threshold: expected a ratio above the target ratio 0.2 and at most 1, got 1.5"
     ],
-    ["compression: { threshold: high }", "compression.threshold: expected a ratio, or tokens as { tokens: 64000 }"],
     [
-      "compression: { hard_threshold: 0.3 }",
+      "compression: { threshold: high }",
+      "compression.threshold: expected cost, a ratio, or tokens as { tokens: 64000 }"
+    ],
+    [
+      "compression: { threshold: 0.5, hard_threshold: 0.3 }",
       "compression.hard_threshold: expected a ratio from the threshold 0.5 to 1, got 0.3"
     ],
     ["compression: { target_ratio: 0 }", "compression.target_ratio: expected a ratio from 0.02 to 0.8, got 0"],

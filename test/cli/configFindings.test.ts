@@ -71,6 +71,7 @@ describe("a config that is checked", () => {
       "auxiliary.vision.timeout: 1 s cut off calls that would have answered; set at least 30"
     ],
     ["compression: { threshold: { tokens: 64000 } }"],
+    ["compression: { threshold: cost }"],
     [
       "compression: { threshold: { tokens: 230000 } }",
       "compression.threshold: a compression that begins at 230,000 tokens has no time before turns wait for it; " +

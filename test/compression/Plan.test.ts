@@ -263,13 +263,14 @@ describe("Fits: a view after a compression is within its target", () => {
   for (const [name, entries] of extremes)
     it(name, () => {
       for (const contextLength of [2_048, 4_096, 8_000, 32_000, 200_000, 2_000_000]) {
-        const first = live([[entries, { contextLength }]])
+        const threshold = 0.5
+        const first = live([[entries, { contextLength, threshold }]])
         const total = logOf(entries).reduce((sum, { tokens }) => sum + tokens, 0)
         if (total > contextLength && contextLength <= 8_000) assert.strictEqual(first, 1, "nothing was compressed")
         live([
-          [entries, { contextLength: 2_000_000 }],
-          [entries, { contextLength }],
-          [[request("and then?")], { contextLength: 4_096 }]
+          [entries, { contextLength: 2_000_000, threshold }],
+          [entries, { contextLength, threshold }],
+          [[request("and then?")], { contextLength: 4_096, threshold }]
         ])
       }
     })

@@ -13,7 +13,10 @@ import { id, readState, recordLogLines, scripted } from "../support/world.ts"
 
 const world = (contextLength: number) => {
   const { layer, lines } = recordLogLines()
-  const gateway = scripted(Models.makeCountingModel([]).layer, { routes: [], policy: { contextLength } })
+  const gateway = scripted(Models.makeCountingModel([]).layer, {
+    routes: [],
+    policy: { contextLength, threshold: 0.5 }
+  })
   return { layer: Layer.merge(gateway, layer), lines }
 }
 

@@ -44,7 +44,8 @@ const formatChecked = (file: string, { findings, settings }: CheckedConfig): Rea
 const summarizeSettings = ({ enabled, main, policy, routes }: Settings): ReadonlyArray<string> => [
   `main model: ${main.model}, a window of ${formatCount(main.contextLength)} tokens`,
   enabled
-    ? `compressed beside the turns from ${formatCount(CompressionPolicy.softLimit(policy))} tokens on, before a step from ` +
+    ? `compressed beside the turns ${policy.threshold === "cost" ? "once that saves money, at the latest " : ""}from ` +
+      `${formatCount(CompressionPolicy.softLimit(policy))} tokens on, before a step from ` +
       `${formatCount(CompressionPolicy.hardLimit(policy))} on`
     : "not compressed: compression.enabled is false",
   `summaries by: ${routes("compression")

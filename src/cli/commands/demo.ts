@@ -35,7 +35,7 @@ const formatEvent = (event: DemoEvent): ReadonlyArray<string> => {
     ReplayStarted: ({ messages, turns }) => [
       ...wrapWords(
         `A scripted coding agent works through ${turns} turns, ${formatQuantity(messages, "message")}, in a window of ` +
-          `${formatCount(contextLength)} tokens. No model is called: the replies are written in advance, and the ` +
+          `${formatCount(contextLength)} tokens that is compressed at half of it. No model is called: the replies are written in advance, and the ` +
           `summary is an extract by the embedded summarizer, which pretends to take ${PRETENDED_DELAY} as a model would.`,
         width
       ),

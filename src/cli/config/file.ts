@@ -48,8 +48,8 @@ const Model = Schema.Struct({
 const Compression = Schema.Struct({
   enabled: optionalSetting(Schema.Boolean, "true or false"),
   threshold: optionalSetting(
-    Schema.Union(Schema.Number, Schema.Struct({ tokens: Schema.Int })),
-    "a ratio, or tokens as { tokens: 64000 }"
+    Schema.Union(Schema.Number, Schema.Literal("cost"), Schema.Struct({ tokens: Schema.Int })),
+    "cost, a ratio, or tokens as { tokens: 64000 }"
   ),
   hard_threshold: ratio,
   target_ratio: ratio,

@@ -59,7 +59,8 @@ const pretendedSummarizer = Layer.effect(
 
 /** The library on a temporary database, without a route to a model: the demo needs no network. */
 export const layerDemo = (contextLength: number) => {
-  const options = { policy: { contextLength }, routes: [] }
+  // One compression, late, so that the window is seen filling up.
+  const options = { policy: { contextLength, threshold: 0.5 }, routes: [] }
   return Layer.scoped(Gateway.Gateway, Gateway.make(options)).pipe(
     Layer.provideMerge(Compressor.layer(options)),
     Layer.provide(pretendedSummarizer),
