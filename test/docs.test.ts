@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Either } from "effect"
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { afterAll, vi } from "vitest"
+import * as CompressionPolicy from "../src/compression/CompressionPolicy.ts"
 import * as Recovery from "../src/model/Recovery.ts"
 import * as HermesFiles from "./support/hermes.ts"
 
@@ -51,7 +53,13 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
     assert.include(ofChatAgent, { api: "chat", inPlace: true })
     assert.include(ofOtherAgent, { api: "responses" })
   },
-  "docs/compression-flow.md, snippet 2": ({ memories, outcomes, texts }) => {
+  "docs/compression-flow.md, snippet 2": ({ policy }) => {
+    const { promptCache, threshold } = Either.getOrThrow(
+      CompressionPolicy.make(policy as CompressionPolicy.PolicyOptions)
+    )
+    assert.deepStrictEqual([promptCache.kind, threshold], ["openai-automatic", "cost"])
+  },
+  "docs/compression-flow.md, snippet 3": ({ memories, outcomes, texts }) => {
     assert.match(String(memories), /^\d+ messages of chat-43$/)
     assert.include(String(texts), "Notes, word for word:\n- ticket 4711 is closed")
     assert.deepStrictEqual(outcomes, ["committed"])
