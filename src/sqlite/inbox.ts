@@ -1,4 +1,7 @@
-/** The inbox of the native store: what arrives together is on disk, numbered and acknowledged with one commit. */
+/**
+ * The inbox of the native store: what arrives together is on disk, numbered and acknowledged with one commit. What an index
+ * hides is found again when a store is opened.
+ */
 import * as Arr from "effect/Array"
 import type Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
@@ -13,7 +16,7 @@ import * as GroupCommit from "./groupCommit.ts"
 import { withSpanIfTraced } from "../concurrency/fiberServices.ts"
 import type { Connection } from "./transaction.ts"
 import { isDamage } from "./file.ts"
-import { checksumOfRow, loggedOfArrival } from "./rows.ts"
+import { checksumOfRow, loggedOfArrival, loggedOfRow } from "./rows.ts"
 import { type MessageRow, prepareQuery } from "./statements.ts"
 
 interface Arrival extends Delivery, SerializedMessage {
@@ -33,6 +36,31 @@ const sortKeys = (_key: string, value: unknown): unknown =>
 
 const HIDDEN = `SELECT session_id, arrival, kind, tokens, body, at, checksum FROM inbox AS row NOT INDEXED WHERE NOT EXISTS
   (SELECT 1 FROM inbox AS found INDEXED BY inbox_session WHERE found.session_id = row.session_id AND found.arrival = row.arrival)`
+
+// Bodies are read of those alone that are hidden.
+const LAST_HIDDEN = `SELECT session_id, seq, arrival, kind, tokens, body, at, checksum FROM message WHERE rowid IN (
+  SELECT number FROM
+    (SELECT rowid AS number, session_id, seq FROM message NOT INDEXED ORDER BY rowid DESC LIMIT ?) AS row
+  WHERE NOT EXISTS (SELECT 1 FROM message AS found INDEXED BY sqlite_autoindex_message_1
+    WHERE found.session_id = row.session_id AND found.seq = row.seq))`
+
+/** So many of the messages that were written last are looked for. All of a log would take time with its length. */
+const LOOKED_FOR = 1_000
+
+/**
+ * Makes the index of the log anew if it hides one of the last messages of the file. A gap before others is told where it
+ * is read, but behind the last that the index knows nothing is missed. A row whose own session id or number is damaged is
+ * found by the index alone: then the index stays, since it could not hold both.
+ */
+export const repairLogIndex = (db: Database.Database): void => {
+  try {
+    const hidden = prepareQuery<[number], { readonly session_id: string } & MessageRow>(db, LAST_HIDDEN).all(LOOKED_FOR)
+    const isWhole = hidden.every((row) => loggedOfRow(row.session_id, row).unreadable === undefined)
+    if (hidden.length > 0 && isWhole) db.exec("REINDEX message")
+  } catch (cause) {
+    if (!isDamage(cause)) throw cause
+  }
+}
 
 /**
  * Makes the index of the inbox anew if it hides an arrival from its session, which would never be answered. A row whose

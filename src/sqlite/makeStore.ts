@@ -37,7 +37,10 @@ export const migrateFile = (db: Database.Database): Effect.Effect<void, StoreErr
     Effect.zipRight(
       Transaction.retryWhileBusy(
         Effect.try({
-          try: () => Inbox.repairInboxIndex(db),
+          try: () => {
+            Inbox.repairInboxIndex(db)
+            Inbox.repairLogIndex(db)
+          },
           catch: (cause) => toStoreError("prepare the database", cause)
         })
       )

@@ -142,3 +142,45 @@ describe("a damaged index of recall", () => {
     })
   )
 })
+
+describe("a damaged index of the log", () => {
+  const session = SessionId.make("session-of-the-log")
+
+  /** Flips a bit of the session id of the last entry, in the last page of the index. */
+  const hideLastMessage = (filename: string) => {
+    const db = new Database(filename)
+    db.pragma("wal_checkpoint(TRUNCATE)")
+    const pages = db
+      .prepare<[], number>("SELECT pageno FROM dbstat WHERE name = 'sqlite_autoindex_message_1' AND pagetype = 'leaf'")
+      .pluck()
+      .all()
+    const count = () =>
+      db.prepare<[], number>("SELECT max(seq) FROM message WHERE session_id = 'session-of-the-log'").pluck().get()
+    assert.strictEqual(count(), 3)
+    db.close()
+    const bytes = readFileSync(filename)
+    // Entries are written from the end of a page to its beginning.
+    const at = bytes.indexOf(session, ((pages.at(-1) ?? 1) - 1) * PAGE)
+    bytes[at] = (bytes[at] ?? 0) ^ 4
+    writeFileSync(filename, bytes)
+  }
+
+  it.scoped("that hides the last message is made anew when the store is opened", () =>
+    Effect.gen(function* () {
+      const filename = yield* temporaryDatabase
+      const layer = Layer.fresh(Sqlite.layer({ filename, durability: "process" }))
+      const log = Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.log(session)))
+      const messages = ["one", "two", "three"].map((text) => user(text))
+      yield* Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId: session, messages }])).pipe(
+        Effect.provide(layer)
+      )
+      hideLastMessage(filename)
+      const read = Chunk.toReadonlyArray(yield* Effect.provide(log, layer))
+      assert.deepStrictEqual(
+        read.map(({ message }) => message.content),
+        ["one", "two", "three"]
+      )
+      assertSoundLog(filename)
+    })
+  )
+})
