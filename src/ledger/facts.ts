@@ -294,10 +294,13 @@ export const findExitCode = (text: string): number | null => {
 export const findErrorLines = (text: string): ReadonlyArray<string> => {
   if (!ERROR.test(text)) return []
   const found = text.split("\n").filter((line) => ERROR.test(line))
-  const causes = found.filter((line) => !ERROR_NOISE.test(line))
+  const causes = found.filter((line) => !saysOnlyWhere(line))
   const lines = causes.length > 0 ? causes : found.slice(0, 1)
   return Array.from(new Set(lines.map((line) => clipText(toOneLine(line), LONGEST_ERROR)))).slice(0, 3)
 }
+
+/** Returns whether a line of an error says where or how to look for it, and not what it is. */
+export const saysOnlyWhere = (line: string): boolean => ERROR_NOISE.test(line)
 
 /** Returns whether the text as a whole is an error, not a text about errors. */
 export const isError = (text: string): boolean => ERROR.test(text.slice(0, 200).split("\n", 1)[0] ?? "")

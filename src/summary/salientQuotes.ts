@@ -1,4 +1,5 @@
 /** Chooses sentences of the talk and lines of tool output by their rare words, in any language. */
+import { saysOnlyWhere } from "../ledger/facts.ts"
 import { isProse, LINE_BREAK, toOneLine, splitWords } from "../message/text.ts"
 import type { Counter } from "../message/Tokens.ts"
 import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
@@ -44,7 +45,7 @@ export const quoteLines = (
     .filter((line) => line.length >= SHORTEST && line.length <= LONGEST_LINE)
     .flatMap((line) => {
       const text = line.replace(MARKUP, "").trim()
-      if (text.length < SHORTEST || SAYS_NOTHING.test(text)) return []
+      if (text.length < SHORTEST || SAYS_NOTHING.test(text) || saysOnlyWhere(text)) return []
       const all = splitWords(text)
       const learned = all.filter((word) => isSoonAfter(firstMentions.get(word), seq))
       const isLearned = learned.some((word) => /\d/.test(word)) || (learned.length > 1 && isProse(line))
@@ -191,4 +192,4 @@ const LONGEST_LINE = 200
 const MARKUP = /^(?:\s|[#>*+•-]+\s|\d+[.):]\s)+/
 /** What tools say whatever they did: that they did it, that there is more, that something failed. */
 const SAYS_NOTHING =
-  /^(?:Successfully |Successful|The file .{1,200} has been |File (?:created|updated|written|saved)|\(?no output|Command (?:exited|finished|completed)|Process exited|Debugger |Waiting for |npm (?:error|ERR!) (?:Lifecycle|path|location|workspace|command|code|A complete log)|[[(.… ]{0,6}\d+ more lines|\d{1,7}:#)/i
+  /^(?:Successfully |Successful|The file .{1,200} has been |File (?:created|updated|written|saved)|\(?no output|Command (?:exited|finished|completed)|Process exited|Debugger |Waiting for |[[(.… ]{0,6}\d+ more lines|\d{1,7}:#)/i
