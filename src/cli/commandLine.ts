@@ -25,6 +25,7 @@ import * as Doctor from "./commands/doctor.ts"
 import * as Export from "./commands/export.ts"
 import * as Import from "./commands/import.ts"
 import * as Inspect from "./commands/inspect.ts"
+import * as Plan from "./commands/plan.ts"
 import * as Recall from "./commands/recall.ts"
 import * as Receipt from "./commands/receipt.ts"
 import * as Salvage from "./commands/salvage.ts"
@@ -41,6 +42,7 @@ const commands = [
   Import.command,
   Export.command,
   Compress.command,
+  Plan.command,
   Inspect.view,
   Inspect.handoff,
   Inspect.log,

@@ -116,14 +116,10 @@ const checkPolicy = (
     onExhausted: options.onExhausted ?? "extract"
   }
   const problem = rules.find(({ isValid }) => !isValid(policy))
-  if (problem !== undefined)
-    return Either.left(new InvalidPolicy({ field: problem.field, issue: problem.describeIssue(policy) }))
-  checkedPolicies.add(policy)
-  return Either.right(policy)
+  return problem === undefined
+    ? Either.right(policy)
+    : Either.left(new InvalidPolicy({ field: problem.field, issue: problem.describeIssue(policy) }))
 }
-
-/** Each step asks for its policy, and most have the window of the one before. */
-const checkedPolicies = new WeakSet<CompressionPolicy>()
 
 /** The caller may change its own object later. */
 const copyThreshold = (threshold: Threshold): Threshold =>
@@ -186,12 +182,14 @@ export const forWindow = (
   policy: CompressionPolicy,
   window: Window
 ): Either.Either<CompressionPolicy, InvalidPolicy> => {
-  const { contextLength = policy.contextLength, threshold = policy.threshold } = window
+  const { contextLength = policy.contextLength } = window
   const own = contextLength === policy.contextLength ? policy.reservedOutput : undefined
-  const { reservedOutput = own } = window
-  const changesNothing = own !== undefined && reservedOutput === own && threshold === policy.threshold
-  if (changesNothing && checkedPolicies.has(policy)) return Either.right(policy)
-  return checkPolicy({ ...policy, contextLength, reservedOutput, threshold })
+  return checkPolicy({
+    ...policy,
+    contextLength,
+    reservedOutput: window.reservedOutput ?? own,
+    threshold: window.threshold ?? policy.threshold
+  })
 }
 
 /**

@@ -71,3 +71,22 @@ export const isDue = (cache: PromptCache, growth: Growth, candidate: Candidate, 
   const carried = cache.read * growth.excess
   return carried > 0 && carried >= cost && cost <= tolerance * priceSteps(cache, growth)
 }
+
+/** The tokens by which a view grows at each step; 0 before the first one. */
+export const findPace = ({ steps, written }: Growth): number => (steps === 0 ? 0 : written / steps)
+
+/** Returns the tokens of the view in which a compression will be due, if it grows as it has; infinite if never. */
+export const predictDue = (cache: PromptCache, growth: Growth, candidate: Candidate, tolerance: number): number => {
+  const pace = findPace(growth)
+  let [now, view] = [growth, candidate.view]
+  for (let steps = 0; steps < FORESEEN; steps++) {
+    if (isDue(cache, now, { ...candidate, view }, tolerance)) return view
+    const output = growth.output / Math.max(1, growth.steps)
+    now = addStep(now, { view, written: pace, output }, candidate.fixed + candidate.target)
+    view += pace
+  }
+  return Infinity
+}
+
+/** A prediction further than this would say nothing. */
+const FORESEEN = 10_000

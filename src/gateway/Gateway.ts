@@ -31,6 +31,7 @@ import { findReply } from "./reply.ts"
 import { makeNovelty } from "./novelty.ts"
 import { makeTurn } from "./makeTurn.ts"
 import { makeLearnedLimits } from "./learnedLimits.ts"
+import { type Forecast, forecastSession, type ForecastOptions } from "./forecast.ts"
 import { findWriter } from "./stepBudget.ts"
 import * as KeyedLocks from "../concurrency/keyedLocks.ts"
 import type * as Message from "../message/Message.ts"
@@ -86,6 +87,7 @@ export interface TurnOptions {
   readonly wait?: Duration.DurationInput | undefined
 }
 
+export type { Forecast, ForecastOptions, ForecastThreshold } from "./forecast.ts"
 export type { Restored } from "./restore.ts"
 export type { ResetResult, Rewound } from "./rewind.ts"
 export { type Pin, PinRequest } from "./pins.ts"
@@ -171,6 +173,11 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
      * the oldest events.
      */
     readonly events: Stream.Stream<CompressionEvent>
+    /** Says what a compression would do now, save and cost, and when one begins. Asks no model, and changes nothing. */
+    readonly plan: (
+      sessionId: SessionId,
+      options?: ForecastOptions
+    ) => Effect.Effect<Forecast, UnknownSession | StoreError | InvalidPolicy>
     /** Counts the session's compressions, model calls and waits, from its first message on and across restarts. */
     readonly stats: (sessionId: SessionId) => Effect.Effect<SessionStats, UnknownSession | StoreError>
     /** The view of the log as it is, without moving deliveries from the inbox to the log. */
@@ -341,6 +348,7 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
     compress: compressor.compress,
     heal: compressor.heal,
     events: compressor.events,
+    plan: (sessionId, options) => forecastSession({ ...env, policy: compressor.policy }, sessionId, options),
     stats: counters.stats,
     view,
     reset,

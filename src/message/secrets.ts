@@ -165,15 +165,12 @@ const findPlaces = (text: string): Places => {
   let word = 0
   let wordStart = 0
   let markEnd = 0
-  const { length } = text
-  // Whatever stands behind the text ends its last word.
-  units[length] = 0
-  for (let at = 0; at <= length; at++) {
-    const unit = UNITS[units[at] ?? 0] ?? 0
+  for (let at = 0; at <= text.length; at++) {
+    const unit = at < text.length ? (UNITS[units[at] ?? 0] ?? 0) : 0
     triple = addSign(triple, unit & SIGN)
     if (((TRIPLES[triple >> 5] ?? 0) >> triple) & 1) {
       if (triple === MARK_TRIPLE) markEnd = findMarkEnd(text, at - 2)
-      if (at >= markEnd) addWords(places, WORDS[triple] ?? NO_WORDS, units, length, at)
+      if (at >= markEnd) addWords(places, WORDS.get(triple) ?? [], units, text.length, at)
     }
     run |= unit
     word |= unit
@@ -202,7 +199,7 @@ const REDACTED = /\[redacted [a-z ]{1,24}\]/y
  * short, and share one array: what stands behind the text in it is of another.
  */
 const readUnits = (text: string): Uint16Array => {
-  const [units, bytes] = text.length < MOST_REUSED ? REUSED : makeUnits(text.length + 1)
+  const [units, bytes] = text.length > MOST_REUSED ? makeUnits(text.length) : REUSED
   const written = bytes.write(text, "utf16le")
   if (endianness() === "BE") bytes.subarray(0, written).swap16()
   return units
@@ -325,8 +322,7 @@ const addSign = (triple: number, sign: number): number => ((triple << 5) ^ sign)
 const LARGEST_TRIPLE = 32_767
 
 /** The words by their triple, and a bit for each triple that has words, so that all of them stay in the nearest cache. */
-const WORDS: Array<ReadonlyArray<Word> | undefined> = Array.from({ length: LARGEST_TRIPLE + 1 })
-const NO_WORDS: ReadonlyArray<Word> = []
+const WORDS = new Map<number, Array<Word>>()
 const TRIPLES = new Int32Array((LARGEST_TRIPLE + 1) / 32)
 
 const addWord = (text: string, rule: number, isExact: boolean): void => {
@@ -338,7 +334,7 @@ const addWord = (text: string, rule: number, isExact: boolean): void => {
   const befores = text.length < 3 ? Array.from({ length: 32 }, (_, sign) => sign) : [0]
   for (const before of befores) {
     const triple = signs.reduce(addSign, before)
-    WORDS[triple] = [...(WORDS[triple] ?? NO_WORDS), word]
+    WORDS.set(triple, [...(WORDS.get(triple) ?? []), word])
     TRIPLES[triple >> 5] = (TRIPLES[triple >> 5] ?? 0) | (1 << triple)
   }
 }
