@@ -34,8 +34,7 @@ import {
   validUsage
 } from "./Provider.ts"
 import * as Recovery from "./Recovery.ts"
-import * as KeyedLocks from "../concurrency/keyedLocks.ts"
-import { monotonicMillis, suspendForeign } from "../concurrency/fiberServices.ts"
+import { Patience, makeFairQueue, monotonicMillis, suspendForeign } from "../concurrency/fiberServices.ts"
 
 /**
  * `maxConcurrentCalls` bounds the calls that are under way to one model for all tasks together; default 16.
@@ -66,7 +65,7 @@ export interface Completion {
  * @since 0.1.0
  * @category models
  */
-export type Patience<A, E> = KeyedLocks.Patience<A, E>
+export type Patience<A, E> = Patience<A, E>
 
 /**
  * `onProgress` receives the number of characters so far, reasoning included, each time more have come. `recovery`
@@ -127,7 +126,7 @@ export class ModelClients extends Context.Tag("throughline/ModelClients")<
 export const make = Effect.fnUntraced(function* ({ maxConcurrentCalls = 16 }: ModelClientsOptions = {}) {
   yield* checkWhole("maxConcurrentCalls", maxConcurrentCalls, 1)
   const { dropClient, takeClient } = yield* makeClientCache
-  const queue = KeyedLocks.makeFairQueue<string>(maxConcurrentCalls)
+  const queue = makeFairQueue<string>(maxConcurrentCalls)
 
   const withPlace: ModelClients["Type"]["withPlace"] = (route, effect, patience) =>
     queue.withPlace(modelKey(route), effect, patience)
