@@ -34,7 +34,12 @@ import {
   validUsage
 } from "./Provider.ts"
 import * as Recovery from "./Recovery.ts"
-import { Patience, makeFairQueue, monotonicMillis, suspendForeign } from "../concurrency/fiberServices.ts"
+import {
+  type Patience as PlacePatience,
+  makeFairQueue,
+  monotonicMillis,
+  suspendForeign
+} from "../concurrency/fiberServices.ts"
 
 /**
  * `maxConcurrentCalls` bounds the calls that are under way to one model for all tasks together; default 16.
@@ -65,7 +70,7 @@ export interface Completion {
  * @since 0.1.0
  * @category models
  */
-export type Patience<A, E> = Patience<A, E>
+export type Patience<A, E> = PlacePatience<A, E>
 
 /**
  * `onProgress` receives the number of characters so far, reasoning included, each time more have come. `recovery`
