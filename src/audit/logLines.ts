@@ -138,6 +138,9 @@ export const logRewind = (sessionId: SessionId, to: number, undone: number, gene
 export const logPins = (sessionId: SessionId, pins: number, generation: number) =>
   logInfo("pins changed", { session: sessionId, pins, generation })
 
+export const logEdit = (sessionId: SessionId, generation: number) =>
+  logInfo("handoff edited", { session: sessionId, generation })
+
 export const logRestore = (sessionId: SessionId, snapshot: string, generation: number) =>
   logInfo("restore", { session: sessionId, snapshot, generation })
 

@@ -20,6 +20,7 @@ import { checkDuration, type InvalidPolicy, readOptions } from "../model/Invalid
 import type { CompressionFailed, CompressionResult } from "../session/CompressionResult.ts"
 import type { SessionStats } from "../session/SessionStats.ts"
 import * as LogLines from "../audit/logLines.ts"
+import * as EditHandoff from "./editHandoff.ts"
 import * as Restore from "./restore.ts"
 import * as Rewind from "./rewind.ts"
 import * as Pins from "./pins.ts"
@@ -86,6 +87,7 @@ export interface TurnOptions {
 }
 
 export type { Forecast, ForecastOptions, ForecastThreshold } from "./forecast.ts"
+export { type Edited, type EditOptions, InvalidEdit } from "./editHandoff.ts"
 export type { Restored } from "./restore.ts"
 export type { ResetResult, Rewound } from "./rewind.ts"
 export { type Pin, PinRequest } from "./pins.ts"
@@ -220,6 +222,12 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
       sessionId: SessionId,
       snapshotId: string
     ) => Effect.Effect<Restore.Restored, InvalidRestore | UnknownSnapshot | UnknownSession | StoreError>
+    /** Replaces the handoff by its text as a person mended it, redacted and gated, in a new generation. */
+    readonly editHandoff: (
+      sessionId: SessionId,
+      text: string,
+      options?: EditHandoff.EditOptions
+    ) => Effect.Effect<EditHandoff.Edited, EditHandoff.InvalidEdit | UnknownSession | StoreError>
     /**
      * Makes a model call for the task that the request names, on the task's routes, with secrets removed from its
      * messages. Interruptible, unlike a compression. Fails with `Exhausted` if no route gave an answer, and with
@@ -324,10 +332,8 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
   let pinChanges = 0
   const makeHolder = () => `pin ${++pinChanges} of ${process}`
   const pinning: Pins.PinEnvironment = { store, counter, leases, policy: compressor.policy, makeHolder }
-  const restore = (sessionId: SessionId, snapshotId: string) => {
-    const holder = `restore ${++turns} of ${process}`
-    return Restore.restoreSnapshot({ store, leases, holder, counter, policy: compressor.policy }, sessionId, snapshotId)
-  }
+  const restore = (sessionId: SessionId, snapshotId: string) =>
+    Restore.restoreSnapshot({ ...pinning, holder: `restore ${++turns} of ${process}` }, sessionId, snapshotId)
 
   const auxiliary = (sessionId: SessionId, request: AuxiliaryRequest) => {
     const routes = options.taskRoutes?.(request.task) ?? options.routes
@@ -355,6 +361,7 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
     unpin: (sessionId, name) => Pins.unpinWords(pinning, sessionId, name),
     pins: (sessionId) => Pins.listPins(store, sessionId),
     restore,
+    editHandoff: (sessionId, text, options) => EditHandoff.editHandoff(pinning, sessionId, text, options),
     auxiliary,
     interrupt: stopSignals.stopAll
   })
