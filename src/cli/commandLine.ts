@@ -23,6 +23,7 @@ import * as Deliver from "./commands/deliver.ts"
 import * as Demo from "./commands/demo.ts"
 import * as Doctor from "./commands/doctor.ts"
 import * as Export from "./commands/export.ts"
+import * as Handoff from "./commands/handoff.ts"
 import * as Import from "./commands/import.ts"
 import * as Inspect from "./commands/inspect.ts"
 import * as Plan from "./commands/plan.ts"
@@ -44,7 +45,7 @@ const commands = [
   Compress.command,
   Plan.command,
   Inspect.view,
-  Inspect.handoff,
+  Handoff.command,
   Inspect.log,
   Recall.recall,
   Recall.expand,

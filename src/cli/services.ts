@@ -62,7 +62,7 @@ const layerCopy = (db: string) =>
     })
   )
 
-const makeTemporaryFolder = Effect.acquireRelease(
+export const makeTemporaryFolder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "throughline-"))),
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
 )

@@ -323,14 +323,10 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
     )
   }
 
-  const view = (sessionId: SessionId) => Effect.map(store.state(sessionId), (state) => View.assemble(state, counter))
-
   const reset = (sessionId: SessionId) =>
     Effect.tap(Rewind.resetSession(store, sessionId), () => Effect.sync(() => learnedLimits.forget(sessionId)))
-  const rewind = (sessionId: SessionId, seq: number) => Rewind.rewindSession(store, counter, sessionId, seq)
 
-  let pinChanges = 0
-  const makeHolder = () => `pin ${++pinChanges} of ${process}`
+  const makeHolder = () => `pin ${++turns} of ${process}`
   const pinning: Pins.PinEnvironment = { store, counter, leases, policy: compressor.policy, makeHolder }
   const restore = (sessionId: SessionId, snapshotId: string) =>
     Restore.restoreSnapshot({ ...pinning, holder: `restore ${++turns} of ${process}` }, sessionId, snapshotId)
@@ -354,9 +350,9 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
     events: compressor.events,
     plan: (sessionId, options) => forecastSession({ ...env, policy: compressor.policy }, sessionId, options),
     stats: counters.stats,
-    view,
+    view: (sessionId) => Effect.map(store.state(sessionId), (state) => View.assemble(state, counter)),
     reset,
-    rewind,
+    rewind: (sessionId, seq) => Rewind.rewindSession(store, counter, sessionId, seq),
     pin: (sessionId, request) => Pins.pinWords(pinning, sessionId, request),
     unpin: (sessionId, name) => Pins.unpinWords(pinning, sessionId, name),
     pins: (sessionId) => Pins.listPins(store, sessionId),

@@ -156,6 +156,30 @@ describe("the command line", () => {
     })
   )
 
+  it.scopedLive("handoff --edit takes a mended handoff from stdin or an editor, and says why it takes none", () =>
+    Effect.gen(function* () {
+      const { db, write } = yield* importHistory
+      const config = write("config.yaml", OFFLINE_CONFIG)
+      const edit = ["handoff", "chat", "--edit", "--db", db, "--config", config]
+      assert.match(yield* expectFailure(edit, { stdin: "words" }), /the view shows every message itself/)
+      yield* expectSuccess(["compress", "chat", "--db", db, "--config", config])
+      const handoff = yield* expectSuccess(["handoff", "chat", "--db", db])
+      assert.match(yield* expectSuccess(edit, { stdin: handoff }), /^nothing changed\n$/)
+      assert.match(yield* expectFailure(edit, { stdin: "my own words" }), /must stay as they are/)
+      const mended = handoff.replace("## ", "Mind the cat.\n\n## ")
+      assert.match(
+        yield* expectSuccess(edit, { stdin: mended }),
+        /^mended: session chat, generation 2\nthe view before: /
+      )
+      assert.include(yield* expectSuccess(["handoff", "chat", "--db", db]), "Mind the cat.")
+      const editor = { isTerminal: true, env: { EDITOR: "sed -i s/cat/dog/" } }
+      assert.match(yield* expectSuccess(edit, editor), /^mended: session chat, generation 3\n/)
+      assert.include(yield* expectSuccess(["handoff", "chat", "--db", db]), "Mind the dog.")
+      const failing = { isTerminal: true, env: { VISUAL: "false" } }
+      assert.match(yield* expectFailure(edit, failing), /^nothing was changed: false ended with 1$/)
+    })
+  )
+
   it.scopedLive("restore shows again what a snapshot showed, also what a reset ended and a rewind took back", () =>
     Effect.gen(function* () {
       const { db } = yield* importHistory
@@ -501,7 +525,10 @@ describe("the command line", () => {
       ["import twice.jsonl --db new.db", "twice.jsonl holds the session a twice"],
       ["import twice.jsonl --db new.db --session b", "twice.jsonl holds 2 sessions; --session names only one"],
       ["compress chat --db sessions.db --config gone.yaml", "cannot read gone.yaml: no such file or directory"],
-      ["compress chat --db sessions.db --config typed.yaml", "typed.yaml: compression.threshold: expected a ratio"],
+      [
+        "compress chat --db sessions.db --config typed.yaml",
+        "typed.yaml: compression.threshold: expected cost, a ratio"
+      ],
       [
         "compress chat --db sessions.db --config range.yaml",
         "range.yaml: compression.threshold: expected a ratio above "

@@ -62,7 +62,10 @@ describe("editHandoff", () => {
         ]),
         ["empty", "changed", "malformed", "too-large", "rejected"]
       )
-      const { generation } = yield* (yield* SessionStore).state(id)
+      const store = yield* SessionStore
+      yield* store.acquire(id, { name: "operation", holder: "a compression", ttl: 60_000 })
+      assert.strictEqual(yield* reasonOf(before.replace("port 8123", "port 9000")), "busy")
+      const { generation } = yield* store.state(id)
       assert.strictEqual(generation, 1)
       assert.strictEqual(yield* readHandoff, before)
     }).pipe(Effect.provide(layer()))

@@ -20,6 +20,8 @@ export interface CommandEnd {
 
 export interface Surroundings {
   readonly stdin?: string | Uint8Array
+  /** True if stdin is to look like a terminal; only in this process. */
+  readonly isTerminal?: boolean
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
 }
@@ -76,7 +78,7 @@ const withGlobalConsole = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 
 const replaceSurroundings = (
   args: ReadonlyArray<string>,
-  { cwd = process.cwd(), env = {}, stdin = "" }: Surroundings
+  { cwd = process.cwd(), env = {}, isTerminal = false, stdin = "" }: Surroundings
 ) => {
   const folder = process.cwd()
   const stdout = makeSink()
@@ -84,7 +86,11 @@ const replaceSurroundings = (
   const restorers = [
     replaceProperty(process, "argv", [process.execPath, "main.js", ...args]),
     replaceProperty(process, "env", { PATH: process.env.PATH, ...env }),
-    replaceProperty(process, "stdin", Readable.from([Buffer.from(stdin)], { objectMode: false })),
+    replaceProperty(
+      process,
+      "stdin",
+      Object.assign(Readable.from([Buffer.from(stdin)], { objectMode: false }), { isTTY: isTerminal })
+    ),
     replaceProperty(process, "stdout", stdout.stream),
     replaceProperty(process, "stderr", stderr.stream),
     replaceProperty(globalThis, "console", new Console(stdout.stream, stderr.stream))

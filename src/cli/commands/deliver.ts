@@ -4,16 +4,12 @@ import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import process from "node:process"
-import { buffer } from "node:stream/consumers"
 import * as Message from "../../message/Message.ts"
 import { NO_JSON, parseExactly } from "../../transcripts/exactJson.ts"
 import * as Rows from "../../transcripts/rows.ts"
-import { systemErrorText } from "../../message/systemErrorText.ts"
-import { CommandError, decodeUtf8, printAnswer } from "../io.ts"
+import { CommandError, printAnswer, readStdin } from "../io.ts"
 import { dbOption, jsonOption, sessionArg } from "../options.ts"
 import { useGateway } from "../services.ts"
-import { printNotice } from "../terminal/terminal.ts"
 
 const kind = Options.choice("kind", ["request", "notification"]).pipe(
   Options.withDescription("a request wants an answer, a notification does not"),
@@ -31,7 +27,7 @@ export const command = Command.make(
   { session: sessionArg, db: dbOption, kind, key, json: jsonOption },
   (args) =>
     Effect.gen(function* () {
-      const message = yield* parseInput(yield* readStdin)
+      const message = yield* parseInput(yield* readStdin("the message, then Ctrl-D:"))
       const delivery = { kind: args.kind, key: Option.getOrUndefined(args.key) }
       const receipt = yield* useGateway(args.db, ({ deliver }) => deliver(args.session, message, delivery), {
         create: true
@@ -43,19 +39,6 @@ export const command = Command.make(
 ).pipe(Command.withDescription("Deliver a message from stdin, JSON or plain text, to a session"))
 
 const EMPTY = new CommandError({ message: "stdin: expected a message, found nothing" })
-
-/** Reads asynchronously: a synchronous read would not react to Ctrl-C. */
-const readStdin = Effect.suspend(() => {
-  const hint = process.stdin.isTTY ? printNotice("the message, then Ctrl-D:") : Effect.void
-  const bytes = Effect.zipRight(
-    hint,
-    Effect.tryPromise({
-      try: () => buffer(process.stdin),
-      catch: (cause) => new CommandError({ message: `cannot read stdin: ${systemErrorText(cause)}` })
-    })
-  )
-  return Effect.flatMap(bytes, (bytes) => decodeUtf8("stdin", bytes))
-})
 
 /** Text that begins like a JSON object must be a chat message. All other text is the content of a user message. */
 const parseInput = (

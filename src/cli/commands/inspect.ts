@@ -5,8 +5,6 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import process from "node:process"
-import * as Handoff from "../../handoff/Handoff.ts"
-import * as Message from "../../message/Message.ts"
 import type { State } from "../../session/Session.ts"
 import type { Acknowledged } from "../../store/SessionStore.ts"
 import { Tokens } from "../../message/Tokens.ts"
@@ -78,22 +76,6 @@ export const view = Command.make(
       yield* printView(state, args, contextLength)
     })
 ).pipe(Command.withDescription("Print the chat messages that the model sees of a session"))
-
-export const handoff = Command.make(
-  "handoff",
-  { session: sessionArg, db: dbOption, json: jsonOption },
-  ({ db, json, session }) =>
-    Effect.gen(function* () {
-      const { generation, manifest, segments } = yield* useStore(db, (store) => store.state(session))
-      const isThere = segments.length > 0 || manifest.ledger !== ""
-      const text = isThere ? Message.text(Handoff.makeMessage({ ...manifest, segments })) : null
-      yield* printAnswer(json, { sessionId: session, generation, handoff: text }, () =>
-        text === null ? ["no handoff: the view shows every message itself"] : text.split("\n")
-      )
-    })
-).pipe(
-  Command.withDescription("Print the handoff of a session: what the model is told of the messages it no longer sees")
-)
 
 export const snapshots = Command.make(
   "snapshots",
