@@ -60,7 +60,8 @@ const pretendedSummarizer = Layer.effect(
 /** The library on a temporary database, without a route to a model: the demo needs no network. */
 export const layerDemo = (contextLength: number) => {
   // One compression, late, so that the window is seen filling up.
-  const options = { policy: { contextLength, threshold: 0.5 }, routes: [] }
+  // Into a target of 0.1 its messages do not fit with their outputs pruned, so that a handoff is seen, too.
+  const options = { policy: { contextLength, threshold: 0.5, targetRatio: 0.1 }, routes: [] }
   return Layer.scoped(Gateway.Gateway, Gateway.make(options)).pipe(
     Layer.provideMerge(Compressor.layer(options)),
     Layer.provide(pretendedSummarizer),
