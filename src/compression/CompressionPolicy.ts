@@ -54,7 +54,7 @@ export interface CompressionPolicy {
   readonly hardThreshold: number
   /** The part for head, handoff, live requests and tail together after a compression. Default 0.20. */
   readonly targetRatio: number
-  /** The most tokens for these, however large the window. Default 20,000 with `threshold: "cost"`, else no bound. */
+  /** The most tokens for these, however large the window. Default 16,000 with `threshold: "cost"`, else no bound. */
   readonly targetTokens: number | undefined
   /** Messages that the head keeps if they fit. Default 3. */
   readonly protectFirstN: number
@@ -381,7 +381,7 @@ const mostTargetTokens = ({ targetTokens, threshold }: CompressionPolicy): numbe
   targetTokens ?? (threshold === "cost" ? ENOUGH : Infinity)
 
 /** What a head, a few segments and the last messages of an agent take. More of it is read at every step, and used at few. */
-const ENOUGH = 20_000
+const ENOUGH = 16_000
 
 /**
  * Returns the largest overhead beside which the smallest conversation fits.

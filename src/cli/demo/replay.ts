@@ -112,6 +112,8 @@ export const replaySession = (report: (event: DemoEvent) => Effect.Effect<void>)
     const turnsMeanwhile: Array<number> = []
     let stepsBeforeArrivals = 0
     let isCompressing = false
+    /** The view that was the first over the threshold: the compression began with it. */
+    let began: View.View | undefined
 
     const followEvent = Effect.fnUntraced(function* (event: CompressionEvent) {
       isCompressing = event._tag === "Started"
@@ -135,7 +137,9 @@ export const replaySession = (report: (event: DemoEvent) => Effect.Effect<void>)
       const [took] = yield* Effect.timed(answerTurn(turn, stepViews))
       const isMeanwhile = wasCompressing && isCompressing
       const millisMeanwhile = isMeanwhile ? Math.ceil(Duration.toMillis(took)) : null
-      yield* report(DemoEvent.TurnAnswered({ turn: index + 1, view: yield* view(sessionId), millisMeanwhile }))
+      const seen = yield* view(sessionId)
+      if (began === undefined && seen.tokens > CompressionPolicy.softLimit(policy)) began = seen
+      yield* report(DemoEvent.TurnAnswered({ turn: index + 1, view: seen, millisMeanwhile }))
       if (isMeanwhile) turnsMeanwhile.push(index + 1)
       // The remaining turns show the window after the compression.
       if (wasCompressing) yield* Deferred.await(compressed)
@@ -152,6 +156,7 @@ export const replaySession = (report: (event: DemoEvent) => Effect.Effect<void>)
       before,
       after,
       targetTokens: CompressionPolicy.shares(policy, after.parts.system.tokens)?.target ?? 0,
+      tokensMeanwhile: before.tokens - (began ?? before).tokens,
       arrivals: arrivals.map(([, message]) => message),
       nextView: stepViews[stepsBeforeArrivals] ?? after,
       turnsMeanwhile,
