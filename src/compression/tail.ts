@@ -8,7 +8,7 @@
  * Pure. What is shown shortened says how to recall the rest.
  */
 import type * as CompressionPolicy from "./CompressionPolicy.ts"
-import { countLeast, keepSmallest, LEAST_EXCERPT, planExcerpts, showsResults } from "../view/excerpt.ts"
+import { countLeast, countStandIns, keepSmallest, LEAST_EXCERPT, planExcerpts, showsResults } from "../view/excerpt.ts"
 import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
 import * as Message from "../message/Message.ts"
 import type { Excerpt, Logged, State } from "../session/Session.ts"
@@ -57,7 +57,8 @@ export const findLastGroup = ({ cuts, rest }: Range, room: number, counter: Coun
   const from = cuts.lastIndexOf(true, index)
   const entries = rest.slice(from)
   const isUnread = (hasCalls && from <= spoken) || entries.at(-1)?.kind === "notification"
-  return { from, entries, least: countLeast(entries, LEAST_EXCERPT, counter), isUnread }
+  const least = countLeast(entries, LEAST_EXCERPT, counter) + countStandIns(entries, counter)
+  return { from, entries, least, isUnread }
 }
 
 /** A tail from index `from` of the rest on, the open requests before it, and the messages to be shown shortened. */
@@ -240,7 +241,8 @@ const clipLast = (
   room: number
 ): ReadonlyArray<Excerpt> => {
   const before = kept.slice(0, kept.length - entries.length)
-  const most = Math.min(Math.max(Math.floor(room / 2), room - total(before)), total(entries))
+  const whole = total(entries) + countStandIns(entries, counter)
+  const most = Math.min(Math.max(Math.floor(room / 2), room - total(before)), whole)
   const ofLast = Math.max(least, Math.min(most, room - countLeast(before, LEAST_EXCERPT, counter)))
   return [
     ...planExcerpts(before, room - ofLast, counter, ({ message }) => (message.role === "user" ? OF_USER : 1)),

@@ -98,8 +98,7 @@ export const planExcerpts = (
 ): ReadonlyArray<Excerpt> => {
   const measured = entries.map((entry) => ({ entry, fixed: countShortest(entry, counter), weight: weigh(entry) }))
   const { results } = Message.pairToolCalls(entries.map(({ message }) => message))
-  const missing = results.reduce((sum, ofCalls) => sum + ofCalls.filter((result) => result === undefined).length, 0)
-  const cap = findCap(measured, room - missing * countStandIn(counter))
+  const cap = findCap(measured, room - countMissing(results) * countStandIn(counter))
   const shares =
     cap < 0
       ? planFewest(entries, results, room, counter)
@@ -109,6 +108,13 @@ export const planExcerpts = (
     return to < tokens ? [{ seq, tokens: to }] : []
   })
 }
+
+/** The tokens of the stand-ins for results that the entries miss. */
+export const countStandIns = (entries: ReadonlyArray<Logged>, counter: Counter): number =>
+  countMissing(Message.pairToolCalls(entries.map(({ message }) => message)).results) * countStandIn(counter)
+
+const countMissing = (results: ReadonlyArray<Answered>): number =>
+  results.reduce((sum, ofCalls) => sum + ofCalls.filter((result) => result === undefined).length, 0)
 
 /**
  * The share of each entry where not all fit. Of a batch those calls leave that nobody answered, and then the oldest, each
