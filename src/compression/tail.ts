@@ -13,6 +13,7 @@ import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
 import * as Message from "../message/Message.ts"
 import type { Excerpt, Logged, State } from "../session/Session.ts"
 import { type Counter, total } from "../message/Tokens.ts"
+import * as Handoff from "../handoff/Handoff.ts"
 import * as IncrementalView from "../view/incrementalView.ts"
 
 /** `rest` are the messages after the head and after what is covered; `cuts[i]` says whether it may be cut before `i`. */
@@ -105,11 +106,13 @@ function* fitChoice(
   choose: (inputs: TailInputs, room: number) => TailChoice
 ): Generator<void, TailChoice> {
   const { counter, reserved, shares } = inputs
+  const placeholder = reserved > 0 ? counter.message(Handoff.makeMessage(makePlaceholder(inputs.state))) : 0
   let room = shares.target - reserved
   for (;;) {
     const choice = choose(inputs, room)
-    const { head, live, tail } = IncrementalView.assembleWhole(stateWithTail(inputs, choice), counter).parts
-    const excess = head.tokens + live.tokens + tail.tokens - (shares.target - reserved)
+    const { handoff, head, live, tail } = IncrementalView.assembleWhole(stateWithTail(inputs, choice), counter).parts
+    const bridge = handoff.tokens - placeholder
+    const excess = head.tokens + bridge + live.tokens + tail.tokens - (shares.target - reserved)
     // With a counter that returns NaN no comparison holds, and the loop ends.
     if (!(excess > 0 && room > 0)) return choice
     room = Math.min(room, tail.tokens) - excess
@@ -275,10 +278,13 @@ const countLiveShare = ({ head, reserved, rest, shares }: TailInputs): number =>
 /** An open request in fewer tokens says nothing. The oldest of too many are left to the summary and to recall. */
 const LEAST_REQUEST = 40
 
-/** Returns the state after a compression with this choice, still without its handoff. */
-const stateWithTail = ({ state, head, rest }: TailInputs, { from, live, excerpts }: TailChoice): State => ({
+/** Stands in the place of the handoff, since what is beside it may need repairs. */
+const makePlaceholder = ({ manifest }: State) => ({ segments: [], ledger: "-", renderer: manifest.renderer })
+
+/** Returns the state after a compression with this choice, with a placeholder for its handoff, if it has one. */
+const stateWithTail = ({ head, reserved, rest, state }: TailInputs, { from, live, excerpts }: TailChoice): State => ({
   ...state,
-  manifest: { ...state.manifest, excerpts, ledger: "" },
+  manifest: { ...state.manifest, excerpts, ledger: reserved > 0 ? makePlaceholder(state).ledger : "" },
   segments: [],
   head,
   live,
