@@ -41,11 +41,11 @@ export interface WindowEvent {
  *   the models have a speed
  * - `Joined`: an equal request waits for the same compression
  * - `Committed`, `Degraded`: a new handoff stands for the middle, written by a model or without one
- * - `Shortened`: no message had to leave, or none could: the largest are shown as excerpts
+ * - `Shortened`: no message could leave, so the largest are shown as excerpts
  * - `Healed`: a degraded segment was summarized again by a model
  * - `NoHeadroom`, `Unchanged`: the compression ended, and the session is as before
  * - `Failed`: the compression ended without a result, and the session is as before
- * - `HeldBack`: three background compressions in a row each freed less than a quarter of the target, so none is begun
+ * - `HeldBack`: three background compressions in a row each covered less than a quarter of the target, so none is begun
  *   in the background any more. The session refills by `tokensPerMinute`
  * - `WindowLearned`: the server of the session's model takes less than configured, and from now on the session is kept
  *   within `learned` tokens. Comes once for a session and model, until a reset

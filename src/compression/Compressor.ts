@@ -26,7 +26,8 @@ import * as HoldLease from "../store/holdLease.ts"
 import * as Healing from "./healing.ts"
 import * as Operation from "./operation.ts"
 import * as BackgroundBrake from "./backgroundBrake.ts"
-import { makeKeyedSemaphore, makeServiceFibers } from "../concurrency/fiberServices.ts"
+import { makeServiceFibers } from "../concurrency/fiberServices.ts"
+import * as KeyedLocks from "../concurrency/keyedLocks.ts"
 import { redact } from "../message/Redaction.ts"
 import { isSessionId, type SessionId } from "../session/Session.ts"
 import { makeUnknownSession, type StoreError, type UnknownSession } from "../session/SessionError.ts"
@@ -96,7 +97,7 @@ export class Compressor extends Context.Tag("throughline/Compressor")<
     /**
      * Begins a compression in the background and does not wait for it. Does nothing while an equal one is under way, if
      * the last one changed nothing and the log has not grown beyond `seq` since, and after three background compressions
-     * in a row that each freed less than a quarter of the target.
+     * in a row that each covered less than a quarter of the target.
      */
     readonly start: (
       sessionId: SessionId,
@@ -158,7 +159,7 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
     leases: yield* HoldLease.make(store, options.leaseTtl),
     hooks: yield* CompressionHooks.CompressionHooks
   }
-  const permits = makeKeyedSemaphore<SessionId>()
+  const permits = KeyedLocks.makeKeyedSemaphore<SessionId>()
   const running = new Map<SessionId, Map<string, Running>>()
   const brake = BackgroundBrake.make()
   const hub = yield* makeEventHub

@@ -25,14 +25,16 @@ import * as Restore from "./restore.ts"
 import * as Rewind from "./rewind.ts"
 import * as Pins from "./pins.ts"
 import * as HoldLease from "../store/holdLease.ts"
-import { makeFairQueue, monotonicMillis, withSpanIfTraced } from "../concurrency/fiberServices.ts"
+import { withSpanIfTraced } from "../concurrency/fiberServices.ts"
 import * as StopSignals from "../concurrency/stopSignals.ts"
+import { monotonicMillis } from "../concurrency/fiberServices.ts"
 import { findReply } from "./reply.ts"
 import { makeNovelty } from "./novelty.ts"
 import { makeTurn } from "./makeTurn.ts"
 import { makeLearnedLimits } from "./learnedLimits.ts"
 import { type Forecast, forecastSession, type ForecastOptions } from "./forecast.ts"
 import { findWriter } from "./stepBudget.ts"
+import * as KeyedLocks from "../concurrency/keyedLocks.ts"
 import type * as Message from "../message/Message.ts"
 import * as RoutePauses from "../summary/RoutePauses.ts"
 import { distinctRoutes, label, type ModelRequest, type Route } from "../model/Provider.ts"
@@ -258,7 +260,7 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
   const services = yield* Effect.context<ModelClients.ModelClients | RoutePauses.RoutePauses>()
   const counter = yield* inUse
   const process = randomUUID()
-  const line = makeFairQueue<SessionId>()
+  const line = KeyedLocks.makeFairQueue<SessionId>()
   const stopSignals = StopSignals.make<SessionId>()
   const isNew = makeNovelty()
   const learnedLimits = makeLearnedLimits()

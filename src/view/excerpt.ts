@@ -60,61 +60,46 @@ export const findLostFields = (message: Message.Message, excerpt: Message.Messag
  * comes on top: fields that a provider may want back, and the calls that the results of a batch belong to.
  */
 export const countLeast = (entries: ReadonlyArray<Logged>, least: number, counter: Counter): number =>
-  entries.reduce((sum, entry) => sum + countShortest(entry, counter, least), 0)
+  entries.reduce((sum, entry) => sum + Math.min(entry.tokens, countFixed(entry, counter) + least), 0)
 
-/** The tokens of one entry as an excerpt that has `least` for its words. */
-const countShortest = (entry: Logged, counter: Counter, least: number = LEAST_EXCERPT): number =>
-  Math.min(entry.tokens, countFixed(entry, counter) + least)
-
-/** An entry, how many of its tokens every excerpt of it takes, and its part of what is left beside them. */
+/** An entry, and how many of its tokens every excerpt of it takes. */
 interface Measured {
   readonly entry: Logged
   readonly fixed: number
-  readonly weight: number
 }
 
-/** The largest cap per weight, beside what is fixed, with which all fit the room: infinite if they fit without one. */
+/** The largest cap per entry, beside what is fixed, with which all fit the room: infinite if they fit without one. */
 const findCap = (measured: ReadonlyArray<Measured>, room: number): number => {
   let left = room - measured.reduce((sum, { fixed }) => sum + fixed, 0)
-  let weights = measured.reduce((sum, { weight }) => sum + weight, 0)
-  const wishes = measured.map(({ entry, fixed, weight }) => ({ weight, each: (entry.tokens - fixed) / weight }))
-  for (const { each, weight } of wishes.toSorted((a, b) => a.each - b.each)) {
-    if (each * weights > left) return left / weights
-    left -= each * weight
-    weights -= weight
+  let remaining = measured.length
+  for (const tokens of measured.map(({ entry, fixed }) => entry.tokens - fixed).toSorted((a, b) => a - b)) {
+    if (tokens * remaining > left) return Math.floor(left / remaining)
+    left -= tokens
+    remaining--
   }
   return Infinity
 }
 
 /**
- * The excerpts that make the entries fit the room, with the stand-ins for results that are missing. Each gets the least
- * first, then its part of the room by weight. If even the shortest do not fit, see `planFewest`.
+ * The excerpts that make the entries fit the room, with the stand-ins for results that are missing. If even the shortest
+ * do not fit, see `planFewest`.
  */
 export const planExcerpts = (
   entries: ReadonlyArray<Logged>,
   room: number,
-  counter: Counter,
-  weigh: (entry: Logged) => number = () => 1
+  counter: Counter
 ): ReadonlyArray<Excerpt> => {
-  const measured = entries.map((entry) => ({ entry, fixed: countShortest(entry, counter), weight: weigh(entry) }))
+  const measured = entries.map((entry) => ({ entry, fixed: countFixed(entry, counter) }))
   const { results } = Message.pairToolCalls(entries.map(({ message }) => message))
-  const cap = findCap(measured, room - countMissing(results) * countStandIn(counter))
+  const missing = results.reduce((sum, ofCalls) => sum + ofCalls.filter((result) => result === undefined).length, 0)
+  const cap = findCap(measured, room - missing * countStandIn(counter))
   const shares =
-    cap < 0
-      ? planFewest(entries, results, room, counter)
-      : measured.map(({ fixed, weight }) => fixed + Math.floor(cap * weight))
+    cap < LEAST_EXCERPT ? planFewest(entries, results, room, counter) : measured.map(({ fixed }) => cap + fixed)
   return entries.flatMap(({ seq, tokens }, i) => {
     const to = shares[i] ?? 0
     return to < tokens ? [{ seq, tokens: to }] : []
   })
 }
-
-/** The tokens of the stand-ins for results that the entries miss. */
-export const countStandIns = (entries: ReadonlyArray<Logged>, counter: Counter): number =>
-  countMissing(Message.pairToolCalls(entries.map(({ message }) => message)).results) * countStandIn(counter)
-
-const countMissing = (results: ReadonlyArray<Answered>): number =>
-  results.reduce((sum, ofCalls) => sum + ofCalls.filter((result) => result === undefined).length, 0)
 
 /**
  * The share of each entry where not all fit. Of a batch those calls leave that nobody answered, and then the oldest, each

@@ -60,8 +60,7 @@ const pretendedSummarizer = Layer.effect(
 /** The library on a temporary database, without a route to a model: the demo needs no network. */
 export const layerDemo = (contextLength: number) => {
   // One compression, late, so that the window is seen filling up.
-  // Into a target of 0.1 its messages do not fit with their outputs pruned, so that a handoff is seen, too.
-  const options = { policy: { contextLength, threshold: 0.5, targetRatio: 0.1 }, routes: [] }
+  const options = { policy: { contextLength, threshold: 0.5 }, routes: [] }
   return Layer.scoped(Gateway.Gateway, Gateway.make(options)).pipe(
     Layer.provideMerge(Compressor.layer(options)),
     Layer.provide(pretendedSummarizer),
@@ -112,8 +111,6 @@ export const replaySession = (report: (event: DemoEvent) => Effect.Effect<void>)
     const turnsMeanwhile: Array<number> = []
     let stepsBeforeArrivals = 0
     let isCompressing = false
-    /** The view that was the first over the threshold: the compression began with it. */
-    let began: View.View | undefined
 
     const followEvent = Effect.fnUntraced(function* (event: CompressionEvent) {
       isCompressing = event._tag === "Started"
@@ -137,9 +134,7 @@ export const replaySession = (report: (event: DemoEvent) => Effect.Effect<void>)
       const [took] = yield* Effect.timed(answerTurn(turn, stepViews))
       const isMeanwhile = wasCompressing && isCompressing
       const millisMeanwhile = isMeanwhile ? Math.ceil(Duration.toMillis(took)) : null
-      const seen = yield* view(sessionId)
-      if (began === undefined && seen.tokens > CompressionPolicy.softLimit(policy)) began = seen
-      yield* report(DemoEvent.TurnAnswered({ turn: index + 1, view: seen, millisMeanwhile }))
+      yield* report(DemoEvent.TurnAnswered({ turn: index + 1, view: yield* view(sessionId), millisMeanwhile }))
       if (isMeanwhile) turnsMeanwhile.push(index + 1)
       // The remaining turns show the window after the compression.
       if (wasCompressing) yield* Deferred.await(compressed)
@@ -156,7 +151,6 @@ export const replaySession = (report: (event: DemoEvent) => Effect.Effect<void>)
       before,
       after,
       targetTokens: CompressionPolicy.shares(policy, after.parts.system.tokens)?.target ?? 0,
-      tokensMeanwhile: before.tokens - (began ?? before).tokens,
       arrivals: arrivals.map(([, message]) => message),
       nextView: stepViews[stepsBeforeArrivals] ?? after,
       turnsMeanwhile,
