@@ -25,9 +25,8 @@ import * as Restore from "./restore.ts"
 import * as Rewind from "./rewind.ts"
 import * as Pins from "./pins.ts"
 import * as HoldLease from "../store/holdLease.ts"
-import { withSpanIfTraced } from "../concurrency/fiberServices.ts"
 import * as StopSignals from "../concurrency/stopSignals.ts"
-import { monotonicMillis } from "../concurrency/fiberServices.ts"
+import { monotonicMillis, withSpanIfTraced } from "../concurrency/fiberServices.ts"
 import { findReply } from "./reply.ts"
 import { makeNovelty } from "./novelty.ts"
 import { makeTurn } from "./makeTurn.ts"
@@ -280,9 +279,9 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
     )
   }
 
-  let turns = 0
-  /** Names a holder that no turn before it had. */
-  const makeLeaseRequest = () => ({ name: "turn", holder: `turn ${++turns} of ${process}` }) as const
+  let holders = 0
+  /** Names a holder that none before it had. */
+  const nameHolder = (work: string) => `${work} ${++holders} of ${process}`
 
   /** Waits for the turns of this process in a fair line, which costs nothing, then for other processes by the lease. */
   const underTurnLease = <A, E, R>(
@@ -290,7 +289,7 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
     use: (held: HoldLease.Held) => Effect.Effect<A, E, R>,
     wait: Duration.DurationInput | undefined
   ): Effect.Effect<A, E | SessionBusy | UnknownSession | StoreError, R> => {
-    const leaseRequest = makeLeaseRequest()
+    const leaseRequest = { name: "turn", holder: nameHolder("turn") } as const
     if (wait === undefined) return line.withPlace(sessionId, leases.using(sessionId, leaseRequest, use))
     const makeBusy = (holder: string) => new SessionBusy({ sessionId, holder })
     return Effect.flatMap(monotonicMillis, (now) => {
@@ -328,10 +327,9 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
   const reset = (sessionId: SessionId) =>
     Effect.tap(Rewind.resetSession(store, sessionId), () => Effect.sync(() => learnedLimits.forget(sessionId)))
 
-  const makeHolder = () => `pin ${++turns} of ${process}`
-  const pinning: Pins.PinEnvironment = { store, counter, leases, policy: compressor.policy, makeHolder }
+  const pinning = { store, counter, leases, policy: compressor.policy, makeHolder: () => nameHolder("pin") }
   const restore = (sessionId: SessionId, snapshotId: string) =>
-    Restore.restoreSnapshot({ ...pinning, holder: `restore ${++turns} of ${process}` }, sessionId, snapshotId)
+    Restore.restoreSnapshot({ ...pinning, holder: nameHolder("restore") }, sessionId, snapshotId)
 
   const auxiliary = (sessionId: SessionId, request: AuxiliaryRequest) => {
     const routes = options.taskRoutes?.(request.task) ?? options.routes
