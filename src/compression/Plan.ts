@@ -83,7 +83,7 @@ export function* planInSteps(input: PlanInput): Generator<void, Plan> {
   yield
   if (!(countConversation(IncrementalView.assembleWhole(state, counter)) > shares.target)) return NothingToCompress()
   // The tail is a last group so large that hardly anything lies before it. Once read, it is summarized itself.
-  const everything = summarizeAll(inputs)
+  const everything = makeChoice(inputs, inputs.rest.length, [])
   const canSummarizeAll = !last.isUnread && (keepTail.from === 0 || isWorthwhile(inputs, everything))
   const choice = canSummarizeAll ? everything : keepTail
   const compress = planCompress(inputs, choice)
@@ -229,14 +229,15 @@ interface TailChoice {
  */
 function* fitTail(inputs: TailInputs, most: number): Generator<void, TailChoice> {
   const { counter, handoffRoom, shares } = inputs
+  const placeholder = counter.message(Handoff.makeMessage({ ...inputs.state.manifest, ...PLACEHOLDER }))
   let room = most
   for (;;) {
     const choice = chooseTail(inputs, room)
-    const { head, live, tail } = IncrementalView.assembleWhole(stateWithTail(inputs, choice), counter).parts
-    const excess = head.tokens + live.tokens + tail.tokens - (shares.target - handoffRoom)
+    const view = IncrementalView.assembleWhole(stateWithTail(inputs, choice), counter)
+    const excess = countConversation(view) - placeholder - (shares.target - handoffRoom)
     // With a counter that returns NaN no comparison holds, and the loop ends.
     if (!(excess > 0 && room > 0)) return choice
-    room = Math.min(room, tail.tokens) - excess
+    room = Math.min(room, view.parts.tail.tokens) - excess
     yield
   }
 }
@@ -248,12 +249,10 @@ const chooseTail = (inputs: TailInputs, room: number): TailChoice => {
   if (from !== undefined && from <= last.from) return makeChoice(inputs, from, [])
   const excerpts = planExcerpts(last.entries, room, counter)
   const isSeen = !(last.least > room) || (last.isUnread && showsResults(last.entries, excerpts, room, counter))
-  if (isSeen || !isClosed(inputs)) return makeChoice(inputs, last.from, excerpts)
-  return from === undefined ? summarizeAll(inputs) : makeChoice(inputs, from, [])
+  // Where a result may still come, its call must stay in the tail.
+  if (isSeen || inputs.cuts[inputs.rest.length] !== true) return makeChoice(inputs, last.from, excerpts)
+  return makeChoice(inputs, from ?? inputs.rest.length, [])
 }
-
-/** Returns whether every call at the end has its result. Where a result may still come, its call must stay in the tail. */
-const isClosed = ({ cuts, rest }: TailInputs): boolean => cuts[rest.length] === true
 
 /** The tail grows to its share, and on to `protectLastN` messages as long as they fit the wish. */
 const findLongestTail = ({ rest, cuts, shares, policy }: TailInputs, room: number): number | undefined => {
@@ -267,8 +266,6 @@ const findLongestTail = ({ rest, cuts, shares, policy }: TailInputs, room: numbe
   }
   return from
 }
-
-const summarizeAll = (inputs: TailInputs): TailChoice => makeChoice(inputs, inputs.rest.length, [])
 
 const makeChoice = (inputs: TailInputs, from: number, tailExcerpts: ReadonlyArray<Excerpt>): TailChoice => {
   const { counter } = inputs
@@ -288,11 +285,14 @@ const LEAST_REQUEST = 40
 const isWorthwhile = ({ rest, counter }: TailInputs, { from }: TailChoice): boolean =>
   from > 0 && total(rest.slice(0, from)) >= 2 * SegmentTree.countEmptyHandoff(counter)
 
-/** Returns the state after a compression with this choice, still without its handoff. */
+/** Stands in the place of the handoff, beside which repairs may be needed, such as a bridge before it. */
+const PLACEHOLDER = { segments: [], ledger: "-" }
+
+/** Returns the state after a compression with this choice, with a placeholder for its handoff. */
 const stateWithTail = ({ state, head, rest }: TailInputs, { from, live, excerpts }: TailChoice): State => ({
   ...state,
-  manifest: { ...state.manifest, excerpts, ledger: "" },
-  segments: [],
+  manifest: { ...state.manifest, excerpts, ledger: PLACEHOLDER.ledger },
+  segments: PLACEHOLDER.segments,
   head,
   live,
   tail: rest.slice(from)
