@@ -78,7 +78,7 @@ interface EditServices {
 type Failure = InvalidEdit | UnknownSession | StoreError
 
 /** The text of a state's handoff; null if the view shows every message itself. */
-const readHandoff = ({ manifest, segments }: State): string | null =>
+export const readHandoff = ({ manifest, segments }: State): string | null =>
   segments.length === 0 && manifest.ledger === "" ? null : Message.text(Handoff.makeMessage({ ...manifest, segments }))
 
 export const editHandoff = (

@@ -6,10 +6,8 @@ import { spawn } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import process from "node:process"
-import * as Handoff from "../../handoff/Handoff.ts"
-import * as Message from "../../message/Message.ts"
+import { readHandoff } from "../../gateway/editHandoff.ts"
 import { systemErrorText } from "../../message/systemErrorText.ts"
-import type { State } from "../../session/Session.ts"
 import { CommandError, printAnswer, readStdin, readTextFile } from "../io.ts"
 import { configOption, dbOption, jsonOption, sessionArg } from "../options.ts"
 import { loadSettings, makeTemporaryFolder, useGateway, useStore } from "../services.ts"
@@ -47,9 +45,6 @@ export const command = Command.make(
 ).pipe(
   Command.withDescription("Print the handoff of a session: what the model is told of the messages it no longer sees")
 )
-
-const readHandoff = ({ manifest, segments }: State): string | null =>
-  segments.length === 0 && manifest.ledger === "" ? null : Message.text(Handoff.makeMessage({ ...manifest, segments }))
 
 /** The file is the user's alone, and gone with the folder. */
 const editInEditor = (text: string): Effect.Effect<string, CommandError> =>
