@@ -23,11 +23,12 @@ const readJson = (file) => JSON.parse(readFileSync(file, "utf8"))
 const [packed] = JSON.parse(run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", folder], checkout))
 const tarball = join(folder, packed.filename)
 
-/** Makes a project that has the given `effect`, or none, and says where it is. */
+/** Makes a project that has the given `effect` and `openai`, as README's programs need, or neither; says where it is. */
 const makeProject = (name, effect) => {
   const project = join(folder, name)
   mkdirSync(project)
-  const dependencies = effect === undefined ? {} : { effect }
+  const { openai } = readJson("package.json").dependencies
+  const dependencies = effect === undefined ? {} : { effect, openai }
   writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module", dependencies }))
   return project
 }
@@ -152,7 +153,9 @@ const checkPrograms = (project) => {
   for (const index of programs.keys()) {
     const { status, stderr, stdout } = spawnSync("node", [`out/readme${index + 1}.js`], {
       cwd: project,
-      encoding: "utf8"
+      encoding: "utf8",
+      // The client of `openai` wants a key as soon as it is made. None of these programs asks a server when it is loaded.
+      env: { ...process.env, OPENAI_API_KEY: "unused" }
     })
     check(status === 0, `program ${index + 1} of README fails:\n${stderr}`)
     const warnings = `${stdout}${stderr}`
