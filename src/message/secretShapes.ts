@@ -213,10 +213,11 @@ const NEXT_LINE = new RegExp(
 /** The token that begins at a place, or in the line that ends before it is complete. */
 const findToken = (text: string, at: number, isOutside: boolean): Secret | undefined => {
   const start = STARTS.get(numberOfStart(text, at))
-  const token = start === undefined ? undefined : (matchShape(start.shapes, text, at) ?? findCutToken(text, at))
-  if (start === undefined || token === undefined || isOutside || isTrueAt(EDGE, text, at)) return token
-  if (start.telling.each.length === 0 || !isTrueAt(INNER_EDGE, text, at)) return undefined
-  return matchShape(start.telling, text, at) ?? findCutToken(text, at)
+  if (start === undefined) return undefined
+  // The edge comes first: a run of letters that holds many beginnings is read for none of them.
+  const shapes = isOutside || isTrueAt(EDGE, text, at) ? start.shapes : start.telling
+  if (shapes === start.telling && (shapes.each.length === 0 || !isTrueAt(INNER_EDGE, text, at))) return undefined
+  return matchShape(shapes, text, at) ?? findCutToken(text, at)
 }
 
 const matchShape = ({ any, each }: Shapes, text: string, at: number): Secret | undefined => {

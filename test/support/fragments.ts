@@ -99,6 +99,7 @@ export const KNOWN_TEXTS: ReadonlyArray<readonly [reader: string, Pump]> = [
   ["redact", pump("a:b@tcp(")],
   ["redact", pump("sk-")],
   ["redact", pump("sk-proj-")],
+  ["redact", pump("eyJ")],
   ["redact", pump("token: a")],
   ["redact", pump("mysql -p")],
   ["redact", pump("The staging server is up again, and the tests pass. ")],
