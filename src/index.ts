@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * as Audit from "./audit/Audit.ts"
+export * as BudgetTools from "./gateway/BudgetTools.ts"
 export * as CompressionEvent from "./compression/CompressionEvent.ts"
 export * as CompressionHooks from "./compression/CompressionHooks.ts"
 export * as CompressionPolicy from "./compression/CompressionPolicy.ts"

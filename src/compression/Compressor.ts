@@ -94,16 +94,17 @@ export class Compressor extends Context.Tag("throughline/Compressor")<
       sessionId: SessionId,
       request?: CompressionRequest
     ) => Effect.Effect<CompressionResult, CompressionFailure>
-    /**
-     * Begins a compression in the background and does not wait for it. Does nothing while an equal one is under way, if
-     * the last one changed nothing and the log has not grown beyond `seq` since, and after three background compressions
-     * in a row that each covered less than a quarter of the target.
-     */
+    /** Begins a compression in the background and does not wait for it. Does nothing where `findHindrance` names one. */
     readonly start: (
       sessionId: SessionId,
       seq: number,
       request?: CompressionRequest
     ) => Effect.Effect<void, InvalidPolicy>
+    /**
+     * Says why none would begin in the background; null if one would. `held-back`: the last one changed nothing and the
+     * log has not grown beyond `seq` since, or the last three in a row each covered less than a quarter of the target.
+     */
+    readonly findHindrance: (sessionId: SessionId, seq: number) => "under-way" | "held-back" | null
     /**
      * Summarizes degraded segments again, from the log, if a route is healthy, and returns the ids of the segments it
      * healed. Each segment is tried three times at most. A compression of the session interrupts it.
@@ -309,9 +310,12 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
         : Effect.succeed(result)
     )
 
+  const findHindrance = (sessionId: SessionId, seq: number) =>
+    running.has(sessionId) ? "under-way" : brake.mayStart(sessionId, seq) ? null : "held-back"
+
   const start = (sessionId: SessionId, seq: number, request?: CompressionRequest) =>
     Effect.suspend(() =>
-      isSessionId(sessionId) && brake.mayStart(sessionId, seq)
+      isSessionId(sessionId) && findHindrance(sessionId, seq) === null
         ? Effect.asVoid(Effect.uninterruptible(findOrStart(sessionId, request, { _tag: "Background", seq })))
         : Effect.void
     )
@@ -361,7 +365,7 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
 
   yield* LogLines.logOpened
   const { events, publishWindow: tellWindow } = hub
-  return Compressor.of({ compress, start, heal, startHealing, settled, events, tellWindow, policy })
+  return Compressor.of({ compress, start, findHindrance, heal, startHealing, settled, events, tellWindow, policy })
 })
 
 /** No store has a session of a name that is none. */

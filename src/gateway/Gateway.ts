@@ -57,7 +57,7 @@ import {
 import { type Delivery, SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import * as Summarizer from "../summary/Summarizer.ts"
 import { inUse } from "../message/Tokens.ts"
-import { refuseNested, withinTurn } from "./nestedTurns.ts"
+import { refuseNested, withinTurn } from "./runningTurns.ts"
 import type { NestedTurn, Turn } from "./Turn.ts"
 import * as View from "../view/View.ts"
 

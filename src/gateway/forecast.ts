@@ -1,7 +1,15 @@
 /** What a compression would do if it began now. Asks no model, and changes nothing. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { type CompressionPolicy, forWindow, narrow, shares, softLimit } from "../compression/CompressionPolicy.ts"
+import {
+  type CompressionPolicy,
+  forWindow,
+  hardLimit,
+  narrow,
+  shares,
+  softLimit,
+  usableWindow
+} from "../compression/CompressionPolicy.ts"
 import * as Plan from "../compression/Plan.ts"
 import * as Growth from "../cost/growth.ts"
 import type { Writer } from "../cost/PromptCache.ts"
@@ -10,7 +18,7 @@ import { type InvalidPolicy, isAmount, readOptions } from "../model/InvalidSetti
 import { findLearnedWindow, type SessionId, type State } from "../session/Session.ts"
 import type { StoreError, UnknownSession } from "../session/SessionError.ts"
 import type { SessionStore } from "../store/SessionStore.ts"
-import type { Size } from "../view/View.ts"
+import type { Parts, Size } from "../view/View.ts"
 import * as IncrementalView from "../view/incrementalView.ts"
 import { estimateOf, measureGrowth } from "./stepBudget.ts"
 import { STEP_FIELDS } from "./stepFields.ts"
@@ -20,7 +28,9 @@ import type { StepOptions } from "./Turn.ts"
  * What a compression of a session would do. Tokens are estimates, money is in input tokens that no cache has: times the price of
  * one it is an amount.
  *
- * - `view`: the view now, system prompt and tools included; these are `fixed`
+ * - `window`: the tokens that a view may have; those after which a step waits for a compression, infinite with
+ *   `mode: "manual"`; and the last message of the log
+ * - `view`: the view now, system prompt and tools included; these are `fixed`, and `parts` are without the tools
  * - `leaving`: the messages that a summary would stand for; null if none can leave
  * - `after`: the view after it, at most
  * - `cost`: the summary, and the view after it written anew, at most; `writer` says who would write the summary
@@ -31,7 +41,8 @@ import type { StepOptions } from "./Turn.ts"
  * @category models
  */
 export interface Forecast {
-  readonly view: Size & { readonly fixed: number }
+  readonly window: { readonly usable: number; readonly hard: number; readonly lastSeq: number }
+  readonly view: Size & { readonly fixed: number; readonly parts: Parts }
   readonly leaving: (Size & { readonly fromSeq: number; readonly toSeq: number }) | null
   readonly after: Size
   readonly writer: Writer
@@ -121,8 +132,10 @@ const forecastWithin = (
   const cost = leaving === null ? 0 : Growth.estimateCost(policy.promptCache, candidate)
   const savedPerStep = policy.promptCache.read * (view.tokens - after.tokens)
   const stepsToPayBack = savedPerStep > 0 ? Math.ceil(cost / savedPerStep) : null
+  const hard = policy.mode === "manual" ? Infinity : hardLimit(policy)
   return {
-    view: { ...size, fixed: estimate.fixed },
+    window: { usable: usableWindow(policy), hard, lastSeq: state.lastSeq },
+    view: { ...size, fixed: estimate.fixed, parts: view.parts },
     leaving,
     after,
     writer,

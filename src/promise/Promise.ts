@@ -11,8 +11,9 @@ import * as Runtime from "effect/Runtime"
 import * as Stream from "effect/Stream"
 import { AsyncLocalStorage } from "node:async_hooks"
 import type { CompressionEvent } from "../compression/CompressionEvent.ts"
-import type { CompressionRequest } from "../compression/Compressor.ts"
+import type { CompressionRequest, Compressor } from "../compression/Compressor.ts"
 import * as MessageFormat from "../format/MessageFormat.ts"
+import * as BudgetTools from "../gateway/BudgetTools.ts"
 import { Gateway, type Pin, type PinRequest, type Restored } from "../gateway/Gateway.ts"
 import type { ResetResult, Rewound } from "../gateway/Gateway.ts"
 import * as PinTools from "../gateway/PinTools.ts"
@@ -208,13 +209,13 @@ export class Closed extends Schema.TaggedError<Closed>()("Closed", {}) {
 }
 
 /**
- * Tools for the model, in the shape of Chat Completions: it can search what left its view, and pin what must stay. Give them
- * with your own, and let `turn.answer` answer their calls.
+ * Tools for the model, in the shape of Chat Completions: it can search what left its view, pin what must stay, ask how full its
+ * window is, and have it compressed. Give them with your own, and let `turn.answer` answer their calls.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const tools = [...RecallTools.definitions, ...PinTools.definitions]
+export const tools = [...RecallTools.definitions, ...PinTools.definitions, ...BudgetTools.definitions]
 
 /**
  * The same tools in the shape of OpenAI's Responses API.
@@ -240,7 +241,7 @@ export const open = async (options: OpenOptions): Promise<Sessions> => {
   return makeSessions(runtime, () => managed.dispose())
 }
 
-type Services = Gateway | Recall
+type Services = Gateway | Recall | Compressor
 
 const makeSessions = (runtime: Runtime.Runtime<Services>, dispose: () => Promise<void>): Sessions => {
   let closed: Promise<void> | undefined
@@ -303,15 +304,17 @@ const name = (id: string): SessionId => SessionId.make(id, true)
 const makeTurn = (turn: GatewayTurn.Turn, runtime: Runtime.Runtime<Services>, signal: AbortSignal): Turn => {
   const runExit = Runtime.runPromiseExit(runtime)
   const run = <A, E>(effect: Effect.Effect<A, E, Services>) => runPromise(runExit, effect, signal)
+  let step: StepOptions | undefined
   return {
     sessionId: turn.sessionId,
     signal,
-    view: (options) => run(turn.view(options)),
-    step: (call, options) => run(turn.step((view) => callModel((signal) => call(view, signal)), options)),
+    view: (options) => run(turn.view((step = options))),
+    step: (call, options) => run(turn.step((view) => callModel((signal) => call(view, signal)), (step = options))),
     append: (...messages) => run(turn.append(...messages)),
     report: (usage) => run(turn.report(usage)),
     answer: async (call) => {
       if (RecallTools.isOurs(call)) return run(RecallTools.answer(turn.sessionId, call))
+      if (BudgetTools.isOurs(call)) return run(BudgetTools.answer(turn.sessionId, call, step))
       return PinTools.isOurs(call) ? run(PinTools.answer(turn.sessionId, call)) : undefined
     }
   }

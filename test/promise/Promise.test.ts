@@ -233,6 +233,8 @@ describe("turn", () => {
       return [
         await turn.answer(call("recall", { query: "teapot", where: "everywhere" })),
         await turn.answer(call("pin", { text: "the teapot is green", as: "tea" })),
+        await turn.answer(call("context_budget", {})),
+        await turn.answer(call("request_compaction", { focus: "tea" })),
         await turn.answer(call("read_file", { path: "x" }))
       ]
     })
@@ -241,7 +243,9 @@ describe("turn", () => {
       (await sessions.pins("chat-1")).map(({ name }) => name),
       ["tea"]
     )
-    assert.isUndefined(answers[2])
+    assert.match(String(answers[2]?.content), /^About [\d,]+ tokens of/)
+    assert.match(String(answers[3]?.content), /^nothing-to-compress: /)
+    assert.isUndefined(answers[4])
     assert.isTrue(await sessions.unpin("chat-1", "tea"))
   })
 })
