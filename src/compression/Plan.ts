@@ -89,9 +89,9 @@ export function* planInSteps(input: PlanInput): Generator<void, Plan> {
   const compress = planCompress(inputs, choice)
   if (compress.coveredTokens >= SegmentTree.countEmptyHandoff(counter)) return compress
   yield
-  // What stays is all there is, so it may have the whole target, but for a handoff if there is one.
-  const others = compress.coveredTokens + (isFirst && state.manifest.ledger === "" ? 0 : handoffRoom)
-  const { excerpts, live } = yield* fitTail({ ...inputs, handoffRoom: others }, shares.target)
+  // What stays is all there is, so it may have the whole target, but for the handoff if there is one: it does not grow.
+  const handoff = isFirst && state.manifest.ledger === "" ? 0 : SegmentTree.countHandoff(state, shares, counter)
+  const { excerpts, live } = yield* fitTail({ ...inputs, handoffRoom: compress.coveredTokens + handoff }, shares.target)
   // Before the first compression no head is kept apart, so that its requests are not shown twice.
   return Shorten({ live: isFirst ? [] : live.map(({ seq }) => seq), excerpts, shares })
 }

@@ -4,7 +4,7 @@
  * prompt cache stays warm up to the newest segment.
  */
 import * as Handoff from "./Handoff.ts"
-import type { Segment } from "../session/Session.ts"
+import type { Segment, State } from "../session/Session.ts"
 import type { Counter } from "../message/Tokens.ts"
 
 /** So many neighbours of one level become one segment of the next. */
@@ -171,6 +171,16 @@ export const roomForHandoff = (shares: HandoffShares, counter: Counter): number 
     shares.handoff,
     Math.ceil(1.25 * (shares.segment + countFrame(WIDEST, counter))) + countBesides(shares, counter)
   )
+
+/** Returns the most tokens that the handoff of a session takes if no segment is added, whatever its ledger takes. */
+export const countHandoff = (
+  { segments }: Pick<State, "segments">,
+  shares: HandoffShares,
+  counter: Counter
+): number => {
+  const limits = limitSegments(shares, counter)
+  return countBesides(shares, counter) + sizeOfAll(selectFitting(segments, limits), limits)
+}
 
 /** Returns what is left of the handoff for the segments, whatever the ledger takes. */
 export const limitSegments = (shares: HandoffShares, counter: Counter): SegmentLimits => ({

@@ -414,6 +414,23 @@ describe("results that the model has not read", () => {
   it("have the whole target where there is nothing else", () => {
     assert.isAtLeast(shown([go, ...batch(1, 45_000)]).tokens, 6_000)
   })
+  it("have what a short handoff leaves of the smallest window, though little came before them", () => {
+    const smallest = { contextLength: 2_048 }
+    for (let length = 40; length <= 60; length++) {
+      const early = [request("hi"), ...Array.from({ length: 40 }, () => says("fine ".repeat(length)))]
+      const state = stateOf(logOf(early))
+      const plan = planOf(state, smallest)
+      if (plan._tag !== "Compress") return assert.fail(`not compressed: ${plan._tag}`)
+      const made = { segment: segmentOf("g1", plan, 20), condensed: [], ledger: "" }
+      const { manifest, segments } = Plan.makeManifest(plan, state, made, estimate)
+      const log = logOf([...early, go, ...batch(1, 400)])
+      const later = stateOf(log, manifest, segments, 1)
+      const next = planOf(later, smallest)
+      if (next._tag === "Compress") check(log, later, next)
+      else if (next._tag === "Shorten") checkShorten(log, later, next)
+      else assert.fail(`${conversation(later)} tokens stay`)
+    }
+  })
   it("are all shown where excerpts of all fit the target", () => {
     for (const turns of [0, 8]) assert.lengthOf(shown([...talk(turns), go, ...batch(60, 1_000)]).results, 60)
   })
