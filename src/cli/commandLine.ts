@@ -24,6 +24,7 @@ import * as Demo from "./commands/demo.ts"
 import * as Doctor from "./commands/doctor.ts"
 import * as Export from "./commands/export.ts"
 import * as Handoff from "./commands/handoff.ts"
+import * as Hook from "./commands/hook.ts"
 import * as Import from "./commands/import.ts"
 import * as Inspect from "./commands/inspect.ts"
 import * as Plan from "./commands/plan.ts"
@@ -32,7 +33,7 @@ import * as Receipt from "./commands/receipt.ts"
 import * as Salvage from "./commands/salvage.ts"
 import * as Stats from "./commands/stats.ts"
 import * as Help from "./terminal/help.ts"
-import { printAnswer } from "./io.ts"
+import { CommandError, printAnswer } from "./io.ts"
 import { escapeHidden } from "./terminal/printable.ts"
 import { printNotice } from "./terminal/terminal.ts"
 
@@ -63,6 +64,7 @@ const commands = [
   Config.command,
   Doctor.command,
   Salvage.command,
+  Hook.command,
   Audit.command
 ] as const
 
@@ -95,10 +97,12 @@ const runCommand = (argv: ReadonlyArray<string>) => {
 /** Prints one line. An interrupt needs none: the user caused it. */
 const printFailure = (cause: Cause.Cause<unknown>, args: ReadonlyArray<string>): Effect.Effect<void> => {
   if (Cause.isInterruptedOnly(cause)) return Effect.void
-  const error = Cause.squash(cause)
-  if (ValidationError.isValidationError(error))
-    return printNotice(`throughline: ${Help.explainUsageError(error, pages, args)}`)
-  return printNotice(`throughline: ${error instanceof Error ? error.message : String(error)}`)
+  return printNotice(`throughline: ${explain(Cause.squash(cause), args)}`)
+}
+
+const explain = (error: unknown, args: ReadonlyArray<string>): string => {
+  if (ValidationError.isValidationError(error)) return Help.explainUsageError(error, pages, args)
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** The exit code of a process that ran the command line. */
@@ -114,6 +118,11 @@ const stderrLogger = Logger.withConsoleError(Logger.map(Logger.logfmtLogger, esc
 /** Runs the command of `argv`, which is laid out like `process.argv`, and prints why it failed. */
 export const runCommandLine = (argv: ReadonlyArray<string>) =>
   runCommand(argv).pipe(
+    Effect.catchIf(
+      (error) => argv[2] === "hook" && ValidationError.isValidationError(error),
+      // Claude Code takes a 2 for the order to stop what it is about to do.
+      (error) => new CommandError({ message: explain(error, argv.slice(2)) })
+    ),
     Effect.tapErrorCause((cause) => printFailure(cause, argv.slice(2))),
     // Log lines are printed only with `--log-level`. The commands print what a user needs to know.
     Logger.withMinimumLogLevel(LogLevel.None),

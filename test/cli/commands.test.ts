@@ -51,7 +51,7 @@ describe("the command line", () => {
       Effect.gen(function* () {
         const help = yield* expectSuccess([])
         const names =
-          "demo import export compress view handoff log recall expand snapshots snapshot receipt sessions stats deliver rewind restore reset pin unpin config salvage"
+          "demo import export compress view handoff log recall expand snapshots snapshot receipt sessions stats deliver rewind restore reset pin unpin config salvage hook"
         for (const name of names.split(" ")) {
           assert.match(help, new RegExp(`^ {2}${name} +\\S`, "m"))
         }

@@ -5,9 +5,10 @@ import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Recall from "../../recall/Recall.ts"
+import type { SessionId } from "../../session/Session.ts"
 import { CommandError, printAnswer } from "../io.ts"
 import { dbOption, jsonOption, sessionArg } from "../options.ts"
-import { provideReading } from "../services.ts"
+import { provideReading, useStore } from "../services.ts"
 import { formatTranscript } from "../terminal/transcript.ts"
 
 const queryArg = Args.text({ name: "query" }).pipe(
@@ -28,16 +29,19 @@ const limitOption = Options.integer("limit").pipe(
 const useRecall = <A, E, R>(db: string, use: (recall: Recall.Recall["Type"]) => Effect.Effect<A, E, R>) =>
   provideReading(db)(Effect.provide(Effect.flatMap(Recall.Recall, use), Recall.layer))
 
+const wholeOption = Options.boolean("whole").pipe(Options.withDescription("print each message that is found whole"))
+
 export const recall = Command.make(
   "recall",
-  { session: sessionArg, query: queryArg, db: dbOption, limit: limitOption, json: jsonOption },
-  ({ db, json, limit, query, session }) =>
+  { session: sessionArg, query: queryArg, db: dbOption, limit: limitOption, whole: wholeOption, json: jsonOption },
+  ({ db, json, limit, query, session, whole }) =>
     Effect.gen(function* () {
       if (query.trim() === "") return yield* new CommandError({ message: "expected words to look for, found none" })
       const found = yield* useRecall(db, ({ recall }) => recall(session, query, { limit }))
+      if (whole) return yield* printWhole(db, session, found, json)
       yield* printAnswer(json, found, () =>
         found.length === 0
-          ? ["nothing found"]
+          ? [NOTHING_FOUND]
           : found.map(
               ({ excerpt, role, segment, seq }) =>
                 `#${seq} ${role}${segment === null ? "" : ` (${segment})`}  ${excerpt}`
@@ -45,6 +49,19 @@ export const recall = Command.make(
       )
     })
 ).pipe(Command.withDescription("Search all messages of a session, also those that left the view"))
+
+const NOTHING_FOUND = "nothing found"
+
+const printWhole = (db: string, session: SessionId, found: ReadonlyArray<Recall.Found>, json: boolean) =>
+  Effect.gen(function* () {
+    const entries = yield* useStore(db, ({ range }) => Effect.forEach(found, ({ seq }) => range(session, seq, seq)))
+    const messages = entries.flat().map(({ at, message, seq }) => ({ seq, at, message }))
+    yield* printAnswer(json, messages, () =>
+      messages.length === 0
+        ? [NOTHING_FOUND]
+        : formatTranscript(messages.map(({ message, seq }) => ({ label: `#${seq} `, message })))
+    )
+  })
 
 const segmentArg = Args.text({ name: "segment" }).pipe(Args.withDescription("the id of a segment"))
 
