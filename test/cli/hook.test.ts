@@ -167,7 +167,7 @@ describe("throughline hook", () => {
     Effect.gen(function* () {
       const { db, fire } = yield* makeWorkplace
       const line = (n: number) => `row ${n}: amount ${n * 37} for client-${n}`
-      const stdout = Array.from({ length: 2_000 }, (_, n) => line(n)).join("\n")
+      const stdout = Array.from({ length: 2_000 }, (_, n) => (n === 1 ? `key=${SECRET}` : line(n))).join("\n")
       const output = { stdout, stderr: "", interrupted: false, isImage: false, persistedOutputPath: "/tmp/out.txt" }
       const bash = { tool_name: "Bash", tool_input: { command: "cat rows" }, tool_response: output }
       assert.deepStrictEqual(yield* fire("PostToolUse", bash), {})
@@ -178,6 +178,7 @@ describe("throughline hook", () => {
       assert.isAtMost(shortened.length, 1_700)
       assert.match(shortened, /^row 0: amount 0 /)
       assert.match(shortened, /client-1999$/)
+      assert.notInclude(shortened, SECRET)
       const [, ...call] = /throughline (recall) (\S+) "(#\d+)"/.exec(shortened) ?? []
       assert.include(yield* expectSuccess([...call, "--db", db, "--whole"]), stdout)
       assert.include(yield* expectSuccess(["recall", "abc123", "client-1234", "--db", db]), line(1_234))

@@ -29,6 +29,7 @@ export const answerEvent = (event: HookEvent, options: HookOptions) => {
   return Effect.gen(function* () {
     if (event.hook_event_name === "SessionStart" && event.source !== "compact") return NOTHING
     const { messages, summary } = yield* readTranscriptEnd(file, sessionId)
+    if (messages.length === 0) return NOTHING
     if (event.hook_event_name === "PreCompact") {
       yield* Effect.zipRight(recordMessages(sessionId, messages), digestMessages(sessionId)).pipe(
         Effect.provide(layerRecord(options.db))
