@@ -28,7 +28,7 @@ import { makeMisuse, type StoreError } from "../session/SessionError.ts"
  * @category models
  */
 export class Finding extends Schema.Class<Finding>("Finding")({
-  damage: Schema.Literal(...DAMAGES, "unwritable-messages"),
+  damage: Schema.Literal(...DAMAGES, "unwritable-messages", "damaged-index"),
   sessionIds: Schema.Array(Schema.String),
   rows: Schema.Array(Schema.Int),
   detail: Schema.String,
@@ -170,14 +170,23 @@ interface RepairedFile {
 const findUnwritable = (file: HermesFile): Effect.Effect<ReadonlyArray<Finding>, StoreError> =>
   Effect.try({
     try: () => {
-      const detail = findWriteObstacle(file.db)
-      if (detail === undefined) return []
-      const noticed = "messages were not stored"
-      const repair = "nothing: a person has to mend the trigger or the table"
-      return [new Finding({ damage: "unwritable-messages", sessionIds: [], rows: [], detail, noticed, repair })]
+      const obstacle = findWriteObstacle(file.db)
+      const problem = String(file.db.pragma("integrity_check(messages)", { simple: true }))
+      return [
+        ...(obstacle === undefined ? [] : [makeFileFinding("unwritable-messages", obstacle)]),
+        ...(/\bindex\b/.test(problem) ? [makeFileFinding("damaged-index", problem)] : [])
+      ]
     },
     catch: (cause) => toStoreError("read the database", cause)
   })
+
+const makeFileFinding = (damage: "unwritable-messages" | "damaged-index", detail: string): Finding => {
+  const [noticed, repair] =
+    damage === "unwritable-messages"
+      ? ["messages were not stored", "nothing: a person has to mend the trigger or the table"]
+      : ["the agent did not see messages that are stored", "nothing: `REINDEX messages` in the sqlite3 shell mends it"]
+  return new Finding({ damage, sessionIds: [], rows: [], detail, noticed, repair })
+}
 
 const toMendedLineage = ({ after, found, home, lineage }: RepairStep): MendedLineage => {
   const own = new Set(lineage.sessions.map(({ id }) => id))

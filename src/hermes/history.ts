@@ -27,16 +27,26 @@ export const readHistories = (filename: string): Effect.Effect<ReadonlyMap<strin
         const hasColumn = (name: string) => shape.tables.get("messages")?.has(name) === true
         const columns = COLUMNS.map((name) => (hasColumn(name) ? name : `NULL AS ${name}`))
         const flags = shape.canArchive ? ["active", "compacted"] : []
-        const rows = db.prepare<[string], HermesRow>(
-          `SELECT ${["id", "session_id", "timestamp", ...columns, ...flags].join(", ")} FROM messages
-           WHERE session_id = ? ORDER BY id`
+        // Without an index, since one that is damaged hides messages.
+        const rows = db.prepare<[], HermesRow>(
+          `SELECT ${["id", "session_id", "timestamp", ...columns, ...flags].join(", ")} FROM messages NOT INDEXED
+           ORDER BY +session_id, id`
         )
-        const ids = db.prepare<[], string>("SELECT DISTINCT session_id FROM messages ORDER BY session_id").pluck().all()
-        return new Map(ids.map((id) => [id, readHistory(rows.all(id))]))
+        return new Map(Array.from(groupBySession(rows.all()), ([id, rows]) => [id, readHistory(rows)]))
       },
       catch: (cause) => toStoreError("import", cause)
     })
   ).pipe(Effect.scoped)
+
+const groupBySession = (rows: ReadonlyArray<HermesRow>): ReadonlyMap<string, ReadonlyArray<HermesRow>> => {
+  const sessions = new Map<string, Array<HermesRow>>()
+  for (const row of rows) {
+    const session = sessions.get(row.session_id)
+    if (session === undefined) sessions.set(row.session_id, [row])
+    else session.push(row)
+  }
+  return sessions
+}
 
 /** Takes the rows of one session in the order of their ids. */
 const readHistory = (rows: ReadonlyArray<HermesRow>): History => {

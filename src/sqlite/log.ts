@@ -5,7 +5,7 @@ import { type InvalidMessage, type Message, serializeAll, type SerializedMessage
 import type { DeliveryKind, Logged, SessionId, State, Usage } from "../session/Session.ts"
 import { SessionExists } from "../session/SessionError.ts"
 import type { StoreError, Superseded, TurnLost, UnknownSession } from "../session/SessionError.ts"
-import { checkHistories, isUsage } from "../store/model.ts"
+import { checkHistories, isUsage, readKinds } from "../store/model.ts"
 import type { Histories, Lease, Promotion } from "../store/SessionStore.ts"
 import { awaitBudget } from "../concurrency/eventLoopBudget.ts"
 import { type Resident, stateOfResident } from "../store/residentSessions.ts"
@@ -75,14 +75,14 @@ export const make = (connection: Connection) => {
       (now): AfterCommit<void, SessionExists | InvalidMessage | StoreError> => {
         const checked = checkHistories(histories)
         if (Either.isLeft(checked)) return Either.left(checked.left)
-        for (const { messages, sessionId } of histories) {
+        for (const history of histories) {
+          const { messages, sessionId } = history
+          const kinds = readKinds(history)
           const serialized = serializeAll(messages)
           if (Either.isLeft(serialized)) return Either.left(serialized.left)
           if (residents.current(sessionId) !== undefined) return Either.left(new SessionExists({ sessionId }))
           sql.open.run(sessionId, now)
-          const drafts = serialized.right.map((one) =>
-            draftOf(one, one.message.role === "user" ? "request" : null, now)
-          )
+          const drafts = serialized.right.map((one, index) => draftOf(one, kinds[index] ?? null, now))
           insertAll(sessionId, { lastSeq: 0, total: 0 }, drafts)
         }
         return Either.right(() => {})

@@ -74,6 +74,7 @@ import {
   type Pause,
   type Promotion,
   type PublishedOutcome,
+  readKinds,
   type Rewind,
   type SearchOptions
 } from "./model.ts"
@@ -135,12 +136,10 @@ export const make = (counter: Counter) => {
       if (Either.isLeft(serialized)) return Either.left(serialized.left)
       const taken = ids.find((id, i) => sessions.has(id) || ids.indexOf(id) !== i)
       if (taken !== undefined) return Either.left(new SessionExists({ sessionId: taken }))
-      for (const [id, messages] of Arr.zip(ids, serialized.right)) {
-        const kindOf = ({ role }: Message) => (role === "user" ? "request" : null)
-        addToLog(
-          open(id),
-          messages.map(({ message }) => entryOf(message, kindOf(message), now))
-        )
+      for (const [history, messages] of Arr.zip(histories, serialized.right)) {
+        const kinds = Arr.zip(messages, readKinds(history))
+        const entries = kinds.map(([{ message }, kind]) => entryOf(message, kind, now))
+        addToLog(open(history.sessionId), entries)
       }
       return Either.right(undefined)
     })

@@ -231,12 +231,23 @@ export interface Delivery {
 }
 
 /**
- * Whole histories, all imported or none.
+ * Whole histories, all imported or none. Each user message is a request; `notices` are the indexes of those that are only
+ * to be known, such as what an agent's own program said in the name of the user.
  *
  * @since 0.1.0
  * @category models
  */
-export type Histories = ReadonlyArray<{ readonly sessionId: SessionId; readonly messages: ReadonlyArray<Message> }>
+export type Histories = ReadonlyArray<{
+  readonly sessionId: SessionId
+  readonly messages: ReadonlyArray<Message>
+  readonly notices?: ReadonlyArray<number> | undefined
+}>
+
+/** Returns the kind of each message of a history, by its index. */
+export const readKinds = ({ messages, notices = [] }: Histories[number]): ReadonlyArray<DeliveryKind | null> => {
+  const known = new Set(notices)
+  return messages.map(({ role }, index) => (role !== "user" ? null : known.has(index) ? "notification" : "request"))
+}
 
 /**
  * The messages of a log to search: `fromSeq` to `toSeq`, without those of `except`, and those of `also`.
@@ -312,6 +323,10 @@ export const isUsage = (usage: Usage): boolean => {
 
 /** Refuses histories of sessions that cannot be begun. */
 export const checkHistories = (histories: Histories): Either.Either<void, StoreError> =>
-  histories.every(({ sessionId }) => isSessionId(sessionId)) ? Either.void : Either.left(makeMisuse("import", NO_ID))
+  !histories.every(({ sessionId }) => isSessionId(sessionId))
+    ? Either.left(makeMisuse("import", NO_ID))
+    : histories.every(({ notices }) => notices === undefined || Array.isArray(notices))
+      ? Either.void
+      : Either.left(makeMisuse("import", "notices are indexes of messages"))
 
 const NO_ID = "the id of a session has 1 to 512 characters, no NUL and no half of a surrogate pair"

@@ -6,41 +6,45 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { constants } from "node:buffer"
 import { readFileSync } from "node:fs"
-import * as MessageFormat from "../format/MessageFormat.ts"
+import { isObject } from "../format/json.ts"
 import { isSqliteFile } from "../hermes/file.ts"
 import { systemErrorText } from "../message/systemErrorText.ts"
 import type { StoreError } from "../session/SessionError.ts"
-import { isClaudeCodeRow, readClaudeCode } from "./claudeCode.ts"
-import { isCodexRow, readCodex } from "./codex.ts"
 import { readHermes } from "./hermes.ts"
-import { isPiRow, readPi } from "./pi.ts"
-import {
-  isMessageRow,
-  isSessionRow,
-  parseMessages,
-  readForeignMessages,
-  readForeignRows,
-  readMessageRows,
-  readMessages,
-  readSessionRows
-} from "./plainFormats.ts"
+import { isRequestRow } from "./plainFormats.ts"
+import { type ExactJson, NO_JSON, parseExactly } from "./exactJson.ts"
+import { canBeArray, describeNearest, expectsMessages, findDocumentFormat, findRowFormat, Format } from "./registry.ts"
 import {
   failRepeatedKey,
   ImportError,
-  leaveOut,
+  LeavingOut,
   type NumberAsText,
   parseRows,
   strict,
-  type Tolerance,
+  type Subagent,
   type TranscriptContents,
   type TranscriptRow,
   type TranscriptSession
 } from "./rows.ts"
-import { NO_JSON, parseExactly } from "./exactJson.ts"
 import { decodeLines, findOpening, type Line, salvageElements, salvageRows, splitLines } from "./salvage.ts"
 
 export {
+  /**
+   * The format of a file:
+   *
+   * - `messages`: a JSON array of chat messages, or an object that has one under `messages`, or one such object per line
+   * - `jsonl`: one chat message per line
+   * - `sessions`: one `{session, message}` per line
+   * - `pi`, `claude-code`, `codex`: the session files of these agents
+   * - `hermes`: the database of a Hermes Agent
+   * - the formats of `MessageFormat`: a JSON array of such messages, the body of a request with them, or one per line
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  Format,
   /**
    * A file could not be imported. `line` counts from 1, and is null if no single line is at fault. `expected` and `found`
    * show no content of the file, which may hold secrets.
@@ -58,46 +62,22 @@ export {
    */
   type NumberAsText,
   /**
-   * The messages of one session, in order. `sessionId` is null if the format has no session ids.
+   * A sub-agent: the session that it worked for, the call that began it, and a name that no other sub-agent of that
+   * session has. `of` and `call` are null where the file does not tell.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  type Subagent,
+  /**
+   * The messages of one session, in order. `sessionId` is null if the format has no session ids; the id of a sub-agent's
+   * session is `<of>.<name>`.
    *
    * @since 0.1.0
    * @category models
    */
   type TranscriptSession
 }
-
-/**
- * The format of a file:
- *
- * - `messages`: a JSON array of chat messages, or an object that has one under `messages`
- * - `jsonl`: one chat message per line
- * - `sessions`: one `{session, message}` per line
- * - `pi`, `claude-code`, `codex`: the session files of these agents
- * - `hermes`: the database of a Hermes Agent
- * - the formats of `MessageFormat`: a JSON array of such messages, the body of a request with them, or one per line
- *
- * @since 0.1.0
- * @category models
- */
-export const Format = Schema.Literal(
-  "messages",
-  "jsonl",
-  "sessions",
-  "pi",
-  "claude-code",
-  "codex",
-  "hermes",
-  "anthropic",
-  "responses",
-  "ai-sdk-model",
-  "ai-sdk-ui",
-  "legacy-functions"
-)
-/**
- * @since 0.1.0
- * @category models
- */
-export type Format = typeof Format.Type
 
 /**
  * The sessions of a file.
@@ -113,15 +93,17 @@ export interface Transcript {
   readonly skipped: { readonly [kind: string]: number }
   /** The numbers that no double holds: each is kept as the text of it. */
   readonly numbersAsText: ReadonlyArray<NumberAsText>
-  /** What `salvage` left out because it could not be read: an error for each place, by lines. */
+  /** What was left out because it could not be read: an error for each place, by lines. */
   readonly left: ReadonlyArray<ImportError>
 }
 
 /**
- * With `salvage`, lines that are torn, padded or not in the format are left out, and what is whole is read. Without it
- * the first of them is an error. A Hermes database has no lines; there it changes nothing.
+ * An entry that is not in the format is left out, and named in `left`. If more than a tenth of the entries are so, the first
+ * of them is an error. With `strict`, it is one in any case. With `salvage`, whatever is whole is read, and lines that are
+ * torn or padded are left out too. A Hermes database has no lines; there both change nothing.
  *
- * `format` is detected if it is `"auto"`, which is the default.
+ * `format` is detected if it is `"auto"`, which is the default. Sub-agents become sessions of their own; `"skip"` leaves
+ * them out, and counts their messages in `skipped`.
  *
  * @since 0.1.0
  * @category models
@@ -129,23 +111,24 @@ export interface Transcript {
 export interface ReadOptions {
   readonly format?: Format | "auto" | undefined
   readonly salvage?: boolean | undefined
+  readonly strict?: boolean | undefined
+  readonly subagents?: "import" | "skip" | undefined
 }
 
 /**
- * A file could not be read, or is neither a database nor text in UTF-8.
+ * A file could not be read, is neither a database nor text in UTF-8, or is longer than a text can be.
  *
  * @since 0.1.0
  * @category errors
  */
 export class UnreadableTranscript extends Schema.TaggedError<UnreadableTranscript>()("UnreadableTranscript", {
   file: Schema.String,
-  reason: Schema.Literal("unreadable", "not-utf8"),
+  reason: Schema.Literal("unreadable", "not-utf8", "too-large"),
   detail: Schema.String
 }) {
   override get message(): string {
-    return this.reason === "unreadable"
-      ? `cannot read ${this.file}: ${this.detail}`
-      : `${this.file}: expected text in UTF-8`
+    if (this.reason === "unreadable") return `cannot read ${this.file}: ${this.detail}`
+    return `${this.file}: ${this.reason === "too-large" ? this.detail : "expected text in UTF-8"}`
   }
 }
 
@@ -166,80 +149,120 @@ export const parse = (
   if (typeof text !== "string" || typeof file !== "string") return Either.left(failEmpty("", "what is no text"))
   const source = text.replace(/^\uFEFF/, "")
   if (source.trim() === "") return Either.left(failEmpty(file, "an empty file"))
-  const parsed = salvage ? parseWhole(splitLines(source), file, format) : parseStrictly(source, file, format)
-  return requireSessions(parsed, file)
+  const parsed = salvage
+    ? Either.map(parseWhole(splitLines(source), file, format), ({ transcript }) => transcript)
+    : Either.orElse(parseStrictly(source, file, format), (error) =>
+        read.right.strict === true ? Either.left(error) : parseDespiteOdd(source, file, format, error)
+      )
+  return chooseSessions(parsed, file, read.right)
 }
 
-const requireSessions = (parsed: Either.Either<Transcript, ImportError>, file: string) =>
+/** Reads a text of which few entries are odd. Fails with `error` if they are many. */
+const parseDespiteOdd = (source: string, file: string, format: Format | "auto", error: ImportError) => {
+  const whole = Either.getOrUndefined(parseWhole(splitLines(source), file, format))
+  return whole === undefined || whole.transcript.left.length * ODD_SHARE > whole.tried
+    ? Either.left(error)
+    : Either.right(whole.transcript)
+}
+
+/** One entry of so many may be odd. */
+const ODD_SHARE = 10
+
+const chooseSessions = (
+  parsed: Either.Either<Transcript, ImportError>,
+  file: string,
+  { subagents }: ReadOptions
+): Either.Either<Transcript, ImportError> =>
   Either.filterOrLeft(
-    parsed,
+    subagents === "skip" ? Either.map(parsed, dropSubagents) : parsed,
     ({ sessions }) => sessions.length > 0,
     () => failEmpty(file, "none")
   )
 
+const dropSubagents = (transcript: Transcript): Transcript => {
+  const isOwn = ({ subagent }: TranscriptSession) => subagent === undefined
+  const dropped = transcript.sessions.filter((session) => !isOwn(session))
+  if (dropped.length === 0) return transcript
+  const messages = dropped.reduce((sum, session) => sum + session.messages.length, 0)
+  const skipped = { ...transcript.skipped, "of sub-agents": messages }
+  return { ...transcript, sessions: transcript.sessions.filter(isOwn), skipped }
+}
+
+/** The first place that cannot be read is an error. */
 const parseStrictly = (
   source: string,
   file: string,
   format: Format | "auto"
 ): Either.Either<Transcript, ImportError> => {
-  const messages = mayBeArray(format) ? parseMessages(source) : undefined
-  if (messages !== undefined || format === "messages") {
-    const { numbersAsText, repeatedKey, value } = messages ?? parseExactly(source) ?? NO_JSON
-    if (repeatedKey !== undefined) return Either.left(failRepeatedKey({ file, line: null }, repeatedKey))
-    const found = findArrayFormat(format, value)
-    return Either.map(readArray(found, value, file, strict), toTranscript(found, inArray(numbersAsText)))
+  const json = parseDocument(source, format)
+  if (json?.repeatedKey !== undefined) return Either.left(failRepeatedKey({ file, line: null }, json.repeatedKey))
+  const document = json === undefined ? undefined : findDocumentFormat(format, json.value)
+  if (json !== undefined && document !== undefined) {
+    const contents = document.readDocument(json.value, file, strict)
+    return Either.map(contents, toTranscript(document.format, inArray(json.numbersAsText)))
   }
-  return Either.flatMap(parseRows(source, file), (rows) => {
-    const found = format === "auto" ? detectFormat(rows) : findFormat(format)
-    return found === undefined || holdsLists(found, rows)
+  return Either.flatMap(makeRows(source, file, json), (rows) => {
+    const found = findRowFormat(format, rows)
+    return found === undefined || (expectsMessages(found) && rows.slice(0, 1).some(isRequestRow))
       ? Either.left(failFormat(rows, file))
       : Either.map(found.readRows(rows, strict), toTranscript(found.format, inRows(rows)))
   })
 }
 
-const mayBeArray = (format: Format | "auto"): boolean =>
-  format === "messages" || format === "auto" || isForeignFormat(format)
+/**
+ * Parses a text that is one JSON value. Undefined for other texts, which can only be lines, except of an array that is no
+ * JSON: no line of another format begins with a bracket.
+ */
+const parseDocument = (source: string, format: Format | "auto"): ExactJson | undefined =>
+  parseExactly(source) ??
+  (format === "messages" || (canBeArray(format) && source.trimStart().startsWith("[")) ? NO_JSON : undefined)
 
-/** The format of an array, or of an object that has one. */
-const findArrayFormat = (format: Format | "auto", value: unknown): ArrayFormat => {
-  if (format !== "auto") return isForeignFormat(format) ? format : "messages"
-  const detected = MessageFormat.detect(value)
-  return isForeignFormat(detected) ? detected : "messages"
+/** An object alone is a line, however many lines it has. */
+const makeRows = (source: string, file: string, json: ExactJson | undefined) =>
+  isObject(json?.value)
+    ? Either.right([{ file, line: 1, value: json.value, numbersAsText: json.numbersAsText }])
+    : parseRows(source, file)
+
+/** What is whole of a damaged file. `tried` counts the entries that could have been odd. */
+interface Salvage {
+  readonly transcript: Transcript
+  readonly tried: number
 }
-
-type ArrayFormat = "messages" | Exclude<MessageFormat.MessageFormat, "chat">
-
-const isForeignFormat = (format: string | undefined): format is Exclude<ArrayFormat, "messages"> =>
-  format !== "chat" && Schema.is(MessageFormat.MessageFormat)(format)
-
-const readArray = (format: ArrayFormat, value: unknown, file: string, tolerance: Tolerance) =>
-  format === "messages" ? readMessages(value, file, tolerance) : readForeignMessages(format, value, file, tolerance)
 
 /** Reads what is whole of a damaged file. */
 const parseWhole = (
   lines: ReadonlyArray<Line>,
   file: string,
   format: Format | "auto"
-): Either.Either<Transcript, ImportError> => {
-  const unread: Array<ImportError> = []
-  const tolerance = leaveOut(unread)
+): Either.Either<Salvage, ImportError> => {
+  const tolerance = new LeavingOut()
   const finish =
-    (format: Format, numbers: ReadonlyArray<NumberAsText>, left: ReadonlyArray<ImportError>) =>
-    (contents: TranscriptContents) => ({
-      ...toTranscript(format, numbers)(contents),
-      left: [...left, ...unread].sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
+    (format: Format, numbers: ReadonlyArray<NumberAsText>, torn: ReadonlyArray<ImportError>) =>
+    (contents: TranscriptContents): Salvage => ({
+      transcript: {
+        ...toTranscript(format, numbers)(contents),
+        left: [...torn, ...tolerance.left].sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
+      },
+      tried: tolerance.tried + torn.length
     })
   const text = lines.every(({ isUtf8 }) => isUtf8) ? lines.map(({ text }) => text).join("\n") : ""
-  const readAll = (values: unknown, numbersAsText: ReadonlyArray<string>, left: ReadonlyArray<ImportError>) => {
-    const found = findArrayFormat(format, values)
-    return Either.map(readArray(found, values, file, tolerance), finish(found, inArray(numbersAsText), left))
+  const readAll = (values: unknown, numbersAsText: ReadonlyArray<string>, torn: ReadonlyArray<ImportError>) => {
+    const found = findDocumentFormat(format, values)
+    return found === undefined
+      ? Either.left(failFormat([], file))
+      : Either.map(found.readDocument(values, file, tolerance), finish(found.format, inArray(numbersAsText), torn))
   }
-  const messages = mayBeArray(format) ? parseMessages(text) : undefined
-  if (messages?.value !== undefined && messages.repeatedKey === undefined)
-    return readAll(messages.value, messages.numbersAsText, [])
-  const rows = salvageRows(lines, file)
-  const rowFormat = format === "auto" ? detectFormat(rows.taken) : findFormat(format)
-  const opening = mayBeArray(format) ? findOpening(lines) : undefined
+  const json = parseExactly(text)
+  const document =
+    json === undefined || json.repeatedKey !== undefined ? undefined : findDocumentFormat(format, json.value)
+  if (json !== undefined && document !== undefined) return readAll(json.value, json.numbersAsText, [])
+  const whole =
+    text === ""
+      ? undefined
+      : Either.getOrUndefined(makeRows(text, file, json?.repeatedKey === undefined ? json : undefined))
+  const rows = whole === undefined ? salvageRows(lines, file) : { taken: whole, left: [] }
+  const rowFormat = findRowFormat(format, rows.taken)
+  const opening = canBeArray(format) ? findOpening(lines) : undefined
   if (opening === "[" || (opening === "{" && rowFormat === undefined)) {
     const { left, numbersAsText, taken } = salvageElements(lines, file)
     return readAll(taken, numbersAsText, left)
@@ -268,19 +291,25 @@ export const readFile = (
       catch: () => new UnreadableTranscript({ file: "", reason: "unreadable", detail: "its options cannot be read" })
     })
     if (Either.isLeft(read)) return read.left
-    const { format = "auto", salvage = false } = read.right
+    const { format = "auto", salvage = false, strict = false, subagents = "import" } = read.right
     if (typeof filename !== "string") {
       return new UnreadableTranscript({ file: "", reason: "unreadable", detail: "the name of a file is text" })
     }
     const isDatabase = format === "hermes" || (format === "auto" && isSqliteFile(filename))
     if (!isDatabase) {
-      if (!salvage) return Effect.flatMap(readText(filename), (text) => parse(text, { file: filename, format }))
-      return Effect.flatMap(readBytes(filename), (bytes) =>
-        requireSessions(parseWhole(decodeLines(bytes), filename, format), filename)
-      )
+      const asked = { file: filename, format, strict, subagents }
+      if (!salvage) return Effect.flatMap(readText(filename), (text) => parse(text, asked))
+      return Effect.flatMap(readBytes(filename), (bytes) => {
+        const whole = parseWhole(decodeLines(bytes), filename, format)
+        return chooseSessions(
+          Either.map(whole, ({ transcript }) => transcript),
+          filename,
+          asked
+        )
+      })
     }
     return Effect.flatMap(readHermes(filename), (contents) =>
-      requireSessions(Either.right(toTranscript("hermes", [])(contents)), filename)
+      chooseSessions(Either.right(toTranscript("hermes", [])(contents)), filename, {})
     )
   })
 
@@ -291,68 +320,26 @@ const readBytes = (file: string): Either.Either<Uint8Array, UnreadableTranscript
   })
 
 const readText = (file: string): Either.Either<string, UnreadableTranscript> =>
-  Either.flatMap(readBytes(file), (bytes) =>
-    Either.try({
+  Either.flatMap(readBytes(file), (bytes) => {
+    if (bytes.length > constants.MAX_STRING_LENGTH) {
+      const detail = `expected at most ${constants.MAX_STRING_LENGTH} bytes of text, found ${bytes.length}`
+      return Either.left(new UnreadableTranscript({ file, reason: "too-large", detail }))
+    }
+    return Either.try({
       try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
       catch: (cause) => new UnreadableTranscript({ file, reason: "not-utf8", detail: String(cause) })
     })
-  )
-
-interface RowFormat {
-  readonly format: Format
-  readonly isRow: (row: TranscriptRow) => boolean
-  readonly readRows: (
-    rows: ReadonlyArray<TranscriptRow>,
-    tolerance: Tolerance
-  ) => Either.Either<TranscriptContents, ImportError>
-}
-
-/** The format with the most specific mark comes first. */
-const ROW_FORMATS: ReadonlyArray<RowFormat> = [
-  { format: "sessions", isRow: isSessionRow, readRows: readSessionRows },
-  { format: "pi", isRow: isPiRow, readRows: readPi },
-  { format: "codex", isRow: isCodexRow, readRows: readCodex },
-  { format: "claude-code", isRow: isClaudeCodeRow, readRows: readClaudeCode },
-  { format: "jsonl", isRow: isMessageRow, readRows: readMessageRows }
-]
-
-const findFormat = (format: Format): RowFormat | undefined =>
-  isForeignFormat(format) ? makeForeignRows(format) : ROW_FORMATS.find((known) => known.format === format)
-
-const makeForeignRows = (format: Exclude<ArrayFormat, "messages">): RowFormat => ({
-  format,
-  isRow: () => true,
-  readRows: readForeignRows(format)
-})
+  })
 
 const failFormat = ([first]: ReadonlyArray<TranscriptRow>, file: string): ImportError => {
-  const expected = `the lines of a chat (${Format.literals.join(", ")})`
-  const found = isList(first)
-    ? "a list of messages in each line; save each line as a file of its own"
-    : "objects of another kind"
-  return new ImportError({ file, line: first?.line ?? null, expected, found })
-}
-
-const isList = (row: TranscriptRow | undefined): boolean =>
-  Array.isArray(row?.value.messages) && row.value.role === undefined
-
-/** Lines with lists are read by no format of one message per line, and its own error would not say why. */
-const holdsLists = ({ format }: RowFormat, [first]: ReadonlyArray<TranscriptRow>): boolean =>
-  (format === "jsonl" || isForeignFormat(format)) && isList(first)
-
-/**
- * Decides by the first line that any format recognises. Agents write lines that no format knows before it. Messages alone
- * are chat messages unless one of them can only be of another API.
- */
-const detectFormat = (rows: ReadonlyArray<TranscriptRow>): RowFormat | undefined => {
-  for (const row of rows) {
-    const found = ROW_FORMATS.find(({ isRow }) => isRow(row))
-    if (found !== undefined && found.format !== "jsonl") return found
-    if (found !== undefined) break
+  const expected = `a session file (${Format.literals.join(", ")})`
+  if (first !== undefined && isRequestRow(first)) {
+    const found = "a list of messages in each line; save each line as a file of its own"
+    return new ImportError({ file, line: first.line, expected, found })
   }
-  const detected = MessageFormat.detect(rows.map(({ value }) => value))
-  if (isForeignFormat(detected)) return makeForeignRows(detected)
-  return rows.some(isMessageRow) ? findFormat("jsonl") : undefined
+  const nearest = describeNearest(first?.value)
+  const found = `objects of another kind${nearest === "" ? "" : `; nearest are ${nearest}`}`
+  return new ImportError({ file, line: first?.line ?? null, expected, found })
 }
 
 const toTranscript =

@@ -1,17 +1,22 @@
 /**
- * Reads transcripts of Claude Code. A file is a tree of lines, each with a message or one block of it. The conversation is
- * the path from the root to the newest line, without the sidechains of subagents.
+ * Reads transcripts of Claude Code, and what it prints as `stream-json`. A file is a tree of lines, each with a message or
+ * one block of it. The conversation is the path from the root to the newest line. The side chain of each sub-agent is a
+ * conversation of its own.
  */
 import * as Either from "effect/Either"
 import * as MessageFormat from "../format/MessageFormat.ts"
 import type { Message } from "../message/Message.ts"
+import { findHeard } from "./claudeQueue.ts"
+import { type Chain, findParents, orderRows, splitChains } from "./claudeTree.ts"
 import {
   type TranscriptContents,
   countKinds,
   failImport,
   type ImportError,
+  makeSession,
   type Tolerance,
-  type TranscriptRow
+  type TranscriptRow,
+  type TranscriptSession
 } from "./rows.ts"
 import { isObject, type JsonObject } from "../format/json.ts"
 
@@ -28,32 +33,29 @@ export const readClaudeCode = (
   { attempt }: Tolerance
 ): Either.Either<TranscriptContents, ImportError> =>
   Either.gen(function* () {
-    const sessions = new Map<string | null, Array<ChatLine>>()
-    const seen = new Set<string>()
+    const chains = splitChains(rows)
+    const parents = findParents(chains)
+    const seen = new Set<unknown>()
     const skipped: Array<string> = []
-    for (const row of rows) {
-      const { isCompactSummary, sessionId, uuid } = row.value
-      const id = typeof sessionId === "string" && sessionId !== "" ? sessionId : null
-      const spoken = sessions.get(id) ?? []
-      const item = yield* attempt(convertRow(row))
-      if (item === undefined) continue
-      if (typeof item === "string") skipped.push(item)
-      else if (isCompactSummary === true && spoken.length > 0) skipped.push("compaction")
-      else if (typeof uuid === "string" && seen.has(uuid)) skipped.push("repeated")
-      else {
-        spoken.push(item)
-        sessions.set(id, spoken)
+    const sessions: Array<TranscriptSession> = []
+    for (const chain of chains) {
+      const heard = findHeard(chain.rows)
+      const spoken: Array<ChatLine> = []
+      for (const row of orderRows(chain.rows, parents)) {
+        const { isCompactSummary, uuid } = row.value
+        const item = yield* attempt(convertRow(row, heard))
+        if (item === undefined) continue
+        if (typeof item === "string") skipped.push(item)
+        else if (isCompactSummary === true && spoken.length > 0) skipped.push("compaction")
+        else if (typeof uuid === "string" && seen.has(uuid)) skipped.push("repeated")
+        else spoken.push(item)
+        seen.add(uuid)
       }
-      if (typeof uuid === "string") seen.add(uuid)
-    }
-    const parent = findParents(rows)
-    const kept = [...sessions].map(([sessionId, spoken]) => {
-      const current = findBranch(spoken, parent)
+      const current = findBranch(spoken, parents)
       for (let left = spoken.length - current.length; left > 0; left--) skipped.push("other branch")
-      const messages = mergeReplies(current).filter(({ blocks }) => blocks.length > 0)
-      return Either.map(Either.all(messages.map(makeMessages)), (made) => ({ sessionId, messages: made.flat() }))
-    })
-    return { sessions: yield* Either.all(kept), skipped: countKinds(skipped) }
+      sessions.push(yield* makeChainSession(chain, current))
+    }
+    return { sessions, skipped: countKinds(skipped) }
   })
 
 /** A line of the conversation. Lines of one assistant message have the same `reply` id. */
@@ -65,9 +67,12 @@ interface ChatLine {
 }
 
 /** Converts a line, or returns its kind if the model never saw it. */
-const convertRow = (row: TranscriptRow): Either.Either<ChatLine | string, ImportError> => {
-  const { attachment, isApiErrorMessage, isSidechain, message, type } = row.value
-  if (isSidechain === true) return Either.right("sidechain")
+const convertRow = (
+  row: TranscriptRow,
+  heard: ReadonlyMap<TranscriptRow, unknown>
+): Either.Either<ChatLine | string, ImportError> => {
+  const { attachment, isApiErrorMessage, message, type } = row.value
+  if (heard.has(row)) return makeChatLine(row, "user", null, heard.get(row))
   if (type === "attachment" && isObject(attachment) && attachment.type === "queued_command") {
     return makeChatLine(row, "user", null, attachment.prompt)
   }
@@ -97,69 +102,92 @@ const decodeTurn = (row: TranscriptRow, role: string, content: unknown) =>
   )
 
 /**
- * Finds the parent of each line. A compaction has no parent but names the line before it in another field. A line whose
- * parent is not in the file follows the line before it, so that nothing is lost.
- */
-const findParents = (rows: ReadonlyArray<TranscriptRow>): ReadonlyMap<TranscriptRow, TranscriptRow> => {
-  const byUuid = new Map<unknown, TranscriptRow>()
-  const latest = new Map<unknown, TranscriptRow>()
-  const parents = new Map<TranscriptRow, TranscriptRow>()
-  for (const row of rows) {
-    const { isCompactSummary, logicalParentUuid, parentUuid, sessionId, subtype, uuid } = row.value
-    if (row.value.isSidechain === true || (uuid === undefined && row.value.message === undefined)) continue
-    const named = logicalParentUuid ?? parentUuid
-    const isRoot = named === null && isCompactSummary !== true && subtype !== "compact_boundary"
-    const parent = isRoot ? undefined : (byUuid.get(named) ?? latest.get(sessionId))
-    if (parent !== undefined) parents.set(row, parent)
-    if (typeof uuid === "string" && !byUuid.has(uuid)) byUuid.set(uuid, row)
-    latest.set(sessionId, row)
-  }
-  return parents
-}
-
-/**
  * Finds the lines on the path to the newest one. Parallel tool calls leave lines beside the path that belong to it: the
- * other lines of a reply, and the results of its calls.
+ * other lines of a reply, and the results of its calls. A reply that was written again, with new ids of its lines, adds
+ * nothing.
  */
 const findBranch = (
   spoken: ReadonlyArray<ChatLine>,
   parents: ReadonlyMap<TranscriptRow, TranscriptRow>
 ): ReadonlyArray<ChatLine> => {
   const path = new Set<TranscriptRow>()
-  for (let row = spoken.at(-1)?.row; row !== undefined; row = parents.get(row)) path.add(row)
-  const replies = new Set(spoken.flatMap(({ reply, row }) => (path.has(row) && reply !== null ? [reply] : [])))
-  const isOn = ({ reply, row }: ChatLine) => path.has(row) || (reply !== null && replies.has(reply))
+  for (let row = spoken.at(-1)?.row; row !== undefined && !path.has(row); row = parents.get(row)) path.add(row)
+  const onPath = spoken.filter(({ row }) => path.has(row))
+  const replies = new Set(onPath.map(({ reply }) => reply))
+  replies.delete(null)
   const calls = new Set(
     spoken
-      .filter(isOn)
-      .flatMap(({ blocks }) => blocks.flatMap((block) => (block.type === "tool_use" ? [block.id] : [])))
+      .filter(({ reply, row }) => path.has(row) || replies.has(reply))
+      .flatMap(({ blocks }) => blocks.filter(({ type }) => type === "tool_use").map(({ id }) => id))
   )
-  const answers = ({ blocks }: ChatLine) =>
-    blocks.some((block) => block.type === "tool_result" && calls.has(block.tool_use_id))
-  return spoken.filter((item) => isOn(item) || answers(item))
+  const said = new Set(onPath.flatMap(({ blocks, reply }) => blocks.map((block) => keyOf(block, reply))))
+  const kept = new Set(path)
+  return spoken.flatMap((item): ReadonlyArray<ChatLine> => {
+    const { blocks, reply, row } = item
+    if (path.has(row)) return [item]
+    if (row.value.type === "queue-operation") {
+      const parent = parents.get(row)
+      return parent === undefined || kept.has(parent) ? [item] : []
+    }
+    const isResult = blocks.some(({ tool_use_id: id, type }) => type === "tool_result" && calls.has(id))
+    if (!isResult && !replies.has(reply)) return []
+    const added = blocks.filter((block) => !said.has(keyOf(block, reply)))
+    if (isResult && !added.some(({ type }) => type === "tool_result")) return []
+    for (const block of added) said.add(keyOf(block, reply))
+    kept.add(row)
+    return added.length === 0 ? [] : [{ ...item, blocks: added }]
+  })
+}
+
+/** Equal for blocks that say the same of the same reply. A call has one result. */
+const keyOf = (block: JsonObject, reply: string | null): string => {
+  if (block.type === "tool_use") return JSON.stringify(["call", block.id])
+  return JSON.stringify(block.type === "tool_result" ? ["result", block.tool_use_id] : [reply, block.type, block])
 }
 
 /** Merges the lines of each reply. Claude Code writes each block of it on its own line. */
 const mergeReplies = (spoken: ReadonlyArray<ChatLine>): ReadonlyArray<ChatLine> => {
   const place = new Map<string, number>()
-  const merged: Array<ChatLine> = []
+  const merged: Array<ChatLine & { readonly blocks: Array<JsonObject> }> = []
   for (const item of spoken) {
     const index = item.reply === null ? undefined : place.get(item.reply)
     const first = index === undefined ? undefined : merged[index]
-    if (index !== undefined && first !== undefined) {
-      merged[index] = { ...first, blocks: [...first.blocks, ...item.blocks] }
-    } else {
+    if (first !== undefined) for (const block of item.blocks) first.blocks.push(block)
+    else {
       if (item.reply !== null) place.set(item.reply, merged.length)
-      merged.push(item)
+      merged.push({ ...item, blocks: [...item.blocks] })
     }
   }
   return merged
 }
 
+const makeChainSession = ({ sessionId, subagent }: Chain, current: ReadonlyArray<ChatLine>) =>
+  Either.gen(function* () {
+    const messages: Array<Message> = []
+    const notices: Array<number> = []
+    for (const item of mergeReplies(current)) {
+      if (item.blocks.length === 0) continue
+      for (const message of yield* makeMessages(item)) {
+        if (message.role === "user" && isNotice(item)) notices.push(messages.length)
+        messages.push(message)
+      }
+    }
+    return makeSession({ sessionId, messages, notices, subagent })
+  })
+
+/** True for what Claude Code itself says in the name of the user. */
+const isNotice = ({ blocks, row }: ChatLine): boolean => {
+  const { isCompactSummary, isMeta } = row.value
+  const text = blocks.find(({ type }) => type === "text")?.text
+  return isMeta === true || isCompactSummary === true || (typeof text === "string" && NOTICE.test(text))
+}
+
+const NOTICE = /^\s*(?:<(?:task-notification|local-command-stdout|system-reminder)>|\[Request interrupted by user)/
+
 /** A call stands once in a message, however many lines repeat it. Lone text of the user is plain text. */
 const makeMessages = ({ blocks, role, row }: ChatLine): Either.Either<ReadonlyArray<Message>, ImportError> => {
-  const isFirst = ({ id, type }: JsonObject, index: number) =>
-    type !== "tool_use" || blocks.findIndex((other) => other.type === "tool_use" && other.id === id) === index
+  const calls = new Set<unknown>()
+  const isFirst = ({ id, type }: JsonObject) => type !== "tool_use" || (!calls.has(id) && calls.add(id).has(id))
   const [first] = blocks
   const isText = role === "user" && blocks.length === 1 && first?.type === "text" && Object.keys(first).length === 2
   return decodeTurn(row, role, isText ? first.text : blocks.filter(isFirst))

@@ -9,6 +9,7 @@ import {
   decodeWith,
   failImport,
   ImportError,
+  makeSession,
   type Tolerance,
   type TranscriptRow
 } from "./rows.ts"
@@ -90,7 +91,9 @@ export const readCodex = (
       ({ issue }) =>
         new ImportError({ file: rows[0]?.file ?? "", line: null, expected: "response items", found: issue })
     )
-    return { sessions: [{ sessionId: findSessionId(rows), messages }], skipped: countKinds(skipped) }
+    const notices = messages.flatMap((message, index) => (isContext(message) ? [index] : []))
+    const session = makeSession({ sessionId: findSessionId(rows), messages, notices })
+    return { sessions: [session], skipped: countKinds(skipped) }
   })
 
 const isRollback = ({ value: { payload, type } }: TranscriptRow): boolean =>
@@ -121,7 +124,9 @@ interface Item {
 const CONTEXT =
   /^\s*(?:<(?:environment_context|user_instructions|user_shell_command|turn_aborted|subagent_notification|agents_md|skill|hook_prompt|context_update)>|# AGENTS\.md instructions)/i
 
-const isTurnStart = ({ message }: Item): boolean => message?.role === "user" && !CONTEXT.test(messageText(message))
+const isContext = (message: Message): boolean => message.role === "user" && CONTEXT.test(messageText(message))
+
+const isTurnStart = ({ message }: Item): boolean => message?.role === "user" && !isContext(message)
 
 const isSpoken = (item: Item): boolean => item.message?.role === "assistant" || isTurnStart(item)
 

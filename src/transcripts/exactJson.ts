@@ -171,3 +171,19 @@ const quoteNumbers = (text: string, numbers: ReadonlyArray<NumberPlace>): string
   }
   return [...pieces, text.slice(from)].join("")
 }
+
+/** Finds the end of the value that begins with a bracket at `start`. Undefined if the text ends within it. */
+export const findEnd = (text: string, start: number): number | undefined => {
+  let depth = 0
+  let isString = false
+  for (let place = start; place < text.length; place++) {
+    const char = text[place]
+    if (isString) {
+      if (char === "\\") place++
+      else if (char === '"') isString = false
+    } else if (char === '"') isString = true
+    else if (char === "{" || char === "[") depth++
+    else if ((char === "}" || char === "]") && --depth === 0) return place + 1
+  }
+  return undefined
+}

@@ -7,8 +7,10 @@ import { SessionId } from "../session/Session.ts"
 import {
   decodeWith,
   describeValue,
+  failImport,
   ImportError,
   parseMessage,
+  strict,
   type Tolerance,
   type TranscriptRow,
   type TranscriptContents
@@ -44,11 +46,17 @@ export const readMessages = (
     return Either.left(new ImportError({ ...place, expected, found: "a system prompt beside them" }))
   }
   const all: ReadonlyArray<unknown> = elements
-  const messages = all.map((element, index) =>
-    attempt(parseMessage(place, element, `element ${index + 1} of the array to be a chat message`))
+  const messages = all.flatMap((element, index) =>
+    isSessionMeta(element)
+      ? []
+      : [attempt(parseMessage(place, element, `element ${index + 1} of the array to be a chat message`))]
   )
-  return Either.map(Either.all(messages), withoutSession)
+  const id = isObject(value) && typeof value.session_id === "string" ? value.session_id : null
+  return Either.map(Either.all(messages), (read) => makeContents(read, all.length - messages.length, id))
 }
+
+/** Hermes Agent writes such a line before messages: the tools and the model that they had. */
+const isSessionMeta = (value: unknown): boolean => isObject(value) && value.role === "session_meta"
 
 export const isMessageRow = ({ value }: TranscriptRow): boolean => typeof value.role === "string"
 
@@ -56,12 +64,19 @@ export const isMessageRow = ({ value }: TranscriptRow): boolean => typeof value.
 export const readMessageRows = (
   rows: ReadonlyArray<TranscriptRow>,
   { attempt }: Tolerance
-): Either.Either<TranscriptContents, ImportError> =>
-  Either.map(Either.all(rows.map((row) => attempt(parseMessage(row, row.value)))), withoutSession)
+): Either.Either<TranscriptContents, ImportError> => {
+  const spoken = rows.filter(({ value }) => !isSessionMeta(value))
+  const messages = Either.all(spoken.map((row) => attempt(parseMessage(row, row.value))))
+  return Either.map(messages, (read) => makeContents(read, rows.length - spoken.length))
+}
 
-const withoutSession = (messages: ReadonlyArray<Message | undefined>): TranscriptContents => ({
-  sessions: [{ sessionId: null, messages: messages.filter((message) => message !== undefined) }],
-  skipped: {}
+const makeContents = (
+  messages: ReadonlyArray<Message | undefined>,
+  metas = 0,
+  sessionId: string | null = null
+): TranscriptContents => ({
+  sessions: [{ sessionId, messages: messages.filter((message) => message !== undefined) }],
+  skipped: metas === 0 ? {} : { session_meta: metas }
 })
 
 /** A message of another API and its place. */
@@ -132,8 +147,31 @@ const readElements = (
       MessageFormat.decode(format, wrap(whole)),
       ({ issue }) => new ImportError({ file, line: null, expected: `the format ${format}`, found: issue })
     )
-    return withoutSession(messages)
+    return makeContents(messages)
   })
+
+/** True for the body of a request, or an example to train on: a line with a list of messages. */
+export const isRequestRow = ({ value }: TranscriptRow): boolean =>
+  Array.isArray(value.messages) && value.role === undefined
+
+/** Reads one list of messages per line, each as a session of its own. */
+export const readRequestRows = (
+  rows: ReadonlyArray<TranscriptRow>,
+  { attempt }: Tolerance
+): Either.Either<TranscriptContents, ImportError> =>
+  Either.map(Either.all(rows.map((row) => attempt(readRequestRow(row)))), (read) => ({
+    sessions: read.flatMap((contents) => contents?.sessions ?? []),
+    skipped: {}
+  }))
+
+const readRequestRow = (row: TranscriptRow): Either.Either<TranscriptContents, ImportError> => {
+  const format = MessageFormat.detect(row.value)
+  const read =
+    format === undefined || format === "chat"
+      ? readMessages(row.value, row.file, strict)
+      : readForeignMessages(format, row.value, row.file, strict)
+  return Either.mapLeft(read, (error) => failImport(row, error.expected, error.found))
+}
 
 export const isSessionRow = ({ value }: TranscriptRow): boolean =>
   typeof value.session === "string" && isObject(value.message)

@@ -1,7 +1,7 @@
 /** Parses and checks the lines of a file, which are JSON objects in most formats. */
 import * as Either from "effect/Either"
-import { isObject, type JsonObject } from "../format/json.ts"
-import { parseExactly } from "./exactJson.ts"
+import { isObject, type JsonObject, parseJson } from "../format/json.ts"
+import { findEnd, parseExactly } from "./exactJson.ts"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { findForeign } from "../message/foreignParts.ts"
@@ -47,7 +47,21 @@ export interface NumberAsText {
 }
 
 /**
- * The messages of one session, in order. `sessionId` is null if the format has no session ids.
+ * A sub-agent: the session that it worked for, the call that began it, and a name that no other sub-agent of that session
+ * has. `of` and `call` are null where the file does not tell.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Subagent {
+  readonly of: string | null
+  readonly call: string | null
+  readonly name: string
+}
+
+/**
+ * The messages of one session, in order. `sessionId` is null if the format has no session ids; the id of a sub-agent's
+ * session is `<of>.<name>`.
  *
  * @since 0.1.0
  * @category models
@@ -55,6 +69,28 @@ export interface NumberAsText {
 export interface TranscriptSession {
   readonly sessionId: string | null
   readonly messages: ReadonlyArray<Message.Message>
+  /** The indexes of user messages that no user said: the agent's own program did. Missing if there are none. */
+  readonly notices?: ReadonlyArray<number>
+  /** Missing if the session is the user's own. */
+  readonly subagent?: Subagent
+}
+
+/** Makes a session, without the fields that say nothing. */
+export const makeSession = ({
+  messages,
+  notices = [],
+  sessionId,
+  subagent
+}: {
+  readonly sessionId: string | null
+  readonly messages: ReadonlyArray<Message.Message>
+  readonly notices?: ReadonlyArray<number>
+  readonly subagent?: Subagent | undefined
+}): TranscriptSession => {
+  const id = subagent === undefined || sessionId === null ? sessionId : `${sessionId}.${subagent.name}`
+  const session = { sessionId: id, messages }
+  const noted = notices.length === 0 ? session : { ...session, notices }
+  return subagent === undefined ? noted : { ...noted, subagent }
 }
 
 /** The sessions of a file. `skipped` counts, by kind, the rows that are not messages of a conversation. */
@@ -73,21 +109,49 @@ export interface Tolerance {
 /** The first line that cannot be read ends the import. */
 export const strict: Tolerance = { attempt: (read) => read, isStrict: true }
 
-/** Leaves out each line that cannot be read, and adds its error to `left`. */
-export const leaveOut = (left: Array<ImportError>): Tolerance => ({
-  attempt: (read) => {
+/** Leaves out each line that cannot be read. Holds its error, and counts all that were tried. */
+export class LeavingOut implements Tolerance {
+  readonly isStrict = false
+  readonly left: Array<ImportError> = []
+  tried = 0
+  readonly attempt = <A>(read: Either.Either<A, ImportError>): Either.Either<A | undefined, ImportError> => {
+    this.tried += 1
     if (Either.isRight(read)) return read
-    left.push(read.left)
+    this.left.push(read.left)
     return Either.right(undefined)
-  },
-  isStrict: false
-})
+  }
+}
 
-/** Parses the lines of a text. Blank lines are skipped; a line that is not a JSON object is an error. */
-export const parseRows = (text: string, file: string): Either.Either<ReadonlyArray<TranscriptRow>, ImportError> =>
-  Either.all(
-    text.split("\n").flatMap((content, index) => (content.trim() === "" ? [] : [parseRow(content, file, index + 1)]))
-  )
+/**
+ * Parses the lines of a text. Blank lines are skipped; a line that is not a JSON object is an error. Objects may also
+ * follow each other over several lines.
+ */
+export const parseRows = (text: string, file: string): Either.Either<ReadonlyArray<TranscriptRow>, ImportError> => {
+  const lines = text
+    .split("\n")
+    .flatMap((content, index) => (content.trim() === "" ? [] : [{ content, line: index + 1 }]))
+  const first = lines[0]?.content ?? ""
+  const isSpread = lines.length > 1 && first.trimStart().startsWith("{") && parseJson(first) === undefined
+  const objects = isSpread ? splitObjects(text) : undefined
+  return Either.all((objects ?? lines).map(({ content, line }) => parseRow(content, file, line)))
+}
+
+/** Splits objects that follow each other, with the line in which each begins. Undefined if there is anything else. */
+const splitObjects = (text: string) => {
+  const objects: Array<{ readonly content: string; readonly line: number }> = []
+  let line = 1
+  for (let place = 0; place < text.length; place++) {
+    if (text[place] === "\n") line++
+    if (text.charAt(place).trim() === "") continue
+    const end = text[place] === "{" ? findEnd(text, place) : undefined
+    const content = text.slice(place, end)
+    if (end === undefined || parseJson(content) === undefined) return undefined
+    objects.push({ content, line })
+    line += content.split("\n").length - 1
+    place = end - 1
+  }
+  return objects
+}
 
 const parseRow = (content: string, file: string, line: number): Either.Either<TranscriptRow, ImportError> => {
   const { numbersAsText = [], repeatedKey, value } = parseExactly(content) ?? {}

@@ -1,7 +1,7 @@
 /** Finds what is whole in damaged text: JSON objects in torn, padded or joined lines, and in an array that was cut short. */
 import { ImportError, describeValue, failRepeatedKey, type TranscriptRow } from "./rows.ts"
 import { isObject, type JsonObject, parseJson } from "../format/json.ts"
-import { NO_JSON, parseExactly } from "./exactJson.ts"
+import { findEnd, NO_JSON, parseExactly } from "./exactJson.ts"
 
 /** A line of a file. `isUtf8` is false if its bytes are not text: then its text has U+FFFD in their place. */
 export interface Line {
@@ -126,10 +126,12 @@ const findObjects = (text: string) => {
   let repeatedKey: string | undefined
   let isDamaged = false
   let isString = false
+  let torn = 0
   for (let place = 0; place < text.length; place++) {
     // Within a string of a line that is whole, this quotation mark could only be its end.
     const isStart = text.startsWith('{"', place) && (isString || !isValueExpected(text, place))
-    const end = isStart ? findEnd(text, place) : undefined
+    const end = isStart && torn < MOST_TORN ? findEnd(text, place) : undefined
+    if (isStart && end === undefined) torn++
     const parsed = end === undefined ? NO_JSON : (parseExactly(text.slice(place, end)) ?? NO_JSON)
     const { numbersAsText, value } = parsed
     if (end !== undefined && isObject(value)) {
@@ -146,24 +148,11 @@ const findObjects = (text: string) => {
   return { objects, isDamaged, repeatedKey }
 }
 
+/** Looking for the end of an object reads the line to its end: so often, and time stays in proportion to the line. */
+const MOST_TORN = 32
+
 const isValueExpected = (text: string, place: number): boolean => {
   let before = place - 1
   while (before >= 0 && isPadding(text.charCodeAt(before))) before--
   return before >= 0 && ":,[".includes(text.charAt(before))
-}
-
-/** Finds the end of the value that begins with a bracket at `start`. Undefined if the text ends within it. */
-const findEnd = (text: string, start: number): number | undefined => {
-  let depth = 0
-  let isString = false
-  for (let place = start; place < text.length; place++) {
-    const char = text[place]
-    if (isString) {
-      if (char === "\\") place++
-      else if (char === '"') isString = false
-    } else if (char === '"') isString = true
-    else if (char === "{" || char === "[") depth++
-    else if ((char === "}" || char === "]") && --depth === 0) return place + 1
-  }
-  return undefined
 }

@@ -14,6 +14,7 @@ import {
   decodeMessages,
   formatJsonl,
   history,
+  historyCounts,
   importHistory,
   makeServerSettings,
   makeWorkplace,
@@ -311,21 +312,21 @@ describe("the command line", () => {
       const { db, write } = yield* makeWorkplace
       const file = write("torn.jsonl", `${formatJsonl(history)}\n\0\0\0\n{"role":"user","content":"sk-secr`)
       assert.strictEqual(
-        yield* expectFailure(["import", file, "--db", db]),
+        yield* expectFailure(["import", file, "--db", db, "--strict"]),
         `${file}:${history.length + 1}: expected a JSON object, found text that is not JSON; ` +
           `--salvage would import the ${history.length} messages that are whole`
       )
       const printed = yield* expectSuccess(["import", file, "--db", db, "--salvage"])
       assert.deepStrictEqual(printed.trimEnd().split("\n"), [
         "read as jsonl",
-        `imported torn: ${history.length} messages`,
+        `imported torn: ${history.length} messages (20 user, 40 assistant, 20 tool)`,
         `left ${file}:${history.length + 1}: expected a JSON object, found NUL bytes`,
         `left ${file}:${history.length + 2}: expected a JSON object, found text that is not JSON`
       ])
       assert.deepStrictEqual(yield* runForJson(["log", "torn", "--db", db]), history)
       assert.deepStrictEqual(yield* runForJson(["import", file, "--db", db, "--session", "again", "--salvage"]), {
         format: "jsonl",
-        sessions: [{ sessionId: "again", messages: history.length }],
+        sessions: [{ sessionId: "again", ...historyCounts }],
         skipped: {},
         numbersAsText: [],
         left: [
@@ -344,7 +345,7 @@ describe("the command line", () => {
       const listed = Array.from({ length: 20 }, (_, n) => `kept as text line ${n + 1}: id, since no number holds it`)
       assert.deepStrictEqual(printed.trimEnd().split("\n"), [
         "read as jsonl",
-        "imported odd: 22 messages",
+        "imported odd: 22 messages (22 user)",
         ...listed,
         "kept as text 2 more"
       ])
@@ -392,7 +393,11 @@ describe("the command line", () => {
       const half = history.length / 2
       assert.strictEqual(
         yield* expectSuccess(["import", file, "--db", db, "--format", "sessions"]),
-        `read as sessions\nimported even: ${half} messages\nimported odd: ${half} messages\n`
+        [
+          "read as sessions",
+          `imported even: ${half} messages (20 user, 20 tool)`,
+          `imported odd: ${half} messages (40 assistant; 20 of 20 calls unanswered)\n`
+        ].join("\n")
       )
       assert.deepStrictEqual(
         yield* runForJson(["log", "odd", "--db", db]),
@@ -584,7 +589,7 @@ describe("the command line", () => {
         const other = join(folder, "other.db")
         assert.strictEqual(
           yield* expectSuccess(["import", state, "--db", other]),
-          `read as hermes\nimported chat: ${history.length} messages\n`
+          `read as hermes\nimported chat: ${history.length} messages (20 user, 40 assistant, 20 tool)\n`
         )
         assert.deepStrictEqual(
           yield* runForJson(["log", "chat", "--db", other]),

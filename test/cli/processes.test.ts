@@ -12,6 +12,7 @@ import {
   decodeMessages,
   formatJsonl,
   history,
+  historyCounts,
   importHistory,
   makeServerSettings,
   makeWorkplace,
@@ -53,7 +54,7 @@ layer(Cli.layerBundle, { excludeTestServices: true })("the command line as a pro
       const config = write("config.yaml", OFFLINE_CONFIG)
       assert.deepStrictEqual(yield* runForJson(["import", file, "--db", db, "--session", "chat"]), {
         format: "jsonl",
-        sessions: [{ sessionId: "chat", messages: history.length }],
+        sessions: [{ sessionId: "chat", ...historyCounts }],
         skipped: {},
         numbersAsText: [],
         left: []

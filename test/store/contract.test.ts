@@ -44,6 +44,20 @@ const conversation = (sessionId: SessionId, messages: ReadonlyArray<Message>) =>
 for (const [name, backend] of backends) {
   describe(`SessionStore on ${name}`, () => {
     it.layer(backend)((it) => {
+      it.effect("each user message of an import is a request, except the notices", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const sessionId = freshSession()
+          const messages = [user("Start."), assistant("It runs."), user("The job has ended."), user("And?")]
+          yield* store.importAll([{ sessionId, messages, notices: [2] }])
+          const log = Chunk.toReadonlyArray(yield* Stream.runCollect(store.log(sessionId)))
+          assert.deepStrictEqual(
+            log.map(({ kind }) => kind),
+            ["request", null, "notification", "request"]
+          )
+        })
+      )
+
       it.effect("a delivery is numbered, waits in the inbox, and moves to the log in order", () =>
         Effect.gen(function* () {
           const store = yield* SessionStore

@@ -11,6 +11,14 @@ import { conversation } from "./world.ts"
 /** The messages of the session that `importHistory` imports. */
 export const history = conversation(20)
 
+/** What an import counts in the history. */
+export const historyCounts = {
+  messages: 80,
+  roles: { user: 20, assistant: 40, tool: 20 },
+  calls: 20,
+  answered: 20
+}
+
 export const formatJsonl = (messages: ReadonlyArray<unknown>) =>
   messages.map((message) => JSON.stringify(message)).join("\n")
 

@@ -29,7 +29,7 @@ const only = (text: string, format: Transcripts.Format | "auto" = "auto") => {
 }
 
 const error = (text: string, format: Transcripts.Format | "auto" = "auto") => {
-  const result = Transcripts.parse(text, { file: "chat.jsonl", format })
+  const result = Transcripts.parse(text, { file: "chat.jsonl", format, strict: true })
   assert(Either.isLeft(result), "read without an error")
   return result.left
 }
@@ -220,12 +220,6 @@ describe("errors", () => {
     ["a line cut short", `${lines({ role: "user", content: "a" })}{"role":"us`, 2, "text that is not JSON"],
     ["a number", "42", 1, "a number"],
     ["objects of another kind", lines({ a: 1 }), 1, "objects of another kind"],
-    [
-      "several requests",
-      lines({ messages: [{ role: "user", content: "a" }] }, { messages: [{ role: "user", content: "b" }] }),
-      1,
-      "a list of messages in each line; save each line as a file of its own"
-    ],
     ["an array cut short", '[{"role":"user"', null, "text that is not JSON"],
     [
       "a part of another API",
@@ -417,9 +411,10 @@ describe("claude-code", () => {
           { role: "user", content: "and hurry" },
           { role: "assistant", content: "Done." }
         ]
-      }
+      },
+      { sessionId: "cc-1.side-1", messages: [{ role: "assistant", content: "other agent" }] }
     ])
-    assert.deepStrictEqual(imported.skipped, { summary: 1, sidechain: 1, system: 1 })
+    assert.deepStrictEqual(imported.skipped, { summary: 1, system: 1 })
   })
 
   it("leaves out what was rewound", () => {

@@ -1,4 +1,4 @@
-/** `throughline import FILE --db DB [--session ID] [--salvage]` */
+/** `throughline import FILE --db DB [--session ID] [--strict] [--salvage] [--check]` */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -7,6 +7,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { basename, extname } from "node:path"
+import * as Message from "../../message/Message.ts"
 import { SessionId } from "../../session/Session.ts"
 import { type Histories, SessionStore } from "../../store/SessionStore.ts"
 import * as Transcripts from "../../transcripts/Transcripts.ts"
@@ -40,21 +41,54 @@ const salvageOption = Options.boolean("salvage").pipe(
   Options.withDescription("import what is whole of a damaged file, and list the lines that are not")
 )
 
-const options = { file, db: dbOption, session, format, salvage: salvageOption, json: jsonOption }
+const strictOption = Options.boolean("strict").pipe(
+  Options.withDescription(
+    "refuse a file of which one entry cannot be read; default: up to a tenth are left out and listed"
+  )
+)
+
+const subagents = Options.choice("subagents", ["import", "skip"]).pipe(
+  Options.withDescription("import sub-agents as sessions of their own, or leave them out"),
+  Options.withDefault("import")
+)
+
+const check = Options.boolean("check").pipe(Options.withDescription("show what would be imported, and store nothing"))
+
+const options = {
+  file,
+  db: dbOption,
+  session,
+  format,
+  strict: strictOption,
+  salvage: salvageOption,
+  subagents,
+  check,
+  json: jsonOption
+}
 
 export const command = Command.make("import", options, (args) =>
   Effect.gen(function* () {
     const imported = yield* readFile(args.file, args)
     const histories = yield* assignSessionIds(imported.sessions, args.file, args.session)
-    yield* Effect.flatMap(SessionStore, (sessions) => sessions.importAll(histories)).pipe(
-      Effect.provide(layerStore(args.db, true))
-    )
-    const sessions = histories.map(({ messages, sessionId }) => ({ sessionId, messages: messages.length }))
+    if (!args.check) {
+      yield* Effect.flatMap(SessionStore, (sessions) => sessions.importAll(histories)).pipe(
+        Effect.provide(layerStore(args.db, true))
+      )
+    }
+    const done = args.check ? "would import" : "imported"
+    const sessions = histories.map(({ messages, sessionId }) => ({
+      sessionId,
+      messages: messages.length,
+      ...countMessages(messages)
+    }))
     const left = imported.left.map(({ line, expected, found }) => ({ line, expected, found }))
     const { format, numbersAsText, skipped } = imported
     yield* printAnswer(args.json, { format, sessions, skipped, numbersAsText, left }, () => [
       `read as ${format}`,
-      ...sessions.map(({ messages, sessionId }) => `imported ${sessionId}: ${formatCount(messages)} messages`),
+      ...sessions.map(
+        ({ messages, sessionId, ...counts }) =>
+          `${done} ${sessionId}: ${formatCount(messages)} messages${formatCounts(counts)}`
+      ),
       ...Object.entries(skipped).map(
         ([kind, lines]) => `skipped ${kind}: ${formatCount(lines)} ${format === "hermes" ? "rows" : "lines"}`
       ),
@@ -63,6 +97,26 @@ export const command = Command.make("import", options, (args) =>
     ])
   })
 ).pipe(Command.withDescription("Import the sessions of a file, all or none of them"))
+
+interface Counts {
+  readonly roles: { readonly [role: string]: number }
+  readonly calls: number
+  readonly answered: number
+}
+
+const countMessages = (messages: ReadonlyArray<Message.Message>): Counts => {
+  const roles: { [role: string]: number } = {}
+  for (const { role } of messages) roles[role] = (roles[role] ?? 0) + 1
+  const { results } = Message.pairToolCalls(messages)
+  const answers = results.flat()
+  return { roles, calls: answers.length, answered: answers.filter((answer) => answer !== undefined).length }
+}
+
+const formatCounts = ({ answered, calls, roles }: Counts): string => {
+  const parts = Object.entries(roles).map(([role, count]) => `${formatCount(count)} ${role}`)
+  const open = calls === answered ? "" : `; ${formatCount(calls - answered)} of ${formatCount(calls)} calls unanswered`
+  return ` (${parts.join(", ")}${open})`
+}
 
 /** A file of another agent may have one in each of its lines. */
 const listNumbers = (numbers: ReadonlyArray<Transcripts.NumberAsText>): ReadonlyArray<string> => {
@@ -96,7 +150,10 @@ const hintSalvage = (file: string, options: Transcripts.ReadOptions, error: Erro
     }
   })
 
-/** Gives each session an id: the one of `--session`, the one in the file, or the name of the file. */
+/**
+ * Gives each session an id: the one of `--session`, the one in the file, or the name of the file, with a number if the file
+ * has several sessions without an id. A sub-agent has its own name after the id of its session.
+ */
 const assignSessionIds = (
   sessions: ReadonlyArray<Transcripts.TranscriptSession>,
   file: string,
@@ -104,18 +161,25 @@ const assignSessionIds = (
 ): Either.Either<Histories, CommandError> =>
   Either.gen(function* () {
     const failWith = (message: string) => Either.left(new CommandError({ message: `${file} ${message}` }))
-    if (Option.isSome(given) && sessions.length > 1) {
-      return yield* failWith(`holds ${sessions.length} sessions; --session names only one`)
+    const own = sessions.filter(({ subagent }) => subagent === undefined)
+    if (Option.isSome(given) && own.length > 1) {
+      return yield* failWith(`holds ${own.length} sessions; --session names only one`)
     }
+    const isNumbered = own.filter(({ sessionId }) => sessionId === null).length > 1
+    const ids = new Set<SessionId>()
     const histories: Array<Histories[number]> = []
-    for (const { messages, sessionId: idInFile } of sessions) {
+    let number = 0
+    for (const { messages, notices, sessionId: idInFile, subagent } of sessions) {
+      const of = Option.getOrUndefined(given) ?? subagent?.of ?? basename(file, extname(file))
+      const named = Option.isSome(given) || idInFile === null ? of : idInFile
+      const full = subagent === undefined || named === idInFile ? named : `${of}.${subagent.name}`
       const sessionId = Option.getOrNull(
-        Option.orElse(given, () => decodeSessionId(idInFile ?? basename(file, extname(file))))
+        decodeSessionId(isNumbered && idInFile === null && subagent === undefined ? `${full}.${++number}` : full)
       )
       if (sessionId === null) return yield* failWith("names a session of more than 512 characters; give --session")
-      if (histories.some((other) => other.sessionId === sessionId))
-        return yield* failWith(`holds the session ${sessionId} twice`)
-      histories.push({ sessionId, messages })
+      if (ids.has(sessionId)) return yield* failWith(`holds the session ${sessionId} twice`)
+      ids.add(sessionId)
+      histories.push({ sessionId, messages, notices })
     }
     return histories
   })

@@ -1,0 +1,160 @@
+/** The tree of the lines of Claude Code: the conversations in it, and which line follows which. */
+import { isObject, type JsonObject } from "../format/json.ts"
+import { type Subagent, type TranscriptRow } from "./rows.ts"
+
+/** The lines of one conversation: of the main line of a session, or of a side chain. */
+export interface Chain {
+  readonly sessionId: string | null
+  readonly subagent: Subagent | undefined
+  readonly rows: ReadonlyArray<TranscriptRow>
+}
+
+/** Splits a file into its conversations. A side chain has the id of its agent, the call it works for, or only a root. */
+export const splitChains = (rows: ReadonlyArray<TranscriptRow>): ReadonlyArray<Chain> => {
+  const chains = new Map<string, { readonly sessionId: string | null; readonly rows: Array<TranscriptRow> }>()
+  const names = new Map<string, string>()
+  const findRoot = makeRootFinder()
+  for (const row of rows) {
+    const sessionId = readSessionId(row.value)
+    const root = findRoot(row, sessionId)
+    const key = JSON.stringify([sessionId, root])
+    const chain = chains.get(key)
+    if (chain !== undefined) chain.rows.push(row)
+    else chains.set(key, { sessionId, rows: [row] })
+    if (root !== null) names.set(key, root)
+  }
+  const findCall = makeCallFinder(rows)
+  let unnamed = 0
+  return Array.from(chains, ([key, { rows, sessionId }]) => {
+    const root = names.get(key)
+    if (root === undefined) return { sessionId, rows, subagent: undefined }
+    const call = findCall(rows)
+    const agent = rows[0]?.value.agentId
+    const name = typeof agent === "string" ? `agent-${agent}` : (call ?? `side-${++unnamed}`)
+    return { sessionId, rows, subagent: { of: sessionId, name, call } }
+  })
+}
+
+/** Lines that `claude` prints write the name of the field in another way. */
+const readSessionId = ({ session_id: printed, sessionId }: JsonObject): string | null => {
+  const id = sessionId ?? printed
+  return typeof id === "string" && id !== "" ? id : null
+}
+
+/** Finds what tells the side chains of a session apart; null for the main line. */
+const makeRootFinder = () => {
+  const roots = new Map<unknown, string>()
+  const latest = new Map<string | null, string>()
+  const main = new Set<unknown>()
+  return ({ line, value }: TranscriptRow, sessionId: string | null): string | null => {
+    const { agentId, isSidechain, parent_tool_use_id: call, parentUuid, uuid } = value
+    if (typeof call === "string") return call
+    if (isSidechain !== true) {
+      main.add(uuid)
+      return null
+    }
+    if (typeof agentId === "string") return agentId
+    const isRoot = parentUuid === null || parentUuid === undefined || main.has(parentUuid)
+    const known = isRoot ? undefined : (roots.get(parentUuid) ?? latest.get(sessionId))
+    const root = known ?? `line ${line}`
+    roots.set(uuid, root)
+    latest.set(sessionId, root)
+    return root
+  }
+}
+
+/**
+ * Finds the call that began a side chain: a line names it, the result of the call names the agent, or the chain opens with
+ * the prompt of the call.
+ */
+const makeCallFinder = (rows: ReadonlyArray<TranscriptRow>) => {
+  const callOfAgent = new Map<unknown, string>()
+  const callsOfPrompt = new Map<unknown, Set<string>>()
+  for (const { value } of rows) {
+    for (const block of listBlocks(value)) {
+      if (block.type === "tool_result" && typeof block.tool_use_id === "string" && isObject(value.toolUseResult)) {
+        callOfAgent.set(value.toolUseResult.agentId ?? NaN, block.tool_use_id)
+      }
+      if (block.type !== "tool_use" || typeof block.id !== "string" || !isObject(block.input)) continue
+      const calls = callsOfPrompt.get(block.input.prompt)
+      if (calls === undefined) callsOfPrompt.set(block.input.prompt, new Set([block.id]))
+      else calls.add(block.id)
+    }
+  }
+  return ([first]: ReadonlyArray<TranscriptRow>): string | null => {
+    if (first === undefined) return null
+    const { agentId, parent_tool_use_id: call } = first.value
+    if (typeof call === "string") return call
+    const { content } = isObject(first.value.message) ? first.value.message : {}
+    const prompt = typeof content === "string" ? content : listBlocks(first.value)[0]?.text
+    return callOfAgent.get(agentId) ?? takeFirst(prompt === undefined ? undefined : callsOfPrompt.get(prompt)) ?? null
+  }
+}
+
+/** Several side chains may open with the same prompt. */
+const takeFirst = (calls: Set<string> | undefined): string | undefined => {
+  const first = calls?.values().next().value
+  if (first !== undefined) calls?.delete(first)
+  return first
+}
+
+const listBlocks = ({ message }: JsonObject): ReadonlyArray<JsonObject> =>
+  isObject(message) && Array.isArray(message.content) ? message.content.filter(isObject) : []
+
+/**
+ * Finds the parent of each line. A compaction has no parent but names the line before it in another field. A line whose
+ * parent is not in the file follows the line before it, so that nothing is lost.
+ */
+export const findParents = (chains: ReadonlyArray<Chain>): ReadonlyMap<TranscriptRow, TranscriptRow> => {
+  const byUuid = new Map<unknown, TranscriptRow>()
+  for (const { rows } of chains) {
+    for (const row of rows) {
+      if (typeof row.value.uuid === "string" && !byUuid.has(row.value.uuid)) byUuid.set(row.value.uuid, row)
+    }
+  }
+  const parents = new Map<TranscriptRow, TranscriptRow>()
+  for (const { rows } of chains) {
+    let latest: TranscriptRow | undefined
+    for (const row of rows) {
+      const { isCompactSummary, logicalParentUuid, message, parentUuid, subtype, type, uuid } = row.value
+      if (uuid === undefined && message === undefined && type !== "queue-operation") continue
+      const named = logicalParentUuid ?? parentUuid
+      const isRoot = named === null && isCompactSummary !== true && subtype !== "compact_boundary"
+      const found = byUuid.get(named)
+      const parent = isRoot ? undefined : found === undefined || found === row ? latest : found
+      if (parent !== undefined) parents.set(row, parent)
+      latest = row
+    }
+  }
+  return parents
+}
+
+/**
+ * Puts each line behind its parent: some versions write the result of a call before the call. Lines stay in the order of
+ * the file otherwise.
+ */
+export const orderRows = (
+  rows: ReadonlyArray<TranscriptRow>,
+  parents: ReadonlyMap<TranscriptRow, TranscriptRow>
+): ReadonlyArray<TranscriptRow> => {
+  const own = new Set(rows)
+  const ordered = new Set<TranscriptRow>()
+  const waiting = new Map<TranscriptRow, Array<TranscriptRow>>()
+  for (const row of rows) {
+    const parent = parents.get(row)
+    if (parent !== undefined && own.has(parent) && !ordered.has(parent)) {
+      const beside = waiting.get(parent)
+      if (beside === undefined) waiting.set(parent, [row])
+      else beside.push(row)
+      continue
+    }
+    const next = [row]
+    for (let placed = next.pop(); placed !== undefined; placed = next.pop()) {
+      ordered.add(placed)
+      for (const child of (waiting.get(placed) ?? []).toReversed()) next.push(child)
+    }
+  }
+  // What is left names itself as its own ancestor.
+  for (const row of rows) ordered.add(row)
+  return Array.from(ordered)
+}

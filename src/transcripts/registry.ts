@@ -1,0 +1,160 @@
+/** The formats of files, each with what it is known by and what reads it. */
+import * as Schema from "effect/Schema"
+import type * as Either from "effect/Either"
+import { isObject } from "../format/json.ts"
+import * as MessageFormat from "../format/MessageFormat.ts"
+import { isClaudeCodeRow, readClaudeCode } from "./claudeCode.ts"
+import { isCodexRow, readCodex } from "./codex.ts"
+import { isPiRow, readPi } from "./pi.ts"
+import {
+  isMessageRow,
+  isRequestRow,
+  isSessionRow,
+  readForeignMessages,
+  readForeignRows,
+  readMessageRows,
+  readMessages,
+  readRequestRows,
+  readSessionRows
+} from "./plainFormats.ts"
+import type { ImportError, Tolerance, TranscriptContents, TranscriptRow } from "./rows.ts"
+
+export const Format = Schema.Literal(
+  "messages",
+  "jsonl",
+  "sessions",
+  "pi",
+  "claude-code",
+  "codex",
+  "hermes",
+  "anthropic",
+  "responses",
+  "ai-sdk-model",
+  "ai-sdk-ui",
+  "legacy-functions"
+)
+export type Format = typeof Format.Type
+
+type Read = Either.Either<TranscriptContents, ImportError>
+
+/** A format of a file that is one JSON value. */
+export interface DocumentFormat {
+  readonly format: Format
+  /** Keys that files of the format have. They tell which formats a file is nearest to that is of none. */
+  readonly marks: ReadonlyArray<string>
+  readonly isDocument: (value: unknown) => boolean
+  readonly readDocument: (value: unknown, file: string, tolerance: Tolerance) => Read
+}
+
+/** A format of a file that has a JSON object in each line. */
+export interface RowFormat {
+  readonly format: Format
+  readonly marks: ReadonlyArray<string>
+  readonly isRow: (row: TranscriptRow) => boolean
+  readonly readRows: (rows: ReadonlyArray<TranscriptRow>, tolerance: Tolerance) => Read
+}
+
+/** The format with the most specific mark comes first. */
+const DOCUMENT_FORMATS: ReadonlyArray<DocumentFormat> = []
+
+/** The format with the most specific mark comes first. */
+const ROW_FORMATS: ReadonlyArray<RowFormat> = [
+  { format: "sessions", marks: ["session", "message"], isRow: isSessionRow, readRows: readSessionRows },
+  { format: "pi", marks: ["type", "id", "parentId", "message"], isRow: isPiRow, readRows: readPi },
+  { format: "codex", marks: ["timestamp", "type", "payload"], isRow: isCodexRow, readRows: readCodex },
+  {
+    format: "claude-code",
+    marks: ["type", "message", "uuid", "parentUuid", "sessionId"],
+    isRow: isClaudeCodeRow,
+    readRows: readClaudeCode
+  },
+  { format: "messages", marks: ["messages"], isRow: isRequestRow, readRows: readRequestRows },
+  { format: "jsonl", marks: ["role", "content"], isRow: isMessageRow, readRows: readMessageRows }
+]
+
+type ForeignFormat = Exclude<MessageFormat.MessageFormat, "chat">
+
+const isForeignFormat = (format: string | undefined): format is ForeignFormat =>
+  format !== "chat" && Schema.is(MessageFormat.MessageFormat)(format)
+
+const MESSAGES: DocumentFormat = {
+  format: "messages",
+  marks: ["messages"],
+  isDocument: (value) => Array.isArray(value) || (isObject(value) && Array.isArray(value.messages)),
+  readDocument: readMessages
+}
+
+const makeForeignDocument = (format: ForeignFormat): DocumentFormat => ({
+  ...MESSAGES,
+  format,
+  readDocument: (value, file, tolerance) => readForeignMessages(format, value, file, tolerance)
+})
+
+const makeForeignRows = (format: ForeignFormat): RowFormat => ({
+  format,
+  marks: ["role", "content"],
+  isRow: () => true,
+  readRows: readForeignRows(format)
+})
+
+/**
+ * The format of a JSON value, or the one that was asked for; undefined if it can only be lines. No value stands for an array
+ * that is no JSON.
+ */
+export const findDocumentFormat = (asked: Format | "auto", value: unknown): DocumentFormat | undefined => {
+  if (value === undefined && asked === "auto") return MESSAGES
+  if (asked !== "auto") {
+    if (isForeignFormat(asked))
+      return value === undefined || MESSAGES.isDocument(value) ? makeForeignDocument(asked) : undefined
+    return asked === "messages" ? MESSAGES : DOCUMENT_FORMATS.find(({ format }) => format === asked)
+  }
+  const known = DOCUMENT_FORMATS.find(({ isDocument }) => isDocument(value))
+  if (known !== undefined) return known
+  if (!MESSAGES.isDocument(value)) return undefined
+  const detected = MessageFormat.detect(value)
+  return isForeignFormat(detected) ? makeForeignDocument(detected) : MESSAGES
+}
+
+/** True for formats of which a file can be an array of messages. */
+export const canBeArray = (asked: Format | "auto"): boolean =>
+  asked === "messages" || asked === "auto" || isForeignFormat(asked)
+
+/** The format of lines, or the one that was asked for. */
+export const findRowFormat = (asked: Format | "auto", rows: ReadonlyArray<TranscriptRow>): RowFormat | undefined => {
+  if (asked === "auto") return detectRowFormat(rows)
+  return isForeignFormat(asked) ? makeForeignRows(asked) : ROW_FORMATS.find(({ format }) => format === asked)
+}
+
+/**
+ * Decides by the first line that any format recognises. Agents write lines that no format knows before it. Messages alone
+ * are chat messages unless one of them can only be of another API.
+ */
+const detectRowFormat = (rows: ReadonlyArray<TranscriptRow>): RowFormat | undefined => {
+  for (const row of rows) {
+    const found = ROW_FORMATS.find(({ isRow }) => isRow(row))
+    if (found !== undefined && found.format !== "jsonl") return found
+    if (found !== undefined) break
+  }
+  const detected = MessageFormat.detect(rows.map(({ value }) => value))
+  if (isForeignFormat(detected)) return makeForeignRows(detected)
+  return rows.some(isMessageRow) ? findRowFormat("jsonl", rows) : undefined
+}
+
+/** Lines with lists are read by no format of one message per line, and its own error would not say why. */
+export const expectsMessages = ({ format }: RowFormat): boolean => format === "jsonl" || isForeignFormat(format)
+
+/** Names the formats whose marks a value has most of, with the marks that it lacks. Shows no key that no format has. */
+export const describeNearest = (value: unknown): string => {
+  const keys = isObject(value) ? value : {}
+  const near = [...DOCUMENT_FORMATS, ...ROW_FORMATS, MESSAGES].flatMap(({ format, marks }) => {
+    const missing = marks.filter((mark) => !Object.hasOwn(keys, mark))
+    return missing.length === marks.length ? [] : [{ format, missing, share: 1 - missing.length / marks.length }]
+  })
+  return near
+    .toSorted((a, b) => b.share - a.share)
+    .slice(0, NEAREST)
+    .map(({ format, missing }) => `${format} (${missing.length === 0 ? "not its values" : `no ${missing.join(", ")}`})`)
+    .join("; ")
+}
+
+const NEAREST = 3
