@@ -27,6 +27,7 @@ import * as Handoff from "./commands/handoff.ts"
 import * as Hook from "./commands/hook.ts"
 import * as Import from "./commands/import.ts"
 import * as Inspect from "./commands/inspect.ts"
+import * as Mcp from "./commands/mcp.ts"
 import * as Plan from "./commands/plan.ts"
 import * as Recall from "./commands/recall.ts"
 import * as Receipt from "./commands/receipt.ts"
@@ -65,6 +66,7 @@ const commands = [
   Doctor.command,
   Salvage.command,
   Hook.command,
+  Mcp.command,
   Audit.command
 ] as const
 

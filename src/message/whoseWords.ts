@@ -58,9 +58,14 @@ interface Origin {
   readonly arrival: number | null
 }
 
-/** Returns whether a call is one of the recall tools'. Their names are reserved. */
-export const isRecallCall = (call: Message.ToolCall): boolean =>
-  Message.callName(call) === "recall" || Message.callName(call) === "expand"
+/**
+ * Returns whether a call is one of the recall tools'. Their names are reserved. Agents put the name of their server in
+ * front of them: `mcp__throughline__recall`.
+ */
+export const isRecallCall = (call: Message.ToolCall): boolean => {
+  const [name, server = "throughline"] = Message.callName(call).split("__").toReversed()
+  return (name === "recall" || name === "expand") && server === "throughline"
+}
 
 /** Returns whether a message has the form of an answer of the recall tools, which anyone can give to it. */
 export const looksRecalled = (message: Message.Message): message is Message.ToolMessage =>

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import { isRecallCall, RECALL_MARK } from "../message/whoseWords.ts"
+import { RECALL_MARK } from "../message/whoseWords.ts"
 import { splitQueryWords } from "../store/searchQuery.ts"
 import { LINE_BREAK, shortenText } from "../message/text.ts"
 import { type FunctionTool, makeFunctionTool } from "../message/functionTool.ts"
@@ -71,7 +71,7 @@ export const definitions: ReadonlyArray<Definition> = [
  * @since 0.1.0
  * @category predicates
  */
-export const isOurs: (call: ToolCall) => boolean = isRecallCall
+export const isOurs = (call: ToolCall): boolean => callName(call) === "recall" || callName(call) === "expand"
 
 const recallArguments = Schema.decodeUnknownEither(
   Schema.parseJson(

@@ -108,6 +108,8 @@ describe("throughline's own marks", () => {
     assert.deepStrictEqual(areRecalled([asking("recall"), answer]), [false, true])
     assert.deepStrictEqual(areRecalled([asking("expand"), answer]), [false, true])
     assert.deepStrictEqual(areRecalled([asking("recall"), answering("no mark")]), [false, false])
+    assert.deepStrictEqual(areRecalled([asking("mcp__throughline__recall"), answer]), [false, true])
+    assert.deepStrictEqual(areRecalled([asking("mcp__another__recall"), answer]), [false, false])
     assert.deepStrictEqual(areRecalled([asking("fetch"), answer]), [false, false])
     assert.deepStrictEqual(areRecalled([answer]), [false])
     // Only the first answers it.
