@@ -86,7 +86,10 @@ const checkLibrary = (project) => {
   }
 }
 
-/** Every public module is in the tarball with its types, and can be imported. GptTokenizer needs an optional peer. */
+/** Modules that need an optional peer. */
+const WITH_PEER = ["./OpenAiAgents", "./Tokens/GptTokenizer"]
+
+/** Every public module is in the tarball with its types, and can be imported if it needs no optional peer. */
 const checkModules = (project) => {
   const files = new Set(packed.files.map(({ path }) => `./${path}`))
   const modules = Object.entries(readJson("package.json").exports).filter(([, target]) => typeof target === "object")
@@ -96,7 +99,7 @@ const checkModules = (project) => {
       `exports: ${path} leads to a file that is not there`
     )
   }
-  const paths = modules.map(([path]) => path).filter((path) => !path.endsWith("/GptTokenizer"))
+  const paths = modules.map(([path]) => path).filter((path) => !WITH_PEER.includes(path))
   const specifiers = paths.map((path) => `throughline${path.slice(1)}`)
   run(
     "node",

@@ -19,6 +19,7 @@ const FLOORS = [
   ["compression", "hermes"],
   ["gateway", "transcripts"],
   ["promise"],
+  ["openAiAgents"],
   ["index.ts", "cli"]
 ]
 

@@ -7,7 +7,12 @@ export interface FunctionTool<Name extends string> {
     readonly name: Name
     readonly description: string
     readonly strict: true
-    readonly parameters: Readonly<Record<string, unknown>>
+    readonly parameters: {
+      readonly type: "object"
+      readonly properties: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+      readonly required: Array<string>
+      readonly additionalProperties: false
+    }
   }
 }
 
@@ -15,8 +20,9 @@ export interface FunctionTool<Name extends string> {
 export const makeFunctionTool = <Name extends string>(
   name: Name,
   description: string,
-  properties: Readonly<Record<string, unknown>>
+  properties: FunctionTool<Name>["function"]["parameters"]["properties"]
 ): FunctionTool<Name> => {
-  const parameters = { type: "object", properties, required: Object.keys(properties), additionalProperties: false }
+  const required = Object.keys(properties)
+  const parameters = { type: "object", properties, required, additionalProperties: false } as const
   return { type: "function", function: { name, description, strict: true, parameters } }
 }

@@ -24,8 +24,9 @@ import * as RecallTools from "../recall/RecallTools.ts"
 import type { CompressionResult } from "../session/CompressionResult.ts"
 import { type Logged, type Receipt, SessionId } from "../session/Session.ts"
 import type { SessionStats } from "../session/SessionStats.ts"
-import type { Delivery } from "../store/SessionStore.ts"
+import { type Delivery, SessionStore } from "../store/SessionStore.ts"
 import type { View } from "../view/View.ts"
+import { readLatest } from "./latest.ts"
 import { makeLayer, type OpenOptions } from "./openOptions.ts"
 import { callForeign, callModel, runPromise } from "./runPromise.ts"
 
@@ -164,6 +165,8 @@ export interface Sessions extends AsyncDisposable {
   readonly compress: (sessionId: string, options?: CompressionRequest & CallOptions) => Promise<CompressionResult>
   /** What the model would see now. */
   readonly view: (sessionId: string) => Promise<View>
+  /** The newest `count` messages of the log, oldest first, back to the last reset and without those taken back. */
+  readonly latest: (sessionId: string, count: number) => Promise<ReadonlyArray<Logged>>
   /** Searches all that was ever said in the session, best first. */
   readonly recall: (
     sessionId: string,
@@ -241,7 +244,7 @@ export const open = async (options: OpenOptions): Promise<Sessions> => {
   return makeSessions(runtime, () => managed.dispose())
 }
 
-type Services = Gateway | Recall | Compressor
+type Services = Gateway | Recall | Compressor | SessionStore
 
 const makeSessions = (runtime: Runtime.Runtime<Services>, dispose: () => Promise<void>): Sessions => {
   let closed: Promise<void> | undefined
@@ -278,6 +281,7 @@ const makeSessions = (runtime: Runtime.Runtime<Services>, dispose: () => Promise
         { signal }
       ),
     view: (id) => run(Effect.flatMap(Gateway, ({ view }) => view(name(id)))),
+    latest: (id, count) => run(Effect.flatMap(SessionStore, (store) => readLatest(store, name(id), count))),
     recall: (id, query, { signal, ...options } = {}) =>
       run(
         Effect.flatMap(Recall, ({ recall }) => recall(name(id), query, options)),

@@ -56,7 +56,8 @@ export const makeLayer = (options: OpenOptions) => {
   const { filename, log, ...policy } = options
   const store = filename === undefined ? layerMemory : Sqlite.layer({ filename })
   return Layer.unwrapEffect(Effect.map(readRoutes(options), (routes) => Gateway.layer({ policy, routes }))).pipe(
-    Layer.provide([store, OpenAi.layer]),
+    Layer.provideMerge(store),
+    Layer.provide(OpenAi.layer),
     Layer.provideMerge(layerLog(log))
   )
 }
