@@ -45,6 +45,8 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
     assert.strictEqual(text, "pong")
     assert.include(model, { opened: 2 })
   },
+  "docs/ai-sdk.md, snippet 1": ({ ask }) => assert.isFunction(ask),
+  "docs/ai-sdk.md, snippet 2": ({ answer }) => assert.isFunction(answer),
   "docs/audit.md, snippet 1": ({ left, report }) => {
     assert.isNotEmpty(left)
     assert.deepInclude(report, { receipts: 1, without: 0, findings: [] })

@@ -19,7 +19,7 @@ const FLOORS = [
   ["compression", "hermes"],
   ["gateway", "transcripts"],
   ["promise"],
-  ["openAiAgents"],
+  ["aiSdk", "openAiAgents"],
   ["index.ts", "cli"]
 ]
 
@@ -29,6 +29,8 @@ const LEAVES: Readonly<Record<string, ReadonlyArray<string>>> = {
   hermes: ["transcripts"],
   openai: []
 }
+/** Doors into other frameworks, and the optional peers that nothing else imports. */
+const PEERS: Readonly<Record<string, string>> = { ai: "aiSdk", "@openai/agents-core": "openAiAgents" }
 const EDGES = ["promise", "cli", "index.ts"]
 
 const MOST_FILES_OF_A_FOLDER = 20
@@ -117,6 +119,15 @@ describe("the house", () => {
       wrong.map(({ text }) => text),
       []
     )
+  })
+
+  it("imports the package of another framework in its door only", () => {
+    const wrong = files.flatMap((file) =>
+      Array.from(readFile(file).matchAll(/\b(?:from|import) ?\(?"([^".]+)"/g), ([, name = ""]) => name)
+        .filter((name) => PEERS[name] !== undefined && PEERS[name] !== folderOf(file))
+        .map((name) => `${file} -> ${name}`)
+    )
+    assert.deepStrictEqual(wrong, [])
   })
 
   it("keeps folders and files to a size one can survey", () => {

@@ -49,9 +49,13 @@ export const callForeign = <A>(call: Call<A>): Effect.Effect<A, Thrown> =>
 export const callModel = <A>(call: Call<A>): Effect.Effect<A, Thrown | ContextOverflow> =>
   Effect.catchIf(
     callForeign(call),
-    ({ value }) => value instanceof Error && isOverflow(statusOf(value), value.message),
+    ({ value }) => isTooLong(value),
     ({ value }) => Effect.fail(makeOverflow(String(value)))
   )
+
+/** Whether a model's server refused the input because of its length. */
+export const isTooLong = (thrown: unknown): boolean =>
+  thrown instanceof Error && isOverflow(statusOf(thrown), thrown.message)
 
 const makeOverflow = (text: string): ContextOverflow =>
   new ContextOverflow({ route: "the agent's model", detail: redact(text), limit: readTokenLimit(text) })

@@ -14,6 +14,8 @@ export interface AgentServer {
   /** The `Authorization` header of each request. */
   readonly keys: ReadonlyArray<string>
   readonly counts: { readonly summaries: number; readonly refusals: number }
+  /** Resolves when a call waits for ever. */
+  readonly hung: Promise<void>
   readonly close: () => Promise<void>
 }
 
@@ -24,6 +26,8 @@ export const startAgentServer = async (window: number): Promise<AgentServer> => 
   const calls: Array<Json> = []
   const keys: Array<string> = []
   const counts = { summaries: 0, refusals: 0 }
+  let tellHung = () => {}
+  const hung = new Promise<void>((done) => void (tellHung = done))
 
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const body: unknown = JSON.parse(await readText(request))
@@ -44,7 +48,7 @@ export const startAgentServer = async (window: number): Promise<AgentServer> => 
       return response.writeHead(400, { "content-type": "application/json" }).end(JSON.stringify({ error: refusal }))
     }
     const words = textOf(input.at(-1))
-    if (words.startsWith("hang")) return response
+    if (words.startsWith("hang")) return tellHung()
     const made = api === "chat" ? answerChat(words, calls.length) : answerResponses(words, calls.length)
     return response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(made))
   }
@@ -58,7 +62,7 @@ export const startAgentServer = async (window: number): Promise<AgentServer> => 
       server.close(() => done())
       server.closeAllConnections()
     })
-  return { url: `http://127.0.0.1:${address.port}/v1`, calls, keys, counts, close }
+  return { url: `http://127.0.0.1:${address.port}/v1`, calls, keys, counts, hung, close }
 }
 
 const readText = async (request: IncomingMessage): Promise<string> => {
