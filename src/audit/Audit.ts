@@ -177,6 +177,12 @@ export const check = (state: State, line: Line): State => {
       return { ...state, operations: CheckOperations.forgetRunning(state.operations) }
     case "Superseded":
       return { ...state, operations: CheckOperations.supersedeRunning(state.operations, event.session) }
+    case "Forgotten":
+      return {
+        ...state,
+        operations: CheckOperations.supersedeRunning(state.operations, event.session),
+        messages: CheckMessages.forgetMessages(state.messages, event)
+      }
     case "Buffered":
     case "Promoted": {
       const { findings, state: messages } = CheckMessages.checkMessage(state.messages, { ...line, event })

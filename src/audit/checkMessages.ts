@@ -17,6 +17,8 @@ interface Inbox {
   readonly early: ReadonlyArray<KnownMessage>
   /** The promoted message with the highest arrival. */
   readonly promoted: (KnownMessage & { readonly seq: number | null }) | null
+  /** The session of this id was forgotten with all that arrived up to here; -1 if none was. */
+  readonly forgottenTo: number
 }
 
 export type MessageState = HashMap.HashMap<string, Inbox>
@@ -35,11 +37,13 @@ const MOST_SESSIONS = 4_000
 
 export const noMessages: MessageState = HashMap.empty()
 
-const EMPTY: Inbox = { waiting: [], early: [], promoted: null }
+const EMPTY: Inbox = { waiting: [], early: [], promoted: null, forgottenTo: -1 }
 
 export const checkMessage = (state: MessageState, line: Line<MessageEvent>): MessageCheckResult => {
   const { session } = line.event
   const before = Option.getOrElse(HashMap.get(state, session), () => EMPTY)
+  // Another process may write the line of a forgotten message late.
+  if (line.event.arrival <= before.forgottenTo) return { state, findings: [] }
   const step =
     line.event._tag === "Buffered" ? bufferMessage(before, line) : promoteMessage(before, line, line.event.seq)
   const { findings, inbox } = boundInbox(session, step.inbox, line.at)
@@ -48,6 +52,17 @@ export const checkMessage = (state: MessageState, line: Line<MessageEvent>): Mes
     state: HashMap.size(next) > MOST_SESSIONS ? HashMap.filter(next, hasOpenMessages) : next,
     findings: [...step.findings, ...findings]
   }
+}
+
+/** Forgets what arrived up to `upTo`: it is deleted, not lost. The log of a new session of this id begins with 1 again. */
+export const forgetMessages = (
+  state: MessageState,
+  { session, upTo }: { readonly session: string; readonly upTo: number }
+): MessageState => {
+  const { early, waiting } = Option.getOrElse(HashMap.get(state, session), () => EMPTY)
+  const isLater = ({ arrival }: KnownMessage) => arrival > upTo
+  const left = { waiting: waiting.filter(isLater), early: early.filter(isLater) }
+  return HashMap.set(state, session, { ...left, promoted: null, forgottenTo: upTo })
 }
 
 /** Reports the messages that are open at the end of the log. */

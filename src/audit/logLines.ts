@@ -135,6 +135,16 @@ export const logReset = (sessionId: SessionId, generation: number) =>
 export const logRewind = (sessionId: SessionId, to: number, undone: number, generation: number) =>
   logInfo("rewind", { session: sessionId, to, undone, generation })
 
+/** Tells the audit that the session's messages up to that arrival will never be promoted, and that its log begins anew. */
+export const logForgotten = (
+  sessionId: SessionId,
+  {
+    lastArrival,
+    messages,
+    waiting
+  }: { readonly messages: number; readonly waiting: number; readonly lastArrival: number }
+) => logInfo("session forgotten", { session: sessionId, messages, waiting, upto: lastArrival })
+
 export const logPins = (sessionId: SessionId, pins: number, generation: number) =>
   logInfo("pins changed", { session: sessionId, pins, generation })
 

@@ -29,7 +29,7 @@ export const parseLine = (text: string, { file, line }: LinePlace): Line | undef
 const MOST_SHOWN = 400
 
 const WORTH_READING =
-  /compression|message (?:buffered|promoted)|segments? |hook failed|deferral|compressor opened|Starting|\bre(?:set|wind): /
+  /compression|message (?:buffered|promoted)|segments? |hook failed|deferral|compressor opened|Starting|\bre(?:set|wind): |session forgotten/
 
 /** Copies the line. A part of a string keeps the whole string in memory, here the block that was read. */
 const copyText = (text: string): string => Buffer.from(text).toString()
@@ -108,7 +108,7 @@ const readHermesEvent = ({ says, writtenFor }: ParsedLayout): Event | undefined 
 }
 
 const SAYS =
-  /^(message (?:buffered|promoted)|compression (?:started|joined|done|failed|deferred)|deferral not followed|hook failed|segment healed|segments condensed|reset|rewind):(.*)$/s
+  /^(message (?:buffered|promoted)|compression (?:started|joined|done|failed|deferred)|deferral not followed|hook failed|segment healed|segments condensed|reset|rewind|session forgotten):(.*)$/s
 
 /** The line had a colon once. */
 const OPENED = /^compressor opened:?\s*$/
@@ -117,12 +117,15 @@ const readOwnEvent = ({ says, writtenFor }: ParsedLayout): Event | undefined => 
   if (OPENED.test(says)) return Event.Opened()
   const [, what, rest = ""] = SAYS.exec(says) ?? []
   if (what === undefined) return undefined
-  const { arrival, operation, seq, session: written } = readFields(rest)
+  const { arrival, operation, seq, session: written, upto } = readFields(rest)
   if (written === undefined) return undefined
   const session = readEscapedId(written)
   if (what === "reset" || what === "rewind") return Event.Superseded({ session })
+  if (what === "session forgotten") {
+    return isWhole(upto) ? Event.Forgotten({ session, upTo: Number(upto) }) : undefined
+  }
   if (what.startsWith("message")) {
-    if (arrival === undefined || !/^\d+$/.test(arrival)) return undefined
+    if (!isWhole(arrival)) return undefined
     const message = { session, arrival: Number(arrival) }
     if (what === "message buffered") return Event.Buffered(message)
     return Event.Promoted({ ...message, seq: seq === undefined ? null : Number(seq) })
@@ -131,6 +134,8 @@ const readOwnEvent = ({ says, writtenFor }: ParsedLayout): Event | undefined => 
     ? undefined
     : makeOperationEvent(what, { session, operation, writtenFor, messages: null })
 }
+
+const isWhole = (text: string | undefined): text is string => text !== undefined && /^\d+$/.test(text)
 
 const makeOperationEvent = (what: string, fields: OperationFields): Event => {
   switch (what) {

@@ -23,6 +23,7 @@ import * as Deliver from "./commands/deliver.ts"
 import * as Demo from "./commands/demo.ts"
 import * as Doctor from "./commands/doctor.ts"
 import * as Export from "./commands/export.ts"
+import * as Forget from "./commands/forget.ts"
 import * as Handoff from "./commands/handoff.ts"
 import * as Hook from "./commands/hook.ts"
 import * as Import from "./commands/import.ts"
@@ -60,6 +61,7 @@ const commands = [
   Rewind.rewind,
   Rewind.restore,
   Rewind.reset,
+  Forget.command,
   Pin.pin,
   Pin.unpin,
   Config.command,

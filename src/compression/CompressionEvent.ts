@@ -7,6 +7,7 @@ import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Metric from "effect/Metric"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
 import type { CompressionResult } from "../session/CompressionResult.ts"
@@ -248,6 +249,19 @@ const describeCause = (cause: Cause.Cause<Error>): string => {
   if (Cause.isInterruptedOnly(cause)) return "shutdown"
   const error = Cause.squash(cause)
   return error instanceof Error ? error.message : String(error)
+}
+
+// ── metrics ──
+
+const compressions = Metric.counter("throughline_compressions", {
+  description: "Compressions that ended, by outcome and model",
+  incremental: true
+})
+
+/** Measures a compression that ended. @internal */
+export const measureEnd = (exit: Exit.Exit<CompressionResult, Error>): Effect.Effect<void> => {
+  const { model, outcome } = Exit.isSuccess(exit) ? exit.value : { model: null, outcome: "failed" }
+  return Metric.increment(Metric.tagged(Metric.tagged(compressions, "outcome", outcome), "model", model ?? "none"))
 }
 
 // ── progress ──

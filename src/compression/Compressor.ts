@@ -13,11 +13,10 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
-import * as Metric from "effect/Metric"
 import type * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
 import { type InvalidPolicy, isAmount, isFlag, isNumber, isText, readOptions } from "../model/InvalidSetting.ts"
-import { type CompressionEvent, makeEventHub, type WindowEvent } from "./CompressionEvent.ts"
+import { type CompressionEvent, makeEventHub, measureEnd, type WindowEvent } from "./CompressionEvent.ts"
 import * as CompressionHooks from "./CompressionHooks.ts"
 import * as CompressionPolicy from "./CompressionPolicy.ts"
 import type { CompressionFailed, CompressionResult } from "../session/CompressionResult.ts"
@@ -118,6 +117,8 @@ export class Compressor extends Context.Tag("throughline/Compressor")<
     readonly events: Stream.Stream<CompressionEvent>
     /** Tells observers, once, that a session's window proved smaller than configured. */
     readonly tellWindow: (window: WindowEvent) => Effect.Effect<void>
+    /** Forgets what it noted of a session that was forgotten. */
+    readonly forget: (sessionId: SessionId) => Effect.Effect<void>
     /** The checked policy that this service compresses by. */
     readonly policy: CompressionPolicy.CompressionPolicy
   }
@@ -136,11 +137,6 @@ interface Running {
 }
 
 type HealingFiber = Fiber.RuntimeFiber<ReadonlyArray<string>, UnknownSession | StoreError>
-
-const compressions = Metric.counter("throughline_compressions", {
-  description: "Compressions that ended, by outcome and model",
-  incremental: true
-})
 
 const makeOperationId = (): string => `op_${randomUUID()}`
 
@@ -224,7 +220,7 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
         Effect.suspend(() => {
           unregister(entry)
           brake.noteEnd(entry.sessionId, entry.origin, Exit.isSuccess(exit) && exit.value.snapshotId !== null)
-          return Effect.zipRight(incrementMetric(exit), Deferred.done(entry.result, exit))
+          return Effect.zipRight(measureEnd(exit), Deferred.done(entry.result, exit))
         })
       )
     )
@@ -234,11 +230,6 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
     Effect.ignoreLogged(
       env.counters.count(sessionId, Exit.isSuccess(exit) ? countsOfResult(exit.value) : { failed: 1 })
     )
-
-  const incrementMetric = (exit: Exit.Exit<CompressionResult, Operation.OperationFailure>) => {
-    const { model, outcome } = Exit.isSuccess(exit) ? exit.value : { model: null, outcome: "failed" }
-    return Metric.increment(Metric.tagged(Metric.tagged(compressions, "outcome", outcome), "model", model ?? "none"))
-  }
 
   /** Tells once that a session is held back. A joined result is another process's work and says nothing about gains. */
   const noteGain = Effect.fnUntraced(function* (entry: Running, { result, ...gain }: Operation.OperationEnd) {
@@ -364,8 +355,18 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
     })
 
   yield* LogLines.logOpened
-  const { events, publishWindow: tellWindow } = hub
-  return Compressor.of({ compress, start, findHindrance, heal, startHealing, settled, events, tellWindow, policy })
+  return Compressor.of({
+    compress,
+    start,
+    findHindrance,
+    heal,
+    startHealing,
+    settled,
+    forget: (sessionId) => Effect.sync(() => brake.forget(sessionId)),
+    events: hub.events,
+    tellWindow: hub.publishWindow,
+    policy
+  })
 })
 
 /** No store has a session of a name that is none. */

@@ -68,7 +68,12 @@ export const make = () => {
     return isHeldBack(refill) && !isHeldBack(before) ? refill : undefined
   }
 
-  return { mayStart, noteEnd, noteGain }
+  const forget = (sessionId: SessionId): void => {
+    refills.delete(sessionId)
+    vainAt.delete(sessionId)
+  }
+
+  return { mayStart, noteEnd, noteGain, forget }
 }
 
 /** Sets an entry as the newest, and forgets the oldest beyond the capacity. */

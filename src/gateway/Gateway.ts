@@ -5,7 +5,7 @@
  */
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
@@ -25,15 +25,16 @@ import * as Restore from "./restore.ts"
 import * as Rewind from "./rewind.ts"
 import * as Pins from "./pins.ts"
 import * as HoldLease from "../store/holdLease.ts"
+import * as TurnLease from "./turnLease.ts"
 import * as StopSignals from "../concurrency/stopSignals.ts"
-import { monotonicMillis, withSpanIfTraced } from "../concurrency/fiberServices.ts"
+import { withSpanIfTraced } from "../concurrency/fiberServices.ts"
+import { type ForgetFailure, forgetSession } from "./forget.ts"
 import { findReply } from "./reply.ts"
 import { makeNovelty } from "./novelty.ts"
 import { makeTurn } from "./makeTurn.ts"
 import { makeLearnedLimits } from "./learnedLimits.ts"
 import { type Forecast, forecastSession, type ForecastOptions } from "./forecast.ts"
 import { findWriter } from "./stepBudget.ts"
-import * as KeyedLocks from "../concurrency/keyedLocks.ts"
 import type * as Message from "../message/Message.ts"
 import * as RoutePauses from "../summary/RoutePauses.ts"
 import { distinctRoutes, label, type ModelRequest, type Route } from "../model/Provider.ts"
@@ -47,14 +48,14 @@ import {
   type InvalidRewind,
   makeMisuse,
   type PinTooLarge,
-  SessionBusy,
+  type SessionBusy,
   type StoreError,
   TurnInterrupted,
   makeUnknownSession,
   type UnknownSession,
   type UnknownSnapshot
 } from "../session/SessionError.ts"
-import { type Delivery, SessionCounters, SessionStore } from "../store/SessionStore.ts"
+import { type Delivery, type Forgotten, SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import * as Summarizer from "../summary/Summarizer.ts"
 import { inUse } from "../message/Tokens.ts"
 import { refuseNested, withinTurn } from "./runningTurns.ts"
@@ -91,6 +92,7 @@ export type { Forecast, ForecastOptions, ForecastThreshold } from "./forecast.ts
 export { type Edited, type EditOptions, InvalidEdit } from "./editHandoff.ts"
 export type { Restored } from "./restore.ts"
 export type { ResetResult, Rewound } from "./rewind.ts"
+export type { ForgetFailure } from "./forget.ts"
 export { type Pin, PinRequest } from "./pins.ts"
 export type { PausePolicy } from "../summary/RoutePauses.ts"
 export type { SummarizerOptions } from "../summary/Summarizer.ts"
@@ -199,6 +201,12 @@ export class Gateway extends Context.Tag("throughline/Gateway")<
       seq: number
     ) => Effect.Effect<Rewind.Rewound, InvalidRewind | UnknownSession | StoreError>
     /**
+     * Deletes a session with all that is stored of it, in one transaction: log, inbox, handoffs, snapshots, pins, receipts,
+     * what recall finds, counters. The next delivery to its id begins a new session. Nothing brings it back. Fails with
+     * `SessionBusy` while a turn or an operation holds the session, and with `ForeignSession` if Hermes has it, too.
+     */
+    readonly forget: (sessionId: SessionId) => Effect.Effect<Forgotten, ForgetFailure>
+    /**
      * Keeps messages or a text in every view, word for word and redacted, until it is unpinned, a reset ends the context,
      * or a rewind takes back its last message (for a text: what the log ended with). A pin of the same name is replaced.
      * Waits for a compression under way. The view shows the pin at once if it shows the words nowhere else; otherwise the
@@ -259,7 +267,7 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
   const services = yield* Effect.context<ModelClients.ModelClients | RoutePauses.RoutePauses>()
   const counter = yield* inUse
   const process = randomUUID()
-  const line = KeyedLocks.makeFairQueue<SessionId>()
+  let holders = 0
   const stopSignals = StopSignals.make<SessionId>()
   const isNew = makeNovelty()
   const learnedLimits = makeLearnedLimits()
@@ -279,28 +287,9 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
     )
   }
 
-  let holders = 0
   /** Names a holder that none before it had. */
   const nameHolder = (work: string) => `${work} ${++holders} of ${process}`
-
-  /** Waits for the turns of this process in a fair line, which costs nothing, then for other processes by the lease. */
-  const underTurnLease = <A, E, R>(
-    sessionId: SessionId,
-    use: (held: HoldLease.Held) => Effect.Effect<A, E, R>,
-    wait: Duration.DurationInput | undefined
-  ): Effect.Effect<A, E | SessionBusy | UnknownSession | StoreError, R> => {
-    const leaseRequest = { name: "turn", holder: nameHolder("turn") } as const
-    if (wait === undefined) return line.withPlace(sessionId, leases.using(sessionId, leaseRequest, use))
-    const makeBusy = (holder: string) => new SessionBusy({ sessionId, holder })
-    return Effect.flatMap(monotonicMillis, (now) => {
-      const until = now + Duration.toMillis(wait)
-      const underLease = leases.using(sessionId, leaseRequest, use, { until, late: makeBusy })
-      return line.withPlace(sessionId, underLease, {
-        wait,
-        late: Effect.fail(makeBusy("another turn of this process"))
-      })
-    })
-  }
+  const underTurnLease = TurnLease.make(leases, () => nameHolder("turn"))
 
   const turn = <A, E, R>(
     sessionId: SessionId,
@@ -327,6 +316,12 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
   const reset = (sessionId: SessionId) =>
     Effect.tap(Rewind.resetSession(store, sessionId), () => Effect.sync(() => learnedLimits.forget(sessionId)))
 
+  const forget = (sessionId: SessionId) =>
+    Effect.tap(forgetSession(store, sessionId), () => {
+      learnedLimits.forget(sessionId)
+      return compressor.forget(sessionId)
+    })
+
   const pinning = { store, counter, leases, policy: compressor.policy, makeHolder: () => nameHolder("pin") }
   const restore = (sessionId: SessionId, snapshotId: string) =>
     Restore.restoreSnapshot({ ...pinning, holder: nameHolder("restore") }, sessionId, snapshotId)
@@ -352,6 +347,7 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
     stats: counters.stats,
     view: (sessionId) => Effect.map(store.state(sessionId), (state) => View.assemble(state, counter)),
     reset,
+    forget,
     rewind: (sessionId, seq) => Rewind.rewindSession(store, counter, sessionId, seq),
     pin: (sessionId, request) => Pins.pinWords(pinning, sessionId, request),
     unpin: (sessionId, name) => Pins.unpinWords(pinning, sessionId, name),

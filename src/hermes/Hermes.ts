@@ -16,7 +16,7 @@ import * as ShowView from "./store/showView.ts"
 import { openForWriting, openReadOnly, requireUnheld, requireWritableMessages } from "./file.ts"
 import * as AppendRow from "./store/appendRow.ts"
 import * as CrashRecovery from "./store/crashRecovery.ts"
-import { APPLICATION_ID, joinSideFile } from "./store/sideFile.ts"
+import { APPLICATION_ID, joinSideFile, SESSION_TABLES } from "./store/sideFile.ts"
 import * as HermesStatements from "./store/statements.ts"
 import { makeReadAhead } from "../sqlite/log.ts"
 import * as Transaction from "../sqlite/transaction.ts"
@@ -85,6 +85,8 @@ export const make = Effect.fnUntraced(function* ({ durability, filename }: Herme
   const foreign: Transaction.ForeignWriter = {
     refresh: changes.refresh,
     recover: recovery.recover,
+    findOwner: (sessionId) => (hermes.isKnown.get(sessionId, sessionId) === 1 ? "Hermes Agent" : undefined),
+    sessionTables: SESSION_TABLES,
     beforeCommit: recovery.beforeCommit,
     isOwnFileCommitted: recovery.isOwnFileCommitted,
     afterTransaction: (outcome) => {

@@ -24,7 +24,7 @@ import * as RecallTools from "../recall/RecallTools.ts"
 import type { CompressionResult } from "../session/CompressionResult.ts"
 import { type Logged, type Receipt, SessionId } from "../session/Session.ts"
 import type { SessionStats } from "../session/SessionStats.ts"
-import { type Delivery, SessionStore } from "../store/SessionStore.ts"
+import { type Delivery, type Forgotten, SessionStore } from "../store/SessionStore.ts"
 import type { View } from "../view/View.ts"
 import { readLatest } from "./latest.ts"
 import { makeLayer, type OpenOptions } from "./openOptions.ts"
@@ -58,6 +58,7 @@ export type {
   CompressionResult,
   Expansion,
   ExpandOptions,
+  Forgotten,
   Found,
   Logged,
   Message,
@@ -181,6 +182,11 @@ export interface Sessions extends AsyncDisposable {
   readonly reset: (sessionId: string) => Promise<ResetResult>
   /** Takes back every message after number `seq`. */
   readonly rewind: (sessionId: string, seq: number) => Promise<Rewound>
+  /**
+   * Deletes a session with all that is stored of it; nothing brings it back. The next message to its id begins a new one.
+   * Throws `SessionBusy` while a turn or a compression is under way.
+   */
+  readonly forget: (sessionId: string) => Promise<Forgotten>
   /** Makes the view what it was before a compression, with all that came since. */
   readonly restore: (sessionId: string, snapshotId: string) => Promise<Restored>
   /** Keeps messages or a text in every view, word for word. */
@@ -291,6 +297,7 @@ const makeSessions = (runtime: Runtime.Runtime<Services>, dispose: () => Promise
     stats: (id) => run(Effect.flatMap(Gateway, ({ stats }) => stats(name(id)))),
     reset: (id) => run(Effect.flatMap(Gateway, ({ reset }) => reset(name(id)))),
     rewind: (id, seq) => run(Effect.flatMap(Gateway, ({ rewind }) => rewind(name(id), seq))),
+    forget: (id) => run(Effect.flatMap(Gateway, ({ forget }) => forget(name(id)))),
     restore: (id, snapshotId) => run(Effect.flatMap(Gateway, ({ restore }) => restore(name(id), snapshotId))),
     pin: (id, request) => run(Effect.flatMap(Gateway, ({ pin }) => pin(name(id), request))),
     unpin: (id, pinName) => run(Effect.flatMap(Gateway, ({ unpin }) => unpin(name(id), pinName))),

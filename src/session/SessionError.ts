@@ -96,7 +96,8 @@ export class SessionExists extends Schema.TaggedError<SessionExists>()("SessionE
 }
 
 /**
- * Another holder has the session's turn, and the caller chose not to wait any longer.
+ * `holder` has the session: another turn, and the caller chose not to wait any longer; or, of a session that was to be
+ * forgotten, a turn or an operation. Nothing has changed.
  *
  * @since 0.1.0
  * @category errors
@@ -106,7 +107,7 @@ export class SessionBusy extends Schema.TaggedError<SessionBusy>()("SessionBusy"
   holder: Schema.String
 }) {
   override get message() {
-    return `session ${escapeId(this.sessionId)} is busy: its turn is held by ${this.holder}`
+    return `session ${escapeId(this.sessionId)} is busy: ${this.holder} holds it`
   }
   /** True if the same call may succeed later, with nothing changed. */
   get isRetryable(): boolean {

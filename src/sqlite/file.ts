@@ -107,6 +107,8 @@ export const connectFile = (
         db.pragma("journal_mode = WAL")
         db.pragma(`synchronous = ${synchronous}`)
         db.pragma("foreign_keys = ON")
+        // Costs no write: what is deleted from a page that is written anyway is overwritten.
+        db.pragma("secure_delete = FAST")
         return db
       } catch (cause) {
         db.close()

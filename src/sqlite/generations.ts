@@ -117,7 +117,7 @@ export const containsRanges = (ranges: Manifest["undone"], parts: Manifest["undo
 }
 
 export const make = (connection: Connection) => {
-  const { commitDurably, findResident, loader, onNewBase, read, residents, runRelaxed, sql } = connection
+  const { commitDurably, findResident, foreign, loader, read, residents, runRelaxed, sql } = connection
 
   /** Writes the next generation. Copies no message. */
   const writeGeneration = (sessionId: SessionId, current: Resident, made: NewGeneration, now: number) => {
@@ -140,7 +140,7 @@ export const make = (connection: Connection) => {
     const { lastSeq, usage, windows } = current
     const { generation } = written
     const state = loadState(loader, { sessionId, generation, lastSeq, usage, windows, manifest: made.manifest })
-    onNewBase(sessionId, () => state)
+    foreign.onNewBase(sessionId, () => state)
     return (): Committed => {
       residents.forget(sessionId)
       return { ...written, state }
@@ -152,7 +152,7 @@ export const make = (connection: Connection) => {
     const next = advanceResident(current, made.manifest, made.segments)
     if (next === undefined) return commitAndReload(sessionId, current, made, now)
     const written = writeGeneration(sessionId, current, made, now)
-    onNewBase(sessionId, () => stateOfResident(sessionId, next))
+    foreign.onNewBase(sessionId, () => stateOfResident(sessionId, next))
     return (): Committed => {
       residents.replace(sessionId, next)
       return { ...written, state: stateOfResident(sessionId, next) }

@@ -77,7 +77,7 @@ export const repairInboxIndex = (db: Database.Database): void => {
   }
 }
 
-export const make = ({ counter, residents, sql, tryCommit }: Connection) => {
+export const make = ({ counter, sql, tryCommit }: Connection) => {
   /** Fails without having written anything. */
   const insertOrFindDelivery = (arrival: Arrival, now: number): Either.Either<Receipt, Refused> => {
     const { body, key, kind, message, sessionId } = arrival
@@ -89,7 +89,8 @@ export const make = ({ counter, residents, sql, tryCommit }: Connection) => {
         ? Either.right({ sessionId, arrival: earlier.arrival, duplicate: true })
         : Either.left(new IdempotencyConflict({ sessionId, key }))
     }
-    if (residents.peek(sessionId) === undefined) sql.open.run(sessionId, now)
+    // Another process may have forgotten a session that is in memory here.
+    sql.open.run(sessionId, now)
     const tokens = counter.message(message)
     const checksum = checksumOfRow(sessionId, { seq: 0, arrival: null, kind, tokens, body, at: now })
     const number = Number(sql.deliver.run(sessionId, kind, tokens, body, now, checksum).lastInsertRowid)

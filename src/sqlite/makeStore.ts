@@ -10,9 +10,12 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type { SessionId } from "../session/Session.ts"
-import { StoreError } from "../session/SessionError.ts"
+import { SessionBusy, StoreError, type UnknownSession } from "../session/SessionError.ts"
 import * as SessionStats from "../session/SessionStats.ts"
+import { MOST_LIVES } from "../store/model.ts"
 import {
+  ForeignSession,
+  type Forgotten,
   noPause,
   type Pause,
   RouteMemory,
@@ -28,6 +31,8 @@ import * as Log from "./log.ts"
 import * as Listings from "./listings.ts"
 import { migrate, readSchemaVersion, SCHEMA_VERSION } from "./migrations.ts"
 import * as Search from "./search.ts"
+import { forgetIndexed } from "./searchStatements.ts"
+import { LIFE, prepareQuery, prepareValue } from "./statements.ts"
 import * as Transaction from "./transaction.ts"
 
 /** Runs the migrations, on a connection of their own, and repairs what would hide messages. */
@@ -91,6 +96,7 @@ export const make = (db: Database.Database, connection: Transaction.Connection):
       SessionStore.of({
         deliver: Inbox.make(connection),
         ...Log.make(connection),
+        forget: makeForget(db, connection),
         ...Transaction.makeLeases(connection),
         ...Generations.make(connection),
         ...Listings.make(connection)
@@ -101,6 +107,64 @@ export const make = (db: Database.Database, connection: Transaction.Connection):
     Context.add(SessionCounters, Transaction.failInsteadOfThrowing(SessionCounters.of(makeCounters(connection)))),
     Context.add(RouteMemory, Transaction.failInsteadOfThrowing(RouteMemory.of(makeRouteMemory(connection))))
   )
+
+/** The tables with rows of a session, by the column of its id. Those that name others stand before them. */
+const SESSION_TABLES = ["inbox", "delivery_key", "segment", "generation", "ledger", "undone", "counter", "lease"]
+
+const makeForget = (
+  db: Database.Database,
+  { commitDurably, findResident, foreign, residents }: Transaction.Connection
+) => {
+  const tables = [...foreign.sessionTables, "main.message", ...SESSION_TABLES, "operation"]
+  const statements = [
+    "DELETE FROM heal_try WHERE segment_id IN (SELECT id FROM segment WHERE session_id = ?)",
+    ...tables.map((table) => `DELETE FROM ${table} WHERE session_id = ?`),
+    "DELETE FROM session WHERE id = ?"
+  ]
+
+  const findHolder = prepareValue<[sessionId: string, now: number], string>(
+    db,
+    `SELECT holder FROM lease WHERE session_id = ? AND holder IS NOT NULL
+     AND ? BETWEEN expires - ${MOST_LIVES} * ${LIFE} AND expires - 1 ORDER BY name DESC`
+  )
+  const countWaiting = prepareValue<[string], number>(db, "SELECT count(*) FROM inbox WHERE session_id = ?")
+  const lastArrival = prepareValue<[], number>(db, "SELECT seq FROM main.sqlite_sequence WHERE name = 'inbox'")
+
+  /** What is deleted meanwhile is overwritten, not only left unused. */
+  const deleteRows = (sessionId: SessionId) => {
+    db.pragma("main.secure_delete = ON")
+    try {
+      forgetIndexed(db, sessionId)
+      for (const statement of statements) prepareQuery<[string]>(db, statement).run(sessionId)
+    } finally {
+      db.pragma("main.secure_delete = FAST")
+    }
+  }
+
+  type Refused = UnknownSession | SessionBusy | ForeignSession
+
+  const forget = (sessionId: SessionId) =>
+    commitDurably("forget", sessionId, (now): Transaction.AfterCommit<Forgotten, Refused> =>
+      Either.flatMap(findResident(sessionId), ({ lastSeq: messages }): Transaction.AfterCommit<Forgotten, Refused> => {
+        const holder = findHolder.get(sessionId, now)
+        if (holder !== undefined) return Either.left(new SessionBusy({ sessionId, holder }))
+        const application = foreign.findOwner(sessionId)
+        if (application !== undefined) return Either.left(new ForeignSession({ sessionId, application }))
+        const waiting = countWaiting.get(sessionId) ?? 0
+        const forgotten = { messages, waiting, lastArrival: lastArrival.get() ?? 0 }
+        deleteRows(sessionId)
+        return Either.right(() => {
+          residents.forget(sessionId)
+          return forgotten
+        })
+      })
+    )
+
+  /** The log beside the file still has the words. It stays as it is while another process reads. */
+  const emptyWriteAheadLog = Effect.ignore(Effect.try(() => db.pragma("main.wal_checkpoint(TRUNCATE)")))
+
+  return (sessionId: SessionId) => Effect.zipLeft(forget(sessionId), emptyWriteAheadLog)
+}
 
 const makeCounters = ({ commitDurably, findResident, read, runRelaxed, sql }: Transaction.Connection) => {
   const count = (sessionId: SessionId, counts: SessionStats.Counts) =>

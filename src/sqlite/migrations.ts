@@ -1,4 +1,7 @@
-/** The tables of the native store, as migrations. Nothing updates or deletes a row of `message` or `generation`. */
+/**
+ * The tables of the native store, as migrations. Nothing updates a row of `message` or `generation`, or deletes one but
+ * with its whole session.
+ */
 import * as Migrator from "@effect/sql/Migrator"
 import * as SqlClient from "@effect/sql/SqlClient"
 import type Database from "better-sqlite3"

@@ -190,6 +190,18 @@ const isIndexDamage = (cause: unknown): boolean =>
 const DAMAGE = /vtable constructor failed|fts5 file format|no such table: (?:main\.)?recall/
 
 /**
+ * Takes a session out of the index, which does not know what words of whom it holds: it becomes empty, and searches of the
+ * other sessions fill it again from their logs. Call it inside a transaction.
+ */
+export const forgetIndexed = (db: Database.Database, sessionId: string): void => {
+  if (prepareQuery(db, "DELETE FROM recall_session WHERE session_id = ?").run(sessionId).changes === 0) return
+  for (const index of ["recall", "recall_stem"]) db.exec(`INSERT INTO ${index} (${index}) VALUES ('delete-all')`)
+  db.exec("DELETE FROM recall_stem_session")
+  // They keep their numbers, which another process may search by now.
+  db.exec("UPDATE recall_session SET seq = 0")
+}
+
+/**
  * Takes the tables out of the schema without dropping them: their pages would be freed on the word of damaged pages, which
  * may name those of the log. They stay unused until VACUUM.
  */

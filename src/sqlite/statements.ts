@@ -46,7 +46,13 @@ const SEGMENT = "id, session_id, level, children, from_seq, to_seq, tokens, body
 const GENERATION = "generation, manifest, left_seq, at, checksum"
 
 /** An hour for a holder of an earlier version, which did not write it. */
-const LIFE = "ifnull(lease.ttl, 3600000)"
+export const LIFE = "ifnull(lease.ttl, 3600000)"
+
+/**
+ * The epoch of a new session: one that no session had whose id it takes, so that no process takes what it knows of that
+ * one for this one. It fits a number of JavaScript.
+ */
+export const FIRST_EPOCH = "abs(random() / 4096)"
 
 /** A prepared statement: what it takes, and the rows it gives. */
 export interface Query<P extends Array<unknown>, R> {
@@ -113,7 +119,10 @@ export const prepareStatements = (db: Database.Database, append = appendHere(db)
     [string],
     { readonly epoch: number; readonly usage: string | null; readonly windows: string | null }
   >(db, "SELECT epoch, usage, windows FROM session WHERE id = ?"),
-  open: prepareQuery<[string, number]>(db, "INSERT INTO session (id, created) VALUES (?, ?) ON CONFLICT DO NOTHING"),
+  open: prepareQuery<[string, number]>(
+    db,
+    `INSERT INTO session (id, created, epoch) VALUES (?, ?, ${FIRST_EPOCH}) ON CONFLICT DO NOTHING`
+  ),
   nextEpoch: prepareQuery<[string]>(db, "UPDATE session SET epoch = epoch + 1, usage = NULL WHERE id = ?"),
   saveUsage: prepareQuery<[string, string]>(db, "UPDATE session SET usage = ? WHERE id = ?"),
   saveWindows: prepareQuery<[string | null, string]>(db, "UPDATE session SET windows = ? WHERE id = ?"),

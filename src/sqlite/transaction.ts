@@ -49,6 +49,10 @@ export interface ForeignWriter {
    * it wrote something: that is committed before anything else is written.
    */
   readonly recover: (state: (sessionId: SessionId) => State | undefined) => boolean
+  /** Its name, if it keeps the session in its own file. Then the store may not forget the session. */
+  readonly findOwner: (sessionId: SessionId) => string | undefined
+  /** Tables of the store's own file that only this application's sessions have rows in. */
+  readonly sessionTables: ReadonlyArray<string>
   /** The last step of a transaction before COMMIT. */
   readonly beforeCommit: () => void
   /**
@@ -63,6 +67,8 @@ export const noForeignWriter: ForeignWriter = {
   refresh: () => ({ isChanged: false, isMore: false }),
   onNewBase: () => {},
   recover: () => false,
+  findOwner: () => undefined,
+  sessionTables: [],
   beforeCommit: () => {},
   isOwnFileCommitted: () => false,
   afterTransaction: () => {}
@@ -225,7 +231,7 @@ export const make = (
     loader,
     residents,
     counter,
-    onNewBase: foreign.onNewBase,
+    foreign,
     /** The session in memory, read first if need be. Call it inside a transaction. */
     findResident: (sessionId: SessionId): Either.Either<ResidentSessions.Resident, UnknownSession> =>
       Either.fromNullable(residents.current(sessionId), () => makeUnknownSession(sessionId)),

@@ -15,6 +15,7 @@ import type { LearnedWindowChange, Logged, Receipt, Segment, SessionId, State, U
 import type {
   IdempotencyConflict,
   InvalidKey,
+  SessionBusy,
   SessionExists,
   StoreError,
   Superseded,
@@ -29,6 +30,8 @@ import type {
   Commit,
   Committed,
   Delivery,
+  ForeignSession,
+  Forgotten,
   Histories,
   Lease,
   LeaseLost,
@@ -43,13 +46,14 @@ import type {
 } from "./model.ts"
 import * as MemoryStore from "./memoryStore.ts"
 
-export { LeaseLost, noPause, SessionSummary, Snapshot } from "./model.ts"
+export { ForeignSession, LeaseLost, noPause, SessionSummary, Snapshot } from "./model.ts"
 export type {
   Acknowledged,
   Acquired,
   Commit,
   Committed,
   Delivery,
+  Forgotten,
   Histories,
   Lease,
   LeaseHeld,
@@ -87,6 +91,14 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
     ) => Effect.Effect<Receipt, InvalidMessage | IdempotencyConflict | InvalidKey | StoreError>
     /** Makes sessions from whole histories, all or none. Fails with `SessionExists` if one of them is there already. */
     readonly importAll: (histories: Histories) => Effect.Effect<void, SessionExists | InvalidMessage | StoreError>
+
+    /**
+     * Deletes a session with all that is stored of it, if no turn and no operation holds it. The next delivery to its id
+     * begins a new one. Fails with `ForeignSession` if another application keeps the session, too.
+     */
+    readonly forget: (
+      sessionId: SessionId
+    ) => Effect.Effect<Forgotten, UnknownSession | SessionBusy | ForeignSession | StoreError>
 
     /** Takes a lease if it is free or has expired. */
     readonly acquire: (

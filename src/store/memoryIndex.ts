@@ -2,8 +2,13 @@
  * Search of a log in memory: by words, ranked like BM25 does, and by letters. It shares with other backends how a query
  * is read and how stems rank (`searchQuery`, `wordKeys`, `rankByWords`), and nothing of how messages are found.
  */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import { areRecalled } from "../message/whoseWords.ts"
-import type { Logged, Segment } from "../session/Session.ts"
+import { dropUndone, type Logged, type Segment, type SessionId } from "../session/Session.ts"
+import { makeUnknownSegment, type UnknownSession } from "../session/SessionError.ts"
+import { atOnce, manifestOf, type Session } from "./memorySession.ts"
+import { isInScope, type SearchOptions } from "./model.ts"
 import {
   type QueryChunk,
   holdsChunk,
@@ -20,6 +25,34 @@ import { listWords, readQuery, type Term, weighKeys, weightOf } from "./wordKeys
 interface Phrase {
   readonly words: ReadonlyArray<string>
   readonly isPrefix: boolean
+}
+
+/** The index of the sessions that `find` finds, and of their segments. */
+export const make = (
+  find: (sessionId: SessionId) => Either.Either<Session, UnknownSession>,
+  segments: ReadonlyMap<string, { readonly sessionId: SessionId; readonly segment: Segment }>
+) => {
+  const search = (sessionId: SessionId, query: string, options: SearchOptions) =>
+    atOnce(() =>
+      Either.map(find(sessionId), (session) => {
+        const { limit, scope } = options
+        const entries = dropRecalled(session.log).filter(({ seq }) => isInScope(scope, seq))
+        const searched = dropUndone(manifestOf(session).undone, entries)
+        return searchEntries(searched, query, limit, session.log.length)
+      })
+    )
+
+  const segment = (segmentId: string) =>
+    atOnce(() => Either.fromNullable(segments.get(segmentId), () => makeUnknownSegment(segmentId)))
+
+  const segmentOver = (sessionId: SessionId, seq: number) =>
+    Effect.sync(() => {
+      const ofSession = Array.from(segments.values()).filter((found) => found.sessionId === sessionId)
+      const known = ofSession.map(({ segment }) => segment)
+      return findFinest(known, seq)?.id ?? null
+    })
+
+  return { search, segment, segmentOver }
 }
 
 /** Drops the answers of the recall tools: they would be found in place of the messages they repeat. */

@@ -2,6 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import { randomInt } from "node:crypto"
 import { isSystem, type Message } from "../message/Message.ts"
 import { total } from "../message/Tokens.ts"
 import {
@@ -38,7 +39,7 @@ export interface Session {
   ledger: string | null
   usage: Usage | null
   windows: ReadonlyArray<LearnedWindow>
-  /** Resets and rewinds so far. */
+  /** Changes with each reset and rewind. A session begins with one that none of its id had before. */
   epoch: number
   readonly leases: Map<LeaseName, LeaseEntry>
   readonly counters: Map<string, number>
@@ -92,7 +93,7 @@ export const newSession = (id: SessionId): Session => ({
   ledger: null,
   usage: null,
   windows: [],
-  epoch: 0,
+  epoch: randomInt(2 ** 47),
   leases: new Map(),
   counters: new Map()
 })
@@ -104,16 +105,24 @@ export const addToLog = (session: Session, entries: ReadonlyArray<Omit<Logged, "
   return added
 }
 
+const isHeld = (entry: LeaseEntry, now: number): entry is LeaseEntry & { readonly holder: string } =>
+  entry.holder !== null && entry.expires > now && entry.expires <= now + MOST_LIVES * entry.ttl
+
 /** Takes the lease if it is free or has expired. */
 export const takeLease = (session: Session, { holder, name, ttl }: LeaseRequest, now: number): Acquired => {
   const entry = session.leases.get(name) ?? freeLease
-  if (entry.holder !== null && entry.expires > now && entry.expires <= now + MOST_LIVES * entry.ttl) {
+  if (isHeld(entry, now)) {
     return { _tag: "Held", holder: entry.holder, remaining: entry.expires - now }
   }
   const token = entry.token + 1
   session.leases.set(name, { token, holder, ttl, expires: Math.ceil(now + ttl) })
   return { _tag: "Granted", lease: { sessionId: session.id, name, holder, token, epoch: session.epoch } }
 }
+
+/** The holder of the turn, or else of the operation; undefined if both leases are free. */
+export const findHolder = ({ leases }: Session, now: number): string | undefined =>
+  (["turn", "operation"] as const).flatMap((name) => leases.get(name) ?? []).find((entry) => isHeld(entry, now))
+    ?.holder ?? undefined
 
 export const manifestOf = ({ generations, undone }: Session, generation = generations.length): Manifest => {
   const found = generations[generation - 1]

@@ -11,7 +11,6 @@ import { copyMessage, type InvalidMessage, type Message, serialize, serializeAll
 import type { Counter } from "../message/Tokens.ts"
 import {
   type DeliveryKind,
-  dropUndone,
   isUndone,
   type Logged,
   type Receipt,
@@ -27,21 +26,22 @@ import {
 import {
   IdempotencyConflict,
   type InvalidKey,
+  SessionBusy,
   SessionExists,
   type StoreError,
   Superseded,
   TurnLost,
-  makeUnknownSegment,
   makeUnknownSession,
   makeUnknownSnapshot
 } from "../session/SessionError.ts"
 import * as SessionStats from "../session/SessionStats.ts"
-import { dropRecalled, findFinest, searchEntries } from "./memoryIndex.ts"
+import * as MemoryIndex from "./memoryIndex.ts"
 import {
   addCounts,
   addToLog,
   atOnce,
   checkGeneration,
+  findHolder,
   type LeaseEntry,
   manifestOf,
   newSession,
@@ -63,8 +63,8 @@ import {
   type Commit,
   type Committed,
   type Delivery,
+  type Forgotten,
   type Histories,
-  isInScope,
   isUsage,
   type Lease,
   LeaseLost,
@@ -75,15 +75,14 @@ import {
   type Promotion,
   type PublishedOutcome,
   readKinds,
-  type Rewind,
-  type SearchOptions
+  type Rewind
 } from "./model.ts"
 
 export const make = (counter: Counter) => {
   const sessions = new Map<SessionId, Session>()
   const segments = new Map<string, { readonly sessionId: SessionId; readonly segment: Segment }>()
   const snapshots = new Map<string, { readonly session: Session; readonly generation: number }>()
-  const outcomes = new Map<string, { readonly requestKey: string; readonly outcome: string }>()
+  const outcomes = new Map<string, PublishedOutcome>()
   const pauses = new Map<string, Pause>()
   const healTriesOf = new Map<string, number>()
   let arrivals = 0
@@ -143,6 +142,23 @@ export const make = (counter: Counter) => {
       }
       return Either.right(undefined)
     })
+
+  const forget = (sessionId: SessionId) =>
+    atOnce((now) =>
+      Either.flatMap(find(sessionId), (session): Either.Either<Forgotten, SessionBusy> => {
+        const holder = findHolder(session, now)
+        if (holder !== undefined) return Either.left(new SessionBusy({ sessionId, holder }))
+        sessions.delete(sessionId)
+        for (const [id, known] of segments) {
+          if (known.sessionId !== sessionId) continue
+          segments.delete(id)
+          healTriesOf.delete(id)
+        }
+        for (const left of session.generations) snapshots.delete(left.snapshotId)
+        for (const [id, ended] of outcomes) if (ended.sessionId === sessionId) outcomes.delete(id)
+        return Either.right({ messages: session.log.length, waiting: session.inbox.length, lastArrival: arrivals })
+      })
+    )
 
   const promote = (lease: Lease) =>
     atOnce(() =>
@@ -320,26 +336,6 @@ export const make = (counter: Counter) => {
       return found !== undefined && found.requestKey === requestKey ? found.outcome : null
     })
 
-  const search = (sessionId: SessionId, query: string, options: SearchOptions) =>
-    atOnce(() =>
-      Either.map(find(sessionId), (session) => {
-        const { limit, scope } = options
-        const entries = dropRecalled(session.log).filter(({ seq }) => isInScope(scope, seq))
-        const searched = dropUndone(manifestOf(session).undone, entries)
-        return searchEntries(searched, query, limit, session.log.length)
-      })
-    )
-
-  const segment = (segmentId: string) =>
-    atOnce(() => Either.fromNullable(segments.get(segmentId), () => makeUnknownSegment(segmentId)))
-
-  const segmentOver = (sessionId: SessionId, seq: number) =>
-    Effect.sync(() => {
-      const ofSession = Array.from(segments.values()).filter((found) => found.sessionId === sessionId)
-      const known = ofSession.map(({ segment }) => segment)
-      return findFinest(known, seq)?.id ?? null
-    })
-
   const count = (sessionId: SessionId, counts: SessionStats.Counts) =>
     atOnce(() => {
       const session = sessions.get(sessionId)
@@ -370,6 +366,7 @@ export const make = (counter: Counter) => {
     store: {
       deliver,
       importAll,
+      forget,
       acquire,
       renew,
       release,
@@ -392,7 +389,7 @@ export const make = (counter: Counter) => {
       snapshot,
       receipt
     },
-    index: { search, segment, segmentOver },
+    index: MemoryIndex.make(find, segments),
     counters: { count, stats, healTries },
     routes: { modify }
   }

@@ -9,9 +9,10 @@ import {
   type Logged,
   type Manifest,
   type Segment,
-  type SessionId,
+  SessionId,
   type State
 } from "../session/Session.ts"
+import { escapeId } from "../message/text.ts"
 import type { Usage } from "../message/Tokens.ts"
 import { type InvalidKey, makeInvalidKey, makeMisuse, type StoreError } from "../session/SessionError.ts"
 
@@ -25,7 +26,7 @@ export type LeaseName = "turn" | "operation"
 
 /**
  * The right to write to a session until another holder takes it. Every write verifies `token` and `holder` in its
- * transaction. `epoch` is the session's count of resets and rewinds when the lease was taken.
+ * transaction. `epoch` changes with each reset and rewind; no two sessions that had one id after the other share one.
  *
  * @since 0.1.0
  * @category models
@@ -148,6 +149,39 @@ export interface Committed {
   readonly generation: number
   readonly snapshotId: string
   readonly state: State
+}
+
+/**
+ * What was deleted with a session: messages of its log, and deliveries that waited. `lastArrival` is the highest number
+ * that any delivery to the store had by then.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Forgotten {
+  readonly messages: number
+  readonly waiting: number
+  readonly lastArrival: number
+}
+
+/**
+ * `application` keeps the session in its own database, too, so that it cannot be forgotten here: it has to be deleted
+ * there first. Nothing has changed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ForeignSession extends Schema.TaggedError<ForeignSession>()("ForeignSession", {
+  sessionId: SessionId,
+  application: Schema.String
+}) {
+  override get message() {
+    return `cannot forget session ${escapeId(this.sessionId)}: ${this.application} has it, too. Delete it there first, then forget what is left here`
+  }
+  /** True if the same call may succeed later, with nothing changed. */
+  get isRetryable(): boolean {
+    return false
+  }
 }
 
 /**

@@ -52,6 +52,39 @@ describe("Audit", () => {
     })
   }
 
+  const arrives = (n: number) => `message buffered: session=a arrival=${n} kind=request`
+  const isTakenUp = (n: number, seq: number) => `message promoted: session=a arrival=${n} seq=${seq}`
+  const isForgotten = (upTo: number) => `session forgotten: session=a messages=1 waiting=1 upto=${upTo}`
+
+  it("what is forgotten is not lost: neither what waited, nor the numbers of the log, nor an operation that was cut off", () => {
+    const starts = "compression started: session=a operation=op_1 generation=0 messages=4 tokens=~9"
+    const before = [arrives(1), isTakenUp(1, 1), arrives(2), starts]
+    const after = [arrives(9), isTakenUp(9, 1)]
+    const lines = [...before, isForgotten(7), ...after]
+    assert.deepStrictEqual(findFaults(lines), [])
+    // Without the line, what waited was lost, and the log began again.
+    assert.include(findFaults([...before, ...after]).flat(), "out-of-order")
+    for (const [written, line] of Object.entries({
+      logfmt: (says: string) =>
+        `timestamp=2026-05-28T10:00:00.000Z level=INFO fiber=#1 message=${JSON.stringify(says)}`,
+      json: (says: string) => JSON.stringify({ message: says, annotations: {} })
+    })) {
+      assert.deepStrictEqual(findFaults(lines.map(line)), [], written)
+    }
+  })
+
+  it("excuses of a forgotten session only what came before, in whatever order two processes write their lines", () => {
+    assert.deepStrictEqual(findFaults([isForgotten(7), arrives(7), isTakenUp(7, 1), arrives(8), isTakenUp(8, 1)]), [])
+    assert.deepStrictEqual(findFaults([arrives(8), isForgotten(7), isTakenUp(8, 1)]), [])
+    assert.deepStrictEqual(findFaults([isForgotten(7), arrives(8)]), [["never-promoted", 2]])
+    assert.deepStrictEqual(findFaults([arrives(8), isForgotten(7)]), [["never-promoted", 1]])
+    const ofOther = "session forgotten: session=b messages=1 waiting=1 upto=7"
+    assert.deepStrictEqual(findFaults([arrives(2), ofOther]), [["never-promoted", 1]])
+    assert.deepStrictEqual(findFaults([arrives(2), "session forgotten: session=a messages=1 waiting=1 upto"]), [
+      ["never-promoted", 1]
+    ])
+  })
+
   it("a line of throughline is annotated with the session it is about", () => {
     const logfmt = (what: string, session: string) =>
       `timestamp=2026-05-28T10:00:00.000Z level=INFO fiber=#1 message="compression ${what}: session=a operation=op_1" session=${session}`

@@ -52,7 +52,7 @@ describe("the command line", () => {
       Effect.gen(function* () {
         const help = yield* expectSuccess([])
         const names =
-          "demo import export compress view handoff log recall expand snapshots snapshot receipt sessions stats deliver rewind restore reset pin unpin config salvage hook"
+          "demo import export compress view handoff log recall expand snapshots snapshot receipt sessions stats deliver rewind restore reset forget pin unpin config salvage hook"
         for (const name of names.split(" ")) {
           assert.match(help, new RegExp(`^ {2}${name} +\\S`, "m"))
         }
@@ -154,6 +154,28 @@ describe("the command line", () => {
       assert.include(stderr, "reset: session=chat generation=4")
       assert.deepStrictEqual(yield* runForJson(["view", "chat", "--db", db]), [])
       assert.match(yield* expectFailure(["reset", "nobody", "--db", db]), /^there is no session nobody$/)
+    })
+  )
+
+  it.scopedLive("forget deletes a session, and its line lets an audit pass", () =>
+    Effect.gen(function* () {
+      const { write } = yield* makeWorkplace
+      const { db } = yield* importHistory
+      const deliver = (text: string) =>
+        Cli.run(["deliver", "chat", "--db", db, "--log-level", "debug"], { stdin: text })
+      const first = yield* deliver("and invoice 7?")
+      const forgotten = yield* Cli.run(["forget", "chat", "--db", db, "--log-level", "info"])
+      assert.strictEqual(forgotten.stdout, "forgotten: session chat, with 80 messages and 1 that waited\n")
+      assert.match(yield* expectFailure(["view", "chat", "--db", db]), /^there is no session chat$/)
+      assert.match(yield* expectFailure(["forget", "chat", "--db", db]), /^there is no session chat$/)
+      const log = write("agent.log", `${first.stderr}${forgotten.stderr}`)
+      assert.include(yield* expectSuccess(["audit", log]), "no violation")
+      yield* deliver("hello again")
+      assert.deepStrictEqual(yield* runForJson(["forget", "chat", "--db", db]), {
+        sessionId: "chat",
+        messages: 0,
+        waiting: 1
+      })
     })
   )
 

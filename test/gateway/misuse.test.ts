@@ -99,6 +99,11 @@ type Method<R> = readonly [
 
 const list = fc.array(anything, { maxLength: 4 })
 const after = (...first: ReadonlyArray<fc.Arbitrary<unknown>>) => fc.oneof(fc.tuple(...first), list)
+/** Not the session that has to go on. */
+const others = fc.array(
+  anything.filter((given) => given !== id),
+  { maxLength: 4 }
+)
 const session = fc.oneof({ weight: 4, arbitrary: fc.constant(id) }, { weight: 1, arbitrary: anything })
 const lease = optionsOf("sessionId", "name", "holder", "token", "epoch")
 const step = optionsOf(
@@ -152,6 +157,7 @@ const methods: Effect.Effect<
     ["view", gateway.view, after(session)],
     ["reset", gateway.reset, list],
     ["rewind", gateway.rewind, after(session, anything)],
+    ["forget", gateway.forget, others],
     ["pin", gateway.pin, after(session, optionsOf("text", "as", "fromSeq", "toSeq"))],
     ["unpin", gateway.unpin, after(session, anything)],
     ["pins", gateway.pins, after(session)],
@@ -164,6 +170,7 @@ const methods: Effect.Effect<
     ["expand", expand, after(anything, recalled)],
     ["store.deliver", store.deliver, after(session, message, optionsOf("kind", "key"))],
     ["store.importAll", store.importAll, after(fc.array(optionsOf("sessionId", "messages"), { maxLength: 2 }))],
+    ["store.forget", store.forget, others],
     ["store.acquire", store.acquire, list],
     ["store.renew", store.renew, after(lease, anything)],
     ["store.release", store.release, after(lease)],

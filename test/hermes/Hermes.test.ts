@@ -374,6 +374,53 @@ describe("SessionStore/Hermes", () => {
     })
   )
 
+  it.effect("a session that Hermes has is not forgotten; once Hermes has deleted it, what is left of it is", () =>
+    Effect.gen(function* () {
+      const filename = Files.fresh("new")
+      const before = yield* on(
+        filename,
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          yield* store.importAll([{ sessionId: id, messages: conversation(4) }])
+          yield* commit(id)
+          yield* store.deliver(id, user("the patient's question"), { kind: "request" })
+          const rows = rowsOf(filename)
+          const refused = yield* Effect.flip(store.forget(id))
+          assert.deepInclude(refused, { _tag: "ForeignSession", application: "Hermes Agent", isRetryable: false })
+          assert.match(refused.message, /Delete it there first/)
+          assert.deepStrictEqual(rowsOf(filename), rows)
+          return yield* Stream.runCollect(store.log(id))
+        })
+      )
+      // As a process that had the store open leaves it: nothing is pending.
+      inDatabase(filename, (db) => {
+        db.prepare("DELETE FROM messages WHERE session_id = ?").run(id)
+        db.prepare("DELETE FROM sessions WHERE id = ?").run(id)
+      })
+      yield* on(
+        filename,
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          assert.deepInclude(yield* store.forget(id), { messages: Chunk.size(before) - 1, waiting: 1 })
+          assert.deepInclude(yield* Effect.flip(store.state(id)), { _tag: "UnknownSession" })
+          assert.deepStrictEqual(yield* store.sessions, [])
+          yield* store.deliver(id, user("a new one"), { kind: "request" })
+          const { promoted } = yield* store.promote(yield* acquireLease(id))
+          assert.deepStrictEqual(
+            promoted.map(({ message, seq }) => [seq, message.content]),
+            [[1, "a new one"]]
+          )
+        })
+      )
+      assert.notInclude(readFileSync(Hermes.sideFile(filename), "latin1"), "the patient's question")
+      assert.deepStrictEqual(
+        rowsOf(filename).map(({ content }) => content),
+        ["a new one"]
+      )
+      assertSound(filename)
+    })
+  )
+
   it.effect("what an older Hermes deletes leaves the view", () =>
     Effect.gen(function* () {
       const filename = Files.fresh("old")

@@ -41,6 +41,19 @@ const fill = async (sessions: Sessions.Sessions, chat: string, turns: number) =>
   }
 }
 
+describe("forget", () => {
+  it("deletes a session, but not while it is answered", async () => {
+    await using sessions = await open(WINDOW)
+    await fill(sessions, "chat-1", 2)
+    const busy = await sessions.turn("chat-1", () => thrownBy(sessions.forget("chat-1")))
+    assert.instanceOf(busy, Sessions.SessionBusy)
+    assert.deepStrictEqual(await sessions.forget("chat-1"), { messages: 4, waiting: 0, lastArrival: 2 })
+    assert.instanceOf(await thrownBy(sessions.view("chat-1")), Sessions.UnknownSession)
+    await sessions.deliver("chat-1", user("hello"))
+    assert.deepStrictEqual(await sessions.turn("chat-1", async (turn) => (await turn.view()).messages), [user("hello")])
+  })
+})
+
 describe("open", () => {
   it("keeps sessions in a file, under the ids that were given", async () => {
     const filename = join(folder, "kept.db")

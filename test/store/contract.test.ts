@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Clock, Effect, FastCheck as fc, Schema, Stream, TestClock } from "effect"
+import { Chunk, Clock, Effect, Either, FastCheck as fc, Option, Schema, Stream, TestClock } from "effect"
 import type { Message } from "../../src/message/Message.ts"
 import { type Manifest, SessionId, wholeLog } from "../../src/session/Session.ts"
+import { makeUnknownSegment, makeUnknownSession, makeUnknownSnapshot } from "../../src/session/SessionError.ts"
 import {
   type Lease,
   noPause,
@@ -41,7 +42,57 @@ const reverseKeys = (_key: string, value: unknown): unknown =>
 const conversation = (sessionId: SessionId, messages: ReadonlyArray<Message>) =>
   Effect.flatMap(SessionStore, (store) => store.importAll([{ sessionId, messages }]))
 
+/** The identity of a base says nothing. */
+const withoutBase = (answers: unknown): unknown =>
+  JSON.parse(JSON.stringify(answers, (key, part: unknown) => (key === "base" ? undefined : part)))
+
+/** What a store answers of a session, its snapshots and its segments. */
+const answersAbout = (sessionId: SessionId, snapshots: ReadonlyArray<string>, segments: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const store = yield* SessionStore
+    const index = yield* SessionIndex
+    const counters = yield* SessionCounters
+    const scope = { fromSeq: 1, toSeq: 99, except: [], also: [] }
+    return yield* Effect.all({
+      log: Effect.either(Effect.map(Stream.runCollect(store.log(sessionId)), Chunk.toReadonlyArray)),
+      state: Effect.either(store.state(sessionId)),
+      ledger: Effect.either(store.ledger(sessionId)),
+      range: store.range(sessionId, 1, 99),
+      listed: Effect.either(store.snapshots(sessionId)),
+      stats: Effect.either(counters.stats(sessionId)),
+      found: Effect.either(index.search(sessionId, "one", { scope, limit: 9 })),
+      over: index.segmentOver(sessionId, 2),
+      snapshots: Effect.forEach(snapshots, (id) => Effect.either(store.snapshot(id))),
+      receipts: Effect.forEach(snapshots, (id) => Effect.either(store.receipt(id))),
+      segments: Effect.forEach(segments, (id) => Effect.either(index.segment(id))),
+      outcome: store.outcome(`published by ${sessionId}`, "k"),
+      isListed: Effect.map(store.sessions, (all) => all.some((one) => one.sessionId === sessionId))
+    })
+  })
+
+/** The answers about a session that never was. */
+const nothingOf = (sessionId: SessionId, snapshots: ReadonlyArray<string>, segments: ReadonlyArray<string>) => {
+  const unknown = Either.left(makeUnknownSession(sessionId))
+  return {
+    log: unknown,
+    state: unknown,
+    ledger: unknown,
+    range: [],
+    listed: unknown,
+    stats: unknown,
+    found: unknown,
+    over: null,
+    snapshots: snapshots.map((id) => Either.left(makeUnknownSnapshot(id))),
+    receipts: snapshots.map((id) => Either.left(makeUnknownSnapshot(id))),
+    segments: segments.map((id) => Either.left(makeUnknownSegment(id))),
+    outcome: null,
+    isListed: false
+  }
+}
+
 for (const [name, backend] of backends) {
+  /** Hermes keeps what was promoted or imported in its own rows, too. */
+  const isAlone = ["memory", "file", "temporary"].includes(name)
   describe(`SessionStore on ${name}`, () => {
     it.layer(backend)((it) => {
       it.effect("each user message of an import is a request, except the notices", () =>
@@ -685,6 +736,140 @@ for (const [name, backend] of backends) {
             "UnknownSession"
           )
           assert.isUndefined((yield* store.sessions).find(({ sessionId }) => sessionId === nobody))
+        })
+      )
+
+      type Deed =
+        | "deliver"
+        | "turn"
+        | "append"
+        | "commit"
+        | "reset"
+        | "rewind"
+        | "publish"
+        | "count"
+        | "search"
+        | "report"
+      const deeds = fc.array(
+        fc.constantFrom<Array<Deed>>(
+          "deliver",
+          "turn",
+          "append",
+          "commit",
+          "reset",
+          "rewind",
+          "publish",
+          "count",
+          "search",
+          "report"
+        ),
+        { maxLength: 20 }
+      )
+      /** Does things to a session, whatever may come of them. Returns the ids of its snapshots and segments. */
+      const live = (id: SessionId, deeds: ReadonlyArray<Deed>) =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const index = yield* SessionIndex
+          const counters = yield* SessionCounters
+          yield* store.deliver(id, user("one"), { kind: "request", key: "first" })
+          let holders = 0
+          const under = (name: "turn" | "operation") => acquireLease(id, name, `${name} ${++holders} of ${id}`, 0)
+          const segments: Array<string> = []
+          for (const deed of deeds) {
+            const { generation, lastSeq } = yield* store.state(id)
+            if (deed === "deliver") yield* store.deliver(id, user("two, after one"), { kind: "request" })
+            else if (deed === "turn") yield* store.promote(yield* under("turn"))
+            else if (deed === "append") yield* store.append(yield* under("turn"), [assistant("so said one")])
+            else if (deed === "commit" && lastSeq > 2) {
+              yield* commit(yield* under("operation"), generation, lastSeq - 1, "a receipt")
+              segments.push(`${id}/${generation}`)
+            } else if (deed === "reset") yield* store.reset(id)
+            else if (deed === "rewind") {
+              const seq = Math.max(0, lastSeq - 1)
+              yield* store.rewind(id, { base: generation, seq, manifest: wholeLog, ledger: "a ledger" })
+            } else if (deed === "publish") {
+              const operationId = `published by ${id}`
+              yield* store.publish({ sessionId: id, operationId, requestKey: "k", outcome: "done" })
+            } else if (deed === "count") yield* counters.count(id, { committed: 1 })
+            else if (deed === "search") {
+              const scope = { fromSeq: 1, toSeq: 99, except: [], also: [] }
+              yield* index.search(id, "who said one?", { scope, limit: 3 })
+            } else yield* store.report(id, { generation, seq: 1, model: "m", inputTokens: 7, estimate: 8 })
+          }
+          for (const segment of segments) yield* counters.healTries(segment, 1)
+          return { segments, snapshots: (yield* store.snapshots(id)).map(({ snapshotId }) => snapshotId) }
+        })
+
+      it.effect.prop(
+        "a forgotten session is as one that never was, whatever happened to it, and of the others nothing changes",
+        [deeds, deeds],
+        ([deeds, otherDeeds]) =>
+          Effect.gen(function* () {
+            const store = yield* SessionStore
+            const [id, other] = [freshSession(), freshSession()]
+            const { segments, snapshots } = yield* live(id, deeds)
+            const kept = yield* live(other, otherDeeds)
+            const before = yield* answersAbout(other, kept.snapshots, kept.segments)
+            const log = yield* contents(id)
+            const { lastSeq } = yield* store.state(id)
+            const forgotten = yield* Effect.either(store.forget(id))
+            if (isAlone || lastSeq === 0) {
+              const { messages, waiting } = Either.getOrThrow(forgotten)
+              assert.deepStrictEqual([messages, waiting], [lastSeq, log.length - lastSeq])
+              assert.deepStrictEqual(yield* answersAbout(id, snapshots, segments), nothingOf(id, snapshots, segments))
+            } else {
+              assert.deepInclude(Option.getOrThrow(Either.getLeft(forgotten)), { _tag: "ForeignSession" })
+              assert.deepStrictEqual(yield* contents(id), log)
+            }
+            const after = yield* answersAbout(other, kept.snapshots, kept.segments)
+            assert.deepStrictEqual(withoutBase(after), withoutBase(before))
+          }),
+        propertyRuns(10, 60)
+      )
+
+      it.effect("a session that is held is not forgotten, and its holder is named", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          for (const lease of ["turn", "operation"] as const) {
+            const id = freshSession()
+            yield* store.deliver(id, user("one"), { kind: "request", key: "k" })
+            const held = yield* acquireLease(id, lease, `the ${lease}`, 1_000)
+            const busy = yield* Effect.flip(store.forget(id))
+            assert.deepInclude(busy, { _tag: "SessionBusy", sessionId: id, holder: `the ${lease}`, isRetryable: true })
+            assert.deepStrictEqual(yield* contents(id), ["one"])
+            assert.isTrue((yield* store.deliver(id, user("one"), { kind: "request", key: "k" })).duplicate)
+            if (lease === "turn") yield* store.release(held)
+            else yield* TestClock.adjust("1 second")
+            yield* store.forget(id)
+            assert.deepStrictEqual(yield* Effect.flip(store.state(id)), makeUnknownSession(id))
+          }
+        })
+      )
+
+      it.effect("after a session is forgotten, its id begins anew, and no earlier holder writes to it", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          const first = yield* store.deliver(id, user("one"), { kind: "request", key: "k" })
+          const turn = yield* acquireLease(id, "turn", "a turn of before", 0)
+          const operation = yield* acquireLease(id, "operation", "an operation of before", 0)
+          const { lastArrival } = yield* store.forget(id)
+          assert.isAtLeast(lastArrival, first.arrival)
+          assert.strictEqual((yield* Effect.flip(store.append(turn, [assistant("late")])))._tag, "TurnLost")
+          const again = yield* store.deliver(id, user("another"), { kind: "request", key: "k" })
+          assert.isFalse(again.duplicate)
+          assert.isAbove(again.arrival, lastArrival)
+          assert.strictEqual((yield* Effect.flip(store.append(turn, [assistant("late")])))._tag, "Superseded")
+          assert.isFalse(yield* store.renew(operation, 1_000))
+          const now = yield* acquireLease(id, "turn", "a turn of now")
+          assert.strictEqual((yield* Effect.flip(store.promote(turn)))._tag, "Superseded")
+          assert.deepStrictEqual(
+            (yield* store.promote(now)).promoted.map(({ message, seq }) => [seq, message.content]),
+            [[1, "another"]]
+          )
+          assert.deepStrictEqual(yield* contents(id), ["another"])
+          const nobody = SessionId.make("nobody")
+          assert.deepStrictEqual(yield* Effect.flip(store.forget(nobody)), makeUnknownSession(nobody))
         })
       )
 

@@ -69,6 +69,7 @@ type Call =
       readonly segments: ReadonlyArray<string>
     }
   | { readonly call: "reset"; readonly id: SessionId }
+  | { readonly call: "forget"; readonly id: SessionId }
   | { readonly call: "restore"; readonly id: SessionId; readonly newest: number }
   | { readonly call: "rewind"; readonly id: SessionId; readonly seq: number; readonly back: number }
   | { readonly call: "askAndRewind"; readonly id: SessionId; readonly lengths: ReadonlyArray<number> }
@@ -158,6 +159,7 @@ const call: fc.Arbitrary<Call> = fc.oneof(
     })
   },
   fc.record({ call: fc.constant("reset" as const), id }),
+  fc.record({ call: fc.constant("forget" as const), id }),
   {
     weight: 3,
     arbitrary: fc.record({ call: fc.constant("restore" as const), id, newest: fc.integer({ min: 1, max: 4 }) })
@@ -227,11 +229,12 @@ const answer = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     onFailure: (error) => ({ error: plain(error) })
   })
 
-/** The identity of a base says nothing across stores; the words of a failure of the store are its own. */
+/** The identity of a base and an epoch say nothing across stores; the words of a failure of the store are its own. */
 const plain = (value: unknown): unknown =>
   JSON.parse(
     JSON.stringify(value, (key, part: unknown) => {
       if (key === "base" && typeof part === "object") return undefined
+      if (key === "epoch") return undefined
       return isStoreError(part) ? { _tag: part._tag, reason: part.reason } : part
     }) ?? "null"
   )
@@ -325,6 +328,8 @@ const run = <E, R>(calls: ReadonlyArray<Call>, reopen: Effect.Effect<SessionStor
                 }),
               call.name
             )
+          case "forget":
+            return yield* answer(store.forget(call.id))
           case "reset":
             return yield* answer(store.reset(call.id))
           case "restore":

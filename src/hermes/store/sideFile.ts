@@ -55,6 +55,9 @@ const TABLES = [
   ) STRICT`
 ]
 
+/** The tables that the native store does not have, and that hold what belongs to one session. */
+export const SESSION_TABLES = ["place", "handoff", "pending", "shown"] as const
+
 /** Stands in the log for a message whose row Hermes deleted. No view shows it. */
 const DELETED = JSON.stringify({ role: "user", content: "[deleted in Hermes]" })
 

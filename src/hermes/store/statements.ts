@@ -2,7 +2,7 @@
 import type Database from "better-sqlite3"
 import type { Shape } from "../file.ts"
 import * as HermesRows from "../rows.ts"
-import { prepareQuery, prepareValue } from "../../sqlite/statements.ts"
+import { FIRST_EPOCH, prepareQuery, prepareValue } from "../../sqlite/statements.ts"
 
 export interface RowPlace {
   readonly seq: number
@@ -54,8 +54,13 @@ export const prepare = (db: Database.Database, shape: Shape) => {
 
     adopt: prepareQuery<[string]>(
       db,
-      `INSERT OR IGNORE INTO session (id, created)
-       SELECT id, CAST(${timeIn("started_at")} * 1000 AS INTEGER) FROM hermes.sessions WHERE id = ?`
+      `INSERT OR IGNORE INTO session (id, created, epoch)
+       SELECT id, CAST(${timeIn("started_at")} * 1000 AS INTEGER), ${FIRST_EPOCH} FROM hermes.sessions WHERE id = ?`
+    ),
+    isKnown: prepareValue<[string, string], number>(
+      db,
+      `SELECT EXISTS (SELECT 1 FROM hermes.sessions WHERE id = ?)
+         OR EXISTS (SELECT 1 FROM hermes.messages WHERE session_id = ?)`
     ),
     known: prepareValue<[], string>(db, "SELECT id FROM hermes.sessions ORDER BY id"),
     open: prepareQuery<[string, number, string]>(

@@ -1,0 +1,32 @@
+/** Gives turns their session one after the other, in this process and across processes. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { monotonicMillis } from "../concurrency/fiberServices.ts"
+import * as KeyedLocks from "../concurrency/keyedLocks.ts"
+import type { SessionId } from "../session/Session.ts"
+import { SessionBusy, type StoreError, type UnknownSession } from "../session/SessionError.ts"
+import type { Held, Leases } from "../store/holdLease.ts"
+
+/** `nameHolder` names a holder that none before it had. */
+export const make = (leases: Leases, nameHolder: () => string) => {
+  const line = KeyedLocks.makeFairQueue<SessionId>()
+
+  /** Waits for the turns of this process in a fair line, which costs nothing, then for other processes by the lease. */
+  return <A, E, R>(
+    sessionId: SessionId,
+    use: (held: Held) => Effect.Effect<A, E, R>,
+    wait: Duration.DurationInput | undefined
+  ): Effect.Effect<A, E | SessionBusy | UnknownSession | StoreError, R> => {
+    const request = { name: "turn", holder: nameHolder() } as const
+    if (wait === undefined) return line.withPlace(sessionId, leases.using(sessionId, request, use))
+    const makeBusy = (holder: string) => new SessionBusy({ sessionId, holder })
+    return Effect.flatMap(monotonicMillis, (now) => {
+      const until = now + Duration.toMillis(wait)
+      const underLease = leases.using(sessionId, request, use, { until, late: makeBusy })
+      return line.withPlace(sessionId, underLease, {
+        wait,
+        late: Effect.fail(makeBusy("another turn of this process"))
+      })
+    })
+  }
+}
