@@ -15,7 +15,15 @@ import type { StoreError } from "../session/SessionError.ts"
 import { readHermes } from "./hermes.ts"
 import { isRequestRow } from "./plainFormats.ts"
 import { type ExactJson, NO_JSON, parseExactly } from "./exactJson.ts"
-import { canBeArray, describeNearest, expectsMessages, findDocumentFormat, findRowFormat, Format } from "./registry.ts"
+import {
+  canBeArray,
+  describeNearest,
+  expectsMessages,
+  findDocumentFormat,
+  findRowFormat,
+  findTextFormat,
+  Format
+} from "./registry.ts"
 import {
   failRepeatedKey,
   ImportError,
@@ -39,6 +47,12 @@ export {
    * - `sessions`: one `{session, message}` per line
    * - `pi`, `claude-code`, `codex`: the session files of these agents
    * - `hermes`: the database of a Hermes Agent
+   * - `chatgpt`, `claude-ai`: the `conversations.json` of an export
+   * - `gemini-cli`, `qwen-code`, `opencode`, `cline`, `copilot-cli`, `openhands`, `swe-agent`, `goose`, `aider`: what these
+   *   agents write
+   * - `codex-exec`: what `codex exec --json` prints
+   * - `gemini`: a list of contents as Gemini's API takes it
+   * - `sharegpt`, `tau-bench`: conversations to train on, and results of a benchmark
    * - the formats of `MessageFormat`: a JSON array of such messages, the body of a request with them, or one per line
    *
    * @since 0.1.0
@@ -194,6 +208,8 @@ const parseStrictly = (
   file: string,
   format: Format | "auto"
 ): Either.Either<Transcript, ImportError> => {
+  const text = findTextFormat(format, source)
+  if (text !== undefined) return Either.map(text.readText(source), toTranscript(text.format, []))
   const json = parseDocument(source, format)
   if (json?.repeatedKey !== undefined) return Either.left(failRepeatedKey({ file, line: null }, json.repeatedKey))
   const document = json === undefined ? undefined : findDocumentFormat(format, json.value)
@@ -252,6 +268,8 @@ const parseWhole = (
       ? Either.left(failFormat([], file))
       : Either.map(found.readDocument(values, file, tolerance), finish(found.format, inArray(numbersAsText), torn))
   }
+  const asText = findTextFormat(format, text)
+  if (asText !== undefined) return Either.map(asText.readText(text), finish(asText.format, [], []))
   const json = parseExactly(text)
   const document =
     json === undefined || json.repeatedKey !== undefined ? undefined : findDocumentFormat(format, json.value)

@@ -1,6 +1,7 @@
 /** The tree of the lines of Claude Code: the conversations in it, and which line follows which. */
 import { isObject, type JsonObject } from "../format/json.ts"
-import { type Subagent, type TranscriptRow } from "./rows.ts"
+import { IdQueue } from "./entries.ts"
+import type { Subagent, TranscriptRow } from "./rows.ts"
 
 /** The lines of one conversation: of the main line of a session, or of a side chain. */
 export interface Chain {
@@ -69,7 +70,7 @@ const makeRootFinder = () => {
  */
 const makeCallFinder = (rows: ReadonlyArray<TranscriptRow>) => {
   const callOfAgent = new Map<unknown, string>()
-  const callsOfPrompt = new Map<unknown, Set<string>>()
+  const callsOfPrompt = new Map<unknown, IdQueue>()
   for (const { value } of rows) {
     for (const block of listBlocks(value)) {
       if (block.type === "tool_result" && typeof block.tool_use_id === "string" && isObject(value.toolUseResult)) {
@@ -77,7 +78,7 @@ const makeCallFinder = (rows: ReadonlyArray<TranscriptRow>) => {
       }
       if (block.type !== "tool_use" || typeof block.id !== "string" || !isObject(block.input)) continue
       const calls = callsOfPrompt.get(block.input.prompt)
-      if (calls === undefined) callsOfPrompt.set(block.input.prompt, new Set([block.id]))
+      if (calls === undefined) callsOfPrompt.set(block.input.prompt, new IdQueue(block.id))
       else calls.add(block.id)
     }
   }
@@ -87,15 +88,9 @@ const makeCallFinder = (rows: ReadonlyArray<TranscriptRow>) => {
     if (typeof call === "string") return call
     const { content } = isObject(first.value.message) ? first.value.message : {}
     const prompt = typeof content === "string" ? content : listBlocks(first.value)[0]?.text
-    return callOfAgent.get(agentId) ?? takeFirst(prompt === undefined ? undefined : callsOfPrompt.get(prompt)) ?? null
+    const asked = prompt === undefined ? undefined : callsOfPrompt.get(prompt)
+    return callOfAgent.get(agentId) ?? asked?.take() ?? null
   }
-}
-
-/** Several side chains may open with the same prompt. */
-const takeFirst = (calls: Set<string> | undefined): string | undefined => {
-  const first = calls?.values().next().value
-  if (first !== undefined) calls?.delete(first)
-  return first
 }
 
 const listBlocks = ({ message }: JsonObject): ReadonlyArray<JsonObject> =>

@@ -5,6 +5,7 @@ import type { Message } from "../message/Message.ts"
 import * as MessageFormat from "../format/MessageFormat.ts"
 import { SessionId } from "../session/Session.ts"
 import {
+  countKinds,
   decodeWith,
   describeValue,
   failImport,
@@ -47,16 +48,22 @@ export const readMessages = (
   }
   const all: ReadonlyArray<unknown> = elements
   const messages = all.flatMap((element, index) =>
-    isSessionMeta(element)
-      ? []
-      : [attempt(parseMessage(place, element, `element ${index + 1} of the array to be a chat message`))]
+    findUnsaidRole(element) === undefined
+      ? [attempt(parseMessage(place, element, `element ${index + 1} of the array to be a chat message`))]
+      : []
   )
   const id = isObject(value) && typeof value.session_id === "string" ? value.session_id : null
-  return Either.map(Either.all(messages), (read) => makeContents(read, all.length - messages.length, id))
+  return Either.map(Either.all(messages), (read) => makeContents(read, all, id))
 }
 
-/** Hermes Agent writes such a line before messages: the tools and the model that they had. */
-const isSessionMeta = (value: unknown): boolean => isObject(value) && value.role === "session_meta"
+/**
+ * The role of what is no message. Hermes Agent writes `session_meta` before messages, for the tools and the model that they
+ * had; Kimi CLI writes `_checkpoint`, `_usage` and `_system_prompt` between them.
+ */
+const findUnsaidRole = (value: unknown): string | undefined => {
+  const role = isObject(value) ? value.role : undefined
+  return typeof role === "string" && (role === "session_meta" || role.startsWith("_")) ? role : undefined
+}
 
 export const isMessageRow = ({ value }: TranscriptRow): boolean => typeof value.role === "string"
 
@@ -65,18 +72,19 @@ export const readMessageRows = (
   rows: ReadonlyArray<TranscriptRow>,
   { attempt }: Tolerance
 ): Either.Either<TranscriptContents, ImportError> => {
-  const spoken = rows.filter(({ value }) => !isSessionMeta(value))
+  const values = rows.map(({ value }) => value)
+  const spoken = rows.filter(({ value }) => findUnsaidRole(value) === undefined)
   const messages = Either.all(spoken.map((row) => attempt(parseMessage(row, row.value))))
-  return Either.map(messages, (read) => makeContents(read, rows.length - spoken.length))
+  return Either.map(messages, (read) => makeContents(read, values))
 }
 
 const makeContents = (
   messages: ReadonlyArray<Message | undefined>,
-  metas = 0,
+  values: ReadonlyArray<unknown> = [],
   sessionId: string | null = null
 ): TranscriptContents => ({
   sessions: [{ sessionId, messages: messages.filter((message) => message !== undefined) }],
-  skipped: metas === 0 ? {} : { session_meta: metas }
+  skipped: countKinds(values.flatMap((value) => findUnsaidRole(value) ?? []))
 })
 
 /** A message of another API and its place. */

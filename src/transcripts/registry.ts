@@ -17,6 +17,27 @@ import {
   readRequestRows,
   readSessionRows
 } from "./plainFormats.ts"
+import { isAiderText, readAider } from "./formats/aider.ts"
+import { isChatgptDocument, readChatgpt } from "./formats/chatgpt.ts"
+import { isClaudeAiDocument, readClaudeAi } from "./formats/claudeAi.ts"
+import { isClineDocument, readCline } from "./formats/cline.ts"
+import { isCodexExecRow, isCopilotRow, readCodexExec, readCopilot } from "./formats/eventStreams.ts"
+import {
+  isGeminiChat,
+  isGeminiChatRow,
+  isGeminiContents,
+  isQwenRow,
+  readGeminiChat,
+  readGeminiContents,
+  readGeminiRows,
+  readQwen
+} from "./formats/gemini.ts"
+import { isGooseDocument, isGooseRow, readGoose, readGooseRows } from "./formats/goose.ts"
+import { isOpencodeDocument, readOpencode } from "./formats/opencode.ts"
+import { isOpenhandsDocument, isOpenhandsRow, readOpenhands, readOpenhandsRows } from "./formats/openhands.ts"
+import { isSharegptDocument, isSharegptRow, readSharegpt, readSharegptRows } from "./formats/sharegpt.ts"
+import { isSweAgentDocument, readSweAgent } from "./formats/sweAgent.ts"
+import { isTauBenchDocument, readTauBench } from "./formats/tauBench.ts"
 import type { ImportError, Tolerance, TranscriptContents, TranscriptRow } from "./rows.ts"
 
 export const Format = Schema.Literal(
@@ -31,7 +52,22 @@ export const Format = Schema.Literal(
   "responses",
   "ai-sdk-model",
   "ai-sdk-ui",
-  "legacy-functions"
+  "legacy-functions",
+  "chatgpt",
+  "claude-ai",
+  "gemini-cli",
+  "gemini",
+  "qwen-code",
+  "opencode",
+  "cline",
+  "copilot-cli",
+  "codex-exec",
+  "openhands",
+  "swe-agent",
+  "goose",
+  "sharegpt",
+  "tau-bench",
+  "aider"
 )
 export type Format = typeof Format.Type
 
@@ -54,8 +90,48 @@ export interface RowFormat {
   readonly readRows: (rows: ReadonlyArray<TranscriptRow>, tolerance: Tolerance) => Read
 }
 
+/** A format of a file that is neither JSON nor lines of it. */
+export interface TextFormat {
+  readonly format: Format
+  readonly isText: (text: string) => boolean
+  readonly readText: (text: string) => Read
+}
+
+const TEXT_FORMATS: ReadonlyArray<TextFormat> = [{ format: "aider", isText: isAiderText, readText: readAider }]
+
+/** The format of a text, or the one that was asked for. */
+export const findTextFormat = (asked: Format | "auto", text: string): TextFormat | undefined =>
+  TEXT_FORMATS.find(({ format, isText }) => (asked === "auto" ? isText(text) : asked === format))
+
 /** The format with the most specific mark comes first. */
-const DOCUMENT_FORMATS: ReadonlyArray<DocumentFormat> = []
+const DOCUMENT_FORMATS: ReadonlyArray<DocumentFormat> = [
+  {
+    format: "chatgpt",
+    marks: ["mapping", "current_node", "conversation_id"],
+    isDocument: isChatgptDocument,
+    readDocument: readChatgpt
+  },
+  { format: "claude-ai", marks: ["chat_messages", "uuid"], isDocument: isClaudeAiDocument, readDocument: readClaudeAi },
+  {
+    format: "gemini-cli",
+    marks: ["sessionId", "projectHash", "messages"],
+    isDocument: isGeminiChat,
+    readDocument: readGeminiChat
+  },
+  { format: "gemini", marks: ["contents"], isDocument: isGeminiContents, readDocument: readGeminiContents },
+  { format: "opencode", marks: ["info", "messages"], isDocument: isOpencodeDocument, readDocument: readOpencode },
+  { format: "cline", marks: ["ts", "type", "say", "ask"], isDocument: isClineDocument, readDocument: readCline },
+  { format: "openhands", marks: ["history"], isDocument: isOpenhandsDocument, readDocument: readOpenhands },
+  {
+    format: "swe-agent",
+    marks: ["trajectory", "history", "info"],
+    isDocument: isSweAgentDocument,
+    readDocument: readSweAgent
+  },
+  { format: "goose", marks: ["working_dir", "conversation"], isDocument: isGooseDocument, readDocument: readGoose },
+  { format: "sharegpt", marks: ["conversations"], isDocument: isSharegptDocument, readDocument: readSharegpt },
+  { format: "tau-bench", marks: ["task_id", "traj"], isDocument: isTauBenchDocument, readDocument: readTauBench }
+]
 
 /** The format with the most specific mark comes first. */
 const ROW_FORMATS: ReadonlyArray<RowFormat> = [
@@ -63,11 +139,28 @@ const ROW_FORMATS: ReadonlyArray<RowFormat> = [
   { format: "pi", marks: ["type", "id", "parentId", "message"], isRow: isPiRow, readRows: readPi },
   { format: "codex", marks: ["timestamp", "type", "payload"], isRow: isCodexRow, readRows: readCodex },
   {
+    format: "qwen-code",
+    marks: ["sessionId", "uuid", "parentUuid", "message"],
+    isRow: isQwenRow,
+    readRows: readQwen
+  },
+  {
     format: "claude-code",
     marks: ["type", "message", "uuid", "parentUuid", "sessionId"],
     isRow: isClaudeCodeRow,
     readRows: readClaudeCode
   },
+  { format: "gemini-cli", marks: ["sessionId", "projectHash"], isRow: isGeminiChatRow, readRows: readGeminiRows },
+  { format: "copilot-cli", marks: ["type", "data", "parentId"], isRow: isCopilotRow, readRows: readCopilot },
+  { format: "codex-exec", marks: ["type", "item", "thread_id"], isRow: isCodexExecRow, readRows: readCodexExec },
+  {
+    format: "openhands",
+    marks: ["source", "action", "observation"],
+    isRow: isOpenhandsRow,
+    readRows: readOpenhandsRows
+  },
+  { format: "sharegpt", marks: ["conversations"], isRow: isSharegptRow, readRows: readSharegptRows },
+  { format: "goose", marks: ["working_dir", "created", "content"], isRow: isGooseRow, readRows: readGooseRows },
   { format: "messages", marks: ["messages"], isRow: isRequestRow, readRows: readRequestRows },
   { format: "jsonl", marks: ["role", "content"], isRow: isMessageRow, readRows: readMessageRows }
 ]

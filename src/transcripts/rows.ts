@@ -26,10 +26,14 @@ export class ImportError extends Schema.TaggedError<ImportError>()("ImportError"
   }
 }
 
-/** One line of a file: a JSON object and its place. `numbersAsText` are paths within it. */
+/**
+ * One entry of a file: a JSON object and its place, which is its line, or its path `at` in a file that is one JSON value.
+ * `numbersAsText` are paths within it.
+ */
 export interface TranscriptRow {
   readonly file: string
-  readonly line: number
+  readonly line: number | null
+  readonly at?: string
   readonly value: JsonObject
   readonly numbersAsText: ReadonlyArray<string>
 }
@@ -212,7 +216,12 @@ export const parseMessage = (
 const decodeMessage = Schema.decodeUnknownEither(Message.Message)
 
 export const failImport = (row: TranscriptRow, expected: string, found: string): ImportError =>
-  new ImportError({ file: row.file, line: row.line, expected, found })
+  new ImportError({
+    file: row.file,
+    line: row.line,
+    expected: row.at === undefined ? expected : `${row.at} to be ${expected}`,
+    found
+  })
 
 /** Counts each kind. */
 export const countKinds = (kinds: Iterable<string>): { readonly [kind: string]: number } => {

@@ -314,7 +314,11 @@ describe("objects over several lines", () => {
 
   it("of no known format are told which formats are nearest", () => {
     const error = failTranscript(JSON.stringify({ parentUuid: null, sessionId: "s", secret: "sk-1" }, null, 2))
-    assert.strictEqual(error.found, "objects of another kind; nearest are claude-code (no type, message, uuid)")
+    assert.strictEqual(
+      error.found,
+      "objects of another kind; nearest are qwen-code (no uuid, message); gemini-cli (no projectHash); " +
+        "claude-code (no type, message, uuid)"
+    )
   })
 
   it("and lists of messages in each line are sessions of their own", () => {

@@ -1,0 +1,116 @@
+/** What readers of entries share: making messages of each, following the live branch, and pairing results with calls. */
+import * as Either from "effect/Either"
+import { isObject, type JsonObject } from "../format/json.ts"
+import type { Message } from "../message/Message.ts"
+import { failImport, type ImportError, type Tolerance, type TranscriptRow } from "./rows.ts"
+
+/** The messages of an entry, or the kind of an entry that is not said. A notice is said by the agent's own program. */
+export type Converted = string | { readonly messages: ReadonlyArray<Message>; readonly isNotice?: boolean }
+
+export const say = (...messages: ReadonlyArray<Message>): Converted => ({ messages })
+
+export const note = (...messages: ReadonlyArray<Message>): Converted => ({ messages, isNotice: true })
+
+/** What was read of entries. */
+export interface Dialogue {
+  readonly messages: ReadonlyArray<Message>
+  readonly notices: ReadonlyArray<number>
+  readonly skipped: ReadonlyArray<string>
+}
+
+/** Converts each entry by itself. One that cannot be read is left out, if any may be. */
+export const readEntries = (
+  entries: Iterable<TranscriptRow>,
+  { attempt }: Tolerance,
+  convert: (entry: TranscriptRow) => Either.Either<Converted, ImportError>
+): Either.Either<Dialogue, ImportError> =>
+  Either.gen(function* () {
+    const messages: Array<Message> = []
+    const notices: Array<number> = []
+    const skipped: Array<string> = []
+    for (const entry of entries) {
+      const converted = yield* attempt(convert(entry))
+      if (typeof converted === "string") skipped.push(converted)
+      if (converted === undefined || typeof converted === "string") continue
+      for (const message of converted.messages) {
+        if (converted.isNotice === true && message.role === "user") notices.push(messages.length)
+        messages.push(message)
+      }
+    }
+    return { messages, notices, skipped }
+  })
+
+/** The entries of a list in a document. What is no object cannot be read. */
+export const listEntries = (
+  { at, file, line }: Pick<TranscriptRow, "file" | "line" | "at">,
+  name: string,
+  list: unknown
+): ReadonlyArray<TranscriptRow> => {
+  const path = at === undefined ? name : `${at}.${name}`
+  const elements: ReadonlyArray<unknown> = Array.isArray(list) ? list : []
+  return elements.map((element, index) => ({
+    file,
+    line,
+    at: path === "" ? String(index) : `${path}.${index}`,
+    value: isObject(element) ? element : {},
+    numbersAsText: []
+  }))
+}
+
+export const failEntry = (entry: TranscriptRow, expected: string): Either.Either<never, ImportError> =>
+  Either.left(failImport(entry, expected, "an object of another kind"))
+
+/** Follows parents back from the newest entry, and returns them oldest first. Ends where parents go in a circle. */
+export const walkBack = <A>(newest: A | undefined, parentOf: (entry: A) => A | undefined): ReadonlyArray<A> => {
+  const path = new Set<A>()
+  for (let entry = newest; entry !== undefined && !path.has(entry); entry = parentOf(entry)) path.add(entry)
+  return Array.from(path).toReversed()
+}
+
+/** Ids that wait, each once, oldest first. */
+export class IdQueue {
+  readonly #ids: Array<string> = []
+  readonly #known = new Set<string>()
+  #next = 0
+  constructor(...ids: ReadonlyArray<string>) {
+    for (const id of ids) this.add(id)
+  }
+  add(id: string): void {
+    if (this.#known.has(id)) return
+    this.#known.add(id)
+    this.#ids.push(id)
+  }
+  take(): string | undefined {
+    return this.#ids[this.#next++]
+  }
+}
+
+/** Names calls that have no id of their own, and finds the calls of results that name none. */
+export class CallIds {
+  readonly #waiting = new Map<string, IdQueue>()
+  #made = 0
+  #last: string | undefined
+  /** The id of a call: the one it has, or a new one. */
+  call(name: string, id?: unknown): string {
+    const own = typeof id === "string" && id !== "" ? id : `call_${++this.#made}`
+    const waiting = this.#waiting.get(name)
+    if (waiting === undefined) this.#waiting.set(name, new IdQueue(own))
+    else waiting.add(own)
+    this.#last = own
+    return own
+  }
+  /** The id for a result: the one it has, the oldest call with its name, or the last call. */
+  answer(name: string, id?: unknown): string {
+    if (typeof id === "string" && id !== "") return id
+    return this.#waiting.get(name)?.take() ?? this.#last ?? `call_${++this.#made}`
+  }
+}
+
+export const getText = (value: JsonObject, name: string): string => {
+  const text = value[name]
+  return typeof text === "string" ? text : ""
+}
+
+/** The text of a value: a text as it is, anything else as JSON, nothing as an empty text. */
+export const showValue = (value: unknown): string =>
+  typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value)

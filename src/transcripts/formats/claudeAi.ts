@@ -1,0 +1,119 @@
+/** Reads the `conversations.json` of an export of claude.ai, in which a message names the one it follows. */
+import * as Either from "effect/Either"
+import { isObject, type JsonObject } from "../../format/json.ts"
+import type { Message } from "../../message/Message.ts"
+import {
+  type Call,
+  makeAssistantMessage,
+  makeTextPart,
+  makeToolMessage,
+  makeUserMessage,
+  type Part
+} from "../content.ts"
+import {
+  CallIds,
+  type Converted,
+  failEntry,
+  getText,
+  listEntries,
+  readEntries,
+  say,
+  showValue,
+  walkBack
+} from "../entries.ts"
+import {
+  countKinds,
+  type ImportError,
+  makeSession,
+  type Tolerance,
+  type TranscriptContents,
+  type TranscriptRow
+} from "../rows.ts"
+
+const isConversation = (value: unknown): boolean => isObject(value) && Array.isArray(value.chat_messages)
+
+export const isClaudeAiDocument = (value: unknown): boolean =>
+  Array.isArray(value) ? value.length > 0 && isConversation(value[0]) : isConversation(value)
+
+export const readClaudeAi = (
+  document: unknown,
+  file: string,
+  tolerance: Tolerance
+): Either.Either<TranscriptContents, ImportError> =>
+  Either.gen(function* () {
+    const skipped: Array<string> = []
+    const sessions = []
+    for (const entry of listEntries({ file, line: null }, "", Array.isArray(document) ? document : [document])) {
+      const all = listEntries(entry, "chat_messages", entry.value.chat_messages)
+      const path = findPath(all, entry.value.current_leaf_message_uuid)
+      const ids = new CallIds()
+      const { messages, skipped: unsaid } = yield* readEntries(path, tolerance, (row) => convertMessage(row, ids))
+      for (const kind of unsaid) skipped.push(kind)
+      for (let left = all.length - path.length; left > 0; left--) skipped.push("other branch")
+      const { uuid } = entry.value
+      sessions.push(makeSession({ sessionId: typeof uuid === "string" ? uuid : null, messages }))
+    }
+    return { sessions, skipped: countKinds(skipped) }
+  })
+
+/** Older exports do not name parents: there all messages are one conversation. */
+const findPath = (all: ReadonlyArray<TranscriptRow>, leaf: unknown): ReadonlyArray<TranscriptRow> => {
+  if (!all.some(({ value }) => typeof value.parent_message_uuid === "string")) return all
+  const byUuid = new Map(all.map((row) => [row.value.uuid, row]))
+  return walkBack(byUuid.get(leaf) ?? all.at(-1), ({ value }) => byUuid.get(value.parent_message_uuid))
+}
+
+const convertMessage = (row: TranscriptRow, ids: CallIds): Either.Either<Converted, ImportError> => {
+  const { content, sender, text } = row.value
+  const blocks = Array.isArray(content) ? content.filter(isObject) : []
+  const said = blocks.length === 0 && typeof text === "string" && text !== "" ? [{ type: "text", text }] : blocks
+  if (sender === "human") {
+    const parts = [...listTexts(said), ...listFiles(row.value)]
+    return Either.right(parts.length === 0 ? "empty" : say(makeUserMessage(parts)))
+  }
+  if (sender !== "assistant") return failEntry(row, "a message of a human or an assistant")
+  const messages = convertReply(said, ids)
+  return Either.right(messages.length === 0 ? "empty" : say(...messages))
+}
+
+const listTexts = (blocks: ReadonlyArray<JsonObject>): ReadonlyArray<Part> =>
+  blocks.filter(({ type }) => type === "text").map((block) => makeTextPart(getText(block, "text")))
+
+const listFiles = ({ attachments, files }: JsonObject): ReadonlyArray<Part> =>
+  [attachments, files].flatMap((list) =>
+    (Array.isArray(list) ? list.filter(isObject) : []).map((file) => {
+      const extracted = getText(file, "extracted_content")
+      return makeTextPart(`[${getText(file, "file_name")}]${extracted === "" ? "" : `\n${extracted}`}`)
+    })
+  )
+
+/** A reply may call tools and speak on: each stretch of it up to the results is a message. */
+const convertReply = (blocks: ReadonlyArray<JsonObject>, ids: CallIds): ReadonlyArray<Message> => {
+  const messages: Array<Message> = []
+  let parts: Array<Part> = []
+  let calls: Array<Call> = []
+  const flush = () => {
+    if (parts.length + calls.length > 0) messages.push(makeAssistantMessage(parts, calls))
+    parts = []
+    calls = []
+  }
+  for (const block of blocks) {
+    const name = getText(block, "name")
+    if (block.type === "text" && getText(block, "text") !== "") {
+      if (calls.length > 0) flush()
+      parts.push(makeTextPart(getText(block, "text")))
+    } else if (block.type === "tool_use") {
+      calls.push({ id: ids.call(name, block.id), name, input: block.input })
+    } else if (block.type === "tool_result") {
+      flush()
+      messages.push(makeToolMessage(ids.answer(name, block.tool_use_id), listResult(block.content)))
+    }
+  }
+  flush()
+  return messages
+}
+
+const listResult = (content: unknown): ReadonlyArray<Part> => {
+  const all: ReadonlyArray<unknown> = Array.isArray(content) ? content : [content]
+  return all.map((part) => makeTextPart(isObject(part) && typeof part.text === "string" ? part.text : showValue(part)))
+}

@@ -1,0 +1,113 @@
+/** Reads streams of events: what `codex exec --json` prints, and the `events.jsonl` of Copilot CLI. */
+import * as Either from "effect/Either"
+import { isObject } from "../../format/json.ts"
+import { makeAssistantMessage, makeTextPart, makeToolMessage, makeUserMessage } from "../content.ts"
+import { type Converted, failEntry, getText, readEntries, say, showValue } from "../entries.ts"
+import {
+  countKinds,
+  type ImportError,
+  makeSession,
+  type Tolerance,
+  type TranscriptContents,
+  type TranscriptRow
+} from "../rows.ts"
+
+type Read = Either.Either<TranscriptContents, ImportError>
+
+export const isCodexExecRow = ({ value }: TranscriptRow): boolean =>
+  (value.type === "thread.started" && typeof value.thread_id === "string") ||
+  (value.type === "item.completed" && isObject(value.item))
+
+/** The stream does not say what was asked: it begins with the first answer. */
+export const readCodexExec = (rows: ReadonlyArray<TranscriptRow>, tolerance: Tolerance): Read => {
+  const id = rows.find(({ value }) => value.type === "thread.started")?.value.thread_id
+  return Either.map(readEntries(rows, tolerance, convertItem), (read) => ({
+    sessions: [makeSession({ ...read, sessionId: typeof id === "string" ? id : null })],
+    skipped: countKinds(read.skipped)
+  }))
+}
+
+const convertItem = ({ value: { item, type } }: TranscriptRow): Either.Either<Converted, ImportError> => {
+  if (type !== "item.completed" || !isObject(item)) return Either.right(typeof type === "string" ? type : "unknown")
+  const kind = getText(item, "type") || getText(item, "item_type")
+  const run = (name: string, input: unknown, result: string) => {
+    const id = getText(item, "id") || name
+    return Either.right(
+      say(makeAssistantMessage([], [{ id, name, input }]), makeToolMessage(id, [makeTextPart(result)]))
+    )
+  }
+  switch (kind) {
+    case "agent_message":
+    case "assistant_message":
+      return Either.right(say(makeAssistantMessage([makeTextPart(getText(item, "text"))], [])))
+    case "user_message":
+      return Either.right(say(makeUserMessage([makeTextPart(getText(item, "text"))])))
+    case "command_execution":
+      return run("shell", { command: item.command }, getText(item, "aggregated_output"))
+    case "file_change":
+      return run("apply_patch", { changes: item.changes }, getText(item, "status"))
+    case "mcp_tool_call": {
+      const name = [getText(item, "server"), getText(item, "tool")].filter((part) => part !== "").join(".")
+      return run(name, item.arguments ?? {}, showValue(item.result ?? item.error ?? item.status))
+    }
+    default:
+      return Either.right(kind || "unknown")
+  }
+}
+
+export const isCopilotRow = ({ value }: TranscriptRow): boolean =>
+  isObject(value.data) &&
+  (value.type === "session.start" || value.type === "user.message" || value.type === "assistant.message")
+
+/** The events of each sub-agent name the call that began it, and become a session of its own. */
+export const readCopilot = (rows: ReadonlyArray<TranscriptRow>, tolerance: Tolerance): Read =>
+  Either.gen(function* () {
+    const start = rows.find(({ value }) => value.type === "session.start")?.value.data
+    const id = isObject(start) ? start.sessionId : undefined
+    const sessionId = typeof id === "string" ? id : null
+    const chains = new Map<string | null, Array<TranscriptRow>>([[null, []]])
+    for (const row of rows) {
+      const call = isObject(row.value.data) ? row.value.data.parentToolCallId : undefined
+      const key = typeof call === "string" ? call : null
+      const chain = chains.get(key)
+      if (chain === undefined) chains.set(key, [row])
+      else chain.push(row)
+    }
+    const sessions = []
+    const skipped: Array<string> = []
+    for (const [call, chain] of chains) {
+      const read = yield* readEntries(chain, tolerance, convertEvent)
+      for (const kind of read.skipped) skipped.push(kind)
+      const subagent = call === null ? undefined : { of: sessionId, name: call, call }
+      sessions.push(makeSession({ ...read, sessionId, subagent }))
+    }
+    return { sessions, skipped: countKinds(skipped) }
+  })
+
+const convertEvent = (row: TranscriptRow): Either.Either<Converted, ImportError> => {
+  const { data, type } = row.value
+  if (!isObject(data)) return failEntry(row, "an event with data")
+  const text = getText(data, "content")
+  switch (type) {
+    case "user.message":
+      return Either.right(text === "" ? "empty" : say(makeUserMessage([makeTextPart(text)])))
+    case "assistant.message": {
+      const requests = Array.isArray(data.toolRequests) ? data.toolRequests.filter(isObject) : []
+      const calls = requests.map((request) => ({
+        id: getText(request, "toolCallId"),
+        name: getText(request, "name"),
+        input: request.arguments
+      }))
+      if (text === "" && calls.length === 0) return Either.right("empty")
+      return Either.right(say(makeAssistantMessage(text === "" ? [] : [makeTextPart(text)], calls)))
+    }
+    case "tool.execution_complete": {
+      const { error, result, toolCallId } = data
+      if (typeof toolCallId !== "string" || toolCallId === "") return failEntry(row, "a result with a toolCallId")
+      const shown = isObject(result) ? (result.content ?? result) : isObject(error) ? (error.message ?? error) : result
+      return Either.right(say(makeToolMessage(toolCallId, [makeTextPart(showValue(shown))])))
+    }
+    default:
+      return Either.right(typeof type === "string" ? type : "unknown")
+  }
+}

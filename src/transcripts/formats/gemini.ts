@@ -1,0 +1,166 @@
+/** Reads what Gemini CLI and its descendants write: recorded chats, saved checkpoints, and the sessions of Qwen Code. */
+import * as Either from "effect/Either"
+import { isObject } from "../../format/json.ts"
+import { makeAssistantMessage, makeTextPart, makeToolMessage } from "../content.ts"
+import {
+  CallIds,
+  type Converted,
+  failEntry,
+  getText,
+  listEntries,
+  note,
+  readEntries,
+  say,
+  walkBack
+} from "../entries.ts"
+import {
+  countKinds,
+  type ImportError,
+  makeSession,
+  type Tolerance,
+  type TranscriptContents,
+  type TranscriptRow
+} from "../rows.ts"
+import { convertParts, listParts, showResponse } from "./geminiParts.ts"
+
+type Read = Either.Either<TranscriptContents, ImportError>
+
+export const isGeminiChat = (value: unknown): boolean =>
+  isObject(value) && typeof value.sessionId === "string" && "projectHash" in value && Array.isArray(value.messages)
+
+export const readGeminiChat = (document: unknown, file: string, tolerance: Tolerance): Read => {
+  const { messages, sessionId } = isObject(document) ? document : {}
+  return readRecords(listEntries({ file, line: null }, "messages", messages), sessionId, [], tolerance)
+}
+
+export const isGeminiChatRow = ({ value }: TranscriptRow): boolean =>
+  typeof value.sessionId === "string" && typeof value.projectHash === "string"
+
+/**
+ * Reads a chat of newer versions: a line of metadata, then a line for each message. A later line of the same id replaces a
+ * message, `$rewindTo` takes back that message and all after it, and `$set` may replace all of them.
+ */
+export const readGeminiRows = (rows: ReadonlyArray<TranscriptRow>, tolerance: Tolerance): Read => {
+  let records = new Map<unknown, TranscriptRow>()
+  let sessionId: unknown
+  const skipped: Array<string> = []
+  for (const row of rows) {
+    const { $rewindTo: rewindTo, $set: changes, id } = row.value
+    if (typeof rewindTo === "string") {
+      const kept = new Map<unknown, TranscriptRow>()
+      let isKept = records.has(rewindTo)
+      for (const [known, record] of records) {
+        isKept &&= known !== rewindTo
+        if (isKept) kept.set(known, record)
+        else skipped.push("taken back")
+      }
+      records = kept
+    } else if (isObject(changes)) {
+      if (!Array.isArray(changes.messages)) continue
+      records = new Map(listEntries(row, "$set.messages", changes.messages).map((entry) => [entry.value.id, entry]))
+    } else if (typeof id === "string") records.set(id, row)
+    else sessionId ??= row.value.sessionId
+  }
+  return readRecords(Array.from(records.values()), sessionId, skipped, tolerance)
+}
+
+const readRecords = (
+  records: ReadonlyArray<TranscriptRow>,
+  sessionId: unknown,
+  skipped: ReadonlyArray<string>,
+  tolerance: Tolerance
+): Read => {
+  const ids = new CallIds()
+  return Either.map(
+    readEntries(records, tolerance, (record) => convertRecord(record, ids)),
+    (read) => ({
+      sessions: [makeSession({ ...read, sessionId: typeof sessionId === "string" ? sessionId : null })],
+      skipped: countKinds([...skipped, ...read.skipped])
+    })
+  )
+}
+
+/** A message of the model stands beside its calls and their results. */
+const convertRecord = (record: TranscriptRow, ids: CallIds): Either.Either<Converted, ImportError> => {
+  const { content, toolCalls, type } = record.value
+  if (type === "user") {
+    const messages = convertParts("user", content, ids)
+    return Either.right(messages.length === 0 ? "empty" : say(...messages))
+  }
+  if (type !== "gemini") {
+    return typeof type === "string" ? Either.right(type) : failEntry(record, "a message of a chat of Gemini CLI")
+  }
+  const calls = Array.isArray(toolCalls) ? toolCalls.filter(isObject) : []
+  const made = calls.map((call) => {
+    const name = getText(call, "name")
+    const id = ids.call(name, call.id)
+    const result = listParts(call.result).flatMap(({ functionResponse, text }) =>
+      isObject(functionResponse) ? [showResponse(functionResponse.response)] : typeof text === "string" ? [text] : []
+    )
+    return { call: { id, name, input: call.args }, result }
+  })
+  const texts = listParts(content).flatMap(({ text }) => (typeof text === "string" && text !== "" ? [text] : []))
+  if (texts.length + made.length === 0) return Either.right("empty")
+  return Either.right(
+    say(
+      makeAssistantMessage(
+        texts.map(makeTextPart),
+        made.map(({ call }) => call)
+      ),
+      ...made.flatMap(({ call, result }) =>
+        result.length === 0 ? [] : [makeToolMessage(call.id, result.map(makeTextPart))]
+      )
+    )
+  )
+}
+
+const listContents = (value: unknown): unknown => (isObject(value) ? (value.contents ?? value.history) : value)
+
+const isContent = (value: unknown): boolean =>
+  isObject(value) && Array.isArray(value.parts) && (value.role === "user" || value.role === "model")
+
+/** A list of contents as Gemini's API takes it, which has roles that no other API has. */
+export const isGeminiContents = (value: unknown): boolean => {
+  const contents = listContents(value)
+  return Array.isArray(contents) && contents.some((content) => isContent(content) && content.role === "model")
+}
+
+export const readGeminiContents = (document: unknown, file: string, tolerance: Tolerance): Read => {
+  const ids = new CallIds()
+  const entries = listEntries({ file, line: null }, "contents", listContents(document))
+  return Either.map(
+    readEntries(entries, tolerance, (entry) => {
+      if (!isContent(entry.value)) return failEntry(entry, "a content of user or model with parts")
+      const messages = convertParts(entry.value.role === "model" ? "assistant" : "user", entry.value.parts, ids)
+      return Either.right(messages.length === 0 ? "empty" : say(...messages))
+    }),
+    (read) => ({ sessions: [makeSession({ ...read, sessionId: null })], skipped: countKinds(read.skipped) })
+  )
+}
+
+export const isQwenRow = ({ value }: TranscriptRow): boolean =>
+  typeof value.sessionId === "string" && isObject(value.message) && Array.isArray(value.message.parts)
+
+/** Reads a session of Qwen Code, whose lines name the line they follow. */
+export const readQwen = (rows: ReadonlyArray<TranscriptRow>, tolerance: Tolerance): Read => {
+  const byUuid = new Map(rows.map((row) => [row.value.uuid, row]))
+  const newest = rows.findLast(({ value }) => typeof value.uuid === "string") ?? rows.at(-1)
+  const path = walkBack(newest, ({ value }) =>
+    typeof value.parentUuid === "string" ? byUuid.get(value.parentUuid) : undefined
+  )
+  const ids = new CallIds()
+  const sessionId = rows.find(({ value }) => typeof value.sessionId === "string")?.value.sessionId
+  return Either.map(
+    readEntries(path, tolerance, ({ value }) => {
+      const { message, subtype, type } = value
+      if (!isObject(message) || type === "system") return Either.right(String(subtype ?? type ?? "unknown"))
+      const messages = convertParts(type === "assistant" ? "assistant" : "user", message.parts, ids)
+      if (messages.length === 0) return Either.right("empty")
+      return Either.right(subtype === undefined ? say(...messages) : note(...messages))
+    }),
+    (read) => ({
+      sessions: [makeSession({ ...read, sessionId: typeof sessionId === "string" ? sessionId : null })],
+      skipped: countKinds([...read.skipped, ...Array<string>(rows.length - path.length).fill("other branch")])
+    })
+  )
+}

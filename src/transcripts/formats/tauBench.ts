@@ -1,0 +1,39 @@
+/** Reads the results of tau-bench: the trajectory of each trial of each task. */
+import * as Either from "effect/Either"
+import { isObject } from "../../format/json.ts"
+import { listEntries, readEntries, say } from "../entries.ts"
+import {
+  countKinds,
+  type ImportError,
+  makeSession,
+  parseMessage,
+  type Tolerance,
+  type TranscriptContents
+} from "../rows.ts"
+
+export const isTauBenchDocument = (value: unknown): boolean =>
+  Array.isArray(value) &&
+  value.length > 0 &&
+  isObject(value[0]) &&
+  Array.isArray(value[0].traj) &&
+  "task_id" in value[0]
+
+export const readTauBench = (
+  document: unknown,
+  file: string,
+  tolerance: Tolerance
+): Either.Either<TranscriptContents, ImportError> =>
+  Either.gen(function* () {
+    const sessions = []
+    const skipped: Array<string> = []
+    for (const entry of listEntries({ file, line: null }, "", document)) {
+      const { task_id: task, traj, trial } = entry.value
+      const read = yield* readEntries(listEntries(entry, "traj", traj), tolerance, (message) =>
+        Either.map(parseMessage(message, message.value, `${message.at ?? ""} to be a chat message`), say)
+      )
+      for (const kind of read.skipped) skipped.push(kind)
+      const sessionId = `task-${String(task)}${trial === undefined ? "" : `-trial-${String(trial)}`}`
+      sessions.push(makeSession({ ...read, sessionId }))
+    }
+    return { sessions, skipped: countKinds(skipped) }
+  })
