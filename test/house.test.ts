@@ -18,7 +18,7 @@ const FLOORS = [
   ["sqlite", "summary", "recall"],
   ["compression", "hermes"],
   ["gateway", "transcripts"],
-  ["promise"],
+  ["promise", "pi"],
   ["aiSdk", "openAiAgents"],
   ["index.ts", "cli"]
 ]
@@ -31,7 +31,7 @@ const LEAVES: Readonly<Record<string, ReadonlyArray<string>>> = {
 }
 /** Doors into other frameworks, and the optional peers that nothing else imports. */
 const PEERS: Readonly<Record<string, string>> = { ai: "aiSdk", "@openai/agents-core": "openAiAgents" }
-const EDGES = ["promise", "cli", "index.ts"]
+const EDGES = ["promise", "pi", "cli", "index.ts"]
 
 const MOST_FILES_OF_A_FOLDER = 20
 const LARGEST_SHARE = 0.15
