@@ -1,12 +1,22 @@
 /** The part of pi's extension API that the extension uses. Its types are structural, so that nothing of pi is imported. */
 
-/** An entry of a session file, e.g. a message. */
+/**
+ * An entry of a session file, e.g. a message.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface PiEntry {
   readonly id: string
   readonly type: string
 }
 
-/** What pi found to compact, and what it would keep. */
+/**
+ * What pi found to compact, and what it would keep.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface BeforeCompactEvent {
   readonly preparation: { readonly firstKeptEntryId: string; readonly tokensBefore: number }
   /** The entries of the conversation, from the first to the newest. */
@@ -15,7 +25,12 @@ export interface BeforeCompactEvent {
   readonly signal: AbortSignal
 }
 
-/** A compaction as pi writes it into the session file. */
+/**
+ * A compaction as pi writes it into the session file.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface PiCompaction {
   readonly summary: string
   readonly firstKeptEntryId: string
@@ -23,7 +38,12 @@ export interface PiCompaction {
   readonly details?: unknown
 }
 
-/** A model of pi. `api` names the protocol of its server. */
+/**
+ * A model of pi. `api` names the protocol of its server.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface PiModel {
   readonly id: string
   readonly api: string
@@ -31,14 +51,24 @@ export interface PiModel {
   readonly contextWindow: number
 }
 
-/** The answer to a request for a model's key. Some servers take headers in its place. */
+/**
+ * The answer to a request for a model's key. Some servers take headers in its place.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface PiAuth {
   readonly ok: boolean
   readonly apiKey?: string | undefined
   readonly headers?: { readonly [name: string]: string } | undefined
 }
 
-/** What pi tells an extension of itself. */
+/**
+ * What pi tells an extension of itself.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface PiContext {
   readonly ui: { readonly notify: (message: string, type?: "info" | "warning" | "error") => void }
   readonly sessionManager: { readonly getSessionId: () => string }
@@ -47,7 +77,12 @@ export interface PiContext {
   readonly modelRegistry: { getApiKeyAndHeaders(model: PiModel): Promise<PiAuth> }
 }
 
-/** A tool of pi. `parameters` is a JSON Schema. */
+/**
+ * A tool of pi. `parameters` is a JSON Schema.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface PiTool {
   readonly name: string
   readonly label: string
@@ -63,7 +98,12 @@ export interface PiTool {
   ) => Promise<{ readonly content: Array<{ readonly type: "text"; readonly text: string }>; readonly details: unknown }>
 }
 
-/** What pi gives to an extension. */
+/**
+ * What pi gives to an extension.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface PiApi {
   readonly on: (
     event: "session_before_compact",

@@ -6,6 +6,7 @@ import * as Message from "../../src/message/Message.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
+import { repetitions } from "../support/repetitions.ts"
 import { startPi } from "../support/piSession.ts"
 import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
 
@@ -68,7 +69,8 @@ describe("the extension of pi", () => {
   it.scopedLive("a request that is not answered yet stays word for word, however long its turn is", () =>
     Effect.gen(function* () {
       const { pi, read } = yield* startSession
-      read(1, 5)
+      read(1, 30)
+      assert.isDefined(yield* Effect.promise(() => pi.compact()))
       const request = `Compare all pages. ${"Mind every name on them, and their order. ".repeat(40)}The last word is Seemöwe.`
       pi.user(request)
       for (let n = 0; n < 60; n++) pi.bash(`cat page${n}.txt`, FILLER)
@@ -149,7 +151,7 @@ describe("the extension of pi", () => {
               )
             )
         ),
-        { numRuns: 15 }
+        { numRuns: repetitions(15, 200) }
       )
     )
   )
