@@ -1,11 +1,15 @@
 /** The example for the AI SDK, as its document shows it, with the real packages and a server on the loopback. */
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
 import { assert, beforeEach, describe, it } from "@effect/vitest"
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { afterAll, afterEach, vi } from "vitest"
-import { open } from "../../src/promise/Promise.ts"
+import { generateText, type ModelMessage } from "ai"
+import { keepSteps } from "../../src/aiSdk/AiSdk.ts"
+import { open, type Turn } from "../../src/promise/Promise.ts"
 import { type AgentServer, startAgentServer } from "../support/agentServer.ts"
+import { isObject, listObjects } from "../support/foreignServers.ts"
 
 const WINDOW = 8_000
 const folder = join("node_modules", ".aiSdk")
@@ -31,6 +35,9 @@ const start = async (run: number) => {
   } = await import(pathToFileURL(file).href)
   return program
 }
+
+/** The first bytes of a PNG. */
+const PICTURE = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10, 0, 0, 0, 13])
 
 const say = (n: number) => `Request ${n}: ${`the teapot of invoice ${n} is porcelain. `.repeat(90)}`
 
@@ -70,6 +77,33 @@ describe("the example", () => {
     assert.isAtLeast(compressions.committed, 3)
     assert.isAtLeast(server.counts.summaries, 3)
     assert.strictEqual(server.counts.refusals, 0)
+  })
+
+  it("reaches its server with pictures, reasoning and provider options, a turn later as well", async () => {
+    await using sessions = await open({ contextLength: WINDOW })
+    const model = createOpenAICompatible({ name: "agent", baseURL: server.url })("m")
+    const answer = (turn: Turn, added: ReadonlyArray<ModelMessage>) =>
+      keepSteps(turn, ({ messages, ...settings }) =>
+        generateText({ model, ...settings, messages: [...messages, ...added] })
+      )
+    const picture: ModelMessage = {
+      role: "user",
+      content: [
+        { type: "text", text: "think about this", providerOptions: { openaiCompatible: { mark: "kept" } } },
+        { type: "image", image: PICTURE }
+      ]
+    }
+    await sessions.deliver("chat-1", { role: "user", content: "A picture follows." })
+    await sessions.turn("chat-1", (turn) => answer(turn, [picture]))
+    await sessions.deliver("chat-1", { role: "user", content: "Thanks." })
+    await sessions.turn("chat-1", (turn) => answer(turn, []))
+    const [before, after] = server.calls.filter(isObject).map(({ messages }) => listObjects(messages))
+    assert.deepStrictEqual(after?.slice(0, 2), before)
+    assert.deepStrictEqual(before?.[1]?.content, [
+      { type: "text", text: "think about this", mark: "kept" },
+      { type: "image_url", image_url: { url: `data:image/png;base64,${PICTURE.toString("base64")}` } }
+    ])
+    assert.deepInclude(after?.[2], { role: "assistant", reasoning_content: "thought 1" })
   })
 
   it("stands in the document as it is", () => {

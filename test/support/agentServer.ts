@@ -21,7 +21,10 @@ export interface AgentServer {
 
 const CHARACTERS_A_TOKEN = 4
 
-/** A model that calls `recall` for what follows "recall:" in a request, waits for ever at "hang", and else says what it was told. */
+/**
+ * A model that calls `recall` for what follows "recall:" in a request, waits for ever at "hang", gives its reasoning at
+ * "think", and else says what it was told.
+ */
 export const startAgentServer = async (window: number): Promise<AgentServer> => {
   const calls: Array<Json> = []
   const keys: Array<string> = []
@@ -110,6 +113,7 @@ const answerChat = (words: string, n: number): Json => {
     role: "assistant",
     refusal: null,
     content: input === undefined ? `You said: ${words}` : null,
+    ...(words.startsWith("think") ? { reasoning_content: `thought ${n}` } : {}),
     ...(input === undefined ? {} : { tool_calls: [call] })
   }
   return { id: `c${n}`, object: "chat.completion", choices: [{ index: 0, finish_reason: "stop", message }] }
