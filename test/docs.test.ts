@@ -75,6 +75,7 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
     ])
   },
   "docs/hermes.md, snippet 1": ({ shown }) => assert.deepStrictEqual(shown, ["Where were we?"]),
+  "docs/langchain.md, snippet 1": ({ ask }) => assert.isFunction(ask),
   "docs/openai-agents.md, snippet 1": ({ ask }) => assert.isFunction(ask),
   "docs/pi.md, snippet 1": ({ default: extension }) => assert.isFunction(extension),
   "docs/promise.md, snippet 1": ({ ask }) => assert.isFunction(ask),

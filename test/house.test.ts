@@ -19,7 +19,7 @@ const FLOORS = [
   ["compression", "hermes"],
   ["gateway", "transcripts"],
   ["promise", "pi"],
-  ["aiSdk", "openAiAgents"],
+  ["aiSdk", "langChain", "openAiAgents"],
   ["index.ts", "cli"]
 ]
 
