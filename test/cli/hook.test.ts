@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck as fc, Schema } from "effect"
+import { Effect, FastCheck as fc, Fiber, Option, Schema, TestClock } from "effect"
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { spareAgent } from "../../src/cli/hook/spareAgent.ts"
 import { readTranscriptEnd } from "../../src/cli/hook/transcriptEnd.ts"
 import type { Message } from "../../src/message/Message.ts"
 import { findNewMessages } from "../../src/transcripts/newMessages.ts"
@@ -255,6 +256,26 @@ const decodeBlocks = (output: unknown) =>
     assert.isBelow(JSON.stringify(blocks.at(-1)).length, 2_000)
     return blocks.slice(0, -1)
   })
+
+describe("a hook that takes too long", () => {
+  it.effect("is given up after 20 seconds, whether or not it can be interrupted", () =>
+    Effect.gen(function* () {
+      const lines: Array<unknown> = []
+      const writer = yield* Effect.console
+      const spare = (work: Effect.Effect<void>) =>
+        Effect.withConsole(spareAgent(work), { ...writer, error: (line) => Effect.sync(() => void lines.push(line)) })
+      const hangs = yield* Effect.fork(spare(Effect.never))
+      const refuses = yield* Effect.fork(spare(Effect.uninterruptible(Effect.sleep("1 hour"))))
+      yield* TestClock.adjust("19 seconds")
+      assert.deepStrictEqual([yield* hangs.poll, yield* refuses.poll], [Option.none(), Option.none()])
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(Fiber.zip(hangs, refuses))
+      yield* spare(Effect.die(new Error("out of memory")))
+      const gaveUp = "throughline hook: gave up after 20 seconds"
+      assert.deepStrictEqual(lines, [gaveUp, gaveUp, "throughline hook: out of memory"])
+    })
+  )
+})
 
 describe("the end of a transcript", () => {
   it.scopedLive("is read from a whole line on, and without a line that is being written", () =>

@@ -1,7 +1,6 @@
 /** `throughline hook [--db FILE] [--shorten TOKENS]` and `throughline hook install` */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -13,6 +12,7 @@ import { parseJson } from "../../format/json.ts"
 import { answerEvent } from "../hook/answerEvent.ts"
 import { AnyEvent, HookEvent } from "../hook/contract.ts"
 import { makeSettings } from "../hook/settings.ts"
+import { spareAgent } from "../hook/spareAgent.ts"
 import { CommandError, printAnswer, readStdin } from "../io.ts"
 import { printNotice } from "../terminal/terminal.ts"
 
@@ -65,16 +65,7 @@ export const command = Command.make("hook", { db, shorten }, (args) =>
     const event = yield* readEvent(input)
     const answer = event === null ? {} : yield* answerEvent(event, options)
     yield* printAnswer(true, answer, () => [])
-  }).pipe(
-    // Longer than any of it takes: a process that hangs must not hold up the agent.
-    Effect.timeoutFail({
-      duration: DEADLINE,
-      onTimeout: () => new CommandError({ message: `gave up after ${DEADLINE}` })
-    }),
-    Effect.catchAllCause((cause) =>
-      Cause.isInterruptedOnly(cause) ? Effect.failCause(cause) : printNotice(`throughline hook: ${explain(cause)}`)
-    )
-  )
+  }).pipe(spareAgent)
 ).pipe(
   Command.withSubcommands([install]),
   Command.withDescription(
@@ -82,14 +73,6 @@ export const command = Command.make("hook", { db, shorten }, (args) =>
       "throughline hook install prints the settings"
   )
 )
-
-const DEADLINE = "20 seconds"
-
-/** A hook never fails: Claude Code would show an error, or block what it was about to do. */
-const explain = (cause: Cause.Cause<unknown>): string => {
-  const error = Cause.squash(cause)
-  return error instanceof Error ? error.message : String(error)
-}
 
 /** Reads an event; null for one that nothing is done about. */
 const readEvent = (input: string): Either.Either<HookEvent | null, CommandError> => {
