@@ -8,33 +8,60 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
+import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as PubSub from "effect/PubSub"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { CompressionResult } from "../session/CompressionResult.ts"
-import type { SessionId } from "../session/Session.ts"
+import { CompressionResult } from "../session/CompressionResult.ts"
+import { SessionId } from "../session/Session.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
 
 /** The compression or healing an event belongs to. */
-interface OperationEvent {
-  readonly sessionId: SessionId
-  readonly operationId: string
-}
+const ofOperation = { sessionId: SessionId, operationId: Schema.String }
 
 /** The number of messages to be summarized. `isWaitedFor`: a step cannot go on without the compression. */
-interface RunningEvent extends OperationEvent {
-  readonly messages: number
-  readonly isWaitedFor: boolean
-}
+const whileRunning = { ...ofOperation, messages: Schema.Int, isWaitedFor: Schema.Boolean }
+
+const withResult = { ...ofOperation, result: CompressionResult }
 
 /** A window that proved smaller than configured: the server refused a view of `learned` tokens, or named that limit. */
-export interface WindowEvent {
-  readonly sessionId: SessionId
+const ofWindow = {
+  sessionId: SessionId,
   /** The empty text if the steps name no model. */
-  readonly model: string
-  readonly configured: number
-  readonly learned: number
-  readonly isNamed: boolean
+  model: Schema.String,
+  configured: Schema.Int,
+  learned: Schema.Int,
+  isNamed: Schema.Boolean
 }
+
+/** @internal What `WindowLearned` tells. */
+export type WindowEvent = Schema.Struct.Type<typeof ofWindow>
+
+/**
+ * The schema of an event, for what crosses a wire.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const Event = Schema.Union(
+  Schema.TaggedStruct("Started", { ...whileRunning, tokens: Schema.Int }),
+  Schema.TaggedStruct("Progress", {
+    ...whileRunning,
+    tokensWritten: Schema.Number,
+    tokensExpected: Schema.Number,
+    millisecondsLeft: Schema.NullOr(Schema.Number)
+  }),
+  Schema.TaggedStruct("Joined", { ...ofOperation, isWaitedFor: Schema.Boolean }),
+  Schema.TaggedStruct("Committed", withResult),
+  Schema.TaggedStruct("Degraded", withResult),
+  Schema.TaggedStruct("Shortened", withResult),
+  Schema.TaggedStruct("Healed", { ...ofOperation, segmentId: Schema.String, generation: Schema.Int }),
+  Schema.TaggedStruct("NoHeadroom", withResult),
+  Schema.TaggedStruct("Unchanged", withResult),
+  Schema.TaggedStruct("Failed", { ...ofOperation, reason: Schema.String }),
+  Schema.TaggedStruct("HeldBack", { ...ofOperation, tokensPerMinute: Schema.Number }),
+  Schema.TaggedStruct("WindowLearned", ofWindow)
+)
 
 /**
  * - `Started`: a model is about to be asked to summarize `messages` messages of `tokens` tokens
@@ -56,24 +83,7 @@ export interface WindowEvent {
  * @since 0.1.0
  * @category models
  */
-export type CompressionEvent = Data.TaggedEnum<{
-  Started: RunningEvent & { readonly tokens: number }
-  Progress: RunningEvent & {
-    readonly tokensWritten: number
-    readonly tokensExpected: number
-    readonly millisecondsLeft: number | null
-  }
-  Joined: OperationEvent & { readonly isWaitedFor: boolean }
-  Committed: OperationEvent & { readonly result: CompressionResult }
-  Degraded: OperationEvent & { readonly result: CompressionResult }
-  Healed: OperationEvent & { readonly segmentId: string; readonly generation: number }
-  NoHeadroom: OperationEvent & { readonly result: CompressionResult }
-  Unchanged: OperationEvent & { readonly result: CompressionResult }
-  Failed: OperationEvent & { readonly reason: string }
-  HeldBack: OperationEvent & { readonly tokensPerMinute: number }
-  Shortened: OperationEvent & { readonly result: CompressionResult }
-  WindowLearned: WindowEvent
-}>
+export type CompressionEvent = typeof Event.Type
 /**
  * @since 0.1.0
  * @category constructors
@@ -243,7 +253,7 @@ export const makeEventHub = Effect.gen(function* () {
   }
 })
 
-const operationOf = ({ operationId, sessionId }: Observed): OperationEvent => ({ sessionId, operationId })
+const operationOf = ({ operationId, sessionId }: Observed) => ({ sessionId, operationId })
 
 const describeCause = (cause: Cause.Cause<Error>): string => {
   if (Cause.isInterruptedOnly(cause)) return "shutdown"
@@ -257,11 +267,32 @@ const compressions = Metric.counter("throughline_compressions", {
   description: "Compressions that ended, by outcome and model",
   incremental: true
 })
+const duration = Metric.histogram(
+  "throughline_compression_duration_seconds",
+  MetricBoundaries.fromIterable([0.1, 0.5, 1, 2, 5, 10, 20, 40, 60, 120, 300]),
+  "How long compressions took that changed a session, by outcome"
+)
+const saved = Metric.counter("throughline_compression_tokens_saved", {
+  description: "Tokens by which compressions made views smaller",
+  incremental: true
+})
 
 /** Measures a compression that ended. @internal */
 export const measureEnd = (exit: Exit.Exit<CompressionResult, Error>): Effect.Effect<void> => {
   const { model, outcome } = Exit.isSuccess(exit) ? exit.value : { model: null, outcome: "failed" }
-  return Metric.increment(Metric.tagged(Metric.tagged(compressions, "outcome", outcome), "model", model ?? "none"))
+  const ended = Metric.increment(
+    Metric.tagged(Metric.tagged(compressions, "outcome", outcome), "model", model ?? "none")
+  )
+  if (Exit.isFailure(exit) || exit.value.snapshotId === null || outcome === "joined") return ended
+  const { durationMs, tokensAfter, tokensBefore } = exit.value
+  return Effect.all(
+    [
+      ended,
+      Metric.update(Metric.tagged(duration, "outcome", outcome), durationMs / 1_000),
+      Metric.incrementBy(saved, Math.max(0, tokensBefore - tokensAfter))
+    ],
+    { discard: true }
+  )
 }
 
 // ── progress ──

@@ -25,6 +25,7 @@ import * as Restore from "./restore.ts"
 import * as Rewind from "./rewind.ts"
 import * as Pins from "./pins.ts"
 import * as HoldLease from "../store/holdLease.ts"
+import * as Metrics from "./metrics.ts"
 import * as TurnLease from "./turnLease.ts"
 import * as StopSignals from "../concurrency/stopSignals.ts"
 import { withSpanIfTraced } from "../concurrency/fiberServices.ts"
@@ -282,7 +283,9 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
     const { key, kind = "request" } = read.right
     return Effect.uninterruptible(
       Effect.tap(store.deliver(sessionId, message, { kind, key }), (receipt) =>
-        receipt.duplicate ? Effect.void : LogLines.logBuffered(receipt, kind)
+        receipt.duplicate
+          ? Effect.void
+          : Effect.zipRight(Metrics.measureDelivered(kind), LogLines.logBuffered(receipt, kind))
       )
     )
   }
@@ -305,7 +308,8 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
       const { checkEnd, turn } = makeTurn(env, lease)
       return Effect.ensuring(interruptible(withinTurn(sessionId, agent(turn))), checkEnd)
     }
-    const answered = Effect.zipRight(refuseNested(sessionId), underTurnLease(sessionId, runAgent, wait))
+    const underLease = Effect.zipRight(refuseNested(sessionId), underTurnLease(sessionId, runAgent, wait))
+    const answered = Metrics.measureTurn(underLease)
     return withSpanIfTraced(
       "Gateway.turn",
       sessionId,

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as LogLines from "../audit/logLines.ts"
 import type { SessionId } from "../session/Session.ts"
 import type { SessionBusy, StoreError, UnknownSession } from "../session/SessionError.ts"
+import { measureForgotten } from "./metrics.ts"
 import type { ForeignSession, Forgotten, SessionStore } from "../store/SessionStore.ts"
 
 /**
@@ -25,5 +26,6 @@ export const forgetSession = (
 ): Effect.Effect<Forgotten, ForgetFailure> =>
   store.forget(sessionId).pipe(
     Effect.tap((forgotten) => LogLines.logForgotten(sessionId, forgotten)),
+    Effect.tap(measureForgotten),
     Effect.uninterruptible
   )

@@ -38,6 +38,7 @@ import { warmDigests } from "../ledger/messageDigest.ts"
 import * as EventLoopBudget from "../concurrency/eventLoopBudget.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
 import * as IncrementalView from "../view/incrementalView.ts"
+import * as Metrics from "./metrics.ts"
 import * as WireLimits from "../view/WireLimits.ts"
 
 export interface TurnEnvironment {
@@ -88,6 +89,7 @@ export const makeTurn = (
     Effect.gen(function* () {
       const { promoted, state } = yield* store.promote(lease)
       yield* Effect.forEach(promoted, (entry) => LogLines.logPromoted(sessionId, entry), { discard: true })
+      yield* Metrics.measureTakenUp(promoted)
       yield* EventLoopBudget.chargeWork(() => warmDigests(promoted))
       return yield* assembleStep(state, options)
     }).pipe(Effect.uninterruptible)
@@ -143,11 +145,14 @@ export const makeTurn = (
   const append = (...messages: ReadonlyArray<Message>): Effect.Effect<void, TurnError | InvalidMessage> =>
     messages.length === 0
       ? Effect.void
-      : Effect.flatMap(store.append(lease, messages), (entries) =>
-          EventLoopBudget.chargeWork(() => {
-            warmDigests(entries)
-            if (last !== undefined) last.appended += total(entries)
-          })
+      : store.append(lease, messages).pipe(
+          Effect.tap(Metrics.measureTokensOut),
+          Effect.flatMap((entries) =>
+            EventLoopBudget.chargeWork(() => {
+              warmDigests(entries)
+              if (last !== undefined) last.appended += total(entries)
+            })
+          )
         )
 
   const report = (reported: StepUsage) =>
@@ -164,7 +169,8 @@ export const makeTurn = (
       last = { ...last, state: { ...state, usage } }
       const isTold = isCredible(usage) || !isNew(JSON.stringify([sessionId, model]))
       const told = isTold ? Effect.void : LogLines.logUnbelieved(sessionId, model, inputTokens, estimate)
-      return Effect.all([store.report(sessionId, usage), told, widen(last.state, usage)], { discard: true })
+      const measured = Metrics.measureTokensIn(inputTokens)
+      return Effect.all([measured, store.report(sessionId, usage), told, widen(last.state, usage)], { discard: true })
     })
 
   /** A view that passed is no larger than the window, so a window that was learned to be smaller is larger after all. */
@@ -342,7 +348,10 @@ const makeWaitCounter = (counters: SessionCounters["Type"], sessionId: SessionId
       const turnsWaited = hasWaited ? 0 : 1
       hasWaited = true
       const counts = { turnsWaited, waitedMs: milliseconds, longestWaitMs: milliseconds }
-      return Effect.ignoreLogged(counters.count(sessionId, counts))
+      return Effect.zipRight(
+        Metrics.measureStepWait(milliseconds),
+        Effect.ignoreLogged(counters.count(sessionId, counts))
+      )
     })
 
   /** Counts a wait that fails or is interrupted, too. */

@@ -5,6 +5,7 @@ import { monotonicMillis } from "../concurrency/fiberServices.ts"
 import * as KeyedLocks from "../concurrency/keyedLocks.ts"
 import type { SessionId } from "../session/Session.ts"
 import { SessionBusy, type StoreError, type UnknownSession } from "../session/SessionError.ts"
+import * as Metrics from "./metrics.ts"
 import type { Held, Leases } from "../store/holdLease.ts"
 
 /** `nameHolder` names a holder that none before it had. */
@@ -18,14 +19,17 @@ export const make = (leases: Leases, nameHolder: () => string) => {
     wait: Duration.DurationInput | undefined
   ): Effect.Effect<A, E | SessionBusy | UnknownSession | StoreError, R> => {
     const request = { name: "turn", holder: nameHolder() } as const
-    if (wait === undefined) return line.withPlace(sessionId, leases.using(sessionId, request, use))
-    const makeBusy = (holder: string) => new SessionBusy({ sessionId, holder })
-    return Effect.flatMap(monotonicMillis, (now) => {
-      const until = now + Duration.toMillis(wait)
-      const underLease = leases.using(sessionId, request, use, { until, late: makeBusy })
-      return line.withPlace(sessionId, underLease, {
-        wait,
-        late: Effect.fail(makeBusy("another turn of this process"))
+    return Metrics.measureTurnWait((begin) => {
+      const useNow = (held: Held) => Effect.zipRight(begin, use(held))
+      if (wait === undefined) return line.withPlace(sessionId, leases.using(sessionId, request, useNow))
+      const makeBusy = (holder: string) => new SessionBusy({ sessionId, holder })
+      return Effect.flatMap(monotonicMillis, (now) => {
+        const until = now + Duration.toMillis(wait)
+        const underLease = leases.using(sessionId, request, useNow, { until, late: makeBusy })
+        return line.withPlace(sessionId, underLease, {
+          wait,
+          late: Effect.fail(makeBusy("another turn of this process"))
+        })
       })
     })
   }

@@ -62,7 +62,10 @@ const ToolMessage = Schema.Struct({
   native
 })
 
-export const Message = Schema.Union(SystemMessage, UserMessage, AssistantMessage, ToolMessage)
+/** Keeps the fields that it does not know. */
+export const Message = Schema.Union(SystemMessage, UserMessage, AssistantMessage, ToolMessage).annotations({
+  parseOptions: { onExcessProperty: "preserve" }
+})
 
 /** Explains what is wrong with it as a message of its own role. The issues of other roles would say nothing. */
 export const explainInvalid = (input: unknown): string => {

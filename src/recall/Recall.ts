@@ -6,12 +6,13 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import { excerptAroundHit } from "./foundExcerpt.ts"
 import { type QueryChunk, searchableText, splitChunks, splitQueryWords } from "../store/searchQuery.ts"
 import { readQuery } from "../store/wordKeys.ts"
 import type { Message } from "../message/Message.ts"
 import { looksRecalled } from "../message/whoseWords.ts"
-import type { Logged, Segment, SessionId, State } from "../session/Session.ts"
+import { type Logged, type Segment, SessionId, type State } from "../session/Session.ts"
 import { makeMisuse, type StoreError, type UnknownSegment, type UnknownSession } from "../session/SessionError.ts"
 import { isInScope } from "../store/model.ts"
 import { type SearchScope, SessionIndex, SessionStore } from "../store/SessionStore.ts"
@@ -39,20 +40,26 @@ export interface RecallOptions {
 /**
  * A message that was found.
  *
+ * - `at`: its time, in epoch milliseconds
+ * - `excerpt`: the message in one line, or about 240 characters of it around the hit if it is longer than `wholeUpTo`
+ * - `segment`: the id of the finest segment that covers the message, the newest of several; null if none does
+ *
  * @since 0.1.0
  * @category models
  */
-export interface Found {
-  readonly sessionId: SessionId
-  readonly seq: number
-  readonly role: Message["role"]
-  /** Time of the message, in epoch milliseconds. */
-  readonly at: number
-  /** The message in one line, or about 240 characters of it around the hit if it is longer than `wholeUpTo`. */
-  readonly excerpt: string
-  /** The id of the finest segment that covers the message, the newest of several; null if none does. */
-  readonly segment: string | null
-}
+export const Found = Schema.Struct({
+  sessionId: SessionId,
+  seq: Schema.Int,
+  role: Schema.Literal("system", "developer", "user", "assistant", "tool"),
+  at: Schema.Int,
+  excerpt: Schema.String,
+  segment: Schema.NullOr(Schema.String)
+})
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Found = typeof Found.Type
 
 /**
  * The part of a segment to read.

@@ -5,6 +5,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Metric from "effect/Metric"
 import * as Ref from "effect/Ref"
 import { checkAll, checkDuration, type Checked, checkWhole } from "../model/InvalidSetting.ts"
 import type { Completion } from "../model/ModelClients.ts"
@@ -127,10 +128,44 @@ const takeFrom = (from: Ref.Ref<number>, amount: number) =>
  * Takes the tokens that a call cost beyond the `reserved` ones: by the provider's own count, or else an estimate of the
  * answer.
  */
-export const chargeAnswer = ({ tokensLeft }: Spending, reserved: number, { text, usage }: Completion) => {
-  const cost = usage === null ? Math.ceil(text.length / 4) : usage.inputTokens + usage.outputTokens - reserved
-  return Ref.update(tokensLeft, (left) => left - cost)
+export const chargeAnswer = ({ tokensLeft }: Spending, call: ReservedCall, { text, usage }: Completion) => {
+  const { inputTokens, outputTokens } = usage ?? {
+    inputTokens: call.reserved,
+    outputTokens: Math.ceil(text.length / 4)
+  }
+  const charged = Ref.update(tokensLeft, (left) => left - (inputTokens + outputTokens - call.reserved))
+  const tokens = Metric.tagged(Metric.tagged(modelTokens, "task", call.task), "route", call.route)
+  const measured = [
+    Metric.incrementBy(Metric.tagged(tokens, "direction", "in"), inputTokens),
+    Metric.incrementBy(Metric.tagged(tokens, "direction", "out"), outputTokens)
+  ]
+  return Effect.all([charged, ...measured], { discard: true })
 }
+
+/** A call, and the tokens that were taken from the budget for it. */
+interface ReservedCall {
+  readonly task: string
+  readonly route: string
+  readonly reserved: number
+}
+
+/** Notes how a call ended, for the result of its task. */
+export const noteAttempt = ({ attempts }: Spending, task: string, attempt: Attempt): Effect.Effect<void> => {
+  const noted = Ref.update(attempts, (before) => [...before, attempt])
+  // Where a request in place is not possible, no call was made.
+  if (attempt.error === "NotInPlace") return noted
+  const calls = Metric.tagged(Metric.tagged(modelCalls, "task", task), "route", attempt.route)
+  return Effect.zipRight(noted, Metric.increment(Metric.tagged(calls, "outcome", attempt.error ?? "ok")))
+}
+
+const modelCalls = Metric.counter("throughline_model_calls", {
+  description: "Model calls for summaries and other tasks, by task, route and outcome: ok, or the tag of the error",
+  incremental: true
+})
+const modelTokens = Metric.counter("throughline_model_tokens", {
+  description: "Tokens of model calls for summaries and other tasks, by task, route and direction",
+  incremental: true
+})
 
 // ── windows ──
 

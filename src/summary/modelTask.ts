@@ -368,9 +368,10 @@ const makeCall = <A>(
     const { completeWith } = yield* ModelClients
     const { windows } = spending
     const size = { text: task.tokens, answer: request.maxOutputTokens }
+    const reserved = { task: task.name, route: Provider.label(route), reserved: task.tokens }
     yield* Ref.update(spending.calls, (calls) => calls + 1)
     const accept = (completion: Completion) =>
-      Budget.chargeAnswer(spending, task.tokens, completion).pipe(
+      Budget.chargeAnswer(spending, reserved, completion).pipe(
         Effect.zipRight(windows.pass(route, size)),
         Effect.zipRight(task.accept(Provider.label(route), completion))
       )
@@ -393,5 +394,5 @@ const noteAttempt = <A>(run: RouteRun<A>, attempted: Attempted<A>): Effect.Effec
   return noteEnd(run, run.isInPlace === true ? { ...ended, inPlace: true } : ended)
 }
 
-const noteEnd = <A>({ route, spending }: RouteRun<A>, ended: Omit<Attempt, "route">): Effect.Effect<void> =>
-  Ref.update(spending.attempts, (attempts) => [...attempts, { route: Provider.label(route), ...ended }])
+const noteEnd = <A>({ route, spending, task }: RouteRun<A>, ended: Omit<Attempt, "route">): Effect.Effect<void> =>
+  Budget.noteAttempt(spending, task.name, { route: Provider.label(route), ...ended })

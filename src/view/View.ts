@@ -9,7 +9,7 @@ import type { State } from "../session/Session.ts"
 import type * as Tokens from "../message/Tokens.ts"
 import * as WireLimits from "./WireLimits.ts"
 
-export type { OpenRequest, Parts, Repair, Size, View } from "./model.ts"
+export { OpenRequest, Parts, Repair, Size, View } from "./model.ts"
 
 /**
  * The view of a state: system, head, handoff, open requests, tail. OpenAI, Anthropic, Mistral and Gemini accept it as

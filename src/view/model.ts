@@ -1,7 +1,10 @@
 /** The data a view is made of: rows on their way in, the repairs they needed, and the view itself. */
-import type { Message } from "../message/Message.ts"
-import type { SessionId } from "../session/Session.ts"
+import * as Schema from "effect/Schema"
+import { Message } from "../message/Message.ts"
+import { SessionId } from "../session/Session.ts"
 import type { Counter } from "../message/Tokens.ts"
+
+const seq = Schema.Int
 
 /**
  * One difference between a view and the log. `seq` is the message concerned, 0 for one that is not in the log.
@@ -33,22 +36,28 @@ import type { Counter } from "../message/Tokens.ts"
  * @since 0.1.0
  * @category models
  */
-export type Repair =
-  | { readonly kind: "lost-segment"; readonly seq: number; readonly toSeq: number }
-  | { readonly kind: "excerpt"; readonly seq: number; readonly tokens: number }
-  | { readonly kind: "left-out-fields"; readonly seq: number; readonly fields: ReadonlyArray<string> }
-  | { readonly kind: "no-result" | "invalid-arguments"; readonly seq: number; readonly toolCallId: string }
-  | { readonly kind: "orphaned-result" | "duplicate-result"; readonly seq: number; readonly toolCallId: string }
-  | { readonly kind: "moved-result"; readonly seq: number; readonly callSeq: number }
-  | {
-      readonly kind: "renamed-call" | "renamed-tool" | "renamed-author"
-      readonly seq: number
-      readonly from: string
-      readonly to: string
-    }
-  | { readonly kind: "lone-surrogate" | "words-as-text" | "moved-parts" | "left-out-parts"; readonly seq: number }
-  | { readonly kind: "unreadable" | "empty-message" | "empty-content"; readonly seq: number }
-  | { readonly kind: "bridge" | "system-as-user" | "opening" | "closing"; readonly seq: number }
+export const Repair = Schema.Union(
+  Schema.Struct({ kind: Schema.Literal("lost-segment"), seq, toSeq: seq }),
+  Schema.Struct({ kind: Schema.Literal("excerpt"), seq, tokens: Schema.Int }),
+  Schema.Struct({ kind: Schema.Literal("left-out-fields"), seq, fields: Schema.Array(Schema.String) }),
+  Schema.Struct({ kind: Schema.Literal("no-result", "invalid-arguments"), seq, toolCallId: Schema.String }),
+  Schema.Struct({ kind: Schema.Literal("orphaned-result", "duplicate-result"), seq, toolCallId: Schema.String }),
+  Schema.Struct({ kind: Schema.Literal("moved-result"), seq, callSeq: seq }),
+  Schema.Struct({
+    kind: Schema.Literal("renamed-call", "renamed-tool", "renamed-author"),
+    seq,
+    from: Schema.String,
+    to: Schema.String
+  }),
+  Schema.Struct({ kind: Schema.Literal("lone-surrogate", "words-as-text", "moved-parts", "left-out-parts"), seq }),
+  Schema.Struct({ kind: Schema.Literal("unreadable", "empty-message", "empty-content"), seq }),
+  Schema.Struct({ kind: Schema.Literal("bridge", "system-as-user", "opening", "closing"), seq })
+)
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Repair = typeof Repair.Type
 
 /**
  * The size of one part of a view.
@@ -56,10 +65,12 @@ export type Repair =
  * @since 0.1.0
  * @category models
  */
-export interface Size {
-  readonly messages: number
-  readonly tokens: number
-}
+export const Size = Schema.Struct({ messages: Schema.Int, tokens: Schema.Int })
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Size = typeof Size.Type
 
 /**
  * The size of each part of a view, in the order the parts are shown.
@@ -67,7 +78,12 @@ export interface Size {
  * @since 0.1.0
  * @category models
  */
-export type Parts = { readonly [part in "system" | "head" | "handoff" | "live" | "tail"]: Size }
+export const Parts = Schema.Struct({ system: Size, head: Size, handoff: Size, live: Size, tail: Size })
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Parts = typeof Parts.Type
 
 /**
  * A request that no turn has answered yet. `arrival` is that of its receipt; null if it did not come by delivery.
@@ -75,30 +91,38 @@ export type Parts = { readonly [part in "system" | "head" | "handoff" | "live" |
  * @since 0.1.0
  * @category models
  */
-export interface OpenRequest {
-  readonly seq: number
-  readonly arrival: number | null
-}
+export const OpenRequest = Schema.Struct({ seq, arrival: Schema.NullOr(Schema.Int) })
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type OpenRequest = typeof OpenRequest.Type
 
 /**
  * The messages of one model call, in order. They are copies that their reader may change. A message that no repair names
- * equals that of the log, except that its `native` stands under the symbol `Message.Native`.
+ * equals that of the log, except that its `native` stands under the symbol `Message.Native`, which no JSON has.
+ *
+ * - `tokens`: an estimate of all messages and of the step's tools
+ * - `parts`: messages and tokens of each part, without the tools
+ * - `open`: what awaits an answer, oldest first. Without any there is nothing to ask the model
  *
  * @since 0.1.0
  * @category models
  */
-export interface View {
-  readonly sessionId: SessionId
-  readonly generation: number
-  readonly messages: Array<Message>
-  /** An estimate of all messages and of the step's tools. */
-  readonly tokens: number
-  /** Messages and tokens of each part, without the tools. */
-  readonly parts: Parts
-  readonly repairs: ReadonlyArray<Repair>
-  /** What awaits an answer, oldest first. Without any there is nothing to ask the model. */
-  readonly open: ReadonlyArray<OpenRequest>
-}
+export const View = Schema.Struct({
+  sessionId: SessionId,
+  generation: Schema.Int,
+  messages: Schema.mutable(Schema.Array(Message)),
+  tokens: Schema.Int,
+  parts: Parts,
+  repairs: Schema.Array(Repair),
+  open: Schema.Array(OpenRequest)
+})
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type View = typeof View.Type
 
 /** A message on its way into a view; `seq` is 0 if it is not in the log. */
 export interface Row {

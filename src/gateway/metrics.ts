@@ -1,0 +1,94 @@
+/** What a dashboard shows of turns and of what waits for them, through Effect's metrics. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Metric from "effect/Metric"
+import * as MetricBoundaries from "effect/MetricBoundaries"
+import * as Predicate from "effect/Predicate"
+import { monotonicMillis } from "../concurrency/fiberServices.ts"
+import type { DeliveryKind, Logged } from "../session/Session.ts"
+
+const SECONDS = MetricBoundaries.fromIterable([0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300])
+
+const counter = (name: string, description: string) => Metric.counter(name, { description, incremental: true })
+
+const delivered = counter("throughline_messages_delivered", "Messages that were stored in an inbox, by kind")
+const deliveredOf = {
+  request: Metric.tagged(delivered, "kind", "request"),
+  notification: Metric.tagged(delivered, "kind", "notification")
+}
+const takenUp = counter("throughline_messages_taken_up", "Messages that a step moved from an inbox to the log")
+const forgotten = counter(
+  "throughline_messages_forgotten",
+  "Messages that were deleted from an inbox with their session"
+)
+const inboxLength = Metric.histogram(
+  "throughline_inbox_length",
+  MetricBoundaries.fromIterable([1, 2, 3, 5, 10, 20, 50, 100]),
+  "Messages that waited in an inbox when a step took them up, where any did"
+)
+
+const turns = counter(
+  "throughline_turns",
+  "Turns that ended, by outcome: ok, interrupted, defect, or the tag of the error"
+)
+const turnsWaiting = Metric.gauge("throughline_turns_waiting", {
+  description: "Turns that wait now for another turn of their session"
+})
+const turnWait = Metric.histogram("throughline_turn_wait_seconds", SECONDS, "How long a turn waited for its session")
+const stepWait = Metric.histogram("throughline_step_wait_seconds", SECONDS, "How long a step waited for a compression")
+
+const agentTokens = counter("throughline_agent_tokens", "Tokens of the agent's own model calls, by direction")
+const tokensIn = Metric.tagged(agentTokens, "direction", "in")
+const tokensOut = Metric.tagged(agentTokens, "direction", "out")
+
+export const measureDelivered = (kind: DeliveryKind): Effect.Effect<void> => Metric.increment(deliveredOf[kind])
+
+export const measureForgotten = ({ waiting }: { readonly waiting: number }): Effect.Effect<void> =>
+  Metric.incrementBy(forgotten, waiting)
+
+export const measureTakenUp = ({ length }: ReadonlyArray<unknown>): Effect.Effect<void> =>
+  length === 0 ? Effect.void : Effect.zipRight(Metric.incrementBy(takenUp, length), Metric.update(inboxLength, length))
+
+/** Counts what the provider counted. */
+export const measureTokensIn = (tokens: number): Effect.Effect<void> => Metric.incrementBy(tokensIn, tokens)
+
+/** Counts what the model wrote, as estimated. */
+export const measureTokensOut = (appended: ReadonlyArray<Logged>): Effect.Effect<void> => {
+  const written = appended.reduce((sum, { message, tokens }) => sum + (message.role === "assistant" ? tokens : 0), 0)
+  return written === 0 ? Effect.void : Metric.incrementBy(tokensOut, written)
+}
+
+export const measureStepWait = (milliseconds: number): Effect.Effect<void> =>
+  Metric.update(stepWait, milliseconds / 1_000)
+
+/** Measures the wait of a turn, which ends when it calls `begin`, or without it. */
+export const measureTurnWait = <A, E, R>(
+  wait: (begin: Effect.Effect<void>) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.flatMap(monotonicMillis, (asked) => {
+    let isWaiting = true
+    const end = Effect.suspend(() => {
+      if (!isWaiting) return Effect.void
+      isWaiting = false
+      const waited = Effect.flatMap(monotonicMillis, (now) => Metric.update(turnWait, (now - asked) / 1_000))
+      return Effect.zipRight(Metric.incrementBy(turnsWaiting, -1), waited)
+    })
+    return Effect.acquireUseRelease(
+      Metric.increment(turnsWaiting),
+      () => wait(end),
+      () => end
+    )
+  })
+
+/** Counts a turn by how it ended. */
+export const measureTurn = <A, E, R>(turn: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.onExit(turn, (exit) => Metric.increment(Metric.tagged(turns, "outcome", describeOutcome(exit))))
+
+const describeOutcome = (exit: Exit.Exit<unknown, unknown>): string => {
+  if (Exit.isSuccess(exit)) return "ok"
+  if (Cause.isInterruptedOnly(exit.cause)) return "interrupted"
+  const failure = Cause.failureOption(exit.cause)
+  if (failure._tag === "None") return "defect"
+  return Predicate.hasProperty(failure.value, "_tag") ? String(failure.value._tag) : "failure"
+}
