@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Either } from "effect"
+import { Either, Layer } from "effect"
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
@@ -65,6 +65,10 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
     assert.match(String(memories), /^\d+ messages of chat-43$/)
     assert.include(String(texts), "Notes, word for word:\n- ticket 4711 is closed")
     assert.deepStrictEqual(outcomes, ["committed"])
+  },
+  "docs/effect-ai.md, snippet 1": ({ ask, live }) => {
+    assert.isFunction(ask)
+    assert.isTrue(Layer.isLayer(live))
   },
   "docs/formats.md, snippet 1": ({ answer, elsewhere, messages, result, sent }) => {
     assert.deepStrictEqual(sent, { messages: [answer, result] })

@@ -18,7 +18,7 @@ const FLOORS = [
   ["sqlite", "summary", "recall"],
   ["compression", "hermes"],
   ["gateway", "transcripts"],
-  ["promise", "pi"],
+  ["promise", "effectAi", "pi"],
   ["aiSdk", "langChain", "openAiAgents"],
   ["index.ts", "cli"]
 ]
@@ -30,8 +30,12 @@ const LEAVES: Readonly<Record<string, ReadonlyArray<string>>> = {
   openai: []
 }
 /** Doors into other frameworks, and the optional peers that nothing else imports. */
-const PEERS: Readonly<Record<string, string>> = { ai: "aiSdk", "@openai/agents-core": "openAiAgents" }
-const EDGES = ["promise", "pi", "cli", "index.ts"]
+const PEERS: Readonly<Record<string, string>> = {
+  ai: "aiSdk",
+  "@openai/agents-core": "openAiAgents",
+  "@effect/ai": "effectAi"
+}
+const EDGES = ["promise", "effectAi", "pi", "cli", "index.ts"]
 
 const MOST_FILES_OF_A_FOLDER = 20
 const LARGEST_SHARE = 0.15
@@ -124,6 +128,7 @@ describe("the house", () => {
   it("imports the package of another framework in its door only", () => {
     const wrong = files.flatMap((file) =>
       Array.from(readFile(file).matchAll(/\b(?:from|import) ?\(?"([^".]+)"/g), ([, name = ""]) => name)
+        .map((name) => name.split("/", name.startsWith("@") ? 2 : 1).join("/"))
         .filter((name) => PEERS[name] !== undefined && PEERS[name] !== folderOf(file))
         .map((name) => `${file} -> ${name}`)
     )

@@ -58,7 +58,7 @@ export interface ResolvedRoute extends RouteWith<Redacted.Redacted> {}
  * @category models
  */
 export interface RouteWith<Key> {
-  readonly provider: "openai" | "openai-codex" | "embedded"
+  readonly provider: "openai" | "openai-codex" | "effect-ai" | "embedded"
   readonly model: string
   readonly baseUrl: string
   readonly apiKey: Key
@@ -201,6 +201,7 @@ const refuseKey = (route: Route) => (cause: unknown) =>
  */
 export const label = (route: Route): string => {
   if (route.provider === "embedded") return "embedded"
+  if (route.provider === "effect-ai") return route.model
   return `${route.model}@${URL.canParse(route.baseUrl) ? new URL(route.baseUrl).host : "invalid-url"}`
 }
 
@@ -212,7 +213,7 @@ export const label = (route: Route): string => {
  * @category getters
  */
 export const endpointKey = (route: Route): string => {
-  if (route.provider === "embedded") return "embedded"
+  if (route.provider === "embedded" || route.provider === "effect-ai") return route.provider
   const byUrl = endpointKeys.get(route.apiKey) ?? new Map<string, string>()
   const key = byUrl.get(route.baseUrl) ?? `${normalizeUrl(route.baseUrl)}#${hashCredential(route.apiKey)}`
   endpointKeys.set(route.apiKey, byUrl.set(route.baseUrl, key))

@@ -59,7 +59,7 @@ export const makeConnectionError = (route: ResolvedRoute, reason: string): Model
 const refusalOf = ({ error, headers, message, status }: APIError, now: number): Refusal => {
   const stated = error === undefined ? makeRefusal(message) : readError(error)
   const isStated = stated.status !== null && (status === undefined || status === 200)
-  return { ...stated, status: isStated ? stated.status : (status ?? null), retryAfter: retryAfter(headers, now) }
+  return { ...stated, status: isStated ? stated.status : (status ?? null), retryAfter: readRetryAfter(headers, now) }
 }
 
 /** A code may stand where the text says nothing. */
@@ -70,7 +70,8 @@ const isOutOfQuota = ({ code, status, text }: Refusal): boolean =>
   (code !== null && /^(insufficient_quota|billing_)/.test(code)) ||
   (status === 429 && /exceeded your current quota|billing/i.test(text))
 
-const retryAfter = (headers: Headers | undefined, now: number): number | null => {
+/** Reads how long a server asks to wait, in milliseconds. */
+export const readRetryAfter = (headers: Pick<Headers, "get"> | undefined, now: number): number | null => {
   const stated = headers?.get("retry-after")
   const delay = parseDecimal(headers?.get("retry-after-ms")) ?? parseDecimal(stated, 1_000)
   if (delay !== null) return delay

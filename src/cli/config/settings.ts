@@ -183,7 +183,7 @@ const VARIABLES: { readonly [K in keyof Address]-?: string | null } = {
 }
 
 const makeNetworkRoute = (
-  provider: "openai" | "openai-codex",
+  provider: Exclude<Route["provider"], "embedded">,
   address: Address,
   limits: Limits
 ): Either.Either<Route, AddressFault> => {
