@@ -8,6 +8,7 @@ import {
   SystemMessage,
   ToolMessage
 } from "@langchain/core/messages"
+import { FastCheck as fc } from "effect"
 import * as Message from "../../src/message/Message.ts"
 import { idOf, readMessage, writeMessage } from "../../src/langChain/messages.ts"
 
@@ -80,6 +81,16 @@ describe("messages of LangChain", () => {
         assert.strictEqual(idOf(kept), message.id)
       }
     }
+  })
+
+  it("come back as they were, with any blocks in any order", () => {
+    const blocks = messages.flatMap(({ content }) => (Array.isArray(content) ? content : []))
+    fc.assert(
+      fc.property(fc.shuffledSubarray(blocks), fc.boolean(), (content, isReply) => {
+        const message = isReply ? new AIMessage({ content, id: "m" }) : new HumanMessage({ content, id: "m" })
+        assert.deepStrictEqual(fieldsOf(writeMessage(throughLog(message))), fieldsOf(message))
+      })
+    )
   })
 
   it("show their words to a summary, and keep secrets out of them", () => {

@@ -295,6 +295,20 @@ describe("sessions", () => {
     assert.throws(() => Sessions.decode("responses", [{ type: 1 }]), /responses/)
   })
 
+  it("read the end of their log, back to a reset and without what was taken back", async () => {
+    await using sessions = await open({ ...WINDOW, mode: "manual" })
+    await fill(sessions, "chat-1", 60)
+    const seqs = async (count: number) => (await sessions.latest("chat-1", count)).map(({ seq }) => seq)
+    assert.deepStrictEqual(await seqs(2), [119, 120])
+    assert.lengthOf(await seqs(1_000), 120)
+    assert.deepStrictEqual(await seqs(0), [])
+    await sessions.rewind("chat-1", 118)
+    assert.deepStrictEqual(await seqs(1), [118])
+    await sessions.reset("chat-1")
+    assert.deepStrictEqual(await seqs(1), [])
+    assert.instanceOf(await thrownBy(sessions.latest("chat-2", 1)), Sessions.UnknownSession)
+  })
+
   it("rewind, reset, and read a segment", async () => {
     await using sessions = await open({ ...WINDOW, mode: "manual" })
     await fill(sessions, "chat-1", 6)
