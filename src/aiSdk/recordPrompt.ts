@@ -24,9 +24,11 @@ export const makeRecorder = (sessions: Sessions): RecordPrompt => {
     }
   }
   return async (sessionId, items, signal) => {
-    const keys = nameItems(items)
     const before = delivered.get(sessionId)
-    const known = before !== undefined && keys[before.count - 1] === before.key ? before.count : 0
+    const after = nameItems(items, (before?.count ?? 0) - 1)
+    const isGrown = before !== undefined && after[before.count - 1] === before.key
+    const keys = isGrown ? after : nameItems(items, 0)
+    const known = isGrown ? before.count : 0
     for (const [i, item] of items.entries()) if (i >= known) await deliver(sessionId, item, keys[i], signal)
     delivered.delete(sessionId)
     delivered.set(sessionId, { count: items.length, key: keys.at(-1) })
@@ -40,12 +42,12 @@ const ignoreConflict = (error: unknown): void => {
   if (!(error instanceof IdempotencyConflict)) throw error
 }
 
-/** Names each message by what it says and by all that comes before it. */
-const nameItems = (items: ReadonlyArray<JsonObject>): ReadonlyArray<string> => {
+/** Names each message, from the first on that is asked for, by what it says and by all that comes before it. */
+const nameItems = (items: ReadonlyArray<JsonObject>, first: number): ReadonlyArray<string | undefined> => {
   const hash = createHash("sha256")
-  return items.map((item) => {
+  return items.map((item, i) => {
     addWords(hash, item)
-    return hash.copy().digest("base64url")
+    return i < first ? undefined : hash.copy().digest("base64url")
   })
 }
 

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { generateText, jsonSchema, type ModelMessage, stepCountIs, streamText, tool, wrapLanguageModel } from "ai"
 import type { MockLanguageModelV3 } from "ai/test"
 import { middleware } from "../../src/aiSdk/AiSdk.ts"
+import * as Message from "../../src/message/Message.ts"
 import { NestedTurn, open, type Sessions } from "../../src/promise/Promise.ts"
 import { call, makeModel, text } from "../support/aiSdkModel.ts"
 
@@ -79,6 +80,20 @@ describe("middleware of sessions", () => {
       (await logOf(sessions)).map(({ role }) => role),
       ["user", "assistant", "tool", "assistant", "user", "assistant", "tool"]
     )
+  })
+
+  it("stores nothing twice when an answer is made again, and goes on from there", async () => {
+    await using sessions = await open({ contextLength: 32_000 })
+    const model = makeModel((_, n) => text(`answer ${n}`))
+    const wrapped = wrapLanguageModel({ model, middleware: middleware(sessions) })
+    const one: ModelMessage = { role: "user", content: "one" }
+    const ask = (...messages: Array<ModelMessage>) => generateText({ model: wrapped, messages, providerOptions })
+    const { response } = await ask(one)
+    await ask(one, ...response.messages, { role: "user", content: "two" })
+    await ask(one)
+    await ask(one, ...response.messages, { role: "user", content: "two" }, { role: "user", content: "three" })
+    const words = (await logOf(sessions)).map(Message.text)
+    assert.deepStrictEqual(words, ["one", "answer 1", "two", "three"])
   })
 
   it("keeps a history far larger than the window within it, over three compressions", async () => {
