@@ -58,6 +58,18 @@ export const readClaudeCode = (
     return { sessions, skipped: countKinds(skipped) }
   })
 
+/**
+ * Reads a line by itself: neither the other lines of its reply nor its branch are known. A line of a sub-agent has no
+ * messages.
+ */
+export const readClaudeCodeLine = (row: TranscriptRow): Either.Either<ReadonlyArray<Message>, ImportError> =>
+  Either.gen(function* () {
+    const item = row.value.isSidechain === true ? "sidechain" : yield* convertRow(row, NOTHING_HEARD)
+    return typeof item === "string" || item.blocks.length === 0 ? [] : yield* makeMessages(item)
+  })
+
+const NOTHING_HEARD: ReadonlyMap<TranscriptRow, unknown> = new Map()
+
 /** A line of the conversation. Lines of one assistant message have the same `reply` id. */
 interface ChatLine {
   readonly row: TranscriptRow
@@ -175,12 +187,12 @@ const makeChainSession = ({ sessionId, subagent }: Chain, current: ReadonlyArray
     return makeSession({ sessionId, messages, notices, subagent })
   })
 
+const isNotice = ({ blocks, row }: ChatLine): boolean =>
+  isNoticeText(row, blocks.find(({ type }) => type === "text")?.text)
+
 /** True for what Claude Code itself says in the name of the user. */
-const isNotice = ({ blocks, row }: ChatLine): boolean => {
-  const { isCompactSummary, isMeta } = row.value
-  const text = blocks.find(({ type }) => type === "text")?.text
-  return isMeta === true || isCompactSummary === true || (typeof text === "string" && NOTICE.test(text))
-}
+export const isNoticeText = ({ value: { isCompactSummary, isMeta } }: TranscriptRow, text: unknown): boolean =>
+  isMeta === true || isCompactSummary === true || (typeof text === "string" && NOTICE.test(text))
 
 const NOTICE = /^\s*(?:<(?:task-notification|local-command-stdout|system-reminder)>|\[Request interrupted by user)/
 

@@ -96,6 +96,29 @@ export const readCodex = (
     return { sessions: [session], skipped: countKinds(skipped) }
   })
 
+/** Reads a line by itself. A compaction counts until the session `hasSpoken`: it stands for an earlier one. */
+export const readCodexLine = (
+  row: TranscriptRow,
+  hasSpoken: boolean
+): Either.Either<ReadonlyArray<Message>, ImportError> => {
+  const isFirst = row.value.type === "compacted" && !hasSpoken
+  const read = isFirst ? convertCompaction(row, []) : Either.map(convertRow(row), (item) => [item])
+  return Either.map(read, (items) => items.flatMap(messageOf))
+}
+
+const messageOf = (item: Item | string): ReadonlyArray<Message> =>
+  typeof item === "string" || item.message === undefined ? [] : [item.message]
+
+/** Returns whether a message is one that the user or the model said, and not the context that Codex begins with. */
+export const isSpokenInCodex = (message: Message): boolean => isSpoken({ value: {}, message })
+
+/** The id of the session that a line begins; undefined for other lines. */
+export const readCodexHeader = ({ value }: TranscriptRow): string | undefined => {
+  const header = value.type === "session_meta" && isObject(value.payload) ? value.payload : value
+  const isHeader = header !== value || isBareHeader(value)
+  return isHeader && typeof header.id === "string" && header.id !== "" ? header.id : undefined
+}
+
 const isRollback = ({ value: { payload, type } }: TranscriptRow): boolean =>
   type === "event_msg" && isObject(payload) && payload.type === "thread_rolled_back"
 

@@ -124,6 +124,10 @@ const findPath = (
   return Either.right(path)
 }
 
+/** Reads a line by itself, whatever its branch. */
+export const readPiLine = (row: TranscriptRow): Either.Either<ReadonlyArray<Message>, ImportError> =>
+  Either.map(convertEntry(row), (converted) => (typeof converted === "string" ? [] : [converted]))
+
 /** Converts an entry, or returns its kind if it is not a message. Compactions are skipped: their entries are in the file. */
 const convertEntry = (row: TranscriptRow): Either.Either<Message | string, ImportError> => {
   const { type } = row.value

@@ -1,8 +1,15 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
+import { appendFileSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import process from "node:process"
+import * as Random from "../../src/cli/random.ts"
+import { yieldToLoop } from "../../src/concurrency/eventLoopBudget.ts"
 import * as Cli from "../support/cli.ts"
-import { formatJsonl, importHistory, makeWorkplace, OFFLINE_CONFIG } from "../support/cliWorkplace.ts"
-import { connect } from "../support/mcpClient.ts"
+import { decodeMessages, formatJsonl, importHistory, makeWorkplace, OFFLINE_CONFIG } from "../support/cliWorkplace.ts"
+import { connect, connectWith } from "../support/mcpClient.ts"
+import { isThorough, repetitions } from "../support/repetitions.ts"
+import { claudeLine } from "../support/sessionFiles.ts"
 
 const RULE = "Never push to main."
 
@@ -103,5 +110,66 @@ layer(Cli.layerBundle, { excludeTestServices: true })("throughline mcp, with the
         ]
       )
     })
+  )
+
+  it.scoped("follows a session file across kills of its process, each message once", () =>
+    Effect.gen(function* () {
+      const { db, folder } = yield* makeWorkplace
+      const file = join(folder, "claude.jsonl")
+      const write = (from: number, to: number) =>
+        Array.from({ length: to - from }, (_, i) =>
+          appendFileSync(file, claudeLine("followed", from + i, `word${from + i} ${"and so on ".repeat(200)}`))
+        )
+      const random = Random.make(7)
+      let count = 0
+      for (let life = 0; life < repetitions(4, 40); life++) {
+        const { client, pid } = yield* connect("--db", db, "--follow", folder)
+        write(count, (count += random.between(1, 150)))
+        // What it does in answer to this is cut somewhere.
+        const asked = client.callTool({ name: "rules", arguments: {} }).catch(() => undefined)
+        for (let turns = random.between(0, 60); turns > 0; turns--) yield* yieldToLoop
+        process.kill(pid, "SIGKILL")
+        write(count, (count += random.between(0, 20)))
+        yield* Effect.promise(() => asked)
+      }
+      const { call, faults } = yield* connect("--db", db, "--follow", folder)
+      const last = `word${count - 1}`
+      const found = yield* Effect.repeat(call("recall", { query: last }), {
+        until: (text) => text.includes(`: ${last}`)
+      })
+      assert.include(found, `#${count} `)
+      assert.include(yield* call("recall", { query: "#1" }), "#1 user: word0")
+      const log = yield* Cli.run(["log", "followed", "--db", db, "--json"])
+      const stored = yield* decodeMessages(JSON.parse(Cli.assertSuccess(log)))
+      assert.deepStrictEqual(
+        stored.map(({ content }) => /word\d+/.exec(JSON.stringify(content))?.[0]),
+        Array.from({ length: count }, (_, i) => `word${i}`)
+      )
+      assert.deepStrictEqual(faults, [])
+    })
+  )
+
+  it.scoped.skipIf(!isThorough)(
+    "follows a file of 100 MB in a heap of 160 MB",
+    () =>
+      Effect.gen(function* () {
+        const { db, folder } = yield* makeWorkplace
+        const file = join(folder, "large.jsonl")
+        const words = "the build went through and the tests were run again ".repeat(80)
+        let n = 0
+        for (let size = 0; size < 100_000_000;) {
+          const lines = Array.from({ length: 200 }, () => claudeLine("large", n, `word${n++} ${words}`)).join("")
+          appendFileSync(file, lines)
+          size += lines.length
+        }
+        const { call, pid } = yield* connectWith(["--max-old-space-size=160"], "--db", db, "--follow", folder)
+        const last = `word${n - 1}`
+        yield* Effect.repeat(call("recall", { query: last }), { until: (text) => text.includes(`: ${last}`) })
+        const sessions = Cli.assertSuccess(yield* Cli.run(["sessions", "--db", db, "--json"]))
+        assert.deepInclude(JSON.parse(sessions)[0], { sessionId: "large", messages: n, waiting: 0 })
+        const [, peak = "0"] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? []
+        yield* Effect.log(`${n} messages, at most ${Math.round(Number(peak) / 1_000)} MB in memory`)
+      }),
+    { timeout: 900_000 }
   )
 })

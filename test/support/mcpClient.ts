@@ -21,7 +21,10 @@ export interface McpConnection {
 }
 
 /** Starts `throughline mcp` with these arguments, which logs all it can, and ends it with the scope. */
-export const connect = (...args: ReadonlyArray<string>) =>
+export const connect = (...args: ReadonlyArray<string>) => connectWith([], ...args)
+
+/** The same, with options of Node. */
+export const connectWith = (node: ReadonlyArray<string>, ...args: ReadonlyArray<string>) =>
   Effect.flatMap(CliBundle, (file) =>
     Effect.acquireRelease(
       Effect.promise(async (): Promise<McpConnection> => {
@@ -29,7 +32,7 @@ export const connect = (...args: ReadonlyArray<string>) =>
         const transport = new StdioClientTransport({
           command: process.execPath,
           stderr: "ignore",
-          args: [file, "--log-level", "debug", "mcp", ...args]
+          args: [...node, file, "--log-level", "debug", "mcp", ...args]
         })
         const faults: Array<Error> = []
         // The client has no other way.
