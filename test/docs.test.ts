@@ -92,6 +92,16 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
       ...Recovery.defaults,
       RateLimited: { action: "wait", times: 5, delay: 2_000 }
     }),
+  "docs/service.md, snippet 1": ({ asked, replies }) => {
+    assert.isAtMost((asked as ReadonlyArray<number>).length, 3)
+    for (const { reply } of replies as ReadonlyArray<{ readonly reply: unknown }>)
+      assert.match(String(reply), /^answer \d$/)
+  },
+  "docs/testing.md, snippet 1": ({ passed, refused, retried }) => {
+    assert.deepStrictEqual(passed, { outcome: "committed", calls: 1, hasFact: true })
+    assert.deepStrictEqual(retried, { outcome: "committed", calls: 2, hasFact: true })
+    assert.deepInclude(refused, { outcome: "degraded" })
+  },
   "docs/transcripts.md, snippet 1": ({ imported }) =>
     assert.deepStrictEqual(imported, { format: "pi", texts: ["Where is invoice 7?", "It is paid."] })
 }

@@ -6,11 +6,14 @@
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as LogLevel from "effect/LogLevel"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Files from "./files.ts"
 import * as CheckMessages from "./checkMessages.ts"
 import * as CheckOperations from "./checkOperations.ts"
+import * as LogLines from "./logLines.ts"
 import { parseLine } from "./parseLine.ts"
 import {
   type Event,
@@ -134,6 +137,19 @@ export class UnreadableLog extends Schema.TaggedError<UnreadableLog>()("Unreadab
     return `cannot read ${this.file}: ${this.reason}`
   }
 }
+
+/**
+ * Writes the lines about single messages (`message buffered`, `message promoted`) at another level than `Info`. Beneath the
+ * minimum level of the logger they are left out, and an audit of its log finds `no-message-lines`: it proves nothing then.
+ *
+ * @example
+ * program.pipe(Effect.provide(Audit.messageLevel(LogLevel.Debug)))
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const messageLevel = (level: LogLevel.LogLevel): Layer.Layer<never> =>
+  Layer.scopedDiscard(Effect.locallyScoped(LogLines.messageLevel, level))
 
 const MOST_FINDINGS = 1_000
 const MOST_SPANS = 4_000

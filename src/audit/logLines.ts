@@ -17,6 +17,18 @@ const logInfo = (event: string, fields: Fields): Effect.Effect<void> =>
       : ignoreLoggerDefects(Effect.logInfo(formatLine(event, fields)))
   )
 
+/** The level of the lines about single messages, of which a busy service writes many. */
+export const messageLevel = FiberRef.unsafeMake<LogLevel.LogLevel>(LogLevel.Info)
+
+/** Writes a line about a single message. */
+const logMessage = (event: string, fields: Fields): Effect.Effect<void> =>
+  Effect.withFiberRuntime((fiber) => {
+    const level = fiber.getFiberRef(messageLevel)
+    return LogLevel.greaterThan(fiber.getFiberRef(FiberRef.currentMinimumLogLevel), level)
+      ? Effect.void
+      : ignoreLoggerDefects(Effect.logWithLevel(level, formatLine(event, fields)))
+  })
+
 /** A logger that throws must not fail an operation that has already happened. */
 const ignoreLoggerDefects = (log: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.catchAllDefect(log, () => Effect.void)
@@ -57,10 +69,10 @@ export const annotateSession = (sessionId: SessionId): Readonly<Record<"session"
 export const logOpened = logInfo("compressor opened", {})
 
 export const logBuffered = ({ arrival, sessionId }: Receipt, kind: string) =>
-  logInfo("message buffered", { session: sessionId, arrival, kind })
+  logMessage("message buffered", { session: sessionId, arrival, kind })
 
 export const logPromoted = (sessionId: SessionId, { arrival, seq }: Logged) =>
-  logInfo("message promoted", { session: sessionId, arrival, seq })
+  logMessage("message promoted", { session: sessionId, arrival, seq })
 
 export const logStarted = (
   sessionId: SessionId,

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck as fc, Layer, Logger, Schema } from "effect"
+import { Effect, FastCheck as fc, Layer, Logger, LogLevel, Schema } from "effect"
+import * as Audit from "../../src/audit/Audit.ts"
 import * as LogLines from "../../src/audit/logLines.ts"
 import { Gateway } from "../../src/gateway/Gateway.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
@@ -21,6 +22,28 @@ describe("log lines", () => {
         `reset: session=${id} generation=2`
       ])
     }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("about single messages have a level of their own, at which a logger may leave them out", () => {
+    const everything = recordLogLines()
+    const usual = recordLogLines()
+    const work = Effect.gen(function* () {
+      const { deliver, reset, turn } = yield* Gateway
+      yield* deliver(id, { role: "user", content: "hello" })
+      yield* turn(id, ({ view }) => view())
+      yield* reset(id)
+    }).pipe(
+      Effect.provide(scripted(Scripted.layer([]), { policy: manual })),
+      Effect.provide(Audit.messageLevel(LogLevel.Debug))
+    )
+    return Effect.gen(function* () {
+      yield* Effect.provide(work, usual.layer)
+      assert.deepStrictEqual(usual.lines, ["compressor opened", `reset: session=${id} generation=1`])
+      yield* Effect.provide(work, everything.layer).pipe(Logger.withMinimumLogLevel(LogLevel.Debug))
+      const events = trailOf(everything.lines).map(({ event }) => event._tag)
+      assert.deepStrictEqual(events, ["Opened", "Buffered", "Promoted", "Superseded"])
+      assert.deepStrictEqual(auditTrail(trailOf(everything.lines)).findings, [])
+    })
   })
 
   it.effect.prop(
