@@ -32,10 +32,7 @@ describe("log lines", () => {
       yield* deliver(id, { role: "user", content: "hello" })
       yield* turn(id, ({ view }) => view())
       yield* reset(id)
-    }).pipe(
-      Effect.provide(scripted(Scripted.layer([]), { policy: manual })),
-      Effect.provide(Audit.messageLevel(LogLevel.Debug))
-    )
+    }).pipe(Effect.provide([scripted(Scripted.layer([]), { policy: manual }), Audit.messageLevel(LogLevel.Debug)]))
     return Effect.gen(function* () {
       yield* Effect.provide(work, usual.layer)
       assert.deepStrictEqual(usual.lines, ["compressor opened", `reset: session=${id} generation=1`])
