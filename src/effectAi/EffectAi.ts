@@ -41,7 +41,10 @@ export const layer: Layer.Layer<
   LanguageModel.LanguageModel,
   never,
   LanguageModel.LanguageModel | Gateway | SessionStore
-> = Layer.effect(LanguageModel.LanguageModel, Effect.zipWith(LanguageModel.LanguageModel, services, keepWithin))
+> = Layer.fresh(
+  // Programs wrap several models: a layer that is shared would give all of them the first.
+  Layer.effect(LanguageModel.LanguageModel, Effect.zipWith(LanguageModel.LanguageModel, services, keepWithin))
+)
 
 /**
  * `Chat.Persistence` whose chats are sessions of the same id. A chat that is opened again has the view of its session as its

@@ -97,8 +97,8 @@ const findFresh = (
     const newest = recent.at(-1)
     const last = newest === undefined ? undefined : identify(newest.message)
     const unseen: Array<Message.Message> = []
-    for (const message of conversation.toReversed()) {
-      for (const chat of (yield* decodeMessage(message)).toReversed()) {
+    for (let i = conversation.length - 1; i >= 0; i--) {
+      for (const chat of (yield* decodeMessage(conversation[i]!)).toReversed()) {
         if (identify(chat) === last) return { fresh: unseen.toReversed(), isBehind: false }
         unseen.push(chat)
       }

@@ -1,9 +1,9 @@
 /** Chats of `@effect/ai` as sessions, with the real `@effect/ai-openai` and a server on the loopback. */
-import { AiError, Chat, LanguageModel, Prompt, Tool } from "@effect/ai"
+import { AiError, Chat, LanguageModel, Prompt, Tool, Toolkit } from "@effect/ai"
 import { OpenAiClient, OpenAiLanguageModel } from "@effect/ai-openai"
 import { FetchHttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, Fiber, Layer, Logger, Redacted, Ref, Stream } from "effect"
+import { Chunk, Effect, Fiber, Layer, Logger, Redacted, Ref, Schema, Stream } from "effect"
 import * as EffectAi from "../../src/effectAi/EffectAi.ts"
 import * as BudgetTools from "../../src/gateway/BudgetTools.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
@@ -210,6 +210,64 @@ describe("a chat in a session", () => {
         assert.strictEqual(text, "You said: alone")
         assert.lengthOf((yield* view(session)).messages, length)
       }).pipe(Effect.provide(world(started.url)))
+    })
+  )
+})
+
+describe("calls of one session", () => {
+  it.scopedLive("come one after the other, and a tool of one asks its model without the session", () =>
+    Effect.gen(function* () {
+      const { url } = yield* server(8_000)
+      const Recall = Tool.make("recall", {
+        parameters: { query: Schema.String, where: Schema.NullOr(Schema.String) },
+        success: Schema.String
+      })
+      const toolkit = Toolkit.make(Recall)
+      const nested = Effect.gen(function* () {
+        const within = yield* Effect.flip(LanguageModel.generateText({ prompt: "within" }))
+        const alone = LanguageModel.generateText({ prompt: "alone" })
+        const { text } = yield* Effect.provideService(alone, EffectAi.CurrentSession, null)
+        return `${"cause" in within && within.cause instanceof Error ? within.cause.name : "none"}, ${text}`
+      }).pipe(Effect.orDie)
+      yield* Effect.gen(function* () {
+        const model = yield* LanguageModel.LanguageModel
+        const ask = Effect.provideService(nested, LanguageModel.LanguageModel, model)
+        const asked = LanguageModel.generateText({ prompt: "recall: tea", toolkit })
+        const { toolResults } = yield* Effect.provide(asked, toolkit.toLayer({ recall: () => ask }))
+        assert.deepStrictEqual(
+          toolResults.map(({ result }) => result),
+          ["NestedTurn, You said: alone"]
+        )
+        const words = ["one", "two", "three"]
+        yield* Effect.forEach(words, (prompt) => LanguageModel.generateText({ prompt }), { concurrency: "unbounded" })
+        const roles = (yield* readMessages(session)).slice(3).map(({ role }) => role)
+        assert.deepStrictEqual(
+          roles,
+          words.flatMap(() => ["user", "assistant"])
+        )
+      }).pipe(inSession, Effect.provide(world(url)))
+    })
+  )
+
+  it.scopedLive("make objects, also by a second model that is wrapped beside the first", () =>
+    Effect.gen(function* () {
+      const finish = {
+        type: "finish",
+        reason: "stop",
+        usage: { inputTokens: 9, outputTokens: 3, totalTokens: 12 }
+      } as const
+      const writer = LanguageModel.make({
+        generateText: ({ prompt }) =>
+          Effect.succeed([{ type: "text", text: JSON.stringify({ seen: prompt.content.length }) }, finish]),
+        streamText: () => Stream.empty
+      })
+      const layer = Layer.provide(EffectAi.layer, Layer.effect(LanguageModel.LanguageModel, writer))
+      const schema = Schema.Struct({ seen: Schema.Int })
+      yield* Effect.gen(function* () {
+        const make = (prompt: string) => LanguageModel.generateObject({ prompt, schema })
+        assert.deepStrictEqual((yield* make("one")).value, { seen: 1 })
+        assert.deepStrictEqual((yield* make("two")).value, { seen: 3 })
+      }).pipe(inSession, Effect.provide(Layer.provideMerge(layer, world("http://127.0.0.1:1/v1"))))
     })
   )
 })
