@@ -92,11 +92,12 @@ const makeRows = (log: ReadonlyArray<Acknowledged>, state: State, canArchive: bo
     at: entry.at,
     standing: canArchive ? standingOf(entry, inView) : "live"
   }))
-  // A handoff comes back as a message if no archived row comes before it, so it is written only if there are some.
+  // A handoff comes back as a message if nothing is archived, so it is written only if something is.
   const content = rows.some(({ standing }) => standing === "archived") ? renderHandoffContent(state) : null
   if (content === null) return spaceTimes(rows)
-  const { live, tailFrom } = state.manifest
-  const firstAfter = log.findIndex(({ seq }) => seq === null || seq >= (live[0] ?? tailFrom))
+  const { headTo, live, tailFrom } = state.manifest
+  const from = live.find((seq) => seq > headTo) ?? tailFrom
+  const firstAfter = log.findIndex(({ seq }) => seq === null || seq >= from)
   const place = firstAfter === -1 ? rows.length : firstAfter
   const columns = columnsOfMessage({ role: "user", content })
   return spaceTimes(rows.toSpliced(place, 0, { columns, at: rows[place]?.at ?? 0, standing: "live" }))

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type { StoreError } from "../session/SessionError.ts"
 import { toStoreError } from "../sqlite/file.ts"
 import { openReadOnly } from "./file.ts"
-import { isArchivingHandoff, readStanding } from "./marks.ts"
+import { isArchivingHandoff, isOwnHandoff, readStanding } from "./marks.ts"
 import { COLUMNS, type HermesRow } from "./rows.ts"
 
 export interface History {
@@ -53,9 +53,9 @@ const readHistory = (rows: ReadonlyArray<HermesRow>): History => {
   const ordered = restoreOrder(rows)
   const copies = findCopies(ordered)
   const firstArchived = ordered.findIndex(isArchived)
-  const handoffs = new Set(
-    ordered.filter((row, index) => firstArchived >= 0 && index > firstArchived && isHandoff(row) && !isUndone(row))
-  )
+  const stands = (row: HermesRow, index: number) =>
+    firstArchived >= 0 && (index > firstArchived || isOwnHandoff(row.content)) && isHandoff(row) && !isUndone(row)
+  const handoffs = new Set(ordered.filter(stands))
   const left = ordered.filter((row) => !copies.has(row) && !handoffs.has(row))
   return {
     messages: left.filter((row) => !isUndone(row)),

@@ -12,6 +12,9 @@ export const NO_SUMMARY = "Summary generation was unavailable"
 /** Opens the handoffs that throughline writes, so that Hermes recognises them. */
 export const HANDOFF_PREFIX = `${HANDOFF} — REFERENCE ONLY] Earlier turns were compacted into the summary below.\n`
 
+/** True for a handoff of throughline, which deletes no message: it may stand before those it stands for. */
+export const isOwnHandoff = (content: string | null): boolean => content?.startsWith(HANDOFF_PREFIX) === true
+
 /** True if the content stands for messages that a compression took out of the context. */
 export const isHandoffContent = (content: unknown): content is string =>
   typeof content === "string" && [HANDOFF, OLD_HANDOFF].some((mark) => content.trimStart().startsWith(mark))

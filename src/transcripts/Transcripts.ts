@@ -27,10 +27,12 @@ import {
 import {
   failRepeatedKey,
   ImportError,
+  isTooDeep,
   LeavingOut,
   type NumberAsText,
   parseRows,
   strict,
+  TOO_DEEP,
   type Subagent,
   type TranscriptContents,
   type TranscriptRow,
@@ -212,6 +214,9 @@ const parseStrictly = (
   if (text !== undefined) return Either.map(text.readText(source), toTranscript(text.format, []))
   const json = parseDocument(source, format)
   if (json?.repeatedKey !== undefined) return Either.left(failRepeatedKey({ file, line: null }, json.repeatedKey))
+  if (isTooDeep(json?.value)) {
+    return Either.left(new ImportError({ file, line: null, expected: "a session file", found: TOO_DEEP }))
+  }
   const document = json === undefined ? undefined : findDocumentFormat(format, json.value)
   if (json !== undefined && document !== undefined) {
     const contents = document.readDocument(json.value, file, strict)
@@ -270,14 +275,11 @@ const parseWhole = (
   }
   const asText = findTextFormat(format, text)
   if (asText !== undefined) return Either.map(asText.readText(text), finish(asText.format, [], []))
-  const json = parseExactly(text)
-  const document =
-    json === undefined || json.repeatedKey !== undefined ? undefined : findDocumentFormat(format, json.value)
+  const parsed = parseExactly(text)
+  const json = parsed?.repeatedKey !== undefined || isTooDeep(parsed?.value) ? undefined : parsed
+  const document = json === undefined ? undefined : findDocumentFormat(format, json.value)
   if (json !== undefined && document !== undefined) return readAll(json.value, json.numbersAsText, [])
-  const whole =
-    text === ""
-      ? undefined
-      : Either.getOrUndefined(makeRows(text, file, json?.repeatedKey === undefined ? json : undefined))
+  const whole = text === "" ? undefined : Either.getOrUndefined(makeRows(text, file, json))
   const rows = whole === undefined ? salvageRows(lines, file) : { taken: whole, left: [] }
   const rowFormat = findRowFormat(format, rows.taken)
   const opening = canBeArray(format) ? findOpening(lines) : undefined

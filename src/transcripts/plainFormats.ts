@@ -17,17 +17,6 @@ import {
   type TranscriptContents
 } from "./rows.ts"
 import { isObject } from "../format/json.ts"
-import { type ExactJson, NO_JSON, parseExactly } from "./exactJson.ts"
-
-/**
- * Parses a text that can only be an array of messages, or an object such as the body of a request that has one under
- * `messages`. Undefined for other texts: no line of another format begins with a bracket.
- */
-export const parseMessages = (text: string): ExactJson | undefined => {
-  const parsed = parseExactly(text)
-  if (text.trimStart().startsWith("[")) return parsed ?? NO_JSON
-  return isObject(parsed?.value) && Array.isArray(parsed.value.messages) ? parsed : undefined
-}
 
 /** Reads an array of messages. Errors count the messages, because an array may be one long line. */
 export const readMessages = (

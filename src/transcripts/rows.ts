@@ -1,7 +1,7 @@
 /** Parses and checks the lines of a file, which are JSON objects in most formats. */
 import * as Either from "effect/Either"
 import { isObject, type JsonObject, parseJson } from "../format/json.ts"
-import { findEnd, parseExactly } from "./exactJson.ts"
+import { findEnd, NO_JSON, parseExactly } from "./exactJson.ts"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { findForeign } from "../message/foreignParts.ts"
@@ -158,11 +158,22 @@ const splitObjects = (text: string) => {
 }
 
 const parseRow = (content: string, file: string, line: number): Either.Either<TranscriptRow, ImportError> => {
-  const { numbersAsText = [], repeatedKey, value } = parseExactly(content) ?? {}
+  const { numbersAsText, repeatedKey, value } = parseExactly(content) ?? NO_JSON
   if (repeatedKey !== undefined) return Either.left(failRepeatedKey({ file, line }, repeatedKey))
-  return isObject(value)
-    ? Either.right({ file, line, value, numbersAsText })
-    : Either.left(new ImportError({ file, line, expected: "a JSON object", found: describeValue(value) }))
+  if (isObject(value) && !isTooDeep(value)) return Either.right({ file, line, value, numbersAsText })
+  const found = isObject(value) ? TOO_DEEP : describeValue(value)
+  return Either.left(new ImportError({ file, line, expected: "a JSON object", found }))
+}
+
+/** Levels of arrays and objects. Writing a value as JSON again takes stack for each, and a message may have 200. */
+const MOST_LEVELS = 1_000
+
+/** Says why a value is not read. */
+export const TOO_DEEP = `more than ${MOST_LEVELS} levels of nesting`
+
+export const isTooDeep = (value: unknown, levels = MOST_LEVELS): boolean => {
+  if (typeof value !== "object" || value === null) return false
+  return levels === 0 || Object.values(value).some((field) => isTooDeep(field, levels - 1))
 }
 
 /** One of the two values would be lost. */

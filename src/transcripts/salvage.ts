@@ -1,5 +1,5 @@
 /** Finds what is whole in damaged text: JSON objects in torn, padded or joined lines, and in an array that was cut short. */
-import { ImportError, describeValue, failRepeatedKey, type TranscriptRow } from "./rows.ts"
+import { ImportError, describeValue, failRepeatedKey, isTooDeep, type TranscriptRow } from "./rows.ts"
 import { isObject, type JsonObject, parseJson } from "../format/json.ts"
 import { findEnd, NO_JSON, parseExactly } from "./exactJson.ts"
 
@@ -89,7 +89,7 @@ export const salvageElements = (
     const end = text[place] === "{" ? findEnd(text, place) : undefined
     const { numbersAsText, repeatedKey, value } = parseExactly(text.slice(place, end ?? place)) ?? NO_JSON
     if (repeatedKey !== undefined) left.push(failRepeatedKey({ file, line: null }, `${number - 1}.${repeatedKey}`))
-    else if (isObject(value) && (isUtf8 || !holdsReplacement(value))) {
+    else if (isObject(value) && !isTooDeep(value) && (isUtf8 || !holdsReplacement(value))) {
       numbers.push(...numbersAsText.map((path) => `${taken.length}.${path}`))
       taken.push(value)
     } else {
@@ -134,7 +134,7 @@ const findObjects = (text: string) => {
     if (isStart && end === undefined) torn++
     const parsed = end === undefined ? NO_JSON : (parseExactly(text.slice(place, end)) ?? NO_JSON)
     const { numbersAsText, value } = parsed
-    if (end !== undefined && isObject(value)) {
+    if (end !== undefined && isObject(value) && !isTooDeep(value)) {
       if (parsed.repeatedKey === undefined) objects.push({ value, numbersAsText })
       repeatedKey ??= parsed.repeatedKey
       isString = false

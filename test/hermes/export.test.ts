@@ -42,12 +42,12 @@ const keepHeldFields = (message: Message): unknown => {
   return read._tag === "Right" ? read.right : assert.fail("it was written by us")
 }
 
-/** Compresses everything between the first message and `tailFrom`. */
-const compressTo = (sessionId: SessionId, tailFrom: number) =>
+/** Compresses everything between the first message and `tailFrom`, and shows the messages `live` behind the handoff. */
+const compressTo = (sessionId: SessionId, tailFrom: number, live: ReadonlyArray<number> = []) =>
   Effect.gen(function* () {
     const store = yield* SessionStore
     const id = `${sessionId}/0`
-    const manifest: Manifest = { ...wholeLog, headTo: 1, tailFrom, segments: [id] }
+    const manifest: Manifest = { ...wholeLog, headTo: 1, tailFrom, live, segments: [id] }
     const segments = [segment(id, 2, tailFrom - 1)]
     const lease = yield* acquireLease(sessionId, "operation")
     yield* store.commit(lease, { operationId: `op ${id}`, base: 0, manifest, segments, ledger: null })
@@ -66,13 +66,15 @@ describe("export and import", () => {
         Effect.gen(function* () {
           const filename = Fixture.fresh(age)
           const runtime = yield* Effect.runtime<SessionStore>()
-          const check = (messages: ReadonlyArray<Message>, cut: number) =>
+          const check = (messages: ReadonlyArray<Message>, cut: number, open: number) =>
             Effect.gen(function* () {
               const store = yield* SessionStore
               const id = freshSession()
               yield* store.importAll([{ sessionId: id, messages }])
               const tailFrom = 3 + Math.floor(cut * messages.length)
-              if (tailFrom <= messages.length) yield* compressTo(id, tailFrom)
+              // An open request may be of the head too, or the first after it.
+              const live = open > 0 && open < tailFrom ? [open] : []
+              if (tailFrom <= messages.length) yield* compressTo(id, tailFrom, live)
               yield* store.deliver(id, user("and in the inbox"), { kind: "request" })
               const [told] = yield* exportSessions(filename, id)
               assert.strictEqual(told?.messages, messages.length + 1)
@@ -83,8 +85,8 @@ describe("export and import", () => {
             })
           yield* Effect.promise(() =>
             fc.assert(
-              fc.asyncProperty(history, fc.double({ min: 0, max: 1, noNaN: true }), (messages, cut) =>
-                messages.length === 0 ? Promise.resolve() : Runtime.runPromise(runtime)(check(messages, cut))
+              fc.asyncProperty(history, fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(3), (messages, cut, open) =>
+                messages.length === 0 ? Promise.resolve() : Runtime.runPromise(runtime)(check(messages, cut, open))
               ),
               {
                 numRuns: repetitions(10, 40),
@@ -96,8 +98,14 @@ describe("export and import", () => {
                       { role: "system", content: "be kind" },
                       { role: "assistant", content: "hello" }
                     ],
+                    0,
                     0
-                  ]
+                  ],
+                  ...[1, 2].map((open): [ReadonlyArray<Message>, number, number] => [
+                    ["a", "b", "c", "d", "e", "f"].map(user),
+                    0.5,
+                    open
+                  ])
                 ]
               }
             )

@@ -279,6 +279,35 @@ describe("files of Claude Code", () => {
   })
 })
 
+describe("files of Codex", () => {
+  const item = (payload: object) => ({ type: "response_item", payload })
+  const said = (role: string, text: string) =>
+    item({ type: "message", role, content: [{ type: role === "user" ? "input_text" : "output_text", text }] })
+
+  it("two replies with only a search between them are two", () => {
+    const search = item({ type: "web_search_call", status: "completed", action: { type: "search", query: "limits" } })
+    const rows = lines(
+      { type: "session_meta", payload: { id: "cx" } },
+      said("user", "What are the limits?"),
+      said("assistant", "I will look that up."),
+      search,
+      said("assistant", "They are ten a minute.")
+    )
+    assert.deepStrictEqual(tell(rows), {
+      cx: ["user: What are the limits?", "assistant: I will look that up.", "assistant: They are ten a minute."]
+    })
+  })
+
+  it("what Codex says in the name of the user is no request", () => {
+    const rows = lines(
+      { type: "session_meta", payload: { id: "cx" } },
+      said("user", "<environment_context>\n<cwd>/srv</cwd>\n</environment_context>"),
+      said("user", "Deploy.")
+    )
+    assert.deepStrictEqual(readTranscript(rows).sessions[0]?.notices, [0])
+  })
+})
+
 describe("one odd line", () => {
   const good = (count: number) => Array.from({ length: count }, (_, at) => ({ role: "user", content: `no. ${at}` }))
   const odd = { role: "nobody", content: "sk-secret" }

@@ -41,24 +41,30 @@ export const isGeminiChatRow = ({ value }: TranscriptRow): boolean =>
  * message, `$rewindTo` takes back that message and all after it, and `$set` may replace all of them.
  */
 export const readGeminiRows = (rows: ReadonlyArray<TranscriptRow>, tolerance: Tolerance): Read => {
-  let records = new Map<unknown, TranscriptRow>()
+  const records = new Map<unknown, TranscriptRow>()
+  /** The ids in the order of their first lines. */
+  const order: Array<unknown> = []
+  const put = (record: TranscriptRow) => {
+    if (!records.has(record.value.id)) order.push(record.value.id)
+    records.set(record.value.id, record)
+  }
   let sessionId: unknown
   const skipped: Array<string> = []
   for (const row of rows) {
     const { $rewindTo: rewindTo, $set: changes, id } = row.value
     if (typeof rewindTo === "string") {
-      const kept = new Map<unknown, TranscriptRow>()
-      let isKept = records.has(rewindTo)
-      for (const [known, record] of records) {
-        isKept &&= known !== rewindTo
-        if (isKept) kept.set(known, record)
-        else skipped.push("taken back")
+      for (let isTaken = true; isTaken && order.length > 0;) {
+        const last = order.pop()
+        records.delete(last)
+        skipped.push("taken back")
+        isTaken = last !== rewindTo
       }
-      records = kept
     } else if (isObject(changes)) {
       if (!Array.isArray(changes.messages)) continue
-      records = new Map(listEntries(row, "$set.messages", changes.messages).map((entry) => [entry.value.id, entry]))
-    } else if (typeof id === "string") records.set(id, row)
+      order.length = 0
+      records.clear()
+      for (const entry of listEntries(row, "$set.messages", changes.messages)) put(entry)
+    } else if (typeof id === "string") put(row)
     else sessionId ??= row.value.sessionId
   }
   return readRecords(Array.from(records.values()), sessionId, skipped, tolerance)

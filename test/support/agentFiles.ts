@@ -1,0 +1,135 @@
+/** A small file of each format, made up in its form. Every word that anybody says in it is `word` and a number. */
+
+const lines = (...rows: ReadonlyArray<unknown>): string => rows.map((row) => `${JSON.stringify(row)}\n`).join("")
+const text = (text: string) => [{ type: "text", text }]
+
+const CHAT = [
+  { role: "user", content: "word1" },
+  { role: "assistant", content: "word2" }
+]
+
+const contents = [
+  { role: "user", parts: [{ text: "word1" }] },
+  { role: "model", parts: [{ functionCall: { name: "read", args: { path: "word2" } } }] },
+  { role: "user", parts: [{ functionResponse: { name: "read", response: { output: "word3" } } }] },
+  { role: "model", parts: [{ text: "word4" }] }
+]
+
+const claude = (uuid: string, parentUuid: string | null, type: string, content: unknown, more = {}) => ({
+  type,
+  uuid,
+  parentUuid,
+  sessionId: "s",
+  message: { role: type, content },
+  ...more
+})
+
+const call = { type: "tool_use", id: "t1", name: "read", input: { path: "word2" } }
+const result = { type: "tool_result", tool_use_id: "t1", content: "word3" }
+
+const node = (id: string, parent: string | null, role: string, word: string) => ({
+  id,
+  parent,
+  message: { id, author: { role }, content: { content_type: "text", parts: [word] }, recipient: "all" }
+})
+
+/** By their formats. */
+export const AGENT_FILES: Readonly<Record<string, string>> = {
+  messages: JSON.stringify(CHAT),
+  jsonl: lines({ role: "session_meta" }, ...CHAT),
+  sessions: lines(...CHAT.map((message) => ({ session: "s", message }))),
+  anthropic: lines(CHAT[0], { role: "assistant", content: [call] }, { role: "user", content: [result] }),
+  pi: lines(
+    { type: "session", id: "s" },
+    { type: "message", id: "1", parentId: null, message: { role: "user", content: "word1" } },
+    { type: "message", id: "2", parentId: "1", message: { role: "assistant", content: text("word2") } }
+  ),
+  codex: lines(
+    { type: "session_meta", payload: { id: "s" } },
+    {
+      type: "response_item",
+      payload: { type: "message", role: "user", content: [{ type: "input_text", text: "word1" }] }
+    },
+    { type: "response_item", payload: { type: "function_call", name: "read", call_id: "t1", arguments: '"word2"' } },
+    { type: "response_item", payload: { type: "function_call_output", call_id: "t1", output: "word3" } },
+    { type: "event_msg", payload: { type: "thread_rolled_back", num_turns: 0 } }
+  ),
+  "claude-code": lines(
+    claude("1", null, "user", "word1"),
+    claude("2", "1", "assistant", [call]),
+    claude("5", null, "user", "word5", { isSidechain: true }),
+    { type: "queue-operation", operation: "enqueue", content: "word4", sessionId: "s" },
+    claude("3", "2", "user", [result]),
+    { type: "queue-operation", operation: "remove", sessionId: "s" }
+  ),
+  chatgpt: JSON.stringify([
+    {
+      id: "s",
+      current_node: "2",
+      mapping: { "1": node("1", null, "user", "word1"), "2": node("2", "1", "assistant", "word2") }
+    }
+  ]),
+  "claude-ai": JSON.stringify([
+    {
+      uuid: "s",
+      chat_messages: [
+        { uuid: "1", sender: "human", text: "word1" },
+        { uuid: "2", sender: "assistant", content: [...text("word2"), call, result] }
+      ]
+    }
+  ]),
+  "gemini-cli": lines(
+    { sessionId: "s", projectHash: "h" },
+    { id: "1", type: "user", content: "word1" },
+    { id: "2", type: "gemini", content: "word2" },
+    { $rewindTo: "2" }
+  ),
+  gemini: JSON.stringify({ contents }),
+  "qwen-code": lines(
+    ...contents.map((message, index) => ({ uuid: `${index}`, parentUuid: `${index - 1}`, sessionId: "s", message }))
+  ),
+  opencode: JSON.stringify({
+    info: { id: "s" },
+    messages: [
+      { info: { id: "1", role: "user" }, parts: text("word1") },
+      { info: { id: "2", role: "assistant" }, parts: text("word2") }
+    ]
+  }),
+  cline: JSON.stringify([
+    { ts: 1, type: "say", say: "text", text: "word1" },
+    { ts: 2, type: "ask", ask: "command", text: "word2" },
+    { ts: 3, type: "say", say: "command_output", text: "word3" }
+  ]),
+  "copilot-cli": lines(
+    { type: "session.start", data: { sessionId: "s" } },
+    { type: "user.message", data: { content: "word1" } },
+    { type: "assistant.message", data: { content: "word2", toolRequests: [{ toolCallId: "t1", name: "read" }] } },
+    { type: "tool.execution_complete", data: { toolCallId: "t1", result: { content: "word3" } } }
+  ),
+  "codex-exec": lines(
+    { type: "thread.started", thread_id: "s" },
+    {
+      type: "item.completed",
+      item: { id: "1", type: "command_execution", command: "word1", aggregated_output: "word2" }
+    },
+    { type: "item.completed", item: { id: "2", type: "agent_message", text: "word3" } }
+  ),
+  openhands: lines(
+    { id: 1, source: "user", action: "message", args: { content: "word1" } },
+    { id: 2, source: "agent", action: "run", args: { command: "word2" } },
+    { id: 3, source: "agent", observation: "run", content: "word3", cause: 2 }
+  ),
+  "swe-agent": JSON.stringify({ trajectory: [], history: CHAT, info: {} }),
+  goose: lines(
+    { working_dir: "/" },
+    ...CHAT.map(({ content, role }) => ({ role, created: 1, content: text(content) }))
+  ),
+  sharegpt: lines({
+    conversations: [
+      { from: "human", value: "word1" },
+      { from: "gpt", value: "word2" }
+    ]
+  }),
+  "tau-bench": JSON.stringify([{ task_id: 1, traj: CHAT }]),
+  aider: "# aider chat started at 2026\n\n#### word1\n\nword2\n\n> Tokens\n"
+}
