@@ -77,9 +77,9 @@ export const make = (connection: Connection) => {
         if (Either.isLeft(checked)) return Either.left(checked.left)
         for (const history of histories) {
           const { messages, sessionId } = history
-          const kinds = readKinds(history)
           const serialized = serializeAll(messages)
           if (Either.isLeft(serialized)) return Either.left(serialized.left)
+          const kinds = readKinds(history)
           if (residents.current(sessionId) !== undefined) return Either.left(new SessionExists({ sessionId }))
           sql.open.run(sessionId, now)
           const drafts = serialized.right.map((one, index) => draftOf(one, kinds[index] ?? null, now))
