@@ -73,7 +73,7 @@ export const Event = Schema.Union(
  * - `Healed`: a degraded segment was summarized again by a model
  * - `NoHeadroom`, `Unchanged`: the compression ended, and the session is as before
  * - `Failed`: the compression ended without a result, and the session is as before
- * - `HeldBack`: three background compressions in a row each covered less than a quarter of the target, so none is begun
+ * - `HeldBack`: three background compressions in a row each freed less than a quarter of the target, so none is begun
  *   in the background any more. The session refills by `tokensPerMinute`
  * - `WindowLearned`: the server of the session's model takes less than configured, and from now on the session is kept
  *   within `learned` tokens. Comes once for a session and model, until a reset

@@ -54,11 +54,11 @@ export interface CompressionPolicy {
   readonly hardThreshold: number
   /** The part for head, handoff, live requests and tail together after a compression. Default 0.20. */
   readonly targetRatio: number
-  /** The most tokens for these, however large the window. Default 20,000 with `threshold: "cost"`, else no bound. */
+  /** The most tokens for these, however large the window. Default 16,000 with `threshold: "cost"`, else no bound. */
   readonly targetTokens: number | undefined
   /** Messages that the head keeps if they fit. Default 3. */
   readonly protectFirstN: number
-  /** Messages that the tail keeps if they fit. Default 20. */
+  /** Messages that the tail keeps, as excerpts where they are large. Default 20. */
   readonly protectLastN: number
   /** When every route failed, `extract` uses the embedded summarizer, and `fail` fails with the typed error. */
   readonly onExhausted: "extract" | "fail"
@@ -324,25 +324,25 @@ export const hardLimit = (policy: CompressionPolicy): number =>
   Math.floor(Math.min(policy.hardThreshold * policy.contextLength, usableWindow(policy)))
 
 /**
- * The tokens for each part of the view after a compression. The tail may stretch to `tailWish` to keep `protectLastN`
- * messages; `segment` is the least that a summary needs.
+ * The tokens that each part of the view can count on. What one does not use, the others get, up to `fill` tokens together:
+ * the target, or less where the next compression would come too soon. `segment` is the least that a summary needs.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Shares {
   readonly target: number
+  readonly fill: number
   readonly head: number
   readonly handoff: number
   readonly segment: number
   readonly live: number
   readonly tail: number
-  readonly tailWish: number
 }
 
 /**
  * Returns the shares of a view whose system prompt and tools take `overhead` tokens; undefined if these leave no room.
- * Head 12 %, live requests 13 %, tail 25 to 35 %, handoff the rest, 40 %.
+ * Head 12 %, live requests 8 %, tail 35 %, handoff 45 %.
  *
  * Beside a large overhead the reserve gives way: the conversation has room for an eighth of the window, or for half of
  * what the overhead leaves.
@@ -363,17 +363,20 @@ export const shares = (policy: CompressionPolicy, overhead: number): Shares | un
     )
   )
   const target = Math.max(SMALLEST_TARGET, wish)
-  const handoff = Math.floor(0.4 * target)
+  const handoff = Math.floor(0.45 * target)
   return {
     target,
+    fill: Math.floor(Math.min(target, (2 / 3) * Math.max(softLimit(policy) - overhead, WORTHWHILE * target))),
     head: Math.floor(0.12 * target),
-    live: Math.floor(0.13 * target),
-    tail: Math.floor(0.25 * target),
-    tailWish: Math.floor(0.35 * target),
+    live: Math.floor(0.08 * target),
+    tail: Math.floor(0.35 * target),
     handoff,
     segment: Math.min(LEAST_SUMMARY, Math.floor(0.5 * handoff))
   }
 }
+
+/** A conversation of fewer times its target is not worth a compression. */
+export const WORTHWHILE = 1.25
 
 /** A view that came near a threshold of tokens would be over it again at once. */
 const mostTarget = ({ threshold }: CompressionPolicy, overhead: number): number =>
@@ -383,7 +386,7 @@ const mostTargetTokens = ({ targetTokens, threshold }: CompressionPolicy): numbe
   targetTokens ?? (threshold === "cost" ? ENOUGH : Infinity)
 
 /** What a head, a few segments and the last messages of an agent take. More of it is read at every step, and used at few. */
-const ENOUGH = 20_000
+const ENOUGH = 16_000
 
 /**
  * Returns the largest overhead beside which the smallest conversation fits.

@@ -25,8 +25,7 @@ import * as HoldLease from "../store/holdLease.ts"
 import * as Healing from "./healing.ts"
 import * as Operation from "./operation.ts"
 import * as BackgroundBrake from "./backgroundBrake.ts"
-import { makeServiceFibers } from "../concurrency/fiberServices.ts"
-import * as KeyedLocks from "../concurrency/keyedLocks.ts"
+import { makeKeyedSemaphore, makeServiceFibers } from "../concurrency/fiberServices.ts"
 import { redact } from "../message/Redaction.ts"
 import { isSessionId, type SessionId } from "../session/Session.ts"
 import { makeUnknownSession, type StoreError, type UnknownSession } from "../session/SessionError.ts"
@@ -101,7 +100,7 @@ export class Compressor extends Context.Tag("throughline/Compressor")<
     ) => Effect.Effect<void, InvalidPolicy>
     /**
      * Says why none would begin in the background; null if one would. `held-back`: the last one changed nothing and the
-     * log has not grown beyond `seq` since, or the last three in a row each covered less than a quarter of the target.
+     * log has not grown beyond `seq` since, or the last three in a row each freed less than a quarter of the target.
      */
     readonly findHindrance: (sessionId: SessionId, seq: number) => "under-way" | "held-back" | null
     /**
@@ -156,7 +155,7 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
     leases: yield* HoldLease.make(store, options.leaseTtl),
     hooks: yield* CompressionHooks.CompressionHooks
   }
-  const permits = KeyedLocks.makeKeyedSemaphore<SessionId>()
+  const permits = makeKeyedSemaphore<SessionId>()
   const running = new Map<SessionId, Map<string, Running>>()
   const brake = BackgroundBrake.make()
   const hub = yield* makeEventHub

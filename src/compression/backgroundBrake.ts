@@ -1,10 +1,10 @@
 /**
  * Keeps background compressions from being begun for nothing: again before the log has grown, or over and over where
- * each covers next to nothing, because something else than the conversation fills the window.
+ * each frees next to nothing, because something else than the conversation fills the window.
  */
 import type { SessionId } from "../session/Session.ts"
 
-/** After so many background compressions in a row that covered little, no more are begun. */
+/** After so many background compressions in a row that freed little, no more are begun. */
 const MOST_LITTLE = 3
 
 /** Little is less than this part of the target. A window that the conversation itself has filled gives more. */
@@ -16,14 +16,14 @@ const CAPACITY = 10_000
 /** A compression that a caller asked for, or one begun in the background when the log had come to `seq`. */
 export type Origin = { readonly _tag: "Asked" } | { readonly _tag: "Background"; readonly seq: number }
 
-/** The tokens that one compression covered, and those the conversation should have after it. */
+/** The tokens that one compression took out of the view, and those the conversation should have after it. */
 export interface Gain {
-  readonly coveredTokens: number
+  readonly freedTokens: number
   readonly targetTokens: number
   readonly origin: Origin
 }
 
-/** Compressions in a row that covered little: their number, and the tokens they covered from `since` to `until` (epoch ms). */
+/** Compressions in a row that freed little: their number, and the tokens they freed from `since` to `until` (epoch ms). */
 export interface Refill {
   readonly times: number
   readonly tokens: number
@@ -33,11 +33,11 @@ export interface Refill {
 
 /** Adds a compression. One that a caller asked for never counts against the session. */
 export const refillAfter = (refill: Refill | undefined, gain: Gain, now: number): Refill | undefined => {
-  if (gain.coveredTokens >= LITTLE * gain.targetTokens) return undefined
+  if (gain.freedTokens >= LITTLE * gain.targetTokens) return undefined
   if (gain.origin._tag === "Asked") return refill
   return refill === undefined
     ? { times: 1, tokens: 0, since: now, until: now }
-    : { ...refill, times: refill.times + 1, tokens: refill.tokens + gain.coveredTokens, until: now }
+    : { ...refill, times: refill.times + 1, tokens: refill.tokens + gain.freedTokens, until: now }
 }
 
 export const isHeldBack = (refill: Refill | undefined): boolean => refill !== undefined && refill.times >= MOST_LITTLE

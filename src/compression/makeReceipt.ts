@@ -27,7 +27,7 @@ export function* draftWithReceipt(
   counter: Counter
 ): Generator<void, Plan.Draft> {
   const draft = Plan.draftCommit(operation, input, counter)
-  if (draft.isNoSmaller) return draft
+  if (draft.freedTokens <= 0) return draft
   yield
   const left = yield* digestRanges(input.plan.material)
   const found = yield* findUsed(input, draft)

@@ -56,12 +56,12 @@ export interface Operation {
 }
 
 /**
- * The end of an operation. `coveredTokens` are those of the messages this process summarized, 0 if it did not;
+ * The end of an operation. by `freedTokens` its view became smaller, 0 if this process committed nothing;
  * `targetTokens` those that the conversation should have had after it, as the provider counts.
  */
 export interface OperationEnd {
   readonly result: CompressionResult
-  readonly coveredTokens: number
+  readonly freedTokens: number
   readonly targetTokens: number
 }
 
@@ -81,7 +81,7 @@ export const runOperation = (
 export const joinResult = (result: CompressionResult): CompressionResult =>
   result.snapshotId === null ? result : { ...result, outcome: "joined" }
 
-const NO_GAIN = { coveredTokens: 0, targetTokens: 0 }
+const NO_GAIN = { freedTokens: 0, targetTokens: 0 }
 
 const joinOrCompress = Effect.fnUntraced(function* (
   env: OperationEnvironment,
@@ -177,7 +177,7 @@ const compress = Effect.fnUntraced(function* (env: OperationEnvironment, operati
   const { generation } = state
   if (plan._tag === "Shorten") {
     const draft = yield* draftShortening(env, operation, plan)
-    if (draft.isNoSmaller) return yield* endUnchanged(baseline, "nothing-to-compress", null)
+    if (draft.freedTokens <= 0) return yield* endUnchanged(baseline, "nothing-to-compress", null)
     yield* LogLines.logStarted(sessionId, operationId, { messages, tokens, generation, model: null, focus })
     return yield* Effect.onExit(commit(env, lease, baseline, draft, SHORTENED), (exit) => logEnd(operation, exit))
   }
@@ -211,15 +211,14 @@ const summarizeAndCommit = Effect.fnUntraced(function* (
   const summary = yield* summarize(env, baseline, plan)
   const draft = yield* draftOnLatest(env, baseline, { plan, summary, notes })
   const isSuperseded = draft.latest.generation !== baseline.state.generation
-  if (!isSuperseded && draft.isNoSmaller) {
+  if (!isSuperseded && draft.freedTokens <= 0) {
     return yield* endUnchanged(baseline, "nothing-to-compress", "the view would be no smaller", summary)
   }
-  const { coveredTokens } = plan
   const { degraded, model } = summary
   const concealed = yield* LogLines.logConcealed(baseline.operation, describeConcealed(plan.material))
   const reason = degraded ?? concealed
   const outcome = reason === null ? "committed" : "degraded"
-  return yield* commit(env, lease, baseline, draft, { outcome, reason, model, cost: summary, coveredTokens })
+  return yield* commit(env, lease, baseline, draft, { outcome, reason, model, cost: summary })
 })
 
 const summarize = (env: OperationEnvironment, { operation, state }: Baseline, plan: Plan.Compress) => {
@@ -263,7 +262,7 @@ const commit = Effect.fnUntraced(function* (
   lease: Lease,
   baseline: Baseline,
   draft: Plan.Draft,
-  { cost, coveredTokens, ...ended }: Made
+  { cost, ...ended }: Made
 ) {
   const { operation, state } = baseline
   const committed = yield* Effect.either(env.store.commit(lease, { ...draft.commit, base: state.generation }))
@@ -282,13 +281,12 @@ const commit = Effect.fnUntraced(function* (
   const { segments } = next
   const result = yield* makeResult(baseline, { ...ended, cost, generation, snapshotId, after, segments })
   const targetTokens = shares(baseline.policy, baseline.view.overhead)?.target ?? 0
-  return { result, coveredTokens, targetTokens }
+  return { result, freedTokens: draft.freedTokens, targetTokens }
 })
 
 /** The outcome of a commit, and what it cost. */
 type Made = Pick<CompressionResult, "outcome" | "reason" | "model"> & {
   readonly cost: Cost
-  readonly coveredTokens: number
 }
 
 const draftShortening = Effect.fnUntraced(function* (
@@ -311,8 +309,7 @@ const SHORTENED: Made = {
   outcome: "shortened",
   reason: "no message could leave",
   model: null,
-  cost: NO_COST,
-  coveredTokens: 0
+  cost: NO_COST
 }
 
 /** Ends an operation that leaves the session as it was. */

@@ -1,5 +1,5 @@
 /** The budget of a step: its view against the limits of the policy, and whether a compression pays. */
-import { type CompressionPolicy, hardLimit, shares, softLimit } from "../compression/CompressionPolicy.ts"
+import { type CompressionPolicy, hardLimit, shares, softLimit, WORTHWHILE } from "../compression/CompressionPolicy.ts"
 import * as Growth from "../cost/growth.ts"
 import type { Writer } from "../cost/PromptCache.ts"
 import { type Counter, calibrate, overhead, total } from "../message/Tokens.ts"
@@ -65,9 +65,6 @@ export const isOverHard = ({ exceedsTarget, hard, tokens }: Budget): boolean => 
 /** A compression should begin in the background. */
 export const isOverSoft = ({ exceedsTarget, isDue, soft, tokens }: Budget): boolean =>
   (tokens > soft || isDue()) && exceedsTarget()
-
-/** A conversation this many times its target fits the usable window, and one any larger is worth a compression. */
-const WORTHWHILE = 1.25
 
 /** Tokens of the step that no compression can remove: its system prompt and its tools. */
 export const countOverhead = (counter: Counter, state: State | undefined, options: StepOptions): number => {

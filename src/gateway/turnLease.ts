@@ -1,8 +1,7 @@
 /** Gives turns their session one after the other, in this process and across processes. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { monotonicMillis } from "../concurrency/fiberServices.ts"
-import * as KeyedLocks from "../concurrency/keyedLocks.ts"
+import { makeFairQueue, monotonicMillis } from "../concurrency/fiberServices.ts"
 import type { SessionId } from "../session/Session.ts"
 import { SessionBusy, type StoreError, type UnknownSession } from "../session/SessionError.ts"
 import * as Metrics from "./metrics.ts"
@@ -10,7 +9,7 @@ import type { Held, Leases } from "../store/holdLease.ts"
 
 /** `nameHolder` names a holder that none before it had. */
 export const make = (leases: Leases, nameHolder: () => string) => {
-  const line = KeyedLocks.makeFairQueue<SessionId>()
+  const line = makeFairQueue<SessionId>()
 
   /** Waits for the turns of this process in a fair line, which costs nothing, then for other processes by the lease. */
   return <A, E, R>(

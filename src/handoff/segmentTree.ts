@@ -169,8 +169,25 @@ const countHandoffTokens = (segments: Segments, ledger: string, counter: Counter
 export const roomForHandoff = (shares: HandoffShares, counter: Counter): number =>
   Math.max(
     shares.handoff,
-    Math.ceil(1.25 * (shares.segment + countFrame(WIDEST, counter))) + countBesides(shares, counter)
+    Math.ceil(SLACK * (shares.segment + countFrame(WIDEST, counter))) + countBesides(shares, counter)
   )
+
+/**
+ * Returns the tokens to keep free for the handoff of the next compression: those of the segments it will have, whether or
+ * not its merges succeed, and what goes with them.
+ */
+export const roomForNext = (segments: Segments, shares: HandoffShares, counter: Counter): number => {
+  const limits = limitSegments(shares, counter)
+  const { maxTokens, merges } = planGrowth(segments, limits)
+  const written = (tokens: number): Segment => ({ ...WIDEST, tokens: Math.ceil(SLACK * tokens) })
+  const merged = merges.reduce<Segments>(
+    (kept, { children, maxTokens: tokens }) =>
+      replaceChildren(kept, { ...written(tokens), children: children.map(({ id }) => id) }),
+    segments
+  )
+  const most = Math.max(sizeOfAll(segments, limits), sizeOfAll(merged, limits)) + limits.sizeOf(written(maxTokens))
+  return Math.ceil(Math.min(limits.room, most)) + countBesides(shares, counter)
+}
 
 /** Returns the most tokens that the handoff of a session takes if no segment is added, whatever its ledger takes. */
 export const countHandoff = (
@@ -181,6 +198,9 @@ export const countHandoff = (
   const limits = limitSegments(shares, counter)
   return countBesides(shares, counter) + sizeOfAll(selectFitting(segments, limits), limits)
 }
+
+/** A summary may take so many times its share. */
+const SLACK = 1.25
 
 /** Returns what is left of the handoff for the segments, whatever the ledger takes. */
 export const limitSegments = (shares: HandoffShares, counter: Counter): SegmentLimits => ({

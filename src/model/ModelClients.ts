@@ -34,8 +34,7 @@ import {
   validUsage
 } from "./Provider.ts"
 import * as Recovery from "./Recovery.ts"
-import * as KeyedLocks from "../concurrency/keyedLocks.ts"
-import { monotonicMillis, suspendForeign } from "../concurrency/fiberServices.ts"
+import * as FiberServices from "../concurrency/fiberServices.ts"
 
 /**
  * `maxConcurrentCalls` bounds the calls that are under way to one model for all tasks together; default 16.
@@ -66,7 +65,7 @@ export interface Completion {
  * @since 0.1.0
  * @category models
  */
-export type Patience<A, E> = KeyedLocks.Patience<A, E>
+export type Patience<A, E> = FiberServices.Patience<A, E>
 
 /**
  * `onProgress` receives the number of characters so far, reasoning included, each time more have come. `recovery`
@@ -127,7 +126,7 @@ export class ModelClients extends Context.Tag("throughline/ModelClients")<
 export const make = Effect.fnUntraced(function* ({ maxConcurrentCalls = 16 }: ModelClientsOptions = {}) {
   yield* checkWhole("maxConcurrentCalls", maxConcurrentCalls, 1)
   const { dropClient, takeClient } = yield* makeClientCache
-  const queue = KeyedLocks.makeFairQueue<string>(maxConcurrentCalls)
+  const queue = FiberServices.makeFairQueue<string>(maxConcurrentCalls)
 
   const withPlace: ModelClients["Type"]["withPlace"] = (route, effect, patience) =>
     queue.withPlace(modelKey(route), effect, patience)
@@ -198,7 +197,7 @@ const makeClientCache = Effect.gen(function* () {
   // The client has a scope of its own, because the cache leaves a client open that is in use when the cache closes.
   const openClient = (key: ClientKey) => {
     const forget = Effect.sync(() => forgetKey(key))
-    const opened = suspendForeign(() => provider.open(key.route))
+    const opened = FiberServices.suspendForeign(() => provider.open(key.route))
     return Effect.acquireRelease(Scope.fork(scope, ExecutionStrategy.sequential), Scope.close).pipe(
       Effect.tap((own) => Scope.addFinalizer(own, forget)),
       Effect.flatMap((own) => Effect.interruptible(Scope.extend(opened, own)))
@@ -314,13 +313,13 @@ const withDeadlines = <A, E, R>(
   route: Route,
   read: (onActivity: Effect.Effect<void>) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | Timeout, R> =>
-  Effect.flatMap(monotonicMillis, (begin) => {
+  Effect.flatMap(FiberServices.monotonicMillis, (begin) => {
     const total = Duration.toMillis(route.timeout)
     const idle = Duration.toMillis(route.idleTimeout)
     let last = begin
-    const onActivity = Effect.map(monotonicMillis, (now) => void (last = now))
+    const onActivity = Effect.map(FiberServices.monotonicMillis, (now) => void (last = now))
 
-    const watch: Effect.Effect<never, Timeout> = Effect.flatMap(monotonicMillis, (now) => {
+    const watch: Effect.Effect<never, Timeout> = Effect.flatMap(FiberServices.monotonicMillis, (now) => {
       if (now >= begin + total) return new Timeout({ route: label(route), phase: "total", deadline: total })
       if (now >= last + idle) return new Timeout({ route: label(route), phase: "idle", deadline: idle })
       return Effect.zipRight(Effect.sleep(Math.min(begin + total, last + idle) - now), watch)

@@ -62,44 +62,56 @@ export const findLostFields = (message: Message.Message, excerpt: Message.Messag
 export const countLeast = (entries: ReadonlyArray<Logged>, least: number, counter: Counter): number =>
   entries.reduce((sum, entry) => sum + Math.min(entry.tokens, countFixed(entry, counter) + least), 0)
 
-/** An entry, and how many of its tokens every excerpt of it takes. */
+/** An entry, how many of its tokens every excerpt of it takes, and its part of what is left beside them. */
 interface Measured {
   readonly entry: Logged
   readonly fixed: number
+  readonly weight: number
 }
 
-/** The largest cap per entry, beside what is fixed, with which all fit the room: infinite if they fit without one. */
+/** The largest cap per weight, beside what is fixed, with which all fit the room: infinite if they fit without one. */
 const findCap = (measured: ReadonlyArray<Measured>, room: number): number => {
   let left = room - measured.reduce((sum, { fixed }) => sum + fixed, 0)
-  let remaining = measured.length
-  for (const tokens of measured.map(({ entry, fixed }) => entry.tokens - fixed).toSorted((a, b) => a - b)) {
-    if (tokens * remaining > left) return Math.floor(left / remaining)
-    left -= tokens
-    remaining--
+  let weights = measured.reduce((sum, { weight }) => sum + weight, 0)
+  const wishes = measured.map(({ entry, fixed, weight }) => ({ weight, each: (entry.tokens - fixed) / weight }))
+  for (const { each, weight } of wishes.toSorted((a, b) => a.each - b.each)) {
+    if (each * weights > left) return left / weights
+    left -= each * weight
+    weights -= weight
   }
   return Infinity
 }
 
 /**
- * The excerpts that make the entries fit the room, with the stand-ins for results that are missing. If even the shortest
- * do not fit, see `planFewest`.
+ * The excerpts that make the entries fit the room, with the stand-ins for results that are missing. Each gets the least
+ * first, then its part of the room by weight. If even the shortest do not fit, see `planFewest`.
  */
 export const planExcerpts = (
   entries: ReadonlyArray<Logged>,
   room: number,
-  counter: Counter
+  counter: Counter,
+  weigh: (entry: Logged) => number = () => 1
 ): ReadonlyArray<Excerpt> => {
-  const measured = entries.map((entry) => ({ entry, fixed: countFixed(entry, counter) }))
+  const least = (entry: Logged) => countLeast([entry], LEAST_EXCERPT, counter)
+  const measured = entries.map((entry) => ({ entry, fixed: least(entry), weight: weigh(entry) }))
   const { results } = Message.pairToolCalls(entries.map(({ message }) => message))
-  const missing = results.reduce((sum, ofCalls) => sum + ofCalls.filter((result) => result === undefined).length, 0)
-  const cap = findCap(measured, room - missing * countStandIn(counter))
+  const cap = findCap(measured, room - countMissing(results) * countStandIn(counter))
   const shares =
-    cap < LEAST_EXCERPT ? planFewest(entries, results, room, counter) : measured.map(({ fixed }) => cap + fixed)
+    cap < 0
+      ? planFewest(entries, results, room, counter)
+      : measured.map(({ fixed, weight }) => fixed + Math.floor(cap * weight))
   return entries.flatMap(({ seq, tokens }, i) => {
     const to = shares[i] ?? 0
     return to < tokens ? [{ seq, tokens: to }] : []
   })
 }
+
+/** The tokens of the stand-ins for results that the entries miss. */
+export const countStandIns = (entries: ReadonlyArray<Logged>, counter: Counter): number =>
+  countMissing(Message.pairToolCalls(entries.map(({ message }) => message)).results) * countStandIn(counter)
+
+const countMissing = (results: ReadonlyArray<Answered>): number =>
+  results.reduce((sum, ofCalls) => sum + ofCalls.filter((result) => result === undefined).length, 0)
 
 /**
  * The share of each entry where not all fit. Of a batch those calls leave that nobody answered, and then the oldest, each
@@ -181,6 +193,10 @@ const fieldsOf = (message: Message.Message): Fields =>
 const OWN_FIELDS: ReadonlySet<string> = new Set(
   "role content tool_calls tool_call_id refusal audio function_call native".split(" ")
 )
+
+/** Returns whether a message is nothing but words and other content: no calls, and nothing its server may want back. */
+export const isPlain = (message: Message.Message): boolean =>
+  Message.toolCalls(message).length === 0 && fieldsOf(message).length === 0 && !hasNative(message)
 
 const hasNative = (message: Message.Message): boolean => nativeOf(message) !== undefined
 

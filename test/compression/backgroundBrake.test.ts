@@ -87,7 +87,7 @@ describe("a session whose background compressions cover next to nothing", () => 
     return Effect.gen(function* () {
       const { compress, turn } = yield* Gateway.Gateway
       yield* fill
-      yield* Effect.replicateEffect(refill(2), 4)
+      yield* Effect.replicateEffect(refill(2), 6)
       assert.strictEqual(starts(lines), 4)
       assert.strictEqual((yield* compress(id)).outcome, "committed")
       assert.strictEqual(starts(lines), 5)
@@ -160,7 +160,7 @@ const background = (seq: number) => ({ _tag: "Background", seq }) as const
 
 describe("how a session refills", () => {
   const gain = FastCheck.record({
-    coveredTokens: FastCheck.integer({ min: 0, max: 2_000 }),
+    freedTokens: FastCheck.integer({ min: 0, max: 2_000 }),
     targetTokens: FastCheck.constant(2_000),
     origin: FastCheck.constantFrom(onRequest, background(1))
   })
@@ -173,15 +173,15 @@ describe("how a session refills", () => {
         (refill, gain, n) => BackgroundBrake.refillAfter(refill, gain, n),
         undefined
       )
-      const last = gains.findLastIndex(({ coveredTokens }) => coveredTokens >= 500)
+      const last = gains.findLastIndex(({ freedTokens }) => freedTokens >= 500)
       const little = gains.slice(last + 1).filter(({ origin }) => origin._tag === "Background")
       assert.strictEqual(BackgroundBrake.isHeldBack(refill), little.length >= 3)
     }
   )
 
   it("its speed is what came between the first and the last of them", () => {
-    const gains = [400, 100, 200].map((coveredTokens) => ({
-      coveredTokens,
+    const gains = [400, 100, 200].map((freedTokens) => ({
+      freedTokens,
       targetTokens: 2_000,
       origin: background(1)
     }))
@@ -194,7 +194,7 @@ describe("how a session refills", () => {
 
   it("of 10,000 sessions at most is anything known, the oldest are forgotten first", () => {
     const { mayStart, noteGain } = BackgroundBrake.make()
-    const useless = { coveredTokens: 0, targetTokens: 2_000, origin: background(1) }
+    const useless = { freedTokens: 0, targetTokens: 2_000, origin: background(1) }
     const ids = Array.from({ length: 10_001 }, (_, n) => SessionId.make(`session ${n}`))
     for (const id of ids) for (let n = 0; n < 3; n++) noteGain(id, useless, n)
     assert.deepStrictEqual(

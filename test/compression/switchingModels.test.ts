@@ -142,9 +142,9 @@ describe("a smaller window", () => {
         for (const contextLength of switches) {
           const policy = yield* within({ contextLength })
           const { outcome, tokensAfter } = yield* compress(id, { contextLength })
-          assert.include(["committed", "nothing-to-compress"], outcome)
+          assert.include(["committed", "shortened", "nothing-to-compress"], outcome)
           const target = CompressionPolicy.shares(policy, 0)?.target ?? 0
-          if (outcome === "committed") assert.isAtMost(tokensAfter, target)
+          if (outcome !== "nothing-to-compress") assert.isAtMost(tokensAfter, target)
           assert.isAtMost((yield* viewStep({ contextLength })).tokens, CompressionPolicy.hardLimit(policy))
         }
       }).pipe(Effect.provide(world(Scripted.make([summary("x")]), "preflight"))),

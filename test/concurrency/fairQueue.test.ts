@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck, Fiber, TestClock } from "effect"
-import * as KeyedLocks from "../../src/concurrency/keyedLocks.ts"
 import { propertyRuns } from "../support/repetitions.ts"
+import { makeFairQueue } from "../../src/concurrency/fiberServices.ts"
 
 /** How long each stays, and whether it is interrupted while the others come and go. */
 const visitors = FastCheck.array(FastCheck.record({ stays: FastCheck.nat(5), isInterrupted: FastCheck.boolean() }), {
@@ -16,7 +16,7 @@ describe("a fair queue", () => {
     [FastCheck.integer({ min: 1, max: 4 }), visitors],
     ([places, all]) =>
       Effect.gen(function* () {
-        const line = KeyedLocks.makeFairQueue<string>(places)
+        const line = makeFairQueue<string>(places)
         const entered: Array<number> = []
         let inside = 0
         const visit = (n: number, stays: number) =>
@@ -48,7 +48,7 @@ describe("a fair queue", () => {
 
   it.effect("of several places has nobody wait while one is free", () =>
     Effect.gen(function* () {
-      const line = KeyedLocks.makeFairQueue<string>(2)
+      const line = makeFairQueue<string>(2)
       const visitors = yield* Effect.replicateEffect(Effect.fork(line.withPlace("k", Effect.never)), 3)
       yield* yields(10)
       let passed = 0
@@ -65,7 +65,7 @@ describe("a fair queue", () => {
 
   it.effect("who waits for longer than he would passes by, and the next takes his place", () =>
     Effect.gen(function* () {
-      const line = KeyedLocks.makeFairQueue<string>()
+      const line = makeFairQueue<string>()
       const inside = yield* Effect.fork(line.withPlace("k", Effect.never))
       const hasty = yield* Effect.fork(
         line.withPlace("k", Effect.succeed("in"), { wait: "1 second", late: Effect.succeed("late") })

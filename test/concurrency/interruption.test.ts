@@ -4,7 +4,6 @@ import { Clock, Deferred, Duration, Effect, Fiber, Layer, Option } from "effect"
 import * as ModelClients from "../../src/model/ModelClients.ts"
 import * as HoldLease from "../../src/store/holdLease.ts"
 import * as StopSignals from "../../src/concurrency/stopSignals.ts"
-import * as KeyedLocks from "../../src/concurrency/keyedLocks.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { type LeaseRequest, SessionStore } from "../../src/store/SessionStore.ts"
@@ -16,13 +15,14 @@ import {
   isUnbroken
 } from "../support/interruptEverywhere.ts"
 import { route, scripted } from "../support/world.ts"
+import { makeFairQueue } from "../../src/concurrency/fiberServices.ts"
 
 const world = scripted(Scripted.layer([]))
 
 describe("a fair queue", () => {
   it.live("interrupted anywhere, nobody keeps a place", () =>
     interruptEverywhere(
-      Effect.sync(() => KeyedLocks.makeFairQueue<string>()),
+      Effect.sync(() => makeFairQueue<string>()),
       (line) => line.withPlace("k", Effect.yieldNow()),
       (line) => Effect.sync(() => line.countLines() === 0)
     ).pipe(Effect.map(isUnbroken))
@@ -31,7 +31,7 @@ describe("a fair queue", () => {
   /** A line whose places are all taken, to be left by whoever says so. */
   const taken = (places: number) =>
     Effect.gen(function* () {
-      const line = KeyedLocks.makeFairQueue<string>(places)
+      const line = makeFairQueue<string>(places)
       const isLeaving = yield* Deferred.make<void>()
       const inside = yield* Effect.replicateEffect(
         Effect.forkDaemon(line.withPlace("k", Deferred.await(isLeaving))),

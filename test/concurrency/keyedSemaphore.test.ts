@@ -1,14 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
-import * as KeyedLocks from "../../src/concurrency/keyedLocks.ts"
 import { SessionId } from "../../src/session/Session.ts"
+import { makeKeyedSemaphore } from "../../src/concurrency/fiberServices.ts"
 
 const ids = Array.from({ length: 50 }, (_, n) => SessionId.make(`session ${n}`))
 
 describe("what is kept per session", () => {
   it.effect("one holder per session at a time, many sessions at once, and nothing kept afterwards", () =>
     Effect.gen(function* () {
-      const permits = KeyedLocks.makeKeyedSemaphore()
+      const permits = makeKeyedSemaphore()
       const inside = new Map<SessionId, number>()
       const enter = (id: SessionId, by: number) => Effect.sync(() => inside.set(id, (inside.get(id) ?? 0) + by))
       const gate = yield* Deferred.make<void>()

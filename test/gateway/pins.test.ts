@@ -171,7 +171,7 @@ describe("pins", () => {
   it.effect("a pin of a message leaves the view at the first compression after it is unpinned", () =>
     Effect.gen(function* () {
       const { pin, unpin } = yield* Gateway
-      yield* importRounds(12)
+      yield* importRounds(40)
       yield* compressSession()
       assert.notInclude(yield* viewText, "Part 4 is fine.")
       yield* pin(id, { fromSeq: 20 })
@@ -179,7 +179,7 @@ describe("pins", () => {
       assert.isTrue(yield* unpin(id, "20"))
       assert.isFalse(yield* unpin(id, "20"))
       assert.include(yield* viewText, "Part 4 is fine.")
-      yield* talk(0, 12)
+      yield* talk(0, 40)
       yield* compressSession()
       assert.notInclude(yield* viewText, "Part 4 is fine.")
     }).pipe(Effect.provide(scripted(provider(), { policy })))

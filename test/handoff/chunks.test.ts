@@ -14,6 +14,8 @@ import { estimate } from "../../src/message/Tokens.ts"
 import { conversation, id, route, scripted } from "../support/world.ts"
 
 const policy = { contextLength: 64_000, mode: "manual" } as const
+/** So narrow that a dozen rounds of tools push out what came before them. */
+const narrow = { ...policy, contextLength: 8_000 } as const
 const small = { ...route, contextLength: 12_000 }
 
 const materialOf = ({ messages }: ModelRequest): string => messages.map(Message.text).join("\n")
@@ -26,7 +28,7 @@ const answer = (request: ModelRequest): string => {
 
 const compressed = Effect.gen(function* () {
   const store = yield* SessionStore
-  yield* store.importAll([{ sessionId: id, messages: conversation(100) }])
+  yield* store.importAll([{ sessionId: id, messages: conversation(200) }])
   const { compress } = yield* Compressor
   const result = yield* compress(id)
   return { result, segments: (yield* store.state(id)).segments }
@@ -150,7 +152,7 @@ for (const [name, carry] of CARRIERS) {
           const lines = new Set(shown.match(/line \d+ of the output/g))
           // A chunk may begin within a line.
           assert.isAtLeast(lines.size, times * 1_900 - 2 * model.requests.length)
-        }).pipe(Effect.provide(scripted(model.layer, { policy, routes: [small] })))
+        }).pipe(Effect.provide(scripted(model.layer, { policy: narrow, routes: [small] })))
       })
     }
   })
@@ -256,7 +258,7 @@ describe("a range larger than the summarizer's window", () => {
         const { compress } = yield* Compressor
         assert.deepInclude(yield* compress(id), { outcome: "committed", reason: null })
         return model.requests.length
-      }).pipe(Effect.provide(scripted(model.layer, { policy, routes: [{ ...route, contextLength: 32_000 }] })))
+      }).pipe(Effect.provide(scripted(model.layer, { policy: narrow, routes: [{ ...route, contextLength: 32_000 }] })))
     }
     return Effect.gen(function* () {
       assert.strictEqual(yield* countCalls(thinking), 1)
@@ -271,16 +273,17 @@ describe("a range larger than the summarizer's window", () => {
   it.effect("of which some chunks are smaller than any summary is none the worse for it", () => {
     const model = Scripted.make([answer])
     const giant = "a line of output\n".repeat(20_000)
-    const messages = ["Go.", giant, "Thanks.", giant, "Bye."].flatMap((content): ReadonlyArray<Message.Message> => [
+    const talk = ["Go.", giant, "Thanks.", giant, "Bye."].flatMap((content): ReadonlyArray<Message.Message> => [
       { role: "user", content },
       { role: "assistant", content: "ok" }
     ])
+    const messages = [...talk, ...conversation(12)]
     return Effect.gen(function* () {
       const store = yield* SessionStore
       yield* store.importAll([{ sessionId: id, messages }])
       const { compress } = yield* Compressor
       assert.deepInclude(yield* compress(id), { outcome: "committed", reason: null })
-    }).pipe(Effect.provide(scripted(model.layer, { policy, routes: [{ ...route, contextLength: 64_000 }] })))
+    }).pipe(Effect.provide(scripted(model.layer, { policy: narrow, routes: [{ ...route, contextLength: 64_000 }] })))
   })
 
   it.effect("of which one chunk fails keeps the others, and asks for none of them again", () => {

@@ -193,7 +193,7 @@ const on = <E>(routes: ReadonlyArray<ResolvedRoute>, test: (world: World) => Eff
     yield* Effect.gen(function* () {
       const store = yield* SessionStore
       const { compress } = yield* Gateway
-      yield* store.importAll(SESSIONS.map((sessionId) => ({ sessionId, messages: conversation(12) })))
+      yield* store.importAll(SESSIONS.map((sessionId) => ({ sessionId, messages: conversation(16) })))
       const session = (n: number) => Effect.orDie(Effect.fromNullable(SESSIONS[n - 1]))
       yield* test({
         compress: (n) => Effect.flatMap(session(n), (sessionId) => compress(sessionId)),
@@ -378,7 +378,7 @@ for (const api of APIS) {
         yield* Effect.gen(function* () {
           const store = yield* SessionStore
           const { compress } = yield* Gateway
-          yield* store.importAll(SESSIONS.map((sessionId) => ({ sessionId, messages: conversation(12) })))
+          yield* store.importAll(SESSIONS.map((sessionId) => ({ sessionId, messages: conversation(16) })))
           const outcomes: Array<string> = []
           for (const sessionId of SESSIONS) {
             if (outcomes.length === 2) yield* TestClock.adjust("30 seconds")

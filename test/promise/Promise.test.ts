@@ -88,7 +88,7 @@ describe("open", () => {
     const server = await startAgentServer(8_000)
     vi.stubEnv("OPENAI_API_KEY", "sk-of-the-environment")
     await using sessions = await open({ ...WINDOW, model: "m", baseUrl: server.url })
-    await fill(sessions, "chat-1", 6)
+    await fill(sessions, "chat-1", 16)
     await sessions.compress("chat-1")
     vi.unstubAllEnvs()
     assert.isAtLeast(server.counts.summaries, 1)
@@ -106,7 +106,7 @@ describe("open", () => {
       throw new Error("no log takes this")
     }
     await using sessions = await open({ ...WINDOW, ...broken, fallbacks, log, mode: "manual" })
-    await fill(sessions, "chat-1", 4)
+    await fill(sessions, "chat-1", 16)
     assert.include(await sessions.compress("chat-1"), { outcome: "committed" })
     assert.isTrue(lines.some((line) => line.includes("chat-1") && line.includes("committed")))
     await server.close()
@@ -266,7 +266,7 @@ describe("turn", () => {
 describe("sessions", () => {
   it("tell of compressions while they are asked", async () => {
     await using sessions = await open({ ...WINDOW, mode: "manual" })
-    await fill(sessions, "chat-1", 6)
+    await fill(sessions, "chat-1", 16)
     const events = sessions.events[Symbol.asyncIterator]()
     const first = events.next()
     const result = await sessions.compress("chat-1", { focus: "invoices" })
@@ -311,9 +311,10 @@ describe("sessions", () => {
 
   it("rewind, reset, and read a segment", async () => {
     await using sessions = await open({ ...WINDOW, mode: "manual" })
-    await fill(sessions, "chat-1", 6)
+    await fill(sessions, "chat-1", 16)
     await sessions.compress("chat-1")
-    const { segment } = (await sessions.recall("chat-1", "invoices", { where: "out-of-view" }))[0] ?? {}
+    const found = await sessions.recall("chat-1", "invoices", { where: "out-of-view", limit: 99 })
+    const segment = found.find(({ segment }) => segment !== null)?.segment
     const { entries } = await sessions.expand(segment ?? "none")
     assert.isNotEmpty(entries)
     await sessions.rewind("chat-1", 2)

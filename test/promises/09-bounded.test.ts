@@ -201,7 +201,7 @@ describe("a range of 145,000 tokens on a route with a window of 32,000", () => {
         }
       ])
       return Effect.gen(function* () {
-        yield* importRounds(440)
+        yield* importRounds(620)
         const running = yield* Effect.fork(compressSession())
         yield* TestClock.adjust("1 hour")
         const { durationMs, outcome, tokensBefore } = yield* Fiber.join(running)

@@ -65,7 +65,7 @@ const HEAD = 2
 
 /** Names that occur once in a long conversation, each in another place of it. */
 const planted = (names: ReadonlyArray<string>, places: ReadonlyArray<"user" | "tool" | "call">) =>
-  conversation(14).flatMap((message, i): ReadonlyArray<Message.Message> => {
+  conversation(60).flatMap((message, i): ReadonlyArray<Message.Message> => {
     const n = Math.floor(i / 4) - HEAD
     const [name, place] = [names[n], places[n]]
     if (name === undefined || message.role !== "user") return [message]
@@ -137,7 +137,7 @@ describe("the receipt of a compression", () => {
       yield* importMessages([
         ...conversation(6),
         ...round("env", "cat .env", `OPENAI_API_KEY=${key}\nDB_URL=postgres://admin:Tr0ub4dor@db.internal/app_main`),
-        ...conversation(6, 6)
+        ...conversation(30, 6)
       ])
       const steps = round("use", `OPENAI_API_KEY=${key} psql postgres://admin:Tr0ub4dor@db.internal/app_main`, "ok")
       const { snapshotId } = yield* compressDuring(model, steps)
@@ -162,12 +162,12 @@ describe("the receipt of a compression", () => {
         ...conversation(6),
         asked,
         { role: "tool", tool_call_id: "asked", content: "Nothing found." },
-        ...conversation(6, 6)
+        ...conversation(30, 6)
       ])
       const { snapshotId } = yield* compressDuring(model, round("use", "grep ORD-77123 orders.csv", "nothing"))
       const { carried, used } = yield* readReceipt(snapshotId)
       assert.deepStrictEqual(carried, ["ORD-77123"])
-      assert.deepInclude(used, { kind: "identifier", text: "ORD-77123", seq: 25, usedAt: 51, query: null })
+      assert.deepInclude(used, { kind: "identifier", text: "ORD-77123", seq: 25, usedAt: 147, query: null })
       assert.match(yield* viewText, /in use: ORD-77123 \(#25\)/)
       assert.deepStrictEqual((yield* checkSession(id)).findings, [])
     }).pipe(Effect.provide(scripted(model.layer, { policy: manual })))
@@ -178,7 +178,7 @@ describe("the receipt of a compression", () => {
     const [call, result] = round("call_late", "npm run deploy -- --region eu-west-3", "deployed")
     return Effect.gen(function* () {
       if (call === undefined || result === undefined) return
-      yield* importMessages([...conversation(6), call, ...conversation(6, 6)])
+      yield* importMessages([...conversation(6), call, ...conversation(30, 6)])
       const { snapshotId } = yield* compressDuring(model, [result])
       const { used } = yield* readReceipt(snapshotId)
       const open = used.find(({ kind }) => kind === "call")

@@ -171,7 +171,7 @@ describe("a damaged row", () => {
       yield* Effect.gen(function* () {
         const { heal, view } = yield* Gateway.Gateway
         const broken = yield* view(id)
-        const [repair] = broken.repairs
+        const [repair, ...others] = broken.repairs
         assert.strictEqual(repair?.kind, "lost-segment")
         const [segment] = (yield* Effect.flatMap(SessionStore, ({ state }) => state(id))).segments
         assert.deepStrictEqual(
@@ -181,7 +181,7 @@ describe("a damaged row", () => {
         assert.include(JSON.stringify(broken.messages), "The summary of these messages is lost.")
         assert.lengthOf(yield* heal(id), 1)
         const healed = yield* view(id)
-        assert.deepStrictEqual(healed.repairs, [])
+        assert.deepStrictEqual(healed.repairs, others)
         assert.include(JSON.stringify(healed.messages), "go on with x")
       }).pipe(Effect.provide(layer))
       assert.lengthOf(yield* Effect.provide(readLog(), layer), 48)

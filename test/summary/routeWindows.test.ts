@@ -44,7 +44,8 @@ const makeWorld = (server: Server, said: number) => {
       return Models.oracle(request)
     }
   ])
-  const policy = { contextLength: 64_000, mode: "manual" } as const
+  // So narrow that most of a dozen rounds leave the view.
+  const policy = { contextLength: 8_000, mode: "manual" } as const
   const gateway = scripted(model.layer, { policy, routes: [{ ...route, contextLength: said }] })
   const listTold = () => lines.filter((line) => line.startsWith("window learned: "))
   return { layer: Layer.merge(gateway, logger), listTold, passed }

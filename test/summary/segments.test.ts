@@ -14,6 +14,9 @@ import { awaitRequests, conversation, id, importMessages, recordLogLines, script
 
 const policy = { contextLength: 32_000, mode: "manual" } as const
 
+/** So many that they do not fit the target even where their outputs are pruned. */
+const ROUNDS = 60
+
 /** Each answer names the place of its material in the session, and so differs from all others. */
 const answer = (request: ModelRequest): string => {
   const [, from = ""] = /^#(\d+)/m.exec(Message.text(request.messages[1] ?? { role: "user", content: "" })) ?? []
@@ -38,7 +41,7 @@ const compressed = Effect.gen(function* () {
 })
 
 /** Compresses the session `n` times and appends `rounds` rounds before each time. */
-const grown = (n: number, rounds = 26, from = 0) =>
+const grown = (n: number, rounds = ROUNDS, from = 0) =>
   Effect.forEach(Array.from({ length: n }), (_, i) => Effect.zipRight(goOn(rounds, from + i * rounds), compressed))
 
 const handoffOf = (view: View.View): string => {
@@ -53,7 +56,7 @@ describe("a request to the summarizer", () => {
     const model = Scripted.make([answer])
     const odd = (message: Message.Message) => Message.withContent(message, `${Message.text(message)} cut \ud83d…`)
     return Effect.gen(function* () {
-      yield* importMessages(conversation(26).map((message) => (message.role === "tool" ? odd(message) : message)))
+      yield* importMessages(conversation(ROUNDS).map((message) => (message.role === "tool" ? odd(message) : message)))
       const { result } = yield* compressed
       assert.strictEqual(result.outcome, "committed")
       const sent = model.requests.flatMap(({ messages }) => messages.map(Message.text)).join("\n")
@@ -94,7 +97,7 @@ describe("segments of a session", () => {
       const views: Array<ReadonlyArray<Message.Message>> = []
       let healed = 0
       for (let n = 0; n < 18; n++) {
-        yield* goOn(26, n * 26)
+        yield* goOn(ROUNDS, n * ROUNDS)
         views.push(View.assemble(yield* store.state(id), estimate).messages)
         const { state } = yield* compressed
         if (state.segments.every(({ degraded }) => degraded === null)) continue
@@ -129,7 +132,7 @@ describe("segments of a session", () => {
       )
       assert.isFalse(log.lines.some((line) => line.startsWith("segments condensed")))
       isDown = false
-      const [next] = yield* grown(1, 26, 5 * 26)
+      const [next] = yield* grown(1, ROUNDS, 5 * ROUNDS)
       assert.deepStrictEqual(
         next?.state.segments.map(({ level }) => level),
         [1, 0, 0]
@@ -145,14 +148,14 @@ describe("segments of a session", () => {
     return Effect.gen(function* () {
       yield* Effect.forEach(Array.from({ length: 4 }), (_, n) =>
         Effect.gen(function* () {
-          yield* goOn(26, n * 26)
+          yield* goOn(ROUNDS, n * ROUNDS)
           const fiber = yield* Effect.fork(compressed)
           yield* awaitRequests(model, n + 1)
           yield* TestClock.adjust("8 seconds")
           yield* Fiber.join(fiber)
         })
       )
-      yield* goOn(26, 4 * 26)
+      yield* goOn(ROUNDS, 4 * ROUNDS)
       const fiber = yield* Effect.fork(compressed)
       yield* awaitRequests(model, 6)
       yield* TestClock.adjust("17 seconds")

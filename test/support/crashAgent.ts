@@ -57,7 +57,7 @@ const notification = Effect.zipRight(pause, deliverMessage("notification"))
 
 /** The output of the tool is what there is to compress. */
 const output = (of: string): string =>
-  Array.from({ length: 24 }, (_, i) => `${of}: item ${i} of the report refers to invoice ${i * 131}.`).join(" ")
+  Array.from({ length: 72 }, (_, i) => `${of}: item ${i} of the report refers to invoice ${i * 131}.`).join(" ")
 
 const turn = Effect.gen(function* () {
   const { turn } = yield* Gateway.Gateway

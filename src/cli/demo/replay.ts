@@ -142,6 +142,8 @@ export const replaySession = (report: (event: DemoEvent) => Effect.Effect<void>)
 
     const { after, result } = yield* Deferred.await(compressed)
     const { before, ids, log, turnsWaited } = yield* readStore(result)
+    // The compression began with the first step whose view was over the threshold.
+    const began = stepViews.find(({ tokens }) => tokens > CompressionPolicy.softLimit(policy)) ?? before
     const checks = runChecks({
       sessionId,
       seenIds: [...ids, result.sessionId, after.sessionId, ...receipts.map((receipt) => receipt.sessionId)],
@@ -151,6 +153,7 @@ export const replaySession = (report: (event: DemoEvent) => Effect.Effect<void>)
       before,
       after,
       targetTokens: CompressionPolicy.shares(policy, after.parts.system.tokens)?.target ?? 0,
+      tokensMeanwhile: before.tokens - began.tokens,
       arrivals: arrivals.map(([, message]) => message),
       nextView: stepViews[stepsBeforeArrivals] ?? after,
       turnsMeanwhile,
