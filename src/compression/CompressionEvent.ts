@@ -47,9 +47,9 @@ export const Event = Schema.Union(
   Schema.TaggedStruct("Started", { ...whileRunning, tokens: Schema.Int }),
   Schema.TaggedStruct("Progress", {
     ...whileRunning,
-    tokensWritten: Schema.Number,
-    tokensExpected: Schema.Number,
-    millisecondsLeft: Schema.NullOr(Schema.Number)
+    tokensWritten: Schema.Finite,
+    tokensExpected: Schema.Finite,
+    millisecondsLeft: Schema.NullOr(Schema.Finite)
   }),
   Schema.TaggedStruct("Joined", { ...ofOperation, isWaitedFor: Schema.Boolean }),
   Schema.TaggedStruct("Committed", withResult),
@@ -59,7 +59,7 @@ export const Event = Schema.Union(
   Schema.TaggedStruct("NoHeadroom", withResult),
   Schema.TaggedStruct("Unchanged", withResult),
   Schema.TaggedStruct("Failed", { ...ofOperation, reason: Schema.String }),
-  Schema.TaggedStruct("HeldBack", { ...ofOperation, tokensPerMinute: Schema.Number }),
+  Schema.TaggedStruct("HeldBack", { ...ofOperation, tokensPerMinute: Schema.Finite }),
   Schema.TaggedStruct("WindowLearned", ofWindow)
 )
 

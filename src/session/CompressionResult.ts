@@ -100,7 +100,7 @@ export const CompressionResult = Schema.Struct({
   tokensSpent: Schema.Int,
   attempts: Schema.Array(Attempt),
   budgetLeft: Schema.NullOr(BudgetLeft),
-  durationMs: Schema.Number
+  durationMs: Schema.Finite
 })
 /**
  * @since 0.1.0
