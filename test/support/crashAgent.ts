@@ -55,9 +55,13 @@ const deliverMessage = (kind: "request" | "notification") =>
 
 const notification = Effect.zipRight(pause, deliverMessage("notification"))
 
+/** An agent that will be killed has a small window, so that it often compresses; one that lives has room for merges. */
+const { contextLength, lines } =
+  rounds === 0 ? { contextLength: 2_048, lines: 24 } : { contextLength: 8_000, lines: 72 }
+
 /** The output of the tool is what there is to compress. */
 const output = (of: string): string =>
-  Array.from({ length: 72 }, (_, i) => `${of}: item ${i} of the report refers to invoice ${i * 131}.`).join(" ")
+  Array.from({ length: lines }, (_, i) => `${of}: item ${i} of the report refers to invoice ${i * 131}.`).join(" ")
 
 const turn = Effect.gen(function* () {
   const { turn } = yield* Gateway.Gateway
@@ -112,7 +116,7 @@ const main = Effect.gen(function* () {
 }).pipe(Effect.ensuring(Effect.suspend(() => say({ _tag: "Called", calls: model.requests.length, failures, merges }))))
 
 const gateway = Gateway.layer({
-  policy: { contextLength: 8_000, mode: "manual", onExhausted: "fail" },
+  policy: { contextLength, mode: "manual", onExhausted: "fail" },
   routes: [Provider.route({ model: "scripted", apiKey: "none", baseUrl: "http://scripted.invalid/v1" })],
   leaseTtl: rounds === 0 ? "30 millis" : "15 seconds"
 }).pipe(Layer.provide(storeOn(filename)), Layer.provide(model.layer))
