@@ -46,9 +46,10 @@ describe("promise 11, fits", () => {
         yield* importMessages(first)
         yield* fits
         yield* turn(id, ({ append, view }) =>
-          Effect.forEach(second, (message) =>
-            message.role === "user" ? Effect.zipRight(deliver(id, message), view()) : append(message)
-          )
+          Effect.forEach(second, (message) => {
+            if (message.role !== "user") return append(message)
+            return Effect.zipRight(deliver(id, message), view())
+          })
         )
         yield* fits
       }).pipe(
