@@ -261,7 +261,11 @@ const anyMessage: FastCheck.Arbitrary<Message> = FastCheck.oneof(
       withContent<Message>({ role: "assistant", ...beside, tool_calls }, content)
     )
   },
-  { weight: 1, arbitrary: FastCheck.constant(ofWire({ role: "assistant", content: "done", tool_calls: null })) }
+  {
+    weight: 1,
+    // A new one each time, since a test may change it in place.
+    arbitrary: FastCheck.constant("done").map((content) => ofWire({ role: "assistant", content, tool_calls: null }))
+  }
 )
 
 /** Anything in any order: calls never answered, late, doubled and orphaned results, ids used again, empty contents. */
