@@ -22,6 +22,8 @@ const ofOperation = { sessionId: SessionId, operationId: Schema.String }
 /** The number of messages to be summarized. `isWaitedFor`: a step cannot go on without the compression. */
 const whileRunning = { ...ofOperation, messages: Schema.Int, isWaitedFor: Schema.Boolean }
 
+const amount = Schema.Finite.pipe(Schema.nonNegative())
+
 const withResult = { ...ofOperation, result: CompressionResult }
 
 /** A window that proved smaller than configured: the server refused a view of `learned` tokens, or named that limit. */
@@ -47,9 +49,9 @@ export const Event = Schema.Union(
   Schema.TaggedStruct("Started", { ...whileRunning, tokens: Schema.Int }),
   Schema.TaggedStruct("Progress", {
     ...whileRunning,
-    tokensWritten: Schema.Finite,
-    tokensExpected: Schema.Finite,
-    millisecondsLeft: Schema.NullOr(Schema.Finite)
+    tokensWritten: amount,
+    tokensExpected: amount,
+    millisecondsLeft: Schema.NullOr(amount)
   }),
   Schema.TaggedStruct("Joined", { ...ofOperation, isWaitedFor: Schema.Boolean }),
   Schema.TaggedStruct("Committed", withResult),
@@ -59,7 +61,7 @@ export const Event = Schema.Union(
   Schema.TaggedStruct("NoHeadroom", withResult),
   Schema.TaggedStruct("Unchanged", withResult),
   Schema.TaggedStruct("Failed", { ...ofOperation, reason: Schema.String }),
-  Schema.TaggedStruct("HeldBack", { ...ofOperation, tokensPerMinute: Schema.Finite }),
+  Schema.TaggedStruct("HeldBack", { ...ofOperation, tokensPerMinute: amount }),
   Schema.TaggedStruct("WindowLearned", ofWindow)
 )
 
