@@ -212,13 +212,15 @@ const findZone = (inputs: TailInputs, { kept, room }: Omit<Division, "from">): n
   const last = rest.slice(kept)
   const free = room - total(last)
   const most = Math.max(free, Math.min(ZONE * room, room - countLast(inputs, kept, LEAST_KEPT)))
-  const leaves = LEAVES * total(rest.slice(0, kept))
+  const early = rest.slice(0, kept)
+  let whole = total(early)
+  const leaves = LEAVES * whole
   let from = kept
   let used = 0
-  for (let i = kept - 1, tokens = 0, whole = total(rest.slice(0, kept)); i >= 0; i--) {
-    const entries = rest.slice(i, i + 1)
-    tokens += entries.reduce((sum, entry) => sum + countPruned(entry), 0)
-    whole -= total(entries)
+  let tokens = 0
+  for (const [i, entry] of [...early.entries()].toReversed()) {
+    tokens += countPruned(entry)
+    whole -= entry.tokens
     if (tokens > most || whole < leaves) break
     if (cuts[i] === true) [from, used] = [i, tokens]
   }
