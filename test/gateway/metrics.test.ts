@@ -114,7 +114,8 @@ describe("metrics", () => {
     Effect.gen(function* () {
       const { turn } = yield* Gateway
       yield* deliver(user("one"))
-      const waiting = Effect.map(read("throughline_turns_waiting"), ({ value }) => value)
+      const before = (yield* read("throughline_turns_waiting")).value
+      const waiting = Effect.map(read("throughline_turns_waiting"), ({ value }) => value - before)
       const work = Effect.gen(function* () {
         const first = yield* Effect.fork(turn(id, () => Effect.sleep("5 seconds")))
         yield* TestClock.adjust("1 second")
