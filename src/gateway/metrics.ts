@@ -68,12 +68,13 @@ export const measureTurnWait = <A, E, R>(
 ): Effect.Effect<A, E, R> =>
   Effect.flatMap(monotonicMillis, (asked) => {
     let isWaiting = true
+    // An interrupt between the note that the wait ended and the gauge would leave the turn waiting for ever.
     const end = Effect.suspend(() => {
       if (!isWaiting) return Effect.void
       isWaiting = false
       const waited = Effect.flatMap(monotonicMillis, (now) => Metric.update(turnWait, (now - asked) / 1_000))
       return Effect.zipRight(Metric.incrementBy(turnsWaiting, -1), waited)
-    })
+    }).pipe(Effect.uninterruptible)
     return Effect.acquireUseRelease(
       Metric.increment(turnsWaiting),
       () => wait(end),

@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { Gateway } from "../../src/gateway/Gateway.ts"
 import { RateLimited } from "../../src/model/ModelError.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
+import { interruptEverywhere, isUnbroken } from "../support/interruptEverywhere.ts"
 import { crowded, deliver, id, importRounds, manual, route, scripted, summary } from "../support/world.ts"
 
 const user = (content: string) => ({ role: "user", content }) as const
@@ -145,6 +146,22 @@ describe("metrics", () => {
           [1, 0]
         ]
       )
+    }).pipe(Effect.provide(scripted(Scripted.layer([]), { policy: manual })))
+  )
+
+  it.live("count no turn as waiting that was interrupted, wherever it was", () =>
+    Effect.gen(function* () {
+      const waiting = Effect.map(read("throughline_turns_waiting"), ({ value }) => value)
+      const before = yield* waiting
+      const { turn } = yield* Gateway
+      yield* deliver(user("one"))
+      const sweep = yield* interruptEverywhere(
+        Effect.void,
+        () => turn(id, () => Effect.void),
+        () => Effect.map(waiting, (now) => now === before),
+        { every: 1 }
+      )
+      isUnbroken(sweep)
     }).pipe(Effect.provide(scripted(Scripted.layer([]), { policy: manual })))
   )
 
