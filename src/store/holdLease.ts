@@ -81,7 +81,7 @@ export const make = (
           return Effect.flatMap(waitForLease(sessionId, { ...request, ttl }, sleep, patience), (held) => {
             // Suspended: an agent may throw instead of failing.
             const used = Effect.suspend(() => use(held))
-            return Effect.ensuring(restore(Effect.zipRight(keepAlive(held.lease), used)), release(held.lease))
+            return Effect.zipRight(keepAlive(held.lease), Effect.ensuring(restore(used), release(held.lease)))
           })
         })
     }
@@ -109,6 +109,7 @@ const makeRenewer = (store: SessionStore["Type"], ttl: number) =>
         // Noted in the step that decides to end, so that the next lease starts the fiber again.
         Effect.repeat({ while: () => (isRunning = leases.size > 0) })
       )
+      /** To be run uninterruptibly: a fiber that is noted and never begun would renew no lease of the process any more. */
       const keepAlive = (lease: Lease) =>
         Effect.suspend(() => {
           leases.add(lease)

@@ -125,6 +125,27 @@ describe("a lease that is used", () => {
     interruptEverywhere(delivered, (id) => used(id), isFree).pipe(Effect.map(isUnbroken), Effect.provide(world))
   )
 
+  it.scopedLive("interrupted anywhere, it leaves the renewals to the next lease of its process", () =>
+    interruptEverywhere(
+      Effect.gen(function* () {
+        const id = yield* delivered
+        const store = yield* SessionStore
+        const renewed = yield* Deferred.make<void>()
+        const renew: typeof store.renew = (...lease) =>
+          Effect.zipLeft(store.renew(...lease), Deferred.succeed(renewed, undefined))
+        const leases = yield* HoldLease.make({ ...store, renew }, "30 millis")
+        return { id, leases, isRenewed: Deferred.await(renewed) }
+      }),
+      ({ id, leases }) => leases.using(id, mine, () => Effect.yieldNow()),
+      ({ id, isRenewed, leases }) =>
+        Effect.as(
+          leases.using(id, mine, () => isRenewed),
+          true
+        ),
+      { ...everyOperation, patience: "1 second" }
+    ).pipe(Effect.map(isUnbroken), Effect.provide(world))
+  )
+
   /** Polls take no time, heartbeats never come. */
   const hasty: Clock.Clock = {
     ...Clock.make(),
