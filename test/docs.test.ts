@@ -47,7 +47,11 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
   },
   "docs/ai-sdk.md, snippet 1": ({ ask }) => assert.isFunction(ask),
   "docs/ai-sdk.md, snippet 2": ({ answer }) => assert.isFunction(answer),
-  "docs/audit.md, snippet 1": ({ left, report }) => {
+  "docs/audit.md, snippet 1": ({ lines }) => {
+    assert.include(String(lines), "message buffered: session=chat-42 arrival=1 kind=request")
+    assert.include(String(lines), "message promoted: session=chat-42 arrival=1 seq=1")
+  },
+  "docs/audit.md, snippet 2": ({ left, report }) => {
     assert.isNotEmpty(left)
     assert.deepInclude(report, { receipts: 1, without: 0, findings: [] })
   },

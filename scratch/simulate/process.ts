@@ -1,5 +1,6 @@
 /** An agent in a process of its own, which ends when `processes.ts` closes the channel between them. */
-import { Clock, Deferred, Effect, Layer, Logger, Queue, Schema } from "effect"
+import { Clock, Deferred, Effect, Layer, Logger, LogLevel, Queue, Schema } from "effect"
+import * as Audit from "../../src/audit/Audit.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import * as ModelServer from "../../test/support/ModelServer.ts"
@@ -49,8 +50,8 @@ const logger = Logger.make<unknown, void>(({ message }) =>
 const options = { policy: policyOf(variant), routes: [ModelServer.route(url)] }
 const gateway = real(options, Sqlite.layer({ filename }))
 
-await Effect.runPromise(
-  Effect.provide(Effect.scoped(main), Layer.provideMerge(gateway, Logger.replace(Logger.defaultLogger, logger)))
-)
+const lines = Layer.merge(Logger.replace(Logger.defaultLogger, logger), Audit.messageLevel(LogLevel.Info))
+
+await Effect.runPromise(Effect.provide(Effect.scoped(main), Layer.provideMerge(gateway, lines)))
 // The loader of TypeScript would keep it alive.
 process.exit()

@@ -1,5 +1,6 @@
 /** A gateway at work: some fibers, each verb after verb on sessions of which two have half of the load. */
-import { Effect, Layer, Logger, Schedule } from "effect"
+import { Effect, Layer, Logger, LogLevel, Schedule } from "effect"
+import * as Audit from "../../src/audit/Audit.ts"
 import type { Random } from "../../src/cli/random.ts"
 import { Compressor } from "../../src/compression/Compressor.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
@@ -48,11 +49,14 @@ export const LEASE = 2_000
 
 /** Writes log lines into the journal. */
 export const layerLines = (tell: (event: Event) => void) =>
-  Logger.replace(
-    Logger.defaultLogger,
-    Logger.make(({ message }) =>
-      tell({ _tag: "Line", at: monotonic(), text: Array.isArray(message) ? message.join(" ") : String(message) })
-    )
+  Layer.merge(
+    Logger.replace(
+      Logger.defaultLogger,
+      Logger.make(({ message }) =>
+        tell({ _tag: "Line", at: monotonic(), text: Array.isArray(message) ? message.join(" ") : String(message) })
+      )
+    ),
+    Audit.messageLevel(LogLevel.Info)
   )
 
 export interface Worker extends Verbs.Host {

@@ -139,11 +139,12 @@ export class UnreadableLog extends Schema.TaggedError<UnreadableLog>()("Unreadab
 }
 
 /**
- * Writes the lines about single messages (`message buffered`, `message promoted`) at another level than `Info`. Beneath the
- * minimum level of the logger they are left out, and an audit of its log finds `no-message-lines`: it proves nothing then.
+ * Writes the lines about single messages (`message buffered`, `message promoted`) at this level instead of `Debug`, at which
+ * a logger leaves them out unless it is told otherwise. An audit of a log without them finds `no-message-lines`: it does not
+ * prove that nothing was lost.
  *
  * @example
- * program.pipe(Effect.provide(Audit.messageLevel(LogLevel.Debug)))
+ * program.pipe(Effect.provide(Audit.messageLevel(LogLevel.Info)))
  *
  * @since 0.1.0
  * @category layers

@@ -17,8 +17,8 @@ const logInfo = (event: string, fields: Fields): Effect.Effect<void> =>
       : ignoreLoggerDefects(Effect.logInfo(formatLine(event, fields)))
   )
 
-/** The level of the lines about single messages, of which a busy service writes many. */
-export const messageLevel = FiberRef.unsafeMake<LogLevel.LogLevel>(LogLevel.Info)
+/** The level of the lines about single messages, of which a busy service would write many. */
+export const messageLevel = FiberRef.unsafeMake<LogLevel.LogLevel>(LogLevel.Debug)
 
 /** Writes a line about a single message. */
 const logMessage = (event: string, fields: Fields): Effect.Effect<void> =>

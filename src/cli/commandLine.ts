@@ -14,6 +14,7 @@ import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import manifest from "../../package.json" with { type: "json" }
+import { messageLevel } from "../audit/logLines.ts"
 import * as Audit from "./commands/audit.ts"
 import * as Rewind from "./commands/rewind.ts"
 import * as Pin from "./commands/pin.ts"
@@ -128,8 +129,10 @@ export const runCommandLine = (argv: ReadonlyArray<string>) =>
       (error) => new CommandError({ message: explain(error, argv.slice(2)) })
     ),
     Effect.tapErrorCause((cause) => printFailure(cause, argv.slice(2))),
-    // Log lines are printed only with `--log-level`. The commands print what a user needs to know.
+    // Log lines are printed only with `--log-level`. The commands print what a user needs to know. A log of the command
+    // line is there to be audited.
     Logger.withMinimumLogLevel(LogLevel.None),
+    Effect.locally(messageLevel, LogLevel.Info),
     Effect.provide(Logger.replace(Logger.defaultLogger, stderrLogger)),
     Effect.provide(NodeContext.layer)
   )

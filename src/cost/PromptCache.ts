@@ -11,6 +11,7 @@ import {
   checkDuration,
   checkSetting,
   type InvalidPolicy,
+  isAmount,
   isOneOf,
   readOptions
 } from "../model/InvalidSetting.ts"
@@ -52,11 +53,13 @@ export interface PromptCache extends Prices {
   readonly ttl: Duration.Duration
   /** A token of the model that writes summaries, where that is not the agent's own; the agent's costs 1. */
   readonly summary: number
+  /** The dollars of a million input tokens that no cache has; without them nothing is counted in money. */
+  readonly dollarsPerMillion?: number | undefined
 }
 
 /**
  * A kind of cache, default `anthropic`, and what differs from that kind. `read` is at most `write`; `summary` is 1 unless a
- * cheaper model writes the summaries.
+ * cheaper model writes the summaries. `dollarsPerMillion` is what a million input tokens of the agent's model cost.
  *
  * @since 0.1.0
  * @category models
@@ -68,6 +71,7 @@ export interface PromptCacheOptions {
   readonly output?: number | undefined
   readonly summary?: number | undefined
   readonly ttl?: Duration.DurationInput | undefined
+  readonly dollarsPerMillion?: number | undefined
 }
 
 /** How a cache finds a prefix. */
@@ -91,7 +95,7 @@ const RULES: { readonly [K in Kind]: Rules } = {
 }
 
 /** As the providers publish them; for llama.cpp by the time that a token takes. */
-const DEFAULTS: { readonly [K in Kind]: Omit<PromptCache, "kind" | "summary"> } = {
+const DEFAULTS: { readonly [K in Kind]: Omit<PromptCache, "kind" | "summary" | "dollarsPerMillion"> } = {
   anthropic: { read: 0.1, write: 1.25, output: 5, ttl: Duration.minutes(5) },
   "openai-automatic": { read: 0.1, write: 1, output: 8, ttl: Duration.minutes(5) },
   "openai-explicit": { read: 0.1, write: 1.25, output: 8, ttl: Duration.minutes(30) },
@@ -108,7 +112,8 @@ const FIELDS = {
   write: isPrice,
   output: isPrice,
   summary: isPrice,
-  ttl: checkDuration
+  ttl: checkDuration,
+  dollarsPerMillion: isAmount
 }
 
 /**
@@ -125,14 +130,21 @@ export const make = (options: PromptCacheOptions = {}): Either.Either<PromptCach
     const kind = given.kind ?? "anthropic"
     const own = DEFAULTS[kind]
     const ttl = given.ttl === undefined ? own.ttl : Duration.decode(given.ttl)
-    const { output = own.output, read = own.read, summary = 1, write = Math.max(own.write, read) } = given
+    const {
+      dollarsPerMillion,
+      output = own.output,
+      read = own.read,
+      summary = 1,
+      write = Math.max(own.write, read)
+    } = given
     return Either.map(checkSetting("read", read <= write, `at most the ${write} of write`, read), () => ({
       kind,
       read,
       write,
       output,
       summary,
-      ttl
+      ttl,
+      ...(dollarsPerMillion === undefined ? {} : { dollarsPerMillion })
     }))
   })
 

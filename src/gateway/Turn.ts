@@ -38,6 +38,8 @@ export interface StepOptions extends Window, WireLimits {
 export interface StepUsage {
   /** All input tokens, cached ones included. */
   readonly inputTokens: number
+  /** Those of them that the provider's cache had, which cost less; default 0. Only metrics in money use it. */
+  readonly cachedTokens?: number | undefined
   /** The model that counted them; default: that of the latest view. */
   readonly model?: string | undefined
 }

@@ -146,7 +146,7 @@ export const makeTurn = (
     messages.length === 0
       ? Effect.void
       : store.append(lease, messages).pipe(
-          Effect.tap(Metrics.measureTokensOut),
+          Effect.tap(Metrics.measureTokensOut(compressor.policy.promptCache)),
           Effect.flatMap((entries) =>
             EventLoopBudget.chargeWork(() => {
               warmDigests(entries)
@@ -169,7 +169,7 @@ export const makeTurn = (
       last = { ...last, state: { ...state, usage } }
       const isTold = isCredible(usage) || !isNew(JSON.stringify([sessionId, model]))
       const told = isTold ? Effect.void : LogLines.logUnbelieved(sessionId, model, inputTokens, estimate)
-      const measured = Metrics.measureTokensIn(inputTokens)
+      const measured = Metrics.measureTokensIn(inputTokens, read.cachedTokens ?? 0, compressor.policy.promptCache)
       return Effect.all([measured, store.report(sessionId, usage), told, widen(last.state, usage)], { discard: true })
     })
 

@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as Predicate from "effect/Predicate"
+import type { PromptCache } from "../cost/PromptCache.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
 import type { DeliveryKind, Logged } from "../session/Session.ts"
 
@@ -41,6 +42,9 @@ const stepWait = Metric.histogram("throughline_step_wait_seconds", SECONDS, "How
 const agentTokens = counter("throughline_agent_tokens", "Tokens of the agent's own model calls, by direction")
 const tokensIn = Metric.tagged(agentTokens, "direction", "in")
 const tokensOut = Metric.tagged(agentTokens, "direction", "out")
+const agentDollars = counter("throughline_agent_dollars", "What these tokens cost, in dollars, where a price is set")
+const dollarsIn = Metric.tagged(agentDollars, "direction", "in")
+const dollarsOut = Metric.tagged(agentDollars, "direction", "out")
 
 export const measureDelivered = (kind: DeliveryKind): Effect.Effect<void> => Metric.increment(deliveredOf[kind])
 
@@ -50,14 +54,34 @@ export const measureForgotten = ({ waiting }: { readonly waiting: number }): Eff
 export const measureTakenUp = ({ length }: ReadonlyArray<unknown>): Effect.Effect<void> =>
   length === 0 ? Effect.void : Effect.zipRight(Metric.incrementBy(takenUp, length), Metric.update(inboxLength, length))
 
-/** Counts what the provider counted. */
-export const measureTokensIn = (tokens: number): Effect.Effect<void> => Metric.incrementBy(tokensIn, tokens)
+/** Counts what the provider counted; `cached` are those of the tokens that its cache had. */
+export const measureTokensIn = (
+  tokens: number,
+  cached: number,
+  { dollarsPerMillion, read }: PromptCache
+): Effect.Effect<void> => {
+  const counted = Metric.incrementBy(tokensIn, tokens)
+  if (dollarsPerMillion === undefined) return counted
+  const found = Math.min(tokens, cached)
+  return Effect.zipRight(
+    counted,
+    Metric.incrementBy(dollarsIn, toDollars(dollarsPerMillion, tokens - found + read * found))
+  )
+}
 
 /** Counts what the model wrote, as estimated. */
-export const measureTokensOut = (appended: ReadonlyArray<Logged>): Effect.Effect<void> => {
-  const written = appended.reduce((sum, { message, tokens }) => sum + (message.role === "assistant" ? tokens : 0), 0)
-  return written === 0 ? Effect.void : Metric.incrementBy(tokensOut, written)
-}
+export const measureTokensOut =
+  ({ dollarsPerMillion, output }: PromptCache) =>
+  (appended: ReadonlyArray<Logged>): Effect.Effect<void> => {
+    const written = appended.reduce((sum, { message, tokens }) => sum + (message.role === "assistant" ? tokens : 0), 0)
+    if (written === 0) return Effect.void
+    const counted = Metric.incrementBy(tokensOut, written)
+    return dollarsPerMillion === undefined
+      ? counted
+      : Effect.zipRight(counted, Metric.incrementBy(dollarsOut, toDollars(dollarsPerMillion, output * written)))
+  }
+
+const toDollars = (dollarsPerMillion: number, tokens: number): number => (dollarsPerMillion * tokens) / 1_000_000
 
 export const measureStepWait = (milliseconds: number): Effect.Effect<void> =>
   Metric.update(stepWait, milliseconds / 1_000)

@@ -15,10 +15,13 @@ import type * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
 import { checkAll, checkSetting, checkWhole, InvalidPolicy } from "./InvalidSetting.ts"
 import { type ModelError, Unauthorized } from "./ModelError.ts"
+import { checkPrice, type Price } from "./price.ts"
 import { textOf } from "./safeErrorText.ts"
 import type { Message } from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
 import { suspendForeign } from "../concurrency/fiberServices.ts"
+
+export type { Price }
 
 /**
  * A key that expires, e.g. an OAuth token. `current` is run before every call, `renew` once after the key was refused.
@@ -67,6 +70,7 @@ export interface RouteWith<Key> {
   readonly timeout: Duration.Duration
   readonly idleTimeout: Duration.Duration
   readonly inPlace?: boolean | MakeBody | undefined
+  readonly price?: Price | undefined
 }
 
 /**
@@ -99,6 +103,8 @@ export type MakeBody = (request: Continued) => object
  * `{ model, messages: view.messages, tools }` to Chat Completions; any other gives the function with which it makes its
  * bodies. What cannot be summarized in place is summarized as on any other route.
  *
+ * With a `price` the calls of the route are counted in money, too (metric `throughline_model_dollars`).
+ *
  * @since 0.1.0
  * @category models
  */
@@ -111,6 +117,7 @@ export interface RouteOptions {
   readonly timeout?: Duration.DurationInput | undefined
   readonly idleTimeout?: Duration.DurationInput | undefined
   readonly inPlace?: boolean | MakeBody | undefined
+  readonly price?: Price | undefined
 }
 
 /**
@@ -131,7 +138,8 @@ export const route = (options: RouteOptions): Route => ({
   contextLength: options.contextLength ?? 128_000,
   timeout: Duration.decode(options.timeout ?? "5 minutes"),
   idleTimeout: Duration.decode(options.idleTimeout ?? "1 minute"),
-  ...(options.inPlace === undefined ? {} : { inPlace: options.inPlace })
+  ...(options.inPlace === undefined ? {} : { inPlace: options.inPlace }),
+  ...(options.price === undefined ? {} : { price: options.price })
 })
 
 /**
@@ -238,7 +246,8 @@ export const isSameRoute = (a: Route, b: Route): boolean => modelKey(a) === mode
 
 /**
  * Refuses a route whose `contextLength` is not a whole number from 1 on, one whose `baseUrl` has a user or password, since
- * no request can be made of such a URL, and one to the Responses API whose `inPlace` is true instead of a function.
+ * no request can be made of such a URL, one to the Responses API whose `inPlace` is true instead of a function, and one
+ * whose `price` has other than amounts.
  *
  * @since 0.1.0
  * @category getters
@@ -254,7 +263,8 @@ export const checkRoute = (route: Route): Either.Either<void, InvalidPolicy> =>
       isFunctionOrFlag(route.inPlace) && (route.inPlace !== true || route.api === "chat"),
       "true, false or a function, and a function that makes the body for the Responses API",
       route.inPlace
-    )
+    ),
+    checkPrice(`${label(route)}.price`, route.price)
   ])
 
 const isFunctionOrFlag = (value: unknown): boolean => ["undefined", "boolean", "function"].includes(typeof value)
@@ -333,7 +343,7 @@ export type Event =
     }
 
 /**
- * Tokens the provider reported for one call.
+ * Tokens the provider reported for one call. `cachedTokens` are those of the input that its cache had, if it said so.
  *
  * @since 0.1.0
  * @category models
@@ -341,6 +351,7 @@ export type Event =
 export interface CallUsage {
   readonly inputTokens: number
   readonly outputTokens: number
+  readonly cachedTokens?: number | undefined
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   collectWords,
   lenient,
   makeReader,
+  makeUsage,
   nothing,
   optional,
   orNull,
@@ -57,7 +58,13 @@ const Choice = Schema.Struct({
 
 const Chunk = Schema.Struct({
   choices: optional(Schema.Array(orNull(Choice))),
-  usage: lenient(Schema.Struct({ prompt_tokens: Schema.Number, completion_tokens: Schema.Number }))
+  usage: lenient(
+    Schema.Struct({
+      prompt_tokens: Schema.Number,
+      completion_tokens: Schema.Number,
+      prompt_tokens_details: lenient(Schema.Struct({ cached_tokens: lenient(Schema.Number) }))
+    })
+  )
 })
 
 /** Reads one chunk of the stream and its first choice. The last chunk has the usage and no choice. */
@@ -70,7 +77,9 @@ export const readStream: Read = makeReader(Chunk, ({ choices, usage }) => {
     whole: message.text === "" ? null : { spans: "answer", text: message.text },
     refused: Boolean(choice?.delta?.refusal) || Boolean(choice?.message?.refusal),
     ended: toFinishReason(choice?.finish_reason),
-    usage: usage ? { inputTokens: usage.prompt_tokens, outputTokens: usage.completion_tokens } : null
+    usage: usage
+      ? makeUsage(usage.prompt_tokens, usage.completion_tokens, usage.prompt_tokens_details?.cached_tokens)
+      : null
   })
 })
 

@@ -13,6 +13,7 @@ import {
   collectWords,
   lenient,
   makeReader,
+  makeUsage,
   nothing,
   orNull,
   type Read,
@@ -75,7 +76,13 @@ const End = Schema.Struct({
     output: Schema.optional(Schema.Unknown),
     error: Schema.optional(Schema.Unknown),
     incomplete_details: lenient(Schema.Struct({ reason: lenient(Schema.String) })),
-    usage: lenient(Schema.Struct({ input_tokens: Schema.Number, output_tokens: Schema.Number }))
+    usage: lenient(
+      Schema.Struct({
+        input_tokens: Schema.Number,
+        output_tokens: Schema.Number,
+        input_tokens_details: lenient(Schema.Struct({ cached_tokens: lenient(Schema.Number) }))
+      })
+    )
   })
 })
 
@@ -143,7 +150,7 @@ const readEnd = ({ response, type }: typeof End.Type): ReturnType<Read> => {
     ...nothing,
     ...(Array.isArray(output) ? readItems("answer", output) : {}),
     ended: isWhole ? "stop" : toCutReason(incomplete_details?.reason),
-    usage: usage ? { inputTokens: usage.input_tokens, outputTokens: usage.output_tokens } : null
+    usage: usage ? makeUsage(usage.input_tokens, usage.output_tokens, usage.input_tokens_details?.cached_tokens) : null
   })
 }
 

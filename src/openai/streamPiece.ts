@@ -34,6 +34,10 @@ export type Read = (chunk: unknown) => Either.Either<Reading, Refusal>
 /** An empty piece. */
 export const nothing: Reading = { text: "", reasoning: "", refused: false, whole: null, ended: null, usage: null }
 
+/** The tokens of a call. Servers without a cache, or that say nothing of it, leave out those that it had. */
+export const makeUsage = (inputTokens: number, outputTokens: number, cached: number | null | undefined): CallUsage =>
+  cached == null ? { inputTokens, outputTokens } : { inputTokens, outputTokens, cachedTokens: cached }
+
 /** A field that servers leave out or set to null. */
 export const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 

@@ -3,7 +3,9 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import process from "node:process"
+import * as Audit from "../audit/Audit.ts"
 import type { PolicyOptions } from "../compression/CompressionPolicy.ts"
 import * as Gateway from "../gateway/Gateway.ts"
 import { InvalidPolicy } from "../model/InvalidSetting.ts"
@@ -66,9 +68,12 @@ export const makeLayer = (options: OpenOptions) => {
 const layerLog = (log: OpenOptions["log"]) =>
   log === undefined
     ? Logger.remove(Logger.defaultLogger)
-    : Logger.replace(
-        Logger.defaultLogger,
-        Logger.map(Logger.logfmtLogger, (line) => void Either.try(() => log(line)))
+    : Layer.merge(
+        Logger.replace(
+          Logger.defaultLogger,
+          Logger.map(Logger.logfmtLogger, (line) => void Either.try(() => log(line)))
+        ),
+        Audit.messageLevel(LogLevel.Info)
       )
 
 const readRoutes = ({ apiKey, baseUrl, fallbacks = [], model }: OpenOptions) =>

@@ -10,7 +10,8 @@ import * as Ref from "effect/Ref"
 import { checkAll, checkDuration, type Checked, checkWhole } from "../model/InvalidSetting.ts"
 import type { Completion } from "../model/ModelClients.ts"
 import * as Prompt from "../handoff/prompt.ts"
-import { label, type Route } from "../model/Provider.ts"
+import { priceCall } from "../model/price.ts"
+import { type CallUsage, label, type Route } from "../model/Provider.ts"
 import type { Attempt, BudgetLeft } from "../session/CompressionResult.ts"
 import { logRouteWindow } from "../audit/logLines.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
@@ -129,23 +130,37 @@ const takeFrom = (from: Ref.Ref<number>, amount: number) =>
  * answer.
  */
 export const chargeAnswer = ({ tokensLeft }: Spending, call: ReservedCall, { text, usage }: Completion) => {
-  const { inputTokens, outputTokens } = usage ?? {
-    inputTokens: call.reserved,
-    outputTokens: Math.ceil(text.length / 4)
-  }
+  const counted: CallUsage = usage ?? { inputTokens: call.reserved, outputTokens: Math.ceil(text.length / 4) }
+  const { inputTokens, outputTokens } = counted
   const charged = Ref.update(tokensLeft, (left) => left - (inputTokens + outputTokens - call.reserved))
-  const tokens = Metric.tagged(Metric.tagged(modelTokens, "task", call.task), "route", call.route)
-  const measured = [
-    Metric.incrementBy(Metric.tagged(tokens, "direction", "in"), inputTokens),
-    Metric.incrementBy(Metric.tagged(tokens, "direction", "out"), outputTokens)
-  ]
-  return Effect.all([charged, ...measured], { discard: true })
+  const measured = measureBoth(modelTokens, call, inputTokens, outputTokens)
+  return Effect.all([charged, measured, measureDollars(call, counted)], { discard: true })
+}
+
+const measureDollars = (call: ReservedCall, usage: CallUsage) => {
+  const { price } = call.route
+  if (price === undefined) return Effect.void
+  const { received, sent } = priceCall(price, usage)
+  return measureBoth(modelDollars, call, sent, received)
+}
+
+const measureBoth = (
+  metric: Metric.Metric.Counter<number>,
+  { route, task }: ReservedCall,
+  into: number,
+  out: number
+) => {
+  const tagged = Metric.tagged(Metric.tagged(metric, "task", task), "route", label(route))
+  return Effect.zipRight(
+    Metric.incrementBy(Metric.tagged(tagged, "direction", "in"), into),
+    Metric.incrementBy(Metric.tagged(tagged, "direction", "out"), out)
+  )
 }
 
 /** A call, and the tokens that were taken from the budget for it. */
 interface ReservedCall {
   readonly task: string
-  readonly route: string
+  readonly route: Route
   readonly reserved: number
 }
 
@@ -164,6 +179,10 @@ const modelCalls = Metric.counter("throughline_model_calls", {
 })
 const modelTokens = Metric.counter("throughline_model_tokens", {
   description: "Tokens of model calls for summaries and other tasks, by task, route and direction",
+  incremental: true
+})
+const modelDollars = Metric.counter("throughline_model_dollars", {
+  description: "What these tokens cost, in dollars, where the route has a price",
   incremental: true
 })
 

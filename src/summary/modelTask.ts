@@ -368,7 +368,7 @@ const makeCall = <A>(
     const { completeWith } = yield* ModelClients
     const { windows } = spending
     const size = { text: task.tokens, answer: request.maxOutputTokens }
-    const reserved = { task: task.name, route: Provider.label(route), reserved: task.tokens }
+    const reserved = { task: task.name, route, reserved: task.tokens }
     yield* Ref.update(spending.calls, (calls) => calls + 1)
     const accept = (completion: Completion) =>
       Budget.chargeAnswer(spending, reserved, completion).pipe(

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck as fc, Logger } from "effect"
+import { Effect, FastCheck as fc, Logger, LogLevel } from "effect"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
@@ -225,7 +225,9 @@ describe("Audit", () => {
       const linesOf = (logger: Logger.Logger<unknown, string>) => {
         const lines: Array<string> = []
         const kept = Logger.map(logger, (line) => void lines.push(line))
-        return Effect.as(says, lines).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, kept)))
+        return Effect.as(says, lines).pipe(
+          Effect.provide([Logger.replace(Logger.defaultLogger, kept), Audit.messageLevel(LogLevel.Info)])
+        )
       }
       const bare = Logger.make<unknown, string>(({ message }) => String(message))
       const events = (lines: ReadonlyArray<string>) => trailOf(lines).map(({ event }) => event)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck as fc, Layer, Logger, LogLevel, Schema } from "effect"
+import { Effect, FastCheck as fc, Logger, LogLevel, Schema } from "effect"
 import * as Audit from "../../src/audit/Audit.ts"
 import * as LogLines from "../../src/audit/logLines.ts"
 import { Gateway } from "../../src/gateway/Gateway.ts"
@@ -24,22 +24,29 @@ describe("log lines", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("about single messages have a level of their own, at which a logger may leave them out", () => {
-    const everything = recordLogLines()
-    const usual = recordLogLines()
+  it.effect("about single messages are only written where an audit is wanted, so that no service is flooded", () => {
+    const audited = recordLogLines()
+    const lines: Array<unknown> = []
+    const usual = Logger.replace(
+      Logger.defaultLogger,
+      Logger.make(({ message }) => void lines.push(...(Array.isArray(message) ? message : [message])))
+    )
     const work = Effect.gen(function* () {
       const { deliver, reset, turn } = yield* Gateway
       yield* deliver(id, { role: "user", content: "hello" })
       yield* turn(id, ({ view }) => view())
       yield* reset(id)
-    }).pipe(Effect.provide([scripted(Scripted.layer([]), { policy: manual }), Audit.messageLevel(LogLevel.Debug)]))
+    }).pipe(Effect.provide(scripted(Scripted.layer([]), { policy: manual })))
+    const quiet = ["compressor opened", `reset: session=${id} generation=1`]
     return Effect.gen(function* () {
-      yield* Effect.provide(work, usual.layer)
-      assert.deepStrictEqual(usual.lines, ["compressor opened", `reset: session=${id} generation=1`])
-      yield* Effect.provide(work, everything.layer).pipe(Logger.withMinimumLogLevel(LogLevel.Debug))
-      const events = trailOf(everything.lines).map(({ event }) => event._tag)
+      yield* Effect.provide(work, usual)
+      assert.deepStrictEqual(lines, quiet)
+      yield* Effect.provide(work, usual).pipe(Logger.withMinimumLogLevel(LogLevel.Debug))
+      assert.lengthOf(lines, 2 * quiet.length + 2)
+      yield* Effect.provide(work, audited.layer)
+      const events = trailOf(audited.lines).map(({ event }) => event._tag)
       assert.deepStrictEqual(events, ["Opened", "Buffered", "Promoted", "Superseded"])
-      assert.deepStrictEqual(auditTrail(trailOf(everything.lines)).findings, [])
+      assert.deepStrictEqual(auditTrail(trailOf(audited.lines)).findings, [])
     })
   })
 
@@ -55,7 +62,7 @@ describe("log lines", () => {
         for (const logger of LOGGERS) {
           const lines: Array<string> = []
           const kept = Logger.map(logger, (line) => void lines.push(line))
-          yield* says.pipe(Effect.provide(Logger.replace(Logger.defaultLogger, kept)))
+          yield* says.pipe(Effect.provide([Logger.replace(Logger.defaultLogger, kept), withMessages]))
           assert.lengthOf(lines, 2)
           for (const line of lines) assert.notMatch(line, UNSAFE)
           assert.deepStrictEqual(
@@ -90,9 +97,11 @@ describe("log lines", () => {
       const report = auditTrail(trailOf(lines))
       assert.deepStrictEqual([report.verdict, report.findings], ["clean", []])
       assert.strictEqual(new Set(report.spans.map(({ session }) => session)).size, HOSTILE.length)
-    }).pipe(Effect.provide(Layer.merge(scripted(Scripted.layer([summary("it")]), { policy: manual }), logger)))
+    }).pipe(Effect.provide([scripted(Scripted.layer([summary("it")]), { policy: manual }), logger, withMessages]))
   })
 })
+
+const withMessages = Audit.messageLevel(LogLevel.Info)
 
 /** Ids that forge lines and fields, hide in them, or look like secrets that would be redacted to the same text. */
 const HOSTILE = [

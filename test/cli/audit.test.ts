@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Logger } from "effect"
+import { Effect, Layer, Logger, LogLevel } from "effect"
+import * as Audit from "../../src/audit/Audit.ts"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
@@ -68,9 +69,12 @@ describe("throughline audit", () => {
       const sessionId = SessionId.make("chat-42")
       yield* LogLines.logBuffered({ sessionId, arrival: 1, duplicate: false }, "request").pipe(
         Effect.provide(
-          Logger.replace(
-            Logger.defaultLogger,
-            Logger.map(Logger.logfmtLogger, (line) => void lines.push(line))
+          Layer.merge(
+            Logger.replace(
+              Logger.defaultLogger,
+              Logger.map(Logger.logfmtLogger, (line) => void lines.push(line))
+            ),
+            Audit.messageLevel(LogLevel.Info)
           )
         )
       )

@@ -111,6 +111,41 @@ describe("metrics", () => {
     }).pipe(Effect.provide(scripted(Scripted.layer([]), { policy: manual })))
   )
 
+  it.effect("count money where a price is set, and none where none is", () => {
+    const usage = { inputTokens: 4_000, outputTokens: 300, cachedTokens: 3_000 }
+    const makeModel = () => Scripted.make([{ text: summary("what counts"), usage }])
+    const work = Effect.gen(function* () {
+      const { turn } = yield* Gateway
+      yield* importRounds(16)
+      yield* turn(id, ({ report, view }) =>
+        Effect.zipRight(view(), report({ inputTokens: 5_000, cachedTokens: 4_000 }))
+      )
+      yield* turn(id, ({ append }) => append(reply))
+    })
+    const asked = ["agent", "model"].flatMap((who) =>
+      ["in", "out"].map((direction) => [`${who}_dollars`, { direction }] as const)
+    )
+    const priced = {
+      policy: { ...crowded.policy, promptCache: { kind: "openai-automatic", dollarsPerMillion: 2 } },
+      routes: [{ ...route, price: { input: 1, cached: 0.1, output: 10 } }]
+    } as const
+    return Effect.gen(function* () {
+      const none = work.pipe(Effect.provide(scripted(makeModel().layer, { ...crowded, routes: [route] })))
+      assert.deepStrictEqual(yield* addedBy(none, asked), [
+        [0, 0],
+        [0, 0],
+        [0, 0],
+        [0, 0]
+      ])
+      const some = work.pipe(Effect.provide(scripted(makeModel().layer, priced)))
+      const [agentIn, agentOut, modelIn, modelOut] = (yield* addedBy(some, asked)).map(([value = 0]) => value)
+      assert.closeTo(agentIn ?? 0, (2 * (1_000 + 0.1 * 4_000)) / 1e6, 1e-12)
+      assert.isAbove(agentOut ?? 0, 0)
+      assert.closeTo(modelIn ?? 0, (1_000 + 0.1 * 3_000) / 1e6, 1e-12)
+      assert.closeTo(modelOut ?? 0, (10 * 300) / 1e6, 1e-12)
+    })
+  })
+
   it.effect("measure how long turns wait, and how many wait now, also of those that give up", () =>
     Effect.gen(function* () {
       const { turn } = yield* Gateway

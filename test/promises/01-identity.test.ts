@@ -1,6 +1,7 @@
 /** Promise 1, identity: what a compression leaves anywhere names the session it was given. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck, HashMap, Layer, Logger, Option, Tracer } from "effect"
+import { Effect, FastCheck, HashMap, Layer, Logger, LogLevel, Option, Tracer } from "effect"
+import * as Audit from "../../src/audit/Audit.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import * as Models from "../support/models.ts"
 import * as Programs from "../support/programs.ts"
@@ -62,9 +63,10 @@ describe("promise 1, identity", () => {
         assert.isTrue(owners.size === 0 || spans.some((span) => span.attributes.has("operation")))
       }).pipe(
         Effect.provide(
-          Layer.merge(
+          Layer.mergeAll(
             scripted(Models.makeCountingModel(script).layer, crowded),
-            Logger.replace(Logger.defaultLogger, logger)
+            Logger.replace(Logger.defaultLogger, logger),
+            Audit.messageLevel(LogLevel.Info)
           )
         ),
         Effect.withTracer(recordSpans(spans)),

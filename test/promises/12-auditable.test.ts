@@ -1,6 +1,7 @@
 /** A logger that throws spoils no line but its own: what the line tells of has happened. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Logger, Stream, TestClock } from "effect"
+import { Effect, Logger, LogLevel, Stream, TestClock } from "effect"
+import * as Audit from "../../src/audit/Audit.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
@@ -34,7 +35,8 @@ describe("a logger that throws", () => {
         Effect.scoped,
         Effect.provide([
           scripted(Scripted.layer([summary("x")]), { policy: { ...policy, mode: "manual" } }),
-          Logger.replace(Logger.defaultLogger, faulty)
+          Logger.replace(Logger.defaultLogger, faulty),
+          Audit.messageLevel(LogLevel.Info)
         ])
       )
     )

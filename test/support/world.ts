@@ -1,5 +1,6 @@
 /** A whole gateway for tests: in memory with a scripted model, or on a file with a real one on the loopback. */
-import { Chunk, Effect, Layer, Logger, Stream } from "effect"
+import { Chunk, Effect, Layer, Logger, LogLevel, Stream } from "effect"
+import * as Audit from "../../src/audit/Audit.ts"
 import { Compressor, type CompressionRequest } from "../../src/compression/Compressor.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import type { StepOptions, Turn } from "../../src/gateway/Turn.ts"
@@ -83,7 +84,8 @@ export const recordLogLines = () => {
   const logger = Logger.make(
     ({ message }) => void lines.push(Array.isArray(message) ? message.join(" ") : String(message))
   )
-  return { lines, layer: Logger.replace(Logger.defaultLogger, logger) }
+  const level = Audit.messageLevel(LogLevel.Info)
+  return { lines, layer: Layer.merge(Logger.replace(Logger.defaultLogger, logger), level) }
 }
 
 export const deliver = (...messages: ReadonlyArray<Message>) =>
