@@ -20,6 +20,7 @@ const FLOORS = [
   ["gateway", "transcripts"],
   ["promise", "effectAi", "pi"],
   ["aiSdk", "langChain", "openAiAgents"],
+  ["server"],
   ["index.ts", "cli"]
 ]
 
