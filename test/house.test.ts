@@ -9,7 +9,7 @@ const ROOT = join(import.meta.dirname, "..")
 
 /** From the ground up; folders of one floor know nothing of each other. */
 const FLOORS = [
-  ["concurrency", "message"],
+  ["concurrency", "message", "picture"],
   ["model", "format"],
   ["session", "openai", "cost"],
   ["audit", "ledger"],

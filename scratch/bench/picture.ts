@@ -1,6 +1,6 @@
 /** The time of each turn as an SVG: a dot a turn, lines at p50 and p99, the scale logarithmic. */
 import { quantile } from "./paired.ts"
-import * as Svg from "../svg.ts"
+import * as Svg from "../../src/picture/svg.ts"
 
 export interface Series {
   readonly name: string
@@ -30,10 +30,13 @@ export const svg = (title: string, series: ReadonlyArray<Series>): string => {
       [0.5, 0.99].map((share) => ({ color, name, share, time: quantile(times, share) }))
     )
     .toSorted((a, b) => b.time - a.time)
-  return Svg.svg(WIDTH, HEIGHT, [
-    Svg.text(LEFT, 22, title, "start", "black"),
-    ...scale.flatMap((time) => [line(time, "#ddd", ""), Svg.text(LEFT - 8, y(time) + 4, `${time} ms`, "end", "#555")]),
-    Svg.text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, `turn, 1 to ${turns}`, "middle", "#555"),
+  return Svg.wrapShapes(WIDTH, HEIGHT, [
+    Svg.renderText(LEFT, 22, title, "start", "black"),
+    ...scale.flatMap((time) => [
+      line(time, "#ddd", ""),
+      Svg.renderText(LEFT - 8, y(time) + 4, `${time} ms`, "end", "#555")
+    ]),
+    Svg.renderText((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, `turn, 1 to ${turns}`, "middle", "#555"),
     ...series.flatMap(({ color, times }) =>
       times.map(
         (time, turn) => `<circle cx="${x(turn).toFixed(1)}" cy="${y(time).toFixed(1)}" r="1.6" fill="${color}"/>`
@@ -41,7 +44,13 @@ export const svg = (title: string, series: ReadonlyArray<Series>): string => {
     ),
     ...labels.map(({ color, time }) => line(time, color, ` stroke-dasharray="5 4"`)),
     ...labels.map(({ color, name, share, time }, i) =>
-      Svg.text(WIDTH - RIGHT + 8, TOP + 14 + i * 18, `${name} p${100 * share}: ${time.toFixed(2)} ms`, "start", color)
+      Svg.renderText(
+        WIDTH - RIGHT + 8,
+        TOP + 14 + i * 18,
+        `${name} p${100 * share}: ${time.toFixed(2)} ms`,
+        "start",
+        color
+      )
     )
   ])
 }

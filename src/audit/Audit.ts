@@ -190,6 +190,8 @@ export const parse = (text: string, place: LinePlace): Line | undefined => parse
 export const check = (state: State, line: Line): State => {
   const { event } = line
   switch (event._tag) {
+    case "Waited":
+      return state
     case "Opened":
       return { ...state, operations: CheckOperations.forgetRunning(state.operations) }
     case "Superseded":
@@ -269,13 +271,24 @@ export const files = (
   names: ReadonlyArray<string>,
   options: { readonly isRunning?: boolean } = {}
 ): Effect.Effect<Report, UnreadableLog> =>
-  Stream.fromAsyncIterable(Files.readBlocks(names), toUnreadableLog).pipe(
+  readBlocks(names).pipe(
     Stream.runFold({ state: empty, lines: 0 }, ({ lines, state }, block) => ({
       state: block.lines.reduce(check, state),
       lines: lines + block.lineCount
     })),
     Effect.map(({ lines, state }) => report(conclude(state, options), lines))
   )
+
+/**
+ * Streams the lines of log files that are about an operation, a message or a wait, in the order of their times.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const lines = (names: ReadonlyArray<string>): Stream.Stream<Line, UnreadableLog> =>
+  Stream.mapConcat(readBlocks(names), (block) => block.lines)
+
+const readBlocks = (names: ReadonlyArray<string>) => Stream.fromAsyncIterable(Files.readBlocks(names), toUnreadableLog)
 
 const toUnreadableLog = (error: unknown): UnreadableLog =>
   error instanceof Files.UnreadableFile

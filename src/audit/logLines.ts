@@ -74,6 +74,10 @@ export const logBuffered = ({ arrival, sessionId }: Receipt, kind: string) =>
 export const logPromoted = (sessionId: SessionId, { arrival, seq }: Logged) =>
   logMessage("message promoted", { session: sessionId, arrival, seq })
 
+/** A step waited so long for a compression. */
+export const logWaited = (sessionId: SessionId, milliseconds: number) =>
+  logInfo("step waited", { session: sessionId, milliseconds })
+
 export const logStarted = (
   sessionId: SessionId,
   operationId: string,

@@ -29,7 +29,7 @@ export const parseLine = (text: string, { file, line }: LinePlace): Line | undef
 const MOST_SHOWN = 400
 
 const WORTH_READING =
-  /compression|message (?:buffered|promoted)|segments? |hook failed|deferral|compressor opened|Starting|\bre(?:set|wind): |session forgotten/
+  /compression|message (?:buffered|promoted)|segments? |hook failed|deferral|compressor opened|Starting|\bre(?:set|wind): |session forgotten|step waited/
 
 /** Copies the line. A part of a string keeps the whole string in memory, here the block that was read. */
 const copyText = (text: string): string => Buffer.from(text).toString()
@@ -108,7 +108,7 @@ const readHermesEvent = ({ says, writtenFor }: ParsedLayout): Event | undefined 
 }
 
 const SAYS =
-  /^(message (?:buffered|promoted)|compression (?:started|joined|done|failed|deferred)|deferral not followed|hook failed|segment healed|segments condensed|reset|rewind|session forgotten):(.*)$/s
+  /^(message (?:buffered|promoted)|compression (?:started|joined|done|failed|deferred)|deferral not followed|hook failed|segment healed|segments condensed|reset|rewind|session forgotten|step waited):(.*)$/s
 
 /** The line had a colon once. */
 const OPENED = /^compressor opened:?\s*$/
@@ -117,12 +117,15 @@ const readOwnEvent = ({ says, writtenFor }: ParsedLayout): Event | undefined => 
   if (OPENED.test(says)) return Event.Opened()
   const [, what, rest = ""] = SAYS.exec(says) ?? []
   if (what === undefined) return undefined
-  const { arrival, operation, seq, session: written, upto } = readFields(rest)
+  const { arrival, milliseconds, operation, seq, session: written, upto } = readFields(rest)
   if (written === undefined) return undefined
   const session = readEscapedId(written)
   if (what === "reset" || what === "rewind") return Event.Superseded({ session })
   if (what === "session forgotten") {
     return isWhole(upto) ? Event.Forgotten({ session, upTo: Number(upto) }) : undefined
+  }
+  if (what === "step waited") {
+    return isWhole(milliseconds) ? Event.Waited({ session, milliseconds: Number(milliseconds) }) : undefined
   }
   if (what.startsWith("message")) {
     if (!isWhole(arrival)) return undefined

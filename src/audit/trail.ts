@@ -36,6 +36,7 @@ export interface MessageFields {
  * - `Named`: any other line that names an operation
  * - `Opened`: a process began to work, so the one before it may be gone
  * - `Superseded`: a reset or rewind, which takes the lease from an operation that runs
+ * - `Waited`: a step of the session waited so long for a compression, up to now
  * - `Forgotten`: the session was deleted, with all that arrived for it up to the arrival `upTo`
  *
  * @since 0.1.0
@@ -51,13 +52,14 @@ export type Event = Data.TaggedEnum<{
   Promoted: MessageFields & { readonly seq: number | null }
   Opened: {}
   Superseded: { readonly session: string }
+  Waited: { readonly session: string; readonly milliseconds: number }
   Forgotten: { readonly session: string; readonly upTo: number }
 }>
 export const Event = Data.taggedEnum<Event>()
 
 export type OperationLine = Exclude<
   Event,
-  { readonly _tag: "Buffered" | "Promoted" | "Opened" | "Superseded" | "Forgotten" }
+  { readonly _tag: "Buffered" | "Promoted" | "Opened" | "Superseded" | "Waited" | "Forgotten" }
 >
 export type MessageEvent = Extract<Event, { readonly _tag: "Buffered" | "Promoted" }>
 

@@ -17,6 +17,7 @@ import manifest from "../../package.json" with { type: "json" }
 import { messageLevel } from "../audit/logLines.ts"
 import * as Audit from "./commands/audit.ts"
 import * as Rewind from "./commands/rewind.ts"
+import * as Picture from "./commands/picture.ts"
 import * as Pin from "./commands/pin.ts"
 import * as Compress from "./commands/compress.ts"
 import * as Config from "./commands/config.ts"
@@ -58,6 +59,7 @@ const commands = [
   Receipt.command,
   Inspect.sessions,
   Stats.command,
+  Picture.command,
   Deliver.command,
   Rewind.rewind,
   Rewind.restore,

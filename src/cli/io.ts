@@ -2,10 +2,11 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import { readFileSync } from "node:fs"
+import { readFileSync, statSync, writeFileSync } from "node:fs"
 import process from "node:process"
 import { buffer } from "node:stream/consumers"
 import { systemErrorText } from "../message/systemErrorText.ts"
+import { readHeader } from "../sqlite/file.ts"
 import { escapeHidden } from "./terminal/printable.ts"
 import { printNotice, writeStdout } from "./terminal/terminal.ts"
 
@@ -49,3 +50,26 @@ export const decodeUtf8 = (name: string, bytes: Uint8Array): Either.Either<strin
     try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
     catch: () => new CommandError({ message: `${name}: expected text in UTF-8` })
   })
+
+/** Writes a picture. A file that is there and is none stays as it is: it may be the database of the sessions. */
+export const writeSvgFile = (file: string, svg: string): Effect.Effect<void, CommandError> =>
+  Effect.flatMap(
+    Effect.try({
+      try: () => {
+        if (isOtherFile(file)) return false
+        writeFileSync(file, svg, { mode: 0o600 })
+        return true
+      },
+      catch: (cause) => new CommandError({ message: `cannot write ${file}: ${systemErrorText(cause)}` })
+    }),
+    (isWritten) =>
+      isWritten
+        ? Effect.void
+        : new CommandError({ message: `${file} is there already and is no SVG: it stays as it is` })
+  )
+
+const isOtherFile = (file: string): boolean => {
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return false
+  const header = readHeader(file)
+  return header !== "absent" && header.length > 0 && !header.includes("<svg")
+}

@@ -350,7 +350,10 @@ const makeWaitCounter = (counters: SessionCounters["Type"], sessionId: SessionId
       const counts = { turnsWaited, waitedMs: milliseconds, longestWaitMs: milliseconds }
       return Effect.zipRight(
         Metrics.measureStepWait(milliseconds),
-        Effect.ignoreLogged(counters.count(sessionId, counts))
+        Effect.zipRight(
+          LogLines.logWaited(sessionId, milliseconds),
+          Effect.ignoreLogged(counters.count(sessionId, counts))
+        )
       )
     })
 

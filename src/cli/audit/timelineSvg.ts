@@ -1,4 +1,5 @@
 /** Draws the timeline of an audit as an SVG. */
+import { escapeXml, renderText, wrapShapes } from "../../picture/svg.ts"
 import { formatTime, type TimelineRow, shortenSessionId, type Timeline } from "./timeline.ts"
 
 const WIDTH = 960
@@ -14,17 +15,13 @@ export const drawTimelineSvg = ({ from, oneSpanIn, rows, to }: Timeline, title: 
   const shown = rows.slice(0, MOST_ROWS)
   const x = (at: number) => LEFT + ((WIDTH - LEFT - RIGHT) * (at - from)) / Math.max(1, to - from)
   const height = TOP + shown.length * ROW + 24
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">`,
-    `<rect width="${WIDTH}" height="${height}" fill="white"/>`,
-    textElement(12, 20, title, "start", "black"),
-    textElement(LEFT, 42, formatTime(from), "start", "#555"),
-    textElement(WIDTH - RIGHT, 42, formatTime(to), "end", "#555"),
+  return wrapShapes(WIDTH, height, [
+    renderText(12, 20, title, "start", "black"),
+    renderText(LEFT, 42, formatTime(from), "start", "#555"),
+    renderText(WIDTH - RIGHT, 42, formatTime(to), "end", "#555"),
     ...shown.flatMap((row, index) => drawSvgRow(row, TOP + index * ROW, x)),
-    textElement(12, height - 8, describeOmissions(rows.length - shown.length, oneSpanIn), "start", "#555"),
-    "</svg>",
-    ""
-  ].join("\n")
+    renderText(12, height - 8, describeOmissions(rows.length - shown.length, oneSpanIn), "start", "#555")
+  ])
 }
 
 const drawSvgRow = (
@@ -35,7 +32,7 @@ const drawSvgRow = (
   const isFaulty = marks.length > 0 || spans.some(({ isFaulty }) => isFaulty)
   const middle = y + ROW / 2
   return [
-    textElement(LEFT - 10, middle + 4, shortenSessionId(session, 32), "end", isFaulty ? RED : "black"),
+    renderText(LEFT - 10, middle + 4, shortenSessionId(session, 32), "end", isFaulty ? RED : "black"),
     `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${middle}" y2="${middle}" stroke="#ddd"/>`,
     ...spans
       .toSorted((a, b) => Number(a.isFaulty) - Number(b.isFaulty))
@@ -54,10 +51,3 @@ const describeOmissions = (sessions: number, oneSpanIn: number): string =>
     ...(sessions > 0 ? [`and ${sessions} more sessions`] : []),
     ...(oneSpanIn > 1 ? [`one in ${oneSpanIn} of the operations without a violation is drawn`] : [])
   ].join("; ")
-
-const textElement = (x: number, y: number, text: string, anchor: "start" | "end", color: string): string =>
-  `<text x="${x}" y="${y}" text-anchor="${anchor}" fill="${color}">${escapeXml(text)}</text>`
-
-const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" }
-
-const escapeXml = (text: string): string => text.replaceAll(/[&<>"]/g, (character) => ENTITIES[character] ?? "")

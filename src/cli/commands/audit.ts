@@ -4,17 +4,14 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { statSync, writeFileSync } from "node:fs"
 import process from "node:process"
 import { setFlagsFromString } from "node:v8"
 import * as Audit from "../../audit/Audit.ts"
 import * as ReceiptAudit from "../../compression/ReceiptAudit.ts"
-import { systemErrorText } from "../../message/systemErrorText.ts"
 import * as Recall from "../../recall/Recall.ts"
 import { SessionId } from "../../session/Session.ts"
-import { readHeader } from "../../sqlite/file.ts"
 import { SessionStore } from "../../store/SessionStore.ts"
-import { CommandError, printAnswer } from "../io.ts"
+import { CommandError, printAnswer, writeSvgFile } from "../io.ts"
 import { jsonOption } from "../options.ts"
 import { provideReading } from "../services.ts"
 import { formatCount, printNotice, styleOf } from "../terminal/terminal.ts"
@@ -122,27 +119,7 @@ const countLosses = (losses: number): string => (losses === 1 ? "1 loss" : `${fo
 const writeSvg = (file: string, timeline: Timeline.Timeline | undefined, title: string) =>
   timeline === undefined
     ? printNotice(`throughline: the lines have no times: no timeline in ${file}`)
-    : Effect.flatMap(
-        Effect.try({
-          try: () => {
-            if (isOtherFile(file)) return false
-            writeFileSync(file, TimelineSvg.drawTimelineSvg(timeline, title), { mode: 0o600 })
-            return true
-          },
-          catch: (cause) => new CommandError({ message: `cannot write ${file}: ${systemErrorText(cause)}` })
-        }),
-        (isWritten) =>
-          isWritten
-            ? Effect.void
-            : new CommandError({ message: `${file} is there already and is no SVG: it stays as it is` })
-      )
-
-/** True for a file that is no earlier picture, such as the database of the sessions. */
-const isOtherFile = (file: string): boolean => {
-  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return false
-  const header = readHeader(file)
-  return header !== "absent" && header.length > 0 && !header.includes("<svg")
-}
+    : writeSvgFile(file, TimelineSvg.drawTimelineSvg(timeline, title))
 
 const formatReport = (report: Audit.Report, timeline: Timeline.Timeline | undefined): ReadonlyArray<string> => {
   const more = report.violations - report.findings.length
