@@ -11,7 +11,7 @@ import * as OpenAi from "../../openai/OpenAi.ts"
 import type { SessionId } from "../../session/Session.ts"
 import * as Follower from "../follow/follower.ts"
 import * as Positions from "../follow/positions.ts"
-import * as Tools from "../mcp/tools.ts"
+import * as Tools from "./tools.ts"
 import { configOption, dbOption, SessionName } from "../options.ts"
 import { layerStore, loadSettings, SHUTDOWN_GRACE } from "../services.ts"
 
@@ -33,7 +33,7 @@ const follow = Options.text("follow").pipe(
 export const command = Command.make("mcp", { db: dbOption, session, follow, config: configOption }, (args) =>
   Effect.gen(function* () {
     const { policy } = yield* loadSettings(args.config)
-    const { serve } = yield* Effect.promise(() => import("../mcp/server.ts"))
+    const { serve } = yield* Effect.promise(() => import("./server.ts"))
     yield* Effect.gen(function* () {
       const follower = yield* Follower.make(
         args.follow.map((folder) => resolve(folder)),
