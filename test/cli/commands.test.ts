@@ -621,6 +621,25 @@ describe("the command line", () => {
         assert.match(yield* expectFailure(["export", "--db", db, "--to", join(folder, "none.db")]), /there is no file/)
       })
     )
+
+    it.scopedLive("writes a session as a new file of another agent, from which import takes it again", () =>
+      Effect.gen(function* () {
+        const { db, folder } = yield* importHistory
+        const file = join(folder, "session.jsonl")
+        const asPi = ["export", "chat", "--db", db, "--as", "pi", "--out", file]
+        const said = `exported chat: ${history.length} messages to ${file}\n`
+        assert.strictEqual(yield* expectSuccess(asPi), said)
+        const other = join(folder, "other.db")
+        yield* expectSuccess(["import", file, "--db", other])
+        assert.deepStrictEqual(
+          yield* runForJson(["log", "chat", "--db", other]),
+          yield* runForJson(["log", "chat", "--db", db])
+        )
+        assert.match(yield* expectFailure(asPi), /cannot write .*session\.jsonl/)
+        assert.match(yield* expectFailure(["export", "chat", "--db", db]), /either --to STATE_DB, or --as FORMAT/)
+        assert.match(yield* expectFailure(["export", "--db", db, "--as", "pi"]), /--out FILE and the id of one session/)
+      })
+    )
   })
 
   describe("config check", () => {
