@@ -87,7 +87,14 @@ const checkLibrary = (project) => {
 }
 
 /** Modules that need an optional peer. */
-const WITH_PEER = ["./AiSdk", "./EffectAi", "./LangChain", "./OpenAiAgents", "./Tokens/GptTokenizer"]
+const WITH_PEER = [
+  "./AiSdk",
+  "./EffectAi",
+  "./LangChain",
+  "./OpenAiAgents",
+  "./SessionCluster",
+  "./Tokens/GptTokenizer"
+]
 
 /** Every public module is in the tarball with its types, and can be imported if it needs no optional peer. */
 const checkModules = (project) => {

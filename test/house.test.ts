@@ -18,7 +18,7 @@ const FLOORS = [
   ["sqlite", "summary", "recall"],
   ["compression", "hermes"],
   ["gateway", "transcripts"],
-  ["promise", "effectAi", "pi"],
+  ["promise", "effectAi", "pi", "cluster"],
   ["aiSdk", "langChain", "openAiAgents"],
   ["server"],
   ["index.ts", "cli"]
@@ -34,7 +34,9 @@ const LEAVES: Readonly<Record<string, ReadonlyArray<string>>> = {
 const PEERS: Readonly<Record<string, string>> = {
   ai: "aiSdk",
   "@openai/agents-core": "openAiAgents",
-  "@effect/ai": "effectAi"
+  "@effect/ai": "effectAi",
+  "@effect/cluster": "cluster",
+  "@effect/rpc": "cluster"
 }
 const EDGES = ["promise", "effectAi", "pi", "cli", "index.ts"]
 

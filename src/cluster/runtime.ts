@@ -1,0 +1,58 @@
+/** Joins processes to a cluster: their shares, their tables in the database, their sockets. Reads no environment. */
+import * as RunnerAddress from "@effect/cluster/RunnerAddress"
+import * as RunnerHealth from "@effect/cluster/RunnerHealth"
+import * as Runners from "@effect/cluster/Runners"
+import * as ShardingConfig from "@effect/cluster/ShardingConfig"
+import * as SocketRunner from "@effect/cluster/SocketRunner"
+import * as SqlMessageStorage from "@effect/cluster/SqlMessageStorage"
+import * as SqlRunnerStorage from "@effect/cluster/SqlRunnerStorage"
+import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
+import * as RpcSerialization from "@effect/rpc/RpcSerialization"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+
+/**
+ * A host name or IP address, and a port.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+type Settings = Partial<ShardingConfig.ShardingConfig["Type"]>
+
+const addressOf = (address: Address | undefined) =>
+  Option.map(Option.fromNullable(address), ({ host, port }) => RunnerAddress.make(host, port))
+
+/** With a prefix of their own, the tables of another cluster in the same database are left alone. */
+const layerStorage = (prefix: string) =>
+  Layer.merge(SqlMessageStorage.layerWith({ prefix }), Layer.orDie(SqlRunnerStorage.layerWith({ prefix })))
+
+const layerSockets = Layer.provideMerge(NodeClusterSocket.layerClientProtocol, RpcSerialization.layerMsgPack)
+
+/** A process that has sessions. */
+export const layerRunner = (prefix: string, sharding: Settings, address: Address, listen: Address | undefined) =>
+  SocketRunner.layer.pipe(
+    Layer.provide(RunnerHealth.layerPing.pipe(Layer.provide(Runners.layerRpc))),
+    Layer.provide(NodeClusterSocket.layerSocketServer),
+    Layer.provide(layerSockets),
+    Layer.provideMerge(layerStorage(prefix)),
+    Layer.provide(
+      ShardingConfig.layer({
+        ...sharding,
+        runnerAddress: addressOf(address),
+        runnerListenAddress: addressOf(listen)
+      })
+    )
+  )
+
+/** A process that only asks: with an address it would be given sessions. */
+export const layerAsking = (prefix: string, sharding: Settings) =>
+  SocketRunner.layerClientOnly.pipe(
+    Layer.provide(layerSockets),
+    Layer.provideMerge(layerStorage(prefix)),
+    Layer.provide(ShardingConfig.layer({ ...sharding, runnerAddress: Option.none() }))
+  )
