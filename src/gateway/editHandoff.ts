@@ -12,7 +12,7 @@ import * as Handoff from "../handoff/Handoff.ts"
 import * as SegmentTree from "../handoff/segmentTree.ts"
 import * as Message from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
-import { escapeId, LINE_BREAK } from "../message/text.ts"
+import { escapeId, splitLines } from "../message/text.ts"
 import type { Counter } from "../message/Tokens.ts"
 import { HANDOFF_END, LEDGER_MARK, SEGMENT_MARK } from "../message/whoseWords.ts"
 import { findLearnedWindow, type Segment, SessionId, type State } from "../session/Session.ts"
@@ -159,7 +159,7 @@ export const editHandoff = (
 }
 
 const cleanText = (given: unknown): string =>
-  typeof given === "string" ? redact(given).toWellFormed().replaceAll("\0", "").split(LINE_BREAK).join("\n").trim() : ""
+  typeof given === "string" ? splitLines(redact(given).toWellFormed().replaceAll("\0", "")).join("\n").trim() : ""
 
 const measureRoom = (policy: CompressionPolicy.CompressionPolicy, { windows }: State, counter: Counter): number => {
   const shares = CompressionPolicy.shares(CompressionPolicy.narrow(policy, findLearnedWindow(windows)), 0)

@@ -12,7 +12,7 @@ import * as SegmentTree from "../handoff/segmentTree.ts"
 import * as Ledger from "../ledger/Ledger.ts"
 import * as Message from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
-import { LINE_BREAK, safeLine } from "../message/text.ts"
+import { safeLine, splitLines } from "../message/text.ts"
 import type { Counter } from "../message/Tokens.ts"
 import { looksRecalled } from "../message/whoseWords.ts"
 import { findLearnedWindow, type Logged, type SessionId, type State } from "../session/Session.ts"
@@ -160,7 +160,7 @@ const readWords = ({ message, seq }: Logged) => {
 }
 
 const cleanText = (text: string): string =>
-  redact(text).toWellFormed().replaceAll("\0", "").split(LINE_BREAK).join("\n").trim()
+  splitLines(redact(text).toWellFormed().replaceAll("\0", "")).join("\n").trim()
 
 const hashText = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 8)
 

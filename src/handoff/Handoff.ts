@@ -4,7 +4,7 @@
 import { digestMessage } from "../ledger/messageDigest.ts"
 import { statesTask } from "../ledger/facts.ts"
 import { OUTCOME } from "../ledger/lines.ts"
-import { chooseCandidates, clipMiddle, isBlank, LINE_BREAK, shortenText, toOneLine } from "../message/text.ts"
+import { chooseCandidates, clipMiddle, isBlank, shortenText, splitLines, toOneLine } from "../message/text.ts"
 import {
   ASKED_HEADINGS,
   type Heading,
@@ -75,9 +75,9 @@ export const findMissingHeadings = (text: string): ReadonlyArray<string> => {
 export const render = (sections: Sections): string => {
   const hasProgress = HEADINGS.some(({ level, section }) => level === 3 && sections[section].length > 0)
   return HEADINGS.flatMap((heading) => {
-    const isProgress = heading.title === PROGRESS
-    const items = isProgress ? [] : sections[heading.section].map(renderBullet)
-    return items.length > 0 || (isProgress && hasProgress) ? [renderHeading(heading), ...items] : []
+    if (heading.title === PROGRESS) return hasProgress ? renderHeading(heading) : []
+    const items = sections[heading.section]
+    return items.length > 0 ? `${renderHeading(heading)}\n${items.map(renderBullet).join("\n")}` : []
   }).join("\n")
 }
 
@@ -162,8 +162,7 @@ const roomForUser = (maxTokens: number): number =>
   Math.max(0, Math.floor(Math.min(USER_PART * maxTokens, maxTokens - LEAST_SUMMARY)))
 
 const joinLines = (text: string): string =>
-  text
-    .split(LINE_BREAK)
+  splitLines(text)
     .map(toOneLine)
     .filter((line) => line !== "")
     .join(" / ")
@@ -218,7 +217,9 @@ const mapSections = (items: (section: SectionName) => ReadonlyArray<string>): Se
   said: items("said")
 })
 
-const renderBullet = (item: string): string => `- ${splitItem(item).join("\n  ")}`
+const renderBullet = (item: string): string => `- ${LINE_END.test(item) ? splitItem(item).join("\n  ") : item.trim()}`
+
+const LINE_END = /[\r\n]/
 
 const splitItem = (item: string): ReadonlyArray<string> =>
   item

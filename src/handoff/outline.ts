@@ -136,22 +136,25 @@ export const renderHeading = ({ level, title }: Heading): string => `${"#".repea
 /** Finds the heading of a title: the one of that title, else the first whose wording occurs in it. */
 const findHeading = (title: string): Heading | undefined => {
   const name = normalizeTitle(title)
-  return findByTitle(name) ?? BY_SPECIFICITY.find(({ alias }) => alias.test(name))
+  return BY_TITLE.get(name) ?? BY_SPECIFICITY.find(({ alias }) => alias.test(name))
 }
 
 /** Finds the heading of exactly this title; case, marks and numbering do not matter. */
-const findExactHeading = (title: string): Heading | undefined => findByTitle(normalizeTitle(title))
-
-const findByTitle = (name: string) => HEADINGS.find((heading) => normalizeTitle(heading.title) === name)
+const findExactHeading = (title: string): Heading | undefined => BY_TITLE.get(normalizeTitle(title))
 
 /** Lines longer than any heading become empty, so that they match none. */
-const normalizeTitle = (title: string): string =>
-  title.length > 80
-    ? ""
-    : title
-        .toLowerCase()
-        .replace(/&/g, "and")
-        .replace(/^\P{L}+|(?<=\p{L})\P{L}+$/gu, "")
+const normalizeTitle = (title: string): string => {
+  if (title.length > 80) return ""
+  const lower = title.toLowerCase()
+  return IS_NORMAL.test(lower) ? lower : lower.replace(/&/g, "and").replace(/^\P{L}+|(?<=\p{L})\P{L}+$/gu, "")
+}
+
+/** Found in most titles: they begin and end with a letter, and an expression for letters of any script is slow. */
+const IS_NORMAL = /^[a-z](?:[a-z\d ',/-]{0,78}[a-z])?$/
+
+const BY_TITLE: ReadonlyMap<string, Heading> = new Map(
+  HEADINGS.map((heading) => [normalizeTitle(heading.title), heading])
+)
 
 /** Earlier headings win: "open issues" are open work, "critical context" is facts, "task status" is progress. */
 const BY_SPECIFICITY = ["openWork", "inProgress", "done", "blocked", "constraints", "decisions", "errors", "files"]
@@ -167,15 +170,24 @@ export interface Reading {
 
 /** Reads the items under each heading, oldest first, and the titles of the level 2 headings in the text. */
 export const readSections = (text: string): Reading => {
-  // An expression takes much longer to split a text.
-  const lines = text.split(text.includes("\r") ? LINE_END : "\n").map((line) => line.trimEnd())
   const items = new Map<SectionName, Array<string>>()
   const seen = new Set<string>()
-  // Text before the first heading is small talk, unless there is no heading at all.
-  const isHeaded = lines.some((line) => readHeading(line, false) !== undefined)
-  const place: ReaderState = { section: isHeaded ? undefined : "facts", indent: -1, isOpen: false, isFenced: false }
-  for (const line of lines) {
-    const heading = readHeading(line, place.isFenced)
+  const place: ReaderState = { section: "facts", indent: -1, isOpen: false, isFenced: false }
+  let isHeaded = false
+  // An expression takes much longer to split a text.
+  for (const whole of text.split(text.includes("\r") ? LINE_END : "\n")) {
+    const line = whole.trimEnd()
+    if (line === "") {
+      place.isOpen = false
+      continue
+    }
+    const heading = readHeading(line, isHeaded && place.isFenced)
+    if (heading !== undefined && !isHeaded) {
+      // Text before the first heading is small talk, unless there is no heading at all.
+      items.clear()
+      place.section = undefined
+      isHeaded = true
+    }
     if (heading !== undefined) enterHeading(heading, place, seen)
     const rest = heading === undefined ? line : heading.rest
     if (place.section !== undefined) readLine(rest, place, itemsOf(items, place.section))
@@ -219,23 +231,24 @@ const readLine = (line: string, place: ReaderState, items: Array<string>): void 
     place.isFenced = !place.isFenced
     return
   }
-  if (line.trim() === "") {
-    place.isOpen = false
-    return
-  }
-  const bulleted = BULLET.exec(line)
-  const indent = bulleted?.[1]?.length ?? 0
-  const isNested = place.indent >= 0 && (bulleted === null ? continuesItem(line, place) : indent > place.indent)
+  if (line === "") return
+  BULLET.lastIndex = 0
+  const isBulleted = mayBeBullet(line.charCodeAt(0)) && BULLET.test(line)
+  const indent = isBulleted ? line.length - line.trimStart().length : 0
+  const isNested = place.indent >= 0 && (isBulleted ? indent > place.indent : continuesItem(line, place))
   const last = items.at(-1)
   if (isNested && last !== undefined) {
-    items.splice(-1, 1, `${last}\n${line.replace(/^(?: {2}|\t)/, "")}`)
+    items[items.length - 1] = `${last}\n${line.replace(/^(?: {2}|\t)/, "")}`
     return
   }
-  const item = (bulleted?.[2] ?? line).trim()
+  const item = (isBulleted ? line.slice(BULLET.lastIndex) : line).trim()
   place.indent = indent
-  place.isOpen = bulleted !== null
+  place.isOpen = isBulleted
   if (item !== "") items.push(item)
 }
+
+/** Tells most lines by their first sign: an expression for each takes longer. Below `:` are blanks, digits and `-*+`. */
+const mayBeBullet = (sign: number): boolean => sign < 58 || sign > 127
 
 const continuesItem = (line: string, place: ReaderState): boolean =>
   place.isOpen || place.isFenced || /^(?: {2}|\t)/.test(line)
@@ -249,21 +262,25 @@ interface FoundHeading {
 /** Bold lines and lines with a colon are headings only by their exact title, since items may look like that too. */
 const readHeading = (line: string, isFenced: boolean): FoundHeading | undefined => {
   // Most lines are told by how they begin or end, and no expression is tried.
-  if (!HEADING_STARTS.has(line.charCodeAt(0)) && !line.endsWith(":")) return undefined
-  const hashes = /^(#{1,6})\s+(.+)$/s.exec(line)
-  if (hashes !== null) {
-    const [, level = "", title = ""] = hashes
-    const known = isFenced ? findExactHeading(title) : findHeading(title)
-    return isFenced && known === undefined ? undefined : { known, level: level.length, rest: "" }
-  }
-  const bold = /^(?:\d{1,2}[.)]\s+)?\*\*([^*]+?):?\*\*:?\s*(.*)$/s.exec(line) ?? /^(\p{L}[^:*]{0,39}):()$/u.exec(line)
-  const known = bold === null || isFenced ? undefined : findExactHeading(bold[1] ?? "")
-  return known === undefined ? undefined : { known, level: known.level, rest: bold?.[2] ?? "" }
+  if (line.startsWith("#")) return readMarkedHeading(line, isFenced)
+  const isBold = BOLD_STARTS.has(line.charCodeAt(0))
+  if (isFenced || !(isBold || line.endsWith(":"))) return undefined
+  const [, title, rest = ""] = (isBold ? BOLD : LABEL).exec(line) ?? []
+  const known = title === undefined ? undefined : findExactHeading(title)
+  return known && { known, level: known.level, rest }
 }
 
-/** Of lines that may be headings without a colon at their end. */
-const HEADING_STARTS: ReadonlySet<number> = new Set(Array.from("#*0123456789", (sign) => sign.charCodeAt(0)))
+const readMarkedHeading = (line: string, isFenced: boolean): FoundHeading | undefined => {
+  const [, level = "", title] = /^(#{1,6})\s+(.+)$/s.exec(line) ?? []
+  if (title === undefined) return undefined
+  const known = isFenced ? findExactHeading(title) : findHeading(title)
+  return isFenced && known === undefined ? undefined : { known, level: level.length, rest: "" }
+}
 
-const BULLET = /^(\s*)(?:[-*+•]|\d{1,3}[.)])\s+(.*)$/s
+const BOLD_STARTS: ReadonlySet<number> = new Set(Array.from("*0123456789", (sign) => sign.charCodeAt(0)))
+const BOLD = /^(?:\d{1,2}[.)]\s+)?\*\*([^*]+?):?\*\*:?\s*(.*)$/s
+const LABEL = /^(\p{L}[^:*]{0,39}):$/u
+
+const BULLET = /\s*(?:[-*+•]|\d{1,3}[.)])\s+/y
 const NOTHING = /^[\s(*_[`]*(?:none|n\/a|nothing|not applicable|no blockers?|[-–—.]*)(?: yet| so far)?[\s.)*_\]`]*$/i
 const LINE_END = /\r\n?|\n/

@@ -19,17 +19,29 @@ const READ_ONLY =
   /^\s*(?:cd \S+\s*(?:&&|;)\s*)?(?:ls|cat|grep|rg|head|tail|sed -n|find|pwd|echo|sleep|wc|which|tree|stat|git (?:status|log|diff|show|branch))\b/
 const FILTER = /^&?\s*(?:tail|head|grep|egrep|rg|less|more|cat|tee|sort|uniq|wc|cut)\b[^;&|\n]*$/
 
-/** Returns paths, from the folder that the command changes to first. Paths with variables or patterns are left out. */
+/** Returns up to 500 paths, from the folder that the command changes to first. Paths with variables or patterns are left out. */
 export const findWrittenFiles = (command: string): ReadonlyArray<string> => {
   if (!WRITES.test(command)) return []
   // The body of a here-document is text. Quoted paths are left out, since they may hold any character.
   const shell = (command.includes("<<") ? (command.split("\n", 1)[0] ?? "") : command).replace(QUOTED, "''")
-  const redirected = Array.from(shell.matchAll(REDIRECTION), ([, path = ""]) => path)
-  const named = shell.split(SEPARATOR).flatMap((part) => findTargets(part.replace(REDIRECTION, "").trim().split(/\s+/)))
   const folder = WENT_TO.exec(shell)?.[1]
-  return [...named, ...redirected]
-    .filter((path) => !UNKNOWN.test(path))
-    .map((path) => normalizePath(folder === undefined || /^[/~]/.test(path) ? path : `${folder}/${path}`))
+  const written: Array<string> = []
+  for (const path of listTargets(shell)) {
+    if (UNKNOWN.test(path)) continue
+    written.push(normalizePath(folder === undefined || /^[/~]/.test(path) ? path : `${folder}/${path}`))
+    if (written.length === MOST_WRITTEN) break
+  }
+  return written
+}
+
+/** No one follows more files of one command. */
+const MOST_WRITTEN = 500
+
+/** The operands of commands that write, and then what is redirected. */
+function* listTargets(shell: string): Generator<string> {
+  for (const part of shell.split(SEPARATOR))
+    if (WRITER.test(part)) yield* findTargets(part.replace(REDIRECTION, "").trim().split(/\s+/))
+  for (const [, path = ""] of shell.matchAll(REDIRECTION)) yield path
 }
 
 /** Leaves out what a path only passes through: `.`, and a folder that `..` leaves again. */
@@ -56,6 +68,8 @@ const findTargets = ([name = "", ...rest]: ReadonlyArray<string>): ReadonlyArray
 }
 
 const WRITES = />|\b(?:tee|touch|cp|mv|install|sed)\s/
+/** A quick check: the words of most commands need not be looked at. */
+const WRITER = /tee|touch|cp|mv|install|sed/
 const COPIES = /^(?:cp|mv|install)$/
 /** Quotes, and what another command gives. Takes escaped characters as well, so that an escaped quote never begins one. */
 const QUOTED = /\\[^]|\$\([^()]*\)|'[^']*'|"[^"\\]*(?:\\[^][^"\\]*)*"/g

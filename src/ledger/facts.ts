@@ -76,8 +76,7 @@ const readDecisions = (text: string): ReadonlyArray<string> =>
  */
 export const statesTask = (request: string): boolean => {
   if (HAS_VALUE.test(request)) return true
-  const words = splitWords(request)
-  return words.length >= FEW_WORDS || (UNSPACED.test(request) && request.length >= FEW_SIGNS)
+  return UNSPACED.test(request) ? request.length >= FEW_SIGNS : splitWords(request).length >= FEW_WORDS
 }
 
 const HAS_VALUE = /\d|[\p{L}\p{N}][./_@#-][\p{L}\p{N}]|[`"“«「]/u

@@ -164,7 +164,7 @@ interface Naming {
 /** Redacts what is assigned to a secret's name: reads a name, a sign and a value, and lets `isSecret` decide. */
 const redactNamed = (words: ReadonlyArray<string>, ...namings: ReadonlyArray<Naming>): Rule => ({
   words,
-  steps: 5,
+  steps: 6,
   find: (text, at, found) => {
     let next = at
     for (const { isSecret, names, signs } of namings) {

@@ -6,7 +6,7 @@
  * change one.
  */
 import * as Message from "./Message.ts"
-import { isBlank, LINE_BREAK } from "./text.ts"
+import { isBlank, splitLines } from "./text.ts"
 
 /** Every mark begins with this. */
 const MARK = "[throughline"
@@ -124,7 +124,7 @@ export interface Voices {
  */
 export const separateQuotes = (text: string): Voices => {
   if (!MAY_QUOTE.test(text)) return { said: text.replace(SAID, ""), quoted: "" }
-  const lines = text.split(LINE_BREAK)
+  const lines = splitLines(text)
   const findBlock = makeBlockFinder(lines)
   const said: Array<string> = []
   const quoted: Array<string> = []
@@ -159,8 +159,10 @@ export const separateQuotes = (text: string): Voices => {
       // This fence is the other of the first, whose block held fences itself.
       else if (block.isLeftOver === true) for (const line of said.splice(before)) quoted.push(line)
     }
-    const from = { ...at, column: at.column + block.start }
-    for (const line of sliceLines(lines, from, block.end)) quoted.push(line)
+    for (let { line } = at; line <= block.end.line; line++) {
+      const from = line === at.line ? at.column + block.start : 0
+      quoted.push((lines[line] ?? "").slice(from, line === block.end.line ? block.end.column : undefined))
+    }
     const isLineOver = isBlank((lines[block.end.line] ?? "").slice(block.end.column))
     at = isLineOver ? { line: block.end.line + 1, column: 0 } : block.end
     isAfterBlank = false
@@ -184,11 +186,6 @@ interface Block {
   readonly fence?: string
   readonly isLeftOver?: boolean
 }
-
-const sliceLines = (lines: ReadonlyArray<string>, from: Place, to: Place): ReadonlyArray<string> =>
-  lines
-    .slice(from.line, to.line + 1)
-    .map((line, i) => line.slice(i === 0 ? from.column : 0, i === to.line - from.line ? to.column : undefined))
 
 /** Looks at each line once, and at few of the lines behind it. */
 const makeBlockFinder = (lines: ReadonlyArray<string>): ((at: Place, rest: string) => Block | undefined) => {
@@ -238,6 +235,7 @@ const makeBlockFinder = (lines: ReadonlyArray<string>): ((at: Place, rest: strin
   }
 
   const findTagged = (at: Place, rest: string): Block | undefined => {
+    if (!rest.includes("<")) return undefined
     for (const { 0: tag, 1: name = "", index: start } of rest.matchAll(TAG)) {
       if (tag.endsWith("/>") || SAYING.test(name)) continue
       const isFirst = isBlank(rest.slice(0, start))
@@ -274,22 +272,23 @@ const makeBlockFinder = (lines: ReadonlyArray<string>): ((at: Place, rest: strin
       if (rest.startsWith(HANDOFF_MARK)) return { start: 0, end: findLastEnd(HANDOFF_END, at) ?? endOfParagraph(at) }
       if (BEGIN.test(rest)) return { start: 0, end: findLastEnd(END, at) ?? endOfParagraph(at) }
       if (DIFF.test(rest)) return { start: 0, end: endOfParagraph(at) }
-      if (startsMail(at, rest)) return { start: 0, end: endOfText }
+      if (MAY_BE_MAIL.test(rest) && startsMail(at, rest)) return { start: 0, end: endOfText }
     }
     if (at.line !== crowded.line) crowded = { line: at.line, blocks: 0 }
     // Looking again at the rest of a line for each of very many blocks would take the square of its length.
     if (++crowded.blocks > MOST_BLOCKS) return { start: 0, end: endOfLine(at.line) }
-    const blocks = [findFence(at, rest), findDelimited(at, rest), findTagged(at, rest)].filter(
-      (block) => block !== undefined
-    )
-    return blocks.toSorted((a, b) => a.start - b.start)[0]
+    return firstBlock(firstBlock(findFence(at, rest), findDelimited(at, rest)), findTagged(at, rest))
   }
 }
+
+const firstBlock = (a: Block | undefined, b: Block | undefined): Block | undefined =>
+  a === undefined || (b !== undefined && b.start < a.start) ? b : a
 
 /** The place behind the last end of each kind of block. */
 const findLastEnds = (lines: ReadonlyArray<string>): ReadonlyMap<string, Place> => {
   const ends = new Map<string, Place>()
   for (const [line, text] of lines.entries()) {
+    if (!MAY_END.test(text)) continue
     if (BLOCK_END.test(text)) ends.set(END, { line, column: text.length })
     for (const { 0: end, 1: name = end, index } of text.matchAll(TAG_END))
       ends.set(name.toLowerCase(), { line, column: index + end.length })
@@ -307,6 +306,10 @@ const INDENTED = /^(?: {4}|\t)\s*\S/
 
 /** A quick check that a block may begin in a line. Most have none. */
 const MAY_BEGIN = /`{3}|~{3}|"{3}|'{3}|<[a-z]|[:：@]|BEGIN|START|^(?:diff|Index|\[thr)|--/i
+
+/** Quick checks that a line may begin a mail, or end a block. Most do not. */
+const MAY_BE_MAIL = /[:：]|--/
+const MAY_END = /<\/|"{3}|'{3}|\[thr|END|STOP/i
 
 /** A quick check that a text may hold a block, a quoted line or indented code. Most have none. */
 const MAY_QUOTE = /`{3}|~{3}|"{3}|'{3}|<[a-z]|[:：@>＞»\t]|&gt;|BEGIN|START|diff|Index|\[thr|--| {4}/i

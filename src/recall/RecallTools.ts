@@ -8,7 +8,7 @@ import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { RECALL_MARK } from "../message/whoseWords.ts"
 import { splitQueryWords } from "../store/searchQuery.ts"
-import { LINE_BREAK, shortenText } from "../message/text.ts"
+import { shortenText, splitLines } from "../message/text.ts"
 import { type FunctionTool, makeFunctionTool } from "../message/functionTool.ts"
 import { callInput, callName, type ToolCall, type ToolMessage } from "../message/Message.ts"
 import { type Expansion, type Found, Recall } from "./Recall.ts"
@@ -242,7 +242,6 @@ const formatExpansion = ({ entries, next, segment }: Expansion, counter: Counter
 
 /** The message with its `#seq` on each line, so that none of its lines can pass for one of the answer. */
 const numberLines = ({ message, seq }: Logged): string =>
-  splitQueryWords(message)
-    .split(LINE_BREAK)
+  splitLines(splitQueryWords(message))
     .map((line, i) => `#${seq} ${i === 0 ? `${message.role}: ` : ""}${line}`)
     .join("\n")

@@ -1,6 +1,6 @@
 /** Chooses sentences of the talk and lines of tool output by their rare words, in any language. */
 import { saysOnlyWhere } from "../ledger/facts.ts"
-import { isProse, LINE_BREAK, toOneLine, splitWords } from "../message/text.ts"
+import { isProse, splitLines, splitWords, toOneLine } from "../message/text.ts"
 import type { Counter } from "../message/Tokens.ts"
 import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
 
@@ -41,7 +41,7 @@ export const quoteLines = (
   firstMentions: ReadonlyMap<string, number>,
   topic: ReadonlySet<string>
 ): ReadonlyArray<Quote> =>
-  keepEnds(output.split(LINE_BREAK))
+  keepEnds(splitLines(output))
     .filter((line) => line.length >= SHORTEST && line.length <= LONGEST_LINE)
     .flatMap((line) => {
       const text = line.replace(MARKUP, "").trim()

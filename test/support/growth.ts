@@ -10,13 +10,14 @@ export interface Measured {
   readonly growth: Growth
 }
 
-/** A text that is only slow is in proportion to its length. */
+/** What is slow and in proportion to its length is allowed more time, since a busy machine takes twice as long. */
 export const isSteep = ({ exponent, msPerMegabyte }: Growth): boolean =>
-  exponent > MOST_EXPONENT && msPerMegabyte > MOST_MILLISECONDS
+  msPerMegabyte > (exponent > MOST_EXPONENT ? MOST_MILLISECONDS : MOST_IN_PROPORTION)
 
 /** V8 itself has 1.25 where it collects the garbage of a million words. A square has 2. */
-const MOST_EXPONENT = 1.5
+const MOST_EXPONENT = 1.25
 const MOST_MILLISECONDS = 50
+const MOST_IN_PROPORTION = 200
 
 /** A busy machine has made a linear reader look steep twice in a row. What is steep stays so however often it is measured. */
 const MOST_MEASURES = 6
