@@ -101,6 +101,11 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
     for (const { reply } of replies as ReadonlyArray<{ readonly reply: unknown }>)
       assert.match(String(reply), /^answer \d$/)
   },
+  "docs/telemetry.md, snippet 1": ({ answer, live }) => {
+    assert.isFunction(answer)
+    assert.isTrue(Layer.isLayer(live))
+  },
+  "docs/telemetry.md, snippet 2": ({ sampled }) => assert.isTrue(Layer.isLayer(sampled)),
   "docs/testing.md, snippet 1": ({ passed, refused, retried }) => {
     assert.deepStrictEqual(passed, { outcome: "committed", calls: 1, hasFact: true })
     assert.deepStrictEqual(retried, { outcome: "committed", calls: 2, hasFact: true })

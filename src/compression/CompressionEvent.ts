@@ -14,7 +14,8 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { CompressionResult } from "../session/CompressionResult.ts"
 import { SessionId } from "../session/Session.ts"
-import { monotonicMillis } from "../concurrency/fiberServices.ts"
+import type * as SessionStats from "../session/SessionStats.ts"
+import { annotateSpan, monotonicMillis } from "../concurrency/fiberServices.ts"
 
 /** The compression or healing an event belongs to. */
 const ofOperation = { sessionId: SessionId, operationId: Schema.String }
@@ -282,8 +283,9 @@ const saved = Metric.counter("throughline_compression_tokens_saved", {
 /** Measures a compression that ended. @internal */
 export const measureEnd = (exit: Exit.Exit<CompressionResult, Error>): Effect.Effect<void> => {
   const { model, outcome } = Exit.isSuccess(exit) ? exit.value : { model: null, outcome: "failed" }
-  const ended = Metric.increment(
-    Metric.tagged(Metric.tagged(compressions, "outcome", outcome), "model", model ?? "none")
+  const ended = Effect.zipRight(
+    annotateSpan(() => (Exit.isSuccess(exit) ? describeResult(exit.value) : { outcome })),
+    Metric.increment(Metric.tagged(Metric.tagged(compressions, "outcome", outcome), "model", model ?? "none"))
   )
   if (Exit.isFailure(exit) || exit.value.snapshotId === null || outcome === "joined") return ended
   const { durationMs, tokensAfter, tokensBefore } = exit.value
@@ -296,6 +298,19 @@ export const measureEnd = (exit: Exit.Exit<CompressionResult, Error>): Effect.Ef
     { discard: true }
   )
 }
+
+const describeResult = ({ generation, outcome, tokensAfter, tokensBefore }: CompressionResult) => ({
+  outcome,
+  generation,
+  "tokens.before": tokensBefore,
+  "tokens.after": tokensAfter
+})
+
+/** Returns what one compression adds to the counters of its session. @internal */
+export const countsOfResult = ({ outcome, tokensAfter, tokensBefore }: CompressionResult): SessionStats.Counts =>
+  outcome === "committed" || outcome === "degraded" || outcome === "shortened"
+    ? { [outcome]: 1, tokensSaved: Math.max(0, tokensBefore - tokensAfter) }
+    : { [outcome]: 1 }
 
 // ── progress ──
 

@@ -16,7 +16,13 @@ import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
 import { type InvalidPolicy, isAmount, isFlag, isNumber, isText, readOptions } from "../model/InvalidSetting.ts"
-import { type CompressionEvent, makeEventHub, measureEnd, type WindowEvent } from "./CompressionEvent.ts"
+import {
+  type CompressionEvent,
+  countsOfResult,
+  makeEventHub,
+  measureEnd,
+  type WindowEvent
+} from "./CompressionEvent.ts"
 import * as CompressionHooks from "./CompressionHooks.ts"
 import * as CompressionPolicy from "./CompressionPolicy.ts"
 import type { CompressionFailed, CompressionResult } from "../session/CompressionResult.ts"
@@ -25,11 +31,10 @@ import * as HoldLease from "../store/holdLease.ts"
 import * as Healing from "./healing.ts"
 import * as Operation from "./operation.ts"
 import * as BackgroundBrake from "./backgroundBrake.ts"
-import { makeKeyedSemaphore, makeServiceFibers } from "../concurrency/fiberServices.ts"
+import * as FiberServices from "../concurrency/fiberServices.ts"
 import { redact } from "../message/Redaction.ts"
 import { isSessionId, type SessionId } from "../session/Session.ts"
 import { makeUnknownSession, type StoreError, type UnknownSession } from "../session/SessionError.ts"
-import type * as SessionStats from "../session/SessionStats.ts"
 import { SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import { Summarizer } from "../summary/Summarizer.ts"
 import { inUse } from "../message/Tokens.ts"
@@ -133,6 +138,7 @@ interface Running {
   readonly origin: BackgroundBrake.Origin
   readonly result: Deferred.Deferred<CompressionResult, Operation.OperationFailure>
   isWaitedFor: boolean
+  span?: FiberServices.OpenSpan
 }
 
 type HealingFiber = Fiber.RuntimeFiber<ReadonlyArray<string>, UnknownSession | StoreError>
@@ -155,11 +161,11 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
     leases: yield* HoldLease.make(store, options.leaseTtl),
     hooks: yield* CompressionHooks.CompressionHooks
   }
-  const permits = makeKeyedSemaphore<SessionId>()
+  const permits = FiberServices.makeKeyedSemaphore<SessionId>()
   const running = new Map<SessionId, Map<string, Running>>()
   const brake = BackgroundBrake.make()
   const hub = yield* makeEventHub
-  const fork = yield* makeServiceFibers(options.shutdownGrace ?? "10 seconds")
+  const fork = yield* FiberServices.makeServiceFibers(options.shutdownGrace ?? "10 seconds")
   const healings = new Map<SessionId, HealingFiber>()
   // Shutdown interrupts healings and does not wait for them: they can be begun again.
   yield* Effect.addFinalizer(() => Effect.suspend(() => Fiber.interruptAll(healings.values())))
@@ -195,7 +201,7 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
       permits.withPermit(sessionId),
       Effect.onExit((exit) => concludeOperation(entry, exit)),
       Effect.map(({ result }) => result),
-      Effect.withSpan("Compressor.compress", { attributes: { session: sessionId, operation: operationId } }),
+      (operation) => FiberServices.runInSpan(entry.span, operation),
       // Callers have the result by now, so that a hook never delays them.
       Effect.tap((result) => CompressionHooks.runAfter(env.hooks, result)),
       Effect.annotateLogs({ ...LogLines.annotateSession(sessionId), operation: operationId })
@@ -263,9 +269,10 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
       const operationId = makeOperationId()
       const entry: Running = { sessionId, operationId, key, policy, request, origin, result, isWaitedFor }
       register(entry)
+      entry.span = yield* FiberServices.beginSpan("Compressor.compress", { session: sessionId, operation: operationId })
       yield* Effect.zipRight(stopHealing(sessionId), fork(runOperation(entry)))
       return { entry, isNew: true, asked }
-    })
+    }).pipe(Effect.tap(({ entry }) => FiberServices.linkToSpan("Gateway.turn", entry.span)))
 
   const compress = (
     sessionId: SessionId,
@@ -326,8 +333,8 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
       const operationId = makeOperationId()
       const onHealed = (segmentId: string, generation: number) =>
         hub.publishHealed(sessionId, operationId, segmentId, generation)
-      const healing = Healing.healSession(env, { sessionId, operationId, onHealed })
-      return Effect.tap(fork(permits.withPermit(sessionId)(healing)), (fiber) =>
+      const healing = permits.withPermit(sessionId)(Healing.healSession(env, { sessionId, operationId, onHealed }))
+      return Effect.tap(fork(FiberServices.withSpanIfTraced("Compressor.heal", sessionId, healing)), (fiber) =>
         Effect.sync(() => {
           healings.set(sessionId, fiber)
           // The observer of a fiber that has ended already runs at once.
@@ -391,9 +398,3 @@ const withoutSecrets = ({ focus, ...rest }: CompressionRequest): CompressionRequ
  * @category layers
  */
 export const layer = (options: CompressorOptions) => Layer.scoped(Compressor, make(options))
-
-/** Returns what one compression adds to the counters of its session. */
-const countsOfResult = ({ outcome, tokensAfter, tokensBefore }: CompressionResult): SessionStats.Counts =>
-  outcome === "committed" || outcome === "degraded" || outcome === "shortened"
-    ? { [outcome]: 1, tokensSaved: Math.max(0, tokensBefore - tokensAfter) }
-    : { [outcome]: 1 }

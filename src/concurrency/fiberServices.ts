@@ -11,6 +11,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
+import * as FiberRef from "effect/FiberRef"
+import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 
 /**
@@ -23,9 +25,11 @@ export const monotonicMillis: Effect.Effect<number> = Effect.map(Clock.currentTi
 
 const silent = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
-/** True if the fiber has the default tracer, which drops every span. */
+/** True if no span of the fiber is kept: no tracer is installed, or it is off, or it does not sample this trace. */
 export const isUntraced = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean =>
-  Context.get(fiber.currentDefaultServices, Tracer.Tracer) === silent
+  Context.get(fiber.currentDefaultServices, Tracer.Tracer) === silent ||
+  fiber.currentSpan?.sampled === false ||
+  !fiber.getFiberRef(FiberRef.currentTracerEnabled)
 
 /**
  * Runs what a caller's function returns, and dies if that is no effect. Effect itself says so by printing the value, and
@@ -37,13 +41,17 @@ export const suspendForeign = <A, E, R>(make: () => Effect.Effect<A, E, R>): Eff
     return Effect.isEffect(made) ? made : Effect.dieMessage("it returned what is no effect")
   })
 
-/** Wraps `effect` in a span about a session if a tracer is installed, so that the hot path does not pay for spans. */
+/** Runs `trace(effect)` if spans are kept and `effect` otherwise, so that the hot path does not pay for spans. */
+export const traceIfKept = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  trace: (effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => Effect.withFiberRuntime((fiber) => (isUntraced(fiber) ? effect : trace(effect)))
+
 export const withSpanIfTraced = <A, E, R>(
   name: string,
   subject: string,
   effect: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> =>
-  Effect.withFiberRuntime((fiber) => (isUntraced(fiber) ? effect : withSessionSpan(name, subject, effect)))
+): Effect.Effect<A, E, R> => traceIfKept(effect, (effect) => withSessionSpan(name, subject, effect))
 
 export const withSessionSpan = <A, E, R>(
   name: string,
@@ -51,6 +59,46 @@ export const withSessionSpan = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.withSpan(effect, name, { captureStackTrace: false, attributes: { session: subject } })
+
+/** Adds attributes to the span of the fiber, if it is kept. */
+export const annotateSpan = (describe: () => Readonly<Record<string, unknown>>): Effect.Effect<void> =>
+  Effect.withFiberRuntime((fiber) => (isUntraced(fiber) ? Effect.void : Effect.annotateCurrentSpan(describe())))
+
+/** A span that has begun; undefined if spans are not kept. */
+export type OpenSpan = Tracer.Span | undefined
+
+/** Begins a span of work that goes on without this fiber. `runInSpan` ends it. */
+export const beginSpan = (name: string, attributes: Readonly<Record<string, unknown>>): Effect.Effect<OpenSpan> =>
+  Effect.withFiberRuntime((fiber) =>
+    isUntraced(fiber)
+      ? Effect.succeed(undefined)
+      : Effect.makeSpan(name, { captureStackTrace: false, attributes: { ...attributes } })
+  )
+
+export const runInSpan = <A, E, R>(span: OpenSpan, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  span === undefined
+    ? effect
+    : Effect.onExit(Effect.withParentSpan(effect, span), (exit) =>
+        Effect.map(Clock.currentTimeNanos, (now) => span.end(now, exit))
+      )
+
+/** Links the nearest span of that name which the fiber is in, or its innermost one, to work that it began or waits for. */
+export const linkToSpan = (name: string, to: OpenSpan): Effect.Effect<void> =>
+  Effect.withFiberRuntime((fiber) => {
+    const innermost = fiber.currentSpan
+    if (to === undefined || innermost?._tag !== "Span") return Effect.void
+    const from = findSpan(innermost, name) ?? innermost
+    if (from !== to && from.links.every(({ span }) => span !== to)) {
+      from.addLinks([{ _tag: "SpanLink", span: to, attributes: {} }])
+    }
+    return Effect.void
+  })
+
+const findSpan = (span: Tracer.Span, name: string): Tracer.Span | undefined => {
+  if (span.name === name) return span
+  const parent = Option.getOrUndefined(span.parent)
+  return parent?._tag === "Span" ? findSpan(parent, name) : undefined
+}
 
 /**
  * Forks effects that must outlive their callers. They run uninterruptibly until the scope closes; `grace` after that

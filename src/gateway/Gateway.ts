@@ -281,13 +281,12 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
     const read = Either.try({ try: () => ({ ...delivery }), catch: (cause) => makeMisuse("deliver", cause) })
     if (Either.isLeft(read)) return Effect.fail(read.left)
     const { key, kind = "request" } = read.right
-    return Effect.uninterruptible(
-      Effect.tap(store.deliver(sessionId, message, { kind, key }), (receipt) =>
-        receipt.duplicate
-          ? Effect.void
-          : Effect.zipRight(Metrics.measureDelivered(kind), LogLines.logBuffered(receipt, kind))
-      )
+    const delivered = Effect.tap(store.deliver(sessionId, message, { kind, key }), (receipt) =>
+      receipt.duplicate
+        ? Effect.void
+        : Effect.zipRight(Metrics.measureDelivered(kind), LogLines.logBuffered(receipt, kind))
     )
+    return withSpanIfTraced("Gateway.deliver", sessionId, Effect.uninterruptible(delivered))
   }
 
   /** Names a holder that none before it had. */
@@ -309,12 +308,8 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
       return Effect.ensuring(interruptible(withinTurn(sessionId, agent(turn))), checkEnd)
     }
     const underLease = Effect.zipRight(refuseNested(sessionId), underTurnLease(sessionId, runAgent, wait))
-    const answered = Metrics.measureTurn(underLease)
-    return withSpanIfTraced(
-      "Gateway.turn",
-      sessionId,
-      Effect.annotateLogs(answered, LogLines.annotateSession(sessionId))
-    )
+    const answered = Effect.annotateLogs(Metrics.measureTurn(underLease), LogLines.annotateSession(sessionId))
+    return withSpanIfTraced("Gateway.turn", sessionId, answered)
   }
 
   const reset = (sessionId: SessionId) =>

@@ -36,7 +36,7 @@ import type * as View from "../view/View.ts"
 import * as LogLines from "../audit/logLines.ts"
 import { warmDigests } from "../ledger/messageDigest.ts"
 import * as EventLoopBudget from "../concurrency/eventLoopBudget.ts"
-import { monotonicMillis } from "../concurrency/fiberServices.ts"
+import { annotateSpan, monotonicMillis, withSpanIfTraced } from "../concurrency/fiberServices.ts"
 import * as IncrementalView from "../view/incrementalView.ts"
 import * as Metrics from "./metrics.ts"
 import * as WireLimits from "../view/WireLimits.ts"
@@ -139,8 +139,9 @@ export const makeTurn = (
       const options = yield* readOptions(given, STEP_FIELDS)
       const step = yield* takeStep(options)
       rememberStep(step, options)
+      yield* annotateSpan(() => describeStep(step))
       return IncrementalView.copyView(step.view)
-    })
+    }).pipe((viewed) => withSpanIfTraced("Turn.view", sessionId, viewed))
 
   const append = (...messages: ReadonlyArray<Message>): Effect.Effect<void, TurnError | InvalidMessage> =>
     messages.length === 0
@@ -207,6 +208,7 @@ export const makeTurn = (
     Effect.gen(function* () {
       const options = yield* readOptions(given, STEP_FIELDS)
       const step = yield* takeStep(options, { isTrying: true })
+      yield* annotateSpan(() => describeStep(step))
       return yield* call(IncrementalView.copyView(step.view)).pipe(
         Effect.tap(() => {
           rememberStep(step, options)
@@ -214,7 +216,7 @@ export const makeTurn = (
         }),
         Effect.catchIf(isOverflow, (error) => rescue(call, options, step, error))
       )
-    })
+    }).pipe((answered) => withSpanIfTraced("Turn.step", sessionId, answered))
 
   /** Calls again with ever smaller views, or fewer pictures, and remembers the window that was refused once one passes. */
   const rescue = Effect.fnUntraced(function* <A, E, R>(
@@ -317,6 +319,12 @@ interface LastView {
   readonly size: Estimate
   appended: number
 }
+
+const describeStep = ({ state, tokens, view }: Step) => ({
+  generation: state.generation,
+  messages: view.messages.length,
+  tokens
+})
 
 const rememberStep = ({ state, tokens, view }: Step, { model, tools }: StepOptions): void =>
   IncrementalView.rememberSent(state, { view, lastSeq: state.lastSeq, tokens, tools, model })

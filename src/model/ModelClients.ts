@@ -33,6 +33,7 @@ import {
   type Route,
   validUsage
 } from "./Provider.ts"
+import * as CallSpan from "./callSpan.ts"
 import * as Recovery from "./Recovery.ts"
 import * as FiberServices from "../concurrency/fiberServices.ts"
 
@@ -152,15 +153,12 @@ export const make = Effect.fnUntraced(function* ({ maxConcurrentCalls = 16 }: Mo
           : Effect.void
       const makeError = (thrown: unknown) => describeThrown(route, used, thrown)
       return readAnswer(route, stream, mostCharacters(request), makeError, onProgress).pipe(
+        Effect.tap((answer) => FiberServices.annotateSpan(() => CallSpan.describeAnswer(answer))),
         Effect.flatMap(accept),
         Effect.onError(dropOnFailure)
       )
-    }).pipe(
-      Effect.scoped,
-      Effect.withSpan("ModelClients.complete", {
-        captureStackTrace: false,
-        attributes: { route: label(route), task: request.task }
-      })
+    }).pipe(Effect.scoped, (call) =>
+      FiberServices.traceIfKept(call, (call) => CallSpan.traceCall(route, request, call))
     )
 
   const complete: ModelClients["Type"]["complete"] = (route, request, options) =>
