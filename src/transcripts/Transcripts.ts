@@ -54,6 +54,7 @@ export {
    *   agents write
    * - `codex-exec`: what `codex exec --json` prints
    * - `gemini`: a list of contents as Gemini's API takes it
+   * - `letta`, `langsmith`: an agent file, and exported runs
    * - `sharegpt`, `tau-bench`: conversations to train on, and results of a benchmark
    * - the formats of `MessageFormat`: a JSON array of such messages, the body of a request with them, or one per line
    *

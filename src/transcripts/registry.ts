@@ -33,6 +33,8 @@ import {
   readQwen
 } from "./formats/gemini.ts"
 import { isGooseDocument, isGooseRow, readGoose, readGooseRows } from "./formats/goose.ts"
+import { isLangsmithDocument, isLangsmithRow, readLangsmith, readLangsmithRows } from "./formats/langsmith.ts"
+import { isLettaDocument, readLetta } from "./formats/letta.ts"
 import { isOpencodeDocument, readOpencode } from "./formats/opencode.ts"
 import { isOpenhandsDocument, isOpenhandsRow, readOpenhands, readOpenhandsRows } from "./formats/openhands.ts"
 import { isSharegptDocument, isSharegptRow, readSharegpt, readSharegptRows } from "./formats/sharegpt.ts"
@@ -67,6 +69,8 @@ export const Format = Schema.Literal(
   "goose",
   "sharegpt",
   "tau-bench",
+  "letta",
+  "langsmith",
   "aider"
 )
 export type Format = typeof Format.Type
@@ -130,7 +134,14 @@ const DOCUMENT_FORMATS: ReadonlyArray<DocumentFormat> = [
   },
   { format: "goose", marks: ["working_dir", "conversation"], isDocument: isGooseDocument, readDocument: readGoose },
   { format: "sharegpt", marks: ["conversations"], isDocument: isSharegptDocument, readDocument: readSharegpt },
-  { format: "tau-bench", marks: ["task_id", "traj"], isDocument: isTauBenchDocument, readDocument: readTauBench }
+  { format: "tau-bench", marks: ["task_id", "traj"], isDocument: isTauBenchDocument, readDocument: readTauBench },
+  { format: "letta", marks: ["agents", "blocks"], isDocument: isLettaDocument, readDocument: readLetta },
+  {
+    format: "langsmith",
+    marks: ["run_type", "trace_id", "inputs", "outputs"],
+    isDocument: isLangsmithDocument,
+    readDocument: readLangsmith
+  }
 ]
 
 /** The format with the most specific mark comes first. */
@@ -160,6 +171,12 @@ const ROW_FORMATS: ReadonlyArray<RowFormat> = [
     readRows: readOpenhandsRows
   },
   { format: "sharegpt", marks: ["conversations"], isRow: isSharegptRow, readRows: readSharegptRows },
+  {
+    format: "langsmith",
+    marks: ["run_type", "trace_id", "inputs", "outputs"],
+    isRow: isLangsmithRow,
+    readRows: readLangsmithRows
+  },
   { format: "goose", marks: ["working_dir", "created", "content"], isRow: isGooseRow, readRows: readGooseRows },
   { format: "messages", marks: ["messages"], isRow: isRequestRow, readRows: readRequestRows },
   { format: "jsonl", marks: ["role", "content"], isRow: isMessageRow, readRows: readMessageRows }

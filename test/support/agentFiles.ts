@@ -130,6 +130,33 @@ export const AGENT_FILES: Readonly<Record<string, string>> = {
       { from: "gpt", value: "word2" }
     ]
   }),
+  letta: JSON.stringify({
+    agents: [
+      {
+        id: "s",
+        in_context_message_ids: [],
+        messages: [
+          { role: "user", content: text('{"type":"user_message","message":"word1","time":"now"}') },
+          {
+            role: "assistant",
+            content: text("word2"),
+            tool_calls: [{ id: "t1", function: { name: "read", arguments: "{}" } }]
+          },
+          { role: "tool", tool_call_id: "t1", content: text("word3") }
+        ]
+      }
+    ],
+    blocks: []
+  }),
+  langsmith: lines(
+    { run_type: "chain", trace_id: "s" },
+    {
+      run_type: "llm",
+      trace_id: "s",
+      inputs: { messages: [[{ type: "constructor", id: ["HumanMessage"], kwargs: { content: "word1" } }]] },
+      outputs: { generations: [[{ message: { role: "assistant", content: "word2" } }]] }
+    }
+  ),
   "tau-bench": JSON.stringify([{ task_id: 1, traj: CHAT }]),
   aider: "# aider chat started at 2026\n\n#### word1\n\nword2\n\n> Tokens\n"
 }

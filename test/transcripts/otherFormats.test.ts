@@ -287,6 +287,101 @@ describe("other coding agents", () => {
     })
   })
 
+  it("codex-exec of before September 2025, with the prompt", () => {
+    const event = (msg: object) => ({ id: "0", msg })
+    const text = lines(
+      { model: "gpt-5", workdir: "/tmp", approval: "never" },
+      { prompt: "Which files are there?" },
+      event({ type: "task_started", model_context_window: 400_000 }),
+      event({ type: "agent_reasoning", text: "hm" }),
+      event({ type: "exec_command_begin", call_id: "c1", command: ["bash", "-lc", "ls"], cwd: "/tmp" }),
+      event({ type: "exec_command_output_delta", call_id: "c1", chunk: "YS50cw==" }),
+      event({ type: "exec_command_end", call_id: "c1", stdout: "a.ts", stderr: "", exit_code: 0 }),
+      event({ type: "agent_message", message: "One file." }),
+      event({ type: "task_complete", last_agent_message: "One file." })
+    )
+    assert.strictEqual(formatOf(text), "codex-exec")
+    assert.deepStrictEqual(tell(text), {
+      "session 1": [
+        "user: Which files are there?",
+        'assistant: [shell {"command":["bash","-lc","ls"]} #c1]',
+        "tool #c1: a.ts",
+        "assistant: One file."
+      ]
+    })
+  })
+
+  it("letta: each agent, and what is said in JSON in the name of its user", () => {
+    const text = (text: string) => [{ type: "text", text, signature: null }]
+    const wrap = (type: string, message: string) => text(JSON.stringify({ type, message, time: "2025-10-03" }))
+    const messages = [
+      { role: "system", content: text("You are Sam.") },
+      { role: "user", content: wrap("login", "Never (first login)") },
+      { role: "user", content: wrap("user_message", "Hi Sam.") },
+      {
+        role: "assistant",
+        content: text("I answer."),
+        tool_calls: [{ id: "c1", type: "function", function: { name: "send_message", arguments: '{"message":"Hi!"}' } }]
+      },
+      { role: "tool", tool_call_id: "c1", content: wrap("ok", "Sent.") },
+      { role: "approval", content: [], tool_calls: null }
+    ]
+    const agent = { id: "agent-0", name: "sam", in_context_message_ids: ["m1"], messages }
+    const file = spread({ agents: [agent], groups: [], blocks: [], tools: [] })
+    assert.strictEqual(formatOf(file), "letta")
+    assert.deepStrictEqual(tell(file), {
+      "agent-0": [
+        "system: You are Sam.",
+        'user: {"type":"login","message":"Never (first login)","time":"2025-10-03"}',
+        "user: Hi Sam.",
+        'assistant: I answer. [send_message {"message":"Hi!"} #c1]',
+        "tool #c1: Sent."
+      ]
+    })
+    const { sessions, skipped } = readTranscript(file)
+    assert.deepStrictEqual([sessions[0]?.notices, skipped], [[1], { approval: 1 }])
+  })
+
+  it("langsmith: of each thread the call that was given most", () => {
+    const message = (name: string, kwargs: object) => ({ lc: 1, type: "constructor", id: ["langchain", name], kwargs })
+    const question = message("HumanMessage", { content: "How is it?" })
+    const call = { id: "c1", name: "weather", args: { at: "sea" } }
+    const asks = message("AIMessage", { content: "", tool_calls: [call] })
+    const llm = (run: string, messages: ReadonlyArray<object>, reply: object, thread = "t-1") => ({
+      id: run,
+      run_type: "llm",
+      trace_id: "trace-1",
+      dotted_order: run,
+      extra: { metadata: { thread_id: thread } },
+      inputs: { messages: [messages] },
+      outputs: { generations: [[{ text: "", message: reply }]] }
+    })
+    const runs = [
+      { id: "1", run_type: "chain", trace_id: "trace-1", inputs: {}, outputs: {} },
+      llm("2", [question], asks),
+      llm(
+        "3",
+        [question, asks, message("ToolMessage", { content: "Windy.", tool_call_id: "c1" })],
+        message("AIMessage", { content: [{ type: "text", text: "It is windy." }] })
+      ),
+      llm("4", [{ role: "user", content: "And you?" }], { role: "assistant", content: "Fine." }, "t-2")
+    ]
+    const told = {
+      "t-1": [
+        "user: How is it?",
+        'assistant: [weather {"at":"sea"} #c1]',
+        "tool #c1: Windy.",
+        "assistant: It is windy."
+      ],
+      "t-2": ["user: And you?", "assistant: Fine."]
+    }
+    for (const file of [spread(runs), lines(...runs), spread({ runs })]) {
+      assert.strictEqual(formatOf(file), "langsmith")
+      assert.deepStrictEqual(tell(file), told)
+      assert.deepStrictEqual(readTranscript(file).skipped, { chain: 1, "other call": 1 })
+    }
+  })
+
   it("openhands: actions and what came of them, of both ages", () => {
     const file = spread([
       { id: 0, source: "agent", action: "system", args: { content: "You are an agent." } },

@@ -1,0 +1,157 @@
+/**
+ * Reads runs that were exported from LangSmith. Each call of a model repeats what was said before: of each thread, the call
+ * that was given most messages tells the conversation.
+ */
+import * as Either from "effect/Either"
+import { isObject, type JsonObject } from "../../format/json.ts"
+import type { Message } from "../../message/Message.ts"
+import { makeAssistantMessage, makeTextPart, makeToolMessage, makeUserMessage, type Part } from "../content.ts"
+import { type Converted, failEntry, getText, listEntries, readEntries, say, showValue } from "../entries.ts"
+import {
+  countKinds,
+  type ImportError,
+  makeSession,
+  type Tolerance,
+  type TranscriptContents,
+  type TranscriptRow
+} from "../rows.ts"
+
+type Read = Either.Either<TranscriptContents, ImportError>
+
+const isRun = (value: unknown): boolean =>
+  isObject(value) && typeof value.run_type === "string" && ("trace_id" in value || "dotted_order" in value)
+
+export const isLangsmithDocument = (value: unknown): boolean => listRuns(value).some(isRun)
+
+export const isLangsmithRow = ({ value }: TranscriptRow): boolean => isRun(value)
+
+const listRuns = (value: unknown): ReadonlyArray<unknown> => {
+  const runs = isObject(value) && Array.isArray(value.runs) ? value.runs : value
+  return Array.isArray(runs) ? runs : isObject(runs) ? [runs] : []
+}
+
+export const readLangsmith = (document: unknown, file: string, tolerance: Tolerance): Read =>
+  readLangsmithRows(listEntries({ file, line: null }, "", listRuns(document)), tolerance)
+
+export const readLangsmithRows = (rows: ReadonlyArray<TranscriptRow>, tolerance: Tolerance): Read =>
+  Either.gen(function* () {
+    const longest = new Map<string, Call>()
+    const skipped: Array<string> = []
+    for (const row of rows) {
+      const call = yield* tolerance.attempt(readRun(row))
+      if (call === undefined) continue
+      if (typeof call === "string") skipped.push(call)
+      else {
+        const other = longest.get(call.thread)
+        if (other === undefined || call.messages.length >= other.messages.length) longest.set(call.thread, call)
+        if (other !== undefined) skipped.push("other call")
+      }
+    }
+    const sessions = []
+    for (const [thread, { messages }] of longest) {
+      const read = yield* readEntries(messages, tolerance, convertMessage)
+      for (const kind of read.skipped) skipped.push(kind)
+      sessions.push(makeSession({ ...read, sessionId: thread === "" ? null : thread }))
+    }
+    return { sessions, skipped: countKinds(skipped) }
+  })
+
+interface Call {
+  readonly thread: string
+  readonly messages: ReadonlyArray<TranscriptRow>
+}
+
+/** The call of a model that a run was, or the kind of any other run. */
+const readRun = (row: TranscriptRow): Either.Either<Call | string, ImportError> => {
+  const { inputs, outputs, run_type: kind, trace_id: trace } = row.value
+  if (typeof kind !== "string") return failEntry(row, "a run with a run_type")
+  if (kind !== "llm") return Either.right(kind)
+  const input = isObject(inputs) ? flatten(inputs.messages) : []
+  const messages = [...listEntries(row, "inputs", input), ...listEntries(row, "outputs", findReply(outputs))]
+  const thread = findThread(row.value) ?? (typeof trace === "string" ? trace : "")
+  return Either.right(messages.length === 0 ? "empty" : { thread, messages })
+}
+
+/** Programs name the thread of a run in its metadata. */
+const findThread = ({ extra, thread_id: own }: JsonObject): string | undefined => {
+  const metadata = isObject(extra) && isObject(extra.metadata) ? extra.metadata : {}
+  return [own, metadata.thread_id, metadata.session_id, metadata.conversation_id].find(
+    (id): id is string => typeof id === "string" && id !== ""
+  )
+}
+
+/** LangChain gives a list of conversations, of which there is one. */
+const flatten = (messages: unknown): ReadonlyArray<unknown> => (Array.isArray(messages) ? messages.flat(1) : [])
+
+const findReply = (outputs: unknown): ReadonlyArray<unknown> => {
+  if (!isObject(outputs)) return []
+  const { choices, generations, message, messages, role } = outputs
+  if (typeof role === "string") return [outputs]
+  if (message !== undefined) return [message]
+  if (messages !== undefined) return flatten(messages)
+  const [first] = flatten(generations ?? choices)
+  return isObject(first) && first.message !== undefined ? [first.message] : []
+}
+
+const ROLES: Readonly<Record<string, Message["role"]>> = {
+  HumanMessage: "user",
+  human: "user",
+  user: "user",
+  AIMessage: "assistant",
+  AIMessageChunk: "assistant",
+  ai: "assistant",
+  assistant: "assistant",
+  SystemMessage: "system",
+  system: "system",
+  developer: "system",
+  ToolMessage: "tool",
+  tool: "tool"
+}
+
+/** Reads messages of LangChain, as it writes its classes, and of the Chat Completions API. */
+const convertMessage = (entry: TranscriptRow): Either.Either<Converted, ImportError> => {
+  const { data, id, kwargs, role, type } = entry.value
+  const name = type === "constructor" && Array.isArray(id) ? String(id.at(-1)) : String(role ?? type)
+  const said = isObject(kwargs) ? kwargs : isObject(data) ? data : entry.value
+  const parts = listParts(said.content)
+  const text = parts.map((part) => (part.type === "text" ? part.text : "[image]")).join("\n")
+  switch (Object.hasOwn(ROLES, name) ? ROLES[name] : undefined) {
+    case "user":
+      return Either.right(parts.length === 0 ? "empty" : say(makeUserMessage(parts)))
+    case "system":
+      return Either.right(text === "" ? "empty" : say({ role: "system", content: text }))
+    case "tool": {
+      const answered = getText(said, "tool_call_id")
+      if (answered === "") return failEntry(entry, "a result with a tool_call_id")
+      return Either.right(say(makeToolMessage(answered, parts)))
+    }
+    case "assistant": {
+      const calls = listCalls(said)
+      if (calls.some(({ id }) => id === "")) return failEntry(entry, "calls with ids")
+      if (parts.length + calls.length === 0) return Either.right("empty")
+      return Either.right(say(makeAssistantMessage(parts, calls)))
+    }
+    default:
+      return failEntry(entry, "a message of LangChain or the Chat Completions API")
+  }
+}
+
+const listParts = (content: unknown): ReadonlyArray<Part> => {
+  const blocks: ReadonlyArray<unknown> = Array.isArray(content) ? content : [content]
+  return blocks.flatMap((block): ReadonlyArray<Part> => {
+    if (typeof block === "string") return block === "" ? [] : [makeTextPart(block)]
+    if (!isObject(block) || LEFT_OUT.includes(block.type)) return []
+    return [makeTextPart(typeof block.text === "string" ? block.text : `[${showValue(block.type) || "attachment"}]`)]
+  })
+}
+
+/** Calls stand beside the content, too. */
+const LEFT_OUT: ReadonlyArray<unknown> = ["tool_use", "tool_call", "function_call", "thinking", "reasoning"]
+
+const listCalls = ({ additional_kwargs: more, tool_calls: own }: JsonObject) => {
+  const calls = Array.isArray(own) && own.length > 0 ? own : isObject(more) ? more.tool_calls : undefined
+  return (Array.isArray(calls) ? calls.filter(isObject) : []).map((call) => {
+    const called = isObject(call.function) ? call.function : call
+    return { id: getText(call, "id"), name: getText(called, "name"), input: called.args ?? called.arguments }
+  })
+}

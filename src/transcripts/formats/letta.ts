@@ -1,0 +1,85 @@
+/** Reads agent files of Letta: a conversation for each agent of the file. */
+import * as Either from "effect/Either"
+import { isObject, type JsonObject, parseJson } from "../../format/json.ts"
+import { makeAssistantMessage, makeTextPart, makeToolMessage, makeUserMessage } from "../content.ts"
+import { type Converted, failEntry, getText, listEntries, note, readEntries, say } from "../entries.ts"
+import {
+  countKinds,
+  type ImportError,
+  makeSession,
+  type Tolerance,
+  type TranscriptContents,
+  type TranscriptRow
+} from "../rows.ts"
+
+const isAgent = (value: unknown): boolean =>
+  isObject(value) && Array.isArray(value.messages) && Array.isArray(value.in_context_message_ids)
+
+export const isLettaDocument = (value: unknown): boolean =>
+  isObject(value) && Array.isArray(value.agents) && value.agents.some(isAgent)
+
+export const readLetta = (
+  document: unknown,
+  file: string,
+  tolerance: Tolerance
+): Either.Either<TranscriptContents, ImportError> =>
+  Either.gen(function* () {
+    const sessions = []
+    const skipped: Array<string> = []
+    const { agents } = isObject(document) ? document : {}
+    for (const agent of listEntries({ file, line: null }, "agents", agents)) {
+      const read = yield* readEntries(listEntries(agent, "messages", agent.value.messages), tolerance, convertMessage)
+      for (const kind of read.skipped) skipped.push(kind)
+      sessions.push(makeSession({ ...read, sessionId: getText(agent.value, "id") || null }))
+    }
+    return { sessions, skipped: countKinds(skipped) }
+  })
+
+const convertMessage = (entry: TranscriptRow): Either.Either<Converted, ImportError> => {
+  const { role, tool_call_id: answered, tool_calls: made } = entry.value
+  const text = readWords(entry.value)
+  if (role === "system") return Either.right(text === "" ? "empty" : say({ role, content: text }))
+  if (role === "user") return Either.right(convertUser(text))
+  if (role === "tool") {
+    if (typeof answered !== "string" || answered === "") return failEntry(entry, "a result with a tool_call_id")
+    return Either.right(say(makeToolMessage(answered, [makeTextPart(getWrapped(text, "message") ?? text)])))
+  }
+  if (role !== "assistant") {
+    return typeof role === "string" ? Either.right(role) : failEntry(entry, "a message of Letta with a role")
+  }
+  const calls = (Array.isArray(made) ? made.filter(isObject) : []).map(({ function: called, id }) => ({
+    id: typeof id === "string" ? id : "",
+    name: isObject(called) ? getText(called, "name") : "",
+    input: isObject(called) ? called.arguments : undefined
+  }))
+  if (calls.some(({ id }) => id === "")) return failEntry(entry, "calls with ids")
+  if (text === "" && calls.length === 0) return Either.right("empty")
+  return Either.right(say(makeAssistantMessage(text === "" ? [] : [makeTextPart(text)], calls)))
+}
+
+/** Older versions put what the user says, and what their own program says in the name of the user, into JSON. */
+const convertUser = (text: string): Converted => {
+  if (text === "") return "empty"
+  const wrapped = parseJson(text)
+  const isWrapped = isObject(wrapped) && typeof wrapped.type === "string" && "time" in wrapped
+  if (!isWrapped) return say(makeUserMessage([makeTextPart(text)]))
+  const said = getWrapped(text, "message")
+  if (wrapped.type === "user_message" && said !== undefined) return say(makeUserMessage([makeTextPart(said)]))
+  return note(makeUserMessage([makeTextPart(text)]))
+}
+
+const getWrapped = (text: string, name: string): string | undefined => {
+  const wrapped = parseJson(text)
+  const value = isObject(wrapped) && "time" in wrapped ? wrapped[name] : undefined
+  return typeof value === "string" ? value : undefined
+}
+
+const readWords = ({ content, text }: JsonObject): string => {
+  const parts: ReadonlyArray<unknown> = Array.isArray(content) ? content : [content ?? text]
+  return parts
+    .flatMap((part) =>
+      typeof part === "string" ? [part] : isObject(part) && part.type === "text" ? [getText(part, "text")] : []
+    )
+    .filter((words) => words !== "")
+    .join("\n")
+}
