@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck as fc, Fiber, Option, Schema, TestClock } from "effect"
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs"
+import { Effect, Fiber, Logger, LogLevel, Option, Schema, TestClock } from "effect"
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import * as Follower from "../../src/cli/follow/follower.ts"
+import * as Positions from "../../src/cli/follow/positions.ts"
+import { layerRecord } from "../../src/cli/hook/recordSession.ts"
 import { spareAgent } from "../../src/cli/hook/spareAgent.ts"
 import { readTranscriptEnd } from "../../src/cli/hook/transcriptEnd.ts"
-import type { Message } from "../../src/message/Message.ts"
-import { findNewMessages } from "../../src/transcripts/newMessages.ts"
 import * as Transcripts from "../../src/transcripts/Transcripts.ts"
 import { type EventName, makeEvents, makeTranscript, readAnswer, readSettings } from "../support/claudeCode.ts"
 import * as Cli from "../support/cli.ts"
@@ -121,6 +122,33 @@ describe("throughline hook", () => {
       assert.include(yield* expectSuccess(["recall", "abc123", "total17", "--db", db]), "total17")
       assert.include(yield* expectSuccess(["recall", "abc123", "#1", "--db", db, "--whole"]), "under legacy/.")
       assert.match(yield* expectSuccess(["doctor", db]), /no damage/)
+    })
+  )
+
+  it.scopedLive("beside a server that follows the same transcripts, each message is stored once", () =>
+    Effect.gen(function* () {
+      const { db, file, fire, folder, save } = yield* makeWorkplace
+      const follow = Effect.flatMap(Follower.make([folder], Positions.make(db)), ({ readAll }) => readAll).pipe(
+        Effect.provide(layerRecord(db)),
+        Logger.withMinimumLogLevel(LogLevel.None)
+      )
+      const session = makeSession()
+      save(session)
+      yield* fire("PreCompact")
+      yield* follow
+      session.compact("Export was added.")
+      session.user("Now add a PDF export.")
+      save(session)
+      yield* follow
+      yield* fire("SessionStart")
+      session.say("The PDF export is there.")
+      save(session)
+      // Both have forgotten how far they had read.
+      rmSync(`${db}.follow`, { recursive: true })
+      yield* fire("PreCompact")
+      yield* follow
+      const { sessions } = yield* Transcripts.readFile(file)
+      assert.deepStrictEqual(yield* runForJson(["log", "abc123", "--db", db]), sessions[0]?.messages)
     })
   )
 
@@ -291,47 +319,4 @@ describe("the end of a transcript", () => {
       assert.deepStrictEqual(end.messages, whole.messages.slice(-end.messages.length))
     })
   )
-})
-
-describe("the messages that a conversation has more than a log", () => {
-  const text = fc.constantFrom("yes", "go on", "no", "done")
-  const messages = fc.array(
-    fc.record({ role: fc.constantFrom("user" as const, "assistant" as const), content: text }),
-    {
-      minLength: 1,
-      maxLength: 30
-    }
-  )
-  /** Words repeat, as they do, but no eight messages in a row. */
-  const numbered = messages.map((list) =>
-    list.map((message, index) => (index % 8 === 0 ? { ...message, content: `${message.content} ${index}` } : message))
-  )
-
-  it("are each recorded once, however the conversation grows and whatever part of it is read", () => {
-    fc.assert(
-      fc.property(
-        numbered,
-        fc.array(fc.nat(30), { maxLength: 5 }),
-        fc.integer({ min: 16, max: 40 }),
-        (all, cuts, size) => {
-          const log: Array<Message> = []
-          for (const cut of [...cuts.toSorted((a, b) => a - b), all.length]) {
-            const now = all.slice(0, cut)
-            const read = now.slice(-Math.max(size, now.length - log.length + 8))
-            log.push(...(log.length === 0 ? now : findNewMessages(log.slice(-size), read)))
-          }
-          assert.deepStrictEqual(log, all)
-        }
-      )
-    )
-  })
-
-  it("hold a reply whole that was taken up in part", () => {
-    const log = [
-      { role: "user" as const, content: "go" },
-      { role: "assistant" as const, content: "Look" }
-    ]
-    const now = [log[0], { role: "assistant" as const, content: "Looking at it." }].flatMap((one) => one ?? [])
-    assert.deepStrictEqual(findNewMessages(log, now), now.slice(1))
-  })
 })

@@ -28,17 +28,14 @@ export interface Follower {
   readonly latest: Effect.Effect<SessionId | null>
 }
 
-/** Makes the follower of the `*.jsonl` files in these folders and theirs. */
-export const make = (folders: ReadonlyArray<string>, positions: Positions): Effect.Effect<Follower, never, Gateway> =>
-  Effect.gen(function* () {
-    const gateway = yield* Gateway
-    const readOne = yield* Effect.makeSemaphore(1)
-    /** What a file was like when all of it was read, and its session. */
-    const known = new Map<string, string>()
+/**
+ * Makes a reader of session files: `readSome` takes some lines of a file into the store and returns false if it has no new
+ * ones, `sessionOf` tells its session once some of it was read.
+ */
+export const makeReader = (positions: Positions) =>
+  Effect.map(Gateway, (gateway) => {
     const sessions = new Map<string, SessionId>()
-    let newest: ReadonlyArray<string> = []
 
-    /** Takes some lines of a file into the store. Returns false if it has no new ones. */
     const readSome = (file: string) =>
       Effect.gen(function* () {
         const { digest, from, lines } = yield* lookAt(file, yield* positions.load(file))
@@ -79,6 +76,18 @@ export const make = (folders: ReadonlyArray<string>, positions: Positions): Effe
       )
     })
 
+    return { readSome, sessionOf: (file: string) => sessions.get(file) }
+  })
+
+/** Makes the follower of the `*.jsonl` files in these folders and theirs. */
+export const make = (folders: ReadonlyArray<string>, positions: Positions): Effect.Effect<Follower, never, Gateway> =>
+  Effect.gen(function* () {
+    const { readSome, sessionOf } = yield* makeReader(positions)
+    const readOne = yield* Effect.makeSemaphore(1)
+    /** What a file was like when all of it was read. */
+    const known = new Map<string, string>()
+    let newest: ReadonlyArray<string> = []
+
     const readPieces = (file: string, most: number): ReturnType<typeof readSome> =>
       Effect.tap(readSome(file), (isMore) => isMore && most > 1 && readPieces(file, most - 1))
 
@@ -102,7 +111,7 @@ export const make = (folders: ReadonlyArray<string>, positions: Positions): Effe
       readNewest,
       // A call that waits for its turn to read gets it in between.
       readAll: Effect.asVoid(Effect.repeat(Effect.zipLeft(readNewest, yieldToLoop), { while: (isMore) => isMore })),
-      latest: Effect.sync(() => newest.map((file) => sessions.get(file)).find((id) => id !== undefined) ?? null)
+      latest: Effect.sync(() => newest.map(sessionOf).find((id) => id !== undefined) ?? null)
     }
   })
 

@@ -8,7 +8,7 @@ import type { SessionId } from "../../session/Session.ts"
 import { formatCount, printNotice } from "../terminal/terminal.ts"
 import type { HookAnswer, HookEvent, PostToolUse } from "./contract.ts"
 import { describeFacts, describeSummary, type Recorded } from "./describeFacts.ts"
-import { layerRecord, readFacts, recordMessages, recordText } from "./recordSession.ts"
+import { layerRecord, readFacts, recordText, recordTranscript } from "./recordSession.ts"
 import { findLongTexts, shortenTexts } from "./shortenOutput.ts"
 import { compareFacts, countFacts } from "./summaryCheck.ts"
 import { readTranscriptEnd } from "./transcriptEnd.ts"
@@ -31,12 +31,12 @@ export const answerEvent = (event: HookEvent, options: HookOptions) => {
     const { messages, summary } = yield* readTranscriptEnd(file, sessionId)
     if (messages.length === 0) return NOTHING
     if (event.hook_event_name === "PreCompact") {
-      yield* Effect.zipRight(recordMessages(sessionId, messages), digestMessages(sessionId)).pipe(
-        Effect.provide(layerRecord(options.db))
-      )
+      yield* Effect.flatMap(recordTranscript(file, options.db), (recorded) =>
+        digestMessages(recorded.sessionId ?? sessionId)
+      ).pipe(Effect.provide(layerRecord(options.db)))
       return NOTHING
     }
-    const { ledger, recorded } = yield* findFacts(sessionId, messages, options.db)
+    const { ledger, recorded } = yield* findFacts(event, messages, options.db)
     if (event.hook_event_name === "PostCompact") {
       const { missing } = compareFacts(ledger, event.compact_summary)
       const line = describeSummary(missing, event.compact_summary)
@@ -57,19 +57,26 @@ export const answerEvent = (event: HookEvent, options: HookOptions) => {
 const digestMessages = (sessionId: SessionId) => Effect.flatMap(Gateway, ({ compress }) => compress(sessionId))
 
 /** The facts of the session in the database; of the messages alone if the database cannot be used. */
-const findFacts = (sessionId: SessionId, messages: ReadonlyArray<Message>, db: string) =>
-  Effect.zipRight(recordMessages(sessionId, messages), readFacts(sessionId)).pipe(
+const findFacts = ({ session_id, transcript_path }: HookEvent, messages: ReadonlyArray<Message>, db: string) =>
+  Effect.gen(function* () {
+    const { isWhole, sessionId = session_id } = yield* recordTranscript(transcript_path, db)
+    const { lastSeq, ledger } = yield* readFacts(sessionId)
+    const recorded: Recorded = { sessionId, db, lastSeq }
+    return { ledger: isWhole ? ledger : addMessages(ledger, messages, lastSeq), recorded }
+  }).pipe(
     Effect.provide(layerRecord(db)),
-    Effect.map(({ lastSeq, ledger }) => ({ ledger, recorded: { sessionId, db, lastSeq } satisfies Recorded })),
     Effect.catchAll((error) =>
       Effect.as(printNotice(`throughline hook: nothing was recorded: ${error.message}`), {
-        ledger: Ledger.add(
-          Ledger.empty,
-          messages.map((message, index) => ({ seq: index + 1, message, kind: null, arrival: null }))
-        ),
+        ledger: addMessages(Ledger.empty, messages, 0),
         recorded: null
       })
     )
+  )
+
+const addMessages = (ledger: Ledger.Ledger, messages: ReadonlyArray<Message>, lastSeq: number) =>
+  Ledger.add(
+    ledger,
+    messages.map((message, index) => ({ seq: lastSeq + index + 1, message, kind: null, arrival: null }))
   )
 
 const answerToolUse = (event: PostToolUse, { db, shorten }: HookOptions) =>

@@ -3,11 +3,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Gateway, layer } from "../../gateway/Gateway.ts"
 import * as Ledger from "../../ledger/Ledger.ts"
-import type { Message } from "../../message/Message.ts"
 import * as OpenAi from "../../openai/OpenAi.ts"
 import type { SessionId } from "../../session/Session.ts"
 import { SessionStore } from "../../store/SessionStore.ts"
-import { findNewMessages } from "../../transcripts/newMessages.ts"
+import { makeReader } from "../follow/follower.ts"
+import * as Positions from "../follow/positions.ts"
 import { layerStore } from "../services.ts"
 
 /** The store of a database file, which is made if there is none, and a gateway that asks no model. */
@@ -20,27 +20,19 @@ export const layerRecord = (db: string) =>
 /** The agent compacts by itself; a compression here only digests what it drops. Nothing needs to stay in front. */
 const POLICY = { contextLength: 200_000, mode: "manual", protectFirstN: 0, protectLastN: 1 } as const
 
-/** Adds what a session does not have yet of `messages`, the end of its conversation. */
-export const recordMessages = (sessionId: SessionId, messages: ReadonlyArray<Message>) =>
+/**
+ * Takes what is new in a transcript into the database, just as a server that follows it does, so that neither doubles what
+ * the other stored. A transcript that is too long for the time of a hook is taken in by several.
+ */
+export const recordTranscript = (file: string, db: string) =>
   Effect.gen(function* () {
-    const store = yield* SessionStore
-    const { turn } = yield* Gateway
-    const lastSeq = yield* store.state(sessionId).pipe(
-      Effect.map(({ lastSeq }) => lastSeq),
-      Effect.catchTag("UnknownSession", () => Effect.succeed(null))
-    )
-    if (lastSeq === null) return yield* store.importAll([{ sessionId, messages }])
-    const known = yield* store.range(sessionId, Math.max(1, lastSeq - messages.length - MOST_BESIDE), lastSeq)
-    const said = known.filter(({ kind }) => kind !== "notification").map(({ message }) => message)
-    const added = findNewMessages(said, messages)
-    if (added.length > 0) yield* turn(sessionId, ({ append }) => append(...added), { wait: "5 seconds" })
-  }).pipe(
-    // Another process began the session at the same moment.
-    Effect.retry({ times: 1, while: ({ _tag }) => _tag === "SessionExists" })
-  )
+    const { readSome, sessionOf } = yield* makeReader(Positions.make(db))
+    const whole = yield* Effect.timeoutOption(Effect.repeat(readSome(file), { while: (isMore) => isMore }), PATIENCE)
+    return { sessionId: sessionOf(file), isWhole: whole._tag === "Some" }
+  })
 
-/** Tool outputs that were kept whole stand between the messages of the conversation. */
-const MOST_BESIDE = 256
+/** A hook has 20 seconds in all. */
+const PATIENCE = "10 seconds"
 
 /** Keeps a text that the conversation does not show whole. Returns the number of its message. */
 export const recordText = (sessionId: SessionId, text: string, key: string | undefined) =>
