@@ -35,6 +35,7 @@ import * as Plan from "./commands/plan.ts"
 import * as Recall from "./commands/recall.ts"
 import * as Receipt from "./commands/receipt.ts"
 import * as Salvage from "./commands/salvage.ts"
+import * as Serve from "./commands/serve.ts"
 import * as Stats from "./commands/stats.ts"
 import * as Help from "./terminal/help.ts"
 import { CommandError, printAnswer } from "./io.ts"
@@ -72,6 +73,7 @@ const commands = [
   Salvage.command,
   Hook.command,
   Mcp.command,
+  Serve.command,
   Audit.command
 ] as const
 

@@ -9,6 +9,7 @@
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as OpenApi from "@effect/platform/OpenApi"
+import { wrongHost } from "./endpoints/errors.ts"
 import { observation, service } from "./endpoints/observation.ts"
 import { operations } from "./endpoints/operations.ts"
 import { sessions } from "./endpoints/sessions.ts"
@@ -26,5 +27,6 @@ export class Api extends HttpApi.make("throughline")
   .add(sessions)
   .add(operations)
   .add(turns)
+  .addError(wrongHost)
   .annotate(OpenApi.Title, "throughline")
   .annotate(OpenApi.Description, "Sessions that outlive their model's window") {}

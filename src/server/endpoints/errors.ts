@@ -121,7 +121,9 @@ const tell = <A extends Told, I extends { readonly _tag: string }>(
 
 export const unauthorized = tell(Unauthorized, "Unauthorized", 401)
 export const readOnly = tell(ReadOnly, "ReadOnly", 403)
-export const badRequest = tell(BadRequest, "BadRequest", 400)
+export const wrongHost = tell(BadRequest.pipe(Schema.filter(({ reason }) => reason === "wrong-host")), "WrongHost", 421)
+export const notJson = tell(BadRequest.pipe(Schema.filter(({ reason }) => reason === "not-json")), "NotJson", 415)
+export const malformed = tell(BadRequest, "Malformed", 400)
 export const bodyTooLarge = tell(BodyTooLarge, "BodyTooLarge", 413)
 export const unavailable = tell(Unavailable, "Unavailable", 503)
 
@@ -134,7 +136,6 @@ export const superseded = tell(SessionError.Superseded, "Superseded", 409)
 export const invalidRestore = tell(SessionError.InvalidRestore, "InvalidRestore", 409)
 export const invalidEdit = tell(InvalidEdit, "InvalidEdit", 409)
 export const foreignSession = tell(ForeignSession, "ForeignSession", 409)
-export const turnInterrupted = tell(SessionError.TurnInterrupted, "TurnInterrupted", 409)
 export const turnLost = tell(SessionError.TurnLost, "TurnLost", 410)
 export const invalidMessage = tell(InvalidMessage, "InvalidMessage", 400)
 export const invalidKey = tell(SessionError.InvalidKey, "InvalidKey", 400)

@@ -11,7 +11,6 @@ export const turns = HttpApiGroup.make("turns")
     HttpApiEndpoint.post("begin")`/sessions/${session}/turns`
       .setPayload(Turns.BeginTurn)
       .addSuccess(Turns.TurnBegun)
-      .addError(Errors.unknownSession)
       .addError(Errors.sessionBusy)
       .addError(Errors.unavailable)
       .annotate(
@@ -25,11 +24,6 @@ export const turns = HttpApiGroup.make("turns")
     HttpApiEndpoint.post("step")`/sessions/${session}/turns/${turn}/view`
       .setPayload(Turns.StepRequest)
       .addSuccess(Turns.StepAnswer)
-      .addError(Errors.turnInterrupted)
-      .addError(Errors.unknownSession)
-      .addError(Errors.compressionFailed)
-      .addError(Errors.invalidPolicy)
-      .addError(Errors.windowExceeded)
       .addError(Errors.invalidMessage)
       .annotate(
         OpenApi.Description,
@@ -40,10 +34,8 @@ export const turns = HttpApiGroup.make("turns")
     HttpApiEndpoint.post("append")`/sessions/${session}/turns/${turn}/messages`
       .setPayload(Turns.AppendRequest)
       .addSuccess(Turns.AppendAnswer)
-      .addError(Errors.turnInterrupted)
       .addError(Errors.invalidMessage)
       .addError(Errors.idempotencyConflict)
-      .addError(Errors.unknownSession)
       .annotate(
         OpenApi.Description,
         "Appends messages to the log, all or none, and answers when they are on disk. The same call again under " +
@@ -74,9 +66,14 @@ export const turns = HttpApiGroup.make("turns")
   )
   .addError(Errors.turnLost)
   .addError(Errors.superseded)
+  .addError(Errors.unknownSession)
+  .addError(Errors.compressionFailed)
+  .addError(Errors.invalidPolicy)
+  .addError(Errors.windowExceeded)
   .addError(Errors.storeUnavailable)
   .addError(Errors.storeFailed)
-  .addError(Errors.badRequest)
+  .addError(Errors.notJson)
+  .addError(Errors.malformed)
   .addError(Errors.bodyTooLarge)
   .middleware(Writing)
   .middleware(Authorization)

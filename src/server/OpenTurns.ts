@@ -1,0 +1,220 @@
+/**
+ * Turns whose agents are on the other side of a connection. Each runs in a fiber of this process, which holds the session's
+ * lease until the client ends the turn or is silent for too long.
+ */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import { createHash, randomBytes } from "node:crypto"
+import { monotonicMillis } from "../concurrency/fiberServices.ts"
+import { Gateway, type TurnFailure } from "../gateway/Gateway.ts"
+import type { Turn } from "../gateway/Turn.ts"
+import type { Message } from "../message/Message.ts"
+import type { SessionId } from "../session/Session.ts"
+import { IdempotencyConflict, type StoreError, TurnLost, type UnknownSession } from "../session/SessionError.ts"
+import { SessionStore } from "../store/SessionStore.ts"
+import { Unavailable } from "./endpoints/errors.ts"
+import { Events } from "./Events.ts"
+
+/** A turn that its client has. */
+interface OpenTurn {
+  readonly sessionId: SessionId
+  readonly turn: Turn
+  readonly ttl: number
+  readonly end: Deferred.Deferred<void>
+  readonly appending: Effect.Semaphore
+  /** The answers of appends, by their keys. */
+  readonly answers: Map<string, Appended>
+  /** Calls under way: as long as there are any, the client is there. */
+  calls: number
+  /** When the client was heard last, by the monotonic clock. */
+  heardAt: number
+  run: Fiber.Fiber<void> | undefined
+}
+
+interface Appended {
+  readonly digest: string
+  readonly lastSeq: number
+}
+
+/** The name of a turn in its calls, and the end of the log. */
+export interface Begun {
+  readonly turn: string
+  readonly ttl: number
+  readonly lastSeq: number
+}
+
+export class OpenTurns extends Context.Tag("throughline/server/OpenTurns")<
+  OpenTurns,
+  {
+    readonly begin: (
+      sessionId: SessionId,
+      options: { readonly wait: number; readonly ttl: number }
+    ) => Effect.Effect<Begun, TurnFailure | Unavailable>
+    /** Runs a call of a turn, and extends the turn. */
+    readonly use: <A, E>(
+      sessionId: SessionId,
+      name: string,
+      unstored: ReadonlyArray<Message>,
+      call: (turn: Turn) => Effect.Effect<A, E>
+    ) => Effect.Effect<readonly [answer: A, ttl: number], E | TurnLost>
+    /** Appends once for each key, and returns the end of the log. */
+    readonly append: (
+      sessionId: SessionId,
+      name: string,
+      messages: ReadonlyArray<Message>,
+      key: string | undefined
+    ) => Effect.Effect<
+      { readonly lastSeq: number; readonly duplicate: boolean; readonly ttl: number },
+      Effect.Effect.Error<ReturnType<Turn["append"]>> | IdempotencyConflict
+    >
+    /** Ends a turn, and returns the end of the log once the next turn may begin. */
+    readonly end: (sessionId: SessionId, name: string) => Effect.Effect<number, TurnLost | UnknownSession | StoreError>
+    /** Ends all turns: their clients lose them. */
+    readonly stop: Effect.Effect<void>
+  }
+>() {}
+
+/** Turns that are open or wait for their session. */
+const MOST_TURNS = 1_000
+const MOST_KEYS = 1_000
+
+const make = Effect.gen(function* () {
+  const gateway = yield* Gateway
+  const store = yield* SessionStore
+  const { publish } = yield* Events
+  const scope = yield* Effect.scope
+  const open = new Map<string, OpenTurn>()
+  let count = 0
+
+  const readLastSeq = (sessionId: SessionId) => Effect.map(store.state(sessionId), ({ lastSeq }) => lastSeq)
+
+  /** Waits until the client has been silent for too long. */
+  const awaitSilence = (of: OpenTurn): Effect.Effect<void> =>
+    Effect.flatMap(monotonicMillis, (now) => {
+      const left = of.calls > 0 ? of.ttl : of.heardAt + of.ttl - now
+      return left <= 0 ? Effect.void : Effect.zipRight(Effect.sleep(Math.ceil(left)), awaitSilence(of))
+    })
+
+  const begin = (sessionId: SessionId, { ttl, wait }: { readonly wait: number; readonly ttl: number }) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        if (count >= MOST_TURNS) return yield* new Unavailable({ detail: "there are too many turns" })
+        const name = randomBytes(24).toString("base64url")
+        const begun = yield* Deferred.make<Begun, TurnFailure>()
+        const agent = (turn: Turn) =>
+          Effect.gen(function* () {
+            const lastSeq = yield* readLastSeq(sessionId)
+            const of: OpenTurn = {
+              sessionId,
+              turn,
+              ttl,
+              end: yield* Deferred.make<void>(),
+              appending: yield* Effect.makeSemaphore(1),
+              answers: new Map(),
+              calls: 0,
+              heardAt: yield* monotonicMillis,
+              run: undefined
+            }
+            open.set(name, of)
+            yield* publish({ _tag: "TurnBegan", sessionId, at: Date.now() })
+            yield* Deferred.succeed(begun, { turn: name, ttl, lastSeq })
+            const isLost = yield* Effect.raceFirst(
+              Effect.as(Deferred.await(of.end), false),
+              Effect.as(awaitSilence(of), true)
+            )
+            yield* publish({ _tag: "TurnEnded", sessionId, at: Date.now(), outcome: isLost ? "lost" : "ended" })
+          })
+        const run = Effect.interruptible(gateway.turn(sessionId, agent, { wait })).pipe(
+          Effect.onExit((exit) => {
+            open.delete(name)
+            count--
+            return Exit.isFailure(exit) ? Deferred.failCause(begun, exit.cause) : Effect.void
+          }),
+          Effect.ignore
+        )
+        count++
+        const fiber = yield* Effect.forkIn(run, scope)
+        const answer = yield* Effect.onInterrupt(restore(Deferred.await(begun)), () => Fiber.interrupt(fiber))
+        const of = open.get(name)
+        if (of !== undefined) of.run = fiber
+        return answer
+      })
+    )
+
+  const find = (sessionId: SessionId, name: string, unstored: ReadonlyArray<Message>) => {
+    const of = open.get(name)
+    return of === undefined || of.sessionId !== sessionId
+      ? Effect.fail(new TurnLost({ sessionId, unstored }))
+      : Effect.succeed(of)
+  }
+
+  /** Counts as the client's presence from its beginning to its end. */
+  const during = <A, E>(of: OpenTurn, call: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => void of.calls++),
+      () => call,
+      () =>
+        Effect.map(monotonicMillis, (now) => {
+          of.calls--
+          of.heardAt = now
+        })
+    )
+
+  const use = <A, E>(
+    sessionId: SessionId,
+    name: string,
+    unstored: ReadonlyArray<Message>,
+    call: (turn: Turn) => Effect.Effect<A, E>
+  ) =>
+    Effect.flatMap(find(sessionId, name, unstored), (of) =>
+      Effect.map(during(of, call(of.turn)), (answer) => [answer, of.ttl] as const)
+    )
+
+  /** Uninterruptible: what is on disk is remembered under its key. */
+  const append = (sessionId: SessionId, name: string, messages: ReadonlyArray<Message>, key: string | undefined) =>
+    Effect.flatMap(find(sessionId, name, messages), (of) => {
+      const digest = createHash("sha256").update(JSON.stringify(messages)).digest("base64")
+      const appendOnce = Effect.gen(function* () {
+        const before = key === undefined ? undefined : of.answers.get(key)
+        if (before !== undefined && key !== undefined) {
+          if (before.digest !== digest) return yield* new IdempotencyConflict({ sessionId, key })
+          return { lastSeq: before.lastSeq, duplicate: true, ttl: of.ttl }
+        }
+        yield* of.turn.append(...messages)
+        const lastSeq = yield* readLastSeq(sessionId)
+        if (key !== undefined) rememberAnswer(of, key, { digest, lastSeq })
+        return { lastSeq, duplicate: false, ttl: of.ttl }
+      })
+      return during(of, of.appending.withPermits(1)(Effect.uninterruptible(appendOnce)))
+    })
+
+  const end = (sessionId: SessionId, name: string) =>
+    Effect.gen(function* () {
+      const of = yield* find(sessionId, name, [])
+      yield* Deferred.succeed(of.end, undefined)
+      if (of.run !== undefined) yield* Fiber.await(of.run)
+      return yield* readLastSeq(sessionId)
+    })
+
+  const stop = Effect.suspend(() =>
+    Effect.forEach(open.values(), ({ end, run }) =>
+      Effect.zipRight(Deferred.succeed(end, undefined), run === undefined ? Effect.void : Fiber.await(run))
+    )
+  )
+
+  return OpenTurns.of({ begin, use, append, end, stop: Effect.asVoid(stop) })
+})
+
+const rememberAnswer = ({ answers }: OpenTurn, key: string, appended: Appended): void => {
+  answers.set(key, appended)
+  for (const oldest of answers.keys()) {
+    if (answers.size <= MOST_KEYS) break
+    answers.delete(oldest)
+  }
+}
+
+export const layer = Layer.scoped(OpenTurns, make)
