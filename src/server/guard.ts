@@ -40,7 +40,8 @@ const guardRequests = Effect.map(
         )
         const request = yield* HttpServerRequest.HttpServerRequest
         if (settings.isLoopback && !LOOPBACK.test(request.headers["host"] ?? "")) return refuse("wrong-host")
-        if (!HttpMethod.hasBody(request.method)) return yield* app
+        // No page of another site can send a DELETE either, and its body says nothing.
+        if (!HttpMethod.hasBody(request.method) || request.method === "DELETE") return yield* app
         if (!/^application\/json\s*(?:;|$)/i.test(request.headers["content-type"] ?? "")) return refuse("not-json")
         const bytes = yield* readBody(request, settings.bodyLimit)
         if (bytes === null) {

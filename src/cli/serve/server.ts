@@ -18,6 +18,7 @@ export interface Served extends Omit<Settings["Type"], "drop"> {
   readonly host: string
   readonly port: number
   readonly grace: Duration.DurationInput
+  readonly timeouts?: typeof TIMEOUTS | undefined
 }
 
 /** A client that sends its request slower than this is cut off, so that it keeps no place of others. */
@@ -30,9 +31,9 @@ const TIMEOUTS = {
 const MOST_CONNECTIONS = 2_000
 
 /** Serves until its scope closes. */
-export const layer = ({ grace, host, port, ...settings }: Served) =>
+export const layer = ({ grace, host, port, timeouts = TIMEOUTS, ...settings }: Served) =>
   Layer.suspend(() => {
-    const server = createServer(TIMEOUTS)
+    const server = createServer(timeouts)
     server.maxConnections = MOST_CONNECTIONS
     return Layer.scopedDiscard(drainAtEnd(server, grace)).pipe(
       Layer.provide(Server.layer),
