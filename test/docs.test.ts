@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Either, Layer } from "effect"
+import { Effect, Either, Layer } from "effect"
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { pathToFileURL } from "node:url"
@@ -96,6 +96,7 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
       ...Recovery.defaults,
       RateLimited: { action: "wait", times: 5, delay: 2_000 }
     }),
+  "docs/serve.md, snippet 1": ({ readWindow }) => assert.isTrue(Effect.isEffect(readWindow)),
   "docs/service.md, snippet 1": ({ asked, replies }) => {
     assert.isAtMost((asked as ReadonlyArray<number>).length, 3)
     for (const { reply } of replies as ReadonlyArray<{ readonly reply: unknown }>)

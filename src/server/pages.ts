@@ -1,5 +1,5 @@
 /** The pages of the service: the inspector, and the documentation of its endpoints. No script of another origin runs there. */
-import * as HttpRouter from "@effect/platform/HttpRouter"
+import type * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Router } from "@effect/platform/HttpApiBuilder"

@@ -34,14 +34,16 @@ interface Heard {
   readonly words: Array<string>
 }
 
-/** Calls that change something, each of which tells what it was promised. */
-const WRITES: Readonly<Record<string, (client: Calls, n: number, heard: Heard) => Effect.Effect<unknown, unknown>>> = {
-  deliver: (client, n, { words }) => {
-    const content = `delivered ${n}: ${LONG}`
-    return Effect.map(client.operations.deliver({ path, payload: { message: user(content) } }), () =>
-      words.push(content)
-    )
-  },
+type Write = (client: Calls, n: number, heard: Heard) => Effect.Effect<unknown, unknown>
+
+const deliver: Write = (client, n, { words }) => {
+  const content = `delivered ${n}: ${LONG}`
+  return Effect.map(client.operations.deliver({ path, payload: { message: user(content) } }), () => words.push(content))
+}
+
+/** Calls that change something, each of which notes what it was promised. */
+const WRITES: Readonly<Record<string, Write>> = {
+  deliver,
   append: (client, n, { words }) =>
     Effect.gen(function* () {
       const { turn } = yield* client.turns.begin({ path, payload: { ttl: 1_000 } })
@@ -63,9 +65,10 @@ const WRITES: Readonly<Record<string, (client: Calls, n: number, heard: Heard) =
 
 const readLog = (client: Calls) =>
   Stream.runCollect(
-    Stream.unfoldEffect(1, (from) =>
-      Effect.map(client.sessions.log({ path, urlParams: { from } }), ({ entries, next }) =>
-        entries.length === 0 ? Option.none() : Option.some([entries, next ?? Infinity] as const)
+    Stream.paginateEffect(1, (from) =>
+      Effect.map(
+        client.sessions.log({ path, urlParams: { from } }),
+        ({ entries, next }) => [entries, Option.fromNullable(next)] as const
       )
     )
   )
@@ -78,23 +81,22 @@ layer(layerBundle, { excludeTestServices: true })("the service as a process", (i
         const args = yield* makePlace
         const heard: Heard = { words: [] }
         let n = 0
-        for (const name of Object.keys(WRITES)) {
+        for (const write of Object.values(WRITES)) {
           for (let round = 0; round < repetitions(1, 10); round++) {
             const { end, url } = yield* Service.start([...args, "0"])
             const client = yield* connect(url)
-            yield* WRITES["deliver"]!(client, ++n, heard)
+            yield* deliver(client, ++n, heard)
             // Each call begins as soon as the one before has ended, so that the kill meets one of them.
-            const calls = Effect.suspend(() => WRITES[name]!(client, ++n, heard)).pipe(Effect.ignore, Effect.forever)
+            const calls = Effect.suspend(() => write(client, ++n, heard)).pipe(Effect.ignore, Effect.forever)
             const until = heard.words.length + 3
-            const deliveries = WRITES["deliver"]!
             yield* Effect.raceFirst(
               calls,
               Effect.repeat(
-                Effect.suspend(() => deliveries(client, ++n, heard)),
+                Effect.suspend(() => deliver(client, ++n, heard)),
                 { until: () => heard.words.length >= until }
               )
             )
-            const lastCall = yield* Effect.fork(Effect.ignore(WRITES[name]!(client, ++n, heard)))
+            const lastCall = yield* Effect.fork(Effect.ignore(write(client, ++n, heard)))
             assert.strictEqual(yield* end("SIGKILL"), "SIGKILL")
             yield* lastCall
           }
