@@ -133,7 +133,7 @@ const planCompress = (inputs: TailInputs, { from, live, excerpts }: TailChoice):
 const countShown = (state: State, counter: Counter): number => {
   const excerpts = new Map(state.manifest.excerpts.map(({ seq, tokens }) => [seq, tokens] as const))
   const ofTail = state.tail.reduce((sum, { seq, tokens }) => sum + Math.min(tokens, excerpts.get(seq) ?? Infinity), 0)
-  return Math.max(ofTail, countConversation(IncrementalView.assembleWhole(state, counter)))
+  return Math.max(ofTail, countConversation(IncrementalView.assembleView(state, counter)))
 }
 
 const countConversation = ({ parts }: View.View): number =>

@@ -8,15 +8,7 @@
  * Pure. What is shown shortened says how to recall the rest.
  */
 import type * as CompressionPolicy from "./CompressionPolicy.ts"
-import {
-  countLeast,
-  countStandIns,
-  isPlain,
-  keepSmallest,
-  LEAST_EXCERPT,
-  planExcerpts,
-  showsResults
-} from "../view/excerpt.ts"
+import { countFields, countLeast, countStandIns, isPlain, LEAST_EXCERPT, planExcerpts } from "../view/excerpt.ts"
 import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
 import * as Message from "../message/Message.ts"
 import type { Excerpt, Logged, State } from "../session/Session.ts"
@@ -141,6 +133,18 @@ const chooseTail = (inputs: TailInputs, room: number): TailChoice => {
   const isSeen = last.isUnread && showsResults(last.entries, excerpts, room, counter)
   if (isSeen || !isClosed(inputs)) return makeChoice(inputs, last.from, excerpts)
   return makeChoice(inputs, findLongestWhole(inputs, room), [])
+}
+
+/** Returns whether these excerpts show the results of a batch, at least some, and all fields that its provider may want. */
+const showsResults = (
+  entries: ReadonlyArray<Logged>,
+  excerpts: ReadonlyArray<Excerpt>,
+  room: number,
+  counter: Counter
+): boolean => {
+  const leftOut = new Set(excerpts.flatMap(({ seq, tokens }) => (tokens === 0 ? [seq] : [])))
+  const fields = entries.reduce((sum, { message }) => sum + countFields(message, counter), 0)
+  return fields < room && entries.some(({ message, seq }) => message.role === "tool" && !leftOut.has(seq))
 }
 
 /** Returns whether every call at the end has its result. Where a result may still come, its call must stay in the tail. */
@@ -298,6 +302,17 @@ const makeChoice = (inputs: TailInputs, from: number, tailExcerpts: ReadonlyArra
   const live = countLeast(open, LEAST_REQUEST, counter) > share ? newest : open
   const excerpts = [...inputs.headExcerpts, ...planExcerpts(live, share, counter), ...tailExcerpts]
   return { from, live, excerpts: keepSmallest(excerpts, live) }
+}
+
+/** Keeps one excerpt per message, the smallest, but never drops a live request: one of the head is shown twice. */
+const keepSmallest = (excerpts: ReadonlyArray<Excerpt>, live: ReadonlyArray<Logged>): ReadonlyArray<Excerpt> => {
+  const pinned = new Set(live.map(({ seq }) => seq))
+  const smallest = new Map<number, number>()
+  for (const { seq, tokens } of excerpts) {
+    const to = pinned.has(seq) ? Math.max(LEAST_EXCERPT, tokens) : tokens
+    smallest.set(seq, Math.min(to, smallest.get(seq) ?? to))
+  }
+  return [...smallest].map(([seq, tokens]) => ({ seq, tokens })).toSorted((a, b) => a.seq - b.seq)
 }
 
 /** Open requests also have what the others leave, as long as the tail has its share. */

@@ -35,6 +35,18 @@ export const makeExcerpt = (
   counter: Counter
 ): Message.Message => {
   if (tokens <= to) return message
+  const known = lastExcerpts.get(message)
+  if (known?.seq === seq && known.to === to && known.tokens === tokens && known.counter === counter) return known.shown
+  const shown = cutToFit(message, { answered, seq, to, tokens }, counter)
+  // That of a batch depends on its results as well.
+  if (Message.toolCalls(message).length < 2) lastExcerpts.set(message, { seq, to, tokens, counter, shown })
+  return shown
+}
+
+/** The views that a plan measures, and those of its base, mostly show the same excerpts. */
+const lastExcerpts = new WeakMap<Message.Message, ExcerptInput & { counter: Counter; shown: Message.Message }>()
+
+const cutToFit: typeof makeExcerpt = (message, { answered, seq, to, tokens }, counter) => {
   const smaller = dropParts(message, { seq, to, order: orderCalls(Message.toolCalls(message), answered) }, counter)
   const fixed = counter.message(shortenTexts(smaller, 0, { seq, perCharacter: 1 }))
   const cutter: Cutter = { seq, perCharacter: Math.min(1, (tokens - fixed) / Math.max(1, countCharacters(message))) }
@@ -149,29 +161,6 @@ const planFewest = (
   return shares
 }
 
-/** Returns whether these excerpts show the results of a batch, at least some, and all fields that its provider may want. */
-export const showsResults = (
-  entries: ReadonlyArray<Logged>,
-  excerpts: ReadonlyArray<Excerpt>,
-  room: number,
-  counter: Counter
-): boolean => {
-  const leftOut = new Set(excerpts.flatMap(({ seq, tokens }) => (tokens === 0 ? [seq] : [])))
-  const fields = entries.reduce((sum, { message }) => sum + countFields(message, counter), 0)
-  return fields < room && entries.some(({ message, seq }) => message.role === "tool" && !leftOut.has(seq))
-}
-
-/** Keeps one excerpt per message, the smallest, but never drops a live request: one of the head is shown twice. */
-export const keepSmallest = (excerpts: ReadonlyArray<Excerpt>, live: ReadonlyArray<Logged>): ReadonlyArray<Excerpt> => {
-  const pinned = new Set(live.map(({ seq }) => seq))
-  const smallest = new Map<number, number>()
-  for (const { seq, tokens } of excerpts) {
-    const to = pinned.has(seq) ? Math.max(LEAST_EXCERPT, tokens) : tokens
-    smallest.set(seq, Math.min(to, smallest.get(seq) ?? to))
-  }
-  return [...smallest].map(([seq, tokens]) => ({ seq, tokens })).toSorted((a, b) => a.seq - b.seq)
-}
-
 interface Cutter {
   readonly seq: number
   readonly perCharacter: number
@@ -207,13 +196,21 @@ const isReasoning = (name: string, value: unknown): value is string =>
   (name === "reasoning_content" || name === "reasoning") && typeof value === "string"
 
 /** The tokens that every excerpt takes: fields, and calls whose arguments are cut to nothing. */
-const countFixed = ({ message, seq }: Logged, counter: Counter): number => {
+const countFixed = (entry: Logged, counter: Counter): number => {
+  const known = fixedTokens.get(entry)
+  if (known?.counter === counter) return known.tokens
+  const { message, seq } = entry
   const calls = Message.toolCalls(message)
-  return countFields(message, counter) + (calls.length === 0 ? 0 : countCalls(calls, seq, counter))
+  const tokens = countFields(message, counter) + (calls.length === 0 ? 0 : countCalls(calls, seq, counter))
+  fixedTokens.set(entry, { counter, tokens })
+  return tokens
 }
 
+/** A plan asks for each entry many times. */
+const fixedTokens = new WeakMap<Logged, { readonly counter: Counter; readonly tokens: number }>()
+
 /** The tokens of the fields that an excerpt keeps whole. */
-const countFields = (message: Message.Message, counter: Counter): number => {
+export const countFields = (message: Message.Message, counter: Counter): number => {
   const fields = fieldsOf(message)
   if (fields.length === 0 && !hasNative(message)) return 0
   const whole = withFields({ ...ASSISTANT }, cutReasoning(fields, 0, { seq: 0, perCharacter: 1 }), nativeOf(message))
@@ -294,10 +291,11 @@ const dropParts = (
 const keepFields = (message: Message.Message, seq: number, room: number, counter: Counter) => {
   const bare = withoutFields(message)
   let kept: Fields = fieldsOf(message).filter(([name, value]) => isReasoning(name, value))
+  const whole = nativeOf(message)
   let native: Message.Native | undefined
   const fits = (fields: Fields, native: Message.Native | undefined) =>
     counter.message(withFields(bare, cutReasoning(fields, 0, { seq, perCharacter: 1 }), native)) <= room
-  if (fits(kept, nativeOf(message))) native = nativeOf(message)
+  if (whole !== undefined && fits(kept, whole)) native = whole
   for (const field of fieldsOf(message)) {
     if (!isReasoning(...field) && fits([...kept, field], native)) kept = [...kept, field]
   }
