@@ -107,14 +107,13 @@ export const readHandoff = ({ messages, parts }: View): string => {
 /** Adds up the words of messages, whatever a store makes of their other fields. */
 export const makeDigester = () => {
   const hash = createHash("sha256")
+  // At once: each update takes longer than the hash of a short text.
   const add = ({ message, seq }: Pick<Logged, "seq" | "message">): void => {
-    hash.update(`${seq} ${message.role}\n`)
-    hash.update(renderBody(message))
+    let text = `${seq} ${message.role}\n${renderBody(message)}`
     for (const call of Message.toolCalls(message)) {
-      hash.update(`\n${call.id} ${Message.callName(call)} `)
-      hash.update(Message.callInput(call))
+      text += `\n${call.id} ${Message.callName(call)} ${Message.callInput(call)}`
     }
-    hash.update("\0")
+    hash.update(`${text}\0`)
   }
   return { add, end: () => digestOf(hash) }
 }
@@ -287,14 +286,18 @@ const readFindable = (message: Message.Message) => {
 /** Finds references in texts: one pass over each, whatever the number of references. */
 const makeFinder = (references: ReadonlyArray<string>) => {
   const byHash = new Map<number, Array<Anchored>>()
+  // Tells at once of most words that no reference has their hash.
+  const mayHave = new Uint8Array(HASH_PARTS + 1)
   for (const reference of references) {
     const anchored = anchorReference(reference)
+    mayHave[anchored.hash & HASH_PARTS] = 1
     const others = byHash.get(anchored.hash)
     if (others === undefined) byHash.set(anchored.hash, [anchored])
     else others.push(anchored)
   }
   return (text: string, onFound: (reference: string, at: number) => void): void =>
     scanRuns(text, (hash, from) => {
+      if (mayHave[hash & HASH_PARTS] === 0) return
       for (const { offset, reference } of byHash.get(hash) ?? NONE) {
         if (standsAt(text, reference, from - offset)) onFound(reference, from - offset)
       }
@@ -302,6 +305,7 @@ const makeFinder = (references: ReadonlyArray<string>) => {
 }
 
 const NONE: ReadonlyArray<Anchored> = []
+const HASH_PARTS = 8_191
 
 /** A reference by the hash of its longest run of letters and digits, which begins at `offset`. */
 interface Anchored {

@@ -33,6 +33,7 @@ const turns = counter(
   "throughline_turns",
   "Turns that ended, by outcome: ok, interrupted, defect, or the tag of the error"
 )
+const turnsSucceeded = Metric.tagged(turns, "outcome", "ok")
 const turnsWaiting = Metric.gauge("throughline_turns_waiting", {
   description: "Turns that wait now for another turn of their session"
 })
@@ -108,12 +109,15 @@ export const measureTurnWait = <A, E, R>(
 
 /** Counts a turn by how it ended. */
 export const measureTurn = <A, E, R>(turn: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.onExit(turn, (exit) => Metric.increment(Metric.tagged(turns, "outcome", describeOutcome(exit))))
+  Effect.onExit(turn, (exit) =>
+    Metric.increment(
+      Exit.isSuccess(exit) ? turnsSucceeded : Metric.tagged(turns, "outcome", describeFailure(exit.cause))
+    )
+  )
 
-const describeOutcome = (exit: Exit.Exit<unknown, unknown>): string => {
-  if (Exit.isSuccess(exit)) return "ok"
-  if (Cause.isInterruptedOnly(exit.cause)) return "interrupted"
-  const failure = Cause.failureOption(exit.cause)
+const describeFailure = (cause: Cause.Cause<unknown>): string => {
+  if (Cause.isInterruptedOnly(cause)) return "interrupted"
+  const failure = Cause.failureOption(cause)
   if (failure._tag === "None") return "defect"
   return Predicate.hasProperty(failure.value, "_tag") ? String(failure.value._tag) : "failure"
 }

@@ -17,7 +17,8 @@ import { isDamage } from "./file.ts"
 import type { MessageRow } from "./statements.ts"
 
 /** A message on its way to the log, with its text as the log will hold it. */
-interface Draft extends Omit<Logged, "seq"> {
+interface Draft {
+  readonly entry: Omit<Logged, "seq">
   readonly body: string
 }
 
@@ -31,19 +32,15 @@ export const make = (connection: Connection) => {
   const readAhead = makeReadAhead(connection)
 
   const draftOf = ({ body, message }: SerializedMessage, kind: DeliveryKind | null, at: number): Draft => ({
-    message,
-    body,
-    kind,
-    at,
-    arrival: null,
-    tokens: counter.message(message)
+    entry: { message, kind, at, arrival: null, tokens: counter.message(message) },
+    body
   })
 
   const draftOfArrival = (sessionId: SessionId, row: Omit<MessageRow, "seq">): Draft => {
     const entry = Rows.loggedOfArrival(sessionId, row)
-    if (entry.unreadable === undefined) return { ...entry, body: row.body }
+    if (entry.unreadable === undefined) return { entry, body: row.body }
     const body = Rows.markDamaged(row.body)
-    return { ...Rows.loggedOfArrival(sessionId, { ...row, body, checksum: null }), body }
+    return { entry: Rows.loggedOfArrival(sessionId, { ...row, body, checksum: null }), body }
   }
 
   const insertAll = (
@@ -52,7 +49,7 @@ export const make = (connection: Connection) => {
     drafts: ReadonlyArray<Draft>
   ): ReadonlyArray<Logged> => {
     let { lastSeq: seq, total } = end
-    return drafts.map(({ body, ...entry }): Logged => {
+    return drafts.map(({ body, entry }): Logged => {
       const { arrival, at, kind, tokens } = entry
       seq += 1
       total += tokens
