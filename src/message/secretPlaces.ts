@@ -96,6 +96,23 @@ const PLACES: ReadonlyArray<Place> = [
   ["smbclient,rpcclient", afterOption("smbclient|rpcclient", String.raw`-U\s*${QUOTES}[^\s%"']{1,60}%`)],
   ["freerdp,xfreerdp,wlfreerdp,rdesktop", afterOption("[xw]?l?freerdp|rdesktop", String.raw`(?:\/p:|-p\s+)`)],
   ["lftp", afterOption("lftp", String.raw`-u\s*${QUOTES}[^\s,"']{1,60},`)],
+  ["ipmitool,mosquitto_", afterOption(String.raw`ipmitool|mosquitto_\w{3,4}`, String.raw`-P\s+`)],
+  ["plink,pscp,psftp,putty", afterOption("plink|pscp|psftp|putty", String.raw`-pw\s+`)],
+  ["psexec,evil-winrm,crackmapexec,netexec", afterOption("psexec|evil-winrm|crackmapexec|netexec", String.raw`-p\s+`)],
+  ["ssh-keygen", afterOption("ssh-keygen", String.raw`-[NP]\s+`)],
+  ["signtool", afterOption("signtool", String.raw`\/p\s+`)],
+  ["/pass:,/pwd:", after(String.raw`\/(?:pass|pwd):`)],
+  [
+    "setx ,setenv ,set -x ,set -gx ,set -ux ",
+    after(
+      String.raw`\b(?:setx|setenv|set\s-[gu]?x)\s+\w{0,60}(?:passw(?:or)?d|passphrase|pwd|secret|token|[a-z]_?key)\s+`
+    )
+  ],
+  ["password", /(?<=\bmachine\s{1,8}\S{1,100}\s{1,8}login\s{1,8}\S{1,80}\s{1,8})password\s{1,8}(\S{1,200})/y],
+  [
+    "</key>,</name>",
+    /(?<=(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|private|auth)[ _-]?key))<\/(?:key|name)>\s{0,12}<(?:string|value)>([^<>\s]{1,200})(?=<)/iy
+  ],
   ["htpasswd", after(String.raw`\bhtpasswd\s+-\w*b\w*\s+\S{1,100}\s+[\w.@-]{1,60}\s+`)],
   ["keypass,storepass", after(String.raw`(?<=\s-(?:src|dest)?)(?:store|key)pass(?:word)?\s+`)],
   ["rabbitmqctl", after(String.raw`\brabbitmqctl\s+(?:add_user|change_password)\s+${QUOTES}[\w.@-]{1,60}${QUOTES}\s+`)],
@@ -150,21 +167,27 @@ const PLACES: ReadonlyArray<Place> = [
   ]
 ]
 
+/** The password of a device's configuration, behind the number that says how it is written. */
+const DEVICE = /\b(?:password|secret|key-string|key)\s[0-9]\s(\S{1,200})/iy
+
 /** Words for a password, wherever people write. */
-const WORD = String.raw`passw(?:or)?[dt]|passphrase|passcode|\bpw\b|kennwort|mot de passe|contrase[nñ]|\bclave\b|senha|wachtwoord|l[oö]senord|adgangskode|passord|salasana|has[lł]o|heslo|jelsz[oó]|parol|lozinka|[sş]ifre|m[aậ]t kh[aẩ]u|kata (?:sandi|laluan)|nenosiri|пароль|парол|κωδικ|סיסמ|كلمة (?:المرور|السر)|رمز|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|zugangsdaten|zugang|\bcreds?\b|credentials|\blog ?in\b|\bsign ?in\b`
+const WORD = String.raw`passw(?:or)?[dt]|passphrase|passcode|\bpw\b|kennwort|mot de passe|contrase[nñ]|\bclave\b|senha|wachtwoord|l[oö]senord|adgangskode|passord|salasana|has[lł]o|heslo|jelsz[oó]|parol|lozinka|[sş]ifre|m[aậ]t kh[aẩ]u|kata (?:sandi|laluan)|nenosiri|пароль|парол|κωδικ|סיסמ|كلمة (?:المرور|السر)|رمز|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|zugangsdaten|zugang|\bcreds?\b|credentials|\blog ?in\b|\bsign ?in\b|lykilorð|loyniorð|pasahitz|contrasinal|wagwoord|fjalëkalim|f[oa]cal[ -]faire|cyfrinair|slaptažod|\bgeslo|лозинк|нууц үг|құпия ?сөз|сырсөз|серсүз|პაროლ|գաղտնաբառ|پاس ?ورڈ|گذرواژه|پټنوم|கடவுச்சொ|పాస్|రహస్య|ಪಾಸ್|ಗುಪ್ತಪದ|പാസ്|രഹസ്യ|પાસવર્ડ|ਪਾਸਵਰਡ|संकेतशब्द|මුරපද|የይለፍ|ពាក្យសម្ងាត់|ລະຫັດຜ່ານ|စကားဝှက်|pasvort|passwuert|wachtwurd|iphasiwedi|kalmar sirri`
 
 /** How each alternative of `WORD` begins, or what is always in it, as the pass over the text finds it. */
 const WORDS =
-  "passw|passphrase|passcode|pw|kennwort|mot de passe|contrase|clave|senha|wachtwoord|senord|adgangskode|passord|salasana|hasło|hasŁo|haslo|heslo|jelsz|parol|lozinka|ifre|t kh|kata |nenosiri|парол|Парол|ПАРОЛ|κωδικ|Κωδικ|ΚΩΔΙΚ|סיסמ|كلمة|رمز|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|zugang|cred|login|log in|signin|sign in".split(
+  "passw|passphrase|passcode|pw|kennwort|mot de passe|contrase|clave|senha|wachtwoord|senord|adgangskode|passord|salasana|hasło|hasŁo|haslo|heslo|jelsz|parol|lozinka|ifre|t kh|kata |nenosiri|парол|Парол|ПАРОЛ|κωδικ|Κωδικ|ΚΩΔΙΚ|סיסמ|كلمة|رمز|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|zugang|cred|login|log in|signin|sign in|lykilor|loynior|pasahitz|contrasinal|wagwoord|kalim|cal faire|cal-faire|cyfrinair|slapta|geslo|озинк|ууц үг|ұпия|ырсөз|ерсүз|პაროლ|աղտնաբառ|پاس|گذرواژه|پټنوم|கடவுச்சொ|పాస్|రహస్య|ಪಾಸ್|ಗುಪ್ತಪದ|പാസ്|രഹസ്യ|પાસવર્ડ|ਪਾਸਵਰਡ|संकेतशब्द|මුරපද|የይለፍ|ពាក្យសម្ងាត់|ລະຫັດຜ່ານ|စကားဝှက်|pasvort|passwuert|wachtwurd|iphasiwedi|kalmar sirri".split(
     "|"
   )
 
 /** Ends in front of a password that someone says, or begins behind one. */
 const SAID_BEFORE = new RegExp(
-  String.raw`(?:${WORD})(?:[^\n\u0e00-\uffff]{0,50}[ \t\u00a0"'\`“«:：/→>]{1,6}|[^\x00-\x7f]{1,10}[\s「：]{0,2}|[^\n:(){}[\]=<>"']{0,30}[:：]\**\s{1,4})$`,
+  String.raw`(?:${WORD})(?:[^\n\u0e00-\u109f\u1100-\u11ff\u13a0-\uffff]{0,50}[ \t\u00a0"'\`“«:：/→>]{1,6}|[^\x00-\x7f]{1,10}[\s「：]{0,2}|[^\n:(){}[\]=<>"']{0,30}[:：]\**\s{1,4})$`,
   "i"
 )
-const SAID_BEHIND = /^ (?:as )?(?:a|the|my|your) [\w ]{0,12}password/
+const SAID_BEHIND = /^ (?:as )?(?:(?:a|the|my|your) [\w ]{0,12}password|an focal faire)/
+/** `user / password`, and a word for a password in the same line. */
+const PAIR_BEFORE = /(?:^|\s)[\w.@-]{2,40} \/ $/
+const PASSWORD_BEHIND = /^[^\n]{0,40}\bpassw/i
 
 /** The path or the base64 that a word is the end of. A word for a password in there says nothing about it. */
 const GLUED_PATH = /(?<=[\s"'`“«:：→>]|^)[^\s"'`“«:：→>]{0,80}\/$/
@@ -219,7 +242,9 @@ const redactSaid: Rule = {
     if (!isSaidPassword(text.slice(start, end))) return start
     const near = text.slice(Math.max(0, start - LONGEST_BEFORE), start)
     const before = near.endsWith("/") ? near.replace(GLUED_PATH, "") : near
-    const isNear = SAID_BEFORE.test(before) || SAID_BEHIND.test(text.slice(wordEnd, wordEnd + 40))
+    const behind = text.slice(wordEnd, wordEnd + 40)
+    const isNear =
+      SAID_BEFORE.test(before) || SAID_BEHIND.test(behind) || (PAIR_BEFORE.test(before) && PASSWORD_BEHIND.test(behind))
     if (isNear) found.push({ start, end, kind: "password" })
     return end
   }
@@ -338,6 +363,12 @@ export const AT_PLACES: ReadonlyArray<Rule> = [
   ...BEFORE_PLACES,
   ...NEAR_PASSWORD.map(([words, pattern]) =>
     redactGroup(words.split(","), pattern, "password", isPasswordAtPlace, PASSWORD_NEAR)
+  ),
+  redactGroup(
+    ["password", "secret", "key"].flatMap((name) => Array.from("056789", (type) => `${name} ${type} `)),
+    DEVICE,
+    "password",
+    isUnlikeWords
   ),
   redactJsonKey,
   redactGroup("key=,sig=,signature=,code=,appid=,token=".split(","), PARAMETER, "credential", isStrongInUrl),

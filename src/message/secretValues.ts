@@ -114,9 +114,13 @@ export const isStrong = (text: string, atLeast: number): boolean => {
   return text.length > 15 && (text.length / words.length < 3.5 || words.some((word) => word.length > 17))
 }
 
+/** A file and a line of it, as traces have it. */
+const FILE_LINE = /^\(?[\w@.~/\\-]+\.[a-z]{1,4}:\d+(?::\d+)?\)?$/i
+
 /** False for a path, a type or a word of prose. Base64 may begin like a path, and is told by its length. */
 export const isLiteral = (text: string): boolean =>
   !RESERVED.test(text) &&
+  !FILE_LINE.test(text) &&
   (!/^(?:~|\.{1,2})?\/|^[A-Za-z]:[\\/]|^[a-z]+:\/\//.test(text) || /^[A-Za-z0-9+/]{40}$/.test(text)) &&
   !/^#[0-9a-f]{3,8}$/i.test(text)
 
