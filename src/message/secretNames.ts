@@ -63,7 +63,7 @@ const SIGNS: ReadonlyArray<Sign> = [
   makeSign(
     "assignment",
     ":=：!>",
-    String.raw`(?:[ \t]?:[ \t]?(?:&?str(?:ing)?|text))?[ \t]{0,12}(?::=|=>|!?={1,3}|[:：]|>(?=[^<>\s]{1,200}<\/))\*{0,2}[ \t]{0,12}`
+    String.raw`(?:[ \t]?:[ \t]?(?:&?str(?:ing)?|text))?[ \t]{0,12}(?::=|=>|!?={1,3}|[:：](?!\?)|>(?=[^<>\s]{1,200}<\/))\*{0,2}[ \t]{0,12}`
   ),
   // `password:` with the value in the next line, as a list, a map or a block
   makeSign(

@@ -64,7 +64,7 @@ const WORDY =
 
 /** Hold the place of a value, or refer to it. */
 const PLACEHOLDERS: ReadonlyArray<RegExp> = [
-  /^(?:vault|op|ssm|env|ref|file):|^ENC\[|\$[{(]|\{\{|%\(|#\{|^<.*>?$|^\{.*\}$|^\[|^%\w*%?$|^@\w+@$|^:\w+$|^[*•.x…_?-]+$|^\$(?:[A-Za-z_]\w*|\d)$/i,
+  /^(?:vault|op|ssm|env|ref|file):|^ENC\[|\$[{(]|\{\{|%\(|#\{|^<.*>?$|^\{.*\}$|^\[|^%\w*%?$|^@\w+@$|^:\w+$|^[*•.x…_?-]+$|^[*•…]{4}|^[*&][a-z]+(?:[-_][a-z]+)*$|^\$(?:[A-Za-z_]\w*|\d)$/i,
   /^(?:your|insert|enter|example|sample|placeholder|dummy|replace|redacted)(?![A-Za-z])|[-_]here$|^.{0,16}(?:\.\.|…)$|x{8}/i
 ]
 

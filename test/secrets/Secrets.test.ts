@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { addShares, listChangedInnocents, measureGroups } from "./measureSecrets.ts"
+import { addShares, listChangedInnocents, listChangedLater, measureCarried, measureGroups } from "./measureSecrets.ts"
 
 describe("13: secrets stay, measured on a corpus", () => {
   const shareOf = (isHeldOut: boolean): number => {
@@ -9,7 +9,12 @@ describe("13: secrets stay, measured on a corpus", () => {
 
   it("keeps back nine of ten secrets", () => assert.isAtLeast(shareOf(false), 0.9))
   it("keeps back nine of ten of the kinds that were held out at first", () => assert.isAtLeast(shareOf(true), 0.9))
+  it("keeps back nine of ten of what was written by other words", () => {
+    const { kept, total } = addShares("all", measureCarried())
+    assert.isAtLeast(kept / total, 0.9)
+  })
   it("changes no more than one look-alike of a hundred", () => {
     assert.isAtMost(listChangedInnocents(false).length + listChangedInnocents(true).length, 1)
+    assert.isAtMost(listChangedLater().length, 4)
   })
 })

@@ -1,12 +1,13 @@
 /**
  * Measures which share of the corpus the redaction keeps back, and which of the look-alikes it changes.
- * Run: `npx tsx test/secrets/measureSecrets.ts [--misses] [--third]`, where `--misses` lists what is not held out, and
- * `--third` measures the third corpus.
+ * Run: `npx tsx test/secrets/measureSecrets.ts [--misses] [--third] [--fourth]`, where `--misses` lists what is not held
+ * out, and the others measure the third and the fourth corpus.
  */
 import { fileURLToPath } from "node:url"
 import { redact } from "../../src/message/Redaction.ts"
 import { CARRIED, CARRIED_INNOCENTS } from "./carriers.ts"
 import { INNOCENTS, isLeaked, SECRETS } from "./corpus.ts"
+import { PUBLISHED, PUBLISHED_INNOCENTS } from "./published.ts"
 
 /** What is kept back of one group, or of all. */
 export interface Share {
@@ -26,17 +27,26 @@ export const measureGroups = (isHeldOut: boolean): ReadonlyArray<Share> => {
   return Array.from(shares, ([name, share]) => ({ name, ...share }))
 }
 
-/** Measures the third corpus by group. */
-export const measureCarried = (): ReadonlyArray<Share> => {
-  const groups = new Set(CARRIED.map(({ group }) => group))
-  return Array.from(groups, (name) => {
-    const cases = CARRIED.filter(({ group }) => group === name)
-    return { name, total: cases.length, kept: cases.filter((one) => !isLeaked(redact(one.text), one.secret)).length }
-  })
+interface GroupedSecret {
+  readonly group: string
+  readonly text: string
+  readonly secret: string
 }
 
-/** The look-alikes of the third corpus that the redaction changes. */
-export const listChangedCarried = (): ReadonlyArray<string> => CARRIED_INNOCENTS.filter((text) => redact(text) !== text)
+const measureCorpus = (corpus: ReadonlyArray<GroupedSecret>): ReadonlyArray<Share> =>
+  Array.from(new Set(corpus.map(({ group }) => group)), (name) => {
+    const cases = corpus.filter(({ group }) => group === name)
+    return { name, total: cases.length, kept: cases.filter((one) => !isLeaked(redact(one.text), one.secret)).length }
+  })
+
+const isChanged = (text: string): boolean => redact(text) !== text
+
+/** Measures the third corpus by group. */
+export const measureCarried = (): ReadonlyArray<Share> => measureCorpus(CARRIED)
+
+/** The look-alikes of the third and the fourth corpus that the redaction changes. */
+export const listChangedLater = (): ReadonlyArray<string> =>
+  [...CARRIED_INNOCENTS, ...PUBLISHED_INNOCENTS].filter(isChanged)
 
 export const addShares = (name: string, shares: ReadonlyArray<Share>): Share => ({
   name,
@@ -61,12 +71,12 @@ const printTable = (): void => {
   console.log(`| look-alikes changed | ${count(false)} | ${count(true)} |`)
 }
 
-const printThird = (): void => {
-  const carried = measureCarried()
-  console.log("| group | third corpus |\n| --- | --- |")
-  for (const share of [...carried, addShares("**all**", carried)])
+const printCorpus = (name: string, corpus: ReadonlyArray<GroupedSecret>, innocents: ReadonlyArray<string>): void => {
+  const shares = measureCorpus(corpus)
+  console.log(`| group | ${name} corpus |\n| --- | --- |`)
+  for (const share of [...shares, addShares("**all**", shares)])
     console.log(`| ${share.name} | ${formatShare(share)} |`)
-  console.log(`| look-alikes changed | ${listChangedCarried().length} of ${CARRIED_INNOCENTS.length} |`)
+  console.log(`| look-alikes changed | ${innocents.filter(isChanged).length} of ${innocents.length} |`)
 }
 
 const printMisses = (): void => {
@@ -76,7 +86,8 @@ const printMisses = (): void => {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  if (process.argv.includes("--third")) printThird()
+  if (process.argv.includes("--third")) printCorpus("third", CARRIED, CARRIED_INNOCENTS)
+  else if (process.argv.includes("--fourth")) printCorpus("fourth", PUBLISHED, PUBLISHED_INNOCENTS)
   else printTable()
   if (process.argv.includes("--misses")) printMisses()
 }
