@@ -63,13 +63,17 @@ export const makeMiddleware = (sessions: Sessions, options: MiddlewareOptions = 
     return id
   }
 
+  /** The steps of the runs under way, by session. */
+  const steps = new Map<string, StepOptions>()
+
   return createMiddleware({
     name: "throughline",
-    tools: makeTools(sessions, findSession),
+    tools: makeTools(sessions, findSession, (id) => steps.get(id) ?? step),
     wrapModelCall: async (request, handler) => {
       const { configurable, signal } = request.runtime
       const id = findSession(configurable)
       const sent = { ...step, tools: listSentBeside(request) }
+      steps.set(id, sent)
       return runTurn(sessions, id, request.state.messages, sent, signal, async (turn) => {
         const call = (messages: ReadonlyArray<Message>) =>
           handler({ ...request, messages: [...messages.map(writeMessage), ...listPassing(request)] })
@@ -80,6 +84,7 @@ export const makeMiddleware = (sessions: Sessions, options: MiddlewareOptions = 
       })
     },
     afterAgent: async (state, { configurable, signal }) => {
+      steps.delete(findSession(configurable))
       await runTurn(sessions, findSession(configurable), state.messages, step, signal, () => undefined)
     }
   })
@@ -188,12 +193,17 @@ const latestOf = async (sessions: Sessions, sessionId: string): Promise<Readonly
 
 // ── tools ──
 
-const makeTools = (sessions: Sessions, findSession: (configurable?: Configurable) => string) =>
+const makeTools = (
+  sessions: Sessions,
+  findSession: (configurable?: Configurable) => string,
+  findStep: (sessionId: string) => StepOptions
+) =>
   definitions.map(({ function: { description, name, parameters } }) =>
     tool(
       async (input, { configurable, signal }) => {
         const call = { id: name, type: "function", function: { name, arguments: JSON.stringify(input) } } as const
-        const answer = await sessions.turn(findSession(configurable), (turn) => turn.answer(call), { signal })
+        const id = findSession(configurable)
+        const answer = await sessions.turn(id, (turn) => turn.answer(call, findStep(id)), { signal })
         return typeof answer?.content === "string" ? answer.content : JSON.stringify(answer?.content)
       },
       { name, description, schema: { ...parameters, properties: { ...parameters.properties } } }

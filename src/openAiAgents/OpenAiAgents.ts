@@ -4,7 +4,15 @@
  *
  * @since 0.1.0
  */
-import { type CallModelInputFilter, type Session, type Tool, tool } from "@openai/agents-core"
+import {
+  type CallModelInputFilter,
+  type ModelProvider,
+  type ModelRequest,
+  type Session,
+  type Tool,
+  tool
+} from "@openai/agents-core"
+import { isObject } from "../format/json.ts"
 import {
   InvalidRewind,
   type Message,
@@ -16,6 +24,7 @@ import {
   type View
 } from "../promise/Promise.ts"
 import { readItems, writeItems } from "./items.ts"
+import { wrapProvider } from "./rescue.ts"
 import { makeRunItems, withoutAnswerIds } from "./runItems.ts"
 
 /**
@@ -46,6 +55,11 @@ export interface AgentSession extends Session {
    * together with the session. Its array has to be given to the model as it is.
    */
   readonly callModelInputFilter: CallModelInputFilter
+  /**
+   * Wraps the provider of the runner's models. A call that the server refuses as too long is made again on a smaller view;
+   * throws `WindowExceeded` if nothing more can be left out. Give it to a runner together with the filter.
+   */
+  readonly modelProvider: (provider: ModelProvider) => ModelProvider
   /** Tools by which the model searches what left its view, and pins what must stay. Give them to the agent. */
   readonly tools: Array<Tool>
 }
@@ -63,6 +77,8 @@ export interface AgentSession extends Session {
  */
 export const makeSession = (sessions: Sessions, sessionId: string, options: ModelOptions = {}): AgentSession => {
   const runItems = makeRunItems()
+  /** The step of the latest model call. */
+  let sent: StepOptions = options
   const store = (items: ReadonlyArray<object>, step: StepOptions) =>
     storeMessages(sessions, sessionId, readItems(items.map(withoutAnswerIds)), step)
 
@@ -75,8 +91,28 @@ export const makeSession = (sessions: Sessions, sessionId: string, options: Mode
     if (runItems.isUnknown()) runItems.begin(await readView())
     const { input, instructions } = modelData
     const sentBeside = [instructions ?? "", ...agent.tools.map(describeTool)]
-    const view = await store(runItems.takeNew(input), { ...options, tools: sentBeside })
+    sent = { ...options, tools: sentBeside }
+    const view = await store(runItems.takeNew(input), sent)
     return { ...modelData, input: runItems.show(writeItems(view.messages), input) }
+  }
+
+  /** The filter has made the first view, and the runner knows its items again. */
+  const callOnView = <A>(request: ModelRequest, call: (request: ModelRequest) => Promise<A>): Promise<A> => {
+    let isFirst = true
+    return sessions.turn(
+      sessionId,
+      async (turn) => {
+        const answer = await turn.step(({ messages }) => {
+          const input = isFirst ? request.input : [...writeItems(messages)]
+          isFirst = false
+          return call({ ...request, input })
+        }, sent)
+        const inputTokens = readInputTokens(answer)
+        if (inputTokens !== undefined) await turn.report({ inputTokens })
+        return answer
+      },
+      { signal: request.signal }
+    )
   }
 
   const popItem = async () => {
@@ -106,7 +142,8 @@ export const makeSession = (sessions: Sessions, sessionId: string, options: Mode
     clearSession: async () => void (await ifBegun(sessions.reset(sessionId))),
     // Since 0.19 the runner need not copy the whole input for the filter, which changes none of it.
     callModelInputFilter: Object.assign(filter, { preserveInputIdentity: true }),
-    tools: makeTools(sessions, sessionId)
+    modelProvider: (provider) => wrapProvider(provider, callOnView),
+    tools: makeTools(sessions, sessionId, () => sent)
   }
 }
 
@@ -181,7 +218,14 @@ const describeTool = (tool: Tool): object =>
     ? { type: tool.type, name: tool.name, description: tool.description, parameters: tool.parameters }
     : { type: tool.type, name: tool.name }
 
-const makeTools = (sessions: Sessions, sessionId: string): Array<Tool> =>
+/** What the provider counted; undefined if it did not say. */
+const readInputTokens = (answer: unknown): number | undefined => {
+  const usage = isObject(answer) ? answer.usage : undefined
+  const tokens = isObject(usage) ? usage.inputTokens : undefined
+  return typeof tokens === "number" && tokens > 0 ? tokens : undefined
+}
+
+const makeTools = (sessions: Sessions, sessionId: string, readStep: () => StepOptions): Array<Tool> =>
   definitions.map(({ function: { description, name, parameters } }) =>
     tool({
       name,
@@ -189,7 +233,9 @@ const makeTools = (sessions: Sessions, sessionId: string): Array<Tool> =>
       parameters,
       execute: async (input: unknown, _context, details) => {
         const call = { id: name, type: "function", function: { name, arguments: JSON.stringify(input) } } as const
-        const answer = await sessions.turn(sessionId, (turn) => turn.answer(call), { signal: details?.signal })
+        const answer = await sessions.turn(sessionId, (turn) => turn.answer(call, readStep()), {
+          signal: details?.signal
+        })
         return typeof answer?.content === "string" ? answer.content : JSON.stringify(answer?.content)
       }
     })

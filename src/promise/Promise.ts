@@ -136,8 +136,11 @@ export interface Turn {
   readonly append: (...messages: ReadonlyArray<Message>) => Promise<void>
   /** Reports the input tokens that the provider counted for the latest view, so that later estimates are calibrated. */
   readonly report: (usage: GatewayTurn.StepUsage) => Promise<void>
-  /** Answers a call of one of `tools` with a message to append; undefined if it is a call of another tool. */
-  readonly answer: (call: ToolCall) => Promise<ToolMessage | undefined>
+  /**
+   * Answers a call of one of `tools` with a message to append; undefined if it is a call of another tool. `step` is that
+   * within which it was called; default: the latest of this turn.
+   */
+  readonly answer: (call: ToolCall, step?: StepOptions) => Promise<ToolMessage | undefined>
 }
 
 /**
@@ -323,9 +326,9 @@ const makeTurn = (turn: GatewayTurn.Turn, runtime: Runtime.Runtime<Services>, si
     step: (call, options) => run(turn.step((view) => callModel((signal) => call(view, signal)), (step = options))),
     append: (...messages) => run(turn.append(...messages)),
     report: (usage) => run(turn.report(usage)),
-    answer: async (call) => {
+    answer: async (call, of = step) => {
       if (RecallTools.isOurs(call)) return run(RecallTools.answer(turn.sessionId, call))
-      if (BudgetTools.isOurs(call)) return run(BudgetTools.answer(turn.sessionId, call, step))
+      if (BudgetTools.isOurs(call)) return run(BudgetTools.answer(turn.sessionId, call, of))
       return PinTools.isOurs(call) ? run(PinTools.answer(turn.sessionId, call)) : undefined
     }
   }

@@ -99,6 +99,40 @@ describe("keepSteps", () => {
     assert.deepStrictEqual(await listRoles(sessions), ONCE_EACH)
   })
 
+  it("asks for an approval in one turn, and calls the tool in a later one, once it was given", async () => {
+    await using sessions = await begin("is it green?")
+    const looked: Array<string> = []
+    const careful = tool({
+      inputSchema: jsonSchema<{ readonly name: string }>({ type: "object", properties: { name: { type: "string" } } }),
+      needsApproval: true,
+      execute: async ({ name }) => {
+        looked.push(name)
+        return `${name} is green`
+      }
+    })
+    const model = makeLooking(1)
+    const answer = (turn: Turn, added: ReadonlyArray<ModelMessage> = []) =>
+      keepSteps(turn, ({ messages, ...settings }) =>
+        generateText({ model, tools: { look: careful }, ...settings, messages: [...messages, ...added] })
+      )
+    const { content } = await sessions.turn("chat-1", (turn) => answer(turn))
+    const asked = content.find(({ type }) => type === "tool-approval-request")
+    assert.isTrue(asked?.type === "tool-approval-request")
+    const approvalId = asked?.type === "tool-approval-request" ? asked.approvalId : ""
+    assert.deepStrictEqual(looked, [])
+    const approval: ModelMessage = {
+      role: "tool",
+      content: [{ type: "tool-approval-response", approvalId, approved: true }]
+    }
+    const { text } = await sessions.turn("chat-1", (turn) => answer(turn, [approval]))
+    assert.deepStrictEqual([text, looked], ["It is green.", ["it"]])
+    const { messages } = await sessions.view("chat-1")
+    assert.lengthOf(
+      messages.filter(({ role }) => role === "tool"),
+      1
+    )
+  })
+
   it("stores results after which no step follows, and what was added to the view", async () => {
     await using sessions = await begin("is it green?")
     const note = { role: "user", content: "and is it porcelain?" } as const

@@ -3,7 +3,7 @@ import { assert, beforeEach, describe, it } from "@effect/vitest"
 import { HumanMessage, ToolMessage } from "@langchain/core/messages"
 import { MemorySaver } from "@langchain/langgraph"
 import { ChatOpenAI } from "@langchain/openai"
-import { createAgent, createMiddleware, tool } from "langchain"
+import { createAgent, createMiddleware, FakeToolCallingModel, tool } from "langchain"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, afterEach, vi } from "vitest"
@@ -202,5 +202,20 @@ describe("the middleware", () => {
     const agent = createAgent({ model: new ChatOpenAI({ model: "agent" }), middleware: [makeMiddleware(sessions)] })
     const error = await agent.invoke({ messages: "hello" }).catch((error) => error)
     assert.include(String(error), "thread_id")
+  })
+})
+
+describe("the budget tools", () => {
+  it("count the system prompt and the tools of the step", async () => {
+    await using sessions = await openSessions()
+    const agent = createAgent({
+      model: new FakeToolCallingModel({ toolCalls: [[{ name: "context_budget", args: {}, id: "c1" }], []] }),
+      systemPrompt: `Be brief. ${"Mind the porcelain of the teapots. ".repeat(200)}`,
+      middleware: [makeMiddleware(sessions)]
+    })
+    await agent.invoke({ messages: "How full is it?" }, { configurable: { thread_id: "chat-1" } })
+    const answer = (await textsOf(sessions)).find((text) => text.startsWith("tool")) ?? ""
+    const [, fixed = "0"] = /system prompt and tools: ([\d,]+) tokens/.exec(answer) ?? []
+    assert.isAbove(Number(fixed.replace(",", "")), 1_500)
   })
 })

@@ -133,6 +133,22 @@ for (const useResponses of [true, false]) {
       assert.include(finalOutput, "invoice 2 is porcelain")
     })
 
+    it("is made again on a smaller view where the server takes less than it says", async () => {
+      await using sessions = await open({ contextLength: 4 * WINDOW, model: "summary" })
+      const session = makeSession(sessions, "chat-1")
+      const { callModelInputFilter, modelProvider, tools } = session
+      const provider = modelProvider(new OpenAIProvider({ useResponses }))
+      const runner = new Runner({ modelProvider: provider, tracingDisabled: true })
+      const agent = new Agent({ name: "assistant", instructions: "Be brief.", model: "agent", tools })
+      for (let n = 0; n < 12; n++) {
+        const { finalOutput } = await runner.run(agent, say(n), { session, callModelInputFilter })
+        assert.include(finalOutput, `Request ${n}`)
+      }
+      assert.isAbove(server.counts.refusals, 0)
+      const { finalOutput } = await runner.run(agent, "recall: teapot of invoice 2", { session, callModelInputFilter })
+      assert.include(finalOutput, "invoice 2 is porcelain")
+    })
+
     it("keeps what was asked when it is interrupted", async () => {
       await using sessions = await openSessions()
       const { run } = makeRun(sessions, "chat-1", { useResponses })
@@ -316,5 +332,56 @@ describe("a session", () => {
       "function_call_result",
       "assistant"
     ])
+  })
+})
+
+describe("a stream", () => {
+  it("that the server refuses begins again on a smaller view", async () => {
+    await using sessions = await open({ contextLength: 4 * WINDOW })
+    const session = makeSession(sessions, "chat-1")
+    await session.addItems(Array.from({ length: 24 }, (_, n) => (n % 2 === 0 ? user(say(n)) : assistant(say(n)))))
+    const sizes: Array<number> = []
+    const inner = streamAnswers([[assistant("It is porcelain.")]])
+    const model: Model = {
+      ...inner,
+      async *getStreamedResponse(request) {
+        sizes.push(JSON.stringify(request.input).length / 4)
+        if ((sizes.at(-1) ?? 0) > WINDOW) throw new Error(`This model's maximum context length is ${WINDOW} tokens.`)
+        yield* inner.getStreamedResponse(request)
+      }
+    }
+    const modelProvider = session.modelProvider({ getModel: () => model })
+    const runner = new Runner({ modelProvider, tracingDisabled: true })
+    const agent = new Agent({ name: "assistant", model: "agent" })
+    const { callModelInputFilter } = session
+    const result = await runner.run(agent, "What is it?", { session, callModelInputFilter, stream: true })
+    await result.completed
+    assert.strictEqual(result.finalOutput, "It is porcelain.")
+    assert.isAbove(sizes[0] ?? 0, WINDOW)
+    assert.isAtMost(sizes.at(-1) ?? 0, WINDOW)
+  })
+})
+
+describe("the budget tools", () => {
+  it("count the instructions and the tools of the step", async () => {
+    await using sessions = await openSessions()
+    const session = makeSession(sessions, "chat-1")
+    const long = `Be brief. ${"Mind the porcelain of the teapots. ".repeat(200)}`
+    const call = {
+      type: "function_call",
+      callId: "c1",
+      name: "context_budget",
+      arguments: "{}",
+      status: "completed"
+    } as const
+    const model = streamAnswers([[call], [assistant("It is nearly full.")]])
+    const runner = new Runner({ modelProvider: { getModel: () => model }, tracingDisabled: true })
+    const agent = new Agent({ name: "assistant", instructions: long, model: "agent", tools: session.tools })
+    const { callModelInputFilter } = session
+    const result = await runner.run(agent, "How full is it?", { session, callModelInputFilter, stream: true })
+    await result.completed
+    const answer = (await textsOf(sessions, "chat-1")).find((text) => text.startsWith("tool")) ?? ""
+    const [, fixed = "0"] = /system prompt and tools: ([\d,]+) tokens/.exec(answer) ?? []
+    assert.isAbove(Number(fixed.replace(",", "")), 1_500)
   })
 })
