@@ -240,7 +240,11 @@ const parseDocument = (source: string, format: Format | "auto"): ExactJson | und
   (format === "messages" || (canBeArray(format) && source.trimStart().startsWith("[")) ? NO_JSON : undefined)
 
 /** An object alone is a line, however many lines it has. */
-const makeRows = (source: string, file: string, json: ExactJson | undefined) =>
+const makeRows = (
+  source: string,
+  file: string,
+  json: ExactJson | undefined
+): Either.Either<ReadonlyArray<TranscriptRow>, ImportError> =>
   isObject(json?.value)
     ? Either.right([{ file, line: 1, value: json.value, numbersAsText: json.numbersAsText }])
     : parseRows(source, file)
