@@ -16,9 +16,6 @@ const OF_KILLED: ReadonlyArray<Audit.Fault> = [
 /** A commit of an unknown outcome has no line, and may have been done. */
 const OF_UNKNOWN: ReadonlyArray<Audit.Fault> = ["never-buffered"]
 
-/** A machine that is too busy to renew a lease in time stops a process as SIGSTOP does. The commit is fenced. */
-const TAKEN_OVER = /^compression failed: .*the operation lease was taken over/
-
 const excused: Readonly<Record<Kind, ReadonlyArray<Audit.Fault>>> = {
   none: [],
   kill: OF_KILLED,
@@ -42,10 +39,9 @@ export interface Audited {
 export const audit = (kind: Kind, events: ReadonlyArray<Event>): Audited => {
   const texts = events.flatMap((event) => (event._tag === "Line" ? [event.text] : []))
   const lines = texts.flatMap((text, line) => Audit.parse(text, { file: "soak", line: line + 1 }) ?? [])
-  const excuses = texts.some((text) => TAKEN_OVER.test(text)) ? [...excused[kind], "overlap"] : excused[kind]
   const { findings } = Audit.report(Audit.conclude(lines.reduce(Audit.check, Audit.empty)), texts.length)
   return {
     isClean: findings.length === 0,
-    findings: findings.flatMap(({ fault, text }) => (excuses.includes(fault) ? [] : [`${fault}: ${text}`]))
+    findings: findings.flatMap(({ fault, text }) => (excused[kind].includes(fault) ? [] : [`${fault}: ${text}`]))
   }
 }

@@ -20,10 +20,18 @@ interface OpenOperation extends OperationFields {
   readonly started: TimedLine
   /** The start of an operation that still ran when this one started. */
   readonly overlaps: TimedLine | null
+  /** Overlaps with operations that have ended while this one is open. Its end may still show that it was over before. */
+  readonly unproven: ReadonlyArray<Overlap>
   /** True if another operation started meanwhile. That is reported with the other one, so never ending is excused. */
   readonly isOvertaken: boolean
   /** True if its process may be gone, since another one opened, or if a reset or rewind has taken its lease. */
   readonly isCut: boolean
+}
+
+interface Overlap {
+  readonly finding: Finding
+  /** The generation that the other operation began with. */
+  readonly generation: number | null
 }
 
 export interface OperationState {
@@ -79,7 +87,7 @@ export const supersedeRunning = (state: OperationState, session: string): Operat
   setOpen(
     state,
     session,
-    openIn(state, session).map((op) => ({ ...op, overlaps: null, isOvertaken: false, isCut: true }))
+    openIn(state, session).map((op) => ({ ...op, overlaps: null, unproven: [], isOvertaken: false, isCut: true }))
   )
 
 /** Reports the operations that are open at the end of the log. */
@@ -87,7 +95,7 @@ export const concludeOperations = (state: OperationState): OperationCheckResult 
   makeResult(noOperations, listOpen(state).map(giveUp))
 
 const startOperation = (state: OperationState, line: Line<OperationLine>): OperationCheckResult => {
-  const { messages, operation, session, writtenFor } = line.event
+  const { generation, messages, operation, session, writtenFor } = line.event
   const ops = openIn(state, session)
   const twin = operation === null ? undefined : ops.find((op) => op.operation === operation)
   if (twin !== undefined) {
@@ -100,9 +108,11 @@ const startOperation = (state: OperationState, line: Line<OperationLine>): Opera
     operation,
     writtenFor,
     messages,
+    generation,
     order: state.started,
     started: toTimedLine(line),
     overlaps: overtaken?.started ?? null,
+    unproven: [],
     isOvertaken: false,
     isCut: false
   }
@@ -122,10 +132,35 @@ const endOperation = (state: OperationState, line: Line<OperationLine>): Operati
     return { state, findings: [makeFinding("never-started", event.session, text, line)], spans: [] }
   }
   const rest = openIn(state, op.session).filter((other) => other !== op)
-  if (event._tag !== "Skipped") return makeResult(setOpen(state, op.session, rest), [closeOperation(op, line)])
+  if (event._tag !== "Skipped") return endStarted(state, op, rest, line)
   // A skipped operation did nothing, so the one it overlapped was alone after all.
   const alone = rest.map((other) => (other.started === op.overlaps ? { ...other, isOvertaken: false } : other))
   return makeResult(setOpen(state, op.session, alone), [closeOperation({ ...op, overlaps: null }, line)])
+}
+
+/**
+ * Ends an operation that did something. Lines of two processes may stand in another order than they acted: an operation
+ * was over before the next began if that one began with the generation that it wrote, or if it was refused.
+ */
+const endStarted = (
+  state: OperationState,
+  op: OpenOperation,
+  others: ReadonlyArray<OpenOperation>,
+  line: Line<OperationLine>
+): OperationCheckResult => {
+  const last = line.event.generation
+  const wasOver = ({ generation }: { readonly generation: number | null }) =>
+    last !== null && generation !== null && last <= generation
+  const overlapped = others.find((other) => other.operation !== null && other.started === op.overlaps)
+  const [found] = overlapped === undefined ? [] : checkOverlap(op)
+  const rest = others.map((other) => {
+    if (other === overlapped && found !== undefined)
+      return { ...other, unproven: [...other.unproven, { finding: found, generation: op.generation }] }
+    return other.overlaps === op.started && wasOver(other) ? { ...other, overlaps: null } : other
+  })
+  const closed = closeOperation(overlapped === undefined ? op : { ...op, overlaps: null }, line)
+  const unproven = op.unproven.filter((overlap) => !wasOver(overlap)).map(({ finding }) => finding)
+  return makeResult(setOpen(state, op.session, rest), [{ ...closed, findings: [...closed.findings, ...unproven] }])
 }
 
 /**
@@ -205,7 +240,8 @@ const giveUp = (op: OpenOperation): ClosedOperation => {
   const text = `${describeOperation(op)} started and never ended`
   const isExcused = op.isOvertaken || op.isCut || op.overlaps !== null
   const never = isExcused ? [] : [makeFinding("never-ended", op.session, text, op.started)]
-  return { op, to: null, findings: [...checkHistory(op), ...checkOverlap(op), ...never] }
+  const unproven = op.unproven.map(({ finding }) => finding)
+  return { op, to: null, findings: [...checkHistory(op), ...checkOverlap(op), ...unproven, ...never] }
 }
 
 /** Finds a line that is written for one session and about the history of another. */

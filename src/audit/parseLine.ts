@@ -96,14 +96,16 @@ const COMPRESSION =
   /^context compression (?:(started):\s+session=(\S+) messages=(\d+)\s|(done):\s+session=(\S+) messages=(\d+)->\d+\s)/
 const SKIPPED = /^compression skipped: another path is compressing session=(\S+)\s/
 
+const NOT_OURS = { operation: null, generation: null } as const
+
 const readHermesEvent = ({ says, writtenFor }: ParsedLayout): Event | undefined => {
   if (says.startsWith("Starting Hermes Gateway")) return Event.Opened()
   const [, skipped] = SKIPPED.exec(says) ?? []
-  if (skipped !== undefined) return Event.Skipped({ session: skipped, operation: null, writtenFor, messages: null })
+  if (skipped !== undefined) return Event.Skipped({ ...NOT_OURS, session: skipped, writtenFor, messages: null })
   const [, start, started, before, , done, left] = COMPRESSION.exec(says) ?? []
   const session = start === undefined ? done : started
   if (session === undefined) return undefined
-  const fields = { session, operation: null, writtenFor, messages: Number(before ?? left) }
+  const fields = { ...NOT_OURS, session, writtenFor, messages: Number(before ?? left) }
   return start === undefined ? Event.Ended(fields) : Event.Started(fields)
 }
 
@@ -117,7 +119,7 @@ const readOwnEvent = ({ says, writtenFor }: ParsedLayout): Event | undefined => 
   if (OPENED.test(says)) return Event.Opened()
   const [, what, rest = ""] = SAYS.exec(says) ?? []
   if (what === undefined) return undefined
-  const { arrival, milliseconds, operation, seq, session: written, upto } = readFields(rest)
+  const { arrival, error, generation, milliseconds, operation, seq, session: written, upto } = readFields(rest)
   if (written === undefined) return undefined
   const session = readEscapedId(written)
   if (what === "reset" || what === "rewind") return Event.Superseded({ session })
@@ -135,8 +137,17 @@ const readOwnEvent = ({ says, writtenFor }: ParsedLayout): Event | undefined => 
   }
   return operation === undefined
     ? undefined
-    : makeOperationEvent(what, { session, operation, writtenFor, messages: null })
+    : makeOperationEvent(what, {
+        session,
+        operation,
+        writtenFor,
+        messages: null,
+        generation: isWhole(generation) ? Number(generation) : TAKEN_OVER.test(error ?? "") ? 0 : null
+      })
 }
+
+/** The store has refused what the operation wrote. */
+const TAKEN_OVER = /the operation lease was taken over/
 
 const isWhole = (text: string | undefined): text is string => text !== undefined && /^\d+$/.test(text)
 

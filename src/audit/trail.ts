@@ -17,12 +17,15 @@ export interface QuotedLine extends LinePlace {
  * - `writtenFor`: the session in Hermes' brackets before the text, or in throughline's `session` annotation
  * - `operation`: the operation id, which only throughline writes
  * - `messages`: their number before the compression, which tells operations of Hermes apart
+ * - `generation`: of the session, when the operation began, or the last one that it wrote: 0 if it was refused. Only
+ *   throughline writes it
  */
 export interface OperationFields {
   readonly session: string
   readonly operation: string | null
   readonly writtenFor: string | null
   readonly messages: number | null
+  readonly generation: number | null
 }
 
 export interface MessageFields {

@@ -164,6 +164,33 @@ describe("Audit", () => {
     assert.deepStrictEqual(findFaults([...message, ...lines]), [])
   })
 
+  it("operations do not overlap where the generations say that one was over, or where it was refused", () => {
+    const message = ["message buffered: session=s arrival=1", "message promoted: session=s arrival=1 seq=1"]
+    const line = (what: string, operation: number, rest: string) =>
+      `compression ${what}: session=s operation=op_${operation} ${rest}`
+    const first = line("started", 1, "generation=3 messages=9")
+    const refused = line("failed", 1, `error="LeaseLost: the operation lease was taken over"`)
+    const after = [line("started", 2, "generation=4 messages=5"), line("done", 2, "outcome=compressed generation=5")]
+    const ends: ReadonlyArray<readonly [end: string, faults: ReturnType<typeof findFaults>]> = [
+      // A busy process may say late what it did before its lease ended.
+      [line("done", 1, "outcome=compressed generation=4"), []],
+      [refused, []],
+      // What it wrote while the other was at work would have had to be refused.
+      [line("done", 1, "outcome=compressed generation=5"), [["overlap", 3, 4]]],
+      [line("failed", 1, "error=shutdown"), [["overlap", 3, 4]]]
+    ]
+    for (const [end, faults] of ends) {
+      assert.deepStrictEqual(findFaults([...message, first, ...after, end]), faults, end)
+      const within = [...message, first, ...after.toSpliced(1, 0, end)]
+      assert.deepStrictEqual(
+        findFaults(within).map(([fault]) => fault),
+        faults.map(([fault]) => fault),
+        end
+      )
+    }
+    assert.deepStrictEqual(findFaults([...message, first, ...after]), [["overlap", 3, 4]])
+  })
+
   it("a log of throughline without lines of messages proves nothing about them", () => {
     const lines = ["compression started: session=s operation=op_1", "compression done: session=s operation=op_1"]
     assert.deepStrictEqual(findFaults(lines), [["no-message-lines", 1]])

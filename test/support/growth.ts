@@ -14,8 +14,8 @@ export interface Measured {
 export const isSteep = ({ exponent, msPerMegabyte }: Growth): boolean =>
   msPerMegabyte > (exponent > MOST_EXPONENT ? MOST_MILLISECONDS : MOST_IN_PROPORTION)
 
-/** V8 itself has 1.25 where it collects the garbage of a million words. A square has 2. */
-const MOST_EXPONENT = 1.25
+/** V8 itself has up to 1.4 where it collects the garbage of a million words. A square has 2. */
+const MOST_EXPONENT = 1.4
 const MOST_MILLISECONDS = 50
 const MOST_IN_PROPORTION = 200
 
