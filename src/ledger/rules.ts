@@ -82,7 +82,8 @@ const normalizeSentence = (sentence: string): string =>
   sentence.toLowerCase().replace(APOSTROPHE, "'").replace(IN_QUOTES, "x").replace(MARK, "").trim()
 
 const APOSTROPHE = /[’‘´]/g
-const IN_QUOTES = /"[^"]{0,200}"|“[^”]{0,200}”|„[^“”]{0,200}[“”]|«[^»]{0,200}»|「[^」]{0,200}」/g
+/** What another opening quote stands in is not read, so that no text is read again from each of its quotes. */
+const IN_QUOTES = /"[^"]{0,200}"|“[^“”]{0,200}”|„[^„“”]{0,200}[“”]|«[^«»]{0,200}»|「[^「」]{0,200}」/g
 const MARK = /[*_`#¡¿]|<\/?(?:b|i|u|em|strong|code|mark)>/g
 
 // ── what a language's words match ──
