@@ -63,6 +63,7 @@ const encode = Schema.encodeSync(Schema.parseJson(ServerEvent))
 const format = (event: ServerEvent, id?: string): string =>
   `${id === undefined ? "" : `id: ${id}\n`}event: ${event._tag}\ndata: ${encode(event)}\n\n`
 
+const STILL_HERE = ": still here\n\n"
 const MISSED = format({ _tag: "Missed" })
 
 const make = Effect.gen(function* () {
@@ -111,14 +112,14 @@ const make = Effect.gen(function* () {
 
   const take = (reader: Reader) =>
     Effect.zipRight(
-      Effect.timeoutOption(reader.latch.await, HEARTBEAT),
+      reader.latch.await,
       Effect.map(monotonicMillis, (now) => {
         const text = (reader.hasMissed ? MISSED : "") + reader.waiting.join("")
         reader.waiting = []
         reader.hasMissed = false
         reader.tookAt = now
         reader.latch.unsafeClose()
-        return text === "" ? ": still here\n\n" : text
+        return text
       })
     )
 
@@ -147,6 +148,15 @@ const make = Effect.gen(function* () {
       ).pipe(Stream.interruptWhenDeferred(stopped))
     })
 
+  /** Tells idle readers that the connection lives: one fiber for all of them. */
+  const beat = Effect.sync(() =>
+    readers.forEach((reader) => {
+      if (reader.waiting.length > 0) return
+      reader.waiting.push(STILL_HERE)
+      reader.latch.unsafeOpen()
+    })
+  )
+
   /** Looks at what other processes do only while someone reads, and never for more than a tenth of the time. */
   const lookOnce = Effect.gen(function* () {
     yield* hasReaders.await
@@ -164,6 +174,7 @@ const make = Effect.gen(function* () {
 
   yield* Effect.forkScoped(Stream.runForEach(events, publish))
   yield* Effect.forkScoped(look)
+  yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(HEARTBEAT), beat)))
   return Events.of({ publish, read, stop: Effect.asVoid(Deferred.succeed(stopped, undefined)) })
 })
 

@@ -4,20 +4,27 @@ import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { SessionId } from "../../session/Session.ts"
 import { SessionStore } from "../../store/SessionStore.ts"
 import { Api } from "../Api.ts"
 import { Events } from "../Events.ts"
 import { formatMetrics } from "../prometheus.ts"
 import { Settings } from "../Settings.ts"
 
+/** An id that none has. */
+const NOBODY = SessionId.make("throughline/health")
+
 export const layerService = HttpApiBuilder.group(Api, "service", (handlers) =>
   Effect.gen(function* () {
     const { isWritable, version } = yield* Settings
     const store = yield* SessionStore
+    const describe = (detail: string | null) =>
+      ({ status: detail === null ? "ok" : "failing", version, isWritable, detail }) as const
+    // Costs one look-up, however many sessions there are: anyone may ask.
     return handlers.handle("health", () =>
-      Effect.match(store.sessions, {
-        onFailure: ({ message }) => ({ status: "failing" as const, version, isWritable, detail: message }),
-        onSuccess: () => ({ status: "ok" as const, version, isWritable, detail: null })
+      Effect.match(store.state(NOBODY), {
+        onFailure: (error) => describe(error._tag === "UnknownSession" ? null : error.message),
+        onSuccess: () => describe(null)
       })
     )
   })
