@@ -1,7 +1,7 @@
 /** The rows that a replay left in its file, in the order they were written: what the floor writes again. */
 import Database from "better-sqlite3"
 import { indexText, searchableText } from "../../src/store/searchQuery.ts"
-import { messageOfBody } from "../../src/sqlite/rows.ts"
+import { messageOfBody } from "../../src/store/rows.ts"
 
 export interface Row {
   readonly seq: number

@@ -5,21 +5,27 @@ import * as Ledger from "../ledger/Ledger.ts"
 import type { Message } from "../message/Message.ts"
 import type { Counter } from "../message/Tokens.ts"
 import { isSessionId, isWithinLog, type UndoneRange, wholeLog } from "../session/Session.ts"
-import { countMostRows, findLastNumber, readByKey, readByNumber, type Row } from "./damagedTables.ts"
+import {
+  countMostRows,
+  findLastNumber,
+  isGenerationRowIntact,
+  parseGenerationRow,
+  parseMessageRow,
+  parseSegmentRow,
+  readByKey,
+  readByNumber,
+  type Row
+} from "./damagedTables.ts"
 import {
   checksumOfGeneration,
   checksumOfRow,
-  isGenerationRowIntact,
   loggedOfRow,
-  parseGenerationRow,
   parseManifest,
-  parseMessageRow,
-  parseSegmentRow,
   readOrUndefined,
   segmentOfRow,
   type StoredManifest,
   windowsOfRow
-} from "./rows.ts"
+} from "../store/rows.ts"
 import { prepareUndoneCount } from "./statements.ts"
 
 /** Something that is lost: whose it was, if that is known. */

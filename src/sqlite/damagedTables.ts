@@ -1,5 +1,12 @@
 /** Reads the rows of a damaged database that can still be read, around the pages that cannot. */
 import Database from "better-sqlite3"
+import {
+  checksumOfLedger,
+  type GenerationRow,
+  isGenerationIntact,
+  type MessageRow,
+  type SegmentRow
+} from "../store/rows.ts"
 
 export type Row = { readonly [column: string]: unknown }
 
@@ -140,3 +147,48 @@ const attemptRead = <A>(read: () => A): A | undefined => {
     return undefined
   }
 }
+
+// -- rows as values: of a file that may be damaged, and of an older schema, which has fewer columns ----------------
+
+const textOf = (value: unknown): string | null => (typeof value === "string" ? value : null)
+const numberOf = (value: unknown): number => (typeof value === "number" ? value : -1)
+const checksumIn = ({ checksum }: Row): number | null => (typeof checksum === "number" ? checksum : null)
+
+export const parseMessageRow = (row: Row): MessageRow => ({
+  seq: numberOf(row.seq),
+  arrival: typeof row.arrival === "number" ? row.arrival : null,
+  kind: textOf(row.kind),
+  tokens: numberOf(row.tokens),
+  body: textOf(row.body) ?? "",
+  at: numberOf(row.at),
+  checksum: checksumIn(row)
+})
+
+export const parseSegmentRow = (row: Row): SegmentRow => ({
+  id: String(row.id),
+  session_id: String(row.session_id),
+  level: numberOf(row.level),
+  children: textOf(row.children) ?? "[]",
+  from_seq: numberOf(row.from_seq),
+  to_seq: numberOf(row.to_seq),
+  tokens: numberOf(row.tokens),
+  body: String(row.body),
+  degraded: textOf(row.degraded),
+  focus: textOf(row.focus),
+  model: String(row.model),
+  checksum: checksumIn(row)
+})
+
+export const parseGenerationRow = (row: Row): GenerationRow => ({
+  generation: numberOf(row.generation),
+  manifest: String(row.manifest),
+  left_seq: numberOf(row.left_seq),
+  at: numberOf(row.at),
+  checksum: checksumIn(row)
+})
+
+export const isGenerationRowIntact = (row: Row): boolean =>
+  isGenerationIntact(String(row.session_id), parseGenerationRow(row))
+
+export const isLedgerIntact = (row: Row): boolean =>
+  checksumIn(row) === null || checksumIn(row) === checksumOfLedger(String(row.session_id), String(row.body))

@@ -7,25 +7,21 @@ import * as Ledger from "../ledger/Ledger.ts"
 import { isWithinLog } from "../session/Session.ts"
 import type { StoreError } from "../session/SessionError.ts"
 import { openForReading } from "./copy.ts"
-import type { Row } from "./damagedTables.ts"
+import { isGenerationRowIntact, isLedgerIntact, parseMessageRow, parseSegmentRow, type Row } from "./damagedTables.ts"
 import { cannotOpen, connectFile, inspectFile, isDamage, toStoreError } from "./file.ts"
 import * as MakeStore from "./makeStore.ts"
 import { readSchemaVersion } from "./migrations.ts"
 import {
   childrenOfRow,
-  isGenerationRowIntact,
-  isLedgerIntact,
   loggedOfArrival,
   loggedOfRow,
   OTHER_CHECKSUM,
   parseManifest,
-  parseMessageRow,
-  parseSegmentRow,
   readOrUndefined,
   segmentOfRow,
   type StoredManifest,
   windowsOfRow
-} from "./rows.ts"
+} from "../store/rows.ts"
 import { INDEX_TABLES, replaceIndexTables, SEQ_BITS } from "./searchStatements.ts"
 import { prepareUndoneCount } from "./statements.ts"
 

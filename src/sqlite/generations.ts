@@ -1,26 +1,25 @@
 /** Generations of the native store: commit, reset, rewind, and the snapshots they leave behind. */
 import * as Either from "effect/Either"
 import { SessionId, snapshotId, wholeLog } from "../session/Session.ts"
-import type { Logged, Manifest, Segment, State, UndoneRange } from "../session/Session.ts"
+import type { Manifest, State, UndoneRange } from "../session/Session.ts"
 import { makeUnknownSnapshot, StoreError, type UnknownSession, type UnknownSnapshot } from "../session/SessionError.ts"
 import { LeaseLost } from "../store/SessionStore.ts"
 import type { Commit, Committed, Lease, PublishedOutcome, Rewind } from "../store/SessionStore.ts"
 import {
+  advanceResident,
   countSameRanges,
   findGenerationFault,
   isBaseFor,
-  loadState,
   type Resident,
-  sizeOf,
   stateOfResident,
   stateOfResidentAt
 } from "../store/residentSessions.ts"
 import type { AfterCommit, Connection } from "./transaction.ts"
-import { verifyLease } from "./transaction.ts"
+import { readManifest, verifyLease } from "./transaction.ts"
 import { saveUsage } from "./log.ts"
-import * as Rows from "./rows.ts"
+import * as Rows from "../store/rows.ts"
 import type { Statements } from "./statements.ts"
-import { countUndone, isUndone, undoAfter } from "../session/Session.ts"
+import { countUndone, undoAfter } from "../session/Session.ts"
 
 type NewGeneration = Omit<Commit, "base">
 
@@ -58,64 +57,6 @@ export const saveGeneration = (
   return { generation, snapshotId: left }
 }
 
-/**
- * The session once it is at `manifest`, made of what is in memory: a compression only takes messages out of a view, and so
- * does a rewind to a message after the last compression, so that none has to be read again. Undefined if the manifest
- * names something that is not in memory.
- */
-const advanceResident = (current: Resident, manifest: Manifest, made: ReadonlyArray<Segment>): Resident | undefined => {
-  const { contextFrom, headTo } = manifest
-  const isSameHead = headTo === current.manifest.headTo && contextFrom === current.manifest.contextFrom
-  const isHeadInTail = findTailStart(current.manifest) <= contextFrom || headTo < contextFrom
-  const shown = dropNewlyUndone(current, manifest)
-  const known = [...shown.live, ...shown.tail]
-  const head = isSameHead ? shown.head : shown.tail.filter(({ seq }) => seq >= contextFrom && seq <= headTo)
-  const live = manifest.live.flatMap((seq) => known.find((entry) => entry.seq === seq) ?? [])
-  const segments = manifest.segments.flatMap((id) => [...current.segments, ...made].find((s) => s.id === id) ?? [])
-  const isWhole =
-    (isSameHead || isHeadInTail) &&
-    live.length === manifest.live.length &&
-    segments.length === manifest.segments.length &&
-    findTailStart(current.manifest) <= findTailStart(manifest) &&
-    // A range that was undone may be shown again, and is not in memory.
-    containsRanges(manifest.undone, current.manifest.undone)
-  if (!isWhole) return undefined
-  const tail = shown.tail.filter(({ seq }) => seq >= findTailStart(manifest))
-  const next = {
-    ...shown,
-    base: {},
-    generation: current.generation + 1,
-    manifest,
-    head,
-    live,
-    segments,
-    tail
-  }
-  return { ...next, size: sizeOf(next) }
-}
-
-/** Leaves out what is undone in `manifest`: nothing before the first range that is new. */
-const dropNewlyUndone = (current: Resident, { undone }: Manifest): Resident => {
-  if (undone === current.manifest.undone) return current
-  const from = undone[countSameRanges(current.manifest.undone, undone)]?.fromSeq ?? Infinity
-  const isShown = ({ seq }: Logged) => seq < from || !isUndone(undone, seq)
-  const { head, live, system, tail } = current
-  const left = { head: head.filter(isShown), live: live.filter(isShown) }
-  return { ...current, ...left, system: system.filter(isShown), tail: tail.filter(isShown) }
-}
-
-const findTailStart = ({ contextFrom, tailFrom }: Manifest): number => Math.max(contextFrom, tailFrom)
-
-/** Returns whether each range of `parts` lies within one of `ranges`. */
-export const containsRanges = (ranges: Manifest["undone"], parts: Manifest["undone"]): boolean => {
-  let i = 0
-  return parts.every(({ fromSeq, toSeq }) => {
-    while ((ranges[i]?.toSeq ?? Infinity) < fromSeq) i++
-    const range = ranges[i]
-    return range !== undefined && range.fromSeq <= fromSeq && toSeq <= range.toSeq
-  })
-}
-
 export const make = (connection: Connection) => {
   const { commitDurably, findResident, foreign, loader, read, residents, runRelaxed, sql } = connection
 
@@ -139,7 +80,7 @@ export const make = (connection: Connection) => {
     saveUsage(connection, sessionId, current)
     const { lastSeq, usage, windows } = current
     const { generation } = written
-    const state = loadState(loader, { sessionId, generation, lastSeq, usage, windows, manifest: made.manifest })
+    const state = Rows.loadState(loader, { sessionId, generation, lastSeq, usage, windows, manifest: made.manifest })
     foreign.onNewBase(sessionId, () => state)
     return (): Committed => {
       residents.forget(sessionId)
@@ -204,7 +145,7 @@ export const make = (connection: Connection) => {
     for (let later = current.generation; ;) {
       const row = sql.generationBefore.get(sessionId, seq + 1, later)
       if (row === undefined) return { generation: 0, manifest: wholeLog }
-      const manifest = Rows.readManifest(sql, sessionId, row)
+      const manifest = readManifest(sql, sessionId, row)
       if (isBaseFor(seq, manifest, current.manifest)) return { generation: row.generation, manifest }
       later = row.generation
     }
@@ -217,7 +158,7 @@ export const make = (connection: Connection) => {
         if (generation === current.generation) return () => stateOfResidentAt(sessionId, current, seq)
         const manifest = { ...base, undone: current.manifest.undone }
         const at = { sessionId, generation, usage: null, windows: [], manifest }
-        const state = loadState(loader, { ...at, lastSeq: Math.min(seq, current.lastSeq) })
+        const state = Rows.loadState(loader, { ...at, lastSeq: Math.min(seq, current.lastSeq) })
         return () => ({ ...state, lastSeq: seq })
       })
     )
@@ -236,8 +177,8 @@ export const make = (connection: Connection) => {
       if (left === undefined) return Either.left(makeUnknownSnapshot(id))
       const sessionId = SessionId.make(left.session_id)
       const { generation, left_seq: lastSeq } = left
-      const manifest = Rows.readManifest(sql, sessionId, sql.manifestOf.get(sessionId, generation))
-      const state = loadState(loader, { sessionId, generation, lastSeq, usage: null, windows: [], manifest })
+      const manifest = readManifest(sql, sessionId, sql.manifestOf.get(sessionId, generation))
+      const state = Rows.loadState(loader, { sessionId, generation, lastSeq, usage: null, windows: [], manifest })
       return Either.right(() => state)
     })
 

@@ -16,8 +16,8 @@ import * as GroupCommit from "./groupCommit.ts"
 import { withSpanIfTraced } from "../concurrency/fiberServices.ts"
 import type { Connection } from "./transaction.ts"
 import { isDamage } from "./file.ts"
-import { checksumOfRow, loggedOfArrival, loggedOfRow } from "./rows.ts"
-import { type MessageRow, prepareQuery } from "./statements.ts"
+import { checksumOfRow, loggedOfArrival, loggedOfRow, type MessageRow } from "../store/rows.ts"
+import { prepareQuery } from "./statements.ts"
 
 interface Arrival extends Delivery, SerializedMessage {
   readonly sessionId: SessionId

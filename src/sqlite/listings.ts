@@ -6,8 +6,8 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { SessionId } from "../session/Session.ts"
 import type { Acknowledged } from "../store/SessionStore.ts"
-import type { Connection } from "./transaction.ts"
-import * as Rows from "./rows.ts"
+import { type Connection, readLog } from "./transaction.ts"
+import * as Rows from "../store/rows.ts"
 import { isUndone } from "../session/Session.ts"
 
 const PAGE = 500
@@ -35,7 +35,7 @@ export const make = ({ findResident, loader, read, sql }: Connection) => {
       const { undone } = loader.manifest(sessionId)
       const lastSeq = loader.position(sessionId)?.lastSeq ?? 0
       const upTo = Math.min(after + PAGE, lastSeq)
-      const entries = Rows.readLog(sql, sessionId, after + 1, upTo)
+      const entries = readLog(sql, sessionId, after + 1, upTo)
       const rows: ReadonlyArray<Acknowledged> = entries.map((entry) => ({
         ...entry,
         undone: isUndone(undone, entry.seq)

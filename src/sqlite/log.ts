@@ -10,11 +10,10 @@ import type { Histories, Lease, Promotion } from "../store/SessionStore.ts"
 import { awaitBudget } from "../concurrency/eventLoopBudget.ts"
 import { type Resident, stateOfResident } from "../store/residentSessions.ts"
 import type { AfterCommit, Connection } from "./transaction.ts"
-import { verifyTurnLease } from "./transaction.ts"
-import * as Rows from "./rows.ts"
+import { readLog, verifyTurnLease } from "./transaction.ts"
+import * as Rows from "../store/rows.ts"
 import { dropUndone, type LearnedWindowChange, replaceLearnedWindow, wholeLog } from "../session/Session.ts"
 import { isDamage } from "./file.ts"
-import type { MessageRow } from "./statements.ts"
 
 /** A message on its way to the log, with its text as the log will hold it. */
 interface Draft {
@@ -36,7 +35,7 @@ export const make = (connection: Connection) => {
     body
   })
 
-  const draftOfArrival = (sessionId: SessionId, row: Omit<MessageRow, "seq">): Draft => {
+  const draftOfArrival = (sessionId: SessionId, row: Omit<Rows.MessageRow, "seq">): Draft => {
     const entry = Rows.loggedOfArrival(sessionId, row)
     if (entry.unreadable === undefined) return { entry, body: row.body }
     const body = Rows.markDamaged(row.body)
@@ -164,7 +163,7 @@ export const make = (connection: Connection) => {
   const range = (sessionId: SessionId, fromSeq: number, toSeq: number) =>
     read("range", sessionId, () => {
       const { lastSeq, manifest } = residents.current(sessionId) ?? { lastSeq: 0, manifest: wholeLog }
-      const entries = Rows.readLog(sql, sessionId, Math.max(1, fromSeq), Math.min(toSeq, lastSeq))
+      const entries = readLog(sql, sessionId, Math.max(1, fromSeq), Math.min(toSeq, lastSeq))
       const shown = dropUndone(manifest.undone, entries)
       return Either.right(() => shown)
     })
@@ -177,8 +176,8 @@ const SLICE = 100
 const SLICE_CHARACTERS = 100_000
 
 /** Reads a slice, or its rows before one that SQLite cannot read: whoever reads the rest reads around the damage. */
-const readUntilDamage = (page: Iterable<MessageRow>): ReadonlyArray<MessageRow> => {
-  const rows: Array<MessageRow> = []
+const readUntilDamage = (page: Iterable<Rows.MessageRow>): ReadonlyArray<Rows.MessageRow> => {
+  const rows: Array<Rows.MessageRow> = []
   let left = SLICE_CHARACTERS
   try {
     for (const row of page) {

@@ -10,12 +10,15 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type { SessionId } from "../session/Session.ts"
-import { SessionBusy, StoreError, type UnknownSession } from "../session/SessionError.ts"
+import { makeUnknownSession, SessionBusy, StoreError, type UnknownSession } from "../session/SessionError.ts"
 import * as SessionStats from "../session/SessionStats.ts"
 import { MOST_LIVES } from "../store/model.ts"
 import {
+  type Acquired,
   ForeignSession,
   type Forgotten,
+  type Lease,
+  type LeaseRequest,
   noPause,
   type Pause,
   RouteMemory,
@@ -97,7 +100,7 @@ export const make = (db: Database.Database, connection: Transaction.Connection):
         deliver: Inbox.make(connection),
         ...Log.make(connection),
         forget: makeForget(db, connection),
-        ...Transaction.makeLeases(connection),
+        ...makeLeases(connection),
         ...Generations.make(connection),
         ...Listings.make(connection)
       })
@@ -107,6 +110,60 @@ export const make = (db: Database.Database, connection: Transaction.Connection):
     Context.add(SessionCounters, Transaction.failInsteadOfThrowing(SessionCounters.of(makeCounters(connection)))),
     Context.add(RouteMemory, Transaction.failInsteadOfThrowing(RouteMemory.of(makeRouteMemory(connection))))
   )
+
+/** Takes the lease if it is free, has expired, or ends too late to be believed. */
+const takeLease = (
+  connection: Transaction.Connection,
+  sessionId: SessionId,
+  request: LeaseRequest,
+  now: number
+): Either.Either<Acquired, UnknownSession> => {
+  const { sql } = connection
+  const { holder, name, ttl } = request
+  const [taken] = sql.takeLease.all(name, holder, Math.ceil(now + ttl), Math.ceil(ttl), sessionId, now)
+  if (taken !== undefined) return Either.right({ _tag: "Granted", lease: { sessionId, name, holder, ...taken } })
+  const row = sql.lease.get(sessionId, name)
+  if (row === undefined) return Either.left(makeUnknownSession(sessionId))
+  // Another process may have released it between the two statements.
+  return row.holder === null || row.expires <= now || row.expires > now + MOST_LIVES * row.ttl
+    ? takeLease(connection, sessionId, request, now)
+    : Either.right({ _tag: "Held", holder: row.holder, remaining: row.expires - now })
+}
+
+const makeLeases = (connection: Transaction.Connection) => {
+  const { runRelaxed, sql } = connection
+  /** Leases that a full or failing disk kept this process from giving back, by session and name. */
+  const unreleased = new Map<string, Lease>()
+
+  const free = (lease: Lease) => {
+    const { holder, name, sessionId, token } = lease
+    const key = `${name} ${sessionId}`
+    unreleased.set(key, lease)
+    sql.freeLease.run(sessionId, name, token, holder)
+    unreleased.delete(key)
+  }
+
+  const acquire = (sessionId: SessionId, request: LeaseRequest) =>
+    runRelaxed("acquire", sessionId, (now) => {
+      const left = unreleased.get(`${request.name} ${sessionId}`)
+      if (left !== undefined) free(left)
+      return Either.map(takeLease(connection, sessionId, request, now), (acquired) => () => acquired)
+    })
+
+  const renew = ({ holder, name, sessionId, token }: Lease, ttl: number) =>
+    runRelaxed("renew", sessionId, (now) => {
+      const { changes } = sql.renewLease.run(Math.ceil(now + ttl), sessionId, name, token, holder)
+      return Either.right(() => changes === 1)
+    })
+
+  const release = (lease: Lease) =>
+    runRelaxed("release", lease.sessionId, () => {
+      free(lease)
+      return Either.right(() => {})
+    })
+
+  return { acquire, renew, release }
+}
 
 /** The tables with rows of a session, by the column of its id. Those that name others stand before them. */
 const SESSION_TABLES = ["inbox", "delivery_key", "segment", "generation", "ledger", "undone", "counter", "lease"]

@@ -20,11 +20,11 @@ import {
   searchableText,
   tailPhrase
 } from "../store/searchQuery.ts"
-import type { AfterCommit, Connection } from "./transaction.ts"
+import { type AfterCommit, type Connection, readLog } from "./transaction.ts"
 import { preferAsked, rankByWords } from "../store/rankByWords.ts"
 import { listWords, readQuery, type Term, weightOf } from "../store/wordKeys.ts"
 import { toStoreError } from "./file.ts"
-import * as Rows from "./rows.ts"
+import * as Rows from "../store/rows.ts"
 import {
   type Ask,
   type Body,
@@ -315,7 +315,7 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
 
   const readMessages = (sessionId: SessionId, seqs: ReadonlyArray<number>) =>
     read("load", sessionId, () => {
-      const entries = seqs.flatMap((seq) => Rows.readLog(sql, sessionId, seq, seq))
+      const entries = seqs.flatMap((seq) => readLog(sql, sessionId, seq, seq))
       const found = entries.filter(({ unreadable }) => unreadable === undefined)
       return Either.right(() => found)
     })

@@ -3,43 +3,8 @@ import type Database from "better-sqlite3"
 import type { UndoneRange } from "../session/Session.ts"
 import { MOST_LIVES } from "../store/model.ts"
 import type { Pause } from "../store/SessionStore.ts"
+import type { GenerationRow, MessageRow, SegmentRow } from "../store/rows.ts"
 import type { SessionSummary, Snapshot } from "../store/SessionStore.ts"
-
-export interface MessageRow {
-  readonly seq: number
-  readonly arrival: number | null
-  readonly kind: string | null
-  readonly tokens: number
-  readonly body: string
-  readonly at: number
-  /** Null in rows of earlier versions. */
-  readonly checksum: number | null
-}
-
-export interface SegmentRow {
-  readonly id: string
-  readonly session_id: string
-  readonly level: number
-  readonly children: string
-  readonly from_seq: number
-  readonly to_seq: number
-  readonly tokens: number
-  readonly body: string
-  readonly degraded: string | null
-  readonly focus: string | null
-  readonly model: string
-  /** Null in rows of earlier versions. */
-  readonly checksum: number | null
-}
-
-export interface GenerationRow {
-  readonly generation: number
-  readonly manifest: string
-  readonly left_seq: number
-  readonly at: number
-  /** Null in rows of earlier versions. */
-  readonly checksum: number | null
-}
 
 const MESSAGE = "seq, arrival, kind, tokens, body, at, checksum"
 const SEGMENT = "id, session_id, level, children, from_seq, to_seq, tokens, body, degraded, focus, model, checksum"

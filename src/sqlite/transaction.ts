@@ -9,17 +9,16 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { statSync } from "node:fs"
 import { makeUnknownSession, StoreError, Superseded, TurnLost, type UnknownSession } from "../session/SessionError.ts"
-import type { SessionId, State } from "../session/Session.ts"
+import type { Logged, Manifest, SessionId, State } from "../session/Session.ts"
 import type { Message } from "../message/Message.ts"
 import type { Counter } from "../message/Tokens.ts"
 import { type AnyFiber, chargeFiber } from "../concurrency/eventLoopBudget.ts"
 import { isUntraced, withSessionSpan } from "../concurrency/fiberServices.ts"
 import * as ResidentSessions from "../store/residentSessions.ts"
-import { MOST_LIVES } from "../store/model.ts"
-import { type Acquired, type Lease, LeaseLost, type LeaseName, type LeaseRequest } from "../store/SessionStore.ts"
-import { busyTimeout, hintSalvage, toStoreError } from "./file.ts"
+import { type Lease, LeaseLost, type LeaseName } from "../store/SessionStore.ts"
+import { busyTimeout, hintSalvage, isDamage, toStoreError } from "./file.ts"
 import { checkContent, refuseWrite, type WatchedFile } from "./fileWatch.ts"
-import * as Rows from "./rows.ts"
+import * as Rows from "../store/rows.ts"
 import { prepareStatements, type Query, type Statements } from "./statements.ts"
 
 /** The result of an operation. A Right runs after COMMIT: it updates memory and returns the value. */
@@ -101,7 +100,7 @@ export const make = (
   counter: Counter,
   { filename = db.name, foreign = noForeignWriter, sql = prepareStatements(db), watched = [] }: ConnectionOptions
 ) => {
-  const loader = Rows.makeLoader(sql, foreign.refresh)
+  const loader = makeLoader(sql, foreign.refresh)
   const residents = ResidentSessions.make(loader)
   const canRelax = db.pragma("synchronous", { simple: true }) === FULL
   let isRelaxed = false
@@ -299,60 +298,6 @@ export const verifyTurnLease = (
     return superseded ? new Superseded(lost) : new TurnLost(lost)
   })
 
-/** Takes the lease if it is free, has expired, or ends too late to be believed. */
-const takeLease = (
-  connection: Connection,
-  sessionId: SessionId,
-  request: LeaseRequest,
-  now: number
-): Either.Either<Acquired, UnknownSession> => {
-  const { sql } = connection
-  const { holder, name, ttl } = request
-  const [taken] = sql.takeLease.all(name, holder, Math.ceil(now + ttl), Math.ceil(ttl), sessionId, now)
-  if (taken !== undefined) return Either.right({ _tag: "Granted", lease: { sessionId, name, holder, ...taken } })
-  const row = sql.lease.get(sessionId, name)
-  if (row === undefined) return Either.left(makeUnknownSession(sessionId))
-  // Another process may have released it between the two statements.
-  return row.holder === null || row.expires <= now || row.expires > now + MOST_LIVES * row.ttl
-    ? takeLease(connection, sessionId, request, now)
-    : Either.right({ _tag: "Held", holder: row.holder, remaining: row.expires - now })
-}
-
-export const makeLeases = (connection: Connection) => {
-  const { runRelaxed, sql } = connection
-  /** Leases that a full or failing disk kept this process from giving back, by session and name. */
-  const unreleased = new Map<string, Lease>()
-
-  const free = (lease: Lease) => {
-    const { holder, name, sessionId, token } = lease
-    const key = `${name} ${sessionId}`
-    unreleased.set(key, lease)
-    sql.freeLease.run(sessionId, name, token, holder)
-    unreleased.delete(key)
-  }
-
-  const acquire = (sessionId: SessionId, request: LeaseRequest) =>
-    runRelaxed("acquire", sessionId, (now) => {
-      const left = unreleased.get(`${request.name} ${sessionId}`)
-      if (left !== undefined) free(left)
-      return Either.map(takeLease(connection, sessionId, request, now), (acquired) => () => acquired)
-    })
-
-  const renew = ({ holder, name, sessionId, token }: Lease, ttl: number) =>
-    runRelaxed("renew", sessionId, (now) => {
-      const { changes } = sql.renewLease.run(Math.ceil(now + ttl), sessionId, name, token, holder)
-      return Either.right(() => changes === 1)
-    })
-
-  const release = (lease: Lease) =>
-    runRelaxed("release", lease.sessionId, () => {
-      free(lease)
-      return Either.right(() => {})
-    })
-
-  return { acquire, renew, release }
-}
-
 /**
  * Makes the methods of a store fail with a `StoreError` where they would throw before there is an effect that can fail,
  * because they were given something else than they take.
@@ -371,3 +316,59 @@ export const failInsteadOfThrowing = <S extends object>(service: S): S => {
   }
   return guarded
 }
+
+// ── reading ──
+
+/** Reads the log from `fromSeq` to `toSeq`. There is an entry for each number, also if its row cannot be read. */
+export const readLog = (sql: Statements, sessionId: string, fromSeq: number, toSeq: number): Array<Logged> =>
+  fromSeq > toSeq ? [] : Rows.loggedOfRows(sessionId, readAroundDamage(sql, sessionId, fromSeq, toSeq), fromSeq, toSeq)
+
+/** Reads rows again in halves where SQLite cannot read one of them. */
+const readAroundDamage = (
+  sql: Statements,
+  sessionId: string,
+  fromSeq: number,
+  toSeq: number
+): Array<Rows.MessageRow> => {
+  try {
+    return sql.between.all(sessionId, fromSeq, toSeq)
+  } catch (cause) {
+    if (!isDamage(cause)) throw cause
+    if (fromSeq === toSeq) return []
+    const middle = Math.floor((fromSeq + toSeq) / 2)
+    return [
+      ...readAroundDamage(sql, sessionId, fromSeq, middle),
+      ...readAroundDamage(sql, sessionId, middle + 1, toSeq)
+    ]
+  }
+}
+
+/** The manifest of a generation; before the first one there is no row. */
+export const readManifest = (sql: Statements, sessionId: string, row: Rows.GenerationRow | undefined): Manifest =>
+  Rows.manifestOfRow(sessionId, row, (generation) => sql.undone.all({ sessionId, generation }))
+
+/** Reads sessions into memory. */
+const makeLoader = (
+  sql: Statements,
+  refresh: ResidentSessions.SessionLoader["refresh"]
+): ResidentSessions.SessionLoader => ({
+  version: () => sql.dataVersion.get() ?? 0,
+  refresh,
+  position: (sessionId) => {
+    const session = sql.session.get(sessionId)
+    if (session === undefined) return undefined
+    const { seq, total } = sql.last.get(sessionId) ?? { seq: 0, total: 0 }
+    // A damaged index may not find the end of the log.
+    const { generation, left_seq } = sql.generation.get(sessionId) ?? { generation: 0, left_seq: 0 }
+    const windows = Rows.windowsOfRow(session.windows)
+    return { epoch: session.epoch, generation, lastSeq: Math.max(seq, left_seq), total, windows }
+  },
+  manifest: (sessionId) => readManifest(sql, sessionId, sql.generation.get(sessionId)),
+  usage: (sessionId) => {
+    const text = sql.session.get(sessionId)?.usage ?? null
+    return text === null ? null : Rows.usageOfRow(text)
+  },
+  messages: (sessionId, fromSeq, toSeq) => readLog(sql, sessionId, fromSeq, toSeq),
+  // One that is damaged is lost like one that is gone: another stands in its place, and is healed from the log.
+  segments: (ids) => ids.flatMap((id) => Rows.readOrUndefined(() => sql.segment.all(id).map(Rows.segmentOfRow)) ?? [])
+})

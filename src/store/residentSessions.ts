@@ -5,11 +5,10 @@
 import { isString } from "effect/Predicate"
 import * as Message from "../message/Message.ts"
 import type { LearnedWindow, Logged, Segment, SessionId, State, Usage } from "../session/Session.ts"
-import { LOST_SEGMENT, RENDERER } from "../handoff/Handoff.ts"
-import { estimate, total } from "../message/Tokens.ts"
-import { dropUndone, isWithinLog, type Manifest } from "../session/Session.ts"
-import { StoreError } from "../session/SessionError.ts"
+import { total } from "../message/Tokens.ts"
+import { isUndone, isWithinLog, type Manifest } from "../session/Session.ts"
 import type { Commit } from "./model.ts"
+import { loadParts, makeLogReader, type Parts, readLeadingSystem, type StateLoader } from "./rows.ts"
 
 /** All sessions in memory together hold about this many tokens of messages at most. */
 const CAPACITY = 4_000_000
@@ -18,7 +17,7 @@ const CAPACITY = 4_000_000
 const SESSION_OVERHEAD = 200
 
 /** Reads what the sessions in memory are made of. All methods run inside a transaction. */
-export interface SessionLoader {
+export interface SessionLoader extends StateLoader {
   /** A number that changes when another connection has written. */
   readonly version: () => number
   /** Adopts what another application has written to the session, or at most `most` messages of it. */
@@ -29,9 +28,6 @@ export interface SessionLoader {
   readonly manifest: (sessionId: SessionId) => Manifest
   /** The newest report of the newest generation. */
   readonly usage: (sessionId: SessionId) => Usage | null
-  /** Messages of the log, both ends included, also those that are undone. */
-  readonly messages: (sessionId: SessionId, fromSeq: number, toSeq: number) => Array<Logged>
-  readonly segments: (ids: ReadonlyArray<string>) => ReadonlyArray<Segment>
 }
 
 /** Tells a session that has changed from one that has not. `total` is the tokens of its log. */
@@ -47,12 +43,6 @@ export interface Position {
 export interface Refreshed {
   readonly isChanged: boolean
   readonly isMore: boolean
-}
-
-/** The parts of a state that a manifest names. */
-type Parts = Pick<State, "base" | "manifest" | "head" | "segments" | "live"> & {
-  readonly system: Array<Logged>
-  readonly tail: Array<Logged>
 }
 
 export interface Resident extends Parts {
@@ -199,109 +189,67 @@ const isAllSystem = (loader: SessionLoader, sessionId: SessionId, { tail }: Part
 /** Tokens of the messages that a session keeps in memory. */
 export const sizeOf = ({ head, live, system, tail }: Parts): number => total([system, head, live, tail].flat())
 
-/** Reads a state that is not kept in memory, such as a snapshot's. */
-export const loadState = (
-  loader: SessionLoader,
-  at: Pick<State, "sessionId" | "generation" | "lastSeq" | "manifest" | "usage" | "windows">
-): State => ({ ...at, ...loadParts(loader, at.sessionId, at.manifest, at.lastSeq, []) })
-
-/** Reads the messages and segments that a manifest names, up to `lastSeq`; none of those that were read `ahead`. */
-const loadParts = (
-  loader: SessionLoader,
-  sessionId: SessionId,
-  manifest: Manifest,
-  lastSeq: number,
-  ahead: ReadonlyArray<Logged>
-): Parts => {
-  const readLog = makeLogReader(loader, sessionId, ahead)
-  const readShown = (fromSeq: number, toSeq: number) =>
-    dropUndone(manifest.undone, readLog(fromSeq, Math.min(toSeq, lastSeq)))
-  const system = readLeadingSystem(readLog, lastSeq)
-  const start = Math.max((system.at(-1)?.seq ?? 0) + 1, manifest.contextFrom)
-  return {
-    base: {},
-    manifest,
-    system: dropUndone(manifest.undone, system),
-    head: readShown(start, manifest.headTo),
-    segments: readSegments(loader, manifest, start),
-    live: manifest.live.flatMap((seq) => readShown(seq, seq)),
-    tail: readShown(Math.max(start, manifest.tailFrom), lastSeq)
-  }
-}
-
 /**
- * A segment that is lost has another in its place, which names its messages: they are those between its neighbours. Of
- * several in a row, the first stands for all.
+ * The session once it is at `manifest`, made of what is in memory: a compression only takes messages out of a view, and so
+ * does a rewind to a message after the last compression, so that none has to be read again. Undefined if the manifest
+ * names something that is not in memory.
  */
-const readSegments = (loader: SessionLoader, manifest: Manifest, start: number): ReadonlyArray<Segment> => {
-  const { headTo, renderer, segments: ids, tailFrom } = manifest
-  if (renderer > RENDERER) throw refuseRenderer(renderer)
-  const found = loader.segments(ids)
-  if (found.length === ids.length) return found
-  let next = Math.max(start, headTo + 1)
-  return ids.flatMap((id, i) => {
-    const known = found.find((segment) => segment.id === id)
-    const later = found.find((segment) => ids.indexOf(segment.id) > i)
-    const segment = known ?? makeLostSegment(id, next, (later?.fromSeq ?? tailFrom) - 1)
-    if (segment.toSeq < segment.fromSeq) return []
-    next = segment.toSeq + 1
-    return [segment]
+export const advanceResident = (
+  current: Resident,
+  manifest: Manifest,
+  made: ReadonlyArray<Segment>
+): Resident | undefined => {
+  const { contextFrom, headTo } = manifest
+  const isSameHead = headTo === current.manifest.headTo && contextFrom === current.manifest.contextFrom
+  const isHeadInTail = findTailStart(current.manifest) <= contextFrom || headTo < contextFrom
+  const shown = dropNewlyUndone(current, manifest)
+  const known = [...shown.live, ...shown.tail]
+  const head = isSameHead ? shown.head : shown.tail.filter(({ seq }) => seq >= contextFrom && seq <= headTo)
+  const live = manifest.live.flatMap((seq) => known.find((entry) => entry.seq === seq) ?? [])
+  const segments = manifest.segments.flatMap((id) => [...current.segments, ...made].find((s) => s.id === id) ?? [])
+  const isWhole =
+    (isSameHead || isHeadInTail) &&
+    live.length === manifest.live.length &&
+    segments.length === manifest.segments.length &&
+    findTailStart(current.manifest) <= findTailStart(manifest) &&
+    // A range that was undone may be shown again, and is not in memory.
+    containsRanges(manifest.undone, current.manifest.undone)
+  if (!isWhole) return undefined
+  const tail = shown.tail.filter(({ seq }) => seq >= findTailStart(manifest))
+  const next = {
+    ...shown,
+    base: {},
+    generation: current.generation + 1,
+    manifest,
+    head,
+    live,
+    segments,
+    tail
+  }
+  return { ...next, size: sizeOf(next) }
+}
+
+/** Leaves out what is undone in `manifest`: nothing before the first range that is new. */
+const dropNewlyUndone = (current: Resident, { undone }: Manifest): Resident => {
+  if (undone === current.manifest.undone) return current
+  const from = undone[countSameRanges(current.manifest.undone, undone)]?.fromSeq ?? Infinity
+  const isShown = ({ seq }: Logged) => seq < from || !isUndone(undone, seq)
+  const { head, live, system, tail } = current
+  const left = { head: head.filter(isShown), live: live.filter(isShown) }
+  return { ...current, ...left, system: system.filter(isShown), tail: tail.filter(isShown) }
+}
+
+const findTailStart = ({ contextFrom, tailFrom }: Manifest): number => Math.max(contextFrom, tailFrom)
+
+/** Returns whether each range of `parts` lies within one of `ranges`. */
+export const containsRanges = (ranges: Manifest["undone"], parts: Manifest["undone"]): boolean => {
+  let i = 0
+  return parts.every(({ fromSeq, toSeq }) => {
+    while ((ranges[i]?.toSeq ?? Infinity) < fromSeq) i++
+    const range = ranges[i]
+    return range !== undefined && range.fromSeq <= fromSeq && toSeq <= range.toSeq
   })
 }
-
-const makeLostSegment = (id: string, fromSeq: number, toSeq: number): Segment => {
-  const text = "The summary of these messages is lost. The messages are not: each can be recalled."
-  const tokens = estimate.text(text)
-  return {
-    id,
-    level: 0,
-    children: [],
-    fromSeq,
-    toSeq,
-    text,
-    tokens,
-    degraded: LOST_SEGMENT,
-    focus: null,
-    model: "none"
-  }
-}
-
-const refuseRenderer = (renderer: number) =>
-  new StoreError({
-    operation: "read a view",
-    reason: "newer",
-    detail: `its handoff has the wording ${renderer} of a newer version, this one knows ${RENDERER}`
-  })
-
-type LogReader = (fromSeq: number, toSeq: number) => Array<Logged>
-
-/** Reads ranges of a log, and takes from `ahead` what it holds of them. */
-const makeLogReader = (loader: SessionLoader, sessionId: SessionId, ahead: ReadonlyArray<Logged>): LogReader => {
-  const aheadFrom = ahead[0]?.seq ?? Infinity
-  const aheadEnd = aheadFrom + ahead.length
-  return (fromSeq, toSeq) => {
-    if (fromSeq > toSeq) return []
-    const isAhead = aheadFrom <= fromSeq && fromSeq < aheadEnd
-    if (!isAhead) return loader.messages(sessionId, fromSeq, toSeq)
-    const known = ahead.slice(fromSeq - aheadFrom, toSeq - aheadFrom + 1)
-    return toSeq < aheadEnd ? known : [...known, ...loader.messages(sessionId, aheadEnd, toSeq)]
-  }
-}
-
-/** The system messages a log begins with. */
-const readLeadingSystem = (readLog: LogReader, lastSeq: number): Array<Logged> => {
-  const system: Array<Logged> = []
-  for (let fromSeq = 1; fromSeq <= lastSeq; fromSeq += LEADING_PAGE) {
-    const page = readLog(fromSeq, Math.min(lastSeq, fromSeq + LEADING_PAGE - 1))
-    const leading = page.findIndex(({ message }) => !Message.isSystem(message))
-    system.push(...(leading < 0 ? page : page.slice(0, leading)))
-    if (leading >= 0) break
-  }
-  return system
-}
-
-/** Most logs begin with one system message. */
-const LEADING_PAGE = 2
 
 /** The session as it was at `seq`, under the manifest of now. */
 export const stateOfResidentAt = (sessionId: SessionId, resident: Resident, seq: number): State => {

@@ -9,8 +9,7 @@ import {
   undoMessages,
   type UndoneRange
 } from "../../src/session/Session.ts"
-import { containsRanges } from "../../src/sqlite/generations.ts"
-import { countSameRanges } from "../../src/store/residentSessions.ts"
+import { containsRanges, countSameRanges } from "../../src/store/residentSessions.ts"
 
 const LOG = 40
 const seqs = Array.from({ length: LOG }, (_, i) => i + 1)

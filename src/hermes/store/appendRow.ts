@@ -2,7 +2,7 @@
 import { toolCalls } from "../../message/Message.ts"
 import * as HermesRows from "../rows.ts"
 import type { HermesStatements } from "./statements.ts"
-import * as Rows from "../../sqlite/rows.ts"
+import * as Rows from "../../store/rows.ts"
 import type { Append } from "../../sqlite/statements.ts"
 
 /** Writes the row, and the session if Hermes does not have it. Returns the id of the row, and whether it holds all. */

@@ -10,7 +10,7 @@ import * as AppendRow from "./appendRow.ts"
 import { columnsOfMessage } from "../rows.ts"
 import type { HermesStatements, Pending, ShownContext } from "./statements.ts"
 import type { TransactionOutcome } from "../../sqlite/transaction.ts"
-import * as Rows from "../../sqlite/rows.ts"
+import * as Rows from "../../store/rows.ts"
 import type { Statements } from "../../sqlite/statements.ts"
 
 export const make = (sql: Statements, hermes: HermesStatements) => {

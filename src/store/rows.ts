@@ -1,22 +1,67 @@
 /**
- * Turns rows into values. A body is checked once, where it enters memory. A message that cannot be read costs itself alone:
- * another one stands in its place.
+ * Turns rows into values: messages, segments, and the states that are made of them. A body is checked once, where it enters
+ * memory. A message that cannot be read costs itself alone: another one stands in its place.
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { crc32 } from "node:zlib"
 import * as Message from "../message/Message.ts"
 import { estimate } from "../message/Tokens.ts"
-import { countUndone, DeliveryKind, LearnedWindow, Manifest, UndoneRange, Usage, wholeLog } from "../session/Session.ts"
-import type { Logged, Segment } from "../session/Session.ts"
+import { LOST_SEGMENT, RENDERER } from "../handoff/Handoff.ts"
+import {
+  countUndone,
+  DeliveryKind,
+  dropUndone,
+  LearnedWindow,
+  type Logged,
+  Manifest,
+  type Segment,
+  type SessionId,
+  type State,
+  UndoneRange,
+  Usage,
+  wholeLog
+} from "../session/Session.ts"
 import { StoreError } from "../session/SessionError.ts"
-import type { SessionLoader } from "../store/residentSessions.ts"
-import type { Row } from "./damagedTables.ts"
-import { isDamage } from "./file.ts"
-import type { GenerationRow, MessageRow, SegmentRow, Statements } from "./statements.ts"
+
+export interface MessageRow {
+  readonly seq: number
+  readonly arrival: number | null
+  readonly kind: string | null
+  readonly tokens: number
+  readonly body: string
+  readonly at: number
+  /** Null in rows of earlier versions. */
+  readonly checksum: number | null
+}
+
+export interface SegmentRow {
+  readonly id: string
+  readonly session_id: string
+  readonly level: number
+  readonly children: string
+  readonly from_seq: number
+  readonly to_seq: number
+  readonly tokens: number
+  readonly body: string
+  readonly degraded: string | null
+  readonly focus: string | null
+  readonly model: string
+  /** Null in rows of earlier versions. */
+  readonly checksum: number | null
+}
+
+export interface GenerationRow {
+  readonly generation: number
+  readonly manifest: string
+  readonly left_seq: number
+  readonly at: number
+  /** Null in rows of earlier versions. */
+  readonly checksum: number | null
+}
 
 /** Thrown inside a transaction, which turns it into a failure of its effect. */
-const corrupt = (what: string, detail: string) =>
+export const corrupt = (what: string, detail: string) =>
   new StoreError({ operation: `read a ${what}`, reason: "corrupt", detail })
 
 /** Undefined for a text that is damaged. */
@@ -99,25 +144,6 @@ export const loggedOfArrival = (sessionId: string, row: Omit<MessageRow, "seq">)
  * for a person to look at.
  */
 export const markDamaged = (body: string): string => `damaged: ${body}`
-
-/** Reads the log from `fromSeq` to `toSeq`. There is an entry for each number, also if its row cannot be read. */
-export const readLog = (sql: Statements, sessionId: string, fromSeq: number, toSeq: number): Array<Logged> =>
-  fromSeq > toSeq ? [] : loggedOfRows(sessionId, readAroundDamage(sql, sessionId, fromSeq, toSeq), fromSeq, toSeq)
-
-/** Reads rows again in halves where SQLite cannot read one of them. */
-const readAroundDamage = (sql: Statements, sessionId: string, fromSeq: number, toSeq: number): Array<MessageRow> => {
-  try {
-    return sql.between.all(sessionId, fromSeq, toSeq)
-  } catch (cause) {
-    if (!isDamage(cause)) throw cause
-    if (fromSeq === toSeq) return []
-    const middle = Math.floor((fromSeq + toSeq) / 2)
-    return [
-      ...readAroundDamage(sql, sessionId, fromSeq, middle),
-      ...readAroundDamage(sql, sessionId, middle + 1, toSeq)
-    ]
-  }
-}
 
 /** Makes an entry for each number from `fromSeq` to `toSeq`: a damaged index finds rows in another order, or not at all. */
 export const loggedOfRows = (
@@ -214,7 +240,7 @@ const StoredManifest = Schema.Struct({
 })
 export type StoredManifest = typeof StoredManifest.Type
 export const parseManifest = makeReader("manifest", StoredManifest)
-const usageOfRow = makeReader("usage report", Usage)
+export const usageOfRow = makeReader("usage report", Usage)
 const readWindows = makeReader("list of windows", Schema.Array(LearnedWindow))
 
 /** The windows of a session, of which most have none. */
@@ -223,87 +249,143 @@ export const windowsOfRow = (text: string | null): ReadonlyArray<LearnedWindow> 
 
 const NO_WINDOWS: ReadonlyArray<LearnedWindow> = []
 
-const isGenerationIntact = (sessionId: string, row: GenerationRow): boolean =>
+export const isGenerationIntact = (sessionId: string, row: GenerationRow): boolean =>
   row.checksum === null || row.checksum === checksumOfGeneration(sessionId, row)
 
-/** The manifest of a generation; before the first one there is no row. */
-export const readManifest = (sql: Statements, sessionId: string, row: GenerationRow | undefined): Manifest => {
+/**
+ * The manifest of a generation; before the first one there is no row. `readUndone` reads what is undone in it, of which the
+ * row has only the number.
+ */
+export const manifestOfRow = (
+  sessionId: string,
+  row: GenerationRow | undefined,
+  readUndone: (generation: number) => ReadonlyArray<UndoneRange>
+): Manifest => {
   if (row === undefined) return wholeLog
   if (!isGenerationIntact(sessionId, row)) throw corrupt("manifest", `generation ${row.generation}: ${OTHER_CHECKSUM}`)
   const { receipt: _, undone: stored, ...manifest } = parseManifest(row.manifest)
   if (typeof stored !== "number") return { ...manifest, undone: stored }
   const { generation } = row
-  const undone = stored === 0 ? wholeLog.undone : sql.undone.all({ sessionId, generation })
+  const undone = stored === 0 ? wholeLog.undone : readUndone(generation)
   const count = countUndone(undone)
   if (count !== stored)
     throw corrupt("manifest", `generation ${generation} has ${stored} messages undone, not ${count}`)
   return { ...manifest, undone }
 }
 
-/** Reads sessions into memory. */
-export const makeLoader = (sql: Statements, refresh: SessionLoader["refresh"]): SessionLoader => ({
-  version: () => sql.dataVersion.get() ?? 0,
-  refresh,
-  position: (sessionId) => {
-    const session = sql.session.get(sessionId)
-    if (session === undefined) return undefined
-    const { seq, total } = sql.last.get(sessionId) ?? { seq: 0, total: 0 }
-    // A damaged index may not find the end of the log.
-    const { generation, left_seq } = sql.generation.get(sessionId) ?? { generation: 0, left_seq: 0 }
-    const windows = windowsOfRow(session.windows)
-    return { epoch: session.epoch, generation, lastSeq: Math.max(seq, left_seq), total, windows }
-  },
-  manifest: (sessionId) => readManifest(sql, sessionId, sql.generation.get(sessionId)),
-  usage: (sessionId) => {
-    const text = sql.session.get(sessionId)?.usage ?? null
-    return text === null ? null : usageOfRow(text)
-  },
-  messages: (sessionId, fromSeq, toSeq) => readLog(sql, sessionId, fromSeq, toSeq),
-  // One that is damaged is lost like one that is gone: another stands in its place, and is healed from the log.
-  segments: (ids) => ids.flatMap((id) => readOrUndefined(() => sql.segment.all(id).map(segmentOfRow)) ?? [])
-})
+/** Reads what a state is made of. */
+export interface StateLoader {
+  /** Messages of the log, both ends included, also those that are undone. */
+  readonly messages: (sessionId: SessionId, fromSeq: number, toSeq: number) => Array<Logged>
+  readonly segments: (ids: ReadonlyArray<string>) => ReadonlyArray<Segment>
+}
 
-// -- rows of a file that may be damaged, and of an older schema, which has fewer columns ----------------------------
+/** The parts of a state that a manifest names. */
+export type Parts = Pick<State, "base" | "manifest" | "head" | "segments" | "live"> & {
+  readonly system: Array<Logged>
+  readonly tail: Array<Logged>
+}
 
-const textOf = (value: unknown): string | null => (typeof value === "string" ? value : null)
-const numberOf = (value: unknown): number => (typeof value === "number" ? value : -1)
-const checksumIn = ({ checksum }: Row): number | null => (typeof checksum === "number" ? checksum : null)
+/** Reads a state that is not kept in memory, such as a snapshot's. */
+export const loadState = (
+  loader: StateLoader,
+  at: Pick<State, "sessionId" | "generation" | "lastSeq" | "manifest" | "usage" | "windows">
+): State => ({ ...at, ...loadParts(loader, at.sessionId, at.manifest, at.lastSeq, []) })
 
-export const parseMessageRow = (row: Row): MessageRow => ({
-  seq: numberOf(row.seq),
-  arrival: typeof row.arrival === "number" ? row.arrival : null,
-  kind: textOf(row.kind),
-  tokens: numberOf(row.tokens),
-  body: textOf(row.body) ?? "",
-  at: numberOf(row.at),
-  checksum: checksumIn(row)
-})
+/** Reads the messages and segments that a manifest names, up to `lastSeq`; none of those that were read `ahead`. */
+export const loadParts = (
+  loader: StateLoader,
+  sessionId: SessionId,
+  manifest: Manifest,
+  lastSeq: number,
+  ahead: ReadonlyArray<Logged>
+): Parts => {
+  const readLog = makeLogReader(loader, sessionId, ahead)
+  const readShown = (fromSeq: number, toSeq: number) =>
+    dropUndone(manifest.undone, readLog(fromSeq, Math.min(toSeq, lastSeq)))
+  const system = readLeadingSystem(readLog, lastSeq)
+  const start = Math.max((system.at(-1)?.seq ?? 0) + 1, manifest.contextFrom)
+  return {
+    base: {},
+    manifest,
+    system: dropUndone(manifest.undone, system),
+    head: readShown(start, manifest.headTo),
+    segments: readSegments(loader, manifest, start),
+    live: manifest.live.flatMap((seq) => readShown(seq, seq)),
+    tail: readShown(Math.max(start, manifest.tailFrom), lastSeq)
+  }
+}
 
-export const parseSegmentRow = (row: Row): SegmentRow => ({
-  id: String(row.id),
-  session_id: String(row.session_id),
-  level: numberOf(row.level),
-  children: textOf(row.children) ?? "[]",
-  from_seq: numberOf(row.from_seq),
-  to_seq: numberOf(row.to_seq),
-  tokens: numberOf(row.tokens),
-  body: String(row.body),
-  degraded: textOf(row.degraded),
-  focus: textOf(row.focus),
-  model: String(row.model),
-  checksum: checksumIn(row)
-})
+/**
+ * A segment that is lost has another in its place, which names its messages: they are those between its neighbours. Of
+ * several in a row, the first stands for all.
+ */
+const readSegments = (loader: StateLoader, manifest: Manifest, start: number): ReadonlyArray<Segment> => {
+  const { headTo, renderer, segments: ids, tailFrom } = manifest
+  if (renderer > RENDERER) throw refuseRenderer(renderer)
+  const found = loader.segments(ids)
+  if (found.length === ids.length) return found
+  let next = Math.max(start, headTo + 1)
+  return ids.flatMap((id, i) => {
+    const known = found.find((segment) => segment.id === id)
+    const later = found.find((segment) => ids.indexOf(segment.id) > i)
+    const segment = known ?? makeLostSegment(id, next, (later?.fromSeq ?? tailFrom) - 1)
+    if (segment.toSeq < segment.fromSeq) return []
+    next = segment.toSeq + 1
+    return [segment]
+  })
+}
 
-export const parseGenerationRow = (row: Row): GenerationRow => ({
-  generation: numberOf(row.generation),
-  manifest: String(row.manifest),
-  left_seq: numberOf(row.left_seq),
-  at: numberOf(row.at),
-  checksum: checksumIn(row)
-})
+const makeLostSegment = (id: string, fromSeq: number, toSeq: number): Segment => {
+  const text = "The summary of these messages is lost. The messages are not: each can be recalled."
+  const tokens = estimate.text(text)
+  return {
+    id,
+    level: 0,
+    children: [],
+    fromSeq,
+    toSeq,
+    text,
+    tokens,
+    degraded: LOST_SEGMENT,
+    focus: null,
+    model: "none"
+  }
+}
 
-export const isGenerationRowIntact = (row: Row): boolean =>
-  isGenerationIntact(String(row.session_id), parseGenerationRow(row))
+const refuseRenderer = (renderer: number) =>
+  new StoreError({
+    operation: "read a view",
+    reason: "newer",
+    detail: `its handoff has the wording ${renderer} of a newer version, this one knows ${RENDERER}`
+  })
 
-export const isLedgerIntact = (row: Row): boolean =>
-  checksumIn(row) === null || checksumIn(row) === checksumOfLedger(String(row.session_id), String(row.body))
+type LogReader = (fromSeq: number, toSeq: number) => Array<Logged>
+
+/** Reads ranges of a log, and takes from `ahead` what it holds of them. */
+export const makeLogReader = (loader: StateLoader, sessionId: SessionId, ahead: ReadonlyArray<Logged>): LogReader => {
+  const aheadFrom = ahead[0]?.seq ?? Infinity
+  const aheadEnd = aheadFrom + ahead.length
+  return (fromSeq, toSeq) => {
+    if (fromSeq > toSeq) return []
+    const isAhead = aheadFrom <= fromSeq && fromSeq < aheadEnd
+    if (!isAhead) return loader.messages(sessionId, fromSeq, toSeq)
+    const known = ahead.slice(fromSeq - aheadFrom, toSeq - aheadFrom + 1)
+    return toSeq < aheadEnd ? known : [...known, ...loader.messages(sessionId, aheadEnd, toSeq)]
+  }
+}
+
+/** The system messages a log begins with. */
+export const readLeadingSystem = (readLog: LogReader, lastSeq: number): Array<Logged> => {
+  const system: Array<Logged> = []
+  for (let fromSeq = 1; fromSeq <= lastSeq; fromSeq += LEADING_PAGE) {
+    const page = readLog(fromSeq, Math.min(lastSeq, fromSeq + LEADING_PAGE - 1))
+    const leading = page.findIndex(({ message }) => !Message.isSystem(message))
+    system.push(...(leading < 0 ? page : page.slice(0, leading)))
+    if (leading >= 0) break
+  }
+  return system
+}
+
+/** Most logs begin with one system message. */
+const LEADING_PAGE = 2
