@@ -1,6 +1,5 @@
 /** Search in the native store. Words are found by the index, which a search fills first; letters by a scan of the log. */
 import type Database from "better-sqlite3"
-import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { Segment, UndoneRange } from "../session/Session.ts"
@@ -21,6 +20,7 @@ import {
   tailPhrase
 } from "../store/searchQuery.ts"
 import { type AfterCommit, type Connection, readLog } from "./transaction.ts"
+import { collectUntil, makeIsSearched, type Matches, matchesOf } from "../store/searchMatches.ts"
 import { preferAsked, rankByWords } from "../store/rankByWords.ts"
 import { listWords, readQuery, type Term, weightOf } from "../store/wordKeys.ts"
 import { toStoreError } from "./file.ts"
@@ -335,42 +335,6 @@ export const make = (db: Database.Database, { commitDurably, findResident, read,
     })
 
   return { search, segment, segmentOver }
-}
-
-/** Tries one strategy after another until `limit` messages are found, each once. */
-const collectUntil = <E>(
-  limit: number,
-  strategies: ReadonlyArray<Effect.Effect<ReadonlyArray<number>, E>>
-): Effect.Effect<ReadonlyArray<number>, E> =>
-  Effect.reduce(strategies, Arr.empty<number>(), (found, strategy) =>
-    found.length >= limit
-      ? Effect.succeed(found)
-      : Effect.map(strategy, (more) => Array.from(new Set([...found, ...more])).slice(0, limit))
-  )
-
-/** A query in the index's syntax, of each chunk: of all, and of those that are not single common words. */
-interface Matches {
-  readonly all: ReadonlyArray<string>
-  readonly rarer: ReadonlyArray<string>
-}
-
-const matchesOf = (chunks: ReadonlyArray<QueryChunk>, isCommon: (phrase: string) => boolean): Matches => {
-  const all: Array<string> = []
-  const rarer: Array<string> = []
-  for (const { phrase, prefix } of chunks) {
-    if (phrase === null || prefix === null) continue
-    const isOften = !phrase.includes(" ") && isCommon(phrase)
-    all.push(isOften ? phrase : prefix)
-    if (!isOften) rarer.push(prefix)
-  }
-  return { all, rarer }
-}
-
-const makeIsSearched = ({ also, except, fromSeq, toSeq }: SearchScope, undone: ReadonlyArray<UndoneRange>) => {
-  const [out, inside] = [new Set(except), new Set(also)]
-  return (seq: number): boolean =>
-    ((seq >= fromSeq && seq <= toSeq && !out.has(seq)) || inside.has(seq)) &&
-    !undone.some((range) => range.fromSeq <= seq && seq <= range.toSeq)
 }
 
 const rangeOf = (

@@ -63,47 +63,10 @@ export interface Resident extends Parts {
   isUsageUnsaved: boolean
 }
 
-export const make = (loader: SessionLoader, capacity: number = CAPACITY) => {
+/** The sessions in memory, of which the one used least recently is dropped first. */
+export const makeMemory = (capacity: number = CAPACITY) => {
   const residents = new Map<SessionId, Resident>()
-  /** Read by the transaction under way, which may have written what it read. */
-  const loadedInThisTransaction = new Set<SessionId>()
   let held = 0
-
-  /**
-   * The session as it is on disk now. Call it inside a transaction. `ahead` are consecutive messages of its log that
-   * were read before.
-   */
-  const current = (sessionId: SessionId, ahead: ReadonlyArray<Logged> = []): Resident | undefined => {
-    refresh(sessionId)
-    const version = loader.version()
-    const known = residents.get(sessionId)
-    if (known !== undefined && known.version !== version && !isOnDisk(sessionId, known)) forget(sessionId)
-    if (!residents.has(sessionId)) loadedInThisTransaction.add(sessionId)
-    const resident = residents.get(sessionId) ?? loadResident(loader, sessionId, ahead)
-    if (resident === undefined) return undefined
-    resident.version = version
-    keep(sessionId, resident)
-    return resident
-  }
-
-  /** Drops the session if it changed: the next reader is told "nothing new" and would keep the stale copy. */
-  const refresh: SessionLoader["refresh"] = (sessionId, most) => {
-    const refreshed = loader.refresh(sessionId, most)
-    if (refreshed.isChanged) forget(sessionId)
-    return refreshed
-  }
-
-  /** Another connection wrote to the file, perhaps to other sessions only. */
-  const isOnDisk = (sessionId: SessionId, known: Resident): boolean => {
-    const position = loader.position(sessionId)
-    return (
-      position !== undefined &&
-      position.lastSeq === known.lastSeq &&
-      position.generation === known.generation &&
-      position.epoch === known.epoch &&
-      JSON.stringify(position.windows) === JSON.stringify(known.windows)
-    )
-  }
 
   /** Makes the session the one used last. */
   const keep = (sessionId: SessionId, resident: Resident): void => {
@@ -135,16 +98,61 @@ export const make = (loader: SessionLoader, capacity: number = CAPACITY) => {
     }
   }
 
-  /** Call it after every transaction. On rollback, drops what the transaction loaded. */
-  const afterTransaction = (isCommitted: boolean): void => {
-    if (!isCommitted) loadedInThisTransaction.forEach(forget)
-    loadedInThisTransaction.clear()
-  }
-
   /** Drops all sessions: it is not known which of them are still what is on disk. */
   const forgetAll = (): void => {
     residents.clear()
     held = 0
+  }
+
+  return {
+    keep,
+    append,
+    forget,
+    forgetAll,
+    /** The session in memory, whether or not it is the one on disk. */
+    peek: (sessionId: SessionId): Resident | undefined => residents.get(sessionId)
+  }
+}
+
+export const make = (loader: SessionLoader, capacity?: number) => {
+  const { append, forget, forgetAll, keep, peek } = makeMemory(capacity)
+  /** Read by the transaction under way, which may have written what it read. */
+  const loadedInThisTransaction = new Set<SessionId>()
+
+  /**
+   * The session as it is on disk now. Call it inside a transaction. `ahead` are consecutive messages of its log that
+   * were read before.
+   */
+  const current = (sessionId: SessionId, ahead: ReadonlyArray<Logged> = []): Resident | undefined => {
+    refresh(sessionId)
+    const version = loader.version()
+    const known = peek(sessionId)
+    if (known !== undefined && known.version !== version && !isOnDisk(sessionId, known)) forget(sessionId)
+    if (peek(sessionId) === undefined) loadedInThisTransaction.add(sessionId)
+    const resident = peek(sessionId) ?? loadResident(loader, sessionId, ahead)
+    if (resident === undefined) return undefined
+    resident.version = version
+    keep(sessionId, resident)
+    return resident
+  }
+
+  /** Drops the session if it changed: the next reader is told "nothing new" and would keep the stale copy. */
+  const refresh: SessionLoader["refresh"] = (sessionId, most) => {
+    const refreshed = loader.refresh(sessionId, most)
+    if (refreshed.isChanged) forget(sessionId)
+    return refreshed
+  }
+
+  /** Another connection wrote to the file, perhaps to other sessions only. */
+  const isOnDisk = (sessionId: SessionId, known: Resident): boolean => {
+    const position = loader.position(sessionId)
+    return position !== undefined && isAt(known, position)
+  }
+
+  /** Call it after every transaction. On rollback, drops what the transaction loaded. */
+  const afterTransaction = (isCommitted: boolean): void => {
+    if (!isCommitted) loadedInThisTransaction.forEach(forget)
+    loadedInThisTransaction.clear()
   }
 
   return {
@@ -156,10 +164,16 @@ export const make = (loader: SessionLoader, capacity: number = CAPACITY) => {
     afterTransaction,
     /** Puts a session that is at another base now in place of the old one. */
     replace: keep,
-    /** The session in memory, whether or not it is the one on disk. */
-    peek: (sessionId: SessionId): Resident | undefined => residents.get(sessionId)
+    peek
   }
 }
+
+/** Returns whether the session has not changed since it was at the position. */
+export const isAt = (known: Resident, position: Omit<Position, "total">): boolean =>
+  position.lastSeq === known.lastSeq &&
+  position.generation === known.generation &&
+  position.epoch === known.epoch &&
+  JSON.stringify(position.windows) === JSON.stringify(known.windows)
 
 export type ResidentSessions = ReturnType<typeof make>
 
@@ -170,20 +184,25 @@ const loadResident = (
 ): Resident | undefined => {
   const position = loader.position(sessionId)
   if (position === undefined) return undefined
-  const parts = loadParts(loader, sessionId, loader.manifest(sessionId), position.lastSeq, ahead)
-  return {
-    ...parts,
-    ...position,
-    isAllSystem: isAllSystem(loader, sessionId, parts, position),
-    version: 0,
-    size: sizeOf(parts),
-    usage: loader.usage(sessionId),
-    isUsageUnsaved: false
-  }
+  return makeResident(loader, sessionId, position, loader.manifest(sessionId), loader.usage(sessionId), ahead)
+}
+
+/** Makes the session of what the loader reads. */
+export const makeResident = (
+  loader: StateLoader,
+  sessionId: SessionId,
+  position: Position,
+  manifest: Manifest,
+  usage: Usage | null,
+  ahead: ReadonlyArray<Logged> = []
+): Resident => {
+  const parts = loadParts(loader, sessionId, manifest, position.lastSeq, ahead)
+  const isAllSystem = isLogSystem(loader, sessionId, parts, position)
+  return { ...parts, ...position, isAllSystem, version: 0, size: sizeOf(parts), usage, isUsageUnsaved: false }
 }
 
 /** A tail that is empty may hide messages that a reset or rewind took out of the view. */
-const isAllSystem = (loader: SessionLoader, sessionId: SessionId, { tail }: Parts, { lastSeq }: Position): boolean =>
+const isLogSystem = (loader: StateLoader, sessionId: SessionId, { tail }: Parts, { lastSeq }: Position): boolean =>
   tail.length === 0 && readLeadingSystem(makeLogReader(loader, sessionId, []), lastSeq).length === lastSeq
 
 /** Tokens of the messages that a session keeps in memory. */

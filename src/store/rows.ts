@@ -150,7 +150,8 @@ export const loggedOfRows = (
   sessionId: string,
   rows: ReadonlyArray<MessageRow>,
   fromSeq: number,
-  toSeq: number
+  toSeq: number,
+  readRow: (sessionId: string, row: MessageRow) => Logged = loggedOfRow
 ): Array<Logged> => {
   const entries: Array<Logged> = []
   let next = fromSeq
@@ -161,7 +162,7 @@ export const loggedOfRows = (
   for (const row of rows) {
     if (row.seq >= next && row.seq <= toSeq) {
       fillUpTo(row.seq)
-      entries.push(loggedOfRow(sessionId, row))
+      entries.push(readRow(sessionId, row))
       next = row.seq + 1
     }
   }

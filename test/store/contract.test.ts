@@ -92,7 +92,7 @@ const nothingOf = (sessionId: SessionId, snapshots: ReadonlyArray<string>, segme
 
 for (const [name, backend] of backends) {
   /** Hermes keeps what was promoted or imported in its own rows, too. */
-  const isAlone = ["memory", "file", "temporary"].includes(name)
+  const isAlone = ["memory", "file", "temporary", "PostgreSQL"].includes(name)
   describe(`SessionStore on ${name}`, () => {
     it.layer(backend)((it) => {
       it.effect("each user message of an import is a request, except the notices", () =>

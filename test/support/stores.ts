@@ -8,17 +8,23 @@ import { type Segment, SessionId } from "../../src/session/Session.ts"
 import { layerMemory, type Services, SessionStore } from "../../src/store/SessionStore.ts"
 import * as Hermes from "../../src/hermes/Hermes.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
+import * as Postgres from "../../src/postgres/Postgres.ts"
 import * as HermesFiles from "./hermes.ts"
+import { onFreshDatabase } from "./postgres.ts"
 
 const onFile = Layer.suspend(() => Sqlite.layer({ filename: join(mkdtempSync(join(tmpdir(), "store-")), "s.db") }))
 
 const onHermes = (filename: () => string) =>
   Layer.suspend(() => Hermes.layer({ filename: filename(), durability: "process" }))
 
+/** Leases go by the clock of the tests, since no test can move the server's. */
+const onPostgres = onFreshDatabase((url) => Layer.scopedContext(Postgres.makeWithClock({ url }, true)))
+
 export const backends: ReadonlyArray<readonly [string, Layer.Layer<Services, unknown>]> = [
   ["memory", layerMemory],
   ["file", onFile],
   ["temporary", Sqlite.layerTemporary],
+  ["PostgreSQL", onPostgres],
   ["Hermes", onHermes(() => HermesFiles.fresh("new"))],
   ["an older Hermes", onHermes(() => HermesFiles.fresh("old"))],
   ...HermesFiles.given.map((file) => [basename(file), onHermes(() => HermesFiles.copyOf(file))] as const)

@@ -1,0 +1,294 @@
+/**
+ * The functions that write. Each locks the session's row first: it is the session's lock, its fence and its counters in
+ * one. A statement that waited for a row still sees other tables as they were when it began, so that everything else is
+ * read by later statements of the function, which see what was committed meanwhile.
+ *
+ * Who lost the connection before the answer repeats the call with the same `_tag`. What the first one wrote has the tag.
+ * If there is nothing, the tag goes to the table `repeated`, and a first call that comes late writes nothing any more.
+ *
+ * Functions are named by their version: a newer library adds others, and hosts with the older one go on to use these.
+ */
+
+const refuseLate = (tag: string, again: string) => `
+      IF ${again} THEN INSERT INTO throughline.repeated VALUES (${tag}, clock_timestamp()) ON CONFLICT DO NOTHING;
+      ELSIF EXISTS (SELECT FROM throughline.repeated WHERE tag = ${tag}) THEN RAISE 'it was repeated meanwhile'; END IF;`
+
+/** A tag is looked for in so many of the newest messages of a session. */
+const NEWEST = 5_000
+
+/** The server's clock in milliseconds, unless another one is given: the clocks of two hosts differ. */
+const clock = `
+  CREATE FUNCTION throughline.clock_1(_now int8) RETURNS int8 LANGUAGE sql VOLATILE AS $$
+    SELECT coalesce(_now, floor(extract(epoch FROM clock_timestamp()) * 1000)::int8) $$`
+
+/** In one order, so that two that write to the same sessions do not wait for each other in a ring. */
+const deliver = `
+  CREATE FUNCTION throughline.deliver_1(_ids text[], _tags int8[], _kinds text[], _tokens int[], _bodies text[],
+      _checksums int8[], _keys text[], _digests text[], _at int8, _again bool)
+      RETURNS TABLE (place int, arrival int, duplicate bool) LANGUAGE plpgsql AS $$
+    #variable_conflict use_column
+    DECLARE r record; earlier record; n int;
+    BEGIN
+      FOR r IN SELECT * FROM unnest(_ids, _tags, _kinds, _tokens, _bodies, _checksums, _keys, _digests)
+          WITH ORDINALITY AS u(id, tag, kind, tokens, body, checksum, key, digest, place)
+          ORDER BY u.id COLLATE "C", u.place LOOP
+        LOOP
+          UPDATE throughline.session s SET arrivals = s.arrivals + 1 WHERE s.id = r.id RETURNING s.arrivals INTO n;
+          EXIT WHEN FOUND;
+          INSERT INTO throughline.session (id, epoch, arrivals, began, created)
+            SELECT r.id, floor(random() * 140737488355328), coalesce(max(f.arrivals), 0), r.tag, _at
+            FROM throughline.forgotten f ON CONFLICT DO NOTHING;
+        END LOOP;
+        place := r.place; duplicate := false; arrival := n;
+        IF _again THEN
+          SELECT x.arrival INTO earlier FROM (
+            SELECT i.arrival FROM throughline.inbox i WHERE i.session_id = r.id AND i.tag = r.tag UNION ALL
+            SELECT m.arrival FROM throughline.message m WHERE m.session_id = r.id AND m.tag = r.tag
+              AND m.seq > (SELECT s.last_seq FROM throughline.session s WHERE s.id = r.id) - ${NEWEST}) x LIMIT 1;
+          IF FOUND THEN
+            UPDATE throughline.session s SET arrivals = s.arrivals - 1 WHERE s.id = r.id;
+            arrival := earlier.arrival; RETURN NEXT; CONTINUE;
+          END IF;
+        END IF;${refuseLate("r.tag", "_again")}
+        IF r.key IS NOT NULL THEN
+          SELECT d.arrival, d.digest INTO earlier FROM throughline.delivery_key d
+            WHERE d.session_id = r.id AND d.key = r.key;
+          IF FOUND THEN
+            UPDATE throughline.session s SET arrivals = s.arrivals - 1 WHERE s.id = r.id;
+            duplicate := true;
+            arrival := CASE WHEN earlier.digest = r.digest THEN earlier.arrival END;
+            RETURN NEXT; CONTINUE;
+          END IF;
+          INSERT INTO throughline.delivery_key (session_id, key, arrival, digest) VALUES (r.id, r.key, n, r.digest);
+        END IF;
+        INSERT INTO throughline.inbox (session_id, arrival, kind, tokens, body, at, checksum, tag)
+          VALUES (r.id, n, r.kind, r.tokens, r.body, _at, r.checksum, r.tag);
+        RETURN NEXT;
+      END LOOP;
+    END $$`
+
+/** All or none: a session that exists takes everything back. */
+const importAll = `
+  CREATE FUNCTION throughline.import_1(_ids text[], _counts int[], _totals int8[], _owners text[], _seqs int[],
+      _kinds text[], _tokens int[], _bodies text[], _checksums int8[], _at int8, _tag int8, _again bool)
+      RETURNS void LANGUAGE plpgsql AS $$
+    DECLARE r record;
+    BEGIN
+      FOR r IN SELECT * FROM unnest(_ids, _counts, _totals) AS u(id, count, total) ORDER BY id COLLATE "C" LOOP
+        INSERT INTO throughline.session (id, epoch, arrivals, last_seq, total, began, created)
+          SELECT r.id, floor(random() * 140737488355328), coalesce(max(f.arrivals), 0), r.count, r.total, _tag, _at
+          FROM throughline.forgotten f ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN
+          IF _again AND EXISTS (SELECT FROM throughline.session WHERE id = r.id AND began = _tag) THEN RETURN; END IF;
+          RAISE EXCEPTION USING ERRCODE = 'TL001', MESSAGE = 'the session exists', DETAIL = r.id;
+        END IF;
+      END LOOP;
+      ${refuseLate("_tag", "_again")}
+      INSERT INTO throughline.message (session_id, seq, kind, tokens, body, at, checksum, tag)
+        SELECT owner, seq, kind, tokens, body, _at, checksum, _tag
+        FROM unnest(_owners, _seqs, _kinds, _tokens, _bodies, _checksums) AS u(owner, seq, kind, tokens, body, checksum);
+    END $$`
+
+/** What is taken is exactly what was deleted. If nothing waits, nothing is written. */
+const promote = `
+  CREATE FUNCTION throughline.promote_1(_id text, _tag int8, _again bool, _token int8, _holder text, _epoch int8,
+      _usage text, _usage_generation int)
+      RETURNS TABLE (status text, last_seq int, generation int, usage text, windows text,
+        seq int, arrival int, kind text, tokens int, body text, at float8, checksum float8) LANGUAGE plpgsql AS $$
+    #variable_conflict use_column
+    DECLARE s throughline.session; last int; more int8 := 0;
+    BEGIN
+      IF _again OR EXISTS (SELECT FROM throughline.inbox WHERE session_id = _id) THEN
+        SELECT * INTO s FROM throughline.session WHERE id = _id FOR NO KEY UPDATE;
+      ELSE
+        SELECT * INTO s FROM throughline.session WHERE id = _id;
+      END IF;
+      status := CASE WHEN s.id IS NOT NULL AND s.epoch <> _epoch THEN 'superseded'
+        WHEN s.turn_token = _token AND s.turn_holder = _holder THEN 'ok' ELSE 'lost' END;
+      last_seq := s.last_seq; generation := s.generation; windows := s.windows;
+      usage := CASE WHEN _usage_generation = s.generation THEN _usage ELSE s.usage END;
+      IF status <> 'ok' THEN RETURN NEXT; RETURN; END IF;
+      IF _again AND s.promoted_by = _tag THEN
+        last_seq := s.promoted_from - 1;
+        FOR seq, arrival, kind, tokens, body, at, checksum IN
+          SELECT m.seq, m.arrival, m.kind, m.tokens, m.body, m.at, m.checksum FROM throughline.message m
+          WHERE m.session_id = _id AND m.seq BETWEEN s.promoted_from AND s.last_seq ORDER BY m.seq
+        LOOP RETURN NEXT; END LOOP;
+        RETURN;
+      END IF;
+      ${refuseLate("_tag", "_again")}
+      FOR seq, arrival, kind, tokens, body, at, checksum IN
+        WITH taken AS (DELETE FROM throughline.inbox WHERE session_id = _id RETURNING *),
+        put AS (
+          INSERT INTO throughline.message (session_id, seq, arrival, kind, tokens, body, at, checksum, tag)
+          SELECT _id, s.last_seq + row_number() OVER (ORDER BY t.arrival), t.arrival, t.kind, t.tokens, t.body, t.at,
+            t.checksum, t.tag FROM taken t RETURNING *)
+        SELECT p.seq, p.arrival, p.kind, p.tokens, p.body, p.at, p.checksum FROM put p ORDER BY p.seq
+      LOOP last := seq; more := more + tokens; RETURN NEXT; END LOOP;
+      IF last IS NULL THEN RETURN NEXT; RETURN; END IF;
+      UPDATE throughline.session x SET last_seq = last, total = s.total + more, usage = promote_1.usage,
+        promoted_by = _tag, promoted_from = s.last_seq + 1 WHERE x.id = _id;
+    END $$`
+
+const append = `
+  CREATE FUNCTION throughline.append_1(_id text, _tag int8, _again bool, _token int8, _holder text, _epoch int8, _at int8,
+      _tokens int[], _bodies text[], _checksums int8[], _usage text, _usage_generation int,
+      OUT status text, OUT before int, OUT generation int) LANGUAGE plpgsql AS $$
+    #variable_conflict use_column
+    DECLARE n int := coalesce(array_length(_bodies, 1), 0); _epoch_now int8;
+    BEGIN
+      IF _again THEN
+        PERFORM FROM throughline.session WHERE id = _id FOR NO KEY UPDATE;
+        SELECT min(m.seq) - 1, min(s.generation) INTO before, generation FROM throughline.session s
+          JOIN throughline.message m ON m.session_id = s.id AND m.seq > s.last_seq - ${NEWEST} AND m.tag = _tag
+          WHERE s.id = _id;
+        IF before IS NOT NULL THEN status := 'ok'; RETURN; END IF;
+      END IF;
+      UPDATE throughline.session s SET last_seq = s.last_seq + n,
+          total = s.total + (SELECT coalesce(sum(t), 0) FROM unnest(_tokens) t),
+          usage = CASE WHEN s.generation = _usage_generation THEN _usage ELSE s.usage END
+        WHERE s.id = _id AND s.turn_token = _token AND s.turn_holder = _holder AND s.epoch = _epoch
+        RETURNING s.last_seq - n, s.generation INTO before, generation;
+      IF NOT FOUND THEN
+        SELECT s.epoch INTO _epoch_now FROM throughline.session s WHERE s.id = _id;
+        status := CASE WHEN _epoch_now <> _epoch THEN 'superseded' ELSE 'lost' END;
+        RETURN;
+      END IF;
+      status := 'ok';
+      ${refuseLate("_tag", "_again")}
+      INSERT INTO throughline.message (session_id, seq, tokens, body, at, checksum, tag)
+        SELECT _id, before + u.n, u.tokens, u.body, _at, u.checksum, _tag
+        FROM unnest(_tokens, _bodies, _checksums) WITH ORDINALITY AS u(tokens, body, checksum, n);
+    END $$`
+
+/** Ends the ranges in force that are not among the given ones, and begins those that are new. */
+const undo = `
+  CREATE FUNCTION throughline.undo_1(_id text, _generation int, _from int[], _to int[]) RETURNS void
+      LANGUAGE plpgsql AS $$
+    BEGIN
+      UPDATE throughline.undone u SET until = _generation
+        WHERE u.session_id = _id AND u.until = 2147483647 AND NOT EXISTS (
+          SELECT FROM unnest(_from, _to) AS x(f, t) WHERE x.f = u.from_seq AND x.t = u.to_seq);
+      INSERT INTO throughline.undone (session_id, until, from_seq, to_seq, since)
+        SELECT _id, 2147483647, x.f, x.t, _generation FROM unnest(_from, _to) AS x(f, t)
+        ON CONFLICT (session_id, until, from_seq) DO NOTHING;
+    END $$`
+
+const saveLedger = `
+      IF _ledger IS NULL THEN DELETE FROM throughline.ledger l WHERE l.session_id = _id;
+      ELSE INSERT INTO throughline.ledger AS l (session_id, body, checksum) VALUES (_id, _ledger, _ledger_checksum)
+        ON CONFLICT (session_id) DO UPDATE SET body = excluded.body, checksum = excluded.checksum; END IF;`
+
+const saveGeneration = `
+      INSERT INTO throughline.generation (session_id, generation, manifest, tail_from, left_seq, snapshot_id,
+          operation_id, at, checksum, tag)
+        VALUES (_id, generation, _manifest, _tail_from, s.last_seq, _id || '.snapshot.' ||
+          to_char(to_timestamp(at / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+          _operation, at, _checksum, _tag);
+      PERFORM throughline.undo_1(_id, generation, _undone_from, _undone_to);${saveLedger}`
+
+const findMade = `
+      IF _again THEN
+        SELECT 'ok', g.generation, g.left_seq, g.at INTO status, generation, last_seq, at
+          FROM throughline.generation g WHERE g.session_id = _id AND g.tag = _tag;
+        IF FOUND THEN RETURN; END IF;
+      END IF;`
+
+const commit = `
+  CREATE FUNCTION throughline.commit_1(_id text, _tag int8, _again bool, _token int8, _holder text, _epoch int8, _base int,
+      _reach int, _at int8, _manifest text, _tail_from int, _checksum int8, _operation text, _ledger text,
+      _ledger_checksum int8, _undone_from int[], _undone_to int[], _segments json, _usage text,
+      OUT status text, OUT generation int, OUT last_seq int, OUT at float8) LANGUAGE plpgsql AS $$
+    #variable_conflict use_variable
+    DECLARE s throughline.session;
+    BEGIN
+      SELECT * INTO s FROM throughline.session WHERE id = _id FOR NO KEY UPDATE;${findMade}
+      status := CASE WHEN s.id IS NOT NULL AND s.epoch <> _epoch THEN 'superseded'
+        WHEN s.operation_token = _token AND s.operation_holder = _holder
+          THEN CASE WHEN s.generation <> _base THEN 'superseded' WHEN _reach > s.last_seq THEN 'beyond' ELSE 'ok' END
+        ELSE 'lost' END;
+      last_seq := s.last_seq;
+      IF status <> 'ok' THEN RETURN; END IF;
+      ${refuseLate("_tag", "_again")}
+      generation := s.generation + 1; at := greatest(_at, s.left_at + 1);
+      UPDATE throughline.session x SET generation = commit_1.generation, left_at = commit_1.at,
+        usage = coalesce(_usage, s.usage) WHERE x.id = _id;${saveGeneration}
+      INSERT INTO throughline.segment (id, session_id, level, children, from_seq, to_seq, tokens, body, degraded, focus,
+          model, checksum)
+        SELECT r.id, _id, r.level, r.children, r.from_seq, r.to_seq, r.tokens, r.body, r.degraded, r.focus, r.model,
+          r.checksum
+        FROM json_to_recordset(_segments) AS r(id text, level int, children text, from_seq int, to_seq int, tokens int,
+          body text, degraded text, focus text, model text, checksum int8);
+    END $$`
+
+/** Refused if the session is no longer as it was looked at: the manifest depends on where its log ends. */
+const supersede = `
+  CREATE FUNCTION throughline.supersede_1(_id text, _tag int8, _again bool, _epoch int8, _base int, _last_seq int,
+      _at int8, _manifest text, _tail_from int, _checksum int8, _operation text, _ledger text, _ledger_checksum int8,
+      _undone_from int[], _undone_to int[], _forgets_windows bool,
+      OUT status text, OUT generation int, OUT last_seq int, OUT at float8) LANGUAGE plpgsql AS $$
+    #variable_conflict use_variable
+    DECLARE s throughline.session;
+    BEGIN
+      SELECT * INTO s FROM throughline.session WHERE id = _id FOR NO KEY UPDATE;${findMade}
+      IF s.id IS NULL OR s.epoch <> _epoch OR s.generation <> _base OR s.last_seq <> _last_seq THEN
+        status := 'moved'; RETURN;
+      END IF;
+      ${refuseLate("_tag", "_again")}
+      status := 'ok'; last_seq := s.last_seq;
+      generation := s.generation + 1; at := greatest(_at, s.left_at + 1);
+      UPDATE throughline.session x SET generation = supersede_1.generation, left_at = supersede_1.at,
+        epoch = x.epoch + 1, usage = NULL, windows = CASE WHEN _forgets_windows THEN NULL ELSE x.windows END,
+        operation_token = x.operation_token + 1, operation_holder = NULL, operation_expires = 0
+        WHERE x.id = _id;${saveGeneration}
+    END $$`
+
+/** The tables with rows of a session, by the column of its id. */
+const SESSION_TABLES = [
+  "inbox",
+  "delivery_key",
+  "message",
+  "segment",
+  "generation",
+  "ledger",
+  "undone",
+  "counter",
+  "operation",
+  "recall"
+]
+
+/** Of a session that is gone one number stays, without its name: no later receipt of its id is one of before. */
+const forget = `
+  CREATE FUNCTION throughline.forget_1(_id text, _now int8, _lives int,
+      OUT status text, OUT holder text, OUT messages int, OUT waiting int, OUT last_arrival int) LANGUAGE plpgsql AS $$
+    #variable_conflict use_variable
+    DECLARE s throughline.session; now int8 := throughline.clock_1(_now);
+    BEGIN
+      SELECT * INTO s FROM throughline.session WHERE id = _id FOR UPDATE;
+      IF NOT FOUND THEN status := 'unknown'; RETURN; END IF;
+      holder := coalesce(
+        CASE WHEN now BETWEEN s.turn_expires - _lives * s.turn_ttl AND s.turn_expires - 1 THEN s.turn_holder END,
+        CASE WHEN now BETWEEN s.operation_expires - _lives * s.operation_ttl AND s.operation_expires - 1
+          THEN s.operation_holder END);
+      IF holder IS NOT NULL THEN status := 'busy'; RETURN; END IF;
+      status := 'ok'; messages := s.last_seq;
+      SELECT count(*) INTO waiting FROM throughline.inbox i WHERE i.session_id = _id;
+      INSERT INTO throughline.forgotten AS f (one, arrivals) VALUES (true, s.arrivals)
+        ON CONFLICT (one) DO UPDATE SET arrivals = greatest(f.arrivals, excluded.arrivals)
+        RETURNING f.arrivals INTO last_arrival;
+      DELETE FROM throughline.heal_try h USING throughline.segment g WHERE h.segment_id = g.id AND g.session_id = _id;
+${SESSION_TABLES.map((table) => `      DELETE FROM throughline.${table} x WHERE x.session_id = _id;`).join("\n")}
+      DELETE FROM throughline.session x WHERE x.id = _id;
+    END $$`
+
+export const functions: ReadonlyArray<string> = [
+  clock,
+  deliver,
+  importAll,
+  promote,
+  append,
+  undo,
+  commit,
+  supersede,
+  forget
+]

@@ -1,0 +1,273 @@
+/** The log: import, promote, append, the state they add up to, and all that was ever acknowledged. */
+import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { type Message, serializeAll, type SerializedMessage } from "../message/Message.ts"
+import { type Counter, total } from "../message/Tokens.ts"
+import {
+  dropUndone,
+  isUndone,
+  type LearnedWindowChange,
+  type Logged,
+  replaceLearnedWindow,
+  type SessionId,
+  type UndoneRange,
+  type Usage
+} from "../session/Session.ts"
+import { SessionExists, StoreError, Superseded, TurnLost, type UnknownSession } from "../session/SessionError.ts"
+import { checkHistories, isUsage, readKinds } from "../store/model.ts"
+import { type Resident, stateOfResident } from "../store/residentSessions.ts"
+import { checksumOfRow, loggedOfArrival, loggedOfRows, windowsOfRow } from "../store/rows.ts"
+import type { Acknowledged, Histories, Lease, Promotion } from "../store/SessionStore.ts"
+import { tokenOf } from "./leases.ts"
+import type { Link } from "./link.ts"
+import { isAtHead, loggedOf, manifestOf, readRows, type Residents } from "./residents.ts"
+import { type PromotedRow, statements } from "./statements.ts"
+import { keepId, keepText } from "./texts.ts"
+
+const PAGE = 500
+
+/** The code of the error with which an import takes itself back; its detail is the session that exists. */
+const EXISTS = "(TL001)"
+
+export const make = (
+  { run, write }: Link,
+  { findHead, findState, memory, readBetween }: Residents,
+  counter: Counter
+) => {
+  const currentTime = Effect.map(Clock.currentTimeMillis, Math.floor)
+
+  const checksumOf = (
+    sessionId: SessionId,
+    { body }: SerializedMessage,
+    entry: Pick<Logged, "kind" | "tokens" | "at">
+  ): number => checksumOfRow(sessionId, { seq: 0, arrival: null, body, ...entry })
+
+  const importAll = (histories: Histories) =>
+    Effect.gen(function* () {
+      yield* checkHistories(histories)
+      const serialized = yield* Either.all(histories.map(({ messages }) => serializeAll(messages)))
+      const at = yield* currentTime
+      const rows = histories.flatMap((history, h) => {
+        const kinds = readKinds(history)
+        return (serialized[h] ?? []).map((one, i) => {
+          const entry = { kind: kinds[i] ?? null, tokens: counter.message(one.message), at }
+          const { sessionId } = history
+          return { sessionId, seq: i + 1, ...entry, body: one.body, checksum: checksumOf(sessionId, one, entry) }
+        })
+      })
+      const sessions = histories.map(({ sessionId }, h) => {
+        const own = (serialized[h] ?? []).map(({ message }) => ({ tokens: counter.message(message) }))
+        return { id: sessionId, count: own.length, total: total(own) }
+      })
+      yield* write(statements.importAll, (...attempt) => [
+        sessions.map(({ id }) => id),
+        sessions.map(({ count }) => count),
+        sessions.map(({ total }) => total),
+        rows.map(({ sessionId }) => sessionId),
+        rows.map(({ seq }) => seq),
+        rows.map(({ kind }) => kind),
+        rows.map(({ tokens }) => tokens),
+        rows.map(({ body }) => body),
+        rows.map(({ checksum }) => checksum),
+        at,
+        ...attempt
+      ]).pipe(
+        Effect.catchIf(
+          ({ detail }) => detail.endsWith(EXISTS),
+          () => Effect.flatMap(findTaken(histories), (sessionId) => new SessionExists({ sessionId }))
+        )
+      )
+    })
+
+  /** The session that is there already, or that is named twice. */
+  const findTaken = (histories: Histories): Effect.Effect<SessionId, StoreError> => {
+    const ids = histories.map(({ sessionId }) => sessionId)
+    const twice = ids.find((id, i) => ids.indexOf(id) !== i)
+    const isThere = (id: SessionId) =>
+      Effect.map(run(statements.head, keepId(id)), (rows) => rows.length > 0)
+    return Effect.flatMap(
+      Effect.findFirst(ids, isThere),
+      Option.match({
+        onSome: Effect.succeed,
+        onNone: () =>
+          twice === undefined
+            ? new StoreError({ operation: "import", reason: "busy", detail: "a session of it was there for a moment" })
+            : Effect.succeed(twice)
+      })
+    )
+  }
+
+  /** What a write takes with it to disk: a report that is in memory only, and the generation it is of. */
+  const unsavedUsage = (known: Resident | undefined) =>
+    known !== undefined && known.isUsageUnsaved && known.usage !== null
+      ? ([JSON.stringify(known.usage), known.usage.generation] as const)
+      : ([null, null] as const)
+
+  const refuseTurn = (
+    status: "lost" | "superseded",
+    sessionId: SessionId,
+    unstored: ReadonlyArray<Message>
+  ): Superseded | TurnLost =>
+    status === "superseded" ? new Superseded({ sessionId, unstored }) : new TurnLost({ sessionId, unstored })
+
+  const readPromoted = (sessionId: SessionId, rows: ReadonlyArray<PromotedRow>) =>
+    rows.flatMap(({ arrival = null, at, body, checksum = null, kind = null, seq, tokens }) =>
+      seq == null || at === undefined || body === undefined || tokens === undefined
+        ? []
+        : { ...loggedOfArrival(sessionId, { arrival, at, body, checksum, kind, tokens }), seq }
+    )
+
+  const promote = (lease: Lease): Effect.Effect<Promotion, TurnLost | Superseded | StoreError> =>
+    Effect.gen(function* () {
+      const { epoch, holder, sessionId } = lease
+      const before = memory.peek(sessionId)
+      const [usage, usageOf] = unsavedUsage(before)
+      const id = keepId(sessionId)
+      const rows = yield* write(statements.promote, (...attempt) => {
+        return [id, ...attempt, tokenOf(lease, "turn"), keepText(holder), epoch, usage, usageOf]
+      })
+      const [first] = rows
+      if (first === undefined || first.status !== "ok") {
+        return yield* refuseTurn(first?.status === "superseded" ? "superseded" : "lost", sessionId, [])
+      }
+      const promoted = yield* readRows(() => readPromoted(sessionId, rows))
+      const known = memory.peek(sessionId)
+      if (known !== undefined && isAtHead(known, { ...first, epoch })) {
+        memory.append(known, promoted)
+        if (promoted.length > 0 && usage !== null) known.isUsageUnsaved = false
+        memory.keep(sessionId, known)
+        return { promoted, state: stateOfResident(sessionId, known) }
+      }
+      const state = yield* Effect.catchTag(findState(sessionId), "UnknownSession", () =>
+        Effect.fail(new TurnLost({ sessionId, unstored: [] }))
+      )
+      return { promoted, state }
+    })
+
+  const append = (lease: Lease, messages: ReadonlyArray<Message>) =>
+    Effect.gen(function* () {
+      const { epoch, holder, sessionId } = lease
+      const serialized = yield* serializeAll(messages)
+      const at = yield* currentTime
+      const entries = serialized.map((one) => {
+        const entry = { kind: null, tokens: counter.message(one.message), at }
+        return { ...entry, ...one, arrival: null, checksum: checksumOf(sessionId, one, entry) }
+      })
+      const [usage, usageOf] = unsavedUsage(memory.peek(sessionId))
+      const [row] = yield* write(statements.append, (...attempt) => [
+        keepId(sessionId),
+        ...attempt,
+        tokenOf(lease, "turn"),
+        keepText(holder),
+        epoch,
+        at,
+        entries.map(({ tokens }) => tokens),
+        entries.map(({ body }) => body),
+        entries.map(({ checksum }) => checksum),
+        usage,
+        usageOf
+      ])
+      if (row === undefined || row.status !== "ok") {
+        return yield* refuseTurn(row?.status === "superseded" ? "superseded" : "lost", sessionId, messages)
+      }
+      const appended = entries.map(
+        ({ arrival, at, kind, message, tokens }, i): Logged => ({
+          seq: row.before + i + 1,
+          message,
+          tokens,
+          kind,
+          arrival,
+          at
+        })
+      )
+      const known = memory.peek(sessionId)
+      if (known !== undefined) {
+        const isNow = known.lastSeq === row.before && known.generation === row.generation && known.epoch === epoch
+        if (isNow) memory.append(known, appended)
+        else memory.forget(sessionId)
+        if (usage !== null) known.isUsageUnsaved = false
+      }
+      return appended
+    })
+
+  /** In memory until the next write takes it to disk. */
+  const report = (sessionId: SessionId, usage: Usage) =>
+    Effect.suspend(() => {
+      if (!isUsage(usage)) return Effect.void
+      const known = memory.peek(sessionId)
+      if (known === undefined) {
+        const saved = run(statements.saveUsage, keepId(sessionId), JSON.stringify(usage), usage.generation)
+        return Effect.ignoreLogged(saved)
+      }
+      if (known.generation !== usage.generation) return Effect.void
+      known.usage = usage
+      known.isUsageUnsaved = true
+      return Effect.void
+    })
+
+  /** Reads and replaces what nobody has changed in between, or begins again. */
+  const learnWindow = (sessionId: SessionId, ...learned: LearnedWindowChange): Effect.Effect<void, StoreError> =>
+    Effect.gen(function* () {
+      const [head] = yield* run(statements.head, keepId(sessionId))
+      if (head === undefined) return
+      const before = yield* readRows(() => windowsOfRow(head.windows))
+      const windows = replaceLearnedWindow(before, ...learned)
+      if (windows === before) return
+      const [saved] = yield* run(statements.saveWindows, keepId(sessionId), JSON.stringify(windows), head.windows)
+      if (saved === undefined) return yield* learnWindow(sessionId, ...learned)
+      const known = memory.peek(sessionId)
+      if (known?.epoch === head.epoch) known.windows = windows
+    })
+
+  /** What is undone now, and where the log ends. */
+  const findEnd = (
+    sessionId: SessionId
+  ): Effect.Effect<{ readonly lastSeq: number; readonly undone: ReadonlyArray<UndoneRange> } | undefined, StoreError> =>
+    Effect.flatMap(run(statements.whole, keepId(sessionId)), ([row]) =>
+      row === undefined
+        ? Effect.succeed(undefined)
+        : readRows(() => ({ lastSeq: row.last_seq, undone: manifestOf(sessionId, row).undone }))
+    )
+
+  const range = (sessionId: SessionId, fromSeq: number, toSeq: number) =>
+    Effect.gen(function* () {
+      const end = yield* findEnd(sessionId)
+      if (end === undefined) return []
+      const [from, to] = [Math.max(1, fromSeq), Math.min(toSeq, end.lastSeq)]
+      if (from > to) return []
+      const rows = yield* readBetween(sessionId, from, to)
+      const entries = yield* readRows(() => loggedOfRows(sessionId, rows, from, to, loggedOf))
+      return dropUndone(end.undone, entries)
+    })
+
+  /** One commit moves messages from the inbox to the log, so the last page is read together with the inbox. */
+  const readPage = (sessionId: SessionId, after: number, undone: ReadonlyArray<UndoneRange>) =>
+    Effect.flatMap(run(statements.page, keepId(sessionId), after, PAGE), (rows) =>
+      readRows(() => {
+        const logged = rows.flatMap((row) => (row.seq === null ? [] : { ...row, seq: row.seq }))
+        const last = logged.at(-1)?.seq ?? after
+        const entries = loggedOfRows(sessionId, logged, after + 1, last, loggedOf)
+        const acknowledged = entries.map((entry): Acknowledged => ({ ...entry, undone: isUndone(undone, entry.seq) }))
+        const waiting = rows.flatMap(({ seq, ...row }): ReadonlyArray<Acknowledged> =>
+          seq === null ? [{ ...loggedOfArrival(sessionId, row), seq, undone: false }] : []
+        )
+        const next = logged.length < PAGE ? Option.none<number>() : Option.some(last)
+        return [Chunk.unsafeFromArray([...acknowledged, ...waiting]), next] as const
+      })
+    )
+
+  const log = (sessionId: SessionId): Stream.Stream<Acknowledged, UnknownSession | StoreError> =>
+    Stream.unwrap(
+      Effect.gen(function* () {
+        yield* findHead(sessionId)
+        const { undone } = (yield* findEnd(sessionId)) ?? { undone: [] }
+        return Stream.paginateChunkEffect(0, (after: number) => readPage(sessionId, after, undone))
+      })
+    )
+
+  return { importAll, promote, append, report, learnWindow, state: findState, range, log }
+}

