@@ -15,7 +15,7 @@ const FLOORS = [
   ["audit", "ledger"],
   ["handoff"],
   ["store", "view"],
-  ["sqlite", "summary", "recall"],
+  ["sqlite", "postgres", "summary", "recall"],
   ["compression", "hermes"],
   ["gateway", "transcripts"],
   ["promise", "effectAi", "pi", "cluster"],
@@ -28,7 +28,8 @@ const FLOORS = [
 const LEAVES: Readonly<Record<string, ReadonlyArray<string>>> = {
   sqlite: ["hermes", "transcripts"],
   hermes: ["transcripts"],
-  openai: []
+  openai: [],
+  postgres: []
 }
 /** Doors into other frameworks, and the optional peers that nothing else imports. */
 const PEERS: Readonly<Record<string, string>> = {
@@ -36,7 +37,8 @@ const PEERS: Readonly<Record<string, string>> = {
   "@openai/agents-core": "openAiAgents",
   "@effect/ai": "effectAi",
   "@effect/cluster": "cluster",
-  "@effect/rpc": "cluster"
+  "@effect/rpc": "cluster",
+  pg: "postgres"
 }
 const EDGES = ["promise", "effectAi", "pi", "cli", "index.ts"]
 

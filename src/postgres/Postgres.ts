@@ -50,9 +50,8 @@ export interface PostgresOptions {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (
-  options: PostgresOptions
-): Effect.Effect<Context.Context<Services>, StoreError, Scope.Scope> => makeWithClock(options, false)
+export const make = (options: PostgresOptions): Effect.Effect<Context.Context<Services>, StoreError, Scope.Scope> =>
+  makeWithClock(options, false)
 
 /** @internal `isClockOurs` measures leases by the fiber's clock, for tests. */
 export const makeWithClock = (
@@ -88,8 +87,7 @@ export const makeWithClock = (
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: PostgresOptions): Layer.Layer<Services, StoreError> =>
-  Layer.scopedContext(make(options))
+export const layer = (options: PostgresOptions): Layer.Layer<Services, StoreError> => Layer.scopedContext(make(options))
 
 /**
  * Takes the options from the configuration, such as `{ url: Config.redacted("DATABASE_URL") }`.

@@ -74,10 +74,7 @@ const refuseGeneration = (made: NewGeneration, lastSeq: number): StoreError => {
   return new StoreError({ operation: "make a generation", reason: "failed", detail })
 }
 
-export const make = (
-  { run, write }: Link,
-  { findCurrent, memory, readState }: Residents
-) => {
+export const make = ({ run, write }: Link, { findCurrent, memory, readState }: Residents) => {
   const currentTime = Effect.map(Clock.currentTimeMillis, Math.floor)
 
   /** Takes memory to the new base, if it is at the old one and has all that the new one shows. */

@@ -8,10 +8,7 @@ import { leases } from "./statements.ts"
 import { keepId, keepText, readText } from "./texts.ts"
 
 export const make = ({ leaseTime, run, write }: Link) => {
-  const acquire = (
-    sessionId: SessionId,
-    request: LeaseRequest
-  ): Effect.Effect<Acquired, UnknownSession | StoreError> =>
+  const acquire = (sessionId: SessionId, request: LeaseRequest): Effect.Effect<Acquired, UnknownSession | StoreError> =>
     Effect.gen(function* () {
       const { holder, name, ttl } = request
       const now = yield* leaseTime

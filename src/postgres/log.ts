@@ -87,8 +87,7 @@ export const make = (
   const findTaken = (histories: Histories): Effect.Effect<SessionId, StoreError> => {
     const ids = histories.map(({ sessionId }) => sessionId)
     const twice = ids.find((id, i) => ids.indexOf(id) !== i)
-    const isThere = (id: SessionId) =>
-      Effect.map(run(statements.head, keepId(id)), (rows) => rows.length > 0)
+    const isThere = (id: SessionId) => Effect.map(run(statements.head, keepId(id)), (rows) => rows.length > 0)
     return Effect.flatMap(
       Effect.findFirst(ids, isThere),
       Option.match({
@@ -174,16 +173,14 @@ export const make = (
       if (row === undefined || row.status !== "ok") {
         return yield* refuseTurn(row?.status === "superseded" ? "superseded" : "lost", sessionId, messages)
       }
-      const appended = entries.map(
-        ({ arrival, at, kind, message, tokens }, i): Logged => ({
-          seq: row.before + i + 1,
-          message,
-          tokens,
-          kind,
-          arrival,
-          at
-        })
-      )
+      const appended = entries.map(({ arrival, at, kind, message, tokens }, i): Logged => ({
+        seq: row.before + i + 1,
+        message,
+        tokens,
+        kind,
+        arrival,
+        at
+      }))
       const known = memory.peek(sessionId)
       if (known !== undefined) {
         const isNow = known.lastSeq === row.before && known.generation === row.generation && known.epoch === epoch

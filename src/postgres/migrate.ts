@@ -53,7 +53,10 @@ const migrateAlone = async (pool: pg.Pool, schema: string): Promise<Version> => 
     if (version === 0) {
       await client.query(`CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`)
       await client.query(
-        inSchema("CREATE TABLE IF NOT EXISTS throughline.version (version int PRIMARY KEY, oldest int NOT NULL)", schema)
+        inSchema(
+          "CREATE TABLE IF NOT EXISTS throughline.version (version int PRIMARY KEY, oldest int NOT NULL)",
+          schema
+        )
       )
     }
     for (const [index, { oldest, statements }] of migrations.entries()) {

@@ -1,6 +1,6 @@
 /** What is kept beside sessions, and how a session is forgotten: outcomes, counters, pauses of routes, lists. */
 import * as Effect from "effect/Effect"
-import { SessionId } from "../session/Session.ts"
+import type { SessionId } from "../session/Session.ts"
 import { makeUnknownSession, SessionBusy, type StoreError, type UnknownSession } from "../session/SessionError.ts"
 import * as SessionStats from "../session/SessionStats.ts"
 import { type Forgotten, MOST_LIVES, noPause, type Pause, type PublishedOutcome } from "../store/model.ts"

@@ -131,7 +131,8 @@ export const make = ({ run }: Link) => {
       const segments = yield* readSegments(ids)
       const loader: Rows.StateLoader = {
         messages: (_, fromSeq, toSeq) => {
-          if (!ranges.some((range) => range.fromSeq <= fromSeq && toSeq <= range.toSeq)) throw new NotRead(fromSeq, toSeq)
+          if (!ranges.some((range) => range.fromSeq <= fromSeq && toSeq <= range.toSeq))
+            throw new NotRead(fromSeq, toSeq)
           const found = Array.from({ length: toSeq - fromSeq + 1 }, (_, i) => rows.get(fromSeq + i) ?? [])
           return Rows.loggedOfRows(sessionId, found.flat(), fromSeq, toSeq, loggedOf)
         },

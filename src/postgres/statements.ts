@@ -62,7 +62,9 @@ const SEGMENT =
 const undoneIn = (session: string, generation: string) =>
   ["from", "to"]
     .map(
-      (end) => `(SELECT array_agg(u.${end}_seq ORDER BY u.from_seq) FROM throughline.undone u WHERE u.session_id = ${session}
+      (
+        end
+      ) => `(SELECT array_agg(u.${end}_seq ORDER BY u.from_seq) FROM throughline.undone u WHERE u.session_id = ${session}
         AND u.until > ${generation} AND u.since <= ${generation}) AS undone_${end}`
     )
     .join(", ")
@@ -183,10 +185,7 @@ export const statements = {
       usage: string | null
     ],
     MadeRow
-  >(
-    "commit",
-    `SELECT * FROM throughline.commit_1(${Array.from({ length: 19 }, (_, i) => `$${i + 1}`).join(", ")})`
-  ),
+  >("commit", `SELECT * FROM throughline.commit_1(${Array.from({ length: 19 }, (_, i) => `$${i + 1}`).join(", ")})`),
   supersede: prepare<
     [
       Id,
@@ -245,7 +244,10 @@ export const statements = {
      ORDER BY message.seq LIMIT $4`
   ),
   /** A page of the log, with the inbox if it is the last one. */
-  page: prepare<[Id, after: number, limit: number], { readonly [K in keyof LogRow]: K extends "seq" ? number | null : LogRow[K] }>(
+  page: prepare<
+    [Id, after: number, limit: number],
+    { readonly [K in keyof LogRow]: K extends "seq" ? number | null : LogRow[K] }
+  >(
     "read the log",
     `WITH page AS (SELECT ${MESSAGE} FROM throughline.message WHERE session_id = $1 AND seq > $2
        ORDER BY message.seq LIMIT $3)
@@ -387,5 +389,3 @@ export const statements = {
        WHERE (p.failures, p.level, p.until) = ($5, $6, $7) RETURNING 1 AS done`
   )
 } as const
-
-

@@ -14,7 +14,8 @@ export const keepText = (text: string): string =>
       ? text
       : MARK + JSON.stringify(text)
 
-export const readText = (kept: string): string => (kept.startsWith(MARK) ? String(JSON.parse(kept.slice(MARK.length))) : kept)
+export const readText = (kept: string): string =>
+  kept.startsWith(MARK) ? String(JSON.parse(kept.slice(MARK.length))) : kept
 
 export const keepTextOrNull = (text: string | null): string | null => (text === null ? null : keepText(text))
 

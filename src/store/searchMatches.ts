@@ -38,6 +38,5 @@ export const matchesOf = (chunks: ReadonlyArray<QueryChunk>, isCommon: (phrase: 
 export const makeIsSearched = ({ also, except, fromSeq, toSeq }: SearchScope, undone: ReadonlyArray<UndoneRange>) => {
   const [out, inside] = [new Set(except), new Set(also)]
   return (seq: number): boolean =>
-    ((seq >= fromSeq && seq <= toSeq && !out.has(seq)) || inside.has(seq)) &&
-    !isUndone(undone, seq)
+    ((seq >= fromSeq && seq <= toSeq && !out.has(seq)) || inside.has(seq)) && !isUndone(undone, seq)
 }

@@ -9,7 +9,7 @@ import { createRequire } from "node:module"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
-import pg from "pg"
+import { Client } from "pg"
 
 export interface Server {
   readonly port: number
@@ -92,7 +92,13 @@ export const startServer = async (settings: ReadonlyArray<string> = []): Promise
     server.kill("SIGQUIT")
     remove()
   })
-  return { port, url: (database = "postgres") => `postgres://postgres@127.0.0.1:${port}/${database}`, crash, restart, stop }
+  return {
+    port,
+    url: (database = "postgres") => `postgres://postgres@127.0.0.1:${port}/${database}`,
+    crash,
+    restart,
+    stop
+  }
 }
 
 /** A process that a signal ends has no event `exit`, and would leave its server behind. */
@@ -128,7 +134,7 @@ let databases = 0
 export const createDatabase = async (server?: Server): Promise<string> => {
   const { url } = server ?? (await sharedServer())
   const name = `test_${process.pid}_${++databases}`
-  const client = new pg.Client(url())
+  const client = new Client(url())
   await client.connect()
   await client.query(`CREATE DATABASE ${name}`)
   await client.end()
@@ -137,4 +143,9 @@ export const createDatabase = async (server?: Server): Promise<string> => {
 
 /** Makes a layer on an empty database of its own. */
 export const onFreshDatabase = <A, E, R>(make: (url: string) => Layer.Layer<A, E, R>): Layer.Layer<A, E, R> =>
-  Layer.unwrapEffect(Effect.map(Effect.promise(() => createDatabase()), make))
+  Layer.unwrapEffect(
+    Effect.map(
+      Effect.promise(() => createDatabase()),
+      make
+    )
+  )
