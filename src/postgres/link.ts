@@ -116,6 +116,8 @@ export const openPool = (options: LinkOptions): Effect.Effect<pg.Pool, StoreErro
           const pool = new driver.Pool(settingsOf(options))
           // A connection that breaks while it is idle leaves the pool. The next statement opens another one.
           pool.on("error", () => {})
+          // One that breaks while it is used tells its statement, and would end the process if nobody heard its event.
+          pool.on("connect", (client) => void client.on("error", () => {}))
           return pool
         },
         catch: (cause) => toStoreError("open the store", cause)

@@ -34,9 +34,14 @@ export const migrate = (pool: pg.Pool, schema: string): Effect.Effect<void, Stor
   )
 
 const readVersion = async (on: pg.Pool | pg.PoolClient, schema: string): Promise<Version> => {
+  // Not `to_regclass`, which does not see in a transaction what another one has made meanwhile.
+  const { rows: tables } = await on.query(
+    `SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = $1 AND c.relname = 'version'`,
+    [schema]
+  )
+  if (tables.length === 0) return { version: 0, oldest: 0 }
   const table = `${quoteName(schema)}.version`
-  const { rows: found } = await on.query<{ there: boolean }>("SELECT to_regclass($1) IS NOT NULL AS there", [table])
-  if (found[0]?.there !== true) return { version: 0, oldest: 0 }
   const { rows } = await on.query<Version>(`SELECT version, oldest FROM ${table} ORDER BY version DESC LIMIT 1`)
   return rows[0] ?? { version: 0, oldest: 0 }
 }

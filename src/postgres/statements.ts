@@ -72,6 +72,9 @@ const undoneIn = (session: string, generation: string) =>
 /** A commit that does not wait for the disk, for what a crash of the server may take back. */
 const RELAXED = "quick AS (SELECT set_config('synchronous_commit', 'off', true))"
 
+/** A token that is later than each that a crash of the server may have taken back: none is given to two holders. */
+const MICROSECONDS = "(extract(epoch FROM clock_timestamp()) * 1000000)::int8"
+
 const leaseStatements = (name: LeaseName) => {
   const isFree = `(s.${name}_holder IS NULL
     OR throughline.clock_1($4) NOT BETWEEN s.${name}_expires - ${MOST_LIVES} * s.${name}_ttl AND s.${name}_expires - 1)`
@@ -88,7 +91,7 @@ const leaseStatements = (name: LeaseName) => {
     >(
       `acquire ${name}`,
       `WITH ${RELAXED}, taken AS (
-         UPDATE throughline.session s SET ${name}_token = s.${name}_token + 1, ${name}_holder = $2, ${name}_ttl = $3,
+         UPDATE throughline.session s SET ${name}_token = greatest(s.${name}_token + 1, ${MICROSECONDS}), ${name}_holder = $2, ${name}_ttl = $3,
            ${name}_expires = throughline.clock_1($4) + $3
          FROM quick WHERE s.id = $1 AND (${isFree} OR $5 AND s.${name}_holder = $2)
          RETURNING s.${name}_token::float8 AS token, s.epoch::float8 AS epoch)

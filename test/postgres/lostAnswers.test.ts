@@ -1,0 +1,82 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { type Cut, startProxy } from "../support/cuttingProxy.ts"
+import { SessionId, wholeLog } from "../../src/session/Session.ts"
+import type { LeaseName } from "../../src/store/SessionStore.ts"
+import { createDatabase, sharedServer } from "../support/postgres.ts"
+import { openHost, readAll, readTexts, type Store } from "../support/postgresHosts.ts"
+import { assistant, segment, user } from "../support/stores.ts"
+
+const acquire = (store: Store, sessionId: SessionId, name: LeaseName) =>
+  Effect.flatMap(store.acquire(sessionId, { name, holder: `${name} of ${sessionId}`, ttl: 60_000 }), (acquired) =>
+    acquired._tag === "Granted" ? Effect.succeed(acquired.lease) : Effect.dieMessage("it is held")
+  )
+
+/** A store behind a proxy, and one that looks at the same database directly. */
+const openBehindProxy = Effect.gen(function* () {
+  const url = yield* Effect.promise(() => createDatabase())
+  const { port } = yield* Effect.promise(sharedServer)
+  const proxy = yield* Effect.acquireRelease(
+    Effect.promise(() => startProxy(port)),
+    ({ close }) => Effect.promise(close)
+  )
+  const watcher = yield* openHost(url)
+  const store = yield* openHost(url.replace(`:${port}/`, `:${proxy.port}/`), { connections: 1 })
+  return { store, watcher, cutNext: proxy.cutNext }
+})
+
+for (const at of ["statement", "answer"] satisfies ReadonlyArray<Cut>) {
+  describe(`a connection that is cut at the ${at}`, () => {
+    it.scopedLive("makes each write happen once, and tells what it did", () =>
+      Effect.gen(function* () {
+        const { cutNext, store, watcher } = yield* openBehindProxy
+        const cut = <A, E>(write: Effect.Effect<A, E>) =>
+          Effect.zipRight(
+            Effect.sync(() => cutNext(at)),
+            write
+          )
+        const id = SessionId.make("s")
+
+        const first = yield* cut(store.deliver(id, user("one"), { kind: "request" }))
+        assert.deepStrictEqual(first, { sessionId: id, arrival: 1, duplicate: false })
+        const keyed = yield* cut(store.deliver(id, user("two"), { kind: "request", key: "k" }))
+        assert.deepStrictEqual(keyed, { sessionId: id, arrival: 2, duplicate: false })
+        assert.isTrue((yield* cut(store.deliver(id, user("two"), { kind: "request", key: "k" }))).duplicate)
+
+        const turn = yield* cut(acquire(store, id, "turn"))
+        const { promoted, state } = yield* cut(store.promote(turn))
+        assert.deepStrictEqual(
+          promoted.map(({ arrival, seq }) => [seq, arrival]),
+          [
+            [1, 1],
+            [2, 2]
+          ]
+        )
+        assert.deepStrictEqual(state.tail, promoted)
+        const appended = yield* cut(store.append(turn, [assistant("three"), assistant("four")]))
+        assert.deepStrictEqual(
+          appended.map(({ seq }) => seq),
+          [3, 4]
+        )
+        assert.isTrue(yield* cut(store.renew(turn, 60_000)))
+
+        const operation = yield* cut(acquire(store, id, "operation"))
+        const manifest = { ...wholeLog, headTo: 1, tailFrom: 4, segments: ["summary"] }
+        const made = { operationId: "op", base: 0, manifest, segments: [segment("summary", 2, 3)], ledger: "l" }
+        assert.strictEqual((yield* cut(store.commit(operation, made))).generation, 1)
+        const rewind = { base: 1, seq: 4, manifest, ledger: null }
+        assert.strictEqual((yield* cut(store.rewind(id, rewind)))?.generation, 2)
+        assert.strictEqual((yield* cut(store.reset(id))).generation, 3)
+        assert.lengthOf(yield* watcher.snapshots(id), 3)
+        assert.deepStrictEqual(yield* cut(readTexts(store, id)), ["one", "two", "three", "four"])
+
+        const imported = SessionId.make("imported")
+        yield* cut(store.importAll([{ sessionId: imported, messages: [user("a"), assistant("b")] }]))
+        assert.deepStrictEqual(yield* readTexts(watcher, imported), ["a", "b"])
+        const seqs = (yield* readAll(watcher, id)).map(({ seq }) => seq)
+        assert.deepStrictEqual(seqs, [1, 2, 3, 4])
+        assert.deepStrictEqual(yield* store.state(id), yield* watcher.state(id))
+      })
+    )
+  })
+}
