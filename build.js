@@ -9,8 +9,8 @@ import { build } from "esbuild"
 // on them.
 const dependencies = ["@orama/stemmers", "better-sqlite3", "openai", "undici", "gpt-tokenizer"]
 
-// @effect/platform-node loads these only if they are there.
-const optional = ["@parcel/watcher", "msgpackr-extract"]
+// @effect/platform-node loads the first two only if they are there, and a database of PostgreSQL needs `pg`.
+const optional = ["@parcel/watcher", "msgpackr-extract", "pg"]
 
 const manifest = resolve("package.json")
 const versionOnly = {

@@ -122,6 +122,15 @@ const checkCommand = (project) => {
     checks.every(({ holds }) => holds),
     "the packed command line does not work"
   )
+  const url = "postgres://127.0.0.1/sessions"
+  const refused = spawnSync("npx", ["--no-install", "throughline", "sessions", "--db", url], {
+    cwd: project,
+    encoding: "utf8"
+  })
+  check(
+    /^throughline: .*run npm install pg\n$/.test(refused.stderr),
+    `without the package pg the command line says: ${refused.stderr}`
+  )
 }
 
 /** Every relative link of the documents leads to a file of the tarball. */

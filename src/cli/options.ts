@@ -17,7 +17,7 @@ export const snapshotArg = Args.text({ name: "snapshot" }).pipe(Args.withDescrip
 
 export const dbOption = Options.text("db").pipe(
   Options.withPseudoName("file"),
-  Options.withDescription("the database of the sessions")
+  Options.withDescription("the database of the sessions: a file, or postgres://…")
 )
 
 export const jsonOption = Options.boolean("json").pipe(

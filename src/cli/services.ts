@@ -11,6 +11,7 @@ import process from "node:process"
 import * as Gateway from "../gateway/Gateway.ts"
 import * as Hermes from "../hermes/Hermes.ts"
 import * as OpenAi from "../openai/OpenAi.ts"
+import * as Postgres from "../postgres/Postgres.ts"
 import { StoreError } from "../session/SessionError.ts"
 import { readDatabase } from "../sqlite/copy.ts"
 import { inspectFile } from "../sqlite/file.ts"
@@ -20,13 +21,20 @@ import * as Settings from "./config/settings.ts"
 import { readTextFile } from "./io.ts"
 import { printNotice } from "./terminal/terminal.ts"
 
-/** The store of a database file, throughline's or Hermes'. The file must exist unless the command may create it. */
+/**
+ * The store of a database: a file of throughline's or Hermes', or the URL of a PostgreSQL. A file must exist unless the
+ * command may create it.
+ */
 export const layerStore = (db: string, create = false) =>
-  Layer.unwrapEffect(
-    Effect.map(isHermesDatabase(db, create), (isHermes) =>
-      isHermes ? Hermes.layer({ filename: db }) : Sqlite.layer({ filename: db, create })
-    )
-  )
+  isPostgres(db)
+    ? Postgres.layer({ url: db })
+    : Layer.unwrapEffect(
+        Effect.map(isHermesDatabase(db, create), (isHermes) =>
+          isHermes ? Hermes.layer({ filename: db }) : Sqlite.layer({ filename: db, create })
+        )
+      )
+
+export const isPostgres = (db: string): boolean => /^postgres(ql)?:\/\//.test(db)
 
 /**
  * Gives the store of a database file to a command that only reads. If the file cannot be written, for which the command
@@ -35,10 +43,13 @@ export const layerStore = (db: string, create = false) =>
 export const provideReading =
   (db: string) =>
   <A, E, R>(read: Effect.Effect<A, E, R>) =>
-    Effect.catchIf(Effect.provide(read, layerStore(db)), isUnwritable, () =>
-      Effect.zipRight(printNotice(`throughline: ${db} cannot be written now; reading a copy of it`), read).pipe(
-        Effect.provide(layerCopy(db))
-      )
+    Effect.catchIf(
+      Effect.provide(read, layerStore(db)),
+      (error): error is StoreError => !isPostgres(db) && isUnwritable(error),
+      () =>
+        Effect.zipRight(printNotice(`throughline: ${db} cannot be written now; reading a copy of it`), read).pipe(
+          Effect.provide(layerCopy(db))
+        )
     )
 
 const UNWRITABLE: ReadonlyArray<StoreError["reason"]> = ["readonly", "full", "unavailable", "unreadable"]

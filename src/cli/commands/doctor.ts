@@ -3,14 +3,21 @@ import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Stream from "effect/Stream"
 import * as Doctor from "../../hermes/Doctor.ts"
+import { SessionId } from "../../session/Session.ts"
 import * as NativeDoctor from "../../sqlite/doctor.ts"
 import { inspectFile } from "../../sqlite/file.ts"
+import type { SessionStore } from "../../store/SessionStore.ts"
 import { CommandError, printAnswer } from "../io.ts"
 import { jsonOption } from "../options.ts"
+import { isPostgres, useStore } from "../services.ts"
 import { formatQuantity } from "../terminal/terminal.ts"
 
-const fileArg = Args.text({ name: "file" }).pipe(Args.withDescription("a database of throughline or of Hermes"))
+const fileArg = Args.text({ name: "file" }).pipe(
+  Args.withDescription("a database of throughline or of Hermes, or postgres://…")
+)
 
 const repairOption = Options.boolean("repair").pipe(
   Options.withDescription(
@@ -28,14 +35,20 @@ export const command = Command.make(
   ({ dryRun, file, json, repair }) =>
     Effect.gen(function* () {
       if (dryRun && !repair) return yield* new CommandError({ message: "--dry-run needs --repair" })
-      const left = yield* (yield* Effect.isSuccess(inspectFile(file, false)))
-        ? repair
-          ? repairNative(file, dryRun, json)
-          : diagnoseNative(file, json)
-        : repair
-          ? repairFile(file, dryRun, json)
-          : diagnoseFile(file, json)
-      if (left > 0) return yield* new CommandError({ message: `${file} has ${formatQuantity(left, "problem")}` })
+      if (isPostgres(file) && repair) {
+        return yield* new CommandError({ message: "--repair is for files; restore a PostgreSQL from a backup" })
+      }
+      const left = isPostgres(file)
+        ? yield* diagnoseServer(file, json)
+        : yield* (yield* Effect.isSuccess(inspectFile(file, false)))
+            ? repair
+              ? repairNative(file, dryRun, json)
+              : diagnoseNative(file, json)
+            : repair
+              ? repairFile(file, dryRun, json)
+              : diagnoseFile(file, json)
+      const name = isPostgres(file) ? "the database" : file
+      if (left > 0) return yield* new CommandError({ message: `${name} has ${formatQuantity(left, "problem")}` })
     })
 ).pipe(
   Command.withDescription(
@@ -52,6 +65,34 @@ const diagnoseNative = (file: string, json: boolean) =>
       ...(report.findings.length === 0 ? ["no damage"] : report.findings.map((finding) => formatNative(file, finding)))
     ])
     return report.findings.length
+  })
+
+/** Reads all that views and logs are made of. Prints what cannot be read and returns its number. */
+const diagnoseServer = (url: string, json: boolean) =>
+  useStore(url, (store) =>
+    Effect.gen(function* () {
+      const sessions = yield* store.sessions
+      const findings = yield* Effect.forEach(sessions, ({ sessionId }) =>
+        findUnreadable(store, SessionId.make(sessionId))
+      )
+      const messages = sessions.reduce((sum, session) => sum + session.messages, 0)
+      const report = { sessions: sessions.length, messages, findings: findings.flat() }
+      yield* printAnswer(json, report, () => [
+        `${formatQuantity(report.sessions, "session")}, ${formatQuantity(messages, "message")}`,
+        ...(report.findings.length === 0 ? ["no damage"] : report.findings.map(describeNative))
+      ])
+      return report.findings.length
+    })
+  )
+
+const findUnreadable = (store: SessionStore["Type"], sessionId: SessionId) =>
+  Effect.gen(function* () {
+    const damaged = yield* Stream.runFold(store.log(sessionId), new Array<string>(), (found, { seq, unreadable }) =>
+      unreadable === undefined ? found : [...found, `message ${seq ?? "in the inbox"}: ${unreadable}`]
+    )
+    const read = yield* Effect.either(Effect.all([store.state(sessionId), store.ledger(sessionId)]))
+    const details = Either.isLeft(read) ? [...damaged, read.left.message] : damaged
+    return details.map((detail) => ({ damage: "unreadable", sessionId, detail }))
   })
 
 /** Repairs the file and returns the number of findings that are left. */
@@ -77,7 +118,11 @@ const formatNative = (file: string, finding: NativeDoctor.Finding): string =>
       : `\`throughline salvage ${file} --out NEW\` brings out what can be read`
   }`
 
-const describeNative = ({ damage, detail, sessionId }: NativeDoctor.Finding): string =>
+const describeNative = ({
+  damage,
+  detail,
+  sessionId
+}: Pick<NativeDoctor.Finding, "detail" | "sessionId"> & { readonly damage: string }): string =>
   `${damage}${sessionId === null ? "" : `  ${sessionId}`}  ${detail}`
 
 /** Prints the findings and returns their number. */
