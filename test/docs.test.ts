@@ -86,6 +86,7 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
   "docs/langchain.md, snippet 1": ({ ask }) => assert.isFunction(ask),
   "docs/openai-agents.md, snippet 1": ({ ask }) => assert.isFunction(ask),
   "docs/pi.md, snippet 1": ({ default: extension }) => assert.isFunction(extension),
+  "docs/postgres.md, snippet 1": ({ live }) => assert.isTrue(Layer.isLayer(live)),
   "docs/promise.md, snippet 1": ({ ask }) => assert.isFunction(ask),
   "docs/recall.md, snippet 1": ({ answer, before }) => {
     assert.strictEqual(answer, "The green one.")
@@ -97,7 +98,6 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
       RateLimited: { action: "wait", times: 5, delay: 2_000 }
     }),
   "docs/serve.md, snippet 1": ({ readWindow }) => assert.isTrue(Effect.isEffect(readWindow)),
-  "docs/postgres.md, snippet 1": ({ live }) => assert.isTrue(Layer.isLayer(live)),
   "docs/service.md, snippet 1": ({ asked, replies }) => {
     assert.isAtMost((asked as ReadonlyArray<number>).length, 3)
     for (const { reply } of replies as ReadonlyArray<{ readonly reply: unknown }>)
