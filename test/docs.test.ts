@@ -84,6 +84,9 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
   },
   "docs/hermes.md, snippet 1": ({ shown }) => assert.deepStrictEqual(shown, ["Where were we?"]),
   "docs/langchain.md, snippet 1": ({ ask }) => assert.isFunction(ask),
+  "docs/many-hosts.md, snippet 1": ({ host, receive, web }) => {
+    for (const made of [host, receive, web]) assert.isFunction(made)
+  },
   "docs/openai-agents.md, snippet 1": ({ ask }) => assert.isFunction(ask),
   "docs/pi.md, snippet 1": ({ default: extension }) => assert.isFunction(extension),
   "docs/postgres.md, snippet 1": ({ live }) => assert.isTrue(Layer.isLayer(live)),
