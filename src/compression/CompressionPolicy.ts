@@ -342,7 +342,7 @@ export interface Shares {
 
 /**
  * Returns the shares of a view whose system prompt and tools take `overhead` tokens; undefined if these leave no room.
- * Head 12 %, live requests 8 %, tail 35 %, handoff 45 %.
+ * Head 12 %, live requests 8 %; handoff 45 %, in a large target up to 60 %; tail the rest.
  *
  * Beside a large overhead the reserve gives way: the conversation has room for an eighth of the window, or for half of
  * what the overhead leaves.
@@ -354,22 +354,15 @@ export const shares = (policy: CompressionPolicy, overhead: number): Shares | un
   const left = policy.contextLength - overhead
   if (!(left >= SMALLEST_TARGET)) return undefined
   const room = Math.max(left - policy.reservedOutput, Math.min(policy.contextLength / 8, left / 2))
-  const wish = Math.floor(
-    Math.min(
-      policy.targetRatio * policy.contextLength,
-      mostTargetTokens(policy),
-      mostTarget(policy, overhead),
-      0.8 * room
-    )
-  )
-  const target = Math.max(SMALLEST_TARGET, wish)
-  const handoff = Math.floor(0.45 * target)
+  const ofWindow = Math.min(policy.targetRatio * policy.contextLength, mostTargetTokens(policy), 0.8 * room)
+  const target = Math.max(SMALLEST_TARGET, Math.floor(Math.min(ofWindow, mostTarget(policy, overhead))))
+  const handoff = Math.floor(Math.max(0.45 * target, Math.min(0.6 * target, target - BESIDES)))
   return {
     target,
     fill: Math.floor(Math.min(target, (2 / 3) * Math.max(softLimit(policy) - overhead, WORTHWHILE * target))),
     head: Math.floor(0.12 * target),
     live: Math.floor(0.08 * target),
-    tail: Math.floor(0.35 * target),
+    tail: Math.floor(0.8 * target) - handoff,
     handoff,
     segment: Math.min(LEAST_SUMMARY, Math.floor(0.5 * handoff))
   }
@@ -382,11 +375,12 @@ export const WORTHWHILE = 1.25
 const mostTarget = ({ threshold }: CompressionPolicy, overhead: number): number =>
   typeof threshold === "object" ? Math.min(threshold.tokens / 2, 0.8 * (threshold.tokens - overhead)) : Infinity
 
+/** What a head, a few segments and the last messages take. More of it is read at every step, and used at few. */
 const mostTargetTokens = ({ targetTokens, threshold }: CompressionPolicy): number =>
-  targetTokens ?? (threshold === "cost" ? ENOUGH : Infinity)
+  targetTokens ?? (threshold === "cost" ? 16_000 : Infinity)
 
-/** What a head, a few segments and the last messages of an agent take. More of it is read at every step, and used at few. */
-const ENOUGH = 16_000
+/** What all but the handoff need of a large target. More is worth more in the handoff. */
+const BESIDES = 6_400
 
 /**
  * Returns the largest overhead beside which the smallest conversation fits.

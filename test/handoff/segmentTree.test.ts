@@ -85,10 +85,33 @@ describe("segments", () => {
     })
   })
 
+  it("short segments stay as they are as long as the next one has room", () => {
+    const step = (before: Segments, n: number) => {
+      const { maxTokens, merges } = planGrowth(before, limits)
+      return { merges, segments: selectShown(before, [], leaf(n, Math.min(300, maxTokens)), limits) }
+    }
+    const ends = Array.from({ length: 12 }).reduce<ReadonlyArray<ReturnType<typeof step>>>(
+      (steps, _, n) => [...steps, step(steps.at(-1)?.segments ?? [], n)],
+      []
+    )
+    assert.deepStrictEqual(
+      ends.map(({ merges }) => merges.length),
+      ends.map(() => 0)
+    )
+    assert.isAtLeast(ends.at(-1)?.segments.length ?? 0, 12)
+  })
+
+  it("short segments are condensed no more than the next ones need", () => {
+    const segments = Array.from({ length: 14 }, (_, n) => leaf(n, 320))
+    const [merge] = planGrowth(segments, limits).merges
+    assert.strictEqual(merge?.maxTokens, Math.floor(0.9 * 4 * 320))
+  })
+
   it("what no model wrote is not condensed, and parts its neighbours", () => {
-    const four = [leaf(0, 100), leaf(1, 100, "no route"), leaf(2, 100), leaf(3, 100)]
+    const four = [leaf(0, 1_100), leaf(1, 1_100, "no route"), leaf(2, 1_100), leaf(3, 1_100)]
     assert.deepStrictEqual(planGrowth(four, limits).merges, [])
-    const [merge] = planGrowth([...four, leaf(4, 100), leaf(5, 100)], limits).merges
+    const two = [leaf(4, 100), leaf(5, 100)]
+    const [merge] = planGrowth([...four, ...two], limits).merges
     assert.deepStrictEqual(ids(merge?.children ?? []), ["s2", "s3", "s4", "s5"])
   })
 
