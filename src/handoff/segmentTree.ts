@@ -36,30 +36,26 @@ export interface SegmentLimits {
 
 /**
  * Plans which segments are condensed, and how many tokens the new one may take. Every summary of a summary loses something, so
- * segments are condensed only where the next one lacks room, and no more than the next ones need.
+ * segments are condensed only where the one after the next lacks room: if that fails, the next one still fits.
  */
 export const planGrowth = (segments: Segments, limits: SegmentLimits): Growth => {
-  const usual = findUsualSize(segments, limits)
-  const maxTokens = roomForNew(segments, segments, limits)
-  if (Math.min(maxTokens, limits.room - sizeOfAll(segments, limits)) >= usual) return { merges: [], maxTokens }
   const merges: Array<Merge> = []
   let kept = segments
-  for (const children of findDueRuns(segments)) {
+  for (const children of isRoomy(segments, limits) ? [] : findDueRuns(segments)) {
     const others = kept.filter((segment) => !children.includes(segment))
-    const free = limits.room - sizeOfAll(others, limits)
-    const share = Math.max(free / (FAN_IN + 1), Math.min(free - FAN_IN * usual, (CROWDED / 2) * limits.room))
-    const maxTokens = Math.min(Math.max(limits.least, Math.floor(share)), limitMerge(children))
+    const share = Math.floor((limits.room - sizeOfAll(others, limits)) / (FAN_IN + 1))
+    const maxTokens = Math.min(Math.max(limits.least, share), limitMerge(children))
     merges.push({ children, maxTokens })
     kept = replaceChildren(kept, condenseSegments(children, { id: "", text: "", model: "", tokens: maxTokens }))
   }
   return { merges, maxTokens: roomForNew(segments, kept, limits) }
 }
 
-/** The room that a new segment may need: what those before it took and a quarter more, an even share at most. */
-const findUsualSize = (segments: Segments, limits: SegmentLimits): number => {
+/** Returns whether there is room for two more segments that take a quarter more than those before, or an even share. */
+const isRoomy = (segments: Segments, limits: SegmentLimits): boolean => {
   const written = segments.filter((segment) => !isCondensed(segment))
-  const share = limits.room / (FAN_IN + 1)
-  return written.length === 0 ? share : Math.min(share, (1.25 * sizeOfAll(written, limits)) / written.length)
+  const wish = written.length === 0 ? Infinity : (1.25 * sizeOfAll(written, limits)) / written.length
+  return limits.room - sizeOfAll(segments, limits) >= 2 * Math.min(wish, limits.room / (FAN_IN + 1))
 }
 
 /** Makes the segment into which `children` are condensed. */

@@ -68,7 +68,7 @@ describe("segments", () => {
       [1, 0, 0]
     ])
     assert.deepStrictEqual(shapes[16], [1, 1, 1, 1, 0])
-    assert.deepStrictEqual(shapes[20], [2, 1, 0])
+    assert.deepStrictEqual(shapes[21], [2, 1, 0, 0])
   })
 
   it("a condensed segment stands for the ranges of its children and names them", () => {
@@ -99,12 +99,6 @@ describe("segments", () => {
       ends.map(() => 0)
     )
     assert.isAtLeast(ends.at(-1)?.segments.length ?? 0, 12)
-  })
-
-  it("short segments are condensed no more than the next ones need", () => {
-    const segments = Array.from({ length: 14 }, (_, n) => leaf(n, 320))
-    const [merge] = planGrowth(segments, limits).merges
-    assert.strictEqual(merge?.maxTokens, Math.floor(0.9 * 4 * 320))
   })
 
   it("what no model wrote is not condensed, and parts its neighbours", () => {

@@ -17,10 +17,13 @@ const policy = { contextLength: 32_000, mode: "manual" } as const
 /** So many that they do not fit the target even where their outputs are pruned. */
 const ROUNDS = 60
 
+/** So long that four segments fill their room. */
+const DETAILS = ", and what belongs to it".repeat(5)
+
 /** Each answer names the place of its material in the session, and so differs from all others. */
 const answer = (request: ModelRequest): string => {
   const [, from = ""] = /^#(\d+)/m.exec(Message.text(request.messages[1] ?? { role: "user", content: "" })) ?? []
-  return summary(`${isMerge(request) ? "many parts" : "one part"} from ${from}`)
+  return summary(`${isMerge(request) ? "many parts" : "one part"} from ${from}${DETAILS}`)
 }
 
 /** Appends `rounds` rounds to the session, the same whether it was compressed or not. */
