@@ -1,4 +1,6 @@
 /** What the calls of an agent cost with a prefix cache, in uncached input tokens, and what of its needs they show. */
+import { Either } from "effect"
+import * as PromptCache from "../../src/cost/PromptCache.ts"
 import type { Transcript, Unit } from "./transcript.ts"
 
 /** A call of the agent: its whole request, system prompt first. */
@@ -40,29 +42,19 @@ export interface Account {
   readonly near: number
 }
 
-/** The price models. Anthropic's caches whole parts, OpenAI's bytes in steps. */
-const A = { read: 0.1, write: 1.25, output: 5, least: 0, step: 1, isOfParts: true }
-const O = { read: 0.1, write: 1, output: 8, least: 1_024, step: 128, isOfParts: false }
+/** The price models, as the library has them. */
+const A = Either.getOrThrow(PromptCache.make({ kind: "anthropic" }))
+const O = Either.getOrThrow(PromptCache.make({ kind: "openai-automatic" }))
 
-/** Tokens that a request shares with the one before. */
-export const countCached = (
-  { isOfParts, least, step }: typeof A,
-  request: ReadonlyArray<Unit>,
-  before: ReadonlyArray<Unit>
-): number => {
-  let shared = 0
-  let i = 0
-  for (; i < request.length && request[i]!.key === before[i]?.key; i++) shared += request[i]!.tokens
-  const [next, other] = [request[i]?.key ?? "", before[i]?.key ?? ""]
-  if (!isOfParts) shared += Math.floor(countSharedCharacters(next, other) / 4)
-  return shared < least ? 0 : Math.floor(shared / step) * step
-}
+/** Prices a request by what it shares with the one before. */
+const price = (cache: PromptCache.PromptCache, request: ReadonlyArray<Unit>, before: ReadonlyArray<Unit>) =>
+  PromptCache.price(cache, { blocks: request.map(toBlock) }, { blocks: before.map(toBlock) })
 
-const countSharedCharacters = (a: string, b: string): number => {
-  let i = 0
-  while (i < a.length && i < b.length && a.charCodeAt(i) === b.charCodeAt(i)) i++
-  return i
-}
+const toBlock = ({ key, tokens }: Unit): PromptCache.Block => ({ text: key, tokens })
+
+/** Tokens that a request finds in a cache that keeps every prefix, as OpenAI's does. */
+export const countCached = (request: ReadonlyArray<Unit>, before: ReadonlyArray<Unit>): number =>
+  price(O, request, before).read
 
 export const tokensOf = (units: ReadonlyArray<Unit>): number => units.reduce((sum, { tokens }) => sum + tokens, 0)
 
@@ -71,21 +63,18 @@ export const account = (run: Run, { needs }: Transcript, isCold = false): Accoun
   const { calls } = run
   const sizes = calls.map(({ request }) => tokensOf(request))
   const befores = calls.map(({ isFirst }, i) => (isCold && isFirst ? [] : (calls[i - 1]?.request ?? [])))
-  const cachedBy = (prices: typeof A) => calls.map(({ request }, i) => countCached(prices, request, befores[i]!))
+  const billsBy = (cache: PromptCache.PromptCache) => calls.map(({ request }, i) => price(cache, request, befores[i]!))
   const auxiliary = {
     input: sumBy(run.auxiliary, ({ input }) => input),
     cached: sumBy(run.auxiliary, ({ cached }) => cached),
     output: sumBy(run.auxiliary, ({ output }) => output)
   }
-  const totalBy = (prices: typeof A) => {
-    const cached = sumBy(cachedBy(prices), (tokens) => tokens)
-    const written = sumBy(sizes, (tokens) => tokens) - cached
-    const { read, write } = prices
+  const totalBy = (cache: PromptCache.PromptCache) => {
     // An auxiliary call writes no cache.
-    const aux = auxiliary.input - auxiliary.cached + read * auxiliary.cached + prices.output * auxiliary.output
-    return (read * cached + write * written + aux) / 1_000
+    const aux = auxiliary.input - auxiliary.cached + cache.read * auxiliary.cached + cache.output * auxiliary.output
+    return (sumBy(billsBy(cache), ({ cost }) => cost) + aux) / 1_000
   }
-  const cached = cachedBy(A)
+  const cached = billsBy(A).map(({ read }) => read)
   const broken = calls.flatMap((_, i) => (i > 0 && cached[i]! < sizes[i - 1]! ? [cached[i]! / sizes[i - 1]!] : []))
   const share = (wanted: ReadonlyMap<number, ReadonlyArray<string>>) => {
     const shown = calls.flatMap(({ request, seq }) =>

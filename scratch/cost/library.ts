@@ -43,7 +43,7 @@ export const replay = (
     (request) => {
       const text = answer(request, transcript)
       const sent = request.messages.flatMap(unitsOf)
-      const cached = countCached({ ...BYTES }, sent, calls.at(-1)?.request ?? [])
+      const cached = countCached(sent, calls.at(-1)?.request ?? [])
       auxiliary.push({ input: tokensOf(sent), cached, output: estimate.text(text) })
       return text
     }
@@ -62,8 +62,6 @@ export const replay = (
     return { name, calls, auxiliary, compressions: generation } satisfies Run
   }).pipe(Effect.provide(layer), Effect.orDie)
 }
-
-const BYTES = { read: 0.1, write: 1, output: 0, least: 1_024, step: 128, isOfParts: false }
 
 /** The agent does what the transcript says, and every call of its model has the view of that moment. */
 const live = Effect.fnUntraced(function* (

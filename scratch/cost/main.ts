@@ -2,10 +2,11 @@
  * The price simulator: what a session costs with a prefix cache, by window and policy.
  *
  *     npm run cost -- FILE… [--window N]… [--policy JSON]… [--embedded] [--in-place] [--parts]
- *                         [--sketches] [--cold] [--json]
+ *                         [--sketches] [--cold] [--joined] [--json]
  *
  * Windows are 32k, 128k, 200k, 272k and 1M, unless given. Each `--policy` is a JSON object of policy options; without any,
- * it is the default. `--policy '{"threshold":0.5}'` is the ratio that was the default once.
+ * it is the default. `--policy '{"threshold":0.5}'` is the ratio that was the default once. `--joined` plays the sessions of a
+ * file one after the other as one.
  */
 import { parseArgs } from "node:util"
 import { Effect } from "effect"
@@ -55,7 +56,7 @@ const row = (window: number, of: Account): string => {
 
 const main = Effect.gen(function* () {
   for (const file of positionals) {
-    const transcript = read(file)
+    const transcript = read(file, values.joined)
     const { messages, name, tokens } = transcript
     if (!values.json) console.log(`\n${name}: ${messages.length} messages, ${k(tokens)} tokens\n\n${HEADER}`)
     for (const window of values.window.map(Number)) {
@@ -76,6 +77,7 @@ const { positionals, values } = parseArgs({
     parts: { type: "boolean", default: false },
     sketches: { type: "boolean", default: false },
     cold: { type: "boolean", default: false },
+    joined: { type: "boolean", default: false },
     json: { type: "boolean", default: false }
   }
 })

@@ -31,11 +31,11 @@ export interface Transcript extends Rarity {
   readonly needs: Needs
 }
 
-/** Reads a file in any format that the library imports. Of several sessions it takes the longest. */
-export const read = (file: string): Transcript => {
+/** Reads a file in any format that the library imports. Of several sessions it takes the longest, or all as one. */
+export const read = (file: string, isJoined = false): Transcript => {
   const { sessions } = Either.getOrThrow(parse(readFileSync(file, "utf8"), { file, format: "auto" }))
-  const [longest] = sessions.map(({ messages }) => messages).sort((a, b) => b.length - a.length)
-  const messages = longest ?? []
+  const all = sessions.map(({ messages }) => messages)
+  const messages = isJoined ? all.flat() : (all.sort((a, b) => b.length - a.length)[0] ?? [])
   const units = messages.map(unitOf)
   const isRare = rareWords(units)
   const name = file.split("/").at(-1) ?? file
