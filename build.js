@@ -1,8 +1,9 @@
-// Builds the package: the library with tsc, the command line as one bundled file.
-// `node build.js FILE` bundles the command line alone, into that file.
+// Builds the package: the library with tsc, the command line as one bundled file, the inspector as a page beside it.
+// `node build.js FILE` bundles the command line alone, into that file; `node build.js --page FOLDER` the page alone.
 import { execFileSync } from "node:child_process"
-import { chmodSync, readFileSync, rmSync } from "node:fs"
-import { resolve } from "node:path"
+import { chmodSync, cpSync, readFileSync, rmSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { gzipSync } from "node:zlib"
 import { build } from "esbuild"
 
 // Run-time dependencies stay imports. Packages that only the command line needs are bundled: the library does not depend
@@ -43,9 +44,37 @@ const bundle = async (outfile) => {
   chmodSync(outfile, 0o755)
 }
 
-const [only] = process.argv.slice(2)
+const MOST_OF_A_PAGE = 200_000
+
+/** The page needs no package at run time. It may not become heavy unseen. */
+const bundlePage = async (folder) => {
+  await build({
+    entryPoints: ["src/inspector/main.tsx", "src/inspector/inspector.css"],
+    entryNames: "inspector",
+    outdir: folder,
+    tsconfig: "src/inspector/tsconfig.json",
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2023",
+    legalComments: "none",
+    logLevel: "warning"
+  })
+  cpSync("src/inspector/index.html", join(folder, "index.html"))
+  const files = ["index.html", "inspector.css", "inspector.js"].map((name) => readFileSync(join(folder, name)))
+  const size = files.reduce((sum, file) => sum + gzipSync(file).length, 0)
+  if (size > MOST_OF_A_PAGE) throw new Error(`the page has ${size} bytes, compressed: more than ${MOST_OF_A_PAGE}`)
+  console.log(`inspector: ${size} bytes, compressed`)
+}
+
+const [only, folder] = process.argv.slice(2)
+if (only === "--page") {
+  await bundlePage(folder)
+  process.exit(0)
+}
 if (only === undefined) {
   rmSync("dist", { recursive: true, force: true })
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" })
 }
+if (only === undefined) await bundlePage("dist/inspector")
 await bundle(only ?? "dist/cli/main.js")

@@ -106,6 +106,9 @@ const checkModules = (project) => {
       `exports: ${path} leads to a file that is not there`
     )
   }
+  for (const name of ["index.html", "inspector.css", "inspector.js"]) {
+    check(files.has(`./dist/inspector/${name}`), `the page lacks ${name}`)
+  }
   const paths = modules.map(([path]) => path).filter((path) => !WITH_PEER.includes(path))
   const specifiers = paths.map((path) => `throughline${path.slice(1)}`)
   run(

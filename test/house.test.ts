@@ -21,7 +21,7 @@ const FLOORS = [
   ["promise", "effectAi", "pi", "cluster"],
   ["aiSdk", "langChain", "openAiAgents"],
   ["server"],
-  ["index.ts", "cli"]
+  ["index.ts", "cli", "inspector"]
 ]
 
 /** Folders that can each become a package by moving: who may import them, beside the edges above. */
@@ -50,7 +50,7 @@ const MOST_FILES_OF_A_COMPRESSION = 45
 /** Paths from the root of the project, of the TypeScript files in one of its folders. */
 const listFiles = (folder: string): ReadonlyArray<string> =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts") && !file.includes("node_modules"))
+    .filter((file) => /\.tsx?$/.test(file) && !file.includes("node_modules"))
     .map((file) => join(folder, file))
 
 const readFile = (file: string): string => readFileSync(join(ROOT, file), "utf8")

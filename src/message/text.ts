@@ -3,6 +3,7 @@
  */
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import { INVISIBLE } from "./invisible.ts"
 import { redact } from "./Redaction.ts"
 import type { Counter } from "./Tokens.ts"
 
@@ -52,9 +53,6 @@ export const clipText = (text: string, length: number): string => {
   const kept = space > length * 0.6 ? cut.slice(0, space) : cut
   return `${kept.replace(/[\ud800-\udbff]$/, "").trimEnd()}…`
 }
-
-/** Controls, halves of a pair, separators of lines, and all that Unicode lets a program leave out when it draws a text. */
-export const INVISIBLE = String.raw`\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb`
 
 const EACH_INVISIBLE = new RegExp(`[${INVISIBLE}]`, "gu")
 const EACH_UNSAFE = new RegExp(String.raw`["\\${INVISIBLE}]|<(?=U\+)`, "gu")

@@ -24,7 +24,7 @@ export interface Wait {
 
 /**
  * - `points`: in order of `x`, which is a number of a turn, a message, or a time
- * - `window`: the tokens that the model takes, with the words that stand at its line
+ * - `window`: the tokens that the model takes, if they are drawn
  * - `hard`: the tokens after which a step waits for a compression
  * - `words`: what stands at the lines of view and log, and at both ends of the axis
  */
@@ -33,12 +33,12 @@ export interface WindowPicture {
   readonly points: ReadonlyArray<Point>
   readonly marks: ReadonlyArray<Mark>
   readonly waits: ReadonlyArray<Wait>
-  readonly window: number
+  readonly window?: number | undefined
   readonly hard?: number | undefined
   readonly words: {
     readonly view: string
     readonly log?: string
-    readonly window: string
+    readonly window?: string
     readonly from: string
     readonly to: string
   }
@@ -54,7 +54,7 @@ const MOST_COLUMNS = 2 * (PLOT.right - PLOT.left)
 export const drawWindowPicture = (picture: WindowPicture): Drawing => {
   const { hard, marks, title, waits, window, words } = picture
   const points = thinPoints(picture.points)
-  const highest = points.reduce((most, { log = 0, view }) => Math.max(most, log, view), window)
+  const highest = points.reduce((most, { log = 0, view }) => Math.max(most, log, view), window ?? 1)
   const tick = chooseTick(highest)
   const top = Math.ceil((highest * 1.04) / tick) * tick
   const from = points[0]?.x ?? 0
@@ -76,16 +76,20 @@ export const drawWindowPicture = (picture: WindowPicture): Drawing => {
       ]),
       ...waits.map((wait) => drawWait(wait, x)),
       makeLine("axis", PLOT.left, PLOT.bottom, PLOT.right, PLOT.bottom),
-      makeLine("window", PLOT.left, y(window), PLOT.right, y(window)),
-      ...(hard === undefined || hard >= window ? [] : [makeLine("hard", PLOT.left, y(hard), PLOT.right, y(hard))]),
+      ...[window].flatMap((tokens) =>
+        tokens === undefined ? [] : [makeLine("window", PLOT.left, y(tokens), PLOT.right, y(tokens))]
+      ),
+      ...(hard === undefined || hard >= (window ?? 0)
+        ? []
+        : [makeLine("hard", PLOT.left, y(hard), PLOT.right, y(hard))]),
       ...(words.log === undefined ? [] : [drawPath("log", points, ({ log = 0 }) => log, x, y)]),
       drawPath("view", points, ({ view }) => view, x, y),
       ...marks.map((mark) => drawMark(mark, x, y)),
-      makeText(PLOT.left + 6, y(window) - 5, words.window, "window"),
+      ...(window === undefined ? [] : [makeText(PLOT.left + 6, y(window) - 5, words.window ?? "", "window")]),
       ...(words.log === undefined || logAt === undefined
         ? []
         : [makeText(x(logAt.x) - 4, y(logAt.log ?? 0) - 8, words.log, "log", "end")]),
-      makeText(PLOT.right, labelHeight(y(peak), y(window)), words.view, "view", "end"),
+      makeText(PLOT.right, labelHeight(y(peak), y(window ?? Infinity)), words.view, "view", "end"),
       makeText(PLOT.left, PLOT.bottom + 18, words.from, "tick"),
       makeText(PLOT.right, PLOT.bottom + 18, words.to, "tick", "end")
     ]

@@ -1,5 +1,6 @@
 /** Makes text of any origin fit for a terminal, which must not be steered by it nor show another order than it has. */
-import { INVISIBLE, nameCharacter } from "../../message/text.ts"
+import { HIDDEN } from "../../message/invisible.ts"
+import { nameCharacter } from "../../message/text.ts"
 
 /**
  * One line that shows whatever a terminal would obey or hide: control characters as their symbols, all others by their
@@ -35,15 +36,3 @@ export const escapeHidden = (json: string): string =>
 
 const SYMBOLS = 0x2400
 const DELETE = 0x7f
-
-/**
- * Joiners between letters of scripts that are written with them, joiners within a picture, and the style of a picture.
- * Elsewhere nobody sees them, so that two names that differ look the same.
- */
-const SCRIPTS = ["Arab", "Deva", "Beng", "Guru", "Gujr", "Orya", "Taml", "Telu", "Knda", "Mlym", "Sinh", "Mong"]
-const LETTER = `[${SCRIPTS.map((script) => String.raw`\p{Script=${script}}`).join("")}]`
-const JOINER = String.raw`(?<=${LETTER})[\u200c\u200d](?=${LETTER})`
-const PICTURE_JOINER = String.raw`(?<=[\p{Extended_Pictographic}\p{Emoji_Modifier}\ufe0f])\u200d(?=\p{Extended_Pictographic})`
-const STYLE = String.raw`(?<=\p{Emoji})[\ufe0e\ufe0f]`
-
-const HIDDEN = new RegExp(`(?!${JOINER}|${PICTURE_JOINER}|${STYLE}|\\t)[${INVISIBLE}]`, "gu")
