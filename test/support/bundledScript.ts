@@ -16,7 +16,20 @@ export const bundleScript = (entryPoint: string) =>
         format: "esm",
         platform: "node",
         target: "node20",
-        external: ["better-sqlite3", "openai", "openai/*", "undici", "gpt-tokenizer", "gpt-tokenizer/*"],
+        external: [
+          "better-sqlite3",
+          "msgpackr-extract",
+          "pg",
+          "openai",
+          "openai/*",
+          "undici",
+          "gpt-tokenizer",
+          "gpt-tokenizer/*"
+        ],
+        // Some bundled packages are CommonJS and require Node's own modules.
+        banner: {
+          js: 'import { createRequire as makeRequire } from "node:module"\nconst require = makeRequire(import.meta.url)'
+        },
         minify: true,
         legalComments: "none",
         logLevel: "warning"

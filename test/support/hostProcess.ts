@@ -1,0 +1,66 @@
+/**
+ * A host of a cluster in a process of its own: `node hostProcess.mjs PORT URL`. Answers sessions step by step, and says on
+ * stdout, one JSON value a line, each thing that it did once it was acknowledged. Ends when its stdin does.
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Effect, Layer, Logger, Schema } from "effect"
+import { writeSync } from "node:fs"
+import process from "node:process"
+import * as Provider from "../../src/model/Provider.ts"
+import * as Scripted from "../../src/model/Scripted.ts"
+import type * as SessionCluster from "../../src/cluster/SessionCluster.ts"
+import { storeAt } from "./hostStore.ts"
+import { agents, Said } from "./hostWords.ts"
+import { layerPostgresClient } from "./postgresClient.ts"
+import { summary } from "./world.ts"
+
+const [, , port = "0", url = ""] = process.argv
+
+const encode = Schema.encodeSync(Schema.parseJson(Said))
+// At once and whole, so that what was acknowledged is heard although the next instruction is the last.
+const say = (said: Said) => Effect.sync(() => void writeSync(1, `${encode(said)}\n`))
+
+const STEPS = 4
+
+/** As long as a call of a quick model takes, so that most moments are in the middle of a turn. */
+const STEP = "30 millis"
+
+let runs = 0
+
+const agent: SessionCluster.Agent<string, SessionCluster.TurnFailed, never> = (turn, asked) => {
+  const of = { session: turn.sessionId, request: String(asked) }
+  const run = `by ${process.pid}, run ${++runs}`
+  return Effect.gen(function* () {
+    yield* say({ _tag: "Begun", ...of })
+    for (let step = 1; step <= STEPS; step++) {
+      yield* turn.step(() => Effect.sleep(STEP))
+      const content = `${asked} step ${step} ${run}`
+      yield* turn.append({ role: "assistant", content })
+      yield* say({ _tag: "Appended", ...of, content })
+    }
+    yield* say({ _tag: "Answered", ...of })
+    return run
+  }).pipe(Effect.tapError(({ _tag }) => say({ _tag: "Refused", ...of, error: _tag })))
+}
+
+/** A model that takes its time, and says when it was asked. */
+const model = Scripted.layer([
+  () => {
+    Effect.runSync(say({ _tag: "Summarizing" }))
+    return { text: summary("the reports"), delay: "1 second" }
+  }
+])
+
+const host = agents
+  .layerHost(agent, {
+    address: { host: "127.0.0.1", port: Number(port) },
+    policy: { contextLength: 32_000, mode: "manual" },
+    routes: [Provider.route({ model: "scripted", apiKey: "none", baseUrl: "http://scripted.invalid/v1" })]
+  })
+  .pipe(Layer.provide([storeAt(url), model, layerPostgresClient(url)]))
+
+process.stdin.resume().on("close", () => process.exit())
+const main = Effect.zipRight(say({ _tag: "Ready" }), Effect.never)
+NodeRuntime.runMain(Effect.provide(main, Layer.provideMerge(host, Logger.remove(Logger.defaultLogger))), {
+  disablePrettyLogger: true
+})
