@@ -19,6 +19,7 @@ import * as Audit from "./commands/audit.ts"
 import * as Rewind from "./commands/rewind.ts"
 import * as Picture from "./commands/picture.ts"
 import * as Pin from "./commands/pin.ts"
+import * as Cluster from "./cluster/command.ts"
 import * as Compress from "./commands/compress.ts"
 import * as Config from "./commands/config.ts"
 import * as Deliver from "./commands/deliver.ts"
@@ -74,6 +75,7 @@ const commands = [
   Hook.command,
   Mcp.command,
   Serve.command,
+  Cluster.command,
   Audit.command
 ] as const
 

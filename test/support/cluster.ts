@@ -1,4 +1,5 @@
 /** A cluster within one process: hosts that share one store and one database in memory, and speak over the loopback. */
+import type { SqlClient } from "@effect/sql/SqlClient"
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import { Effect, Exit, Layer, Schema, Scope } from "effect"
 import { createServer } from "node:net"
@@ -21,15 +22,15 @@ export const agents = SessionCluster.make({ success: Schema.String, error: Schem
 
 export type Agent = SessionCluster.Agent<string, SessionCluster.TurnFailed, never>
 
-/** What all hosts share: `build` joins a process to it. */
-export const makeCluster = (agent: Agent, options: Partial<GatewayOptions> = {}) =>
+/** What all hosts share, their tables in `database`: `host` and `client` join a process to it. */
+export const makeCluster = (
+  agent: Agent,
+  options: Partial<GatewayOptions> = {},
+  database: Layer.Layer<SqlClient, unknown> = SqliteClient.layer({ filename: ":memory:" })
+) =>
   Effect.gen(function* () {
     const shared = yield* Layer.build(
-      Layer.mergeAll(
-        layerMemory,
-        SqliteClient.layer({ filename: ":memory:" }),
-        Scripted.layer([summary("the reports")])
-      )
+      Layer.mergeAll(layerMemory, Layer.orDie(database), Scripted.layer([summary("the reports")]))
     )
     const cluster = yield* Effect.scope
     const join = <A, E, R>(layer: Layer.Layer<A, E, R>) =>
