@@ -9,6 +9,7 @@ import * as Provider from "../../src/model/Provider.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
+import type { Services } from "../../src/store/SessionStore.ts"
 import type { Turn } from "./session.ts"
 
 export const id = SessionId.make("measured")
@@ -36,14 +37,17 @@ export interface Options {
   readonly outcome?: Scripted.ScriptedOutcome
 }
 
-export const world = (
-  filename: string,
+export const world = (filename: string, options?: Options) => worldOn(Sqlite.layer({ filename }), options)
+
+/** The same on another store. */
+export const worldOn = <E>(
+  store: Layer.Layer<Services, E>,
   { mode = "background", outcome = summary, window = 128_000, summarizer = window }: Options = {}
 ) =>
   Gateway.layer({
     policy: { contextLength: window, mode },
     routes: [{ ...route, contextLength: summarizer }]
-  }).pipe(Layer.provideMerge(Sqlite.layer({ filename })), Layer.provide(Scripted.layer([outcome])))
+  }).pipe(Layer.provideMerge(store), Layer.provide(Scripted.layer([outcome])))
 
 /** What is measured is a compression a model wrote, or nothing. */
 export const requireCommit = <E, R>(compression: Effect.Effect<CompressionResult, E, R>) =>
