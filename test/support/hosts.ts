@@ -1,6 +1,6 @@
 /** Hosts of a cluster as processes that can be killed and frozen, the load on them, and the audit of what they stored. */
-import { assert } from "@effect/vitest"
 import { Chunk, Context, Deferred, Effect, FiberId, Layer, Schema, Stream } from "effect"
+import { strict as assert } from "node:assert"
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import type { Client } from "../../src/cluster/SessionCluster.ts"
@@ -18,8 +18,8 @@ export const hostBundle = Layer.scoped(HostBundle, bundleScript("test/support/ho
 
 const decode = Schema.decodeSync(Schema.parseJson(Said))
 
-/** A running host. It is killed at the end of the scope, if not before. */
-export const startHost = (url: string) =>
+/** A running host, each of whose words `hear` is told. It is killed at the end of the scope, if not before. */
+export const startHost = (url: string, hear: (one: Said) => void = () => {}) =>
   Effect.gen(function* () {
     const script = yield* HostBundle
     const port = yield* findFreePort
@@ -35,7 +35,9 @@ export const startHost = (url: string) =>
         )
     )
     createInterface({ input: child.stdout }).on("line", (line) => {
-      said.push(decode(line))
+      const one = decode(line)
+      said.push(one)
+      hear(one)
       waiting.forEach((look) => look())
     })
     child.on("close", () => Deferred.unsafeDone(end, Effect.void))
