@@ -6,8 +6,11 @@ import * as ShardingConfig from "@effect/cluster/ShardingConfig"
 import * as SocketRunner from "@effect/cluster/SocketRunner"
 import * as SqlMessageStorage from "@effect/cluster/SqlMessageStorage"
 import * as SqlRunnerStorage from "@effect/cluster/SqlRunnerStorage"
+import { isSocketError } from "@effect/platform/Socket"
 import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
+import { RpcClientError } from "@effect/rpc/RpcClientError"
 import * as RpcSerialization from "@effect/rpc/RpcSerialization"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 
@@ -31,7 +34,28 @@ const addressOf = (address: Address | undefined) =>
 const layerStorage = (prefix: string) =>
   Layer.merge(SqlMessageStorage.layerWith({ prefix }), Layer.orDie(SqlRunnerStorage.layerWith({ prefix })))
 
-const layerSockets = Layer.provideMerge(NodeClusterSocket.layerClientProtocol, RpcSerialization.layerMsgPack)
+/**
+ * A host that leaves closes its sockets, perhaps in the middle of a request to it. Where the cluster's own protocol would
+ * die, the request is told that it did not get there, and is made again where the session is then.
+ */
+const layerProtocol = Layer.effect(
+  Runners.RpcClientProtocol,
+  Effect.map(
+    Runners.RpcClientProtocol,
+    (open) => (address) =>
+      Effect.map(open(address), (protocol) => ({
+        ...protocol,
+        send: (...request) =>
+          Effect.catchSomeDefect(protocol.send(...request), (cause) =>
+            isSocketError(cause)
+              ? Option.some(new RpcClientError({ reason: "Protocol", message: cause.message, cause }))
+              : Option.none()
+          )
+      }))
+  )
+).pipe(Layer.provide(NodeClusterSocket.layerClientProtocol))
+
+const layerSockets = Layer.provideMerge(layerProtocol, RpcSerialization.layerMsgPack)
 
 /** A process that has sessions. */
 export const layerRunner = (prefix: string, sharding: Settings, address: Address, listen: Address | undefined) =>
