@@ -52,19 +52,11 @@ class Built extends Context.Tag("test/Built")<
 
 const layerBuilt = Layer.scoped(Built, Effect.all({ page: buildPage, browser: launchBrowser }))
 
-/** A crowded machine may need long for a request. */
-const PATIENT = {
-  headersTimeout: 60_000,
-  requestTimeout: 120_000,
-  keepAliveTimeout: 5_000,
-  connectionsCheckingInterval: 1_000
-}
-
 /** A service with the page. */
 const open = (settings: Parameters<typeof Service.layer>[0] = {}) =>
   Effect.map(Built, ({ browser, page }) => ({
     browser,
-    layer: Service.layer({ page, timeouts: PATIENT, ...settings })
+    layer: Service.layer({ page, ...settings })
   }))
 
 const TABS = [

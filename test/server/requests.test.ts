@@ -206,7 +206,7 @@ describe("a request", () => {
       assert.strictEqual((yield* ask("/sessions")).status, 200)
       yield* Effect.forEach(slow, ended, { concurrency: "unbounded" })
       assert.deepStrictEqual(JSON.parse((yield* ask("/sessions")).body).sessions, [])
-    }).pipe(Effect.provide(Service.layer()))
+    }).pipe(Effect.provide(Service.layer({ timeouts: Service.HASTY })))
   )
 })
 
@@ -265,13 +265,15 @@ describe("readers of events", () => {
       )
       const client = yield* Service.client()
       const turns = 15
-      yield* post("/sessions/a/messages", HELLO)
-      const begin = Effect.map(post("/sessions/a/turns", "{}"), ({ body }): { readonly turn: string } =>
+      const succeed = <R>(asked: Effect.Effect<Answer, never, R>) =>
+        Effect.tap(asked, ({ body, status }) => assert.isBelow(status, 300, body))
+      yield* succeed(post("/sessions/a/messages", HELLO))
+      const begin = Effect.map(succeed(post("/sessions/a/turns", "{}")), ({ body }): { readonly turn: string } =>
         JSON.parse(body)
       )
       for (let n = 0; n < turns; n++) {
         const { turn } = yield* begin
-        yield* ask(`/sessions/a/turns/${turn}`, { method: "DELETE" })
+        yield* succeed(ask(`/sessions/a/turns/${turn}`, { method: "DELETE" }))
       }
       const seen = (text: string) => text.split("event: TurnEnded").length - 1
       yield* Effect.repeat(

@@ -19,8 +19,13 @@ export const secret = Redacted.make(TOKEN)
 
 export const BODY_LIMIT = 100_000
 
-/** Short, so that a client that is cut off notices soon. */
-const TIMEOUTS = { headersTimeout: 200, requestTimeout: 300, keepAliveTimeout: 5_000, connectionsCheckingInterval: 50 }
+/** Short, so that a client that is cut off notices soon. A busy machine may cut off quick clients, too. */
+export const HASTY = {
+  headersTimeout: 1_000,
+  requestTimeout: 1_500,
+  keepAliveTimeout: 5_000,
+  connectionsCheckingInterval: 50
+}
 
 const WINDOW = 4_000
 
@@ -44,7 +49,6 @@ export const layer = (settings: Partial<ServeNode.Served> = {}) => {
       messages: 0,
       findings: []
     }),
-    timeouts: TIMEOUTS,
     ...settings
   })
   const sessions = Gateway.layer({ policy: { contextLength: WINDOW }, routes: [] }).pipe(

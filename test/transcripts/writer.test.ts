@@ -19,8 +19,9 @@ const read = (text: string, format: Transcripts.Format | "auto" = "auto") =>
     sessions.flatMap(({ messages }) => messages)
   )
 
-/** Codex writes a text as a part, alone. */
-const unwrap = (message: Message): unknown => {
+/** Codex writes a text as a part, alone. JSON has no negative zero. */
+const unwrap = (said: Message): unknown => {
+  const message: Message = JSON.parse(JSON.stringify(said))
   const [part, ...others] = parts(message)
   const isText = part?.type === "text" && others.length === 0 && Object.keys(part).length === 2
   return isText ? { ...message, content: part.text } : message
