@@ -30,26 +30,26 @@ import { type Commit, type Committed, type Lease, LeaseLost, type Rewind } from 
 import { tokenOf } from "./leases.ts"
 import type { Link } from "./link.ts"
 import { manifestOf, readRows, type Residents } from "./residents.ts"
-import { type MadeRow, statements } from "./statements.ts"
+import { type GenerationColumns, type MadeRow, statements } from "./statements.ts"
 import { keepId, keepText, keepTextOrNull, readText } from "./texts.ts"
 
 type NewGeneration = Omit<Commit, "base">
 
-/** The columns of a generation that do not depend on what the server finds. */
-const columnsOf = (sessionId: SessionId, generation: number, made: NewGeneration) => {
+/** The columns of a generation that do not depend on what the server finds, in the order of the statements. */
+const columnsOf = (sessionId: SessionId, generation: number, made: NewGeneration): GenerationColumns => {
   const { undone, ...manifest } = made.manifest
   const text = JSON.stringify({ ...manifest, undone: countUndone(undone), receipt: made.receipt })
   const ledger = keepTextOrNull(made.ledger)
-  return {
-    manifest: text,
-    tailFrom: manifest.tailFrom,
-    checksum: checksumOfGeneration(sessionId, { generation, manifest: text, left_seq: 0, at: 0 }),
-    operationId: keepText(made.operationId),
+  return [
+    text,
+    manifest.tailFrom,
+    checksumOfGeneration(sessionId, { generation, manifest: text, left_seq: 0, at: 0 }),
+    keepText(made.operationId),
     ledger,
-    ledgerChecksum: ledger === null ? null : checksumOfLedger(sessionId, ledger),
-    undoneFrom: undone.map(({ fromSeq }) => fromSeq),
-    undoneTo: undone.map(({ toSeq }) => toSeq)
-  }
+    ledger === null ? null : checksumOfLedger(sessionId, ledger),
+    undone.map(({ fromSeq }) => fromSeq),
+    undone.map(({ toSeq }) => toSeq)
+  ]
 }
 
 const segmentsOf = (sessionId: SessionId, segments: Commit["segments"]): string =>
@@ -116,14 +116,7 @@ export const make = ({ run, write }: Link, { findCurrent, memory, readState }: R
         base,
         reach,
         at,
-        columns.manifest,
-        columns.tailFrom,
-        columns.checksum,
-        columns.operationId,
-        columns.ledger,
-        columns.ledgerChecksum,
-        columns.undoneFrom,
-        columns.undoneTo,
+        ...columns,
         segments,
         usage
       ])
@@ -161,14 +154,7 @@ export const make = ({ run, write }: Link, { findCurrent, memory, readState }: R
         generation,
         lastSeq,
         at,
-        columns.manifest,
-        columns.tailFrom,
-        columns.checksum,
-        columns.operationId,
-        columns.ledger,
-        columns.ledgerChecksum,
-        columns.undoneFrom,
-        columns.undoneTo,
+        ...columns,
         forgetsWindows
       ])
       if (row?.status !== "ok") return yield* supersede(sessionId, makeNext, forgetsWindows)

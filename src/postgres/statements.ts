@@ -114,6 +114,21 @@ const leaseStatements = (name: LeaseName) => {
 
 export const leases = { turn: leaseStatements("turn"), operation: leaseStatements("operation") }
 
+/** The columns of a generation, as the functions take them that write one. */
+export type GenerationColumns = readonly [
+  manifest: string,
+  tailFrom: number,
+  checksum: number,
+  operationId: string,
+  ledger: string | null,
+  ledgerChecksum: number | null,
+  undoneFrom: ReadonlyArray<number>,
+  undoneTo: ReadonlyArray<number>
+]
+
+const callOf = (name: string, parameters: number): string =>
+  `SELECT * FROM throughline.${name}(${Array.from({ length: parameters }, (_, i) => `$${i + 1}`).join(", ")})`
+
 export const statements = {
   deliver: prepare<
     [
@@ -176,19 +191,12 @@ export const statements = {
       base: number,
       reach: number,
       at: number,
-      manifest: string,
-      tailFrom: number,
-      checksum: number,
-      operationId: string,
-      ledger: string | null,
-      ledgerChecksum: number | null,
-      undoneFrom: ReadonlyArray<number>,
-      undoneTo: ReadonlyArray<number>,
+      ...GenerationColumns,
       segments: string,
       usage: string | null
     ],
     MadeRow
-  >("commit", `SELECT * FROM throughline.commit_1(${Array.from({ length: 19 }, (_, i) => `$${i + 1}`).join(", ")})`),
+  >("commit", callOf("commit_1", 19)),
   supersede: prepare<
     [
       Id,
@@ -197,21 +205,11 @@ export const statements = {
       base: number,
       lastSeq: number,
       at: number,
-      manifest: string,
-      tailFrom: number,
-      checksum: number,
-      operationId: string,
-      ledger: string | null,
-      ledgerChecksum: number | null,
-      undoneFrom: ReadonlyArray<number>,
-      undoneTo: ReadonlyArray<number>,
+      ...GenerationColumns,
       forgetsWindows: boolean
     ],
     MadeRow
-  >(
-    "supersede",
-    `SELECT * FROM throughline.supersede_1(${Array.from({ length: 16 }, (_, i) => `$${i + 1}`).join(", ")})`
-  ),
+  >("supersede", callOf("supersede_1", 16)),
   forget: prepare<
     [Id, now: number | null, lives: number],
     {
