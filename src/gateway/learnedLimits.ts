@@ -1,4 +1,5 @@
 /** Remembers what the server of a session takes in bytes and pictures, where it has refused more. Forgotten with the process. */
+import { setNewest } from "../concurrency/newestEntries.ts"
 import { readSizeRefusal, type SizeRefusal } from "../model/overflowText.ts"
 import type { SessionId } from "../session/Session.ts"
 import * as RequestSize from "../view/requestSize.ts"
@@ -37,12 +38,7 @@ export const makeLearnedLimits = (mostSessions = 10_000): LearnedLimits => {
       if (refusal === null) return null
       const lesson = learnFrom(RequestSize.measure(messages, tools), refusal)
       const known = learned.get(sessionId) ?? NONE
-      learned.delete(sessionId)
-      learned.set(sessionId, minimum(known, { ...NONE, [lesson.limit]: lesson.most }))
-      for (const oldest of learned.keys()) {
-        if (learned.size <= mostSessions) break
-        learned.delete(oldest)
-      }
+      setNewest(learned, sessionId, minimum(known, { ...NONE, [lesson.limit]: lesson.most }), mostSessions)
       return lesson
     },
     forget: (sessionId) => {

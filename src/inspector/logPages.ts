@@ -1,4 +1,5 @@
 /** The messages of a log, read in pages as somebody scrolls. */
+import { setNewest } from "../concurrency/newestEntries.ts"
 import { type LogEntry, readLog } from "./client.ts"
 
 export const PAGE = 100
@@ -65,12 +66,7 @@ export class LogPages {
       const rows = new Map<number, LogRow>()
       for (let seq = from; seq <= end; seq++) rows.set(seq, "undone")
       for (const entry of entries) if (entry.seq < from + PAGE) rows.set(entry.seq, entry)
-      this.pages.delete(page)
-      this.pages.set(page, rows)
-      for (const oldest of this.pages.keys()) {
-        if (this.pages.size <= MOST_PAGES) break
-        this.pages.delete(oldest)
-      }
+      setNewest(this.pages, page, rows, MOST_PAGES)
       this.onChange(null)
     } catch (cause) {
       if (!stop.signal.aborted) this.onChange(cause instanceof Error ? cause : new Error(String(cause)))

@@ -10,6 +10,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { createHash, randomBytes } from "node:crypto"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
+import { setNewest } from "../concurrency/newestEntries.ts"
 import { Gateway, type TurnFailure } from "../gateway/Gateway.ts"
 import type { Turn } from "../gateway/Turn.ts"
 import type { Message } from "../message/Message.ts"
@@ -186,7 +187,7 @@ const make = Effect.gen(function* () {
         }
         yield* of.turn.append(...messages)
         const lastSeq = yield* readLastSeq(sessionId)
-        if (key !== undefined) rememberAnswer(of, key, { digest, lastSeq })
+        if (key !== undefined) setNewest(of.answers, key, { digest, lastSeq }, MOST_KEYS)
         return { lastSeq, duplicate: false, ttl: of.ttl }
       })
       return during(of, of.appending.withPermits(1)(Effect.uninterruptible(appendOnce)))
@@ -208,13 +209,5 @@ const make = Effect.gen(function* () {
 
   return OpenTurns.of({ begin, use, append, end, stop: Effect.asVoid(stop) })
 })
-
-const rememberAnswer = ({ answers }: OpenTurn, key: string, appended: Appended): void => {
-  answers.set(key, appended)
-  for (const oldest of answers.keys()) {
-    if (answers.size <= MOST_KEYS) break
-    answers.delete(oldest)
-  }
-}
 
 export const layer = Layer.scoped(OpenTurns, make)

@@ -2,6 +2,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { setNewest } from "../concurrency/newestEntries.ts"
 import { inUse } from "../message/Tokens.ts"
 import { SessionId } from "../session/Session.ts"
 import type { StoreError } from "../session/SessionError.ts"
@@ -53,12 +54,7 @@ const make = Effect.gen(function* () {
             Effect.orElseSucceed(() => summary.tokens)
           )
     return Effect.map(measured, (view) => {
-      sizes.delete(summary.sessionId)
-      sizes.set(summary.sessionId, { key, view })
-      for (const oldest of sizes.keys()) {
-        if (sizes.size <= MOST_SIZES) break
-        sizes.delete(oldest)
-      }
+      setNewest(sizes, summary.sessionId, { key, view }, MOST_SIZES)
       return { ...summary, view, contextLength }
     })
   }

@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { yieldToLoop } from "../concurrency/eventLoopBudget.ts"
+import { setNewest } from "../concurrency/newestEntries.ts"
 import { readHandoff } from "../gateway/editHandoff.ts"
 import { clipText, toOneLine } from "../message/text.ts"
 import { type Counter, inUse } from "../message/Tokens.ts"
@@ -71,7 +72,7 @@ const make = Effect.gen(function* () {
         const hasReceipt = (yield* store.receipt(snapshotId)) !== null
         const segments = state.segments.map((segment) => ({ ...segment, text: "" }))
         const digest = { view: estimateView(state, counter), segments, hasReceipt }
-        keep(digests, snapshotId, digest, MOST_DIGESTS)
+        setNewest(digests, snapshotId, digest, MOST_DIGESTS)
         yield* yieldToLoop
         return digest
       }).pipe(
@@ -123,7 +124,7 @@ const make = Effect.gen(function* () {
         }
         yield* yieldToLoop
       }
-      keep(growths, sessionId, growth, MOST_GROWTHS)
+      setNewest(growths, sessionId, growth, MOST_GROWTHS)
       return growth
     })
 
@@ -157,16 +158,6 @@ const make = Effect.gen(function* () {
 })
 
 export const layer = Layer.effect(Snapshots, make)
-
-/** Keeps the newest entries of a map. */
-const keep = <A>(map: Map<string, A>, key: string, value: A, most: number): void => {
-  map.delete(key)
-  map.set(key, value)
-  for (const oldest of map.keys()) {
-    if (map.size <= most) break
-    map.delete(oldest)
-  }
-}
 
 /** Numbers of messages, evenly spread, and those beside each commit. */
 const choosePoints = (lastSeq: number, commits: ReadonlyArray<number>): ReadonlyArray<number> => {
