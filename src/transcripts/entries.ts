@@ -2,7 +2,16 @@
 import * as Either from "effect/Either"
 import { isObject, type JsonObject } from "../format/json.ts"
 import type { Message } from "../message/Message.ts"
-import { failImport, type ImportError, type Tolerance, type TranscriptRow } from "./rows.ts"
+import {
+  countKinds,
+  failImport,
+  type ImportError,
+  makeSession,
+  type Subagent,
+  type Tolerance,
+  type TranscriptContents,
+  type TranscriptRow
+} from "./rows.ts"
 
 /** The messages of an entry, or the kind of an entry that is not said. A notice is said by the agent's own program. */
 export type Converted = string | { readonly messages: ReadonlyArray<Message>; readonly isNotice?: boolean }
@@ -40,6 +49,24 @@ export const readEntries = (
     return { messages, notices, skipped }
   })
 
+/** A conversation of a file, as it was read. */
+export interface Conversation extends Pick<Dialogue, "messages" | "skipped"> {
+  readonly sessionId: string | null
+  readonly notices?: ReadonlyArray<number>
+  readonly subagent?: Subagent | undefined
+}
+
+/** Reads each conversation of a file. What was `skipped` before them and in them is counted together. */
+export const readConversations = <A>(
+  found: Iterable<A>,
+  read: (found: A) => Either.Either<Conversation, ImportError>,
+  skipped: ReadonlyArray<string> = []
+): Either.Either<TranscriptContents, ImportError> =>
+  Either.map(Either.all(Array.from(found, read)), (conversations) => ({
+    sessions: conversations.map(makeSession),
+    skipped: countKinds([...skipped, ...conversations.flatMap((conversation) => conversation.skipped)])
+  }))
+
 /** The entries of a list in a document. What is no object cannot be read. */
 export const listEntries = (
   { at, file, line }: Pick<TranscriptRow, "file" | "line" | "at">,
@@ -56,6 +83,18 @@ export const listEntries = (
     numbersAsText: []
   }))
 }
+
+/** Returns whether an export is of one conversation, or a list that begins with one. */
+export const isOneOrMore = (value: unknown, isConversation: (value: unknown) => boolean): boolean =>
+  Array.isArray(value) ? value.length > 0 && isConversation(value[0]) : isConversation(value)
+
+/** The conversations of an export, which may be of one or of several. */
+export const listDocuments = (document: unknown, file: string): ReadonlyArray<TranscriptRow> =>
+  listEntries({ file, line: null }, "", Array.isArray(document) ? document : [document])
+
+/** What is skipped for messages of other branches. */
+export const skipBranches = (messages: number): ReadonlyArray<string> =>
+  Array.from({ length: Math.max(0, messages) }, () => "other branch")
 
 export const failEntry = (entry: TranscriptRow, expected: string): Either.Either<never, ImportError> =>
   Either.left(failImport(entry, expected, "an object of another kind"))

@@ -5,40 +5,43 @@
 import * as Either from "effect/Either"
 import { isObject, type JsonObject, parseJson } from "../../format/json.ts"
 import { makeAssistantMessage, makeTextPart, makeToolMessage, makeUserMessage, type Part } from "../content.ts"
-import { CallIds, type Converted, failEntry, getText, listEntries, readEntries, say, walkBack } from "../entries.ts"
 import {
-  countKinds,
-  type ImportError,
-  makeSession,
-  type Tolerance,
-  type TranscriptContents,
-  type TranscriptRow
-} from "../rows.ts"
+  CallIds,
+  type Converted,
+  failEntry,
+  getText,
+  isOneOrMore,
+  listDocuments,
+  readConversations,
+  readEntries,
+  say,
+  skipBranches,
+  walkBack
+} from "../entries.ts"
+import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
 
 const isConversation = (value: unknown): boolean => isObject(value) && isObject(value.mapping)
 
-export const isChatgptDocument = (value: unknown): boolean =>
-  Array.isArray(value) ? value.length > 0 && isConversation(value[0]) : isConversation(value)
+export const isChatgptDocument = (value: unknown): boolean => isOneOrMore(value, isConversation)
 
 export const readChatgpt = (
   document: unknown,
   file: string,
   tolerance: Tolerance
 ): Either.Either<TranscriptContents, ImportError> =>
-  Either.gen(function* () {
-    const skipped: Array<string> = []
-    const sessions = []
-    for (const entry of listEntries({ file, line: null }, "", Array.isArray(document) ? document : [document])) {
-      const { conversation_id: conversationId, id } = entry.value
-      const sessionId = conversationId ?? id
-      const path = findPath(entry)
-      const ids = new CallIds()
-      const { messages, skipped: unsaid } = yield* readEntries(path, tolerance, (node) => convertNode(node, ids))
-      for (const kind of unsaid) skipped.push(kind)
-      for (let left = countMessages(entry) - path.length; left > 0; left--) skipped.push("other branch")
-      sessions.push(makeSession({ sessionId: typeof sessionId === "string" ? sessionId : null, messages }))
-    }
-    return { sessions, skipped: countKinds(skipped) }
+  readConversations(listDocuments(document, file), (entry) => {
+    const { conversation_id: conversationId, id } = entry.value
+    const sessionId = conversationId ?? id
+    const path = findPath(entry)
+    const ids = new CallIds()
+    return Either.map(
+      readEntries(path, tolerance, (node) => convertNode(node, ids)),
+      ({ messages, skipped }) => ({
+        sessionId: typeof sessionId === "string" ? sessionId : null,
+        messages,
+        skipped: [...skipped, ...skipBranches(countMessages(entry) - path.length)]
+      })
+    )
   })
 
 const listNodes = ({ value: { mapping } }: TranscriptRow): JsonObject => (isObject(mapping) ? mapping : {})

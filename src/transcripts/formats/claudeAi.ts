@@ -15,45 +15,40 @@ import {
   type Converted,
   failEntry,
   getText,
+  isOneOrMore,
+  listDocuments,
   listEntries,
+  readConversations,
   readEntries,
   say,
   showValue,
+  skipBranches,
   walkBack
 } from "../entries.ts"
-import {
-  countKinds,
-  type ImportError,
-  makeSession,
-  type Tolerance,
-  type TranscriptContents,
-  type TranscriptRow
-} from "../rows.ts"
+import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
 
 const isConversation = (value: unknown): boolean => isObject(value) && Array.isArray(value.chat_messages)
 
-export const isClaudeAiDocument = (value: unknown): boolean =>
-  Array.isArray(value) ? value.length > 0 && isConversation(value[0]) : isConversation(value)
+export const isClaudeAiDocument = (value: unknown): boolean => isOneOrMore(value, isConversation)
 
 export const readClaudeAi = (
   document: unknown,
   file: string,
   tolerance: Tolerance
 ): Either.Either<TranscriptContents, ImportError> =>
-  Either.gen(function* () {
-    const skipped: Array<string> = []
-    const sessions = []
-    for (const entry of listEntries({ file, line: null }, "", Array.isArray(document) ? document : [document])) {
-      const all = listEntries(entry, "chat_messages", entry.value.chat_messages)
-      const path = findPath(all, entry.value.current_leaf_message_uuid)
-      const ids = new CallIds()
-      const { messages, skipped: unsaid } = yield* readEntries(path, tolerance, (row) => convertMessage(row, ids))
-      for (const kind of unsaid) skipped.push(kind)
-      for (let left = all.length - path.length; left > 0; left--) skipped.push("other branch")
-      const { uuid } = entry.value
-      sessions.push(makeSession({ sessionId: typeof uuid === "string" ? uuid : null, messages }))
-    }
-    return { sessions, skipped: countKinds(skipped) }
+  readConversations(listDocuments(document, file), (entry) => {
+    const { chat_messages: messages, current_leaf_message_uuid: leaf, uuid } = entry.value
+    const all = listEntries(entry, "chat_messages", messages)
+    const path = findPath(all, leaf)
+    const ids = new CallIds()
+    return Either.map(
+      readEntries(path, tolerance, (row) => convertMessage(row, ids)),
+      ({ messages, skipped }) => ({
+        sessionId: typeof uuid === "string" ? uuid : null,
+        messages,
+        skipped: [...skipped, ...skipBranches(all.length - path.length)]
+      })
+    )
   })
 
 /** Older exports do not name parents: there all messages are one conversation. */

@@ -2,7 +2,7 @@
 import * as Either from "effect/Either"
 import { isObject, type JsonObject } from "../../format/json.ts"
 import { makeAssistantMessage, makeTextPart, makeToolMessage, makeUserMessage } from "../content.ts"
-import { type Converted, failEntry, getText, readEntries, say, showValue } from "../entries.ts"
+import { type Converted, failEntry, getText, readConversations, readEntries, say, showValue } from "../entries.ts"
 import {
   countKinds,
   type ImportError,
@@ -100,29 +100,23 @@ export const isCopilotRow = ({ value }: TranscriptRow): boolean =>
   (value.type === "session.start" || value.type === "user.message" || value.type === "assistant.message")
 
 /** The events of each sub-agent name the call that began it, and become a session of its own. */
-export const readCopilot = (rows: ReadonlyArray<TranscriptRow>, tolerance: Tolerance): Read =>
-  Either.gen(function* () {
-    const start = rows.find(({ value }) => value.type === "session.start")?.value.data
-    const id = isObject(start) ? start.sessionId : undefined
-    const sessionId = typeof id === "string" ? id : null
-    const chains = new Map<string | null, Array<TranscriptRow>>([[null, []]])
-    for (const row of rows) {
-      const call = isObject(row.value.data) ? row.value.data.parentToolCallId : undefined
-      const key = typeof call === "string" ? call : null
-      const chain = chains.get(key)
-      if (chain === undefined) chains.set(key, [row])
-      else chain.push(row)
-    }
-    const sessions = []
-    const skipped: Array<string> = []
-    for (const [call, chain] of chains) {
-      const read = yield* readEntries(chain, tolerance, convertEvent)
-      for (const kind of read.skipped) skipped.push(kind)
-      const subagent = call === null ? undefined : { of: sessionId, name: call, call }
-      sessions.push(makeSession({ ...read, sessionId, subagent }))
-    }
-    return { sessions, skipped: countKinds(skipped) }
+export const readCopilot = (rows: ReadonlyArray<TranscriptRow>, tolerance: Tolerance): Read => {
+  const start = rows.find(({ value }) => value.type === "session.start")?.value.data
+  const id = isObject(start) ? start.sessionId : undefined
+  const sessionId = typeof id === "string" ? id : null
+  const chains = new Map<string | null, Array<TranscriptRow>>([[null, []]])
+  for (const row of rows) {
+    const call = isObject(row.value.data) ? row.value.data.parentToolCallId : undefined
+    const key = typeof call === "string" ? call : null
+    const chain = chains.get(key)
+    if (chain === undefined) chains.set(key, [row])
+    else chain.push(row)
+  }
+  return readConversations(chains, ([call, chain]) => {
+    const subagent = call === null ? undefined : { of: sessionId, name: call, call }
+    return Either.map(readEntries(chain, tolerance, convertEvent), (read) => ({ ...read, sessionId, subagent }))
   })
+}
 
 const convertEvent = (row: TranscriptRow): Either.Either<Converted, ImportError> => {
   const { data, type } = row.value

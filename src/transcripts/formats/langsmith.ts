@@ -6,15 +6,17 @@ import * as Either from "effect/Either"
 import { isObject, type JsonObject } from "../../format/json.ts"
 import type { Message } from "../../message/Message.ts"
 import { makeAssistantMessage, makeTextPart, makeToolMessage, makeUserMessage, type Part } from "../content.ts"
-import { type Converted, failEntry, getText, listEntries, readEntries, say, showValue } from "../entries.ts"
 import {
-  countKinds,
-  type ImportError,
-  makeSession,
-  type Tolerance,
-  type TranscriptContents,
-  type TranscriptRow
-} from "../rows.ts"
+  type Converted,
+  failEntry,
+  getText,
+  listEntries,
+  readConversations,
+  readEntries,
+  say,
+  showValue
+} from "../entries.ts"
+import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
 
 type Read = Either.Either<TranscriptContents, ImportError>
 
@@ -47,13 +49,15 @@ export const readLangsmithRows = (rows: ReadonlyArray<TranscriptRow>, tolerance:
         if (other !== undefined) skipped.push("other call")
       }
     }
-    const sessions = []
-    for (const [thread, { messages }] of longest) {
-      const read = yield* readEntries(messages, tolerance, convertMessage)
-      for (const kind of read.skipped) skipped.push(kind)
-      sessions.push(makeSession({ ...read, sessionId: thread === "" ? null : thread }))
-    }
-    return { sessions, skipped: countKinds(skipped) }
+    return yield* readConversations(
+      longest,
+      ([thread, { messages }]) =>
+        Either.map(readEntries(messages, tolerance, convertMessage), (read) => ({
+          ...read,
+          sessionId: thread === "" ? null : thread
+        })),
+      skipped
+    )
   })
 
 interface Call {

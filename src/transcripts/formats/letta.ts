@@ -2,15 +2,17 @@
 import * as Either from "effect/Either"
 import { isObject, type JsonObject, parseJson } from "../../format/json.ts"
 import { makeAssistantMessage, makeTextPart, makeToolMessage, makeUserMessage } from "../content.ts"
-import { type Converted, failEntry, getText, listEntries, note, readEntries, say } from "../entries.ts"
 import {
-  countKinds,
-  type ImportError,
-  makeSession,
-  type Tolerance,
-  type TranscriptContents,
-  type TranscriptRow
-} from "../rows.ts"
+  type Converted,
+  failEntry,
+  getText,
+  listEntries,
+  note,
+  readConversations,
+  readEntries,
+  say
+} from "../entries.ts"
+import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
 
 const isAgent = (value: unknown): boolean =>
   isObject(value) && Array.isArray(value.messages) && Array.isArray(value.in_context_message_ids)
@@ -22,18 +24,14 @@ export const readLetta = (
   document: unknown,
   file: string,
   tolerance: Tolerance
-): Either.Either<TranscriptContents, ImportError> =>
-  Either.gen(function* () {
-    const sessions = []
-    const skipped: Array<string> = []
-    const { agents } = isObject(document) ? document : {}
-    for (const agent of listEntries({ file, line: null }, "agents", agents)) {
-      const read = yield* readEntries(listEntries(agent, "messages", agent.value.messages), tolerance, convertMessage)
-      for (const kind of read.skipped) skipped.push(kind)
-      sessions.push(makeSession({ ...read, sessionId: getText(agent.value, "id") || null }))
-    }
-    return { sessions, skipped: countKinds(skipped) }
+): Either.Either<TranscriptContents, ImportError> => {
+  const { agents } = isObject(document) ? document : {}
+  return readConversations(listEntries({ file, line: null }, "agents", agents), (agent) => {
+    const entries = listEntries(agent, "messages", agent.value.messages)
+    const sessionId = getText(agent.value, "id") || null
+    return Either.map(readEntries(entries, tolerance, convertMessage), (read) => ({ ...read, sessionId }))
   })
+}
 
 const convertMessage = (entry: TranscriptRow): Either.Either<Converted, ImportError> => {
   const { role, tool_call_id: answered, tool_calls: made } = entry.value

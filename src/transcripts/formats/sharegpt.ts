@@ -2,48 +2,48 @@
 import * as Either from "effect/Either"
 import { isObject, parseJson } from "../../format/json.ts"
 import { makeAssistantMessage, makeTextPart, makeToolMessage, makeUserMessage } from "../content.ts"
-import { CallIds, type Converted, failEntry, getText, listEntries, readEntries, say, showValue } from "../entries.ts"
 import {
-  countKinds,
-  type ImportError,
-  makeSession,
-  type Tolerance,
-  type TranscriptContents,
-  type TranscriptRow
-} from "../rows.ts"
+  CallIds,
+  type Converted,
+  failEntry,
+  getText,
+  isOneOrMore,
+  listDocuments,
+  listEntries,
+  readConversations,
+  readEntries,
+  say,
+  showValue
+} from "../entries.ts"
+import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
 
 const isConversation = (value: unknown): boolean =>
   isObject(value) &&
   Array.isArray(value.conversations) &&
   value.conversations.some((turn) => isObject(turn) && typeof turn.from === "string" && "value" in turn)
 
-export const isSharegptDocument = (value: unknown): boolean =>
-  Array.isArray(value) ? value.length > 0 && isConversation(value[0]) : isConversation(value)
+export const isSharegptDocument = (value: unknown): boolean => isOneOrMore(value, isConversation)
 
 export const isSharegptRow = ({ value }: TranscriptRow): boolean => isConversation(value)
 
 export const readSharegpt = (document: unknown, file: string, tolerance: Tolerance) =>
-  readSharegptRows(listEntries({ file, line: null }, "", Array.isArray(document) ? document : [document]), tolerance)
+  readSharegptRows(listDocuments(document, file), tolerance)
 
 /** Each row is a session of its own, with its id, if that is one. */
 export const readSharegptRows = (
   rows: ReadonlyArray<TranscriptRow>,
   tolerance: Tolerance
 ): Either.Either<TranscriptContents, ImportError> =>
-  Either.gen(function* () {
-    const sessions = []
-    const skipped: Array<string> = []
-    for (const row of rows) {
-      const ids = new CallIds()
-      const { conversations, id, system } = row.value
-      const turns = listEntries(row, "conversations", conversations)
-      const read = yield* readEntries(turns, tolerance, (turn) => convertTurn(turn, ids))
-      for (const kind of read.skipped) skipped.push(kind)
-      const prompt = typeof system === "string" && system !== "" ? [{ role: "system", content: system } as const] : []
-      const sessionId = typeof id === "string" && id !== "" ? id : null
-      sessions.push(makeSession({ sessionId, messages: [...prompt, ...read.messages] }))
-    }
-    return { sessions, skipped: countKinds(skipped) }
+  readConversations(rows, (row) => {
+    const ids = new CallIds()
+    const { conversations, id, system } = row.value
+    const turns = listEntries(row, "conversations", conversations)
+    const prompt = typeof system === "string" && system !== "" ? [{ role: "system", content: system } as const] : []
+    const sessionId = typeof id === "string" && id !== "" ? id : null
+    return Either.map(
+      readEntries(turns, tolerance, (turn) => convertTurn(turn, ids)),
+      ({ messages, skipped }) => ({ sessionId, messages: [...prompt, ...messages], skipped })
+    )
   })
 
 const convertTurn = (turn: TranscriptRow, ids: CallIds): Either.Either<Converted, ImportError> => {

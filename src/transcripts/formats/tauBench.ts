@@ -1,15 +1,8 @@
 /** Reads the results of tau-bench: the trajectory of each trial of each task. */
 import * as Either from "effect/Either"
 import { isObject } from "../../format/json.ts"
-import { listEntries, readEntries, say } from "../entries.ts"
-import {
-  countKinds,
-  type ImportError,
-  makeSession,
-  parseMessage,
-  type Tolerance,
-  type TranscriptContents
-} from "../rows.ts"
+import { listEntries, readConversations, readEntries, say } from "../entries.ts"
+import { type ImportError, parseMessage, type Tolerance, type TranscriptContents } from "../rows.ts"
 
 export const isTauBenchDocument = (value: unknown): boolean =>
   Array.isArray(value) &&
@@ -23,17 +16,11 @@ export const readTauBench = (
   file: string,
   tolerance: Tolerance
 ): Either.Either<TranscriptContents, ImportError> =>
-  Either.gen(function* () {
-    const sessions = []
-    const skipped: Array<string> = []
-    for (const entry of listEntries({ file, line: null }, "", document)) {
-      const { task_id: task, traj, trial } = entry.value
-      const read = yield* readEntries(listEntries(entry, "traj", traj), tolerance, (message) =>
-        Either.map(parseMessage(message, message.value, `${message.at ?? ""} to be a chat message`), say)
-      )
-      for (const kind of read.skipped) skipped.push(kind)
-      const sessionId = `task-${String(task)}${trial === undefined ? "" : `-trial-${String(trial)}`}`
-      sessions.push(makeSession({ ...read, sessionId }))
-    }
-    return { sessions, skipped: countKinds(skipped) }
+  readConversations(listEntries({ file, line: null }, "", document), (entry) => {
+    const { task_id: task, traj, trial } = entry.value
+    const sessionId = `task-${String(task)}${trial === undefined ? "" : `-trial-${String(trial)}`}`
+    const read = readEntries(listEntries(entry, "traj", traj), tolerance, (message) =>
+      Either.map(parseMessage(message, message.value, `${message.at ?? ""} to be a chat message`), say)
+    )
+    return Either.map(read, (dialogue) => ({ ...dialogue, sessionId }))
   })
