@@ -1,6 +1,6 @@
 /** What Effect's metrics say of sessions, as an exporter would read them. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Metric, MetricState, Schema, TestClock } from "effect"
+import { Effect, Fiber, FiberRef, Metric, MetricState, Schema, TestClock } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Gateway } from "../../src/gateway/Gateway.ts"
@@ -29,14 +29,20 @@ const readState = (state: MetricState.MetricState<unknown>): Reading => {
   return MetricState.isGaugeState(state) ? { value: Number(state.value), count: 0 } : { value: 0, count: 0 }
 }
 
-/** Adds up all metrics of a name that have these tags. */
+let tests = 0
+
+/** A process has one registry for all its tests, and fibers of others may still run: what a test measures has its label. */
+const labelled = <A, E, R>(test: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.suspend(() => Effect.tagMetrics(test, "test", `${++tests}`))
+
+/** Adds up all metrics of a name that have these tags, and the label of the test. */
 const read = (name: string, tags: Tags = {}) =>
-  Effect.map(Metric.snapshot, (pairs) =>
+  Effect.map(Effect.all([Metric.snapshot, FiberRef.get(FiberRef.currentMetricLabels)]), ([pairs, labels]) =>
     pairs
       .filter(
         ({ metricKey }) =>
           metricKey.name === name &&
-          Object.entries(tags).every(([key, value]) =>
+          [...labels, ...Object.entries(tags).map(([key, value]) => ({ key, value }))].every(({ key, value }) =>
             metricKey.tags.some((tag) => tag.key === key && tag.value === value)
           )
       )
@@ -44,7 +50,7 @@ const read = (name: string, tags: Tags = {}) =>
       .reduce((a, b) => ({ value: a.value + b.value, count: a.count + b.count }), { value: 0, count: 0 })
   )
 
-/** What `work` adds to metrics: a process has one registry for all its tests. */
+/** What `work` adds to metrics. */
 const addedBy = <A, E, R>(work: Effect.Effect<A, E, R>, asked: ReadonlyArray<readonly [name: string, tags?: Tags]>) =>
   Effect.gen(function* () {
     const readAll = Effect.forEach(asked, ([name, tags]) => read(`throughline_${name}`, tags))
@@ -108,7 +114,7 @@ describe("metrics", () => {
         ]
       )
       assert.isAbove((yield* read("throughline_agent_tokens", { direction: "out" })).value, 0)
-    }).pipe(Effect.provide(scripted(Scripted.layer([]), { policy: manual })))
+    }).pipe(Effect.provide(scripted(Scripted.layer([]), { policy: manual })), labelled)
   )
 
   it.effect("count money where a price is set, and none where none is", () => {
@@ -143,7 +149,7 @@ describe("metrics", () => {
       assert.isAbove(agentOut ?? 0, 0)
       assert.closeTo(modelIn ?? 0, (1_000 + 0.1 * 3_000) / 1e6, 1e-12)
       assert.closeTo(modelOut ?? 0, (10 * 300) / 1e6, 1e-12)
-    })
+    }).pipe(labelled)
   })
 
   it.effect("measure how long turns wait, and how many wait now, also of those that give up", () =>
@@ -181,7 +187,7 @@ describe("metrics", () => {
           [1, 0]
         ]
       )
-    }).pipe(Effect.provide(scripted(Scripted.layer([]), { policy: manual })))
+    }).pipe(Effect.provide(scripted(Scripted.layer([]), { policy: manual })), labelled)
   )
 
   it.live("count no turn as waiting that was interrupted, wherever it was", () =>
@@ -197,7 +203,7 @@ describe("metrics", () => {
         { every: 1 }
       )
       isUnbroken(sweep)
-    }).pipe(Effect.provide(scripted(Scripted.layer([]), { policy: manual })))
+    }).pipe(Effect.provide(scripted(Scripted.layer([]), { policy: manual })), labelled)
   )
 
   it.effect("measure model calls by outcome, their tokens, compressions, and how long a step waits for one", () => {
@@ -238,6 +244,6 @@ describe("metrics", () => {
       assert.strictEqual(wait?.[1], 1)
       // Seconds are no whole numbers.
       assert.closeTo(wait?.[0] ?? 0, duration?.[0] ?? 0, 1e-9)
-    }).pipe(Effect.provide(scripted(model.layer, { ...crowded, routes: [route] })))
+    }).pipe(Effect.provide(scripted(model.layer, { ...crowded, routes: [route] })), labelled)
   })
 })
