@@ -40,6 +40,20 @@ const PEERS: Readonly<Record<string, string>> = {
   "@effect/rpc": "cluster",
   pg: "postgres"
 }
+/** Private modules that stand for a concept of their own, beside the public ones. All other private ones are in camelCase. */
+const PRIVATE_CONCEPTS = [
+  "compression/Plan",
+  "handoff/Handoff",
+  "ledger/Ledger",
+  "ledger/languages/Language",
+  "model/InvalidSetting",
+  "server/Api",
+  "server/Server",
+  "summary/Extractive",
+  "summary/Gate",
+  "summary/RoutePauses",
+  "summary/Summarizer"
+]
 const EDGES = ["promise", "effectAi", "pi", "cli", "index.ts"]
 
 const MOST_FILES_OF_A_FOLDER = 20
@@ -138,6 +152,20 @@ describe("the house", () => {
         .map((name) => `${file} -> ${name}`)
     )
     assert.deepStrictEqual(wrong, [])
+  })
+
+  it("writes public modules in PascalCase, and private ones in camelCase", () => {
+    const manifest: { readonly exports: Readonly<Record<string, { readonly default: string } | string>> } = JSON.parse(
+      readFile("package.json")
+    )
+    const listed = Object.values(manifest.exports)
+      .map((entry) => (typeof entry === "string" ? entry : entry.default))
+      .flatMap((path) => path.match(/^\.\/dist\/(.+)\.js$/)?.slice(1) ?? [])
+      .filter((module) => module !== "index")
+    const inPascalCase = files
+      .filter((file) => /\/[A-Z][^/]*$/.test(file))
+      .map((file) => file.replace(/^src\/|\.tsx?$/g, ""))
+    assert.sameMembers(inPascalCase, [...new Set([...listed, ...PRIVATE_CONCEPTS])])
   })
 
   it("keeps folders and files to a size one can survey", () => {

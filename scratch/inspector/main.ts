@@ -11,6 +11,7 @@ import { SessionId } from "../../src/session/Session.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { buildPage, launchBrowser, openPage } from "../../test/support/browser.ts"
+import { SERVED } from "../../test/support/served.ts"
 import * as Session from "../bench/session.ts"
 
 const messages = Number(process.argv[2] ?? 100_000)
@@ -48,25 +49,7 @@ const measure = Effect.gen(function* () {
     Effect.provide(context)
   )
   yield* Effect.flatMap(Gateway.Gateway, (gateway) => gateway.compress(chat)).pipe(Effect.provide(context))
-  const service = ServeNode.layer({
-    host: "127.0.0.1",
-    port: 0,
-    grace: "5 seconds",
-    version: "0.0.0",
-    token: null,
-    isWritable: false,
-    isLoopback: true,
-    contextLength: WINDOW,
-    bodyLimit: 1_000_000,
-    page,
-    diagnose: Effect.succeed({
-      application: "throughline",
-      schemaVersion: null,
-      sessions: 0,
-      messages: 0,
-      findings: []
-    })
-  })
+  const service = ServeNode.layer({ ...SERVED, isWritable: false, contextLength: WINDOW, page })
   const url = yield* Effect.flatMap(Layer.build(Layer.provide(service, Layer.succeedContext(context))), (built) =>
     Effect.provide(ServeNode.readUrl, Context.merge(context, built))
   )

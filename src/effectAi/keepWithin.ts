@@ -12,9 +12,8 @@ import * as Stream from "effect/Stream"
 import type { NoExcessProperties } from "effect/Types"
 import { isObject } from "../format/json.ts"
 import type { StepOptions, Turn } from "../gateway/Turn.ts"
-import { redact } from "../message/Redaction.ts"
-import { ContextOverflow } from "../model/ModelError.ts"
-import { isOverflow, readTokenLimit } from "../model/overflowText.ts"
+import type { ContextOverflow } from "../model/ModelError.ts"
+import { isOverflow, makeAgentOverflow } from "../model/overflowText.ts"
 import { SessionId } from "../session/Session.ts"
 import type { View } from "../view/View.ts"
 import { encodeMessages, decodePrompt, readResponse } from "./prompts.ts"
@@ -184,7 +183,7 @@ const readFailure = <E>(error: E): ContextOverflow | Passed<E> => {
   if (AiError.isAiError(error) && error._tag === "HttpResponseError") {
     const detail = error.body ?? error.description ?? ""
     if (isOverflow(error.response.status, detail)) {
-      return new ContextOverflow({ route: "the agent's model", detail: redact(detail), limit: readTokenLimit(detail) })
+      return makeAgentOverflow(detail)
     }
   }
   return { _tag: "Passed", error }

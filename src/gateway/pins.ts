@@ -131,7 +131,7 @@ const readRequested = (
 ): Effect.Effect<Requested, InvalidPin | PinTooLarge | Failure> =>
   Effect.gen(function* () {
     const reject = (reason: InvalidPin["reason"]) => new InvalidPin({ sessionId, reason, lastSeq })
-    const as = safeLine(request.as ?? "", LONGEST_NAME)
+    const as = safeLine((request.as ?? "").toWellFormed(), LONGEST_NAME)
     if ("text" in request) {
       const text = cleanText(request.text)
       if (text === "") return yield* reject("empty")

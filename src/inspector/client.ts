@@ -1,4 +1,5 @@
 /** Calls of the service, typed by its own schemas. */
+import { writeSegment } from "../message/pathSegment.ts"
 import type * as Answers from "../server/endpoints/answers.ts"
 import type { Receipt } from "../session/Receipt.ts"
 import type { SessionStats } from "../session/SessionStats.ts"
@@ -85,8 +86,8 @@ const call = async <A>(path: string, { body, method = "GET", signal }: Call = {}
   return response.json()
 }
 
-const of = (session: string): string => `/sessions/${encodeURIComponent(session)}`
-const ofSnapshot = (snapshot: string): string => `/snapshots/${encodeURIComponent(snapshot)}`
+const of = (session: string): string => `/sessions/${writeSegment(session)}`
+const ofSnapshot = (snapshot: string): string => `/snapshots/${writeSegment(snapshot)}`
 
 const withQuery = (path: string, query: Readonly<Record<string, string | number | undefined>>): string => {
   const given = Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]))
@@ -106,7 +107,7 @@ export const readLog = (session: string, from: number, limit: number, signal?: S
 export const readSegments = (session: string, signal?: Signal) =>
   call<SegmentTree>(`${of(session)}/segments`, { signal })
 export const readSegment = (segment: string, from: number | undefined, signal?: Signal) =>
-  call<SegmentAnswer>(withQuery(`/segments/${encodeURIComponent(segment)}`, { from }), { signal })
+  call<SegmentAnswer>(withQuery(`/segments/${writeSegment(segment)}`, { from }), { signal })
 export const readLedger = (session: string, signal?: Signal) => call<Facts>(`${of(session)}/ledger`, { signal })
 export const readRules = (session: string, signal?: Signal) => call<Rules>(`${of(session)}/rules`, { signal })
 export const readPins = (session: string, signal?: Signal) =>
@@ -138,7 +139,7 @@ export const resetSession = (session: string) =>
 export const pinText = (session: string, text: string, as: string) =>
   call<Pin>(`${of(session)}/pins`, { method: "POST", body: as === "" ? { text } : { text, as } })
 export const unpinText = (session: string, name: string) =>
-  call<{ readonly wasPinned: boolean }>(`${of(session)}/pins/${encodeURIComponent(name)}`, {
+  call<{ readonly wasPinned: boolean }>(`${of(session)}/pins/${writeSegment(name)}`, {
     method: "DELETE",
     body: {}
   })

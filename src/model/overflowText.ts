@@ -2,6 +2,12 @@
  * Reads the words in which servers say that an input is longer than the model's window, and the window that they name.
  * There is no common code for it: each server has a wording of its own.
  */
+import { redact } from "../message/Redaction.ts"
+import { ContextOverflow } from "./ModelError.ts"
+
+/** Makes the error of an agent's own model call that was refused in these words, which a step knows how to mend. */
+export const makeAgentOverflow = (text: string): ContextOverflow =>
+  new ContextOverflow({ route: "the agent's model", detail: redact(text), limit: readTokenLimit(text) })
 
 /** Returns whether a refusal with this HTTP status (null if it has none) and this text is about the size of the input. */
 export const isOverflow = (status: number | null, text: string): boolean => {

@@ -257,12 +257,12 @@ export const make = (
       })
     )
 
-  const log = (sessionId: SessionId): Stream.Stream<Acknowledged, UnknownSession | StoreError> =>
+  const log = (sessionId: SessionId, from = 0): Stream.Stream<Acknowledged, UnknownSession | StoreError> =>
     Stream.unwrap(
       Effect.gen(function* () {
         yield* findHead(sessionId)
         const { undone } = (yield* findEnd(sessionId)) ?? { undone: [] }
-        return Stream.paginateChunkEffect(0, (after: number) => readPage(sessionId, after, undone))
+        return Stream.paginateChunkEffect(from, (after: number) => readPage(sessionId, after, undone))
       })
     )
 

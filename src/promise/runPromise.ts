@@ -3,9 +3,8 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import { ContextOverflow } from "../model/ModelError.ts"
-import { isOverflow, readTokenLimit } from "../model/overflowText.ts"
-import { redact } from "../message/Redaction.ts"
+import type { ContextOverflow } from "../model/ModelError.ts"
+import { isOverflow, makeAgentOverflow } from "../model/overflowText.ts"
 
 /** What a function of the caller threw. It reaches the caller again as it was. */
 class Thrown {
@@ -50,15 +49,12 @@ export const callModel = <A>(call: Call<A>): Effect.Effect<A, Thrown | ContextOv
   Effect.catchIf(
     callForeign(call),
     ({ value }) => isTooLong(value),
-    ({ value }) => Effect.fail(makeOverflow(String(value)))
+    ({ value }) => Effect.fail(makeAgentOverflow(String(value)))
   )
 
 /** Whether a model's server refused the input because of its length. */
 export const isTooLong = (thrown: unknown): boolean =>
   thrown instanceof Error && isOverflow(statusOf(thrown), thrown.message)
-
-const makeOverflow = (text: string): ContextOverflow =>
-  new ContextOverflow({ route: "the agent's model", detail: redact(text), limit: readTokenLimit(text) })
 
 /** SDKs call the HTTP status `status` or `statusCode`. */
 const statusOf = (error: Error): number | null => {

@@ -1,9 +1,10 @@
 /**
  * The HTTP interface of `throughline serve`, from which the server, the client, and the OpenAPI document are derived.
  *
- * A path holds ids percent-encoded, as `encodeURIComponent` writes them. Each error is JSON: `_tag` names it, beside its
- * fields stand `message` and `isRetryable`. All but `/health`, `/`, `/docs` and `/openapi.json` needs the token if there is
- * one. What changes something needs `--write` and the content type `application/json`.
+ * A path holds ids percent-encoded, as `encodeURIComponent` writes them, and the ids `.` and `..` as `~.` and `~..`. Each
+ * error is JSON: `_tag` names it, beside its fields stand `message` and `isRetryable`. All but `/health`, `/`, `/docs` and
+ * `/openapi.json` needs the token if there is one. What changes something needs `--write` and the content type
+ * `application/json`.
  *
  * @since 0.1.0
  */

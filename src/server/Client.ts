@@ -16,6 +16,7 @@ import type { ParseError } from "effect/ParseResult"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { writeSegment } from "../message/pathSegment.ts"
 import { Api } from "./Api.ts"
 import { ServerEvent } from "./endpoints/answers.ts"
 
@@ -71,7 +72,7 @@ export const make = ({ baseUrl, token }: ClientOptions) =>
       { readonly id: string | undefined; readonly event: ServerEvent },
       HttpClientError.HttpClientError | ParseError | Sse.SseError
     > => {
-      const path = sessionId === undefined ? "events" : `sessions/${encodeURIComponent(sessionId)}/events`
+      const path = sessionId === undefined ? "events" : `sessions/${writeSegment(sessionId)}/events`
       const request = HttpClientRequest.get(`${baseUrl.replace(/\/$/, "")}/${path}`).pipe(
         HttpClientRequest.setUrlParams(after === undefined ? {} : { after })
       )

@@ -16,7 +16,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Errors from "./endpoints/errors.ts"
-import { Settings } from "./Settings.ts"
+import { Settings } from "./settings.ts"
 
 /** The names under which a browser reaches the loopback itself. A name of another site may lead there as well. */
 const LOOPBACK = /^(?:localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(?::\d{1,5})?$/i

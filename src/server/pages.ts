@@ -5,7 +5,7 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import { Router } from "@effect/platform/HttpApiBuilder"
 import * as Effect from "effect/Effect"
 import { Api } from "./Api.ts"
-import { Settings } from "./Settings.ts"
+import { Settings } from "./settings.ts"
 
 /** Allows a page what it brings itself, and calls of this service. */
 const POLICY =

@@ -5,7 +5,7 @@ import * as Redacted from "effect/Redacted"
 import { createHash, timingSafeEqual } from "node:crypto"
 import { ReadOnly, Unauthorized } from "./endpoints/errors.ts"
 import { Authorization, Writing } from "./endpoints/parameters.ts"
-import { Settings } from "./Settings.ts"
+import { Settings } from "./settings.ts"
 
 export const layer = Layer.mergeAll(
   Layer.effect(

@@ -50,11 +50,11 @@ export const make = ({ findResident, loader, read, sql }: Connection) => {
       return Either.right(() => [Chunk.unsafeFromArray([...rows, ...waiting]), next] as const)
     })
 
-  const log = (sessionId: SessionId) =>
+  const log = (sessionId: SessionId, from = 0) =>
     Stream.unwrap(
       Effect.as(
         requireSession(sessionId),
-        Stream.paginateChunkEffect(0, (after: number) => readPage(sessionId, after))
+        Stream.paginateChunkEffect(from, (after: number) => readPage(sessionId, after))
       )
     )
 

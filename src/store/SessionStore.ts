@@ -159,8 +159,8 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
       fromSeq: number,
       toSeq: number
     ) => Effect.Effect<ReadonlyArray<Logged>, StoreError>
-    /** Streams every acknowledged message: the log, then the inbox. */
-    readonly log: (sessionId: SessionId) => Stream.Stream<Acknowledged, UnknownSession | StoreError>
+    /** Streams every acknowledged message: the log, from the one after message `after` on if it is given, then the inbox. */
+    readonly log: (sessionId: SessionId, after?: number) => Stream.Stream<Acknowledged, UnknownSession | StoreError>
     /** Lists all sessions, in order of their ids. */
     readonly sessions: Effect.Effect<ReadonlyArray<SessionSummary>, StoreError>
     /** Lists the generations a session left behind, oldest first. */

@@ -200,12 +200,12 @@ export const make = (counter: Counter) => {
       return Either.right(session === undefined ? [] : shownBetween(session, manifestOf(session), fromSeq, toSeq))
     })
 
-  const log = (sessionId: SessionId) => {
+  const log = (sessionId: SessionId, after = 0) => {
     const all = atOnce(() =>
       Either.map(find(sessionId), (session): ReadonlyArray<Acknowledged> => {
         const { undone } = manifestOf(session)
         return [
-          ...session.log.map((entry) => ({ ...entry, undone: isUndone(undone, entry.seq) })),
+          ...session.log.slice(after).map((entry) => ({ ...entry, undone: isUndone(undone, entry.seq) })),
           ...session.inbox.map((entry) => ({ ...entry, seq: null, undone: false }))
         ].map((entry) => ({ ...entry, message: copyMessage(entry.message) }))
       })

@@ -222,6 +222,92 @@ describe("turns", () => {
   )
 })
 
+describe("what waits", () => {
+  it.scopedLive("is read from the inbox until a turn takes it up", () =>
+    Effect.gen(function* () {
+      const client = yield* Service.client()
+      yield* answer(client, 1)
+      const receipt = yield* client.operations.deliver({ path, payload: { message: user("two") } })
+      yield* client.operations.deliver({ path, payload: { message: user("three"), kind: "notification" } })
+      const inbox = yield* client.sessions.inbox({ path, urlParams: {} })
+      assert.deepStrictEqual(
+        inbox.map(({ kind, message }) => [kind, message.content]),
+        [
+          ["request", "two"],
+          ["notification", "three"]
+        ]
+      )
+      assert.strictEqual(inbox[0]?.arrival, receipt.arrival)
+      assert.lengthOf(yield* client.sessions.inbox({ path, urlParams: { limit: 1 } }), 1)
+      const { turn } = yield* client.turns.begin({ path, payload: {} })
+      yield* client.turns.step({ path: { session, turn }, payload: {} })
+      assert.deepStrictEqual(yield* client.sessions.inbox({ path, urlParams: {} }), [])
+    }).pipe(Effect.provide(Service.layer()))
+  )
+})
+
+describe("a view that the model's server refuses", () => {
+  /** Begins a turn with a full window. */
+  const fill = (client: Client, messages = 8) =>
+    Effect.gen(function* () {
+      for (let n = 1; n <= messages; n++) {
+        yield* client.operations.deliver({ path, payload: { message: user(`${n}: ${LONG}`) } })
+      }
+      const { turn } = yield* client.turns.begin({ path, payload: {} })
+      return { path: { session, turn } }
+    })
+
+  it.scopedLive("is followed by smaller ones, and the session keeps within what was taken", () =>
+    Effect.gen(function* () {
+      const client = yield* Service.client()
+      const of = yield* fill(client, 40)
+      const refused = yield* client.turns.step({ ...of, payload: { format: "anthropic", system: "Be brief." } })
+      const detail = "This model's maximum context length is 6000 tokens."
+      const smaller = yield* client.turns.rescue({ ...of, payload: { detail } })
+      assert.isBelow(smaller.tokens, 6_000)
+      assert.isBelow(smaller.tokens, refused.tokens)
+      assert.strictEqual(smaller.format, "anthropic")
+      assert.strictEqual(smaller.system, refused.system)
+      const smallest = yield* client.turns.rescue({ ...of, payload: {} })
+      assert.isBelow(smallest.tokens, smaller.tokens)
+      yield* client.turns.heartbeat({ ...of, payload: {} })
+      yield* client.turns.append({ ...of, payload: { messages: [reply("done")] } })
+      const { windows } = yield* client.sessions.detail({ path })
+      assert.lengthOf(windows, 1)
+      assert.isBelow(windows[0]?.contextLength ?? Infinity, 6_000)
+      yield* client.turns.end(of)
+      yield* answer(client, 9, "short")
+      assert.isBelow((yield* client.sessions.view({ path, urlParams: {} })).tokens, 6_000)
+    }).pipe(Effect.provide(Service.layer({ contextLength: 16_000 })))
+  )
+
+  it.scopedLive("is given up once nothing more can leave, and the turn goes on", () =>
+    Effect.gen(function* () {
+      const client = yield* Service.client()
+      const of = yield* fill(client)
+      yield* client.turns.step({ ...of, payload: {} })
+      const rescue = client.turns.rescue({ ...of, payload: { detail: "too long" } })
+      const error = yield* Effect.flip(Effect.forever(rescue))
+      assert.instanceOf(error, SessionError.WindowExceeded)
+      yield* client.turns.append({ ...of, payload: { messages: [reply("none of it")] } })
+      assert.strictEqual((yield* client.turns.end(of)).lastSeq, 9)
+    }).pipe(Effect.provide(Service.layer()))
+  )
+
+  it.scopedLive("is forgotten with its turn", () =>
+    Effect.gen(function* () {
+      const client = yield* Service.client()
+      const of = yield* fill(client)
+      yield* client.turns.step({ ...of, payload: {} })
+      yield* client.turns.rescue({ ...of, payload: { detail: "too long" } })
+      yield* client.turns.end(of)
+      const lost = yield* Effect.flip(client.turns.rescue({ ...of, payload: {} }))
+      assert.instanceOf(lost, SessionError.TurnLost)
+      yield* client.turns.begin({ path, payload: { wait: 0 } })
+    }).pipe(Effect.provide(Service.layer()))
+  )
+})
+
 describe("events", () => {
   it.scopedLive("tell of turns and changes, and continue after the last one that a reader has", () =>
     Effect.gen(function* () {

@@ -3,23 +3,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Layer, Ref, Stream, TestClock } from "effect"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
-import * as Events from "../../src/server/Events.ts"
-import * as SessionList from "../../src/server/SessionList.ts"
-import { Settings } from "../../src/server/Settings.ts"
+import * as Events from "../../src/server/events.ts"
+import * as SessionList from "../../src/server/sessionList.ts"
+import { Settings } from "../../src/server/settings.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { layerMemory } from "../../src/store/SessionStore.ts"
+import { SERVED } from "../support/served.ts"
 
-const settings = Layer.succeed(Settings, {
-  version: "0.0.0",
-  token: null,
-  isWritable: false,
-  isLoopback: true,
-  contextLength: 8_000,
-  bodyLimit: 1_000,
-  page: new Map(),
-  diagnose: Effect.die("unused"),
-  drop: () => Effect.void
-})
+const settings = Layer.succeed(Settings, { ...SERVED, drop: () => Effect.void })
 
 const live = Events.layer.pipe(
   Layer.provide(SessionList.layer),

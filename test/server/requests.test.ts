@@ -3,6 +3,11 @@ import { connect, type Socket } from "node:net"
 import { request } from "node:http"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as FastCheck from "effect/FastCheck"
+import { writeSegment } from "../../src/message/pathSegment.ts"
+import { isSessionId, SessionId } from "../../src/session/Session.ts"
+import { repetitions } from "../support/repetitions.ts"
+import { SERVED } from "../support/served.ts"
 import * as Service from "../support/service.ts"
 
 interface Answer {
@@ -46,12 +51,25 @@ const ask = (path: string, { body, headers = {}, method = body === undefined ? "
 const JSON_TYPE = { "content-type": "application/json" }
 const HELLO = JSON.stringify({ message: { role: "user", content: "hello" } })
 
+/** Ids of any text, many of them of what a URL gives a meaning to. */
+const anyId = FastCheck.oneof(
+  FastCheck.string({ unit: FastCheck.constantFrom(..."./~%2Ee?#&;:@+\\ "), minLength: 1, maxLength: 4 }),
+  FastCheck.string({ unit: "binary", minLength: 1, maxLength: 256 }),
+  FastCheck.string({ unit: FastCheck.constantFrom("\uffff", "a", "."), minLength: 500, maxLength: 512 })
+)
+  .filter(isSessionId)
+  .map((id) => SessionId.make(id))
+
 const post = (path: string, body: string | Uint8Array, headers: Readonly<Record<string, string>> = JSON_TYPE) =>
   ask(path, { body, headers })
 
 const tagOf = ({ body }: Answer): unknown => {
   const { _tag, reason } = JSON.parse(body)
   return reason === undefined ? _tag : `${_tag}: ${reason}`
+}
+
+interface SessionIds {
+  readonly sessions: ReadonlyArray<{ readonly sessionId: string }>
 }
 
 const statusAndTag = (answer: Answer) => [answer.status, tagOf(answer)]
@@ -120,11 +138,11 @@ describe("a request", () => {
       ]) {
         assert.strictEqual((yield* post(to, body)).status, 400, body)
       }
-      const large = JSON.stringify({ message: { role: "user", content: "x".repeat(Service.BODY_LIMIT) } })
+      const large = JSON.stringify({ message: { role: "user", content: "x".repeat(SERVED.bodyLimit) } })
       assert.deepStrictEqual(statusAndTag(yield* post(to, large)), [413, "BodyTooLarge"])
       const chunked = yield* post(to, large, { ...JSON_TYPE, "transfer-encoding": "chunked" })
       assert.deepStrictEqual(statusAndTag(chunked), [413, "BodyTooLarge"])
-      const fits = JSON.stringify({ message: { role: "user", content: "x".repeat(Service.BODY_LIMIT / 2) } })
+      const fits = JSON.stringify({ message: { role: "user", content: "x".repeat(SERVED.bodyLimit / 2) } })
       assert.strictEqual((yield* post("/sessions/b/messages", fits)).status, 200)
       assert.deepStrictEqual(
         JSON.parse((yield* ask("/sessions")).body).sessions.map(({ sessionId }: { sessionId: string }) => sessionId),
@@ -147,24 +165,32 @@ describe("a request", () => {
         "\u{1f600}".repeat(256),
         "..%",
         "__proto__",
-        "events"
+        "events",
+        ".",
+        "..",
+        "~.",
+        "~~..",
+        "%2E",
+        "\ufffd"
       ]
       for (const id of ids) {
-        const path = `/sessions/${encodeURIComponent(id)}`
+        const path = `/sessions/${writeSegment(id)}`
         const receipt = yield* post(`${path}/messages`, HELLO)
         assert.deepStrictEqual(JSON.parse(receipt.body).sessionId, id, receipt.body)
         assert.strictEqual(JSON.parse((yield* ask(`${path}/view`)).body).sessionId, id)
       }
-      const listed: { readonly sessions: ReadonlyArray<{ readonly sessionId: string }> } = JSON.parse(
-        (yield* ask("/sessions")).body
-      )
+      const listed: SessionIds = JSON.parse((yield* ask("/sessions")).body)
       assert.sameMembers(
         listed.sessions.map(({ sessionId }) => sessionId),
         ids
       )
-      const first = JSON.parse((yield* ask("/sessions?limit=5")).body)
-      const second = JSON.parse((yield* ask(`/sessions?limit=1000&after=${encodeURIComponent(first.next)}`)).body)
-      assert.strictEqual(first.sessions.length + second.sessions.length, ids.length)
+      const paged: Array<string> = []
+      for (let query = "limit=1"; query !== "";) {
+        const page: SessionIds & { readonly next: string | null } = JSON.parse((yield* ask(`/sessions?${query}`)).body)
+        paged.push(...page.sessions.map(({ sessionId }) => sessionId))
+        query = page.next === null ? "" : `limit=1&after=${encodeURIComponent(page.next)}`
+      }
+      assert.sameMembers(paged, ids)
       for (const path of [
         `/sessions/${"b".repeat(513)}/view`,
         "/sessions/%00/view",
@@ -175,6 +201,28 @@ describe("a request", () => {
       }
       for (const path of ["/sessions/%zz/view", "/..%2f..%2fetc/passwd", "/nothing"]) {
         assert.include([400, 404], (yield* ask(path)).status, path)
+      }
+    }).pipe(Effect.provide(Service.layer()))
+  )
+
+  it.scopedLive("reaches its own session and no other one, whatever characters an id has and however many", () =>
+    Effect.gen(function* () {
+      const client = yield* Service.client()
+      const ids = new Set(FastCheck.sample(anyId, repetitions(60, 1_000)))
+      for (const session of ids) {
+        const path = { session }
+        yield* client.operations.deliver({ path, payload: { message: { role: "user", content: `of ${session}` } } })
+        yield* client.operations.pin({ path, payload: { text: "pinned", as: session.slice(0, 8).trim() || "pin" } })
+      }
+      for (const session of ids) {
+        const path = { session }
+        const { turn } = yield* client.turns.begin({ path, payload: {} })
+        const { messages } = yield* client.turns.step({ path: { session, turn }, payload: {} })
+        assert.include(JSON.stringify(messages), JSON.stringify(`of ${session}`))
+        yield* client.turns.end({ path: { session, turn } })
+        for (const { name: pin } of yield* client.sessions.pins({ path })) {
+          assert.deepStrictEqual(yield* client.operations.unpin({ path: { session, pin } }), { wasPinned: true })
+        }
       }
     }).pipe(Effect.provide(Service.layer()))
   )

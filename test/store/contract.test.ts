@@ -131,6 +131,22 @@ for (const [name, backend] of backends) {
         })
       )
 
+      it.effect("what was acknowledged is told from any message of the log on, and what waits in any case", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const sessionId = freshSession()
+          yield* conversation(sessionId, [user("one"), assistant("two"), user("three")])
+          yield* store.deliver(sessionId, user("four"), { kind: "request" })
+          for (const after of [0, 1, 2, 3, 99]) {
+            const log = Chunk.toReadonlyArray(yield* Stream.runCollect(store.log(sessionId, after)))
+            assert.deepStrictEqual(
+              log.map(({ seq }) => seq),
+              [...[1, 2, 3].filter((seq) => seq > after), null]
+            )
+          }
+        })
+      )
+
       it.effect("an idempotency key gives the first receipt again, and refuses another body", () =>
         Effect.gen(function* () {
           const store = yield* SessionStore

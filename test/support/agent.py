@@ -40,8 +40,20 @@ def call(method, path, body=None):
         time.sleep(0.05)
 
 
-def think(messages):
+# The window of the model's server, which is smaller than the service was told.
+LIMIT = 1_200
+rescues = 0
+
+
+class TooLong(Exception):
+    """The model's server refused what it was sent."""
+
+
+def think(view):
     """What would be a call of a model. The last request is the one to answer."""
+    if view["tokens"] > LIMIT:
+        raise TooLong(f"This model's maximum context length is {LIMIT} tokens. Please reduce the length of the messages.")
+    messages = view["messages"]
     asked = [message for message in messages if message["role"] == "user"][-1]["content"]
     return "Answer to " + asked.split(":")[0] + ". " + "The invoices of the year are in order. " * 12
 
@@ -66,7 +78,14 @@ def answer(n):
             stop = threading.Event()
             beat = threading.Thread(target=keep_alive, args=(of, stop), daemon=True)
             beat.start()
-            reply = think(view["messages"])
+            while True:
+                try:
+                    reply = think(view)
+                    break
+                except TooLong as refused:
+                    global rescues
+                    rescues += 1
+                    view = call("POST", f"{of}/rescue", {"detail": str(refused)})
             stop.set()
             call("POST", f"{of}/report", {"inputTokens": view["tokens"]})
             call("POST", f"{of}/messages", {"messages": [{"role": "assistant", "content": reply}], "key": f"answer {n}"})
@@ -92,4 +111,5 @@ while page is not None:
 replies = [entry["message"]["content"].split(".")[0] for entry in log if entry["message"]["role"] == "assistant"]
 found = call("GET", "/recall?query=" + urllib.parse.quote('"request 1:"'))
 detail = call("GET", "")
-print(json.dumps({"replies": replies, "generation": detail["generation"], "found": [hit["seq"] for hit in found]}))
+seqs = [hit["seq"] for hit in found]
+print(json.dumps({"replies": replies, "generation": detail["generation"], "found": seqs, "rescues": rescues}))

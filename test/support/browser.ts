@@ -5,7 +5,7 @@ import { join } from "node:path"
 import process from "node:process"
 import { Effect } from "effect"
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core"
-import type { PageFile } from "../../src/server/Settings.ts"
+import type { PageFile } from "../../src/server/settings.ts"
 import { makeTemporaryFolder } from "./temporaryFolder.ts"
 
 const CHROMIUM = "/usr/bin/chromium"

@@ -9,6 +9,7 @@ import * as Scripted from "../../src/model/Scripted.ts"
 import * as Client from "../../src/server/Client.ts"
 import { layerMemory } from "../../src/store/SessionStore.ts"
 import { CliBundle } from "./cli.ts"
+import { SERVED } from "./served.ts"
 
 /** The address of the service that a test talks to. */
 export class Address extends Context.Tag("test/Address")<Address, string>() {}
@@ -16,8 +17,6 @@ export class Address extends Context.Tag("test/Address")<Address, string>() {}
 export const TOKEN = "a token of the tests"
 
 export const secret = Redacted.make(TOKEN)
-
-export const BODY_LIMIT = 100_000
 
 /** Short, so that a client that is cut off notices soon. A busy machine may cut off quick clients, too. */
 export const HASTY = {
@@ -27,31 +26,11 @@ export const HASTY = {
   connectionsCheckingInterval: 50
 }
 
-const WINDOW = 4_000
-
 /** A service on sessions in memory, which compresses without a model. */
 export const layer = (settings: Partial<ServeNode.Served> = {}) => {
-  const service = ServeNode.layer({
-    host: "127.0.0.1",
-    port: 0,
-    grace: "5 seconds",
-    version: "0.0.0",
-    token: null,
-    isWritable: true,
-    isLoopback: true,
-    contextLength: WINDOW,
-    bodyLimit: BODY_LIMIT,
-    page: new Map(),
-    diagnose: Effect.succeed({
-      application: "throughline",
-      schemaVersion: null,
-      sessions: 0,
-      messages: 0,
-      findings: []
-    }),
-    ...settings
-  })
-  const sessions = Gateway.layer({ policy: { contextLength: WINDOW }, routes: [] }).pipe(
+  const served = { ...SERVED, ...settings }
+  const service = ServeNode.layer(served)
+  const sessions = Gateway.layer({ policy: { contextLength: served.contextLength }, routes: [] }).pipe(
     Layer.provideMerge(layerMemory),
     Layer.provide(Scripted.layer([]))
   )

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import type { PageFile } from "../../server/Settings.ts"
+import type { PageFile } from "../../server/settings.ts"
 
 /** Beside the bundled command line, and seen from this file in the sources. */
 const FOLDERS = ["../inspector/", "../../../dist/inspector/"]

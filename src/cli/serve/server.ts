@@ -8,10 +8,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import { createServer, type Server as NodeServer } from "node:http"
-import { Events } from "../../server/Events.ts"
-import { OpenTurns } from "../../server/OpenTurns.ts"
+import { Events } from "../../server/events.ts"
+import { OpenTurns } from "../../server/openTurns.ts"
 import * as Server from "../../server/Server.ts"
-import { Settings } from "../../server/Settings.ts"
+import { Settings } from "../../server/settings.ts"
 
 /** The address to listen on, and what a service is started with. `grace` bounds the wait for requests at its end. */
 export interface Served extends Omit<Settings["Type"], "drop"> {

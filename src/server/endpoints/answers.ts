@@ -163,6 +163,17 @@ export const LogPage = Schema.Struct({
   next: Schema.NullOr(Seq)
 }).annotations({ identifier: "LogPage" })
 
+/** Messages that were delivered and wait for a turn, oldest first: they are on disk, and the log has no number for them yet. */
+export const Inbox = Schema.Array(
+  Schema.Struct({
+    arrival: Schema.NullOr(Schema.Int),
+    at: Time,
+    kind: Schema.NullOr(DeliveryKind),
+    message: ChatMessage,
+    unreadable: Schema.optional(Schema.String)
+  }).annotations({ identifier: "Waiting" })
+)
+
 /** The answer to a delivery: the message that ended the turn which took it up. Null while there is none. */
 export const Reply = Schema.NullOr(Schema.Struct({ seq: Seq, at: Time, tokens: Schema.Int, message: ChatMessage }))
 

@@ -3,6 +3,7 @@ import * as HttpApiMiddleware from "@effect/platform/HttpApiMiddleware"
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as HttpApiSecurity from "@effect/platform/HttpApiSecurity"
 import * as Schema from "effect/Schema"
+import { readSegment, writeSegment } from "../../message/pathSegment.ts"
 import { SessionId } from "../../session/Session.ts"
 import * as Answers from "./answers.ts"
 import * as Errors from "./errors.ts"
@@ -34,8 +35,8 @@ export class Writing extends HttpApiMiddleware.Tag<Writing>()("throughline/serve
 const inPath = <A extends string>(id: Schema.Schema<A, string>) =>
   Schema.transform(Schema.String, id, {
     strict: true,
-    decode: (text) => text,
-    encode: encodeURIComponent
+    decode: readSegment,
+    encode: writeSegment
   })
 
 export const session = HttpApiSchema.param("session", inPath(SessionId))

@@ -47,6 +47,16 @@ export const sessions = HttpApiGroup.make("sessions")
       )
   )
   .add(
+    HttpApiEndpoint.get("inbox")`/sessions/${session}/inbox`
+      .setUrlParams(Schema.Struct(page))
+      .addSuccess(Answers.Inbox)
+      .addError(Errors.unknownSession)
+      .annotate(
+        OpenApi.Description,
+        "Reads what was delivered and waits for a turn, the oldest `limit` messages: 100 unless given, at most 1,000."
+      )
+  )
+  .add(
     HttpApiEndpoint.get("reply")`/sessions/${session}/replies/${arrival}`
       .addSuccess(Answers.Reply)
       .addError(Errors.unknownSession)

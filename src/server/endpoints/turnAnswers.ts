@@ -46,6 +46,9 @@ export const StepRequest = Schema.Struct({
 
 export const StepAnswer = Schema.Struct({ ...ViewAnswer.fields, ...Extended.fields })
 
+/** `detail` are the words in which the model's server refused the latest view: they may name the window that it has. */
+export const Refusal = Schema.Struct({ detail: Schema.optional(Schema.String) })
+
 /** `messages` are chat messages, or those of `format`. */
 export const AppendRequest = Schema.Struct({
   messages: Schema.Array(Schema.Unknown),

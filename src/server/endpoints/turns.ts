@@ -31,6 +31,18 @@ export const turns = HttpApiGroup.make("turns")
       )
   )
   .add(
+    HttpApiEndpoint.post("rescue")`/sessions/${session}/turns/${turn}/rescue`
+      .setPayload(Turns.Refusal)
+      .addSuccess(Turns.StepAnswer)
+      .addError(Errors.invalidMessage)
+      .annotate(
+        OpenApi.Description,
+        "Answers a smaller view in place of the latest one, which the model's server refused as too long. Call it " +
+          "again if that one is refused, too; once nothing more can leave, it fails with `WindowExceeded`. Any other " +
+          "call of the turn but `heartbeat` tells that the view was taken, and the session keeps within that window."
+      )
+  )
+  .add(
     HttpApiEndpoint.post("append")`/sessions/${session}/turns/${turn}/messages`
       .setPayload(Turns.AppendRequest)
       .addSuccess(Turns.AppendAnswer)

@@ -7,9 +7,9 @@ import * as Stream from "effect/Stream"
 import { SessionId } from "../../session/Session.ts"
 import { SessionStore } from "../../store/SessionStore.ts"
 import { Api } from "../Api.ts"
-import { Events } from "../Events.ts"
+import { Events } from "../events.ts"
 import { formatMetrics } from "../prometheus.ts"
-import { Settings } from "../Settings.ts"
+import { Settings } from "../settings.ts"
 
 /** An id that none has. */
 const NOBODY = SessionId.make("throughline/health")

@@ -1,6 +1,7 @@
 /** Answers what there is to read of sessions. */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import { readHandoff } from "../../gateway/editHandoff.ts"
 import { Gateway } from "../../gateway/Gateway.ts"
 import type { MessageFormat } from "../../format/MessageFormat.ts"
@@ -13,9 +14,9 @@ import * as View from "../../view/View.ts"
 import { Api } from "../Api.ts"
 import type { LogEntry } from "../endpoints/answers.ts"
 import { readFacts } from "../facts.ts"
-import { SessionList } from "../SessionList.ts"
-import { Settings } from "../Settings.ts"
-import { Snapshots } from "../Snapshots.ts"
+import { SessionList } from "../sessionList.ts"
+import { Settings } from "../settings.ts"
+import { Snapshots } from "../snapshots.ts"
 import { describeView } from "../views.ts"
 
 const PAGE = 100
@@ -86,6 +87,21 @@ export const layer = HttpApiBuilder.group(Api, "sessions", (handlers) =>
           }
           const { undone } = manifest
           return { entries, undone, lastSeq, next: next <= lastSeq ? next : null }
+        })
+      )
+      .handle("inbox", ({ path: { session }, urlParams: { limit = PAGE } }) =>
+        Effect.gen(function* () {
+          const { lastSeq } = yield* store.state(session)
+          // What a turn takes up meanwhile comes first.
+          const waiting = Stream.filter(store.log(session, lastSeq), ({ seq }) => seq === null)
+          const entries = yield* Stream.runCollect(Stream.take(waiting, Math.min(LARGEST_PAGE, limit)))
+          return Array.from(entries, ({ arrival, at, kind, message, unreadable }) => ({
+            arrival,
+            at,
+            kind,
+            message,
+            ...(unreadable === undefined ? {} : { unreadable })
+          }))
         })
       )
       .handle("reply", ({ path: { arrival, session } }) =>

@@ -2,7 +2,8 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as Effect from "effect/Effect"
 import { Api } from "../Api.ts"
-import { OpenTurns } from "../OpenTurns.ts"
+import type { View } from "../../view/View.ts"
+import { type Asked, OpenTurns } from "../openTurns.ts"
 import { describeView, readMessages } from "../views.ts"
 
 const WAIT = 30_000
@@ -24,11 +25,12 @@ export const layer = HttpApiBuilder.group(Api, "turns", (handlers) =>
         )
       )
       .handle("step", ({ path: { session, turn }, payload: { format = "chat", ...options } }) =>
-        Effect.flatMap(
-          turns.use(session, turn, [], (open) => open.view(options)),
-          ([view, ttl]) =>
-            Effect.map(describeView(view, format, options.tools), (answer) => ({ ...answer, ...extendBy(ttl) }))
+        Effect.flatMap(turns.view(session, turn, { format, options }), ([view, ttl]) =>
+          answerView(view, ttl, { format, options })
         )
+      )
+      .handle("rescue", ({ path: { session, turn }, payload: { detail = "" } }) =>
+        Effect.flatMap(turns.rescue(session, turn, detail), ([view, ttl, asked]) => answerView(view, ttl, asked))
       )
       .handle("append", ({ path: { session, turn }, payload: { format = "chat", key, messages } }) =>
         Effect.gen(function* () {
@@ -38,21 +40,16 @@ export const layer = HttpApiBuilder.group(Api, "turns", (handlers) =>
         })
       )
       .handle("report", ({ path: { session, turn }, payload }) =>
-        Effect.map(
-          turns.use(session, turn, [], (open) => open.report(payload)),
-          ([, ttl]) => extendBy(ttl)
-        )
+        Effect.map(turns.report(session, turn, payload), extendBy)
       )
-      .handle("heartbeat", ({ path: { session, turn } }) =>
-        Effect.map(
-          turns.use(session, turn, [], () => Effect.void),
-          ([, ttl]) => extendBy(ttl)
-        )
-      )
+      .handle("heartbeat", ({ path: { session, turn } }) => Effect.map(turns.keep(session, turn), extendBy))
       .handle("end", ({ path: { session, turn } }) =>
         Effect.map(turns.end(session, turn), (lastSeq) => ({ sessionId: session, lastSeq }))
       )
   })
 )
+
+const answerView = (view: View, ttl: number, { format, options }: Asked) =>
+  Effect.map(describeView(view, format, options.tools), (answer) => ({ ...answer, ...extendBy(ttl) }))
 
 const extendBy = (ttl: number) => ({ expiresAt: Date.now() + ttl })

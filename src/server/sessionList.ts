@@ -8,7 +8,7 @@ import { SessionId } from "../session/Session.ts"
 import type { StoreError } from "../session/SessionError.ts"
 import { type SessionSummary, SessionStore } from "../store/SessionStore.ts"
 import type { ServerEvent, SessionEntry } from "./endpoints/answers.ts"
-import { Settings } from "./Settings.ts"
+import { Settings } from "./settings.ts"
 import { estimateView } from "./views.ts"
 
 export class SessionList extends Context.Tag("throughline/server/SessionList")<
@@ -62,7 +62,7 @@ const make = Effect.gen(function* () {
   const list = (after: string | undefined, limit: number) =>
     Effect.gen(function* () {
       const all = yield* store.sessions
-      const rest = after === undefined ? all : all.filter(({ sessionId }) => sessionId > after)
+      const rest = after === undefined ? all : dropUpTo(all, after)
       const page = rest.slice(0, limit)
       const sessions = yield* Effect.forEach(page, describe)
       return { sessions, next: rest.length > page.length ? (page.at(-1)?.sessionId ?? null) : null }
@@ -88,5 +88,11 @@ const make = Effect.gen(function* () {
 
   return SessionList.of({ list, findChanges })
 })
+
+/** Stores list ids in the order of their bytes, in which JavaScript compares no texts. */
+const dropUpTo = (all: ReadonlyArray<SessionSummary>, after: string): ReadonlyArray<SessionSummary> => {
+  const last = Buffer.from(after)
+  return all.filter(({ sessionId }) => Buffer.compare(Buffer.from(sessionId), last) > 0)
+}
 
 export const layer = Layer.effect(SessionList, make)

@@ -8,17 +8,22 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import { createHash, randomBytes } from "node:crypto"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
 import { setNewest } from "../concurrency/newestEntries.ts"
 import { Gateway, type TurnFailure } from "../gateway/Gateway.ts"
-import type { Turn } from "../gateway/Turn.ts"
+import type { StepOptions, StepUsage, Turn, TurnError } from "../gateway/Turn.ts"
+import type { MessageFormat } from "../format/MessageFormat.ts"
 import type { Message } from "../message/Message.ts"
+import { makeAgentOverflow } from "../model/overflowText.ts"
 import type { SessionId } from "../session/Session.ts"
 import { IdempotencyConflict, type StoreError, TurnLost, type UnknownSession } from "../session/SessionError.ts"
 import { SessionStore } from "../store/SessionStore.ts"
+import type { View } from "../view/View.ts"
 import { Unavailable } from "./endpoints/errors.ts"
-import { Events } from "./Events.ts"
+import { Events } from "./events.ts"
+import * as RemoteStep from "./remoteStep.ts"
 
 /** A turn that its client has. */
 interface OpenTurn {
@@ -26,7 +31,10 @@ interface OpenTurn {
   readonly turn: Turn
   readonly ttl: number
   readonly end: Deferred.Deferred<void>
-  readonly appending: Effect.Semaphore
+  /** Closed at the end of the turn. */
+  readonly scope: Scope.Scope
+  /** Appends and rescues come one by one. */
+  readonly oneByOne: Effect.Semaphore
   /** The answers of appends, by their keys. */
   readonly answers: Map<string, Appended>
   /** Calls under way: as long as there are any, the client is there. */
@@ -34,6 +42,16 @@ interface OpenTurn {
   /** When the client was heard last, by the monotonic clock. */
   heardAt: number
   run: Fiber.Fiber<void> | undefined
+  /** The latest view was asked for with these. */
+  asked: Asked
+  /** The step whose view was refused, until another call tells that the model has answered. */
+  rescue: RemoteStep.RemoteStep | undefined
+}
+
+/** The format of the latest view, and the options of its step. */
+export interface Asked {
+  readonly format: MessageFormat
+  readonly options: StepOptions
 }
 
 interface Appended {
@@ -55,13 +73,21 @@ export class OpenTurns extends Context.Tag("throughline/server/OpenTurns")<
       sessionId: SessionId,
       options: { readonly wait: number; readonly ttl: number }
     ) => Effect.Effect<Begun, TurnFailure | Unavailable>
-    /** Runs a call of a turn, and extends the turn. */
-    readonly use: <A, E>(
+    /** Takes up what was delivered. */
+    readonly view: (
       sessionId: SessionId,
       name: string,
-      unstored: ReadonlyArray<Message>,
-      call: (turn: Turn) => Effect.Effect<A, E>
-    ) => Effect.Effect<readonly [answer: A, ttl: number], E | TurnLost>
+      asked: Asked
+    ) => Effect.Effect<readonly [view: View, ttl: number], TurnError>
+    /** Makes a smaller view, as the latest one was refused in the words of `detail`. */
+    readonly rescue: (
+      sessionId: SessionId,
+      name: string,
+      detail: string
+    ) => Effect.Effect<readonly [view: View, ttl: number, asked: Asked], TurnError>
+    readonly report: (sessionId: SessionId, name: string, usage: StepUsage) => Effect.Effect<number, TurnLost>
+    /** Extends a turn, by the milliseconds that it returns. */
+    readonly keep: (sessionId: SessionId, name: string) => Effect.Effect<number, TurnLost>
     /** Appends once for each key, and returns the end of the log. */
     readonly append: (
       sessionId: SessionId,
@@ -114,11 +140,14 @@ const make = Effect.gen(function* () {
               turn,
               ttl,
               end: yield* Deferred.make<void>(),
-              appending: yield* Effect.makeSemaphore(1),
+              scope: yield* Effect.scope,
+              oneByOne: yield* Effect.makeSemaphore(1),
               answers: new Map(),
               calls: 0,
               heardAt: yield* monotonicMillis,
-              run: undefined
+              run: undefined,
+              asked: { format: "chat", options: {} },
+              rescue: undefined
             }
             open.set(name, of)
             yield* publish({ _tag: "TurnBegan", sessionId, at: Date.now() })
@@ -128,7 +157,7 @@ const make = Effect.gen(function* () {
               Effect.as(awaitSilence(of), true)
             )
             yield* publish({ _tag: "TurnEnded", sessionId, at: Date.now(), outcome: isLost ? "lost" : "ended" })
-          })
+          }).pipe(Effect.scoped)
         const run = Effect.interruptible(gateway.turn(sessionId, agent, { wait })).pipe(
           Effect.onExit((exit) => {
             open.delete(name)
@@ -165,15 +194,41 @@ const make = Effect.gen(function* () {
         })
     )
 
-  const use = <A, E>(
-    sessionId: SessionId,
-    name: string,
-    unstored: ReadonlyArray<Message>,
-    call: (turn: Turn) => Effect.Effect<A, E>
-  ) =>
-    Effect.flatMap(find(sessionId, name, unstored), (of) =>
-      Effect.map(during(of, call(of.turn)), (answer) => [answer, of.ttl] as const)
+  const use = <A, E>(sessionId: SessionId, name: string, call: (of: OpenTurn) => Effect.Effect<A, E>) =>
+    Effect.flatMap(find(sessionId, name, []), (of) => during(of, call(of)))
+
+  /** Ends a step whose view was refused: the client goes on, so that its model has taken the latest one. */
+  const endRescue = (of: OpenTurn): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const { rescue } = of
+      of.rescue = undefined
+      return rescue === undefined ? Effect.void : rescue.pass
+    })
+
+  const view = (sessionId: SessionId, name: string, asked: Asked) =>
+    use(sessionId, name, (of) =>
+      Effect.gen(function* () {
+        yield* endRescue(of)
+        of.asked = asked
+        return [yield* of.turn.view(asked.options), of.ttl] as const
+      })
     )
+
+  const rescue = (sessionId: SessionId, name: string, detail: string) =>
+    use(sessionId, name, (of) =>
+      of.oneByOne.withPermits(1)(
+        Effect.gen(function* () {
+          const { asked, scope, ttl, turn } = of
+          of.rescue ??= yield* RemoteStep.begin(turn, asked.options, scope)
+          return [yield* of.rescue.refuse(makeAgentOverflow(detail)), ttl, asked] as const
+        })
+      )
+    )
+
+  const report = (sessionId: SessionId, name: string, usage: StepUsage) =>
+    use(sessionId, name, (of) => Effect.as(Effect.zipRight(endRescue(of), of.turn.report(usage)), of.ttl))
+
+  const keep = (sessionId: SessionId, name: string) => use(sessionId, name, ({ ttl }) => Effect.succeed(ttl))
 
   /** Uninterruptible: what is on disk is remembered under its key. */
   const append = (sessionId: SessionId, name: string, messages: ReadonlyArray<Message>, key: string | undefined) =>
@@ -185,17 +240,19 @@ const make = Effect.gen(function* () {
           if (before.digest !== digest) return yield* new IdempotencyConflict({ sessionId, key })
           return { lastSeq: before.lastSeq, duplicate: true, ttl: of.ttl }
         }
+        yield* endRescue(of)
         yield* of.turn.append(...messages)
         const lastSeq = yield* readLastSeq(sessionId)
         if (key !== undefined) setNewest(of.answers, key, { digest, lastSeq }, MOST_KEYS)
         return { lastSeq, duplicate: false, ttl: of.ttl }
       })
-      return during(of, of.appending.withPermits(1)(Effect.uninterruptible(appendOnce)))
+      return during(of, of.oneByOne.withPermits(1)(Effect.uninterruptible(appendOnce)))
     })
 
   const end = (sessionId: SessionId, name: string) =>
     Effect.gen(function* () {
       const of = yield* find(sessionId, name, [])
+      yield* endRescue(of)
       yield* Deferred.succeed(of.end, undefined)
       if (of.run !== undefined) yield* Fiber.await(of.run)
       return yield* readLastSeq(sessionId)
@@ -207,7 +264,7 @@ const make = Effect.gen(function* () {
     )
   )
 
-  return OpenTurns.of({ begin, use, append, end, stop: Effect.asVoid(stop) })
+  return OpenTurns.of({ begin, view, rescue, report, keep, append, end, stop: Effect.asVoid(stop) })
 })
 
 export const layer = Layer.scoped(OpenTurns, make)

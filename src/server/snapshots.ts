@@ -14,7 +14,7 @@ import { SessionStore } from "../store/SessionStore.ts"
 import * as View from "../view/View.ts"
 import type { Comparison, SegmentNode, SnapshotEntry, Timeline } from "./endpoints/answers.ts"
 import { listShown } from "./facts.ts"
-import { Settings } from "./Settings.ts"
+import { Settings } from "./settings.ts"
 import { estimateView } from "./views.ts"
 
 type Failure = UnknownSession | StoreError

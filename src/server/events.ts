@@ -11,7 +11,7 @@ import { monotonicMillis } from "../concurrency/fiberServices.ts"
 import { Gateway } from "../gateway/Gateway.ts"
 import { ServerEvent } from "./endpoints/answers.ts"
 import { Unavailable } from "./endpoints/errors.ts"
-import { SessionList } from "./SessionList.ts"
+import { SessionList } from "./sessionList.ts"
 
 /** A reader's wishes: one session or all, and the id of the last event that it has. `drop` closes its connection. */
 export interface Reading {
