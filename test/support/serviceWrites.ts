@@ -2,7 +2,7 @@
 import { assert } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import * as Client from "../../src/server/Client.ts"
-import { SessionId } from "../../src/session/Session.ts"
+import type { SessionId } from "../../src/session/Session.ts"
 
 export const connect = (baseUrl: string) =>
   Effect.map(Layer.build(Client.layer({ baseUrl })), Context.get(Client.Client))
