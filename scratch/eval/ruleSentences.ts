@@ -2,6 +2,9 @@
  * Sentences by which people set rules, and sentences of plain talk, in four languages. They were written down before the
  * detector's words were looked at. One half of each list may be read while words are chosen; the other half is only
  * counted. `npx tsx scratch/eval/ruleSentences.ts [--wrong]` lists what is wrong in the first half.
+ *
+ * A further list is drawn from a grammar with words of its own: letters, quarrels, tales, a match, a shop. A line of it is a
+ * sentence with `{slots|places}` for one of several words.
  */
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -14,14 +17,33 @@ import * as Session from "./session.ts"
 const LANGUAGES = ["english", "german", "french", "spanish"] as const
 
 type Language = (typeof LANGUAGES)[number]
+type Kind = "rules" | "talk"
 type Half = "open" | "held out"
+type List = "written" | "drawn"
 
 /** The sentences of a list, one a line; headings begin with `#`. */
-const readSentences = (language: Language, kind: "rules" | "talk", half: Half): ReadonlyArray<string> =>
-  readFileSync(new URL(`ruleSentences/${language}.${kind}.txt`, import.meta.url), "utf8")
+const readSentences = (language: Language, kind: Kind, half: Half, list: List = "written"): ReadonlyArray<string> => {
+  const folder = list === "drawn" ? "ruleSentences/drawn" : "ruleSentences"
+  return readFileSync(new URL(`${folder}/${language}.${kind}.txt`, import.meta.url), "utf8")
     .split("\n")
     .filter((line) => line !== "" && !line.startsWith("#"))
     .filter((_, i) => i % 2 === (half === "open" ? 0 : 1))
+    .flatMap(drawSentences)
+}
+
+/** Draws a sentence for each word of the largest slot. Slots of one size take turns, so that their words meet others. */
+const drawSentences = (line: string): ReadonlyArray<string> => {
+  const slots = Array.from(line.matchAll(SLOT), ([, words = ""]) => words.split("|"))
+  return Array.from({ length: Math.max(1, ...slots.map(({ length }) => length)) }, (_, draw) => {
+    let slot = 0
+    return line.replaceAll(SLOT, () => {
+      const words = slots[slot] ?? []
+      return words[(draw * (1 + (slot++ % 2))) % words.length] ?? ""
+    })
+  })
+}
+
+const SLOT = /\{([^}]*)\}/g
 
 /** What the detector makes of the half that is only counted, and how much of it is in the view after two compressions. */
 export const measure = Effect.fnUntraced(function* (seed: number) {
@@ -35,7 +57,15 @@ export const measure = Effect.fnUntraced(function* (seed: number) {
         const talk = readSentences(language, "talk", "held out")
         return [
           share(`rules found, ${language}`, readSentences(language, "rules", "held out"), isTakenForRule, null),
-          share(`talk taken for rules, ${language}`, talk, isTakenForRule, null)
+          share(`talk taken for rules, ${language}`, talk, isTakenForRule, null),
+          ...(["rules", "talk"] as const).map((kind) =>
+            share(
+              kind === "rules" ? `drawn rules found, ${language}` : `drawn talk taken for rules, ${language}`,
+              readSentences(language, kind, "held out", "drawn"),
+              isTakenForRule,
+              null
+            )
+          )
         ]
       }),
       share("rules set in mid-session, word for word in the view", rules, (text) => inView.has(text), 90)
@@ -76,23 +106,26 @@ const cut = (all: ReadonlyArray<string>, size: number): ReadonlyArray<ReadonlyAr
   Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size))
 
 const printShares = (): void => {
-  for (const half of ["open", "held out"] as const)
-    for (const language of LANGUAGES) {
-      const shares = (["rules", "talk"] as const).map((kind) => {
-        const all = readSentences(language, kind, half)
-        const found = all.filter(isTakenForRule).length
-        return `${kind} ${found}/${all.length} ${((100 * found) / all.length).toFixed(1)} %`
-      })
-      console.log(`${half}, ${language}: ${shares.join(", ")}`)
-    }
+  for (const list of ["written", "drawn"] as const)
+    for (const half of ["open", "held out"] as const)
+      for (const language of LANGUAGES) {
+        const shares = (["rules", "talk"] as const).map((kind) => {
+          const all = readSentences(language, kind, half, list)
+          const found = all.filter(isTakenForRule).length
+          return `${kind} ${found}/${all.length} ${((100 * found) / all.length).toFixed(1)} %`
+        })
+        console.log(`${list}, ${half}, ${language}: ${shares.join(", ")}`)
+      }
 }
 
 const printWrong = (): void => {
-  for (const language of LANGUAGES) {
-    for (const text of readSentences(language, "rules", "open"))
-      if (!isTakenForRule(text)) console.log(`missed: ${text}`)
-    for (const text of readSentences(language, "talk", "open")) if (isTakenForRule(text)) console.log(`taken: ${text}`)
-  }
+  for (const list of ["written", "drawn"] as const)
+    for (const language of LANGUAGES) {
+      for (const text of readSentences(language, "rules", "open", list))
+        if (!isTakenForRule(text)) console.log(`missed: ${text}`)
+      for (const text of readSentences(language, "talk", "open", list))
+        if (isTakenForRule(text)) console.log(`taken: ${text}`)
+    }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

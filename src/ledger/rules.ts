@@ -20,15 +20,16 @@ export type Force = "rule" | "wish"
 
 /** Returns how a sentence binds; null if it is no rule. In a text of standing orders, every order is one. */
 export const weighSentence = (sentence: string, areStanding = false): Force | null => {
-  if (sentence.length > LONGEST_SENTENCE) return null
+  if (sentence.length > LONGEST_SENTENCE || STAGE_DIRECTION.test(sentence)) return null
   const text = normalizeSentence(sentence)
   const languages = guessLanguages(text)
   if (languages.some(({ talk }) => talk.has(text))) return null
   const isQuestion = QUESTION.test(text) && !languages.some(({ asks }) => isAtStart(asks, text))
   if (isQuestion && !TAG_QUESTION.test(text)) return null
-  if (languages.some(({ always }) => always.has(text))) return "rule"
   // Where it may be of several languages, what is talk in one of them is no rule in another.
-  if (languages.length > 1 && languages.some(({ idle }) => isAtStart(idle, text))) return null
+  const idlers = languages.filter(({ idle }) => isAtStart(idle, text))
+  if (languages.some((words) => words.always.has(text) && idlers.every((other) => other === words))) return "rule"
+  if (languages.length > 1 && idlers.length > 0) return null
   for (const words of languages) {
     const force = weighText(words, text, areStanding)
     if (force !== null) return force
@@ -75,6 +76,9 @@ export const takesOrderBack = (sentence: string): boolean => {
 /** What stands behind "undo that": nothing, a sign, or a word of courtesy. */
 const CLAUSE_END = /^\s?(?:$|[^\p{L}\p{N}\s]|(?:please|pls|again|bitte)\b)/u
 const STEM = 5
+
+/** "*smiles and never looks back*": what somebody in a tale does. */
+const STAGE_DIRECTION = /^\*\p{Ll}[^*]*\*[.!]?$/u
 const LONGEST_SENTENCE = 1_000
 
 /** Turns a sentence into lower case and one kind of apostrophe. What stands in quotes is no word of the user's. */

@@ -24,7 +24,8 @@ export const english: Language = {
       rest of the night|back then|these days|maybe we|maybe it|perhaps it|maybe you|didn't i|don't they|haven't you
       i can't imagine|can't wait|you won't believe|forget what i said|never mind|would never|did anybody|did anyone
       did anything|from now on she|from now on he|from now on they|from now on i'm|from now on it's|states that
-      stipulates|argues|claims that|held that|for ages|in my case|no two`,
+      stipulates|argues|claims that|held that|for ages|in my case|no two
+      that night|that evening|that morning|that day|in those days|once upon a time|is here|are here|can hear you|will hear you|is listening|is watching|for heaven's sake|for crying out loud|no hard feelings|says who|i told the|i told my|i told our|we're doomed|we are doomed|all is lost`,
     lead: `
     we must|we should|we have to|we need to|    please|pls|plz|kindly|also|and|but|so|then|ok|okay|well|now|just|again|yes|yeah|oh|hey|hi|right|still|or
     for god's sake|for gods sake|ffs|i said|like i said|as i said|as before|how often do i have to say it|thanks|thank you
@@ -85,7 +86,16 @@ export const english: Language = {
       only saw|only asked|cut it close|i prefer the|we prefer the|i prefer to|prefer the|call me crazy
       call me maybe|call me tonight|call me soon|try to get|try to have|try to sleep|try to rest|try not to worry
       try not to think|wait until you see|wait till|as long as you're|stop the press|i think|i believe|i hope
-      i wonder|i don't understand|i don't think`,
+      i wonder|i don't understand|i don't think
+      must run|must dash|must hurry|must rush|must fly|must go|must leave|must be going|must sleep|gotta run|gotta go|have to run|can't complain
+      can't wait|can't sleep|can't breathe|can't believe|can't stand|can't say|can't remember|can't think|can't imagine|couldn't agree
+      stop shouting|stop yelling|stop screaming|stop crying|stop whining|stop moaning|stop sobbing|stop snoring|stop staring|stop fidgeting
+      stop fighting|stop sulking|stop kicking|stop running|stop pretending|stop lying|stop whispering|stop worrying|stop dreaming
+      don't tremble|don't weep|don't sob|don't shiver|don't faint|don't blush|don't run|don't go away|don't go yet|don't leave me|don't speak yet|don't scream
+      don't shout|don't move|don't die|don't breathe|don't look at me|don't look so|don't stare|don't fall|don't wake|don't sleep|don't blame
+      don't hate|don't fear|don't lie to me|don't sulk|don't stop me|don't follow me|don't wait for me|don't hang up|don't come near
+      no passion|no mercy|no hope|no peace|no sleep|no appetite|no sign of|no trace of|no … in # minutes|no answer from|no word from|not a word|not one|not another
+      you don't have to apologise|you don't have to apologize|you don't have to say|you don't have to go|you don't have to thank`,
     labels: `
     constraint|constraints|requirement|requirements|rule|rules|rule one|rule two|rule #|new rule|house rule|house rules
     ground rule|ground rules|hard rule|roleplay rules|important|important note|policy|convention|conventions|guideline
@@ -105,7 +115,8 @@ export const english: Language = {
       by all means avoid|for every file|every single time|at least # copies|at most # words|in no more than
       are off the table|strictly no|absolutely no|with no exceptions|only until|at all times|on my behalf
       without my consent|without my okay|without my permission|without my approval|without asking|without a plan
-      back the way it was|as it was before|how it was before|for my go|for my okay`,
+      back the way it was|as it was before|how it was before|for my go|for my okay
+      from today|starting today|as of today|as of now|starting now|starting from now`,
     orders: `
       keep|reply to|leave|avoid|refrain|stick|revert|undo|roll back|put it back|put them back|put that back
       change it back|go back to|restore the old|restore the original|limit|restrict|confine|assume|exclude|omit
@@ -127,7 +138,8 @@ export const english: Language = {
       stay neutral|round to|round up|round down|round all|round every|speak only|speak to me|speak in|speak english
       treat … as|treat all|treat every|stop *ing|stop the|quit *ing|follow the|archive|copy … on|forward|aim for
       plan with|mark all|mark every|tag each|tag every|mind the|instead of … use|rather than … use
-      instead of … write|rather than … write|for every|for each|make it … every|make it a`,
+      instead of … write|rather than … write|for every|for each|make it … every|make it a
+      address … by|you are not to|you're not to|treat everything|treat anything`,
     wishes: `
       i want you to|i need you to|i'd like you to|i would like you to|i expect you to|i'd rather you
       i would rather you|i'd rather have|i would rather have|i'd prefer that|i would prefer that|i'd prefer if
@@ -213,7 +225,8 @@ export const english: Language = {
     ingredient*|flight*|hotel*|meeting*|appointment*|invoice*|contract*|clause*|amendment*|law|limitation*|user|customer*
     client*|tenant*|value*|key*|id|ids|settheme|set*|theme*|code block*|bullet*|output|input|view|ui|app|backup|secrets
     pull request*|pr|prs|request*|version*|docs|documentation|readme|changelog|password*|hint*|word count|unit*|count
-    tool*|config*|dependency|dependencies|rendering`,
+    tool*|config*|dependency|dependencies|rendering
+      helper*|interface|package*|type checker|temperature*|weight*|volume*|measurement*|caller*|guest*|patient*|quantities`,
     others: `
     i|he|she|they|we|that|this|there|these|those|who|people|kids|children|dogs|cats|everybody|everyone|somebody|someone
     students|visitors|employees|passengers|companies|politicians|users|doctor|teacher|man|woman|my|our|his|her|their|us
@@ -223,7 +236,8 @@ export const english: Language = {
     has: `
     gets|get|needs|need|ends with|end with|ends in|starts with|start with|begins with|begin with|goes|go|carries|carry|may
     must|should|leaves|has to|have to|is to|are to|comes with|come with|requires|require|works through|goes through
-  `,
+      in celsius|in fahrenheit|in grams|in kilograms|in litres|in liters|in metres|in meters|in miles|in kilometres|in euros|in dollars|in pounds
+    `,
     without: `no|only|nothing|neither|zero|hands off|strictly|tabs|two spaces|just`,
     nothing: `
     one|way|worries|problem|problems|idea|luck|doubt|wonder|matter|thanks|more|longer|sign|reply|errors|error|output|such

@@ -12,11 +12,14 @@ export const french: Language = {
       haha|lol|mdr|je crois|je pense|j'espère|j'oublie|je n'aurais|aurait|auraient|je ne sais pas|je ne comprends|a dit|m'a dit
       ont dit|dit de|selon|d'après|la notice|était|étaient|avait|avaient|allait|devait|n'a jamais|n'ont jamais|n'avez jamais
       avez jamais|a dû|ont dû|hier|l'an dernier|la semaine dernière|je t'aime|t'aime|pour toi|bonne chance|embrasse|mon chef
-      ma sœur|mon frère|le médecin|dois-je|est-ce que|doit avoir|tu dois être|rougir|faut dire|faut que je te|oublie ce que
-      on n'a jamais|on n'arrête`,
+      ma sœur|mon frère|le médecin|dois-je|est-ce que|tu dois être|rougir|faut dire|faut que je te|oublie ce que
+      on n'a jamais|on n'arrête
+      cette nuit-là|ce soir-là|ce jour-là|cette année-là|en ce temps-là|il était une fois|c'est foutu|c'est fichu|c'est perdu|on dormirait|on serait|à la fin!|à la fin !|bon sang|pour l'amour du ciel
+      il doit avoir|elle doit avoir|tu dois avoir|ça doit avoir|vous devez avoir`,
     lead: `
       s'il te plaît|s'il vous plaît|svp|stp|et|mais|donc|alors|ok|bon|maintenant|oui|oh|ah|hé|bonjour|salut|aussi|puis
-      comme je l'ai dit|rappelle-toi|en général|par défaut|si possible|surtout`,
+      comme je l'ai dit|rappelle-toi|en général|par défaut|si possible|surtout
+      dans ce projet|dans cette conversation`,
     idle: `
       pas de souci|pas de problème|pas encore|pas mal|pas vraiment|pas du tout|pas grave|pas toujours|pas si|pas de quoi|pas sûr
       pas de nouvelles de|pas de chance|pas de réponse|pas d'erreur|pas d'idée|jamais de la vie|jamais entendu|jamais vu|jamais deux
@@ -26,15 +29,21 @@ export const french: Language = {
       laisse-moi|prends soin|prends ton temps|fais attention à toi|fais de beaux|seulement deux|seulement si|seulement parce
       rien de nouveau|rien n'a|rien ne|rien de grave|rien à|rien du tout|sans doute|sans blague|sans problème|aucune idée|aucun souci
       aucun problème|aucun doute|non merci|ne me dis pas|ne quittez pas|ne bouge pas|je ne|elle ne|il faut que je
-      il faut voir|plus de nouvelles|plus tard|plus ou moins|plus rien`,
+      il faut voir|plus de nouvelles|plus tard|plus ou moins|plus rien
+      laissez donc|laisse donc|arrête donc|arrêtez donc|viens donc|venez donc|dis donc|dites donc|écoute donc|écoutez donc
+      pas un mot de plus|pas un mot|pas une … en|pas un … en|pas une larme|pas un bruit|pas question de pleurer|aucune pitié|aucun espoir|aucune trace|aucun signe
+      ne pleure*|ne tremble*|ne crie*|ne ris*|ne bouge*|ne pars|ne partez|ne meurs|ne me quitte*|ne me regarde*|ne me touche*|ne me parle*|ne me laisse*
+      ne dors|ne rougis|ne t'en va*|ne vous en allez|ne me raconte*|arrête de pleurer|arrête de crier|arrête de bouder|arrête de te plaindre|arrête ton|arrête tes
+      pense à moi|pensez à moi|pense à nous|pense un peu|garde-moi|gardez-moi|réponds-moi|répondez-moi|laissez-moi|parle-moi|parlez-moi d'|écris-moi
+      je dois|dois filer|il faut bien|il faut voir|il faut rire`,
     labels: `
       contrainte|contraintes|règle|règles|nouvelle règle|consigne|consignes|exigence|exigences|important|condition|conditions
       convention|remarque|restriction|restrictions|attention`,
     always: `
       à partir de maintenant|à partir d'aujourd'hui|désormais, chaque|désormais chaque|dorénavant|dans toutes tes réponses
       dans chaque réponse|jusqu'à la fin de|jusqu'à nouvel ordre|pour le reste de|pendant toute la|en aucun cas il|en aucun cas tu
-      en aucun cas vous|sous aucun prétexte|sans exception|il est interdit|est interdit|interdiction|défense de|sauf indication|sauf si je
-      comme c'est|comme il est|tel quel|telle quelle|tels quels|intact|intacte|tranquille|demande-moi avant|demandez-moi avant
+      en aucun cas vous|sous aucun prétexte|sans exception|il est interdit|est interdit|interdiction|défense de|laisse * tranquille|laisse * * tranquille|laissez * tranquille|laissez * * tranquille|sauf indication|sauf si je
+      comme c'est|comme il est|tel quel|telle quelle|tels quels|intact|intacte|demande-moi avant|demandez-moi avant
       demande-moi d'abord|au moins #|au plus #|au maximum|pas plus de #|au maximum|hors de question de|avant de supprimer`,
     orders: `
       garde|gardez|conserve|conservez|laisse|laissez|évite|évitez|arrête de|arrête d'*|arrêtez|utilise|utilisez|n'utilise*
@@ -42,7 +51,7 @@ export const french: Language = {
       ne parle*|n'ajoute*|n'efface*|n'écris|n'écrivez|n'envoie*|n'oublie pas|n'oubliez pas|n'invente*|n'appelle*|n'exécute*|ne commit*
       ne pousse*|ne publie*|ne révèle*|ne propose*|ne cite*|ne promets|ne commence*|ne termine*|ne devine*|limite-toi|limitez-vous
       respecte|respectez|veuillez|assure-toi|assurez-vous|veille à|veillez à|fais en sorte|faites en sorte|pense à|pensez à
-      tutoie*|vouvoie*|appelle-moi|réponds|répondez|parle|parlez|écris en|écrivez en|annule|annulez|reviens à|revenez à|remets
+      tutoie*|vouvoie*|vouvoy*|tutoy*|appelle-moi|réponds|répondez|parle|parlez|écris en|écrivez en|annule|annulez|reviens à|revenez à|remets
       rétablis|sois|soyez|demande-moi|demandez-moi|attends que|attends mon|attendez|traite|considère|ignore|privilégie|préfère
       merci de|cite|citez|donne toujours|donne seulement|mets toujours|plus de|plus d'*|plus jamais|stop|surtout pas|au lieu de|plutôt que
       il faut toujours|il ne faut|il faut que|il faut|vous devez|vous ne devez|tu ne dois|tu dois toujours|vous ne pouvez|tu ne peux
@@ -72,15 +81,19 @@ export const french: Language = {
       marcher|suffire|arriver|avoir|rentrer|être là|être prêt*|être fatigué*|être facile|se revoir|laisser|donner|demain|bientôt|y aller|venir|bien
       être content*|appeler|finir`,
     works: `
+      l'interface*|l'api|
       réponse*|message*|mail*|courriel*|lettre*|brouillon*|texte*|résumé*|chapitre*|titre*|paragraphe*|phrase*|tableau*|source*|rapport*
       nom*|fonction*|fichier*|dossier*|test|tests|commit*|branche*|erreur*|commentaire*|code|compilation|police|couleur*|bouton*|page*|image*|logo
       formulaire*|chiffre*|montant*|prix|budget|coût*|date*|liste*|recette*|rendez-vous|facture*|contrat*|clause*|client*|utilisateur*|valeur*
-      version*|unité*|ton|note*`,
+      version*|unité*|ton|note*
+      interface*|schéma*|module*|api|mesure*|quantité*|poids|température*|patient*|journal|journaux|base de données`,
     others: `
       je|il|elle|on|nous|ça|cela|ce|c'*|tu|ils|elles|mon|ma|mes|son|sa|ses|notre|leur|les enfants|les gens|les visiteurs|le locataire|le serveur
       le test|chacun|tout le monde|personne|le médecin`,
     each: `chaque|tous|toutes|tout|toute|aucun|aucune`,
-    has: `doit|doivent|a besoin|ont besoin|reçoit|finit par|se termine|commence par|contient|cite|porte|va|vont|faut`,
+    has: `
+      doit|doivent|a besoin|ont besoin|reçoit|finit par|se termine|commence par|contient|cite|porte|va|vont|faut
+      en grammes|en kilos|en litres|en mètres|en kilomètres|en euros|en celsius|en pour cent`,
     without: `pas de|pas d'*|aucun|aucune|seulement|uniquement|rien que|sans|jamais de|jamais d'*|ni`,
     nothing: `
       souci|problème|chance|réponse|idée|doute|blague|quoi|deux|trois|si|parce|raison|temps|erreur|elle|lui|moi|toi`,

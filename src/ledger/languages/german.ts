@@ -15,10 +15,13 @@ export const german: Language = {
       letztes jahr|dich lieb|lieb habe|grüß|liebe grüße|mein chef|meine schwester|mein bruder|der arzt|muss ich
       darf ich|soll ich|man lernt|macht nichts|sie hat mir|er hat mir|werde rot|viel spaß|viel erfolg
       vergiss was ich|wohnt sie|wohnt er|bin ich im|in ruhe gelassen|von nun an wohnt|von nun an ist|hätte das
-      hätten`,
+      hätten
+      in jener nacht|in dieser nacht|an jenem|damals|es war einmal|so heißt es|wird das nichts|wird das nie was|doch endlich|doch mal wieder|hat nichts ge*|haben nichts ge*|hat niemand ge*|hat keiner ge*
+      hat sich ge*|haben sich ge*|bleiben wir|gehen wir|fahren wir|essen wir|machen wir es uns|treffen wir|sind wir|haben wir uns|war's|um gottes willen|zum teufel|verdammt noch mal`,
     lead: `
       bitte|und|aber|also|dann|ok|okay|gut|jetzt|nun|ja|oh|ach|hey|hallo|so|auch|noch mal|nochmal|wie gesagt|ich sagte|denn
-      merk dir|denk daran|denk dran|grundsätzlich|generell|übrigens|standardmäßig|wenn möglich|danke`,
+      merk dir|denk daran|denk dran|grundsätzlich|generell|übrigens|standardmäßig|wenn möglich|danke
+      in diesem projekt|hier im projekt|in diesem gespräch`,
     idle: `
       keine sorge|keine ahnung|kein problem|kein wunder|keine zeit|keine lust|kein ding|kein stress|keine eile
       keine frage|kein kommentar|keine antwort|keine fehler|keine änderung|kein glück|nie im leben|nie gehört
@@ -30,7 +33,11 @@ export const german: Language = {
       nicht wirklich|nicht so|nicht ganz|nicht mehr|nicht schlimm|nicht dass|nicht nur|nicht immer|warte mal
       warte kurz|nimm dir zeit|nimm's|kein mensch|alles wird|alles muss raus|niemand hat|niemand ist|frag nicht
       frag mich nicht|frag mal|lass mich in ruhe|bleib bei mir|halt dich fest|halt dich warm|nimm dir|nimm es nicht
-      ich will nicht mehr|lieber nicht|lieber später|lieber morgen|immer ich|nur ich|nur geträumt|sprich dich aus`,
+      ich will nicht mehr|lieber nicht|lieber später|lieber morgen|immer ich|nur ich|nur geträumt|sprich dich aus
+      kein wort mehr|keine widerrede|keine … in # minuten|kein … in # minuten|keine … seit|kein … seit|keine tränen|keine gnade|keine hoffnung|kein ende|keine spur|kein auge|kein schlaf|keine ruhe|kein zeichen
+      weine nicht|wein nicht|heul nicht|zittere nicht|schrei nicht|schrei mich|lach nicht|stirb nicht|geh nicht|lauf nicht|fürchte dich|hab keine angst
+      hör auf zu weinen|hör auf zu schreien|hör auf zu heulen|hör auf zu lachen|hör auf zu jammern|fass mich nicht|sieh mich nicht|starr mich nicht
+      lass mich|lasst mich|lassen sie mich|lass ihn|lass sie|lasst ihn|lass das kind|lass los|muss los|muss weg|muss jetzt|darf es sonst`,
     labels: `
       vorgabe|vorgaben|regel|regeln|neue regel|hausregel|bedingung|bedingungen|anforderung|anforderungen|wichtig|richtlinie
       einschränkung|einschränkungen|beachte|achtung|grundsatz`,
@@ -42,7 +49,8 @@ export const german: Language = {
       nicht zulässig|ist nicht erlaubt|finger von|wird nichts geändert|nichts ändern|frag mich zuerst
       frage mich zuerst|frag mich vorher|frag vorher|frag zuerst|wie es ist|wie er ist|wie sie ist|so lassen
       in kopie zu setzen|mindestens #|höchstens #|nicht mehr als #|ausnahmslos|ausschließlich|bevor sie etwas
-      in höchstens|ab heute nur|ab heute bitte|ab heute immer`,
+      in höchstens|
+      ab heute nur|ab heute bitte|ab heute immer|ab heute will ich|ab heute möchte ich|ab heute soll*|ab morgen bitte|ab jetzt bitte`,
     orders: `
       behalt*|lass|lasst|lassen sie|vermeid*|verzichte*|unterlass*|hör auf|hören sie auf|stopp|verwende*|nutz*
       benutz*|nimm|nehmen sie|halte dich|halten sie sich|beschränk*|beachte*|achte*|achten sie|stell sicher
@@ -65,7 +73,8 @@ export const german: Language = {
       übersetz*|fass*|liste*|nenn*|erstell*|benenn*|verschieb*|speicher*|schick*|send*|such*|find*|leg*|stell*|setz*|antwort*
       verwend*|benutz*|nutz*|lass*|behalt*|warte*|melde*|informier*|ruf*|kopier*|installier*|aktualisier*|bau*|rechn*|rund*
       zitier*|markier*|sortier*|kürz*|nehm*|sprich|sprech*|duz*|siez*|commit*|push*|force push|dokumentier*|ergänz*|entschuldig*
-      unterschreib*|weiterleit*|leit*|buch*|kauf*|koch*|plan*|vereinbar*|bestell*`,
+      unterschreib*|weiterleit*|leit*|buch*|kauf*|koch*|plan*|vereinbar*|bestell*
+      übergib|übergeb*|beantwort*|gib|verweis*|wechsel*|ersetz*|entfern*|wiederhol*|beschreib*|begründ*|formulier*|format*|merk*`,
     standing: `
       immer|stets|jedes mal|jeweils|bei jedem|bei jeder|für jede|für jeden|für jedes|überall|bis|ohne|statt|nie|niemals
       höchstens|mindestens|nur|ausschließlich|keine|keinen|kein|nicht|vor jeder|vor jedem|nach jeder|nach jedem|zuerst
@@ -87,14 +96,18 @@ export const german: Language = {
       satz|sätze|tabelle*|quelle*|bericht*|name*|funktion*|datei*|ordner|test|tests|commit*|branch*|fehler*
       kommentar*|code|build|schrift*|farbe*|knopf|button*|seite*|bild*|logo|kopfzeile|formular*|zahl*|betrag
       beträge|preis*|budget|kosten|datum|liste*|rezept*|termin*|rechnung*|vertrag|klausel*|kunde*|nutzer|parser
-      wert*|id|passwort|api|log|logs|version|doku*|einheit*|rolle*|ton`,
+      wert*|id|passwort|api|log|logs|version|doku*|einheit*|rolle*|ton
+      schnittstelle*|datenbank*|modul*|paket*|gewicht*|menge*|maße|temperatur*|menü*|gast|gäste|patient*|kapitel|zeitform`,
     others: `
       ich|er|sie|wir|man|das|dies|es|du|mein*|unser*|sein*|ihr*|kinder|leute|besucher|der mieter|der server|der test|jeder|alle
       niemand|der arzt|mein chef|die leute|studenten|menschen|hunde|katzen`,
-    each: `jede|jeder|jedes|alle|sämtliche|kein|keine|keiner|niemand`,
+    each: `
+      jede|jeder|jedes|alle|sämtliche|kein|keine|keiner|niemand
+      in keinem|in keiner|in jedem|in jeder`,
     has: `
       muss|müssen|braucht|brauchen|bekommt|bekommen|enthält|enthalten|endet|enden|beginnt|hat zu|haben zu|ist in|sind in|gehört
-      gehören|nennt|nennen|trägt|tragen`,
+      gehören|nennt|nennen|trägt|tragen
+      in gramm|in kilo|in litern|in liter|in celsius|in euro|in metern|in kilometern|in prozent`,
     without: `kein|keine|keinen|keinerlei|nur|nichts|ohne|bloß keine|nie wieder`,
     nothing: `
       sorge|ahnung|problem|wunder|zeit|lust|ding|stress|eile|frage|mensch|ist|war|hat|hatte|haben|habe|zwei|drei|ein|eine|einer

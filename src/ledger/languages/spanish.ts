@@ -13,10 +13,13 @@ export const spanish: Language = {
       según|el manual|era|eran|fue|fueron|íbamos|había|tenía|nunca ha|nunca han|nunca me|nunca tuvimos|nunca tuve|nunca lo|debió|haberse
       haber sido|ayer|el año pasado|la semana pasada|te quiero|para ti|suerte|besos|un beso|mi jefe|mi hermana|mi hermano|el médico|debe de
       debes de|me pongo|contármelo|hay que decir|hay que ver|olvida lo que dije|nos quedamos|me devuelvan|estoy aquí|no me lo
-      la verdad`,
+      la verdad
+      esa noche|aquella noche|ese día|aquel día|aquella tarde|érase una vez|había una vez|de una vez|no hay nada que hacer|no hay manera|dormiríamos|estaríamos|seríamos|no hay quien|por el amor de dios
+      te oye|nos oye|os oye|te van a oír`,
     lead: `
       por favor|y|pero|entonces|pues|así que|vale|ok|bueno|ahora|sí|oh|ah|oye|hola|también|además|como dije|recuerda que|en general|por defecto
-      si es posible|gracias`,
+      si es posible|gracias
+      en este proyecto|en esta conversación|en este chat`,
     idle: `
       sin problema*|sin duda|sin querer|sin más|sin novedad|ni idea|ni hablar|nada nuevo|nada ha|nada más|nada que|nada grave|nada de eso
       nunca en la|nunca más|nunca he|nunca es|nunca se|nunca lleva|siempre la|siempre el|siempre es|siempre lo|siempre estoy|siempre igual
@@ -24,15 +27,22 @@ export const spanish: Language = {
       no puede ser|no puedo|no hay|no como|no bebo|no quiero volver|no he|no entiendo|no fue|no, no|no olvides que te|no te rindas|no tengo|no es
       no era|no está|no estoy|no creo|no me|no importa|no gracias|no lo|no sé|no te olvides de mí|no seas|no llores|no tienes que
       mantente|cuídate|ten cuidado|ten paciencia|deja de reír|deja que te|para, que|piensa en mí|sigue así|todavía no|tengo que|tienes que contar
-      sigue sin|sigue`,
+      sigue sin|sigue
+      ni una palabra|ni un|ni una lágrima|no grites|no tiembles|no corras|no te vayas|no se vaya|no te mueras|no te muevas|no mires|no me mires|no me toques
+      no me dejes|no me cuentes|no rías|no te rías|no duermas|deja de gritar|deja de llorar|deja de roncar|deja de quejarte|deje de gritar|deje de llorar|deja ya|deje ya|dejen ya
+      déjame|déjeme|solo me|solo te|solo le|solo se|solo nos|sólo me|sólo se|sólo le|ningún rastro|ninguna esperanza|ninguna señal
+      nunca come|nunca habla|nunca ríe|nunca sale|nunca llega|nunca bebe|nunca duerme|nunca viene|nunca dice|nunca sabe|nunca tiene|nunca quiere|nunca puede|nunca va|nunca está|nunca hay|nunca pasa
+      nunca habría|jamás come|jamás habla|jamás ríe|jamás sale|jamás llega|jamás bebe|jamás duerme|jamás viene|jamás dice|jamás sabe|jamás tiene|jamás quiere|jamás habría|jamás hay
+      siempre llega|siempre canta|siempre viste|siempre duerme|siempre come|siempre está|siempre dice|siempre tiene|siempre hay|siempre quiere|siempre viene|siempre sale|siempre va`,
     labels: `
       restricción|restricciones|regla|reglas|nueva regla|norma|normas|requisito|requisitos|importante|condición|condiciones|convención|nota|aviso`,
     always: `
       a partir de ahora|de ahora en adelante, cada|de ahora en adelante usa|en adelante, sin|en adelante sin|desde ahora|durante el resto de|hasta nuevo aviso
       por el resto de la sesión|en todas tus respuestas|en cada respuesta|en ningún caso se|en ningún caso debes|bajo ninguna circunstancia|bajo ningún concepto
       sin excepción|está prohibido|queda prohibido|prohibido|no se puede|no se debe|no está permitido|no se permite|salvo que diga|a menos que yo
-      como está|como están|en paz|intacto|intacta|pregúntame antes|pregúntame primero|antes de borrar|al menos #|como mínimo #|como máximo #|no más de #
-      como máximo|por debajo de #|fuera de límites|de ahora en adelante no`,
+      como está|como están|deja * en paz|deja * * en paz|intacto|intacta|pregúntame antes|pregúntame primero|antes de borrar|al menos #|como mínimo #|como máximo #|no más de #
+      como máximo|por debajo de #|fuera de límites|de ahora en adelante no
+      a partir de hoy|desde hoy|a partir de mañana`,
     orders: `
       mantén|mantenga|conserva|conserve|deja de|deje de|deja el|deja la|deja los|deja las|deja *|evita|evite|usa
       use|utiliza|utilice|respeta|respete|limítate|asegúrate|asegúrese|recuerda|recuerde|ten en cuenta
@@ -69,11 +79,14 @@ export const spanish: Language = {
     works: `
       respuesta*|mensaje*|correo*|carta*|borrador*|texto*|resumen|capítulo*|título*|párrafo*|frase*|tabla*|fuente*|informe*|nombre*|función|funciones|archivo*|carpeta*
       prueba*|commit*|rama*|error*|comentario*|código|letra*|color*|botón|botones|página*|imagen*|logo|formulario*|número*|cifra*|importe*|precio*|presupuesto|coste*|fecha*
-      lista*|receta*|cita*|factura*|contrato*|cláusula*|cliente*|usuario*|valor*|versión|unidad*|tono|nota*`,
+      lista*|receta*|cita*|factura*|contrato*|cláusula*|cliente*|usuario*|valor*|versión|unidad*|tono|nota*
+      interfaz|esquema*|módulo*|api|medida*|cantidad*|peso*|temperatura*|paciente*|base de datos|fichero*`,
     others: `
       yo|él|ella|eso|esto|ese|esta|tú|ellos|ellas|nosotros|mi|mis|su|sus|nuestro|los niños|la gente|los visitantes|el inquilino|el servidor|la prueba|todos|nadie|el médico|ya`,
     each: `cada|todos|todas|todo|toda|ningún|ninguna`,
-    has: `debe|deben|necesita|necesitan|recibe|lleva|llevan|termina|empieza|contiene|tiene que|tienen que|va|van`,
+    has: `
+      debe|deben|necesita|necesitan|recibe|lleva|llevan|termina|empieza|contiene|tiene que|tienen que|va|van
+      en gramos|en kilos|en litros|en metros|en kilómetros|en euros|en celsius|en grados`,
     without: `nada de|sin|ningún|ninguna|solo|sólo|solamente|únicamente|ni`,
     nothing: `problema*|duda|idea|querer|embargo|más|eso|quedan|quedaban|era|es|quería|dos|tres|un|una|si|porque|él|ella|ti|mí|hablar|siquiera|he|son`,
     endings: `
