@@ -1,10 +1,8 @@
 /**
  * Sentences by which people set rules, and sentences of plain talk, in four languages. They were written down before the
- * detector's words were looked at. One half of each list may be read while words are chosen; the other half is only
- * counted. `npx tsx scratch/eval/ruleSentences.ts [--wrong]` lists what is wrong in the first half.
- *
- * A further list is drawn from a grammar with words of its own: letters, quarrels, tales, a match, a shop. A line of it is a
- * sentence with `{slots|places}` for one of several words.
+ * detector's words were looked at. `npx tsx scratch/eval/ruleSentences.ts [--wrong]` counts them, and lists what is wrong in
+ * those that may be read while words are chosen. The lists `drawn` and `texted` are grammars with words of their own: a line
+ * is a sentence with `{slots|places}` for one of several words.
  */
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -18,16 +16,22 @@ const LANGUAGES = ["english", "german", "french", "spanish"] as const
 
 type Language = (typeof LANGUAGES)[number]
 type Kind = "rules" | "talk"
-type Half = "open" | "held out"
-type List = "written" | "drawn"
+
+/**
+ * - `written`: sentences of work and of friends. The half at odd lines may be read, the other is only counted
+ * - `drawn`: letters, quarrels, tales, a match, a shop. They were counted before they were read
+ * - `texted`: short messages, a school, a game, a podcast. They were counted before they were read, after `drawn` had been
+ */
+type List = "written, read" | "written, only counted" | "drawn" | "texted"
 
 /** The sentences of a list, one a line; headings begin with `#`. */
-const readSentences = (language: Language, kind: Kind, half: Half, list: List = "written"): ReadonlyArray<string> => {
-  const folder = list === "drawn" ? "ruleSentences/drawn" : "ruleSentences"
+const readSentences = (language: Language, kind: Kind, list: List): ReadonlyArray<string> => {
+  const [name, part = "whole"] = list.split(", ")
+  const folder = name === "written" ? "ruleSentences" : `ruleSentences/${name}`
   return readFileSync(new URL(`${folder}/${language}.${kind}.txt`, import.meta.url), "utf8")
     .split("\n")
     .filter((line) => line !== "" && !line.startsWith("#"))
-    .filter((_, i) => i % 2 === (half === "open" ? 0 : 1))
+    .filter((_, i) => part === "whole" || (i % 2 === 0) === (part === "read"))
     .flatMap(drawSentences)
 }
 
@@ -45,33 +49,27 @@ const drawSentences = (line: string): ReadonlyArray<string> => {
 
 const SLOT = /\{([^}]*)\}/g
 
-/** What the detector makes of the half that is only counted, and how much of it is in the view after two compressions. */
+/** What the detector makes of what is only counted, and how much of it is in the view after six compressions. */
 export const measure = Effect.fnUntraced(function* (seed: number) {
-  const rules = LANGUAGES.flatMap((language) => readSentences(language, "rules", "held out"))
+  const rules = LANGUAGES.flatMap((language) => readSentences(language, "rules", "written, only counted"))
   const kept = yield* Effect.forEach(cut(rules, RULES_OF_A_SESSION), (texts, i) => listKept(seed + i, texts))
   const inView = new Set(kept.flat())
   return {
-    title: "Rules in the words of many people, the half that was not looked at",
+    title: "Rules in the words of many people",
     measures: [
-      ...LANGUAGES.flatMap((language): ReadonlyArray<Measure> => {
-        const talk = readSentences(language, "talk", "held out")
-        return [
-          share(`rules found, ${language}`, readSentences(language, "rules", "held out"), isTakenForRule, null),
-          share(`talk taken for rules, ${language}`, talk, isTakenForRule, null),
-          ...(["rules", "talk"] as const).map((kind) =>
-            share(
-              kind === "rules" ? `drawn rules found, ${language}` : `drawn talk taken for rules, ${language}`,
-              readSentences(language, kind, "held out", "drawn"),
-              isTakenForRule,
-              null
-            )
-          )
-        ]
-      }),
+      ...(["written, only counted", "drawn", "texted"] as const).flatMap((list) =>
+        LANGUAGES.flatMap((language): ReadonlyArray<Measure> => [
+          countTaken(`rules found, ${language}, ${list}`, readSentences(language, "rules", list)),
+          countTaken(`talk taken for rules, ${language}, ${list}`, readSentences(language, "talk", list))
+        ])
+      ),
       share("rules set in mid-session, word for word in the view", rules, (text) => inView.has(text), 90)
     ]
   }
 })
+
+const countTaken = (name: string, sentences: ReadonlyArray<string>): Measure =>
+  share(name, sentences, isTakenForRule, null)
 
 const RULES_OF_A_SESSION = 32
 
@@ -106,25 +104,23 @@ const cut = (all: ReadonlyArray<string>, size: number): ReadonlyArray<ReadonlyAr
   Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size))
 
 const printShares = (): void => {
-  for (const list of ["written", "drawn"] as const)
-    for (const half of ["open", "held out"] as const)
-      for (const language of LANGUAGES) {
-        const shares = (["rules", "talk"] as const).map((kind) => {
-          const all = readSentences(language, kind, half, list)
-          const found = all.filter(isTakenForRule).length
-          return `${kind} ${found}/${all.length} ${((100 * found) / all.length).toFixed(1)} %`
-        })
-        console.log(`${list}, ${half}, ${language}: ${shares.join(", ")}`)
-      }
+  for (const list of ["written, read", "written, only counted", "drawn", "texted"] as const)
+    for (const language of LANGUAGES) {
+      const shares = (["rules", "talk"] as const).map((kind) => {
+        const all = readSentences(language, kind, list)
+        const found = all.filter(isTakenForRule).length
+        return `${kind} ${found}/${all.length} ${((100 * found) / all.length).toFixed(1)} %`
+      })
+      console.log(`${list}, ${language}: ${shares.join(", ")}`)
+    }
 }
 
 const printWrong = (): void => {
-  for (const list of ["written", "drawn"] as const)
+  for (const list of ["written, read", "drawn", "texted"] as const)
     for (const language of LANGUAGES) {
-      for (const text of readSentences(language, "rules", "open", list))
+      for (const text of readSentences(language, "rules", list))
         if (!isTakenForRule(text)) console.log(`missed: ${text}`)
-      for (const text of readSentences(language, "talk", "open", list))
-        if (isTakenForRule(text)) console.log(`taken: ${text}`)
+      for (const text of readSentences(language, "talk", list)) if (isTakenForRule(text)) console.log(`taken: ${text}`)
     }
 }
 

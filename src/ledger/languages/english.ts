@@ -25,7 +25,9 @@ export const english: Language = {
       i can't imagine|can't wait|you won't believe|forget what i said|never mind|would never|did anybody|did anyone
       did anything|from now on she|from now on he|from now on they|from now on i'm|from now on it's|states that
       stipulates|argues|claims that|held that|for ages|in my case|no two
-      that night|that evening|that morning|that day|in those days|once upon a time|is here|are here|can hear you|will hear you|is listening|is watching|for heaven's sake|for crying out loud|no hard feelings|says who|i told the|i told my|i told our|we're doomed|we are doomed|all is lost`,
+      that night|that evening|that morning|that day|in those days|once upon a time|is here|are here|can hear you|will hear you|is listening|is watching|for heaven's sake|for crying out loud|no hard feelings|says who|i told the|i told my|i told our|we're doomed|we are doomed|all is lost
+      don't you dare blame|don't you dare cry|don't you dare laugh|don't you dare leave me|don't you dare die|don't you dare say|i'll fetch it|i'll collect it|i'll pick it up|i'll grab it|i'll get it later
+      it's mine|it's hers|its mine|dear listeners|dear readers|dear friends|on the last day|we not talk about|ending in #|for this booking|for the payment|for payment`,
     lead: `
     we must|we should|we have to|we need to|    please|pls|plz|kindly|also|and|but|so|then|ok|okay|well|now|just|again|yes|yeah|oh|hey|hi|right|still|or
     for god's sake|for gods sake|ffs|i said|like i said|as i said|as before|how often do i have to say it|thanks|thank you
@@ -95,7 +97,9 @@ export const english: Language = {
       don't shout|don't move|don't die|don't breathe|don't look at me|don't look so|don't stare|don't fall|don't wake|don't sleep|don't blame
       don't hate|don't fear|don't lie to me|don't sulk|don't stop me|don't follow me|don't wait for me|don't hang up|don't come near
       no passion|no mercy|no hope|no peace|no sleep|no appetite|no sign of|no trace of|no … in # minutes|no answer from|no word from|not a word|not one|not another
-      you don't have to apologise|you don't have to apologize|you don't have to say|you don't have to go|you don't have to thank`,
+      you don't have to apologise|you don't have to apologize|you don't have to say|you don't have to go|you don't have to thank
+      use the … i sent|use the … i attached|use the … i uploaded|leave it on|leave it at|leave it by|leave them on|leave them at|keep a secret|keep a straight|keep the receipt|keep still|keep quiet
+      do not bother|do not cry|do not laugh|do not ask me|do not give up|do not be|do not blame|do not move|do not panic|no spoilers|no peeking|no cheating|no trading|keep your fingers|keep your chin|keep your eyes|keep your cool|stay with us|stay with me|stay right there|don't forget it's|dont forget its|don't forget i|only # more|no stranger|keep a tune|no extra baggage`,
     labels: `
     constraint|constraints|requirement|requirements|rule|rules|rule one|rule two|rule #|new rule|house rule|house rules
     ground rule|ground rules|hard rule|roleplay rules|important|important note|policy|convention|conventions|guideline
@@ -110,7 +114,7 @@ export const english: Language = {
       in future replies|in future answers|until i say|until i tell|unless i say|unless i tell|unless told
       unless i ask|unless otherwise|unless they ask|off limits|off-limits|hands off|is not an option|not negotiable
       goes through me|go through me|read-only for|is forbidden to|is not allowed here|are not allowed here
-      stays out of|stay out of|is to be|are to be|is never to be|are never to be|not to be|i said do not
+      stays out of|stay out of|is to be|are to be|is never to be|are never to be|not to be|not spaces|not tabs|i said do not
       i said don't|don't you dare|that's not how we|this is not how we|thats not how we|we agreed on
       by all means avoid|for every file|every single time|at least # copies|at most # words|in no more than
       are off the table|strictly no|absolutely no|with no exceptions|only until|at all times|on my behalf
@@ -139,7 +143,8 @@ export const english: Language = {
       treat … as|treat all|treat every|stop *ing|stop the|quit *ing|follow the|archive|copy … on|forward|aim for
       plan with|mark all|mark every|tag each|tag every|mind the|instead of … use|rather than … use
       instead of … write|rather than … write|for every|for each|make it … every|make it a
-      address … by|you are not to|you're not to|treat everything|treat anything`,
+      address … by|one … per|you are not to|you're not to|treat everything|treat anything
+      you are not allowed to|you aren't allowed to|you're not allowed to|you are forbidden to`,
     wishes: `
       i want you to|i need you to|i'd like you to|i would like you to|i expect you to|i'd rather you
       i would rather you|i'd rather have|i would rather have|i'd prefer that|i would prefer that|i'd prefer if
@@ -177,7 +182,8 @@ export const english: Language = {
     skip|sort|speak|specify|spell|split|squash|start|state|stay|stick|stop|store|style|submit|suggest|summarise|summarize
     support|suppress|switch|tag|take|talk|teach|tell|test|throw|touch|track|transfer|translate|treat|trim|trust|try|turn
     type|undo|update|upgrade|upload|use|validate|verify|wait|warn|work|wrap|write|transpose|serve|season|bake|soften
-    rely|exit|call|ping|page|respond|scale|sanitize|escape|log|throw|mutate|nest|hardcode|hard-code|optimise|optimize`,
+    rely|exit|call|ping|page|respond|scale|sanitize|escape|log|throw|mutate|nest|hardcode|hard-code|optimise|optimize
+      grade|rate|score|weld|measure|bold|colour|color|capitalise`,
     standing: `
     always|every|each|whenever|every time|each time|throughout|everywhere|until|unless|without|instead of|rather than
     at most|at least|no more than|not more than|or fewer|or less|only|exclusively|never|ever|anymore|any more|from now on
@@ -226,7 +232,8 @@ export const english: Language = {
     client*|tenant*|value*|key*|id|ids|settheme|set*|theme*|code block*|bullet*|output|input|view|ui|app|backup|secrets
     pull request*|pr|prs|request*|version*|docs|documentation|readme|changelog|password*|hint*|word count|unit*|count
     tool*|config*|dependency|dependencies|rendering
-      helper*|interface|package*|type checker|temperature*|weight*|volume*|measurement*|caller*|guest*|patient*|quantities`,
+      helper*|interface|package*|type checker|temperature*|weight*|volume*|measurement*|caller*|guest*|patient*|quantities
+      worksheet*|question*|quiz*|drawing*|part number*|pupil*|lesson*`,
     others: `
     i|he|she|they|we|that|this|there|these|those|who|people|kids|children|dogs|cats|everybody|everyone|somebody|someone
     students|visitors|employees|passengers|companies|politicians|users|doctor|teacher|man|woman|my|our|his|her|their|us

@@ -15,7 +15,8 @@ export const french: Language = {
       ma sœur|mon frère|le médecin|dois-je|est-ce que|tu dois être|rougir|faut dire|faut que je te|oublie ce que
       on n'a jamais|on n'arrête
       cette nuit-là|ce soir-là|ce jour-là|cette année-là|en ce temps-là|il était une fois|c'est foutu|c'est fichu|c'est perdu|on dormirait|on serait|à la fin!|à la fin !|bon sang|pour l'amour du ciel
-      il doit avoir|elle doit avoir|tu dois avoir|ça doit avoir|vous devez avoir`,
+      il doit avoir|elle doit avoir|tu dois avoir|ça doit avoir|vous devez avoir
+      elle est à moi|il est à moi|c'est à moi|c'est l'anniversaire|chers auditeurs|chers amis|chers lecteurs|espèce de|plusieurs fois avant`,
     lead: `
       s'il te plaît|s'il vous plaît|svp|stp|et|mais|donc|alors|ok|bon|maintenant|oui|oh|ah|hé|bonjour|salut|aussi|puis
       comme je l'ai dit|rappelle-toi|en général|par défaut|si possible|surtout
@@ -35,7 +36,8 @@ export const french: Language = {
       ne pleure*|ne tremble*|ne crie*|ne ris*|ne bouge*|ne pars|ne partez|ne meurs|ne me quitte*|ne me regarde*|ne me touche*|ne me parle*|ne me laisse*
       ne dors|ne rougis|ne t'en va*|ne vous en allez|ne me raconte*|arrête de pleurer|arrête de crier|arrête de bouder|arrête de te plaindre|arrête ton|arrête tes
       pense à moi|pensez à moi|pense à nous|pense un peu|garde-moi|gardez-moi|réponds-moi|répondez-moi|laissez-moi|parle-moi|parlez-moi d'|écris-moi
-      je dois|dois filer|il faut bien|il faut voir|il faut rire`,
+      je dois|dois filer|il faut bien|il faut voir|il faut rire
+      pas de spoiler*|pas de triche|pas de messes|veuillez excuser|veuillez m'excuser|n'oublie pas, vendredi|n'oublie pas, dimanche|n'oublie pas, demain|plus que #`,
     labels: `
       contrainte|contraintes|règle|règles|nouvelle règle|consigne|consignes|exigence|exigences|important|condition|conditions
       convention|remarque|restriction|restrictions|attention`,
@@ -53,19 +55,22 @@ export const french: Language = {
       respecte|respectez|veuillez|assure-toi|assurez-vous|veille à|veillez à|fais en sorte|faites en sorte|pense à|pensez à
       tutoie*|vouvoie*|vouvoy*|tutoy*|appelle-moi|réponds|répondez|parle|parlez|écris en|écrivez en|annule|annulez|reviens à|revenez à|remets
       rétablis|sois|soyez|demande-moi|demandez-moi|attends que|attends mon|attendez|traite|considère|ignore|privilégie|préfère
-      merci de|cite|citez|donne toujours|donne seulement|mets toujours|plus de|plus d'*|plus jamais|stop|surtout pas|au lieu de|plutôt que
+      merci de|cite|citez|donne toujours|donne seulement|mets toujours|plus de|plus d'*|plus jamais|stop|surtout pas
       il faut toujours|il ne faut|il faut que|il faut|vous devez|vous ne devez|tu ne dois|tu dois toujours|vous ne pouvez|tu ne peux
-      toujours *er|ne * jamais|ne * pas|ne * que|n'* jamais|n'* pas|n'* que|ne * rien|n'* rien|ne * plus`,
+      toujours *er|ne * jamais|ne * pas|ne * que|n'* jamais|n'* pas|n'* que|ne * rien|n'* rien|ne * plus
+      ne m'appelle*|ne me tutoie*|ne me vouvoie*`,
     wishes: `
       je veux que|je ne veux pas que|je ne veux pas de|je ne veux plus|je ne veux aucun*|je voudrais que|j'aimerais que|je souhaite que
-      je préfère|nous préférons|on préfère|on veut que|nous voulons que|il est important que|ma préférence|je tiens à ce que`,
+      je préfère|nous préférons|on préfère|on veut que|nous voulons que|il est important que|ma préférence|je tiens à ce que
+      je veux toutes|je veux tous|je veux chaque|nous voulons tous|nous voulons toutes`,
     corrections: `non|faux|mais non|non non|pas comme ça|stop`,
     adverbs: `jamais|toujours|seulement|uniquement|désormais|surtout`,
     verbs: `
       écris|écrivez|fais|faites|donne*|montre*|lance*|résume*|traduis|traduisez|ajoute*|supprime*|modifie*|mets|mettez|cite*
       utilise*|prends|prenez|dis|dites|explique*|demande*|corrige*|vérifie*|teste*|crée*|renomme*|déplace*|envoie*|cherche*|trouve*
       réponds|répondez|parle*|continue*|change*|garde*|laisse*|préviens|prévenez|avertis|arrondis|trie*|liste*|réserve*|commande*
-      propose*|indique*|signe*|copie*|installe*|ouvre*|ferme*|lis|lisez|attends|attendez|compare*|calcule*|relis|relisez`,
+      propose*|indique*|signe*|copie*|installe*|ouvre*|ferme*|lis|lisez|attends|attendez|compare*|calcule*|relis|relisez
+      passe|passez|transmets|transmettez|remplace*|enregistre*|publie*|organise*|choisis|choisissez|compte*|note*|applique*|décris|décrivez|justifie*|rédige*|termine*|commence*|vouvoie*|tutoie*`,
     standing: `
       toujours|chaque|à chaque fois|partout|jamais|seulement|uniquement|sans|au lieu de|plutôt que|jusqu'à|à moins que|tous les
       toutes les|systématiquement|d'abord|au plus|au moins|avant de|avant chaque|après chaque|que les|que des|rien`,
@@ -86,7 +91,8 @@ export const french: Language = {
       nom*|fonction*|fichier*|dossier*|test|tests|commit*|branche*|erreur*|commentaire*|code|compilation|police|couleur*|bouton*|page*|image*|logo
       formulaire*|chiffre*|montant*|prix|budget|coût*|date*|liste*|recette*|rendez-vous|facture*|contrat*|clause*|client*|utilisateur*|valeur*
       version*|unité*|ton|note*
-      interface*|schéma*|module*|api|mesure*|quantité*|poids|température*|patient*|journal|journaux|base de données`,
+      interface*|schéma*|module*|api|mesure*|quantité*|poids|température*|patient*|journal|journaux|base de données
+      fiche*|question*|quiz|exercice*|plan|plans|dessin*|élève*`,
     others: `
       je|il|elle|on|nous|ça|cela|ce|c'*|tu|ils|elles|mon|ma|mes|son|sa|ses|notre|leur|les enfants|les gens|les visiteurs|le locataire|le serveur
       le test|chacun|tout le monde|personne|le médecin`,
@@ -96,7 +102,8 @@ export const french: Language = {
       en grammes|en kilos|en litres|en mètres|en kilomètres|en euros|en celsius|en pour cent`,
     without: `pas de|pas d'*|aucun|aucune|seulement|uniquement|rien que|sans|jamais de|jamais d'*|ni`,
     nothing: `
-      souci|problème|chance|réponse|idée|doute|blague|quoi|deux|trois|si|parce|raison|temps|erreur|elle|lui|moi|toi`,
+      souci|problème|chance|réponse|idée|doute|blague|quoi|deux|trois|si|parce|raison|temps|erreur|elle|lui|moi|toi
+      des|de ces|d'entre|de nous|de mes|de ses|de leurs`,
     endings: `
       uniquement|seulement|interdit|interdite`,
     joints: `et|mais|donc|parce que|car`,

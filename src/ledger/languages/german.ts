@@ -7,7 +7,8 @@ export const german: Language = {
     common: `
       der|die|das|und|ist|nicht|ich|du|sie|wir|ein|eine|einen|mit|auf|für|im|zu|den|dem|es|auch|bitte|immer|nie|kein|keine
       keinen|nur|muss|soll|bei|von|vor|nach|aus|dass|wenn|oder|aber|noch|mich|mir|dir|mal|alle|jede|jeder|jedes|bis|sich|er|ja
-      nein|was|wie|hat|habe|haben|wird|sein|sind|ab|lass|niemals|als|kann|am`,
+      nein|was|wie|hat|habe|haben|wird|sein|sind|ab|lass|niemals|als|kann|am
+      in|diesem|dieser|diese|dieses|unser|unsere|dich|statt|beim|zum|zur|werden|niemandem|deine|doch|hier`,
     talk: `
       haha|lol|ich glaube|ich denke|ich hoffe|ich wünsch*|ich vergesse|ich hätte|hätte ich|hätte meine|hat gesagt
       hat mir gesagt|haben gesagt|sagte|laut vertrag|laut gesetz|die anleitung|angeblich|früher|gewesen|für dich da
@@ -17,7 +18,9 @@ export const german: Language = {
       vergiss was ich|wohnt sie|wohnt er|bin ich im|in ruhe gelassen|von nun an wohnt|von nun an ist|hätte das
       hätten
       in jener nacht|in dieser nacht|an jenem|damals|es war einmal|so heißt es|wird das nichts|wird das nie was|doch endlich|doch mal wieder|hat nichts ge*|haben nichts ge*|hat niemand ge*|hat keiner ge*
-      hat sich ge*|haben sich ge*|bleiben wir|gehen wir|fahren wir|essen wir|machen wir es uns|treffen wir|sind wir|haben wir uns|war's|um gottes willen|zum teufel|verdammt noch mal`,
+      hat sich ge*|haben sich ge*|bleiben wir|gehen wir|fahren wir|essen wir|machen wir es uns|treffen wir|sind wir|haben wir uns|war's|um gottes willen|zum teufel|verdammt noch mal
+      sollen die doch|soll er doch|soll sie doch|soll der doch|sollen sie doch
+      gäbe es|wäre es|bleiben sie dran|ergibt sinn|liebe hörer|liebe leser|das ist mein*|das ist ihr*`,
     lead: `
       bitte|und|aber|also|dann|ok|okay|gut|jetzt|nun|ja|oh|ach|hey|hallo|so|auch|noch mal|nochmal|wie gesagt|ich sagte|denn
       merk dir|denk daran|denk dran|grundsätzlich|generell|übrigens|standardmäßig|wenn möglich|danke
@@ -37,7 +40,9 @@ export const german: Language = {
       kein wort mehr|keine widerrede|keine … in # minuten|kein … in # minuten|keine … seit|kein … seit|keine tränen|keine gnade|keine hoffnung|kein ende|keine spur|kein auge|kein schlaf|keine ruhe|kein zeichen
       weine nicht|wein nicht|heul nicht|zittere nicht|schrei nicht|schrei mich|lach nicht|stirb nicht|geh nicht|lauf nicht|fürchte dich|hab keine angst
       hör auf zu weinen|hör auf zu schreien|hör auf zu heulen|hör auf zu lachen|hör auf zu jammern|fass mich nicht|sieh mich nicht|starr mich nicht
-      lass mich|lasst mich|lassen sie mich|lass ihn|lass sie|lasst ihn|lass das kind|lass los|muss los|muss weg|muss jetzt|darf es sonst`,
+      lass mich|lasst mich|lassen sie mich|lass ihn|lass sie|lasst ihn|lass das kind|lass los|muss los|muss weg|muss jetzt|darf es sonst
+      nehmen sie doch|setzen sie sich|kommen sie doch|nimm doch|setz dich
+      nur noch # mal|nur noch #|keine spoiler|vergiss nicht, freitag|vergiss nicht, sonntag|vergiss nicht, morgen|nimm einen|nimm eine|nimm mir|nicht schummeln|leg * zurück|finger weg, das`,
     labels: `
       vorgabe|vorgaben|regel|regeln|neue regel|hausregel|bedingung|bedingungen|anforderung|anforderungen|wichtig|richtlinie
       einschränkung|einschränkungen|beachte|achtung|grundsatz`,
@@ -60,12 +65,15 @@ export const german: Language = {
       setze zurück|fass * nicht an|fass … nicht|ändere nichts|ändere nur|ändere nie|fasse dich kurz|fass dich kurz
       sei kurz|sei knapp|halte * kurz|halt dich|kurz und|tu so als|behandle*|ignorier*|du darfst nicht
       du darfst … nicht|sie dürfen … nicht|du darfst nur|du darfst kein*|sie dürfen nicht|sie dürfen kein*
-      sie dürfen nur|du sollst|sie sollen|du musst immer|niemals|keinesfalls|statt|anstatt|anstelle|immer erst
-      immer nur|immer zuerst|nur auf|rundet|runde|mach … rückgängig|rückgängig machen|nimm … zurück|bevor du`,
+      sie dürfen nur|du sollst|sie sollen|du musst immer|niemals|keinesfalls|immer erst
+      immer nur|immer zuerst|nur auf|rundet|runde|mach … rückgängig|rückgängig machen|nimm … zurück|bevor du
+      bleib immer|bleibe immer|bleib in|bleibe in|bleiben sie in|gib … niemandem|gib … nicht weiter
+      halte … einfach|halte … kurz|schlag nur`,
     wishes: `
       ich möchte nicht, dass du|ich möchte nur|ich möchte, dass|ich möchte dass|ich will nicht|ich will keine*|ich will, dass
       ich will dass|ich will nur|ich will immer|ich möchte kein*|ich hätte gern, dass|mir ist wichtig|es ist wichtig, dass|ich bevorzuge|wir wollen, dass|wir wollen kein*
-      wir verwenden|wir nutzen nur|wir unterstützen nur|wir machen kein*|lieber|bevorzug*|mir wäre lieber|mir ist lieber`,
+      wir verwenden|wir nutzen nur|wir unterstützen nur|wir machen kein*|lieber|bevorzug*|mir wäre lieber|mir ist lieber
+      ich möchte alle|ich möchte jede*|ich will alle|ich will jede*|ich hätte gern alle`,
     corrections: `nein|falsch|ne|nee|nö|nicht so|stopp|halt`,
     adverbs: `nie|niemals|immer|nur|stets|grundsätzlich|keinesfalls|ausschließlich`,
     verbs: `
@@ -74,19 +82,22 @@ export const german: Language = {
       verwend*|benutz*|nutz*|lass*|behalt*|warte*|melde*|informier*|ruf*|kopier*|installier*|aktualisier*|bau*|rechn*|rund*
       zitier*|markier*|sortier*|kürz*|nehm*|sprich|sprech*|duz*|siez*|commit*|push*|force push|dokumentier*|ergänz*|entschuldig*
       unterschreib*|weiterleit*|leit*|buch*|kauf*|koch*|plan*|vereinbar*|bestell*
-      übergib|übergeb*|beantwort*|gib|verweis*|wechsel*|ersetz*|entfern*|wiederhol*|beschreib*|begründ*|formulier*|format*|merk*`,
+      übergib|übergeb*|beantwort*|gib|verweis*|wechsel*|ersetz*|entfern*|wiederhol*|beschreib*|begründ*|formulier*|format*|merk*
+      schlag|bewert*|halt*|kontrollier*|notier*`,
     standing: `
       immer|stets|jedes mal|jeweils|bei jedem|bei jeder|für jede|für jeden|für jedes|überall|bis|ohne|statt|nie|niemals
       höchstens|mindestens|nur|ausschließlich|keine|keinen|kein|nicht|vor jeder|vor jedem|nach jeder|nach jedem|zuerst
-      vorher|solange|in jedem fall|an`,
+      vorher|solange|in jedem fall|an
+      niemandem|niemanden|keinem|keiner`,
     conditions: `
       wenn|falls|bevor|nachdem|sobald|solange|jedes mal, wenn|bei jedem|bei jeder|vor jedem|vor jeder|nach jedem|nach jeder|bis
-      sofern|immer wenn|statt|für jede|für jeden|für jedes|außer`,
+      sofern|immer wenn|statt|für jede|für jeden|für jedes|außer
+      jedes mal`,
     asks: `kannst du|könntest du|würdest du|können sie|könnten sie|würden sie|bitte`,
     duties: `
       muss|müssen|darf nicht|dürfen nicht|darf kein*|darf nur|dürfen nur|darf|dürfen|soll|sollen|sollte|sollten
       sollte nicht|hat zu|haben zu|gehört|gehören|bleibt|bleiben|kommt in|kommen in|wird immer|werden immer|kommt
-      sind in|sind immer|muss … bleiben`,
+      sind in|sind immer`,
     strongDuties: `darf nicht|dürfen nicht|darf nur|dürfen nur|darf nie|darf kein*|dürfen kein*|muss immer|müssen immer`,
     guesses: `
       gewesen|am cache|jetzt gehen|reichen|doch nicht wahr|morgen|um sechs|kaputt|schön|los|ja|wohl|bald|gleich|wieder|über|da
@@ -97,7 +108,8 @@ export const german: Language = {
       kommentar*|code|build|schrift*|farbe*|knopf|button*|seite*|bild*|logo|kopfzeile|formular*|zahl*|betrag
       beträge|preis*|budget|kosten|datum|liste*|rezept*|termin*|rechnung*|vertrag|klausel*|kunde*|nutzer|parser
       wert*|id|passwort|api|log|logs|version|doku*|einheit*|rolle*|ton
-      schnittstelle*|datenbank*|modul*|paket*|gewicht*|menge*|maße|temperatur*|menü*|gast|gäste|patient*|kapitel|zeitform`,
+      schnittstelle*|datenbank*|modul*|paket*|gewicht*|menge*|maße|temperatur*|menü*|gast|gäste|patient*|kapitel|zeitform
+      arbeitsblatt|aufgabe*|frage*|zeichnung*|pläne|plan|quiz|schüler*|uhrzeit*`,
     others: `
       ich|er|sie|wir|man|das|dies|es|du|mein*|unser*|sein*|ihr*|kinder|leute|besucher|der mieter|der server|der test|jeder|alle
       niemand|der arzt|mein chef|die leute|studenten|menschen|hunde|katzen`,
@@ -107,7 +119,8 @@ export const german: Language = {
     has: `
       muss|müssen|braucht|brauchen|bekommt|bekommen|enthält|enthalten|endet|enden|beginnt|hat zu|haben zu|ist in|sind in|gehört
       gehören|nennt|nennen|trägt|tragen
-      in gramm|in kilo|in litern|in liter|in celsius|in euro|in metern|in kilometern|in prozent`,
+      in gramm|in kilo|in litern|in liter|in celsius|in euro|in metern|in kilometern|in prozent
+      verwenden|benutzen|brauchen`,
     without: `kein|keine|keinen|keinerlei|nur|nichts|ohne|bloß keine|nie wieder`,
     nothing: `
       sorge|ahnung|problem|wunder|zeit|lust|ding|stress|eile|frage|mensch|ist|war|hat|hatte|haben|habe|zwei|drei|ein|eine|einer

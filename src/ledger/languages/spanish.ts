@@ -15,7 +15,9 @@ export const spanish: Language = {
       debes de|me pongo|contármelo|hay que decir|hay que ver|olvida lo que dije|nos quedamos|me devuelvan|estoy aquí|no me lo
       la verdad
       esa noche|aquella noche|ese día|aquel día|aquella tarde|érase una vez|había una vez|de una vez|no hay nada que hacer|no hay manera|dormiríamos|estaríamos|seríamos|no hay quien|por el amor de dios
-      te oye|nos oye|os oye|te van a oír`,
+      te oye|nos oye|os oye|te van a oír
+      ya no se puede|aquí ya
+      es mía|es mío|es suya|queridos oyentes|queridos amigos|queridos lectores|debe ser genial|debe ser bonito|debe ser duro|varias veces antes|el alfil|es el cumple`,
     lead: `
       por favor|y|pero|entonces|pues|así que|vale|ok|bueno|ahora|sí|oh|ah|oye|hola|también|además|como dije|recuerda que|en general|por defecto
       si es posible|gracias
@@ -33,7 +35,8 @@ export const spanish: Language = {
       déjame|déjeme|solo me|solo te|solo le|solo se|solo nos|sólo me|sólo se|sólo le|ningún rastro|ninguna esperanza|ninguna señal
       nunca come|nunca habla|nunca ríe|nunca sale|nunca llega|nunca bebe|nunca duerme|nunca viene|nunca dice|nunca sabe|nunca tiene|nunca quiere|nunca puede|nunca va|nunca está|nunca hay|nunca pasa
       nunca habría|jamás come|jamás habla|jamás ríe|jamás sale|jamás llega|jamás bebe|jamás duerme|jamás viene|jamás dice|jamás sabe|jamás tiene|jamás quiere|jamás habría|jamás hay
-      siempre llega|siempre canta|siempre viste|siempre duerme|siempre come|siempre está|siempre dice|siempre tiene|siempre hay|siempre quiere|siempre viene|siempre sale|siempre va`,
+      siempre llega|siempre canta|siempre viste|siempre duerme|siempre come|siempre está|siempre dice|siempre tiene|siempre hay|siempre quiere|siempre viene|siempre sale|siempre va
+      sin spoilers|sin trampas|sin mirar|solo # noches|solo # días|siempre contesta con|no te olvides, el|no te olvides, mañana`,
     labels: `
       restricción|restricciones|regla|reglas|nueva regla|norma|normas|requisito|requisitos|importante|condición|condiciones|convención|nota|aviso`,
     always: `
@@ -49,22 +52,27 @@ export const spanish: Language = {
       tenga en cuenta|procura|procure|trata de usted|trate|tutéame|tutéa*|llámame|responde|responda|habla|hable
       escribe en|escriba en|deshaz|deshaga|revierte|revierta|vuelve a|restaura|sé breve|sé|sea|espera a|espera mi
       espere|ignora|ignore|considera|modifica únicamente|modifica solo|pregúntame|pregúnteme|consúltame|consúlteme
-      consulta conmigo|en lugar de|en vez de|nada de|se acabó|basta de|hay que|no debe|no debes|no puedes
+      consulta conmigo|nada de|se acabó|basta de|hay que|no debe|no debes|no puedes
       no debería|no deberías|no hagas|no haga|no toques|no toque|no cambies|no cambie|no borres|no borre
       no escribas|no modifiques|no uses|no use|no menciones|no mencione|no olvides|no olvide|no envíes|no ejecutes
       no añadas|no pongas|no digas|no des|no inventes|no repitas|no respondas|no empieces|no termines|no publiques
       no subas|no elimines|no agregues|no muevas|no incluyas|no reveles|no ofrezcas|no instales|no adivines
       no preguntes|no abras|no cierres|no rompas|no confirmes|no reserves|ponga|pon siempre|cita siempre
-      tienes que usar|debes usar|debes|debe usar|jamás|nunca|siempre hay que|siempre debes|siempre debe`,
+      tienes que usar|debes usar|debes|debe usar|jamás|nunca|siempre hay que|siempre debes|siempre debe
+      trata siempre|contesta solo|contesta sólo|contesta siempre
+      no me llames|no me tutees|propón solo|propón siempre|no vuelvas a`,
     wishes: `
       quiero que|no quiero que|no quiero ver|no quiero ningún*|quisiera que|me gustaría que|prefiero|preferimos|preferiría|necesito que|es importante que|queremos que|mi preferencia
-      solo quiero`,
+      solo quiero
+      quiero todas|quiero todos|quiero cada|queremos todas|queremos todos`,
     corrections: `no|mal|incorrecto|que no|así no|no no`,
     adverbs: `nunca|siempre|jamás|solo|sólo|únicamente|exclusivamente|solamente`,
     verbs: `
       escribe|haz|haga|da|dame|muestra|muéstra*|ejecuta|resume|traduce|añade|agrega|borra|elimina|modifica|modifique|cambia|pon|ponga|usa|use|uses|hagas|utiliza|toma
       di|dime|explica|pregunta*|corrige|verifica|comprueba|prueba|crea|renombra|mueve|envía|busca|responde|responda|habla|sigue|deja|avisa*|redondea|ordena|lista|reserva
-      propone|indica|firma|copia|instala|abre|cierra|lee|espera|compara|calcula|actualiza|cita|cites|toques|menciones|borres|cambies|escribas|envíes|ofrece|saluda|confirma`,
+      propone|indica|firma|copia|instala|abre|cierra|lee|espera|compara|calcula|actualiza|cita|cites|toques|menciones|borres|cambies|escribas|envíes|ofrece|saluda|confirma
+      pasa|pásal*|pásame|pide|pídel*|dile*|dale|reemplaza|cuenta|describe|termina|empieza|guarda|redacta|publica|elige|aplica|justifica|contesta*|trata
+      propón|avísa*|revis*|corrige*|prepara|manda|mándame`,
     standing: `
       siempre|cada|cada vez|en todas partes|nunca|solo|sólo|únicamente|sin|en lugar de|en vez de|hasta que|a menos que|todos los|todas las|primero|como máximo|como mínimo
       antes de|antes de cada|después de cada|solamente|exclusivamente|en español|en inglés|nada`,
@@ -80,13 +88,15 @@ export const spanish: Language = {
       respuesta*|mensaje*|correo*|carta*|borrador*|texto*|resumen|capítulo*|título*|párrafo*|frase*|tabla*|fuente*|informe*|nombre*|función|funciones|archivo*|carpeta*
       prueba*|commit*|rama*|error*|comentario*|código|letra*|color*|botón|botones|página*|imagen*|logo|formulario*|número*|cifra*|importe*|precio*|presupuesto|coste*|fecha*
       lista*|receta*|cita*|factura*|contrato*|cláusula*|cliente*|usuario*|valor*|versión|unidad*|tono|nota*
-      interfaz|esquema*|módulo*|api|medida*|cantidad*|peso*|temperatura*|paciente*|base de datos|fichero*`,
+      interfaz|esquema*|módulo*|api|medida*|cantidad*|peso*|temperatura*|paciente*|base de datos|fichero*
+      ficha*|cuestionario*|pregunta*|ejercicio*|plano|planos|dibujo*|alumno*`,
     others: `
       yo|él|ella|eso|esto|ese|esta|tú|ellos|ellas|nosotros|mi|mis|su|sus|nuestro|los niños|la gente|los visitantes|el inquilino|el servidor|la prueba|todos|nadie|el médico|ya`,
     each: `cada|todos|todas|todo|toda|ningún|ninguna`,
     has: `
       debe|deben|necesita|necesitan|recibe|lleva|llevan|termina|empieza|contiene|tiene que|tienen que|va|van
-      en gramos|en kilos|en litros|en metros|en kilómetros|en euros|en celsius|en grados`,
+      en gramos|en kilos|en litros|en metros|en kilómetros|en euros|en celsius|en grados
+      usar|tener`,
     without: `nada de|sin|ningún|ninguna|solo|sólo|solamente|únicamente|ni`,
     nothing: `problema*|duda|idea|querer|embargo|más|eso|quedan|quedaban|era|es|quería|dos|tres|un|una|si|porque|él|ella|ti|mí|hablar|siquiera|he|son`,
     endings: `
