@@ -19,7 +19,8 @@ const RULES = [
   "Ne touche pas aux tests.",
   "À partir de maintenant, réponds en français.",
   "No toques las pruebas.",
-  "A partir de ahora responde en español."
+  "A partir de ahora responde en español.",
+  "Siempre hay que dejar dos copias."
 ]
 
 const TALK = [

@@ -33,9 +33,9 @@ export const spanish: Language = {
       ni una palabra|ni un|ni una lágrima|no grites|no tiembles|no corras|no te vayas|no se vaya|no te mueras|no te muevas|no mires|no me mires|no me toques
       no me dejes|no me cuentes|no rías|no te rías|no duermas|deja de gritar|deja de llorar|deja de roncar|deja de quejarte|deje de gritar|deje de llorar|deja ya|deje ya|dejen ya
       déjame|déjeme|solo me|solo te|solo le|solo se|solo nos|sólo me|sólo se|sólo le|ningún rastro|ninguna esperanza|ninguna señal
-      nunca come|nunca habla|nunca ríe|nunca sale|nunca llega|nunca bebe|nunca duerme|nunca viene|nunca dice|nunca sabe|nunca tiene|nunca quiere|nunca puede|nunca va|nunca está|nunca hay|nunca pasa
-      nunca habría|jamás come|jamás habla|jamás ríe|jamás sale|jamás llega|jamás bebe|jamás duerme|jamás viene|jamás dice|jamás sabe|jamás tiene|jamás quiere|jamás habría|jamás hay
-      siempre llega|siempre canta|siempre viste|siempre duerme|siempre come|siempre está|siempre dice|siempre tiene|siempre hay|siempre quiere|siempre viene|siempre sale|siempre va
+      nunca come|nunca habla|nunca ríe|nunca sale|nunca llega|nunca bebe|nunca duerme|nunca viene|nunca dice|nunca sabe|nunca quiere|nunca puede|nunca va|nunca está|nunca pasa
+      nunca habría|jamás come|jamás habla|jamás ríe|jamás sale|jamás llega|jamás bebe|jamás duerme|jamás viene|jamás dice|jamás sabe|jamás quiere|jamás habría
+      siempre llega|siempre canta|siempre viste|siempre duerme|siempre come|siempre está|siempre dice|siempre hay alguien|siempre hay algo|siempre quiere|siempre viene|siempre sale|siempre va
       sin spoilers|sin trampas|sin mirar|solo # noches|solo # días|siempre contesta con|no te olvides, el|no te olvides, mañana`,
     labels: `
       restricción|restricciones|regla|reglas|nueva regla|norma|normas|requisito|requisitos|importante|condición|condiciones|convención|nota|aviso`,
