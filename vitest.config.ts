@@ -1,20 +1,13 @@
 import { defineConfig } from "vitest/config"
 
-/** Loses hosts of a cluster, which are processes; `npm run test:hosts` runs it alone. */
-const HOSTS = "test/cluster/loss.test.ts"
-
 /** `vitest run --mode thorough` repeats in full what chance decides; see `test/support/repetitions.ts`. */
 export default defineConfig(({ mode }) => ({
   test: {
     // What one runs by hand is tested in a thorough run only: the evaluation alone takes twenty seconds. The soak is
     // the exception, since it checks the promises.
-    include:
-      mode === "hosts"
-        ? [HOSTS]
-        : ["test/**/*.test.ts", mode === "thorough" ? "scratch/**/*.test.ts" : "scratch/soak/*.test.ts"],
-    exclude: ["**/node_modules/**", ...(mode === "hosts" ? [] : [HOSTS])],
+    include: ["test/**/*.test.ts", mode === "thorough" ? "scratch/**/*.test.ts" : "scratch/soak/*.test.ts"],
     // What runs in full also runs on busy machines.
-    testTimeout: mode === "thorough" || mode === "hosts" ? 600_000 : 60_000,
+    testTimeout: mode === "thorough" ? 600_000 : 60_000,
     // @effect/vitest brings its own clock: faking the platform's timers would stall sockets and SQLite retries.
     fakeTimers: { toFake: [] },
     // The modules of Effect take longer to load than most files take to run: the files of a worker share them.

@@ -61,7 +61,7 @@ const program = Effect.gen(function* () {
   yield* Console.log("a PostgreSQL runs; starting three hosts")
   const noted: Array<Noted> = []
   const startNumbered = (host: number) =>
-    startHost(url, (said) => void noted.push({ host, said, at: performance.now() }))
+    startHost(url, { hear: (said) => void noted.push({ host, said, at: performance.now() }) })
   const run = Effect.gen(function* () {
     const client = yield* agents.client
     const hosts = yield* Effect.forEach(Array.from({ length: HOSTS }).keys(), startNumbered, {
@@ -79,12 +79,12 @@ const program = Effect.gen(function* () {
           yield* Effect.sleep(PAUSE)
         }
       })
-    yield* awaitPlaces(client, SESSIONS, hosts)
+    yield* awaitPlaces(url, client, SESSIONS, hosts)
     const started = performance.now()
     const work = yield* Effect.fork(Effect.forEach(SESSIONS, converse, { concurrency: "unbounded", discard: true }))
     yield* awaitAnswers(noted, SESSIONS)
 
-    const places = yield* awaitPlaces(client, SESSIONS, hosts)
+    const places = yield* awaitPlaces(url, client, SESSIONS, hosts)
     const sessionsOf = ({ name }: Host) => places.get(name) ?? []
     const victim = hosts.reduce((most, host) => (sessionsOf(host).length > sessionsOf(most).length ? host : most))
     const moved = sessionsOf(victim)
@@ -98,7 +98,7 @@ const program = Effect.gen(function* () {
     yield* awaitAnswers(noted, moved)
     load.isOn = false
     yield* Fiber.join(work)
-    yield* audit(hosts, delivered)
+    yield* audit(hosts, { delivered, answered: [] })
     yield* Console.log("its sessions were answered elsewhere; nothing was lost, doubled or out of order")
 
     const turns = turnsOf(noted, killedAt).map((turn) => ({

@@ -1,26 +1,27 @@
 /**
- * A host of a cluster in a process of its own: `node hostProcess.mjs PORT URL`. Answers sessions step by step, and says on
- * stdout, one JSON value a line, each thing that it did once it was acknowledged. Ends when its stdin does.
+ * A host of a cluster in a process of its own: `node hostProcess.mjs PORT LISTEN URL`, which others reach at `PORT`. Answers
+ * sessions step by step, and says on stdout, one JSON value a line, each thing that it did once it was acknowledged. Ends
+ * when its stdin does.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect, Layer, Logger, Schema } from "effect"
 import { writeSync } from "node:fs"
 import process from "node:process"
+import { createInterface } from "node:readline"
 import * as Provider from "../../src/model/Provider.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import type * as SessionCluster from "../../src/cluster/SessionCluster.ts"
+import type { SessionId } from "../../src/session/Session.ts"
 import { storeAt } from "./hostStore.ts"
-import { agents, Said } from "./hostWords.ts"
+import { agents, Said, STEPS, Told } from "./hostWords.ts"
 import { layerPostgresClient } from "./postgresClient.ts"
 import { summary } from "./world.ts"
 
-const [, , port = "0", url = ""] = process.argv
+const [, , port = "0", listen = port, url = ""] = process.argv
 
 const encode = Schema.encodeSync(Schema.parseJson(Said))
 // At once and whole, so that what was acknowledged is heard although the next instruction is the last.
 const say = (said: Said) => Effect.sync(() => void writeSync(1, `${encode(said)}\n`))
-
-const STEPS = 4
 
 /** As long as a call of a quick model takes, so that most moments are in the middle of a turn. */
 const STEP = "30 millis"
@@ -40,7 +41,10 @@ const agent: SessionCluster.Agent<string, SessionCluster.TurnFailed, never> = (t
     }
     yield* say({ _tag: "Answered", ...of })
     return run
-  }).pipe(Effect.tapError(({ _tag }) => say({ _tag: "Refused", ...of, error: _tag })))
+  }).pipe(
+    Effect.tapError(({ _tag }) => say({ _tag: "Refused", ...of, error: _tag })),
+    Effect.onInterrupt(() => say({ _tag: "Interrupted", ...of }))
+  )
 }
 
 /** A model that takes its time, and says when it was asked. */
@@ -54,13 +58,39 @@ const model = Scripted.layer([
 const host = agents
   .layerHost(agent, {
     address: { host: "127.0.0.1", port: Number(port) },
+    listen: { host: "127.0.0.1", port: Number(listen) },
     policy: { contextLength: 32_000, mode: "manual" },
     routes: [Provider.route({ model: "scripted", apiKey: "none", baseUrl: "http://scripted.invalid/v1" })]
   })
-  .pipe(Layer.provide([storeAt(url), model, layerPostgresClient(url)]))
+  .pipe(Layer.provideMerge(Layer.mergeAll(storeAt(url), model, layerPostgresClient(url))))
 
-process.stdin.resume().on("close", () => process.exit())
-const main = Effect.zipRight(say({ _tag: "Ready" }), Effect.never)
+const decode = Schema.decodeSync(Schema.parseJson(Told))
+
+/** The sessions that it delivers to at the moment. */
+let recipients: ReadonlyArray<SessionId> = []
+createInterface({ input: process.stdin })
+  .on("line", (line) => {
+    const told = decode(line)
+    recipients = told._tag === "Deliver" ? told.sessions : []
+  })
+  .on("close", () => process.exit())
+
+/** Delivers as web servers do that are hosts, too. */
+const deliver = Effect.gen(function* () {
+  const client = yield* agents.client
+  for (let n = 1; ; n++) {
+    const session = recipients[n % recipients.length]
+    if (session === undefined) yield* Effect.sleep("20 millis")
+    else {
+      const content = `parcel ${n} from ${process.pid}`
+      yield* say({ _tag: "Delivering", session, content })
+      yield* client.deliver(session, { role: "user", content }, { key: content })
+      yield* say({ _tag: "Delivered", session, content })
+    }
+  }
+})
+
+const main = Effect.zipRight(say({ _tag: "Ready" }), deliver)
 NodeRuntime.runMain(Effect.provide(main, Layer.provideMerge(host, Logger.remove(Logger.defaultLogger))), {
   disablePrettyLogger: true
 })
