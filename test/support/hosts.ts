@@ -25,7 +25,7 @@ interface Ways {
   /** Is told each word of the host. */
   readonly hear?: (one: Said) => void
   /** The port at which others reach it; else a free one. */
-  readonly port?: number
+  readonly port?: number | undefined
   /** All that it speaks with, and all that speaks with it, goes through this. */
   readonly cable?: Cable
 }
@@ -153,7 +153,7 @@ export const startLoad = (
           yield* client.deliver(session, user(content), { key: content })
           delivered.get(session)?.push(content)
           // As fast as one types, not as fast as a disk can.
-          yield* Effect.sleep("20 millis")
+          yield* Effect.sleep("50 millis")
         }
       })
     const ask = (session: SessionId) =>
