@@ -13,6 +13,7 @@ import * as RpcSerialization from "@effect/rpc/RpcSerialization"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 
 /**
  * A host name or IP address, and a port.
@@ -30,9 +31,20 @@ type Settings = Partial<ShardingConfig.ShardingConfig["Type"]>
 const addressOf = (address: Address | undefined) =>
   Option.map(Option.fromNullable(address), ({ host, port }) => RunnerAddress.make(host, port))
 
-/** With a prefix of their own, the tables of another cluster in the same database are left alone. */
-const layerStorage = (prefix: string) =>
-  Layer.merge(SqlMessageStorage.layerWith({ prefix }), Layer.orDie(SqlRunnerStorage.layerWith({ prefix })))
+/**
+ * With a prefix of their own, the tables of another cluster in the same database are left alone. Of processes that start at
+ * once on an empty database, all but one find that a table which they were about to make is there.
+ */
+const layerStorage = (prefix: string) => {
+  const storage = Layer.merge(SqlMessageStorage.layerWith({ prefix }), SqlRunnerStorage.layerWith({ prefix }))
+  const makeTables = Layer.build(storage).pipe(
+    Effect.scoped,
+    Effect.sandbox,
+    Effect.retry({ times: 10, schedule: Schedule.jittered(Schedule.spaced("200 millis")) }),
+    Effect.ignore
+  )
+  return Layer.unwrapEffect(Effect.as(makeTables, Layer.orDie(storage)))
+}
 
 /**
  * A host that leaves closes its sockets, perhaps in the middle of a request to it. Where the cluster's own protocol would

@@ -198,7 +198,7 @@ const loseHosts = (losses: ReadonlyArray<Loss>) =>
   }).pipe(Effect.scoped, Effect.provide([hostBundle, Logger.remove(Logger.defaultLogger)]))
 
 describe("a cluster that loses a host", () => {
-  it.live(
+  it.live.runIf(isThorough)(
     "keeps what it promised in each way that a host can be lost",
     () =>
       loseHosts([
