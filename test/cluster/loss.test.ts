@@ -9,7 +9,7 @@ import {
   audit,
   awaitPlaces,
   type Host,
-  HostBundle,
+  type HostBundle,
   hostBundle,
   type Load,
   parcelsOf,
