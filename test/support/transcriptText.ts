@@ -1,5 +1,7 @@
 /** Shows a transcript as a person would read it aloud: a line for each message, and each call beside its words. */
 import { Either } from "effect"
+import { assert } from "@effect/vitest"
+import { compare } from "../../scratch/count/compare.ts"
 import * as Message from "../../src/message/Message.ts"
 import * as Transcripts from "../../src/transcripts/Transcripts.ts"
 
@@ -9,7 +11,15 @@ export const lines = (...rows: ReadonlyArray<unknown>): string => rows.map((row)
 export const readTranscript = (
   text: string,
   options: Transcripts.ReadOptions & { readonly file?: string } = {}
-): Transcripts.Transcript => Either.getOrThrow(Transcripts.parse(text, { file: "chat", ...options }))
+): Transcripts.Transcript => {
+  const transcript = Either.getOrThrow(Transcripts.parse(text, { file: "chat", ...options }))
+  if (Object.keys(options).length === 0) assertCounted(text, transcript)
+  return transcript
+}
+
+/** Asserts that who counts without the readers finds the same messages, texts, calls and results. */
+export const assertCounted = (text: string, transcript: Transcripts.Transcript) =>
+  assert.deepStrictEqual(compare(text, transcript), [])
 
 export const failTranscript = (text: string, options: Transcripts.ReadOptions = {}): Transcripts.ImportError =>
   Either.getOrThrow(Either.flip(Transcripts.parse(text, { file: "chat", ...options })))

@@ -3,12 +3,14 @@ import { Either, FastCheck, Schema } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import * as Transcripts from "../../src/transcripts/Transcripts.ts"
 import * as Message from "../../src/message/Message.ts"
+import { assertCounted } from "../support/transcriptText.ts"
 
 const lines = (...rows: ReadonlyArray<unknown>) => rows.map((row) => `${JSON.stringify(row)}\n`).join("")
 
 const read = (text: string, format: Transcripts.Format | "auto" = "auto") => {
   const imported = Either.getOrThrow(Transcripts.parse(text, { file: "chat.jsonl", format }))
   for (const message of imported.sessions.flatMap(({ messages }) => messages)) Either.getOrThrow(Message.parse(message))
+  if (format === "auto") assertCounted(text, imported)
   return imported
 }
 

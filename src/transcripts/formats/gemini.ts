@@ -160,7 +160,8 @@ export const readQwen = (rows: ReadonlyArray<TranscriptRow>, tolerance: Toleranc
     readEntries(path, tolerance, ({ value }) => {
       const { message, subtype, type } = value
       if (!isObject(message) || type === "system") return Either.right(String(subtype ?? type ?? "unknown"))
-      const messages = convertParts(type === "assistant" ? "assistant" : "user", message.parts, ids)
+      const isReply = type === undefined ? message.role === "model" : type === "assistant"
+      const messages = convertParts(isReply ? "assistant" : "user", message.parts, ids)
       if (messages.length === 0) return Either.right("empty")
       return Either.right(subtype === undefined ? say(...messages) : note(...messages))
     }),

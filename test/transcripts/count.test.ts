@@ -1,0 +1,34 @@
+/**
+ * What the readers find beside what `scratch/count` counts without them. `readTranscript` compares so too, whatever the
+ * other tests of this folder read.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Either } from "effect"
+import { compare, countRead, listDifferences } from "../../scratch/count/compare.ts"
+import { countDatabase } from "../../scratch/count/database.ts"
+import type { Count } from "../../scratch/count/count.ts"
+import * as Transcripts from "../../src/transcripts/Transcripts.ts"
+import { AGENT_FILES } from "../support/agentFiles.ts"
+import * as Fixture from "../support/hermes.ts"
+
+describe("who counts without the readers finds the same", () => {
+  for (const [format, text] of Object.entries(AGENT_FILES)) {
+    it(`in a file of ${format}`, () => {
+      assert.deepStrictEqual(compare(text, Either.getOrThrow(Transcripts.parse(text, { file: "f" }))), [])
+    })
+  }
+
+  for (const database of Fixture.given.filter((name) => !name.includes("broken"))) {
+    it.effect(`in ${database}`, () =>
+      Effect.gen(function* () {
+        const file = Fixture.copyOf(database)
+        const sort = (count: Count): Count => ({
+          ...count,
+          sessions: count.sessions.toSorted((a, b) => `${a.id}`.localeCompare(`${b.id}`))
+        })
+        const read = yield* Transcripts.readFile(file)
+        assert.deepStrictEqual(listDifferences(sort(countDatabase(file)), sort(countRead(read))), [])
+      })
+    )
+  }
+})
