@@ -103,7 +103,7 @@ export const gemini = (contents: ReadonlyArray<unknown>): ReadonlyArray<Said> =>
     const role = get(content, "role") === "model" ? "assistant" : string(get(content, "role")) || "user"
     const others = parts.filter((part) => !results.includes(part))
     return [
-      ...results.map(({ ...part }) => {
+      ...results.map((part) => {
         const response = get(part, "functionResponse", "response")
         const output = get(response, "output") ?? get(response, "error") ?? response
         return answer(string(get(part, "functionResponse", "id")) || numbers.answered(), words(output))
