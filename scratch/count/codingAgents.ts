@@ -16,7 +16,7 @@ const walkUp = (rows: Rows, id: string, parentsOf: (row: unknown) => ReadonlyArr
     const before = rows[rows.indexOf(row) - 1]
     row = parent === undefined ? (path.has(before) ? undefined : before) : byId.get(parent)
   }
-  return Array.from(path).reverse()
+  return Array.from(path).toReversed()
 }
 
 // ── Claude Code ──
