@@ -3,8 +3,8 @@ import { Either } from "effect"
 import { readFileSync } from "node:fs"
 import process from "node:process"
 import { Transcripts } from "../../src/index.ts"
-import { compare, countRead } from "./compare.ts"
-import { type Count, countFile } from "./count.ts"
+import { compare, countRead } from "../../test/support/count/compare.ts"
+import { type Count, countFile } from "../../test/support/count/count.ts"
 
 const tell = ({ kind, sessions }: Count): string => {
   const all = (pick: (session: Count["sessions"][number]) => number) =>

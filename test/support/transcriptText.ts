@@ -1,7 +1,7 @@
 /** Shows a transcript as a person would read it aloud: a line for each message, and each call beside its words. */
 import { Either } from "effect"
 import { assert } from "@effect/vitest"
-import { compare } from "../../scratch/count/compare.ts"
+import { compare } from "./count/compare.ts"
 import * as Message from "../../src/message/Message.ts"
 import * as Transcripts from "../../src/transcripts/Transcripts.ts"
 

@@ -1,12 +1,12 @@
 /**
- * What the readers find beside what `scratch/count` counts without them. `readTranscript` compares so too, whatever the
+ * What the readers find beside what `test/support/count` counts without them. `readTranscript` compares so too, whatever the
  * other tests of this folder read.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
-import { compare, countRead, listDifferences } from "../../scratch/count/compare.ts"
-import { countDatabase } from "../../scratch/count/database.ts"
-import type { Count } from "../../scratch/count/count.ts"
+import { compare, countRead, listDifferences } from "../support/count/compare.ts"
+import { countDatabase } from "../support/count/database.ts"
+import type { Count } from "../support/count/count.ts"
 import * as Transcripts from "../../src/transcripts/Transcripts.ts"
 import { AGENT_FILES } from "../support/agentFiles.ts"
 import * as Fixture from "../support/hermes.ts"

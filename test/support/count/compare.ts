@@ -1,5 +1,5 @@
 /** What throughline reads of a file, beside what is counted without it. */
-import { Message, type Transcripts } from "../../src/index.ts"
+import { Message, type Transcripts } from "../../../src/index.ts"
 import { type Count, type CountedSession, countFile, countSession } from "./count.ts"
 
 /** What the library has read, counted in the same way. */
