@@ -97,8 +97,9 @@ const listBlocks = ({ message }: JsonObject): ReadonlyArray<JsonObject> =>
   isObject(message) && Array.isArray(message.content) ? message.content.filter(isObject) : []
 
 /**
- * Finds the parent of each line. A compaction has no parent but names the line before it in another field. A line whose
- * parent is not in the file follows the line before it, so that nothing is lost.
+ * Finds the parent of each line. A compaction has no parent but names the line before it in another field. If lines that
+ * it preserves are written anew behind it, that one may be among them. A line whose parent is not before it then, or not in
+ * the file, follows the line before it, so that nothing is lost.
  */
 export const findParents = (chains: ReadonlyArray<Chain>): ReadonlyMap<TranscriptRow, TranscriptRow> => {
   const byUuid = new Map<unknown, TranscriptRow>()
@@ -110,15 +111,18 @@ export const findParents = (chains: ReadonlyArray<Chain>): ReadonlyMap<Transcrip
   const parents = new Map<TranscriptRow, TranscriptRow>()
   for (const { rows } of chains) {
     let latest: TranscriptRow | undefined
+    const before = new Set<TranscriptRow>()
     for (const row of rows) {
       const { isCompactSummary, logicalParentUuid, message, parentUuid, subtype, type, uuid } = row.value
       if (uuid === undefined && message === undefined && type !== "queue-operation") continue
       const named = logicalParentUuid ?? parentUuid
       const isRoot = named === null && isCompactSummary !== true && subtype !== "compact_boundary"
       const found = byUuid.get(named)
-      const parent = isRoot ? undefined : found === undefined || found === row ? latest : found
+      const isAhead = subtype === "compact_boundary" && found !== undefined && !before.has(found)
+      const parent = isRoot ? undefined : found === undefined || found === row || isAhead ? latest : found
       if (parent !== undefined) parents.set(row, parent)
       latest = row
+      before.add(row)
     }
   }
   return parents

@@ -31,7 +31,10 @@ export const readCline = (
   )
 }
 
-/** The first text is the task. A command is a call, and what it puts out its result. */
+/**
+ * The first text is the task. A command is a call, and what it puts out its result; so is the use of an MCP server. An
+ * option that the user chose stands beside the question.
+ */
 const convertEntry = (entry: TranscriptRow, isTask: boolean, ids: CallIds): Either.Either<Converted, ImportError> => {
   const { ask, images, partial, say: said, text, type } = entry.value
   const kind = type === "ask" ? ask : said
@@ -49,12 +52,19 @@ const convertEntry = (entry: TranscriptRow, isTask: boolean, ids: CallIds): Eith
     case "completion_result":
       return Either.right(say(makeAssistantMessage([makeTextPart(words)], [])))
     case "followup":
-      return Either.right(say(makeAssistantMessage([makeTextPart(readQuestion(words))], [])))
+      return Either.right(convertQuestion(words, "question"))
+    case "plan_mode_respond":
+      return Either.right(convertQuestion(words, "response"))
     case "tool": {
-      const input = parseJson(words)
-      const name = isObject(input) ? getText(input, "tool") : ""
+      const name = readField(words, "tool")
       return Either.right(say(makeAssistantMessage([], [{ id: ids.call(name), name: name || "tool", input: words }])))
     }
+    case "use_mcp_server": {
+      const name = readField(words, "toolName") || "access_mcp_resource"
+      return Either.right(say(makeAssistantMessage([], [{ id: ids.call(MCP), name, input: words }])))
+    }
+    case "mcp_server_response":
+      return Either.right(say(makeToolMessage(ids.answer(MCP), [makeTextPart(words)])))
     case "command": {
       const call = { id: ids.call("command"), name: "command", input: { command: words } }
       return Either.right(say(makeAssistantMessage([], [call])))
@@ -67,7 +77,19 @@ const convertEntry = (entry: TranscriptRow, isTask: boolean, ids: CallIds): Eith
   }
 }
 
-const readQuestion = (text: string): string => {
+/** Uses of MCP servers are answered in their order, whatever the tool. */
+const MCP = "mcp"
+
+const convertQuestion = (text: string, name: string): Converted => {
+  const selected = readField(text, "selected")
+  return say(
+    makeAssistantMessage([makeTextPart(readField(text, name) || text)], []),
+    ...(selected === "" ? [] : [makeUserMessage([makeTextPart(selected)])])
+  )
+}
+
+/** A text of a JSON object, or an empty one if it has none of this name. */
+const readField = (text: string, name: string): string => {
   const asked = parseJson(text)
-  return isObject(asked) && typeof asked.question === "string" ? asked.question : text
+  return isObject(asked) ? getText(asked, name) : ""
 }

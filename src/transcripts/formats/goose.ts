@@ -39,10 +39,24 @@ export const readGooseRows = (
   tolerance: Tolerance,
   id: unknown = null
 ): Either.Either<TranscriptContents, ImportError> =>
-  Either.map(readEntries(rows, tolerance, convertRow), (read) => ({
-    sessions: [makeSession({ ...read, sessionId: typeof id === "string" ? id : null })],
-    skipped: countKinds(read.skipped)
-  }))
+  Either.gen(function* () {
+    const isCompacted = rows.some(isForUserAlone)
+    const read = yield* readEntries(rows, tolerance, (row) =>
+      isCompacted && isHidden(row) ? Either.right("compaction") : convertRow(row)
+    )
+    return {
+      sessions: [makeSession({ ...read, sessionId: typeof id === "string" ? id : null })],
+      skipped: countKinds(read.skipped)
+    }
+  })
+
+/** True for what the user does not see: a summary, and what goose tells the model of it. */
+const isHidden = ({ value: { metadata } }: TranscriptRow): boolean =>
+  isObject(metadata) && metadata.userVisible === false
+
+/** True for a message that a summary stands for. */
+const isForUserAlone = ({ value: { metadata } }: TranscriptRow): boolean =>
+  isObject(metadata) && metadata.agentVisible === false && metadata.userVisible !== false
 
 /** Results stand in a message of the user, before what the user says. */
 const convertRow = (row: TranscriptRow): Either.Either<Converted, ImportError> => {

@@ -1,6 +1,7 @@
 /** Reads agent files of Letta: a conversation for each agent of the file. */
 import * as Either from "effect/Either"
 import { isObject, type JsonObject, parseJson } from "../../format/json.ts"
+import type { Message } from "../../message/Message.ts"
 import { makeAssistantMessage, makeTextPart, makeToolMessage, makeUserMessage } from "../content.ts"
 import {
   type Converted,
@@ -10,7 +11,8 @@ import {
   note,
   readConversations,
   readEntries,
-  say
+  say,
+  showValue
 } from "../entries.ts"
 import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
 
@@ -34,11 +36,16 @@ export const readLetta = (
 }
 
 const convertMessage = (entry: TranscriptRow): Either.Either<Converted, ImportError> => {
-  const { role, tool_call_id: answered, tool_calls: made } = entry.value
+  const { role, tool_call_id: answered, tool_calls: made, tool_returns: returns } = entry.value
   const text = readWords(entry.value)
   if (role === "system") return Either.right(text === "" ? "empty" : say({ role, content: text }))
   if (role === "user") return Either.right(convertUser(text))
   if (role === "tool") {
+    const results = Array.isArray(returns)
+      ? returns.filter(isObject).filter((result) => getText(result, "tool_call_id"))
+      : []
+    if (results.length > 1 || (results.length === 1 && text === ""))
+      return Either.right(say(...results.map(convertReturn)))
     if (typeof answered !== "string" || answered === "") return failEntry(entry, "a result with a tool_call_id")
     return Either.right(say(makeToolMessage(answered, [makeTextPart(getWrapped(text, "message") ?? text)])))
   }
@@ -53,6 +60,12 @@ const convertMessage = (entry: TranscriptRow): Either.Either<Converted, ImportEr
   if (calls.some(({ id }) => id === "")) return failEntry(entry, "calls with ids")
   if (text === "" && calls.length === 0) return Either.right("empty")
   return Either.right(say(makeAssistantMessage(text === "" ? [] : [makeTextPart(text)], calls)))
+}
+
+/** One of several results in a message, whose own text is of the first. */
+const convertReturn = (result: JsonObject): Message => {
+  const text = showValue(result.func_response ?? result.stdout)
+  return makeToolMessage(getText(result, "tool_call_id"), [makeTextPart(getWrapped(text, "message") ?? text)])
 }
 
 /** Older versions put what the user says, and what their own program says in the name of the user, into JSON. */

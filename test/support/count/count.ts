@@ -54,7 +54,8 @@ const readOne = (value: unknown): Read | null => {
   const messages = list(get(value, "messages"))
   if (has(value, "projectHash"))
     return one("gemini-cli", Documents.geminiChat(messages), string(get(value, "sessionId")))
-  if (has(value, "info", "messages")) return { kind: "opencode", conversations: [Documents.opencode(value)] }
+  if (has(value, "info", "messages") && messages.some((message) => has(message, "parts")))
+    return { kind: "opencode", conversations: [Documents.opencode(value)] }
   const contents = get(value, "contents") ?? get(value, "history")
   if (contents !== undefined) return one("gemini", readList(list(contents)).said)
   if (has(value, "messages")) {

@@ -51,7 +51,8 @@ export const claudeAi = (conversation: unknown): Conversation => {
   const numbers = numberCalls()
   const all = list(get(conversation, "chat_messages"))
   const path: Array<unknown> = []
-  for (let next = all.at(-1); next !== undefined && !path.includes(next);) {
+  const leaf = all.find((message) => get(message, "uuid") === get(conversation, "current_leaf_message_uuid"))
+  for (let next = leaf ?? all.at(-1); next !== undefined && !path.includes(next);) {
     const message = next
     path.unshift(message)
     next = has(message, "parent_message_uuid")
@@ -164,13 +165,21 @@ export const cline = (rows: Rows): ReadonlyArray<Said> => {
     if (get(row, "partial") === true) return []
     const kind = string(get(row, "say") ?? get(row, "ask"))
     const text = string(get(row, "text"))
+    const field = (name: string) => (text.startsWith("{") ? string(get(JSON.parse(text), name)) : "")
+    if (kind === "task") return [say("user", text)]
     if (kind === "text") return [say(index === 0 ? "user" : "assistant", text)]
     if (kind === "user_feedback") return [say("user", text)]
     if (kind === "completion_result" && text !== "") return [say("assistant", text)]
-    if (kind === "followup")
-      return [say("assistant", text.startsWith("{") ? string(get(JSON.parse(text), "question")) : text)]
-    if (kind === "command" || kind === "tool") return [say("assistant", "", [numbers.make()])]
-    return kind === "command_output" && numbers.hasOpen() ? [answer(numbers.answered(), text)] : []
+    if (kind === "followup" || kind === "plan_mode_respond") {
+      const chosen = field("selected")
+      const asked = field(kind === "followup" ? "question" : "response") || text
+      return [say("assistant", asked), ...(chosen === "" ? [] : [say("user", chosen)])]
+    }
+    if (kind === "command" || kind === "tool" || kind === "use_mcp_server")
+      return [say("assistant", "", [numbers.make()])]
+    return (kind === "command_output" || kind === "mcp_server_response") && numbers.hasOpen()
+      ? [answer(numbers.answered(), text)]
+      : []
   })
 }
 
@@ -218,20 +227,27 @@ export const sweAgent = (file: unknown): ReadonlyArray<Said> =>
       return id === undefined ? chat(message) : [answer(string(id), textOf(get(message, "content")))]
     })
 
-export const goose = (messages: Rows): ReadonlyArray<Said> =>
-  messages.filter(isChat).flatMap((message): ReadonlyArray<Said> => {
+export const goose = (messages: Rows): ReadonlyArray<Said> => {
+  const isCompacted = messages.some((message) => get(message, "metadata", "agentVisible") === false)
+  return messages.filter(isChat).flatMap((message): ReadonlyArray<Said> => {
+    if (isCompacted && get(message, "metadata", "userVisible") === false) return []
     const parts = list(get(message, "content"))
     const typed = (type: string) => parts.filter((part) => get(part, "type") === type)
     const calls = typed("toolRequest").map((part) => string(get(part, "id")))
     const results = typed("toolResponse").map((part) =>
       answer(
         string(get(part, "id")),
-        textOf(get(part, "toolResult", "value", "content") ?? get(part, "toolResult", "value"))
+        textOf(
+          get(part, "toolResult", "value", "content") ??
+            get(part, "toolResult", "value") ??
+            get(part, "toolResult", "error")
+        )
       )
     )
     const text = textOf(parts)
     return [...results, ...(text !== "" || calls.length > 0 ? [say(string(get(message, "role")), text, calls)] : [])]
   })
+}
 
 /** Letta wraps what a user or a tool says in JSON; events in the name of the user stay as they are. */
 export const letta = (agent: unknown): Conversation => {
@@ -240,7 +256,19 @@ export const letta = (agent: unknown): Conversation => {
     const isPlain = types.includes(string(get(value, "type"))) || types.length === 0
     return isPlain && typeof get(value, "message") === "string" ? string(get(value, "message")) : text
   }
+  /** Several results in one message are told apart. */
+  const split = (message: unknown): ReadonlyArray<unknown> => {
+    const returns = get(message, "role") === "tool" ? list(get(message, "tool_returns")) : []
+    return returns.length < 2
+      ? [message]
+      : returns.map((one) => ({
+          role: "tool",
+          tool_call_id: get(one, "tool_call_id"),
+          content: words(get(one, "func_response"))
+        }))
+  }
   const said = list(get(agent, "messages"))
+    .flatMap(split)
     .flatMap(chat)
     .map((one) => ({
       ...one,
@@ -301,8 +329,9 @@ export const aider = (text: string): ReadonlyArray<Conversation> =>
     .map((session) => {
       const said: Array<{ role: string; lines: Array<string> }> = []
       let isFenced = false
+      const isMarked = /^#### .*  $/m.test(text)
       for (const line of session.split("\n")) {
-        const isUser = !isFenced && line.startsWith("#### ")
+        const isUser = !isFenced && (isMarked ? /^#### .*  $/ : /^#### /).test(line)
         const role = isUser ? "user" : !isFenced && line.startsWith("> ") ? "aider" : "assistant"
         if (role === "assistant" && line.startsWith("```")) isFenced = !isFenced
         if (said.at(-1)?.role !== role) said.push({ role, lines: [] })

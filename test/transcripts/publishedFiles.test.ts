@@ -1,0 +1,147 @@
+/** Structures that were met in files which people have published, with words made up. */
+import { assert, describe, it } from "@effect/vitest"
+import { lines, readTranscript, tell } from "../support/transcriptText.ts"
+
+describe("Claude Code", () => {
+  it("a compaction that names a line behind it follows the line before it", () => {
+    const say = (type: "user" | "assistant", uuid: string, parentUuid: string | null, text: string, more = {}) => ({
+      type,
+      uuid,
+      parentUuid,
+      sessionId: "cc",
+      message: { role: type, id: uuid, content: [{ type: "text", text }] },
+      ...more
+    })
+    const boundary = {
+      type: "system",
+      subtype: "compact_boundary",
+      uuid: "b",
+      parentUuid: null,
+      logicalParentUuid: "a3",
+      sessionId: "cc",
+      compactMetadata: { preservedSegment: { headUuid: "u2", anchorUuid: "s", tailUuid: "a3" } }
+    }
+    const rows = lines(
+      say("user", "u1", null, "Start."),
+      say("assistant", "a1", "u1", "Ready."),
+      say("user", "u0", "a1", "First attempt."),
+      say("user", "u2", "a1", "Second attempt."),
+      boundary,
+      say("user", "s", "b", "What was before.", { isCompactSummary: true }),
+      say("assistant", "a3", "s", "I attempt it."),
+      say("user", "u4", "a3", "Thanks.")
+    )
+    assert.deepStrictEqual(tell(rows), {
+      cc: ["user: Start.", "assistant: Ready.", "user: Second attempt.", "assistant: I attempt it.", "user: Thanks."]
+    })
+    assert.deepStrictEqual(readTranscript(rows).skipped, { compaction: 1, "other branch": 1, system: 1 })
+  })
+})
+
+describe("Cline", () => {
+  it("plans are replies, an option that was chosen is an answer, and MCP servers are tools", () => {
+    const row = (type: "say" | "ask", kind: string, text?: string) => ({ ts: 1, type, [type]: kind, text })
+    const asked = (value: object) => JSON.stringify(value)
+    const file = JSON.stringify([
+      row("say", "task", "Make a game."),
+      row("say", "checkpoint_created"),
+      row(
+        "ask",
+        "plan_mode_respond",
+        asked({ response: "I would begin so.", options: ["Go", "Stop"], selected: "Go" })
+      ),
+      row("ask", "followup", asked({ question: "Which board?", options: ["4x4", "5x5"], selected: "5x5" })),
+      row("ask", "use_mcp_server", asked({ serverName: "s", type: "use_mcp_tool", toolName: "look", arguments: "{}" })),
+      row("say", "mcp_server_request_started"),
+      row("say", "mcp_server_response", "a board"),
+      row("ask", "plan_mode_respond", asked({ response: "Shall I?", options: [] })),
+      row("say", "user_feedback", "Yes."),
+      row("say", "completion_result", "Done.")
+    ])
+    assert.deepStrictEqual(tell(file), {
+      "session 1": [
+        "user: Make a game.",
+        "assistant: I would begin so.",
+        "user: Go",
+        "assistant: Which board?",
+        "user: 5x5",
+        'assistant: [look {"serverName":"s","type":"use_mcp_tool","toolName":"look","arguments":"{}"} #call_1]',
+        "tool #call_1: a board",
+        "assistant: Shall I?",
+        "user: Yes.",
+        "assistant: Done."
+      ]
+    })
+  })
+})
+
+describe("goose", () => {
+  it("a summary that only the model sees is a compaction, while what it stands for is there", () => {
+    const message = (role: string, text: string, userVisible: boolean, agentVisible: boolean) => ({
+      role,
+      created: 1,
+      content: [{ type: "text", text }],
+      metadata: { userVisible, agentVisible }
+    })
+    const conversation = [
+      message("user", "Begin.", true, false),
+      message("assistant", "Begun.", true, false),
+      message("user", "What was before.", false, true),
+      message("assistant", "Do not speak of the summary.", false, true),
+      message("user", "Go on.", true, true)
+    ]
+    const file = (messages: ReadonlyArray<object>) =>
+      JSON.stringify({ id: "g", working_dir: "/", conversation: messages })
+    assert.deepStrictEqual(tell(file(conversation)), { g: ["user: Begin.", "assistant: Begun.", "user: Go on."] })
+    assert.deepStrictEqual(readTranscript(file(conversation)).skipped, { compaction: 2 })
+    assert.strictEqual(tell(file(conversation.slice(2)))["g"]?.length, 3)
+  })
+})
+
+describe("Letta", () => {
+  it("the results of several calls in one message are told apart", () => {
+    const text = (text: string) => [{ type: "text", text }]
+    const call = (id: string) => ({ id, type: "function", function: { name: "look", arguments: "{}" } })
+    const returned = (id: string, message: string) => ({
+      tool_call_id: id,
+      status: "success",
+      func_response: JSON.stringify({ status: "OK", message, time: "now" })
+    })
+    const messages = [
+      { role: "user", content: text("Look twice.") },
+      { role: "assistant", content: text("I look."), tool_calls: [call("c1"), call("c2")] },
+      {
+        role: "tool",
+        tool_call_id: "c1",
+        content: text(JSON.stringify({ status: "OK", message: "left", time: "now" })),
+        tool_returns: [returned("c1", "left"), returned("c2", "right")]
+      }
+    ]
+    const file = JSON.stringify({ agents: [{ id: "a", in_context_message_ids: [], messages }], blocks: [] })
+    assert.deepStrictEqual(tell(file)["a"]?.slice(2), ["tool #c1: left", "tool #c2: right"])
+  })
+})
+
+describe("Aider", () => {
+  it("headings of the model are no requests, and what stands before the first start is no message", () => {
+    const text = [
+      "---",
+      'title: "History"',
+      "---",
+      "",
+      "# aider chat started at 2026-07-01 10:00:00",
+      "",
+      "#### Add a retry.  ",
+      "",
+      "I add it.",
+      "",
+      "#### Step 1",
+      "A loop.",
+      "",
+      "> Applied edit to a.py  "
+    ].join("\n")
+    assert.deepStrictEqual(tell(text), {
+      "session 1": ["user: Add a retry.", "assistant: I add it.\n\n#### Step 1\nA loop."]
+    })
+  })
+})
