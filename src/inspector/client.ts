@@ -10,6 +10,7 @@ type Of<S extends { readonly Type: unknown }> = S["Type"]
 export type Health = Of<typeof Answers.Health>
 export type SessionEntry = Answers.SessionEntry
 export type SessionDetail = Of<typeof Answers.SessionDetail>
+export type Inbox = Of<typeof Answers.Inbox>
 export type LogPage = Of<typeof Answers.LogPage>
 export type LogEntry = Answers.LogEntry
 export type ViewAnswer = Answers.ViewAnswer
@@ -104,6 +105,7 @@ export const readView = (session: string, format: string, signal?: Signal) =>
   call<ViewAnswer>(withQuery(`${of(session)}/view`, { format }), { signal })
 export const readLog = (session: string, from: number, limit: number, signal?: Signal) =>
   call<LogPage>(withQuery(`${of(session)}/log`, { from, limit }), { signal })
+export const readInbox = (session: string, signal?: Signal) => call<Inbox>(`${of(session)}/inbox`, { signal })
 export const readSegments = (session: string, signal?: Signal) =>
   call<SegmentTree>(`${of(session)}/segments`, { signal })
 export const readSegment = (segment: string, from: number | undefined, signal?: Signal) =>
@@ -121,7 +123,7 @@ export const readTimeline = (session: string, signal?: Signal) => call<Timeline>
 export const readSnapshots = (session: string, signal?: Signal) =>
   call<ReadonlyArray<SnapshotEntry>>(`${of(session)}/snapshots`, { signal })
 export const compareSnapshots = (snapshot: string, other: string | undefined, signal?: Signal) =>
-  call<Comparison>(withQuery(`${ofSnapshot(snapshot)}/comparison`, { with: other }), { signal })
+  call<Comparison>(withQuery(`${ofSnapshot(snapshot)}/comparison`, { with: other, limit: 200 }), { signal })
 export const readReceipt = (snapshot: string, signal?: Signal) =>
   call<Receipt | null>(`${ofSnapshot(snapshot)}/receipt`, { signal })
 export const readDoctor = (signal?: Signal) => call<Diagnosis>("/doctor", { signal })

@@ -26,8 +26,15 @@ export const WindowedList = (props: WindowedListProps) => {
   const { count, id, label, onOpen, onRange, renderRow, rowHeight, selected, shown = null } = props
   const box = useRef<HTMLDivElement>(null)
   const [place, setPlace] = useState({ top: 0, height: 600 })
-  const [active, setActive] = useState(Math.max(0, selected ?? 0))
-  const current = Math.min(active, Math.max(0, count - 1))
+  // A key may be pressed before the page shows what the one before did.
+  const active = useRef(Math.max(0, selected ?? 0))
+  const [, setDrawn] = useState(active.current)
+  const setActive = (index: number) => {
+    active.current = index
+    setDrawn(index)
+  }
+  const readActive = () => Math.min(active.current, Math.max(0, count - 1))
+  const current = readActive()
 
   useEffect(() => {
     const { current: element } = box
@@ -64,12 +71,12 @@ export const WindowedList = (props: WindowedListProps) => {
     const next = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -count, End: count }[event.key]
     if (next !== undefined) {
       event.preventDefault()
-      const index = Math.max(0, Math.min(count - 1, current + next))
+      const index = Math.max(0, Math.min(count - 1, readActive() + next))
       setActive(index)
       bringIntoSight(index, false)
     } else if (event.key === "Enter" || event.key === " ") {
       event.preventDefault()
-      if (count > 0) onOpen(current)
+      if (count > 0) onOpen(readActive())
     }
   }
 

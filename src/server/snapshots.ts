@@ -25,7 +25,8 @@ export class Snapshots extends Context.Tag("throughline/server/Snapshots")<
     readonly list: (sessionId: SessionId) => Effect.Effect<ReadonlyArray<SnapshotEntry>, Failure>
     readonly compare: (
       snapshotId: string,
-      other: string | undefined
+      other: string | undefined,
+      most: number
     ) => Effect.Effect<Comparison, Failure | UnknownSnapshot>
     readonly readTree: (
       sessionId: SessionId
@@ -88,11 +89,11 @@ const make = Effect.gen(function* () {
       )
     )
 
-  const compare = (snapshotId: string, other: string | undefined) =>
+  const compare = (snapshotId: string, other: string | undefined, most: number) =>
     Effect.gen(function* () {
       const before = yield* store.snapshot(snapshotId)
       const after = yield* other === undefined ? store.state(before.sessionId) : store.snapshot(other)
-      return compareStates(before, after, counter)
+      return compareStates({ before, after, most }, counter)
     })
 
   const readTree = (sessionId: SessionId) =>
@@ -175,20 +176,31 @@ export const describeSegment = (segment: Segment, isShown: boolean): SegmentNode
 
 // ── comparisons ──
 
-const compareStates = (before: State, after: State, counter: Counter): Comparison => {
+interface Compared {
+  readonly before: State
+  readonly after: State
+  /** The most messages that are listed of those that left, and of those that came. */
+  readonly most: number
+}
+
+const compareStates = ({ after, before, most }: Compared, counter: Counter): Comparison => {
   const [shownBefore, shownAfter] = [listShown(before), listShown(after)]
   const without = (entries: ReadonlyArray<Logged>, others: ReadonlyArray<Logged>) => {
     const there = new Set(others.map(({ seq }) => seq))
-    return entries.filter(({ seq }) => !there.has(seq)).map(mention)
+    return entries.filter(({ seq }) => !there.has(seq))
   }
+  const left = without(shownBefore, shownAfter)
+  const came = without(shownAfter, shownBefore)
   const wasWhole = new Set(shownBefore.map(({ seq }) => seq))
   for (const { seq } of before.manifest.excerpts) wasWhole.delete(seq)
   return {
     sessionId: before.sessionId,
     before: describeSide(before, counter),
     after: describeSide(after, counter),
-    left: without(shownBefore, shownAfter),
-    came: without(shownAfter, shownBefore),
+    left: left.slice(0, most).map(mention),
+    leftCount: left.length,
+    came: came.slice(0, most).map(mention),
+    cameCount: came.length,
     shortened: after.manifest.excerpts.filter(({ seq }) => wasWhole.has(seq))
   }
 }

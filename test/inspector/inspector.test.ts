@@ -4,8 +4,12 @@ import { Context, Effect, Layer } from "effect"
 import { readFileSync } from "node:fs"
 import type { Browser, Page } from "playwright-core"
 import type { PageFile } from "../../src/server/settings.ts"
+import { diagnoseFile } from "../../src/cli/serve/diagnose.ts"
+import { QuotaExceeded } from "../../src/model/ModelError.ts"
 import { SessionId } from "../../src/session/Session.ts"
-import { buildPage, hasChromium, launchBrowser, openPage } from "../support/browser.ts"
+import { build } from "../support/hermesLineages.ts"
+import { route } from "../support/world.ts"
+import { buildPage, hasChromium, keepPicture, launchBrowser, openPage } from "../support/browser.ts"
 import { repetitions } from "../support/repetitions.ts"
 import * as Service from "../support/service.ts"
 
@@ -53,10 +57,10 @@ class Built extends Context.Tag("test/Built")<
 const layerBuilt = Layer.scoped(Built, Effect.all({ page: buildPage, browser: launchBrowser }))
 
 /** A service with the page. */
-const open = (settings: Parameters<typeof Service.layer>[0] = {}) =>
+const open = (...[settings, models]: Parameters<typeof Service.layer>) =>
   Effect.map(Built, ({ browser, page }) => ({
     browser,
-    layer: Service.layer({ page, ...settings })
+    layer: Service.layer({ page, ...settings }, models)
   }))
 
 const TABS = [
@@ -100,6 +104,7 @@ describe.skipIf(!hasChromium)("with Debian's Chromium", () => {
           // The list moves.
           yield* Effect.forEach(sessions, (session) => work(client, session, 2), { concurrency: 9 })
           yield* act(() => page.getByText("9 sessions, 76 messages").waitFor())
+          yield* keepPicture(page, "nine sessions")
 
           // The handoff is in the view after the commit.
           yield* act(() => visit(page, linkTo(url, first, "view")))
@@ -126,6 +131,7 @@ describe.skipIf(!hasChromium)("with Debian's Chromium", () => {
               .first()
               .waitFor()
           )
+          yield* keepPicture(page, "snapshots side by side")
           yield* act(() => page.getByRole("link", { name: "Recall" }).click())
           yield* act(() => page.getByRole("searchbox", { name: "Words to find" }).fill("zebra-4711"))
           yield* act(() => page.getByRole("button", { name: "Recall" }).click())
@@ -166,11 +172,84 @@ describe.skipIf(!hasChromium)("with Debian's Chromium", () => {
           assert.include(shown, hostile)
           assert.include(shown, "U+202E")
           assert.notInclude(shown, "\u202e")
+          yield* keepPicture(page, "hostile words")
           assert.isUndefined(yield* act(() => page.evaluate(() => Reflect.get(window, "__pwned"))))
           assert.strictEqual(yield* act(() => page.locator("main img, main script").count()), 0)
           assert.deepStrictEqual(faults, [])
         }).pipe(Effect.provide(live))
       })
+    )
+
+    it.scoped("tells of compressions, turns, waits, failures and pauses while they happen", () =>
+      Effect.gen(function* () {
+        const down = new QuotaExceeded({ route: "the only model", detail: "the month is used up" })
+        const { browser, layer: live } = yield* open({}, { routes: [route], answers: [down] })
+        yield* Effect.gen(function* () {
+          const client = yield* Service.client()
+          const url = yield* Service.Address
+          const { faults, page } = yield* openPage(browser)
+          const tells = (words: RegExp) => act(() => page.locator(".happenings").getByText(words).first().waitFor())
+          /** Fills a window, and waits for its compression. */
+          const overflow = (session: SessionId) =>
+            Effect.gen(function* () {
+              const path = { session }
+              for (let n = 1; n <= 20; n++) {
+                yield* client.operations.deliver({ path, payload: { message: { role: "user", content: LONG } } })
+              }
+              yield* act(() => visit(page, linkTo(url, session, "timeline")))
+              const { turn } = yield* client.turns.begin({ path, payload: {} })
+              yield* client.turns.step({ path: { session, turn }, payload: {} })
+              yield* client.turns.end({ path: { session, turn } })
+            })
+          yield* overflow(SessionId.make("first"))
+          yield* tells(/A turn began/)
+          yield* tells(/A compression of \d+ messages began; a step waits/)
+          yield* tells(/No model wrote the summary: .*the month is used up/)
+          yield* tells(/A step has waited/)
+          yield* tells(/A turn ended/)
+          yield* tells(/Compression to generation 1/)
+          yield* overflow(SessionId.make("second"))
+          yield* overflow(SessionId.make("third"))
+          yield* tells(/No model wrote the summary: paused after failures/)
+          yield* keepPicture(page, "failures and pauses")
+          assert.deepStrictEqual(faults, [])
+        }).pipe(Effect.provide(live))
+      })
+    )
+
+    it.scoped(
+      "opens a session named as a step in a path, shows what waits there, and what ails a database of Hermes",
+      () =>
+        Effect.gen(function* () {
+          const file = build("new", [
+            { type: "split", tail: 2, summary: "degraded" },
+            { type: "lock", at: 0 }
+          ])
+          const { browser, layer: live } = yield* open({ diagnose: diagnoseFile(file) })
+          yield* Effect.gen(function* () {
+            const client = yield* Service.client()
+            const url = yield* Service.Address
+            for (const id of [".", ".."]) {
+              const session = SessionId.make(id)
+              yield* answer(client, session, `said in ${id}`)
+              const waiting = { role: "user", content: `waits in ${id}` }
+              yield* client.operations.deliver({ path: { session }, payload: { message: waiting } })
+            }
+            const { faults, page } = yield* openPage(browser)
+            yield* act(() => page.goto(url))
+            yield* act(() => page.getByRole("option").nth(1).click())
+            yield* act(() => page.getByText("said in ..").first().waitFor())
+            yield* act(() => page.getByRole("region", { name: "Waiting" }).getByText("waits in ..").waitFor())
+            yield* act(() => page.goto(`${url}/#/doctor`))
+            yield* act(() => page.getByRole("button", { name: "Look now" }).click())
+            yield* act(() => page.getByText(/A database of Hermes, schema \d+/).waitFor())
+            const { findings } = yield* diagnoseFile(file)
+            assert.isNotEmpty(findings)
+            assert.strictEqual(yield* act(() => page.getByText("A repair would").count()), findings.length)
+            yield* keepPicture(page, "doctor of Hermes")
+            assert.deepStrictEqual(faults, [])
+          }).pipe(Effect.provide(live))
+        })
     )
 
     it.scoped("has no serious fault that axe finds, light and dark, and fits 400 pixels", () =>
@@ -186,6 +265,7 @@ describe.skipIf(!hasChromium)("with Debian's Chromium", () => {
           yield* client.operations.pin({ path: { session }, payload: { text: "Ask before a release." } })
           const check = (page: Page, place: string) =>
             Effect.gen(function* () {
+              yield* keepPicture(page, place.replaceAll("/", " "))
               const found = yield* act(() => page.evaluate<AxeResult>("axe.run({ resultTypes: ['violations'] })"))
               const serious = found.violations.filter(({ impact }) => impact === "serious" || impact === "critical")
               assert.deepStrictEqual(
@@ -210,15 +290,15 @@ describe.skipIf(!hasChromium)("with Debian's Chromium", () => {
             yield* act(() => page.getByText("1 session, 40 messages").waitFor())
             // Not by a script element, which the page's policy refuses.
             yield* act(() => page.evaluate(axe))
-            yield* check(page, `${colorScheme} list`)
+            yield* check(page, `${colorScheme} ${width} list`)
             for (const tab of [...TABS, "log/2"]) {
               yield* act(() => visit(page, linkTo(url, session, tab)))
-              yield* check(page, `${colorScheme} ${tab}`)
+              yield* check(page, `${colorScheme} ${width} ${tab}`)
             }
             yield* act(() => page.goto(`${url}/#/doctor`))
             yield* act(() => page.getByRole("button", { name: "Look now" }).click())
             yield* act(() => page.getByText("No damage.").waitFor())
-            yield* check(page, `${colorScheme} doctor`)
+            yield* check(page, `${colorScheme} ${width} doctor`)
             assert.deepStrictEqual(faults, [])
           }
         }).pipe(Effect.provide(live))
@@ -275,6 +355,25 @@ describe.skipIf(!hasChromium)("with Debian's Chromium", () => {
           yield* act(() => page.getByRole("complementary", { name: "Message 119" }).waitFor())
           yield* press("Home", "Enter")
           yield* act(() => page.getByRole("complementary", { name: "Message 1", exact: true }).waitFor())
+
+          // Around the page to other parts of it.
+          const tabTo = (name: string) =>
+            Effect.map(
+              Effect.repeat(Effect.zipRight(press("Tab"), focused), { until: (at) => at?.name === name, times: 80 }),
+              (at) => assert.deepStrictEqual(at, { name, isSeen: true })
+            )
+          yield* tabTo("Segments")
+          yield* press("Enter")
+          yield* act(() => page.getByRole("tree").waitFor())
+          yield* tabTo("segments")
+          yield* press("Home", "Enter")
+          yield* act(() => page.getByRole("treeitem", { selected: true }).waitFor())
+          yield* act(() => page.getByRole("complementary", { name: "Segment" }).waitFor())
+          yield* tabTo("Doctor")
+          yield* press("Enter")
+          yield* tabTo("Look now")
+          yield* press("Enter")
+          yield* act(() => page.getByText("No damage.").waitFor())
         }).pipe(Effect.provide(live))
       })
     )

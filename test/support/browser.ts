@@ -39,6 +39,12 @@ export const buildPage = Effect.map(makeTemporaryFolder(), (folder): ReadonlyMap
   ])
 })
 
+const PICTURES = "test/inspector/out"
+
+/** Keeps a picture of a page, under the name of what it shows. */
+export const keepPicture = (page: Page, name: string) =>
+  Effect.promise(() => page.screenshot({ path: join(PICTURES, `${name}.png`) }))
+
 /** What a page did that it should not: errors, dialogs, and what its policy has refused. */
 export interface Watched {
   readonly page: Page

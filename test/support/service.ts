@@ -5,6 +5,7 @@ import process from "node:process"
 import { Context, Effect, Layer, Redacted, Schema } from "effect"
 import * as ServeNode from "../../src/cli/serve/server.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
+import type { Route } from "../../src/model/Provider.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import * as Client from "../../src/server/Client.ts"
 import { layerMemory } from "../../src/store/SessionStore.ts"
@@ -26,13 +27,20 @@ export const HASTY = {
   connectionsCheckingInterval: 50
 }
 
-/** A service on sessions in memory, which compresses without a model. */
-export const layer = (settings: Partial<ServeNode.Served> = {}) => {
+/** Models that write summaries, and what becomes of each call of them. */
+interface Models {
+  readonly routes: ReadonlyArray<Route>
+  readonly answers: ReadonlyArray<Scripted.ScriptedOutcome>
+}
+
+/** A service on sessions in memory, which compresses without a model unless there is one. */
+export const layer = (settings: Partial<ServeNode.Served> = {}, models: Partial<Models> = {}) => {
+  const { answers = [], routes = [] } = models
   const served = { ...SERVED, ...settings }
   const service = ServeNode.layer(served)
-  const sessions = Gateway.layer({ policy: { contextLength: served.contextLength }, routes: [] }).pipe(
+  const sessions = Gateway.layer({ policy: { contextLength: served.contextLength }, routes }).pipe(
     Layer.provideMerge(layerMemory),
-    Layer.provide(Scripted.layer([]))
+    Layer.provide(Scripted.layer(answers))
   )
   return Layer.effect(Address, ServeNode.readUrl).pipe(Layer.provide(service), Layer.provide(sessions))
 }

@@ -1,6 +1,6 @@
 /** The tree of segments, and the messages that each stands for. */
 import type { TargetedKeyboardEvent } from "preact"
-import { useState } from "preact/hooks"
+import { useRef, useState } from "preact/hooks"
 import { useAnswer } from "../answers.ts"
 import { readSegment, readSegments, type SegmentNode } from "../client.ts"
 import { MessageCard } from "../message.tsx"
@@ -36,12 +36,20 @@ interface TreeProps {
 /** One stop of the Tab key: the arrow keys go from row to row, as people know it from trees of files. */
 const Tree = ({ byId, chosen, roots, session }: TreeProps & { readonly roots: ReadonlyArray<SegmentNode> }) => {
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set())
-  const [active, setActive] = useState(chosen ?? roots.at(-1)?.id)
+  // A key may be pressed before the page shows what the one before did.
+  const active = useRef(chosen ?? roots.at(-1)?.id)
+  const [, setDrawn] = useState(active.current)
+  const setActive = (id: string | undefined) => {
+    active.current = id
+    setDrawn(id)
+  }
   const rows = listRows(roots, byId, closed, 1)
-  const index = Math.max(
-    0,
-    rows.findIndex(({ node }) => node.id === active)
-  )
+  const findActive = () =>
+    Math.max(
+      0,
+      rows.findIndex(({ node }) => node.id === active.current)
+    )
+  const index = findActive()
   const toggle = (id: string, isClosed: boolean) => {
     const next = new Set(closed)
     if (isClosed) next.add(id)
@@ -50,10 +58,11 @@ const Tree = ({ byId, chosen, roots, session }: TreeProps & { readonly roots: Re
   }
   const onKeyDown = (event: TargetedKeyboardEvent<HTMLUListElement>) => {
     const move = { ArrowDown: 1, ArrowUp: -1, Home: -rows.length, End: rows.length }[event.key]
-    const current = rows[index]
+    const at = findActive()
+    const current = rows[at]
     if (current === undefined) return
     if (move !== undefined) {
-      const target = rows[Math.max(0, Math.min(rows.length - 1, index + move))]
+      const target = rows[Math.max(0, Math.min(rows.length - 1, at + move))]
       setActive(target?.node.id)
       document.getElementById(`segment-${target?.node.id}`)?.scrollIntoView({ block: "nearest" })
     } else if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
@@ -66,6 +75,7 @@ const Tree = ({ byId, chosen, roots, session }: TreeProps & { readonly roots: Re
   return (
     <ul
       class="tree"
+      id="segments"
       role="tree"
       aria-label="Segments"
       tabIndex={0}

@@ -117,6 +117,7 @@ const Compared = ({
           about="shown before, and not any more"
           kind="left"
           mentions={value.left}
+          count={value.leftCount}
           session={session}
         />
         <Mentions
@@ -124,6 +125,7 @@ const Compared = ({
           about="shown after, and not before"
           kind="came"
           mentions={value.came}
+          count={value.cameCount}
           segments={value.after.segments.filter((id) => !value.before.segments.includes(id))}
           session={session}
         />
@@ -171,10 +173,9 @@ const Side = ({
   )
 }
 
-const FIRST = 200
-
 const Mentions = ({
   about,
+  count,
   kind,
   mentions,
   segments = [],
@@ -185,12 +186,14 @@ const Mentions = ({
   readonly about: string
   readonly kind: string
   readonly mentions: ReadonlyArray<Mention>
+  /** All of them, of which `mentions` are the oldest. */
+  readonly count: number
   readonly segments?: ReadonlyArray<string>
   readonly session: string
 }) => (
   <section class={`mentions mentions-${kind}`} aria-label={title}>
     <h2>
-      {title} <span class="muted">{countThings(mentions.length, "message")}</span>
+      {title} <span class="muted">{countThings(count, "message")}</span>
     </h2>
     <p class="muted small">{about}</p>
     <ol class="plain">
@@ -202,7 +205,7 @@ const Mentions = ({
           <span class="muted">in the handoff</span>
         </li>
       ))}
-      {mentions.slice(0, FIRST).map(({ at, excerpt, role, seq, tokens }) => (
+      {mentions.map(({ at, excerpt, role, seq, tokens }) => (
         <li key={seq}>
           <a href={linkTo(session, "log", seq)}>#{seq}</a> <span class={`role role-${role}`}>{role}</span>{" "}
           <Words text={excerpt} />
@@ -213,6 +216,6 @@ const Mentions = ({
         </li>
       ))}
     </ol>
-    {mentions.length > FIRST && <Note>and {countThings(mentions.length - FIRST, "message")} more, in the log</Note>}
+    {count > mentions.length && <Note>and {countThings(count - mentions.length, "message")} more, in the log</Note>}
   </section>
 )

@@ -1,7 +1,7 @@
 /** The view as it is sent: system, head, handoff, open requests, tail. */
 import { useState } from "preact/hooks"
 import { useAnswer } from "../answers.ts"
-import { readView, type ViewAnswer } from "../client.ts"
+import { readInbox, readView, type ViewAnswer } from "../client.ts"
 import { MessageCard } from "../message.tsx"
 import { countThings, Failure, formatThousands, Note, Prose, Words } from "../text.tsx"
 import { namePart } from "../windowBar.tsx"
@@ -32,7 +32,24 @@ export const ViewPage = ({ revision, session }: TabProps) => {
       </label>
       <Failure error={error} />
       {value === null ? error === null && <Note>Reading …</Note> : <ViewParts view={value} />}
+      <Waiting session={session} revision={revision} />
     </>
+  )
+}
+
+/** What the next turn will take up. */
+const Waiting = ({ revision, session }: Pick<TabProps, "revision" | "session">) => {
+  const { error, value } = useAnswer(`inbox ${session}`, revision, (signal) => readInbox(session, signal))
+  if (value === null || value.length === 0) return <Failure error={error} />
+  return (
+    <section class="part" aria-label="Waiting">
+      <h2>
+        Waiting for a turn <span class="muted">{countThings(value.length, "message")}</span>
+      </h2>
+      {value.map(({ arrival, kind, message }) => (
+        <MessageCard key={arrival} message={message} note={`a ${kind ?? "message"}, arrival ${arrival}`} />
+      ))}
+    </section>
   )
 }
 

@@ -266,14 +266,16 @@ const Side = Schema.Struct({
 
 /**
  * Two views of a session side by side. `left` are the messages that only the first shows, `came` those that only the second
- * does; `shortened` are shown by both, and as an excerpt by the second alone.
+ * does: the oldest of `leftCount` and `cameCount`. `shortened` are shown by both, and as an excerpt by the second alone.
  */
 export const Comparison = Schema.Struct({
   sessionId: SessionId,
   before: Side,
   after: Side,
   left: Schema.Array(Mention),
+  leftCount: Schema.Int,
   came: Schema.Array(Mention),
+  cameCount: Schema.Int,
   shortened: Schema.Array(Excerpt)
 }).annotations({ identifier: "Comparison" })
 export type Comparison = typeof Comparison.Type

@@ -162,13 +162,14 @@ export const sessions = HttpApiGroup.make("sessions")
   )
   .add(
     HttpApiEndpoint.get("comparison")`/snapshots/${snapshot}/comparison`
-      .setUrlParams(Schema.Struct({ with: Schema.optional(Schema.String) }))
+      .setUrlParams(Schema.Struct({ ...page, with: Schema.optional(Schema.String) }))
       .addSuccess(Answers.Comparison)
       .addError(Errors.unknownSnapshot)
       .addError(Errors.unknownSession)
       .annotate(
         OpenApi.Description,
-        "Compares a snapshot with another one of its session, `with`, or with the view as it is now."
+        "Compares a snapshot with another one of its session, `with`, or with the view as it is now. Lists at most " +
+          "`limit` messages of those that left and of those that came: 100 unless given, at most 1,000."
       )
   )
   .add(

@@ -146,7 +146,9 @@ export const layer = HttpApiBuilder.group(Api, "sessions", (handlers) =>
       .handle("snapshotView", ({ path: { snapshot }, urlParams: { format } }) =>
         Effect.flatMap(store.snapshot(snapshot), (state) => answerView(state, format))
       )
-      .handle("comparison", ({ path: { snapshot }, urlParams }) => snapshots.compare(snapshot, urlParams.with))
+      .handle("comparison", ({ path: { snapshot }, urlParams: { limit = PAGE, with: other } }) =>
+        snapshots.compare(snapshot, other, Math.min(LARGEST_PAGE, limit))
+      )
       .handle("receipt", ({ path: { snapshot } }) =>
         Effect.flatMap(store.receipt(snapshot), (text) =>
           text === null ? Effect.succeed(null) : CompressionReceipt.decode(text)
