@@ -142,12 +142,12 @@ const readOwnEvent = ({ says, writtenFor }: ParsedLayout): Event | undefined => 
         operation,
         writtenFor,
         messages: null,
-        generation: isWhole(generation) ? Number(generation) : TAKEN_OVER.test(error ?? "") ? 0 : null
+        generation: isWhole(generation) ? Number(generation) : REFUSED.test(error ?? "") ? 0 : null
       })
 }
 
 /** The store has refused what the operation wrote. */
-const TAKEN_OVER = /the operation lease was taken over/
+const REFUSED = /the operation lease was (?:taken over|superseded by a reset or rewind)/
 
 const isWhole = (text: string | undefined): text is string => text !== undefined && /^\d+$/.test(text)
 
