@@ -57,7 +57,7 @@ export interface OperationCheckResult {
 /** More sessions with open operations are not remembered: the operations of the older half are given up. */
 const MOST_OPEN = 2_000
 /** Most open operations of one session. The oldest are given up. */
-const MOST_CUT = 4
+const MOST_LATE = 4
 
 export const noOperations: OperationState = { open: HashMap.empty(), started: 0 }
 
@@ -118,8 +118,8 @@ const startOperation = (state: OperationState, line: Line<OperationLine>): Opera
   }
   const running = overtaken === undefined ? [started] : [{ ...overtaken, isOvertaken: true }, started]
   const others = ops.filter((op) => op !== overtaken)
-  // Those that are cut may still end. Only throughline's lines name them then.
-  const kept = others.filter((op) => op.isCut && op.operation !== null).slice(-MOST_CUT)
+  // Those that are cut or overtaken may still end. Only throughline's lines name them then.
+  const kept = others.filter(({ operation }) => operation !== null).slice(-MOST_LATE)
   const next = { ...setOpen(state, session, [...kept, ...running]), started: state.started + 1 }
   return boundOpen(makeResult(next, others.filter((op) => !kept.includes(op)).map(giveUp)))
 }

@@ -191,6 +191,11 @@ describe("Audit", () => {
       )
     }
     assert.deepStrictEqual(findFaults([...message, first, ...after]), [["overlap", 3, 4]])
+    // Its line may come when the operation after the next one runs.
+    const third = [line("started", 3, "generation=5 messages=4"), line("done", 3, "outcome=compressed generation=6")]
+    const late = refused("superseded by a reset or rewind")
+    assert.deepStrictEqual(findFaults([...message, first, ...after, ...third.toSpliced(1, 0, late)]), [])
+    assert.deepStrictEqual(findFaults([...message, first, ...after, ...third]), [["overlap", 3, 4]])
   })
 
   it("a log of throughline without lines of messages proves nothing about them", () => {
