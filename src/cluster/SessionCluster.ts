@@ -19,6 +19,7 @@ import { type Agent, layerEntity } from "./answerRequests.ts"
 import { type Client, makeClient } from "./client.ts"
 import { makeProtocol, type TurnFailed } from "./protocol.ts"
 import { layerPruning } from "./pruneRequests.ts"
+import { layerRereading } from "./rereadRequests.ts"
 import { type Address, layerAsking, layerRunner } from "./runtime.ts"
 import { timings } from "./timings.ts"
 
@@ -124,6 +125,7 @@ export const make = <A, I, E, J>({
         Effect.map(timed, ({ leaseTtl, sharding }) =>
           layer(agent).pipe(
             Layer.merge(layerPruning(prefix, Duration.decode(keepFor))),
+            Layer.merge(layerRereading(leaseTtl)),
             Layer.provideMerge(Gateway.layer({ ...gateway, leaseTtl })),
             Layer.provideMerge(layerRunner(prefix, sharding, address, listen))
           )

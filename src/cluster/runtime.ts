@@ -76,7 +76,7 @@ export const layerRunner = (prefix: string, sharding: Settings, address: Address
     Layer.provide(NodeClusterSocket.layerSocketServer),
     Layer.provide(layerSockets),
     Layer.provideMerge(layerStorage(prefix)),
-    Layer.provide(
+    Layer.provideMerge(
       ShardingConfig.layer({
         ...sharding,
         runnerAddress: addressOf(address),

@@ -75,6 +75,25 @@ describe("a turn of a cluster", () => {
     })
   )
 
+  it.scopedLive("is run although another host has read its request, and then lost the session", () =>
+    Effect.gen(function* () {
+      let runs = 0
+      const cluster = yield* makeCluster(() => Effect.sync(() => String((runs += 1))))
+      const { client } = yield* cluster.host
+      yield* client.deliver(id, user("hello"))
+      assert.strictEqual(yield* client.turn(id, 1), "1")
+      yield* Effect.gen(function* () {
+        const sql = yield* SqlClient
+        yield* sql`DELETE FROM throughline_replies`
+        yield* sql`UPDATE throughline_messages SET processed = FALSE, last_reply_id = NULL, last_read = CURRENT_TIMESTAMP`
+      }).pipe(Effect.provide(cluster.shared))
+      yield* eventually(
+        Effect.sync(() => runs),
+        (count) => count === 2
+      )
+    })
+  )
+
   it.scoped("that lost its session is run again where the session is, after `failover`", () =>
     onVirtualClock(
       Effect.gen(function* () {
