@@ -42,13 +42,16 @@ const makeConnection = (
   }
 }
 
+/** As docs/many-hosts.md says: a host that is cut off in the middle of a transaction would hold its rows for as long. */
+const SETTINGS = "-c idle_in_transaction_session_timeout=3000"
+
 /** Connects to the database of a URL. */
 export const layerPostgresClient = (url: string) =>
   Layer.scoped(
     SqlClient.SqlClient,
     Effect.gen(function* () {
       const pool = yield* Effect.acquireRelease(
-        Effect.sync(() => new Pool({ connectionString: url, max: 6 }).on("error", () => {})),
+        Effect.sync(() => new Pool({ connectionString: url, max: 6, options: SETTINGS }).on("error", () => {})),
         (pool) => Effect.promise(() => pool.end())
       )
       const reserve = Effect.map(
