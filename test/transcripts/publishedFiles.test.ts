@@ -145,3 +145,49 @@ describe("Aider", () => {
     })
   })
 })
+
+describe("Copilot CLI", () => {
+  it("events that name their sub-agent are told apart, and so is a call that no reply asks for", () => {
+    const event = (type: string, data: object, more = {}) => ({ type, data, id: "e", parentId: null, ...more })
+    const look = { toolCallId: "t1", name: "task", arguments: { prompt: "Look." } }
+    const rows = lines(
+      event("session.start", { sessionId: "co" }),
+      event("user.message", { content: "Look around." }),
+      event("assistant.message", { content: "I ask.", toolRequests: [look] }),
+      event("tool.execution_start", { toolCallId: "t1", toolName: "task", arguments: {} }),
+      event("subagent.started", { toolCallId: "t1", agentName: "scout" }, { agentId: "agent-7" }),
+      event(
+        "tool.execution_start",
+        { toolCallId: "t2", toolName: "view", arguments: { path: "a" } },
+        { agentId: "agent-7" }
+      ),
+      event("tool.execution_complete", { toolCallId: "t2", result: { content: "one" } }, { agentId: "agent-7" }),
+      event("assistant.message", { content: "A wall.", toolRequests: [] }, { agentId: "agent-7" }),
+      event("tool.execution_complete", { toolCallId: "t1", result: { content: "A wall." } }),
+      event("assistant.message", { content: "There is a wall.", toolRequests: [] })
+    )
+    assert.deepStrictEqual(tell(rows), {
+      co: [
+        "user: Look around.",
+        'assistant: I ask. [task {"prompt":"Look."} #t1]',
+        "tool #t1: A wall.",
+        "assistant: There is a wall."
+      ],
+      "co.t1": ['assistant: [view {"path":"a"} #t2]', "tool #t2: one", "assistant: A wall."]
+    })
+  })
+})
+
+describe("OpenHands", () => {
+  it("the end of a task says what the agent thought, and nothing if it thought nothing", () => {
+    const begin = { id: 0, source: "user", action: "message", message: "Make it.", args: { content: "Make it." } }
+    const end = (thought: string, message: string) =>
+      tell(
+        JSON.stringify([begin, { id: 1, source: "agent", action: "finish", message, args: { outputs: {}, thought } }])
+      )
+    assert.deepStrictEqual(end("It is made.", "It is made."), {
+      "session 1": ["user: Make it.", "assistant: It is made."]
+    })
+    assert.deepStrictEqual(end("", "All done!"), { "session 1": ["user: Make it."] })
+  })
+})

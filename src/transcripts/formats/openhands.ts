@@ -72,7 +72,9 @@ const convertAction = (
   const { thought, ...input } = isObject(args) ? args : {}
   if (UNSAID.includes(action)) return Either.right(action)
   if (action === "message" || action === "finish") {
-    const words = getText(input, action === "finish" ? "final_thought" : "content") || getText(value, "message")
+    // The message of an end without a thought is the program's own.
+    const last = getText(input, "final_thought") || showValue(thought)
+    const words = action === "finish" ? last : getText(input, "content") || getText(value, "message")
     if (words === "") return Either.right("empty")
     const parts = [makeTextPart(words)]
     return Either.right(say(source === "user" ? makeUserMessage(parts) : makeAssistantMessage(parts, [])))

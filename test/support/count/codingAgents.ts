@@ -248,10 +248,17 @@ export const copilot = (rows: Rows): ReadonlyArray<Conversation> => {
     )
   )
   const chains = new Map<string, Array<Said>>([["", []]])
+  const begun = rows.filter((row) => get(row, "type") === "subagent.started")
+  const asked = rows.flatMap((row) => list(get(row, "data", "toolRequests")).map((call) => get(call, "toolCallId")))
   for (const row of rows) {
     const data = get(row, "data")
-    const chain = chains.get(string(get(data, "parentToolCallId"))) ?? []
-    chains.set(string(get(data, "parentToolCallId")), chain)
+    const start = has(row, "agentId") && begun.find((other) => get(other, "agentId") === get(row, "agentId"))
+    const name = string(get(data, "parentToolCallId") ?? get(start, "data", "toolCallId") ?? get(row, "agentId"))
+    const chain = chains.get(name) ?? []
+    chains.set(name, chain)
+    const started = string(get(data, "toolCallId"))
+    if (get(row, "type") === "tool.execution_start" && !asked.includes(started))
+      chain.push(say("assistant", "", [started]))
     if (get(row, "type") === "user.message") chain.push(say("user", string(get(data, "content"))))
     if (get(row, "type") === "assistant.message") {
       const calls = list(get(data, "toolRequests")).map((call) => string(get(call, "toolCallId")))

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto"
 import * as Agents from "./codingAgents.ts"
-import type { Conversation, Said } from "./conversation.ts"
+import { type Conversation, type Said, withoutEmpty } from "./conversation.ts"
 import * as Documents from "./documents.ts"
 import { get, has, list, readValues, string } from "./json.ts"
 import { chat, isChat, readList } from "./messages.ts"
@@ -88,11 +88,12 @@ const readRows = (rows: ReadonlyArray<unknown>, isLines = true): Read | null => 
   if (typed("thread.started") || some("prompt") || some("msg")) {
     return { kind: "codex-exec", conversations: [Documents.codexExec(rows)] }
   }
-  if (some("kind", "source") || some("action", "source")) return one("openhands", Documents.openHands(rows))
+  if (some("kind", "source") || some("action", "source"))
+    return one("openhands", withoutEmpty(Documents.openHands(rows)))
   if (
     typed("session_meta", "response_item", "compacted") ||
     some("record_type") ||
-    (isLines && typed("function_call"))
+    (isLines && typed("function_call", "message") && some("role", "type"))
   ) {
     return { kind: "codex", conversations: Agents.codex(rows) }
   }

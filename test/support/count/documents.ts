@@ -133,6 +133,7 @@ export const opencode = (session: unknown): Conversation => {
   )
   const said = (undone < 0 ? messages : messages.slice(0, undone)).flatMap((message): ReadonlyArray<Said> => {
     const role = string(get(message, "info", "role"))
+    if (get(message, "info", "summary") === true) return []
     const parts = list(get(message, "parts"))
     const starts = parts.flatMap((part, at) => (get(part, "type") === "step-start" ? [at] : []))
     const cuts = [0, ...starts, parts.length]
@@ -155,7 +156,8 @@ export const opencode = (session: unknown): Conversation => {
       ]
     })
   })
-  return { id: string(get(session, "info", "id")), said: withoutEmpty(said) }
+  const spoken = said.filter(({ role, text }) => role !== "user" || text !== "")
+  return { id: string(get(session, "info", "id")), said: withoutEmpty(spoken) }
 }
 
 /** What a person reads in Cline's panel: its own notices are left out, and so is what was only part of a text. */
@@ -209,9 +211,11 @@ export const openHands = (rows: Rows): ReadonlyArray<Said> =>
     if (kind === "ActionEvent") return [say("assistant", textOf(get(row, "thought")), [call])]
     if (kind === "ObservationEvent") return [answer(call, textOf(get(row, "observation", "content")))]
     const action = string(get(row, "action"))
-    const text = string(get(row, "args", "content") ?? get(row, "args", "final_thought") ?? get(row, "args", "thought"))
-    if (action === "message") return [say(get(row, "source") === "user" ? "user" : "assistant", text)]
-    if (action === "finish") return [say("assistant", text)]
+    const text = string(get(row, "args", "thought"))
+    if (action === "message") {
+      return [say(get(row, "source") === "user" ? "user" : "assistant", string(get(row, "args", "content")))]
+    }
+    if (action === "finish") return [say("assistant", string(get(row, "args", "final_thought")) || text)]
     const isCall =
       action !== "" && get(row, "source") === "agent" && !["system", "recall", "change_agent_state"].includes(action)
     if (isCall) return [say("assistant", text, [`action ${words(get(row, "id"))}`])]
