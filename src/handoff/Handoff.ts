@@ -77,7 +77,7 @@ export const render = (sections: Sections): string => {
   return HEADINGS.flatMap((heading) => {
     if (heading.title === PROGRESS) return hasProgress ? renderHeading(heading) : []
     const items = sections[heading.section]
-    return items.length > 0 ? `${renderHeading(heading)}\n${items.map(renderBullet).join("\n")}` : []
+    return items.length > 0 ? `${renderHeading(heading)}\n${renderBullets(items)}` : []
   }).join("\n")
 }
 
@@ -217,16 +217,26 @@ const mapSections = (items: (section: SectionName) => ReadonlyArray<string>): Se
   said: items("said")
 })
 
-const renderBullet = (item: string): string => `- ${LINE_END.test(item) ? splitItem(item).join("\n  ") : item.trim()}`
+const renderBullets = (items: ReadonlyArray<string>): string => `- ${items.map(indentItem).join("\n- ")}`
+
+const renderBullet = (item: string): string => `- ${indentItem(item)}`
+
+/** Most items are one line, or tidy lines. */
+const indentItem = (item: string): string => {
+  const trimmed = item.trim()
+  if (!LINE_END.test(trimmed)) return trimmed
+  return (UNTIDY.test(trimmed) ? tidyLines(trimmed) : trimmed).replaceAll("\n", "\n  ")
+}
 
 const LINE_END = /[\r\n]/
+const UNTIDY = /\r|\s\n/
 
-const splitItem = (item: string): ReadonlyArray<string> =>
+const tidyLines = (item: string): string =>
   item
-    .trim()
     .split(/\r\n?|\n/)
     .map((line) => line.trimEnd())
     .filter((line) => line !== "")
+    .join("\n")
 
 interface Item {
   readonly rank: number

@@ -23,7 +23,7 @@ const FILTER = /^&?\s*(?:tail|head|grep|egrep|rg|less|more|cat|tee|sort|uniq|wc|
 export const findWrittenFiles = (command: string): ReadonlyArray<string> => {
   if (!WRITES.test(command)) return []
   // The body of a here-document is text. Quoted paths are left out, since they may hold any character.
-  const shell = (command.includes("<<") ? (command.split("\n", 1)[0] ?? "") : command).replace(QUOTED, "''")
+  const shell = emptyQuotes(command.includes("<<") ? (command.split("\n", 1)[0] ?? "") : command)
   const folder = WENT_TO.exec(shell)?.[1]
   const written: Array<string> = []
   for (const path of listTargets(shell)) {
@@ -37,11 +37,59 @@ export const findWrittenFiles = (command: string): ReadonlyArray<string> => {
 /** No one follows more files of one command. */
 const MOST_WRITTEN = 500
 
+/** Leaves out what stands within quotes. An expression would keep a step for each escaped sign, which V8 has no room for. */
+const emptyQuotes = (shell: string): string => {
+  let kept = ""
+  let from = 0
+  for (let at = 0; at < shell.length;) {
+    const end = findQuoteEnd(shell, at)
+    // Quotes side by side stay one.
+    if (end > at && (at > from || at === 0)) kept += `${shell.slice(from, at)}''`
+    if (end > at) from = end
+    at = Math.max(end, at + 1)
+  }
+  return kept + shell.slice(from)
+}
+
+/**
+ * The end of the quotes that begin there, or of what another command gives; 0 if there are none, or nothing closes them. An
+ * escaped sign is taken for quotes as well, so that it never begins any.
+ */
+const findQuoteEnd = (shell: string, at: number): number => {
+  switch (shell[at]) {
+    case "\\":
+      return at + 1 < shell.length ? at + 2 : 0
+    case "'":
+      return shell.indexOf("'", at + 1) + 1
+    case "$":
+      GIVEN.lastIndex = at
+      return GIVEN.test(shell) ? GIVEN.lastIndex : 0
+    case '"':
+      for (let end = at + 1; end < shell.length; end++) {
+        if (shell[end] === '"') return end + 1
+        if (shell[end] === "\\") end++
+      }
+      return 0
+    default:
+      return 0
+  }
+}
+
 /** The operands of commands that write, and then what is redirected. */
 function* listTargets(shell: string): Generator<string> {
-  for (const part of shell.split(SEPARATOR))
+  for (const part of splitCommands(shell))
     if (WRITER.test(part)) yield* findTargets(part.replace(REDIRECTION, "").trim().split(/\s+/))
   for (const [, path = ""] of shell.matchAll(REDIRECTION)) yield path
+}
+
+/** One after the other, since a caller may want few of very many. */
+function* splitCommands(shell: string): Generator<string> {
+  let from = 0
+  for (const { 0: separator, index } of shell.matchAll(SEPARATOR)) {
+    yield shell.slice(from, index)
+    from = index + separator.length
+  }
+  yield shell.slice(from)
 }
 
 /** Leaves out what a path only passes through: `.`, and a folder that `..` leaves again. */
@@ -71,9 +119,8 @@ const WRITES = />|\b(?:tee|touch|cp|mv|install|sed)\s/
 /** A quick check: the words of most commands need not be looked at. */
 const WRITER = /tee|touch|cp|mv|install|sed/
 const COPIES = /^(?:cp|mv|install)$/
-/** Quotes, and what another command gives. Takes escaped characters as well, so that an escaped quote never begins one. */
-const QUOTED = /\\[^]|\$\([^()]*\)|'[^']*'|"[^"\\]*(?:\\[^][^"\\]*)*"/g
-const SEPARATOR = /&&|\|\|?|;|\n/
+const GIVEN = /\$\([^()]*\)/y
+const SEPARATOR = /&&|\|\|?|;|\n/g
 const REDIRECTION = /(?:^|[\s\d&])>{1,2}\|?\s*([^\s&|;<>()]+)/g
 const WENT_TO = /^\s*cd\s+([^\s;&|']+)\s*(?:&&|;|\n)/
 const UNKNOWN = /['"`$*?{}()<>\\]|^\/dev\/|^-|^\W*$/

@@ -222,7 +222,7 @@ const redactGroup = (
 /** Redacts what the first group of the pattern finds before a place; the second stands between. */
 const redactBefore = (words: ReadonlyArray<string>, pattern: RegExp): Rule => ({
   words,
-  steps: 8,
+  steps: 12,
   find: (text, at, found) => {
     const [, value, between = ""] = matchAt(pattern, text, at) ?? []
     if (value === undefined || !isPasswordAtPlace(value)) return at

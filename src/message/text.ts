@@ -3,7 +3,6 @@
  */
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import { INVISIBLE } from "./invisible.ts"
 import { redact } from "./Redaction.ts"
 import type { Counter } from "./Tokens.ts"
 
@@ -24,20 +23,24 @@ export const splitSentences = (text: string): ReadonlyArray<string> => {
 export const splitWords = (text: string): ReadonlyArray<string> => {
   const lower = text.toLowerCase()
   if (!UNSPACED.test(lower)) return lower.match(SPACED_WORD) ?? []
-  const words: Array<string> = []
-  for (const run of lower.match(RUN) ?? []) {
-    if (UNSPACED.test(run)) pairNeighbours(run, words)
-    else if (run.length > 1) words.push(run)
+  // Room for a word at each place, since an array that grows to a million is copied again and again.
+  const words = new Array<string>(Math.min(lower.length, MOST_ROOM))
+  let count = 0
+  let start = 0
+  let run = NO_WORD
+  for (let at = 0; at <= lower.length; at++) {
+    const kind = at < lower.length ? kindAt(lower, at) : NO_WORD
+    if (kind !== run) {
+      if (run === SPACED && at - start > 1) words[count++] = lower.slice(start, at)
+      if (run === DENSE && at - start === 1) words[count++] = shareWord(lower, start, at)
+      run = kind
+      start = at
+    } else if (run === DENSE && !(isHiragana(lower.charCodeAt(at)) && isHiragana(lower.charCodeAt(at - 1))))
+      // Pairs of hiragana join words or end them.
+      words[count++] = shareWord(lower, at - 1, at + 1)
   }
+  words.length = count
   return words
-}
-
-/** Leaves out pairs of hiragana, which join words or end them. */
-const pairNeighbours = (run: string, words: Array<string>): void => {
-  if (run.length === 1) words.push(run)
-  for (let i = 1; i < run.length; i++) {
-    if (!isHiragana(run.charCodeAt(i)) || !isHiragana(run.charCodeAt(i - 1))) words.push(run.slice(i - 1, i + 1))
-  }
 }
 
 const isHiragana = (unit: number): boolean => unit > 0x3040 && unit < 0x30a0
@@ -53,32 +56,6 @@ export const clipText = (text: string, length: number): string => {
   const kept = space > length * 0.6 ? cut.slice(0, space) : cut
   return `${kept.replace(/[\ud800-\udbff]$/, "").trimEnd()}…`
 }
-
-const EACH_INVISIBLE = new RegExp(`[${INVISIBLE}]`, "gu")
-const EACH_UNSAFE = new RegExp(String.raw`["\\${INVISIBLE}]|<(?=U\+)`, "gu")
-const ESCAPED = /<U\+([0-9A-F]{4,6})>/g
-
-/** Names a character by its number, e.g. `<U+202E>`. */
-export const nameCharacter = (character: string): string =>
-  `<U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}>`
-
-/** Shows each invisible character by its number, so that a text stays in its line and reads in the order that it has. */
-export const escapeInvisible = (text: string): string => text.replace(EACH_INVISIBLE, nameCharacter)
-
-/**
- * Shows an id in one line of a log or an error. The line can be quoted again by any logger: the result holds neither
- * quotes nor backslashes. Ids that differ stay different.
- */
-export const escapeId = (id: string): string => id.replace(EACH_UNSAFE, nameCharacter)
-
-/** Reads back what `escapeId` wrote. */
-export const readEscapedId = (text: string): string =>
-  text.replace(ESCAPED, (escaped, code: string) => {
-    const point = Number.parseInt(code, 16)
-    return point <= LAST_CODE_POINT ? String.fromCodePoint(point) : escaped
-  })
-
-const LAST_CODE_POINT = 0x10ffff
 
 /** Makes text of any origin fit for a log line: without secrets, in one line, of at most `length` characters. */
 export const safeLine = (text: string, length: number): string => clipText(toOneLine(redact(text)), length)
@@ -194,9 +171,14 @@ export const isProse = (line: string): boolean => {
 /** Splits at every line break that Unicode knows, so that no reader sees two lines where we saw one. */
 export const splitLines = (text: string): ReadonlyArray<string> => text.split(ODD_BREAK.test(text) ? LINE_BREAK : "\n")
 
+/** The text with `\n` for each of these line breaks. */
+export const withPlainBreaks = (text: string): string =>
+  ODD_BREAK.test(text) ? text.replace(EACH_LINE_BREAK, "\n") : text
+
 /** An expression takes several times as long to split a text, and few texts need it. */
 const ODD_BREAK = /[\r\v\f\u0085\u2028\u2029]/
 export const LINE_BREAK = /\r\n|[\n\r\v\f\u0085\u2028\u2029]/
+const EACH_LINE_BREAK = new RegExp(LINE_BREAK, "g")
 
 /** Finds the phrases of a list in a text. */
 export interface Phrases {
@@ -372,8 +354,46 @@ const MARKUP = /^(?:\s|[#>*+•-]+\s|\d{1,3}[.)]\s|\[[ x]\]\s)+/
 const INNER_END = /[.!?…؟।]["'”’)*`]*\s+\S|[。！？]/
 const UNSPACED_SIGNS = String.raw`\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fff\u3005-\u3007\u3031-\u9fff\uf900-\ufaff`
 const UNSPACED = new RegExp(`[${UNSPACED_SIGNS}]`)
-/** A run of one kind of script, of which one of two has words. */
-const RUN = new RegExp(String.raw`[${UNSPACED_SIGNS}]+|(?:(?![${UNSPACED_SIGNS}])[\p{L}\p{M}\p{N}_])+`, "gu")
 const SPACED_WORD = /[\p{L}\p{M}\p{N}_]{2,}/gu
+const IS_SPACED = /^[\p{L}\p{M}\p{N}_]$/u
+
+/** Part of no word, of one in a script with spaces, of one without. */
+const NO_WORD = 1
+const SPACED = 2
+const DENSE = 3
+/** By the UTF-16 unit, as they are met: an expression for each character takes several times as long. */
+const KINDS = new Uint8Array(65_536)
+
+const kindAt = (text: string, at: number): number => {
+  const unit = text.charCodeAt(at)
+  // Only both halves of a surrogate pair tell what it is. There is none in scripts without spaces.
+  if (unit > 0xd7ff && unit < 0xe000)
+    return IS_SPACED.test(unit < 0xdc00 ? text.slice(at, at + 2) : text.slice(at - 1, at + 1)) ? SPACED : NO_WORD
+  const known = KINDS[unit] ?? 0
+  if (known !== 0) return known
+  const kind = UNSPACED.test(text.charAt(at)) ? DENSE : IS_SPACED.test(text.charAt(at)) ? SPACED : NO_WORD
+  KINDS[unit] = kind
+  return kind
+}
+
+/** The same string for the same one or two characters, if they were met of late: a million new ones are slow to collect. */
+const shareWord = (text: string, start: number, end: number): string => {
+  const first = text.charCodeAt(start)
+  const last = text.charCodeAt(end - 1)
+  const place = (first * 31 + last) & (SHARED_WORDS - 1)
+  const known = SHARED[place] ?? ""
+  if (known.length === end - start && known.charCodeAt(0) === first && known.charCodeAt(end - start - 1) === last)
+    return known
+  const word = text.slice(start, end)
+  SHARED[place] = word
+  return word
+}
+
+/** V8 keeps a longer one as a table. */
+const MOST_ROOM = 16_777_216
+
+/** A power of two. */
+const SHARED_WORDS = 4096
+const SHARED: Array<string> = Array.from({ length: SHARED_WORDS }, () => "")
 const CODE_LINE =
   /[{};]$|\s(?:\/\/|\/\*)\s|^\s*"[\w$-]+"\s*:|^\W{0,2}\d{4}-\d\d-\d\d[T ]\d|^\s*(?:at |[|>$➜+@]|\/\/|\/\*|<\/?[a-z]|import |export |const |let |def |class |return )|^\S*[\w/]:\d+(?::\d+)?\b|^\w*(?:Error|Exception)\b/

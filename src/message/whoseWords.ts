@@ -6,7 +6,7 @@
  * change one.
  */
 import * as Message from "./Message.ts"
-import { isBlank, splitLines } from "./text.ts"
+import { isBlank, withPlainBreaks } from "./text.ts"
 
 /** Every mark begins with this. */
 const MARK = "[throughline"
@@ -124,27 +124,29 @@ export interface Voices {
  */
 export const separateQuotes = (text: string): Voices => {
   if (!MAY_QUOTE.test(text)) return { said: text.replace(SAID, ""), quoted: "" }
-  const lines = splitLines(text)
-  const findBlock = makeBlockFinder(lines)
-  const said: Array<string> = []
-  const quoted: Array<string> = []
-  /** The lines said before the first fenced block, by its mark. */
+  const plain = withPlainBreaks(text)
+  const lines = indexLines(plain)
+  const findBlock = makeBlockFinder(plain, lines)
+  const said: Array<Piece> = []
+  const quoted: Array<Piece> = []
+  /** The pieces said before the first fenced block, by its mark. */
   const saidBefore = new Map<string, number>()
   let isCode = false
   let hasList = false
   let isAfterBlank = true
   let at: Place = { line: 0, column: 0 }
-  while (at.line < lines.length) {
-    const rest = (lines[at.line] ?? "").slice(at.column)
+  while (at.line < lines.count) {
+    const start = lines.startOf(at.line) + at.column
+    const rest = plain.slice(start, lines.endOf(at.line))
     const wasCode: boolean = isCode
     const isIndented = at.column === 0 && INDENTED.test(rest)
     // A mark within indented code begins no block of its own.
     const block = wasCode && isIndented ? undefined : findBlock(at, rest)
     if (block === undefined) {
       isCode = isIndented && (isCode || (isAfterBlank && !hasList && !LIST_ITEM.test(rest)))
-      if (isCode || (at.column === 0 && QUOTED_LINE.test(rest))) quoted.push(rest)
-      else {
-        said.push(rest.replace(SAID, ""))
+      const isQuoted = isCode || (at.column === 0 && QUOTED_LINE.test(rest))
+      addPiece(isQuoted ? quoted : said, plain, start, start + rest.length)
+      if (!isQuoted) {
         hasList ||= LIST_ITEM.test(rest)
         isCode = wasCode && isBlank(rest)
       }
@@ -152,25 +154,54 @@ export const separateQuotes = (text: string): Voices => {
       at = { line: at.line + 1, column: 0 }
       continue
     }
-    if (block.start > 0) said.push(rest.slice(0, block.start))
+    if (block.start > 0) addPiece(said, plain, start, start + block.start)
     if (block.fence !== undefined) {
       const before = saidBefore.get(block.fence)
       if (before === undefined) saidBefore.set(block.fence, said.length)
       // This fence is the other of the first, whose block held fences itself.
-      else if (block.isLeftOver === true) for (const line of said.splice(before)) quoted.push(line)
+      else if (block.isLeftOver === true) for (const piece of said.splice(before)) quoted.push(piece)
     }
-    for (let { line } = at; line <= block.end.line; line++) {
-      const from = line === at.line ? at.column + block.start : 0
-      quoted.push((lines[line] ?? "").slice(from, line === block.end.line ? block.end.column : undefined))
-    }
-    const isLineOver = isBlank((lines[block.end.line] ?? "").slice(block.end.column))
+    const end = lines.startOf(block.end.line) + block.end.column
+    addPiece(quoted, plain, start + block.start, end)
+    const isLineOver = isBlank(plain.slice(end, lines.endOf(block.end.line)))
     at = isLineOver ? { line: block.end.line + 1, column: 0 } : block.end
     isAfterBlank = false
     isCode = false
   }
+  const join = (pieces: ReadonlyArray<Piece>) => pieces.map(({ end, start }) => plain.slice(start, end)).join("\n")
   return quoted.length === 0
     ? { said: text.replace(SAID, ""), quoted: "" }
-    : { said: said.join("\n"), quoted: quoted.join("\n") }
+    : { said: join(said).replace(SAID, ""), quoted: join(quoted) }
+}
+
+/** A piece of a text that one voice has: whole lines, or a part of one. */
+interface Piece {
+  readonly start: number
+  end: number
+}
+
+/** Lines that follow each other are one piece. */
+const addPiece = (pieces: Array<Piece>, text: string, start: number, end: number): void => {
+  const last = pieces.at(-1)
+  if (last?.end === start - 1 && text[last.end] === "\n") last.end = end
+  else pieces.push({ start, end })
+}
+
+/** The lines of a text by their number. Few are needed at once, and a million strings take longer to keep than to make. */
+interface Lines {
+  readonly count: number
+  readonly startOf: (line: number) => number
+  readonly endOf: (line: number) => number
+  /** The empty text for a line that is not there. */
+  readonly read: (line: number) => string
+}
+
+const indexLines = (text: string): Lines => {
+  const starts = [0]
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1)
+  const startOf = (line: number) => starts[line] ?? text.length
+  const endOf = (line: number) => (starts[line + 1] ?? text.length + 1) - 1
+  return { count: starts.length, startOf, endOf, read: (line) => text.slice(startOf(line), endOf(line)) }
 }
 
 interface Place {
@@ -188,22 +219,22 @@ interface Block {
 }
 
 /** Looks at each line once, and at few of the lines behind it. */
-const makeBlockFinder = (lines: ReadonlyArray<string>): ((at: Place, rest: string) => Block | undefined) => {
-  const ends = findLastEnds(lines)
+const makeBlockFinder = (text: string, lines: Lines): ((at: Place, rest: string) => Block | undefined) => {
+  const ends = MAY_END.test(text) ? findLastEnds(lines) : new Map<string, Place>()
   /** The shortest fence of each mark that nothing ends any more. */
   const endless = new Map<string, number>()
 
   let crowded = { line: 0, blocks: 0 }
 
-  const endOfLine = (line: number): Place => ({ line, column: (lines[line] ?? "").length })
-  const endOfText = endOfLine(lines.length - 1)
+  const endOfLine = (line: number): Place => ({ line, column: lines.endOf(line) - lines.startOf(line) })
+  const endOfText = endOfLine(lines.count - 1)
 
   const findLine = (after: number, isIt: (line: string) => boolean): number | undefined => {
-    for (let line = after + 1; line < lines.length; line++) if (isIt(lines[line] ?? "")) return line
+    for (let line = after + 1; line < lines.count; line++) if (isIt(lines.read(line))) return line
     return undefined
   }
 
-  const endOfParagraph = ({ line }: Place): Place => endOfLine((findLine(line, isBlank) ?? lines.length) - 1)
+  const endOfParagraph = ({ line }: Place): Place => endOfLine((findLine(line, isBlank) ?? lines.count) - 1)
 
   const findLastEnd = (name: string, { column, line }: Place): Place | undefined => {
     const end = ends.get(name)
@@ -211,25 +242,29 @@ const makeBlockFinder = (lines: ReadonlyArray<string>): ((at: Place, rest: strin
   }
 
   const findFence = (at: Place, rest: string): Block | undefined => {
-    const { 0: run = "", index: start = 0 } = FENCE.exec(rest) ?? {}
-    const isFirst = isBlank(rest.slice(0, start))
+    const found = FENCE.exec(rest)
+    if (found === null) return undefined
+    const [run] = found
+    const start = found.index
+    const isFirst = start === 0 || isBlank(rest.slice(0, start))
     // Prose that only talks about a fence goes on behind it.
-    if (run === "" || (!isFirst && /^\s+\S/.test(rest.slice(start + run.length)))) return undefined
+    if (!isFirst && /^\s+\S/.test(rest.slice(start + run.length))) return undefined
     const fence = run.slice(0, 1)
     const inLine = rest.indexOf(run, start + run.length)
     if (inLine >= 0) return { start, end: { line: at.line, column: at.column + inLine + run.length } }
     const isEndless = run.length >= (endless.get(fence) ?? Infinity)
-    const isEnd = (text: string) => (FENCE_END.exec(text)?.[1] ?? "").startsWith(run)
-    const line = isEndless ? undefined : findLine(at.line, isEnd)
-    if (line !== undefined) return { start, end: endOfLine(line), fence }
+    for (let line = at.line + 1; !isEndless && line < lines.count; line++)
+      if (endsWithFence(lines.read(line), run)) return { start, end: endOfLine(line), fence }
     endless.set(fence, Math.min(run.length, endless.get(fence) ?? Infinity))
     if (!isFirst) return undefined
     return { start, end: endOfParagraph(at), fence, isLeftOver: isBlank(rest.slice(start + run.length)) }
   }
 
   const findDelimited = (at: Place, rest: string): Block | undefined => {
-    const { 0: mark = "", index: start = 0 } = DELIMITER.exec(rest) ?? {}
-    if (mark === "") return undefined
+    const found = DELIMITER.exec(rest)
+    if (found === null) return undefined
+    const [mark] = found
+    const start = found.index
     const end = findLastEnd(mark, { line: at.line, column: at.column + start + mark.length })
     return end === undefined && !isBlank(rest.slice(0, start)) ? undefined : { start, end: end ?? endOfParagraph(at) }
   }
@@ -238,7 +273,7 @@ const makeBlockFinder = (lines: ReadonlyArray<string>): ((at: Place, rest: strin
     if (!rest.includes("<")) return undefined
     for (const { 0: tag, 1: name = "", index: start } of rest.matchAll(TAG)) {
       if (tag.endsWith("/>") || SAYING.test(name)) continue
-      const isFirst = isBlank(rest.slice(0, start))
+      const isFirst = start === 0 || isBlank(rest.slice(0, start))
       const end = findLastEnd(name.toLowerCase(), { line: at.line, column: at.column + start })
       if (end !== undefined && (isFirst || end.line === at.line || !HTML.test(name))) return { start, end }
       if (end === undefined && rest.trim() === tag) return { start, end: endOfParagraph(at) }
@@ -248,7 +283,7 @@ const makeBlockFinder = (lines: ReadonlyArray<string>): ((at: Place, rest: strin
 
   /** Two headers of a mail, with an address among them or the words of its date or subject. */
   const isMail = ({ line }: Place): boolean => {
-    const near = lines.slice(line, line + MOST_HEADERS)
+    const near = Array.from({ length: Math.min(MOST_HEADERS, lines.count - line) }, (_, i) => lines.read(line + i))
     const end = near.findIndex((text) => !HEADER.test(text) && !/^\s+\S/.test(text))
     const headers = end < 0 ? near : near.slice(0, end)
     const names = new Set(headers.map((text) => HEADER.exec(text)?.[1]?.toLowerCase() ?? ""))
@@ -260,7 +295,7 @@ const makeBlockFinder = (lines: ReadonlyArray<string>): ((at: Place, rest: strin
   const isUnmarkedMail = ({ line }: Place, rest: string): boolean => {
     if (!WROTE.test(rest)) return false
     const next = findLine(line, (text) => !isBlank(text))
-    return next !== undefined && !QUOTED_LINE.test(lines[next] ?? "")
+    return next !== undefined && !QUOTED_LINE.test(lines.read(next))
   }
 
   const startsMail = (at: Place, rest: string): boolean =>
@@ -277,17 +312,23 @@ const makeBlockFinder = (lines: ReadonlyArray<string>): ((at: Place, rest: strin
     if (at.line !== crowded.line) crowded = { line: at.line, blocks: 0 }
     // Looking again at the rest of a line for each of very many blocks would take the square of its length.
     if (++crowded.blocks > MOST_BLOCKS) return { start: 0, end: endOfLine(at.line) }
-    return firstBlock(firstBlock(findFence(at, rest), findDelimited(at, rest)), findTagged(at, rest))
+    const fence = findFence(at, rest)
+    if (fence?.start === 0) return fence
+    return firstBlock(firstBlock(fence, findDelimited(at, rest)), findTagged(at, rest))
   }
 }
+
+const endsWithFence = (line: string, run: string): boolean =>
+  line === run || (line.includes(run) && (FENCE_END.exec(line)?.[1] ?? "").startsWith(run))
 
 const firstBlock = (a: Block | undefined, b: Block | undefined): Block | undefined =>
   a === undefined || (b !== undefined && b.start < a.start) ? b : a
 
 /** The place behind the last end of each kind of block. */
-const findLastEnds = (lines: ReadonlyArray<string>): ReadonlyMap<string, Place> => {
+const findLastEnds = (lines: Lines): ReadonlyMap<string, Place> => {
   const ends = new Map<string, Place>()
-  for (const [line, text] of lines.entries()) {
+  for (let line = 0; line < lines.count; line++) {
+    const text = lines.read(line)
     if (!MAY_END.test(text)) continue
     if (BLOCK_END.test(text)) ends.set(END, { line, column: text.length })
     for (const { 0: end, 1: name = end, index } of text.matchAll(TAG_END))

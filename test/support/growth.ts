@@ -15,9 +15,9 @@ export const isSteep = ({ exponent, msPerMegabyte }: Growth): boolean =>
   msPerMegabyte > (exponent > MOST_EXPONENT ? MOST_MILLISECONDS : MOST_IN_PROPORTION)
 
 /** V8 itself has up to 1.4 where it collects the garbage of a million words. A square has 2. */
-const MOST_EXPONENT = 1.4
+const MOST_EXPONENT = 1.2
 const MOST_MILLISECONDS = 50
-const MOST_IN_PROPORTION = 200
+const MOST_IN_PROPORTION = 100
 
 /** A busy machine has made a linear reader look steep twice in a row. What is steep stays so however often it is measured. */
 const MOST_MEASURES = 6
