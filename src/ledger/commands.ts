@@ -37,6 +37,9 @@ export const findWrittenFiles = (command: string): ReadonlyArray<string> => {
 /** No one follows more files of one command. */
 const MOST_WRITTEN = 500
 
+/** More than anyone writes; only these words of a command are read. */
+const MOST_WORDS = 20_000
+
 /** Leaves out what stands within quotes. An expression would keep a step for each escaped sign, which V8 has no room for. */
 const emptyQuotes = (shell: string): string => {
   let kept = ""
@@ -78,7 +81,7 @@ const findQuoteEnd = (shell: string, at: number): number => {
 /** The operands of commands that write, and then what is redirected. */
 function* listTargets(shell: string): Generator<string> {
   for (const part of splitCommands(shell))
-    if (WRITER.test(part)) yield* findTargets(part.replace(REDIRECTION, "").trim().split(/\s+/))
+    if (WRITER.test(part)) yield* findTargets(part.replace(REDIRECTION, "").trim().split(/\s+/, MOST_WORDS))
   for (const [, path = ""] of shell.matchAll(REDIRECTION)) yield path
 }
 
@@ -109,7 +112,14 @@ const findTargets = ([name = "", ...rest]: ReadonlyArray<string>): ReadonlyArray
   const isInPlace = name === "sed" && rest.some((word) => /^-\w*i/.test(word))
   if (name === "tee" || name === "touch") return operands
   const target = operands.at(-1)
-  if (target === undefined || operands.length < 2 || !(COPIES.test(name) || isInPlace)) return []
+  // Where a command of very many words ends is not known.
+  if (
+    target === undefined ||
+    operands.length < 2 ||
+    rest.length + 1 === MOST_WORDS ||
+    !(COPIES.test(name) || isInPlace)
+  )
+    return []
   if (isInPlace || (operands.length === 2 && !target.endsWith("/"))) return [target]
   // Into a folder each of the others is written under its own name.
   return operands.slice(0, -1).map((path) => `${target}/${path.split("/").findLast((part) => part !== "") ?? ""}`)

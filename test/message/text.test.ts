@@ -47,4 +47,21 @@ describe("text in pieces", () => {
     assert.deepStrictEqual(splitWords("a密b, don't"), ["密", "don"])
     assert.deepStrictEqual(splitWords("Don't stop at 3."), ["don", "stop", "at"])
   })
+
+  const dense = String.raw`\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fff\u3005-\u3007\u3031-\u9fff\uf900-\ufaff`
+  const run = new RegExp(String.raw`[${dense}]+|(?:(?![${dense}])[\p{L}\p{M}\p{N}_])+`, "gu")
+  const isDense = new RegExp(`^[${dense}]`)
+  it.prop(
+    "beside a script without spaces words are the other runs of letters and digits, and the pairs within its own",
+    [textOf(...Array.from("aB1_-密码かなカーหกက한𠀀𐌰😀 、"), "e\u0301", "\ud800", "\udc00")],
+    ([end]) => {
+      const words = Array.from(`密${end}`.toLowerCase().matchAll(run), ([found]) => {
+        if (!isDense.test(found)) return found.length > 1 ? [found] : []
+        const pairs = Array.from(found.slice(1), (sign, i) => found.charAt(i) + sign)
+        return pairs.length === 0 ? [found] : pairs.filter((pair) => !/^[\u3041-\u309f]{2}$/.test(pair))
+      })
+      assert.deepStrictEqual(splitWords(`密${end}`), words.flat())
+    },
+    propertyRuns(2_000, 50_000)
+  )
 })

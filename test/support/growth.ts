@@ -14,7 +14,7 @@ export interface Measured {
 export const isSteep = ({ exponent, msPerMegabyte }: Growth): boolean =>
   msPerMegabyte > (exponent > MOST_EXPONENT ? MOST_MILLISECONDS : MOST_IN_PROPORTION)
 
-/** V8 itself has up to 1.4 where it collects the garbage of a million words. A square has 2. */
+/** A linear reader has up to 1.15, and collects garbage besides. A square has 2. */
 const MOST_EXPONENT = 1.2
 const MOST_MILLISECONDS = 50
 const MOST_IN_PROPORTION = 100
