@@ -24,7 +24,8 @@ export const splitWords = (text: string): ReadonlyArray<string> => {
   const lower = text.toLowerCase()
   if (!UNSPACED.test(lower)) return lower.match(SPACED_WORD) ?? []
   // Room for a word at each place, since an array that grows to a million is copied again and again.
-  const words = new Array<string>(Math.min(lower.length, MOST_ROOM))
+  const words: Array<string> = []
+  words.length = Math.min(lower.length, MOST_ROOM)
   let count = 0
   let start = 0
   let run = NO_WORD

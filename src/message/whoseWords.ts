@@ -253,7 +253,7 @@ const makeBlockFinder = (text: string, lines: Lines): ((at: Place, rest: string)
     const inLine = rest.indexOf(run, start + run.length)
     if (inLine >= 0) return { start, end: { line: at.line, column: at.column + inLine + run.length } }
     const isEndless = run.length >= (endless.get(fence) ?? Infinity)
-    for (let line = at.line + 1; !isEndless && line < lines.count; line++)
+    for (let line = isEndless ? lines.count : at.line + 1; line < lines.count; line++)
       if (endsWithFence(lines.read(line), run)) return { start, end: endOfLine(line), fence }
     endless.set(fence, Math.min(run.length, endless.get(fence) ?? Infinity))
     if (!isFirst) return undefined
