@@ -4,7 +4,7 @@ import * as FiberRef from "effect/FiberRef"
 import * as LogLevel from "effect/LogLevel"
 import type { CompressionResult } from "../session/CompressionResult.ts"
 import { redact } from "../message/Redaction.ts"
-import { escapeId, escapeInvisible } from "../message/invisible.ts"
+import { escapeId, escapeInvisible } from "../message/text.ts"
 import type { Logged, Receipt, Segment, SessionId } from "../session/Session.ts"
 
 type Fields = Readonly<Record<string, string | number | null | undefined>>

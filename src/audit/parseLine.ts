@@ -4,7 +4,7 @@
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import { readEscapedId } from "../message/invisible.ts"
+import { readEscapedId } from "../message/text.ts"
 import { Event, type Line, type LinePlace, type OperationFields } from "./trail.ts"
 
 /** A line taken apart by the format of its logger. */

@@ -3,8 +3,8 @@
  */
 import { digestMessage } from "../ledger/messageDigest.ts"
 import { statesTask } from "../ledger/facts.ts"
-import { OUTCOME } from "../ledger/lines.ts"
-import { chooseCandidates, clipMiddle, isBlank, shortenText, splitLines, toOneLine } from "../message/text.ts"
+import { chooseCandidates, OUTCOME } from "../ledger/lines.ts"
+import { clipMiddle, isBlank, shortenText, splitLines, toOneLine } from "../message/text.ts"
 import {
   ASKED_HEADINGS,
   type Heading,

@@ -3,7 +3,7 @@
  */
 import type { Ledger, LedgerItem } from "./schema.ts"
 import { isReadOnlyCommand } from "./commands.ts"
-import { chooseCandidates, clipText, splitWords } from "../message/text.ts"
+import { clipText, splitWords } from "../message/text.ts"
 import type { Counter } from "../message/Tokens.ts"
 
 /**
@@ -287,4 +287,35 @@ const groupBy = <A, K>(list: ReadonlyArray<A>, key: (a: A) => K): ReadonlyMap<K,
     else group.push(a)
   }
   return groups
+}
+
+/** A piece of text that may be left out. Pieces with a lower `rank` are kept first. */
+export interface Candidate {
+  readonly rank: number
+  readonly text: string
+}
+
+/** Chooses, by rank, as many candidates as `render` shows within `tokens` tokens. Returns them in their given order. */
+export const chooseCandidates = <A extends Candidate>(
+  candidates: ReadonlyArray<A>,
+  render: (chosen: ReadonlyArray<A>) => string,
+  counter: Counter,
+  tokens: number
+): ReadonlyArray<A> => {
+  let room = tokens - counter.text(render([]))
+  const chosen: Array<A> = []
+  for (const candidate of [...candidates].sort((a, b) => a.rank - b.rank)) {
+    const cost = counter.text(candidate.text) + 1
+    if (cost > room) continue
+    room -= cost
+    chosen.push(candidate)
+  }
+  const listInOrder = () => candidates.filter((candidate) => kept.has(candidate))
+  const kept = new Set(chosen)
+  // Headings and line breaks cost tokens as well, and tokens do not simply add up: the whole is counted again.
+  while (chosen.length > 0 && counter.text(render(listInOrder())) > tokens) {
+    const last = chosen.pop()
+    if (last !== undefined) kept.delete(last)
+  }
+  return listInOrder()
 }

@@ -3,6 +3,7 @@
  */
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import { INVISIBLE } from "./invisible.ts"
 import { redact } from "./Redaction.ts"
 import type { Counter } from "./Tokens.ts"
 
@@ -57,6 +58,32 @@ export const clipText = (text: string, length: number): string => {
   const kept = space > length * 0.6 ? cut.slice(0, space) : cut
   return `${kept.replace(/[\ud800-\udbff]$/, "").trimEnd()}…`
 }
+
+const EACH_INVISIBLE = new RegExp(`[${INVISIBLE}]`, "gu")
+const EACH_UNSAFE = new RegExp(String.raw`["\\${INVISIBLE}]|<(?=U\+)`, "gu")
+const ESCAPED = /<U\+([0-9A-F]{4,6})>/g
+
+/** Names a character by its number, e.g. `<U+202E>`. */
+export const nameCharacter = (character: string): string =>
+  `<U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}>`
+
+/** Shows each invisible character by its number, so that a text stays in its line and reads in the order that it has. */
+export const escapeInvisible = (text: string): string => text.replace(EACH_INVISIBLE, nameCharacter)
+
+/**
+ * Shows an id in one line of a log or an error. The line can be quoted again by any logger: the result holds neither
+ * quotes nor backslashes. Ids that differ stay different.
+ */
+export const escapeId = (id: string): string => id.replace(EACH_UNSAFE, nameCharacter)
+
+/** Reads back what `escapeId` wrote. */
+export const readEscapedId = (text: string): string =>
+  text.replace(ESCAPED, (escaped, code: string) => {
+    const point = Number.parseInt(code, 16)
+    return point <= LAST_CODE_POINT ? String.fromCodePoint(point) : escaped
+  })
+
+const LAST_CODE_POINT = 0x10ffff
 
 /** Makes text of any origin fit for a log line: without secrets, in one line, of at most `length` characters. */
 export const safeLine = (text: string, length: number): string => clipText(toOneLine(redact(text)), length)
@@ -125,37 +152,6 @@ const mendValue = (value: unknown): unknown => {
     return mended.some((item, i) => item !== value[i]) ? mended : value
   }
   return Predicate.isRecord(value) ? mendSurrogates(value) : value
-}
-
-/** A piece of text that may be left out. Pieces with a lower `rank` are kept first. */
-export interface Candidate {
-  readonly rank: number
-  readonly text: string
-}
-
-/** Chooses, by rank, as many candidates as `render` shows within `tokens` tokens. Returns them in their given order. */
-export const chooseCandidates = <A extends Candidate>(
-  candidates: ReadonlyArray<A>,
-  render: (chosen: ReadonlyArray<A>) => string,
-  counter: Counter,
-  tokens: number
-): ReadonlyArray<A> => {
-  let room = tokens - counter.text(render([]))
-  const chosen: Array<A> = []
-  for (const candidate of [...candidates].sort((a, b) => a.rank - b.rank)) {
-    const cost = counter.text(candidate.text) + 1
-    if (cost > room) continue
-    room -= cost
-    chosen.push(candidate)
-  }
-  const listInOrder = () => candidates.filter((candidate) => kept.has(candidate))
-  const kept = new Set(chosen)
-  // Headings and line breaks cost tokens as well, and tokens do not simply add up: the whole is counted again.
-  while (chosen.length > 0 && counter.text(render(listInOrder())) > tokens) {
-    const last = chosen.pop()
-    if (last !== undefined) kept.delete(last)
-  }
-  return listInOrder()
 }
 
 /** The longest token, in characters, that any tokenizer makes of text worth keeping. */
@@ -377,7 +373,7 @@ const kindAt = (text: string, at: number): number => {
   return kind
 }
 
-/** The same string for the same one or two characters, if they were met of late: a million new ones are slow to collect. */
+/** Shares the string of one or two characters that were met of late: a million new ones are slow to collect. */
 const shareWord = (text: string, start: number, end: number): string => {
   const first = text.charCodeAt(start)
   const last = text.charCodeAt(end - 1)

@@ -5,7 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { ModelError } from "../model/ModelError.ts"
-import { escapeId } from "../message/invisible.ts"
+import { escapeId } from "../message/text.ts"
 import { SessionId } from "./Session.ts"
 
 /**

@@ -6,7 +6,7 @@
 import * as Schema from "effect/Schema"
 import { Message } from "../message/Message.ts"
 import { redact } from "../message/Redaction.ts"
-import { escapeId } from "../message/invisible.ts"
+import { escapeId } from "../message/text.ts"
 import { textOf } from "../model/safeErrorText.ts"
 import { isSessionId, SessionId } from "./Session.ts"
 

@@ -12,7 +12,7 @@ import {
   SessionId,
   type State
 } from "../session/Session.ts"
-import { escapeId } from "../message/invisible.ts"
+import { escapeId } from "../message/text.ts"
 import type { Usage } from "../message/Tokens.ts"
 import { type InvalidKey, makeInvalidKey, makeMisuse, type StoreError } from "../session/SessionError.ts"
 

@@ -7,7 +7,7 @@ import * as Models from "../support/models.ts"
 import * as Programs from "../support/programs.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 import { onVirtualClock } from "../support/virtualClock.ts"
-import { escapeId } from "../../src/message/invisible.ts"
+import { escapeId } from "../../src/message/text.ts"
 import { SessionId } from "../../src/session/Session.ts"
 import { conversation, crowded, importMessages, scripted } from "../support/world.ts"
 

@@ -29,6 +29,10 @@ const confirm = (read: Reader, growth: Growth): Growth =>
 const BOUNDED: ReadonlyArray<string> = [
   // `NOTHING` reads items of at most 40 characters.
   "^[\\s(*_[`]*(?:none",
+  // The field of a cookie, of which at most 4,000 characters are read.
+  "[\\w.-]{1,60}=[^;",
+  // `SAID_BEFORE` reads the 80 characters before a word.
+  "(?:passw(?:or)?[dt]|passphrase|",
   // `JOINED` and the qualifiers of a name read at most 120 characters before it.
   "(?:[\\p{L}\\p{N}]{1,40}[_-]){1,4}$",
   "((?:(?<![\\p{L}\\p{N}-])\\p{L}[\\p{L}\\p{N}_-]* ){0,2})"

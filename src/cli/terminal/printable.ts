@@ -1,6 +1,6 @@
 /** Makes text of any origin fit for a terminal, which must not be steered by it nor show another order than it has. */
 import { HIDDEN } from "../../message/invisible.ts"
-import { nameCharacter } from "../../message/invisible.ts"
+import { nameCharacter } from "../../message/text.ts"
 
 /**
  * One line that shows whatever a terminal would obey or hide: control characters as their symbols, all others by their
