@@ -153,7 +153,7 @@ const besideSummary = (all: Sections["said"], counter: Counter, maxTokens: numbe
   const words = render(fit({ ...empty, said: all }, counter, roomForUser(maxTokens)))
   return {
     tokensLeft: maxTokens - counter.text(words),
-    // What a model wrote under that heading are nobody's words.
+    // A text that a model wrote under that heading is nobody's words.
     addTo: (summary) => [omitUser(summary), words].filter((text) => text !== "").join("\n")
   }
 }

@@ -112,7 +112,7 @@ const findTargets = ([name = "", ...rest]: ReadonlyArray<string>): ReadonlyArray
   const isInPlace = name === "sed" && rest.some((word) => /^-\w*i/.test(word))
   if (name === "tee" || name === "touch") return operands
   const target = operands.at(-1)
-  // Where a command of very many words ends is not known.
+  // The end of a command of very many words is not known.
   if (
     target === undefined ||
     operands.length < 2 ||

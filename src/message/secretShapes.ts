@@ -253,7 +253,7 @@ const isVaried = (text: string, { end, start }: Secret): boolean =>
 /** A token may go on behind its shape, in the next line, or behind a sign that nobody sees. */
 const findTokenEnd = (text: string, from: number): number => {
   let end = from
-  // What is glued to a token belongs to it, if it is no token of its own.
+  // A token takes in the characters glued to it, unless they are a token of their own.
   const next = STARTS.get(numberOfStart(text, end))
   const isNext = next !== undefined && isTrueAt(next.shapes.any, text, end)
   if (!isNext && isTrueAt(GLUED, text, end)) end = GLUED.lastIndex
@@ -276,7 +276,7 @@ const findCutToken = (text: string, start: number): Secret | undefined => {
     : undefined
 }
 
-/** What `NEXT_LINE` begins with. */
+/** First characters of `NEXT_LINE`. */
 const CUTS: ReadonlySet<number> = new Set(
   Array.from("\u200b\u200c\u200d\u2060\ufeff\u00ad\"'=\r\n\\", (cut) => cut.charCodeAt(0))
 )
@@ -339,7 +339,7 @@ export const TOKENS: ReadonlyArray<Rule> = [
     find: (text, at, found) => {
       const token = findToken(text, at, found.at(-1)?.end === at)
       if (token === undefined) return at
-      // What only holds the place of a token is not read again for the tokens that begin within it.
+      // A placeholder is not read again for the tokens that begin within it.
       if (!isVaried(text, token)) return token.end
       const end = findTokenEnd(text, token.end)
       found.push({ ...token, end })
