@@ -4,17 +4,19 @@ import {
   isLiteral,
   isNoValue,
   isPassphrase,
+  isSaidPassword,
   isStrong,
   isTrueAt,
   isUnlikeWords,
   matchAt,
+  MIXED_WORD,
   type Rule
 } from "./secretValues.ts"
 
 // -- names, the signs between a name and its value, and how a value ends ------------------------------------------
 
 const PASSWORD = String.raw`pass(?:word|wd|phrase|code)|pwd|pass(?:(?<=(?:[_.&?;-]|db|user|root|smtp|require|store|key)pass)|(?<=["']pass)(?=\\{0,7}["'])|(?<![A-Za-z]pass)(?=\s?:\s))|passwort|pw(?:(?<=(?:_|root)pw)|(?<![A-Za-z]pw)(?=\s?[:=]))|psk(?<![A-Za-z]psk)|masterauth`
-const PASSWORD_ABROAD = String.raw`kennwort|contraseñ?n?a|senha|пароль|密码|密碼|口令|mot de passe|wachtwoord|lösenord|adgangskode|passord|salasana|has[łl]o|heslo|jelszó|parol[aăei]?|lozinka|[şs]ifre|mật khẩu|kata sandi|nenosiri|パスワード|暗証番号|비밀번호|암호|كلمة (?:المرور|السر)|رمز عبور|पासवर्ड|পাসওয়ার্ড`
+const PASSWORD_ABROAD = String.raw`kennwort|contraseñ?n?a|senha|пароль|密码|密碼|口令|mot de passe|wachtwoord|lösenord|adgangskode|passord|salasana|has[łl]o|heslo|jelszó|parol[aăei]?|lozinka|[şs]ifre|mật khẩu|kata sandi|nenosiri|パスワード|暗証番号|비밀번호|암호|كلمة (?:المرور|السر)|رمز عبور|पासवर्ड|পাসওয়ার্ড|slaptažodis|құпия ?сөз|сырсөз|серсүз|лозинката|лозинка|шифра|პაროლი|գաղտնաբառը?|گذرواژه|پاس ?ورڈ|پسورد|கடவுச்சொல்|పాస్\u200c?వర్డ్|ಪಾಸ್\u200c?ವರ್ಡ್|പാസ്\u200c?വേഡ്|પાસવર્ડ|ਪਾਸਵਰਡ|kodeord|palavra-passe|lykilorð|pasahitza|nywila|modpas|zaporka|parool|geslo|cyfrinair|wagwoord|fjalëkalimi|contrasinal|contrasenya`
 const TOKEN = String.raw`token(?<!(?:next|prev|page|paging|pagination|continuation|sync|pad|eos|bos|unk|sep|cls|mask|stop|special|max|min|num|cancel|cancellation|abort|idempotency)[_-]?token)`
 const KEY = String.raw`key(?<=(?:api|access|account|private|encryption|signing|master|auth|service|storage|subscription|app|deploy|client|licen[cs]e|pre-?shared)[ _-]?key)(?:[_-]data|[_-]id(?<=private_key_id)(?=[^A-Za-z]{1,6}[0-9a-f]{32}))?|key(?<=[a-z]_key)(?<!(?:cache|partition|primary|foreign|public|idempotency|sort|range|hash|host|dedup|group|object|map|row|column|config|unique|translation|message|lookup|composite|index|pub|registry|event|routing|entity|project|issue|state|lock)_key)`
 const NAME = String.raw`(${PASSWORD}|secret(?<!arn:[\w:-]{0,80}secret|existing_?secret)(?:[_-]?(?:access[_-]?)?key)?|${TOKEN}|${KEY}|authorization|x-amz-signature|mnemonic|salt(?<=(?:auth|nonce|logged_in|secure_auth|signing)_salt))(?<!\[redacted [a-z ]{0,24})`
@@ -29,7 +31,7 @@ const WORDS = "pass pwd pw psk masterauth secret token key authorization x-amz-s
 /** Words for a password in other languages than English. */
 const NAMES_ABROAD = new RegExp(`(${PASSWORD_ABROAD})${SUFFIX}`, "iy")
 const WORDS_ABROAD =
-  "kennwort|contrase|senha|пароль|密码|密碼|口令|mot de passe|wachtwoord|lösenord|adgangskode|passord|salasana|hasło|hasŁo|haslo|heslo|jelszó|parol|lozinka|şifre|Şifre|sifre|mật khẩu|MẬT KHẨU|kata sandi|nenosiri|パスワード|暗証番号|비밀번호|암호|كلمة|رمز عبور|पासवर्ड|পাসওয়ার্ড".split(
+  "kennwort|contrase|senha|пароль|密码|密碼|口令|mot de passe|wachtwoord|lösenord|adgangskode|passord|salasana|hasło|hasŁo|haslo|heslo|jelszó|parol|lozinka|şifre|Şifre|sifre|mật khẩu|MẬT KHẨU|kata sandi|nenosiri|パスワード|暗証番号|비밀번호|암호|كلمة|رمز عبور|पासवर्ड|পাসওয়ার্ড|slapta|құпия|сырсөз|серсүз|лозинка|шифра|პაროლი|գաղտնաբառ|گذرواژه|پاس|پسورد|கடவுச்சொல்|పాస్|ಪಾಸ್|പാസ്|પાસવર્ડ|ਪਾਸਵਰਡ|kodeord|palavra-passe|lykilor|pasahitza|nywila|modpas|zaporka|parool|geslo|cyfrinair|wagwoord|fjal|contrasinal|contrasenya".split(
     "|"
   )
 
@@ -260,6 +262,51 @@ const isBarePassword = (sign: string, { isLast, text }: Value): boolean => {
     return words > 3 || (words === 1 && isLast && (sign === "=" || /^[a-z]{6,}$/.test(text)))
   }
   return !/^[A-Za-z_]+$/.test(text)
+}
+
+// -- passwords that someone says ------------------------------------------------------------------------------------
+
+/** Words for a password, wherever people write. */
+const WORD = String.raw`passw(?:or)?[dt]|passphrase|passcode|\bpw\b|kennwort|mot de passe|contrase[nñ]|\bclave\b|senha|wachtwoord|l[oö]senord|adgangskode|passord|salasana|has[lł]o|heslo|jelsz[oó]|parol|lozinka|[sş]ifre|m[aậ]t kh[aẩ]u|kata (?:sandi|laluan)|nenosiri|пароль|парол|κωδικ|סיסמ|كلمة (?:المرور|السر)|رمز|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|zugangsdaten|zugang|\bcreds?\b|credentials|\blog ?in\b|\bsign ?in\b|lykilorð|loyniorð|pasahitz|contrasinal|wagwoord|fjalëkalim|f[oa]cal[ -]faire|cyfrinair|slaptažod|\bgeslo|лозинк|нууц үг|құпия ?сөз|сырсөз|серсүз|პაროლ|գաղտնաբառ|پاس ?ورڈ|گذرواژه|پټنوم|கடவுச்சொ|పాస్|రహస్య|ಪಾಸ್|ಗುಪ್ತಪದ|പാസ്|രഹസ്യ|પાસવર્ડ|ਪਾਸਵਰਡ|संकेतशब्द|මුරපද|የይለፍ|ពាក្យសម្ងាត់|ລະຫັດຜ່ານ|စကားဝှက်|pasvort|passwuert|wachtwurd|iphasiwedi|kalmar sirri|nywila|aṣ[ií]n[aà]|kodeord|palavra-passe|\bmdp\b|\bmodpas|okwuntughe|furaha sirta|jecha darbii|kecap sandi|tembung sandi|[sş]ifr[aəe]|šifra|шифра|zaporka|parool|salasõna|kupuhipa|pasiwedhi|پسورد|ପାସ|лозинк`
+
+/** The beginning of each alternative of `WORD`, or a part that is always in it, as the pass over the text finds it. */
+const SAID_WORDS =
+  "passw|passphrase|passcode|pw|kennwort|mot de passe|contrase|clave|senha|wachtwoord|senord|adgangskode|passord|salasana|hasło|hasŁo|haslo|heslo|jelsz|parol|lozinka|ifre|t kh|kata |nenosiri|парол|Парол|ПАРОЛ|κωδικ|Κωδικ|ΚΩΔΙΚ|סיסמ|كلمة|رمز|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|zugang|cred|login|log in|signin|sign in|lykilor|loynior|pasahitz|contrasinal|wagwoord|kalim|cal faire|cal-faire|cyfrinair|slapta|geslo|озинк|ууц үг|ұпия|ырсөз|ерсүз|პაროლ|աղտնաբառ|پاس|گذرواژه|پټنوم|கடவுச்சொ|పాస్|రహస్య|ಪಾಸ್|ಗುಪ್ತಪದ|പാസ്|രഹസ്യ|પાસવર્ડ|ਪਾਸਵਰਡ|संकेतशब्द|මුරපද|የይለፍ|ពាក្យសម្ងាត់|ລະຫັດຜ່ານ|စကားဝှက်|pasvort|passwuert|wachtwurd|iphasiwedi|kalmar sirri|nywila|aṣ|kodeord|palavra-passe|mdp|modpas|okwuntughe|furaha sirta|jecha darbii|kecap sandi|tembung sandi|ifra|ifrə|шифра|zaporka|parool|salas|kupuhipa|pasiwedhi|پسورد|ପାସ".split(
+    "|"
+  )
+
+/** Ends in front of a password that someone says, or begins behind one. */
+const SAID_BEFORE = new RegExp(
+  String.raw`(?:${WORD})(?:[^\n\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\uffff]{0,50}[ \t\u00a0"'\`“«:：/→>]{1,6}|[^\x00-\x7f]{1,10}[\s「：]{0,2}|[^\n:(){}[\]=<>"']{0,30}[:：]\**\s{1,4})$`,
+  "i"
+)
+const SAID_BEHIND = /^ (?:as )?(?:(?:a|the|my|your) [\w ]{0,12}password|an focal faire)/
+/** `user / password`, and a word for a password in the same line. */
+const PAIR_BEFORE = /(?:^|\s)[\w.@-]{2,40} \/ $/
+const PASSWORD_BEHIND = /^[^\n]{0,40}\bpassw/i
+
+/** The path or the base64 that a word is the end of. A word for a password in there says nothing about it. */
+const GLUED_PATH = /(?<=[\s"'`“«:：→>]|^)[^\s"'`“«:：→>]{0,80}\/$/
+
+const LONGEST_BEFORE = 80
+const MIXED = /[\w!#$%&*?+~^=.@-]+/y
+
+/** Redacts words of letters, digits and signs with a word for a password near them. */
+export const SAID: Rule = {
+  words: [MIXED_WORD],
+  near: { words: SAID_WORDS, before: LONGEST_BEFORE, behind: 90 },
+  find: (text, start, found) => {
+    const wordEnd = isTrueAt(MIXED, text, start) ? MIXED.lastIndex : start
+    const end = ".!?".includes(text.charAt(wordEnd - 1)) ? wordEnd - 1 : wordEnd
+    if (!isSaidPassword(text.slice(start, end))) return start
+    const near = text.slice(Math.max(0, start - LONGEST_BEFORE), start)
+    const before = near.endsWith("/") ? near.replace(GLUED_PATH, "") : near
+    const behind = text.slice(wordEnd, wordEnd + 40)
+    const isNear =
+      SAID_BEFORE.test(before) || SAID_BEHIND.test(behind) || (PAIR_BEFORE.test(before) && PASSWORD_BEHIND.test(behind))
+    if (isNear) found.push({ start, end, kind: "password" })
+    return end
+  }
 }
 
 export const NAMED: ReadonlyArray<Rule> = [

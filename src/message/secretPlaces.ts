@@ -1,12 +1,11 @@
 /** Recognizes secrets by their place, whatever they look like: in a URL, behind an option of a command, in an armour. */
+import { SAID } from "./secretNames.ts"
 import {
   isPasswordAtPlace,
-  isSaidPassword,
   isStrongInUrl,
   isTrueAt,
   isUnlikeWords,
   matchAt,
-  MIXED_WORD,
   type Near,
   type Rule
 } from "./secretValues.ts"
@@ -52,6 +51,11 @@ const NEAR_PASSWORD: ReadonlyArray<Place> = [
   ],
   ["<input", /<input\b(?=[^>\n]{0,300}(?:passw|name=["']pw))[^>\n]{0,300}?\bvalue=["']([^"'\n]{1,200})/iy],
   ["send,type", /(?<=passw(?:or)?d[^\n]{0,10}["']\s{1,8})(?:send|typed?)\s+\\?["']([^"'\s\\]{1,200})/iy],
+  // A value that stands in for a variable.
+  [
+    ".fetch(,getenv(,.get(,env(",
+    /(?<=passw(?:or)?d[^\n]{0,60})(?:\.fetch|getenv|\.get|\benv)\(\s?\\{0,3}["'][^"'\n]{1,60}["'],\s?\\{0,3}["']([^"'\n]{1,200}?)(?=\\{0,3}["'])/iy
+  ],
   ["</", /(?<=passw(?:or)?d["'*`]{0,3}\s?)<\/\w{1,10}>\s{0,8}<\w{1,10}>([^<>\s]{1,200})/iy],
   ["\">,'>,\" >,' >", /(?<=\bname=["'][^"'\n]{0,60}passw(?:or)?d)["']\s?>\s{0,8}(?:<value>)?([^<>\s]{1,200})(?=<)/iy],
   ["<value>", /(?<=passw(?:or)?d>\s{0,8})<value>([^<>\s]{1,200})(?=<)/iy]
@@ -121,6 +125,27 @@ const PLACES: ReadonlyArray<Place> = [
   ["net use", /\bnet use\s+(?:[A-Z]:\s+)?\\\\\S{1,100}\s+(?!\/)([^\s"'|;]{1,200})/iy],
   ["wpa_passphrase", after(String.raw`\bwpa_passphrase\s+${QUOTES}[^\s"']{1,60}${QUOTES}\s+`)],
   ["vault login,wandb login", after(String.raw`\b(?:vault|wandb) login\s+(?!-)`)],
+  // Stores of secrets, whatever they call the value.
+  [
+    "put-parameter,put-secret-value,create-secret,secret set,secret create,secrets create,secret put,secrets set,secret add",
+    afterOption(
+      "put-parameter|put-secret-value|create-secret|secrets? (?:set|create|put|add)",
+      String.raw`(?:--(?:value|secret-string|secret-value|string|data|text|plaintext))[ =]`
+    )
+  ],
+  ["setuser", /(?<=\bACL\s{1,4})SETUSER\b[^\n]{0,200}?\s["']?>([^\s"']{1,200})/iy],
+  ["identify", /\bIDENTIFY\s+(?:[\w[\]{}|^-]{1,30}\s+)?(\S{4,100})(?=\s|$)/y],
+  ["rclone", /\brclone\s+config\s[^\n|;]{0,200}?\spass(?:word2?)?[ =]["']?([^\s"']{1,200})/y],
+  ["rootpw", /\brootpw\s+(?:--\w+\s+){0,3}([^\s"'-][^\s"']{3,200})/y],
+  [
+    "{plain,{clear,{ssha,{sha,{md5,{crypt,{cram,{argon,{blf,{pbkdf",
+    /\{(?:PLAIN(?:-MD5)?|CLEAR(?:TEXT)?|S?SHA\d{0,3}(?:-CRYPT)?|S?MD5(?:-CRYPT)?|CRYPT|CRAM-MD5|ARGON2I?D?|BLF-CRYPT|PBKDF2)(?:\.(?:b64|hex))?\}([^\s:"',;]{4,200})/iy
+  ],
+  // The secrets of CHAP and PAP: client, server, secret.
+  [
+    "\" * \",\t*\t,' * '",
+    /(?<=["'\w])(?:["']? \* ["']?|["']?\t\*\t["']?)([^\s"']{4,200})(?=["']?(?:\s+(?:\*|\d|$)))/my
+  ],
   ["secret set", afterOption("secret set", String.raw`(?:--body|-b)[ =]`)],
   ["--from-literal=,kv put", after(String.raw`(?:--from-literal=${QUOTES}|\bkv put\s+\S{1,100}\s+)[\w.-]{1,60}=`)],
   [
@@ -170,31 +195,6 @@ const PLACES: ReadonlyArray<Place> = [
 /** The password of a device's configuration, behind the number that says how it is written. */
 const DEVICE = /\b(?:password|secret|key-string|key)\s[0-9]\s(\S{1,200})/iy
 
-/** Words for a password, wherever people write. */
-const WORD = String.raw`passw(?:or)?[dt]|passphrase|passcode|\bpw\b|kennwort|mot de passe|contrase[nñ]|\bclave\b|senha|wachtwoord|l[oö]senord|adgangskode|passord|salasana|has[lł]o|heslo|jelsz[oó]|parol|lozinka|[sş]ifre|m[aậ]t kh[aẩ]u|kata (?:sandi|laluan)|nenosiri|пароль|парол|κωδικ|סיסמ|كلمة (?:المرور|السر)|رمز|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|zugangsdaten|zugang|\bcreds?\b|credentials|\blog ?in\b|\bsign ?in\b|lykilorð|loyniorð|pasahitz|contrasinal|wagwoord|fjalëkalim|f[oa]cal[ -]faire|cyfrinair|slaptažod|\bgeslo|лозинк|нууц үг|құпия ?сөз|сырсөз|серсүз|პაროლ|գաղտնաբառ|پاس ?ورڈ|گذرواژه|پټنوم|கடவுச்சொ|పాస్|రహస్య|ಪಾಸ್|ಗುಪ್ತಪದ|പാസ്|രഹസ്യ|પાસવર્ડ|ਪਾਸਵਰਡ|संकेतशब्द|මුරපද|የይለፍ|ពាក្យសម្ងាត់|ລະຫັດຜ່ານ|စကားဝှက်|pasvort|passwuert|wachtwurd|iphasiwedi|kalmar sirri`
-
-/** The beginning of each alternative of `WORD`, or a part that is always in it, as the pass over the text finds it. */
-const WORDS =
-  "passw|passphrase|passcode|pw|kennwort|mot de passe|contrase|clave|senha|wachtwoord|senord|adgangskode|passord|salasana|hasło|hasŁo|haslo|heslo|jelsz|parol|lozinka|ifre|t kh|kata |nenosiri|парол|Парол|ПАРОЛ|κωδικ|Κωδικ|ΚΩΔΙΚ|סיסמ|كلمة|رمز|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|zugang|cred|login|log in|signin|sign in|lykilor|loynior|pasahitz|contrasinal|wagwoord|kalim|cal faire|cal-faire|cyfrinair|slapta|geslo|озинк|ууц үг|ұпия|ырсөз|ерсүз|პაროლ|աղտնաբառ|پاس|گذرواژه|پټنوم|கடவுச்சொ|పాస్|రహస్య|ಪಾಸ್|ಗುಪ್ತಪದ|പാസ്|രഹസ്യ|પાસવર્ડ|ਪਾਸਵਰਡ|संकेतशब्द|මුරපද|የይለፍ|ពាក្យសម្ងាត់|ລະຫັດຜ່ານ|စကားဝှက်|pasvort|passwuert|wachtwurd|iphasiwedi|kalmar sirri".split(
-    "|"
-  )
-
-/** Ends in front of a password that someone says, or begins behind one. */
-const SAID_BEFORE = new RegExp(
-  String.raw`(?:${WORD})(?:[^\n\u0e00-\u109f\u1100-\u11ff\u13a0-\uffff]{0,50}[ \t\u00a0"'\`“«:：/→>]{1,6}|[^\x00-\x7f]{1,10}[\s「：]{0,2}|[^\n:(){}[\]=<>"']{0,30}[:：]\**\s{1,4})$`,
-  "i"
-)
-const SAID_BEHIND = /^ (?:as )?(?:(?:a|the|my|your) [\w ]{0,12}password|an focal faire)/
-/** `user / password`, and a word for a password in the same line. */
-const PAIR_BEFORE = /(?:^|\s)[\w.@-]{2,40} \/ $/
-const PASSWORD_BEHIND = /^[^\n]{0,40}\bpassw/i
-
-/** The path or the base64 that a word is the end of. A word for a password in there says nothing about it. */
-const GLUED_PATH = /(?<=[\s"'`“«:：→>]|^)[^\s"'`“«:：→>]{0,80}\/$/
-
-const LONGEST_BEFORE = 80
-const MIXED = /[\w!#$%&*?+~^=.@-]+/y
-
 // -- rules ----------------------------------------------------------------------------------------------------------
 
 type Judge = (value: string) => boolean
@@ -231,24 +231,6 @@ const redactBefore = (words: ReadonlyArray<string>, pattern: RegExp): Rule => ({
     return at
   }
 })
-
-/** Redacts words of letters, digits and signs with a word for a password near them. */
-const redactSaid: Rule = {
-  words: [MIXED_WORD],
-  near: { words: WORDS, before: LONGEST_BEFORE, behind: 90 },
-  find: (text, start, found) => {
-    const wordEnd = isTrueAt(MIXED, text, start) ? MIXED.lastIndex : start
-    const end = ".!?".includes(text.charAt(wordEnd - 1)) ? wordEnd - 1 : wordEnd
-    if (!isSaidPassword(text.slice(start, end))) return start
-    const near = text.slice(Math.max(0, start - LONGEST_BEFORE), start)
-    const before = near.endsWith("/") ? near.replace(GLUED_PATH, "") : near
-    const behind = text.slice(wordEnd, wordEnd + 40)
-    const isNear =
-      SAID_BEFORE.test(before) || SAID_BEHIND.test(behind) || (PAIR_BEFORE.test(before) && PASSWORD_BEHIND.test(behind))
-    if (isNear) found.push({ start, end, kind: "password" })
-    return end
-  }
-}
 
 /** Redacts the first value of a column of passwords: below its head, in the same column. */
 const redactColumn: Rule = {
@@ -380,5 +362,5 @@ export const AT_PLACES: ReadonlyArray<Rule> = [
 export const NEAR_WORDS: ReadonlyArray<Rule> = [
   redactGroup(["bearer"], BEARER, "credential", isStrongInUrl),
   redactColumn,
-  redactSaid
+  SAID
 ]

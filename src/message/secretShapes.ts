@@ -34,7 +34,7 @@ const SHAPES: ReadonlyArray<Shape> = [
   ["api key", "xaat- xapt- access-sandbox- access-development- access-production- sdk- HRKU- sk-lf-", UUID],
   ["api key", "pat-na1- pat-na2- pat-eu1- pat-ap1-", UUID],
   ["api key", "HRKU-AA", String.raw`[\w-]{58}`],
-  ["api key", "NRAK- NRII- NRJS- NRSP- API- PMAK-", "[A-Za-z0-9_-]{19,}"],
+  ["api key", "NRAK- NRII- NRJS- NRSP- NRBR- API- PMAK-", "[A-Za-z0-9_-]{19,}"],
   ["api key", "EZAK EZTK", "[A-Za-z0-9]{54}"],
   ["api key", "LTAI", "[A-Za-z0-9]{20}(?![A-Za-z0-9])"],
   ["api key", "AKID", "[A-Za-z0-9]{32}(?![A-Za-z0-9])"],
@@ -127,6 +127,16 @@ const SHAPES: ReadonlyArray<Shape> = [
   ["api key", "YC", "[A-Za-z0-9_-]{38}(?![A-Za-z0-9_-])"],
   ["api key", "live_ test_", "[0-9a-f]{35}(?![A-Za-z0-9])"],
   ["api key", "live_", "(?=[a-z_=-]{0,20}[0-9])[a-z0-9_=-]{40}(?![A-Za-z0-9])"],
+  ["api key", "amzn.mws. waka_ waka_sec_ waka_tok_", UUID],
+  ["api key", "da2-", "[a-z0-9]{26}(?![A-Za-z0-9])"],
+  ["api key", "AKLT", "[A-Za-z0-9]{40,60}(?![A-Za-z0-9])"],
+  ["api key", "AVNS_", String.raw`[\w-]{16,30}(?![\w-])`],
+  ["api key", "BBFF- BBUS-", "[A-Za-z0-9]{30}(?![A-Za-z0-9])"],
+  ["api key", "ptr_", "[A-Za-z0-9+/]{40,60}={0,2}"],
+  ["api key", "pk_", "[0-9a-f]{34}(?![A-Za-z0-9])"],
+  ["api key", "spu- R_ apify_api_", "[0-9a-f]{32}(?![A-Za-z0-9])"],
+  ["api key", "apify_api_ apify_proxy_", "[A-Za-z0-9]{30,40}(?![A-Za-z0-9])"],
+  ["api key", "retool_01", "[a-z0-9]{24}(?![A-Za-z0-9])"],
   ["api key", "zpka_", "[0-9a-f]{32}_[0-9a-f]{8}"],
   ["api key", "unkey_ vtwn_ aio_", "[A-Za-z0-9]{22,28}(?![A-Za-z0-9])"],
   ["api key", "depot_org_ depot_project_ depot_user_", "[0-9a-f]{50,}"],
@@ -160,6 +170,7 @@ const WHOLE_SHAPES: ReadonlyArray<readonly [kind: string, source: string]> = [
   ["api key", String.raw`[A-Za-z0-9_~.]{3}[0-9]Q~[\w~.-]{31,}`],
   ["api key", "[0-9a-f]{32}-us[0-9]{1,2}(?![0-9a-z])"],
   ["api key", "[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk"],
+  ["api key", "[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}(?![0-9A-Za-z-])"],
   ["api key", "[0-9a-f]{36}NRAL"],
   ["token", "[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{20,}"],
   ["token", "[A-Za-z0-9]{27}_[A-Za-z0-9]{21}(?![A-Za-z0-9_])"],
@@ -169,6 +180,31 @@ const WHOLE_SHAPES: ReadonlyArray<readonly [kind: string, source: string]> = [
   // An id, a colon, and the random part.
   ["credential", String.raw`(?!sha|md)[\w.-]{6,24}:${MIXED_CASE_OF(40)}[\w-]{40,}`]
 ]
+
+/** Words in front of ids, hashes and names, which are no secrets however random they look. */
+const ID_WORD =
+  "sha\\d*|md\\d*|hash|digest|checksum|integrity|nonce|etag|blob|commit|rev|tree|layer|image|img|cache|chunk|bundle|asset|file|doc|page|block|tx|txn|chatcmpl|cmpl|msg|message|thread|run|step|asst|call|toolu|srvtoolu|req|request|resp|response|rs|fc|ws|vs|batch|ft|org|proj|project|user|usr|team|member|account|acct|customer|cus|sub|cs|evt|event|pi|py|ch|seti|in|il|pm|src|card|price|prod|order|cart|invoice|item|job|task|build|deploy|deployment|dpl|wf|workflow|exec|trace|span|gen|session|sess|client|conn|device|node|obj|id|uid|uuid|ref|key_id|pk|pub|public|test|it|should"
+
+/** A name of one to three parts, and something behind it: a vendor's token, or an id. */
+const NAME_AND_REST = new RegExp(
+  String.raw`(?!(?:[a-z0-9]{1,16}[_-]){0,2}(?:${ID_WORD})[_-])(?:[a-z][a-z0-9]{1,15}[_-]){1,3}(?:[A-Za-z0-9]{4,12}_)?(?:(?<=_)([0-9a-f]{64})|([A-Za-z0-9]{24,}))(?![\w.-])`,
+  "y"
+)
+
+/** Changes of case, or between letters and digits, where no words would have them. */
+const isRandom = (text: string): boolean => {
+  const kinds = Array.from(text, (sign) => (sign < "A" ? 0 : sign < "a" ? 1 : 2))
+  if (new Set(kinds).size < (text.length < 40 ? 3 : 2)) return false
+  const changes = kinds.filter((kind, i) => i > 0 && kind !== kinds[i - 1]).length
+  return changes > (text.length < 40 ? 0.38 : 0.25) * text.length && !/^[0-9a-f]+$/i.test(text)
+}
+
+/** Vendors that nobody lists write the same way. */
+const findUnlisted = (text: string, at: number): Secret | undefined => {
+  const found = matchAt(NAME_AND_REST, text, at)
+  if (found === null || !(found[1] !== undefined || isRandom((found[2] ?? "").slice(0, LONGEST_PART)))) return undefined
+  return { kind: "api key", start: at, end: NAME_AND_REST.lastIndex }
+}
 
 /** A kind of token and the expression for it. */
 interface TokenShape {
@@ -292,7 +328,7 @@ const LONGEST_PART = 80
 const IN_PART = Uint8Array.from({ length: 128 }, (_, unit) => (/[\w.~:-]/.test(String.fromCharCode(unit)) ? 1 : 0))
 
 const findWholeToken = (text: string, at: number): Secret | undefined => {
-  const found = matchShape(WHOLE, text, at)
+  const found = matchShape(WHOLE, text, at) ?? findUnlisted(text, at)
   return found !== undefined && isVaried(text, found) ? { ...found, end: findTokenEnd(text, found.end) } : undefined
 }
 

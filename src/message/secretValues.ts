@@ -79,7 +79,7 @@ const CODE: ReadonlyArray<RegExp> = [
 
 /** Options, dates, hashes, ids and names of programs, though they hold a digit and a sign. */
 const WORDLIKE =
-  /^[\w.-]*[=(]|^\d{4}-\d|^[a-z]+(?:[-_.@][a-z\d]+)*$|^[A-Z\d_]+$|^\$\w+\$|^-|^[\w-]{21,}$|^[\w.+-]+@[\w-]+\.\w+/
+  /^(?:[a-z]+(?:[-_.][a-z]+)*|[a-z]{2,}(?:[A-Z][a-z]{2,})+|[A-Z]+(?:_[A-Z]+)*)\d{0,2}=|^[\w.-]*\(|^\d{4}-\d|^[a-z]+(?:[-_.@][a-z\d]+)*$|^[A-Z\d_]+$|^\$\w+\$|^-|^[\w-]{21,}$|^[\w.+-]+@[\w-]+\.\w+/
 
 /** False for a word that names a secret or holds the place of one, and for the number of a port or a user. */
 export const isPasswordAtPlace = (text: string): boolean =>
