@@ -1,6 +1,7 @@
 /** Recognizes secrets by the name they stand behind. */
 import {
   isCode,
+  isIrregular,
   isLiteral,
   isNoValue,
   isPassphrase,
@@ -267,11 +268,11 @@ const isBarePassword = (sign: string, { isLast, text }: Value): boolean => {
 // -- passwords that someone says ------------------------------------------------------------------------------------
 
 /** Words for a password, wherever people write. */
-const WORD = String.raw`passw(?:or)?[dt]|passphrase|passcode|\bpw\b|kennwort|mot de passe|contrase[nñ]|\bclave\b|senha|wachtwoord|l[oö]senord|adgangskode|passord|salasana|has[lł]o|heslo|jelsz[oó]|parol|lozinka|[sş]ifre|m[aậ]t kh[aẩ]u|kata (?:sandi|laluan)|nenosiri|пароль|парол|κωδικ|סיסמ|كلمة (?:المرور|السر)|رمز|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|zugangsdaten|zugang|\bcreds?\b|credentials|\blog ?in\b|\bsign ?in\b|lykilorð|loyniorð|pasahitz|contrasinal|wagwoord|fjalëkalim|f[oa]cal[ -]faire|cyfrinair|slaptažod|\bgeslo|лозинк|нууц үг|құпия ?сөз|сырсөз|серсүз|პაროლ|գաղտնաբառ|پاس ?ورڈ|گذرواژه|پټنوم|கடவுச்சொ|పాస్|రహస్య|ಪಾಸ್|ಗುಪ್ತಪದ|പാസ്|രഹസ്യ|પાસવર્ડ|ਪਾਸਵਰਡ|संकेतशब्द|මුරපද|የይለፍ|ពាក្យសម្ងាត់|ລະຫັດຜ່ານ|စကားဝှက်|pasvort|passwuert|wachtwurd|iphasiwedi|kalmar sirri|nywila|aṣ[ií]n[aà]|kodeord|palavra-passe|\bmdp\b|\bmodpas|okwuntughe|furaha sirta|jecha darbii|kecap sandi|tembung sandi|[sş]ifr[aəe]|šifra|шифра|zaporka|parool|salasõna|kupuhipa|pasiwedhi|پسورد|ପାସ|лозинк`
+const WORD = String.raw`passw(?:or)?[dt]|passphrase|passcode|\bpw\b|kennwort|mot de passe|contrase[nñ]|\bclave\b|senha|wachtwoord|l[oö]senord|adgangskode|passord|salasana|has[lł]o|heslo|jelsz[oóa]|parol|lozinka|[sş]ifre|m[aậ]t kh[aẩ]u|kata (?:sandi|laluan)|nenosiri|пароль|парол|κωδικ|סיסמ|كلمة (?:المرور|السر)|رمز|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|zugangsdaten|zugang|\bcreds?\b|credentials|\blog ?in\b|\bsign ?in\b|lykilorð|loyniorð|pasahitz|contrasinal|wagwoord|fjalëkalim|f[oa]cal[ -]faire|cyfrinair|slaptažod|\bgeslo|лозинк|нууц үг|құпия ?сөз|сырсөз|серсүз|პაროლ|գաղտնաբառ|پاس ?ورڈ|گذرواژه|پټنوم|கடவுச்சொ|పాస్|రహస్య|ಪಾಸ್|ಗುಪ್ತಪದ|പാസ്|രഹസ്യ|પાસવર્ડ|ਪਾਸਵਰਡ|संकेतशब्द|මුරපද|የይለፍ|ពាក្យសម្ងាត់|ລະຫັດຜ່ານ|စကားဝှက်|pasvort|passwuert|wachtwurd|iphasiwedi|kalmar sirri|nywila|aṣ[ií]n[aà]|kodeord|palavra-passe|\bmdp\b|\bmodpas|okwuntughe|furaha sirta|jecha darbii|kecap sandi|tembung sandi|[sş]ifr[aəe]|šifra|шифра|zaporka|parool|salasõna|kupuhipa|pasiwedhi|پسورد|ପାସ|лозинк`
 
 /** The beginning of each alternative of `WORD`, or a part that is always in it, as the pass over the text finds it. */
 const SAID_WORDS =
-  "passw|passphrase|passcode|pw|kennwort|mot de passe|contrase|clave|senha|wachtwoord|senord|adgangskode|passord|salasana|hasło|hasŁo|haslo|heslo|jelsz|parol|lozinka|ifre|t kh|kata |nenosiri|парол|Парол|ПАРОЛ|κωδικ|Κωδικ|ΚΩΔΙΚ|סיסמ|كلمة|رمز|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|zugang|cred|login|log in|signin|sign in|lykilor|loynior|pasahitz|contrasinal|wagwoord|kalim|cal faire|cal-faire|cyfrinair|slapta|geslo|озинк|ууц үг|ұпия|ырсөз|ерсүз|პაროლ|աղտնաբառ|پاس|گذرواژه|پټنوم|கடவுச்சொ|పాస్|రహస్య|ಪಾಸ್|ಗುಪ್ತಪದ|പാസ്|രഹസ്യ|પાસવર્ડ|ਪਾਸਵਰਡ|संकेतशब्द|මුරපද|የይለፍ|ពាក្យសម្ងាត់|ລະຫັດຜ່ານ|စကားဝှက်|pasvort|passwuert|wachtwurd|iphasiwedi|kalmar sirri|nywila|aṣ|kodeord|palavra-passe|mdp|modpas|okwuntughe|furaha sirta|jecha darbii|kecap sandi|tembung sandi|ifra|ifrə|шифра|zaporka|parool|salas|kupuhipa|pasiwedhi|پسورد|ପାସ".split(
+  "passw|passphrase|passcode|pw|kennwort|mot de passe|contrase|clave|senha|wachtwoord|senord|adgangskode|passord|salasana|hasło|hasŁo|haslo|heslo|jelsz|parol|lozinka|ifre|t kh|kata |nenosiri|парол|Парол|ПАРОЛ|κωδικ|Κωδικ|ΚΩΔΙΚ|סיסמ|كلمة|رمز|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|zugang|cred|login|log in|signin|sign in|lykilor|loynior|pasahitz|contrasinal|wagwoord|kalim|cal faire|cal-faire|cyfrinair|slapta|geslo|озинк|ууц үг|ұпия|ырсөз|ерсүз|პაროლ|աղտնաբառ|پاس|گذرواژه|پټنوم|கடவுச்சொ|పాస్|రహస్య|ಪಾಸ್|ಗುಪ್ತಪದ|പാസ്|രഹസ്യ|પાસવર્ડ|ਪਾਸਵਰਡ|संकेतशब्द|මුරපද|የይለፍ|ពាក្យសម្ងាត់|ລະຫັດຜ່ານ|စကားဝှက်|pasvort|passwuert|wachtwurd|iphasiwedi|kalmar sirri|nywila|aṣín|aṣin|kodeord|palavra-passe|mdp|modpas|okwuntughe|furaha sirta|jecha darbii|kecap sandi|tembung sandi|šifra|ifrə|шифра|zaporka|parool|salas|kupuhipa|pasiwedhi|پسورد|ପାସ".split(
     "|"
   )
 
@@ -286,9 +287,11 @@ const PAIR_BEFORE = /(?:^|\s)[\w.@-]{2,40} \/ $/
 const PASSWORD_BEHIND = /^[^\n]{0,40}\bpassw/i
 
 /** The path or the base64 that a word is the end of. A word for a password in there says nothing about it. */
+const IS_PATH = /(?:^|[\s"'`:=])[~.]{0,2}\/(?:[a-z_.-]{2,30}\/){1,8}$/
 const GLUED_PATH = /(?<=[\s"'`“«:：→>]|^)[^\s"'`“«:：→>]{0,80}\/$/
 
 const LONGEST_BEFORE = 80
+const EACH_MARK = /\[redacted [a-z ]{1,24}\]/g
 const MIXED = /[\w!#$%&*?+~^=.@-]+/y
 
 /** Redacts words of letters, digits and signs with a word for a password near them. */
@@ -298,8 +301,9 @@ export const SAID: Rule = {
   find: (text, start, found) => {
     const wordEnd = isTrueAt(MIXED, text, start) ? MIXED.lastIndex : start
     const end = ".!?".includes(text.charAt(wordEnd - 1)) ? wordEnd - 1 : wordEnd
-    if (!isSaidPassword(text.slice(start, end))) return start
-    const near = text.slice(Math.max(0, start - LONGEST_BEFORE), start)
+    if (!isIrregular(text.slice(start, wordEnd)) || !isSaidPassword(text.slice(start, end))) return start
+    const near = text.slice(Math.max(0, start - LONGEST_BEFORE), start).replace(EACH_MARK, "")
+    if (near.endsWith("/") && IS_PATH.test(near)) return end
     const before = near.endsWith("/") ? near.replace(GLUED_PATH, "") : near
     const behind = text.slice(wordEnd, wordEnd + 40)
     const isNear =

@@ -53,7 +53,7 @@ const NEAR_PASSWORD: ReadonlyArray<Place> = [
   ["send,type", /(?<=passw(?:or)?d[^\n]{0,10}["']\s{1,8})(?:send|typed?)\s+\\?["']([^"'\s\\]{1,200})/iy],
   // A value that stands in for a variable.
   [
-    ".fetch(,getenv(,.get(,env(",
+    ".fetch(,getenv(",
     /(?<=passw(?:or)?d[^\n]{0,60})(?:\.fetch|getenv|\.get|\benv)\(\s?\\{0,3}["'][^"'\n]{1,60}["'],\s?\\{0,3}["']([^"'\n]{1,200}?)(?=\\{0,3}["'])/iy
   ],
   ["</", /(?<=passw(?:or)?d["'*`]{0,3}\s?)<\/\w{1,10}>\s{0,8}<\w{1,10}>([^<>\s]{1,200})/iy],
@@ -70,7 +70,7 @@ const PLACES: ReadonlyArray<Place> = [
     "hooks.slack.com/,discord.com/api/,discordapp.com/api/,/incomingwebhook/,hooks.zapier.com/",
     /(?:hooks\.slack\.com\/(?:services|workflows|triggers)\/T\w{6,}\/\w{6,}\/(?:\d{6,}\/)?|discord(?:app)?\.com\/api\/(?:v\d+\/)?webhooks\/\d{17,20}\/|\/IncomingWebhook\/|hooks\.zapier\.com\/hooks\/catch\/\d{3,}\/)([\w-]{6,})/y
   ],
-  ["://", /:\/\/[^\s:@/"'`<>\\]{0,200}:([^\s/"'`<>\\]{1,300})(?=@)/y],
+  ["://,:\\/\\/", /:(?:\/\/|\\\/\\\/)[^\s:@/"'`<>\\]{0,200}:([^\s/"'`<>\\]{1,300})(?=@)/y],
   [
     "sqlplus,jdbc:oracle:thin:",
     /(?:\bsqlplus\s+(?:-\w+\s+)?|jdbc:oracle:thin:)\w{1,60}\/([^\s"'`<>\\@/]{1,200})(?=@)/y
@@ -336,7 +336,9 @@ const BASIC = /(?:\bbasic\s+|auth\\{0,3}["']\s*:\s*\\{0,3}["'])([A-Za-z0-9+/]{6,
 const BEARER = /\bbearer\s+([\w.~+/:-]{16,}={0,2})/iy
 /** Parameters of a query that let their bearer in. */
 const PARAMETER =
-  /(?<=[?&#;](?:api_?|x-goog-|x-amz-|x-amz-security-)?)(?:key|sig|signature|code|appid|token)=([\w%.~+/-]{16,}={0,2})/iy
+  /(?<=(?:[?&#;]|%3F|%26|%23)(?:api_?|x-goog-|x-amz-|x-amz-security-)?)(?:key|sig|signature|code|appid|token|auth)(?:=|%3D)([\w%.~+/-]{16,}={0,2})/iy
+/** A token in the place of the user. */
+const USER_TOKEN = /:\/\/([\w.~-]{16,200})(?=@[\w.-]{1,80})/y
 
 /** In front of names, */
 export const AT_PLACES: ReadonlyArray<Rule> = [
@@ -353,7 +355,13 @@ export const AT_PLACES: ReadonlyArray<Rule> = [
     isUnlikeWords
   ),
   redactJsonKey,
-  redactGroup("key=,sig=,signature=,code=,appid=,token=".split(","), PARAMETER, "credential", isStrongInUrl),
+  redactGroup(
+    "key=,sig=,signature=,code=,appid=,token=,auth=,key%3d,sig%3d,token%3d".split(","),
+    PARAMETER,
+    "credential",
+    isStrongInUrl
+  ),
+  redactGroup(["://"], USER_TOKEN, "credential", isStrongInUrl),
   redactCookies,
   redactGroup(["basic", "auth"], BASIC, "credential", isUserAndPassword)
 ]

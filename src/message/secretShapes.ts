@@ -3,7 +3,7 @@
  * What follows is long enough that no word continues so.
  */
 import * as Arr from "effect/Array"
-import { isTrueAt, LONG_RUN, matchAt, type Rule, type Secret } from "./secretValues.ts"
+import { hasCamelWords, isRandom, isTrueAt, LONG_RUN, matchAt, type Rule, type Secret } from "./secretValues.ts"
 
 /** A kind of token, what it begins with, and the source of the expression for the rest. */
 type Shape = readonly [kind: string, beginnings: string, rest: string]
@@ -178,7 +178,7 @@ const WHOLE_SHAPES: ReadonlyArray<readonly [kind: string, source: string]> = [
   ["api key", String.raw`${NAMED_BEGINNING}(?:${UUID}|${MIXED_OF(20)}[A-Za-z0-9]{20,}[\w-]*)`],
   ["api key", String.raw`(?!pk)[a-z]{2,6}[_-]${MIXED_CASE_OF(32)}[A-Za-z0-9]{32,}(?![A-Za-z0-9])`],
   // An id, a colon, and the random part.
-  ["credential", String.raw`(?!sha|md)[\w.-]{6,24}:${MIXED_CASE_OF(40)}[\w-]{40,}`]
+  ["credential", String.raw`(?!sha|md|SHA|MD)[\w.-]{6,24}:${MIXED_CASE_OF(40)}[\w-]{40,}`]
 ]
 
 /** Words in front of ids, hashes and names, which are no secrets however random they look. */
@@ -186,23 +186,15 @@ const ID_WORD =
   "sha\\d*|md\\d*|hash|digest|checksum|integrity|nonce|etag|blob|commit|rev|tree|layer|image|img|cache|chunk|bundle|asset|file|doc|page|block|tx|txn|chatcmpl|cmpl|msg|message|thread|run|step|asst|call|toolu|srvtoolu|req|request|resp|response|rs|fc|ws|vs|batch|ft|org|proj|project|user|usr|team|member|account|acct|customer|cus|sub|cs|evt|event|pi|py|ch|seti|in|il|pm|src|card|price|prod|order|cart|invoice|item|job|task|build|deploy|deployment|dpl|wf|workflow|exec|trace|span|gen|session|sess|client|conn|device|node|obj|id|uid|uuid|ref|key_id|pk|pub|public|test|it|should"
 
 /** A name of one to three parts, and something behind it: a vendor's token, or an id. */
-const NAME_AND_REST = new RegExp(
-  String.raw`(?!(?:[a-z0-9]{1,16}[_-]){0,2}(?:${ID_WORD})[_-])(?:[a-z][a-z0-9]{1,15}[_-]){1,3}(?:[A-Za-z0-9]{4,12}_)?(?:(?<=_)([0-9a-f]{64})|([A-Za-z0-9]{24,}))(?![\w.-])`,
-  "y"
-)
-
-/** Changes of case, or between letters and digits, where no words would have them. */
-const isRandom = (text: string): boolean => {
-  const kinds = Array.from(text, (sign) => (sign < "A" ? 0 : sign < "a" ? 1 : 2))
-  if (new Set(kinds).size < (text.length < 40 ? 3 : 2)) return false
-  const changes = kinds.filter((kind, i) => i > 0 && kind !== kinds[i - 1]).length
-  return changes > (text.length < 40 ? 0.38 : 0.25) * text.length && !/^[0-9a-f]+$/i.test(text)
-}
+const NAME_AND_REST =
+  /((?:[a-z][a-z0-9]{1,15}[_-]){1,3})(?:[A-Za-z0-9]{4,12}_)?(?:(?<=_)([0-9a-f]{64})|([A-Za-z0-9]{24,}))(?![\w.-])/y
+const OF_ID = new RegExp(`(?:^|[_-])(?:${ID_WORD})[_-]`)
 
 /** Vendors that nobody lists write the same way. */
 const findUnlisted = (text: string, at: number): Secret | undefined => {
-  const found = matchAt(NAME_AND_REST, text, at)
-  if (found === null || !(found[1] !== undefined || isRandom((found[2] ?? "").slice(0, LONGEST_PART)))) return undefined
+  const [, name = "", hash, rest = ""] = matchAt(NAME_AND_REST, text, at) ?? []
+  if (name === "" || OF_ID.test(name) || (hash === undefined && !isRandom(rest.slice(0, LONGEST_PART))))
+    return undefined
   return { kind: "api key", start: at, end: NAME_AND_REST.lastIndex }
 }
 
@@ -329,7 +321,9 @@ const IN_PART = Uint8Array.from({ length: 128 }, (_, unit) => (/[\w.~:-]/.test(S
 
 const findWholeToken = (text: string, at: number): Secret | undefined => {
   const found = matchShape(WHOLE, text, at) ?? findUnlisted(text, at)
-  return found !== undefined && isVaried(text, found) ? { ...found, end: findTokenEnd(text, found.end) } : undefined
+  return found !== undefined && isVaried(text, found) && !hasCamelWords(text.slice(at, found.end))
+    ? { ...found, end: findTokenEnd(text, found.end) }
+    : undefined
 }
 
 /** Looks at the beginning of a run, behind the letter of an escaped sign, and behind each colon. */

@@ -92,6 +92,10 @@ export const isStrongInUrl = (text: string): boolean =>
 /** True for a password that someone says in a sentence: not an option, a date, a hash or a name. */
 export const isSaidPassword = (text: string): boolean => !WORDLIKE.test(text) && isUnlikeWords(text)
 
+/** True for what has a sign that words do not have, or is long and random. */
+export const isIrregular = (text: string): boolean =>
+  /[!#$%&*?+~^=_-]/.test(text) || (text.length > 9 && isRandom(text) && !hasCamelWords(text))
+
 /** True for a value that no sentence, program or path would hold there. */
 export const isUnlikeWords = (text: string): boolean =>
   text.length > 5 &&
@@ -131,3 +135,17 @@ const isPlaceholder = (text: string): boolean =>
   text.includes("[redacted") || PLACEHOLDERS.some((pattern) => pattern.test(text))
 
 export const isCode = (text: string): boolean => CODE.some((pattern) => pattern.test(text))
+
+/** Changes of case, or between letters and digits, where no words would have them. */
+export const isRandom = (text: string): boolean => {
+  const kinds = Array.from(text, (sign) => (sign < "A" ? 0 : sign < "a" ? 1 : 2))
+  if (new Set(kinds).size < (text.length < 40 ? 3 : 2)) return false
+  const changes = kinds.filter((kind, i) => i > 0 && kind !== kinds[i - 1]).length
+  return changes > (text.length < 40 ? 0.38 : 0.25) * text.length && !/^[0-9a-f]+$/i.test(text)
+}
+
+/** Half of it or more is words, as in names of tests and functions. */
+export const hasCamelWords = (text: string): boolean => {
+  const start = text.slice(0, 200)
+  return 2 * (start.match(/[A-Z]?[a-z]{3,}/g) ?? []).join("").length >= start.length
+}

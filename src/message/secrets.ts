@@ -181,8 +181,7 @@ const findPlaces = (text: string): Places => {
       runStart = at + 1
     }
     if ((unit & WORD) === 0) {
-      if ((word & MIXED) === MIXED && at - wordStart > 6 && at - wordStart < 42)
-        addPlace(places, MIXED_WORD_RULE, wordStart)
+      if (isMixed(word) && at - wordStart > 6 && at - wordStart < 42) addPlace(places, MIXED_WORD_RULE, wordStart)
       word = 0
       wordStart = at + 1
     }
@@ -248,12 +247,15 @@ const SIGN = 127
 /** Part of a token, and a sign in one that is neither letter nor digit. */
 const TOKEN = 128
 const SEPARATOR = 256
-/** Part of a mixed word, which has a letter, a digit and a mark. */
+/** Part of a mixed word, which has a digit, and letters of both cases or a letter and a mark. */
 const WORD = 512
-const LETTER = 1024
+const CAPITAL = 1024
 const DIGIT = 2048
 const MARK = 4096
-const MIXED = LETTER | DIGIT | MARK
+const SMALL = 8192
+const LETTERS = CAPITAL | SMALL
+const isMixed = (word: number): boolean =>
+  (word & DIGIT) !== 0 && ((word & LETTERS) === LETTERS || ((word & MARK) !== 0 && (word & LETTERS) !== 0))
 const INNER = TOKEN | WORD
 
 for (let unit = 0; unit < 128; unit++) {
@@ -262,7 +264,8 @@ for (let unit = 0; unit < 128; unit++) {
     [TOKEN, /[\w.~:-]/],
     [SEPARATOR, /[_.~:-]/],
     [WORD, /[\w!#$%&*?+~^=.@-]/],
-    [LETTER, /[A-Za-z]/],
+    [CAPITAL, /[A-Z]/],
+    [SMALL, /[a-z]/],
     [DIGIT, /\d/],
     [MARK, /[!#$%&*?+~^=_-]/]
   ] as const

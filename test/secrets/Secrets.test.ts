@@ -1,5 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { addShares, listChangedInnocents, listChangedLater, measureCarried, measureGroups } from "./measureSecrets.ts"
+import {
+  addShares,
+  listChangedInnocents,
+  listChangedLater,
+  measureCarried,
+  measureGroups,
+  measureManuals,
+  measurePublished
+} from "./measureSecrets.ts"
 
 describe("13: secrets stay, measured on a corpus", () => {
   const shareOf = (isHeldOut: boolean): number => {
@@ -12,6 +20,14 @@ describe("13: secrets stay, measured on a corpus", () => {
   it("keeps back nine of ten of what was written by other words", () => {
     const { kept, total } = addShares("all", measureCarried())
     assert.isAtLeast(kept / total, 0.9)
+  })
+  it("keeps back nine of ten of what vendors and manuals publish", () => {
+    const { kept, total } = addShares("all", measurePublished())
+    assert.isAtLeast(kept / total, 0.9)
+  })
+  it("keeps back four of five of what generators of passwords and manuals write", () => {
+    const { kept, total } = addShares("all", measureManuals())
+    assert.isAtLeast(kept / total, 0.8)
   })
   it("changes no more than one look-alike of a hundred", () => {
     assert.isAtMost(listChangedInnocents(false).length + listChangedInnocents(true).length, 1)

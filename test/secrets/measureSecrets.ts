@@ -1,12 +1,13 @@
 /**
  * Measures which share of the corpus the redaction keeps back, and which of the look-alikes it changes.
- * Run: `npx tsx test/secrets/measureSecrets.ts [--misses] [--third] [--fourth]`, where `--misses` lists what is not held
- * out, and the others measure the third and the fourth corpus.
+ * Run: `npx tsx test/secrets/measureSecrets.ts [--misses] [--third] [--fourth] [--fifth]`, where `--misses` lists what
+ * is not held out, and the others measure the third, the fourth and the fifth corpus.
  */
 import { fileURLToPath } from "node:url"
 import { redact } from "../../src/message/Redaction.ts"
 import { CARRIED, CARRIED_INNOCENTS } from "./carriers.ts"
 import { INNOCENTS, isLeaked, SECRETS } from "./corpus.ts"
+import { FROM_MANUALS, MANUAL_INNOCENTS } from "./manuals.ts"
 import { PUBLISHED, PUBLISHED_INNOCENTS } from "./published.ts"
 
 /** What is kept back of one group, or of all. */
@@ -44,9 +45,15 @@ const isChanged = (text: string): boolean => redact(text) !== text
 /** Measures the third corpus by group. */
 export const measureCarried = (): ReadonlyArray<Share> => measureCorpus(CARRIED)
 
-/** The look-alikes of the third and the fourth corpus that the redaction changes. */
+/** Measures the fourth corpus by group. */
+export const measurePublished = (): ReadonlyArray<Share> => measureCorpus(PUBLISHED)
+
+/** Measures the fifth corpus by group. */
+export const measureManuals = (): ReadonlyArray<Share> => measureCorpus(FROM_MANUALS)
+
+/** The look-alikes of the later corpora that the redaction changes. */
 export const listChangedLater = (): ReadonlyArray<string> =>
-  [...CARRIED_INNOCENTS, ...PUBLISHED_INNOCENTS].filter(isChanged)
+  [...CARRIED_INNOCENTS, ...PUBLISHED_INNOCENTS, ...MANUAL_INNOCENTS].filter(isChanged)
 
 export const addShares = (name: string, shares: ReadonlyArray<Share>): Share => ({
   name,
@@ -88,6 +95,7 @@ const printMisses = (): void => {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (process.argv.includes("--third")) printCorpus("third", CARRIED, CARRIED_INNOCENTS)
   else if (process.argv.includes("--fourth")) printCorpus("fourth", PUBLISHED, PUBLISHED_INNOCENTS)
+  else if (process.argv.includes("--fifth")) printCorpus("fifth", FROM_MANUALS, MANUAL_INNOCENTS)
   else printTable()
   if (process.argv.includes("--misses")) printMisses()
 }
