@@ -1,5 +1,5 @@
 /** Replays a transcript through the library itself: a gateway on a real store, the stand-in as its summarizer. */
-import { Effect, Layer, Logger, LogLevel, Redacted } from "effect"
+import { Clock, Duration, Effect, Layer, Logger, LogLevel, Redacted } from "effect"
 import * as Compressor from "../../src/compression/Compressor.ts"
 import type { PolicyOptions } from "../../src/compression/CompressionPolicy.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
@@ -26,6 +26,8 @@ export interface Options {
   readonly inPlace?: boolean
   /** The handoff is sent in parts. */
   readonly cacheMarks?: boolean
+  /** The user comes back after the cache has expired. */
+  readonly isCold?: boolean
 }
 
 const id = SessionId.make("priced")
@@ -34,11 +36,12 @@ const fake = { model: "fake", baseUrl: "http://fake.invalid/v1", apiKey: Redacte
 
 /** Each compression ends before the next step, so that a run has one result only. */
 export const replay = (
-  { cacheMarks = false, inPlace = false, isEmbedded = false, name, policy }: Options,
+  { cacheMarks = false, inPlace = false, isCold = false, isEmbedded = false, name, policy }: Options,
   transcript: Transcript
 ): Effect.Effect<Run> => {
   const calls: Array<Call> = []
   const auxiliary: Array<Auxiliary> = []
+  let paused = 0
   const model = Scripted.make([
     (request) => {
       const text = answer(request, transcript)
@@ -57,23 +60,43 @@ export const replay = (
     Layer.provideMerge(Logger.minimumLogLevel(LogLevel.Error))
   )
   return Effect.gen(function* () {
-    yield* live(transcript.messages, calls, cacheMarks)
+    yield* live(transcript.messages, calls, cacheMarks, () => (paused += isCold ? PAUSE : 0))
     const { generation } = yield* Effect.flatMap(SessionStore, (store) => store.state(id))
     return { name, calls, auxiliary, compressions: generation } satisfies Run
-  }).pipe(Effect.provide(layer), Effect.orDie)
+  }).pipe(Effect.provide(layer), Effect.orDie, Effect.withClock(makeClock(() => paused)))
+}
+
+/** In milliseconds: longer than any cache lives. */
+const PAUSE = Duration.toMillis("40 minutes")
+
+/** The time of the machine, and the pauses of the user. */
+const makeClock = (countPaused: () => number): Clock.Clock => {
+  const machine = Clock.make()
+  const millis = () => machine.unsafeCurrentTimeMillis() + countPaused()
+  const nanos = () => machine.unsafeCurrentTimeNanos() + BigInt(countPaused()) * 1_000_000n
+  return {
+    [Clock.ClockTypeId]: Clock.ClockTypeId,
+    unsafeCurrentTimeMillis: millis,
+    unsafeCurrentTimeNanos: nanos,
+    currentTimeMillis: Effect.sync(millis),
+    currentTimeNanos: Effect.sync(nanos),
+    sleep: (duration) => machine.sleep(duration)
+  }
 }
 
 /** The agent does what the transcript says, and every call of its model has the view of that moment. */
 const live = Effect.fnUntraced(function* (
   messages: ReadonlyArray<Message.Message>,
   calls: Array<Call>,
-  cacheMarks: boolean
+  cacheMarks: boolean,
+  pause: () => void
 ) {
   const gateway = yield* Gateway.Gateway
   const compressor = yield* Compressor.Compressor
   const isUser = (i: number) => messages[i]?.role === "user" || messages[i]?.role === "system"
   for (let i = 0; i < messages.length;) {
     if (isUser(i)) {
+      pause()
       yield* gateway.deliver(id, messages[i]!)
       i++
       continue

@@ -21,10 +21,10 @@ const WINDOWS = ["32000", "128000", "200000", "272000", "1000000"]
 const measure = Effect.fnUntraced(function* (transcript: Transcript, contextLength: number) {
   const own = yield* Effect.forEach(values.policy, (text) => {
     const policy: PolicyOptions = { ...JSON.parse(text), contextLength }
-    const { embedded: isEmbedded, "in-place": inPlace, parts: cacheMarks } = values
+    const { cold: isCold, embedded: isEmbedded, "in-place": inPlace, parts: cacheMarks } = values
     const how = `${isEmbedded ? ", no model" : ""}${inPlace ? ", in place" : ""}${cacheMarks ? ", handoff in parts" : ""}`
     const name = `throughline ${text === "{}" ? "default" : text}${how}`
-    return replay({ name, policy, isEmbedded, inPlace, cacheMarks }, transcript)
+    return replay({ name, policy, isEmbedded, inPlace, cacheMarks, isCold }, transcript)
   })
   const others = values.sketches ? play(transcript, contextLength) : []
   return [...own, ...others].map((run) => account(run, transcript, values.cold))

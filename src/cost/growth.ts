@@ -1,7 +1,8 @@
 /**
  * When to compress, by cost. Every step reads its view again, so what could leave costs something at each of them, and nobody
  * knows how many will follow. As one who rents skis buys them once the rent has come to their price, a compression waits until
- * what could leave has cost as much to read as the compression itself costs. Pure.
+ * what could leave has cost as much to read as the compression itself costs. After a pause in which the cache has expired it is
+ * written instead of read, so a compression comes sooner where users pause. Pure.
  */
 import { priceBy, type Prices, type PromptCache, type Writer } from "./PromptCache.ts"
 
@@ -13,26 +14,33 @@ export interface Growth {
   readonly written: number
   /** What of `read` a compression would have left out. */
   readonly excess: number
+  /** What of `excess` was written anew, since the cache had expired. */
+  readonly expired: number
   readonly output: number
 }
 
-export const none: Growth = { steps: 0, read: 0, written: 0, excess: 0, output: 0 }
+export const none: Growth = { steps: 0, read: 0, written: 0, excess: 0, expired: 0, output: 0 }
 
-/** One model call: its request, what of it is new, and its answer, in tokens. */
+/** One model call: its request, what of it is new, and its answer, in tokens. `isCold`: the cache had expired before it. */
 export interface Step {
   readonly view: number
   readonly written: number
   readonly output: number
+  readonly isCold?: boolean | undefined
 }
 
 /** Adds a step. A compression leaves at most `floor` tokens of a request. */
-export const addStep = (growth: Growth, { output, view, written }: Step, floor: number): Growth => ({
-  steps: growth.steps + 1,
-  read: growth.read + view,
-  written: growth.written + written,
-  excess: growth.excess + Math.max(0, view - floor),
-  output: growth.output + output
-})
+export const addStep = (growth: Growth, { isCold = false, output, view, written }: Step, floor: number): Growth => {
+  const excess = Math.max(0, view - floor)
+  return {
+    steps: growth.steps + 1,
+    read: growth.read + view,
+    written: growth.written + (isCold ? view : written),
+    excess: growth.excess + excess,
+    expired: growth.expired + (isCold ? excess : 0),
+    output: growth.output + output
+  }
+}
 
 /** A compression to be decided about: `fixed` are the tokens of system prompt and tools, `target` those of the rest after it. */
 export interface Candidate {
@@ -59,6 +67,10 @@ const TASK = 700
 export const priceSteps = ({ output, read, write }: Prices, growth: Growth): number =>
   read * (growth.read - growth.written) + write * growth.written + output * growth.output
 
+/** What it has cost so far to send what a compression would have left out. */
+export const priceCarried = ({ read, write }: Prices, { excess, expired }: Growth): number =>
+  read * (excess - expired) + write * expired
+
 /**
  * Returns whether a compression pays: what could have left has cost as much to read as it will cost, and it costs at most the
  * share `tolerance` of what the steps since the last one have cost.
@@ -68,7 +80,7 @@ export const priceSteps = ({ output, read, write }: Prices, growth: Growth): num
  */
 export const isDue = (cache: PromptCache, growth: Growth, candidate: Candidate, tolerance: number): boolean => {
   const cost = estimateCost(cache, candidate)
-  const carried = cache.read * growth.excess
+  const carried = priceCarried(cache, growth)
   return carried > 0 && carried >= cost && cost <= tolerance * priceSteps(cache, growth)
 }
 

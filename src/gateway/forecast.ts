@@ -58,7 +58,7 @@ export interface Forecast {
  * Why a compression begins when it does.
  *
  * - `isDue`: it would begin at the next step
- * - `carried`: what reading of that which could leave has cost since the last compression. With `threshold: "cost"` it begins
+ * - `carried`: what sending of that which could leave has cost since the last compression, more where the cache had expired. With `threshold: "cost"` it begins
  *   once this has come to `cost`, and `cost` to at most `costTolerance` of `spent`, all that those steps have cost
  * - `expected`: the tokens of the view at which that comes true, if it grows by `tokensPerStep` as it has; null if never
  * - `latest`: the tokens at which it begins in any case, infinite in a mode that leaves it to others
@@ -144,7 +144,7 @@ const forecastWithin = (
     steps,
     savedLater: steps * savedPerStep - cost,
     stepsToPayBack,
-    threshold: explainThreshold(policy, measureGrowth(state, estimate, target), candidate)
+    threshold: explainThreshold(policy, measureGrowth(state, estimate, target, policy.promptCache), candidate)
   }
 }
 
@@ -177,7 +177,7 @@ const explainThreshold = (
   const expected = isByCost ? Growth.predictDue(promptCache, growth, candidate, costTolerance) : latest
   return {
     isDue: pays || candidate.view > latest,
-    carried: promptCache.read * growth.excess,
+    carried: Growth.priceCarried(promptCache, growth),
     spent: Growth.priceSteps(promptCache, growth),
     tokensPerStep: Math.round(Growth.findPace(growth)),
     expected: expected < latest ? Math.round(expected) : Number.isFinite(latest) ? latest : null,

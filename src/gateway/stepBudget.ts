@@ -1,7 +1,8 @@
 /** The budget of a step: its view against the limits of the policy, and whether a compression pays. */
+import * as Duration from "effect/Duration"
 import { type CompressionPolicy, hardLimit, shares, softLimit, WORTHWHILE } from "../compression/CompressionPolicy.ts"
 import * as Growth from "../cost/growth.ts"
-import type { Writer } from "../cost/PromptCache.ts"
+import type { PromptCache, Writer } from "../cost/PromptCache.ts"
 import { type Counter, calibrate, overhead, total } from "../message/Tokens.ts"
 import type { Route } from "../model/Provider.ts"
 import type { State } from "../session/Session.ts"
@@ -53,7 +54,7 @@ export const makeBudget = ({ counter, options, policy, state, tokens, view, writ
   isDue: () => {
     if (policy.mode !== "background" || policy.threshold !== "cost") return false
     const target = shares(policy, view.fixed)?.target ?? Infinity
-    const growth = measureGrowth(state, view, target)
+    const growth = measureGrowth(state, view, target, policy.promptCache)
     const candidate = { view: view.tokens, fixed: view.fixed, target, writer }
     return Growth.isDue(policy.promptCache, growth, candidate, policy.costTolerance)
   }
@@ -85,11 +86,12 @@ export const findWriter = (routes: ReadonlyArray<Pick<Route, "provider" | "inPla
 
 // ── growth ──
 
-/** The steps of a base so far: those in the first `taken` messages of its tail, the last of which had `view` tokens. */
+/** The steps of a base so far: those in the first `taken` messages of its tail. The last had `view` tokens and ended `at`. */
 interface Measured {
   readonly growth: Growth.Growth
   readonly taken: number
   readonly view: number
+  readonly at: number
 }
 
 /** Keyed by the state's base, so that each message is looked at once, and a process begins where another has ended. */
@@ -97,27 +99,46 @@ const measured = new WeakMap<State["base"], Measured>()
 
 /**
  * Measures what the steps since the last compression have read. Every answer in the tail tells of a step, whose view was all
- * that stands before it. What a compression has left in the tail is below its target, and is of earlier steps.
+ * that stands before it, and was asked for when the last of that came. What a compression has left in the tail is below its
+ * target, and is of earlier steps.
  */
-export const measureGrowth = (state: State, { fixed, tokens }: Estimate, target: number): Growth.Growth => {
+export const measureGrowth = (
+  state: State,
+  { fixed, tokens }: Estimate,
+  target: number,
+  { ttl }: Pick<PromptCache, "ttl">
+): Growth.Growth => {
   const { contextFrom, tailFrom } = state.manifest
   const isCompressed = tailFrom > contextFrom
   const floor = fixed + target
-  const known = measured.get(state.base) ?? { growth: Growth.none, taken: 0, view: isCompressed ? floor : 0 }
+  const known = measured.get(state.base) ?? {
+    growth: Growth.none,
+    taken: 0,
+    view: isCompressed ? floor : 0,
+    at: Infinity
+  }
   if (known.taken >= state.tail.length) return known.growth
-  const steps: Array<{ readonly view: number; readonly output: number }> = []
+  const steps: Array<{
+    readonly view: number
+    readonly output: number
+    readonly askedAt: number
+    readonly at: number
+  }> = []
   let view = tokens
   for (let i = state.tail.length - 1; i >= known.taken; i--) {
-    const { message, tokens } = state.tail[i]!
+    const { at, message, tokens } = state.tail[i]!
     view -= tokens
     if (isCompressed && view <= floor) break
-    if (message.role === "assistant") steps.push({ view, output: tokens })
+    if (message.role === "assistant") steps.push({ view, output: tokens, askedAt: state.tail[i - 1]?.at ?? at, at })
   }
-  let { growth, view: last } = known
-  for (const { output, view } of steps.toReversed()) {
-    growth = Growth.addStep(growth, { view, written: Math.max(0, view - last), output }, floor)
+  const lifetime = Duration.toMillis(ttl)
+  let { at: before, growth, view: last } = known
+  for (const { askedAt, at, output, view } of steps.toReversed()) {
+    const step = { view, written: Math.max(0, view - last), output, isCold: askedAt - before > lifetime }
+    growth = Growth.addStep(growth, step, floor)
     last = Math.max(last, view)
+    before = at
   }
-  measured.set(state.base, { growth, taken: state.tail.length, view: last })
+  measured.set(state.base, { growth, taken: state.tail.length, view: last, at: before })
   return growth
 }

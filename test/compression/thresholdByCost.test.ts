@@ -1,7 +1,8 @@
 /** A threshold by cost: when a session is compressed by itself, whatever its window. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck as fc } from "effect"
+import { Duration, Effect, Either, FastCheck as fc, TestClock } from "effect"
 import type { PolicyOptions } from "../../src/compression/CompressionPolicy.ts"
+import * as PromptCache from "../../src/cost/PromptCache.ts"
 import { findWriter, measureGrowth } from "../../src/gateway/stepBudget.ts"
 import type { Message } from "../../src/message/Message.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
@@ -20,9 +21,10 @@ import {
 } from "../support/world.ts"
 
 /** The sizes of the views of an agent's steps, and the number of compressions: each ends before the next step. */
-const work = Effect.fnUntraced(function* (rounds: number) {
+const work = Effect.fnUntraced(function* (rounds: number, pause: Duration.DurationInput = 0) {
   const sizes: Array<number> = []
   for (let n = 0; n < rounds; n++) {
+    yield* TestClock.adjust(pause)
     const [request, ...replies] = conversation(1, n)
     yield* deliver(request!)
     yield* runTurn(({ append, step }) =>
@@ -38,8 +40,8 @@ const work = Effect.fnUntraced(function* (rounds: number) {
 
 const million = { contextLength: 1_000_000, threshold: "cost" } as const
 
-const workBy = (rounds: number, policy: PolicyOptions) =>
-  work(rounds).pipe(Effect.provide(scripted(Scripted.layer([summary("x")]), { policy })))
+const workBy = (rounds: number, policy: PolicyOptions, pause?: Duration.DurationInput) =>
+  work(rounds, pause).pipe(Effect.provide(scripted(Scripted.layer([summary("x")]), { policy })))
 
 describe("with a threshold by cost", () => {
   it.effect("a session is compressed far below half of a large window, over and over", () =>
@@ -67,6 +69,14 @@ describe("with a threshold by cost", () => {
     })
   )
 
+  it.effect("a session whose user pauses until the cache has expired is compressed sooner", () =>
+    Effect.gen(function* () {
+      const largestAfter = (pause: Duration.DurationInput) =>
+        Effect.map(workBy(200, { ...million, targetTokens: 4_000 }, pause), ({ sizes }) => Math.max(...sizes))
+      assert.isBelow(yield* largestAfter("6 minutes"), yield* largestAfter("1 minute"))
+    })
+  )
+
   it.effect("half of a small window is the latest", () =>
     Effect.gen(function* () {
       const { compressions, sizes } = yield* workBy(60, { contextLength: 8_000, threshold: "cost" })
@@ -84,6 +94,7 @@ describe("with a threshold by cost", () => {
 })
 
 describe("what its steps have read", () => {
+  const cache = Either.getOrThrow(PromptCache.make())
   const entries = fc.array(fc.tuple(fc.constantFrom("user", "assistant", "tool"), fc.nat(3_000)), { maxLength: 60 })
   const logged = (drawn: ReadonlyArray<readonly [string, number]>): ReadonlyArray<Logged> =>
     drawn.map(([role, tokens], i) => {
@@ -112,12 +123,13 @@ describe("what its steps have read", () => {
   it("is the same whether it is measured step by step or at once", () => {
     fc.assert(
       fc.property(entries, fc.array(fc.nat(60)), fc.boolean(), fc.nat(20_000), (drawn, cuts, isCompressed, target) => {
-        const tail = logged(drawn)
+        const tail = logged(drawn).map((entry) => ({ ...entry, at: 60_000 * entry.seq * (entry.tokens % 3) }))
         const measure = (length: number, base: object) =>
           measureGrowth(
             makeState(tail.slice(0, length), base, isCompressed),
             { tokens: 9_000 + sum(tail.slice(0, length)), fixed: 5_000 },
-            target
+            target,
+            cache
           )
         const base = {}
         for (const cut of cuts.toSorted((a, b) => a - b)) measure(Math.min(cut, tail.length), base)
@@ -135,13 +147,31 @@ describe("what its steps have read", () => {
       ["assistant", 300]
     ])
     const view = { tokens: 2_000 + 4_500, fixed: 2_000 }
-    assert.deepStrictEqual(measureGrowth(makeState(tail, {}, false), view, 1_500), {
+    assert.deepStrictEqual(measureGrowth(makeState(tail, {}, false), view, 1_500, cache), {
       steps: 2,
       read: 3_000 + 6_200,
       written: 6_200,
       excess: 6_200 - 3_500,
+      expired: 0,
       output: 500
     })
+  })
+
+  it("is written anew where the user came back after the cache had expired", () => {
+    const said = [
+      ["user", 1_000],
+      ["assistant", 200],
+      ["user", 3_000],
+      ["assistant", 300]
+    ] as const
+    const view = { tokens: 2_000 + 4_500, fixed: 2_000 }
+    const measureAfter = (pause: number) => {
+      const tail = logged(said).map((entry, i) => (i < 2 ? entry : { ...entry, at: pause }))
+      return measureGrowth(makeState(tail, {}, false), view, 1_500, cache)
+    }
+    const { expired, written } = measureAfter(Duration.toMillis(cache.ttl) + 1)
+    assert.deepStrictEqual({ expired, written }, { expired: 6_200 - 3_500, written: 3_000 + 6_200 })
+    assert.strictEqual(measureAfter(Duration.toMillis(cache.ttl)).expired, 0)
   })
 })
 

@@ -24,7 +24,11 @@ const writers = fc.constantFrom<PromptCache.Writer>("in-place", "model", "embedd
 
 /** Steps of small additions, with a file read now and then, and answers. */
 const added = fc.oneof({ weight: 6, arbitrary: fc.nat(1_500) }, { weight: 1, arbitrary: fc.nat(40_000) })
-const sessions = fc.array(fc.tuple(added, fc.nat(3_000)), { minLength: 1, maxLength: 400 })
+/** Whether the cache has expired before a step. */
+const isCold = fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) })
+const sessions = fc.array(fc.tuple(added, fc.nat(3_000), isCold), { minLength: 1, maxLength: 400 })
+
+type Steps = ReadonlyArray<readonly [input: number, output: number, isCold: boolean]>
 
 interface Setting {
   readonly cache: PromptCache.PromptCache
@@ -45,21 +49,19 @@ const settings: fc.Arbitrary<Setting> = fc.record({
 })
 
 /** The bills after each step, with compressions by the rule and without. Its price counts at the step before it. */
-const play = (
-  { cache, filled, fixed, target, tolerance, writer }: Setting,
-  session: ReadonlyArray<readonly [input: number, output: number]>
-) => {
+const play = ({ cache, filled, fixed, target, tolerance, writer }: Setting, session: Steps) => {
   const bills: Array<{ readonly compressed: number; readonly whole: number }> = []
   let [view, cached, growth] = [fixed, 0, Growth.none]
   let [log, kept] = [fixed, 0]
   let [compressed, whole, compressions] = [0, 0, 0]
-  for (const [input, output] of session) {
+  for (const [input, output, isCold] of session) {
     log += input
     view += input
+    if (isCold) [cached, kept] = [0, 0]
     whole += cache.read * kept + cache.write * (log - kept)
     kept = log
     compressed += cache.read * cached + cache.write * (view - cached)
-    growth = Growth.addStep(growth, { view, written: view - cached, output }, fixed + target)
+    growth = Growth.addStep(growth, { view, written: view - cached, output, isCold }, fixed + target)
     whole += cache.output * output
     compressed += cache.output * output
     log += output
@@ -81,11 +83,7 @@ const play = (
 }
 
 /** The bill of the session with a compression whenever the view is above the threshold. */
-const playThreshold = (
-  { cache, fixed, target, writer }: Setting,
-  session: ReadonlyArray<readonly [input: number, output: number]>,
-  threshold: number
-): number => {
+const playThreshold = ({ cache, fixed, target, writer }: Setting, session: Steps, threshold: number): number => {
   let [view, cached, bill] = [fixed, 0, 0]
   for (const [input, output] of session) {
     view += input
@@ -114,7 +112,8 @@ describe("a session that is compressed once that pays", () => {
     )
   })
 
-  const steady = (steps: number, tokens: number) => Array.from({ length: steps }, () => [tokens - 100, 100] as const)
+  const steady = (steps: number, tokens: number) =>
+    Array.from({ length: steps }, () => [tokens - 100, 100, false] as const)
   const priced = (kind: PromptCache.Kind) => Either.getOrThrow(PromptCache.make({ kind }))
   const usual = { writer: "in-place", fixed: 8_000, target: 20_000, tolerance: 0.1, filled: 0.8 } as const
 
