@@ -10,11 +10,11 @@ import { priceBy, type Prices, type PromptCache, type Writer } from "./PromptCac
 export interface Growth {
   readonly steps: number
   readonly read: number
-  /** What of `read` was not in the cache yet. */
+  /** The part of `read` that was not in the cache yet. */
   readonly written: number
-  /** What of `read` a compression would have left out. */
+  /** The part of `read` that a compression would have left out. */
   readonly excess: number
-  /** What of `excess` was written anew, since the cache had expired. */
+  /** The part of `excess` that was written anew, since the cache had expired. */
   readonly expired: number
   readonly output: number
 }
@@ -63,11 +63,11 @@ const TAIL = 0.25
 /** The tokens of the instruction. */
 const TASK = 700
 
-/** What the steps have cost so far. */
+/** Prices the steps so far. */
 export const priceSteps = ({ output, read, write }: Prices, growth: Growth): number =>
   read * (growth.read - growth.written) + write * growth.written + output * growth.output
 
-/** What it has cost so far to send what a compression would have left out. */
+/** Prices the sending of that which a compression would have left out, so far. */
 export const priceCarried = ({ read, write }: Prices, { excess, expired }: Growth): number =>
   read * (excess - expired) + write * expired
 
