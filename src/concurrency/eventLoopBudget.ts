@@ -26,6 +26,25 @@ export const currentLoopTurn = (): number => {
   return turns
 }
 
+let answers = 0
+
+/** To be called when a store has read or written: what was read before may not be so any more. */
+export const endMoment = (): void => {
+  answers += 1
+}
+
+/** A process that another one runs and waits for can write within a turn of the event loop, but not so fast. */
+const LONGEST_MOMENT = 5
+
+/**
+ * Begins a moment, and returns whether it lasts. Until it ends, at the next answer of a store or the next turn of the event
+ * loop, nobody in this process can have heard of anything that was written since.
+ */
+export const beginMoment = (): (() => boolean) => {
+  const [turn, answer, end] = [currentLoopTurn(), answers, performance.now() + LONGEST_MOMENT]
+  return () => answers === answer && currentLoopTurn() === turn && performance.now() < end
+}
+
 /** Charges work to this turn of the event loop. The next turn begins with a full budget. */
 const spendBudget = (nanoseconds: number): void => {
   currentLoopTurn()

@@ -56,7 +56,7 @@ import {
   type UnknownSession,
   type UnknownSnapshot
 } from "../session/SessionError.ts"
-import { type Delivery, type Forgotten, SessionCounters, SessionStore } from "../store/SessionStore.ts"
+import { type Begun, type Delivery, type Forgotten, SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import * as Summarizer from "../summary/Summarizer.ts"
 import { inUse } from "../message/Tokens.ts"
 import { refuseNested, withinTurn } from "./runningTurns.ts"
@@ -303,8 +303,8 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
     if (Either.isLeft(asked)) return Effect.fail(asked.left)
     const { wait } = asked.right
     const interruptible = stopSignals.interruptible(sessionId, () => new TurnInterrupted({ sessionId }))
-    const runAgent = ({ lease }: HoldLease.Held) => {
-      const { checkEnd, turn } = makeTurn(env, lease)
+    const runAgent = (begun: Begun) => {
+      const { checkEnd, turn } = makeTurn(env, begun)
       return Effect.ensuring(interruptible(withinTurn(sessionId, agent(turn))), checkEnd)
     }
     const underLease = Effect.zipRight(refuseNested(sessionId), underTurnLease(sessionId, runAgent, wait))

@@ -8,12 +8,13 @@ import {
   findLearnedWindow,
   type LearnedWindow,
   isDegraded,
+  type Logged,
   replaceLearnedWindow,
   type SessionId,
   type State
 } from "../session/Session.ts"
 import { WindowExceeded } from "../session/SessionError.ts"
-import type { Lease, SessionCounters, SessionStore } from "../store/SessionStore.ts"
+import type { Begun, SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import type { Writer } from "../cost/PromptCache.ts"
 import { type Counter, calibrate, isCredible, total, type Usage } from "../message/Tokens.ts"
 import { learnFrom, type Refusal, sizeOfRefusal } from "../session/learnedWindow.ts"
@@ -67,11 +68,13 @@ const MOST_REPLANS = 2
 
 export const makeTurn = (
   { compressor, counter, counters, isNew, learnedLimits, store, writer }: TurnEnvironment,
-  lease: Lease
+  begun: Begun
 ): TurnHandle => {
+  const { lease } = begun
   const { sessionId } = lease
   const countWaiting = makeWaitCounter(counters, sessionId)
   let last: LastView | undefined
+  let isFirst = true
 
   const assembleStep = (state: State, options: StepOptions): Effect.Effect<Step> => {
     const limits = learnedLimits.narrow(sessionId, WireLimits.resolve(options))
@@ -87,10 +90,11 @@ export const makeTurn = (
   /** Uninterruptible: every promoted message gets its log line. */
   const promoteInbox = (options: StepOptions): Effect.Effect<Step, TurnError> =>
     Effect.gen(function* () {
+      const isLatest = isFirst && begun.isLatest()
+      isFirst = false
+      if (isLatest) return yield* assembleStep(begun.state, options)
       const { promoted, state } = yield* store.promote(lease)
-      yield* Effect.forEach(promoted, (entry) => LogLines.logPromoted(sessionId, entry), { discard: true })
-      yield* Metrics.measureTakenUp(promoted)
-      yield* EventLoopBudget.chargeWork(() => warmDigests(promoted))
+      yield* takeUp(sessionId, promoted)
       return yield* assembleStep(state, options)
     }).pipe(Effect.uninterruptible)
 
@@ -294,6 +298,13 @@ export const makeTurn = (
 
   return { turn: { sessionId, view, append, report, step }, checkEnd }
 }
+
+/** Notes the messages that moved from the inbox to the log. To be run uninterruptibly: each gets its log line. */
+export const takeUp = (sessionId: SessionId, promoted: ReadonlyArray<Logged>): Effect.Effect<void> =>
+  Effect.forEach(promoted, (entry) => LogLines.logPromoted(sessionId, entry), { discard: true }).pipe(
+    Effect.zipRight(Metrics.measureTakenUp(promoted)),
+    Effect.zipRight(EventLoopBudget.chargeWork(() => warmDigests(promoted)))
+  )
 
 const narrowToLearned = (
   policy: CompressionPolicy,

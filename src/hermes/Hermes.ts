@@ -131,6 +131,8 @@ const adoptBeforeUse = (
   // Adopts the changes first: those that Hermes made before a lease was taken must not supersede it.
   const acquire: typeof store.acquire = (sessionId, request) =>
     Effect.zipRight(adoptIfKnown(sessionId), store.acquire(sessionId, request))
+  const begin: typeof store.begin = (sessionId, request) =>
+    Effect.zipRight(adoptIfKnown(sessionId), store.begin(sessionId, request))
 
   const listIds = read("list sessions", "", () => {
     const ids = hermes.known.all().filter(isSessionId)
@@ -140,7 +142,7 @@ const adoptBeforeUse = (
     Effect.zipRight(store.sessions)
   )
 
-  return Context.add(services, SessionStore, SessionStore.of({ ...store, acquire, sessions }))
+  return Context.add(services, SessionStore, SessionStore.of({ ...store, acquire, begin, sessions }))
 }
 
 /**

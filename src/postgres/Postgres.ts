@@ -65,15 +65,16 @@ export const makeWithClock = (
     yield* migrate(pool, schema)
     const link = Link.make(pool, options)
     const residents = Residents.make(link)
+    const leases = yield* Leases.make(link)
     return Context.make(
       SessionStore,
       Link.guard(
         SessionStore.of({
           deliver: Deliveries.make(link, counter),
-          ...Leases.make(link),
-          ...Log.make(link, residents, counter),
-          ...Generations.make(link, residents),
-          ...Records.makeRecords(link, residents)
+          ...leases.store,
+          ...Log.make(link, residents, leases, counter),
+          ...Generations.make(link, residents, leases),
+          ...Records.makeRecords(link, residents, leases)
         })
       )
     ).pipe(

@@ -9,9 +9,14 @@
  * Functions are named by their version: a newer library adds others, and hosts with the older one go on to use these.
  */
 
+import { MOST_LIVES } from "../store/model.ts"
+
 const refuseLate = (tag: string, again: string) => `
       IF ${again} THEN INSERT INTO throughline.repeated VALUES (${tag}, clock_timestamp()) ON CONFLICT DO NOTHING;
       ELSIF EXISTS (SELECT FROM throughline.repeated WHERE tag = ${tag}) THEN RAISE 'it was repeated meanwhile'; END IF;`
+
+/** A token that is later than each that a crash of the server may have taken back: none is given to two holders. */
+export const MICROSECONDS = "(extract(epoch FROM clock_timestamp()) * 1000000)::int8"
 
 /** A tag is looked for in so many of the newest messages of a session. */
 const NEWEST = 5_000
@@ -128,6 +133,35 @@ const promote = `
       IF last IS NULL THEN RETURN NEXT; RETURN; END IF;
       UPDATE throughline.session x SET last_seq = last, total = s.total + more, usage = promote_1.usage,
         promoted_by = _tag, promoted_from = s.last_seq + 1 WHERE x.id = _id;
+    END $$`
+
+/**
+ * Takes the lease of a turn and promotes the inbox. Neither waits for the disk: what a crash takes back of the one it takes
+ * back of the other, and the messages are in the inbox again.
+ */
+const begin = `
+  CREATE FUNCTION throughline.begin_1(_id text, _tag int8, _again bool, _holder text, _ttl int8, _now int8, _usage text,
+      _usage_generation int)
+      RETURNS TABLE (token float8, epoch float8, holder text, remaining float8, last_seq int, generation int, usage text,
+        windows text, seq int, arrival int, kind text, tokens int, body text, at float8, checksum float8)
+      LANGUAGE plpgsql AS $$
+    #variable_conflict use_column
+    DECLARE s throughline.session; now int8; given int8;
+    BEGIN
+      SELECT * INTO s FROM throughline.session WHERE id = _id FOR NO KEY UPDATE;
+      IF NOT FOUND THEN RETURN; END IF;
+      now := throughline.clock_1(_now);
+      IF s.turn_holder IS NOT NULL AND NOT (_again AND s.turn_holder = _holder)
+          AND now BETWEEN s.turn_expires - ${MOST_LIVES} * s.turn_ttl AND s.turn_expires - 1 THEN
+        holder := s.turn_holder; remaining := s.turn_expires - now; RETURN NEXT; RETURN;
+      END IF;
+      PERFORM set_config('synchronous_commit', 'off', true);
+      given := greatest(s.turn_token + 1, ${MICROSECONDS});
+      UPDATE throughline.session x SET turn_token = given, turn_holder = _holder, turn_ttl = _ttl, turn_expires = now + _ttl
+        WHERE x.id = _id;
+      RETURN QUERY SELECT given::float8, s.epoch::float8, NULL::text, NULL::float8, p.last_seq, p.generation, p.usage,
+        p.windows, p.seq, p.arrival, p.kind, p.tokens, p.body, p.at, p.checksum
+        FROM throughline.promote_1(_id, _tag, _again, given, _holder, s.epoch, _usage, _usage_generation) p;
     END $$`
 
 const append = `
@@ -281,6 +315,7 @@ ${SESSION_TABLES.map((table) => `      DELETE FROM throughline.${table} x WHERE 
       DELETE FROM throughline.session x WHERE x.id = _id;
     END $$`
 
+/** Those of the first schema. */
 export const functions: ReadonlyArray<string> = [
   clock,
   deliver,
@@ -292,3 +327,6 @@ export const functions: ReadonlyArray<string> = [
   supersede,
   forget
 ]
+
+/** Those that the second one adds. */
+export const functionsOf2: ReadonlyArray<string> = [begin]

@@ -27,7 +27,7 @@ import {
 } from "../store/residentSessions.ts"
 import { checksumOfGeneration, checksumOfLedger, parseManifest, rowOfSegment } from "../store/rows.ts"
 import { type Commit, type Committed, type Lease, LeaseLost, type Rewind } from "../store/SessionStore.ts"
-import { tokenOf } from "./leases.ts"
+import { type Leases, tokenOf } from "./leases.ts"
 import type { Link } from "./link.ts"
 import { manifestOf, readRows, type Residents } from "./residents.ts"
 import { type GenerationColumns, type MadeRow, statements } from "./statements.ts"
@@ -74,7 +74,7 @@ const refuseGeneration = (made: NewGeneration, lastSeq: number): StoreError => {
   return new StoreError({ operation: "make a generation", reason: "failed", detail })
 }
 
-export const make = ({ run, write }: Link, { findCurrent, memory, readState }: Residents) => {
+export const make = ({ run, write }: Link, { findCurrent, memory, readState }: Residents, { awaitReturn }: Leases) => {
   const currentTime = Effect.map(Clock.currentTimeMillis, Math.floor)
 
   /** Takes memory to the new base, if it is at the old one and has all that the new one shows. */
@@ -100,6 +100,7 @@ export const make = ({ run, write }: Link, { findCurrent, memory, readState }: R
   const commit = (lease: Lease, { base, ...made }: Commit): Effect.Effect<Committed, LeaseLost | StoreError> =>
     Effect.gen(function* () {
       const { epoch, holder, sessionId } = lease
+      yield* awaitReturn(sessionId, "operation")
       const at = yield* currentTime
       const reach = yield* readRows(() => reachOf(made))
       const isReadable = reach < MOST_MESSAGES

@@ -12,6 +12,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { randomInt } from "node:crypto"
 import type pg from "pg"
+import { endMoment } from "../concurrency/eventLoopBudget.ts"
 import { makeMisuse, StoreError } from "../session/SessionError.ts"
 import { inSchema } from "./schema.ts"
 
@@ -44,7 +45,9 @@ export interface Link {
   /** Runs a statement that writes once, however often it is sent: it looks for its tag when it is sent again. */
   readonly write: <P extends ReadonlyArray<unknown>, R>(
     statement: Statement<P, R>,
-    makeParameters: (...attempt: Attempt) => readonly [...NoInfer<P>]
+    makeParameters: (...attempt: Attempt) => readonly [...NoInfer<P>],
+    /** Called the instant the answer is there, before anything else runs. */
+    onAnswer?: () => void
   ) => Effect.Effect<ReadonlyArray<R>, StoreError>
   /** Runs a statement that cannot tell whether it ran before. If its answer is lost, it fails with the reason `unknown`. */
   readonly runOnce: Link["run"]
@@ -134,7 +137,11 @@ export const make = (pool: pg.Pool, { isClockOurs, schema, transactionPooling }:
     return known
   }
 
-  const send = <R>(statement: Statement<ReadonlyArray<unknown>, R>, values: ReadonlyArray<unknown>) =>
+  const send = <R>(
+    statement: Statement<ReadonlyArray<unknown>, R>,
+    values: ReadonlyArray<unknown>,
+    onAnswer?: () => void
+  ) =>
     Effect.uninterruptible(
       Effect.async<ReadonlyArray<R>, StoreError>((resume) => {
         pool.connect((failed, client, release) => {
@@ -147,7 +154,11 @@ export const make = (pool: pg.Pool, { isClockOurs, schema, transactionPooling }:
           client.query<R & pg.QueryResultRow>(query, (cause: Error | null | undefined, result) => {
             const isLost = cause != null && isLostAnswer(cause)
             release(isLost)
-            if (cause == null) return resume(Effect.succeed(result.rows))
+            endMoment()
+            if (cause == null) {
+              onAnswer?.()
+              return resume(Effect.succeed(result.rows))
+            }
             const error = toStoreError(statement.operation, cause)
             resume(Effect.fail(isLost ? toUnknown(error) : error))
           })
@@ -168,12 +179,12 @@ export const make = (pool: pg.Pool, { isClockOurs, schema, transactionPooling }:
       Effect.retry(send(statement, parameters), { while: isRetried, schedule: again })
     )
 
-  const write: Link["write"] = (statement, makeParameters) =>
+  const write: Link["write"] = (statement, makeParameters, onAnswer) =>
     Effect.suspend(() => {
       const tag = randomInt(MOST_TAGS)
       let wasLost = false
       const attempt = Effect.suspend(() =>
-        Effect.tapError(send(statement, makeParameters(tag, wasLost)), ({ reason }) =>
+        Effect.tapError(send(statement, makeParameters(tag, wasLost), onAnswer), ({ reason }) =>
           Effect.sync(() => {
             wasLost ||= reason === "unknown"
           })

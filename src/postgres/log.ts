@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { beginMoment } from "../concurrency/eventLoopBudget.ts"
 import { type Message, serializeAll, type SerializedMessage } from "../message/Message.ts"
 import { type Counter, total } from "../message/Tokens.ts"
 import {
@@ -17,15 +18,30 @@ import {
   type UndoneRange,
   type Usage
 } from "../session/Session.ts"
-import { SessionExists, StoreError, Superseded, TurnLost, type UnknownSession } from "../session/SessionError.ts"
+import {
+  makeUnknownSession,
+  SessionExists,
+  StoreError,
+  Superseded,
+  TurnLost,
+  type UnknownSession
+} from "../session/SessionError.ts"
 import { checkHistories, isUsage, readKinds } from "../store/model.ts"
 import { type Resident, stateOfResident } from "../store/residentSessions.ts"
 import { checksumOfRow, loggedOfArrival, loggedOfRows, windowsOfRow } from "../store/rows.ts"
-import type { Acknowledged, Histories, Lease, Promotion } from "../store/SessionStore.ts"
-import { tokenOf } from "./leases.ts"
+import type {
+  Acknowledged,
+  BeginRequest,
+  Begun,
+  Histories,
+  Lease,
+  LeaseHeld,
+  Promotion
+} from "../store/SessionStore.ts"
+import { type Leases, readHeld, tokenOf } from "./leases.ts"
 import type { Link } from "./link.ts"
 import { isAtHead, loggedOf, manifestOf, readRows, type Residents } from "./residents.ts"
-import { type PromotedRow, statements } from "./statements.ts"
+import { type LogRow, type PromotedRow, statements } from "./statements.ts"
 import { keepId, keepText } from "./texts.ts"
 
 const PAGE = 500
@@ -34,8 +50,9 @@ const PAGE = 500
 const EXISTS = "(TL001)"
 
 export const make = (
-  { run, write }: Link,
+  { leaseTime, run, write }: Link,
   { findHead, findState, memory, readBetween }: Residents,
+  { awaitReturn, store: { release } }: Leases,
   counter: Counter
 ) => {
   const currentTime = Effect.map(Clock.currentTimeMillis, Math.floor)
@@ -113,7 +130,7 @@ export const make = (
   ): Superseded | TurnLost =>
     status === "superseded" ? new Superseded({ sessionId, unstored }) : new TurnLost({ sessionId, unstored })
 
-  const readPromoted = (sessionId: SessionId, rows: ReadonlyArray<PromotedRow>) =>
+  const readPromoted = (sessionId: SessionId, rows: ReadonlyArray<Partial<LogRow>>) =>
     rows.flatMap(({ arrival = null, at, body, checksum = null, kind = null, seq, tokens }) =>
       seq == null || at === undefined || body === undefined || tokens === undefined
         ? []
@@ -123,8 +140,8 @@ export const make = (
   const promote = (lease: Lease): Effect.Effect<Promotion, TurnLost | Superseded | StoreError> =>
     Effect.gen(function* () {
       const { epoch, holder, sessionId } = lease
-      const before = memory.peek(sessionId)
-      const [usage, usageOf] = unsavedUsage(before)
+      yield* awaitReturn(sessionId, "turn")
+      const [usage, usageOf] = unsavedUsage(memory.peek(sessionId))
       const id = keepId(sessionId)
       const rows = yield* write(statements.promote, (...attempt) => {
         return [id, ...attempt, tokenOf(lease, "turn"), keepText(holder), epoch, usage, usageOf]
@@ -133,18 +150,62 @@ export const make = (
       if (first === undefined || first.status !== "ok") {
         return yield* refuseTurn(first?.status === "superseded" ? "superseded" : "lost", sessionId, [])
       }
-      const promoted = yield* readRows(() => readPromoted(sessionId, rows))
-      const known = memory.peek(sessionId)
-      if (known !== undefined && isAtHead(known, { ...first, epoch })) {
-        memory.append(known, promoted)
-        if (promoted.length > 0 && usage !== null) known.isUsageUnsaved = false
-        memory.keep(sessionId, known)
-        return { promoted, state: stateOfResident(sessionId, known) }
-      }
-      const state = yield* Effect.catchTag(findState(sessionId), "UnknownSession", () =>
+      return yield* Effect.catchTag(takeUp(sessionId, epoch, first, rows, usage), "UnknownSession", () =>
         Effect.fail(new TurnLost({ sessionId, unstored: [] }))
       )
-      return { promoted, state }
+    })
+
+  /** Brings memory up to what was promoted. `usage` is the report that went to disk with it. */
+  const takeUp = (
+    sessionId: SessionId,
+    epoch: number,
+    head: Pick<PromotedRow, "generation" | "last_seq" | "usage" | "windows">,
+    rows: ReadonlyArray<Partial<LogRow>>,
+    usage: string | null
+  ): Effect.Effect<Promotion, UnknownSession | StoreError> =>
+    Effect.gen(function* () {
+      const promoted = yield* readRows(() => readPromoted(sessionId, rows))
+      const known = memory.peek(sessionId)
+      if (known === undefined || !isAtHead(known, { ...head, epoch })) {
+        return { promoted, state: yield* findState(sessionId) }
+      }
+      memory.append(known, promoted)
+      if (promoted.length > 0 && usage !== null) known.isUsageUnsaved = false
+      memory.keep(sessionId, known)
+      return { promoted, state: stateOfResident(sessionId, known) }
+    })
+
+  const begin = (
+    sessionId: SessionId,
+    request: BeginRequest
+  ): Effect.Effect<Begun | LeaseHeld, UnknownSession | StoreError> =>
+    Effect.gen(function* () {
+      yield* awaitReturn(sessionId, "turn")
+      const now = yield* leaseTime
+      const [usage, usageOf] = unsavedUsage(memory.peek(sessionId))
+      let isLatest = () => false
+      const rows = yield* write(
+        statements.begin,
+        (...attempt) => [
+          keepId(sessionId),
+          ...attempt,
+          keepText(request.holder),
+          Math.ceil(request.ttl),
+          now,
+          usage,
+          usageOf
+        ],
+        () => {
+          isLatest = beginMoment()
+        }
+      )
+      const [first] = rows
+      if (first === undefined) return yield* makeUnknownSession(sessionId)
+      const { epoch, token } = first
+      if (token === null || epoch === null) return readHeld(first) ?? (yield* begin(sessionId, request))
+      const lease: Lease = { sessionId, name: "turn", holder: request.holder, token, epoch }
+      const promotion = yield* Effect.tapError(takeUp(sessionId, epoch, first, rows, usage), () => release(lease))
+      return { _tag: "Granted", lease, ...promotion, isLatest }
     })
 
   const append = (lease: Lease, messages: ReadonlyArray<Message>) =>
@@ -156,6 +217,7 @@ export const make = (
         const entry = { kind: null, tokens: counter.message(one.message), at }
         return { ...entry, ...one, arrival: null, checksum: checksumOf(sessionId, one, entry) }
       })
+      yield* awaitReturn(sessionId, "turn")
       const [usage, usageOf] = unsavedUsage(memory.peek(sessionId))
       const [row] = yield* write(statements.append, (...attempt) => [
         keepId(sessionId),
@@ -266,5 +328,5 @@ export const make = (
       })
     )
 
-  return { importAll, promote, append, report, learnWindow, state: findState, range, log }
+  return { importAll, begin, promote, append, report, learnWindow, state: findState, range, log }
 }

@@ -4,14 +4,17 @@ import type { SessionId } from "../session/Session.ts"
 import { makeUnknownSession, SessionBusy, type StoreError, type UnknownSession } from "../session/SessionError.ts"
 import * as SessionStats from "../session/SessionStats.ts"
 import { type Forgotten, MOST_LIVES, noPause, type Pause, type PublishedOutcome } from "../store/model.ts"
+import type { Leases } from "./leases.ts"
 import type { Link } from "./link.ts"
 import type { Residents } from "./residents.ts"
 import { statements } from "./statements.ts"
 import { keepId, keepText, readText } from "./texts.ts"
 
-export const makeRecords = ({ leaseTime, run, runOnce }: Link, { memory }: Residents) => {
+export const makeRecords = ({ leaseTime, run, runOnce }: Link, { memory }: Residents, { awaitReturn }: Leases) => {
   const forget = (sessionId: SessionId): Effect.Effect<Forgotten, UnknownSession | SessionBusy | StoreError> =>
     Effect.gen(function* () {
+      yield* awaitReturn(sessionId, "turn")
+      yield* awaitReturn(sessionId, "operation")
       const now = yield* leaseTime
       const [row] = yield* runOnce(statements.forget, keepId(sessionId), now, MOST_LIVES)
       if (row === undefined || row.status === "unknown") return yield* makeUnknownSession(sessionId)

@@ -2,6 +2,7 @@
 import { MOST_LIVES, type LeaseName, type Pause } from "../store/model.ts"
 import type { MessageRow, SegmentRow } from "../store/rows.ts"
 import type { SessionSummary } from "../store/SessionStore.ts"
+import { MICROSECONDS } from "./functions.ts"
 import { type Attempt, prepare } from "./link.ts"
 
 type Id = string
@@ -46,6 +47,14 @@ export interface PromotedRow extends Partial<LogRow> {
   readonly windows: string | null
 }
 
+/** The lease that was taken, or its holder. */
+interface LeaseRow {
+  readonly token: number | null
+  readonly epoch: number | null
+  readonly holder: string | null
+  readonly remaining: number | null
+}
+
 export interface MadeRow {
   readonly status: "ok" | "lost" | "superseded" | "beyond" | "moved"
   readonly generation: number
@@ -72,23 +81,12 @@ const undoneIn = (session: string, generation: string) =>
 /** A commit that does not wait for the disk, for what a crash of the server may take back. */
 const RELAXED = "quick AS (SELECT set_config('synchronous_commit', 'off', true))"
 
-/** A token that is later than each that a crash of the server may have taken back: none is given to two holders. */
-const MICROSECONDS = "(extract(epoch FROM clock_timestamp()) * 1000000)::int8"
-
 const leaseStatements = (name: LeaseName) => {
   const isFree = `(s.${name}_holder IS NULL
     OR throughline.clock_1($4) NOT BETWEEN s.${name}_expires - ${MOST_LIVES} * s.${name}_ttl AND s.${name}_expires - 1)`
   return {
     /** One row: of the lease that was taken, or of its holder. None without the session. */
-    acquire: prepare<
-      [Id, holder: string, ttl: number, now: number | null, again: boolean],
-      {
-        readonly token: number | null
-        readonly epoch: number | null
-        readonly holder: string | null
-        readonly remaining: number | null
-      }
-    >(
+    acquire: prepare<[Id, holder: string, ttl: number, now: number | null, again: boolean], LeaseRow>(
       `acquire ${name}`,
       `WITH ${RELAXED}, taken AS (
          UPDATE throughline.session s SET ${name}_token = greatest(s.${name}_token + 1, ${MICROSECONDS}), ${name}_holder = $2, ${name}_ttl = $3,
@@ -113,6 +111,9 @@ const leaseStatements = (name: LeaseName) => {
 }
 
 export const leases = { turn: leaseStatements("turn"), operation: leaseStatements("operation") }
+
+/** A report that is in memory only, and the generation it is of. */
+type ReportColumns = readonly [usage: string | null, usageOf: number | null]
 
 /** The columns of a generation, as the functions take them that write one. */
 export type GenerationColumns = readonly [
@@ -161,10 +162,14 @@ export const statements = {
     ],
     unknown
   >("import", "SELECT throughline.import_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"),
-  promote: prepare<
-    [Id, ...Attempt, token: number, holder: string, epoch: number, usage: string | null, usageOf: number | null],
-    PromotedRow
-  >("promote", "SELECT * FROM throughline.promote_1($1, $2, $3, $4, $5, $6, $7, $8)"),
+  begin: prepare<
+    [Id, ...Attempt, holder: string, ttl: number, now: number | null, ...ReportColumns],
+    LeaseRow & Omit<PromotedRow, "status">
+  >("begin", callOf("begin_1", 8)),
+  promote: prepare<[Id, ...Attempt, token: number, holder: string, epoch: number, ...ReportColumns], PromotedRow>(
+    "promote",
+    `WITH ${RELAXED} SELECT p.* FROM quick, throughline.promote_1($1, $2, $3, $4, $5, $6, $7, $8) p`
+  ),
   append: prepare<
     [
       Id,
@@ -176,8 +181,7 @@ export const statements = {
       tokens: ReadonlyArray<number>,
       bodies: ReadonlyArray<string>,
       checksums: ReadonlyArray<number>,
-      usage: string | null,
-      usageOf: number | null
+      ...ReportColumns
     ],
     { readonly status: "ok" | "lost" | "superseded"; readonly before: number; readonly generation: number }
   >("append", "SELECT * FROM throughline.append_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"),

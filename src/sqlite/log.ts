@@ -6,8 +6,17 @@ import type { DeliveryKind, Logged, SessionId, State, Usage } from "../session/S
 import { SessionExists } from "../session/SessionError.ts"
 import type { StoreError, Superseded, TurnLost, UnknownSession } from "../session/SessionError.ts"
 import { checkHistories, isUsage, readKinds } from "../store/model.ts"
-import type { Histories, Lease, Promotion } from "../store/SessionStore.ts"
-import { awaitBudget } from "../concurrency/eventLoopBudget.ts"
+import type {
+  Acquired,
+  BeginRequest,
+  Begun,
+  Histories,
+  Lease,
+  LeaseHeld,
+  LeaseRequest,
+  Promotion
+} from "../store/SessionStore.ts"
+import { awaitBudget, beginMoment } from "../concurrency/eventLoopBudget.ts"
 import { type Resident, stateOfResident } from "../store/residentSessions.ts"
 import type { AfterCommit, Connection } from "./transaction.ts"
 import { readLog, verifyTurnLease } from "./transaction.ts"
@@ -26,7 +35,10 @@ export const saveUsage = ({ sql }: Connection, sessionId: SessionId, { isUsageUn
   if (isUsageUnsaved && usage !== null) sql.saveUsage.run(JSON.stringify(usage), sessionId)
 }
 
-export const make = (connection: Connection) => {
+/** Takes a lease inside a transaction. */
+type TakeLease = (sessionId: SessionId, request: LeaseRequest, now: number) => Either.Either<Acquired, UnknownSession>
+
+export const make = (connection: Connection, takeLease: TakeLease) => {
   const { commitDurably, commitRelaxed, counter, findResident, read, residents, runRelaxed, sql } = connection
   const readAhead = makeReadAhead(connection)
 
@@ -85,22 +97,41 @@ export const make = (connection: Connection) => {
       }
     )
 
+  const takeUpInbox = (sessionId: SessionId, current: Resident): (() => Promotion) => {
+    const arrivals = sql.waiting.all(sessionId).map((row) => draftOfArrival(sessionId, row))
+    const promoted = insertAll(sessionId, current, arrivals)
+    const upTo = promoted.at(-1)?.arrival ?? null
+    if (upTo !== null) sql.clear.run(sessionId, upTo)
+    saveUsage(connection, sessionId, current)
+    return () => {
+      appendToResident(current, promoted)
+      return { promoted, state: stateOfResident(sessionId, current) }
+    }
+  }
+
   // Promotions need not wait for the disk: until they are there, the arrivals are in the inbox.
   const promote = (lease: Lease) =>
     readAhead(
       lease.sessionId,
       commitRelaxed("promote", lease.sessionId, (): AfterCommit<Promotion, TurnLost | Superseded> =>
-        Either.map(verifyTurnLease(connection, lease, []), (current) => {
-          const arrivals = sql.waiting.all(lease.sessionId).map((row) => draftOfArrival(lease.sessionId, row))
-          const promoted = insertAll(lease.sessionId, current, arrivals)
-          const upTo = promoted.at(-1)?.arrival ?? null
-          if (upTo !== null) sql.clear.run(lease.sessionId, upTo)
-          saveUsage(connection, lease.sessionId, current)
-          return () => {
-            appendToResident(current, promoted)
-            return { promoted, state: stateOfResident(lease.sessionId, current) }
+        Either.map(verifyTurnLease(connection, lease, []), (current) => takeUpInbox(lease.sessionId, current))
+      )
+    )
+
+  const begin = (sessionId: SessionId, request: BeginRequest) =>
+    readAhead(
+      sessionId,
+      commitRelaxed("begin", sessionId, (now): AfterCommit<Begun | LeaseHeld, UnknownSession> =>
+        Either.flatMap(
+          takeLease(sessionId, { ...request, name: "turn" }, now),
+          (acquired): AfterCommit<Begun | LeaseHeld, UnknownSession> => {
+            if (acquired._tag === "Held") return Either.right(() => acquired)
+            return Either.map(findResident(sessionId), (current) => {
+              const afterCommit = takeUpInbox(sessionId, current)
+              return () => ({ ...acquired, ...afterCommit(), isLatest: beginMoment() })
+            })
           }
-        })
+        )
       )
     )
 
@@ -168,7 +199,7 @@ export const make = (connection: Connection) => {
       return Either.right(() => shown)
     })
 
-  return { importAll, promote, append, report, learnWindow, state, range }
+  return { importAll, begin, promote, append, report, learnWindow, state, range }
 }
 
 /** The largest slice read at once, in messages and characters: a few milliseconds. */

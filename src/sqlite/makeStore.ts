@@ -92,15 +92,18 @@ const findFirstCause = (error: unknown): unknown =>
   Predicate.hasProperty(error, "cause") && error.cause !== undefined ? findFirstCause(error.cause) : error
 
 /** All services of a backend on one connection. */
-export const make = (db: Database.Database, connection: Transaction.Connection): Context.Context<Services> =>
-  Context.make(
+export const make = (db: Database.Database, connection: Transaction.Connection): Context.Context<Services> => {
+  const leases = makeLeases(connection)
+  return Context.make(
     SessionStore,
     Transaction.failInsteadOfThrowing(
       SessionStore.of({
         deliver: Inbox.make(connection),
-        ...Log.make(connection),
+        ...Log.make(connection, leases.take),
         forget: makeForget(db, connection),
-        ...makeLeases(connection),
+        acquire: leases.acquire,
+        renew: leases.renew,
+        release: leases.release,
         ...Generations.make(connection),
         ...Listings.make(connection)
       })
@@ -110,6 +113,7 @@ export const make = (db: Database.Database, connection: Transaction.Connection):
     Context.add(SessionCounters, Transaction.failInsteadOfThrowing(SessionCounters.of(makeCounters(connection)))),
     Context.add(RouteMemory, Transaction.failInsteadOfThrowing(RouteMemory.of(makeRouteMemory(connection))))
   )
+}
 
 /** Takes the lease if it is free, has expired, or ends too late to be believed. */
 const takeLease = (
@@ -135,20 +139,17 @@ const makeLeases = (connection: Transaction.Connection) => {
   /** Leases that a full or failing disk kept this process from giving back, by session and name. */
   const unreleased = new Map<string, Lease>()
 
-  const free = (lease: Lease) => {
-    const { holder, name, sessionId, token } = lease
-    const key = `${name} ${sessionId}`
-    unreleased.set(key, lease)
-    sql.freeLease.run(sessionId, name, token, holder)
-    unreleased.delete(key)
+  const free = ({ holder, name, sessionId, token }: Lease) => sql.freeLease.run(sessionId, name, token, holder)
+
+  /** May run inside a transaction, which may be rolled back: what was given back here is given back again by the next one. */
+  const take = (sessionId: SessionId, request: LeaseRequest, now: number) => {
+    const left = unreleased.get(`${request.name} ${sessionId}`)
+    if (left !== undefined) free(left)
+    return takeLease(connection, sessionId, request, now)
   }
 
   const acquire = (sessionId: SessionId, request: LeaseRequest) =>
-    runRelaxed("acquire", sessionId, (now) => {
-      const left = unreleased.get(`${request.name} ${sessionId}`)
-      if (left !== undefined) free(left)
-      return Either.map(takeLease(connection, sessionId, request, now), (acquired) => () => acquired)
-    })
+    runRelaxed("acquire", sessionId, (now) => Either.map(take(sessionId, request, now), (acquired) => () => acquired))
 
   const renew = ({ holder, name, sessionId, token }: Lease, ttl: number) =>
     runRelaxed("renew", sessionId, (now) => {
@@ -158,11 +159,14 @@ const makeLeases = (connection: Transaction.Connection) => {
 
   const release = (lease: Lease) =>
     runRelaxed("release", lease.sessionId, () => {
+      const key = `${lease.name} ${lease.sessionId}`
+      unreleased.set(key, lease)
       free(lease)
+      unreleased.delete(key)
       return Either.right(() => {})
     })
 
-  return { acquire, renew, release }
+  return { take, acquire, renew, release }
 }
 
 /** The tables with rows of a session, by the column of its id. Those that name others stand before them. */

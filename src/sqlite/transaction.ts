@@ -12,7 +12,7 @@ import { makeUnknownSession, StoreError, Superseded, TurnLost, type UnknownSessi
 import type { Logged, Manifest, SessionId, State } from "../session/Session.ts"
 import type { Message } from "../message/Message.ts"
 import type { Counter } from "../message/Tokens.ts"
-import { type AnyFiber, chargeFiber } from "../concurrency/eventLoopBudget.ts"
+import { type AnyFiber, chargeFiber, endMoment } from "../concurrency/eventLoopBudget.ts"
 import { isUntraced, withSessionSpan } from "../concurrency/fiberServices.ts"
 import * as ResidentSessions from "../store/residentSessions.ts"
 import { type Lease, LeaseLost, type LeaseName } from "../store/SessionStore.ts"
@@ -202,6 +202,7 @@ export const make = (
     const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
     const workNow = () => work(Math.floor(clock.unsafeCurrentTimeMillis()))
     try {
+      endMoment()
       return chargeFiber(fiber, () => {
         setDurability(mode)
         return mode.begin === undefined

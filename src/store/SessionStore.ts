@@ -27,6 +27,8 @@ import type {
 import type {
   Acknowledged,
   Acquired,
+  BeginRequest,
+  Begun,
   Commit,
   Committed,
   Delivery,
@@ -34,6 +36,7 @@ import type {
   Forgotten,
   Histories,
   Lease,
+  LeaseHeld,
   LeaseLost,
   LeaseRequest,
   Pause,
@@ -50,6 +53,8 @@ export { ForeignSession, LeaseLost, noPause, SessionSummary, Snapshot } from "./
 export type {
   Acknowledged,
   Acquired,
+  BeginRequest,
+  Begun,
   Commit,
   Committed,
   Delivery,
@@ -105,9 +110,17 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
       sessionId: SessionId,
       request: LeaseRequest
     ) => Effect.Effect<Acquired, UnknownSession | StoreError>
+    /** Takes the lease of a turn as `acquire` does, and promotes the inbox under it. */
+    readonly begin: (
+      sessionId: SessionId,
+      request: BeginRequest
+    ) => Effect.Effect<Begun | LeaseHeld, UnknownSession | StoreError>
     /** Extends a lease by `ttl` milliseconds from now. Returns whether it was still the caller's. */
     readonly renew: (lease: Lease, ttl: number) => Effect.Effect<boolean, StoreError>
-    /** Gives a lease back. Does nothing if another holder has it by now. */
+    /**
+     * Gives a lease back. Does nothing if another holder has it by now. A store may return before it has done so: what is
+     * asked of it next about the session comes after, and its scope waits for it.
+     */
     readonly release: (lease: Lease) => Effect.Effect<void, StoreError>
 
     /** Moves the inbox to the log, in order of arrival, under the turn's lease. */

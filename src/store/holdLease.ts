@@ -5,7 +5,7 @@ import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Scope from "effect/Scope"
 import type { SessionId } from "../session/Session.ts"
 import type { StoreError, UnknownSession } from "../session/SessionError.ts"
-import type { Lease, LeaseRequest, SessionStore } from "./SessionStore.ts"
+import type { Begun, Lease, LeaseHeld, LeaseRequest, SessionStore } from "./SessionStore.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
 
 /** The longest time in milliseconds between two requests for a lease: its holder may give it back at any moment. */
@@ -28,12 +28,25 @@ export interface LeasePatience<E> {
 
 type Failure = UnknownSession | StoreError
 
+interface Granted {
+  readonly _tag: "Granted"
+  readonly lease: Lease
+}
+
 export interface Leases {
   /** Runs `use` under the lease. Only the waiting for the lease, and `use`, can be interrupted. */
   readonly using: <A, E, R, E2 = never>(
     sessionId: SessionId,
     request: Omit<LeaseRequest, "ttl">,
     use: (held: Held) => Effect.Effect<A, E, R>,
+    patience?: LeasePatience<E2>
+  ) => Effect.Effect<A, E | E2 | Failure, R>
+  /** The same for a turn. `takeUp` gets what it begins with, where nothing can interrupt it. */
+  readonly usingTurn: <A, E, R, E2 = never>(
+    sessionId: SessionId,
+    holder: string,
+    takeUp: (begun: Begun) => Effect.Effect<void>,
+    use: (begun: Begun) => Effect.Effect<A, E, R>,
     patience?: LeasePatience<E2>
   ) => Effect.Effect<A, E | E2 | Failure, R>
 }
@@ -46,20 +59,19 @@ export const make = (
   const ttl = Duration.toMillis(timeToLive)
 
   return Effect.map(makeRenewer(store, ttl), ({ keepAlive, letGo }) => {
-    const waitForLease = <E>(
-      sessionId: SessionId,
-      request: LeaseRequest,
+    const waitForLease = <G extends Granted, E>(
+      take: Effect.Effect<G | LeaseHeld, Failure>,
       sleep: (milliseconds: number) => Effect.Effect<void>,
       patience: LeasePatience<E> | undefined,
       waitedFor?: string
-    ): Effect.Effect<Held, E | Failure> =>
-      Effect.flatMap(store.acquire(sessionId, request), (acquired): Effect.Effect<Held, E | Failure> => {
-        if (acquired._tag === "Granted") return Effect.succeed({ lease: acquired.lease, waitedFor })
-        const { holder, remaining } = acquired
+    ): Effect.Effect<readonly [granted: G, waitedFor: string | undefined], E | Failure> =>
+      Effect.flatMap(take, (taken) => {
+        if (taken._tag === "Granted") return Effect.succeed([taken, waitedFor] as const)
+        const { holder, remaining } = taken
         // The lease of a holder that crashed is free the moment it expires.
         const poll = Math.min(POLL, remaining)
         const askAgainAfter = (milliseconds: number) =>
-          Effect.zipRight(sleep(milliseconds), waitForLease(sessionId, request, sleep, patience, holder))
+          Effect.zipRight(sleep(milliseconds), waitForLease(take, sleep, patience, holder))
         if (patience === undefined) return askAgainAfter(poll)
         return Effect.flatMap(monotonicMillis, (now) =>
           now < patience.until
@@ -74,16 +86,30 @@ export const make = (
         return Effect.ignoreLogged(store.release(lease))
       })
 
-    return {
-      using: (sessionId, request, use, patience) =>
-        Effect.uninterruptibleMask((restore) => {
-          const sleep = (milliseconds: number) => restore(Effect.sleep(milliseconds))
-          return Effect.flatMap(waitForLease(sessionId, { ...request, ttl }, sleep, patience), (held) => {
-            // Suspended: an agent may throw instead of failing.
-            const used = Effect.suspend(() => use(held))
-            return Effect.zipRight(keepAlive(held.lease), Effect.ensuring(restore(used), release(held.lease)))
-          })
+    const hold = <G extends Granted, A, E, R, E2>(
+      take: Effect.Effect<G | LeaseHeld, Failure>,
+      use: (granted: G, waitedFor: string | undefined) => Effect.Effect<A, E, R>,
+      patience: LeasePatience<E2> | undefined
+    ): Effect.Effect<A, E | E2 | Failure, R> =>
+      Effect.uninterruptibleMask((restore) => {
+        const sleep = (milliseconds: number) => restore(Effect.sleep(milliseconds))
+        return Effect.flatMap(waitForLease(take, sleep, patience), ([granted, waitedFor]) => {
+          // Suspended: an agent may throw instead of failing.
+          const used = Effect.suspend(() => use(granted, waitedFor))
+          return Effect.zipRight(keepAlive(granted.lease), Effect.ensuring(restore(used), release(granted.lease)))
         })
+      })
+
+    return {
+      using: (sessionId, request, use, patience) => {
+        const take = Effect.suspend(() => store.acquire(sessionId, { ...request, ttl }))
+        return hold(take, ({ lease }, waitedFor) => use({ lease, waitedFor }), patience)
+      },
+      usingTurn: (sessionId, holder, takeUp, use, patience) => {
+        const begin = Effect.suspend(() => store.begin(sessionId, { holder, ttl }))
+        const take = Effect.tap(begin, (begun) => (begun._tag === "Granted" ? takeUp(begun) : Effect.void))
+        return hold(take, use, patience)
+      }
     }
   })
 }

@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { randomInt } from "node:crypto"
+import { beginMoment, endMoment } from "../concurrency/eventLoopBudget.ts"
 import { isSystem, type Message } from "../message/Message.ts"
 import { total } from "../message/Tokens.ts"
 import {
@@ -21,7 +22,17 @@ import { dropUndone } from "../session/Session.ts"
 import { countSameRanges, findGenerationFault, isBaseFor } from "./residentSessions.ts"
 import { makeMisuse, StoreError } from "../session/SessionError.ts"
 import type { Counts } from "../session/SessionStats.ts"
-import { type Acquired, type Commit, type LeaseName, type LeaseRequest, MOST_LIVES } from "./model.ts"
+import {
+  type Acquired,
+  type BeginRequest,
+  type Begun,
+  type Commit,
+  type LeaseHeld,
+  type LeaseName,
+  type LeaseRequest,
+  MOST_LIVES,
+  type Promotion
+} from "./model.ts"
 import type { SessionSummary, Snapshot } from "./model.ts"
 
 export interface Session {
@@ -117,6 +128,25 @@ export const takeLease = (session: Session, { holder, name, ttl }: LeaseRequest,
   const token = entry.token + 1
   session.leases.set(name, { token, holder, ttl, expires: Math.ceil(now + ttl) })
   return { _tag: "Granted", lease: { sessionId: session.id, name, holder, token, epoch: session.epoch } }
+}
+
+/** Moves the inbox to the log. */
+export const takeUpInbox = (session: Session, findSegment: FindSegment): Promotion => {
+  const promoted = addToLog(session, session.inbox)
+  session.inbox = []
+  return { promoted, state: stateNow(session, findSegment) }
+}
+
+export const beginTurn = (
+  session: Session,
+  request: BeginRequest,
+  now: number,
+  findSegment: FindSegment
+): Begun | LeaseHeld => {
+  const acquired = takeLease(session, { ...request, name: "turn" }, now)
+  return acquired._tag === "Held"
+    ? acquired
+    : { ...acquired, ...takeUpInbox(session, findSegment), isLatest: beginMoment() }
 }
 
 /** The holder of the turn, or else of the operation; undefined if both leases are free. */
@@ -257,6 +287,7 @@ export const addCounts = ({ counters }: Session, counts: Counts): void => {
 export const atOnce = <A, E>(operation: (now: number) => Either.Either<A, E>): Effect.Effect<A, E | StoreError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now): Either.Either<A, E | StoreError> => {
     try {
+      endMoment()
       return operation(Math.floor(now))
     } catch (cause) {
       return Either.left(makeMisuse("run the operation", cause))

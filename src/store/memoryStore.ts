@@ -40,6 +40,7 @@ import {
   addCounts,
   addToLog,
   atOnce,
+  beginTurn,
   checkGeneration,
   findHolder,
   type LeaseEntry,
@@ -54,10 +55,12 @@ import {
   stateUnder,
   startEpoch,
   summaryOf,
-  takeLease
+  takeLease,
+  takeUpInbox
 } from "./memorySession.ts"
 import {
   type Acknowledged,
+  type BeginRequest,
   checkDelivery,
   checkHistories,
   type Commit,
@@ -72,7 +75,6 @@ import {
   type LeaseRequest,
   noPause,
   type Pause,
-  type Promotion,
   type PublishedOutcome,
   readKinds,
   type Rewind
@@ -161,13 +163,7 @@ export const make = (counter: Counter) => {
     )
 
   const promote = (lease: Lease) =>
-    atOnce(() =>
-      Either.map(verifyTurn(lease, []), (session): Promotion => {
-        const promoted = addToLog(session, session.inbox)
-        session.inbox = []
-        return { promoted, state: stateNow(session, findSegment) }
-      })
-    )
+    atOnce(() => Either.map(verifyTurn(lease, []), (session) => takeUpInbox(session, findSegment)))
 
   const append = (lease: Lease, messages: ReadonlyArray<Message>) =>
     atOnce((now) =>
@@ -215,6 +211,9 @@ export const make = (counter: Counter) => {
 
   const acquire = (sessionId: SessionId, request: LeaseRequest) =>
     atOnce((now) => Either.map(find(sessionId), (session) => takeLease(session, request, now)))
+
+  const begin = (sessionId: SessionId, request: BeginRequest) =>
+    atOnce((now) => Either.map(find(sessionId), (session) => beginTurn(session, request, now, findSegment)))
 
   /** The entry of a lease that is still its holder's. */
   const entryOfLease = ({ holder, name, sessionId, token }: Lease): LeaseEntry | undefined => {
@@ -368,6 +367,7 @@ export const make = (counter: Counter) => {
       importAll,
       forget,
       acquire,
+      begin,
       renew,
       release,
       promote,

@@ -54,6 +54,14 @@ export interface LeaseRequest {
 }
 
 /**
+ * A request for the lease of a turn.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type BeginRequest = Omit<LeaseRequest, "name">
+
+/**
  * A lease that ends later than so many of its lives from now was taken by a clock that ran ahead. It is not believed, or
  * it would lock its session until that time comes.
  */
@@ -90,6 +98,19 @@ export type Acquired = { readonly _tag: "Granted"; readonly lease: Lease } | Lea
 export interface Promotion {
   readonly promoted: ReadonlyArray<Logged>
   readonly state: State
+}
+
+/**
+ * The lease of a turn, and what the turn begins with. `isLatest` returns whether `promote` could tell nothing else: a store
+ * that does not know returns false.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Begun extends Promotion {
+  readonly _tag: "Granted"
+  readonly lease: Lease
+  readonly isLatest: () => boolean
 }
 
 /**

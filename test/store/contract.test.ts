@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Clock, Effect, Either, FastCheck as fc, Option, Schema, Stream, TestClock } from "effect"
 import type { Message } from "../../src/message/Message.ts"
 import { type Manifest, SessionId, wholeLog } from "../../src/session/Session.ts"
+import { yieldToLoop } from "../../src/concurrency/eventLoopBudget.ts"
 import { makeUnknownSegment, makeUnknownSession, makeUnknownSnapshot } from "../../src/session/SessionError.ts"
 import {
   type Lease,
@@ -12,7 +13,7 @@ import {
   SessionStore
 } from "../../src/store/SessionStore.ts"
 import { propertyRuns } from "../support/repetitions.ts"
-import { assistant, backends, freshSession, acquireLease, segment, user } from "../support/stores.ts"
+import { assistant, backends, beginTurn, freshSession, acquireLease, segment, user } from "../support/stores.ts"
 
 const contents = (sessionId: SessionId) =>
   Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.log(sessionId))).pipe(
@@ -144,6 +145,48 @@ for (const [name, backend] of backends) {
               [...[1, 2, 3].filter((seq) => seq > after), null]
             )
           }
+        })
+      )
+
+      it.effect("a turn begins with its lease and what waits, once at a time", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          const { arrival } = yield* store.deliver(id, user("one"), { kind: "request" })
+          const begun = yield* beginTurn(id, "me")
+          assert.deepStrictEqual(
+            begun.promoted.map(({ arrival, seq }) => [seq, arrival]),
+            [[1, arrival]]
+          )
+          assert.deepStrictEqual(begun.state.tail, begun.promoted)
+          assert.deepStrictEqual(begun.state, yield* store.state(id))
+          const refused = yield* store.begin(id, { holder: "they", ttl: 1_000 })
+          assert.strictEqual(refused._tag === "Held" ? refused.holder : "", "me")
+          yield* store.append(begun.lease, [assistant("two")])
+          yield* store.release(begun.lease)
+          const next = yield* beginTurn(id, "they")
+          assert.isTrue(next.lease.token > begun.lease.token)
+          assert.deepStrictEqual(next.promoted, [])
+          assert.deepStrictEqual(yield* contents(id), ["one", "two"])
+          const nobody = yield* Effect.flip(store.begin(freshSession(), { holder: "me", ttl: 1_000 }))
+          assert.strictEqual(nobody._tag, "UnknownSession")
+        })
+      )
+
+      it.effect("what a turn began with is the latest no longer once something was delivered or superseded it", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* store.deliver(id, user("one"), { kind: "request" })
+          const first = yield* beginTurn(id, "first", 0)
+          yield* store.deliver(id, user("two"), { kind: "request" })
+          assert.isFalse(first.isLatest())
+          const second = yield* beginTurn(id, "second", 0)
+          yield* store.reset(id)
+          assert.isFalse(second.isLatest())
+          const third = yield* beginTurn(id, "third", 0)
+          yield* yieldToLoop
+          assert.isFalse(third.isLatest(), "another process may have told of a delivery")
         })
       )
 

@@ -1,5 +1,5 @@
 /**
- * The store in memory and the store on SQLite give the same answers: both run one random program of store calls, and
+ * The stores in memory, on SQLite and on PostgreSQL give the same answers: all run one random program of store calls, and
  * every answer is compared. A counterexample is shrunk, and printed with its seed.
  */
 import { assert, describe, it } from "@effect/vitest"
@@ -19,8 +19,10 @@ import {
 import type { Message } from "../../src/message/Message.ts"
 import { type DeliveryKind, type Segment, SessionId, type State, wholeLog } from "../../src/session/Session.ts"
 import type { Counts } from "../../src/session/SessionStats.ts"
+import * as Postgres from "../../src/postgres/Postgres.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import {
+  type Delivery,
   type Lease,
   type LeaseName,
   layerMemory,
@@ -30,6 +32,7 @@ import {
   SessionIndex,
   SessionStore
 } from "../../src/store/SessionStore.ts"
+import { createDatabase } from "../support/postgres.ts"
 import { repetitions } from "../support/repetitions.ts"
 import { temporaryDatabase } from "../support/temporaryFolder.ts"
 
@@ -48,6 +51,7 @@ type Call =
   | { readonly call: "importAll"; readonly ids: ReadonlyArray<SessionId>; readonly messages: ReadonlyArray<Message> }
   | { readonly call: "acquire"; readonly id: SessionId; readonly name: LeaseName; readonly ttl: number }
   | { readonly call: "turn"; readonly id: SessionId; readonly ttl: number }
+  | { readonly call: "begin"; readonly id: SessionId; readonly ttl: number }
   | { readonly call: "renew"; readonly lease: number; readonly ttl: number }
   | { readonly call: "release"; readonly lease: number }
   | { readonly call: "promote"; readonly lease: number; readonly name: LeaseName | undefined }
@@ -140,6 +144,7 @@ const call: fc.Arbitrary<Call> = fc.oneof(
     ttl
   }),
   { weight: 3, arbitrary: fc.record({ call: fc.constant("turn" as const), id, ttl }) },
+  { weight: 3, arbitrary: fc.record({ call: fc.constant("begin" as const), id, ttl }) },
   fc.record({ call: fc.constant("renew" as const), lease, ttl }),
   fc.record({ call: fc.constant("release" as const), lease }),
   fc.record({ call: fc.constant("promote" as const), lease, name: nameOf("turn") }),
@@ -229,15 +234,27 @@ const answer = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     onFailure: (error) => ({ error: plain(error) })
   })
 
-/** The identity of a base and an epoch say nothing across stores; the words of a failure of the store are its own. */
-const plain = (value: unknown): unknown =>
-  JSON.parse(
+/**
+ * The identity of a base, an epoch and a token say nothing across stores; the words of a failure of the store are its own.
+ * PostgreSQL numbers deliveries by session, the others all of them: of the numbers in one answer, which are of one session,
+ * the order is compared.
+ */
+const plain = (value: unknown): unknown => {
+  const arrivals = new Set<number>()
+  JSON.stringify(value, (key, part: unknown) => {
+    if (key === "arrival" && typeof part === "number") arrivals.add(part)
+    return part
+  })
+  const inOrder = Array.from(arrivals).toSorted((a, b) => a - b)
+  return JSON.parse(
     JSON.stringify(value, (key, part: unknown) => {
       if (key === "base" && typeof part === "object") return undefined
-      if (key === "epoch") return undefined
+      if (["epoch", "token", "lastArrival"].includes(key)) return undefined
+      if (key === "arrival" && typeof part === "number") return inOrder.indexOf(part)
       return isStoreError(part) ? { _tag: part._tag, reason: part.reason } : part
     }) ?? "null"
   )
+}
 
 const isStoreError = (value: unknown): value is { readonly _tag: string; readonly reason: string } =>
   typeof value === "object" && value !== null && "_tag" in value && value._tag === "StoreError" && "reason" in value
@@ -251,6 +268,15 @@ const run = <E, R>(calls: ReadonlyArray<Call>, reopen: Effect.Effect<SessionStor
     const routes = yield* RouteMemory
     const leases: Array<Lease> = []
     let holders = 0
+    const newest = new Map<SessionId, number>()
+
+    /** Says also whether the delivery got a later number than those of its session before it. */
+    const deliver = (id: SessionId, message: Message, delivery: Delivery) =>
+      Effect.map(store.deliver(id, message, delivery), (receipt) => {
+        const before = newest.get(id) ?? 0
+        newest.set(id, Math.max(before, receipt.arrival))
+        return { ...receipt, isLater: receipt.arrival > before }
+      })
 
     const stateOf = (id: SessionId): Effect.Effect<Pick<State, "generation" | "lastSeq" | "manifest">> =>
       Effect.orElseSucceed(store.state(id), () => ({ generation: 0, lastSeq: 0, manifest: wholeLog }))
@@ -258,6 +284,12 @@ const run = <E, R>(calls: ReadonlyArray<Call>, reopen: Effect.Effect<SessionStor
     const acquire = (id: SessionId, name: LeaseName, ttl: number) =>
       Effect.tap(store.acquire(id, { name, holder: `holder ${++holders}`, ttl }), (acquired) => {
         if (acquired._tag === "Granted") leases.push(acquired.lease)
+      })
+    const begin = (id: SessionId, ttl: number) =>
+      Effect.map(store.begin(id, { holder: `holder ${++holders}`, ttl }), (begun) => {
+        if (begun._tag === "Held") return begun
+        leases.push(begun.lease)
+        return Struct.omit(begun, "isLatest")
       })
     const withLease = <A, E>(back: number, use: (lease: Lease) => Effect.Effect<A, E>, name?: LeaseName) => {
       const lease = leases.filter((lease) => name === undefined || lease.name === name).at(-1 - back)
@@ -289,13 +321,15 @@ const run = <E, R>(calls: ReadonlyArray<Call>, reopen: Effect.Effect<SessionStor
       Effect.gen(function* () {
         switch (call.call) {
           case "deliver":
-            return yield* answer(store.deliver(call.id, call.message, { kind: call.kind, key: call.key }))
+            return yield* answer(deliver(call.id, call.message, { kind: call.kind, key: call.key }))
           case "importAll":
             return yield* answer(store.importAll(call.ids.map((sessionId) => ({ sessionId, messages: call.messages }))))
           case "acquire":
             return yield* answer(acquire(call.id, call.name, call.ttl))
           case "turn":
             return [yield* answer(acquire(call.id, "turn", call.ttl)), yield* withLease(0, store.promote)]
+          case "begin":
+            return yield* answer(begin(call.id, call.ttl))
           case "renew":
             return yield* withLease(call.lease, (lease) => store.renew(lease, call.ttl))
           case "release":
@@ -463,6 +497,15 @@ const runOnFile = (calls: ReadonlyArray<Call>) =>
     return yield* Effect.provide(run(calls, open), backend)
   })
 
+/** Each run has a database of its own. Leases go by the clock of the test. */
+const runOnPostgres = (calls: ReadonlyArray<Call>) =>
+  Effect.gen(function* () {
+    const url = yield* Effect.promise(() => createDatabase())
+    const backend = Layer.scopedContext(Postgres.makeWithClock({ url }, true))
+    const open = Effect.map(Layer.build(Layer.fresh(backend)), Context.get(SessionStore))
+    return yield* Effect.provide(run(calls, open), backend)
+  })
+
 const systemMessage: Message = { role: "system", content: "" }
 const userMessage: Message = { role: "user", content: "" }
 const someId = SessionId.make("a")
@@ -507,13 +550,15 @@ const program = fc
   )
   .map((parts) => parts.flat())
 
-describe("the store in memory and the store on SQLite", () => {
+describe("the stores in memory, on SQLite and on PostgreSQL", () => {
   it("give the same answers to the same calls", { timeout: 120_000 }, () =>
     fc.assert(
       fc.asyncProperty(program, async (calls) => {
         const answersOf = <A, E>(program: Effect.Effect<A, E, Scope.Scope>) =>
           Effect.runPromise(Effect.provide(Effect.scoped(program), TestContext.TestContext))
-        assert.deepStrictEqual(await answersOf(runInMemory(calls)), await answersOf(runOnFile(calls)))
+        const answers = await answersOf(runInMemory(calls))
+        assert.deepStrictEqual(await answersOf(runOnFile(calls)), answers)
+        assert.deepStrictEqual(await answersOf(runOnPostgres(calls)), answers)
       }),
       {
         numRuns: repetitions(25, 300),

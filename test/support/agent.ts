@@ -38,6 +38,10 @@ export const gateway = ({ filename, leaseTtl, url }: Place, say: Say) => {
       acquire: (...asked: Parameters<typeof store.acquire>) =>
         Effect.tap(store.acquire(...asked), ({ _tag }) => {
           if (_tag === "Held") say({ _tag: "Waiting", lease: asked[1].name })
+        }),
+      begin: (...asked: Parameters<typeof store.begin>) =>
+        Effect.tap(store.begin(...asked), ({ _tag }) => {
+          if (_tag === "Held") say({ _tag: "Waiting", lease: "turn" })
         })
     }))
   )

@@ -44,6 +44,14 @@ export const acquireLease = (sessionId: SessionId, name: "turn" | "operation" = 
     return acquired.lease
   })
 
+export const beginTurn = (sessionId: SessionId, holder: string, ttl = 10_000) =>
+  Effect.gen(function* () {
+    const store = yield* SessionStore
+    const begun = yield* store.begin(sessionId, { holder, ttl })
+    if (begun._tag === "Held") return yield* Effect.die(`held by ${begun.holder}`)
+    return begun
+  })
+
 export const segment = (id: string, fromSeq: number, toSeq: number): Segment => ({
   id,
   level: 0,
