@@ -315,7 +315,7 @@ ${SESSION_TABLES.map((table) => `      DELETE FROM throughline.${table} x WHERE 
       DELETE FROM throughline.session x WHERE x.id = _id;
     END $$`
 
-/** Those of the first schema. */
+/** Functions of the first schema. */
 export const functions: ReadonlyArray<string> = [
   clock,
   deliver,
@@ -328,5 +328,5 @@ export const functions: ReadonlyArray<string> = [
   forget
 ]
 
-/** Those that the second one adds. */
+/** Functions that the second schema adds. */
 export const functionsOf2: ReadonlyArray<string> = [begin]

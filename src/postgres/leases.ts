@@ -59,7 +59,7 @@ export const make = Effect.fnUntraced(function* ({ leaseTime, run, write }: Link
       ({ message }) => Effect.logWarning(`a lease was not given back, and holds its session until it ends: ${message}`)
     )
 
-  /** Nobody waits for it but who asks for the session next. */
+  /** Returns at once. The next request for the session waits for it. */
   const release = (lease: Lease): Effect.Effect<void> =>
     Effect.suspend(() => {
       const key = keyOf(lease.sessionId, lease.name)
@@ -69,7 +69,8 @@ export const make = Effect.fnUntraced(function* ({ leaseTime, run, write }: Link
         Deferred.unsafeDone(returned, Effect.void)
       })
       returning.set(key, returned)
-      return Effect.asVoid(Effect.forkIn(Effect.uninterruptible(Effect.ensuring(giveBack(lease), settle)), scope))
+      // Uninterruptible from the start: the scope would interrupt a fiber that has not begun.
+      return Effect.asVoid(Effect.uninterruptible(Effect.forkIn(Effect.ensuring(giveBack(lease), settle), scope)))
     })
 
   return { awaitReturn, store: { acquire, renew, release } }

@@ -41,7 +41,7 @@ export interface Leases {
     use: (held: Held) => Effect.Effect<A, E, R>,
     patience?: LeasePatience<E2>
   ) => Effect.Effect<A, E | E2 | Failure, R>
-  /** The same for a turn. `takeUp` gets what it begins with, where nothing can interrupt it. */
+  /** Holds the lease of a turn. `takeUp` gets what it begins with, where nothing can interrupt it. */
   readonly usingTurn: <A, E, R, E2 = never>(
     sessionId: SessionId,
     holder: string,

@@ -26,6 +26,7 @@ import { passForMessage } from "../support/untyped.ts"
 
 const hello: Message = { role: "user", content: "hello" }
 const hi: Message = { role: "assistant", content: "hi" }
+const later: Message = { role: "user", content: "later" }
 
 const model = () => Scripted.make([summary("x")])
 
@@ -326,8 +327,21 @@ describe("Gateway", () => {
     Effect.gen(function* () {
       yield* deliver(hello)
       const { view } = yield* Gateway
-      const during = yield* runTurn(() => view(id))
-      assert.deepStrictEqual(during.messages, [])
+      const during = yield* runTurn(() => Effect.zipRight(deliver(later), view(id)))
+      assert.deepStrictEqual(during.messages, [hello])
+    }).pipe(Effect.provide(scripted(Scripted.layer([]))))
+  )
+
+  it.effect("a turn begins with what was delivered before it, and its first view has what was delivered since", () =>
+    Effect.gen(function* () {
+      yield* deliver(hello)
+      const seen = yield* runTurn((turn) =>
+        Effect.gen(function* () {
+          yield* deliver(later)
+          return yield* turn.view()
+        })
+      )
+      assert.deepStrictEqual(seen.messages, [hello, later])
     }).pipe(Effect.provide(scripted(Scripted.layer([]))))
   )
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Either } from "effect"
+import { Effect, Either, Logger, LogLevel } from "effect"
 import { Client } from "pg"
 import { yieldToLoop } from "../../src/concurrency/eventLoopBudget.ts"
 import { SessionId, wholeLog } from "../../src/session/Session.ts"
@@ -171,6 +171,45 @@ describe("several hosts on one PostgreSQL", () => {
     })
   )
 
+  it.scopedLive("give their leases back before they close, though nobody waits for it", () =>
+    Effect.gen(function* () {
+      const url = yield* database
+      const watcher = yield* openHost(url)
+      for (let n = 0; n < 5; n++) {
+        const id = SessionId.make(`session ${n}`)
+        yield* watcher.deliver(id, user("hello"), { kind: "request" })
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const host = yield* openHost(url)
+            yield* host.release(yield* acquired(host, id, "first"))
+          })
+        )
+        yield* acquired(watcher, id, "second")
+      }
+    })
+  )
+
+  it.scopedLive("warn of a lease that could not be given back, and go on when it has expired", () =>
+    Effect.gen(function* () {
+      const url = yield* database
+      const id = SessionId.make("s")
+      const warnings: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => {
+        if (logLevel === LogLevel.Warning) warnings.push(String(message))
+      })
+      const host = yield* openHost(url)
+      yield* host.deliver(id, user("hello"), { kind: "request" })
+      const lease = yield* acquired(host, id, "first", 300)
+      yield* query(url, "ALTER TABLE throughline.session RENAME TO away")
+      yield* Effect.provide(host.release(lease), Logger.replace(Logger.defaultLogger, logger))
+      yield* Effect.repeat(yieldToLoop, { until: () => warnings.length > 0 })
+      yield* query(url, "ALTER TABLE throughline.away RENAME TO session")
+      assert.match(warnings.join(), /a lease was not given back, and holds its session until it ends: .*release turn/)
+      const next = host.acquire(id, { name: "turn", holder: "second", ttl: 60_000 })
+      yield* Effect.repeat(next, { until: ({ _tag }) => _tag === "Granted" })
+    })
+  )
+
   it.scopedLive("use a schema of the name that is asked for, beside others in one database", () =>
     Effect.gen(function* () {
       const url = yield* database
@@ -185,17 +224,22 @@ describe("several hosts on one PostgreSQL", () => {
   )
 })
 
-const acquired = (store: Store, sessionId: SessionId) =>
-  Effect.flatMap(store.acquire(sessionId, { name: "turn", holder: "me", ttl: 60_000 }), (answer) =>
+const acquired = (store: Store, sessionId: SessionId, holder = "me", ttl = 60_000) =>
+  Effect.flatMap(store.acquire(sessionId, { name: "turn", holder, ttl }), (answer) =>
     answer._tag === "Granted" ? Effect.succeed(answer.lease) : Effect.dieMessage("it is held")
   )
 
-const countDeadlocks = (url: string) =>
+const query = (url: string, statement: string) =>
   Effect.promise(async () => {
     const client = new Client(url)
     await client.connect()
-    const asked = "SELECT deadlocks::int AS deadlocks FROM pg_stat_database WHERE datname = current_database()"
-    const { rows } = await client.query<{ deadlocks: number }>(asked)
+    const { rows } = await client.query<{ deadlocks: number }>(statement)
     await client.end()
-    return rows[0]?.deadlocks
+    return rows
   })
+
+const countDeadlocks = (url: string) =>
+  Effect.map(
+    query(url, "SELECT deadlocks::int AS deadlocks FROM pg_stat_database WHERE datname = current_database()"),
+    ([row]) => row?.deadlocks
+  )

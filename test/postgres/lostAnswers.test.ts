@@ -60,6 +60,21 @@ for (const at of ["statement", "answer"] satisfies ReadonlyArray<Cut>) {
         )
         assert.isTrue(yield* cut(store.renew(turn, 60_000)))
 
+        yield* cut(store.release(turn))
+        yield* store.deliver(id, user("five"), { kind: "request" })
+        const begun = yield* cut(store.begin(id, { holder: "the next turn", ttl: 60_000 }))
+        if (begun._tag === "Held") return assert.fail("the lease was given back")
+        assert.deepStrictEqual(
+          begun.promoted.map(({ arrival, seq }) => [seq, arrival]),
+          [[5, 3]]
+        )
+        assert.deepStrictEqual(begun.state, yield* store.state(id))
+        const last = yield* cut(store.append(begun.lease, [assistant("six")]))
+        assert.deepStrictEqual(
+          last.map(({ seq }) => seq),
+          [6]
+        )
+
         const operation = yield* cut(acquire(store, id, "operation"))
         const manifest = { ...wholeLog, headTo: 1, tailFrom: 4, segments: ["summary"] }
         const made = { operationId: "op", base: 0, manifest, segments: [segment("summary", 2, 3)], ledger: "l" }
@@ -68,13 +83,13 @@ for (const at of ["statement", "answer"] satisfies ReadonlyArray<Cut>) {
         assert.strictEqual((yield* cut(store.rewind(id, rewind)))?.generation, 2)
         assert.strictEqual((yield* cut(store.reset(id))).generation, 3)
         assert.lengthOf(yield* watcher.snapshots(id), 3)
-        assert.deepStrictEqual(yield* cut(readTexts(store, id)), ["one", "two", "three", "four"])
+        assert.deepStrictEqual(yield* cut(readTexts(store, id)), ["one", "two", "three", "four", "five", "six"])
 
         const imported = SessionId.make("imported")
         yield* cut(store.importAll([{ sessionId: imported, messages: [user("a"), assistant("b")] }]))
         assert.deepStrictEqual(yield* readTexts(watcher, imported), ["a", "b"])
         const seqs = (yield* readAll(watcher, id)).map(({ seq }) => seq)
-        assert.deepStrictEqual(seqs, [1, 2, 3, 4])
+        assert.deepStrictEqual(seqs, [1, 2, 3, 4, 5, 6])
         assert.deepStrictEqual(yield* store.state(id), yield* watcher.state(id))
       })
     )

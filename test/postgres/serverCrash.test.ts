@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Fiber, Ref } from "effect"
 import { yieldToLoop } from "../../src/concurrency/eventLoopBudget.ts"
 import { SessionId, wholeLog } from "../../src/session/Session.ts"
+import type { Acquired, Begun } from "../../src/store/SessionStore.ts"
 import { createDatabase, type Server, startServer } from "../support/postgres.ts"
 import { openHost, readAll, type Store } from "../support/postgresHosts.ts"
 import { repetitions } from "../support/repetitions.ts"
@@ -21,10 +22,13 @@ const work = (hosts: ReadonlyArray<Store>, isOver: Ref.Ref<boolean>) => {
         yield* yieldToLoop
       }
     })
-  const acquire = (host: Store, name: "turn" | "operation", holder: string) =>
-    Effect.tap(host.acquire(id, { name, holder, ttl: 20 }), (acquired) => {
-      if (acquired._tag === "Granted") told.tokens.push([`${name} ${acquired.lease.token}`, holder])
+  const note = (holder: string) => (acquired: Acquired | Begun) =>
+    Effect.sync(() => {
+      if (acquired._tag === "Granted") told.tokens.push([`${acquired.lease.name} ${acquired.lease.token}`, holder])
     })
+  const acquire = (host: Store, name: "turn" | "operation", holder: string) =>
+    Effect.tap(host.acquire(id, { name, holder, ttl: 20 }), note(holder))
+  const begin = (host: Store, holder: string) => Effect.tap(host.begin(id, { holder, ttl: 20 }), note(holder))
   const all = hosts.flatMap((host, h) => [
     untilOver((n) =>
       Effect.map(host.deliver(id, user(`d${h}.${n}`), { kind: "request" }), () => {
@@ -33,11 +37,11 @@ const work = (hosts: ReadonlyArray<Store>, isOver: Ref.Ref<boolean>) => {
     ),
     untilOver((n) =>
       Effect.gen(function* () {
-        const acquired = yield* acquire(host, "turn", `t${h}.${n}`)
+        const acquired = yield* n % 2 === 0 ? begin(host, `t${h}.${n}`) : acquire(host, "turn", `t${h}.${n}`)
         if (acquired._tag === "Held") return
         const ended = yield* Effect.either(
           Effect.gen(function* () {
-            yield* host.promote(acquired.lease)
+            if (n % 4 > 0) yield* host.promote(acquired.lease)
             yield* host.append(acquired.lease, [assistant(`a${h}.${n}`)])
             told.messages.push(`a${h}.${n}`)
           })
