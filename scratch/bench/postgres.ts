@@ -6,6 +6,7 @@
  */
 import { Effect, Layer, Logger, LogLevel, ManagedRuntime } from "effect"
 import assert from "node:assert"
+import { readFileSync } from "node:fs"
 import { loadavg } from "node:os"
 import { setImmediate } from "node:timers/promises"
 import { parseArgs } from "node:util"
@@ -45,12 +46,12 @@ const encoded = turns.map((turn) => Floor.encode(counter, turn))
 /** Each query of a client is a round trip, whoever sends it; the driver sends the text of a named one along. */
 let trips = 0
 /** Queries without an answer yet. */
-let underWay = 0
+const underWay = new Set<number>()
 const { query } = Client.prototype
 Reflect.set(Client.prototype, "query", function (this: Client, ...given: ReadonlyArray<unknown>): unknown {
-  trips++
-  underWay++
-  const end = () => void underWay--
+  const trip = ++trips
+  underWay.add(trip)
+  const end = () => void underWay.delete(trip)
   const callback = given.at(-1)
   if (typeof callback !== "function") {
     const answered: unknown = Reflect.apply(query, this, given)
@@ -67,7 +68,39 @@ Reflect.set(Client.prototype, "query", function (this: Client, ...given: Readonl
 /** A lease is given back while nobody waits. The next one to be measured is not to pay for it. */
 const awaitAnswers = async (): Promise<void> => {
   do await setImmediate()
-  while (underWay > 0)
+  while (underWay.size > 0)
+}
+
+// ── the server ──
+
+interface Spent {
+  /** Bytes of the write-ahead log, flushed or not. */
+  readonly wal: number
+  /** Time that the processes of the server were on a processor, in milliseconds. */
+  readonly cpu: number
+}
+
+/** Reads what the server has spent so far. Its own query is outside of what is measured. */
+const makeProbe = async (url: string) => {
+  const client = new Client(url)
+  await client.connect()
+  const asked = `SELECT (pg_current_wal_insert_lsn() - '0/0')::float8 AS wal, array_agg(pid) AS pids FROM pg_stat_activity
+    WHERE pid <> pg_backend_pid()`
+  const read = async (): Promise<Spent> => {
+    const { rows } = await client.query<{ wal: number; pids: ReadonlyArray<number> }>(asked)
+    const [{ pids, wal } = { pids: [], wal: 0 }] = rows
+    return { wal, cpu: pids.reduce((sum, pid) => sum + millisecondsOf(pid), 0) }
+  }
+  return { read, close: () => client.end() }
+}
+
+/** Linux counts the nanoseconds of a process. One that has ended counts no more. */
+const millisecondsOf = (pid: number): number => {
+  try {
+    return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[0]) / 1e6
+  } catch {
+    return 0
+  }
 }
 
 // ── turns ──
@@ -121,11 +154,25 @@ interface Measured {
   readonly times: Array<number>
   readonly trips: Array<number>
   readonly cpu: Array<number>
+  readonly spent: Array<Spent>
 }
 
-const measured = (name: string, open: Measured["open"]): Measured => ({ name, open, times: [], trips: [], cpu: [] })
+const measured = (name: string, open: Measured["open"]): Measured => ({
+  name,
+  open,
+  times: [],
+  trips: [],
+  cpu: [],
+  spent: []
+})
 
-const takeTurn = async ({ cpu, times, trips: sent }: Measured, runner: Runner, n: number): Promise<void> => {
+const takeTurn = async (
+  { cpu, spent, times, trips: sent }: Measured,
+  runner: Runner,
+  probe: () => Promise<Spent>,
+  n: number
+): Promise<void> => {
+  const earlier = await probe()
   const [from, used, before] = [performance.now(), process.cpuUsage(), trips]
   await runner.turn(n)
   const time = performance.now() - from
@@ -135,6 +182,8 @@ const takeTurn = async ({ cpu, times, trips: sent }: Measured, runner: Runner, n
   times.push(time)
   cpu.push((user + system) / 1000)
   sent.push(trips - before)
+  const later = await probe()
+  spent.push({ wal: later.wal - earlier.wal, cpu: later.cpu - earlier.cpu })
 }
 
 const takeRound = async (server: Server, variants: ReadonlyArray<Measured>): Promise<void> => {
@@ -145,12 +194,14 @@ const takeRound = async (server: Server, variants: ReadonlyArray<Measured>): Pro
     databases.push(url)
     runners.push(await open(url))
   }
+  const probe = await makeProbe(server.url())
   for (let n = 0; n < TURNS; n++) {
     for (const [i, variant] of variants.entries()) {
       const runner = runners[i]
-      if (runner !== undefined) await takeTurn(variant, runner, n)
+      if (runner !== undefined) await takeTurn(variant, runner, probe.read, n)
     }
   }
+  await probe.close()
   for (const { close } of runners) await close()
   const [floor, ...others] = await Promise.all(databases.map((url) => Floor.digestLog(url, id)))
   for (const other of others) assert.deepStrictEqual(other, floor, "the floor did not write what the library wrote")
@@ -231,14 +282,18 @@ const printTurns = (): void => {
       "mean × floor",
       "trips, usual",
       "trips, mean",
-      "CPU ms"
+      "CPU ms",
+      "server's CPU ms",
+      "WAL kB"
     )
   )
-  console.log(rowOf("---", ...Array.from({ length: 8 }, () => "--:")))
-  for (const { cpu, name, times, trips } of variants) {
+  console.log(rowOf("---", ...Array.from({ length: 10 }, () => "--:")))
+  for (const { cpu, name, spent, times, trips } of variants) {
     const [p50, p99, average] = [median(times), quantile(times, 0.99), mean(times)]
     const ratios = [p50 / median(floor), average / mean(floor)]
-    console.log(rowOf(name, ...[p50, p99, average, ...ratios, median(trips), mean(trips), mean(cpu)].map(two)))
+    const ofServer = [mean(spent.map(({ cpu }) => cpu)), mean(spent.map(({ wal }) => wal / 1000))]
+    const figures = [p50, p99, average, ...ratios, median(trips), mean(trips), mean(cpu), ...ofServer]
+    console.log(rowOf(name, ...figures.map(two)))
   }
 }
 

