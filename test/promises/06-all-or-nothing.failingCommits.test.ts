@@ -7,6 +7,7 @@ import { Chunk, Effect, Either, Layer, Stream } from "effect"
 import Database from "better-sqlite3"
 import { join } from "node:path"
 import { ModelUnavailable, QuotaExceeded } from "../../src/model/ModelError.ts"
+import { yieldToLoop } from "../../src/concurrency/eventLoopBudget.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
 import type { Message } from "../../src/message/Message.ts"
 import type { Provider } from "../../src/model/Provider.ts"
@@ -34,6 +35,7 @@ const says = (role: "user" | "assistant", content: string): Message => ({ role, 
 const HUGE = says("user", "The invoice is attached. ".repeat(4_000))
 const ANSWER = says("assistant", "It is fine.")
 
+let turns = 0
 let sessions = 0
 const newSession = () => SessionId.make(`session-${++sessions}`)
 
@@ -61,6 +63,15 @@ const compressed = (id: SessionId) => Effect.flatMap(Gateway.Gateway, ({ compres
 const healed = (id: SessionId) => Effect.flatMap(Gateway.Gateway, ({ heal }) => heal(id))
 const degraded = (id: SessionId) => Effect.zipRight(imported(id), withoutModel(compressed(id)))
 
+/** A session in whose inbox nothing waits. */
+const takenUp = (id: SessionId, message: Message) =>
+  Effect.flatMap(Gateway.Gateway, ({ deliver, turn }) =>
+    Effect.zipRight(
+      deliver(id, message),
+      turn(id, ({ view }) => view())
+    )
+  )
+
 const STEPS: ReadonlyArray<Step> = [
   {
     what: "deliver",
@@ -71,12 +82,12 @@ const STEPS: ReadonlyArray<Step> = [
   {
     what: "promote",
     ready: (id) => Effect.flatMap(Gateway.Gateway, ({ deliver }) => Effect.replicateEffect(deliver(id, HUGE), 2)),
-    perform: (id) => Effect.flatMap(Gateway.Gateway, ({ turn }) => turn(id, ({ view }) => view())),
+    perform: (id) => Effect.flatMap(SessionStore, ({ begin }) => begin(id, { holder: `turn ${++turns}`, ttl: 0 })),
     tables: ["lease", "message"]
   },
   {
     what: "append",
-    ready: (id) => Effect.flatMap(Gateway.Gateway, ({ deliver }) => deliver(id, says("user", "hello"))),
+    ready: (id) => takenUp(id, says("user", "hello")),
     perform: (id) => Effect.flatMap(Gateway.Gateway, ({ turn }) => turn(id, ({ append }) => append(HUGE, ANSWER))),
     tables: ["message"]
   },
@@ -317,18 +328,19 @@ describe("a lease that somebody took over", () => {
         Effect.gen(function* () {
           const id = newSession()
           const { deliver, turn } = yield* Gateway.Gateway
-          yield* deliver(id, says("user", "hello"))
+          yield* takenUp(id, says("user", "hello"))
           const before = yield* all(id)
           const error = yield* Effect.flip(
             turn(id, (turn) => {
               takeOver(file, id, "turn")
-              return go(turn)
+              return Effect.zipRight(yieldToLoop, go(turn))
             })
           )
           assert.propertyVal(error, "_tag", "TurnLost")
           if (what === "append") assert.deepPropertyVal(error, "unstored", [ANSWER])
           assert.deepStrictEqual(yield* agreed(file, id), before)
           file.other.exec("UPDATE lease SET holder = NULL")
+          yield* deliver(id, says("user", "again"))
           yield* turn(id, (turn) => go(turn))
           assert.notDeepEqual(yield* agreed(file, id), before)
         })

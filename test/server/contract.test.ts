@@ -185,7 +185,7 @@ describe("turns", () => {
       const client = yield* Service.client()
       yield* client.operations.deliver({ path, payload: { message: user("one") } })
       const begun = yield* client.turns.begin({ path, payload: {} })
-      assert.strictEqual(begun.lastSeq, 0)
+      assert.strictEqual(begun.lastSeq, 1)
       const of = { path: { session, turn: begun.turn } }
       yield* client.turns.step({ ...of, payload: { system: "Be brief.", format: "anthropic" } })
       const payload = { messages: [reply("one answer")], key: "step 1" }

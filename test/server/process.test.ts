@@ -131,7 +131,7 @@ layer(layerBundle, { excludeTestServices: true })("the service as a process", (i
       const next = yield* Service.start([...args, "0"])
       const again = yield* connect(next.url)
       const begun = yield* again.turns.begin({ path, payload: { wait: 0 } })
-      assert.strictEqual(begun.lastSeq, 0)
+      assert.strictEqual(begun.lastSeq, 1)
     })
   )
 
