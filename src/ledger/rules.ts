@@ -48,9 +48,9 @@ export interface Retraction {
 export const readRetraction = (sentence: string): Retraction | undefined => {
   const text = normalizeSentence(sentence)
   if (sentence.length > LONGEST_SENTENCE || text.includes("?")) return undefined
-  const isPermission = LANGUAGES.some(({ allowedAgain }) => allowedAgain.has(text))
-  if (!isPermission && !LANGUAGES.some(({ takenBack }) => takenBack.has(text))) return undefined
-  const topic = splitWords(text).filter((word) => !LANGUAGES.some(({ empty }) => empty.has(word)))
+  const isPermission = readLanguages().some(({ allowedAgain }) => allowedAgain.has(text))
+  if (!isPermission && !readLanguages().some(({ takenBack }) => takenBack.has(text))) return undefined
+  const topic = splitWords(text).filter((word) => !readLanguages().some(({ empty }) => empty.has(word)))
   return topic.length === 0 ? undefined : { text: sentence, topic, isPermission }
 }
 
@@ -59,14 +59,14 @@ export const isTakenBack = (rule: string, { isPermission, topic }: Retraction): 
   const text = normalizeSentence(rule)
   const words = splitWords(text)
   const isNamed = topic.every((word) => words.some((other) => other.slice(0, STEM) === word.slice(0, STEM)))
-  return isNamed && (!isPermission || LANGUAGES.some(({ forbids }) => forbids.has(text)))
+  return isNamed && (!isPermission || readLanguages().some(({ forbids }) => forbids.has(text)))
 }
 
 /** Returns whether a sentence takes back the order before it: "can you revert that?" */
 export const takesOrderBack = (sentence: string): boolean => {
   if (sentence.length > LONGEST_SENTENCE) return false
   const text = normalizeSentence(sentence)
-  return LANGUAGES.some(({ forbids, reverts }) => {
+  return readLanguages().some(({ forbids, reverts }) => {
     const found = reverts.find(text)
     if (found === undefined || forbids.has(text.slice(0, found.index))) return false
     return CLAUSE_END.test(text.slice(found.index + found.phrase.length))
@@ -100,7 +100,7 @@ interface Words extends Readonly<Record<Exclude<keyof RuleWords, "common" | "joi
 }
 
 const makeWords = ({ hasSpaces, words }: Language): Words => {
-  const make = (name: keyof RuleWords) => makePhrases(readPhrases(words[name]), hasSpaces)
+  const make = (name: keyof RuleWords) => makePhrases(() => readPhrases(words[name]), hasSpaces)
   const joints = readPhrases(words.joints).map((joint) => String.raw`|\s${joint}\s`)
   return {
     common: new Set(readPhrases(words.common)),
@@ -152,14 +152,16 @@ const ALL: ReadonlyArray<Language> = [
   spanish
 ]
 
-const LANGUAGES = ALL.map(makeWords)
+/** Read when a sentence is first weighed, since few programs that import the library do so at once. */
+const readLanguages = () => (languagesRead ??= ALL.map(makeWords))
+let languagesRead: ReadonlyArray<Words> | undefined
 
 /** Makes finders of the phrases of these lists in all languages. */
 const makeFinders = (lists: ReadonlyArray<keyof RuleWords>): ReadonlyArray<Phrases> =>
   [true, false].map((hasSpaces) => {
     const languages = ALL.filter((language) => language.hasSpaces === hasSpaces)
-    const phrases = languages.flatMap(({ words }) => lists.flatMap((list) => readPhrases(words[list])))
-    return makePhrases(phrases, hasSpaces)
+    const read = () => languages.flatMap(({ words }) => lists.flatMap((list) => readPhrases(words[list])))
+    return makePhrases(read, hasSpaces)
   })
 
 const LISTS_OF_RULES = [
@@ -196,9 +198,9 @@ export const TELLING_WORDS = makeFinders([...LISTS_OF_RULES, ...LISTS_OF_RETRACT
 /** Returns the languages whose frequent words the text has most. */
 const guessLanguages = (text: string): ReadonlyArray<Words> => {
   const words = text.match(WORD_OR_SIGN) ?? []
-  const counts = LANGUAGES.map(({ common }) => words.filter((word) => common.has(word)).length)
+  const counts = readLanguages().map(({ common }) => words.filter((word) => common.has(word)).length)
   const most = Math.max(...counts)
-  return LANGUAGES.filter((_, i) => counts[i] === most)
+  return readLanguages().filter((_, i) => counts[i] === most)
 }
 
 /** A sign of a script without spaces counts by itself. Parts of paths and hashes are no words. */

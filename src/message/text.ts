@@ -194,11 +194,21 @@ export const readPhrases = (list: string | undefined): ReadonlyArray<string> =>
     .filter((phrase) => phrase !== "")
 
 /**
- * Makes a finder of phrases: `*` stands for any ending of a word, `…` for a few words, `#` for a number.
- *
- * Sorts them by how they begin, so that few are tried at each place, and compiles those that are needed.
+ * Makes a finder of phrases: `*` stands for any ending of a word, `…` for a few words, `#` for a number. The list is read
+ * when a text is first searched: whoever only imports the library does not wait for it.
  */
-export const makePhrases = (list: ReadonlyArray<string>, hasSpaces: boolean): Phrases => {
+export const makePhrases = (list: () => ReadonlyArray<string>, hasSpaces: boolean): Phrases => {
+  let made: Phrases | undefined
+  const phrases = () => (made ??= sortPhrases(list(), hasSpaces))
+  return {
+    matchStart: (text) => phrases().matchStart(text),
+    find: (text) => phrases().find(text),
+    has: (text) => phrases().has(text)
+  }
+}
+
+/** Sorts phrases by how they begin, so that few are tried at each place, and compiles those that are needed. */
+const sortPhrases = (list: ReadonlyArray<string>, hasSpaces: boolean): Phrases => {
   // Longer phrases come first, so that "do not" is not taken for "do".
   const phrases = list.toSorted((a, b) => b.length - a.length)
   const starts = new Map<number, Start>()
@@ -293,7 +303,7 @@ const collectSentences = (line: string, found: Array<string>): void => {
   }
   for (const piece of splitLongLine(line)) {
     if (IS_ASCII.test(piece)) collectAsciiSentences(piece, found)
-    else for (const { segment } of SENTENCES.segment(piece)) addSentence(segment, found)
+    else for (const { segment } of sentences().segment(piece)) addSentence(segment, found)
   }
 }
 
@@ -340,8 +350,10 @@ const splitLongLine = (line: string): ReadonlyArray<string> =>
 const PIECE = 1_000
 const LONG_LINE = /[^]{1,1000}(?![^\s。！？])|[^]{1,1000}/g
 
-// A fixed language, so that the machine's own does not change the result. Scripts are recognized in any language.
-const SENTENCES = new Intl.Segmenter("en", { granularity: "sentence" })
+/** In a fixed language, so that the machine's own does not change the result. Scripts are recognized in any language. */
+const sentences = () => (segmenter ??= new Intl.Segmenter("en", { granularity: "sentence" }))
+/** Made when it is first needed: that takes milliseconds. */
+let segmenter: Intl.Segmenter | undefined
 
 /** Most texts are one line already, and a test is cheaper than a replacement. */
 const IS_WIDE = /[^\S ]|\u0085|\s\s|^\s|\s$/
