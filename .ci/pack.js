@@ -80,6 +80,11 @@ const checkLibrary = (project) => {
   )
   process.stdout.write(run("node", ["check.js"], project))
   check(!existsSync(join(project, "node_modules/@effect/cli")), "the library depends on the command line")
+  for (const peer of Object.keys(readJson("package.json").peerDependenciesMeta)) {
+    check(!existsSync(join(project, "node_modules", peer)), `${peer} is in a default install`)
+  }
+  const { packages } = readJson(join(project, "package-lock.json"))
+  console.log(`a default install has ${Object.keys(packages).length - 1} packages`)
   if (process.features.require_module) {
     run("node", ["--eval", `if (!require("throughline").Gateway) throw new Error("require gives no Gateway")`], project)
     console.log("required from CommonJS")

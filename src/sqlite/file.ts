@@ -4,11 +4,12 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { closeSync, openSync, readSync, statSync } from "node:fs"
 import { StoreError } from "../session/SessionError.ts"
-import { APPLICATION_ID } from "./migrations.ts"
 import { systemErrorText } from "../message/systemErrorText.ts"
 import { textOf } from "../model/safeErrorText.ts"
 
 const MAGIC = "SQLite format 3\0"
+/** "thrl": written into the file's header, so that another application's database is never taken for ours. */
+const APPLICATION_ID = 0x7468726c
 const APPLICATION_ID_AT = 68
 export const HEADER_LENGTH = 100
 

@@ -8,9 +8,6 @@ import type Database from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import * as Record from "effect/Record"
 
-/** "thrl": written into the file's header, so that another application's database is never taken for ours. */
-export const APPLICATION_ID = 0x7468726c
-
 const tables = [
   `CREATE TABLE session (
     id       TEXT PRIMARY KEY,
