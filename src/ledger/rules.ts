@@ -100,7 +100,7 @@ interface Words extends Readonly<Record<Exclude<keyof RuleWords, "common" | "joi
 }
 
 const makeWords = ({ hasSpaces, words }: Language): Words => {
-  const make = (name: keyof RuleWords) => makePhrases(() => readPhrases(words[name]), hasSpaces)
+  const make = (name: keyof RuleWords) => makePhrases([words[name]], hasSpaces)
   const joints = readPhrases(words.joints).map((joint) => String.raw`|\s${joint}\s`)
   return {
     common: new Set(readPhrases(words.common)),
@@ -160,8 +160,10 @@ let languagesRead: ReadonlyArray<Words> | undefined
 const makeFinders = (lists: ReadonlyArray<keyof RuleWords>): ReadonlyArray<Phrases> =>
   [true, false].map((hasSpaces) => {
     const languages = ALL.filter((language) => language.hasSpaces === hasSpaces)
-    const read = () => languages.flatMap(({ words }) => lists.flatMap((list) => readPhrases(words[list])))
-    return makePhrases(read, hasSpaces)
+    return makePhrases(
+      languages.flatMap(({ words }) => lists.map((list) => words[list])),
+      hasSpaces
+    )
   })
 
 const LISTS_OF_RULES = [

@@ -194,12 +194,12 @@ export const readPhrases = (list: string | undefined): ReadonlyArray<string> =>
     .filter((phrase) => phrase !== "")
 
 /**
- * Makes a finder of phrases: `*` stands for any ending of a word, `…` for a few words, `#` for a number. The list is read
- * when a text is first searched: whoever only imports the library does not wait for it.
+ * Makes a finder of the phrases of lists: `*` stands for any ending of a word, `…` for a few words, `#` for a number. The
+ * lists are read when a text is first searched: whoever only imports the library does not wait for it.
  */
-export const makePhrases = (list: () => ReadonlyArray<string>, hasSpaces: boolean): Phrases => {
+export const makePhrases = (lists: ReadonlyArray<string | undefined>, hasSpaces: boolean): Phrases => {
   let made: Phrases | undefined
-  const phrases = () => (made ??= sortPhrases(list(), hasSpaces))
+  const phrases = () => (made ??= sortPhrases(lists.flatMap(readPhrases), hasSpaces))
   return {
     matchStart: (text) => phrases().matchStart(text),
     find: (text) => phrases().find(text),
