@@ -10,13 +10,26 @@ import { decode, encode, type StepOptions, tools as definitions, type Turn } fro
 export { middleware } from "./middleware.ts"
 
 /**
+ * The tokens of a step. Version 5 of the SDK has `cachedInputTokens`, later ones have `inputTokenDetails`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StepTokens {
+  readonly inputTokens: number | undefined
+  readonly outputTokens?: number | undefined
+  readonly cachedInputTokens?: number | undefined
+  readonly inputTokenDetails?: { readonly cacheReadTokens: number | undefined } | undefined
+}
+
+/**
  * What the SDK tells of a step: `response.messages` are those of this step, or of all steps so far, as its version has it.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Step {
-  readonly usage: { readonly inputTokens: number | undefined }
+  readonly usage: StepTokens
   readonly response: { readonly messages: ReadonlyArray<{ readonly role: string }> }
 }
 
@@ -68,7 +81,7 @@ export const keepSteps = async <R extends { readonly steps: ReadonlyArray<Step> 
     return messages
   }
   const append = async (messages: ReadonlyArray<object>, step: Step | undefined) => {
-    if (step?.usage.inputTokens !== undefined) await turn.report({ inputTokens: step.usage.inputTokens })
+    if (step !== undefined) await reportTokens(turn, step.usage)
     await turn.append(...decode("ai-sdk-model", messages))
   }
   const prepareStep: StepSettings["prepareStep"] = async (given) => {
@@ -84,6 +97,12 @@ export const keepSteps = async <R extends { readonly steps: ReadonlyArray<Step> 
   const last = (await result.steps).at(-1)
   if (last !== undefined) await append(last.response.messages.slice(countStored(last)), last)
   return result
+}
+
+const reportTokens = async (turn: Turn, usage: StepTokens): Promise<void> => {
+  const { cachedInputTokens, inputTokenDetails, inputTokens, outputTokens } = usage
+  const cachedTokens = inputTokenDetails?.cacheReadTokens ?? cachedInputTokens
+  if (inputTokens !== undefined) await turn.report({ inputTokens, cachedTokens, outputTokens })
 }
 
 /** How many messages of a step are those of the step before it. The first one may begin with the results of approved calls. */

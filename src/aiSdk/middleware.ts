@@ -1,7 +1,7 @@
 /** Middleware of the AI SDK that keeps the calls of a model within its window. */
 import type { LanguageModelMiddleware } from "ai"
-import { isObject, isString } from "../format/json.ts"
-import type { Sessions, StepOptions, Turn } from "../promise/Promise.ts"
+import { isObject, isString, readNumber } from "../format/json.ts"
+import type { Sessions, StepOptions, StepUsage, Turn } from "../promise/Promise.ts"
 import { isTooLong } from "../promise/runPromise.ts"
 import { splitPrompt, writePrompt } from "./prompt.ts"
 import { makeRecorder } from "./recordPrompt.ts"
@@ -66,7 +66,13 @@ const makeSessionCalls = (sessions: Sessions, options: StepOptions) => {
     if (sessionId === undefined) return modelCall.pass()
     signal?.throwIfAborted()
     await record(sessionId, splitPrompt(prompt).items, signal)
-    return sessions.turn(sessionId, (turn) => callOnView(turn, modelCall, options, false), { signal })
+    const agent = async (turn: Turn): Promise<A> => {
+      const answer = await callOnView(turn, modelCall, options, false)
+      const usage = readUsage(answer)
+      if (usage !== undefined) await turn.report(usage)
+      return answer
+    }
+    return sessions.turn(sessionId, agent, { signal })
   }
 }
 
@@ -95,6 +101,18 @@ const callOnView = <P extends CallParams, A>(
     },
     { tools: params.tools, ...(instructions !== "" && { system: instructions }), ...options }
   )
+}
+
+/** The tokens of an answer, by either version of the specification; undefined for a stream, which has not counted them yet. */
+const readUsage = (answer: unknown): StepUsage | undefined => {
+  const usage = isObject(answer) && isObject(answer.usage) ? answer.usage : {}
+  const input = isObject(usage.inputTokens) ? usage.inputTokens.total : usage.inputTokens
+  const cached = isObject(usage.inputTokens) ? usage.inputTokens.cacheRead : usage.cachedInputTokens
+  const output = isObject(usage.outputTokens) ? usage.outputTokens.total : usage.outputTokens
+  const inputTokens = readNumber(input)
+  return inputTokens === undefined
+    ? undefined
+    : { inputTokens, cachedTokens: readNumber(cached), outputTokens: readNumber(output) }
 }
 
 /** A prompt is written for the version of the specification at hand, of which the types know only one. */

@@ -11,7 +11,7 @@ import * as Mailbox from "effect/Mailbox"
 import * as Stream from "effect/Stream"
 import type { NoExcessProperties } from "effect/Types"
 import { isObject } from "../format/json.ts"
-import type { StepOptions, Turn } from "../gateway/Turn.ts"
+import type { StepOptions, StepUsage, Turn } from "../gateway/Turn.ts"
 import type { ContextOverflow } from "../model/ModelError.ts"
 import { isOverflow, makeAgentOverflow } from "../model/overflowText.ts"
 import { SessionId } from "../session/Session.ts"
@@ -70,8 +70,8 @@ export const keepWithin = (model: LanguageModel.Service, services: Services): La
       Effect.gen(function* () {
         yield* recordCall(services, turn, conversation)
         const answer = yield* turn.step((view) => Effect.mapError(call(makePrompt(view, system)), readFailure), step)
-        const inputTokens = answer.content.find((part) => part.type === "finish")?.usage.inputTokens
-        if (inputTokens !== undefined) yield* turn.report({ inputTokens })
+        const usage = readUsage(answer)
+        if (usage !== undefined) yield* turn.report(usage)
         yield* turn.append(...(yield* decodePrompt(readResponse(answer.content))))
         return answer
       })
@@ -164,6 +164,16 @@ export const keepWithin = (model: LanguageModel.Service, services: Services): La
         })
       )
   }
+}
+
+/** What the provider counted; undefined if it did not say. */
+const readUsage = ({ content }: Answer): StepUsage | undefined => {
+  const {
+    cachedInputTokens: cachedTokens,
+    inputTokens,
+    outputTokens
+  } = content.find((part) => part.type === "finish")?.usage ?? {}
+  return inputTokens === undefined ? undefined : { inputTokens, cachedTokens, outputTokens }
 }
 
 /** A model whose calls fail with this error, and so in the types of the call. */

@@ -116,8 +116,9 @@ const readPart = (
     case "reasoning-delta":
       return Effect.succeed([{ _tag: "Reasoning", text: part.delta }])
     case "finish": {
-      const { inputTokens, outputTokens } = part.usage
-      const usage = inputTokens === undefined || outputTokens === undefined ? null : { inputTokens, outputTokens }
+      const { cachedInputTokens: cachedTokens, inputTokens, outputTokens } = part.usage
+      const usage =
+        inputTokens === undefined || outputTokens === undefined ? null : { inputTokens, outputTokens, cachedTokens }
       return Effect.succeed([{ _tag: "Finished", reason: FINISHES[part.reason] ?? "other", usage }])
     }
     case "error":

@@ -8,6 +8,9 @@ export const isObject = (value: unknown): value is JsonObject =>
 
 export const isString = (value: unknown): value is string => typeof value === "string"
 
+/** The value, if it is a number. */
+export const readNumber = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined)
+
 /** Returns undefined if the text is not JSON. */
 export const parseJson = (text: string): unknown => Either.getOrUndefined(Either.try((): unknown => JSON.parse(text)))
 

@@ -272,9 +272,10 @@ export const make = Effect.fnUntraced(function* (options: GatewayOptions) {
   const stopSignals = StopSignals.make<SessionId>()
   const isNew = makeNovelty()
   const learnedLimits = makeLearnedLimits()
+  const outputMeter = Metrics.makeOutputMeter(compressor.policy.promptCache)
   const leases = yield* HoldLease.make(store, options.leaseTtl)
   const writer = findWriter(options.routes)
-  const env = { store, counters, compressor, counter, isNew, learnedLimits, writer }
+  const env = { store, counters, compressor, counter, isNew, learnedLimits, outputMeter, writer }
 
   /** Uninterruptible: every stored delivery gets its log line. */
   const deliver = (sessionId: SessionId, message: unknown, delivery?: Partial<Delivery>) => {

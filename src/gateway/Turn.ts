@@ -40,6 +40,11 @@ export interface StepUsage {
   readonly inputTokens: number
   /** Those of them that the provider's cache had, which cost less; default 0. Only metrics in money use it. */
   readonly cachedTokens?: number | undefined
+  /**
+   * What the model wrote; default: as estimated of the answers that are appended. Of a session that reported it once, nothing
+   * is estimated later: report it with every call, before its answer is appended.
+   */
+  readonly outputTokens?: number | undefined
   /** The model that counted them; default: that of the latest view. */
   readonly model?: string | undefined
 }

@@ -50,6 +50,7 @@ export interface TurnEnvironment {
   /** Returns true for a text it was never asked about. */
   readonly isNew: (text: string) => boolean
   readonly learnedLimits: LearnedLimits
+  readonly outputMeter: ReturnType<typeof Metrics.makeOutputMeter>
   /** Who would write a summary. */
   readonly writer: Writer
 }
@@ -67,7 +68,7 @@ const MOST_RESCUES = 9
 const MOST_REPLANS = 2
 
 export const makeTurn = (
-  { compressor, counter, counters, isNew, learnedLimits, store, writer }: TurnEnvironment,
+  { compressor, counter, counters, isNew, learnedLimits, outputMeter, store, writer }: TurnEnvironment,
   begun: Begun
 ): TurnHandle => {
   const { lease } = begun
@@ -151,7 +152,7 @@ export const makeTurn = (
     messages.length === 0
       ? Effect.void
       : store.append(lease, messages).pipe(
-          Effect.tap(Metrics.measureTokensOut(compressor.policy.promptCache)),
+          Effect.tap((entries) => outputMeter.estimate(sessionId, entries)),
           Effect.flatMap((entries) =>
             EventLoopBudget.chargeWork(() => {
               warmDigests(entries)
@@ -175,7 +176,10 @@ export const makeTurn = (
       const isTold = isCredible(usage) || !isNew(JSON.stringify([sessionId, model]))
       const told = isTold ? Effect.void : LogLines.logUnbelieved(sessionId, model, inputTokens, estimate)
       const measured = Metrics.measureTokensIn(inputTokens, read.cachedTokens ?? 0, compressor.policy.promptCache)
-      return Effect.all([measured, store.report(sessionId, usage), told, widen(last.state, usage)], { discard: true })
+      const written = outputMeter.report(sessionId, read.outputTokens)
+      return Effect.all([measured, written, store.report(sessionId, usage), told, widen(last.state, usage)], {
+        discard: true
+      })
     })
 
   /** A view that passed is no larger than the window, so a window that was learned to be smaller is larger after all. */

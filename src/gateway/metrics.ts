@@ -6,8 +6,9 @@ import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as Predicate from "effect/Predicate"
 import type { PromptCache } from "../cost/PromptCache.ts"
+import { setNewest } from "../concurrency/newestEntries.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
-import type { DeliveryKind, Logged } from "../session/Session.ts"
+import type { DeliveryKind, Logged, SessionId } from "../session/Session.ts"
 
 const SECONDS = MetricBoundaries.fromIterable([0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300])
 
@@ -70,17 +71,31 @@ export const measureTokensIn = (
   )
 }
 
-/** Counts what the model wrote, as estimated. */
-export const measureTokensOut =
-  ({ dollarsPerMillion, output }: PromptCache) =>
-  (appended: ReadonlyArray<Logged>): Effect.Effect<void> => {
-    const written = appended.reduce((sum, { message, tokens }) => sum + (message.role === "assistant" ? tokens : 0), 0)
-    if (written === 0) return Effect.void
-    const counted = Metric.incrementBy(tokensOut, written)
+/** Counts what the models of agents write: as an agent reports it, or else as estimated of what it appends. */
+export const makeOutputMeter = ({ dollarsPerMillion, output }: PromptCache) => {
+  /** The sessions whose agents report it, where an estimate would count it twice. */
+  const reporting = new Map<SessionId, true>()
+  const count = (tokens: number): Effect.Effect<void> => {
+    if (tokens === 0) return Effect.void
+    const counted = Metric.incrementBy(tokensOut, tokens)
     return dollarsPerMillion === undefined
       ? counted
-      : Effect.zipRight(counted, Metric.incrementBy(dollarsOut, toDollars(dollarsPerMillion, output * written)))
+      : Effect.zipRight(counted, Metric.incrementBy(dollarsOut, toDollars(dollarsPerMillion, output * tokens)))
   }
+  return {
+    report: (sessionId: SessionId, tokens: number | undefined): Effect.Effect<void> => {
+      if (tokens === undefined || !Number.isFinite(tokens)) return Effect.void
+      setNewest(reporting, sessionId, true, MOST_REPORTING)
+      return count(tokens)
+    },
+    estimate: (sessionId: SessionId, appended: ReadonlyArray<Logged>): Effect.Effect<void> =>
+      reporting.has(sessionId)
+        ? Effect.void
+        : count(appended.reduce((sum, { message, tokens }) => sum + (message.role === "assistant" ? tokens : 0), 0))
+  }
+}
+
+const MOST_REPORTING = 10_000
 
 const toDollars = (dollarsPerMillion: number, tokens: number): number => (dollarsPerMillion * tokens) / 1_000_000
 

@@ -27,4 +27,4 @@ export const STEP_FIELDS = {
   cacheMarks: isFlag
 }
 
-export const USAGE_FIELDS = { inputTokens: isAmount, cachedTokens: isAmount, model: isText }
+export const USAGE_FIELDS = { inputTokens: isAmount, cachedTokens: isAmount, outputTokens: isAmount, model: isText }

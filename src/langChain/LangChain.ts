@@ -9,12 +9,13 @@ import { tool } from "@langchain/core/tools"
 import { convertToOpenAITool } from "@langchain/core/utils/function_calling"
 import { type AgentMiddleware, createMiddleware, type ModelRequest } from "langchain"
 import { randomUUID } from "node:crypto"
-import { isObject, type JsonObject } from "../format/json.ts"
+import { isObject, type JsonObject, readNumber } from "../format/json.ts"
 import {
   type Logged,
   type Message,
   type Sessions,
   type StepOptions,
+  type StepUsage,
   tools as definitions,
   type Turn,
   UnknownSession
@@ -78,8 +79,8 @@ export const makeMiddleware = (sessions: Sessions, options: MiddlewareOptions = 
         const call = (messages: ReadonlyArray<Message>) =>
           handler({ ...request, messages: [...messages.map(writeMessage), ...listPassing(request)] })
         const reply = await turn.step(({ messages }) => call(messages), sent)
-        const inputTokens = readInputTokens(reply)
-        if (inputTokens !== undefined) await turn.report({ inputTokens })
+        const usage = readUsage(reply)
+        if (usage !== undefined) await turn.report(usage)
         return reply
       })
     },
@@ -105,10 +106,12 @@ const listPassing = ({ messages, state }: Request): ReadonlyArray<BaseMessage> =
 }
 
 /** What the provider counted; undefined if it did not say. */
-const readInputTokens = (reply: object): number | undefined => {
+const readUsage = (reply: object): StepUsage | undefined => {
   const { usage_metadata: usage }: JsonObject = { ...reply }
-  const tokens = isObject(usage) ? usage.input_tokens : undefined
-  return typeof tokens === "number" ? tokens : undefined
+  if (!isObject(usage) || typeof usage.input_tokens !== "number") return undefined
+  const { input_token_details: details, input_tokens: inputTokens, output_tokens: output } = usage
+  const cachedTokens = isObject(details) ? readNumber(details.cache_read) : undefined
+  return { inputTokens, cachedTokens, outputTokens: readNumber(output) }
 }
 
 // ── storing ──

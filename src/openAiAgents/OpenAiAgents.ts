@@ -12,12 +12,13 @@ import {
   type Tool,
   tool
 } from "@openai/agents-core"
-import { isObject } from "../format/json.ts"
+import { isObject, readNumber } from "../format/json.ts"
 import {
   InvalidRewind,
   type Message,
   type Sessions,
   type StepOptions,
+  type StepUsage,
   tools as definitions,
   type Turn,
   UnknownSession,
@@ -107,8 +108,8 @@ export const makeSession = (sessions: Sessions, sessionId: string, options: Mode
           isFirst = false
           return call({ ...request, input })
         }, sent)
-        const inputTokens = readInputTokens(answer)
-        if (inputTokens !== undefined) await turn.report({ inputTokens })
+        const usage = readUsage(answer)
+        if (usage !== undefined) await turn.report(usage)
         return answer
       },
       { signal: request.signal }
@@ -219,10 +220,13 @@ const describeTool = (tool: Tool): object =>
     : { type: tool.type, name: tool.name }
 
 /** What the provider counted; undefined if it did not say. */
-const readInputTokens = (answer: unknown): number | undefined => {
+const readUsage = (answer: unknown): StepUsage | undefined => {
   const usage = isObject(answer) ? answer.usage : undefined
-  const tokens = isObject(usage) ? usage.inputTokens : undefined
-  return typeof tokens === "number" && tokens > 0 ? tokens : undefined
+  const inputTokens = isObject(usage) ? readNumber(usage.inputTokens) : undefined
+  if (!isObject(usage) || inputTokens === undefined || inputTokens <= 0) return undefined
+  const [details] = Array.isArray(usage.inputTokensDetails) ? usage.inputTokensDetails : []
+  const cachedTokens = isObject(details) ? readNumber(details.cached_tokens) : undefined
+  return { inputTokens, cachedTokens, outputTokens: readNumber(usage.outputTokens) }
 }
 
 const makeTools = (sessions: Sessions, sessionId: string, readStep: () => StepOptions): Array<Tool> =>

@@ -114,6 +114,14 @@ export interface TurnOptions extends CallOptions {
 export type StepOptions = GatewayTurn.StepOptions
 
 /**
+ * The tokens of a model call, as its provider counted them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type StepUsage = GatewayTurn.StepUsage
+
+/**
  * The handle an agent answers with. It is good until the agent's promise settles or the turn is interrupted.
  *
  * @since 0.1.0
@@ -134,8 +142,8 @@ export interface Turn {
   readonly step: <A>(call: (view: View, signal: AbortSignal) => A | PromiseLike<A>, options?: StepOptions) => Promise<A>
   /** Appends messages to the log: all or, if one is invalid, none. They are on disk when the promise is fulfilled. */
   readonly append: (...messages: ReadonlyArray<Message>) => Promise<void>
-  /** Reports the input tokens that the provider counted for the latest view, so that later estimates are calibrated. */
-  readonly report: (usage: GatewayTurn.StepUsage) => Promise<void>
+  /** Reports what the provider counted for the latest view, so that later estimates are calibrated. */
+  readonly report: (usage: StepUsage) => Promise<void>
   /**
    * Answers a call of one of `tools` with a message to append; undefined if it is a call of another tool. `step` is that
    * within which it was called; default: the latest of this turn.

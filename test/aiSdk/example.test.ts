@@ -5,11 +5,12 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { afterAll, afterEach, vi } from "vitest"
-import { generateText, type ModelMessage } from "ai"
-import { keepSteps } from "../../src/aiSdk/AiSdk.ts"
+import { generateText, type ModelMessage, wrapLanguageModel } from "ai"
+import { keepSteps, middleware } from "../../src/aiSdk/AiSdk.ts"
 import { open, type Turn } from "../../src/promise/Promise.ts"
-import { type AgentServer, startAgentServer } from "../support/agentServer.ts"
+import { type AgentServer, COUNTED, startAgentServer } from "../support/agentServer.ts"
 import { isObject, listObjects } from "../support/foreignServers.ts"
+import { noteReports } from "../support/notedReports.ts"
 
 const WINDOW = 8_000
 const folder = join("node_modules", ".aiSdk")
@@ -104,6 +105,18 @@ describe("the example", () => {
       { type: "image_url", image_url: { url: `data:image/png;base64,${PICTURE.toString("base64")}` } }
     ])
     assert.deepInclude(after?.[2], { role: "assistant", reasoning_content: "thought 1" })
+  })
+
+  it("reports what the provider counted, cached tokens too, within a turn and for a session", async () => {
+    const { reports, sessions } = noteReports(await open({ contextLength: WINDOW }))
+    const model = createOpenAICompatible({ name: "agent", baseURL: server.url })("m")
+    await sessions.deliver("chat-1", { role: "user", content: "count this" })
+    await sessions.turn("chat-1", (turn) => keepSteps(turn, (settings) => generateText({ model, ...settings })))
+    const wrapped = wrapLanguageModel({ model, middleware: middleware(sessions) })
+    const providerOptions = { throughline: { session: "chat-2" } }
+    await generateText({ model: wrapped, prompt: "count this", providerOptions })
+    assert.deepStrictEqual(reports, [COUNTED, COUNTED])
+    await sessions.close()
   })
 
   it("stands in the document as it is", () => {

@@ -3,7 +3,7 @@ import { AiError, Chat, LanguageModel, Prompt, Tool, Toolkit } from "@effect/ai"
 import { OpenAiClient, OpenAiLanguageModel } from "@effect/ai-openai"
 import { FetchHttpClient } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, Fiber, Layer, Logger, Redacted, Ref, Schema, Stream } from "effect"
+import { Chunk, Effect, Fiber, Layer, Logger, Metric, MetricState, Redacted, Ref, Schema, Stream } from "effect"
 import * as EffectAi from "../../src/effectAi/EffectAi.ts"
 import * as BudgetTools from "../../src/gateway/BudgetTools.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
@@ -268,6 +268,45 @@ describe("calls of one session", () => {
         assert.deepStrictEqual((yield* make("one")).value, { seen: 1 })
         assert.deepStrictEqual((yield* make("two")).value, { seen: 3 })
       }).pipe(inSession, Effect.provide(Layer.provideMerge(layer, world("http://127.0.0.1:1/v1"))))
+    })
+  )
+})
+
+describe("the tokens of a call", () => {
+  it.scopedLive("are counted as the provider says, those in its cache as cheaper", () =>
+    Effect.gen(function* () {
+      const usage = { inputTokens: 1_000, cachedInputTokens: 800, outputTokens: 7, totalTokens: 1_007 }
+      const answer = [
+        { type: "text", text: "A long answer of many words." },
+        { type: "finish", reason: "stop", usage }
+      ] as const
+      const counting = LanguageModel.make({
+        generateText: () => Effect.succeed([...answer]),
+        streamText: () => Stream.empty
+      })
+      const layer = Layer.provide(EffectAi.layer, Layer.effect(LanguageModel.LanguageModel, counting))
+      const promptCache = { kind: "openai-automatic", dollarsPerMillion: 2, read: 0.1, output: 8 } as const
+      const policy = { contextLength: 8_000, promptCache }
+      yield* LanguageModel.generateText({ prompt: "How much?" }).pipe(
+        inSession,
+        Effect.provide(Layer.provideMerge(layer, world("http://127.0.0.1:1/v1", policy))),
+        Effect.tagMetrics("test", "tokens of a call")
+      )
+      const pairs = (yield* Metric.snapshot).filter(({ metricKey: { tags } }) =>
+        tags.some(({ value }) => value === "tokens of a call")
+      )
+      const counted = (name: string, direction: string) =>
+        pairs.flatMap(({ metricKey, metricState }) =>
+          metricKey.name === name &&
+          metricKey.tags.some(({ value }) => value === direction) &&
+          MetricState.isCounterState(metricState)
+            ? [Number(metricState.count)]
+            : []
+        )
+      assert.deepStrictEqual(counted("throughline_agent_tokens", "in"), [1_000])
+      assert.deepStrictEqual(counted("throughline_agent_tokens", "out"), [7])
+      assert.deepStrictEqual(counted("throughline_agent_dollars", "in"), [(2 * (200 + 0.1 * 800)) / 1e6])
+      assert.deepStrictEqual(counted("throughline_agent_dollars", "out"), [(2 * 8 * 7) / 1e6])
     })
   )
 })

@@ -78,7 +78,7 @@ describe("a summary's model", () => {
 
   it.scopedLive("streams text and reasoning, and ends with the tokens that were counted", () =>
     Effect.gen(function* () {
-      const usage = { inputTokens: 11, outputTokens: 7, totalTokens: 18 }
+      const usage = { inputTokens: 11, outputTokens: 7, totalTokens: 18, cachedInputTokens: 8 }
       const uncounted = { inputTokens: 11, outputTokens: undefined, totalTokens: undefined }
       const events = yield* ask({
         [MODEL]: fake(
@@ -94,7 +94,7 @@ describe("a summary's model", () => {
       assert.deepStrictEqual(events, [
         { _tag: "Reasoning", text: "hm" },
         { _tag: "Text", text: "so" },
-        { _tag: "Finished", reason: "stop", usage: { inputTokens: 11, outputTokens: 7 } }
+        { _tag: "Finished", reason: "stop", usage: { inputTokens: 11, outputTokens: 7, cachedTokens: 8 } }
       ])
       for (const [reason, finished] of [
         ["length", "length"],

@@ -117,6 +117,33 @@ describe("metrics", () => {
     }).pipe(Effect.provide(scripted(Scripted.layer([]), { policy: manual })), labelled)
   )
 
+  it.effect("count what the model wrote as it is reported, and estimate nothing of such a session", () =>
+    Effect.gen(function* () {
+      const { turn } = yield* Gateway
+      const out = [["agent_tokens", { direction: "out" }]] as const
+      yield* deliver(user("one"))
+      const reported = turn(id, ({ append, report, view }) =>
+        view().pipe(
+          Effect.zipRight(report({ inputTokens: 120, outputTokens: 7 })),
+          Effect.zipRight(append(reply, reply))
+        )
+      )
+      assert.deepStrictEqual(yield* addedBy(reported, out), [[7, 0]])
+      // The answer may be appended in a later turn, as some frameworks do.
+      assert.deepStrictEqual(
+        yield* addedBy(
+          turn(id, ({ append }) => append(reply)),
+          out
+        ),
+        [[0, 0]]
+      )
+      const odd = turn(id, ({ report, view }) =>
+        Effect.zipRight(view(), report({ inputTokens: 1, outputTokens: Infinity }))
+      )
+      assert.deepStrictEqual(yield* addedBy(odd, out), [[0, 0]])
+    }).pipe(Effect.provide(scripted(Scripted.layer([]), { policy: manual })), labelled)
+  )
+
   it.effect("count money where a price is set, and none where none is", () => {
     const usage = { inputTokens: 4_000, outputTokens: 300, cachedTokens: 3_000 }
     const makeModel = () => Scripted.make([{ text: summary("what counts"), usage }])

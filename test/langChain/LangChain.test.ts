@@ -9,9 +9,10 @@ import { join } from "node:path"
 import { afterAll, afterEach, vi } from "vitest"
 import { makeMiddleware } from "../../src/langChain/LangChain.ts"
 import { open, type Sessions } from "../../src/promise/Promise.ts"
-import { type AgentServer, startAgentServer } from "../support/agentServer.ts"
+import { type AgentServer, COUNTED, startAgentServer } from "../support/agentServer.ts"
 import { makeExamples, showExample } from "../support/exampleProgram.ts"
 import { isObject, listObjects } from "../support/foreignServers.ts"
+import { noteReports } from "../support/notedReports.ts"
 
 const WINDOW = 8_000
 const examples = makeExamples(join("node_modules", ".langchain"), WINDOW)
@@ -123,6 +124,13 @@ for (const useResponsesApi of [true, false]) {
       await run("go on")
       const said = (await textsOf(sessions)).filter((text) => text.startsWith("user"))
       assert.deepStrictEqual(said, [`user: "hello"`, `user: "hang"`, `user: "go on"`])
+    })
+
+    it("reports what the provider counted, cached tokens too", async () => {
+      const { reports, sessions } = noteReports(await openSessions())
+      await makeAgent(sessions, useResponsesApi).run("count this")
+      assert.deepStrictEqual(reports, [COUNTED])
+      await sessions.close()
     })
 
     it("sends pictures as they came", async () => {

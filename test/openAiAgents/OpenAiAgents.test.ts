@@ -7,9 +7,10 @@ import { join } from "node:path"
 import { afterAll, afterEach, vi } from "vitest"
 import { makeSession } from "../../src/openAiAgents/OpenAiAgents.ts"
 import { open, type Sessions } from "../../src/promise/Promise.ts"
-import { type AgentServer, startAgentServer } from "../support/agentServer.ts"
+import { type AgentServer, COUNTED, startAgentServer } from "../support/agentServer.ts"
 import { makeExamples, showExample } from "../support/exampleProgram.ts"
 import { isObject, listObjects } from "../support/foreignServers.ts"
+import { noteReports } from "../support/notedReports.ts"
 
 const WINDOW = 8_000
 const examples = makeExamples(join("node_modules", ".openai-agents"), WINDOW)
@@ -161,6 +162,18 @@ for (const useResponses of [true, false]) {
       await run("go on")
       const said = (await textsOf(sessions, "chat-1")).filter((text) => text.startsWith("user"))
       assert.deepStrictEqual(said, [`user: "hello"`, `user: "hang"`, `user: "go on"`])
+    })
+
+    it("reports what the provider counted, cached tokens too", async () => {
+      const { reports, sessions } = noteReports(await openSessions())
+      const { callModelInputFilter, modelProvider } = makeSession(sessions, "chat-1")
+      const runner = new Runner({
+        modelProvider: modelProvider(new OpenAIProvider({ useResponses })),
+        tracingDisabled: true
+      })
+      await runner.run(new Agent({ name: "assistant", model: "agent" }), "count this", { callModelInputFilter })
+      assert.deepStrictEqual(reports, [COUNTED])
+      await sessions.close()
     })
 
     it("sends pictures and fields of the provider as they came", async () => {

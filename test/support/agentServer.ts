@@ -19,11 +19,14 @@ export interface AgentServer {
   readonly close: () => Promise<void>
 }
 
+/** What it counts at "count". */
+export const COUNTED = { inputTokens: 100, cachedTokens: 80, outputTokens: 7 }
+
 const CHARACTERS_A_TOKEN = 4
 
 /**
  * A model that calls `recall` for what follows "recall:" in a request, waits for ever at "hang", gives its reasoning at
- * "think", and else says what it was told.
+ * "think", counts its tokens at "count", and else says what it was told.
  */
 export const startAgentServer = async (window: number): Promise<AgentServer> => {
   const calls: Array<Json> = []
@@ -116,7 +119,14 @@ const answerChat = (words: string, n: number): Json => {
     ...(words.startsWith("think") ? { reasoning_content: `thought ${n}` } : {}),
     ...(input === undefined ? {} : { tool_calls: [call] })
   }
-  return { id: `c${n}`, object: "chat.completion", choices: [{ index: 0, finish_reason: "stop", message }] }
+  const usage = {
+    prompt_tokens: COUNTED.inputTokens,
+    prompt_tokens_details: { cached_tokens: COUNTED.cachedTokens },
+    completion_tokens: COUNTED.outputTokens,
+    total_tokens: COUNTED.inputTokens + COUNTED.outputTokens
+  }
+  const counted = words.startsWith("count") ? { usage } : {}
+  return { id: `c${n}`, object: "chat.completion", ...counted, choices: [{ index: 0, finish_reason: "stop", message }] }
 }
 
 const answerResponses = (words: string, n: number): Json => {
@@ -134,5 +144,13 @@ const answerResponses = (words: string, n: number): Json => {
           arguments: input,
           status: "completed"
         }
-  return { id: `resp_${n}`, object: "response", status: "completed", output: [reasoning, item] }
+  const usage = {
+    input_tokens: COUNTED.inputTokens,
+    input_tokens_details: { cached_tokens: COUNTED.cachedTokens },
+    output_tokens: COUNTED.outputTokens,
+    output_tokens_details: { reasoning_tokens: 0 },
+    total_tokens: COUNTED.inputTokens + COUNTED.outputTokens
+  }
+  const counted = words.startsWith("count") ? { usage } : {}
+  return { id: `resp_${n}`, object: "response", ...counted, status: "completed", output: [reasoning, item] }
 }

@@ -59,7 +59,12 @@ export const AppendRequest = Schema.Struct({
 /** `lastSeq` is the last message of the log now; `duplicate` says that this answer was given before. */
 export const AppendAnswer = Schema.Struct({ lastSeq: Schema.Int, duplicate: Schema.Boolean, ...Extended.fields })
 
-/** All input tokens of the model call, cached ones included. */
-export const UsageReport = Schema.Struct({ inputTokens: Schema.Number, model: Schema.optional(Schema.String) })
+/** All input tokens of the model call, cached ones included, those of them that the cache had, and what the model wrote. */
+export const UsageReport = Schema.Struct({
+  inputTokens: Schema.Number,
+  cachedTokens: Schema.optional(Schema.Number),
+  outputTokens: Schema.optional(Schema.Number),
+  model: Schema.optional(Schema.String)
+})
 
 export const TurnEnd = Schema.Struct({ sessionId: SessionId, lastSeq: Schema.Int })
