@@ -20,6 +20,9 @@ const SUITE = [
   "test/docs.test.ts"
 ]
 
+/** A pi that does not run on Node.js 20. */
+const PI = "@earendil-works/pi-coding-agent@1.6.0"
+
 // Tests with a limit of their own keep it.
 const TEST_TIMEOUT = 180_000
 
@@ -57,6 +60,7 @@ const checkOn = (major) => {
     run("node", "--version")
     run("npm", "rebuild", "better-sqlite3")
     run("node", ".ci/pack.js", "--reuse-binding")
+    run("node", ".ci/pi.js", PI)
     run(
       "node",
       "node_modules/vitest/vitest.mjs",

@@ -6,8 +6,8 @@ import { createServer } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-/** The last version that runs on Node.js 20. */
-const PI = "@mariozechner/pi-coding-agent@0.73.1"
+/** The package of pi. By default the last one that runs on Node.js 20. */
+const [PI = "@mariozechner/pi-coding-agent@0.73.1"] = process.argv.slice(2)
 const checkout = process.cwd()
 const folder = mkdtempSync(join(tmpdir(), "throughline-pi-"))
 
@@ -173,7 +173,7 @@ const page = (name, fact = "") => `Read page ${name}. ${FILLER}${fact} ${FILLER}
 
 /** The extension fits the types of pi. */
 const checkTypes = () => {
-  const program = `import type { ExtensionFactory } from "@mariozechner/pi-coding-agent"
+  const program = `import type { ExtensionFactory } from "${PI.slice(0, PI.lastIndexOf("@"))}"
     import extension, { makeExtension } from "throughline/pi"
     export const factories: ReadonlyArray<ExtensionFactory> = [extension, makeExtension({ route: null })]`
   writeFileSync(join(folder, "types.ts"), program)

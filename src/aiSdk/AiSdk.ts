@@ -105,7 +105,7 @@ const reportTokens = async (turn: Turn, usage: StepTokens): Promise<void> => {
   if (inputTokens !== undefined) await turn.report({ inputTokens, cachedTokens, outputTokens })
 }
 
-/** How many messages of a step are those of the step before it. The first one may begin with the results of approved calls. */
+/** Counts the messages of a step that are those of the step before it. The first one may begin with the results of approved calls. */
 const countRepeated = (before: Step | undefined, { response: { messages } }: Step): number => {
   if (before !== undefined) return before.response.messages.length
   const answer = messages.findIndex(({ role }) => role !== "tool")

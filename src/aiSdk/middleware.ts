@@ -37,7 +37,7 @@ export const middleware = (source: Sessions | Turn, options: StepOptions = {}): 
   }
 }
 
-/** What is read of the parameters of a call. */
+/** The parameters of a call that are read. */
 interface CallParams {
   readonly prompt: ReadonlyArray<unknown>
   readonly tools?: ReadonlyArray<unknown> | undefined

@@ -50,7 +50,7 @@ interface Asked {
   readonly toolkit?: unknown
 }
 
-/** What the wrapped model failed with. It reaches the program as it was. */
+/** The failure of the wrapped model. It reaches the program as it was. */
 interface Passed<E> {
   readonly _tag: "Passed"
   readonly error: E
@@ -166,7 +166,7 @@ export const keepWithin = (model: LanguageModel.Service, services: Services): La
   }
 }
 
-/** What the provider counted; undefined if it did not say. */
+/** Reads the provider's count; undefined if it gave none. */
 const readUsage = ({ content }: Answer): StepUsage | undefined => {
   const {
     cachedInputTokens: cachedTokens,

@@ -128,7 +128,7 @@ const readPart = (
   }
 }
 
-/** The same classes of errors as those of the `openai` client, by what the server said. */
+/** Has the classes of errors that the `openai` client has, by what the server said. */
 const classifyError = (route: Provider.ResolvedRoute, error: unknown): Effect.Effect<ModelError> =>
   Effect.map(Clock.currentTimeMillis, (now) => {
     if (!AiError.isAiError(error)) return classifyRefusal(route, makeRefusal(textOf(error)))

@@ -38,10 +38,10 @@ export interface StepOptions extends Window, WireLimits {
 export interface StepUsage {
   /** All input tokens, cached ones included. */
   readonly inputTokens: number
-  /** Those of them that the provider's cache had, which cost less; default 0. Only metrics in money use it. */
+  /** Input tokens that the provider's cache had, which cost less; default 0. Only metrics in money use it. */
   readonly cachedTokens?: number | undefined
   /**
-   * What the model wrote; default: as estimated of the answers that are appended. Of a session that reported it once, nothing
+   * The tokens that the model wrote; default: as estimated of the answers that are appended. Of a session that reported it once, nothing
    * is estimated later: report it with every call, before its answer is appended.
    */
   readonly outputTokens?: number | undefined

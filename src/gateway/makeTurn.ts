@@ -51,7 +51,7 @@ export interface TurnEnvironment {
   readonly isNew: (text: string) => boolean
   readonly learnedLimits: LearnedLimits
   readonly outputMeter: ReturnType<typeof Metrics.makeOutputMeter>
-  /** Who would write a summary. */
+  /** The model that would write a summary. */
   readonly writer: Writer
 }
 

@@ -1,4 +1,4 @@
-/** What a dashboard shows of turns and of what waits for them, through Effect's metrics. */
+/** Shows turns, and what waits for them, to a dashboard, through Effect's metrics. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -32,7 +32,7 @@ export interface MiddlewareOptions extends Omit<StepOptions, "system" | "tools">
 }
 
 /**
- * What a run was given as `configurable`.
+ * The `configurable` of a run.
  *
  * @since 0.1.0
  * @category models
@@ -93,7 +93,7 @@ export const makeMiddleware = (sessions: Sessions, options: MiddlewareOptions = 
 
 type Request = Pick<ModelRequest, "messages" | "state" | "systemMessage" | "tools">
 
-/** What is sent beside the messages, as far as it counts. */
+/** Lists what is sent beside the messages, as far as it counts. */
 const listSentBeside = ({ systemMessage, tools }: Request): ReadonlyArray<unknown> => [
   systemMessage.text,
   ...tools.map((tool) => convertToOpenAITool(tool))
@@ -105,7 +105,7 @@ const listPassing = ({ messages, state }: Request): ReadonlyArray<BaseMessage> =
   return messages.filter(({ id }) => id === undefined || !kept.has(id))
 }
 
-/** What the provider counted; undefined if it did not say. */
+/** Reads the provider's count; undefined if it gave none. */
 const readUsage = (reply: object): StepUsage | undefined => {
   const { usage_metadata: usage }: JsonObject = { ...reply }
   if (!isObject(usage) || typeof usage.input_tokens !== "number") return undefined

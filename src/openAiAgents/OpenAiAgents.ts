@@ -213,13 +213,13 @@ const storeInTurn = async (sessions: Sessions, turn: Turn, messages: ReadonlyArr
   await turn.append(...replies)
 }
 
-/** What is sent of a tool, as far as it counts. */
+/** Describes a tool by what is sent of it, as far as it counts. */
 const describeTool = (tool: Tool): object =>
   tool.type === "function"
     ? { type: tool.type, name: tool.name, description: tool.description, parameters: tool.parameters }
     : { type: tool.type, name: tool.name }
 
-/** What the provider counted; undefined if it did not say. */
+/** Reads the provider's count; undefined if it gave none. */
 const readUsage = (answer: unknown): StepUsage | undefined => {
   const usage = isObject(answer) ? answer.usage : undefined
   const inputTokens = isObject(usage) ? readNumber(usage.inputTokens) : undefined

@@ -207,10 +207,15 @@ const findRoutes = ({ route }: PiOptions, { model, modelRegistry }: PiContext) =
     if (route !== undefined) return route === null ? [] : [route]
     const api = model === undefined ? undefined : APIS[model.api]
     if (model === undefined || api === undefined) return []
-    const { apiKey, headers, ok } = yield* Effect.promise(() => modelRegistry.getApiKeyAndHeaders(model))
+    const {
+      apiKey,
+      baseUrl = model.baseUrl,
+      headers,
+      ok
+    } = yield* Effect.promise(() => modelRegistry.getApiKeyAndHeaders(model))
     // A server that wants headers beside the key is one that this library does not know.
     if (!ok || apiKey === undefined || Object.keys(headers ?? {}).length > 0) return []
-    const { baseUrl, contextWindow: contextLength, id } = model
+    const { contextWindow: contextLength, id } = model
     return [Provider.route({ model: id, apiKey, baseUrl, api, contextLength })]
   })
 

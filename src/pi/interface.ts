@@ -60,7 +60,10 @@ export interface PiModel {
 export interface PiAuth {
   readonly ok: boolean
   readonly apiKey?: string | undefined
-  readonly headers?: { readonly [name: string]: string } | undefined
+  /** Null takes a header away. */
+  readonly headers?: { readonly [name: string]: string | null } | undefined
+  /** The server, where it is not the model's own. */
+  readonly baseUrl?: string | undefined
 }
 
 /**

@@ -175,7 +175,7 @@ export interface Sessions extends AsyncDisposable {
   readonly interrupt: (sessionId: string) => Promise<boolean>
   /** Compresses the session now, or waits for the compression under way, and returns what came of it. */
   readonly compress: (sessionId: string, options?: CompressionRequest & CallOptions) => Promise<CompressionResult>
-  /** What the model would see now. */
+  /** Returns what the model would see now. */
   readonly view: (sessionId: string) => Promise<View>
   /** The newest `count` messages of the log, oldest first, back to the last reset and without those taken back. */
   readonly latest: (sessionId: string, count: number) => Promise<ReadonlyArray<Logged>>
@@ -238,7 +238,7 @@ export class Closed extends Schema.TaggedError<Closed>()("Closed", {}) {
 export const tools = [...RecallTools.definitions, ...PinTools.definitions, ...BudgetTools.definitions]
 
 /**
- * The same tools in the shape of OpenAI's Responses API.
+ * These tools in the shape of OpenAI's Responses API.
  *
  * @since 0.1.0
  * @category constructors
@@ -270,7 +270,7 @@ const makeSessions = (runtime: Runtime.Runtime<Services>, dispose: () => Promise
     closed === undefined
       ? runPromise(Runtime.runPromiseExit(runtimeOfTurn.getStore() ?? runtime), effect, signal)
       : Promise.reject(new Closed())
-  /** What an agent asks of these sessions runs within its turn, so that a turn within its own turn is noticed. */
+  /** Runs what an agent asks of these sessions within its turn, so that a turn within its own turn is noticed. */
   const runAgent =
     <A>(agent: (turn: Turn) => A | PromiseLike<A>) =>
     (turn: GatewayTurn.Turn) =>
@@ -322,7 +322,7 @@ const makeSessions = (runtime: Runtime.Runtime<Services>, dispose: () => Promise
 /** Each operation of the gateway checks its id itself. */
 const name = (id: string): SessionId => SessionId.make(id, true)
 
-/** What a turn runs ends with it. */
+/** Makes the handle. All that it runs ends with the turn. */
 const makeTurn = (turn: GatewayTurn.Turn, runtime: Runtime.Runtime<Services>, signal: AbortSignal): Turn => {
   const runExit = Runtime.runPromiseExit(runtime)
   const run = <A, E>(effect: Effect.Effect<A, E, Services>) => runPromise(runExit, effect, signal)

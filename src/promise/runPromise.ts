@@ -6,7 +6,7 @@ import * as Option from "effect/Option"
 import type { ContextOverflow } from "../model/ModelError.ts"
 import { isOverflow, makeAgentOverflow } from "../model/overflowText.ts"
 
-/** What a function of the caller threw. It reaches the caller again as it was. */
+/** A value that a function of the caller threw. It reaches the caller again as it was. */
 class Thrown {
   readonly value: unknown
   constructor(value: unknown) {
@@ -52,7 +52,7 @@ export const callModel = <A>(call: Call<A>): Effect.Effect<A, Thrown | ContextOv
     ({ value }) => Effect.fail(makeAgentOverflow(String(value)))
   )
 
-/** Whether a model's server refused the input because of its length. */
+/** Returns whether a model's server refused the input because of its length. */
 export const isTooLong = (thrown: unknown): boolean =>
   thrown instanceof Error && isOverflow(statusOf(thrown), thrown.message)
 
