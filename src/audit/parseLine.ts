@@ -4,7 +4,6 @@
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import { readEscapedId } from "../message/text.ts"
 import { Event, type Line, type LinePlace, type OperationFields } from "./trail.ts"
 
 /** A line taken apart by the format of its logger. */
@@ -178,3 +177,13 @@ const readFields = (text: string): { readonly [name: string]: string | undefined
   }
   return found
 }
+
+/** Reads back what `escapeId` wrote. */
+const readEscapedId = (text: string): string =>
+  text.replace(ESCAPED, (escaped, code: string) => {
+    const point = Number.parseInt(code, 16)
+    return point <= LAST_CODE_POINT ? String.fromCodePoint(point) : escaped
+  })
+
+const ESCAPED = /<U\+([0-9A-F]{4,6})>/g
+const LAST_CODE_POINT = 0x10ffff

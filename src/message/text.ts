@@ -61,7 +61,6 @@ export const clipText = (text: string, length: number): string => {
 
 const EACH_INVISIBLE = new RegExp(`[${INVISIBLE}]`, "gu")
 const EACH_UNSAFE = new RegExp(String.raw`["\\${INVISIBLE}]|<(?=U\+)`, "gu")
-const ESCAPED = /<U\+([0-9A-F]{4,6})>/g
 
 /** Names a character by its number, e.g. `<U+202E>`. */
 export const nameCharacter = (character: string): string =>
@@ -75,15 +74,6 @@ export const escapeInvisible = (text: string): string => text.replace(EACH_INVIS
  * quotes nor backslashes. Ids that differ stay different.
  */
 export const escapeId = (id: string): string => id.replace(EACH_UNSAFE, nameCharacter)
-
-/** Reads back what `escapeId` wrote. */
-export const readEscapedId = (text: string): string =>
-  text.replace(ESCAPED, (escaped, code: string) => {
-    const point = Number.parseInt(code, 16)
-    return point <= LAST_CODE_POINT ? String.fromCodePoint(point) : escaped
-  })
-
-const LAST_CODE_POINT = 0x10ffff
 
 /** Makes text of any origin fit for a log line: without secrets, in one line, of at most `length` characters. */
 export const safeLine = (text: string, length: number): string => clipText(toOneLine(redact(text)), length)
