@@ -29,7 +29,7 @@ import * as Export from "./commands/export.ts"
 import * as Forget from "./commands/forget.ts"
 import * as Handoff from "./commands/handoff.ts"
 import * as Hook from "./hook/command.ts"
-import * as Import from "./commands/import.ts"
+import * as Import from "./import/command.ts"
 import * as Inspect from "./commands/inspect.ts"
 import * as Mcp from "./mcp/command.ts"
 import * as Plan from "./commands/plan.ts"
@@ -60,6 +60,7 @@ const commands = [
   Inspect.snapshot,
   Receipt.command,
   Inspect.sessions,
+  Inspect.leftOut,
   Stats.command,
   Picture.command,
   Deliver.command,

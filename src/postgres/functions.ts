@@ -94,6 +94,19 @@ const importAll = `
         FROM unnest(_owners, _seqs, _kinds, _tokens, _bodies, _checksums) AS u(owner, seq, kind, tokens, body, checksum);
     END $$`
 
+/** Keeps beside each session what an import has left. */
+const importBeside = `
+  CREATE FUNCTION throughline.import_2(_ids text[], _counts int[], _totals int8[], _owners text[], _seqs int[],
+      _kinds text[], _tokens int[], _bodies text[], _checksums int8[], _at int8, _tag int8, _again bool,
+      _origins text[], _left text[]) RETURNS void LANGUAGE plpgsql AS $$
+    BEGIN
+      PERFORM throughline.import_1(_ids, _counts, _totals, _owners, _seqs, _kinds, _tokens, _bodies, _checksums, _at,
+        _tag, _again);
+      INSERT INTO throughline.imported (session_id, origin, left_out)
+        SELECT * FROM unnest(_ids, _origins, _left) AS u(id, origin, left_out)
+        WHERE origin IS NOT NULL OR left_out IS NOT NULL ON CONFLICT DO NOTHING;
+    END $$`
+
 /** What is taken is exactly what was deleted. If nothing waits, nothing is written. */
 const promote = `
   CREATE FUNCTION throughline.promote_1(_id text, _tag int8, _again bool, _token int8, _holder text, _epoch int8,
@@ -292,8 +305,8 @@ const SESSION_TABLES = [
 ]
 
 /** Of a session that is gone one number stays, without its name: no later receipt of its id is one of before. */
-const forget = `
-  CREATE FUNCTION throughline.forget_1(_id text, _now int8, _lives int,
+const makeForget = (create: string, tables: ReadonlyArray<string>) => `
+  ${create} FUNCTION throughline.forget_1(_id text, _now int8, _lives int,
       OUT status text, OUT holder text, OUT messages int, OUT waiting int, OUT last_arrival int) LANGUAGE plpgsql AS $$
     #variable_conflict use_variable
     DECLARE s throughline.session; now int8 := throughline.clock_1(_now);
@@ -311,7 +324,7 @@ const forget = `
         ON CONFLICT (one) DO UPDATE SET arrivals = greatest(f.arrivals, excluded.arrivals)
         RETURNING f.arrivals INTO last_arrival;
       DELETE FROM throughline.heal_try h USING throughline.segment g WHERE h.segment_id = g.id AND g.session_id = _id;
-${SESSION_TABLES.map((table) => `      DELETE FROM throughline.${table} x WHERE x.session_id = _id;`).join("\n")}
+${tables.map((table) => `      DELETE FROM throughline.${table} x WHERE x.session_id = _id;`).join("\n")}
       DELETE FROM throughline.session x WHERE x.id = _id;
     END $$`
 
@@ -325,7 +338,13 @@ export const functions: ReadonlyArray<string> = [
   undo,
   commit,
   supersede,
-  forget
+  makeForget("CREATE", SESSION_TABLES)
+]
+
+/** The functions of the schema that keeps what an import has left. Hosts of the version before forget it, too. */
+export const functionsOfImports: ReadonlyArray<string> = [
+  importBeside,
+  makeForget("CREATE OR REPLACE", [...SESSION_TABLES, "imported"])
 ]
 
 /** Functions that the second schema adds. */

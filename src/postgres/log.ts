@@ -2,7 +2,6 @@
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { beginMoment } from "../concurrency/eventLoopBudget.ts"
@@ -26,7 +25,8 @@ import {
   TurnLost,
   type UnknownSession
 } from "../session/SessionError.ts"
-import { checkHistories, isUsage, readKinds } from "../store/model.ts"
+import { readHistories, rowOfBeside } from "../store/histories.ts"
+import { isUsage } from "../store/model.ts"
 import { type Resident, stateOfResident } from "../store/residentSessions.ts"
 import { checksumOfRow, loggedOfArrival, loggedOfRows, windowsOfRow } from "../store/rows.ts"
 import type {
@@ -42,7 +42,7 @@ import { type Leases, readHeld, tokenOf } from "./leases.ts"
 import type { Link } from "./link.ts"
 import { isAtHead, loggedOf, manifestOf, readRows, type Residents } from "./residents.ts"
 import { type LogRow, type PromotedRow, statements } from "./statements.ts"
-import { keepId, keepText } from "./texts.ts"
+import { keepId, keepText, keepTextOrNull } from "./texts.ts"
 
 const PAGE = 500
 
@@ -65,20 +65,18 @@ export const make = (
 
   const importAll = (histories: Histories) =>
     Effect.gen(function* () {
-      yield* checkHistories(histories)
-      const serialized = yield* Either.all(histories.map(({ messages }) => serializeAll(messages)))
+      const read = yield* readHistories(histories)
       const at = yield* currentTime
-      const rows = histories.flatMap((history, h) => {
-        const kinds = readKinds(history)
-        return (serialized[h] ?? []).map((one, i) => {
-          const entry = { kind: kinds[i] ?? null, tokens: counter.message(one.message), at }
-          const { sessionId } = history
+      const logs = read.map(({ messages, sessionId }) =>
+        messages.map((one, i) => {
+          const entry = { kind: one.kind, tokens: counter.message(one.message), at }
           return { sessionId, seq: i + 1, ...entry, body: one.body, checksum: checksumOf(sessionId, one, entry) }
         })
-      })
-      const sessions = histories.map(({ sessionId }, h) => {
-        const own = (serialized[h] ?? []).map(({ message }) => ({ tokens: counter.message(message) }))
-        return { id: sessionId, count: own.length, total: total(own) }
+      )
+      const rows = logs.flat()
+      const sessions = read.map(({ beside, sessionId }, h) => {
+        const own = logs[h] ?? []
+        return { id: sessionId, count: own.length, total: total(own), ...rowOfBeside(beside) }
       })
       yield* write(statements.importAll, (...attempt) => [
         sessions.map(({ id }) => id),
@@ -91,7 +89,9 @@ export const make = (
         rows.map(({ body }) => body),
         rows.map(({ checksum }) => checksum),
         at,
-        ...attempt
+        ...attempt,
+        sessions.map(({ origin = null }) => keepTextOrNull(origin)),
+        sessions.map(({ left_out = null }) => keepTextOrNull(left_out))
       ]).pipe(
         Effect.catchIf(
           ({ detail }) => detail.endsWith(EXISTS),

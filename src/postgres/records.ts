@@ -4,11 +4,12 @@ import type { SessionId } from "../session/Session.ts"
 import { makeUnknownSession, SessionBusy, type StoreError, type UnknownSession } from "../session/SessionError.ts"
 import * as SessionStats from "../session/SessionStats.ts"
 import { type Forgotten, MOST_LIVES, noPause, type Pause, type PublishedOutcome } from "../store/model.ts"
+import { readBeside, withOrigin } from "../store/histories.ts"
 import type { Leases } from "./leases.ts"
 import type { Link } from "./link.ts"
 import type { Residents } from "./residents.ts"
 import { statements } from "./statements.ts"
-import { keepId, keepText, readText } from "./texts.ts"
+import { keepId, keepText, readText, readTextOrNull } from "./texts.ts"
 
 export const makeRecords = ({ leaseTime, run, runOnce }: Link, { memory }: Residents, { awaitReturn }: Leases) => {
   const forget = (sessionId: SessionId): Effect.Effect<Forgotten, UnknownSession | SessionBusy | StoreError> =>
@@ -25,7 +26,16 @@ export const makeRecords = ({ leaseTime, run, runOnce }: Link, { memory }: Resid
       return { messages: row.messages, waiting: row.waiting, lastArrival: row.last_arrival }
     })
 
-  const sessions = run(statements.sessions)
+  const sessions = Effect.map(run(statements.sessions), (rows) =>
+    rows.map((row) => withOrigin({ ...row, origin: readTextOrNull(row.origin) }))
+  )
+
+  const leftOut = (sessionId: SessionId) =>
+    Effect.flatMap(run(statements.beside, keepId(sessionId)), ([row]) =>
+      row === undefined
+        ? makeUnknownSession(sessionId)
+        : Effect.succeed(readBeside({ origin: null, left_out: readTextOrNull(row.left_out) }).left)
+    )
 
   const publish = ({ operationId, outcome, requestKey, sessionId }: PublishedOutcome) => {
     const [id, key] = [keepText(operationId), keepText(requestKey)]
@@ -37,7 +47,7 @@ export const makeRecords = ({ leaseTime, run, runOnce }: Link, { memory }: Resid
       row === undefined ? null : readText(row.outcome)
     )
 
-  return { forget, sessions, publish, outcome }
+  return { forget, sessions, leftOut, publish, outcome }
 }
 
 export const makeCounters = ({ run, runOnce }: Link) => {

@@ -2,7 +2,7 @@
  * The tables, and the migrations that bring a database up to date. Bodies are text: `jsonb` loses the order of keys, and
  * refuses a NUL character. Tables have no foreign keys: each insert would lock the row of the session.
  */
-import { functions, functionsOf2 } from "./functions.ts"
+import { functions, functionsOf2, functionsOfImports } from "./functions.ts"
 
 const ID = `session_id text COLLATE "C" NOT NULL`
 
@@ -79,9 +79,7 @@ interface Migration {
   readonly statements: ReadonlyArray<string>
 }
 
-export const migrations: ReadonlyArray<Migration> = [
-  { oldest: 1, statements: [...tables, ...functions] },
-  { oldest: 1, statements: functionsOf2 }
+import { functions, functionsOf2, functionsOfImports } from "./functions.ts"
 ]
 
 /** Puts the name of another schema in the place of ours. */

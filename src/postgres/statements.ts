@@ -1,5 +1,6 @@
 /** Every statement: one round trip and one commit each. Those of the hot path wait for the session's row alone. */
 import { MOST_LIVES, type LeaseName, type Pause } from "../store/model.ts"
+import type { BesideRow } from "../store/histories.ts"
 import type { MessageRow, SegmentRow } from "../store/rows.ts"
 import type { SessionSummary } from "../store/SessionStore.ts"
 import { MICROSECONDS } from "./functions.ts"
@@ -158,10 +159,12 @@ export const statements = {
       bodies: ReadonlyArray<string>,
       checksums: ReadonlyArray<number>,
       at: number,
-      ...Attempt
+      ...Attempt,
+      origins: ReadonlyArray<string | null>,
+      left: ReadonlyArray<string | null>
     ],
     unknown
-  >("import", "SELECT throughline.import_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"),
+  >("import", "SELECT throughline.import_2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"),
   begin: prepare<
     [Id, ...Attempt, holder: string, ttl: number, now: number | null, ...ReportColumns],
     LeaseRow & Omit<PromotedRow, "status">
@@ -323,13 +326,18 @@ export const statements = {
      FROM throughline.session s LEFT JOIN throughline.generation g ON g.session_id = s.id WHERE s.id = $1
      ORDER BY g.generation`
   ),
-  sessions: prepare<[], SessionSummary>(
+  sessions: prepare<[], Omit<SessionSummary, "origin"> & Pick<BesideRow, "origin">>(
     "list sessions",
     `SELECT s.id AS "sessionId", s.last_seq AS messages, coalesce(w.waiting, 0) AS waiting, s.generation,
-       s.total::float8 AS tokens
-     FROM throughline.session s LEFT JOIN (
+       s.total::float8 AS tokens, i.origin
+     FROM throughline.session s LEFT JOIN throughline.imported i ON i.session_id = s.id LEFT JOIN (
        SELECT session_id, count(*)::int AS waiting FROM throughline.inbox GROUP BY session_id) w ON w.session_id = s.id
      ORDER BY s.id`
+  ),
+
+  beside: prepare<[Id], Pick<BesideRow, "left_out">>(
+    "list what was left out",
+    "SELECT left_out FROM throughline.session LEFT JOIN throughline.imported ON session_id = id WHERE id = $1"
   ),
 
   publish: prepare<[operationId: string, Id, requestKey: string, outcome: string], never>(

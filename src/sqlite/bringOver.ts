@@ -274,7 +274,8 @@ export const bringOver = (from: Database.Database, to: Database.Database, counte
       ["delivery_key", ["session_id", "key", "arrival", "digest"], ["session_id", "key"]],
       ["counter", ["session_id", "name", "value"], ["session_id", "name"]],
       ["heal_try", ["segment_id", "tries"], ["segment_id"]],
-      ["ledger", ["session_id", "body", "checksum"], ["session_id"]]
+      ["ledger", ["session_id", "body", "checksum"], ["session_id"]],
+      ["imported", ["session_id", "origin", "left_out"], ["session_id"]]
     ] as const
     for (const [table, columns, key] of rest) {
       for (const row of keyed(table, columns, key)) {

@@ -5,6 +5,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { SessionId } from "../session/Session.ts"
+import { readBeside, withOrigin } from "../store/histories.ts"
 import type { Acknowledged } from "../store/SessionStore.ts"
 import { type Connection, readLog } from "./transaction.ts"
 import * as Rows from "../store/rows.ts"
@@ -14,7 +15,7 @@ const PAGE = 500
 
 export const make = ({ findResident, loader, read, sql }: Connection) => {
   const sessions = read("list sessions", "", () => {
-    const all = sql.sessions.all()
+    const all = sql.sessions.all().map(withOrigin)
     return Either.right(() => all)
   })
 
@@ -23,6 +24,14 @@ export const make = ({ findResident, loader, read, sql }: Connection) => {
       Either.map(findResident(sessionId), () => {
         const all = sql.snapshots.all(sessionId)
         return () => all
+      })
+    )
+
+  const leftOut = (sessionId: SessionId) =>
+    read("list what was left out", sessionId, () =>
+      Either.map(findResident(sessionId), () => {
+        const { left } = readBeside(sql.beside.get(sessionId))
+        return () => left
       })
     )
 
@@ -58,5 +67,5 @@ export const make = ({ findResident, loader, read, sql }: Connection) => {
       )
     )
 
-  return { sessions, snapshots, log }
+  return { sessions, snapshots, leftOut, log }
 }

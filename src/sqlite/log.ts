@@ -5,7 +5,8 @@ import { type InvalidMessage, type Message, serializeAll, type SerializedMessage
 import type { DeliveryKind, Logged, SessionId, State, Usage } from "../session/Session.ts"
 import { SessionExists } from "../session/SessionError.ts"
 import type { StoreError, Superseded, TurnLost, UnknownSession } from "../session/SessionError.ts"
-import { checkHistories, isUsage, readKinds } from "../store/model.ts"
+import { readHistories, rowOfBeside } from "../store/histories.ts"
+import { isUsage } from "../store/model.ts"
 import type {
   Acquired,
   BeginRequest,
@@ -81,17 +82,15 @@ export const make = (connection: Connection, takeLease: TakeLease) => {
       "import",
       histories.map(({ sessionId }) => sessionId).join(" "),
       (now): AfterCommit<void, SessionExists | InvalidMessage | StoreError> => {
-        const checked = checkHistories(histories)
-        if (Either.isLeft(checked)) return Either.left(checked.left)
-        for (const history of histories) {
-          const { messages, sessionId } = history
-          const serialized = serializeAll(messages)
-          if (Either.isLeft(serialized)) return Either.left(serialized.left)
-          const kinds = readKinds(history)
+        const read = readHistories(histories)
+        if (Either.isLeft(read)) return Either.left(read.left)
+        for (const { beside, messages, sessionId } of read.right) {
           if (residents.current(sessionId) !== undefined) return Either.left(new SessionExists({ sessionId }))
           sql.open.run(sessionId, now)
-          const drafts = serialized.right.map((one, index) => draftOf(one, kinds[index] ?? null, now))
+          const drafts = messages.map((one) => draftOf(one, one.kind, now))
           insertAll(sessionId, { lastSeq: 0, total: 0 }, drafts)
+          const row = rowOfBeside(beside)
+          if (row !== undefined) sql.keepBeside.run(sessionId, row.origin, row.left_out)
         }
         return Either.right(() => {})
       }

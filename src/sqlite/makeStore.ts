@@ -170,7 +170,17 @@ const makeLeases = (connection: Transaction.Connection) => {
 }
 
 /** The tables with rows of a session, by the column of its id. Those that name others stand before them. */
-const SESSION_TABLES = ["inbox", "delivery_key", "segment", "generation", "ledger", "undone", "counter", "lease"]
+const SESSION_TABLES = [
+  "inbox",
+  "delivery_key",
+  "segment",
+  "generation",
+  "ledger",
+  "undone",
+  "counter",
+  "imported",
+  "lease"
+]
 
 const makeForget = (
   db: Database.Database,

@@ -179,6 +179,15 @@ const checksumsOfHandoffs = ["segment", "generation", "ledger"].map(
   (table) => `ALTER TABLE ${table} ADD COLUMN checksum INTEGER`
 )
 
+/** Keeps beside a session, as JSON, what it was to another one, and the entries that could not be read. */
+const imported = [
+  `CREATE TABLE imported (
+    session_id TEXT PRIMARY KEY REFERENCES session (id),
+    origin     TEXT,
+    left_out   TEXT
+  ) STRICT, WITHOUT ROWID`
+]
+
 const all = (statements: ReadonlyArray<string>) =>
   Effect.flatMap(SqlClient.SqlClient, (sql) =>
     Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
@@ -194,7 +203,8 @@ const migrations = {
   "0007_checksums": checksums,
   "0008_stems": stemTables,
   "0009_undone_ranges": undone,
-  "0010_checksums_of_handoffs": checksumsOfHandoffs
+  "0010_checksums_of_handoffs": checksumsOfHandoffs,
+  "0011_imported": imported
 }
 
 /** The newest schema that this version knows. */

@@ -1,6 +1,7 @@
 /** Every statement of the hot path, prepared once per connection. */
 import type Database from "better-sqlite3"
 import type { UndoneRange } from "../session/Session.ts"
+import type { BesideRow } from "../store/histories.ts"
 import { MOST_LIVES } from "../store/model.ts"
 import type { Pause } from "../store/SessionStore.ts"
 import type { GenerationRow, MessageRow, SegmentRow } from "../store/rows.ts"
@@ -208,16 +209,22 @@ export const prepareStatements = (db: Database.Database, append = appendHere(db)
     "UPDATE lease SET token = token + 1, holder = NULL, expires = 0 WHERE session_id = ? AND name = ?"
   ),
 
-  sessions: prepareQuery<[], SessionSummary>(
+  sessions: prepareQuery<[], Omit<SessionSummary, "origin"> & Pick<BesideRow, "origin">>(
     db,
     `SELECT s.id AS sessionId,
        ifnull((SELECT seq FROM message WHERE session_id = s.id ORDER BY seq DESC LIMIT 1), 0) AS messages,
        (SELECT count(*) FROM inbox WHERE session_id = s.id) AS waiting,
        ifnull((SELECT generation FROM generation WHERE session_id = s.id ORDER BY generation DESC LIMIT 1), 0)
          AS generation,
-       ifnull((SELECT total FROM message WHERE session_id = s.id ORDER BY seq DESC LIMIT 1), 0) AS tokens
+       ifnull((SELECT total FROM message WHERE session_id = s.id ORDER BY seq DESC LIMIT 1), 0) AS tokens,
+       (SELECT origin FROM imported WHERE session_id = s.id) AS origin
      FROM session s ORDER BY s.id`
   ),
+  keepBeside: prepareQuery<[string, string | null, string | null]>(
+    db,
+    "INSERT INTO imported (session_id, origin, left_out) VALUES (?, ?, ?)"
+  ),
+  beside: prepareQuery<[string], BesideRow>(db, "SELECT origin, left_out FROM imported WHERE session_id = ?"),
   snapshots: prepareQuery<[string], Snapshot>(
     db,
     `SELECT snapshot_id AS snapshotId, session_id AS sessionId, generation - 1 AS generation, left_seq AS lastSeq, at

@@ -34,7 +34,6 @@ import type {
   Delivery,
   ForeignSession,
   Forgotten,
-  Histories,
   Lease,
   LeaseHeld,
   LeaseLost,
@@ -47,8 +46,11 @@ import type {
   SessionSummary,
   Snapshot
 } from "./model.ts"
+import type { Histories, LeftEntry } from "./histories.ts"
 import * as MemoryStore from "./memoryStore.ts"
 
+export { LeftEntry, Origin } from "./histories.ts"
+export type { Histories } from "./histories.ts"
 export { ForeignSession, LeaseLost, noPause, SessionSummary, Snapshot } from "./model.ts"
 export type {
   Acknowledged,
@@ -59,7 +61,6 @@ export type {
   Committed,
   Delivery,
   Forgotten,
-  Histories,
   Lease,
   LeaseHeld,
   LeaseName,
@@ -174,6 +175,8 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
     ) => Effect.Effect<ReadonlyArray<Logged>, StoreError>
     /** Streams every acknowledged message: the log, from the one after message `after` on if it is given, then the inbox. */
     readonly log: (sessionId: SessionId, after?: number) => Stream.Stream<Acknowledged, UnknownSession | StoreError>
+    /** Reads what an import could not read of the session's file. A file of several sessions keeps it beside the first. */
+    readonly leftOut: (sessionId: SessionId) => Effect.Effect<ReadonlyArray<LeftEntry>, UnknownSession | StoreError>
     /** Lists all sessions, in order of their ids. */
     readonly sessions: Effect.Effect<ReadonlyArray<SessionSummary>, StoreError>
     /** Lists the generations a session left behind, oldest first. */

@@ -22,6 +22,7 @@ import { dropUndone } from "../session/Session.ts"
 import { countSameRanges, findGenerationFault, isBaseFor } from "./residentSessions.ts"
 import { makeMisuse, StoreError } from "../session/SessionError.ts"
 import type { Counts } from "../session/SessionStats.ts"
+import type { Beside } from "./histories.ts"
 import {
   type Acquired,
   type BeginRequest,
@@ -54,6 +55,8 @@ export interface Session {
   epoch: number
   readonly leases: Map<LeaseName, LeaseEntry>
   readonly counters: Map<string, number>
+  /** Kept of the import that began it. */
+  readonly beside: Beside
 }
 
 interface Arrival {
@@ -93,7 +96,7 @@ export const freeLease: LeaseEntry = { token: 0, holder: null, expires: 0, ttl: 
 /** Finds a segment that some session has committed. */
 export type FindSegment = (id: string) => Segment | undefined
 
-export const newSession = (id: SessionId): Session => ({
+export const newSession = (id: SessionId, beside: Beside): Session => ({
   id,
   log: [],
   inbox: [],
@@ -106,7 +109,8 @@ export const newSession = (id: SessionId): Session => ({
   windows: [],
   epoch: randomInt(2 ** 47),
   leases: new Map(),
-  counters: new Map()
+  counters: new Map(),
+  beside
 })
 
 /** Puts messages at the end of the log. */
@@ -254,12 +258,13 @@ export const stateUnder = (
 }
 
 /** The session as one line of a list. */
-export const summaryOf = ({ generations, id, inbox, log }: Session): SessionSummary => ({
+export const summaryOf = ({ beside: { origin }, generations, id, inbox, log }: Session): SessionSummary => ({
   sessionId: id,
   messages: log.length,
   waiting: inbox.length,
   generation: generations.length,
-  tokens: total(log)
+  tokens: total(log),
+  ...(origin === undefined ? {} : { origin })
 })
 
 /** The generations it left behind, oldest first. */

@@ -2,7 +2,6 @@
  * A backend in plain memory. It is written for its own sake, without anything of the SQLite store: where the two differ,
  * the contract tests show it.
  */
-import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
@@ -58,16 +57,15 @@ import {
   takeLease,
   takeUpInbox
 } from "./memorySession.ts"
+import { type Histories, nothingBeside, readHistories } from "./histories.ts"
 import {
   type Acknowledged,
   type BeginRequest,
   checkDelivery,
-  checkHistories,
   type Commit,
   type Committed,
   type Delivery,
   type Forgotten,
-  type Histories,
   isUsage,
   type Lease,
   LeaseLost,
@@ -76,7 +74,6 @@ import {
   noPause,
   type Pause,
   type PublishedOutcome,
-  readKinds,
   type Rewind
 } from "./model.ts"
 
@@ -94,8 +91,8 @@ export const make = (counter: Counter) => {
 
   const findSegment = (id: string): Segment | undefined => segments.get(id)?.segment
 
-  const open = (id: SessionId): Session => {
-    const session = newSession(id)
+  const open = (id: SessionId, beside = nothingBeside): Session => {
+    const session = newSession(id, beside)
     sessions.set(id, session)
     return session
   }
@@ -131,16 +128,13 @@ export const make = (counter: Counter) => {
   const importAll = (histories: Histories) =>
     atOnce((now): Either.Either<void, SessionExists | InvalidMessage | StoreError> => {
       const ids = histories.map(({ sessionId }) => sessionId)
-      const serialized = Either.flatMap(checkHistories(histories), () =>
-        Either.all(histories.map(({ messages }) => serializeAll(messages)))
-      )
-      if (Either.isLeft(serialized)) return Either.left(serialized.left)
+      const read = readHistories(histories)
+      if (Either.isLeft(read)) return Either.left(read.left)
       const taken = ids.find((id, i) => sessions.has(id) || ids.indexOf(id) !== i)
       if (taken !== undefined) return Either.left(new SessionExists({ sessionId: taken }))
-      for (const [history, messages] of Arr.zip(histories, serialized.right)) {
-        const kinds = Arr.zip(messages, readKinds(history))
-        const entries = kinds.map(([{ message }, kind]) => entryOf(message, kind, now))
-        addToLog(open(history.sessionId), entries)
+      for (const { beside, messages, sessionId } of read.right) {
+        const entries = messages.map(({ kind, message }) => entryOf(message, kind, now))
+        addToLog(open(sessionId, beside), entries)
       }
       return Either.right(undefined)
     })
@@ -319,6 +313,8 @@ export const make = (counter: Counter) => {
       Either.map(findSnapshot(id), ({ generation, session }) => session.generations[generation]?.receipt ?? null)
     )
 
+  const leftOut = (sessionId: SessionId) => atOnce(() => Either.map(find(sessionId), ({ beside }) => beside.left))
+
   const listSnapshots = (sessionId: SessionId) => atOnce(() => Either.map(find(sessionId), snapshotsOf))
 
   const listSessions = Effect.sync(() =>
@@ -384,6 +380,7 @@ export const make = (counter: Counter) => {
       outcome,
       range,
       log,
+      leftOut,
       sessions: listSessions,
       snapshots: listSnapshots,
       snapshot,

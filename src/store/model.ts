@@ -13,6 +13,7 @@ import {
   type State
 } from "../session/Session.ts"
 import { escapeId } from "../message/text.ts"
+import { NO_ID, Origin } from "./histories.ts"
 import type { Usage } from "../message/Tokens.ts"
 import { type InvalidKey, makeInvalidKey, makeMisuse, type StoreError } from "../session/SessionError.ts"
 
@@ -220,7 +221,8 @@ export interface PublishedOutcome {
 }
 
 /**
- * One session in a list of all: messages of its log, deliveries that wait, its generation, and the tokens of its log.
+ * One session in a list of all: messages of its log, deliveries that wait, its generation, and the tokens of its log. Of one
+ * that was imported as a part of another, `origin` tells what it was.
  *
  * @since 0.1.0
  * @category models
@@ -230,7 +232,8 @@ export const SessionSummary = Schema.Struct({
   messages: Schema.Int,
   waiting: Schema.Int,
   generation: Schema.Int,
-  tokens: Schema.Int
+  tokens: Schema.Int,
+  origin: Schema.optionalWith(Origin, { exact: true })
 })
 /**
  * @since 0.1.0
@@ -283,25 +286,6 @@ export interface Acknowledged {
 export interface Delivery {
   readonly kind: DeliveryKind
   readonly key?: string | undefined
-}
-
-/**
- * Whole histories, all imported or none. Each user message is a request; `notices` are the indexes of those that are only
- * to be known, such as what an agent's own program said in the name of the user.
- *
- * @since 0.1.0
- * @category models
- */
-export type Histories = ReadonlyArray<{
-  readonly sessionId: SessionId
-  readonly messages: ReadonlyArray<Message>
-  readonly notices?: ReadonlyArray<number> | undefined
-}>
-
-/** Returns the kind of each message of a history, by its index. */
-export const readKinds = ({ messages, notices = [] }: Histories[number]): ReadonlyArray<DeliveryKind | null> => {
-  const known = new Set(notices)
-  return messages.map(({ role }, index) => (role !== "user" ? null : known.has(index) ? "notification" : "request"))
 }
 
 /**
@@ -375,13 +359,3 @@ export const isUsage = (usage: Usage): boolean => {
     return false
   }
 }
-
-/** Refuses histories of sessions that cannot be begun. */
-export const checkHistories = (histories: Histories): Either.Either<void, StoreError> =>
-  !histories.every(({ sessionId }) => isSessionId(sessionId))
-    ? Either.left(makeMisuse("import", NO_ID))
-    : histories.every(({ notices }) => notices === undefined || Array.isArray(notices))
-      ? Either.void
-      : Either.left(makeMisuse("import", "notices are indexes of messages"))
-
-const NO_ID = "the id of a session has 1 to 512 characters, no NUL and no half of a surrogate pair"

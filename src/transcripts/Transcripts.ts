@@ -7,11 +7,12 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { constants } from "node:buffer"
-import { readFileSync } from "node:fs"
+import { readFileSync, statSync } from "node:fs"
 import { isObject } from "../format/json.ts"
 import { isSqliteFile } from "../hermes/file.ts"
 import { systemErrorText } from "../message/systemErrorText.ts"
 import type { StoreError } from "../session/SessionError.ts"
+import { chooseSessions, failEmpty, isLive } from "./chosen.ts"
 import { readHermes } from "./hermes.ts"
 import { isRequestRow } from "./plainFormats.ts"
 import { type ExactJson, NO_JSON, parseExactly } from "./exactJson.ts"
@@ -28,7 +29,9 @@ import {
   failRepeatedKey,
   ImportError,
   isTooDeep,
+  type Branch,
   LeavingOut,
+  type LeftOut,
   type NumberAsText,
   parseRows,
   strict,
@@ -87,8 +90,24 @@ export {
    */
   type Subagent,
   /**
+   * A branch of a conversation that is not the live one: the whole conversation as it was, from its beginning. `of` is the
+   * session of the live branch, null where the file does not tell. No other branch of that session has the name.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  type Branch,
+  /**
+   * An entry that was left out because it could not be read, and why. `text` is the entry as it stands in the file; of a
+   * file that is one JSON value, the entry as JSON.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  type LeftOut,
+  /**
    * The messages of one session, in order. `sessionId` is null if the format has no session ids; the id of a sub-agent's
-   * session is `<of>.<name>`.
+   * session, and of a branch, is `<of>.<name>`.
    *
    * @since 0.1.0
    * @category models
@@ -104,14 +123,16 @@ export {
  */
 export interface Transcript {
   readonly format: Format
+  /** The lines of the file that are not blank; null for a database. */
+  readonly lines: number | null
   /** At least one, each with at least one message. */
   readonly sessions: ReadonlyArray<TranscriptSession>
   /** Counts, by kind, the lines or rows that are not messages of a conversation. */
   readonly skipped: { readonly [kind: string]: number }
   /** The numbers that no double holds: each is kept as the text of it. */
   readonly numbersAsText: ReadonlyArray<NumberAsText>
-  /** What was left out because it could not be read: an error for each place, by lines. */
-  readonly left: ReadonlyArray<ImportError>
+  /** What was left out because it could not be read, by lines. */
+  readonly left: ReadonlyArray<LeftOut>
 }
 
 /**
@@ -120,7 +141,8 @@ export interface Transcript {
  * torn or padded are left out too. A Hermes database has no lines; there both change nothing.
  *
  * `format` is detected if it is `"auto"`, which is the default. Sub-agents become sessions of their own; `"skip"` leaves
- * them out, and counts their messages in `skipped`.
+ * them out, and counts their messages in `skipped`. Of a tree `branch` says which branches are read: the `"live"` one, which
+ * is the default, `"all"`, each as a session of its own, or those of a name alone, such as `"branch-1"`.
  *
  * @since 0.1.0
  * @category models
@@ -130,6 +152,7 @@ export interface ReadOptions {
   readonly salvage?: boolean | undefined
   readonly strict?: boolean | undefined
   readonly subagents?: "import" | "skip" | undefined
+  readonly branch?: string | undefined
 }
 
 /**
@@ -166,17 +189,26 @@ export const parse = (
   if (typeof text !== "string" || typeof file !== "string") return Either.left(failEmpty("", "what is no text"))
   const source = text.replace(/^\uFEFF/, "")
   if (source.trim() === "") return Either.left(failEmpty(file, "an empty file"))
+  const asked = { format, hasBranches: !isLive(read.right) }
   const parsed = salvage
-    ? Either.map(parseWhole(splitLines(source), file, format), ({ transcript }) => transcript)
-    : Either.orElse(parseStrictly(source, file, format), (error) =>
-        read.right.strict === true ? Either.left(error) : parseDespiteOdd(source, file, format, error)
+    ? Either.map(parseWhole(splitLines(source), file, asked), ({ transcript }) => transcript)
+    : Either.orElse(parseStrictly(source, file, asked), (error) =>
+        read.right.strict === true ? Either.left(error) : parseDespiteOdd(source, file, asked, error)
       )
-  return chooseSessions(parsed, file, read.right)
+  const lines = countLines(splitLines(source))
+  return Either.flatMap(parsed, (transcript) => chooseSessions({ ...transcript, lines }, file, read.right))
+}
+
+const countLines = (lines: ReadonlyArray<Line>): number => lines.filter(({ text }) => text.trim() !== "").length
+
+interface Asked {
+  readonly format: Format | "auto"
+  readonly hasBranches: boolean
 }
 
 /** Reads a text of which few entries are odd. Fails with `error` if they are many. */
-const parseDespiteOdd = (source: string, file: string, format: Format | "auto", error: ImportError) => {
-  const whole = Either.getOrUndefined(parseWhole(splitLines(source), file, format))
+const parseDespiteOdd = (source: string, file: string, asked: Asked, error: ImportError) => {
+  const whole = Either.getOrUndefined(parseWhole(splitLines(source), file, asked))
   return whole === undefined || whole.transcript.left.length * ODD_SHARE > whole.tried
     ? Either.left(error)
     : Either.right(whole.transcript)
@@ -185,32 +217,13 @@ const parseDespiteOdd = (source: string, file: string, format: Format | "auto", 
 /** One entry of so many may be odd. */
 const ODD_SHARE = 10
 
-const chooseSessions = (
-  parsed: Either.Either<Transcript, ImportError>,
-  file: string,
-  { subagents }: ReadOptions
-): Either.Either<Transcript, ImportError> =>
-  Either.filterOrLeft(
-    subagents === "skip" ? Either.map(parsed, dropSubagents) : parsed,
-    ({ sessions }) => sessions.length > 0,
-    () => failEmpty(file, "none")
-  )
-
-const dropSubagents = (transcript: Transcript): Transcript => {
-  const isOwn = ({ subagent }: TranscriptSession) => subagent === undefined
-  const dropped = transcript.sessions.filter((session) => !isOwn(session))
-  if (dropped.length === 0) return transcript
-  const messages = dropped.reduce((sum, session) => sum + session.messages.length, 0)
-  const skipped = { ...transcript.skipped, "of sub-agents": messages }
-  return { ...transcript, sessions: transcript.sessions.filter(isOwn), skipped }
-}
-
 /** The first place that cannot be read is an error. */
 const parseStrictly = (
   source: string,
   file: string,
-  format: Format | "auto"
+  { format, hasBranches }: Asked
 ): Either.Either<Transcript, ImportError> => {
+  const tolerance = { ...strict, hasBranches }
   const text = findTextFormat(format, source)
   if (text !== undefined) return Either.map(text.readText(source), toTranscript(text.format, []))
   const json = parseDocument(source, format)
@@ -220,14 +233,14 @@ const parseStrictly = (
   }
   const document = json === undefined ? undefined : findDocumentFormat(format, json.value)
   if (json !== undefined && document !== undefined) {
-    const contents = document.readDocument(json.value, file, strict)
+    const contents = document.readDocument(json.value, file, tolerance)
     return Either.map(contents, toTranscript(document.format, inArray(json.numbersAsText)))
   }
   return Either.flatMap(makeRows(source, file, json), (rows) => {
     const found = findRowFormat(format, rows)
     return found === undefined || (expectsMessages(found) && rows.slice(0, 1).some(isRequestRow))
       ? Either.left(failFormat(rows, file))
-      : Either.map(found.readRows(rows, strict), toTranscript(found.format, inRows(rows)))
+      : Either.map(found.readRows(rows, tolerance), toTranscript(found.format, inRows(rows)))
   })
 }
 
@@ -259,20 +272,20 @@ interface Salvage {
 const parseWhole = (
   lines: ReadonlyArray<Line>,
   file: string,
-  format: Format | "auto"
+  { format, hasBranches }: Asked
 ): Either.Either<Salvage, ImportError> => {
-  const tolerance = new LeavingOut()
+  const tolerance = new LeavingOut(hasBranches, (line) => lines[line - 1]?.text)
   const finish =
-    (format: Format, numbers: ReadonlyArray<NumberAsText>, torn: ReadonlyArray<ImportError>) =>
+    (format: Format, numbers: ReadonlyArray<NumberAsText>, torn: ReadonlyArray<LeftOut>) =>
     (contents: TranscriptContents): Salvage => ({
       transcript: {
         ...toTranscript(format, numbers)(contents),
-        left: [...torn, ...tolerance.left].sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
+        left: [...torn, ...tolerance.left].sort((a, b) => (a.error.line ?? 0) - (b.error.line ?? 0))
       },
       tried: tolerance.tried + torn.length
     })
   const text = lines.every(({ isUtf8 }) => isUtf8) ? lines.map(({ text }) => text).join("\n") : ""
-  const readAll = (values: unknown, numbersAsText: ReadonlyArray<string>, torn: ReadonlyArray<ImportError>) => {
+  const readAll = (values: unknown, numbersAsText: ReadonlyArray<string>, torn: ReadonlyArray<LeftOut>) => {
     const found = findDocumentFormat(format, values)
     return found === undefined
       ? Either.left(failFormat([], file))
@@ -316,45 +329,50 @@ export const readFile = (
       catch: () => new UnreadableTranscript({ file: "", reason: "unreadable", detail: "its options cannot be read" })
     })
     if (Either.isLeft(read)) return read.left
-    const { format = "auto", salvage = false, strict = false, subagents = "import" } = read.right
+    const { format = "auto", salvage = false } = read.right
     if (typeof filename !== "string") {
       return new UnreadableTranscript({ file: "", reason: "unreadable", detail: "the name of a file is text" })
     }
     const isDatabase = format === "hermes" || (format === "auto" && isSqliteFile(filename))
     if (!isDatabase) {
-      const asked = { file: filename, format, strict, subagents }
+      const asked = { ...read.right, file: filename }
       if (!salvage) return Effect.flatMap(readText(filename), (text) => parse(text, asked))
       return Effect.flatMap(readBytes(filename), (bytes) => {
-        const whole = parseWhole(decodeLines(bytes), filename, format)
-        return chooseSessions(
-          Either.map(whole, ({ transcript }) => transcript),
-          filename,
-          asked
+        const lines = decodeLines(bytes)
+        const whole = parseWhole(lines, filename, { format, hasBranches: !isLive(asked) })
+        return Either.flatMap(whole, ({ transcript }) =>
+          chooseSessions({ ...transcript, lines: countLines(lines) }, filename, asked)
         )
       })
     }
     return Effect.flatMap(readHermes(filename), (contents) =>
-      chooseSessions(Either.right(toTranscript("hermes", [])(contents)), filename, {})
+      chooseSessions(toTranscript("hermes", [])(contents), filename, {})
     )
   })
 
 const readBytes = (file: string): Either.Either<Uint8Array, UnreadableTranscript> =>
+  Either.flatMap(
+    attemptRead(file, () => statSync(file).size),
+    (size) => {
+      if (size <= constants.MAX_STRING_LENGTH) return attemptRead(file, () => readFileSync(file))
+      const detail = `expected at most ${constants.MAX_STRING_LENGTH} bytes of text, found ${size}`
+      return Either.left(new UnreadableTranscript({ file, reason: "too-large", detail }))
+    }
+  )
+
+const attemptRead = <A>(file: string, read: () => A): Either.Either<A, UnreadableTranscript> =>
   Either.try({
-    try: () => readFileSync(file),
+    try: read,
     catch: (cause) => new UnreadableTranscript({ file, reason: "unreadable", detail: systemErrorText(cause) })
   })
 
 const readText = (file: string): Either.Either<string, UnreadableTranscript> =>
-  Either.flatMap(readBytes(file), (bytes) => {
-    if (bytes.length > constants.MAX_STRING_LENGTH) {
-      const detail = `expected at most ${constants.MAX_STRING_LENGTH} bytes of text, found ${bytes.length}`
-      return Either.left(new UnreadableTranscript({ file, reason: "too-large", detail }))
-    }
-    return Either.try({
+  Either.flatMap(readBytes(file), (bytes) =>
+    Either.try({
       try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
       catch: (cause) => new UnreadableTranscript({ file, reason: "not-utf8", detail: String(cause) })
     })
-  })
+  )
 
 const failFormat = ([first]: ReadonlyArray<TranscriptRow>, file: string): ImportError => {
   const expected = `a session file (${Format.literals.join(", ")})`
@@ -374,7 +392,8 @@ const toTranscript =
     sessions: sessions.filter(({ messages }) => messages.length > 0),
     skipped,
     numbersAsText,
-    left: []
+    left: [],
+    lines: null
   })
 
 const inRows = (rows: ReadonlyArray<TranscriptRow>): ReadonlyArray<NumberAsText> =>
@@ -382,6 +401,3 @@ const inRows = (rows: ReadonlyArray<TranscriptRow>): ReadonlyArray<NumberAsText>
 
 const inArray = (paths: ReadonlyArray<string>): ReadonlyArray<NumberAsText> =>
   paths.map((path) => ({ line: null, path }))
-
-const failEmpty = (file: string, found: string): ImportError =>
-  new ImportError({ file, line: null, expected: "at least one chat message", found })

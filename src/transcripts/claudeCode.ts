@@ -7,17 +7,9 @@ import * as Either from "effect/Either"
 import * as MessageFormat from "../format/MessageFormat.ts"
 import type { Message } from "../message/Message.ts"
 import { findHeard } from "./claudeQueue.ts"
+import { type Conversation, makeTranscript, readTree } from "./entries.ts"
 import { type Chain, findParents, orderRows, splitChains } from "./claudeTree.ts"
-import {
-  type TranscriptContents,
-  countKinds,
-  failImport,
-  type ImportError,
-  makeSession,
-  type Tolerance,
-  type TranscriptRow,
-  type TranscriptSession
-} from "./rows.ts"
+import { type TranscriptContents, failImport, type ImportError, type Tolerance, type TranscriptRow } from "./rows.ts"
 import { isObject, type JsonObject } from "../format/json.ts"
 
 export const isClaudeCodeRow = ({ value }: TranscriptRow): boolean =>
@@ -30,20 +22,20 @@ export const isClaudeCodeRow = ({ value }: TranscriptRow): boolean =>
  */
 export const readClaudeCode = (
   rows: ReadonlyArray<TranscriptRow>,
-  { attempt }: Tolerance
+  tolerance: Tolerance
 ): Either.Either<TranscriptContents, ImportError> =>
   Either.gen(function* () {
     const chains = splitChains(rows)
     const parents = findParents(chains)
     const seen = new Set<unknown>()
     const skipped: Array<string> = []
-    const sessions: Array<TranscriptSession> = []
+    const conversations: Array<Conversation> = []
     for (const chain of chains) {
       const heard = findHeard(chain.rows)
       const spoken: Array<ChatLine> = []
       for (const row of orderRows(chain.rows, parents)) {
         const { isCompactSummary, uuid } = row.value
-        const item = yield* attempt(convertRow(row, heard))
+        const item = yield* tolerance.attempt(convertRow(row, heard), row)
         if (item === undefined) continue
         if (typeof item === "string") skipped.push(item)
         else if (isCompactSummary === true && spoken.length > 0) skipped.push("compaction")
@@ -51,11 +43,14 @@ export const readClaudeCode = (
         else spoken.push(item)
         seen.add(uuid)
       }
-      const current = findBranch(spoken, parents)
-      for (let left = spoken.length - current.length; left > 0; left--) skipped.push("other branch")
-      sessions.push(yield* makeChainSession(chain, current))
+      const follow = (leaf: ChatLine | undefined) => findBranch(spoken, parents, leaf)
+      const live = follow(spoken.at(-1))
+      const keyOf = ({ row }: ChatLine) => row
+      const tree = { file: chain.rows[0]?.file ?? "", said: spoken, live, follow, keyOf }
+      for (const read of yield* readTree(tree, tolerance, (branch) => readChain(chain, branch)))
+        conversations.push(read)
     }
-    return { sessions, skipped: countKinds(skipped) }
+    return makeTranscript(conversations, skipped)
   })
 
 /**
@@ -114,16 +109,17 @@ const decodeTurn = (row: TranscriptRow, role: string, content: unknown) =>
   )
 
 /**
- * Finds the lines on the path to the newest one. Parallel tool calls leave lines beside the path that belong to it: the
+ * Finds the lines on the path to a leaf. Parallel tool calls leave lines beside the path that belong to it: the
  * other lines of a reply, and the results of its calls. A reply that was written again, with new ids of its lines, adds
  * nothing.
  */
 const findBranch = (
   spoken: ReadonlyArray<ChatLine>,
-  parents: ReadonlyMap<TranscriptRow, TranscriptRow>
+  parents: ReadonlyMap<TranscriptRow, TranscriptRow>,
+  leaf: ChatLine | undefined
 ): ReadonlyArray<ChatLine> => {
   const path = new Set<TranscriptRow>()
-  for (let row = spoken.at(-1)?.row; row !== undefined && !path.has(row); row = parents.get(row)) path.add(row)
+  for (let row = leaf?.row; row !== undefined && !path.has(row); row = parents.get(row)) path.add(row)
   const onPath = spoken.filter(({ row }) => path.has(row))
   const replies = new Set(onPath.map(({ reply }) => reply))
   replies.delete(null)
@@ -173,7 +169,10 @@ const mergeReplies = (spoken: ReadonlyArray<ChatLine>): ReadonlyArray<ChatLine> 
   return merged
 }
 
-const makeChainSession = ({ sessionId, subagent }: Chain, current: ReadonlyArray<ChatLine>) =>
+const readChain = (
+  { sessionId, subagent }: Chain,
+  current: ReadonlyArray<ChatLine>
+): Either.Either<Conversation, ImportError> =>
   Either.gen(function* () {
     const messages: Array<Message> = []
     const notices: Array<number> = []
@@ -184,7 +183,7 @@ const makeChainSession = ({ sessionId, subagent }: Chain, current: ReadonlyArray
         messages.push(message)
       }
     }
-    return makeSession({ sessionId, messages, notices, subagent })
+    return { sessionId, messages, notices, skipped: [], subagent }
   })
 
 const isNotice = ({ blocks, row }: ChatLine): boolean =>

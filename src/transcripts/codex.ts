@@ -67,16 +67,16 @@ export const readCodex = (
     const skipped: Array<string> = []
     for (const row of rows) {
       if (isRollback(row)) {
-        const rollback = yield* attempt(decodeRollback(row))
+        const rollback = yield* attempt(decodeRollback(row), row)
         const kept = dropTurns(items, rollback?.payload.num_turns ?? 0)
         for (let left = items.length - kept.length; left > 0; left--) skipped.push("rolled back")
         items = kept
       } else if (row.value.type === "compacted" && !items.some(isSpoken)) {
         const before = items
-        items = (yield* attempt(convertCompaction(row, before))) ?? before
+        items = (yield* attempt(convertCompaction(row, before), row)) ?? before
         if (items === before) skipped.push("compacted")
       } else {
-        const item = yield* attempt(convertRow(row))
+        const item = yield* attempt(convertRow(row), row)
         if (item === undefined) continue
         if (typeof item === "string") skipped.push(item)
         else items.push(item)

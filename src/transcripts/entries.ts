@@ -1,11 +1,12 @@
 /** What readers of entries share: making messages of each, following the live branch, and pairing results with calls. */
 import * as Either from "effect/Either"
+import { isDeepStrictEqual } from "node:util"
 import { isObject, type JsonObject } from "../format/json.ts"
 import type { Message } from "../message/Message.ts"
 import {
   countKinds,
   failImport,
-  type ImportError,
+  ImportError,
   makeSession,
   type Subagent,
   type Tolerance,
@@ -38,7 +39,7 @@ export const readEntries = (
     const notices: Array<number> = []
     const skipped: Array<string> = []
     for (const entry of entries) {
-      const converted = yield* attempt(convert(entry))
+      const converted = yield* attempt(convert(entry), entry)
       if (typeof converted === "string") skipped.push(converted)
       if (converted === undefined || typeof converted === "string") continue
       for (const message of converted.messages) {
@@ -54,18 +55,94 @@ export interface Conversation extends Pick<Dialogue, "messages" | "skipped"> {
   readonly sessionId: string | null
   readonly notices?: ReadonlyArray<number>
   readonly subagent?: Subagent | undefined
+  /** The name of a branch that is not live. */
+  readonly branch?: string | undefined
 }
 
 /** Reads each conversation of a file. What was `skipped` before them and in them is counted together. */
 export const readConversations = <A>(
   found: Iterable<A>,
-  read: (found: A) => Either.Either<Conversation, ImportError>,
+  read: (found: A) => Either.Either<Conversation | ReadonlyArray<Conversation>, ImportError>,
   skipped: ReadonlyArray<string> = []
 ): Either.Either<TranscriptContents, ImportError> =>
-  Either.map(Either.all(Array.from(found, read)), (conversations) => ({
-    sessions: conversations.map(makeSession),
-    skipped: countKinds([...skipped, ...conversations.flatMap((conversation) => conversation.skipped)])
-  }))
+  Either.map(Either.all(Array.from(found, read)), (conversations) => makeTranscript(conversations.flat(), skipped))
+
+/** Puts the conversations of a file together. */
+export const makeTranscript = (
+  conversations: ReadonlyArray<Conversation>,
+  skipped: ReadonlyArray<string> = []
+): TranscriptContents => ({
+  sessions: conversations.map(makeSession),
+  skipped: countKinds([...skipped, ...conversations.flatMap((conversation) => conversation.skipped)])
+})
+
+/** The tree of rows, each of which stands whole in every branch that it is on. */
+export const makeTree = (tree: Omit<Tree<TranscriptRow>, "keyOf">): Tree<TranscriptRow> => ({
+  ...tree,
+  keyOf: (row) => row
+})
+
+/** A conversation as a tree: what is said in it, the live branch, and the branch that ends in an entry. */
+export interface Tree<A> {
+  readonly file: string
+  readonly said: ReadonlyArray<A>
+  readonly live: ReadonlyArray<A>
+  readonly follow: (leaf: A) => ReadonlyArray<A>
+  /** Tells an entry from others, of which a branch may hold only a part. */
+  readonly keyOf: (entry: A) => unknown
+}
+
+/**
+ * Reads the live branch of a tree, and if they are wanted the others, each from the beginning: oldest first, without those
+ * that say nothing of their own. If they are not, what is beside the live branch is counted as skipped.
+ */
+export const readTree = <A>(
+  tree: Tree<A>,
+  { hasBranches }: Tolerance,
+  read: (branch: ReadonlyArray<A>) => Either.Either<Conversation, ImportError>
+): Either.Either<ReadonlyArray<Conversation>, ImportError> =>
+  Either.gen(function* () {
+    const { file, keyOf, live, said } = tree
+    const main = yield* read(live)
+    if (!hasBranches) {
+      const onLive = new Set(live.map(keyOf))
+      const others = said.filter((entry) => !onLive.has(keyOf(entry))).map(() => "other branch")
+      return [{ ...main, skipped: [...main.skipped, ...others] }]
+    }
+    const found = findBranches(tree)
+    if (found.length > MOST_BRANCHES || found.reduce((sum, { length }) => sum + length, 0) > MOST_ENTRIES) {
+      const expected = `at most ${MOST_BRANCHES} branches with ${MOST_ENTRIES} entries in all`
+      return yield* Either.left(new ImportError({ file, line: null, expected, found: "more" }))
+    }
+    const branches: Array<Conversation> = []
+    for (const branch of found) {
+      const conversation = yield* read(branch)
+      const { messages } = conversation
+      if (isDeepStrictEqual(messages, main.messages.slice(0, messages.length))) continue
+      branches.push({ ...conversation, skipped: [], branch: `branch-${branches.length + 1}` })
+    }
+    return [main, ...branches]
+  })
+
+/** A branch is told from its beginning: of a damaged tree, all of them together could be its square. */
+const MOST_BRANCHES = 1_000
+const MOST_ENTRIES = 2_000_000
+
+/** Each branch ends in the newest entry that is on none before. They are found newest first, and ended once too many. */
+const findBranches = <A>({ follow, keyOf, live, said }: Tree<A>): ReadonlyArray<ReadonlyArray<A>> => {
+  const seen = new Set(live.map(keyOf))
+  const branches: Array<ReadonlyArray<A>> = []
+  let entries = 0
+  for (const leaf of said.toReversed()) {
+    if (branches.length > MOST_BRANCHES || entries > MOST_ENTRIES) break
+    if (seen.has(keyOf(leaf))) continue
+    const branch = follow(leaf)
+    entries += branch.length
+    for (const entry of [leaf, ...branch]) seen.add(keyOf(entry))
+    branches.push(branch)
+  }
+  return branches.toReversed()
+}
 
 /** The entries of a list in a document. What is no object cannot be read. */
 export const listEntries = (
@@ -79,7 +156,7 @@ export const listEntries = (
     file,
     line,
     at: path === "" ? String(index) : `${path}.${index}`,
-    value: isObject(element) ? element : {},
+    ...(isObject(element) ? { value: element } : { value: {}, given: element }),
     numbersAsText: []
   }))
 }
@@ -91,10 +168,6 @@ export const isOneOrMore = (value: unknown, isConversation: (value: unknown) => 
 /** The conversations of an export, which may be of one or of several. */
 export const listDocuments = (document: unknown, file: string): ReadonlyArray<TranscriptRow> =>
   listEntries({ file, line: null }, "", Array.isArray(document) ? document : [document])
-
-/** What is skipped for messages of other branches. */
-export const skipBranches = (messages: number): ReadonlyArray<string> =>
-  Array.from({ length: Math.max(0, messages) }, () => "other branch")
 
 export const failEntry = (entry: TranscriptRow, expected: string): Either.Either<never, ImportError> =>
   Either.left(failImport(entry, expected, "an object of another kind"))

@@ -54,13 +54,14 @@ export interface LineRead {
  */
 export const readLine = (before: LinesRead, line: PlacedLine): LineRead => {
   const { left, taken } = salvageRows([line], line.file)
+  const errors = left.map(({ error }) => error)
   return taken.reduce(
     (sofar: LineRead, row, index) =>
       Either.match(readRow(sofar.read, row, `${line.offset}.${index}`), {
         onLeft: (error) => ({ ...sofar, left: [...sofar.left, error] }),
         onRight: ({ messages, read }) => ({ ...sofar, read, messages: [...sofar.messages, ...messages] })
       }),
-    { read: before, messages: [], left }
+    { read: before, messages: [], left: errors }
   )
 }
 

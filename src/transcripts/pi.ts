@@ -14,9 +14,9 @@ import {
   makeToolMessage,
   makeUserMessage
 } from "./content.ts"
+import { type Converted, readConversations, makeTree, readEntries, readTree, say, walkBack } from "./entries.ts"
 import {
   type TranscriptContents,
-  countKinds,
   decodeWith,
   failImport,
   type ImportError,
@@ -64,10 +64,7 @@ export const readPi = (
   rows: ReadonlyArray<TranscriptRow>,
   tolerance: Tolerance
 ): Either.Either<TranscriptContents, ImportError> =>
-  Either.map(Either.all(splitFiles(rows).map((file) => readSession(file, tolerance))), (sessions) => ({
-    sessions: sessions.map(({ messages, sessionId }) => ({ messages, sessionId })),
-    skipped: countKinds(sessions.flatMap(({ skipped }) => skipped))
-  }))
+  readConversations(splitFiles(rows), (file) => readSession(file, tolerance))
 
 /** Splits a text of several session files. Each header begins one. */
 const splitFiles = (rows: ReadonlyArray<TranscriptRow>): ReadonlyArray<ReadonlyArray<TranscriptRow>> => {
@@ -80,48 +77,44 @@ const splitFiles = (rows: ReadonlyArray<TranscriptRow>): ReadonlyArray<ReadonlyA
   return files
 }
 
-const readSession = (rows: ReadonlyArray<TranscriptRow>, { attempt, isStrict }: Tolerance) =>
+const readSession = (rows: ReadonlyArray<TranscriptRow>, tolerance: Tolerance) =>
   Either.gen(function* () {
     const [first] = rows
-    const header = first?.value.type === "session" ? yield* attempt(decodeHeader(first)) : undefined
+    const header = first?.value.type === "session" ? yield* tolerance.attempt(decodeHeader(first), first) : undefined
     const sessionId = header?.id ?? null
     const entries = rows.filter(({ value }) => value.type !== "session")
-    const path = yield* findPath(entries, isStrict)
-    const messages: Array<Message> = []
-    const skipped: Array<string> = []
-    for (const row of entries) {
-      const converted = path.has(row) ? yield* attempt(convertEntry(row)) : "other branch"
-      if (converted === undefined) continue
-      if (typeof converted === "string") skipped.push(converted)
-      else messages.push(converted)
+    const parents = findParents(entries)
+    const live = walkBack(entries.at(-1), (row) => parents.get(row)?.row)
+    const orphan = live.findLast((row) => parents.get(row)?.isNamed === false)
+    if (orphan !== undefined && tolerance.isStrict) {
+      return yield* Either.left(failImport(orphan, "a parentId that names an earlier entry", "one that does not"))
     }
-    return { sessionId, messages, skipped }
+    const follow = (leaf: TranscriptRow) => walkBack(leaf, (row) => parents.get(row)?.row)
+    const tree = makeTree({ file: first?.file ?? "", said: entries, live, follow })
+    return yield* readTree(tree, tolerance, (branch) =>
+      Either.map(readEntries(branch, tolerance, convertRow), (read) => ({ ...read, sessionId }))
+    )
   })
 
+const convertRow = (row: TranscriptRow): Either.Either<Converted, ImportError> =>
+  Either.map(convertEntry(row), (converted) => (typeof converted === "string" ? converted : say(converted)))
+
 /**
- * Finds the entries of the conversation. In files of the first version entries have no ids, and all of them belong to it.
- * Unless strict, an entry whose parent is not there follows the one before it: a parent may be on a line that was lost.
+ * Finds the parent of each entry. In files of the first version entries have no ids, and follow each other. An entry whose
+ * parent is not there follows the one before it, too: its line may be lost.
  */
-const findPath = (
-  entries: ReadonlyArray<TranscriptRow>,
-  isStrict: boolean
-): Either.Either<ReadonlySet<TranscriptRow>, ImportError> => {
+const findParents = (entries: ReadonlyArray<TranscriptRow>) => {
+  const parents = new Map<TranscriptRow, { readonly row: TranscriptRow | undefined; readonly isNamed: boolean }>()
   const place = new Map(entries.map(({ value }, index) => [value.id, index]))
-  if (!entries.some(({ value }) => typeof value.id === "string")) return Either.right(new Set(entries))
-  const path = new Set<TranscriptRow>()
-  let index = entries.length - 1
-  for (let row = entries[index]; row !== undefined; row = entries[index]) {
-    path.add(row)
+  const isTree = entries.some(({ value }) => typeof value.id === "string")
+  for (const [index, row] of entries.entries()) {
     const parentId: unknown = row.value.parentId ?? null
-    if (parentId === null) break
-    const parent = place.get(parentId)
-    const isThere = parent !== undefined && parent < index
-    if (!isThere && isStrict) {
-      return Either.left(failImport(row, "a parentId that names an earlier entry", "one that does not"))
-    }
-    index = isThere ? parent : index - 1
+    if (isTree && parentId === null) continue
+    const named = isTree ? place.get(parentId) : index - 1
+    const isNamed = named !== undefined && named < index
+    parents.set(row, { row: entries[isNamed ? named : index - 1], isNamed })
   }
-  return Either.right(path)
+  return parents
 }
 
 /** Reads a line by itself, whatever its branch. */

@@ -38,7 +38,11 @@ export const readMessages = (
   const all: ReadonlyArray<unknown> = elements
   const messages = all.flatMap((element, index) =>
     findUnsaidRole(element) === undefined
-      ? [attempt(parseMessage(place, element, `element ${index + 1} of the array to be a chat message`))]
+      ? [
+          attempt(parseMessage(place, element, `element ${index + 1} of the array to be a chat message`), {
+            value: element
+          })
+        ]
       : []
   )
   const id = isObject(value) && typeof value.session_id === "string" ? value.session_id : null
@@ -63,7 +67,7 @@ export const readMessageRows = (
 ): Either.Either<TranscriptContents, ImportError> => {
   const values = rows.map(({ value }) => value)
   const spoken = rows.filter(({ value }) => findUnsaidRole(value) === undefined)
-  const messages = Either.all(spoken.map((row) => attempt(parseMessage(row, row.value))))
+  const messages = Either.all(spoken.map((row) => attempt(parseMessage(row, row.value), row)))
   return Either.map(messages, (read) => makeContents(read, values))
 }
 
@@ -126,7 +130,8 @@ const readElements = (
 ): Either.Either<TranscriptContents, ImportError> =>
   Either.gen(function* () {
     const whole: Array<unknown> = []
-    for (const [index, { file, line, value }] of elements.entries()) {
+    for (const [index, element] of elements.entries()) {
+      const { file, line, value } = element
       const decoded = Either.mapLeft(
         MessageFormat.decode(format, [value]),
         ({ issue }) =>
@@ -137,7 +142,7 @@ const readElements = (
             found: `${describeValue(value)}: ${issue.replace(/^.*?(?:messages|input)\.0[.:] ?/, "")}`
           })
       )
-      if ((yield* attempt(decoded)) !== undefined) whole.push(value)
+      if ((yield* attempt(decoded, element)) !== undefined) whole.push(value)
     }
     const file = elements[0]?.file ?? ""
     const messages = yield* Either.mapLeft(
@@ -156,7 +161,7 @@ export const readRequestRows = (
   rows: ReadonlyArray<TranscriptRow>,
   { attempt }: Tolerance
 ): Either.Either<TranscriptContents, ImportError> =>
-  Either.map(Either.all(rows.map((row) => attempt(readRequestRow(row)))), (read) => ({
+  Either.map(Either.all(rows.map((row) => attempt(readRequestRow(row), row))), (read) => ({
     sessions: read.flatMap((contents) => contents?.sessions ?? []),
     skipped: {}
   }))
@@ -191,7 +196,7 @@ export const readSessionRows = (
   Either.gen(function* () {
     const sessions = new Map<string, Array<Message>>()
     for (const row of rows) {
-      const read = yield* attempt(readSessionRow(row))
+      const read = yield* attempt(readSessionRow(row), row)
       if (read === undefined) continue
       const { message, session } = read
       const messages = sessions.get(session)

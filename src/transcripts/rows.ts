@@ -28,13 +28,14 @@ export class ImportError extends Schema.TaggedError<ImportError>()("ImportError"
 
 /**
  * One entry of a file: a JSON object and its place, which is its line, or its path `at` in a file that is one JSON value.
- * `numbersAsText` are paths within it.
+ * `numbersAsText` are paths within it. An element that is no object is `given`, and has an empty `value`.
  */
 export interface TranscriptRow {
   readonly file: string
   readonly line: number | null
   readonly at?: string
   readonly value: JsonObject
+  readonly given?: unknown
   readonly numbersAsText: ReadonlyArray<string>
 }
 
@@ -64,8 +65,20 @@ export interface Subagent {
 }
 
 /**
+ * A branch of a conversation that is not the live one: the whole conversation as it was, from its beginning. `of` is the
+ * session of the live branch, null where the file does not tell. No other branch of that session has the name.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Branch {
+  readonly of: string | null
+  readonly name: string
+}
+
+/**
  * The messages of one session, in order. `sessionId` is null if the format has no session ids; the id of a sub-agent's
- * session is `<of>.<name>`.
+ * session, and of a branch, is `<of>.<name>`.
  *
  * @since 0.1.0
  * @category models
@@ -77,10 +90,13 @@ export interface TranscriptSession {
   readonly notices?: ReadonlyArray<number>
   /** Missing if the session is the user's own. */
   readonly subagent?: Subagent
+  /** Missing if the session is the live branch. */
+  readonly branch?: Branch
 }
 
-/** Makes a session, without the fields that say nothing. */
+/** Makes a session, without the fields that say nothing. `branch` is the name of one that is not live. */
 export const makeSession = ({
+  branch,
   messages,
   notices = [],
   sessionId,
@@ -90,11 +106,18 @@ export const makeSession = ({
   readonly messages: ReadonlyArray<Message.Message>
   readonly notices?: ReadonlyArray<number>
   readonly subagent?: Subagent | undefined
+  readonly branch?: string | undefined
 }): TranscriptSession => {
-  const id = subagent === undefined || sessionId === null ? sessionId : `${sessionId}.${subagent.name}`
-  const session = { sessionId: id, messages }
-  const noted = notices.length === 0 ? session : { ...session, notices }
-  return subagent === undefined ? noted : { ...noted, subagent }
+  const nameAfter = (name: string | undefined, id: string | null) =>
+    name === undefined || id === null ? id : `${id}.${name}`
+  const of = nameAfter(subagent?.name, sessionId)
+  return {
+    sessionId: nameAfter(branch, of),
+    messages,
+    ...(notices.length === 0 ? {} : { notices }),
+    ...(subagent === undefined ? {} : { subagent }),
+    ...(branch === undefined ? {} : { branch: { of, name: branch } })
+  }
 }
 
 /** The sessions of a file. `skipped` counts, by kind, the rows that are not messages of a conversation. */
@@ -103,25 +126,58 @@ export interface TranscriptContents {
   readonly skipped: { readonly [kind: string]: number }
 }
 
-/** Decides what becomes of a line that cannot be read. */
-export interface Tolerance {
-  /** Returns undefined for a line that is left out. Fails if none may be left out. */
-  readonly attempt: <A>(read: Either.Either<A, ImportError>) => Either.Either<A | undefined, ImportError>
-  readonly isStrict: boolean
+/**
+ * An entry that was left out because it could not be read, and why. `text` is the entry as it stands in the file; of a file
+ * that is one JSON value, the entry as JSON.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface LeftOut {
+  readonly error: ImportError
+  readonly text: string
 }
 
-/** The first line that cannot be read ends the import. */
-export const strict: Tolerance = { attempt: (read) => read, isStrict: true }
+/** An entry that is read. `given` is what stands there if it is no object. */
+type Tried = Pick<TranscriptRow, "given"> & { readonly value: unknown }
 
-/** Leaves out each line that cannot be read. Holds its error, and counts all that were tried. */
+/** Decides what becomes of an entry that cannot be read, and whether other branches are read. */
+export interface Tolerance {
+  /** Returns undefined for an entry that is left out. Fails if none may be left out. `entry` is what was read. */
+  readonly attempt: <A>(read: Either.Either<A, ImportError>, entry: Tried) => Either.Either<A | undefined, ImportError>
+  readonly isStrict: boolean
+  readonly hasBranches: boolean
+}
+
+/** The first entry that cannot be read ends the import. */
+export const strict: Tolerance = { attempt: (read) => read, isStrict: true, hasBranches: false }
+
+/** Leaves out each entry that cannot be read, and counts all that were tried, each once: branches have entries in common. */
 export class LeavingOut implements Tolerance {
   readonly isStrict = false
-  readonly left: Array<ImportError> = []
-  tried = 0
-  readonly attempt = <A>(read: Either.Either<A, ImportError>): Either.Either<A | undefined, ImportError> => {
-    this.tried += 1
+  readonly left: Array<LeftOut> = []
+  readonly #tried = new Set<unknown>()
+  readonly hasBranches: boolean
+  readonly #textOf: (line: number) => string | undefined
+  /** `textOf` returns the text of a line. */
+  constructor(hasBranches: boolean, textOf: (line: number) => string | undefined) {
+    this.hasBranches = hasBranches
+    this.#textOf = textOf
+  }
+  get tried(): number {
+    return this.#tried.size
+  }
+  readonly attempt = <A>(
+    read: Either.Either<A, ImportError>,
+    entry: Tried
+  ): Either.Either<A | undefined, ImportError> => {
+    const key = isObject(entry.value) ? entry.value : entry
+    const isNew = !this.#tried.has(key)
+    this.#tried.add(key)
     if (Either.isRight(read)) return read
-    this.left.push(read.left)
+    const line = read.left.line === null ? undefined : this.#textOf(read.left.line)
+    const isWhole = line !== undefined && parseJson(line) !== undefined
+    if (isNew) this.left.push({ error: read.left, text: isWhole ? line : JSON.stringify(entry.given ?? entry.value) })
     return Either.right(undefined)
   }
 }

@@ -1,5 +1,5 @@
 /** Finds what is whole in damaged text: JSON objects in torn, padded or joined lines, and in an array that was cut short. */
-import { ImportError, describeValue, failRepeatedKey, isTooDeep, type TranscriptRow } from "./rows.ts"
+import { ImportError, type LeftOut, describeValue, failRepeatedKey, isTooDeep, type TranscriptRow } from "./rows.ts"
 import { isObject, type JsonObject, parseJson } from "../format/json.ts"
 import { findEnd, NO_JSON, parseExactly } from "./exactJson.ts"
 
@@ -37,7 +37,7 @@ export const decodeLines = (bytes: Uint8Array): ReadonlyArray<Line> => {
 /** The sessions taken from a file, and an error for each place where something was left. */
 interface Salvaged<A> {
   readonly taken: ReadonlyArray<A>
-  readonly left: ReadonlyArray<ImportError>
+  readonly left: ReadonlyArray<LeftOut>
 }
 
 /** Takes the objects that are whole out of the lines of a file. */
@@ -48,14 +48,15 @@ export const salvageRows = (lines: ReadonlyArray<Line>, file: string): Salvaged<
 
 const salvageLine = ({ isUtf8, text }: Line, file: string, line: number): Salvaged<TranscriptRow> => {
   const source = trimPadding(text)
-  const leave = (found: string) => [new ImportError({ file, line, expected: "a JSON object", found })]
+  const leaveFor = (error: ImportError) => [{ error, text }]
+  const leave = (found: string) => leaveFor(new ImportError({ file, line, expected: "a JSON object", found }))
   if (source === "") return { taken: [], left: text.includes("\0") ? leave("NUL bytes") : [] }
   const { isDamaged, objects, repeatedKey } = findObjects(source)
   const whole = isUtf8 ? objects : objects.filter(({ value }) => !holdsReplacement(value))
   const taken = whole.map((object) => ({ file, line, ...object }))
   const beside = taken.length === 0 ? "" : " beside it"
   if (!isUtf8) return { taken, left: leave(`bytes that are not UTF-8${beside}`) }
-  if (repeatedKey !== undefined) return { taken, left: [failRepeatedKey({ file, line }, repeatedKey)] }
+  if (repeatedKey !== undefined) return { taken, left: leaveFor(failRepeatedKey({ file, line }, repeatedKey)) }
   if (isDamaged) return { taken, left: leave(describeValue(parseJson(source)) + beside) }
   return { taken, left: text.includes("\0") ? leave("NUL bytes beside it") : [] }
 }
@@ -81,20 +82,25 @@ export const salvageElements = (
   const isUtf8 = lines.every(({ isUtf8 }) => isUtf8)
   const taken: Array<JsonObject> = []
   const numbers: Array<string> = []
-  const left: Array<ImportError> = []
+  const left: Array<LeftOut> = []
   let place = ARRAY_START.exec(text)?.[0].length ?? 0
   for (let number = 1; ; number++) {
     while (isBetween(text.charCodeAt(place))) place++
     if (text[place] === "]") break
     const end = text[place] === "{" ? findEnd(text, place) : undefined
-    const { numbersAsText, repeatedKey, value } = parseExactly(text.slice(place, end ?? place)) ?? NO_JSON
-    if (repeatedKey !== undefined) left.push(failRepeatedKey({ file, line: null }, `${number - 1}.${repeatedKey}`))
-    else if (isObject(value) && !isTooDeep(value) && (isUtf8 || !holdsReplacement(value))) {
+    const element = text.slice(place, end)
+    const { numbersAsText, repeatedKey, value } = (end === undefined ? undefined : parseExactly(element)) ?? NO_JSON
+    if (repeatedKey !== undefined) {
+      left.push({ error: failRepeatedKey({ file, line: null }, `${number - 1}.${repeatedKey}`), text: element })
+    } else if (isObject(value) && !isTooDeep(value) && (isUtf8 || !holdsReplacement(value))) {
       numbers.push(...numbersAsText.map((path) => `${taken.length}.${path}`))
       taken.push(value)
     } else {
       const expected = `element ${number} of the array to be a whole object, and a closing bracket`
-      left.push(new ImportError({ file, line: null, expected, found: "text that is not JSON" }))
+      left.push({
+        error: new ImportError({ file, line: null, expected, found: "text that is not JSON" }),
+        text: element
+      })
     }
     if (end === undefined) break
     place = end

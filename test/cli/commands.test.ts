@@ -341,6 +341,12 @@ describe("the command line", () => {
       const printed = yield* expectSuccess(["import", file, "--db", db, "--salvage"])
       assert.deepStrictEqual(printed.trimEnd().split("\n"), [
         "read as jsonl",
+        `lines          ${history.length + 2}`,
+        `messages       ${history.length}: 20 user, 40 assistant, 20 tool`,
+        "calls          20, 20 with a result",
+        "left out       2",
+        "  1: expected a JSON object, found NUL bytes",
+        "  1: expected a JSON object, found text that is not JSON",
         `imported torn: ${history.length} messages (20 user, 40 assistant, 20 tool)`,
         `left ${file}:${history.length + 1}: expected a JSON object, found NUL bytes`,
         `left ${file}:${history.length + 2}: expected a JSON object, found text that is not JSON`
@@ -348,6 +354,18 @@ describe("the command line", () => {
       assert.deepStrictEqual(yield* runForJson(["log", "torn", "--db", db]), history)
       assert.deepStrictEqual(yield* runForJson(["import", file, "--db", db, "--session", "again", "--salvage"]), {
         format: "jsonl",
+        table: {
+          lines: history.length + 2,
+          ...historyCounts,
+          subagents: 0,
+          branches: 0,
+          ofOtherBranches: 0,
+          compactions: 0,
+          leftOut: {
+            "expected a JSON object, found NUL bytes": 1,
+            "expected a JSON object, found text that is not JSON": 1
+          }
+        },
         sessions: [{ sessionId: "again", ...historyCounts }],
         skipped: {},
         numbersAsText: [],
@@ -367,6 +385,8 @@ describe("the command line", () => {
       const listed = Array.from({ length: 20 }, (_, n) => `kept as text line ${n + 1}: id, since no number holds it`)
       assert.deepStrictEqual(printed.trimEnd().split("\n"), [
         "read as jsonl",
+        "lines          22",
+        "messages       22: 22 user",
         "imported odd: 22 messages (22 user)",
         ...listed,
         "kept as text 2 more"
@@ -417,6 +437,9 @@ describe("the command line", () => {
         yield* expectSuccess(["import", file, "--db", db, "--format", "sessions"]),
         [
           "read as sessions",
+          "lines          80",
+          "messages       80: 20 user, 20 tool, 40 assistant",
+          "calls          20, 0 with a result",
           `imported even: ${half} messages (20 user, 20 tool)`,
           `imported odd: ${half} messages (40 assistant; 20 of 20 calls unanswered)\n`
         ].join("\n")
@@ -611,7 +634,12 @@ describe("the command line", () => {
         const other = join(folder, "other.db")
         assert.strictEqual(
           yield* expectSuccess(["import", state, "--db", other]),
-          `read as hermes\nimported chat: ${history.length} messages (20 user, 40 assistant, 20 tool)\n`
+          [
+            "read as hermes",
+            `messages       ${history.length}: 20 user, 40 assistant, 20 tool`,
+            "calls          20, 20 with a result",
+            `imported chat: ${history.length} messages (20 user, 40 assistant, 20 tool)\n`
+          ].join("\n")
         )
         assert.deepStrictEqual(
           yield* runForJson(["log", "chat", "--db", other]),

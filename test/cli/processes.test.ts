@@ -54,6 +54,15 @@ layer(Cli.layerBundle, { excludeTestServices: true })("the command line as a pro
       const config = write("config.yaml", OFFLINE_CONFIG)
       assert.deepStrictEqual(yield* runForJson(["import", file, "--db", db, "--session", "chat"]), {
         format: "jsonl",
+        table: {
+          lines: 80,
+          ...historyCounts,
+          subagents: 0,
+          branches: 0,
+          ofOtherBranches: 0,
+          compactions: 0,
+          leftOut: {}
+        },
         sessions: [{ sessionId: "chat", ...historyCounts }],
         skipped: {},
         numbersAsText: [],

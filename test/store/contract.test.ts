@@ -743,6 +743,38 @@ for (const [name, backend] of backends) {
         })
       )
 
+      it.effect(
+        "an import keeps beside a session what it was to another, and what was left out, until it is forgotten",
+        () =>
+          Effect.gen(function* () {
+            const store = yield* SessionStore
+            const [main, part] = [freshSession(), freshSession()]
+            const left = [{ line: 3, reason: "expected an end", text: '{"a":"\0\ud800"' }]
+            const origin = { as: "subagent", of: main, call: "t1" } as const
+            const messages = [user("a")]
+            const both = [
+              { sessionId: main, messages, left },
+              { sessionId: part, messages, origin }
+            ]
+            const listed = Effect.map(store.sessions, (all) =>
+              all.filter(({ sessionId }) => sessionId === main || sessionId === part).map((one) => one.origin)
+            )
+            yield* store.importAll(both)
+            assert.deepStrictEqual(yield* store.leftOut(main), left)
+            assert.deepStrictEqual(yield* store.leftOut(part), [])
+            assert.sameDeepMembers([...(yield* listed)], [undefined, origin])
+            assert.strictEqual((yield* Effect.flip(store.leftOut(freshSession())))._tag, "UnknownSession")
+            if (!isAlone) return
+            yield* store.forget(main)
+            yield* store.forget(part)
+            yield* store.importAll([
+              { sessionId: main, messages },
+              { sessionId: part, messages }
+            ])
+            assert.deepStrictEqual([yield* store.leftOut(main), yield* listed], [[], [undefined, undefined]])
+          })
+      )
+
       it.effect("an import is whole or not at all", () =>
         Effect.gen(function* () {
           const store = yield* SessionStore

@@ -38,6 +38,28 @@ export const AGENT_FILES: Readonly<Record<string, string>> = {
   messages: JSON.stringify(CHAT),
   jsonl: lines({ role: "session_meta" }, ...CHAT),
   sessions: lines(...CHAT.map((message) => ({ session: "s", message }))),
+  responses: JSON.stringify([
+    { role: "user", content: "word1" },
+    { type: "function_call", call_id: "t1", name: "read", arguments: '"word2"' },
+    { type: "function_call_output", call_id: "t1", output: "word3" }
+  ]),
+  "ai-sdk-model": JSON.stringify([
+    { role: "user", content: "word1" },
+    { role: "assistant", content: [{ type: "tool-call", toolCallId: "t1", toolName: "read", input: "word2" }] },
+    {
+      role: "tool",
+      content: [{ type: "tool-result", toolCallId: "t1", toolName: "read", output: { type: "text", value: "word3" } }]
+    }
+  ]),
+  "ai-sdk-ui": JSON.stringify([
+    { id: "1", role: "user", parts: text("word1") },
+    { id: "2", role: "assistant", parts: [{ type: "step-start" }, ...text("word2")] }
+  ]),
+  "legacy-functions": JSON.stringify([
+    { role: "user", content: "word1" },
+    { role: "assistant", content: null, function_call: { name: "read", arguments: '"word2"' } },
+    { role: "function", name: "read", content: "word3" }
+  ]),
   anthropic: lines(CHAT[0], { role: "assistant", content: [call] }, { role: "user", content: [result] }),
   pi: lines(
     { type: "session", id: "s" },

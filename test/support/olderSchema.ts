@@ -2,6 +2,7 @@ import type Database from "better-sqlite3"
 
 /** Takes back what each migration did to the schema, by its number. What nobody has needed is not here. */
 const UNDO: ReadonlyMap<number, ReadonlyArray<string>> = new Map([
+  [11, ["DROP TABLE imported"]],
   [10, ["segment", "generation", "ledger"].map((table) => `ALTER TABLE ${table} DROP COLUMN checksum`)],
   [9, ["DROP TABLE undone"]],
   [8, ["recall_posting", "recall_stem", "recall_stem_session"].map((table) => `DROP TABLE ${table}`)],

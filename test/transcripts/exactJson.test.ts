@@ -153,7 +153,7 @@ describe("an import", () => {
       assert.strictEqual(refused.left.message, message)
       const { left, sessions } = Either.getOrThrow(parse(text, true))
       assert.deepStrictEqual(
-        left.map(({ message }) => message),
+        left.map(({ error }) => error.message),
         [message]
       )
       assert.lengthOf(sessions[0]?.messages ?? [], 1)

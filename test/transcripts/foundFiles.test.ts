@@ -316,13 +316,13 @@ describe("one odd line", () => {
     const { left, sessions } = readTranscript(lines(...good(5), odd, ...good(5)))
     assert.strictEqual(sessions[0]?.messages.length, 10)
     assert.deepStrictEqual(
-      left.map(({ line }) => line),
+      left.map(({ error }) => error.line),
       [6]
     )
-    assert.notInclude(String(left[0]?.message), "secret")
+    assert.notInclude(String(left[0]?.error.message), "secret")
     const torn = `${lines(...good(10))}{"role":"us`
     assert.deepStrictEqual(
-      readTranscript(torn).left.map(({ line }) => line),
+      readTranscript(torn).left.map(({ error }) => error.line),
       [11]
     )
   })

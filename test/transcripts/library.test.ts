@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
 import { Effect, Stream } from "effect"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll } from "vitest"
@@ -70,6 +70,13 @@ describe("Transcripts, as a library", () => {
 
       const latin1 = yield* Effect.flip(Transcripts.readFile(writeFile("latin1.jsonl", Buffer.from("h\xe9", "latin1"))))
       assert.strictEqual(latin1.message, `${join(folder, "latin1.jsonl")}: expected text in UTF-8`)
+
+      const large = writeFile("large.jsonl", "")
+      truncateSync(large, 3 * 2 ** 30)
+      for (const options of [{}, { salvage: true }]) {
+        const refused = yield* Effect.flip(Transcripts.readFile(large, options))
+        assert.match(refused.message, /^.*large\.jsonl: expected at most 536870888 bytes of text, found 3221225472$/)
+      }
 
       const database = join(folder, "other.db")
       new Database(database).exec("CREATE TABLE t (a)").close()

@@ -42,6 +42,11 @@ const mutations = fc.array(
 )
 
 describe("a file of each format", () => {
+  it("is here, but of a database", () => {
+    const formats = Transcripts.Format.literals.filter((format) => format !== "hermes")
+    assert.sameMembers(Object.keys(AGENT_FILES), formats)
+  })
+
   for (const [format, text] of Object.entries(AGENT_FILES)) {
     it(`${format} is known by what is in it`, () => {
       assert.strictEqual(Either.getOrThrow(Transcripts.parse(text, { file: "f" })).format, format)
@@ -49,7 +54,11 @@ describe("a file of each format", () => {
 
     it.prop(
       `${format}, when mutated, gives whole messages or an error, and never says what is not in it`,
-      [mutations, fc.constantFrom<Transcripts.ReadOptions>({}, { strict: true }, { salvage: true }), fc.boolean()],
+      [
+        mutations,
+        fc.constantFrom<Transcripts.ReadOptions>({}, { strict: true }, { salvage: true }, { branch: "all" }),
+        fc.boolean()
+      ],
       ([changes, options, isSpread]) => {
         const start = isSpread && !text.includes("\n") ? JSON.stringify(JSON.parse(text), null, 1) : text
         const mutated = changes.reduce<string>(mutate, start)

@@ -10,7 +10,7 @@ const salvage = (text: string) => Either.getOrThrow(Transcripts.parse(text, { fi
 
 const textsOf = ({ sessions }: Transcripts.Transcript) => sessions.flatMap(({ messages }) => messages.map(Message.text))
 const leftOf = ({ left }: Transcripts.Transcript) =>
-  left.map(({ found, line }): readonly [number | null, string] => [line, found])
+  left.map(({ error: { found, line } }): readonly [number | null, string] => [line, found])
 
 const NOT_JSON = "text that is not JSON"
 const line = (content: string) => JSON.stringify({ role: "user", content })
@@ -95,7 +95,7 @@ describe("salvage", () => {
       const salvaged = salvage(text)
       assert.deepStrictEqual(textsOf(salvaged), ["go", "done"])
       assert.deepStrictEqual(
-        salvaged.left.map(({ line }) => line),
+        salvaged.left.map(({ error }) => error.line),
         [at]
       )
       // The line is torn: other lines of pi and Claude Code name it.
@@ -144,8 +144,8 @@ describe("salvage", () => {
         }
       })
       assert.deepStrictEqual(textsOf(salvaged), whole)
-      for (const { message } of salvaged.left)
-        assert.match(message, /^chat\.jsonl:\d+: expected [a-zA-Z -]+, found [a-zA-Z0-9 -]+$/)
+      for (const { error } of salvaged.left)
+        assert.match(error.message, /^chat\.jsonl:\d+: expected [a-zA-Z -]+, found [a-zA-Z0-9 -]+$/)
     }
   )
 

@@ -1,4 +1,4 @@
-/** The commands that only read: `sessions`, `log`, `view`, `handoff`, `snapshots`, `snapshot`. */
+/** The commands that only read: `sessions`, `left-out`, `log`, `view`, `handoff`, `snapshots`, `snapshot`. */
 import * as Command from "@effect/cli/Command"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -6,35 +6,88 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import process from "node:process"
 import type { State } from "../../session/Session.ts"
-import type { Acknowledged } from "../../store/SessionStore.ts"
+import type { Acknowledged, SessionSummary } from "../../store/SessionStore.ts"
 import { Tokens } from "../../message/Tokens.ts"
 import * as View from "../../view/View.ts"
 import { WINDOW } from "../config/settings.ts"
 import { type Part, drawWindow } from "../terminal/bars.ts"
+import { describeOrigin } from "../import/table.ts"
 import { printAnswer } from "../io.ts"
 import { configOption, dbOption, explainOption, jsonOption, sessionArg, snapshotArg } from "../options.ts"
 import { loadSettings, useStore } from "../services.ts"
+import { makePrintable } from "../terminal/printable.ts"
 import { alignColumns, formatCount, styleOf } from "../terminal/terminal.ts"
 import { formatTranscript } from "../terminal/transcript.ts"
 
 export const sessions = Command.make("sessions", { db: dbOption, json: jsonOption }, ({ db, json }) =>
   Effect.gen(function* () {
     const found = yield* useStore(db, (store) => store.sessions)
-    yield* printAnswer(json, found, () =>
-      found.length === 0
+    const linked = linkSessions(found)
+    yield* printAnswer(json, linked, () =>
+      linked.length === 0
         ? ["no sessions"]
         : alignColumns(
-            found.map(({ generation, messages, sessionId, tokens, waiting }) => [
-              sessionId,
-              `${formatCount(messages)} messages`,
-              `~${formatCount(tokens)} tokens`,
-              `${formatCount(waiting)} waiting`,
-              `generation ${generation}`
+            linked.map((session) => [
+              session.sessionId,
+              `${formatCount(session.messages)} messages`,
+              `~${formatCount(session.tokens)} tokens`,
+              `${formatCount(session.waiting)} waiting`,
+              `generation ${session.generation}`,
+              describeLinks(session)
             ])
           )
     )
   })
-).pipe(Command.withDescription("List the sessions of a database"))
+).pipe(Command.withDescription("List the sessions of a database, and which were parts of others"))
+
+/** A session of the list, with those that were imported as parts of it. */
+interface LinkedSession extends SessionSummary {
+  readonly subagents?: ReadonlyArray<string>
+  readonly branches?: ReadonlyArray<string>
+}
+
+const linkSessions = (sessions: ReadonlyArray<SessionSummary>): ReadonlyArray<LinkedSession> => {
+  const parts = { subagent: new Map<string, Array<string>>(), branch: new Map<string, Array<string>>() }
+  for (const { origin, sessionId } of sessions) {
+    if (origin === undefined) continue
+    const known = parts[origin.as].get(origin.of)
+    if (known === undefined) parts[origin.as].set(origin.of, [sessionId])
+    else known.push(sessionId)
+  }
+  return sessions.map((session) => {
+    const subagents = parts.subagent.get(session.sessionId) ?? []
+    const branches = parts.branch.get(session.sessionId) ?? []
+    return {
+      ...session,
+      ...(subagents.length === 0 ? {} : { subagents }),
+      ...(branches.length === 0 ? {} : { branches })
+    }
+  })
+}
+
+const describeLinks = ({ branches = [], origin, subagents = [] }: LinkedSession): string =>
+  [
+    ...(origin === undefined ? [] : [describeOrigin(origin)]),
+    ...(subagents.length === 0 ? [] : [`sub-agents ${subagents.join(", ")}`]),
+    ...(branches.length === 0 ? [] : [`branches ${branches.join(", ")}`])
+  ].join("; ")
+
+export const leftOut = Command.make(
+  "left-out",
+  { session: sessionArg, db: dbOption, json: jsonOption },
+  ({ db, json, session }) =>
+    Effect.gen(function* () {
+      const found = yield* useStore(db, (store) => store.leftOut(session))
+      yield* printAnswer(json, found, () =>
+        found.length === 0
+          ? ["nothing was left out"]
+          : found.flatMap(({ line, reason, text }) => [
+              `${line === null ? "" : `line ${line}: `}${reason}`,
+              makePrintable(text)
+            ])
+      )
+    })
+).pipe(Command.withDescription("Print what an import could not read of a session's file, as it stood there"))
 
 export const log = Command.make(
   "log",

@@ -12,10 +12,12 @@ import {
   getText,
   isOneOrMore,
   listDocuments,
+  makeTree,
   readConversations,
   readEntries,
+  readTree,
   say,
-  skipBranches,
+  type Tree,
   walkBack
 } from "../entries.ts"
 import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
@@ -32,34 +34,29 @@ export const readChatgpt = (
   readConversations(listDocuments(document, file), (entry) => {
     const { conversation_id: conversationId, id } = entry.value
     const sessionId = conversationId ?? id
-    const path = findPath(entry)
-    const ids = new CallIds()
-    return Either.map(
-      readEntries(path, tolerance, (node) => convertNode(node, ids)),
-      ({ messages, skipped }) => ({
-        sessionId: typeof sessionId === "string" ? sessionId : null,
-        messages,
-        skipped: [...skipped, ...skipBranches(countMessages(entry) - path.length)]
-      })
-    )
+    return readTree(findTree(entry), tolerance, (branch) => {
+      const ids = new CallIds()
+      return Either.map(
+        readEntries(branch, tolerance, (node) => convertNode(node, ids)),
+        (read) => ({ ...read, sessionId: typeof sessionId === "string" ? sessionId : null })
+      )
+    })
   })
 
-const listNodes = ({ value: { mapping } }: TranscriptRow): JsonObject => (isObject(mapping) ? mapping : {})
+const hasMessage = ({ value }: TranscriptRow): boolean => isObject(value.message)
 
-const hasMessage = (node: unknown): node is JsonObject => isObject(node) && isObject(node.message)
-
-const countMessages = (entry: TranscriptRow): number => Object.values(listNodes(entry)).filter(hasMessage).length
-
-/** The nodes with a message on the path to the one on screen, or to the last one if the file does not say which that is. */
-const findPath = (entry: TranscriptRow): ReadonlyArray<TranscriptRow> => {
-  const nodes = listNodes(entry)
-  const find = (id: unknown): JsonObject | undefined => {
-    const node = typeof id === "string" && Object.hasOwn(nodes, id) ? nodes[id] : undefined
-    return isObject(node) ? node : undefined
-  }
-  const newest = find(entry.value.current_node) ?? Object.values(nodes).filter(hasMessage).at(-1)
-  const path = walkBack(newest, ({ parent }) => find(parent))
-  return path.filter(hasMessage).map((value) => ({ ...entry, at: `${entry.at ?? ""}.mapping`, value }))
+/** The nodes with a message. Live is the path to the one on screen, or to the last one if the file does not say which that is. */
+const findTree = (entry: TranscriptRow): Tree<TranscriptRow> => {
+  const mapping = isObject(entry.value.mapping) ? entry.value.mapping : {}
+  const at = `${entry.at ?? ""}.mapping`
+  const nodes = new Map(
+    Object.entries(mapping).flatMap(([id, value]) => (isObject(value) ? [[id, { ...entry, at, value }] as const] : []))
+  )
+  const find = (id: unknown) => (typeof id === "string" ? nodes.get(id) : undefined)
+  const said = Array.from(nodes.values()).filter(hasMessage)
+  const follow = (leaf: TranscriptRow | undefined) =>
+    walkBack(leaf, ({ value }) => find(value.parent)).filter(hasMessage)
+  return makeTree({ file: entry.file, said, live: follow(find(entry.value.current_node) ?? said.at(-1)), follow })
 }
 
 const THINKING: ReadonlyArray<unknown> = ["thoughts", "reasoning_recap"]

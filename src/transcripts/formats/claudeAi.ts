@@ -18,11 +18,13 @@ import {
   isOneOrMore,
   listDocuments,
   listEntries,
+  makeTree,
   readConversations,
   readEntries,
+  readTree,
   say,
   showValue,
-  skipBranches,
+  type Tree,
   walkBack
 } from "../entries.ts"
 import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
@@ -39,23 +41,22 @@ export const readClaudeAi = (
   readConversations(listDocuments(document, file), (entry) => {
     const { chat_messages: messages, current_leaf_message_uuid: leaf, uuid } = entry.value
     const all = listEntries(entry, "chat_messages", messages)
-    const path = findPath(all, leaf)
-    const ids = new CallIds()
-    return Either.map(
-      readEntries(path, tolerance, (row) => convertMessage(row, ids)),
-      ({ messages, skipped }) => ({
-        sessionId: typeof uuid === "string" ? uuid : null,
-        messages,
-        skipped: [...skipped, ...skipBranches(all.length - path.length)]
-      })
-    )
+    return readTree(findTree(file, all, leaf), tolerance, (branch) => {
+      const ids = new CallIds()
+      return Either.map(
+        readEntries(branch, tolerance, (row) => convertMessage(row, ids)),
+        (read) => ({ ...read, sessionId: typeof uuid === "string" ? uuid : null })
+      )
+    })
   })
 
 /** Older exports do not name parents: there all messages are one conversation. */
-const findPath = (all: ReadonlyArray<TranscriptRow>, leaf: unknown): ReadonlyArray<TranscriptRow> => {
-  if (!all.some(({ value }) => typeof value.parent_message_uuid === "string")) return all
-  const byUuid = new Map(all.map((row) => [row.value.uuid, row]))
-  return walkBack(byUuid.get(leaf) ?? all.at(-1), ({ value }) => byUuid.get(value.parent_message_uuid))
+const findTree = (file: string, said: ReadonlyArray<TranscriptRow>, leaf: unknown): Tree<TranscriptRow> => {
+  const byUuid = new Map(said.map((row) => [row.value.uuid, row]))
+  const follow = (leaf: TranscriptRow | undefined) =>
+    walkBack(leaf, ({ value }) => byUuid.get(value.parent_message_uuid))
+  const isTree = said.some(({ value }) => typeof value.parent_message_uuid === "string")
+  return makeTree({ file, said, live: isTree ? follow(byUuid.get(leaf) ?? said.at(-1)) : said, follow })
 }
 
 const convertMessage = (row: TranscriptRow, ids: CallIds): Either.Either<Converted, ImportError> => {

@@ -8,8 +8,11 @@ import {
   failEntry,
   getText,
   listEntries,
+  makeTranscript,
+  makeTree,
   note,
   readEntries,
+  readTree,
   say,
   walkBack
 } from "../entries.ts"
@@ -151,23 +154,25 @@ export const isQwenRow = ({ value }: TranscriptRow): boolean =>
 export const readQwen = (rows: ReadonlyArray<TranscriptRow>, tolerance: Tolerance): Read => {
   const byUuid = new Map(rows.map((row) => [row.value.uuid, row]))
   const newest = rows.findLast(({ value }) => typeof value.uuid === "string") ?? rows.at(-1)
-  const path = walkBack(newest, ({ value }) =>
-    typeof value.parentUuid === "string" ? byUuid.get(value.parentUuid) : undefined
-  )
-  const ids = new CallIds()
+  const follow = (leaf: TranscriptRow | undefined) =>
+    walkBack(leaf, ({ value }) => (typeof value.parentUuid === "string" ? byUuid.get(value.parentUuid) : undefined))
   const sessionId = rows.find(({ value }) => typeof value.sessionId === "string")?.value.sessionId
-  return Either.map(
-    readEntries(path, tolerance, ({ value }) => {
-      const { message, subtype, type } = value
-      if (!isObject(message) || type === "system") return Either.right(String(subtype ?? type ?? "unknown"))
-      const isReply = type === undefined ? message.role === "model" : type === "assistant"
-      const messages = convertParts(isReply ? "assistant" : "user", message.parts, ids)
-      if (messages.length === 0) return Either.right("empty")
-      return Either.right(subtype === undefined ? say(...messages) : note(...messages))
-    }),
-    (read) => ({
-      sessions: [makeSession({ ...read, sessionId: typeof sessionId === "string" ? sessionId : null })],
-      skipped: countKinds([...read.skipped, ...Array<string>(rows.length - path.length).fill("other branch")])
-    })
-  )
+  const readBranch = (branch: ReadonlyArray<TranscriptRow>) => {
+    const ids = new CallIds()
+    return Either.map(
+      readEntries(branch, tolerance, (row) => convertQwen(row, ids)),
+      (read) => ({ ...read, sessionId: typeof sessionId === "string" ? sessionId : null })
+    )
+  }
+  const tree = makeTree({ file: rows[0]?.file ?? "", said: rows, live: follow(newest), follow })
+  return Either.map(readTree(tree, tolerance, readBranch), (conversations) => makeTranscript(conversations))
+}
+
+const convertQwen = ({ value }: TranscriptRow, ids: CallIds): Either.Either<Converted, ImportError> => {
+  const { message, subtype, type } = value
+  if (!isObject(message) || type === "system") return Either.right(String(subtype ?? type ?? "unknown"))
+  const isReply = type === undefined ? message.role === "model" : type === "assistant"
+  const messages = convertParts(isReply ? "assistant" : "user", message.parts, ids)
+  if (messages.length === 0) return Either.right("empty")
+  return Either.right(subtype === undefined ? say(...messages) : note(...messages))
 }

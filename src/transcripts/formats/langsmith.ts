@@ -40,7 +40,7 @@ export const readLangsmithRows = (rows: ReadonlyArray<TranscriptRow>, tolerance:
     const longest = new Map<string, Call>()
     const skipped: Array<string> = []
     for (const row of rows) {
-      const call = yield* tolerance.attempt(readRun(row))
+      const call = yield* tolerance.attempt(readRun(row), row)
       if (call === undefined) continue
       if (typeof call === "string") skipped.push(call)
       else {

@@ -1,0 +1,177 @@
+/** `throughline import FILE --db DB [--session ID] [--branch NAME] [--strict] [--salvage] [--show-left] [--check]` */
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as Effect from "effect/Effect"
+import { type Histories, SessionStore } from "../../store/SessionStore.ts"
+import * as Transcripts from "../../transcripts/Transcripts.ts"
+import { CommandError, printAnswer } from "../io.ts"
+import { dbOption, jsonOption, SessionName } from "../options.ts"
+import { layerStore } from "../services.ts"
+import { makePrintable } from "../terminal/printable.ts"
+import { alignColumns, formatCount } from "../terminal/terminal.ts"
+import { assignIds } from "./assignIds.ts"
+import { countCommon, countMessages, formatSession, formatTable, makeTable } from "./table.ts"
+
+const file = Args.text({ name: "file" }).pipe(
+  Args.withDescription(
+    "messages of any known API as JSON or JSONL, a session file of an agent, or the state.db of a Hermes Agent"
+  )
+)
+
+const session = Options.text("session").pipe(
+  Options.withPseudoName("id"),
+  Options.withSchema(SessionName),
+  Options.withDescription("the id to import under; default: the id in the file, else the file's name"),
+  Options.optional
+)
+
+const formats = ["auto", ...Transcripts.Format.literals] as const
+
+const format = Options.choice("format", formats).pipe(
+  Options.withPseudoName("format"),
+  Options.withDescription(`the format of the file: ${formats.join(", ")}`),
+  Options.withDefault("auto")
+)
+
+const salvageOption = Options.boolean("salvage").pipe(
+  Options.withDescription("import what is whole of a damaged file, and list the lines that are not")
+)
+
+const strictOption = Options.boolean("strict").pipe(
+  Options.withDescription(
+    "refuse a file of which one entry cannot be read; default: up to a tenth are left out and listed"
+  )
+)
+
+const subagents = Options.choice("subagents", ["import", "skip"]).pipe(
+  Options.withDescription("import sub-agents as sessions of their own, or leave them out"),
+  Options.withDefault("import")
+)
+
+const branch = Options.text("branch").pipe(
+  Options.withPseudoName("name"),
+  Options.withDescription(
+    "of a tree: live, all with each as a session of its own, the one of a name alone, or list, which stores nothing"
+  ),
+  Options.withDefault("live")
+)
+
+const showLeft = Options.boolean("show-left").pipe(
+  Options.withDescription("also print the entries that could not be read, as they stand in the file")
+)
+
+const check = Options.boolean("check").pipe(Options.withDescription("show what would be imported, and store nothing"))
+
+const options = {
+  file,
+  db: dbOption,
+  session,
+  format,
+  strict: strictOption,
+  salvage: salvageOption,
+  subagents,
+  branch,
+  showLeft,
+  check,
+  json: jsonOption
+}
+
+export const command = Command.make("import", options, (args) =>
+  Effect.gen(function* () {
+    const isList = args.branch === "list"
+    const read = yield* readFile(args.file, isList ? { ...args, branch: "all" } : args)
+    const histories = yield* assignIds(read, args.file, args.session)
+    if (isList) return yield* printBranches(args.json, histories)
+    if (!args.check) {
+      yield* Effect.flatMap(SessionStore, (sessions) => sessions.importAll(histories)).pipe(
+        Effect.provide(layerStore(args.db, true))
+      )
+    }
+    yield* printImport(args, read, histories)
+  })
+).pipe(Command.withDescription("Import the sessions of a file, all or none of them"))
+
+const printImport = (
+  { check, json, showLeft }: { readonly check: boolean; readonly json: boolean; readonly showLeft: boolean },
+  { format, left, numbersAsText, ...read }: Transcripts.Transcript,
+  histories: Histories
+) => {
+  const sessions = histories.map(({ messages, origin, sessionId }) => ({
+    sessionId,
+    ...(origin === undefined ? {} : { origin }),
+    ...countMessages(messages)
+  }))
+  const { skipped } = read
+  const table = makeTable({ format, left, numbersAsText, ...read }, histories)
+  const entries = left.map(({ error: { expected, found, line }, text }) => ({
+    line,
+    expected,
+    found,
+    ...(showLeft ? { text } : {})
+  }))
+  const done = check ? "would import" : "imported"
+  return printAnswer(json, { format, table, sessions, skipped, numbersAsText, left: entries }, () => [
+    `read as ${format}`,
+    ...formatTable(table),
+    ...sessions.map(({ origin, sessionId, ...counts }) => `${done} ${formatSession(sessionId, origin, counts)}`),
+    ...Object.entries(skipped).map(
+      ([kind, lines]) => `skipped ${kind}: ${formatCount(lines)} ${format === "hermes" ? "rows" : "lines"}`
+    ),
+    ...listNumbers(numbersAsText),
+    ...left.flatMap(({ error, text }) => [`left ${error.message}`, ...(showLeft ? [makePrintable(text)] : [])])
+  ])
+}
+
+/** Names each branch, and where it leaves the live one. */
+const printBranches = (json: boolean, histories: Histories) => {
+  const messagesOf = new Map<string, Histories[number]["messages"]>(
+    histories.map(({ messages, sessionId }) => [sessionId, messages])
+  )
+  const branches = histories.map(({ messages, origin, sessionId }) => {
+    const of = origin?.as === "branch" ? origin.of : null
+    const common = of === null ? messages.length : countCommon(messagesOf.get(of) ?? [], messages)
+    return { sessionId, of, messages: messages.length, common }
+  })
+  return printAnswer(json, branches, () =>
+    alignColumns(
+      branches.map(({ common, messages, of, sessionId }) => [
+        sessionId,
+        `${formatCount(messages)} messages`,
+        of === null ? "live" : `leaves ${of} after ${formatCount(common)}`
+      ])
+    )
+  )
+}
+
+/** A file of another agent may have one in each of its lines. */
+const listNumbers = (numbers: ReadonlyArray<Transcripts.NumberAsText>): ReadonlyArray<string> => {
+  const shown = numbers
+    .slice(0, MOST_NUMBERS)
+    .map(({ line, path }) => `kept as text ${line === null ? "" : `line ${line}: `}${path}, since no number holds it`)
+  const more = numbers.length - shown.length
+  return more > 0 ? [...shown, `kept as text ${formatCount(more)} more`] : shown
+}
+
+const MOST_NUMBERS = 20
+
+/** Reads a file. If it is damaged, the error tells what `--salvage` would import of it. */
+const readFile = (file: string, options: Transcripts.ReadOptions) => {
+  const read = Transcripts.readFile(file, options)
+  if (options.salvage === true) return read
+  return Effect.catchTags(read, {
+    ImportError: (error) => hintSalvage(file, options, error),
+    UnreadableTranscript: (error) => hintSalvage(file, options, error)
+  })
+}
+
+const hintSalvage = (file: string, options: Transcripts.ReadOptions, error: Error) =>
+  Effect.matchEffect(Transcripts.readFile(file, { ...options, salvage: true }), {
+    onFailure: () => new CommandError({ message: error.message }),
+    onSuccess: ({ sessions }) => {
+      const whole = formatCount(sessions.reduce((sum, { messages }) => sum + messages.length, 0))
+      return new CommandError({
+        message: `${error.message}; --salvage would import the ${whole} messages that are whole`
+      })
+    }
+  })
