@@ -41,7 +41,7 @@ import {
   type TranscriptRow,
   type TranscriptSession
 } from "./rows.ts"
-import { decodeLines, findOpening, type Line, salvageElements, salvageRows, splitLines } from "./salvage.ts"
+import { countLines, decodeLines, findOpening, type Line, salvageElements, salvageRows, splitLines } from "./salvage.ts"
 
 export {
   /**
@@ -199,8 +199,6 @@ export const parse = (
   return Either.flatMap(parsed, (transcript) => chooseSessions({ ...transcript, lines }, file, read.right))
 }
 
-const countLines = (lines: ReadonlyArray<Line>): number => lines.filter(({ text }) => text.trim() !== "").length
-
 interface Asked {
   readonly format: Format | "auto"
   readonly hasBranches: boolean
@@ -352,26 +350,23 @@ export const readFile = (
 
 const readBytes = (file: string): Either.Either<Uint8Array, UnreadableTranscript> =>
   Either.flatMap(
-    attemptRead(file, () => statSync(file).size),
+    attemptRead(file, "unreadable", () => statSync(file).size),
     (size) => {
-      if (size <= constants.MAX_STRING_LENGTH) return attemptRead(file, () => readFileSync(file))
+      if (size <= constants.MAX_STRING_LENGTH) return attemptRead(file, "unreadable", () => readFileSync(file))
       const detail = `expected at most ${constants.MAX_STRING_LENGTH} bytes of text, found ${size}`
       return Either.left(new UnreadableTranscript({ file, reason: "too-large", detail }))
     }
   )
 
-const attemptRead = <A>(file: string, read: () => A): Either.Either<A, UnreadableTranscript> =>
+const attemptRead = <A>(file: string, reason: "unreadable" | "not-utf8", read: () => A) =>
   Either.try({
     try: read,
-    catch: (cause) => new UnreadableTranscript({ file, reason: "unreadable", detail: systemErrorText(cause) })
+    catch: (cause) => new UnreadableTranscript({ file, reason, detail: systemErrorText(cause) })
   })
 
 const readText = (file: string): Either.Either<string, UnreadableTranscript> =>
   Either.flatMap(readBytes(file), (bytes) =>
-    Either.try({
-      try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
-      catch: (cause) => new UnreadableTranscript({ file, reason: "not-utf8", detail: String(cause) })
-    })
+    attemptRead(file, "not-utf8", () => new TextDecoder("utf-8", { fatal: true }).decode(bytes))
   )
 
 const failFormat = ([first]: ReadonlyArray<TranscriptRow>, file: string): ImportError => {

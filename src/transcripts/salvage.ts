@@ -15,6 +15,9 @@ const REPLACEMENT = "\uFFFD"
 export const splitLines = (text: string): ReadonlyArray<Line> =>
   text.split("\n").map((text) => ({ text, isUtf8: true }))
 
+/** Counts the lines that are not blank. */
+export const countLines = (lines: ReadonlyArray<Line>): number => lines.filter(({ text }) => text.trim() !== "").length
+
 /** Decodes each line by itself: a byte that is not text spoils only its own line. */
 export const decodeLines = (bytes: Uint8Array): ReadonlyArray<Line> => {
   const strict = new TextDecoder("utf-8", { fatal: true })
