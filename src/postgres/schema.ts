@@ -79,7 +79,14 @@ interface Migration {
   readonly statements: ReadonlyArray<string>
 }
 
-import { functions, functionsOf2, functionsOfImports } from "./functions.ts"
+/** Keeps what an import leaves beside a session, as JSON. */
+const imported = `CREATE TABLE throughline.imported (
+  session_id text COLLATE "C" PRIMARY KEY, origin text, left_out text)`
+
+export const migrations: ReadonlyArray<Migration> = [
+  { oldest: 1, statements: [...tables, ...functions] },
+  { oldest: 1, statements: functionsOf2 },
+  { oldest: 1, statements: [imported, ...functionsOfImports] }
 ]
 
 /** Puts the name of another schema in the place of ours. */

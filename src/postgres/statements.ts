@@ -164,7 +164,7 @@ export const statements = {
       left: ReadonlyArray<string | null>
     ],
     unknown
-  >("import", "SELECT throughline.import_2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"),
+  >("import", callOf("import_2", 14)),
   begin: prepare<
     [Id, ...Attempt, holder: string, ttl: number, now: number | null, ...ReportColumns],
     LeaseRow & Omit<PromotedRow, "status">
@@ -328,18 +328,14 @@ export const statements = {
   ),
   sessions: prepare<[], Omit<SessionSummary, "origin"> & Pick<BesideRow, "origin">>(
     "list sessions",
-    `SELECT s.id AS "sessionId", s.last_seq AS messages, coalesce(w.waiting, 0) AS waiting, s.generation,
-       s.total::float8 AS tokens, i.origin
-     FROM throughline.session s LEFT JOIN throughline.imported i ON i.session_id = s.id LEFT JOIN (
-       SELECT session_id, count(*)::int AS waiting FROM throughline.inbox GROUP BY session_id) w ON w.session_id = s.id
-     ORDER BY s.id`
+    `SELECT s.id AS "sessionId", s.last_seq AS messages, s.generation, s.total::float8 AS tokens, i.origin,
+       (SELECT count(*)::int FROM throughline.inbox w WHERE w.session_id = s.id) AS waiting
+     FROM throughline.session s LEFT JOIN throughline.imported i ON i.session_id = s.id ORDER BY s.id`
   ),
-
   beside: prepare<[Id], Pick<BesideRow, "left_out">>(
     "list what was left out",
     "SELECT left_out FROM throughline.session LEFT JOIN throughline.imported ON session_id = id WHERE id = $1"
   ),
-
   publish: prepare<[operationId: string, Id, requestKey: string, outcome: string], never>(
     "publish",
     `WITH ${RELAXED} INSERT INTO throughline.operation (id, session_id, request_key, outcome)

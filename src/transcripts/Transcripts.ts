@@ -348,15 +348,12 @@ export const readFile = (
     )
   })
 
-const readBytes = (file: string): Either.Either<Uint8Array, UnreadableTranscript> =>
-  Either.flatMap(
-    attemptRead(file, "unreadable", () => statSync(file).size),
-    (size) => {
-      if (size <= constants.MAX_STRING_LENGTH) return attemptRead(file, "unreadable", () => readFileSync(file))
-      const detail = `expected at most ${constants.MAX_STRING_LENGTH} bytes of text, found ${size}`
-      return Either.left(new UnreadableTranscript({ file, reason: "too-large", detail }))
-    }
-  )
+const readBytes = (file: string): Either.Either<Uint8Array, UnreadableTranscript> => {
+  const size = Either.getOrUndefined(attemptRead(file, "unreadable", () => statSync(file).size)) ?? 0
+  if (size <= constants.MAX_STRING_LENGTH) return attemptRead(file, "unreadable", () => readFileSync(file))
+  const detail = `expected at most ${constants.MAX_STRING_LENGTH} bytes of text, found ${size}`
+  return Either.left(new UnreadableTranscript({ file, reason: "too-large", detail }))
+}
 
 const attemptRead = <A>(file: string, reason: "unreadable" | "not-utf8", read: () => A) =>
   Either.try({
