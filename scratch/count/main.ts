@@ -27,7 +27,7 @@ for (const file of process.argv.slice(2)) {
   }
   console.log(`  read    ${tell(countRead(read.right))}`)
   for (const [kind, count] of Object.entries(read.right.skipped)) console.log(`  skipped ${kind}: ${count}`)
-  for (const { message } of read.right.left) console.log(`  left    ${message}`)
+  for (const { error } of read.right.left) console.log(`  left    ${error.message}`)
   const differences = compare(text, read.right)
   for (const difference of differences) console.log(`  DIFFERS ${difference}`)
   if (differences.length > 0) process.exitCode = 1
