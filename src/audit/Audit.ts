@@ -195,11 +195,14 @@ export const check = (state: State, line: Line): State => {
     case "Opened":
       return { ...state, operations: CheckOperations.forgetRunning(state.operations) }
     case "Superseded":
-      return { ...state, operations: CheckOperations.supersedeRunning(state.operations, event.session) }
+      return {
+        ...state,
+        operations: CheckOperations.supersedeRunning(state.operations, event.session, event.generation)
+      }
     case "Forgotten":
       return {
         ...state,
-        operations: CheckOperations.supersedeRunning(state.operations, event.session),
+        operations: CheckOperations.supersedeRunning(state.operations, event.session, null),
         messages: CheckMessages.forgetMessages(state.messages, event)
       }
     case "Buffered":

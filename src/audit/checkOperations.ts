@@ -38,6 +38,8 @@ export interface OperationState {
   /** The open operations of each session, in the order they started. */
   readonly open: HashMap.HashMap<string, ReadonlyArray<OpenOperation>>
   readonly started: number
+  /** The generation that the last reset or rewind of a session wrote. */
+  readonly superseded: HashMap.HashMap<string, number>
 }
 
 /** An operation as the timeline draws it; `to` is null if no line ends it. */
@@ -54,12 +56,15 @@ export interface OperationCheckResult {
   readonly spans: ReadonlyArray<Span>
 }
 
-/** More sessions with open operations are not remembered: the operations of the older half are given up. */
+/**
+ * More sessions with open operations are not remembered: the operations of the older half are given up. Nor are more
+ * sessions with a reset or rewind.
+ */
 const MOST_OPEN = 2_000
 /** Most open operations of one session. The oldest are given up. */
 const MOST_LATE = 4
 
-export const noOperations: OperationState = { open: HashMap.empty(), started: 0 }
+export const noOperations: OperationState = { open: HashMap.empty(), started: 0, superseded: HashMap.empty() }
 
 export const checkOperation = (state: OperationState, line: Line<OperationLine>): OperationCheckResult => {
   switch (line.event._tag) {
@@ -83,12 +88,27 @@ export const forgetRunning = (state: OperationState): OperationState => ({
  * Excuses the open operations of a session: a reset or rewind has taken their lease, and another operation may begin
  * before they notice. Its line may come after the line of that other one.
  */
-export const supersedeRunning = (state: OperationState, session: string): OperationState =>
-  setOpen(
+export const supersedeRunning = (
+  state: OperationState,
+  session: string,
+  generation: number | null
+): OperationState => ({
+  ...setOpen(
     state,
     session,
     openIn(state, session).map((op) => ({ ...op, overlaps: null, unproven: [], isOvertaken: false, isCut: true }))
-  )
+  ),
+  superseded: rememberGeneration(state.superseded, session, generation)
+})
+
+const rememberGeneration = (
+  superseded: OperationState["superseded"],
+  session: string,
+  generation: number | null
+): OperationState["superseded"] => {
+  if (generation === null) return HashMap.remove(superseded, session)
+  return HashMap.set(HashMap.size(superseded) < MOST_OPEN ? superseded : HashMap.empty(), session, generation)
+}
 
 /** Reports the operations that are open at the end of the log. */
 export const concludeOperations = (state: OperationState): OperationCheckResult =>
@@ -102,7 +122,9 @@ const startOperation = (state: OperationState, line: Line<OperationLine>): Opera
     const text = `operation ${operation} of session ${session} started twice`
     return { state, findings: [makeFinding("started-twice", session, text, twin.started, line)], spans: [] }
   }
-  const overtaken = ops.findLast((op) => !op.isOvertaken && !op.isCut)
+  // A reset or rewind took its lease before its line was written, so it will write nothing.
+  const isCut = generation !== null && generation < lastSuperseded(state, session)
+  const overtaken = isCut ? undefined : ops.findLast((op) => !op.isOvertaken && !op.isCut)
   const started: OpenOperation = {
     session,
     operation,
@@ -114,7 +136,7 @@ const startOperation = (state: OperationState, line: Line<OperationLine>): Opera
     overlaps: overtaken?.started ?? null,
     unproven: [],
     isOvertaken: false,
-    isCut: false
+    isCut
   }
   const running = overtaken === undefined ? [started] : [{ ...overtaken, isOvertaken: true }, started]
   const others = ops.filter((op) => op !== overtaken)
@@ -201,6 +223,9 @@ const likenessTo =
 
 const openIn = ({ open }: OperationState, session: string): ReadonlyArray<OpenOperation> =>
   Option.getOrElse(HashMap.get(open, session), () => [])
+
+const lastSuperseded = ({ superseded }: OperationState, session: string): number =>
+  Option.getOrElse(HashMap.get(superseded, session), () => 0)
 
 const setOpen = (state: OperationState, session: string, ops: ReadonlyArray<OpenOperation>): OperationState => ({
   ...state,

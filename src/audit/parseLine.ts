@@ -121,7 +121,9 @@ const readOwnEvent = ({ says, writtenFor }: ParsedLayout): Event | undefined => 
   const { arrival, error, generation, milliseconds, operation, seq, session: written, upto } = readFields(rest)
   if (written === undefined) return undefined
   const session = readEscapedId(written)
-  if (what === "reset" || what === "rewind") return Event.Superseded({ session })
+  if (what === "reset" || what === "rewind") {
+    return Event.Superseded({ session, generation: isWhole(generation) ? Number(generation) : null })
+  }
   if (what === "session forgotten") {
     return isWhole(upto) ? Event.Forgotten({ session, upTo: Number(upto) }) : undefined
   }

@@ -38,7 +38,7 @@ export interface MessageFields {
  * - `Deferred`: an operation will not start
  * - `Named`: any other line that names an operation
  * - `Opened`: a process began to work, so the one before it may be gone
- * - `Superseded`: a reset or rewind, which takes the lease from an operation that runs
+ * - `Superseded`: a reset or rewind, which takes the lease from an operation that runs and writes `generation`
  * - `Waited`: a step of the session waited so long for a compression, up to now
  * - `Forgotten`: the session was deleted, with all that arrived for it up to the arrival `upTo`
  *
@@ -54,7 +54,7 @@ export type Event = Data.TaggedEnum<{
   Buffered: MessageFields
   Promoted: MessageFields & { readonly seq: number | null }
   Opened: {}
-  Superseded: { readonly session: string }
+  Superseded: { readonly session: string; readonly generation: number | null }
   Waited: { readonly session: string; readonly milliseconds: number }
   Forgotten: { readonly session: string; readonly upTo: number }
 }>

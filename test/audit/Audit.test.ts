@@ -198,6 +198,18 @@ describe("Audit", () => {
     assert.deepStrictEqual(findFaults([...message, first, ...after, ...third]), [["overlap", 3, 4]])
   })
 
+  it("operations do not overlap where a rewind took the lease of one before its first line was written", () => {
+    const rewind = "rewind: session=s to=2 undone=1 generation=4"
+    const line = (what: string, operation: number, generation: number) =>
+      `compression ${what}: session=s operation=op_${operation} generation=${generation}`
+    const full = `compression failed: session=s operation=op_1 error="StoreError: could not commit: disk I/O error"`
+    const message = ["message buffered: session=s arrival=1", "message promoted: session=s arrival=1 seq=1"]
+    const [first, second, done] = [line("started", 1, 3), line("started", 2, 4), line("done", 2, 5)]
+    assert.deepStrictEqual(findFaults([...message, rewind, first, second, full, done]), [])
+    assert.deepStrictEqual(findFaults([...message, rewind, second, first, full, done]), [])
+    assert.deepStrictEqual(findFaults([...message, first, second, full, done]), [["overlap", 3, 4]])
+  })
+
   it("a log of throughline without lines of messages proves nothing about them", () => {
     const lines = ["compression started: session=s operation=op_1", "compression done: session=s operation=op_1"]
     assert.deepStrictEqual(findFaults(lines), [["no-message-lines", 1]])
