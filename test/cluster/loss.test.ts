@@ -147,38 +147,41 @@ const loseHosts = (losses: ReadonlyArray<Loss>) =>
       const gone = new Set<Wired>()
       const alive = () => hosts.filter((host) => !gone.has(host))
       const load = yield* startLoad(client, SESSIONS)
-      for (const [round, [how, when]] of losses.entries()) {
-        while (alive().length < HOSTS) yield* join
-        for (const host of alive().slice(HOSTS)) {
-          yield* LOSSES.SIGTERM.lose(host)
-          gone.add(host)
-        }
-        const places = yield* awaitPlaces(url, client, SESSIONS, alive())
-        const sessionsOf = ({ name }: Host) => places.get(name) ?? []
-        const busy = alive().filter((host) => sessionsOf(host).length > 0)
-        const [victim, after] = yield* MOMENTS[when]({ client, load, alive: alive(), busy, round, join })
-        const others = alive().filter((host) => host !== victim)
-        const elsewhere = yield* Effect.fork(
-          Effect.forEach(
-            sessionsOf(victim),
-            (session) => firstToSay(others, (one) => one._tag === "Begun" && one.session === session),
-            { concurrency: "unbounded" }
-          ).pipe(Effect.map(() => performance.now()))
-        )
-        const at = performance.now()
-        yield* LOSSES[how].lose(victim)
-        yield* after
-        const took = Math.round((yield* Fiber.join(elsewhere)) - at)
-        const had = `${sessionsOf(victim).length} sessions, ${inTurn(victim).length} in a turn`
-        const open = parcelsOf(victim, "Delivering").length - parcelsOf(victim, "Delivered").length
-        yield* Console.log(`${how} ${when} (${had}, ${open} in a delivery): elsewhere after ${took} ms`)
-        const back = LOSSES[how].comeBack
-        if (back === undefined) gone.add(victim)
-        else {
-          const ends = yield* comeBack(victim, back(victim))
-          yield* Console.log(`${how} ${when}: back again, its turns ended as ${ends.join(", ")}`)
-        }
-      }
+      const loseOne = ([how, when]: Loss, round: number) =>
+        Effect.gen(function* () {
+          while (alive().length < HOSTS) yield* join
+          for (const host of alive().slice(HOSTS)) {
+            yield* LOSSES.SIGTERM.lose(host)
+            gone.add(host)
+          }
+          const places = yield* awaitPlaces(url, client, SESSIONS, alive())
+          const sessionsOf = ({ name }: Host) => places.get(name) ?? []
+          const busy = alive().filter((host) => sessionsOf(host).length > 0)
+          const [victim, after] = yield* MOMENTS[when]({ client, load, alive: alive(), busy, round, join })
+          const others = alive().filter((host) => host !== victim)
+          const elsewhere = yield* Effect.fork(
+            Effect.forEach(
+              sessionsOf(victim),
+              (session) => firstToSay(others, (one) => one._tag === "Begun" && one.session === session),
+              { concurrency: "unbounded" }
+            ).pipe(Effect.map(() => performance.now()))
+          )
+          const at = performance.now()
+          yield* LOSSES[how].lose(victim)
+          yield* after
+          const took = Math.round((yield* Fiber.join(elsewhere)) - at)
+          const had = `${sessionsOf(victim).length} sessions, ${inTurn(victim).length} in a turn`
+          const open = parcelsOf(victim, "Delivering").length - parcelsOf(victim, "Delivered").length
+          yield* Console.log(`${how} ${when} (${had}, ${open} in a delivery): elsewhere after ${took} ms`)
+          const back = LOSSES[how].comeBack
+          if (back === undefined) gone.add(victim)
+          else {
+            const ends = yield* comeBack(victim, back(victim))
+            yield* Console.log(`${how} ${when}: back again, its turns ended as ${ends.join(", ")}`)
+          }
+        })
+      // A load that has ended would be waited for in vain.
+      yield* Effect.raceFirst(Effect.forEach(losses, loseOne, { discard: true }), load.failure)
       yield* load.end
       // A delivery that was not acknowledged is made again.
       for (const host of hosts) {

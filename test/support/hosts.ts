@@ -1,5 +1,5 @@
 /** Hosts of a cluster as processes that can be killed, frozen and cut off, the load on them, and the audit of what they stored. */
-import { Chunk, Context, Deferred, Effect, FiberId, Layer, Schema, type Scope, Stream } from "effect"
+import { Cause, Chunk, Context, Deferred, Effect, FiberId, Layer, Schema, type Scope, Stream } from "effect"
 import { strict as assert } from "node:assert"
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
@@ -127,6 +127,8 @@ export interface Load {
   readonly resume: Effect.Effect<unknown>
   /** Waits until all is delivered and answered, and fails if something was not. */
   readonly end: Effect.Effect<void>
+  /** Fails as soon as something is not delivered or answered, and never succeeds. */
+  readonly failure: Effect.Effect<never>
 }
 
 interface Answer {
@@ -146,6 +148,10 @@ export const startLoad = (
     const delivered = new Map(sessions.map((session) => [session, new Array<string>()]))
     const answered: Array<Answer> = []
     const isAsking = Effect.unsafeMakeLatch(true)
+    // Told at once: the others may take long to stop.
+    const broken = yield* Deferred.make<never>()
+    const tellFailure = <A, E>(loop: Effect.Effect<A, E>) =>
+      Effect.tapErrorCause(loop, (cause) => Deferred.die(broken, Cause.squash(cause)))
     const deliver = (session: SessionId) =>
       Effect.gen(function* () {
         for (let n = 1; load.isOn; n++) {
@@ -170,7 +176,8 @@ export const startLoad = (
     const fiber = yield* Effect.forkScoped(
       Effect.forEach(
         sessions,
-        (session) => Effect.all([deliver(session), ask(session)], { concurrency: "unbounded" }),
+        (session) =>
+          Effect.all([tellFailure(deliver(session)), tellFailure(ask(session))], { concurrency: "unbounded" }),
         {
           concurrency: "unbounded",
           discard: true
@@ -191,7 +198,8 @@ export const startLoad = (
       end: Effect.zipRight(
         Effect.sync(() => void (load.isOn = false)),
         Effect.orDie(fiber)
-      )
+      ),
+      failure: Deferred.await(broken)
     }
   })
 

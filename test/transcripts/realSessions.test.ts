@@ -119,16 +119,17 @@ const ledgerLines = (view: View.View): ReadonlyArray<string> =>
   view.messages.flatMap((message) => (message.role === "user" ? Message.text(message).split("\n") : []))
 
 /** The messages arrive and are made as they once were: the user's are delivered, the agent's appended. */
-const replay = (id: SessionId, messages: ReadonlyArray<Message.Message>) =>
-  Effect.flatMap(Gateway.Gateway, ({ deliver, turn }) =>
-    turn(id, ({ append, view }) =>
-      Effect.forEach(
-        messages,
-        (message) => (message.role === "user" ? Effect.zipRight(deliver(id, message), view()) : append(message)),
-        { discard: true }
-      )
-    )
+const replay = Effect.fnUntraced(function* (id: SessionId, messages: ReadonlyArray<Message.Message>) {
+  const { deliver, turn } = yield* Gateway.Gateway
+  yield* turn(id, ({ append, view }) =>
+    Effect.gen(function* () {
+      for (const message of messages) {
+        if (message.role === "user") yield* Effect.zipRight(deliver(id, message), view())
+        else yield* append(message)
+      }
+    })
   )
+})
 
 const upTo = (transcript: Transcript, share: number): Transcript => {
   const length = Math.ceil(transcript.messages.length * share)
