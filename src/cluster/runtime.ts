@@ -1,16 +1,21 @@
 /** Joins processes to a cluster: their shares, their tables in the database, their sockets. Reads no environment. */
+import { RunnerUnavailable } from "@effect/cluster/ClusterError"
 import * as RunnerAddress from "@effect/cluster/RunnerAddress"
 import * as RunnerHealth from "@effect/cluster/RunnerHealth"
 import * as Runners from "@effect/cluster/Runners"
 import * as ShardingConfig from "@effect/cluster/ShardingConfig"
-import * as SocketRunner from "@effect/cluster/SocketRunner"
 import * as SqlMessageStorage from "@effect/cluster/SqlMessageStorage"
 import * as SqlRunnerStorage from "@effect/cluster/SqlRunnerStorage"
+import * as RunnerServer from "@effect/cluster/RunnerServer"
+import * as Sharding from "@effect/cluster/Sharding"
 import { isSocketError } from "@effect/platform/Socket"
 import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
 import { RpcClientError } from "@effect/rpc/RpcClientError"
+import * as RpcServer from "@effect/rpc/RpcServer"
 import * as RpcSerialization from "@effect/rpc/RpcSerialization"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as HashSet from "effect/HashSet"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
@@ -69,9 +74,36 @@ const layerProtocol = Layer.effect(
 
 const layerSockets = Layer.provideMerge(layerProtocol, RpcSerialization.layerMsgPack)
 
+/** Whether a host that leaves has ended the request, which then is no wish of its caller. */
+const isEndedByHost = <E>(cause: Cause.Cause<E>): boolean =>
+  Cause.isInterruptedOnly(cause) && HashSet.has(Cause.interruptors(cause), RpcServer.fiberIdTransientInterrupt)
+
+/**
+ * Asks on where the cluster's own way to hosts would tell the caller that it was interrupted, and interrupt the turn: a
+ * request that is kept is waited for in the database, and another one is made again.
+ */
+export const askOn = (runners: Runners.Runners["Type"]): Runners.Runners["Type"] => ({
+  ...runners,
+  notify: (request) =>
+    Effect.catchSomeCause(runners.notify(request), (cause) =>
+      isEndedByHost(cause) ? Option.some(runners.notify({ ...request, address: Option.none() })) : Option.none()
+    ),
+  send: (request) =>
+    Effect.catchSomeCause(runners.send(request), (cause) =>
+      isEndedByHost(cause) ? Option.some(new RunnerUnavailable({ address: request.address })) : Option.none()
+    )
+})
+
+const layerRunners = Layer.effect(Runners.Runners, Effect.map(Runners.Runners, askOn)).pipe(
+  Layer.provide(Runners.layerRpc)
+)
+
 /** A process that has sessions. */
 export const layerRunner = (prefix: string, sharding: Settings, address: Address, listen: Address | undefined) =>
-  SocketRunner.layer.pipe(
+  RunnerServer.layer.pipe(
+    Layer.provideMerge(Sharding.layer),
+    Layer.provideMerge(layerRunners),
+    Layer.provide(RpcServer.layerProtocolSocketServer),
     Layer.provide(RunnerHealth.layerPing.pipe(Layer.provide(Runners.layerRpc))),
     Layer.provide(NodeClusterSocket.layerSocketServer),
     Layer.provide(layerSockets),
@@ -87,7 +119,9 @@ export const layerRunner = (prefix: string, sharding: Settings, address: Address
 
 /** A process that only asks: with an address it would be given sessions. */
 export const layerAsking = (prefix: string, sharding: Settings) =>
-  SocketRunner.layerClientOnly.pipe(
+  Sharding.layer.pipe(
+    Layer.provideMerge(layerRunners),
+    Layer.provide(RunnerHealth.layerNoop),
     Layer.provide(layerSockets),
     Layer.provideMerge(layerStorage(prefix)),
     Layer.provide(ShardingConfig.layer({ ...sharding, runnerAddress: Option.none() }))

@@ -94,6 +94,25 @@ describe("a turn of a cluster", () => {
     })
   )
 
+  it.scopedLive("is answered although the host that was asked for it leaves", () =>
+    Effect.gen(function* () {
+      const goOn = yield* Deferred.make<void>()
+      const hasBegun = yield* Deferred.make<void>()
+      const cluster = yield* makeCluster(() =>
+        Effect.as(Effect.zipRight(Deferred.succeed(hasBegun, undefined), Deferred.await(goOn)), "done")
+      )
+      const first = yield* cluster.host
+      const { client } = yield* cluster.client
+      yield* client.deliver(id, user("hello"))
+      const turn = yield* Effect.fork(client.turn(id, 1))
+      yield* Deferred.await(hasBegun)
+      yield* cluster.host
+      yield* first.leave
+      yield* Deferred.succeed(goOn, undefined)
+      assert.strictEqual(yield* Fiber.join(turn), "done")
+    })
+  )
+
   it.scoped("that lost its session is run again where the session is, after `failover`", () =>
     onVirtualClock(
       Effect.gen(function* () {
