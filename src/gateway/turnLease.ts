@@ -24,12 +24,13 @@ export const make = (leases: Leases, nameHolder: () => string) => {
     return Metrics.measureTurnWait((begin) => {
       const useNow = (begun: Begun) => Effect.zipRight(begin, use(begun))
       if (wait === undefined) {
-        return line.withPlace(sessionId, leases.usingTurn(sessionId, holder, takeUpFirst, useNow))
+        return line.withPlace(sessionId, afterLogLines(leases.usingTurn(sessionId, holder, takeUpFirst, useNow)))
       }
       const makeBusy = (holder: string) => new SessionBusy({ sessionId, holder })
       return Effect.flatMap(monotonicMillis, (now) => {
         const until = now + Duration.toMillis(wait)
-        const underLease = leases.usingTurn(sessionId, holder, takeUpFirst, useNow, { until, late: makeBusy })
+        const patience = { until, late: makeBusy }
+        const underLease = afterLogLines(leases.usingTurn(sessionId, holder, takeUpFirst, useNow, patience))
         return line.withPlace(sessionId, underLease, {
           wait,
           late: Effect.fail(makeBusy("another turn of this process"))
@@ -38,3 +39,7 @@ export const make = (leases: Leases, nameHolder: () => string) => {
     })
   }
 }
+
+/** Deliveries that one commit has stored get their log lines before a turn takes them up. */
+const afterLogLines = <A, E, R>(turn: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.zipRight(Effect.yieldNow(), turn)

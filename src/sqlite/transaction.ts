@@ -357,8 +357,12 @@ const makeLoader = (
   refresh,
   position: (sessionId) => {
     const session = sql.session.get(sessionId)
-    if (session === undefined) return undefined
-    const { seq, total } = sql.last.get(sessionId) ?? { seq: 0, total: 0 }
+    const last = sql.last.get(sessionId)
+    if (session === undefined) {
+      if (last !== undefined) throw Rows.corrupt("session", `${sessionId}: its messages are found, and its row is not`)
+      return undefined
+    }
+    const { seq, total } = last ?? { seq: 0, total: 0 }
     // A damaged index may not find the end of the log.
     const { generation, left_seq } = sql.generation.get(sessionId) ?? { generation: 0, left_seq: 0 }
     const windows = Rows.windowsOfRow(session.windows)

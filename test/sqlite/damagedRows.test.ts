@@ -270,6 +270,23 @@ describe("a damaged row", () => {
     })
   )
 
+  it.scopedLive("of the table of sessions is told, and takes no session for one that never was", () =>
+    Effect.gen(function* () {
+      const { filename } = yield* makeFile
+      const db = new Database(filename)
+      const page = db.prepare<[], number>("SELECT rootpage FROM sqlite_schema WHERE name = 'session'").pluck().get()
+      db.close()
+      const bytes = readFileSync(filename)
+      // The high byte of the number of rows: a search by halves looks where there are none.
+      bytes.writeUInt8(1, ((page ?? 0) - 1) * 4_096 + 3)
+      writeFileSync(filename, bytes)
+      for (const sessionId of sessions) {
+        const error = yield* Effect.flip(Effect.provide(readLog(sessionId), open(filename)))
+        assert.propertyVal(error, "reason", "corrupt")
+      }
+    })
+  )
+
   it.scopedLive.prop(
     "a bit that flips anywhere in the file changes no message silently",
     {
