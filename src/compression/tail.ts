@@ -100,7 +100,7 @@ export const refitExcerpts = (
 
 /**
  * Repairs of a view take tokens too, so the view of each choice is measured, and its excess is taken from the room of the
- * tail, at first all there is.
+ * tail, at first all there is, and then from what open requests have beyond their share.
  */
 function* fitChoice(
   inputs: TailInputs,
@@ -108,15 +108,18 @@ function* fitChoice(
 ): Generator<void, TailChoice> {
   const { counter, fill, reserved } = inputs
   const placeholder = reserved > 0 ? counter.message(Handoff.makeMessage(makePlaceholder(inputs.state))) : 0
+  let given = inputs
   let room = fill - reserved
   for (;;) {
-    const choice = choose(inputs, room)
+    const choice = choose(given, room)
     const { handoff, head, live, tail } = IncrementalView.assembleWhole(stateWithTail(inputs, choice), counter).parts
     const bridge = handoff.tokens - placeholder
     const excess = head.tokens + bridge + live.tokens + tail.tokens - (fill - reserved)
     // With a counter that returns NaN no comparison holds, and the loop ends.
-    if (!(excess > 0 && room > 0)) return choice
-    room = Math.min(room, tail.tokens) - excess
+    if (!(excess > 0)) return choice
+    if (room > 0) room = Math.min(room, tail.tokens) - excess
+    else if (countLiveShare(given) > given.shares.live) given = { ...given, fill: given.fill - excess }
+    else return choice
     yield
   }
 }

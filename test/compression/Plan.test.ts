@@ -249,6 +249,16 @@ describe("Fits: a view after a compression is within its target", () => {
         ])
       }
     })
+
+  it("an open request that may fill what a head leaves, which needs a message before it", () => {
+    const before = [says("w".repeat(150)), calls(call("a")), result("b", ""), says(""), result("b", "")]
+    const after = [request("and this?"), result("a", "cut on"), result("b", ""), result("b", ""), request("")]
+    for (let length = 60; length < 400; length += 1) {
+      const content = [{ type: "text", text: "𐀀".repeat(length) } as const, image]
+      const asked: Entry = { message: { role: "user", content }, kind: "request" }
+      live([[[...before, asked, ...after], { contextLength: 4_096, protectFirstN: 5, protectLastN: 0 }]])
+    }
+  })
 })
 
 describe("the head", () => {
