@@ -23,7 +23,7 @@ describe("the command line on a PostgreSQL", () => {
       yield* expectSuccess(["import", file, "--db", db, "--session", "chat-1"])
       yield* expectSuccess(["deliver", "chat-1", "--db", db], { stdin: "And where is its log?" })
       const sessions = yield* runForJson(["sessions", "--db", db])
-      assert.include(JSON.stringify(sessions), `"sessionId":"chat-1","messages":2,"waiting":1,"generation":0`)
+      assert.deepStrictEqual(sessions, [{ sessionId: "chat-1", messages: 2, waiting: 1, generation: 0, tokens: 21 }])
       assert.include(yield* expectSuccess(["recall", "chat-1", "billing port", "--db", db]), "8123")
       assert.include(JSON.stringify(yield* runForJson(["stats", "chat-1", "--db", db])), "chat-1")
       assert.deepInclude(yield* runForJson(["doctor", db]), { sessions: 1, messages: 2, findings: [] })
