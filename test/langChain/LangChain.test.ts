@@ -190,6 +190,35 @@ describe("the middleware", () => {
     assert.include(JSON.stringify(await sessions.latest("chat-1", 10)), `"artifact":{"rows":[1]}`)
   })
 
+  it("keeps options for the provider, of a call and of a part of a message", async () => {
+    await using sessions = await openSessions()
+    const marked = { type: "text", text: "hello", cache_control: { type: "ephemeral", ttl: "1h" } }
+    const asked = new HumanMessage({ content: [marked], additional_kwargs: { vendor: { tier: 2 } } })
+    const seen: Array<{ readonly first: unknown; readonly settings: unknown }> = []
+    const choosing = createMiddleware({
+      name: "choosing",
+      wrapModelCall: (request, handler) => handler({ ...request, modelSettings: { service_tier: "flex" } })
+    })
+    const looking = createMiddleware({
+      name: "looking",
+      wrapModelCall: (request, handler) => {
+        const [first] = request.messages
+        seen.push({ first: [first?.content, first?.additional_kwargs], settings: request.modelSettings })
+        return handler(request)
+      }
+    })
+    const agent = createAgent({
+      model: new ChatOpenAI({ model: "agent" }),
+      middleware: [choosing, makeMiddleware(sessions), looking]
+    })
+    const thread = { configurable: { thread_id: "chat-1" } }
+    await agent.invoke({ messages: [asked] }, thread)
+    await agent.invoke({ messages: [new HumanMessage("and now?")] }, thread)
+    const expected = { first: [asked.content, asked.additional_kwargs], settings: { service_tier: "flex" } }
+    assert.deepStrictEqual(seen, [expected, expected])
+    assert.propertyVal(lastSent(), "service_tier", "flex")
+  })
+
   it("goes back with a state that goes back, and on again", async () => {
     await using sessions = await openSessions()
     const { agent, run } = makeAgent(sessions, false, new MemorySaver())
