@@ -71,13 +71,20 @@ export const startServer = async (settings: ReadonlyArray<string> = []): Promise
   let server = await launch()
   const end = async (signal: (pid: number) => void) => {
     const gone = new Promise((resolve) => server.once("exit", resolve))
-    if (server.exitCode === null && server.pid !== undefined) {
+    if (server.exitCode === null && server.signalCode === null && server.pid !== undefined) {
       signal(server.pid)
       await gone
     }
   }
   const crash = async () => {
-    await end((pid) => [pid, ...childrenOf(pid)].forEach(kill))
+    const { pid } = server
+    if (pid === undefined) throw new Error("the server was not started")
+    // Stopped, it makes no child that would outlive it, and hold its memory.
+    kill(pid, "SIGSTOP")
+    await until(() => stateOf(pid) === "T" || GONE.has(stateOf(pid)))
+    const all = [pid, ...childrenOf(pid)]
+    await end(() => all.forEach((one) => kill(one, "SIGKILL")))
+    await until(() => all.every((one) => GONE.has(stateOf(one))))
     server = await launch()
   }
   const restart = async () => {
@@ -105,24 +112,35 @@ export const startServer = async (settings: ReadonlyArray<string> = []): Promise
 /** A process that a signal ends has no event `exit`, and would leave its server behind. */
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(1))
 
-const kill = (pid: number): void => {
+const kill = (pid: number, signal: NodeJS.Signals): void => {
   try {
-    process.kill(pid, "SIGKILL")
+    process.kill(pid, signal)
   } catch {
     // It has ended by itself.
   }
 }
 
+const until = async (isSo: () => boolean): Promise<void> => {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** The state of a process as one letter, and its parent; nothing if there is no such process. */
+const statusOf = (pid: number | string): ReadonlyArray<string> => {
+  try {
+    return /^\d+ \(.*\) (\S) (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.slice(1) ?? []
+  } catch {
+    return []
+  }
+}
+
+const stateOf = (pid: number): string | undefined => statusOf(pid)[0]
+
+/** A process that is dead holds no memory any more, whether or not its parent has heard of it. */
+const GONE: ReadonlySet<string | undefined> = new Set([undefined, "Z", "X"])
+
 /** The server's processes are children of the first one. */
 const childrenOf = (parent: number): ReadonlyArray<number> =>
-  readdirSync("/proc").flatMap((name) => {
-    try {
-      const [, ppid] = /^\d+ \(.*\) \S (\d+)/s.exec(readFileSync(`/proc/${name}/stat`, "utf8")) ?? []
-      return Number(ppid) === parent ? [Number(name)] : []
-    } catch {
-      return []
-    }
-  })
+  readdirSync("/proc").flatMap((name) => (Number(statusOf(name)[1]) === parent ? [Number(name)] : []))
 
 let shared: Promise<Server> | undefined
 
