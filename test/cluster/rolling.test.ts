@@ -47,11 +47,15 @@ describe("a cluster of three hosts under load", () => {
               all.push(host)
               alive = [...alive, host]
             })
-          yield* Effect.forEach([...all], (host) =>
-            Effect.all([settle, end(host), start(host.port)], { discard: true })
-          )
-          // Under another address, as in a cluster that grows and shrinks.
-          yield* Effect.all([settle, start(), settle, Effect.suspend(() => end(all[3] ?? assert.fail())), settle])
+          const restarts = Effect.gen(function* () {
+            yield* Effect.forEach([...all], (host) =>
+              Effect.all([settle, end(host), start(host.port)], { discard: true })
+            )
+            // Under another address, as in a cluster that grows and shrinks.
+            yield* Effect.all([settle, start(), settle, Effect.suspend(() => end(all[3] ?? assert.fail())), settle])
+          })
+          // A load that has ended would be waited for in vain.
+          yield* Effect.raceFirst(restarts, load.failure)
           yield* load.end
           yield* audit(all, load)
           const ends = all.flatMap(endsOf)
