@@ -1,6 +1,6 @@
 /** A small file of each format, made up in its form. Every word that anybody says in it is `word` and a number. */
+import { lines } from "./transcriptText.ts"
 
-const lines = (...rows: ReadonlyArray<unknown>): string => rows.map((row) => `${JSON.stringify(row)}\n`).join("")
 const text = (text: string) => [{ type: "text", text }]
 
 const CHAT = [

@@ -3,9 +3,7 @@ import { Either, FastCheck, Schema } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import * as Transcripts from "../../src/transcripts/Transcripts.ts"
 import * as Message from "../../src/message/Message.ts"
-import { assertCounted } from "../support/transcriptText.ts"
-
-const lines = (...rows: ReadonlyArray<unknown>) => rows.map((row) => `${JSON.stringify(row)}\n`).join("")
+import { assertCounted, lines } from "../support/transcriptText.ts"
 
 const read = (text: string, format: Transcripts.Format | "auto" = "auto") => {
   const imported = Either.getOrThrow(Transcripts.parse(text, { file: "chat.jsonl", format }))
