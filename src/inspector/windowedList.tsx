@@ -4,6 +4,7 @@
  */
 import type { ComponentChildren, TargetedKeyboardEvent } from "preact"
 import { useEffect, useRef, useState } from "preact/hooks"
+import { useActiveRow } from "./activeRow.ts"
 
 export interface WindowedListProps {
   readonly id: string
@@ -26,14 +27,8 @@ export const WindowedList = (props: WindowedListProps) => {
   const { count, id, label, onOpen, onRange, renderRow, rowHeight, selected, shown = null } = props
   const box = useRef<HTMLDivElement>(null)
   const [place, setPlace] = useState({ top: 0, height: 600 })
-  // A key may be pressed before the page shows what the one before did.
-  const active = useRef(Math.max(0, selected ?? 0))
-  const [, setDrawn] = useState(active.current)
-  const setActive = (index: number) => {
-    active.current = index
-    setDrawn(index)
-  }
-  const readActive = () => Math.min(active.current, Math.max(0, count - 1))
+  const [readRow, setActive] = useActiveRow(Math.max(0, selected ?? 0))
+  const readActive = () => Math.min(readRow(), Math.max(0, count - 1))
   const current = readActive()
 
   useEffect(() => {

@@ -1,6 +1,7 @@
 /** The tree of segments, and the messages that each stands for. */
 import type { TargetedKeyboardEvent } from "preact"
-import { useRef, useState } from "preact/hooks"
+import { useState } from "preact/hooks"
+import { useActiveRow } from "../activeRow.ts"
 import { useAnswer } from "../answers.ts"
 import { readSegment, readSegments, type SegmentNode } from "../client.ts"
 import { MessageCard } from "../message.tsx"
@@ -36,18 +37,12 @@ interface TreeProps {
 /** One stop of the Tab key: the arrow keys go from row to row, as people know it from trees of files. */
 const Tree = ({ byId, chosen, roots, session }: TreeProps & { readonly roots: ReadonlyArray<SegmentNode> }) => {
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set())
-  // A key may be pressed before the page shows what the one before did.
-  const active = useRef(chosen ?? roots.at(-1)?.id)
-  const [, setDrawn] = useState(active.current)
-  const setActive = (id: string | undefined) => {
-    active.current = id
-    setDrawn(id)
-  }
+  const [readActive, setActive] = useActiveRow(chosen ?? roots.at(-1)?.id)
   const rows = listRows(roots, byId, closed, 1)
   const findActive = () =>
     Math.max(
       0,
-      rows.findIndex(({ node }) => node.id === active.current)
+      rows.findIndex(({ node }) => node.id === readActive())
     )
   const index = findActive()
   const toggle = (id: string, isClosed: boolean) => {
