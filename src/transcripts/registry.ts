@@ -21,25 +21,28 @@ import { isAiderText, readAider } from "./formats/aider.ts"
 import { isChatgptDocument, readChatgpt } from "./formats/chatgpt.ts"
 import { isClaudeAiDocument, readClaudeAi } from "./formats/claudeAi.ts"
 import { isClineDocument, readCline } from "./formats/cline.ts"
-import { isCodexExecRow, isCopilotRow, readCodexExec, readCopilot } from "./formats/eventStreams.ts"
+import { isCodexExecRow, readCodexExec } from "./formats/codexExec.ts"
+import { isContinueDocument, readContinue } from "./formats/continue.ts"
+import { isCopilotRow, readCopilot } from "./formats/copilot.ts"
 import {
   isGeminiChat,
   isGeminiChatRow,
   isGeminiContents,
-  isQwenRow,
   readGeminiChat,
   readGeminiContents,
-  readGeminiRows,
-  readQwen
-} from "./formats/gemini.ts"
+  readGeminiRows
+} from "./formats/gemini/gemini.ts"
+import { isQwenRow, readQwen } from "./formats/gemini/qwen.ts"
 import { isGooseDocument, isGooseRow, readGoose, readGooseRows } from "./formats/goose.ts"
-import { isLangsmithDocument, isLangsmithRow, readLangsmith, readLangsmithRows } from "./formats/langsmith.ts"
+import { isKiroDocument, isKiroRow, readKiro, readKiroRows } from "./formats/kiro/kiro.ts"
+import { isLangsmithDocument, isLangsmithRow, readLangsmith, readLangsmithRows } from "./formats/langsmith/langsmith.ts"
 import { isLettaDocument, readLetta } from "./formats/letta.ts"
 import { isOpencodeDocument, readOpencode } from "./formats/opencode.ts"
 import { isOpenhandsDocument, isOpenhandsRow, readOpenhands, readOpenhandsRows } from "./formats/openhands.ts"
 import { isSharegptDocument, isSharegptRow, readSharegpt, readSharegptRows } from "./formats/sharegpt.ts"
 import { isSweAgentDocument, readSweAgent } from "./formats/sweAgent.ts"
 import { isTauBenchDocument, readTauBench } from "./formats/tauBench.ts"
+import { isTraeDocument, readTrae } from "./formats/trae.ts"
 import type { ImportError, Tolerance, TranscriptContents, TranscriptRow } from "./rows.ts"
 
 export const Format = Schema.Literal(
@@ -67,6 +70,9 @@ export const Format = Schema.Literal(
   "openhands",
   "swe-agent",
   "goose",
+  "kiro",
+  "continue",
+  "trae",
   "sharegpt",
   "tau-bench",
   "letta",
@@ -133,6 +139,14 @@ const DOCUMENT_FORMATS: ReadonlyArray<DocumentFormat> = [
     readDocument: readSweAgent
   },
   { format: "goose", marks: ["working_dir", "conversation"], isDocument: isGooseDocument, readDocument: readGoose },
+  { format: "kiro", marks: ["conversation_id", "history"], isDocument: isKiroDocument, readDocument: readKiro },
+  { format: "continue", marks: ["sessionId", "history"], isDocument: isContinueDocument, readDocument: readContinue },
+  {
+    format: "trae",
+    marks: ["llm_interactions", "agent_steps"],
+    isDocument: isTraeDocument,
+    readDocument: readTrae
+  },
   { format: "sharegpt", marks: ["conversations"], isDocument: isSharegptDocument, readDocument: readSharegpt },
   { format: "tau-bench", marks: ["task_id", "traj"], isDocument: isTauBenchDocument, readDocument: readTauBench },
   { format: "letta", marks: ["agents", "blocks"], isDocument: isLettaDocument, readDocument: readLetta },
@@ -170,6 +184,7 @@ const ROW_FORMATS: ReadonlyArray<RowFormat> = [
     isRow: isOpenhandsRow,
     readRows: readOpenhandsRows
   },
+  { format: "kiro", marks: ["version", "kind", "data"], isRow: isKiroRow, readRows: readKiroRows },
   { format: "sharegpt", marks: ["conversations"], isRow: isSharegptRow, readRows: readSharegptRows },
   {
     format: "langsmith",

@@ -146,6 +146,40 @@ export const AGENT_FILES: Readonly<Record<string, string>> = {
     { working_dir: "/" },
     ...CHAT.map(({ content, role }) => ({ role, created: 1, content: text(content) }))
   ),
+  kiro: lines(
+    { version: "v1", kind: "Prompt", data: { content: [{ kind: "text", data: "word1" }] } },
+    {
+      version: "v1",
+      kind: "AssistantMessage",
+      data: { content: [{ kind: "toolUse", data: { toolUseId: "t1", name: "read", input: { path: "word2" } } }] }
+    },
+    {
+      version: "v1",
+      kind: "ToolResults",
+      data: {
+        content: [{ kind: "toolResult", data: { toolUseId: "t1", content: [{ kind: "text", data: "word3" }] } }]
+      }
+    }
+  ),
+  continue: JSON.stringify({
+    sessionId: "s",
+    history: [
+      { message: { role: "user", content: text("word1") } },
+      {
+        message: { role: "assistant", content: "word2", toolCalls: [{ id: "t1", function: { name: "read" } }] },
+        toolCallStates: [{ toolCallId: "t1", output: [{ content: "word3" }] }]
+      }
+    ]
+  }),
+  trae: JSON.stringify({
+    llm_interactions: [
+      {
+        input_messages: [{ role: "user", content: "word1" }],
+        response: { content: "word2", tool_calls: [{ call_id: "t1", name: "read", arguments: {} }] }
+      }
+    ],
+    agent_steps: [{ tool_results: [{ call_id: "t1", result: "word3" }] }]
+  }),
   sharegpt: lines({
     conversations: [
       { from: "human", value: "word1" },

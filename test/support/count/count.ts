@@ -6,6 +6,7 @@ import { createHash } from "node:crypto"
 import * as Agents from "./codingAgents.ts"
 import { type Conversation, type Said, withoutEmpty } from "./conversation.ts"
 import * as Documents from "./documents.ts"
+import * as Editors from "./editors.ts"
 import { get, has, list, readValues, string } from "./json.ts"
 import { chat, isChat, readList } from "./messages.ts"
 
@@ -48,6 +49,11 @@ const readOne = (value: unknown): Read | null => {
     return { kind: "letta", conversations: list(get(value, "agents")).map(Documents.letta) }
   if (has(value, "trajectory", "history") || has(value, "trajectory_format"))
     return one("swe-agent", Documents.sweAgent(value))
+  if (has(value, "conversation_id", "history")) return { kind: "kiro", conversations: [Editors.kiroSave(value)] }
+  if (has(value, "executionId")) return { kind: "kiro", conversations: [Editors.kiroExecution(value)] }
+  if (has(value, "llm_interactions")) return { kind: "trae", conversations: [Editors.trae(value)] }
+  if (list(get(value, "history")).some((item) => has(item, "message")))
+    return { kind: "continue", conversations: [Editors.continueSession(value)] }
   if (has(value, "conversation", "working_dir")) {
     return one("goose", Documents.goose(list(get(value, "conversation"))), string(get(value, "id")))
   }
@@ -88,6 +94,7 @@ const readRows = (rows: ReadonlyArray<unknown>, isLines = true): Read | null => 
   if (typed("thread.started") || some("prompt") || some("msg")) {
     return { kind: "codex-exec", conversations: [Documents.codexExec(rows)] }
   }
+  if (some("kind", "data")) return { kind: "kiro", conversations: [Editors.kiroLines(rows)] }
   if (some("kind", "source") || some("action", "source"))
     return one("openhands", withoutEmpty(Documents.openHands(rows)))
   if (

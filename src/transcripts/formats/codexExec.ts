@@ -1,8 +1,8 @@
-/** Reads streams of events: what `codex exec --json` prints, and the `events.jsonl` of Copilot CLI. */
+/** Reads what `codex exec --json` prints. */
 import * as Either from "effect/Either"
 import { isObject, type JsonObject } from "../../format/json.ts"
 import { makeAssistantMessage, makeTextPart, makeToolMessage, makeUserMessage } from "../content.ts"
-import { type Converted, failEntry, getText, readConversations, readEntries, say, showValue } from "../entries.ts"
+import { type Converted, getText, readEntries, say, showValue } from "../entries.ts"
 import {
   countKinds,
   type ImportError,
@@ -11,8 +11,6 @@ import {
   type TranscriptContents,
   type TranscriptRow
 } from "../rows.ts"
-
-type Read = Either.Either<TranscriptContents, ImportError>
 
 export const isCodexExecRow = ({ value }: TranscriptRow): boolean =>
   (value.type === "thread.started" && typeof value.thread_id === "string") ||
@@ -24,7 +22,10 @@ const isOldEvent = ({ id, msg }: JsonObject): boolean =>
   typeof id === "string" && isObject(msg) && typeof msg.type === "string"
 
 /** The stream of today does not say what was asked: it begins with the first answer. */
-export const readCodexExec = (rows: ReadonlyArray<TranscriptRow>, tolerance: Tolerance): Read => {
+export const readCodexExec = (
+  rows: ReadonlyArray<TranscriptRow>,
+  tolerance: Tolerance
+): Either.Either<TranscriptContents, ImportError> => {
   const id = rows.find(({ value }) => value.type === "thread.started")?.value.thread_id
   return Either.map(readEntries(rows, tolerance, convertItem), (read) => ({
     sessions: [makeSession({ ...read, sessionId: typeof id === "string" ? id : null })],
@@ -92,80 +93,5 @@ const convertOldEvent = (event: JsonObject): Converted => {
       return answer(showValue(event.result))
     default:
       return kind
-  }
-}
-
-export const isCopilotRow = ({ value }: TranscriptRow): boolean =>
-  isObject(value.data) &&
-  (value.type === "session.start" || value.type === "user.message" || value.type === "assistant.message")
-
-/**
- * The events of each sub-agent name the call that began it, or the sub-agent, and become a session of its own. A call that
- * no reply asks for is told where it starts.
- */
-export const readCopilot = (rows: ReadonlyArray<TranscriptRow>, tolerance: Tolerance): Read => {
-  const start = rows.find(({ value }) => value.type === "session.start")?.value.data
-  const id = isObject(start) ? start.sessionId : undefined
-  const sessionId = typeof id === "string" ? id : null
-  const callOfAgent = new Map<unknown, string>()
-  const asked = new Set<unknown>()
-  for (const { value } of rows) {
-    const data = isObject(value.data) ? value.data : {}
-    const { agentId, type } = value
-    if (type === "subagent.started" && typeof data.toolCallId === "string") callOfAgent.set(agentId, data.toolCallId)
-    for (const { toolCallId } of listRequests(data)) asked.add(toolCallId)
-  }
-  const chains = new Map<string | null, Array<TranscriptRow>>([[null, []]])
-  for (const row of rows) {
-    const { agentId, data } = row.value
-    const call = (isObject(data) ? data.parentToolCallId : undefined) ?? callOfAgent.get(agentId) ?? agentId
-    const key = typeof call === "string" ? call : null
-    const chain = chains.get(key)
-    if (chain === undefined) chains.set(key, [row])
-    else chain.push(row)
-  }
-  return readConversations(chains, ([name, chain]) => {
-    const subagent = name === null ? undefined : { of: sessionId, name, call: asked.has(name) ? name : null }
-    return Either.map(
-      readEntries(chain, tolerance, (row) => convertEvent(row, asked)),
-      (read) => ({ ...read, sessionId, subagent })
-    )
-  })
-}
-
-const listRequests = ({ toolRequests }: JsonObject): ReadonlyArray<JsonObject> =>
-  Array.isArray(toolRequests) ? toolRequests.filter(isObject) : []
-
-const convertEvent = (row: TranscriptRow, asked: ReadonlySet<unknown>): Either.Either<Converted, ImportError> => {
-  const { data, type } = row.value
-  if (!isObject(data)) return failEntry(row, "an event with data")
-  const text = getText(data, "content")
-  switch (type) {
-    case "user.message":
-      return Either.right(text === "" ? "empty" : say(makeUserMessage([makeTextPart(text)])))
-    case "assistant.message": {
-      const calls = listRequests(data).map((request) => ({
-        id: getText(request, "toolCallId"),
-        name: getText(request, "name"),
-        input: request.arguments
-      }))
-      if (text === "" && calls.length === 0) return Either.right("empty")
-      return Either.right(say(makeAssistantMessage(text === "" ? [] : [makeTextPart(text)], calls)))
-    }
-    case "tool.execution_start": {
-      const id = getText(data, "toolCallId")
-      if (id === "" || asked.has(id)) return Either.right(type)
-      return Either.right(
-        say(makeAssistantMessage([], [{ id, name: getText(data, "toolName"), input: data.arguments }]))
-      )
-    }
-    case "tool.execution_complete": {
-      const { error, result, toolCallId } = data
-      if (typeof toolCallId !== "string" || toolCallId === "") return failEntry(row, "a result with a toolCallId")
-      const shown = isObject(result) ? (result.content ?? result) : isObject(error) ? (error.message ?? error) : result
-      return Either.right(say(makeToolMessage(toolCallId, [makeTextPart(showValue(shown))])))
-    }
-    default:
-      return Either.right(typeof type === "string" ? type : "unknown")
   }
 }

@@ -1,6 +1,6 @@
 /** Makes messages of the `parts` of Gemini's API: texts, data, calls of functions and their responses. */
-import { isObject, type JsonObject } from "../../format/json.ts"
-import type { Message } from "../../message/Message.ts"
+import { isObject, type JsonObject } from "../../../format/json.ts"
+import type { Message } from "../../../message/Message.ts"
 import {
   type Call,
   makeAssistantMessage,
@@ -10,8 +10,8 @@ import {
   makeToolMessage,
   makeUserMessage,
   type Part
-} from "../content.ts"
-import { type CallIds, getText, showValue } from "../entries.ts"
+} from "../../content.ts"
+import { type CallIds, getText, showValue } from "../../entries.ts"
 
 /** Parts may be a list, one part, or plain text. Thoughts are left out. */
 export const listParts = (content: unknown): ReadonlyArray<JsonObject> => {
