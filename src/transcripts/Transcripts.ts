@@ -29,6 +29,7 @@ import {
   failRepeatedKey,
   ImportError,
   isTooDeep,
+  isTooOdd,
   type Branch,
   LeavingOut,
   type LeftOut,
@@ -53,8 +54,8 @@ export {
    * - `pi`, `claude-code`, `codex`: the session files of these agents
    * - `hermes`: the database of a Hermes Agent
    * - `chatgpt`, `claude-ai`: the `conversations.json` of an export
-   * - `gemini-cli`, `qwen-code`, `opencode`, `cline`, `copilot-cli`, `openhands`, `swe-agent`, `goose`, `aider`: what these
-   *   agents write
+   * - `gemini-cli`, `qwen-code`, `opencode`, `cline`, `copilot-cli`, `openhands`, `swe-agent`, `goose`, `kiro`,
+   *   `continue`, `trae`, `aider`: what these agents write
    * - `codex-exec`: what `codex exec --json` prints
    * - `gemini`: a list of contents as Gemini's API takes it
    * - `letta`, `langsmith`: an agent file, and exported runs
@@ -206,14 +207,12 @@ interface Asked {
 
 /** Reads a text of which few entries are odd. Fails with `error` if they are many. */
 const parseDespiteOdd = (source: string, file: string, asked: Asked, error: ImportError) => {
-  const whole = Either.getOrUndefined(parseWhole(splitLines(source), file, asked))
-  return whole === undefined || whole.transcript.left.length * ODD_SHARE > whole.tried
+  const lines = splitLines(source)
+  const whole = Either.getOrUndefined(parseWhole(lines, file, asked))
+  return whole === undefined || isTooOdd(lines, whole.transcript.left, whole.tried)
     ? Either.left(error)
     : Either.right(whole.transcript)
 }
-
-/** One entry of so many may be odd. */
-const ODD_SHARE = 10
 
 /** The first place that cannot be read is an error. */
 const parseStrictly = (

@@ -202,6 +202,9 @@ export class CallIds {
   readonly #waiting = new Map<string, IdQueue>()
   #made = 0
   #last: string | undefined
+  /** True while nothing has answered the last call. */
+  #isWaiting = false
+  readonly #found = new Map<string, string>()
   /** The id of a call: the one it has, or a new one. */
   call(name: string, id?: unknown): string {
     const own = typeof id === "string" && id !== "" ? id : `call_${++this.#made}`
@@ -209,7 +212,17 @@ export class CallIds {
     if (waiting === undefined) this.#waiting.set(name, new IdQueue(own))
     else waiting.add(own)
     this.#last = own
+    this.#isWaiting = true
     return own
+  }
+  /** The call that a tool of a name answers: the oldest that waits with the name, or the last. It may be asked again. */
+  find(name: string): string | undefined {
+    const waiting = this.#waiting.get(name)?.take()
+    const found = waiting ?? (this.#isWaiting ? this.#last : this.#found.get(name))
+    if (found === undefined) return undefined
+    if (found === this.#last) this.#isWaiting = false
+    this.#found.set(name, found)
+    return found
   }
   /** The id for a result: the one it has, the oldest call with its name, or the last call. */
   answer(name: string, id?: unknown): string {

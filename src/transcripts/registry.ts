@@ -140,7 +140,12 @@ const DOCUMENT_FORMATS: ReadonlyArray<DocumentFormat> = [
   },
   { format: "goose", marks: ["working_dir", "conversation"], isDocument: isGooseDocument, readDocument: readGoose },
   { format: "kiro", marks: ["conversation_id", "history"], isDocument: isKiroDocument, readDocument: readKiro },
-  { format: "continue", marks: ["sessionId", "history"], isDocument: isContinueDocument, readDocument: readContinue },
+  {
+    format: "continue",
+    marks: ["sessionId", "workspaceDirectory", "history"],
+    isDocument: isContinueDocument,
+    readDocument: readContinue
+  },
   {
     format: "trae",
     marks: ["llm_interactions", "agent_steps"],

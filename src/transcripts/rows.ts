@@ -182,6 +182,25 @@ export class LeavingOut implements Tolerance {
   }
 }
 
+/** Returns whether too many of the entries that were tried have been left out. */
+export const isTooOdd = (
+  lines: ReadonlyArray<{ readonly text: string }>,
+  left: ReadonlyArray<LeftOut>,
+  tried: number
+): boolean => (left.length - countPrelude(lines, left)) * ODD_SHARE > tried
+
+/** One entry of so many may be odd. */
+const ODD_SHARE = 10
+
+/** Counts what a terminal wrote before the first entry: few lines, and nothing like entries. */
+const countPrelude = (lines: ReadonlyArray<{ readonly text: string }>, left: ReadonlyArray<LeftOut>): number => {
+  const first = lines.findIndex(({ text }) => text.trimStart().startsWith("{")) + 1
+  const before = left.filter(({ error }) => error.line !== null && error.line < first)
+  return before.length > MOST_OF_PRELUDE || before.some(({ text }) => text.includes('":')) ? 0 : before.length
+}
+
+const MOST_OF_PRELUDE = 20
+
 /**
  * Parses the lines of a text. Blank lines are skipped; a line that is not a JSON object is an error. Objects may also
  * follow each other over several lines.

@@ -1,6 +1,6 @@
 /** Structures that were met in files which people have published, with words made up. */
 import { assert, describe, it } from "@effect/vitest"
-import { lines, readTranscript, tell } from "../support/transcriptText.ts"
+import { failTranscript, lines, readTranscript, tell } from "../support/transcriptText.ts"
 
 describe("Claude Code", () => {
   it("a compaction that names a line behind it follows the line before it", () => {
@@ -189,5 +189,100 @@ describe("OpenHands", () => {
       "session 1": ["user: Make it.", "assistant: It is made."]
     })
     assert.deepStrictEqual(end("", "All done!"), { "session 1": ["user: Make it."] })
+  })
+})
+
+describe("goose", () => {
+  it("older versions begin roles with a capital letter", () => {
+    const said = (role: string, text: string) => ({ role, created: 1, content: [{ type: "text", text }] })
+    const rows = lines({ working_dir: "/srv" }, said("User", "List it."), said("Assistant", "It is empty."))
+    assert.strictEqual(readTranscript(rows).format, "goose")
+    assert.deepStrictEqual(tell(rows), { "session 1": ["user: List it.", "assistant: It is empty."] })
+  })
+})
+
+describe("ChatGPT", () => {
+  const node = (id: string, role: string, text: string, more: object = {}) => ({
+    id,
+    message: {
+      id,
+      author: { role, name: null },
+      content: { content_type: "text", parts: [text] },
+      recipient: "all",
+      ...more
+    }
+  })
+  const tool = (id: string, name: string, text: string) => node(id, "tool", text, { author: { role: "tool", name } })
+  const file = (...nodes: ReadonlyArray<{ readonly id: string }>) => {
+    const mapping = Object.fromEntries(
+      nodes.map((node, at) => [node.id, { ...node, parent: nodes[at - 1]?.id ?? null }])
+    )
+    return JSON.stringify([{ id: "c", current_node: nodes.at(-1)?.id, mapping }])
+  }
+
+  it("what a tool says that nobody called is a notice, and answers no call of another tool", () => {
+    const text = file(
+      tool("t0", "file_search", "The file says one."),
+      node("u1", "user", "What does it say?"),
+      node("c1", "assistant", "6*7", { recipient: "python" }),
+      tool("t1", "python", "42"),
+      tool("t2", "bio", "Model set context updated."),
+      node("a1", "assistant", "One.")
+    )
+    assert.deepStrictEqual(tell(text), {
+      c: [
+        "user: The file says one.",
+        "user: What does it say?",
+        'assistant: [python {"input":"6*7"} #c1]',
+        "tool #c1: 42",
+        "user: Model set context updated.",
+        "assistant: One."
+      ]
+    })
+    assert.deepStrictEqual(readTranscript(text).sessions[0]?.notices, [0, 4])
+  })
+
+  it("what answers a call by another name answers it, and what a tool says more is more of its result", () => {
+    const text = file(
+      node("u1", "user", "Draw a cat."),
+      node("c1", "assistant", "a cat", { recipient: "dalle.text2im" }),
+      tool("t1", "dalle", "One picture."),
+      tool("t2", "dalle", "It is on screen."),
+      node("a1", "assistant", "Here it is.")
+    )
+    assert.deepStrictEqual(tell(text), {
+      c: [
+        "user: Draw a cat.",
+        'assistant: [dalle.text2im {"input":"a cat"} #c1]',
+        "tool #c1: One picture.\nIt is on screen.",
+        "assistant: Here it is."
+      ]
+    })
+  })
+})
+
+describe("streams of events", () => {
+  const EVENTS = lines(
+    { type: "thread.started", thread_id: "t" },
+    { type: "item.completed", item: { id: "1", type: "agent_message", text: "Hello." } }
+  )
+  const PRELUDE = "Reading prompt from stdin...\n2026-09-01T10:00:00Z ERROR cache: none\n\n"
+
+  it("what the terminal says before the first event is left out, and counts for no odd line", () => {
+    const { format, left, sessions } = readTranscript(PRELUDE + EVENTS)
+    assert.strictEqual(format, "codex-exec")
+    assert.strictEqual(sessions[0]?.messages.length, 1)
+    assert.deepStrictEqual(
+      left.map(({ error, text }) => [error.line, text]),
+      PRELUDE.split("\n")
+        .slice(0, 2)
+        .map((text, at) => [at + 1, text])
+    )
+    assert.strictEqual(failTranscript(PRELUDE + EVENTS, { strict: true }).line, 1)
+  })
+
+  it("but a torn entry there, or a long text, does", () => {
+    assert.strictEqual(failTranscript(`"type":"thr\n${EVENTS}`).line, 1)
+    assert.strictEqual(failTranscript("A sentence.\n".repeat(100) + EVENTS).line, 1)
   })
 })

@@ -4,15 +4,18 @@
  */
 import * as Either from "effect/Either"
 import { isObject, type JsonObject, parseJson } from "../../format/json.ts"
+import { type Message, text as messageText } from "../../message/Message.ts"
 import { makeAssistantMessage, makeTextPart, makeToolMessage, makeUserMessage, type Part } from "../content.ts"
 import {
   CallIds,
   type Converted,
+  type Dialogue,
   failEntry,
   getText,
   isOneOrMore,
   listDocuments,
   makeTree,
+  note,
   readConversations,
   readEntries,
   readTree,
@@ -38,7 +41,7 @@ export const readChatgpt = (
       const ids = new CallIds()
       return Either.map(
         readEntries(branch, tolerance, (node) => convertNode(node, ids)),
-        (read) => ({ ...read, sessionId: typeof sessionId === "string" ? sessionId : null })
+        (read) => ({ ...joinResults(read), sessionId: typeof sessionId === "string" ? sessionId : null })
       )
     })
   })
@@ -70,7 +73,14 @@ const convertNode = (node: TranscriptRow, ids: CallIds): Either.Either<Converted
   const parts = listParts(content)
   const text = parts.map((part) => (part.type === "text" ? part.text : "")).join("\n")
   if (author.role === "tool") {
-    return Either.right(say(makeToolMessage(ids.answer(getText(author, "name")), parts)))
+    const answered = ids.find(getText(author, "name"))
+    return Either.right(
+      answered !== undefined
+        ? say(makeToolMessage(answered, parts))
+        : text.trim() === ""
+          ? "empty"
+          : note(makeUserMessage(parts))
+    )
   }
   if (text.trim() === "") return Either.right("empty")
   if (author.role === "user") return Either.right(say(makeUserMessage(parts)))
@@ -80,6 +90,23 @@ const convertNode = (node: TranscriptRow, ids: CallIds): Either.Either<Converted
   const input = isObject(parseJson(text)) ? text : JSON.stringify({ input: text })
   const call = { id: ids.call(recipient, node.value.id), name: recipient, input }
   return Either.right(say(makeAssistantMessage([], [call])))
+}
+
+/** A tool may say several things of one call. */
+const joinResults = ({ messages, notices, skipped }: Dialogue): Dialogue => {
+  const joined: Array<Message> = []
+  const noted: Array<number> = []
+  const isNotice = new Set(notices)
+  for (const [index, message] of messages.entries()) {
+    const last = joined.at(-1)
+    if (message.role === "tool" && last?.role === "tool" && last.tool_call_id === message.tool_call_id) {
+      joined[joined.length - 1] = { ...last, content: [last, message].map(messageText).join("\n") }
+      continue
+    }
+    if (isNotice.has(index)) noted.push(joined.length)
+    joined.push(message)
+  }
+  return { messages: joined, notices: noted, skipped }
 }
 
 /** Pictures and files are no part of the export, only their names: they leave their kind. */

@@ -60,8 +60,10 @@ const isForUserAlone = ({ value: { metadata } }: TranscriptRow): boolean =>
 
 /** Results stand in a message of the user, before what the user says. */
 const convertRow = (row: TranscriptRow): Either.Either<Converted, ImportError> => {
-  const { content, role, working_dir: folder } = row.value
-  if (role === undefined && folder !== undefined) return Either.right("session")
+  const { content, working_dir: folder } = row.value
+  // Older versions begin roles with a capital letter.
+  const role = getText(row.value, "role").toLowerCase()
+  if (row.value.role === undefined && folder !== undefined) return Either.right("session")
   if ((role !== "user" && role !== "assistant") || !Array.isArray(content)) return failEntry(row, "a message of goose")
   const parts: Array<Part> = []
   const calls: Array<Call> = []

@@ -34,17 +34,28 @@ export const chatGpt = (conversation: unknown): Conversation => {
     path.unshift(get(node, "message"))
     id = get(node, "parent")
   }
-  const said = path.flatMap((message): ReadonlyArray<Said> => {
+  const said: Array<Said> = []
+  let speaker = ""
+  for (const message of path) said.push(...tell(message))
+  return { id: string(get(conversation, "conversation_id") ?? get(conversation, "id")) || null, said }
+
+  function tell(message: unknown): ReadonlyArray<Said> {
     const role = string(get(message, "author", "role"))
     const content = get(message, "content")
     const isHidden = get(message, "metadata", "is_visually_hidden_from_conversation") === true
     if (role === "" || isHidden || NO_WORDS.includes(string(get(content, "content_type")))) return []
     const text = chatGptText(content)
     if (role === "assistant" && TO_TOOLS(message)) return [say(role, "", [numbers.make()])]
-    if (role === "tool") return numbers.hasOpen() ? [answer(numbers.answered(), text)] : []
-    return text === "" ? [] : [say(role, text)]
-  })
-  return { id: string(get(conversation, "conversation_id") ?? get(conversation, "id")) || null, said }
+    if (role !== "tool") return text === "" ? [] : [say(role, text)]
+    const name = string(get(message, "author", "name"))
+    const last = said.at(-1)
+    const isMore = name === speaker && last !== undefined && last.answers !== null
+    if (numbers.hasOpen() || isMore) speaker = name
+    if (numbers.hasOpen()) return [answer(numbers.answered(), text)]
+    if (!isMore) return text === "" ? [] : [say("user", text)]
+    said[said.length - 1] = { ...last, text: `${last.text}\n${text}` }
+    return []
+  }
 }
 
 export const claudeAi = (conversation: unknown): Conversation => {
@@ -249,7 +260,10 @@ export const goose = (messages: Rows): ReadonlyArray<Said> => {
       )
     )
     const text = textOf(parts)
-    return [...results, ...(text !== "" || calls.length > 0 ? [say(string(get(message, "role")), text, calls)] : [])]
+    return [
+      ...results,
+      ...(text !== "" || calls.length > 0 ? [say(string(get(message, "role")).toLowerCase(), text, calls)] : [])
+    ]
   })
 }
 

@@ -3,7 +3,7 @@ import { answer, numberCalls, say, type Said } from "./conversation.ts"
 import { get, has, list, string, words } from "./json.ts"
 
 const ROLES = ["system", "developer", "user", "assistant", "tool", "function"]
-export const isChat = (value: unknown): boolean => ROLES.includes(string(get(value, "role")))
+export const isChat = (value: unknown): boolean => ROLES.includes(string(get(value, "role")).toLowerCase())
 
 /** The texts of content: a string, or parts of which some have text. */
 export const textOf = (content: unknown): string =>
