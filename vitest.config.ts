@@ -7,8 +7,9 @@ export default defineConfig(({ mode }) => ({
     // the exception, since it checks the promises.
     include: ["test/**/*.test.ts", mode === "thorough" ? "scratch/**/*.test.ts" : "scratch/soak/*.test.ts"],
     // What runs in full also runs on busy machines. A hook that bundles or starts a server waits as long as a test.
-    testTimeout: mode === "thorough" ? 600_000 : 60_000,
-    hookTimeout: mode === "thorough" ? 600_000 : 60_000,
+    // It ends what hangs, and says nothing of speed: no test sets a shorter one.
+    testTimeout: mode === "thorough" ? 600_000 : 180_000,
+    hookTimeout: mode === "thorough" ? 600_000 : 180_000,
     // @effect/vitest brings its own clock: faking the platform's timers would stall sockets and SQLite retries.
     fakeTimers: { toFake: [] },
     // The modules of Effect take longer to load than most files take to run: the files of a worker share them.

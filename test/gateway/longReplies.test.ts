@@ -41,16 +41,13 @@ describe("a session of 300 steps whose replies carry 40 kB of reasoning", () => 
       ["reported", (tokens: number) => tokens],
       ["not reported", () => undefined]
     ] as const) {
-      it.effect(
-        `in ${field}, ${what}, lives in a window of 32,768 tokens`,
-        () =>
-          Effect.gen(function* () {
-            const talk = yield* talkTo({ takes: 32_768, report }, 100, reasonAtLength(fields))
-            assert.deepStrictEqual(talk.failed, [])
-            assert.isAtMost(talk.refusals.length, 1)
-            assert.isAbove(talk.stats.compressions.committed + talk.stats.compressions.degraded, 10)
-          }).pipe(Effect.provide(world(32_768))),
-        120_000
+      it.effect(`in ${field}, ${what}, lives in a window of 32,768 tokens`, () =>
+        Effect.gen(function* () {
+          const talk = yield* talkTo({ takes: 32_768, report }, 100, reasonAtLength(fields))
+          assert.deepStrictEqual(talk.failed, [])
+          assert.isAtMost(talk.refusals.length, 1)
+          assert.isAbove(talk.stats.compressions.committed + talk.stats.compressions.degraded, 10)
+        }).pipe(Effect.provide(world(32_768)))
       )
     }
   }

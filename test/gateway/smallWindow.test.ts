@@ -54,64 +54,57 @@ describe("a window said to be", () => {
     // Each window with one server by default, and each server in turn.
     const turn = row++ % servers.length
     for (const [what, server] of servers.filter((_, k) => isThorough || k === turn)) {
-      it.effect(
-        `${said}, of a server ${what} and takes ${takes}, fails no turn, and tells the user once`,
-        () => {
-          const { layer, lines } = world(said)
-          const { report, describe } = server as Partial<StrictServer>
-          const fields = { takes, ...(report ? { report } : {}), ...(describe ? { describe } : {}) }
-          return Effect.gen(function* () {
-            const talk = yield* watchWindow(talkTo(fields, turnsToFill(takes), answerAtLength))
-            assert.deepStrictEqual(talk.failed, [])
-            // At the soft threshold, half of what was said, the server has refused nothing yet.
-            const times = takes < said / 2 ? 1 : 0
-            assert.strictEqual(talk.told.length, times)
-            assert.strictEqual(
-              lines.filter((line) => line.startsWith("window learned: session=chat-42")).length > 0,
-              times > 0
-            )
-            assert.isAtMost(talk.refusals.length, 6)
-          }).pipe(Effect.provide(layer))
-        },
-        60_000
-      )
+      it.effect(`${said}, of a server ${what} and takes ${takes}, fails no turn, and tells the user once`, () => {
+        const { layer, lines } = world(said)
+        const { report, describe } = server as Partial<StrictServer>
+        const fields = { takes, ...(report ? { report } : {}), ...(describe ? { describe } : {}) }
+        return Effect.gen(function* () {
+          const talk = yield* watchWindow(talkTo(fields, turnsToFill(takes), answerAtLength))
+          assert.deepStrictEqual(talk.failed, [])
+          // At the soft threshold, half of what was said, the server has refused nothing yet.
+          const times = takes < said / 2 ? 1 : 0
+          assert.strictEqual(talk.told.length, times)
+          assert.strictEqual(
+            lines.filter((line) => line.startsWith("window learned: session=chat-42")).length > 0,
+            times > 0
+          )
+          assert.isAtMost(talk.refusals.length, 6)
+        }).pipe(Effect.provide(layer))
+      })
     }
   }
 })
 
 describe("500,000 tokens that came at once", () => {
   for (const shape of ["as requests", "in the results of one turn"] as const) {
-    it.effect(
-      `${shape} are answered by a server of 4,096 within few calls`,
-      () =>
-        Effect.gen(function* () {
-          const { deliver, turn } = yield* Gateway
-          const text = "word and ".repeat(2_200)
-          const sizes: Array<number> = []
-          const requests = shape === "as requests" ? 100 : 1
-          for (let n = 0; n < requests; n++) yield* deliver(id, { role: "user", content: `say ${n}: ${text}` })
-          yield* turn(id, ({ append, step, view }) =>
-            Effect.gen(function* () {
-              yield* view()
-              for (let n = requests; n < 100; n++) {
-                const call = { id: `c${n}`, type: "function", function: { name: "run", arguments: "{}" } } as const
-                yield* append(
-                  { role: "assistant", content: null, tool_calls: [call] },
-                  { role: "tool", tool_call_id: call.id, content: text }
-                )
-              }
-              yield* step(({ messages }) => {
-                sizes.push(countWire(messages))
-                return (sizes.at(-1) ?? 0) > 4_096
-                  ? Effect.fail({ _tag: "ContextOverflow", detail: "no" } as const)
-                  : Effect.void
-              })
+    it.effect(`${shape} are answered by a server of 4,096 within few calls`, () =>
+      Effect.gen(function* () {
+        const { deliver, turn } = yield* Gateway
+        const text = "word and ".repeat(2_200)
+        const sizes: Array<number> = []
+        const requests = shape === "as requests" ? 100 : 1
+        for (let n = 0; n < requests; n++) yield* deliver(id, { role: "user", content: `say ${n}: ${text}` })
+        yield* turn(id, ({ append, step, view }) =>
+          Effect.gen(function* () {
+            yield* view()
+            for (let n = requests; n < 100; n++) {
+              const call = { id: `c${n}`, type: "function", function: { name: "run", arguments: "{}" } } as const
+              yield* append(
+                { role: "assistant", content: null, tool_calls: [call] },
+                { role: "tool", tool_call_id: call.id, content: text }
+              )
+            }
+            yield* step(({ messages }) => {
+              sizes.push(countWire(messages))
+              return (sizes.at(-1) ?? 0) > 4_096
+                ? Effect.fail({ _tag: "ContextOverflow", detail: "no" } as const)
+                : Effect.void
             })
-          )
-          assert.isAbove(sizes[0] ?? 0, 400_000)
-          assert.isAtMost(sizes.length, 5, sizes.join())
-        }).pipe(Effect.provide(world(1_000_000).layer)),
-      60_000
+          })
+        )
+        assert.isAbove(sizes[0] ?? 0, 400_000)
+        assert.isAtMost(sizes.length, 5, sizes.join())
+      }).pipe(Effect.provide(world(1_000_000).layer))
     )
   }
 })
@@ -150,40 +143,32 @@ describe("a window that a session has learned", () => {
     ["names no window", undefined],
     ["names its window", (takes: number) => () => `This model's maximum context length is ${takes} tokens.`]
   ] as const) {
-    it.effect(
-      `of a server that ${what} grows with the server, which refuses few calls on the way`,
-      () => {
-        const { layer } = world(128_000)
-        const server = (takes: number) => ({ takes, ...(describe ? { describe: describe(takes) } : {}) })
-        return Effect.gen(function* () {
-          const small = yield* talkTo(server(4_096), 60, answerAtLength)
-          const grown = yield* talkTo(server(16_384), describe ? 900 : 300, answerAtLength, 60)
-          assert.deepStrictEqual([...small.failed, ...grown.failed], [])
-          assert.isAbove(grown.largest, 8_192)
-          assert.isAtMost(grown.refusals.length, 6)
-        }).pipe(Effect.provide(layer))
-      },
-      60_000
-    )
+    it.effect(`of a server that ${what} grows with the server, which refuses few calls on the way`, () => {
+      const { layer } = world(128_000)
+      const server = (takes: number) => ({ takes, ...(describe ? { describe: describe(takes) } : {}) })
+      return Effect.gen(function* () {
+        const small = yield* talkTo(server(4_096), 60, answerAtLength)
+        const grown = yield* talkTo(server(16_384), describe ? 900 : 300, answerAtLength, 60)
+        assert.deepStrictEqual([...small.failed, ...grown.failed], [])
+        assert.isAbove(grown.largest, 8_192)
+        assert.isAtMost(grown.refusals.length, 6)
+      }).pipe(Effect.provide(layer))
+    })
 
-    it.effect(
-      `of a server that ${what} and never grows is tried ever more rarely`,
-      () => {
-        const { layer } = world(128_000)
-        return Effect.gen(function* () {
-          const talk = yield* talkTo(
-            { takes: 4_096, ...(describe ? { describe: describe(4_096) } : {}) },
-            900,
-            answerAtLength
-          )
-          assert.deepStrictEqual(talk.failed, [])
-          // The waits double from 64 messages on, or from 1,024, and 1,800 messages hold few of them.
-          assert.isAtMost(talk.refusals.length, describe ? 4 : 9)
-          if (!describe) assert.isAtLeast(talk.refusals.length, 3)
-        }).pipe(Effect.provide(layer))
-      },
-      60_000
-    )
+    it.effect(`of a server that ${what} and never grows is tried ever more rarely`, () => {
+      const { layer } = world(128_000)
+      return Effect.gen(function* () {
+        const talk = yield* talkTo(
+          { takes: 4_096, ...(describe ? { describe: describe(4_096) } : {}) },
+          900,
+          answerAtLength
+        )
+        assert.deepStrictEqual(talk.failed, [])
+        // The waits double from 64 messages on, or from 1,024, and 1,800 messages hold few of them.
+        assert.isAtMost(talk.refusals.length, describe ? 4 : 9)
+        if (!describe) assert.isAtLeast(talk.refusals.length, 3)
+      }).pipe(Effect.provide(layer))
+    })
   }
 
   it.effect("of a server that names none is never smaller than 2,048 tokens", () =>

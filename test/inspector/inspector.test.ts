@@ -86,7 +86,7 @@ const visit = async (page: Page, address: string): Promise<void> => {
 }
 
 describe.skipIf(!hasChromium)("with Debian's Chromium", () => {
-  layer(layerBuilt, { excludeTestServices: true, timeout: "30 seconds" })("the inspector", (it) => {
+  layer(layerBuilt, { excludeTestServices: true })("the inspector", (it) => {
     it.scoped("shows nine sessions at work, the handoff after a commit, what left, and recalls it", () =>
       Effect.gen(function* () {
         const { browser, layer: live } = yield* open()

@@ -93,7 +93,7 @@ describe("random fault sequences", () => {
               onVirtualClock
             )
           },
-          { timeout: 240_000, ...propertyRuns(30, 260) }
+          propertyRuns(30, 260)
         )
       }
     }

@@ -111,8 +111,7 @@ describe("many processes", () => {
             assert.isAbove(generation, COMPRESSIONS / 2)
             assert.isAbove(joined.length, 0)
             assert.isAbove(sum("failures"), 0)
-          }).pipe(Effect.scoped),
-        300_000
+          }).pipe(Effect.scoped)
       )
     }
   })

@@ -88,8 +88,7 @@ describe(`killed at any instant (CRASH_SEED=${SEED})`, () => {
           // Otherwise the kills have met nobody at work.
           assert.isAbove(Crash.all(said, "Appended").length, FILES * KILLS)
           assert.isAbove(generations, (FILES * KILLS) / 2)
-        }),
-      300_000
+        })
     )
 
     it.effect(

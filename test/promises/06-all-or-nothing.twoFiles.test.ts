@@ -273,6 +273,6 @@ describe("whatever fails at the commits of Hermes' two files", () => {
     "what was acknowledged is there once, and what failed is not there unless its outcome is unknown",
     { file: FastCheck.constantFrom(...FILES), actions },
     ({ actions, file }) => Effect.scoped(Effect.asVoid(run(file, actions))),
-    { timeout: 300_000, ...propertyRuns(12, 300) }
+    propertyRuns(12, 300)
   )
 })

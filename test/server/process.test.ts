@@ -113,8 +113,7 @@ layer(layerBundle, { excludeTestServices: true })("the service as a process", (i
           )
         }
         assert.deepStrictEqual((yield* client.observation.doctor({})).findings, [])
-      }),
-    120_000
+      })
   )
 
   it.scoped("stops when it is told to: readers see the end, turns are given back, a call under way is answered", () =>

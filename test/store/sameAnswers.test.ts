@@ -589,7 +589,7 @@ const assertSame = <E>(
   )
 
 describe("the same calls have the same answers as in memory", () => {
-  it("on SQLite", { timeout: 120_000 }, () => assertSame(runOnFile, repetitions(25, 300)))
+  it("on SQLite", () => assertSame(runOnFile, repetitions(25, 300)))
 
-  it("on PostgreSQL", { timeout: 120_000 }, () => assertSame(runOnPostgres, repetitions(10, 150)))
+  it("on PostgreSQL", () => assertSame(runOnPostgres, repetitions(10, 150)))
 })
