@@ -25,7 +25,7 @@ export const layer = Layer.effect(
     }
     return SessionStore.of({
       ...store,
-      acquire: (sessionId, request) => store.acquire(newestId(sessionId), request),
+      beginOperation: (sessionId, request) => store.beginOperation(newestId(sessionId), request),
       begin: (sessionId, request) => store.begin(newestId(sessionId), request),
       state: (sessionId) => store.state(newestId(sessionId)),
       ledger: (sessionId) => store.ledger(newestId(sessionId)),

@@ -16,13 +16,7 @@ import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
 import { type InvalidPolicy, isAmount, isFlag, isNumber, isText, readOptions } from "../model/InvalidSetting.ts"
-import {
-  type CompressionEvent,
-  countsOfResult,
-  makeEventHub,
-  measureEnd,
-  type WindowEvent
-} from "./CompressionEvent.ts"
+import { type CompressionEvent, countsOfEnd, makeEventHub, measureEnd, type WindowEvent } from "./CompressionEvent.ts"
 import * as CompressionHooks from "./CompressionHooks.ts"
 import * as CompressionPolicy from "./CompressionPolicy.ts"
 import type { CompressionFailed, CompressionResult } from "../session/CompressionResult.ts"
@@ -36,6 +30,7 @@ import { redact } from "../message/Redaction.ts"
 import { isSessionId, type SessionId } from "../session/Session.ts"
 import { makeUnknownSession, type StoreError, type UnknownSession } from "../session/SessionError.ts"
 import { SessionCounters, SessionStore } from "../store/SessionStore.ts"
+import type { Spent } from "../summary/budget.ts"
 import { Summarizer } from "../summary/Summarizer.ts"
 import { inUse } from "../message/Tokens.ts"
 
@@ -138,6 +133,7 @@ interface Running {
   readonly origin: BackgroundBrake.Origin
   readonly result: Deferred.Deferred<CompressionResult, Operation.OperationFailure>
   isWaitedFor: boolean
+  spent?: Spent
   span?: FiberServices.OpenSpan
 }
 
@@ -195,6 +191,7 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
         overhead: request.overhead,
         model: request.model,
         isUrgent: request.isUrgent ?? false,
+        onSpent: (spent) => Effect.sync(() => void (entry.spent = spent)),
         ...hub.observe(entry)
       }
     ).pipe(
@@ -218,7 +215,7 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
    */
   const concludeOperation = (entry: Running, ended: Exit.Exit<Operation.OperationEnd, Operation.OperationFailure>) => {
     const exit = Exit.map(ended, ({ result }) => result)
-    return countResult(entry.sessionId, exit).pipe(
+    return countEnd(entry.sessionId, exit, entry.spent).pipe(
       Effect.zipRight(hub.publishEnd(entry, exit)),
       Effect.zipRight(Exit.isSuccess(ended) ? noteGain(entry, ended.value) : Effect.void),
       Effect.ensuring(
@@ -231,10 +228,8 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
     )
   }
 
-  const countResult = (sessionId: SessionId, exit: Exit.Exit<CompressionResult, Operation.OperationFailure>) =>
-    Effect.ignoreLogged(
-      env.counters.count(sessionId, Exit.isSuccess(exit) ? countsOfResult(exit.value) : { failed: 1 })
-    )
+  const countEnd = (sessionId: SessionId, exit: Exit.Exit<CompressionResult, unknown>, spent?: Spent) =>
+    Effect.ignoreLogged(env.counters.count(sessionId, { ...spent, ...countsOfEnd(exit) }))
 
   /** Tells once that a session is held back. A joined result is another process's work and says nothing about gains. */
   const noteGain = Effect.fnUntraced(function* (entry: Running, { result, ...gain }: Operation.OperationEnd) {
@@ -292,7 +287,7 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
       Effect.zipRight(hub.publishJoined(entry)),
       Effect.zipRight(Effect.map(Deferred.await(entry.result), Operation.joinResult)),
       Effect.tap((result) =>
-        result.outcome === "joined" ? countResult(entry.sessionId, Exit.succeed(result)) : Effect.void
+        result.outcome === "joined" ? countEnd(entry.sessionId, Exit.succeed(result)) : Effect.void
       )
     )
 

@@ -8,7 +8,6 @@ import { narrow, shares } from "./CompressionPolicy.ts"
 import { findLearnedWindow, isDegraded, type Segment, type SessionId, type State } from "../session/Session.ts"
 import { isAnswered, listNewestRequests } from "../session/openRequests.ts"
 import type { StoreError, UnknownSession } from "../session/SessionError.ts"
-import type { Lease } from "../store/SessionStore.ts"
 import { total } from "../message/Tokens.ts"
 import * as LogLines from "../audit/logLines.ts"
 import type { Held } from "../store/holdLease.ts"
@@ -44,9 +43,8 @@ const healAll = (env: OperationEnvironment, healing: Healing, healed: Array<stri
     const { operationId, sessionId } = healing
     // Every step asks for a healing. One that has nothing to heal takes no lease.
     if ((yield* findHealable(env, yield* env.store.state(sessionId))).length === 0) return
-    const request = { name: "operation", holder: operationId } as const
-    const work = ({ lease }: Held) => Effect.uninterruptible(healUnderLease(env, healing, lease, healed))
-    yield* Effect.interruptible(env.leases.using(sessionId, request, work))
+    const work = (held: Held) => Effect.uninterruptible(healUnderLease(env, healing, held, healed))
+    yield* Effect.interruptible(env.leases.usingOperation(sessionId, operationId, work))
   }).pipe(
     // The session has a new base. The next healing takes its degraded segments.
     Effect.catchTag("LeaseLost", () => Effect.void)
@@ -55,12 +53,12 @@ const healAll = (env: OperationEnvironment, healing: Healing, healed: Array<stri
 const healUnderLease = Effect.fnUntraced(function* (
   env: OperationEnvironment,
   { onHealed, operationId, sessionId }: Healing,
-  lease: Lease,
+  held: Held,
   healed: Array<string>
 ) {
-  let state = yield* env.store.state(sessionId)
+  let { state } = held
   for (const segment of yield* findHealable(env, state)) {
-    const next = yield* healSegment(env, lease, state, segment, makeSegmentId(operationId, healed.length))
+    const next = yield* healSegment(env, { ...held, state }, segment, makeSegmentId(operationId, healed.length))
     if (next === undefined) continue
     state = next
     healed.push(segment.id)
@@ -76,7 +74,7 @@ const findHealable = ({ counters }: OperationEnvironment, { segments }: State) =
   )
 
 /** Returns the state after the commit; undefined if no model wrote a summary. */
-const healSegment = (env: OperationEnvironment, lease: Lease, state: State, degraded: Segment, id: string) =>
+const healSegment = (env: OperationEnvironment, { ledger, lease, state }: Held, degraded: Segment, id: string) =>
   Effect.gen(function* () {
     const { counter, counters, policy, store, summarizer } = env
     const { sessionId } = state
@@ -113,7 +111,7 @@ const healSegment = (env: OperationEnvironment, lease: Lease, state: State, degr
       base: state.generation,
       manifest: { ...state.manifest, segments },
       segments: [segment],
-      ledger: yield* store.ledger(sessionId)
+      ledger
     })
     return committed.state
   })

@@ -24,7 +24,7 @@ import { describeConcealed } from "../ledger/messageDigest.ts"
 import { awaitBudget, chargeWork, foldInSlices, runInSlices } from "../concurrency/eventLoopBudget.ts"
 import * as IncrementalView from "../view/incrementalView.ts"
 import type { Held, Leases } from "../store/holdLease.ts"
-import type { Progress } from "../summary/budget.ts"
+import type { Progress, Spent } from "../summary/budget.ts"
 import * as SegmentTree from "../handoff/segmentTree.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
 
@@ -53,6 +53,8 @@ export interface Operation {
   readonly isUrgent: boolean
   readonly onStarted: (messages: number, tokens: number) => Effect.Effect<void>
   readonly onProgress: (progress: Progress) => Effect.Effect<void>
+  /** Told once, before the operation ends, if a model was asked. */
+  readonly onSpent: (spent: Spent) => Effect.Effect<void>
 }
 
 /**
@@ -72,9 +74,8 @@ export const runOperation = (
   env: OperationEnvironment,
   operation: Operation
 ): Effect.Effect<OperationEnd, OperationFailure> => {
-  const request = { name: "operation", holder: operation.operationId } as const
   const work = (held: Held) => Effect.uninterruptible(joinOrCompress(env, operation, held))
-  return Effect.interruptible(env.leases.using(operation.sessionId, request, work))
+  return Effect.interruptible(env.leases.usingOperation(operation.sessionId, operation.operationId, work))
 }
 
 /** Turns the result of an operation into that of a caller who joined it. */
@@ -86,14 +87,14 @@ const NO_GAIN = { freedTokens: 0, targetTokens: 0 }
 const joinOrCompress = Effect.fnUntraced(function* (
   env: OperationEnvironment,
   operation: Operation,
-  { lease, waitedFor }: Held
+  { waitedFor, ...begun }: Held
 ) {
   const published = waitedFor === undefined ? undefined : yield* readOutcome(env, waitedFor, operation.key)
   if (published !== undefined) {
     yield* LogLines.logJoined(operation.sessionId, published.operationId)
     return "errors" in published ? yield* published : { result: joinResult(published), ...NO_GAIN }
   }
-  return yield* compress(env, operation, lease).pipe(
+  return yield* compress(env, operation, begun).pipe(
     Effect.tap(({ result }) => publish(env, operation, result)),
     Effect.tapErrorTag("CompressionFailed", (failed) => publish(env, operation, failed))
   )
@@ -147,20 +148,25 @@ const withoutQuotes = ({ errors, operationId, sessionId }: CompressionFailed): C
 interface Baseline {
   readonly operation: Operation
   readonly state: State
+  /** The ledger of that state, as stored. */
+  readonly ledger: string | null
   readonly view: ViewSize
   /** The policy for the window as it is known to be. */
   readonly policy: CompressionPolicy
   readonly startedAt: number
 }
 
-const compress = Effect.fnUntraced(function* (env: OperationEnvironment, operation: Operation, lease: Lease) {
+const compress = Effect.fnUntraced(function* (
+  env: OperationEnvironment,
+  operation: Operation,
+  { ledger, lease, state }: Omit<Held, "waitedFor">
+) {
   const { focus, operationId, sessionId } = operation
   const startedAt = yield* monotonicMillis
   yield* awaitBudget
-  const state = yield* env.store.state(sessionId)
   const view = yield* measureView(env, state, operation)
   const policy = narrow(env.policy, findLearnedWindow(state.windows, operation.model))
-  const baseline: Baseline = { operation, state, view, policy, startedAt }
+  const baseline: Baseline = { operation, state, ledger, view, policy, startedAt }
   yield* awaitBudget
 
   const scaled = scaleToEstimates(policy, state.usage, operation.model)
@@ -176,7 +182,7 @@ const compress = Effect.fnUntraced(function* (env: OperationEnvironment, operati
   const { messages, tokens } = view
   const { generation } = state
   if (plan._tag === "Shorten") {
-    const draft = yield* draftShortening(env, operation, plan)
+    const draft = yield* draftShortening(env, baseline, plan)
     if (draft.freedTokens <= 0) return yield* endUnchanged(baseline, "nothing-to-compress", null)
     yield* LogLines.logStarted(sessionId, operationId, { messages, tokens, generation, model: null, focus })
     return yield* Effect.onExit(commit(env, lease, baseline, draft, SHORTENED), (exit) => logEnd(operation, exit))
@@ -235,7 +241,7 @@ const summarize = (env: OperationEnvironment, { operation, state }: Baseline, pl
       sent: IncrementalView.findSent(state),
       onExhausted: env.policy.onExhausted,
       onProgress: operation.onProgress,
-      onSpent: (spent) => Effect.ignoreLogged(env.counters.count(sessionId, spent))
+      onSpent: operation.onSpent
     })
     .pipe(
       Effect.interruptible,
@@ -246,14 +252,13 @@ const summarize = (env: OperationEnvironment, { operation, state }: Baseline, pl
 /** Drafts the commit on the session's latest state: a turn may have gone on while the model wrote. */
 const draftOnLatest = Effect.fnUntraced(function* (
   { counter, store }: OperationEnvironment,
-  { operation }: Baseline,
+  { ledger: before, operation }: Baseline,
   made: Pick<Plan.DraftInput, "plan" | "summary" | "notes">
 ) {
-  const { sessionId } = operation
-  const covered = yield* Ledger.decode(yield* store.ledger(sessionId))
+  const covered = yield* Ledger.decode(before)
   const ledger = yield* foldInSlices(made.plan.material, covered, (before, entry) => Ledger.add(before, [entry]))
   yield* awaitBudget
-  const latest = yield* store.state(sessionId)
+  const latest = yield* store.state(operation.sessionId)
   return yield* runInSlices(draftWithReceipt(operation, { ...made, ledger, latest }, counter))
 })
 
@@ -291,12 +296,12 @@ type Made = Pick<CompressionResult, "outcome" | "reason" | "model"> & {
 
 const draftShortening = Effect.fnUntraced(function* (
   { counter, store }: OperationEnvironment,
-  { operationId, sessionId }: Operation,
+  { ledger: before, operation }: Baseline,
   plan: Plan.Shorten
 ) {
-  const ledger = yield* Ledger.decode(yield* store.ledger(sessionId))
-  const latest = yield* store.state(sessionId)
-  return yield* chargeWork(() => Plan.draftShortening(operationId, plan, { ledger, latest }, counter))
+  const ledger = yield* Ledger.decode(before)
+  const latest = yield* store.state(operation.sessionId)
+  return yield* chargeWork(() => Plan.draftShortening(operation.operationId, plan, { ledger, latest }, counter))
 })
 
 // ── results ──

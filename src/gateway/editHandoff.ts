@@ -17,7 +17,7 @@ import type { Counter } from "../message/Tokens.ts"
 import { HANDOFF_END, LEDGER_MARK, SEGMENT_MARK } from "../message/whoseWords.ts"
 import { findLearnedWindow, type Segment, SessionId, type State } from "../session/Session.ts"
 import type { StoreError, UnknownSession } from "../session/SessionError.ts"
-import type { Leases } from "../store/holdLease.ts"
+import type { Held, Leases } from "../store/holdLease.ts"
 import type { SessionStore } from "../store/SessionStore.ts"
 import { checkSummary } from "../summary/Gate.ts"
 
@@ -89,24 +89,22 @@ export const editHandoff = (
 ): Effect.Effect<Edited, Failure> => {
   const fail = (reason: InvalidEdit["reason"], detail: string) => new InvalidEdit({ sessionId, reason, detail })
   const operationId = `op_${randomUUID()}`
-  const request = { name: "operation", holder: operationId } as const
   const late = () => fail("busy", "another operation is under way; try again when it has ended")
 
-  const edit = Effect.gen(function* () {
-    const state = yield* store.state(sessionId)
+  const edit = Effect.fnUntraced(function* ({ ledger: before, state }: Pick<Held, "ledger" | "state">) {
     if (generation !== undefined && generation !== state.generation) {
       return yield* fail("changed", `it is in generation ${state.generation} by now, not ${generation}`)
     }
-    const before = readHandoff(state)
-    if (before === null) return yield* fail("no-handoff", "the view shows every message itself")
+    const shown = readHandoff(state)
+    if (shown === null) return yield* fail("no-handoff", "the view shows every message itself")
     const text = cleanText(given)
     if (text === "") return yield* fail("empty", "the text is empty")
-    const [old, parts] = [splitHandoff(before), splitHandoff(text)]
+    const [old, parts] = [splitHandoff(shown), splitHandoff(text)]
     if (old.map(({ mark }) => mark).join("\n") !== parts.map(({ mark }) => mark).join("\n")) {
       return yield* fail("malformed", "the lines that begin with [throughline must stay as they are, in their order")
     }
     const room = measureRoom(policy, state, counter)
-    const [tokens, tokensBefore] = [counter.text(text), counter.text(before)]
+    const [tokens, tokensBefore] = [counter.text(text), counter.text(shown)]
     if (!(tokens <= Math.max(room, tokensBefore))) {
       return yield* fail("too-large", `it has ${tokens} tokens, and there is room for ${Math.max(room, tokensBefore)}`)
     }
@@ -141,14 +139,14 @@ export const editHandoff = (
     }
     const ledger = parts.find(({ mark }) => mark === LEDGER_MARK)?.words ?? ""
     const manifest = { ...state.manifest, segments: segments.map(({ id }) => id), ledger }
-    return { base: state.generation, manifest, segments: made, ledger: yield* store.ledger(sessionId) }
+    return { base: state.generation, manifest, segments: made, ledger: before }
   })
 
-  return leases.using(
+  return leases.usingOperation(
     sessionId,
-    request,
-    ({ lease }) =>
-      Effect.flatMap(edit, (commit) => store.commit(lease, { ...commit, operationId })).pipe(
+    operationId,
+    ({ lease, ...begun }) =>
+      Effect.flatMap(edit(begun), (commit) => store.commit(lease, { ...commit, operationId })).pipe(
         Effect.tap(({ generation }) => LogLines.logEdit(sessionId, generation)),
         Effect.map(({ generation, snapshotId }) => ({ generation, snapshotId })),
         Effect.catchTag("LeaseLost", () => fail("changed", "it was reset, rewound or compressed meanwhile")),

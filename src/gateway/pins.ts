@@ -184,11 +184,9 @@ const changePins = <A, E>(
   const { leases, store } = env
   const attempt = Effect.suspend(() => {
     const holder = env.makeHolder()
-    return leases.using(sessionId, { name: "operation", holder }, ({ lease }) =>
+    return leases.usingOperation(sessionId, holder, ({ ledger: before, lease, state }) =>
       Effect.gen(function* () {
-        const state = yield* store.state(sessionId)
-        const before = yield* Ledger.decode(yield* store.ledger(sessionId))
-        const { ledger, result, words } = yield* plan(state, before)
+        const { ledger, result, words } = yield* plan(state, yield* Ledger.decode(before))
         if (ledger === null) return { result }
         const manifest = { ...state.manifest, ledger: renderPinned(env, state, ledger, words) }
         const commit = {

@@ -75,8 +75,7 @@ export const restoreSnapshot = (
     if (snapshot.sessionId !== sessionId) {
       return yield* fail("another-session", "it is a snapshot of another session; list those of this one")
     }
-    const request = { name: "operation", holder } as const
-    return yield* leases.using(sessionId, request, ({ lease }) => commitUnder(lease, snapshot), {
+    return yield* leases.usingOperation(sessionId, holder, ({ lease }) => commitUnder(lease, snapshot), {
       until: -Infinity,
       late
     })

@@ -133,6 +133,8 @@ const adoptBeforeUse = (
     Effect.zipRight(adoptIfKnown(sessionId), store.acquire(sessionId, request))
   const begin: typeof store.begin = (sessionId, request) =>
     Effect.zipRight(adoptIfKnown(sessionId), store.begin(sessionId, request))
+  const beginOperation: typeof store.beginOperation = (sessionId, request) =>
+    Effect.zipRight(adoptIfKnown(sessionId), store.beginOperation(sessionId, request))
 
   const listIds = read("list sessions", "", () => {
     const ids = hermes.known.all().filter(isSessionId)
@@ -142,7 +144,7 @@ const adoptBeforeUse = (
     Effect.zipRight(store.sessions)
   )
 
-  return Context.add(services, SessionStore, SessionStore.of({ ...store, acquire, begin, sessions }))
+  return Context.add(services, SessionStore, SessionStore.of({ ...store, acquire, begin, beginOperation, sessions }))
 }
 
 /**

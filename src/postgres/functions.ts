@@ -9,7 +9,7 @@
  * Functions are named by their version: a newer library adds others, and hosts with the older one go on to use these.
  */
 
-import { MOST_LIVES } from "../store/model.ts"
+import { type LeaseName, MOST_LIVES } from "../store/model.ts"
 
 const refuseLate = (tag: string, again: string) => `
       IF ${again} THEN INSERT INTO throughline.repeated VALUES (${tag}, clock_timestamp()) ON CONFLICT DO NOTHING;
@@ -148,6 +148,20 @@ const promote = `
         promoted_by = _tag, promoted_from = s.last_seq + 1 WHERE x.id = _id;
     END $$`
 
+/** Locks the row, then returns the holder of the lease, or takes it without waiting for the disk. */
+const takeLease = (name: LeaseName) => `
+      SELECT * INTO s FROM throughline.session WHERE id = _id FOR NO KEY UPDATE;
+      IF NOT FOUND THEN RETURN; END IF;
+      now := throughline.clock_1(_now);
+      IF s.${name}_holder IS NOT NULL AND NOT (_again AND s.${name}_holder = _holder)
+          AND now BETWEEN s.${name}_expires - ${MOST_LIVES} * s.${name}_ttl AND s.${name}_expires - 1 THEN
+        holder := s.${name}_holder; remaining := s.${name}_expires - now; RETURN NEXT; RETURN;
+      END IF;
+      PERFORM set_config('synchronous_commit', 'off', true);
+      given := greatest(s.${name}_token + 1, ${MICROSECONDS});
+      UPDATE throughline.session x SET ${name}_token = given, ${name}_holder = _holder, ${name}_ttl = _ttl,
+        ${name}_expires = now + _ttl WHERE x.id = _id;`
+
 /**
  * Takes the lease of a turn and promotes the inbox. Neither waits for the disk: what a crash takes back of the one it takes
  * back of the other, and the messages are in the inbox again.
@@ -160,21 +174,46 @@ const begin = `
       LANGUAGE plpgsql AS $$
     #variable_conflict use_column
     DECLARE s throughline.session; now int8; given int8;
-    BEGIN
-      SELECT * INTO s FROM throughline.session WHERE id = _id FOR NO KEY UPDATE;
-      IF NOT FOUND THEN RETURN; END IF;
-      now := throughline.clock_1(_now);
-      IF s.turn_holder IS NOT NULL AND NOT (_again AND s.turn_holder = _holder)
-          AND now BETWEEN s.turn_expires - ${MOST_LIVES} * s.turn_ttl AND s.turn_expires - 1 THEN
-        holder := s.turn_holder; remaining := s.turn_expires - now; RETURN NEXT; RETURN;
-      END IF;
-      PERFORM set_config('synchronous_commit', 'off', true);
-      given := greatest(s.turn_token + 1, ${MICROSECONDS});
-      UPDATE throughline.session x SET turn_token = given, turn_holder = _holder, turn_ttl = _ttl, turn_expires = now + _ttl
-        WHERE x.id = _id;
+    BEGIN${takeLease("turn")}
       RETURN QUERY SELECT given::float8, s.epoch::float8, NULL::text, NULL::float8, p.last_seq, p.generation, p.usage,
         p.windows, p.seq, p.arrival, p.kind, p.tokens, p.body, p.at, p.checksum
         FROM throughline.promote_1(_id, _tag, _again, given, _holder, s.epoch, _usage, _usage_generation) p;
+    END $$`
+
+/** Takes the lease of an operation and reads what it begins with. Who changes the ledger locks the row first. */
+const beginOperation = `
+  CREATE FUNCTION throughline.begin_operation_1(_id text, _again bool, _holder text, _ttl int8, _now int8)
+      RETURNS TABLE (token float8, epoch float8, holder text, remaining float8, generation int, last_seq int, total float8,
+        usage text, windows text, ledger text)
+      LANGUAGE plpgsql AS $$
+    #variable_conflict use_column
+    DECLARE s throughline.session; now int8; given int8;
+    BEGIN${takeLease("operation")}
+      token := given; epoch := s.epoch; generation := s.generation; last_seq := s.last_seq; total := s.total;
+      usage := s.usage; windows := s.windows;
+      ledger := (SELECT l.body FROM throughline.ledger l WHERE l.session_id = _id);
+      RETURN NEXT;
+    END $$`
+
+/** Replaces pauses, unless somebody else has changed one of them. */
+const savePauses = `
+  CREATE FUNCTION throughline.save_pauses_1(_keys text[], _failures float8[], _levels float8[], _untils float8[],
+      _failures_before float8[], _levels_before float8[], _untils_before float8[]) RETURNS void LANGUAGE plpgsql AS $$
+    DECLARE r record;
+    BEGIN
+      FOR r IN SELECT * FROM unnest(_keys, _failures, _levels, _untils, _failures_before, _levels_before, _untils_before)
+          AS u(key, failures, level, until, failures_before, level_before, until_before) ORDER BY u.key COLLATE "C" LOOP
+        IF r.failures = 0 THEN
+          DELETE FROM throughline.route_pause p WHERE p.key = r.key
+            AND (p.failures, p.level, p.until) = (r.failures_before, r.level_before, r.until_before);
+        ELSE
+          INSERT INTO throughline.route_pause AS p (key, failures, level, until)
+            VALUES (r.key, r.failures, r.level, r.until)
+            ON CONFLICT (key) DO UPDATE SET failures = excluded.failures, level = excluded.level, until = excluded.until
+            WHERE (p.failures, p.level, p.until) = (r.failures_before, r.level_before, r.until_before);
+        END IF;
+        IF NOT FOUND THEN RAISE EXCEPTION USING ERRCODE = 'TL002', MESSAGE = 'the pause has changed'; END IF;
+      END LOOP;
     END $$`
 
 const append = `
@@ -349,3 +388,6 @@ export const functionsOfImports: ReadonlyArray<string> = [
 
 /** Functions that the second schema adds. */
 export const functionsOf2: ReadonlyArray<string> = [begin]
+
+/** Functions that the fourth schema adds. */
+export const functionsOf4: ReadonlyArray<string> = [beginOperation, savePauses]

@@ -36,13 +36,14 @@ import type {
   Histories,
   Lease,
   LeaseHeld,
+  OperationBegun,
   Promotion
 } from "../store/SessionStore.ts"
 import { type Leases, readHeld, tokenOf } from "./leases.ts"
 import type { Link } from "./link.ts"
 import { isAtHead, loggedOf, manifestOf, readRows, type Residents } from "./residents.ts"
 import { type LogRow, type PromotedRow, statements } from "./statements.ts"
-import { keepId, keepText, keepTextOrNull } from "./texts.ts"
+import { keepId, keepText, keepTextOrNull, readText } from "./texts.ts"
 
 const PAGE = 500
 
@@ -51,7 +52,7 @@ const EXISTS = "(TL001)"
 
 export const make = (
   { leaseTime, run, write }: Link,
-  { findHead, findState, memory, readBetween }: Residents,
+  { findHead, findState, findStateAt, memory, readBetween }: Residents,
   { awaitReturn, store: { release } }: Leases,
   counter: Counter
 ) => {
@@ -208,6 +209,28 @@ export const make = (
       return { _tag: "Granted", lease, ...promotion, isLatest }
     })
 
+  const beginOperation = (
+    sessionId: SessionId,
+    request: BeginRequest
+  ): Effect.Effect<OperationBegun | LeaseHeld, UnknownSession | StoreError> =>
+    Effect.gen(function* () {
+      yield* awaitReturn(sessionId, "operation")
+      const now = yield* leaseTime
+      const [row] = yield* write(statements.beginOperation, (_, again) => [
+        keepId(sessionId),
+        again,
+        keepText(request.holder),
+        Math.ceil(request.ttl),
+        now
+      ])
+      if (row === undefined) return yield* makeUnknownSession(sessionId)
+      const { epoch, ledger, token } = row
+      if (token === null || epoch === null) return readHeld(row) ?? (yield* beginOperation(sessionId, request))
+      const lease: Lease = { sessionId, name: "operation", holder: request.holder, token, epoch }
+      const state = yield* Effect.tapError(findStateAt(sessionId, { ...row, epoch }), () => release(lease))
+      return { _tag: "Granted", lease, state, ledger: ledger === null ? null : readText(ledger) }
+    })
+
   const append = (lease: Lease, messages: ReadonlyArray<Message>) =>
     Effect.gen(function* () {
       const { epoch, holder, sessionId } = lease
@@ -328,5 +351,5 @@ export const make = (
       })
     )
 
-  return { importAll, begin, promote, append, report, learnWindow, state: findState, range, log }
+  return { importAll, begin, beginOperation, promote, append, report, learnWindow, state: findState, range, log }
 }

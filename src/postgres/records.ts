@@ -1,9 +1,17 @@
 /** What is kept beside sessions, and how a session is forgotten: outcomes, counters, pauses of routes, lists. */
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { SessionId } from "../session/Session.ts"
 import { makeUnknownSession, SessionBusy, type StoreError, type UnknownSession } from "../session/SessionError.ts"
 import * as SessionStats from "../session/SessionStats.ts"
-import { type Forgotten, MOST_LIVES, noPause, type Pause, type PublishedOutcome } from "../store/model.ts"
+import {
+  type Forgotten,
+  MOST_LIVES,
+  noPause,
+  type Pause,
+  type PauseChange,
+  type PublishedOutcome
+} from "../store/model.ts"
 import { readBeside, withOrigin } from "../store/histories.ts"
 import type { Leases } from "./leases.ts"
 import type { Link } from "./link.ts"
@@ -76,24 +84,41 @@ const roundNumber = (_: string, value: unknown) => (typeof value === "number" ? 
 
 export const makeRouteMemory = ({ run }: Link) => {
   /** Replaces what nobody has changed in between, or begins again. The change is made here, where no row waits for it. */
-  const modify = <A>(key: string, change: (pause: Pause) => readonly [A, Pause]): Effect.Effect<A, StoreError> =>
+  const modify = <A>(keys: ReadonlyArray<string>, change: PauseChange<A>): Effect.Effect<A, StoreError> =>
     Effect.gen(function* () {
-      const id = keepText(key)
-      const [before] = yield* run(statements.pause, id)
-      const { failures, level, until } = before ?? noPause
-      const [result, changed] = change({ failures, level, until })
-      const after = { ...changed, until: Math.ceil(changed.until) }
-      const isSame = after.failures === failures && after.level === level && after.until === until
-      if (isSame || (before === undefined && after.failures === 0)) return result
-      const now = [after.failures, after.level, after.until] as const
-      const done =
-        after.failures === 0
-          ? yield* run(statements.clearPause, id, failures, level, until)
-          : before === undefined
-            ? yield* run(statements.savePause, id, ...now, null, null, null)
-            : yield* run(statements.savePause, id, ...now, failures, level, until)
-      return done.length === 1 ? result : yield* modify(key, change)
+      const rows = yield* run(statements.pauses, keys.map(keepText))
+      const byKey = new Map(rows.map(({ key, ...pause }) => [key, pause]))
+      const before = keys.map((key) => byKey.get(keepText(key)))
+      const [result, after] = change(before.map((pause) => pause ?? noPause))
+      const changes = Arr.zip(keys, after).flatMap(([key, { failures, level, until }], i) => {
+        const [known = null, changed] = [before[i], { failures, level, until: Math.ceil(until) }]
+        return isSamePause(changed, known ?? noPause) || (known === null && failures === 0)
+          ? []
+          : [{ key: keepText(key), known, changed }]
+      })
+      if (changes.length === 0) return result
+      const saved = run(
+        statements.savePauses,
+        changes.map(({ key }) => key),
+        changes.map(({ changed }) => changed.failures),
+        changes.map(({ changed }) => changed.level),
+        changes.map(({ changed }) => changed.until),
+        changes.map(({ known }) => known?.failures ?? null),
+        changes.map(({ known }) => known?.level ?? null),
+        changes.map(({ known }) => known?.until ?? null)
+      )
+      return yield* Effect.catchIf(
+        Effect.as(saved, result),
+        ({ detail }) => detail.endsWith(CHANGED),
+        () => modify(keys, change)
+      )
     })
 
   return { modify }
 }
+
+/** The code of the error with which pauses that somebody else has changed are left as they are. */
+const CHANGED = "(TL002)"
+
+const isSamePause = (one: Pause, other: Pause): boolean =>
+  one.failures === other.failures && one.level === other.level && one.until === other.until

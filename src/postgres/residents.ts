@@ -167,17 +167,24 @@ export const make = ({ run }: Link) => {
       return resident
     })
 
-  /** The session as it is now: one round trip if it is in memory as it is. */
-  const findCurrent = (sessionId: SessionId): Effect.Effect<Resident, UnknownSession | StoreError> =>
-    Effect.flatMap(findHead(sessionId), (head) => {
+  /** The session whose head a statement has just read: in memory as it is, or read. */
+  const findAt = (sessionId: SessionId, head: HeadRow): Effect.Effect<Resident, UnknownSession | StoreError> =>
+    Effect.suspend(() => {
       const known = memory.peek(sessionId)
       if (known === undefined || !isAtHead(known, head)) return load(sessionId)
       memory.keep(sessionId, known)
       return Effect.succeed(known)
     })
 
+  /** The session as it is now: one round trip if it is in memory as it is. */
+  const findCurrent = (sessionId: SessionId): Effect.Effect<Resident, UnknownSession | StoreError> =>
+    Effect.flatMap(findHead(sessionId), (head) => findAt(sessionId, head))
+
   const findState = (sessionId: SessionId) =>
     Effect.map(findCurrent(sessionId), (resident) => stateOfResident(sessionId, resident))
+
+  const findStateAt = (sessionId: SessionId, head: HeadRow) =>
+    Effect.map(findAt(sessionId, head), (resident) => stateOfResident(sessionId, resident))
 
   /** Reads a state that is not kept in memory, such as a snapshot's. */
   const readState = (
@@ -185,7 +192,7 @@ export const make = ({ run }: Link) => {
   ): Effect.Effect<State, StoreError> =>
     readParts(at.sessionId, at.manifest, at.lastSeq, (loader) => Rows.loadState(loader, at))
 
-  return { memory, findHead, findCurrent, findState, readState, readSegments, readBetween }
+  return { memory, findHead, findCurrent, findState, findStateAt, readState, readSegments, readBetween }
 }
 
 export type Residents = ReturnType<typeof make>

@@ -2,7 +2,7 @@
  * The tables, and the migrations that bring a database up to date. Bodies are text: `jsonb` loses the order of keys, and
  * refuses a NUL character. Tables have no foreign keys: each insert would lock the row of the session.
  */
-import { functions, functionsOf2, functionsOfImports } from "./functions.ts"
+import { functions, functionsOf2, functionsOf4, functionsOfImports } from "./functions.ts"
 
 const ID = `session_id text COLLATE "C" NOT NULL`
 
@@ -86,7 +86,8 @@ const imported = `CREATE TABLE throughline.imported (
 export const migrations: ReadonlyArray<Migration> = [
   { oldest: 1, statements: [...tables, ...functions] },
   { oldest: 1, statements: functionsOf2 },
-  { oldest: 1, statements: [imported, ...functionsOfImports] }
+  { oldest: 1, statements: [imported, ...functionsOfImports] },
+  { oldest: 1, statements: functionsOf4 }
 ]
 
 /** Puts the name of another schema in the place of ours. */

@@ -169,6 +169,10 @@ export const statements = {
     [Id, ...Attempt, holder: string, ttl: number, now: number | null, ...ReportColumns],
     LeaseRow & Omit<PromotedRow, "status">
   >("begin", callOf("begin_1", 8)),
+  beginOperation: prepare<
+    [Id, again: boolean, holder: string, ttl: number, now: number | null],
+    LeaseRow & HeadRow & { readonly ledger: string | null }
+  >("begin an operation", callOf("begin_operation_1", 5)),
   promote: prepare<[Id, ...Attempt, token: number, holder: string, epoch: number, ...ReportColumns], PromotedRow>(
     "promote",
     `WITH ${RELAXED} SELECT p.* FROM quick, throughline.promote_1($1, $2, $3, $4, $5, $6, $7, $8) p`
@@ -371,30 +375,21 @@ export const statements = {
      ON CONFLICT (segment_id) DO UPDATE SET tries = h.tries + excluded.tries RETURNING tries`
   ),
 
-  pause: prepare<[key: string], Pause>(
-    "read a pause",
-    "SELECT failures, level, until FROM throughline.route_pause WHERE key = $1"
+  pauses: prepare<[keys: ReadonlyArray<string>], Pause & { readonly key: string }>(
+    "read pauses",
+    "SELECT key, failures, level, until FROM throughline.route_pause WHERE key = ANY ($1::text[])"
   ),
-  clearPause: prepare<[key: string, failures: number, level: number, until: number], { readonly done: number }>(
-    "clear a pause",
-    `DELETE FROM throughline.route_pause WHERE key = $1 AND (failures, level, until) = ($2, $3, $4) RETURNING 1 AS done`
-  ),
-  /** A pause that is new has nothing before it. */
-  savePause: prepare<
+  /** All or none. A pause that is new has nothing before it. */
+  savePauses: prepare<
     [
-      key: string,
-      failures: number,
-      level: number,
-      until: number,
-      failuresBefore: number | null,
-      levelBefore: number | null,
-      untilBefore: number | null
+      keys: ReadonlyArray<string>,
+      failures: ReadonlyArray<number>,
+      levels: ReadonlyArray<number>,
+      untils: ReadonlyArray<number>,
+      failuresBefore: ReadonlyArray<number | null>,
+      levelsBefore: ReadonlyArray<number | null>,
+      untilsBefore: ReadonlyArray<number | null>
     ],
-    { readonly done: number }
-  >(
-    "save a pause",
-    `INSERT INTO throughline.route_pause AS p (key, failures, level, until) VALUES ($1, $2, $3, $4)
-     ON CONFLICT (key) DO UPDATE SET failures = excluded.failures, level = excluded.level, until = excluded.until
-       WHERE (p.failures, p.level, p.until) = ($5, $6, $7) RETURNING 1 AS done`
-  )
+    unknown
+  >("save pauses", callOf("save_pauses_1", 7))
 } as const

@@ -4,6 +4,7 @@ import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import { MigrationError } from "@effect/sql/Migrator"
 import * as SqlClient from "@effect/sql/SqlClient"
 import type Database from "better-sqlite3"
+import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -20,7 +21,7 @@ import {
   type Lease,
   type LeaseRequest,
   noPause,
-  type Pause,
+  type PauseChange,
   RouteMemory,
   type Services,
   SessionCounters,
@@ -93,18 +94,19 @@ const findFirstCause = (error: unknown): unknown =>
 
 /** All services of a backend on one connection. */
 export const make = (db: Database.Database, connection: Transaction.Connection): Context.Context<Services> => {
-  const leases = makeLeases(connection)
+  const { take, ...leases } = makeLeases(connection)
+  const log = Log.make(connection, take)
+  const generations = Generations.make(connection)
   return Context.make(
     SessionStore,
     Transaction.failInsteadOfThrowing(
       SessionStore.of({
         deliver: Inbox.make(connection),
-        ...Log.make(connection, leases.take),
+        ...log,
         forget: makeForget(db, connection),
-        acquire: leases.acquire,
-        renew: leases.renew,
-        release: leases.release,
-        ...Generations.make(connection),
+        ...leases,
+        beginOperation: makeBeginOperation(leases, log, generations),
+        ...generations,
         ...Listings.make(connection)
       })
     )
@@ -168,6 +170,22 @@ const makeLeases = (connection: Transaction.Connection) => {
 
   return { take, acquire, renew, release }
 }
+
+/** One step after the other: a statement costs little here, and who changes the ledger meanwhile revokes the lease. */
+const makeBeginOperation =
+  (
+    { acquire, release }: Pick<ReturnType<typeof makeLeases>, "acquire" | "release">,
+    { state }: ReturnType<typeof Log.make>,
+    { ledger }: ReturnType<typeof Generations.make>
+  ): SessionStore["Type"]["beginOperation"] =>
+  (sessionId, request) =>
+    Effect.gen(function* () {
+      const acquired = yield* acquire(sessionId, { name: "operation", ...request })
+      if (acquired._tag === "Held") return acquired
+      const read = Effect.all({ state: state(sessionId), ledger: ledger(sessionId) })
+      const begun = yield* Effect.tapErrorCause(read, () => Effect.ignoreLogged(release(acquired.lease)))
+      return { ...acquired, ...begun }
+    }).pipe(Effect.uninterruptible)
 
 /** The tables with rows of a session, by the column of its id. Those that name others stand before them. */
 const SESSION_TABLES = [
@@ -266,31 +284,33 @@ const makeCounters = ({ commitDurably, findResident, read, runRelaxed, sql }: Tr
 const roundNumber = (_: string, value: unknown) => (typeof value === "number" ? Math.round(value) : value)
 
 const makeRouteMemory = ({ commitDurably, read, sql }: Transaction.Connection) => {
-  type Change<A> = (pause: Pause) => readonly [A, Pause]
-
-  const write = <A>(key: string, change: Change<A>) =>
-    commitDurably("pause", key, () => {
-      const before = sql.pause.get(key) ?? noPause
-      const [result, after] = change(before)
-      if (after.failures === 0) sql.clearPause.run(key)
-      else if (after.until !== before.until || after.failures !== before.failures || after.level !== before.level) {
-        sql.savePause.run(key, after.failures, after.level, Math.ceil(after.until))
+  const write = <A>(keys: ReadonlyArray<string>, change: PauseChange<A>) =>
+    commitDurably("pause", keys.join(), () => {
+      const pauses = keys.map((key) => sql.pause.get(key) ?? noPause)
+      const [result, changed] = change(pauses)
+      for (const [i, [key, after]] of Arr.zip(keys, changed).entries()) {
+        const before = pauses[i] ?? noPause
+        if (after.failures === 0) sql.clearPause.run(key)
+        else if (after.until !== before.until || after.failures !== before.failures || after.level !== before.level) {
+          sql.savePause.run(key, after.failures, after.level, Math.ceil(after.until))
+        }
       }
       return Either.right(() => result)
     })
 
-  /** The result for a route that never failed and goes on so: most of the time there is nothing to write. */
-  const readUnpaused = <A>(key: string, change: Change<A>) =>
-    read("pause", key, () => {
-      const [result, after] = change(noPause)
-      const isUnpaused = sql.pause.get(key) === undefined && after.failures === 0
+  /** The result for routes that never failed and go on so: most of the time there is nothing to write. */
+  const readUnpaused = <A>(keys: ReadonlyArray<string>, change: PauseChange<A>) =>
+    read("pause", keys.join(), () => {
+      const [result, changed] = change(keys.map(() => noPause))
+      const isUnpaused =
+        changed.every(({ failures }) => failures === 0) && keys.every((key) => sql.pause.get(key) === undefined)
       return Either.right(() => (isUnpaused ? Option.some(result) : Option.none()))
     })
 
-  const modify = <A>(key: string, change: Change<A>) =>
+  const modify = <A>(keys: ReadonlyArray<string>, change: PauseChange<A>) =>
     Effect.flatMap(
-      readUnpaused(key, change),
-      Option.match({ onNone: () => write(key, change), onSome: Effect.succeed })
+      readUnpaused(keys, change),
+      Option.match({ onNone: () => write(keys, change), onSome: Effect.succeed })
     )
 
   return { modify }

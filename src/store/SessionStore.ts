@@ -38,7 +38,8 @@ import type {
   LeaseHeld,
   LeaseLost,
   LeaseRequest,
-  Pause,
+  OperationBegun,
+  PauseChange,
   Promotion,
   PublishedOutcome,
   Rewind,
@@ -65,7 +66,9 @@ export type {
   LeaseHeld,
   LeaseName,
   LeaseRequest,
+  OperationBegun,
   Pause,
+  PauseChange,
   Promotion,
   PublishedOutcome,
   Rewind,
@@ -116,6 +119,11 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
       sessionId: SessionId,
       request: BeginRequest
     ) => Effect.Effect<Begun | LeaseHeld, UnknownSession | StoreError>
+    /** Takes the lease of an operation as `acquire` does, and reads what it begins with. */
+    readonly beginOperation: (
+      sessionId: SessionId,
+      request: BeginRequest
+    ) => Effect.Effect<OperationBegun | LeaseHeld, UnknownSession | StoreError>
     /** Extends a lease by `ttl` milliseconds from now. Returns whether it was still the caller's. */
     readonly renew: (lease: Lease, ttl: number) => Effect.Effect<boolean, StoreError>
     /**
@@ -243,10 +251,11 @@ export class RouteMemory extends Context.Tag("throughline/RouteMemory")<
   RouteMemory,
   {
     /**
-     * Reads and replaces, in one transaction, what is remembered under a route's key. `change` must be pure: a store may
-     * call it more than once. A pause without failures is forgotten; `until` is rounded up to a whole millisecond.
+     * Reads and replaces, in one transaction, what is remembered under keys of routes, each named once. `change` gets the
+     * pauses in the order of the keys, and returns as many. It must be pure: a store may call it more than once. A pause
+     * without failures is forgotten; `until` is rounded up to a whole millisecond.
      */
-    readonly modify: <A>(key: string, change: (pause: Pause) => readonly [A, Pause]) => Effect.Effect<A, StoreError>
+    readonly modify: <A>(keys: ReadonlyArray<string>, change: PauseChange<A>) => Effect.Effect<A, StoreError>
   }
 >() {}
 

@@ -5,7 +5,7 @@ import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Scope from "effect/Scope"
 import type { SessionId } from "../session/Session.ts"
 import type { StoreError, UnknownSession } from "../session/SessionError.ts"
-import type { Begun, Lease, LeaseHeld, LeaseRequest, SessionStore } from "./SessionStore.ts"
+import type { Begun, Lease, LeaseHeld, OperationBegun, SessionStore } from "./SessionStore.ts"
 import { monotonicMillis } from "../concurrency/fiberServices.ts"
 
 /** The longest time in milliseconds between two requests for a lease: its holder may give it back at any moment. */
@@ -14,9 +14,8 @@ const POLL = 50
 /** Renewals in a lease's life: one that is late does no harm. */
 const RENEWALS = 3
 
-/** A lease, and its last holder if the caller had to wait for it. */
-export interface Held {
-  readonly lease: Lease
+/** What an operation begins with, and the last holder of its lease if the caller had to wait for it. */
+export interface Held extends Omit<OperationBegun, "_tag"> {
   readonly waitedFor: string | undefined
 }
 
@@ -34,10 +33,10 @@ interface Granted {
 }
 
 export interface Leases {
-  /** Runs `use` under the lease. Only the waiting for the lease, and `use`, can be interrupted. */
-  readonly using: <A, E, R, E2 = never>(
+  /** Runs `use` under the lease of an operation. Only the waiting for the lease, and `use`, can be interrupted. */
+  readonly usingOperation: <A, E, R, E2 = never>(
     sessionId: SessionId,
-    request: Omit<LeaseRequest, "ttl">,
+    holder: string,
     use: (held: Held) => Effect.Effect<A, E, R>,
     patience?: LeasePatience<E2>
   ) => Effect.Effect<A, E | E2 | Failure, R>
@@ -101,9 +100,9 @@ export const make = (
       })
 
     return {
-      using: (sessionId, request, use, patience) => {
-        const take = Effect.suspend(() => store.acquire(sessionId, { ...request, ttl }))
-        return hold(take, ({ lease }, waitedFor) => use({ lease, waitedFor }), patience)
+      usingOperation: (sessionId, holder, use, patience) => {
+        const take = Effect.suspend(() => store.beginOperation(sessionId, { holder, ttl }))
+        return hold(take, (begun, waitedFor) => use({ ...begun, waitedFor }), patience)
       },
       usingTurn: (sessionId, holder, takeUp, use, patience) => {
         const begin = Effect.suspend(() => store.begin(sessionId, { holder, ttl }))

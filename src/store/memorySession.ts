@@ -1,5 +1,6 @@
 /** A session of the store in memory: plain data, and what can be computed from it alone. */
 import * as Clock from "effect/Clock"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { randomInt } from "node:crypto"
@@ -31,6 +32,8 @@ import {
   type LeaseHeld,
   type LeaseName,
   type LeaseRequest,
+  type OperationBegun,
+  type Pause,
   MOST_LIVES,
   type Promotion
 } from "./model.ts"
@@ -151,6 +154,30 @@ export const beginTurn = (
   return acquired._tag === "Held"
     ? acquired
     : { ...acquired, ...takeUpInbox(session, findSegment), isLatest: beginMoment() }
+}
+
+export const beginOperation = (
+  session: Session,
+  request: BeginRequest,
+  now: number,
+  findSegment: FindSegment
+): OperationBegun | LeaseHeld => {
+  const acquired = takeLease(session, { ...request, name: "operation" }, now)
+  return acquired._tag === "Held"
+    ? acquired
+    : { ...acquired, state: stateNow(session, findSegment), ledger: session.ledger }
+}
+
+/** A pause without failures is forgotten. */
+export const rememberPauses = (
+  pauses: Map<string, Pause>,
+  keys: ReadonlyArray<string>,
+  changed: ReadonlyArray<Pause>
+): void => {
+  for (const [key, pause] of Arr.zip(keys, changed)) {
+    if (pause.failures === 0) pauses.delete(key)
+    else pauses.set(key, { ...pause, until: Math.ceil(pause.until) })
+  }
 }
 
 /** The holder of the turn, or else of the operation; undefined if both leases are free. */

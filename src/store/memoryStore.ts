@@ -39,13 +39,16 @@ import {
   addCounts,
   addToLog,
   atOnce,
+  beginOperation,
   beginTurn,
   checkGeneration,
   findHolder,
+  type FindSegment,
   type LeaseEntry,
   manifestOf,
   newSession,
   pushGeneration,
+  rememberPauses,
   type Session,
   shownBetween,
   snapshotsOf,
@@ -73,6 +76,7 @@ import {
   type LeaseRequest,
   noPause,
   type Pause,
+  type PauseChange,
   type PublishedOutcome,
   type Rewind
 } from "./model.ts"
@@ -206,8 +210,10 @@ export const make = (counter: Counter) => {
   const acquire = (sessionId: SessionId, request: LeaseRequest) =>
     atOnce((now) => Either.map(find(sessionId), (session) => takeLease(session, request, now)))
 
-  const begin = (sessionId: SessionId, request: BeginRequest) =>
-    atOnce((now) => Either.map(find(sessionId), (session) => beginTurn(session, request, now, findSegment)))
+  const beginAs =
+    <B>(begin: (session: Session, request: BeginRequest, now: number, findSegment: FindSegment) => B) =>
+    (sessionId: SessionId, request: BeginRequest) =>
+      atOnce((now) => Either.map(find(sessionId), (session) => begin(session, request, now, findSegment)))
 
   /** The entry of a lease that is still its holder's. */
   const entryOfLease = ({ holder, name, sessionId, token }: Lease): LeaseEntry | undefined => {
@@ -349,11 +355,10 @@ export const make = (counter: Counter) => {
       return Either.right(tries)
     })
 
-  const modify = <A>(key: string, change: (pause: Pause) => readonly [A, Pause]) =>
+  const modify = <A>(keys: ReadonlyArray<string>, change: PauseChange<A>) =>
     atOnce(() => {
-      const [result, after] = change(pauses.get(key) ?? noPause)
-      if (after.failures === 0) pauses.delete(key)
-      else pauses.set(key, { ...after, until: Math.ceil(after.until) })
+      const [result, changed] = change(keys.map((key) => pauses.get(key) ?? noPause))
+      rememberPauses(pauses, keys, changed)
       return Either.right(result)
     })
 
@@ -363,7 +368,8 @@ export const make = (counter: Counter) => {
       importAll,
       forget,
       acquire,
-      begin,
+      begin: beginAs(beginTurn),
+      beginOperation: beginAs(beginOperation),
       renew,
       release,
       promote,

@@ -115,6 +115,19 @@ export interface Begun extends Promotion {
 }
 
 /**
+ * The lease of an operation, and what `state` and `ledger` tell under it. Who changes the ledger meanwhile revokes the lease.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OperationBegun {
+  readonly _tag: "Granted"
+  readonly lease: Lease
+  readonly state: State
+  readonly ledger: string | null
+}
+
+/**
  * Another holder has the lease by now. Nothing was written.
  *
  * @since 0.1.0
@@ -327,6 +340,14 @@ export interface Pause {
   readonly level: number
   readonly until: number
 }
+
+/**
+ * What is to be remembered of routes, made of what was, and the caller's own result.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type PauseChange<A> = (pauses: ReadonlyArray<Pause>) => readonly [result: A, changed: ReadonlyArray<Pause>]
 
 /**
  * The memory of a route that has not failed.

@@ -2,6 +2,7 @@
  * Pauses routes that fail. The memory of a route is stored, so that a restart keeps it and all processes of the host
  * share it. After a pause one call is let through as a probe, and the end of that call decides.
  */
+import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -47,62 +48,72 @@ const pauseKey = {
   task: (route: Route, task: string) => `${endpointKey(route)} ${route.model} ${task}`
 }
 
+const keysOf = (route: Route, task: string) => [pauseKey.route(route, task), pauseKey.task(route, task)]
+
 /** Builds the service on the store's memory of routes. */
 export const make = Effect.fnUntraced(function* (policy: PausePolicy = defaults) {
   yield* checkPausePolicy(policy)
   const memory = yield* RouteMemory
 
-  const updatePause = <A>(key: string, fallback: A, update: (pause: Pause, now: number) => readonly [A, Pause]) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => memory.modify(key, (pause) => update(pause, now))).pipe(
+  const updatePauses = <A>(
+    keys: ReadonlyArray<string>,
+    fallback: A,
+    update: (pauses: ReadonlyArray<Pause>, now: number) => readonly [A, ReadonlyArray<Pause>]
+  ) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => memory.modify(keys, (pauses) => update(pauses, now))).pipe(
       Effect.catchAll((error) => Effect.as(Effect.logWarning(error.message), fallback))
     )
 
   /** The ends of the pauses that this process is probing, by key. */
   const probes = new Map<string, number>()
 
-  const claimKey = (key: string) =>
-    updatePause(key, true, (pause, now) => {
-      const admission = admit(policy, pause, now)
-      if (admission !== "probe") return [admission === "allowed", pause]
-      const probing = probePause(policy, pause, now)
-      probes.set(key, probing.until)
-      return [true, probing]
-    })
-
-  const releaseKey = (key: string) =>
+  /** Looks at both at once, so that a paused task does not use up the probe of the route. */
+  const claim = (route: Route, task: string) =>
     Effect.suspend(() => {
-      const until = probes.get(key)
-      if (until === undefined) return Effect.void
-      probes.delete(key)
-      // A pause that has changed since then tells more than the probe, and stays.
-      return updatePause(key, undefined, (pause, now) => [
-        undefined,
-        pause.until === until ? { ...pause, until: now } : pause
-      ])
+      const keys = keysOf(route, task)
+      let probing: ReadonlyArray<readonly [key: string, until: number]> = []
+      const claimed = updatePauses(keys, true, (pauses, now) => {
+        const admissions = pauses.map((pause) => admit(policy, pause, now))
+        probing = []
+        if (admissions.includes("paused")) return [false, pauses]
+        const changed = pauses.map((pause, i) => (admissions[i] === "probe" ? probePause(policy, pause, now) : pause))
+        probing = Arr.zip(keys, changed).flatMap(([key, { until }], i) =>
+          admissions[i] === "probe" ? [[key, until]] : []
+        )
+        return [true, changed]
+      })
+      return Effect.tap(claimed, () => {
+        for (const [key, until] of probing) probes.set(key, until)
+      })
     })
-
-  const forgetKey = (key: string) => updatePause(key, undefined, () => [undefined, noPause])
-
-  const isPaused = (key: string) =>
-    updatePause(key, false, (pause, now) => [admit(policy, pause, now) === "paused", pause])
-
-  /** Checks the task first, so that a paused task does not use up the probe of the route. */
-  const claim = Effect.fnUntraced(function* (route: Route, task: string) {
-    if (yield* isPaused(pauseKey.task(route, task))) return false
-    return (yield* claimKey(pauseKey.route(route, task))) && (yield* claimKey(pauseKey.task(route, task)))
-  })
 
   const release = (route: Route, task: string) =>
-    Effect.zipRight(releaseKey(pauseKey.route(route, task)), releaseKey(pauseKey.task(route, task)))
+    Effect.suspend(() => {
+      const probed = keysOf(route, task).flatMap((key) => {
+        const until = probes.get(key)
+        return until === undefined ? [] : [{ key, until }]
+      })
+      for (const { key } of probed) probes.delete(key)
+      if (probed.length === 0) return Effect.void
+      // A pause that has changed since then tells more than the probe, and stays.
+      return updatePauses(
+        probed.map(({ key }) => key),
+        undefined,
+        (pauses, now) => [
+          undefined,
+          pauses.map((pause, i) => (pause.until === probed[i]?.until ? { ...pause, until: now } : pause))
+        ]
+      )
+    })
 
   const recordFailure = (route: Route, task: string, scope: "task" | "route") =>
-    updatePause(pauseKey[scope](route, task), undefined, (pause, now) => [
+    updatePauses([pauseKey[scope](route, task)], undefined, (pauses, now) => [
       undefined,
-      afterFailure(policy, pause, scope, now)
+      pauses.map((pause) => afterFailure(policy, pause, scope, now))
     ])
 
   const recordSuccess = (route: Route, task: string) =>
-    Effect.zipRight(forgetKey(pauseKey.route(route, task)), forgetKey(pauseKey.task(route, task)))
+    updatePauses(keysOf(route, task), undefined, (pauses) => [undefined, pauses.map(() => noPause)])
 
   return RoutePauses.of({ claim, release, recordFailure, recordSuccess })
 })

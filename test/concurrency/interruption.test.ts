@@ -101,7 +101,7 @@ describe("stop signals", () => {
 })
 
 describe("a lease that is used", () => {
-  const mine: LeaseRequest = { name: "turn", holder: "mine", ttl: 60_000 }
+  const mine: LeaseRequest = { name: "operation", holder: "mine", ttl: 60_000 }
   const theirs: LeaseRequest = { ...mine, holder: "theirs" }
 
   const acquire = (id: SessionId, request: LeaseRequest) =>
@@ -117,7 +117,7 @@ describe("a lease that is used", () => {
   const used = (id: SessionId) =>
     Effect.gen(function* () {
       const leases = yield* HoldLease.make(yield* SessionStore, mine.ttl)
-      yield* leases.using(id, mine, () => Effect.yieldNow())
+      yield* leases.usingOperation(id, mine.holder, () => Effect.yieldNow())
     }).pipe(Effect.scoped)
   const isFree = (id: SessionId) => Effect.map(acquire(id, theirs), ({ _tag }) => _tag === "Granted")
 
@@ -136,10 +136,10 @@ describe("a lease that is used", () => {
         const leases = yield* HoldLease.make({ ...store, renew }, "30 millis")
         return { id, leases, isRenewed: Deferred.await(renewed) }
       }),
-      ({ id, leases }) => leases.using(id, mine, () => Effect.yieldNow()),
+      ({ id, leases }) => leases.usingOperation(id, mine.holder, () => Effect.yieldNow()),
       ({ id, isRenewed, leases }) =>
         Effect.as(
-          leases.using(id, mine, () => isRenewed),
+          leases.usingOperation(id, mine.holder, () => isRenewed),
           true
         ),
       { ...everyOperation, patience: "1 second" }

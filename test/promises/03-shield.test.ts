@@ -329,7 +329,7 @@ describe("a probe", () => {
     Layer.provide(ModelClients.layer(), model),
     RoutePauses.layer({ durations: [600_000], afterFailures: 2 })
   ).pipe(Layer.provideMerge(Sqlite.layerTemporary))
-  const pausedOnce = () => [undefined, { failures: 2, level: 1, until: 1 }] as const
+  const pausedOnce = () => [undefined, [{ failures: 2, level: 1, until: 1 }]] as const
   const probe = Effect.flatMap(Budget.startSpending(Budget.makeBudget(route, {})), (spending) =>
     runModelTask(task, spending)
   )
@@ -339,7 +339,7 @@ describe("a probe", () => {
       const { modify } = yield* RouteMemory
       const { claim } = yield* RoutePauses.RoutePauses
       const keys = [endpointKey(route), `${endpointKey(route)} ${route.model} ${task.name}`]
-      const ripe = Effect.forEach(keys, (key) => modify(key, pausedOnce), { discard: true })
+      const ripe = Effect.forEach(keys, (key) => modify([key], pausedOnce), { discard: true })
       isUnbroken(
         yield* interruptEverywhere(
           ripe,

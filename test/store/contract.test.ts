@@ -401,16 +401,51 @@ for (const [name, backend] of backends) {
         })
       )
 
+      it.effect("an operation begins with what state and ledger tell, and is begun by nobody else", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, ["a", "b", "c", "d"].map(user))
+          const begin = (holder: string) => store.beginOperation(id, { holder, ttl: 60_000 })
+          for (const ledger of [null, "a ledger"]) {
+            const begun = yield* begin("first")
+            if (begun._tag === "Held") return assert.fail("nobody else has the lease")
+            assert.deepInclude(yield* begin("second"), { _tag: "Held", holder: "first" })
+            assert.deepStrictEqual(begun.state, yield* store.state(id))
+            assert.strictEqual(begun.ledger, ledger)
+            assert.deepStrictEqual([begun.lease.name, begun.lease.holder], ["operation", "first"])
+            const { generation: base } = begun.state
+            const made = { operationId: "op", base, manifest: { ...wholeLog }, segments: [] }
+            yield* store.commit(begun.lease, { ...made, ledger: "a ledger" })
+            yield* store.release(begun.lease)
+          }
+          const revoked = yield* begin("third")
+          if (revoked._tag === "Held") return assert.fail("the lease was given back")
+          yield* store.reset(id)
+          assert.isFalse(yield* store.renew(revoked.lease, 60_000))
+          const after = yield* begin("fourth")
+          assert.isNull(after._tag === "Granted" ? after.ledger : "held")
+          const nobody = yield* Effect.flip(store.beginOperation(freshSession(), { holder: "x", ttl: 1 }))
+          assert.strictEqual(nobody._tag, "UnknownSession")
+        })
+      )
+
       it.effect("routes are remembered by their key, until nothing is known against them", () =>
         Effect.gen(function* () {
           const routes = yield* RouteMemory
           const key = `route ${freshSession()}`
           const pause = { failures: 2, level: 1, until: 1_000 }
-          const look = routes.modify(key, (known) => [known, known])
+          const look = Effect.map(
+            routes.modify([key, "another"], (known) => [known, known]),
+            ([known, other]) => {
+              assert.deepStrictEqual(other, noPause)
+              return known
+            }
+          )
           assert.deepStrictEqual(yield* look, noPause)
-          assert.strictEqual(yield* routes.modify(key, () => ["done", pause]), "done")
+          assert.strictEqual(yield* routes.modify([key], () => ["done", [pause]]), "done")
           assert.deepStrictEqual([yield* look, yield* look], [pause, pause])
-          yield* routes.modify(key, () => [undefined, noPause])
+          yield* routes.modify([key], () => [undefined, [noPause]])
           assert.deepStrictEqual(yield* look, noPause)
         })
       )

@@ -5,16 +5,15 @@ import { layerMemory, SessionStore } from "../../src/store/SessionStore.ts"
 import { propertyRuns } from "../support/repetitions.ts"
 import { freshSession, acquireLease, user } from "../support/stores.ts"
 
-/** Begins to wait for a turn lease that another holder has for `ttl` milliseconds. */
+/** Begins to wait for an operation lease that another holder has for `ttl` milliseconds. */
 const waitBehind = (ttl: number) =>
   Effect.gen(function* () {
     const store = yield* SessionStore
     const id = freshSession()
     yield* store.deliver(id, user("hello"), { kind: "request" })
-    const lease = yield* acquireLease(id, "turn", "first", ttl)
-    const { using } = yield* HoldLease.make(store)
-    const request = { name: "turn", holder: "second" } as const
-    const waiter = yield* Effect.fork(using(id, request, ({ waitedFor }) => Effect.succeed(waitedFor)))
+    const lease = yield* acquireLease(id, "operation", "first", ttl)
+    const { usingOperation } = yield* HoldLease.make(store)
+    const waiter = yield* Effect.fork(usingOperation(id, "second", ({ waitedFor }) => Effect.succeed(waitedFor)))
     return { store, lease, waiter }
   })
 

@@ -408,7 +408,9 @@ const run = <E, R>(calls: ReadonlyArray<Call>, reopen: Effect.Effect<SessionStor
           case "healTries":
             return yield* answer(counters.healTries(call.segment, call.more))
           case "pause":
-            return yield* answer(routes.modify(call.key, (before) => [before, call.pause]))
+            return yield* answer(
+              routes.modify([call.key, "another"], (before) => [before, [call.pause, ...before.slice(1)]])
+            )
           case "wait":
             return yield* TestClock.adjust(call.milliseconds)
           case "search": {

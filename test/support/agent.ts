@@ -35,9 +35,9 @@ export const gateway = ({ filename, leaseTtl, url }: Place, say: Say) => {
     SessionStore,
     Effect.map(SessionStore, (store) => ({
       ...store,
-      acquire: (...asked: Parameters<typeof store.acquire>) =>
-        Effect.tap(store.acquire(...asked), ({ _tag }) => {
-          if (_tag === "Held") say({ _tag: "Waiting", lease: asked[1].name })
+      beginOperation: (...asked: Parameters<typeof store.beginOperation>) =>
+        Effect.tap(store.beginOperation(...asked), ({ _tag }) => {
+          if (_tag === "Held") say({ _tag: "Waiting", lease: "operation" })
         }),
       begin: (...asked: Parameters<typeof store.begin>) =>
         Effect.tap(store.begin(...asked), ({ _tag }) => {
