@@ -9,12 +9,30 @@ import type { Message } from "../message/Message.ts"
 import { findHeard } from "./claudeQueue.ts"
 import { type Conversation, makeTranscript, readTree } from "./entries.ts"
 import { type Chain, findParents, orderRows, splitChains } from "./claudeTree.ts"
-import { type TranscriptContents, failImport, type ImportError, type Tolerance, type TranscriptRow } from "./rows.ts"
+import {
+  type TranscriptContents,
+  failImport,
+  type ImportError,
+  pickFields,
+  pickWithin,
+  type Tolerance,
+  type TranscriptRow
+} from "./rows.ts"
 import { isObject, type JsonObject } from "../format/json.ts"
 
 export const isClaudeCodeRow = ({ value }: TranscriptRow): boolean =>
   ((value.type === "user" || value.type === "assistant") && isObject(value.message)) ||
   (value.type === "summary" && typeof value.leafUuid === "string")
+
+/** The results of tools stand in a line twice. */
+export const outlineClaudeCode = (value: JsonObject): JsonObject =>
+  pickWithin(pickWithin(pickFields(value, ...FIELDS), "message", "id", "content"), "toolUseResult", "agentId")
+
+const FIELDS = [
+  ...["type", "subtype", "uuid", "parentUuid", "logicalParentUuid", "leafUuid", "sessionId", "session_id"],
+  ...["isSidechain", "agentId", "parent_tool_use_id", "isCompactSummary", "isMeta", "isApiErrorMessage"],
+  ...["message", "attachment", "operation", "content", "toolUseResult"]
+]
 
 /**
  * Reads the sessions of a file. A compaction is skipped, because the lines it stands for are in the file. At the beginning
@@ -47,7 +65,7 @@ export const readClaudeCode = (
       const live = follow(spoken.at(-1))
       const keyOf = ({ row }: ChatLine) => row
       const tree = { file: chain.rows[0]?.file ?? "", said: spoken, live, follow, keyOf }
-      for (const read of yield* readTree(tree, tolerance, (branch) => readChain(chain, branch)))
+      for (const read of yield* readTree(tree, tolerance, (branch) => readChain(chain, branch, tolerance)))
         conversations.push(read)
     }
     return makeTranscript(conversations, skipped)
@@ -171,14 +189,15 @@ const mergeReplies = (spoken: ReadonlyArray<ChatLine>): ReadonlyArray<ChatLine> 
 
 const readChain = (
   { sessionId, subagent }: Chain,
-  current: ReadonlyArray<ChatLine>
+  current: ReadonlyArray<ChatLine>,
+  { make }: Tolerance
 ): Either.Either<Conversation, ImportError> =>
   Either.gen(function* () {
     const messages: Array<Message> = []
     const notices: Array<number> = []
     for (const item of mergeReplies(current)) {
       if (item.blocks.length === 0) continue
-      for (const message of yield* makeMessages(item)) {
+      for (const message of yield* make(item.blocks, (blocks) => makeMessages({ ...item, blocks }))) {
         if (message.role === "user" && isNotice(item)) notices.push(messages.length)
         messages.push(message)
       }

@@ -9,7 +9,10 @@ import {
   decodeWith,
   failImport,
   ImportError,
+  type MakeMessages,
   makeSession,
+  pickFields,
+  pickWithin,
   type Tolerance,
   type TranscriptRow
 } from "./rows.ts"
@@ -17,16 +20,10 @@ import { isObject, type JsonObject } from "../format/json.ts"
 
 const ENVELOPES: ReadonlyArray<unknown> = ["session_meta", "response_item", "event_msg", "turn_context", "compacted"]
 
+const RESULTS: ReadonlyArray<unknown> = ["function_call_output", "custom_tool_call_output", "local_shell_call_output"]
+
 /** The items that are said; all others are skipped, reasoning too. */
-const SAID: ReadonlyArray<unknown> = [
-  "message",
-  "function_call",
-  "function_call_output",
-  "custom_tool_call",
-  "custom_tool_call_output",
-  "local_shell_call",
-  "local_shell_call_output"
-]
+const SAID: ReadonlyArray<unknown> = ["message", "function_call", "custom_tool_call", "local_shell_call", ...RESULTS]
 
 const decodeRollback = decodeWith(
   Schema.Struct({ payload: Schema.Struct({ num_turns: Schema.NonNegativeInt }) }),
@@ -54,13 +51,23 @@ const isBareItem = ({ call_id, content, type }: JsonObject) =>
     Array.isArray(content) &&
     content.some((part: unknown) => isObject(part) && (part.type === "input_text" || part.type === "output_text")))
 
+/** An envelope is known by its type, and a skipped item by its own. */
+export const outlineCodex = (value: JsonObject): JsonObject => {
+  const { payload, type } = value
+  if (type === "event_msg") return pickWithin(pickFields(value, "type", "payload"), "payload", "type", "num_turns")
+  if (type === "turn_context") return pickWithin(pickFields(value, "type", "payload"), "payload")
+  if (type === "session_meta") return pickWithin(pickFields(value, "type", "payload"), "payload", "id")
+  const isSkipped = isObject(payload) && typeof payload.type === "string" && !SAID.includes(payload.type)
+  return type === "response_item" && isSkipped ? { type, payload: { type: payload.type } } : value
+}
+
 /**
  * Reads the session of a file, without the turns that the user took back. A compaction is skipped, because the lines it
  * stands for are in the file. At the beginning of a file it stands for an earlier one, and stays.
  */
 export const readCodex = (
   rows: ReadonlyArray<TranscriptRow>,
-  { attempt }: Tolerance
+  { attempt, make }: Tolerance
 ): Either.Either<TranscriptContents, ImportError> =>
   Either.gen(function* () {
     let items: Array<Item> = []
@@ -82,19 +89,45 @@ export const readCodex = (
         else items.push(item)
       }
     }
-    // All at once, because the text and the calls of one reply are items of their own.
-    const messages = yield* Either.mapLeft(
-      MessageFormat.decode(
-        "responses",
-        items.map(({ value }) => value)
-      ),
-      ({ issue }) =>
-        new ImportError({ file: rows[0]?.file ?? "", line: null, expected: "response items", found: issue })
-    )
+    const makeOf = makeDecoder(rows[0]?.file ?? "")
+    const said = yield* Either.all(splitItems(items).map((source) => make(source, makeOf)))
+    const messages = said.flat()
     const notices = messages.flatMap((message, index) => (isContext(message) ? [index] : []))
     const session = makeSession({ sessionId: findSessionId(rows), messages, notices })
     return { sessions: [session], skipped: countKinds(skipped) }
   })
+
+/**
+ * Splits items into those that are decoded together: all that the model said between two inputs, because the text and the
+ * calls of one reply are items of their own; an input by itself; and a result behind the call that it answers.
+ */
+const splitItems = (items: ReadonlyArray<Item>): ReadonlyArray<ReadonlyArray<JsonObject>> => {
+  const groups: Array<ReadonlyArray<JsonObject>> = []
+  const calls = new Map<unknown, JsonObject>()
+  let reply: Array<JsonObject> = []
+  for (const { value } of items) {
+    const isResult = RESULTS.includes(value.type)
+    if (!isResult && (value.type !== "message" || value.role === "assistant")) {
+      if (reply.length === 0) groups.push(reply)
+      reply.push(value)
+      if (value.type !== "message") calls.set(value.call_id, value)
+      continue
+    }
+    reply = []
+    const call = isResult ? calls.get(value.call_id) : undefined
+    groups.push(call === undefined ? [value] : [call, value])
+  }
+  return groups
+}
+
+/** A call that stands before its result is said elsewhere. */
+const makeDecoder =
+  (file: string): MakeMessages =>
+  (source) =>
+    Either.mapBoth(MessageFormat.decode("responses", [...source]), {
+      onLeft: ({ issue }) => new ImportError({ file, line: null, expected: "response items", found: issue }),
+      onRight: (messages) => (messages.at(-1)?.role === "tool" ? messages.slice(-1) : messages)
+    })
 
 /** Reads a line by itself. A compaction counts until the session `hasSpoken`: it stands for an earlier one. */
 export const readCodexLine = (

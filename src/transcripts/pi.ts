@@ -20,10 +20,12 @@ import {
   decodeWith,
   failImport,
   type ImportError,
+  pickFields,
+  pickWithin,
   type Tolerance,
   type TranscriptRow
 } from "./rows.ts"
-import { isObject } from "../format/json.ts"
+import { isObject, type JsonObject } from "../format/json.ts"
 
 const Text = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
 const Image = Schema.Struct({ type: Schema.Literal("image"), data: Schema.String, mimeType: Schema.String })
@@ -60,6 +62,13 @@ const decodeBash = decodeWith(
 export const isPiRow = ({ value }: TranscriptRow): boolean =>
   (value.type === "session" && typeof value.id === "string") || (value.type === "message" && isObject(value.message))
 
+export const outlinePi = (value: JsonObject): JsonObject =>
+  pickWithin(
+    pickFields(value, "type", "id", "parentId", "message", "summary", "content"),
+    "message",
+    ...["role", "content", "toolCallId", "command", "output", "exitCode", "excludeFromContext"]
+  )
+
 export const readPi = (
   rows: ReadonlyArray<TranscriptRow>,
   tolerance: Tolerance
@@ -92,12 +101,22 @@ const readSession = (rows: ReadonlyArray<TranscriptRow>, tolerance: Tolerance) =
     const follow = (leaf: TranscriptRow) => walkBack(leaf, (row) => parents.get(row)?.row)
     const tree = makeTree({ file: first?.file ?? "", said: entries, live, follow })
     return yield* readTree(tree, tolerance, (branch) =>
-      Either.map(readEntries(branch, tolerance, convertRow), (read) => ({ ...read, sessionId }))
+      Either.map(
+        readEntries(branch, tolerance, (row) => convertRow(row, tolerance)),
+        (read) => ({ ...read, sessionId })
+      )
     )
   })
 
-const convertRow = (row: TranscriptRow): Either.Either<Converted, ImportError> =>
-  Either.map(convertEntry(row), (converted) => (typeof converted === "string" ? converted : say(converted)))
+const convertRow = (row: TranscriptRow, { make }: Tolerance): Either.Either<Converted, ImportError> =>
+  Either.flatMap(convertEntry(row), (converted) =>
+    typeof converted === "string"
+      ? Either.right(converted)
+      : Either.map(
+          make([row.value], ([value = {}]) => readPiLine({ ...row, value })),
+          (messages) => say(...messages)
+        )
+  )
 
 /**
  * Finds the parent of each entry. In files of the first version entries have no ids, and follow each other. An entry whose

@@ -1,11 +1,11 @@
 /** The formats of files, each with what it is known by and what reads it. */
 import * as Schema from "effect/Schema"
 import type * as Either from "effect/Either"
-import { isObject } from "../format/json.ts"
+import { isObject, type JsonObject } from "../format/json.ts"
 import * as MessageFormat from "../format/MessageFormat.ts"
-import { isClaudeCodeRow, readClaudeCode } from "./claudeCode.ts"
-import { isCodexRow, readCodex } from "./codex.ts"
-import { isPiRow, readPi } from "./pi.ts"
+import { isClaudeCodeRow, outlineClaudeCode, readClaudeCode } from "./claudeCode.ts"
+import { isCodexRow, outlineCodex, readCodex } from "./codex.ts"
+import { isPiRow, outlinePi, readPi } from "./pi.ts"
 import {
   isMessageRow,
   isRequestRow,
@@ -97,6 +97,12 @@ export interface RowFormat {
   readonly format: Format
   readonly marks: ReadonlyArray<string>
   readonly isRow: (row: TranscriptRow) => boolean
+  /**
+   * What of a line the reader looks at. A format that has it looks only at the beginning of a long text, and makes its
+   * messages by `Tolerance.make` or takes them as they stand there: large files are then read without their texts in
+   * memory.
+   */
+  readonly outline?: (value: JsonObject) => JsonObject
   readonly readRows: (rows: ReadonlyArray<TranscriptRow>, tolerance: Tolerance) => Read
 }
 
@@ -163,11 +169,25 @@ const DOCUMENT_FORMATS: ReadonlyArray<DocumentFormat> = [
   }
 ]
 
+const keepAll = (value: JsonObject): JsonObject => value
+
 /** The format with the most specific mark comes first. */
 const ROW_FORMATS: ReadonlyArray<RowFormat> = [
-  { format: "sessions", marks: ["session", "message"], isRow: isSessionRow, readRows: readSessionRows },
-  { format: "pi", marks: ["type", "id", "parentId", "message"], isRow: isPiRow, readRows: readPi },
-  { format: "codex", marks: ["timestamp", "type", "payload"], isRow: isCodexRow, readRows: readCodex },
+  {
+    format: "sessions",
+    marks: ["session", "message"],
+    isRow: isSessionRow,
+    outline: keepAll,
+    readRows: readSessionRows
+  },
+  { format: "pi", marks: ["type", "id", "parentId", "message"], isRow: isPiRow, outline: outlinePi, readRows: readPi },
+  {
+    format: "codex",
+    marks: ["timestamp", "type", "payload"],
+    isRow: isCodexRow,
+    outline: outlineCodex,
+    readRows: readCodex
+  },
   {
     format: "qwen-code",
     marks: ["sessionId", "uuid", "parentUuid", "message"],
@@ -178,6 +198,7 @@ const ROW_FORMATS: ReadonlyArray<RowFormat> = [
     format: "claude-code",
     marks: ["type", "message", "uuid", "parentUuid", "sessionId"],
     isRow: isClaudeCodeRow,
+    outline: outlineClaudeCode,
     readRows: readClaudeCode
   },
   { format: "gemini-cli", marks: ["sessionId", "projectHash"], isRow: isGeminiChatRow, readRows: readGeminiRows },
@@ -199,7 +220,7 @@ const ROW_FORMATS: ReadonlyArray<RowFormat> = [
   },
   { format: "goose", marks: ["working_dir", "created", "content"], isRow: isGooseRow, readRows: readGooseRows },
   { format: "messages", marks: ["messages"], isRow: isRequestRow, readRows: readRequestRows },
-  { format: "jsonl", marks: ["role", "content"], isRow: isMessageRow, readRows: readMessageRows }
+  { format: "jsonl", marks: ["role", "content"], isRow: isMessageRow, outline: keepAll, readRows: readMessageRows }
 ]
 
 type ForeignFormat = Exclude<MessageFormat.MessageFormat, "chat">
@@ -255,16 +276,21 @@ export const findRowFormat = (asked: Format | "auto", rows: ReadonlyArray<Transc
   return isForeignFormat(asked) ? makeForeignRows(asked) : ROW_FORMATS.find(({ format }) => format === asked)
 }
 
+/** The format that a line tells, or the one that was asked for. A chat message tells none: others may follow it. */
+export const recognizeRow = (asked: Format | "auto", row: TranscriptRow): RowFormat | undefined => {
+  if (asked !== "auto") return findRowFormat(asked, [row])
+  const found = ROW_FORMATS.find(({ isRow }) => isRow(row))
+  return found?.format === "jsonl" ? undefined : found
+}
+
 /**
  * Decides by the first line that any format recognises. Agents write lines that no format knows before it. Messages alone
  * are chat messages unless one of them can only be of another API.
  */
 const detectRowFormat = (rows: ReadonlyArray<TranscriptRow>): RowFormat | undefined => {
-  for (const row of rows) {
-    const found = ROW_FORMATS.find(({ isRow }) => isRow(row))
-    if (found !== undefined && found.format !== "jsonl") return found
-    if (found !== undefined) break
-  }
+  const found = rows.find((row) => ROW_FORMATS.some(({ isRow }) => isRow(row)))
+  const known = found && recognizeRow("auto", found)
+  if (known !== undefined) return known
   const detected = MessageFormat.detect(rows.map(({ value }) => value))
   if (isForeignFormat(detected)) return makeForeignRows(detected)
   return rows.some(isMessageRow) ? findRowFormat("jsonl", rows) : undefined

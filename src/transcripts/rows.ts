@@ -143,14 +143,25 @@ type Tried = Pick<TranscriptRow, "given"> & { readonly value: unknown }
 
 /** Decides what becomes of an entry that cannot be read, and whether other branches are read. */
 export interface Tolerance {
+  /**
+   * Makes messages of objects that stand in the file. Long texts of `source` may be shortened: then the messages are made once more
+   * of the whole ones when they are taken, so `make` may depend on nothing that changes.
+   */
+  readonly make: (source: ReadonlyArray<JsonObject>, make: MakeMessages) => ReturnType<MakeMessages>
   /** Returns undefined for an entry that is left out. Fails if none may be left out. `entry` is what was read. */
   readonly attempt: <A>(read: Either.Either<A, ImportError>, entry: Tried) => Either.Either<A | undefined, ImportError>
   readonly isStrict: boolean
   readonly hasBranches: boolean
 }
 
+export type MakeMessages = (
+  source: ReadonlyArray<JsonObject>
+) => Either.Either<ReadonlyArray<Message.Message>, ImportError>
+
+export const makeAtOnce: Tolerance["make"] = (source, make) => make(source)
+
 /** The first entry that cannot be read ends the import. */
-export const strict: Tolerance = { attempt: (read) => read, isStrict: true, hasBranches: false }
+export const strict: Tolerance = { attempt: (read) => read, make: makeAtOnce, isStrict: true, hasBranches: false }
 
 /** Leaves out each entry that cannot be read, and counts all that were tried, each once: branches have entries in common. */
 export class LeavingOut implements Tolerance {
@@ -159,10 +170,12 @@ export class LeavingOut implements Tolerance {
   readonly #tried = new Set<unknown>()
   readonly hasBranches: boolean
   readonly #textOf: (line: number) => string | undefined
+  readonly make: Tolerance["make"]
   /** `textOf` returns the text of a line. */
-  constructor(hasBranches: boolean, textOf: (line: number) => string | undefined) {
+  constructor(hasBranches: boolean, textOf: (line: number) => string | undefined, make = makeAtOnce) {
     this.hasBranches = hasBranches
     this.#textOf = textOf
+    this.make = make
   }
   get tried(): number {
     return this.#tried.size
@@ -201,6 +214,16 @@ const countPrelude = (lines: ReadonlyArray<{ readonly text: string }>, left: Rea
 
 const MOST_OF_PRELUDE = 20
 
+/** The fields of these names that an object has. */
+export const pickFields = (value: JsonObject, ...names: ReadonlyArray<string>): JsonObject =>
+  Object.fromEntries(names.flatMap((name) => (Object.hasOwn(value, name) ? [[name, value[name]]] : [])))
+
+/** The object with only these fields in one of its objects. */
+export const pickWithin = (value: JsonObject, name: string, ...names: ReadonlyArray<string>): JsonObject => {
+  const within = value[name]
+  return isObject(within) ? { ...value, [name]: pickFields(within, ...names) } : value
+}
+
 /**
  * Parses the lines of a text. Blank lines are skipped; a line that is not a JSON object is an error. Objects may also
  * follow each other over several lines.
@@ -232,7 +255,8 @@ const splitObjects = (text: string) => {
   return objects
 }
 
-const parseRow = (content: string, file: string, line: number): Either.Either<TranscriptRow, ImportError> => {
+/** Parses a line. */
+export const parseRow = (content: string, file: string, line: number): Either.Either<TranscriptRow, ImportError> => {
   const { numbersAsText, repeatedKey, value } = parseExactly(content) ?? NO_JSON
   if (repeatedKey !== undefined) return Either.left(failRepeatedKey({ file, line }, repeatedKey))
   if (isObject(value) && !isTooDeep(value)) return Either.right({ file, line, value, numbersAsText })

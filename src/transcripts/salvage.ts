@@ -15,8 +15,22 @@ const REPLACEMENT = "\uFFFD"
 export const splitLines = (text: string): ReadonlyArray<Line> =>
   text.split("\n").map((text) => ({ text, isUtf8: true }))
 
+/** The lines of a text, one after another. */
+export function* iterateLines(text: string): Generator<string> {
+  for (let from = 0; from <= text.length;) {
+    const found = text.indexOf("\n", from)
+    const to = found < 0 ? text.length : found
+    yield text.slice(from, to)
+    from = to + 1
+  }
+}
+
 /** Counts the lines that are not blank. */
-export const countLines = (lines: ReadonlyArray<Line>): number => lines.filter(({ text }) => text.trim() !== "").length
+export const countLines = (lines: Iterable<string>): number => {
+  let count = 0
+  for (const line of lines) if (line.trim() !== "") count++
+  return count
+}
 
 /** Decodes each line by itself: a byte that is not text spoils only its own line. */
 export const decodeLines = (bytes: Uint8Array): ReadonlyArray<Line> => {
@@ -38,7 +52,7 @@ export const decodeLines = (bytes: Uint8Array): ReadonlyArray<Line> => {
 }
 
 /** The sessions taken from a file, and an error for each place where something was left. */
-interface Salvaged<A> {
+export interface Salvaged<A> {
   readonly taken: ReadonlyArray<A>
   readonly left: ReadonlyArray<LeftOut>
 }
@@ -49,7 +63,8 @@ export const salvageRows = (lines: ReadonlyArray<Line>, file: string): Salvaged<
   return { taken: found.flatMap(({ taken }) => taken), left: found.flatMap(({ left }) => left) }
 }
 
-const salvageLine = ({ isUtf8, text }: Line, file: string, line: number): Salvaged<TranscriptRow> => {
+/** Takes the objects that are whole out of a line. */
+export const salvageLine = ({ isUtf8, text }: Line, file: string, line: number): Salvaged<TranscriptRow> => {
   const source = trimPadding(text)
   const leaveFor = (error: ImportError) => [{ error, text }]
   const leave = (found: string) => leaveFor(new ImportError({ file, line, expected: "a JSON object", found }))

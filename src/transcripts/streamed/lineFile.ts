@@ -1,0 +1,87 @@
+/** A file of lines: read once in pieces, while noting where each line begins, so that any line can be read again. */
+import { constants, isUtf8 } from "node:buffer"
+import { closeSync, fstatSync, openSync, readSync } from "node:fs"
+import type { Line } from "../salvage.ts"
+
+/** A line is longer than a text can be. */
+export class LineTooLong extends Error {}
+
+const BREAK = 0x0a
+
+export class LineFile {
+  /** In bytes, as the file was opened. What is added to it later is not read. */
+  readonly size: number
+  readonly #descriptor: number
+  readonly #piece: number
+  /** Where each line begins that has been read, and where the next one does. */
+  readonly #starts: Array<number> = [0]
+  #hasEnded = false
+
+  /** `piece` is the number of bytes to read at a time. */
+  constructor(file: string, piece: number) {
+    this.#descriptor = openSync(file, "r")
+    this.size = fstatSync(this.#descriptor).size
+    this.#piece = piece
+  }
+
+  /** The number of bytes that have been read as lines. */
+  get position(): number {
+    return this.#starts.at(-1) ?? 0
+  }
+
+  /** Reads the next lines, at least one; none at the end of the file. */
+  readNext(): ReadonlyArray<Line> {
+    if (this.#hasEnded) return []
+    const pieces: Array<Buffer> = []
+    const start = this.position
+    for (let length = 0; ;) {
+      const piece = this.#read(start + length, Math.min(this.#piece, this.size - start - length))
+      pieces.push(piece)
+      length += piece.length
+      if (length > constants.MAX_STRING_LENGTH) throw new LineTooLong()
+      const end = piece.lastIndexOf(BREAK)
+      this.#hasEnded = piece.length === 0
+      if (end < 0 && !this.#hasEnded) continue
+      const bytes = pieces.length === 1 ? piece : Buffer.concat(pieces)
+      return this.#split(bytes, this.#hasEnded ? length : length - piece.length + end + 1)
+    }
+  }
+
+  /** Reads a line again, by its number from 1. */
+  readLine(line: number): string {
+    const [start = 0, end = start] = this.#starts.slice(line - 1, line + 1)
+    return this.#read(start, end - start)
+      .toString("utf8")
+      .replace(/\n$/, "")
+  }
+
+  close(): void {
+    closeSync(this.#descriptor)
+  }
+
+  #split(bytes: Buffer, end: number): ReadonlyArray<Line> {
+    const lines: Array<Line> = []
+    const start = this.position
+    for (let from = 0; from < end || (from === 0 && this.#hasEnded);) {
+      const found = bytes.indexOf(BREAK, from)
+      const to = found < 0 ? end : found
+      const line = bytes.subarray(from, to)
+      lines.push({ text: line.toString("utf8"), isUtf8: isUtf8(line) })
+      from = to + 1
+      this.#starts.push(start + Math.min(from, end))
+    }
+    return lines
+  }
+
+  /** Reads so many bytes from a place on, fewer at the end of the file. */
+  #read(from: number, size: number): Buffer {
+    const bytes = Buffer.allocUnsafe(size)
+    let length = 0
+    while (length < size) {
+      const read = readSync(this.#descriptor, bytes, length, size - length, from + length)
+      if (read === 0) break
+      length += read
+    }
+    return bytes.subarray(0, length)
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * Leaves the long texts of a file on the disk. What decides a conversation are ids, parents, roles and the beginnings of
+ * texts: a reader gets lines whose long texts are shortened, and each message is made of the whole ones when it is taken.
+ */
+import { createHash, randomBytes } from "node:crypto"
+import * as Either from "effect/Either"
+import { isObject, type JsonObject } from "../../format/json.ts"
+import * as Message from "../../message/Message.ts"
+import { parseExactly } from "../exactJson.ts"
+import type { ImportError, MakeMessages, Tolerance } from "../rows.ts"
+
+/** Returns what of a line its reader looks at. */
+export type Outline = (value: JsonObject) => JsonObject
+
+/** A line does not hold any more what it held when it was read first, or cannot be read. */
+export class LineChanged extends Error {}
+
+/** A longer text is shortened to its beginning, by which readers know what an agent says in the name of its user. */
+const LONGEST_TEXT = 160
+const BEGINNING = 64
+
+/** The digits of the number of a text. */
+const DIGITS = 7
+const RADIX = 36
+
+/** Texts of so many characters, of the lines that were read last, stay in memory. */
+const MOST_KEPT = 4_000_000
+
+/** How messages are made of objects again. */
+interface Recipe {
+  readonly source: ReadonlyArray<JsonObject>
+  readonly make: MakeMessages
+  readonly count: number
+}
+
+export class LongTexts {
+  readonly #readLine: (line: number) => string
+  /** Opens the number of a text. Nothing in a file can have been written with it. */
+  readonly #mark = `\u0001${randomBytes(9).toString("base64url")}`
+  /** Numbers by digest, so that equal texts are equal when they are shortened. */
+  #numbers = new Map<string, number>()
+  /** Of each number the line, and which of the long texts of the line it is. */
+  readonly #places: Array<number> = []
+  readonly #recipes = new WeakMap<Message.Message, Recipe>()
+  readonly #kept = new Map<number, ReadonlyArray<string>>()
+  #size = 0
+  #outline: Outline = (value) => value
+  #outlineFrom = Infinity
+
+  /** Makes messages for a reader, and notes how to make them of the whole texts. */
+  readonly make: Tolerance["make"] = (source, make) =>
+    Either.map(make(source), (messages) => {
+      const [first] = messages
+      if (first !== undefined) this.#recipes.set(first, { source, make, count: messages.length })
+      return messages
+    })
+
+  constructor(readLine: (line: number) => string) {
+    this.#readLine = readLine
+  }
+
+  /** From this line on, only what `outline` returns is kept. */
+  cutTo(outline: Outline, line: number): void {
+    this.#outline = outline
+    this.#outlineFrom = line
+  }
+
+  /** Shortens the long texts of a line. */
+  shorten(value: JsonObject, line: number): JsonObject {
+    let index = 0
+    return mapTexts(this.#cut(value, line), (text) => {
+      const core = text.trim()
+      if (core.length <= LONGEST_TEXT) return text
+      const number = this.#number(core, line, index++)
+      const named = this.#mark + number.toString(RADIX).padStart(DIGITS, "0")
+      return copyText(startOf(text) + cutText(core) + named + endOf(text))
+    })
+  }
+
+  /** Call it when all lines are read: only their readers compare texts. */
+  forgetDigests(): void {
+    this.#numbers = new Map()
+  }
+
+  /** The messages of a conversation, made of the whole texts. Throws `LineChanged`. */
+  *restore(messages: ReadonlyArray<Message.Message>): Generator<Message.Message> {
+    for (let index = 0; index < messages.length;) {
+      const [message] = messages.slice(index, index + 1)
+      if (message === undefined) break
+      const recipe = this.#recipes.get(message)
+      const whole = recipe === undefined ? [this.#restoreMessage(message)] : this.#remake(recipe)
+      yield* whole
+      index += whole.length
+    }
+  }
+
+  #restoreMessage(message: Message.Message): Message.Message {
+    return expectRight(Message.parse(mapTexts({ message }, (text) => this.#restoreText(text)).message))
+  }
+
+  #remake({ count, make, source }: Recipe): ReadonlyArray<Message.Message> {
+    const whole = source.map((value) => mapTexts(value, (text) => this.#restoreText(text)))
+    const messages = expectRight(make(whole))
+    if (messages.length !== count) throw new LineChanged()
+    return messages
+  }
+
+  #restoreText(text: string): string {
+    const at = text.lastIndexOf(this.#mark)
+    if (at < 0) return text
+    const end = at + this.#mark.length + DIGITS
+    const number = Number.parseInt(text.slice(end - DIGITS, end), RADIX)
+    const [line = 0, index = 0, length = 0] = this.#places.slice(number * 3, number * 3 + 3)
+    const core = this.#readTexts(line)[index]
+    const beginning = text.slice(0, at).trimStart()
+    if (core?.length !== length || !core.startsWith(beginning)) throw new LineChanged()
+    return startOf(text) + core + text.slice(end)
+  }
+
+  /** The long texts of a line. */
+  #readTexts(line: number): ReadonlyArray<string> {
+    const known = this.#kept.get(line)
+    if (known !== undefined) return known
+    const value = parseExactly(this.#readLine(line))?.value
+    if (!isObject(value)) throw new LineChanged()
+    const texts: Array<string> = []
+    mapTexts(this.#cut(value, line), (text) => {
+      const core = text.trim()
+      if (core.length > LONGEST_TEXT) texts.push(core)
+      return text
+    })
+    this.#keep(line, texts)
+    return texts
+  }
+
+  #keep(line: number, texts: ReadonlyArray<string>): void {
+    this.#kept.set(line, texts)
+    this.#size += sumLengths(texts)
+    for (const [oldest, texts] of this.#kept) {
+      if (this.#size <= MOST_KEPT || oldest === line) break
+      this.#kept.delete(oldest)
+      this.#size -= sumLengths(texts)
+    }
+  }
+
+  #cut(value: JsonObject, line: number): JsonObject {
+    return line >= this.#outlineFrom ? this.#outline(value) : value
+  }
+
+  #number(core: string, line: number, index: number): number {
+    const digest = createHash("sha256").update(core, "utf16le").digest("base64").slice(0, DIGEST)
+    const known = this.#numbers.get(digest)
+    if (known !== undefined) return known
+    const number = this.#places.push(line, index, core.length) / 3 - 1
+    this.#numbers.set(digest, number)
+    return number
+  }
+}
+
+/** 132 bits. */
+const DIGEST = 22
+
+const expectRight = <A>(read: Either.Either<A, ImportError | Message.InvalidMessage>): A => {
+  if (Either.isLeft(read)) throw new LineChanged()
+  return read.right
+}
+
+const sumLengths = (texts: ReadonlyArray<string>): number => texts.reduce((sum, { length }) => sum + length, 0)
+
+const startOf = (text: string): string => text.slice(0, text.length - text.trimStart().length)
+const endOf = (text: string): string => text.slice(text.trimEnd().length)
+
+/** The beginning of a text, which does not end within a character. */
+const cutText = (text: string): string => {
+  const code = text.charCodeAt(BEGINNING - 1)
+  return text.slice(0, code >= 0xd800 && code <= 0xdbff ? BEGINNING - 1 : BEGINNING)
+}
+
+/** A copy of its own: V8 keeps the whole of a text for as long as a piece of it is there. */
+const copyText = (text: string): string => JSON.parse(JSON.stringify(text))
+
+/** A copy of a value with other texts in it. */
+const mapTexts = (value: JsonObject, map: (text: string) => string): JsonObject => {
+  const mapValue = (value: unknown): unknown => {
+    if (typeof value === "string") return map(value)
+    if (Array.isArray(value)) return value.map(mapValue)
+    return isObject(value) ? mapTexts(value, map) : value
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, field]) => [key, mapValue(field)]))
+}

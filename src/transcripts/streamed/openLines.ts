@@ -1,0 +1,211 @@
+/**
+ * Reads a file of lines in two passes. The first reads each line and keeps what decides the conversations; the second takes
+ * their messages, and reads the lines of each again.
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { statSync } from "node:fs"
+import { awaitBudget, chargeWork } from "../../concurrency/eventLoopBudget.ts"
+import type { Message } from "../../message/Message.ts"
+import { systemErrorText } from "../../message/systemErrorText.ts"
+import { chooseSessions } from "../chosen.ts"
+import { failTooLarge, UnreadableTranscript } from "../fileText.ts"
+import {
+  type Asked,
+  isTooOdd,
+  readAsked,
+  type ReadOptions,
+  readRowsStrictly,
+  readRowsTolerantly,
+  type Transcript
+} from "../parseText.ts"
+import { findRowFormat, recognizeRow, type RowFormat } from "../registry.ts"
+import {
+  type ImportError,
+  LeavingOut,
+  type LeftOut,
+  parseRow,
+  strict,
+  type TranscriptRow,
+  type TranscriptSession
+} from "../rows.ts"
+import { countLines, type Line, salvageLine } from "../salvage.ts"
+import { LineFile, LineTooLong } from "./lineFile.ts"
+import { LineChanged, LongTexts } from "./longTexts.ts"
+
+export interface OpenOptions extends ReadOptions {
+  readonly onProgress?: ((bytes: number, size: number) => Effect.Effect<void>) | undefined
+}
+
+export interface OpenSession extends Omit<TranscriptSession, "messages"> {
+  readonly outline: ReadonlyArray<Message>
+  readonly messages: Stream.Stream<Message, UnreadableTranscript>
+}
+
+export interface OpenTranscript extends Omit<Transcript, "sessions"> {
+  readonly sessions: ReadonlyArray<OpenSession>
+}
+
+/** Bytes to read at a time. */
+const PIECE = 256 * 1024
+
+/** Messages to make at a time. */
+const SLICE = 32
+
+/** Returns undefined for a file that has to be read whole: it has no lines, or lines of a format that is not read so. */
+export const openLines = (
+  file: string,
+  options: OpenOptions,
+  piece = PIECE
+): Effect.Effect<OpenTranscript | undefined, ImportError | UnreadableTranscript, Scope.Scope> =>
+  Effect.gen(function* () {
+    if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return undefined
+    const attempt = <A>(read: () => A) =>
+      Effect.flatten(chargeWork(() => Either.try({ try: read, catch: (cause) => explain(file, cause) })))
+    const lines = yield* Effect.acquireRelease(
+      attempt(() => new LineFile(file, piece)),
+      (lines) => Effect.sync(() => lines.close())
+    )
+    const texts = new LongTexts((line) => lines.readLine(line))
+    const reading = new LineReading(file, options, texts)
+    for (let next = yield* attempt(() => lines.readNext()); next.length > 0;) {
+      const line = next
+      const isRead = yield* Effect.flatten(chargeWork(() => reading.addAll(line)))
+      if (!isRead) return undefined
+      if (options.onProgress !== undefined) yield* options.onProgress(lines.position, lines.size)
+      yield* awaitBudget
+      next = yield* attempt(() => lines.readNext())
+    }
+    const decided = yield* attempt(() => reading.decide((line) => lines.readLine(line)))
+    if (decided === undefined) return undefined
+    const transcript = yield* Either.flatMap(decided, (transcript) => chooseSessions(transcript, file, options))
+    const open = ({ messages, ...session }: TranscriptSession): OpenSession => ({
+      ...session,
+      outline: messages,
+      messages: Stream.suspend(() => takeMessages(texts.restore(messages), attempt))
+    })
+    return { ...transcript, sessions: transcript.sessions.map(open) }
+  })
+
+const takeMessages = (
+  messages: Iterator<Message>,
+  attempt: <A>(read: () => A) => Effect.Effect<A, UnreadableTranscript>
+): Stream.Stream<Message, UnreadableTranscript> =>
+  Stream.repeatEffectChunkOption(
+    attempt(() => {
+      const taken: Array<Message> = []
+      while (taken.length < SLICE) {
+        const next = messages.next()
+        if (next.done === true) break
+        taken.push(next.value)
+      }
+      return Chunk.unsafeFromArray(taken)
+    }).pipe(
+      Effect.mapError(Option.some),
+      Effect.filterOrFail(Chunk.isNonEmpty, () => Option.none())
+    )
+  )
+
+const explain = (file: string, cause: unknown): UnreadableTranscript => {
+  if (cause instanceof LineTooLong) return failTooLarge(file, "in a line")
+  return cause instanceof LineChanged
+    ? new UnreadableTranscript({ file, reason: "changed", detail: "it was changed while it was read" })
+    : new UnreadableTranscript({ file, reason: "unreadable", detail: systemErrorText(cause) })
+}
+
+/** The lines of a file so far. */
+class LineReading {
+  readonly #file: string
+  readonly #options: ReadOptions
+  readonly #asked: Asked
+  readonly #texts: LongTexts
+  readonly #rows: Array<TranscriptRow> = []
+  readonly #torn: Array<ImportError> = []
+  #firstError: ImportError | undefined
+  #format: RowFormat | undefined
+  #line = 0
+  #lines = 0
+
+  constructor(file: string, options: ReadOptions, texts: LongTexts) {
+    this.#file = file
+    this.#options = options
+    this.#asked = readAsked(options)
+    this.#texts = texts
+  }
+
+  /** Returns false if the file has to be read whole. */
+  addAll(lines: ReadonlyArray<Line>): Either.Either<boolean, ImportError | UnreadableTranscript> {
+    for (const line of lines) {
+      const isRead = this.#add(line)
+      if (Either.isLeft(isRead) || !isRead.right) return isRead
+    }
+    return Either.right(true)
+  }
+
+  /** Finds the conversations. Undefined if the lines are of a format that is read whole. */
+  decide(readLine: (line: number) => string): Either.Either<Transcript, ImportError> | undefined {
+    this.#texts.forgetDigests()
+    const format = this.#format ?? findRowFormat(this.#asked.format, this.#rows)
+    if (this.#rows.length === 0 || format?.outline === undefined) return undefined
+    const { make } = this.#texts
+    const { hasBranches } = this.#asked
+    const strictly = () =>
+      this.#firstError === undefined
+        ? readRowsStrictly(format, this.#rows, this.#file, { ...strict, hasBranches, make })
+        : Either.left(this.#firstError)
+    const tolerantly = () => {
+      const tolerance = new LeavingOut(hasBranches, readLine, make)
+      const torn = this.#torn.map((error): LeftOut => ({ error, text: readLine(error.line ?? 0) }))
+      return readRowsTolerantly(format, this.#rows, torn, tolerance)
+    }
+    const read =
+      this.#options.salvage === true
+        ? Either.map(tolerantly(), ({ transcript }) => transcript)
+        : Either.orElse(strictly(), (error) => {
+            const whole = this.#options.strict === true ? undefined : Either.getOrUndefined(tolerantly())
+            return whole === undefined || isTooOdd(whole) ? Either.left(error) : Either.right(whole.transcript)
+          })
+    return Either.map(read, (transcript) => ({ ...transcript, lines: this.#lines }))
+  }
+
+  #add({ isUtf8, text: given }: Line): Either.Either<boolean, ImportError | UnreadableTranscript> {
+    const line = ++this.#line
+    const text = line === 1 ? given.replace(/^\uFEFF/, "") : given
+    const isSalvage = this.#options.salvage === true
+    if (!isUtf8 && !isSalvage) {
+      return Either.left(new UnreadableTranscript({ file: this.#file, reason: "not-utf8", detail: "" }))
+    }
+    const count = countLines([text])
+    this.#lines += count
+    if (count === 0 && !text.includes("\0")) return Either.right(true)
+    const parsed = parseRow(text, this.#file, line)
+    if (Either.isRight(parsed) && isUtf8) return Either.right(this.#addRow(parsed.right, line))
+    // Whatever begins otherwise is another kind of file.
+    if (this.#lines <= 1) return Either.right(false)
+    if (Either.isLeft(parsed)) {
+      if (this.#options.strict === true && !isSalvage) return Either.left(parsed.left)
+      this.#firstError ??= parsed.left
+    }
+    const { left, taken } = salvageLine({ text, isUtf8 }, this.#file, line)
+    for (const row of taken) this.#rows.push(row)
+    for (const { error } of left) this.#torn.push(error)
+    return Either.right(true)
+  }
+
+  /** Returns false if the format that the row tells is read whole. */
+  #addRow(row: TranscriptRow, line: number): boolean {
+    if (this.#format === undefined) {
+      this.#format = recognizeRow(this.#asked.format, row)
+      if (this.#format !== undefined) {
+        if (this.#format.outline === undefined) return false
+        this.#texts.cutTo(this.#format.outline, line)
+      }
+    }
+    this.#rows.push({ ...row, value: this.#texts.shorten(row.value, line) })
+    return true
+  }
+}

@@ -1,0 +1,79 @@
+/** Files whose texts stay on the disk until they are taken: read as they are whole. */
+import { assert, describe, it } from "@effect/vitest"
+import { Chunk, Effect, Either, FastCheck as fc, Stream } from "effect"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as Transcripts from "../../src/transcripts/Transcripts.ts"
+import { openLines } from "../../src/transcripts/streamed/openLines.ts"
+import { AGENT_FILES } from "../support/agentFiles.ts"
+import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
+import { mutate, mutations } from "../support/mutations.ts"
+
+const STREAMED = ["claude-code", "codex", "pi", "sessions", "jsonl"]
+
+/** Opens a file in pieces of so many bytes, and takes all of its messages. Undefined if it is read whole. */
+const takeAll = (file: string, options: Transcripts.ReadOptions, piece?: number) =>
+  Effect.gen(function* () {
+    const opened = yield* openLines(file, options, piece)
+    if (opened === undefined) return undefined
+    const sessions = yield* Effect.forEach(opened.sessions, ({ messages, outline, ...session }) =>
+      Effect.map(Stream.runCollect(messages), (taken) => {
+        const all = Chunk.toReadonlyArray(taken)
+        assert.deepStrictEqual(
+          outline.map(({ role }) => role),
+          all.map(({ role }) => role)
+        )
+        return { ...session, messages: all }
+      })
+    )
+    return { ...opened, sessions }
+  }).pipe(Effect.scoped, Effect.either)
+
+const show = (read: Either.Either<unknown, Error>): unknown => Either.getOrElse(read, String)
+
+/** Says each word at length, with what JSON escapes, blanks around it and characters of two units. */
+const lengthen = (text: string): string =>
+  text.replaceAll(/word\d/g, (word) => `\\n  ${word} ${'é\\u0001😀\\"{'.repeat(40)} end\\t `)
+
+describe("a file of lines", () => {
+  for (const format of STREAMED) {
+    const text = AGENT_FILES[format] ?? ""
+    it.scoped.prop(
+      `${format} is the same in pieces as whole, whatever has become of it`,
+      {
+        changes: mutations,
+        options: fc.constantFrom<Transcripts.ReadOptions>(
+          {},
+          { strict: true },
+          { salvage: true },
+          { branch: "all" },
+          { subagents: "skip" }
+        ),
+        isLong: fc.boolean(),
+        piece: fc.integer({ min: 1, max: 2_000 })
+      },
+      ({ changes, isLong, options, piece }) =>
+        Effect.gen(function* () {
+          const mutated = changes.reduce(mutate, isLong ? lengthen(text) : text)
+          const file = join(yield* makeTemporaryFolder(), "f")
+          writeFileSync(file, mutated)
+          const opened = yield* takeAll(file, options, piece)
+          if (Either.isRight(opened) && opened.right === undefined) return
+          const whole = yield* Effect.either(Transcripts.readFile(file, options))
+          assert.deepStrictEqual(show(opened), show(whole))
+        }),
+      { fastCheck: { numRuns: 60 } }
+    )
+  }
+
+  it.scoped("is read in pieces where its format can be, and whole otherwise", () =>
+    Effect.gen(function* () {
+      const file = join(yield* makeTemporaryFolder(), "f")
+      for (const [format, text] of Object.entries(AGENT_FILES)) {
+        writeFileSync(file, lengthen(text))
+        const opened = yield* Effect.flatten(takeAll(file, {}))
+        assert.strictEqual(opened?.format, STREAMED.includes(format) ? format : undefined)
+      }
+    })
+  )
+})
