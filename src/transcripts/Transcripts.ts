@@ -226,13 +226,14 @@ const isDatabase = (filename: string, { format = "auto" }: ReadOptions): boolean
  */
 export const openFile = (
   filename: string,
-  options: OpenOptions = {}
+  options?: OpenOptions
 ): Effect.Effect<OpenTranscript, ImportError | StoreError | UnreadableTranscript, Scope.Scope> =>
-  Effect.suspend(() => (isDatabase(filename, options) ? Effect.succeed(undefined) : openLines(filename, options))).pipe(
-    Effect.flatMap((opened) =>
-      opened === undefined ? Effect.map(readFile(filename, options), showWhole) : Effect.succeed(opened)
-    )
-  )
+  Effect.gen(function* () {
+    const read = Either.try(() => ({ ...options }))
+    const isText = Either.isRight(read) && typeof filename === "string" && !isDatabase(filename, read.right)
+    const opened = isText ? yield* openLines(filename, read.right) : undefined
+    return opened ?? showWhole(yield* readFile(filename, options))
+  })
 
 const showWhole = ({ sessions, ...transcript }: Transcript): OpenTranscript => ({
   ...transcript,

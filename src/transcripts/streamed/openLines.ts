@@ -63,9 +63,10 @@ export const openLines = (
   piece = PIECE
 ): Effect.Effect<OpenTranscript | undefined, ImportError | UnreadableTranscript, Scope.Scope> =>
   Effect.gen(function* () {
-    if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return undefined
     const attempt = <A>(read: () => A) =>
       Effect.flatten(chargeWork(() => Either.try({ try: read, catch: (cause) => explain(file, cause) })))
+    const isFile = yield* attempt(() => statSync(file).isFile())
+    if (!isFile) return undefined
     const lines = yield* Effect.acquireRelease(
       attempt(() => new LineFile(file, piece)),
       (lines) => Effect.sync(() => lines.close())
