@@ -16,7 +16,6 @@ import { chooseSessions } from "../chosen.ts"
 import { failTooLarge, UnreadableTranscript } from "../fileText.ts"
 import {
   type Asked,
-  isTooOdd,
   readAsked,
   type ReadOptions,
   readRowsStrictly,
@@ -26,6 +25,7 @@ import {
 import { findRowFormat, recognizeRow, type RowFormat } from "../registry.ts"
 import {
   type ImportError,
+  isTooOdd,
   LeavingOut,
   type LeftOut,
   parseRow,
@@ -168,7 +168,10 @@ class LineReading {
         ? Either.map(tolerantly(), ({ transcript }) => transcript)
         : Either.orElse(strictly(), (error) => {
             const whole = this.#options.strict === true ? undefined : Either.getOrUndefined(tolerantly())
-            return whole === undefined || isTooOdd(whole) ? Either.left(error) : Either.right(whole.transcript)
+            // What a terminal wrote before the first entry is read whole.
+            return whole === undefined || isTooOdd([], whole.transcript.left, whole.tried)
+              ? Either.left(error)
+              : Either.right(whole.transcript)
           })
     return Either.map(read, (transcript) => ({ ...transcript, lines: this.#lines }))
   }
