@@ -29,9 +29,26 @@ export const outlineClaudeCode = (value: JsonObject): JsonObject =>
   pickWithin(pickWithin(pickFields(value, ...FIELDS), "message", "id", "content"), "toolUseResult", "agentId")
 
 const FIELDS = [
-  ...["type", "subtype", "uuid", "parentUuid", "logicalParentUuid", "leafUuid", "sessionId", "session_id"],
-  ...["isSidechain", "agentId", "parent_tool_use_id", "isCompactSummary", "isMeta", "isApiErrorMessage"],
-  ...["message", "attachment", "operation", "content", "toolUseResult"]
+  "type",
+  "subtype",
+  "uuid",
+  "parentUuid",
+  "logicalParentUuid",
+  "leafUuid",
+  "sessionId",
+  "session_id",
+  "isSidechain",
+  "agentId",
+  "parent_tool_use_id",
+  "isCompactSummary",
+  "isMeta",
+  "isApiErrorMessage",
+  "message",
+  "attachment",
+  "operation",
+  "content",
+  "toolUseResult"
+]
 ]
 
 /**

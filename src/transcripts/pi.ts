@@ -66,7 +66,13 @@ export const outlinePi = (value: JsonObject): JsonObject =>
   pickWithin(
     pickFields(value, "type", "id", "parentId", "message", "summary", "content"),
     "message",
-    ...["role", "content", "toolCallId", "command", "output", "exitCode", "excludeFromContext"]
+    "role",
+    "content",
+    "toolCallId",
+    "command",
+    "output",
+    "exitCode",
+    "excludeFromContext"
   )
 
 export const readPi = (
