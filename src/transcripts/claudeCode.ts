@@ -49,7 +49,6 @@ const FIELDS = [
   "content",
   "toolUseResult"
 ]
-]
 
 /**
  * Reads the sessions of a file. A compaction is skipped, because the lines it stands for are in the file. At the beginning
