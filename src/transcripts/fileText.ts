@@ -26,7 +26,7 @@ export class UnreadableTranscript extends Schema.TaggedError<UnreadableTranscrip
 export const readBytes = (file: string): Either.Either<Uint8Array, UnreadableTranscript> => {
   const size = Either.getOrUndefined(attemptRead(file, "unreadable", () => statSync(file).size)) ?? 0
   if (size <= constants.MAX_STRING_LENGTH) return attemptRead(file, "unreadable", () => readFileSync(file))
-  return Either.left(failTooLarge(file, `of a text, found ${size}`))
+  return Either.left(failTooLarge(file, `of text, found ${size}`))
 }
 
 export const attemptRead = <A>(file: string, reason: "unreadable" | "not-utf8", read: () => A) =>
