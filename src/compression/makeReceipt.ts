@@ -107,16 +107,22 @@ export const readHandoff = ({ messages, parts }: View): string => {
 /** Adds up the words of messages, whatever a store makes of their other fields. */
 export const makeDigester = () => {
   const hash = createHash("sha256")
-  // At once: each update takes longer than the hash of a short text.
+  let text = ""
   const add = ({ message, seq }: Pick<Logged, "seq" | "message">): void => {
-    let text = `${seq} ${message.role}\n${renderBody(message)}`
+    text += `${seq} ${message.role}\n${renderBody(message)}`
     for (const call of Message.toolCalls(message)) {
       text += `\n${call.id} ${Message.callName(call)} ${Message.callInput(call)}`
     }
-    hash.update(`${text}\0`)
+    text += "\0"
+    // Of many at once: each update takes longer than the hash of a short text.
+    if (text.length < HASHED_AT_ONCE) return
+    hash.update(text)
+    text = ""
   }
-  return { add, end: () => digestOf(hash) }
+  return { add, end: () => digestOf(hash.update(text)) }
 }
+
+const HASHED_AT_ONCE = 32_768
 
 /** Digests neighbours together, so that the receipt does not grow with what it covers. */
 function* digestRanges(entries: ReadonlyArray<Logged>): Generator<void, ReadonlyArray<LeftRange>> {
@@ -285,69 +291,65 @@ const readFindable = (message: Message.Message) => {
 
 /** Finds references in texts: one pass over each, whatever the number of references. */
 const makeFinder = (references: ReadonlyArray<string>) => {
-  const byHash = new Map<number, Array<Anchored>>()
-  // Tells at once of most words that no reference has their hash.
-  const mayHave = new Uint8Array(HASH_PARTS + 1)
+  const byKey = new Map<number, Array<Anchored>>()
+  // Tells at once of most words that no reference has their key.
+  const mayHave = new Uint8Array(KEYS)
   for (const reference of references) {
     const anchored = anchorReference(reference)
-    mayHave[anchored.hash & HASH_PARTS] = 1
-    const others = byHash.get(anchored.hash)
-    if (others === undefined) byHash.set(anchored.hash, [anchored])
-    else others.push(anchored)
+    mayHave[anchored.key] = 1
+    byKey.set(anchored.key, [...(byKey.get(anchored.key) ?? []), anchored])
   }
   return (text: string, onFound: (reference: string, at: number) => void): void =>
-    scanRuns(text, (hash, from) => {
-      if (mayHave[hash & HASH_PARTS] === 0) return
-      for (const { offset, reference } of byHash.get(hash) ?? NONE) {
+    scanRuns(text, (from, to) => {
+      const key = keyOfRun(text, from, to)
+      if (mayHave[key] === 0) return
+      for (const { offset, reference } of byKey.get(key) ?? []) {
         if (standsAt(text, reference, from - offset)) onFound(reference, from - offset)
       }
     })
 }
 
-const NONE: ReadonlyArray<Anchored> = []
-const HASH_PARTS = 8_191
-
-/** A reference by the hash of its longest run of letters and digits, which begins at `offset`. */
+/** A reference by the key of its longest run of letters and digits, which begins at `offset`. */
 interface Anchored {
   readonly reference: string
-  readonly hash: number
+  readonly key: number
   readonly offset: number
 }
 
 const anchorReference = (reference: string): Anchored => {
-  let anchored = { reference, hash: 0, offset: 0 }
+  let anchored = { reference, key: 0, offset: 0 }
   let longest = 0
-  scanRuns(reference, (hash, from, to) => {
+  scanRuns(reference, (from, to) => {
     if (to - from <= longest) return
     longest = to - from
-    anchored = { reference, hash, offset: from }
+    anchored = { reference, key: keyOfRun(reference, from, to), offset: from }
   })
   return anchored
 }
 
-/** Calls `visit` with the hash of each run of letters and digits. A loop over characters, since outputs are long. */
-const scanRuns = (text: string, visit: (hash: number, from: number, to: number) => void): void => {
-  let hash = 0
-  let from = -1
-  for (let i = 0; i <= text.length; i++) {
-    const code = i < text.length ? text.charCodeAt(i) : 0
-    if (isWordCode(code)) {
-      if (from < 0) from = i
-      hash = (Math.imul(hash, 31) + code) | 0
-    } else if (from >= 0) {
-      visit(hash, from, i)
-      hash = 0
-      from = -1
-    }
+/** A number for the length of a run and its first and last character. */
+const keyOfRun = (text: string, from: number, to: number): number =>
+  (to - from + 31 * text.charCodeAt(from) + 961 * text.charCodeAt(to - 1)) % KEYS
+
+const KEYS = 8_191
+
+/** Visits each run of letters and digits. A loop over characters, since outputs are long. */
+const scanRuns = (text: string, visit: (from: number, to: number) => void): void => {
+  let from = 0
+  for (let i = 0; i < text.length; i++) {
+    if (isWordCode(text.charCodeAt(i))) continue
+    if (i > from) visit(from, i)
+    from = i + 1
   }
+  if (text.length > from) visit(from, text.length)
 }
 
 /** Letters and digits of scripts with spaces: the others have words of one character. */
-const isWordCode = (code: number): boolean =>
-  (code >= 97 && code <= 122) ||
-  (code >= 48 && code <= 57) ||
-  (code >= 65 && code <= 90) ||
-  (code >= 0xc0 && code < 0xe00)
+const isWordCode = (code: number): boolean => code < WORD_CODES.length && WORD_CODES[code] === 1
+
+const WORD_CODES = Uint8Array.from({ length: 0xe00 }, (_, code) =>
+  Number(code < 0x80 ? /[A-Za-z0-9]/.test(String.fromCharCode(code)) : code >= 0xc0)
+)
 
 const standsAt = (text: string, reference: string, at: number): boolean =>
   at >= 0 &&

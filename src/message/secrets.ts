@@ -153,59 +153,85 @@ const numberOfNear = (near: Near): number => RULES.length + NEAR.indexOf(near)
 type Places = Map<number, Array<number>>
 
 /** False if the text holds no word at which any rule looks. */
-export const hasPlaces = (text: string): boolean => findPlaces(text).size > 0
+export const hasPlaces = (text: string): boolean => {
+  const places = findPlaces(text)
+  return places.size > 0 || findMixedWords(readUnits(text), text.length).length > 0
+}
 
 /** The places at which each rule has to look, by the rule's index, and those of the words near them. */
 const findPlaces = (text: string): Places => {
   const units = readUnits(text)
   const places: Places = new Map()
   let triple = 0
-  let run = 0
-  let runStart = 0
-  let word = 0
-  let wordStart = 0
   let markEnd = 0
-  for (let at = 0; at <= text.length; at++) {
-    const unit = at < text.length ? (UNITS[units[at] ?? 0] ?? 0) : 0
-    triple = addSign(triple, unit & SIGN)
-    if (((TRIPLES[triple >> 5] ?? 0) >> triple) & 1) {
-      if (triple === MARK_TRIPLE) markEnd = findMarkEnd(text, at - 2)
-      if (at >= markEnd) addWords(places, WORDS.get(triple) ?? [], units, text.length, at)
-    }
-    run |= unit
-    word |= unit
-    if ((unit & INNER) === INNER) continue
-    if ((unit & TOKEN) === 0) {
-      if ((run & SEPARATOR) !== 0 && at - runStart >= SHORTEST_RUN) addPlace(places, LONG_RUN_RULE, runStart)
-      run = 0
-      runStart = at + 1
-    }
-    if ((unit & WORD) === 0) {
-      if (isMixed(word) && at - wordStart > 6 && at - wordStart < 42) addPlace(places, MIXED_WORD_RULE, wordStart)
-      word = 0
-      wordStart = at + 1
-    }
+  for (let at = 0; at < text.length; at++) {
+    triple = addSign(triple, UNITS[units[at] ?? 0] ?? 0)
+    if ((((TRIPLES[triple >> 5] ?? 0) >> triple) & 1) === 0) continue
+    if (triple === MARK_TRIPLE) markEnd = findMarkEnd(text, at - 2)
+    if (at >= markEnd) addWords(places, WORDS[triple] ?? [], units, text.length, at)
   }
+  const runs = findLongRuns(units, text.length)
+  if (runs.length > 0) places.set(LONG_RUN_RULE, runs)
+  // Most texts name no password that a mixed word could be.
+  const words = places.has(NEAR_MIXED_WORDS) ? findMixedWords(units, text.length) : []
+  if (words.length > 0) places.set(MIXED_WORD_RULE, words)
   return places
 }
+
+/** Looks from where the shortest run from a place would end: what cannot be part of one ends all that begin before it. */
+const findLongRuns = (units: Uint16Array, length: number): Array<number> => {
+  const found: Array<number> = []
+  let start = 0
+  while (start + SHORTEST_RUN <= length) {
+    let at = start + SHORTEST_RUN - 1
+    while (at >= start && (factsOf(units, at) & TOKEN) !== 0) at--
+    if (at >= start) {
+      start = at + 1
+      continue
+    }
+    let run = 0
+    for (at = start; (factsOf(units, at) & TOKEN) !== 0; at++) run |= factsOf(units, at)
+    if ((run & SEPARATOR) !== 0) found.push(start)
+    start = at + 1
+  }
+  return found
+}
+
+const findMixedWords = (units: Uint16Array, length: number): Array<number> => {
+  const found: Array<number> = []
+  let word = 0
+  let start = 0
+  for (let at = 0; at <= length; at++) {
+    const unit = factsOf(units, at)
+    word |= unit
+    if ((unit & WORD) !== 0) continue
+    if (isMixed(word) && at - start > 6 && at - start < 42) found.push(start)
+    word = 0
+    start = at + 1
+  }
+  return found
+}
+
+const factsOf = (units: Uint16Array, at: number): number => UNITS[units[at] ?? 0] ?? 0
 
 /** The end of the mark of a secret that was taken out, whose words are no names; 0 if there is none. */
 const findMarkEnd = (text: string, at: number): number => (isTrueAt(REDACTED, text, at) ? REDACTED.lastIndex : 0)
 const REDACTED = /\[redacted [a-z ]{1,24}\]/y
 
 /**
- * Copies the UTF-16 units of a text, since each is read much faster from an array than from a string. Most texts are
- * short, and share one array: what stands behind the text in it is of another.
+ * Copies the UTF-16 units of a text, since each is read much faster from an array than from a string, and ends them with
+ * a zero. Most texts are short, and share one array: what stands behind the zero in it is of another.
  */
 const readUnits = (text: string): Uint16Array => {
   const [units, bytes] = text.length > MOST_REUSED ? makeUnits(text.length) : REUSED
   const written = bytes.write(text, "utf16le")
   if (endianness() === "BE") bytes.subarray(0, written).swap16()
+  units[text.length] = 0
   return units
 }
 
 const makeUnits = (length: number): readonly [Uint16Array, Buffer] => {
-  const units = new Uint16Array(length)
+  const units = new Uint16Array(length + 1)
   return [units, Buffer.from(units.buffer)]
 }
 
@@ -237,6 +263,7 @@ const addPlace = (places: Places, rule: number, at: number): void => {
 const findRule = (word: string): number => RULES.findIndex(({ words }) => words.includes(word))
 const LONG_RUN_RULE = findRule(LONG_RUN)
 const MIXED_WORD_RULE = findRule(MIXED_WORD)
+const NEAR_MIXED_WORDS = RULES.length + NEAR.findIndex((near) => near === RULES[MIXED_WORD_RULE]?.near)
 
 /** The length of a run that may be a token as a whole. */
 const SHORTEST_RUN = 30
@@ -256,7 +283,6 @@ const SMALL = 8192
 const LETTERS = CAPITAL | SMALL
 const isMixed = (word: number): boolean =>
   (word & DIGIT) !== 0 && ((word & LETTERS) === LETTERS || ((word & MARK) !== 0 && (word & LETTERS) !== 0))
-const INNER = TOKEN | WORD
 
 for (let unit = 0; unit < 128; unit++) {
   const character = String.fromCharCode(unit)
@@ -321,11 +347,11 @@ const findRarestTriple = (word: string): number => {
 }
 
 /** A number for the last three signs: all bits of the latest two, mixed, and the last five of the one before. */
-const addSign = (triple: number, sign: number): number => ((triple << 5) ^ sign) & LARGEST_TRIPLE
+const addSign = (triple: number, facts: number): number => ((triple << 5) ^ (facts & SIGN)) & LARGEST_TRIPLE
 const LARGEST_TRIPLE = 32_767
 
 /** The words by their triple, and a bit for each triple that has words, so that all of them stay in the nearest cache. */
-const WORDS = new Map<number, Array<Word>>()
+const WORDS: Array<ReadonlyArray<Word> | undefined> = Array.from({ length: LARGEST_TRIPLE + 1 })
 const TRIPLES = new Int32Array((LARGEST_TRIPLE + 1) / 32)
 
 const addWord = (text: string, rule: number, isExact: boolean): void => {
@@ -337,7 +363,7 @@ const addWord = (text: string, rule: number, isExact: boolean): void => {
   const befores = text.length < 3 ? Array.from({ length: 32 }, (_, sign) => sign) : [0]
   for (const before of befores) {
     const triple = signs.reduce(addSign, before)
-    WORDS.set(triple, [...(WORDS.get(triple) ?? []), word])
+    WORDS[triple] = [...(WORDS[triple] ?? []), word]
     TRIPLES[triple >> 5] = (TRIPLES[triple >> 5] ?? 0) | (1 << triple)
   }
 }
