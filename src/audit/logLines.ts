@@ -20,13 +20,13 @@ const logInfo = (event: string, fields: Fields): Effect.Effect<void> =>
 /** The level of the lines about single messages, of which a busy service would write many. */
 export const messageLevel = FiberRef.unsafeMake<LogLevel.LogLevel>(LogLevel.Debug)
 
-/** Writes a line about a single message. */
-const logMessage = (event: string, fields: Fields): Effect.Effect<void> =>
+/** Writes a line about each of some messages. */
+const logMessages = (event: string, messages: ReadonlyArray<Fields>): Effect.Effect<void> =>
   Effect.withFiberRuntime((fiber) => {
     const level = fiber.getFiberRef(messageLevel)
-    return LogLevel.greaterThan(fiber.getFiberRef(FiberRef.currentMinimumLogLevel), level)
-      ? Effect.void
-      : ignoreLoggerDefects(Effect.logWithLevel(level, formatLine(event, fields)))
+    if (LogLevel.greaterThan(fiber.getFiberRef(FiberRef.currentMinimumLogLevel), level)) return Effect.void
+    const log = (fields: Fields) => ignoreLoggerDefects(Effect.logWithLevel(level, formatLine(event, fields)))
+    return Effect.forEach(messages, log, { discard: true })
   })
 
 /** A logger that throws must not fail an operation that has already happened. */
@@ -69,10 +69,13 @@ export const annotateSession = (sessionId: SessionId): Readonly<Record<"session"
 export const logOpened = logInfo("compressor opened", {})
 
 export const logBuffered = ({ arrival, sessionId }: Receipt, kind: string) =>
-  logMessage("message buffered", { session: sessionId, arrival, kind })
+  logMessages("message buffered", [{ session: sessionId, arrival, kind }])
 
-export const logPromoted = (sessionId: SessionId, { arrival, seq }: Logged) =>
-  logMessage("message promoted", { session: sessionId, arrival, seq })
+export const logPromoted = (sessionId: SessionId, promoted: ReadonlyArray<Logged>) =>
+  logMessages(
+    "message promoted",
+    promoted.map(({ arrival, seq }) => ({ session: sessionId, arrival, seq }))
+  )
 
 /** A step waited so long for a compression. */
 export const logWaited = (sessionId: SessionId, milliseconds: number) =>

@@ -152,12 +152,14 @@ export const makeTurn = (
     messages.length === 0
       ? Effect.void
       : store.append(lease, messages).pipe(
-          Effect.tap((entries) => outputMeter.estimate(sessionId, entries)),
           Effect.flatMap((entries) =>
-            EventLoopBudget.chargeWork(() => {
-              warmDigests(entries)
-              if (last !== undefined) last.appended += total(entries)
-            })
+            Effect.zipRight(
+              outputMeter.estimate(sessionId, entries),
+              EventLoopBudget.chargeWork(() => {
+                warmDigests(entries)
+                if (last !== undefined) last.appended += total(entries)
+              })
+            )
           )
         )
 
@@ -305,10 +307,12 @@ export const makeTurn = (
 
 /** Notes the messages that moved from the inbox to the log. To be run uninterruptibly: each gets its log line. */
 export const takeUp = (sessionId: SessionId, promoted: ReadonlyArray<Logged>): Effect.Effect<void> =>
-  Effect.forEach(promoted, (entry) => LogLines.logPromoted(sessionId, entry), { discard: true }).pipe(
-    Effect.zipRight(Metrics.measureTakenUp(promoted)),
-    Effect.zipRight(EventLoopBudget.chargeWork(() => warmDigests(promoted)))
-  )
+  promoted.length === 0
+    ? Effect.void
+    : LogLines.logPromoted(sessionId, promoted).pipe(
+        Effect.zipRight(Metrics.measureTakenUp(promoted)),
+        Effect.zipRight(EventLoopBudget.chargeWork(() => warmDigests(promoted)))
+      )
 
 const narrowToLearned = (
   policy: CompressionPolicy,

@@ -2,12 +2,15 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
+import type * as MetricLabel from "effect/MetricLabel"
 import * as Predicate from "effect/Predicate"
 import type { PromptCache } from "../cost/PromptCache.ts"
 import { setNewest } from "../concurrency/newestEntries.ts"
-import { monotonicMillis } from "../concurrency/fiberServices.ts"
+import { readMonotonic, surround } from "../concurrency/fiberServices.ts"
 import type { DeliveryKind, Logged, SessionId } from "../session/Session.ts"
 
 const SECONDS = MetricBoundaries.fromIterable([0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300])
@@ -48,13 +51,32 @@ const agentDollars = counter("throughline_agent_dollars", "What these tokens cos
 const dollarsIn = Metric.tagged(agentDollars, "direction", "in")
 const dollarsOut = Metric.tagged(agentDollars, "direction", "out")
 
-export const measureDelivered = (kind: DeliveryKind): Effect.Effect<void> => Metric.increment(deliveredOf[kind])
+type Labels = ReadonlyArray<MetricLabel.MetricLabel>
+
+type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
+
+const labelsOf = (fiber: AnyFiber): Labels => fiber.getFiberRef(FiberRef.currentMetricLabels)
+
+/** Updates metrics in one step of the fiber, with the labels that it carries, since every turn passes here. */
+const measure = (update: (labels: Labels) => void): Effect.Effect<void> =>
+  Effect.withFiberRuntime((fiber) => {
+    update(labelsOf(fiber))
+    return Effect.void
+  })
+
+export const measureDelivered = (kind: DeliveryKind): Effect.Effect<void> =>
+  measure((labels) => deliveredOf[kind].unsafeUpdate(1, labels))
 
 export const measureForgotten = ({ waiting }: { readonly waiting: number }): Effect.Effect<void> =>
-  Metric.incrementBy(forgotten, waiting)
+  measure((labels) => forgotten.unsafeUpdate(waiting, labels))
 
 export const measureTakenUp = ({ length }: ReadonlyArray<unknown>): Effect.Effect<void> =>
-  length === 0 ? Effect.void : Effect.zipRight(Metric.incrementBy(takenUp, length), Metric.update(inboxLength, length))
+  length === 0
+    ? Effect.void
+    : measure((labels) => {
+        takenUp.unsafeUpdate(length, labels)
+        inboxLength.unsafeUpdate(length, labels)
+      })
 
 /** Counts what the provider counted; `cached` are those of the tokens that its cache had. */
 export const measureTokensIn = (
@@ -62,13 +84,12 @@ export const measureTokensIn = (
   cached: number,
   { dollarsPerMillion, read }: PromptCache
 ): Effect.Effect<void> => {
-  const counted = Metric.incrementBy(tokensIn, tokens)
-  if (dollarsPerMillion === undefined) return counted
   const found = Math.min(tokens, cached)
-  return Effect.zipRight(
-    counted,
-    Metric.incrementBy(dollarsIn, toDollars(dollarsPerMillion, tokens - found + read * found))
-  )
+  return measure((labels) => {
+    tokensIn.unsafeUpdate(tokens, labels)
+    if (dollarsPerMillion === undefined) return
+    dollarsIn.unsafeUpdate(toDollars(dollarsPerMillion, tokens - found + read * found), labels)
+  })
 }
 
 /** Counts what the models of agents write: as an agent reports it, or else as estimated of what it appends. */
@@ -77,10 +98,11 @@ export const makeOutputMeter = ({ dollarsPerMillion, output }: PromptCache) => {
   const reporting = new Map<SessionId, true>()
   const count = (tokens: number): Effect.Effect<void> => {
     if (tokens === 0) return Effect.void
-    const counted = Metric.incrementBy(tokensOut, tokens)
-    return dollarsPerMillion === undefined
-      ? counted
-      : Effect.zipRight(counted, Metric.incrementBy(dollarsOut, toDollars(dollarsPerMillion, output * tokens)))
+    return measure((labels) => {
+      tokensOut.unsafeUpdate(tokens, labels)
+      if (dollarsPerMillion !== undefined)
+        dollarsOut.unsafeUpdate(toDollars(dollarsPerMillion, output * tokens), labels)
+    })
   }
   return {
     report: (sessionId: SessionId, tokens: number | undefined): Effect.Effect<void> => {
@@ -100,34 +122,36 @@ const MOST_REPORTING = 10_000
 const toDollars = (dollarsPerMillion: number, tokens: number): number => (dollarsPerMillion * tokens) / 1_000_000
 
 export const measureStepWait = (milliseconds: number): Effect.Effect<void> =>
-  Metric.update(stepWait, milliseconds / 1_000)
+  measure((labels) => stepWait.unsafeUpdate(milliseconds / 1_000, labels))
 
 /** Measures the wait of a turn, which ends when it calls `begin`, or without it. */
 export const measureTurnWait = <A, E, R>(
   wait: (begin: Effect.Effect<void>) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
-  Effect.flatMap(monotonicMillis, (asked) => {
+  surround((fiber) => {
+    const asked = readMonotonic(fiber)
     let isWaiting = true
-    // An interrupt between the note that the wait ended and the gauge would leave the turn waiting for ever.
-    const end = Effect.suspend(() => {
-      if (!isWaiting) return Effect.void
+    turnsWaiting.unsafeModify(1, labelsOf(fiber))
+    const end = (now: AnyFiber) => {
+      if (!isWaiting) return
       isWaiting = false
-      const waited = Effect.flatMap(monotonicMillis, (now) => Metric.update(turnWait, (now - asked) / 1_000))
-      return Effect.zipRight(Metric.incrementBy(turnsWaiting, -1), waited)
-    }).pipe(Effect.uninterruptible)
-    return Effect.acquireUseRelease(
-      Metric.increment(turnsWaiting),
-      () => wait(end),
-      () => end
-    )
+      turnsWaiting.unsafeModify(-1, labelsOf(now))
+      turnWait.unsafeUpdate((readMonotonic(now) - asked) / 1_000, labelsOf(now))
+    }
+    const begin = Effect.withFiberRuntime<void>((now) => {
+      end(now)
+      return Effect.void
+    })
+    return { run: wait(begin), end }
   })
 
 /** Counts a turn by how it ended. */
 export const measureTurn = <A, E, R>(turn: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.onExit(turn, (exit) =>
-    Metric.increment(
-      Exit.isSuccess(exit) ? turnsSucceeded : Metric.tagged(turns, "outcome", describeFailure(exit.cause))
-    )
+    measure((labels) => {
+      const ended = Exit.isSuccess(exit) ? turnsSucceeded : Metric.tagged(turns, "outcome", describeFailure(exit.cause))
+      ended.unsafeUpdate(1, labels)
+    })
   )
 
 const describeFailure = (cause: Cause.Cause<unknown>): string => {
