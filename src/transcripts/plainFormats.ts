@@ -2,6 +2,7 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { Message } from "../message/Message.ts"
+import { HANDOFF_OPENING } from "../message/whoseWords.ts"
 import * as MessageFormat from "../format/MessageFormat.ts"
 import { SessionId } from "../session/Session.ts"
 import {
@@ -149,8 +150,21 @@ const readElements = (
       MessageFormat.decode(format, wrap(whole)),
       ({ issue }) => new ImportError({ file, line: null, expected: `the format ${format}`, found: issue })
     )
-    return makeContents(messages)
+    return makeContents(messages.flatMap(splitAtHandoffs))
   })
+
+/** Anthropic's API takes no two messages of the user in a row. A handoff that was joined with others stands apart again. */
+const splitAtHandoffs = (message: Message): ReadonlyArray<Message> => {
+  const { content, role } = message
+  if (role !== "user" || typeof content === "string" || content.length < 2) return [message]
+  const isHandoff = content.map((part) => part.type === "text" && part.text.startsWith(HANDOFF_OPENING))
+  const starts = content.flatMap((_, at) =>
+    at === 0 || isHandoff[at] === true || isHandoff[at - 1] === true ? [at] : []
+  )
+  return isHandoff.includes(true)
+    ? starts.map((start, at) => ({ ...message, content: content.slice(start, starts[at + 1]) }))
+    : [message]
+}
 
 /** True for the body of a request, or an example to train on: a line with a list of messages. */
 export const isRequestRow = ({ value }: TranscriptRow): boolean =>
