@@ -12,26 +12,52 @@ import type { TranscriptRow } from "./rows.ts"
 export const findHeard = (rows: ReadonlyArray<TranscriptRow>): ReadonlyMap<TranscriptRow, unknown> => {
   const said = findSaid(rows)
   const heard = new Map<TranscriptRow, unknown>()
-  let queue: Array<Queued> = []
-  let first = 0
+  let queue = new Queue()
   for (const [index, row] of rows.entries()) {
     if (row.value.type !== "queue-operation") continue
-    const { content, operation } = row.value
-    if (operation === "enqueue") queue.push({ content, index })
-    else if (operation === "popAll") [queue, first] = [[], 0]
+    const { content, operation, reason } = row.value
+    if (operation === "enqueue") queue.add({ content, index })
+    else if (operation === "popAll") queue = new Queue()
     else {
-      const head = queue[first++]
-      const left = operation === "remove" && head !== undefined ? (content ?? head.content) : undefined
-      if (head !== undefined && left !== undefined && !takeAfter(said.get(keyOf(left)), head.index))
-        heard.set(row, left)
+      const waiting = queue.take(content)
+      const left = operation === "remove" && HEARD.includes(reason) ? (content ?? waiting?.content) : undefined
+      if (left !== undefined && !takeAfter(said.get(keyOf(left)), waiting?.index ?? index)) heard.set(row, left)
     }
   }
   return heard
 }
 
+/** Newer versions say why something was removed: it may have gone to a sub-agent. */
+const HEARD: ReadonlyArray<unknown> = [undefined, "absorbed_mid_turn"]
+
 interface Queued {
   readonly content: unknown
   readonly index: number
+}
+
+/** What waits, in the order in which it came. */
+class Queue {
+  readonly #all: Array<Queued> = []
+  readonly #taken = new Set<Queued>()
+  readonly #byContent = new Map<string, Array<Queued>>()
+  /** How many were passed, of all and of each content. */
+  readonly #passed = new Map<ReadonlyArray<Queued>, number>()
+  add(queued: Queued): void {
+    this.#all.push(queued)
+    const equal = this.#byContent.get(keyOf(queued.content))
+    if (equal === undefined) this.#byContent.set(keyOf(queued.content), [queued])
+    else equal.push(queued)
+  }
+  /** Takes the oldest with this content, or of all if a line names none, as those of older versions. */
+  take(content: unknown): Queued | undefined {
+    const list = content === undefined ? this.#all : (this.#byContent.get(keyOf(content)) ?? [])
+    let at = this.#passed.get(list) ?? 0
+    for (let next = list[at]; next !== undefined && this.#taken.has(next); next = list[at]) at++
+    const queued = list[at]
+    this.#passed.set(list, at)
+    if (queued !== undefined) this.#taken.add(queued)
+    return queued
+  }
 }
 
 /** The places of what users said, by its text, in the order of the file. */

@@ -121,7 +121,7 @@ export const findParents = (chains: ReadonlyArray<Chain>): ReadonlyMap<Transcrip
       const isAhead = subtype === "compact_boundary" && found !== undefined && !before.has(found)
       const parent = isRoot ? undefined : found === undefined || found === row || isAhead ? latest : found
       if (parent !== undefined) parents.set(row, parent)
-      latest = row
+      if (type !== "queue-operation") latest = row
       before.add(row)
     }
   }

@@ -66,6 +66,12 @@ describe("Kiro", () => {
     assert.deepStrictEqual(tell(file), { "k-1": [...TOLD.slice(0, 3), "user: No, b."] })
   })
 
+  it("whose words and results stand without an object around them in some versions", () => {
+    const turn = (content: object, assistant: object) => ({ user: user(content), assistant })
+    const history = [turn({ Prompt: "What is in a?" }, looks), turn({ ToolUseResults: results }, says)]
+    assert.deepStrictEqual(tell(spread({ conversation_id: "k-1", history })), { "k-1": TOLD })
+  })
+
   it("a summary stands for what a compaction has taken out of the file", () => {
     const file = spread({ conversation_id: "k-1", latest_summary: ["They spoke of b.", {}], history: [[asked, says]] })
     assert.deepStrictEqual(tell(file), {

@@ -3,6 +3,38 @@ import { assert, describe, it } from "@effect/vitest"
 import { failTranscript, lines, readTranscript, tell } from "../support/transcriptText.ts"
 
 describe("Claude Code", () => {
+  it("what leaves the queue by its words was heard then, unless it went elsewhere", () => {
+    const say = (type: "user" | "assistant", uuid: string, parentUuid: string | null, text: string) => ({
+      type,
+      uuid,
+      parentUuid,
+      sessionId: "cc",
+      message: { role: type, id: uuid, content: [{ type: "text", text }] }
+    })
+    const queued = (operation: string, content: string, more = {}) => ({
+      type: "queue-operation",
+      operation,
+      content,
+      sessionId: "cc",
+      ...more
+    })
+    const rows = lines(
+      say("user", "u1", null, "Start."),
+      queued("enqueue", "For the agent."),
+      queued("enqueue", "Stop."),
+      queued("enqueue", "Go on then."),
+      say("assistant", "a1", "u1", "I start."),
+      queued("remove", "Go on then.", { reason: "absorbed_mid_turn" }),
+      queued("remove", "For the agent.", { reason: "delivered_to_agent" }),
+      queued("remove", "Stop.", { reason: "agent_stopped" }),
+      queued("remove", "The parser first."),
+      say("assistant", "a2", "a1", "Done.")
+    )
+    assert.deepStrictEqual(tell(rows), {
+      cc: ["user: Start.", "assistant: I start.", "user: Go on then.", "user: The parser first.", "assistant: Done."]
+    })
+  })
+
   it("a compaction that names a line behind it follows the line before it", () => {
     const say = (type: "user" | "assistant", uuid: string, parentUuid: string | null, text: string, more = {}) => ({
       type,

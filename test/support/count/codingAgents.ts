@@ -83,8 +83,12 @@ const takeQueued = (rows: Rows): Rows => {
     const operation = get(row, "operation")
     if (operation === "enqueue") waiting.push(get(row, "content"))
     if (operation === "popAll") waiting.splice(0)
-    const [prompt] = operation === "remove" || operation === "dequeue" ? waiting.splice(0, 1) : []
-    if (operation !== "remove" || prompt === undefined || attached.includes(textOf(prompt))) return []
+    const named = get(row, "content")
+    const at = named === undefined ? 0 : waiting.indexOf(named)
+    const isLeaving = operation === "remove" || operation === "dequeue"
+    const [prompt] = isLeaving && at >= 0 ? waiting.splice(at, 1) : [isLeaving ? named : undefined]
+    const isElsewhere = !["", "absorbed_mid_turn"].includes(string(get(row, "reason")))
+    if (operation !== "remove" || isElsewhere || prompt === undefined || attached.includes(textOf(prompt))) return []
     const uuid = `queued ${index}`
     return [
       { type: "attachment", uuid, sessionId: get(row, "sessionId"), attachment: { type: "queued_command", prompt } }
@@ -97,12 +101,13 @@ const hangIn = (rows: Rows): Rows => {
   const moved = new Map<unknown, unknown>()
   let last: unknown = null
   return rows.map((row) => {
+    const ends = (id: unknown): unknown => (moved.has(id) ? ends(moved.get(id)) : id)
     const parent = get(row, "parentUuid")
     const isNew = string(get(row, "uuid")).startsWith("queued ")
     const hung = isNew
       ? { ...Object(row), parentUuid: last }
       : moved.has(parent)
-        ? { ...Object(row), parentUuid: moved.get(parent) }
+        ? { ...Object(row), parentUuid: ends(parent) }
         : row
     if (isNew) moved.set(last, get(row, "uuid"))
     last = get(row, "uuid") ?? last

@@ -48,7 +48,9 @@ export const kiroSave = (value: unknown): Conversation => {
   const summary = get(value, "latest_summary", "0") ?? get(value, "latest_summary")
   const said = [...turns, [get(value, "next_message"), null]].flatMap(
     ([user, assistant]: Rows): ReadonlyArray<Said> => {
-      const asked = inner(get(user, "content"))
+      const given = inner(get(user, "content"))
+      const asked =
+        typeof given === "string" || Array.isArray(given) ? { prompt: given, tool_use_results: given } : given
       const replied = inner(assistant)
       const results = list(get(asked, "tool_use_results")).map((result) =>
         answer(

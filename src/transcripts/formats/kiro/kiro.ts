@@ -80,16 +80,17 @@ const convertTurn = (turn: TranscriptRow): Either.Either<Converted, ImportError>
   const { assistant, summary, user } = turn.value
   if (typeof summary === "string") return Either.right(note(makeUserMessage([makeTextPart(summary)])))
   if (!isObject(user)) return failEntry(turn, "a turn with its user")
-  const [asked] = isObject(user.content) ? Object.values(user.content).filter(isObject) : []
+  const [given] = isObject(user.content) ? Object.values(user.content) : []
+  const asked = isObject(given) ? given : { prompt: given, tool_use_results: given }
   const [replied] = isObject(assistant) ? Object.values(assistant).filter(isObject) : []
   const calls = listObjects(replied?.tool_uses).flatMap(({ args, id, name }) =>
     typeof id === "string" && typeof name === "string" ? [{ id, name, input: args }] : []
   )
   const said = [
     tell(true, {
-      parts: tellText(asked?.prompt),
+      parts: tellText(asked.prompt),
       calls: [],
-      results: listObjects(asked?.tool_use_results).flatMap(
+      results: listObjects(asked.tool_use_results).flatMap(
         (result) => answer(getText(result, "tool_use_id"), result.content, ["Text", "Json"]).results ?? []
       )
     }),
