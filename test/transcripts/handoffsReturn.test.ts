@@ -53,11 +53,14 @@ const importCompressed = (messages: ReadonlyArray<Message.Message>) =>
     return id
   })
 
-/** The handoffs of a log, and the texts of users that only look like one. */
-const tellHandoffs = (log: Effect.Effect.Success<ReturnType<typeof readLog>>) => ({
-  handoffs: log.filter(isImportedHandoff).map(({ message }) => Message.text(message)),
-  others: log.filter((entry) => Handoff.isHandoff(entry.message) && !isImportedHandoff(entry)).length
-})
+/** The handoffs of a log, and how many texts of users only look like one. */
+const tellHandoffs = (log: Effect.Effect.Success<ReturnType<typeof readLog>>) => {
+  const looks = log.flatMap((entry) =>
+    entry.seq !== null && Handoff.isHandoff(entry.message) ? [{ ...entry, seq: entry.seq }] : []
+  )
+  const handoffs = looks.filter(isImportedHandoff).map(({ message }) => Message.text(message))
+  return { handoffs, others: looks.length - handoffs.length }
+}
 
 const importAgain = (messages: ReadonlyArray<Message.Message>, notices?: ReadonlyArray<number>) =>
   Effect.gen(function* () {
