@@ -116,7 +116,7 @@ export interface Voices {
 
 /**
  * Separates what a text says from what it quotes: lines behind `>`, fenced, tagged and delimited blocks, indented code,
- * diffs, mails from their headers on, and handoffs.
+ * diffs, mails from their headers on, and handoffs from their mark to a line that begins with their end.
  *
  * A tagged or delimited block ends with the last end of its kind, because what it quotes may hold an end, too. Code is
  * fenced so often that the first end counts, unless that leaves a fence without its other. A block that never ends quotes
@@ -304,7 +304,11 @@ const makeBlockFinder = (text: string, lines: Lines): ((at: Place, rest: string)
   return (at, rest) => {
     if (!MAY_BEGIN.test(rest)) return undefined
     if (at.column === 0) {
-      if (rest.startsWith(HANDOFF_MARK)) return { start: 0, end: findLastEnd(HANDOFF_END, at) ?? endOfParagraph(at) }
+      if (rest.startsWith(HANDOFF_MARK)) {
+        // The mark alone says nothing about whose words follow. A whole handoff is a document that somebody pasted.
+        const end = findLastEnd(HANDOFF_END, at)
+        if (end !== undefined) return { start: 0, end }
+      }
       if (BEGIN.test(rest)) return { start: 0, end: findLastEnd(END, at) ?? endOfParagraph(at) }
       if (DIFF.test(rest)) return { start: 0, end: endOfParagraph(at) }
       if (MAY_BE_MAIL.test(rest) && startsMail(at, rest)) return { start: 0, end: endOfText }
@@ -364,7 +368,7 @@ const DIFF = /^(?:diff --git |@@ -\d|Index: \S)/
 
 /** Not the one behind a word, which is a type. */
 const TAG = /(?<![\w`])<([a-z][\w:.-]{0,63})(?:\s[^<>]{0,1000})?>/gi
-const TAG_END = /<\/([a-z][\w:.-]{0,63})\s{0,8}>|"""|'''|\[throughline end of handoff\]/gi
+const TAG_END = /<\/([a-z][\w:.-]{0,63})\s{0,8}>|"""|'''|^\[throughline end of handoff\]/gi
 /** Tags that quote nothing: they format a few words, stand alone, or hold what a host says the user has said. */
 const SAYING =
   /^(?:b|i|u|s|em|strong|code|kbd|mark|small|sub|sup|del|ins|span|a|br|hr|img|input|link|meta|user[-_]?(?:query|message|request|input|prompt)|task|feedback)$/i

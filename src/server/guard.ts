@@ -11,10 +11,10 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { describeInexact, type ExactJson, parseExactly } from "../transcripts/exactJson.ts"
 import * as Errors from "./endpoints/errors.ts"
 import { Settings } from "./settings.ts"
 
@@ -48,8 +48,10 @@ const guardRequests = Effect.map(
           return answer(Errors.bodyTooLarge, new Errors.BodyTooLarge({ limit: settings.bodyLimit }), 413)
         }
         const body = parseBody(bytes)
-        if (Either.isLeft(body)) return refuse("malformed")
-        return yield* Effect.provideService(app, HttpServerRequest.HttpServerRequest, withBody(request, body.right))
+        if (body === undefined) return refuse("malformed")
+        const issue = describeInexact(body)
+        if (issue !== undefined) return refuse("inexact", issue)
+        return yield* Effect.provideService(app, HttpServerRequest.HttpServerRequest, withBody(request, body.value))
       }).pipe(
         Effect.catchAllCause((cause) =>
           Cause.squash(cause) instanceof HttpServerError.RouteNotFound
@@ -77,12 +79,13 @@ const REFUSALS = {
     schema: Errors.malformed,
     status: 400,
     detail: "the body is not the text of a JSON value, in UTF-8"
-  }
+  },
+  inexact: { schema: Errors.malformed, status: 400, detail: "the body holds what would be changed" }
 } as const
 
-const refuse = (reason: keyof typeof REFUSALS) => {
+const refuse = (reason: keyof typeof REFUSALS, issue?: string) => {
   const { detail, schema, status } = REFUSALS[reason]
-  return answer(schema, new Errors.BadRequest({ reason, detail }), status)
+  return answer(schema, new Errors.BadRequest({ reason, detail: issue ?? detail }), status)
 }
 
 const answer = <A, I>(schema: Schema.Schema<A, I>, error: A, status: number) =>
@@ -112,9 +115,13 @@ const PATIENCE = 4
 
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 
-/** Refuses other encodings, whose characters would be stored as replacement characters. */
-const parseBody = (bytes: Uint8Array) =>
-  Either.try((): unknown => (bytes.length === 0 ? {} : JSON.parse(utf8.decode(bytes))))
+const decodeUtf8 = Option.liftThrowable((bytes: Uint8Array) => utf8.decode(bytes))
+
+/** Undefined for other encodings, too, whose characters would be stored as replacement characters. */
+const parseBody = (bytes: Uint8Array): ExactJson | undefined =>
+  Option.getOrUndefined(
+    Option.flatMapNullable(bytes.length === 0 ? Option.some("{}") : decodeUtf8(bytes), (text) => parseExactly(text))
+  )
 
 /** The request with the body that was read of it. */
 const withBody = (request: HttpServerRequest.HttpServerRequest, body: unknown): HttpServerRequest.HttpServerRequest =>

@@ -26,6 +26,13 @@ export const parseExactly = (text: string): ExactJson | undefined => {
   return { value: parseJson(quoteNumbers(text, numbers)), numbersAsText: numbers.map(({ path }) => path), repeatedKey }
 }
 
+/** Says what a value does not hold of its text; undefined if nothing. For whoever can send it again, with numbers as text. */
+export const describeInexact = ({ numbersAsText, repeatedKey }: ExactJson): string | undefined => {
+  const [number] = numbersAsText
+  if (number !== undefined) return `${number}: Expected a number that a double holds, or text`
+  return repeatedKey === undefined ? undefined : `${repeatedKey}: Expected each key of an object once`
+}
+
 interface NumberPlace {
   readonly start: number
   readonly end: number

@@ -83,6 +83,23 @@ describe("throughline's own marks", () => {
   })
 
   it.prop(
+    "make nobody else's words of the user's: a rule beneath or behind a mark is in the ledger, unless a whole handoff is pasted",
+    [
+      mark,
+      mark,
+      fc.constantFrom("", "\n", "\n\n"),
+      fc.constantFrom("", " And thanks.", "\n\nIt ended so: [throughline end of handoff]")
+    ],
+    ([a, b, between, after]) => {
+      const rule = "You must never feed the zebra."
+      const rulesOf = (content: string) =>
+        Ledger.add(Ledger.empty, delivered([{ role: "user", content }])).constraints.map(({ text }) => text)
+      assert.include(rulesOf(`${a}${b}${between}${rule}${after}`).join("\n"), rule)
+      assert.deepStrictEqual(rulesOf(handoff.replace("- a fact", `- a fact\n- ${rule}`)), [])
+    }
+  )
+
+  it.prop(
     "make no handoff of what stands within an imported conversation: only one at its beginning is believed",
     [fc.nat({ max: 40 })],
     ([before]) => {

@@ -1,7 +1,7 @@
 /**
  * Measures which share of the corpus the redaction keeps back, and which of the look-alikes it changes.
- * Run: `npx tsx test/secrets/measureSecrets.ts [--misses] [--third] [--fourth] [--fifth]`, where `--misses` lists what
- * is not held out, and the others measure the third, the fourth and the fifth corpus.
+ * Run: `npx tsx test/secrets/measureSecrets.ts [--misses] [--third] [--fourth] [--fifth] [--sixth]`, where
+ * `--misses` lists what is not held out, and the others measure a later corpus.
  */
 import { fileURLToPath } from "node:url"
 import { redact } from "../../src/message/Redaction.ts"
@@ -9,6 +9,7 @@ import { CARRIED, CARRIED_INNOCENTS } from "./carriers.ts"
 import { INNOCENTS, isLeaked, SECRETS } from "./corpus.ts"
 import { FROM_MANUALS, MANUAL_INNOCENTS } from "./manuals.ts"
 import { PUBLISHED, PUBLISHED_INNOCENTS } from "./published.ts"
+import { STRANGE, STRANGE_INNOCENTS } from "./strangers.ts"
 
 /** What is kept back of one group, or of all. */
 export interface Share {
@@ -50,6 +51,9 @@ export const measurePublished = (): ReadonlyArray<Share> => measureCorpus(PUBLIS
 
 /** Measures the fifth corpus by group. */
 export const measureManuals = (): ReadonlyArray<Share> => measureCorpus(FROM_MANUALS)
+
+/** Measures the sixth corpus by group. */
+export const measureStrangers = (): ReadonlyArray<Share> => measureCorpus(STRANGE)
 
 /** The look-alikes of the later corpora that the redaction changes. */
 export const listChangedLater = (): ReadonlyArray<string> =>
@@ -96,6 +100,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (process.argv.includes("--third")) printCorpus("third", CARRIED, CARRIED_INNOCENTS)
   else if (process.argv.includes("--fourth")) printCorpus("fourth", PUBLISHED, PUBLISHED_INNOCENTS)
   else if (process.argv.includes("--fifth")) printCorpus("fifth", FROM_MANUALS, MANUAL_INNOCENTS)
+  else if (process.argv.includes("--sixth")) printCorpus("sixth", STRANGE, STRANGE_INNOCENTS)
   else printTable()
   if (process.argv.includes("--misses")) printMisses()
 }

@@ -121,34 +121,41 @@ describe("a request", () => {
     }).pipe(Effect.provide(Service.layer()))
   )
 
-  it.scopedLive("is refused if its body is malformed or too large, and what it says is not stored", () =>
-    Effect.gen(function* () {
-      const to = "/sessions/a/messages"
-      for (const body of ["{", "nothing", '{"message":', Buffer.from('{"message":"caf\u00e9"}', "latin1")]) {
-        assert.deepStrictEqual(statusAndTag(yield* post(to, body)), [400, "BadRequest: malformed"])
-      }
-      for (const body of [
-        "[]",
-        "null",
-        "7",
-        "{}",
-        '{"message":{"role":"user"}}',
-        '{"message":7}',
-        '{"message":{"role":"user","content":"x"},"kind":"order"}'
-      ]) {
-        assert.strictEqual((yield* post(to, body)).status, 400, body)
-      }
-      const large = JSON.stringify({ message: { role: "user", content: "x".repeat(SERVED.bodyLimit) } })
-      assert.deepStrictEqual(statusAndTag(yield* post(to, large)), [413, "BodyTooLarge"])
-      const chunked = yield* post(to, large, { ...JSON_TYPE, "transfer-encoding": "chunked" })
-      assert.deepStrictEqual(statusAndTag(chunked), [413, "BodyTooLarge"])
-      const fits = JSON.stringify({ message: { role: "user", content: "x".repeat(SERVED.bodyLimit / 2) } })
-      assert.strictEqual((yield* post("/sessions/b/messages", fits)).status, 200)
-      assert.deepStrictEqual(
-        JSON.parse((yield* ask("/sessions")).body).sessions.map(({ sessionId }: { sessionId: string }) => sessionId),
-        ["b"]
-      )
-    }).pipe(Effect.provide(Service.layer()))
+  it.scopedLive(
+    "is refused if its body is malformed, too large, or would be changed, and what it says is not stored",
+    () =>
+      Effect.gen(function* () {
+        const to = "/sessions/a/messages"
+        for (const body of ["{", "nothing", '{"message":', Buffer.from('{"message":"caf\u00e9"}', "latin1")]) {
+          assert.deepStrictEqual(statusAndTag(yield* post(to, body)), [400, "BadRequest: malformed"])
+        }
+        for (const field of ['"n":9007199254740993', '"n":1e400', '"n":1,"n":2', '"n":[{"a":{},"a":{}}]']) {
+          const inexact = yield* post(to, `{"message":{"role":"user","content":"hello",${field}}}`)
+          assert.deepStrictEqual(statusAndTag(inexact), [400, "BadRequest: inexact"], field)
+          assert.include(inexact.body, "message.n")
+        }
+        for (const body of [
+          "[]",
+          "null",
+          "7",
+          "{}",
+          '{"message":{"role":"user"}}',
+          '{"message":7}',
+          '{"message":{"role":"user","content":"x"},"kind":"order"}'
+        ]) {
+          assert.strictEqual((yield* post(to, body)).status, 400, body)
+        }
+        const large = JSON.stringify({ message: { role: "user", content: "x".repeat(SERVED.bodyLimit) } })
+        assert.deepStrictEqual(statusAndTag(yield* post(to, large)), [413, "BodyTooLarge"])
+        const chunked = yield* post(to, large, { ...JSON_TYPE, "transfer-encoding": "chunked" })
+        assert.deepStrictEqual(statusAndTag(chunked), [413, "BodyTooLarge"])
+        const fits = JSON.stringify({ message: { role: "user", content: "x".repeat(SERVED.bodyLimit / 2) } })
+        assert.strictEqual((yield* post("/sessions/b/messages", fits)).status, 200)
+        assert.deepStrictEqual(
+          JSON.parse((yield* ask("/sessions")).body).sessions.map(({ sessionId }: { sessionId: string }) => sessionId),
+          ["b"]
+        )
+      }).pipe(Effect.provide(Service.layer()))
   )
 
   it.scopedLive("reaches a session whatever its id holds", () =>

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Message from "../../message/Message.ts"
-import { NO_JSON, parseExactly } from "../../transcripts/exactJson.ts"
+import { describeInexact, NO_JSON, parseExactly } from "../../transcripts/exactJson.ts"
 import * as Rows from "../../transcripts/rows.ts"
 import { CommandError, printAnswer, readStdin } from "../io.ts"
 import { dbOption, jsonOption, sessionArg } from "../options.ts"
@@ -46,12 +46,8 @@ const parseInput = (
 ): Either.Either<Message.Message, Rows.ImportError | Message.InvalidMessage | CommandError> => {
   if (text.trim() === "") return Either.left(EMPTY)
   if (!/^\s*\{\s*"/.test(text)) return Either.right({ role: "user", content: text.trimEnd() })
-  const { numbersAsText, repeatedKey, value } = parseExactly(text) ?? NO_JSON
-  const [number] = numbersAsText
-  if (number !== undefined) return refuse(`${number}: Expected a number that a double holds, or text`)
-  if (repeatedKey !== undefined) return refuse(`${repeatedKey}: Expected each key of an object once`)
-  return Rows.parseMessage({ file: "stdin", line: null }, value)
+  const parsed = parseExactly(text) ?? NO_JSON
+  const issue = describeInexact(parsed)
+  if (issue !== undefined) return Either.left(new Message.InvalidMessage({ issue }))
+  return Rows.parseMessage({ file: "stdin", line: null }, parsed.value)
 }
-
-/** The sender of one message can send it again, with the number as text. */
-const refuse = (issue: string) => Either.left(new Message.InvalidMessage({ issue }))

@@ -46,12 +46,13 @@ export class ReadOnly extends Schema.TaggedError<ReadOnly>()("ReadOnly", {}) {
  * - `wrong-host`: its `Host` is no name of this service, as when a web page resolves its own name to this machine
  * - `not-json`: the body of a write is not `application/json`, which no web page of another site can send
  * - `malformed`: the body is not the text of a JSON value
+ * - `inexact`: it holds a number that no double holds, or an object that has a key twice; `detail` says where
  *
  * @since 0.1.0
  * @category errors
  */
 export class BadRequest extends Schema.TaggedError<BadRequest>()("BadRequest", {
-  reason: Schema.Literal("wrong-host", "not-json", "malformed"),
+  reason: Schema.Literal("wrong-host", "not-json", "malformed", "inexact"),
   detail: Schema.String
 }) {
   override get message() {
