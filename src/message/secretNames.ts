@@ -2,6 +2,7 @@
 import {
   isCode,
   isIrregular,
+  isJumbled,
   isLiteral,
   isNoValue,
   isPassphrase,
@@ -9,6 +10,7 @@ import {
   isStrong,
   isTrueAt,
   isUnlikeWords,
+  isWordsAndNumber,
   matchAt,
   MIXED_WORD,
   type Rule
@@ -188,7 +190,8 @@ const redactNamed = (words: ReadonlyArray<string>, ...namings: ReadonlyArray<Nam
 })
 
 const readAssignment = (text: string, at: number, signs: ReadonlyArray<Sign>): Assignment | undefined => {
-  if (isTrueAt(PLAIN_WORD, text, at)) return undefined
+  const plain = matchAt(PLAIN_WORD, text, at)?.[0]
+  if (plain !== undefined && !isJumbled(plain)) return undefined
   const first = isTrueAt(FIRST, text, at) ? text.charAt(FIRST.lastIndex - 1) : ""
   for (const { kind, pattern, starts } of signs) {
     if (starts !== undefined && !starts.includes(first)) continue
@@ -237,7 +240,7 @@ const isAssignedSecret: IsSecret = (name, { kind, sign, value }) => {
 
 const isSecretOf = (name: string, sign: string, value: Value): boolean => {
   const { isQuoted, text } = value
-  if (name === "pass" && !isQuoted && sign !== "=" && !/[^\w.]/.test(text)) return false // tests passed
+  if (name === "pass" && !isQuoted && sign !== "=" && !/[^\w.]/.test(text) && !isJumbled(text)) return false // tests passed
   if (name === "mnemonic") return /^(?:[a-z]{3,10} ){11,23}[a-z]{3,10}$/.test(text)
   if (isPassword(name)) return isQuoted ? isPassphrase(text) : isBarePassword(sign, value)
   const isCalledSecret = name === "secret"
@@ -250,6 +253,7 @@ const isFlaggedSecret: IsSecret = (name, { value }) =>
 
 /** Judges a value after `is`, a comma or a blank, where a plain word is likelier than a secret. */
 const isMentionedSecret = (name: string, kind: Sign["kind"], { isQuoted, text }: Value): boolean => {
+  if (isPassword(name) && isWordsAndNumber(text)) return true
   if (!isUnlikeWords(text) || isNoValue(text)) return false
   if (kind === "mention") return true
   return isPassword(name) ? isQuoted || !/^[a-z]+\d{0,3}$/i.test(text) : isStrong(text, 16)
@@ -260,7 +264,7 @@ const isBarePassword = (sign: string, { isLast, text }: Value): boolean => {
   if (/^\d+$/.test(text)) return true
   if (/^[a-z]+(?:-[a-z]+)*$/i.test(text)) {
     const words = text.split("-").length
-    return words > 3 || (words === 1 && isLast && (sign === "=" || /^[a-z]{6,}$/.test(text)))
+    return words > 3 || isJumbled(text) || (words === 1 && isLast && (sign === "=" || /^[a-z]{6,}$/.test(text)))
   }
   return !/^[A-Za-z_]+$/.test(text)
 }
@@ -268,11 +272,11 @@ const isBarePassword = (sign: string, { isLast, text }: Value): boolean => {
 // -- passwords that someone says ------------------------------------------------------------------------------------
 
 /** Words for a password, wherever people write. */
-const WORD = String.raw`passw(?:or)?[dt]|passphrase|passcode|\bpw\b|kennwort|mot de passe|contrase[nñ]|\bclave\b|senha|wachtwoord|l[oö]senord|adgangskode|passord|salasana|has[lł]o|heslo|jelsz[oóa]|parol|lozinka|[sş]ifre|m[aậ]t kh[aẩ]u|kata (?:sandi|laluan)|nenosiri|пароль|парол|κωδικ|סיסמ|كلمة (?:المرور|السر)|رمز|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|zugangsdaten|zugang|\bcreds?\b|credentials|\blog ?in\b|\bsign ?in\b|lykilorð|loyniorð|pasahitz|contrasinal|wagwoord|fjalëkalim|f[oa]cal[ -]faire|cyfrinair|slaptažod|\bgeslo|лозинк|нууц үг|құпия ?сөз|сырсөз|серсүз|პაროლ|գաղտնաբառ|پاس ?ورڈ|گذرواژه|پټنوم|கடவுச்சொ|పాస్|రహస్య|ಪಾಸ್|ಗುಪ್ತಪದ|പാസ്|രഹസ്യ|પાસવર્ડ|ਪਾਸਵਰਡ|संकेतशब्द|මුරපද|የይለፍ|ពាក្យសម្ងាត់|ລະຫັດຜ່ານ|စကားဝှက်|pasvort|passwuert|wachtwurd|iphasiwedi|kalmar sirri|nywila|aṣ[ií]n[aà]|kodeord|palavra-passe|\bmdp\b|\bmodpas|okwuntughe|furaha sirta|jecha darbii|kecap sandi|tembung sandi|[sş]ifr[aəe]|šifra|шифра|zaporka|parool|salasõna|kupuhipa|pasiwedhi|پسورد|ପାସ|лозинк`
+const WORD = String.raw`passw(?:or)?[dt]|passphrase|passcode|\bpw\b|kennwort|mot de passe|contrase[nñ]|\bclave\b|senha|wachtwoord|l[oö]senord|adgangskode|passord|salasana|has[lł]o|heslo|jelsz[oóa]|parol|lozinka|[sş]ifre|m[aậ]t kh[aẩ]u|kata (?:sandi|laluan)|nenosiri|пароль|парол|κωδικ|סיסמ|كلمة (?:المرور|السر)|رمز|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|zugangsdaten|zugang|\bcreds?\b|credentials|\blog[ -]?in\b|\bsign[ -]?in\b|\bpass (?=is |was )|lykilorð|loyniorð|pasahitz|contrasinal|wagwoord|fjalëkalim|f[oa]cal[ -]faire|cyfrinair|slaptažod|\bgeslo|лозинк|нууц үг|құпия ?сөз|сырсөз|серсүз|პაროლ|գաղտնաբառ|پاس ?ورڈ|گذرواژه|پټنوم|கடவுச்சொ|పాస్|రహస్య|ಪಾಸ್|ಗುಪ್ತಪದ|പാസ്|രഹസ്യ|પાસવર્ડ|ਪਾਸਵਰਡ|संकेतशब्द|මුරපද|የይለፍ|ពាក្យសម្ងាត់|ລະຫັດຜ່ານ|စကားဝှက်|pasvort|passwuert|wachtwurd|iphasiwedi|kalmar sirri|nywila|aṣ[ií]n[aà]|kodeord|palavra-passe|\bmdp\b|\bmodpas|okwuntughe|furaha sirta|jecha darbii|kecap sandi|tembung sandi|[sş]ifr[aəe]|šifra|шифра|zaporka|parool|salasõna|kupuhipa|pasiwedhi|پسورد|ପାସ|лозинк`
 
 /** The beginning of each alternative of `WORD`, or a part that is always in it, as the pass over the text finds it. */
 const SAID_WORDS =
-  "passw|passphrase|passcode|pw|kennwort|mot de passe|contrase|clave|senha|wachtwoord|senord|adgangskode|passord|salasana|hasło|hasŁo|haslo|heslo|jelsz|parol|lozinka|ifre|t kh|kata |nenosiri|парол|Парол|ПАРОЛ|κωδικ|Κωδικ|ΚΩΔΙΚ|סיסמ|كلمة|رمز|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|zugang|cred|login|log in|signin|sign in|lykilor|loynior|pasahitz|contrasinal|wagwoord|kalim|cal faire|cal-faire|cyfrinair|slapta|geslo|озинк|ууц үг|ұпия|ырсөз|ерсүз|პაროლ|աղտնաբառ|پاس|گذرواژه|پټنوم|கடவுச்சொ|పాస్|రహస్య|ಪಾಸ್|ಗುಪ್ತಪದ|പാസ്|രഹസ്യ|પાસવર્ડ|ਪਾਸਵਰਡ|संकेतशब्द|මුරපද|የይለፍ|ពាក្យសម្ងាត់|ລະຫັດຜ່ານ|စကားဝှက်|pasvort|passwuert|wachtwurd|iphasiwedi|kalmar sirri|nywila|aṣín|aṣin|kodeord|palavra-passe|mdp|modpas|okwuntughe|furaha sirta|jecha darbii|kecap sandi|tembung sandi|šifra|ifrə|шифра|zaporka|parool|salas|kupuhipa|pasiwedhi|پسورد|ପାସ".split(
+  "passw|passphrase|passcode|pass is|pass was|pw|kennwort|mot de passe|contrase|clave|senha|wachtwoord|senord|adgangskode|passord|salasana|hasło|hasŁo|haslo|heslo|jelsz|parol|lozinka|ifre|t kh|kata |nenosiri|парол|Парол|ПАРОЛ|κωδικ|Κωδικ|ΚΩΔΙΚ|סיסמ|كلمة|رمز|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|密碼|口令|パスワード|暗証番号|비밀번호|비번|암호|zugang|cred|login|log in|log-in|signin|sign in|sign-in|lykilor|loynior|pasahitz|contrasinal|wagwoord|kalim|cal faire|cal-faire|cyfrinair|slapta|geslo|озинк|ууц үг|ұпия|ырсөз|ерсүз|პაროლ|աղտնաբառ|پاس|گذرواژه|پټنوم|கடவுச்சொ|పాస్|రహస్య|ಪಾಸ್|ಗುಪ್ತಪದ|പാസ്|രഹസ്യ|પાસવર્ડ|ਪਾਸਵਰਡ|संकेतशब्द|මුරපද|የይለፍ|ពាក្យសម្ងាត់|ລະຫັດຜ່ານ|စကားဝှက်|pasvort|passwuert|wachtwurd|iphasiwedi|kalmar sirri|nywila|aṣín|aṣin|kodeord|palavra-passe|mdp|modpas|okwuntughe|furaha sirta|jecha darbii|kecap sandi|tembung sandi|šifra|ifrə|шифра|zaporka|parool|salas|kupuhipa|pasiwedhi|پسورد|ପାସ".split(
     "|"
   )
 
@@ -281,13 +285,21 @@ const SAID_BEFORE = new RegExp(
   String.raw`(?:${WORD})(?:[^\n\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\uffff]{0,50}[ \t\u00a0"'\`“«:：/→>]{1,6}|[^\x00-\x7f]{1,10}[\s「：]{0,2}|[^\n:(){}[\]=<>"']{0,30}[:：]\**\s{1,4})$`,
   "i"
 )
-const SAID_BEHIND = /^ (?:as )?(?:(?:a|the|my|your) [\w ]{0,12}password|an focal faire)/
+const SAID_BEHIND =
+  /^["'`*]{0,2} (?:(?:is|was|as|still|now) ){0,2}(?:(?:a|the|my|your|our|their) [\w ]{0,20}pass(?:word|phrase|code)|an focal faire)/
+/** What follows one of these words is no password: a place, or an id. */
+const OF_OTHER =
+  /(?:^|[\s"'`(])(?:in|see|from|at|(?<!salasana )on|by|under|since|via|of|commit|rev|revision|version|id|ids|ticket|issue|pr|build|file|test|tests|host|user|username|code|request|error|release|branch|job|run|node|server|section|object|returns?)[\s"'`#]{1,4}$|\b(?!\w{0,30}(?:pass|pw|secret|cred))[a-z]\w{0,30}[:=]$/i
+/** A sign, quotes, or a short word such as `is` in any language, in front of what it names. */
+const LINKED =
+  /(?:[:=：→>「（(/]|["'`*«“]|[^\x00-\x7f]|(?:^|[\s"'`])[a-z]{1,5}|pass(?:word|phrase|code)|creds?)[\s]{0,3}$/i
+const ENGLISH = /passw|passphrase|passcode|\bpw\b|\bcred|\blog[ -]?in|\bsign[ -]?in/i
 /** `user / password`, and a word for a password in the same line. */
 const PAIR_BEFORE = /(?:^|\s)[\w.@-]{2,40} \/ $/
 const PASSWORD_BEHIND = /^[^\n]{0,40}\bpassw/i
 
 /** The path or the base64 that a word is the end of. A word for a password in there says nothing about it. */
-const IS_PATH = /(?:^|[\s"'`:=])[~.]{0,2}\/(?:[a-z_.-]{2,30}\/){1,8}$/
+const IS_PATH = /(?:^|[\s"'`:=])(?:https?:\/\/\S{1,70}|[~.]{0,2}\/(?:[a-z_.-]{2,30}\/){1,8})$/
 const GLUED_PATH = /(?<=[\s"'`“«:：→>]|^)[^\s"'`“«:：→>]{0,80}\/$/
 
 const LONGEST_BEFORE = 80
@@ -301,13 +313,17 @@ export const SAID: Rule = {
   find: (text, start, found) => {
     const wordEnd = isTrueAt(MIXED, text, start) ? MIXED.lastIndex : start
     const end = ".!?".includes(text.charAt(wordEnd - 1)) ? wordEnd - 1 : wordEnd
-    if (!isIrregular(text.slice(start, wordEnd)) || !isSaidPassword(text.slice(start, end))) return start
+    const word = text.slice(start, end)
+    const isOfWords = isWordsAndNumber(word)
+    if (!/\d/.test(word) && !isJumbled(word)) return end
+    if (!isOfWords && !(isIrregular(text.slice(start, wordEnd)) && isSaidPassword(word))) return start
     const near = text.slice(Math.max(0, start - LONGEST_BEFORE), start).replace(EACH_MARK, "")
-    if (near.endsWith("/") && IS_PATH.test(near)) return end
+    if (/[/#]$/.test(near) && IS_PATH.test(near)) return end
     const before = near.endsWith("/") ? near.replace(GLUED_PATH, "") : near
-    const behind = text.slice(wordEnd, wordEnd + 40)
-    const isNear =
-      SAID_BEFORE.test(before) || SAID_BEHIND.test(behind) || (PAIR_BEFORE.test(before) && PASSWORD_BEHIND.test(behind))
+    const behind = text.slice(wordEnd, wordEnd + 60)
+    if (OF_OTHER.test(before)) return end
+    const isBefore = SAID_BEFORE.test(before) && (!isOfWords || LINKED.test(before) || !ENGLISH.test(before))
+    const isNear = isBefore || SAID_BEHIND.test(behind) || (PAIR_BEFORE.test(before) && PASSWORD_BEHIND.test(behind))
     if (isNear) found.push({ start, end, kind: "password" })
     return end
   }

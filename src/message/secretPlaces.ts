@@ -1,10 +1,13 @@
 /** Recognizes secrets by their place, whatever they look like: in a URL, behind an option of a command, in an armour. */
 import { SAID } from "./secretNames.ts"
 import {
+  isJumbled,
   isPasswordAtPlace,
+  isSaidPassword,
   isStrongInUrl,
   isTrueAt,
   isUnlikeWords,
+  isWordsAndNumber,
   matchAt,
   type Near,
   type Rule
@@ -50,7 +53,7 @@ const NEAR_PASSWORD: ReadonlyArray<Place> = [
     /(?<=["'])value\\{0,3}["']\s?:\s?\\{0,3}["']([^"'\n]{1,200}?)(?=\\{0,3}["'],\s?\\{0,3}["'](?:name|key)\\{0,3}["']\s?:\s?\\{0,3}["'][^"'\n]{0,40}passw)/iy
   ],
   ["<input", /<input\b(?=[^>\n]{0,300}(?:passw|name=["']pw))[^>\n]{0,300}?\bvalue=["']([^"'\n]{1,200})/iy],
-  ["send,type", /(?<=passw(?:or)?d[^\n]{0,10}["']\s{1,8})(?:send|typed?)\s+\\?["']([^"'\s\\]{1,200})/iy],
+  ["send,type", /(?<=assw(?:or)?d[^\n]{0,10}["'][\s;]{1,8})(?:send|typed?)\s+\\?["']([^"'\s\\]{1,200})/iy],
   // A value that stands in for a variable.
   [
     ".fetch(,getenv(",
@@ -62,7 +65,7 @@ const NEAR_PASSWORD: ReadonlyArray<Place> = [
 ]
 
 /** The expressions above read no farther. */
-const PASSWORD_NEAR: Near = { words: ["passw", 'name="pw', "name='pw"], before: 400, behind: 400 }
+const PASSWORD_NEAR: Near = { words: ["assw", 'name="pw', "name='pw"], before: 400, behind: 400 }
 
 const PLACES: ReadonlyArray<Place> = [
   // The last part of the address is what lets everyone post.
@@ -101,6 +104,8 @@ const PLACES: ReadonlyArray<Place> = [
   ["freerdp,xfreerdp,wlfreerdp,rdesktop", afterOption("[xw]?l?freerdp|rdesktop", String.raw`(?:\/p:|-p\s+)`)],
   ["lftp", afterOption("lftp", String.raw`-u\s*${QUOTES}[^\s,"']{1,60},`)],
   ["ipmitool,mosquitto_", afterOption(String.raw`ipmitool|mosquitto_\w{3,4}`, String.raw`-P\s+`)],
+  ["snmp", afterOption(String.raw`snmp\w+`, String.raw`-[AX]\s+`)],
+  ["alias set", /(?<=\bmc\s{1,4})alias\s+set\s+\S{1,60}\s+\S{1,200}\s+\S{1,100}\s+["']?([^\s"'|;]{4,200})/y],
   ["plink,pscp,psftp,putty", afterOption("plink|pscp|psftp|putty", String.raw`-pw\s+`)],
   ["psexec,evil-winrm,crackmapexec,netexec", afterOption("psexec|evil-winrm|crackmapexec|netexec", String.raw`-p\s+`)],
   ["ssh-keygen", afterOption("ssh-keygen", String.raw`-[NP]\s+`)],
@@ -150,10 +155,11 @@ const PLACES: ReadonlyArray<Place> = [
   ["--from-literal=,kv put", after(String.raw`(?:--from-literal=${QUOTES}|\bkv put\s+\S{1,100}\s+)[\w.-]{1,60}=`)],
   [
     "echo,printf",
-    /\b(?:echo|printf)\s+(?:-\w+\s+)?(?:\\?["']%s(?:\\+n)?\\?["']\s+)?\\?["']?(?:[\w.-]{1,40}:(?=[^\n|]{1,200}chpasswd))?([^\s"'|]{1,200})(?=\\?["']?\s*\|\s*(?:sudo\s+(?:-S\b|chpasswd|passwd)|chpasswd|passwd|cryptsetup|(?:[\w-]+\s+){1,3}login\b))/y
+    /\b(?:echo|printf)\s+(?:-\w+\s+)?(?:\\?["']%s(?:\\+n)?\\?["']\s+)?\\?["']?(?:[\w.-]{1,40}:(?=[^\n|]{1,200}chpasswd))?([^\s"'|]{1,200})(?=\\?["']?\s*\|\s*(?:sudo\s+(?:-S\b|chpasswd|passwd)|chpasswd|passwd|cryptsetup|kinit|(?:[\w-]+\s+){1,3}login\b))/y
   ],
   ["sudo", /\bsudo\s+-S\b[^\n|;]{0,100}?<<<\s*\\?["']?([^\s"'|\\]{1,200})/y],
   ["identified", /\bidentified\s+(?:with\s+\w{1,40}\s+)?by\s+\\?["']([^"'\n]{1,200}?)(?=\\?["'])/iy],
+  ["getconnection(", /\bgetConnection\(\s?[^\s,]{1,200},\s?["'][^"'\n]{1,60}["'],\s?["']([^"'\n]{1,200})(?=["'])/iy],
   ["convertto-securestring", /ConvertTo-SecureString\s+(?:-String\s+)?["']([^"'\n]{1,200})(?=["'])/iy],
   [
     "stringdata:",
@@ -194,6 +200,11 @@ const PLACES: ReadonlyArray<Place> = [
 
 /** The password of a device's configuration, behind the number that says how it is written. */
 const DEVICE = /\b(?:password|secret|key-string|key)\s[0-9]\s(\S{1,200})/iy
+
+/** True for an irregular word with signs, or one in no order of letters, which is no path, port or project. */
+const isSaidAsOption: Judge = (value) =>
+  isWordsAndNumber(value) ||
+  (isPasswordAtPlace(value) && isSaidPassword(value) && (isJumbled(value) || /[!@#$%^&*]/.test(value)))
 
 // -- rules ----------------------------------------------------------------------------------------------------------
 
@@ -355,6 +366,8 @@ export const AT_PLACES: ReadonlyArray<Rule> = [
     isUnlikeWords
   ),
   redactJsonKey,
+  // Whatever the command, nothing else that looks so stands behind this option.
+  redactGroup([" -p "], /(?<=\S) -p\s+["']?([^\s"'\\|;]{8,60})/y, "password", isSaidAsOption),
   redactGroup(
     "key=,sig=,signature=,code=,appid=,token=,auth=,key%3d,sig%3d,token%3d".split(","),
     PARAMETER,

@@ -92,6 +92,7 @@ const SHAPES: ReadonlyArray<Shape> = [
   ["token", "AGE-SECRET-KEY-1", "[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}"],
   ["token", "rubygems_", "[0-9a-f]{48}"],
   ["token", "cio", "[A-Za-z0-9]{32}(?![A-Za-z0-9])"],
+  ["api key", "base64:", "[A-Za-z0-9+/]{43}="],
   ["token", "AKCp", "[A-Za-z0-9]{69}"],
   ["token", "cmVmd", "[A-Za-z0-9]{59}"],
   ["token", "oy2", "[a-z0-9]{43}(?![A-Za-z0-9])"],
@@ -177,8 +178,16 @@ const WHOLE_SHAPES: ReadonlyArray<readonly [kind: string, source: string]> = [
   // Vendors that are not known here write the same way: a name, what the token is for, and its random part.
   ["api key", String.raw`${NAMED_BEGINNING}(?:${UUID}|${MIXED_OF(20)}[A-Za-z0-9]{20,}[\w-]*)`],
   ["api key", String.raw`(?!pk)[a-z]{2,6}[_-]${MIXED_CASE_OF(32)}[A-Za-z0-9]{32,}(?![A-Za-z0-9])`],
+  // The key of a product: groups of equal length, letters and digits.
+  [
+    "key",
+    "(?=[A-Z0-9-]{0,30}[G-Z])(?=[A-Z-]{0,30}[0-9])(?:(?:[A-Z0-9]{5}-){4,7}[A-Z0-9]{5}|(?:[A-Z0-9]{7}-){3}[A-Z0-9]{7})(?![\\w-])"
+  ],
   // An id, a colon, and the random part.
-  ["credential", String.raw`(?!sha|md|SHA|MD)[\w.-]{6,24}:${MIXED_CASE_OF(40)}[\w-]{40,}`]
+  ["credential", String.raw`(?!sha|md|SHA|MD)[\w.-]{6,24}:${MIXED_CASE_OF(32)}[\w-]{32,}(?![\w+/=.])`],
+  ["token", String.raw`[a-z]{2,8}\.${MIXED_CASE_OF(30)}[A-Za-z0-9]{30,}(?![\w.-])`],
+  // Two long random parts.
+  ["token", String.raw`${MIXED_CASE_OF(20)}[\w-]{20,64}\.${MIXED_CASE_OF(20)}[\w-]{20,200}(?![\w.])`]
 ]
 
 /** Words in front of ids, hashes and names, which are no secrets however random they look. */
@@ -187,13 +196,13 @@ const ID_WORD =
 
 /** A name of one to three parts, and something behind it: a vendor's token, or an id. */
 const NAME_AND_REST =
-  /((?:[a-z][a-z0-9]{1,15}[_-]){1,3})(?:[A-Za-z0-9]{4,12}_)?(?:(?<=_)([0-9a-f]{64})|([A-Za-z0-9]{24,}))(?![\w.-])/y
+  /((?:(?:[a-z][a-z0-9]{1,15}|[A-Z]{2,6})[_-]){1,3})(?:[A-Za-z0-9]{4,12}[_-])?(?:(?<=_)([0-9a-f]{64})|([A-Za-z0-9]{20,}(?:_[A-Za-z0-9]{3,8})?|[\w-]{30,}={0,2}))(?![\w.-])/y
 const OF_ID = new RegExp(`(?:^|[_-])(?:${ID_WORD})[_-]`)
 
 /** Vendors that nobody lists write the same way. */
 const findUnlisted = (text: string, at: number): Secret | undefined => {
   const [, name = "", hash, rest = ""] = matchAt(NAME_AND_REST, text, at) ?? []
-  if (name === "" || OF_ID.test(name) || (hash === undefined && !isRandom(rest.slice(0, LONGEST_PART))))
+  if (name === "" || OF_ID.test(name.toLowerCase()) || (hash === undefined && !isRandom(rest.slice(0, LONGEST_PART))))
     return undefined
   return { kind: "api key", start: at, end: NAME_AND_REST.lastIndex }
 }

@@ -79,28 +79,74 @@ const CODE: ReadonlyArray<RegExp> = [
 
 /** Options, dates, hashes, ids and names of programs, though they hold a digit and a sign. */
 const WORDLIKE =
-  /^(?:[a-z]+(?:[-_.][a-z]+)*|[a-z]{2,}(?:[A-Z][a-z]{2,})+|[A-Z]+(?:_[A-Z]+)*)\d{0,2}=|^[\w.-]*\(|^\d{4}-\d|^[a-z]+(?:[-_.@][a-z\d]+)*$|^[A-Z\d_]+$|^\$\w+\$|^-|^[\w-]{21,}$|^[\w.+-]+@[\w-]+\.\w+/
+  /^(?:[a-z]+(?:[-_.][a-z]+)*|[a-z]{2,}(?:[A-Z][a-z]{2,})+|[A-Z]+(?:_[A-Z]+)*)\d{0,2}=|^[\w.-]*\(|^\d{4}-\d|^[a-z]+(?:[-_.@][a-z\d]+)*$|^[A-Z\d_-]+$|\d\.\d+\.\d|^\$\w+\$|^-|^[\w-]{21,}$|^[\w.+-]+@[\w-]+\.\w+/
+
+/** Ids and constants, which are no words either. */
+const IDS = /^(?:0x)?[0-9a-f-]+$|^[A-Z\d_-]+$|^-|^\$\w+\$|^[\w.+-]+@[\w-]+\.\w+/
 
 /** False for a word that names a secret or holds the place of one, and for the number of a port or a user. */
 export const isPasswordAtPlace = (text: string): boolean =>
   !isPlaceholder(text) && !RESERVED.test(text) && !LABEL.test(text) && !/^(?:-|\d{1,5}(?:[:/]\d{1,5})?$)/.test(text)
+
+/** The letters that follow each letter in words of programs and of most languages: 97 of 100 pairs are among these. */
+const FOLLOWERS =
+  "a:bcdfgiklmnprstuvy b:aeijloruy c:acehiklortu d:adeilosu e:acdefgilmnpqrstvwxy f:aefilortu g:ehinorsu h:aeiort i:abcdefglmnoprstvz j:es k:eins l:adefilostuy m:abeimopsu n:acdefgiklnopstuvy o:bcdfgiklmnoprstuvw p:aeiloprstu q:u r:acdefgiklmnorstuvy s:acehikopstuy t:acehiloprstuy u:abcefilmnprst v:aeio w:aehinor x:cipt y:inopst z:ei"
+
+const USUAL = 1
+const UNUSUAL = 2
+/** By the codes of both signs. Pairs with a sign that is neither letter nor digit, and pairs of digits, say nothing. */
+const PAIRS = new Uint8Array(128 * 128)
+for (let first = 0; first < 128; first++)
+  for (let second = 0; second < 128; second++) {
+    const pair = String.fromCharCode(first, second)
+    if (/^(?:[a-z][A-Z]|[A-Za-z]\d|\d[A-Za-z]|[A-Za-z]{2})$/.test(pair)) PAIRS[first * 128 + second] = UNUSUAL
+  }
+for (const [first = "", followers = ""] of FOLLOWERS.split(" ").map((row) => row.split(":")))
+  for (const second of followers)
+    for (const pair of [first + second, first.toUpperCase() + second, (first + second).toUpperCase()])
+      PAIRS[pair.charCodeAt(0) * 128 + pair.charCodeAt(1)] = USUAL
+
+/** True if most signs side by side are so in no word: letters that never follow each other, letters and digits, changes of case. */
+export const isJumbled = (text: string): boolean => {
+  let usual = 0
+  let unusual = 0
+  for (let at = Math.min(text.length, MOST_READ) - 1; at > 0; at--) {
+    const second = text.charCodeAt(at)
+    const first = text.charCodeAt(at - 1)
+    const kind = first < 128 && second < 128 ? PAIRS[first * 128 + second] : 0
+    if (kind === USUAL) usual++
+    else if (kind === UNUSUAL) unusual++
+  }
+  return unusual > usual && usual + unusual >= FEWEST_PAIRS
+}
+const MOST_READ = 200
+const FEWEST_PAIRS = 6
 
 /** True for what is too irregular to be a word, with the signs of a URL in it. */
 export const isStrongInUrl = (text: string): boolean =>
   !isPlaceholder(text) && isStrong(text.replaceAll(/%[0-9A-F]{2}/g, "x1"), 16)
 
 /** True for a password that someone says in a sentence: not an option, a date, a hash or a name. */
-export const isSaidPassword = (text: string): boolean => !WORDLIKE.test(text) && isUnlikeWords(text)
+export const isSaidPassword = (text: string): boolean =>
+  (isJumbled(text) ? !IDS.test(text) : !WORDLIKE.test(text)) && isUnlikeWords(text)
 
-/** True for what has a sign that words do not have, or is long and random. */
+/** True for three words or more with a number, as lists of words give them: `copper-lagoon-42-rivet`, `Copper.Lagoon.42`. */
+export const isWordsAndNumber = (text: string): boolean =>
+  WORDS_AND_NUMBER.test(text) && /\d/.test(text) && !PROGRAMS_WORDS.test(text)
+const WORDS_AND_NUMBER =
+  /^(?:[A-Za-z][a-z]{2,}\d{0,4}|\d{2,4})(?:([-._])(?:[A-Za-z][a-z]{2,}\d{0,4}|\d{2,4})){2,6}[!?#]?$/
+const PROGRAMS_WORDS =
+  /(?:^|[-._])(?:\d{4}|test|tests|spec|auth|login|user|users|pass|passwords?|token|secret|key|web|api|app|prod|dev|staging|node|server|client|corp|com|org|net|local|json|yaml|linux|ubuntu|debian|win|windows|mac|release|version|beta|alpha|src|lib|main|index|model|file|image)(?:\d*)(?=[-._]|$)/i
+
+/** True for what has a sign that words do not have, or no letters that follow each other in words. */
 export const isIrregular = (text: string): boolean =>
-  /[!#$%&*?+~^=_-]/.test(text) || (text.length > 9 && isRandom(text) && !hasCamelWords(text))
+  /[!#$%&*?+~^=_-]/.test(text) || (isJumbled(text) && !/^[0-9a-f]+$/i.test(text))
 
 /** True for a value that no sentence, program or path would hold there. */
 export const isUnlikeWords = (text: string): boolean =>
   text.length > 5 &&
   /[A-Za-z]/.test(text) &&
-  /[\d!@#$%^&*]/.test(text) &&
+  (/[\d!@#$%^&*]/.test(text) || isJumbled(text)) &&
   isLiteral(text) &&
   !isCode(text) &&
   !WORDY.test(text)
@@ -125,7 +171,9 @@ const FILE_LINE = /^\(?[\w@.~/\\-]+\.[a-z]{1,4}:\d+(?::\d+)?\)?$/i
 export const isLiteral = (text: string): boolean =>
   !RESERVED.test(text) &&
   !FILE_LINE.test(text) &&
-  (!/^(?:~|\.{1,2})?\/|^[A-Za-z]:[\\/]|^[a-z]+:\/\//.test(text) || /^[A-Za-z0-9+/]{40}$/.test(text)) &&
+  (!/^(?:~|\.{1,2})?\/|^[A-Za-z]:[\\/]|^[a-z]+:\/\//.test(text) ||
+    /^[A-Za-z0-9+/]{40}$/.test(text) ||
+    (/^\/[A-Za-z0-9+/]{15,}={0,2}$/.test(text) && isJumbled(text))) &&
   !/^#[0-9a-f]{3,8}$/i.test(text)
 
 /** True for what holds the place of a value, and for the name of a field. */
@@ -136,16 +184,14 @@ const isPlaceholder = (text: string): boolean =>
 
 export const isCode = (text: string): boolean => CODE.some((pattern) => pattern.test(text))
 
-/** Changes of case, or between letters and digits, where no words would have them. */
-export const isRandom = (text: string): boolean => {
-  const kinds = Array.from(text, (sign) => (sign < "A" ? 0 : sign < "a" ? 1 : 2))
-  if (new Set(kinds).size < (text.length < 40 ? 3 : 2)) return false
-  const changes = kinds.filter((kind, i) => i > 0 && kind !== kinds[i - 1]).length
-  return changes > (text.length < 40 ? 0.38 : 0.25) * text.length && !/^[0-9a-f]+$/i.test(text)
-}
+/** True for a long part of a token: of letters of both cases and digits, unless it is very long, and in no order of words. */
+export const isRandom = (text: string): boolean =>
+  [/\d/, /[A-Z]/, /[a-z]/].filter((kind) => kind.test(text)).length >= (text.length < 40 ? 3 : 2) &&
+  isJumbled(text) &&
+  !/^[0-9a-f]+\w{0,6}$/i.test(text)
 
 /** Half of it or more is words, as in names of tests and functions. */
 export const hasCamelWords = (text: string): boolean => {
   const start = text.slice(0, 200)
-  return 2 * (start.match(/[A-Z]?[a-z]{3,}/g) ?? []).join("").length >= start.length
+  return !isJumbled(start) && 2 * (start.match(/[A-Z]?[a-z]{3,}/g) ?? []).join("").length >= start.length
 }

@@ -274,15 +274,16 @@ const SIGN = 127
 /** Part of a token, and a sign in one that is neither letter nor digit. */
 const TOKEN = 128
 const SEPARATOR = 256
-/** Part of a mixed word, which has a digit, and letters of both cases or a letter and a mark. */
+/** Part of a mixed word, which has a letter and a digit, or letters of both cases and a mark. */
 const WORD = 512
 const CAPITAL = 1024
 const DIGIT = 2048
 const MARK = 4096
 const SMALL = 8192
 const LETTERS = CAPITAL | SMALL
+const MARKED = LETTERS | MARK
 const isMixed = (word: number): boolean =>
-  (word & DIGIT) !== 0 && ((word & LETTERS) === LETTERS || ((word & MARK) !== 0 && (word & LETTERS) !== 0))
+  (word & DIGIT) === 0 ? (word & MARKED) === MARKED : (word & LETTERS) !== 0
 
 for (let unit = 0; unit < 128; unit++) {
   const character = String.fromCharCode(unit)
@@ -293,7 +294,7 @@ for (let unit = 0; unit < 128; unit++) {
     [CAPITAL, /[A-Z]/],
     [SMALL, /[a-z]/],
     [DIGIT, /\d/],
-    [MARK, /[!#$%&*?+~^=_-]/]
+    [MARK, /[!#$%^&*@]/]
   ] as const
   UNITS[unit] = bits.reduce(
     (known, [bit, pattern]) => known | (pattern.test(character) ? bit : 0),

@@ -149,5 +149,7 @@ export const LOOK_ALIKES: Readonly<Record<string, (draw: Draw) => string>> = {
   coordinates: () => "52.520008,13.404954;alt=34",
   markdown: () => "## Token: how we count\n**Key:** concepts",
   CSS: () => ":root { --key-color: #a1b2c3; --secret-opacity: .4 }",
-  argon: () => `hasher: "argon2id", rounds: 12`
+  argon: () => `hasher: "argon2id", rounds: 12`,
+  "diff of a commit": ({ digits, hex }) => `https://github.com/ann/a/commit/${hex(40)}#diff-${hex(32)}R${digits(2)}`,
+  "section of a standard": () => "Password Credentials Grant: https://tools.ietf.org/html/rfc6749#section-4.3"
 }

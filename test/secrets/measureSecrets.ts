@@ -57,7 +57,7 @@ export const measureStrangers = (): ReadonlyArray<Share> => measureCorpus(STRANG
 
 /** The look-alikes of the later corpora that the redaction changes. */
 export const listChangedLater = (): ReadonlyArray<string> =>
-  [...CARRIED_INNOCENTS, ...PUBLISHED_INNOCENTS, ...MANUAL_INNOCENTS].filter(isChanged)
+  [...CARRIED_INNOCENTS, ...PUBLISHED_INNOCENTS, ...MANUAL_INNOCENTS, ...STRANGE_INNOCENTS].filter(isChanged)
 
 export const addShares = (name: string, shares: ReadonlyArray<Share>): Share => ({
   name,
