@@ -292,7 +292,7 @@ const OF_OTHER =
   /(?:^|[\s"'`(])(?:in|see|from|at|(?<!salasana )on|by|under|since|via|of|commit|rev|revision|version|id|ids|ticket|issue|pr|build|file|test|tests|host|user|username|code|request|error|release|branch|job|run|node|server|section|object|returns?)[\s"'`#]{1,4}$|\b(?!\w{0,30}(?:pass|pw|secret|cred))[a-z]\w{0,30}[:=]$/i
 /** A sign, quotes, or a short word such as `is` in any language, in front of what it names. */
 const LINKED =
-  /(?:[:=：→>「（(/]|["'`*«“]|[^\x00-\x7f]|(?:^|[\s"'`])[a-z]{1,5}|pass(?:word|phrase|code)|creds?)[\s]{0,3}$/i
+  /(?:[:=：→>「（(/]|["'`*«“]|[\u0080-\uffff]|(?:^|[\s"'`])[a-z]{1,5}|pass(?:word|phrase|code)|creds?)\s{0,3}$/i
 const ENGLISH = /passw|passphrase|passcode|\bpw\b|\bcred|\blog[ -]?in|\bsign[ -]?in/i
 /** `user / password`, and a word for a password in the same line. */
 const PAIR_BEFORE = /(?:^|\s)[\w.@-]{2,40} \/ $/
