@@ -282,8 +282,7 @@ const MARK = 4096
 const SMALL = 8192
 const LETTERS = CAPITAL | SMALL
 const MARKED = LETTERS | MARK
-const isMixed = (word: number): boolean =>
-  (word & DIGIT) === 0 ? (word & MARKED) === MARKED : (word & LETTERS) !== 0
+const isMixed = (word: number): boolean => ((word & DIGIT) === 0 ? (word & MARKED) === MARKED : (word & LETTERS) !== 0)
 
 for (let unit = 0; unit < 128; unit++) {
   const character = String.fromCharCode(unit)
