@@ -33,6 +33,8 @@ import {
   readGeminiRows
 } from "./formats/gemini/gemini.ts"
 import { isQwenRow, readQwen } from "./formats/gemini/qwen.ts"
+import { isDroidRow, readDroid } from "./formats/droid.ts"
+import { isAiStudioDocument, readAiStudio } from "./formats/gemini/aiStudio.ts"
 import { isGooseDocument, isGooseRow, readGoose, readGooseRows } from "./formats/goose.ts"
 import { isKiroDocument, isKiroRow, readKiro, readKiroRows } from "./formats/kiro/kiro.ts"
 import { isLangsmithDocument, isLangsmithRow, readLangsmith, readLangsmithRows } from "./formats/langsmith/langsmith.ts"
@@ -62,6 +64,7 @@ export const Format = Schema.Literal(
   "claude-ai",
   "gemini-cli",
   "gemini",
+  "ai-studio",
   "qwen-code",
   "opencode",
   "cline",
@@ -71,6 +74,7 @@ export const Format = Schema.Literal(
   "swe-agent",
   "goose",
   "kiro",
+  "droid",
   "continue",
   "trae",
   "sharegpt",
@@ -135,6 +139,7 @@ const DOCUMENT_FORMATS: ReadonlyArray<DocumentFormat> = [
     readDocument: readGeminiChat
   },
   { format: "gemini", marks: ["contents"], isDocument: isGeminiContents, readDocument: readGeminiContents },
+  { format: "ai-studio", marks: ["chunkedPrompt"], isDocument: isAiStudioDocument, readDocument: readAiStudio },
   { format: "opencode", marks: ["info", "messages"], isDocument: isOpencodeDocument, readDocument: readOpencode },
   { format: "cline", marks: ["ts", "type", "say", "ask"], isDocument: isClineDocument, readDocument: readCline },
   { format: "openhands", marks: ["history"], isDocument: isOpenhandsDocument, readDocument: readOpenhands },
@@ -180,6 +185,7 @@ const ROW_FORMATS: ReadonlyArray<RowFormat> = [
     outline: keepAll,
     readRows: readSessionRows
   },
+  { format: "droid", marks: ["type", "id", "title", "cwd"], isRow: isDroidRow, readRows: readDroid },
   { format: "pi", marks: ["type", "id", "parentId", "message"], isRow: isPiRow, outline: outlinePi, readRows: readPi },
   {
     format: "codex",

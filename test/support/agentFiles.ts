@@ -161,6 +161,20 @@ export const AGENT_FILES: Readonly<Record<string, string>> = {
       }
     }
   ),
+  droid: lines(
+    { type: "session_start", id: "s" },
+    { type: "message", message: { role: "user", content: "word1" } },
+    { type: "message", message: { role: "assistant", content: [call] } },
+    { type: "message", message: { role: "user", content: [result, ...text("word4")] } }
+  ),
+  "ai-studio": JSON.stringify({
+    chunkedPrompt: {
+      chunks: [
+        { role: "user", text: "word1" },
+        { role: "model", text: "word2" }
+      ]
+    }
+  }),
   continue: JSON.stringify({
     sessionId: "s",
     history: [

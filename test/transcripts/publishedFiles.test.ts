@@ -318,3 +318,100 @@ describe("streams of events", () => {
     assert.strictEqual(failTranscript("A sentence.\n".repeat(100) + EVENTS).line, 1)
   })
 })
+
+describe("claude.ai", () => {
+  const text = (text: string) => ({ type: "text", text })
+  const message = (uuid: string, sender: string, content: ReadonlyArray<object>, more: object = {}) => ({
+    uuid,
+    sender,
+    content,
+    ...more
+  })
+
+  it("results that stand in a message of the user answer their calls", () => {
+    const use = { type: "tool_use", id: "t1", name: "search", input: { q: "a" } }
+    const result = { type: "tool_result", tool_use_id: "t1", content: [text("one"), { type: "image", source: {} }] }
+    const chat_messages = [
+      message("1", "human", [text("Look it up.")]),
+      message("2", "assistant", [text("I search."), use]),
+      message("3", "human", [result]),
+      message("4", "assistant", [text("Found.")])
+    ]
+    assert.deepStrictEqual(tell(JSON.stringify({ uuid: "c", chat_messages })), {
+      c: [
+        "user: Look it up.",
+        'assistant: I search. [search {"q":"a"} #t1]',
+        "tool #t1: one\n[image]",
+        "assistant: Found."
+      ]
+    })
+  })
+
+  it("a file that is attached and listed is told once", () => {
+    const attachments = [{ file_name: "a.txt", extracted_content: "one" }]
+    const files = [{ file_name: "a.txt" }, { file_name: "b.png" }]
+    const chat_messages = [message("1", "human", [text("Read them.")], { attachments, files })]
+    assert.deepStrictEqual(tell(JSON.stringify([{ uuid: "c", chat_messages }])), {
+      c: ["user: Read them.\n[a.txt]\none\n[b.png]"]
+    })
+  })
+})
+
+describe("Droid", () => {
+  it("lines of Anthropic's messages behind a start of their own", () => {
+    const line = (id: string, role: string, content: unknown) => ({ type: "message", id, message: { role, content } })
+    const rows = lines(
+      { type: "session_start", id: "d-1", title: "Ports", cwd: "/w", version: 2 },
+      line("1", "user", [
+        { type: "text", text: "<system-reminder>\nUser system info\n</system-reminder>" },
+        { type: "text", text: "Find the port." }
+      ]),
+      line("2", "assistant", [{ type: "tool_use", id: "t1", name: "Read", input: { path: "a" } }]),
+      line("3", "user", [{ type: "tool_result", tool_use_id: "t1", content: "4041" }]),
+      { type: "todo_state", id: "4", todos: [] },
+      line("5", "assistant", [
+        { type: "thinking", thinking: "hm", signature: "s" },
+        { type: "text", text: "It is 4041." }
+      ])
+    )
+    assert.strictEqual(readTranscript(rows).format, "droid")
+    assert.deepStrictEqual(tell(rows), {
+      "d-1": [
+        "user: <system-reminder>\nUser system info\n</system-reminder>",
+        "user: Find the port.",
+        'assistant: [Read {"path":"a"} #t1]',
+        "tool #t1: 4041",
+        "assistant: It is 4041."
+      ]
+    })
+    assert.deepStrictEqual(readTranscript(rows).sessions[0]?.notices, [0])
+    assert.deepStrictEqual(readTranscript(rows).skipped, { session_start: 1, todo_state: 1 })
+  })
+})
+
+describe("Google AI Studio", () => {
+  it("a saved prompt, whose pieces follow each other", () => {
+    const chunks = [
+      { role: "user", text: "Sum it up.", tokenCount: 3 },
+      { role: "user", driveDocument: { id: "1" } },
+      { role: "model", text: "Reading.", isThought: true },
+      { role: "model", text: "It is ", finishReason: "STOP" },
+      { role: "user", text: "Go on." },
+      { role: "model", parts: [{ text: "one" }, { text: " page." }] }
+    ]
+    const systemInstruction = { parts: [{ text: "Be brief." }] }
+    const file = JSON.stringify({ runSettings: {}, systemInstruction, chunkedPrompt: { chunks, pendingInputs: [] } })
+    assert.strictEqual(readTranscript(file).format, "ai-studio")
+    assert.deepStrictEqual(tell(file), {
+      "session 1": [
+        "system: Be brief.",
+        "user: Sum it up.",
+        "user: [document]",
+        "assistant: It is ",
+        "user: Go on.",
+        "assistant: one page."
+      ]
+    })
+    assert.deepStrictEqual(readTranscript(file).skipped, { thinking: 1 })
+  })
+})

@@ -1,6 +1,6 @@
 /** Reads the `conversations.json` of an export of claude.ai, in which a message names the one it follows. */
 import * as Either from "effect/Either"
-import { isObject, type JsonObject } from "../../format/json.ts"
+import { isObject, type JsonObject, listObjects } from "../../format/json.ts"
 import type { Message } from "../../message/Message.ts"
 import {
   type Call,
@@ -65,7 +65,12 @@ const convertMessage = (row: TranscriptRow, ids: CallIds): Either.Either<Convert
   const said = blocks.length === 0 && typeof text === "string" && text !== "" ? [{ type: "text", text }] : blocks
   if (sender === "human") {
     const parts = [...listTexts(said), ...listFiles(row.value)]
-    return Either.right(parts.length === 0 ? "empty" : say(makeUserMessage(parts)))
+    const results = convertReply(
+      said.filter(({ type }) => type === "tool_result"),
+      ids
+    )
+    if (parts.length + results.length === 0) return Either.right("empty")
+    return Either.right(say(...results, ...(parts.length === 0 ? [] : [makeUserMessage(parts)])))
   }
   if (sender !== "assistant") return failEntry(row, "a message of a human or an assistant")
   const messages = convertReply(said, ids)
@@ -75,13 +80,15 @@ const convertMessage = (row: TranscriptRow, ids: CallIds): Either.Either<Convert
 const listTexts = (blocks: ReadonlyArray<JsonObject>): ReadonlyArray<Part> =>
   blocks.filter(({ type }) => type === "text").map((block) => makeTextPart(getText(block, "text")))
 
-const listFiles = ({ attachments, files }: JsonObject): ReadonlyArray<Part> =>
-  [attachments, files].flatMap((list) =>
-    (Array.isArray(list) ? list.filter(isObject) : []).map((file) => {
-      const extracted = getText(file, "extracted_content")
-      return makeTextPart(`[${getText(file, "file_name")}]${extracted === "" ? "" : `\n${extracted}`}`)
-    })
-  )
+/** A file whose text was extracted may be listed as a file, too. */
+const listFiles = ({ attachments, files }: JsonObject): ReadonlyArray<Part> => {
+  const attached = listObjects(attachments)
+  const names = new Set(attached.map(({ file_name: name }) => name))
+  return [...attached, ...listObjects(files).filter(({ file_name: name }) => !names.has(name))].map((file) => {
+    const extracted = getText(file, "extracted_content")
+    return makeTextPart(`[${getText(file, "file_name")}]${extracted === "" ? "" : `\n${extracted}`}`)
+  })
+}
 
 /** A reply may call tools and speak on: each stretch of it up to the results is a message. */
 const convertReply = (blocks: ReadonlyArray<JsonObject>, ids: CallIds): ReadonlyArray<Message> => {
@@ -111,5 +118,9 @@ const convertReply = (blocks: ReadonlyArray<JsonObject>, ids: CallIds): Readonly
 
 const listResult = (content: unknown): ReadonlyArray<Part> => {
   const all: ReadonlyArray<unknown> = Array.isArray(content) ? content : [content]
-  return all.map((part) => makeTextPart(isObject(part) && typeof part.text === "string" ? part.text : showValue(part)))
+  return all.map((part) => {
+    if (!isObject(part)) return makeTextPart(showValue(part))
+    if (typeof part.text === "string") return makeTextPart(part.text)
+    return makeTextPart(part.type === "image" ? "[image]" : showValue(part))
+  })
 }

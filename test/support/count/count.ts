@@ -51,6 +51,7 @@ const readOne = (value: unknown): Read | null => {
     return one("swe-agent", Documents.sweAgent(value))
   if (has(value, "conversation_id", "history")) return { kind: "kiro", conversations: [Editors.kiroSave(value)] }
   if (has(value, "executionId")) return { kind: "kiro", conversations: [Editors.kiroExecution(value)] }
+  if (has(value, "chunkedPrompt")) return { kind: "ai-studio", conversations: [Documents.aiStudio(value)] }
   if (has(value, "llm_interactions")) return { kind: "trae", conversations: [Editors.trae(value)] }
   if (list(get(value, "history")).some((item) => has(item, "message")))
     return { kind: "continue", conversations: [Editors.continueSession(value)] }
@@ -104,6 +105,7 @@ const readRows = (rows: ReadonlyArray<unknown>, isLines = true): Read | null => 
   ) {
     return { kind: "codex", conversations: Agents.codex(rows) }
   }
+  if (typed("session_start")) return { kind: "droid", conversations: [Editors.droid(rows)] }
   if (typed("session")) return { kind: "pi", conversations: Agents.pi(rows) }
   if (rows.some((row) => has(row, "uuid") && has(get(row, "message"), "parts"))) {
     return { kind: "qwen-code", conversations: Agents.qwen(rows) }

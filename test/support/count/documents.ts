@@ -14,11 +14,8 @@ const chatGptText = (content: unknown): string => {
   const said = list(get(content, "parts")).map((part) => {
     if (typeof part === "string") return part
     const type = string(get(part, "content_type"))
-    return type === "image_asset_pointer"
-      ? "[image]"
-      : type === "audio_transcription"
-        ? string(get(part, "text"))
-        : `[${type}]`
+    if (has(part, "text")) return string(get(part, "text"))
+    return type === "image_asset_pointer" ? "[image]" : `[${type}]`
   })
   return has(content, "parts")
     ? said.filter((text) => text !== "").join("\n")
@@ -58,6 +55,13 @@ export const chatGpt = (conversation: unknown): Conversation => {
   }
 }
 
+const resultText = (content: unknown): string =>
+  typeof content === "string"
+    ? content
+    : list(content)
+        .map((part) => (get(part, "type") === "image" ? "[image]" : string(get(part, "text"))))
+        .join("\n")
+
 export const claudeAi = (conversation: unknown): Conversation => {
   const numbers = numberCalls()
   const all = list(get(conversation, "chat_messages"))
@@ -73,11 +77,17 @@ export const claudeAi = (conversation: unknown): Conversation => {
   const said = path.flatMap((message): ReadonlyArray<Said> => {
     const content = get(message, "content")
     const blocks = list(content).length > 0 ? list(content) : [{ type: "text", text: get(message, "text") }]
+    const results = blocks.filter((block) => get(block, "type") === "tool_result")
+    const resultOf = (block: unknown) =>
+      answer(string(get(block, "tool_use_id")) || numbers.answered(), resultText(get(block, "content")))
     if (get(message, "sender") === "human") {
-      const files = list(get(message, "attachments")).map(
+      const attached = list(get(message, "attachments")).map(
         (file) => `[${string(get(file, "file_name"))}]\n${string(get(file, "extracted_content"))}`
       )
-      return [say("user", [textOf(blocks), ...files].filter((text) => text !== "").join("\n"))]
+      const files = list(get(message, "files")).map((file) => `[${string(get(file, "file_name"))}]`)
+      const listed = files.filter((name) => !attached.some((text) => text.startsWith(`${name}\n`)))
+      const text = [textOf(blocks), ...attached, ...listed].filter((text) => text !== "").join("\n")
+      return [...results.map(resultOf), ...(text === "" ? [] : [say("user", text)])]
     }
     const told: Array<Said> = []
     for (const block of blocks) {
@@ -92,7 +102,7 @@ export const claudeAi = (conversation: unknown): Conversation => {
         told.push({ ...before, calls: [...before.calls, string(get(block, "id")) || numbers.make()] })
       else if (type === "tool_result") {
         if (goesOn !== undefined) told.push(goesOn)
-        told.push(answer(string(get(block, "tool_use_id")) || numbers.answered(), textOf(get(block, "content"))))
+        told.push(resultOf(block))
       } else if (goesOn !== undefined) told.push(goesOn)
     }
     return told
@@ -362,3 +372,23 @@ export const aider = (text: string): ReadonlyArray<Conversation> =>
       return { id: null, said: told }
     })
     .filter(({ said }) => said.length > 0)
+
+/** Pieces of a prompt of AI Studio. */
+export const aiStudio = (value: unknown): Conversation => {
+  const shown = (chunk: unknown) =>
+    Object.keys(Object(chunk)).flatMap((key) =>
+      key.startsWith("drive") || key === "inlineImage" ? [`[${key.replace(/^(drive|inline)/, "").toLowerCase()}]`] : []
+    )
+  const textOfParts = (chunk: unknown) =>
+    list(get(chunk, "parts"))
+      .map((part) => string(get(part, "text")))
+      .join("")
+  const said = list(get(value, "chunkedPrompt", "chunks"))
+    .filter((chunk) => get(chunk, "isThought") !== true)
+    .map((chunk) => {
+      const text = [string(get(chunk, "text")) || textOfParts(chunk), ...shown(chunk)].filter((text) => text !== "")
+      return say(get(chunk, "role") === "model" ? "assistant" : "user", text.join("\n"))
+    })
+  const system = textOfParts(get(value, "systemInstruction"))
+  return { id: string(get(value, "id")) || null, said: system === "" ? said : [say("system", system), ...said] }
+}

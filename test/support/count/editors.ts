@@ -1,7 +1,7 @@
 /** Sessions of Kiro, Continue and Trae. */
 import { answer, type Conversation, say, type Said, withoutEmpty } from "./conversation.ts"
 import { get, has, list, string, words } from "./json.ts"
-import { textOf } from "./messages.ts"
+import { anthropic, textOf } from "./messages.ts"
 
 type Rows = ReadonlyArray<unknown>
 
@@ -147,4 +147,21 @@ export const trae = (value: unknown): Conversation => {
     for (const result of results) if (calls.includes(string(get(result, "call_id")))) add(result)
   }
   return one(null, said)
+}
+
+/** Lines of Droid: messages of Anthropic's API, of which reminders stand apart. */
+export const droid = (rows: Rows): Conversation => {
+  const isReminder = (block: unknown) => string(get(block, "text")).startsWith("<system-reminder>")
+  const id = rows
+    .map((row) => (get(row, "type") === "session_start" ? string(get(row, "id")) : ""))
+    .find((id) => id !== "")
+  const said = rows.flatMap((row): ReadonlyArray<Said> => {
+    const role = get(row, "message", "role")
+    const content = get(row, "message", "content")
+    if (typeof content === "string") return anthropic({ role, content })
+    const blocks = list(content).filter((block) => get(block, "type") !== "thinking")
+    const parts = [blocks.filter(isReminder), blocks.filter((block) => !isReminder(block))]
+    return parts.flatMap((content) => (content.length === 0 ? [] : anthropic({ role, content })))
+  })
+  return one(id, said)
 }
