@@ -36,9 +36,9 @@ export {
    * - `hermes`: the database of a Hermes Agent
    * - `chatgpt`, `claude-ai`: the `conversations.json` of an export
    * - `gemini-cli`, `qwen-code`, `opencode`, `cline`, `copilot-cli`, `openhands`, `swe-agent`, `goose`, `kiro`,
-   *   `continue`, `trae`, `aider`: what these agents write
+   *   `droid`, `continue`, `trae`, `aider`: what these agents write
    * - `codex-exec`: what `codex exec --json` prints
-   * - `gemini`: a list of contents as Gemini's API takes it
+   * - `gemini`, `ai-studio`: a list of contents as Gemini's API takes it, and a prompt that Google AI Studio saved
    * - `letta`, `langsmith`: an agent file, and exported runs
    * - `sharegpt`, `tau-bench`: conversations to train on, and results of a benchmark
    * - the formats of `MessageFormat`: a JSON array of such messages, the body of a request with them, or one per line

@@ -46,6 +46,7 @@ const FIELDS = [
   "message",
   "attachment",
   "operation",
+  "reason",
   "content",
   "toolUseResult"
 ]

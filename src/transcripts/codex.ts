@@ -16,7 +16,8 @@ import {
   type Tolerance,
   type TranscriptRow
 } from "./rows.ts"
-import { isObject, type JsonObject } from "../format/json.ts"
+import { findCodexHeader, isBareHeader, outlineHeader } from "./codexHeader.ts"
+import { isObject, isString, type JsonObject, listObjects } from "../format/json.ts"
 
 const ENVELOPES: ReadonlyArray<unknown> = ["session_meta", "response_item", "event_msg", "turn_context", "compacted"]
 
@@ -42,9 +43,6 @@ export const isCodexRow = ({ value }: TranscriptRow): boolean =>
   isBareHeader(value) ||
   isBareItem(value)
 
-const isBareHeader = (value: JsonObject) =>
-  typeof value.id === "string" && typeof value.timestamp === "string" && "instructions" in value
-
 const isBareItem = ({ call_id, content, type }: JsonObject) =>
   ((type === "function_call" || type === "local_shell_call") && typeof call_id === "string") ||
   (type === "message" &&
@@ -54,9 +52,10 @@ const isBareItem = ({ call_id, content, type }: JsonObject) =>
 /** An envelope is known by its type, and a skipped item by its own. */
 export const outlineCodex = (value: JsonObject): JsonObject => {
   const { payload, type } = value
-  if (type === "event_msg") return pickWithin(pickFields(value, "type", "payload"), "payload", "type", "num_turns")
-  if (type === "turn_context") return pickWithin(pickFields(value, "type", "payload"), "payload")
-  if (type === "session_meta") return pickWithin(pickFields(value, "type", "payload"), "payload", "id")
+  const envelope = pickFields(value, "type", "payload", "ordinal")
+  if (type === "event_msg") return pickWithin(envelope, "payload", "type", "num_turns", "message")
+  if (type === "turn_context") return pickWithin(envelope, "payload")
+  if (type === "session_meta" && isObject(payload)) return { ...envelope, payload: outlineHeader(payload) }
   const isSkipped = isObject(payload) && typeof payload.type === "string" && !SAID.includes(payload.type)
   return type === "response_item" && isSkipped ? { type, payload: { type: payload.type } } : value
 }
@@ -70,10 +69,14 @@ export const readCodex = (
   { attempt, make }: Tolerance
 ): Either.Either<TranscriptContents, ImportError> =>
   Either.gen(function* () {
+    const { firstOwn, isPage, sessionId, subagent } = findCodexHeader(rows)
+    const convert = rows.some(isSaidRow) ? convertRow : convertEvent
     let items: Array<Item> = []
-    const skipped: Array<string> = []
+    const skipped: Array<string> = isPage ? ["beginning in another file"] : []
     for (const row of rows) {
-      if (isRollback(row)) {
+      if (typeof row.value.ordinal === "number" && row.value.ordinal < firstOwn && row.value.type !== "session_meta") {
+        skipped.push("of the main session")
+      } else if (isRollback(row)) {
         const rollback = yield* attempt(decodeRollback(row), row)
         const kept = dropTurns(items, rollback?.payload.num_turns ?? 0)
         for (let left = items.length - kept.length; left > 0; left--) skipped.push("rolled back")
@@ -83,7 +86,7 @@ export const readCodex = (
         items = (yield* attempt(convertCompaction(row, before), row)) ?? before
         if (items === before) skipped.push("compacted")
       } else {
-        const item = yield* attempt(convertRow(row), row)
+        const item = yield* attempt(convert(row), row)
         if (item === undefined) continue
         if (typeof item === "string") skipped.push(item)
         else items.push(item)
@@ -93,7 +96,7 @@ export const readCodex = (
     const said = yield* Either.all(splitItems(items).map((source) => make(source, makeOf)))
     const messages = said.flat()
     const notices = messages.flatMap((message, index) => (isContext(message) ? [index] : []))
-    const session = makeSession({ sessionId: findSessionId(rows), messages, notices })
+    const session = makeSession({ sessionId, messages, notices, subagent })
     return { sessions: [session], skipped: countKinds(skipped) }
   })
 
@@ -145,13 +148,6 @@ const messageOf = (item: Item | string): ReadonlyArray<Message> =>
 /** Returns whether a message is one that the user or the model said, and not the context that Codex begins with. */
 export const isSpokenInCodex = (message: Message): boolean => isSpoken({ value: {}, message })
 
-/** The id of the session that a line begins; undefined for other lines. */
-export const readCodexHeader = ({ value }: TranscriptRow): string | undefined => {
-  const header = value.type === "session_meta" && isObject(value.payload) ? value.payload : value
-  const isHeader = header !== value || isBareHeader(value)
-  return isHeader && typeof header.id === "string" && header.id !== "" ? header.id : undefined
-}
-
 const isRollback = ({ value: { payload, type } }: TranscriptRow): boolean =>
   type === "event_msg" && isObject(payload) && payload.type === "thread_rolled_back"
 
@@ -159,15 +155,6 @@ const isRollback = ({ value: { payload, type } }: TranscriptRow): boolean =>
 const dropTurns = (items: Array<Item>, turns: number): Array<Item> => {
   const starts = items.flatMap((item, index) => (isTurnStart(item) ? [index] : []))
   return turns === 0 ? items : items.slice(0, starts[Math.max(0, starts.length - turns)])
-}
-
-/** Takes the id of the first header. A fork repeats the header of the session it came from after its own. */
-const findSessionId = (rows: ReadonlyArray<TranscriptRow>): string | null => {
-  const headers = rows.flatMap(({ value }) =>
-    value.type === "session_meta" && isObject(value.payload) ? [value.payload] : isBareHeader(value) ? [value] : []
-  )
-  const id = headers[0]?.id
-  return typeof id === "string" && id !== "" ? id : null
 }
 
 /** A response item, and the message that it is by itself. */
@@ -178,13 +165,35 @@ interface Item {
 
 /** Opens what Codex itself says in the name of the user. A turn begins with none of it. */
 const CONTEXT =
-  /^\s*(?:<(?:environment_context|user_instructions|user_shell_command|turn_aborted|subagent_notification|agents_md|skill|hook_prompt|context_update)>|# AGENTS\.md instructions)/i
+  /^\s*(?:<(?:environment_context|user_instructions|user_shell_command|turn_aborted|subagent_notification|agents_md|skill|hook_prompt|context_update)>|# AGENTS\.md instructions|Another language model started to solve this problem)/i
 
 const isContext = (message: Message): boolean => message.role === "user" && CONTEXT.test(messageText(message))
 
 const isTurnStart = ({ message }: Item): boolean => message?.role === "user" && !isContext(message)
 
 const isSpoken = (item: Item): boolean => item.message?.role === "assistant" || isTurnStart(item)
+
+/** Returns whether a row says something, as an item and not as an event. */
+const isSaidRow = ({ value }: TranscriptRow): boolean => {
+  const { content, role, type } = value.type === "response_item" && isObject(value.payload) ? value.payload : value
+  if (type !== "message" || role !== "user") return type === "message" && role === "assistant"
+  return typeof content === "string" || listObjects(content).some(({ text }) => isString(text) && !CONTEXT.test(text))
+}
+
+/** Some versions tell what is said by events alone. */
+const convertEvent = (row: TranscriptRow): Either.Either<Item | string, ImportError> => {
+  const { payload, type } = row.value
+  const { message: text, type: kind } = type === "event_msg" && isObject(payload) ? payload : {}
+  if (typeof text !== "string" || text === "") return convertRow(row)
+  if (kind === "user_message") return decodeItem(row, makeItem("user", "input_text", text))
+  return kind === "agent_message" ? decodeItem(row, makeItem("assistant", "output_text", text)) : convertRow(row)
+}
+
+const makeItem = (role: string, type: string, text: string): JsonObject => ({
+  type: "message",
+  role,
+  content: [{ type, text }]
+})
 
 /** Converts a row, or returns its kind if it is not a message. */
 const convertRow = (row: TranscriptRow): Either.Either<Item | string, ImportError> => {

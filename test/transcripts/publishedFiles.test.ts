@@ -415,3 +415,60 @@ describe("Google AI Studio", () => {
     assert.deepStrictEqual(readTranscript(file).skipped, { thinking: 1 })
   })
 })
+
+describe("Codex", () => {
+  const meta = (payload: object) => ({ timestamp: "", type: "session_meta", payload })
+  const item = (payload: object, more: object = {}) => ({ timestamp: "", type: "response_item", payload, ...more })
+  const said = (role: string, text: string, more: object = {}) =>
+    item({ type: "message", role, content: [{ type: role === "user" ? "input_text" : "output_text", text }] }, more)
+  const event = (type: string, message: string) => ({ timestamp: "", type: "event_msg", payload: { type, message } })
+  const call = item({ type: "function_call", name: "read", call_id: "t1", arguments: "{}" })
+  const result = item({ type: "function_call_output", call_id: "t1", output: "one" })
+
+  it("events tell what is said where no item does, and nothing otherwise", () => {
+    const rows = lines(
+      meta({ id: "cx" }),
+      event("user_message", "Read a."),
+      call,
+      result,
+      event("agent_message", "One.")
+    )
+    assert.deepStrictEqual(tell(rows), {
+      cx: ["user: Read a.", "assistant: [read {} #t1]", "tool #t1: one", "assistant: One."]
+    })
+    assert.deepStrictEqual(readTranscript(rows).skipped, { session_meta: 1 })
+    const both = lines(meta({ id: "cx" }), event("user_message", "Read a."), said("user", "Read a."), call, result)
+    assert.deepStrictEqual(tell(both), { cx: ["user: Read a.", "assistant: [read {} #t1]", "tool #t1: one"] })
+    assert.deepStrictEqual(readTranscript(both).skipped, { session_meta: 1, event_msg: 1 })
+  })
+
+  it("a sub-agent names the session and the call that it works for, and tells nothing of that session", () => {
+    const thread_spawn = { parent_thread_id: "cx", depth: 1, spawn_call_id: "t1" }
+    const rows = lines(
+      meta({ id: "sub", source: { subagent: { thread_spawn } }, subagent_history_start_ordinal: 3 }),
+      said("user", "The request of the main session.", { ordinal: 1 }),
+      said("assistant", "I ask an agent.", { ordinal: 2 }),
+      said("user", "Look into a.", { ordinal: 3 }),
+      said("assistant", "It says one.", { ordinal: 4 })
+    )
+    assert.deepStrictEqual(tell(rows), { "cx.sub": ["user: Look into a.", "assistant: It says one."] })
+    const { sessions, skipped } = readTranscript(rows)
+    assert.deepStrictEqual(sessions[0]?.subagent, { of: "cx", name: "sub", call: "t1" })
+    assert.deepStrictEqual(skipped, { session_meta: 1, "of the main session": 2 })
+  })
+
+  it("a page whose beginning stands in another file says so", () => {
+    const history_base = { thread_id: "before", end_ordinal_exclusive: 9, end_byte_offset: 900 }
+    const rows = lines(meta({ id: "cx", history_mode: "paginated", history_base }), said("user", "Go on."))
+    assert.deepStrictEqual(tell(rows), { cx: ["user: Go on."] })
+    assert.deepStrictEqual(readTranscript(rows).skipped, { session_meta: 1, "beginning in another file": 1 })
+  })
+
+  it("the summary of an earlier session is no request", () => {
+    const summary = "Another language model started to solve this problem and produced a summary: a is read."
+    const compacted = { timestamp: "", type: "compacted", payload: { message: summary } }
+    const rows = lines(meta({ id: "cx" }), compacted, said("user", "Go on."))
+    assert.deepStrictEqual(tell(rows), { cx: [`user: ${summary}`, "user: Go on."] })
+    assert.deepStrictEqual(readTranscript(rows).sessions[0]?.notices, [0])
+  })
+})

@@ -167,10 +167,20 @@ const BY_CODEX =
 export const codex = (rows: Rows): ReadonlyArray<Conversation> => {
   const items: Array<unknown> = []
   let id: string | null = null
+  const metas = rows.filter((row) => get(row, "type") === "session_meta").map((row) => get(row, "payload"))
+  const first = Number(get(metas[0], "subagent_history_start_ordinal") ?? 0)
+  const parent = string(get(metas[0], "source", "subagent", "thread_spawn", "parent_thread_id"))
+  const speaks = (row: unknown) =>
+    get(row, "payload", "role") === "assistant" ||
+    (get(row, "payload", "role") === "user" && !BY_CODEX.test(textOf(get(row, "payload", "content"))))
+  const isOfEvents = metas.length > 0 && !rows.some(speaks)
   for (const row of rows) {
     const payload = get(row, "payload")
     const type = get(row, "type")
-    if (type === "session_meta") id ??= string(get(payload, "id")) || null
+    const role = { user_message: "user", agent_message: "assistant" }[string(get(payload, "type"))]
+    if (type === "session_meta") id ??= [parent, string(get(payload, "id"))].filter((id) => id !== "").join(".") || null
+    else if (Number(get(row, "ordinal") ?? first) < first) continue
+    else if (isOfEvents && role !== undefined) items.push({ type: "message", role, content: get(payload, "message") })
     else if (type === "response_item") items.push(payload)
     else if (type === "compacted" && items.length === 0) {
       const history = list(get(payload, "replacement_history"))
