@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as TestRunner from "@effect/cluster/TestRunner"
 import { SqlClient } from "@effect/sql/SqlClient"
-import { Deferred, Duration, Effect, Either, Fiber, Layer, TestClock } from "effect"
+import { Deferred, Duration, Effect, Either, Fiber, Layer, Metric, MetricState, TestClock } from "effect"
 import { timings } from "../../src/cluster/SessionCluster.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionId } from "../../src/session/Session.ts"
@@ -13,6 +13,15 @@ import { onVirtualClock } from "../support/virtualClock.ts"
 import { manual, scripted } from "../support/world.ts"
 
 const id = SessionId.make("chat-42")
+
+const countReruns = Effect.map(Metric.snapshot, (pairs) =>
+  pairs
+    .filter(({ metricKey }) => metricKey.name === "throughline_cluster_reruns")
+    .reduce(
+      (sum, { metricState }) => sum + (MetricState.isCounterState(metricState) ? Number(metricState.count) : 0),
+      0
+    )
+)
 
 const onOneHost = (agent: Agent) =>
   agents
@@ -127,12 +136,14 @@ describe("a turn of a cluster", () => {
         yield* Effect.gen(function* () {
           const client = yield* agents.client
           yield* client.deliver(id, user("hello"))
+          const before = yield* countReruns
           const turn = yield* Effect.fork(client.turn(id, 1))
           yield* TestClock.adjust("2 seconds")
           assert.strictEqual(runs, 1)
           yield* TestClock.adjust("2 seconds")
           assert.strictEqual(yield* Fiber.join(turn), "at last")
           assert.strictEqual(runs, 2)
+          assert.strictEqual(yield* countReruns, before + 1)
         }).pipe(Effect.provide(onOneHost(unlucky)))
       })
     )

@@ -75,7 +75,12 @@ for (const at of ["statement", "answer"] satisfies ReadonlyArray<Cut>) {
           [6]
         )
 
-        const operation = yield* cut(acquire(store, id, "operation"))
+        const acquired = yield* cut(acquire(store, id, "operation"))
+        yield* cut(store.release(acquired))
+        const operating = yield* cut(store.beginOperation(id, { holder: "an operation", ttl: 60_000 }))
+        if (operating._tag === "Held") return assert.fail("the lease was given back")
+        assert.deepStrictEqual(operating.state, yield* store.state(id))
+        const operation = operating.lease
         const manifest = { ...wholeLog, headTo: 1, tailFrom: 4, segments: ["summary"] }
         const made = { operationId: "op", base: 0, manifest, segments: [segment("summary", 2, 3)], ledger: "l" }
         assert.strictEqual((yield* cut(store.commit(operation, made))).generation, 1)

@@ -4,7 +4,7 @@
  * when its stdin does.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Effect, Layer, Logger, Schema } from "effect"
+import { Effect, Layer, Logger, Metric, MetricState, Schema } from "effect"
 import { writeSync } from "node:fs"
 import process from "node:process"
 import { createInterface } from "node:readline"
@@ -66,11 +66,27 @@ const host = agents
 
 const decode = Schema.decodeSync(Schema.parseJson(Told))
 
+/** Its counters and gauges. */
+const readMetrics = Effect.map(Metric.snapshot, (pairs) => {
+  const metrics: Record<string, number> = {}
+  for (const { metricKey, metricState } of pairs) {
+    const value = MetricState.isCounterState(metricState)
+      ? metricState.count
+      : MetricState.isGaugeState(metricState)
+        ? metricState.value
+        : 0
+    metrics[metricKey.name] = (metrics[metricKey.name] ?? 0) + Number(value)
+  }
+  return metrics
+})
+
 /** The sessions that it delivers to at the moment. */
 let recipients: ReadonlyArray<SessionId> = []
 createInterface({ input: process.stdin })
   .on("line", (line) => {
     const told = decode(line)
+    if (told._tag === "Measure")
+      return Effect.runSync(Effect.flatMap(readMetrics, (metrics) => say({ _tag: "Measured", metrics })))
     recipients = told._tag === "Deliver" ? told.sessions : []
   })
   .on("close", () => process.exit())

@@ -18,14 +18,19 @@ export const Said = Schema.Union(
   Schema.TaggedStruct("Answered", of),
   Schema.TaggedStruct("Delivering", { session: Schema.String, content: Schema.String }),
   Schema.TaggedStruct("Delivered", { session: Schema.String, content: Schema.String }),
-  Schema.TaggedStruct("Summarizing", {})
+  Schema.TaggedStruct("Summarizing", {}),
+  Schema.TaggedStruct("Measured", { metrics: Schema.Record({ key: Schema.String, value: Schema.Number }) })
 )
 export type Said = typeof Said.Type
 
-/** What a host is told on its stdin, one JSON value a line: to deliver to sessions in turn, as fast as it can, or to stop. */
+/**
+ * What a host is told on its stdin, one JSON value a line: to deliver to sessions in turn, as fast as it can, or to stop; or
+ * to say its metrics, those of all labels together.
+ */
 export const Told = Schema.Union(
   Schema.TaggedStruct("Deliver", { sessions: Schema.Array(SessionId) }),
-  Schema.TaggedStruct("Rest", {})
+  Schema.TaggedStruct("Rest", {}),
+  Schema.TaggedStruct("Measure", {})
 )
 export type Told = typeof Told.Type
 

@@ -72,13 +72,23 @@ export const startHost = (url: string, { cable, hear = () => {}, port: given }: 
         return Effect.sync(() => waiting.delete(look))
       })
     yield* until(({ length }) => length > 0)
+    const tell = (told: Told) => Effect.sync(() => void child.stdin.write(`${encode(told)}\n`))
+    const measured = () => said.flatMap((one) => (one._tag === "Measured" ? [one.metrics] : []))
     return {
       name: `127.0.0.1:${port}`,
       port,
       said,
       until,
       ended: Deferred.await(end),
-      tell: (told: Told) => Effect.sync(() => void child.stdin.write(`${encode(told)}\n`)),
+      tell,
+      /** Its metrics as they are now, by their names. */
+      measure: Effect.suspend(() => {
+        const { length } = measured()
+        return Effect.zipRight(
+          tell({ _tag: "Measure" }),
+          until(() => measured().length > length)
+        ).pipe(Effect.map(() => measured()[length] ?? {}))
+      }),
       signal: (signal: NodeJS.Signals) => Effect.sync(() => void child.kill(signal))
     }
   })

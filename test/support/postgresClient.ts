@@ -4,7 +4,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
 import * as Statement from "@effect/sql/Statement"
-import { Effect, identity, Layer, Stream } from "effect"
+import { Effect, Layer, Stream } from "effect"
 import { Pool, type PoolClient } from "pg"
 
 const compiler = Statement.makeCompiler({
@@ -18,20 +18,33 @@ const compiler = Statement.makeCompiler({
   ]
 })
 
-type Queryable = Pool | PoolClient
+/** Runs one after the other what it is given. What nobody waits for any more when its turn comes is not begun. */
+const makeTurns = () => {
+  let underWay = 0
+  let last: Promise<unknown> = Promise.resolve()
+  const inTurn = <A>(begin: () => Promise<A>, isGivenUp: () => boolean): Promise<A> => {
+    underWay += 1
+    const next = last.then(() => (isGivenUp() ? Promise.reject(new Error("it was given up")) : begin()))
+    last = next.catch(() => {}).then(() => void (underWay -= 1))
+    return next
+  }
+  return { inTurn, isBusy: () => underWay > 0 }
+}
 
 /** A client takes one statement after the other, and the cluster's locks are several fibers' on one client. */
 const makeConnection = (
-  to: Queryable,
-  inTurn: <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E> = identity
+  to: Pool | PoolClient,
+  inTurn: ReturnType<typeof makeTurns>["inTurn"] = (begin) => begin()
 ): Connection => {
   const query = (text: string, values: ReadonlyArray<unknown>, rowMode?: "array") =>
-    inTurn(
-      Effect.tryPromise({
-        try: () => to.query({ text, values: [...values], ...(rowMode && { rowMode }) }),
-        catch: (cause) => new SqlError({ cause, message: "a statement failed" })
-      })
-    )
+    Effect.tryPromise({
+      try: (signal) =>
+        inTurn(
+          () => to.query({ text, values: [...values], ...(rowMode && { rowMode }) }),
+          () => signal.aborted
+        ),
+      catch: (cause) => new SqlError({ cause, message: "a statement failed" })
+    })
   const execute = (text: string, values: ReadonlyArray<unknown>) => Effect.map(query(text, values), ({ rows }) => rows)
   return {
     execute,
@@ -57,14 +70,15 @@ export const layerPostgresClient = (url: string) =>
       const reserve = Effect.map(
         Effect.acquireRelease(
           Effect.tryPromise({
-            try: () => pool.connect(),
+            try: async () => ({ client: await pool.connect(), turns: makeTurns() }),
             catch: (cause) => new SqlError({ cause, message: "no connection" })
           }),
-          (client) => Effect.sync(() => client.release())
+          // One whose statement was given up and is still under way serves nobody else.
+          ({ client, turns }) => Effect.sync(() => client.release(turns.isBusy()))
         ),
-        (client) => {
+        ({ client, turns }) => {
           if (client.listenerCount("error") === 0) client.on("error", () => {})
-          return makeConnection(client, Effect.unsafeMakeSemaphore(1).withPermits(1))
+          return makeConnection(client, turns.inTurn)
         }
       )
       return yield* SqlClient.make({
