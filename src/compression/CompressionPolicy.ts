@@ -11,6 +11,7 @@ import {
   checkSetting,
   InvalidPolicy,
   isAnyNumber,
+  isObject,
   isOneOf,
   isText,
   readOptions
@@ -48,7 +49,7 @@ export interface CompressionPolicy {
   /** The prices by which `threshold: "cost"` decides. Default: those of `kind: "anthropic"`. */
   readonly promptCache: PromptCache.PromptCache
   /** With `threshold: "cost"`, the share by which a session may cost more than without compressions, at whatever step it
-   * ends. Default 0.15. */
+   * ends. Default 0.02. */
   readonly costTolerance: number
   /** The hard threshold: a step does not start above it. Default 0.85. */
   readonly hardThreshold: number
@@ -107,7 +108,7 @@ const checkPolicy = (
     reservedOutput: options.reservedOutput ?? Math.min(16_384, Math.floor(contextLength / 8)),
     threshold: copyThreshold(options.threshold ?? "cost"),
     promptCache,
-    costTolerance: options.costTolerance ?? 0.15,
+    costTolerance: options.costTolerance ?? 0.02,
     hardThreshold: options.hardThreshold ?? 0.85,
     targetRatio: options.targetRatio ?? 0.2,
     targetTokens: options.targetTokens,
@@ -130,8 +131,6 @@ const isThreshold: CheckField = (field, value) => {
   const isValid = typeof value === "number" || value === "cost" || isInTokens
   return checkSetting(field, isValid, '"cost", a ratio or { tokens }', value)
 }
-
-const isObject: CheckField = (field, value) => checkSetting(field, typeof value === "object", "an object", value)
 
 /** The numbers that the rules compare. */
 const POLICY_FIELDS = {

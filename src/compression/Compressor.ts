@@ -15,7 +15,8 @@ import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
-import { type InvalidPolicy, isAmount, isFlag, isNumber, isText, readOptions } from "../model/InvalidSetting.ts"
+import { type InvalidPolicy, readOptions } from "../model/InvalidSetting.ts"
+import { REQUEST_FIELDS } from "./requestFields.ts"
 import { type CompressionEvent, countsOfEnd, makeEventHub, measureEnd, type WindowEvent } from "./CompressionEvent.ts"
 import * as CompressionHooks from "./CompressionHooks.ts"
 import * as CompressionPolicy from "./CompressionPolicy.ts"
@@ -27,6 +28,7 @@ import * as Operation from "./operation.ts"
 import * as BackgroundBrake from "./backgroundBrake.ts"
 import * as FiberServices from "../concurrency/fiberServices.ts"
 import { redact } from "../message/Redaction.ts"
+import type { CostAccount, Payment } from "../session/account.ts"
 import { isSessionId, type SessionId } from "../session/Session.ts"
 import { makeUnknownSession, type StoreError, type UnknownSession } from "../session/SessionError.ts"
 import { SessionCounters, SessionStore } from "../store/SessionStore.ts"
@@ -49,6 +51,8 @@ export interface CompressionRequest extends CompressionPolicy.Window {
   readonly learnedWindow?: number | undefined
   /** A step cannot go on without the compression, so no hook defers it. */
   readonly isUrgent?: boolean | undefined
+  /** How a step pays for it. @internal */
+  readonly payment?: Payment | undefined
 }
 
 /**
@@ -109,7 +113,7 @@ export class Compressor extends Context.Tag("throughline/Compressor")<
      */
     readonly heal: (sessionId: SessionId) => Effect.Effect<ReadonlyArray<string>, UnknownSession | StoreError>
     /** Begins a healing, unless one is under way, and does not wait for it. */
-    readonly startHealing: (sessionId: SessionId) => Effect.Effect<void>
+    readonly startHealing: (sessionId: SessionId, account?: CostAccount) => Effect.Effect<void>
     /** Waits until no compression of the session is under way. */
     readonly settled: (sessionId: SessionId) => Effect.Effect<void>
     /** Emits what happens from now on, to all sessions. A slow consumer misses the oldest events. */
@@ -184,12 +188,11 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
     return Operation.runOperation(
       { ...env, policy },
       {
+        ...request,
         sessionId,
         operationId,
         key,
         focus: request.focus ?? null,
-        overhead: request.overhead,
-        model: request.model,
         isUrgent: request.isUrgent ?? false,
         onSpent: (spent) => Effect.sync(() => void (entry.spent = spent)),
         ...hub.observe(entry)
@@ -321,14 +324,16 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
 
   // ── healings: at most one per session, which callers join and a compression interrupts ──
 
-  const findOrStartHealing = (sessionId: SessionId): Effect.Effect<HealingFiber> =>
+  const findOrStartHealing = (sessionId: SessionId, account?: CostAccount): Effect.Effect<HealingFiber> =>
     Effect.suspend(() => {
       const underWay = healings.get(sessionId)
       if (underWay !== undefined) return Effect.succeed(underWay)
       const operationId = makeOperationId()
       const onHealed = (segmentId: string, generation: number) =>
         hub.publishHealed(sessionId, operationId, segmentId, generation)
-      const healing = permits.withPermit(sessionId)(Healing.healSession(env, { sessionId, operationId, onHealed }))
+      const healing = permits.withPermit(sessionId)(
+        Healing.healSession(env, { sessionId, operationId, account, onHealed })
+      )
       return Effect.tap(fork(FiberServices.withSpanIfTraced("Compressor.heal", sessionId, healing)), (fiber) =>
         Effect.sync(() => {
           healings.set(sessionId, fiber)
@@ -338,7 +343,8 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
       )
     })
 
-  const startHealing = (sessionId: SessionId) => Effect.asVoid(Effect.uninterruptible(findOrStartHealing(sessionId)))
+  const startHealing = (sessionId: SessionId, account?: CostAccount) =>
+    Effect.asVoid(Effect.uninterruptible(findOrStartHealing(sessionId, account)))
 
   const heal = (sessionId: SessionId) =>
     Effect.uninterruptibleMask((restore) =>
@@ -373,14 +379,6 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
 /** No store has a session of a name that is none. */
 const requireId = (sessionId: SessionId): Effect.Effect<void, UnknownSession> =>
   isSessionId(sessionId) ? Effect.void : Effect.fail(makeUnknownSession(sessionId))
-
-const REQUEST_FIELDS = {
-  ...CompressionPolicy.WINDOW_FIELDS,
-  focus: isText,
-  overhead: isAmount,
-  learnedWindow: isNumber,
-  isUrgent: isFlag
-}
 
 /** The focus goes into prompts, log lines, segments and the row of the operation. */
 const withoutSecrets = ({ focus, ...rest }: CompressionRequest): CompressionRequest => ({

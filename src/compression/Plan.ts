@@ -20,6 +20,7 @@ import * as SegmentTree from "../handoff/segmentTree.ts"
 import * as Message from "../message/Message.ts"
 import { isImportedHandoff } from "../message/whoseWords.ts"
 import { findOpenRequests, isAnsweredInTail, keepOpen } from "../session/openRequests.ts"
+import type { CostAccount, Payment } from "../session/account.ts"
 import { applyManifest, type Excerpt, type Logged } from "../session/Session.ts"
 import type { Manifest, Segment, State } from "../session/Session.ts"
 import { type Counter, total } from "../message/Tokens.ts"
@@ -196,6 +197,13 @@ const isWorthwhile = ({ rest, counter }: TailInputs, { from }: TailChoice): bool
 
 // ── the commit ──
 
+/** What an operation gives to its commit. */
+export interface Order {
+  readonly operationId: string
+  readonly focus: string | null
+  readonly payment?: Payment | undefined
+}
+
 /** `ledger` covers the messages up to the plan's end; `latest` is the session as it is after the summary was written. */
 export interface DraftInput {
   readonly plan: Compress
@@ -216,10 +224,11 @@ export interface Draft {
 }
 
 export const draftCommit = (
-  { focus, operationId }: { readonly operationId: string; readonly focus: string | null },
+  order: Order,
   { ledger: covered, latest, notes, plan, summary }: DraftInput,
   counter: Counter
 ): Draft => {
+  const { focus, operationId } = order
   const noted = Ledger.addNotes(covered, notes, plan.toSeq)
   const ledger = isAnsweredInTail(plan.toSeq, latest) ? Ledger.answerRequests(noted) : noted
   const segment: Segment = {
@@ -242,16 +251,18 @@ export const draftCommit = (
   const unsaid = Ledger.withoutLive(ledger, live, [...latest.segments, segment])
   const made = { segment, condensed, ledger: Ledger.render(unsaid, counter, SegmentTree.ledgerTokens(plan.shares)) }
   const shown = makeManifest({ ...plan, live }, latest, made, counter)
+  const next = showNext(applyManifest(latest, shown.manifest, shown.segments), latest, counter)
+  const manifest = { ...shown.manifest, account: closeAccount(order, latest, next.freedTokens) }
   return {
-    commit: { operationId, manifest: shown.manifest, segments: [...condensed, segment], ledger: Ledger.encode(ledger) },
+    commit: { operationId, manifest, segments: [...condensed, segment], ledger: Ledger.encode(ledger) },
     condensed,
-    ...showNext(applyManifest(latest, shown.manifest, shown.segments), latest, counter)
+    ...next
   }
 }
 
 /** Drafts the commit of a plan that only shortens. `ledger` is the latest; it covers no more than before. */
 export const draftShortening = (
-  operationId: string,
+  order: Omit<Order, "focus">,
   plan: Shorten,
   { ledger, latest }: Pick<DraftInput, "ledger" | "latest">,
   counter: Counter
@@ -263,12 +274,23 @@ export const draftShortening = (
   const shown = { segments, ledger: rendered, renderer: latest.manifest.renderer }
   const hasHandoff = segments.length > 0 || rendered !== ""
   const excerpts = refitExcerpts(plan, hasHandoff ? counter.message(Handoff.makeMessage(shown)) : 0)
-  const manifest = { ...latest.manifest, ...shown, segments: segments.map(({ id }) => id), live, excerpts }
+  const shortened = { ...latest.manifest, ...shown, segments: segments.map(({ id }) => id), live, excerpts }
+  const next = showNext(applyManifest(latest, shortened, segments), latest, counter)
+  const manifest = { ...shortened, account: closeAccount(order, latest, next.freedTokens) }
   return {
-    commit: { operationId, manifest, segments: [], ledger: Ledger.encode(ledger) },
+    commit: { operationId: order.operationId, manifest, segments: [], ledger: Ledger.encode(ledger) },
     condensed: [],
-    ...showNext(applyManifest(latest, manifest, segments), latest, counter)
+    ...next
   }
+}
+
+/**
+ * The account as it goes into the generation that takes `freed` tokens out of the view. The steps since it paid are in neither
+ * sum: they have saved something too, so it promises too little rather than too much.
+ */
+const closeAccount = ({ payment }: Pick<Order, "payment">, { lastSeq, manifest }: State, freed: number): CostAccount => {
+  const { left, spent, whole } = payment?.account ?? manifest.account ?? { spent: 0, whole: 0, left: 0 }
+  return { spent, whole, left: left + Math.max(0, Math.floor(freed)), seq: lastSeq }
 }
 
 /**

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { narrow, shares } from "./CompressionPolicy.ts"
+import type { CostAccount } from "../session/account.ts"
 import { findLearnedWindow, isDegraded, type Segment, type SessionId, type State } from "../session/Session.ts"
 import { isAnswered, listNewestRequests } from "../session/openRequests.ts"
 import type { StoreError, UnknownSession } from "../session/SessionError.ts"
@@ -20,6 +21,8 @@ const MOST_TRIES = 3
 export interface Healing {
   readonly sessionId: SessionId
   readonly operationId: string
+  /** The account once it has paid for the healing. */
+  readonly account?: CostAccount | undefined
   readonly onHealed: (segmentId: string, generation: number) => Effect.Effect<void>
 }
 
@@ -52,13 +55,14 @@ const healAll = (env: OperationEnvironment, healing: Healing, healed: Array<stri
 
 const healUnderLease = Effect.fnUntraced(function* (
   env: OperationEnvironment,
-  { onHealed, operationId, sessionId }: Healing,
+  { account, onHealed, operationId, sessionId }: Healing,
   held: Held,
   healed: Array<string>
 ) {
   let { state } = held
   for (const segment of yield* findHealable(env, state)) {
-    const next = yield* healSegment(env, { ...held, state }, segment, makeSegmentId(operationId, healed.length))
+    const id = makeSegmentId(operationId, healed.length)
+    const next = yield* healSegment(env, { ...held, state }, { degraded: segment, id, account })
     if (next === undefined) continue
     state = next
     healed.push(segment.id)
@@ -74,7 +78,18 @@ const findHealable = ({ counters }: OperationEnvironment, { segments }: State) =
   )
 
 /** Returns the state after the commit; undefined if no model wrote a summary. */
-const healSegment = (env: OperationEnvironment, { ledger, lease, state }: Held, degraded: Segment, id: string) =>
+const healSegment = (
+  env: OperationEnvironment,
+  { ledger, lease, state }: Held,
+  {
+    account = state.manifest.account,
+    degraded,
+    id
+  }: Pick<Healing, "account"> & {
+    readonly degraded: Segment
+    readonly id: string
+  }
+) =>
   Effect.gen(function* () {
     const { counter, counters, policy, store, summarizer } = env
     const { sessionId } = state
@@ -109,7 +124,7 @@ const healSegment = (env: OperationEnvironment, { ledger, lease, state }: Held, 
     const committed = yield* store.commit(lease, {
       operationId: lease.holder,
       base: state.generation,
-      manifest: { ...state.manifest, segments },
+      manifest: { ...state.manifest, segments, account },
       segments: [segment],
       ledger
     })

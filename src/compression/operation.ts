@@ -14,6 +14,8 @@ import * as Ledger from "../ledger/Ledger.ts"
 import { draftWithReceipt } from "./makeReceipt.ts"
 import * as Plan from "./Plan.ts"
 import { isAnswered, listNewestRequests } from "../session/openRequests.ts"
+import type { Payment } from "../session/account.ts"
+import { UNPAID } from "../handoff/Handoff.ts"
 import { findLearnedWindow, type Segment, type SessionId, type State } from "../session/Session.ts"
 import { StoreError, type UnknownSession } from "../session/SessionError.ts"
 import type { Lease, SessionCounters, SessionStore } from "../store/SessionStore.ts"
@@ -47,9 +49,10 @@ export interface Operation {
   /** Redacted. */
   readonly focus: string | null
   /** Tokens of the system prompt and tools of the step that asks; undefined if no step does. */
-  readonly overhead: number | undefined
+  readonly overhead?: number | undefined
   /** The model whose window is to be kept, if the caller named one. */
-  readonly model: string | undefined
+  readonly model?: string | undefined
+  readonly payment?: Payment | undefined
   readonly isUrgent: boolean
   readonly onStarted: (messages: number, tokens: number) => Effect.Effect<void>
   readonly onProgress: (progress: Progress) => Effect.Effect<void>
@@ -172,7 +175,8 @@ const compress = Effect.fnUntraced(function* (
   const scaled = scaleToEstimates(policy, state.usage, operation.model)
   // The overhead is an estimate: a view that has been refused is made as small as it can be before its turn fails.
   const overhead = operation.isUrgent ? Math.min(view.overhead, mostOverhead(scaled)) : view.overhead
-  const input = { state, policy: scaled, counter: env.counter, overhead }
+  const targetTokens = operation.payment?.extractTokens ?? scaled.targetTokens
+  const input = { state, policy: { ...scaled, targetTokens }, counter: env.counter, overhead }
   const plan = yield* runInSlices(Plan.planInSteps(input))
   if (plan._tag === "NothingToCompress") return yield* endUnchanged(baseline, "nothing-to-compress", null)
   if (plan._tag === "NoHeadroom") {
@@ -239,6 +243,7 @@ const summarize = (env: OperationEnvironment, { operation, state }: Baseline, pl
       isAnswered: isAnswered(plan.toSeq, plan.live, state),
       merges: plan.merges,
       sent: IncrementalView.findSent(state),
+      withoutModel: operation.payment?.extractTokens === undefined ? undefined : UNPAID,
       onExhausted: env.policy.onExhausted,
       onProgress: operation.onProgress,
       onSpent: operation.onSpent
@@ -301,7 +306,7 @@ const draftShortening = Effect.fnUntraced(function* (
 ) {
   const ledger = yield* Ledger.decode(before)
   const latest = yield* store.state(operation.sessionId)
-  return yield* chargeWork(() => Plan.draftShortening(operation.operationId, plan, { ledger, latest }, counter))
+  return yield* chargeWork(() => Plan.draftShortening(operation, plan, { ledger, latest }, counter))
 })
 
 // ── results ──

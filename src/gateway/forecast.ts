@@ -20,7 +20,7 @@ import type { StoreError, UnknownSession } from "../session/SessionError.ts"
 import type { SessionStore } from "../store/SessionStore.ts"
 import type { Parts, Size } from "../view/View.ts"
 import * as IncrementalView from "../view/incrementalView.ts"
-import { estimateOf, measureGrowth } from "./stepBudget.ts"
+import { estimateOf, findPosition } from "./stepBudget.ts"
 import { STEP_FIELDS } from "./stepFields.ts"
 import type { StepOptions } from "./Turn.ts"
 
@@ -59,7 +59,9 @@ export interface Forecast {
  *
  * - `isDue`: it would begin at the next step
  * - `carried`: what sending of that which could leave has cost since the last compression, more where the cache had expired. With `threshold: "cost"` it begins
- *   once this has come to `cost`, and `cost` to at most `costTolerance` of `spent`, all that those steps have cost
+ *   once this has come to `cost`, and the session can pay
+ * - `spent`: what the session has cost, as far as it is known; `whole`: what it would have cost without compressions. A compression
+ *   may make `spent` larger by `costTolerance` than `whole`; where a model's summary would make it too large, an extract stands for it
  * - `expected`: the tokens of the view at which that comes true, if it grows by `tokensPerStep` as it has; null if never
  * - `latest`: the tokens at which it begins in any case, infinite in a mode that leaves it to others
  *
@@ -70,6 +72,7 @@ export interface ForecastThreshold {
   readonly isDue: boolean
   readonly carried: number
   readonly spent: number
+  readonly whole: number
   readonly tokensPerStep: number
   readonly expected: number | null
   readonly latest: number
@@ -144,7 +147,7 @@ const forecastWithin = (
     steps,
     savedLater: steps * savedPerStep - cost,
     stepsToPayBack,
-    threshold: explainThreshold(policy, measureGrowth(state, estimate, target, policy.promptCache), candidate)
+    threshold: explainThreshold(policy, findPosition(state, estimate, target, policy.promptCache), candidate)
   }
 }
 
@@ -167,18 +170,21 @@ const planLeaving = (
 
 const explainThreshold = (
   policy: CompressionPolicy,
-  growth: Growth.Growth,
+  position: Growth.Position,
   candidate: Growth.Candidate
 ): ForecastThreshold => {
   const { costTolerance, mode, promptCache, threshold } = policy
   const latest = mode === "background" ? softLimit(policy) : Infinity
   const isByCost = mode === "background" && threshold === "cost"
-  const pays = isByCost && Growth.isDue(promptCache, growth, candidate, costTolerance)
-  const expected = isByCost ? Growth.predictDue(promptCache, growth, candidate, costTolerance) : latest
+  const pays = isByCost && Growth.chooseWriter(promptCache, position, candidate, costTolerance) !== undefined
+  const expected = isByCost ? Growth.predictDue(promptCache, position, candidate, costTolerance) : latest
+  const { account, growth } = position
+  const { spent, whole } = Growth.addSteps(promptCache, account, growth)
   return {
     isDue: pays || candidate.view > latest,
     carried: Growth.priceCarried(promptCache, growth),
-    spent: Growth.priceSteps(promptCache, growth),
+    spent,
+    whole,
     tokensPerStep: Math.round(Growth.findPace(growth)),
     expected: expected < latest ? Math.round(expected) : Number.isFinite(latest) ? latest : null,
     latest

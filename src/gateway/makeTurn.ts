@@ -7,12 +7,12 @@ import type { InvalidMessage, Message } from "../message/Message.ts"
 import {
   findLearnedWindow,
   type LearnedWindow,
-  isDegraded,
   type Logged,
   replaceLearnedWindow,
   type SessionId,
   type State
 } from "../session/Session.ts"
+import type { Payment } from "../session/account.ts"
 import { WindowExceeded } from "../session/SessionError.ts"
 import type { Begun, SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import type { Writer } from "../cost/PromptCache.ts"
@@ -102,10 +102,10 @@ export const makeTurn = (
   const budgetFor = (policy: CompressionPolicy, step: Pick<BudgetInput, "state" | "options" | "tokens" | "view">) =>
     makeBudget({ policy, counter, writer, ...step })
 
-  const compressNow = (options: StepOptions, learnedWindow: number) =>
+  const compressNow = (options: StepOptions, learnedWindow: number, payment?: Payment) =>
     countWaiting(
       compressor.compress(sessionId, {
-        ...compressionRequest(counter, last?.state, options, learnedWindow),
+        ...compressionRequest(counter, last?.state, options, learnedWindow, payment),
         isUrgent: true
       })
     )
@@ -127,15 +127,18 @@ export const makeTurn = (
       if (policy.mode === "manual") return step
       const budgetOf = ({ byteWindow, state, tokens, view }: Step) =>
         budgetFor(narrow(policy, byteWindow), { state, options, tokens, view: estimateOf(view) })
-      for (let plans = 0; plans <= MOST_REPLANS && isOverHard(budgetOf(step)); plans++) {
-        yield* compressNow(options, Math.min(most, step.byteWindow))
+      let budget = budgetOf(step)
+      for (let plans = 0; plans <= MOST_REPLANS && isOverHard(budget); plans++) {
+        yield* compressNow(options, Math.min(most, step.byteWindow), budget.payCompression())
         step = yield* promoteInbox(options)
+        budget = budgetOf(step)
       }
-      if (isOverSoft(budgetOf(step))) {
-        const request = compressionRequest(counter, step.state, options, step.byteWindow)
+      if (isOverSoft(budget)) {
+        const request = compressionRequest(counter, step.state, options, step.byteWindow, budget.payCompression())
         yield* compressor.start(sessionId, step.state.lastSeq, request)
       }
-      if (step.state.segments.some(isDegraded)) yield* compressor.startHealing(sessionId)
+      const paid = budget.payHealing()
+      if (paid !== undefined) yield* compressor.startHealing(sessionId, paid)
       return step
     })
 
@@ -298,8 +301,10 @@ export const makeTurn = (
     if (appended === 0 || !isOverSoft(budgetFor(policy, { state, options, tokens: counted, view: size }))) return
     const now = yield* store.state(sessionId)
     const { tokens, view } = yield* assembleStep(now, options)
-    if (!isOverSoft(budgetFor(policy, { state: now, options, tokens, view: estimateOf(view) }))) return
-    yield* compressor.start(sessionId, now.lastSeq, compressionRequest(counter, now, options, Infinity))
+    const budget = budgetFor(policy, { state: now, options, tokens, view: estimateOf(view) })
+    if (!isOverSoft(budget)) return
+    const request = compressionRequest(counter, now, options, Infinity, budget.payCompression())
+    yield* compressor.start(sessionId, now.lastSeq, request)
   }).pipe(Effect.catchAll((error) => Effect.logDebug(`the end of a turn was not checked: ${error.message}`)))
 
   return { turn: { sessionId, view, append, report, step }, checkEnd }
@@ -352,11 +357,12 @@ const compressionRequest = (
   counter: Counter,
   state: State | undefined,
   options: StepOptions,
-  learnedWindow: number
+  learnedWindow: number,
+  payment?: Payment
 ): CompressionRequest => {
   const { contextLength, model, reservedOutput, threshold } = options
   const overhead = countOverhead(counter, state, options)
-  return { overhead, contextLength, reservedOutput, threshold, model, learnedWindow }
+  return { overhead, contextLength, reservedOutput, threshold, model, learnedWindow, payment }
 }
 
 /** An estimate of the whole view, as the provider would count it. */

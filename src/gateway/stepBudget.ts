@@ -1,11 +1,13 @@
-/** The budget of a step: its view against the limits of the policy, and whether a compression pays. */
+/** The budget of a step: its view against the limits of the policy, and what the account of the session pays for. */
 import * as Duration from "effect/Duration"
 import { type CompressionPolicy, hardLimit, shares, softLimit, WORTHWHILE } from "../compression/CompressionPolicy.ts"
 import * as Growth from "../cost/growth.ts"
 import type { PromptCache, Writer } from "../cost/PromptCache.ts"
 import { type Counter, calibrate, overhead, total } from "../message/Tokens.ts"
 import type { Route } from "../model/Provider.ts"
-import type { State } from "../session/Session.ts"
+import type { CostAccount, Payment } from "../session/account.ts"
+import { UNPAID } from "../handoff/Handoff.ts"
+import { isDegraded, type State } from "../session/Session.ts"
 import type { StepOptions } from "./Turn.ts"
 import type { View } from "../view/View.ts"
 
@@ -29,6 +31,10 @@ export interface Budget {
   readonly exceedsTarget: () => boolean
   /** Tells whether a compression pays before the view exceeds the soft limit. */
   readonly isDue: () => boolean
+  /** Pays for a compression that begins now. */
+  readonly payCompression: () => Payment | undefined
+  /** Pays for models to summarize what they have not yet; undefined if there is nothing, or the account cannot. */
+  readonly payHealing: () => CostAccount | undefined
 }
 
 /** `writer` is that of the summary. `tokens` are those of the view as the provider counts them. */
@@ -42,23 +48,45 @@ export interface BudgetInput {
   readonly tokens: number
 }
 
-export const makeBudget = ({ counter, options, policy, state, tokens, view, writer }: BudgetInput): Budget => ({
-  tokens,
-  hard: hardLimit(policy),
-  soft: policy.mode === "background" ? softLimit(policy) : Infinity,
-  exceedsTarget: () => {
-    const overhead = calibrateOverhead(counter, state, options)
-    const target = shares(policy, overhead)?.target ?? Infinity
-    return tokens - overhead > WORTHWHILE * target
-  },
-  isDue: () => {
-    if (policy.mode !== "background" || policy.threshold !== "cost") return false
-    const target = shares(policy, view.fixed)?.target ?? Infinity
-    const growth = measureGrowth(state, view, target, policy.promptCache)
-    const candidate = { view: view.tokens, fixed: view.fixed, target, writer }
-    return Growth.isDue(policy.promptCache, growth, candidate, policy.costTolerance)
+export const makeBudget = ({ counter, options, policy, state, tokens, view, writer }: BudgetInput): Budget => {
+  const { costTolerance, mode, promptCache, threshold } = policy
+  const soft = mode === "background" ? softLimit(policy) : Infinity
+  const isByCost = mode === "background" && threshold === "cost"
+  const target = () => shares(policy, view.fixed)?.target ?? Infinity
+  const candidate = () => ({ view: view.tokens, fixed: view.fixed, target: target(), writer })
+  const position = () => findPosition(state, view, target(), promptCache)
+  const choose = () => Growth.chooseWriter(promptCache, position(), candidate(), costTolerance)
+  const pay = (price: number): CostAccount => {
+    const { account, growth } = position()
+    const { left, spent, whole } = Growth.addSteps(promptCache, account, growth)
+    return { spent: Math.ceil(spent + price), whole: Math.floor(whole), left, seq: state.lastSeq }
   }
-})
+  return {
+    tokens,
+    hard: hardLimit(policy),
+    soft,
+    exceedsTarget: () => {
+      const overhead = calibrateOverhead(counter, state, options)
+      return tokens - overhead > WORTHWHILE * (shares(policy, overhead)?.target ?? Infinity)
+    },
+    isDue: () => isByCost && choose() !== undefined,
+    payCompression: () => {
+      if (!isByCost) return undefined
+      // Beyond the soft limit a compression is needed, whatever it costs.
+      const isShort = tokens <= soft && choose() === "embedded" && writer !== "embedded"
+      if (!isShort) return { account: pay(Growth.estimateCost(promptCache, candidate())) }
+      const account = pay(Growth.estimateExtract(promptCache, candidate()))
+      return { account, extractTokens: Math.floor(Growth.EXTRACT * target()) }
+    },
+    payHealing: () => {
+      const degraded = state.segments.filter(isDegraded)
+      if (degraded.length === 0) return undefined
+      const isUrgent = !isByCost || degraded.some((segment) => segment.degraded !== UNPAID)
+      const account = pay(Growth.estimateHealing(promptCache, position().account, candidate()))
+      return isUrgent || Growth.canPay(account, 0, costTolerance) ? account : undefined
+    }
+  }
+}
 
 /** The step has to wait for a compression. */
 export const isOverHard = ({ exceedsTarget, hard, tokens }: Budget): boolean => tokens > hard && exceedsTarget()
@@ -94,13 +122,28 @@ interface Measured {
   readonly at: number
 }
 
+/** What the session has cost up to its last compression, and the steps since. */
+export const findPosition = (
+  state: State,
+  view: Estimate,
+  target: number,
+  cache: Pick<PromptCache, "ttl">
+): Growth.Position => ({
+  account: findAccount(state) ?? Growth.newAccount,
+  growth: measureGrowth(state, view, target, cache)
+})
+
+/** A reset has ended the account before it. */
+const findAccount = ({ manifest: { account, contextFrom } }: State): CostAccount | undefined =>
+  account === undefined || account.seq < contextFrom ? undefined : account
+
 /** Keyed by the state's base, so that each message is looked at once, and a process begins where another has ended. */
 const measured = new WeakMap<State["base"], Measured>()
 
 /**
  * Measures what the steps since the last compression have read. Every answer in the tail tells of a step, whose view was all
- * that stands before it, and was asked for when the last of that came. What a compression has left in the tail is below its
- * target, and is of earlier steps.
+ * that stands before it, and was asked for when the last of that came. The account says which of them it has counted; without
+ * one, what a compression has left in the tail is below its target, and is of earlier steps.
  */
 export const measureGrowth = (
   state: State,
@@ -111,13 +154,10 @@ export const measureGrowth = (
   const { contextFrom, tailFrom } = state.manifest
   const isCompressed = tailFrom > contextFrom
   const floor = fixed + target
-  const known = measured.get(state.base) ?? {
-    growth: Growth.none,
-    taken: 0,
-    view: isCompressed ? floor : 0,
-    at: Infinity
-  }
-  if (known.taken >= state.tail.length) return known.growth
+  const account = findAccount(state)
+  const known = measured.get(state.base)
+  const taken = known?.taken ?? 0
+  if (known !== undefined && taken >= state.tail.length) return known.growth
   const steps: Array<{
     readonly view: number
     readonly output: number
@@ -125,14 +165,15 @@ export const measureGrowth = (
     readonly at: number
   }> = []
   let view = tokens
-  for (let i = state.tail.length - 1; i >= known.taken; i--) {
-    const { at, message, tokens } = state.tail[i]!
+  for (let i = state.tail.length - 1; i >= taken; i--) {
+    const { at, message, seq, tokens } = state.tail[i]!
+    if (account !== undefined ? seq <= account.seq : isCompressed && view - tokens <= floor) break
     view -= tokens
-    if (isCompressed && view <= floor) break
     if (message.role === "assistant") steps.push({ view, output: tokens, askedAt: state.tail[i - 1]?.at ?? at, at })
   }
   const lifetime = Duration.toMillis(ttl)
-  let { at: before, growth, view: last } = known
+  const start = account !== undefined ? view : isCompressed ? floor : 0
+  let { at: before, growth, view: last } = known ?? { growth: Growth.none, view: start, at: Infinity }
   for (const { askedAt, at, output, view } of steps.toReversed()) {
     const step = { view, written: Math.max(0, view - last), output, isCold: askedAt - before > lifetime }
     growth = Growth.addStep(growth, step, floor)

@@ -180,6 +180,9 @@ const SEQ = / \(#\d{1,15}\)$/
 /** Why a segment is degraded that stands in the place of one which the store has lost. A healing writes it anew. */
 export const LOST_SEGMENT = "the summary that was stored is lost"
 
+/** Why a segment is degraded that a model summarizes once savings pay for it. */
+export const UNPAID = "a model will write it once compressions have saved its price"
+
 /** The version of the wording of new handoffs. */
 export const RENDERER = 2
 

@@ -6,6 +6,7 @@
 import * as Schema from "effect/Schema"
 import type { Message } from "../message/Message.ts"
 import { Usage } from "../message/Tokens.ts"
+import { CostAccount } from "./account.ts"
 
 export { Usage }
 
@@ -144,14 +145,12 @@ export type UndoneRange = typeof UndoneRange.Type
  * The base of a generation's view; the messages after it are added from the log.
  *
  * - `contextFrom`: the first `seq` after the last reset, 1 without one; nothing before it is shown but the system prompt
- * - `headTo`: the last `seq` of the head, 0 without one
- * - `tailFrom`: the first `seq` of the tail
+ * - `headTo` and `tailFrom`: the last `seq` of the head, 0 without one, and the first of the tail
  * - `segments`: the ids of the segments shown, oldest first
- * - `live`: the `seq` of each open request that lies before the tail
- * - `excerpts`: messages shown shortened
- * - `ledger`: the ledger as rendered
- * - `renderer`: the version of the handoff's wording
+ * - `live` and `excerpts`: the `seq` of each open request that lies before the tail, and messages shown shortened
+ * - `ledger` and `renderer`: the ledger as rendered, and the version of the handoff's wording
  * - `undone`: what rewinds have taken back, in order
+ * - `account`: what the session has cost, where a compression has counted it
  *
  * @since 0.1.0
  * @category models
@@ -166,7 +165,8 @@ export const Manifest = Schema.Struct({
   excerpts: Schema.Array(Excerpt),
   ledger: Schema.String,
   renderer: Schema.Int,
-  undone: Schema.optionalWith(Schema.Array(UndoneRange), { default: () => [] })
+  undone: Schema.optionalWith(Schema.Array(UndoneRange), { default: () => [] }),
+  account: Schema.optional(CostAccount)
 })
 /**
  * @since 0.1.0

@@ -332,8 +332,9 @@ export const findGenerationFault = (made: Omit<Commit, "base">, lastSeq: number)
 const isGeneration = ({ ledger, manifest, operationId, segments }: Omit<Commit, "base">): boolean =>
   isString(operationId) && isTextOrNull(ledger) && isManifest(manifest) && areAll(segments, isSegment)
 
-const isManifest = ({ excerpts, ledger, live, segments, undone, ...fields }: Manifest): boolean =>
+const isManifest = ({ account, excerpts, ledger, live, segments, undone, ...fields }: Manifest): boolean =>
   [fields.contextFrom, fields.headTo, fields.tailFrom, fields.renderer].every(Number.isSafeInteger) &&
+  (account === undefined || [account.spent, account.whole, account.left, account.seq].every(Number.isSafeInteger)) &&
   isString(ledger) &&
   areAll(segments, isString) &&
   areAll(live, Number.isSafeInteger) &&

@@ -64,6 +64,8 @@ export interface Range {
   /** The last view that the agent's model was sent, which a route that is the agent's own may continue. */
   readonly sent?: SentView | undefined
   readonly onExhausted: "extract" | "fail"
+  /** Why no model is to be asked. */
+  readonly withoutModel?: string | undefined
   /** Receives the progress of all calls together. */
   readonly onProgress: (progress: Budget.Progress) => Effect.Effect<void>
   /** Runs once at the end, also after a failure or an interrupt, if a model was asked. */
@@ -120,8 +122,8 @@ export const make = Effect.fnUntraced(function* (options: SummarizerOptions) {
   const summarize = Effect.fn("Summarizer.summarize")(function* (range: Range) {
     const isAnswered = range.isAnswered || hasTurnEnd(range.entries)
     // Nothing a model wrote of them could be true, and nobody may take it for a summary.
-    if (!Prompt.hasWords(range.entries))
-      return yield* summarizeEmbedded(env, { ...range, merges: [] }, isAnswered, WORDLESS)
+    const reason = Prompt.hasWords(range.entries) ? range.withoutModel : WORDLESS
+    if (reason !== undefined) return yield* summarizeEmbedded(env, { ...range, merges: [] }, isAnswered, reason)
     if (first === undefined) return yield* summarizeEmbedded(env, range, isAnswered, null)
     const spending = yield* Budget.startSpending(Budget.makeBudget(first, options), beginWindows())
     yield* Effect.addFinalizer(() =>

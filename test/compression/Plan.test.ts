@@ -95,7 +95,7 @@ const check = (log: ReadonlyArray<Logged>, state: State, plan: Plan.Compress): S
 
 /** What every plan keeps to that only shortens. */
 const checkShorten = (log: ReadonlyArray<Logged>, state: State, plan: Plan.Shorten): State => {
-  const draft = Plan.draftShortening("op", plan, { ledger: Ledger.empty, latest: state }, estimate)
+  const draft = Plan.draftShortening({ operationId: "op" }, plan, { ledger: Ledger.empty, latest: state }, estimate)
   const { manifest } = draft.commit
   const segments = state.segments.filter(({ id }) => manifest.segments.includes(id))
   const next = stateOf(log, manifest, segments, state.generation + 1)

@@ -153,6 +153,7 @@ describe("what its steps have read", () => {
       written: 6_200,
       excess: 6_200 - 3_500,
       expired: 0,
+      cold: 0,
       output: 500
     })
   })

@@ -52,8 +52,17 @@ const settings: fc.Arbitrary<Setting> = fc.record({
 const play = ({ cache, filled, fixed, target, tolerance, writer }: Setting, session: Steps) => {
   const bills: Array<{ readonly compressed: number; readonly whole: number }> = []
   let [view, cached, growth] = [fixed, 0, Growth.none]
+  let account = Growth.newAccount
+  let isHealed = true
   let [log, kept] = [fixed, 0]
   let [compressed, whole, compressions] = [0, 0, 0]
+  const pay = (price: number, after: number) => {
+    const { left, spent, whole } = Growth.addSteps(cache, account, growth)
+    account = { spent: spent + price, whole, left: left + view - after }
+    growth = Growth.none
+    view = after
+    cached = after
+  }
   for (const [input, output, isCold] of session) {
     log += input
     view += input
@@ -62,20 +71,28 @@ const play = ({ cache, filled, fixed, target, tolerance, writer }: Setting, sess
     kept = log
     compressed += cache.read * cached + cache.write * (view - cached)
     growth = Growth.addStep(growth, { view, written: view - cached, output, isCold }, fixed + target)
-    whole += cache.output * output
-    compressed += cache.output * output
     log += output
     cached = view
     view += output
     const candidate = { view, fixed, target, writer }
-    if (Growth.isDue(cache, growth, candidate, tolerance)) {
-      const after = fixed + filled * target
+    const position = { account, growth }
+    const by = Growth.chooseWriter(cache, position, candidate, tolerance)
+    if (by !== undefined) {
+      const isShort = by !== writer
+      const after = fixed + filled * target * (isShort ? Growth.EXTRACT : 1)
       const cost = { rewritten: after - fixed, summary: 0.1 * filled * target, task: 500 }
-      compressed += PromptCache.priceBy(writer, cache, cost, { covered: view - after, view })
+      compressed += PromptCache.priceBy(by, cache, cost, { covered: view - after, view })
       compressions++
-      view = after
-      cached = after
-      growth = Growth.none
+      pay((isShort ? Growth.estimateExtract : Growth.estimateCost)(cache, candidate), after)
+      isHealed &&= !isShort
+    } else if (!isHealed) {
+      const price = Growth.estimateHealing(cache, account, candidate)
+      isHealed = Growth.canPay(Growth.addSteps(cache, account, growth), price, tolerance)
+      if (isHealed) {
+        const cost = { rewritten: view - fixed, summary: 0.1 * filled * target, task: 500 }
+        compressed += PromptCache.priceBy("model", cache, cost, { covered: account.left, view })
+        pay(price, view)
+      }
     }
     bills.push({ compressed, whole })
   }

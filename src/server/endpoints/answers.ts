@@ -321,6 +321,7 @@ export const Forecast = Schema.Struct({
     isDue: Schema.Boolean,
     carried: Amount,
     spent: Amount,
+    whole: Amount,
     tokensPerStep: Amount,
     expected: Unbounded,
     latest: Unbounded

@@ -1,0 +1,23 @@
+/** The account of what compressions save, which has to pay for them. */
+import * as Schema from "effect/Schema"
+
+/**
+ * What a session has cost up to the message `seq`, in input tokens that no cache has: `spent` with its compressions, `whole`
+ * without any. Without them its view would have `left` tokens more.
+ */
+export const CostAccount = Schema.Struct({
+  spent: Schema.Int,
+  whole: Schema.Int,
+  left: Schema.Int,
+  seq: Schema.Int
+})
+export type CostAccount = typeof CostAccount.Type
+
+/**
+ * The account once it has paid for a compression. Where it can pay for an extract only, `extractTokens` are the target of that, and
+ * a model summarizes later what it stands for.
+ */
+export interface Payment {
+  readonly account: CostAccount
+  readonly extractTokens?: number | undefined
+}
