@@ -11,8 +11,9 @@ export interface Call {
   readonly isFirst: boolean
 }
 
-/** A call that a compression made. `cached` are those of its input tokens that a cache had. */
+/** A call that a compression made, after so many `calls` of the agent. `cached` are those of its input tokens that a cache had. */
 export interface Auxiliary {
+  readonly calls: number
   readonly input: number
   readonly cached: number
   readonly output: number
@@ -33,7 +34,9 @@ export interface Account {
   readonly reused: number
   readonly meanView: number
   readonly largestView: number
-  readonly auxiliary: Auxiliary
+  readonly auxiliary: Omit<Auxiliary, "calls">
+  /** The largest share by which the bill was above that without compressions, after any call. */
+  readonly excess: number
   /** Thousands of uncached input tokens; the agent's own output, the same whatever the policy, is left out. */
   readonly totalA: number
   readonly totalO: number
@@ -59,7 +62,7 @@ export const countCached = (request: ReadonlyArray<Unit>, before: ReadonlyArray<
 export const tokensOf = (units: ReadonlyArray<Unit>): number => units.reduce((sum, { tokens }) => sum + tokens, 0)
 
 /** `isCold`: the cache has expired whenever the user speaks. */
-export const account = (run: Run, { needs }: Transcript, isCold = false): Account => {
+export const account = (run: Run, { needs, units }: Transcript, isCold = false): Account => {
   const { calls } = run
   const sizes = calls.map(({ request }) => tokensOf(request))
   const befores = calls.map(({ isFirst }, i) => (isCold && isFirst ? [] : (calls[i - 1]?.request ?? [])))
@@ -69,10 +72,26 @@ export const account = (run: Run, { needs }: Transcript, isCold = false): Accoun
     cached: sumBy(run.auxiliary, ({ cached }) => cached),
     output: sumBy(run.auxiliary, ({ output }) => output)
   }
+  const priceAux = ({ cached, input, output }: Omit<Auxiliary, "calls">, cache: PromptCache.PromptCache) =>
+    input - cached + cache.read * cached + cache.output * output
   const totalBy = (cache: PromptCache.PromptCache) => {
     // An auxiliary call writes no cache.
-    const aux = auxiliary.input - auxiliary.cached + cache.read * auxiliary.cached + cache.output * auxiliary.output
-    return (sumBy(billsBy(cache), ({ cost }) => cost) + aux) / 1_000
+    return (sumBy(billsBy(cache), ({ cost }) => cost) + priceAux(auxiliary, cache)) / 1_000
+  }
+  let [bill, whole, excess, kept] = [0, 0, 0, 0]
+  for (const [i, { cost }] of billsBy(A).entries()) {
+    const { isFirst, request, seq } = calls[i]!
+    bill +=
+      cost +
+      sumBy(
+        run.auxiliary.filter(({ calls }) => calls === i),
+        (call) => priceAux(call, A)
+      )
+    const all = tokensOf(request.slice(0, 1)) + tokensOf(units.slice(0, seq - 1))
+    const read = isCold && isFirst ? 0 : kept
+    whole += A.read * read + A.write * (all - read)
+    kept = all
+    excess = Math.max(excess, bill / whole - 1)
   }
   const cached = billsBy(A).map(({ read }) => read)
   const broken = calls.flatMap((_, i) => (i > 0 && cached[i]! < sizes[i - 1]! ? [cached[i]! / sizes[i - 1]!] : []))
@@ -90,6 +109,7 @@ export const account = (run: Run, { needs }: Transcript, isCold = false): Accoun
     meanView: sumBy(sizes, (tokens) => tokens) / calls.length,
     largestView: Math.max(0, ...sizes),
     auxiliary,
+    excess,
     totalA: totalBy(A),
     totalO: totalBy(O),
     far: share(needs.far),

@@ -47,7 +47,7 @@ export const replay = (
       const text = answer(request, transcript)
       const sent = request.messages.flatMap(unitsOf)
       const cached = countCached(sent, calls.at(-1)?.request ?? [])
-      auxiliary.push({ input: tokensOf(sent), cached, output: estimate.text(text) })
+      auxiliary.push({ calls: calls.length, input: tokensOf(sent), cached, output: estimate.text(text) })
       return text
     }
   ])

@@ -34,8 +34,8 @@ const k = (tokens: number): string => `${(tokens / 1_000).toFixed(0)}k`
 const percent = (share: number): string => (100 * share).toFixed(1)
 
 const HEADER = [
-  "| window | policy | compressions | prefix found after one | mean / largest view | auxiliary in / cached / out | total A k | total O k | far / near needs in view % |",
-  "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+  "| window | policy | compressions | prefix found after one | mean / largest view | auxiliary in / cached / out | most above none | total A k | total O k | far / near needs in view % |",
+  "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
 ].join("\n")
 
 const row = (window: number, of: Account): string => {
@@ -47,6 +47,7 @@ const row = (window: number, of: Account): string => {
     `${percent(of.reused)} %`,
     `${k(of.meanView)} / ${k(of.largestView)}`,
     `${k(input)} / ${k(cached)} / ${k(output)}`,
+    `${percent(of.excess)} %`,
     of.totalA.toFixed(0),
     of.totalO.toFixed(0),
     `${percent(of.far)} / ${percent(of.near)}`

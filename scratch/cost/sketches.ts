@@ -14,7 +14,7 @@ interface Entry extends Unit {
 
 interface Change {
   readonly view: ReadonlyArray<Entry>
-  readonly auxiliary?: Auxiliary
+  readonly auxiliary?: Omit<Auxiliary, "calls">
 }
 
 /** Decides before a call what becomes of the view, system prompt left out; undefined leaves it as it is. */
@@ -110,7 +110,7 @@ const playSketch = (name: string, sketch: Sketch, transcript: Transcript, window
       if (change !== undefined) {
         view = change.view
         compressions++
-        if (change.auxiliary !== undefined) auxiliary.push(change.auxiliary)
+        if (change.auxiliary !== undefined) auxiliary.push({ ...change.auxiliary, calls: calls.length })
       }
       calls.push({ seq: i + 1, request: [system, ...view], isFirst: messages[i - 1]?.role === "user" })
     }

@@ -137,8 +137,8 @@ export const makeTurn = (
         const request = compressionRequest(counter, step.state, options, step.byteWindow, budget.payCompression())
         yield* compressor.start(sessionId, step.state.lastSeq, request)
       }
-      const paid = budget.payHealing()
-      if (paid !== undefined) yield* compressor.startHealing(sessionId, paid)
+      const healing = budget.payHealing()
+      if (healing !== undefined) yield* compressor.startHealing(sessionId, healing.account)
       return step
     })
 

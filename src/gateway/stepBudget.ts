@@ -34,7 +34,7 @@ export interface Budget {
   /** Pays for a compression that begins now. */
   readonly payCompression: () => Payment | undefined
   /** Pays for models to summarize what they have not yet; undefined if there is nothing, or the account cannot. */
-  readonly payHealing: () => CostAccount | undefined
+  readonly payHealing: () => { readonly account: CostAccount | undefined } | undefined
 }
 
 /** `writer` is that of the summary. `tokens` are those of the view as the provider counts them. */
@@ -71,7 +71,8 @@ export const makeBudget = ({ counter, options, policy, state, tokens, view, writ
     },
     isDue: () => isByCost && choose() !== undefined,
     payCompression: () => {
-      if (!isByCost) return undefined
+      // Without room for a target nothing can be priced.
+      if (!isByCost || !Number.isFinite(target())) return undefined
       // Beyond the soft limit a compression is needed, whatever it costs.
       const isShort = tokens <= soft && choose() === "embedded" && writer !== "embedded"
       if (!isShort) return { account: pay(Growth.estimateCost(promptCache, candidate())) }
@@ -82,8 +83,10 @@ export const makeBudget = ({ counter, options, policy, state, tokens, view, writ
       const degraded = state.segments.filter(isDegraded)
       if (degraded.length === 0) return undefined
       const isUrgent = !isByCost || degraded.some((segment) => segment.degraded !== UNPAID)
-      const account = pay(Growth.estimateHealing(promptCache, position().account, candidate()))
-      return isUrgent || Growth.canPay(account, 0, costTolerance) ? account : undefined
+      const price = Growth.estimateHealing(promptCache, position().account, candidate())
+      const account = Number.isFinite(price) ? pay(price) : undefined
+      const isPaid = account !== undefined && Growth.canPay(account, 0, costTolerance)
+      return isUrgent || isPaid ? { account } : undefined
     }
   }
 }

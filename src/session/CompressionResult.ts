@@ -10,8 +10,8 @@ import { SessionId } from "./Session.ts"
 
 /**
  * - `committed`: a model's summary stands for the middle now
- * - `degraded`: the embedded summarizer's extract does, since every route failed, or a summary that leaves messages out
- *   which could not be read for secrets; `reason` says which
+ * - `degraded`: the embedded summarizer's extract does, since every route failed or savings do not pay for a model yet, or a
+ *   summary that leaves messages out which could not be read for secrets; `reason` says which
  * - `shortened`: no message could leave the view, so the largest are shown as excerpts
  * - `joined`: an equal request was under way; the figures are that one's
  * - `nothing-to-compress`, `no-headroom`, `superseded`, `deferred` (by a hook, with its `reason`), `failed`: the session
