@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Either, FastCheck as fc, TestClock } from "effect"
 import type { PolicyOptions } from "../../src/compression/CompressionPolicy.ts"
 import * as PromptCache from "../../src/cost/PromptCache.ts"
+import { UNPAID } from "../../src/handoff/Handoff.ts"
 import { findWriter, measureGrowth } from "../../src/gateway/stepBudget.ts"
 import type { Message } from "../../src/message/Message.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
@@ -14,6 +15,7 @@ import {
   deliver,
   id,
   readGeneration,
+  readState,
   route,
   runTurn,
   scripted,
@@ -51,6 +53,29 @@ describe("with a threshold by cost", () => {
       assert.isBelow(Math.max(...sizes), 60_000)
     })
   )
+
+  it.effect("it begins with an extract, which a model summarizes once the smaller views have paid for that", () => {
+    const model = Scripted.make([summary("x")])
+    const policy = { ...million, targetTokens: 4_000 }
+    return Effect.gen(function* () {
+      const seen: Array<{ readonly calls: number; readonly reasons: ReadonlyArray<string | null> }> = []
+      for (let n = 0; n < 220; n++) {
+        yield* work(1)
+        const { manifest, segments } = yield* readState()
+        seen.push({ calls: model.requests.length, reasons: segments.map(({ degraded }) => degraded) })
+        const { spent, whole } = manifest.account ?? { spent: 0, whole: 0 }
+        assert.isAtMost(spent, 1.02 * whole)
+      }
+      assert.deepStrictEqual(
+        seen.find(({ reasons }) => reasons.length > 0),
+        { calls: 0, reasons: [UNPAID] }
+      )
+      assert.isTrue(seen.at(-1)!.reasons.every((reason) => reason === null))
+      const { left, spent, whole } = (yield* readState()).manifest.account!
+      assert.isBelow(spent, 0.9 * whole)
+      assert.isAbove(left, 10_000)
+    }).pipe(Effect.provide(scripted(model.layer, { policy })))
+  })
 
   it.effect("it is never compressed for its cost where reading is free", () =>
     Effect.gen(function* () {
