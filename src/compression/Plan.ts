@@ -288,7 +288,11 @@ export const draftShortening = (
  * The account as it goes into the generation that takes `freed` tokens out of the view. The steps since it paid are in neither
  * sum: they have saved something too, so it promises too little rather than too much.
  */
-const closeAccount = ({ payment }: Pick<Order, "payment">, { lastSeq, manifest }: State, freed: number): CostAccount => {
+const closeAccount = (
+  { payment }: Pick<Order, "payment">,
+  { lastSeq, manifest }: State,
+  freed: number
+): CostAccount => {
   const { left, spent, whole } = payment?.account ?? manifest.account ?? { spent: 0, whole: 0, left: 0 }
   return { spent, whole, left: left + Math.max(0, Math.floor(freed)), seq: lastSeq }
 }

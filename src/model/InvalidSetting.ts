@@ -62,8 +62,7 @@ export const isText: CheckField = (field, value) => checkSetting(field, typeof v
 export const isFlag: CheckField = (field, value) =>
   checkSetting(field, typeof value === "boolean", "true or false", value)
 
-export const isObject: CheckField = (field, value) =>
-  checkSetting(field, typeof value === "object", "an object", value)
+export const isObject: CheckField = (field, value) => checkSetting(field, typeof value === "object", "an object", value)
 
 export const isAnyNumber: CheckField = (field, value) =>
   checkSetting(field, typeof value === "number", "a number", value)
