@@ -28,8 +28,7 @@ import * as Operation from "./operation.ts"
 import * as BackgroundBrake from "./backgroundBrake.ts"
 import * as FiberServices from "../concurrency/fiberServices.ts"
 import { redact } from "../message/Redaction.ts"
-import type { CostAccount, Payment } from "../session/account.ts"
-import { isSessionId, type SessionId } from "../session/Session.ts"
+import { isSessionId, type Manifest, type SessionId } from "../session/Session.ts"
 import { makeUnknownSession, type StoreError, type UnknownSession } from "../session/SessionError.ts"
 import { SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import type { Spent } from "../summary/budget.ts"
@@ -52,7 +51,9 @@ export interface CompressionRequest extends CompressionPolicy.Window {
   /** A step cannot go on without the compression, so no hook defers it. */
   readonly isUrgent?: boolean | undefined
   /** How a step pays for it. @internal */
-  readonly payment?: Payment | undefined
+  readonly payment?:
+    | { readonly account: NonNullable<Manifest["account"]>; readonly extractTokens?: number | undefined }
+    | undefined
 }
 
 /**
@@ -113,7 +114,7 @@ export class Compressor extends Context.Tag("throughline/Compressor")<
      */
     readonly heal: (sessionId: SessionId) => Effect.Effect<ReadonlyArray<string>, UnknownSession | StoreError>
     /** Begins a healing, unless one is under way, and does not wait for it. */
-    readonly startHealing: (sessionId: SessionId, account?: CostAccount) => Effect.Effect<void>
+    readonly startHealing: (sessionId: SessionId, account?: Manifest["account"]) => Effect.Effect<void>
     /** Waits until no compression of the session is under way. */
     readonly settled: (sessionId: SessionId) => Effect.Effect<void>
     /** Emits what happens from now on, to all sessions. A slow consumer misses the oldest events. */
@@ -324,7 +325,7 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
 
   // ── healings: at most one per session, which callers join and a compression interrupts ──
 
-  const findOrStartHealing = (sessionId: SessionId, account?: CostAccount): Effect.Effect<HealingFiber> =>
+  const findOrStartHealing = (sessionId: SessionId, account?: Manifest["account"]): Effect.Effect<HealingFiber> =>
     Effect.suspend(() => {
       const underWay = healings.get(sessionId)
       if (underWay !== undefined) return Effect.succeed(underWay)
@@ -343,7 +344,7 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
       )
     })
 
-  const startHealing = (sessionId: SessionId, account?: CostAccount) =>
+  const startHealing = (sessionId: SessionId, account?: Manifest["account"]) =>
     Effect.asVoid(Effect.uninterruptible(findOrStartHealing(sessionId, account)))
 
   const heal = (sessionId: SessionId) =>

@@ -12,7 +12,6 @@ import {
   type SessionId,
   type State
 } from "../session/Session.ts"
-import type { Payment } from "../session/account.ts"
 import { WindowExceeded } from "../session/SessionError.ts"
 import type { Begun, SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import type { Writer } from "../cost/PromptCache.ts"
@@ -102,7 +101,7 @@ export const makeTurn = (
   const budgetFor = (policy: CompressionPolicy, step: Pick<BudgetInput, "state" | "options" | "tokens" | "view">) =>
     makeBudget({ policy, counter, writer, ...step })
 
-  const compressNow = (options: StepOptions, learnedWindow: number, payment?: Payment) =>
+  const compressNow = (options: StepOptions, learnedWindow: number, payment?: CompressionRequest["payment"]) =>
     countWaiting(
       compressor.compress(sessionId, {
         ...compressionRequest(counter, last?.state, options, learnedWindow, payment),
@@ -358,7 +357,7 @@ const compressionRequest = (
   state: State | undefined,
   options: StepOptions,
   learnedWindow: number,
-  payment?: Payment
+  payment?: CompressionRequest["payment"]
 ): CompressionRequest => {
   const { contextLength, model, reservedOutput, threshold } = options
   const overhead = countOverhead(counter, state, options)
