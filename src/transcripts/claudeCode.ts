@@ -229,7 +229,8 @@ const isNotice = ({ blocks, row }: ChatLine): boolean =>
 export const isNoticeText = ({ value: { isCompactSummary, isMeta } }: TranscriptRow, text: unknown): boolean =>
   isMeta === true || isCompactSummary === true || (typeof text === "string" && NOTICE.test(text))
 
-const NOTICE = /^\s*(?:<(?:task-notification|local-command-stdout|system-reminder)>|\[Request interrupted by user)/
+const NOTICE =
+  /^\s*(?:<(?:task-notification|local-command-stdout|system-reminder)>|\[Request interrupted by user|This session is being continued from a previous conversation)/
 
 /** A call stands once in a message, however many lines repeat it. Lone text of the user is plain text. */
 const makeMessages = ({ blocks, role, row }: ChatLine): Either.Either<ReadonlyArray<Message>, ImportError> => {

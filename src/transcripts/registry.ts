@@ -33,6 +33,7 @@ import {
   readGeminiRows
 } from "./formats/gemini/gemini.ts"
 import { isQwenRow, readQwen } from "./formats/gemini/qwen.ts"
+import { isCursorRow, readCursor } from "./formats/cursor.ts"
 import { isDroidRow, readDroid } from "./formats/droid.ts"
 import { isAiStudioDocument, readAiStudio } from "./formats/gemini/aiStudio.ts"
 import { isGooseDocument, isGooseRow, readGoose, readGooseRows } from "./formats/goose.ts"
@@ -75,6 +76,7 @@ export const Format = Schema.Literal(
   "goose",
   "kiro",
   "droid",
+  "cursor",
   "continue",
   "trae",
   "sharegpt",
@@ -186,6 +188,7 @@ const ROW_FORMATS: ReadonlyArray<RowFormat> = [
     readRows: readSessionRows
   },
   { format: "droid", marks: ["type", "id", "title", "cwd"], isRow: isDroidRow, readRows: readDroid },
+  { format: "cursor", marks: ["role", "message"], isRow: isCursorRow, readRows: readCursor },
   { format: "pi", marks: ["type", "id", "parentId", "message"], isRow: isPiRow, outline: outlinePi, readRows: readPi },
   {
     format: "codex",

@@ -167,6 +167,11 @@ export const AGENT_FILES: Readonly<Record<string, string>> = {
     { type: "message", message: { role: "assistant", content: [call] } },
     { type: "message", message: { role: "user", content: [result, ...text("word4")] } }
   ),
+  cursor: lines(
+    { role: "user", message: { content: text("word1") } },
+    { role: "assistant", message: { content: [call] } },
+    { role: "user", message: { content: [result] } }
+  ),
   "ai-studio": JSON.stringify({
     chunkedPrompt: {
       chunks: [

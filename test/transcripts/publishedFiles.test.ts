@@ -472,3 +472,82 @@ describe("Codex", () => {
     assert.deepStrictEqual(readTranscript(rows).sessions[0]?.notices, [0])
   })
 })
+
+describe("Qwen Code", () => {
+  const row = (uuid: string, parentUuid: string | null, role: string, ...parts: ReadonlyArray<object>) => ({
+    uuid,
+    parentUuid,
+    sessionId: "q",
+    type: role === "model" ? "assistant" : "user",
+    message: { role, parts }
+  })
+  const call = (id: string) => ({ functionCall: { id, name: "run", args: { id } } })
+  const result = (id: string) => ({ functionResponse: { id, name: "run", response: { output: `of ${id}` } } })
+
+  it("lines of one id are one message", () => {
+    const rows = lines(
+      row("1", null, "user", { text: "Run both." }),
+      row("2", "1", "model", { text: "I run." }, call("t1")),
+      row("2", "1", "model", call("t2")),
+      row("3", "2", "user", result("t1"), result("t2"))
+    )
+    assert.deepStrictEqual(tell(rows), {
+      q: [
+        "user: Run both.",
+        'assistant: I run. [run {"id":"t1"} #t1] [run {"id":"t2"} #t2]',
+        "tool #t1: of t1",
+        "tool #t2: of t2"
+      ]
+    })
+    assert.deepStrictEqual(readTranscript(rows).skipped, {})
+  })
+
+  it("a line whose parent is not in the file follows the line before it", () => {
+    const rows = lines(
+      row("1", null, "user", { text: "Start." }),
+      row("2", "1", "model", { text: "I start." }),
+      row("3", "lost", "user", { text: "Go on." })
+    )
+    assert.deepStrictEqual(tell(rows), { q: ["user: Start.", "assistant: I start.", "user: Go on."] })
+  })
+})
+
+describe("Cline", () => {
+  it("each task is said by the user", () => {
+    const say = (say: string, text: string, at: number) => ({ ts: at, type: "say", say, text })
+    const file = JSON.stringify([say("task", "Fix it.", 1), say("text", "Fixed.", 2), say("task", "Test it.", 3)])
+    assert.deepStrictEqual(tell(file), { "session 1": ["user: Fix it.", "assistant: Fixed.", "user: Test it."] })
+  })
+})
+
+describe("Cursor", () => {
+  it("lines whose words stand in a message, with what the user typed in a tag, and calls without ids", () => {
+    const line = (role: string, ...content: ReadonlyArray<object>) => ({ role, message: { content } })
+    const text = (text: string) => ({ type: "text", text })
+    const rows = lines(
+      line("user", text("<user_query>\nFind the port.\n</user_query>")),
+      line("assistant", text("I look."), { type: "tool_use", name: "Read", input: { path: "a" } }),
+      line("assistant", { type: "tool_use", id: "t2", name: "Read", input: { path: "b" } }),
+      line("user", { type: "tool_result", tool_use_id: "t2", content: "4041" }),
+      line("assistant", text("It is 4041."))
+    )
+    assert.strictEqual(readTranscript(rows).format, "cursor")
+    assert.deepStrictEqual(tell(rows), {
+      "session 1": [
+        "user: Find the port.",
+        'assistant: I look. [Read {"path":"a"} #call_1]',
+        'assistant: [Read {"path":"b"} #t2]',
+        "tool #t2: 4041",
+        "assistant: It is 4041."
+      ]
+    })
+  })
+})
+
+describe("an older Claude Code", () => {
+  it("the summary that a session begins with is no request", () => {
+    const text = "This session is being continued from a previous conversation that ran out of context. It was about a."
+    const row = { type: "user", uuid: "1", parentUuid: null, sessionId: "cc", message: { role: "user", content: text } }
+    assert.deepStrictEqual(readTranscript(lines(row)).sessions[0]?.notices, [0])
+  })
+})

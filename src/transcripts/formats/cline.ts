@@ -41,7 +41,7 @@ const convertEntry = (entry: TranscriptRow, isTask: boolean, ids: CallIds): Eith
   if (typeof kind !== "string") return failEntry(entry, "a message of Cline's panel")
   if (partial === true) return Either.right("partial")
   const words = typeof text === "string" ? text : ""
-  if (isTask || kind === "user_feedback") {
+  if (isTask || kind === "task" || kind === "user_feedback") {
     const pictures = Array.isArray(images) ? images.filter((url) => typeof url === "string").map(makeImagePart) : []
     const parts = [...(words === "" ? [] : [makeTextPart(words)]), ...pictures]
     return Either.right(parts.length === 0 ? "empty" : say(makeUserMessage(parts)))

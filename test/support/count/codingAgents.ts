@@ -244,11 +244,13 @@ export const pi = (rows: Rows): ReadonlyArray<Conversation> => {
 // ── Qwen Code ──
 
 export const qwen = (rows: Rows): ReadonlyArray<Conversation> => {
-  const path = walkUp(
-    rows.filter((row) => has(row, "uuid")),
-    "uuid",
-    (row) => [get(row, "parentUuid")]
-  )
+  const ids = Array.from(new Set(rows.filter((row) => has(row, "uuid")).map((row) => get(row, "uuid"))))
+  const whole = ids.map((id) => {
+    const pieces = rows.filter((row) => get(row, "uuid") === id)
+    const parts = pieces.flatMap((row) => list(get(row, "message", "parts")))
+    return { ...Object(pieces[0]), message: { ...Object(get(pieces[0], "message")), parts } }
+  })
+  const path = walkUp(whole, "uuid", (row) => [get(row, "parentUuid")])
   return [{ id: string(get(rows[0], "sessionId")), said: gemini(path.map((row) => get(row, "message"))) }]
 }
 

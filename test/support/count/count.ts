@@ -106,6 +106,8 @@ const readRows = (rows: ReadonlyArray<unknown>, isLines = true): Read | null => 
     return { kind: "codex", conversations: Agents.codex(rows) }
   }
   if (typed("session_start")) return { kind: "droid", conversations: [Editors.droid(rows)] }
+  if (rows.some((row) => has(row, "role", "message") && !has(row, "type")))
+    return { kind: "cursor", conversations: [Editors.cursor(rows)] }
   if (typed("session")) return { kind: "pi", conversations: Agents.pi(rows) }
   if (rows.some((row) => has(row, "uuid") && has(get(row, "message"), "parts"))) {
     return { kind: "qwen-code", conversations: Agents.qwen(rows) }

@@ -1,5 +1,5 @@
 /** Sessions of Kiro, Continue and Trae. */
-import { answer, type Conversation, say, type Said, withoutEmpty } from "./conversation.ts"
+import { answer, type Conversation, numberCalls, say, type Said, withoutEmpty } from "./conversation.ts"
 import { get, has, list, string, words } from "./json.ts"
 import { anthropic, textOf } from "./messages.ts"
 
@@ -164,4 +164,22 @@ export const droid = (rows: Rows): Conversation => {
     return parts.flatMap((content) => (content.length === 0 ? [] : anthropic({ role, content })))
   })
   return one(id, said)
+}
+
+/** Lines of Cursor, with what the user typed in a tag. */
+export const cursor = (rows: Rows): Conversation => {
+  const numbers = numberCalls()
+  const bare = (text: string) => text.replace(/^<user_query>\n/, "").replace(/\n<\/user_query>$/, "")
+  return one(
+    null,
+    rows.flatMap((row) => {
+      const content = get(row, "message", "content")
+      const blocks = list(content).map((block) =>
+        get(block, "type") === "tool_use" && !has(block, "id") ? { ...Object(block), id: numbers.make() } : block
+      )
+      return anthropic({ role: get(row, "role"), content: typeof content === "string" ? content : blocks }).map(
+        (said) => ({ ...said, text: bare(said.text) })
+      )
+    })
+  )
 }
