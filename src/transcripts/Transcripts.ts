@@ -36,7 +36,7 @@ export {
    * - `hermes`: the database of a Hermes Agent
    * - `chatgpt`, `claude-ai`: the `conversations.json` of an export
    * - `gemini-cli`, `qwen-code`, `opencode`, `cline`, `copilot-cli`, `openhands`, `swe-agent`, `goose`, `kiro`,
-   *   `droid`, `continue`, `trae`, `aider`: what these agents write
+   *   `droid`, `cursor`, `continue`, `trae`, `aider`: what these agents write
    * - `codex-exec`: what `codex exec --json` prints
    * - `gemini`, `ai-studio`: a list of contents as Gemini's API takes it, and a prompt that Google AI Studio saved
    * - `letta`, `langsmith`: an agent file, and exported runs

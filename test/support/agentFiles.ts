@@ -235,3 +235,84 @@ export const AGENT_FILES: Readonly<Record<string, string>> = {
   "tau-bench": JSON.stringify([{ task_id: 1, traj: CHAT }]),
   aider: "# aider chat started at 2026\n\n#### word1\n\nword2\n\n> Tokens\n"
 }
+
+/** Other shapes that files of a format have, by the format and what tells the shape apart. */
+export const OTHER_SHAPES: ReadonlyArray<readonly [format: string, shape: string, text: string]> = [
+  [
+    "kiro",
+    "saved",
+    JSON.stringify({
+      conversation_id: "s",
+      history: [
+        {
+          user: { content: { Prompt: { prompt: "word1" } } },
+          assistant: { ToolUse: { content: "word2", tool_uses: [{ id: "t1", name: "read", args: {} }] } }
+        },
+        {
+          user: {
+            content: { ToolUseResults: { tool_use_results: [{ tool_use_id: "t1", content: [{ Text: "word3" }] }] } }
+          },
+          assistant: { Response: { content: "word4" } }
+        }
+      ]
+    })
+  ],
+  [
+    "kiro",
+    "an execution",
+    JSON.stringify({
+      executionId: "s",
+      context: {
+        messages: [
+          { role: "human", entries: text("word1") },
+          { role: "bot", entries: [...text("word2"), { type: "toolUse", id: "t1", name: "read", args: {} }] },
+          { role: "tool", entries: [{ type: "toolUseResponse", id: "t1", message: "word3" }] }
+        ]
+      }
+    })
+  ],
+  [
+    "codex",
+    "events alone",
+    lines(
+      { type: "session_meta", payload: { id: "s" } },
+      { type: "event_msg", payload: { type: "user_message", message: "word1" } },
+      { type: "response_item", payload: { type: "function_call", name: "read", call_id: "t1", arguments: "{}" } },
+      { type: "response_item", payload: { type: "function_call_output", call_id: "t1", output: "word2" } },
+      { type: "event_msg", payload: { type: "agent_message", message: "word3" } }
+    )
+  ],
+  [
+    "claude-ai",
+    "results of the user",
+    JSON.stringify({
+      uuid: "s",
+      chat_messages: [
+        { uuid: "1", sender: "assistant", content: [...text("word1"), call] },
+        { uuid: "2", sender: "human", content: [result] },
+        { uuid: "3", sender: "assistant", content: text("word4") }
+      ]
+    })
+  ],
+  [
+    "qwen-code",
+    "a message in pieces",
+    lines(
+      { uuid: "1", parentUuid: null, sessionId: "s", message: { role: "user", parts: [{ text: "word1" }] } },
+      { uuid: "2", parentUuid: "1", sessionId: "s", message: { role: "model", parts: [{ text: "word2" }] } },
+      { uuid: "2", parentUuid: "1", sessionId: "s", message: { role: "model", parts: [{ text: "word3" }] } }
+    )
+  ],
+  [
+    "goose",
+    "an export",
+    JSON.stringify({
+      id: "s",
+      working_dir: "/",
+      conversation: [
+        { role: "User", created: 1, content: text("word1") },
+        { role: "Assistant", created: 1, content: text("word2") }
+      ]
+    })
+  ]
+]

@@ -8,12 +8,18 @@ import { compare, countRead, listDifferences } from "../support/count/compare.ts
 import { countDatabase } from "../support/count/database.ts"
 import type { Count } from "../support/count/count.ts"
 import * as Transcripts from "../../src/transcripts/Transcripts.ts"
-import { AGENT_FILES } from "../support/agentFiles.ts"
+import { AGENT_FILES, OTHER_SHAPES } from "../support/agentFiles.ts"
 import * as Fixture from "../support/hermes.ts"
 
 describe("who counts without the readers finds the same", () => {
   for (const [format, text] of Object.entries(AGENT_FILES)) {
     it(`in a file of ${format}`, () => {
+      assert.deepStrictEqual(compare(text, Either.getOrThrow(Transcripts.parse(text, { file: "f" }))), [])
+    })
+  }
+
+  for (const [format, shape, text] of OTHER_SHAPES) {
+    it(`in a file of ${format}, ${shape}`, () => {
       assert.deepStrictEqual(compare(text, Either.getOrThrow(Transcripts.parse(text, { file: "f" }))), [])
     })
   }
