@@ -317,11 +317,11 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
     )
 
   const settled = (sessionId: SessionId) =>
-    Effect.suspend(() =>
-      Effect.forEach(running.get(sessionId)?.values() ?? [], ({ result }) => Effect.exit(Deferred.await(result)), {
-        discard: true
-      })
-    )
+    Effect.suspend(() => {
+      const ofSession = running.get(sessionId)
+      if (ofSession === undefined) return Effect.void
+      return Effect.forEach(ofSession.values(), ({ result }) => Effect.exit(Deferred.await(result)), { discard: true })
+    })
 
   // ── healings: at most one per session, which callers join and a compression interrupts ──
 

@@ -202,28 +202,31 @@ const sortPhrases = (list: ReadonlyArray<string>, hasSpaces: boolean): Phrases =
   // Longer phrases come first, so that "do not" is not taken for "do".
   const phrases = list.toSorted((a, b) => b.length - a.length)
   const starts = new Map<number, Start>()
-  /** For each first character, a bit for each that may come second: at most places no phrase begins. */
-  const seconds = new Int32Array(FIRSTS)
+  /** By the first two characters, a bit for each that may come third: at most places no phrase begins. */
+  const thirds = new Int32Array(PAIRS)
+  /** The first characters of phrases whose second may be any. */
+  const alone = new Set<number>()
   for (const phrase of phrases) {
     const literal = /^[^*#…]{1,2}/.exec(phrase)?.[0] ?? ""
-    const start = starts.get(numberOfStart(literal, 0)) ?? { phrases: [], thirds: 0, pattern: undefined }
+    const start = starts.get(numberOfStart(literal, 0)) ?? { phrases: [], pattern: undefined }
     start.phrases.push(phrase)
-    start.thirds |= /^[^*#…]{2}(?! …)[^*#…]/.test(phrase) ? bitOfUnit(phrase, 2) : ANY_UNIT
     starts.set(numberOfStart(literal, 0), start)
-    const first = firstOf(literal, 0)
-    seconds[first] = (seconds[first] ?? 0) | (literal.length < 2 ? ANY_UNIT : bitOfUnit(literal, 1))
+    const bits = /^[^*#…]{2}(?! …)[^*#…]/.test(phrase) ? bitOfUnit(phrase, 2) : ANY_UNIT
+    if (literal.length < 2) alone.add(literal.charCodeAt(0))
+    else thirds[pairOf(literal, 0)] = (thirds[pairOf(literal, 0)] ?? 0) | bits
   }
 
   const matchStart = (start: Start | undefined, text: string, index: number): string => {
-    if (start === undefined || (start.thirds & bitOfUnit(text, index + 2)) === 0) return ""
+    if (start === undefined) return ""
     start.pattern ??= compilePhrases(start.phrases, hasSpaces)
     start.pattern.lastIndex = index
     return start.pattern.exec(text)?.[0] ?? ""
   }
   const matchAt = (text: string, index: number): string => {
-    if (((seconds[firstOf(text, index)] ?? 0) & bitOfUnit(text, index + 1)) === 0) return ""
-    const phrase = matchStart(starts.get(numberOfStart(text, index)), text, index)
-    return phrase === "" ? matchStart(starts.get(text.charCodeAt(index)), text, index) : phrase
+    const mayStart = ((thirds[pairOf(text, index)] ?? 0) & bitOfUnit(text, index + 2)) !== 0
+    const phrase = mayStart ? matchStart(starts.get(numberOfStart(text, index)), text, index) : ""
+    if (phrase !== "" || !alone.has(text.charCodeAt(index))) return phrase
+    return matchStart(starts.get(text.charCodeAt(index)), text, index)
   }
 
   const firsts = new Set(phrases.map((phrase) => phrase.slice(0, 1).replace(/[\\\]^-]/, String.raw`\$&`)))
@@ -244,15 +247,14 @@ const sortPhrases = (list: ReadonlyArray<string>, hasSpaces: boolean): Phrases =
 /** Phrases that begin with the same two characters, as far as these are letters of the phrases themselves. */
 interface Start {
   readonly phrases: Array<string>
-  /** A bit for each character that may come third, so that few expressions are tried in vain. */
-  thirds: number
   /** Compiled when it is first needed. */
   pattern: RegExp | undefined
 }
 
-/** All characters beyond ASCII count as one. */
-const firstOf = (text: string, index: number): number => Math.min(text.charCodeAt(index), FIRSTS - 1)
-const FIRSTS = 129
+/** A number for two characters, which others share. */
+const pairOf = (text: string, index: number): number =>
+  (31 * text.charCodeAt(index) + text.charCodeAt(index + 1)) & (PAIRS - 1)
+const PAIRS = 2048
 
 const bitOfUnit = (text: string, index: number): number => 1 << (text.charCodeAt(index) & 31)
 const ANY_UNIT = -1
