@@ -179,7 +179,7 @@ const countHandoffTokens = (segments: Segments, ledger: string, counter: Counter
 export const roomForHandoff = (shares: HandoffShares, counter: Counter): number =>
   Math.max(
     shares.handoff,
-    Math.ceil(SLACK * (shares.segment + countFrame(WIDEST, counter))) + countBesides(shares, counter)
+    Math.ceil(SLACK * (shares.segment + makeFrameCounter(counter)(WIDEST))) + countBesides(shares, counter)
   )
 
 /**
@@ -213,22 +213,24 @@ export const countHandoff = (
 const SLACK = 1.25
 
 /** Returns what is left of the handoff for the segments, whatever the ledger takes. */
-export const limitSegments = (shares: HandoffShares, counter: Counter): SegmentLimits => ({
-  room: roomForHandoff(shares, counter) - countBesides(shares, counter),
-  least: shares.segment,
-  sizeOf: (segment) => segment.tokens + countFrame(segment, counter)
-})
+export const limitSegments = (shares: HandoffShares, counter: Counter): SegmentLimits => {
+  const countFrame = makeFrameCounter(counter)
+  return {
+    room: roomForHandoff(shares, counter) - countBesides(shares, counter),
+    least: shares.segment,
+    sizeOf: (segment) => segment.tokens + countFrame(segment)
+  }
+}
 
 /** Counts the ledger's share and the frame of the whole. */
 const countBesides = (shares: HandoffShares, counter: Counter): number =>
   ledgerTokens(shares) + countHandoffTokens([], "-", counter)
 
 /** Counts the line before a segment, and what rendering adds to its headings. */
-const countFrame = (segment: Segment, counter: Counter): number =>
-  countHandoffTokens([{ ...segment, text: HEADINGS }], "", counter) -
-  countEmptyHandoff(counter) -
-  counter.text(HEADINGS) +
-  1
+const makeFrameCounter = (counter: Counter): ((segment: Segment) => number) => {
+  const others = countEmptyHandoff(counter) + counter.text(HEADINGS) - 1
+  return (segment) => countHandoffTokens([{ ...segment, text: HEADINGS }], "", counter) - others
+}
 
 const HEADINGS = "### In progress\n### Blocked\n## Open work"
 
