@@ -1,7 +1,7 @@
 /**
  * Sentences by which people set rules, and sentences of plain talk, in four languages. They were written down before the
  * detector's words were looked at. `npx tsx scratch/eval/ruleSentences.ts [--wrong]` counts them, and lists what is wrong in
- * those that may be read while words are chosen. The lists `drawn` and `texted` are grammars with words of their own: a line
+ * those that may be read while words are chosen. The lists `drawn`, `texted` and `overheard` are grammars with words of their own: a line
  * is a sentence with `{slots|places}` for one of several words.
  */
 import { readFileSync } from "node:fs"
@@ -21,8 +21,9 @@ type Kind = "rules" | "talk"
  * - `written`: sentences of work and of friends. The half at odd lines may be read, the other is only counted
  * - `drawn`: letters, quarrels, tales, a match, a shop. They were counted before they were read
  * - `texted`: short messages, a school, a game, a podcast. They were counted before they were read, after `drawn` had been
+ * - `overheard`: houses, offices, neighbours, farms, in three parts. Each was counted before it was read, after the others had been
  */
-type List = "written, read" | "written, only counted" | "drawn" | "texted"
+type List = "written, read" | "written, only counted" | "drawn" | "texted" | "overheard"
 
 /** The sentences of a list, one a line; headings begin with `#`. */
 const readSentences = (language: Language, kind: Kind, list: List): ReadonlyArray<string> => {
@@ -57,7 +58,7 @@ export const measure = Effect.fnUntraced(function* (seed: number) {
   return {
     title: "Rules in the words of many people",
     measures: [
-      ...(["written, only counted", "drawn", "texted"] as const).flatMap((list) =>
+      ...(["written, only counted", "drawn", "texted", "overheard"] as const).flatMap((list) =>
         LANGUAGES.flatMap((language): ReadonlyArray<Measure> => [
           countTaken(`rules found, ${language}, ${list}`, readSentences(language, "rules", list)),
           countTaken(`talk taken for rules, ${language}, ${list}`, readSentences(language, "talk", list))
@@ -104,7 +105,7 @@ const cut = (all: ReadonlyArray<string>, size: number): ReadonlyArray<ReadonlyAr
   Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size))
 
 const printShares = (): void => {
-  for (const list of ["written, read", "written, only counted", "drawn", "texted"] as const)
+  for (const list of ["written, read", "written, only counted", "drawn", "texted", "overheard"] as const)
     for (const language of LANGUAGES) {
       const shares = (["rules", "talk"] as const).map((kind) => {
         const all = readSentences(language, kind, list)
@@ -116,7 +117,7 @@ const printShares = (): void => {
 }
 
 const printWrong = (): void => {
-  for (const list of ["written, read", "drawn", "texted"] as const)
+  for (const list of ["written, read", "drawn", "texted", "overheard"] as const)
     for (const language of LANGUAGES) {
       for (const text of readSentences(language, "rules", list))
         if (!isTakenForRule(text)) console.log(`missed: ${text}`)

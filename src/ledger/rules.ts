@@ -130,6 +130,8 @@ const makeWords = ({ hasSpaces, words }: Language): Words => {
     has: make("has"),
     without: make("without"),
     nothing: make("nothing"),
+    predicates: make("predicates"),
+    never: make("never"),
     endings: make("endings"),
     takenBack: make("takenBack"),
     allowedAgain: make("allowedAgain"),
@@ -215,11 +217,17 @@ const weighText = (words: Words, text: string, areStanding: boolean): Force | nu
   const start = skipLead(words, text)
   if (isAtStart(words.wishes, start) && !isAtStart(words.idle, start)) return "wish"
   let isOrdered = areStanding
+  let isOrder = false
   for (const clause of cutStart(words.asks, text).split(words.joint)) {
     const said = skipLead(words, clause)
-    const force = weighClause(words, said, isOrdered)
+    // "Work on a copy, never on the original" needs no second verb.
+    const force =
+      isOrder && !isAtStart(words.idle, said) && isAtStart(words.never, said)
+        ? "rule"
+        : weighClause(words, said, isOrdered)
     if (force !== null) return force
     isOrdered ||= isAtStart(words.conditions, said) || isAll(words.corrections, clause.trim())
+    isOrder ||= isAtStart(words.verbs, said)
   }
   return null
 }
@@ -243,7 +251,7 @@ const weighClause = (words: Words, clause: string, isOrdered: boolean): Force | 
 const namesWhatIsUnwanted = (words: Words, clause: string): boolean => {
   const without = words.without.matchStart(clause)
   const behind = clause.slice(without.length).trim()
-  if (without !== "" && behind !== "") return !isAtStart(words.nothing, behind)
+  if (without !== "" && behind !== "") return !isAtStart(words.nothing, behind) && !words.predicates.has(behind)
   const ending = words.endings.find(clause)
   return (
     ending !== undefined && ending.index + ending.phrase.length === clause.length && !isAtStart(words.others, clause)

@@ -20,7 +20,9 @@ const RULES = [
   "À partir de maintenant, réponds en français.",
   "No toques las pruebas.",
   "A partir de ahora responde en español.",
-  "Siempre hay que dejar dos copias."
+  "Siempre hay que dejar dos copias.",
+  "Work on a copy of the table, never on the original.",
+  "Trabaja sobre una copia, nunca sobre el original."
 ]
 
 const TALK = [
@@ -36,7 +38,12 @@ const TALK = [
   "Das muss ein schöner Abend gewesen sein.",
   "Ich bin immer für dich da!",
   "Je suis toujours là pour toi !",
-  "Siempre estoy aquí para ti."
+  "Siempre estoy aquí para ti.",
+  "Ohne Musik macht es nur halb so viel Spaß.",
+  "Sin sal no tiene gracia.",
+  "Sans musique c'est moins drôle.",
+  "Use whichever pen you like.",
+  "A limerick must never run longer than that, apparently."
 ]
 
 describe("a rule", () => {

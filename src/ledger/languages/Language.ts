@@ -53,6 +53,10 @@ export interface RuleWords {
   readonly without: string
   /** What may follow those, and is no rule, such as "problem". */
   readonly nothing: string
+  /** Anywhere behind those: the clause has a verb after all, and tells how something is. */
+  readonly predicates: string
+  /** At the start of a clause that follows an order, and says where it must not be done. */
+  readonly never: string
   /** At the end of a clause: names what alone is wanted. */
   readonly endings: string
   /** Join two clauses, beside punctuation. */

@@ -27,7 +27,9 @@ export const english: Language = {
       stipulates|argues|claims that|held that|for ages|in my case|no two
       that night|that evening|that morning|that day|in those days|once upon a time|is here|are here|can hear you|will hear you|is listening|is watching|for heaven's sake|for crying out loud|no hard feelings|says who|i told the|i told my|i told our|we're doomed|we are doomed|all is lost
       don't you dare blame|don't you dare cry|don't you dare laugh|don't you dare leave me|don't you dare die|don't you dare say|i'll fetch it|i'll collect it|i'll pick it up|i'll grab it|i'll get it later
-      it's mine|it's hers|its mine|dear listeners|dear readers|dear friends|on the last day|we not talk about|ending in #|for this booking|for the payment|for payment`,
+      it's mine|it's hers|its mine|dear listeners|dear readers|dear friends|on the last day|we not talk about|ending in #|for this booking|for the payment|for payment
+      tonight|apparently|by law|how annoying|what a nuisance|what a shame|but returns|but returned|but gets|but throws|but shows|but prints|but fails|from the top|no need to|yet, i'm|yet, i am|yet, we're|how sad|too bad
+      whichever you|you like|as you wish|you fancy`,
     lead: `
     we must|we should|we have to|we need to|    please|pls|plz|kindly|also|and|but|so|then|ok|okay|well|now|just|again|yes|yeah|oh|hey|hi|right|still|or
     for god's sake|for gods sake|ffs|i said|like i said|as i said|as before|how often do i have to say it|thanks|thank you
@@ -99,7 +101,8 @@ export const english: Language = {
       no passion|no mercy|no hope|no peace|no sleep|no appetite|no sign of|no trace of|no … in # minutes|no answer from|no word from|not a word|not one|not another
       you don't have to apologise|you don't have to apologize|you don't have to say|you don't have to go|you don't have to thank
       use the … i sent|use the … i attached|use the … i uploaded|leave it on|leave it at|leave it by|leave them on|leave them at|keep a secret|keep a straight|keep the receipt|keep still|keep quiet
-      do not bother|do not cry|do not laugh|do not ask me|do not give up|do not be|do not blame|do not move|do not panic|no spoilers|no peeking|no cheating|no trading|keep your fingers|keep your chin|keep your eyes|keep your cool|stay with us|stay with me|stay right there|don't forget it's|dont forget its|don't forget i|only # more|no stranger|keep a tune|no extra baggage`,
+      do not bother|do not cry|do not laugh|do not ask me|do not give up|do not be|do not blame|do not move|do not panic|no spoilers|no peeking|no cheating|no trading|keep your fingers|keep your chin|keep your eyes|keep your cool|stay with us|stay with me|stay right there|don't forget it's|dont forget its|don't forget i|only # more|no stranger|keep a tune|no extra baggage
+      we always argue|we always cook|we always laugh|we always fight`,
     labels: `
     constraint|constraints|requirement|requirements|rule|rules|rule one|rule two|rule #|new rule|house rule|house rules
     ground rule|ground rules|hard rule|roleplay rules|important|important note|policy|convention|conventions|guideline
@@ -120,7 +123,8 @@ export const english: Language = {
       are off the table|strictly no|absolutely no|with no exceptions|only until|at all times|on my behalf
       without my consent|without my okay|without my permission|without my approval|without asking|without a plan
       back the way it was|as it was before|how it was before|for my go|for my okay
-      from today|starting today|as of today|as of now|starting now|starting from now`,
+      from today|starting today|as of today|as of now|starting now|starting from now
+      until i say|read-only for you|read only for you|in this project we use|in this project we write|in this project we follow|in this project we go with|get my okay|get my approval|ask for my okay|whatever the source|whatever the input|in your opening|in your first|in your answer*|in your repl*`,
     orders: `
       keep|reply to|leave|avoid|refrain|stick|revert|undo|roll back|put it back|put them back|put that back
       change it back|go back to|restore the old|restore the original|limit|restrict|confine|assume|exclude|omit
@@ -144,7 +148,9 @@ export const english: Language = {
       plan with|mark all|mark every|tag each|tag every|mind the|instead of … use|rather than … use
       instead of … write|rather than … write|for every|for each|make it … every|make it a
       address … by|one … per|you are not to|you're not to|treat everything|treat anything
-      you are not allowed to|you aren't allowed to|you're not allowed to|you are forbidden to`,
+      you are not allowed to|you aren't allowed to|you're not allowed to|you are forbidden to
+      skip the pleasantries|spare me
+      you are never to|you are not to|you're not to`,
     wishes: `
       i want you to|i need you to|i'd like you to|i would like you to|i expect you to|i'd rather you
       i would rather you|i'd rather have|i would rather have|i'd prefer that|i would prefer that|i'd prefer if
@@ -161,7 +167,8 @@ export const english: Language = {
       i need the … to|i want my … to|we want the … to|we need the … to|i want your|i like your answers
       you don't have to|you don't need to|you needn't|you may only|you may not|you can leave|i only travel
       i only need|i only use|i only accept|i only eat|i only fly|avoid|no, i do not want|no, i don't want
-      no, i don't need|no, i do not need`,
+      no, i don't need|no, i do not need
+      i want your|i want all|i want every`,
     corrections: `no|nope|wrong|no no|no no no|nah|not like that|stop|incorrect|not that|sorry no|no that's horrible|that's wrong`,
     adverbs: `we always|we never|we don't|we dont|we do not|we only|you may|you must|you have to|you need to|never|always|only|never ever|don't ever|not|allways|alwyas|never again|consistently|strictly|exclusively|do always`,
     verbs: `
@@ -183,7 +190,9 @@ export const english: Language = {
     support|suppress|switch|tag|take|talk|teach|tell|test|throw|touch|track|transfer|translate|treat|trim|trust|try|turn
     type|undo|update|upgrade|upload|use|validate|verify|wait|warn|work|wrap|write|transpose|serve|season|bake|soften
     rely|exit|call|ping|page|respond|scale|sanitize|escape|log|throw|mutate|nest|hardcode|hard-code|optimise|optimize
-      grade|rate|score|weld|measure|bold|colour|color|capitalise`,
+      grade|rate|score|weld|measure|bold|colour|color|capitalise
+      number|mark|spare
+      double-check`,
     standing: `
     always|every|each|whenever|every time|each time|throughout|everywhere|until|unless|without|instead of|rather than
     at most|at least|no more than|not more than|or fewer|or less|only|exclusively|never|ever|anymore|any more|from now on
@@ -191,7 +200,8 @@ export const english: Language = {
     if you|while you|after you|before each|before any|before a|after each|in all|for all|at once when|in advance
     not …|even when|even if|no matter|as well as the|in both|one level|within one|in one|from the
     in english|in german|in french|in spanish|in markdown|in plain|in the present|in the past|under #|below #|for any
-    how certain|hints|in euros|in dollars|in grams|in metric|on top|at the top|at the end of each|throughout the`,
+    how certain|hints|in euros|in dollars|in grams|in metric|on top|at the top|at the end of each|throughout the
+      whatever|throughout|so that i can|each time|wherever|over a new|rather than|instead of`,
     conditions: `
     if|when|whenever|before|after|once|while|as long as|until|unless|as soon as|every time|each time|for any|for every
     for each|for all|in case a|in case the|on every|on each|in every|in each|in all|during|rather than|instead of|except
@@ -250,6 +260,8 @@ export const english: Language = {
     one|way|worries|problem|problems|idea|luck|doubt|wonder|matter|thanks|more|longer|sign|reply|errors|error|output|such
     clue|chance|fun|joke|surprise|harm|point|reason|use|time|sense|is|was|has|were|in|there|it|to see|that i|dogs were|two are
     came|got|pain|i|you|we|he|she`,
+    predicates: `it's|that's|it is|is only|is half|is no|are like|order that|did she|did he|did they|did we|does she|does he|do they|do that|does that|think so|say that|get it|want that|buy that|eat that|like that|does this|do this`,
+    never: `never`,
     endings: `
       only|is not allowed|are not allowed|isn't allowed|aren't allowed|is forbidden|are forbidden|is prohibited
       is not permitted|only please|no exceptions|off limits|please no|only for now`,

@@ -16,7 +16,9 @@ export const french: Language = {
       on n'a jamais|on n'arrête
       cette nuit-là|ce soir-là|ce jour-là|cette année-là|en ce temps-là|il était une fois|c'est foutu|c'est fichu|c'est perdu|on dormirait|on serait|à la fin!|à la fin !|bon sang|pour l'amour du ciel
       il doit avoir|elle doit avoir|tu dois avoir|ça doit avoir|vous devez avoir
-      elle est à moi|il est à moi|c'est à moi|c'est l'anniversaire|chers auditeurs|chers amis|chers lecteurs|espèce de|plusieurs fois avant`,
+      elle est à moi|il est à moi|c'est à moi|c'est l'anniversaire|chers auditeurs|chers amis|chers lecteurs|espèce de|plusieurs fois avant
+      paraît-il|dit-on|quel ennui|quel dommage|mais ne rend|mais ne fait|mais ne marche|mais n'affiche|disait|disaient|rien que|ce soir|pas encore ce|pas encore cet|pas encore cette|pas encore le|pas encore la|pas encore les
+      que tu veux|comme tu veux|que vous voulez`,
     lead: `
       s'il te plaît|s'il vous plaît|svp|stp|et|mais|donc|alors|ok|bon|maintenant|oui|oh|ah|hé|bonjour|salut|aussi|puis
       comme je l'ai dit|rappelle-toi|en général|par défaut|si possible|surtout
@@ -46,7 +48,8 @@ export const french: Language = {
       dans chaque réponse|jusqu'à la fin de|jusqu'à nouvel ordre|pour le reste de|pendant toute la|en aucun cas il|en aucun cas tu
       en aucun cas vous|sous aucun prétexte|sans exception|il est interdit|est interdit|interdiction|défense de|laisse * tranquille|laisse * * tranquille|laissez * tranquille|laissez * * tranquille|sauf indication|sauf si je
       comme c'est|comme il est|tel quel|telle quelle|tels quels|intact|intacte|demande-moi avant|demandez-moi avant
-      demande-moi d'abord|au moins #|au plus #|au maximum|pas plus de #|au maximum|hors de question de|avant de supprimer`,
+      demande-moi d'abord|au moins #|au plus #|au maximum|pas plus de #|au maximum|hors de question de|avant de supprimer
+      tant que je ne l'ai pas dit|tant que je n'ai pas dit|jusqu'à ce que je le dise|en lecture seule|il te faut mon accord|demande mon accord|mon feu vert|dans ce projet on|dans ce projet, on|pas touche|quoi que dise|même si la source|c'est la règle ici|dans ta première|dans ta réponse|dans tes réponses`,
     orders: `
       garde|gardez|conserve|conservez|laisse|laissez|évite|évitez|arrête de|arrête d'*|arrêtez|utilise|utilisez|n'utilise*
       ne touche*|ne modifie*|ne change*|ne supprime*|ne fais|ne faites|ne mets|ne mettez|ne donne*|ne mentionne*|ne dis|ne dites|ne réponds
@@ -58,7 +61,10 @@ export const french: Language = {
       merci de|cite|citez|donne toujours|donne seulement|mets toujours|plus de|plus d'*|plus jamais|stop|surtout pas
       il faut toujours|il ne faut|il faut que|il faut|vous devez|vous ne devez|tu ne dois|tu dois toujours|vous ne pouvez|tu ne peux
       toujours *er|ne * jamais|ne * pas|ne * que|n'* jamais|n'* pas|n'* que|ne * rien|n'* rien|ne * plus
-      ne m'appelle*|ne me tutoie*|ne me vouvoie*`,
+      ne m'appelle*|ne me tutoie*|ne me vouvoie*
+      épargne-moi|épargnez-moi|évite-moi
+      n'y touche|n'y touchez|n'y change|n'y changez
+      tiens-toi à|tiens-toi au|tenez-vous à`,
     wishes: `
       je veux que|je ne veux pas que|je ne veux pas de|je ne veux plus|je ne veux aucun*|je voudrais que|j'aimerais que|je souhaite que
       je préfère|nous préférons|on préfère|on veut que|nous voulons que|il est important que|ma préférence|je tiens à ce que
@@ -70,13 +76,18 @@ export const french: Language = {
       utilise*|prends|prenez|dis|dites|explique*|demande*|corrige*|vérifie*|teste*|crée*|renomme*|déplace*|envoie*|cherche*|trouve*
       réponds|répondez|parle*|continue*|change*|garde*|laisse*|préviens|prévenez|avertis|arrondis|trie*|liste*|réserve*|commande*
       propose*|indique*|signe*|copie*|installe*|ouvre*|ferme*|lis|lisez|attends|attendez|compare*|calcule*|relis|relisez
-      passe|passez|transmets|transmettez|remplace*|enregistre*|publie*|organise*|choisis|choisissez|compte*|note*|applique*|décris|décrivez|justifie*|rédige*|termine*|commence*|vouvoie*|tutoie*`,
+      passe|passez|transmets|transmettez|remplace*|enregistre*|publie*|organise*|choisis|choisissez|compte*|note*|applique*|décris|décrivez|justifie*|rédige*|termine*|commence*|vouvoie*|tutoie*
+      numérote*|prends|prenez|marque*|fais-en|note-le
+      travaille*|attends|attendez|dis-le`,
     standing: `
       toujours|chaque|à chaque fois|partout|jamais|seulement|uniquement|sans|au lieu de|plutôt que|jusqu'à|à moins que|tous les
-      toutes les|systématiquement|d'abord|au plus|au moins|avant de|avant chaque|après chaque|que les|que des|rien`,
+      toutes les|systématiquement|d'abord|au plus|au moins|avant de|avant chaque|après chaque|que les|que des|rien
+      que je puisse|pour que je|plutôt que|plutôt qu*|quoi que|au lieu
+      dès que tu|dès que vous|chaque fois que`,
     conditions: `
       si|quand|lorsque|avant de|avant chaque|avant|après|dès que|tant que|chaque fois que|à chaque fois|pour chaque|dans chaque|jusqu'à
-      au lieu de|plutôt que|sauf|désormais|à l'avenir|quand tu|jusqu'à ce que`,
+      au lieu de|plutôt que|sauf|désormais|à l'avenir|quand tu|jusqu'à ce que
+      une fois|avant tout|avant toute|avant chaque`,
     asks: `peux-tu|pourrais-tu|pouvez-vous|pourriez-vous|tu peux|veux-tu|s'il te plaît|s'il vous plaît`,
     duties: `
       doit|doivent|ne doit|ne doivent|devrait|devraient|ne peut|ne peuvent|reste|restent|va à|vont à|vont dans|va dans|sont toujours|est toujours
@@ -104,6 +115,8 @@ export const french: Language = {
     nothing: `
       souci|problème|chance|réponse|idée|doute|blague|quoi|deux|trois|si|parce|raison|temps|erreur|elle|lui|moi|toi
       des|de ces|d'entre|de nous|de mes|de ses|de leurs`,
+    predicates: `c'est|ce n'est|ça ne|on ne|il n'est|elle n'est|je ne|tu ne|est|sont|était|étaient`,
+    never: `jamais`,
     endings: `
       uniquement|seulement|interdit|interdite`,
     joints: `et|mais|donc|parce que|car`,

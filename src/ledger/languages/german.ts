@@ -20,7 +20,9 @@ export const german: Language = {
       in jener nacht|in dieser nacht|an jenem|damals|es war einmal|so heißt es|wird das nichts|wird das nie was|doch endlich|doch mal wieder|hat nichts ge*|haben nichts ge*|hat niemand ge*|hat keiner ge*
       hat sich ge*|haben sich ge*|bleiben wir|gehen wir|fahren wir|essen wir|machen wir es uns|treffen wir|sind wir|haben wir uns|war's|um gottes willen|zum teufel|verdammt noch mal
       sollen die doch|soll er doch|soll sie doch|soll der doch|sollen sie doch
-      gäbe es|wäre es|bleiben sie dran|ergibt sinn|liebe hörer|liebe leser|das ist mein*|das ist ihr*`,
+      gäbe es|wäre es|bleiben sie dran|ergibt sinn|liebe hörer|liebe leser|das ist mein*|das ist ihr*
+      heißt es|heißt's|wie lästig|wie schade|wie ärgerlich|wie nervig|tut es aber nicht|macht es aber nicht|noch nicht, ich|noch nicht, wir|heute abend|vergiss nicht, heute|vergesst nicht, heute
+      du magst|du willst|ihr wollt|wie es dir passt`,
     lead: `
       bitte|und|aber|also|dann|ok|okay|gut|jetzt|nun|ja|oh|ach|hey|hallo|so|auch|noch mal|nochmal|wie gesagt|ich sagte|denn
       merk dir|denk daran|denk dran|grundsätzlich|generell|übrigens|standardmäßig|wenn möglich|danke
@@ -42,7 +44,8 @@ export const german: Language = {
       hör auf zu weinen|hör auf zu schreien|hör auf zu heulen|hör auf zu lachen|hör auf zu jammern|fass mich nicht|sieh mich nicht|starr mich nicht
       lass mich|lasst mich|lassen sie mich|lass ihn|lass sie|lasst ihn|lass das kind|lass los|muss los|muss weg|muss jetzt|darf es sonst
       nehmen sie doch|setzen sie sich|kommen sie doch|nimm doch|setz dich
-      nur noch # mal|nur noch #|keine spoiler|vergiss nicht, freitag|vergiss nicht, sonntag|vergiss nicht, morgen|nimm einen|nimm eine|nimm mir|nicht schummeln|leg * zurück|finger weg, das`,
+      nur noch # mal|nur noch #|keine spoiler|vergiss nicht, freitag|vergiss nicht, sonntag|vergiss nicht, morgen|nimm einen|nimm eine|nimm mir|nicht schummeln|leg * zurück|finger weg, das
+      nimm diesmal|nimm dieses mal|lass es noch|lass es bitte|lass es von vorn|nichts als`,
     labels: `
       vorgabe|vorgaben|regel|regeln|neue regel|hausregel|bedingung|bedingungen|anforderung|anforderungen|wichtig|richtlinie
       einschränkung|einschränkungen|beachte|achtung|grundsatz`,
@@ -55,7 +58,8 @@ export const german: Language = {
       frage mich zuerst|frag mich vorher|frag vorher|frag zuerst|wie es ist|wie er ist|wie sie ist|so lassen
       in kopie zu setzen|mindestens #|höchstens #|nicht mehr als #|ausnahmslos|ausschließlich|bevor sie etwas
       in höchstens|
-      ab heute nur|ab heute bitte|ab heute immer|ab heute will ich|ab heute möchte ich|ab heute soll*|ab morgen bitte|ab jetzt bitte`,
+      ab heute nur|ab heute bitte|ab heute immer|ab heute will ich|ab heute möchte ich|ab heute soll*|ab morgen bitte|ab jetzt bitte
+      bis ich es sage|bis ich etwas anderes sage|bis ich das sage|nur zum lesen|auf gar keinen fall|in diesem projekt schreiben wir|in diesem projekt verwenden wir|in diesem projekt nutzen wir|in diesem projekt gilt|holst du mein okay|holst du meine|nichts verloren|nichts zu suchen|so halten wir es|so machen wir es hier|auch wenn die quelle|im ersten satz|in deiner antwort|in deinen antworten`,
     orders: `
       behalt*|lass|lasst|lassen sie|vermeid*|verzichte*|unterlass*|hör auf|hören sie auf|stopp|verwende*|nutz*
       benutz*|nimm|nehmen sie|halte dich|halten sie sich|beschränk*|beachte*|achte*|achten sie|stell sicher
@@ -68,7 +72,9 @@ export const german: Language = {
       sie dürfen nur|du sollst|sie sollen|du musst immer|niemals|keinesfalls|immer erst
       immer nur|immer zuerst|nur auf|rundet|runde|mach … rückgängig|rückgängig machen|nimm … zurück|bevor du
       bleib immer|bleibe immer|bleib in|bleibe in|bleiben sie in|gib … niemandem|gib … nicht weiter
-      halte … einfach|halte … kurz|schlag nur`,
+      halte … einfach|halte … kurz|schlag nur
+      spar dir|sparen sie sich|finger weg vom|finger weg von|hände weg
+      warte mit`,
     wishes: `
       ich möchte nicht, dass du|ich möchte nur|ich möchte, dass|ich möchte dass|ich will nicht|ich will keine*|ich will, dass
       ich will dass|ich will nur|ich will immer|ich möchte kein*|ich hätte gern, dass|mir ist wichtig|es ist wichtig, dass|ich bevorzuge|wir wollen, dass|wir wollen kein*
@@ -83,12 +89,15 @@ export const german: Language = {
       zitier*|markier*|sortier*|kürz*|nehm*|sprich|sprech*|duz*|siez*|commit*|push*|force push|dokumentier*|ergänz*|entschuldig*
       unterschreib*|weiterleit*|leit*|buch*|kauf*|koch*|plan*|vereinbar*|bestell*
       übergib|übergeb*|beantwort*|gib|verweis*|wechsel*|ersetz*|entfern*|wiederhol*|beschreib*|begründ*|formulier*|format*|merk*
-      schlag|bewert*|halt*|kontrollier*|notier*`,
+      schlag|bewert*|halt*|kontrollier*|notier*
+      nummerier*|beziffer*|trägst du|holst du|notierst du|schreibst du|lässt du|gibst du|legst du|nennst du|fragst du
+      arbeit*|wart*`,
     standing: `
       immer|stets|jedes mal|jeweils|bei jedem|bei jeder|für jede|für jeden|für jedes|überall|bis|ohne|statt|nie|niemals
       höchstens|mindestens|nur|ausschließlich|keine|keinen|kein|nicht|vor jeder|vor jedem|nach jeder|nach jedem|zuerst
       vorher|solange|in jedem fall|an
-      niemandem|niemanden|keinem|keiner`,
+      niemandem|niemanden|keinem|keiner
+      damit ich|egal was|egal wie|anstelle|wie sie sind|wie es ist`,
     conditions: `
       wenn|falls|bevor|nachdem|sobald|solange|jedes mal, wenn|bei jedem|bei jeder|vor jedem|vor jeder|nach jedem|nach jeder|bis
       sofern|immer wenn|statt|für jede|für jeden|für jedes|außer
@@ -121,10 +130,14 @@ export const german: Language = {
       gehören|nennt|nennen|trägt|tragen
       in gramm|in kilo|in litern|in liter|in celsius|in euro|in metern|in kilometern|in prozent
       verwenden|benutzen|brauchen`,
-    without: `kein|keine|keinen|keinerlei|nur|nichts|ohne|bloß keine|nie wieder`,
+    without: `
+      kein|keine|keinen|keinerlei|nur|nichts|ohne|bloß keine|nie wieder
+      durchweg`,
     nothing: `
       sorge|ahnung|problem|wunder|zeit|lust|ding|stress|eile|frage|mensch|ist|war|hat|hatte|haben|habe|zwei|drei|ein|eine|einer
       scherz|spaß|grund|platz|geld|empfang|netz|chance|mehr da|gehört|los|neues`,
+    predicates: `ist es|macht es|wird es|geht es|macht das|machen das|tun das|bestellen das|essen das|glauben das|sagen das|kaufen das|mögen das|wollen das|können das|würden das|ist|sind|war|waren|hat|hatte|haben|wird|werden`,
+    never: `nie|niemals`,
     endings: `tabu|nur|bitte nicht|verboten|ausnahmslos|erst mal bleiben|bitte keine|bitte kurz`,
     joints: `und|aber|denn|weil|sondern`,
     takenBack: `

@@ -17,7 +17,9 @@ export const spanish: Language = {
       esa noche|aquella noche|ese día|aquel día|aquella tarde|érase una vez|había una vez|de una vez|no hay nada que hacer|no hay manera|dormiríamos|estaríamos|seríamos|no hay quien|por el amor de dios
       te oye|nos oye|os oye|te van a oír
       ya no se puede|aquí ya
-      es mía|es mío|es suya|queridos oyentes|queridos amigos|queridos lectores|debe ser genial|debe ser bonito|debe ser duro|varias veces antes|el alfil|es el cumple`,
+      es mía|es mío|es suya|queridos oyentes|queridos amigos|queridos lectores|debe ser genial|debe ser bonito|debe ser duro|varias veces antes|el alfil|es el cumple
+      dicen|qué fastidio|qué lástima|qué pena|pero no devuelve|pero no hace|pero no funciona|lo intenté|decía que|decían que|esta noche|todavía ese|todavía esa|todavía el|todavía la|todavía esos
+      que quieras|como quieras|lo que quieras`,
     lead: `
       por favor|y|pero|entonces|pues|así que|vale|ok|bueno|ahora|sí|oh|ah|oye|hola|también|además|como dije|recuerda que|en general|por defecto
       si es posible|gracias
@@ -45,7 +47,8 @@ export const spanish: Language = {
       sin excepción|está prohibido|queda prohibido|prohibido|no se puede|no se debe|no está permitido|no se permite|salvo que diga|a menos que yo
       como está|como están|deja * en paz|deja * * en paz|intacto|intacta|pregúntame antes|pregúntame primero|antes de borrar|al menos #|como mínimo #|como máximo #|no más de #
       como máximo|por debajo de #|fuera de límites|de ahora en adelante no
-      a partir de hoy|desde hoy|a partir de mañana`,
+      a partir de hoy|desde hoy|a partir de mañana
+      hasta que yo lo diga|hasta que lo diga|solo de lectura|pídeme permiso|mi visto bueno|en este proyecto seguimos|en este proyecto usamos|en este proyecto escribimos|las manos fuera|manos fuera|diga lo que diga|aunque la fuente|así trabajamos aquí|de aquí en adelante|en tu primera|en tu respuesta|en tus respuestas`,
     orders: `
       mantén|mantenga|conserva|conserve|deja de|deje de|deja el|deja la|deja los|deja las|deja *|evita|evite|usa
       use|utiliza|utilice|respeta|respete|limítate|asegúrate|asegúrese|recuerda|recuerde|ten en cuenta
@@ -60,7 +63,10 @@ export const spanish: Language = {
       no preguntes|no abras|no cierres|no rompas|no confirmes|no reserves|ponga|pon siempre|cita siempre
       tienes que usar|debes usar|debes|debe usar|jamás|nunca|siempre hay que|siempre debes|siempre debe
       trata siempre|contesta solo|contesta sólo|contesta siempre
-      no me llames|no me tutees|propón solo|propón siempre|no vuelvas a`,
+      no me llames|no me tutees|propón solo|propón siempre|no vuelvas a
+      ahórrame|ahórreme
+      no lo toques|no la toques|no los toques|no las toques|no lo cambies|no la cambies
+      cíñete|cíñase`,
     wishes: `
       quiero que|no quiero que|no quiero ver|no quiero ningún*|quisiera que|me gustaría que|prefiero|preferimos|preferiría|necesito que|es importante que|queremos que|mi preferencia
       solo quiero
@@ -72,12 +78,16 @@ export const spanish: Language = {
       di|dime|explica|pregunta*|corrige|verifica|comprueba|prueba|crea|renombra|mueve|envía|busca|responde|responda|habla|sigue|deja|avisa*|redondea|ordena|lista|reserva
       propone|indica|firma|copia|instala|abre|cierra|lee|espera|compara|calcula|actualiza|cita|cites|toques|menciones|borres|cambies|escribas|envíes|ofrece|saluda|confirma
       pasa|pásal*|pásame|pide|pídel*|dile*|dale|reemplaza|cuenta|describe|termina|empieza|guarda|redacta|publica|elige|aplica|justifica|contesta*|trata
-      propón|avísa*|revis*|corrige*|prepara|manda|mándame`,
+      propón|avísa*|revis*|corrige*|prepara|manda|mándame
+      numera*|dame|deme|marca*|apúntalo|anótalo|haz
+      espera*|dilo|enséñame|muéstrame`,
     standing: `
       siempre|cada|cada vez|en todas partes|nunca|solo|sólo|únicamente|sin|en lugar de|en vez de|hasta que|a menos que|todos los|todas las|primero|como máximo|como mínimo
-      antes de|antes de cada|después de cada|solamente|exclusivamente|en español|en inglés|nada`,
+      antes de|antes de cada|después de cada|solamente|exclusivamente|en español|en inglés|nada
+      para que yo|para que conteste|para que pueda|antes que|en vez de|diga lo que`,
     conditions: `
-      si|cuando|antes de|antes de cada|después de|en cuanto|mientras|cada vez que|siempre que|para cada|en cada|hasta que|en lugar de|en vez de|salvo|de ahora en adelante`,
+      si|cuando|antes de|antes de cada|después de|en cuanto|mientras|cada vez que|siempre que|para cada|en cada|hasta que|en lugar de|en vez de|salvo|de ahora en adelante
+      terminado|terminada|una vez|antes de cualquier|antes de cada`,
     asks: `puedes|podrías|puede|podría|quieres|me puedes|por favor`,
     duties: `
       debe|deben|no debe|no deben|debería|deberían|tiene que|tienen que|no puede|no pueden|va en|van en|va junto|van junto|queda|quedan|se queda|son siempre|es siempre|ha de`,
@@ -99,6 +109,8 @@ export const spanish: Language = {
       usar|tener`,
     without: `nada de|sin|ningún|ninguna|solo|sólo|solamente|únicamente|ni`,
     nothing: `problema*|duda|idea|querer|embargo|más|eso|quedan|quedaban|era|es|quería|dos|tres|un|una|si|porque|él|ella|ti|mí|hablar|siquiera|he|son`,
+    predicates: `no tiene|no es|no hay|no se|no hace|es menos|no me|no te|hacen eso|piden eso|dicen eso|creen eso|comen eso|quieren eso|compran eso|es|está|están|son|era|fue|hay`,
+    never: `nunca|jamás`,
     endings: `
       solamente|únicamente|nada más|prohibido`,
     joints: `y|pero|porque|sino|así que`,
