@@ -40,7 +40,7 @@ import { isGooseDocument, isGooseRow, readGoose, readGooseRows } from "./formats
 import { isKiroDocument, isKiroRow, readKiro, readKiroRows } from "./formats/kiro/kiro.ts"
 import { isLangsmithDocument, isLangsmithRow, readLangsmith, readLangsmithRows } from "./formats/langsmith/langsmith.ts"
 import { isLettaDocument, readLetta } from "./formats/letta.ts"
-import { isOpencodeDocument, readOpencode } from "./formats/opencode.ts"
+import { isOpencodeDocument, isOpencodeRow, readOpencode, readOpencodeRows } from "./formats/opencode.ts"
 import { isOpenhandsDocument, isOpenhandsRow, readOpenhands, readOpenhandsRows } from "./formats/openhands.ts"
 import { isSharegptDocument, isSharegptRow, readSharegpt, readSharegptRows } from "./formats/sharegpt.ts"
 import { isSweAgentDocument, readSweAgent } from "./formats/sweAgent.ts"
@@ -212,6 +212,7 @@ const ROW_FORMATS: ReadonlyArray<RowFormat> = [
   },
   { format: "gemini-cli", marks: ["sessionId", "projectHash"], isRow: isGeminiChatRow, readRows: readGeminiRows },
   { format: "copilot-cli", marks: ["type", "data", "parentId"], isRow: isCopilotRow, readRows: readCopilot },
+  { format: "opencode", marks: ["sessionID", "part"], isRow: isOpencodeRow, readRows: readOpencodeRows },
   { format: "codex-exec", marks: ["type", "item", "thread_id"], isRow: isCodexExecRow, readRows: readCodexExec },
   {
     format: "openhands",

@@ -304,6 +304,18 @@ export const OTHER_SHAPES: ReadonlyArray<readonly [format: string, shape: string
     )
   ],
   [
+    "opencode",
+    "events",
+    lines(
+      { type: "text", sessionID: "s", part: { id: "1", type: "text", text: "word1" } },
+      {
+        type: "tool_use",
+        sessionID: "s",
+        part: { id: "2", type: "tool", tool: "read", callID: "t1", state: { status: "completed", output: "word2" } }
+      }
+    )
+  ],
+  [
     "goose",
     "an export",
     JSON.stringify({

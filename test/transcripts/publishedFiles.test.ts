@@ -551,3 +551,44 @@ describe("an older Claude Code", () => {
     assert.deepStrictEqual(readTranscript(lines(row)).sessions[0]?.notices, [0])
   })
 })
+
+describe("opencode", () => {
+  it("what it prints as it works: each step a message, and a call as it ended", () => {
+    const event = (type: string, part: object) => ({ type, timestamp: 1, sessionID: "o", part })
+    const run = (state: object) => event("tool_use", { id: "p2", type: "tool", tool: "bash", callID: "t1", state })
+    const start = event("step_start", { id: "p0", type: "step-start" })
+    const rows = lines(
+      start,
+      event("text", { id: "p1", type: "text", text: "I look." }),
+      run({ status: "running", input: { command: "ls" } }),
+      run({ status: "completed", input: { command: "ls" }, output: "a.ts" }),
+      event("step_finish", { id: "p3", type: "step-finish", reason: "tool-calls" }),
+      event("step_start", { id: "p4", type: "step-start" }),
+      event("text", { id: "p5", type: "text", text: "One file." })
+    )
+    assert.strictEqual(readTranscript(rows).format, "opencode")
+    assert.deepStrictEqual(tell(rows), {
+      o: ['assistant: I look. [bash {"command":"ls"} #t1]', "tool #t1: a.ts", "assistant: One file."]
+    })
+    assert.deepStrictEqual(readTranscript(rows).skipped, { "step-start": 2, "step-finish": 1 })
+  })
+})
+
+describe("ShareGPT", () => {
+  it("names of turns may have hyphens", () => {
+    const conversations = [
+      { from: "human", value: "Add John." },
+      { from: "function-call", value: '{"name":"add","arguments":{"name":"John"}}' },
+      { from: "function-response", value: "added" },
+      { from: "gpt", value: "Done." }
+    ]
+    assert.deepStrictEqual(tell(JSON.stringify([{ conversations }])), {
+      "session 1": [
+        "user: Add John.",
+        'assistant: [add {"name":"John"} #call_1]',
+        "tool #call_1: added",
+        "assistant: Done."
+      ]
+    })
+  })
+})

@@ -1,4 +1,7 @@
-/** Reads what `opencode export` writes: a session, and its messages with their parts. */
+/**
+ * Reads what `opencode export` writes, a session and its messages with their parts, and what `opencode run --format json`
+ * prints, the parts of replies as they come.
+ */
 import * as Either from "effect/Either"
 import { isObject, type JsonObject } from "../../format/json.ts"
 import type { Message } from "../../message/Message.ts"
@@ -41,6 +44,35 @@ export const readOpencode = (
     sessions: [makeSession({ ...read, sessionId: typeof id === "string" ? id : null })],
     skipped: countKinds([...read.skipped, ...Array<string>(all.length - kept.length).fill("taken back")])
   }))
+}
+
+export const isOpencodeRow = ({ value: { part, sessionID } }: TranscriptRow): boolean =>
+  typeof sessionID === "string" && isObject(part) && typeof part.type === "string"
+
+/** What was asked is not printed. A part is printed again as it goes on. */
+export const readOpencodeRows = (
+  rows: ReadonlyArray<TranscriptRow>,
+  { attempt }: Tolerance
+): Either.Either<TranscriptContents, ImportError> =>
+  Either.gen(function* () {
+    const parts = new Map<unknown, JsonObject>()
+    const skipped: Array<string> = []
+    for (const row of rows) {
+      const part = yield* attempt(readPart(row), row)
+      if (typeof part === "string") skipped.push(part)
+      if (typeof part === "object") parts.set(part.id ?? part.callID ?? part, part)
+      if (typeof part === "object" && part.type !== "text" && part.type !== "tool") skipped.push(getText(part, "type"))
+    }
+    const id = rows.find(isOpencodeRow)?.value.sessionID
+    const messages = convertReply(Array.from(parts.values()))
+    const session = makeSession({ messages, sessionId: typeof id === "string" ? id : null })
+    return { sessions: [session], skipped: countKinds(skipped) }
+  })
+
+const readPart = (row: TranscriptRow): Either.Either<JsonObject | string, ImportError> => {
+  const { part, type } = row.value
+  if (isObject(part) && typeof part.type === "string") return Either.right(part)
+  return typeof type === "string" ? Either.right(type) : failEntry(row, "an event with its part")
 }
 
 const isOf = ({ info }: JsonObject, id: unknown): boolean => isObject(info) && info.id === id

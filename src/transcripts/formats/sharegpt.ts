@@ -49,7 +49,7 @@ export const readSharegptRows = (
 const convertTurn = (turn: TranscriptRow, ids: CallIds): Either.Either<Converted, ImportError> => {
   const text = showValue(turn.value.value)
   const parts = [makeTextPart(text)]
-  switch (getText(turn.value, "from")) {
+  switch (getText(turn.value, "from").replaceAll("-", "_")) {
     case "human":
     case "user":
       return Either.right(say(makeUserMessage(parts)))

@@ -105,6 +105,7 @@ const readRows = (rows: ReadonlyArray<unknown>, isLines = true): Read | null => 
   ) {
     return { kind: "codex", conversations: Agents.codex(rows) }
   }
+  if (some("sessionID", "part")) return { kind: "opencode", conversations: [Editors.opencodeParts(rows)] }
   if (typed("session_start")) return { kind: "droid", conversations: [Editors.droid(rows)] }
   if (rows.some((row) => has(row, "role", "message") && !has(row, "type")))
     return { kind: "cursor", conversations: [Editors.cursor(rows)] }

@@ -339,10 +339,10 @@ export const shareGpt = (row: unknown): Conversation => {
   const numbers = numberCalls()
   const system = string(get(row, "system"))
   const said = list(get(row, "conversations")).flatMap((turn): ReadonlyArray<Said> => {
-    const from = string(get(turn, "from"))
+    const from = string(get(turn, "from")).replace("-", "_")
     const value = string(get(turn, "value"))
     if (from === "function_call") return [say("assistant", "", [numbers.make()])]
-    if (from === "observation" || from === "tool") return [answer(numbers.answered(), value)]
+    if (["observation", "function_response", "tool"].includes(from)) return [answer(numbers.answered(), value)]
     const role = Object.entries(SHAREGPT).find(([key]) => key === from)?.[1]
     return role === undefined ? [] : [say(role, value)]
   })

@@ -183,3 +183,23 @@ export const cursor = (rows: Rows): Conversation => {
     })
   )
 }
+
+/** Parts of replies as opencode prints them: the last of each id counts, and each step is a reply. */
+export const opencodeParts = (rows: Rows): Conversation => {
+  const parts = rows.map((row) => get(row, "part"))
+  const last = parts.filter((part, at) => !parts.slice(at + 1).some((other) => get(other, "id") === get(part, "id")))
+  const steps: Array<Array<unknown>> = [[]]
+  for (const part of last) {
+    if (get(part, "type") === "step-start") steps.push([])
+    else steps.at(-1)?.push(part)
+  }
+  const said = steps.flatMap((step) => {
+    const calls = step.filter((part) => get(part, "type") === "tool")
+    const results = calls
+      .filter((part) => get(part, "state", "output") !== undefined)
+      .map((part) => answer(string(get(part, "callID")), words(get(part, "state", "output"))))
+    const ids = calls.map((part) => string(get(part, "callID")))
+    return [say("assistant", textOf(step.filter((part) => get(part, "type") === "text")), ids), ...results]
+  })
+  return one(get(rows[0], "sessionID"), said)
+}
