@@ -24,25 +24,27 @@ export const writeItems = (messages: ReadonlyArray<Message>): ReadonlyArray<Agen
 const giveType = <A extends object>(written: object): A => written as A
 
 /** The items that name their call, with the type they have in the Responses API. */
-const CALLS: { readonly [type: string]: string } = {
-  function_call: "function_call",
-  function_call_result: "function_call_output",
-  computer_call: "computer_call",
-  computer_call_result: "computer_call_output",
-  shell_call: "shell_call",
-  shell_call_output: "shell_call_output",
-  apply_patch_call: "apply_patch_call",
-  apply_patch_call_output: "apply_patch_call_output",
-  program: "program",
-  program_output: "program_output"
-}
-const TYPES = Object.fromEntries(Object.entries(CALLS).map(([type, wireType]) => [wireType, type]))
+const CALLS: ReadonlyMap<unknown, string> = new Map<unknown, string>(
+  Object.entries({
+    function_call: "function_call",
+    function_call_result: "function_call_output",
+    computer_call: "computer_call",
+    computer_call_result: "computer_call_output",
+    shell_call: "shell_call",
+    shell_call_output: "shell_call_output",
+    apply_patch_call: "apply_patch_call",
+    apply_patch_call_output: "apply_patch_call_output",
+    program: "program",
+    program_output: "program_output"
+  })
+)
+const TYPES = new Map<unknown, unknown>(Array.from(CALLS, ([type, wireType]) => [wireType, type]))
 
 // ── to the Responses API ──
 
 const toWire = (item: object): JsonObject => {
   const { callId, content, output, rawContent, ...rest }: JsonObject = { ...item }
-  const wireType = isString(rest.type) ? CALLS[rest.type] : undefined
+  const wireType = CALLS.get(rest.type)
   if (wireType !== undefined) {
     return { ...rest, type: wireType, call_id: callId, ...(output !== undefined && toWireOutput(output)) }
   }
@@ -89,7 +91,7 @@ const COMMON: ReadonlyArray<unknown> = [
 /** `names` are those of the tools that calls before it have called. */
 const fromWire = (item: JsonObject, names: ReadonlyMap<unknown, unknown>): JsonObject => {
   const { call_id: callId, content, output, shape, summary, ...rest } = item
-  const type = isString(rest.type) ? TYPES[rest.type] : undefined
+  const type = TYPES.get(rest.type)
   if (type !== undefined) {
     const added = type === "function_call_result" ? { name: names.get(callId) ?? "tool", status: "completed" } : {}
     return { ...added, ...rest, type, callId, ...(output !== undefined && { output: fromWireOutput(output, shape) }) }

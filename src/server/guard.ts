@@ -15,6 +15,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { describeInexact, type ExactJson, parseExactly } from "../transcripts/exactJson.ts"
+import { isTooDeep, TOO_DEEP } from "../transcripts/rows.ts"
 import * as Errors from "./endpoints/errors.ts"
 import { Settings } from "./settings.ts"
 
@@ -49,6 +50,7 @@ const guardRequests = Effect.map(
         }
         const body = parseBody(bytes)
         if (body === undefined) return refuse("malformed")
+        if (isTooDeep(body.value)) return refuse("malformed", TOO_DEEP)
         const issue = describeInexact(body)
         if (issue !== undefined) return refuse("inexact", issue)
         return yield* Effect.provideService(app, HttpServerRequest.HttpServerRequest, withBody(request, body.value))

@@ -54,8 +54,10 @@ const findInexact = (text: string) => {
   let repeatedKey: string | undefined
   let level: Level | undefined
   let isKey = false
+  // A number may stand in each of very many levels.
   const showPath = () =>
     levels
+      .slice(0, LONGEST_PATH)
       .map(({ at }) => at)
       .join(".")
       .slice(0, LONGEST_PATH)

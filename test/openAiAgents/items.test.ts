@@ -113,6 +113,13 @@ describe("items of the Agents SDK", () => {
     assert.deepStrictEqual(throughJson(writeItems(JSON.parse(JSON.stringify(readItems(items))))), throughJson(items))
   })
 
+  it("come back as they were, also of a type that is a name every object has", () => {
+    for (const type of ["constructor", "toString", "__proto__"]) {
+      const unknown = { type: "unknown" as const, providerData: { type, words: "hello" } }
+      assert.deepStrictEqual(writeItems(readItems([{ type, words: "hello" }])), [unknown])
+    }
+  })
+
   it("come back as they were, in any order", () => {
     fc.assert(
       fc.property(fc.shuffledSubarray([...items]), (some) =>

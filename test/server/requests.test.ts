@@ -126,7 +126,15 @@ describe("a request", () => {
     () =>
       Effect.gen(function* () {
         const to = "/sessions/a/messages"
-        for (const body of ["{", "nothing", '{"message":', Buffer.from('{"message":"caf\u00e9"}', "latin1")]) {
+        const deep = "[".repeat(20_000) + "]".repeat(20_000)
+        for (const body of [
+          "{",
+          "nothing",
+          '{"message":',
+          deep,
+          `{"message":${deep}}`,
+          Buffer.from('{"message":"caf\u00e9"}', "latin1")
+        ]) {
           assert.deepStrictEqual(statusAndTag(yield* post(to, body)), [400, "BadRequest: malformed"])
         }
         for (const field of ['"n":9007199254740993', '"n":1e400', '"n":1,"n":2', '"n":[{"a":{},"a":{}}]']) {

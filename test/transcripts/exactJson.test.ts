@@ -126,6 +126,12 @@ const odd = `{"role":"user","content":"hi","metadata":{"id":9007199254740993}}`
 const twice = `{"role":"user","content":"hi","metadata":{"id":1,"id":2}}`
 const plain = `{"role":"assistant","content":"hello","cost":1.0}`
 
+it("takes no longer for a number in each of very many levels than for as many beside each other", () => {
+  const levels = 100_000
+  const nested = `${"[9007199254740993,".repeat(levels)}1${"]".repeat(levels)}`
+  assert.lengthOf(parseExactly(nested)?.numbersAsText ?? [], levels)
+})
+
 describe("an import", () => {
   for (const salvage of [false, true]) {
     it(`keeps a number that no double holds as text, and tells its line${salvage ? ", also with salvage" : ""}`, () => {
