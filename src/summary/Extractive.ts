@@ -304,7 +304,7 @@ const LONGEST_GIST = 200
 const TOOL_SHARE = 0.25
 const USER_SHARE = 0.4
 /** The most that outcomes of turns may take of a summary. */
-const OUTCOME_SHARE = 0.8
+const OUTCOME_SHARE = 0.2
 /** From the roomiest to the tightest. The first shows 150 tokens of each of the user's messages. */
 const OUTCOME_DENSITIES: ReadonlyArray<OutcomeDensity> = [
   { asked: 600, said: 600 },
