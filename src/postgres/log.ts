@@ -25,7 +25,7 @@ import {
   TurnLost,
   type UnknownSession
 } from "../session/SessionError.ts"
-import { readHistories, rowOfBeside } from "../store/histories.ts"
+import { collectStreams, readHistories, rowOfBeside, type WholeHistories } from "../store/histories.ts"
 import { isUsage } from "../store/model.ts"
 import { type Resident, stateOfResident } from "../store/residentSessions.ts"
 import { checksumOfRow, loggedOfArrival, loggedOfRows, windowsOfRow } from "../store/rows.ts"
@@ -33,7 +33,6 @@ import type {
   Acknowledged,
   BeginRequest,
   Begun,
-  Histories,
   Lease,
   LeaseHeld,
   OperationBegun,
@@ -64,7 +63,7 @@ export const make = (
     entry: Pick<Logged, "kind" | "tokens" | "at">
   ): number => checksumOfRow(sessionId, { seq: 0, arrival: null, body, ...entry })
 
-  const importAll = (histories: Histories) =>
+  const importAll = (histories: WholeHistories) =>
     Effect.gen(function* () {
       const read = yield* readHistories(histories)
       const at = yield* currentTime
@@ -102,7 +101,7 @@ export const make = (
     })
 
   /** The session that is there already, or that is named twice. */
-  const findTaken = (histories: Histories): Effect.Effect<SessionId, StoreError> => {
+  const findTaken = (histories: WholeHistories): Effect.Effect<SessionId, StoreError> => {
     const ids = histories.map(({ sessionId }) => sessionId)
     const twice = ids.find((id, i) => ids.indexOf(id) !== i)
     const isThere = (id: SessionId) => Effect.map(run(statements.head, keepId(id)), (rows) => rows.length > 0)
@@ -351,5 +350,16 @@ export const make = (
       })
     )
 
-  return { importAll, begin, beginOperation, promote, append, report, learnWindow, state: findState, range, log }
+  return {
+    importAll: collectStreams(importAll),
+    begin,
+    beginOperation,
+    promote,
+    append,
+    report,
+    learnWindow,
+    state: findState,
+    range,
+    log
+  }
 }

@@ -3,24 +3,14 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { type InvalidMessage, type Message, serializeAll, type SerializedMessage } from "../message/Message.ts"
 import type { DeliveryKind, Logged, SessionId, State, Usage } from "../session/Session.ts"
-import { SessionExists } from "../session/SessionError.ts"
 import type { StoreError, Superseded, TurnLost, UnknownSession } from "../session/SessionError.ts"
-import { readHistories, rowOfBeside } from "../store/histories.ts"
 import { isUsage } from "../store/model.ts"
-import type {
-  Acquired,
-  BeginRequest,
-  Begun,
-  Histories,
-  Lease,
-  LeaseHeld,
-  LeaseRequest,
-  Promotion
-} from "../store/SessionStore.ts"
+import type { Acquired, BeginRequest, Begun, Lease, LeaseHeld, LeaseRequest, Promotion } from "../store/SessionStore.ts"
 import { awaitBudget, beginMoment } from "../concurrency/eventLoopBudget.ts"
 import { type Resident, stateOfResident } from "../store/residentSessions.ts"
 import type { AfterCommit, Connection } from "./transaction.ts"
 import { readLog, verifyTurnLease } from "./transaction.ts"
+import * as Imports from "./imports.ts"
 import * as Rows from "../store/rows.ts"
 import { dropUndone, type LearnedWindowChange, replaceLearnedWindow, wholeLog } from "../session/Session.ts"
 import { isDamage } from "./file.ts"
@@ -76,25 +66,6 @@ export const make = (connection: Connection, takeLease: TakeLease) => {
     residents.append(current, entries)
     current.isUsageUnsaved = false
   }
-
-  const importAll = (histories: Histories) =>
-    commitDurably(
-      "import",
-      histories.map(({ sessionId }) => sessionId).join(" "),
-      (now): AfterCommit<void, SessionExists | InvalidMessage | StoreError> => {
-        const read = readHistories(histories)
-        if (Either.isLeft(read)) return Either.left(read.left)
-        for (const { beside, messages, sessionId } of read.right) {
-          if (residents.current(sessionId) !== undefined) return Either.left(new SessionExists({ sessionId }))
-          sql.open.run(sessionId, now)
-          const drafts = messages.map((one) => draftOf(one, one.kind, now))
-          insertAll(sessionId, { lastSeq: 0, total: 0 }, drafts)
-          const row = rowOfBeside(beside)
-          if (row !== undefined) sql.keepBeside.run(sessionId, row.origin, row.left_out)
-        }
-        return Either.right(() => {})
-      }
-    )
 
   const takeUpInbox = (sessionId: SessionId, current: Resident): (() => Promotion) => {
     const arrivals = sql.waiting.all(sessionId).map((row) => draftOfArrival(sessionId, row))
@@ -198,7 +169,7 @@ export const make = (connection: Connection, takeLease: TakeLease) => {
       return Either.right(() => shown)
     })
 
-  return { importAll, begin, promote, append, report, learnWindow, state, range }
+  return { importAll: Imports.make(connection), begin, promote, append, report, learnWindow, state, range }
 }
 
 /** The largest slice read at once, in messages and characters: a few milliseconds. */

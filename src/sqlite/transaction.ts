@@ -129,6 +129,7 @@ export const make = (
   const reading: Mode = { begin: () => void sql.beginRead.run(), isDurable: undefined }
   const durable: Mode = { begin: beginDurably, isDurable: true }
   const relaxed: Mode = { begin: beginWriting, isDurable: false }
+  const opened: Mode = { begin: () => {}, isDurable: true }
   const statement: Mode = { begin: undefined, isDurable: false }
 
   /** Sets the pragma before BEGIN: a later failure would be reported for data already written. */
@@ -235,7 +236,12 @@ export const make = (
     /** The session in memory, read first if need be. Call it inside a transaction. */
     findResident: (sessionId: SessionId): Either.Either<ResidentSessions.Resident, UnknownSession> =>
       Either.fromNullable(residents.current(sessionId), () => makeUnknownSession(sessionId)),
+    /** The file, if a connection of its own can write to it beside this one. */
+    file: foreign === noForeignWriter && !db.memory ? db.name : undefined,
+    durability: canRelax ? ("FULL" as const) : ("OFF" as const),
     read: runner(reading),
+    /** Commits a transaction that has begun before. */
+    commitOpened: runner(opened),
     commitDurably: runner(durable),
     /**
      * Does not wait for the disk, for rows that still exist in the inbox. Waits if another application writes, too: its

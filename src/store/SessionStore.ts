@@ -98,8 +98,13 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
       message: unknown,
       delivery: Delivery
     ) => Effect.Effect<Receipt, InvalidMessage | IdempotencyConflict | InvalidKey | StoreError>
-    /** Makes sessions from whole histories, all or none. Fails with `SessionExists` if one of them is there already. */
-    readonly importAll: (histories: Histories) => Effect.Effect<void, SessionExists | InvalidMessage | StoreError>
+    /**
+     * Makes sessions from whole histories, all or none, also if it is interrupted, its process ends, or a stream of messages
+     * fails. Fails with `SessionExists` if one of them is there already.
+     */
+    readonly importAll: <E = never>(
+      histories: Histories<E>
+    ) => Effect.Effect<void, E | SessionExists | InvalidMessage | StoreError>
 
     /**
      * Deletes a session with all that is stored of it, if no turn and no operation holds it. The next delivery to its id

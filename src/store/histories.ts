@@ -1,7 +1,10 @@
 /** Whole histories as they are imported, and what is kept beside them: where a session came from, and what was left out. */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import { type InvalidMessage, type Message, serializeAll, type SerializedMessage } from "../message/Message.ts"
 import { type DeliveryKind, isSessionId, type SessionId } from "../session/Session.ts"
 import { makeMisuse, type StoreError } from "../session/SessionError.ts"
@@ -43,16 +46,54 @@ export type LeftEntry = typeof LeftEntry.Type
  * to be known, such as what an agent's own program said in the name of the user. `origin` and `left` are kept beside the
  * session and change nothing about it.
  *
+ * Messages may be a stream, for histories that are larger than memory. A SQLite store writes them as they come, in one
+ * transaction, for which other writers to its file wait. All other stores take the whole stream first.
+ *
  * @since 0.1.0
  * @category models
  */
-export type Histories = ReadonlyArray<{
+export type Histories<E = never> = ReadonlyArray<
+  Omit<WholeHistories[number], "messages"> & {
+    readonly messages: ReadonlyArray<Message> | Stream.Stream<Message, E>
+  }
+>
+
+/** Histories whose messages are all there. */
+export type WholeHistories = ReadonlyArray<{
   readonly sessionId: SessionId
   readonly messages: ReadonlyArray<Message>
   readonly notices?: ReadonlyArray<number> | undefined
   readonly origin?: Origin | undefined
   readonly left?: ReadonlyArray<LeftEntry> | undefined
 }>
+
+const isStream = (messages: unknown): messages is Stream.Stream<unknown, unknown> =>
+  typeof messages === "object" && messages !== null && Stream.StreamTypeId in messages
+
+export const areWhole = <E>(histories: Histories<E>): histories is WholeHistories =>
+  !Array.isArray(histories) || !histories.some((history: unknown) => isStreamed(history))
+
+const isStreamed = (history: unknown): boolean =>
+  typeof history === "object" && history !== null && "messages" in history && isStream(history.messages)
+
+/** Lets a store that imports whole histories take streams, too. */
+export const collectStreams =
+  <E1>(importWhole: (histories: WholeHistories) => Effect.Effect<void, E1>) =>
+  <E>(histories: Histories<E>): Effect.Effect<void, E | E1> =>
+    areWhole(histories)
+      ? importWhole(histories)
+      : Effect.flatMap(
+          Effect.forEach(histories, (history) =>
+            Effect.map(Stream.runCollect(streamMessages(history)), (messages) => ({
+              ...history,
+              messages: Chunk.toReadonlyArray(messages)
+            }))
+          ),
+          importWhole
+        )
+
+export const streamMessages = <E>({ messages }: Histories<E>[number]): Stream.Stream<Message, E> =>
+  Stream.StreamTypeId in messages ? messages : Stream.fromIterable(messages)
 
 /** A history as a store keeps it. */
 export interface History {
@@ -71,16 +112,27 @@ export const nothingBeside: Beside = { origin: undefined, left: [] }
 
 /** Refuses histories of sessions that cannot be begun, and messages that are none. */
 export const readHistories = (
-  histories: Histories
+  histories: WholeHistories
 ): Either.Either<ReadonlyArray<History>, InvalidMessage | StoreError> => Either.all(histories.map(readHistory))
 
-const readHistory = ({
+const readHistory = (history: WholeHistories[number]): Either.Either<History, InvalidMessage | StoreError> =>
+  Either.flatMap(readHead(history), ({ kindOf, ...head }) =>
+    Either.map(serializeAll(history.messages), (serialized) => ({
+      ...head,
+      messages: serialized.map((one, index) => ({ ...one, kind: kindOf(one.message, index) }))
+    }))
+  )
+
+/** Reads what a history is without its messages. `kindOf` tells the kind of each by its index. */
+export const readHead = ({
   left = [],
-  messages,
   notices = [],
   origin,
   sessionId
-}: Histories[number]): Either.Either<History, InvalidMessage | StoreError> => {
+}: Omit<WholeHistories[number], "messages">): Either.Either<
+  Omit<History, "messages"> & { readonly kindOf: (message: Message, index: number) => DeliveryKind | null },
+  StoreError
+> => {
   if (!isSessionId(sessionId)) return Either.left(makeMisuse("import", NO_ID))
   if (!Array.isArray(notices)) return Either.left(makeMisuse("import", "notices are indexes of messages"))
   if ((origin !== undefined && !isOrigin(origin)) || !isLeft(left)) {
@@ -89,11 +141,7 @@ const readHistory = ({
   const known = new Set(notices)
   const kindOf = ({ role }: Message, index: number) =>
     role !== "user" ? null : known.has(index) ? "notification" : "request"
-  return Either.map(serializeAll(messages), (serialized) => ({
-    sessionId,
-    messages: serialized.map((one, index) => ({ ...one, kind: kindOf(one.message, index) })),
-    beside: { origin, left }
-  }))
+  return Either.right({ sessionId, beside: { origin, left }, kindOf })
 }
 
 export const NO_ID = "the id of a session has 1 to 512 characters, no NUL and no half of a surrogate pair"

@@ -60,7 +60,7 @@ import {
   takeLease,
   takeUpInbox
 } from "./memorySession.ts"
-import { type Histories, nothingBeside, readHistories } from "./histories.ts"
+import { collectStreams, nothingBeside, readHistories, type WholeHistories } from "./histories.ts"
 import {
   type Acknowledged,
   type BeginRequest,
@@ -129,7 +129,7 @@ export const make = (counter: Counter) => {
       return Either.right({ sessionId, arrival, duplicate: false })
     })
 
-  const importAll = (histories: Histories) =>
+  const importAll = (histories: WholeHistories) =>
     atOnce((now): Either.Either<void, SessionExists | InvalidMessage | StoreError> => {
       const ids = histories.map(({ sessionId }) => sessionId)
       const read = readHistories(histories)
@@ -365,7 +365,7 @@ export const make = (counter: Counter) => {
   return {
     store: {
       deliver,
-      importAll,
+      importAll: collectStreams(importAll),
       forget,
       acquire,
       begin: beginAs(beginTurn),

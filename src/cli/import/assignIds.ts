@@ -5,8 +5,11 @@ import * as Schema from "effect/Schema"
 import { basename, extname } from "node:path"
 import { SessionId } from "../../session/Session.ts"
 import type { Histories, LeftEntry } from "../../store/SessionStore.ts"
-import type { Transcript, TranscriptSession } from "../../transcripts/Transcripts.ts"
+import type { OpenSession, OpenTranscript, UnreadableTranscript } from "../../transcripts/Transcripts.ts"
 import { CommandError } from "../io.ts"
+
+/** A history of a file, and the outline of its messages. */
+export type OpenHistory = Histories<UnreadableTranscript>[number] & Pick<OpenSession, "outline">
 
 /**
  * The id of a session is the one of `--session`, the one in the file, or the name of the file, with a number if the file has
@@ -14,10 +17,10 @@ import { CommandError } from "../io.ts"
  * kept beside its first session.
  */
 export const assignIds = (
-  { left, sessions }: Transcript,
+  { left, sessions }: OpenTranscript,
   file: string,
   given: Option.Option<SessionId>
-): Either.Either<Histories, CommandError> =>
+): Either.Either<ReadonlyArray<OpenHistory>, CommandError> =>
   Either.gen(function* () {
     const failWith = (message: string) => Either.left(new CommandError({ message: `${file} ${message}` }))
     const own = sessions.filter(({ branch, subagent }) => branch === undefined && subagent === undefined)
@@ -26,10 +29,10 @@ export const assignIds = (
     }
     const isNumbered = own.filter(({ sessionId }) => sessionId === null).length > 1
     const ids = new Set<SessionId>()
-    const histories: Array<Histories[number]> = []
+    const histories: Array<OpenHistory> = []
     let number = 0
     for (const session of sessions) {
-      const { branch, messages, notices, subagent } = session
+      const { branch, messages, notices, outline, subagent } = session
       const idInFile = findMain(session)
       if (idInFile === null && subagent === undefined && branch === undefined) number += 1
       const name = Option.getOrUndefined(given) ?? idInFile ?? basename(file, extname(file))
@@ -46,16 +49,23 @@ export const assignIds = (
           : subagent !== undefined && isMainKnown
             ? ({ as: "subagent", of: main, call: subagent.call } as const)
             : undefined
-      histories.push({ sessionId, messages, notices, origin, left: histories.length === 0 ? left.map(toEntry) : [] })
+      histories.push({
+        sessionId,
+        messages,
+        outline,
+        notices,
+        origin,
+        left: histories.length === 0 ? left.map(toEntry) : []
+      })
     }
     return histories
   })
 
 /** The id, in the file, of the user's own session that another belongs to. */
-const findMain = ({ branch, sessionId, subagent }: TranscriptSession): string | null =>
+const findMain = ({ branch, sessionId, subagent }: OpenSession): string | null =>
   subagent !== undefined ? subagent.of : branch !== undefined ? branch.of : sessionId
 
-const toEntry = ({ error: { expected, found, line }, text }: Transcript["left"][number]): LeftEntry => ({
+const toEntry = ({ error: { expected, found, line }, text }: OpenTranscript["left"][number]): LeftEntry => ({
   line,
   reason: `expected ${expected}, found ${found}`,
   text

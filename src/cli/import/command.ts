@@ -3,14 +3,16 @@ import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { streamMessages } from "../../store/histories.ts"
 import { type Histories, SessionStore } from "../../store/SessionStore.ts"
 import * as Transcripts from "../../transcripts/Transcripts.ts"
 import { CommandError, printAnswer } from "../io.ts"
 import { dbOption, jsonOption, SessionName } from "../options.ts"
 import { layerStore } from "../services.ts"
 import { makePrintable } from "../terminal/printable.ts"
-import { alignColumns, formatCount } from "../terminal/terminal.ts"
-import { assignIds } from "./assignIds.ts"
+import { alignColumns, formatCount, replaceLine } from "../terminal/terminal.ts"
+import { assignIds, type OpenHistory } from "./assignIds.ts"
 import { countCommon, countMessages, formatSession, formatTable, makeTable } from "./table.ts"
 
 const file = Args.text({ name: "file" }).pipe(
@@ -80,27 +82,44 @@ const options = {
 export const command = Command.make("import", options, (args) =>
   Effect.gen(function* () {
     const isList = args.branch === "list"
-    const read = yield* readFile(args.file, isList ? { ...args, branch: "all" } : args)
+    const read = yield* openFile(args.file, isList ? { ...args, branch: "all" } : args)
     const histories = yield* assignIds(read, args.file, args.session)
     if (isList) return yield* printBranches(args.json, histories)
     if (!args.check) {
-      yield* Effect.flatMap(SessionStore, (sessions) => sessions.importAll(histories)).pipe(
+      yield* Effect.flatMap(SessionStore, (sessions) => sessions.importAll(showProgress(histories))).pipe(
         Effect.provide(layerStore(args.db, true))
       )
     }
+    yield* replaceLine("")
     yield* printImport(args, read, histories)
-  })
+  }).pipe(
+    Effect.scoped,
+    Effect.onInterrupt(() => replaceLine(""))
+  )
 ).pipe(Command.withDescription("Import the sessions of a file, all or none of them"))
+
+/** Tells on a terminal how many messages have been read to be stored. */
+const showProgress = (histories: ReadonlyArray<OpenHistory>): Histories<Transcripts.UnreadableTranscript> => {
+  const all = histories.reduce((sum, { outline }) => sum + outline.length, 0)
+  let taken = 0
+  return histories.map((history) => ({
+    ...history,
+    messages: Stream.mapChunksEffect(streamMessages(history), (messages) => {
+      taken += messages.length
+      return Effect.as(replaceLine(`storing ${formatCount(taken)} of ${formatCount(all)} messages`), messages)
+    })
+  }))
+}
 
 const printImport = (
   { check, json, showLeft }: { readonly check: boolean; readonly json: boolean; readonly showLeft: boolean },
-  { format, left, numbersAsText, ...read }: Transcripts.Transcript,
-  histories: Histories
+  { format, left, numbersAsText, ...read }: Transcripts.OpenTranscript,
+  histories: ReadonlyArray<OpenHistory>
 ) => {
-  const sessions = histories.map(({ messages, origin, sessionId }) => ({
+  const sessions = histories.map(({ origin, outline, sessionId }) => ({
     sessionId,
     ...(origin === undefined ? {} : { origin }),
-    ...countMessages(messages)
+    ...countMessages(outline)
   }))
   const { skipped } = read
   const table = makeTable({ format, left, numbersAsText, ...read }, histories)
@@ -124,14 +143,14 @@ const printImport = (
 }
 
 /** Names each branch, and where it leaves the live one. */
-const printBranches = (json: boolean, histories: Histories) => {
-  const messagesOf = new Map<string, Histories[number]["messages"]>(
-    histories.map(({ messages, sessionId }) => [sessionId, messages])
+const printBranches = (json: boolean, histories: ReadonlyArray<OpenHistory>) => {
+  const outlines = new Map<string, OpenHistory["outline"]>(
+    histories.map(({ outline, sessionId }) => [sessionId, outline])
   )
-  const branches = histories.map(({ messages, origin, sessionId }) => {
+  const branches = histories.map(({ origin, outline, sessionId }) => {
     const of = origin?.as === "branch" ? origin.of : null
-    const common = of === null ? messages.length : countCommon(messagesOf.get(of) ?? [], messages)
-    return { sessionId, of, messages: messages.length, common }
+    const common = of === null ? outline.length : countCommon(outlines.get(of) ?? [], outline)
+    return { sessionId, of, messages: outline.length, common }
   })
   return printAnswer(json, branches, () =>
     alignColumns(
@@ -155,21 +174,24 @@ const listNumbers = (numbers: ReadonlyArray<Transcripts.NumberAsText>): Readonly
 
 const MOST_NUMBERS = 20
 
-/** Reads a file. If it is damaged, the error tells what `--salvage` would import of it. */
-const readFile = (file: string, options: Transcripts.ReadOptions) => {
-  const read = Transcripts.readFile(file, options)
-  if (options.salvage === true) return read
-  return Effect.catchTags(read, {
+/** Opens a file. If it is damaged, the error tells what `--salvage` would import of it. */
+const openFile = (file: string, options: Transcripts.ReadOptions) => {
+  const opened = Transcripts.openFile(file, {
+    ...options,
+    onProgress: (bytes, size) => replaceLine(`reading ${file}: ${Math.floor((100 * bytes) / size)} %`)
+  })
+  if (options.salvage === true) return opened
+  return Effect.catchTags(opened, {
     ImportError: (error) => hintSalvage(file, options, error),
     UnreadableTranscript: (error) => hintSalvage(file, options, error)
   })
 }
 
 const hintSalvage = (file: string, options: Transcripts.ReadOptions, error: Error) =>
-  Effect.matchEffect(Transcripts.readFile(file, { ...options, salvage: true }), {
+  Effect.matchEffect(Effect.scoped(Transcripts.openFile(file, { ...options, salvage: true })), {
     onFailure: () => new CommandError({ message: error.message }),
     onSuccess: ({ sessions }) => {
-      const whole = formatCount(sessions.reduce((sum, { messages }) => sum + messages.length, 0))
+      const whole = formatCount(sessions.reduce((sum, { outline }) => sum + outline.length, 0))
       return new CommandError({
         message: `${error.message}; --salvage would import the ${whole} messages that are whole`
       })

@@ -1,8 +1,9 @@
 /** Counts what was read of a file, as a table. */
 import { isDeepStrictEqual } from "node:util"
 import * as Message from "../../message/Message.ts"
-import type { Histories, Origin } from "../../store/SessionStore.ts"
-import type { Transcript } from "../../transcripts/Transcripts.ts"
+import type { Origin } from "../../store/SessionStore.ts"
+import type { OpenTranscript } from "../../transcripts/Transcripts.ts"
+import type { OpenHistory } from "./assignIds.ts"
 import { formatCount } from "../terminal/terminal.ts"
 
 /** Counts of a session, or of all sessions together. */
@@ -34,8 +35,8 @@ export interface Table extends Counts {
   readonly leftOut: { readonly [reason: string]: number }
 }
 
-export const makeTable = ({ left, lines, skipped }: Transcript, histories: Histories): Table => {
-  const counts = histories.map(({ messages }) => countMessages(messages))
+export const makeTable = ({ left, lines, skipped }: OpenTranscript, histories: ReadonlyArray<OpenHistory>): Table => {
+  const counts = histories.map(({ outline }) => countMessages(outline))
   const sum = (count: (counts: Counts) => number) => counts.reduce((total, one) => total + count(one), 0)
   const roles = Array.from(new Set(counts.flatMap(({ roles }) => Object.keys(roles))))
   return {
