@@ -13,6 +13,7 @@ import {
   type TranscriptContents,
   failImport,
   type ImportError,
+  type MakeMessages,
   pickFields,
   pickWithin,
   type Tolerance,
@@ -95,7 +96,7 @@ export const readClaudeCode = (
 export const readClaudeCodeLine = (row: TranscriptRow): Either.Either<ReadonlyArray<Message>, ImportError> =>
   Either.gen(function* () {
     const item = row.value.isSidechain === true ? "sidechain" : yield* convertRow(row, NOTHING_HEARD)
-    return typeof item === "string" || item.blocks.length === 0 ? [] : yield* makeMessages(item)
+    return typeof item === "string" || item.blocks.length === 0 ? [] : yield* makeMessages(item.role, row)(item.blocks)
   })
 
 const NOTHING_HEARD: ReadonlyMap<TranscriptRow, unknown> = new Map()
@@ -214,7 +215,7 @@ const readChain = (
     const notices: Array<number> = []
     for (const item of mergeReplies(current)) {
       if (item.blocks.length === 0) continue
-      for (const message of yield* make(item.blocks, (blocks) => makeMessages({ ...item, blocks }))) {
+      for (const message of yield* make(item.blocks, makeMessages(item.role, { ...item.row, value: {} }))) {
         if (message.role === "user" && isNotice(item)) notices.push(messages.length)
         messages.push(message)
       }
@@ -232,11 +233,16 @@ export const isNoticeText = ({ value: { isCompactSummary, isMeta } }: Transcript
 const NOTICE =
   /^\s*(?:<(?:task-notification|local-command-stdout|system-reminder)>|\[Request interrupted by user|This session is being continued from a previous conversation)/
 
-/** A call stands once in a message, however many lines repeat it. Lone text of the user is plain text. */
-const makeMessages = ({ blocks, role, row }: ChatLine): Either.Either<ReadonlyArray<Message>, ImportError> => {
-  const calls = new Set<unknown>()
-  const isFirst = ({ id, type }: JsonObject) => type !== "tool_use" || (!calls.has(id) && calls.add(id).has(id))
-  const [first] = blocks
-  const isText = role === "user" && blocks.length === 1 && first?.type === "text" && Object.keys(first).length === 2
-  return decodeTurn(row, role, isText ? first.text : blocks.filter(isFirst))
-}
+/**
+ * A call stands once in a message, however many lines repeat it. Lone text of the user is plain text. Of the row, only its
+ * place is needed.
+ */
+const makeMessages =
+  (role: ChatLine["role"], row: TranscriptRow): MakeMessages =>
+  (blocks) => {
+    const calls = new Set<unknown>()
+    const isFirst = ({ id, type }: JsonObject) => type !== "tool_use" || (!calls.has(id) && calls.add(id).has(id))
+    const [first] = blocks
+    const isText = role === "user" && blocks.length === 1 && first?.type === "text" && Object.keys(first).length === 2
+    return decodeTurn(row, role, isText ? first.text : blocks.filter(isFirst))
+  }

@@ -20,6 +20,7 @@ import {
   decodeWith,
   failImport,
   type ImportError,
+  type MakeMessages,
   pickFields,
   pickWithin,
   type Tolerance,
@@ -118,11 +119,13 @@ const convertRow = (row: TranscriptRow, { make }: Tolerance): Either.Either<Conv
   Either.flatMap(convertEntry(row), (converted) =>
     typeof converted === "string"
       ? Either.right(converted)
-      : Either.map(
-          make([row.value], ([value = {}]) => readPiLine({ ...row, value })),
-          (messages) => say(...messages)
-        )
+      : Either.map(make([row.value], makeMessages({ ...row, value: {} })), (messages) => say(...messages))
   )
+
+const makeMessages =
+  (place: TranscriptRow): MakeMessages =>
+  ([value = {}]) =>
+    readPiLine({ ...place, value })
 
 /**
  * Finds the parent of each entry. In files of the first version entries have no ids, and follow each other. An entry whose

@@ -23,8 +23,11 @@ const BEGINNING = 64
 const DIGITS = 7
 const RADIX = 36
 
-/** Texts of so many characters, of the lines that were read last, stay in memory. */
-const MOST_KEPT = 4_000_000
+/** Texts of so many characters, of the lines that were read last, stay in memory: replies have several lines. */
+const MOST_KEPT = 100_000
+
+/** So many short texts are looked at to find an equal one. */
+const MOST_SHARED = 1_000
 
 /** How messages are made of objects again. */
 interface Recipe {
@@ -44,6 +47,7 @@ export class LongTexts {
   readonly #recipes = new WeakMap<Message.Message, Recipe>()
   readonly #kept = new Map<number, ReadonlyArray<string>>()
   #size = 0
+  readonly #recent = new Map<string, string>()
   #outline: Outline = (value) => value
   #outlineFrom = Infinity
 
@@ -70,7 +74,7 @@ export class LongTexts {
     let index = 0
     return mapTexts(this.#cut(value, line), (text) => {
       const core = text.trim()
-      if (core.length <= LONGEST_TEXT) return text
+      if (core.length <= LONGEST_TEXT) return this.#share(text)
       const number = this.#number(core, line, index++)
       const named = this.#mark + number.toString(RADIX).padStart(DIGITS, "0")
       return copyText(startOf(text) + cutText(core) + named + endOf(text))
@@ -141,6 +145,15 @@ export class LongTexts {
       this.#kept.delete(oldest)
       this.#size -= sumLengths(texts)
     }
+  }
+
+  /** The same id stands in several lines that follow each other, and is kept once. */
+  #share(text: string): string {
+    const known = this.#recent.get(text)
+    if (known !== undefined) return known
+    if (this.#recent.size >= MOST_SHARED) this.#recent.clear()
+    this.#recent.set(text, text)
+    return text
   }
 
   #cut(value: JsonObject, line: number): JsonObject {

@@ -54,7 +54,7 @@ export interface OpenTranscript extends Omit<Transcript, "sessions"> {
 const PIECE = 256 * 1024
 
 /** Messages to make at a time. */
-const SLICE = 32
+const SLICE = 8
 
 /** Returns undefined for a file that has to be read whole: it has no lines, or lines of a format that is not read so. */
 export const openLines = (
@@ -117,6 +117,8 @@ const explain = (file: string, cause: unknown): UnreadableTranscript => {
     ? new UnreadableTranscript({ file, reason: "changed", detail: "it was changed while it was read" })
     : new UnreadableTranscript({ file, reason: "unreadable", detail: systemErrorText(cause) })
 }
+
+const NO_NUMBERS: ReadonlyArray<string> = []
 
 /** The lines of a file so far. */
 class LineReading {
@@ -209,7 +211,8 @@ class LineReading {
         this.#texts.cutTo(this.#format.outline, line)
       }
     }
-    this.#rows.push({ ...row, value: this.#texts.shorten(row.value, line) })
+    const numbersAsText = row.numbersAsText.length === 0 ? NO_NUMBERS : row.numbersAsText
+    this.#rows.push({ file: this.#file, line, value: this.#texts.shorten(row.value, line), numbersAsText })
     return true
   }
 }
