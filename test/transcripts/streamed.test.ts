@@ -62,7 +62,7 @@ describe("a file of lines", () => {
           const whole = yield* Effect.either(Transcripts.readFile(file, options))
           assert.deepStrictEqual(show(opened), show(whole))
         }),
-      { fastCheck: { numRuns: 60 } }
+      { fastCheck: { numRuns: 25 } }
     )
   }
 
@@ -74,6 +74,46 @@ describe("a file of lines", () => {
         const opened = yield* Effect.flatten(takeAll(file, {}))
         assert.strictEqual(opened?.format, STREAMED.includes(format) ? format : undefined)
       }
+    })
+  )
+
+  it.scoped("tells how much of it is read, and an outline to count by before any message is taken", () =>
+    Effect.gen(function* () {
+      const file = join(yield* makeTemporaryFolder(), "f")
+      writeFileSync(file, lengthen(AGENT_FILES["claude-code"] ?? ""))
+      const told: Array<readonly [number, number]> = []
+      const { sessions } = yield* Transcripts.openFile(file, {
+        onProgress: (...progress) => Effect.sync(() => void told.push(progress))
+      })
+      const [bytes, size] = told.at(-1) ?? []
+      assert.strictEqual(bytes, size)
+      const whole = yield* Transcripts.readFile(file)
+      assert.deepStrictEqual(
+        sessions.map(({ outline }) => outline.map(({ role }) => role)),
+        whole.sessions.map(({ messages }) => messages.map(({ role }) => role))
+      )
+    })
+  )
+
+  it.scoped("that is changed while it is open gives an error, and no other words", () =>
+    Effect.gen(function* () {
+      const file = join(yield* makeTemporaryFolder(), "f")
+      const text = lengthen(AGENT_FILES["claude-code"] ?? "")
+      writeFileSync(file, text)
+      const { sessions } = yield* Transcripts.openFile(file)
+      // An agent that writes on at the end changes nothing.
+      writeFileSync(file, `${text}{"type":"user"`)
+      for (const { messages } of sessions) yield* Stream.runDrain(messages)
+      writeFileSync(file, text)
+      const reasons: Array<string> = []
+      for (const changed of [text.replaceAll("word1", "other"), text.replaceAll("{", "["), ""]) {
+        const { sessions } = yield* Transcripts.openFile(file)
+        writeFileSync(file, changed)
+        const error = yield* Effect.flip(Effect.forEach(sessions, ({ messages }) => Stream.runDrain(messages)))
+        reasons.push(error.reason)
+        writeFileSync(file, text)
+      }
+      assert.deepStrictEqual(reasons, ["changed", "changed", "changed"])
     })
   )
 })

@@ -1,0 +1,141 @@
+/** Imports of messages that come from a stream: all of them or nothing, whatever ends the import. */
+import { assert, describe, it } from "@effect/vitest"
+import Database from "better-sqlite3"
+import { Chunk, Deferred, Effect, Fiber, Stream } from "effect"
+import { copyFileSync, existsSync } from "node:fs"
+import type { Message } from "../../src/message/Message.ts"
+import { SessionId } from "../../src/session/Session.ts"
+import { SessionStore } from "../../src/store/SessionStore.ts"
+import * as Sqlite from "../../src/sqlite/Sqlite.ts"
+import { backends, freshSession, user } from "../support/stores.ts"
+import { temporaryDatabase } from "../support/temporaryFolder.ts"
+
+const MESSAGES: ReadonlyArray<Message> = Array.from({ length: 100 }, (_, index) => user(`message ${index}`))
+
+const listIds = Effect.flatMap(SessionStore, (store) => store.sessions).pipe(
+  Effect.map((all) => all.map(({ sessionId }) => sessionId))
+)
+
+const readLog = (sessionId: SessionId) =>
+  Effect.flatMap(SessionStore, (store) => Stream.runCollect(store.log(sessionId))).pipe(
+    Effect.map((log) => Chunk.toReadonlyArray(log).map(({ kind, message }) => ({ kind, message })))
+  )
+
+/** Imports a session before and one after a stream. */
+const importAround = <E>(messages: Stream.Stream<Message, E>, ids = [freshSession(), freshSession(), freshSession()]) =>
+  Effect.flatMap(SessionStore, (store) =>
+    store.importAll(
+      ids.map((sessionId, index) => ({
+        sessionId,
+        messages: index === 1 ? messages : MESSAGES.slice(0, 2),
+        notices: [1]
+      }))
+    )
+  )
+
+for (const [name, layer] of backends) {
+  it.layer(layer)(`An import of a stream, on ${name},`, (it) => {
+    it.effect("is what an import of the same array is", () =>
+      Effect.gen(function* () {
+        const ids = [freshSession(), freshSession(), freshSession()] as const
+        yield* importAround(Stream.fromIterable(MESSAGES).pipe(Stream.rechunk(7)), [...ids])
+        const other = freshSession()
+        const store = yield* SessionStore
+        yield* store.importAll([{ sessionId: other, messages: MESSAGES, notices: [1] }])
+        assert.deepStrictEqual(yield* readLog(ids[1]), yield* readLog(other))
+        assert.strictEqual((yield* readLog(ids[2])).length, 2)
+        assert.strictEqual((yield* store.state(ids[1])).lastSeq, MESSAGES.length)
+      })
+    )
+
+    it.effect("leaves nothing if the stream fails, holds what is no message, or the session is there", () =>
+      Effect.gen(function* () {
+        const before = yield* listIds
+        const some = Stream.fromIterable(MESSAGES.slice(0, 60))
+        const failed = yield* Effect.flip(importAround(Stream.concat(some, Stream.fail("the file is gone" as const))))
+        assert.strictEqual(failed, "the file is gone")
+        const odd: Stream.Stream<Message> = Stream.make(JSON.parse('{"role":"nobody"}'))
+        assert.propertyVal(yield* Effect.flip(importAround(Stream.concat(some, odd))), "_tag", "InvalidMessage")
+        const twice = freshSession()
+        const again = yield* Effect.flip(importAround(some, [twice, freshSession(), twice]))
+        assert.deepNestedInclude(again, { _tag: "SessionExists", sessionId: twice })
+        assert.deepStrictEqual(yield* listIds, before)
+      })
+    )
+
+    it.effect("leaves nothing if it is interrupted, and the next one can begin", () =>
+      Effect.gen(function* () {
+        const before = yield* listIds
+        const ids = [freshSession(), freshSession(), freshSession()]
+        const isUnderWay = yield* Deferred.make<void>()
+        const endless = Stream.fromIterable(MESSAGES).pipe(
+          Stream.concat(Stream.fromEffect(Effect.zipRight(Deferred.succeed(isUnderWay, undefined), Effect.never)))
+        )
+        const fiber = yield* Effect.fork(importAround(endless, ids))
+        yield* Deferred.await(isUnderWay)
+        yield* Fiber.interrupt(fiber)
+        assert.deepStrictEqual(yield* listIds, before)
+        yield* importAround(Stream.fromIterable(MESSAGES), ids)
+      })
+    )
+  })
+}
+
+describe("a long import into a file", () => {
+  it.scopedLive("leaves nothing in the file if the process is killed, wherever it is", () =>
+    Effect.gen(function* () {
+      const filename = yield* temporaryDatabase
+      let copies = 0
+      // What another process finds if this one ends here: the file and the log beside it.
+      const copy = Effect.sync(() => {
+        copies += 1
+        for (const end of ["", "-wal"]) {
+          if (existsSync(filename + end)) copyFileSync(filename + end, `${filename}.${copies}${end}`)
+        }
+      })
+      const long = Stream.range(1, 40).pipe(
+        Stream.map((index) => user(`${index} ${"x".repeat(200_000)}`)),
+        Stream.rechunk(1),
+        Stream.tap(() => copy)
+      )
+      yield* Effect.provide(importAround(long), Sqlite.layer({ filename }))
+      assert.strictEqual(copies, 40)
+      for (let at = 1; at <= copies; at += 13) {
+        const found = Effect.provide(listIds, Sqlite.layer({ filename: `${filename}.${at}`, create: false }))
+        assert.deepStrictEqual(yield* found, [])
+      }
+      assert.strictEqual((yield* Effect.provide(listIds, Sqlite.layer({ filename }))).length, 3)
+    })
+  )
+
+  it.scopedLive("leaves nothing on a full disk, and says so", () =>
+    Effect.gen(function* () {
+      const filename = yield* temporaryDatabase
+      yield* Effect.gen(function* () {
+        const restore = failAppends(50)
+        const error = yield* Effect.flip(
+          Effect.ensuring(importAround(Stream.fromIterable(MESSAGES)), Effect.sync(restore))
+        )
+        assert.deepNestedInclude(error, { _tag: "StoreError", operation: "import", reason: "full" })
+        assert.deepStrictEqual(yield* listIds, [])
+        yield* importAround(Stream.fromIterable(MESSAGES))
+      }).pipe(Effect.provide(Sqlite.layer({ filename })))
+    })
+  )
+})
+
+/** Lets SQLite find the disk full when so many messages have been written. Returns what restores it. */
+const failAppends = (after: number): (() => void) => {
+  const any = new Database(":memory:")
+  const statements: { run: Database.Statement["run"] } = Object.getPrototypeOf(any.prepare("SELECT 1"))
+  any.close()
+  const { run } = statements
+  let appends = 0
+  statements.run = function (this: Database.Statement, ...parameters) {
+    if (this.source.startsWith("INSERT INTO message") && ++appends > after) {
+      throw Object.assign(new Error("database or disk is full"), { code: "SQLITE_FULL" })
+    }
+    return run.apply(this, parameters)
+  }
+  return () => void (statements.run = run)
+}
