@@ -117,7 +117,8 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
     assert.deepInclude(refused, { outcome: "degraded" })
   },
   "docs/transcripts.md, snippet 1": ({ imported }) =>
-    assert.deepStrictEqual(imported, { format: "pi", texts: ["Where is invoice 7?", "It is paid."] })
+    assert.deepStrictEqual(imported, { format: "pi", texts: ["Where is invoice 7?", "It is paid."] }),
+  "docs/transcripts.md, snippet 2": ({ counts }) => assert.deepStrictEqual(counts, [2])
 }
 
 describe("the documents' snippets", () => {

@@ -52,20 +52,18 @@ export type LeftEntry = typeof LeftEntry.Type
  * @since 0.1.0
  * @category models
  */
-export type Histories<E = never> = ReadonlyArray<
-  Omit<WholeHistories[number], "messages"> & {
-    readonly messages: ReadonlyArray<Message> | Stream.Stream<Message, E>
-  }
->
-
-/** Histories whose messages are all there. */
-export type WholeHistories = ReadonlyArray<{
+export type Histories<E = never> = ReadonlyArray<{
   readonly sessionId: SessionId
-  readonly messages: ReadonlyArray<Message>
+  readonly messages: ReadonlyArray<Message> | Stream.Stream<Message, E>
   readonly notices?: ReadonlyArray<number> | undefined
   readonly origin?: Origin | undefined
   readonly left?: ReadonlyArray<LeftEntry> | undefined
 }>
+
+/** Histories whose messages are all there. */
+export type WholeHistories = ReadonlyArray<
+  Omit<Histories[number], "messages"> & { readonly messages: ReadonlyArray<Message> }
+>
 
 const isStream = (messages: unknown): messages is Stream.Stream<unknown, unknown> =>
   typeof messages === "object" && messages !== null && Stream.StreamTypeId in messages
@@ -129,7 +127,7 @@ export const readHead = ({
   notices = [],
   origin,
   sessionId
-}: Omit<WholeHistories[number], "messages">): Either.Either<
+}: Omit<Histories[number], "messages">): Either.Either<
   Omit<History, "messages"> & { readonly kindOf: (message: Message, index: number) => DeliveryKind | null },
   StoreError
 > => {
