@@ -34,6 +34,7 @@ const onSource = (code: string) =>
     .replaceAll(/from "throughline\/(.*?)"/g, (_, path) => `from "${pathToFileURL(sourceOf(path)).href}"`)
     .replaceAll(`"sessions.db"`, JSON.stringify(join(folder, "sessions.db")))
     .replaceAll(`"state.db"`, JSON.stringify(join(folder, "state.db")))
+    .replaceAll(`"large.jsonl"`, JSON.stringify(join(folder, "large.jsonl")))
 
 const expectations: { readonly [name: string]: (exported: { readonly [name: string]: unknown }) => void } = {
   "README.md, snippet 1": ({ ask }) => assert.isFunction(ask),
@@ -124,6 +125,10 @@ const expectations: { readonly [name: string]: (exported: { readonly [name: stri
 describe("the documents' snippets", () => {
   mkdirSync(folder, { recursive: true })
   HermesFiles.fresh("new", join(folder, "state.db"))
+  writeFileSync(
+    join(folder, "large.jsonl"),
+    `{"role":"user","content":"Hi"}\n{"role":"assistant","content":"Hello."}\n`
+  )
   vi.stubEnv("OPENAI_API_KEY", "sk-test")
   afterAll(() => {
     vi.unstubAllEnvs()
