@@ -68,24 +68,21 @@ export const make = Effect.fnUntraced(function* (policy: PausePolicy = defaults)
   const probes = new Map<string, number>()
 
   /** Looks at both at once, so that a paused task does not use up the probe of the route. */
-  const claim = (route: Route, task: string) =>
-    Effect.suspend(() => {
-      const keys = keysOf(route, task)
-      let probing: ReadonlyArray<readonly [key: string, until: number]> = []
-      const claimed = updatePauses(keys, true, (pauses, now) => {
-        const admissions = pauses.map((pause) => admit(policy, pause, now))
-        probing = []
-        if (admissions.includes("paused")) return [false, pauses]
-        const changed = pauses.map((pause, i) => (admissions[i] === "probe" ? probePause(policy, pause, now) : pause))
-        probing = Arr.zip(keys, changed).flatMap(([key, { until }], i) =>
-          admissions[i] === "probe" ? [[key, until]] : []
-        )
-        return [true, changed]
+  const claim = (route: Route, task: string) => {
+    const keys = keysOf(route, task)
+    return updatePauses(keys, true, (pauses, now) => {
+      const admissions = pauses.map((pause) => admit(policy, pause, now))
+      if (admissions.includes("paused")) return [false, pauses]
+      const changed = Arr.zip(keys, pauses).map(([key, pause], i) => {
+        if (admissions[i] !== "probe") return pause
+        const probing = probePause(policy, pause, now)
+        // Noted before it is stored: an interrupt may come right after that.
+        probes.set(key, probing.until)
+        return probing
       })
-      return Effect.tap(claimed, () => {
-        for (const [key, until] of probing) probes.set(key, until)
-      })
+      return [true, changed]
     })
+  }
 
   const release = (route: Route, task: string) =>
     Effect.suspend(() => {

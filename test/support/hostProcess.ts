@@ -4,7 +4,7 @@
  * when its stdin does.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Effect, Layer, Logger, Metric, MetricState, Schema } from "effect"
+import { Cause, Effect, Layer, Logger, Metric, MetricState, Schema } from "effect"
 import { writeSync } from "node:fs"
 import process from "node:process"
 import { createInterface } from "node:readline"
@@ -106,7 +106,9 @@ const deliver = Effect.gen(function* () {
   }
 })
 
-const main = Effect.zipRight(say({ _tag: "Ready" }), deliver)
-NodeRuntime.runMain(Effect.provide(main, Layer.provideMerge(host, Logger.remove(Logger.defaultLogger))), {
-  disablePrettyLogger: true
-})
+const main = Effect.zipRight(say({ _tag: "Ready" }), deliver).pipe(
+  Effect.provide(Layer.provideMerge(host, Logger.remove(Logger.defaultLogger))),
+  // What it dies of is for who reads the log of the test: stdout has words only.
+  Effect.tapErrorCause((cause) => Effect.sync(() => writeSync(2, `${Cause.pretty(cause)}\n`)))
+)
+NodeRuntime.runMain(main, { disableErrorReporting: true, disablePrettyLogger: true })
