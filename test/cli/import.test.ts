@@ -56,6 +56,10 @@ describe("import", () => {
       }
       const checked = yield* runForJson(["import", file, "--db", db, "--check"])
       assert.isFalse(existsSync(db))
+      assert.deepStrictEqual(yield* runForJson(["import", file, "--check"]), checked)
+      const refused = yield* Cli.run(["import", file])
+      assert.deepInclude(refused, { code: 2, stdout: "" })
+      assert.include(refused.stderr, "--db")
       const imported = yield* runForJson(["import", file, "--db", db])
       assert.deepStrictEqual(checked, imported)
       assert.deepNestedInclude(imported, { table })

@@ -1,8 +1,11 @@
-/** `throughline import FILE --db DB [--session ID] [--branch NAME] [--strict] [--salvage] [--show-left] [--check]` */
+/** `throughline import FILE [--db DB] [--session ID] [--branch NAME] [--strict] [--salvage] [--show-left] [--check]` */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
+import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
+import * as ValidationError from "@effect/cli/ValidationError"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { streamMessages } from "../../store/histories.ts"
 import { type Histories, SessionStore } from "../../store/SessionStore.ts"
@@ -67,7 +70,7 @@ const check = Options.boolean("check").pipe(Options.withDescription("show what w
 
 const options = {
   file,
-  db: dbOption,
+  db: Options.optional(dbOption),
   session,
   format,
   strict: strictOption,
@@ -82,12 +85,14 @@ const options = {
 export const command = Command.make("import", options, (args) =>
   Effect.gen(function* () {
     const isList = args.branch === "list"
+    const isStored = !isList && !args.check
+    if (isStored && Option.isNone(args.db)) return yield* Effect.fail(missingDb)
     const read = yield* openFile(args.file, isList ? { ...args, branch: "all" } : args)
     const histories = yield* assignIds(read, args.file, args.session)
     if (isList) return yield* printBranches(args.json, histories)
-    if (!args.check) {
+    if (isStored && Option.isSome(args.db)) {
       yield* Effect.flatMap(SessionStore, (sessions) => sessions.importAll(showProgress(histories))).pipe(
-        Effect.provide(layerStore(args.db, true))
+        Effect.provide(layerStore(args.db.value, true))
       )
     }
     yield* replaceLine("")
@@ -97,6 +102,10 @@ export const command = Command.make("import", options, (args) =>
     Effect.onInterrupt(() => replaceLine(""))
   )
 ).pipe(Command.withDescription("Import the sessions of a file, all or none of them"))
+
+const missingDb = ValidationError.missingFlag(
+  HelpDoc.p("Expected to find option: '--db'; only --check and --branch list do without it")
+)
 
 /** Tells on a terminal how many messages have been read to be stored. */
 const showProgress = (histories: ReadonlyArray<OpenHistory>): Histories<Transcripts.UnreadableTranscript> => {
