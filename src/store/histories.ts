@@ -10,8 +10,8 @@ import { type DeliveryKind, isSessionId, type SessionId } from "../session/Sessi
 import { makeMisuse, type StoreError } from "../session/SessionError.ts"
 
 /**
- * The part that a session was of another: its sub-agent, begun by the call `call` if that is known, or a branch that it left. `of` is
- * the id of the other one, which need not be in the store.
+ * The part that a session was of another: its sub-agent, begun by the call `call` if that is known, or a branch that it
+ * left. `of` is the id of the other one, which need not be in the store.
  *
  * @since 0.1.0
  * @category models

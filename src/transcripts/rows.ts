@@ -144,8 +144,8 @@ type Tried = Pick<TranscriptRow, "given"> & { readonly value: unknown }
 /** Decides what becomes of an entry that cannot be read, and whether other branches are read. */
 export interface Tolerance {
   /**
-   * Makes messages of objects that stand in the file. Long texts of `source` may be shortened: then the messages are made once more
-   * of the whole ones when they are taken, so `make` may depend on nothing that changes.
+   * Makes messages of objects that stand in the file. Long texts of `source` may be shortened: then the messages are made
+   * once more of the whole ones when they are taken, so `make` may depend on nothing that changes.
    */
   readonly make: (source: ReadonlyArray<JsonObject>, make: MakeMessages) => ReturnType<MakeMessages>
   /** Returns undefined for an entry that is left out. Fails if none may be left out. `entry` is what was read. */

@@ -1,7 +1,7 @@
 /** Files whose texts stay on the disk until they are taken: read as they are whole. */
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Either, FastCheck as fc, Stream } from "effect"
-import { writeFileSync } from "node:fs"
+import { truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Transcripts from "../../src/transcripts/Transcripts.ts"
 import { openLines } from "../../src/transcripts/streamed/openLines.ts"
@@ -92,6 +92,29 @@ describe("a file of lines", () => {
         sessions.map(({ outline }) => outline.map(({ role }) => role)),
         whole.sessions.map(({ messages }) => messages.map(({ role }) => role))
       )
+    })
+  )
+
+  it.scoped("is what its first known line says, and may begin with a byte order mark", () =>
+    Effect.gen(function* () {
+      const file = join(yield* makeTemporaryFolder(), "f")
+      const chat = lengthen('{"role":"user","content":"word1"}\n').repeat(20)
+      for (const text of [`\uFEFF${chat}`, chat + (AGENT_FILES["claude-code"]?.split("\n", 1)[0] ?? "")]) {
+        writeFileSync(file, text)
+        const whole = yield* Effect.either(Transcripts.readFile(file))
+        assert.strictEqual(Either.getOrThrow(whole).format, "jsonl")
+        assert.deepStrictEqual(show(yield* takeAll(file, {})), show(whole))
+      }
+    })
+  )
+
+  it.scoped("that becomes shorter while it is read first gives an error", () =>
+    Effect.gen(function* () {
+      const file = join(yield* makeTemporaryFolder(), "f")
+      writeFileSync(file, AGENT_FILES["claude-code"] ?? "")
+      const onProgress = (bytes: number) => Effect.sync(() => truncateSync(file, bytes))
+      const error = yield* Effect.flip(openLines(file, { onProgress }, 100))
+      assert.include({ ...error }, { _tag: "UnreadableTranscript", reason: "changed" })
     })
   )
 

@@ -6,7 +6,11 @@ import type { Line } from "../salvage.ts"
 /** A line is longer than a text can be. */
 export class LineTooLong extends Error {}
 
+/** A line does not hold any more what it held when it was read first, or is gone. */
+export class LineChanged extends Error {}
+
 const BREAK = 0x0a
+const BYTE_ORDER_MARK = Buffer.from("\uFEFF")
 
 export class LineFile {
   /** In bytes, as the file was opened. What is added to it later is not read. */
@@ -14,7 +18,7 @@ export class LineFile {
   readonly #descriptor: number
   readonly #piece: number
   /** Where each line begins that has been read, and where the next one does. */
-  readonly #starts: Array<number> = [0]
+  readonly #starts: Array<number>
   #hasEnded = false
 
   /** `piece` is the number of bytes to read at a time. */
@@ -22,6 +26,8 @@ export class LineFile {
     this.#descriptor = openSync(file, "r")
     this.size = fstatSync(this.#descriptor).size
     this.#piece = piece
+    const opening = this.#read(0, Math.min(BYTE_ORDER_MARK.length, this.size))
+    this.#starts = [opening.equals(BYTE_ORDER_MARK) ? opening.length : 0]
   }
 
   /** The number of bytes that have been read as lines. */
@@ -73,15 +79,14 @@ export class LineFile {
     return lines
   }
 
-  /** Reads so many bytes from a place on, fewer at the end of the file. */
+  /** Reads so many bytes from a place on. Throws `LineChanged` if the file has become shorter. */
   #read(from: number, size: number): Buffer {
     const bytes = Buffer.allocUnsafe(size)
-    let length = 0
-    while (length < size) {
+    for (let length = 0; length < size;) {
       const read = readSync(this.#descriptor, bytes, length, size - length, from + length)
-      if (read === 0) break
+      if (read === 0) throw new LineChanged()
       length += read
     }
-    return bytes.subarray(0, length)
+    return bytes
   }
 }

@@ -8,12 +8,10 @@ import { isObject, type JsonObject } from "../../format/json.ts"
 import * as Message from "../../message/Message.ts"
 import { parseExactly } from "../exactJson.ts"
 import type { ImportError, MakeMessages, Tolerance } from "../rows.ts"
+import { LineChanged } from "./lineFile.ts"
 
 /** Returns what of a line its reader looks at. */
 export type Outline = (value: JsonObject) => JsonObject
-
-/** A line does not hold any more what it held when it was read first, or cannot be read. */
-export class LineChanged extends Error {}
 
 /** A longer text is shortened to its beginning, by which readers know what an agent says in the name of its user. */
 const LONGEST_TEXT = 160
@@ -89,7 +87,7 @@ export class LongTexts {
   /** The messages of a conversation, made of the whole texts. Throws `LineChanged`. */
   *restore(messages: ReadonlyArray<Message.Message>): Generator<Message.Message> {
     for (let index = 0; index < messages.length;) {
-      const [message] = messages.slice(index, index + 1)
+      const message = messages[index]
       if (message === undefined) break
       const recipe = this.#recipes.get(message)
       const whole = recipe === undefined ? [this.#restoreMessage(message)] : this.#remake(recipe)

@@ -14,6 +14,7 @@ import type { Message } from "../../message/Message.ts"
 import { systemErrorText } from "../../message/systemErrorText.ts"
 import { chooseSessions } from "../chosen.ts"
 import { failTooLarge, UnreadableTranscript } from "../fileText.ts"
+import { isMessageRow } from "../plainFormats.ts"
 import {
   type Asked,
   readAsked,
@@ -34,8 +35,8 @@ import {
   type TranscriptSession
 } from "../rows.ts"
 import { countLines, type Line, salvageLine } from "../salvage.ts"
-import { LineFile, LineTooLong } from "./lineFile.ts"
-import { LineChanged, LongTexts } from "./longTexts.ts"
+import { LineChanged, LineFile, LineTooLong } from "./lineFile.ts"
+import { LongTexts } from "./longTexts.ts"
 
 export interface OpenOptions extends ReadOptions {
   readonly onProgress?: ((bytes: number, size: number) => Effect.Effect<void>) | undefined
@@ -130,6 +131,8 @@ class LineReading {
   readonly #torn: Array<ImportError> = []
   #firstError: ImportError | undefined
   #format: RowFormat | undefined
+  /** The first line of a known kind is a message: only all lines together tell of which API. */
+  #isOfMessages = false
   #line = 0
   #lines = 0
 
@@ -178,16 +181,15 @@ class LineReading {
     return Either.map(read, (transcript) => ({ ...transcript, lines: this.#lines }))
   }
 
-  #add({ isUtf8, text: given }: Line): Either.Either<boolean, ImportError | UnreadableTranscript> {
+  #add({ isUtf8, text }: Line): Either.Either<boolean, ImportError | UnreadableTranscript> {
     const line = ++this.#line
-    const text = line === 1 ? given.replace(/^\uFEFF/, "") : given
     const isSalvage = this.#options.salvage === true
     if (!isUtf8 && !isSalvage) {
       return Either.left(new UnreadableTranscript({ file: this.#file, reason: "not-utf8", detail: "" }))
     }
     const count = countLines([text])
     this.#lines += count
-    if (count === 0 && !text.includes("\0")) return Either.right(true)
+    if (count === 0) return Either.right(true)
     const parsed = parseRow(text, this.#file, line)
     if (Either.isRight(parsed) && isUtf8) return Either.right(this.#addRow(parsed.right, line))
     // Whatever begins otherwise is another kind of file.
@@ -204,8 +206,9 @@ class LineReading {
 
   /** Returns false if the format that the row tells is read whole. */
   #addRow(row: TranscriptRow, line: number): boolean {
-    if (this.#format === undefined) {
+    if (this.#format === undefined && !this.#isOfMessages) {
       this.#format = recognizeRow(this.#asked.format, row)
+      this.#isOfMessages = this.#format === undefined && isMessageRow(row)
       if (this.#format !== undefined) {
         if (this.#format.outline === undefined) return false
         this.#texts.cutTo(this.#format.outline, line)
