@@ -22,8 +22,8 @@ export { InvalidPolicy }
 
 /**
  * A ratio of the window, tokens whatever the window, or `"cost"`. Most of what a long session costs is to read its view again
- * at every step. `"cost"` compresses once reading what could leave has cost as much as a compression costs, and at half of
- * the window at the latest.
+ * at every step. `"cost"` compresses once reading what could leave has cost as much as a compression costs and savings pay
+ * for it, and at half of the window at the latest.
  *
  * @since 0.1.0
  * @category models
@@ -49,7 +49,7 @@ export interface CompressionPolicy {
   /** The prices by which `threshold: "cost"` decides. Default: those of `kind: "anthropic"`. */
   readonly promptCache: PromptCache.PromptCache
   /** With `threshold: "cost"`, the share by which a session may cost more than without compressions, at whatever step it
-   * ends. Default 0.02. */
+   * ends, unless its window forces one. Default 0.02. */
   readonly costTolerance: number
   /** The hard threshold: a step does not start above it. Default 0.85. */
   readonly hardThreshold: number

@@ -52,7 +52,11 @@ export interface CompressionRequest extends CompressionPolicy.Window {
   readonly isUrgent?: boolean | undefined
   /** How a step pays for it. @internal */
   readonly payment?:
-    | { readonly account: NonNullable<Manifest["account"]>; readonly extractTokens?: number | undefined }
+    | {
+        readonly account: NonNullable<Manifest["account"]>
+        readonly generation: number
+        readonly extractTokens?: number | undefined
+      }
     | undefined
 }
 
@@ -114,7 +118,7 @@ export class Compressor extends Context.Tag("throughline/Compressor")<
      */
     readonly heal: (sessionId: SessionId) => Effect.Effect<ReadonlyArray<string>, UnknownSession | StoreError>
     /** Begins a healing, unless one is under way, and does not wait for it. */
-    readonly startHealing: (sessionId: SessionId, account?: Manifest["account"]) => Effect.Effect<void>
+    readonly startHealing: (sessionId: SessionId, payment?: CompressionRequest["payment"]) => Effect.Effect<void>
     /** Waits until no compression of the session is under way. */
     readonly settled: (sessionId: SessionId) => Effect.Effect<void>
     /** Emits what happens from now on, to all sessions. A slow consumer misses the oldest events. */
@@ -325,15 +329,17 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
 
   // ── healings: at most one per session, which callers join and a compression interrupts ──
 
-  const findOrStartHealing = (sessionId: SessionId, account?: Manifest["account"]): Effect.Effect<HealingFiber> =>
+  const findOrStartHealing = (
+    sessionId: SessionId,
+    payment?: CompressionRequest["payment"]
+  ): Effect.Effect<HealingFiber> =>
     Effect.suspend(() => {
       const underWay = healings.get(sessionId)
       if (underWay !== undefined) return Effect.succeed(underWay)
       const operationId = makeOperationId()
-      const onHealed = (segmentId: string, generation: number) =>
-        hub.publishHealed(sessionId, operationId, segmentId, generation)
+      const onHealed = (id: string, generation: number) => hub.publishHealed(sessionId, operationId, id, generation)
       const healing = permits.withPermit(sessionId)(
-        Healing.healSession(env, { sessionId, operationId, account, onHealed })
+        Healing.healSession(env, { sessionId, operationId, payment, onHealed })
       )
       return Effect.tap(fork(FiberServices.withSpanIfTraced("Compressor.heal", sessionId, healing)), (fiber) =>
         Effect.sync(() => {
@@ -344,8 +350,8 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
       )
     })
 
-  const startHealing = (sessionId: SessionId, account?: Manifest["account"]) =>
-    Effect.asVoid(Effect.uninterruptible(findOrStartHealing(sessionId, account)))
+  const startHealing = (sessionId: SessionId, payment?: CompressionRequest["payment"]) =>
+    Effect.asVoid(Effect.uninterruptible(findOrStartHealing(sessionId, payment)))
 
   const heal = (sessionId: SessionId) =>
     Effect.uninterruptibleMask((restore) =>

@@ -290,10 +290,11 @@ export const draftShortening = (
  */
 const closeAccount = (
   { payment }: Pick<Order, "payment">,
-  { lastSeq, manifest }: State,
+  { generation, lastSeq, manifest }: State,
   freed: number
 ): CostAccount => {
-  const { left, spent, whole } = payment?.account ?? manifest.account ?? { spent: 0, whole: 0, left: 0 }
+  const account = payment?.generation === generation ? payment.account : manifest.account
+  const { left, spent, whole } = account ?? { spent: 0, whole: 0, left: 0 }
   return { spent, whole, left: left + Math.max(0, Math.floor(freed)), seq: lastSeq }
 }
 

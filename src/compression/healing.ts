@@ -5,8 +5,15 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { narrow, shares } from "./CompressionPolicy.ts"
-import type { CostAccount } from "../session/account.ts"
-import { findLearnedWindow, isDegraded, type Segment, type SessionId, type State } from "../session/Session.ts"
+import type { Payment } from "../session/account.ts"
+import {
+  findLearnedWindow,
+  isDegraded,
+  type Manifest,
+  type Segment,
+  type SessionId,
+  type State
+} from "../session/Session.ts"
 import { isAnswered, listNewestRequests } from "../session/openRequests.ts"
 import type { StoreError, UnknownSession } from "../session/SessionError.ts"
 import { total } from "../message/Tokens.ts"
@@ -21,8 +28,7 @@ const MOST_TRIES = 3
 export interface Healing {
   readonly sessionId: SessionId
   readonly operationId: string
-  /** The account once it has paid for the healing. */
-  readonly account?: CostAccount | undefined
+  readonly payment?: Payment | undefined
   readonly onHealed: (segmentId: string, generation: number) => Effect.Effect<void>
 }
 
@@ -55,16 +61,20 @@ const healAll = (env: OperationEnvironment, healing: Healing, healed: Array<stri
 
 const healUnderLease = Effect.fnUntraced(function* (
   env: OperationEnvironment,
-  { account, onHealed, operationId, sessionId }: Healing,
+  { onHealed, operationId, payment, sessionId }: Healing,
   held: Held,
   healed: Array<string>
 ) {
   let { state } = held
+  // Another operation came first, and the account may be poorer by now: the next step asks again.
+  if (payment !== undefined && payment.generation !== state.generation) return
+  let account = payment?.account ?? state.manifest.account
   for (const segment of yield* findHealable(env, state)) {
     const id = makeSegmentId(operationId, healed.length)
     const next = yield* healSegment(env, { ...held, state }, { degraded: segment, id, account })
     if (next === undefined) continue
     state = next
+    account = state.manifest.account
     healed.push(segment.id)
     yield* LogLines.logHealed(sessionId, operationId, segment, state.generation)
     yield* Effect.ignoreLogged(env.counters.count(sessionId, { healed: 1 }))
@@ -77,19 +87,15 @@ const findHealable = ({ counters }: OperationEnvironment, { segments }: State) =
     Effect.map(counters.healTries(id, 0), (tries) => tries < MOST_TRIES)
   )
 
+/** A segment to be healed, the id of the one that takes its place, and the account that has paid for it. */
+interface Healable {
+  readonly degraded: Segment
+  readonly id: string
+  readonly account: Manifest["account"]
+}
+
 /** Returns the state after the commit; undefined if no model wrote a summary. */
-const healSegment = (
-  env: OperationEnvironment,
-  { ledger, lease, state }: Held,
-  {
-    account = state.manifest.account,
-    degraded,
-    id
-  }: Pick<Healing, "account"> & {
-    readonly degraded: Segment
-    readonly id: string
-  }
-) =>
+const healSegment = (env: OperationEnvironment, { ledger, lease, state }: Held, { account, degraded, id }: Healable) =>
   Effect.gen(function* () {
     const { counter, counters, policy, store, summarizer } = env
     const { sessionId } = state
@@ -121,10 +127,12 @@ const healSegment = (
     const { model, text } = result.right
     const segment: Segment = { ...degraded, id, text, model, tokens: counter.text(text), degraded: null }
     const segments = state.manifest.segments.map((shown) => (shown === degraded.id ? id : shown))
+    // What the summary is longer than the extract is in the view again.
+    const left = (account?.left ?? 0) + degraded.tokens - segment.tokens
     const committed = yield* store.commit(lease, {
       operationId: lease.holder,
       base: state.generation,
-      manifest: { ...state.manifest, segments, account },
+      manifest: { ...state.manifest, segments, account: account && { ...account, left: Math.max(0, left) } },
       segments: [segment],
       ledger
     })

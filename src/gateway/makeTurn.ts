@@ -137,7 +137,7 @@ export const makeTurn = (
         yield* compressor.start(sessionId, step.state.lastSeq, request)
       }
       const healing = budget.payHealing()
-      if (healing !== undefined) yield* compressor.startHealing(sessionId, healing.account)
+      if (healing !== undefined) yield* compressor.startHealing(sessionId, healing)
       return step
     })
 

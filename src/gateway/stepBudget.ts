@@ -5,7 +5,7 @@ import * as Growth from "../cost/growth.ts"
 import type { PromptCache, Writer } from "../cost/PromptCache.ts"
 import { type Counter, calibrate, overhead, total } from "../message/Tokens.ts"
 import type { Route } from "../model/Provider.ts"
-import type { CostAccount, Payment } from "../session/account.ts"
+import type { Payment } from "../session/account.ts"
 import { UNPAID } from "../handoff/Handoff.ts"
 import { isDegraded, type State } from "../session/Session.ts"
 import type { StepOptions } from "./Turn.ts"
@@ -34,7 +34,7 @@ export interface Budget {
   /** Pays for a compression that begins now. */
   readonly payCompression: () => Payment | undefined
   /** Pays for models to summarize what they have not yet; undefined if there is nothing, or the account cannot. */
-  readonly payHealing: () => { readonly account: CostAccount | undefined } | undefined
+  readonly payHealing: () => Payment | undefined
 }
 
 /** `writer` is that of the summary. `tokens` are those of the view as the provider counts them. */
@@ -56,10 +56,11 @@ export const makeBudget = ({ counter, options, policy, state, tokens, view, writ
   const candidate = () => ({ view: view.tokens, fixed: view.fixed, target: target(), writer })
   const position = () => findPosition(state, view, target(), promptCache)
   const choose = () => Growth.chooseWriter(promptCache, position(), candidate(), costTolerance)
-  const pay = (price: number): CostAccount => {
+  const pay = (price: number, extractTokens?: number): Payment => {
     const { account, growth } = position()
     const { left, spent, whole } = Growth.addSteps(promptCache, account, growth)
-    return { spent: Math.ceil(spent + price), whole: Math.floor(whole), left, seq: state.lastSeq }
+    const paid = { spent: Math.ceil(spent + price), whole: Math.floor(whole), left, seq: state.lastSeq }
+    return { account: paid, generation: state.generation, extractTokens }
   }
   return {
     tokens,
@@ -75,18 +76,18 @@ export const makeBudget = ({ counter, options, policy, state, tokens, view, writ
       if (!isByCost || !Number.isFinite(target())) return undefined
       // Beyond the soft limit a compression is needed, whatever it costs.
       const isShort = tokens <= soft && choose() === "embedded" && writer !== "embedded"
-      if (!isShort) return { account: pay(Growth.estimateCost(promptCache, candidate())) }
-      const account = pay(Growth.estimateExtract(promptCache, candidate()))
-      return { account, extractTokens: Math.floor(Growth.EXTRACT * target()) }
+      return isShort
+        ? pay(Growth.estimateExtract(promptCache, candidate()), Math.floor(Growth.EXTRACT * target()))
+        : pay(Growth.estimateCost(promptCache, candidate()))
     },
     payHealing: () => {
       const degraded = state.segments.filter(isDegraded)
       if (degraded.length === 0) return undefined
       const isUrgent = !isByCost || degraded.some((segment) => segment.degraded !== UNPAID)
       const price = Growth.estimateHealing(promptCache, position().account, candidate())
-      const account = Number.isFinite(price) ? pay(price) : undefined
-      const isPaid = account !== undefined && Growth.canPay(account, 0, costTolerance)
-      return isUrgent || isPaid ? { account } : undefined
+      const isPriced = Number.isFinite(price)
+      const payment = pay(isPriced ? price : 0)
+      return isUrgent || (isPriced && Growth.canPay(payment.account, 0, costTolerance)) ? payment : undefined
     }
   }
 }
@@ -132,13 +133,9 @@ export const findPosition = (
   target: number,
   cache: Pick<PromptCache, "ttl">
 ): Growth.Position => ({
-  account: findAccount(state) ?? Growth.newAccount,
+  account: state.manifest.account ?? Growth.newAccount,
   growth: measureGrowth(state, view, target, cache)
 })
-
-/** A reset has ended the account before it. */
-const findAccount = ({ manifest: { account, contextFrom } }: State): CostAccount | undefined =>
-  account === undefined || account.seq < contextFrom ? undefined : account
 
 /** Keyed by the state's base, so that each message is looked at once, and a process begins where another has ended. */
 const measured = new WeakMap<State["base"], Measured>()
@@ -154,10 +151,9 @@ export const measureGrowth = (
   target: number,
   { ttl }: Pick<PromptCache, "ttl">
 ): Growth.Growth => {
-  const { contextFrom, tailFrom } = state.manifest
+  const { account, contextFrom, tailFrom } = state.manifest
   const isCompressed = tailFrom > contextFrom
   const floor = fixed + target
-  const account = findAccount(state)
   const known = measured.get(state.base)
   const taken = known?.taken ?? 0
   if (known !== undefined && taken >= state.tail.length) return known.growth

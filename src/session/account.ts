@@ -14,10 +14,11 @@ export const CostAccount = Schema.Struct({
 export type CostAccount = typeof CostAccount.Type
 
 /**
- * The account once it has paid for a compression. Where it can pay for an extract only, `extractTokens` are the target of that, and
- * a model summarizes later what it stands for.
+ * The account once it has paid for a compression or a healing that begins in `generation`: another one has another account. Where
+ * it can pay for an extract only, `extractTokens` are the target of that, and a model summarizes later what it stands for.
  */
 export interface Payment {
   readonly account: CostAccount
+  readonly generation: number
   readonly extractTokens?: number | undefined
 }

@@ -2,18 +2,23 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Either, FastCheck as fc, TestClock } from "effect"
 import type { PolicyOptions } from "../../src/compression/CompressionPolicy.ts"
+import { Compressor } from "../../src/compression/Compressor.ts"
 import * as PromptCache from "../../src/cost/PromptCache.ts"
 import { UNPAID } from "../../src/handoff/Handoff.ts"
 import { findWriter, measureGrowth } from "../../src/gateway/stepBudget.ts"
 import type { Message } from "../../src/message/Message.ts"
+import { ConnectionError } from "../../src/model/ModelError.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { type Logged, type State, wholeLog } from "../../src/session/Session.ts"
 import { repetitions } from "../support/repetitions.ts"
 import {
   awaitSettled,
+  compressSession,
   conversation,
   deliver,
   id,
+  importRounds,
+  manual,
   readGeneration,
   readState,
   route,
@@ -116,6 +121,44 @@ describe("with a threshold by cost", () => {
       assert.strictEqual(compressions, 0)
     })
   )
+})
+
+describe("the account", () => {
+  const account = { spent: 5_000, whole: 9_000, left: 2_000, seq: 3 }
+  const down = new ConnectionError({ route: "r", detail: "refused" })
+
+  it.effect("pays for a healing, and has as many tokens less in it as the summary is longer than the extract", () => {
+    const model = Scripted.make([down, down, summary("healed")])
+    return Effect.gen(function* () {
+      yield* importRounds()
+      yield* compressSession()
+      const before = yield* readState()
+      const { heal, startHealing } = yield* Compressor
+      yield* startHealing(id, { account, generation: before.generation })
+      yield* heal(id)
+      const { manifest, segments } = yield* readState()
+      const grown = segments[0]!.tokens - before.segments[0]!.tokens
+      assert.deepStrictEqual(manifest.account, { ...account, left: account.left - grown })
+    }).pipe(Effect.provide(scripted(model.layer, { policy: manual })))
+  })
+
+  it.effect("loses nothing to a healing or compression that was paid before another one ended", () => {
+    const model = Scripted.make([down, down, summary("x")])
+    return Effect.gen(function* () {
+      yield* importRounds()
+      yield* compressSession()
+      const before = yield* readState()
+      const paid = before.manifest.account!
+      const { heal, startHealing } = yield* Compressor
+      yield* startHealing(id, { account, generation: before.generation - 1 })
+      assert.deepStrictEqual(yield* heal(id), [])
+      yield* runTurn(({ append }) => append(...conversation(12, 20)))
+      yield* compressSession(id, { payment: { account, generation: before.generation - 1 } })
+      const { manifest } = yield* readState()
+      assert.deepInclude(manifest.account, { spent: paid.spent, whole: paid.whole })
+      assert.isAbove(manifest.account!.left, paid.left)
+    }).pipe(Effect.provide(scripted(model.layer, { policy: manual })))
+  })
 })
 
 describe("what its steps have read", () => {
