@@ -57,7 +57,7 @@ export const outlineCodex = (value: JsonObject): JsonObject => {
   if (type === "turn_context") return pickWithin(envelope, "payload")
   if (type === "session_meta" && isObject(payload)) return { ...envelope, payload: outlineHeader(payload) }
   const isSkipped = isObject(payload) && typeof payload.type === "string" && !SAID.includes(payload.type)
-  return type === "response_item" && isSkipped ? { type, payload: { type: payload.type } } : value
+  return type === "response_item" && isSkipped ? { ...envelope, payload: { type: payload.type } } : value
 }
 
 /**

@@ -35,6 +35,9 @@ const show = (read: Either.Either<unknown, Error>): unknown => Either.getOrElse(
 const lengthen = (text: string): string =>
   text.replaceAll(/word\d/g, (word) => `\\n  ${word} ${'é\\u0001😀\\"{'.repeat(40)} end\\t `)
 
+const SAID = { role: "user", content: "said" }
+const FORK = { subagent_history_start_ordinal: 3 }
+
 describe("a file of lines", () => {
   for (const format of STREAMED) {
     const text = AGENT_FILES[format] ?? ""
@@ -104,6 +107,35 @@ describe("a file of lines", () => {
         const whole = yield* Effect.either(Transcripts.readFile(file))
         assert.strictEqual(Either.getOrThrow(whole).format, "jsonl")
         assert.deepStrictEqual(show(yield* takeAll(file, {})), show(whole))
+      }
+    })
+  )
+
+  it.scoped("keeps the ids and names of sessions, however long, and counts what is skipped as a whole one does", () =>
+    Effect.gen(function* () {
+      const file = join(yield* makeTemporaryFolder(), "f")
+      const [main, agent, call] = ["main ", "agent ", "call "].map((name) => name.repeat(60))
+      const reasoning = { type: "reasoning", encrypted_content: call }
+      const files: ReadonlyArray<ReadonlyArray<object>> = [
+        [{ session: main, message: { role: "user", content: "hi" } }],
+        [
+          { type: "session_meta", payload: { id: agent, thread_source: "subagent", parent_thread_id: main, ...FORK } },
+          { type: "response_item", ordinal: 1, payload: reasoning },
+          { type: "response_item", ordinal: 5, payload: { type: "message", role: "user", content: "hi" } }
+        ],
+        [
+          { type: "user", uuid: "1", sessionId: main, message: { role: "user", content: "hi" } },
+          { type: "user", uuid: "2", sessionId: main, agentId: agent, isSidechain: true, parent_tool_use_id: call },
+          { type: "user", uuid: "3", parentUuid: "1", sessionId: main, message: { role: "user", content: "a" } },
+          { type: "user", uuid: "4", parentUuid: "1", sessionId: main, message: { role: "user", content: "b" } }
+        ]
+      ]
+      for (const lines of files) {
+        writeFileSync(file, lines.map((line) => JSON.stringify({ message: SAID, ...line })).join("\n"))
+        const options = { branch: "all" }
+        const whole = yield* Effect.either(Transcripts.readFile(file, options))
+        assert.isTrue(Either.isRight(whole))
+        assert.deepStrictEqual(show(yield* takeAll(file, options)), show(whole))
       }
     })
   )

@@ -97,26 +97,35 @@ export class LongTexts {
   }
 
   #restoreMessage(message: Message.Message): Message.Message {
-    return expectRight(Message.parse(mapTexts({ message }, (text) => this.#restoreText(text)).message))
+    return expectRight(Message.parse(mapTexts({ message }, (text) => this.restoreText(text)).message))
   }
 
   #remake({ count, make, source }: Recipe): ReadonlyArray<Message.Message> {
-    const whole = source.map((value) => mapTexts(value, (text) => this.#restoreText(text)))
+    const whole = source.map((value) => mapTexts(value, (text) => this.restoreText(text)))
     const messages = expectRight(make(whole))
     if (messages.length !== count) throw new LineChanged()
     return messages
   }
 
-  #restoreText(text: string): string {
-    const at = text.lastIndexOf(this.#mark)
-    if (at < 0) return text
-    const end = at + this.#mark.length + DIGITS
-    const number = Number.parseInt(text.slice(end - DIGITS, end), RADIX)
+  /** A text as it was before it was shortened, or of several that were. Throws `LineChanged`. */
+  restoreText(shortened: string): string {
+    let text = shortened
+    for (let at = text.indexOf(this.#mark); at >= 0; at = text.indexOf(this.#mark, at)) {
+      const end = at + this.#mark.length + DIGITS
+      const core = this.#readText(Number.parseInt(text.slice(end - DIGITS, end), RADIX))
+      const beginning = cutText(core)
+      const before = text.slice(0, at)
+      if (!before.endsWith(beginning)) throw new LineChanged()
+      text = before + core.slice(beginning.length) + text.slice(end)
+    }
+    return text
+  }
+
+  #readText(number: number): string {
     const [line = 0, index = 0, length = 0] = this.#places.slice(number * 3, number * 3 + 3)
     const core = this.#readTexts(line)[index]
-    const beginning = text.slice(0, at).trimStart()
-    if (core?.length !== length || !core.startsWith(beginning)) throw new LineChanged()
-    return startOf(text) + core + text.slice(end)
+    if (core?.length !== length) throw new LineChanged()
+    return core
   }
 
   /** The long texts of a line. */

@@ -75,8 +75,8 @@ export const openLines = (
     const texts = new LongTexts((line) => lines.readLine(line))
     const reading = new LineReading(file, options, texts)
     for (let next = yield* attempt(() => lines.readNext()); next.length > 0;) {
-      const line = next
-      const isRead = yield* Effect.flatten(chargeWork(() => reading.addAll(line)))
+      const read = next
+      const isRead = yield* Effect.flatten(chargeWork(() => reading.addAll(read)))
       if (!isRead) return undefined
       if (options.onProgress !== undefined) yield* options.onProgress(lines.position, lines.size)
       yield* awaitBudget
@@ -86,12 +86,32 @@ export const openLines = (
     if (decided === undefined) return undefined
     const transcript = yield* Either.flatMap(decided, (transcript) => chooseSessions(transcript, file, options))
     const open = ({ messages, ...session }: TranscriptSession): OpenSession => ({
-      ...session,
+      ...restoreNames(session, texts),
       outline: messages,
       messages: Stream.suspend(() => takeMessages(texts.restore(messages), attempt))
     })
-    return { ...transcript, sessions: transcript.sessions.map(open) }
+    return { ...transcript, sessions: yield* attempt(() => transcript.sessions.map(open)) }
   })
+
+/** Ids may be long texts. */
+const restoreNames = <S extends Omit<TranscriptSession, "messages">>(session: S, texts: LongTexts): S => {
+  const { branch, sessionId, subagent } = session
+  const restore = (text: string | null) => (text === null ? null : texts.restoreText(text))
+  return {
+    ...session,
+    sessionId: restore(sessionId),
+    ...(branch === undefined ? {} : { branch: { ...branch, of: restore(branch.of) } }),
+    ...(subagent === undefined
+      ? {}
+      : {
+          subagent: {
+            of: restore(subagent.of),
+            call: restore(subagent.call),
+            name: texts.restoreText(subagent.name)
+          }
+        })
+  }
+}
 
 const takeMessages = (
   messages: Iterator<Message>,
