@@ -8,7 +8,7 @@ import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
 import { awaitBudget, chargeWork } from "../concurrency/eventLoopBudget.ts"
 import { type InvalidMessage, serializeAll } from "../message/Message.ts"
-import { SessionExists, type StoreError } from "../session/SessionError.ts"
+import { SessionExists, StoreError } from "../session/SessionError.ts"
 import {
   areWhole,
   collectStreams,
@@ -66,6 +66,7 @@ export const make = (connection: Transaction.Connection) => {
           )
         )
       }
+      yield* Transaction.retryWhileBusy(attempt(connection.checkFiles))
       yield* own.commitOpened("import", nameAll(histories), () => Either.right(() => {}))
     }).pipe(Effect.scoped)
 
@@ -91,7 +92,10 @@ type ImportFailure = SessionExists | InvalidMessage | StoreError
 const nameAll = <E>(histories: Histories<E>): string => histories.map(({ sessionId }) => sessionId).join(" ")
 
 const attempt = <A>(work: () => A): Effect.Effect<A, StoreError> =>
-  Effect.flatten(chargeWork(() => Either.try({ try: work, catch: (cause) => toStoreError("import", cause) })))
+  Effect.flatten(chargeWork(() => Either.try({ try: work, catch: toImportError })))
+
+const toImportError = (cause: unknown): StoreError =>
+  cause instanceof StoreError ? cause : toStoreError("import", cause)
 
 /** Begins a session within a transaction. Returns what adds a message to its log. */
 const openSession = (

@@ -121,8 +121,10 @@ export const make = (
   }
 
   /** An acknowledgement that is written to a file without a name is lost with the process. */
+  const checkFiles = () => watched.forEach(checkFile)
+
   const beginDurably = () => {
-    for (const file of watched) checkFile(file)
+    checkFiles()
     beginWriting()
   }
 
@@ -238,6 +240,7 @@ export const make = (
       Either.fromNullable(residents.current(sessionId), () => makeUnknownSession(sessionId)),
     /** The file, if a connection of its own can write to it beside this one. */
     file: foreign === noForeignWriter && !db.memory ? db.name : undefined,
+    checkFiles,
     durability: canRelax ? ("FULL" as const) : ("OFF" as const),
     read: runner(reading),
     /** Commits a transaction that has begun before. */

@@ -5,6 +5,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { isObject } from "../format/json.ts"
 import { type InvalidMessage, type Message, serializeAll, type SerializedMessage } from "../message/Message.ts"
 import { type DeliveryKind, isSessionId, type SessionId } from "../session/Session.ts"
 import { makeMisuse, type StoreError } from "../session/SessionError.ts"
@@ -68,11 +69,13 @@ export type WholeHistories = ReadonlyArray<
 const isStream = (messages: unknown): messages is Stream.Stream<unknown, unknown> =>
   typeof messages === "object" && messages !== null && Stream.StreamTypeId in messages
 
-export const areWhole = <E>(histories: Histories<E>): histories is WholeHistories =>
-  !Array.isArray(histories) || !histories.some((history: unknown) => isStreamed(history))
+/** True also if something in the list is no history: that is refused where whole ones are. */
+export const areWhole = <E>(histories: Histories<E>): histories is WholeHistories => {
+  const all: ReadonlyArray<unknown> = Array.isArray(histories) ? histories.map(messagesOf) : []
+  return !all.some(isStream) || !all.every((messages) => isStream(messages) || Array.isArray(messages))
+}
 
-const isStreamed = (history: unknown): boolean =>
-  typeof history === "object" && history !== null && "messages" in history && isStream(history.messages)
+const messagesOf = (history: unknown): unknown => (isObject(history) ? history.messages : undefined)
 
 /** Lets a store that imports whole histories take streams, too. */
 export const collectStreams =

@@ -2,10 +2,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
 import { Chunk, Deferred, Effect, Fiber, Stream } from "effect"
-import { copyFileSync, existsSync } from "node:fs"
+import { copyFileSync, existsSync, rmSync } from "node:fs"
 import type { Message } from "../../src/message/Message.ts"
 import type { SessionId } from "../../src/session/Session.ts"
-import { SessionStore } from "../../src/store/SessionStore.ts"
+import { type Histories, SessionStore } from "../../src/store/SessionStore.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
 import { backends, freshSession, user } from "../support/stores.ts"
 import { temporaryDatabase } from "../support/temporaryFolder.ts"
@@ -63,6 +63,18 @@ for (const [name, layer] of backends) {
       })
     )
 
+    it.effect("fails with an error, and no defect, where something beside it is no history", () =>
+      Effect.gen(function* () {
+        const store = yield* SessionStore
+        const streamed = { sessionId: freshSession(), messages: Stream.fromIterable(MESSAGES) }
+        for (const odd of [null, 5, {}, { sessionId: freshSession() }]) {
+          const histories: Histories = JSON.parse(JSON.stringify([odd]))
+          const error = yield* Effect.flip(store.importAll([...histories, streamed]))
+          assert.strictEqual(error._tag, "StoreError")
+        }
+      })
+    )
+
     it.effect("leaves nothing if it is interrupted, and the next one can begin", () =>
       Effect.gen(function* () {
         const before = yield* listIds
@@ -105,6 +117,17 @@ describe("a long import into a file", () => {
         assert.deepStrictEqual(yield* found, [])
       }
       assert.strictEqual((yield* Effect.provide(listIds, Sqlite.layer({ filename }))).length, 3)
+    })
+  )
+
+  it.scopedLive("fails if the file was deleted meanwhile, where nobody would find it", () =>
+    Effect.gen(function* () {
+      const filename = yield* temporaryDatabase
+      const messages = Stream.fromIterable(MESSAGES).pipe(
+        Stream.concat(Stream.fromEffect(Effect.sync(() => rmSync(filename))).pipe(Stream.drain))
+      )
+      const error = yield* Effect.flip(importAround(messages)).pipe(Effect.provide(Sqlite.layer({ filename })))
+      assert.deepNestedInclude(error, { _tag: "StoreError", operation: "write to the database", reason: "gone" })
     })
   )
 

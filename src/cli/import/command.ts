@@ -187,7 +187,8 @@ const MOST_NUMBERS = 20
 const openFile = (file: string, options: Transcripts.ReadOptions) => {
   const opened = Transcripts.openFile(file, {
     ...options,
-    onProgress: (bytes, size) => replaceLine(`reading ${file}: ${Math.floor((100 * bytes) / size)} %`)
+    onProgress: (bytes, size) =>
+      replaceLine(`reading ${file}: ${size === 0 ? 100 : Math.floor((100 * bytes) / size)} %`)
   })
   if (options.salvage === true) return opened
   return Effect.catchTags(opened, {
