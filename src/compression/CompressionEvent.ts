@@ -12,6 +12,7 @@ import * as MetricBoundaries from "effect/MetricBoundaries"
 import * as PubSub from "effect/PubSub"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { UNPAID } from "../handoff/Handoff.ts"
 import { CompressionResult } from "../session/CompressionResult.ts"
 import { SessionId } from "../session/Session.ts"
 import type * as SessionStats from "../session/SessionStats.ts"
@@ -147,7 +148,7 @@ export const notice: (event: CompressionEvent) => string | null = CompressionEve
     }`,
   Degraded: ({ result }) =>
     result.model === "embedded"
-      ? `Shortened the earlier part of this conversation without a model, as none could be reached: ${describeSaving(result)}. A proper summary follows.`
+      ? `Shortened the earlier part of this conversation without a model${result.reason === UNPAID ? "" : ", as none could be reached"}: ${describeSaving(result)}. A proper summary follows.`
       : `Compressed the earlier part of this conversation, but could not summarize all of it: ${describeSaving(result)}. All of it can still be looked up.`,
   Healed: () => "The earlier part of this conversation has its proper summary now.",
   Shortened: () =>

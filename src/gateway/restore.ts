@@ -10,6 +10,7 @@ import * as CompressionPolicy from "../compression/CompressionPolicy.ts"
 import * as Ledger from "../ledger/Ledger.ts"
 import { escapeId } from "../message/text.ts"
 import type { Counter } from "../message/Tokens.ts"
+import { keepSpent } from "../session/account.ts"
 import { findLastTurnEnd } from "../session/openRequests.ts"
 import { findLearnedWindow, isUndone, type SessionId, type State, type UndoneRange } from "../session/Session.ts"
 import { InvalidRestore, type StoreError, type UnknownSession, type UnknownSnapshot } from "../session/SessionError.ts"
@@ -94,7 +95,8 @@ const planRestore = Effect.fnUntraced(function* ({ counter, store }: RestoreServ
   const now = yield* store.state(sessionId)
   const undone = joinUndone(snapshot, now)
   const ledger = yield* readLedger(store, { ...now, manifest: { ...snapshot.manifest, undone } })
-  const manifest = { ...snapshot.manifest, undone, ledger: renderWithPins(snapshot, ledger, counter) }
+  const account = keepSpent(now.manifest.account, snapshot.manifest.account)
+  const manifest = { ...snapshot.manifest, undone, account, ledger: renderWithPins(snapshot, ledger, counter) }
   return {
     snapshot: { ...snapshot, manifest },
     since: yield* store.range(sessionId, snapshot.lastSeq + 1, now.lastSeq),

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Ledger from "../ledger/Ledger.ts"
+import { keepSpent } from "../session/account.ts"
 import { findLastTurnEnd, findRequestsAfter } from "../session/openRequests.ts"
 import type { SessionId, State } from "../session/Session.ts"
 import { InvalidRewind, type StoreError, type UnknownSession } from "../session/SessionError.ts"
@@ -83,7 +84,8 @@ const planRewind = Effect.fnUntraced(function* (store: Store, counter: Counter, 
   const room = Math.max(counter.text(base.manifest.ledger), Ledger.countPins(ledger, counter))
   const text = Ledger.render(Ledger.withoutLive(ledger, open), counter, room)
   const excerpts = base.manifest.excerpts.filter((excerpt) => excerpt.seq <= seq)
-  const manifest = { ...base.manifest, live: open, excerpts, ledger: text }
+  const account = keepSpent(now.manifest.account, base.manifest.account)
+  const manifest = { ...base.manifest, live: open, excerpts, account, ledger: text }
   return { base: now.generation, seq, manifest, ledger: Ledger.encode(ledger) } satisfies Rewind
 })
 

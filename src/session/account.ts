@@ -13,6 +13,10 @@ export const CostAccount = Schema.Struct({
 })
 export type CostAccount = typeof CostAccount.Type
 
+/** The account of a session that goes back to an earlier view: what it has cost stays spent. */
+export const keepSpent = (now: CostAccount | undefined, earlier: CostAccount | undefined): CostAccount | undefined =>
+  now === undefined ? earlier : { ...now, left: earlier?.left ?? 0 }
+
 /**
  * The account once it has paid for a compression or a healing that begins in `generation`: another one has another account. Where
  * it can pay for an extract only, `extractTokens` are the target of that, and a model summarizes later what it stands for.

@@ -4,6 +4,7 @@ import { ConnectionError } from "../../src/model/ModelError.ts"
 import { CompressionEvent, fromResult, notice } from "../../src/compression/CompressionEvent.ts"
 import type { CompressionResult, Outcome } from "../../src/session/CompressionResult.ts"
 import * as Gateway from "../../src/gateway/Gateway.ts"
+import { UNPAID } from "../../src/handoff/Handoff.ts"
 import * as Scripted from "../../src/model/Scripted.ts"
 import { SessionStore } from "../../src/store/SessionStore.ts"
 import { compressSession, conversation, id, manual, route, scripted, summary } from "../support/world.ts"
@@ -235,6 +236,10 @@ describe("the notice", () => {
     [
       fromResult({ ...result("degraded"), model: "embedded" }, false),
       "Shortened the earlier part of this conversation without a model, as none could be reached: 1,212 messages are 23 now. A proper summary follows."
+    ],
+    [
+      fromResult({ ...result("degraded"), model: "embedded", reason: UNPAID }, false),
+      "Shortened the earlier part of this conversation without a model: 1,212 messages are 23 now. A proper summary follows."
     ],
     [
       Healed({ ...operation, segmentId: "s", generation: 2 }),

@@ -4,6 +4,7 @@ import { Duration, Effect, Either, FastCheck as fc, TestClock } from "effect"
 import type { PolicyOptions } from "../../src/compression/CompressionPolicy.ts"
 import { Compressor } from "../../src/compression/Compressor.ts"
 import * as PromptCache from "../../src/cost/PromptCache.ts"
+import { Gateway } from "../../src/gateway/Gateway.ts"
 import { UNPAID } from "../../src/handoff/Handoff.ts"
 import { findWriter, measureGrowth } from "../../src/gateway/stepBudget.ts"
 import type { Message } from "../../src/message/Message.ts"
@@ -159,6 +160,33 @@ describe("the account", () => {
       assert.isAbove(manifest.account!.left, paid.left)
     }).pipe(Effect.provide(scripted(model.layer, { policy: manual })))
   })
+})
+
+describe("the account of a session that goes back", () => {
+  const goBack = (back: (snapshotId: string, seq: number) => Effect.Effect<unknown, unknown, Gateway>) =>
+    Effect.gen(function* () {
+      yield* importRounds()
+      const first = { spent: 5_000, whole: 9_000, left: 2_000, seq: 3 }
+      yield* compressSession(id, { payment: { account: first, generation: 0 } })
+      const before = yield* readState()
+      yield* runTurn(({ append }) => append(...conversation(12, 20)))
+      const second = { spent: 7_000, whole: 12_000, left: 3_000, seq: 30 }
+      const { snapshotId } = yield* compressSession(id, { payment: { account: second, generation: 1 } })
+      const { manifest } = yield* readState()
+      assert.deepInclude(manifest.account, { spent: 7_000, whole: 12_000 })
+      yield* back(snapshotId!, before.lastSeq)
+      const { generation, manifest: now } = yield* readState()
+      assert.strictEqual(generation, 3)
+      assert.deepStrictEqual(now.account, { ...manifest.account!, left: before.manifest.account!.left })
+    }).pipe(Effect.provide(scripted(Scripted.layer([summary("x")]), { policy: manual })))
+
+  it.effect("keeps what it has cost when a snapshot is restored", () =>
+    goBack((snapshotId) => Effect.flatMap(Gateway, ({ restore }) => restore(id, snapshotId)))
+  )
+
+  it.effect("keeps what it has cost when it is rewound to a message before a compression", () =>
+    goBack((_, seq) => Effect.flatMap(Gateway, ({ rewind }) => rewind(id, seq)))
+  )
 })
 
 describe("what its steps have read", () => {
