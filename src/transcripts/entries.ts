@@ -193,7 +193,9 @@ export class IdQueue {
     this.#ids.push(id)
   }
   take(): string | undefined {
-    return this.#ids[this.#next++]
+    const id = this.#ids[this.#next]
+    if (id !== undefined) this.#next++
+    return id
   }
 }
 
@@ -202,8 +204,7 @@ export class CallIds {
   readonly #waiting = new Map<string, IdQueue>()
   #made = 0
   #last: string | undefined
-  /** True while nothing has answered the last call. */
-  #isWaiting = false
+  readonly #answered = new Set<string>()
   readonly #found = new Map<string, string>()
   /** The id of a call: the one it has, or a new one. */
   call(name: string, id?: unknown): string {
@@ -212,15 +213,17 @@ export class CallIds {
     if (waiting === undefined) this.#waiting.set(name, new IdQueue(own))
     else waiting.add(own)
     this.#last = own
-    this.#isWaiting = true
     return own
   }
   /** The call that a tool of a name answers: the oldest that waits with the name, or the last. It may be asked again. */
   find(name: string): string | undefined {
-    const waiting = this.#waiting.get(name)?.take()
-    const found = waiting ?? (this.#isWaiting ? this.#last : this.#found.get(name))
+    const waiting = this.#waiting.get(name)
+    let found = waiting?.take()
+    while (found !== undefined && this.#answered.has(found)) found = waiting?.take()
+    const isLastOpen = this.#last !== undefined && !this.#answered.has(this.#last)
+    found ??= isLastOpen ? this.#last : this.#found.get(name)
     if (found === undefined) return undefined
-    if (found === this.#last) this.#isWaiting = false
+    this.#answered.add(found)
     this.#found.set(name, found)
     return found
   }

@@ -210,6 +210,26 @@ describe("Copilot CLI", () => {
   })
 })
 
+describe("Copilot CLI of older versions", () => {
+  it("a sub-agent without a name takes nothing of the main session", () => {
+    const event = (type: string, data: object) => ({ type, data, id: "e", parentId: null })
+    const look = { toolCallId: "t1", name: "task", arguments: {} }
+    const rows = lines(
+      event("session.start", { sessionId: "co" }),
+      event("user.message", { content: "Look around." }),
+      event("assistant.message", { content: "", toolRequests: [look] }),
+      event("subagent.started", { toolCallId: "t1", agentName: "scout" }),
+      event("assistant.message", { content: "A wall.", parentToolCallId: "t1" }),
+      event("tool.execution_complete", { toolCallId: "t1", result: { content: "A wall." } }),
+      event("assistant.message", { content: "There is a wall." })
+    )
+    assert.deepStrictEqual(tell(rows), {
+      co: ["user: Look around.", "assistant: [task {} #t1]", "tool #t1: A wall.", "assistant: There is a wall."],
+      "co.t1": ["assistant: A wall."]
+    })
+  })
+})
+
 describe("OpenHands", () => {
   it("the end of a task says what the agent thought, and nothing if it thought nothing", () => {
     const begin = { id: 0, source: "user", action: "message", message: "Make it.", args: { content: "Make it." } }
@@ -290,6 +310,27 @@ describe("ChatGPT", () => {
         "assistant: Here it is."
       ]
     })
+  })
+
+  it("calls are answered in their order, whatever was answered twice or by another name before", () => {
+    const text = file(
+      node("c1", "assistant", "1", { recipient: "python" }),
+      tool("t1", "python", "one"),
+      tool("t2", "python", "and more"),
+      node("c2", "assistant", "2", { recipient: "python" }),
+      node("c3", "assistant", "3", { recipient: "python" }),
+      tool("t3", "python", "two"),
+      tool("t4", "python", "three"),
+      node("c4", "assistant", "4", { recipient: "web" }),
+      tool("t5", "web.run", "four"),
+      node("c5", "assistant", "5", { recipient: "web" }),
+      tool("t6", "web", "five")
+    )
+    const told = tell(text).c ?? []
+    assert.deepStrictEqual(
+      told.filter((line) => line.startsWith("tool")),
+      ["tool #c1: one\nand more", "tool #c2: two", "tool #c3: three", "tool #c4: four", "tool #c5: five"]
+    )
   })
 })
 
@@ -386,6 +427,29 @@ describe("Droid", () => {
     })
     assert.deepStrictEqual(readTranscript(rows).sessions[0]?.notices, [0])
     assert.deepStrictEqual(readTranscript(rows).skipped, { session_start: 1, todo_state: 1 })
+  })
+
+  it("a reminder behind a result stands behind it", () => {
+    const line = (role: string, ...content: ReadonlyArray<object>) => ({ type: "message", message: { role, content } })
+    const rows = lines(
+      { type: "session_start", id: "d-1" },
+      line("user", { type: "text", text: "Find the port." }),
+      line("assistant", { type: "tool_use", id: "t1", name: "Read", input: {} }),
+      line(
+        "user",
+        { type: "tool_result", tool_use_id: "t1", content: "4041" },
+        { type: "text", text: "<system-reminder>Plan.</system-reminder>" }
+      )
+    )
+    assert.deepStrictEqual(tell(rows), {
+      "d-1": [
+        "user: Find the port.",
+        "assistant: [Read {} #t1]",
+        "tool #t1: 4041",
+        "user: <system-reminder>Plan.</system-reminder>"
+      ]
+    })
+    assert.deepStrictEqual(readTranscript(rows).sessions[0]?.notices, [3])
   })
 })
 

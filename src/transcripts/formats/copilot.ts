@@ -25,7 +25,9 @@ export const readCopilot = (
   for (const { value } of rows) {
     const data = isObject(value.data) ? value.data : {}
     const { agentId, type } = value
-    if (type === "subagent.started" && typeof data.toolCallId === "string") callOfAgent.set(agentId, data.toolCallId)
+    if (type === "subagent.started" && agentId !== undefined && typeof data.toolCallId === "string") {
+      callOfAgent.set(agentId, data.toolCallId)
+    }
     for (const { toolCallId } of listRequests(data)) asked.add(toolCallId)
   }
   const chains = new Map<string | null, Array<TranscriptRow>>([[null, []]])

@@ -29,7 +29,7 @@ export const readDroid = (
   }))
 }
 
-/** What Droid itself says in the name of the user stands in blocks of its own, before what the user says. */
+/** What Droid itself says in the name of the user stands in blocks of its own. */
 const isReminder = (block: unknown): boolean =>
   isObject(block) && typeof block.text === "string" && block.text.trimStart().startsWith("<system-reminder>")
 
@@ -39,7 +39,7 @@ const splitReminders = (row: TranscriptRow): ReadonlyArray<TranscriptRow> => {
   const reminders = blocks.filter(isReminder)
   if (reminders.length === 0 || reminders.length === blocks.length) return [row]
   const others = blocks.filter((block) => !isReminder(block))
-  return [reminders, others].map((content) => ({
+  return (isReminder(blocks[0]) ? [reminders, others] : [others, reminders]).map((content) => ({
     ...row,
     value: { ...row.value, message: { ...(isObject(message) ? message : {}), content } }
   }))

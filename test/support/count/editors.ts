@@ -160,7 +160,8 @@ export const droid = (rows: Rows): Conversation => {
     const content = get(row, "message", "content")
     if (typeof content === "string") return anthropic({ role, content })
     const blocks = list(content).filter((block) => get(block, "type") !== "thinking")
-    const parts = [blocks.filter(isReminder), blocks.filter((block) => !isReminder(block))]
+    const [reminders, others] = [blocks.filter(isReminder), blocks.filter((block) => !isReminder(block))]
+    const parts = isReminder(blocks[0]) ? [reminders, others] : [others, reminders]
     return parts.flatMap((content) => (content.length === 0 ? [] : anthropic({ role, content })))
   })
   return one(id, said)
