@@ -46,7 +46,9 @@ const baseOf = ({ manifest, segments }: State): string => {
     manifest.segments,
     "promise 6: the segments are those of the manifest"
   )
-  return JSON.stringify([manifest, segments])
+  // Neither their order says anything nor a field without a value.
+  const fields = Object.entries(manifest).filter(([, value]) => value !== undefined)
+  return JSON.stringify([fields.toSorted(([a], [b]) => (a < b ? -1 : 1)), segments])
 }
 
 /** Promises 6 and 7: a generation is the same whenever it is looked at, and no word of a rejected answer is in it. */

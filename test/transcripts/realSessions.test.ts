@@ -81,7 +81,7 @@ const compressed = Effect.fnUntraced(function* ({ json, sessionId }: Transcript,
     assert.deepStrictEqual(after, before)
     return undefined
   }
-  assert.strictEqual(result.outcome, "committed")
+  assert.include(["committed", "shortened"], result.outcome)
   assert.strictEqual(after.generation, before.generation + 1)
   const snapshot = { id: result.snapshotId, text: texts(before).join("\n") }
   assert.strictEqual(yield* snapshotText(snapshot.id), snapshot.text)
