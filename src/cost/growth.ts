@@ -68,7 +68,7 @@ const TAIL = 0.25
 const TASK = 700
 
 /** Prices the requests so far. The answers are the same with compressions and without, so that they are in no account. */
-export const priceSteps = ({ read, write }: Prices, growth: Growth): number =>
+const priceSteps = ({ read, write }: Prices, growth: Growth): number =>
   read * (growth.read - growth.written) + write * growth.written
 
 /** Prices the sending of that which a compression would have left out, so far. */
@@ -103,7 +103,7 @@ export interface Position {
 
 /**
  * Returns who is to write the summary of a compression that pays: what could have left has cost as much to read as it will cost.
- * Where the account cannot pay the candidate's writer, none but the embedded summarizer; undefined while nothing pays.
+ * It is the embedded summarizer where the account can pay for no other, and nobody yet, undefined, where not even for that.
  *
  * So a session costs at most `1 + tolerance` times what it would cost without compressions, at whatever step it ends: no step
  * costs more than it would have without them.

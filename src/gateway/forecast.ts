@@ -58,8 +58,8 @@ export interface Forecast {
  * Why a compression begins when it does.
  *
  * - `isDue`: it would begin at the next step
- * - `carried`: what sending of that which could leave has cost since the last compression, more where the cache had expired. With `threshold: "cost"` it begins
- *   once this has come to `cost`, and the session can pay
+ * - `carried`: what sending of that which could leave has cost since the last compression, more where the cache had expired.
+ *   With `threshold: "cost"` it begins once this has come to `cost`, and the session can pay
  * - `spent`: what the session has cost, as far as it is known; `whole`: what it would have cost without compressions. A compression
  *   may make `spent` larger by `costTolerance` than `whole`; where a model's summary would make it too large, an extract stands for it
  * - `expected`: the tokens of the view at which that comes true, if it grows by `tokensPerStep` as it has; null if never

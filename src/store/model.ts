@@ -55,7 +55,7 @@ export interface LeaseRequest {
 }
 
 /**
- * A request for the lease of a turn.
+ * A request for the lease of a turn, or of an operation.
  *
  * @since 0.1.0
  * @category models
