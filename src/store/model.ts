@@ -162,7 +162,8 @@ export interface Commit {
 
 /**
  * A generation in which the messages after `seq` are undone. A store refuses it if the session is no longer at `base`,
- * and fails if `manifest` names messages that the log does not have yet. The store adds what is undone to `manifest` itself, because the log may have grown meanwhile.
+ * and fails if `manifest` names messages that the log does not have yet. The store adds what is undone to `manifest`
+ * itself, because the log may have grown meanwhile.
  *
  * @since 0.1.0
  * @category models

@@ -50,6 +50,18 @@ export const readEntries = (
     return { messages, notices, skipped }
   })
 
+/** Reads a file of one conversation. `id` is its session, if it is a text. What was `skipped` before is counted, too. */
+export const readOneSession = (
+  entries: Iterable<TranscriptRow>,
+  tolerance: Tolerance,
+  convert: (entry: TranscriptRow) => Either.Either<Converted, ImportError>,
+  id: unknown = null,
+  skipped: ReadonlyArray<string> = []
+): Either.Either<TranscriptContents, ImportError> =>
+  Either.map(readEntries(entries, tolerance, convert), (read) =>
+    makeTranscript([{ ...read, sessionId: typeof id === "string" ? id : null }], skipped)
+  )
+
 /** A conversation of a file, as it was read. */
 export interface Conversation extends Pick<Dialogue, "messages" | "skipped"> {
   readonly sessionId: string | null

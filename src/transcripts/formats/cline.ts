@@ -2,15 +2,8 @@
 import * as Either from "effect/Either"
 import { isObject, parseJson } from "../../format/json.ts"
 import { makeAssistantMessage, makeImagePart, makeTextPart, makeToolMessage, makeUserMessage } from "../content.ts"
-import { CallIds, type Converted, failEntry, getText, listEntries, readEntries, say } from "../entries.ts"
-import {
-  countKinds,
-  type ImportError,
-  makeSession,
-  type Tolerance,
-  type TranscriptContents,
-  type TranscriptRow
-} from "../rows.ts"
+import { CallIds, type Converted, failEntry, getText, listEntries, readOneSession, say } from "../entries.ts"
+import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
 
 const isPanelMessage = (value: unknown): boolean =>
   isObject(value) && typeof value.ts === "number" && (value.type === "say" || value.type === "ask")
@@ -25,10 +18,7 @@ export const readCline = (
   const ids = new CallIds()
   const entries = listEntries({ file, line: null }, "", document)
   const first = entries.find(({ value }) => value.say === "text" || value.say === "task")
-  return Either.map(
-    readEntries(entries, tolerance, (entry) => convertEntry(entry, entry === first, ids)),
-    (read) => ({ sessions: [makeSession({ ...read, sessionId: null })], skipped: countKinds(read.skipped) })
-  )
+  return readOneSession(entries, tolerance, (entry) => convertEntry(entry, entry === first, ids))
 }
 
 /**

@@ -2,15 +2,8 @@
 import * as Either from "effect/Either"
 import { isObject, type JsonObject } from "../../format/json.ts"
 import { makeAssistantMessage, makeTextPart, makeToolMessage, makeUserMessage } from "../content.ts"
-import { type Converted, getText, readEntries, say, showValue } from "../entries.ts"
-import {
-  countKinds,
-  type ImportError,
-  makeSession,
-  type Tolerance,
-  type TranscriptContents,
-  type TranscriptRow
-} from "../rows.ts"
+import { type Converted, getText, readOneSession, say, showValue } from "../entries.ts"
+import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
 
 export const isCodexExecRow = ({ value }: TranscriptRow): boolean =>
   (value.type === "thread.started" && typeof value.thread_id === "string") ||
@@ -27,10 +20,7 @@ export const readCodexExec = (
   tolerance: Tolerance
 ): Either.Either<TranscriptContents, ImportError> => {
   const id = rows.find(({ value }) => value.type === "thread.started")?.value.thread_id
-  return Either.map(readEntries(rows, tolerance, convertItem), (read) => ({
-    sessions: [makeSession({ ...read, sessionId: typeof id === "string" ? id : null })],
-    skipped: countKinds(read.skipped)
-  }))
+  return readOneSession(rows, tolerance, convertItem, id)
 }
 
 const convertItem = ({ value }: TranscriptRow): Either.Either<Converted, ImportError> => {

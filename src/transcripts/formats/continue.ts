@@ -9,15 +9,8 @@ import {
   makeUserMessage,
   type Part
 } from "../content.ts"
-import { type Converted, failEntry, getText, listEntries, readEntries, say, showValue } from "../entries.ts"
-import {
-  countKinds,
-  type ImportError,
-  makeSession,
-  type Tolerance,
-  type TranscriptContents,
-  type TranscriptRow
-} from "../rows.ts"
+import { type Converted, failEntry, getText, listEntries, readOneSession, say, showValue } from "../entries.ts"
+import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
 
 const isItem = (value: unknown): boolean =>
   isObject(value) && isObject(value.message) && typeof value.message.role === "string"
@@ -33,14 +26,10 @@ export const readContinue = (
   const { history, sessionId } = isObject(document) ? document : {}
   const items = listEntries({ file, line: null }, "history", history)
   const told = new Set(items.flatMap(({ value }) => (isObject(value.message) ? [value.message.toolCallId] : [])))
-  const compactions = items.filter(({ value }) => typeof value.conversationSummary === "string")
-  return Either.map(
-    readEntries(items, tolerance, (item) => convertItem(item, told)),
-    (read) => ({
-      sessions: [makeSession({ ...read, sessionId: typeof sessionId === "string" ? sessionId : null })],
-      skipped: countKinds([...read.skipped, ...compactions.map(() => "compaction")])
-    })
+  const compactions = items.flatMap(({ value }) =>
+    typeof value.conversationSummary === "string" ? ["compaction"] : []
   )
+  return readOneSession(items, tolerance, (item) => convertItem(item, told), sessionId, compactions)
 }
 
 /** `told` are the calls whose results are messages of their own. Others have them beside the call. */

@@ -3,15 +3,8 @@ import * as Either from "effect/Either"
 import { isObject, type JsonObject, listObjects } from "../../format/json.ts"
 import type { Message } from "../../message/Message.ts"
 import { makeAssistantMessage, makeTextPart, makeToolMessage, makeUserMessage, type Part } from "../content.ts"
-import { CallIds, type Converted, failEntry, getText, readEntries, say, showValue } from "../entries.ts"
-import {
-  countKinds,
-  type ImportError,
-  makeSession,
-  type Tolerance,
-  type TranscriptContents,
-  type TranscriptRow
-} from "../rows.ts"
+import { CallIds, type Converted, failEntry, getText, readOneSession, say, showValue } from "../entries.ts"
+import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
 
 export const isCursorRow = ({ value: { message, role } }: TranscriptRow): boolean =>
   (role === "user" || role === "assistant") && isObject(message) && "content" in message && message.role === undefined
@@ -21,10 +14,7 @@ export const readCursor = (
   tolerance: Tolerance
 ): Either.Either<TranscriptContents, ImportError> => {
   const ids = new CallIds()
-  return Either.map(
-    readEntries(rows, tolerance, (row) => convertRow(row, ids)),
-    (read) => ({ sessions: [makeSession({ ...read, sessionId: null })], skipped: countKinds(read.skipped) })
-  )
+  return readOneSession(rows, tolerance, (row) => convertRow(row, ids))
 }
 
 const convertRow = (row: TranscriptRow, ids: CallIds): Either.Either<Converted, ImportError> => {

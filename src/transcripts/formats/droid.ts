@@ -3,16 +3,8 @@ import * as Either from "effect/Either"
 import { isObject } from "../../format/json.ts"
 import * as MessageFormat from "../../format/MessageFormat.ts"
 import type { Message } from "../../message/Message.ts"
-import { type Converted, failEntry, note, readEntries, say } from "../entries.ts"
-import {
-  countKinds,
-  failImport,
-  type ImportError,
-  makeSession,
-  type Tolerance,
-  type TranscriptContents,
-  type TranscriptRow
-} from "../rows.ts"
+import { type Converted, failEntry, note, readOneSession, say } from "../entries.ts"
+import { failImport, type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
 
 export const isDroidRow = ({ value }: TranscriptRow): boolean =>
   value.type === "session_start" && typeof value.id === "string"
@@ -22,11 +14,7 @@ export const readDroid = (
   tolerance: Tolerance
 ): Either.Either<TranscriptContents, ImportError> => {
   const id = rows.find(isDroidRow)?.value.id
-  const entries = rows.flatMap(splitReminders)
-  return Either.map(readEntries(entries, tolerance, convertRow), (read) => ({
-    sessions: [makeSession({ ...read, sessionId: typeof id === "string" ? id : null })],
-    skipped: countKinds(read.skipped)
-  }))
+  return readOneSession(rows.flatMap(splitReminders), tolerance, convertRow, id)
 }
 
 /** What Droid itself says in the name of the user stands in blocks of its own. */

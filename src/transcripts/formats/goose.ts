@@ -12,15 +12,8 @@ import {
   makeUserMessage,
   type Part
 } from "../content.ts"
-import { type Converted, failEntry, getText, listEntries, readEntries, say, showValue } from "../entries.ts"
-import {
-  countKinds,
-  type ImportError,
-  makeSession,
-  type Tolerance,
-  type TranscriptContents,
-  type TranscriptRow
-} from "../rows.ts"
+import { type Converted, failEntry, getText, listEntries, readOneSession, say, showValue } from "../entries.ts"
+import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
 
 export const isGooseDocument = (value: unknown): boolean =>
   isObject(value) && typeof value.working_dir === "string" && Array.isArray(value.conversation)
@@ -38,17 +31,11 @@ export const readGooseRows = (
   rows: ReadonlyArray<TranscriptRow>,
   tolerance: Tolerance,
   id: unknown = null
-): Either.Either<TranscriptContents, ImportError> =>
-  Either.gen(function* () {
-    const isCompacted = rows.some(isForUserAlone)
-    const read = yield* readEntries(rows, tolerance, (row) =>
-      isCompacted && isHidden(row) ? Either.right("compaction") : convertRow(row)
-    )
-    return {
-      sessions: [makeSession({ ...read, sessionId: typeof id === "string" ? id : null })],
-      skipped: countKinds(read.skipped)
-    }
-  })
+): Either.Either<TranscriptContents, ImportError> => {
+  const isCompacted = rows.some(isForUserAlone)
+  const convert = (row: TranscriptRow) => (isCompacted && isHidden(row) ? Either.right("compaction") : convertRow(row))
+  return readOneSession(rows, tolerance, convert, id)
+}
 
 /** True for what the user does not see: a summary, and what goose tells the model of it. */
 const isHidden = ({ value: { metadata } }: TranscriptRow): boolean =>

@@ -14,7 +14,7 @@ import {
   makeUserMessage,
   type Part
 } from "../content.ts"
-import { type Converted, failEntry, getText, listEntries, note, readEntries, say, showValue } from "../entries.ts"
+import { type Converted, failEntry, getText, listEntries, note, readOneSession, say, showValue } from "../entries.ts"
 import {
   countKinds,
   type ImportError,
@@ -40,10 +40,8 @@ export const readOpencode = (
   const all = listEntries({ file, line: null }, "messages", messages)
   const from = isObject(revert) ? all.findIndex(({ value }) => isOf(value, revert.messageID)) : -1
   const kept = from < 0 ? all : all.slice(0, from)
-  return Either.map(readEntries(kept, tolerance, convertMessage), (read) => ({
-    sessions: [makeSession({ ...read, sessionId: typeof id === "string" ? id : null })],
-    skipped: countKinds([...read.skipped, ...Array<string>(all.length - kept.length).fill("taken back")])
-  }))
+  const takenBack = all.slice(kept.length).map(() => "taken back")
+  return readOneSession(kept, tolerance, convertMessage, id, takenBack)
 }
 
 export const isOpencodeRow = ({ value: { part, sessionID } }: TranscriptRow): boolean =>

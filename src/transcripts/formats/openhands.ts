@@ -2,15 +2,8 @@
 import * as Either from "effect/Either"
 import { isObject, type JsonObject } from "../../format/json.ts"
 import { makeAssistantMessage, makeTextPart, makeToolMessage, makeUserMessage, type Part } from "../content.ts"
-import { type Converted, failEntry, getText, listEntries, readEntries, say, showValue } from "../entries.ts"
-import {
-  countKinds,
-  type ImportError,
-  makeSession,
-  type Tolerance,
-  type TranscriptContents,
-  type TranscriptRow
-} from "../rows.ts"
+import { type Converted, failEntry, getText, listEntries, readOneSession, say, showValue } from "../entries.ts"
+import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
 
 const isEvent = (value: unknown): value is JsonObject =>
   isObject(value) &&
@@ -41,13 +34,7 @@ export const readOpenhandsRows = (
   id: unknown = null
 ): Either.Either<TranscriptContents, ImportError> => {
   const calls = new Map<unknown, string>()
-  return Either.map(
-    readEntries(events, tolerance, (event) => convertEvent(event, calls)),
-    (read) => ({
-      sessions: [makeSession({ ...read, sessionId: typeof id === "string" ? id : null })],
-      skipped: countKinds(read.skipped)
-    })
-  )
+  return readOneSession(events, tolerance, (event) => convertEvent(event, calls), id)
 }
 
 const convertEvent = (event: TranscriptRow, calls: Map<unknown, string>): Either.Either<Converted, ImportError> => {

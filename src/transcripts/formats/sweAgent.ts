@@ -1,16 +1,8 @@
 /** Reads the trajectories of SWE-agent, whose `history` is what the model saw, and of mini-SWE-agent. */
 import * as Either from "effect/Either"
 import { isObject } from "../../format/json.ts"
-import { type Converted, getText, listEntries, readEntries, say } from "../entries.ts"
-import {
-  countKinds,
-  type ImportError,
-  makeSession,
-  parseMessage,
-  type Tolerance,
-  type TranscriptContents,
-  type TranscriptRow
-} from "../rows.ts"
+import { type Converted, getText, listEntries, readOneSession, say } from "../entries.ts"
+import { type ImportError, parseMessage, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
 
 export const isSweAgentDocument = (value: unknown): boolean =>
   isObject(value) &&
@@ -25,10 +17,7 @@ export const readSweAgent = (
   const { history, instance_id: id, messages } = isObject(document) ? document : {}
   const name = Array.isArray(history) ? "history" : "messages"
   const entries = listEntries({ file, line: null }, name, history ?? messages)
-  return Either.map(readEntries(entries, tolerance, convertEntry), (read) => ({
-    sessions: [makeSession({ ...read, sessionId: typeof id === "string" ? id : null })],
-    skipped: countKinds(read.skipped)
-  }))
+  return readOneSession(entries, tolerance, convertEntry, id)
 }
 
 /** Demonstrations stand before the task: they are of another conversation. */

@@ -4,15 +4,8 @@ import { isDeepStrictEqual } from "node:util"
 import { isObject, type JsonObject, listObjects } from "../../format/json.ts"
 import type { Message } from "../../message/Message.ts"
 import { type Call, makeAssistantMessage, makeTextPart, makeToolMessage, makeUserMessage } from "../content.ts"
-import { type Converted, failEntry, getText, listEntries, readEntries, say, showValue } from "../entries.ts"
-import {
-  countKinds,
-  type ImportError,
-  makeSession,
-  type Tolerance,
-  type TranscriptContents,
-  type TranscriptRow
-} from "../rows.ts"
+import { type Converted, failEntry, getText, listEntries, readOneSession, say, showValue } from "../entries.ts"
+import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
 
 export const isTraeDocument = (value: unknown): boolean =>
   isObject(value) && Array.isArray(value.llm_interactions) && Array.isArray(value.agent_steps)
@@ -31,10 +24,7 @@ export const readTrae = (
   )
   const answered = new Set<unknown>()
   const entries = dropRepeated(listEntries({ file, line: null }, "llm_interactions", interactions))
-  return Either.map(
-    readEntries(entries, tolerance, (entry) => convertInteraction(entry, results, answered)),
-    (read) => ({ sessions: [makeSession({ ...read, sessionId: null })], skipped: countKinds(read.skipped) })
-  )
+  return readOneSession(entries, tolerance, (entry) => convertInteraction(entry, results, answered))
 }
 
 /** Some agents give the model all that was said in each step: the last step has it all. */

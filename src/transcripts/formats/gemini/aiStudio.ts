@@ -2,15 +2,8 @@
 import * as Either from "effect/Either"
 import { isObject, listObjects } from "../../../format/json.ts"
 import { makeAssistantMessage, makeTextPart, makeUserMessage } from "../../content.ts"
-import { type Converted, failEntry, getText, listEntries, readEntries, say } from "../../entries.ts"
-import {
-  countKinds,
-  type ImportError,
-  makeSession,
-  type Tolerance,
-  type TranscriptContents,
-  type TranscriptRow
-} from "../../rows.ts"
+import { type Converted, failEntry, getText, listEntries, readOneSession, say } from "../../entries.ts"
+import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../../rows.ts"
 
 export const isAiStudioDocument = (value: unknown): boolean =>
   isObject(value) && isObject(value.chunkedPrompt) && Array.isArray(value.chunkedPrompt.chunks)
@@ -24,10 +17,7 @@ export const readAiStudio = (
   const place = { file, line: null }
   const chunks = listEntries(place, "chunkedPrompt.chunks", isObject(prompt) ? prompt.chunks : [])
   const first = isObject(system) ? listEntries(place, "systemInstruction", [{ ...system, role: "system" }]) : []
-  return Either.map(readEntries([...first, ...chunks], tolerance, convertChunk), (read) => ({
-    sessions: [makeSession({ ...read, sessionId: typeof id === "string" ? id : null })],
-    skipped: countKinds(read.skipped)
-  }))
+  return readOneSession([...first, ...chunks], tolerance, convertChunk, id)
 }
 
 /** What stands in a drive, and not in the file. */

@@ -2,15 +2,8 @@
 import * as Either from "effect/Either"
 import { isObject } from "../../../format/json.ts"
 import { makeAssistantMessage, makeTextPart, makeToolMessage } from "../../content.ts"
-import { CallIds, type Converted, failEntry, getText, listEntries, readEntries, say } from "../../entries.ts"
-import {
-  countKinds,
-  type ImportError,
-  makeSession,
-  type Tolerance,
-  type TranscriptContents,
-  type TranscriptRow
-} from "../../rows.ts"
+import { CallIds, type Converted, failEntry, getText, listEntries, readOneSession, say } from "../../entries.ts"
+import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../../rows.ts"
 import { convertParts, listParts, showResponse } from "./parts.ts"
 
 type Read = Either.Either<TranscriptContents, ImportError>
@@ -67,13 +60,7 @@ const readRecords = (
   tolerance: Tolerance
 ): Read => {
   const ids = new CallIds()
-  return Either.map(
-    readEntries(records, tolerance, (record) => convertRecord(record, ids)),
-    (read) => ({
-      sessions: [makeSession({ ...read, sessionId: typeof sessionId === "string" ? sessionId : null })],
-      skipped: countKinds([...skipped, ...read.skipped])
-    })
-  )
+  return readOneSession(records, tolerance, (record) => convertRecord(record, ids), sessionId, skipped)
 }
 
 /** A message of the model stands beside its calls and their results. */
@@ -124,12 +111,9 @@ export const isGeminiContents = (value: unknown): boolean => {
 export const readGeminiContents = (document: unknown, file: string, tolerance: Tolerance): Read => {
   const ids = new CallIds()
   const entries = listEntries({ file, line: null }, "contents", listContents(document))
-  return Either.map(
-    readEntries(entries, tolerance, (entry) => {
-      if (!isContent(entry.value)) return failEntry(entry, "a content of user or model with parts")
-      const messages = convertParts(entry.value.role === "model" ? "assistant" : "user", entry.value.parts, ids)
-      return Either.right(messages.length === 0 ? "empty" : say(...messages))
-    }),
-    (read) => ({ sessions: [makeSession({ ...read, sessionId: null })], skipped: countKinds(read.skipped) })
-  )
+  return readOneSession(entries, tolerance, (entry) => {
+    if (!isContent(entry.value)) return failEntry(entry, "a content of user or model with parts")
+    const messages = convertParts(entry.value.role === "model" ? "assistant" : "user", entry.value.parts, ids)
+    return Either.right(messages.length === 0 ? "empty" : say(...messages))
+  })
 }

@@ -5,17 +5,10 @@
 import * as Either from "effect/Either"
 import { isObject, listObjects } from "../../../format/json.ts"
 import { makeTextPart, makeUserMessage } from "../../content.ts"
-import { type Converted, failEntry, getText, listEntries, note, readEntries, say } from "../../entries.ts"
+import { type Converted, failEntry, getText, listEntries, note, readOneSession, say } from "../../entries.ts"
 import { convertExecuted, isKiroExecution, listExecution } from "./editor.ts"
 import { answer, gather, type Said, tell, tellText } from "./parts.ts"
-import {
-  countKinds,
-  type ImportError,
-  makeSession,
-  type Tolerance,
-  type TranscriptContents,
-  type TranscriptRow
-} from "../../rows.ts"
+import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../../rows.ts"
 
 type Read = Either.Either<TranscriptContents, ImportError>
 
@@ -29,12 +22,14 @@ const isSave = (value: unknown): boolean =>
 export const isKiroDocument = (value: unknown): boolean => isKiroExecution(value) || isSave(value)
 
 export const readKiroRows = (rows: ReadonlyArray<TranscriptRow>, tolerance: Tolerance): Read =>
-  readAll(rows, tolerance, null, convertRow)
+  readOneSession(rows, tolerance, convertRow)
 
 export const readKiro = (document: unknown, file: string, tolerance: Tolerance): Read => {
   const value = isObject(document) ? document : {}
   const place = { file, line: null }
-  if (isKiroExecution(value)) return readAll(listExecution(value, file), tolerance, value.executionId, convertExecuted)
+  if (isKiroExecution(value)) {
+    return readOneSession(listExecution(value, file), tolerance, convertExecuted, value.executionId)
+  }
   const { conversation_id: id, latest_summary: summary, next_message: next } = value
   const before: unknown = Array.isArray(summary) ? summary[0] : summary
   const turns = [
@@ -42,19 +37,8 @@ export const readKiro = (document: unknown, file: string, tolerance: Tolerance):
     ...listEntries(place, "history", Array.isArray(value.history) ? value.history.map(nameTurn) : []),
     ...(isObject(next) ? listEntries(place, "next_message", [{ user: next }]) : [])
   ]
-  return readAll(turns, tolerance, id, convertTurn)
+  return readOneSession(turns, tolerance, convertTurn, id)
 }
-
-const readAll = (
-  entries: ReadonlyArray<TranscriptRow>,
-  tolerance: Tolerance,
-  id: unknown,
-  convert: (entry: TranscriptRow) => Either.Either<Converted, ImportError>
-): Read =>
-  Either.map(readEntries(entries, tolerance, convert), (read) => ({
-    sessions: [makeSession({ ...read, sessionId: typeof id === "string" ? id : null })],
-    skipped: countKinds(read.skipped)
-  }))
 
 const convertRow = (row: TranscriptRow): Either.Either<Converted, ImportError> => {
   const { data, kind } = row.value
