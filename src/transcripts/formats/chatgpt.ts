@@ -23,7 +23,7 @@ import {
   type Tree,
   walkBack
 } from "../entries.ts"
-import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
+import type { ImportError, Tolerance, TranscriptContents, TranscriptRow } from "../rows.ts"
 
 const isConversation = (value: unknown): boolean => isObject(value) && isObject(value.mapping)
 

@@ -3,7 +3,7 @@ import * as Either from "effect/Either"
 import { isObject, parseJson } from "../../format/json.ts"
 import { makeAssistantMessage, makeImagePart, makeTextPart, makeToolMessage, makeUserMessage } from "../content.ts"
 import { CallIds, type Converted, failEntry, getText, listEntries, readOneSession, say } from "../entries.ts"
-import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
+import type { ImportError, Tolerance, TranscriptContents, TranscriptRow } from "../rows.ts"
 
 const isPanelMessage = (value: unknown): boolean =>
   isObject(value) && typeof value.ts === "number" && (value.type === "say" || value.type === "ask")

@@ -3,7 +3,7 @@ import * as Either from "effect/Either"
 import { isObject, type JsonObject } from "../../format/json.ts"
 import { makeAssistantMessage, makeTextPart, makeToolMessage, makeUserMessage } from "../content.ts"
 import { type Converted, getText, readOneSession, say, showValue } from "../entries.ts"
-import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
+import type { ImportError, Tolerance, TranscriptContents, TranscriptRow } from "../rows.ts"
 
 export const isCodexExecRow = ({ value }: TranscriptRow): boolean =>
   (value.type === "thread.started" && typeof value.thread_id === "string") ||

@@ -10,7 +10,7 @@ import {
   type Part
 } from "../content.ts"
 import { type Converted, failEntry, getText, listEntries, readOneSession, say, showValue } from "../entries.ts"
-import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
+import type { ImportError, Tolerance, TranscriptContents, TranscriptRow } from "../rows.ts"
 
 const isItem = (value: unknown): boolean =>
   isObject(value) && isObject(value.message) && typeof value.message.role === "string"

@@ -4,7 +4,7 @@ import { isObject, type JsonObject, listObjects } from "../../format/json.ts"
 import type { Message } from "../../message/Message.ts"
 import { makeAssistantMessage, makeTextPart, makeToolMessage, makeUserMessage, type Part } from "../content.ts"
 import { CallIds, type Converted, failEntry, getText, readOneSession, say, showValue } from "../entries.ts"
-import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
+import type { ImportError, Tolerance, TranscriptContents, TranscriptRow } from "../rows.ts"
 
 export const isCursorRow = ({ value: { message, role } }: TranscriptRow): boolean =>
   (role === "user" || role === "assistant") && isObject(message) && "content" in message && message.role === undefined

@@ -13,7 +13,7 @@ import {
   type Part
 } from "../content.ts"
 import { type Converted, failEntry, getText, listEntries, readOneSession, say, showValue } from "../entries.ts"
-import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
+import type { ImportError, Tolerance, TranscriptContents, TranscriptRow } from "../rows.ts"
 
 export const isGooseDocument = (value: unknown): boolean =>
   isObject(value) && typeof value.working_dir === "string" && Array.isArray(value.conversation)

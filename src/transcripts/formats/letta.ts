@@ -14,7 +14,7 @@ import {
   say,
   showValue
 } from "../entries.ts"
-import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
+import type { ImportError, Tolerance, TranscriptContents, TranscriptRow } from "../rows.ts"
 
 const isAgent = (value: unknown): boolean =>
   isObject(value) && Array.isArray(value.messages) && Array.isArray(value.in_context_message_ids)

@@ -15,7 +15,7 @@ import {
   say,
   showValue
 } from "../entries.ts"
-import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
+import type { ImportError, Tolerance, TranscriptContents, TranscriptRow } from "../rows.ts"
 
 const isConversation = (value: unknown): boolean =>
   isObject(value) &&

@@ -5,7 +5,7 @@ import { isObject, type JsonObject, listObjects } from "../../format/json.ts"
 import type { Message } from "../../message/Message.ts"
 import { type Call, makeAssistantMessage, makeTextPart, makeToolMessage, makeUserMessage } from "../content.ts"
 import { type Converted, failEntry, getText, listEntries, readOneSession, say, showValue } from "../entries.ts"
-import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../rows.ts"
+import type { ImportError, Tolerance, TranscriptContents, TranscriptRow } from "../rows.ts"
 
 export const isTraeDocument = (value: unknown): boolean =>
   isObject(value) && Array.isArray(value.llm_interactions) && Array.isArray(value.agent_steps)

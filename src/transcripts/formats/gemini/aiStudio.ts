@@ -3,7 +3,7 @@ import * as Either from "effect/Either"
 import { isObject, listObjects } from "../../../format/json.ts"
 import { makeAssistantMessage, makeTextPart, makeUserMessage } from "../../content.ts"
 import { type Converted, failEntry, getText, listEntries, readOneSession, say } from "../../entries.ts"
-import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../../rows.ts"
+import type { ImportError, Tolerance, TranscriptContents, TranscriptRow } from "../../rows.ts"
 
 export const isAiStudioDocument = (value: unknown): boolean =>
   isObject(value) && isObject(value.chunkedPrompt) && Array.isArray(value.chunkedPrompt.chunks)

@@ -3,7 +3,7 @@ import * as Either from "effect/Either"
 import { isObject } from "../../../format/json.ts"
 import { makeAssistantMessage, makeTextPart, makeToolMessage } from "../../content.ts"
 import { CallIds, type Converted, failEntry, getText, listEntries, readOneSession, say } from "../../entries.ts"
-import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../../rows.ts"
+import type { ImportError, Tolerance, TranscriptContents, TranscriptRow } from "../../rows.ts"
 import { convertParts, listParts, showResponse } from "./parts.ts"
 
 type Read = Either.Either<TranscriptContents, ImportError>

@@ -8,7 +8,7 @@ import { makeTextPart, makeUserMessage } from "../../content.ts"
 import { type Converted, failEntry, getText, listEntries, note, readOneSession, say } from "../../entries.ts"
 import { convertExecuted, isKiroExecution, listExecution } from "./editor.ts"
 import { answer, gather, type Said, tell, tellText } from "./parts.ts"
-import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../../rows.ts"
+import type { ImportError, Tolerance, TranscriptContents, TranscriptRow } from "../../rows.ts"
 
 type Read = Either.Either<TranscriptContents, ImportError>
 

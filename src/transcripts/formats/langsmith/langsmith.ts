@@ -5,7 +5,7 @@
 import * as Either from "effect/Either"
 import { isObject, type JsonObject } from "../../../format/json.ts"
 import { failEntry, listEntries, readConversations, readEntries } from "../../entries.ts"
-import { type ImportError, type Tolerance, type TranscriptContents, type TranscriptRow } from "../../rows.ts"
+import type { ImportError, Tolerance, TranscriptContents, TranscriptRow } from "../../rows.ts"
 import { convertMessage } from "./messages.ts"
 
 type Read = Either.Either<TranscriptContents, ImportError>
