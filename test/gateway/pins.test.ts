@@ -28,10 +28,14 @@ import {
 const policy = { contextLength: 16_000, mode: "manual" } as const
 const provider = () => Scripted.layer([() => summary("the report")])
 
+/** All that the model reads, calls as well. */
 const viewText = Effect.map(
   Effect.flatMap(Gateway, ({ view }) => view(id)),
-  ({ messages }) => messages.map((message) => Message.text(message)).join("\n")
+  ({ messages }) => messages.flatMap((message) => [Message.text(message), ...listCalls(message)]).join("\n")
 )
+
+const listCalls = (message: Message.Message) =>
+  Message.toolCalls(message).map((call) => `${Message.callName(call)} ${Message.callInput(call)}`)
 
 /** Talks on, so that there is something to compress. */
 const talk = (from: number, rounds = 6) =>
@@ -57,7 +61,7 @@ type Action =
   | { readonly do: "rewind"; readonly at: number }
   | { readonly do: "reset" }
 
-const share = FastCheck.double({ min: 0, max: 0.999, noNaN: true })
+const share = FastCheck.integer({ min: 0, max: 999 }).map((thousandths) => thousandths / 1_000)
 const actions: FastCheck.Arbitrary<ReadonlyArray<Action>> = FastCheck.array(
   FastCheck.oneof(
     { weight: 4, arbitrary: FastCheck.record({ do: FastCheck.constant("pin" as const), at: share }) },
