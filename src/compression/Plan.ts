@@ -20,7 +20,7 @@ import * as SegmentTree from "../handoff/segmentTree.ts"
 import * as Message from "../message/Message.ts"
 import { isImportedHandoff } from "../message/whoseWords.ts"
 import { findOpenRequests, isAnsweredInTail, keepOpen } from "../session/openRequests.ts"
-import type { CostAccount, Payment } from "../session/account.ts"
+import { type CostAccount, newAccount, type Payment } from "../session/account.ts"
 import { applyManifest, type Excerpt, type Logged } from "../session/Session.ts"
 import type { Manifest, Segment, State } from "../session/Session.ts"
 import { type Counter, total } from "../message/Tokens.ts"
@@ -293,9 +293,8 @@ const closeAccount = (
   { generation, lastSeq, manifest }: State,
   freed: number
 ): CostAccount => {
-  const account = payment?.generation === generation ? payment.account : manifest.account
-  const { left, spent, whole } = account ?? { spent: 0, whole: 0, left: 0 }
-  return { spent, whole, left: left + Math.max(0, Math.floor(freed)), seq: lastSeq }
+  const account = (payment?.generation === generation ? payment.account : manifest.account) ?? newAccount
+  return { ...account, left: account.left + Math.max(0, Math.floor(freed)), seq: lastSeq }
 }
 
 /**

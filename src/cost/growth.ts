@@ -82,8 +82,6 @@ export interface Account {
   readonly left: number
 }
 
-export const newAccount: Account = { spent: 0, whole: 0, left: 0 }
-
 /** Adds the steps since the last compression to an account. */
 export const addSteps = (cache: PromptCache, { left, spent, whole }: Account, growth: Growth): Account => {
   const steps = priceSteps(cache, growth)

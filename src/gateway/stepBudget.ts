@@ -5,7 +5,7 @@ import * as Growth from "../cost/growth.ts"
 import type { PromptCache, Writer } from "../cost/PromptCache.ts"
 import { type Counter, calibrate, overhead, total } from "../message/Tokens.ts"
 import type { Route } from "../model/Provider.ts"
-import type { Payment } from "../session/account.ts"
+import { newAccount, type Payment } from "../session/account.ts"
 import { UNPAID } from "../handoff/Handoff.ts"
 import { isDegraded, type State } from "../session/Session.ts"
 import type { StepOptions } from "./Turn.ts"
@@ -133,7 +133,7 @@ export const findPosition = (
   target: number,
   cache: Pick<PromptCache, "ttl">
 ): Growth.Position => ({
-  account: state.manifest.account ?? Growth.newAccount,
+  account: state.manifest.account ?? newAccount,
   growth: measureGrowth(state, view, target, cache)
 })
 

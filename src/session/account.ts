@@ -13,6 +13,9 @@ export const CostAccount = Schema.Struct({
 })
 export type CostAccount = typeof CostAccount.Type
 
+/** The account of a session that no compression has counted yet. */
+export const newAccount: CostAccount = { spent: 0, whole: 0, left: 0, seq: 0 }
+
 /** The account of a session that goes back to an earlier view: what it has cost stays spent. */
 export const keepSpent = (now: CostAccount | undefined, earlier: CostAccount | undefined): CostAccount | undefined =>
   now === undefined ? earlier : { ...now, left: earlier?.left ?? 0 }

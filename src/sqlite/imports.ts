@@ -80,11 +80,7 @@ export const make = (connection: Transaction.Connection) => {
     })
 
   return <E = never>(histories: Histories<E>): Effect.Effect<void, E | ImportFailure> =>
-    areWhole(histories)
-      ? importWhole(histories)
-      : file === undefined
-        ? collectStreams(importWhole)(histories)
-        : importStreams(histories, file)
+    file === undefined || areWhole(histories) ? collectStreams(importWhole)(histories) : importStreams(histories, file)
 }
 
 type ImportFailure = SessionExists | InvalidMessage | StoreError

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Either, FastCheck as fc } from "effect"
 import * as Growth from "../../src/cost/growth.ts"
+import { newAccount } from "../../src/session/account.ts"
 import * as PromptCache from "../../src/cost/PromptCache.ts"
 import { repetitions } from "../support/repetitions.ts"
 
@@ -52,7 +53,7 @@ const settings: fc.Arbitrary<Setting> = fc.record({
 const play = ({ cache, filled, fixed, target, tolerance, writer }: Setting, session: Steps) => {
   const bills: Array<{ readonly compressed: number; readonly whole: number }> = []
   let [view, cached, growth] = [fixed, 0, Growth.none]
-  let account = Growth.newAccount
+  let account: Growth.Account = newAccount
   let isHealed = true
   let [log, kept] = [fixed, 0]
   let [compressed, whole, compressions] = [0, 0, 0]
