@@ -220,10 +220,13 @@ const dropEmptyItems = (items: ReadonlyMap<SectionName, ReadonlyArray<string>>) 
       .filter(([, list]) => list.length > 0)
   )
 
-const isNothing = (item: string): boolean => item.length <= 40 && NOTHING.test(item)
+const isNothing = (item: string): boolean =>
+  item.length <= 40 && NOTHING_STARTS.has(item.charCodeAt(0)) && NOTHING.test(item)
 
 const itemsOf = (items: Map<SectionName, Array<string>>, section: SectionName): Array<string> => {
-  const list = items.get(section) ?? []
+  const known = items.get(section)
+  if (known !== undefined) return known
+  const list: Array<string> = []
   items.set(section, list)
   return list
 }
@@ -259,11 +262,11 @@ const readLine = (line: string, place: ReaderState, items: Array<string>): void 
   if (item !== "") items.push(item)
 }
 
-/** Tells most lines by their first sign: an expression for each takes longer. Below `:` are blanks, digits and `-*+`. */
-const mayBeBullet = (sign: number): boolean => sign < 58 || sign > 127
+/** Tells most lines by their first sign: an expression for each takes longer. Blanks are up to 32 and beyond ASCII. */
+const mayBeBullet = (sign: number): boolean => sign <= 32 || sign > 127 || BULLET_STARTS.has(sign)
 
 const continuesItem = (line: string, place: ReaderState): boolean =>
-  place.isOpen || place.isFenced || /^(?: {2}|\t)/.test(line)
+  place.isOpen || place.isFenced || line.startsWith("  ") || line.startsWith("\t")
 
 interface FoundHeading {
   readonly known: Heading | undefined
@@ -289,10 +292,15 @@ const readMarkedHeading = (line: string, isFenced: boolean): FoundHeading | unde
   return isFenced && known === undefined ? undefined : { known, level: level.length, rest: "" }
 }
 
-const BOLD_STARTS: ReadonlySet<number> = new Set(Array.from("*0123456789", (sign) => sign.charCodeAt(0)))
+const signsOf = (signs: string): ReadonlySet<number> => new Set(Array.from(signs, (sign) => sign.charCodeAt(0)))
+
+const BOLD_STARTS = signsOf("*0123456789")
 const BOLD = /^(?:\d{1,2}[.)]\s+)?\*\*([^*]+?):?\*\*:?\s*(.*)$/s
 const LABEL = /^(\p{L}[^:*]{0,39}):$/u
 
+const BULLET_STARTS = signsOf("-*+0123456789")
 const BULLET = /\s*(?:[-*+•]|\d{1,3}[.)])\s+/y
 const NOTHING = /^[\s(*_[`]*(?:none|n\/a|nothing|not applicable|no blockers?|[-–—.]*)(?: yet| so far)?[\s.)*_\]`]*$/i
+/** Tells most items by their first sign. */
+const NOTHING_STARTS = signsOf("(*_[`nN-–—.)]")
 const LINE_END = /\r\n?/g

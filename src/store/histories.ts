@@ -69,10 +69,14 @@ export type WholeHistories = ReadonlyArray<
 const isStream = (messages: unknown): messages is Stream.Stream<unknown, unknown> =>
   typeof messages === "object" && messages !== null && Stream.StreamTypeId in messages
 
-/** True also if something in the list is no history: that is refused where whole ones are. */
+/** True also if something in the list is no history, or cannot be read: that is refused where whole ones are. */
 export const areWhole = <E>(histories: Histories<E>): histories is WholeHistories => {
-  const all: ReadonlyArray<unknown> = Array.isArray(histories) ? histories.map(messagesOf) : []
-  return !all.some(isStream) || !all.every((messages) => isStream(messages) || Array.isArray(messages))
+  try {
+    const all: ReadonlyArray<unknown> = Array.isArray(histories) ? histories.map(messagesOf) : []
+    return !all.some(isStream) || !all.every((messages) => isStream(messages) || Array.isArray(messages))
+  } catch {
+    return true
+  }
 }
 
 const messagesOf = (history: unknown): unknown => (isObject(history) ? history.messages : undefined)

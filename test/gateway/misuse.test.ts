@@ -56,7 +56,8 @@ const anything: fc.Arbitrary<unknown> = fc.oneof(
       Object.create(null),
       { toJSON: refuse },
       { [Symbol.toPrimitive]: refuse },
-      new Proxy({}, { get: refuse }),
+      // It can be printed, as the test's report of a failure does.
+      new Proxy({}, { get: (_, key) => (typeof key === "symbol" ? undefined : refuse()) }),
       refuse,
       [cyclic],
       [1n]
@@ -118,6 +119,8 @@ const step = optionsOf(
   "imagesInToolResults"
 )
 
+const histories = fc.array(optionsOf("sessionId", "messages", "notices", "origin", "left"), { maxLength: 2 })
+
 const inTurn = <E>(use: (turn: Turn) => Effect.Effect<unknown, E>) =>
   Effect.flatMap(Gateway, ({ turn }) => turn(id, use))
 
@@ -169,7 +172,7 @@ const methods: Effect.Effect<
     ["recall", recall, after(session, anything, recalled)],
     ["expand", expand, after(anything, recalled)],
     ["store.deliver", store.deliver, after(session, message, optionsOf("kind", "key"))],
-    ["store.importAll", store.importAll, after(fc.array(optionsOf("sessionId", "messages"), { maxLength: 2 }))],
+    ["store.importAll", store.importAll, after(histories)],
     ["store.forget", store.forget, others],
     ["store.acquire", store.acquire, list],
     ["store.renew", store.renew, after(lease, anything)],
@@ -291,6 +294,16 @@ describe("whatever is passed", () => {
           Effect.provide([scripted(Scripted.layer([summary("it")]), { policy: manual }, store), recordLogLines().layer])
         ),
       propertyRuns(6, 100)
+    )
+
+    it.effect.prop(
+      `histories that nobody can read are refused with a typed error (${where})`,
+      [histories],
+      ([given]) =>
+        Effect.flatMap(SessionStore, ({ importAll }) => requireTyped("importAll", callWith(importAll, [given]))).pipe(
+          Effect.provide(store)
+        ),
+      propertyRuns(100, 500)
     )
   }
 

@@ -20,7 +20,7 @@ const MOST_MILLISECONDS = 50
 const MOST_IN_PROPORTION = 100
 
 /** A busy machine has made a linear reader look steep twice in a row. What is steep stays so however often it is measured. */
-const MOST_MEASURES = 6
+const MOST_MEASURES = 12
 
 const confirm = (read: Reader, growth: Growth): Growth =>
   isSteep(growth) ? measureSteepGrowth(read, growth.pump, isSteep, MOST_MEASURES) : growth
