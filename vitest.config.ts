@@ -15,6 +15,7 @@ export default defineConfig(({ mode }) => ({
     // The modules of Effect take longer to load than most files take to run: the files of a worker share them.
     isolate: false,
     maxWorkers: "100%",
+    globalSetup: "test/support/ownFolder.ts",
     setupFiles: ["test/support/restoreIt.ts", "test/support/hearRunner.ts", "test/support/boundShrinking.ts"],
     // Log lines are shown for tests that fail.
     silent: "passed-only",
