@@ -102,10 +102,11 @@ export class Tokens extends Context.Reference<Tokens>()("throughline/Tokens", { 
  * @since 0.1.0
  * @category getters
  */
-export const inUse: Effect.Effect<Counter> = Effect.map(Tokens, (counter): Counter => ({
-  text: (s) => countSafely(() => counter.text(s)) ?? estimate.text(s),
-  message: (m) => countSafely(() => counter.message(m)) ?? estimate.message(m)
-}))
+export const inUse: Effect.Effect<Counter> = Effect.map(Tokens, (counter) => {
+  const safe = safeCounters.get(counter) ?? makeSafe(counter)
+  safeCounters.set(counter, safe)
+  return safe
+})
 
 /**
  * The tokens of a step's system prompt and tool definitions.
@@ -159,6 +160,14 @@ export const calibrate = (estimate: number, generation: number, usage: Usage | n
 
 const isOfAnother = (usage: Usage, model: string): boolean =>
   usage.model !== "" && model !== "" && usage.model !== model
+
+const makeSafe = (counter: Counter): Counter => ({
+  text: (s) => countSafely(() => counter.text(s)) ?? estimate.text(s),
+  message: (m) => countSafely(() => counter.message(m)) ?? estimate.message(m)
+})
+
+/** One for each counter, whoever asks: what is mended and cut with it is remembered by its identity. */
+const safeCounters = new WeakMap<Counter, Counter>([[estimate, estimate]])
 
 const countSafely = (count: () => number): number | undefined => {
   try {
