@@ -167,7 +167,7 @@ const MOST_LEDGER_PART = 0.45
 const LEDGER_OF_SOME_RULES = 1_100
 
 /** Counts the frame of a handoff. Messages of fewer tokens are not worth a summary. */
-export const countEmptyHandoff = (counter: Counter): number => countHandoffTokens([], "", counter)
+export const countEmptyHandoff = (counter: Counter): number => framesFor(counter).empty
 
 const countHandoffTokens = (segments: Segments, ledger: string, counter: Counter): number =>
   counter.message(Handoff.makeMessage({ segments, ledger, renderer: Handoff.RENDERER }))
@@ -179,7 +179,7 @@ const countHandoffTokens = (segments: Segments, ledger: string, counter: Counter
 export const roomForHandoff = (shares: HandoffShares, counter: Counter): number =>
   Math.max(
     shares.handoff,
-    Math.ceil(SLACK * (shares.segment + makeFrameCounter(counter)(WIDEST))) + countBesides(shares, counter)
+    Math.ceil(SLACK * (shares.segment + framesFor(counter).countFrame(WIDEST))) + countBesides(shares, counter)
   )
 
 /**
@@ -214,7 +214,7 @@ const SLACK = 1.25
 
 /** Returns what is left of the handoff for the segments, whatever the ledger takes. */
 export const limitSegments = (shares: HandoffShares, counter: Counter): SegmentLimits => {
-  const countFrame = makeFrameCounter(counter)
+  const { countFrame } = framesFor(counter)
   return {
     room: roomForHandoff(shares, counter) - countBesides(shares, counter),
     least: shares.segment,
@@ -224,12 +224,36 @@ export const limitSegments = (shares: HandoffShares, counter: Counter): SegmentL
 
 /** Counts the ledger's share and the frame of the whole. */
 const countBesides = (shares: HandoffShares, counter: Counter): number =>
-  ledgerTokens(shares) + countHandoffTokens([], "-", counter)
+  ledgerTokens(shares) + framesFor(counter).withLedger
 
-/** Counts the line before a segment, and what rendering adds to its headings. */
-const makeFrameCounter = (counter: Counter): ((segment: Segment) => number) => {
-  const others = countEmptyHandoff(counter) + counter.text(HEADINGS) - 1
-  return (segment) => countHandoffTokens([{ ...segment, text: HEADINGS }], "", counter) - others
+/** What a handoff takes beside the words of its segments and its ledger, in tokens. */
+interface Frames {
+  readonly empty: number
+  readonly withLedger: number
+  /** Counts the line before a segment, and what rendering adds to its headings. */
+  readonly countFrame: (segment: Segment) => number
+}
+
+/** A plan asks many times for the same. */
+const framesFor = (counter: Counter): Frames => {
+  const known = frames.get(counter)
+  if (known !== undefined) return known
+  const made = makeFrames(counter)
+  frames.set(counter, made)
+  return made
+}
+const frames = new WeakMap<Counter, Frames>()
+
+const makeFrames = (counter: Counter): Frames => {
+  const ofSegments = new WeakMap<Segment, number>()
+  const empty = countHandoffTokens([], "", counter)
+  const others = empty + counter.text(HEADINGS) - 1
+  const countFrame = (segment: Segment): number => {
+    const tokens = ofSegments.get(segment) ?? countHandoffTokens([{ ...segment, text: HEADINGS }], "", counter) - others
+    ofSegments.set(segment, tokens)
+    return tokens
+  }
+  return { empty, withLedger: countHandoffTokens([], "-", counter), countFrame }
 }
 
 const HEADINGS = "### In progress\n### Blocked\n## Open work"

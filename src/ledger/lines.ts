@@ -15,12 +15,16 @@ export const withoutLive = (
   live: ReadonlyArray<number>,
   segments: ReadonlyArray<{ readonly text: string }> = []
 ): Ledger => {
-  const outcomes = segments.flatMap(({ text }) => text.split("\n").filter(quotesUser))
-  const quoted = ` ${outcomes.flatMap(splitWords).join(" ")} `
-  const isQuoted = (text: string) => quoted.includes(` ${splitWords(text).slice(0, FIRST_WORDS).join(" ")} `)
+  const quoted = ` ${segments
+    .map(readQuotes)
+    .filter((words) => words !== "")
+    .join(" ")} `
+  const isQuoted = (request: LedgerItem<"requests">) => quoted.includes(` ${readFirstWords(request)} `)
   return {
     ...ledger,
-    requests: ledger.requests.filter(({ answered, seq, text }) => !live.includes(seq) && !(answered && isQuoted(text)))
+    requests: ledger.requests.filter(
+      (request) => !live.includes(request.seq) && !(request.answered && isQuoted(request))
+    )
   }
 }
 
@@ -39,6 +43,23 @@ export const render = (ledger: Ledger, counter: Counter, maxTokens: number): str
 
 /** Stands between a request and its outcome. */
 export const OUTCOME = " → "
+
+/** Makes a reading of something that never changes, once for as long as it is in memory. */
+const readOnce = <A extends object>(read: (from: A) => string): ((from: A) => string) => {
+  const known = new WeakMap<A, string>()
+  return (from) => {
+    const text = known.get(from) ?? read(from)
+    known.set(from, text)
+    return text
+  }
+}
+
+/** The words of a segment's lines that quote the user. */
+const readQuotes = readOnce(({ text }: { readonly text: string }) =>
+  text.split("\n").filter(quotesUser).flatMap(splitWords).join(" ")
+)
+
+const readFirstWords = readOnce(({ text }: LedgerItem<"requests">) => splitWords(text).slice(0, FIRST_WORDS).join(" "))
 
 const quotesUser = (line: string): boolean => line.includes(OUTCOME) || line.startsWith('- "')
 

@@ -24,6 +24,9 @@ interface ExcerptInput {
 /** For each call of a message the place of its result; undefined for one without a result. */
 type Answered = ReadonlyArray<number | undefined>
 
+/** An excerpt, and the tokens that it takes. */
+type Shown = Pick<Logged, "message" | "tokens">
+
 /**
  * Shortens a message of `tokens` tokens to at most `to`, which must be `LEAST` or more. A message that fits is returned
  * as the very same object. Fields that its provider may want back stay whole as far as they fit. The time taken does not
@@ -33,8 +36,8 @@ export const makeExcerpt = (
   message: Message.Message,
   { answered, seq, to, tokens }: ExcerptInput,
   counter: Counter
-): Message.Message => {
-  if (tokens <= to) return message
+): Shown => {
+  if (tokens <= to) return { message, tokens }
   const known = lastExcerpts.get(message)
   if (known?.seq === seq && known.to === to && known.tokens === tokens && known.counter === counter) return known.shown
   const shown = cutToFit(message, { answered, seq, to, tokens }, counter)
@@ -44,7 +47,7 @@ export const makeExcerpt = (
 }
 
 /** The views that a plan measures, and those of its base, mostly show the same excerpts. */
-const lastExcerpts = new WeakMap<Message.Message, ExcerptInput & { counter: Counter; shown: Message.Message }>()
+const lastExcerpts = new WeakMap<Message.Message, ExcerptInput & { counter: Counter; shown: Shown }>()
 
 const cutToFit: typeof makeExcerpt = (message, { answered, seq, to, tokens }, counter) => {
   const smaller = dropParts(message, { seq, to, order: orderCalls(Message.toolCalls(message), answered) }, counter)
@@ -55,7 +58,7 @@ const cutToFit: typeof makeExcerpt = (message, { answered, seq, to, tokens }, co
     const shown = shortenTexts(smaller, keep, cutter)
     const cost = counter.message(shown)
     // `!(a > b)` rather than `a <= b`, so that a counter that returns NaN ends the loop too.
-    if (!(cost > to && keep > 0)) return shown
+    if (!(cost > to && keep > 0)) return { message: shown, tokens: cost }
     const share = fixed < to ? (to - fixed) / (cost - fixed) : to / cost
     keep = Math.floor(keep * Math.min(0.95, share))
   }

@@ -154,9 +154,9 @@ const shortenRow = (
   context.note({ kind: "excerpt", seq, tokens: to })
   if (to === 0) return undefined
   const shown = makeExcerpt(message, { seq, tokens, to, answered }, context.counter)
-  const fields = findLostFields(message, shown)
+  const fields = findLostFields(message, shown.message)
   if (fields.length > 0) context.note({ kind: "left-out-fields", seq, fields })
-  return withMessage(row, shown, context)
+  return { ...row, ...shown }
 }
 
 // ── content ──

@@ -504,7 +504,7 @@ describe("an excerpt", () => {
     [messages, FastCheck.integer({ min: LEAST_EXCERPT, max: 400 }), FastCheck.integer({ min: 1, max: 50 })],
     ([message, to, times]) => {
       const large = larger(message, times)
-      const shown = makeExcerpt(large, { seq: 7, tokens: estimate.message(large), to }, estimate)
+      const { message: shown } = makeExcerpt(large, { seq: 7, tokens: estimate.message(large), to }, estimate)
       assert.isAtMost(estimate.message(shown), Math.max(to, LEAST_EXCERPT))
       if (estimate.message(large) <= to) return assert.strictEqual(shown, large)
       assert.strictEqual(shown.role, large.role)
@@ -518,7 +518,7 @@ describe("an excerpt", () => {
   it("keeps the beginning and the end", () => {
     const text = `FIRST ${"middle ".repeat(2_000)}LAST`
     const shown = Message.text(
-      makeExcerpt({ role: "user", content: text }, { seq: 3, tokens: 3_504, to: 100 }, estimate)
+      makeExcerpt({ role: "user", content: text }, { seq: 3, tokens: 3_504, to: 100 }, estimate).message
     )
     assert.match(shown, /^FIRST .*\n\[… \d+ tokens left out; recall seq 3 …\]\n.* LAST$/)
     assert.isAtLeast(estimate.text(shown), 80)
@@ -527,7 +527,8 @@ describe("an excerpt", () => {
   it("leaves images out that do not fit, and keeps those that do", () => {
     const picture = { type: "image_url", image_url: { url: "data:,", detail: "low" } } as const
     const content = [{ type: "text", text: "look ".repeat(400) } as const, picture]
-    const shorten = (to: number) => makeExcerpt({ role: "user", content }, { seq: 3, tokens: 600, to }, estimate)
+    const shorten = (to: number) =>
+      makeExcerpt({ role: "user", content }, { seq: 3, tokens: 600, to }, estimate).message
     assert.include(Message.text(shorten(80)), "[… 1 part left out; recall seq 3 …]")
     assert.deepStrictEqual(shorten(200).content?.at(-1), picture)
   })
@@ -535,7 +536,7 @@ describe("an excerpt", () => {
   it("leaves the oldest calls of a batch out when not all fit", () => {
     const batch = Array.from({ length: 100 }, (_, i) => call(`c${i}`, JSON.stringify({ path: "x".repeat(200) })))
     const message = calls(...batch).message
-    const shown = makeExcerpt(message, { seq: 3, tokens: estimate.message(message), to: 200 }, estimate)
+    const { message: shown } = makeExcerpt(message, { seq: 3, tokens: estimate.message(message), to: 200 }, estimate)
     const kept = Message.toolCalls(shown).map(({ id }) => id)
     assert.strictEqual(kept.at(-1), "c99")
     assert.strictEqual(Message.text(shown), `[… ${100 - kept.length} tool calls left out; recall seq 3 …]`)
@@ -612,7 +613,7 @@ describe("an excerpt keeps what its provider wants back", () => {
   const tokens = estimate.message(reply)
 
   it("all fields of the message and of its calls, reasoning as text that may be cut", () => {
-    const shown = makeExcerpt(reply, { seq: 2, tokens, to: 1_000 }, estimate)
+    const { message: shown } = makeExcerpt(reply, { seq: 2, tokens, to: 1_000 }, estimate)
     assert.isAtMost(estimate.message(shown), 1_000)
     assert.isAtLeast(estimate.message(shown), 800)
     const { reasoning_details, thinking_blocks, extra_content, a_field_to_come, reasoning_content, tool_calls } =
@@ -632,7 +633,7 @@ describe("an excerpt keeps what its provider wants back", () => {
   })
 
   it("of reasoning at least a pointer, and what does not fit is listed", () => {
-    const shown = makeExcerpt(reply, { seq: 2, tokens, to: LEAST_EXCERPT }, estimate)
+    const { message: shown } = makeExcerpt(reply, { seq: 2, tokens, to: LEAST_EXCERPT }, estimate)
     assert.isAtMost(estimate.message(shown), LEAST_EXCERPT)
     assert.deepInclude(Object.fromEntries(Object.entries(shown)), { reasoning_content: "recall seq 2" })
     const log = logOf([request("go"), plain(reply), result("a", "ok")])
@@ -648,7 +649,7 @@ describe("an excerpt keeps what its provider wants back", () => {
       ...Array.from({ length: 20 }, (_, i) => call(`c${i}`, JSON.stringify({ path: "x".repeat(200) })))
     ]
     const message = calls(...batch).message
-    const shown = makeExcerpt(message, { seq: 2, tokens: estimate.message(message), to: 200 }, estimate)
+    const { message: shown } = makeExcerpt(message, { seq: 2, tokens: estimate.message(message), to: 200 }, estimate)
     const kept = Message.toolCalls(shown)
     assert.strictEqual(kept[0]?.id, "a")
     assert.strictEqual(kept.at(-1)?.id, "c19")
@@ -658,7 +659,7 @@ describe("an excerpt keeps what its provider wants back", () => {
   it("planned within the share of the message, as far as the room allows", () => {
     const log = logOf([request("go ".repeat(2_000)), plain(reply), result("a", "ok ".repeat(2_000))])
     const [, planned] = planExcerpts(log, 1_500, estimate)
-    const fixed = estimate.message(makeExcerpt(reply, { seq: 2, tokens, to: 500 }, estimate))
+    const fixed = estimate.message(makeExcerpt(reply, { seq: 2, tokens, to: 500 }, estimate).message)
     assert.isAtLeast(planned?.tokens ?? 0, 400)
     assert.isAtLeast(fixed, 300)
     assert.isAbove(countLeast(log, LEAST_EXCERPT, estimate), 200)
@@ -667,7 +668,10 @@ describe("an excerpt keeps what its provider wants back", () => {
       least.map(({ tokens }) => tokens),
       [LEAST_EXCERPT, LEAST_EXCERPT + 72, LEAST_EXCERPT]
     )
-    assert.lengthOf(Message.toolCalls(makeExcerpt(reply, { seq: 2, tokens, to: LEAST_EXCERPT + 72 }, estimate)), 1)
+    assert.lengthOf(
+      Message.toolCalls(makeExcerpt(reply, { seq: 2, tokens, to: LEAST_EXCERPT + 72 }, estimate).message),
+      1
+    )
   })
 })
 
