@@ -263,7 +263,7 @@ const draftOnLatest = Effect.fnUntraced(function* (
   const covered = yield* Ledger.decode(before)
   const ledger = yield* foldInSlices(made.plan.material, covered, (before, entry) => Ledger.add(before, [entry]))
   yield* awaitBudget
-  const latest = yield* store.state(operation.sessionId)
+  const latest = yield* store.recentState(operation.sessionId)
   return yield* runInSlices(draftWithReceipt(operation, { ...made, ledger, latest }, counter))
 })
 
@@ -305,7 +305,7 @@ const draftShortening = Effect.fnUntraced(function* (
   plan: Plan.Shorten
 ) {
   const ledger = yield* Ledger.decode(before)
-  const latest = yield* store.state(operation.sessionId)
+  const latest = yield* store.recentState(operation.sessionId)
   return yield* chargeWork(() => Plan.draftShortening(operation, plan, { ledger, latest }, counter))
 })
 

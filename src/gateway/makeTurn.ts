@@ -298,7 +298,7 @@ export const makeTurn = (
     const policy = narrowToLearned(configured, state, options, true)
     const counted = calibrateView(size.tokens + appended, state, options)
     if (appended === 0 || !isOverSoft(budgetFor(policy, { state, options, tokens: counted, view: size }))) return
-    const now = yield* store.state(sessionId)
+    const now = yield* store.recentState(sessionId)
     const { tokens, view } = yield* assembleStep(now, options)
     const budget = budgetFor(policy, { state: now, options, tokens, view: estimateOf(view) })
     if (!isOverSoft(budget)) return

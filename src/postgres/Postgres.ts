@@ -66,13 +66,14 @@ export const makeWithClock = (
     const link = Link.make(pool, options)
     const residents = Residents.make(link)
     const leases = yield* Leases.make(link)
+    const pauses = Records.makeSeenPauses()
     return Context.make(
       SessionStore,
       Link.guard(
         SessionStore.of({
           deliver: Deliveries.make(link, counter),
           ...leases.store,
-          ...Log.make(link, residents, leases, counter),
+          ...Log.make(link, residents, leases, pauses, counter),
           ...Generations.make(link, residents, leases),
           ...Records.makeRecords(link, residents, leases)
         })
@@ -80,7 +81,7 @@ export const makeWithClock = (
     ).pipe(
       Context.add(SessionIndex, Link.guard(SessionIndex.of(Search.make(link, residents)))),
       Context.add(SessionCounters, Link.guard(SessionCounters.of(Records.makeCounters(link)))),
-      Context.add(RouteMemory, Link.guard(RouteMemory.of(Records.makeRouteMemory(link))))
+      Context.add(RouteMemory, Link.guard(RouteMemory.of(Records.makeRouteMemory(link, pauses))))
     )
   })
 

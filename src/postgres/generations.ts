@@ -74,7 +74,11 @@ const refuseGeneration = (made: NewGeneration, lastSeq: number): StoreError => {
   return new StoreError({ operation: "make a generation", reason: "failed", detail })
 }
 
-export const make = ({ run, write }: Link, { findCurrent, memory, readState }: Residents, { awaitReturn }: Leases) => {
+export const make = (
+  { run, write }: Link,
+  { findCurrent, memory, noteSeen, readState }: Residents,
+  { awaitReturn }: Leases
+) => {
   const currentTime = Effect.map(Clock.currentTimeMillis, Math.floor)
 
   /** Takes memory to the new base, if it is at the old one and has all that the new one shows. */
@@ -87,7 +91,7 @@ export const make = ({ run, write }: Link, { findCurrent, memory, readState }: R
     const isAtBase = base !== undefined && base.generation === generation - 1 && base.lastSeq === last_seq
     const next = isAtBase ? advanceResident(base, made.manifest, made.segments) : undefined
     if (next === undefined) memory.forget(sessionId)
-    else memory.keep(sessionId, { ...next, isUsageUnsaved: false })
+    else noteSeen(sessionId, { ...next, isUsageUnsaved: false })
     const committed = { generation, snapshotId: snapshotId(sessionId, at) }
     return next === undefined
       ? Effect.map(findCurrent(sessionId), (resident) => ({

@@ -41,6 +41,7 @@ import type {
 import { type Leases, readHeld, tokenOf } from "./leases.ts"
 import type { Link } from "./link.ts"
 import { isAtHead, loggedOf, manifestOf, readRows, type Residents } from "./residents.ts"
+import type { SeenPauses } from "./records.ts"
 import { type LogRow, type PromotedRow, statements } from "./statements.ts"
 import { keepId, keepText, keepTextOrNull, readText } from "./texts.ts"
 
@@ -51,8 +52,9 @@ const EXISTS = "(TL001)"
 
 export const make = (
   { leaseTime, run, write }: Link,
-  { findHead, findState, findStateAt, memory, readBetween }: Residents,
+  { findHead, findRecentState, findState, findStateAt, memory, noteSeen, readBetween }: Residents,
   { awaitReturn, store: { release } }: Leases,
+  pauses: SeenPauses,
   counter: Counter
 ) => {
   const currentTime = Effect.map(Clock.currentTimeMillis, Math.floor)
@@ -171,7 +173,7 @@ export const make = (
       }
       memory.append(known, promoted)
       if (promoted.length > 0 && usage !== null) known.isUsageUnsaved = false
-      memory.keep(sessionId, known)
+      noteSeen(sessionId, known)
       return { promoted, state: stateOfResident(sessionId, known) }
     })
 
@@ -215,6 +217,7 @@ export const make = (
     Effect.gen(function* () {
       yield* awaitReturn(sessionId, "operation")
       const now = yield* leaseTime
+      const seePauses = pauses.expect()
       const [row] = yield* write(statements.beginOperation, (_, again) => [
         keepId(sessionId),
         again,
@@ -223,6 +226,7 @@ export const make = (
         now
       ])
       if (row === undefined) return yield* makeUnknownSession(sessionId)
+      seePauses(row.pauses)
       const { epoch, ledger, token } = row
       if (token === null || epoch === null) return readHeld(row) ?? (yield* beginOperation(sessionId, request))
       const lease: Lease = { sessionId, name: "operation", holder: request.holder, token, epoch }
@@ -267,8 +271,11 @@ export const make = (
       }))
       const known = memory.peek(sessionId)
       if (known !== undefined) {
-        const isNow = known.lastSeq === row.before && known.generation === row.generation && known.epoch === epoch
-        if (isNow) memory.append(known, appended)
+        const isSame = known.generation === row.generation && known.epoch === epoch
+        // Who looked at the session before this answer came has read them already.
+        const isThere = known.lastSeq >= row.before + appended.length
+        if (isSame && known.lastSeq === row.before) memory.append(known, appended)
+        if (isSame && (isThere || known.lastSeq === row.before + appended.length)) noteSeen(sessionId, known)
         else memory.forget(sessionId)
         if (usage !== null) known.isUsageUnsaved = false
       }
@@ -359,6 +366,7 @@ export const make = (
     report,
     learnWindow,
     state: findState,
+    recentState: findRecentState,
     range,
     log
   }

@@ -15,8 +15,9 @@ import {
 import { readBeside, withOrigin } from "../store/histories.ts"
 import type { Leases } from "./leases.ts"
 import type { Link } from "./link.ts"
-import type { Residents } from "./residents.ts"
-import { statements } from "./statements.ts"
+import { RECENT, type Residents } from "./residents.ts"
+
+import { MOST_PAUSES, type PauseRow, statements } from "./statements.ts"
 import { keepId, keepText, readText, readTextOrNull } from "./texts.ts"
 
 export const makeRecords = ({ leaseTime, run, runOnce }: Link, { memory }: Residents, { awaitReturn }: Leases) => {
@@ -82,11 +83,34 @@ export const makeCounters = ({ run, runOnce }: Link) => {
 
 const roundNumber = (_: string, value: unknown) => (typeof value === "number" ? Math.round(value) : value)
 
-export const makeRouteMemory = ({ run }: Link) => {
+/** The pauses that the beginning of an operation has read along, which the operation looks at next. */
+export const makeSeenPauses = () => {
+  let seen: { readonly rows: ReadonlyArray<PauseRow>; readonly until: number } | undefined
+  let changes = 0
+  return {
+    /** To be called before they are read. What this process has changed meanwhile, the answer may not have. */
+    expect: () => {
+      const [before, until] = [changes, performance.now() + RECENT]
+      return (rows: ReadonlyArray<PauseRow> | null) => {
+        if (changes === before && (rows === null || rows.length <= MOST_PAUSES)) seen = { rows: rows ?? [], until }
+      }
+    },
+    find: (): ReadonlyArray<PauseRow> | undefined =>
+      seen !== undefined && performance.now() < seen.until ? seen.rows : undefined,
+    forget: () => {
+      changes += 1
+      seen = undefined
+    }
+  }
+}
+
+export type SeenPauses = ReturnType<typeof makeSeenPauses>
+
+export const makeRouteMemory = ({ run }: Link, seen: SeenPauses) => {
   /** Replaces what nobody has changed in between, or begins again. The change is made here, where no row waits for it. */
   const modify = <A>(keys: ReadonlyArray<string>, change: PauseChange<A>): Effect.Effect<A, StoreError> =>
     Effect.gen(function* () {
-      const rows = yield* run(statements.pauses, keys.map(keepText))
+      const rows = seen.find() ?? (yield* run(statements.pauses, keys.map(keepText)))
       const byKey = new Map(rows.map(({ key, ...pause }) => [key, pause]))
       const before = keys.map((key) => byKey.get(keepText(key)))
       const [result, after] = change(before.map((pause) => pause ?? noPause))
@@ -97,6 +121,7 @@ export const makeRouteMemory = ({ run }: Link) => {
           : [{ key: keepText(key), known, changed }]
       })
       if (changes.length === 0) return result
+      seen.forget()
       const saved = run(
         statements.savePauses,
         changes.map(({ key }) => key),
@@ -108,7 +133,7 @@ export const makeRouteMemory = ({ run }: Link) => {
         changes.map(({ known }) => known?.until ?? null)
       )
       return yield* Effect.catchIf(
-        Effect.as(saved, result),
+        Effect.ensuring(Effect.as(saved, result), Effect.sync(seen.forget)),
         ({ detail }) => detail.endsWith(CHANGED),
         () => modify(keys, change)
       )

@@ -20,6 +20,9 @@ import { toStoreError, type Link } from "./link.ts"
 import { type HeadRow, type LogRow, statements, type UndoneRow } from "./statements.ts"
 import { keepId, keepText, readText, readTextOrNull } from "./texts.ts"
 
+/** The longest time in milliseconds since a session in memory was last seen to be the one on disk, for who may miss a little. */
+export const RECENT = 1000
+
 /** Messages that are read at once. */
 const SLICE = 500
 
@@ -74,6 +77,12 @@ class NotRead {
 
 export const make = ({ run }: Link) => {
   const memory = makeMemory()
+
+  /** Keeps a session that an answer has just shown to be the one on disk. */
+  const noteSeen = (sessionId: SessionId, resident: Resident): void => {
+    resident.version = performance.now()
+    memory.keep(sessionId, resident)
+  }
 
   const findHead = (sessionId: SessionId): Effect.Effect<HeadRow, UnknownSession | StoreError> =>
     Effect.flatMap(run(statements.head, keepId(sessionId)), ([head]) =>
@@ -163,17 +172,31 @@ export const make = ({ run }: Link) => {
       )
       const now = yield* findHead(sessionId)
       if (now.epoch !== epoch) return yield* load(sessionId)
-      memory.keep(sessionId, resident)
+      noteSeen(sessionId, resident)
       return resident
     })
 
   /** The session whose head a statement has just read: in memory as it is, or read. */
   const findAt = (sessionId: SessionId, head: HeadRow): Effect.Effect<Resident, UnknownSession | StoreError> =>
-    Effect.suspend(() => {
+    Effect.gen(function* () {
       const known = memory.peek(sessionId)
-      if (known === undefined || !isAtHead(known, head)) return load(sessionId)
-      memory.keep(sessionId, known)
-      return Effect.succeed(known)
+      if (known === undefined) return yield* load(sessionId)
+      if (!isAtHead(known, head)) yield* catchUp(sessionId, known, head)
+      const now = memory.peek(sessionId)
+      if (now === undefined || !isAtHead(now, head)) return yield* load(sessionId)
+      noteSeen(sessionId, now)
+      return now
+    })
+
+  /** Reads what was added to a session in memory, unless an answer that came meanwhile has told it. */
+  const catchUp = (sessionId: SessionId, known: Resident, head: HeadRow): Effect.Effect<void, StoreError> =>
+    Effect.gen(function* () {
+      const { lastSeq } = known
+      if (!isAtHead(known, { ...head, last_seq: lastSeq }) || lastSeq > head.last_seq) return
+      const rows = yield* readBetween(sessionId, lastSeq + 1, head.last_seq)
+      if (memory.peek(sessionId) !== known || known.lastSeq !== lastSeq) return
+      const added = yield* readRows(() => Rows.loggedOfRows(sessionId, rows, lastSeq + 1, head.last_seq, loggedOf))
+      memory.append(known, added)
     })
 
   /** The session as it is now: one round trip if it is in memory as it is. */
@@ -182,6 +205,14 @@ export const make = ({ run }: Link) => {
 
   const findState = (sessionId: SessionId) =>
     Effect.map(findCurrent(sessionId), (resident) => stateOfResident(sessionId, resident))
+
+  const findRecentState = (sessionId: SessionId) =>
+    Effect.suspend(() => {
+      const known = memory.peek(sessionId)
+      return known !== undefined && performance.now() - known.version < RECENT
+        ? Effect.succeed(stateOfResident(sessionId, known))
+        : findState(sessionId)
+    })
 
   const findStateAt = (sessionId: SessionId, head: HeadRow) =>
     Effect.map(findAt(sessionId, head), (resident) => stateOfResident(sessionId, resident))
@@ -192,7 +223,18 @@ export const make = ({ run }: Link) => {
   ): Effect.Effect<State, StoreError> =>
     readParts(at.sessionId, at.manifest, at.lastSeq, (loader) => Rows.loadState(loader, at))
 
-  return { memory, findHead, findCurrent, findState, findStateAt, readState, readSegments, readBetween }
+  return {
+    memory,
+    noteSeen,
+    findHead,
+    findCurrent,
+    findState,
+    findRecentState,
+    findStateAt,
+    readState,
+    readSegments,
+    readBetween
+  }
 }
 
 export type Residents = ReturnType<typeof make>

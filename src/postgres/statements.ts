@@ -116,6 +116,13 @@ export const leases = { turn: leaseStatements("turn"), operation: leaseStatement
 /** A report that is in memory only, and the generation it is of. */
 type ReportColumns = readonly [usage: string | null, usageOf: number | null]
 
+export interface PauseRow extends Pause {
+  readonly key: string
+}
+
+/** Pauses that are read along with something else. */
+export const MOST_PAUSES = 100
+
 /** The columns of a generation, as the functions take them that write one. */
 export type GenerationColumns = readonly [
   manifest: string,
@@ -171,8 +178,12 @@ export const statements = {
   >("begin", callOf("begin_1", 8)),
   beginOperation: prepare<
     [Id, again: boolean, holder: string, ttl: number, now: number | null],
-    LeaseRow & HeadRow & { readonly ledger: string | null }
-  >("begin an operation", callOf("begin_operation_1", 5)),
+    LeaseRow & HeadRow & { readonly ledger: string | null; readonly pauses: ReadonlyArray<PauseRow> | null }
+  >(
+    "begin an operation",
+    `SELECT b.*, (SELECT json_agg(p) FROM (SELECT * FROM throughline.route_pause LIMIT ${MOST_PAUSES + 1}) p) AS pauses
+     FROM throughline.begin_operation_1($1, $2, $3, $4, $5) b`
+  ),
   promote: prepare<[Id, ...Attempt, token: number, holder: string, epoch: number, ...ReportColumns], PromotedRow>(
     "promote",
     `WITH ${RELAXED} SELECT p.* FROM quick, throughline.promote_1($1, $2, $3, $4, $5, $6, $7, $8) p`
@@ -375,7 +386,7 @@ export const statements = {
      ON CONFLICT (segment_id) DO UPDATE SET tries = h.tries + excluded.tries RETURNING tries`
   ),
 
-  pauses: prepare<[keys: ReadonlyArray<string>], Pause & { readonly key: string }>(
+  pauses: prepare<[keys: ReadonlyArray<string>], PauseRow>(
     "read pauses",
     "SELECT key, failures, level, until FROM throughline.route_pause WHERE key = ANY ($1::text[])"
   ),

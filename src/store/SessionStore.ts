@@ -155,6 +155,11 @@ export class SessionStore extends Context.Tag("throughline/SessionStore")<
     /** Reads what the session's view is made of now. */
     readonly state: (sessionId: SessionId) => Effect.Effect<State, UnknownSession | StoreError>
     /**
+     * Reads the same, perhaps without what other processes wrote in the last second. It is for a holder of a lease, whose
+     * writes are refused if the session is at another base by now.
+     */
+    readonly recentState: (sessionId: SessionId) => Effect.Effect<State, UnknownSession | StoreError>
+    /**
      * Reads what a rewind to `seq` goes back to: the newest generation that covers nothing after it. The state holds no
      * message after `seq`, whatever the generation's manifest names.
      */

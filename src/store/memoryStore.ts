@@ -377,6 +377,7 @@ export const make = (counter: Counter) => {
       report,
       learnWindow,
       state,
+      recentState: state,
       stateAt,
       ledger,
       commit,

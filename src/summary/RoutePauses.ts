@@ -54,13 +54,21 @@ const keysOf = (route: Route, task: string) => [pauseKey.route(route, task), pau
 export const make = Effect.fnUntraced(function* (policy: PausePolicy = defaults) {
   yield* checkPausePolicy(policy)
   const memory = yield* RouteMemory
+  /** The keys without failures, as this process last saw them. */
+  const clean = new Set<string>()
 
   const updatePauses = <A>(
     keys: ReadonlyArray<string>,
     fallback: A,
     update: (pauses: ReadonlyArray<Pause>, now: number) => readonly [A, ReadonlyArray<Pause>]
   ) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => memory.modify(keys, (pauses) => update(pauses, now))).pipe(
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      memory.modify(keys, (pauses) => {
+        const updated = update(pauses, now)
+        for (const [i, { failures }] of updated[1].entries()) clean[failures === 0 ? "add" : "delete"](keys[i] ?? "")
+        return updated
+      })
+    ).pipe(
       Effect.catchAll((error) => Effect.as(Effect.logWarning(error.message), fallback))
     )
 
@@ -109,8 +117,14 @@ export const make = Effect.fnUntraced(function* (policy: PausePolicy = defaults)
       pauses.map((pause) => afterFailure(policy, pause, scope, now))
     ])
 
+  /** What another process has counted since the claim is newer than the call, and stays until the next success. */
   const recordSuccess = (route: Route, task: string) =>
-    updatePauses(keysOf(route, task), undefined, (pauses) => [undefined, pauses.map(() => noPause)])
+    Effect.suspend(() => {
+      const keys = keysOf(route, task)
+      return keys.every((key) => clean.has(key))
+        ? Effect.void
+        : updatePauses(keys, undefined, (pauses) => [undefined, pauses.map(() => noPause)])
+    })
 
   return RoutePauses.of({ claim, release, recordFailure, recordSuccess })
 })
