@@ -308,13 +308,14 @@ const describeResult = ({ generation, outcome, tokensAfter, tokensBefore }: Comp
 })
 
 /** Returns what the end of one compression adds to the counters of its session. @internal */
-export const countsOfEnd = (exit: Exit.Exit<CompressionResult, unknown>): SessionStats.Counts => {
-  if (!Exit.isSuccess(exit)) return { failed: 1 }
-  const { outcome, tokensAfter, tokensBefore } = exit.value
-  return outcome === "committed" || outcome === "degraded" || outcome === "shortened"
+export const countsOfEnd = (exit: Exit.Exit<CompressionResult, unknown>): SessionStats.Counts =>
+  Exit.isSuccess(exit) ? countsOfResult(exit.value) : { failed: 1 }
+
+/** @internal */
+export const countsOfResult = ({ outcome, tokensAfter, tokensBefore }: CompressionResult): SessionStats.Counts =>
+  outcome === "committed" || outcome === "degraded" || outcome === "shortened"
     ? { [outcome]: 1, tokensSaved: Math.max(0, tokensBefore - tokensAfter) }
     : { [outcome]: 1 }
-}
 
 // ── progress ──
 

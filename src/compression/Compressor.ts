@@ -16,18 +16,17 @@ import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
 import { type InvalidPolicy, readOptions } from "../model/InvalidSetting.ts"
-import { REQUEST_FIELDS } from "./requestFields.ts"
+import { REQUEST_FIELDS, withoutSecrets } from "./requestFields.ts"
 import { type CompressionEvent, countsOfEnd, makeEventHub, measureEnd, type WindowEvent } from "./CompressionEvent.ts"
 import * as CompressionHooks from "./CompressionHooks.ts"
 import * as CompressionPolicy from "./CompressionPolicy.ts"
-import type { CompressionFailed, CompressionResult } from "../session/CompressionResult.ts"
+import { type CompressionFailed, type CompressionResult, isOwnCommit } from "../session/CompressionResult.ts"
 import * as LogLines from "../audit/logLines.ts"
 import * as HoldLease from "../store/holdLease.ts"
 import * as Healing from "./healing.ts"
 import * as Operation from "./operation.ts"
 import * as BackgroundBrake from "./backgroundBrake.ts"
 import * as FiberServices from "../concurrency/fiberServices.ts"
-import { redact } from "../message/Redaction.ts"
 import { isSessionId, type Manifest, type SessionId } from "../session/Session.ts"
 import { makeUnknownSession, type StoreError, type UnknownSession } from "../session/SessionError.ts"
 import { SessionCounters, SessionStore } from "../store/SessionStore.ts"
@@ -216,7 +215,7 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
   /**
    * Runs after an operation, in this order:
    *
-   * 1. counters in the store and the event, so that a caller with the result finds both
+   * 1. counters in the store, unless the commit has counted, and the event, so that a caller with the result finds both
    * 2. the brake and its event `HeldBack`
    * 3. the registry, so that the next request begins an operation of its own
    * 4. the metric, and the result for every caller, whatever became of the steps before
@@ -237,11 +236,13 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
   }
 
   const countEnd = (sessionId: SessionId, exit: Exit.Exit<CompressionResult, unknown>, spent?: Spent) =>
-    Effect.ignoreLogged(env.counters.count(sessionId, { ...spent, ...countsOfEnd(exit) }))
+    Exit.isSuccess(exit) && isOwnCommit(exit.value)
+      ? Effect.void
+      : Effect.ignoreLogged(env.counters.count(sessionId, { ...spent, ...countsOfEnd(exit) }))
 
   /** Tells once that a session is held back. A joined result is another process's work and says nothing about gains. */
   const noteGain = Effect.fnUntraced(function* (entry: Running, { result, ...gain }: Operation.OperationEnd) {
-    if (result.snapshotId === null || result.outcome === "joined") return
+    if (!isOwnCommit(result)) return
     const { origin, sessionId } = entry
     const refill = brake.noteGain(sessionId, { ...gain, origin }, yield* Clock.currentTimeMillis)
     if (refill === undefined) return
@@ -386,12 +387,6 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
 /** No store has a session of a name that is none. */
 const requireId = (sessionId: SessionId): Effect.Effect<void, UnknownSession> =>
   isSessionId(sessionId) ? Effect.void : Effect.fail(makeUnknownSession(sessionId))
-
-/** The focus goes into prompts, log lines, segments and the row of the operation. */
-const withoutSecrets = ({ focus, ...rest }: CompressionRequest): CompressionRequest => ({
-  ...rest,
-  focus: focus === undefined ? undefined : redact(focus)
-})
 
 /**
  * @since 0.1.0

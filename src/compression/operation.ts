@@ -5,11 +5,18 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Schema from "effect/Schema"
-import { type ModelError, InvalidSummary } from "../model/ModelError.ts"
+import { countsOfResult } from "./CompressionEvent.ts"
 import * as CompressionHooks from "./CompressionHooks.ts"
 import { type CompressionPolicy, mostOverhead, narrow, scaleToEstimates, shares } from "./CompressionPolicy.ts"
-import { CompressionFailed, CompressionResult, type Outcome } from "../session/CompressionResult.ts"
+import {
+  CompressionFailed,
+  type CompressionResult,
+  decodeOutcome,
+  encodeOutcome,
+  type Outcome,
+  withoutDetails,
+  withoutQuotes
+} from "../session/CompressionResult.ts"
 import * as Ledger from "../ledger/Ledger.ts"
 import { draftWithReceipt } from "./makeReceipt.ts"
 import * as Plan from "./Plan.ts"
@@ -18,13 +25,14 @@ import type { Payment } from "../session/account.ts"
 import { UNPAID } from "../handoff/Handoff.ts"
 import { findLearnedWindow, type Segment, type SessionId, type State } from "../session/Session.ts"
 import { StoreError, type UnknownSession } from "../session/SessionError.ts"
-import type { Lease, SessionCounters, SessionStore } from "../store/SessionStore.ts"
+import type { Ending, Lease, SessionCounters, SessionStore } from "../store/SessionStore.ts"
 import type { Summarizer } from "../summary/Summarizer.ts"
 import { type Counter, calibrate } from "../message/Tokens.ts"
 import * as LogLines from "../audit/logLines.ts"
 import { describeConcealed } from "../ledger/messageDigest.ts"
 import { awaitBudget, chargeWork, foldInSlices, runInSlices } from "../concurrency/eventLoopBudget.ts"
 import * as IncrementalView from "../view/incrementalView.ts"
+import type { View } from "../view/model.ts"
 import type { Held, Leases } from "../store/holdLease.ts"
 import type { Progress, Spent } from "../summary/budget.ts"
 import * as SegmentTree from "../handoff/segmentTree.ts"
@@ -98,20 +106,18 @@ const joinOrCompress = Effect.fnUntraced(function* (
     return "errors" in published ? yield* published : { result: joinResult(published), ...NO_GAIN }
   }
   return yield* compress(env, operation, begun).pipe(
-    Effect.tap(({ result }) => publish(env, operation, result)),
     Effect.tapErrorTag("CompressionFailed", (failed) => publish(env, operation, failed))
   )
 })
 
 /**
- * Publishes commits and failures to processes that wait for the lease; they find the other outcomes as cheaply by
- * planning themselves. Best effort: the operation has ended as it has, whether or not others can read so.
+ * Publishes a failure to processes that wait for the lease. A commit publishes itself; the other outcomes they find as
+ * cheaply by planning. Best effort: the operation has ended as it has, whether or not others can read so.
  */
-const publish = (env: OperationEnvironment, operation: Operation, ended: CompressionResult | CompressionFailed) => {
-  if (!("errors" in ended) && ended.snapshotId === null) return Effect.void
+const publish = (env: OperationEnvironment, operation: Operation, failed: CompressionFailed) => {
   const { key: requestKey, operationId, sessionId } = operation
-  const outcome = encodeOutcome("errors" in ended ? withoutQuotes(ended) : withoutDetails(ended))
-  return Effect.ignoreLogged(env.store.publish({ sessionId, operationId, requestKey, outcome }))
+  const ended = { sessionId, operationId, requestKey, outcome: encodeOutcome(withoutQuotes(failed)) }
+  return Effect.ignoreLogged(env.store.publish(ended))
 }
 
 /** Reads how an equal operation of another process ended. */
@@ -124,26 +130,6 @@ const readOutcome = (env: OperationEnvironment, operationId: string, key: string
           ({ message }) => new StoreError({ operation: "read an outcome", reason: "corrupt", detail: message })
         )
   )
-
-const OutcomeText = Schema.parseJson(Schema.Union(CompressionFailed, CompressionResult))
-
-/** Encodes an outcome as text for the store. The codec is made at the first call: most imports never need it. */
-export const encodeOutcome = (outcome: typeof OutcomeText.Type): string => Schema.encodeSync(OutcomeText)(outcome)
-export const decodeOutcome = (text: string) => Schema.decode(OutcomeText)(text)
-
-/** Drops details that may quote a rejected summary: none of its words may reach the store. */
-const withoutDetails = (result: CompressionResult): CompressionResult => ({
-  ...result,
-  attempts: result.attempts.map((attempt) => ({ ...attempt, detail: null }))
-})
-
-const withoutQuotes = ({ errors, operationId, sessionId }: CompressionFailed): CompressionFailed => {
-  const withoutQuote = (error: ModelError) => {
-    if (error._tag !== "InvalidSummary") return error
-    return new InvalidSummary({ route: error.route, reason: error.reason, detail: "its words are not kept" })
-  }
-  return new CompressionFailed({ sessionId, operationId, errors: errors.map(withoutQuote) })
-}
 
 // ── under the lease: plan, summarize, commit ──
 
@@ -275,7 +261,8 @@ const commit = Effect.fnUntraced(function* (
   { cost, ...ended }: Made
 ) {
   const { operation, state } = baseline
-  const committed = yield* Effect.either(env.store.commit(lease, { ...draft.commit, base: state.generation }))
+  const ending = yield* endWith(baseline, draft, { ...ended, cost })
+  const committed = yield* Effect.either(env.store.commit(lease, { ...draft.commit, base: state.generation, ending }))
   if (committed._tag === "Left") {
     if (committed.left._tag === "StoreError") return yield* committed.left
     const { message, superseded } = committed.left
@@ -293,6 +280,17 @@ const commit = Effect.fnUntraced(function* (
   const targetTokens = shares(baseline.policy, baseline.view.overhead)?.target ?? 0
   return { result, freedTokens: draft.freedTokens, targetTokens }
 })
+
+/** What the commit publishes and counts. Messages that are added while it is made are not in its figures. */
+const endWith = (baseline: Baseline, { next, view }: Plan.Draft, { cost, ...ended }: Made): Effect.Effect<Ending> => {
+  const after = sizeOf(view, next, baseline.operation)
+  const of = { generation: baseline.state.generation + 1, after, segments: next.segments, snapshotId: null }
+  return Effect.map(makeResult(baseline, { ...ended, ...of, cost }), (made) => ({
+    requestKey: baseline.operation.key,
+    makeOutcome: (snapshotId) => encodeOutcome(withoutDetails({ ...made, snapshotId })),
+    counts: { ...countsOfResult(made), modelCalls: cost.modelCalls, tokensSpent: cost.tokensSpent }
+  }))
+}
 
 /** The outcome of a commit, and what it cost. */
 type Made = Pick<CompressionResult, "outcome" | "reason" | "model"> & {
@@ -392,9 +390,11 @@ interface ViewSize {
 }
 
 const measureView = ({ counter }: OperationEnvironment, state: State, operation: Operation): Effect.Effect<ViewSize> =>
-  Effect.map(runInSlices(IncrementalView.assembleInSlices(state, counter)), (view) => {
-    const overhead = operation.overhead ?? view.parts.system.tokens
-    const estimate = view.tokens - view.parts.system.tokens + overhead
-    const tokens = calibrate(estimate, state.generation, state.usage, operation.model)
-    return { messages: view.messages.length, tokens, overhead }
-  })
+  Effect.map(runInSlices(IncrementalView.assembleInSlices(state, counter)), (view) => sizeOf(view, state, operation))
+
+const sizeOf = ({ messages, parts, tokens }: View, state: State, operation: Operation): ViewSize => {
+  const overhead = operation.overhead ?? parts.system.tokens
+  const estimate = tokens - parts.system.tokens + overhead
+  const calibrated = calibrate(estimate, state.generation, state.usage, operation.model)
+  return { messages: messages.length, tokens: calibrated, overhead }
+}

@@ -17,6 +17,7 @@ import {
   type UnknownSession,
   type UnknownSnapshot
 } from "../session/SessionError.ts"
+import { encodeCounts } from "../session/SessionStats.ts"
 import {
   advanceResident,
   findGenerationFault,
@@ -28,7 +29,7 @@ import {
 import { checksumOfGeneration, checksumOfLedger, parseManifest, rowOfSegment } from "../store/rows.ts"
 import { type Commit, type Committed, type Lease, LeaseLost, type Rewind } from "../store/SessionStore.ts"
 import { type Leases, tokenOf } from "./leases.ts"
-import type { Link } from "./link.ts"
+import type { Attempt, Link } from "./link.ts"
 import { manifestOf, readRows, type Residents } from "./residents.ts"
 import { type GenerationColumns, type MadeRow, statements } from "./statements.ts"
 import { keepId, keepText, keepTextOrNull, readText } from "./texts.ts"
@@ -77,7 +78,7 @@ const refuseGeneration = (made: NewGeneration, lastSeq: number): StoreError => {
 export const make = (
   { run, write }: Link,
   { findCurrent, memory, noteSeen, readState }: Residents,
-  { awaitReturn }: Leases
+  { awaitReturn, noteReturned }: Leases
 ) => {
   const currentTime = Effect.map(Clock.currentTimeMillis, Math.floor)
 
@@ -101,34 +102,42 @@ export const make = (
       : Effect.succeed({ ...committed, state: stateOfResident(sessionId, next) })
   }
 
-  const commit = (lease: Lease, { base, ...made }: Commit): Effect.Effect<Committed, LeaseLost | StoreError> =>
+  const commit = (lease: Lease, made: Commit): Effect.Effect<Committed, LeaseLost | StoreError> =>
+    Effect.flatMap(Effect.zipRight(awaitReturn(lease.sessionId, "operation"), currentTime), (at) =>
+      commitAt(lease, made, at)
+    )
+
+  const commitAt = (
+    lease: Lease,
+    { base, ...made }: Commit,
+    at: number
+  ): Effect.Effect<Committed, LeaseLost | StoreError> =>
     Effect.gen(function* () {
       const { epoch, holder, sessionId } = lease
-      yield* awaitReturn(sessionId, "operation")
-      const at = yield* currentTime
+      const { ending } = made
       const reach = yield* readRows(() => reachOf(made))
       const isReadable = reach < MOST_MESSAGES
       const columns = columnsOf(sessionId, base + 1, isReadable ? made : { ...made, manifest: wholeLog, ledger: null })
       const segments = isReadable ? segmentsOf(sessionId, made.segments) : "[]"
       const before = memory.peek(sessionId)
       const usage = before?.isUsageUnsaved === true && before.generation === base ? JSON.stringify(before.usage) : null
-      const [row] = yield* write(statements.commit, (...attempt) => [
-        keepId(sessionId),
-        ...attempt,
-        tokenOf(lease, "operation"),
-        keepText(holder),
-        epoch,
-        base,
-        reach,
-        at,
-        ...columns,
-        segments,
-        usage
-      ])
+      const fence = [tokenOf(lease, "operation"), keepText(holder), epoch] as const
+      const commitColumns = (...attempt: Attempt) =>
+        [keepId(sessionId), ...attempt, ...fence, base, reach, at, ...columns, segments, usage] as const
+      const [row] = yield* ending === undefined
+        ? write(statements.commit, commitColumns)
+        : write(statements.commitAndEnd, (...attempt) => [
+            ...commitColumns(...attempt),
+            keepText(ending.requestKey),
+            keepText(ending.makeOutcome(snapshotId(sessionId, at))),
+            encodeCounts(ending.counts)
+          ])
+      if (row?.status === "early") return yield* commitAt(lease, { base, ...made }, row.at)
       if (row?.status === "beyond") return yield* refuseGeneration(made, row.last_seq)
       if (row?.status !== "ok") {
         return yield* new LeaseLost({ name: "operation", superseded: row?.status === "superseded" })
       }
+      if (ending !== undefined) noteReturned(lease)
       const known = memory.peek(sessionId)
       return yield* Effect.catchTag(
         advance(sessionId, known?.epoch === epoch ? known : undefined, made, row),

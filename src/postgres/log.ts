@@ -218,19 +218,17 @@ export const make = (
       yield* awaitReturn(sessionId, "operation")
       const now = yield* leaseTime
       const seePauses = pauses.expect()
-      const [row] = yield* write(statements.beginOperation, (_, again) => [
-        keepId(sessionId),
-        again,
-        keepText(request.holder),
-        Math.ceil(request.ttl),
-        now
-      ])
+      let sentAt = Infinity
+      const [row] = yield* write(statements.beginOperation, (_, again) => {
+        sentAt = performance.now()
+        return [keepId(sessionId), again, keepText(request.holder), Math.ceil(request.ttl), now]
+      })
       if (row === undefined) return yield* makeUnknownSession(sessionId)
       seePauses(row.pauses)
       const { epoch, ledger, token } = row
       if (token === null || epoch === null) return readHeld(row) ?? (yield* beginOperation(sessionId, request))
       const lease: Lease = { sessionId, name: "operation", holder: request.holder, token, epoch }
-      const state = yield* Effect.tapError(findStateAt(sessionId, { ...row, epoch }), () => release(lease))
+      const state = yield* Effect.tapError(findStateAt(sessionId, { ...row, epoch }, sentAt), () => release(lease))
       return { _tag: "Granted", lease, state, ledger: ledger === null ? null : readText(ledger) }
     })
 

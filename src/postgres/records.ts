@@ -61,7 +61,7 @@ export const makeRecords = ({ leaseTime, run, runOnce }: Link, { memory }: Resid
 
 export const makeCounters = ({ run, runOnce }: Link) => {
   const count = (sessionId: SessionId, counts: SessionStats.Counts) =>
-    Effect.asVoid(runOnce(statements.count, keepId(sessionId), JSON.stringify(counts, roundNumber)))
+    Effect.asVoid(runOnce(statements.count, keepId(sessionId), SessionStats.encodeCounts(counts)))
 
   const stats = (sessionId: SessionId): Effect.Effect<SessionStats.SessionStats, UnknownSession | StoreError> =>
     Effect.flatMap(run(statements.counters, keepId(sessionId)), (rows) => {
@@ -80,8 +80,6 @@ export const makeCounters = ({ run, runOnce }: Link) => {
 
   return { count, stats, healTries }
 }
-
-const roundNumber = (_: string, value: unknown) => (typeof value === "number" ? Math.round(value) : value)
 
 /** The pauses that the beginning of an operation has read along, which the operation looks at next. */
 export const makeSeenPauses = () => {

@@ -176,11 +176,19 @@ export const make = ({ run }: Link) => {
       return resident
     })
 
-  /** The session whose head a statement has just read: in memory as it is, or read. */
-  const findAt = (sessionId: SessionId, head: HeadRow): Effect.Effect<Resident, UnknownSession | StoreError> =>
+  /**
+   * The session whose head a statement has just read that was sent at `sentAt`: in memory as it is, or read. What an answer
+   * has told since then may be newer than the head.
+   */
+  const findAt = (
+    sessionId: SessionId,
+    head: HeadRow,
+    sentAt = Infinity
+  ): Effect.Effect<Resident, UnknownSession | StoreError> =>
     Effect.gen(function* () {
       const known = memory.peek(sessionId)
       if (known === undefined) return yield* load(sessionId)
+      if (known.version > sentAt && isAhead(known, head)) return known
       if (!isAtHead(known, head)) yield* catchUp(sessionId, known, head)
       const now = memory.peek(sessionId)
       if (now === undefined || !isAtHead(now, head)) return yield* load(sessionId)
@@ -214,8 +222,8 @@ export const make = ({ run }: Link) => {
         : findState(sessionId)
     })
 
-  const findStateAt = (sessionId: SessionId, head: HeadRow) =>
-    Effect.map(findAt(sessionId, head), (resident) => stateOfResident(sessionId, resident))
+  const findStateAt = (sessionId: SessionId, head: HeadRow, sentAt: number) =>
+    Effect.map(findAt(sessionId, head, sentAt), (resident) => stateOfResident(sessionId, resident))
 
   /** Reads a state that is not kept in memory, such as a snapshot's. */
   const readState = (
@@ -250,6 +258,11 @@ export const isAtHead = (
   }
   return true
 }
+
+/** Returns whether memory is what the session has become since, with more messages. */
+const isAhead = (known: Resident, { epoch, generation, last_seq, windows }: HeadRow): boolean =>
+  known.lastSeq > last_seq &&
+  isAt(known, { epoch, generation, lastSeq: known.lastSeq, windows: Rows.windowsOfRow(windows) })
 
 const tryUnlessRead = <A>(use: () => A): A | NotRead => {
   try {

@@ -3,6 +3,7 @@
  * refuses a NUL character. Tables have no foreign keys: each insert would lock the row of the session.
  */
 import { functions, functionsOf2, functionsOf4, functionsOfImports } from "./functions.ts"
+import { functionsOf5, generationFunctions } from "./generationFunctions.ts"
 
 const ID = `session_id text COLLATE "C" NOT NULL`
 
@@ -84,10 +85,11 @@ const imported = `CREATE TABLE throughline.imported (
   session_id text COLLATE "C" PRIMARY KEY, origin text, left_out text)`
 
 export const migrations: ReadonlyArray<Migration> = [
-  { oldest: 1, statements: [...tables, ...functions] },
+  { oldest: 1, statements: [...tables, ...functions, ...generationFunctions] },
   { oldest: 1, statements: functionsOf2 },
   { oldest: 1, statements: [imported, ...functionsOfImports] },
-  { oldest: 1, statements: functionsOf4 }
+  { oldest: 1, statements: functionsOf4 },
+  { oldest: 1, statements: functionsOf5 }
 ]
 
 /** Puts the name of another schema in the place of ours. */

@@ -1,12 +1,12 @@
 /** Every statement: one round trip and one commit each. Those of the hot path wait for the session's row alone. */
-import { MOST_LIVES, type LeaseName, type Pause } from "../store/model.ts"
+import type { Pause } from "../store/model.ts"
 import type { BesideRow } from "../store/histories.ts"
 import type { MessageRow, SegmentRow } from "../store/rows.ts"
 import type { SessionSummary } from "../store/SessionStore.ts"
-import { MICROSECONDS } from "./functions.ts"
+import { addCounts, saveOutcome } from "./generationFunctions.ts"
 import { type Attempt, prepare } from "./link.ts"
 
-type Id = string
+export type Id = string
 
 /** A row of the inbox or of the log. Its checksum is that of its delivery: it has neither `seq` nor `arrival`. */
 export type LogRow = MessageRow
@@ -49,7 +49,7 @@ export interface PromotedRow extends Partial<LogRow> {
 }
 
 /** The lease that was taken, or its holder. */
-interface LeaseRow {
+export interface LeaseRow {
   readonly token: number | null
   readonly epoch: number | null
   readonly holder: string | null
@@ -57,7 +57,7 @@ interface LeaseRow {
 }
 
 export interface MadeRow {
-  readonly status: "ok" | "lost" | "superseded" | "beyond" | "moved"
+  readonly status: "ok" | "lost" | "superseded" | "beyond" | "moved" | "early"
   readonly generation: number
   readonly last_seq: number
   readonly at: number
@@ -80,38 +80,7 @@ const undoneIn = (session: string, generation: string) =>
     .join(", ")
 
 /** A commit that does not wait for the disk, for what a crash of the server may take back. */
-const RELAXED = "quick AS (SELECT set_config('synchronous_commit', 'off', true))"
-
-const leaseStatements = (name: LeaseName) => {
-  const isFree = `(s.${name}_holder IS NULL
-    OR throughline.clock_1($4) NOT BETWEEN s.${name}_expires - ${MOST_LIVES} * s.${name}_ttl AND s.${name}_expires - 1)`
-  return {
-    /** One row: of the lease that was taken, or of its holder. None without the session. */
-    acquire: prepare<[Id, holder: string, ttl: number, now: number | null, again: boolean], LeaseRow>(
-      `acquire ${name}`,
-      `WITH ${RELAXED}, taken AS (
-         UPDATE throughline.session s SET ${name}_token = greatest(s.${name}_token + 1, ${MICROSECONDS}), ${name}_holder = $2, ${name}_ttl = $3,
-           ${name}_expires = throughline.clock_1($4) + $3
-         FROM quick WHERE s.id = $1 AND (${isFree} OR $5 AND s.${name}_holder = $2)
-         RETURNING s.${name}_token::float8 AS token, s.epoch::float8 AS epoch)
-       SELECT token, epoch, NULL AS holder, NULL::float8 AS remaining FROM taken UNION ALL
-       SELECT NULL, NULL, ${name}_holder, (${name}_expires - throughline.clock_1($4))::float8
-         FROM throughline.session WHERE id = $1 AND NOT EXISTS (SELECT FROM taken)`
-    ),
-    renew: prepare<[Id, token: number, holder: string, ttl: number, now: number | null], { readonly renewed: number }>(
-      `renew ${name}`,
-      `WITH ${RELAXED} UPDATE throughline.session SET ${name}_expires = throughline.clock_1($5) + $4
-       FROM quick WHERE id = $1 AND ${name}_token = $2 AND ${name}_holder = $3 RETURNING 1 AS renewed`
-    ),
-    release: prepare<[Id, token: number, holder: string], never>(
-      `release ${name}`,
-      `WITH ${RELAXED} UPDATE throughline.session SET ${name}_holder = NULL, ${name}_expires = 0
-       FROM quick WHERE id = $1 AND ${name}_token = $2 AND ${name}_holder = $3`
-    )
-  }
-}
-
-export const leases = { turn: leaseStatements("turn"), operation: leaseStatements("operation") }
+export const RELAXED = "quick AS (SELECT set_config('synchronous_commit', 'off', true))"
 
 /** A report that is in memory only, and the generation it is of. */
 type ReportColumns = readonly [usage: string | null, usageOf: number | null]
@@ -133,6 +102,20 @@ export type GenerationColumns = readonly [
   ledgerChecksum: number | null,
   undoneFrom: ReadonlyArray<number>,
   undoneTo: ReadonlyArray<number>
+]
+
+type CommitColumns = readonly [
+  Id,
+  ...Attempt,
+  token: number,
+  holder: string,
+  epoch: number,
+  base: number,
+  reach: number,
+  at: number,
+  ...GenerationColumns,
+  segments: string,
+  usage: string | null
 ]
 
 const callOf = (name: string, parameters: number): string =>
@@ -203,22 +186,11 @@ export const statements = {
     ],
     { readonly status: "ok" | "lost" | "superseded"; readonly before: number; readonly generation: number }
   >("append", "SELECT * FROM throughline.append_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"),
-  commit: prepare<
-    [
-      Id,
-      ...Attempt,
-      token: number,
-      holder: string,
-      epoch: number,
-      base: number,
-      reach: number,
-      at: number,
-      ...GenerationColumns,
-      segments: string,
-      usage: string | null
-    ],
-    MadeRow
-  >("commit", callOf("commit_1", 19)),
+  commit: prepare<CommitColumns, MadeRow>("commit", callOf("commit_1", 19)),
+  commitAndEnd: prepare<[...CommitColumns, requestKey: string, outcome: string, counts: string], MadeRow>(
+    "commit and end",
+    callOf("commit_2", 22)
+  ),
   supersede: prepare<
     [
       Id,
@@ -353,24 +325,14 @@ export const statements = {
   ),
   publish: prepare<[operationId: string, Id, requestKey: string, outcome: string], never>(
     "publish",
-    `WITH ${RELAXED} INSERT INTO throughline.operation (id, session_id, request_key, outcome)
-       SELECT $1, $2, $3, $4 FROM quick
-     ON CONFLICT (id) DO UPDATE SET session_id = excluded.session_id, request_key = excluded.request_key,
-       outcome = excluded.outcome`
+    `WITH ${RELAXED} ${saveOutcome("SELECT $1, $2, $3, $4 FROM quick")}`
   ),
   outcome: prepare<[operationId: string, requestKey: string], { readonly outcome: string }>(
     "read an outcome",
     "SELECT outcome FROM throughline.operation WHERE id = $1 AND request_key = $2"
   ),
 
-  count: prepare<[Id, counts: string], never>(
-    "count",
-    `WITH ${RELAXED} INSERT INTO throughline.counter AS c (session_id, name, value)
-       SELECT s.id, j.key, CASE j.key WHEN 'longestWaitMs' THEN greatest(0, j.value::int8) ELSE j.value::int8 END
-       FROM quick, throughline.session s, json_each_text($2::json) j WHERE s.id = $1 AND j.value IS NOT NULL ORDER BY j.key
-     ON CONFLICT (session_id, name) DO UPDATE SET value =
-       CASE c.name WHEN 'longestWaitMs' THEN greatest(c.value, excluded.value) ELSE c.value + excluded.value END`
-  ),
+  count: prepare<[Id, counts: string], never>("count", `WITH ${RELAXED} ${addCounts("$1", "$2::json", "quick, ")}`),
   counters: prepare<[Id], { readonly name: string | null; readonly value: number }>(
     "read counters",
     `SELECT c.name, c.value::float8 AS value FROM throughline.session s

@@ -20,6 +20,7 @@ import { saveUsage } from "./log.ts"
 import * as Rows from "../store/rows.ts"
 import type { Statements } from "./statements.ts"
 import { countUndone, undoAfter } from "../session/Session.ts"
+import { encodeCounts } from "../session/SessionStats.ts"
 
 type NewGeneration = Omit<Commit, "base">
 
@@ -70,7 +71,14 @@ export const make = (connection: Connection) => {
     for (const segment of made.segments) sql.saveSegment.run(Rows.rowOfSegment(sessionId, segment))
     if (made.ledger === null) sql.clearLedger.run(sessionId)
     else sql.saveLedger.run(sessionId, made.ledger, Rows.checksumOfLedger(sessionId, made.ledger))
-    return saveGeneration(sql, sessionId, current.manifest.undone, { manifest, operationId, receipt, lastSeq, at: now })
+    const draft = { manifest, operationId, receipt, lastSeq, at: now }
+    const written = saveGeneration(sql, sessionId, current.manifest.undone, draft)
+    if (made.ending !== undefined) {
+      const { counts, makeOutcome, requestKey } = made.ending
+      sql.publish.run(operationId, sessionId, requestKey, makeOutcome(written.snapshotId))
+      sql.count.run(encodeCounts(counts), sessionId)
+    }
+    return written
   }
 
   /** Reads the new base from disk. States that callers hold of the old one stay as they are. */
@@ -115,7 +123,11 @@ export const make = (connection: Connection) => {
         (current) => current.generation === made.base,
         () => new LeaseLost({ name: "operation", superseded: true })
       )
-      return Either.map(verified, (current) => commitInMemory(lease.sessionId, current, made, now))
+      return Either.map(verified, (current) => {
+        const { holder, name, sessionId, token } = lease
+        if (made.ending !== undefined) sql.freeLease.run(sessionId, name, token, holder)
+        return commitInMemory(sessionId, current, made, now)
+      })
     })
 
   const reset = (sessionId: SessionId) =>

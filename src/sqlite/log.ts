@@ -169,7 +169,17 @@ export const make = (connection: Connection, takeLease: TakeLease) => {
       return Either.right(() => shown)
     })
 
-  return { importAll: Imports.make(connection), begin, promote, append, report, learnWindow, state, recentState: state, range }
+  return {
+    importAll: Imports.make(connection),
+    begin,
+    promote,
+    append,
+    report,
+    learnWindow,
+    state,
+    recentState: state,
+    range
+  }
 }
 
 /** The largest slice read at once, in messages and characters: a few milliseconds. */

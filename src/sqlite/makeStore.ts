@@ -258,7 +258,7 @@ const makeForget = (
 const makeCounters = ({ commitDurably, findResident, read, runRelaxed, sql }: Transaction.Connection) => {
   const count = (sessionId: SessionId, counts: SessionStats.Counts) =>
     runRelaxed("count", sessionId, () => {
-      sql.count.run(JSON.stringify(counts, roundNumber), sessionId)
+      sql.count.run(SessionStats.encodeCounts(counts), sessionId)
       return Either.right(() => {})
     })
 
@@ -280,8 +280,6 @@ const makeCounters = ({ commitDurably, findResident, read, runRelaxed, sql }: Tr
 
   return { count, stats, healTries }
 }
-
-const roundNumber = (_: string, value: unknown) => (typeof value === "number" ? Math.round(value) : value)
 
 const makeRouteMemory = ({ commitDurably, read, sql }: Transaction.Connection) => {
   const write = <A>(keys: ReadonlyArray<string>, change: PauseChange<A>) =>

@@ -61,6 +61,7 @@ export type {
   Commit,
   Committed,
   Delivery,
+  Ending,
   Forgotten,
   Lease,
   LeaseHeld,

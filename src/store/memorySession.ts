@@ -29,6 +29,7 @@ import {
   type BeginRequest,
   type Begun,
   type Commit,
+  type Lease,
   type LeaseHeld,
   type LeaseName,
   type LeaseRequest,
@@ -303,6 +304,25 @@ export const snapshotsOf = ({ generations, id }: Session): ReadonlyArray<Snapsho
     lastSeq: leftSeq,
     at
   }))
+
+/** The entry of a lease that is still its holder's. */
+export const entryOfLease = (session: Session | undefined, { holder, name, token }: Lease): LeaseEntry | undefined => {
+  const entry = session?.leases.get(name)
+  return entry !== undefined && entry.token === token && entry.holder === holder ? entry : undefined
+}
+
+/** Changes a lease that is still its holder's. Returns whether it was. */
+export const changeLease = (session: Session | undefined, lease: Lease, change: Partial<LeaseEntry>): boolean => {
+  const entry = entryOfLease(session, lease)
+  if (entry !== undefined) session?.leases.set(lease.name, { ...entry, ...change })
+  return entry !== undefined
+}
+
+/** Counts the end of an operation, and gives back its lease. */
+export const endOperation = (session: Session, counts: Counts): void => {
+  addCounts(session, counts)
+  session.leases.set("operation", { ...(session.leases.get("operation") ?? freeLease), holder: null, expires: 0 })
+}
 
 /** Adds to the counters; the longest wait is a maximum, and at least 0. */
 export const addCounts = ({ counters }: Session, counts: Counts): void => {

@@ -41,10 +41,13 @@ import {
   atOnce,
   beginOperation,
   beginTurn,
+  changeLease,
   checkGeneration,
+  endOperation,
+  entryOfLease,
+  type LeaseEntry,
   findHolder,
   type FindSegment,
-  type LeaseEntry,
   manifestOf,
   newSession,
   pushGeneration,
@@ -215,29 +218,17 @@ export const make = (counter: Counter) => {
     (sessionId: SessionId, request: BeginRequest) =>
       atOnce((now) => Either.map(find(sessionId), (session) => begin(session, request, now, findSegment)))
 
-  /** The entry of a lease that is still its holder's. */
-  const entryOfLease = ({ holder, name, sessionId, token }: Lease): LeaseEntry | undefined => {
-    const entry = sessions.get(sessionId)?.leases.get(name)
-    return entry !== undefined && entry.token === token && entry.holder === holder ? entry : undefined
-  }
-
-  /** Changes a lease that is still its holder's. Returns whether it was. */
-  const changeLease = (lease: Lease, change: Partial<LeaseEntry>): boolean => {
-    const entry = entryOfLease(lease)
-    if (entry === undefined) return false
-    sessions.get(lease.sessionId)?.leases.set(lease.name, { ...entry, ...change })
-    return true
-  }
+  const change = (lease: Lease, to: Partial<LeaseEntry>) => changeLease(sessions.get(lease.sessionId), lease, to)
 
   const renew = (lease: Lease, ttl: number) =>
-    atOnce((now) => Either.right(changeLease(lease, { expires: Math.ceil(now + ttl) })))
+    atOnce((now) => Either.right(change(lease, { expires: Math.ceil(now + ttl) })))
 
-  const release = (lease: Lease) => atOnce(() => Either.right(void changeLease(lease, { holder: null, expires: 0 })))
+  const release = (lease: Lease) => atOnce(() => Either.right(void change(lease, { holder: null, expires: 0 })))
 
   const verify = (lease: Lease, name: LeaseName): Either.Either<Session, LeaseLost> => {
     const session = sessions.get(lease.sessionId)
     const superseded = session !== undefined && session.epoch !== lease.epoch
-    return session === undefined || superseded || lease.name !== name || entryOfLease(lease) === undefined
+    return session === undefined || superseded || lease.name !== name || entryOfLease(session, lease) === undefined
       ? Either.left(new LeaseLost({ name, superseded }))
       : Either.right(session)
   }
@@ -257,6 +248,12 @@ export const make = (counter: Counter) => {
     session.base = {}
     session.ledger = made.ledger
     snapshots.set(left, { session, generation })
+    const { ending, operationId } = made
+    if (ending !== undefined) {
+      const { counts, makeOutcome, requestKey } = ending
+      outcomes.set(operationId, { sessionId: session.id, operationId, requestKey, outcome: makeOutcome(left) })
+      endOperation(session, counts)
+    }
     return { generation: generation + 1, snapshotId: left, state: stateNow(session, findSegment) }
   }
 

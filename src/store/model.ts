@@ -15,6 +15,7 @@ import {
 import { escapeId } from "../message/text.ts"
 import { NO_ID, Origin } from "./histories.ts"
 import type { Usage } from "../message/Tokens.ts"
+import type { Counts } from "../session/SessionStats.ts"
 import { type InvalidKey, makeInvalidKey, makeMisuse, type StoreError } from "../session/SessionError.ts"
 
 /**
@@ -158,6 +159,20 @@ export interface Commit {
   readonly ledger: string | null
   /** What the commit can show for itself later. It stays with its generation. */
   readonly receipt?: string | undefined
+  readonly ending?: Ending | undefined
+}
+
+/**
+ * Ends an operation with its commit, in the same transaction: publishes its outcome, adds to the session's counters, and
+ * gives its lease back. `makeOutcome` makes the text that is published, and may be called more than once.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Ending {
+  readonly requestKey: string
+  readonly makeOutcome: (snapshotId: string) => string
+  readonly counts: Counts
 }
 
 /**

@@ -68,9 +68,7 @@ export const make = Effect.fnUntraced(function* (policy: PausePolicy = defaults)
         for (const [i, { failures }] of updated[1].entries()) clean[failures === 0 ? "add" : "delete"](keys[i] ?? "")
         return updated
       })
-    ).pipe(
-      Effect.catchAll((error) => Effect.as(Effect.logWarning(error.message), fallback))
-    )
+    ).pipe(Effect.catchAll((error) => Effect.as(Effect.logWarning(error.message), fallback)))
 
   /** The ends of the pauses that this process is probing, by key. */
   const probes = new Map<string, number>()
