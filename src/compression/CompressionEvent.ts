@@ -13,9 +13,11 @@ import * as PubSub from "effect/PubSub"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { UNPAID } from "../handoff/Handoff.ts"
-import { CompressionResult } from "../session/CompressionResult.ts"
+import { CompressionFailed, CompressionResult } from "../session/CompressionResult.ts"
 import { SessionId } from "../session/Session.ts"
 import type * as SessionStats from "../session/SessionStats.ts"
+import type { SessionCounters } from "../store/SessionStore.ts"
+import type { Spent } from "../summary/budget.ts"
 import { annotateSpan, monotonicMillis } from "../concurrency/fiberServices.ts"
 
 /** The compression or healing an event belongs to. */
@@ -307,15 +309,42 @@ const describeResult = ({ generation, outcome, tokensAfter, tokensBefore }: Comp
   "tokens.after": tokensAfter
 })
 
-/** Returns what the end of one compression adds to the counters of its session. @internal */
-export const countsOfEnd = (exit: Exit.Exit<CompressionResult, unknown>): SessionStats.Counts =>
-  Exit.isSuccess(exit) ? countsOfResult(exit.value) : { failed: 1 }
+/** Counts the end of a compression, unless its commit has. @internal */
+export const countEnd = (
+  { count }: SessionCounters["Type"],
+  sessionId: SessionId,
+  exit: Exit.Exit<CompressionResult, unknown>,
+  spent?: Spent
+): Effect.Effect<void> => {
+  if (!Exit.isSuccess(exit)) return Effect.ignoreLogged(count(sessionId, { ...spent, failed: 1 }))
+  const { outcome, snapshotId } = exit.value
+  return snapshotId !== null && outcome !== "joined"
+    ? Effect.void
+    : Effect.ignoreLogged(count(sessionId, { ...spent, [outcome]: 1 }))
+}
 
+/** What a commit adds to the counters of its session. @internal */
+export const countsOfCommit = (result: CompressionResult): SessionStats.Counts => ({
+  modelCalls: result.modelCalls,
+  tokensSpent: result.tokensSpent,
+  [result.outcome]: 1,
+  tokensSaved: Math.max(0, result.tokensBefore - result.tokensAfter)
+})
+
+// ── for other processes ──
+
+const OutcomeText = Schema.parseJson(Schema.Union(CompressionFailed, CompressionResult))
+
+/** Encodes an outcome as text for the store. The codec is made at the first call: most imports never need it. @internal */
+export const encodeOutcome = (outcome: typeof OutcomeText.Type): string => Schema.encodeSync(OutcomeText)(outcome)
 /** @internal */
-export const countsOfResult = ({ outcome, tokensAfter, tokensBefore }: CompressionResult): SessionStats.Counts =>
-  outcome === "committed" || outcome === "degraded" || outcome === "shortened"
-    ? { [outcome]: 1, tokensSaved: Math.max(0, tokensBefore - tokensAfter) }
-    : { [outcome]: 1 }
+export const decodeOutcome = (text: string) => Schema.decode(OutcomeText)(text)
+
+/** Drops details that may quote a rejected summary: none of its words may reach the store. @internal */
+export const withoutDetails = (result: CompressionResult): CompressionResult => ({
+  ...result,
+  attempts: result.attempts.map((attempt) => ({ ...attempt, detail: null }))
+})
 
 // ── progress ──
 

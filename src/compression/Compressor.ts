@@ -16,17 +16,18 @@ import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import { randomUUID } from "node:crypto"
 import { type InvalidPolicy, readOptions } from "../model/InvalidSetting.ts"
-import { REQUEST_FIELDS, withoutSecrets } from "./requestFields.ts"
-import { type CompressionEvent, countsOfEnd, makeEventHub, measureEnd, type WindowEvent } from "./CompressionEvent.ts"
+import { REQUEST_FIELDS } from "./requestFields.ts"
+import { type CompressionEvent, countEnd, makeEventHub, measureEnd, type WindowEvent } from "./CompressionEvent.ts"
 import * as CompressionHooks from "./CompressionHooks.ts"
 import * as CompressionPolicy from "./CompressionPolicy.ts"
-import { type CompressionFailed, type CompressionResult, isOwnCommit } from "../session/CompressionResult.ts"
+import type { CompressionFailed, CompressionResult } from "../session/CompressionResult.ts"
 import * as LogLines from "../audit/logLines.ts"
 import * as HoldLease from "../store/holdLease.ts"
 import * as Healing from "./healing.ts"
 import * as Operation from "./operation.ts"
 import * as BackgroundBrake from "./backgroundBrake.ts"
 import * as FiberServices from "../concurrency/fiberServices.ts"
+import { redact } from "../message/Redaction.ts"
 import { isSessionId, type Manifest, type SessionId } from "../session/Session.ts"
 import { makeUnknownSession, type StoreError, type UnknownSession } from "../session/SessionError.ts"
 import { SessionCounters, SessionStore } from "../store/SessionStore.ts"
@@ -222,7 +223,7 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
    */
   const concludeOperation = (entry: Running, ended: Exit.Exit<Operation.OperationEnd, Operation.OperationFailure>) => {
     const exit = Exit.map(ended, ({ result }) => result)
-    return countEnd(entry.sessionId, exit, entry.spent).pipe(
+    return countEnd(env.counters, entry.sessionId, exit, entry.spent).pipe(
       Effect.zipRight(hub.publishEnd(entry, exit)),
       Effect.zipRight(Exit.isSuccess(ended) ? noteGain(entry, ended.value) : Effect.void),
       Effect.ensuring(
@@ -235,14 +236,9 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
     )
   }
 
-  const countEnd = (sessionId: SessionId, exit: Exit.Exit<CompressionResult, unknown>, spent?: Spent) =>
-    Exit.isSuccess(exit) && isOwnCommit(exit.value)
-      ? Effect.void
-      : Effect.ignoreLogged(env.counters.count(sessionId, { ...spent, ...countsOfEnd(exit) }))
-
   /** Tells once that a session is held back. A joined result is another process's work and says nothing about gains. */
   const noteGain = Effect.fnUntraced(function* (entry: Running, { result, ...gain }: Operation.OperationEnd) {
-    if (!isOwnCommit(result)) return
+    if (result.snapshotId === null || result.outcome === "joined") return
     const { origin, sessionId } = entry
     const refill = brake.noteGain(sessionId, { ...gain, origin }, yield* Clock.currentTimeMillis)
     if (refill === undefined) return
@@ -296,7 +292,7 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
       Effect.zipRight(hub.publishJoined(entry)),
       Effect.zipRight(Effect.map(Deferred.await(entry.result), Operation.joinResult)),
       Effect.tap((result) =>
-        result.outcome === "joined" ? countEnd(entry.sessionId, Exit.succeed(result)) : Effect.void
+        result.outcome === "joined" ? countEnd(env.counters, entry.sessionId, Exit.succeed(result)) : Effect.void
       )
     )
 
@@ -387,6 +383,12 @@ export const make = Effect.fnUntraced(function* (options: CompressorOptions) {
 /** No store has a session of a name that is none. */
 const requireId = (sessionId: SessionId): Effect.Effect<void, UnknownSession> =>
   isSessionId(sessionId) ? Effect.void : Effect.fail(makeUnknownSession(sessionId))
+
+/** The focus goes into prompts, log lines, segments and the row of the operation. */
+const withoutSecrets = ({ focus, ...rest }: CompressionRequest): CompressionRequest => ({
+  ...rest,
+  focus: focus === undefined ? undefined : redact(focus)
+})
 
 /**
  * @since 0.1.0

@@ -5,18 +5,11 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { countsOfResult } from "./CompressionEvent.ts"
+import { InvalidSummary, type ModelError } from "../model/ModelError.ts"
+import * as CompressionEvent from "./CompressionEvent.ts"
 import * as CompressionHooks from "./CompressionHooks.ts"
 import { type CompressionPolicy, mostOverhead, narrow, scaleToEstimates, shares } from "./CompressionPolicy.ts"
-import {
-  CompressionFailed,
-  type CompressionResult,
-  decodeOutcome,
-  encodeOutcome,
-  type Outcome,
-  withoutDetails,
-  withoutQuotes
-} from "../session/CompressionResult.ts"
+import { CompressionFailed, type CompressionResult, type Outcome } from "../session/CompressionResult.ts"
 import * as Ledger from "../ledger/Ledger.ts"
 import { draftWithReceipt } from "./makeReceipt.ts"
 import * as Plan from "./Plan.ts"
@@ -32,7 +25,6 @@ import * as LogLines from "../audit/logLines.ts"
 import { describeConcealed } from "../ledger/messageDigest.ts"
 import { awaitBudget, chargeWork, foldInSlices, runInSlices } from "../concurrency/eventLoopBudget.ts"
 import * as IncrementalView from "../view/incrementalView.ts"
-import type { View } from "../view/model.ts"
 import type { Held, Leases } from "../store/holdLease.ts"
 import type { Progress, Spent } from "../summary/budget.ts"
 import * as SegmentTree from "../handoff/segmentTree.ts"
@@ -116,8 +108,16 @@ const joinOrCompress = Effect.fnUntraced(function* (
  */
 const publish = (env: OperationEnvironment, operation: Operation, failed: CompressionFailed) => {
   const { key: requestKey, operationId, sessionId } = operation
-  const ended = { sessionId, operationId, requestKey, outcome: encodeOutcome(withoutQuotes(failed)) }
+  const ended = { sessionId, operationId, requestKey, outcome: CompressionEvent.encodeOutcome(withoutQuotes(failed)) }
   return Effect.ignoreLogged(env.store.publish(ended))
+}
+
+const withoutQuotes = ({ errors, operationId, sessionId }: CompressionFailed): CompressionFailed => {
+  const withoutQuote = (error: ModelError) => {
+    if (error._tag !== "InvalidSummary") return error
+    return new InvalidSummary({ route: error.route, reason: error.reason, detail: "its words are not kept" })
+  }
+  return new CompressionFailed({ sessionId, operationId, errors: errors.map(withoutQuote) })
 }
 
 /** Reads how an equal operation of another process ended. */
@@ -126,7 +126,7 @@ const readOutcome = (env: OperationEnvironment, operationId: string, key: string
     text === null
       ? Effect.succeed(undefined)
       : Effect.mapError(
-          decodeOutcome(text),
+          CompressionEvent.decodeOutcome(text),
           ({ message }) => new StoreError({ operation: "read an outcome", reason: "corrupt", detail: message })
         )
   )
@@ -275,8 +275,7 @@ const commit = Effect.fnUntraced(function* (
   )
   const { generation, snapshotId, state: next } = committed.right
   const after = yield* measureView(env, next, operation)
-  const { segments } = next
-  const result = yield* makeResult(baseline, { ...ended, cost, generation, snapshotId, after, segments })
+  const result = yield* makeResult(baseline, { ...ended, cost, generation, snapshotId, after, segments: next.segments })
   const targetTokens = shares(baseline.policy, baseline.view.overhead)?.target ?? 0
   return { result, freedTokens: draft.freedTokens, targetTokens }
 })
@@ -287,8 +286,9 @@ const endWith = (baseline: Baseline, { next, view }: Plan.Draft, { cost, ...ende
   const of = { generation: baseline.state.generation + 1, after, segments: next.segments, snapshotId: null }
   return Effect.map(makeResult(baseline, { ...ended, ...of, cost }), (made) => ({
     requestKey: baseline.operation.key,
-    makeOutcome: (snapshotId) => encodeOutcome(withoutDetails({ ...made, snapshotId })),
-    counts: { ...countsOfResult(made), modelCalls: cost.modelCalls, tokensSpent: cost.tokensSpent }
+    makeOutcome: (snapshotId) =>
+      CompressionEvent.encodeOutcome(CompressionEvent.withoutDetails({ ...made, snapshotId })),
+    counts: CompressionEvent.countsOfCommit(made)
   }))
 }
 
@@ -392,7 +392,7 @@ interface ViewSize {
 const measureView = ({ counter }: OperationEnvironment, state: State, operation: Operation): Effect.Effect<ViewSize> =>
   Effect.map(runInSlices(IncrementalView.assembleInSlices(state, counter)), (view) => sizeOf(view, state, operation))
 
-const sizeOf = ({ messages, parts, tokens }: View, state: State, operation: Operation): ViewSize => {
+const sizeOf = ({ messages, parts, tokens }: Plan.Draft["view"], state: State, operation: Operation): ViewSize => {
   const overhead = operation.overhead ?? parts.system.tokens
   const estimate = tokens - parts.system.tokens + overhead
   const calibrated = calibrate(estimate, state.generation, state.usage, operation.model)

@@ -1,8 +1,6 @@
-/** The checks of a compression's options, for `readOptions`, and what is kept of them. */
-import { redact } from "../message/Redaction.ts"
+/** The checks of a compression's options, for `readOptions`. */
 import { isAmount, isFlag, isNumber, isObject, isText } from "../model/InvalidSetting.ts"
 import { WINDOW_FIELDS } from "./CompressionPolicy.ts"
-import type { CompressionRequest } from "./Compressor.ts"
 
 export const REQUEST_FIELDS = {
   ...WINDOW_FIELDS,
@@ -12,9 +10,3 @@ export const REQUEST_FIELDS = {
   isUrgent: isFlag,
   payment: isObject
 }
-
-/** The focus goes into prompts, log lines, segments and the row of the operation. */
-export const withoutSecrets = ({ focus, ...rest }: CompressionRequest): CompressionRequest => ({
-  ...rest,
-  focus: focus === undefined ? undefined : redact(focus)
-})

@@ -17,7 +17,6 @@ import {
   type UnknownSession,
   type UnknownSnapshot
 } from "../session/SessionError.ts"
-import { encodeCounts } from "../session/SessionStats.ts"
 import {
   advanceResident,
   findGenerationFault,
@@ -26,7 +25,7 @@ import {
   stateOfResident,
   stateOfResidentAt
 } from "../store/residentSessions.ts"
-import { checksumOfGeneration, checksumOfLedger, parseManifest, rowOfSegment } from "../store/rows.ts"
+import { checksumOfGeneration, checksumOfLedger, encodeCounts, parseManifest, rowOfSegment } from "../store/rows.ts"
 import { type Commit, type Committed, type Lease, LeaseLost, type Rewind } from "../store/SessionStore.ts"
 import { type Leases, tokenOf } from "./leases.ts"
 import type { Attempt, Link } from "./link.ts"

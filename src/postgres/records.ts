@@ -13,6 +13,7 @@ import {
   type PublishedOutcome
 } from "../store/model.ts"
 import { readBeside, withOrigin } from "../store/histories.ts"
+import { encodeCounts } from "../store/rows.ts"
 import type { Leases } from "./leases.ts"
 import type { Link } from "./link.ts"
 import { RECENT, type Residents } from "./residents.ts"
@@ -61,7 +62,7 @@ export const makeRecords = ({ leaseTime, run, runOnce }: Link, { memory }: Resid
 
 export const makeCounters = ({ run, runOnce }: Link) => {
   const count = (sessionId: SessionId, counts: SessionStats.Counts) =>
-    Effect.asVoid(runOnce(statements.count, keepId(sessionId), SessionStats.encodeCounts(counts)))
+    Effect.asVoid(runOnce(statements.count, keepId(sessionId), encodeCounts(counts)))
 
   const stats = (sessionId: SessionId): Effect.Effect<SessionStats.SessionStats, UnknownSession | StoreError> =>
     Effect.flatMap(run(statements.counters, keepId(sessionId)), (rows) => {

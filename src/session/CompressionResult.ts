@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { InvalidSummary, ModelError } from "../model/ModelError.ts"
+import { ModelError } from "../model/ModelError.ts"
 import { escapeId } from "../message/text.ts"
 import { SessionId } from "./Session.ts"
 
@@ -128,29 +128,3 @@ export class CompressionFailed extends Schema.TaggedError<CompressionFailed>()("
     return this.errors.some(({ isRetryable }) => isRetryable)
   }
 }
-
-const OutcomeText = Schema.parseJson(Schema.Union(CompressionFailed, CompressionResult))
-
-/** Encodes an outcome as text for the store. The codec is made at the first call: most imports never need it. @internal */
-export const encodeOutcome = (outcome: typeof OutcomeText.Type): string => Schema.encodeSync(OutcomeText)(outcome)
-/** @internal */
-export const decodeOutcome = (text: string) => Schema.decode(OutcomeText)(text)
-
-/** Drops details that may quote a rejected summary: none of its words may reach the store. @internal */
-export const withoutDetails = (result: CompressionResult): CompressionResult => ({
-  ...result,
-  attempts: result.attempts.map((attempt) => ({ ...attempt, detail: null }))
-})
-
-/** The same for a failure. @internal */
-export const withoutQuotes = ({ errors, operationId, sessionId }: CompressionFailed): CompressionFailed => {
-  const withoutQuote = (error: ModelError) => {
-    if (error._tag !== "InvalidSummary") return error
-    return new InvalidSummary({ route: error.route, reason: error.reason, detail: "its words are not kept" })
-  }
-  return new CompressionFailed({ sessionId, operationId, errors: errors.map(withoutQuote) })
-}
-
-/** Whether this operation made a generation. @internal */
-export const isOwnCommit = ({ outcome, snapshotId }: CompressionResult): boolean =>
-  snapshotId !== null && outcome !== "joined"

@@ -44,11 +44,6 @@ export type SessionStats = typeof SessionStats.Type
  */
 export type Counts = { readonly [name in Outcome | Exclude<keyof SessionStats, "sessionId" | "compressions">]?: number }
 
-/** Encodes counts for a store, each rounded to the nearest whole number. @internal */
-export const encodeCounts = (counts: Counts): string => JSON.stringify(counts, roundNumber)
-
-const roundNumber = (_: string, value: unknown) => (typeof value === "number" ? Math.round(value) : value)
-
 /**
  * The statistics of a session from its counters; what was never counted is 0.
  *

@@ -20,7 +20,6 @@ import { saveUsage } from "./log.ts"
 import * as Rows from "../store/rows.ts"
 import type { Statements } from "./statements.ts"
 import { countUndone, undoAfter } from "../session/Session.ts"
-import { encodeCounts } from "../session/SessionStats.ts"
 
 type NewGeneration = Omit<Commit, "base">
 
@@ -76,7 +75,7 @@ export const make = (connection: Connection) => {
     if (made.ending !== undefined) {
       const { counts, makeOutcome, requestKey } = made.ending
       sql.publish.run(operationId, sessionId, requestKey, makeOutcome(written.snapshotId))
-      sql.count.run(encodeCounts(counts), sessionId)
+      sql.count.run(Rows.encodeCounts(counts), sessionId)
     }
     return written
   }

@@ -14,6 +14,7 @@ import type { SessionId } from "../session/Session.ts"
 import { makeUnknownSession, SessionBusy, StoreError, type UnknownSession } from "../session/SessionError.ts"
 import * as SessionStats from "../session/SessionStats.ts"
 import { MOST_LIVES } from "../store/model.ts"
+import { encodeCounts } from "../store/rows.ts"
 import {
   type Acquired,
   ForeignSession,
@@ -258,7 +259,7 @@ const makeForget = (
 const makeCounters = ({ commitDurably, findResident, read, runRelaxed, sql }: Transaction.Connection) => {
   const count = (sessionId: SessionId, counts: SessionStats.Counts) =>
     runRelaxed("count", sessionId, () => {
-      sql.count.run(SessionStats.encodeCounts(counts), sessionId)
+      sql.count.run(encodeCounts(counts), sessionId)
       return Either.right(() => {})
     })
 

@@ -23,6 +23,7 @@ import {
   wholeLog
 } from "../session/Session.ts"
 import { StoreError } from "../session/SessionError.ts"
+import type { Counts } from "../session/SessionStats.ts"
 
 export interface MessageRow {
   readonly seq: number
@@ -390,3 +391,8 @@ export const readLeadingSystem = (readLog: LogReader, lastSeq: number): Array<Lo
 
 /** Most logs begin with one system message. */
 const LEADING_PAGE = 2
+
+/** Counts as a store adds them, each rounded to the nearest whole number. */
+export const encodeCounts = (counts: Counts): string => JSON.stringify(counts, roundNumber)
+
+const roundNumber = (_: string, value: unknown) => (typeof value === "number" ? Math.round(value) : value)

@@ -1,12 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { decodeOutcome, encodeOutcome } from "../../src/compression/CompressionEvent.ts"
 import { InvalidSummary, ProviderError, RateLimited, Timeout } from "../../src/model/ModelError.ts"
-import {
-  CompressionFailed,
-  type CompressionResult,
-  decodeOutcome,
-  encodeOutcome
-} from "../../src/session/CompressionResult.ts"
+import { CompressionFailed, type CompressionResult } from "../../src/session/CompressionResult.ts"
 import { SessionId } from "../../src/session/Session.ts"
 
 const sessionId = SessionId.make("chat-42")

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { type Cut, startProxy } from "../support/cuttingProxy.ts"
 import { SessionId, wholeLog } from "../../src/session/Session.ts"
-import type { LeaseName } from "../../src/store/SessionStore.ts"
+import * as Postgres from "../../src/postgres/Postgres.ts"
+import { type LeaseName, SessionCounters } from "../../src/store/SessionStore.ts"
 import { createDatabase, sharedServer } from "../support/postgres.ts"
 import { openHost, readAll, readTexts, type Store } from "../support/postgresHosts.ts"
 import { assistant, segment, user } from "../support/stores.ts"
@@ -22,14 +23,15 @@ const openBehindProxy = Effect.gen(function* () {
   )
   const watcher = yield* openHost(url)
   const store = yield* openHost(url.replace(`:${port}/`, `:${proxy.port}/`), { connections: 1 })
-  return { store, watcher, cutNext: proxy.cutNext }
+  const services = yield* Layer.build(Postgres.layer({ url, connections: 1 }))
+  return { store, watcher, counters: Context.get(services, SessionCounters), cutNext: proxy.cutNext }
 })
 
 for (const at of ["statement", "answer"] satisfies ReadonlyArray<Cut>) {
   describe(`a connection that is cut at the ${at}`, () => {
     it.scopedLive("makes each write happen once, and tells what it did", () =>
       Effect.gen(function* () {
-        const { cutNext, store, watcher } = yield* openBehindProxy
+        const { counters, cutNext, store, watcher } = yield* openBehindProxy
         const cut = <A, E>(write: Effect.Effect<A, E>) =>
           Effect.zipRight(
             Effect.sync(() => cutNext(at)),
@@ -87,7 +89,15 @@ for (const at of ["statement", "answer"] satisfies ReadonlyArray<Cut>) {
         const rewind = { base: 1, seq: 4, manifest, ledger: null }
         assert.strictEqual((yield* cut(store.rewind(id, rewind)))?.generation, 2)
         assert.strictEqual((yield* cut(store.reset(id))).generation, 3)
-        assert.lengthOf(yield* watcher.snapshots(id), 3)
+        const closing = yield* cut(acquire(store, id, "operation"))
+        const ending = { requestKey: "k", makeOutcome: (left: string) => `left ${left}`, counts: { committed: 1 } }
+        const end = { operationId: "last", base: 3, manifest: wholeLog, segments: [], ledger: null, ending }
+        const { generation, snapshotId } = yield* cut(store.commit(closing, end))
+        assert.strictEqual(generation, 4)
+        assert.strictEqual(yield* watcher.outcome("last", "k"), `left ${snapshotId}`)
+        assert.strictEqual((yield* counters.stats(id)).compressions.committed, 1)
+        yield* watcher.release(yield* acquire(watcher, id, "operation"))
+        assert.lengthOf(yield* watcher.snapshots(id), 4)
         assert.deepStrictEqual(yield* cut(readTexts(store, id)), ["one", "two", "three", "four", "five", "six"])
 
         const imported = SessionId.make("imported")

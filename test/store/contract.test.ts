@@ -779,6 +779,74 @@ for (const [name, backend] of backends) {
       )
 
       it.effect(
+        "a commit that ends its operation publishes it, counts it and gives its lease back, or does nothing",
+        () =>
+          Effect.gen(function* () {
+            const store = yield* SessionStore
+            const { stats } = yield* SessionCounters
+            const sessionId = freshSession()
+            yield* conversation(sessionId, ["a", "b", "c"].map(user))
+            const readEnd = (operationId: string) =>
+              Effect.all({ outcome: store.outcome(operationId, "request"), stats: stats(sessionId) })
+            for (const base of [0, 1, 2]) {
+              const before = yield* stats(sessionId)
+              const lease = yield* acquireLease(sessionId, "operation", `holder ${base}`)
+              const operationId = `op ${base} of ${sessionId}`
+              const made = { operationId, manifest: wholeLog, segments: [], ledger: null }
+              const ending = {
+                requestKey: "request",
+                makeOutcome: (snapshotId: string) => `it left ${snapshotId}`,
+                counts: { committed: 1, tokensSaved: 1.6 }
+              }
+              assert.strictEqual(
+                (yield* Effect.flip(store.commit(lease, { ...made, base: 7, ending })))._tag,
+                "LeaseLost"
+              )
+              assert.deepStrictEqual(yield* readEnd(operationId), { outcome: null, stats: before })
+              assert.isTrue(yield* store.renew(lease, 60_000))
+
+              const { snapshotId } = yield* store.commit(lease, { ...made, base, ending })
+              const { outcome, stats: after } = yield* readEnd(operationId)
+              assert.strictEqual(outcome, `it left ${snapshotId}`)
+              assert.strictEqual(after.compressions.committed, base + 1)
+              assert.strictEqual(after.tokensSaved, 2 * (base + 1))
+              assert.isNull(yield* store.outcome(operationId, "another request"))
+
+              const next = yield* acquireLease(sessionId, "operation", `the next one ${base}`)
+              yield* store.release(lease)
+              assert.strictEqual(
+                (yield* Effect.flip(store.commit(lease, { ...made, base: base + 1, ending })))._tag,
+                "LeaseLost",
+                "the lease is another one's"
+              )
+              assert.isTrue(yield* store.renew(next, 60_000))
+              yield* store.release(next)
+            }
+          })
+      )
+
+      it.effect("the recent state has all that this store has written", () =>
+        Effect.gen(function* () {
+          const store = yield* SessionStore
+          const id = freshSession()
+          yield* conversation(id, ["a", "b", "c"].map(user))
+          const turn = yield* acquireLease(id, "turn")
+          assert.deepStrictEqual(yield* store.recentState(id), yield* store.state(id))
+          yield* store.append(turn, ["d", "e"].map(user))
+          assert.deepStrictEqual(
+            (yield* store.recentState(id)).tail.map(({ seq }) => seq),
+            [1, 2, 3, 4, 5]
+          )
+          yield* commit(yield* acquireLease(id, "operation"), 0, 3)
+          assert.strictEqual((yield* store.recentState(id)).generation, 1)
+          yield* store.reset(id)
+          assert.deepStrictEqual(yield* store.recentState(id), yield* store.state(id))
+          const nobody = freshSession()
+          assert.deepStrictEqual(yield* Effect.flip(store.recentState(nobody)), yield* Effect.flip(store.state(nobody)))
+        })
+      )
+
+      it.effect(
         "an import keeps beside a session what it was to another, and what was left out, until it is forgotten",
         () =>
           Effect.gen(function* () {
