@@ -17,7 +17,6 @@ import { CompressionFailed, CompressionResult } from "../session/CompressionResu
 import { SessionId } from "../session/Session.ts"
 import type * as SessionStats from "../session/SessionStats.ts"
 import type { SessionCounters } from "../store/SessionStore.ts"
-import type { Spent } from "../summary/budget.ts"
 import { annotateSpan, monotonicMillis } from "../concurrency/fiberServices.ts"
 
 /** The compression or healing an event belongs to. */
@@ -314,7 +313,7 @@ export const countEnd = (
   { count }: SessionCounters["Type"],
   sessionId: SessionId,
   exit: Exit.Exit<CompressionResult, unknown>,
-  spent?: Spent
+  spent?: SessionStats.Counts
 ): Effect.Effect<void> => {
   if (!Exit.isSuccess(exit)) return Effect.ignoreLogged(count(sessionId, { ...spent, failed: 1 }))
   const { outcome, snapshotId } = exit.value
