@@ -124,7 +124,8 @@ export {
   type OpenOptions,
   /**
    * A session of an open file. `messages` reads the messages from the file when they are taken; it may run more than once.
-   * `outline` is the same messages to count by: the long texts in them may be cut short.
+   * `outline` is the same messages to count by: the long texts in them may be cut short. It may be iterated more than once,
+   * and reads nothing from the file. `count` is the number of messages.
    *
    * @since 0.1.0
    * @category models
@@ -239,6 +240,7 @@ const showWhole = ({ sessions, ...transcript }: Transcript): OpenTranscript => (
   ...transcript,
   sessions: sessions.map(({ messages, ...session }) => ({
     ...session,
+    count: messages.length,
     outline: messages,
     messages: Stream.fromIterable(messages)
   }))

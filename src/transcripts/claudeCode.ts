@@ -7,15 +7,17 @@ import * as Either from "effect/Either"
 import * as MessageFormat from "../format/MessageFormat.ts"
 import type { Message } from "../message/Message.ts"
 import { findHeard } from "./claudeQueue.ts"
-import { type Conversation, makeTranscript, readTree } from "./entries.ts"
+import { type Conversation, makeTranscript, readTreeInSteps } from "./entries.ts"
 import { type Chain, findParents, orderRows, splitChains } from "./claudeTree.ts"
 import {
+  type EntryPlace,
   type TranscriptContents,
   failImport,
   type ImportError,
   type MakeMessages,
   pickFields,
   pickWithin,
+  type Steps,
   type Tolerance,
   type TranscriptRow
 } from "./rows.ts"
@@ -56,38 +58,40 @@ const FIELDS = [
  * Reads the sessions of a file. A compaction is skipped, because the lines it stands for are in the file. At the beginning
  * of a session it stands for an earlier session, and stays.
  */
-export const readClaudeCode = (
+export function* readClaudeCode(
   rows: ReadonlyArray<TranscriptRow>,
   tolerance: Tolerance
-): Either.Either<TranscriptContents, ImportError> =>
-  Either.gen(function* () {
-    const chains = splitChains(rows)
-    const parents = findParents(chains)
-    const seen = new Set<unknown>()
-    const skipped: Array<string> = []
-    const conversations: Array<Conversation> = []
-    for (const chain of chains) {
-      const heard = findHeard(chain.rows)
-      const spoken: Array<ChatLine> = []
-      for (const row of orderRows(chain.rows, parents)) {
-        const { isCompactSummary, uuid } = row.value
-        const item = yield* tolerance.attempt(convertRow(row, heard), row)
-        if (item === undefined) continue
-        if (typeof item === "string") skipped.push(item)
-        else if (isCompactSummary === true && spoken.length > 0) skipped.push("compaction")
-        else if (typeof uuid === "string" && seen.has(uuid)) skipped.push("repeated")
-        else spoken.push(item)
-        seen.add(uuid)
-      }
-      const follow = (leaf: ChatLine | undefined) => findBranch(spoken, parents, leaf)
-      const live = follow(spoken.at(-1))
-      const keyOf = ({ row }: ChatLine) => row
-      const tree = { file: chain.rows[0]?.file ?? "", said: spoken, live, follow, keyOf }
-      for (const read of yield* readTree(tree, tolerance, (branch) => readChain(chain, branch, tolerance)))
-        conversations.push(read)
+): Steps<Either.Either<TranscriptContents, ImportError>> {
+  const chains = yield* splitChains(rows)
+  const parents = yield* findParents(chains)
+  const seen = new Set<unknown>()
+  const skipped: Array<string> = []
+  const conversations: Array<Conversation> = []
+  for (const chain of chains) {
+    const heard = yield* findHeard(chain.rows)
+    const spoken: Array<ChatLine> = []
+    for (const row of yield* orderRows(chain.rows, parents)) {
+      yield
+      const { isCompactSummary, uuid } = row.value
+      const read = tolerance.attempt(convertRow(row, heard.get(row)), row)
+      if (Either.isLeft(read)) return Either.left(read.left)
+      const item = read.right
+      if (item === undefined) continue
+      if (typeof item === "string") skipped.push(item)
+      else if (isCompactSummary === true && spoken.length > 0) skipped.push("compaction")
+      else if (typeof uuid === "string" && seen.has(uuid)) skipped.push("repeated")
+      else spoken.push(item)
+      seen.add(uuid)
     }
-    return makeTranscript(conversations, skipped)
-  })
+    const follow = (leaf: ChatLine | undefined) => findBranch(spoken, parents, leaf)
+    const keyOf = ({ row }: ChatLine) => row
+    const tree = { file: chain.rows[0]?.file ?? "", said: spoken, live: yield* follow(spoken.at(-1)), follow, keyOf }
+    const read = yield* readTreeInSteps(tree, tolerance, (branch) => readChain(chain, branch, tolerance))
+    if (Either.isLeft(read)) return Either.left(read.left)
+    for (const conversation of read.right) conversations.push(conversation)
+  }
+  return Either.right(makeTranscript(conversations, skipped))
+}
 
 /**
  * Reads a line by itself: neither the other lines of its reply nor its branch are known. A line of a sub-agent has no
@@ -95,51 +99,64 @@ export const readClaudeCode = (
  */
 export const readClaudeCodeLine = (row: TranscriptRow): Either.Either<ReadonlyArray<Message>, ImportError> =>
   Either.gen(function* () {
-    const item = row.value.isSidechain === true ? "sidechain" : yield* convertRow(row, NOTHING_HEARD)
-    return typeof item === "string" || item.blocks.length === 0 ? [] : yield* makeMessages(item.role, row)(item.blocks)
+    const item = row.value.isSidechain === true ? "sidechain" : yield* convertRow(row, undefined)
+    if (typeof item === "string") return []
+    const blocks = listBlocks(item)
+    return blocks.length === 0 ? [] : yield* MAKERS[item.role](blocks, row)
   })
 
-const NOTHING_HEARD: ReadonlyMap<TranscriptRow, unknown> = new Map()
-
-/** A line of the conversation. Lines of one assistant message have the same `reply` id. */
+/**
+ * A line of the conversation. Lines of one assistant message have the same `reply` id. `heard` is what the model heard by
+ * it, if that stands elsewhere; `only` are the indexes of its blocks that count, if not all do.
+ */
 interface ChatLine {
   readonly row: TranscriptRow
   readonly role: "user" | "assistant"
   readonly reply: string | null
-  readonly blocks: ReadonlyArray<JsonObject>
+  readonly heard: unknown
+  readonly only: ReadonlyArray<number> | undefined
 }
 
 /** Converts a line, or returns its kind if the model never saw it. */
-const convertRow = (
-  row: TranscriptRow,
-  heard: ReadonlyMap<TranscriptRow, unknown>
-): Either.Either<ChatLine | string, ImportError> => {
+const convertRow = (row: TranscriptRow, heard: unknown): Either.Either<ChatLine | string, ImportError> => {
   const { attachment, isApiErrorMessage, message, type } = row.value
-  if (heard.has(row)) return makeChatLine(row, "user", null, heard.get(row))
-  if (type === "attachment" && isObject(attachment) && attachment.type === "queued_command") {
-    return makeChatLine(row, "user", null, attachment.prompt)
-  }
+  const isQueued = type === "attachment" && isObject(attachment) && attachment.type === "queued_command"
+  if (heard !== undefined || isQueued) return makeChatLine(row, "user", null, heard)
   if (type !== "user" && type !== "assistant") return Either.right(typeof type === "string" ? type : "unknown")
   if (isApiErrorMessage === true) return Either.right("api error")
-  const { content, id } = isObject(message) ? message : {}
-  return makeChatLine(row, type, typeof id === "string" ? id : null, content)
+  const id = isObject(message) ? message.id : undefined
+  return makeChatLine(row, type, typeof id === "string" ? id : null, heard)
 }
-
-/** Thinking is left out: it is no part of what was said. */
-const THINKING: ReadonlyArray<unknown> = ["thinking", "redacted_thinking"]
 
 const makeChatLine = (
   row: TranscriptRow,
   role: ChatLine["role"],
   reply: string | null,
-  content: unknown
-): Either.Either<ChatLine, ImportError> => {
-  const blocks: ReadonlyArray<unknown> = Array.isArray(content) ? content : [{ type: "text", text: content }]
-  const spoken = blocks.filter(isObject).filter(({ type }) => !THINKING.includes(type))
-  return Either.map(decodeTurn(row, role, blocks), () => ({ row, role, reply, blocks: spoken }))
+  heard: unknown
+): Either.Either<ChatLine, ImportError> =>
+  Either.map(decodeTurn(row, role, listAllBlocks({ heard, row })), () => ({ row, role, reply, heard, only: undefined }))
+
+/** What stands in the line, which is not kept: a large file has many. */
+const listAllBlocks = ({ heard, row: { value } }: Pick<ChatLine, "heard" | "row">): ReadonlyArray<unknown> => {
+  const { attachment, message, type } = value
+  const spoken = isObject(message) ? message.content : undefined
+  const said = type === "attachment" && isObject(attachment) ? attachment.prompt : spoken
+  const content = heard === undefined ? said : heard
+  return Array.isArray(content) ? content : [{ type: "text", text: content }]
 }
 
-const decodeTurn = (row: TranscriptRow, role: string, content: unknown) =>
+/** Thinking is left out: it is no part of what was said. */
+const THINKING: ReadonlyArray<unknown> = ["thinking", "redacted_thinking"]
+
+const listBlocks = (item: ChatLine): ReadonlyArray<JsonObject> => {
+  const spoken = listAllBlocks(item)
+    .filter(isObject)
+    .filter(({ type }) => !THINKING.includes(type))
+  const { only } = item
+  return only === undefined ? spoken : spoken.filter((_, index) => only.includes(index))
+}
+
+const decodeTurn = (row: EntryPlace, role: string, content: unknown) =>
   Either.mapLeft(MessageFormat.decode("anthropic", [{ role, content }]), ({ issue }) =>
     failImport(row, "a message of Anthropic's API", issue)
   )
@@ -149,38 +166,68 @@ const decodeTurn = (row: TranscriptRow, role: string, content: unknown) =>
  * other lines of a reply, and the results of its calls. A reply that was written again, with new ids of its lines, adds
  * nothing.
  */
-const findBranch = (
+function* findBranch(
   spoken: ReadonlyArray<ChatLine>,
   parents: ReadonlyMap<TranscriptRow, TranscriptRow>,
   leaf: ChatLine | undefined
-): ReadonlyArray<ChatLine> => {
+): Steps<ReadonlyArray<ChatLine>> {
   const path = new Set<TranscriptRow>()
   for (let row = leaf?.row; row !== undefined && !path.has(row); row = parents.get(row)) path.add(row)
   const onPath = spoken.filter(({ row }) => path.has(row))
+  const beside = spoken.filter(({ row }) => !path.has(row))
+  if (beside.length === 0) return onPath
   const replies = new Set(onPath.map(({ reply }) => reply))
   replies.delete(null)
-  const calls = new Set(
-    spoken
-      .filter(({ reply, row }) => path.has(row) || replies.has(reply))
-      .flatMap(({ blocks }) => blocks.filter(({ type }) => type === "tool_use").map(({ id }) => id))
+  const isOf = ({ reply, row }: ChatLine) => path.has(row) || replies.has(reply)
+  // Only what may be added is looked for on the path.
+  const answered = yield* collectKeys(beside, ({ tool_use_id: id, type }) => (type === "tool_result" ? id : undefined))
+  const calls = yield* collectKeys(spoken.filter(isOf), ({ id, type }) =>
+    type === "tool_use" && answered.has(id) ? id : undefined
   )
-  const said = new Set(onPath.flatMap(({ blocks, reply }) => blocks.map((block) => keyOf(block, reply))))
-  const kept = new Set(path)
-  return spoken.flatMap((item): ReadonlyArray<ChatLine> => {
-    const { blocks, reply, row } = item
-    if (path.has(row)) return [item]
-    if (row.value.type === "queue-operation") {
-      const parent = parents.get(row)
-      return parent === undefined || kept.has(parent) ? [item] : []
-    }
-    const isResult = blocks.some(({ tool_use_id: id, type }) => type === "tool_result" && calls.has(id))
-    if (!isResult && !replies.has(reply)) return []
-    const added = blocks.filter((block) => !said.has(keyOf(block, reply)))
-    if (isResult && !added.some(({ type }) => type === "tool_result")) return []
-    for (const block of added) said.add(keyOf(block, reply))
-    kept.add(row)
-    return added.length === 0 ? [] : [{ ...item, blocks: added }]
+  const isAnswer = ({ tool_use_id: id, type }: JsonObject) => type === "tool_result" && calls.has(id)
+  const addable = yield* collectKeys(beside, keyOf)
+  const said = yield* collectKeys(onPath, (block, reply) => {
+    const key = keyOf(block, reply)
+    return addable.has(key) ? key : undefined
   })
+  const kept = new Set(path)
+  const branch: Array<ChatLine> = []
+  for (const item of spoken) {
+    yield
+    const { reply, row } = item
+    const parent = parents.get(row)
+    if (path.has(row)) branch.push(item)
+    else if (row.value.type === "queue-operation") {
+      if (parent === undefined || kept.has(parent)) branch.push(item)
+    } else {
+      const blocks = listBlocks(item)
+      const isResult = blocks.some(isAnswer)
+      if (!isResult && !replies.has(reply)) continue
+      const only = Array.from(blocks.keys()).filter((index) => !said.has(keyOf(blocks[index] ?? {}, reply)))
+      const added = only.map((index) => blocks[index] ?? {})
+      if (isResult && !added.some(({ type }) => type === "tool_result")) continue
+      for (const block of added) said.add(keyOf(block, reply))
+      kept.add(row)
+      if (added.length > 0) branch.push({ ...item, only })
+    }
+  }
+  return branch
+}
+
+/** What is found in the blocks of lines. */
+function* collectKeys(
+  items: ReadonlyArray<ChatLine>,
+  find: (block: JsonObject, reply: string | null) => unknown
+): Steps<Set<unknown>> {
+  const keys = new Set<unknown>()
+  for (const item of items) {
+    yield
+    for (const block of listBlocks(item)) {
+      const key = find(block, item.reply)
+      if (key !== undefined) keys.add(key)
+    }
+  }
+  return keys
 }
 
 /** Equal for blocks that say the same of the same reply. A call has one result. */
@@ -189,41 +236,45 @@ const keyOf = (block: JsonObject, reply: string | null): string => {
   return JSON.stringify(block.type === "tool_result" ? ["result", block.tool_use_id] : [reply, block.type, block])
 }
 
-/** Merges the lines of each reply. Claude Code writes each block of it on its own line. */
-const mergeReplies = (spoken: ReadonlyArray<ChatLine>): ReadonlyArray<ChatLine> => {
-  const place = new Map<string, number>()
-  const merged: Array<ChatLine & { readonly blocks: Array<JsonObject> }> = []
+/** Puts the lines of each reply together. Claude Code writes each block of it on its own line. */
+const mergeReplies = (spoken: ReadonlyArray<ChatLine>): ReadonlyArray<ReadonlyArray<ChatLine>> => {
+  const byReply = new Map<string, Array<ChatLine>>()
+  const merged: Array<Array<ChatLine>> = []
   for (const item of spoken) {
-    const index = item.reply === null ? undefined : place.get(item.reply)
-    const first = index === undefined ? undefined : merged[index]
-    if (first !== undefined) for (const block of item.blocks) first.blocks.push(block)
+    const first = item.reply === null ? undefined : byReply.get(item.reply)
+    if (first !== undefined) first.push(item)
     else {
-      if (item.reply !== null) place.set(item.reply, merged.length)
-      merged.push({ ...item, blocks: [...item.blocks] })
+      const lines = [item]
+      if (item.reply !== null) byReply.set(item.reply, lines)
+      merged.push(lines)
     }
   }
   return merged
 }
 
-const readChain = (
+function* readChain(
   { sessionId, subagent }: Chain,
   current: ReadonlyArray<ChatLine>,
   { make }: Tolerance
-): Either.Either<Conversation, ImportError> =>
-  Either.gen(function* () {
-    const messages: Array<Message> = []
-    const notices: Array<number> = []
-    for (const item of mergeReplies(current)) {
-      if (item.blocks.length === 0) continue
-      for (const message of yield* make(item.blocks, makeMessages(item.role, { ...item.row, value: {} }))) {
-        if (message.role === "user" && isNotice(item)) notices.push(messages.length)
-        messages.push(message)
-      }
+): Steps<Either.Either<Conversation, ImportError>> {
+  const messages: Array<Message> = []
+  const notices: Array<number> = []
+  for (const lines of mergeReplies(current)) {
+    yield
+    const blocks = lines.flatMap(listBlocks)
+    const [first] = lines
+    if (first === undefined || blocks.length === 0) continue
+    const made = make(blocks, MAKERS[first.role], first.row)
+    if (Either.isLeft(made)) return Either.left(made.left)
+    for (const message of made.right) {
+      if (message.role === "user" && isNotice(first.row, blocks)) notices.push(messages.length)
+      messages.push(message)
     }
-    return { sessionId, messages, notices, skipped: [], subagent }
-  })
+  }
+  return Either.right({ sessionId, messages, notices, skipped: [], subagent })
+}
 
-const isNotice = ({ blocks, row }: ChatLine): boolean =>
+const isNotice = (row: TranscriptRow, blocks: ReadonlyArray<JsonObject>): boolean =>
   isNoticeText(row, blocks.find(({ type }) => type === "text")?.text)
 
 /** True for what Claude Code itself says in the name of the user. */
@@ -233,16 +284,15 @@ export const isNoticeText = ({ value: { isCompactSummary, isMeta } }: Transcript
 const NOTICE =
   /^\s*(?:<(?:task-notification|local-command-stdout|system-reminder)>|\[Request interrupted by user|This session is being continued from a previous conversation)/
 
-/**
- * A call stands once in a message, however many lines repeat it. Lone text of the user is plain text. Of the row, only its
- * place is needed.
- */
-const makeMessages =
-  (role: ChatLine["role"], row: TranscriptRow): MakeMessages =>
-  (blocks) => {
+/** A call stands once in a message, however many lines repeat it. Lone text of the user is plain text. */
+const makeMaker =
+  (role: ChatLine["role"]): MakeMessages =>
+  (blocks, place) => {
     const calls = new Set<unknown>()
     const isFirst = ({ id, type }: JsonObject) => type !== "tool_use" || (!calls.has(id) && calls.add(id).has(id))
     const [first] = blocks
     const isText = role === "user" && blocks.length === 1 && first?.type === "text" && Object.keys(first).length === 2
-    return decodeTurn(row, role, isText ? first.text : blocks.filter(isFirst))
+    return decodeTurn(place, role, isText ? first.text : blocks.filter(isFirst))
   }
+
+const MAKERS = { user: makeMaker("user"), assistant: makeMaker("assistant") }

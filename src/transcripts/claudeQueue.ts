@@ -3,18 +3,21 @@
  * model heard it in the middle of its turn; by `dequeue`, a turn began with it; by `popAll`, the user took it back.
  */
 import { isObject } from "../format/json.ts"
-import type { TranscriptRow } from "./rows.ts"
+import type { Steps, TranscriptRow } from "./rows.ts"
 
 /**
  * Finds the lines by which the model heard something in the middle of a turn, and what it was. Left out is what another
  * line says, as newer versions write it.
  */
-export const findHeard = (rows: ReadonlyArray<TranscriptRow>): ReadonlyMap<TranscriptRow, unknown> => {
-  const said = findSaid(rows)
+export function* findHeard(rows: ReadonlyArray<TranscriptRow>): Steps<ReadonlyMap<TranscriptRow, unknown>> {
   const heard = new Map<TranscriptRow, unknown>()
+  const first = yield* findFirst(rows)
+  if (first < 0) return heard
+  const said = yield* findSaid(rows)
   let queue = new Queue()
   for (const [index, row] of rows.entries()) {
-    if (row.value.type !== "queue-operation") continue
+    yield
+    if (index < first || row.value.type !== "queue-operation") continue
     const { content, operation, reason } = row.value
     if (operation === "enqueue") queue.add({ content, index })
     else if (operation === "popAll") queue = new Queue()
@@ -60,15 +63,25 @@ class Queue {
   }
 }
 
+/** The place of the first line about the queue; below 0 if nothing was queued, as mostly. */
+function* findFirst(rows: ReadonlyArray<TranscriptRow>): Steps<number> {
+  for (const [index, { value }] of rows.entries()) {
+    if (value.type === "queue-operation") return index
+    yield
+  }
+  return -1
+}
+
 /** The places of what users said, by its text, in the order of the file. */
 interface Places {
   readonly places: Array<number>
   next: number
 }
 
-const findSaid = (rows: ReadonlyArray<TranscriptRow>): ReadonlyMap<string, Places> => {
+function* findSaid(rows: ReadonlyArray<TranscriptRow>): Steps<ReadonlyMap<string, Places>> {
   const said = new Map<string, Places>()
   for (const [index, { value }] of rows.entries()) {
+    yield
     const { attachment, message, type } = value
     const content = isObject(attachment)
       ? attachment.prompt

@@ -1,7 +1,7 @@
 /** The tree of the lines of Claude Code: the conversations in it, and which line follows which. */
 import { isObject, type JsonObject } from "../format/json.ts"
 import { IdQueue } from "./entries.ts"
-import type { Subagent, TranscriptRow } from "./rows.ts"
+import type { Steps, Subagent, TranscriptRow } from "./rows.ts"
 
 /** The lines of one conversation: of the main line of a session, or of a side chain. */
 export interface Chain {
@@ -11,7 +11,7 @@ export interface Chain {
 }
 
 /** Splits a file into its conversations. A side chain has the id of its agent, the call it works for, or only a root. */
-export const splitChains = (rows: ReadonlyArray<TranscriptRow>): ReadonlyArray<Chain> => {
+export function* splitChains(rows: ReadonlyArray<TranscriptRow>): Steps<ReadonlyArray<Chain>> {
   const chains = new Map<string, { readonly sessionId: string | null; readonly rows: Array<TranscriptRow> }>()
   const names = new Map<string, string>()
   const findRoot = makeRootFinder()
@@ -23,8 +23,9 @@ export const splitChains = (rows: ReadonlyArray<TranscriptRow>): ReadonlyArray<C
     if (chain !== undefined) chain.rows.push(row)
     else chains.set(key, { sessionId, rows: [row] })
     if (root !== null) names.set(key, root)
+    yield
   }
-  const findCall = makeCallFinder(rows)
+  const findCall = yield* makeCallFinder(rows)
   let unnamed = 0
   return Array.from(chains, ([key, { rows, sessionId }]) => {
     const root = names.get(key)
@@ -68,7 +69,9 @@ const makeRootFinder = () => {
  * Finds the call that began a side chain: a line names it, the result of the call names the agent, or the chain opens with
  * the prompt of the call.
  */
-const makeCallFinder = (rows: ReadonlyArray<TranscriptRow>) => {
+function* makeCallFinder(
+  rows: ReadonlyArray<TranscriptRow>
+): Steps<(chain: ReadonlyArray<TranscriptRow>) => string | null> {
   const callOfAgent = new Map<unknown, string>()
   const callsOfPrompt = new Map<unknown, IdQueue>()
   for (const { value } of rows) {
@@ -77,10 +80,13 @@ const makeCallFinder = (rows: ReadonlyArray<TranscriptRow>) => {
         callOfAgent.set(value.toolUseResult.agentId ?? NaN, block.tool_use_id)
       }
       if (block.type !== "tool_use" || typeof block.id !== "string" || !isObject(block.input)) continue
-      const calls = callsOfPrompt.get(block.input.prompt)
-      if (calls === undefined) callsOfPrompt.set(block.input.prompt, new IdQueue(block.id))
+      const { prompt } = block.input
+      if (prompt === undefined) continue
+      const calls = callsOfPrompt.get(prompt)
+      if (calls === undefined) callsOfPrompt.set(prompt, new IdQueue(block.id))
       else calls.add(block.id)
     }
+    yield
   }
   return ([first]: ReadonlyArray<TranscriptRow>): string | null => {
     if (first === undefined) return null
@@ -101,11 +107,13 @@ const listBlocks = ({ message }: JsonObject): ReadonlyArray<JsonObject> =>
  * it preserves are written anew behind it, that one may be among them. A line whose parent is not before it then, or not in
  * the file, follows the line before it, so that nothing is lost.
  */
-export const findParents = (chains: ReadonlyArray<Chain>): ReadonlyMap<TranscriptRow, TranscriptRow> => {
+export function* findParents(chains: ReadonlyArray<Chain>): Steps<ReadonlyMap<TranscriptRow, TranscriptRow>> {
   const byUuid = new Map<unknown, TranscriptRow>()
   for (const { rows } of chains) {
     for (const row of rows) {
-      if (typeof row.value.uuid === "string" && !byUuid.has(row.value.uuid)) byUuid.set(row.value.uuid, row)
+      const { uuid } = row.value
+      if (typeof uuid === "string" && !byUuid.has(uuid)) byUuid.set(uuid, row)
+      yield
     }
   }
   const parents = new Map<TranscriptRow, TranscriptRow>()
@@ -113,6 +121,7 @@ export const findParents = (chains: ReadonlyArray<Chain>): ReadonlyMap<Transcrip
     let latest: TranscriptRow | undefined
     const before = new Set<TranscriptRow>()
     for (const row of rows) {
+      yield
       const { isCompactSummary, logicalParentUuid, message, parentUuid, subtype, type, uuid } = row.value
       if (uuid === undefined && message === undefined && type !== "queue-operation") continue
       const named = logicalParentUuid ?? parentUuid
@@ -132,14 +141,15 @@ export const findParents = (chains: ReadonlyArray<Chain>): ReadonlyMap<Transcrip
  * Puts each line behind its parent: some versions write the result of a call before the call. Lines stay in the order of
  * the file otherwise.
  */
-export const orderRows = (
+export function* orderRows(
   rows: ReadonlyArray<TranscriptRow>,
   parents: ReadonlyMap<TranscriptRow, TranscriptRow>
-): ReadonlyArray<TranscriptRow> => {
+): Steps<ReadonlyArray<TranscriptRow>> {
   const own = new Set(rows)
   const ordered = new Set<TranscriptRow>()
   const waiting = new Map<TranscriptRow, Array<TranscriptRow>>()
   for (const row of rows) {
+    yield
     const parent = parents.get(row)
     if (parent !== undefined && own.has(parent) && !ordered.has(parent)) {
       const beside = waiting.get(parent)

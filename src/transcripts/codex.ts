@@ -13,6 +13,7 @@ import {
   makeSession,
   pickFields,
   pickWithin,
+  type Steps,
   type Tolerance,
   type TranscriptRow
 } from "./rows.ts"
@@ -64,73 +65,81 @@ export const outlineCodex = (value: JsonObject): JsonObject => {
  * Reads the session of a file, without the turns that the user took back. A compaction is skipped, because the lines it
  * stands for are in the file. At the beginning of a file it stands for an earlier one, and stays.
  */
-export const readCodex = (
+export function* readCodex(
   rows: ReadonlyArray<TranscriptRow>,
   { attempt, make }: Tolerance
-): Either.Either<TranscriptContents, ImportError> =>
-  Either.gen(function* () {
-    const { firstOwn, isPage, sessionId, subagent } = findCodexHeader(rows)
-    const convert = rows.some(isSaidRow) ? convertRow : convertEvent
-    let items: Array<Item> = []
-    const skipped: Array<string> = isPage ? ["beginning in another file"] : []
-    for (const row of rows) {
-      if (typeof row.value.ordinal === "number" && row.value.ordinal < firstOwn && row.value.type !== "session_meta") {
-        skipped.push("of the main session")
-      } else if (isRollback(row)) {
-        const rollback = yield* attempt(decodeRollback(row), row)
-        const kept = dropTurns(items, rollback?.payload.num_turns ?? 0)
-        for (let left = items.length - kept.length; left > 0; left--) skipped.push("rolled back")
-        items = kept
-      } else if (row.value.type === "compacted" && !items.some(isSpoken)) {
-        const before = items
-        items = (yield* attempt(convertCompaction(row, before), row)) ?? before
-        if (items === before) skipped.push("compacted")
-      } else {
-        const item = yield* attempt(convert(row), row)
-        if (item === undefined) continue
-        if (typeof item === "string") skipped.push(item)
-        else items.push(item)
-      }
+): Steps<Either.Either<TranscriptContents, ImportError>> {
+  const { firstOwn, isPage, sessionId, subagent } = findCodexHeader(rows)
+  const convert = (yield* hasSaid(rows)) ? convertRow : convertEvent
+  let items: Array<Item> = []
+  const skipped: Array<string> = isPage ? ["beginning in another file"] : []
+  for (const row of rows) {
+    yield
+    const { ordinal, type } = row.value
+    if (typeof ordinal === "number" && ordinal < firstOwn && type !== "session_meta") {
+      skipped.push("of the main session")
+    } else if (isRollback(row)) {
+      const rollback = attempt(decodeRollback(row), row)
+      if (Either.isLeft(rollback)) return Either.left(rollback.left)
+      const kept = dropTurns(items, rollback.right?.payload.num_turns ?? 0)
+      for (let left = items.length - kept.length; left > 0; left--) skipped.push("rolled back")
+      items = kept
+    } else if (type === "compacted" && !items.some(isSpoken)) {
+      const before = items
+      const history = attempt(convertCompaction(row, before), row)
+      if (Either.isLeft(history)) return Either.left(history.left)
+      items = history.right ?? before
+      if (items === before) skipped.push("compacted")
+    } else {
+      const item = attempt(convert(row), row)
+      if (Either.isLeft(item)) return Either.left(item.left)
+      if (item.right === undefined) continue
+      if (typeof item.right === "string") skipped.push(item.right)
+      else items.push(item.right)
     }
-    const makeOf = makeDecoder(rows[0]?.file ?? "")
-    const said = yield* Either.all(splitItems(items).map((source) => make(source, makeOf)))
-    const messages = said.flat()
-    const notices = messages.flatMap((message, index) => (isContext(message) ? [index] : []))
-    const session = makeSession({ sessionId, messages, notices, subagent })
-    return { sessions: [session], skipped: countKinds(skipped) }
-  })
+  }
+  const messages: Array<Message> = []
+  const notices: Array<number> = []
+  for (const group of yield* splitItems(items)) {
+    yield
+    const made = make(group.map(valueOf), makeMessages, { file: rows[0]?.file ?? "", line: null })
+    if (Either.isLeft(made)) return Either.left(made.left)
+    if (group.some(({ says }) => says === "context")) notices.push(messages.length)
+    for (const message of made.right) messages.push(message)
+  }
+  const session = makeSession({ sessionId, messages, notices, subagent })
+  return Either.right({ sessions: [session], skipped: countKinds(skipped) })
+}
 
 /**
  * Splits items into those that are decoded together: all that the model said between two inputs, because the text and the
  * calls of one reply are items of their own; an input by itself; and a result behind the call that it answers.
  */
-const splitItems = (items: ReadonlyArray<Item>): ReadonlyArray<ReadonlyArray<JsonObject>> => {
-  const groups: Array<ReadonlyArray<JsonObject>> = []
-  const calls = new Map<unknown, JsonObject>()
-  let reply: Array<JsonObject> = []
-  for (const { value } of items) {
-    const isResult = RESULTS.includes(value.type)
-    if (!isResult && (value.type !== "message" || value.role === "assistant")) {
+function* splitItems(items: ReadonlyArray<Item>): Steps<ReadonlyArray<ReadonlyArray<Item>>> {
+  const groups: Array<ReadonlyArray<Item>> = []
+  const calls = new Map<unknown, Item>()
+  let reply: Array<Item> = []
+  for (const item of items) {
+    yield
+    if (item.says === "reply" || item.says === "call") {
       if (reply.length === 0) groups.push(reply)
-      reply.push(value)
-      if (value.type !== "message") calls.set(value.call_id, value)
+      reply.push(item)
+      if (item.says === "call") calls.set(valueOf(item).call_id, item)
       continue
     }
     reply = []
-    const call = isResult ? calls.get(value.call_id) : undefined
-    groups.push(call === undefined ? [value] : [call, value])
+    const call = item.says === "result" ? calls.get(valueOf(item).call_id) : undefined
+    groups.push(call === undefined ? [item] : [call, item])
   }
   return groups
 }
 
 /** A call that stands before its result is said elsewhere. */
-const makeDecoder =
-  (file: string): MakeMessages =>
-  (source) =>
-    Either.mapBoth(MessageFormat.decode("responses", [...source]), {
-      onLeft: ({ issue }) => new ImportError({ file, line: null, expected: "response items", found: issue }),
-      onRight: (messages) => (messages.at(-1)?.role === "tool" ? messages.slice(-1) : messages)
-    })
+const makeMessages: MakeMessages = (source, { file, line }) =>
+  Either.mapBoth(MessageFormat.decode("responses", [...source]), {
+    onLeft: ({ issue }) => new ImportError({ file, line, expected: "response items", found: issue }),
+    onRight: (messages) => (messages.at(-1)?.role === "tool" ? messages.slice(-1) : messages)
+  })
 
 /** Reads a line by itself. A compaction counts until the session `hasSpoken`: it stands for an earlier one. */
 export const readCodexLine = (
@@ -139,28 +148,42 @@ export const readCodexLine = (
 ): Either.Either<ReadonlyArray<Message>, ImportError> => {
   const isFirst = row.value.type === "compacted" && !hasSpoken
   const read = isFirst ? convertCompaction(row, []) : Either.map(convertRow(row), (item) => [item])
-  return Either.map(read, (items) => items.flatMap(messageOf))
+  return Either.flatMap(read, (items) => {
+    const said = items.filter((item) => typeof item !== "string")
+    return Either.map(Either.all(said.map((item) => decodeItem(row, valueOf(item)))), (messages) =>
+      messages.filter((message) => message !== undefined)
+    )
+  })
 }
 
-const messageOf = (item: Item | string): ReadonlyArray<Message> =>
-  typeof item === "string" || item.message === undefined ? [] : [item.message]
-
 /** Returns whether a message is one that the user or the model said, and not the context that Codex begins with. */
-export const isSpokenInCodex = (message: Message): boolean => isSpoken({ value: {}, message })
+export const isSpokenInCodex = (message: Message): boolean => message.role === "assistant" || isTurn(message)
 
 const isRollback = ({ value: { payload, type } }: TranscriptRow): boolean =>
   type === "event_msg" && isObject(payload) && payload.type === "thread_rolled_back"
 
 /** Leaves out the last turns, as Codex does. What is before the first turn stays. */
 const dropTurns = (items: Array<Item>, turns: number): Array<Item> => {
-  const starts = items.flatMap((item, index) => (isTurnStart(item) ? [index] : []))
+  const starts = items.flatMap((item, index) => (item.says === "turn" ? [index] : []))
   return turns === 0 ? items : items.slice(0, starts[Math.max(0, starts.length - turns)])
 }
 
-/** A response item, and the message that it is by itself. */
+/**
+ * A response item of a row, or one that stands elsewhere. What it says is known; its value is not kept, since a large file
+ * has many.
+ */
 interface Item {
-  readonly value: JsonObject
-  readonly message: Message | undefined
+  readonly row: TranscriptRow
+  readonly given: JsonObject | undefined
+  readonly says: "turn" | "context" | "reply" | "call" | "result" | "other"
+  readonly isSpoken: boolean
+}
+
+const isSpoken = (item: Item): boolean => item.isSpoken
+
+const valueOf = ({ given, row }: Item): JsonObject => {
+  const item = given ?? findItem(row)
+  return isObject(item) ? item : {}
 }
 
 /** Opens what Codex itself says in the name of the user. A turn begins with none of it. */
@@ -169,11 +192,17 @@ const CONTEXT =
 
 const isContext = (message: Message): boolean => message.role === "user" && CONTEXT.test(messageText(message))
 
-const isTurnStart = ({ message }: Item): boolean => message?.role === "user" && !isContext(message)
+const isTurn = (message: Message): boolean => message.role === "user" && !isContext(message)
 
-const isSpoken = (item: Item): boolean => item.message?.role === "assistant" || isTurnStart(item)
+/** Returns whether any row says something as an item and not as an event. */
+function* hasSaid(rows: ReadonlyArray<TranscriptRow>): Steps<boolean> {
+  for (const row of rows) {
+    if (isSaidRow(row)) return true
+    yield
+  }
+  return false
+}
 
-/** Returns whether a row says something, as an item and not as an event. */
 const isSaidRow = ({ value }: TranscriptRow): boolean => {
   const { content, role, type } = value.type === "response_item" && isObject(value.payload) ? value.payload : value
   if (type !== "message" || role !== "user") return type === "message" && role === "assistant"
@@ -185,11 +214,11 @@ const convertEvent = (row: TranscriptRow): Either.Either<Item | string, ImportEr
   const { payload, type } = row.value
   const { message: text, type: kind } = type === "event_msg" && isObject(payload) ? payload : {}
   if (typeof text !== "string" || text === "") return convertRow(row)
-  if (kind === "user_message") return decodeItem(row, makeItem("user", "input_text", text))
-  return kind === "agent_message" ? decodeItem(row, makeItem("assistant", "output_text", text)) : convertRow(row)
+  if (kind === "user_message") return makeItem(row, makeValue("user", "input_text", text))
+  return kind === "agent_message" ? makeItem(row, makeValue("assistant", "output_text", text)) : convertRow(row)
 }
 
-const makeItem = (role: string, type: string, text: string): JsonObject => ({
+const makeValue = (role: string, type: string, text: string): JsonObject => ({
   type: "message",
   role,
   content: [{ type, text }]
@@ -197,35 +226,59 @@ const makeItem = (role: string, type: string, text: string): JsonObject => ({
 
 /** Converts a row, or returns its kind if it is not a message. */
 const convertRow = (row: TranscriptRow): Either.Either<Item | string, ImportError> => {
-  const { payload, type } = row.value
-  if (type === "response_item" || !ENVELOPES.includes(type)) {
-    return convertItem(row, type === "response_item" ? payload : row.value)
-  }
-  return Either.right(String(type))
+  const { type } = row.value
+  const isItem = type === "response_item" || !ENVELOPES.includes(type)
+  return isItem ? convertItem(row, findItem(row), false) : Either.right(String(type))
 }
+
+/** The item of a row. */
+const findItem = ({ value }: TranscriptRow): unknown => amendItem(value.type === "response_item" ? value.payload : value)
+
+/** A shell call of the Responses API has two ids, one of Codex' own may have only one. */
+const amendItem = (item: unknown): unknown =>
+  isObject(item) && item.type === "local_shell_call" ? { ...item, call_id: item.call_id ?? item.id } : item
 
 /** The history that Codex went on with, which holds the items before it. Older versions name only the text of it. */
 const convertCompaction = (row: TranscriptRow, before: Array<Item>): Either.Either<Array<Item>, ImportError> =>
   Either.gen(function* () {
     const { message, replacement_history } = yield* decodeCompaction(row, row.value.payload)
-    const converted = yield* Either.all((replacement_history ?? []).map((item) => convertItem(row, item)))
+    const amended = (replacement_history ?? []).map(amendItem)
+    const converted = yield* Either.all(amended.map((item) => convertItem(row, item, true)))
     const history = converted.filter((item) => typeof item !== "string")
     if (history.length > 0) return history
     if (message === "") return before
-    return [...before, yield* decodeItem(row, { role: "user", content: message })]
+    return [...before, yield* makeItem(row, { role: "user", content: message })]
   })
 
-const convertItem = (row: TranscriptRow, item: unknown): Either.Either<Item | string, ImportError> => {
+const convertItem = (
+  row: TranscriptRow,
+  item: unknown,
+  isGiven: boolean
+): Either.Either<Item | string, ImportError> => {
   if (!isObject(item)) return Either.left(failImport(row, "a response item with a payload", "none"))
-  if (!SAID.includes(item.type)) return Either.right(kindOf(item))
-  // A shell call of the Responses API has two ids, one of Codex' own may have only one.
-  return decodeItem(row, item.type === "local_shell_call" ? { ...item, call_id: item.call_id ?? item.id } : item)
+  return SAID.includes(item.type) ? makeItem(row, item, isGiven) : Either.right(kindOf(item))
 }
 
-const decodeItem = (row: TranscriptRow, value: JsonObject): Either.Either<Item, ImportError> =>
+const makeItem = (row: TranscriptRow, value: JsonObject, isGiven = true): Either.Either<Item, ImportError> =>
+  Either.map(decodeItem(row, value), (message) => ({
+    row,
+    given: isGiven ? value : undefined,
+    says: nameWhatIsSaid(value, message),
+    isSpoken: message !== undefined && isSpokenInCodex(message)
+  }))
+
+const nameWhatIsSaid = ({ role, type }: JsonObject, message: Message | undefined): Item["says"] => {
+  if (RESULTS.includes(type)) return "result"
+  if (type !== "message" && role === undefined) return "call"
+  if (role === "assistant") return "reply"
+  if (message?.role !== "user") return "other"
+  return isContext(message) ? "context" : "turn"
+}
+
+const decodeItem = (row: TranscriptRow, value: JsonObject): Either.Either<Message | undefined, ImportError> =>
   Either.mapBoth(MessageFormat.decode("responses", [value]), {
     onLeft: ({ issue }) => failImport(row, "an item of the Responses API", issue),
-    onRight: ([message]) => ({ value, message })
+    onRight: ([message]) => message
   })
 
 const kindOf = (item: JsonObject): string => {

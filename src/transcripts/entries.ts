@@ -1,6 +1,7 @@
 /** What readers of entries share: making messages of each, following the live branch, and pairing results with calls. */
 import * as Either from "effect/Either"
 import { isDeepStrictEqual } from "node:util"
+import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
 import { isObject, type JsonObject } from "../format/json.ts"
 import type { Message } from "../message/Message.ts"
 import {
@@ -8,6 +9,7 @@ import {
   failImport,
   ImportError,
   makeSession,
+  type Steps,
   type Subagent,
   type Tolerance,
   type TranscriptContents,
@@ -29,26 +31,31 @@ export interface Dialogue {
 }
 
 /** Converts each entry by itself. One that cannot be read is left out, if any may be. */
-export const readEntries = (
+export const readEntries = (...given: Parameters<typeof readEntriesInSteps>): Either.Either<Dialogue, ImportError> =>
+  runAtOnce(readEntriesInSteps(...given))
+
+export function* readEntriesInSteps(
   entries: Iterable<TranscriptRow>,
   { attempt }: Tolerance,
   convert: (entry: TranscriptRow) => Either.Either<Converted, ImportError>
-): Either.Either<Dialogue, ImportError> =>
-  Either.gen(function* () {
-    const messages: Array<Message> = []
-    const notices: Array<number> = []
-    const skipped: Array<string> = []
-    for (const entry of entries) {
-      const converted = yield* attempt(convert(entry), entry)
-      if (typeof converted === "string") skipped.push(converted)
-      if (converted === undefined || typeof converted === "string") continue
-      for (const message of converted.messages) {
-        if (converted.isNotice === true && message.role === "user") notices.push(messages.length)
-        messages.push(message)
-      }
+): Steps<Either.Either<Dialogue, ImportError>> {
+  const messages: Array<Message> = []
+  const notices: Array<number> = []
+  const skipped: Array<string> = []
+  for (const entry of entries) {
+    yield
+    const read = attempt(convert(entry), entry)
+    if (Either.isLeft(read)) return Either.left(read.left)
+    const converted = read.right
+    if (typeof converted === "string") skipped.push(converted)
+    if (converted === undefined || typeof converted === "string") continue
+    for (const message of converted.messages) {
+      if (converted.isNotice === true && message.role === "user") notices.push(messages.length)
+      messages.push(message)
     }
-    return { messages, notices, skipped }
-  })
+  }
+  return Either.right({ messages, notices, skipped })
+}
 
 /** Reads a file of one conversation. `id` is its session, if it is a text. What was `skipped` before is counted, too. */
 export const readOneSession = (
@@ -104,51 +111,74 @@ export interface Tree<A> {
   readonly keyOf: (entry: A) => unknown
 }
 
+/** A tree whose branches are followed in steps. */
+export interface LargeTree<A> extends Omit<Tree<A>, "follow"> {
+  readonly follow: (leaf: A) => Steps<ReadonlyArray<A>>
+}
+
 /**
  * Reads the live branch of a tree, and if they are wanted the others, each from the beginning: oldest first, without those
  * that say nothing of their own. If they are not, what is beside the live branch is counted as skipped.
  */
 export const readTree = <A>(
   tree: Tree<A>,
-  { hasBranches }: Tolerance,
+  tolerance: Tolerance,
   read: (branch: ReadonlyArray<A>) => Either.Either<Conversation, ImportError>
 ): Either.Either<ReadonlyArray<Conversation>, ImportError> =>
-  Either.gen(function* () {
-    const { file, keyOf, live, said } = tree
-    const main = yield* read(live)
-    if (!hasBranches) {
-      const onLive = new Set(live.map(keyOf))
-      const others = said.filter((entry) => !onLive.has(keyOf(entry))).map(() => "other branch")
-      return [{ ...main, skipped: [...main.skipped, ...others] }]
-    }
-    const found = findBranches(tree)
-    if (found.length > MOST_BRANCHES || found.reduce((sum, { length }) => sum + length, 0) > MOST_ENTRIES) {
-      const expected = `at most ${MOST_BRANCHES} branches with ${MOST_ENTRIES} entries in all`
-      return yield* Either.left(new ImportError({ file, line: null, expected, found: "more" }))
-    }
-    const branches: Array<Conversation> = []
-    for (const branch of found) {
-      const conversation = yield* read(branch)
-      const { messages } = conversation
-      if (isDeepStrictEqual(messages, main.messages.slice(0, messages.length))) continue
-      branches.push({ ...conversation, skipped: [], branch: `branch-${branches.length + 1}` })
-    }
-    return [main, ...branches]
-  })
+  runAtOnce(
+    readTreeInSteps({ ...tree, follow: (leaf) => inOneStep(tree.follow(leaf)) }, tolerance, (branch) =>
+      inOneStep(read(branch))
+    )
+  )
+
+// oxlint-disable-next-line require-yield
+export function* inOneStep<A>(value: A): Steps<A> {
+  return value
+}
+
+export function* readTreeInSteps<A>(
+  tree: LargeTree<A>,
+  { hasBranches }: Tolerance,
+  read: (branch: ReadonlyArray<A>) => Steps<Either.Either<Conversation, ImportError>>
+): Steps<Either.Either<ReadonlyArray<Conversation>, ImportError>> {
+  const { file, keyOf, live, said } = tree
+  const first = yield* read(live)
+  if (Either.isLeft(first)) return Either.left(first.left)
+  const main = first.right
+  if (!hasBranches) {
+    const onLive = new Set(live.map(keyOf))
+    const others = said.filter((entry) => !onLive.has(keyOf(entry))).map(() => "other branch")
+    return Either.right([{ ...main, skipped: [...main.skipped, ...others] }])
+  }
+  const found = yield* findBranches(tree)
+  if (found.length > MOST_BRANCHES || found.reduce((sum, { length }) => sum + length, 0) > MOST_ENTRIES) {
+    const expected = `at most ${MOST_BRANCHES} branches with ${MOST_ENTRIES} entries in all`
+    return Either.left(new ImportError({ file, line: null, expected, found: "more" }))
+  }
+  const branches: Array<Conversation> = []
+  for (const branch of found) {
+    const conversation = yield* read(branch)
+    if (Either.isLeft(conversation)) return Either.left(conversation.left)
+    const { messages } = conversation.right
+    if (isDeepStrictEqual(messages, main.messages.slice(0, messages.length))) continue
+    branches.push({ ...conversation.right, skipped: [], branch: `branch-${branches.length + 1}` })
+  }
+  return Either.right([main, ...branches])
+}
 
 /** A branch is told from its beginning: of a damaged tree, all of them together could be its square. */
 const MOST_BRANCHES = 1_000
 const MOST_ENTRIES = 2_000_000
 
 /** Each branch ends in the newest entry that is on none before. They are found newest first, and ended once too many. */
-const findBranches = <A>({ follow, keyOf, live, said }: Tree<A>): ReadonlyArray<ReadonlyArray<A>> => {
+function* findBranches<A>({ follow, keyOf, live, said }: LargeTree<A>): Steps<ReadonlyArray<ReadonlyArray<A>>> {
   const seen = new Set(live.map(keyOf))
   const branches: Array<ReadonlyArray<A>> = []
   let entries = 0
   for (const leaf of said.toReversed()) {
     if (branches.length > MOST_BRANCHES || entries > MOST_ENTRIES) break
     if (seen.has(keyOf(leaf))) continue
-    const branch = follow(leaf)
+    const branch = yield* follow(leaf)
     entries += branch.length
     for (const entry of [leaf, ...branch]) seen.add(keyOf(entry))
     branches.push(branch)

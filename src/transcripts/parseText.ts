@@ -1,5 +1,6 @@
 /** Parses the text of a file: as one JSON value, as lines of them, or as text; and what is whole of it if it is damaged. */
 import * as Either from "effect/Either"
+import { runAtOnce } from "../concurrency/eventLoopBudget.ts"
 import { isObject } from "../format/json.ts"
 import { isLive } from "./chosen.ts"
 import { type ExactJson, NO_JSON, parseExactly } from "./exactJson.ts"
@@ -23,6 +24,7 @@ import {
   type LeftOut,
   type NumberAsText,
   parseRows,
+  type Steps,
   strict,
   TOO_DEEP,
   type Tolerance,
@@ -128,19 +130,29 @@ const parseStrictly = (
   }
   return Either.flatMap(makeRows(source, file, json), (rows) => {
     const found = findRowFormat(format, rows)
-    return found === undefined ? Either.left(failFormat(rows, file)) : readRowsStrictly(found, rows, file, tolerance)
+    return found === undefined ? Either.left(failFormat(rows, file)) : runAtOnce(readRowsStrictly(found, rows, file, tolerance))
   })
 }
 
-export const readRowsStrictly = (
+export function* readRowsStrictly(
   format: RowFormat,
   rows: ReadonlyArray<TranscriptRow>,
   file: string,
   tolerance: Tolerance
-): Either.Either<Transcript, ImportError> =>
-  expectsMessages(format) && rows.slice(0, 1).some(isRequestRow)
-    ? Either.left(failFormat(rows, file))
-    : Either.map(format.readRows(rows, tolerance), toTranscript(format.format, inRows(rows)))
+): Steps<Either.Either<Transcript, ImportError>> {
+  if (expectsMessages(format) && rows.slice(0, 1).some(isRequestRow)) return Either.left(failFormat(rows, file))
+  const read = yield* readRows(format, rows, tolerance)
+  return Either.map(read, toTranscript(format.format, inRows(rows)))
+}
+
+function* readRows(
+  format: RowFormat,
+  rows: ReadonlyArray<TranscriptRow>,
+  tolerance: Tolerance
+): Steps<Either.Either<TranscriptContents, ImportError>> {
+  const read = format.readRows(rows, tolerance)
+  return Either.isEither(read) ? read : yield* read
+}
 
 /**
  * Parses a text that is one JSON value. Undefined for other texts, which can only be lines, except of an array that is no
@@ -198,16 +210,18 @@ export const parseWhole = (
   }
   return rowFormat === undefined
     ? Either.left(failFormat(rows.taken, file))
-    : readRowsTolerantly(rowFormat, rows.taken, rows.left, tolerance)
+    : runAtOnce(readRowsTolerantly(rowFormat, rows.taken, rows.left, tolerance))
 }
 
-export const readRowsTolerantly = (
+export function* readRowsTolerantly(
   format: RowFormat,
   rows: ReadonlyArray<TranscriptRow>,
   torn: ReadonlyArray<LeftOut>,
   tolerance: LeavingOut
-): Either.Either<Salvage, ImportError> =>
-  Either.map(format.readRows(rows, tolerance), toSalvage(format.format, inRows(rows), torn, tolerance))
+): Steps<Either.Either<Salvage, ImportError>> {
+  const read = yield* readRows(format, rows, tolerance)
+  return Either.map(read, toSalvage(format.format, inRows(rows), torn, tolerance))
+}
 
 const toSalvage =
   (format: Format, numbers: ReadonlyArray<NumberAsText>, torn: ReadonlyArray<LeftOut>, tolerance: LeavingOut) =>

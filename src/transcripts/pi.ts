@@ -14,7 +14,16 @@ import {
   makeToolMessage,
   makeUserMessage
 } from "./content.ts"
-import { type Converted, readConversations, makeTree, readEntries, readTree, say, walkBack } from "./entries.ts"
+import {
+  type Conversation,
+  type Converted,
+  inOneStep,
+  makeTranscript,
+  readEntriesInSteps,
+  readTreeInSteps,
+  say,
+  walkBack
+} from "./entries.ts"
 import {
   type TranscriptContents,
   decodeWith,
@@ -23,6 +32,7 @@ import {
   type MakeMessages,
   pickFields,
   pickWithin,
+  type Steps,
   type Tolerance,
   type TranscriptRow
 } from "./rows.ts"
@@ -76,16 +86,24 @@ export const outlinePi = (value: JsonObject): JsonObject =>
     "excludeFromContext"
   )
 
-export const readPi = (
+export function* readPi(
   rows: ReadonlyArray<TranscriptRow>,
   tolerance: Tolerance
-): Either.Either<TranscriptContents, ImportError> =>
-  readConversations(splitFiles(rows), (file) => readSession(file, tolerance))
+): Steps<Either.Either<TranscriptContents, ImportError>> {
+  const conversations: Array<Conversation> = []
+  for (const file of yield* splitFiles(rows)) {
+    const read = yield* readSession(file, tolerance)
+    if (Either.isLeft(read)) return Either.left(read.left)
+    for (const conversation of read.right) conversations.push(conversation)
+  }
+  return Either.right(makeTranscript(conversations))
+}
 
 /** Splits a text of several session files. Each header begins one. */
-const splitFiles = (rows: ReadonlyArray<TranscriptRow>): ReadonlyArray<ReadonlyArray<TranscriptRow>> => {
+function* splitFiles(rows: ReadonlyArray<TranscriptRow>): Steps<ReadonlyArray<ReadonlyArray<TranscriptRow>>> {
   const files: Array<Array<TranscriptRow>> = []
   for (const row of rows) {
+    yield
     const last = files.at(-1)
     if (last === undefined || row.value.type === "session") files.push([row])
     else last.push(row)
@@ -93,49 +111,68 @@ const splitFiles = (rows: ReadonlyArray<TranscriptRow>): ReadonlyArray<ReadonlyA
   return files
 }
 
-const readSession = (rows: ReadonlyArray<TranscriptRow>, tolerance: Tolerance) =>
-  Either.gen(function* () {
-    const [first] = rows
-    const header = first?.value.type === "session" ? yield* tolerance.attempt(decodeHeader(first), first) : undefined
-    const sessionId = header?.id ?? null
-    const entries = rows.filter(({ value }) => value.type !== "session")
-    const parents = findParents(entries)
-    const live = walkBack(entries.at(-1), (row) => parents.get(row)?.row)
-    const orphan = live.findLast((row) => parents.get(row)?.isNamed === false)
-    if (orphan !== undefined && tolerance.isStrict) {
-      return yield* Either.left(failImport(orphan, "a parentId that names an earlier entry", "one that does not"))
-    }
-    const follow = (leaf: TranscriptRow) => walkBack(leaf, (row) => parents.get(row)?.row)
-    const tree = makeTree({ file: first?.file ?? "", said: entries, live, follow })
-    return yield* readTree(tree, tolerance, (branch) =>
-      Either.map(
-        readEntries(branch, tolerance, (row) => convertRow(row, tolerance)),
-        (read) => ({ ...read, sessionId })
-      )
-    )
+function* readSession(
+  rows: ReadonlyArray<TranscriptRow>,
+  tolerance: Tolerance
+): Steps<Either.Either<ReadonlyArray<Conversation>, ImportError>> {
+  const [first] = rows
+  const isHeaded = first?.value.type === "session"
+  const header = isHeaded ? tolerance.attempt(decodeHeader(first), first) : Either.right(undefined)
+  if (Either.isLeft(header)) return Either.left(header.left)
+  const sessionId = header.right?.id ?? null
+  const entries = isHeaded ? rows.slice(1) : rows
+  const parents = yield* findParents(entries)
+  const follow = (leaf: TranscriptRow | undefined) => walkBack(leaf, (row) => parents.get(row)?.row)
+  const live = follow(entries.at(-1))
+  const orphan = live.findLast((row) => parents.get(row)?.isNamed === false)
+  if (orphan !== undefined && tolerance.isStrict) {
+    const expected = "a parentId that names an earlier entry"
+    return Either.left(failImport(orphan, expected, "one that does not"))
+  }
+  const tree = {
+    file: first?.file ?? "",
+    said: entries,
+    live,
+    follow: (leaf: TranscriptRow) => inOneStep(follow(leaf)),
+    keyOf: (row: TranscriptRow) => row
+  }
+  return yield* readTreeInSteps(tree, tolerance, function* (branch) {
+    const read = yield* readEntriesInSteps(branch, tolerance, (row) => convertRow(row, tolerance))
+    return Either.map(read, (dialogue) => ({ ...dialogue, sessionId }))
   })
+}
 
 const convertRow = (row: TranscriptRow, { make }: Tolerance): Either.Either<Converted, ImportError> =>
   Either.flatMap(convertEntry(row), (converted) =>
     typeof converted === "string"
       ? Either.right(converted)
-      : Either.map(make([row.value], makeMessages({ ...row, value: {} })), (messages) => say(...messages))
+      : Either.map(make([row.value], makeMessages, row), (messages) => say(...messages))
   )
 
-const makeMessages =
-  (place: TranscriptRow): MakeMessages =>
-  ([value = {}]) =>
-    readPiLine({ ...place, value })
+const makeMessages: MakeMessages = ([value = {}], { file, line }) =>
+  readPiLine({ file, line, value, numbersAsText: [] })
+
+/** The parent of an entry, and whether the entry names it. */
+interface Parent {
+  readonly row: TranscriptRow | undefined
+  readonly isNamed: boolean
+}
 
 /**
  * Finds the parent of each entry. In files of the first version entries have no ids, and follow each other. An entry whose
  * parent is not there follows the one before it, too: its line may be lost.
  */
-const findParents = (entries: ReadonlyArray<TranscriptRow>) => {
-  const parents = new Map<TranscriptRow, { readonly row: TranscriptRow | undefined; readonly isNamed: boolean }>()
-  const place = new Map(entries.map(({ value }, index) => [value.id, index]))
-  const isTree = entries.some(({ value }) => typeof value.id === "string")
+function* findParents(entries: ReadonlyArray<TranscriptRow>): Steps<ReadonlyMap<TranscriptRow, Parent>> {
+  const parents = new Map<TranscriptRow, Parent>()
+  const place = new Map<unknown, number>()
+  let isTree = false
+  for (const [index, { value }] of entries.entries()) {
+    yield
+    place.set(value.id, index)
+    isTree ||= typeof value.id === "string"
+  }
   for (const [index, row] of entries.entries()) {
+    yield
     const parentId: unknown = row.value.parentId ?? null
     if (isTree && parentId === null) continue
     const named = isTree ? place.get(parentId) : index - 1

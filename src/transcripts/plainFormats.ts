@@ -9,9 +9,12 @@ import {
   countKinds,
   decodeWith,
   describeValue,
+  type EntryPlace,
   failImport,
   ImportError,
+  type MakeMessages,
   parseMessage,
+  type Steps,
   strict,
   type Tolerance,
   type TranscriptRow,
@@ -62,15 +65,25 @@ const findUnsaidRole = (value: unknown): string | undefined => {
 export const isMessageRow = ({ value }: TranscriptRow): boolean => typeof value.role === "string"
 
 /** Reads one message per line. */
-export const readMessageRows = (
+export function* readMessageRows(
   rows: ReadonlyArray<TranscriptRow>,
-  { attempt }: Tolerance
-): Either.Either<TranscriptContents, ImportError> => {
-  const values = rows.map(({ value }) => value)
-  const spoken = rows.filter(({ value }) => findUnsaidRole(value) === undefined)
-  const messages = Either.all(spoken.map((row) => attempt(parseMessage(row, row.value), row)))
-  return Either.map(messages, (read) => makeContents(read, values))
+  { attempt, make }: Tolerance
+): Steps<Either.Either<TranscriptContents, ImportError>> {
+  const all: Array<Message> = []
+  const unsaid: Array<string> = []
+  for (const row of rows) {
+    yield
+    const role = findUnsaidRole(row.value)
+    if (role !== undefined) unsaid.push(role)
+    if (role !== undefined) continue
+    const messages = attempt(make([row.value], makeMessage, row), row)
+    if (Either.isLeft(messages)) return Either.left(messages.left)
+    for (const message of messages.right ?? []) all.push(message)
+  }
+  return Either.right({ sessions: [{ sessionId: null, messages: all }], skipped: countKinds(unsaid) })
 }
+
+const makeMessage: MakeMessages = ([value], place) => parseOne(place, value)
 
 const makeContents = (
   messages: ReadonlyArray<Message | undefined>,
@@ -197,25 +210,35 @@ const decodeSessionRow = decodeWith(
   "a session id and a message"
 )
 
-const readSessionRow = (row: TranscriptRow) =>
-  Either.flatMap(decodeSessionRow(row), ({ message, session }) =>
-    Either.map(parseMessage(row, message), (message) => ({ session, message }))
-  )
+const makeSessionMessage: MakeMessages = ([value], place) => parseOne(place, value?.message)
+
+/** Parses a message that is alone in its line. */
+const parseOne = (place: EntryPlace, value: unknown) =>
+  Either.map(parseMessage(place, value), (message) => [message])
 
 /** Reads one `{session, message}` per line. Sessions may alternate, and come in the order of their first message. */
-export const readSessionRows = (
+export function* readSessionRows(
   rows: ReadonlyArray<TranscriptRow>,
-  { attempt }: Tolerance
-): Either.Either<TranscriptContents, ImportError> =>
-  Either.gen(function* () {
-    const sessions = new Map<string, Array<Message>>()
-    for (const row of rows) {
-      const read = yield* attempt(readSessionRow(row), row)
-      if (read === undefined) continue
-      const { message, session } = read
-      const messages = sessions.get(session)
-      if (messages === undefined) sessions.set(session, [message])
-      else messages.push(message)
-    }
-    return { sessions: [...sessions].map(([sessionId, messages]) => ({ sessionId, messages })), skipped: {} }
+  { attempt, make }: Tolerance
+): Steps<Either.Either<TranscriptContents, ImportError>> {
+  const sessions = new Map<string, Array<Message>>()
+  for (const row of rows) {
+    yield
+    const read = attempt(
+      Either.flatMap(decodeSessionRow(row), ({ session }) =>
+        Either.map(make([row.value], makeSessionMessage, row), (made) => ({ session, made }))
+      ),
+      row
+    )
+    if (Either.isLeft(read)) return Either.left(read.left)
+    if (read.right === undefined) continue
+    const { made, session } = read.right
+    const messages = sessions.get(session)
+    if (messages === undefined) sessions.set(session, [...made])
+    else for (const message of made) messages.push(message)
+  }
+  return Either.right({
+    sessions: Array.from(sessions, ([sessionId, messages]) => ({ sessionId, messages })),
+    skipped: {}
   })
+}

@@ -46,7 +46,7 @@ import { isSharegptDocument, isSharegptRow, readSharegpt, readSharegptRows } fro
 import { isSweAgentDocument, readSweAgent } from "./formats/sweAgent.ts"
 import { isTauBenchDocument, readTauBench } from "./formats/tauBench.ts"
 import { isTraeDocument, readTrae } from "./formats/trae.ts"
-import type { ImportError, Tolerance, TranscriptContents, TranscriptRow } from "./rows.ts"
+import type { ImportError, Steps, Tolerance, TranscriptContents, TranscriptRow } from "./rows.ts"
 
 export const Format = Schema.Literal(
   "messages",
@@ -109,7 +109,8 @@ export interface RowFormat {
    * memory.
    */
   readonly outline?: (value: JsonObject) => JsonObject
-  readonly readRows: (rows: ReadonlyArray<TranscriptRow>, tolerance: Tolerance) => Read
+  /** Reads in steps if files can be large. */
+  readonly readRows: (rows: ReadonlyArray<TranscriptRow>, tolerance: Tolerance) => Read | Steps<Read>
 }
 
 /** A format of a file that is neither JSON nor lines of it. */

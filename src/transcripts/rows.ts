@@ -36,8 +36,16 @@ export interface TranscriptRow {
   readonly at?: string
   readonly value: JsonObject
   readonly given?: unknown
+  /** Tells the entry from others if its `value` is not always the same object. */
+  readonly key?: object
   readonly numbersAsText: ReadonlyArray<string>
 }
+
+/** Reading in steps, between which others may work. */
+export type Steps<A> = Generator<void, A>
+
+/** Where an entry stands in its file. */
+export type EntryPlace = Pick<TranscriptRow, "file" | "line" | "at">
 
 /**
  * A number that no double holds, such as 9007199254740993 or 1e400. It was read as the text of it. `path` are the keys and
@@ -139,26 +147,33 @@ export interface LeftOut {
 }
 
 /** An entry that is read. `given` is what stands there if it is no object. */
-type Tried = Pick<TranscriptRow, "given"> & { readonly value: unknown }
+type Tried = Pick<TranscriptRow, "given" | "key"> & { readonly value: unknown }
 
 /** Decides what becomes of an entry that cannot be read, and whether other branches are read. */
 export interface Tolerance {
   /**
    * Makes messages of objects that stand in the file. Long texts of `source` may be shortened: then the messages are made
-   * once more of the whole ones when they are taken, so `make` may depend on nothing that changes.
+   * once more of the whole ones when they are taken, so `make` is one of few functions for a whole file, and depends on
+   * nothing else. What it returns may be other messages of the same roles, which stand for these.
    */
-  readonly make: (source: ReadonlyArray<JsonObject>, make: MakeMessages) => ReturnType<MakeMessages>
+  readonly make: (
+    source: ReadonlyArray<JsonObject>,
+    make: MakeMessages,
+    place: EntryPlace
+  ) => ReturnType<MakeMessages>
   /** Returns undefined for an entry that is left out. Fails if none may be left out. `entry` is what was read. */
   readonly attempt: <A>(read: Either.Either<A, ImportError>, entry: Tried) => Either.Either<A | undefined, ImportError>
   readonly isStrict: boolean
   readonly hasBranches: boolean
 }
 
+/** Makes messages of objects. `place` is where an error is. */
 export type MakeMessages = (
-  source: ReadonlyArray<JsonObject>
+  source: ReadonlyArray<JsonObject>,
+  place: EntryPlace
 ) => Either.Either<ReadonlyArray<Message.Message>, ImportError>
 
-export const makeAtOnce: Tolerance["make"] = (source, make) => make(source)
+export const makeAtOnce: Tolerance["make"] = (source, make, place) => make(source, place)
 
 /** The first entry that cannot be read ends the import. */
 export const strict: Tolerance = { attempt: (read) => read, make: makeAtOnce, isStrict: true, hasBranches: false }
@@ -184,7 +199,7 @@ export class LeavingOut implements Tolerance {
     read: Either.Either<A, ImportError>,
     entry: Tried
   ): Either.Either<A | undefined, ImportError> => {
-    const key = isObject(entry.value) ? entry.value : entry
+    const key = entry.key ?? (isObject(entry.value) ? entry.value : entry)
     const isNew = !this.#tried.has(key)
     this.#tried.add(key)
     if (Either.isRight(read)) return read
@@ -325,7 +340,7 @@ export const parseMessage = (
 
 const decodeMessage = Schema.decodeUnknownEither(Message.Message)
 
-export const failImport = (row: TranscriptRow, expected: string, found: string): ImportError =>
+export const failImport = (row: EntryPlace, expected: string, found: string): ImportError =>
   new ImportError({
     file: row.file,
     line: row.line,

@@ -16,13 +16,14 @@ const takeAll = (file: string, options: Transcripts.ReadOptions, piece?: number)
   Effect.gen(function* () {
     const opened = yield* openLines(file, options, piece)
     if (opened === undefined) return undefined
-    const sessions = yield* Effect.forEach(opened.sessions, ({ messages, outline, ...session }) =>
+    const sessions = yield* Effect.forEach(opened.sessions, ({ count, messages, outline, ...session }) =>
       Effect.map(Stream.runCollect(messages), (taken) => {
         const all = Chunk.toReadonlyArray(taken)
         assert.deepStrictEqual(
-          outline.map(({ role }) => role),
+          Array.from(outline, ({ role }) => role),
           all.map(({ role }) => role)
         )
+        assert.strictEqual(count, all.length)
         return { ...session, messages: all }
       })
     )
@@ -92,7 +93,7 @@ describe("a file of lines", () => {
       assert.strictEqual(bytes, size)
       const whole = yield* Transcripts.readFile(file)
       assert.deepStrictEqual(
-        sessions.map(({ outline }) => outline.map(({ role }) => role)),
+        sessions.map(({ outline }) => Array.from(outline, ({ role }) => role)),
         whole.sessions.map(({ messages }) => messages.map(({ role }) => role))
       )
     })

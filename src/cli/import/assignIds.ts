@@ -8,8 +8,8 @@ import type { Histories, LeftEntry } from "../../store/SessionStore.ts"
 import type { OpenSession, OpenTranscript, UnreadableTranscript } from "../../transcripts/Transcripts.ts"
 import { CommandError } from "../io.ts"
 
-/** A history of a file, and the outline of its messages. */
-export type OpenHistory = Histories<UnreadableTranscript>[number] & Pick<OpenSession, "outline">
+/** A history of a file, the number of its messages and their outline. */
+export type OpenHistory = Histories<UnreadableTranscript>[number] & Pick<OpenSession, "count" | "outline">
 
 /**
  * The id of a session is the one of `--session`, the one in the file, or the name of the file, with a number if the file has
@@ -32,7 +32,7 @@ export const assignIds = (
     const histories: Array<OpenHistory> = []
     let number = 0
     for (const session of sessions) {
-      const { branch, messages, notices, outline, subagent } = session
+      const { branch, count, messages, notices, outline, subagent } = session
       const idInFile = findMain(session)
       if (idInFile === null && subagent === undefined && branch === undefined) number += 1
       const name = Option.getOrUndefined(given) ?? idInFile ?? basename(file, extname(file))
@@ -52,6 +52,7 @@ export const assignIds = (
       histories.push({
         sessionId,
         messages,
+        count,
         outline,
         notices,
         origin,

@@ -109,7 +109,7 @@ const missingDb = ValidationError.missingFlag(
 
 /** Tells on a terminal how many messages have been read to be stored. */
 const showProgress = (histories: ReadonlyArray<OpenHistory>): Histories<Transcripts.UnreadableTranscript> => {
-  const all = histories.reduce((sum, { outline }) => sum + outline.length, 0)
+  const all = histories.reduce((sum, { count }) => sum + count, 0)
   let taken = 0
   return histories.map((history) => ({
     ...history,
@@ -125,13 +125,14 @@ const printImport = (
   { format, left, numbersAsText, ...read }: Transcripts.OpenTranscript,
   histories: ReadonlyArray<OpenHistory>
 ) => {
-  const sessions = histories.map(({ origin, outline, sessionId }) => ({
+  const counted = histories.map((history) => ({ ...history, counts: countMessages(history.outline) }))
+  const sessions = counted.map(({ counts, origin, sessionId }) => ({
     sessionId,
     ...(origin === undefined ? {} : { origin }),
-    ...countMessages(outline)
+    ...counts
   }))
   const { skipped } = read
-  const table = makeTable({ format, left, numbersAsText, ...read }, histories)
+  const table = makeTable({ format, left, numbersAsText, ...read }, counted)
   const entries = left.map(({ error: { expected, found, line }, text }) => ({
     line,
     expected,
@@ -156,10 +157,10 @@ const printBranches = (json: boolean, histories: ReadonlyArray<OpenHistory>) => 
   const outlines = new Map<string, OpenHistory["outline"]>(
     histories.map(({ outline, sessionId }) => [sessionId, outline])
   )
-  const branches = histories.map(({ origin, outline, sessionId }) => {
+  const branches = histories.map(({ count, origin, outline, sessionId }) => {
     const of = origin?.as === "branch" ? origin.of : null
-    const common = of === null ? outline.length : countCommon(outlines.get(of) ?? [], outline)
-    return { sessionId, of, messages: outline.length, common }
+    const common = of === null ? count : countCommon(outlines.get(of) ?? [], outline)
+    return { sessionId, of, messages: count, common }
   })
   return printAnswer(json, branches, () =>
     alignColumns(
@@ -201,7 +202,7 @@ const hintSalvage = (file: string, options: Transcripts.ReadOptions, error: Erro
   Effect.matchEffect(Effect.scoped(Transcripts.openFile(file, { ...options, salvage: true })), {
     onFailure: () => new CommandError({ message: error.message }),
     onSuccess: ({ sessions }) => {
-      const whole = formatCount(sessions.reduce((sum, { outline }) => sum + outline.length, 0))
+      const whole = formatCount(sessions.reduce((sum, { count }) => sum + count, 0))
       return new CommandError({
         message: `${error.message}; --salvage would import the ${whole} messages that are whole`
       })

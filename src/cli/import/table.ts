@@ -14,15 +14,26 @@ export interface Counts {
   readonly answered: number
 }
 
-export const countMessages = (messages: ReadonlyArray<Message.Message>): Counts => {
-  const { results } = Message.pairToolCalls(messages)
-  const answers = results.flat()
-  return {
-    messages: messages.length,
-    roles: countAll(messages.map(({ role }) => role)),
-    calls: answers.length,
-    answered: answers.filter((answer) => answer !== undefined).length
+/** A result answers a call before it that has its id and no result yet, as in `Message.pairToolCalls`. */
+export const countMessages = (messages: Iterable<Message.Message>): Counts => {
+  const roles = new Map<string, number>()
+  const waiting = new Map<string, number>()
+  let [count, calls, answered] = [0, 0, 0]
+  for (const message of messages) {
+    count += 1
+    roles.set(message.role, (roles.get(message.role) ?? 0) + 1)
+    const open = message.role === "tool" ? waiting.get(message.tool_call_id) : undefined
+    if (message.role === "tool" && open !== undefined) {
+      answered += 1
+      if (open > 1) waiting.set(message.tool_call_id, open - 1)
+      else waiting.delete(message.tool_call_id)
+    }
+    for (const { id } of Message.toolCalls(message)) {
+      calls += 1
+      waiting.set(id, (waiting.get(id) ?? 0) + 1)
+    }
   }
+  return { messages: count, roles: Object.fromEntries(roles), calls, answered }
 }
 
 /** Counts of the whole file. `leftOut` counts the entries that could not be read, by the reason. */
@@ -35,8 +46,11 @@ export interface Table extends Counts {
   readonly leftOut: { readonly [reason: string]: number }
 }
 
-export const makeTable = ({ left, lines, skipped }: OpenTranscript, histories: ReadonlyArray<OpenHistory>): Table => {
-  const counts = histories.map(({ outline }) => countMessages(outline))
+export const makeTable = (
+  { left, lines, skipped }: OpenTranscript,
+  histories: ReadonlyArray<Pick<OpenHistory, "origin"> & { readonly counts: Counts }>
+): Table => {
+  const counts = histories.map(({ counts }) => counts)
   const sum = (count: (counts: Counts) => number) => counts.reduce((total, one) => total + count(one), 0)
   const roles = Array.from(new Set(counts.flatMap(({ roles }) => Object.keys(roles))))
   return {
@@ -97,7 +111,12 @@ export const describeOrigin = ({ as, call, of }: Origin): string =>
   as === "branch" ? `a branch of ${of}` : `a sub-agent of ${of}${call === null ? "" : ` for the call ${call}`}`
 
 /** Counts the messages that a branch and the live one have in common, from the beginning. */
-export const countCommon = (live: ReadonlyArray<Message.Message>, branch: ReadonlyArray<Message.Message>): number => {
-  const fork = branch.findIndex((message, index) => !isDeepStrictEqual(message, live[index]))
-  return fork < 0 ? branch.length : fork
+export const countCommon = (live: Iterable<Message.Message>, branch: Iterable<Message.Message>): number => {
+  const others = live[Symbol.iterator]()
+  let common = 0
+  for (const message of branch) {
+    if (!isDeepStrictEqual(message, others.next().value)) break
+    common += 1
+  }
+  return common
 }

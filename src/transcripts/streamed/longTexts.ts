@@ -7,8 +7,9 @@ import * as Either from "effect/Either"
 import { isObject, type JsonObject } from "../../format/json.ts"
 import * as Message from "../../message/Message.ts"
 import { parseExactly } from "../exactJson.ts"
-import type { ImportError, MakeMessages, Tolerance } from "../rows.ts"
+import type { MakeMessages, Tolerance } from "../rows.ts"
 import { LineChanged } from "./lineFile.ts"
+import { Packed } from "./packed.ts"
 
 /** Returns what of a line its reader looks at. */
 export type Outline = (value: JsonObject) => JsonObject
@@ -27,12 +28,15 @@ const MOST_KEPT = 100_000
 /** So many short texts are looked at to find an equal one. */
 const MOST_SHARED = 1_000
 
-/** How messages are made of objects again. */
+/** How messages are made of objects again, and what they are with short texts. `maker` is the number of what makes them. */
 interface Recipe {
   readonly source: ReadonlyArray<JsonObject>
-  readonly make: MakeMessages
-  readonly count: number
+  readonly maker: number
+  readonly messages: ReadonlyArray<Message.Message>
 }
+
+/** Only the texts of a line that has changed cannot be read, and then nobody is told the place. */
+const NOWHERE = { file: "", line: null }
 
 export class LongTexts {
   readonly #readLine: (line: number) => string
@@ -42,19 +46,25 @@ export class LongTexts {
   #numbers = new Map<string, number>()
   /** Of each number the line, and which of the long texts of the line it is. */
   readonly #places: Array<number> = []
-  readonly #recipes = new WeakMap<Message.Message, Recipe>()
+  #recipes = new Packed<Recipe>()
+  readonly #makers: Array<MakeMessages> = []
+  /** The numbers of recipes by what they make, if equal messages must be equal. */
+  #known: Map<string, number> | undefined
   readonly #kept = new Map<number, ReadonlyArray<string>>()
   #size = 0
   readonly #recent = new Map<string, string>()
   #outline: Outline = (value) => value
   #outlineFrom = Infinity
 
-  /** Makes messages for a reader, and notes how to make them of the whole texts. */
-  readonly make: Tolerance["make"] = (source, make) =>
-    Either.map(make(source), (messages) => {
-      const [first] = messages
-      if (first !== undefined) this.#recipes.set(first, { source, make, count: messages.length })
-      return messages
+  /**
+   * Notes how to make messages of the whole texts. A reader gets others in their place, of the same roles, which say only
+   * the number of that; of equal messages they are equal if there are branches to compare.
+   */
+  readonly make: Tolerance["make"] = (source, make, place) =>
+    Either.map(make(source, place), (messages) => {
+      if (messages.length === 0) return messages
+      const number = this.#note({ source, maker: this.#numberMaker(make), messages })
+      return messages.map(({ role }) => standIn(role, String(number)))
     })
 
   constructor(readLine: (line: number) => string) {
@@ -84,27 +94,49 @@ export class LongTexts {
     this.#numbers = new Map()
   }
 
+  /** Call it before lines are read, perhaps once more. */
+  forgetMessages(hasBranches: boolean): void {
+    this.#recipes = new Packed()
+    this.#known = hasBranches ? new Map() : undefined
+  }
+
   /** The messages of a conversation, made of the whole texts. Throws `LineChanged`. */
-  *restore(messages: ReadonlyArray<Message.Message>): Generator<Message.Message> {
-    for (let index = 0; index < messages.length;) {
-      const message = messages[index]
-      if (message === undefined) break
-      const recipe = this.#recipes.get(message)
-      const whole = recipe === undefined ? [this.#restoreMessage(message)] : this.#remake(recipe)
-      yield* whole
-      index += whole.length
+  *restore(standIns: ReadonlyArray<Message.Message>): Generator<Message.Message> {
+    for (const recipe of this.#findRecipes(standIns)) yield* this.#remake(recipe)
+  }
+
+  /** The messages of a conversation with their short texts. */
+  *outline(standIns: ReadonlyArray<Message.Message>): Generator<Message.Message> {
+    for (const { messages } of this.#findRecipes(standIns)) yield* messages
+  }
+
+  *#findRecipes(standIns: ReadonlyArray<Message.Message>): Generator<Recipe> {
+    for (let index = 0; index < standIns.length;) {
+      const recipe = this.#recipes.get(Number(standIns[index]?.content))
+      yield recipe
+      index += recipe.messages.length
     }
   }
 
-  #restoreMessage(message: Message.Message): Message.Message {
-    return expectRight(Message.parse(mapTexts({ message }, (text) => this.restoreText(text)).message))
+  #remake({ maker, messages, source }: Recipe): ReadonlyArray<Message.Message> {
+    const make = this.#makers[maker]
+    const whole = source.map((value) => mapTexts(value, (text) => this.restoreText(text)))
+    const made = make === undefined ? Either.right([]) : make(whole, NOWHERE)
+    if (Either.isLeft(made) || made.right.length !== messages.length) throw new LineChanged()
+    return made.right
   }
 
-  #remake({ count, make, source }: Recipe): ReadonlyArray<Message.Message> {
-    const whole = source.map((value) => mapTexts(value, (text) => this.restoreText(text)))
-    const messages = expectRight(make(whole))
-    if (messages.length !== count) throw new LineChanged()
-    return messages
+  #numberMaker(make: MakeMessages): number {
+    const known = this.#makers.indexOf(make)
+    return known < 0 ? this.#makers.push(make) - 1 : known
+  }
+
+  #note(recipe: Recipe): number {
+    if (this.#known === undefined) return this.#recipes.push(recipe)
+    const digest = digestOf(JSON.stringify(recipe.messages))
+    const number = this.#known.get(digest) ?? this.#recipes.push(recipe)
+    this.#known.set(digest, number)
+    return number
   }
 
   /** A text as it was before it was shortened, or of several that were. Throws `LineChanged`. */
@@ -168,7 +200,7 @@ export class LongTexts {
   }
 
   #number(core: string, line: number, index: number): number {
-    const digest = createHash("sha256").update(core, "utf16le").digest("base64").slice(0, DIGEST)
+    const digest = digestOf(core)
     const known = this.#numbers.get(digest)
     if (known !== undefined) return known
     const number = this.#places.push(line, index, core.length) / 3 - 1
@@ -180,10 +212,11 @@ export class LongTexts {
 /** 132 bits. */
 const DIGEST = 22
 
-const expectRight = <A>(read: Either.Either<A, ImportError | Message.InvalidMessage>): A => {
-  if (Either.isLeft(read)) throw new LineChanged()
-  return read.right
-}
+const digestOf = (text: string): string =>
+  createHash("sha256").update(text, "utf16le").digest("base64").slice(0, DIGEST)
+
+const standIn = (role: Message.Message["role"], content: string): Message.Message =>
+  role === "tool" ? { role, tool_call_id: "", content } : { role, content }
 
 const sumLengths = (texts: ReadonlyArray<string>): number => texts.reduce((sum, { length }) => sum + length, 0)
 

@@ -9,7 +9,8 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { statSync } from "node:fs"
-import { awaitBudget, chargeWork } from "../../concurrency/eventLoopBudget.ts"
+import { awaitBudget, chargeWork, runInSlices } from "../../concurrency/eventLoopBudget.ts"
+import type { JsonObject } from "../../format/json.ts"
 import type { Message } from "../../message/Message.ts"
 import { systemErrorText } from "../../message/systemErrorText.ts"
 import { chooseSessions } from "../chosen.ts"
@@ -21,6 +22,7 @@ import {
   type ReadOptions,
   readRowsStrictly,
   readRowsTolerantly,
+  type Salvage,
   type Transcript
 } from "../parseText.ts"
 import { findRowFormat, recognizeRow, type RowFormat } from "../registry.ts"
@@ -30,6 +32,7 @@ import {
   LeavingOut,
   type LeftOut,
   parseRow,
+  type Steps,
   strict,
   type TranscriptRow,
   type TranscriptSession
@@ -37,13 +40,15 @@ import {
 import { countLines, type Line, salvageLine } from "../salvage.ts"
 import { LineChanged, LineFile, LineTooLong } from "./lineFile.ts"
 import { LongTexts } from "./longTexts.ts"
+import { Packed } from "./packed.ts"
 
 export interface OpenOptions extends ReadOptions {
   readonly onProgress?: ((bytes: number, size: number) => Effect.Effect<void>) | undefined
 }
 
 export interface OpenSession extends Omit<TranscriptSession, "messages"> {
-  readonly outline: ReadonlyArray<Message>
+  readonly count: number
+  readonly outline: Iterable<Message>
   readonly messages: Stream.Stream<Message, UnreadableTranscript>
 }
 
@@ -82,16 +87,29 @@ export const openLines = (
       yield* awaitBudget
       next = yield* attempt(() => lines.readNext())
     }
-    const decided = yield* attempt(() => reading.decide((line) => lines.readLine(line)))
+    const decide = tryInSteps(
+      reading.decide((line) => lines.readLine(line)),
+      (cause) => explain(file, cause)
+    )
+    const decided = yield* yield* yield* runInSlices(decide)
     if (decided === undefined) return undefined
-    const transcript = yield* Either.flatMap(decided, (transcript) => chooseSessions(transcript, file, options))
+    const transcript = yield* chooseSessions(decided, file, options)
     const open = ({ messages, ...session }: TranscriptSession): OpenSession => ({
       ...restoreNames(session, texts),
-      outline: messages,
+      count: messages.length,
+      outline: { [Symbol.iterator]: () => texts.outline(messages) },
       messages: Stream.suspend(() => takeMessages(texts.restore(messages), attempt))
     })
     return { ...transcript, sessions: yield* attempt(() => transcript.sessions.map(open)) }
   })
+
+function* tryInSteps<A, E>(steps: Steps<A>, explain: (cause: unknown) => E): Steps<Either.Either<A, E>> {
+  try {
+    return Either.right(yield* steps)
+  } catch (cause) {
+    return Either.left(explain(cause))
+  }
+}
 
 /** Ids may be long texts. */
 const restoreNames = <S extends Omit<TranscriptSession, "messages">>(session: S, texts: LongTexts): S => {
@@ -139,6 +157,41 @@ const explain = (file: string, cause: unknown): UnreadableTranscript => {
     : new UnreadableTranscript({ file, reason: "unreadable", detail: systemErrorText(cause) })
 }
 
+/** What is kept of the lines of a file. */
+class ShortLines {
+  readonly file: string
+  readonly values = new Packed<JsonObject>()
+  /** Of the few lines that have such numbers. */
+  readonly numbersAsText = new Map<number, ReadonlyArray<string>>()
+  constructor(file: string) {
+    this.file = file
+  }
+}
+
+/** A line whose value is unpacked when it is looked at. */
+class ShortRow implements TranscriptRow {
+  readonly #lines: ShortLines
+  readonly #index: number
+  readonly line: number
+  constructor(lines: ShortLines, index: number, line: number) {
+    this.#lines = lines
+    this.#index = index
+    this.line = line
+  }
+  get file(): string {
+    return this.#lines.file
+  }
+  get value(): JsonObject {
+    return this.#lines.values.get(this.#index)
+  }
+  get key(): object {
+    return this
+  }
+  get numbersAsText(): ReadonlyArray<string> {
+    return this.#lines.numbersAsText.get(this.#index) ?? NO_NUMBERS
+  }
+}
+
 const NO_NUMBERS: ReadonlyArray<string> = []
 
 /** The lines of a file so far. */
@@ -147,6 +200,7 @@ class LineReading {
   readonly #options: ReadOptions
   readonly #asked: Asked
   readonly #texts: LongTexts
+  readonly #short: ShortLines
   readonly #rows: Array<TranscriptRow> = []
   readonly #torn: Array<ImportError> = []
   #firstError: ImportError | undefined
@@ -161,6 +215,7 @@ class LineReading {
     this.#options = options
     this.#asked = readAsked(options)
     this.#texts = texts
+    this.#short = new ShortLines(file)
   }
 
   /** Returns false if the file has to be read whole. */
@@ -173,32 +228,49 @@ class LineReading {
   }
 
   /** Finds the conversations. Undefined if the lines are of a format that is read whole. */
-  decide(readLine: (line: number) => string): Either.Either<Transcript, ImportError> | undefined {
+  *decide(readLine: (line: number) => string): Steps<Either.Either<Transcript | undefined, ImportError>> {
     this.#texts.forgetDigests()
     const format = this.#format ?? findRowFormat(this.#asked.format, this.#rows)
-    if (this.#rows.length === 0 || format?.outline === undefined) return undefined
-    const { make } = this.#texts
-    const { hasBranches } = this.#asked
-    const strictly = () =>
-      this.#firstError === undefined
-        ? readRowsStrictly(format, this.#rows, this.#file, { ...strict, hasBranches, make })
-        : Either.left(this.#firstError)
-    const tolerantly = () => {
-      const tolerance = new LeavingOut(hasBranches, readLine, make)
-      const torn = this.#torn.map((error): LeftOut => ({ error, text: readLine(error.line ?? 0) }))
-      return readRowsTolerantly(format, this.#rows, torn, tolerance)
-    }
-    const read =
-      this.#options.salvage === true
-        ? Either.map(tolerantly(), ({ transcript }) => transcript)
-        : Either.orElse(strictly(), (error) => {
-            const whole = this.#options.strict === true ? undefined : Either.getOrUndefined(tolerantly())
-            // What a terminal wrote before the first entry is read whole.
-            return whole === undefined || isTooOdd([], whole.transcript.left, whole.tried)
-              ? Either.left(error)
-              : Either.right(whole.transcript)
-          })
+    if (this.#rows.length === 0 || format?.outline === undefined) return Either.right(undefined)
+    const read = yield* this.#options.salvage === true
+      ? this.#salvage(format, readLine)
+      : this.#readDespiteOdd(format, readLine)
     return Either.map(read, (transcript) => ({ ...transcript, lines: this.#lines }))
+  }
+
+  *#salvage(format: RowFormat, readLine: (line: number) => string): Steps<Either.Either<Transcript, ImportError>> {
+    const whole = yield* this.#readTolerantly(format, readLine)
+    return Either.map(whole, ({ transcript }) => transcript)
+  }
+
+  *#readDespiteOdd(
+    format: RowFormat,
+    readLine: (line: number) => string
+  ): Steps<Either.Either<Transcript, ImportError>> {
+    const read = yield* this.#readStrictly(format)
+    if (Either.isRight(read) || this.#options.strict === true) return read
+    const whole = Either.getOrUndefined(yield* this.#readTolerantly(format, readLine))
+    // What a terminal wrote before the first entry is read whole.
+    return whole === undefined || isTooOdd([], whole.transcript.left, whole.tried)
+      ? read
+      : Either.right(whole.transcript)
+  }
+
+  *#readStrictly(format: RowFormat): Steps<Either.Either<Transcript, ImportError>> {
+    if (this.#firstError !== undefined) return Either.left(this.#firstError)
+    const { hasBranches } = this.#asked
+    this.#texts.forgetMessages(hasBranches)
+    return yield* readRowsStrictly(format, this.#rows, this.#file, { ...strict, hasBranches, make: this.#texts.make })
+  }
+
+  *#readTolerantly(
+    format: RowFormat,
+    readLine: (line: number) => string
+  ): Steps<Either.Either<Salvage, ImportError>> {
+    const { hasBranches } = this.#asked
+    this.#texts.forgetMessages(hasBranches)
+    const torn = this.#torn.map((error): LeftOut => ({ error, text: readLine(error.line ?? 0) }))
+    return yield* readRowsTolerantly(format, this.#rows, torn, new LeavingOut(hasBranches, readLine, this.#texts.make))
   }
 
   #add({ isUtf8, text }: Line): Either.Either<boolean, ImportError | UnreadableTranscript> {
@@ -234,8 +306,9 @@ class LineReading {
         this.#texts.cutTo(this.#format.outline, line)
       }
     }
-    const numbersAsText = row.numbersAsText.length === 0 ? NO_NUMBERS : row.numbersAsText
-    this.#rows.push({ file: this.#file, line, value: this.#texts.shorten(row.value, line), numbersAsText })
+    const index = this.#short.values.push(this.#texts.shorten(row.value, line))
+    if (row.numbersAsText.length > 0) this.#short.numbersAsText.set(index, row.numbersAsText)
+    this.#rows.push(new ShortRow(this.#short, index, line))
     return true
   }
 }
