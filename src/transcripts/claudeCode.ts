@@ -107,13 +107,15 @@ export const readClaudeCodeLine = (row: TranscriptRow): Either.Either<ReadonlyAr
 
 /**
  * A line of the conversation. Lines of one assistant message have the same `reply` id. `heard` is what the model heard by
- * it, if that stands elsewhere; `only` are the indexes of its blocks that count, if not all do.
+ * it, if it is about the queue; `only` are the indexes of its blocks that count, if not all do.
  */
 interface ChatLine {
   readonly row: TranscriptRow
   readonly role: "user" | "assistant"
   readonly reply: string | null
   readonly heard: unknown
+  readonly hasCall: boolean
+  readonly hasResult: boolean
   readonly only: ReadonlyArray<number> | undefined
 }
 
@@ -133,8 +135,19 @@ const makeChatLine = (
   role: ChatLine["role"],
   reply: string | null,
   heard: unknown
-): Either.Either<ChatLine, ImportError> =>
-  Either.map(decodeTurn(row, role, listAllBlocks({ heard, row })), () => ({ row, role, reply, heard, only: undefined }))
+): Either.Either<ChatLine, ImportError> => {
+  const blocks = listAllBlocks({ heard, row })
+  const has = (type: string) => blocks.some((block) => isObject(block) && block.type === type)
+  return Either.map(decodeTurn(row, role, blocks), () => ({
+    row,
+    role,
+    reply,
+    heard,
+    hasCall: has("tool_use"),
+    hasResult: has("tool_result"),
+    only: undefined
+  }))
+}
 
 /** What stands in the line, which is not kept: a large file has many. */
 const listAllBlocks = ({ heard, row: { value } }: Pick<ChatLine, "heard" | "row">): ReadonlyArray<unknown> => {
@@ -175,18 +188,20 @@ function* findBranch(
   for (let row = leaf?.row; row !== undefined && !path.has(row); row = parents.get(row)) path.add(row)
   const onPath = spoken.filter(({ row }) => path.has(row))
   const beside = spoken.filter(({ row }) => !path.has(row))
-  if (beside.length === 0) return onPath
   const replies = new Set(onPath.map(({ reply }) => reply))
   replies.delete(null)
   const isOf = ({ reply, row }: ChatLine) => path.has(row) || replies.has(reply)
-  // Only what may be added is looked for on the path.
-  const answered = yield* collectKeys(beside, ({ tool_use_id: id, type }) => (type === "tool_result" ? id : undefined))
-  const calls = yield* collectKeys(spoken.filter(isOf), ({ id, type }) =>
-    type === "tool_use" && answered.has(id) ? id : undefined
-  )
+  // Only what may be added is looked for on the path: a large file has few such lines.
+  const results = beside.filter(({ hasResult }) => hasResult)
+  const answered = yield* collectKeys(results, ({ tool_use_id: id }) => id)
+  const calling = answered.size === 0 ? [] : spoken.filter((item) => item.hasCall && isOf(item))
+  const calls = yield* collectKeys(calling, ({ id, type }) => (type === "tool_use" && answered.has(id) ? id : undefined))
   const isAnswer = ({ tool_use_id: id, type }: JsonObject) => type === "tool_result" && calls.has(id)
-  const addable = yield* collectKeys(beside, keyOf)
-  const said = yield* collectKeys(onPath, (block, reply) => {
+  const answers = new Set(calls.size === 0 ? [] : results.filter((item) => listBlocks(item).some(isAnswer)))
+  const added = beside.filter((item) => answers.has(item) || replies.has(item.reply))
+  if (added.length === 0 && !beside.some(({ heard }) => heard !== undefined)) return onPath
+  const addable = yield* collectKeys(added, keyOf)
+  const said = yield* collectKeys(addable.size === 0 ? [] : onPath, (block, reply) => {
     const key = keyOf(block, reply)
     return addable.has(key) ? key : undefined
   })
@@ -194,21 +209,19 @@ function* findBranch(
   const branch: Array<ChatLine> = []
   for (const item of spoken) {
     yield
-    const { reply, row } = item
+    const { heard, reply, row } = item
     const parent = parents.get(row)
     if (path.has(row)) branch.push(item)
-    else if (row.value.type === "queue-operation") {
+    else if (heard !== undefined) {
       if (parent === undefined || kept.has(parent)) branch.push(item)
-    } else {
+    } else if (answers.has(item) || replies.has(reply)) {
       const blocks = listBlocks(item)
-      const isResult = blocks.some(isAnswer)
-      if (!isResult && !replies.has(reply)) continue
       const only = Array.from(blocks.keys()).filter((index) => !said.has(keyOf(blocks[index] ?? {}, reply)))
-      const added = only.map((index) => blocks[index] ?? {})
-      if (isResult && !added.some(({ type }) => type === "tool_result")) continue
-      for (const block of added) said.add(keyOf(block, reply))
+      const own = only.map((index) => blocks[index] ?? {})
+      if (answers.has(item) && !own.some(({ type }) => type === "tool_result")) continue
+      for (const block of own) said.add(keyOf(block, reply))
       kept.add(row)
-      if (added.length > 0) branch.push({ ...item, only })
+      if (own.length > 0) branch.push({ ...item, only })
     }
   }
   return branch
