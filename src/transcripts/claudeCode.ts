@@ -195,7 +195,9 @@ function* findBranch(
   const results = beside.filter(({ hasResult }) => hasResult)
   const answered = yield* collectKeys(results, ({ tool_use_id: id }) => id)
   const calling = answered.size === 0 ? [] : spoken.filter((item) => item.hasCall && isOf(item))
-  const calls = yield* collectKeys(calling, ({ id, type }) => (type === "tool_use" && answered.has(id) ? id : undefined))
+  const calls = yield* collectKeys(calling, ({ id, type }) =>
+    type === "tool_use" && answered.has(id) ? id : undefined
+  )
   const isAnswer = ({ tool_use_id: id, type }: JsonObject) => type === "tool_result" && calls.has(id)
   const answers = new Set(calls.size === 0 ? [] : results.filter((item) => listBlocks(item).some(isAnswer)))
   const added = beside.filter((item) => answers.has(item) || replies.has(item.reply))

@@ -232,7 +232,8 @@ const convertRow = (row: TranscriptRow): Either.Either<Item | string, ImportErro
 }
 
 /** The item of a row. */
-const findItem = ({ value }: TranscriptRow): unknown => amendItem(value.type === "response_item" ? value.payload : value)
+const findItem = ({ value }: TranscriptRow): unknown =>
+  amendItem(value.type === "response_item" ? value.payload : value)
 
 /** A shell call of the Responses API has two ids, one of Codex' own may have only one. */
 const amendItem = (item: unknown): unknown =>

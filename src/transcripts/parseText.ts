@@ -130,7 +130,9 @@ const parseStrictly = (
   }
   return Either.flatMap(makeRows(source, file, json), (rows) => {
     const found = findRowFormat(format, rows)
-    return found === undefined ? Either.left(failFormat(rows, file)) : runAtOnce(readRowsStrictly(found, rows, file, tolerance))
+    return found === undefined
+      ? Either.left(failFormat(rows, file))
+      : runAtOnce(readRowsStrictly(found, rows, file, tolerance))
   })
 }
 

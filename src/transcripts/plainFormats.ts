@@ -213,8 +213,7 @@ const decodeSessionRow = decodeWith(
 const makeSessionMessage: MakeMessages = ([value], place) => parseOne(place, value?.message)
 
 /** Parses a message that is alone in its line. */
-const parseOne = (place: EntryPlace, value: unknown) =>
-  Either.map(parseMessage(place, value), (message) => [message])
+const parseOne = (place: EntryPlace, value: unknown) => Either.map(parseMessage(place, value), (message) => [message])
 
 /** Reads one `{session, message}` per line. Sessions may alternate, and come in the order of their first message. */
 export function* readSessionRows(

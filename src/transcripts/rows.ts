@@ -156,11 +156,7 @@ export interface Tolerance {
    * once more of the whole ones when they are taken, so `make` is one of few functions for a whole file, and depends on
    * nothing else. What it returns may be other messages of the same roles, which stand for these.
    */
-  readonly make: (
-    source: ReadonlyArray<JsonObject>,
-    make: MakeMessages,
-    place: EntryPlace
-  ) => ReturnType<MakeMessages>
+  readonly make: (source: ReadonlyArray<JsonObject>, make: MakeMessages, place: EntryPlace) => ReturnType<MakeMessages>
   /** Returns undefined for an entry that is left out. Fails if none may be left out. `entry` is what was read. */
   readonly attempt: <A>(read: Either.Either<A, ImportError>, entry: Tried) => Either.Either<A | undefined, ImportError>
   readonly isStrict: boolean

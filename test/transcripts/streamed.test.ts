@@ -1,7 +1,7 @@
 /** Files whose texts stay on the disk until they are taken: read as they are whole. */
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Either, FastCheck as fc, Stream } from "effect"
-import { truncateSync, writeFileSync } from "node:fs"
+import { appendFileSync, truncateSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Transcripts from "../../src/transcripts/Transcripts.ts"
 import { openLines } from "../../src/transcripts/streamed/openLines.ts"
@@ -141,6 +141,25 @@ describe("a file of lines", () => {
     })
   )
 
+  it.scoped("that is rewritten while it is read first gives an error, and one that is appended to is read", () =>
+    Effect.gen(function* () {
+      const file = join(yield* makeTemporaryFolder(), "f")
+      const text = lengthen(AGENT_FILES["claude-code"] ?? "")
+      const openWhile = (write: () => void) => {
+        writeFileSync(file, text)
+        utimesSync(file, 0, 0)
+        return Effect.either(openLines(file, { onProgress: () => Effect.sync(write) }, 100))
+      }
+      const rewritten = yield* openWhile(() => writeFileSync(file, text.replaceAll("word1", "other")))
+      assert.strictEqual(
+        Either.isLeft(rewritten) ? rewritten.left.message : "",
+        `${file}: it was changed while it was read`
+      )
+      assert.isTrue(Either.isRight(yield* openWhile(() => appendFileSync(file, "{"))))
+      assert.isTrue(Either.isRight(yield* openWhile(() => utimesSync(file, 1, 1))))
+    })
+  )
+
   it.scoped("that becomes shorter while it is read first gives an error", () =>
     Effect.gen(function* () {
       const file = join(yield* makeTemporaryFolder(), "f")
@@ -162,14 +181,19 @@ describe("a file of lines", () => {
       for (const { messages } of sessions) yield* Stream.runDrain(messages)
       writeFileSync(file, text)
       const reasons: Array<string> = []
-      for (const changed of [text.replaceAll("word1", "other"), text.replaceAll("{", "["), ""]) {
+      // What is written within a tick of the clock of the file system would have the same time.
+      utimesSync(file, 0, 0)
+      const endings = text.replaceAll("end\\t", "END\\t")
+      const short = text.replace('"user"', '"User"')
+      for (const changed of [text.replaceAll("word1", "other"), text.replaceAll("{", "["), "", endings, short]) {
         const { sessions } = yield* Transcripts.openFile(file)
         writeFileSync(file, changed)
         const error = yield* Effect.flip(Effect.forEach(sessions, ({ messages }) => Stream.runDrain(messages)))
         reasons.push(error.reason)
         writeFileSync(file, text)
+        utimesSync(file, 0, 0)
       }
-      assert.deepStrictEqual(reasons, ["changed", "changed", "changed"])
+      assert.deepStrictEqual(reasons, Array(5).fill("changed"))
     })
   )
 })

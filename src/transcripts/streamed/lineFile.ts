@@ -1,6 +1,8 @@
 /** A file of lines: read once in pieces, while noting where each line begins, so that any line can be read again. */
 import { constants, isUtf8 } from "node:buffer"
-import { closeSync, fstatSync, openSync, readSync } from "node:fs"
+import { type BigIntStats, closeSync, fstatSync, openSync, readSync } from "node:fs"
+import { crc32 } from "node:zlib"
+import type { Steps } from "../rows.ts"
 import type { Line } from "../salvage.ts"
 
 /** A line is longer than a text can be. */
@@ -19,12 +21,17 @@ export class LineFile {
   readonly #piece: number
   /** Where each line begins that has been read, and where the next one does. */
   readonly #starts: Array<number>
+  /** Of each line that has been read, without its break. */
+  readonly #checksums: Array<number> = []
+  /** The file when it was last known to hold the lines that have been read. */
+  #confirmed: BigIntStats
   #hasEnded = false
 
   /** `piece` is the number of bytes to read at a time. */
   constructor(file: string, piece: number) {
     this.#descriptor = openSync(file, "r")
-    this.size = fstatSync(this.#descriptor).size
+    this.#confirmed = this.#stat()
+    this.size = Number(this.#confirmed.size)
     this.#piece = piece
     const opening = this.#read(0, Math.min(BYTE_ORDER_MARK.length, this.size))
     this.#starts = [opening.equals(BYTE_ORDER_MARK) ? opening.length : 0]
@@ -53,12 +60,33 @@ export class LineFile {
     }
   }
 
-  /** Reads a line again, by its number from 1. */
+  /** Reads a line again, by its number from 1. Throws `LineChanged`. */
   readLine(line: number): string {
     const [start = 0, end = start] = this.#starts.slice(line - 1, line + 1)
-    return this.#read(start, end - start)
-      .toString("utf8")
-      .replace(/\n$/, "")
+    const bytes = this.#read(start, end - start)
+    const content = bytes.at(-1) === BREAK ? bytes.subarray(0, -1) : bytes
+    if (crc32(content) !== this.#checksums[line - 1]) throw new LineChanged()
+    return content.toString("utf8")
+  }
+
+  /**
+   * Throws `LineChanged` if the file does not hold any more what was read of it. The lines are read again only if the file was
+   * written to. It may have grown `sinceRead`, since its agent may be working: then its lines are not compared.
+   */
+  *confirm(sinceRead: boolean): Steps<void> {
+    const now = this.#stat()
+    if (now.size < this.size) throw new LineChanged()
+    const isSame = now.mtimeNs === this.#confirmed.mtimeNs && now.ctimeNs === this.#confirmed.ctimeNs
+    if (isSame || (sinceRead && now.size > this.size)) return
+    for (let line = 1; line <= this.#checksums.length; line++) {
+      this.readLine(line)
+      yield
+    }
+    this.#confirmed = now
+  }
+
+  #stat(): BigIntStats {
+    return fstatSync(this.#descriptor, { bigint: true })
   }
 
   close(): void {
@@ -73,6 +101,7 @@ export class LineFile {
       const to = found < 0 ? end : found
       const line = bytes.subarray(from, to)
       lines.push({ text: line.toString("utf8"), isUtf8: isUtf8(line) })
+      this.#checksums.push(crc32(line))
       from = to + 1
       this.#starts.push(start + Math.min(from, end))
     }

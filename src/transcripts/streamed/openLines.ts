@@ -87,18 +87,20 @@ export const openLines = (
       yield* awaitBudget
       next = yield* attempt(() => lines.readNext())
     }
-    const decide = tryInSteps(
-      reading.decide((line) => lines.readLine(line)),
-      (cause) => explain(file, cause)
-    )
-    const decided = yield* yield* yield* runInSlices(decide)
+    const attemptInSteps = <A>(steps: Steps<A>) =>
+      Effect.flatten(runInSlices(tryInSteps(steps, (cause) => explain(file, cause))))
+    yield* attemptInSteps(lines.confirm(false))
+    const decided = yield* yield* attemptInSteps(reading.decide((line) => lines.readLine(line)))
     if (decided === undefined) return undefined
     const transcript = yield* chooseSessions(decided, file, options)
     const open = ({ messages, ...session }: TranscriptSession): OpenSession => ({
       ...restoreNames(session, texts),
       count: messages.length,
       outline: { [Symbol.iterator]: () => texts.outline(messages) },
-      messages: Stream.suspend(() => takeMessages(texts.restore(messages), attempt))
+      messages: Stream.concat(
+        Stream.suspend(() => takeMessages(texts.restore(messages), attempt)),
+        Stream.execute(Effect.suspend(() => attemptInSteps(lines.confirm(true))))
+      )
     })
     return { ...transcript, sessions: yield* attempt(() => transcript.sessions.map(open)) }
   })
@@ -263,10 +265,7 @@ class LineReading {
     return yield* readRowsStrictly(format, this.#rows, this.#file, { ...strict, hasBranches, make: this.#texts.make })
   }
 
-  *#readTolerantly(
-    format: RowFormat,
-    readLine: (line: number) => string
-  ): Steps<Either.Either<Salvage, ImportError>> {
+  *#readTolerantly(format: RowFormat, readLine: (line: number) => string): Steps<Either.Either<Salvage, ImportError>> {
     const { hasBranches } = this.#asked
     this.#texts.forgetMessages(hasBranches)
     const torn = this.#torn.map((error): LeftOut => ({ error, text: readLine(error.line ?? 0) }))
