@@ -1,8 +1,9 @@
 /** Files whose texts stay on the disk until they are taken: read as they are whole. */
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, Either, FastCheck as fc, Stream } from "effect"
+import { Chunk, Clock, Effect, Either, Exit, FastCheck as fc, Fiber, Stream } from "effect"
 import { appendFileSync, truncateSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { yieldToLoop } from "../../src/concurrency/eventLoopBudget.ts"
 import * as Transcripts from "../../src/transcripts/Transcripts.ts"
 import { openLines } from "../../src/transcripts/streamed/openLines.ts"
 import { AGENT_FILES } from "../support/agentFiles.ts"
@@ -35,6 +36,12 @@ const show = (read: Either.Either<unknown, Error>): unknown => Either.getOrElse(
 /** Says each word at length, with what JSON escapes, blanks around it and characters of two units. */
 const lengthen = (text: string): string =>
   text.replaceAll(/word\d/g, (word) => `\\n  ${word} ${'é\\u0001😀\\"{'.repeat(40)} end\\t `)
+
+const makeSlowClock = (): Clock.Clock => {
+  const clock = Clock.make()
+  let now = 0n
+  return { ...clock, unsafeCurrentTimeNanos: () => (now += 10_000_000n) }
+}
 
 const SAID = { role: "user", content: "said" }
 const FORK = { subagent_history_start_ordinal: 3 }
@@ -157,6 +164,22 @@ describe("a file of lines", () => {
       )
       assert.isTrue(Either.isRight(yield* openWhile(() => appendFileSync(file, "{"))))
       assert.isTrue(Either.isRight(yield* openWhile(() => utimesSync(file, 1, 1))))
+    })
+  )
+
+  it.scoped("lets others work while its conversations are decided, and stops there when it is interrupted", () =>
+    Effect.gen(function* () {
+      const file = join(yield* makeTemporaryFolder(), "f")
+      for (const format of STREAMED) {
+        writeFileSync(file, (AGENT_FILES[format] ?? "").trimEnd())
+        let [isRead, turns] = [false, 0]
+        const open = Transcripts.openFile(file, { onProgress: () => Effect.sync(() => void (isRead = true)) })
+        // Each step takes longer than a turn of the event loop may.
+        const opened = yield* Effect.fork(Effect.scoped(Effect.withClock(open, makeSlowClock())))
+        const takeTurn = Effect.map(yieldToLoop, () => (isRead ? (turns += 1) : turns))
+        yield* Effect.repeat(takeTurn, { until: () => turns === 3 })
+        assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(opened)), format)
+      }
     })
   )
 

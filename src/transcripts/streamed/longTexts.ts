@@ -5,7 +5,7 @@
 import { createHash, randomBytes } from "node:crypto"
 import * as Either from "effect/Either"
 import { isObject, type JsonObject } from "../../format/json.ts"
-import * as Message from "../../message/Message.ts"
+import type * as Message from "../../message/Message.ts"
 import { parseExactly } from "../exactJson.ts"
 import type { MakeMessages, Tolerance } from "../rows.ts"
 import { LineChanged } from "./lineFile.ts"
@@ -22,8 +22,9 @@ const BEGINNING = 64
 const DIGITS = 7
 const RADIX = 36
 
-/** Texts of so many characters, of the lines that were read last, stay in memory: replies have several lines. */
+/** Texts of so many characters, of so many lines that were read last, stay in memory: replies have several lines. */
 const MOST_KEPT = 100_000
+const MOST_LINES = 64
 
 /** So many short texts are looked at to find an equal one. */
 const MOST_SHARED = 1_000
@@ -50,7 +51,8 @@ export class LongTexts {
   readonly #makers: Array<MakeMessages> = []
   /** The numbers of recipes by what they make, if equal messages must be equal. */
   #known: Map<string, number> | undefined
-  readonly #kept = new Map<number, ReadonlyArray<string>>()
+  /** The lines whose texts were read last, oldest first. */
+  readonly #kept: Array<{ readonly line: number; readonly texts: ReadonlyArray<string> }> = []
   #size = 0
   readonly #recent = new Map<string, string>()
   #outline: Outline = (value) => value
@@ -162,8 +164,8 @@ export class LongTexts {
 
   /** The long texts of a line. */
   #readTexts(line: number): ReadonlyArray<string> {
-    const known = this.#kept.get(line)
-    if (known !== undefined) return known
+    const known = this.#kept.findLast((kept) => kept.line === line)
+    if (known !== undefined) return known.texts
     const value = parseExactly(this.#readLine(line))?.value
     if (!isObject(value)) throw new LineChanged()
     const texts: Array<string> = []
@@ -177,12 +179,10 @@ export class LongTexts {
   }
 
   #keep(line: number, texts: ReadonlyArray<string>): void {
-    this.#kept.set(line, texts)
+    this.#kept.push({ line, texts })
     this.#size += sumLengths(texts)
-    for (const [oldest, texts] of this.#kept) {
-      if (this.#size <= MOST_KEPT || oldest === line) break
-      this.#kept.delete(oldest)
-      this.#size -= sumLengths(texts)
+    while (this.#kept.length > 1 && (this.#size > MOST_KEPT || this.#kept.length > MOST_LINES)) {
+      this.#size -= sumLengths(this.#kept.shift()?.texts ?? [])
     }
   }
 

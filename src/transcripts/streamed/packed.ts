@@ -10,7 +10,8 @@ const MOST_OPEN = 4
 /** A list of values that JSON can hold. */
 export class Packed<A> {
   readonly #blocks: Array<Buffer> = []
-  readonly #open = new Map<number, ReadonlyArray<A>>()
+  /** The blocks that were read last, newest first. A `Map` of them would lead V8 to keep texts of many more alive. */
+  #open: ReadonlyArray<{ readonly number: number; readonly values: ReadonlyArray<A> }> = []
   #last: Array<A> = []
 
   get length(): number {
@@ -35,16 +36,12 @@ export class Packed<A> {
   }
 
   #openBlock(number: number): ReadonlyArray<A> {
-    const open = this.#open.get(number)
-    if (open !== undefined) return open
+    const open = this.#open.find((block) => block.number === number)
+    if (open !== undefined) return open.values
     const block = this.#blocks[number]
     if (block === undefined) return this.#last
     const values: ReadonlyArray<A> = JSON.parse(inflateRawSync(block).toString("utf8"))
-    for (const oldest of this.#open.keys()) {
-      if (this.#open.size < MOST_OPEN) break
-      this.#open.delete(oldest)
-    }
-    this.#open.set(number, values)
+    this.#open = [{ number, values }, ...this.#open.slice(0, MOST_OPEN - 1)]
     return values
   }
 }
