@@ -149,7 +149,7 @@ const makeChatLine = (
   }))
 }
 
-/** What stands in the line, which is not kept: a large file has many. */
+/** Lists the blocks that stand in the line. They are not kept, since a large file has many. */
 const listAllBlocks = ({ heard, row: { value } }: Pick<ChatLine, "heard" | "row">): ReadonlyArray<unknown> => {
   const { attachment, message, type } = value
   const spoken = isObject(message) ? message.content : undefined
@@ -191,7 +191,7 @@ function* findBranch(
   const replies = new Set(onPath.map(({ reply }) => reply))
   replies.delete(null)
   const isOf = ({ reply, row }: ChatLine) => path.has(row) || replies.has(reply)
-  // Only what may be added is looked for on the path: a large file has few such lines.
+  // A large file has few lines that may be added, and the path is searched for these alone.
   const results = beside.filter(({ hasResult }) => hasResult)
   const answered = yield* collectKeys(results, ({ tool_use_id: id }) => id)
   const calling = answered.size === 0 ? [] : spoken.filter((item) => item.hasCall && isOf(item))
@@ -229,7 +229,7 @@ function* findBranch(
   return branch
 }
 
-/** What is found in the blocks of lines. */
+/** Collects the keys that are found in the blocks of lines. */
 function* collectKeys(
   items: ReadonlyArray<ChatLine>,
   find: (block: JsonObject, reply: string | null) => unknown

@@ -44,7 +44,7 @@ export interface TranscriptRow {
 /** Reading in steps, between which others may work. */
 export type Steps<A> = Generator<void, A>
 
-/** Where an entry stands in its file. */
+/** The place of an entry in its file. */
 export type EntryPlace = Pick<TranscriptRow, "file" | "line" | "at">
 
 /**

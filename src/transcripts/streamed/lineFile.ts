@@ -21,7 +21,7 @@ export class LineFile {
   readonly #piece: number
   /** Where each line begins that has been read, and where the next one does. */
   readonly #starts: Array<number>
-  /** Of each line that has been read, without its break. */
+  /** The checksum of each line that has been read, without its break. */
   readonly #checksums: Array<number> = []
   /** The file when it was last known to hold the lines that have been read. */
   #confirmed: BigIntStats

@@ -36,7 +36,7 @@ interface Recipe {
   readonly messages: ReadonlyArray<Message.Message>
 }
 
-/** Only the texts of a line that has changed cannot be read, and then nobody is told the place. */
+/** Nobody is told the place: messages cannot be made again only if their line has changed. */
 const NOWHERE = { file: "", line: null }
 
 export class LongTexts {

@@ -159,11 +159,10 @@ const explain = (file: string, cause: unknown): UnreadableTranscript => {
     : new UnreadableTranscript({ file, reason: "unreadable", detail: systemErrorText(cause) })
 }
 
-/** What is kept of the lines of a file. */
+/** The lines of a file as they are kept. */
 class ShortLines {
   readonly file: string
   readonly values = new Packed<JsonObject>()
-  /** Of the few lines that have such numbers. */
   readonly numbersAsText = new Map<number, ReadonlyArray<string>>()
   constructor(file: string) {
     this.file = file

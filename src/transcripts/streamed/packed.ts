@@ -7,7 +7,6 @@ const IN_BLOCK = 128
 /** Readers follow lines in their order, so that few blocks have to be open. */
 const MOST_OPEN = 4
 
-/** A list of values that JSON can hold. */
 export class Packed<A> {
   readonly #blocks: Array<Buffer> = []
   /** The blocks that were read last, newest first. A `Map` of them would lead V8 to keep texts of many more alive. */
