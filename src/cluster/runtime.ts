@@ -9,6 +9,7 @@ import * as SqlRunnerStorage from "@effect/cluster/SqlRunnerStorage"
 import * as RunnerServer from "@effect/cluster/RunnerServer"
 import * as Sharding from "@effect/cluster/Sharding"
 import { isSocketError } from "@effect/platform/Socket"
+import { SocketServerError } from "@effect/platform/SocketServer"
 import * as NodeClusterSocket from "@effect/platform-node/NodeClusterSocket"
 import { RpcClientError } from "@effect/rpc/RpcClientError"
 import * as RpcServer from "@effect/rpc/RpcServer"
@@ -98,6 +99,29 @@ const layerRunners = Layer.effect(Runners.Runners, Effect.map(Runners.Runners, a
   Layer.provide(Runners.layerRpc)
 )
 
+/** The time for which a host that starts waits for another one at its address, which would answer at once. */
+const ASKED = "1 second"
+
+/**
+ * Fails if another host is reached at the address, as where a setting was copied. Both would take themselves for the owner of
+ * the same sessions: no write is lost, but who asks one may wait for an answer that the other has given.
+ */
+const requireFree = ({ host, port }: Address) =>
+  Effect.flatMap(Runners.Runners, ({ ping }) => ping(RunnerAddress.make(host, port))).pipe(
+    Effect.timeout(ASKED),
+    Effect.isSuccess,
+    Effect.filterOrFail(
+      (isTaken) => !isTaken,
+      () =>
+        new SocketServerError({
+          reason: "Open",
+          cause: new Error(
+            `another host of the cluster answers at ${host}:${port}, and each needs an address of its own`
+          )
+        })
+    )
+  )
+
 /** A process that has sessions. */
 export const layerRunner = (prefix: string, sharding: Settings, address: Address, listen: Address | undefined) =>
   RunnerServer.layer.pipe(
@@ -106,6 +130,8 @@ export const layerRunner = (prefix: string, sharding: Settings, address: Address
     Layer.provide(RpcServer.layerProtocolSocketServer),
     Layer.provide(RunnerHealth.layerPing.pipe(Layer.provide(Runners.layerRpc))),
     Layer.provide(NodeClusterSocket.layerSocketServer),
+    // Asked before this host listens, and might be the one that answers.
+    Layer.provide(Layer.effectDiscard(requireFree(address)).pipe(Layer.provide(Runners.layerRpc))),
     Layer.provide(layerSockets),
     Layer.provideMerge(layerStorage(prefix)),
     Layer.provideMerge(
