@@ -15,6 +15,7 @@ import type { StoreError } from "../session/SessionError.ts"
 import { RouteMemory, type Services, SessionCounters, SessionIndex, SessionStore } from "../store/SessionStore.ts"
 import * as Deliveries from "./deliveries.ts"
 import * as Generations from "./generations.ts"
+import * as Imports from "./imports.ts"
 import * as Leases from "./leases.ts"
 import * as Link from "./link.ts"
 import * as Log from "./log.ts"
@@ -74,6 +75,7 @@ export const makeWithClock = (
           deliver: Deliveries.make(link, counter),
           ...leases.store,
           ...Log.make(link, residents, leases, pauses, counter),
+          importAll: Imports.make(link, options, counter),
           ...Generations.make(link, residents, leases),
           ...Records.makeRecords(link, residents, leases)
         })

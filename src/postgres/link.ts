@@ -129,6 +129,48 @@ export const openPool = (options: LinkOptions): Effect.Effect<pg.Pool, StoreErro
     (pool) => Effect.promise(() => pool.end())
   )
 
+/** A transaction of its own. */
+export interface OpenTransaction {
+  readonly query: Link["run"]
+  readonly commit: Effect.Effect<void, StoreError>
+}
+
+/**
+ * Begins a transaction on a connection of its own, in which some minutes may pass between two statements. What is not
+ * committed when the scope closes was never there. If the answer to the commit is lost, it fails with the reason `unknown`.
+ */
+export const openTransaction = (
+  options: LinkOptions,
+  operation: string
+): Effect.Effect<OpenTransaction, StoreError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const driver = yield* loadDriver
+    const connect = Effect.tryPromise({
+      try: async () => {
+        const client = new driver.Client(settingsOf(options))
+        client.on("error", () => {})
+        await client.connect()
+        return client
+      },
+      catch: (cause) => toStoreError(operation, cause)
+    })
+    const client = yield* Effect.acquireRelease(connect, (client) => Effect.promise(() => client.end().catch(() => {})))
+    const send = <R extends pg.QueryResultRow>(text: string, values: ReadonlyArray<unknown> = []) =>
+      Effect.tryPromise({
+        try: () => client.query<R>(text, [...values]),
+        catch: (cause) => toStoreError(operation, cause)
+      })
+    yield* send("BEGIN")
+    yield* send("SET LOCAL idle_in_transaction_session_timeout = '10min'")
+    return {
+      query: <P extends ReadonlyArray<unknown>, R>({ text }: Statement<P, R>, ...values: P) =>
+        Effect.map(send<R & pg.QueryResultRow>(inSchema(text, options.schema), values), ({ rows }) => rows),
+      commit: Effect.uninterruptible(
+        Effect.mapError(send("COMMIT"), (error) => (error.reason === "unavailable" ? toUnknown(error) : error))
+      )
+    }
+  })
+
 export const make = (pool: pg.Pool, { isClockOurs, schema, transactionPooling }: LinkOptions): Link => {
   const texts = new Map<string, string>()
   const textOf = ({ name, text }: Statement<ReadonlyArray<unknown>, unknown>): string => {

@@ -1,4 +1,4 @@
-/** The log: import, promote, append, the state they add up to, and all that was ever acknowledged. */
+/** The log: promote, append, the state they add up to, and all that was ever acknowledged. */
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -6,7 +6,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { beginMoment } from "../concurrency/eventLoopBudget.ts"
 import { type Message, serializeAll, type SerializedMessage } from "../message/Message.ts"
-import { type Counter, total } from "../message/Tokens.ts"
+import type { Counter } from "../message/Tokens.ts"
 import {
   dropUndone,
   isUndone,
@@ -17,15 +17,7 @@ import {
   type UndoneRange,
   type Usage
 } from "../session/Session.ts"
-import {
-  makeUnknownSession,
-  SessionExists,
-  StoreError,
-  Superseded,
-  TurnLost,
-  type UnknownSession
-} from "../session/SessionError.ts"
-import { collectStreams, readHistories, rowOfBeside, type WholeHistories } from "../store/histories.ts"
+import { makeUnknownSession, StoreError, Superseded, TurnLost, type UnknownSession } from "../session/SessionError.ts"
 import { isUsage } from "../store/model.ts"
 import { type Resident, stateOfResident } from "../store/residentSessions.ts"
 import { checksumOfRow, loggedOfArrival, loggedOfRows, windowsOfRow } from "../store/rows.ts"
@@ -43,12 +35,9 @@ import type { Link } from "./link.ts"
 import { isAtHead, loggedOf, manifestOf, readRows, type Residents } from "./residents.ts"
 import type { SeenPauses } from "./records.ts"
 import { type LogRow, type PromotedRow, statements } from "./statements.ts"
-import { keepId, keepText, keepTextOrNull, readText } from "./texts.ts"
+import { keepId, keepText, readText } from "./texts.ts"
 
 const PAGE = 500
-
-/** The code of the error with which an import takes itself back; its detail is the session that exists. */
-const EXISTS = "(TL001)"
 
 export const make = (
   { leaseTime, run, write }: Link,
@@ -64,60 +53,6 @@ export const make = (
     { body }: SerializedMessage,
     entry: Pick<Logged, "kind" | "tokens" | "at">
   ): number => checksumOfRow(sessionId, { seq: 0, arrival: null, body, ...entry })
-
-  const importAll = (histories: WholeHistories) =>
-    Effect.gen(function* () {
-      const read = yield* readHistories(histories)
-      const at = yield* currentTime
-      const logs = read.map(({ messages, sessionId }) =>
-        messages.map((one, i) => {
-          const entry = { kind: one.kind, tokens: counter.message(one.message), at }
-          return { sessionId, seq: i + 1, ...entry, body: one.body, checksum: checksumOf(sessionId, one, entry) }
-        })
-      )
-      const rows = logs.flat()
-      const sessions = read.map(({ beside, sessionId }, h) => {
-        const own = logs[h] ?? []
-        return { id: sessionId, count: own.length, total: total(own), ...rowOfBeside(beside) }
-      })
-      yield* write(statements.importAll, (...attempt) => [
-        sessions.map(({ id }) => id),
-        sessions.map(({ count }) => count),
-        sessions.map(({ total }) => total),
-        rows.map(({ sessionId }) => sessionId),
-        rows.map(({ seq }) => seq),
-        rows.map(({ kind }) => kind),
-        rows.map(({ tokens }) => tokens),
-        rows.map(({ body }) => body),
-        rows.map(({ checksum }) => checksum),
-        at,
-        ...attempt,
-        sessions.map(({ origin = null }) => keepTextOrNull(origin)),
-        sessions.map(({ left_out = null }) => keepTextOrNull(left_out))
-      ]).pipe(
-        Effect.catchIf(
-          ({ detail }) => detail.endsWith(EXISTS),
-          () => Effect.flatMap(findTaken(histories), (sessionId) => new SessionExists({ sessionId }))
-        )
-      )
-    })
-
-  /** The session that is there already, or that is named twice. */
-  const findTaken = (histories: WholeHistories): Effect.Effect<SessionId, StoreError> => {
-    const ids = histories.map(({ sessionId }) => sessionId)
-    const twice = ids.find((id, i) => ids.indexOf(id) !== i)
-    const isThere = (id: SessionId) => Effect.map(run(statements.head, keepId(id)), (rows) => rows.length > 0)
-    return Effect.flatMap(
-      Effect.findFirst(ids, isThere),
-      Option.match({
-        onSome: Effect.succeed,
-        onNone: () =>
-          twice === undefined
-            ? new StoreError({ operation: "import", reason: "busy", detail: "a session of it was there for a moment" })
-            : Effect.succeed(twice)
-      })
-    )
-  }
 
   /** What a write takes with it to disk: a report that is in memory only, and the generation it is of. */
   const unsavedUsage = (known: Resident | undefined) =>
@@ -356,7 +291,6 @@ export const make = (
     )
 
   return {
-    importAll: collectStreams(importAll),
     begin,
     beginOperation,
     promote,

@@ -47,8 +47,9 @@ export type LeftEntry = typeof LeftEntry.Type
  * to be known, such as what an agent's own program said in the name of the user. `origin` and `left` are kept beside the
  * session and change nothing about it.
  *
- * Messages may be a stream, for histories that are larger than memory. A SQLite store writes them as they come, in one
- * transaction, for which other writers to its file wait. All other stores take the whole stream first.
+ * Messages may be a stream, for histories that are larger than memory. A SQLite or PostgreSQL store writes them as they
+ * come, in one transaction on a connection of its own. Other writers to the file of SQLite wait for it; in PostgreSQL only
+ * those to the same sessions do. All other stores take the whole stream first.
  *
  * @since 0.1.0
  * @category models

@@ -1,12 +1,15 @@
 /** Imports of messages that come from a stream: all of them or nothing, whatever ends the import. */
 import { assert, describe, it } from "@effect/vitest"
 import Database from "better-sqlite3"
-import { Chunk, Deferred, Effect, Fiber, Stream } from "effect"
+import { Chunk, Context, Deferred, Effect, Fiber, Layer, Stream } from "effect"
 import { copyFileSync, existsSync, rmSync } from "node:fs"
+import { Client } from "pg"
 import type { Message } from "../../src/message/Message.ts"
 import type { SessionId } from "../../src/session/Session.ts"
 import { type Histories, SessionStore } from "../../src/store/SessionStore.ts"
+import * as Postgres from "../../src/postgres/Postgres.ts"
 import * as Sqlite from "../../src/sqlite/Sqlite.ts"
+import { createDatabase } from "../support/postgres.ts"
 import { backends, freshSession, user } from "../support/stores.ts"
 import { temporaryDatabase } from "../support/temporaryFolder.ts"
 
@@ -92,6 +95,39 @@ for (const [name, layer] of backends) {
     )
   })
 }
+
+describe("a long import into PostgreSQL", () => {
+  it.scopedLive("sends messages as they come, and lets others write meanwhile", () =>
+    Effect.gen(function* () {
+      const url = yield* Effect.promise(() => createDatabase())
+      const services = yield* Layer.build(Postgres.layer({ url, connections: 1 }))
+      const store = Context.get(services, SessionStore)
+      const client = new Client(url)
+      yield* Effect.acquireRelease(
+        Effect.promise(() => client.connect()),
+        () => Effect.promise(() => client.end())
+      )
+      const readSize = Effect.map(
+        Effect.promise(() =>
+          client.query<{ readonly size: string }>("SELECT pg_total_relation_size('throughline.message') AS size")
+        ),
+        ({ rows }) => rows[0]?.size
+      )
+      const [sizes, other] = [new Set<unknown>(), freshSession()]
+      const long = Stream.range(1, 40).pipe(
+        Stream.map((index) => user(`${index} ${"x".repeat(200_000)}`)),
+        Stream.rechunk(1),
+        Stream.tap(() => Effect.map(readSize, (size) => sizes.add(size))),
+        Stream.tap((message) => Effect.orDie(store.deliver(other, message, { kind: "request" })))
+      )
+      const ids = [freshSession(), freshSession(), freshSession()] as const
+      yield* Effect.provide(importAround(long, [...ids]), services)
+      assert.isAbove(sizes.size, 3)
+      assert.strictEqual((yield* store.state(ids[1])).lastSeq, 40)
+      assert.include(yield* Effect.provide(listIds, services), other)
+    })
+  )
+})
 
 describe("a long import into a file", () => {
   it.scopedLive("leaves nothing in the file if the process is killed, wherever it is", () =>
