@@ -17,7 +17,13 @@ import {
   type UndoneRange,
   type Usage
 } from "../session/Session.ts"
-import { makeUnknownSession, StoreError, Superseded, TurnLost, type UnknownSession } from "../session/SessionError.ts"
+import {
+  makeUnknownSession,
+  type StoreError,
+  Superseded,
+  TurnLost,
+  type UnknownSession
+} from "../session/SessionError.ts"
 import { isUsage } from "../store/model.ts"
 import { type Resident, stateOfResident } from "../store/residentSessions.ts"
 import { checksumOfRow, loggedOfArrival, loggedOfRows, windowsOfRow } from "../store/rows.ts"
