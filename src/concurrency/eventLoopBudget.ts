@@ -122,6 +122,34 @@ export const chargeFiber = <A>(fiber: AnyFiber, work: () => A): A => {
   return result
 }
 
+/** Work that nobody waits for. */
+const later: Array<() => void> = []
+
+/**
+ * Does something with each item in later turns of the event loop, with what is left of their budgets. Who needs it before
+ * does it alone, and is told if it fails.
+ */
+export const workLater = <A>(items: ReadonlyArray<A>, work: (item: A) => unknown): void => {
+  const isNew = later.length === 0
+  for (const item of items) later.push(() => work(item))
+  if (isNew && items.length > 0) renewal(workNow)
+}
+
+const workNow = (): void => {
+  const begin = performance.now()
+  const end = begin + left / 1e6
+  let done = 0
+  // At least one, or work that comes faster than budgets are renewed would never be done.
+  do {
+    try {
+      later[done++]?.()
+    } catch {}
+  } while (done < later.length && performance.now() < end)
+  later.splice(0, done)
+  spendBudget((performance.now() - begin) * 1e6)
+  if (later.length > 0) renewal(workNow)
+}
+
 const clockOf = (fiber: AnyFiber): Clock.Clock => Context.get(fiber.currentDefaultServices, Clock.Clock)
 
 /** Folds the entries in slices. */

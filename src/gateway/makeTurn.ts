@@ -157,7 +157,7 @@ export const makeTurn = (
           Effect.flatMap((entries) =>
             Effect.zipRight(
               outputMeter.estimate(sessionId, entries),
-              EventLoopBudget.chargeWork(() => {
+              Effect.sync(() => {
                 warmDigests(entries)
                 if (last !== undefined) last.appended += total(entries)
               })
@@ -315,7 +315,7 @@ export const takeUp = (sessionId: SessionId, promoted: ReadonlyArray<Logged>): E
     ? Effect.void
     : LogLines.logPromoted(sessionId, promoted).pipe(
         Effect.zipRight(Metrics.measureTakenUp(promoted)),
-        Effect.zipRight(EventLoopBudget.chargeWork(() => warmDigests(promoted)))
+        Effect.zipRight(Effect.sync(() => warmDigests(promoted)))
       )
 
 const narrowToLearned = (

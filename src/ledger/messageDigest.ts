@@ -2,6 +2,7 @@
  * Digests one message, once: its text without secrets, and its facts for the ledger.
  */
 import * as Option from "effect/Option"
+import { workLater } from "../concurrency/eventLoopBudget.ts"
 import * as Message from "../message/Message.ts"
 import type { Logged } from "../session/Session.ts"
 import { redact, redactReadable } from "../message/Redaction.ts"
@@ -94,10 +95,12 @@ export const digestMessage = (message: Message.Message): Digest => {
   return digest
 }
 
-/** Makes the digests that a later compression needs, so that it does not have to make them all at once. */
-export const warmDigests = (entries: ReadonlyArray<{ readonly message: Message.Message }>): void => {
-  for (const { message } of entries) digestMessage(message)
-}
+/**
+ * Makes the digests that a later compression needs, so that it does not have to make them all at once: soon, while their
+ * turn waits for its model or the store.
+ */
+export const warmDigests = (entries: ReadonlyArray<{ readonly message: Message.Message }>): void =>
+  workLater(entries, ({ message }) => digestMessage(message))
 
 /** Names the messages that could not be read for secrets; null if all could. */
 export const describeConcealed = (entries: ReadonlyArray<Logged>): string | null => {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { yieldToLoop, foldInSlices } from "../../src/concurrency/eventLoopBudget.ts"
+import { foldInSlices, workLater, yieldToLoop } from "../../src/concurrency/eventLoopBudget.ts"
 import * as Ledger from "../../src/ledger/Ledger.ts"
 import { any, logOf } from "../support/histories.ts"
 
@@ -54,6 +54,24 @@ describe("long work in pieces", () => {
       )
       assert.deepStrictEqual(order, eight)
       assert.isAtLeast(turns, eight.length - 1)
+    })
+  )
+
+  it.live("that nobody waits for is done later, in order and all of it, a little in each turn, whatever fails", () =>
+    Effect.gen(function* () {
+      const done: Array<number> = []
+      const doLater = (n: number) => {
+        busy(2)
+        done.push(n)
+        if (n % 5 === 0) throw new Error("it is done again by who needs it")
+      }
+      workLater(entries(10), doLater)
+      assert.deepStrictEqual(done, [])
+      yield* yieldToLoop
+      assert.isBelow(done.length, 10)
+      workLater([10, 11], doLater)
+      while (done.length < 12) yield* yieldToLoop
+      assert.deepStrictEqual(done, entries(12))
     })
   )
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Message } from "../../src/message/Message.ts"
 import { redact, redactMessage } from "../../src/message/Redaction.ts"
-import { digestMessage, warmDigests } from "../../src/ledger/messageDigest.ts"
+import { digestMessage } from "../../src/ledger/messageDigest.ts"
 import { renderMaterial } from "../../src/handoff/prompt.ts"
 import { searchableText } from "../../src/store/searchQuery.ts"
 import { any, call, logOf, ofWire, repliesSaying } from "../support/histories.ts"
@@ -12,7 +12,7 @@ describe("what is taken from a message", () => {
   it.prop("is made once for each, and is the same whether it was made before or not", [any], ([history]) => {
     const log = logOf(history)
     const copy = logOf(structuredClone(history))
-    warmDigests(log)
+    log.forEach(({ message }) => digestMessage(message))
     log.forEach(({ message }, i) => {
       assert.strictEqual(digestMessage(message), digestMessage(message))
       assert.deepStrictEqual(digestMessage(copy[i]?.message ?? message), digestMessage(message))
