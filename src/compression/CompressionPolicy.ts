@@ -341,7 +341,7 @@ export interface Shares {
 
 /**
  * Returns the shares of a view whose system prompt and tools take `overhead` tokens; undefined if these leave no room.
- * Head 12 %, live requests 8 %; handoff 45 %, in a large target up to 60 %; tail the rest.
+ * Head 12 %, live requests 8 %; handoff 45 %, in a large target up to 70 %; tail the rest.
  *
  * Beside a large overhead the reserve gives way: the conversation has room for an eighth of the window, or for half of
  * what the overhead leaves.
@@ -355,7 +355,7 @@ export const shares = (policy: CompressionPolicy, overhead: number): Shares | un
   const room = Math.max(left - policy.reservedOutput, Math.min(policy.contextLength / 8, left / 2))
   const ofWindow = Math.min(policy.targetRatio * policy.contextLength, mostTargetTokens(policy), 0.8 * room)
   const target = Math.max(SMALLEST_TARGET, Math.floor(Math.min(ofWindow, mostTarget(policy, overhead))))
-  const handoff = Math.floor(Math.max(0.45 * target, Math.min(0.6 * target, target - BESIDES)))
+  const handoff = Math.floor(Math.max(0.45 * target, Math.min(0.7 * target, target - BESIDES)))
   return {
     target,
     fill: Math.floor(Math.min(target, (2 / 3) * Math.max(softLimit(policy) - overhead, WORTHWHILE * target))),
@@ -379,7 +379,7 @@ const mostTargetTokens = ({ targetTokens, threshold }: CompressionPolicy): numbe
   targetTokens ?? (threshold === "cost" ? 16_000 : Infinity)
 
 /** What all but the handoff need of a large target. More is worth more in the handoff. */
-const BESIDES = 6_400
+const BESIDES = 4_800
 
 /**
  * Returns the largest overhead beside which the smallest conversation fits.

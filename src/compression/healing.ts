@@ -19,7 +19,7 @@ import type { StoreError, UnknownSession } from "../session/SessionError.ts"
 import { total } from "../message/Tokens.ts"
 import * as LogLines from "../audit/logLines.ts"
 import type { Held } from "../store/holdLease.ts"
-import { makeSegmentId } from "../handoff/segmentTree.ts"
+import { limitSegments, makeSegmentId, roomForRewritten } from "../handoff/segmentTree.ts"
 import type { OperationEnvironment } from "./operation.ts"
 
 /** A segment that no model could summarize in so many tries is left as it is. */
@@ -100,14 +100,15 @@ const healSegment = (env: OperationEnvironment, { ledger, lease, state }: Held, 
     const { counter, counters, policy, store, summarizer } = env
     const { sessionId } = state
     const entries = yield* store.range(sessionId, degraded.fromSeq, degraded.toSeq)
-    const share = shares(narrow(policy, findLearnedWindow(state.windows)), total(state.system))?.segment ?? 0
+    const share = shares(narrow(policy, findLearnedWindow(state.windows)), total(state.system))
+    const room = share && roomForRewritten(state.segments, degraded, limitSegments(share, counter))
     const result = yield* Effect.interruptible(
       Effect.either(
         summarizer.summarize({
           entries,
           tokens: total(entries),
-          // The extract may be smaller than a summary needs.
-          maxTokens: Math.max(degraded.tokens, share),
+          // The extract may be smaller than a summary needs, or may be.
+          maxTokens: Math.max(degraded.tokens, room ?? 0),
           focus: degraded.focus,
           requests: listNewestRequests(entries),
           isAnswered: isAnswered(degraded.toSeq, state.manifest.live, state),

@@ -60,8 +60,8 @@ export const estimateCost = (cache: PromptCache, { fixed, target, view, writer }
   return priceBy(writer, cache, cost, { covered: Math.max(0, view - fixed - TAIL * target), view })
 }
 
-/** Shares of the target: a new segment, and the least tail, which is not summarized. */
-const SUMMARY = 0.1
+/** Shares of the target: the longest segment, and the least tail, which is not summarized. */
+const SUMMARY = 0.2
 const TAIL = 0.25
 
 /** The tokens of the instruction. */
@@ -100,7 +100,8 @@ export interface Position {
 }
 
 /**
- * Returns who is to write the summary of a compression that pays: what could have left has cost as much to read as it will cost.
+ * Returns who is to write the summary of a compression that pays: what could have left has cost as much to read as it will cost,
+ * and all that the steps since the last one have read much more.
  * It is the embedded summarizer where the account can pay for no other, and nobody yet, undefined, where not even for that.
  *
  * So a session costs at most `1 + tolerance` times what it would cost without compressions, at whatever step it ends: no step
@@ -113,23 +114,28 @@ export const chooseWriter = (
   tolerance: number
 ): Writer | undefined => {
   const carried = priceCarried(cache, growth)
-  if (!(carried > 0 && carried >= estimateCost(cache, candidate))) return undefined
+  const cost = estimateCost(cache, candidate)
+  const isRare = cost <= MOST_PART * priceSteps(cache, growth)
+  if (!(carried > 0 && carried >= cost && isRare)) return undefined
   const now = addSteps(cache, account, growth)
-  if (canPay(now, estimateCost(cache, candidate), tolerance)) return candidate.writer
+  if (canPay(now, cost, tolerance)) return candidate.writer
   const isShort = candidate.writer !== "embedded" && canPay(now, estimateExtract(cache, candidate), tolerance)
   return isShort ? "embedded" : undefined
 }
+
+/** A compression costs at most this part of the steps since the last one: each loses something, and more of them save little. */
+const MOST_PART = 0.2
 
 /** Prices an extract that stands in for a summary until the account can pay for it. Its view is smaller, to begin the savings sooner. */
 export const estimateExtract = (cache: PromptCache, candidate: Candidate): number =>
   estimateCost(cache, { ...candidate, target: EXTRACT * candidate.target, writer: "embedded" })
 
 /** The part of the target that such an extract leaves. */
-export const EXTRACT = 0.6
+export const EXTRACT = 0.5
 
 /** Prices the summary that a model writes later of all that has left the view, and the view after it written anew. */
 export const estimateHealing = (cache: PromptCache, { left }: Account, { fixed, target, view }: Candidate): number => {
-  const cost = { rewritten: Math.max(0, view - fixed), summary: SUMMARY * target, task: TASK }
+  const cost = { rewritten: Math.max(0, view - fixed) + SUMMARY * target, summary: SUMMARY * target, task: TASK }
   return priceBy("model", cache, cost, { covered: left + target, view })
 }
 

@@ -124,15 +124,31 @@ const dropOldestWhile = (segments: Segments, isTooMuch: (list: Segments) => bool
 }
 
 /**
- * Returns an even share of the room for each segment still to come before the next merge. Where not even two of the least
+ * Returns an even share of the room for each segment still to come before the next merge, and more for the first. Where not even two of the least
  * size fit, one takes most of the room. The new segment also fits if no merge succeeds.
  */
 const roomForNew = (present: Segments, kept: Segments, limits: SegmentLimits): number => {
   const { least, room } = limits
   if (room < 2.5 * least) return Math.floor(room * 0.75)
   const newest = kept.length - kept.findLastIndex(isCondensed) - 1
-  const share = (room - sizeOfAll(kept, limits)) / Math.max(2, FAN_IN + 1 - newest)
-  return Math.floor(Math.max(least, Math.min(share, room - sizeOfAll(present, limits))))
+  const even = (room - sizeOfAll(kept, limits)) / Math.max(2, FAN_IN + 1 - newest)
+  const share = kept.length === 0 ? FIRST_PART * room : even
+  const left = room - sizeOfAll(present, limits) - limits.sizeOf(WIDEST)
+  return Math.floor(Math.max(least, Math.min(share, left)))
+}
+
+/** The first segment stands for most: it is written before any other has made the view small. */
+const FIRST_PART = 1 / 3
+
+/** Returns the tokens that a segment may have once it is written again: those of a new one, if the others leave them. */
+export const roomForRewritten = (segments: Segments, { id }: Segment, limits: SegmentLimits): number => {
+  const before = segments.slice(
+    0,
+    segments.findIndex((segment) => segment.id === id)
+  )
+  const others = segments.filter((segment) => segment.id !== id)
+  const left = limits.room - sizeOfAll(others, limits) - limits.sizeOf(WIDEST)
+  return Math.max(limits.least, Math.min(roomForNew(before, before, limits), Math.floor(left)))
 }
 
 /** A condensed segment has to be smaller than its children together. */
