@@ -22,7 +22,7 @@ describe("simulation", () => {
       assert.deepStrictEqual(Report.faults(row), [])
       const { figures } = row.findings
       assert.deepStrictEqual(figures.waits, { count: 0, longest: 0, total: 0 })
-      assert.deepStrictEqual(figures.compressions, { committed: 4 })
+      assert.deepStrictEqual(figures.compressions, { committed: 3 })
       assert.isAtMost(figures.herd, 60)
       // Otherwise nothing would have been asked.
       assert.isAbove(figures.questions.view + figures.questions.recall, 0)

@@ -100,15 +100,15 @@ const healSegment = (env: OperationEnvironment, { ledger, lease, state }: Held, 
     const { counter, counters, policy, store, summarizer } = env
     const { sessionId } = state
     const entries = yield* store.range(sessionId, degraded.fromSeq, degraded.toSeq)
-    const share = shares(narrow(policy, findLearnedWindow(state.windows)), total(state.system))
-    const room = share && roomForRewritten(state.segments, degraded, limitSegments(share, counter))
+    const parts = shares(narrow(policy, findLearnedWindow(state.windows)), total(state.system))
+    const room = parts === undefined ? 0 : roomForRewritten(state.segments, degraded, limitSegments(parts, counter))
     const result = yield* Effect.interruptible(
       Effect.either(
         summarizer.summarize({
           entries,
           tokens: total(entries),
-          // The extract may be smaller than a summary needs, or may be.
-          maxTokens: Math.max(degraded.tokens, room ?? 0),
+          // The extract may be smaller than a summary needs, and than it may be.
+          maxTokens: Math.max(degraded.tokens, room),
           focus: degraded.focus,
           requests: listNewestRequests(entries),
           isAnswered: isAnswered(degraded.toSeq, state.manifest.live, state),

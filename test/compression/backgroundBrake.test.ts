@@ -72,8 +72,8 @@ describe("a session whose background compressions cover next to nothing", () => 
       )
       yield* idle
       yield* fill
-      yield* Effect.replicateEffect(refill(2), 10)
-      assert.strictEqual(starts(lines), 4)
+      yield* Effect.replicateEffect(refill(2), 20)
+      assert.strictEqual(starts(lines), 7)
       assert.strictEqual(holds(lines).length, 1)
       const [told, ...others] = rates
       assert.isEmpty(others)
@@ -87,16 +87,16 @@ describe("a session whose background compressions cover next to nothing", () => 
     return Effect.gen(function* () {
       const { compress, turn } = yield* Gateway.Gateway
       yield* fill
-      yield* Effect.replicateEffect(refill(2), 6)
-      assert.strictEqual(starts(lines), 4)
+      yield* Effect.replicateEffect(refill(2), 12)
+      assert.strictEqual(starts(lines), 7)
       assert.strictEqual((yield* compress(id)).outcome, "committed")
-      assert.strictEqual(starts(lines), 5)
+      assert.strictEqual(starts(lines), 8)
       yield* refill(2)
-      assert.strictEqual(starts(lines), 5)
+      assert.strictEqual(starts(lines), 8)
       yield* turn(id, ({ append }) => append(...conversation(200, 1_000)))
       assert.strictEqual((yield* compress(id)).outcome, "committed")
       yield* refill(2)
-      assert.strictEqual(starts(lines), 7)
+      assert.strictEqual(starts(lines), 10)
     }).pipe(Effect.provide(Layer.merge(manual, layer)), onVirtualClock)
   })
 })
