@@ -119,8 +119,8 @@ export const makeTurn = (
   ): Effect.Effect<Step, TurnError> =>
     Effect.gen(function* () {
       const configured = yield* forWindow(compressor.policy, options)
-      // Steps of many sessions follow one after the other instead of sharing one turn of the event loop.
-      yield* EventLoopBudget.awaitBudget
+      // Steps of many sessions do not share one turn of the event loop. The first waits behind what its turn has just read.
+      if (!(isFirst && begun.isLatest())) yield* EventLoopBudget.awaitBudget
       let step = yield* promoteInbox(options)
       const policy = narrow(narrowToLearned(configured, step.state, options, isTrying), most)
       if (policy.mode === "manual") return step
