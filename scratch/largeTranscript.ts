@@ -1,11 +1,12 @@
 /**
  * Writes a transcript of a size in MB, as an agent that worked for weeks would leave it: `npx tsx scratch/largeTranscript.ts
- * 1000 claude-code /tmp/large.jsonl`. Half of the lines are short; results of tools are some kB, a few 200 kB.
+ * 1000 claude-code /tmp/large.jsonl`. Half of the lines are short; results of tools are some kB, a few 200 kB. With `short`
+ * behind it they are short, too: such a file has many lines.
  */
 import { closeSync, openSync, writeSync } from "node:fs"
 import process from "node:process"
 
-const [size = "30", format = "claude-code", file = "/tmp/large.jsonl"] = process.argv.slice(2)
+const [size = "30", format = "claude-code", file = "/tmp/large.jsonl", results] = process.argv.slice(2)
 const WORDS = "the order was paid in two parts and the second one is late since the bank asks for a form ".split(" ")
 
 let seed = 1
@@ -52,7 +53,10 @@ const writeClaude = (type: string, content: unknown, more: object = {}): void =>
   parent = uuid
 }
 
-const resultSize = (turn: number): number => (turn % 50 === 0 ? 200_000 : 2_000 + random(8_000))
+const resultSize = (turn: number): number => {
+  if (results === "short") return 300
+  return turn % 50 === 0 ? 200_000 : 2_000 + random(8_000)
+}
 
 const turns: { readonly [format: string]: (turn: number) => void } = {
   "claude-code": (turn) => {

@@ -63,7 +63,7 @@ export function* readClaudeCode(
   tolerance: Tolerance
 ): Steps<Either.Either<TranscriptContents, ImportError>> {
   const chains = yield* splitChains(rows)
-  const parents = yield* findParents(chains)
+  const { parents, repeated } = yield* findParents(chains)
   const seen = new Set<unknown>()
   const skipped: Array<string> = []
   const conversations: Array<Conversation> = []
@@ -79,9 +79,9 @@ export function* readClaudeCode(
       if (item === undefined) continue
       if (typeof item === "string") skipped.push(item)
       else if (isCompactSummary === true && spoken.length > 0) skipped.push("compaction")
-      else if (typeof uuid === "string" && seen.has(uuid)) skipped.push("repeated")
+      else if (seen.has(uuid)) skipped.push("repeated")
       else spoken.push(item)
-      seen.add(uuid)
+      if (repeated.has(uuid)) seen.add(uuid)
     }
     const follow = (leaf: ChatLine | undefined) => findBranch(spoken, parents, leaf)
     const keyOf = ({ row }: ChatLine) => row

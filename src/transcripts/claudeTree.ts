@@ -107,12 +107,14 @@ const listBlocks = ({ message }: JsonObject): ReadonlyArray<JsonObject> =>
  * it preserves are written anew behind it, that one may be among them. A line whose parent is not before it then, or not in
  * the file, follows the line before it, so that nothing is lost.
  */
-export function* findParents(chains: ReadonlyArray<Chain>): Steps<ReadonlyMap<TranscriptRow, TranscriptRow>> {
+export function* findParents(chains: ReadonlyArray<Chain>): Steps<Parents> {
   const byUuid = new Map<unknown, TranscriptRow>()
+  const repeated = new Set<unknown>()
   for (const { rows } of chains) {
     for (const row of rows) {
       const { uuid } = row.value
-      if (typeof uuid === "string" && !byUuid.has(uuid)) byUuid.set(uuid, row)
+      if (typeof uuid === "string" && byUuid.has(uuid)) repeated.add(uuid)
+      else if (typeof uuid === "string") byUuid.set(uuid, row)
       yield
     }
   }
@@ -134,7 +136,13 @@ export function* findParents(chains: ReadonlyArray<Chain>): Steps<ReadonlyMap<Tr
       before.add(row)
     }
   }
-  return parents
+  return { parents, repeated }
+}
+
+/** The parents of lines, and the ids that more than one line has. */
+export interface Parents {
+  readonly parents: ReadonlyMap<TranscriptRow, TranscriptRow>
+  readonly repeated: ReadonlySet<unknown>
 }
 
 /**

@@ -5,6 +5,7 @@ import { appendFileSync, truncateSync, utimesSync, writeFileSync } from "node:fs
 import { join } from "node:path"
 import { yieldToLoop } from "../../src/concurrency/eventLoopBudget.ts"
 import * as Transcripts from "../../src/transcripts/Transcripts.ts"
+import { DigestNumbers } from "../../src/transcripts/streamed/digestNumbers.ts"
 import { openLines } from "../../src/transcripts/streamed/openLines.ts"
 import { AGENT_FILES } from "../support/agentFiles.ts"
 import { makeTemporaryFolder } from "../support/temporaryFolder.ts"
@@ -45,6 +46,15 @@ const makeSlowClock = (): Clock.Clock => {
 
 const SAID = { role: "user", content: "said" }
 const FORK = { subagent_history_start_ordinal: 3 }
+
+describe("numbers of texts", () => {
+  it("are the same for equal texts alone, however many there are", () => {
+    const numbers = new DigestNumbers()
+    const texts = Array.from({ length: 3_000 }, (_, index) => `text ${index}`)
+    for (const [index, text] of texts.entries()) assert.strictEqual(numbers.number(text, index), index)
+    for (const [index, text] of texts.entries()) assert.strictEqual(numbers.number(text, texts.length), index)
+  })
+})
 
 describe("a file of lines", () => {
   for (const format of STREAMED) {

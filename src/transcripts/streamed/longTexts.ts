@@ -9,6 +9,7 @@ import type * as Message from "../../message/Message.ts"
 import { parseExactly } from "../exactJson.ts"
 import type { MakeMessages, Tolerance } from "../rows.ts"
 import { LineChanged } from "./lineFile.ts"
+import { DigestNumbers } from "./digestNumbers.ts"
 import { Packed } from "./packed.ts"
 
 /** Returns what of a line its reader looks at. */
@@ -43,8 +44,8 @@ export class LongTexts {
   readonly #readLine: (line: number) => string
   /** Opens the number of a text. Nothing in a file can have been written with it. */
   readonly #mark = `\u0001${randomBytes(9).toString("base64url")}`
-  /** Numbers by digest, so that equal texts are equal when they are shortened. */
-  #numbers = new Map<string, number>()
+  /** Equal texts are equal when they are shortened. */
+  #numbers = new DigestNumbers()
   /** Of each number the line, and which of the long texts of the line it is. */
   readonly #places: Array<number> = []
   #recipes = new Packed<Recipe>()
@@ -93,7 +94,7 @@ export class LongTexts {
 
   /** Call it when all lines are read: only their readers compare texts. */
   forgetDigests(): void {
-    this.#numbers = new Map()
+    this.#numbers = new DigestNumbers()
   }
 
   /** Call it before lines are read, perhaps once more. */
@@ -200,11 +201,9 @@ export class LongTexts {
   }
 
   #number(core: string, line: number, index: number): number {
-    const digest = digestOf(core)
-    const known = this.#numbers.get(digest)
-    if (known !== undefined) return known
-    const number = this.#places.push(line, index, core.length) / 3 - 1
-    this.#numbers.set(digest, number)
+    const next = this.#places.length / 3
+    const number = this.#numbers.number(core, next)
+    if (number === next) this.#places.push(line, index, core.length)
     return number
   }
 }
